@@ -1,1 +1,2 @@
 //! Flashline.
+pub mod station;

@@ -1,0 +1,182 @@
+//! Admission: may this card be erased? Pure rules, asked in one order; the first no is what the operator reads.
+
+use super::card::{Bus, Survey, Use};
+use super::outcome::Refusal;
+use super::record::Armed;
+use super::units::Bytes;
+
+/// What a slot takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// Take a card that carries partitions already. Factory-new cards come formatted, so the default is yes.
+    pub reuse: bool,
+    /// The least and the most a card may hold, both included.
+    pub capacity: Option<(Bytes, Bytes)>,
+    /// Take a loop device: for devices named on a command line, never for a slot.
+    pub loop_devices: bool,
+    /// The PC's own disks, listed once at installation.
+    pub own_disks: Vec<OwnDisk>,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self { reuse: true, capacity: None, loop_devices: false, own_disks: Vec::new() }
+    }
+}
+
+/// A disk that belongs to the PC. Matches by its world wide name, or by everything else together: one of them alone is
+/// shared by too many disks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OwnDisk {
+    /// By world wide name.
+    Wwn(String),
+    /// By vendor, product, serial and size together.
+    Description {
+        /// Maker.
+        vendor: Option<String>,
+        /// Product.
+        product: Option<String>,
+        /// Serial.
+        serial: Option<String>,
+        /// Size.
+        capacity: Bytes,
+    },
+}
+
+impl OwnDisk {
+    fn is(&self, survey: &Survey) -> bool {
+        let card = &survey.card;
+        match self {
+            Self::Wwn(wwn) => card.wwn.as_ref() == Some(wwn),
+            Self::Description { vendor, product, serial, capacity } => {
+                *vendor == card.vendor && *product == card.product && *serial == card.serial && *capacity == card.capacity
+            }
+        }
+    }
+}
+
+/// May `survey`'s card be erased and `image` be written to it?
+///
+/// # Errors
+/// The first rule that says no.
+pub fn admit(survey: &Survey, image: Option<&Armed>, policy: &Policy) -> Result<(), Refusal> {
+    let card = &survey.card;
+    let Some(image) = image else { return Err(Refusal::NoArmedImage) };
+    if !card.whole_disk {
+        return Err(Refusal::NotWholeDisk);
+    }
+    match &card.bus {
+        Bus::Usb => {}
+        Bus::Mmc(kind) if kind == "SD" => {}
+        Bus::Mmc(kind) => return Err(Refusal::NotSd { kind: kind.clone() }),
+        Bus::Loop if policy.loop_devices => {}
+        other @ (Bus::Loop | Bus::Other(_)) => return Err(Refusal::NotACard { bus: other.to_string() }),
+    }
+    // A use by others is told before a use by ourselves: "mounted at /" says more than "the station's own root".
+    let ours = |by: &&Use| matches!(by, Use::Station(_));
+    if let Some(by) = survey.uses.iter().find(|by| !ours(by)).or_else(|| survey.uses.iter().find(ours)) {
+        return Err(Refusal::InUse(by.clone()));
+    }
+    if policy.own_disks.iter().any(|own| own.is(survey)) {
+        return Err(Refusal::OwnDisk);
+    }
+    if card.write_protected {
+        return Err(Refusal::WriteProtected);
+    }
+    if card.capacity < image.span {
+        return Err(Refusal::TooSmall { capacity: card.capacity, needs: image.span });
+    }
+    if let Some((at_least, at_most)) = policy.capacity
+        && !(at_least..=at_most).contains(&card.capacity)
+    {
+        return Err(Refusal::CapacityOutside { capacity: card.capacity, at_least, at_most });
+    }
+    if let Some(block) = image.block
+        && block != card.logical_block
+    {
+        return Err(Refusal::SectorSize { card: card.logical_block, image: block });
+    }
+    if card.partitioned && !policy.reuse {
+        return Err(Refusal::Partitioned);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::station::testing::{image, survey};
+
+    fn refused(change: impl FnOnce(&mut Survey)) -> Refusal {
+        let mut survey = survey("p1", 1);
+        change(&mut survey);
+        admit(&survey, Some(&image()), &Policy::default()).expect_err("one rule must say no")
+    }
+
+    #[test]
+    fn a_plain_stick_and_a_plain_sd_card_are_admitted() {
+        let mut card = survey("p1", 1);
+        assert_eq!(admit(&card, Some(&image()), &Policy::default()), Ok(()));
+        card.card.bus = Bus::Mmc("SD".to_owned());
+        assert_eq!(admit(&card, Some(&image()), &Policy::default()), Ok(()));
+    }
+
+    #[test]
+    fn every_rule_has_its_own_refusal() {
+        assert_eq!(admit(&survey("p1", 1), None, &Policy::default()), Err(Refusal::NoArmedImage));
+        assert_eq!(refused(|s| s.card.whole_disk = false), Refusal::NotWholeDisk);
+        assert_eq!(refused(|s| s.card.bus = Bus::Other("virtio".into())), Refusal::NotACard { bus: "virtio".into() });
+        assert_eq!(refused(|s| s.card.bus = Bus::Loop), Refusal::NotACard { bus: "loop".into() });
+        assert_eq!(refused(|s| s.card.bus = Bus::Mmc("MMC".into())), Refusal::NotSd { kind: "MMC".into() });
+        for by in [
+            Use::Mounted("/mnt".into()),
+            Use::Swap("/dev/sda".into()),
+            Use::Holder("dm-0".into()),
+            Use::Member("LVM".into()),
+            Use::Station("state".into()),
+        ] {
+            assert_eq!(refused(|s| s.uses.push(by.clone())), Refusal::InUse(by.clone()));
+        }
+        assert_eq!(refused(|s| s.card.write_protected = true), Refusal::WriteProtected);
+        let needs = image().span;
+        let capacity = Bytes(needs.0 - 1);
+        assert_eq!(refused(|s| s.card.capacity = capacity), Refusal::TooSmall { capacity, needs });
+        assert_eq!(refused(|s| s.card.logical_block = 4096), Refusal::SectorSize { card: 4096, image: 512 });
+    }
+
+    #[test]
+    fn policies_of_a_slot_refuse_too() {
+        let mut card = survey("p1", 1);
+        card.card.partitioned = true;
+        let blank = Policy { reuse: false, ..Policy::default() };
+        assert_eq!(admit(&card, Some(&image()), &blank), Err(Refusal::Partitioned));
+        assert_eq!(admit(&card, Some(&image()), &Policy::default()), Ok(()));
+        let (at_least, at_most) = (Bytes(1), Bytes(2));
+        let window = Policy { capacity: Some((at_least, at_most)), ..Policy::default() };
+        let capacity = card.card.capacity;
+        assert_eq!(admit(&card, Some(&image()), &window), Err(Refusal::CapacityOutside { capacity, at_least, at_most }));
+    }
+
+    #[test]
+    fn the_pcs_own_disk_is_known_by_wwn_or_by_everything_else_together_never_by_serial_alone() {
+        let card = survey("p1", 1);
+        let own = |disk| Policy { own_disks: vec![disk], ..Policy::default() };
+        let whole = OwnDisk::Description {
+            vendor: card.card.vendor.clone(),
+            product: card.card.product.clone(),
+            serial: card.card.serial.clone(),
+            capacity: card.card.capacity,
+        };
+        assert_eq!(admit(&card, Some(&image()), &own(whole)), Err(Refusal::OwnDisk));
+        let other_size = OwnDisk::Description {
+            vendor: card.card.vendor.clone(),
+            product: card.card.product.clone(),
+            serial: card.card.serial.clone(),
+            capacity: Bytes(1),
+        };
+        assert_eq!(admit(&card, Some(&image()), &own(other_size)), Ok(()));
+        let mut with_wwn = card;
+        with_wwn.card.wwn = Some("naa.5".into());
+        assert_eq!(admit(&with_wwn, Some(&image()), &own(OwnDisk::Wwn("naa.5".into()))), Err(Refusal::OwnDisk));
+    }
+}

@@ -1,0 +1,403 @@
+//! Every outcome, refusal and failure an operator, a row or a lamp can meet, and the one place that decides a pass.
+
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use super::card::Use;
+use super::units::Bytes;
+
+/// The BLAKE3 of an image's raw bytes: what `b3sum` prints for it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Digest(pub [u8; 32]);
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Digest({self})")
+    }
+}
+
+/// Why a card was not touched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The slot's model has no image that may be written.
+    NoArmedImage,
+    /// A partition, or something else that is not a whole disk.
+    NotWholeDisk,
+    /// Neither USB nor an MMC host.
+    NotACard {
+        /// The kernel's word for what it is.
+        bus: String,
+    },
+    /// An MMC device that is no SD card: the PC's own eMMC.
+    NotSd {
+        /// The kernel's word for what it is.
+        kind: String,
+    },
+    /// Somebody uses it.
+    InUse(Use),
+    /// One of the PC's own disks, listed when the station was installed.
+    OwnDisk,
+    /// The write protection of the card or reader is on.
+    WriteProtected,
+    /// It cannot hold the image.
+    TooSmall {
+        /// What the card holds.
+        capacity: Bytes,
+        /// What the image needs.
+        needs: Bytes,
+    },
+    /// Outside what this slot takes.
+    CapacityOutside {
+        /// What the card holds.
+        capacity: Bytes,
+        /// The least this slot takes.
+        at_least: Bytes,
+        /// The most this slot takes.
+        at_most: Bytes,
+    },
+    /// The image was made for another logical block.
+    SectorSize {
+        /// The card's logical block.
+        card: u32,
+        /// What the image's partition table was made for.
+        image: u32,
+    },
+    /// The policy asks for blank cards, and this one has partitions.
+    Partitioned,
+    /// The kernel gives no `DISKSEQ`, so one card cannot be told from the next.
+    NoDiskSequence,
+    /// Another card was in the slot by the time it was opened.
+    AnotherCard,
+    /// Another program holds it, or kept it locked.
+    Busy,
+    /// It could not be opened.
+    CannotOpen {
+        /// The system's error number.
+        errno: i32,
+    },
+}
+
+impl Refusal {
+    /// A word for tables and filters; stable.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NoArmedImage => "no-armed-image",
+            Self::NotWholeDisk => "not-whole-disk",
+            Self::NotACard { .. } => "not-a-card",
+            Self::NotSd { .. } => "not-sd",
+            Self::InUse(Use::Mounted(_)) => "mounted",
+            Self::InUse(Use::Swap(_)) => "swap",
+            Self::InUse(Use::Holder(_)) => "held",
+            Self::InUse(Use::Member(_)) => "member",
+            Self::InUse(Use::Station(_)) => "station-disk",
+            Self::OwnDisk => "own-disk",
+            Self::WriteProtected => "write-protected",
+            Self::TooSmall { .. } => "too-small",
+            Self::CapacityOutside { .. } => "capacity-outside",
+            Self::SectorSize { .. } => "sector-size",
+            Self::Partitioned => "partitioned",
+            Self::NoDiskSequence => "no-diskseq",
+            Self::AnotherCard => "another-card",
+            Self::Busy => "busy",
+            Self::CannotOpen { .. } => "cannot-open",
+        }
+    }
+
+    /// What the operator does about it.
+    #[must_use]
+    pub fn cure(&self) -> &'static str {
+        match self {
+            Self::NoArmedImage => "call the station engineer",
+            Self::WriteProtected => "slide its lock, put it in again",
+            Self::TooSmall { .. } | Self::CapacityOutside { .. } | Self::SectorSize { .. } => "use another card",
+            Self::Partitioned => "use a blank card",
+            Self::AnotherCard | Self::Busy | Self::CannotOpen { .. } => "take out, put in again",
+            Self::NoDiskSequence => "this PC needs Linux 5.15 or newer",
+            Self::NotWholeDisk | Self::NotACard { .. } | Self::NotSd { .. } | Self::InUse(_) | Self::OwnDisk => "not a card for this slot",
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoArmedImage => f.write_str("no image is armed for this slot"),
+            Self::NotWholeDisk => f.write_str("not a whole disk"),
+            Self::NotACard { bus } => write!(f, "not a card: a disk on {bus}"),
+            Self::NotSd { kind } => write!(f, "not an SD card: {kind}"),
+            Self::InUse(by) => write!(f, "in use: {by}"),
+            Self::OwnDisk => f.write_str("one of this PC's own disks"),
+            Self::WriteProtected => f.write_str("write-protected"),
+            Self::TooSmall { capacity, needs } => write!(f, "too small: {capacity}, needs {needs}"),
+            Self::CapacityOutside { capacity, at_least, at_most } => {
+                write!(f, "wrong size: {capacity}, this slot takes {at_least} to {at_most}")
+            }
+            Self::SectorSize { card, image } => write!(f, "blocks of {card} bytes, the image was made for {image}"),
+            Self::Partitioned => f.write_str("already partitioned, and only blank cards are taken"),
+            Self::NoDiskSequence => f.write_str("this kernel cannot tell one card from the next"),
+            Self::AnotherCard => f.write_str("another card was in the slot when it was opened"),
+            Self::Busy => f.write_str("another program holds it"),
+            Self::CannotOpen { errno } => write!(f, "cannot be opened: {}", io::Error::from_raw_os_error(*errno)),
+        }
+    }
+}
+
+/// What was being done when a card failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Act {
+    /// Writing image or tombstone.
+    Writing,
+    /// Reading back.
+    Reading,
+    /// Waiting for the card's own cache to reach its medium.
+    Flushing,
+}
+
+impl Act {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Writing => "writing",
+            Self::Reading => "reading back",
+            Self::Flushing => "flushing",
+        }
+    }
+}
+
+/// Why a card's contents are undefined. It cannot boot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// The card answered with an error.
+    Io {
+        /// What was asked of it.
+        act: Act,
+        /// Where on the card.
+        at: Bytes,
+        /// The image's length.
+        span: Bytes,
+        /// The system's error number, where there was one.
+        errno: Option<i32>,
+    },
+    /// The card took fewer bytes than it was given and no error told why.
+    Short {
+        /// What was asked of it.
+        act: Act,
+        /// Where on the card.
+        at: Bytes,
+    },
+    /// The tombstone did not read back: the card ignores writes, or writes elsewhere.
+    WriteIgnored {
+        /// The first byte that is not ours.
+        at: Bytes,
+    },
+    /// What came back is not the image.
+    Mismatch {
+        /// The first wrong byte.
+        at: Bytes,
+        /// What the image has there.
+        expected: u8,
+        /// What the card returned.
+        found: u8,
+    },
+    /// The card shrank, or its identity changed, with no sign of a removal.
+    Changed,
+    /// The station could not read its own staged image. Not the card's fault.
+    StationImage {
+        /// Where in the image.
+        at: Bytes,
+        /// The system's error number, where there was one.
+        errno: Option<i32>,
+    },
+    /// The card's thread ended on a fault of ours.
+    Internal {
+        /// The panic's message.
+        message: String,
+    },
+}
+
+impl Failure {
+    /// A word for tables and filters; stable.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Io { act: Act::Writing, .. } | Self::Short { act: Act::Writing, .. } => "write-error",
+            Self::Io { act: Act::Reading, .. } | Self::Short { act: Act::Reading, .. } => "read-error",
+            Self::Io { act: Act::Flushing, .. } | Self::Short { act: Act::Flushing, .. } => "flush-error",
+            Self::WriteIgnored { .. } => "write-ignored",
+            Self::Mismatch { .. } => "mismatch",
+            Self::Changed => "changed",
+            Self::StationImage { .. } => "station-image",
+            Self::Internal { .. } => "station-internal",
+        }
+    }
+
+    /// Where on the card, where the failure has a place.
+    #[must_use]
+    pub fn at(&self) -> Option<Bytes> {
+        match self {
+            Self::Io { at, .. }
+            | Self::Short { at, .. }
+            | Self::WriteIgnored { at }
+            | Self::Mismatch { at, .. }
+            | Self::StationImage { at, .. } => Some(*at),
+            Self::Changed | Self::Internal { .. } => None,
+        }
+    }
+}
+
+/// The system's words for an error number, or that there was none.
+fn errno_words(errno: Option<i32>) -> String {
+    errno.map_or_else(|| "no error number".to_owned(), |errno| io::Error::from_raw_os_error(errno).to_string())
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io { act, at, span, errno } => {
+                write!(f, "{} at byte {} of {}: {}", act.words(), at.0, span.0, errno_words(*errno))
+            }
+            Self::Short { act, at } => write!(f, "{} at byte {} stopped short without an error", act.words(), at.0),
+            Self::WriteIgnored { at } => write!(f, "write ignored: byte {} did not change", at.0),
+            Self::Mismatch { at, expected, found } => {
+                write!(f, "byte {} read back as {found:#04x}, the image has {expected:#04x}", at.0)
+            }
+            Self::Changed => f.write_str("the card changed while it was written"),
+            Self::StationImage { at, errno } => {
+                write!(f, "the station could not read its image at byte {}: {}", at.0, errno_words(*errno))
+            }
+            Self::Internal { message } => write!(f, "a fault of the station: {message}"),
+        }
+    }
+}
+
+/// What a read-back found: measured, not yet judged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadBack {
+    /// BLAKE3 over what the card returned, in the image's order.
+    pub digest: Digest,
+    /// How many bytes of the span the card returned.
+    pub bytes: Bytes,
+}
+
+/// Evidence that a card holds the image. Only [`Proof::conclude`] makes one, so a pass that was not read back cannot be
+/// recorded: it would not compile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proof {
+    read_back: ReadBack,
+}
+
+impl Proof {
+    /// The one decision behind every PASS: every byte of the span came back from the card, and together they are the image.
+    #[must_use]
+    pub fn conclude(read_back: ReadBack, image: Digest, span: Bytes) -> Option<Self> {
+        (read_back.digest == image && read_back.bytes == span).then_some(Self { read_back })
+    }
+
+    /// The digest computed from what the card returned.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        self.read_back.digest
+    }
+}
+
+/// What an attempt did, measured by its thread. Zero where it did not come so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Effort {
+    /// Bytes handed to the card, tombstone and head included.
+    pub written: Bytes,
+    /// Bytes the card returned, the tombstone's included.
+    pub read: Bytes,
+    /// Time spent writing and flushing.
+    pub writing: Duration,
+    /// Time spent reading back.
+    pub reading: Duration,
+    /// Claim to end.
+    pub total: Duration,
+    /// The slowest single call.
+    pub slowest_call: Duration,
+}
+
+/// How an attempt ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Proven.
+    Passed(Proof),
+    /// Contents undefined, cannot boot.
+    Failed(Failure),
+    /// Not touched.
+    Refused(Refusal),
+    /// Taken out while busy.
+    Pulled,
+    /// The station stopped.
+    Interrupted,
+}
+
+impl Outcome {
+    /// The word in the log; stable.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Passed(_) => "passed",
+            Self::Failed(_) => "failed",
+            Self::Refused(_) => "refused",
+            Self::Pulled => "pulled",
+            Self::Interrupted => "interrupted",
+        }
+    }
+
+    /// A word for the reason, for filters; stable.
+    #[must_use]
+    pub fn code(&self) -> Option<&'static str> {
+        match self {
+            Self::Failed(failure) => Some(failure.code()),
+            Self::Refused(refusal) => Some(refusal.code()),
+            Self::Passed(_) | Self::Pulled | Self::Interrupted => None,
+        }
+    }
+
+    /// The reason in words.
+    #[must_use]
+    pub fn reason(&self) -> Option<String> {
+        match self {
+            Self::Failed(failure) => Some(failure.to_string()),
+            Self::Refused(refusal) => Some(refusal.to_string()),
+            Self::Passed(_) | Self::Pulled | Self::Interrupted => None,
+        }
+    }
+
+    /// Where on the card it failed.
+    #[must_use]
+    pub fn at(&self) -> Option<Bytes> {
+        match self {
+            Self::Failed(failure) => failure.at(),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proof_needs_every_byte_and_the_right_digest() {
+        let right = Digest([7; 32]);
+        let back = |digest, bytes| ReadBack { digest, bytes: Bytes(bytes) };
+        assert!(Proof::conclude(back(right, 10), right, Bytes(10)).is_some());
+        assert!(Proof::conclude(back(right, 9), right, Bytes(10)).is_none(), "one byte was not read back");
+        assert!(Proof::conclude(back(Digest([8; 32]), 10), right, Bytes(10)).is_none(), "other bytes were read back");
+    }
+
+    #[test]
+    fn a_failure_says_what_was_done_where_and_what_the_system_said() {
+        let failure = Failure::Io { act: Act::Writing, at: Bytes(4_194_304), span: Bytes(8_589_934_592), errno: Some(5) };
+        assert_eq!(failure.to_string(), "writing at byte 4194304 of 8589934592: Input/output error (os error 5)");
+    }
+}

@@ -1,0 +1,96 @@
+//! What the flash log is told: owned, complete entries. How they are stored is the ledger's business.
+
+use super::card::Card;
+use super::outcome::{Digest, Effort, Outcome};
+use super::units::Bytes;
+
+/// The number of an attempt, counted over the whole life of a station's log.
+pub type AttemptNumber = u64;
+
+/// An image that may be written: staged, hashed, immutable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Armed {
+    /// The model it is the image of, as `BRAND/MODEL`.
+    pub model: String,
+    /// BLAKE3 of its raw bytes.
+    pub digest: Digest,
+    /// The file it came from, as configured.
+    pub source: String,
+    /// Its raw length.
+    pub span: Bytes,
+    /// The logical block its partition table was made for, where it says.
+    pub block: Option<u32>,
+}
+
+/// Everything a row knows before its outcome: which card, where, with which image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// Its number in this station's log.
+    pub number: AttemptNumber,
+    /// The slot's name, as on its sticker.
+    pub slot: String,
+    /// The model the slot is for.
+    pub model: String,
+    /// The image; absent where the refusal was that there is none.
+    pub image: Option<Armed>,
+    /// The card.
+    pub card: Card,
+}
+
+/// One event of the flash log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// The daemon began.
+    StationStarted {
+        /// The program's version.
+        version: String,
+    },
+    /// A model's image may be written from now on.
+    ModelArmed(Armed),
+    /// An attempt begins. Durable before the first byte is written.
+    AttemptStarted(Box<Attempt>),
+    /// An attempt's one closing event. A card refused by admission has only this.
+    AttemptClosed {
+        /// Which.
+        attempt: Box<Attempt>,
+        /// How it ended.
+        outcome: Outcome,
+        /// What was done.
+        effort: Effort,
+    },
+    /// The daemon ended as asked.
+    StationStopped,
+}
+
+impl Entry {
+    /// The `kind` column; stable.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::StationStarted { .. } => "station-started",
+            Self::ModelArmed(_) => "model-armed",
+            Self::AttemptStarted(_) => "attempt-started",
+            Self::AttemptClosed { .. } => "attempt-closed",
+            Self::StationStopped => "station-stopped",
+        }
+    }
+
+    /// The receipt the station waits for, for entries an attempt hangs on.
+    #[must_use]
+    pub fn receipt(&self) -> Option<Receipt> {
+        match self {
+            Self::AttemptStarted(attempt) => Some(Receipt::Started(attempt.number)),
+            Self::AttemptClosed { attempt, .. } => Some(Receipt::Closed(attempt.number)),
+            Self::StationStarted { .. } | Self::ModelArmed(_) | Self::StationStopped => None,
+        }
+    }
+}
+
+/// The log's word that an entry is durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Receipt {
+    /// The start of this attempt is on disk.
+    Started(AttemptNumber),
+    /// The outcome of this attempt is on disk.
+    Closed(AttemptNumber),
+}

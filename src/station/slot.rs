@@ -1,0 +1,167 @@
+//! One slot: what is in it, and where the work on it stands.
+//!
+//! ```text
+//!                     Seen                settle over              no
+//!        ┌─▶ Empty ─────────▶ Settling ──────────────▶ Surveying ──────────────┐
+//!        │     ▲ Gone            │  ▲ another card          │ admitted          │
+//!        │     └─────────────────┘  └───────────────┐       ▼                   │
+//!        │                                          │   Opening  start recorded │
+//!        │ Gone (Pulled: the next card)             │       ▼                   ▼
+//!        └───────────── Finished ◀── Recorded ── Recording ◀──── Busy      (refused)
+//!                                                   ▲  Ended     ▲             │
+//!                                                   └────────────┴─────────────┘
+//! ```
+//!
+//! What is in the slot ([`Slot::present`]) and what is being worked on ([`Phase`]) are kept apart: a card may be gone, or be
+//! another one, long before its thread has noticed. A phase never speaks of a card other than its own.
+
+use super::admit::Policy;
+use super::card::{Card, Port, Visit};
+use super::outcome::Outcome;
+use super::record::{Armed, Attempt};
+use super::units::{Bytes, Moment, rate};
+use super::view::{Progress, Sign, SlotView};
+
+/// A slot as configured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SlotSettings {
+    /// As on its sticker.
+    pub name: String,
+    /// Every port that is this place; one socket may show under a USB 2 and a USB 3 path.
+    pub ports: Vec<Port>,
+    /// The model it is for, as `BRAND/MODEL`.
+    pub model: String,
+    /// What it takes.
+    pub policy: Policy,
+}
+
+/// The step of a running attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Step {
+    /// Tombstone and body are written.
+    Writing,
+    /// Everything but the head is read back.
+    ReadingBack,
+    /// The head is written and read back.
+    Finishing,
+}
+
+/// Where the work stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Nothing.
+    Empty,
+    /// In the slot since the station started; not ours to erase.
+    Held,
+    /// Waiting for the card to sit still.
+    Settling { visit: Visit, since: Moment },
+    /// Asking who uses it.
+    Surveying { visit: Visit },
+    /// The start is on its way to the disk. Nothing has been opened yet.
+    Opening { attempt: Box<Attempt> },
+    /// A thread has the card.
+    Busy { attempt: Box<Attempt>, work: Work },
+    /// The outcome is on its way to the disk.
+    Recording { attempt: Box<Attempt>, outcome: Outcome },
+    /// Recorded.
+    Finished { attempt: Box<Attempt>, outcome: Outcome },
+}
+
+/// How far a thread has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Work {
+    pub(super) step: Step,
+    pub(super) done: Bytes,
+    pub(super) of: Bytes,
+    pub(super) step_began: Moment,
+    pub(super) last_heard: Moment,
+    /// The card left, or was swapped, while busy.
+    pub(super) gone: bool,
+}
+
+/// A slot and its state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Slot {
+    pub(super) settings: SlotSettings,
+    pub(super) armed: Option<Armed>,
+    /// What the kernel last said is in the slot.
+    pub(super) present: Option<Card>,
+    pub(super) phase: Phase,
+}
+
+impl Slot {
+    pub(super) fn new(settings: SlotSettings) -> Self {
+        Self { settings, armed: None, present: None, phase: Phase::Empty }
+    }
+
+    /// Is this visit the card that is in the slot now?
+    pub(super) fn holds(&self, visit: Visit) -> bool {
+        self.present.as_ref().is_some_and(|card| card.visit == visit)
+    }
+
+    /// Nothing is being recorded or written for this slot.
+    pub(super) fn is_idle(&self) -> bool {
+        !matches!(self.phase, Phase::Opening { .. } | Phase::Busy { .. } | Phase::Recording { .. })
+    }
+
+    /// Turns to whatever is in the slot now, after the phase's own card is done with.
+    pub(super) fn turn_to_present(&mut self, now: Moment) {
+        self.phase = match &self.present {
+            Some(card) => Phase::Settling { visit: card.visit, since: now },
+            None => Phase::Empty,
+        };
+    }
+
+    pub(super) fn view(&self) -> SlotView {
+        let (sign, attempt) = self.sign();
+        let progress = match &self.phase {
+            Phase::Busy { work, .. } => {
+                let rate = rate(work.done, work.last_heard.since(work.step_began));
+                let left = rate
+                    .filter(|rate| rate.0 > 0)
+                    .map(|rate| std::time::Duration::from_secs(work.of.0.saturating_sub(work.done.0).div_ceil(rate.0)));
+                Some(Progress { done: work.done, of: work.of, rate, left })
+            }
+            _ => None,
+        };
+        // While an attempt is shown, the card named is the attempt's own, never the one that took its place.
+        let card = attempt.map(|attempt| &attempt.card).or(self.present.as_ref()).map(Card::label);
+        SlotView {
+            slot: self.settings.name.clone(),
+            model: self.settings.model.clone(),
+            sign,
+            card,
+            attempt: attempt.map(|attempt| attempt.number),
+            progress,
+        }
+    }
+
+    fn sign(&self) -> (Sign, Option<&Attempt>) {
+        match &self.phase {
+            Phase::Empty if self.armed.is_none() => (Sign::Disarmed, None),
+            Phase::Empty => (Sign::Empty, None),
+            Phase::Held => (Sign::Held, None),
+            Phase::Settling { .. } | Phase::Surveying { .. } => (Sign::Preparing, None),
+            Phase::Opening { attempt } => (Sign::Preparing, Some(attempt)),
+            Phase::Busy { attempt, work } => {
+                let sign = match work.step {
+                    Step::Writing => Sign::Writing,
+                    Step::ReadingBack => Sign::ReadingBack,
+                    Step::Finishing => Sign::Finishing,
+                };
+                (sign, Some(attempt))
+            }
+            Phase::Recording { attempt, .. } => (Sign::Recording, Some(attempt)),
+            Phase::Finished { attempt, outcome } => {
+                let sign = match outcome {
+                    Outcome::Passed(_) => Sign::Passed,
+                    Outcome::Failed(failure) => Sign::Failed(failure.clone()),
+                    Outcome::Refused(refusal) => Sign::Refused(refusal.clone()),
+                    Outcome::Pulled => Sign::Pulled,
+                    Outcome::Interrupted => Sign::Interrupted,
+                };
+                (sign, Some(attempt))
+            }
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! Cards and images for tests: each right in every respect, for a test to spoil in one.
+
+use super::card::{Bus, Card, DevNum, Identified, Port, Survey, Visit};
+use super::outcome::{Digest, Proof, ReadBack};
+use super::record::Armed;
+use super::units::{Bytes, MIB};
+
+/// A stick of 64 MiB in this port, as the `diskseq`th medium since boot.
+pub(crate) fn card(port: &str, diskseq: u64) -> Card {
+    Card {
+        port: Port(port.to_owned()),
+        visit: Visit { devnum: DevNum { major: 8, minor: 16 }, diskseq },
+        kernel_name: "sdb".to_owned(),
+        bus: Bus::Usb,
+        whole_disk: true,
+        vendor: Some("Acme".to_owned()),
+        product: Some("Stick".to_owned()),
+        serial: Some("S-1".to_owned()),
+        wwn: None,
+        cid: None,
+        identified: Identified::ByUsb,
+        capacity: Bytes(64 * MIB),
+        logical_block: 512,
+        write_protected: false,
+        partitioned: false,
+    }
+}
+
+/// The same, used by nobody.
+pub(crate) fn survey(port: &str, diskseq: u64) -> Survey {
+    Survey { card: card(port, diskseq), uses: Vec::new() }
+}
+
+/// An image of 8 MiB for blocks of 512 bytes.
+pub(crate) fn image() -> Armed {
+    Armed { model: "acme/box".to_owned(), digest: Digest([7; 32]), source: "box.img".to_owned(), span: Bytes(8 * MIB), block: Some(512) }
+}
+
+/// The proof that [`image`] was read back.
+pub(crate) fn proof() -> Proof {
+    let image = image();
+    Proof::conclude(ReadBack { digest: image.digest, bytes: image.span }, image.digest, image.span).expect("it is the image")
+}

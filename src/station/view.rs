@@ -1,0 +1,147 @@
+//! What an operator is shown. Console, lamps and status are functions of a [`View`] and of nothing else.
+
+use std::time::Duration;
+
+use super::outcome::{Failure, Refusal};
+use super::record::AttemptNumber;
+use super::units::Bytes;
+
+/// Every sign a slot can give. One enum, so that console, lamp and log cannot disagree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sign {
+    /// Nothing in it; a card may be put in.
+    Empty,
+    /// No image may be written here.
+    Disarmed,
+    /// The card was in the slot when the station started, so nobody put it in to be flashed.
+    Held,
+    /// A card is in; the station waits for it to sit still, asks who uses it, or records the start.
+    Preparing,
+    /// Being written.
+    Writing,
+    /// Being read back.
+    ReadingBack,
+    /// The head is being written and read back.
+    Finishing,
+    /// The outcome is on its way to the disk. Never green.
+    Recording,
+    /// Proven and recorded.
+    Passed,
+    /// Contents undefined.
+    Failed(Failure),
+    /// Not touched.
+    Refused(Refusal),
+    /// Taken out while busy. Stays until the next card.
+    Pulled,
+    /// The station stopped.
+    Interrupted,
+}
+
+/// What a sign asks of the operator, and what a lamp can tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Call {
+    /// Put a card in.
+    PutIn,
+    /// Wait.
+    Wait,
+    /// Take it out: good.
+    TakeGood,
+    /// Take it out: not bad, read why.
+    TakeAside,
+    /// Take it out: bad.
+    TakeBad,
+    /// Nothing to do here.
+    Nothing,
+}
+
+impl Sign {
+    /// The word in capitals, one sense each.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Empty => "EMPTY",
+            Self::Disarmed => "DISARMED",
+            Self::Held => "HELD",
+            Self::Preparing => "WAIT",
+            Self::Writing => "WRITING",
+            Self::ReadingBack => "READING BACK",
+            Self::Finishing => "FINISHING",
+            Self::Recording => "RECORDING",
+            Self::Passed => "PASS",
+            Self::Failed(_) => "FAILED",
+            Self::Refused(_) => "REFUSED",
+            Self::Pulled => "PULLED",
+            Self::Interrupted => "INTERRUPTED",
+        }
+    }
+
+    /// What it asks of the operator.
+    #[must_use]
+    pub fn call(&self) -> Call {
+        match self {
+            Self::Empty => Call::PutIn,
+            Self::Disarmed => Call::Nothing,
+            Self::Preparing | Self::Writing | Self::ReadingBack | Self::Finishing | Self::Recording => Call::Wait,
+            Self::Passed => Call::TakeGood,
+            Self::Held | Self::Refused(_) => Call::TakeAside,
+            Self::Failed(_) | Self::Interrupted | Self::Pulled => Call::TakeBad,
+        }
+    }
+
+    /// The sentence beside the word: why, and what to do.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        match self {
+            Self::Empty => "put a card in".to_owned(),
+            Self::Disarmed => "no image is armed, call the station engineer".to_owned(),
+            Self::Held => "in the slot since the station started: take out, put in again".to_owned(),
+            Self::Preparing | Self::Writing | Self::ReadingBack | Self::Finishing | Self::Recording => String::new(),
+            Self::Passed => "take it out, good".to_owned(),
+            Self::Failed(failure) => format!("take it out, bad: {failure}"),
+            Self::Refused(refusal) => format!("{refusal}: {}", refusal.cure()),
+            Self::Pulled => "taken out while busy, the card is bad".to_owned(),
+            Self::Interrupted => "the station stopped, the card is bad".to_owned(),
+        }
+    }
+}
+
+/// How far the work on a card has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Bytes done in this step.
+    pub done: Bytes,
+    /// Bytes of this step.
+    pub of: Bytes,
+    /// Bytes a second in this step so far.
+    pub rate: Option<Bytes>,
+    /// Time left in this step at that rate.
+    pub left: Option<Duration>,
+}
+
+/// One slot, as shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SlotView {
+    /// As on its sticker.
+    pub slot: String,
+    /// The model it is for.
+    pub model: String,
+    /// The sign.
+    pub sign: Sign,
+    /// The card in a few words, when there is one.
+    pub card: Option<String>,
+    /// The attempt the sign speaks of.
+    pub attempt: Option<AttemptNumber>,
+    /// How far, while busy.
+    pub progress: Option<Progress>,
+}
+
+/// The whole station, as shown.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct View {
+    /// The station's name.
+    pub station: String,
+    /// Why nothing can be flashed at all, when that is so.
+    pub fault: Option<String>,
+    /// Every slot, in the order of the configuration.
+    pub slots: Vec<SlotView>,
+}
