@@ -1,2 +1,4 @@
 //! Flashline.
+pub mod device;
+pub mod image;
 pub mod station;

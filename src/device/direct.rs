@@ -1,0 +1,161 @@
+//! A card opened for direct I/O: exclusive, locked against udev, and known to be the one that was admitted.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::libc;
+use nix::sys::stat::{major, minor};
+
+use super::{BlockDevice, ioctl};
+use crate::station::card::{DevNum, Visit};
+use crate::station::units::Bytes;
+
+/// How long udev, which locks a disk while it probes it, is waited for.
+const LOCK_PATIENCE: Duration = Duration::from_secs(5);
+/// How often the lock is tried meanwhile.
+const LOCK_INTERVAL: Duration = Duration::from_millis(50);
+/// A removal shows in sysfs after the first failed call: 40 ms for a pulled stick, one media poll (2 s) for a card in a reader.
+const DEPARTURE_PATIENCE: Duration = Duration::from_secs(3);
+/// How often sysfs is asked meanwhile.
+const DEPARTURE_INTERVAL: Duration = Duration::from_millis(50);
+
+/// Why a card could not be opened. Nothing was written.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The kernel's answer.
+    #[error("opening {node}")]
+    Open {
+        /// The node.
+        node: PathBuf,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// The node is not the device that was admitted, or the medium in it is another one.
+    #[error("{node} is not the card that was admitted")]
+    AnotherCard {
+        /// The node.
+        node: PathBuf,
+    },
+    /// The kernel has no `BLKGETDISKSEQ`.
+    #[error("this kernel gives no disk sequence number")]
+    NoDiskSequence,
+    /// Somebody kept it locked.
+    #[error("{node} stayed locked by another program")]
+    Locked {
+        /// The node.
+        node: PathBuf,
+    },
+}
+
+/// The kernel's device behind one descriptor, held from the claim to the end of the proof.
+#[derive(Debug)]
+pub struct DirectDevice {
+    file: File,
+    visit: Visit,
+    length: Bytes,
+    logical_block: u32,
+}
+
+impl DirectDevice {
+    /// Opens `node` for writing, if it is `visit`'s device and still holds its medium.
+    ///
+    /// # Errors
+    /// When it is not, is held by somebody, or cannot be opened.
+    pub fn open(node: &Path, visit: Visit) -> Result<Self, OpenError> {
+        let failed = |source| OpenError::Open { node: node.to_owned(), source };
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .custom_flags(libc::O_DIRECT | libc::O_EXCL | libc::O_CLOEXEC | libc::O_NOFOLLOW)
+            .open(node)
+            .map_err(failed)?;
+        let metadata = file.metadata().map_err(failed)?;
+        let devnum = DevNum { major: low_half(major(metadata.rdev())), minor: low_half(minor(metadata.rdev())) };
+        if !metadata.file_type().is_block_device() || devnum != visit.devnum {
+            return Err(OpenError::AnotherCard { node: node.to_owned() });
+        }
+        match ioctl::diskseq(&file) {
+            Ok(diskseq) if diskseq == visit.diskseq => {}
+            Ok(_) => return Err(OpenError::AnotherCard { node: node.to_owned() }),
+            Err(error) if error.raw_os_error() == Some(libc::ENOTTY) => return Err(OpenError::NoDiskSequence),
+            Err(error) => return Err(failed(error)),
+        }
+        lock(&file, node)?;
+        let length = Bytes(ioctl::length(&file).map_err(failed)?);
+        let logical_block = ioctl::logical_block(&file).map_err(failed)?;
+        Ok(Self { file, visit, length, logical_block })
+    }
+}
+
+/// Device numbers of Linux fit 32 bits a half (12 and 20 bits in use).
+fn low_half(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+/// Holds udev off the disk for as long as the descriptor lives: it takes a shared `flock` before it probes
+/// (systemd, `docs/BLOCK_DEVICE_LOCKING.md`).
+fn lock(file: &File, node: &Path) -> Result<(), OpenError> {
+    let began = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::WouldBlock) if began.elapsed() < LOCK_PATIENCE => thread::sleep(LOCK_INTERVAL),
+            Err(TryLockError::WouldBlock) => return Err(OpenError::Locked { node: node.to_owned() }),
+            Err(TryLockError::Error(source)) => return Err(OpenError::Open { node: node.to_owned(), source }),
+        }
+    }
+}
+
+impl BlockDevice for DirectDevice {
+    fn length(&self) -> Bytes {
+        self.length
+    }
+
+    fn logical_block(&self) -> u32 {
+        self.logical_block
+    }
+
+    fn diskseq(&self) -> io::Result<u64> {
+        ioctl::diskseq(&self.file)
+    }
+
+    fn write_at(&mut self, at: Bytes, data: &[u8]) -> io::Result<usize> {
+        self.file.write_at(data, at.0)
+    }
+
+    fn read_at(&mut self, at: Bytes, into: &mut [u8]) -> io::Result<usize> {
+        self.file.read_at(into, at.0)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.sync_data()
+    }
+
+    fn departed(&self) -> bool {
+        let began = Instant::now();
+        loop {
+            if !self.in_sysfs() || ioctl::length(&self.file).is_ok_and(|length| length == 0) {
+                return true;
+            }
+            if began.elapsed() >= DEPARTURE_PATIENCE {
+                return false;
+            }
+            thread::sleep(DEPARTURE_INTERVAL);
+        }
+    }
+}
+
+impl DirectDevice {
+    /// sysfs is asked as well as the descriptor: a disk that is gone for everybody else keeps answering its last holder.
+    fn in_sysfs(&self) -> bool {
+        let attribute = |name: &str| -> Option<u64> {
+            let path = format!("/sys/dev/block/{}/{name}", self.visit.devnum);
+            std::fs::read_to_string(path).ok()?.trim().parse().ok()
+        };
+        attribute("diskseq") == Some(self.visit.diskseq) && attribute("size").is_some_and(|size| size > 0)
+    }
+}

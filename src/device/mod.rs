@@ -1,0 +1,138 @@
+//! A block device as the engine needs it, and nothing of what is written to it.
+//!
+//! [`direct::DirectDevice`] is the kernel's, opened `O_DIRECT | O_EXCL`; `ram::RamDevice` is a fake for tests that keeps the
+//! real one's rules. All `unsafe` of the crate lives here, in `aligned` and `ioctl`.
+
+pub mod aligned;
+pub mod direct;
+mod ioctl;
+#[cfg(test)]
+pub(crate) mod ram;
+
+use std::io;
+
+use crate::station::units::{Bytes, to_u64, to_usize};
+
+/// A card, open for as long as the value lives.
+///
+/// Offsets and lengths of calls are multiples of [`logical_block`](Self::logical_block), and memory comes from
+/// [`aligned::AlignedBuf`]; the kernel answers anything else with `EINVAL`.
+pub trait BlockDevice {
+    /// Its length when it was opened.
+    fn length(&self) -> Bytes;
+
+    /// The smallest unit of a read or write.
+    fn logical_block(&self) -> u32;
+
+    /// The visit's `DISKSEQ`, asked of the kernel now.
+    ///
+    /// # Errors
+    /// What the kernel answered; a card that left gives various.
+    fn diskseq(&self) -> io::Result<u64>;
+
+    /// One write. May take fewer bytes than given.
+    ///
+    /// # Errors
+    /// What the kernel answered.
+    fn write_at(&mut self, at: Bytes, data: &[u8]) -> io::Result<usize>;
+
+    /// One read from the medium, past every cache of ours and the kernel's. May return fewer bytes than asked.
+    ///
+    /// # Errors
+    /// What the kernel answered.
+    fn read_at(&mut self, at: Bytes, into: &mut [u8]) -> io::Result<usize>;
+
+    /// Waits until everything written has left the card's own volatile cache.
+    ///
+    /// # Errors
+    /// What the kernel answered.
+    fn flush(&mut self) -> io::Result<()>;
+
+    /// After an error: has the medium left, or another taken its place? May wait a moment, because the kernel often learns
+    /// of a removal only after the first failed call.
+    fn departed(&self) -> bool;
+}
+
+/// Why a call that must be whole was not.
+#[derive(Debug)]
+pub enum Shortfall {
+    /// The kernel answered with an error.
+    Error(io::Error),
+    /// The kernel moved nothing, or not even one block, and gave no error.
+    Stopped,
+}
+
+/// Writes all of `data`, through short counts and interruptions.
+///
+/// # Errors
+/// The place where it ended, and why.
+pub fn write_all_at(device: &mut impl BlockDevice, at: Bytes, data: &[u8]) -> Result<(), (Bytes, Shortfall)> {
+    let block = device.logical_block();
+    whole(at, data.len(), block, |at, from| device.write_at(at, &data[from..]))
+}
+
+/// Fills all of `into`, through short counts and interruptions.
+///
+/// # Errors
+/// The place where it ended, and why.
+pub fn read_exact_at(device: &mut impl BlockDevice, at: Bytes, into: &mut [u8]) -> Result<(), (Bytes, Shortfall)> {
+    let block = device.logical_block();
+    whole(at, into.len(), block, |at, from| device.read_at(at, &mut into[from..]))
+}
+
+/// Repeats `call` until `length` bytes are moved. What a short call moved beyond its last whole block is moved again: the
+/// next call must begin on a block.
+fn whole(at: Bytes, length: usize, block: u32, mut call: impl FnMut(Bytes, usize) -> io::Result<usize>) -> Result<(), (Bytes, Shortfall)> {
+    let block = to_usize(u64::from(block));
+    let mut done = 0;
+    while done < length {
+        let here = Bytes(at.0 + to_u64(done));
+        match call(here, done) {
+            Ok(moved) if done + moved >= length => return Ok(()),
+            Ok(moved) if moved < block => return Err((here, Shortfall::Stopped)),
+            Ok(moved) => done += moved - moved % block,
+            Err(error) if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) => {}
+            Err(error) => return Err((here, Shortfall::Error(error))),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ram::{Fault, RamDevice};
+    use super::*;
+    use crate::device::aligned::AlignedBuf;
+    use crate::station::units::KIB;
+
+    #[test]
+    fn short_counts_interruptions_and_eagain_move_every_byte_once_to_its_place() {
+        let mut device = RamDevice::new(Bytes(64 * KIB), 512);
+        device.inject(Fault::ShortCounts);
+        device.inject(Fault::Interruptions);
+        let mut data = AlignedBuf::zeroed(16 << 10);
+        for (index, byte) in data.iter_mut().enumerate() {
+            *byte = u8::try_from(index % 251).expect("below 251");
+        }
+        write_all_at(&mut device, Bytes(8 * KIB), &data).expect("it is only slow");
+        let mut back = AlignedBuf::zeroed(16 << 10);
+        read_exact_at(&mut device, Bytes(8 * KIB), &mut back).expect("it is only slow");
+        assert_eq!(&data[..], &back[..], "nothing is shifted");
+        assert!(device.contents()[..8 << 10].iter().all(|byte| *byte == 0), "nothing before it changed");
+        assert!(device.contents()[24 << 10..].iter().all(|byte| *byte == 0), "nothing behind it changed");
+    }
+
+    #[test]
+    fn a_device_that_moves_nothing_without_an_error_is_not_asked_for_ever() {
+        let answer = whole(Bytes(512), 1024, 512, |_, _| Ok(0));
+        assert!(matches!(answer, Err((Bytes(512), Shortfall::Stopped))));
+    }
+
+    #[test]
+    fn an_error_keeps_its_number_and_its_place() {
+        let answer =
+            whole(Bytes(0), 1024, 512, |at, _| if at.0 == 0 { Ok(512) } else { Err(io::Error::from_raw_os_error(nix::libc::EIO)) });
+        let Err((Bytes(512), Shortfall::Error(error))) = answer else { panic!("{answer:?}") };
+        assert_eq!(error.raw_os_error(), Some(nix::libc::EIO));
+    }
+}

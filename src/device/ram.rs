@@ -1,0 +1,184 @@
+//! A card in memory for tests. It obeys length, offset and address alignment as the kernel's device does, and fails where told.
+
+use std::io;
+
+use nix::libc;
+
+use super::BlockDevice;
+use super::aligned::ALIGNMENT;
+use crate::station::units::{Bytes, to_u64, to_usize};
+
+/// What is wrong with it.
+#[derive(Clone, Debug)]
+pub(crate) enum Fault {
+    /// Calls move one block, or half of what was asked.
+    ShortCounts,
+    /// Every other call is interrupted, by turns with `EINTR` and `EAGAIN`.
+    Interruptions,
+    /// Writes that touch this byte answer with this error number.
+    WriteError { at: u64, errno: i32 },
+    /// Reads that touch this byte answer with this error number.
+    ReadError { at: u64, errno: i32 },
+    /// Flushes answer with this error number.
+    FlushError(i32),
+    /// This byte reads with these bits flipped.
+    FlipOnRead { at: u64, bits: u8 },
+    /// Writes are taken and forgotten.
+    IgnoreWrites,
+    /// Addresses wrap at this length, as on a card that lies about its capacity.
+    Wrap(u64),
+    /// Another medium is in the reader after so many calls.
+    SwapAfter(u64),
+    /// The medium leaves after so many calls; they then answer with this error number.
+    LeaveAfter { calls: u64, errno: i32 },
+}
+
+/// One call that reached the device, for tests about order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Did {
+    Write { at: u64, length: u64 },
+    Read { at: u64, length: u64 },
+    Flush,
+}
+
+/// The card.
+#[derive(Debug)]
+pub(crate) struct RamDevice {
+    medium: Vec<u8>,
+    logical_block: u32,
+    faults: Vec<Fault>,
+    calls: u64,
+    pub(crate) did: Vec<Did>,
+}
+
+impl RamDevice {
+    /// A card of zeroes with `DISKSEQ` 1.
+    pub(crate) fn new(length: Bytes, logical_block: u32) -> Self {
+        Self { medium: vec![0; to_usize(length.0)], logical_block, faults: Vec::new(), calls: 0, did: Vec::new() }
+    }
+
+    /// Makes it fail so from now on.
+    pub(crate) fn inject(&mut self, fault: Fault) {
+        self.faults.push(fault);
+    }
+
+    /// What the medium holds, past every fault.
+    pub(crate) fn contents(&self) -> &[u8] {
+        &self.medium
+    }
+
+    /// What the medium holds, to stamp it before a test.
+    pub(crate) fn contents_mut(&mut self) -> &mut [u8] {
+        &mut self.medium
+    }
+
+    fn error_at(&self, range: std::ops::Range<u64>, writing: bool) -> Option<io::Error> {
+        self.faults
+            .iter()
+            .find_map(|fault| match *fault {
+                Fault::WriteError { at, errno } if writing && range.contains(&at) => Some(errno),
+                Fault::ReadError { at, errno } if !writing && range.contains(&at) => Some(errno),
+                Fault::LeaveAfter { calls, errno } if self.calls > calls => Some(errno),
+                _ => None,
+            })
+            .map(io::Error::from_raw_os_error)
+    }
+
+    /// The rules every call obeys; answers how many bytes it may move.
+    fn begin(&mut self, at: Bytes, length: usize, address: *const u8, writing: bool) -> io::Result<usize> {
+        self.calls += 1;
+        let block = u64::from(self.logical_block);
+        let aligned = address.align_offset(ALIGNMENT.min(512)) == 0;
+        if at.0 % block != 0 || to_u64(length) % block != 0 || !aligned {
+            return Err(io::Error::from_raw_os_error(libc::EINVAL));
+        }
+        let end = to_u64(self.medium.len());
+        if writing && at.0 >= end && length > 0 {
+            return Err(io::Error::from_raw_os_error(libc::ENOSPC));
+        }
+        if self.faults.iter().any(|fault| matches!(fault, Fault::Interruptions)) {
+            match self.calls % 4 {
+                1 => return Err(io::Error::from_raw_os_error(libc::EINTR)),
+                3 => return Err(io::Error::from_raw_os_error(libc::EAGAIN)),
+                _ => {}
+            }
+        }
+        let mut moved = to_u64(length).min(end.saturating_sub(at.0));
+        if self.faults.iter().any(|fault| matches!(fault, Fault::ShortCounts)) && moved > block {
+            moved = (moved / 2).next_multiple_of(block);
+        }
+        if let Some(error) = self.error_at(at.0..at.0 + moved, writing) {
+            return Err(error);
+        }
+        Ok(to_usize(moved))
+    }
+
+    fn place(&self, at: u64) -> usize {
+        let real = self.faults.iter().find_map(|fault| match fault {
+            Fault::Wrap(length) => Some(*length),
+            _ => None,
+        });
+        to_usize(real.map_or(at, |length| at % length))
+    }
+}
+
+impl BlockDevice for RamDevice {
+    fn length(&self) -> Bytes {
+        Bytes(to_u64(self.medium.len()))
+    }
+
+    fn logical_block(&self) -> u32 {
+        self.logical_block
+    }
+
+    fn diskseq(&self) -> io::Result<u64> {
+        let swapped = self.faults.iter().any(|fault| matches!(fault, Fault::SwapAfter(calls) if self.calls > *calls));
+        Ok(if swapped { 2 } else { 1 })
+    }
+
+    fn write_at(&mut self, at: Bytes, data: &[u8]) -> io::Result<usize> {
+        let moved = self.begin(at, data.len(), data.as_ptr(), true)?;
+        self.did.push(Did::Write { at: at.0, length: to_u64(moved) });
+        if !self.faults.iter().any(|fault| matches!(fault, Fault::IgnoreWrites)) {
+            for (offset, byte) in data[..moved].iter().enumerate() {
+                let place = self.place(at.0 + to_u64(offset));
+                self.medium[place] = *byte;
+            }
+        }
+        Ok(moved)
+    }
+
+    fn read_at(&mut self, at: Bytes, into: &mut [u8]) -> io::Result<usize> {
+        let moved = self.begin(at, into.len(), into.as_ptr(), false)?;
+        self.did.push(Did::Read { at: at.0, length: to_u64(moved) });
+        for (offset, byte) in into[..moved].iter_mut().enumerate() {
+            *byte = self.medium[self.place(at.0 + to_u64(offset))];
+        }
+        for fault in &self.faults {
+            if let Fault::FlipOnRead { at: flipped, bits } = *fault
+                && (at.0..at.0 + to_u64(moved)).contains(&flipped)
+            {
+                into[to_usize(flipped - at.0)] ^= bits;
+            }
+        }
+        Ok(moved)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.calls += 1;
+        for fault in &self.faults {
+            if let Fault::FlushError(errno) = fault {
+                return Err(io::Error::from_raw_os_error(*errno));
+            }
+        }
+        self.did.push(Did::Flush);
+        Ok(())
+    }
+
+    fn departed(&self) -> bool {
+        self.faults.iter().any(|fault| match fault {
+            Fault::LeaveAfter { calls, .. } | Fault::SwapAfter(calls) => self.calls > *calls,
+            _ => false,
+        })
+    }
+}

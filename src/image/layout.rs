@@ -1,0 +1,103 @@
+//! Where an image keeps what a firmware boots from: the head, which is written last.
+//!
+//! The head is the first piece of the span and, where the image carries a GUID partition table, the pieces that hold its backup
+//! (UEFI specification 2.10, 5.3): a firmware may boot from either.
+
+use std::ops::Range;
+
+use super::map::{PIECE, pieces};
+use crate::station::units::{Bytes, to_usize};
+
+/// `EFI PART`, the first eight bytes of a GPT header.
+const GPT_SIGNATURE: &[u8; 8] = b"EFI PART";
+/// Byte of the header that holds the LBA of the other copy.
+const ALTERNATE_LBA: Range<usize> = 32..40;
+/// The backup's entries lie right before its header: 128 entries of 128 bytes.
+const ENTRIES: u64 = 128 * 128;
+/// Logical blocks a partition table is made for.
+const BLOCKS: [u32; 2] = [512, 4096];
+
+/// How an image is laid out, as far as writing it safely depends on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// The logical block its partition table was made for, where it says.
+    pub block: Option<u32>,
+    /// Pieces of the head, ascending. Always at least piece 0.
+    head: Vec<usize>,
+}
+
+impl Layout {
+    /// Reads it off the first bytes of an image of `span` bytes. `first` holds 8 KiB, or the whole image if that is shorter.
+    #[must_use]
+    pub fn of(first: &[u8], span: Bytes) -> Self {
+        let gpt = BLOCKS.into_iter().find_map(|block| {
+            let header = first.get(to_usize(u64::from(block))..)?;
+            header.starts_with(GPT_SIGNATURE).then_some((block, header))
+        });
+        let mut head = vec![0];
+        let Some((block, header)) = gpt else {
+            let mbr =
+                first.get(510..512) == Some(&[0x55, 0xaa]) && first.get(446..510).is_some_and(|table| table.iter().any(|byte| *byte != 0));
+            // An MBR counts sectors of 512 bytes wherever it is in use on cards.
+            return Self { block: mbr.then_some(512), head };
+        };
+        let alternate = header.get(ALTERNATE_LBA).and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_le_bytes);
+        if let Some(backup) = alternate.checked_mul(u64::from(block)).filter(|backup| *backup < span.0) {
+            let from = backup.saturating_sub(ENTRIES) / PIECE;
+            let to = (backup / PIECE + 1).min(pieces(span));
+            head.extend((from.max(1)..to).map(to_usize));
+        }
+        Self { block: Some(block), head }
+    }
+
+    /// Pieces that are written last, ascending.
+    #[must_use]
+    pub fn head(&self) -> &[usize] {
+        &self.head
+    }
+
+    /// Is this piece part of the head?
+    #[must_use]
+    pub fn is_head(&self, piece: usize) -> bool {
+        self.head.binary_search(&piece).is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::station::units::MIB;
+
+    fn gpt(block: usize, alternate: u64) -> Vec<u8> {
+        let mut first = vec![0; 8192];
+        first[block..block + 8].copy_from_slice(GPT_SIGNATURE);
+        first[block + 32..block + 40].copy_from_slice(&alternate.to_le_bytes());
+        first
+    }
+
+    #[test]
+    fn an_image_without_a_table_or_with_an_mbr_has_its_first_piece_as_head() {
+        assert_eq!(Layout::of(&[0; 8192], Bytes(9 * MIB)), Layout { block: None, head: vec![0] });
+        let mut mbr = vec![0; 8192];
+        mbr[450] = 0x0c;
+        mbr[510..512].copy_from_slice(&[0x55, 0xaa]);
+        assert_eq!(Layout::of(&mbr, Bytes(9 * MIB)), Layout { block: Some(512), head: vec![0] });
+        assert_eq!(Layout::of(&[1], Bytes(1)), Layout { block: None, head: vec![0] });
+    }
+
+    #[test]
+    fn the_backup_of_a_gpt_is_part_of_the_head_with_all_its_entries() {
+        let last = 9 * MIB / 512 - 1;
+        assert_eq!(Layout::of(&gpt(512, last), Bytes(9 * MIB)), Layout { block: Some(512), head: vec![0, 8] });
+        let just_over = 8 * MIB / 512 + 3;
+        assert_eq!(Layout::of(&gpt(512, just_over), Bytes(9 * MIB)).head(), [0, 7, 8]);
+        assert_eq!(Layout::of(&gpt(4096, 9 * MIB / 4096 - 1), Bytes(9 * MIB)), Layout { block: Some(4096), head: vec![0, 8] });
+    }
+
+    #[test]
+    fn a_backup_outside_the_image_or_a_hostile_one_leaves_the_first_piece() {
+        assert_eq!(Layout::of(&gpt(512, u64::MAX), Bytes(9 * MIB)).head(), [0]);
+        assert_eq!(Layout::of(&gpt(512, 1 << 40), Bytes(9 * MIB)).head(), [0]);
+        assert_eq!(Layout::of(&gpt(512, 2), Bytes(9 * MIB)).head(), [0]);
+    }
+}

@@ -1,0 +1,149 @@
+//! The map of an image: one BLAKE3 subtree value for every piece of 1 MiB, and the root they merge to.
+//!
+//! BLAKE3 is a binary tree over chunks of 1 KiB whose left subtrees are always the largest power of two that leaves something
+//! for the right (BLAKE3 paper, 2.1), so a piece of 1024 chunks at a multiple of its length is a subtree of its own. Its value
+//! can be compared alone, and all values together give exactly what `b3sum` prints for the raw image.
+
+use blake3::Hasher;
+use blake3::hazmat::{ChainingValue, HasherExt, Mode, merge_subtrees_non_root, merge_subtrees_root};
+
+use crate::station::outcome::Digest;
+use crate::station::units::{Bytes, MIB, to_u64, to_usize};
+
+/// The length of a piece; the last one of an image may be shorter.
+pub const PIECE: u64 = MIB;
+
+/// The value of one piece: its subtree's chaining value; of an image that is one piece only, the root itself, because a tree
+/// of one subtree has no other value.
+pub type PieceValue = [u8; 32];
+
+/// Span, values and root of an image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PieceMap {
+    span: Bytes,
+    values: Vec<PieceValue>,
+    root: Digest,
+}
+
+impl PieceMap {
+    /// From the values of all pieces; `None` when they are not as many as `span` has.
+    #[must_use]
+    pub fn new(span: Bytes, values: Vec<PieceValue>) -> Option<Self> {
+        if values.is_empty() || to_u64(values.len()) != pieces(span) {
+            return None;
+        }
+        let root = root(&values);
+        Some(Self { span, values, root })
+    }
+
+    /// The image's length.
+    #[must_use]
+    pub fn span(&self) -> Bytes {
+        self.span
+    }
+
+    /// The BLAKE3 of the whole image.
+    #[must_use]
+    pub fn root(&self) -> Digest {
+        self.root
+    }
+
+    /// All values, in the image's order.
+    #[must_use]
+    pub fn values(&self) -> &[PieceValue] {
+        &self.values
+    }
+
+    /// How many pieces.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    /// Never: an empty image has no map.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
+    /// Where piece `index` begins.
+    #[must_use]
+    pub fn start(&self, index: usize) -> Bytes {
+        Bytes(to_u64(index) * PIECE)
+    }
+
+    /// How many bytes of the image piece `index` has.
+    #[must_use]
+    pub fn length(&self, index: usize) -> Bytes {
+        Bytes(self.span.0.saturating_sub(self.start(index).0).min(PIECE))
+    }
+}
+
+/// How many pieces an image of `span` bytes has.
+#[must_use]
+pub fn pieces(span: Bytes) -> u64 {
+    span.0.div_ceil(PIECE)
+}
+
+/// The value of the piece that holds `data` and begins at `start`, of an image of `span` bytes.
+#[must_use]
+pub fn value(start: Bytes, data: &[u8], span: Bytes) -> PieceValue {
+    let mut hasher = Hasher::new();
+    if span.0 <= PIECE {
+        return *hasher.update(data).finalize().as_bytes();
+    }
+    hasher.set_input_offset(start.0);
+    hasher.update(data).finalize_non_root()
+}
+
+/// Merges the values of all pieces of an image, at least one.
+#[must_use]
+pub fn root(values: &[PieceValue]) -> Digest {
+    match values {
+        [only] => Digest(*only),
+        _ => {
+            let (left, right) = values.split_at(left_pieces(values.len()));
+            Digest(*merge_subtrees_root(&subtree(left), &subtree(right), Mode::Hash).as_bytes())
+        }
+    }
+}
+
+fn subtree(values: &[PieceValue]) -> ChainingValue {
+    match values {
+        [only] => *only,
+        _ => {
+            let (left, right) = values.split_at(left_pieces(values.len()));
+            merge_subtrees_non_root(&subtree(left), &subtree(right), Mode::Hash)
+        }
+    }
+}
+
+/// The largest power of two below `count`, which is at least 2.
+fn left_pieces(count: usize) -> usize {
+    to_usize(to_u64(count).next_power_of_two() / 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_root_is_what_b3sum_prints_whatever_the_length() {
+        let mib = to_usize(PIECE);
+        for length in [1, 1024, 1025, mib - 1, mib, mib + 1, mib + 1024, 2 * mib, 2 * mib + 1, 3 * mib, 5 * mib + 17, 8 * mib, 9 * mib - 1]
+        {
+            let data: Vec<u8> = (0..length).map(|index| u8::try_from(index % 253).expect("below 253")).collect();
+            let span = Bytes(to_u64(length));
+            let values = data.chunks(mib).enumerate().map(|(index, piece)| value(Bytes(to_u64(index) * PIECE), piece, span)).collect();
+            let map = PieceMap::new(span, values).expect("as many values as pieces");
+            assert_eq!(map.root(), Digest(*blake3::hash(&data).as_bytes()), "{length} bytes");
+        }
+    }
+
+    #[test]
+    fn a_map_with_a_piece_too_many_or_too_few_is_none() {
+        assert_eq!(PieceMap::new(Bytes(PIECE), vec![[0; 32]; 2]), None);
+        assert_eq!(PieceMap::new(Bytes(PIECE + 1), vec![[0; 32]; 1]), None);
+        assert_eq!(PieceMap::new(Bytes(0), vec![]), None);
+    }
+}

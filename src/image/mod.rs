@@ -1,0 +1,132 @@
+//! Images: opened whatever they are packed in, hashed piece by piece, staged as immutable raw copies.
+//!
+//! Knows nothing of cards. What the rest of the station gets is a [`Staged`]: bytes, their [`map::PieceMap`], and the places
+//! that make a card bootable ([`layout::Layout`]).
+
+pub mod layout;
+pub mod map;
+pub mod open;
+pub mod stage;
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+
+use crate::station::outcome::Digest;
+use crate::station::units::{Bytes, to_u64};
+use layout::Layout;
+use map::PieceMap;
+
+/// What went wrong with an image. Nothing was written to any card.
+#[derive(Debug, thiserror::Error)]
+pub enum ImageError {
+    /// It could not be opened.
+    #[error("opening the image {path}: check the path and who may read it")]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// It could not be read, or its packing is damaged.
+    #[error("reading the image {path} at byte {at} of its raw contents")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// How much came out of it before.
+        at: u64,
+        /// What the system or the decoder said.
+        source: io::Error,
+    },
+    /// The packed file ends before its contents do.
+    #[error("the image {path} is cut short: it ends at byte {at} of its raw contents; copy it again")]
+    Truncated {
+        /// The file.
+        path: PathBuf,
+        /// How much came out of it.
+        at: u64,
+    },
+    /// The packed file's own checks fail.
+    #[error("the image {path} is damaged behind byte {at} of its raw contents; copy it again")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// How much came out of it.
+        at: u64,
+        /// What the decoder said.
+        source: io::Error,
+    },
+    /// There is nothing in it.
+    #[error("the image {path} is empty")]
+    Empty {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It is not a file.
+    #[error("the image {path} is not a regular file")]
+    NotAFile {
+        /// What was named.
+        path: PathBuf,
+    },
+    /// The staged copy could not be made.
+    #[error("writing the staged copy {path}: is the disk full, or read-only?")]
+    Store {
+        /// The staged file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// An image that can be written: raw, hashed, and not to change any more.
+#[derive(Debug)]
+pub struct Staged {
+    file: File,
+    path: PathBuf,
+    map: PieceMap,
+    layout: Layout,
+}
+
+impl Staged {
+    /// BLAKE3 of its bytes.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        self.map.root()
+    }
+
+    /// Its length.
+    #[must_use]
+    pub fn span(&self) -> Bytes {
+        self.map.span()
+    }
+
+    /// The value of every piece.
+    #[must_use]
+    pub fn map(&self) -> &PieceMap {
+        &self.map
+    }
+
+    /// Which pieces make a card bootable, and for which logical block.
+    #[must_use]
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// Where it lies.
+    #[must_use]
+    pub fn path(&self) -> &std::path::Path {
+        &self.path
+    }
+
+    /// Fills `into` with the image from `at` on; behind its end come zeroes, never what the buffer held before.
+    ///
+    /// # Errors
+    /// What the system said; a file that became shorter is `UnexpectedEof`.
+    pub fn read_padded(&self, at: Bytes, into: &mut [u8]) -> io::Result<()> {
+        let left = self.span().0.saturating_sub(at.0).min(to_u64(into.len()));
+        let (image, padding) = into.split_at_mut(crate::station::units::to_usize(left));
+        padding.fill(0);
+        self.file.read_exact_at(image, at.0)
+    }
+}

@@ -1,0 +1,321 @@
+//! Staging: unpacks and hashes an image once and keeps the raw copy under its digest, where nothing changes it any more.
+//!
+//! ```text
+//! STORE/<blake3>.img    raw, sparse by content, read-only, renamed into place after fsync
+//! STORE/<blake3>.json   its map, and the source files it was made from
+//! ```
+//! A source file that is unchanged (device, inode, length, mtime, ctime) since it was staged is not unpacked again.
+
+use std::fs::{self, File, Permissions};
+use std::io;
+use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::layout::Layout;
+use super::map::{PIECE, PieceMap, PieceValue, value};
+use super::open::Opened;
+use super::{ImageError, Staged};
+use crate::station::outcome::Digest;
+use crate::station::units::{Bytes, KIB, to_u64, to_usize};
+
+/// Runs of zeroes of this length are left as holes in the staged copy.
+const GRAIN: u64 = 64 * KIB;
+/// What a partition table in blocks of up to 4096 bytes needs to be seen.
+const FIRST_BYTES: u64 = 8 * KIB;
+/// Anybody may read a staged image, nobody may write it.
+const READ_ONLY: u32 = 0o444;
+
+/// Told how far staging has come: bytes of the source file read, and its length.
+pub trait Progress {
+    /// So far.
+    fn advanced(&mut self, consumed: Bytes, of: Bytes);
+}
+
+impl<F: FnMut(Bytes, Bytes)> Progress for F {
+    fn advanced(&mut self, consumed: Bytes, of: Bytes) {
+        self(consumed, of);
+    }
+}
+
+/// Unpacks `source` into the directory `store`, or finds it there.
+///
+/// # Errors
+/// When the source cannot be read whole, or the copy cannot be written. Nothing half-made stays in the store.
+pub fn stage(source: &Path, store: &Path, progress: &mut dyn Progress) -> Result<Staged, ImageError> {
+    fs::create_dir_all(store).map_err(|error| ImageError::Store { path: store.to_owned(), source: error })?;
+    let identity = SourceFile::of(source)?;
+    if let Some(found) = find(store, &identity) {
+        return Ok(found);
+    }
+    let stored = |error| ImageError::Store { path: store.to_owned(), source: error };
+    let copy = tempfile::Builder::new().prefix(".staging-").tempfile_in(store).map_err(stored)?;
+    let read = hash(source, progress, |at, piece| write_sparse(copy.as_file(), at, piece).map_err(stored))?;
+    let digest = read.map.root();
+    let path = store.join(format!("{digest}.img"));
+    copy.as_file().set_len(read.map.span().0).map_err(stored)?;
+    copy.as_file().set_permissions(Permissions::from_mode(READ_ONLY)).map_err(stored)?;
+    copy.as_file().sync_all().map_err(stored)?;
+    copy.persist(&path).map_err(|error| ImageError::Store { path: path.clone(), source: error.error })?;
+    Sidecar::new(&read.map, identity).write(&store.join(format!("{digest}.json"))).map_err(stored)?;
+    File::open(store).and_then(|directory| directory.sync_all()).map_err(stored)?;
+    let file = File::open(&path).map_err(|source| ImageError::Open { path: path.clone(), source })?;
+    Ok(Staged { file, path, map: read.map, layout: read.layout })
+}
+
+/// Takes a raw image where it lies: hashed, not copied. For a bench that writes it now; a file that changes meanwhile is caught
+/// by the read-back, because the card is compared with the map made here.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn in_place(source: &Path, progress: &mut dyn Progress) -> Result<Staged, ImageError> {
+    let read = hash(source, progress, |_, _| Ok(()))?;
+    let file = File::open(source).map_err(|error| ImageError::Open { path: source.to_owned(), source: error })?;
+    Ok(Staged { file, path: source.to_owned(), map: read.map, layout: read.layout })
+}
+
+struct Read {
+    map: PieceMap,
+    layout: Layout,
+}
+
+/// Reads the whole image, piece by piece, and hands each to `keep`.
+fn hash(
+    source: &Path,
+    progress: &mut dyn Progress,
+    mut keep: impl FnMut(Bytes, &[u8]) -> Result<(), ImageError>,
+) -> Result<Read, ImageError> {
+    let mut opened = Opened::open(source)?;
+    let mut values = Vec::new();
+    let mut first = Vec::new();
+    let mut span = Bytes(0);
+    let (mut piece, mut next) = (vec![0; to_usize(PIECE)], vec![0; to_usize(PIECE)]);
+    let mut length = opened.fill(source, span, &mut piece)?;
+    if length == 0 {
+        return Err(ImageError::Empty { path: source.to_owned() });
+    }
+    while length > 0 {
+        let start = span;
+        span = Bytes(span.0 + to_u64(length));
+        // One piece ahead: only the end of the image tells whether its first piece is its only one, whose value is the root.
+        let next_length = opened.fill(source, span, &mut next)?;
+        let data = &piece[..length];
+        if start.0 == 0 {
+            first = data[..data.len().min(to_usize(FIRST_BYTES))].to_vec();
+        }
+        values.push(value(start, data, Bytes(span.0 + to_u64(next_length))));
+        keep(start, data)?;
+        progress.advanced(opened.consumed(), opened.packed);
+        std::mem::swap(&mut piece, &mut next);
+        length = next_length;
+    }
+    let layout = Layout::of(&first, span);
+    let map = PieceMap::new(span, values).expect("one value was made for every piece");
+    Ok(Read { map, layout })
+}
+
+/// Writes what is not zero; the rest becomes holes.
+fn write_sparse(file: &File, at: Bytes, piece: &[u8]) -> io::Result<()> {
+    for (index, grain) in piece.chunks(to_usize(GRAIN)).enumerate() {
+        if grain.iter().any(|byte| *byte != 0) {
+            file.write_all_at(grain, at.0 + to_u64(index) * GRAIN)?;
+        }
+    }
+    Ok(())
+}
+
+/// Which version of which file: a changed one differs in at least one of these, `ctime` above all, which nobody can set.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct SourceFile {
+    device: u64,
+    inode: u64,
+    length: u64,
+    mtime: (i64, i64),
+    ctime: (i64, i64),
+}
+
+impl SourceFile {
+    fn of(path: &Path) -> Result<Self, ImageError> {
+        let metadata = fs::metadata(path).map_err(|source| ImageError::Open { path: path.to_owned(), source })?;
+        Ok(Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            length: metadata.len(),
+            mtime: (metadata.mtime(), metadata.mtime_nsec()),
+            ctime: (metadata.ctime(), metadata.ctime_nsec()),
+        })
+    }
+}
+
+/// What lies beside a staged image.
+#[derive(Debug, Serialize, Deserialize)]
+struct Sidecar {
+    version: u32,
+    span: u64,
+    pieces: Vec<String>,
+    sources: Vec<SourceFile>,
+}
+
+/// A sidecar of another version is not read; its image is staged again.
+const SIDECAR_VERSION: u32 = 1;
+
+impl Sidecar {
+    fn new(map: &PieceMap, source: SourceFile) -> Self {
+        let pieces = map.values().iter().map(|value| Digest(*value).to_string()).collect();
+        Self { version: SIDECAR_VERSION, span: map.span().0, pieces, sources: vec![source] }
+    }
+
+    fn read(path: &Path) -> Option<Self> {
+        let sidecar: Self = serde_json::from_slice(&fs::read(path).ok()?).ok()?;
+        (sidecar.version == SIDECAR_VERSION).then_some(sidecar)
+    }
+
+    /// Replaces the file as a whole, so that no reader meets half of it.
+    fn write(&self, path: &Path) -> io::Result<()> {
+        let directory = path.parent().unwrap_or(Path::new("."));
+        let file = tempfile::Builder::new().prefix(".sidecar-").tempfile_in(directory)?;
+        serde_json::to_writer(file.as_file(), self)?;
+        file.as_file().set_permissions(Permissions::from_mode(READ_ONLY))?;
+        file.as_file().sync_all()?;
+        file.persist(path).map_err(|error| error.error)?;
+        Ok(())
+    }
+
+    fn map(&self) -> Option<PieceMap> {
+        let values: Option<Vec<PieceValue>> = self.pieces.iter().map(|text| parse_value(text)).collect();
+        PieceMap::new(Bytes(self.span), values?)
+    }
+}
+
+fn parse_value(text: &str) -> Option<PieceValue> {
+    blake3::Hash::from_hex(text).ok().map(|hash| *hash.as_bytes())
+}
+
+/// A staged copy made from exactly this source file, whose map still leads to the digest it is named after.
+fn find(store: &Path, source: &SourceFile) -> Option<Staged> {
+    fs::read_dir(store).ok()?.filter_map(Result::ok).find_map(|entry| {
+        let sidecar_path = entry.path();
+        if sidecar_path.extension()? != "json" {
+            return None;
+        }
+        let sidecar = Sidecar::read(&sidecar_path)?;
+        if !sidecar.sources.contains(source) {
+            return None;
+        }
+        let map = sidecar.map()?;
+        let path: PathBuf = sidecar_path.with_extension("img");
+        let file = File::open(&path).ok()?;
+        let intact = sidecar_path.file_stem()?.to_str()? == map.root().to_string() && file.metadata().ok()?.len() == map.span().0;
+        let mut first = vec![0; to_usize(map.span().0.min(FIRST_BYTES))];
+        file.read_exact_at(&mut first, 0).ok()?;
+        let layout = Layout::of(&first, map.span());
+        intact.then_some(Staged { file, path, map, layout })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    /// Two data runs in a mostly empty image that ends in the middle of a block.
+    fn sample() -> Vec<u8> {
+        let mut raw = vec![0; 3 * to_usize(PIECE) + 100];
+        raw[10..20].fill(1);
+        let tail = raw.len() - 7;
+        raw[tail..].fill(9);
+        raw
+    }
+
+    fn write(directory: &Path, name: &str, contents: &[u8]) -> PathBuf {
+        let path = directory.join(name);
+        fs::write(&path, contents).expect("a temporary directory can be written");
+        path
+    }
+
+    fn xz(raw: &[u8]) -> Vec<u8> {
+        let mut encoder = liblzma::write::XzEncoder::new(Vec::new(), 1);
+        encoder.write_all(raw).expect("memory can be written");
+        encoder.finish().expect("memory can be written")
+    }
+
+    fn silent() -> impl Progress {
+        |_: Bytes, _: Bytes| {}
+    }
+
+    #[test]
+    fn a_packed_and_a_raw_image_are_staged_as_the_same_bytes_under_the_same_digest() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let store = directory.path().join("images");
+        let raw = sample();
+        let from_raw = stage(&write(directory.path(), "a.img", &raw), &store, &mut silent()).expect("a good image");
+        let from_xz = stage(&write(directory.path(), "a.img.xz", &xz(&raw)), &store, &mut silent()).expect("a good image");
+        assert_eq!(from_raw.digest(), Digest(*blake3::hash(&raw).as_bytes()));
+        assert_eq!(from_raw.digest(), from_xz.digest());
+        assert_eq!(fs::read(from_xz.path()).expect("it can be read"), raw);
+        let metadata = fs::metadata(from_xz.path()).expect("it is there");
+        assert_eq!(metadata.permissions().mode() & 0o777, READ_ONLY);
+        assert!(metadata.blocks() * 512 < to_u64(raw.len()), "zeroes are holes");
+    }
+
+    #[test]
+    fn an_unchanged_source_is_found_again_and_a_changed_one_is_staged_anew() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let store = directory.path().join("images");
+        let source = write(directory.path(), "a.img.xz", &xz(&sample()));
+        let first = stage(&source, &store, &mut silent()).expect("a good image").digest();
+        let mut read = 0;
+        let again = stage(&source, &store, &mut |_: Bytes, _: Bytes| read += 1).expect("a good image");
+        assert_eq!((again.digest(), read), (first, 0), "nothing was unpacked");
+        assert_eq!(again.layout(), stage(&source, &store, &mut silent()).expect("a good image").layout());
+        let mut other = sample();
+        other[0] = 1;
+        fs::write(&source, xz(&other)).expect("a temporary directory can be written");
+        assert_eq!(stage(&source, &store, &mut silent()).expect("a good image").digest(), Digest(*blake3::hash(&other).as_bytes()));
+    }
+
+    #[test]
+    fn a_packed_image_cut_short_or_damaged_is_named_and_leaves_nothing_behind() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let store = directory.path().join("images");
+        let packed = xz(&(0..2_000_000u32).flat_map(|word| (word.wrapping_mul(2_654_435_761)).to_le_bytes()).collect::<Vec<_>>());
+        for cut in [13, 1000, packed.len() / 2, packed.len() - 1] {
+            let source = write(directory.path(), "cut.xz", &packed[..cut]);
+            let error = stage(&source, &store, &mut silent()).expect_err("it is cut short");
+            assert!(matches!(error, ImageError::Truncated { .. }), "{cut}: {error:?}");
+        }
+        let mut flipped = packed.clone();
+        flipped[packed.len() / 2] ^= 0x10;
+        let error = stage(&write(directory.path(), "flipped.xz", &flipped), &store, &mut silent()).expect_err("it is damaged");
+        assert!(matches!(error, ImageError::Damaged { .. }), "{error:?}");
+        let mut trailed = packed;
+        trailed.extend(b"something else");
+        let error =
+            stage(&write(directory.path(), "trailed.xz", &trailed), &store, &mut silent()).expect_err("it goes on as something else");
+        assert!(matches!(error, ImageError::Damaged { .. } | ImageError::Truncated { .. }), "{error:?}");
+        assert_eq!(fs::read_dir(&store).expect("it is there").count(), 0, "no half-made copy stays");
+    }
+
+    #[test]
+    fn an_empty_image_a_missing_one_and_a_directory_are_refused() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let store = directory.path().join("images");
+        let at = |name: &str, contents: &[u8]| stage(&write(directory.path(), name, contents), &store, &mut silent());
+        assert!(matches!(at("empty.img", b""), Err(ImageError::Empty { .. })));
+        assert!(matches!(at("empty.img.xz", &xz(b"")), Err(ImageError::Empty { .. })));
+        assert!(matches!(stage(&directory.path().join("none"), &store, &mut silent()), Err(ImageError::Open { .. })));
+        assert!(matches!(stage(directory.path(), &store, &mut silent()), Err(ImageError::NotAFile { .. })));
+    }
+
+    #[test]
+    fn what_lies_behind_the_end_of_the_image_is_zeroes_not_the_buffers_past() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let staged = in_place(&write(directory.path(), "a.img", &[5; 700]), &mut silent()).expect("a good image");
+        let mut buffer = [0xee; 1024];
+        staged.read_padded(Bytes(0), &mut buffer).expect("it can be read");
+        assert_eq!(buffer[..700], [5; 700]);
+        assert_eq!(buffer[700..], [0; 324]);
+    }
+}
