@@ -1,4 +1,5 @@
 //! Flashline.
 pub mod device;
+pub mod flash;
 pub mod image;
 pub mod station;

@@ -1,0 +1,107 @@
+//! Why a card's attempt ended early, with its cause kept, and what the station is told of it.
+
+use std::io;
+
+use crate::device::Shortfall;
+use crate::station::End;
+use crate::station::outcome::{Act, Failure};
+use crate::station::units::Bytes;
+
+/// Why an attempt stopped. Except before the first write, the card's contents are undefined.
+#[derive(Debug, thiserror::Error)]
+pub enum FlashError {
+    /// The card answered with an error.
+    #[error("{} at byte {} of {}", words(*.act), .at.0, .span.0)]
+    Io {
+        /// What was asked of it.
+        act: Act,
+        /// Where.
+        at: Bytes,
+        /// The image's length.
+        span: Bytes,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// The card moved nothing and no error told why.
+    #[error("{} at byte {} stopped short without an error", words(*.act), .at.0)]
+    Short {
+        /// What was asked of it.
+        act: Act,
+        /// Where.
+        at: Bytes,
+    },
+    /// The tombstone did not read back.
+    #[error("write ignored: byte {} did not change", .at.0)]
+    WriteIgnored {
+        /// The first byte that is not ours.
+        at: Bytes,
+    },
+    /// What came back is not the image.
+    #[error("byte {} read back as {found:#04x}, the image has {expected:#04x}", .at.0)]
+    Mismatch {
+        /// The first wrong byte.
+        at: Bytes,
+        /// What the image has there.
+        expected: u8,
+        /// What the card returned.
+        found: u8,
+    },
+    /// Another medium than the admitted one answers, or none.
+    #[error("the card is not the one that was admitted")]
+    Changed,
+    /// The staged image could not be read, or is not what was staged.
+    #[error("reading the station's image at byte {}", .at.0)]
+    StationImage {
+        /// Where.
+        at: Bytes,
+        /// What the system said; absent where the bytes were read but are not those that were staged.
+        source: Option<io::Error>,
+    },
+    /// The kernel has no random numbers.
+    #[error("drawing a nonce")]
+    Nonce(#[source] getrandom::Error),
+    /// It was asked to stop.
+    #[error("stopped as asked")]
+    Cancelled,
+}
+
+fn words(act: Act) -> &'static str {
+    match act {
+        Act::Writing => "writing",
+        Act::Reading => "reading back",
+        Act::Flushing => "flushing",
+    }
+}
+
+impl FlashError {
+    pub(super) fn of_call(act: Act, span: Bytes, (at, shortfall): (Bytes, Shortfall)) -> Self {
+        match shortfall {
+            Shortfall::Error(source) => Self::Io { act, at, span, source },
+            Shortfall::Stopped => Self::Short { act, at },
+        }
+    }
+
+    /// Would a card that left look like this? Then sysfs is asked before the card is called bad: a card that left is not one
+    /// errno.
+    pub(super) fn may_be_departure(&self) -> bool {
+        match self {
+            Self::Io { .. } | Self::Short { .. } | Self::WriteIgnored { .. } | Self::Mismatch { .. } | Self::Changed => true,
+            Self::StationImage { .. } | Self::Nonce(_) | Self::Cancelled => false,
+        }
+    }
+
+    /// What the station is told, for a card that is still there.
+    pub(super) fn into_end(self) -> End {
+        let failure = match self {
+            Self::Io { act, at, span, source } => Failure::Io { act, at, span, errno: source.raw_os_error() },
+            Self::Short { act, at } => Failure::Short { act, at },
+            Self::WriteIgnored { at } => Failure::WriteIgnored { at },
+            Self::Mismatch { at, expected, found } => Failure::Mismatch { at, expected, found },
+            Self::Changed => Failure::Changed,
+            Self::StationImage { at, source } => Failure::StationImage { at, errno: source.and_then(|source| source.raw_os_error()) },
+            Self::Nonce(error) => Failure::Internal { message: error.to_string() },
+            Self::Cancelled => return End::Cancelled,
+        };
+        End::Failed(failure)
+    }
+}

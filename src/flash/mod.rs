@@ -1,0 +1,68 @@
+//! The engine: one card, from the claim to the proof.
+//!
+//! ```text
+//!  open ──▶ Claim ──write──▶ Written ──read_back──▶ BodyProven ──finish──▶ Verified
+//!             │  tombstone       │   whole span,        │  head, flush,        │
+//!             │  body, flush     │   past every cache   │  read it back        ▼
+//!             ▼                  ▼                      ▼                    Proof
+//!          a step that fails ends the attempt: the head is the tombstone, the card cannot boot
+//! ```
+//! Constructors are private to the step that earns them. Knows no slot, log or lamp; runs in a thread of its own and shares with
+//! other cards nothing but the staged image, which nobody writes.
+
+pub mod claim;
+pub mod error;
+pub mod gauge;
+#[cfg(test)]
+mod tests;
+pub mod tombstone;
+pub mod verify;
+pub mod write;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::device::BlockDevice;
+use crate::image::Staged;
+use crate::station::End;
+use crate::station::card::Visit;
+use crate::station::record::{Attempt, AttemptNumber};
+use claim::Claim;
+use error::FlashError;
+use gauge::Gauge;
+
+/// Opens, writes and proves the card of `attempt`, whose node is under `dev`.
+#[must_use]
+pub fn flash(attempt: &Attempt, dev: &Path, image: Arc<Staged>, gauge: Arc<Gauge>) -> End {
+    match claim::open(&attempt.card, dev) {
+        Ok(device) => flash_opened(device, attempt.card.visit, attempt.number, image, gauge),
+        Err(end) => end,
+    }
+}
+
+/// The same for a device that is open.
+fn flash_opened<D: BlockDevice>(device: D, visit: Visit, attempt: AttemptNumber, image: Arc<Staged>, gauge: Arc<Gauge>) -> End {
+    let claim = match Claim::new(device, visit, image, attempt, gauge) {
+        Ok(claim) => claim,
+        Err(end) => return end,
+    };
+    let written = match write::write(claim) {
+        Ok(written) => written,
+        Err((error, claim)) => return ended(error, &claim.session.device),
+    };
+    let body = match verify::read_back(written) {
+        Ok(body) => body,
+        Err((error, written)) => return ended(error, &written.session.device),
+    };
+    match verify::finish(body) {
+        Ok(verified) => End::Verified(verified.into_proof()),
+        Err((error, body)) => ended(error, body.device()),
+    }
+}
+
+/// What an error means, while the device is still open to be asked.
+fn ended(error: FlashError, device: &impl BlockDevice) -> End {
+    let gone = error.may_be_departure() && device.departed();
+    tracing::debug!(error = &error as &dyn std::error::Error, gone, "attempt ended early");
+    if gone { End::Gone } else { error.into_end() }
+}

@@ -1,0 +1,264 @@
+//! The engine on a card in memory: the order of what it does, and what it says when the card lies.
+
+use std::fs;
+use std::sync::Arc;
+
+use nix::libc;
+use proptest::prelude::*;
+
+use super::*;
+use crate::device::ram::{Did, Fault, RamDevice};
+use crate::image::stage::in_place;
+use crate::station::card::DevNum;
+use crate::station::outcome::{Act, Failure, Refusal};
+use crate::station::units::{Bytes, MIB, to_u64, to_usize};
+
+const VISIT: Visit = Visit { devnum: DevNum { major: 8, minor: 0 }, diskseq: 1 };
+
+/// Every piece differs, and so does every block of it.
+fn pattern(length: u64) -> Vec<u8> {
+    (0..length).map(|index| u8::try_from((index / 512 * 7 + index % 251 + index / MIB) % 255 + 1).expect("at most 255")).collect()
+}
+
+fn staged(raw: &[u8]) -> Arc<Staged> {
+    let file = tempfile::NamedTempFile::new().expect("a temporary file");
+    fs::write(file.path(), raw).expect("a temporary file can be written");
+    Arc::new(in_place(file.path(), &mut |_: Bytes, _: Bytes| {}).expect("a good image"))
+}
+
+/// A card filled with a stamp, which shows what was not touched.
+fn card(length: u64, block: u32) -> RamDevice {
+    let mut device = RamDevice::new(Bytes(length), block);
+    device.contents_mut().fill(0xa5);
+    device
+}
+
+/// Runs the engine and hands the card back.
+fn run(device: RamDevice, image: &[u8]) -> (End, RamDevice) {
+    let mut device = device;
+    let end = flash_opened(&mut device, VISIT, 1, staged(image), Arc::new(Gauge::default()));
+    (end, device)
+}
+
+impl BlockDevice for &mut RamDevice {
+    fn length(&self) -> Bytes {
+        (**self).length()
+    }
+    fn logical_block(&self) -> u32 {
+        (**self).logical_block()
+    }
+    fn diskseq(&self) -> std::io::Result<u64> {
+        (**self).diskseq()
+    }
+    fn write_at(&mut self, at: Bytes, data: &[u8]) -> std::io::Result<usize> {
+        (**self).write_at(at, data)
+    }
+    fn read_at(&mut self, at: Bytes, into: &mut [u8]) -> std::io::Result<usize> {
+        (**self).read_at(at, into)
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        (**self).flush()
+    }
+    fn departed(&self) -> bool {
+        (**self).departed()
+    }
+}
+
+fn cannot_boot(device: &RamDevice) -> bool {
+    device.contents().starts_with(b"FLASHLINE: this card is not finished")
+}
+
+#[test]
+fn a_good_card_holds_the_image_and_nothing_behind_it_is_touched() {
+    let image = pattern(5 * MIB + 700);
+    let (end, device) = run(card(8 * MIB, 512), &image);
+    let End::Verified(proof) = end else { panic!("{end:?}") };
+    assert_eq!(proof.digest().0, *blake3::hash(&image).as_bytes());
+    assert_eq!(device.contents()[..image.len()], image);
+    let padded = image.len().next_multiple_of(512);
+    assert!(device.contents()[image.len()..padded].iter().all(|byte| *byte == 0), "the last block is padded with zeroes");
+    assert!(device.contents()[padded..].iter().all(|byte| *byte == 0xa5), "nothing behind it changed");
+}
+
+#[test]
+fn the_head_is_written_last_between_two_flushes_and_everything_is_read_after_its_last_write() {
+    let image = pattern(3 * MIB);
+    let (_, device) = run(card(4 * MIB, 512), &image);
+    let head = |did: &Did| matches!(did, Did::Write { at: 0, .. });
+    let writes: Vec<usize> = (0..device.did.len()).filter(|index| head(&device.did[*index])).collect();
+    let [tombstone, last] = writes[..] else { panic!("the head is written twice: {:?}", device.did) };
+    let body_writes: Vec<usize> =
+        (0..device.did.len()).filter(|index| matches!(device.did[*index], Did::Write { at, .. } if at > 0)).collect();
+    assert!(body_writes.iter().all(|index| (tombstone + 1..last).contains(index)), "the body lies between tombstone and head");
+    assert_eq!(device.did[last + 1], Did::Flush, "the head is flushed");
+    assert!(matches!(device.did[last + 2], Did::Read { at: 0, .. }), "the head is read back after its flush");
+    let last_body = *body_writes.last().expect("there is a body");
+    assert_eq!(device.did[last_body + 1], Did::Flush, "the body is flushed");
+    assert!(device.did[last_body + 2..last].iter().any(|did| matches!(did, Did::Read { at, .. } if *at == MIB)), "then read back");
+}
+
+#[test]
+fn the_backup_of_a_partition_table_goes_with_the_head() {
+    let mut image = pattern(4 * MIB);
+    image[512..520].copy_from_slice(b"EFI PART");
+    image[544..552].copy_from_slice(&(4 * MIB / 512 - 1).to_le_bytes());
+    let mut device = card(4 * MIB, 512);
+    device.inject(Fault::FlipOnRead { at: 2 * MIB, bits: 1 });
+    let (end, device) = run(device, &image);
+    assert!(matches!(end, End::Failed(Failure::Mismatch { .. })));
+    assert!(cannot_boot(&device));
+    assert!(device.contents()[to_usize(3 * MIB)..].starts_with(b"FLASHLINE"), "nor from the backup");
+    let (end, device) = run(card(4 * MIB, 512), &image);
+    assert!(matches!(end, End::Verified(_)));
+    assert_eq!(device.contents(), image);
+}
+
+#[test]
+fn a_flipped_bit_is_found_at_its_byte_and_the_card_cannot_boot() {
+    let image = pattern(5 * MIB);
+    let at = 3 * MIB + 12345;
+    let mut device = card(5 * MIB, 512);
+    device.inject(Fault::FlipOnRead { at, bits: 0x10 });
+    let (end, device) = run(device, &image);
+    let expected = image[to_usize(at)];
+    assert_eq!(end, End::Failed(Failure::Mismatch { at: Bytes(at), expected, found: expected ^ 0x10 }));
+    assert!(cannot_boot(&device));
+}
+
+#[test]
+fn a_flipped_bit_in_the_head_is_found_too() {
+    let image = pattern(2 * MIB);
+    let mut device = card(2 * MIB, 512);
+    device.contents_mut().fill(0);
+    device.inject(Fault::FlipOnRead { at: 77, bits: 0x80 });
+    let (end, _) = run(device, &image);
+    assert_eq!(end, End::Failed(Failure::WriteIgnored { at: Bytes(77) }), "already the tombstone does not come back");
+}
+
+#[test]
+fn a_card_that_ignores_writes_is_caught_by_the_tombstone_before_the_body_is_written() {
+    let mut device = card(4 * MIB, 512);
+    device.inject(Fault::IgnoreWrites);
+    let (end, device) = run(device, &pattern(4 * MIB));
+    assert_eq!(end, End::Failed(Failure::WriteIgnored { at: Bytes(0) }));
+    assert!(!device.did.iter().any(|did| matches!(did, Did::Write { at, .. } if *at > 0)));
+}
+
+#[test]
+fn a_card_that_wraps_its_addresses_never_passes() {
+    let mut device = card(8 * MIB, 512);
+    device.inject(Fault::Wrap(2 * MIB));
+    let (end, _) = run(device, &pattern(8 * MIB));
+    assert!(matches!(end, End::Failed(Failure::Mismatch { .. })), "{end:?}");
+}
+
+#[test]
+fn errors_keep_what_was_done_where_and_the_errors_number() {
+    let image = pattern(3 * MIB);
+    let span = Bytes(3 * MIB);
+    let with = |fault| {
+        let mut device = card(4 * MIB, 512);
+        device.inject(fault);
+        run(device, &image)
+    };
+    let at = Bytes(MIB);
+    let (end, device) = with(Fault::WriteError { at: MIB + 5, errno: libc::EIO });
+    assert_eq!(end, End::Failed(Failure::Io { act: Act::Writing, at, span, errno: Some(libc::EIO) }));
+    assert!(cannot_boot(&device));
+    let (end, device) = with(Fault::ReadError { at: MIB + 5, errno: libc::ENODATA });
+    assert_eq!(end, End::Failed(Failure::Io { act: Act::Reading, at, span, errno: Some(libc::ENODATA) }));
+    assert!(cannot_boot(&device));
+    let (end, _) = with(Fault::FlushError(libc::EIO));
+    assert_eq!(end, End::Failed(Failure::Io { act: Act::Flushing, at: span, span, errno: Some(libc::EIO) }));
+}
+
+#[test]
+fn an_error_from_a_card_that_left_is_not_the_cards_fault_whatever_its_number() {
+    for errno in [libc::ENODEV, libc::EIO, libc::ENOSPC, libc::ENOMEDIUM] {
+        let mut device = card(4 * MIB, 512);
+        device.inject(Fault::LeaveAfter { calls: 4, errno });
+        assert_eq!(run(device, &pattern(4 * MIB)).0, End::Gone, "errno {errno}");
+    }
+}
+
+#[test]
+fn a_medium_swapped_at_any_call_never_passes() {
+    let image = pattern(3 * MIB);
+    let calls = {
+        let (_, device) = run(card(3 * MIB, 512), &image);
+        to_u64(device.did.len())
+    };
+    for after in 0..calls {
+        let mut device = card(3 * MIB, 512);
+        device.inject(Fault::SwapAfter(after));
+        assert_eq!(run(device, &image).0, End::Gone, "swapped after call {after} of {calls}");
+    }
+}
+
+#[test]
+fn a_card_found_too_small_when_opened_is_refused_untouched() {
+    let (end, device) = run(card(2 * MIB, 512), &pattern(2 * MIB + 1));
+    assert_eq!(end, End::Refused(Refusal::TooSmall { capacity: Bytes(2 * MIB), needs: Bytes(2 * MIB + 1) }));
+    assert!(device.contents().iter().all(|byte| *byte == 0xa5));
+}
+
+#[test]
+fn a_cancelled_attempt_stops_and_its_card_cannot_boot() {
+    let gauge = Arc::new(Gauge::default());
+    gauge.cancel();
+    let mut device = card(2 * MIB, 512);
+    assert_eq!(flash_opened(&mut device, VISIT, 1, staged(&pattern(2 * MIB)), gauge), End::Cancelled);
+    assert!(device.did.is_empty(), "it was cancelled before the first write");
+}
+
+#[test]
+fn an_image_that_changed_since_it_was_staged_is_the_stations_fault_not_the_cards() {
+    let file = tempfile::NamedTempFile::new().expect("a temporary file");
+    fs::write(file.path(), pattern(3 * MIB)).expect("a temporary file can be written");
+    let image = Arc::new(in_place(file.path(), &mut |_: Bytes, _: Bytes| {}).expect("a good image"));
+    let mut changed = pattern(3 * MIB);
+    changed[to_usize(2 * MIB)] ^= 1;
+    fs::write(file.path(), &changed).expect("a temporary file can be written");
+    let mut device = card(3 * MIB, 512);
+    let end = flash_opened(&mut device, VISIT, 1, image, Arc::new(Gauge::default()));
+    assert!(matches!(end, End::Failed(Failure::StationImage { errno: None, .. })), "{end:?}");
+    assert!(cannot_boot(&device));
+}
+
+#[test]
+fn effort_is_counted_for_the_row() {
+    let gauge = Arc::new(Gauge::default());
+    let mut device = card(4 * MIB, 512);
+    let end = flash_opened(&mut device, VISIT, 1, staged(&pattern(3 * MIB)), Arc::clone(&gauge));
+    assert!(matches!(end, End::Verified(_)));
+    let effort = gauge.effort();
+    assert_eq!(effort.written, Bytes(4 * MIB), "tombstone, body and head");
+    assert_eq!(effort.read, Bytes(5 * MIB), "tombstone twice, body and head");
+    assert!(effort.slowest_call <= effort.total);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// Odd lengths, both block sizes, short counts and interruptions: the card holds the image, and nothing behind it changed.
+    #[test]
+    fn whatever_the_length_and_the_block_the_card_holds_the_image(
+        length in 1u64..3 * MIB, large_blocks: bool, short: bool, interrupted: bool, spare in 0u64..8
+    ) {
+        let block = if large_blocks { 4096 } else { 512 };
+        let image = pattern(length);
+        let padded = length.next_multiple_of(block);
+        let mut device = card(padded + spare * block, u32::try_from(block).expect("4096 at most"));
+        if short {
+            device.inject(Fault::ShortCounts);
+        }
+        if interrupted {
+            device.inject(Fault::Interruptions);
+        }
+        let (end, device) = run(device, &image);
+        prop_assert!(matches!(end, End::Verified(_)), "{end:?}");
+        prop_assert_eq!(&device.contents()[..image.len()], &image[..]);
+        prop_assert!(device.contents()[image.len()..to_usize(padded)].iter().all(|byte| *byte == 0));
+        prop_assert!(device.contents()[to_usize(padded)..].iter().all(|byte| *byte == 0xa5));
+    }
+}

@@ -1,0 +1,76 @@
+//! What stands in a card's head until its proof is done: text a person can read, in every block, and nothing a firmware boots.
+//!
+//! Each block of 512 bytes names the attempt, a nonce drawn for it, and its own address, so that a card that drops or moves
+//! writes is caught when the tombstone is read back. No block ends in the boot signature `55 aa` or begins with a known magic.
+
+use std::io::Write;
+
+use crate::station::record::AttemptNumber;
+use crate::station::units::{Bytes, to_u64, to_usize};
+
+/// Every block of this length is told from every other. At most a card's logical block.
+const BLOCK: u64 = 512;
+
+/// The tombstone of one attempt.
+#[derive(Clone, Debug)]
+pub struct Tombstone {
+    attempt: AttemptNumber,
+    nonce: [u8; 16],
+}
+
+impl Tombstone {
+    /// With a fresh nonce from the kernel's generator.
+    ///
+    /// # Errors
+    /// When the kernel has none to give.
+    pub fn fresh(attempt: AttemptNumber) -> Result<Self, getrandom::Error> {
+        let mut nonce = [0; 16];
+        getrandom::fill(&mut nonce)?;
+        Ok(Self { attempt, nonce })
+    }
+
+    /// Fills `buffer`, which lies at `at` on the card. Both are multiples of 512.
+    pub fn fill(&self, at: Bytes, buffer: &mut [u8]) {
+        buffer.fill(0);
+        let nonce = u128::from_be_bytes(self.nonce);
+        for (index, block) in buffer.chunks_mut(to_usize(BLOCK)).enumerate() {
+            let address = at.0 + to_u64(index) * BLOCK;
+            let mut text = block;
+            writeln!(
+                text,
+                "FLASHLINE: this card is not finished and must not be used.\nattempt {}\nnonce {nonce:032x}\nbyte {address}",
+                self.attempt
+            )
+            .expect("the text is shorter than a block");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_block_is_readable_bears_its_address_and_boots_nothing() {
+        let tombstone = Tombstone::fresh(u64::MAX).expect("the kernel has random numbers");
+        let mut buffer = vec![0xee; 4096];
+        tombstone.fill(Bytes(u64::MAX - 8191), &mut buffer);
+        let blocks: Vec<&[u8]> = buffer.chunks(512).collect();
+        for (index, block) in blocks.iter().enumerate() {
+            assert!(block.starts_with(b"FLASHLINE: this card is not finished"));
+            assert_ne!(block[510..], [0x55, 0xaa]);
+            assert_eq!(block[511], 0, "the text ends before the block");
+            assert!(blocks[..index].iter().all(|other| other != block), "every block is told from every other");
+        }
+    }
+
+    #[test]
+    fn two_attempts_never_share_a_tombstone() {
+        let fill = || {
+            let mut buffer = [0; 512];
+            Tombstone::fresh(1).expect("the kernel has random numbers").fill(Bytes(0), &mut buffer);
+            buffer
+        };
+        assert_ne!(fill(), fill());
+    }
+}
