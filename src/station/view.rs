@@ -88,19 +88,33 @@ impl Sign {
         }
     }
 
-    /// The sentence beside the word: why, and what to do.
+    /// Why, where the word alone does not say it.
     #[must_use]
-    pub fn sentence(&self) -> String {
+    pub fn reason(&self) -> Option<String> {
         match self {
-            Self::Empty => "put a card in".to_owned(),
-            Self::Disarmed => "no image is armed, call the station engineer".to_owned(),
-            Self::Held => "in the slot since the station started: take out, put in again".to_owned(),
-            Self::Preparing | Self::Writing | Self::ReadingBack | Self::Finishing | Self::Recording => String::new(),
-            Self::Passed => "take it out, good".to_owned(),
-            Self::Failed(failure) => format!("take it out, bad: {failure}"),
-            Self::Refused(refusal) => format!("{refusal}: {}", refusal.cure()),
-            Self::Pulled => "taken out while busy, the card is bad".to_owned(),
-            Self::Interrupted => "the station stopped, the card is bad".to_owned(),
+            Self::Disarmed => Some("no image is armed".to_owned()),
+            Self::Held => Some("in the slot since the station started".to_owned()),
+            Self::Failed(failure) => Some(failure.to_string()),
+            Self::Refused(refusal) => Some(refusal.to_string()),
+            Self::Pulled => Some("taken out while busy".to_owned()),
+            Self::Interrupted => Some("the station stopped".to_owned()),
+            Self::Empty | Self::Preparing | Self::Writing | Self::ReadingBack | Self::Finishing | Self::Recording | Self::Passed => None,
+        }
+    }
+
+    /// What the operator does now.
+    #[must_use]
+    pub fn todo(&self) -> &'static str {
+        match (self, self.call()) {
+            (Self::Held, _) => "take out, put in again",
+            (Self::Pulled, _) => "that card is bad",
+            (Self::Refused(refusal), _) => refusal.cure(),
+            (_, Call::PutIn) => "put a card in",
+            (_, Call::Wait) => "wait",
+            (_, Call::TakeGood) => "take it out, good",
+            (_, Call::TakeAside) => "take it out, not bad",
+            (_, Call::TakeBad) => "take it out, bad",
+            (_, Call::Nothing) => "call the station engineer",
         }
     }
 }

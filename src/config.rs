@@ -1,0 +1,389 @@
+//! The configuration: TOML as typed, read once and proved once, then [`Settings`].
+//!
+//! An error names the file, the line, the key and the cure. A key nobody knows is an error: a typo must not become a default.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::fs;
+use std::io;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use crate::station::StationSettings;
+use crate::station::admit::{OwnDisk, Policy};
+use crate::station::card::Port;
+use crate::station::slot::SlotSettings;
+use crate::station::units::Bytes;
+
+/// Where a packaged station has it.
+pub const DEFAULT_PATH: &str = "/etc/flashline/config.toml";
+/// Where a packaged station keeps log and staged images.
+pub const DEFAULT_STATE: &str = "/var/lib/flashline";
+/// The flash log, inside the state directory.
+pub const LOG_FILE: &str = "flash-log.db";
+/// The staged images, inside the state directory.
+pub const STORE: &str = "images";
+
+/// Contact bounce of a card pushed in by hand ends well within this.
+const SETTLE_MS: u64 = 700;
+/// One decimal gigabyte, as on a card's label.
+const GB: u64 = 1_000_000_000;
+
+/// What was wrong with a configuration, where, and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("reading the configuration {path}: check the path and who may read it, or name another with --config")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// What is in it cannot be used.
+    #[error("{}", Place(.path, .line, .problem))]
+    Wrong {
+        /// The file.
+        path: PathBuf,
+        /// The line, counted from one.
+        line: usize,
+        /// What, and the cure.
+        problem: String,
+    },
+}
+
+struct Place<'a>(&'a Path, &'a usize, &'a str);
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, line {}: {}", self.0.display(), self.1, self.2)
+    }
+}
+
+/// A model and the image its cards get.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelSettings {
+    /// `BRAND/MODEL`.
+    pub name: String,
+    /// The image file, raw or packed.
+    pub image: PathBuf,
+}
+
+/// A whole configuration, proved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// What holds for the whole station.
+    pub station: StationSettings,
+    /// Where log and staged images live.
+    pub state: PathBuf,
+    /// Every model.
+    pub models: Vec<ModelSettings>,
+    /// Every slot.
+    pub slots: Vec<SlotSettings>,
+}
+
+impl Settings {
+    /// The flash log's file.
+    #[must_use]
+    pub fn log(&self) -> PathBuf {
+        self.state.join(LOG_FILE)
+    }
+
+    /// The staged images' directory.
+    #[must_use]
+    pub fn store(&self) -> PathBuf {
+        self.state.join(STORE)
+    }
+}
+
+/// Reads and proves the file at `path`. Relative paths in it count from its own directory.
+///
+/// # Errors
+/// The first thing that is wrong.
+pub fn read(path: &Path) -> Result<Settings, ConfigError> {
+    let text = fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+    prove(path, &text)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default)]
+    station: StationTable,
+    #[serde(default)]
+    model: Vec<Spanned<ModelTable>>,
+    #[serde(default)]
+    slot: Vec<Spanned<SlotTable>>,
+    #[serde(default)]
+    own_disk: Vec<Spanned<OwnDiskTable>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct StationTable {
+    name: String,
+    state: PathBuf,
+    settle_ms: u64,
+    flash_present: bool,
+}
+
+impl Default for StationTable {
+    fn default() -> Self {
+        Self { name: "station".to_owned(), state: PathBuf::from(DEFAULT_STATE), settle_ms: SETTLE_MS, flash_present: false }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ModelTable {
+    name: Spanned<String>,
+    image: Spanned<PathBuf>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SlotTable {
+    name: Spanned<String>,
+    ports: Vec<Spanned<String>>,
+    model: Spanned<String>,
+    #[serde(default)]
+    cards: Cards,
+    capacity_gb: Option<Spanned<[u64; 2]>>,
+}
+
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Cards {
+    #[default]
+    Reuse,
+    Blank,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OwnDiskTable {
+    wwn: Option<String>,
+    vendor: Option<String>,
+    product: Option<String>,
+    serial: Option<String>,
+    bytes: Option<u64>,
+}
+
+/// A text and the means to say where in it something is wrong.
+struct Source<'a> {
+    path: &'a Path,
+    text: &'a str,
+}
+
+impl Source<'_> {
+    fn wrong(&self, span: Range<usize>, problem: impl Into<String>) -> ConfigError {
+        let before = self.text.get(..span.start).unwrap_or(self.text);
+        let line = before.matches('\n').count() + 1;
+        ConfigError::Wrong { path: self.path.to_owned(), line, problem: problem.into() }
+    }
+
+    /// A name people read on stickers and in tables: something, and nothing that would break a line.
+    fn name(&self, key: &str, name: &Spanned<String>) -> Result<String, ConfigError> {
+        let text = name.get_ref();
+        if text.trim().is_empty() || text.trim() != text || text.chars().any(char::is_control) {
+            return Err(self.wrong(name.span(), format!("`{key}` must be a name without spaces around it, not {text:?}")));
+        }
+        Ok(text.clone())
+    }
+}
+
+fn prove(path: &Path, text: &str) -> Result<Settings, ConfigError> {
+    let source = Source { path, text };
+    let file: File = toml::from_str(text).map_err(|error| source.wrong(error.span().unwrap_or(0..0), error.message()))?;
+    let base = path.parent().unwrap_or(Path::new("."));
+    let own_disks = file.own_disk.iter().map(|table| own_disk(&source, table)).collect::<Result<Vec<_>, _>>()?;
+    let models = prove_models(&source, base, &file.model)?;
+    let slots = prove_slots(&source, &file.slot, &models, &own_disks)?;
+    Ok(Settings {
+        station: StationSettings {
+            name: file.station.name,
+            settle: Duration::from_millis(file.station.settle_ms),
+            flash_present: file.station.flash_present,
+        },
+        state: base.join(file.station.state),
+        models,
+        slots,
+    })
+}
+
+fn prove_models(source: &Source<'_>, base: &Path, tables: &[Spanned<ModelTable>]) -> Result<Vec<ModelSettings>, ConfigError> {
+    if tables.is_empty() {
+        return Err(source.wrong(0..0, "there is no model: add a [[model]] table with `name` and `image`"));
+    }
+    let mut models: Vec<ModelSettings> = Vec::new();
+    for table in tables.iter().map(Spanned::get_ref) {
+        let name = source.name("name", &table.name)?;
+        if models.iter().any(|model| model.name == name) {
+            return Err(source.wrong(table.name.span(), format!("`name`: the model {name:?} is there twice: remove or rename one")));
+        }
+        let image = base.join(table.image.get_ref());
+        if let Err(error) = fs::File::open(&image) {
+            let problem = format!("`image`: {}: {error}: correct the path, or copy the image there", image.display());
+            return Err(source.wrong(table.image.span(), problem));
+        }
+        models.push(ModelSettings { name, image });
+    }
+    Ok(models)
+}
+
+fn prove_slots(
+    source: &Source<'_>,
+    tables: &[Spanned<SlotTable>],
+    models: &[ModelSettings],
+    own_disks: &[OwnDisk],
+) -> Result<Vec<SlotSettings>, ConfigError> {
+    if tables.is_empty() {
+        let problem = "there is no slot: add a [[slot]] table with `name`, `ports` and `model`; `flashline slots` lists the ports";
+        return Err(source.wrong(0..0, problem));
+    }
+    let mut slots: Vec<SlotSettings> = Vec::new();
+    let mut taken = BTreeSet::new();
+    for table in tables.iter().map(Spanned::get_ref) {
+        let name = source.name("name", &table.name)?;
+        if slots.iter().any(|slot| slot.name == name) {
+            return Err(source.wrong(table.name.span(), format!("`name`: the slot {name:?} is there twice: rename one")));
+        }
+        let model = table.model.get_ref();
+        if !models.iter().any(|known| known.name == *model) {
+            let known: Vec<&str> = models.iter().map(|model| model.name.as_str()).collect();
+            let problem =
+                format!("`model`: there is no model {model:?}: add a [[model]] with this name, or use one of: {}", known.join(", "));
+            return Err(source.wrong(table.model.span(), problem));
+        }
+        if table.ports.is_empty() {
+            let problem = format!("`ports` of slot {name:?} is empty: `flashline slots` lists the ports");
+            return Err(source.wrong(table.name.span(), problem));
+        }
+        let mut ports = Vec::new();
+        for port in &table.ports {
+            let text = source.name("ports", port)?;
+            if !taken.insert(text.clone()) {
+                let owner = slots.iter().find(|slot| slot.ports.contains(&Port(text.clone()))).map_or(name.as_str(), |slot| &slot.name);
+                let problem =
+                    format!("`ports`: {text:?} already belongs to slot {owner:?}: a port is one slot, remove it from one of them");
+                return Err(source.wrong(port.span(), problem));
+            }
+            ports.push(Port(text));
+        }
+        let capacity = table.capacity_gb.as_ref().map(|window| capacity(source, window)).transpose()?;
+        let policy = Policy { reuse: matches!(table.cards, Cards::Reuse), capacity, loop_devices: false, own_disks: own_disks.to_vec() };
+        slots.push(SlotSettings { name, ports, model: model.clone(), policy });
+    }
+    Ok(slots)
+}
+
+fn capacity(source: &Source<'_>, window: &Spanned<[u64; 2]>) -> Result<(Bytes, Bytes), ConfigError> {
+    let [least, most] = *window.get_ref();
+    match (least.checked_mul(GB), most.checked_mul(GB)) {
+        (Some(least), Some(most)) if least <= most => Ok((Bytes(least), Bytes(most))),
+        _ => Err(source.wrong(window.span(), "`capacity_gb` is [least, most] in GB of 1000000000 bytes, the least first")),
+    }
+}
+
+fn own_disk(source: &Source<'_>, table: &Spanned<OwnDiskTable>) -> Result<OwnDisk, ConfigError> {
+    let OwnDiskTable { wwn, vendor, product, serial, bytes } = table.get_ref();
+    match (wwn, bytes) {
+        (Some(wwn), None) if vendor.is_none() && product.is_none() && serial.is_none() => Ok(OwnDisk::Wwn(wwn.clone())),
+        (None, Some(bytes)) => {
+            Ok(OwnDisk::Description { vendor: vendor.clone(), product: product.clone(), serial: serial.clone(), capacity: Bytes(*bytes) })
+        }
+        _ => Err(source.wrong(table.span(), "[[own_disk]] has either `wwn`, or `vendor`, `product`, `serial` and `bytes` together")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A directory with an image in it, and what becomes of a configuration there.
+    fn proved(text: &str) -> Result<Settings, String> {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        fs::write(directory.path().join("box.img"), [1]).expect("it can be written");
+        let path = directory.path().join("config.toml");
+        fs::write(&path, text).expect("it can be written");
+        read(&path).map_err(|error| error.to_string().replace(&directory.path().display().to_string(), "DIR"))
+    }
+
+    const GOOD: &str = r#"
+[[model]]
+name = "acme/box"
+image = "box.img"
+
+[[slot]]
+name = "A1"
+ports = ["pci-0000:00:14.0/usb3-1/lun-0", "pci-0000:00:14.0/usb2-1/lun-0"]
+model = "acme/box"
+"#;
+
+    #[test]
+    fn a_small_configuration_gets_every_default() {
+        let settings = proved(GOOD).expect("it is good");
+        assert_eq!(settings.station.settle, Duration::from_millis(700));
+        assert_eq!(settings.state, Path::new("/var/lib/flashline"));
+        assert!(!settings.station.flash_present);
+        assert_eq!(settings.slots[0].policy, Policy::default());
+        assert_eq!(settings.slots[0].ports.len(), 2);
+    }
+
+    #[test]
+    fn every_mistake_is_named_with_its_line_its_key_and_a_cure() {
+        let mistakes = [
+            ("name = \"A1\"", "name = \"A1\"\nspeed = 3", "line 8: unknown field `speed`"),
+            ("image = \"box.img\"", "image = \"none.img\"", "line 4: `image`: DIR/none.img: No such file"),
+            ("model = \"acme/box\"", "model = \"acme/bax\"", "line 9: `model`: there is no model \"acme/bax\": add a [[model]]"),
+            ("[[model]]", "[[model]", "line 2: "),
+            ("ports = [\"pci-0000:00:14.0/usb3-1/lun-0\", ", "ports = [\"pci-0000:00:14.0/usb2-1/lun-0\", ", "line 8: `ports`: "),
+            ("name = \"A1\"", "name = \" A1\"", "line 7: `name` must be a name"),
+            ("model = \"acme/box\"", "model = \"acme/box\"\ncapacity_gb = [9, 8]", "line 10: `capacity_gb`"),
+            (
+                "model = \"acme/box\"",
+                "model = \"acme/box\"\ncards = \"new\"",
+                "line 10: unknown variant `new`, expected `reuse` or `blank`",
+            ),
+        ];
+        for (right, wrong, expected) in mistakes {
+            let text = GOOD.replacen(right, wrong, 1);
+            let error = proved(&text).expect_err(wrong);
+            assert!(error.contains(expected), "{wrong}\n  says: {error}\n  not:  {expected}");
+        }
+    }
+
+    #[test]
+    fn two_slots_of_one_name_or_on_one_port_are_an_error() {
+        let twice = format!("{GOOD}\n[[slot]]\nname = \"A1\"\nports = [\"p2\"]\nmodel = \"acme/box\"\n");
+        assert!(proved(&twice).expect_err("one name").contains("the slot \"A1\" is there twice"));
+        let shared = format!("{GOOD}\n[[slot]]\nname = \"A2\"\nports = [\"pci-0000:00:14.0/usb2-1/lun-0\"]\nmodel = \"acme/box\"\n");
+        assert!(proved(&shared).expect_err("one port").contains("already belongs to slot \"A1\""));
+    }
+
+    #[test]
+    fn a_missing_file_and_an_empty_one_say_what_to_do() {
+        let error = read(Path::new("/nonexistent/config.toml")).expect_err("it is not there");
+        assert!(error.to_string().contains("--config"), "{error}");
+        assert!(proved("").expect_err("no model").contains("add a [[model]]"));
+    }
+
+    /// The example is what an engineer starts from: each key in it that has a default shows this default.
+    #[test]
+    fn the_example_shows_every_key_with_its_default() {
+        let text = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/config.example.toml")).expect("it is there");
+        let example: toml::Table = toml::from_str(&text).expect("it is TOML");
+        let StationTable { name, state, settle_ms, flash_present } = StationTable::default();
+        let mut defaults = toml::Table::new();
+        defaults.insert("name".to_owned(), name.into());
+        defaults.insert("state".to_owned(), state.to_str().expect("it is text").into());
+        defaults.insert("settle_ms".to_owned(), i64::try_from(settle_ms).expect("it is small").into());
+        defaults.insert("flash_present".to_owned(), flash_present.into());
+        assert_eq!(example.get("station").and_then(|table| table.as_table()), Some(&defaults));
+        let _typed: File = toml::from_str(&text).expect("every key is known");
+    }
+}

@@ -1,0 +1,341 @@
+//! A disk's facts, read from sysfs alone: what udev says of a bus or a path differs between its versions, and for MMC it says
+//! nothing (udev 252 gives such disks no `ID_PATH`).
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::station::card::{Bus, Card, Cid, DevNum, Identified, Port, Visit};
+use crate::station::units::Bytes;
+
+/// Where sysfs is mounted.
+#[derive(Clone, Debug)]
+pub struct Sysfs {
+    root: PathBuf,
+}
+
+impl Default for Sysfs {
+    fn default() -> Self {
+        Self::at(Path::new("/sys"))
+    }
+}
+
+impl Sysfs {
+    /// Mounted at `root`.
+    #[must_use]
+    pub fn at(root: &Path) -> Self {
+        Self { root: root.to_owned() }
+    }
+
+    /// Every disk with a medium, by its visit. Kernels before 5.15 give no `diskseq`; their disks are not listed.
+    #[must_use]
+    pub fn visits(&self) -> BTreeMap<Visit, String> {
+        let names = self.disk_names();
+        names.into_iter().filter_map(|name| Some((self.visit(&name)?, name))).collect()
+    }
+
+    /// Every disk the kernel has, also empty readers, by name.
+    #[must_use]
+    pub fn disk_names(&self) -> Vec<String> {
+        let Ok(entries) = fs::read_dir(self.root.join("block")) else { return Vec::new() };
+        let mut names: Vec<String> = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
+        names.sort();
+        names
+    }
+
+    fn visit(&self, name: &str) -> Option<Visit> {
+        let disk = Directory(self.root.join("block").join(name));
+        let holds_something = disk.number("size")? > 0;
+        (holds_something && !is_hardware_partition(name)).then_some(())?;
+        Some(Visit { devnum: disk.devnum()?, diskseq: disk.number("diskseq")? })
+    }
+
+    /// The name of the disk with this number, or of the disk this partition is on; and whether it is the whole disk.
+    #[must_use]
+    pub fn disk_of(&self, devnum: DevNum) -> Option<(String, bool)> {
+        let path = fs::canonicalize(self.root.join("dev/block").join(devnum.to_string())).ok()?;
+        let whole = !path.join("partition").exists();
+        let disk = if whole { path.as_path() } else { path.parent()? };
+        Some((disk.file_name()?.to_str()?.to_owned(), whole))
+    }
+
+    /// All facts about a disk that holds a medium.
+    #[must_use]
+    pub fn card(&self, name: &str) -> Option<Card> {
+        let visit = self.visit(name)?;
+        let path = fs::canonicalize(self.root.join("block").join(name)).ok()?;
+        let disk = Directory(path.clone());
+        let place = Place::of(&path, &self.root)?;
+        let device = Directory(path.join("device"));
+        let usb = place.usb_device.map(Directory);
+        let cid = matches!(place.bus, Bus::Mmc(_)).then(|| cid(&device)).flatten();
+        let usb_text = |name: &str| usb.as_ref().and_then(|usb| usb.text(name));
+        let serial = cid.as_ref().and_then(|cid| cid.serial.clone()).or_else(|| usb_text("serial"));
+        let product = usb_text("product").or_else(|| device.text("model"));
+        let identified = match (&place.bus, &serial) {
+            (_, _) if cid.is_some() => Identified::ByCid,
+            (_, None) => Identified::Not,
+            (Bus::Usb, Some(_)) if place.luns > 1 || names_a_reader(product.as_deref()) => Identified::ReaderOnly,
+            (_, Some(_)) => Identified::ByUsb,
+        };
+        Some(Card {
+            port: place.port,
+            visit,
+            kernel_name: name.replace('!', "/"),
+            bus: place.bus,
+            whole_disk: true,
+            vendor: usb_text("manufacturer").or_else(|| device.text("vendor")),
+            product,
+            serial,
+            wwn: device.text("wwid").or_else(|| disk.text("wwid")).filter(|wwid| !wwid.starts_with("t10.")),
+            cid,
+            identified,
+            capacity: Bytes::from_sysfs_sectors(disk.number("size")?)?,
+            logical_block: u32::try_from(disk.number("queue/logical_block_size")?).ok()?,
+            write_protected: disk.number("ro")? != 0,
+            partitioned: !self.partitions(name).is_empty(),
+        })
+    }
+
+    /// The port of a disk, whether it holds a medium or not.
+    #[must_use]
+    pub fn port(&self, name: &str) -> Option<Port> {
+        let path = fs::canonicalize(self.root.join("block").join(name)).ok()?;
+        Place::of(&path, &self.root).map(|place| place.port)
+    }
+
+    /// The numbers of a disk's partitions.
+    #[must_use]
+    pub fn partitions(&self, name: &str) -> Vec<DevNum> {
+        self.partition_directories(name).iter().filter_map(Directory::devnum).collect()
+    }
+
+    /// What is built on a disk or on a partition of it, by the kernel's names.
+    #[must_use]
+    pub fn holders(&self, name: &str) -> Vec<String> {
+        let disk = Directory(self.root.join("block").join(name));
+        let mut holders: Vec<String> = self
+            .partition_directories(name)
+            .iter()
+            .chain([&disk])
+            .filter_map(|directory| fs::read_dir(directory.0.join("holders")).ok())
+            .flatten()
+            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+            .collect();
+        holders.sort();
+        holders
+    }
+
+    fn partition_directories(&self, name: &str) -> Vec<Directory> {
+        let Ok(entries) = fs::read_dir(self.root.join("block").join(name)) else { return Vec::new() };
+        entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.join("partition").exists()).map(Directory).collect()
+    }
+}
+
+/// The boot, general-purpose and replay-protected areas of an eMMC are disks of their own in the same host.
+fn is_hardware_partition(name: &str) -> bool {
+    name.starts_with("mmcblk") && name.trim_start_matches("mmcblk").contains(|letter: char| !letter.is_ascii_digit())
+}
+
+/// A one-slot reader looks like a stick; many say what they are.
+fn names_a_reader(product: Option<&str>) -> bool {
+    product.is_some_and(|product| {
+        let product = product.to_ascii_lowercase();
+        ["reader", "sd/mmc", "cardreader", "storage device", "multi-card", "multicard"].iter().any(|word| product.contains(word))
+    })
+}
+
+fn cid(card: &Directory) -> Option<Cid> {
+    Some(Cid {
+        raw: card.text("cid")?,
+        manfid: card.text("manfid"),
+        oemid: card.text("oemid"),
+        name: card.text("name"),
+        serial: card.text("serial"),
+        date: card.text("date"),
+        hwrev: card.text("hwrev"),
+        fwrev: card.text("fwrev"),
+    })
+}
+
+/// A directory of attributes.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn text(&self, attribute: &str) -> Option<String> {
+        let text = fs::read(self.0.join(attribute)).ok()?;
+        let text = String::from_utf8_lossy(&text);
+        let text = text.trim_matches(|letter: char| letter.is_whitespace() || letter == '\0');
+        // A device's own words end up on consoles and in tables.
+        let text: String = text.chars().map(|letter| if letter.is_control() { '?' } else { letter }).collect();
+        (!text.is_empty()).then_some(text)
+    }
+
+    fn number(&self, attribute: &str) -> Option<u64> {
+        self.text(attribute)?.parse().ok()
+    }
+
+    fn devnum(&self) -> Option<DevNum> {
+        let text = self.text("dev")?;
+        let (major, minor) = text.split_once(':')?;
+        Some(DevNum { major: major.parse().ok()?, minor: minor.parse().ok()? })
+    }
+}
+
+/// Where a disk hangs in the device tree.
+struct Place {
+    port: Port,
+    bus: Bus,
+    usb_device: Option<PathBuf>,
+    /// Logical units of the same USB device.
+    luns: usize,
+}
+
+impl Place {
+    /// Reads a disk's real path under `devices`, for example
+    /// `pci0000:00/0000:00:14.0/usb2/2-3/2-3.1/2-3.1:1.0/host4/target4:0:0/4:0:0:0/block/sdb`.
+    fn of(disk: &Path, root: &Path) -> Option<Self> {
+        let root = fs::canonicalize(root).ok()?;
+        let ancestors: Vec<&Path> = disk.ancestors().skip(1).take_while(|path| path.starts_with(&root) && *path != root).collect();
+        if let Some(place) = Self::in_mmc_host(&ancestors) {
+            return Some(place);
+        }
+        if let Some(place) = Self::on_usb(&ancestors) {
+            return Some(place);
+        }
+        let name = file_name(disk)?;
+        if name.starts_with("loop") {
+            return Some(Self { port: Port(name.to_owned()), bus: Bus::Loop, usb_device: None, luns: 1 });
+        }
+        // Anything else can be configured as a slot, and is then refused with this bus in the sentence.
+        let bus = ancestors.iter().find_map(|path| subsystem(path)).filter(|bus| bus != "block").unwrap_or_else(|| "virtual".to_owned());
+        let controller = ancestors.iter().find_map(|path| controller(path)).unwrap_or_else(|| name.to_owned());
+        Some(Self { port: Port(format!("{controller}/{bus}")), bus: Bus::Other(bus), usb_device: None, luns: 1 })
+    }
+
+    fn in_mmc_host(ancestors: &[&Path]) -> Option<Self> {
+        let hosts = ancestors.iter().find(|path| file_name(path) == Some("mmc_host"))?;
+        let host = ancestors.iter().find(|path| path.parent() == Some(hosts))?;
+        let card = ancestors.iter().find(|path| path.parent() == Some(host))?;
+        let controller = controller(hosts.parent()?)?;
+        // mmcN is counted over the whole PC in the order drivers came up: only the place among the controller's own hosts stays.
+        let mut siblings: Vec<u32> =
+            fs::read_dir(hosts).ok()?.filter_map(|entry| entry.ok()?.file_name().to_str()?.strip_prefix("mmc")?.parse().ok()).collect();
+        siblings.sort_unstable();
+        let number: u32 = file_name(host)?.strip_prefix("mmc")?.parse().ok()?;
+        let index = siblings.iter().position(|sibling| *sibling == number)?;
+        let kind = Directory((*card).to_owned()).text("type").unwrap_or_else(|| "unknown".to_owned());
+        Some(Self { port: Port(format!("{controller}/mmc-{index}")), bus: Bus::Mmc(kind), usb_device: None, luns: 1 })
+    }
+
+    fn on_usb(ancestors: &[&Path]) -> Option<Self> {
+        let device = ancestors.iter().find(|path| path.join("idVendor").exists())?;
+        let root_hub =
+            ancestors.iter().find(|path| file_name(path).is_some_and(|name| name.starts_with("usb")) && path.join("idVendor").exists())?;
+        let controller = controller(root_hub.parent()?)?;
+        // A controller's USB 2 and USB 3 ports are counted apart, and the same number need not be the same socket.
+        let generation = Directory((*root_hub).to_owned()).text("version")?.chars().next()?;
+        let (_, chain) = file_name(device)?.split_once('-')?;
+        let unit = ancestors.iter().find(|path| subsystem(path).as_deref() == Some("scsi") && is_scsi_address(file_name(path)))?;
+        let lun = file_name(unit)?.rsplit(':').next()?;
+        let target = unit.parent()?;
+        let luns = fs::read_dir(target)
+            .ok()?
+            .filter(|entry| entry.as_ref().is_ok_and(|entry| is_scsi_address(entry.file_name().to_str())))
+            .count();
+        let port = Port(format!("{controller}/usb{generation}-{chain}/lun-{lun}"));
+        Some(Self { port, bus: Bus::Usb, usb_device: Some((*device).to_owned()), luns })
+    }
+}
+
+/// `host:channel:target:lun`
+fn is_scsi_address(name: Option<&str>) -> bool {
+    name.is_some_and(|name| name.split(':').count() == 4 && name.split(':').all(|part| part.parse::<u32>().is_ok()))
+}
+
+fn file_name(path: &Path) -> Option<&str> {
+    path.file_name()?.to_str()
+}
+
+fn subsystem(path: &Path) -> Option<String> {
+    let target = fs::read_link(path.join("subsystem")).ok()?;
+    Some(file_name(&target)?.to_owned())
+}
+
+/// A device that a board or a slot fixes in place: its name stays the same from boot to boot.
+fn controller(path: &Path) -> Option<String> {
+    let subsystem = subsystem(path).filter(|subsystem| matches!(subsystem.as_str(), "pci" | "platform" | "amba"))?;
+    Some(format!("{subsystem}-{}", file_name(path)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::FakeSysfs;
+    use super::*;
+
+    #[test]
+    fn a_stick_behind_a_hub_is_found_at_its_chain_of_ports() {
+        let fake = FakeSysfs::new();
+        fake.stick("sdb", "3.1", 7);
+        let card = fake.sysfs().card("sdb").expect("it is there");
+        assert_eq!(card.port.0, "pci-0000:00:1c.0/usb3-3.1/lun-0");
+        assert_eq!((card.bus, card.identified), (Bus::Usb, Identified::ByUsb));
+        assert_eq!(card.serial.as_deref(), Some("4C53"));
+        assert_eq!((card.capacity, card.logical_block, card.visit.diskseq), (Bytes(131_072 * 512), 512, 7));
+        assert!(!card.write_protected && !card.partitioned);
+    }
+
+    #[test]
+    fn the_luns_of_a_reader_are_ports_of_their_own_and_its_serial_identifies_no_card() {
+        let fake = FakeSysfs::new();
+        fake.lun("sdb", "1", 0, 7);
+        fake.lun("sdc", "1", 3, 8);
+        let card = fake.sysfs().card("sdc").expect("it is there");
+        assert_eq!(card.port.0, "pci-0000:00:1c.0/usb3-1/lun-3");
+        assert_eq!(card.identified, Identified::ReaderOnly);
+    }
+
+    #[test]
+    fn an_sd_card_is_known_by_its_register_and_an_emmc_by_its_kind() {
+        let fake = FakeSysfs::new();
+        fake.mmc("mmcblk5", 5, "SD", 7);
+        fake.mmc("mmcblk6", 6, "MMC", 8);
+        let card = fake.sysfs().card("mmcblk5").expect("it is there");
+        assert_eq!(card.port.0, "pci-0000:00:07.0/mmc-0", "the first host of its controller, whatever its number");
+        assert_eq!(card.identified, Identified::ByCid);
+        let cid = card.cid.expect("it gives one");
+        assert_eq!((cid.raw.as_str(), cid.name.as_deref()), ("035344534c31364780a1b2c3d4015b00", Some("SL16G")));
+        assert_eq!(fake.sysfs().card("mmcblk6").expect("it is there").bus, Bus::Mmc("MMC".to_owned()));
+    }
+
+    #[test]
+    fn the_pcs_disks_have_a_port_and_a_bus_that_is_refused() {
+        let fake = FakeSysfs::new();
+        fake.device("pci0000:00/0000:00:05.0", "pci", &[]);
+        fake.device("pci0000:00/0000:00:05.0/virtio2", "virtio", &[]);
+        fake.disk("pci0000:00/0000:00:05.0/virtio2", "vda", "254:0", 1);
+        let card = fake.sysfs().card("vda").expect("it is there");
+        assert_eq!((card.port.0.as_str(), card.bus), ("pci-0000:00:05.0/virtio", Bus::Other("virtio".to_owned())));
+    }
+
+    #[test]
+    fn the_boot_areas_of_an_emmc_are_no_cards() {
+        let fake = FakeSysfs::new();
+        fake.mmc("mmcblk6", 6, "MMC", 8);
+        fake.disk("pci0000:00/0000:00:07.0/mmc_host/mmc6/mmc6:4567", "mmcblk6boot0", "179:99", 9);
+        assert_eq!(fake.sysfs().visits().len(), 1);
+    }
+
+    #[test]
+    fn partitions_and_holders_of_disk_and_partitions_are_found() {
+        let fake = FakeSysfs::new();
+        fake.stick("sdb", "1", 7);
+        fake.partition("sdb", "8:17");
+        fake.hold("sdb", "md0");
+        fake.hold("sdb/sdb1", "dm-0");
+        let sysfs = fake.sysfs();
+        assert!(sysfs.card("sdb").expect("it is there").partitioned);
+        assert_eq!(sysfs.partitions("sdb"), [DevNum { major: 8, minor: 17 }]);
+        assert_eq!(sysfs.holders("sdb"), ["dm-0", "md0"]);
+    }
+}

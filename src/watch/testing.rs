@@ -1,0 +1,115 @@
+//! A sysfs of our own making, shaped like the kernel's, for tests.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use super::sysfs::Sysfs;
+
+/// A directory that looks like `/sys`.
+pub(crate) struct FakeSysfs {
+    root: tempfile::TempDir,
+}
+
+impl FakeSysfs {
+    pub(crate) fn new() -> Self {
+        let root = tempfile::tempdir().expect("a temporary directory");
+        fs::create_dir_all(root.path().join("block")).expect("it can be written");
+        Self { root }
+    }
+
+    pub(crate) fn sysfs(&self) -> Sysfs {
+        Sysfs::at(self.root.path())
+    }
+
+    /// Makes a directory of attributes under `devices`, belonging to `subsystem` when one is named.
+    pub(crate) fn device(&self, path: &str, subsystem: &str, attributes: &[(&str, &str)]) -> PathBuf {
+        let directory = self.root.path().join("devices").join(path);
+        fs::create_dir_all(&directory).expect("it can be written");
+        if !subsystem.is_empty() && !directory.join("subsystem").exists() {
+            let target = self.root.path().join("bus").join(subsystem);
+            fs::create_dir_all(&target).expect("it can be written");
+            symlink(target, directory.join("subsystem")).expect("it can be written");
+        }
+        for (name, value) in attributes {
+            write(&directory, name, value);
+        }
+        directory
+    }
+
+    /// A disk under a device that [`device`](Self::device) made.
+    pub(crate) fn disk(&self, parent: &str, name: &str, devnum: &str, diskseq: u64) {
+        let attributes = [("dev", devnum), ("diskseq", &diskseq.to_string()), ("size", "131072"), ("ro", "0")];
+        let directory = self.device(&format!("{parent}/block/{name}"), "block", &attributes);
+        fs::create_dir_all(directory.join("queue")).expect("it can be written");
+        fs::create_dir_all(directory.join("holders")).expect("it can be written");
+        write(&directory, "queue/logical_block_size", "512");
+        symlink(self.root.path().join("devices").join(parent), directory.join("device")).expect("it can be written");
+        symlink(&directory, self.root.path().join("block").join(name)).expect("it can be written");
+    }
+
+    /// A USB stick in a chain of ports under a USB 3 root hub, as LUN 0.
+    pub(crate) fn stick(&self, name: &str, chain: &str, diskseq: u64) {
+        self.lun(name, chain, 0, diskseq);
+    }
+
+    /// One LUN of a USB reader.
+    pub(crate) fn lun(&self, name: &str, chain: &str, lun: u32, diskseq: u64) {
+        self.device("pci0000:00/0000:00:1c.0", "pci", &[]);
+        self.device("pci0000:00/0000:00:1c.0/usb2", "usb", &[("version", " 3.00"), ("idVendor", "1d6b"), ("product", "xHCI")]);
+        let usb = format!("pci0000:00/0000:00:1c.0/usb2/2-{chain}");
+        let strings = [("idVendor", "0781"), ("manufacturer", "SanDisk"), ("product", "Ultra"), ("serial", "4C53")];
+        self.device(&usb, "usb", &strings);
+        let target = format!("{usb}/2-{chain}:1.0/host4/target4:0:0");
+        let scsi = format!("{target}/4:0:0:{lun}");
+        self.device(&scsi, "scsi", &[("vendor", "SanDisk "), ("model", "Ultra           ")]);
+        let minor = 16 * name.bytes().map(u32::from).sum::<u32>();
+        self.disk(&scsi, name, &format!("8:{minor}"), diskseq);
+    }
+
+    /// A card of this kind (`SD`, `MMC`) in an MMC host.
+    pub(crate) fn mmc(&self, name: &str, host: u32, kind: &str, diskseq: u64) {
+        let controller = "pci0000:00/0000:00:07.0";
+        self.device(controller, "pci", &[]);
+        self.device(&format!("{controller}/mmc_host/mmc{host}"), "mmc_host", &[]);
+        let card = format!("{controller}/mmc_host/mmc{host}/mmc{host}:4567");
+        let attributes = [
+            ("type", kind),
+            ("cid", "035344534c31364780a1b2c3d4015b00"),
+            ("name", "SL16G"),
+            ("manfid", "0x000003"),
+            ("oemid", "0x5344"),
+            ("serial", "0xa1b2c3d4"),
+            ("date", "11/2021"),
+            ("hwrev", "0x8"),
+            ("fwrev", "0x0"),
+        ];
+        self.device(&card, "mmc", &attributes);
+        self.disk(&card, name, &format!("179:{}", host * 8), diskseq);
+    }
+
+    pub(crate) fn set(&self, name: &str, attribute: &str, value: &str) {
+        write(&self.root.path().join("block").join(name), attribute, value);
+    }
+
+    /// Adds partition 1 of a disk.
+    pub(crate) fn partition(&self, name: &str, devnum: &str) {
+        let directory = self.root.path().join("block").join(name).join(format!("{name}1"));
+        fs::create_dir_all(directory.join("holders")).expect("it can be written");
+        write(&directory, "partition", "1");
+        write(&directory, "dev", devnum);
+    }
+
+    /// Builds `holder` on a disk.
+    pub(crate) fn hold(&self, name: &str, holder: &str) {
+        fs::create_dir_all(self.root.path().join("block").join(name).join("holders").join(holder)).expect("it can be written");
+    }
+
+    pub(crate) fn remove(&self, name: &str) {
+        fs::remove_file(self.root.path().join("block").join(name)).expect("it is there");
+    }
+}
+
+fn write(directory: &Path, name: &str, value: &str) {
+    fs::write(directory.join(name), format!("{value}\n")).expect("it can be written");
+}
