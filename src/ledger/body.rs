@@ -1,0 +1,165 @@
+//! An entry as the canonical JSON that is hashed and stored. Every key is explained in `schema.sql`.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+
+use crate::station::card::{Card, Cid};
+use crate::station::outcome::{Effort, Outcome};
+use crate::station::record::{Armed, Attempt, Entry};
+
+use super::clock::Stamp;
+
+/// Where an attempt's start stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Start {
+    pub(super) seq: i64,
+    pub(super) at: i64,
+}
+
+/// The body of an entry. `start` is that of the attempt an entry closes, where it has one.
+pub(super) fn of_entry(entry: &Entry, stamp: &Stamp, station_name: &str, start: Option<Start>) -> String {
+    let facts = match entry {
+        Entry::StationStarted { version } => json!({ "version": version }),
+        Entry::StationStopped => json!({}),
+        Entry::ModelArmed(armed) => json!({ "image": image(armed) }),
+        Entry::AttemptStarted(attempt) => facts_of(attempt),
+        Entry::AttemptClosed { attempt, outcome, effort } => close(facts_of(attempt), outcome, Some(effort), start),
+    };
+    finish(facts, stamp, station_name)
+}
+
+/// The body of a log's first event.
+pub(super) fn of_creation(machine: &str, stamp: &Stamp, station_name: &str) -> String {
+    finish(json!({ "machine": machine }), stamp, station_name)
+}
+
+/// The closing body of an attempt whose start is all there is. `None` where the start's body is no JSON object.
+pub(super) fn of_interruption(started: &str, stamp: &Stamp, station_name: &str, start: Start) -> Option<String> {
+    let facts = serde_json::from_str::<Value>(started).ok().filter(Value::is_object)?;
+    Some(finish(close(facts, &Outcome::Interrupted, None, Some(start)), stamp, station_name))
+}
+
+fn finish(facts: Value, stamp: &Stamp, station_name: &str) -> String {
+    let clock = json!({ "boot": stamp.boot, "since_boot_ms": stamp.since_boot_ms, "synced": stamp.synced });
+    canonical(&with(facts, [("clock", clock), ("station_name", json!(station_name))]))
+}
+
+fn close(facts: Value, outcome: &Outcome, effort: Option<&Effort>, start: Option<Start>) -> Value {
+    let proof = match outcome {
+        Outcome::Passed(proof) => json!({ "blake3": proof.digest().to_string() }),
+        Outcome::Failed(_) | Outcome::Refused(_) | Outcome::Pulled | Outcome::Interrupted => Value::Null,
+    };
+    let outcome = json!({
+        "word": outcome.word(),
+        "code": outcome.code(),
+        "reason": outcome.reason(),
+        "at": outcome.at().map(|at| at.0),
+        "proof": proof,
+    });
+    let effort = effort.map(|effort| {
+        json!({
+            "written": effort.written.0,
+            "read": effort.read.0,
+            "writing_us": micros(effort.writing),
+            "reading_us": micros(effort.reading),
+            "total_us": micros(effort.total),
+            "slowest_call_us": micros(effort.slowest_call),
+        })
+    });
+    let start = start.map(|start| json!({ "seq": start.seq, "at": start.at }));
+    with(facts, [("outcome", outcome), ("effort", json!(effort)), ("start", json!(start))])
+}
+
+fn facts_of(attempt: &Attempt) -> Value {
+    json!({
+        "attempt": attempt.number,
+        "slot": attempt.slot,
+        "model": attempt.model,
+        "image": attempt.image.as_ref().map(image),
+        "card": card(&attempt.card),
+    })
+}
+
+fn image(armed: &Armed) -> Value {
+    json!({
+        "blake3": armed.digest.to_string(),
+        "source": armed.source,
+        "span": armed.span.0,
+        "block": armed.block,
+        "model": armed.model,
+    })
+}
+
+fn card(card: &Card) -> Value {
+    json!({
+        "port": card.port.0,
+        "bus": card.bus.to_string(),
+        "vendor": card.vendor,
+        "product": card.product,
+        "serial": card.serial,
+        "wwn": card.wwn,
+        "cid": card.cid.as_ref().map(cid),
+        "identified": card.identified.word(),
+        "capacity": card.capacity.0,
+        "block": card.logical_block,
+        "diskseq": card.visit.diskseq,
+        "devnum": card.visit.devnum.to_string(),
+        "kernel_name": card.kernel_name,
+        "write_protected": card.write_protected,
+        "partitioned": card.partitioned,
+    })
+}
+
+fn cid(cid: &Cid) -> Value {
+    json!({
+        "raw": cid.raw,
+        "manfid": cid.manfid,
+        "oemid": cid.oemid,
+        "name": cid.name,
+        "serial": cid.serial,
+        "date": cid.date,
+        "hwrev": cid.hwrev,
+        "fwrev": cid.fwrev,
+    })
+}
+
+/// Rounded down; more than half a million years is a fault somewhere else.
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+fn with<const N: usize>(facts: Value, more: [(&str, Value); N]) -> Value {
+    let mut facts = match facts {
+        Value::Object(facts) => facts,
+        _ => Map::new(),
+    };
+    facts.extend(more.map(|(key, value)| (key.to_owned(), value)));
+    Value::Object(facts)
+}
+
+/// Sorted here and not left to `serde_json`, whose maps keep another order as soon as any crate of the build asks them to.
+fn canonical(value: &Value) -> String {
+    match value {
+        Value::Object(map) => {
+            let mut members: Vec<_> = map.iter().collect();
+            members.sort_unstable_by_key(|(key, _)| key.as_bytes());
+            let members: Vec<_> =
+                members.into_iter().map(|(key, value)| format!("{}:{}", Value::from(key.as_str()), canonical(value))).collect();
+            format!("{{{}}}", members.join(","))
+        }
+        Value::Array(items) => format!("[{}]", items.iter().map(canonical).collect::<Vec<_>>().join(",")),
+        scalar => scalar.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn canonical_json_has_sorted_keys_and_no_spaces() {
+        let value = serde_json::from_str(r#" {"b": [1, {"z": null, "a": "ü\"\n"}], "a": true, "B": {}} "#).expect("JSON");
+        assert_eq!(canonical(&value), r#"{"B":{},"a":true,"b":[1,{"a":"ü\"\n","z":null}]}"#);
+    }
+}

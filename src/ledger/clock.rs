@@ -1,0 +1,77 @@
+//! When an event happened, as the PC knows it. No decision is made from these: they are what the log says.
+
+use std::fs;
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Where systemd-timesyncd says that it runs, and, in `synchronized`, that it has set the clock (`systemd-timesyncd.service(8)`).
+const TIMESYNC: &str = "/run/systemd/timesync";
+
+/// One moment on every clock the PC has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    /// UTC, in microseconds since 1970.
+    pub at: i64,
+    /// The kernel's id of this boot; empty where it has none.
+    pub boot: String,
+    /// Milliseconds since boot, suspend included.
+    pub since_boot_ms: Option<u64>,
+    /// The clock was set from the network; `None` where nobody here knows.
+    pub synced: Option<bool>,
+}
+
+impl Stamp {
+    /// Now.
+    #[must_use]
+    pub fn now() -> Self {
+        Self {
+            at: utc_micros(),
+            boot: fs::read_to_string("/proc/sys/kernel/random/boot_id").map(|id| id.trim().to_owned()).unwrap_or_default(),
+            since_boot_ms: fs::read_to_string("/proc/uptime").ok().and_then(|uptime| uptime_ms(&uptime)),
+            synced: synced(Path::new(TIMESYNC)),
+        }
+    }
+}
+
+/// A clock before 1970 says 1970: it is wrong either way.
+fn utc_micros() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// `/proc/uptime` opens with the seconds of `CLOCK_BOOTTIME`, two digits behind the point (`proc_uptime(5)`).
+fn uptime_ms(text: &str) -> Option<u64> {
+    let (seconds, hundredths) = text.split_whitespace().next()?.split_once('.')?;
+    Some(seconds.parse::<u64>().ok()? * 1000 + hundredths.parse::<u64>().ok()? * 10)
+}
+
+fn synced(timesync: &Path) -> Option<bool> {
+    timesync.is_dir().then(|| timesync.join("synchronized").exists())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn uptime_is_read_to_the_hundredth() {
+        assert_eq!(uptime_ms("5234.07 9000.00\n"), Some(5_234_070));
+        assert_eq!(uptime_ms(""), None);
+    }
+
+    #[test]
+    fn a_clock_nobody_vouches_for_is_neither_set_nor_unset() {
+        let dir = tempfile::tempdir().expect("a directory");
+        assert_eq!(synced(&dir.path().join("absent")), None);
+        assert_eq!(synced(dir.path()), Some(false));
+        fs::write(dir.path().join("synchronized"), "").expect("a file");
+        assert_eq!(synced(dir.path()), Some(true));
+    }
+
+    #[test]
+    fn now_knows_its_boot() {
+        let stamp = Stamp::now();
+        assert_eq!(stamp.boot.len(), 36);
+        assert!(stamp.since_boot_ms > Some(0));
+    }
+}

@@ -1,0 +1,173 @@
+//! What can be wrong with a log: what was being done, to which file, and what cures it. The cause is the source.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rusqlite::ErrorCode;
+
+/// What was being done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doing {
+    /// Opening a log for writing.
+    Opening,
+    /// Appending an event.
+    Writing,
+    /// Reading events or rows.
+    Reading,
+}
+
+impl fmt::Display for Doing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Opening => "opening",
+            Self::Writing => "writing to",
+            Self::Reading => "reading",
+        })
+    }
+}
+
+/// What is wrong, told apart by what cures it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// The directory it should be in does not exist.
+    NoDirectory,
+    /// There is no such file.
+    NoFile,
+    /// It may not be read.
+    NotReadable,
+    /// It may not be written.
+    NotWritable,
+    /// There is no room.
+    DiskFull,
+    /// The file is damaged.
+    Corrupt,
+    /// The file is something else.
+    NotALog,
+    /// A newer program made it.
+    Newer {
+        /// Its format.
+        found: i32,
+        /// The newest format known here.
+        known: i32,
+    },
+    /// An older program made it, and a reader may not bring it up to date.
+    Older,
+    /// Another process writes it.
+    InUse,
+    /// Another process held it locked for longer than we wait.
+    Locked,
+    /// It belongs to another PC.
+    OtherMachine,
+    /// This PC has no machine-id.
+    NoMachineId,
+    /// The chain of its last events does not hold.
+    Broken {
+        /// The first event that does not.
+        seq: u64,
+    },
+    /// It was moved, deleted or replaced while in use.
+    Moved,
+    /// It holds what forbids this entry: the attempt is already there.
+    Contradicts,
+    /// The disk answered with an error.
+    Disk,
+    /// Anything else.
+    Other,
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoDirectory => f.write_str("no such directory; create it, or name another file"),
+            Self::NoFile => f.write_str("no such file; the station makes it at its first start"),
+            Self::NotReadable => f.write_str("may not be read; do it as root or as a member of the group flashline"),
+            Self::NotWritable => f.write_str("may not be written; check its owner, its mode and that its disk is not mounted read-only"),
+            Self::DiskFull => f.write_str("the disk is full; make room on it"),
+            Self::Corrupt => f.write_str("the file is damaged; keep it, put a backup in its place or move it away to begin a new log"),
+            Self::NotALog => f.write_str("not a flash log; name another file"),
+            Self::Newer { found, known } => {
+                write!(f, "made by a newer version (format {found}, this one knows {known}); install that version")
+            }
+            Self::Older => f.write_str("made by an older version; start the station once to bring it up to date"),
+            Self::InUse => f.write_str("another process writes it; stop that one first"),
+            Self::Locked => f.write_str("another process keeps it locked; close programs that have it open"),
+            Self::OtherMachine => {
+                f.write_str("it belongs to another PC (/etc/machine-id differs); move it away, and this PC begins a log of its own")
+            }
+            Self::NoMachineId => f.write_str("this PC has no /etc/machine-id; run systemd-machine-id-setup"),
+            Self::Broken { seq } => {
+                write!(f, "event {seq} was tampered with; keep the file as evidence and move it away to begin a new log")
+            }
+            Self::Moved => f.write_str("it was moved, deleted or replaced while in use; put it back, or restart the station"),
+            Self::Contradicts => f.write_str("the attempt is already recorded; this is a fault of the station"),
+            Self::Disk => f.write_str("the disk answered with an error; check the disk"),
+            Self::Other => f.write_str("it could not be done"),
+        }
+    }
+}
+
+/// What went wrong, with which log.
+#[derive(Debug, thiserror::Error)]
+#[error("{doing} the flash log {}: {trouble}", path.display())]
+pub struct LogError {
+    /// What was being done.
+    pub doing: Doing,
+    /// To which file.
+    pub path: PathBuf,
+    /// What is wrong, and the cure.
+    pub trouble: Trouble,
+    /// Why, in the words of SQLite or of the system.
+    pub source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+impl LogError {
+    pub(super) fn new(doing: Doing, path: &Path, trouble: Trouble) -> Self {
+        Self { doing, path: path.to_owned(), trouble, source: None }
+    }
+
+    pub(super) fn io(doing: Doing, path: &Path, error: io::Error) -> Self {
+        let trouble = match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Trouble::NoDirectory,
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::IsADirectory => denied(doing),
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Trouble::DiskFull,
+            _ => Trouble::Disk,
+        };
+        Self { doing, path: path.to_owned(), trouble, source: Some(Box::new(error)) }
+    }
+
+    pub(super) fn sqlite(doing: Doing, path: &Path, error: rusqlite::Error) -> Self {
+        let trouble = match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => Trouble::DiskFull,
+            Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => denied(doing),
+            Some(ErrorCode::DatabaseCorrupt) => Trouble::Corrupt,
+            Some(ErrorCode::NotADatabase) => Trouble::NotALog,
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Trouble::Locked,
+            Some(ErrorCode::SystemIoFailure) => Trouble::Disk,
+            Some(ErrorCode::ConstraintViolation) => Trouble::Contradicts,
+            _ => Trouble::Other,
+        };
+        Self { doing, path: path.to_owned(), trouble, source: Some(Box::new(error)) }
+    }
+
+    /// The whole chain of causes in one line, for people.
+    #[must_use]
+    pub fn in_full(&self) -> String {
+        let mut words = self.to_string();
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            words.push_str(": ");
+            words.push_str(&error.to_string());
+            cause = error.source();
+        }
+        words
+    }
+}
+
+fn denied(doing: Doing) -> Trouble {
+    match doing {
+        Doing::Reading => Trouble::NotReadable,
+        Doing::Opening | Doing::Writing => Trouble::NotWritable,
+    }
+}

@@ -1,0 +1,392 @@
+//! The flash log: one table of events that only grows, each bound to the one before it by its hash.
+//!
+//! Owns the file, its format and its durability: what [`Ledger::append`] returned from is on disk. Knows nothing of slots or
+//! threads of cards; what it is told are [`Entry`]s. `schema.sql` tells the meaning and unit of everything stored.
+//!
+//! ```text
+//! Writer (thread "ledger") ── owns ──▶ Ledger ── appends ──▶ flash-log.db, -wal, -shm ◀── reads ── LogReader (any process)
+//!                                         └── holds ──▶ flash-log.db.lock: one writer at a time
+//! ```
+
+mod body;
+mod chain;
+mod clock;
+mod error;
+mod reader;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg};
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, FileControl, OpenFlags, OptionalExtension, TransactionBehavior, params};
+
+use crate::station::record::{AttemptNumber, Entry, Receipt};
+
+use body::Start;
+use chain::{ORIGIN, Stored};
+
+pub use chain::{Break, Head, Tampering};
+pub use clock::Stamp;
+pub use error::{Doing, LogError, Trouble};
+pub use reader::{Filter, LogReader, Row};
+pub use writer::{Answer, NotTaken, Unwritten, Writer};
+
+/// "Flsh", so that `file` and we ourselves tell a flash log from any other database.
+const APPLICATION_ID: i32 = 0x466c_7368;
+
+/// The step from each format to the next, the first from an empty file. They make and drop indexes, views, triggers and
+/// virtual columns; no step touches what was hashed.
+const MIGRATIONS: [&str; 1] = [include_str!("schema.sql")];
+
+/// The format this program writes.
+const FORMAT: i32 = 1;
+const _: () = assert!(MIGRATIONS.len() == 1, "FORMAT counts the migrations");
+
+/// Longer than any reader of ours holds a lock, shorter than an operator's patience.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// What a `-wal` file is cut to once it was longer: enough for some thousand events between two checkpoints.
+const WAL_KEPT: i64 = 4 << 20;
+
+/// How many of the newest events are proved at every start: what a torn write or a quick hand could have touched.
+const TAIL: i64 = 64;
+
+/// The kind of the event that a log begins with, and that binds it to a station and a PC.
+const CREATED: &str = "log-created";
+
+/// `machine-id(5)` asks not to show the id itself.
+const MACHINE_CONTEXT: &str = "flashline 2026-01-01 station bound to machine-id";
+
+/// The log, open for writing. One in the world at a time.
+#[derive(Debug)]
+pub struct Ledger {
+    // Dropped before the lock that protects it.
+    connection: Connection,
+    path: PathBuf,
+    station_name: String,
+    station: String,
+    /// The last event known to be on disk: whatever file is opened again must hold it.
+    newest: (i64, chain::Link),
+    /// Device and inode of the file.
+    inode: (u64, u64),
+    interrupted: Vec<AttemptNumber>,
+    #[cfg(test)]
+    page_limit: Option<std::sync::Arc<std::sync::atomic::AtomicU32>>,
+    _lock: Flock<File>,
+}
+
+impl Ledger {
+    /// Opens the log at `path`, or makes it, for the station of this name on this PC; then closes, as `interrupted`, every
+    /// attempt that was started and has no closing event. Proves the newest events' chain.
+    ///
+    /// # Errors
+    /// Where it cannot be written, is no log of this PC, was tampered with, or is written by another process.
+    pub fn open(path: &Path, station_name: &str) -> Result<Self, LogError> {
+        let machine = fs::read_to_string("/etc/machine-id").unwrap_or_default();
+        let machine = machine.trim();
+        if machine.len() != 32 || !machine.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(LogError::new(Doing::Opening, path, Trouble::NoMachineId));
+        }
+        Self::open_on(path, station_name, machine)
+    }
+
+    fn open_on(path: &Path, station_name: &str, machine_id: &str) -> Result<Self, LogError> {
+        let lock = lock(path)?;
+        let mut connection = connect(path, OpenFlags::SQLITE_OPEN_CREATE)?;
+        let mut machine = String::new();
+        for byte in blake3::derive_key(MACHINE_CONTEXT, machine_id.as_bytes()) {
+            machine.push_str(&format!("{byte:02x}"));
+        }
+        let opening = |error| LogError::sqlite(Doing::Opening, path, error);
+        bring_up_to_date(&mut connection, path, station_name, &machine)?;
+        let newest = prove_tail(&connection, path)?;
+        let created = chain::at(&connection, 1).map_err(opening)?.filter(|event| event.kind == CREATED);
+        let created = created.ok_or_else(|| LogError::new(Doing::Opening, path, Trouble::Broken { seq: 1 }))?;
+        let bound = serde_json::from_str::<serde_json::Value>(&created.body).ok();
+        if bound.as_ref().and_then(|body| body.get("machine")).and_then(|bound| bound.as_str()) != Some(machine.as_str()) {
+            return Err(LogError::new(Doing::Opening, path, Trouble::OtherMachine));
+        }
+        let mut ledger = Self {
+            connection,
+            path: path.to_owned(),
+            station_name: station_name.to_owned(),
+            station: created.station,
+            newest: (newest.seq, newest.hash),
+            inode: inode(path)?,
+            interrupted: Vec::new(),
+            #[cfg(test)]
+            page_limit: None,
+            _lock: lock,
+        };
+        ledger.interrupted = ledger.close_interrupted()?;
+        Ok(ledger)
+    }
+
+    /// The id of this station: a UUID drawn when the log was made.
+    #[must_use]
+    pub fn station(&self) -> &str {
+        &self.station
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The attempts that were found open, and closed, when the log was opened.
+    #[must_use]
+    pub fn interrupted(&self) -> &[AttemptNumber] {
+        &self.interrupted
+    }
+
+    /// One more than the newest attempt; 1 in a new log.
+    ///
+    /// # Errors
+    /// Where the log cannot be read.
+    pub fn next_attempt(&self) -> Result<AttemptNumber, LogError> {
+        self.connection
+            .query_row("SELECT coalesce(max(attempt), 0) + 1 FROM event WHERE attempt IS NOT NULL", [], |row| reader::to_count(row.get(0)?))
+            .map_err(|error| LogError::sqlite(Doing::Reading, &self.path, error))
+    }
+
+    /// Makes an entry durable, as of now. What this returned from survives a power cut.
+    ///
+    /// # Errors
+    /// Where it is not known to be on disk. Trying again never records it twice.
+    pub fn append(&mut self, entry: &Entry) -> Result<Option<Receipt>, LogError> {
+        self.append_at(&Stamp::now(), entry)
+    }
+
+    /// The same, for what happened at `stamp`.
+    ///
+    /// # Errors
+    /// As [`Ledger::append`]; the same entry tried again with the same stamp is not recorded twice.
+    pub fn append_at(&mut self, stamp: &Stamp, entry: &Entry) -> Result<Option<Receipt>, LogError> {
+        let attempt = match entry {
+            Entry::AttemptClosed { attempt, .. } => Some(attempt.number),
+            Entry::StationStarted { .. } | Entry::StationStopped | Entry::ModelArmed(_) | Entry::AttemptStarted(_) => None,
+        };
+        self.write(entry.kind(), stamp, |connection, station_name| {
+            let start = attempt.map(|attempt| start_of(connection, attempt)).transpose()?.flatten();
+            Ok(body::of_entry(entry, stamp, station_name, start))
+        })?;
+        Ok(entry.receipt())
+    }
+
+    /// Begins anew with the file after an error: the same one, nothing lost from it, or not at all.
+    ///
+    /// # Errors
+    /// Where it is not there, or is not the log that was open before.
+    fn reopen(&mut self) -> Result<(), LogError> {
+        // Another file under this name would be read through the `-wal` of ours, and look like it.
+        if inode(&self.path)? != self.inode {
+            return Err(LogError::new(Doing::Opening, &self.path, Trouble::Moved));
+        }
+        let connection = connect(&self.path, OpenFlags::empty())?;
+        let opening = |error| LogError::sqlite(Doing::Opening, &self.path, error);
+        let application: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0)).map_err(opening)?;
+        let ours = application == APPLICATION_ID
+            && chain::at(&connection, self.newest.0)
+                .map_err(opening)?
+                .is_some_and(|event| event.hash == self.newest.1 && event.station == self.station);
+        if !ours {
+            return Err(LogError::new(Doing::Opening, &self.path, Trouble::Moved));
+        }
+        configure(&connection, &self.path)?;
+        self.connection = connection;
+        Ok(())
+    }
+
+    /// Attempts can be open only since the last `station-started`: every opening ends here before anything else is appended.
+    fn close_interrupted(&mut self) -> Result<Vec<AttemptNumber>, LogError> {
+        let open: Vec<(AttemptNumber, Start, String)> = {
+            let opening = |error| LogError::sqlite(Doing::Opening, &self.path, error);
+            let mut query = self
+                .connection
+                .prepare(
+                    "SELECT attempt, seq, at, body FROM event
+                     WHERE kind = 'attempt-started'
+                       AND seq > coalesce((SELECT seq FROM event WHERE kind = 'station-started' ORDER BY seq DESC LIMIT 1), 0)
+                       AND NOT EXISTS (SELECT 1 FROM event AS closing
+                                       WHERE closing.attempt = event.attempt AND closing.kind = 'attempt-closed')
+                     ORDER BY seq",
+                )
+                .map_err(opening)?;
+            let rows = query
+                .query_map([], |row| Ok((reader::to_count(row.get(0)?)?, Start { seq: row.get(1)?, at: row.get(2)? }, row.get(3)?)))
+                .map_err(opening)?;
+            rows.collect::<Result<_, _>>().map_err(opening)?
+        };
+        let mut closed = Vec::new();
+        for (attempt, start, started) in open {
+            let stamp = Stamp::now();
+            let broken = LogError::new(Doing::Opening, &self.path, Trouble::Broken { seq: u64::try_from(start.seq).unwrap_or(0) });
+            let body = body::of_interruption(&started, &stamp, &self.station_name, start).ok_or(broken)?;
+            self.write("attempt-closed", &stamp, |_, _| Ok(body))?;
+            closed.push(attempt);
+        }
+        Ok(closed)
+    }
+
+    /// One event in one transaction, on disk when this returns.
+    fn write(
+        &mut self,
+        kind: &str,
+        stamp: &Stamp,
+        body: impl FnOnce(&Connection, &str) -> rusqlite::Result<String>,
+    ) -> Result<(), LogError> {
+        let path = &self.path;
+        let writing = |error| LogError::sqlite(Doing::Writing, path, error);
+        #[cfg(test)]
+        if let Some(pages) = &self.page_limit {
+            let pages = pages.load(std::sync::atomic::Ordering::SeqCst);
+            self.connection.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(())).map_err(writing)?;
+        }
+        // Into a file that has no name any more, SQLite would go on writing without a word.
+        let mut moved = 0;
+        self.connection.file_control(Some("main"), FileControl::HasMoved(&mut moved)).map_err(writing)?;
+        if moved != 0 {
+            return Err(LogError::new(Doing::Writing, path, Trouble::Moved));
+        }
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(writing)?;
+        let Some(newest) = chain::newest(&transaction).map_err(writing)? else {
+            return Err(LogError::new(Doing::Writing, path, Trouble::Broken { seq: 1 }));
+        };
+        let body = body(&transaction, &self.station_name).map_err(writing)?;
+        // An error may hide that the last try did reach the disk: found there, it is not written again.
+        if newest.seq == self.newest.0 + 1 && newest.kind == kind && newest.at == stamp.at && newest.body == body {
+            self.newest = (newest.seq, newest.hash);
+            return Ok(());
+        }
+        let event = chained(&self.station, Some(&newest), kind, stamp.at, body);
+        insert(&transaction, &event).map_err(writing)?;
+        transaction.commit().map_err(writing)?;
+        self.newest = (event.seq, event.hash);
+        Ok(())
+    }
+}
+
+/// One writer at a time. A file of its own: closing any descriptor of the database would drop SQLite's own locks on it
+/// (`fcntl(2)`), and SQLite's exclusive mode would shut the readers out.
+fn lock(path: &Path) -> Result<Flock<File>, LogError> {
+    let opening = |error| LogError::io(Doing::Opening, path, error);
+    let mut name = OsString::from(path);
+    name.push(".lock");
+    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o640).open(name).map_err(opening)?;
+    Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| match errno {
+        Errno::EWOULDBLOCK => LogError::new(Doing::Opening, path, Trouble::InUse),
+        errno => opening(errno.into()),
+    })
+}
+
+fn inode(path: &Path) -> Result<(u64, u64), LogError> {
+    let metadata = fs::metadata(path).map_err(|error| LogError::io(Doing::Opening, path, error))?;
+    Ok((metadata.dev(), metadata.ino()))
+}
+
+fn connect(path: &Path, more: OpenFlags) -> Result<Connection, LogError> {
+    let opening = |error| LogError::sqlite(Doing::Opening, path, error);
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | more;
+    let connection = Connection::open_with_flags(path, flags).map_err(opening)?;
+    connection.busy_timeout(BUSY).map_err(opening)?;
+    Ok(connection)
+}
+
+/// Everything here holds for one connection only, the journal mode excepted.
+fn configure(connection: &Connection, path: &Path) -> Result<(), LogError> {
+    let opening = |error| LogError::sqlite(Doing::Opening, path, error);
+    let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).map_err(opening)?;
+    if mode != "wal" {
+        return Err(LogError::new(Doing::Opening, path, Trouble::NotWritable));
+    }
+    connection.pragma_update(None, "synchronous", "FULL").map_err(opening)?;
+    connection.query_row(&format!("PRAGMA journal_size_limit = {WAL_KEPT}"), [], |_| Ok(())).map_err(opening)?;
+    connection.pragma_update(None, "trusted_schema", false).map_err(opening)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true).map_err(opening)?;
+    // Without -wal and -shm, a reader that may not write the directory cannot open the log of a stopped station.
+    let mut persist = 1;
+    connection.file_control(Some("main"), FileControl::PersistWal(&mut persist)).map_err(opening)
+}
+
+/// An empty file becomes a log; an older log becomes one of this format; anything else is left alone.
+fn bring_up_to_date(connection: &mut Connection, path: &Path, station_name: &str, machine: &str) -> Result<(), LogError> {
+    let opening = |error| LogError::sqlite(Doing::Opening, path, error);
+    let found = format_of(connection, path, Doing::Opening)?;
+    configure(connection, path)?;
+    if found == FORMAT {
+        return Ok(());
+    }
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(opening)?;
+    for step in MIGRATIONS.iter().skip(usize::try_from(found).unwrap_or(0)) {
+        transaction.execute_batch(step).map_err(opening)?;
+    }
+    transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(opening)?;
+    transaction.pragma_update(None, "user_version", FORMAT).map_err(opening)?;
+    if found == 0 {
+        let stamp = Stamp::now();
+        let station = uuid::Uuid::new_v4().to_string();
+        let body = body::of_creation(machine, &stamp, station_name);
+        insert(&transaction, &chained(&station, None, CREATED, stamp.at, body)).map_err(opening)?;
+    }
+    transaction.commit().map_err(opening)?;
+    // The log's own name must survive a power cut as its contents do.
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(directory).and_then(|directory| directory.sync_all()).map_err(|error| LogError::io(Doing::Opening, path, error))
+}
+
+/// The format of a log, 0 for an empty file; an error for what is no log, or not one this program can use.
+fn format_of(connection: &Connection, path: &Path, doing: Doing) -> Result<i32, LogError> {
+    let failed = |error| LogError::sqlite(doing, path, error);
+    let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i32>(0)).map_err(failed);
+    let found = number("SELECT user_version FROM pragma_user_version")?;
+    let trouble = match number("SELECT application_id FROM pragma_application_id")? {
+        APPLICATION_ID if found > FORMAT => Trouble::Newer { found, known: FORMAT },
+        APPLICATION_ID if found > 0 => return Ok(found),
+        0 if found == 0 && number("SELECT count(*) FROM sqlite_schema")? == 0 => return Ok(0),
+        _ => Trouble::NotALog,
+    };
+    Err(LogError::new(doing, path, trouble))
+}
+
+fn prove_tail(connection: &Connection, path: &Path) -> Result<Stored, LogError> {
+    let opening = |error| LogError::sqlite(Doing::Opening, path, error);
+    let broken = |seq| LogError::new(Doing::Opening, path, Trouble::Broken { seq });
+    let newest = chain::newest(connection).map_err(opening)?.ok_or_else(|| broken(1))?;
+    match chain::walk(connection, (newest.seq - TAIL + 1).max(1)).map_err(opening)? {
+        Ok(_) => Ok(newest),
+        Err(found) => Err(broken(found.seq)),
+    }
+}
+
+fn start_of(connection: &Connection, attempt: AttemptNumber) -> rusqlite::Result<Option<Start>> {
+    // A number beyond SQLite's integers is no attempt's.
+    let Ok(attempt) = i64::try_from(attempt) else { return Ok(None) };
+    connection
+        .prepare_cached("SELECT seq, at FROM event WHERE attempt = ?1 AND kind = 'attempt-started'")?
+        .query_row([attempt], |row| Ok(Start { seq: row.get(0)?, at: row.get(1)? }))
+        .optional()
+}
+
+/// The event that follows `newest`.
+fn chained(station: &str, newest: Option<&Stored>, kind: &str, at: i64, body: String) -> Stored {
+    let (seq, prev) = newest.map_or((1, ORIGIN), |newest| (newest.seq + 1, newest.hash));
+    let mut event = Stored { station: station.to_owned(), seq, kind: kind.to_owned(), at, body, prev, hash: ORIGIN };
+    event.hash = event.link(seq, &prev);
+    event
+}
+
+fn insert(connection: &Connection, event: &Stored) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("INSERT INTO event (station, seq, kind, at, body, prev, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?
+        .execute(params![event.station, event.seq, event.kind, event.at, event.body, event.prev, event.hash])
+        .map(drop)
+}

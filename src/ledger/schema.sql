@@ -1,0 +1,150 @@
+-- The flash log, format 1. Applied once, to an empty database; later formats are steps from this one (MIGRATIONS in mod.rs).
+--
+-- Comments that a reader of the file itself needs stand inside the statements: SQLite keeps those.
+CREATE TABLE event (
+    -- Times are UTC, in microseconds since 1970-01-01T00:00:00Z, as the PC's clock gave them. A clock may be wrong or be
+    -- set back: the order of events is seq, and nothing else.
+    station TEXT NOT NULL,              -- this station's id: a version 4 UUID drawn when the log was made; not its name
+    seq     INTEGER PRIMARY KEY NOT NULL, -- 1, 2, 3 … without a gap
+    kind    TEXT NOT NULL,              -- log-created, station-started, station-stopped, model-armed, attempt-started, attempt-closed
+    at      INTEGER NOT NULL,           -- when it happened (not when it reached the disk), microseconds UTC
+    body    TEXT NOT NULL CHECK (json_valid(body)), -- canonical JSON: keys in byte order, no spaces, whole numbers only
+    prev    BLOB NOT NULL CHECK (length(prev) = 32), -- hash of event seq - 1; 32 zero bytes for the first
+    hash    BLOB NOT NULL CHECK (length(hash) = 32), -- BLAKE3, unkeyed, over the six fields below, in this order:
+    --      prev, station, seq, kind, at, body
+    -- each as the length of its bytes (8 bytes, little-endian), then the bytes: prev as it is, texts in UTF-8,
+    -- seq and at as 8 bytes, little-endian, two's complement.
+
+    -- The number of the attempt an event belongs to; nothing for the station's own events. Derived, not stored, not hashed.
+    attempt INTEGER GENERATED ALWAYS AS (json_extract(body, '$.attempt')) VIRTUAL
+
+    -- The keys of body, by kind. A key that does not apply is null. Bytes are counts, or offsets from the card's first byte.
+    --
+    -- every kind
+    --   clock.boot            the kernel's boot id
+    --   clock.since_boot_ms   milliseconds since boot, suspend included; never set back
+    --   clock.synced          true: the clock was set from the network; false: not yet; null: nobody here knows
+    --   station_name          the station's configured name at that time
+    -- log-created
+    --   machine               the PC this log belongs to: BLAKE3 derived key of its /etc/machine-id (the id itself is private)
+    -- station-started
+    --   version               the program's version
+    -- model-armed
+    --   image                 as under attempt-started
+    -- attempt-started: durable before the first byte is written
+    --   attempt               number, counted over the life of this log
+    --   slot                  the slot's name, as on its sticker
+    --   model                 BRAND/MODEL the slot is for
+    --   image.blake3          digest of the raw image, hexadecimal: what b3sum prints
+    --   image.source          the file it came from, as configured
+    --   image.span            raw length, bytes
+    --   image.block           logical block its partition table was made for, bytes
+    --   image.model           BRAND/MODEL it is the image of
+    --   card.port             where it sat: controller and port chain, never a /dev name
+    --   card.bus              usb, mmc-sd, …
+    --   card.vendor, card.product, card.serial, card.wwn   as the device says; a reader's own where card.identified says so
+    --   card.cid.raw          an SD card's identification register, 32 hexadecimal digits
+    --   card.cid.manfid, .oemid, .name, .serial, .date, .hwrev, .fwrev   its parts as sysfs gives them
+    --   card.identified       how far the above identify the card: cid, usb, reader-only, none
+    --   card.capacity         bytes
+    --   card.block            logical block, bytes
+    --   card.diskseq          the kernel's count of media in this boot
+    --   card.devnum, card.kernel_name   MAJOR:MINOR and name in that visit; reused, never an identity
+    --   card.write_protected, card.partitioned   what it was before the attempt
+    -- attempt-closed: exactly one for every attempt, and all that attempt-started has, and
+    --   start.seq, start.at   its attempt-started; null where admission refused the card and nothing was started
+    --   outcome.word          passed, failed, refused, pulled, interrupted
+    --   outcome.code          the reason in one stable word
+    --   outcome.reason        the reason as a sentence
+    --   outcome.at            byte of the card where it failed
+    --   outcome.proof.blake3  passed only: digest of what the card returned, every byte of the span, hexadecimal
+    --   effort                null where the station stopped unasked and closed the attempt when it started again
+    --   effort.written        bytes handed to the card, tombstone and head included
+    --   effort.read           bytes the card returned
+    --   effort.writing_us, effort.reading_us, effort.total_us, effort.slowest_call_us   microseconds
+) STRICT;
+
+-- No other index may be UNIQUE: INSERT OR REPLACE deletes the rows it collides with, and a DELETE trigger hears of that
+-- only where recursive_triggers is on, which every program that opens this file decides for itself.
+CREATE INDEX event_attempt ON event (attempt, kind) WHERE attempt IS NOT NULL;
+
+CREATE TRIGGER event_is_never_changed BEFORE UPDATE ON event
+BEGIN
+    SELECT RAISE(ABORT, 'the flash log only grows: an event is never changed');
+END;
+
+CREATE TRIGGER event_is_never_removed BEFORE DELETE ON event
+BEGIN
+    SELECT RAISE(ABORT, 'the flash log only grows: an event is never removed');
+END;
+
+-- Fires before a conflict is looked for, and so before INSERT OR REPLACE, OR IGNORE or ON CONFLICT DO UPDATE act on one.
+CREATE TRIGGER event_follows_the_last BEFORE INSERT ON event
+BEGIN
+    SELECT RAISE(ABORT, 'the flash log only grows: seq is not one more than the last')
+    WHERE NEW.seq IS NOT (SELECT coalesce(max(seq), 0) + 1 FROM event);
+
+    SELECT RAISE(ABORT, 'the flash log only grows: prev is not the hash of the last event')
+    WHERE NEW.prev IS NOT coalesce((SELECT hash FROM event ORDER BY seq DESC LIMIT 1), zeroblob(32));
+
+    SELECT RAISE(ABORT, 'the flash log is of another station')
+    WHERE NEW.station IS NOT coalesce((SELECT station FROM event ORDER BY seq DESC LIMIT 1), NEW.station);
+
+    SELECT RAISE(ABORT, 'the attempt is already in the flash log')
+    WHERE NEW.kind = 'attempt-started' AND EXISTS (SELECT 1 FROM event WHERE attempt = NEW.attempt);
+
+    SELECT RAISE(ABORT, 'the attempt is already closed in the flash log')
+    WHERE NEW.kind = 'attempt-closed'
+        AND EXISTS (SELECT 1 FROM event WHERE attempt = NEW.attempt AND kind = 'attempt-closed');
+END;
+
+CREATE VIEW attempt AS
+SELECT
+    -- One row an attempt. A closed attempt stands where its closing event stands; one without, where its start stands: its
+    -- card is being written, or the station stopped and has not started since.
+    seq,                                                              -- of the event the row stands for
+    station                                      AS station_id,
+    json_extract(body, '$.station_name')         AS station_name,
+    attempt,
+    json_extract(body, '$.slot')                 AS slot,
+    json_extract(body, '$.card.port')            AS port,
+    json_extract(body, '$.model')                AS model,
+    json_extract(body, '$.image.blake3')         AS image_blake3,
+    json_extract(body, '$.image.source')         AS image_source,
+    json_extract(body, '$.image.span')           AS image_span,       -- bytes
+    json_extract(body, '$.card.bus')             AS bus,
+    json_extract(body, '$.card.vendor')          AS vendor,
+    json_extract(body, '$.card.product')         AS product,
+    json_extract(body, '$.card.serial')          AS serial,
+    json_extract(body, '$.card.wwn')             AS wwn,
+    json_extract(body, '$.card.cid.raw')         AS cid,
+    json_extract(body, '$.card.cid.manfid')      AS cid_manfid,
+    json_extract(body, '$.card.cid.oemid')       AS cid_oemid,
+    json_extract(body, '$.card.cid.name')        AS cid_name,
+    json_extract(body, '$.card.cid.serial')      AS cid_serial,
+    json_extract(body, '$.card.cid.date')        AS cid_date,
+    json_extract(body, '$.card.cid.hwrev')       AS cid_hwrev,
+    json_extract(body, '$.card.cid.fwrev')       AS cid_fwrev,
+    json_extract(body, '$.card.identified')      AS identified,
+    json_extract(body, '$.card.capacity')        AS capacity,         -- bytes
+    json_extract(body, '$.card.block')           AS block,            -- bytes
+    json_extract(body, '$.card.diskseq')         AS diskseq,
+    CASE kind WHEN 'attempt-started' THEN at ELSE json_extract(body, '$.start.at') END AS started, -- microseconds UTC
+    CASE kind WHEN 'attempt-closed' THEN at END  AS ended,            -- microseconds UTC
+    json_extract(body, '$.clock.synced')         AS clock_synced,     -- 1, 0 or null, when the event was made
+    json_extract(body, '$.effort.written')       AS bytes_written,
+    json_extract(body, '$.effort.read')          AS bytes_read,
+    json_extract(body, '$.effort.writing_us')    AS writing_us,
+    json_extract(body, '$.effort.reading_us')    AS reading_us,
+    json_extract(body, '$.effort.total_us')      AS total_us,
+    json_extract(body, '$.effort.slowest_call_us') AS slowest_call_us,
+    json_extract(body, '$.outcome.proof.blake3') AS readback_blake3,
+    coalesce(json_extract(body, '$.outcome.word'), 'running') AS outcome,
+    json_extract(body, '$.outcome.code')         AS code,
+    json_extract(body, '$.outcome.reason')       AS reason,
+    json_extract(body, '$.outcome.at')           AS failed_at         -- byte of the card
+FROM event
+WHERE kind = 'attempt-closed'
+    OR (kind = 'attempt-started' AND NOT EXISTS (
+        SELECT 1 FROM event AS closing WHERE closing.attempt = event.attempt AND closing.kind = 'attempt-closed'
+    ));
