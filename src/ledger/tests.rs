@@ -126,7 +126,7 @@ fn a_changed_event_is_named() {
     log_of(&path, 5);
     tamper(&path, "UPDATE event SET body = replace(body, 'S-1', 'S-2') WHERE seq = 4");
     assert_eq!(verdict(&path), Err(Break { seq: 4, what: Tampering::Changed }));
-    for column in ["kind = 'model-armed'", "at = at + 1", "station = 'x'"] {
+    for column in ["kind = 'model-armed'", "at = at + 1", "station = 'x'", "prev = zeroblob(32)", "hash = zeroblob(32)"] {
         let (_dir, path) = place();
         log_of(&path, 3);
         tamper(&path, &format!("UPDATE event SET {column} WHERE seq = 3"));
@@ -400,8 +400,8 @@ fn readers_and_the_writer_do_not_wait_for_each_other_and_a_stopped_log_can_be_re
     assert_eq!(reader.rows(&Filter::default()).expect("rows").len(), 1, "a reader sees one moment");
     drop(transaction);
     assert_eq!(reader.rows(&Filter::default()).expect("rows").len(), 2);
-    drop(ledger);
     drop(reader);
+    drop(ledger);
     for name in ["flash-log.db-wal", "flash-log.db-shm"] {
         assert!(path.with_file_name(name).exists(), "{name} stays for readers that could not make it");
     }
@@ -495,6 +495,18 @@ fn a_file_moved_away_while_in_use_is_an_error_and_not_written_to() {
     fs::rename(&foreign, &path).expect("replaced");
     assert_eq!(ledger.append(&started(2)).expect_err("replaced").trouble, Trouble::Moved);
     assert_eq!(ledger.reopen().expect_err("not the log that was open").trouble, Trouble::Moved);
+}
+
+#[test]
+fn every_commit_is_synced_on_the_first_connection_and_on_the_next() {
+    let (_dir, path) = place();
+    let mut ledger = open(&path);
+    for _ in 0..2 {
+        let pragma = |name: &str| ledger.connection.pragma_query_value(None, name, |row| row.get::<_, rusqlite::types::Value>(0));
+        assert_eq!(pragma("synchronous").expect("set"), 2.into(), "2 is FULL");
+        assert_eq!(pragma("journal_mode").expect("set"), "wal".to_owned().into());
+        ledger.reopen().expect("the same log");
+    }
 }
 
 #[test]
