@@ -88,3 +88,56 @@ fn show(args: &Args, configured: Option<&Path>, mut out: impl Write) -> Result<E
         _ => Ok(ExitCode::SUCCESS),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::{Ledger, Trouble};
+    use crate::station::outcome::{Effort, Outcome};
+    use crate::station::record::{Attempt, Entry};
+    use crate::station::testing::card;
+
+    /// Takes so many bytes, then is gone.
+    struct Pipe(usize, io::ErrorKind);
+
+    impl Write for Pipe {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let taken = bytes.len().min(self.0);
+            self.0 -= taken;
+            if taken == 0 { Err(self.1.into()) } else { Ok(taken) }
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn args(json: bool, csv: bool) -> Args {
+        Args { config: None, file: None, model: None, slot: None, outcome: None, serial: None, limit: None, json, csv }
+    }
+
+    #[test]
+    fn a_reader_that_has_seen_enough_is_no_error_and_a_full_disk_is() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("flash-log.db");
+        let mut ledger = Ledger::open(&path, "bench-1").expect("the log opens");
+        for number in 1..=20 {
+            let attempt = Attempt { number, slot: "A1".to_owned(), model: "acme/box".to_owned(), image: None, card: card("usb", number) };
+            let entry = Entry::AttemptClosed { attempt: Box::new(attempt), outcome: Outcome::Pulled, effort: Effort::default() };
+            ledger.append(&entry).expect("appended");
+        }
+        // More rows than any buffer on the way holds, and a pipe that ends before the first buffer does.
+        for args in [args(false, false), args(true, false), args(false, true)] {
+            show(&args, Some(&path), Pipe(10, io::ErrorKind::BrokenPipe)).expect("a closed pipe is no error");
+            let error = show(&args, Some(&path), Pipe(10, io::ErrorKind::StorageFull)).expect_err("rows were lost");
+            assert!(matches!(error, Error::Output(error) if error.kind() == io::ErrorKind::StorageFull));
+        }
+    }
+
+    #[test]
+    fn a_log_that_is_not_there_is_named() {
+        let error = show(&args(false, false), Some(Path::new("/nowhere/flash-log.db")), io::sink()).expect_err("no such file");
+        assert!(error.to_string().contains("/nowhere/flash-log.db"), "{error}");
+        assert!(matches!(error, Error::Log(error) if error.trouble == Trouble::NoFile));
+    }
+}

@@ -505,6 +505,7 @@ fn every_commit_is_synced_on_the_first_connection_and_on_the_next() {
         let pragma = |name: &str| ledger.connection.pragma_query_value(None, name, |row| row.get::<_, rusqlite::types::Value>(0));
         assert_eq!(pragma("synchronous").expect("set"), 2.into(), "2 is FULL");
         assert_eq!(pragma("journal_mode").expect("set"), "wal".to_owned().into());
+        assert_eq!(pragma("journal_size_limit").expect("set"), WAL_KEPT.into());
         ledger.reopen().expect("the same log");
     }
 }

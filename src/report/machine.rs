@@ -39,11 +39,19 @@ fn json_value(cell: &Cell<'_>) -> String {
 /// Where `out` cannot be written.
 pub fn csv(rows: &[Row], out: &mut impl Write) -> io::Result<()> {
     let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(out);
-    writer.write_record(COLUMNS.iter().map(|(name, _)| name))?;
+    writer.write_record(COLUMNS.iter().map(|(name, _)| name)).map_err(io_error)?;
     for row in rows {
-        writer.write_record(COLUMNS.iter().map(|(_, cell)| csv_field(&cell(row)).into_owned()))?;
+        writer.write_record(COLUMNS.iter().map(|(_, cell)| csv_field(&cell(row)).into_owned())).map_err(io_error)?;
     }
     writer.flush()
+}
+
+/// As the system gave it: the crate's own conversion makes every error an unnamed one, a closed pipe too.
+fn io_error(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
+    }
 }
 
 fn csv_field<'c>(cell: &Cell<'c>) -> Cow<'c, str> {
