@@ -120,8 +120,8 @@ mod tests {
     fn a_reader_that_has_seen_enough_is_no_error_and_a_full_disk_is() {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("flash-log.db");
-        let mut ledger = Ledger::open(&path, "bench-1").expect("the log opens");
-        for number in 1..=20 {
+        let mut ledger = Ledger::open_on(&path, "bench-1", "0123456789abcdef0123456789abcdef").expect("the log opens");
+        for number in 1..=60 {
             let attempt = Attempt { number, slot: "A1".to_owned(), model: "acme/box".to_owned(), image: None, card: card("usb", number) };
             let entry = Entry::AttemptClosed { attempt: Box::new(attempt), outcome: Outcome::Pulled, effort: Effort::default() };
             ledger.append(&entry).expect("appended");

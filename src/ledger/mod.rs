@@ -98,7 +98,7 @@ impl Ledger {
         Self::open_on(path, station_name, machine)
     }
 
-    fn open_on(path: &Path, station_name: &str, machine_id: &str) -> Result<Self, LogError> {
+    pub(crate) fn open_on(path: &Path, station_name: &str, machine_id: &str) -> Result<Self, LogError> {
         let lock = lock(path)?;
         let mut connection = connect(path, OpenFlags::SQLITE_OPEN_CREATE)?;
         let mut machine = String::new();
