@@ -1,1 +1,7 @@
-fn main() {}
+//! The `flashline` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    flashline::cli::main()
+}

@@ -29,12 +29,15 @@ pub struct Claim<D> {
     pub(super) session: Session<D>,
 }
 
-/// Opens the card that was admitted, under its node in `dev` (`/dev`).
+/// Where the kernel makes nodes under its own names (devtmpfs).
+const DEV: &str = "/dev";
+
+/// Opens the card that was admitted, under its node.
 ///
 /// # Errors
 /// A refusal, or that the card has left. Nothing was written.
-pub fn open(card: &Card, dev: &Path) -> Result<DirectDevice, End> {
-    let node = dev.join(&card.kernel_name);
+pub fn open(card: &Card) -> Result<DirectDevice, End> {
+    let node = Path::new(DEV).join(&card.kernel_name);
     DirectDevice::open(&node, card.visit).map_err(|error| {
         tracing::debug!(error = &error as &dyn std::error::Error, "claim refused");
         match error {

@@ -22,6 +22,8 @@ pub struct Gauge {
     writing_ns: AtomicU64,
     reading_ns: AtomicU64,
     slowest_ns: AtomicU64,
+    /// Claim to end, once it ended.
+    total_ns: AtomicU64,
 }
 
 impl Default for Gauge {
@@ -38,6 +40,7 @@ impl Default for Gauge {
             writing_ns: zero(),
             reading_ns: zero(),
             slowest_ns: zero(),
+            total_ns: zero(),
         }
     }
 }
@@ -69,14 +72,20 @@ impl Gauge {
     #[must_use]
     pub fn effort(&self) -> Effort {
         let duration = |ns: &AtomicU64| Duration::from_nanos(ns.load(Relaxed));
+        let total = Some(duration(&self.total_ns)).filter(|total| !total.is_zero());
         Effort {
             written: Bytes(self.written.load(Relaxed)),
             read: Bytes(self.read.load(Relaxed)),
             writing: duration(&self.writing_ns),
             reading: duration(&self.reading_ns),
-            total: self.began.elapsed(),
+            total: total.unwrap_or_else(|| self.began.elapsed()),
             slowest_call: duration(&self.slowest_ns),
         }
+    }
+
+    /// The attempt is over: its duration stands.
+    pub(super) fn end(&self) {
+        self.total_ns.store(nanoseconds(self.began.elapsed()), Relaxed);
     }
 
     pub(super) fn enter(&self, step: Step, of: Bytes) {
@@ -98,7 +107,7 @@ impl Gauge {
     pub(super) fn time<T>(&self, act: Act, length: usize, call: impl FnOnce() -> T) -> T {
         let began = Instant::now();
         let answer = call();
-        let ns = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        let ns = nanoseconds(began.elapsed());
         self.slowest_ns.fetch_max(ns, Relaxed);
         match act {
             Act::Writing => {
@@ -115,4 +124,9 @@ impl Gauge {
         }
         answer
     }
+}
+
+/// 584 years fit.
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -19,25 +19,35 @@ pub mod tombstone;
 pub mod verify;
 pub mod write;
 
-use std::path::Path;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use crate::device::BlockDevice;
 use crate::image::Staged;
 use crate::station::End;
 use crate::station::card::Visit;
+use crate::station::outcome::Failure;
 use crate::station::record::{Attempt, AttemptNumber};
 use claim::Claim;
 use error::FlashError;
 use gauge::Gauge;
 
-/// Opens, writes and proves the card of `attempt`, whose node is under `dev`.
+/// Opens, writes and proves the card of `attempt`. A panic, which is a fault of ours, ends this attempt and nothing else.
 #[must_use]
-pub fn flash(attempt: &Attempt, dev: &Path, image: Arc<Staged>, gauge: Arc<Gauge>) -> End {
-    match claim::open(&attempt.card, dev) {
-        Ok(device) => flash_opened(device, attempt.card.visit, attempt.number, image, gauge),
+pub fn flash(attempt: &Attempt, image: Arc<Staged>, gauge: Arc<Gauge>) -> End {
+    let end = contained(|| match claim::open(&attempt.card) {
+        Ok(device) => flash_opened(device, attempt.card.visit, attempt.number, image, Arc::clone(&gauge)),
         Err(end) => end,
-    }
+    });
+    gauge.end();
+    end
+}
+
+fn contained(work: impl FnOnce() -> End) -> End {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<&str>().map(ToString::to_string).or_else(|| panic.downcast_ref::<String>().cloned());
+        End::Failed(Failure::Internal { message: text.unwrap_or_else(|| "a panic without a message".to_owned()) })
+    })
 }
 
 /// The same for a device that is open.

@@ -226,6 +226,12 @@ fn an_image_that_changed_since_it_was_staged_is_the_stations_fault_not_the_cards
 }
 
 #[test]
+fn a_panic_in_a_cards_thread_is_that_cards_failure() {
+    let end = contained(|| panic!("a broken promise"));
+    assert_eq!(end, End::Failed(Failure::Internal { message: "a broken promise".to_owned() }));
+}
+
+#[test]
 fn effort_is_counted_for_the_row() {
     let gauge = Arc::new(Gauge::default());
     let mut device = card(4 * MIB, 512);

@@ -345,7 +345,8 @@ impl Slot {
 
 /// One outcome for an end. A card that left while its lamp said busy is pulled whatever its thread found, because nobody
 /// saw it turn green; only a refusal stays one, because then nothing was written.
-fn outcome_of(end: End, gone: bool) -> Outcome {
+#[must_use]
+pub fn outcome_of(end: End, gone: bool) -> Outcome {
     match end {
         End::Refused(refusal) => Outcome::Refused(refusal),
         _ if gone => Outcome::Pulled,

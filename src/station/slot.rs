@@ -19,7 +19,7 @@ use super::admit::Policy;
 use super::card::{Card, Port, Visit};
 use super::outcome::Outcome;
 use super::record::{Armed, Attempt};
-use super::units::{Bytes, Moment, rate};
+use super::units::{Bytes, Moment};
 use super::view::{Progress, Sign, SlotView};
 
 /// A slot as configured.
@@ -115,13 +115,7 @@ impl Slot {
     pub(super) fn view(&self) -> SlotView {
         let (sign, attempt) = self.sign();
         let progress = match &self.phase {
-            Phase::Busy { work, .. } => {
-                let rate = rate(work.done, work.last_heard.since(work.step_began));
-                let left = rate
-                    .filter(|rate| rate.0 > 0)
-                    .map(|rate| std::time::Duration::from_secs(work.of.0.saturating_sub(work.done.0).div_ceil(rate.0)));
-                Some(Progress { done: work.done, of: work.of, rate, left })
-            }
+            Phase::Busy { work, .. } => Some(Progress::new(work.done, work.of, work.last_heard.since(work.step_began))),
             _ => None,
         };
         // While an attempt is shown, the card named is the attempt's own, never the one that took its place.
@@ -143,25 +137,9 @@ impl Slot {
             Phase::Held => (Sign::Held, None),
             Phase::Settling { .. } | Phase::Surveying { .. } => (Sign::Preparing, None),
             Phase::Opening { attempt } => (Sign::Preparing, Some(attempt)),
-            Phase::Busy { attempt, work } => {
-                let sign = match work.step {
-                    Step::Writing => Sign::Writing,
-                    Step::ReadingBack => Sign::ReadingBack,
-                    Step::Finishing => Sign::Finishing,
-                };
-                (sign, Some(attempt))
-            }
+            Phase::Busy { attempt, work } => (Sign::of_step(work.step), Some(attempt)),
             Phase::Recording { attempt, .. } => (Sign::Recording, Some(attempt)),
-            Phase::Finished { attempt, outcome } => {
-                let sign = match outcome {
-                    Outcome::Passed(_) => Sign::Passed,
-                    Outcome::Failed(failure) => Sign::Failed(failure.clone()),
-                    Outcome::Refused(refusal) => Sign::Refused(refusal.clone()),
-                    Outcome::Pulled => Sign::Pulled,
-                    Outcome::Interrupted => Sign::Interrupted,
-                };
-                (sign, Some(attempt))
-            }
+            Phase::Finished { attempt, outcome } => (Sign::of_outcome(outcome), Some(attempt)),
         }
     }
 }

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use super::outcome::{Failure, Refusal};
+use super::outcome::{Failure, Outcome, Refusal};
 use super::record::AttemptNumber;
-use super::units::Bytes;
+use super::slot::Step;
+use super::units::{Bytes, rate};
 
 /// Every sign a slot can give. One enum, so that console, lamp and log cannot disagree.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +56,28 @@ pub enum Call {
 }
 
 impl Sign {
+    /// The sign of an outcome that is on disk.
+    #[must_use]
+    pub fn of_outcome(outcome: &Outcome) -> Self {
+        match outcome {
+            Outcome::Passed(_) => Self::Passed,
+            Outcome::Failed(failure) => Self::Failed(failure.clone()),
+            Outcome::Refused(refusal) => Self::Refused(refusal.clone()),
+            Outcome::Pulled => Self::Pulled,
+            Outcome::Interrupted => Self::Interrupted,
+        }
+    }
+
+    /// The sign of a step under way.
+    #[must_use]
+    pub fn of_step(step: Step) -> Self {
+        match step {
+            Step::Writing => Self::Writing,
+            Step::ReadingBack => Self::ReadingBack,
+            Step::Finishing => Self::Finishing,
+        }
+    }
+
     /// The word in capitals, one sense each.
     #[must_use]
     pub fn word(&self) -> &'static str {
@@ -130,6 +153,16 @@ pub struct Progress {
     pub rate: Option<Bytes>,
     /// Time left in this step at that rate.
     pub left: Option<Duration>,
+}
+
+impl Progress {
+    /// `done` of `of` bytes, in a step that has taken `elapsed`.
+    #[must_use]
+    pub fn new(done: Bytes, of: Bytes, elapsed: Duration) -> Self {
+        let rate = rate(done, elapsed);
+        let left = rate.filter(|rate| rate.0 > 0).map(|rate| Duration::from_secs(of.0.saturating_sub(done.0).div_ceil(rate.0)));
+        Self { done, of, rate, left }
+    }
 }
 
 /// One slot, as shown.

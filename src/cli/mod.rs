@@ -1,0 +1,134 @@
+//! The command line: what each command takes, and what its exit code says.
+//!
+//! Exit codes: 0 done and good; 1 done and not good (a card failed, a file was refused); 2 the call, the configuration or the
+//! station is wrong.
+
+mod check;
+mod flash;
+pub mod log;
+mod run;
+mod slots;
+
+use std::error::Error;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{self, ConfigError, DEFAULT_PATH, Settings};
+
+/// Done and good.
+pub(crate) const GOOD: u8 = 0;
+/// Done and not good.
+pub(crate) const NOT_GOOD: u8 = 1;
+/// The call, the configuration or the station is wrong.
+pub(crate) const WRONG: u8 = 2;
+
+/// Writes images to cards, proves every byte, logs every serial.
+#[derive(Debug, Parser)]
+#[command(version, about, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the station: watch the slots, write and prove every card put in
+    Run(run::Args),
+    /// Prove a configuration and say what it means
+    Check(check::Args),
+    /// Write and prove named devices once, without a station
+    Flash(flash::Args),
+    /// Read the flash log
+    Log(log::Args),
+    /// List the ports a card could come from, and what is in them
+    Slots(slots::Args),
+}
+
+/// Parses the command line and runs what it names.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let code = if error.use_stderr() { WRONG } else { GOOD };
+            let _closed = error.print();
+            return ExitCode::from(code);
+        }
+    };
+    let code = match cli.command {
+        Command::Run(args) => run::run(&args),
+        Command::Check(args) => check::run(&args),
+        Command::Flash(args) => flash::run(&args),
+        Command::Log(args) => return log_of(&args),
+        Command::Slots(args) => slots::run(&args),
+    };
+    ExitCode::from(code)
+}
+
+/// The log named, else the configured one, else the usual one.
+fn log_of(args: &log::Args) -> ExitCode {
+    let config = args.config.as_deref().or_else(|| Some(Path::new(DEFAULT_PATH)).filter(|path| path.exists()));
+    let configured = match config.filter(|_| args.file.is_none()).map(config::read) {
+        Some(Ok(settings)) => Some(settings.log()),
+        Some(Err(error)) => {
+            complain(&error);
+            return ExitCode::from(WRONG);
+        }
+        None => None,
+    };
+    match log::run(args, configured.as_deref()) {
+        Ok(code) => code,
+        Err(error) => {
+            complain(&error);
+            ExitCode::from(WRONG)
+        }
+    }
+}
+
+/// The option every command has that reads the configuration.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ConfigArg {
+    /// The configuration
+    #[arg(long, value_name = "FILE", default_value = DEFAULT_PATH)]
+    config: PathBuf,
+}
+
+impl ConfigArg {
+    fn path(&self) -> &Path {
+        &self.config
+    }
+
+    fn read(&self) -> Result<Settings, ConfigError> {
+        config::read(&self.config)
+    }
+}
+
+/// An error with all its causes, in one line.
+pub(crate) fn sentence(error: &dyn Error) -> String {
+    let mut sentence = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        sentence.push_str(": ");
+        sentence.push_str(&error.to_string());
+        cause = error.source();
+    }
+    sentence
+}
+
+/// Says on standard error why nothing, or nothing more, is done.
+pub(crate) fn complain(error: &dyn Error) {
+    eprintln!("flashline: {}", sentence(error));
+}
+
+/// Events for whoever looks after the station: to standard error, which is the journal under systemd. `FLASHLINE_LOG` names what
+/// is wanted, as `info`, `debug` or `flashline::watch=trace`.
+fn start_tracing() {
+    let filter =
+        tracing_subscriber::EnvFilter::try_from_env("FLASHLINE_LOG").unwrap_or_else(|_unset| tracing_subscriber::EnvFilter::new("info"));
+    let events = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
+    // Under systemd the journal knows the time.
+    if std::env::var_os("JOURNAL_STREAM").is_some() { events.without_time().init() } else { events.init() }
+}

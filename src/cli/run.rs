@@ -1,0 +1,81 @@
+//! `flashline run`
+
+use std::io::{self, IsTerminal};
+
+use super::{ConfigArg, GOOD, WRONG, complain, sentence, start_tracing};
+use crate::config::Settings;
+use crate::daemon::{self, arming::Armory};
+use crate::ledger::Ledger;
+use crate::panel::bars::ReadingBar;
+use crate::panel::plain::Plain;
+use crate::panel::terminal::Terminal;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    config: ConfigArg,
+    /// Print a line for every change, also on a terminal
+    #[arg(long)]
+    plain: bool,
+}
+
+pub(super) fn run(args: &Args) -> u8 {
+    start_tracing();
+    let settings = match args.config.read() {
+        Ok(settings) => settings,
+        Err(error) => {
+            complain(&error);
+            return WRONG;
+        }
+    };
+    // The log first: a station that cannot write it must not spend minutes on staging to say so.
+    let ledger = match std::fs::create_dir_all(&settings.state).map(|()| Ledger::open(&settings.log(), &settings.station.name)) {
+        Ok(Ok(ledger)) => ledger,
+        Ok(Err(error)) => {
+            complain(&error);
+            return WRONG;
+        }
+        Err(error) => {
+            eprintln!("flashline: making the state directory {}: {error}: see `state` in [station]", settings.state.display());
+            return WRONG;
+        }
+    };
+    let Some(armory) = arm(&settings) else { return WRONG };
+    let result = if io::stdout().is_terminal() && !args.plain {
+        daemon::run(settings, ledger, armory, Terminal::on_stdout())
+    } else {
+        daemon::run(settings, ledger, armory, Plain::new(io::stdout()))
+    };
+    match result {
+        Ok(()) => GOOD,
+        Err(error) => {
+            complain(&error);
+            WRONG
+        }
+    }
+}
+
+/// Stages every model's image. A station with nothing to write at all does not run; with some of its models it does.
+fn arm(settings: &Settings) -> Option<Armory> {
+    let mut bar: Option<(String, ReadingBar)> = None;
+    let (armory, failed) = Armory::stage(settings, |model, done, of| {
+        if bar.as_ref().is_none_or(|(shown, _)| shown != model) {
+            bar = Some((model.to_owned(), ReadingBar::new(&format!("staging {model}"))));
+        }
+        if let Some((_, bar)) = &bar {
+            bar.set(done, of);
+        }
+    });
+    drop(bar);
+    for model in &failed {
+        eprintln!("flashline: the model {} is not armed: {}", model.model, sentence(&model.error));
+    }
+    for armed in armory.armed() {
+        tracing::info!(model = armed.model, image = armed.source, digest = %armed.digest, span = armed.span.0, "armed");
+    }
+    if armory.armed().is_empty() {
+        eprintln!("flashline: no model could be armed: there is nothing to write");
+        return None;
+    }
+    Some(armory)
+}

@@ -1,0 +1,208 @@
+//! The running station: one task that owns the [`Station`], and the threads it sets to work.
+//!
+//! Carries out effects and turns what threads, signals and the clock say into events; decides nothing. A card's thread, the
+//! log's, the watch's and the panel's each go at their own pace: none of them is ever waited for here while cards are busy.
+
+pub mod arming;
+mod work;
+
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+use tokio::time::MissedTickBehavior;
+
+use crate::config::Settings;
+use crate::ledger::{Answer, Ledger, LogError, NotTaken, Unwritten, Writer};
+use crate::panel::{Panel, Screen};
+use crate::station::record::Entry;
+use crate::station::units::Moment;
+use crate::station::{Effect, Event, Station};
+use crate::watch::Watch;
+use crate::watch::sysfs::Sysfs;
+use arming::Armory;
+use work::Workers;
+
+/// How often progress is looked at and settling cards are asked about.
+const TICK: Duration = Duration::from_millis(100);
+/// After a stop was asked for, threads held by the kernel are not waited for any longer.
+const STOP_PATIENCE: Duration = Duration::from_secs(4);
+/// What the log may still take to write down how it all ended.
+const LOG_PATIENCE: Duration = Duration::from_secs(1);
+/// Events under way. A thread that tells of one waits for a place; there are a few a second.
+const EVENTS: usize = 256;
+/// How many events are taken in a row before the clock is looked at again.
+const BURST: usize = 64;
+
+/// Why the station could not run, or did not end well.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The log could not be opened.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The log did not take an entry.
+    #[error(transparent)]
+    NotTaken(#[from] NotTaken),
+    /// The log could not be written to its end.
+    #[error(transparent)]
+    Unwritten(#[from] Unwritten),
+    /// The system has no thread, timer or signal to give.
+    #[error("starting the station's {part}")]
+    Start {
+        /// Which part.
+        part: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+fn start(part: &'static str) -> impl FnOnce(io::Error) -> RunError {
+    move |source| RunError::Start { part, source }
+}
+
+/// Runs the station until it is asked to stop by SIGTERM or SIGINT.
+///
+/// # Errors
+/// When it cannot start, or loses its log's thread.
+pub fn run(settings: Settings, ledger: Ledger, armory: Armory, screen: impl Screen + 'static) -> Result<(), RunError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(start("runtime"))?;
+    let result = runtime.block_on(Daemon::start(settings, ledger, armory, screen)?.run());
+    // A thread that the kernel holds in a call is left to it.
+    runtime.shutdown_background();
+    result
+}
+
+struct Daemon {
+    began: Instant,
+    station: Station,
+    workers: Workers,
+    events: mpsc::Receiver<Event>,
+    writer: Writer,
+    watch: Watch,
+    view: watch::Sender<crate::station::view::View>,
+    panel: Panel,
+}
+
+impl Daemon {
+    fn start(settings: Settings, ledger: Ledger, armory: Armory, screen: impl Screen + 'static) -> Result<Self, RunError> {
+        let own = work::own_parts(&settings);
+        let mut station = Station::new(settings.station.clone(), settings.slots.clone(), ledger.next_attempt()?);
+        let (tell, events) = mpsc::channel(EVENTS);
+        let answers = tell.clone();
+        let writer = Writer::start(ledger, move |answer| {
+            let event = match answer {
+                Answer::Recorded(receipt) => Event::Recorded(receipt),
+                Answer::Health(fault) => Event::LogHealth(fault),
+            };
+            // Nobody listens any more only after the station stopped.
+            let _stopped = answers.blocking_send(event);
+        })
+        .map_err(start("log thread"))?;
+        writer.record(Box::new(Entry::StationStarted { version: env!("CARGO_PKG_VERSION").to_owned() }))?;
+        for armed in armory.armed() {
+            for effect in station.apply(Moment::default(), Event::Arm(armed)) {
+                if let Effect::Record(entry) = effect {
+                    writer.record(entry)?;
+                }
+            }
+        }
+        let knows = station.clone();
+        let seen = tell.clone();
+        let watch = Watch::spawn(Sysfs::default(), move |port| knows.knows(port), move |event| seen.blocking_send(event).is_ok())
+            .map_err(start("watch thread"))?;
+        let (view, shown) = watch::channel(station.view());
+        let panel = Panel::spawn(screen, move || shown.borrow().clone()).map_err(start("panel thread"))?;
+        let workers = Workers::new(tell, Arc::new(armory), own);
+        Ok(Self { began: Instant::now(), station, workers, events, writer, watch, view, panel })
+    }
+
+    async fn run(mut self) -> Result<(), RunError> {
+        let mut terminate = signal(SignalKind::terminate()).map_err(start("signals"))?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(start("signals"))?;
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        notify(&[sd_notify::NotifyState::Ready]);
+        tracing::info!("the station runs");
+        let mut stop_by: Option<Instant> = None;
+        let mut burst = Vec::with_capacity(BURST);
+        loop {
+            tokio::select! {
+                biased;
+                _ = terminate.recv(), if stop_by.is_none() => stop_by = Some(self.stop()?),
+                _ = interrupt.recv(), if stop_by.is_none() => stop_by = Some(self.stop()?),
+                _ = tick.tick() => self.tick()?,
+                count = self.events.recv_many(&mut burst, BURST) => {
+                    debug_assert!(count > 0, "the station holds a sender of its own");
+                    for event in burst.drain(..) {
+                        self.apply(event)?;
+                    }
+                }
+            }
+            self.view.send_if_modified(|shown| {
+                let view = self.station.view();
+                let changed = *shown != view;
+                *shown = view;
+                changed
+            });
+            if let Some(by) = stop_by
+                && (self.station.is_idle() || Instant::now() >= by)
+            {
+                break;
+            }
+        }
+        self.end()
+    }
+
+    fn stop(&mut self) -> Result<Instant, RunError> {
+        tracing::info!("the station stops");
+        notify(&[sd_notify::NotifyState::Stopping]);
+        self.apply(Event::Stop)?;
+        Ok(Instant::now() + STOP_PATIENCE)
+    }
+
+    fn tick(&mut self) -> Result<(), RunError> {
+        for event in self.workers.progress() {
+            self.apply(event)?;
+        }
+        self.apply(Event::Tick)?;
+        // Fed by the task that owns the station, and by nobody else: a station that decides nothing any more is restarted.
+        notify(&[sd_notify::NotifyState::Watchdog]);
+        Ok(())
+    }
+
+    fn apply(&mut self, event: Event) -> Result<(), RunError> {
+        tracing::trace!(?event);
+        for effect in self.station.apply(Moment(self.began.elapsed()), event) {
+            match effect {
+                Effect::Record(entry) => self.writer.record(entry)?,
+                Effect::Survey(card) => self.workers.survey(*card),
+                Effect::Start(attempt) => self.workers.start(*attempt),
+                Effect::Cancel(attempt) => self.workers.cancel(attempt),
+            }
+        }
+        Ok(())
+    }
+
+    fn end(mut self) -> Result<(), RunError> {
+        self.writer.record(Box::new(Entry::StationStopped))?;
+        // Whoever still wants to tell something finds nobody, instead of waiting for a place.
+        self.events.close();
+        while self.events.try_recv().is_ok() {}
+        self.watch.stop();
+        self.panel.stop();
+        let written = self.writer.finish(LOG_PATIENCE);
+        for slot in self.workers.stuck() {
+            tracing::error!(slot, "its thread is held by the kernel and is left behind");
+        }
+        Ok(written?)
+    }
+}
+
+/// Tells systemd, where it listens.
+fn notify(state: &[sd_notify::NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(state) {
+        tracing::debug!(%error, "systemd could not be told");
+    }
+}

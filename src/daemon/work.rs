@@ -1,0 +1,125 @@
+//! The threads that do what a slot wants done: one for a card, named after its slot, and short ones that ask who uses a disk.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use tokio::sync::mpsc;
+
+use super::arming::Armory;
+use crate::config::Settings;
+use crate::flash::flash;
+use crate::flash::gauge::Gauge;
+use crate::station::card::Card;
+use crate::station::outcome::{Effort, Failure, Refusal};
+use crate::station::record::{Attempt, AttemptNumber};
+use crate::station::{End, Event};
+use crate::watch::sysfs::Sysfs;
+use crate::watch::uses::{OwnPart, Tables, survey};
+
+/// What of the PC belongs to the station.
+pub(super) fn own_parts(settings: &Settings) -> Arc<[OwnPart]> {
+    let part = |name, path: PathBuf| OwnPart { name, path };
+    [part("root", PathBuf::from("/")), part("state", settings.state.clone()), part("image store", settings.store())].into()
+}
+
+/// Threads at work.
+pub(super) struct Workers {
+    tell: mpsc::Sender<Event>,
+    armory: Arc<Armory>,
+    own: Arc<[OwnPart]>,
+    running: BTreeMap<AttemptNumber, Running>,
+}
+
+struct Running {
+    slot: String,
+    gauge: Arc<Gauge>,
+    thread: JoinHandle<()>,
+}
+
+impl Workers {
+    pub(super) fn new(tell: mpsc::Sender<Event>, armory: Arc<Armory>, own: Arc<[OwnPart]>) -> Self {
+        Self { tell, armory, own, running: BTreeMap::new() }
+    }
+
+    /// Asks who uses this card, in a thread of its own: a `/proc` or a udev database that hangs holds up no other slot.
+    pub(super) fn survey(&self, card: Card) {
+        let (tell, own) = (self.tell.clone(), Arc::clone(&self.own));
+        let visit = card.visit;
+        let ask = move || {
+            let survey = match Tables::now() {
+                Ok(tables) => survey(&Sysfs::default(), &tables, &own, &card.kernel_name),
+                Err(error) => {
+                    tracing::error!(error = &error as &dyn std::error::Error, "the mounts of this PC cannot be read: nothing is admitted");
+                    None
+                }
+            };
+            let _stopped = tell.blocking_send(Event::Surveyed { visit, survey: survey.map(Box::new) });
+        };
+        if let Err(error) = thread::Builder::new().name("survey".to_owned()).spawn(ask) {
+            // The card settles again, and is asked about again.
+            tracing::error!(%error, "no thread to survey a card");
+            let _full = self.tell.try_send(Event::Surveyed { visit, survey: None });
+        }
+    }
+
+    /// Sets a thread to write and prove the attempt's card.
+    pub(super) fn start(&mut self, attempt: Attempt) {
+        let (number, slot) = (attempt.number, attempt.slot.clone());
+        let image = attempt.image.as_ref().and_then(|armed| self.armory.image(armed.digest));
+        let Some(image) = image else {
+            // An attempt names an image that was armed, and the armory keeps those.
+            return self.report(number, End::Refused(Refusal::NoArmedImage), Effort::default());
+        };
+        let gauge = Arc::new(Gauge::default());
+        let (tell, shared) = (self.tell.clone(), Arc::clone(&gauge));
+        let body = move || {
+            let end = flash(&attempt, image, Arc::clone(&shared));
+            tracing::debug!(slot = attempt.slot, attempt = number, ?end, "ended");
+            let _stopped = tell.blocking_send(Event::Ended { attempt: number, end, effort: shared.effort() });
+        };
+        match thread::Builder::new().name(format!("flash/{slot}")).spawn(body) {
+            Ok(thread) => {
+                self.running.insert(number, Running { slot, gauge, thread });
+            }
+            Err(error) => {
+                let message = format!("no thread for the card: {error}");
+                self.report(number, End::Failed(Failure::Internal { message }), Effort::default());
+            }
+        }
+    }
+
+    /// For what ends before it has a thread: told from a thread of the runtime, because this one must not wait for itself.
+    fn report(&self, attempt: AttemptNumber, end: End, effort: Effort) {
+        let tell = self.tell.clone();
+        tokio::spawn(async move {
+            let _stopped = tell.send(Event::Ended { attempt, end, effort }).await;
+        });
+    }
+
+    pub(super) fn cancel(&self, attempt: AttemptNumber) {
+        if let Some(running) = self.running.get(&attempt) {
+            running.gauge.cancel();
+        }
+    }
+
+    /// How far every thread is. Those that ended are joined on the way.
+    pub(super) fn progress(&mut self) -> Vec<Event> {
+        let ended: Vec<_> = self.running.iter().filter(|(_, running)| running.thread.is_finished()).map(|(number, _)| *number).collect();
+        for running in ended.iter().filter_map(|number| self.running.remove(number)) {
+            // Its panics are caught inside; there is nothing to hear from it any more.
+            let _ended = running.thread.join();
+        }
+        let advanced = self.running.iter().map(|(attempt, running)| {
+            let (step, done, of) = running.gauge.progress();
+            Event::Advanced { attempt: *attempt, step, done, of }
+        });
+        advanced.collect()
+    }
+
+    /// The slots whose threads have not ended.
+    pub(super) fn stuck(&self) -> impl Iterator<Item = &str> {
+        self.running.values().filter(|running| !running.thread.is_finished()).map(|running| running.slot.as_str())
+    }
+}

@@ -1,0 +1,53 @@
+//! Progress bars, all drawn alike: of slots, of devices named on a command line, of images being staged.
+
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::station::units::Bytes;
+
+/// At most so many redraws a second, on slow terminals too.
+pub(super) const REDRAWS_PER_SECOND: u8 = 10;
+/// What a bar is made of: full, halves, empty. All three are in the kernel console's own font.
+const BAR: &str = "█▌░";
+
+/// A line with a bar: prefix, bar, percent, message.
+pub(super) fn with_bar() -> ProgressStyle {
+    ProgressStyle::with_template("{prefix} {bar:24.cyan} {percent:>3} %  {msg}").expect("the template is fixed").progress_chars(BAR)
+}
+
+/// A line without: prefix, message.
+pub(super) fn without_bar() -> ProgressStyle {
+    ProgressStyle::with_template("{prefix} {msg}").expect("the template is fixed")
+}
+
+/// One bar on standard error, for something that is read from its beginning to its end. Hidden where that is no terminal.
+#[derive(Debug)]
+pub struct ReadingBar {
+    bar: ProgressBar,
+}
+
+impl ReadingBar {
+    /// With this name in front.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr_with_hz(REDRAWS_PER_SECOND));
+        let style = ProgressStyle::with_template("{prefix} {bar:24.cyan} {percent:>3} %  {bytes_per_sec}  {eta} left");
+        bar.set_style(style.expect("the template is fixed").progress_chars(BAR));
+        bar.set_prefix(name.to_owned());
+        bar.enable_steady_tick(Duration::from_secs(1));
+        Self { bar }
+    }
+
+    /// So much of so much.
+    pub fn set(&self, done: Bytes, of: Bytes) {
+        self.bar.set_length(of.0);
+        self.bar.set_position(done.0);
+    }
+}
+
+impl Drop for ReadingBar {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}

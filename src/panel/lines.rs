@@ -1,0 +1,91 @@
+//! The text of a slot's line. A function of the view and of nothing else.
+
+use std::time::Duration;
+
+use crate::station::view::{Progress, SlotView, View};
+
+/// `38.2 MB/s  0:12 left`, as far as it is known.
+#[must_use]
+pub fn pace(progress: &Progress) -> String {
+    let rate = progress.rate.map(|rate| format!("{rate}/s"));
+    let left = progress.left.map(|left| format!("{} left", clock(left)));
+    [rate, left].into_iter().flatten().collect::<Vec<_>>().join("  ")
+}
+
+/// `0:07`, `12:30`, `1:02:03`
+#[must_use]
+pub fn clock(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes}:{seconds:02}") }
+}
+
+/// What stands behind the word: reason, then what to do; or how fast, while busy.
+#[must_use]
+pub fn detail(slot: &SlotView) -> String {
+    match (&slot.progress, slot.sign.reason()) {
+        (Some(progress), _) => pace(progress),
+        (None, Some(reason)) => format!("{reason}: {}", slot.sign.todo()),
+        (None, None) => slot.sign.todo().to_owned(),
+    }
+}
+
+/// The line of a slot in a log: name, word, detail, card.
+#[must_use]
+pub fn line(slot: &SlotView) -> String {
+    let mut line = format!("{}  {}", slot.slot, slot.sign.word());
+    // Speeds change with every drawing; a line is printed once for a sign.
+    let detail = match slot.sign.reason() {
+        Some(reason) => format!("{reason}: {}", slot.sign.todo()),
+        None => slot.sign.todo().to_owned(),
+    };
+    line.push_str("  ");
+    line.push_str(&detail);
+    if let Some(card) = &slot.card {
+        line.push_str("  [");
+        line.push_str(card);
+        line.push(']');
+    }
+    line
+}
+
+/// The station's own line: its name, or what is wrong with all of it.
+#[must_use]
+pub fn title(view: &View) -> String {
+    match &view.fault {
+        Some(fault) => format!("STATION FAULT  {fault}: call the station engineer"),
+        None => format!("FLASHLINE  {}", view.station),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::station::outcome::{Act, Failure, Refusal};
+    use crate::station::units::Bytes;
+    use crate::station::view::Sign;
+
+    fn slot(sign: Sign) -> SlotView {
+        SlotView { slot: "A3".into(), model: "acme/box".into(), sign, card: None, attempt: None, progress: None }
+    }
+
+    #[test]
+    fn a_line_says_the_word_the_reason_and_what_to_do() {
+        let failure = Failure::Io { act: Act::Writing, at: Bytes(4_194_304), span: Bytes(8_589_934_592), errno: Some(5) };
+        assert_eq!(
+            line(&slot(Sign::Failed(failure))),
+            "A3  FAILED  writing at byte 4194304 of 8589934592: Input/output error (os error 5): take it out, bad"
+        );
+        assert_eq!(line(&slot(Sign::Empty)), "A3  EMPTY  put a card in");
+        assert_eq!(line(&slot(Sign::Passed)), "A3  PASS  take it out, good");
+        let refusal = Refusal::TooSmall { capacity: Bytes(7_400_000_000), needs: Bytes(8_000_000_000) };
+        assert_eq!(line(&slot(Sign::Refused(refusal))), "A3  REFUSED  too small: 7.4 GB, needs 8.0 GB: use another card");
+    }
+
+    #[test]
+    fn time_left_reads_as_on_a_clock() {
+        assert_eq!(clock(Duration::from_secs(7)), "0:07");
+        assert_eq!(clock(Duration::from_secs(750)), "12:30");
+        assert_eq!(clock(Duration::from_secs(3723)), "1:02:03");
+    }
+}

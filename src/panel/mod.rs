@@ -1,0 +1,73 @@
+//! What people see: lines made from a [`View`], on a terminal or into a log.
+//!
+//! Decides nothing. [`lines`] makes the text, [`terminal`] keeps it on a screen, [`plain`] prints what changed; each draws in a
+//! thread of its own, so that a terminal that is stopped with Ctrl-S, or gone, stops no card.
+
+pub mod bars;
+pub mod lines;
+pub mod plain;
+pub mod terminal;
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use crate::station::view::View;
+
+/// Five times a second is a moving bar to the eye.
+const REDRAW: Duration = Duration::from_millis(200);
+
+/// Something a view can be drawn on.
+pub trait Screen: Send {
+    /// Shows this view.
+    fn draw(&mut self, view: &View);
+    /// Shows nothing more.
+    fn end(&mut self);
+}
+
+/// The thread that draws.
+#[derive(Debug)]
+pub struct Panel {
+    thread: JoinHandle<()>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Panel {
+    /// Draws on `screen` what `view` says, whenever it is another view than before.
+    ///
+    /// # Errors
+    /// When the thread cannot be made.
+    pub fn spawn(mut screen: impl Screen + 'static, view: impl Fn() -> View + Send + 'static) -> io::Result<Self> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let thread = thread::Builder::new().name("panel".to_owned()).spawn(move || {
+            let mut shown = None;
+            loop {
+                let last = stopped.load(Ordering::Relaxed);
+                let now = view();
+                if shown.as_ref() != Some(&now) {
+                    screen.draw(&now);
+                    shown = Some(now);
+                }
+                if last {
+                    return screen.end();
+                }
+                thread::sleep(REDRAW);
+            }
+        })?;
+        Ok(Self { thread, stop })
+    }
+
+    /// Draws the last view and ends, unless the terminal is stuck, which is not waited for.
+    pub fn stop(self) {
+        self.stop.store(true, Ordering::Relaxed);
+        for _ in 0..10 {
+            if self.thread.is_finished() {
+                return;
+            }
+            thread::sleep(REDRAW / 4);
+        }
+    }
+}

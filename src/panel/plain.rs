@@ -1,0 +1,77 @@
+//! A line for every sign that changed: for a journal, a file, a pipe.
+
+use std::io::Write;
+
+use super::Screen;
+use super::lines::{line, title};
+use crate::station::view::{Sign, View};
+
+/// Prints to anything that can be written to.
+#[derive(Debug)]
+pub struct Plain<W> {
+    out: W,
+    title: String,
+    shown: Vec<(Sign, Option<String>)>,
+}
+
+impl<W: Write> Plain<W> {
+    /// Prints to `out`.
+    #[must_use]
+    pub fn new(out: W) -> Self {
+        Self { out, title: String::new(), shown: Vec::new() }
+    }
+}
+
+impl<W: Write + Send> Screen for Plain<W> {
+    fn draw(&mut self, view: &View) {
+        let mut text = String::new();
+        let title = title(view);
+        if title != self.title {
+            text.push_str(&title);
+            text.push('\n');
+            self.title = title;
+        }
+        let signs: Vec<_> = view.slots.iter().map(|slot| (slot.sign.clone(), slot.card.clone())).collect();
+        for (index, (slot, sign)) in view.slots.iter().zip(&signs).enumerate() {
+            if self.shown.get(index).map(|(shown, _)| shown) != Some(&sign.0) {
+                text.push_str(&line(slot));
+                text.push('\n');
+            }
+        }
+        self.shown = signs;
+        // Whoever read this is gone: the cards go on.
+        let _gone = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
+    }
+
+    fn end(&mut self) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::station::view::SlotView;
+
+    fn view(sign: Sign) -> View {
+        let slot = SlotView {
+            slot: "A1".into(),
+            model: "acme/box".into(),
+            sign,
+            card: Some("Ultra 15.9 GB".into()),
+            attempt: None,
+            progress: None,
+        };
+        View { station: "line 3".into(), fault: None, slots: vec![slot] }
+    }
+
+    #[test]
+    fn a_sign_is_printed_once_when_it_comes() {
+        let mut out = Vec::new();
+        let mut plain = Plain::new(&mut out);
+        for sign in [Sign::Preparing, Sign::Preparing, Sign::Writing, Sign::Passed, Sign::Passed] {
+            plain.draw(&view(sign));
+        }
+        let text = String::from_utf8(out).expect("it is text");
+        let expected = "FLASHLINE  line 3\nA1  WAIT  wait  [Ultra 15.9 GB]\nA1  WRITING  wait  [Ultra 15.9 GB]\nA1  PASS  take it out, good  [Ultra 15.9 GB]\n";
+        assert_eq!(text, expected);
+    }
+}

@@ -1,0 +1,89 @@
+//! A line a slot, kept in its place on a terminal: word, bar, MB/s, time left.
+
+use console::{Alignment, Style, measure_text_width, pad_str};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget};
+
+use super::Screen;
+use super::bars::{REDRAWS_PER_SECOND, with_bar, without_bar};
+use super::lines::{detail, title};
+use crate::station::view::{Call, SlotView, View};
+
+/// The longest word, `READING BACK`.
+const WORD_WIDTH: usize = 12;
+
+/// Lines on standard output.
+#[derive(Debug)]
+pub struct Terminal {
+    lines: MultiProgress,
+    title: ProgressBar,
+    slots: Vec<ProgressBar>,
+}
+
+impl Terminal {
+    /// On standard output, which is a terminal.
+    #[must_use]
+    pub fn on_stdout() -> Self {
+        Self::on(ProgressDrawTarget::stdout_with_hz(REDRAWS_PER_SECOND))
+    }
+
+    /// On standard error, where that is a terminal; nowhere otherwise.
+    #[must_use]
+    pub fn on_stderr() -> Self {
+        Self::on(ProgressDrawTarget::stderr_with_hz(REDRAWS_PER_SECOND))
+    }
+
+    fn on(target: ProgressDrawTarget) -> Self {
+        let lines = MultiProgress::with_draw_target(target);
+        let title = lines.add(ProgressBar::new(0).with_style(without_bar()));
+        Self { lines, title, slots: Vec::new() }
+    }
+}
+
+/// Colours say again what the word says; nobody needs to see them.
+fn style(call: Call) -> Style {
+    match call {
+        Call::PutIn | Call::Nothing => Style::new().dim(),
+        Call::Wait => Style::new().cyan(),
+        Call::TakeGood => Style::new().black().on_green().bold(),
+        Call::TakeAside => Style::new().black().on_yellow().bold(),
+        Call::TakeBad => Style::new().white().on_red().bold(),
+    }
+}
+
+fn prefix(slot: &SlotView, name_width: usize) -> String {
+    let name = pad_str(&slot.slot, name_width, Alignment::Left, None);
+    let word = pad_str(slot.sign.word(), WORD_WIDTH, Alignment::Center, None);
+    format!(" {}  {}", Style::new().bold().apply_to(name), style(slot.sign.call()).apply_to(format!(" {word} ")))
+}
+
+impl Screen for Terminal {
+    fn draw(&mut self, view: &View) {
+        let heading = if view.fault.is_some() { style(Call::TakeBad) } else { Style::new().bold() };
+        self.title.set_prefix(heading.apply_to(format!(" {} ", title(view))).to_string());
+        self.title.tick();
+        let name_width = view.slots.iter().map(|slot| measure_text_width(&slot.slot)).max().unwrap_or(0);
+        while self.slots.len() < view.slots.len() {
+            self.slots.push(self.lines.add(ProgressBar::new(0).with_style(without_bar())));
+        }
+        for (slot, bar) in view.slots.iter().zip(&self.slots) {
+            let card = slot.card.as_deref().map(|card| format!("  {}", Style::new().dim().apply_to(card))).unwrap_or_default();
+            bar.set_prefix(prefix(slot, name_width));
+            bar.set_message(format!("{}{card}", detail(slot)));
+            match &slot.progress {
+                Some(progress) => {
+                    bar.set_style(with_bar());
+                    bar.set_length(progress.of.0);
+                    bar.set_position(progress.done.0);
+                }
+                None => bar.set_style(without_bar()),
+            }
+            bar.tick();
+        }
+    }
+
+    fn end(&mut self) {
+        for bar in self.slots.iter().chain([&self.title]) {
+            bar.abandon();
+        }
+    }
+}
