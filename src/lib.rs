@@ -1,4 +1,60 @@
-//! Flashline.
+//! Flashline: the daemon of a factory flashing station. This page is the map.
+//!
+//! An operator puts a card into a slot; the station writes the image of that slot's model to it, reads every byte back, records
+//! the card in the flash log, and only then shows PASS. The rooms, in the order a card meets them:
+//!
+//! [`config`] reads what the station engineer wrote: which models, which slots, which ports. It is proved once, and an error
+//! names line, key and cure.
+//!
+//! [`image`] opens an image whatever it is packed in, hashes it piece by piece, and keeps a raw copy that nothing changes any
+//! more. Cards are written from that copy only.
+//!
+//! [`watch`] looks at sysfs, prompted by udev, and tells of every card that came or left, each visit told apart by the kernel's
+//! `DISKSEQ`. It also finds out who uses a disk.
+//!
+//! [`station`] decides. It is a value: an event with its time goes in, effects come out. Admission, outcomes and every word an
+//! operator meets live here, and nothing that could touch a disk.
+//!
+//! [`flash`] writes one card and proves it, in a thread of its own, by types that each earn the next. [`device`] is the card as
+//! the kernel gives it, with direct I/O, and holds the crate's `unsafe`.
+//!
+//! [`ledger`] is the flash log: an event is durable before it counts. [`report`] makes tables of it.
+//!
+//! [`panel`] draws what the station says, on a terminal or into a journal.
+//!
+//! [`daemon`] ties them together: one task owns the station, threads carry the bytes. [`cli`] is the command line.
+//!
+//! # A slot's phases
+//!
+//! ```text
+//!              card seen         sits still        admitted          start on disk
+//!     EMPTY ─────────────▶ WAIT ─────────▶ survey ─────────▶ opening ────────────▶ WRITING
+//!       ▲                                    │ no                                     │ all written, flushed
+//!       │                                    ▼                                        ▼
+//!       │ card gone               REFUSED ◀─ recording ◀── error, pull ────────  READING BACK
+//!       │                                    ▲                                        │ body is the image's
+//!       │      PASS · FAILED · PULLED        │                                        ▼
+//!       └───────────────────────────── RECORDING ◀───── head read back ──────────  FINISHING
+//! ```
+//!
+//! # Who may import whom
+//!
+//! Arrows never run up; a test holds this table (`tests/rooms.rs`).
+//!
+//! | room | may import |
+//! | --- | --- |
+//! | `cli` | everything below |
+//! | `daemon` | all but `cli` |
+//! | `panel` | `station` |
+//! | `report` | `station`, `ledger` |
+//! | `ledger` | `station` |
+//! | `watch` | `station` |
+//! | `flash` | `station`, `device`, `image` |
+//! | `image` | `station` |
+//! | `device` | `station` |
+//! | `config` | `station` |
+//! | `station` | nothing but the standard library |
+
 pub mod cli;
 pub mod config;
 pub mod daemon;

@@ -1,1 +1,64 @@
-//! The emulated factory PC.
+//! The emulated factory PC: QEMU with hot-plugged cards that can be spoiled, and an agent inside.
+//!
+//! A scenario starts a [`Pc`], plugs cards, runs programs in the guest, and looks at the cards from outside.
+//!
+//! | module | owns |
+//! | --- | --- |
+//! | [`pc`] | one emulated PC and its verbs |
+//! | [`usb`], [`sd`], [`disk`], [`reader`], [`lamp`] | the hardware that is plugged into it |
+//! | [`medium`] | what is on a card, seen from outside |
+//! | [`nbd`] | the block device server that spoils a card's answers |
+//! | [`agent`], [`protocol`] | the channel into the guest; its other end is `bin/flashline-agent.rs` |
+//! | `qmp` | QEMU's monitor |
+//! | `machine`, `state`, `host` | the command line, the saved state, files and processes of the host |
+//! | `pattern`, `sync`, [`error`] | seeded bytes, locks, errors |
+
+pub mod agent;
+pub mod disk;
+pub mod error;
+mod host;
+pub mod lamp;
+mod machine;
+pub mod medium;
+pub mod nbd;
+mod pattern;
+pub mod pc;
+pub mod protocol;
+mod qmp;
+pub mod reader;
+pub mod sd;
+mod state;
+mod sync;
+pub mod usb;
+
+use std::time::Duration;
+
+pub use agent::{Job, Output};
+pub use disk::Disk;
+pub use lamp::Lamp;
+pub use medium::Medium;
+pub use nbd::export::{Counts, Request};
+pub use nbd::faults::{Beyond, Errno, Faults};
+pub use nix::sys::signal::Signal;
+pub use pc::Pc;
+pub use reader::Reader;
+pub use sd::SdCard;
+pub use usb::{Hub, UsbStick};
+
+/// A binary kilobyte.
+pub const KIB: u64 = 1 << 10;
+/// A binary megabyte.
+pub const MIB: u64 = 1 << 20;
+/// A binary gigabyte.
+pub const GIB: u64 = 1 << 30;
+
+/// So many seconds.
+#[must_use]
+pub const fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// The example in the README is compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;

@@ -1,0 +1,12 @@
+//! What users rely on, on the kernel's real USB and SD stacks with real udev, in the emulated factory PC.
+//!
+//! Every scenario asserts on the cards' backing files, from outside. How to write one: `hardware-tests/README.md`.
+
+#[path = "../factory.rs"]
+mod factory;
+
+mod admission;
+mod bad_input;
+mod ends;
+mod faults;
+mod visits;

@@ -1,0 +1,142 @@
+//! A station in the emulated PC, for scenarios and the demo: its image, its configuration, its slots, its daemon, its log.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use flashline_lab::{Job, MIB, Pc, secs};
+
+/// How long one small card may take under emulation, on a busy machine.
+pub(crate) const A_CARD: Duration = secs(120);
+
+const CONFIG: &str = "/etc/flashline/config.toml";
+
+/// An image on the host, half of it data that repeats nowhere, half zeroes, in turns.
+pub(crate) struct Image {
+    directory: tempfile::TempDir,
+}
+
+impl Image {
+    /// Of so many bytes. Another seed, another image.
+    pub(crate) fn new(bytes: u64, seed: u64) -> Self {
+        let image = Self { directory: tempfile::tempdir().expect("a temporary directory") };
+        let file = File::create(image.raw()).expect("a temporary file");
+        file.set_len(bytes).expect("a temporary file");
+        let mut data = blake3::Hasher::new().update(&seed.to_le_bytes()).finalize_xof();
+        let mut chunk = vec![0; usize::try_from(MIB).expect("a MiB is small")];
+        for at in (0..bytes).step_by(usize::try_from(2 * MIB).expect("two are, too")) {
+            let length = usize::try_from((bytes - at).min(MIB)).expect("at most a MiB");
+            data.fill(&mut chunk[..length]);
+            file.write_all_at(&chunk[..length], at).expect("a temporary file");
+        }
+        image
+    }
+
+    pub(crate) fn raw(&self) -> PathBuf {
+        self.directory.path().join("image.img")
+    }
+
+    /// Packed.
+    pub(crate) fn xz(&self) -> PathBuf {
+        let packed = self.directory.path().join("image.img.xz");
+        if !packed.exists() {
+            let done = Command::new("xz").args(["-1", "--keep", "--threads=2"]).arg(self.raw()).status().expect("xz runs");
+            assert!(done.success(), "xz packs the image");
+        }
+        packed
+    }
+
+    /// What `b3sum` would print.
+    pub(crate) fn digest(&self) -> String {
+        blake3::hash(&std::fs::read(self.raw()).expect("a temporary file")).to_string()
+    }
+}
+
+/// The ports of a socket on the USB controller: it may show under USB 2 or USB 3.
+pub(crate) fn usb(port: &str) -> Vec<String> {
+    ["usb3", "usb2"].iter().map(|usb| format!("pci-0000:00:1c.0/{usb}-{port}/lun-0")).collect()
+}
+
+/// The port of an SD host.
+pub(crate) fn sd(slot: u8) -> Vec<String> {
+    vec![format!("pci-0000:00:{:02x}.0/mmc-0", 0x10 + slot)]
+}
+
+/// A station being set up.
+pub(crate) struct Factory<'a> {
+    pc: &'a Pc,
+    config: String,
+}
+
+impl<'a> Factory<'a> {
+    /// Installs the program and puts the image where the configuration names it.
+    pub(crate) fn new(pc: &'a Pc, image: &Path) -> Self {
+        pc.install(env!("CARGO_BIN_EXE_flashline"));
+        let name = image.file_name().expect("an image has a name").to_string_lossy();
+        let there = format!("/srv/images/{name}");
+        pc.put_file(image, &there, 0o644);
+        Self { pc, config: format!("[station]\nname = \"emulated\"\n\n[[model]]\nname = \"acme/box\"\nimage = \"{there}\"\n") }
+    }
+
+    pub(crate) fn slot(mut self, name: &str, ports: Vec<String>) -> Self {
+        self.config.push_str(&format!("\n[[slot]]\nname = \"{name}\"\nports = {ports:?}\nmodel = \"acme/box\"\n"));
+        self
+    }
+
+    /// Adds to the configuration's last slot.
+    pub(crate) fn with(mut self, line: &str) -> Self {
+        self.config.push_str(line);
+        self.config.push('\n');
+        self
+    }
+
+    /// Writes the configuration, and starts nothing.
+    pub(crate) fn configured(self) -> &'a Pc {
+        self.pc.put(self.config.as_bytes(), CONFIG, 0o644);
+        self.pc
+    }
+
+    /// Starts the daemon and waits until it watches.
+    pub(crate) fn run(self) -> Station<'a> {
+        let station = Station::start(self.configured());
+        station.job.wait_for_line("the station runs", secs(60));
+        station
+    }
+}
+
+/// A running daemon.
+pub(crate) struct Station<'a> {
+    pub(crate) pc: &'a Pc,
+    pub(crate) job: Job,
+}
+
+impl<'a> Station<'a> {
+    /// Starts the daemon with whatever configuration is there.
+    pub(crate) fn start(pc: &'a Pc) -> Self {
+        let job = pc.spawn(&format!("FLASHLINE_LOG=info,flashline=debug exec flashline run --config {CONFIG} 2>&1"));
+        Self { pc, job }
+    }
+
+    /// Waits until a slot's line shows this word, and answers the line.
+    pub(crate) fn wait_for(&self, slot: &str, word: &str) -> String {
+        self.job.wait_for_line(&format!("^{slot}  {word}"), A_CARD)
+    }
+
+    /// Every row of the flash log, oldest first.
+    pub(crate) fn rows(&self) -> Vec<serde_json::Value> {
+        rows(self.pc)
+    }
+
+    /// The rows of one slot.
+    pub(crate) fn rows_of(&self, slot: &str) -> Vec<serde_json::Value> {
+        self.rows().into_iter().filter(|row| row["slot"] == slot).collect()
+    }
+}
+
+/// Every row of the flash log, oldest first.
+pub(crate) fn rows(pc: &Pc) -> Vec<serde_json::Value> {
+    let lines = pc.sh("flashline log --json");
+    lines.lines().map(|line| serde_json::from_str(line).expect("a line of --json is one object")).collect()
+}

@@ -1,0 +1,116 @@
+//! Fixed disks of the PC's own: virtio, plugged while it runs. The station's state lives on one.
+//!
+//! Owns what is on the PCI bus. The bytes are [`Medium`]'s.
+
+use std::ops::Deref;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::error::{Error, OrPanic, Result};
+use crate::medium::{Medium, Plan, medium_options};
+use crate::pc::Inner;
+use crate::sync::lock;
+
+/// How long the guest may take to see a disk, or to let go of one.
+const SEEN: Duration = Duration::from_secs(60);
+
+/// A disk to be plugged.
+#[derive(Debug)]
+#[must_use = "a disk does nothing until it is plugged"]
+pub struct DiskBuilder {
+    pc: Arc<Inner>,
+    name: String,
+    plan: Plan,
+}
+
+impl DiskBuilder {
+    pub(crate) fn new(pc: &Arc<Inner>, name: &str) -> Self {
+        Self { pc: Arc::clone(pc), name: name.to_owned(), plan: Plan::default() }
+    }
+
+    medium_options!();
+
+    /// It refuses to be written.
+    pub fn read_only(mut self) -> Self {
+        self.plan.read_only = true;
+        self
+    }
+
+    /// Plugs it in and waits until the guest has it.
+    ///
+    /// # Panics
+    /// If that does not happen.
+    #[track_caller]
+    pub fn plug(self) -> Disk {
+        self.try_plug().or_panic()
+    }
+
+    pub(crate) fn try_plug(self) -> Result<Disk> {
+        let medium = self.plan.make()?;
+        let block = self.pc.add_served_node(&medium)?;
+        let device = self.pc.name("disk");
+        // The serial is the name in the guest; there is room for twenty characters.
+        let arguments = json!({
+            "driver": "virtio-blk-pci", "id": device, "drive": block, "serial": self.name,
+            "werror": "report", "rerror": "report",
+        });
+        if let Err(error) = self.pc.qmp.execute("device_add", arguments) {
+            self.pc.remove_node(&block)?;
+            return Err(error);
+        }
+        let link = format!("/dev/disk/by-id/virtio-{}", self.name);
+        let test = format!("[ -b {link} ] && readlink -f {link}");
+        let node = self.pc.wait_in_guest(&format!("the disk {link}"), &test, SEEN)?;
+        Ok(Disk { pc: self.pc, medium, node, plugged: Mutex::new(Some((device, block))) })
+    }
+}
+
+/// A fixed disk. It stays where it is when this is dropped.
+#[derive(Debug)]
+pub struct Disk {
+    pc: Arc<Inner>,
+    medium: Arc<Medium>,
+    node: String,
+    plugged: Mutex<Option<(String, String)>>,
+}
+
+impl Deref for Disk {
+    type Target = Medium;
+
+    fn deref(&self) -> &Medium {
+        &self.medium
+    }
+}
+
+impl Disk {
+    /// Its memory, to be put into another PC.
+    #[must_use]
+    pub fn medium(&self) -> &Arc<Medium> {
+        &self.medium
+    }
+
+    /// Its node in the guest, such as /dev/vdb.
+    #[must_use]
+    pub fn node(&self) -> &str {
+        &self.node
+    }
+
+    /// Takes it out. The guest takes part in this: it must not be frozen.
+    ///
+    /// # Panics
+    /// If it is not plugged in.
+    #[track_caller]
+    pub fn pull(&self) {
+        self.try_pull().or_panic();
+    }
+
+    pub(crate) fn try_pull(&self) -> Result<()> {
+        let Some((device, block)) = lock(&self.plugged).take() else {
+            return Err(Error::Impossible(format!("{} is not plugged in", self.node)));
+        };
+        self.pc.remove_device(&device)?;
+        self.pc.remove_node(&block)
+    }
+}

@@ -1,0 +1,179 @@
+//! The host's side of things: temporary files, the prepared guest, and processes that end with us.
+//!
+//! Owns where files lie and how QEMU is started. It does not know with which arguments.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::mpsc::{self, Sender};
+use std::thread;
+
+use nix::sys::statvfs::statvfs;
+
+use crate::error::{Error, Result};
+use crate::sync::lock;
+
+/// Whatever we leave in shared folders begins with this, and then with our process id.
+const PREFIX: &str = "flashline-lab.";
+
+/// Cards live in memory if at least this much of it is free.
+const ROOM: u64 = 2 << 30;
+
+/// A maker of temporary files and folders whose names tell whose they are.
+pub(crate) fn temporary(what: &str) -> TemporaryName {
+    TemporaryName(format!("{PREFIX}{}.{what}.", std::process::id()))
+}
+
+pub(crate) struct TemporaryName(String);
+
+impl TemporaryName {
+    pub(crate) fn tempfile_in(&self, folder: &Path) -> io::Result<tempfile::NamedTempFile> {
+        tempfile::Builder::new().prefix(&self.0).tempfile_in(folder)
+    }
+
+    pub(crate) fn tempdir_in(&self, folder: &Path) -> io::Result<tempfile::TempDir> {
+        tempfile::Builder::new().prefix(&self.0).tempdir_in(folder)
+    }
+}
+
+/// Where cards are kept: in memory if there is room.
+pub(crate) fn memory_dir() -> &'static Path {
+    static DIR: OnceLock<PathBuf> = OnceLock::new();
+    DIR.get_or_init(|| {
+        let shm = Path::new("/dev/shm");
+        let free = statvfs(shm).map_or(0, |stat| stat.blocks_available().saturating_mul(stat.fragment_size()));
+        let dir = if free >= ROOM { shm.to_owned() } else { std::env::temp_dir() };
+        sweep(&dir);
+        dir
+    })
+}
+
+/// Where run directories are kept. Paths of sockets must be short, and those in here are.
+pub(crate) fn run_dir() -> &'static Path {
+    static DIR: OnceLock<PathBuf> = OnceLock::new();
+    DIR.get_or_init(|| {
+        let dir = std::env::temp_dir();
+        sweep(&dir);
+        dir
+    })
+}
+
+/// Removes what killed test processes left behind.
+fn sweep(dir: &Path) {
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let owner = name.to_str().and_then(|name| name.strip_prefix(PREFIX)).and_then(|rest| rest.split('.').next());
+        let Some(owner) = owner.filter(|owner| owner.parse::<u32>().is_ok()) else { continue };
+        if !Path::new("/proc").join(owner).exists() {
+            // Somebody else may be sweeping, too.
+            drop(fs::remove_file(entry.path()).or_else(|_not_a_file| fs::remove_dir_all(entry.path())));
+        }
+    }
+}
+
+/// Where `setup` keeps guests, and we keep saved states and stripped programs.
+pub(crate) fn cache_dir() -> Result<PathBuf> {
+    let given = std::env::var_os("FLASHLINE_CACHE").filter(|dir| !dir.is_empty()).map(PathBuf::from);
+    let home = || std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache/flashline"));
+    given.or_else(home).ok_or_else(|| Error::Impossible("neither FLASHLINE_CACHE nor HOME is set".to_owned()))
+}
+
+/// The guest that `setup` built from the scripts as they are now.
+pub(crate) fn guest() -> Result<PathBuf> {
+    static GUEST: OnceLock<PathBuf> = OnceLock::new();
+    if let Some(guest) = GUEST.get() {
+        return Ok(guest.clone());
+    }
+    let setup = Path::new(env!("CARGO_MANIFEST_DIR")).join("../setup");
+    let output =
+        Command::new(&setup).arg("--key").stdin(Stdio::null()).output().map_err(Error::io(format!("running {} --key", setup.display())))?;
+    let key = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    if !output.status.success() || key.is_empty() {
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        return Err(Error::Impossible(format!("{} --key: {}\n{said}", setup.display(), output.status)));
+    }
+    let guest = cache_dir()?.join(key);
+    if !guest.exists() {
+        return Err(Error::Impossible(format!("there is no guest at {}: run hardware-tests/setup first", guest.display())));
+    }
+    Ok(GUEST.get_or_init(|| guest).clone())
+}
+
+/// QEMU's own word about itself; a saved state is good for one version only.
+pub(crate) fn qemu_version() -> Result<&'static str> {
+    static VERSION: OnceLock<String> = OnceLock::new();
+    if let Some(version) = VERSION.get() {
+        return Ok(version);
+    }
+    let output = Command::new(QEMU)
+        .arg("--version")
+        .output()
+        .map_err(Error::io(format!("running {QEMU} --version: is hardware-tests/setup done?")))?;
+    Ok(VERSION.get_or_init(|| String::from_utf8_lossy(&output.stdout).into_owned()))
+}
+
+const QEMU: &str = "qemu-system-x86_64";
+
+type Order = (Command, Sender<io::Result<Child>>);
+
+/// Starts QEMU so that it cannot outlive this process, however it ends.
+///
+/// The kernel's signal on a parent's death is sent when the *thread* that started the child ends, and tests run in
+/// threads. So one thread, which never ends, starts them all.
+pub(crate) fn start_qemu(arguments: &[String], log: &Path) -> Result<Child> {
+    static LAUNCHER: OnceLock<std::sync::Mutex<Sender<Order>>> = OnceLock::new();
+    let doing = || Error::io(format!("starting {QEMU}"));
+    let launcher = LAUNCHER.get_or_init(|| {
+        let (sender, orders) = mpsc::channel::<Order>();
+        let started = thread::Builder::new().name("lab/launcher".to_owned()).spawn(move || {
+            for (mut command, answer) in orders {
+                // Whoever asked has gone if this cannot be sent; the child dies with us all the same.
+                drop(answer.send(command.spawn()));
+            }
+        });
+        drop(started);
+        std::sync::Mutex::new(sender)
+    });
+    let log = File::create(log).map_err(doing())?;
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL", QEMU]).args(arguments).stdin(Stdio::null()).stdout(log.try_clone().map_err(doing())?).stderr(log);
+    let (answer, child) = mpsc::channel();
+    let gone = |_| io::Error::other("the launching thread has ended");
+    lock(launcher).send((command, answer)).map_err(|_gone| gone(())).map_err(doing())?;
+    child.recv().map_err(|_gone| gone(())).and_then(|child| child).map_err(doing())
+}
+
+/// A copy of a program without its debug information, made once for each build of it: a tenth to carry into the guest.
+pub(crate) fn stripped(program: &Path) -> Result<PathBuf> {
+    let doing = || Error::io(format!("stripping {}", program.display()));
+    let metadata = fs::metadata(program).map_err(doing())?;
+    let built = metadata.modified().map_err(doing())?;
+    let key = blake3::hash(format!("{}\n{}\n{built:?}", program.display(), metadata.len()).as_bytes());
+    let folder = cache_dir()?.join("stripped");
+    fs::create_dir_all(&folder).map_err(doing())?;
+    let target = folder.join(&key.to_hex()[..16]);
+    if target.exists() {
+        return Ok(target);
+    }
+    remove_older_than_a_week(&folder);
+    let aside = temporary("program").tempfile_in(&folder).map_err(doing())?;
+    let output = Command::new("strip").arg("-o").arg(aside.path()).arg(program).output().map_err(doing())?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        return Err(Error::Impossible(format!("strip {}: {}\n{said}", program.display(), output.status)));
+    }
+    aside.persist(&target).map_err(|error| error.error).map_err(doing())?;
+    Ok(target)
+}
+
+/// Keeps a cache from growing for ever. What cannot be removed stays; it is only a cache.
+pub(crate) fn remove_older_than_a_week(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let age = entry.metadata().and_then(|metadata| metadata.modified()).ok().and_then(|at| at.elapsed().ok());
+        if age.is_some_and(|age| age.as_secs() > 7 * 24 * 3600) {
+            drop(fs::remove_file(entry.path()));
+        }
+    }
+}

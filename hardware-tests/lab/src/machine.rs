@@ -1,0 +1,79 @@
+//! The hardware of an emulated PC, as QEMU is told of it.
+//!
+//! Owns the command line and the PCI addresses that ports and slots are found by. It starts nothing.
+
+use std::path::{Path, PathBuf};
+
+use crate::protocol;
+
+/// What a scenario can choose.
+#[derive(Clone, Debug)]
+pub(crate) struct Machine {
+    pub(crate) memory_mib: u32,
+    pub(crate) sd_slots: u8,
+    pub(crate) controllers: u8,
+    pub(crate) guest: PathBuf,
+}
+
+/// SD host `n` is PCI device 0x10 + n, USB controller `n` is 0x1c + n; QEMU gives the rest, and hot-plugged disks, lower ones.
+pub(crate) const SD_SLOTS: u8 = 8;
+pub(crate) const CONTROLLERS: u8 = 3;
+
+/// Ports of one USB controller.
+const USB_PORTS: u8 = 15;
+
+/// `mitigations=off` and `cryptomgr.notests`: emulated, they only cost. `panic=-1` with `-no-reboot`: a panic ends QEMU at once.
+const KERNEL: &str = "console=ttyS0 console=tty0 quiet loglevel=4 panic=-1 mitigations=off nowatchdog apparmor=0 \
+                      selinux=0 cryptomgr.notests raid=noautodetect random.trust_cpu=on nokaslr";
+
+impl Machine {
+    pub(crate) fn sd_address(slot: u8) -> String {
+        format!("0000:00:{:02x}.0", 0x10 + slot)
+    }
+
+    pub(crate) fn usb_address(controller: u8) -> String {
+        format!("0000:00:{:02x}.0", 0x1c + controller)
+    }
+
+    /// QEMU's arguments; sockets and logs lie in `run`.
+    pub(crate) fn arguments(&self, run: &Path) -> Vec<String> {
+        let run = run.display();
+        let guest = self.guest.display();
+        let mut arguments: Vec<String> = Vec::new();
+        let mut add = |option: &str, value: String| arguments.extend([option.to_owned(), value]);
+        add("-machine", "pc".to_owned());
+        add("-accel", "tcg,thread=multi".to_owned());
+        add("-cpu", "max".to_owned());
+        add("-smp", "2".to_owned());
+        add("-m", self.memory_mib.to_string());
+        add("-display", "none".to_owned());
+        add("-vga", "std".to_owned());
+        add("-rtc", "base=utc".to_owned());
+        add("-kernel", format!("{guest}/vmlinux"));
+        add("-initrd", format!("{guest}/stage1.cpio"));
+        add("-append", KERNEL.to_owned());
+        add("-qmp", format!("unix:{run}/qmp.sock,server=on,wait=off"));
+        add("-serial", format!("file:{run}/console.log"));
+        // One root for all PCs: read-only, so nobody needs to lock it.
+        add("-blockdev", format!("driver=file,node-name=rootfile,filename={guest}/root.erofs,read-only=on,locking=off"));
+        add("-blockdev", "driver=raw,node-name=root,file=rootfile,read-only=on".to_owned());
+        add("-device", "virtio-blk-pci,drive=root,serial=root".to_owned());
+        add("-device", "virtio-serial-pci,id=serial".to_owned());
+        add("-chardev", format!("socket,id=agent,path={run}/agent.sock,server=on,wait=off"));
+        add("-device", format!("virtserialport,bus=serial.0,nr=1,chardev=agent,name={}", protocol::PORT));
+        add("-object", "rng-random,id=random,filename=/dev/urandom".to_owned());
+        add("-device", "virtio-rng-pci,rng=random".to_owned());
+        // A restored PC sees another generation, and its kernel reseeds: no two PCs draw the same random numbers.
+        add("-device", "vmgenid,guid=auto,id=generation".to_owned());
+        for slot in 0..self.sd_slots {
+            add("-drive", format!("if=none,id=sd{slot}"));
+            add("-device", format!("sdhci-pci,id=sdhci{slot},addr={:#x}", 0x10 + slot));
+            add("-device", format!("sd-card,id=sdcard{slot},drive=sd{slot},bus=pci.0/sdhci{slot}/sd-bus"));
+        }
+        for controller in 0..self.controllers {
+            add("-device", format!("qemu-xhci,id=xhci{controller},p2={USB_PORTS},p3={USB_PORTS},addr={:#x}", 0x1c + controller));
+        }
+        arguments.extend(["-nodefaults", "-no-user-config", "-no-reboot"].map(str::to_owned));
+        arguments
+    }
+}

@@ -1,0 +1,81 @@
+//! What may be wrong with a card. All of it can be changed while the card is in use.
+
+use std::ops::Range;
+use std::time::Duration;
+
+/// An error a card can answer with. NBD carries no other than these few.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Errno(u32);
+
+impl Errno {
+    /// EPERM: how a card that turned read-only answers writes.
+    pub const READ_ONLY: Self = Self(1);
+    /// EIO.
+    pub const IO: Self = Self(5);
+    /// EINVAL.
+    pub const INVALID: Self = Self(22);
+    /// ENOSPC.
+    pub const NO_SPACE: Self = Self(28);
+
+    pub(super) fn number(self) -> u32 {
+        self.0
+    }
+}
+
+/// The defects of one card; the default has none.
+#[derive(Clone, Debug, Default)]
+pub struct Faults {
+    /// Reads that touch one of these fail with EIO.
+    pub read_errors: Vec<Range<u64>>,
+    /// Writes that touch one of these fail with EIO.
+    pub write_errors: Vec<Range<u64>>,
+    /// Every write fails.
+    pub all_writes: Option<Errno>,
+    /// Every flush fails.
+    pub all_flushes: Option<Errno>,
+    /// Once this many bytes were written in all, every further write fails as on a card that protects itself.
+    pub read_only_after: Option<u64>,
+    /// Bytes that read wrong: where, and which bits. The medium is right, and is again when this is cleared.
+    pub flips_on_read: Vec<(u64, u8)>,
+    /// Bytes that are stored wrong: where, and which bits.
+    pub flips_on_write: Vec<(u64, u8)>,
+    /// Writes there are acknowledged and lost.
+    pub stuck: Vec<Range<u64>>,
+    /// All writes are acknowledged and lost.
+    pub ignores_writes: bool,
+    /// Reads and writes together take at least this long.
+    pub bytes_per_second: Option<u64>,
+    /// Every request takes this much longer.
+    pub delay: Duration,
+    /// No request is answered until this is cleared.
+    ///
+    /// A USB device of QEMU's that is silent for longer than the guest's SCSI timeout (30 s), or is removed otherwise
+    /// than through its own verb while it is silent, freezes the whole emulated PC.
+    pub hang: bool,
+    /// Writes live in the card's memory until a flush or a forced write; see [`power_cut`](super::export::Export::power_cut).
+    pub volatile_cache: bool,
+}
+
+pub(super) fn touches(ranges: &[Range<u64>], offset: u64, length: u64) -> bool {
+    ranges.iter().any(|range| range.start < offset.saturating_add(length) && offset < range.end)
+}
+
+/// Where a flip falls in the data of one request.
+pub(super) fn flip(flips: &[(u64, u8)], offset: u64, data: &mut [u8]) {
+    for (at, bits) in flips {
+        let byte = at.checked_sub(offset).and_then(|index| usize::try_from(index).ok()).and_then(|i| data.get_mut(i));
+        if let Some(byte) = byte {
+            *byte ^= bits;
+        }
+    }
+}
+
+/// What a card that claims more than it has does with an address it does not have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Beyond {
+    /// Takes it modulo the real size: the far write lands on a near block.
+    #[default]
+    Wraps,
+    /// Acknowledges writes and loses them; reads zeroes.
+    Vanishes,
+}

@@ -1,0 +1,532 @@
+//! One emulated PC: QEMU's process, the way in, and the verbs of a scenario.
+//!
+//! Owns the process and its run directory. What is plugged into it lives in [`usb`](crate::usb), [`sd`](crate::sd),
+//! [`disk`](crate::disk) and [`reader`](crate::reader).
+
+use std::collections::HashMap;
+use std::fmt;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Child;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::agent::{Agent, Job, Output};
+use crate::disk::DiskBuilder;
+use crate::error::{Error, OrPanic, Result};
+use crate::lamp::Lamp;
+use crate::machine::{CONTROLLERS, Machine, SD_SLOTS};
+use crate::medium::Medium;
+use crate::nbd::Server;
+use crate::qmp::Qmp;
+use crate::reader::ReaderBuilder;
+use crate::sd::SdBuilder;
+use crate::sync::lock;
+use crate::usb::{Hub, UsbBuilder};
+use crate::{host, state};
+
+/// A script that takes longer than this hangs, on the busiest machine.
+const SCRIPT: Duration = Duration::from_secs(120);
+
+/// How long the guest may take to see a card: the kernel itself waits for one second of it.
+const DISK: Duration = Duration::from_secs(60);
+
+/// How often a condition is looked at.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// What the hardware verbs share: it lives as long as the last of them, but QEMU does not.
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) qmp: Qmp,
+    pub(crate) agent: Arc<Agent>,
+    pub(crate) nbd: Server,
+    pub(crate) sd_slots: Vec<Mutex<Option<Instant>>>,
+    controllers: u8,
+    child: Mutex<Child>,
+    next: AtomicU32,
+    /// For every place where a disk was found: what was plugged in, and the disk's sequence number.
+    seen: Mutex<HashMap<String, (String, String)>>,
+    run: TempDir,
+}
+
+impl Inner {
+    /// Starts QEMU and connects to it; nothing in the guest is waited for.
+    pub(crate) fn launch(machine: &Machine, more: &[String]) -> Result<Arc<Self>> {
+        let run = host::temporary("pc").tempdir_in(host::run_dir()).map_err(Error::io("making a run directory"))?;
+        let mut arguments = machine.arguments(run.path());
+        arguments.extend_from_slice(more);
+        let log = run.path().join("qemu.log");
+        let mut child = host::start_qemu(&arguments, &log)?;
+        let connected = wait_for_monitor(&mut child, &run.path().join("qmp.sock"), &log).and_then(|()| {
+            let qmp = Qmp::connect(&run.path().join("qmp.sock"))?;
+            let agent = Agent::connect(&run.path().join("agent.sock"))?;
+            let nbd = Server::listen(&run.path().join("nbd.sock"))?;
+            Ok((qmp, agent, nbd))
+        });
+        let (qmp, agent, nbd) = match connected {
+            Ok(connected) => connected,
+            Err(error) => {
+                end(&mut child);
+                return Err(error);
+            }
+        };
+        Ok(Arc::new(Self {
+            qmp,
+            agent,
+            nbd,
+            sd_slots: (0..machine.sd_slots).map(|_| Mutex::default()).collect(),
+            controllers: machine.controllers,
+            child: Mutex::new(child),
+            next: AtomicU32::new(1),
+            seen: Mutex::default(),
+            run,
+        }))
+    }
+
+    /// A name QEMU has not heard from us before.
+    pub(crate) fn name(&self, what: &str) -> String {
+        format!("{what}{}", self.next.fetch_add(1, Ordering::Relaxed))
+    }
+
+    pub(crate) fn run(&self, script: &str, timeout: Duration) -> Result<Output> {
+        let output = self.agent.spawn(script)?.try_wait(timeout)?;
+        if output.success() {
+            return Ok(output);
+        }
+        Err(Error::Script { script: script.to_owned(), status: output.status, output: output.to_string() })
+    }
+
+    /// Polls in the guest, where a look costs nothing, until `test` succeeds; the script may print its finding.
+    pub(crate) fn wait_in_guest(&self, what: &str, test: &str, timeout: Duration) -> Result<String> {
+        let looks = timeout.as_millis() / 50 + 1;
+        let script = format!("n=0; until {test}; do n=$((n+1)); [ $n -lt {looks} ] || exit 99; sleep 0.05; done");
+        // Each look takes some time of its own; the guest counts looks because its clock may be set at any moment.
+        let output = self.agent.spawn(&script)?.try_wait(timeout * 2 + SCRIPT)?;
+        match output.status {
+            0 => Ok(output.stdout.trim_end().to_owned()),
+            99 => Err(Error::Late { what: what.to_owned(), after: timeout, seen: output.to_string() }),
+            status => Err(Error::Script { script, status, output: output.to_string() }),
+        }
+    }
+
+    /// Waits until the guest has a disk at a place and udev is done with it, and returns its node. `find` is a command
+    /// that prints the node, `place` and `plug` say what was plugged in where.
+    ///
+    /// A card pulled and plugged again in a moment may still have its old disk: that one is not taken for the new one.
+    pub(crate) fn wait_disk(&self, place: &str, plug: &str, find: &str) -> Result<String> {
+        let old = lock(&self.seen).get(place).filter(|(then, _)| then != plug).map(|(_, sequence)| sequence.clone());
+        let test = format!(
+            "node=$({find}) && [ -b \"$node\" ] && [ -e /run/udev/data/b$(cat /sys/block/${{node##*/}}/dev) ] && \
+             sequence=$(cat /sys/block/${{node##*/}}/diskseq) && [ $sequence != {old} ] && echo $node $sequence",
+            old = old.unwrap_or_else(|| "none".to_owned()),
+        );
+        let found = self.wait_in_guest(&format!("a disk at {place}"), &format!("{{ {test}; }} 2>/dev/null"), DISK)?;
+        let (node, sequence) = found.split_once(' ').unwrap_or((&found, "none"));
+        lock(&self.seen).insert(place.to_owned(), (plug.to_owned(), sequence.to_owned()));
+        Ok(node.to_owned())
+    }
+
+    /// Gives QEMU a block node on the fault server.
+    pub(crate) fn add_served_node(&self, medium: &Medium) -> Result<String> {
+        let export = medium.export();
+        export.power_on();
+        self.nbd.offer(export);
+        let node = self.name("node");
+        let address = json!({ "type": "unix", "path": self.nbd.socket() });
+        self.qmp.execute(
+            "blockdev-add",
+            json!({
+                "driver": "nbd", "node-name": node, "server": address, "export": export.name(),
+                "read-only": export.read_only(), "discard": "unmap",
+            }),
+        )?;
+        Ok(node)
+    }
+
+    /// Gives QEMU a block node on the card's file itself.
+    pub(crate) fn add_file_node(&self, medium: &Medium) -> Result<String> {
+        let node = self.name("node");
+        let file = json!({
+            "driver": "file", "filename": medium.path(), "read-only": medium.export().read_only(),
+            "cache": { "direct": false, "no-flush": true },
+        });
+        self.qmp.execute(
+            "blockdev-add",
+            json!({
+                "driver": "raw", "node-name": node, "file": file,
+                "read-only": medium.export().read_only(), "discard": "unmap",
+            }),
+        )?;
+        Ok(node)
+    }
+
+    /// Takes a node back. The device that used it lets go of it a moment after it is gone.
+    pub(crate) fn remove_node(&self, node: &str) -> Result<()> {
+        let end = Instant::now() + Duration::from_secs(10);
+        loop {
+            match self.qmp.execute("blockdev-del", json!({ "node-name": node })) {
+                Err(Error::Refused { answer, .. }) if answer.contains("in use") && Instant::now() < end => {
+                    thread::sleep(Duration::from_millis(5));
+                }
+                other => return other.map(drop),
+            }
+        }
+    }
+
+    /// Removes a device and waits until QEMU says so. One that went with its hub is gone, too.
+    pub(crate) fn remove_device(&self, id: &str) -> Result<()> {
+        match self.qmp.execute("device_del", json!({ "id": id })) {
+            Err(Error::Refused { answer, .. }) if answer.contains("not found") => return Ok(()),
+            other => other?,
+        };
+        self.qmp.wait_event("DEVICE_DELETED", Duration::from_secs(60), |data| data["device"] == id)
+    }
+
+    pub(crate) fn kill(&self) {
+        end(&mut lock(&self.child));
+    }
+
+    fn controllers(&self) -> u8 {
+        self.controllers
+    }
+
+    /// What to look at after a failure.
+    fn tell(&self) -> String {
+        let tail = |name: &str| {
+            let text = fs::read(self.run.path().join(name)).unwrap_or_default();
+            let text = String::from_utf8_lossy(&text).into_owned();
+            let lines: Vec<_> = text.lines().collect();
+            lines.get(lines.len().saturating_sub(40)..).unwrap_or_default().join("\n")
+        };
+        format!(
+            "--- last jobs in the emulated PC ---\n{}--- its console ---\n{}\n--- QEMU ---\n{}\n",
+            self.agent.tail(12, 4096),
+            tail("console.log"),
+            tail("qemu.log"),
+        )
+    }
+}
+
+/// QEMU makes its socket early, or ends early and says why.
+fn wait_for_monitor(child: &mut Child, socket: &Path, log: &Path) -> Result<()> {
+    let end = Instant::now() + Duration::from_secs(30);
+    while !socket.exists() {
+        let ended = child.try_wait().map_err(Error::io("waiting for QEMU"))?;
+        if let Some(status) = ended {
+            let said = fs::read_to_string(log).unwrap_or_default();
+            return Err(Error::Impossible(format!("QEMU ended at once, {status}:\n{said}")));
+        }
+        if Instant::now() > end {
+            return Err(Error::Ended { doing: "waiting for QEMU's monitor".to_owned() });
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
+    Ok(())
+}
+
+/// Both may find it ended already, which is what we want.
+fn end(child: &mut Child) {
+    drop(child.kill());
+    drop(child.wait());
+}
+
+/// An emulated factory PC. It ends, with everything in it, when this is dropped.
+pub struct Pc {
+    pub(crate) inner: Arc<Inner>,
+}
+
+impl fmt::Debug for Pc {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pc").field("run", &self.inner.run.path()).finish_non_exhaustive()
+    }
+}
+
+/// Choices to be made before a PC starts. Each combination has a saved state of its own, made at first use.
+#[derive(Clone, Debug)]
+pub struct PcBuilder {
+    memory_mib: u32,
+    sd_slots: u8,
+    controllers: u8,
+}
+
+impl PcBuilder {
+    /// SD slots, at most 8; 2 unless told. Without any a PC starts half a second sooner.
+    #[must_use]
+    pub fn sd_slots(mut self, slots: u8) -> Self {
+        self.sd_slots = slots;
+        self
+    }
+
+    /// USB controllers of 15 ports, at most 3; 1 unless told.
+    #[must_use]
+    pub fn controllers(mut self, controllers: u8) -> Self {
+        self.controllers = controllers;
+        self
+    }
+
+    /// Memory in MiB; 1024 unless told. Three quarters of it can hold files.
+    #[must_use]
+    pub fn memory_mib(mut self, mib: u32) -> Self {
+        self.memory_mib = mib;
+        self
+    }
+
+    fn machine(&self) -> Result<Machine> {
+        if self.sd_slots > SD_SLOTS || self.controllers > CONTROLLERS {
+            return Err(Error::Impossible(format!("an emulated PC has at most {SD_SLOTS} SD slots and {CONTROLLERS} USB controllers")));
+        }
+        Ok(Machine { memory_mib: self.memory_mib, sd_slots: self.sd_slots, controllers: self.controllers, guest: host::guest()? })
+    }
+
+    /// A PC that has been up for a while: restored from the saved state, in a second or two.
+    ///
+    /// # Panics
+    /// If it does not start.
+    #[track_caller]
+    #[must_use]
+    pub fn start(self) -> Pc {
+        self.try_start().or_panic()
+    }
+
+    fn try_start(&self) -> Result<Pc> {
+        let machine = self.machine()?;
+        let state = state::file(&machine)?;
+        let pc = Pc { inner: Inner::launch(&machine, &state::arguments(&state))? };
+        state::awake(&pc.inner, &machine)?;
+        Ok(pc)
+    }
+
+    /// A PC that boots, in ten seconds; `before` can put cards into it while it is still off. Returns when the agent
+    /// answers, which is before start-up is complete.
+    ///
+    /// # Panics
+    /// If it does not boot.
+    #[track_caller]
+    #[must_use]
+    pub fn boot(self, before: impl FnOnce(&Pc)) -> Pc {
+        let pc = self.try_power_on().or_panic();
+        before(&pc);
+        pc.inner.qmp.execute("cont", json!({})).or_panic();
+        pc.inner.agent.wait_hello(state::BOOT).or_panic();
+        pc
+    }
+
+    fn try_power_on(&self) -> Result<Pc> {
+        // -S: the machine stands before its first instruction.
+        Ok(Pc { inner: Inner::launch(&self.machine()?, &["-S".to_owned()])? })
+    }
+}
+
+impl Pc {
+    /// A PC with two SD slots and one USB controller, up and running.
+    ///
+    /// # Panics
+    /// If it does not start.
+    #[track_caller]
+    #[must_use]
+    pub fn start() -> Self {
+        Self::builder().start()
+    }
+
+    /// A PC with other choices.
+    #[must_use]
+    pub fn builder() -> PcBuilder {
+        PcBuilder { memory_mib: 1024, sd_slots: 2, controllers: 1 }
+    }
+
+    /// Runs a shell script to its end and returns what it printed on standard output, without the last line's end.
+    ///
+    /// # Panics
+    /// If its exit status is not 0.
+    #[track_caller]
+    pub fn sh(&self, script: &str) -> String {
+        self.inner.run(script, SCRIPT).or_panic().stdout.trim_end().to_owned()
+    }
+
+    /// Runs a shell script to its end, whatever that is.
+    ///
+    /// # Panics
+    /// If it does not end.
+    #[track_caller]
+    pub fn run(&self, script: &str) -> Output {
+        self.inner.agent.spawn(script).and_then(|job| job.try_wait(SCRIPT)).or_panic()
+    }
+
+    /// Starts a shell script.
+    ///
+    /// # Panics
+    /// If the channel to the guest is broken.
+    #[track_caller]
+    pub fn spawn(&self, script: &str) -> Job {
+        self.inner.agent.spawn(script).or_panic()
+    }
+
+    /// Makes a file in the guest, and the folders above it; replaces one that is there, even a running program.
+    ///
+    /// # Panics
+    /// If it cannot be made.
+    #[track_caller]
+    pub fn put(&self, bytes: &[u8], path: &str, mode: u32) {
+        self.inner.agent.put(bytes, path, mode).or_panic();
+    }
+
+    /// Copies a file of the host into the guest.
+    ///
+    /// # Panics
+    /// If it cannot be read there or made here.
+    #[track_caller]
+    pub fn put_file(&self, file: impl AsRef<Path>, path: &str, mode: u32) {
+        let file = file.as_ref();
+        File::open(file)
+            .map_err(Error::io(format!("opening {}", file.display())))
+            .and_then(|file| self.inner.agent.put(file, path, mode))
+            .or_panic();
+    }
+
+    /// What a file of the guest holds.
+    ///
+    /// # Panics
+    /// If it cannot be read.
+    #[track_caller]
+    #[must_use]
+    pub fn get(&self, path: &str) -> Vec<u8> {
+        self.inner.agent.get(path).or_panic()
+    }
+
+    /// Installs a program of the host as /usr/bin/NAME, without its debug information.
+    ///
+    /// # Panics
+    /// If that is impossible.
+    #[track_caller]
+    pub fn install(&self, program: impl AsRef<Path>) {
+        let program = program.as_ref();
+        let name = program.file_name().unwrap_or_default().to_string_lossy();
+        let target = format!("/usr/bin/{name}");
+        self.put_file(host::stripped(program).or_panic(), &target, 0o755);
+    }
+
+    /// Writes what the operator sees, a picture of tty1, to a PNG file of the host.
+    ///
+    /// # Panics
+    /// If there is no picture.
+    #[track_caller]
+    pub fn screenshot(&self, file: impl AsRef<Path>) {
+        let file = std::path::absolute(file.as_ref()).map_err(Error::io("finding the picture's place")).or_panic();
+        self.inner.qmp.execute("screendump", json!({ "filename": file, "format": "png" })).or_panic();
+    }
+
+    /// Types on the operator's keyboard: QEMU's key names, as in `["ctrl", "c"]`, pressed together.
+    ///
+    /// # Panics
+    /// If QEMU knows no such key.
+    #[track_caller]
+    pub fn press(&self, keys: &[&str]) {
+        let keys: Vec<_> = keys.iter().map(|key| json!({ "type": "qcode", "data": key })).collect();
+        self.inner.qmp.execute("send-key", json!({ "keys": keys })).or_panic();
+    }
+
+    /// Waits until `ready` yields something.
+    ///
+    /// # Panics
+    /// If it does not in time.
+    #[track_caller]
+    pub fn wait_until<T>(&self, what: &str, timeout: Duration, mut ready: impl FnMut() -> Option<T>) -> T {
+        let end = Instant::now() + timeout;
+        loop {
+            if let Some(result) = ready() {
+                return result;
+            }
+            if Instant::now() > end {
+                let late = Error::Late { what: what.to_owned(), after: timeout, seen: String::new() };
+                return Err(late).or_panic();
+            }
+            thread::sleep(LOOK);
+        }
+    }
+
+    /// Waits until a shell command succeeds in the guest, which is where it is repeated; returns what it printed.
+    ///
+    /// # Panics
+    /// If it does not in time.
+    #[track_caller]
+    pub fn wait_for(&self, test: &str, timeout: Duration) -> String {
+        self.inner.wait_in_guest(test, test, timeout).or_panic()
+    }
+
+    /// A USB stick to be plugged into a port of the first controller: "1" to "15", or "3.2" for port 2 of the hub in 3.
+    pub fn usb(&self, port: &str) -> UsbBuilder {
+        UsbBuilder::new(&self.inner, port)
+    }
+
+    /// Plugs an eight-port hub into a port.
+    ///
+    /// # Panics
+    /// If there is no such port, or it is taken.
+    #[track_caller]
+    #[must_use]
+    pub fn hub(&self, port: &str) -> Hub {
+        Hub::plug(&self.inner, port).or_panic()
+    }
+
+    /// An SD card to be inserted into a slot, counted from 0.
+    pub fn sd(&self, slot: u8) -> SdBuilder {
+        SdBuilder::new(&self.inner, slot)
+    }
+
+    /// A fixed disk of the PC's own, found in the guest as /dev/disk/by-id/virtio-NAME.
+    pub fn disk(&self, name: &str) -> DiskBuilder {
+        DiskBuilder::new(&self.inner, name)
+    }
+
+    /// A card reader with several slots behind one USB plug.
+    pub fn reader(&self, serial: &str) -> ReaderBuilder {
+        ReaderBuilder::new(&self.inner, serial)
+    }
+
+    /// Plugs a lamp in.
+    ///
+    /// # Panics
+    /// If the guest does not see it.
+    #[track_caller]
+    #[must_use]
+    pub fn lamp(&self) -> Lamp {
+        Lamp::plug(&self.inner).or_panic()
+    }
+
+    /// The controllers it has.
+    #[must_use]
+    pub fn controllers(&self) -> u8 {
+        self.inner.controllers()
+    }
+
+    /// Where this PC's console, QEMU's log and its sockets are, while it lives.
+    #[must_use]
+    pub fn run_directory(&self) -> PathBuf {
+        self.inner.run.path().to_owned()
+    }
+
+    /// The kernel's and start-up's messages on the serial console so far.
+    #[must_use]
+    pub fn console(&self) -> String {
+        String::from_utf8_lossy(&fs::read(self.inner.run.path().join("console.log")).unwrap_or_default()).into_owned()
+    }
+
+    /// The power fails: QEMU is killed between two instructions. Its cards keep what reached them.
+    pub fn power_cut(self) {
+        self.inner.kill();
+    }
+}
+
+impl Drop for Pc {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            eprintln!("{}", self.inner.tell());
+        }
+        self.inner.kill();
+    }
+}
