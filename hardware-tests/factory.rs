@@ -1,16 +1,13 @@
-//! A station in the emulated PC, for scenarios and the demo: its image, its configuration, its slots, its daemon, its log.
+//! A station in the emulated PC, for scenarios and the demo: its image, its configuration, its slots, its log.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
-use flashline_lab::{Job, MIB, Pc, secs};
+use flashline_lab::{MIB, Pc};
 
-/// How long one small card may take under emulation, on a busy machine.
-pub(crate) const A_CARD: Duration = secs(120);
-
+/// Where the station looks for its configuration.
 const CONFIG: &str = "/etc/flashline/config.toml";
 
 /// An image on the host, half of it data that repeats nowhere, half zeroes, in turns.
@@ -47,11 +44,6 @@ impl Image {
         }
         packed
     }
-
-    /// What `b3sum` would print.
-    pub(crate) fn digest(&self) -> String {
-        blake3::hash(&std::fs::read(self.raw()).expect("a temporary file")).to_string()
-    }
 }
 
 /// The ports of a socket on the USB controller: it may show under USB 2 or USB 3.
@@ -85,53 +77,10 @@ impl<'a> Factory<'a> {
         self
     }
 
-    /// Adds to the configuration's last slot.
-    pub(crate) fn with(mut self, line: &str) -> Self {
-        self.config.push_str(line);
-        self.config.push('\n');
-        self
-    }
-
     /// Writes the configuration, and starts nothing.
     pub(crate) fn configured(self) -> &'a Pc {
         self.pc.put(self.config.as_bytes(), CONFIG, 0o644);
         self.pc
-    }
-
-    /// Starts the daemon and waits until it watches.
-    pub(crate) fn run(self) -> Station<'a> {
-        let station = Station::start(self.configured());
-        station.job.wait_for_line("the station runs", secs(60));
-        station
-    }
-}
-
-/// A running daemon.
-pub(crate) struct Station<'a> {
-    pub(crate) pc: &'a Pc,
-    pub(crate) job: Job,
-}
-
-impl<'a> Station<'a> {
-    /// Starts the daemon with whatever configuration is there.
-    pub(crate) fn start(pc: &'a Pc) -> Self {
-        let job = pc.spawn(&format!("FLASHLINE_LOG=info,flashline=debug exec flashline run --config {CONFIG} 2>&1"));
-        Self { pc, job }
-    }
-
-    /// Waits until a slot's line shows this word, and answers the line.
-    pub(crate) fn wait_for(&self, slot: &str, word: &str) -> String {
-        self.job.wait_for_line(&format!("^{slot}  {word}"), A_CARD)
-    }
-
-    /// Every row of the flash log, oldest first.
-    pub(crate) fn rows(&self) -> Vec<serde_json::Value> {
-        rows(self.pc)
-    }
-
-    /// The rows of one slot.
-    pub(crate) fn rows_of(&self, slot: &str) -> Vec<serde_json::Value> {
-        self.rows().into_iter().filter(|row| row["slot"] == slot).collect()
     }
 }
 

@@ -3,6 +3,7 @@
 use flashline_lab::{MIB, Pc, secs};
 
 use crate::factory::{Factory, Image, sd, usb};
+use crate::station::{Run, Station};
 
 #[test]
 fn a_stick_in_a_port_that_is_no_slot_is_untouched_to_the_byte() {
@@ -40,7 +41,7 @@ fn cards_that_must_not_be_written_are_refused_with_the_reason_and_untouched() {
     let _seen = locked.node();
     pc.sh("udevadm settle; sync; sed -i 's/^\\[station\\]/[station]\\nflash_present = true/' /etc/flashline/config.toml");
     let before: Vec<Vec<u8>> = [&mounted, &swap, &lvm].iter().map(|stick| stick.medium().read(0, 64 << 20)).collect();
-    let station = crate::factory::Station::start(&pc);
+    let station = Station::start(&pc);
     for (slot, reason) in [
         ("A1", "in use: mounted at /mnt/card"),
         ("A2", "in use: swap space of this PC"),
@@ -70,9 +71,9 @@ fn the_pcs_own_disk_is_never_admitted_even_when_its_port_is_configured_as_a_slot
         pc.sh(&format!("p=$(readlink -f /sys/block/{name}); while [ $p != / ]; do d=$(basename $p); case $d in 0000:*) echo pci-$d/virtio; break;; esac; p=$(dirname $p); done"))
     };
     let (root, data) = (port_of("vda"), port_of(disk.node().trim_start_matches("/dev/")));
-    let station = factory.slot("A1", vec![root]).slot("A2", vec![data]).with("# as configured by mistake").configured();
+    let station = factory.slot("A1", vec![root]).slot("A2", vec![data]).configured();
     pc.sh("sed -i 's/^\\[station\\]/[station]\\nflash_present = true/' /etc/flashline/config.toml");
-    let station = crate::factory::Station::start(station);
+    let station = Station::start(station);
     for slot in ["A1", "A2"] {
         let line = station.wait_for(slot, "REFUSED");
         assert!(line.contains("not a card: a disk on virtio"), "{line}");

@@ -2,7 +2,8 @@
 
 use flashline_lab::{MIB, Pc, Signal, secs};
 
-use crate::factory::{Factory, Image, Station, rows, usb};
+use crate::factory::{Factory, Image, rows, usb};
+use crate::station::{Run, Station};
 
 #[test]
 fn asked_to_stop_a_busy_station_records_interrupted_and_ends_within_five_seconds() {

@@ -3,6 +3,7 @@
 use flashline_lab::{MIB, Pc};
 
 use crate::factory::{Factory, Image, usb};
+use crate::station::Run;
 
 fn cannot_boot(head: &[u8]) -> bool {
     head.starts_with(b"FLASHLINE: this card is not finished")

@@ -9,4 +9,5 @@ mod admission;
 mod bad_input;
 mod ends;
 mod faults;
+mod station;
 mod visits;

@@ -8,17 +8,17 @@ use crate::station::units::Bytes;
 
 /// At most so many redraws a second, on slow terminals too.
 pub(super) const REDRAWS_PER_SECOND: u8 = 10;
-/// What a bar is made of: full, halves, empty. All three are in the kernel console's own font.
-const BAR: &str = "█▌░";
+/// What a bar is made of: full, empty. Both are in the kernel console's own fonts; half blocks are not.
+const BAR: &str = "█░";
 
-/// A line with a bar: prefix, bar, percent, message.
+/// A line with a bar: prefix, bar, percent, message, cut to the terminal's width.
 pub(super) fn with_bar() -> ProgressStyle {
-    ProgressStyle::with_template("{prefix} {bar:24.cyan} {percent:>3} %  {msg}").expect("the template is fixed").progress_chars(BAR)
+    ProgressStyle::with_template("{prefix} {bar:24.cyan} {percent:>3} %  {wide_msg}").expect("the template is fixed").progress_chars(BAR)
 }
 
 /// A line without: prefix, message.
 pub(super) fn without_bar() -> ProgressStyle {
-    ProgressStyle::with_template("{prefix} {msg}").expect("the template is fixed")
+    ProgressStyle::with_template("{prefix} {wide_msg}").expect("the template is fixed")
 }
 
 /// One bar on standard error, for something that is read from its beginning to its end. Hidden where that is no terminal.

@@ -19,7 +19,10 @@ use crate::station::view::View;
 /// Five times a second is a moving bar to the eye.
 const REDRAW: Duration = Duration::from_millis(200);
 
-/// Something a view can be drawn on.
+/// A terminal that limits its pace may skip a drawing: the last view is drawn again until it surely stands.
+const REPEATS: u32 = 5;
+
+/// Something a view can be drawn on. Drawing the same view again changes nothing.
 pub trait Screen: Send {
     /// Shows this view.
     fn draw(&mut self, view: &View);
@@ -35,7 +38,7 @@ pub struct Panel {
 }
 
 impl Panel {
-    /// Draws on `screen` what `view` says, whenever it is another view than before.
+    /// Draws on `screen` what `view` says, as often as it changes.
     ///
     /// # Errors
     /// When the thread cannot be made.
@@ -43,13 +46,16 @@ impl Panel {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let thread = thread::Builder::new().name("panel".to_owned()).spawn(move || {
-            let mut shown = None;
+            let (mut shown, mut repeats) = (None, 0);
             loop {
                 let last = stopped.load(Ordering::Relaxed);
                 let now = view();
                 if shown.as_ref() != Some(&now) {
+                    (shown, repeats) = (Some(now.clone()), 0);
+                }
+                if repeats < REPEATS {
                     screen.draw(&now);
-                    shown = Some(now);
+                    repeats += 1;
                 }
                 if last {
                     return screen.end();

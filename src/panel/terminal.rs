@@ -1,6 +1,6 @@
 //! A line a slot, kept in its place on a terminal: word, bar, MB/s, time left.
 
-use console::{Alignment, Style, measure_text_width, pad_str};
+use console::{Alignment, Style, Term, measure_text_width, pad_str};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget};
 
 use super::Screen;
@@ -14,6 +14,8 @@ const WORD_WIDTH: usize = 12;
 /// Lines on standard output.
 #[derive(Debug)]
 pub struct Terminal {
+    /// Where it draws; its cursor is hidden meanwhile.
+    term: Term,
     lines: MultiProgress,
     title: ProgressBar,
     slots: Vec<ProgressBar>,
@@ -23,29 +25,32 @@ impl Terminal {
     /// On standard output, which is a terminal.
     #[must_use]
     pub fn on_stdout() -> Self {
-        Self::on(ProgressDrawTarget::stdout_with_hz(REDRAWS_PER_SECOND))
+        Self::on(Term::buffered_stdout())
     }
 
     /// On standard error, where that is a terminal; nowhere otherwise.
     #[must_use]
     pub fn on_stderr() -> Self {
-        Self::on(ProgressDrawTarget::stderr_with_hz(REDRAWS_PER_SECOND))
+        Self::on(Term::buffered_stderr())
     }
 
-    fn on(target: ProgressDrawTarget) -> Self {
-        let lines = MultiProgress::with_draw_target(target);
+    fn on(term: Term) -> Self {
+        let lines = MultiProgress::with_draw_target(ProgressDrawTarget::term(term.clone(), REDRAWS_PER_SECOND));
         let title = lines.add(ProgressBar::new(0).with_style(without_bar()));
-        Self { lines, title, slots: Vec::new() }
+        if term.is_term() {
+            let _gone = term.hide_cursor().and_then(|()| term.flush());
+        }
+        Self { term, lines, title, slots: Vec::new() }
     }
 }
 
-/// Colours say again what the word says; nobody needs to see them.
+/// Colours say again what the word says; nobody needs to see them. Never bold black: a kernel console shows it grey.
 fn style(call: Call) -> Style {
     match call {
         Call::PutIn | Call::Nothing => Style::new().dim(),
         Call::Wait => Style::new().cyan(),
-        Call::TakeGood => Style::new().black().on_green().bold(),
-        Call::TakeAside => Style::new().black().on_yellow().bold(),
+        Call::TakeGood => Style::new().black().on_green(),
+        Call::TakeAside => Style::new().black().on_yellow(),
         Call::TakeBad => Style::new().white().on_red().bold(),
     }
 }
@@ -84,6 +89,9 @@ impl Screen for Terminal {
     fn end(&mut self) {
         for bar in self.slots.iter().chain([&self.title]) {
             bar.abandon();
+        }
+        if self.term.is_term() {
+            let _gone = self.term.show_cursor().and_then(|()| self.term.flush());
         }
     }
 }
