@@ -118,12 +118,11 @@ fn flash_all(args: &Args) -> Result<u8, Wrong> {
         confirm(&named)?;
     }
     let mut ledger = args.log.as_deref().map(|path| Ledger::open(path, "bench")).transpose()?;
-    let mut number = ledger.as_ref().map_or(Ok(1), Ledger::next_attempt)?;
+    let first_number = ledger.as_ref().map_or(Ok(1), Ledger::next_attempt)?;
     let mut bench = Vec::new();
     let interrupted = catch_interrupts()?;
-    for device in named {
+    for (number, device) in (first_number..).zip(named) {
         bench.push(begin(device, number, &args.image, &image, ledger.as_mut())?);
-        number += 1;
     }
     let mut screen = Terminal::on_stderr();
     while bench.iter().any(|one| matches!(one.state, State::Busy { .. })) {
@@ -144,11 +143,8 @@ fn flash_all(args: &Args) -> Result<u8, Wrong> {
             ledger.append(&Entry::AttemptClosed { attempt: Box::new(one.attempt), outcome: outcome.clone(), effort: effort.clone() })?;
         }
         let report = Report { device: &one.path, outcome: &outcome, effort: &effort, span: image.span(), recorded };
-        if args.json {
-            println!("{}", report.json())
-        } else {
-            println!("{report}")
-        }
+        let text = if args.json { report.json().to_string() } else { report.to_string() };
+        println!("{text}");
         if !good {
             code = NOT_GOOD;
         }

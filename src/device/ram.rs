@@ -89,7 +89,7 @@ impl RamDevice {
         self.calls += 1;
         let block = u64::from(self.logical_block);
         let aligned = address.align_offset(ALIGNMENT.min(512)) == 0;
-        if at.0 % block != 0 || to_u64(length) % block != 0 || !aligned {
+        if !at.0.is_multiple_of(block) || !to_u64(length).is_multiple_of(block) || !aligned {
             return Err(io::Error::from_raw_os_error(libc::EINVAL));
         }
         let end = to_u64(self.medium.len());

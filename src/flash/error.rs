@@ -65,6 +65,15 @@ pub enum FlashError {
     Cancelled,
 }
 
+/// A step that ended early: why, and the device, still open to be asked whether its card has left.
+#[derive(Debug)]
+pub struct Stopped<D> {
+    /// Why.
+    pub error: FlashError,
+    /// The device it happened on.
+    pub device: D,
+}
+
 fn words(act: Act) -> &'static str {
     match act {
         Act::Writing => "writing",

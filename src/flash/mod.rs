@@ -29,7 +29,7 @@ use crate::station::card::Visit;
 use crate::station::outcome::Failure;
 use crate::station::record::{Attempt, AttemptNumber};
 use claim::Claim;
-use error::FlashError;
+use error::Stopped;
 use gauge::Gauge;
 
 /// Opens, writes and proves the card of `attempt`. A panic, which is a fault of ours, ends this attempt and nothing else.
@@ -56,22 +56,15 @@ fn flash_opened<D: BlockDevice>(device: D, visit: Visit, attempt: AttemptNumber,
         Ok(claim) => claim,
         Err(end) => return end,
     };
-    let written = match write::write(claim) {
-        Ok(written) => written,
-        Err((error, claim)) => return ended(error, &claim.session.device),
-    };
-    let body = match verify::read_back(written) {
-        Ok(body) => body,
-        Err((error, written)) => return ended(error, &written.session.device),
-    };
-    match verify::finish(body) {
+    let verified = write::write(claim).and_then(verify::read_back).and_then(verify::finish);
+    match verified {
         Ok(verified) => End::Verified(verified.into_proof()),
-        Err((error, body)) => ended(error, body.device()),
+        Err(stopped) => ended(stopped),
     }
 }
 
-/// What an error means, while the device is still open to be asked.
-fn ended(error: FlashError, device: &impl BlockDevice) -> End {
+/// What a step that ended early means, while the device is still open to be asked.
+fn ended<D: BlockDevice>(Stopped { error, device }: Stopped<D>) -> End {
     let gone = error.may_be_departure() && device.departed();
     tracing::debug!(error = &error as &dyn std::error::Error, gone, "attempt ended early");
     if gone { End::Gone } else { error.into_end() }

@@ -4,7 +4,7 @@
 //! looked at byte by byte. The digest of a pass is merged from the values of what the card returned, not from the map.
 
 use super::claim::{Run, Session};
-use super::error::FlashError;
+use super::error::{FlashError, Stopped};
 use super::write::Written;
 use crate::device::BlockDevice;
 use crate::image::map::{PIECE, PieceValue, root, value};
@@ -18,12 +18,6 @@ pub struct BodyProven<D> {
     session: Session<D>,
     /// The values of what the card returned; the head's are still missing.
     found: Vec<Option<PieceValue>>,
-}
-
-impl<D> BodyProven<D> {
-    pub(super) fn device(&self) -> &D {
-        &self.session.device
-    }
 }
 
 /// A card every byte of whose span came back from the medium and is the image's. Made here alone.
@@ -44,11 +38,11 @@ impl Verified {
 ///
 /// # Errors
 /// What the card answered, or the first wrong byte. The card cannot boot then: its head is the tombstone.
-pub fn read_back<D: BlockDevice>(written: Written<D>) -> Result<BodyProven<D>, (FlashError, Written<D>)> {
+pub fn read_back<D: BlockDevice>(written: Written<D>) -> Result<BodyProven<D>, Stopped<D>> {
     let mut session = written.session;
     match read_body(&mut session) {
         Ok(found) => Ok(BodyProven { session, found }),
-        Err(error) => Err((error, Written { session })),
+        Err(error) => Err(Stopped { error, device: session.device }),
     }
 }
 
@@ -77,11 +71,11 @@ fn read_body<D: BlockDevice>(session: &mut Session<D>) -> Result<Vec<Option<Piec
 ///
 /// # Errors
 /// What the card or the station's image answered, or the first wrong byte.
-pub fn finish<D: BlockDevice>(body: BodyProven<D>) -> Result<Verified, (FlashError, BodyProven<D>)> {
+pub fn finish<D: BlockDevice>(body: BodyProven<D>) -> Result<Verified, Stopped<D>> {
     let BodyProven { mut session, mut found } = body;
     match write_head(&mut session, &mut found) {
         Ok(proof) => Ok(Verified { proof }),
-        Err(error) => Err((error, BodyProven { session, found })),
+        Err(error) => Err(Stopped { error, device: session.device }),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Writing: first the tombstone, proven to have arrived, then everything but the head.
 
 use super::claim::{Claim, Session};
-use super::error::FlashError;
+use super::error::{FlashError, Stopped};
 use crate::device::BlockDevice;
 use crate::station::slot::Step;
 use crate::station::units::{Bytes, to_u64};
@@ -16,11 +16,11 @@ pub struct Written<D> {
 ///
 /// # Errors
 /// What the card or the station's image answered. The card cannot boot then: its head is the tombstone, or was never touched.
-pub fn write<D: BlockDevice>(claim: Claim<D>) -> Result<Written<D>, (FlashError, Claim<D>)> {
+pub fn write<D: BlockDevice>(claim: Claim<D>) -> Result<Written<D>, Stopped<D>> {
     let mut session = claim.session;
     match body(&mut session) {
         Ok(()) => Ok(Written { session }),
-        Err(error) => Err((error, Claim { session })),
+        Err(error) => Err(Stopped { error, device: session.device }),
     }
 }
 
