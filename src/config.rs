@@ -30,6 +30,8 @@ pub const STORE: &str = "images";
 
 /// Contact bounce of a card pushed in by hand ends well within this.
 const SETTLE_MS: u64 = 700;
+/// Three times the kernel's own patience with a SCSI command: what it would still resolve by itself is left to it.
+const STALL_S: u64 = 90;
 /// One decimal gigabyte, as on a card's label.
 const GB: u64 = 1_000_000_000;
 
@@ -80,6 +82,8 @@ pub struct Settings {
     pub station: StationSettings,
     /// Where log and staged images live.
     pub state: PathBuf,
+    /// A card that moves nothing for so long has stalled.
+    pub stall: Duration,
     /// Every model.
     pub models: Vec<ModelSettings>,
     /// Every slot.
@@ -129,11 +133,18 @@ struct StationTable {
     state: PathBuf,
     settle_ms: u64,
     flash_present: bool,
+    stall_timeout_s: u64,
 }
 
 impl Default for StationTable {
     fn default() -> Self {
-        Self { name: "station".to_owned(), state: PathBuf::from(DEFAULT_STATE), settle_ms: SETTLE_MS, flash_present: false }
+        Self {
+            name: "station".to_owned(),
+            state: PathBuf::from(DEFAULT_STATE),
+            settle_ms: SETTLE_MS,
+            flash_present: false,
+            stall_timeout_s: STALL_S,
+        }
     }
 }
 
@@ -210,6 +221,7 @@ fn prove(path: &Path, text: &str) -> Result<Settings, ConfigError> {
             flash_present: file.station.flash_present,
         },
         state: base.join(file.station.state),
+        stall: Duration::from_secs(file.station.stall_timeout_s),
         models,
         slots,
     })
@@ -377,12 +389,13 @@ model = "acme/box"
     fn the_example_shows_every_key_with_its_default() {
         let text = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/config.example.toml")).expect("it is there");
         let example: toml::Table = toml::from_str(&text).expect("it is TOML");
-        let StationTable { name, state, settle_ms, flash_present } = StationTable::default();
+        let StationTable { name, state, settle_ms, flash_present, stall_timeout_s } = StationTable::default();
         let mut defaults = toml::Table::new();
         defaults.insert("name".to_owned(), name.into());
         defaults.insert("state".to_owned(), state.to_str().expect("it is text").into());
         defaults.insert("settle_ms".to_owned(), i64::try_from(settle_ms).expect("it is small").into());
         defaults.insert("flash_present".to_owned(), flash_present.into());
+        defaults.insert("stall_timeout_s".to_owned(), i64::try_from(stall_timeout_s).expect("it is small").into());
         assert_eq!(example.get("station").and_then(|table| table.as_table()), Some(&defaults));
         let _typed: File = toml::from_str(&text).expect("every key is known");
     }

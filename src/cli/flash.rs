@@ -272,7 +272,7 @@ impl Bench {
             State::Ended { outcome, .. } => (Sign::of_outcome(outcome), None),
         };
         let card = Some(self.attempt.card.label());
-        SlotView { slot: self.attempt.slot.clone(), model: String::new(), sign, card, attempt: None, progress }
+        SlotView { slot: self.attempt.slot.clone(), model: String::new(), call: sign.call(), sign, card, attempt: None, progress }
     }
 }
 

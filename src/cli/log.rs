@@ -93,7 +93,7 @@ fn show(args: &Args, configured: Option<&Path>, mut out: impl Write) -> Result<E
 mod tests {
     use super::*;
     use crate::ledger::{Ledger, Trouble};
-    use crate::station::outcome::{Effort, Outcome};
+    use crate::station::outcome::{Effort, Outcome, Pull};
     use crate::station::record::{Attempt, Entry};
     use crate::station::testing::card;
 
@@ -123,7 +123,8 @@ mod tests {
         let mut ledger = Ledger::open_on(&path, "bench-1", "0123456789abcdef0123456789abcdef").expect("the log opens");
         for number in 1..=60 {
             let attempt = Attempt { number, slot: "A1".to_owned(), model: "acme/box".to_owned(), image: None, card: card("usb", number) };
-            let entry = Entry::AttemptClosed { attempt: Box::new(attempt), outcome: Outcome::Pulled, effort: Effort::default() };
+            let entry =
+                Entry::AttemptClosed { attempt: Box::new(attempt), outcome: Outcome::Pulled(Pull::Taken), effort: Effort::default() };
             ledger.append(&entry).expect("appended");
         }
         // More rows than any buffer on the way holds, and a pipe that ends before the first buffer does.

@@ -43,6 +43,9 @@ enum Command {
     Flash(flash::Args),
     /// Read the flash log
     Log(log::Args),
+    /// Say on the console that the station does not run: what it showed last is not to be believed
+    #[command(hide = true)]
+    Down,
     /// List the ports a card could come from, and what is in them
     Slots(slots::Args),
 }
@@ -64,6 +67,10 @@ pub fn main() -> ExitCode {
         Command::Flash(args) => flash::run(&args),
         Command::Log(args) => return log_of(&args),
         Command::Slots(args) => slots::run(&args),
+        Command::Down => {
+            println!("{}", crate::panel::lines::down(std::env::var("SERVICE_RESULT").ok().as_deref()));
+            GOOD
+        }
     };
     ExitCode::from(code)
 }

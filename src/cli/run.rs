@@ -42,9 +42,9 @@ pub(super) fn run(args: &Args) -> u8 {
     };
     let Some(armory) = arm(&settings) else { return WRONG };
     let result = if io::stdout().is_terminal() && !args.plain {
-        daemon::run(settings, ledger, armory, Terminal::on_stdout())
+        daemon::run(args.config.path().to_owned(), settings, ledger, armory, Terminal::on_stdout())
     } else {
-        daemon::run(settings, ledger, armory, Plain::new(io::stdout()))
+        daemon::run(args.config.path().to_owned(), settings, ledger, armory, Plain::new(io::stdout()))
     };
     match result {
         Ok(()) => GOOD,

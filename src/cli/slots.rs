@@ -1,20 +1,51 @@
-//! `flashline slots`
-
-use super::{GOOD, complain};
-use crate::config;
-use crate::station::card::{Bus, Card, Port};
-use crate::watch::sysfs::Sysfs;
+//! `flashline slots`: the ports of this PC, and what other programs of the PC need to be told of them.
 
 use std::path::PathBuf;
 
+use clap::Subcommand;
+
+use super::{ConfigArg, GOOD, WRONG, complain};
+use crate::config;
+use crate::station::card::{Bus, Card, Port};
+use crate::watch::rules;
+use crate::watch::sysfs::Sysfs;
+
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(super) struct Args {
+    #[command(subcommand)]
+    what: Option<What>,
+    #[command(flatten)]
+    list: List,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Print udev rules that keep every other program away from cards in the configured slots
+    Rules {
+        #[command(flatten)]
+        config: ConfigArg,
+    },
+    /// Print `[[own_disk]]` tables of the disks in this PC now, for the configuration
+    OwnDisks,
+}
+
+#[derive(Debug, clap::Args)]
+struct List {
     /// The configuration whose slots are named beside their ports
     #[arg(long, value_name = "FILE", default_value = config::DEFAULT_PATH)]
     config: PathBuf,
     /// One JSON object a line
     #[arg(long)]
     json: bool,
+}
+
+pub(super) fn run(args: &Args) -> u8 {
+    match &args.what {
+        None => list(&args.list),
+        Some(What::Rules { config }) => print_rules(config),
+        Some(What::OwnDisks) => print_own_disks(),
+    }
 }
 
 struct Line {
@@ -24,19 +55,14 @@ struct Line {
     card: Option<Card>,
 }
 
-pub(super) fn run(args: &Args) -> u8 {
+fn list(args: &List) -> u8 {
     // Without a configuration the ports are listed all the same: they are needed to write one.
-    let settings = match config::read(&args.config) {
-        Ok(settings) => Some(settings),
-        Err(error) => {
-            if args.config.exists() {
-                complain(&error);
-            }
-            None
-        }
+    let slots = if args.config.exists() {
+        config::read(&args.config).inspect_err(|error| complain(error)).map(|settings| settings.slots).unwrap_or_default()
+    } else {
+        Vec::new()
     };
     let sysfs = Sysfs::default();
-    let slots = settings.map(|settings| settings.slots).unwrap_or_default();
     let lines = sysfs.disk_names().into_iter().filter_map(|name| {
         let port = sysfs.port(&name)?;
         let card = sysfs.card(&name);
@@ -71,4 +97,57 @@ pub(super) fn run(args: &Args) -> u8 {
         println!("{slot:<8} {:<44} {:<9} {card}", line.port.0, line.name);
     }
     GOOD
+}
+
+fn print_rules(config: &ConfigArg) -> u8 {
+    let settings = match config.read() {
+        Ok(settings) => settings,
+        Err(error) => {
+            complain(&error);
+            return WRONG;
+        }
+    };
+    println!(
+        "# Made by `flashline slots rules` for {}; put it into {}, then: udevadm control --reload",
+        config.path().display(),
+        rules::FILE
+    );
+    for slot in &settings.slots {
+        let mut printed: Vec<String> = slot.ports.iter().filter_map(rules::rule).collect();
+        printed.dedup();
+        println!("# slot {}", slot.name);
+        printed.iter().for_each(|rule| println!("{rule}"));
+    }
+    GOOD
+}
+
+fn print_own_disks() -> u8 {
+    let sysfs = Sysfs::default();
+    println!("# The disks in this PC when this was made, by `flashline slots own-disks`: never to be written.");
+    for name in sysfs.disk_names() {
+        let Some(card) = sysfs.card(&name) else { continue };
+        // A medium that can be taken out is no part of the PC, and what the kernel makes up is no disk.
+        let made_up = matches!(&card.bus, Bus::Loop) || card.bus == Bus::Other("virtual".to_owned());
+        if made_up || sysfs.is_removable(&name) || matches!(&card.bus, Bus::Mmc(kind) if kind == "SD") {
+            continue;
+        }
+        println!("\n# {name}: {} in {}\n[[own_disk]]", card.label(), card.port);
+        match &card.wwn {
+            Some(wwn) => println!("wwn = {}", text(wwn)),
+            None => {
+                for (key, value) in [("vendor", &card.vendor), ("product", &card.product), ("serial", &card.serial)] {
+                    if let Some(value) = value {
+                        println!("{key} = {}", text(value));
+                    }
+                }
+                println!("bytes = {}", card.capacity.0);
+            }
+        }
+    }
+    GOOD
+}
+
+/// As a TOML string.
+fn text(value: &str) -> String {
+    toml::Value::from(value).to_string()
 }

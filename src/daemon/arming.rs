@@ -1,9 +1,10 @@
 //! Arming: which models' images are staged and may be written.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
-use crate::config::Settings;
+use crate::config::{self, ConfigError, Settings};
 use crate::image::stage::stage;
 use crate::image::{ImageError, Staged};
 use crate::station::outcome::Digest;
@@ -53,10 +54,54 @@ impl Armory {
         self.armed.clone()
     }
 
+    /// Takes the place of `before`, and keeps those of its images that are still needed.
+    pub fn replace(&mut self, before: Self, needed: impl Fn(Digest) -> bool) {
+        let kept = before.images.into_iter().filter(|(digest, _)| needed(*digest));
+        for (digest, image) in kept {
+            self.images.entry(digest).or_insert(image);
+        }
+    }
+
     /// The staged image of this digest.
     #[must_use]
     pub fn image(&self, digest: Digest) -> Option<Arc<Staged>> {
         self.images.get(&digest).cloned()
+    }
+}
+
+/// Why a configuration that was read again is not taken over.
+#[derive(Debug, thiserror::Error)]
+pub enum ReloadError {
+    /// It is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// One of its images cannot be staged.
+    #[error("the model {model} cannot be armed")]
+    Image {
+        /// The model.
+        model: String,
+        /// Why.
+        source: ImageError,
+    },
+    /// The flash log would have to move.
+    #[error("`state` in [station] cannot change while the station runs: restart it")]
+    State,
+}
+
+/// Reads the configuration at `config` and stages all its images. At a start some models may be missing, which beats a station
+/// that does nothing; a station that runs has something to lose, so here everything must be good.
+///
+/// # Errors
+/// The first thing that is not.
+pub fn prove(config: &Path, state: &Path) -> Result<(Settings, Armory), ReloadError> {
+    let settings = config::read(config)?;
+    if settings.state != state {
+        return Err(ReloadError::State);
+    }
+    let (armory, failed) = Armory::stage(&settings, |_, _, _| {});
+    match failed.into_iter().next() {
+        Some(NotArmed { model, error }) => Err(ReloadError::Image { model, source: error }),
+        None => Ok((settings, armory)),
     }
 }
 

@@ -6,8 +6,9 @@
 pub mod arming;
 mod work;
 
+use std::collections::BTreeSet;
 use std::io;
-use std::sync::Arc;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use tokio::signal::unix::{SignalKind, signal};
@@ -19,10 +20,11 @@ use crate::ledger::{Answer, Ledger, LogError, NotTaken, Unwritten, Writer};
 use crate::panel::{Panel, Screen};
 use crate::station::record::Entry;
 use crate::station::units::Moment;
-use crate::station::{Effect, Event, Station};
+use crate::station::view::View;
+use crate::station::{Configuration, Effect, Event, Station};
 use crate::watch::Watch;
 use crate::watch::sysfs::Sysfs;
-use arming::Armory;
+use arming::{Armory, ReloadError};
 use work::Workers;
 
 /// How often progress is looked at and settling cards are asked about.
@@ -62,13 +64,13 @@ fn start(part: &'static str) -> impl FnOnce(io::Error) -> RunError {
     move |source| RunError::Start { part, source }
 }
 
-/// Runs the station until it is asked to stop by SIGTERM or SIGINT.
+/// Runs the station until it is asked to stop by SIGTERM or SIGINT. `config`, where `settings` came from, is read again on SIGHUP.
 ///
 /// # Errors
 /// When it cannot start, or loses its log's thread.
-pub fn run(settings: Settings, ledger: Ledger, armory: Armory, screen: impl Screen + 'static) -> Result<(), RunError> {
+pub fn run(config: PathBuf, settings: Settings, ledger: Ledger, armory: Armory, screen: impl Screen + 'static) -> Result<(), RunError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(start("runtime"))?;
-    let result = runtime.block_on(Daemon::start(settings, ledger, armory, screen)?.run());
+    let result = runtime.block_on(Daemon::start(config, settings, ledger, armory, screen)?.run());
     // A thread that the kernel holds in a call is left to it.
     runtime.shutdown_background();
     result
@@ -76,19 +78,22 @@ pub fn run(settings: Settings, ledger: Ledger, armory: Armory, screen: impl Scre
 
 struct Daemon {
     began: Instant,
+    /// Where the configuration is read from when it is to be read again.
+    config: PathBuf,
+    settings: Settings,
     station: Station,
     workers: Workers,
     events: mpsc::Receiver<Event>,
     writer: Writer,
     watch: Watch,
-    view: watch::Sender<crate::station::view::View>,
+    view: watch::Sender<View>,
     panel: Panel,
 }
 
 impl Daemon {
-    fn start(settings: Settings, ledger: Ledger, armory: Armory, screen: impl Screen + 'static) -> Result<Self, RunError> {
+    fn start(config: PathBuf, settings: Settings, ledger: Ledger, armory: Armory, screen: impl Screen + 'static) -> Result<Self, RunError> {
         let own = work::own_parts(&settings);
-        let mut station = Station::new(settings.station.clone(), settings.slots.clone(), ledger.next_attempt()?);
+        let station = Station::new(settings.station.clone(), ledger.next_attempt()?);
         let (tell, events) = mpsc::channel(EVENTS);
         let answers = tell.clone();
         let writer = Writer::start(ledger, move |answer| {
@@ -101,26 +106,34 @@ impl Daemon {
         })
         .map_err(start("log thread"))?;
         writer.record(Box::new(Entry::StationStarted { version: env!("CARGO_PKG_VERSION").to_owned() }))?;
-        for armed in armory.armed() {
-            for effect in station.apply(Moment::default(), Event::Arm(armed)) {
-                if let Effect::Record(entry) = effect {
-                    writer.record(entry)?;
-                }
-            }
-        }
-        let knows = station.clone();
         let seen = tell.clone();
-        let watch = Watch::spawn(Sysfs::default(), move |port| knows.knows(port), move |event| seen.blocking_send(event).is_ok())
+        let watch = Watch::spawn(Sysfs::default(), BTreeSet::new(), move |event| seen.blocking_send(event).is_ok())
             .map_err(start("watch thread"))?;
         let (view, shown) = watch::channel(station.view());
         let panel = Panel::spawn(screen, move || shown.borrow().clone()).map_err(start("panel thread"))?;
-        let workers = Workers::new(tell, Arc::new(armory), own);
-        Ok(Self { began: Instant::now(), station, workers, events, writer, watch, view, panel })
+        let workers = Workers::new(tell, Armory::default(), own);
+        let mut daemon =
+            Self { began: Instant::now(), config, settings: settings.clone(), station, workers, events, writer, watch, view, panel };
+        daemon.configure(settings, armory)?;
+        Ok(daemon)
+    }
+
+    /// From now on this holds; running cards finish with what they started with.
+    fn configure(&mut self, settings: Settings, armory: Armory) -> Result<(), RunError> {
+        let configuration = Configuration { station: settings.station.clone(), slots: settings.slots.clone(), armed: armory.armed() };
+        let before = std::mem::replace(&mut self.workers.armory, armory);
+        self.apply(Event::Configure(Box::new(configuration)))?;
+        self.workers.armory.replace(before, |digest| self.station.needs_image(digest));
+        self.settings = settings;
+        self.watch.turn_to(self.station.ports());
+        Ok(())
     }
 
     async fn run(mut self) -> Result<(), RunError> {
         let mut terminate = signal(SignalKind::terminate()).map_err(start("signals"))?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(start("signals"))?;
+        let mut reload = signal(SignalKind::hangup()).map_err(start("signals"))?;
+        let (reloaded, mut reloads) = mpsc::channel(1);
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         notify(&[sd_notify::NotifyState::Ready]);
@@ -133,6 +146,8 @@ impl Daemon {
                 _ = terminate.recv(), if stop_by.is_none() => stop_by = Some(self.stop()?),
                 _ = interrupt.recv(), if stop_by.is_none() => stop_by = Some(self.stop()?),
                 _ = tick.tick() => self.tick()?,
+                _ = reload.recv(), if stop_by.is_none() => self.prove_anew(&reloaded),
+                Some(proved) = reloads.recv(), if stop_by.is_none() => self.take_over(proved)?,
                 count = self.events.recv_many(&mut burst, BURST) => {
                     debug_assert!(count > 0, "the station holds a sender of its own");
                     for event in burst.drain(..) {
@@ -155,6 +170,35 @@ impl Daemon {
         self.end()
     }
 
+    /// Reads the configuration again and stages its images, in a thread of its own: the cards go on meanwhile.
+    fn prove_anew(&self, reloaded: &mpsc::Sender<Result<(Settings, Armory), ReloadError>>) {
+        tracing::info!(config = %self.config.display(), "reading the configuration again");
+        let (config, state, reloaded) = (self.config.clone(), self.settings.state.clone(), reloaded.clone());
+        let prove = move || {
+            let _stopped = reloaded.blocking_send(arming::prove(&config, &state));
+        };
+        if let Err(error) = std::thread::Builder::new().name("reload".to_owned()).spawn(prove) {
+            tracing::error!(%error, "no thread to read the configuration: nothing has changed");
+        }
+    }
+
+    /// A configuration that is good in every part takes the place of the old one; any other changes nothing.
+    fn take_over(&mut self, proved: Result<(Settings, Armory), ReloadError>) -> Result<(), RunError> {
+        match proved {
+            Ok((settings, armory)) => {
+                for armed in armory.armed() {
+                    tracing::info!(model = armed.model, image = armed.source, digest = %armed.digest, "armed");
+                }
+                self.configure(settings, armory)?;
+                tracing::info!("the new configuration holds");
+            }
+            Err(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "the configuration is not taken over: nothing has changed");
+            }
+        }
+        Ok(())
+    }
+
     fn stop(&mut self) -> Result<Instant, RunError> {
         tracing::info!("the station stops");
         notify(&[sd_notify::NotifyState::Stopping]);
@@ -163,7 +207,9 @@ impl Daemon {
     }
 
     fn tick(&mut self) -> Result<(), RunError> {
-        for event in self.workers.progress() {
+        let patience = self.settings.stall;
+        let heard = self.workers.progress().into_iter().chain(self.workers.stalled(patience));
+        for event in heard.collect::<Vec<_>>() {
             self.apply(event)?;
         }
         self.apply(Event::Tick)?;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
@@ -11,9 +12,10 @@ use super::arming::Armory;
 use crate::config::Settings;
 use crate::flash::flash;
 use crate::flash::gauge::Gauge;
-use crate::station::card::Card;
+use crate::station::card::{Card, DevNum};
 use crate::station::outcome::{Effort, Failure, Refusal};
 use crate::station::record::{Attempt, AttemptNumber};
+use crate::station::units::Bytes;
 use crate::station::{End, Event};
 use crate::watch::sysfs::Sysfs;
 use crate::watch::uses::{OwnPart, Tables, survey};
@@ -27,19 +29,44 @@ pub(super) fn own_parts(settings: &Settings) -> Arc<[OwnPart]> {
 /// Threads at work.
 pub(super) struct Workers {
     tell: mpsc::Sender<Event>,
-    armory: Arc<Armory>,
+    pub(super) armory: Armory,
     own: Arc<[OwnPart]>,
     running: BTreeMap<AttemptNumber, Running>,
 }
 
 struct Running {
     slot: String,
+    devnum: DevNum,
     gauge: Arc<Gauge>,
     thread: JoinHandle<()>,
+    stall: StallWatch,
+}
+
+/// Notices when nothing moves any more: neither what the thread counts nor what the disk counts, which advances inside one
+/// blocked call.
+struct StallWatch {
+    moved: (Bytes, Bytes, Option<u64>),
+    since: Instant,
+    reported: bool,
+}
+
+impl StallWatch {
+    fn new() -> Self {
+        Self { moved: (Bytes(0), Bytes(0), None), since: Instant::now(), reported: false }
+    }
+
+    /// For how long nothing has moved.
+    fn stands(&mut self, effort: &Effort, sectors: Option<u64>) -> Duration {
+        let moved = (effort.written, effort.read, sectors);
+        if moved != self.moved {
+            (self.moved, self.since) = (moved, Instant::now());
+        }
+        self.since.elapsed()
+    }
 }
 
 impl Workers {
-    pub(super) fn new(tell: mpsc::Sender<Event>, armory: Arc<Armory>, own: Arc<[OwnPart]>) -> Self {
+    pub(super) fn new(tell: mpsc::Sender<Event>, armory: Armory, own: Arc<[OwnPart]>) -> Self {
         Self { tell, armory, own, running: BTreeMap::new() }
     }
 
@@ -66,7 +93,7 @@ impl Workers {
 
     /// Sets a thread to write and prove the attempt's card.
     pub(super) fn start(&mut self, attempt: Attempt) {
-        let (number, slot) = (attempt.number, attempt.slot.clone());
+        let (number, slot, devnum) = (attempt.number, attempt.slot.clone(), attempt.card.visit.devnum);
         let image = attempt.image.as_ref().and_then(|armed| self.armory.image(armed.digest));
         let Some(image) = image else {
             // An attempt names an image that was armed, and the armory keeps those.
@@ -81,7 +108,7 @@ impl Workers {
         };
         match thread::Builder::new().name(format!("flash/{slot}")).spawn(body) {
             Ok(thread) => {
-                self.running.insert(number, Running { slot, gauge, thread });
+                self.running.insert(number, Running { slot, devnum, gauge, thread, stall: StallWatch::new() });
             }
             Err(error) => {
                 let message = format!("no thread for the card: {error}");
@@ -116,6 +143,23 @@ impl Workers {
             Event::Advanced { attempt: *attempt, step, done, of }
         });
         advanced.collect()
+    }
+
+    /// Threads that have moved nothing for `patience`, or for a third longer while a card empties its own cache. Each is told once.
+    pub(super) fn stalled(&mut self, patience: Duration) -> Vec<Event> {
+        let sysfs = Sysfs::default();
+        let mut events = Vec::new();
+        for (attempt, running) in &mut self.running {
+            let effort = running.gauge.effort();
+            let waited = running.stall.stands(&effort, sysfs.sectors_moved(running.devnum));
+            let patience = if running.gauge.is_flushing() { patience + patience / 3 } else { patience };
+            if waited >= patience && !running.stall.reported {
+                running.stall.reported = true;
+                running.gauge.cancel();
+                events.push(Event::Stalled { attempt: *attempt, waited, effort });
+            }
+        }
+        events
     }
 
     /// The slots whose threads have not ended.

@@ -14,6 +14,7 @@ use crate::station::units::{Bytes, to_u64};
 pub struct Gauge {
     began: Instant,
     cancelled: AtomicBool,
+    flushing: AtomicBool,
     step: AtomicU64,
     done: AtomicU64,
     of: AtomicU64,
@@ -32,6 +33,7 @@ impl Default for Gauge {
         Self {
             began: Instant::now(),
             cancelled: AtomicBool::new(false),
+            flushing: AtomicBool::new(false),
             step: zero(),
             done: zero(),
             of: zero(),
@@ -66,6 +68,12 @@ impl Gauge {
             _ => Step::Finishing,
         };
         (step, Bytes(self.done.load(Relaxed)), Bytes(self.of.load(Relaxed)))
+    }
+
+    /// Is the card being waited for, to empty its own cache? Nothing moves then, for longer than otherwise.
+    #[must_use]
+    pub fn is_flushing(&self) -> bool {
+        self.flushing.load(Relaxed)
     }
 
     /// What was done so far.
@@ -106,7 +114,9 @@ impl Gauge {
     /// Measures one call to the card.
     pub(super) fn time<T>(&self, act: Act, length: usize, call: impl FnOnce() -> T) -> T {
         let began = Instant::now();
+        self.flushing.store(act == Act::Flushing, Relaxed);
         let answer = call();
+        self.flushing.store(false, Relaxed);
         let ns = nanoseconds(began.elapsed());
         self.slowest_ns.fetch_max(ns, Relaxed);
         match act {

@@ -48,7 +48,7 @@ fn finish(facts: Value, stamp: &Stamp, station_name: &str) -> String {
 fn close(facts: Value, outcome: &Outcome, effort: Option<&Effort>, start: Option<Start>) -> Value {
     let proof = match outcome {
         Outcome::Passed(proof) => json!({ "blake3": proof.digest().to_string() }),
-        Outcome::Failed(_) | Outcome::Refused(_) | Outcome::Pulled | Outcome::Interrupted => Value::Null,
+        Outcome::Failed(_) | Outcome::Refused(_) | Outcome::Pulled(_) | Outcome::Interrupted => Value::Null,
     };
     let outcome = json!({
         "word": outcome.word(),

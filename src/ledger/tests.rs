@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::station::card::{Bus, Cid, Identified};
-use crate::station::outcome::{Act, Effort, Failure, Outcome, Refusal};
+use crate::station::outcome::{Act, Effort, Failure, Outcome, Pull, Refusal};
 use crate::station::record::Attempt;
 use crate::station::testing::{card, image, proof};
 use crate::station::units::Bytes;
@@ -89,7 +89,7 @@ fn the_chain_holds_over_many_appends_and_openings() {
         for number in 1..=40 {
             let number = session * 40 + number;
             assert_eq!(ledger.append(&started(number)).expect("appended"), Some(Receipt::Started(number)));
-            assert_eq!(ledger.append(&closed(number, Outcome::Pulled)).expect("appended"), Some(Receipt::Closed(number)));
+            assert_eq!(ledger.append(&closed(number, Outcome::Pulled(Pull::Taken))).expect("appended"), Some(Receipt::Closed(number)));
         }
         assert_eq!(ledger.append(&Entry::StationStopped).expect("appended"), None);
     }
@@ -240,7 +240,7 @@ fn a_started_attempt_without_an_end_gets_exactly_one_as_interrupted() {
         for number in [1, 2, 3] {
             ledger.append(&started(number)).expect("appended");
         }
-        ledger.append(&closed(2, Outcome::Pulled)).expect("appended");
+        ledger.append(&closed(2, Outcome::Pulled(Pull::Taken))).expect("appended");
         ledger.append(&closed(4, Outcome::Refused(Refusal::OwnDisk))).expect("appended");
     }
     let outcomes = |path: &Path| rows(path).into_iter().map(|row| (row.attempt, row.outcome)).collect::<Vec<_>>();
@@ -266,7 +266,7 @@ fn an_attempt_is_closed_once_and_its_number_is_not_used_again() {
     let (_dir, path) = place();
     let mut ledger = open(&path);
     ledger.append(&started(1)).expect("appended");
-    ledger.append(&closed(1, Outcome::Pulled)).expect("appended");
+    ledger.append(&closed(1, Outcome::Pulled(Pull::Taken))).expect("appended");
     for entry in [closed(1, Outcome::Passed(proof())), started(1)] {
         let error = ledger.append(&entry).expect_err("it is already there");
         assert_eq!(error.trouble, Trouble::Contradicts, "{error}");
@@ -372,7 +372,9 @@ fn rows_are_filtered_by_model_slot_outcome_and_the_beginning_of_a_serial() {
         let mut attempt = attempt(number);
         attempt.slot = slot.to_owned();
         attempt.card.serial = Some(serial.to_owned());
-        ledger.append(&Entry::AttemptClosed { attempt, outcome: Outcome::Pulled, effort: Effort::default() }).expect("appended");
+        ledger
+            .append(&Entry::AttemptClosed { attempt, outcome: Outcome::Pulled(Pull::Taken), effort: Effort::default() })
+            .expect("appended");
     }
     ledger.append(&started(4)).expect("appended");
     let reader = LogReader::open(&path).expect("a log");
@@ -586,7 +588,7 @@ fn an_entry_that_contradicts_the_log_is_never_confirmed_and_holds_up_no_other() 
     let (_dir, path) = place();
     let (answers, heard) = channel();
     let writer = Writer::start(open(&path), move |answer| answers.send(answer).expect("the test listens")).expect("a thread");
-    for entry in [closed(1, Outcome::Pulled), closed(1, Outcome::Passed(proof())), closed(2, Outcome::Pulled)] {
+    for entry in [closed(1, Outcome::Pulled(Pull::Taken)), closed(1, Outcome::Passed(proof())), closed(2, Outcome::Pulled(Pull::Taken))] {
         writer.record(Box::new(entry)).expect("taken");
     }
     writer.finish(LONG).expect("all is dealt with");

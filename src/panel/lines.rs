@@ -58,6 +58,17 @@ pub fn title(view: &View) -> String {
     }
 }
 
+/// What takes the place of every sign when the station has ended, for whatever reason systemd gives (`SERVICE_RESULT`,
+/// systemd.exec(5)): nothing that stood there is to be believed any more.
+#[must_use]
+pub fn down(result: Option<&str>) -> String {
+    let why = match result {
+        None | Some("success") => String::new(),
+        Some(reason) => format!(" ({reason})"),
+    };
+    format!("STATION DOWN{why}  no card is being written: what is in the slots now is not good")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -66,7 +77,7 @@ mod tests {
     use crate::station::view::Sign;
 
     fn slot(sign: Sign) -> SlotView {
-        SlotView { slot: "A3".into(), model: "acme/box".into(), sign, card: None, attempt: None, progress: None }
+        SlotView { slot: "A3".into(), model: "acme/box".into(), call: sign.call(), sign, card: None, attempt: None, progress: None }
     }
 
     #[test]

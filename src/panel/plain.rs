@@ -55,6 +55,7 @@ mod tests {
         let slot = SlotView {
             slot: "A1".into(),
             model: "acme/box".into(),
+            call: sign.call(),
             sign,
             card: Some("Ultra 15.9 GB".into()),
             attempt: None,

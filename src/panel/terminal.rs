@@ -8,8 +8,8 @@ use super::bars::{REDRAWS_PER_SECOND, with_bar, without_bar};
 use super::lines::{detail, title};
 use crate::station::view::{Call, SlotView, View};
 
-/// The longest word, `READING BACK`.
-const WORD_WIDTH: usize = 12;
+/// The longest word, `OUT OF SERVICE`.
+const WORD_WIDTH: usize = 14;
 
 /// Lines on standard output.
 #[derive(Debug)]
@@ -51,14 +51,14 @@ fn style(call: Call) -> Style {
         Call::Wait => Style::new().cyan(),
         Call::TakeGood => Style::new().black().on_green(),
         Call::TakeAside => Style::new().black().on_yellow(),
-        Call::TakeBad => Style::new().white().on_red().bold(),
+        Call::TakeBad | Call::StationFault => Style::new().white().on_red().bold(),
     }
 }
 
 fn prefix(slot: &SlotView, name_width: usize) -> String {
     let name = pad_str(&slot.slot, name_width, Alignment::Left, None);
     let word = pad_str(slot.sign.word(), WORD_WIDTH, Alignment::Center, None);
-    format!(" {}  {}", Style::new().bold().apply_to(name), style(slot.sign.call()).apply_to(format!(" {word} ")))
+    format!(" {}  {}", Style::new().bold().apply_to(name), style(slot.call).apply_to(format!(" {word} ")))
 }
 
 impl Screen for Terminal {

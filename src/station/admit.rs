@@ -6,7 +6,7 @@ use super::record::Armed;
 use super::units::Bytes;
 
 /// What a slot takes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Policy {
     /// Take a card that carries partitions already. Factory-new cards come formatted, so the default is yes.
     pub reuse: bool,
@@ -26,7 +26,7 @@ impl Default for Policy {
 
 /// A disk that belongs to the PC. Matches by its world wide name, or by everything else together: one of them alone is
 /// shared by too many disks.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum OwnDisk {
     /// By world wide name.
     Wwn(String),

@@ -17,6 +17,26 @@ impl fmt::Display for Port {
     }
 }
 
+impl Port {
+    /// What this port hangs on, nearest first: the USB device it is a LUN of, then the hubs above it. A controller is not
+    /// named: what is lost with it is lost with the PC.
+    #[must_use]
+    pub fn upstream(&self) -> Vec<String> {
+        let Some((device, _lun)) = self.0.rsplit_once("/lun-") else { return Vec::new() };
+        let Some((root, chain)) = device.rsplit_once('-') else { return Vec::new() };
+        let dots = chain.match_indices('.').map(|(place, _)| place);
+        let mut upstream: Vec<String> = dots.chain([chain.len()]).map(|end| format!("{root}-{}", &chain[..end])).collect();
+        upstream.reverse();
+        upstream
+    }
+
+    /// Is this port a LUN of `device`, or behind it?
+    #[must_use]
+    pub fn hangs_on(&self, device: &str) -> bool {
+        self.0.strip_prefix(device).is_some_and(|rest| rest.starts_with(['.', '/']))
+    }
+}
+
 /// A block device's number. Reused by the kernel as soon as a device is gone, so never an identity by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DevNum {
@@ -114,7 +134,7 @@ impl Identified {
 }
 
 /// A disk with a medium in it, as sysfs described it at one moment.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Card {
     /// Where it sits.
     pub port: Port,
@@ -158,7 +178,7 @@ impl Card {
 }
 
 /// Who uses a disk, itself or through a partition of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Use {
     /// Mounted there.
     Mounted(String),
@@ -185,10 +205,25 @@ impl fmt::Display for Use {
 }
 
 /// A card and who uses it, asked afresh when an attempt is about to start.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Survey {
     /// The facts as they are now.
     pub card: Card,
     /// Every use found.
     pub uses: Vec<Use>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_hangs_on_its_reader_and_on_every_hub_above() {
+        let port = Port("pci-0000:00:1c.0/usb3-3.1.2/lun-0".to_owned());
+        assert_eq!(port.upstream(), ["pci-0000:00:1c.0/usb3-3.1.2", "pci-0000:00:1c.0/usb3-3.1", "pci-0000:00:1c.0/usb3-3"]);
+        assert!(port.upstream().iter().all(|device| port.hangs_on(device)));
+        assert!(!port.hangs_on("pci-0000:00:1c.0/usb3-3.1.20"));
+        assert!(!Port("pci-0000:00:1c.0/usb3-31/lun-0".to_owned()).hangs_on("pci-0000:00:1c.0/usb3-3"));
+        assert_eq!(Port("pci-0000:00:10.0/mmc-0".to_owned()).upstream(), [""; 0]);
+    }
 }

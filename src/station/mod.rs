@@ -13,18 +13,22 @@ pub(crate) mod testing;
 pub mod units;
 pub mod view;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use admit::admit;
 use card::{Card, Port, Survey, Visit};
-use outcome::{Effort, Failure, Outcome, Proof, Refusal};
+use outcome::{Digest, Effort, Failure, Outcome, Proof, Pull, Refusal};
 use record::{Armed, Attempt, AttemptNumber, Entry, Receipt};
 use slot::{Phase, Slot, SlotSettings, Step, Work};
 use units::{Bytes, Moment};
 use view::View;
 
+/// Cards of one reader or hub that leave within this are one cause.
+const LOST_TOGETHER: Duration = Duration::from_secs(1);
+
 /// How a card's thread ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum End {
     /// Every byte was read back and is the image's.
     Verified(Proof),
@@ -39,7 +43,7 @@ pub enum End {
 }
 
 /// What the station is told.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Event {
     /// A card is in its port. Told again with the same visit when the kernel announces it again.
     Seen {
@@ -77,12 +81,21 @@ pub enum Event {
         /// What it did.
         effort: Effort,
     },
+    /// A thread has moved nothing for so long that it will hardly come back.
+    Stalled {
+        /// Its attempt.
+        attempt: AttemptNumber,
+        /// For how long nothing moved.
+        waited: Duration,
+        /// What it did before.
+        effort: Effort,
+    },
     /// The log has it on disk.
     Recorded(Receipt),
     /// The log cannot write, for this reason; or it can again.
     LogHealth(Option<String>),
-    /// This image may be written for its model from now on. Running cards finish with what they started with.
-    Arm(Armed),
+    /// What holds from now on: slots, and which models' images may be written. Running cards finish with what they started with.
+    Configure(Box<Configuration>),
     /// The station is to stop: nothing new begins, what runs is cancelled.
     Stop,
     /// Time passed.
@@ -90,7 +103,7 @@ pub enum Event {
 }
 
 /// What the station wants done.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Effect {
     /// Ask who uses this card.
     Survey(Box<Card>),
@@ -103,7 +116,7 @@ pub enum Effect {
 }
 
 /// What holds for the whole station.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct StationSettings {
     /// The station's name.
     pub name: String,
@@ -113,27 +126,47 @@ pub struct StationSettings {
     pub flash_present: bool,
 }
 
+/// All that an engineer decides.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Configuration {
+    /// For the whole station.
+    pub station: StationSettings,
+    /// Every slot.
+    pub slots: Vec<SlotSettings>,
+    /// Every model whose image may be written.
+    pub armed: Vec<Armed>,
+}
+
 /// The station, as a value.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Station {
     settings: StationSettings,
     slots: Vec<Slot>,
+    armed: Vec<Armed>,
     next_attempt: AttemptNumber,
     log_fault: Option<String>,
     stopping: bool,
 }
 
 impl Station {
-    /// A station with empty, disarmed slots. `next_attempt` is one more than the newest attempt in the log.
+    /// A station without slots, until it is told of them by [`Event::Configure`]. `next_attempt` is one more than the newest
+    /// attempt in the log.
     #[must_use]
-    pub fn new(settings: StationSettings, slots: Vec<SlotSettings>, next_attempt: AttemptNumber) -> Self {
-        Self { settings, slots: slots.into_iter().map(Slot::new).collect(), next_attempt, log_fault: None, stopping: false }
+    pub fn new(settings: StationSettings, next_attempt: AttemptNumber) -> Self {
+        Self { settings, slots: Vec::new(), armed: Vec::new(), next_attempt, log_fault: None, stopping: false }
     }
 
-    /// Is this port one of a slot's? A disk anywhere else does not exist for the station.
+    /// Every port that is a slot's: a disk anywhere else does not exist for the station.
     #[must_use]
-    pub fn knows(&self, port: &Port) -> bool {
-        self.slots.iter().any(|slot| slot.settings.ports.contains(port))
+    pub fn ports(&self) -> BTreeSet<Port> {
+        self.slots.iter().filter(|slot| !slot.retired).flat_map(|slot| slot.settings.ports.iter().cloned()).collect()
+    }
+
+    /// May this image still be written, or is it being written?
+    #[must_use]
+    pub fn needs_image(&self, digest: Digest) -> bool {
+        let at_work = self.slots.iter().filter(|slot| !slot.is_idle()).filter_map(|slot| slot.phase.attempt()?.image.as_ref());
+        self.armed.iter().chain(at_work).any(|image| image.digest == digest)
     }
 
     /// Nothing is being written or recorded.
@@ -148,7 +181,7 @@ impl Station {
         View {
             station: self.settings.name.clone(),
             fault: self.log_fault.as_ref().map(|reason| format!("the flash log cannot be written: {reason}")),
-            slots: self.slots.iter().map(Slot::view).collect(),
+            slots: self.slots.iter().map(|slot| slot.view(self.log_fault.is_some())).collect(),
         }
     }
 
@@ -156,13 +189,14 @@ impl Station {
     pub fn apply(&mut self, now: Moment, event: Event) -> Vec<Effect> {
         match event {
             Event::Seen { card, since_start } => self.seen(now, *card, since_start),
-            Event::Gone(visit) => self.gone(visit),
+            Event::Gone(visit) => self.gone(now, visit),
             Event::Surveyed { visit, survey } => self.surveyed(now, visit, survey.map(|survey| *survey)),
             Event::Advanced { attempt, step, done, of } => {
                 self.advanced(now, attempt, step, done, of);
                 Vec::new()
             }
-            Event::Ended { attempt, end, effort } => self.ended(attempt, end, effort),
+            Event::Ended { attempt, end, effort } => self.ended(now, attempt, end, effort),
+            Event::Stalled { attempt, waited, effort } => self.stalled(attempt, waited, effort),
             Event::Recorded(Receipt::Started(attempt)) => self.start_recorded(now, attempt),
             Event::Recorded(Receipt::Closed(attempt)) => {
                 self.outcome_recorded(now, attempt);
@@ -172,7 +206,7 @@ impl Station {
                 self.log_fault = fault;
                 Vec::new()
             }
-            Event::Arm(armed) => self.arm(&armed),
+            Event::Configure(configuration) => self.configure(*configuration),
             Event::Stop => self.stop(),
             Event::Tick => self.tick(now),
         }
@@ -198,13 +232,13 @@ impl Station {
         Vec::new()
     }
 
-    fn gone(&mut self, visit: Visit) -> Vec<Effect> {
+    fn gone(&mut self, now: Moment, visit: Visit) -> Vec<Effect> {
         let Some(slot) = self.slots.iter_mut().find(|slot| slot.holds(visit)) else { return Vec::new() };
-        slot.present = None;
+        slot.lose(now);
         match &mut slot.phase {
             Phase::Held | Phase::Settling { .. } | Phase::Surveying { .. } => slot.phase = Phase::Empty,
             // PULLED stays until the next card: nobody may have looked yet.
-            Phase::Finished { outcome, .. } if *outcome != Outcome::Pulled => slot.phase = Phase::Empty,
+            Phase::Finished { outcome, .. } if !matches!(outcome, Outcome::Pulled(_)) => slot.turn_to_present(now),
             Phase::Busy { attempt, work } if !work.gone => {
                 work.gone = true;
                 return vec![Effect::Cancel(attempt.number)];
@@ -215,12 +249,12 @@ impl Station {
     }
 
     fn tick(&mut self, now: Moment) -> Vec<Effect> {
+        let mut effects = self.close_those_who_left(now);
         if self.stopping || self.log_fault.is_some() {
-            return Vec::new();
+            return effects;
         }
         let settle = self.settings.settle;
-        let mut effects = Vec::new();
-        for slot in &mut self.slots {
+        for slot in self.slots.iter_mut().filter(|slot| !slot.retired) {
             let Phase::Settling { visit, since } = slot.phase else { continue };
             if now.since(since) < settle {
                 continue;
@@ -231,6 +265,40 @@ impl Station {
             }
         }
         effects
+    }
+
+    /// Attempts whose card left are closed once it is known what left with it.
+    fn close_those_who_left(&mut self, now: Moment) -> Vec<Effect> {
+        let waited = |slot: &Slot| matches!(slot.phase, Phase::Leaving { since, .. } if self.stopping || now.since(since) >= LOST_TOGETHER);
+        let closing: Vec<(usize, Pull)> =
+            (0..self.slots.len()).filter(|index| waited(&self.slots[*index])).map(|index| (index, self.why_it_left(index))).collect();
+        let mut effects = Vec::new();
+        for (index, pull) in closing {
+            let slot = &mut self.slots[index];
+            if let Phase::Leaving { attempt, effort, .. } = &slot.phase {
+                let (attempt, effort) = (attempt.clone(), effort.clone());
+                effects.extend(slot.close(attempt, Outcome::Pulled(pull), effort));
+            }
+        }
+        effects
+    }
+
+    /// Alone, or with every other card of the widest device it hung on?
+    fn why_it_left(&self, index: usize) -> Pull {
+        let Some(loss) = self.slots[index].loss.as_ref() else { return Pull::Taken };
+        let upstream = loss.port.upstream();
+        let together = upstream.iter().rev().find_map(|device| {
+            let still_there = self.slots.iter().any(|slot| slot.present.as_ref().is_some_and(|card| card.port.hangs_on(device)));
+            let lost = self.slots.iter().filter(|slot| {
+                slot.loss.as_ref().is_some_and(|other| {
+                    let apart = other.at.since(loss.at).max(loss.at.since(other.at));
+                    other.port.hangs_on(device) && apart <= LOST_TOGETHER
+                })
+            });
+            let slots: Vec<String> = lost.map(|slot| slot.settings.name.clone()).collect();
+            (!still_there && slots.len() > 1).then(|| Pull::ReaderLost { device: device.clone(), slots })
+        });
+        together.unwrap_or(Pull::Taken)
     }
 
     fn surveyed(&mut self, now: Moment, visit: Visit, survey: Option<Survey>) -> Vec<Effect> {
@@ -268,9 +336,10 @@ impl Station {
         let Phase::Opening { attempt } = &slot.phase else { return Vec::new() };
         let attempt = attempt.clone();
         if !slot.holds(attempt.card.visit) {
-            return slot.close(attempt, Outcome::Pulled, Effort::default());
+            slot.phase = Phase::Leaving { attempt, effort: Effort::default(), since: now };
+            return Vec::new();
         }
-        if stopping {
+        if stopping || slot.retired {
             return slot.close(attempt, Outcome::Interrupted, Effort::default());
         }
         let of = attempt.image.as_ref().map_or(Bytes(0), |image| image.span);
@@ -292,15 +361,37 @@ impl Station {
         }
     }
 
-    fn ended(&mut self, number: AttemptNumber, end: End, effort: Effort) -> Vec<Effect> {
-        let Some(slot) = self.slots.iter_mut().find(|slot| matches!(&slot.phase, Phase::Busy { attempt, .. } if attempt.number == number))
-        else {
+    fn ended(&mut self, now: Moment, number: AttemptNumber, end: End, effort: Effort) -> Vec<Effect> {
+        if let Some(slot) = self.slots.iter_mut().find(|slot| slot.stuck == Some(number)) {
+            slot.stuck = None;
+            if slot.phase == Phase::OutOfService {
+                slot.turn_to_present(now);
+            }
             return Vec::new();
-        };
+        }
+        let Some(slot) = self.busy_with(number) else { return Vec::new() };
         let Phase::Busy { attempt, work } = &slot.phase else { return Vec::new() };
-        let outcome = outcome_of(end, work.gone);
         let attempt = attempt.clone();
-        slot.close(attempt, outcome, effort)
+        match outcome_of(end, work.gone) {
+            Outcome::Pulled(_) => {
+                slot.phase = Phase::Leaving { attempt, effort, since: now };
+                Vec::new()
+            }
+            outcome => slot.close(attempt, outcome, effort),
+        }
+    }
+
+    /// Its thread is given up: the attempt is closed now, and the slot takes no card before the thread is back.
+    fn stalled(&mut self, number: AttemptNumber, waited: Duration, effort: Effort) -> Vec<Effect> {
+        let Some(slot) = self.busy_with(number) else { return Vec::new() };
+        let Phase::Busy { attempt, work } = &slot.phase else { return Vec::new() };
+        let (attempt, at) = (attempt.clone(), work.done);
+        slot.stuck = Some(number);
+        slot.close(attempt, Outcome::Failed(Failure::Stalled { at, waited }), effort)
+    }
+
+    fn busy_with(&mut self, number: AttemptNumber) -> Option<&mut Slot> {
+        self.slots.iter_mut().find(|slot| matches!(&slot.phase, Phase::Busy { attempt, .. } if attempt.number == number))
     }
 
     fn outcome_recorded(&mut self, now: Moment, number: AttemptNumber) {
@@ -312,18 +403,43 @@ impl Station {
         let Phase::Recording { attempt, outcome } = &slot.phase else { return };
         let (attempt, outcome) = (attempt.clone(), outcome.clone());
         let in_slot = slot.present.as_ref().map(|card| card.visit);
-        if in_slot == Some(attempt.card.visit) || (in_slot.is_none() && outcome == Outcome::Pulled) {
+        if in_slot == Some(attempt.card.visit) || (in_slot.is_none() && matches!(outcome, Outcome::Pulled(_))) {
             slot.phase = Phase::Finished { attempt, outcome };
         } else {
             slot.turn_to_present(now);
         }
+        self.slots.retain(|slot| !slot.retired || !slot.is_idle());
     }
 
-    fn arm(&mut self, armed: &Armed) -> Vec<Effect> {
-        for slot in self.slots.iter_mut().filter(|slot| slot.settings.model == armed.model) {
-            slot.armed = Some(armed.clone());
+    /// Slots keep their state by name. One that is no longer configured goes, a busy one when its card is done.
+    fn configure(&mut self, configuration: Configuration) -> Vec<Effect> {
+        let Configuration { station, slots, armed } = configuration;
+        let mut before = std::mem::take(&mut self.slots);
+        for settings in slots {
+            let known = before.iter().position(|slot| slot.settings.name == settings.name);
+            let mut slot = known.map_or_else(|| Slot::new(settings.clone()), |index| before.remove(index));
+            if slot.present.as_ref().is_some_and(|card| !settings.ports.contains(&card.port)) {
+                // The card is in another slot's place now, or in nobody's; the watch tells of it anew.
+                slot.present = None;
+                if slot.is_idle() {
+                    slot.phase = Phase::Empty;
+                }
+            }
+            slot.armed = armed.iter().find(|armed| armed.model == settings.model).cloned();
+            (slot.settings, slot.retired) = (settings, false);
+            self.slots.push(slot);
         }
-        vec![Effect::Record(Box::new(Entry::ModelArmed(armed.clone())))]
+        before.retain(|slot| !slot.is_idle());
+        before.iter_mut().for_each(|slot| slot.retired = true);
+        self.slots.append(&mut before);
+        self.settings = station;
+        let newly_armed: Vec<Effect> = armed
+            .iter()
+            .filter(|armed| !self.armed.contains(armed))
+            .map(|armed| Effect::Record(Box::new(Entry::ModelArmed(armed.clone()))))
+            .collect();
+        self.armed = armed;
+        newly_armed
     }
 
     fn stop(&mut self) -> Vec<Effect> {
@@ -349,13 +465,15 @@ impl Slot {
 pub fn outcome_of(end: End, gone: bool) -> Outcome {
     match end {
         End::Refused(refusal) => Outcome::Refused(refusal),
-        _ if gone => Outcome::Pulled,
-        End::Gone => Outcome::Pulled,
+        _ if gone => Outcome::Pulled(Pull::Taken),
+        End::Gone => Outcome::Pulled(Pull::Taken),
         End::Verified(proof) => Outcome::Passed(proof),
         End::Failed(failure) => Outcome::Failed(failure),
         End::Cancelled => Outcome::Interrupted,
     }
 }
 
+#[cfg(test)]
+mod exploration;
 #[cfg(test)]
 mod tests;

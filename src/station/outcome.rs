@@ -24,7 +24,7 @@ impl fmt::Debug for Digest {
 }
 
 /// Why a card was not touched.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Refusal {
     /// The slot's model has no image that may be written.
     NoArmedImage,
@@ -172,7 +172,7 @@ impl Act {
 }
 
 /// Why a card's contents are undefined. It cannot boot.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Failure {
     /// The card answered with an error.
     Io {
@@ -206,6 +206,13 @@ pub enum Failure {
         /// What the card returned.
         found: u8,
     },
+    /// The device moved nothing any more, and did not answer with an error either.
+    Stalled {
+        /// What had been moved before, as the step counts it.
+        at: Bytes,
+        /// For how long it stood still.
+        waited: Duration,
+    },
     /// The card shrank, or its identity changed, with no sign of a removal.
     Changed,
     /// The station could not read its own staged image. Not the card's fault.
@@ -232,6 +239,7 @@ impl Failure {
             Self::Io { act: Act::Flushing, .. } | Self::Short { act: Act::Flushing, .. } => "flush-error",
             Self::WriteIgnored { .. } => "write-ignored",
             Self::Mismatch { .. } => "mismatch",
+            Self::Stalled { .. } => "stalled",
             Self::Changed => "changed",
             Self::StationImage { .. } => "station-image",
             Self::Internal { .. } => "station-internal",
@@ -246,6 +254,7 @@ impl Failure {
             | Self::Short { at, .. }
             | Self::WriteIgnored { at }
             | Self::Mismatch { at, .. }
+            | Self::Stalled { at, .. }
             | Self::StationImage { at, .. } => Some(*at),
             Self::Changed | Self::Internal { .. } => None,
         }
@@ -268,6 +277,7 @@ impl fmt::Display for Failure {
             Self::Mismatch { at, expected, found } => {
                 write!(f, "byte {} read back as {found:#04x}, the image has {expected:#04x}", at.0)
             }
+            Self::Stalled { at, waited } => write!(f, "stalled: nothing moved for {} s behind byte {}", waited.as_secs(), at.0),
             Self::Changed => f.write_str("the card changed while it was written"),
             Self::StationImage { at, errno } => {
                 write!(f, "the station could not read its image at byte {}: {}", at.0, errno_words(*errno))
@@ -278,7 +288,7 @@ impl fmt::Display for Failure {
 }
 
 /// What a read-back found: measured, not yet judged.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ReadBack {
     /// BLAKE3 over what the card returned, in the image's order.
     pub digest: Digest,
@@ -288,7 +298,7 @@ pub struct ReadBack {
 
 /// Evidence that a card holds the image. Only [`Proof::conclude`] makes one, so a pass that was not read back cannot be
 /// recorded: it would not compile.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Proof {
     read_back: ReadBack,
 }
@@ -308,7 +318,7 @@ impl Proof {
 }
 
 /// What an attempt did, measured by its thread. Zero where it did not come so far.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Effort {
     /// Bytes handed to the card, tombstone and head included.
     pub written: Bytes,
@@ -324,8 +334,31 @@ pub struct Effort {
     pub slowest_call: Duration,
 }
 
+/// Why a card left while it was busy.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Pull {
+    /// By itself: somebody took it out.
+    Taken,
+    /// With every other card of a reader or hub: one cause, and not the operator's hand.
+    ReaderLost {
+        /// The USB device that was lost, as its slots' ports name it.
+        device: String,
+        /// The slots that lost their cards with it.
+        slots: Vec<String>,
+    },
+}
+
+impl fmt::Display for Pull {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Taken => f.write_str("taken out while busy"),
+            Self::ReaderLost { device, slots } => write!(f, "reader lost: {device} with {}", slots.join(" ")),
+        }
+    }
+}
+
 /// How an attempt ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
     /// Proven.
     Passed(Proof),
@@ -333,8 +366,8 @@ pub enum Outcome {
     Failed(Failure),
     /// Not touched.
     Refused(Refusal),
-    /// Taken out while busy.
-    Pulled,
+    /// Gone while busy.
+    Pulled(Pull),
     /// The station stopped.
     Interrupted,
 }
@@ -347,7 +380,7 @@ impl Outcome {
             Self::Passed(_) => "passed",
             Self::Failed(_) => "failed",
             Self::Refused(_) => "refused",
-            Self::Pulled => "pulled",
+            Self::Pulled(_) => "pulled",
             Self::Interrupted => "interrupted",
         }
     }
@@ -358,7 +391,8 @@ impl Outcome {
         match self {
             Self::Failed(failure) => Some(failure.code()),
             Self::Refused(refusal) => Some(refusal.code()),
-            Self::Passed(_) | Self::Pulled | Self::Interrupted => None,
+            Self::Pulled(Pull::ReaderLost { .. }) => Some("reader-lost"),
+            Self::Passed(_) | Self::Pulled(Pull::Taken) | Self::Interrupted => None,
         }
     }
 
@@ -368,7 +402,8 @@ impl Outcome {
         match self {
             Self::Failed(failure) => Some(failure.to_string()),
             Self::Refused(refusal) => Some(refusal.to_string()),
-            Self::Passed(_) | Self::Pulled | Self::Interrupted => None,
+            Self::Pulled(pull @ Pull::ReaderLost { .. }) => Some(pull.to_string()),
+            Self::Passed(_) | Self::Pulled(Pull::Taken) | Self::Interrupted => None,
         }
     }
 

@@ -8,7 +8,7 @@ use super::units::Bytes;
 pub type AttemptNumber = u64;
 
 /// An image that may be written: staged, hashed, immutable.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Armed {
     /// The model it is the image of, as `BRAND/MODEL`.
     pub model: String,
@@ -23,7 +23,7 @@ pub struct Armed {
 }
 
 /// Everything a row knows before its outcome: which card, where, with which image.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Attempt {
     /// Its number in this station's log.
     pub number: AttemptNumber,
@@ -38,7 +38,7 @@ pub struct Attempt {
 }
 
 /// One event of the flash log.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Entry {
     /// The daemon began.
     StationStarted {

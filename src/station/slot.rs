@@ -8,8 +8,9 @@
 //!        │                                          │   Opening  start recorded │
 //!        │ Gone (Pulled: the next card)             │       ▼                   ▼
 //!        └───────────── Finished ◀── Recorded ── Recording ◀──── Busy      (refused)
-//!                                                   ▲  Ended     ▲             │
-//!                                                   └────────────┴─────────────┘
+//!               thread has not returned │           ▲  Ended     │ gone
+//!                                       ▼           └─ Leaving ◀─┘
+//!                                 OutOfService         a second: alone, or with its whole reader?
 //! ```
 //!
 //! What is in the slot ([`Slot::present`]) and what is being worked on ([`Phase`]) are kept apart: a card may be gone, or be
@@ -17,13 +18,13 @@
 
 use super::admit::Policy;
 use super::card::{Card, Port, Visit};
-use super::outcome::Outcome;
-use super::record::{Armed, Attempt};
+use super::outcome::{Effort, Outcome};
+use super::record::{Armed, Attempt, AttemptNumber};
 use super::units::{Bytes, Moment};
-use super::view::{Progress, Sign, SlotView};
+use super::view::{Call, Progress, Sign, SlotView};
 
 /// A slot as configured.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SlotSettings {
     /// As on its sticker.
     pub name: String,
@@ -47,7 +48,7 @@ pub enum Step {
 }
 
 /// Where the work stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Phase {
     /// Nothing.
     Empty,
@@ -61,14 +62,32 @@ pub(super) enum Phase {
     Opening { attempt: Box<Attempt> },
     /// A thread has the card.
     Busy { attempt: Box<Attempt>, work: Work },
+    /// The card left and its thread has ended; others may be leaving with it.
+    Leaving { attempt: Box<Attempt>, effort: Effort, since: Moment },
     /// The outcome is on its way to the disk.
     Recording { attempt: Box<Attempt>, outcome: Outcome },
     /// Recorded.
     Finished { attempt: Box<Attempt>, outcome: Outcome },
+    /// The thread of an attempt that stalled is still in the kernel.
+    OutOfService,
+}
+
+impl Phase {
+    /// The attempt the phase speaks of.
+    pub(super) fn attempt(&self) -> Option<&Attempt> {
+        match self {
+            Self::Opening { attempt }
+            | Self::Busy { attempt, .. }
+            | Self::Leaving { attempt, .. }
+            | Self::Recording { attempt, .. }
+            | Self::Finished { attempt, .. } => Some(attempt),
+            Self::Empty | Self::Held | Self::Settling { .. } | Self::Surveying { .. } | Self::OutOfService => None,
+        }
+    }
 }
 
 /// How far a thread has come.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Work {
     pub(super) step: Step,
     pub(super) done: Bytes,
@@ -79,19 +98,31 @@ pub(super) struct Work {
     pub(super) gone: bool,
 }
 
+/// The last card that left the slot: when, and from which of its ports.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Loss {
+    pub(super) at: Moment,
+    pub(super) port: Port,
+}
+
 /// A slot and its state.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Slot {
     pub(super) settings: SlotSettings,
     pub(super) armed: Option<Armed>,
     /// What the kernel last said is in the slot.
     pub(super) present: Option<Card>,
     pub(super) phase: Phase,
+    pub(super) loss: Option<Loss>,
+    /// The attempt whose thread has not come back although its outcome is recorded.
+    pub(super) stuck: Option<AttemptNumber>,
+    /// No longer configured; goes as soon as its work is done.
+    pub(super) retired: bool,
 }
 
 impl Slot {
     pub(super) fn new(settings: SlotSettings) -> Self {
-        Self { settings, armed: None, present: None, phase: Phase::Empty }
+        Self { settings, armed: None, present: None, phase: Phase::Empty, loss: None, stuck: None, retired: false }
     }
 
     /// Is this visit the card that is in the slot now?
@@ -101,28 +132,38 @@ impl Slot {
 
     /// Nothing is being recorded or written for this slot.
     pub(super) fn is_idle(&self) -> bool {
-        !matches!(self.phase, Phase::Opening { .. } | Phase::Busy { .. } | Phase::Recording { .. })
+        !matches!(self.phase, Phase::Opening { .. } | Phase::Busy { .. } | Phase::Leaving { .. } | Phase::Recording { .. })
+    }
+
+    /// The kernel says that what was in the slot is not there any more.
+    pub(super) fn lose(&mut self, now: Moment) {
+        if let Some(card) = self.present.take() {
+            self.loss = Some(Loss { at: now, port: card.port });
+        }
     }
 
     /// Turns to whatever is in the slot now, after the phase's own card is done with.
     pub(super) fn turn_to_present(&mut self, now: Moment) {
         self.phase = match &self.present {
+            _ if self.stuck.is_some() => Phase::OutOfService,
             Some(card) => Phase::Settling { visit: card.visit, since: now },
             None => Phase::Empty,
         };
     }
 
-    pub(super) fn view(&self) -> SlotView {
-        let (sign, attempt) = self.sign();
+    pub(super) fn view(&self, station_fault: bool) -> SlotView {
+        let sign = self.sign();
         let progress = match &self.phase {
             Phase::Busy { work, .. } => Some(Progress::new(work.done, work.of, work.last_heard.since(work.step_began))),
             _ => None,
         };
         // While an attempt is shown, the card named is the attempt's own, never the one that took its place.
+        let attempt = self.phase.attempt();
         let card = attempt.map(|attempt| &attempt.card).or(self.present.as_ref()).map(Card::label);
         SlotView {
             slot: self.settings.name.clone(),
             model: self.settings.model.clone(),
+            call: if station_fault { Call::StationFault } else { sign.call() },
             sign,
             card,
             attempt: attempt.map(|attempt| attempt.number),
@@ -130,16 +171,16 @@ impl Slot {
         }
     }
 
-    fn sign(&self) -> (Sign, Option<&Attempt>) {
+    fn sign(&self) -> Sign {
         match &self.phase {
-            Phase::Empty if self.armed.is_none() => (Sign::Disarmed, None),
-            Phase::Empty => (Sign::Empty, None),
-            Phase::Held => (Sign::Held, None),
-            Phase::Settling { .. } | Phase::Surveying { .. } => (Sign::Preparing, None),
-            Phase::Opening { attempt } => (Sign::Preparing, Some(attempt)),
-            Phase::Busy { attempt, work } => (Sign::of_step(work.step), Some(attempt)),
-            Phase::Recording { attempt, .. } => (Sign::Recording, Some(attempt)),
-            Phase::Finished { attempt, outcome } => (Sign::of_outcome(outcome), Some(attempt)),
+            Phase::Empty if self.armed.is_none() => Sign::Disarmed,
+            Phase::Empty => Sign::Empty,
+            Phase::Held => Sign::Held,
+            Phase::Settling { .. } | Phase::Surveying { .. } | Phase::Opening { .. } => Sign::Preparing,
+            Phase::Busy { work, .. } => Sign::of_step(work.step),
+            Phase::Leaving { .. } | Phase::Recording { .. } => Sign::Recording,
+            Phase::Finished { outcome, .. } => Sign::of_outcome(outcome),
+            Phase::OutOfService => Sign::OutOfService,
         }
     }
 }

@@ -1,8 +1,6 @@
-//! What an operator relies on, slot by slot, and then over sequences nobody thought of.
+//! What an operator relies on, one story each.
 
 use std::time::Duration;
-
-use proptest::prelude::*;
 
 use super::testing::{card, image, proof, survey};
 use super::view::Sign;
@@ -10,28 +8,37 @@ use super::*;
 
 const SETTLE: Duration = Duration::from_millis(700);
 
-fn station(slots: &[(&str, &str)]) -> Station {
-    let settings = StationSettings { name: "bench".to_owned(), settle: SETTLE, flash_present: false };
+pub(super) fn station(slots: &[(&str, &str)]) -> Station {
+    let configuration = configuration(slots, vec![image()]);
+    let mut station = Station::new(configuration.station.clone(), 1);
+    station.apply(at(0), Event::Configure(Box::new(configuration)));
+    station
+}
+
+fn configuration(slots: &[(&str, &str)], armed: Vec<record::Armed>) -> Configuration {
+    let station = StationSettings { name: "bench".to_owned(), settle: SETTLE, flash_present: false };
     let slots = slots.iter().map(|(name, port)| SlotSettings {
         name: (*name).to_owned(),
         ports: vec![Port((*port).to_owned())],
         model: "acme/box".to_owned(),
         policy: admit::Policy::default(),
     });
-    let mut station = Station::new(settings, slots.collect(), 1);
-    station.apply(at(0), Event::Arm(image()));
-    station
+    Configuration { station, slots: slots.collect(), armed }
 }
 
-fn at(millis: u64) -> Moment {
+fn reconfigured(slots: &[(&str, &str)], armed: record::Armed) -> Event {
+    Event::Configure(Box::new(configuration(slots, vec![armed])))
+}
+
+pub(super) fn at(millis: u64) -> Moment {
     Moment(Duration::from_millis(millis))
 }
 
-fn seen(port: &str, diskseq: u64) -> Event {
+pub(super) fn seen(port: &str, diskseq: u64) -> Event {
     Event::Seen { card: Box::new(card(port, diskseq)), since_start: false }
 }
 
-fn visit(diskseq: u64) -> Visit {
+pub(super) fn visit(diskseq: u64) -> Visit {
     card("", diskseq).visit
 }
 
@@ -41,9 +48,14 @@ fn sign(station: &Station, slot: usize) -> Sign {
 
 /// Brings the card `diskseq` in the only slot to the point where its thread runs.
 fn run_until_busy(station: &mut Station, diskseq: u64) -> AttemptNumber {
-    station.apply(at(0), seen("p1", diskseq));
+    busy_in(station, "p1", diskseq)
+}
+
+/// The same in the slot with this port.
+fn busy_in(station: &mut Station, port: &str, diskseq: u64) -> AttemptNumber {
+    station.apply(at(0), seen(port, diskseq));
     station.apply(at(700), Event::Tick);
-    let effects = station.apply(at(701), Event::Surveyed { visit: visit(diskseq), survey: Some(Box::new(survey("p1", diskseq))) });
+    let effects = station.apply(at(701), Event::Surveyed { visit: visit(diskseq), survey: Some(Box::new(survey(port, diskseq))) });
     let [Effect::Record(entry)] = effects.as_slice() else { panic!("an admitted card's start is recorded: {effects:?}") };
     let Some(Receipt::Started(number)) = entry.receipt() else { panic!("{entry:?}") };
     let effects = station.apply(at(702), Event::Recorded(Receipt::Started(number)));
@@ -51,7 +63,7 @@ fn run_until_busy(station: &mut Station, diskseq: u64) -> AttemptNumber {
     number
 }
 
-fn ended(attempt: AttemptNumber, end: End) -> Event {
+pub(super) fn ended(attempt: AttemptNumber, end: End) -> Event {
     Event::Ended { attempt, end, effort: Effort::default() }
 }
 
@@ -96,10 +108,12 @@ fn a_card_swapped_while_busy_is_pulled_and_the_new_one_is_never_shown_as_it() {
     let mut station = station(&[("A1", "p1")]);
     let attempt = run_until_busy(&mut station, 1);
     assert_eq!(station.apply(at(800), seen("p1", 2)), vec![Effect::Cancel(attempt)]);
-    let effects = station.apply(at(801), ended(attempt, End::Verified(proof())));
+    station.apply(at(801), ended(attempt, End::Verified(proof())));
+    let effects = station.apply(at(1801), Event::Tick);
     let [Effect::Record(entry)] = effects.as_slice() else { panic!("{effects:?}") };
-    assert!(matches!(&**entry, Entry::AttemptClosed { outcome: Outcome::Pulled, attempt, .. } if attempt.card.visit == visit(1)));
-    station.apply(at(802), Event::Recorded(Receipt::Closed(attempt)));
+    let Entry::AttemptClosed { outcome, attempt: closed, .. } = &**entry else { panic!("{entry:?}") };
+    assert_eq!((outcome, closed.card.visit), (&Outcome::Pulled(Pull::Taken), visit(1)));
+    station.apply(at(1802), Event::Recorded(Receipt::Closed(attempt)));
     assert_eq!(sign(&station, 0), Sign::Preparing, "the new card begins from the start");
 }
 
@@ -109,8 +123,9 @@ fn pulled_stays_until_the_next_card() {
     let attempt = run_until_busy(&mut station, 1);
     station.apply(at(800), Event::Gone(visit(1)));
     station.apply(at(900), ended(attempt, End::Gone));
-    station.apply(at(901), Event::Recorded(Receipt::Closed(attempt)));
-    assert_eq!(sign(&station, 0), Sign::Pulled);
+    station.apply(at(1900), Event::Tick);
+    station.apply(at(1901), Event::Recorded(Receipt::Closed(attempt)));
+    assert_eq!(sign(&station, 0), Sign::Pulled(Pull::Taken));
     station.apply(at(5000), seen("p1", 2));
     assert_eq!(sign(&station, 0), Sign::Preparing);
 }
@@ -163,7 +178,7 @@ fn a_running_card_keeps_the_image_it_started_with_and_the_next_one_gets_the_new(
     let mut station = station(&[("A1", "p1")]);
     let attempt = run_until_busy(&mut station, 1);
     let newer = Armed { digest: outcome::Digest([9; 32]), ..image() };
-    station.apply(at(750), Event::Arm(newer.clone()));
+    station.apply(at(750), reconfigured(&[("A1", "p1")], newer.clone()));
     let effects = station.apply(at(800), ended(attempt, End::Verified(proof())));
     let [Effect::Record(entry)] = effects.as_slice() else { panic!("{effects:?}") };
     assert!(matches!(&**entry, Entry::AttemptClosed { attempt, .. } if attempt.image == Some(image())));
@@ -176,177 +191,95 @@ fn a_running_card_keeps_the_image_it_started_with_and_the_next_one_gets_the_new(
     assert!(matches!(&**entry, Entry::AttemptStarted(attempt) if attempt.image == Some(newer.clone())));
 }
 
-/// The world around a station, for random walks: which card is in which slot, which entries wait for the disk, which threads run.
-#[derive(Clone, Debug)]
-struct World {
-    station: Station,
-    now: u64,
-    next_diskseq: u64,
-    inserted: [Option<u64>; 2],
-    surveys: Vec<Card>,
-    unrecorded: Vec<Receipt>,
-    threads: Vec<(AttemptNumber, Visit)>,
-    started: Vec<AttemptNumber>,
-    closed: Vec<AttemptNumber>,
-    durable: Vec<(AttemptNumber, Outcome)>,
-    waiting_outcomes: Vec<(AttemptNumber, Outcome)>,
+/// Closing entries among effects: slot and outcome.
+fn closings(effects: &[Effect]) -> Vec<(String, Outcome)> {
+    let closing = effects.iter().filter_map(|effect| match effect {
+        Effect::Record(entry) => match &**entry {
+            Entry::AttemptClosed { attempt, outcome, .. } => Some((attempt.slot.clone(), outcome.clone())),
+            _ => None,
+        },
+        _ => None,
+    });
+    closing.collect()
 }
 
-const PORTS: [&str; 2] = ["p1", "p2"];
+const READER: [(&str, &str); 3] = [("A1", "pci-1/usb3-2/lun-0"), ("A2", "pci-1/usb3-2/lun-1"), ("B1", "pci-1/usb3-3/lun-0")];
 
-impl World {
-    fn new() -> Self {
-        Self {
-            station: station(&[("A1", "p1"), ("A2", "p2")]),
-            now: 0,
-            next_diskseq: 1,
-            inserted: [None; 2],
-            surveys: Vec::new(),
-            unrecorded: Vec::new(),
-            threads: Vec::new(),
-            started: Vec::new(),
-            closed: Vec::new(),
-            durable: Vec::new(),
-            waiting_outcomes: Vec::new(),
-        }
-    }
-
-    fn tell(&mut self, event: Event) {
-        for effect in self.station.apply(at(self.now), event) {
-            match effect {
-                Effect::Survey(card) => self.surveys.push(*card),
-                Effect::Record(entry) => {
-                    match &*entry {
-                        Entry::AttemptStarted(attempt) => self.started.push(attempt.number),
-                        Entry::AttemptClosed { attempt, outcome, .. } => {
-                            assert!(!self.closed.contains(&attempt.number), "an attempt is closed once");
-                            self.closed.push(attempt.number);
-                            self.waiting_outcomes.push((attempt.number, outcome.clone()));
-                        }
-                        _ => {}
-                    }
-                    self.unrecorded.extend(entry.receipt());
-                }
-                Effect::Start(attempt) => {
-                    let port = &attempt.card.port;
-                    assert!(!self.threads.iter().any(|(_, visit)| *visit == attempt.card.visit), "no card has two threads");
-                    assert!(
-                        !self.unrecorded.contains(&Receipt::Started(attempt.number)),
-                        "the start of {port} is on disk before its thread starts"
-                    );
-                    self.threads.push((attempt.number, attempt.card.visit));
-                }
-                Effect::Cancel(_) => {}
-            }
-        }
-        self.check();
-    }
-
-    /// The properties, each a sentence.
-    fn check(&self) {
-        for (index, slot) in self.station.view().slots.iter().enumerate() {
-            if slot.sign == Sign::Passed {
-                let attempt = slot.attempt.expect("a pass has an attempt");
-                assert!(
-                    self.durable.iter().any(|(number, outcome)| *number == attempt && matches!(outcome, Outcome::Passed(_))),
-                    "never green before the row is recorded"
-                );
-                assert!(self.told_present(index), "the lamp never speaks of another card");
-            }
-        }
-        assert!(self.threads.len() <= PORTS.len(), "no slot runs two jobs");
-    }
-
-    /// The card the slot's sign speaks of is the one the station was last told of.
-    fn told_present(&self, index: usize) -> bool {
-        let slot = &self.station.slots[index];
-        match &slot.phase {
-            Phase::Finished { attempt, .. } => slot.holds(attempt.card.visit),
-            _ => false,
-        }
-    }
-
-    fn step(&mut self, choice: u8, slot: usize) {
-        self.now += 100;
-        match choice {
-            0 => {
-                let diskseq = self.next_diskseq;
-                self.next_diskseq += 1;
-                self.inserted[slot] = Some(diskseq);
-                self.tell(seen(PORTS[slot], diskseq));
-            }
-            1 => {
-                if let Some(diskseq) = self.inserted[slot].take() {
-                    self.tell(Event::Gone(visit(diskseq)));
-                }
-            }
-            2 => {
-                if let Some(diskseq) = self.inserted[slot] {
-                    self.tell(seen(PORTS[slot], diskseq));
-                }
-            }
-            3 => {
-                self.now += 700;
-                self.tell(Event::Tick);
-            }
-            4 => {
-                if let Some(card) = self.surveys.pop() {
-                    let answer = Survey { card: card.clone(), uses: Vec::new() };
-                    self.tell(Event::Surveyed { visit: card.visit, survey: Some(Box::new(answer)) });
-                }
-            }
-            5 => {
-                if !self.unrecorded.is_empty() {
-                    let receipt = self.unrecorded.remove(0);
-                    if let Receipt::Closed(number) = receipt {
-                        let place = self.waiting_outcomes.iter().position(|(waiting, _)| *waiting == number).expect("it was closed");
-                        self.durable.push(self.waiting_outcomes.remove(place));
-                    }
-                    self.tell(Event::Recorded(receipt));
-                }
-            }
-            6..=9 => {
-                if let Some((attempt, _)) = self.threads.pop() {
-                    let end = match choice {
-                        6 => End::Verified(proof()),
-                        7 => End::Gone,
-                        8 => End::Failed(Failure::Changed),
-                        _ => End::Cancelled,
-                    };
-                    self.tell(ended(attempt, end));
-                }
-            }
-            // Events that fit nothing: an old attempt, an old visit.
-            _ => {
-                let before = self.station.clone();
-                self.tell(ended(9999, End::Verified(proof())));
-                self.tell(Event::Gone(visit(9999)));
-                self.tell(Event::Recorded(Receipt::Closed(9999)));
-                self.tell(Event::Surveyed { visit: visit(9999), survey: None });
-                assert_eq!(self.station, before, "an event that does not fit changes nothing");
-            }
-        }
-    }
+#[test]
+fn a_reader_lost_with_all_its_cards_is_one_cause_and_a_row_for_each() {
+    let mut station = station(&READER);
+    let attempts: Vec<_> = READER.iter().zip(1..).map(|((_, port), diskseq)| busy_in(&mut station, port, diskseq)).collect();
+    station.apply(at(1000), Event::Gone(visit(1)));
+    station.apply(at(1400), Event::Gone(visit(2)));
+    station.apply(at(1500), ended(attempts[0], End::Gone));
+    station.apply(at(1500), ended(attempts[1], End::Gone));
+    assert_eq!(station.apply(at(2400), Event::Tick), vec![], "it is not yet known what left together");
+    let closed = closings(&station.apply(at(2500), Event::Tick));
+    let lost = Outcome::Pulled(Pull::ReaderLost { device: "pci-1/usb3-2".to_owned(), slots: vec!["A1".to_owned(), "A2".to_owned()] });
+    assert_eq!(closed, [("A1".to_owned(), lost.clone()), ("A2".to_owned(), lost)]);
+    assert_eq!(sign(&station, 2), Sign::Writing, "the other reader's slot goes on");
 }
 
-proptest! {
-    #[test]
-    fn over_any_sequence_the_lamps_tell_the_truth_and_every_attempt_is_closed_once(
-        steps in proptest::collection::vec((0u8..11, 0usize..2), 1..400)
-    ) {
-        let mut world = World::new();
-        for (choice, slot) in steps {
-            world.step(choice, slot);
-        }
-        // Let everything that runs come to its end.
-        world.tell(Event::Stop);
-        for _ in 0..50 {
-            world.step(9, 0);
-            world.step(5, 0);
-        }
-        prop_assert!(world.station.is_idle(), "a stopped station comes to rest");
-        for attempt in &world.started {
-            prop_assert!(world.closed.contains(attempt), "every started attempt gets exactly one closing event");
-        }
+#[test]
+fn two_cards_pulled_from_a_reader_that_stays_are_two_pulls() {
+    let ports = [("A1", "pci-1/usb3-2/lun-0"), ("A2", "pci-1/usb3-2/lun-1"), ("A3", "pci-1/usb3-2/lun-2")];
+    let mut station = station(&ports);
+    let attempts: Vec<_> = ports.iter().zip(1..).map(|((_, port), diskseq)| busy_in(&mut station, port, diskseq)).collect();
+    for index in 0..2 {
+        station.apply(at(1000), Event::Gone(visit(index + 1)));
+        station.apply(at(1001), ended(attempts[usize::try_from(index).expect("small")], End::Gone));
     }
+    let closed = closings(&station.apply(at(2500), Event::Tick));
+    assert_eq!(closed, [("A1".to_owned(), Outcome::Pulled(Pull::Taken)), ("A2".to_owned(), Outcome::Pulled(Pull::Taken))]);
+}
+
+#[test]
+fn a_stalled_card_fails_and_its_slot_is_out_of_service_until_its_thread_is_back() {
+    let mut station = station(&[("A1", "p1")]);
+    let attempt = run_until_busy(&mut station, 1);
+    let effects = station.apply(at(95_000), Event::Stalled { attempt, waited: Duration::from_secs(90), effort: Effort::default() });
+    assert!(matches!(&closings(&effects)[..], [(_, Outcome::Failed(Failure::Stalled { .. }))]));
+    station.apply(at(95_001), Event::Recorded(Receipt::Closed(attempt)));
+    assert!(matches!(sign(&station, 0), Sign::Failed(_)));
+    station.apply(at(96_000), Event::Gone(visit(1)));
+    assert_eq!(sign(&station, 0), Sign::OutOfService);
+    station.apply(at(97_000), seen("p1", 2));
+    assert_eq!(station.apply(at(99_000), Event::Tick), vec![], "no other card is begun");
+    assert!(station.is_idle(), "nobody waits for it when the station stops");
+    assert_eq!(station.apply(at(100_000), ended(attempt, End::Gone)), vec![], "its late word changes no row");
+    assert_eq!(sign(&station, 0), Sign::Preparing);
+}
+
+#[test]
+fn a_slot_that_is_no_longer_configured_goes_when_its_card_is_done() {
+    let mut station = station(&[("A1", "p1"), ("A2", "p2")]);
+    let attempt = run_until_busy(&mut station, 1);
+    station.apply(at(750), reconfigured(&[("A2", "p2")], image()));
+    assert_eq!(station.view().slots.len(), 2, "a running card finishes with what it started with");
+    let closed = closings(&station.apply(at(800), ended(attempt, End::Verified(proof()))));
+    assert!(matches!(&closed[..], [(slot, Outcome::Passed(_))] if slot == "A1"));
+    station.apply(at(801), Event::Recorded(Receipt::Closed(attempt)));
+    assert_eq!(station.view().slots.len(), 1);
+}
+
+#[test]
+fn a_model_that_is_no_longer_armed_disarms_its_slots() {
+    let mut station = station(&[("A1", "p1")]);
+    station.apply(at(0), Event::Configure(Box::new(configuration(&[("A1", "p1")], vec![]))));
+    assert_eq!(sign(&station, 0), Sign::Disarmed);
+    station.apply(at(1), seen("p1", 1));
+    station.apply(at(800), Event::Tick);
+    let effects = station.apply(at(801), Event::Surveyed { visit: visit(1), survey: Some(Box::new(survey("p1", 1))) });
+    assert!(matches!(&closings(&effects)[..], [(_, Outcome::Refused(Refusal::NoArmedImage))]));
+}
+
+#[test]
+fn nothing_is_green_while_the_station_has_a_fault() {
+    let mut station = station(&[("A1", "p1")]);
+    let attempt = run_until_busy(&mut station, 1);
+    station.apply(at(800), ended(attempt, End::Verified(proof())));
+    station.apply(at(801), Event::Recorded(Receipt::Closed(attempt)));
+    assert_eq!(station.view().slots[0].call, view::Call::TakeGood);
+    station.apply(at(802), Event::LogHealth(Some("disk full".to_owned())));
+    assert_eq!(station.view().slots[0].call, view::Call::StationFault);
 }

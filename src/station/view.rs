@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use super::outcome::{Failure, Outcome, Refusal};
+use super::outcome::{Failure, Outcome, Pull, Refusal};
 use super::record::AttemptNumber;
 use super::slot::Step;
 use super::units::{Bytes, rate};
 
 /// Every sign a slot can give. One enum, so that console, lamp and log cannot disagree.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Sign {
     /// Nothing in it; a card may be put in.
     Empty,
@@ -32,8 +32,10 @@ pub enum Sign {
     Failed(Failure),
     /// Not touched.
     Refused(Refusal),
-    /// Taken out while busy. Stays until the next card.
-    Pulled,
+    /// Gone while busy. Stays until the next card.
+    Pulled(Pull),
+    /// A card's thread has not come back from the kernel, so no other card can be trusted to this slot.
+    OutOfService,
     /// The station stopped.
     Interrupted,
 }
@@ -53,6 +55,8 @@ pub enum Call {
     TakeBad,
     /// Nothing to do here.
     Nothing,
+    /// Nothing may be trusted: the station itself needs help.
+    StationFault,
 }
 
 impl Sign {
@@ -63,7 +67,7 @@ impl Sign {
             Outcome::Passed(_) => Self::Passed,
             Outcome::Failed(failure) => Self::Failed(failure.clone()),
             Outcome::Refused(refusal) => Self::Refused(refusal.clone()),
-            Outcome::Pulled => Self::Pulled,
+            Outcome::Pulled(pull) => Self::Pulled(pull.clone()),
             Outcome::Interrupted => Self::Interrupted,
         }
     }
@@ -93,7 +97,8 @@ impl Sign {
             Self::Passed => "PASS",
             Self::Failed(_) => "FAILED",
             Self::Refused(_) => "REFUSED",
-            Self::Pulled => "PULLED",
+            Self::Pulled(_) => "PULLED",
+            Self::OutOfService => "OUT OF SERVICE",
             Self::Interrupted => "INTERRUPTED",
         }
     }
@@ -103,11 +108,11 @@ impl Sign {
     pub fn call(&self) -> Call {
         match self {
             Self::Empty => Call::PutIn,
-            Self::Disarmed => Call::Nothing,
+            Self::Disarmed | Self::OutOfService => Call::Nothing,
             Self::Preparing | Self::Writing | Self::ReadingBack | Self::Finishing | Self::Recording => Call::Wait,
             Self::Passed => Call::TakeGood,
             Self::Held | Self::Refused(_) => Call::TakeAside,
-            Self::Failed(_) | Self::Interrupted | Self::Pulled => Call::TakeBad,
+            Self::Failed(_) | Self::Interrupted | Self::Pulled(_) => Call::TakeBad,
         }
     }
 
@@ -119,7 +124,8 @@ impl Sign {
             Self::Held => Some("in the slot since the station started".to_owned()),
             Self::Failed(failure) => Some(failure.to_string()),
             Self::Refused(refusal) => Some(refusal.to_string()),
-            Self::Pulled => Some("taken out while busy".to_owned()),
+            Self::Pulled(pull) => Some(pull.to_string()),
+            Self::OutOfService => Some("the kernel still holds the last card".to_owned()),
             Self::Interrupted => Some("the station stopped".to_owned()),
             Self::Empty | Self::Preparing | Self::Writing | Self::ReadingBack | Self::Finishing | Self::Recording | Self::Passed => None,
         }
@@ -130,20 +136,21 @@ impl Sign {
     pub fn todo(&self) -> &'static str {
         match (self, self.call()) {
             (Self::Held, _) => "take out, put in again",
-            (Self::Pulled, _) => "that card is bad",
+            (Self::Pulled(Pull::Taken), _) => "that card is bad",
+            (Self::Pulled(Pull::ReaderLost { .. }), _) => "its cards are bad, call the station engineer",
             (Self::Refused(refusal), _) => refusal.cure(),
             (_, Call::PutIn) => "put a card in",
             (_, Call::Wait) => "wait",
             (_, Call::TakeGood) => "take it out, good",
             (_, Call::TakeAside) => "take it out, not bad",
             (_, Call::TakeBad) => "take it out, bad",
-            (_, Call::Nothing) => "call the station engineer",
+            (_, Call::Nothing | Call::StationFault) => "call the station engineer",
         }
     }
 }
 
 /// How far the work on a card has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Progress {
     /// Bytes done in this step.
     pub done: Bytes,
@@ -166,7 +173,7 @@ impl Progress {
 }
 
 /// One slot, as shown.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SlotView {
     /// As on its sticker.
     pub slot: String,
@@ -174,6 +181,9 @@ pub struct SlotView {
     pub model: String,
     /// The sign.
     pub sign: Sign,
+    /// What it asks for: the sign's own call, or [`Call::StationFault`] in every slot while the station has one. Colours and
+    /// lamps follow this, so that nothing is green then.
+    pub call: Call,
     /// The card in a few words, when there is one.
     pub card: Option<String>,
     /// The attempt the sign speaks of.

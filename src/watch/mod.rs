@@ -8,16 +8,17 @@
 //! Uevents get lost (a full socket, a disk that udevd found locked for three minutes), so none is ever believed: each only
 //! makes the thread look. libudev stays in this one thread; owned [`Card`]s leave it.
 
+pub mod rules;
 pub mod sysfs;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod uses;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::fd::AsFd;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -27,6 +28,9 @@ use crate::station::Event;
 use crate::station::card::{Port, Visit};
 use sysfs::Sysfs;
 
+/// How often a reader of ours is asked for its media: soon enough for an operator, seldom enough for the reader.
+const MEDIA_POLL: Duration = Duration::from_millis(500);
+
 /// How long a lost uevent goes unnoticed at most.
 const RECONCILE: Duration = Duration::from_secs(1);
 
@@ -34,30 +38,36 @@ const RECONCILE: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Watch {
     thread: JoinHandle<()>,
-    stop: Arc<AtomicBool>,
+    orders: Arc<Orders>,
+}
+
+/// What the thread is told.
+#[derive(Debug, Default)]
+struct Orders {
+    stop: AtomicBool,
+    ports: Mutex<Option<BTreeSet<Port>>>,
 }
 
 impl Watch {
-    /// Looks at the ports for which `wanted` says yes, and tells of what is in them now and of every change. `tell` returns
-    /// false when nobody listens any more, which ends the thread.
+    /// Looks at these ports, and tells of what is in them now and of every change. `tell` returns false when nobody listens any
+    /// more, which ends the thread.
     ///
     /// # Errors
     /// When the thread cannot be made.
-    pub fn spawn(
-        sysfs: Sysfs,
-        wanted: impl Fn(&Port) -> bool + Send + 'static,
-        tell: impl Fn(Event) -> bool + Send + 'static,
-    ) -> io::Result<Self> {
-        let stop = Arc::new(AtomicBool::new(false));
-        let stopped = Arc::clone(&stop);
+    pub fn spawn(sysfs: Sysfs, ports: BTreeSet<Port>, tell: impl Fn(Event) -> bool + Send + 'static) -> io::Result<Self> {
+        let orders = Arc::new(Orders { stop: AtomicBool::new(false), ports: Mutex::new(Some(ports)) });
+        let ours = Arc::clone(&orders);
         let thread = thread::Builder::new().name("watch".to_owned()).spawn(move || {
             // The monitor first, then the first look: what changes in between is seen twice rather than not at all.
             let monitor = monitor().inspect_err(|error| {
                 tracing::warn!(error = error as &dyn std::error::Error, "no udev monitor: cards are looked for every second only");
             });
             let mut seen = Seen::default();
-            while !stopped.load(Ordering::Relaxed) {
-                for event in seen.look(&sysfs, &wanted) {
+            while !ours.stop.load(Ordering::Relaxed) {
+                if let Some(ports) = ours.ports.lock().unwrap_or_else(PoisonError::into_inner).take() {
+                    seen.turn_to(ports);
+                }
+                for event in seen.look(&sysfs) {
                     if !tell(event) {
                         return;
                     }
@@ -68,12 +78,17 @@ impl Watch {
                 }
             }
         })?;
-        Ok(Self { thread, stop })
+        Ok(Self { thread, orders })
+    }
+
+    /// Looks at these ports from now on, and tells anew of what is in them.
+    pub fn turn_to(&self, ports: BTreeSet<Port>) {
+        *self.orders.ports.lock().unwrap_or_else(PoisonError::into_inner) = Some(ports);
     }
 
     /// Ends the thread; returns when it has ended, within a second.
     pub fn stop(self) {
-        self.stop.store(true, Ordering::Relaxed);
+        self.orders.stop.store(true, Ordering::Relaxed);
         if self.thread.join().is_err() {
             tracing::error!("the watch thread panicked");
         }
@@ -101,13 +116,24 @@ fn wait(monitor: &udev::MonitorSocket) {
 /// What the station has been told of.
 #[derive(Debug, Default)]
 struct Seen {
+    ports: BTreeSet<Port>,
+    /// Ports that were not looked at before: what is in them now was there before anybody looked.
+    new_ports: BTreeSet<Port>,
     visits: BTreeMap<Visit, Port>,
-    looked_before: bool,
+    tell_all: bool,
+    polled: BTreeSet<String>,
 }
 
 impl Seen {
+    fn turn_to(&mut self, ports: BTreeSet<Port>) {
+        self.new_ports = ports.difference(&self.ports).cloned().collect();
+        self.ports = ports;
+        self.tell_all = true;
+    }
+
     /// Compares with what is there now. What left is told before what came.
-    fn look(&mut self, sysfs: &Sysfs, wanted: &impl Fn(&Port) -> bool) -> Vec<Event> {
+    fn look(&mut self, sysfs: &Sysfs) -> Vec<Event> {
+        self.poll_readers(sysfs);
         let present = sysfs.visits();
         let mut events: Vec<Event> = Vec::new();
         self.visits.retain(|visit, _| {
@@ -118,17 +144,35 @@ impl Seen {
             stays
         });
         for (visit, name) in &present {
-            if self.visits.contains_key(visit) {
+            let known = self.visits.contains_key(visit);
+            if known && !self.tell_all {
                 continue;
             }
             // A disk that is vanishing while it is read is none.
-            let Some(card) = sysfs.card(name).filter(|card| card.visit == *visit && wanted(&card.port)) else { continue };
+            let Some(card) = sysfs.card(name).filter(|card| card.visit == *visit && self.ports.contains(&card.port)) else { continue };
             tracing::debug!(port = %card.port, name, diskseq = visit.diskseq, "card seen");
+            let since_start = known || self.new_ports.contains(&card.port);
             self.visits.insert(*visit, card.port.clone());
-            events.push(Event::Seen { card: Box::new(card), since_start: !self.looked_before });
+            events.push(Event::Seen { card: Box::new(card), since_start });
         }
-        self.looked_before = true;
+        self.tell_all = false;
+        self.new_ports.clear();
         events
+    }
+
+    /// A card put into a fixed reader raises no event of its own: the kernel asks the reader, every two seconds by default. For
+    /// our readers it asks more often.
+    fn poll_readers(&mut self, sysfs: &Sysfs) {
+        let names = sysfs.disk_names();
+        self.polled.retain(|name| names.contains(name));
+        for name in names {
+            if !self.polled.contains(&name) && sysfs.port(&name).is_some_and(|port| self.ports.contains(&port)) {
+                if let Err(error) = sysfs.poll_media(&name, MEDIA_POLL) {
+                    tracing::debug!(name, %error, "its media cannot be polled more often");
+                }
+                self.polled.insert(name);
+            }
+        }
     }
 }
 
@@ -148,38 +192,76 @@ mod tests {
             .collect()
     }
 
+    /// Looks at the first two ports of the controller.
+    fn seen() -> Seen {
+        let mut seen = Seen::default();
+        seen.turn_to(["1", "2"].map(port).into());
+        seen
+    }
+
+    fn port(chain: &str) -> Port {
+        Port(format!("pci-0000:00:1c.0/usb3-{chain}/lun-0"))
+    }
+
     #[test]
     fn what_was_there_at_the_start_is_told_apart_from_what_came_later() {
         let fake = FakeSysfs::new();
-        let mut seen = Seen::default();
+        let mut seen = seen();
         fake.stick("sda", "1", 11);
-        assert_eq!(names(&seen.look(&fake.sysfs(), &|_| true)), ["seen sda 11 true"]);
-        assert_eq!(names(&seen.look(&fake.sysfs(), &|_| true)), [""; 0], "nothing changed");
+        assert_eq!(names(&seen.look(&fake.sysfs())), ["seen sda 11 true"]);
+        assert_eq!(names(&seen.look(&fake.sysfs())), [""; 0], "nothing changed");
         fake.stick("sdb", "2", 12);
-        assert_eq!(names(&seen.look(&fake.sysfs(), &|_| true)), ["seen sdb 12 false"]);
+        assert_eq!(names(&seen.look(&fake.sysfs())), ["seen sdb 12 false"]);
         fake.remove("sda");
-        assert_eq!(names(&seen.look(&fake.sysfs(), &|_| true)), ["gone 11"]);
+        assert_eq!(names(&seen.look(&fake.sysfs())), ["gone 11"]);
     }
 
     #[test]
     fn a_card_swapped_between_two_looks_is_gone_and_seen_although_its_name_stayed() {
         let fake = FakeSysfs::new();
-        let mut seen = Seen::default();
+        let mut seen = seen();
         fake.stick("sda", "1", 11);
-        seen.look(&fake.sysfs(), &|_| true);
+        seen.look(&fake.sysfs());
         fake.set("sda", "diskseq", "12");
-        assert_eq!(names(&seen.look(&fake.sysfs(), &|_| true)), ["gone 11", "seen sda 12 false"]);
+        assert_eq!(names(&seen.look(&fake.sysfs())), ["gone 11", "seen sda 12 false"]);
     }
 
     #[test]
     fn an_empty_reader_is_no_card_and_a_port_nobody_asked_for_is_never_told() {
         let fake = FakeSysfs::new();
-        let mut seen = Seen::default();
+        let mut seen = seen();
         fake.stick("sda", "1", 11);
         fake.set("sda", "size", "0");
-        fake.stick("sdb", "2", 12);
-        assert_eq!(names(&seen.look(&fake.sysfs(), &|port| !port.0.contains("-2/"))), [""; 0]);
+        fake.stick("sdb", "3", 12);
+        assert_eq!(names(&seen.look(&fake.sysfs())), [""; 0]);
         fake.set("sda", "size", "131072");
-        assert_eq!(names(&seen.look(&fake.sysfs(), &|port| !port.0.contains("-2/"))), ["seen sda 11 false"]);
+        assert_eq!(names(&seen.look(&fake.sysfs())), ["seen sda 11 false"]);
+    }
+
+    #[test]
+    fn a_port_added_later_tells_its_card_as_one_that_was_there_before() {
+        let fake = FakeSysfs::new();
+        let mut seen = seen();
+        seen.look(&fake.sysfs());
+        fake.stick("sdc", "3", 13);
+        assert_eq!(names(&seen.look(&fake.sysfs())), [""; 0]);
+        seen.turn_to(["1", "2", "3"].map(port).into());
+        fake.stick("sda", "1", 14);
+        assert_eq!(names(&seen.look(&fake.sysfs())), ["seen sda 14 false", "seen sdc 13 true"]);
+    }
+
+    #[test]
+    fn our_readers_are_asked_for_their_media_more_often_and_no_others() {
+        let fake = FakeSysfs::new();
+        fake.lun("sda", "1", 0, 11);
+        fake.lun("sdb", "3", 0, 12);
+        for name in ["sda", "sdb"] {
+            fake.set(name, "size", "0");
+            fake.set(name, "removable", "1");
+            fake.set(name, "events", "media_change");
+            fake.set(name, "events_poll_msecs", "-1");
+        }
+        seen().look(&fake.sysfs());
+        assert_eq!((fake.get("sda", "events_poll_msecs"), fake.get("sdb", "events_poll_msecs")), ("500".to_owned(), "-1".to_owned()));
     }
 }

@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::station::card::{Bus, Card, Cid, DevNum, Identified, Port, Visit};
 use crate::station::units::Bytes;
@@ -124,6 +126,33 @@ impl Sysfs {
             .collect();
         holders.sort();
         holders
+    }
+
+    /// The kernel's word that a disk's medium can be taken out.
+    #[must_use]
+    pub fn is_removable(&self, name: &str) -> bool {
+        Directory(self.root.join("block").join(name)).number("removable") == Some(1)
+    }
+
+    /// Has the kernel ask this disk for a change of media every `interval`, where it has to be asked.
+    ///
+    /// # Errors
+    /// When the attribute cannot be written.
+    pub fn poll_media(&self, name: &str, interval: Duration) -> io::Result<()> {
+        let disk = Directory(self.root.join("block").join(name));
+        if !self.is_removable(name) || !disk.text("events").is_some_and(|events| events.contains("media_change")) {
+            return Ok(());
+        }
+        fs::write(disk.0.join("events_poll_msecs"), interval.as_millis().to_string())
+    }
+
+    /// Sectors a disk has completed in its life, read and written: they advance inside one blocked call
+    /// (kernel, `Documentation/block/stat.rst`). Nothing where it is gone.
+    #[must_use]
+    pub fn sectors_moved(&self, devnum: DevNum) -> Option<u64> {
+        let stat = fs::read_to_string(self.root.join("dev/block").join(devnum.to_string()).join("stat")).ok()?;
+        let field = |index: usize| stat.split_whitespace().nth(index)?.parse::<u64>().ok();
+        field(2)?.checked_add(field(6)?)
     }
 
     fn partition_directories(&self, name: &str) -> Vec<Directory> {

@@ -92,6 +92,11 @@ impl FakeSysfs {
         write(&self.root.path().join("block").join(name), attribute, value);
     }
 
+    pub(crate) fn get(&self, name: &str, attribute: &str) -> String {
+        let path = self.root.path().join("block").join(name).join(attribute);
+        fs::read_to_string(path).expect("it is there").trim().to_owned()
+    }
+
     /// Adds partition 1 of a disk.
     pub(crate) fn partition(&self, name: &str, devnum: &str) {
         let directory = self.root.path().join("block").join(name).join(format!("{name}1"));

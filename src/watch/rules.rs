@@ -1,0 +1,53 @@
+//! udev rules for the station's own ports: nothing else on the PC may take an interest in the cards put in there.
+//!
+//! A port is matched by the disk's path in the device tree, because udev's own `ID_PATH` is not given for MMC (udev 252).
+
+use crate::station::card::Port;
+
+/// After `60-block.rules`, which has udev watch every disk, and before `69-lvm.rules`, which may start what it finds.
+pub const FILE: &str = "/etc/udev/rules.d/61-flashline.rules";
+
+/// The rule for one port. Nothing for a port that no card is ever in.
+///
+/// - `nowatch`: udev must not read the partition table again whenever a writer closes the disk (udev(7)).
+/// - `UDISKS_IGNORE`: no desktop mounts it (udisks(8)).
+/// - `SYSTEMD_READY=0`: systemd starts nothing for it (systemd.device(5)).
+#[must_use]
+pub fn rule(port: &Port) -> Option<String> {
+    let path = path_pattern(port)?;
+    Some(format!(
+        "ACTION!=\"remove\", SUBSYSTEM==\"block\", DEVPATH==\"{path}\", OPTIONS+=\"nowatch\", ENV{{UDISKS_IGNORE}}=\"1\", ENV{{SYSTEMD_READY}}=\"0\""
+    ))
+}
+
+/// `DEVPATH` of the disks in this port, and of their partitions, as a pattern in which `*` also takes slashes.
+fn path_pattern(port: &Port) -> Option<String> {
+    let (controller, place) = port.0.split_once('/')?;
+    let (_bus, address) = controller.split_once('-')?;
+    if place.starts_with("mmc-") {
+        return Some(format!("*/{address}/mmc_host/*/block/*"));
+    }
+    let (device, lun) = place.split_once("/lun-")?;
+    let (_generation, chain) = device.strip_prefix("usb")?.split_once('-')?;
+    // USB 2 and USB 3 are two buses, whose numbers change from boot to boot.
+    Some(format!("*/{address}/usb*/*-{chain}:*/host*/target*/*:{lun}/block/*"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_names_the_chain_of_ports_and_the_lun() {
+        let rule = rule(&Port("pci-0000:00:14.0/usb3-2.4/lun-1".to_owned())).expect("cards are put in there");
+        assert!(rule.contains(r#"DEVPATH=="*/0000:00:14.0/usb*/*-2.4:*/host*/target*/*:1/block/*""#), "{rule}");
+        assert!(rule.contains(r#"OPTIONS+="nowatch""#) && rule.contains(r#"ENV{UDISKS_IGNORE}="1""#), "{rule}");
+    }
+
+    #[test]
+    fn an_mmc_host_is_matched_by_its_controller_and_a_disk_of_the_pc_not_at_all() {
+        let rule_of = |port: &str| rule(&Port(port.to_owned()));
+        assert!(rule_of("pci-0000:00:1a.0/mmc-0").expect("cards are put in there").contains("*/0000:00:1a.0/mmc_host/*/block/*"));
+        assert_eq!(rule_of("pci-0000:00:05.0/virtio"), None);
+    }
+}
