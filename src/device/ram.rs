@@ -27,6 +27,10 @@ pub(crate) enum Fault {
     IgnoreWrites,
     /// Addresses wrap at this length, as on a card that lies about its capacity.
     Wrap(u64),
+    /// Writes that touch this byte are damaged there, from the second one on: the tombstone arrives, the head does not.
+    SpoilSecondWrite { at: u64, bits: u8 },
+    /// Flushes answer with this error number once so many were good.
+    FlushErrorAfter { flushes: usize, errno: i32 },
     /// Another medium is in the reader after so many calls.
     SwapAfter(u64),
     /// The medium leaves after so many calls; they then answer with this error number.
@@ -49,12 +53,14 @@ pub(crate) struct RamDevice {
     faults: Vec<Fault>,
     calls: u64,
     pub(crate) did: Vec<Did>,
+    /// Writes to a medium that took the first one's place.
+    strays: usize,
 }
 
 impl RamDevice {
     /// A card of zeroes with `DISKSEQ` 1.
     pub(crate) fn new(length: Bytes, logical_block: u32) -> Self {
-        Self { medium: vec![0; to_usize(length.0)], logical_block, faults: Vec::new(), calls: 0, did: Vec::new() }
+        Self { medium: vec![0; to_usize(length.0)], logical_block, faults: Vec::new(), calls: 0, did: Vec::new(), strays: 0 }
     }
 
     /// Makes it fail so from now on.
@@ -70,6 +76,11 @@ impl RamDevice {
     /// What the medium holds, to stamp it before a test.
     pub(crate) fn contents_mut(&mut self) -> &mut [u8] {
         &mut self.medium
+    }
+
+    /// How many writes another medium than the first has taken.
+    pub(crate) fn written_after_swap(&self) -> usize {
+        self.strays
     }
 
     fn error_at(&self, range: std::ops::Range<u64>, writing: bool) -> Option<io::Error> {
@@ -138,12 +149,26 @@ impl BlockDevice for RamDevice {
 
     fn write_at(&mut self, at: Bytes, data: &[u8]) -> io::Result<usize> {
         let moved = self.begin(at, data.len(), data.as_ptr(), true)?;
+        if self.departed() {
+            self.strays += 1;
+        }
+        let range = at.0..at.0 + to_u64(moved);
+        let before =
+            |place: u64| self.did.iter().any(|did| matches!(did, Did::Write { at, length } if (*at..at + length).contains(&place)));
+        let spoiled = self.faults.iter().find_map(|fault| match *fault {
+            Fault::SpoilSecondWrite { at, bits } if range.contains(&at) && before(at) => Some((at, bits)),
+            _ => None,
+        });
         self.did.push(Did::Write { at: at.0, length: to_u64(moved) });
         if !self.faults.iter().any(|fault| matches!(fault, Fault::IgnoreWrites)) {
             for (offset, byte) in data[..moved].iter().enumerate() {
                 let place = self.place(at.0 + to_u64(offset));
                 self.medium[place] = *byte;
             }
+        }
+        if let Some((spoiled, bits)) = spoiled {
+            let place = self.place(spoiled);
+            self.medium[place] ^= bits;
         }
         Ok(moved)
     }
@@ -166,9 +191,15 @@ impl BlockDevice for RamDevice {
 
     fn flush(&mut self) -> io::Result<()> {
         self.calls += 1;
+        let flushed = self.did.iter().filter(|did| **did == Did::Flush).count();
         for fault in &self.faults {
-            if let Fault::FlushError(errno) = fault {
-                return Err(io::Error::from_raw_os_error(*errno));
+            match *fault {
+                Fault::FlushError(errno) => return Err(io::Error::from_raw_os_error(errno)),
+                Fault::FlushErrorAfter { flushes, errno } if flushed == flushes => {
+                    self.did.push(Did::Flush);
+                    return Err(io::Error::from_raw_os_error(errno));
+                }
+                _ => {}
             }
         }
         self.did.push(Did::Flush);

@@ -44,7 +44,7 @@ pub fn open(card: &Card) -> Result<DirectDevice, End> {
             OpenError::Open { source, .. } => match source.raw_os_error() {
                 Some(libc::EBUSY) => End::Refused(Refusal::Busy),
                 Some(libc::EROFS) => End::Refused(Refusal::WriteProtected),
-                Some(libc::ENOENT | libc::ENODEV | libc::ENXIO | libc::ENOMEDIUM) => End::Refused(Refusal::AnotherCard),
+                Some(libc::ENOENT | libc::ENODEV | libc::ENXIO | libc::ENOMEDIUM) => End::Gone,
                 errno => End::Refused(Refusal::CannotOpen { errno: errno.unwrap_or(libc::EIO) }),
             },
             OpenError::AnotherCard { .. } => End::Refused(Refusal::AnotherCard),
@@ -144,12 +144,23 @@ impl<D: BlockDevice> Session<D> {
         if self.gauge.is_cancelled() { Err(FlashError::Cancelled) } else { Ok(()) }
     }
 
-    /// Writes `run` of `self.data`.
+    /// Writes `run` of `self.data`. The card is asked who it is before every call: a reader whose card was swapped takes writes
+    /// to the new one through the old descriptor.
     pub(super) fn write(&mut self, run: Run) -> Result<(), FlashError> {
+        self.ask_identity()?;
         let (span, gauge) = (self.span(), Arc::clone(&self.gauge));
         gauge
             .time(Act::Writing, run.padded, || write_all_at(&mut self.device, run.at, &self.data[..run.padded]))
             .map_err(|ended| FlashError::of_call(Act::Writing, span, ended))
+    }
+
+    /// Puts the tombstone into the head and flushes it.
+    pub(super) fn write_tombstone(&mut self) -> Result<(), FlashError> {
+        for run in self.runs(true) {
+            self.tombstone.fill(run.at, &mut self.data[..run.padded]);
+            self.write(run)?;
+        }
+        self.flush()
     }
 
     /// Reads `run` into `self.data`.

@@ -11,7 +11,7 @@ use crate::station::units::Bytes;
 #[derive(Debug, thiserror::Error)]
 pub enum FlashError {
     /// The card answered with an error.
-    #[error("{} at byte {} of {}", words(*.act), .at.0, .span.0)]
+    #[error("{act} at byte {} of {}", .at.0, .span.0)]
     Io {
         /// What was asked of it.
         act: Act,
@@ -23,7 +23,7 @@ pub enum FlashError {
         source: io::Error,
     },
     /// The card moved nothing and no error told why.
-    #[error("{} at byte {} stopped short without an error", words(*.act), .at.0)]
+    #[error("{act} at byte {} stopped short without an error", .at.0)]
     Short {
         /// What was asked of it.
         act: Act,
@@ -57,9 +57,6 @@ pub enum FlashError {
         /// What the system said; absent where the bytes were read but are not those that were staged.
         source: Option<io::Error>,
     },
-    /// The kernel has no random numbers.
-    #[error("drawing a nonce")]
-    Nonce(#[source] getrandom::Error),
     /// It was asked to stop.
     #[error("stopped as asked")]
     Cancelled,
@@ -72,14 +69,6 @@ pub struct Stopped<D> {
     pub error: FlashError,
     /// The device it happened on.
     pub device: D,
-}
-
-fn words(act: Act) -> &'static str {
-    match act {
-        Act::Writing => "writing",
-        Act::Reading => "reading back",
-        Act::Flushing => "flushing",
-    }
 }
 
 impl FlashError {
@@ -95,7 +84,7 @@ impl FlashError {
     pub(super) fn may_be_departure(&self) -> bool {
         match self {
             Self::Io { .. } | Self::Short { .. } | Self::WriteIgnored { .. } | Self::Mismatch { .. } | Self::Changed => true,
-            Self::StationImage { .. } | Self::Nonce(_) | Self::Cancelled => false,
+            Self::StationImage { .. } | Self::Cancelled => false,
         }
     }
 
@@ -108,7 +97,6 @@ impl FlashError {
             Self::Mismatch { at, expected, found } => Failure::Mismatch { at, expected, found },
             Self::Changed => Failure::Changed,
             Self::StationImage { at, source } => Failure::StationImage { at, errno: source.and_then(|source| source.raw_os_error()) },
-            Self::Nonce(error) => Failure::Internal { message: error.to_string() },
             Self::Cancelled => return End::Cancelled,
         };
         End::Failed(failure)

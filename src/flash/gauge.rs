@@ -111,24 +111,25 @@ impl Gauge {
         self.done.fetch_add(by, Relaxed);
     }
 
-    /// Measures one call to the card.
-    pub(super) fn time<T>(&self, act: Act, length: usize, call: impl FnOnce() -> T) -> T {
+    /// Measures one call to the card. Bytes count when the call was good.
+    pub(super) fn time<T, E>(&self, act: Act, length: usize, call: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
         let began = Instant::now();
         self.flushing.store(act == Act::Flushing, Relaxed);
         let answer = call();
         self.flushing.store(false, Relaxed);
         let ns = nanoseconds(began.elapsed());
         self.slowest_ns.fetch_max(ns, Relaxed);
+        let moved = if answer.is_ok() { to_u64(length) } else { 0 };
         match act {
             Act::Writing => {
-                self.written.fetch_add(to_u64(length), Relaxed);
+                self.written.fetch_add(moved, Relaxed);
                 self.writing_ns.fetch_add(ns, Relaxed);
             }
             Act::Flushing => {
                 self.writing_ns.fetch_add(ns, Relaxed);
             }
             Act::Reading => {
-                self.read.fetch_add(to_u64(length), Relaxed);
+                self.read.fetch_add(moved, Relaxed);
                 self.reading_ns.fetch_add(ns, Relaxed);
             }
         }

@@ -84,6 +84,7 @@ fn a_good_card_holds_the_image_and_nothing_behind_it_is_touched() {
 fn the_head_is_written_last_between_two_flushes_and_everything_is_read_after_its_last_write() {
     let image = pattern(3 * MIB);
     let (_, device) = run(card(4 * MIB, 512), &image);
+    assert_eq!(device.did[1], Did::Flush, "the tombstone is flushed before it is read back");
     let head = |did: &Did| matches!(did, Did::Write { at: 0, .. });
     let writes: Vec<usize> = (0..device.did.len()).filter(|index| head(&device.did[*index])).collect();
     let [tombstone, last] = writes[..] else { panic!("the head is written twice: {:?}", device.did) };
@@ -126,13 +127,34 @@ fn a_flipped_bit_is_found_at_its_byte_and_the_card_cannot_boot() {
 }
 
 #[test]
-fn a_flipped_bit_in_the_head_is_found_too() {
-    let image = pattern(2 * MIB);
+fn a_head_that_does_not_come_back_fails_the_card_and_the_tombstone_is_put_back() {
+    let image = pattern(3 * MIB);
+    let mut device = card(4 * MIB, 512);
+    let at = 1234;
+    device.inject(Fault::SpoilSecondWrite { at, bits: 0x40 });
+    let (end, device) = run(device, &image);
+    let expected = image[to_usize(at)];
+    assert_eq!(end, End::Failed(Failure::Mismatch { at: Bytes(at), expected, found: expected ^ 0x40 }));
+    assert!(cannot_boot(&device));
+}
+
+#[test]
+fn a_head_that_cannot_be_flushed_fails_the_card_and_the_tombstone_is_put_back() {
+    let mut device = card(4 * MIB, 512);
+    // The tombstone's and the body's flush are good, the head's is not.
+    device.inject(Fault::FlushErrorAfter { flushes: 2, errno: libc::EIO });
+    let (end, device) = run(device, &pattern(3 * MIB));
+    assert!(matches!(end, End::Failed(Failure::Io { act: Act::Flushing, .. })), "{end:?}");
+    assert!(cannot_boot(&device));
+}
+
+#[test]
+fn a_flipped_bit_in_the_tombstone_is_found_before_the_body_is_written() {
     let mut device = card(2 * MIB, 512);
-    device.contents_mut().fill(0);
     device.inject(Fault::FlipOnRead { at: 77, bits: 0x80 });
-    let (end, _) = run(device, &image);
-    assert_eq!(end, End::Failed(Failure::WriteIgnored { at: Bytes(77) }), "already the tombstone does not come back");
+    let (end, device) = run(device, &pattern(2 * MIB));
+    assert_eq!(end, End::Failed(Failure::WriteIgnored { at: Bytes(77) }));
+    assert!(!device.did.iter().any(|did| matches!(did, Did::Write { at, .. } if *at > 0)));
 }
 
 #[test]
@@ -191,7 +213,9 @@ fn a_medium_swapped_at_any_call_never_passes() {
     for after in 0..calls {
         let mut device = card(3 * MIB, 512);
         device.inject(Fault::SwapAfter(after));
-        assert_eq!(run(device, &image).0, End::Gone, "swapped after call {after} of {calls}");
+        let (end, device) = run(device, &image);
+        assert_eq!(end, End::Gone, "swapped after call {after} of {calls}");
+        assert!(device.written_after_swap() <= 1, "at most the call under way reached the other card, at {after} of {calls}");
     }
 }
 

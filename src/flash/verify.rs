@@ -75,7 +75,13 @@ pub fn finish<D: BlockDevice>(body: BodyProven<D>) -> Result<Verified, Stopped<D
     let BodyProven { mut session, mut found } = body;
     match write_head(&mut session, &mut found) {
         Ok(proof) => Ok(Verified { proof }),
-        Err(error) => Err(Stopped { error, device: session.device }),
+        Err(error) => {
+            // Part of the head may stand. A card that is still ours must not boot; one that no longer answers cannot be helped.
+            if let Err(second) = session.write_tombstone() {
+                tracing::debug!(error = &second as &dyn std::error::Error, "the tombstone could not be put back");
+            }
+            Err(Stopped { error, device: session.device })
+        }
     }
 }
 
@@ -84,7 +90,7 @@ fn write_head<D: BlockDevice>(session: &mut Session<D>, found: &mut [Option<Piec
     session.gauge.enter(Step::Finishing, Session::<D>::bytes(&head));
     session.stop_if_cancelled()?;
     session.ask_identity()?;
-    // The first piece is the last one written: a card pulled here has at most a backup table, behind a tombstone.
+    // The beginning is written last: a card pulled in between has at most a backup table, behind a tombstone.
     head.reverse();
     for run in &head {
         session.load_image(*run)?;

@@ -41,14 +41,9 @@ fn body<D: BlockDevice>(session: &mut Session<D>) -> Result<(), FlashError> {
 
 /// Puts the tombstone into the head and reads it back: a worn card that ignores writes is caught before minutes are spent on it.
 fn bury<D: BlockDevice>(session: &mut Session<D>) -> Result<(), FlashError> {
-    let head = session.runs(true);
-    for run in &head {
-        session.stop_if_cancelled()?;
-        session.tombstone.fill(run.at, &mut session.data[..run.padded]);
-        session.write(*run)?;
-    }
-    session.flush()?;
-    for run in head {
+    session.stop_if_cancelled()?;
+    session.write_tombstone()?;
+    for run in session.runs(true) {
         session.read(run)?;
         session.tombstone.fill(run.at, &mut session.expected[..run.padded]);
         let (found, expected) = (&session.data[..run.padded], &session.expected[..run.padded]);

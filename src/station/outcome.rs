@@ -75,6 +75,8 @@ pub enum Refusal {
     NoDiskSequence,
     /// Another card was in the slot by the time it was opened.
     AnotherCard,
+    /// The PC could not tell who uses it: what is unknown is refused.
+    Unknown,
     /// Another program holds it, or kept it locked.
     Busy,
     /// It could not be opened.
@@ -106,6 +108,7 @@ impl Refusal {
             Self::Partitioned => "partitioned",
             Self::NoDiskSequence => "no-diskseq",
             Self::AnotherCard => "another-card",
+            Self::Unknown => "unknown-use",
             Self::Busy => "busy",
             Self::CannotOpen { .. } => "cannot-open",
         }
@@ -119,7 +122,8 @@ impl Refusal {
             Self::WriteProtected => "slide its lock, put it in again",
             Self::TooSmall { .. } | Self::CapacityOutside { .. } | Self::SectorSize { .. } => "use another card",
             Self::Partitioned => "use a blank card",
-            Self::AnotherCard | Self::Busy | Self::CannotOpen { .. } => "take out, put in again",
+            Self::AnotherCard | Self::Busy | Self::Unknown => "take out, put in again",
+            Self::CannotOpen { .. } => "call the station engineer",
             Self::NoDiskSequence => "this PC needs Linux 5.15 or newer",
             Self::NotWholeDisk | Self::NotACard { .. } | Self::NotSd { .. } | Self::InUse(_) | Self::OwnDisk => "not a card for this slot",
         }
@@ -144,6 +148,7 @@ impl fmt::Display for Refusal {
             Self::Partitioned => f.write_str("already partitioned, and only blank cards are taken"),
             Self::NoDiskSequence => f.write_str("this kernel cannot tell one card from the next"),
             Self::AnotherCard => f.write_str("another card was in the slot when it was opened"),
+            Self::Unknown => f.write_str("this PC could not tell who uses it"),
             Self::Busy => f.write_str("another program holds it"),
             Self::CannotOpen { errno } => write!(f, "cannot be opened: {}", io::Error::from_raw_os_error(*errno)),
         }
@@ -161,13 +166,13 @@ pub enum Act {
     Flushing,
 }
 
-impl Act {
-    fn words(self) -> &'static str {
-        match self {
+impl fmt::Display for Act {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
             Self::Writing => "writing",
             Self::Reading => "reading back",
             Self::Flushing => "flushing",
-        }
+        })
     }
 }
 
@@ -270,17 +275,20 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Io { act, at, span, errno } => {
-                write!(f, "{} at byte {} of {}: {}", act.words(), at.0, span.0, errno_words(*errno))
+                write!(f, "{act} at byte {} of {}: {}", at.0, span.0, errno_words(*errno))
             }
-            Self::Short { act, at } => write!(f, "{} at byte {} stopped short without an error", act.words(), at.0),
+            Self::Short { act, at } => write!(f, "{act} at byte {} stopped short without an error", at.0),
             Self::WriteIgnored { at } => write!(f, "write ignored: byte {} did not change", at.0),
             Self::Mismatch { at, expected, found } => {
                 write!(f, "byte {} read back as {found:#04x}, the image has {expected:#04x}", at.0)
             }
             Self::Stalled { at, waited } => write!(f, "stalled: nothing moved for {} s behind byte {}", waited.as_secs(), at.0),
             Self::Changed => f.write_str("the card changed while it was written"),
-            Self::StationImage { at, errno } => {
-                write!(f, "the station could not read its image at byte {}: {}", at.0, errno_words(*errno))
+            Self::StationImage { at, errno: Some(errno) } => {
+                write!(f, "the station could not read its image at byte {}: {}", at.0, errno_words(Some(*errno)))
+            }
+            Self::StationImage { at, errno: None } => {
+                write!(f, "the station's image is not what was staged, at byte {}: remove it and restart the station", at.0)
             }
             Self::Internal { message } => write!(f, "a fault of the station: {message}"),
         }
