@@ -104,13 +104,22 @@ impl Settings {
     }
 }
 
+/// Does a reader of the configuration want its images? Who reads the log may not even see them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Images {
+    /// Each must be a file that can be opened.
+    Proved,
+    /// They are not looked at.
+    Unseen,
+}
+
 /// Reads and proves the file at `path`. Relative paths in it count from its own directory.
 ///
 /// # Errors
 /// The first thing that is wrong.
-pub fn read(path: &Path) -> Result<Settings, ConfigError> {
+pub fn read(path: &Path, images: Images) -> Result<Settings, ConfigError> {
     let text = fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
-    prove(path, &text)
+    prove(path, &text, images)
 }
 
 #[derive(Deserialize)]
@@ -129,7 +138,7 @@ struct File {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct StationTable {
-    name: String,
+    name: Spanned<String>,
     state: PathBuf,
     settle_ms: u64,
     flash_present: bool,
@@ -139,7 +148,7 @@ struct StationTable {
 impl Default for StationTable {
     fn default() -> Self {
         Self {
-            name: "station".to_owned(),
+            name: Spanned::new(0..0, "station".to_owned()),
             state: PathBuf::from(DEFAULT_STATE),
             settle_ms: SETTLE_MS,
             flash_present: false,
@@ -207,19 +216,16 @@ impl Source<'_> {
     }
 }
 
-fn prove(path: &Path, text: &str) -> Result<Settings, ConfigError> {
+fn prove(path: &Path, text: &str, images: Images) -> Result<Settings, ConfigError> {
     let source = Source { path, text };
     let file: File = toml::from_str(text).map_err(|error| source.wrong(error.span().unwrap_or(0..0), error.message()))?;
     let base = path.parent().unwrap_or(Path::new("."));
     let own_disks = file.own_disk.iter().map(|table| own_disk(&source, table)).collect::<Result<Vec<_>, _>>()?;
-    let models = prove_models(&source, base, &file.model)?;
+    let models = prove_models(&source, base, &file.model, images)?;
     let slots = prove_slots(&source, &file.slot, &models, &own_disks)?;
+    let name = source.name("name", &file.station.name)?;
     Ok(Settings {
-        station: StationSettings {
-            name: file.station.name,
-            settle: Duration::from_millis(file.station.settle_ms),
-            flash_present: file.station.flash_present,
-        },
+        station: StationSettings { name, settle: Duration::from_millis(file.station.settle_ms), flash_present: file.station.flash_present },
         state: base.join(file.station.state),
         stall: Duration::from_secs(file.station.stall_timeout_s),
         models,
@@ -227,7 +233,12 @@ fn prove(path: &Path, text: &str) -> Result<Settings, ConfigError> {
     })
 }
 
-fn prove_models(source: &Source<'_>, base: &Path, tables: &[Spanned<ModelTable>]) -> Result<Vec<ModelSettings>, ConfigError> {
+fn prove_models(
+    source: &Source<'_>,
+    base: &Path,
+    tables: &[Spanned<ModelTable>],
+    images: Images,
+) -> Result<Vec<ModelSettings>, ConfigError> {
     if tables.is_empty() {
         return Err(source.wrong(0..0, "there is no model: add a [[model]] table with `name` and `image`"));
     }
@@ -238,13 +249,23 @@ fn prove_models(source: &Source<'_>, base: &Path, tables: &[Spanned<ModelTable>]
             return Err(source.wrong(table.name.span(), format!("`name`: the model {name:?} is there twice: remove or rename one")));
         }
         let image = base.join(table.image.get_ref());
-        if let Err(error) = fs::File::open(&image) {
+        if images == Images::Proved
+            && let Err(error) = openable(&image)
+        {
             let problem = format!("`image`: {}: {error}: correct the path, or copy the image there", image.display());
             return Err(source.wrong(table.image.span(), problem));
         }
         models.push(ModelSettings { name, image });
     }
     Ok(models)
+}
+
+/// A regular file that may be read. Asked before it is opened: opening a pipe would wait for somebody to write into it.
+fn openable(path: &Path) -> io::Result<()> {
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("not a regular file"));
+    }
+    fs::File::open(path).map(drop)
 }
 
 fn prove_slots(
@@ -302,13 +323,17 @@ fn capacity(source: &Source<'_>, window: &Spanned<[u64; 2]>) -> Result<(Bytes, B
 }
 
 fn own_disk(source: &Source<'_>, table: &Spanned<OwnDiskTable>) -> Result<OwnDisk, ConfigError> {
-    let OwnDiskTable { wwn, vendor, product, serial, bytes } = table.get_ref();
-    match (wwn, bytes) {
-        (Some(wwn), None) if vendor.is_none() && product.is_none() && serial.is_none() => Ok(OwnDisk::Wwn(wwn.clone())),
-        (None, Some(bytes)) => {
-            Ok(OwnDisk::Description { vendor: vendor.clone(), product: product.clone(), serial: serial.clone(), capacity: Bytes(*bytes) })
+    let given = |text: &String| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
+    match table.get_ref() {
+        OwnDiskTable { wwn: Some(wwn), vendor: None, product: None, serial: None, bytes: None } => Ok(OwnDisk::wwn(wwn)),
+        OwnDiskTable { wwn: None, vendor: Some(vendor), product: Some(product), serial: Some(serial), bytes: Some(bytes) } => {
+            Ok(OwnDisk::Description { vendor: given(vendor), product: given(product), serial: given(serial), capacity: Bytes(*bytes) })
         }
-        _ => Err(source.wrong(table.span(), "[[own_disk]] has either `wwn`, or `vendor`, `product`, `serial` and `bytes` together")),
+        _ => {
+            let problem = "[[own_disk]] has either `wwn`, or all of `vendor`, `product`, `serial` and `bytes`, with \"\" for what the disk \
+                           does not give: `flashline slots own-disks` prints the tables of this PC";
+            Err(source.wrong(table.span(), problem))
+        }
     }
 }
 
@@ -322,7 +347,7 @@ mod tests {
         fs::write(directory.path().join("box.img"), [1]).expect("it can be written");
         let path = directory.path().join("config.toml");
         fs::write(&path, text).expect("it can be written");
-        read(&path).map_err(|error| error.to_string().replace(&directory.path().display().to_string(), "DIR"))
+        read(&path, Images::Proved).map_err(|error| error.to_string().replace(&directory.path().display().to_string(), "DIR"))
     }
 
     const GOOD: &str = r#"
@@ -355,6 +380,9 @@ model = "acme/box"
             ("[[model]]", "[[model]", "line 2: "),
             ("ports = [\"pci-0000:00:14.0/usb3-1/lun-0\", ", "ports = [\"pci-0000:00:14.0/usb2-1/lun-0\", ", "line 8: `ports`: "),
             ("name = \"A1\"", "name = \" A1\"", "line 7: `name` must be a name"),
+            ("\n[[model]]", "[station]\nname = \"a\\nA1  PASS\"\n[[model]]", "line 2: `name` must be a name"),
+            ("image = \"box.img\"", "image = \".\"", "line 4: `image`: DIR/.: not a regular file"),
+            ("\n[[model]]", "[[own_disk]]\nserial = \"4C53\"\nbytes = 1000\n[[model]]", "line 1: [[own_disk]] has either"),
             ("model = \"acme/box\"", "model = \"acme/box\"\ncapacity_gb = [9, 8]", "line 10: `capacity_gb`"),
             (
                 "model = \"acme/box\"",
@@ -370,6 +398,15 @@ model = "acme/box"
     }
 
     #[test]
+    fn who_only_reads_the_log_needs_no_image() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let path = directory.path().join("config.toml");
+        fs::write(&path, GOOD).expect("it can be written");
+        read(&path, Images::Unseen).expect("the image is not looked at");
+        read(&path, Images::Proved).expect_err("the image is not there");
+    }
+
+    #[test]
     fn two_slots_of_one_name_or_on_one_port_are_an_error() {
         let twice = format!("{GOOD}\n[[slot]]\nname = \"A1\"\nports = [\"p2\"]\nmodel = \"acme/box\"\n");
         assert!(proved(&twice).expect_err("one name").contains("the slot \"A1\" is there twice"));
@@ -379,7 +416,7 @@ model = "acme/box"
 
     #[test]
     fn a_missing_file_and_an_empty_one_say_what_to_do() {
-        let error = read(Path::new("/nonexistent/config.toml")).expect_err("it is not there");
+        let error = read(Path::new("/nonexistent/config.toml"), Images::Unseen).expect_err("it is not there");
         assert!(error.to_string().contains("--config"), "{error}");
         assert!(proved("").expect_err("no model").contains("add a [[model]]"));
     }
@@ -391,7 +428,7 @@ model = "acme/box"
         let example: toml::Table = toml::from_str(&text).expect("it is TOML");
         let StationTable { name, state, settle_ms, flash_present, stall_timeout_s } = StationTable::default();
         let mut defaults = toml::Table::new();
-        defaults.insert("name".to_owned(), name.into());
+        defaults.insert("name".to_owned(), name.into_inner().into());
         defaults.insert("state".to_owned(), state.to_str().expect("it is text").into());
         defaults.insert("settle_ms".to_owned(), i64::try_from(settle_ms).expect("it is small").into());
         defaults.insert("flash_present".to_owned(), flash_present.into());

@@ -1,6 +1,7 @@
 //! `flashline check`
 
 use super::{ConfigArg, GOOD, WRONG, complain};
+use crate::config::Images;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -12,7 +13,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> u8 {
-    let settings = match args.config.read() {
+    let settings = match args.config.read(Images::Proved) {
         Ok(settings) => settings,
         Err(error) => {
             complain(&error);

@@ -16,7 +16,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::config::{self, ConfigError, DEFAULT_PATH, Settings};
+use crate::config::{self, ConfigError, DEFAULT_PATH, Images, Settings};
 
 /// Done and good.
 pub(crate) const GOOD: u8 = 0;
@@ -78,7 +78,7 @@ pub fn main() -> ExitCode {
 /// The log named, else the configured one, else the usual one.
 fn log_of(args: &log::Args) -> ExitCode {
     let config = args.config.as_deref().or_else(|| Some(Path::new(DEFAULT_PATH)).filter(|path| path.exists()));
-    let configured = match config.filter(|_| args.file.is_none()).map(config::read) {
+    let configured = match config.filter(|_| args.file.is_none()).map(|path| config::read(path, Images::Unseen)) {
         Some(Ok(settings)) => Some(settings.log()),
         Some(Err(error)) => {
             complain(&error);
@@ -108,8 +108,8 @@ impl ConfigArg {
         &self.config
     }
 
-    fn read(&self) -> Result<Settings, ConfigError> {
-        config::read(&self.config)
+    fn read(&self, images: Images) -> Result<Settings, ConfigError> {
+        config::read(&self.config, images)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal};
 
 use super::{ConfigArg, GOOD, WRONG, complain, sentence, start_tracing};
-use crate::config::Settings;
+use crate::config::{Images, Settings};
 use crate::daemon::{self, arming::Armory};
 use crate::ledger::Ledger;
 use crate::panel::bars::ReadingBar;
@@ -21,7 +21,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> u8 {
     start_tracing();
-    let settings = match args.config.read() {
+    let settings = match args.config.read(Images::Unseen) {
         Ok(settings) => settings,
         Err(error) => {
             complain(&error);

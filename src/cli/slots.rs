@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Subcommand;
 
 use super::{ConfigArg, GOOD, WRONG, complain};
-use crate::config;
+use crate::config::{self, Images};
 use crate::station::card::{Bus, Card, Port};
 use crate::watch::rules;
 use crate::watch::sysfs::Sysfs;
@@ -58,7 +58,7 @@ struct Line {
 fn list(args: &List) -> u8 {
     // Without a configuration the ports are listed all the same: they are needed to write one.
     let slots = if args.config.exists() {
-        config::read(&args.config).inspect_err(|error| complain(error)).map(|settings| settings.slots).unwrap_or_default()
+        config::read(&args.config, Images::Unseen).inspect_err(|error| complain(error)).map(|settings| settings.slots).unwrap_or_default()
     } else {
         Vec::new()
     };
@@ -100,7 +100,7 @@ fn list(args: &List) -> u8 {
 }
 
 fn print_rules(config: &ConfigArg) -> u8 {
-    let settings = match config.read() {
+    let settings = match config.read(Images::Unseen) {
         Ok(settings) => settings,
         Err(error) => {
             complain(&error);
@@ -136,9 +136,7 @@ fn print_own_disks() -> u8 {
             Some(wwn) => println!("wwn = {}", text(wwn)),
             None => {
                 for (key, value) in [("vendor", &card.vendor), ("product", &card.product), ("serial", &card.serial)] {
-                    if let Some(value) = value {
-                        println!("{key} = {}", text(value));
-                    }
+                    println!("{key} = {}", text(value.as_deref().unwrap_or_default()));
                 }
                 println!("bytes = {}", card.capacity.0);
             }

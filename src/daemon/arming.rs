@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::config::{self, ConfigError, Settings};
+use crate::config::{self, ConfigError, Images, Settings};
 use crate::image::stage::stage;
 use crate::image::{ImageError, Staged};
 use crate::station::outcome::Digest;
@@ -94,7 +94,7 @@ pub enum ReloadError {
 /// # Errors
 /// The first thing that is not.
 pub fn prove(config: &Path, state: &Path) -> Result<(Settings, Armory), ReloadError> {
-    let settings = config::read(config)?;
+    let settings = config::read(config, Images::Proved)?;
     if settings.state != state {
         return Err(ReloadError::State);
     }

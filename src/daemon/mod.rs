@@ -50,6 +50,12 @@ pub enum RunError {
     /// The log could not be written to its end.
     #[error(transparent)]
     Unwritten(#[from] Unwritten),
+    /// The kernel is too old.
+    #[error("this kernel cannot tell one card from the next (no diskseq): the station needs Linux 5.15 or newer")]
+    OldKernel,
+    /// The watch has died: no card would be seen any more.
+    #[error("the thread that looks for cards has died")]
+    Blind,
     /// The system has no thread, timer or signal to give.
     #[error("starting the station's {part}")]
     Start {
@@ -92,6 +98,9 @@ struct Daemon {
 
 impl Daemon {
     fn start(config: PathBuf, settings: Settings, ledger: Ledger, armory: Armory, screen: impl Screen + 'static) -> Result<Self, RunError> {
+        if !Sysfs::default().tells_media_apart() {
+            return Err(RunError::OldKernel);
+        }
         let own = work::own_parts(&settings);
         let station = Station::new(settings.station.clone(), ledger.next_attempt()?);
         let (tell, events) = mpsc::channel(EVENTS);
@@ -207,6 +216,9 @@ impl Daemon {
     }
 
     fn tick(&mut self) -> Result<(), RunError> {
+        if self.watch.is_dead() {
+            return Err(RunError::Blind);
+        }
         let patience = self.settings.stall;
         let heard = self.workers.progress().into_iter().chain(self.workers.stalled(patience));
         for event in heard.collect::<Vec<_>>() {

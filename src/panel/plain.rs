@@ -11,7 +11,7 @@ use crate::station::view::{Sign, View};
 pub struct Plain<W> {
     out: W,
     title: String,
-    shown: Vec<(Sign, Option<String>)>,
+    shown: Vec<Sign>,
 }
 
 impl<W: Write> Plain<W> {
@@ -31,14 +31,13 @@ impl<W: Write + Send> Screen for Plain<W> {
             text.push('\n');
             self.title = title;
         }
-        let signs: Vec<_> = view.slots.iter().map(|slot| (slot.sign.clone(), slot.card.clone())).collect();
-        for (index, (slot, sign)) in view.slots.iter().zip(&signs).enumerate() {
-            if self.shown.get(index).map(|(shown, _)| shown) != Some(&sign.0) {
+        for (index, slot) in view.slots.iter().enumerate() {
+            if self.shown.get(index) != Some(&slot.sign) {
                 text.push_str(&line(slot));
                 text.push('\n');
             }
         }
-        self.shown = signs;
+        self.shown = view.slots.iter().map(|slot| slot.sign.clone()).collect();
         // Whoever read this is gone: the cards go on.
         let _gone = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
     }

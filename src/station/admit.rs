@@ -28,7 +28,7 @@ impl Default for Policy {
 /// shared by too many disks.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum OwnDisk {
-    /// By world wide name.
+    /// By world wide name, its digits alone; made by [`OwnDisk::wwn`].
     Wwn(String),
     /// By vendor, product, serial and size together.
     Description {
@@ -44,15 +44,27 @@ pub enum OwnDisk {
 }
 
 impl OwnDisk {
+    /// By world wide name, as sysfs (`naa.5002…`), udev (`0x5002…`) or a label (`5002…`) gives it.
+    #[must_use]
+    pub fn wwn(text: &str) -> Self {
+        Self::Wwn(bare_wwn(text))
+    }
+
     fn is(&self, survey: &Survey) -> bool {
         let card = &survey.card;
         match self {
-            Self::Wwn(wwn) => card.wwn.as_ref() == Some(wwn),
+            Self::Wwn(wwn) => card.wwn.as_deref().is_some_and(|own| bare_wwn(own) == *wwn),
             Self::Description { vendor, product, serial, capacity } => {
                 *vendor == card.vendor && *product == card.product && *serial == card.serial && *capacity == card.capacity
             }
         }
     }
+}
+
+/// The digits alone.
+fn bare_wwn(text: &str) -> String {
+    let text = text.trim().to_ascii_lowercase();
+    ["naa.", "eui.", "0x"].iter().find_map(|prefix| text.strip_prefix(prefix)).unwrap_or(&text).to_owned()
 }
 
 /// May `survey`'s card be erased and `image` be written to it?
@@ -176,7 +188,9 @@ mod tests {
         };
         assert_eq!(admit(&card, Some(&image()), &own(other_size)), Ok(()));
         let mut with_wwn = card;
-        with_wwn.card.wwn = Some("naa.5".into());
-        assert_eq!(admit(&with_wwn, Some(&image()), &own(OwnDisk::Wwn("naa.5".into()))), Err(Refusal::OwnDisk));
+        with_wwn.card.wwn = Some("naa.5002a".into());
+        for text in ["naa.5002a", "0x5002A", "5002a"] {
+            assert_eq!(admit(&with_wwn, Some(&image()), &own(OwnDisk::wwn(text))), Err(Refusal::OwnDisk), "{text}");
+        }
     }
 }

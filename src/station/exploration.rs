@@ -276,11 +276,11 @@ impl World {
             slot.loss =
                 slot.loss.take().filter(|loss| at(world.now).since(loss.at) <= LOST_TOGETHER).map(|loss| Loss { at: at(0), ..loss });
             match &mut slot.phase {
-                Phase::Settling { visit, since } => {
+                Phase::Settling { visit, since, .. } => {
                     names.visit(visit);
                     *since = at(0);
                 }
-                Phase::Surveying { visit } => names.visit(visit),
+                Phase::Surveying { visit, .. } => names.visit(visit),
                 Phase::Opening { attempt } | Phase::Recording { attempt, .. } | Phase::Finished { attempt, .. } => names.attempt(attempt),
                 Phase::Leaving { attempt, since, .. } => {
                     names.attempt(attempt);

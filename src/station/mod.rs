@@ -24,6 +24,10 @@ use slot::{Phase, Slot, SlotSettings, Step, Work};
 use units::{Bytes, Moment};
 use view::View;
 
+/// How often a PC that cannot tell who uses a card is asked again before the card is refused: what is unknown is refused, but
+/// udev may take seconds to look at many cards at once.
+const SURVEYS: u32 = 20;
+
 /// Cards of one reader or hub that leave within this are one cause.
 const LOST_TOGETHER: Duration = Duration::from_secs(1);
 
@@ -221,7 +225,7 @@ impl Station {
             Phase::Empty if since_start && !flash_present => slot.phase = Phase::Held,
             Phase::Empty => slot.turn_to_present(now),
             // Another card than the one looked at begins anew; the same one announced again is only an echo.
-            Phase::Settling { visit: before, .. } | Phase::Surveying { visit: before } if *before != visit => slot.turn_to_present(now),
+            Phase::Settling { visit: before, .. } | Phase::Surveying { visit: before, .. } if *before != visit => slot.turn_to_present(now),
             Phase::Finished { attempt, .. } if attempt.card.visit != visit => slot.turn_to_present(now),
             Phase::Busy { attempt, work } if attempt.card.visit != visit && !work.gone => {
                 work.gone = true;
@@ -255,12 +259,12 @@ impl Station {
         }
         let settle = self.settings.settle;
         for slot in self.slots.iter_mut().filter(|slot| !slot.retired) {
-            let Phase::Settling { visit, since } = slot.phase else { continue };
+            let Phase::Settling { visit, since, asked } = slot.phase else { continue };
             if now.since(since) < settle {
                 continue;
             }
             if let Some(card) = slot.present.clone().filter(|card| card.visit == visit) {
-                slot.phase = Phase::Surveying { visit };
+                slot.phase = Phase::Surveying { visit, asked: asked + 1 };
                 effects.push(Effect::Survey(Box::new(card)));
             }
         }
@@ -302,19 +306,26 @@ impl Station {
     }
 
     fn surveyed(&mut self, now: Moment, visit: Visit, survey: Option<Survey>) -> Vec<Effect> {
-        let Some(slot) = self.slots.iter_mut().find(|slot| slot.phase == Phase::Surveying { visit }) else { return Vec::new() };
-        // A card that could not be found any more, or was found to be another, settles again, until it is seen to be gone.
-        let Some(survey) = survey.filter(|survey| survey.card.visit == visit && !self.stopping) else {
-            slot.phase = Phase::Settling { visit, since: now };
+        let asking = |slot: &&mut Slot| matches!(slot.phase, Phase::Surveying { visit: asked, .. } if asked == visit);
+        let Some(slot) = self.slots.iter_mut().find(asking) else { return Vec::new() };
+        let Phase::Surveying { asked, .. } = slot.phase else { return Vec::new() };
+        let Some(present) = slot.present.clone() else { return Vec::new() };
+        let found = survey.filter(|survey| survey.card.visit == visit);
+        // Asked again after the card has settled once more, until it is known who uses it, or seen that it has gone.
+        if self.stopping || (found.is_none() && asked < SURVEYS) {
+            slot.phase = Phase::Settling { visit, since: now, asked };
             return Vec::new();
+        }
+        let admitted = match &found {
+            Some(survey) => admit(survey, slot.armed.as_ref(), &slot.settings.policy),
+            None => Err(Refusal::Unknown),
         };
-        let admitted = admit(&survey, slot.armed.as_ref(), &slot.settings.policy);
         let attempt = Box::new(Attempt {
             number: self.next_attempt,
             slot: slot.settings.name.clone(),
             model: slot.settings.model.clone(),
             image: slot.armed.clone(),
-            card: survey.card,
+            card: found.map_or(present, |survey| survey.card),
         });
         self.next_attempt += 1;
         let entry = match admitted {

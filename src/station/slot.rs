@@ -55,9 +55,9 @@ pub(super) enum Phase {
     /// In the slot since the station started; not ours to erase.
     Held,
     /// Waiting for the card to sit still.
-    Settling { visit: Visit, since: Moment },
-    /// Asking who uses it.
-    Surveying { visit: Visit },
+    Settling { visit: Visit, since: Moment, asked: u32 },
+    /// Asking who uses it, for the `asked`th time.
+    Surveying { visit: Visit, asked: u32 },
     /// The start is on its way to the disk. Nothing has been opened yet.
     Opening { attempt: Box<Attempt> },
     /// A thread has the card.
@@ -146,7 +146,7 @@ impl Slot {
     pub(super) fn turn_to_present(&mut self, now: Moment) {
         self.phase = match &self.present {
             _ if self.stuck.is_some() => Phase::OutOfService,
-            Some(card) => Phase::Settling { visit: card.visit, since: now },
+            Some(card) => Phase::Settling { visit: card.visit, since: now, asked: 0 },
             None => Phase::Empty,
         };
     }

@@ -283,3 +283,15 @@ fn nothing_is_green_while_the_station_has_a_fault() {
     station.apply(at(802), Event::LogHealth(Some("disk full".to_owned())));
     assert_eq!(station.view().slots[0].call, view::Call::StationFault);
 }
+
+#[test]
+fn a_card_of_which_nobody_can_tell_who_uses_it_is_refused_in_the_end() {
+    let mut station = station(&[("A1", "p1")]);
+    station.apply(at(0), seen("p1", 1));
+    let mut closed = Vec::new();
+    for second in 1..60 {
+        station.apply(at(second * 1000), Event::Tick);
+        closed.extend(closings(&station.apply(at(second * 1000), Event::Surveyed { visit: visit(1), survey: None })));
+    }
+    assert_eq!(closed, [("A1".to_owned(), Outcome::Refused(Refusal::Unknown))]);
+}

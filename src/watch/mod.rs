@@ -86,6 +86,12 @@ impl Watch {
         *self.orders.ports.lock().unwrap_or_else(PoisonError::into_inner) = Some(ports);
     }
 
+    /// Has the thread ended although nobody asked it to? Then no card is seen any more.
+    #[must_use]
+    pub fn is_dead(&self) -> bool {
+        self.thread.is_finished()
+    }
+
     /// Ends the thread; returns when it has ended, within a second.
     pub fn stop(self) {
         self.orders.stop.store(true, Ordering::Relaxed);
@@ -148,8 +154,11 @@ impl Seen {
             if known && !self.tell_all {
                 continue;
             }
-            // A disk that is vanishing while it is read is none.
-            let Some(card) = sysfs.card(name).filter(|card| card.visit == *visit && self.ports.contains(&card.port)) else { continue };
+            // Only its place is read of a disk that is no concern of ours. One that is vanishing while it is read is none.
+            if !sysfs.port(name).is_some_and(|port| self.ports.contains(&port)) {
+                continue;
+            }
+            let Some(card) = sysfs.glance(name).filter(|card| card.visit == *visit) else { continue };
             tracing::debug!(port = %card.port, name, diskseq = visit.diskseq, "card seen");
             let since_start = known || self.new_ports.contains(&card.port);
             self.visits.insert(*visit, card.port.clone());

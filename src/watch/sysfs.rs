@@ -36,6 +36,13 @@ impl Sysfs {
         names.into_iter().filter_map(|name| Some((self.visit(&name)?, name))).collect()
     }
 
+    /// Does this kernel tell one medium from the next? Before 5.15 it does not, and no card is ever admitted.
+    #[must_use]
+    pub fn tells_media_apart(&self) -> bool {
+        let names = self.disk_names();
+        names.is_empty() || names.iter().any(|name| self.root.join("block").join(name).join("diskseq").exists())
+    }
+
     /// Every disk the kernel has, also empty readers, by name.
     #[must_use]
     pub fn disk_names(&self) -> Vec<String> {
@@ -61,9 +68,20 @@ impl Sysfs {
         Some((disk.file_name()?.to_str()?.to_owned(), whole))
     }
 
-    /// All facts about a disk that holds a medium.
+    /// All facts about a disk that holds a medium. Asks the USB device for its strings, which waits while the kernel resets it:
+    /// not for a thread that others wait for.
     #[must_use]
     pub fn card(&self, name: &str) -> Option<Card> {
+        self.read(name, true)
+    }
+
+    /// The same without a USB device's strings, which never waits.
+    #[must_use]
+    pub fn glance(&self, name: &str) -> Option<Card> {
+        self.read(name, false)
+    }
+
+    fn read(&self, name: &str, strings: bool) -> Option<Card> {
         let visit = self.visit(name)?;
         let path = fs::canonicalize(self.root.join("block").join(name)).ok()?;
         let disk = Directory(path.clone());
@@ -71,7 +89,7 @@ impl Sysfs {
         let device = Directory(path.join("device"));
         let usb = place.usb_device.map(Directory);
         let cid = matches!(place.bus, Bus::Mmc(_)).then(|| cid(&device)).flatten();
-        let usb_text = |name: &str| usb.as_ref().and_then(|usb| usb.text(name));
+        let usb_text = |name: &str| usb.as_ref().filter(|_| strings).and_then(|usb| usb.text(name));
         let serial = cid.as_ref().and_then(|cid| cid.serial.clone()).or_else(|| usb_text("serial"));
         let product = usb_text("product").or_else(|| device.text("model"));
         let identified = match (&place.bus, &serial) {
@@ -80,7 +98,7 @@ impl Sysfs {
             (Bus::Usb, Some(_)) if place.luns > 1 || names_a_reader(product.as_deref()) => Identified::ReaderOnly,
             (_, Some(_)) => Identified::ByUsb,
         };
-        Some(Card {
+        let card = Card {
             port: place.port,
             visit,
             kernel_name: name.replace('!', "/"),
@@ -96,7 +114,9 @@ impl Sysfs {
             logical_block: u32::try_from(disk.number("queue/logical_block_size")?).ok()?,
             write_protected: disk.number("ro")? != 0,
             partitioned: !self.partitions(name).is_empty(),
-        })
+        };
+        // Facts of two media are none of either: the visit must have lasted for as long as it was read.
+        (self.visit(name) == Some(visit)).then_some(card)
     }
 
     /// The port of a disk, whether it holds a medium or not.
@@ -246,7 +266,9 @@ impl Place {
         let hosts = ancestors.iter().find(|path| file_name(path) == Some("mmc_host"))?;
         let host = ancestors.iter().find(|path| path.parent() == Some(hosts))?;
         let card = ancestors.iter().find(|path| path.parent() == Some(host))?;
-        let controller = controller(hosts.parent()?)?;
+        // A host on a USB reader is found by the reader's own port: the name of its platform device is drawn anew at every boot.
+        let above: Vec<&Path> = ancestors.iter().copied().filter(|path| hosts.starts_with(path)).collect();
+        let controller = usb_chain(&above).or_else(|| above.iter().find_map(|path| controller(path)))?;
         // mmcN is counted over the whole PC in the order drivers came up: only the place among the controller's own hosts stays.
         let mut siblings: Vec<u32> =
             fs::read_dir(hosts).ok()?.filter_map(|entry| entry.ok()?.file_name().to_str()?.strip_prefix("mmc")?.parse().ok()).collect();
@@ -258,23 +280,31 @@ impl Place {
     }
 
     fn on_usb(ancestors: &[&Path]) -> Option<Self> {
-        let device = ancestors.iter().find(|path| path.join("idVendor").exists())?;
-        let root_hub =
-            ancestors.iter().find(|path| file_name(path).is_some_and(|name| name.starts_with("usb")) && path.join("idVendor").exists())?;
-        let controller = controller(root_hub.parent()?)?;
-        // A controller's USB 2 and USB 3 ports are counted apart, and the same number need not be the same socket.
-        let generation = Directory((*root_hub).to_owned()).text("version")?.chars().next()?;
-        let (_, chain) = file_name(device)?.split_once('-')?;
+        let chain = usb_chain(ancestors)?;
+        let device = usb_device(ancestors)?;
         let unit = ancestors.iter().find(|path| subsystem(path).as_deref() == Some("scsi") && is_scsi_address(file_name(path)))?;
         let lun = file_name(unit)?.rsplit(':').next()?;
-        let target = unit.parent()?;
-        let luns = fs::read_dir(target)
-            .ok()?
-            .filter(|entry| entry.as_ref().is_ok_and(|entry| is_scsi_address(entry.file_name().to_str())))
-            .count();
-        let port = Port(format!("{controller}/usb{generation}-{chain}/lun-{lun}"));
-        Some(Self { port, bus: Bus::Usb, usb_device: Some((*device).to_owned()), luns })
+        let units = fs::read_dir(unit.parent()?).ok()?;
+        let luns = units.filter(|entry| entry.as_ref().is_ok_and(|entry| is_scsi_address(entry.file_name().to_str()))).count();
+        Some(Self { port: Port(format!("{chain}/lun-{lun}")), bus: Bus::Usb, usb_device: Some(device.to_owned()), luns })
     }
+}
+
+/// The nearest USB device, hubs and root hubs included.
+fn usb_device<'a>(ancestors: &[&'a Path]) -> Option<&'a Path> {
+    ancestors.iter().copied().find(|path| path.join("idVendor").exists())
+}
+
+/// Controller, USB generation and chain of ports of the nearest USB device: `pci-0000:00:14.0/usb3-2.4`.
+fn usb_chain(ancestors: &[&Path]) -> Option<String> {
+    let device = usb_device(ancestors)?;
+    let is_root_hub = |path: &&&Path| file_name(path).is_some_and(|name| name.starts_with("usb")) && path.join("idVendor").exists();
+    let root_hub = ancestors.iter().find(is_root_hub)?;
+    let controller = controller(root_hub.parent()?)?;
+    // A controller's USB 2 and USB 3 ports are counted apart, and the same number need not be the same socket.
+    let generation = Directory((*root_hub).to_owned()).text("version")?.chars().next()?;
+    let (_, chain) = file_name(device)?.split_once('-')?;
+    Some(format!("{controller}/usb{generation}-{chain}"))
 }
 
 /// `host:channel:target:lun`
@@ -294,6 +324,10 @@ fn subsystem(path: &Path) -> Option<String> {
 /// A device that a board or a slot fixes in place: its name stays the same from boot to boot.
 fn controller(path: &Path) -> Option<String> {
     let subsystem = subsystem(path).filter(|subsystem| matches!(subsystem.as_str(), "pci" | "platform" | "amba"))?;
+    // Names that end so are counted in the order drivers came up.
+    if file_name(path)?.ends_with(".auto") {
+        return None;
+    }
     Some(format!("{subsystem}-{}", file_name(path)?))
 }
 
@@ -335,6 +369,18 @@ mod tests {
         let cid = card.cid.expect("it gives one");
         assert_eq!((cid.raw.as_str(), cid.name.as_deref()), ("035344534c31364780a1b2c3d4015b00", Some("SL16G")));
         assert_eq!(fake.sysfs().card("mmcblk6").expect("it is there").bus, Bus::Mmc("MMC".to_owned()));
+    }
+
+    #[test]
+    fn an_sd_host_on_a_usb_reader_is_found_by_the_readers_port() {
+        let fake = FakeSysfs::new();
+        fake.stick("sdb", "4", 6);
+        let host = "pci0000:00/0000:00:1c.0/usb2/2-4/2-4:1.0/rtsx_usb_sdmmc.3.auto";
+        fake.device(host, "platform", &[]);
+        fake.device(&format!("{host}/mmc_host/mmc2"), "mmc_host", &[]);
+        fake.device(&format!("{host}/mmc_host/mmc2/mmc2:0001"), "mmc", &[("type", "SD")]);
+        fake.disk(&format!("{host}/mmc_host/mmc2/mmc2:0001"), "mmcblk2", "179:16", 7);
+        assert_eq!(fake.sysfs().card("mmcblk2").expect("it is there").port.0, "pci-0000:00:1c.0/usb3-4/mmc-0");
     }
 
     #[test]

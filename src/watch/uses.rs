@@ -47,15 +47,19 @@ impl Tables {
     }
 }
 
-/// The facts about the disk `name` now, and every use of it. Nothing where it holds no medium any more.
+/// While this socket is there, udev runs.
+const UDEV_CONTROL: &str = "/run/udev/control";
+
+/// The facts about the disk `name` now, and every use of it. Nothing where it holds no medium any more, or where udev has not
+/// looked at all of it yet: what is unknown is refused.
 #[must_use]
 pub fn survey(sysfs: &Sysfs, tables: &Tables, own: &[OwnPart], name: &str) -> Option<Survey> {
     let card = sysfs.card(name)?;
-    let uses = uses(sysfs, tables, own, &card);
+    let uses = uses(sysfs, tables, own, &card)?;
     Some(Survey { card, uses })
 }
 
-fn uses(sysfs: &Sysfs, tables: &Tables, own: &[OwnPart], card: &Card) -> Vec<Use> {
+fn uses(sysfs: &Sysfs, tables: &Tables, own: &[OwnPart], card: &Card) -> Option<Vec<Use>> {
     let numbers: BTreeSet<DevNum> = sysfs.partitions(&card.kernel_name).into_iter().chain([card.visit.devnum]).collect();
     let is_here = |number: Option<DevNum>| number.is_some_and(|number| numbers.contains(&number));
     let mounted = tables
@@ -69,9 +73,16 @@ fn uses(sysfs: &Sysfs, tables: &Tables, own: &[OwnPart], card: &Card) -> Vec<Use
         .map(|mount| Use::Mounted(mount.mount_point.display().to_string()));
     let swapped = tables.swaps.iter().filter(|swap| is_here(block_number(swap))).map(|swap| Use::Swap(swap.display().to_string()));
     let held = sysfs.holders(&card.kernel_name).into_iter().map(Use::Holder);
-    let members = numbers.iter().filter_map(|number| member_of(*number)).map(Use::Member);
+    let mut members = Vec::new();
+    for number in &numbers {
+        match look_up(*number) {
+            Found::Nothing => return None,
+            Found::Member(kind) => members.push(Use::Member(kind)),
+            Found::Other => {}
+        }
+    }
     let ours = own.iter().filter(|part| is_here(file_system_number(&part.path))).map(|part| Use::Station(part.name.to_owned()));
-    mounted.chain(swapped).chain(held).chain(members).chain(ours).collect()
+    Some(mounted.chain(swapped).chain(held).chain(members).chain(ours).collect())
 }
 
 fn parse_devnum(text: &str) -> Option<DevNum> {
@@ -96,19 +107,31 @@ fn file_system_number(path: &Path) -> Option<DevNum> {
     path.ancestors().find_map(|path| fs::metadata(path).ok()).and_then(|metadata| from_raw(metadata.dev()))
 }
 
-/// The signature of something that other programs of the PC start by themselves, as udev found it. A signature alone is no use of
-/// swap, crypt or a file system: cards come back with those.
-fn member_of(number: DevNum) -> Option<String> {
+/// What udev found on a disk or partition.
+enum Found {
+    /// It has not looked yet.
+    Nothing,
+    /// The signature of something that other programs of the PC start by themselves.
+    Member(String),
+    /// Anything else. A signature alone is no use of swap, crypt or a file system: cards come back with those.
+    Other,
+}
+
+/// Asks udev's database. A PC on which no udev runs has nobody who starts anything by a signature.
+fn look_up(number: DevNum) -> Found {
+    if !Path::new(UDEV_CONTROL).exists() {
+        return Found::Other;
+    }
     let raw = nix::sys::stat::makedev(u64::from(number.major), u64::from(number.minor));
-    let device = udev::Device::from_devnum(udev::DeviceType::Block, raw).ok()?;
-    let kind = device.property_value("ID_FS_TYPE")?.to_str()?;
-    let name = match kind {
-        "LVM2_member" => "LVM".to_owned(),
-        "linux_raid_member" => "a RAID".to_owned(),
-        "bcache" | "drbd" => kind.to_owned(),
-        other => other.strip_suffix("_member")?.to_owned(),
-    };
-    Some(name)
+    let device = udev::Device::from_devnum(udev::DeviceType::Block, raw).ok().filter(udev::Device::is_initialized);
+    let Some(device) = device else { return Found::Nothing };
+    let Some(kind) = device.property_value("ID_FS_TYPE").and_then(|kind| kind.to_str()) else { return Found::Other };
+    match kind {
+        "LVM2_member" => Found::Member("LVM".to_owned()),
+        "linux_raid_member" => Found::Member("a RAID".to_owned()),
+        "bcache" | "drbd" => Found::Member(kind.to_owned()),
+        other => other.strip_suffix("_member").map_or(Found::Other, |name| Found::Member(name.to_owned())),
+    }
 }
 
 #[cfg(test)]
