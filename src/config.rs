@@ -84,6 +84,8 @@ pub struct Settings {
     pub state: PathBuf,
     /// A card that moves nothing for so long has stalled.
     pub stall: Duration,
+    /// The PC's own disks.
+    pub own_disks: Vec<OwnDisk>,
     /// Every model.
     pub models: Vec<ModelSettings>,
     /// Every slot.
@@ -228,6 +230,7 @@ fn prove(path: &Path, text: &str, images: Images) -> Result<Settings, ConfigErro
         station: StationSettings { name, settle: Duration::from_millis(file.station.settle_ms), flash_present: file.station.flash_present },
         state: base.join(file.station.state),
         stall: Duration::from_secs(file.station.stall_timeout_s),
+        own_disks,
         models,
         slots,
     })

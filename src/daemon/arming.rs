@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::config::{self, ConfigError, Images, Settings};
-use crate::image::stage::stage;
+use crate::image::stage::{stage, sweep};
 use crate::image::{ImageError, Staged};
 use crate::station::outcome::Digest;
 use crate::station::record::Armed;
@@ -32,6 +32,7 @@ impl Armory {
     ///
     /// One bad image does not stop the other models: what could not be armed comes back beside what could.
     pub fn stage(settings: &Settings, mut progress: impl FnMut(&str, Bytes, Bytes)) -> (Self, Vec<NotArmed>) {
+        sweep(&settings.store());
         let mut armory = Self::default();
         let mut failed = Vec::new();
         for model in &settings.models {

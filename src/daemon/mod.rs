@@ -24,6 +24,7 @@ use crate::station::view::View;
 use crate::station::{Configuration, Effect, Event, Station};
 use crate::watch::Watch;
 use crate::watch::sysfs::Sysfs;
+use crate::watch::uses::own_parts;
 use arming::{Armory, ReloadError};
 use work::Workers;
 
@@ -101,7 +102,7 @@ impl Daemon {
         if !Sysfs::default().tells_media_apart() {
             return Err(RunError::OldKernel);
         }
-        let own = work::own_parts(&settings);
+        let own = own_parts(Some((&settings.state, settings.store()))).into();
         let station = Station::new(settings.station.clone(), ledger.next_attempt()?);
         let (tell, events) = mpsc::channel(EVENTS);
         let answers = tell.clone();

@@ -1,7 +1,6 @@
 //! The threads that do what a slot wants done: one for a card, named after its slot, and short ones that ask who uses a disk.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -9,7 +8,6 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 use super::arming::Armory;
-use crate::config::Settings;
 use crate::flash::flash;
 use crate::flash::gauge::Gauge;
 use crate::station::card::{Card, DevNum};
@@ -19,12 +17,6 @@ use crate::station::units::Bytes;
 use crate::station::{End, Event};
 use crate::watch::sysfs::Sysfs;
 use crate::watch::uses::{OwnPart, Tables, survey};
-
-/// What of the PC belongs to the station.
-pub(super) fn own_parts(settings: &Settings) -> Arc<[OwnPart]> {
-    let part = |name, path: PathBuf| OwnPart { name, path };
-    [part("root", PathBuf::from("/")), part("state", settings.state.clone()), part("image store", settings.store())].into()
-}
 
 /// Threads at work.
 pub(super) struct Workers {

@@ -57,6 +57,12 @@ pub enum ImageError {
         /// What the decoder said.
         source: io::Error,
     },
+    /// It was written to while it was read.
+    #[error("the image {path} changed while it was read: wait until it is copied whole")]
+    Changed {
+        /// The file.
+        path: PathBuf,
+    },
     /// There is nothing in it.
     #[error("the image {path} is empty")]
     Empty {

@@ -24,6 +24,8 @@ use crate::station::units::{Bytes, KIB, to_u64, to_usize};
 const GRAIN: u64 = 64 * KIB;
 /// What a partition table in blocks of up to 4096 bytes needs to be seen.
 const FIRST_BYTES: u64 = 8 * KIB;
+/// How the names of files begin that are not whole yet: images, sidecars.
+const UNFINISHED: [&str; 2] = [".staging-", ".sidecar-"];
 /// Anybody may read a staged image, nobody may write it.
 const READ_ONLY: u32 = 0o444;
 
@@ -50,15 +52,19 @@ pub fn stage(source: &Path, store: &Path, progress: &mut dyn Progress) -> Result
         return Ok(found);
     }
     let stored = |error| ImageError::Store { path: store.to_owned(), source: error };
-    let copy = tempfile::Builder::new().prefix(".staging-").tempfile_in(store).map_err(stored)?;
+    let copy = tempfile::Builder::new().prefix(UNFINISHED[0]).tempfile_in(store).map_err(stored)?;
     let read = hash(source, progress, |at, piece| write_sparse(copy.as_file(), at, piece).map_err(stored))?;
+    if SourceFile::of(source)? != identity {
+        return Err(ImageError::Changed { path: source.to_owned() });
+    }
     let digest = read.map.root();
     let path = store.join(format!("{digest}.img"));
     copy.as_file().set_len(read.map.span().0).map_err(stored)?;
     copy.as_file().set_permissions(Permissions::from_mode(READ_ONLY)).map_err(stored)?;
     copy.as_file().sync_all().map_err(stored)?;
     copy.persist(&path).map_err(|error| ImageError::Store { path: path.clone(), source: error.error })?;
-    Sidecar::new(&read.map, identity).write(&store.join(format!("{digest}.json"))).map_err(stored)?;
+    let sidecar = store.join(format!("{digest}.json"));
+    Sidecar::new(&read.map, identity, Sidecar::read(&sidecar)).write(&sidecar).map_err(stored)?;
     File::open(store).and_then(|directory| directory.sync_all()).map_err(stored)?;
     let file = File::open(&path).map_err(|source| ImageError::Open { path: path.clone(), source })?;
     Ok(Staged { file, path, map: read.map, layout: read.layout })
@@ -73,6 +79,30 @@ pub fn in_place(source: &Path, progress: &mut dyn Progress) -> Result<Staged, Im
     let read = hash(source, progress, |_, _| Ok(()))?;
     let file = File::open(source).map_err(|error| ImageError::Open { path: source.to_owned(), source: error })?;
     Ok(Staged { file, path: source.to_owned(), map: read.map, layout: read.layout })
+}
+
+/// Unpacks into a file without a name in `directory`, which is gone with the value, or with the process.
+///
+/// # Errors
+/// As for [`stage`].
+pub fn for_now(source: &Path, directory: &Path, progress: &mut dyn Progress) -> Result<Staged, ImageError> {
+    let stored = |error| ImageError::Store { path: directory.to_owned(), source: error };
+    let file = tempfile::tempfile_in(directory).map_err(stored)?;
+    let read = hash(source, progress, |at, piece| write_sparse(&file, at, piece).map_err(stored))?;
+    file.set_len(read.map.span().0).map_err(stored)?;
+    Ok(Staged { file, path: source.to_owned(), map: read.map, layout: read.layout })
+}
+
+/// Removes what a staging that was killed left in `store`. For when nobody else stages there.
+pub fn sweep(store: &Path) {
+    let Ok(entries) = fs::read_dir(store) else { return };
+    for entry in entries.filter_map(Result::ok) {
+        let name = entry.file_name();
+        let unfinished = UNFINISHED.iter().any(|prefix| name.to_str().is_some_and(|name| name.starts_with(prefix)));
+        if unfinished && let Err(error) = fs::remove_file(entry.path()) {
+            tracing::warn!(path = %entry.path().display(), %error, "an unfinished staged image stays");
+        }
+    }
 }
 
 struct Read {
@@ -99,7 +129,8 @@ fn hash(
         let start = span;
         span = Bytes(span.0 + to_u64(length));
         // One piece ahead: only the end of the image tells whether its first piece is its only one, whose value is the root.
-        let next_length = opened.fill(source, span, &mut next)?;
+        // A short piece is the end, even if the file grows meanwhile.
+        let next_length = if to_u64(length) < PIECE { 0 } else { opened.fill(source, span, &mut next)? };
         let data = &piece[..length];
         if start.0 == 0 {
             first = data[..data.len().min(to_usize(FIRST_BYTES))].to_vec();
@@ -157,13 +188,21 @@ struct Sidecar {
     sources: Vec<SourceFile>,
 }
 
+/// How many sources of one image are remembered: a few copies of it, and not every download there ever was.
+const SOURCES: usize = 16;
+
 /// A sidecar of another version is not read; its image is staged again.
 const SIDECAR_VERSION: u32 = 1;
 
 impl Sidecar {
-    fn new(map: &PieceMap, source: SourceFile) -> Self {
+    /// Two sources may hold the same image: both are kept, the newest last.
+    fn new(map: &PieceMap, source: SourceFile, before: Option<Self>) -> Self {
         let pieces = map.values().iter().map(|value| Digest(*value).to_string()).collect();
-        Self { version: SIDECAR_VERSION, span: map.span().0, pieces, sources: vec![source] }
+        let mut sources = before.map(|before| before.sources).unwrap_or_default();
+        sources.retain(|known| (known.device, known.inode) != (source.device, source.inode));
+        sources.drain(..sources.len().saturating_sub(SOURCES - 1));
+        sources.push(source);
+        Self { version: SIDECAR_VERSION, span: map.span().0, pieces, sources }
     }
 
     fn read(path: &Path) -> Option<Self> {
@@ -174,7 +213,7 @@ impl Sidecar {
     /// Replaces the file as a whole, so that no reader meets half of it.
     fn write(&self, path: &Path) -> io::Result<()> {
         let directory = path.parent().unwrap_or(Path::new("."));
-        let file = tempfile::Builder::new().prefix(".sidecar-").tempfile_in(directory)?;
+        let file = tempfile::Builder::new().prefix(UNFINISHED[1]).tempfile_in(directory)?;
         serde_json::to_writer(file.as_file(), self)?;
         file.as_file().set_permissions(Permissions::from_mode(READ_ONLY))?;
         file.as_file().sync_all()?;
@@ -274,6 +313,47 @@ mod tests {
         other[0] = 1;
         fs::write(&source, xz(&other)).expect("a temporary directory can be written");
         assert_eq!(stage(&source, &store, &mut silent()).expect("a good image").digest(), Digest(*blake3::hash(&other).as_bytes()));
+    }
+
+    #[test]
+    fn two_sources_of_one_image_are_both_found_again() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let store = directory.path().join("images");
+        let sources = ["a.img", "b.img"].map(|name| write(directory.path(), name, &sample()));
+        for source in &sources {
+            stage(source, &store, &mut silent()).expect("a good image");
+        }
+        for source in &sources {
+            let mut read = 0;
+            stage(source, &store, &mut |_: Bytes, _: Bytes| read += 1).expect("a good image");
+            assert_eq!(read, 0, "{} was not read again", source.display());
+        }
+    }
+
+    #[test]
+    fn an_image_that_is_still_being_copied_is_not_taken() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let store = directory.path().join("images");
+        let source = write(directory.path(), "a.img", &sample());
+        let growing = source.clone();
+        let mut grow = move |_: Bytes, _: Bytes| {
+            let mut file = fs::OpenOptions::new().append(true).open(&growing).expect("it is there");
+            file.write_all(b"more").expect("it can be written");
+        };
+        let error = stage(&source, &store, &mut grow).expect_err("it changed");
+        assert!(matches!(error, ImageError::Changed { .. }), "{error:?}");
+    }
+
+    #[test]
+    fn what_a_killed_staging_left_is_swept_away_and_nothing_else() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let store = directory.path().join("images");
+        let staged = stage(&write(directory.path(), "a.img", &sample()), &store, &mut silent()).expect("a good image");
+        write(&store, ".staging-abc", b"half");
+        write(&store, ".sidecar-abc", b"half");
+        sweep(&store);
+        assert_eq!(fs::read_dir(&store).expect("it is there").count(), 2);
+        assert!(staged.path().exists());
     }
 
     #[test]

@@ -22,6 +22,16 @@ pub struct OwnPart {
     pub path: PathBuf,
 }
 
+/// The PC's root and, where a station is configured, its state and its image store.
+#[must_use]
+pub fn own_parts(station: Option<(&Path, PathBuf)>) -> Vec<OwnPart> {
+    let mut parts = vec![OwnPart { name: "root", path: PathBuf::from("/") }];
+    if let Some((state, store)) = station {
+        parts.extend([OwnPart { name: "state", path: state.to_owned() }, OwnPart { name: "image store", path: store }]);
+    }
+    parts
+}
+
 /// What is there to be asked besides sysfs. A table that cannot be read is an error: what is unknown is refused.
 #[derive(Debug)]
 pub struct Tables {

@@ -1,0 +1,180 @@
+//! The devices at work: a thread each, a row each, recorded as soon as its device has ended.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Instant;
+
+use super::device::Named;
+use super::report::Report;
+use crate::daemon::arming::describe;
+use crate::flash::flash;
+use crate::flash::gauge::Gauge;
+use crate::image::Staged;
+use crate::ledger::{Ledger, LogError};
+use crate::station::admit::{Policy, admit};
+use crate::station::outcome::{Effort, Failure, Outcome};
+use crate::station::record::{Attempt, Entry};
+use crate::station::slot::Step;
+use crate::station::view::{Progress, Sign, SlotView};
+use crate::station::{End, outcome_of};
+
+/// All devices of one call.
+pub(super) struct Bench {
+    devices: Vec<Device>,
+    ledger: Option<Ledger>,
+    /// The first thing the log could not do.
+    trouble: Option<LogError>,
+}
+
+struct Device {
+    path: PathBuf,
+    attempt: Attempt,
+    state: State,
+}
+
+enum State {
+    /// Its thread works; the moment is when its step began.
+    Busy { gauge: Arc<Gauge>, thread: JoinHandle<End>, step: Step, step_began: Instant },
+    /// It came to an end.
+    Ended { outcome: Outcome, effort: Effort },
+}
+
+impl Bench {
+    /// Starts every device that is admitted.
+    ///
+    /// # Errors
+    /// When the log cannot be read; nothing was begun then.
+    pub(super) fn begin(
+        named: Vec<Named>,
+        source: &Path,
+        image: &Arc<Staged>,
+        policy: &Policy,
+        ledger: Option<Ledger>,
+    ) -> Result<Self, LogError> {
+        let first_number = ledger.as_ref().map_or(Ok(1), Ledger::next_attempt)?;
+        let armed = describe("-", &source.display().to_string(), image);
+        let mut bench = Self { devices: Vec::new(), ledger, trouble: None };
+        for (number, device) in (first_number..).zip(named) {
+            let admitted = admit(&device.survey, Some(&armed), policy);
+            let slot = device.path.display().to_string();
+            let card = device.survey.card;
+            let attempt = Attempt { number, slot, model: armed.model.clone(), image: Some(armed.clone()), card };
+            let state = match admitted {
+                Err(refusal) => bench.end(&attempt, Outcome::Refused(refusal), Effort::default()),
+                Ok(()) => bench.start(&attempt, image),
+            };
+            bench.devices.push(Device { path: device.path, attempt, state });
+        }
+        Ok(bench)
+    }
+
+    /// The start is on disk before the first byte is written, or nothing is written.
+    fn start(&mut self, attempt: &Attempt, image: &Arc<Staged>) -> State {
+        if !self.record(&Entry::AttemptStarted(Box::new(attempt.clone()))) {
+            return State::Ended { outcome: Outcome::Interrupted, effort: Effort::default() };
+        }
+        let gauge = Arc::new(Gauge::default());
+        let (shared, image, ours) = (Arc::clone(&gauge), Arc::clone(image), attempt.clone());
+        let thread = thread::Builder::new().name(format!("flash/{}", attempt.card.kernel_name));
+        match thread.spawn(move || flash(&ours, image, shared)) {
+            Ok(thread) => State::Busy { gauge, thread, step: Step::Writing, step_began: Instant::now() },
+            Err(error) => {
+                let message = format!("no thread for the card: {error}");
+                self.end(attempt, Outcome::Failed(Failure::Internal { message }), Effort::default())
+            }
+        }
+    }
+
+    fn end(&mut self, attempt: &Attempt, outcome: Outcome, effort: Effort) -> State {
+        let entry = Entry::AttemptClosed { attempt: Box::new(attempt.clone()), outcome: outcome.clone(), effort: effort.clone() };
+        if !self.record(&entry) && matches!(outcome, Outcome::Passed(_)) {
+            // A pass whose row is not on disk is none.
+            return State::Ended { outcome: Outcome::Interrupted, effort };
+        }
+        State::Ended { outcome, effort }
+    }
+
+    /// True when it is on disk, or no log was asked for.
+    fn record(&mut self, entry: &Entry) -> bool {
+        let Some(ledger) = &mut self.ledger else { return true };
+        match ledger.append(entry) {
+            Ok(_) => true,
+            Err(error) => {
+                self.trouble.get_or_insert(error);
+                false
+            }
+        }
+    }
+
+    pub(super) fn is_busy(&self) -> bool {
+        self.devices.iter().any(|device| matches!(device.state, State::Busy { .. }))
+    }
+
+    pub(super) fn cancel(&self) {
+        for device in &self.devices {
+            if let State::Busy { gauge, .. } = &device.state {
+                gauge.cancel();
+            }
+        }
+    }
+
+    /// Takes note of how far every thread is, and records those that have ended.
+    pub(super) fn look(&mut self) {
+        let mut devices = std::mem::take(&mut self.devices);
+        for device in &mut devices {
+            let State::Busy { gauge, thread, step, step_began } = &mut device.state else { continue };
+            let now = gauge.progress().0;
+            if now != *step {
+                (*step, *step_began) = (now, Instant::now());
+            }
+            if !thread.is_finished() {
+                continue;
+            }
+            let effort = gauge.effort();
+            let placeholder = State::Ended { outcome: Outcome::Interrupted, effort: effort.clone() };
+            let State::Busy { thread, .. } = std::mem::replace(&mut device.state, placeholder) else { continue };
+            // Its panics are caught inside: there is always an end to hear of.
+            let end = thread.join().unwrap_or(End::Cancelled);
+            device.state = self.end(&device.attempt, outcome_of(end, false), effort);
+        }
+        self.devices = devices;
+    }
+
+    /// What is shown of every device.
+    pub(super) fn views(&self) -> Vec<SlotView> {
+        let view = |device: &Device| {
+            let (sign, progress) = match &device.state {
+                State::Busy { gauge, step, step_began, .. } => {
+                    let (_, done, of) = gauge.progress();
+                    (Sign::of_step(*step), Some(Progress::new(done, of, step_began.elapsed())))
+                }
+                State::Ended { outcome, .. } => (Sign::of_outcome(outcome), None),
+            };
+            let card = Some(device.attempt.card.label());
+            SlotView { slot: device.attempt.slot.clone(), model: String::new(), call: sign.call(), sign, card, attempt: None, progress }
+        };
+        self.devices.iter().map(view).collect()
+    }
+
+    /// What is printed of every device that has ended.
+    pub(super) fn reports(&self) -> impl Iterator<Item = Report<'_>> {
+        self.devices.iter().filter_map(|device| match &device.state {
+            State::Busy { .. } => None,
+            State::Ended { outcome, effort } => {
+                let span = device.attempt.image.as_ref().map_or_else(Default::default, |image| image.span);
+                Some(Report { device: &device.path, outcome, effort, span, recorded: self.ledger.is_some() })
+            }
+        })
+    }
+
+    /// Every device holds the image, and every row is on disk.
+    pub(super) fn is_good(&self) -> bool {
+        self.devices.iter().all(|device| matches!(device.state, State::Ended { outcome: Outcome::Passed(_), .. }))
+    }
+
+    /// Why not every row is on disk, when that is so.
+    pub(super) fn into_trouble(self) -> Option<LogError> {
+        self.trouble
+    }
+}

@@ -1,0 +1,81 @@
+//! The devices named on the command line: which disks they are, who uses them, and whether somebody really means them.
+
+use std::collections::BTreeSet;
+use std::io::{self, BufRead, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use super::Wrong;
+use crate::config::{self, ConfigError, Images, Settings};
+use crate::station::admit::Policy;
+use crate::station::card::{Card, Survey};
+use crate::watch::sysfs::Sysfs;
+use crate::watch::uses::{OwnPart, Tables, block_number, own_parts, survey};
+
+/// What of this PC must not be erased, as its station's configuration says.
+pub(super) struct Guard {
+    settings: Option<Settings>,
+}
+
+impl Guard {
+    /// A PC without a station has no configuration; one that is there must be good, because it may name the PC's own disks.
+    pub(super) fn read(config: &Path) -> Result<Self, ConfigError> {
+        let settings = config.exists().then(|| config::read(config, Images::Unseen)).transpose()?;
+        Ok(Self { settings })
+    }
+
+    /// The rules that hold for a named device.
+    pub(super) fn policy(&self) -> Policy {
+        let own_disks = self.settings.as_ref().map(|settings| settings.own_disks.clone()).unwrap_or_default();
+        Policy { loop_devices: true, own_disks, ..Policy::default() }
+    }
+
+    fn own_parts(&self) -> Vec<OwnPart> {
+        own_parts(self.settings.as_ref().map(|settings| (settings.state.as_path(), settings.store())))
+    }
+}
+
+/// A device that was named, and what is known of it.
+pub(super) struct Named {
+    pub(super) path: PathBuf,
+    pub(super) survey: Survey,
+}
+
+/// Finds the disks behind the paths.
+pub(super) fn name(paths: &[PathBuf], guard: &Guard) -> Result<Vec<Named>, Wrong> {
+    let sysfs = Sysfs::default();
+    let tables = Tables::now().map_err(Wrong::Tables)?;
+    let own = guard.own_parts();
+    let mut seen = BTreeSet::new();
+    paths
+        .iter()
+        .map(|path| {
+            let number = block_number(path).ok_or_else(|| Wrong::NotADevice(path.clone()))?;
+            let (disk, whole) = sysfs.disk_of(number).ok_or_else(|| Wrong::NotADevice(path.clone()))?;
+            if !seen.insert(disk.clone()) {
+                return Err(Wrong::Twice(path.clone()));
+            }
+            let mut survey = survey(&sysfs, &tables, &own, &disk).ok_or_else(|| Wrong::NoMedium(path.clone()))?;
+            survey.card.whole_disk = whole;
+            Ok(Named { path: path.clone(), survey })
+        })
+        .collect()
+}
+
+/// Asks whoever sits at the terminal.
+pub(super) fn confirm(named: &[Named]) -> Result<(), Wrong> {
+    let (stdin, mut stderr) = (io::stdin(), io::stderr());
+    if !stdin.is_terminal() {
+        return Err(Wrong::NotConfirmed);
+    }
+    for device in named {
+        let Card { vendor, port, .. } = &device.survey.card;
+        let vendor = vendor.as_deref().unwrap_or("");
+        eprintln!("  {}  {vendor} {}  in {port}", device.path.display(), device.survey.card.label());
+    }
+    let _shown = write!(stderr, "Everything on these is lost. Type yes to go on: ").and_then(|()| stderr.flush());
+    let mut answer = String::new();
+    match stdin.lock().read_line(&mut answer) {
+        Ok(_) if answer.trim() == "yes" => Ok(()),
+        _ => Err(Wrong::NotConfirmed),
+    }
+}

@@ -1,0 +1,141 @@
+//! `flashline flash`: a rework bench, and a benchmark. The rules about slots, arming and presence at start do not apply; every
+//! other rule does, and there is no override.
+
+mod bench;
+mod device;
+mod report;
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use super::{GOOD, NOT_GOOD, WRONG, complain, start_tracing};
+use crate::config::{ConfigError, DEFAULT_PATH};
+use crate::image::open::{Opened, Packing};
+use crate::image::stage::{for_now, in_place};
+use crate::image::{ImageError, Staged};
+use crate::ledger::{Ledger, LogError};
+use crate::panel::Screen;
+use crate::panel::bars::ReadingBar;
+use crate::panel::terminal::Terminal;
+use crate::station::view::View;
+use bench::Bench;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The image, raw or .xz
+    image: PathBuf,
+    /// Whole disks to erase, as /dev/sdb
+    #[arg(required = true)]
+    devices: Vec<PathBuf>,
+    /// Do not ask before erasing
+    #[arg(long)]
+    yes: bool,
+    /// One JSON object a device
+    #[arg(long)]
+    json: bool,
+    /// Record the attempts in this flash log; only then is the word PASS
+    #[arg(long, value_name = "FILE")]
+    log: Option<PathBuf>,
+    /// The station's configuration, whose own disks and state are never erased; read where it exists
+    #[arg(long, value_name = "FILE", default_value = DEFAULT_PATH)]
+    config: PathBuf,
+}
+
+/// How often bars move and ended threads are looked for.
+const LOOK: Duration = Duration::from_millis(20);
+/// Where a packed image is unpacked to, for the time of the call. Larger than `/tmp`, which may be memory.
+const SCRATCH: &str = "/var/tmp";
+/// What a shell says of a program that Ctrl-C ended.
+const INTERRUPTED: i32 = 130;
+
+/// Why nothing was begun, or the log not kept.
+#[derive(Debug, thiserror::Error)]
+enum Wrong {
+    #[error("{0} is not a block device: name a whole disk, as /dev/sdb")]
+    NotADevice(PathBuf),
+    #[error("{0} holds no medium, or udev has not looked at it yet, or this kernel gives no disk sequence number (Linux 5.15 does)")]
+    NoMedium(PathBuf),
+    #[error("{0} is named twice")]
+    Twice(PathBuf),
+    #[error("reading this PC's mounts: without them nothing is erased")]
+    Tables(#[source] procfs::ProcError),
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Image(#[from] ImageError),
+    #[error(transparent)]
+    Log(#[from] LogError),
+    #[error("nothing was erased: say --yes to erase without being asked")]
+    NotConfirmed,
+    #[error("catching Ctrl-C")]
+    Signals(#[source] io::Error),
+}
+
+pub(super) fn run(args: &Args) -> u8 {
+    start_tracing();
+    match flash_all(args) {
+        Ok(code) => code,
+        Err(error) => {
+            complain(&error);
+            WRONG
+        }
+    }
+}
+
+fn flash_all(args: &Args) -> Result<u8, Wrong> {
+    let guard = device::Guard::read(&args.config)?;
+    let named = device::name(&args.devices, &guard)?;
+    let image = Arc::new(prepare(&args.image)?);
+    if !args.yes {
+        device::confirm(&named)?;
+    }
+    let ledger = args.log.as_deref().map(|path| Ledger::open(path, "bench")).transpose()?;
+    let interrupted = catch_interrupts()?;
+    let mut bench = Bench::begin(named, &args.image, &image, &guard.policy(), ledger)?;
+    let mut screen = Terminal::on_stderr();
+    while bench.is_busy() {
+        if interrupted.load(Ordering::Relaxed) {
+            bench.cancel();
+        }
+        bench.look();
+        screen.draw(&View { station: args.image.display().to_string(), fault: None, slots: bench.views() });
+        thread::sleep(LOOK);
+    }
+    screen.end();
+    let mut out = io::stdout().lock();
+    for report in bench.reports() {
+        let text = if args.json { report.json().to_string() } else { report.to_string() };
+        // Whoever read this may be gone; the cards and their rows are as they are.
+        let _gone = writeln!(out, "{text}");
+    }
+    let code = if bench.is_good() { GOOD } else { NOT_GOOD };
+    bench.into_trouble().map_or(Ok(code), |error| Err(error.into()))
+}
+
+/// A raw image is written from where it lies; a packed one is unpacked into a file that has no name, so that nothing stays behind
+/// whatever ends this call.
+fn prepare(image: &Path) -> Result<Staged, ImageError> {
+    let packing = Opened::open(image)?.packing;
+    let name = if packing == Packing::Raw { "hashing" } else { "unpacking" };
+    let bar = ReadingBar::new(&format!("{name} {}", image.display()));
+    let mut progress = |done, of| bar.set(done, of);
+    match packing {
+        Packing::Raw => in_place(image, &mut progress),
+        Packing::Xz => for_now(image, Path::new(SCRATCH), &mut progress),
+    }
+}
+
+/// Ctrl-C stops after the calls under way, so that every card is in a known state and every attempt gets its row. A second one
+/// ends at once: a card that hangs must not hold the bench.
+fn catch_interrupts() -> Result<Arc<AtomicBool>, Wrong> {
+    let flag = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        signal_hook::flag::register_conditional_shutdown(signal, INTERRUPTED, Arc::clone(&flag)).map_err(Wrong::Signals)?;
+        signal_hook::flag::register(signal, Arc::clone(&flag)).map_err(Wrong::Signals)?;
+    }
+    Ok(flag)
+}

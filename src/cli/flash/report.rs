@@ -1,0 +1,71 @@
+//! What is printed of a device when it has ended: a line, or a JSON object.
+
+use std::fmt;
+use std::path::Path;
+
+use crate::station::outcome::{Effort, Outcome};
+use crate::station::units::{Bytes, seconds};
+use crate::station::view::Sign;
+
+/// What is printed of a device.
+pub(super) struct Report<'a> {
+    pub(super) device: &'a Path,
+    pub(super) outcome: &'a Outcome,
+    pub(super) effort: &'a Effort,
+    pub(super) span: Bytes,
+    pub(super) recorded: bool,
+}
+
+impl Report<'_> {
+    /// PASS is a word for a recorded proof.
+    fn outcome(&self) -> &'static str {
+        match self.outcome {
+            Outcome::Passed(_) if !self.recorded => "verified",
+            other => other.word(),
+        }
+    }
+
+    pub(super) fn json(&self) -> serde_json::Value {
+        let digest = match self.outcome {
+            Outcome::Passed(proof) => Some(proof.digest().to_string()),
+            _ => None,
+        };
+        serde_json::json!({
+            "device": self.device,
+            "outcome": self.outcome(),
+            "reason_code": self.outcome.code(),
+            "reason": self.outcome.reason(),
+            "failed_at": self.outcome.at().map(|at| at.0),
+            "span": self.span.0,
+            "seconds": seconds(self.effort.total),
+            "writing_seconds": seconds(self.effort.writing),
+            "reading_back_seconds": seconds(self.effort.reading),
+            "slowest_call_seconds": seconds(self.effort.slowest_call),
+            "bytes_written": self.effort.written.0,
+            "bytes_read_back": self.effort.read.0,
+            "digest": digest,
+        })
+    }
+}
+
+impl fmt::Display for Report<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = match self.outcome {
+            Outcome::Passed(_) if self.recorded => "PASS",
+            Outcome::Passed(_) => "VERIFIED",
+            other => Sign::of_outcome(other).word(),
+        };
+        write!(f, "{}  {word}", self.device.display())?;
+        match self.outcome {
+            Outcome::Passed(proof) => write!(
+                f,
+                "  {:.1} s (writing {:.1}, reading back {:.1})  {}",
+                seconds(self.effort.total),
+                seconds(self.effort.writing),
+                seconds(self.effort.reading),
+                proof.digest()
+            ),
+            other => other.reason().map_or(Ok(()), |reason| write!(f, "  {reason}")),
+        }
+    }
+}
