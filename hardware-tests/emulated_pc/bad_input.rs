@@ -34,7 +34,7 @@ fn a_damaged_image_is_named_and_no_card_is_touched() {
 fn a_bench_refuses_what_a_station_refuses_and_says_so_in_its_exit_code() {
     let pc = Pc::start();
     let image = Image::new(16 * MIB, 7);
-    Factory::new(&pc, &image.raw()).configured();
+    Factory::new(&pc, &image.raw()).slot("A9", usb("9")).configured();
     let small = pc.usb("1").size(8 * MIB).filled(1).plug();
     let good = pc.usb("2").size(32 * MIB).filled(2).plug();
     let (small_node, good_node) = (small.node(), good.node());
