@@ -63,6 +63,16 @@ pub enum ImageError {
         /// The file.
         path: PathBuf,
     },
+    /// Unpacking it takes more memory than it may.
+    #[error(
+        "the image {path} takes too much memory to unpack: pack it with a smaller window, as zstd or xz do when nothing is asked of them"
+    )]
+    Window {
+        /// The file.
+        path: PathBuf,
+        /// What the decoder said.
+        source: io::Error,
+    },
     /// There is nothing in it.
     #[error("the image {path} is empty")]
     Empty {

@@ -6,16 +6,31 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use bzip2::bufread::MultiBzDecoder;
+use flate2::bufread::MultiGzDecoder;
 use liblzma::bufread::XzDecoder;
 use liblzma::stream::{CONCATENATED, Stream};
+use zstd::zstd_safe::zstd_sys::ZSTD_ErrorCode;
 
 use super::ImageError;
 use crate::station::units::{Bytes, MIB, to_u64, to_usize};
 
-/// The six bytes an `.xz` file begins with (The .xz File Format 1.2.1, 2.1.1.1).
-const XZ_MAGIC: [u8; 6] = [0xfd, b'7', b'z', b'X', b'Z', 0];
-/// What a decoder may hold: enough for `xz -9` (65 MiB), and a bound for a hostile file.
-const DECODER_MEMORY: u64 = 256 * MIB;
+/// What packed files begin with: The .xz File Format 1.2.1, 2.1.1.1; RFC 1952, 2.3.1; RFC 8878, 3.1.1; bzip2.
+const MAGICS: [(Packing, &[u8]); 4] = [
+    (Packing::Xz, &[0xfd, b'7', b'z', b'X', b'Z', 0]),
+    (Packing::Gz, &[0x1f, 0x8b]),
+    (Packing::Zst, &[0x28, 0xb5, 0x2f, 0xfd]),
+    (Packing::Bz2, b"BZh"),
+];
+/// A `.zst` may also begin with a frame to be skipped; these are the first bytes of such a frame's magic (RFC 8878, 3.1.2).
+const SKIPPABLE: std::ops::RangeInclusive<u8> = 0x50..=0x5f;
+/// The longest magic.
+const LONGEST_MAGIC: u64 = 6;
+/// What the xz decoder may hold: enough for `xz -9` (65 MiB), and a bound for a hostile file.
+const XZ_MEMORY: u64 = 256 * MIB;
+/// The zstd decoder may hold a window of 128 MiB: what `zstd --long` packs with, and the most `zstd -d` opens unasked. The others
+/// never hold more than a few MiB.
+const ZST_WINDOW_LOG: u32 = 27;
 
 /// How a file is packed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +39,30 @@ pub enum Packing {
     Raw,
     /// `.xz`
     Xz,
+    /// `.gz`
+    Gz,
+    /// `.zst`
+    Zst,
+    /// `.bz2`
+    Bz2,
+}
+
+impl Packing {
+    /// Told by as many of its first bytes as there are: three bytes of a `.xz` are a `.xz` cut short, not a raw image.
+    fn of(first: &[u8]) -> Self {
+        let begins = |magic: &[u8]| !first.is_empty() && first.iter().zip(magic).all(|(byte, expected)| byte == expected);
+        match MAGICS.iter().find(|(_, magic)| begins(magic)) {
+            Some((packing, _)) => *packing,
+            None if SKIPPABLE.into_iter().any(|byte| begins(&[byte, 0x2a, 0x4d, 0x18])) => Self::Zst,
+            None => Self::Raw,
+        }
+    }
+
+    /// Whether the file's bytes are the image's own.
+    #[must_use]
+    pub fn is_raw(self) -> bool {
+        self == Self::Raw
+    }
 }
 
 /// An opened image file: yields raw bytes.
@@ -55,15 +94,25 @@ impl Opened {
             return Err(ImageError::NotAFile { path: path.to_owned() });
         }
         let mut first = Vec::new();
-        (&mut file).take(to_u64(XZ_MAGIC.len())).read_to_end(&mut first).map_err(failed)?;
+        (&mut file).take(LONGEST_MAGIC).read_to_end(&mut first).map_err(failed)?;
+        let packing = Packing::of(&first);
         file.seek(SeekFrom::Start(0)).map_err(failed)?;
         let consumed = Arc::new(AtomicU64::new(0));
-        let counted = Counted { file, consumed: Arc::clone(&consumed) };
-        let (packing, reader): (_, Box<dyn Read + Send>) = if first == XZ_MAGIC {
-            let stream = Stream::new_stream_decoder(DECODER_MEMORY, CONCATENATED).map_err(|error| failed(error.into()))?;
-            (Packing::Xz, Box::new(XzDecoder::new_stream(BufReader::with_capacity(to_usize(MIB), counted), stream)))
-        } else {
-            (Packing::Raw, Box::new(counted))
+        let counted = |file| Counted { file, consumed: Arc::clone(&consumed) };
+        let buffered = |file| BufReader::with_capacity(to_usize(MIB), counted(file));
+        let reader: Box<dyn Read + Send> = match packing {
+            Packing::Raw => Box::new(counted(file)),
+            Packing::Xz => {
+                let stream = Stream::new_stream_decoder(XZ_MEMORY, CONCATENATED).map_err(|error| failed(error.into()))?;
+                Box::new(XzDecoder::new_stream(buffered(file), stream))
+            }
+            Packing::Gz => Box::new(MultiGzDecoder::new(buffered(file))),
+            Packing::Zst => {
+                let mut decoder = zstd::Decoder::with_buffer(buffered(file)).map_err(failed)?;
+                decoder.window_log_max(ZST_WINDOW_LOG).map_err(failed)?;
+                Box::new(decoder)
+            }
+            Packing::Bz2 => Box::new(MultiBzDecoder::new(buffered(file))),
         };
         Ok(Self { packing, packed: Bytes(metadata.len()), reader, consumed })
     }
@@ -93,14 +142,28 @@ impl Opened {
     }
 
     fn explain(&self, path: &Path, at: u64, source: io::Error) -> ImageError {
-        let path = path.to_owned();
-        // An error number is the system's; anything else was made by the decoder.
-        match (self.packing, source.raw_os_error(), source.kind()) {
-            (Packing::Raw, ..) | (_, Some(_), _) => ImageError::Read { path, at, source },
-            (_, None, io::ErrorKind::UnexpectedEof) => ImageError::Truncated { path, at },
-            (_, None, _) => ImageError::Damaged { path, at, source },
-        }
+        if self.packing.is_raw() { ImageError::Read { path: path.to_owned(), at, source } } else { explain(path, at, source) }
     }
+}
+
+/// What a decoder's error means for a packed file. An error number is the system's; anything else was made by the decoder.
+fn explain(path: &Path, at: u64, source: io::Error) -> ImageError {
+    let path = path.to_owned();
+    match (source.raw_os_error(), source.kind()) {
+        (Some(_), _) => ImageError::Read { path, at, source },
+        (None, io::ErrorKind::UnexpectedEof) => ImageError::Truncated { path, at },
+        (None, _) if wants_memory(&source) => ImageError::Window { path, source },
+        (None, _) => ImageError::Damaged { path, at, source },
+    }
+}
+
+/// Whether the decoder stopped at its own bound: such a file is as it was packed, and copying it again changes nothing.
+fn wants_memory(error: &io::Error) -> bool {
+    let Some(inner) = error.get_ref() else { return false };
+    let xz = inner.downcast_ref::<liblzma::stream::Error>();
+    let zst = inner.downcast_ref::<zstd::Error>();
+    xz.is_some_and(|error| *error == liblzma::stream::Error::MemLimit)
+        || zst.is_some_and(|error| error.is(ZSTD_ErrorCode::ZSTD_error_frameParameter_windowTooLarge))
 }
 
 /// Counts what is read from the file.

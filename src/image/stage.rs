@@ -280,23 +280,78 @@ mod tests {
         encoder.finish().expect("memory can be written")
     }
 
+    fn gz(raw: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(raw).expect("memory can be written");
+        encoder.finish().expect("memory can be written")
+    }
+
+    /// With the checksum that the command `zstd` adds as well.
+    fn zst(raw: &[u8]) -> Vec<u8> {
+        let mut encoder = zstd::Encoder::new(Vec::new(), 1).expect("memory can be had");
+        encoder.include_checksum(true).expect("zstd has checksums");
+        encoder.write_all(raw).expect("memory can be written");
+        encoder.finish().expect("memory can be written")
+    }
+
+    const SKIPPED: [u8; 11] = [0x5a, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 1, 2, 3];
+
+    /// As `pzstd` writes it: a frame to be skipped comes first.
+    fn skippable(raw: &[u8]) -> Vec<u8> {
+        [&SKIPPED, &zst(raw)[..]].concat()
+    }
+
+    fn bz2(raw: &[u8]) -> Vec<u8> {
+        let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+        encoder.write_all(raw).expect("memory can be written");
+        encoder.finish().expect("memory can be written")
+    }
+
+    type Packer = fn(&[u8]) -> Vec<u8>;
+
+    /// Packings whose files may stand one behind another.
+    const STREAMS: [(&str, Packer); 5] = [("xz", xz), ("gz", gz), ("zst", zst), ("skippable zst", skippable), ("bz2", bz2)];
+
+    fn packers() -> impl Iterator<Item = (&'static str, Packer)> {
+        STREAMS.into_iter()
+    }
+
+    /// Numbers that no packing makes shorter.
+    fn noise(words: u32) -> Vec<u8> {
+        (0..words).flat_map(|word| word.wrapping_mul(2_654_435_761).rotate_left(word % 31).to_le_bytes()).collect()
+    }
+
     fn silent() -> impl Progress {
         |_: Bytes, _: Bytes| {}
     }
 
     #[test]
-    fn a_packed_and_a_raw_image_are_staged_as_the_same_bytes_under_the_same_digest() {
+    fn a_packed_and_a_raw_image_are_staged_as_the_same_bytes_under_the_same_digest_whatever_their_names() {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let store = directory.path().join("images");
         let raw = sample();
-        let from_raw = stage(&write(directory.path(), "a.img", &raw), &store, &mut silent()).expect("a good image");
-        let from_xz = stage(&write(directory.path(), "a.img.xz", &xz(&raw)), &store, &mut silent()).expect("a good image");
-        assert_eq!(from_raw.digest(), Digest(*blake3::hash(&raw).as_bytes()));
-        assert_eq!(from_raw.digest(), from_xz.digest());
-        assert_eq!(fs::read(from_xz.path()).expect("it can be read"), raw);
-        let metadata = fs::metadata(from_xz.path()).expect("it is there");
-        assert_eq!(metadata.permissions().mode() & 0o777, READ_ONLY);
-        assert!(metadata.blocks() * 512 < to_u64(raw.len()), "zeroes are holes");
+        let digest = Digest(*blake3::hash(&raw).as_bytes());
+        assert_eq!(stage(&write(directory.path(), "a.zip", &raw), &store, &mut silent()).expect("a good image").digest(), digest);
+        for (packing, pack) in packers() {
+            let source = write(directory.path(), "a.img", &pack(&raw));
+            let staged = stage(&source, &directory.path().join(packing), &mut silent()).expect("a good image");
+            assert_eq!(staged.digest(), digest, "{packing}");
+            assert_eq!(fs::read(staged.path()).expect("it can be read"), raw, "{packing}");
+            let metadata = fs::metadata(staged.path()).expect("it is there");
+            assert_eq!(metadata.permissions().mode() & 0o777, READ_ONLY);
+            assert!(metadata.blocks() * 512 < to_u64(raw.len()), "zeroes are holes");
+        }
+    }
+
+    #[test]
+    fn packed_parts_one_behind_another_are_one_image() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let store = directory.path().join("images");
+        for (packing, pack) in STREAMS {
+            let parts = [pack(b"one "), pack(b""), pack(b"image")].concat();
+            let staged = stage(&write(directory.path(), "parts", &parts), &store, &mut silent()).expect("a good image");
+            assert_eq!(fs::read(staged.path()).expect("it can be read"), b"one image", "{packing}");
+        }
     }
 
     #[test]
@@ -357,25 +412,80 @@ mod tests {
     }
 
     #[test]
-    fn a_packed_image_cut_short_or_damaged_is_named_and_leaves_nothing_behind() {
+    fn a_packed_image_cut_short_or_damaged_is_named_with_its_place_and_leaves_nothing_behind() {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let store = directory.path().join("images");
-        let packed = xz(&(0..2_000_000u32).flat_map(|word| (word.wrapping_mul(2_654_435_761)).to_le_bytes()).collect::<Vec<_>>());
-        for cut in [13, 1000, packed.len() / 2, packed.len() - 1] {
-            let source = write(directory.path(), "cut.xz", &packed[..cut]);
-            let error = stage(&source, &store, &mut silent()).expect_err("it is cut short");
-            assert!(matches!(error, ImageError::Truncated { .. }), "{cut}: {error:?}");
+        let raw = noise(600_000);
+        let staged = |contents: &[u8]| {
+            let error = stage(&write(directory.path(), "a.img", contents), &store, &mut silent()).expect_err("it is not whole");
+            assert_eq!(fs::read_dir(&store).expect("it is there").count(), 0, "no half-made copy stays");
+            error
+        };
+        for (packing, pack) in packers() {
+            let packed = pack(&raw);
+            for cut in [13, 1000, packed.len() / 2, packed.len() - 1] {
+                let error = staged(&packed[..cut]);
+                assert!(matches!(error, ImageError::Truncated { .. }), "{packing} cut at {cut}: {error:?}");
+            }
+            let mut flipped = packed.clone();
+            flipped[packed.len() / 2] ^= 0x10;
+            let error = staged(&flipped);
+            let ImageError::Damaged { at, .. } = error else { panic!("{packing} flipped: {error:?}") };
+            assert!((1..=to_u64(raw.len())).contains(&at), "{packing} is good until byte {at}");
         }
-        let mut flipped = packed.clone();
-        flipped[packed.len() / 2] ^= 0x10;
-        let error = stage(&write(directory.path(), "flipped.xz", &flipped), &store, &mut silent()).expect_err("it is damaged");
-        assert!(matches!(error, ImageError::Damaged { .. }), "{error:?}");
-        let mut trailed = packed;
-        trailed.extend(b"something else");
-        let error =
-            stage(&write(directory.path(), "trailed.xz", &trailed), &store, &mut silent()).expect_err("it goes on as something else");
-        assert!(matches!(error, ImageError::Damaged { .. } | ImageError::Truncated { .. }), "{error:?}");
-        assert_eq!(fs::read_dir(&store).expect("it is there").count(), 0, "no half-made copy stays");
+        for (packing, pack) in STREAMS {
+            let packed = pack(&raw);
+            let error = staged(&packed[..packed.len() / 2]);
+            let ImageError::Truncated { at, .. } = error else { panic!("{packing} halved: {error:?}") };
+            assert!((1..to_u64(raw.len())).contains(&at), "{packing} ends at byte {at}");
+        }
+    }
+
+    #[test]
+    fn no_piece_of_a_packed_image_and_nothing_added_to_it_is_an_image() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let store = directory.path().join("images");
+        let staged = |contents: &[u8]| stage(&write(directory.path(), "a.img", contents), &store, &mut silent());
+        for (packing, pack) in packers() {
+            let packed = pack(b"a small image");
+            for cut in 1..packed.len() {
+                let error = staged(&packed[..cut]).expect_err("it is cut short");
+                // A frame to be skipped and nothing behind it is whole, and empty.
+                let empty = packing == "skippable zst" && cut == SKIPPED.len() && matches!(error, ImageError::Empty { .. });
+                assert!(empty || matches!(error, ImageError::Truncated { .. }), "{packing} cut at {cut}: {error:?}");
+            }
+            for trailing in [&b"s"[..], b"something else", &[0; 4096], &packed[..1], &packed[..packed.len() - 1]] {
+                // Zeroes in fours may stand between and behind the streams of a .xz (The .xz File Format 1.2.1, 2.2).
+                if packing == "xz" && trailing.iter().all(|byte| *byte == 0) {
+                    continue;
+                }
+                let error = staged(&[&packed[..], trailing].concat()).expect_err("it goes on as something else");
+                assert!(matches!(error, ImageError::Damaged { .. } | ImageError::Truncated { .. }), "{packing}: {error:?}");
+            }
+            assert_eq!(fs::read_dir(&store).expect("it is there").count(), 0, "no half-made copy stays");
+        }
+    }
+
+    #[test]
+    fn an_image_that_takes_too_much_memory_to_unpack_is_not_called_damaged() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let store = directory.path().join("images");
+        // A frame whose header asks for a window of 256 MiB, and one block of one byte.
+        let zst = [0x28, 0xb5, 0x2f, 0xfd, 0, (28 - 10) << 3, 9, 0, 0, 7];
+        let mut options = liblzma::stream::LzmaOptions::new_preset(0).expect("a preset");
+        options.dict_size(1 << 28);
+        let mut filters = liblzma::stream::Filters::new();
+        filters.lzma2(&options);
+        let stream = liblzma::stream::Stream::new_stream_encoder(&filters, liblzma::stream::Check::Crc32).expect("an encoder");
+        let mut encoder = liblzma::write::XzEncoder::new_stream(Vec::new(), stream);
+        encoder.write_all(b"image").expect("memory can be written");
+        for packed in [zst.to_vec(), encoder.finish().expect("memory can be written")] {
+            let error = stage(&write(directory.path(), "a.img", &packed), &store, &mut silent()).expect_err("its window is too large");
+            assert!(matches!(error, ImageError::Window { .. }), "{error:?}");
+        }
+        let mut opened = zst;
+        opened[5] = (27 - 10) << 3;
+        stage(&write(directory.path(), "a.img", &opened), &store, &mut silent()).expect("what zstd --long packs can be unpacked");
     }
 
     #[test]
@@ -384,7 +494,9 @@ mod tests {
         let store = directory.path().join("images");
         let at = |name: &str, contents: &[u8]| stage(&write(directory.path(), name, contents), &store, &mut silent());
         assert!(matches!(at("empty.img", b""), Err(ImageError::Empty { .. })));
-        assert!(matches!(at("empty.img.xz", &xz(b"")), Err(ImageError::Empty { .. })));
+        for (packing, pack) in packers() {
+            assert!(matches!(at("a.img", &pack(b"")), Err(ImageError::Empty { .. })), "{packing}");
+        }
         assert!(matches!(stage(&directory.path().join("none"), &store, &mut silent()), Err(ImageError::Open { .. })));
         assert!(matches!(stage(directory.path(), &store, &mut silent()), Err(ImageError::NotAFile { .. })));
     }

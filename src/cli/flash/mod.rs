@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use super::{GOOD, NOT_GOOD, WRONG, complain, start_tracing};
 use crate::config::{ConfigError, DEFAULT_PATH};
-use crate::image::open::{Opened, Packing};
+use crate::image::open::Opened;
 use crate::image::stage::{for_now, in_place};
 use crate::image::{ImageError, Staged};
 use crate::ledger::{Ledger, LogError};
@@ -26,7 +26,7 @@ use bench::Bench;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The image, raw or .xz
+    /// The image: raw, .xz, .gz, .zst, .bz2 or .zip
     image: PathBuf,
     /// Whole disks to erase, as /dev/sdb
     #[arg(required = true)]
@@ -120,13 +120,10 @@ fn flash_all(args: &Args) -> Result<u8, Wrong> {
 /// whatever ends this call.
 fn prepare(image: &Path) -> Result<Staged, ImageError> {
     let packing = Opened::open(image)?.packing;
-    let name = if packing == Packing::Raw { "hashing" } else { "unpacking" };
+    let name = if packing.is_raw() { "hashing" } else { "unpacking" };
     let bar = ReadingBar::new(&format!("{name} {}", image.display()));
     let mut progress = |done, of| bar.set(done, of);
-    match packing {
-        Packing::Raw => in_place(image, &mut progress),
-        Packing::Xz => for_now(image, Path::new(SCRATCH), &mut progress),
-    }
+    if packing.is_raw() { in_place(image, &mut progress) } else { for_now(image, Path::new(SCRATCH), &mut progress) }
 }
 
 /// Ctrl-C stops after the calls under way, so that every card is in a known state and every attempt gets its row. A second one
