@@ -7,6 +7,7 @@ pub mod layout;
 pub mod map;
 pub mod open;
 pub mod stage;
+mod zip;
 
 use std::fs::File;
 use std::io;
@@ -72,6 +73,28 @@ pub enum ImageError {
         path: PathBuf,
         /// What the decoder said.
         source: io::Error,
+    },
+    /// A zip in which no file, or more than one, could be the image.
+    #[error("the zip {path} holds {count} files, where the image must be the only one: pack the image alone")]
+    NotOneFile {
+        /// The file.
+        path: PathBuf,
+        /// How many are in it.
+        count: u64,
+    },
+    /// A zip that only a password opens.
+    #[error("the zip {path} is encrypted: pack the image without a password")]
+    Encrypted {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A zip packed in a way that is not read here.
+    #[error("the zip {path} is packed by {method}, which is not read here: pack the image with deflate, or as .xz")]
+    Method {
+        /// The file.
+        path: PathBuf,
+        /// How it is packed.
+        method: String,
     },
     /// There is nothing in it.
     #[error("the image {path} is empty")]

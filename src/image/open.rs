@@ -12,15 +12,20 @@ use liblzma::bufread::XzDecoder;
 use liblzma::stream::{CONCATENATED, Stream};
 use zstd::zstd_safe::zstd_sys::ZSTD_ErrorCode;
 
-use super::ImageError;
+use super::{ImageError, zip};
 use crate::station::units::{Bytes, MIB, to_u64, to_usize};
 
-/// What packed files begin with: The .xz File Format 1.2.1, 2.1.1.1; RFC 1952, 2.3.1; RFC 8878, 3.1.1; bzip2.
-const MAGICS: [(Packing, &[u8]); 4] = [
+/// What packed files begin with: The .xz File Format 1.2.1, 2.1.1.1; RFC 1952, 2.3.1; RFC 8878, 3.1.1; bzip2; APPNOTE 6.3.10,
+/// 4.3.7 to 4.3.16 and 8.5.4, where a zip begins with its file, with its end if it is empty, or says that it is a part.
+const MAGICS: [(Packing, &[u8]); 8] = [
     (Packing::Xz, &[0xfd, b'7', b'z', b'X', b'Z', 0]),
     (Packing::Gz, &[0x1f, 0x8b]),
     (Packing::Zst, &[0x28, 0xb5, 0x2f, 0xfd]),
     (Packing::Bz2, b"BZh"),
+    (Packing::Zip, b"PK\x03\x04"),
+    (Packing::Zip, b"PK\x05\x06"),
+    (Packing::Zip, b"PK\x06\x06"),
+    (Packing::Zip, b"PK\x07\x08"),
 ];
 /// A `.zst` may also begin with a frame to be skipped; these are the first bytes of such a frame's magic (RFC 8878, 3.1.2).
 const SKIPPABLE: std::ops::RangeInclusive<u8> = 0x50..=0x5f;
@@ -45,6 +50,8 @@ pub enum Packing {
     Zst,
     /// `.bz2`
     Bz2,
+    /// `.zip` with one file in it
+    Zip,
 }
 
 impl Packing {
@@ -85,7 +92,7 @@ impl Opened {
     /// Opens `path` and looks at its first bytes.
     ///
     /// # Errors
-    /// When it cannot be opened or is no file.
+    /// When it cannot be opened, is no file, or is a zip in which the image cannot be found.
     pub fn open(path: &Path) -> Result<Self, ImageError> {
         let failed = |source| ImageError::Open { path: path.to_owned(), source };
         let mut file = File::open(path).map_err(failed)?;
@@ -113,6 +120,11 @@ impl Opened {
                 Box::new(decoder)
             }
             Packing::Bz2 => Box::new(MultiBzDecoder::new(buffered(file))),
+            Packing::Zip => {
+                let entry = zip::find(&file, path)?;
+                file.seek(SeekFrom::Start(entry.start)).map_err(failed)?;
+                entry.unpack(buffered(file))
+            }
         };
         Ok(Self { packing, packed: Bytes(metadata.len()), reader, consumed })
     }
@@ -147,7 +159,7 @@ impl Opened {
 }
 
 /// What a decoder's error means for a packed file. An error number is the system's; anything else was made by the decoder.
-fn explain(path: &Path, at: u64, source: io::Error) -> ImageError {
+pub(super) fn explain(path: &Path, at: u64, source: io::Error) -> ImageError {
     let path = path.to_owned();
     match (source.raw_os_error(), source.kind()) {
         (Some(_), _) => ImageError::Read { path, at, source },

@@ -254,9 +254,10 @@ fn find(store: &Path, source: &SourceFile) -> Option<Staged> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::io::Write;
 
+    use super::super::zip::tests::{deflated, stored, zip64};
     use super::*;
 
     /// Two data runs in a mostly empty image that ends in the middle of a block.
@@ -268,7 +269,7 @@ mod tests {
         raw
     }
 
-    fn write(directory: &Path, name: &str, contents: &[u8]) -> PathBuf {
+    pub(in crate::image) fn write(directory: &Path, name: &str, contents: &[u8]) -> PathBuf {
         let path = directory.join(name);
         fs::write(&path, contents).expect("a temporary directory can be written");
         path
@@ -311,9 +312,10 @@ mod tests {
 
     /// Packings whose files may stand one behind another.
     const STREAMS: [(&str, Packer); 5] = [("xz", xz), ("gz", gz), ("zst", zst), ("skippable zst", skippable), ("bz2", bz2)];
+    const ZIPS: [(&str, Packer); 3] = [("deflated zip", deflated), ("stored zip", stored), ("zip64", zip64)];
 
     fn packers() -> impl Iterator<Item = (&'static str, Packer)> {
-        STREAMS.into_iter()
+        STREAMS.into_iter().chain(ZIPS)
     }
 
     /// Numbers that no packing makes shorter.
