@@ -58,6 +58,12 @@ pub enum ImageError {
         /// What the decoder said.
         source: io::Error,
     },
+    /// Its name says it is packed, and its beginning does not.
+    #[error("the image {path} does not begin as its name says: copy it again, or pack it as .xz, .gz, .zst, .bz2 or .zip")]
+    NotAsNamed {
+        /// The file.
+        path: PathBuf,
+    },
     /// It was written to while it was read.
     #[error("the image {path} changed while it was read: wait until it is copied whole")]
     Changed {

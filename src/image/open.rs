@@ -1,6 +1,6 @@
-//! Opening an image file whatever it is packed in, told by its first bytes, never by its name.
+//! Opening an image file whatever it is packed in, told by its first bytes; its name may only contradict.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
@@ -72,6 +72,15 @@ impl Packing {
     }
 }
 
+/// Endings of packed files, of formats that are read and of some that are not.
+const ENDINGS: [&str; 12] = ["xz", "gz", "zst", "bz2", "zip", "lzma", "lz4", "lz", "7z", "rar", "tgz", "tar"];
+
+/// The name never makes a file packed, but a raw image that is named so is a packed one whose beginning is damaged, or of a format
+/// nobody here can read: written to a card as it is, it would be proven to be garbage.
+fn is_named_as_packed(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ENDINGS.iter().any(|known| ending.eq_ignore_ascii_case(known)))
+}
+
 /// An opened image file: yields raw bytes.
 pub struct Opened {
     /// How it is packed.
@@ -95,14 +104,18 @@ impl Opened {
     /// When it cannot be opened, is no file, or is a zip in which the image cannot be found.
     pub fn open(path: &Path) -> Result<Self, ImageError> {
         let failed = |source| ImageError::Open { path: path.to_owned(), source };
-        let mut file = File::open(path).map_err(failed)?;
-        let metadata = file.metadata().map_err(failed)?;
-        if !metadata.is_file() {
+        // Asked before it is opened: opening a pipe would wait for somebody to write into it.
+        if !fs::metadata(path).map_err(failed)?.is_file() {
             return Err(ImageError::NotAFile { path: path.to_owned() });
         }
+        let mut file = File::open(path).map_err(failed)?;
+        let metadata = file.metadata().map_err(failed)?;
         let mut first = Vec::new();
         (&mut file).take(LONGEST_MAGIC).read_to_end(&mut first).map_err(failed)?;
         let packing = Packing::of(&first);
+        if packing.is_raw() && is_named_as_packed(path) {
+            return Err(ImageError::NotAsNamed { path: path.to_owned() });
+        }
         file.seek(SeekFrom::Start(0)).map_err(failed)?;
         let consumed = Arc::new(AtomicU64::new(0));
         let counted = |file| Counted { file, consumed: Arc::clone(&consumed) };

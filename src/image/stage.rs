@@ -328,12 +328,12 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_packed_and_a_raw_image_are_staged_as_the_same_bytes_under_the_same_digest_whatever_their_names() {
+    fn a_packed_and_a_raw_image_are_staged_as_the_same_bytes_under_the_same_digest() {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let store = directory.path().join("images");
         let raw = sample();
         let digest = Digest(*blake3::hash(&raw).as_bytes());
-        assert_eq!(stage(&write(directory.path(), "a.zip", &raw), &store, &mut silent()).expect("a good image").digest(), digest);
+        assert_eq!(stage(&write(directory.path(), "a.raw", &raw), &store, &mut silent()).expect("a good image").digest(), digest);
         for (packing, pack) in packers() {
             let source = write(directory.path(), "a.img", &pack(&raw));
             let staged = stage(&source, &directory.path().join(packing), &mut silent()).expect("a good image");
@@ -370,6 +370,16 @@ pub(super) mod tests {
         other[0] = 1;
         fs::write(&source, xz(&other)).expect("a temporary directory can be written");
         assert_eq!(stage(&source, &store, &mut silent()).expect("a good image").digest(), Digest(*blake3::hash(&other).as_bytes()));
+    }
+
+    #[test]
+    fn a_packed_image_damaged_in_its_first_byte_is_not_taken_for_a_raw_one() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let store = directory.path().join("images");
+        let mut packed = xz(&sample());
+        packed[0] ^= 1;
+        let error = stage(&write(directory.path(), "a.img.xz", &packed), &store, &mut silent()).expect_err("it is damaged");
+        assert!(matches!(error, ImageError::NotAsNamed { .. }), "{error:?}");
     }
 
     #[test]
