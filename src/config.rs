@@ -16,6 +16,7 @@ use toml::Spanned;
 use crate::station::StationSettings;
 use crate::station::admit::{OwnDisk, Policy};
 use crate::station::card::Port;
+use crate::station::record::Zeroes;
 use crate::station::slot::SlotSettings;
 use crate::station::units::Bytes;
 
@@ -73,6 +74,8 @@ pub struct ModelSettings {
     pub name: String,
     /// The image file, raw or packed.
     pub image: PathBuf,
+    /// What is done about its zeroes.
+    pub zeroes: Zeroes,
 }
 
 /// A whole configuration, proved.
@@ -164,6 +167,16 @@ impl Default for StationTable {
 struct ModelTable {
     name: Spanned<String>,
     image: Spanned<PathBuf>,
+    #[serde(default)]
+    zeroes: ZeroesWord,
+}
+
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum ZeroesWord {
+    #[default]
+    Prove,
+    Write,
 }
 
 #[derive(Deserialize)]
@@ -258,7 +271,11 @@ fn prove_models(
             let problem = format!("`image`: {}: {error}: correct the path, or copy the image there", image.display());
             return Err(source.wrong(table.image.span(), problem));
         }
-        models.push(ModelSettings { name, image });
+        let zeroes = match table.zeroes {
+            ZeroesWord::Prove => Zeroes::Prove,
+            ZeroesWord::Write => Zeroes::Write,
+        };
+        models.push(ModelSettings { name, image, zeroes });
     }
     Ok(models)
 }

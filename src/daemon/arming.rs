@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::config::{self, ConfigError, Images, Settings};
+use crate::config::{self, ConfigError, Images, ModelSettings, Settings};
 use crate::image::stage::{stage, sweep};
 use crate::image::{ImageError, Staged};
 use crate::station::outcome::Digest;
-use crate::station::record::Armed;
+use crate::station::record::{Armed, Zeroes};
 use crate::station::units::Bytes;
 
 /// Every staged image, by digest, and which model it is armed for.
@@ -37,15 +37,15 @@ impl Armory {
         let mut failed = Vec::new();
         for model in &settings.models {
             match stage(&model.image, &settings.store(), &mut |done, of| progress(&model.name, done, of)) {
-                Ok(staged) => armory.arm(&model.name, &model.image.display().to_string(), staged),
+                Ok(staged) => armory.arm(model, staged),
                 Err(error) => failed.push(NotArmed { model: model.name.clone(), error }),
             }
         }
         (armory, failed)
     }
 
-    fn arm(&mut self, model: &str, source: &str, staged: Staged) {
-        self.armed.push(describe(model, source, &staged));
+    fn arm(&mut self, model: &ModelSettings, staged: Staged) {
+        self.armed.push(describe(&model.name, &model.image.display().to_string(), &staged, model.zeroes));
         self.images.insert(staged.digest(), Arc::new(staged));
     }
 
@@ -108,6 +108,13 @@ pub fn prove(config: &Path, state: &Path) -> Result<(Settings, Armory), ReloadEr
 
 /// What the station is told of a staged image.
 #[must_use]
-pub fn describe(model: &str, source: &str, staged: &Staged) -> Armed {
-    Armed { model: model.to_owned(), digest: staged.digest(), source: source.to_owned(), span: staged.span(), block: staged.layout().block }
+pub fn describe(model: &str, source: &str, staged: &Staged, zeroes: Zeroes) -> Armed {
+    Armed {
+        model: model.to_owned(),
+        digest: staged.digest(),
+        source: source.to_owned(),
+        span: staged.span(),
+        block: staged.layout().block,
+        zeroes,
+    }
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use nix::libc;
 use nix::sys::stat::{major, minor};
 
-use super::{BlockDevice, ioctl};
+use super::{BlockDevice, Shortfall, Source, ioctl};
 use crate::station::card::{DevNum, Visit};
 use crate::station::units::Bytes;
 
@@ -123,8 +123,22 @@ impl BlockDevice for DirectDevice {
         ioctl::diskseq(&self.file)
     }
 
-    fn write_at(&mut self, at: Bytes, data: &[u8]) -> io::Result<usize> {
-        self.file.write_at(data, at.0)
+    fn write_from(&mut self, at: Bytes, source: Source<'_>) -> Result<usize, Shortfall> {
+        match source {
+            Source::Bytes(bytes) => self.file.write_at(bytes, at.0).map_err(Shortfall::Error),
+            Source::Mapped { mapping, at: from, length } => {
+                mapping.populate(from, length).map_err(Shortfall::Source)?;
+                // Between the two calls the file may still be cut; only memory that cannot be read gives EFAULT.
+                mapping.write_to(from, length, &self.file, at).map_err(|error| match error.raw_os_error() {
+                    Some(libc::EFAULT) => Shortfall::Source(error),
+                    _ => Shortfall::Error(error),
+                })
+            }
+        }
+    }
+
+    fn zero(&mut self, at: Bytes, length: Bytes) -> io::Result<()> {
+        ioctl::zero(&self.file, at.0, length.0)
     }
 
     fn read_at(&mut self, at: Bytes, into: &mut [u8]) -> io::Result<usize> {

@@ -10,6 +10,7 @@ mod raw {
     nix::ioctl_read!(blkgetsize64, 0x12, 114, usize);
     nix::ioctl_read_bad!(blksszget, nix::libc::BLKSSZGET, nix::libc::c_int);
     nix::ioctl_read!(blkgetdiskseq, 0x12, 128, u64);
+    nix::ioctl_write_ptr_bad!(blkzeroout, nix::request_code_none!(0x12, 127), [u64; 2]);
 }
 
 /// The device's length in bytes (`BLKGETSIZE64`); 0 after its medium left.
@@ -43,6 +44,18 @@ pub(super) fn diskseq(device: &File) -> io::Result<u64> {
     // SAFETY: BLKGETDISKSEQ stores one u64 through its argument; `sequence` is one and outlives the call.
     unsafe { raw::blkgetdiskseq(device.as_raw_fd(), &raw mut sequence) }?;
     Ok(sequence)
+}
+
+/// Has the kernel write zeroes (`BLKZEROOUT`): never by a discard whose contents would be undefined, which it rules out itself
+/// (`blkdev_issue_zeroout` with `BLKDEV_ZERO_NOUNMAP`). Offset and length are multiples of the logical block.
+///
+/// # Errors
+/// What the kernel answered.
+pub(super) fn zero(device: &File, at: u64, length: u64) -> io::Result<()> {
+    let range = [at, length];
+    // SAFETY: BLKZEROOUT reads two u64 through its argument; `range` is two and outlives the call.
+    unsafe { raw::blkzeroout(device.as_raw_fd(), &raw const range) }?;
+    Ok(())
 }
 
 #[cfg(not(target_pointer_width = "64"))]

@@ -1,17 +1,19 @@
 //! A block device as the engine needs it, and nothing of what is written to it.
 //!
 //! [`direct::DirectDevice`] is the kernel's, opened `O_DIRECT | O_EXCL`; `ram::RamDevice` is a fake for tests that keeps the
-//! real one's rules. All `unsafe` of the crate lives here, in `aligned` and `ioctl`.
+//! real one's rules. All `unsafe` of the crate lives here, in `aligned`, `ioctl` and `mapped`.
 
 pub mod aligned;
 pub mod direct;
 mod ioctl;
+pub mod mapped;
 #[cfg(test)]
 pub(crate) mod ram;
 
 use std::io;
 
 use crate::station::units::{Bytes, to_u64, to_usize};
+use mapped::Mapping;
 
 /// A card, open for as long as the value lives.
 ///
@@ -33,8 +35,14 @@ pub trait BlockDevice {
     /// One write. May take fewer bytes than given.
     ///
     /// # Errors
+    /// What the kernel answered, or that the source could not be read.
+    fn write_from(&mut self, at: Bytes, source: Source<'_>) -> Result<usize, Shortfall>;
+
+    /// Writes zeroes, by the kernel's own means.
+    ///
+    /// # Errors
     /// What the kernel answered.
-    fn write_at(&mut self, at: Bytes, data: &[u8]) -> io::Result<usize>;
+    fn zero(&mut self, at: Bytes, length: Bytes) -> io::Result<()>;
 
     /// One read from the medium, past every cache of ours and the kernel's. May return fewer bytes than asked.
     ///
@@ -53,22 +61,59 @@ pub trait BlockDevice {
     fn departed(&self) -> bool;
 }
 
+/// Where written bytes come from.
+#[derive(Clone, Copy, Debug)]
+pub enum Source<'a> {
+    /// Aligned memory of ours.
+    Bytes(&'a [u8]),
+    /// A range of a mapped file, whose pages the kernel hands to the card.
+    Mapped {
+        /// The file.
+        mapping: &'a Mapping,
+        /// Where the range begins.
+        at: Bytes,
+        /// How long it is.
+        length: usize,
+    },
+}
+
+impl Source<'_> {
+    /// How many bytes.
+    #[must_use]
+    pub fn length(&self) -> usize {
+        match self {
+            Self::Bytes(bytes) => bytes.len(),
+            Self::Mapped { length, .. } => *length,
+        }
+    }
+
+    /// What is left behind the first `done` bytes.
+    fn behind(self, done: usize) -> Self {
+        match self {
+            Self::Bytes(bytes) => Self::Bytes(&bytes[done..]),
+            Self::Mapped { mapping, at, length } => Self::Mapped { mapping, at: Bytes(at.0 + to_u64(done)), length: length - done },
+        }
+    }
+}
+
 /// Why a call that must be whole was not.
 #[derive(Debug)]
 pub enum Shortfall {
-    /// The kernel answered with an error.
+    /// The device answered with an error.
     Error(io::Error),
+    /// The source of a write could not be read: not the device's fault.
+    Source(io::Error),
     /// The kernel moved nothing, or not even one block, and gave no error.
     Stopped,
 }
 
-/// Writes all of `data`, through short counts and interruptions.
+/// Writes all of `source`, through short counts and interruptions.
 ///
 /// # Errors
 /// The place where it ended, and why.
-pub fn write_all_at(device: &mut impl BlockDevice, at: Bytes, data: &[u8]) -> Result<(), (Bytes, Shortfall)> {
+pub fn write_all_at(device: &mut impl BlockDevice, at: Bytes, source: Source<'_>) -> Result<(), (Bytes, Shortfall)> {
     let block = device.logical_block();
-    whole(at, data.len(), block, |at, from| device.write_at(at, &data[from..]))
+    whole(at, source.length(), block, |at, from| device.write_from(at, source.behind(from)))
 }
 
 /// Fills all of `into`, through short counts and interruptions.
@@ -77,12 +122,17 @@ pub fn write_all_at(device: &mut impl BlockDevice, at: Bytes, data: &[u8]) -> Re
 /// The place where it ended, and why.
 pub fn read_exact_at(device: &mut impl BlockDevice, at: Bytes, into: &mut [u8]) -> Result<(), (Bytes, Shortfall)> {
     let block = device.logical_block();
-    whole(at, into.len(), block, |at, from| device.read_at(at, &mut into[from..]))
+    whole(at, into.len(), block, |at, from| device.read_at(at, &mut into[from..]).map_err(Shortfall::Error))
 }
 
 /// Repeats `call` until `length` bytes are moved. What a short call moved beyond its last whole block is moved again: the
 /// next call must begin on a block.
-fn whole(at: Bytes, length: usize, block: u32, mut call: impl FnMut(Bytes, usize) -> io::Result<usize>) -> Result<(), (Bytes, Shortfall)> {
+fn whole(
+    at: Bytes,
+    length: usize,
+    block: u32,
+    mut call: impl FnMut(Bytes, usize) -> Result<usize, Shortfall>,
+) -> Result<(), (Bytes, Shortfall)> {
     let block = to_usize(u64::from(block));
     let mut done = 0;
     while done < length {
@@ -91,8 +141,8 @@ fn whole(at: Bytes, length: usize, block: u32, mut call: impl FnMut(Bytes, usize
             Ok(moved) if done + moved >= length => return Ok(()),
             Ok(moved) if moved < block => return Err((here, Shortfall::Stopped)),
             Ok(moved) => done += moved - moved % block,
-            Err(error) if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) => {}
-            Err(error) => return Err((here, Shortfall::Error(error))),
+            Err(Shortfall::Error(error)) if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) => {}
+            Err(shortfall) => return Err((here, shortfall)),
         }
     }
     Ok(())
@@ -114,7 +164,7 @@ mod tests {
         for (index, byte) in data.iter_mut().enumerate() {
             *byte = u8::try_from(index % 251).expect("below 251");
         }
-        write_all_at(&mut device, Bytes(8 * KIB), &data).expect("it is only slow");
+        write_all_at(&mut device, Bytes(8 * KIB), Source::Bytes(&data)).expect("it is only slow");
         let mut back = AlignedBuf::zeroed(16 << 10);
         read_exact_at(&mut device, Bytes(8 * KIB), &mut back).expect("it is only slow");
         assert_eq!(&data[..], &back[..], "nothing is shifted");
@@ -130,8 +180,9 @@ mod tests {
 
     #[test]
     fn an_error_keeps_its_number_and_its_place() {
-        let answer =
-            whole(Bytes(0), 1024, 512, |at, _| if at.0 == 0 { Ok(512) } else { Err(io::Error::from_raw_os_error(nix::libc::EIO)) });
+        let answer = whole(Bytes(0), 1024, 512, |at, _| {
+            if at.0 == 0 { Ok(512) } else { Err(Shortfall::Error(io::Error::from_raw_os_error(nix::libc::EIO))) }
+        });
         let Err((Bytes(512), Shortfall::Error(error))) = answer else { panic!("{answer:?}") };
         assert_eq!(error.raw_os_error(), Some(nix::libc::EIO));
     }

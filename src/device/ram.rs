@@ -4,8 +4,8 @@ use std::io;
 
 use nix::libc;
 
-use super::BlockDevice;
-use super::aligned::ALIGNMENT;
+use super::aligned::{ALIGNMENT, AlignedBuf};
+use super::{BlockDevice, Shortfall, Source};
 use crate::station::units::{Bytes, to_u64, to_usize};
 
 /// What is wrong with it.
@@ -27,6 +27,8 @@ pub(crate) enum Fault {
     IgnoreWrites,
     /// Addresses wrap at this length, as on a card that lies about its capacity.
     Wrap(u64),
+    /// What is written behind this length is dropped, and reads as zeroes.
+    DropBehind(u64),
     /// Writes that touch this byte are damaged there, from the second one on: the tombstone arrives, the head does not.
     SpoilSecondWrite { at: u64, bits: u8 },
     /// Flushes answer with this error number once so many were good.
@@ -42,6 +44,7 @@ pub(crate) enum Fault {
 pub(crate) enum Did {
     Write { at: u64, length: u64 },
     Read { at: u64, length: u64 },
+    Zero { at: u64, length: u64 },
     Flush,
 }
 
@@ -124,12 +127,50 @@ impl RamDevice {
         Ok(to_usize(moved))
     }
 
-    fn place(&self, at: u64) -> usize {
-        let real = self.faults.iter().find_map(|fault| match fault {
-            Fault::Wrap(length) => Some(*length),
+    fn write(&mut self, at: Bytes, data: &[u8]) -> io::Result<usize> {
+        let moved = self.begin(at, data.len(), data.as_ptr(), true)?;
+        if self.departed() {
+            self.strays += 1;
+        }
+        let range = at.0..at.0 + to_u64(moved);
+        let before =
+            |place: u64| self.did.iter().any(|did| matches!(did, Did::Write { at, length } if (*at..at + length).contains(&place)));
+        let spoiled = self.faults.iter().find_map(|fault| match *fault {
+            Fault::SpoilSecondWrite { at, bits } if range.contains(&at) && before(at) => Some((at, bits)),
             _ => None,
         });
-        to_usize(real.map_or(at, |length| at % length))
+        self.did.push(Did::Write { at: at.0, length: to_u64(moved) });
+        self.store(at, &data[..moved]);
+        if let Some((spoiled, bits)) = spoiled
+            && let Some(place) = self.place(spoiled)
+        {
+            self.medium[place] ^= bits;
+        }
+        Ok(moved)
+    }
+
+    fn store(&mut self, at: Bytes, data: &[u8]) {
+        if self.faults.iter().any(|fault| matches!(fault, Fault::IgnoreWrites)) {
+            return;
+        }
+        for (offset, byte) in data.iter().enumerate() {
+            if let Some(place) = self.place(at.0 + to_u64(offset)) {
+                self.medium[place] = *byte;
+            }
+        }
+    }
+
+    /// Where a byte really lies; nowhere behind the real end of a card that drops what it cannot hold.
+    fn place(&self, at: u64) -> Option<usize> {
+        let mut place = Some(at);
+        for fault in &self.faults {
+            match *fault {
+                Fault::Wrap(length) => place = Some(at % length),
+                Fault::DropBehind(length) if at >= length => place = None,
+                _ => {}
+            }
+        }
+        place.map(to_usize)
     }
 }
 
@@ -147,37 +188,32 @@ impl BlockDevice for RamDevice {
         Ok(if swapped { 2 } else { 1 })
     }
 
-    fn write_at(&mut self, at: Bytes, data: &[u8]) -> io::Result<usize> {
-        let moved = self.begin(at, data.len(), data.as_ptr(), true)?;
-        if self.departed() {
-            self.strays += 1;
-        }
-        let range = at.0..at.0 + to_u64(moved);
-        let before =
-            |place: u64| self.did.iter().any(|did| matches!(did, Did::Write { at, length } if (*at..at + length).contains(&place)));
-        let spoiled = self.faults.iter().find_map(|fault| match *fault {
-            Fault::SpoilSecondWrite { at, bits } if range.contains(&at) && before(at) => Some((at, bits)),
-            _ => None,
-        });
-        self.did.push(Did::Write { at: at.0, length: to_u64(moved) });
-        if !self.faults.iter().any(|fault| matches!(fault, Fault::IgnoreWrites)) {
-            for (offset, byte) in data[..moved].iter().enumerate() {
-                let place = self.place(at.0 + to_u64(offset));
-                self.medium[place] = *byte;
+    fn write_from(&mut self, at: Bytes, source: Source<'_>) -> Result<usize, Shortfall> {
+        match source {
+            Source::Bytes(data) => self.write(at, data).map_err(Shortfall::Error),
+            Source::Mapped { mapping, at: from, length } => {
+                let mut data = AlignedBuf::zeroed(length);
+                mapping.read_at(from, &mut data).map_err(Shortfall::Source)?;
+                self.write(at, &data).map_err(Shortfall::Error)
             }
         }
-        if let Some((spoiled, bits)) = spoiled {
-            let place = self.place(spoiled);
-            self.medium[place] ^= bits;
+    }
+
+    fn zero(&mut self, at: Bytes, length: Bytes) -> io::Result<()> {
+        self.calls += 1;
+        if let Some(error) = self.error_at(at.0..at.0 + length.0, true) {
+            return Err(error);
         }
-        Ok(moved)
+        self.did.push(Did::Zero { at: at.0, length: length.0 });
+        self.store(at, &vec![0; to_usize(length.0)]);
+        Ok(())
     }
 
     fn read_at(&mut self, at: Bytes, into: &mut [u8]) -> io::Result<usize> {
         let moved = self.begin(at, into.len(), into.as_ptr(), false)?;
         self.did.push(Did::Read { at: at.0, length: to_u64(moved) });
         for (offset, byte) in into[..moved].iter_mut().enumerate() {
-            *byte = self.medium[self.place(at.0 + to_u64(offset))];
+            *byte = self.place(at.0 + to_u64(offset)).map_or(0, |place| self.medium[place]);
         }
         for fault in &self.faults {
             if let Fault::FlipOnRead { at: flipped, bits } = *fault

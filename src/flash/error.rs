@@ -4,7 +4,7 @@ use std::io;
 
 use crate::device::Shortfall;
 use crate::station::End;
-use crate::station::outcome::{Act, Failure};
+use crate::station::outcome::{Act, Damage, Failure};
 use crate::station::units::Bytes;
 
 /// Why an attempt stopped. Except before the first write, the card's contents are undefined.
@@ -37,7 +37,7 @@ pub enum FlashError {
         at: Bytes,
     },
     /// What came back is not the image.
-    #[error("byte {} read back as {found:#04x}, the image has {expected:#04x}", .at.0)]
+    #[error("byte {} read back as {found:#04x}, the image has {expected:#04x} ({damage})", .at.0)]
     Mismatch {
         /// The first wrong byte.
         at: Bytes,
@@ -45,6 +45,22 @@ pub enum FlashError {
         expected: u8,
         /// What the card returned.
         found: u8,
+        /// Of what kind.
+        damage: Damage,
+    },
+    /// What was written at one place came back at another, or not at all.
+    #[error("lies about its capacity, at byte {}", .at.0)]
+    FalseCapacity {
+        /// Where it showed.
+        at: Bytes,
+        /// What stands there belongs to this place.
+        holds: Option<Bytes>,
+    },
+    /// A part of the card read back wrong, and right when it was read once more.
+    #[error("byte {} does not always read the same", .at.0)]
+    Unsteady {
+        /// Where the part begins.
+        at: Bytes,
     },
     /// Another medium than the admitted one answers, or none.
     #[error("the card is not the one that was admitted")]
@@ -75,6 +91,7 @@ impl FlashError {
     pub(super) fn of_call(act: Act, span: Bytes, (at, shortfall): (Bytes, Shortfall)) -> Self {
         match shortfall {
             Shortfall::Error(source) => Self::Io { act, at, span, source },
+            Shortfall::Source(source) => Self::StationImage { at, source: Some(source) },
             Shortfall::Stopped => Self::Short { act, at },
         }
     }
@@ -83,7 +100,13 @@ impl FlashError {
     /// errno.
     pub(super) fn may_be_departure(&self) -> bool {
         match self {
-            Self::Io { .. } | Self::Short { .. } | Self::WriteIgnored { .. } | Self::Mismatch { .. } | Self::Changed => true,
+            Self::Io { .. }
+            | Self::Short { .. }
+            | Self::WriteIgnored { .. }
+            | Self::Mismatch { .. }
+            | Self::FalseCapacity { .. }
+            | Self::Unsteady { .. }
+            | Self::Changed => true,
             Self::StationImage { .. } | Self::Cancelled => false,
         }
     }
@@ -94,7 +117,9 @@ impl FlashError {
             Self::Io { act, at, span, source } => Failure::Io { act, at, span, errno: source.raw_os_error() },
             Self::Short { act, at } => Failure::Short { act, at },
             Self::WriteIgnored { at } => Failure::WriteIgnored { at },
-            Self::Mismatch { at, expected, found } => Failure::Mismatch { at, expected, found },
+            Self::Mismatch { at, expected, found, damage } => Failure::Mismatch { at, expected, found, damage },
+            Self::FalseCapacity { at, holds } => Failure::FalseCapacity { at, holds },
+            Self::Unsteady { at } => Failure::Unsteady { at },
             Self::Changed => Failure::Changed,
             Self::StationImage { at, source } => Failure::StationImage { at, errno: source.and_then(|source| source.raw_os_error()) },
             Self::Cancelled => return End::Cancelled,

@@ -2,8 +2,9 @@
 //!
 //! ```text
 //!  open ──▶ Claim ──write──▶ Written ──read_back──▶ BodyProven ──finish──▶ Verified
-//!             │  tombstone       │   whole span,        │  head, flush,        │
-//!             │  body, flush     │   past every cache   │  read it back        ▼
+//!             │  tombstone,      │   whole span,        │  head, flush,        │
+//!             │  marks, body,    │   past every cache   │  read it back        ▼
+//!             │  flush           │                      │
 //!             ▼                  ▼                      ▼                    Proof
 //!          a step that fails ends the attempt: the head is the tombstone, the card cannot boot
 //! ```
@@ -11,13 +12,17 @@
 //! other cards nothing but the staged image, which nobody writes.
 
 pub mod claim;
+mod diagnose;
 pub mod error;
 pub mod gauge;
+mod marks;
+mod session;
 #[cfg(test)]
 mod tests;
 pub mod tombstone;
 pub mod verify;
 pub mod write;
+mod zeroes;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -27,7 +32,7 @@ use crate::image::Staged;
 use crate::station::End;
 use crate::station::card::Visit;
 use crate::station::outcome::Failure;
-use crate::station::record::{Attempt, AttemptNumber};
+use crate::station::record::{Attempt, AttemptNumber, Zeroes};
 use claim::Claim;
 use error::Stopped;
 use gauge::Gauge;
@@ -36,7 +41,10 @@ use gauge::Gauge;
 #[must_use]
 pub fn flash(attempt: &Attempt, image: Arc<Staged>, gauge: Arc<Gauge>) -> End {
     let end = contained(|| match claim::open(&attempt.card) {
-        Ok(device) => flash_opened(device, attempt.card.visit, attempt.number, image, Arc::clone(&gauge)),
+        Ok(device) => {
+            let zeroes = attempt.image.as_ref().map_or_else(Zeroes::default, |armed| armed.zeroes);
+            flash_opened(device, attempt.card.visit, attempt.number, image, zeroes, Arc::clone(&gauge))
+        }
         Err(end) => end,
     });
     gauge.end();
@@ -51,8 +59,15 @@ fn contained(work: impl FnOnce() -> End) -> End {
 }
 
 /// The same for a device that is open.
-fn flash_opened<D: BlockDevice>(device: D, visit: Visit, attempt: AttemptNumber, image: Arc<Staged>, gauge: Arc<Gauge>) -> End {
-    let claim = match Claim::new(device, visit, image, attempt, gauge) {
+fn flash_opened<D: BlockDevice>(
+    device: D,
+    visit: Visit,
+    attempt: AttemptNumber,
+    image: Arc<Staged>,
+    zeroes: Zeroes,
+    gauge: Arc<Gauge>,
+) -> End {
+    let claim = match Claim::new(device, visit, image, zeroes, attempt, gauge) {
         Ok(claim) => claim,
         Err(end) => return end,
     };

@@ -8,9 +8,10 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::device::ram::{Did, Fault, RamDevice};
+use crate::device::{Shortfall, Source};
 use crate::image::stage::in_place;
 use crate::station::card::DevNum;
-use crate::station::outcome::{Act, Failure, Refusal};
+use crate::station::outcome::{Act, Damage, Failure, Refusal};
 use crate::station::units::{Bytes, MIB, to_u64, to_usize};
 
 const VISIT: Visit = Visit { devnum: DevNum { major: 8, minor: 0 }, diskseq: 1 };
@@ -36,7 +37,7 @@ fn card(length: u64, block: u32) -> RamDevice {
 /// Runs the engine and hands the card back.
 fn run(device: RamDevice, image: &[u8]) -> (End, RamDevice) {
     let mut device = device;
-    let end = flash_opened(&mut device, VISIT, 1, staged(image), Arc::new(Gauge::default()));
+    let end = flash_opened(&mut device, VISIT, 1, staged(image), Zeroes::Prove, Arc::new(Gauge::default()));
     (end, device)
 }
 
@@ -50,8 +51,11 @@ impl BlockDevice for &mut RamDevice {
     fn diskseq(&self) -> std::io::Result<u64> {
         (**self).diskseq()
     }
-    fn write_at(&mut self, at: Bytes, data: &[u8]) -> std::io::Result<usize> {
-        (**self).write_at(at, data)
+    fn write_from(&mut self, at: Bytes, source: Source<'_>) -> Result<usize, Shortfall> {
+        (**self).write_from(at, source)
+    }
+    fn zero(&mut self, at: Bytes, length: Bytes) -> std::io::Result<()> {
+        (**self).zero(at, length)
     }
     fn read_at(&mut self, at: Bytes, into: &mut [u8]) -> std::io::Result<usize> {
         (**self).read_at(at, into)
@@ -77,7 +81,10 @@ fn a_good_card_holds_the_image_and_nothing_behind_it_is_touched() {
     assert_eq!(device.contents()[..image.len()], image);
     let padded = image.len().next_multiple_of(512);
     assert!(device.contents()[image.len()..padded].iter().all(|byte| *byte == 0), "the last block is padded with zeroes");
-    assert!(device.contents()[padded..].iter().all(|byte| *byte == 0xa5), "nothing behind it changed");
+    // Behind the image lie, here, only the card's last MiB, where a stale backup table would stand, and no mark's place.
+    let far_end = to_usize(7 * MIB);
+    assert!(device.contents()[padded..far_end].iter().all(|byte| *byte == 0xa5), "nothing behind it changed");
+    assert!(device.contents()[far_end..].iter().all(|byte| *byte == 0), "no stale backup table, and no mark, stays");
 }
 
 #[test]
@@ -122,7 +129,10 @@ fn a_flipped_bit_is_found_at_its_byte_and_the_card_cannot_boot() {
     device.inject(Fault::FlipOnRead { at, bits: 0x10 });
     let (end, device) = run(device, &image);
     let expected = image[to_usize(at)];
-    assert_eq!(end, End::Failed(Failure::Mismatch { at: Bytes(at), expected, found: expected ^ 0x10 }));
+    assert_eq!(
+        end,
+        End::Failed(Failure::Mismatch { at: Bytes(at), expected, found: expected ^ 0x10, damage: Damage::BitsFlipped { bits: 1 } })
+    );
     assert!(cannot_boot(&device));
 }
 
@@ -134,7 +144,10 @@ fn a_head_that_does_not_come_back_fails_the_card_and_the_tombstone_is_put_back()
     device.inject(Fault::SpoilSecondWrite { at, bits: 0x40 });
     let (end, device) = run(device, &image);
     let expected = image[to_usize(at)];
-    assert_eq!(end, End::Failed(Failure::Mismatch { at: Bytes(at), expected, found: expected ^ 0x40 }));
+    assert_eq!(
+        end,
+        End::Failed(Failure::Mismatch { at: Bytes(at), expected, found: expected ^ 0x40, damage: Damage::BitsFlipped { bits: 1 } })
+    );
     assert!(cannot_boot(&device));
 }
 
@@ -171,7 +184,95 @@ fn a_card_that_wraps_its_addresses_never_passes() {
     let mut device = card(8 * MIB, 512);
     device.inject(Fault::Wrap(2 * MIB));
     let (end, _) = run(device, &pattern(8 * MIB));
-    assert!(matches!(end, End::Failed(Failure::Mismatch { .. })), "{end:?}");
+    let End::Failed(Failure::FalseCapacity { holds: Some(_), .. }) = end else { panic!("{end:?}") };
+}
+
+/// An image with data at both ends and zeroes between.
+fn sparse(length: u64) -> Vec<u8> {
+    let mut image = pattern(length);
+    image[to_usize(MIB + 5)..to_usize(length - MIB / 2)].fill(0);
+    image
+}
+
+#[test]
+fn a_card_that_claims_more_than_it_holds_never_passes_whether_it_wraps_or_drops_and_wherever_the_image_ends() {
+    for image in [pattern(MIB), sparse(2 * MIB), sparse(6 * MIB), pattern(6 * MIB)] {
+        for fault in [Fault::Wrap(4 * MIB), Fault::DropBehind(4 * MIB)] {
+            let mut device = RamDevice::new(Bytes(32 * MIB), 512);
+            device.inject(fault.clone());
+            let (end, _) = run(device, &image);
+            let lies = matches!(end, End::Failed(Failure::FalseCapacity { .. } | Failure::WriteIgnored { .. }));
+            assert!(lies, "{fault:?}, image of {} MiB: {end:?}", to_u64(image.len()) / MIB);
+        }
+    }
+}
+
+#[test]
+fn zeroes_a_fresh_card_holds_already_are_proven_and_not_written() {
+    let image = sparse(6 * MIB);
+    let (end, device) = run(RamDevice::new(Bytes(8 * MIB), 512), &image);
+    assert!(matches!(end, End::Verified(_)), "{end:?}");
+    assert_eq!(device.contents()[..image.len()], image);
+    let written: u64 = device.did.iter().map(|did| if let Did::Write { length, .. } = did { *length } else { 0 }).sum();
+    assert!(written < 4 * MIB, "only data, tombstone, head and marks were written: {written} bytes");
+    let zeroed = device.did.iter().any(|did| matches!(did, Did::Zero { at, .. } if *at < 6 * MIB));
+    assert!(!zeroed, "no zeroes of the image were written");
+}
+
+#[test]
+fn zeroes_are_written_to_a_card_that_does_not_hold_them_and_always_when_told_so() {
+    let image = sparse(6 * MIB);
+    let (end, device) = run(card(8 * MIB, 512), &image);
+    assert!(matches!(end, End::Verified(_)), "{end:?}");
+    assert_eq!(device.contents()[..image.len()], image);
+    let mut fresh = RamDevice::new(Bytes(8 * MIB), 512);
+    let end = flash_opened(&mut fresh, VISIT, 1, staged(&image), Zeroes::Write, Arc::new(Gauge::default()));
+    assert!(matches!(end, End::Verified(_)), "{end:?}");
+    assert!(fresh.did.iter().any(|did| matches!(did, Did::Zero { at, .. } if *at < 6 * MIB)));
+}
+
+#[test]
+fn a_single_old_byte_that_no_sample_met_is_found_by_the_read_back_and_zeroed_once() {
+    let image = sparse(6 * MIB);
+    let mut device = RamDevice::new(Bytes(8 * MIB), 512);
+    let place = to_usize(3 * MIB + 77_777);
+    device.contents_mut()[place] = 9;
+    let (end, device) = run(device, &image);
+    assert!(matches!(end, End::Verified(_)), "{end:?}");
+    assert_eq!(device.contents()[..image.len()], image);
+}
+
+#[test]
+fn what_came_back_is_named_by_its_kind() {
+    let image = pattern(4 * MIB);
+    let at = to_usize(2 * MIB);
+    let damaged = |spoil: &dyn Fn(&mut [u8])| {
+        let mut medium = image.clone();
+        spoil(&mut medium);
+        let wrong = diagnose::first_wrong(Bytes(0), &medium, &image).expect("it is damaged").1;
+        wrong.damage(&staged(&image))
+    };
+    assert_eq!(damaged(&|medium| medium[at..at + 4096].fill(0)), Damage::Zeroes);
+    assert_eq!(damaged(&|medium| medium[at..at + 4096].fill(0xff)), Damage::Ones);
+    assert_eq!(damaged(&|medium| medium[at + 3] ^= 0x11), Damage::BitsFlipped { bits: 2 });
+    assert_eq!(damaged(&|medium| medium.copy_within(at - 1024..at + 3072, at)), Damage::Shifted { sectors: 2 });
+    assert_eq!(damaged(&|medium| medium.copy_within(at + 512..at + 4096, at)), Damage::Shifted { sectors: -1 });
+    assert_eq!(
+        damaged(&|medium| (0..4096).for_each(|offset| medium[at + offset] = medium[at + offset].wrapping_mul(31).wrapping_add(7))),
+        Damage::Other
+    );
+}
+
+#[test]
+fn a_staged_image_that_was_cut_is_the_stations_fault_and_no_signal() {
+    let file = tempfile::NamedTempFile::new().expect("a temporary file");
+    fs::write(file.path(), pattern(3 * MIB)).expect("a temporary file can be written");
+    let image = Arc::new(in_place(file.path(), &mut |_: Bytes, _: Bytes| {}).expect("a good image"));
+    file.as_file().set_len(MIB + 4096).expect("it can be cut");
+    let mut device = card(3 * MIB, 512);
+    let end = flash_opened(&mut device, VISIT, 1, image, Zeroes::Prove, Arc::new(Gauge::default()));
+    assert!(matches!(end, End::Failed(Failure::StationImage { .. })), "{end:?}");
+    assert!(cannot_boot(&device));
 }
 
 #[test]
@@ -231,7 +332,7 @@ fn a_cancelled_attempt_stops_and_its_card_cannot_boot() {
     let gauge = Arc::new(Gauge::default());
     gauge.cancel();
     let mut device = card(2 * MIB, 512);
-    assert_eq!(flash_opened(&mut device, VISIT, 1, staged(&pattern(2 * MIB)), gauge), End::Cancelled);
+    assert_eq!(flash_opened(&mut device, VISIT, 1, staged(&pattern(2 * MIB)), Zeroes::Prove, gauge), End::Cancelled);
     assert!(device.did.is_empty(), "it was cancelled before the first write");
 }
 
@@ -244,7 +345,7 @@ fn an_image_that_changed_since_it_was_staged_is_the_stations_fault_not_the_cards
     changed[to_usize(2 * MIB)] ^= 1;
     fs::write(file.path(), &changed).expect("a temporary file can be written");
     let mut device = card(3 * MIB, 512);
-    let end = flash_opened(&mut device, VISIT, 1, image, Arc::new(Gauge::default()));
+    let end = flash_opened(&mut device, VISIT, 1, image, Zeroes::Prove, Arc::new(Gauge::default()));
     assert!(matches!(end, End::Failed(Failure::StationImage { errno: None, .. })), "{end:?}");
     assert!(cannot_boot(&device));
 }
@@ -259,11 +360,12 @@ fn a_panic_in_a_cards_thread_is_that_cards_failure() {
 fn effort_is_counted_for_the_row() {
     let gauge = Arc::new(Gauge::default());
     let mut device = card(4 * MIB, 512);
-    let end = flash_opened(&mut device, VISIT, 1, staged(&pattern(3 * MIB)), Arc::clone(&gauge));
+    let end = flash_opened(&mut device, VISIT, 1, staged(&pattern(3 * MIB)), Zeroes::Prove, Arc::clone(&gauge));
     assert!(matches!(end, End::Verified(_)));
     let effort = gauge.effort();
-    assert_eq!(effort.written, Bytes(4 * MIB), "tombstone, body and head");
-    assert_eq!(effort.read, Bytes(5 * MIB), "tombstone twice, body and head");
+    let marks = 512;
+    assert_eq!(effort.written, Bytes(5 * MIB + marks), "tombstone, body, head; the far end; a mark, set and erased in it");
+    assert_eq!(effort.read, Bytes(5 * MIB + marks), "tombstone twice, body and head; a mark");
     assert!(effort.slowest_call <= effort.total);
 }
 
@@ -289,6 +391,7 @@ proptest! {
         prop_assert!(matches!(end, End::Verified(_)), "{end:?}");
         prop_assert_eq!(&device.contents()[..image.len()], &image[..]);
         prop_assert!(device.contents()[image.len()..to_usize(padded)].iter().all(|byte| *byte == 0));
-        prop_assert!(device.contents()[to_usize(padded)..].iter().all(|byte| *byte == 0xa5));
+        let behind = &device.contents()[to_usize(padded)..];
+        prop_assert!(behind.iter().all(|byte| *byte == 0), "the far end is wiped, and no mark stays");
     }
 }

@@ -46,6 +46,18 @@ impl Tombstone {
     }
 }
 
+impl Tombstone {
+    /// The address a block of ours names; nothing where it is not of this attempt. The nonce tells: it was drawn for this attempt alone.
+    #[must_use]
+    pub fn address_of(&self, block: &[u8]) -> Option<Bytes> {
+        let text = std::str::from_utf8(block.get(..to_usize(BLOCK))?).ok()?.trim_end_matches('\0');
+        let address = text.lines().find_map(|line| line.strip_prefix("byte "))?.parse().ok().map(Bytes)?;
+        let mut own = [0; 512];
+        self.fill(address, &mut own);
+        (own[..] == block[..own.len()]).then_some(address)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -62,6 +74,15 @@ mod tests {
             assert_eq!(block[511], 0, "the text ends before the block");
             assert!(blocks[..index].iter().all(|other| other != block), "every block is told from every other");
         }
+    }
+
+    #[test]
+    fn a_block_of_ours_tells_where_it_belongs_and_anothers_does_not() {
+        let (ours, others) = (Tombstone::fresh(1).expect("random"), Tombstone::fresh(1).expect("random"));
+        let mut block = [0; 512];
+        ours.fill(Bytes(4096), &mut block);
+        assert_eq!((ours.address_of(&block), others.address_of(&block)), (Some(Bytes(4096)), None));
+        assert_eq!(ours.address_of(&[0xff; 512]), None);
     }
 
     #[test]

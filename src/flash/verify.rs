@@ -3,10 +3,20 @@
 //! Every piece the card returns is hashed and compared with the staged image's map; the first wrong one ends the attempt and is
 //! looked at byte by byte. The digest of a pass is merged from the values of what the card returned, not from the map.
 
-use super::claim::{Run, Session};
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
+use std::thread;
+
+use super::diagnose::first_wrong;
 use super::error::{FlashError, Stopped};
+use super::session::{self, Run, Session, bytes_of};
 use super::write::Written;
+use super::zeroes;
 use crate::device::BlockDevice;
+use crate::device::aligned::AlignedBuf;
+use crate::image::Staged;
+use crate::image::extents::is_zero;
 use crate::image::map::{PIECE, PieceValue, root, value};
 use crate::station::outcome::{Proof, ReadBack};
 use crate::station::slot::Step;
@@ -47,24 +57,120 @@ pub fn read_back<D: BlockDevice>(written: Written<D>) -> Result<BodyProven<D>, S
 }
 
 fn read_body<D: BlockDevice>(session: &mut Session<D>) -> Result<Vec<Option<PieceValue>>, FlashError> {
-    let mut found = vec![None; session.image.map().len()];
     let runs = session.runs(false);
-    session.gauge.enter(Step::ReadingBack, Session::<D>::bytes(&runs));
-    for run in runs {
-        session.stop_if_cancelled()?;
-        session.read(run)?;
-        judge(session, run, &mut found)?;
-        session.gauge.advance(to_u64(run.length));
-    }
+    session.gauge.enter(Step::ReadingBack, bytes_of(&runs));
+    let found = match compare_body(session, &runs)? {
+        Compared::Right(found) => found,
+        Compared::Dirt => {
+            // What stood there before was not seen by the samples. Zeroed once, and then everything is read again.
+            let zero = session.zero_ranges();
+            zeroes::zero_all(session, &zero, &[])?;
+            session.flush()?;
+            session.gauge.enter(Step::ReadingBack, bytes_of(&runs));
+            match compare_body(session, &runs)? {
+                Compared::Right(found) => found,
+                Compared::Dirt => return Err(dirt_stays(session, &zero)?),
+            }
+        }
+    };
     // Writes of the body that strayed into the head would show here.
     for run in session.runs(true) {
-        session.read(run)?;
-        session.tombstone.fill(run.at, &mut session.expected[..run.padded]);
-        if let Some((at, expected, byte)) = first_difference(session, run) {
-            return Err(FlashError::Mismatch { at, expected, found: byte });
+        session.read(run.at, run.padded)?;
+        session.tombstone.fill(run.at, &mut session.other[..run.padded]);
+        let (data, expected) = (&session.data[..run.padded], &session.other[..run.padded]);
+        if let Some((offset, wrong)) = first_wrong(run.at, data, expected) {
+            let at = Bytes(run.at.0 + to_u64(offset));
+            if let Ok(Some(holds)) = wrong.stray(&session.image) {
+                return Err(FlashError::FalseCapacity { at, holds: Some(holds) });
+            }
+            let damage = wrong.damage(&session.image);
+            return Err(FlashError::Mismatch { at, expected: expected[offset], found: data[offset], damage });
         }
     }
     Ok(found)
+}
+
+/// What a read-back of the body came to.
+enum Compared {
+    /// Every piece is the image's: their values.
+    Right(Vec<Option<PieceValue>>),
+    /// Something stands where the image has zeroes, and it is neither ours nor the image's.
+    Dirt,
+}
+
+/// Reads every piece of the body and compares it with the map: one call is read while the one before is hashed.
+fn compare_body<D: BlockDevice>(session: &mut Session<D>, runs: &[Run]) -> Result<Compared, FlashError> {
+    let mut found = vec![None; session.image.map().len()];
+    let outcome = {
+        let Session { device, image, gauge, data, other, .. } = session;
+        let (image, span) = (Arc::clone(image), image.span());
+        let (give, take) = sync_channel::<(Run, &mut AlignedBuf)>(1);
+        let (give_back, take_back) = sync_channel::<&mut AlignedBuf>(2);
+        for buffer in [data, other] {
+            give_back.send(buffer).map_err(|_closed| FlashError::Changed)?;
+        }
+        let hasher = thread::Builder::new().name(thread::current().name().unwrap_or("flash").replacen("flash", "hash", 1));
+        let found = &mut found;
+        thread::scope(|scope| {
+            let hash = move || {
+                for (run, buffer) in take {
+                    if !judge(&image, run, buffer, found) {
+                        return Some(run);
+                    }
+                    // The reader may be done, and gone.
+                    let _done = give_back.send(buffer);
+                }
+                None
+            };
+            let hasher =
+                hasher.spawn_scoped(scope, hash).map_err(|source| FlashError::StationImage { at: Bytes(0), source: Some(source) })?;
+            let mut failed = None;
+            for run in runs {
+                if gauge.is_cancelled() {
+                    failed = Some(FlashError::Cancelled);
+                    break;
+                }
+                // A hasher that met a wrong piece takes no more.
+                let Ok(buffer) = take_back.recv() else { break };
+                if let Err(error) = session::read(device, gauge, span, run.at, &mut buffer[..run.padded]) {
+                    failed = Some(error);
+                    break;
+                }
+                if give.send((*run, buffer)).is_err() {
+                    break;
+                }
+                gauge.advance(to_u64(run.length));
+            }
+            drop(give);
+            match (hasher.join(), failed) {
+                (Ok(Some(wrong)), _) => Ok(Some(wrong)),
+                (Ok(None), Some(error)) => Err(error),
+                (Ok(None), None) => Ok(None),
+                (Err(panic), _) => std::panic::resume_unwind(panic),
+            }
+        })?
+    };
+    match outcome {
+        None => Ok(Compared::Right(found)),
+        Some(wrong) => explain(session, wrong),
+    }
+}
+
+/// The zeroes were written, and still something else comes back.
+fn dirt_stays<D: BlockDevice>(session: &mut Session<D>, zero: &[Range<u64>]) -> Result<FlashError, FlashError> {
+    for range in zero {
+        let mut at = range.start;
+        while at < range.end {
+            let length = to_usize((range.end - at).min(to_u64(session.data.len())));
+            session.read(Bytes(at), length)?;
+            if let Some(offset) = session.data[..length].iter().position(|byte| *byte != 0) {
+                return Ok(FlashError::WriteIgnored { at: Bytes(at + to_u64(offset)) });
+            }
+            at += to_u64(length);
+        }
+    }
+    // It is gone now: a card that changes its mind is not one to trust.
+    Ok(FlashError::WriteIgnored { at: Bytes(zero.first().map_or(0, |range| range.start)) })
 }
 
 /// Writes the head, flushes it, reads it back, and asks once more whether this is the card that was admitted.
@@ -87,19 +193,22 @@ pub fn finish<D: BlockDevice>(body: BodyProven<D>) -> Result<Verified, Stopped<D
 
 fn write_head<D: BlockDevice>(session: &mut Session<D>, found: &mut [Option<PieceValue>]) -> Result<Proof, FlashError> {
     let mut head = session.runs(true);
-    session.gauge.enter(Step::Finishing, Session::<D>::bytes(&head));
+    session.gauge.enter(Step::Finishing, bytes_of(&head));
     session.stop_if_cancelled()?;
     session.ask_identity()?;
     // The beginning is written last: a card pulled in between has at most a backup table, behind a tombstone.
     head.reverse();
     for run in &head {
-        session.load_image(*run)?;
-        session.write(*run)?;
+        session.write_image(&(run.at.0..run.at.0 + to_u64(run.length)))?;
     }
     session.flush()?;
     for run in head {
-        session.read(run)?;
-        judge(session, run, found)?;
+        session.read(run.at, run.padded)?;
+        if !judge(&session.image, run, &session.data, found) {
+            return match explain(session, run)? {
+                Compared::Right(_) | Compared::Dirt => Err(FlashError::WriteIgnored { at: run.at }),
+            };
+        }
         session.gauge.advance(to_u64(run.length));
     }
     session.ask_identity()?;
@@ -114,42 +223,58 @@ fn conclude<D: BlockDevice>(session: &Session<D>, found: &[Option<PieceValue>]) 
     Proof::conclude(ReadBack { digest: root(&values), bytes: Bytes(bytes) }, map.root(), map.span())
 }
 
-/// Hashes every piece of `run` in `session.data` and compares it with the map.
-fn judge<D: BlockDevice>(session: &mut Session<D>, run: Run, found: &mut [Option<PieceValue>]) -> Result<(), FlashError> {
-    let span = session.span();
-    for (index, data) in session.data[..run.length].chunks(to_usize(PIECE)).enumerate() {
+/// Hashes every piece of `run`, which came back in `data`, and compares it with the map. The padding behind the image's end is ours as
+/// well, and must be zero.
+fn judge(image: &Staged, run: Run, data: &[u8], found: &mut [Option<PieceValue>]) -> bool {
+    let map = image.map();
+    for (index, bytes) in data[..run.length].chunks(to_usize(PIECE)).enumerate() {
         let piece = run.first + index;
-        let value = value(session.image.map().start(piece), data, span);
-        if value != session.image.map().values()[piece] {
-            return Err(explain(session, run));
+        let value = value(map.start(piece), bytes, map.span());
+        if value != map.values()[piece] {
+            return false;
         }
         found[piece] = Some(value);
     }
-    // The padding behind the image's end is ours as well.
-    match session.data[run.length..run.padded].iter().position(|byte| *byte != 0) {
-        Some(offset) => {
-            let offset = run.length + offset;
-            Err(FlashError::Mismatch { at: Bytes(run.at.0 + to_u64(offset)), expected: 0, found: session.data[offset] })
-        }
-        None => Ok(()),
-    }
+    is_zero(&data[run.length..run.padded])
 }
 
-/// A piece is wrong: where, against the staged image's own bytes. When those are equal, it is the image that changed since it
-/// was staged, and the card is not to blame.
-fn explain<D: BlockDevice>(session: &mut Session<D>, run: Run) -> FlashError {
-    if let Err(source) = session.image.read_padded(run.at, &mut session.expected[..run.padded]) {
-        return FlashError::StationImage { at: run.at, source: Some(source) };
+/// A run is wrong: read once more, and looked at against the staged image's own bytes. When those are equal, the image changed since
+/// it was staged, or the card changes its mind; the map tells which.
+fn explain<D: BlockDevice>(session: &mut Session<D>, run: Run) -> Result<Compared, FlashError> {
+    session.read(run.at, run.padded)?;
+    session
+        .image
+        .read_padded(run.at, &mut session.other[..run.padded])
+        .map_err(|source| FlashError::StationImage { at: run.at, source: Some(source) })?;
+    let (found, expected) = (&session.data[..run.padded], &session.other[..run.padded]);
+    let Some((offset, wrong)) = first_wrong(run.at, found, expected) else {
+        let mut values = vec![None; session.image.map().len()];
+        return Err(if judge(&session.image, run, &session.data, &mut values) {
+            FlashError::Unsteady { at: run.at }
+        } else {
+            FlashError::StationImage { at: run.at, source: None }
+        });
+    };
+    let at = Bytes(run.at.0 + to_u64(offset));
+    let holds = match session.tombstone.address_of(wrong.found) {
+        Some(address) => Some(address),
+        None => wrong.stray(&session.image).unwrap_or(None).filter(|place| place.0.abs_diff(at.0) >= PIECE),
+    };
+    if let Some(holds) = holds {
+        return Err(FlashError::FalseCapacity { at, holds: Some(holds) });
     }
-    match first_difference(session, run) {
-        Some((at, expected, found)) => FlashError::Mismatch { at, expected, found },
-        None => FlashError::StationImage { at: run.at, source: None },
+    if is_zero(wrong.expected) && is_dirt(session, run) {
+        return Ok(Compared::Dirt);
     }
+    let damage = wrong.damage(&session.image);
+    Err(FlashError::Mismatch { at, expected: expected[offset], found: found[offset], damage })
 }
 
-/// The first byte of `run` in which what came back is not what was expected: its place, the expected one, the found one.
-fn first_difference<D: BlockDevice>(session: &Session<D>, run: Run) -> Option<(Bytes, u8, u8)> {
-    let (found, expected) = (&session.data[..run.padded], &session.expected[..run.padded]);
-    let offset = found.iter().zip(expected).position(|(found, expected)| found != expected)?;
-    Some((Bytes(run.at.0 + to_u64(offset)), expected[offset], found[offset]))
+/// Is everything that is wrong in `run` inside the image's zeroes? Then nobody wrote there, and old contents are no fault.
+fn is_dirt<D: BlockDevice>(session: &Session<D>, run: Run) -> bool {
+    let range = run.at.0..run.at.0 + to_u64(run.length);
+    session.image.extents().data_in(&range).into_iter().all(|data| {
+        let part = to_usize(data.start - run.at.0)..to_usize(data.end - run.at.0);
+        session.data[part.clone()] == session.other[part]
+    })
 }

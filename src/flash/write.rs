@@ -1,8 +1,11 @@
 //! Writing: first the tombstone, proven to have arrived, then everything but the head.
 
-use super::claim::{Claim, Session};
+use super::claim::Claim;
 use super::error::{FlashError, Stopped};
+use super::session::Session;
+use super::{marks, zeroes};
 use crate::device::BlockDevice;
+use crate::station::record::Zeroes;
 use crate::station::slot::Step;
 use crate::station::units::{Bytes, to_u64};
 
@@ -17,24 +20,39 @@ pub struct Written<D> {
 /// # Errors
 /// What the card or the station's image answered. The card cannot boot then: its head is the tombstone, or was never touched.
 pub fn write<D: BlockDevice>(claim: Claim<D>) -> Result<Written<D>, Stopped<D>> {
-    let mut session = claim.session;
-    match body(&mut session) {
+    let Claim { mut session, zeroes } = claim;
+    match body(&mut session, zeroes) {
         Ok(()) => Ok(Written { session }),
         Err(error) => Err(Stopped { error, device: session.device }),
     }
 }
 
-fn body<D: BlockDevice>(session: &mut Session<D>) -> Result<(), FlashError> {
+/// The order is the promise: see the module's own page.
+fn body<D: BlockDevice>(session: &mut Session<D>, policy: Zeroes) -> Result<(), FlashError> {
     session.ask_identity()?;
-    let runs = session.runs(false);
-    session.gauge.enter(Step::Writing, Session::<D>::bytes(&runs));
+    let (data, zero) = (session.data_calls(), session.zero_ranges());
+    let marks = marks::places(session);
+    let bytes = |ranges: &[std::ops::Range<u64>]| -> u64 { ranges.iter().map(|range| range.end - range.start).sum() };
+    session.gauge.enter(Step::Writing, Bytes(bytes(&data)));
     bury(session)?;
-    for run in runs {
-        session.stop_if_cancelled()?;
-        session.load_image(run)?;
-        session.write(run)?;
-        session.gauge.advance(to_u64(run.length));
+    let zero_now = policy == Zeroes::Write || zeroes::look_dirty(session, &zero)?;
+    if zero_now {
+        session.gauge.enter(Step::Writing, Bytes(bytes(&data) + bytes(&zero)));
     }
+    marks::set(session, &marks)?;
+    for range in data {
+        session.stop_if_cancelled()?;
+        session.write_image(&range)?;
+        session.gauge.advance(range.end - range.start);
+    }
+    if zero_now {
+        zeroes::zero_all(session, &zero, &marks)?;
+    }
+    let far_end = session.far_end();
+    zeroes::zero_all(session, &[far_end], &marks)?;
+    session.flush()?;
+    marks::check(session, &marks)?;
+    marks::erase(session, &marks)?;
     session.flush()?;
     session.ask_identity()
 }
@@ -44,9 +62,9 @@ fn bury<D: BlockDevice>(session: &mut Session<D>) -> Result<(), FlashError> {
     session.stop_if_cancelled()?;
     session.write_tombstone()?;
     for run in session.runs(true) {
-        session.read(run)?;
-        session.tombstone.fill(run.at, &mut session.expected[..run.padded]);
-        let (found, expected) = (&session.data[..run.padded], &session.expected[..run.padded]);
+        session.read(run.at, run.padded)?;
+        session.tombstone.fill(run.at, &mut session.other[..run.padded]);
+        let (found, expected) = (&session.data[..run.padded], &session.other[..run.padded]);
         if let Some(offset) = found.iter().zip(expected).position(|(found, expected)| found != expected) {
             return Err(FlashError::WriteIgnored { at: Bytes(run.at.0 + to_u64(offset)) });
         }

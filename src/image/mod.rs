@@ -3,6 +3,7 @@
 //! Knows nothing of cards. What the rest of the station gets is a [`Staged`]: bytes, their [`map::PieceMap`], and the places
 //! that make a card bootable ([`layout::Layout`]).
 
+pub mod extents;
 pub mod layout;
 pub mod map;
 pub mod open;
@@ -16,6 +17,7 @@ use std::path::PathBuf;
 
 use crate::station::outcome::Digest;
 use crate::station::units::{Bytes, to_u64};
+use extents::Extents;
 use layout::Layout;
 use map::PieceMap;
 
@@ -130,6 +132,7 @@ pub struct Staged {
     file: File,
     path: PathBuf,
     map: PieceMap,
+    extents: Extents,
     layout: Layout,
 }
 
@@ -156,6 +159,18 @@ impl Staged {
     #[must_use]
     pub fn layout(&self) -> &Layout {
         &self.layout
+    }
+
+    /// Where it has data, and where zeroes.
+    #[must_use]
+    pub fn extents(&self) -> &Extents {
+        &self.extents
+    }
+
+    /// Its raw bytes, for who hands them to the kernel.
+    #[must_use]
+    pub fn file(&self) -> &File {
+        &self.file
     }
 
     /// Where it lies.

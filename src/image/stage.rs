@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! STORE/<blake3>.img    raw, sparse by content, read-only, renamed into place after fsync
-//! STORE/<blake3>.json   its map, and the source files it was made from
+//! STORE/<blake3>.json   its map and extents, and the source files it was made from
 //! ```
 //! A source file that is unchanged (device, inode, length, mtime, ctime) since it was staged is not unpacked again.
 
@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::extents::Extents;
 use super::layout::Layout;
 use super::map::{PIECE, PieceMap, PieceValue, value};
 use super::open::Opened;
@@ -20,8 +21,6 @@ use super::{ImageError, Staged};
 use crate::station::outcome::Digest;
 use crate::station::units::{Bytes, KIB, to_u64, to_usize};
 
-/// Runs of zeroes of this length are left as holes in the staged copy.
-const GRAIN: u64 = 64 * KIB;
 /// What a partition table in blocks of up to 4096 bytes needs to be seen.
 const FIRST_BYTES: u64 = 8 * KIB;
 /// How the names of files begin that are not whole yet: images, sidecars.
@@ -53,7 +52,7 @@ pub fn stage(source: &Path, store: &Path, progress: &mut dyn Progress) -> Result
     }
     let stored = |error| ImageError::Store { path: store.to_owned(), source: error };
     let copy = tempfile::Builder::new().prefix(UNFINISHED[0]).tempfile_in(store).map_err(stored)?;
-    let read = hash(source, progress, |at, piece| write_sparse(copy.as_file(), at, piece).map_err(stored))?;
+    let read = hash(source, progress, |at, data| copy.as_file().write_all_at(data, at.0).map_err(stored))?;
     if SourceFile::of(source)? != identity {
         return Err(ImageError::Changed { path: source.to_owned() });
     }
@@ -64,10 +63,10 @@ pub fn stage(source: &Path, store: &Path, progress: &mut dyn Progress) -> Result
     copy.as_file().sync_all().map_err(stored)?;
     copy.persist(&path).map_err(|error| ImageError::Store { path: path.clone(), source: error.error })?;
     let sidecar = store.join(format!("{digest}.json"));
-    Sidecar::new(&read.map, identity, Sidecar::read(&sidecar)).write(&sidecar).map_err(stored)?;
+    Sidecar::new(&read.map, &read.extents, identity, Sidecar::read(&sidecar)).write(&sidecar).map_err(stored)?;
     File::open(store).and_then(|directory| directory.sync_all()).map_err(stored)?;
     let file = File::open(&path).map_err(|source| ImageError::Open { path: path.clone(), source })?;
-    Ok(Staged { file, path, map: read.map, layout: read.layout })
+    Ok(Staged { file, path, map: read.map, extents: read.extents, layout: read.layout })
 }
 
 /// Takes a raw image where it lies: hashed, not copied. For a bench that writes it now; a file that changes meanwhile is caught
@@ -78,7 +77,7 @@ pub fn stage(source: &Path, store: &Path, progress: &mut dyn Progress) -> Result
 pub fn in_place(source: &Path, progress: &mut dyn Progress) -> Result<Staged, ImageError> {
     let read = hash(source, progress, |_, _| Ok(()))?;
     let file = File::open(source).map_err(|error| ImageError::Open { path: source.to_owned(), source: error })?;
-    Ok(Staged { file, path: source.to_owned(), map: read.map, layout: read.layout })
+    Ok(Staged { file, path: source.to_owned(), map: read.map, extents: read.extents, layout: read.layout })
 }
 
 /// Unpacks into a file without a name in `directory`, which is gone with the value, or with the process.
@@ -88,9 +87,9 @@ pub fn in_place(source: &Path, progress: &mut dyn Progress) -> Result<Staged, Im
 pub fn for_now(source: &Path, directory: &Path, progress: &mut dyn Progress) -> Result<Staged, ImageError> {
     let stored = |error| ImageError::Store { path: directory.to_owned(), source: error };
     let file = tempfile::tempfile_in(directory).map_err(stored)?;
-    let read = hash(source, progress, |at, piece| write_sparse(&file, at, piece).map_err(stored))?;
+    let read = hash(source, progress, |at, data| file.write_all_at(data, at.0).map_err(stored))?;
     file.set_len(read.map.span().0).map_err(stored)?;
-    Ok(Staged { file, path: source.to_owned(), map: read.map, layout: read.layout })
+    Ok(Staged { file, path: source.to_owned(), map: read.map, extents: read.extents, layout: read.layout })
 }
 
 /// Removes what a staging that was killed left in `store`. For when nobody else stages there.
@@ -107,10 +106,11 @@ pub fn sweep(store: &Path) {
 
 struct Read {
     map: PieceMap,
+    extents: Extents,
     layout: Layout,
 }
 
-/// Reads the whole image, piece by piece, and hands each to `keep`.
+/// Reads the whole image, piece by piece, and hands every run of data to `keep`; the rest becomes holes.
 fn hash(
     source: &Path,
     progress: &mut dyn Progress,
@@ -118,6 +118,7 @@ fn hash(
 ) -> Result<Read, ImageError> {
     let mut opened = Opened::open(source)?;
     let mut values = Vec::new();
+    let mut extents = Extents::default();
     let mut first = Vec::new();
     let mut span = Bytes(0);
     let (mut piece, mut next) = (vec![0; to_usize(PIECE)], vec![0; to_usize(PIECE)]);
@@ -136,24 +137,16 @@ fn hash(
             first = data[..data.len().min(to_usize(FIRST_BYTES))].to_vec();
         }
         values.push(value(start, data, Bytes(span.0 + to_u64(next_length))));
-        keep(start, data)?;
+        for run in extents.push(start, data) {
+            keep(Bytes(start.0 + to_u64(run.start)), &data[run])?;
+        }
         progress.advanced(opened.consumed(), opened.packed);
         std::mem::swap(&mut piece, &mut next);
         length = next_length;
     }
     let layout = Layout::of(&first, span);
     let map = PieceMap::new(span, values).expect("one value was made for every piece");
-    Ok(Read { map, layout })
-}
-
-/// Writes what is not zero; the rest becomes holes.
-fn write_sparse(file: &File, at: Bytes, piece: &[u8]) -> io::Result<()> {
-    for (index, grain) in piece.chunks(to_usize(GRAIN)).enumerate() {
-        if grain.iter().any(|byte| *byte != 0) {
-            file.write_all_at(grain, at.0 + to_u64(index) * GRAIN)?;
-        }
-    }
-    Ok(())
+    Ok(Read { map, extents, layout })
 }
 
 /// Which version of which file: a changed one differs in at least one of these, `ctime` above all, which nobody can set.
@@ -184,7 +177,10 @@ impl SourceFile {
 struct Sidecar {
     version: u32,
     span: u64,
+    /// BLAKE3 subtree values, in hexadecimal.
     pieces: Vec<String>,
+    /// Runs of data: first byte, and the one behind the last.
+    data: Vec<(u64, u64)>,
     sources: Vec<SourceFile>,
 }
 
@@ -192,17 +188,18 @@ struct Sidecar {
 const SOURCES: usize = 16;
 
 /// A sidecar of another version is not read; its image is staged again.
-const SIDECAR_VERSION: u32 = 1;
+const SIDECAR_VERSION: u32 = 2;
 
 impl Sidecar {
     /// Two sources may hold the same image: both are kept, the newest last.
-    fn new(map: &PieceMap, source: SourceFile, before: Option<Self>) -> Self {
+    fn new(map: &PieceMap, extents: &Extents, source: SourceFile, before: Option<Self>) -> Self {
         let pieces = map.values().iter().map(|value| Digest(*value).to_string()).collect();
+        let data = extents.data().iter().map(|range| (range.start, range.end)).collect();
         let mut sources = before.map(|before| before.sources).unwrap_or_default();
         sources.retain(|known| (known.device, known.inode) != (source.device, source.inode));
         sources.drain(..sources.len().saturating_sub(SOURCES - 1));
         sources.push(source);
-        Self { version: SIDECAR_VERSION, span: map.span().0, pieces, sources }
+        Self { version: SIDECAR_VERSION, span: map.span().0, pieces, data, sources }
     }
 
     fn read(path: &Path) -> Option<Self> {
@@ -219,6 +216,10 @@ impl Sidecar {
         file.as_file().sync_all()?;
         file.persist(path).map_err(|error| error.error)?;
         Ok(())
+    }
+
+    fn extents(&self) -> Option<Extents> {
+        Extents::new(self.data.iter().map(|(start, end)| *start..*end).collect(), Bytes(self.span))
     }
 
     fn map(&self) -> Option<PieceMap> {
@@ -242,14 +243,14 @@ fn find(store: &Path, source: &SourceFile) -> Option<Staged> {
         if !sidecar.sources.contains(source) {
             return None;
         }
-        let map = sidecar.map()?;
+        let (map, extents) = (sidecar.map()?, sidecar.extents()?);
         let path: PathBuf = sidecar_path.with_extension("img");
         let file = File::open(&path).ok()?;
         let intact = sidecar_path.file_stem()?.to_str()? == map.root().to_string() && file.metadata().ok()?.len() == map.span().0;
         let mut first = vec![0; to_usize(map.span().0.min(FIRST_BYTES))];
         file.read_exact_at(&mut first, 0).ok()?;
         let layout = Layout::of(&first, map.span());
-        intact.then_some(Staged { file, path, map, layout })
+        intact.then_some(Staged { file, path, map, extents, layout })
     })
 }
 

@@ -176,6 +176,40 @@ impl fmt::Display for Act {
     }
 }
 
+/// What kind of wrong contents came back, as seen around the first wrong byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Damage {
+    /// Zeroes.
+    Zeroes,
+    /// All bits set, as erased flash memory reads.
+    Ones,
+    /// The image's own data, so many sectors of 512 bytes too late (or, below zero, too early).
+    Shifted {
+        /// By how many.
+        sectors: i64,
+    },
+    /// So many bits of the block differ.
+    BitsFlipped {
+        /// How many.
+        bits: u32,
+    },
+    /// Something else: most likely what was there before, and the write was ignored.
+    Other,
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Zeroes => f.write_str("zeroes"),
+            Self::Ones => f.write_str("ones"),
+            Self::Shifted { sectors } => write!(f, "shifted by {sectors} sectors"),
+            Self::BitsFlipped { bits: 1 } => f.write_str("1 bit flipped"),
+            Self::BitsFlipped { bits } => write!(f, "{bits} bits flipped"),
+            Self::Other => f.write_str("other contents: the write was ignored"),
+        }
+    }
+}
+
 /// Why a card's contents are undefined. It cannot boot.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Failure {
@@ -210,6 +244,15 @@ pub enum Failure {
         expected: u8,
         /// What the card returned.
         found: u8,
+        /// Of what kind.
+        damage: Damage,
+    },
+    /// A card that claims to hold more than it does: what was written at one place came back at another, or not at all.
+    FalseCapacity {
+        /// Where it showed.
+        at: Bytes,
+        /// What stands there belongs to this place.
+        holds: Option<Bytes>,
     },
     /// The device moved nothing any more, and did not answer with an error either.
     Stalled {
@@ -217,6 +260,11 @@ pub enum Failure {
         at: Bytes,
         /// For how long it stood still.
         waited: Duration,
+    },
+    /// A part read back wrong, and right when it was read once more: such a card is not to be trusted.
+    Unsteady {
+        /// Where the part begins.
+        at: Bytes,
     },
     /// The card shrank, or its identity changed, with no sign of a removal.
     Changed,
@@ -244,7 +292,9 @@ impl Failure {
             Self::Io { act: Act::Flushing, .. } | Self::Short { act: Act::Flushing, .. } => "flush-error",
             Self::WriteIgnored { .. } => "write-ignored",
             Self::Mismatch { .. } => "mismatch",
+            Self::FalseCapacity { .. } => "false-capacity",
             Self::Stalled { .. } => "stalled",
+            Self::Unsteady { .. } => "unsteady",
             Self::Changed => "changed",
             Self::StationImage { .. } => "station-image",
             Self::Internal { .. } => "station-internal",
@@ -259,6 +309,8 @@ impl Failure {
             | Self::Short { at, .. }
             | Self::WriteIgnored { at }
             | Self::Mismatch { at, .. }
+            | Self::FalseCapacity { at, .. }
+            | Self::Unsteady { at }
             | Self::Stalled { at, .. }
             | Self::StationImage { at, .. } => Some(*at),
             Self::Changed | Self::Internal { .. } => None,
@@ -279,10 +331,15 @@ impl fmt::Display for Failure {
             }
             Self::Short { act, at } => write!(f, "{act} at byte {} stopped short without an error", at.0),
             Self::WriteIgnored { at } => write!(f, "write ignored: byte {} did not change", at.0),
-            Self::Mismatch { at, expected, found } => {
-                write!(f, "byte {} read back as {found:#04x}, the image has {expected:#04x}", at.0)
+            Self::Mismatch { at, expected, found, damage } => {
+                write!(f, "byte {} read back as {found:#04x}, the image has {expected:#04x} ({damage})", at.0)
             }
+            Self::FalseCapacity { at, holds: Some(holds) } => {
+                write!(f, "lies about its capacity: byte {} holds what was written at byte {}", at.0, holds.0)
+            }
+            Self::FalseCapacity { at, holds: None } => write!(f, "lies about its capacity: nothing stays at byte {}", at.0),
             Self::Stalled { at, waited } => write!(f, "stalled: nothing moved for {} s behind byte {}", waited.as_secs(), at.0),
+            Self::Unsteady { at } => write!(f, "the part behind byte {} does not always read the same", at.0),
             Self::Changed => f.write_str("the card changed while it was written"),
             Self::StationImage { at, errno: Some(errno) } => {
                 write!(f, "the station could not read its image at byte {}: {}", at.0, errno_words(Some(*errno)))

@@ -7,6 +7,16 @@ use super::units::Bytes;
 /// The number of an attempt, counted over the whole life of a station's log.
 pub type AttemptNumber = u64;
 
+/// What is done about the parts of an image that are zeroes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Zeroes {
+    /// They are read back like everything else, and written only where the card does not hold zeroes already.
+    #[default]
+    Prove,
+    /// They are always written.
+    Write,
+}
+
 /// An image that may be written: staged, hashed, immutable.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Armed {
@@ -20,6 +30,8 @@ pub struct Armed {
     pub span: Bytes,
     /// The logical block its partition table was made for, where it says.
     pub block: Option<u32>,
+    /// What is done about its zeroes.
+    pub zeroes: Zeroes,
 }
 
 /// Everything a row knows before its outcome: which card, where, with which image.

@@ -2,7 +2,7 @@
 
 use super::card::{Bus, Card, DevNum, Identified, Port, Survey, Visit};
 use super::outcome::{Digest, Proof, ReadBack};
-use super::record::Armed;
+use super::record::{Armed, Zeroes};
 use super::units::{Bytes, MIB};
 
 /// A stick of 64 MiB in this port, as the `diskseq`th medium since boot.
@@ -33,7 +33,14 @@ pub(crate) fn survey(port: &str, diskseq: u64) -> Survey {
 
 /// An image of 8 MiB for blocks of 512 bytes.
 pub(crate) fn image() -> Armed {
-    Armed { model: "acme/box".to_owned(), digest: Digest([7; 32]), source: "box.img".to_owned(), span: Bytes(8 * MIB), block: Some(512) }
+    Armed {
+        model: "acme/box".to_owned(),
+        digest: Digest([7; 32]),
+        source: "box.img".to_owned(),
+        span: Bytes(8 * MIB),
+        block: Some(512),
+        zeroes: Zeroes::Prove,
+    }
 }
 
 /// The proof that [`image`] was read back.

@@ -1,20 +1,19 @@
 //! The devices at work: a thread each, a row each, recorded as soon as its device has ended.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
 use super::device::Named;
 use super::report::Report;
-use crate::daemon::arming::describe;
 use crate::flash::flash;
 use crate::flash::gauge::Gauge;
 use crate::image::Staged;
 use crate::ledger::{Ledger, LogError};
 use crate::station::admit::{Policy, admit};
 use crate::station::outcome::{Effort, Failure, Outcome};
-use crate::station::record::{Attempt, Entry};
+use crate::station::record::{Armed, Attempt, Entry};
 use crate::station::slot::Step;
 use crate::station::view::{Progress, Sign, SlotView};
 use crate::station::{End, outcome_of};
@@ -47,16 +46,15 @@ impl Bench {
     /// When the log cannot be read; nothing was begun then.
     pub(super) fn begin(
         named: Vec<Named>,
-        source: &Path,
+        armed: &Armed,
         image: &Arc<Staged>,
         policy: &Policy,
         ledger: Option<Ledger>,
     ) -> Result<Self, LogError> {
         let first_number = ledger.as_ref().map_or(Ok(1), Ledger::next_attempt)?;
-        let armed = describe("-", &source.display().to_string(), image);
         let mut bench = Self { devices: Vec::new(), ledger, trouble: None };
         for (number, device) in (first_number..).zip(named) {
-            let admitted = admit(&device.survey, Some(&armed), policy);
+            let admitted = admit(&device.survey, Some(armed), policy);
             let slot = device.path.display().to_string();
             let card = device.survey.card;
             let attempt = Attempt { number, slot, model: armed.model.clone(), image: Some(armed.clone()), card };

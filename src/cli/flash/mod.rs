@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use super::{GOOD, NOT_GOOD, WRONG, complain, start_tracing};
 use crate::config::{ConfigError, DEFAULT_PATH};
+use crate::daemon::arming::describe;
 use crate::image::open::Opened;
 use crate::image::stage::{for_now, in_place};
 use crate::image::{ImageError, Staged};
@@ -21,6 +22,7 @@ use crate::ledger::{Ledger, LogError};
 use crate::panel::Screen;
 use crate::panel::bars::ReadingBar;
 use crate::panel::terminal::Terminal;
+use crate::station::record::Zeroes;
 use crate::station::view::View;
 use bench::Bench;
 
@@ -40,9 +42,18 @@ pub(super) struct Args {
     /// Record the attempts in this flash log; only then is the word PASS
     #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,
+    /// What is done about the image's zeroes: "prove" writes them only to a card that does not hold them, "write" always
+    #[arg(long, value_enum, default_value_t = ZeroesArg::Prove)]
+    zeroes: ZeroesArg,
     /// The station's configuration, whose own disks and state are never erased; read where it exists
     #[arg(long, value_name = "FILE", default_value = DEFAULT_PATH)]
     config: PathBuf,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum ZeroesArg {
+    Prove,
+    Write,
 }
 
 /// How often bars move and ended threads are looked for.
@@ -93,9 +104,14 @@ fn flash_all(args: &Args) -> Result<u8, Wrong> {
     if !args.yes {
         device::confirm(&named)?;
     }
+    let zeroes = match args.zeroes {
+        ZeroesArg::Prove => Zeroes::Prove,
+        ZeroesArg::Write => Zeroes::Write,
+    };
+    let armed = describe("-", &args.image.display().to_string(), &image, zeroes);
     let ledger = args.log.as_deref().map(|path| Ledger::open(path, "bench")).transpose()?;
     let interrupted = catch_interrupts()?;
-    let mut bench = Bench::begin(named, &args.image, &image, &guard.policy(), ledger)?;
+    let mut bench = Bench::begin(named, &armed, &image, &guard.policy(), ledger)?;
     let mut screen = Terminal::on_stderr();
     while bench.is_busy() {
         if interrupted.load(Ordering::Relaxed) {

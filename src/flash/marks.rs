@@ -1,0 +1,56 @@
+//! Marks expose a card that claims to hold more than it does.
+//!
+//! A mark is one block that names the attempt's nonce and its own address, put where nothing else is written: at power-of-two places
+//! behind the image and inside its zeroes, because false cards drop or wrap addresses at such places, and into the card's last
+//! block. After the body is written every mark must still stand, and then it is erased.
+
+use super::error::FlashError;
+use super::session::Session;
+use crate::device::BlockDevice;
+use crate::station::units::{Bytes, MIB, to_usize};
+
+/// Where the marks of this card go: ascending, each a whole block in which neither image nor head has data.
+pub(super) fn places<D: BlockDevice>(session: &Session<D>) -> Vec<u64> {
+    let block = u64::from(session.device.logical_block());
+    let Some(last) = (session.device.length().0 / block).checked_sub(1).map(|index| index * block) else { return Vec::new() };
+    let zeroes = session.zero_ranges();
+    let free = |place: u64| place >= session.padded_span() || zeroes.iter().any(|range| range.start <= place && place + block <= range.end);
+    let powers = (MIB.trailing_zeros()..u64::BITS).map(|power| 1u64 << power).take_while(|place| *place < last);
+    powers.chain([last]).filter(|place| free(*place)).collect()
+}
+
+/// Writes them.
+pub(super) fn set<D: BlockDevice>(session: &mut Session<D>, places: &[u64]) -> Result<(), FlashError> {
+    let block = to_usize(u64::from(session.device.logical_block()));
+    for place in places {
+        session.stop_if_cancelled()?;
+        session.tombstone.fill(Bytes(*place), &mut session.data[..block]);
+        session.write(Bytes(*place), block)?;
+    }
+    Ok(())
+}
+
+/// Reads them: each must stand in its place.
+pub(super) fn check<D: BlockDevice>(session: &mut Session<D>, places: &[u64]) -> Result<(), FlashError> {
+    let block = to_usize(u64::from(session.device.logical_block()));
+    for place in places {
+        let at = Bytes(*place);
+        session.stop_if_cancelled()?;
+        session.read(at, block)?;
+        session.tombstone.fill(at, &mut session.other[..block]);
+        if session.data[..block] != session.other[..block] {
+            return Err(FlashError::FalseCapacity { at, holds: session.tombstone.address_of(&session.data[..block]) });
+        }
+    }
+    Ok(())
+}
+
+/// Takes them away again.
+pub(super) fn erase<D: BlockDevice>(session: &mut Session<D>, places: &[u64]) -> Result<(), FlashError> {
+    let block = to_usize(u64::from(session.device.logical_block()));
+    for place in places {
+        session.data[..block].fill(0);
+        session.write(Bytes(*place), block)?;
+    }
+    Ok(())
+}

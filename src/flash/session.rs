@@ -1,0 +1,224 @@
+//! A claimed card at work: which parts of the image go where, and single calls, each measured and each to the card that was
+//! admitted.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::error::FlashError;
+use super::gauge::Gauge;
+use super::tombstone::Tombstone;
+use crate::device::aligned::AlignedBuf;
+use crate::device::mapped::Mapping;
+use crate::device::{BlockDevice, Source, read_exact_at, write_all_at};
+use crate::image::Staged;
+use crate::image::map::PIECE;
+use crate::station::card::Visit;
+use crate::station::outcome::Act;
+use crate::station::units::{Bytes, MIB, to_u64, to_usize};
+
+/// Pieces moved by one call at most: 4 MiB keep every card we know of at its full speed, and are small enough that a cancelled
+/// attempt ends soon.
+const PIECES_PER_CALL: usize = 4;
+/// One call's bytes.
+const CALL: u64 = 4 * MIB;
+/// The kernel zeroes so much in one call at most: it cannot be interrupted, and a cancelled attempt shall end soon.
+const ZEROED_PER_CALL: u64 = 64 * MIB;
+/// A card's last MiB, where a backup partition table stands.
+const FAR_END: u64 = MIB;
+
+/// The device, the image, and the two buffers that are a slot's whole share of memory: one being read, one being hashed.
+#[derive(Debug)]
+pub(super) struct Session<D> {
+    pub(super) device: D,
+    visit: Visit,
+    pub(super) image: Arc<Staged>,
+    mapping: Mapping,
+    pub(super) gauge: Arc<Gauge>,
+    pub(super) tombstone: Tombstone,
+    pub(super) data: AlignedBuf,
+    pub(super) other: AlignedBuf,
+}
+
+/// A run of pieces moved by one call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Run {
+    /// The first piece.
+    pub(super) first: usize,
+    /// Where it begins.
+    pub(super) at: Bytes,
+    /// Bytes of the image in it.
+    pub(super) length: usize,
+    /// The same, rounded up to the card's logical block.
+    pub(super) padded: usize,
+}
+
+/// Bytes of all `runs`, as progress counts them.
+pub(super) fn bytes_of(runs: &[Run]) -> Bytes {
+    Bytes(runs.iter().map(|run| to_u64(run.length)).sum())
+}
+
+impl<D: BlockDevice> Session<D> {
+    pub(super) fn new(device: D, visit: Visit, image: Arc<Staged>, mapping: Mapping, gauge: Arc<Gauge>, tombstone: Tombstone) -> Self {
+        let buffer = || AlignedBuf::zeroed(PIECES_PER_CALL * to_usize(PIECE));
+        Self { device, visit, image, mapping, gauge, tombstone, data: buffer(), other: buffer() }
+    }
+
+    pub(super) fn span(&self) -> Bytes {
+        self.image.span()
+    }
+
+    fn block(&self) -> u64 {
+        u64::from(self.device.logical_block())
+    }
+
+    /// The image's length, rounded up to the card's logical block: all that is ours to prove.
+    pub(super) fn padded_span(&self) -> u64 {
+        self.span().0.next_multiple_of(self.block())
+    }
+
+    /// The image's pieces in calls, in order: those of the head, or all others.
+    pub(super) fn runs(&self, head: bool) -> Vec<Run> {
+        let (map, layout) = (self.image.map(), self.image.layout());
+        let mut runs: Vec<Run> = Vec::new();
+        let mut pieces_in_last = 0;
+        for piece in (0..map.len()).filter(|piece| layout.is_head(*piece) == head) {
+            let length = to_usize(map.length(piece).0);
+            match runs.last_mut() {
+                Some(run) if run.first + pieces_in_last == piece && pieces_in_last < PIECES_PER_CALL => {
+                    run.length += length;
+                    pieces_in_last += 1;
+                }
+                _ => {
+                    runs.push(Run { first: piece, at: map.start(piece), length, padded: 0 });
+                    pieces_in_last = 1;
+                }
+            }
+        }
+        for run in &mut runs {
+            run.padded = run.length.next_multiple_of(to_usize(self.block()));
+        }
+        runs
+    }
+
+    /// Everything but the head, as ranges of the image.
+    fn body(&self) -> Vec<Range<u64>> {
+        let mut body: Vec<Range<u64>> = Vec::new();
+        for run in self.runs(false) {
+            let end = run.at.0 + to_u64(run.length);
+            match body.last_mut() {
+                Some(last) if last.end == run.at.0 => last.end = end,
+                _ => body.push(run.at.0..end),
+            }
+        }
+        body
+    }
+
+    /// The body's data, in calls.
+    pub(super) fn data_calls(&self) -> Vec<Range<u64>> {
+        let data = self.body().into_iter().flat_map(|range| self.image.extents().data_in(&range));
+        data.flat_map(|range| slices(range, CALL)).collect()
+    }
+
+    /// The body's zeroes, whole blocks. The block in which the image ends is written with its data, or is zero to its end.
+    pub(super) fn zero_ranges(&self) -> Vec<Range<u64>> {
+        let block = self.block();
+        let whole = |range: Range<u64>| range.start.next_multiple_of(block)..range.end.next_multiple_of(block);
+        let zeroes = self.body().into_iter().flat_map(|range| self.image.extents().zeroes_in(&range));
+        zeroes.map(whole).filter(|range| range.start < range.end).collect()
+    }
+
+    /// The card's last MiB, as far as it lies behind the image.
+    pub(super) fn far_end(&self) -> Range<u64> {
+        let end = self.device.length().0 / self.block() * self.block();
+        let start = end.saturating_sub(FAR_END).next_multiple_of(self.block());
+        start.max(self.padded_span()).min(end)..end
+    }
+
+    /// Asks the kernel again whether this is still the medium that was admitted.
+    pub(super) fn ask_identity(&self) -> Result<(), FlashError> {
+        match self.device.diskseq() {
+            Ok(diskseq) if diskseq == self.visit.diskseq => Ok(()),
+            _ => Err(FlashError::Changed),
+        }
+    }
+
+    pub(super) fn stop_if_cancelled(&self) -> Result<(), FlashError> {
+        if self.gauge.is_cancelled() { Err(FlashError::Cancelled) } else { Ok(()) }
+    }
+
+    /// Writes the first `length` bytes of `self.data`. The card is asked who it is before every write: a reader whose card was
+    /// swapped takes writes to the new one through the old descriptor.
+    pub(super) fn write(&mut self, at: Bytes, length: usize) -> Result<(), FlashError> {
+        self.ask_identity()?;
+        let (span, gauge) = (self.span(), Arc::clone(&self.gauge));
+        gauge
+            .time(Act::Writing, length, || write_all_at(&mut self.device, at, Source::Bytes(&self.data[..length])))
+            .map_err(|ended| FlashError::of_call(Act::Writing, span, ended))
+    }
+
+    /// Writes a range of the image, straight from the page cache; its last, partial block padded with zeroes.
+    pub(super) fn write_image(&mut self, range: &Range<u64>) -> Result<(), FlashError> {
+        self.ask_identity()?;
+        let whole = range.end / self.block() * self.block();
+        if range.start < whole {
+            let (span, gauge, at, length) = (self.span(), Arc::clone(&self.gauge), Bytes(range.start), to_usize(whole - range.start));
+            let source = Source::Mapped { mapping: &self.mapping, at, length };
+            gauge
+                .time(Act::Writing, length, || write_all_at(&mut self.device, at, source))
+                .map_err(|ended| FlashError::of_call(Act::Writing, span, ended))?;
+        }
+        if whole < range.end {
+            let (at, length) = (Bytes(whole.max(range.start)), to_usize(self.block()));
+            self.image.read_padded(at, &mut self.data[..length]).map_err(|source| FlashError::StationImage { at, source: Some(source) })?;
+            self.write(at, length)?;
+        }
+        Ok(())
+    }
+
+    /// Has the kernel zero a range of whole blocks.
+    pub(super) fn zero(&mut self, range: Range<u64>) -> Result<(), FlashError> {
+        for slice in slices(range, ZEROED_PER_CALL) {
+            self.stop_if_cancelled()?;
+            self.ask_identity()?;
+            let (span, gauge, at, length) = (self.span(), Arc::clone(&self.gauge), Bytes(slice.start), slice.end - slice.start);
+            gauge.time(Act::Writing, to_usize(length), || self.device.zero(at, Bytes(length))).map_err(|source| FlashError::Io {
+                act: Act::Writing,
+                at,
+                span,
+                source,
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Puts the tombstone into the head and flushes it.
+    pub(super) fn write_tombstone(&mut self) -> Result<(), FlashError> {
+        for run in self.runs(true) {
+            self.tombstone.fill(run.at, &mut self.data[..run.padded]);
+            self.write(run.at, run.padded)?;
+        }
+        self.flush()
+    }
+
+    /// Reads `length` bytes into `self.data`.
+    pub(super) fn read(&mut self, at: Bytes, length: usize) -> Result<(), FlashError> {
+        let (span, gauge) = (self.span(), Arc::clone(&self.gauge));
+        read(&mut self.device, &gauge, span, at, &mut self.data[..length])
+    }
+
+    pub(super) fn flush(&mut self) -> Result<(), FlashError> {
+        let (span, gauge) = (self.span(), Arc::clone(&self.gauge));
+        gauge.time(Act::Flushing, 0, || self.device.flush()).map_err(|source| FlashError::Io { act: Act::Flushing, at: span, span, source })
+    }
+}
+
+/// One measured read, for whoever has the device and a buffer apart.
+pub(super) fn read(device: &mut impl BlockDevice, gauge: &Gauge, span: Bytes, at: Bytes, into: &mut [u8]) -> Result<(), FlashError> {
+    gauge.time(Act::Reading, into.len(), || read_exact_at(device, at, into)).map_err(|ended| FlashError::of_call(Act::Reading, span, ended))
+}
+
+/// A range in parts of at most `length`.
+fn slices(range: Range<u64>, length: u64) -> impl Iterator<Item = Range<u64>> {
+    let parts = (range.end - range.start).div_ceil(length);
+    (0..parts).map(move |part| range.start + part * length..range.end.min(range.start + (part + 1) * length))
+}
