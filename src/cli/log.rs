@@ -1,11 +1,13 @@
-//! `flashline log`: what the station did, from its flash log, while it runs or after.
+//! `flashline log`: what the station did, from its flash log, while it runs or after; and whether that log is whole.
 
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use clap::Subcommand;
 use jiff::tz::TimeZone;
 
+use super::{GOOD, NOT_GOOD};
 use crate::ledger::{Filter, LogError, LogReader};
 use crate::report;
 
@@ -17,13 +19,14 @@ const OUTCOMES: [&str; 6] = ["passed", "failed", "refused", "pulled", "interrupt
 
 /// Shows the flash log: one row an attempt, newest last.
 #[derive(Clone, Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Args {
-    /// The configuration that says where the flash log is
-    #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
-    /// Read this flash log
-    #[arg(long, value_name = "FILE")]
-    pub file: Option<PathBuf>,
+    /// What else is asked of the log
+    #[command(subcommand)]
+    pub what: Option<What>,
+    /// Which log
+    #[command(flatten)]
+    pub place: Place,
     /// Only this model
     #[arg(long, value_name = "BRAND/MODEL")]
     pub model: Option<String>,
@@ -47,6 +50,39 @@ pub struct Args {
     pub csv: bool,
 }
 
+/// What can be asked of a flash log besides its rows.
+#[derive(Clone, Debug, Subcommand)]
+pub enum What {
+    /// Prove that no event was changed, removed, inserted or reordered; print COUNT:HASH, which a later log must still pass through
+    Verify {
+        /// Which log
+        #[command(flatten)]
+        place: Place,
+    },
+}
+
+/// Where a flash log is.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct Place {
+    /// The configuration that says where the flash log is
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Read this flash log
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+}
+
+impl Args {
+    /// The log that is meant.
+    #[must_use]
+    pub fn place(&self) -> &Place {
+        match &self.what {
+            Some(What::Verify { place }) => place,
+            None => &self.place,
+        }
+    }
+}
+
 /// Why nothing could be shown.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -58,16 +94,37 @@ pub enum Error {
     Output(#[source] io::Error),
 }
 
-/// Shows the rows asked for. The file is the one named, else the configured one, else the station's usual one.
+/// Shows the rows asked for, or verifies. The file is the one named, else the configured one, else the station's usual one.
 ///
 /// # Errors
 /// Where the log cannot be read or standard output cannot be written; a reader that has seen enough (`| head`) is no error.
 pub fn run(args: &Args, configured: Option<&Path>) -> Result<ExitCode, Error> {
-    show(args, configured, BufWriter::new(io::stdout().lock()))
+    let path = args.place().file.as_deref().or(configured).unwrap_or(Path::new(DEFAULT));
+    let out = BufWriter::new(io::stdout().lock());
+    match &args.what {
+        Some(What::Verify { .. }) => verify(path, out),
+        None => show(args, path, out),
+    }
+    .map(ExitCode::from)
 }
 
-fn show(args: &Args, configured: Option<&Path>, mut out: impl Write) -> Result<ExitCode, Error> {
-    let path = args.file.as_deref().or(configured).unwrap_or(Path::new(DEFAULT));
+fn verify(path: &Path, mut out: impl Write) -> Result<u8, Error> {
+    let (line, code) = match LogReader::open(path)?.verify()? {
+        Ok(head) => (head.to_string(), GOOD),
+        Err(broken) => (format!("{}: {broken}; keep the file as evidence", path.display()), NOT_GOOD),
+    };
+    finish(writeln!(out, "{line}"), out).map(|()| code)
+}
+
+/// Whoever read this may have seen enough.
+fn finish(written: io::Result<()>, mut out: impl Write) -> Result<(), Error> {
+    match written.and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::Output(error)),
+        _ => Ok(()),
+    }
+}
+
+fn show(args: &Args, path: &Path, mut out: impl Write) -> Result<u8, Error> {
     let filter = Filter {
         model: args.model.clone(),
         slot: args.slot.clone(),
@@ -83,10 +140,7 @@ fn show(args: &Args, configured: Option<&Path>, mut out: impl Write) -> Result<E
     } else {
         out.write_all(report::table(&rows, &TimeZone::system()).as_bytes())
     };
-    match written.and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::Output(error)),
-        _ => Ok(ExitCode::SUCCESS),
-    }
+    finish(written, out).map(|()| GOOD)
 }
 
 #[cfg(test)]
@@ -113,31 +167,57 @@ mod tests {
     }
 
     fn args(json: bool, csv: bool) -> Args {
-        Args { config: None, file: None, model: None, slot: None, outcome: None, serial: None, limit: None, json, csv }
+        Args { what: None, place: Place::default(), model: None, slot: None, outcome: None, serial: None, limit: None, json, csv }
+    }
+
+    fn log_of(path: &Path, attempts: u64) {
+        let mut ledger = Ledger::open_on(path, "bench-1", "0123456789abcdef0123456789abcdef").expect("the log opens");
+        for number in 1..=attempts {
+            let attempt = Attempt { number, slot: "A1".to_owned(), model: "acme/box".to_owned(), image: None, card: card("usb", number) };
+            let entry =
+                Entry::AttemptClosed { attempt: Box::new(attempt), outcome: Outcome::Pulled(Pull::Taken), effort: Effort::default() };
+            ledger.append(&entry).expect("appended");
+        }
+    }
+
+    #[test]
+    fn a_whole_log_is_verified_by_its_head_and_a_broken_one_names_the_event() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("flash-log.db");
+        log_of(&path, 5);
+        let verified = || {
+            let mut out = Vec::new();
+            let code = verify(&path, &mut out).expect("it can be read");
+            (code, String::from_utf8(out).expect("it is text"))
+        };
+        let head = LogReader::open(&path).expect("a log").verify().expect("it can be read").expect("it is whole");
+        assert_eq!(verified(), (GOOD, format!("{head}\n")));
+        assert!(head.to_string().starts_with("6:"), "five attempts behind the log's own first event: {head}");
+        let tampering = rusqlite::Connection::open(&path).expect("the file opens");
+        tampering
+            .execute_batch("DROP TRIGGER event_is_never_changed; UPDATE event SET at = at + 1 WHERE seq = 3;")
+            .expect("the tampering works");
+        let (code, line) = verified();
+        assert_eq!(code, NOT_GOOD);
+        assert!(line.contains("flash-log.db: event 3 was changed"), "{line}");
     }
 
     #[test]
     fn a_reader_that_has_seen_enough_is_no_error_and_a_full_disk_is() {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("flash-log.db");
-        let mut ledger = Ledger::open_on(&path, "bench-1", "0123456789abcdef0123456789abcdef").expect("the log opens");
-        for number in 1..=60 {
-            let attempt = Attempt { number, slot: "A1".to_owned(), model: "acme/box".to_owned(), image: None, card: card("usb", number) };
-            let entry =
-                Entry::AttemptClosed { attempt: Box::new(attempt), outcome: Outcome::Pulled(Pull::Taken), effort: Effort::default() };
-            ledger.append(&entry).expect("appended");
-        }
+        log_of(&path, 60);
         // More rows than any buffer on the way holds, and a pipe that ends before the first buffer does.
         for args in [args(false, false), args(true, false), args(false, true)] {
-            show(&args, Some(&path), Pipe(10, io::ErrorKind::BrokenPipe)).expect("a closed pipe is no error");
-            let error = show(&args, Some(&path), Pipe(10, io::ErrorKind::StorageFull)).expect_err("rows were lost");
+            show(&args, &path, Pipe(10, io::ErrorKind::BrokenPipe)).expect("a closed pipe is no error");
+            let error = show(&args, &path, Pipe(10, io::ErrorKind::StorageFull)).expect_err("rows were lost");
             assert!(matches!(error, Error::Output(error) if error.kind() == io::ErrorKind::StorageFull));
         }
     }
 
     #[test]
     fn a_log_that_is_not_there_is_named() {
-        let error = show(&args(false, false), Some(Path::new("/nowhere/flash-log.db")), io::sink()).expect_err("no such file");
+        let error = show(&args(false, false), Path::new("/nowhere/flash-log.db"), io::sink()).expect_err("no such file");
         assert!(error.to_string().contains("/nowhere/flash-log.db"), "{error}");
         assert!(matches!(error, Error::Log(error) if error.trouble == Trouble::NoFile));
     }

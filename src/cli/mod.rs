@@ -77,8 +77,9 @@ pub fn main() -> ExitCode {
 
 /// The log named, else the configured one, else the usual one.
 fn log_of(args: &log::Args) -> ExitCode {
-    let config = args.config.as_deref().or_else(|| Some(Path::new(DEFAULT_PATH)).filter(|path| path.exists()));
-    let configured = match config.filter(|_| args.file.is_none()).map(|path| config::read(path, Images::Unseen)) {
+    let place = args.place();
+    let config = place.config.as_deref().or_else(|| Some(Path::new(DEFAULT_PATH)).filter(|path| path.exists()));
+    let configured = match config.filter(|_| place.file.is_none()).map(|path| config::read(path, Images::Unseen)) {
         Some(Ok(settings)) => Some(settings.log()),
         Some(Err(error)) => {
             complain(&error);
