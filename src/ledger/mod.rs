@@ -25,6 +25,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
+use nix::sys::statvfs::{FsFlags, statvfs};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, FileControl, OpenFlags, OptionalExtension, TransactionBehavior, params};
 
@@ -257,6 +258,7 @@ impl Ledger {
         if moved != 0 {
             return Err(LogError::new(Doing::Writing, path, Trouble::Moved));
         }
+        may_be_written(path)?;
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(writing)?;
         let Some(newest) = chain::newest(&transaction).map_err(writing)? else {
             return Err(LogError::new(Doing::Writing, path, Trouble::Broken { seq: 1 }));
@@ -264,15 +266,32 @@ impl Ledger {
         let body = body(&transaction, &self.station_name).map_err(writing)?;
         // An error may hide that the last try did reach the disk: found there, it is not written again.
         if newest.seq == self.newest.0 + 1 && newest.kind == kind && newest.at == stamp.at && newest.body == body {
+            drop(transaction);
+            sync_wal(path)?;
             self.newest = (newest.seq, newest.hash);
             return Ok(());
         }
         let event = chained(&self.station, Some(&newest), kind, stamp.at, body);
         insert(&transaction, &event).map_err(writing)?;
         transaction.commit().map_err(writing)?;
+        may_be_written(path)?;
         self.newest = (event.seq, event.hash);
         Ok(())
     }
+}
+
+/// A file system that was turned read-only under an open file takes writes into memory all the same, and answers `fsync` with
+/// success without writing anything (ext4): SQLite does not notice.
+fn may_be_written(path: &Path) -> Result<(), LogError> {
+    let writing = |errno: Errno| LogError::io(Doing::Writing, path, errno.into());
+    if statvfs(path).map_err(writing)?.flags().contains(FsFlags::ST_RDONLY) { Err(writing(Errno::EROFS)) } else { Ok(()) }
+}
+
+/// What is found in the log after an error may be in memory only.
+fn sync_wal(path: &Path) -> Result<(), LogError> {
+    let mut name = OsString::from(path);
+    name.push("-wal");
+    File::open(name).and_then(|wal| wal.sync_all()).map_err(|error| LogError::io(Doing::Writing, path, error))
 }
 
 /// One writer at a time. A file of its own: closing any descriptor of the database would drop SQLite's own locks on it
