@@ -12,11 +12,13 @@ pub const FILE: &str = "/etc/udev/rules.d/61-flashline.rules";
 /// - `nowatch`: udev must not read the partition table again whenever a writer closes the disk (udev(7)).
 /// - `UDISKS_IGNORE`: no desktop mounts it (udisks(8)).
 /// - `SYSTEMD_READY=0`: systemd starts nothing for it (systemd.device(5)).
+/// - `DM_UDEV_DISABLE_OTHER_RULES_FLAG`: LVM's rules, which set `SYSTEMD_READY` back for a physical volume and activate it, pass
+///   it by (`69-lvm.rules`).
 #[must_use]
 pub fn rule(port: &Port) -> Option<String> {
     let path = path_pattern(port)?;
     Some(format!(
-        "ACTION!=\"remove\", SUBSYSTEM==\"block\", DEVPATH==\"{path}\", OPTIONS+=\"nowatch\", ENV{{UDISKS_IGNORE}}=\"1\", ENV{{SYSTEMD_READY}}=\"0\""
+        "ACTION!=\"remove\", SUBSYSTEM==\"block\", DEVPATH==\"{path}\", OPTIONS+=\"nowatch\", ENV{{UDISKS_IGNORE}}=\"1\", ENV{{SYSTEMD_READY}}=\"0\", ENV{{DM_UDEV_DISABLE_OTHER_RULES_FLAG}}=\"1\""
     ))
 }
 
@@ -41,6 +43,7 @@ mod tests {
     fn a_rule_names_the_chain_of_ports_and_the_lun() {
         let rule = rule(&Port("pci-0000:00:14.0/usb3-2.4/lun-1".to_owned())).expect("cards are put in there");
         assert!(rule.contains(r#"DEVPATH=="*/0000:00:14.0/usb*/*-2.4:*/host*/target*/*:1/block/*""#), "{rule}");
+        assert!(rule.contains(r#"ENV{SYSTEMD_READY}="0", ENV{DM_UDEV_DISABLE_OTHER_RULES_FLAG}="1""#), "{rule}");
         assert!(rule.contains(r#"OPTIONS+="nowatch""#) && rule.contains(r#"ENV{UDISKS_IGNORE}="1""#), "{rule}");
     }
 
