@@ -9,6 +9,7 @@ mod work;
 use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tokio::signal::unix::{SignalKind, signal};
@@ -95,6 +96,8 @@ struct Daemon {
     watch: Watch,
     view: watch::Sender<View>,
     panel: Panel,
+    /// Reads the configuration again. One at a time: of two that overtake each other the older one would win.
+    proving: Option<JoinHandle<()>>,
 }
 
 impl Daemon {
@@ -122,8 +125,19 @@ impl Daemon {
         let (view, shown) = watch::channel(station.view());
         let panel = Panel::spawn(screen, move || shown.borrow().clone()).map_err(start("panel thread"))?;
         let workers = Workers::new(tell, Armory::default(), own);
-        let mut daemon =
-            Self { began: Instant::now(), config, settings: settings.clone(), station, workers, events, writer, watch, view, panel };
+        let mut daemon = Self {
+            began: Instant::now(),
+            config,
+            settings: settings.clone(),
+            station,
+            workers,
+            events,
+            writer,
+            watch,
+            view,
+            panel,
+            proving: None,
+        };
         daemon.configure(settings, armory)?;
         Ok(daemon)
     }
@@ -156,8 +170,8 @@ impl Daemon {
                 _ = terminate.recv(), if stop_by.is_none() => stop_by = Some(self.stop()?),
                 _ = interrupt.recv(), if stop_by.is_none() => stop_by = Some(self.stop()?),
                 _ = tick.tick() => self.tick()?,
-                _ = reload.recv(), if stop_by.is_none() => self.prove_anew(&reloaded),
                 Some(proved) = reloads.recv(), if stop_by.is_none() => self.take_over(proved)?,
+                _ = reload.recv(), if stop_by.is_none() && !self.is_proving() => self.prove_anew(&reloaded),
                 count = self.events.recv_many(&mut burst, BURST) => {
                     debug_assert!(count > 0, "the station holds a sender of its own");
                     for event in burst.drain(..) {
@@ -181,15 +195,21 @@ impl Daemon {
     }
 
     /// Reads the configuration again and stages its images, in a thread of its own: the cards go on meanwhile.
-    fn prove_anew(&self, reloaded: &mpsc::Sender<Result<(Settings, Armory), ReloadError>>) {
+    fn prove_anew(&mut self, reloaded: &mpsc::Sender<Result<(Settings, Armory), ReloadError>>) {
         tracing::info!(config = %self.config.display(), "reading the configuration again");
         let (config, state, reloaded) = (self.config.clone(), self.settings.state.clone(), reloaded.clone());
         let prove = move || {
             let _stopped = reloaded.blocking_send(arming::prove(&config, &state));
         };
-        if let Err(error) = std::thread::Builder::new().name("reload".to_owned()).spawn(prove) {
-            tracing::error!(%error, "no thread to read the configuration: nothing has changed");
+        match std::thread::Builder::new().name("reload".to_owned()).spawn(prove) {
+            Ok(thread) => self.proving = Some(thread),
+            Err(error) => tracing::error!(%error, "no thread to read the configuration: nothing has changed"),
         }
+    }
+
+    /// A reload asked for meanwhile waits, and then reads what is there by then.
+    fn is_proving(&self) -> bool {
+        self.proving.as_ref().is_some_and(|thread| !thread.is_finished())
     }
 
     /// A configuration that is good in every part takes the place of the old one; any other changes nothing.
