@@ -11,7 +11,8 @@ use crate::station::view::{Sign, View};
 pub struct Plain<W> {
     out: W,
     title: String,
-    shown: Vec<Sign>,
+    /// Every slot's name and sign.
+    shown: Vec<(String, Sign)>,
 }
 
 impl<W: Write> Plain<W> {
@@ -31,13 +32,13 @@ impl<W: Write + Send> Screen for Plain<W> {
             text.push('\n');
             self.title = title;
         }
-        for (index, slot) in view.slots.iter().enumerate() {
-            if self.shown.get(index) != Some(&slot.sign) {
+        for slot in &view.slots {
+            if !self.shown.iter().any(|(name, sign)| *name == slot.slot && *sign == slot.sign) {
                 text.push_str(&line(slot));
                 text.push('\n');
             }
         }
-        self.shown = view.slots.iter().map(|slot| slot.sign.clone()).collect();
+        self.shown = view.slots.iter().map(|slot| (slot.slot.clone(), slot.sign.clone())).collect();
         // Whoever read this is gone: the cards go on.
         let _gone = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
     }
@@ -61,6 +62,18 @@ mod tests {
             progress: None,
         };
         View { station: "line 3".into(), fault: None, slots: vec![slot] }
+    }
+
+    #[test]
+    fn a_slot_in_the_place_of_another_is_printed_though_its_sign_is_the_same() {
+        let mut out = Vec::new();
+        let mut plain = Plain::new(&mut out);
+        plain.draw(&view(Sign::Empty));
+        let mut after = view(Sign::Empty);
+        after.slots[0].slot = "B1".into();
+        plain.draw(&after);
+        let text = String::from_utf8(out).expect("it is text");
+        assert!(text.ends_with("B1  EMPTY  put a card in  [Ultra 15.9 GB]\n"), "{text}");
     }
 
     #[test]

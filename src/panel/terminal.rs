@@ -70,6 +70,13 @@ impl Screen for Terminal {
         while self.slots.len() < view.slots.len() {
             self.slots.push(self.lines.add(ProgressBar::new(0).with_style(without_bar())));
         }
+        // A slot that is not configured any more: its last word must not stay.
+        while self.slots.len() > view.slots.len() {
+            if let Some(bar) = self.slots.pop() {
+                bar.finish_and_clear();
+                self.lines.remove(&bar);
+            }
+        }
         for (slot, bar) in view.slots.iter().zip(&self.slots) {
             let card = slot.card.as_deref().map(|card| format!("  {}", Style::new().dim().apply_to(card))).unwrap_or_default();
             bar.set_prefix(prefix(slot, name_width));
@@ -92,6 +99,33 @@ impl Screen for Terminal {
         }
         if self.term.is_term() {
             let _gone = self.term.show_cursor().and_then(|()| self.term.flush());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::station::view::Sign;
+
+    #[test]
+    fn a_slot_that_is_gone_leaves_no_line_behind() {
+        let slot = |name: &str| SlotView {
+            slot: name.into(),
+            model: "acme/box".into(),
+            call: Call::TakeGood,
+            sign: Sign::Passed,
+            card: None,
+            attempt: None,
+            progress: None,
+        };
+        let mut terminal = Terminal::on_stderr();
+        for names in [&["A1", "A2", "A3"][..], &["A3"], &["A3", "A4"]] {
+            let slots = names.iter().map(|name| slot(name)).collect();
+            terminal.draw(&View { station: "line 3".into(), fault: None, slots });
+            let shown: Vec<String> = terminal.slots.iter().filter(|bar| !bar.is_finished()).map(ProgressBar::prefix).collect();
+            assert_eq!(shown.len(), names.len());
+            assert!(shown.iter().zip(names).all(|(line, name)| line.contains(name)), "{shown:?}");
         }
     }
 }
