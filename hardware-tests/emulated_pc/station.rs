@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use flashline_lab::{Job, Pc, secs};
+use flashline_lab::{Disk, Job, MIB, Pc, secs};
 
 use crate::factory::{Factory, Image, rows};
 
@@ -19,6 +19,15 @@ impl<'a> Station<'a> {
     /// Starts the daemon with whatever configuration is there.
     pub(crate) fn start(pc: &'a Pc) -> Self {
         let job = pc.spawn("FLASHLINE_LOG=info,flashline=debug exec flashline run 2>&1");
+        Self { pc, job }
+    }
+
+    /// Starts it as the package does, with a drop-in beside the unit, and follows its journal.
+    pub(crate) fn under_systemd(pc: &'a Pc, drop_in: &str) -> Self {
+        pc.put(include_bytes!("../../systemd/flashline.service"), "/etc/systemd/system/flashline.service", 0o644);
+        pc.put(drop_in.as_bytes(), "/etc/systemd/system/flashline.service.d/scenario.conf", 0o644);
+        pc.sh("systemctl daemon-reload && systemctl start flashline.service");
+        let job = pc.spawn("exec journalctl --unit flashline.service --output cat --lines all --follow");
         Self { pc, job }
     }
 
@@ -50,6 +59,21 @@ impl<'a> Run<'a> for Factory<'a> {
         station.job.wait_for_line("the station runs", secs(60));
         station
     }
+}
+
+/// Where the station keeps its log and its staged images.
+pub(crate) const STATE: &str = "/var/lib/flashline";
+
+/// A disk of its own for the station's state, with a fresh file system on it.
+pub(crate) fn state_disk(pc: &Pc, options: &str) -> Disk {
+    let disk = pc.disk("state").size(48 * MIB).plug();
+    pc.sh(&format!("mkfs.ext4 -q {options} {0} && mkdir -p {STATE} && mount {0} {STATE} && sync", disk.node()));
+    disk
+}
+
+/// What stands in the head of a card until all of it is proven.
+pub(crate) fn is_tombstone(head: &[u8]) -> bool {
+    head.starts_with(b"FLASHLINE: this card is not finished")
 }
 
 /// What `b3sum` prints for an image.

@@ -1,0 +1,172 @@
+//! The power goes. Cards and the disk with the log lose, at random, what was written and not flushed.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use flashline_lab::{Disk, MIB, Medium, Pc, UsbStick, secs};
+
+use crate::factory::{Factory, Image, usb};
+use crate::station::{Run, STATE, Station, is_tombstone, state_disk};
+
+const CARDS: u64 = 8;
+const SPAN: u64 = 6 * MIB;
+
+/// When the power goes.
+#[derive(Clone, Copy, Debug)]
+enum Moment {
+    /// As soon as so many cards were shown to be good.
+    Passed(usize),
+    /// So long after the first card began.
+    Began(Duration),
+}
+
+fn slot(index: u64) -> String {
+    format!("A{}", index + 1)
+}
+
+fn factory<'a>(pc: &'a Pc, image: &Image) -> Factory<'a> {
+    (0..CARDS).fold(Factory::new(pc, &image.raw()), |factory, index| factory.slot(&slot(index), usb(&(index + 1).to_string())))
+}
+
+/// Eight cards, each at its own pace, so that at any moment they are in different phases.
+fn lose_power(moment: Moment, seed: u64) {
+    let image = Image::new(SPAN, 7);
+    let (state, sticks, shown) = {
+        let pc = Pc::start();
+        let state = state_disk(&pc, "");
+        state.faults(|faults| faults.volatile_cache = true);
+        let station = factory(&pc, &image).run();
+        let sticks: Vec<UsbStick> = (0..CARDS)
+            .map(|index| {
+                let stick = pc.usb(&(index + 1).to_string()).size(16 * MIB).filled(index).plug();
+                stick.faults(|faults| {
+                    faults.volatile_cache = true;
+                    faults.bytes_per_second = Some(700_000 * (index + 1));
+                });
+                stick
+            })
+            .collect();
+        match moment {
+            Moment::Passed(count) => drop(station.job.wait_for_nth_line(count, "^A.  PASS", secs(120))),
+            Moment::Began(after) => {
+                station.job.wait_for_line("^A.  WRITING", secs(120));
+                std::thread::sleep(after);
+            }
+        }
+        // Everything stops at once. Caches are emptied, by half, once nobody can notice any more.
+        let job = station.job;
+        pc.power_cut();
+        let end = Instant::now() + secs(20);
+        while job.is_running() {
+            assert!(Instant::now() < end, "the PC is off and still prints");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        (state, sticks, job.printed())
+    };
+    let lost = state.power_cut(50, seed) + sticks.iter().map(|stick| stick.power_cut(50, seed)).sum::<u64>();
+    println!("{moment:?}, seed {seed}: {lost} bytes were lost");
+    assert!(lost > 0, "nothing was under way, or what was is safe: this proves nothing");
+    let media: Vec<Arc<Medium>> = sticks.iter().map(|stick| Arc::clone(stick.medium())).collect();
+    prove(&image, &state, &media, &shown);
+}
+
+/// What must hold when the power is back.
+fn prove(image: &Image, state: &Disk, media: &[Arc<Medium>], shown: &str) {
+    let shows = |slot: &str, word: &str| shown.lines().any(|line| line.starts_with(&format!("{slot}  {word}")));
+    let pc = Pc::start();
+    state.faults(|faults| faults.volatile_cache = false);
+    let disk = pc.disk("state").medium(state.medium()).plug();
+    pc.sh(&format!("mkdir -p {STATE} && mount {} {STATE}", disk.node()));
+    let in_port = |(index, medium): (usize, &Arc<Medium>)| {
+        medium.faults(|faults| *faults = flashline_lab::Faults::default());
+        pc.usb(&(index + 1).to_string()).medium(medium).plug()
+    };
+    let sticks: Vec<UsbStick> = media.iter().enumerate().map(in_port).collect();
+    sticks.iter().for_each(|stick| drop(stick.node()));
+    factory(&pc, image).configured();
+    let station = Station::start(&pc);
+    for index in 0..CARDS {
+        station.wait_for(&slot(index), "HELD");
+    }
+    let head = pc.sh("flashline log verify");
+    let (count, hash) = head.split_once(':').expect("COUNT:HASH");
+    assert!(count.parse::<u64>().is_ok() && hash.len() == 64, "the chain is whole: {head}");
+    let rows = station.rows();
+    let attempts: BTreeSet<u64> = rows.iter().map(|row| row["attempt"].as_u64().expect("a number")).collect();
+    assert_eq!(attempts.len(), rows.len(), "one row for each attempt");
+    for slot in (0..CARDS).map(slot).filter(|slot| shows(slot, "PASS")) {
+        let outcomes: Vec<_> = station.rows_of(&slot).iter().map(|row| row["outcome"].clone()).collect();
+        assert_eq!(outcomes, ["passed"], "{slot} was shown as good, and this is what its rows say");
+    }
+    for (index, medium) in (0..).zip(media) {
+        let slot = slot(index);
+        let rows = station.rows_of(&slot);
+        assert!(rows.len() <= 1, "{slot} had one card: {rows:?}");
+        let outcome = rows.first().and_then(|row| row["outcome"].as_str());
+        let whole = medium.reads_as(image.raw());
+        println!("  {slot}: {outcome:?}, {}", if whole { "whole" } else { "not whole" });
+        assert!(!shows(&slot, "WRITING") || outcome.is_some(), "{slot} was written and has no row");
+        match outcome {
+            Some("passed") => assert!(whole, "{slot} passed and differs at {:?}", medium.first_difference(image.raw())),
+            Some("interrupted") => {
+                // A tombstone that was on its way is what a card may have instead of its old head: its body is still the old one.
+                let old_body = medium.first_touched_from(MIB).is_none();
+                assert!(whole || is_tombstone(&medium.head(64)) || old_body, "{slot} is half written and could boot");
+            }
+            None => assert!(medium.untouched(), "{slot} has no row and was touched at {:?}", medium.first_touched()),
+            Some(other) => panic!("{slot} can be passed or interrupted, not {other}"),
+        }
+    }
+}
+
+#[test]
+fn power_lost_as_cards_turn_green_loses_no_green_card_and_no_row() {
+    lose_power(Moment::Passed(3), 1);
+}
+
+#[test]
+fn power_lost_in_the_middle_leaves_a_whole_log_and_no_half_written_card_that_boots() {
+    lose_power(Moment::Began(Duration::from_millis(2500)), 2);
+}
+
+#[test]
+fn long_power_lost_at_five_more_moments_leaves_the_same() {
+    for (moment, seed) in [
+        (Moment::Began(Duration::from_millis(1100)), 3),
+        (Moment::Passed(1), 4),
+        (Moment::Began(Duration::from_millis(4300)), 5),
+        (Moment::Passed(6), 6),
+        (Moment::Began(Duration::from_millis(1800)), 7),
+    ] {
+        lose_power(moment, seed);
+    }
+}
+
+/// The head is the one thing that makes a card boot, and a card may keep any of its sectors and lose the others.
+#[test]
+fn power_lost_while_the_head_is_written_leaves_no_partition_table_before_the_rest_of_the_head() {
+    let image = Image::new(SPAN, 7);
+    let pc = Pc::start();
+    let station = Factory::new(&pc, &image.raw()).slot("A1", usb("1")).slot("A2", usb("2")).slot("A3", usb("3")).run();
+    let sticks: Vec<UsbStick> = (1..=3)
+        .map(|port: u64| {
+            let stick = pc.usb(&port.to_string()).size(16 * MIB).filled(port).plug();
+            stick.faults(|faults| (faults.volatile_cache, faults.bytes_per_second) = (true, Some(4_000_000)));
+            stick
+        })
+        .collect();
+    for stick in &sticks {
+        stick.wait_counts("most of the body read back", secs(60), |counts| counts.bytes_read > SPAN - MIB);
+        stick.faults(|faults| faults.delay = Duration::from_millis(60));
+    }
+    station.job.wait_for_nth_line(3, "^A.  FINISHING", secs(60));
+    std::thread::sleep(Duration::from_millis(400));
+    pc.power_cut();
+    for (seed, stick) in (1..).zip(&sticks) {
+        let lost = stick.power_cut(50, seed);
+        let (tombstone, whole) = (is_tombstone(&stick.head(64)), stick.reads_as(image.raw()));
+        println!("{lost} bytes lost; tombstone {tombstone}, whole {whole}");
+        assert!(tombstone || whole, "a partition table stands before a head that is not whole");
+    }
+}

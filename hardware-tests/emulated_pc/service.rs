@@ -1,0 +1,64 @@
+//! The station as a service: what systemd does with it, and what it tells systemd.
+
+use flashline_lab::{MIB, Pc, secs};
+
+use crate::factory::{Factory, Image, usb};
+use crate::station::Station;
+
+/// Ten seconds are the unit's own; nobody wants to wait for them here.
+const IMPATIENT: &str = "[Service]\nWatchdogSec=3\n";
+
+#[test]
+fn a_station_that_hangs_is_restarted_by_systemd_and_its_attempt_is_interrupted() {
+    let pc = Pc::start();
+    let image = Image::new(16 * MIB, 7);
+    Factory::new(&pc, &image.raw()).slot("A1", usb("1")).configured();
+    let station = Station::under_systemd(&pc, IMPATIENT);
+    assert_eq!(pc.sh("systemctl show --value -p Type -p ActiveState flashline"), "notify\nactive", "started means that it watches");
+    let stick = pc.usb("1").size(32 * MIB).filled(1).plug();
+    stick.medium().faults(|faults| faults.bytes_per_second = Some(2_000_000));
+    station.wait_for("A1", "WRITING");
+    pc.sh("systemctl kill --kill-who=main --signal=STOP flashline");
+    station.job.wait_for_line("^STATION DOWN \\(watchdog\\)", secs(60));
+    let line = station.wait_for("A1", "HELD");
+    assert!(line.contains("put in again"), "{line}");
+    let rows = station.rows();
+    assert_eq!(rows.len(), 1);
+    assert_eq!(rows[0]["outcome"], "interrupted", "{}", rows[0]);
+    assert!(stick.medium().head(64).starts_with(b"FLASHLINE: this card is not finished"));
+    assert_eq!(pc.sh("systemctl show --value -p NRestarts -p ActiveState flashline"), "1\nactive");
+}
+
+#[test]
+fn a_reload_of_a_bad_configuration_fails_and_changes_nothing_and_a_stop_of_a_busy_station_takes_no_five_seconds() {
+    let pc = Pc::start();
+    let image = Image::new(16 * MIB, 7);
+    Factory::new(&pc, &image.raw()).slot("A1", usb("1")).slot("A2", usb("2")).configured();
+    let station = Station::under_systemd(&pc, "");
+    let main_pid = || pc.sh("systemctl show --value -p MainPID flashline");
+    let before = main_pid();
+    let stick = pc.usb("1").size(32 * MIB).filled(1).plug();
+    station.wait_for("A1", "WRITING");
+    pc.sh("cp /etc/flashline/config.toml /tmp/good.toml; echo 'speed = 3' >> /etc/flashline/config.toml");
+    let reload = pc.run("systemctl reload flashline");
+    assert_ne!(reload.status, 0, "who asked is told: {reload}");
+    station.job.wait_for_line("config.toml, line .*: unknown field `speed`", secs(20));
+    station.wait_for("A1", "PASS");
+    assert!(stick.medium().reads_as(image.raw()), "the card went on");
+    assert_eq!(main_pid(), before, "and so did the station");
+    pc.sh("cp /tmp/good.toml /etc/flashline/config.toml; systemctl reload flashline");
+    station.job.wait_for_line("the new configuration holds", secs(20));
+    assert_eq!(main_pid(), before);
+
+    let stick = pc.usb("2").size(32 * MIB).filled(2).plug();
+    stick.medium().faults(|faults| faults.bytes_per_second = Some(1_000_000));
+    station.wait_for("A2", "WRITING");
+    let took =
+        pc.sh("a=$(cut -d' ' -f1 /proc/uptime); systemctl stop flashline; b=$(cut -d' ' -f1 /proc/uptime); echo \"$b - $a\" | tr -d .");
+    let hundredths: Vec<u64> = took.split(" - ").map(|time| time.parse().expect("a number")).collect();
+    assert!(hundredths[0] - hundredths[1] < 500, "stopping took {took} hundredths of a second");
+    station.job.wait_for_line("^STATION DOWN  no card is being written", secs(20));
+    assert_eq!(pc.sh("systemctl show --value -p Result flashline"), "success");
+    assert_eq!(station.rows_of("A2")[0]["outcome"], "interrupted");
+    assert!(stick.medium().head(64).starts_with(b"FLASHLINE: this card is not finished"));
+}

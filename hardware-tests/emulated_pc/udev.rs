@@ -1,0 +1,55 @@
+//! The rest of the PC keeps away from cards in slots, by the udev rules the station prints.
+
+use flashline_lab::{MIB, Pc, UsbStick, secs};
+
+use crate::factory::{Factory, Image, usb};
+use crate::station::Run;
+
+/// What udev knows of a stick's disk.
+fn properties(pc: &Pc, stick: &UsbStick) -> String {
+    pc.sh(&format!("udevadm info --query=property --name={}", stick.node()))
+}
+
+#[test]
+fn with_the_rules_nothing_else_takes_an_interest_in_a_card_in_a_slot() {
+    let pc = Pc::start();
+    let image = Image::new(4 * MIB, 1);
+    // Somebody's volume group, made while the port was any other.
+    let volumes = pc.usb("1").size(32 * MIB).plug();
+    pc.sh(&format!("pvcreate -qy {0} && vgcreate -qy cards {0} && lvcreate -qy -L 8M -n one cards && vgchange -an cards", volumes.node()));
+    volumes.pull();
+    volumes.wait_gone();
+    Factory::new(&pc, &image.raw()).slot("A1", usb("1")).configured();
+    pc.sh("flashline slots rules > /etc/udev/rules.d/61-flashline.rules && udevadm control --reload && udevadm settle");
+
+    volumes.plug();
+    let known = properties(&pc, &volumes);
+    assert!(known.contains("UDISKS_IGNORE=1") && known.contains("SYSTEMD_READY=0"), "{known}");
+    pc.sh("udevadm settle; sleep 2");
+    assert_eq!(pc.sh("ls /dev/mapper"), "control", "its volumes are left alone");
+    volumes.pull();
+    volumes.wait_gone();
+    // The same card in a port without a rule.
+    volumes.plug_into("2");
+    pc.wait_for("[ -e /dev/cards/one ]", secs(30));
+    pc.sh("vgchange -an cards");
+    volumes.pull();
+
+    // The station knows A2 as well; udev does not.
+    let station = Factory::new(&pc, &image.raw()).slot("A1", usb("1")).slot("A2", usb("3")).run();
+    let monitor = pc.spawn("exec udevadm monitor --udev --property --subsystem-match=block");
+    let sticks = ["1", "3"].map(|port| pc.usb(port).size(16 * MIB).filled(1).plug());
+    let names = sticks.each_ref().map(|stick| stick.node().trim_start_matches("/dev/").to_owned());
+    sticks.iter().for_each(|stick| stick.faults(|faults| faults.bytes_per_second = Some(4_000_000)));
+    let changes = || names.each_ref().map(|name| monitor.count_lines(&format!("^UDEV .* change .*/block/{name} ")));
+    // udev has each looked at once when it comes, whatever a rule says.
+    station.wait_for("A1", "READING BACK");
+    station.wait_for("A2", "READING BACK");
+    let before = changes();
+    station.wait_for("A1", "PASS");
+    station.wait_for("A2", "PASS");
+    pc.wait_until("udev to look at the card without a rule", secs(20), || (changes()[1] > before[1]).then_some(()));
+    std::thread::sleep(secs(2));
+    assert_eq!(changes()[0], before[0], "udev looked at the card when it was let go of: {}", monitor.printed());
+    assert!(sticks.iter().all(|stick| stick.reads_as(image.raw())));
+}
