@@ -88,21 +88,30 @@ fn a_good_card_holds_the_image_and_nothing_behind_it_is_touched() {
 }
 
 #[test]
-fn the_head_is_written_last_between_two_flushes_and_everything_is_read_after_its_last_write() {
+fn the_head_is_written_last_its_first_block_alone_and_everything_is_read_after_its_last_write() {
     let image = pattern(3 * MIB);
-    let (_, device) = run(card(4 * MIB, 512), &image);
+    for block in [512, 4096] {
+        let (_, device) = run(card(4 * MIB, block), &image);
+        prove_the_order(&device, u64::from(block));
+    }
+}
+
+fn prove_the_order(device: &RamDevice, block: u64) {
     assert_eq!(device.did[1], Did::Flush, "the tombstone is flushed before it is read back");
     let head = |did: &Did| matches!(did, Did::Write { at: 0, .. });
     let writes: Vec<usize> = (0..device.did.len()).filter(|index| head(&device.did[*index])).collect();
     let [tombstone, last] = writes[..] else { panic!("the head is written twice: {:?}", device.did) };
     let body_writes: Vec<usize> =
-        (0..device.did.len()).filter(|index| matches!(device.did[*index], Did::Write { at, .. } if at > 0)).collect();
+        (0..device.did.len()).filter(|index| matches!(device.did[*index], Did::Write { at, .. } if at >= MIB)).collect();
     assert!(body_writes.iter().all(|index| (tombstone + 1..last).contains(index)), "the body lies between tombstone and head");
+    assert_eq!(device.did[last], Did::Write { at: 0, length: block }, "the partition table's block goes alone");
+    assert_eq!(device.did[last - 1], Did::Flush, "once all else is safe");
+    assert_eq!(device.did[last - 2], Did::Write { at: block, length: MIB - block }, "the rest of the head too");
     assert_eq!(device.did[last + 1], Did::Flush, "the head is flushed");
     assert!(matches!(device.did[last + 2], Did::Read { at: 0, .. }), "the head is read back after its flush");
     let last_body = *body_writes.last().expect("there is a body");
     assert_eq!(device.did[last_body + 1], Did::Flush, "the body is flushed");
-    assert!(device.did[last_body + 2..last].iter().any(|did| matches!(did, Did::Read { at, .. } if *at == MIB)), "then read back");
+    assert!(device.did[last_body + 2..last - 2].iter().any(|did| matches!(did, Did::Read { at, .. } if *at == MIB)), "then read back");
 }
 
 #[test]
@@ -154,8 +163,8 @@ fn a_head_that_does_not_come_back_fails_the_card_and_the_tombstone_is_put_back()
 #[test]
 fn a_head_that_cannot_be_flushed_fails_the_card_and_the_tombstone_is_put_back() {
     let mut device = card(4 * MIB, 512);
-    // The tombstone's and the body's flush are good, the head's is not.
-    device.inject(Fault::FlushErrorAfter { flushes: 2, errno: libc::EIO });
+    // The flushes of tombstone, body, marks and the rest of the head are good, the one behind its first block is not.
+    device.inject(Fault::FlushErrorAfter { flushes: 4, errno: libc::EIO });
     let (end, device) = run(device, &pattern(3 * MIB));
     assert!(matches!(end, End::Failed(Failure::Io { act: Act::Flushing, .. })), "{end:?}");
     assert!(cannot_boot(&device));

@@ -173,7 +173,7 @@ fn dirt_stays<D: BlockDevice>(session: &mut Session<D>, zero: &[Range<u64>]) -> 
     Ok(FlashError::WriteIgnored { at: Bytes(zero.first().map_or(0, |range| range.start)) })
 }
 
-/// Writes the head, flushes it, reads it back, and asks once more whether this is the card that was admitted.
+/// Writes the head, its first block last, flushes it, reads it back, and asks once more whether this is the card that was admitted.
 ///
 /// # Errors
 /// What the card or the station's image answered, or the first wrong byte.
@@ -196,11 +196,19 @@ fn write_head<D: BlockDevice>(session: &mut Session<D>, found: &mut [Option<Piec
     session.gauge.enter(Step::Finishing, bytes_of(&head));
     session.stop_if_cancelled()?;
     session.ask_identity()?;
-    // The beginning is written last: a card pulled in between has at most a backup table, behind a tombstone.
+    // The first block is the last one written, and alone. Of what is not flushed a card that loses its power keeps any part: until
+    // all else is safe, the tombstone stands where a partition table would.
     head.reverse();
+    let first = u64::from(session.device.logical_block());
     for run in &head {
-        session.write_image(&(run.at.0..run.at.0 + to_u64(run.length)))?;
+        let end = run.at.0 + to_u64(run.length);
+        let rest = run.at.0.max(first)..end;
+        if rest.start < rest.end {
+            session.write_image(&rest)?;
+        }
     }
+    session.flush()?;
+    session.write_image(&(0..first.min(session.span().0)))?;
     session.flush()?;
     for run in head {
         session.read(run.at, run.padded)?;
