@@ -86,6 +86,10 @@ impl DirectDevice {
         }
         lock(&file, node)?;
         let length = Bytes(ioctl::length(&file).map_err(failed)?);
+        if length.0 == 0 {
+            // It was there when it was opened, and left while its lock was waited for.
+            return Err(failed(io::Error::from_raw_os_error(libc::ENOMEDIUM)));
+        }
         let logical_block = ioctl::logical_block(&file).map_err(failed)?;
         Ok(Self { file, visit, length, logical_block })
     }

@@ -36,19 +36,25 @@ const DEV: &str = "/dev";
 pub fn open(card: &Card) -> Result<DirectDevice, End> {
     let node = Path::new(DEV).join(&card.kernel_name);
     DirectDevice::open(&node, card.visit).map_err(|error| {
-        tracing::debug!(error = &error as &dyn std::error::Error, "claim refused");
-        match error {
-            OpenError::Open { source, .. } => match source.raw_os_error() {
-                Some(libc::EBUSY) => End::Refused(Refusal::Busy),
-                Some(libc::EROFS) => End::Refused(Refusal::WriteProtected),
-                Some(libc::ENOENT | libc::ENODEV | libc::ENXIO | libc::ENOMEDIUM) => End::Gone,
-                errno => End::Refused(Refusal::CannotOpen { errno: errno.unwrap_or(libc::EIO) }),
-            },
-            OpenError::AnotherCard { .. } => End::Refused(Refusal::AnotherCard),
-            OpenError::NoDiskSequence => End::Refused(Refusal::NoDiskSequence),
-            OpenError::Locked { .. } => End::Refused(Refusal::Busy),
-        }
+        tracing::debug!(error = &error as &dyn std::error::Error, "not claimed");
+        end_of(&error)
     })
+}
+
+/// What it means that a card could not be opened. One that left meanwhile is no other card, and not refused: whatever took it may
+/// have taken its neighbours, too.
+fn end_of(error: &OpenError) -> End {
+    match error {
+        OpenError::Open { source, .. } => match source.raw_os_error() {
+            Some(libc::EBUSY) => End::Refused(Refusal::Busy),
+            Some(libc::EROFS) => End::Refused(Refusal::WriteProtected),
+            Some(libc::ENOENT | libc::ENODEV | libc::ENXIO | libc::ENOMEDIUM) => End::Gone,
+            errno => End::Refused(Refusal::CannotOpen { errno: errno.unwrap_or(libc::EIO) }),
+        },
+        OpenError::AnotherCard { .. } => End::Refused(Refusal::AnotherCard),
+        OpenError::NoDiskSequence => End::Refused(Refusal::NoDiskSequence),
+        OpenError::Locked { .. } => End::Refused(Refusal::Busy),
+    }
 }
 
 impl<D: BlockDevice> Claim<D> {
@@ -77,5 +83,24 @@ impl<D: BlockDevice> Claim<D> {
         let tombstone = Tombstone::fresh(attempt).map_err(|error| ours(error.to_string()))?;
         let mapping = Mapping::new(image.file(), needs).map_err(|error| ours(format!("mapping the staged image: {error}")))?;
         Ok(Self { session: Session::new(device, visit, image, mapping, gauge, tombstone), zeroes })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn a_card_that_left_before_it_was_opened_is_gone_and_not_refused() {
+        let answered = |errno| end_of(&OpenError::Open { node: "/dev/sdx".into(), source: io::Error::from_raw_os_error(errno) });
+        for errno in [libc::ENOENT, libc::ENODEV, libc::ENXIO, libc::ENOMEDIUM] {
+            assert_eq!(answered(errno), End::Gone);
+        }
+        assert_eq!(answered(libc::EBUSY), End::Refused(Refusal::Busy));
+        assert_eq!(answered(libc::EROFS), End::Refused(Refusal::WriteProtected));
+        assert_eq!(answered(libc::EIO), End::Refused(Refusal::CannotOpen { errno: libc::EIO }));
+        assert_eq!(end_of(&OpenError::AnotherCard { node: "/dev/sdx".into() }), End::Refused(Refusal::AnotherCard));
     }
 }
