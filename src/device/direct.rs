@@ -14,8 +14,9 @@ use super::{BlockDevice, Shortfall, Source, ioctl};
 use crate::station::card::{DevNum, Visit};
 use crate::station::units::Bytes;
 
-/// How long udev, which locks a disk while it probes it, is waited for.
-const LOCK_PATIENCE: Duration = Duration::from_secs(5);
+/// How long udev, which locks a disk while it probes it, is waited for. Its few reads queue behind the megabytes of the other cards
+/// in the same reader: seconds, on a slow one. Whatever holds the lock for longer is not udev probing.
+const LOCK_PATIENCE: Duration = Duration::from_secs(60);
 /// How often the lock is tried meanwhile.
 const LOCK_INTERVAL: Duration = Duration::from_millis(50);
 /// A removal shows in sysfs after the first failed call: 40 ms for a pulled stick, one media poll (2 s) for a card in a reader.
@@ -61,11 +62,11 @@ pub struct DirectDevice {
 }
 
 impl DirectDevice {
-    /// Opens `node` for writing, if it is `visit`'s device and still holds its medium.
+    /// Opens `node` for writing, if it is `visit`'s device and still holds its medium. A lock is waited for until `give_up` says so.
     ///
     /// # Errors
     /// When it is not, is held by somebody, or cannot be opened.
-    pub fn open(node: &Path, visit: Visit) -> Result<Self, OpenError> {
+    pub fn open(node: &Path, visit: Visit, give_up: impl Fn() -> bool) -> Result<Self, OpenError> {
         let failed = |source| OpenError::Open { node: node.to_owned(), source };
         let file = OpenOptions::new()
             .read(true)
@@ -84,7 +85,7 @@ impl DirectDevice {
             Err(error) if error.raw_os_error() == Some(libc::ENOTTY) => return Err(OpenError::NoDiskSequence),
             Err(error) => return Err(failed(error)),
         }
-        lock(&file, node)?;
+        lock(&file, node, give_up)?;
         let length = Bytes(ioctl::length(&file).map_err(failed)?);
         if length.0 == 0 {
             // It was there when it was opened, and left while its lock was waited for.
@@ -102,12 +103,12 @@ fn low_half(number: u64) -> u32 {
 
 /// Holds udev off the disk for as long as the descriptor lives: it takes a shared `flock` before it probes
 /// (systemd, `docs/BLOCK_DEVICE_LOCKING.md`).
-fn lock(file: &File, node: &Path) -> Result<(), OpenError> {
+fn lock(file: &File, node: &Path, give_up: impl Fn() -> bool) -> Result<(), OpenError> {
     let began = Instant::now();
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(()),
-            Err(TryLockError::WouldBlock) if began.elapsed() < LOCK_PATIENCE => thread::sleep(LOCK_INTERVAL),
+            Err(TryLockError::WouldBlock) if began.elapsed() < LOCK_PATIENCE && !give_up() => thread::sleep(LOCK_INTERVAL),
             Err(TryLockError::WouldBlock) => return Err(OpenError::Locked { node: node.to_owned() }),
             Err(TryLockError::Error(source)) => return Err(OpenError::Open { node: node.to_owned(), source }),
         }
@@ -175,5 +176,25 @@ impl DirectDevice {
             std::fs::read_to_string(path).ok()?.trim().parse().ok()
         };
         attribute("diskseq") == Some(self.visit.diskseq) && attribute("size").is_some_and(|size| size > 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_is_waited_for_and_given_up_when_told() {
+        let file = tempfile::NamedTempFile::new().expect("a temporary file");
+        let open = || File::open(file.path()).expect("it is there");
+        let (held, wanted) = (open(), open());
+        held.try_lock().expect("nobody else has it");
+        assert!(matches!(lock(&wanted, file.path(), || true), Err(OpenError::Locked { .. })));
+        let probing = thread::spawn(move || {
+            thread::sleep(3 * LOCK_INTERVAL);
+            drop(held);
+        });
+        lock(&wanted, file.path(), || false).expect("udev was done in time");
+        probing.join().expect("it only sleeps");
     }
 }

@@ -32,12 +32,12 @@ const DEV: &str = "/dev";
 /// Opens the card that was admitted, under its node.
 ///
 /// # Errors
-/// A refusal, or that the card has left. Nothing was written.
-pub fn open(card: &Card) -> Result<DirectDevice, End> {
+/// A refusal, that the card has left, or that it was asked to stop. Nothing was written.
+pub fn open(card: &Card, gauge: &Gauge) -> Result<DirectDevice, End> {
     let node = Path::new(DEV).join(&card.kernel_name);
-    DirectDevice::open(&node, card.visit).map_err(|error| {
+    DirectDevice::open(&node, card.visit, || gauge.is_cancelled()).map_err(|error| {
         tracing::debug!(error = &error as &dyn std::error::Error, "not claimed");
-        end_of(&error)
+        if gauge.is_cancelled() { End::Cancelled } else { end_of(&error) }
     })
 }
 

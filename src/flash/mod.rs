@@ -40,7 +40,7 @@ use gauge::Gauge;
 /// Opens, writes and proves the card of `attempt`. A panic, which is a fault of ours, ends this attempt and nothing else.
 #[must_use]
 pub fn flash(attempt: &Attempt, image: Arc<Staged>, gauge: Arc<Gauge>) -> End {
-    let end = contained(|| match claim::open(&attempt.card) {
+    let end = contained(|| match claim::open(&attempt.card, &gauge) {
         Ok(device) => {
             let zeroes = attempt.image.as_ref().map_or_else(Zeroes::default, |armed| armed.zeroes);
             flash_opened(device, attempt.card.visit, attempt.number, image, zeroes, Arc::clone(&gauge))
