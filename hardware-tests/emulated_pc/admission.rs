@@ -138,3 +138,14 @@ fn long_a_card_that_another_program_keeps_locked_is_refused_untouched() {
     assert!(line.contains("another program holds it"), "{line}");
     assert!(card.medium().untouched());
 }
+
+#[test]
+fn a_card_put_in_as_soon_as_the_station_runs_is_flashed() {
+    let pc = Pc::start();
+    let image = Image::new(MIB, 1);
+    let station = Factory::new(&pc, &image.raw()).slot("S1", sd(0)).run();
+    let card = pc.sd(0).size(16 * MIB).filled(1).insert();
+    station.wait_for("S1", "PASS");
+    assert!(card.medium().reads_as(image.raw()));
+    assert_eq!(station.job.count_lines("HELD"), 0);
+}

@@ -19,6 +19,7 @@ use tokio::time::MissedTickBehavior;
 use crate::config::Settings;
 use crate::ledger::{Answer, Ledger, LogError, NotTaken, Unwritten, Writer};
 use crate::panel::{Panel, Screen};
+use crate::station::card::Port;
 use crate::station::record::Entry;
 use crate::station::units::Moment;
 use crate::station::view::View;
@@ -120,8 +121,9 @@ impl Daemon {
         .map_err(start("log thread"))?;
         writer.record(Box::new(Entry::StationStarted { version: env!("CARGO_PKG_VERSION").to_owned() }))?;
         let seen = tell.clone();
-        let watch = Watch::spawn(Sysfs::default(), BTreeSet::new(), move |event| seen.blocking_send(event).is_ok())
-            .map_err(start("watch thread"))?;
+        // It looks at once: what is put in from now on was not there before.
+        let ports: BTreeSet<Port> = settings.slots.iter().flat_map(|slot| slot.ports.iter().cloned()).collect();
+        let watch = Watch::spawn(Sysfs::default(), ports, move |event| seen.blocking_send(event).is_ok()).map_err(start("watch thread"))?;
         let (view, shown) = watch::channel(station.view());
         let panel = Panel::spawn(screen, move || shown.borrow().clone()).map_err(start("panel thread"))?;
         let workers = Workers::new(tell, Armory::default(), own);

@@ -260,6 +260,16 @@ mod tests {
     }
 
     #[test]
+    fn the_same_ports_told_again_make_no_card_one_that_was_there_before() {
+        let fake = FakeSysfs::new();
+        let mut seen = seen();
+        seen.look(&fake.sysfs());
+        fake.stick("sda", "1", 11);
+        seen.turn_to(["1", "2"].map(port).into());
+        assert_eq!(names(&seen.look(&fake.sysfs())), ["seen sda 11 false"]);
+    }
+
+    #[test]
     fn our_readers_are_asked_for_their_media_more_often_and_no_others() {
         let fake = FakeSysfs::new();
         fake.lun("sda", "1", 0, 11);
