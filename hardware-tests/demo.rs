@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
-use factory::{Factory, Image, rows, sd, usb};
+use factory::{Factory, Image, lun, rows, sd, usb};
 use flashline_lab::{MIB, Medium, Pc};
 
 const IMAGE: u64 = 128 * MIB;
@@ -59,10 +59,22 @@ fn demo(out: &Path) -> Result<(), Box<dyn Error>> {
     let image = Image::new(IMAGE, 20);
     let packed = image.xz();
 
-    say("an emulated factory PC: Debian, systemd, udev, a USB controller with a hub, two SD hosts");
+    say("an emulated factory PC: Debian, systemd, udev, a USB controller with a hub, two SD hosts, a reader with four slots");
     let pc = Pc::start();
     let _hub = pc.hub("3");
-    let slots = [("A1", usb("1")), ("A2", usb("2")), ("B1", usb("3.1")), ("B2", usb("3.2")), ("S1", sd(0)), ("S2", sd(1))];
+    let reader = pc.reader("READER0001").plug();
+    let slots = [
+        ("A1", usb("1")),
+        ("A2", usb("2")),
+        ("B1", usb("3.1")),
+        ("B2", usb("3.2")),
+        ("S1", sd(0)),
+        ("S2", sd(1)),
+        ("R1", lun(0)),
+        ("R2", lun(1)),
+        ("R3", lun(2)),
+        ("R4", lun(3)),
+    ];
     let factory = slots.iter().fold(Factory::new(&pc, &packed), |factory, (name, ports)| factory.slot(name, ports.clone()));
     factory.configured();
 
@@ -71,14 +83,21 @@ fn demo(out: &Path) -> Result<(), Box<dyn Error>> {
     pc.put(ON_SCREEN.as_bytes(), "/etc/systemd/system/flashline.service.d/screen.conf", 0o644);
     pc.sh("systemctl daemon-reload; systemctl start flashline.service");
 
-    say("four USB sticks, two of them behind the hub, and two SD cards go in at once");
+    say("four USB sticks, two of them behind the hub, two SD cards, and two cards in the reader go in at once");
     let sticks: Vec<_> = [("1", "STICK-0001"), ("2", "STICK-0002"), ("3.1", "STICK-0003"), ("3.2", "STICK-0004")]
         .iter()
         .map(|(port, serial)| pc.usb(port).serial(serial).size(CARD).filled(1).plug())
         .collect();
     let cards: Vec<_> = [0, 1].iter().map(|slot| pc.sd(*slot).size(CARD).filled(2).insert()).collect();
-    let media: Vec<&Medium> = sticks.iter().map(|stick| &**stick.medium()).chain(cards.iter().map(|card| &**card.medium())).collect();
-    let inserted: Vec<Inserted<'_>> = slots.iter().zip(&media).map(|((slot, _), medium)| Inserted { slot, medium }).collect();
+    let in_reader = [0, 2].map(|slot| reader.card(slot).size(CARD).filled(3).insert());
+    let media: Vec<&Medium> = sticks
+        .iter()
+        .map(|stick| &**stick.medium())
+        .chain(cards.iter().map(|card| &**card.medium()))
+        .chain(in_reader.iter().map(|card| &**card))
+        .collect();
+    let filled = slots.iter().filter(|(slot, _)| !["R2", "R4"].contains(slot));
+    let inserted: Vec<Inserted<'_>> = filled.zip(&media).map(|((slot, _), medium)| Inserted { slot, medium }).collect();
 
     let finished = follow(&pc, out, inserted.len(), &say)?;
     fs::write(out.join("console.txt"), screen_text(&pc))?;
@@ -109,6 +128,10 @@ fn demo(out: &Path) -> Result<(), Box<dyn Error>> {
     say("the cards are taken out, and compared with the image outside the PC, by cmp and sha256sum");
     sticks.iter().for_each(flashline_lab::UsbStick::pull);
     cards.iter().for_each(flashline_lab::SdCard::eject);
+    for card in &in_reader {
+        card.eject();
+        card.settle();
+    }
     compare(&image.raw(), &inserted, out)?;
     say(&format!("{} PASS; what was shown is in {}", inserted.len(), out.display()));
     Ok(())

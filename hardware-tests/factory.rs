@@ -56,6 +56,11 @@ pub(crate) fn sd(slot: u8) -> Vec<String> {
     vec![format!("pci-0000:00:{:02x}.0/mmc-0", 0x10 + slot)]
 }
 
+/// The port of a slot of the first reader, which has a controller to itself.
+pub(crate) fn lun(slot: u8) -> Vec<String> {
+    vec![format!("platform-dummy_hcd.0/usb3-1/lun-{slot}")]
+}
+
 /// A station being set up.
 pub(crate) struct Factory<'a> {
     pc: &'a Pc,
