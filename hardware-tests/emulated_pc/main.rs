@@ -7,12 +7,17 @@ mod factory;
 
 mod admission;
 mod bad_input;
+mod cards;
 mod ends;
 mod faults;
 mod log;
+mod many;
 mod power;
+mod pulled;
+mod readers;
 mod reload;
 mod service;
 mod station;
+mod swapped;
 mod udev;
 mod visits;

@@ -9,6 +9,9 @@ use crate::factory::{Factory, Image, rows};
 /// How long one small card may take under emulation, on a busy machine.
 const A_CARD: Duration = secs(120);
 
+/// A pace at which every step of a small card can be told apart: the engine moves pieces of a MiB.
+pub(crate) const A_PIECE_A_SECOND: u64 = MIB;
+
 /// A running daemon.
 pub(crate) struct Station<'a> {
     pub(crate) pc: &'a Pc,
@@ -34,6 +37,23 @@ impl<'a> Station<'a> {
     /// Waits until a slot's line shows this word, and answers the line.
     pub(crate) fn wait_for(&self, slot: &str, word: &str) -> String {
         self.job.wait_for_line(&format!("^{slot}  {word}"), A_CARD)
+    }
+
+    /// From now on the station reads and writes this disk at so many bytes a second, or as fast as it can.
+    ///
+    /// For the slots of readers, whose writes end in the guest's memory, so that a slow medium below slows nothing down: here the
+    /// guest's kernel holds the station back above the disk. Not for what is unplugged as a whole: with requests held back, its removal
+    /// was seen to hang (Linux 6.1).
+    pub(crate) fn pace(&self, node: &str, bytes_per_second: Option<u64>) {
+        let pace = bytes_per_second.map_or_else(|| "max".to_owned(), |pace| pace.to_string());
+        self.pc.sh(&format!(
+            "set -e
+            paced=/sys/fs/cgroup/paced
+            [ -d $paced ] || {{ echo +io >/sys/fs/cgroup/cgroup.subtree_control; mkdir $paced; }}
+            for station in $(pidof flashline); do echo $station >$paced/cgroup.procs; done
+            echo \"$(cat /sys/block/{}/dev) rbps={pace} wbps={pace}\" >$paced/io.max",
+            node.trim_start_matches("/dev/")
+        ));
     }
 
     /// Every row of the flash log, oldest first.

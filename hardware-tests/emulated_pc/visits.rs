@@ -82,21 +82,3 @@ fn a_card_pulled_while_writing_is_pulled_and_the_others_pass() {
     let outcomes: Vec<_> = station.rows_of("A1").iter().map(|row| row["outcome"].clone()).collect();
     assert_eq!(outcomes, ["pulled", "passed"], "each visit has its row");
 }
-
-#[test]
-fn a_card_swapped_for_another_while_busy_is_never_taken_for_it() {
-    let pc = Pc::start();
-    let image = Image::new(32 * MIB, 7);
-    let station = Factory::new(&pc, &image.raw()).slot("S1", sd(0)).run();
-    let first = pc.sd(0).size(64 * MIB).filled(1).faulty().insert();
-    station.wait_for("S1", "WRITING");
-    first.medium().wait_written(2 * MIB, secs(30));
-    first.eject();
-    std::thread::sleep(std::time::Duration::from_millis(150));
-    let second = pc.sd(0).size(64 * MIB).filled(2).insert();
-    station.wait_for("S1", "PASS");
-    assert!(second.medium().reads_as(image.raw()), "the second card was written whole");
-    assert!(!first.medium().reads_as(image.raw()));
-    let outcomes: Vec<_> = station.rows_of("S1").iter().map(|row| row["outcome"].clone()).collect();
-    assert_eq!(outcomes, ["pulled", "passed"], "each card has its own row");
-}
