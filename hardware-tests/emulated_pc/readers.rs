@@ -3,7 +3,7 @@
 use flashline_lab::{MIB, Pc, secs};
 
 use crate::factory::{Factory, Image, lun, usb};
-use crate::station::{A_PIECE_A_SECOND, Run};
+use crate::station::{A_PIECE_A_SECOND, Run, first_stray};
 
 const SLOTS: [&str; 4] = ["R1", "R2", "R3", "R4"];
 
@@ -31,7 +31,7 @@ fn cards_in_a_reader_pass_and_its_empty_slots_stay_empty_and_make_no_rows() {
     for card in &cards {
         card.settle();
         assert_eq!(card.first_difference(image.raw()), None);
-        assert_eq!(card.first_touched_from((8 * MIB + 512).next_multiple_of(512)), None, "nothing behind the image changed");
+        assert_eq!(first_stray(card, 8 * MIB + 512), None, "nothing behind the image changed");
     }
     assert_eq!(station.job.count_lines("^R1"), 1, "the slot that stayed empty said EMPTY, once");
     let mut told: Vec<_> = station.rows().iter().map(|row| format!("{} {} {}", row["slot"], row["outcome"], row["identified"])).collect();

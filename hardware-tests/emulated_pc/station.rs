@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use flashline_lab::{Disk, Job, MIB, Pc, secs};
+use flashline_lab::{Disk, Job, MIB, Medium, Pc, secs};
 
 use crate::factory::{Factory, Image, rows};
 
@@ -99,4 +99,21 @@ pub(crate) fn is_tombstone(head: &[u8]) -> bool {
 /// What `b3sum` prints for an image.
 pub(crate) fn digest(image: &Image) -> String {
     blake3::hash(&std::fs::read(image.raw()).expect("a temporary file")).to_string()
+}
+
+/// The first byte behind an image of `length` bytes that changed, other than where marks stood (at power-of-two places) and in the
+/// card's last MiB, where a stale backup table would be.
+pub(crate) fn first_stray(medium: &Medium, length: u64) -> Option<u64> {
+    let mut from = length.next_multiple_of(512);
+    while let Some(touched) = medium.first_touched_from(from) {
+        let block = touched / 512 * 512;
+        if block >= medium.size() - MIB {
+            return None;
+        }
+        if !block.is_power_of_two() {
+            return Some(touched);
+        }
+        from = block + 512;
+    }
+    None
 }

@@ -3,7 +3,7 @@
 use flashline_lab::{MIB, Pc, secs};
 
 use crate::factory::{Factory, Image, sd, usb};
-use crate::station::{Run, digest};
+use crate::station::{Run, digest, first_stray};
 
 #[test]
 fn sticks_behind_a_hub_and_sd_cards_pass_at_once_and_each_has_its_row() {
@@ -25,7 +25,7 @@ fn sticks_behind_a_hub_and_sd_cards_pass_at_once_and_each_has_its_row() {
     }
     for medium in sticks.iter().map(|stick| stick.medium()).chain(cards.iter().map(|card| card.medium())) {
         assert_eq!(medium.first_difference(image.raw()), None);
-        assert_eq!(medium.first_touched_from(image_end(&image)), None, "nothing behind the image changed");
+        assert_eq!(first_stray(medium, image_end(&image)), None, "nothing behind the image changed");
     }
     let rows = station.rows();
     assert_eq!(rows.len(), 5);
