@@ -51,7 +51,7 @@ fn a_reload_of_a_bad_configuration_fails_and_changes_nothing_and_a_stop_of_a_bus
     assert_eq!(main_pid(), before);
 
     let stick = pc.usb("2").size(32 * MIB).filled(2).plug();
-    stick.medium().faults(|faults| faults.bytes_per_second = Some(1_000_000));
+    stick.medium().faults(|faults| faults.bytes_per_second = Some(1_500_000));
     station.wait_for("A2", "WRITING");
     let took =
         pc.sh("a=$(cut -d' ' -f1 /proc/uptime); systemctl stop flashline; b=$(cut -d' ' -f1 /proc/uptime); echo \"$b - $a\" | tr -d .");
