@@ -32,8 +32,9 @@ use work::Workers;
 
 /// How often progress is looked at and settling cards are asked about.
 const TICK: Duration = Duration::from_millis(100);
-/// After a stop was asked for, threads held by the kernel are not waited for any longer.
-const STOP_PATIENCE: Duration = Duration::from_secs(4);
+/// After a stop was asked for, threads held by the kernel are not waited for any longer: of the five seconds a stop may take, watch,
+/// console and log need the rest. What is not recorded by then is closed in the same words at the next start.
+const STOP_PATIENCE: Duration = Duration::from_secs(3);
 /// What the log may still take to write down how it all ended.
 const LOG_PATIENCE: Duration = Duration::from_secs(1);
 /// Events under way. A thread that tells of one waits for a place; there are a few a second.

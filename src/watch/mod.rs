@@ -20,7 +20,7 @@ use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
@@ -33,6 +33,9 @@ const MEDIA_POLL: Duration = Duration::from_millis(500);
 
 /// How long a lost uevent goes unnoticed at most.
 const RECONCILE: Duration = Duration::from_secs(1);
+
+/// How often it is asked meanwhile whether to go on: a station that stops waits for no more than this.
+const LISTEN: Duration = Duration::from_millis(100);
 
 /// The thread that looks.
 #[derive(Debug)]
@@ -72,9 +75,13 @@ impl Watch {
                         return;
                     }
                 }
-                match &monitor {
-                    Ok(monitor) => wait(monitor),
-                    Err(_) => thread::sleep(RECONCILE),
+                let began = Instant::now();
+                let mut hint = false;
+                while !hint && began.elapsed() < RECONCILE && !ours.stop.load(Ordering::Relaxed) {
+                    hint = monitor.as_ref().is_ok_and(wait);
+                    if monitor.is_err() {
+                        thread::sleep(LISTEN);
+                    }
                 }
             }
         })?;
@@ -92,7 +99,7 @@ impl Watch {
         self.thread.is_finished()
     }
 
-    /// Ends the thread; returns when it has ended, within a second.
+    /// Ends the thread; returns when it has ended, in a moment.
     pub fn stop(self) {
         self.orders.stop.store(true, Ordering::Relaxed);
         if self.thread.join().is_err() {
@@ -105,16 +112,19 @@ fn monitor() -> io::Result<udev::MonitorSocket> {
     udev::MonitorBuilder::new()?.match_subsystem("block")?.listen()
 }
 
-/// Returns when udev has something to say, all of which is read and forgotten, or when it is time to look anyway.
-fn wait(monitor: &udev::MonitorSocket) {
-    let timeout = PollTimeout::try_from(RECONCILE).expect("a second is a timeout");
+/// Whether udev had something to say, all of which is read and forgotten.
+fn wait(monitor: &udev::MonitorSocket) -> bool {
+    let timeout = PollTimeout::try_from(LISTEN).expect("a moment is a timeout");
     let mut ready = [PollFd::new(monitor.as_fd(), PollFlags::POLLIN)];
     match poll(&mut ready, timeout) {
-        Ok(count) if count > 0 => monitor.iter().for_each(drop),
-        Ok(_) => {}
+        Ok(count) => {
+            monitor.iter().for_each(drop);
+            count > 0
+        }
         Err(error) => {
             tracing::warn!(%error, "waiting for udev");
-            thread::sleep(RECONCILE);
+            thread::sleep(LISTEN);
+            false
         }
     }
 }
