@@ -18,6 +18,7 @@ fn a_station_that_hangs_is_restarted_by_systemd_and_its_attempt_is_interrupted()
     let stick = pc.usb("1").size(32 * MIB).filled(1).plug();
     stick.medium().faults(|faults| faults.bytes_per_second = Some(2_000_000));
     station.wait_for("A1", "WRITING");
+    stick.medium().wait_written(4 * MIB, secs(60));
     pc.sh("systemctl kill --kill-who=main --signal=STOP flashline");
     station.job.wait_for_line("^STATION DOWN \\(watchdog\\)", secs(60));
     let line = station.wait_for("A1", "HELD");
@@ -53,6 +54,7 @@ fn a_reload_of_a_bad_configuration_fails_and_changes_nothing_and_a_stop_of_a_bus
     let stick = pc.usb("2").size(32 * MIB).filled(2).plug();
     stick.medium().faults(|faults| faults.bytes_per_second = Some(1_500_000));
     station.wait_for("A2", "WRITING");
+    stick.medium().wait_written(4 * MIB, secs(60));
     let took =
         pc.sh("a=$(cut -d' ' -f1 /proc/uptime); systemctl stop flashline; b=$(cut -d' ' -f1 /proc/uptime); echo \"$b - $a\" | tr -d .");
     let hundredths: Vec<u64> = took.split(" - ").map(|time| time.parse().expect("a number")).collect();
