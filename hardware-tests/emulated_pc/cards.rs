@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use flashline_lab::reader::ReaderCard;
-use flashline_lab::{Counts, MIB, Medium, Pc, Reader, SdCard, UsbStick, secs};
+use flashline_lab::{Counts, KIB, MIB, Medium, Pc, Reader, SdCard, UsbStick, secs};
 
 use crate::factory::{Factory, lun, sd, usb};
 use crate::station::Station;
@@ -15,6 +15,8 @@ use crate::station::Station;
 pub(crate) const IMAGE: u64 = HEAD + BODY;
 const HEAD: u64 = MIB;
 const BODY: u64 = 7 * MIB;
+/// What is written behind the image: the card's last MiB, and marks, set and erased, of which there are a few.
+const BEHIND: u64 = MIB + 16 * KIB;
 
 /// So slow that the steps of an attempt can be told apart, as long as [`IMAGE`] is no longer than it is.
 const SLOW: u64 = 2 * MIB;
@@ -156,20 +158,21 @@ impl Card<'_> {
         if moment == Moment::Writing {
             return;
         }
-        // The tombstone was read by now, and nothing else is before the body is written.
+        // The tombstone and samples of the old contents were read by now; before the body is read only the marks are, a few KiB.
         let before = self.moved(Moved::Read);
         self.wait(Moved::Read, before + BODY / 2);
         if moment == Moment::ReadingBack {
             return;
         }
         if let Self::Sd(card) = self {
-            // For this long the emulated PC can be slow as a whole: otherwise what follows is over in a moment.
+            // What follows would be over in a moment. For that long the emulated PC can be slow as a whole.
+            self.wait(Moved::Read, before + BODY - MIB);
             card.faults(|faults| faults.delay = Duration::from_micros(200));
         }
         match (moment, self) {
             // The pace is kept above the reader: what is under way there does not count yet.
             (Moment::WritingTheHead, Self::InReader(..)) => self.wait(Moved::Read, before + BODY + HEAD),
-            (Moment::WritingTheHead, _) => self.wait(Moved::Written, HEAD + BODY + HEAD / 4),
+            (Moment::WritingTheHead, _) => self.wait(Moved::Written, HEAD + BODY + BEHIND + HEAD / 4),
             _ => self.wait(Moved::Read, before + BODY),
         }
     }

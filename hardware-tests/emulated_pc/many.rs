@@ -58,8 +58,13 @@ fn a_card_put_in_and_taken_out_a_hundred_times_makes_honest_rows_only_and_passes
     let station = Factory::new(&pc, &image.raw()).slot("S1", sd(0)).run();
     let card = pc.sd(0).size(64 * MIB).filled(1).insert();
     for turn in 1..100 {
-        // Mostly as fast as the slot allows; now and then long enough to be seen, admitted, or begun.
-        thread::sleep(Duration::from_millis(if turn % 5 == 0 { turn * 20 } else { turn % 3 * 10 }));
+        // Mostly as fast as the slot allows; now and then long enough to be seen, or even begun.
+        let stays = match (turn % 25, turn % 5) {
+            (0, _) => 2500,
+            (_, 0) => turn * 8,
+            _ => turn % 3 * 10,
+        };
+        thread::sleep(Duration::from_millis(stays));
         card.eject();
         card.insert();
     }

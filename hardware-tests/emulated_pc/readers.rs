@@ -80,7 +80,7 @@ fn a_card_taken_out_of_a_busy_reader_is_pulled_and_its_neighbours_pass() {
 #[test]
 fn a_reader_unplugged_with_four_busy_cards_is_one_cause_in_four_rows_and_a_stick_beside_it_passes() {
     let pc = Pc::start();
-    let image = Image::new(8 * MIB, 7);
+    let image = Image::new(4 * MIB, 7);
     let reader = pc.reader("READER0001").plug();
     let station = with_reader(Factory::new(&pc, &image.raw())).slot("A1", usb("1")).run();
     let stick = pc.usb("1").size(32 * MIB).filled(9).plug();

@@ -56,6 +56,8 @@ pub(crate) struct RamDevice {
     faults: Vec<Fault>,
     calls: u64,
     pub(crate) did: Vec<Did>,
+    /// Calls whose memory did not begin on a page: the block layer takes them, a USB 3 host without free scatter-gather does not.
+    pub(crate) off_page: usize,
     /// Writes to a medium that took the first one's place.
     strays: usize,
 }
@@ -63,7 +65,7 @@ pub(crate) struct RamDevice {
 impl RamDevice {
     /// A card of zeroes with `DISKSEQ` 1.
     pub(crate) fn new(length: Bytes, logical_block: u32) -> Self {
-        Self { medium: vec![0; to_usize(length.0)], logical_block, faults: Vec::new(), calls: 0, did: Vec::new(), strays: 0 }
+        Self { medium: vec![0; to_usize(length.0)], logical_block, faults: Vec::new(), calls: 0, did: Vec::new(), off_page: 0, strays: 0 }
     }
 
     /// Makes it fail so from now on.
@@ -103,6 +105,7 @@ impl RamDevice {
         self.calls += 1;
         let block = u64::from(self.logical_block);
         let aligned = address.align_offset(ALIGNMENT.min(512)) == 0;
+        self.off_page += usize::from(address.align_offset(ALIGNMENT) != 0);
         if !at.0.is_multiple_of(block) || !to_u64(length).is_multiple_of(block) || !aligned {
             return Err(io::Error::from_raw_os_error(libc::EINVAL));
         }
@@ -192,6 +195,7 @@ impl BlockDevice for RamDevice {
         match source {
             Source::Bytes(data) => self.write(at, data).map_err(Shortfall::Error),
             Source::Mapped { mapping, at: from, length } => {
+                self.off_page += usize::from(!from.0.is_multiple_of(to_u64(ALIGNMENT)));
                 let mut data = AlignedBuf::zeroed(length);
                 mapping.read_at(from, &mut data).map_err(Shortfall::Source)?;
                 self.write(at, &data).map_err(Shortfall::Error)

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::error::FlashError;
 use super::gauge::Gauge;
 use super::tombstone::Tombstone;
-use crate::device::aligned::AlignedBuf;
+use crate::device::aligned::{ALIGNMENT, AlignedBuf};
 use crate::device::mapped::Mapping;
 use crate::device::{BlockDevice, Source, read_exact_at, write_all_at};
 use crate::image::Staged;
@@ -156,11 +156,18 @@ impl<D: BlockDevice> Session<D> {
             .map_err(|ended| FlashError::of_call(Act::Writing, span, ended))
     }
 
-    /// Writes a range of the image, straight from the page cache; its last, partial block padded with zeroes.
+    /// Writes a range of the image of at most one call, straight from the page cache; its last, partial block padded with zeroes.
+    ///
+    /// What does not begin on a page goes through a buffer of ours, which does: a USB host without free scatter-gather takes only
+    /// segments that are whole packets (kernel, `include/linux/usb.h`, `no_sg_constraint`), and a packet of USB 3 is 1024 bytes.
     pub(super) fn write_image(&mut self, range: &Range<u64>) -> Result<(), FlashError> {
-        self.ask_identity()?;
-        let whole = range.end / self.block() * self.block();
+        let block = self.block();
+        if !range.start.is_multiple_of(to_u64(ALIGNMENT)) {
+            return self.write_buffered(Bytes(range.start), to_usize((range.end - range.start).next_multiple_of(block)));
+        }
+        let whole = range.end / block * block;
         if range.start < whole {
+            self.ask_identity()?;
             let (span, gauge, at, length) = (self.span(), Arc::clone(&self.gauge), Bytes(range.start), to_usize(whole - range.start));
             let source = Source::Mapped { mapping: &self.mapping, at, length };
             gauge
@@ -168,11 +175,15 @@ impl<D: BlockDevice> Session<D> {
                 .map_err(|ended| FlashError::of_call(Act::Writing, span, ended))?;
         }
         if whole < range.end {
-            let (at, length) = (Bytes(whole.max(range.start)), to_usize(self.block()));
-            self.image.read_padded(at, &mut self.data[..length]).map_err(|source| FlashError::StationImage { at, source: Some(source) })?;
-            self.write(at, length)?;
+            self.write_buffered(Bytes(whole.max(range.start)), to_usize(block))?;
         }
         Ok(())
+    }
+
+    /// Writes a part of the image by way of `self.data`.
+    fn write_buffered(&mut self, at: Bytes, length: usize) -> Result<(), FlashError> {
+        self.image.read_padded(at, &mut self.data[..length]).map_err(|source| FlashError::StationImage { at, source: Some(source) })?;
+        self.write(at, length)
     }
 
     /// Has the kernel zero a range of whole blocks.
@@ -198,6 +209,15 @@ impl<D: BlockDevice> Session<D> {
             self.write(run.at, run.padded)?;
         }
         self.flush()
+    }
+
+    /// Puts the tombstone back over a head that may stand in part, the partition table's block first.
+    pub(super) fn bury_again(&mut self) -> Result<(), FlashError> {
+        let block = to_usize(self.block());
+        self.tombstone.fill(Bytes(0), &mut self.data[..block]);
+        self.write(Bytes(0), block)?;
+        self.flush()?;
+        self.write_tombstone()
     }
 
     /// Reads `length` bytes into `self.data`.

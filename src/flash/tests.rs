@@ -85,6 +85,7 @@ fn a_good_card_holds_the_image_and_nothing_behind_it_is_touched() {
     let far_end = to_usize(7 * MIB);
     assert!(device.contents()[padded..far_end].iter().all(|byte| *byte == 0xa5), "nothing behind it changed");
     assert!(device.contents()[far_end..].iter().all(|byte| *byte == 0), "no stale backup table, and no mark, stays");
+    assert_eq!(device.off_page, 0, "every call's memory begins on a page");
 }
 
 #[test]

@@ -183,7 +183,7 @@ pub fn finish<D: BlockDevice>(body: BodyProven<D>) -> Result<Verified, Stopped<D
         Ok(proof) => Ok(Verified { proof }),
         Err(error) => {
             // Part of the head may stand. A card that is still ours must not boot; one that no longer answers cannot be helped.
-            if let Err(second) = session.write_tombstone() {
+            if let Err(second) = session.bury_again() {
                 tracing::debug!(error = &second as &dyn std::error::Error, "the tombstone could not be put back");
             }
             Err(Stopped { error, device: session.device })
