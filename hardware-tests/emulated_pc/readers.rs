@@ -83,14 +83,14 @@ fn a_reader_unplugged_with_four_busy_cards_is_one_cause_in_four_rows_and_a_stick
     let image = Image::new(4 * MIB, 7);
     let reader = pc.reader("READER0001").plug();
     let station = with_reader(Factory::new(&pc, &image.raw())).slot("A1", usb("1")).run();
+    // Plugged in with its cards, it shows all four at once.
+    reader.pull();
+    let cards = [0, 1, 2, 3].map(|slot| reader.card(slot).size(32 * MIB).filled(slot.into()).insert());
+    reader.plug();
     let stick = pc.usb("1").size(32 * MIB).filled(9).plug();
-    stick.faults(|faults| faults.bytes_per_second = Some(MIB));
+    stick.faults(|faults| faults.bytes_per_second = Some(2 * MIB));
     // What is flushed has to get through here, and the reader does one thing after another: all four are busy.
-    let cards = [0, 1, 2, 3].map(|slot| {
-        let card = reader.card(slot).size(32 * MIB).filled(slot.into()).insert();
-        card.faults(|faults| faults.bytes_per_second = Some(MIB / 4));
-        card
-    });
+    cards.iter().for_each(|card| card.faults(|faults| faults.bytes_per_second = Some(MIB / 4)));
     for slot in SLOTS {
         station.wait_for(slot, "WRITING");
     }
