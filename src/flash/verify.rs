@@ -264,15 +264,16 @@ fn explain<D: BlockDevice>(session: &mut Session<D>, run: Run) -> Result<Compare
         });
     };
     let at = Bytes(run.at.0 + to_u64(offset));
-    let holds = match session.tombstone.address_of(wrong.found) {
-        Some(address) => Some(address),
-        None => wrong.stray(&session.image).unwrap_or(None).filter(|place| place.0.abs_diff(at.0) >= PIECE),
-    };
-    if let Some(holds) = holds {
+    // A block of this attempt in another place is proof; a block of the image is not, where the image has zeroes: it may be left from
+    // another version of it. Zeroing a place that is another one's second name spoils that one, and the next read-back shows it.
+    if let Some(holds) = session.tombstone.address_of(wrong.found) {
         return Err(FlashError::FalseCapacity { at, holds: Some(holds) });
     }
     if is_zero(wrong.expected) && is_dirt(session, run) {
         return Ok(Compared::Dirt);
+    }
+    if let Some(holds) = wrong.stray(&session.image).unwrap_or(None).filter(|place| place.0.abs_diff(at.0) >= PIECE) {
+        return Err(FlashError::FalseCapacity { at, holds: Some(holds) });
     }
     let damage = wrong.damage(&session.image);
     Err(FlashError::Mismatch { at, expected: expected[offset], found: found[offset], damage })
