@@ -131,9 +131,12 @@ fn a_card_that_another_program_writes_is_refused_and_left_to_it() {
 fn long_a_card_that_another_program_keeps_locked_is_refused_untouched() {
     let pc = Pc::start();
     let image = Image::new(16 * MIB, 1);
-    let station = Factory::new(&pc, &image.raw()).slot("A1", usb("1")).run();
+    Factory::new(&pc, &image.raw()).slot("A1", usb("1")).configured();
     let card = pc.usb("1").size(64 * MIB).filled(1).plug();
-    let _lock = pc.spawn(&format!("exec flock -x {} sleep 100", card.node()));
+    let locked = pc.spawn(&format!("exec flock -x {} sh -c 'echo locked; exec sleep 200'", card.node()));
+    locked.wait_for_line("^locked$", secs(30));
+    pc.sh("sed -i 's/^\\[station\\]/[station]\\nflash_present = true/' /etc/flashline/config.toml");
+    let station = Station::start(&pc);
     let line = station.wait_for("A1", "REFUSED");
     assert!(line.contains("another program holds it"), "{line}");
     assert!(card.medium().untouched());
