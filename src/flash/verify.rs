@@ -3,7 +3,6 @@
 //! Every piece the card returns is hashed and compared with the staged image's map; the first wrong one ends the attempt and is
 //! looked at byte by byte. The digest of a pass is merged from the values of what the card returned, not from the map.
 
-use std::ops::Range;
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::thread;
@@ -61,7 +60,7 @@ fn read_body<D: BlockDevice>(session: &mut Session<D>) -> Result<Vec<Option<Piec
     session.gauge.enter(Step::ReadingBack, bytes_of(&runs));
     let found = match compare_body(session, &runs)? {
         Compared::Right(found) => found,
-        Compared::Dirt => {
+        Compared::Dirt { .. } => {
             // What stood there before was not seen by the samples. Zeroed once, and then everything is read again.
             let zero = session.zero_ranges();
             zeroes::zero_all(session, &zero, &[])?;
@@ -69,7 +68,7 @@ fn read_body<D: BlockDevice>(session: &mut Session<D>) -> Result<Vec<Option<Piec
             session.gauge.enter(Step::ReadingBack, bytes_of(&runs));
             match compare_body(session, &runs)? {
                 Compared::Right(found) => found,
-                Compared::Dirt => return Err(dirt_stays(session, &zero)?),
+                Compared::Dirt { at } => return Err(FlashError::WriteIgnored { at }),
             }
         }
     };
@@ -94,8 +93,8 @@ fn read_body<D: BlockDevice>(session: &mut Session<D>) -> Result<Vec<Option<Piec
 enum Compared {
     /// Every piece is the image's: their values.
     Right(Vec<Option<PieceValue>>),
-    /// Something stands where the image has zeroes, and it is neither ours nor the image's.
-    Dirt,
+    /// Old contents stand where the image has zeroes, first at this byte.
+    Dirt { at: Bytes },
 }
 
 /// Reads every piece of the body and compares it with the map: one call is read while the one before is hashed.
@@ -107,7 +106,7 @@ fn compare_body<D: BlockDevice>(session: &mut Session<D>, runs: &[Run]) -> Resul
         let (give, take) = sync_channel::<(Run, &mut AlignedBuf)>(1);
         let (give_back, take_back) = sync_channel::<&mut AlignedBuf>(2);
         for buffer in [data, other] {
-            give_back.send(buffer).map_err(|_closed| FlashError::Changed)?;
+            give_back.send(buffer).expect("its receiver is in hand");
         }
         let hasher = thread::Builder::new().name(thread::current().name().unwrap_or("flash").replacen("flash", "hash", 1));
         let found = &mut found;
@@ -122,8 +121,8 @@ fn compare_body<D: BlockDevice>(session: &mut Session<D>, runs: &[Run]) -> Resul
                 }
                 None
             };
-            let hasher =
-                hasher.spawn_scoped(scope, hash).map_err(|source| FlashError::StationImage { at: Bytes(0), source: Some(source) })?;
+            // No thread to be had is the station's fault, and is told as such by whoever contains this card's panics.
+            let hasher = hasher.spawn_scoped(scope, hash).expect("the system has a thread to hash with");
             let mut failed = None;
             for run in runs {
                 if gauge.is_cancelled() {
@@ -152,25 +151,8 @@ fn compare_body<D: BlockDevice>(session: &mut Session<D>, runs: &[Run]) -> Resul
     };
     match outcome {
         None => Ok(Compared::Right(found)),
-        Some(wrong) => explain(session, wrong),
+        Some(wrong) => explain(session, wrong).map(|at| Compared::Dirt { at }),
     }
-}
-
-/// The zeroes were written, and still something else comes back.
-fn dirt_stays<D: BlockDevice>(session: &mut Session<D>, zero: &[Range<u64>]) -> Result<FlashError, FlashError> {
-    for range in zero {
-        let mut at = range.start;
-        while at < range.end {
-            let length = to_usize((range.end - at).min(to_u64(session.data.len())));
-            session.read(Bytes(at), length)?;
-            if let Some(offset) = session.data[..length].iter().position(|byte| *byte != 0) {
-                return Ok(FlashError::WriteIgnored { at: Bytes(at + to_u64(offset)) });
-            }
-            at += to_u64(length);
-        }
-    }
-    // It is gone now: a card that changes its mind is not one to trust.
-    Ok(FlashError::WriteIgnored { at: Bytes(zero.first().map_or(0, |range| range.start)) })
 }
 
 /// Writes the head, its first block last, flushes it, reads it back, and asks once more whether this is the card that was admitted.
@@ -213,9 +195,7 @@ fn write_head<D: BlockDevice>(session: &mut Session<D>, found: &mut [Option<Piec
     for run in head {
         session.read(run.at, run.padded)?;
         if !judge(&session.image, run, &session.data, found) {
-            return match explain(session, run)? {
-                Compared::Right(_) | Compared::Dirt => Err(FlashError::WriteIgnored { at: run.at }),
-            };
+            return Err(explain(session, run).map_or_else(|error| error, |at| FlashError::WriteIgnored { at }));
         }
         session.gauge.advance(to_u64(run.length));
     }
@@ -248,7 +228,9 @@ fn judge(image: &Staged, run: Run, data: &[u8], found: &mut [Option<PieceValue>]
 
 /// A run is wrong: read once more, and looked at against the staged image's own bytes. When those are equal, the image changed since
 /// it was staged, or the card changes its mind; the map tells which.
-fn explain<D: BlockDevice>(session: &mut Session<D>, run: Run) -> Result<Compared, FlashError> {
+///
+/// Answers the first wrong byte where all that is wrong is old contents inside the image's zeroes, and is an error otherwise.
+fn explain<D: BlockDevice>(session: &mut Session<D>, run: Run) -> Result<Bytes, FlashError> {
     session.read(run.at, run.padded)?;
     session
         .image
@@ -270,7 +252,7 @@ fn explain<D: BlockDevice>(session: &mut Session<D>, run: Run) -> Result<Compare
         return Err(FlashError::FalseCapacity { at, holds: Some(holds) });
     }
     if is_zero(wrong.expected) && is_dirt(session, run) {
-        return Ok(Compared::Dirt);
+        return Ok(at);
     }
     if let Some(holds) = wrong.stray(&session.image).unwrap_or(None).filter(|place| place.0.abs_diff(at.0) >= PIECE) {
         return Err(FlashError::FalseCapacity { at, holds: Some(holds) });

@@ -1,5 +1,7 @@
 //! Writing: first the tombstone, proven to have arrived, then everything but the head.
 
+use std::ops::Range;
+
 use super::claim::Claim;
 use super::error::{FlashError, Stopped};
 use super::session::Session;
@@ -30,14 +32,15 @@ pub fn write<D: BlockDevice>(claim: Claim<D>) -> Result<Written<D>, Stopped<D>> 
 /// The order is the promise: see the module's own page.
 fn body<D: BlockDevice>(session: &mut Session<D>, policy: Zeroes) -> Result<(), FlashError> {
     session.ask_identity()?;
-    let (data, zero) = (session.data_calls(), session.zero_ranges());
+    let (data, zero, far_end) = (session.data_calls(), session.zero_ranges(), [session.far_end()]);
     let marks = marks::places(session);
-    let bytes = |ranges: &[std::ops::Range<u64>]| -> u64 { ranges.iter().map(|range| range.end - range.start).sum() };
-    session.gauge.enter(Step::Writing, Bytes(bytes(&data)));
+    let bytes = |ranges: &[Range<u64>]| -> u64 { ranges.iter().map(|range| range.end - range.start).sum() };
+    let always = bytes(&data) + bytes(&far_end);
+    session.gauge.enter(Step::Writing, Bytes(always));
     bury(session)?;
     let zero_now = policy == Zeroes::Write || zeroes::look_dirty(session, &zero)?;
     if zero_now {
-        session.gauge.enter(Step::Writing, Bytes(bytes(&data) + bytes(&zero)));
+        session.gauge.enter(Step::Writing, Bytes(always + bytes(&zero)));
     }
     marks::set(session, &marks)?;
     for range in data {
@@ -48,8 +51,7 @@ fn body<D: BlockDevice>(session: &mut Session<D>, policy: Zeroes) -> Result<(), 
     if zero_now {
         zeroes::zero_all(session, &zero, &marks)?;
     }
-    let far_end = session.far_end();
-    zeroes::zero_all(session, &[far_end], &marks)?;
+    zeroes::zero_all(session, &far_end, &marks)?;
     session.flush()?;
     marks::check(session, &marks)?;
     marks::erase(session, &marks)?;
