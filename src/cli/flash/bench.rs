@@ -30,6 +30,8 @@ struct Device {
     path: PathBuf,
     attempt: Attempt,
     state: State,
+    /// How it ended was said.
+    told: bool,
 }
 
 enum State {
@@ -62,7 +64,7 @@ impl Bench {
                 Err(refusal) => bench.end(&attempt, Outcome::Refused(refusal), Effort::default()),
                 Ok(()) => bench.start(&attempt, image),
             };
-            bench.devices.push(Device { path: device.path, attempt, state });
+            bench.devices.push(Device { path: device.path, attempt, state, told: false });
         }
         Ok(bench)
     }
@@ -155,13 +157,15 @@ impl Bench {
         self.devices.iter().map(view).collect()
     }
 
-    /// What is printed of every device that has ended.
-    pub(super) fn reports(&self) -> impl Iterator<Item = Report<'_>> {
-        self.devices.iter().filter_map(|device| match &device.state {
+    /// What is printed of every device that has ended since this was asked last.
+    pub(super) fn news(&mut self) -> impl Iterator<Item = Report<'_>> {
+        let recorded = self.ledger.is_some();
+        self.devices.iter_mut().filter(|device| !device.told).filter_map(move |device| match &device.state {
             State::Busy { .. } => None,
             State::Ended { outcome, effort } => {
+                device.told = true;
                 let span = device.attempt.image.as_ref().map_or_else(Default::default, |image| image.span);
-                Some(Report { device: &device.path, outcome, effort, span, recorded: self.ledger.is_some() })
+                Some(Report { device: &device.path, outcome, effort, span, recorded })
             }
         })
     }
