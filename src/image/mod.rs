@@ -4,10 +4,12 @@
 //! that make a card bootable ([`layout::Layout`]).
 
 pub mod extents;
+mod intake;
 pub mod layout;
 pub mod map;
 pub mod open;
 pub mod stage;
+mod xz;
 mod zip;
 
 use std::fs::File;
@@ -66,7 +68,7 @@ pub enum ImageError {
         /// The file.
         path: PathBuf,
     },
-    /// It was written to while it was read.
+    /// It was written to, or another took its name, while it was read.
     #[error("the image {path} changed while it was read: wait until it is copied whole")]
     Changed {
         /// The file.
@@ -115,6 +117,12 @@ pub enum ImageError {
     NotAFile {
         /// What was named.
         path: PathBuf,
+    },
+    /// The system has no thread to give.
+    #[error("starting a thread to read the image with")]
+    Thread {
+        /// What the system said.
+        source: io::Error,
     },
     /// The staged copy could not be made.
     #[error("writing the staged copy {path}: is the disk full, or read-only?")]
