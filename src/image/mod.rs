@@ -9,6 +9,7 @@ pub mod layout;
 pub mod map;
 pub mod open;
 pub mod stage;
+pub mod store;
 mod xz;
 mod zip;
 
@@ -124,6 +125,19 @@ pub enum ImageError {
         /// What the system said.
         source: io::Error,
     },
+    /// The disk of the store has no room for the staged copy, also without the images nobody uses.
+    #[error(
+        "staging into {path} needs {missing} more than the {free} that are free on its disk: remove files there, or set `state` in \
+         [station] to a place on a larger disk"
+    )]
+    NoRoom {
+        /// The store.
+        path: PathBuf,
+        /// How much would have to be free beyond what is.
+        missing: Bytes,
+        /// What is free.
+        free: Bytes,
+    },
     /// The staged copy could not be made.
     #[error("writing the staged copy {path}: is the disk full, or read-only?")]
     Store {
@@ -185,6 +199,13 @@ impl Staged {
     #[must_use]
     pub fn path(&self) -> &std::path::Path {
         &self.path
+    }
+
+    /// Notes in the store that it is used now; what is used longest ago leaves the store first.
+    pub fn note_use(&self) {
+        if let Some(store) = self.path.parent() {
+            store::note_use(&self.file, store);
+        }
     }
 
     /// Fills `into` with the image from `at` on; behind its end come zeroes, never what the buffer held before.

@@ -1,7 +1,7 @@
 //! Staging: unpacks and hashes an image once and keeps the raw copy under its digest, where nothing changes it any more.
 //!
 //! ```text
-//! STORE/<blake3>.img    raw, sparse by content, read-only, renamed into place after fsync
+//! STORE/<blake3>.img    raw, sparse by content, read-only, renamed into place after fsync; locked while in use, its mtime the last use
 //! STORE/<blake3>.json   its map and extents, and the source files it was made from
 //! ```
 //! A source file that is unchanged (device, inode, length, mtime, ctime) since it was staged is not unpacked again.
@@ -19,7 +19,7 @@ use super::extents::Extents;
 use super::intake::{Keep, TakenIn, take_in};
 use super::layout::{FIRST_BYTES, Layout};
 use super::map::{PieceMap, PieceValue};
-use super::{ImageError, Staged};
+use super::{ImageError, Staged, store};
 use crate::station::outcome::Digest;
 use crate::station::units::{Bytes, to_usize};
 
@@ -48,8 +48,10 @@ pub fn stage(source: &Path, store: &Path, progress: &mut dyn Progress) -> Result
     fs::create_dir_all(store).map_err(|error| ImageError::Store { path: store.to_owned(), source: error })?;
     let identity = SourceFile::settled(source)?;
     if let Some(found) = find(store, &identity) {
+        found.note_use();
         return Ok(found);
     }
+    store::make_room(store, least_needed(source)?)?;
     let stored = |error| ImageError::Store { path: store.to_owned(), source: error };
     let copy = tempfile::Builder::new().prefix(UNFINISHED[0]).tempfile_in(store).map_err(stored)?;
     let read = unchanged(source, &identity, take_in(source, Keep::Durably(copy.as_file()), stored, progress))?;
@@ -58,12 +60,30 @@ pub fn stage(source: &Path, store: &Path, progress: &mut dyn Progress) -> Result
     copy.as_file().set_len(read.map.span().0).map_err(stored)?;
     copy.as_file().set_permissions(Permissions::from_mode(READ_ONLY)).map_err(stored)?;
     copy.as_file().sync_all().map_err(stored)?;
-    copy.persist(&path).map_err(|error| ImageError::Store { path: path.clone(), source: error.error })?;
+    // Locked before it has its name, so that nobody takes it for one that is not in use.
+    copy.as_file().lock_shared().map_err(stored)?;
+    let written = copy.persist(&path).map_err(|error| ImageError::Store { path: path.clone(), source: error.error })?;
     let sidecar = store.join(format!("{digest}.json"));
     Sidecar::new(&read.map, &read.extents, identity, Sidecar::read(&sidecar)).write(&sidecar).map_err(stored)?;
     File::open(store).and_then(|directory| directory.sync_all()).map_err(stored)?;
-    let file = File::open(&path).map_err(|source| ImageError::Open { path: path.clone(), source })?;
+    let file = store::open(&path).ok_or_else(|| ImageError::Store { path: path.clone(), source: io::ErrorKind::NotFound.into() })?;
+    drop(written);
+    store::note_use(&file, store);
     Ok(Staged { file, path, map: read.map, extents: read.extents, layout: read.layout })
+}
+
+/// The staged copy of `source`, where the store has it already.
+#[must_use]
+pub fn find_staged(source: &Path, store: &Path) -> Option<Staged> {
+    let found = find(store, &SourceFile::settled(source).ok()?)?;
+    found.note_use();
+    Some(found)
+}
+
+/// What a copy of `source` surely takes: a packed file is hardly ever longer than its contents, and a raw one has holes.
+fn least_needed(source: &Path) -> Result<Bytes, ImageError> {
+    let metadata = fs::metadata(source).map_err(|error| ImageError::Open { path: source.to_owned(), source: error })?;
+    Ok(Bytes((metadata.blocks() * 512).min(metadata.len())))
 }
 
 /// Takes a raw image where it lies: hashed, not copied. For a bench that writes it now; a file that changes meanwhile is caught
@@ -221,7 +241,7 @@ fn find(store: &Path, source: &SourceFile) -> Option<Staged> {
         }
         let (map, extents) = (sidecar.map()?, sidecar.extents()?);
         let path: PathBuf = sidecar_path.with_extension("img");
-        let file = File::open(&path).ok()?;
+        let file = store::open(&path)?;
         let intact = sidecar_path.file_stem()?.to_str()? == map.root().to_string() && file.metadata().ok()?.len() == map.span().0;
         let mut first = vec![0; to_usize(map.span().0.min(FIRST_BYTES))];
         file.read_exact_at(&mut first, 0).ok()?;
