@@ -183,6 +183,7 @@ enum ZeroesWord {
     #[default]
     Prove,
     Write,
+    Skip,
 }
 
 #[derive(Deserialize)]
@@ -285,6 +286,7 @@ fn prove_models(
         let zeroes = match table.zeroes {
             ZeroesWord::Prove => Zeroes::Prove,
             ZeroesWord::Write => Zeroes::Write,
+            ZeroesWord::Skip => Zeroes::Skip,
         };
         models.push(ModelSettings { name, image, zeroes });
     }

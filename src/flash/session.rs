@@ -14,6 +14,7 @@ use crate::image::Staged;
 use crate::image::map::PIECE;
 use crate::station::card::Visit;
 use crate::station::outcome::Act;
+use crate::station::record::Zeroes;
 use crate::station::units::{Bytes, MIB, to_u64, to_usize};
 
 /// Pieces moved by one call at most: 4 MiB keep every card we know of at its full speed, and are small enough that a cancelled
@@ -35,6 +36,8 @@ pub(super) struct Session<D> {
     mapping: Mapping,
     pub(super) gauge: Arc<Gauge>,
     pub(super) tombstone: Tombstone,
+    /// What is done about the image's zeroes.
+    pub(super) zeroes: Zeroes,
     pub(super) data: AlignedBuf,
     pub(super) other: AlignedBuf,
 }
@@ -58,9 +61,17 @@ pub(super) fn bytes_of(runs: &[Run]) -> Bytes {
 }
 
 impl<D: BlockDevice> Session<D> {
-    pub(super) fn new(device: D, visit: Visit, image: Arc<Staged>, mapping: Mapping, gauge: Arc<Gauge>, tombstone: Tombstone) -> Self {
+    pub(super) fn new(
+        device: D,
+        visit: Visit,
+        image: Arc<Staged>,
+        mapping: Mapping,
+        gauge: Arc<Gauge>,
+        tombstone: Tombstone,
+        zeroes: Zeroes,
+    ) -> Self {
         let buffer = || AlignedBuf::zeroed(PIECES_PER_CALL * to_usize(PIECE));
-        Self { device, visit, image, mapping, gauge, tombstone, data: buffer(), other: buffer() }
+        Self { device, visit, image, mapping, gauge, tombstone, zeroes, data: buffer(), other: buffer() }
     }
 
     pub(super) fn span(&self) -> Bytes {
@@ -78,10 +89,24 @@ impl<D: BlockDevice> Session<D> {
 
     /// The image's pieces in calls, in order: those of the head, or all others.
     pub(super) fn runs(&self, head: bool) -> Vec<Run> {
-        let (map, layout) = (self.image.map(), self.image.layout());
+        self.runs_of(|piece| self.image.layout().is_head(piece) == head)
+    }
+
+    /// What of the body is read back: all of it, or, where the image's zeroes are skipped, the pieces that hold data.
+    pub(super) fn proven_runs(&self) -> Vec<Run> {
+        let (map, extents) = (self.image.map(), self.image.extents());
+        let has_data = |piece| {
+            let start = map.start(piece).0;
+            !extents.data_in(&(start..start + map.length(piece).0)).is_empty()
+        };
+        self.runs_of(|piece| !self.image.layout().is_head(piece) && (self.zeroes != Zeroes::Skip || has_data(piece)))
+    }
+
+    fn runs_of(&self, wanted: impl Fn(usize) -> bool) -> Vec<Run> {
+        let map = self.image.map();
         let mut runs: Vec<Run> = Vec::new();
         let mut pieces_in_last = 0;
-        for piece in (0..map.len()).filter(|piece| layout.is_head(*piece) == head) {
+        for piece in (0..map.len()).filter(|piece| wanted(*piece)) {
             let length = to_usize(map.length(piece).0);
             match runs.last_mut() {
                 Some(run) if run.first + pieces_in_last == piece && pieces_in_last < PIECES_PER_CALL => {
@@ -111,6 +136,12 @@ impl<D: BlockDevice> Session<D> {
             }
         }
         body
+    }
+
+    /// Bytes of the image that are proven where its zeroes are skipped: its data, and the head, which is written and read whole.
+    pub(super) fn mapped(&self) -> Bytes {
+        let data = self.body().into_iter().flat_map(|range| self.image.extents().data_in(&range));
+        Bytes(bytes_of(&self.runs(true)).0 + data.map(|range| range.end - range.start).sum::<u64>())
     }
 
     /// The body's data, in calls.

@@ -47,7 +47,9 @@ fn finish(facts: Value, stamp: &Stamp, station_name: &str) -> String {
 
 fn close(facts: Value, outcome: &Outcome, effort: Option<&Effort>, start: Option<Start>) -> Value {
     let proof = match outcome {
-        Outcome::Passed(proof) => json!({ "blake3": proof.digest().to_string() }),
+        Outcome::Passed(proof) => json!({ "class": outcome.readback_class(), "blake3": proof.digest().to_string() }),
+        // No digest: what was not read back has none.
+        Outcome::PassedMapped(proof) => json!({ "class": outcome.readback_class(), "bytes": proof.bytes().0 }),
         Outcome::Failed(_) | Outcome::Refused(_) | Outcome::Pulled(_) | Outcome::Interrupted => Value::Null,
     };
     let outcome = json!({
@@ -88,6 +90,7 @@ fn image(armed: &Armed) -> Value {
         "span": armed.span.0,
         "block": armed.block,
         "model": armed.model,
+        "zeroes": armed.zeroes.word(),
     })
 }
 

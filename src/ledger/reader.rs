@@ -88,7 +88,9 @@ pub struct Row {
     pub slowest_call_us: Option<u64>,
     /// BLAKE3 of what the card returned, hexadecimal; for a pass only.
     pub readback_blake3: Option<String>,
-    /// `passed`, `failed`, `refused`, `pulled`, `interrupted`, or `running`.
+    /// `whole` for a pass, `mapped-only` where the image's zeroes were skipped.
+    pub readback_class: Option<String>,
+    /// `passed`, `passed-mapped-only`, `failed`, `refused`, `pulled`, `interrupted`, or `running`.
     pub outcome: String,
     /// The reason in one stable word.
     pub code: Option<String>,
@@ -138,6 +140,7 @@ impl Row {
             total_us: count(row, "total_us")?,
             slowest_call_us: count(row, "slowest_call_us")?,
             readback_blake3: row.get("readback_blake3")?,
+            readback_class: row.get("readback_class")?,
             outcome: row.get("outcome")?,
             code: row.get("code")?,
             reason: row.get("reason")?,

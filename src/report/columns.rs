@@ -19,7 +19,7 @@ pub(super) enum Cell<'r> {
 
 pub(super) type Column = (&'static str, fn(&Row) -> Cell<'_>);
 
-pub(super) const COLUMNS: [Column; 43] = [
+pub(super) const COLUMNS: [Column; 44] = [
     ("attempt", |row| Cell::Number(row.attempt)),
     ("started", |row| time(row.started)),
     ("ended", |row| time(row.ended)),
@@ -63,6 +63,7 @@ pub(super) const COLUMNS: [Column; 43] = [
     ("writing_bytes_per_second", |row| rate(row.bytes_written, row.writing_us)),
     ("reading_bytes_per_second", |row| rate(row.bytes_read, row.reading_us)),
     ("seq", |row| Cell::Number(row.seq)),
+    ("readback_class", |row| text(row.readback_class.as_deref())),
 ];
 
 fn text(text: Option<&str>) -> Cell<'_> {

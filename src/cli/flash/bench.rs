@@ -88,7 +88,7 @@ impl Bench {
 
     fn end(&mut self, attempt: &Attempt, outcome: Outcome, effort: Effort) -> State {
         let entry = Entry::AttemptClosed { attempt: Box::new(attempt.clone()), outcome: outcome.clone(), effort: effort.clone() };
-        if !self.record(&entry) && matches!(outcome, Outcome::Passed(_)) {
+        if !self.record(&entry) && matches!(outcome, Outcome::Passed(_) | Outcome::PassedMapped(_)) {
             // A pass whose row is not on disk is none.
             return State::Ended { outcome: Outcome::Interrupted, effort };
         }
@@ -170,9 +170,11 @@ impl Bench {
         })
     }
 
-    /// Every device holds the image, and every row is on disk.
+    /// Every device holds the image, or all its data where its zeroes were to be skipped, and every row is on disk.
     pub(super) fn is_good(&self) -> bool {
-        self.devices.iter().all(|device| matches!(device.state, State::Ended { outcome: Outcome::Passed(_), .. }))
+        self.devices
+            .iter()
+            .all(|device| matches!(device.state, State::Ended { outcome: Outcome::Passed(_) | Outcome::PassedMapped(_), .. }))
     }
 
     /// Why not every row is on disk, when that is so.

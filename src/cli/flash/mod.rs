@@ -42,7 +42,8 @@ pub(super) struct Args {
     /// Record the attempts in this flash log; only then is the word PASS
     #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,
-    /// What is done about the image's zeroes: "prove" writes them only to a card that does not hold them, "write" always
+    /// What is done about the image's zeroes: "prove" writes them only to a card that does not hold them, "write" always; "skip"
+    /// neither writes them nor reads them back, and its word is VERIFIED (MAPPED ONLY)
     #[arg(long, value_enum, default_value_t = ZeroesArg::Prove)]
     zeroes: ZeroesArg,
     /// The station's configuration, whose own disks and state are never erased; read where it exists
@@ -54,6 +55,7 @@ pub(super) struct Args {
 enum ZeroesArg {
     Prove,
     Write,
+    Skip,
 }
 
 /// How often bars move and ended threads are looked for.
@@ -107,6 +109,7 @@ fn flash_all(args: &Args) -> Result<u8, Wrong> {
     let zeroes = match args.zeroes {
         ZeroesArg::Prove => Zeroes::Prove,
         ZeroesArg::Write => Zeroes::Write,
+        ZeroesArg::Skip => Zeroes::Skip,
     };
     let armed = describe("-", &args.image.display().to_string(), &image, zeroes);
     let ledger = args.log.as_deref().map(|path| Ledger::open(path, "bench")).transpose()?;

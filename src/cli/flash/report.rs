@@ -21,6 +21,7 @@ impl Report<'_> {
     fn outcome(&self) -> &'static str {
         match self.outcome {
             Outcome::Passed(_) if !self.recorded => "verified",
+            Outcome::PassedMapped(_) if !self.recorded => "verified-mapped-only",
             other => other.word(),
         }
     }
@@ -44,6 +45,7 @@ impl Report<'_> {
             "bytes_written": self.effort.written.0,
             "bytes_read_back": self.effort.read.0,
             "digest": digest,
+            "readback_class": self.outcome.readback_class(),
         })
     }
 }
@@ -53,6 +55,7 @@ impl fmt::Display for Report<'_> {
         let word = match self.outcome {
             Outcome::Passed(_) if self.recorded => "PASS",
             Outcome::Passed(_) => "VERIFIED",
+            Outcome::PassedMapped(_) if !self.recorded => "VERIFIED (MAPPED ONLY)",
             other => Sign::of_outcome(other).word(),
         };
         write!(f, "{}  {word}", self.device.display())?;
@@ -64,6 +67,15 @@ impl fmt::Display for Report<'_> {
                 seconds(self.effort.writing),
                 seconds(self.effort.reading),
                 proof.digest()
+            ),
+            Outcome::PassedMapped(proof) => write!(
+                f,
+                "  {:.1} s (writing {:.1}, reading back {:.1})  {} of {}",
+                seconds(self.effort.total),
+                seconds(self.effort.writing),
+                seconds(self.effort.reading),
+                proof.bytes(),
+                self.span
             ),
             other => other.reason().map_or(Ok(()), |reason| write!(f, "  {reason}")),
         }
