@@ -69,12 +69,12 @@ fn bench(cli: &Cli) -> Result<()> {
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
         signal_hook::flag::register(signal, Arc::clone(&stopped))?;
     }
-    let figures = measures::all(&cli.only, &stopped)?;
+    let (figures, trouble) = measures::all(&cli.only, &stopped)?;
     figures::print(&figures);
     if let Some(path) = &cli.json {
         figures::write_json(path, &figures).map_err(|error| format!("writing {}: {error}", path.display()))?;
     }
-    Ok(())
+    if trouble.is_empty() { Ok(()) } else { Err(format!("not measured: {}", trouble.join("; ")).into()) }
 }
 
 /// Ends the benchmark by the way of an error, so that everything made is unmade.

@@ -24,8 +24,8 @@ const DD_CMP: &str = "dd if=$1 of=$2 bs=4M oflag=direct conv=fsync status=none
 dd if=$2 bs=4M iflag=direct status=none | cmp -n $(stat -c %s $1) $1 -";
 /// Skips what its map calls holes, and reads nothing back.
 const BMAPTOOL: &str = "bmaptool --quiet copy --bmap $1.bmap $1 $2 && sync $2";
-/// Writes every byte; reads it back through the page cache.
-const DCFLDD: &str = "dcfldd if=$1 of=$2 bs=4M statusinterval=0 2>/dev/null && sync $2 && dcfldd if=$1 vf=$2 bs=4M 2>&1 | grep -q Match";
+/// Writes every byte, hashes what it sent, and reads nothing back: its verify wants a card no longer than the image.
+const DCFLDD: &str = "dcfldd if=$1 of=$2 bs=4M hash=sha256 hashlog=/dev/null status=off 2>/dev/null && sync $2";
 
 /// Everything a measure needs.
 struct Lab<'a> {
@@ -40,11 +40,11 @@ struct Lab<'a> {
 /// A measure: the names of its figures, and how they come about.
 type Measure<'a> = (&'static [&'static str], fn(&mut Lab<'a>) -> Result<()>);
 
-/// Measures what was asked for.
+/// Measures what was asked for: the figures, and what could not be measured.
 ///
 /// # Errors
 /// When the machine lacks something, a tool fails, or it was stopped.
-pub(crate) fn all(only: &[String], stopped: &AtomicBool) -> Result<Vec<Figure>> {
+pub(crate) fn all(only: &[String], stopped: &AtomicBool) -> Result<(Vec<Figure>, Vec<String>)> {
     let measures: [Measure<'_>; 9] = [
         (&["plain_ratio_1", "limit_ratio_1", "prove_vs_dd_cmp"], Lab::one_card),
         (&["plain_ratio_16", "limit_ratio_16"], Lab::sixteen_cards),
@@ -79,7 +79,7 @@ pub(crate) fn all(only: &[String], stopped: &AtomicBool) -> Result<Vec<Figure>> 
             trouble.push(format!("{}: {error}", names.join(" ")));
         }
     }
-    if trouble.is_empty() { Ok(lab.figures) } else { Err(trouble.join("\n       ").into()) }
+    Ok((lab.figures, trouble))
 }
 
 /// The median of a list of costs.
@@ -93,6 +93,7 @@ fn cpus(costs: &[Cost]) -> f64 {
 
 impl Lab<'_> {
     fn figure(&mut self, name: &'static str, value: f64, unit: &'static str, bar: Option<Bar>, of: String) {
+        eprintln!("bench:   {name} {value:.3}");
         self.figures.push(Figure { name, value, unit, bar, of });
     }
 
@@ -290,7 +291,7 @@ impl Lab<'_> {
         side_by_side(&[map], &[], self.stopped)?;
         for (name, line, of) in [
             ("peer_bmaptool_s", BMAPTOOL, "bmaptool copy, 1 card: holes skipped, nothing read back"),
-            ("peer_dcfldd_s", DCFLDD, "dcfldd and its verify, 1 card: read back through the page cache"),
+            ("peer_dcfldd_s", DCFLDD, "dcfldd, 1 card: what was sent is hashed, nothing read back"),
         ] {
             let costs = (0..RUNS).map(|_| self.peer(line, 1, Some(Speed::CARD))).collect::<Result<Vec<_>>>()?;
             self.figure(name, walls(&costs), "s", None, of.to_owned());
