@@ -246,6 +246,20 @@ impl<D: BlockDevice> Session<D> {
         self.flush()
     }
 
+    /// Reads the head, in which the tombstone must stand; answers the first run in which it does not, and where in it, with what came back
+    /// in `self.data` and the tombstone in `self.other`.
+    pub(super) fn missed_tombstone(&mut self) -> Result<Option<(Run, usize)>, FlashError> {
+        for run in self.runs(true) {
+            self.read(run.at, run.padded)?;
+            self.tombstone.fill(run.at, &mut self.other[..run.padded]);
+            let (found, expected) = (&self.data[..run.padded], &self.other[..run.padded]);
+            if let Some(offset) = found.iter().zip(expected).position(|(found, expected)| found != expected) {
+                return Ok(Some((run, offset)));
+            }
+        }
+        Ok(None)
+    }
+
     /// Puts the tombstone back over a head that may stand in part, the partition table's block first.
     pub(super) fn bury_again(&mut self) -> Result<(), FlashError> {
         let block = to_usize(self.block());

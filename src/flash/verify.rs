@@ -88,18 +88,15 @@ fn read_body<D: BlockDevice>(session: &mut Session<D>) -> Result<Vec<Option<Piec
         }
     };
     // Writes of the body that strayed into the head would show here.
-    for run in session.runs(true) {
-        session.read(run.at, run.padded)?;
-        session.tombstone.fill(run.at, &mut session.other[..run.padded]);
+    if let Some((run, _)) = session.missed_tombstone()? {
         let (data, expected) = (&session.data[..run.padded], &session.other[..run.padded]);
-        if let Some((offset, wrong)) = first_wrong(run.at, data, expected) {
-            let at = Bytes(run.at.0 + to_u64(offset));
-            if let Ok(Some(holds)) = wrong.stray(&session.image) {
-                return Err(FlashError::FalseCapacity { at, holds: Some(holds) });
-            }
-            let damage = wrong.damage(&session.image);
-            return Err(FlashError::Mismatch { at, expected: expected[offset], found: data[offset], damage });
+        let (offset, wrong) = first_wrong(run.at, data, expected).expect("they differ");
+        let at = Bytes(run.at.0 + to_u64(offset));
+        if let Ok(Some(holds)) = wrong.stray(&session.image) {
+            return Err(FlashError::FalseCapacity { at, holds: Some(holds) });
         }
+        let damage = wrong.damage(&session.image);
+        return Err(FlashError::Mismatch { at, expected: expected[offset], found: data[offset], damage });
     }
     Ok(found)
 }

@@ -67,13 +67,8 @@ fn body<D: BlockDevice>(session: &mut Session<D>) -> Result<(), FlashError> {
 fn bury<D: BlockDevice>(session: &mut Session<D>) -> Result<(), FlashError> {
     session.stop_if_cancelled()?;
     session.write_tombstone()?;
-    for run in session.runs(true) {
-        session.read(run.at, run.padded)?;
-        session.tombstone.fill(run.at, &mut session.other[..run.padded]);
-        let (found, expected) = (&session.data[..run.padded], &session.other[..run.padded]);
-        if let Some(offset) = found.iter().zip(expected).position(|(found, expected)| found != expected) {
-            return Err(FlashError::WriteIgnored { at: Bytes(run.at.0 + to_u64(offset)) });
-        }
+    match session.missed_tombstone()? {
+        Some((run, offset)) => Err(FlashError::WriteIgnored { at: Bytes(run.at.0 + to_u64(offset)) }),
+        None => Ok(()),
     }
-    Ok(())
 }
