@@ -17,7 +17,7 @@ use crate::device::BlockDevice;
 use crate::device::aligned::AlignedBuf;
 use crate::image::Staged;
 use crate::image::extents::is_zero;
-use crate::image::map::{PIECE, PieceValue, root, value};
+use crate::image::map::{PIECE, PieceValue, root};
 use crate::station::End;
 use crate::station::outcome::{MappedProof, Proof, ReadBack};
 use crate::station::record::Zeroes;
@@ -256,7 +256,7 @@ fn judge(image: &Staged, run: Run, data: &[u8], found: &mut [Option<PieceValue>]
     let map = image.map();
     for (index, bytes) in data[..run.length].chunks(to_usize(PIECE)).enumerate() {
         let piece = run.first + index;
-        let value = value(map.start(piece), bytes, map.span());
+        let value = image.value_of(piece, bytes);
         if value != map.values()[piece] {
             return false;
         }

@@ -19,7 +19,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use super::ImageError;
 use super::extents::Extents;
 use super::layout::{FIRST_BYTES, Layout};
-use super::map::{PIECE, PieceMap, PieceValue, value};
+use super::map::{PIECE, PieceMap, PieceValue, ZeroValues, value};
 use super::open::Opened;
 use super::stage::Progress;
 use crate::station::units::{Bytes, MIB, to_u64, to_usize};
@@ -35,6 +35,7 @@ pub(super) struct TakenIn {
     pub(super) map: PieceMap,
     pub(super) extents: Extents,
     pub(super) layout: Layout,
+    pub(super) zeroes: ZeroValues,
 }
 
 /// What becomes of the image's bytes.
@@ -68,6 +69,8 @@ struct Sums {
     values: Vec<PieceValue>,
     extents: Extents,
     first: Vec<u8>,
+    /// Which pieces are nothing but zeroes.
+    zeroes: Vec<usize>,
 }
 
 /// Reads `source` from its beginning to its end. `stored` names the file that is written, for what the disk answers.
@@ -102,7 +105,11 @@ pub(super) fn take_in(
         Ok::<_, ImageError>((span?, sums))
     })?;
     let map = PieceMap::new(span, sums.values).expect("one value was made for every piece");
-    Ok(TakenIn { map, extents: sums.extents, layout: Layout::of(&sums.first, span) })
+    let zeroes = ZeroValues::new(map.len());
+    for piece in sums.zeroes {
+        zeroes.note(piece, map.values()[piece]);
+    }
+    Ok(TakenIn { map, extents: sums.extents, layout: Layout::of(&sums.first, span), zeroes })
 }
 
 /// A panic goes on in who waits.
@@ -149,8 +156,11 @@ fn hash(to_hash: &Receiver<Piece>, hashed: &Sender<Hashed>) -> Sums {
         if piece.start.0 == 0 {
             sums.first = data[..data.len().min(to_usize(FIRST_BYTES))].to_vec();
         }
-        sums.values.push(value(piece.start, data, piece.span));
         let runs = sums.extents.push(piece.start, data);
+        if runs.is_empty() {
+            sums.zeroes.push(sums.values.len());
+        }
+        sums.values.push(value(piece.start, data, piece.span));
         if hashed.send(Hashed { piece, runs }).is_err() {
             break;
         }

@@ -4,9 +4,12 @@
 //! for the right (BLAKE3 paper, 2.1), so a piece of 1024 chunks at a multiple of its length is a subtree of its own. Its value
 //! can be compared alone, and all values together give exactly what `b3sum` prints for the raw image.
 
+use std::sync::OnceLock;
+
 use blake3::Hasher;
 use blake3::hazmat::{ChainingValue, HasherExt, Mode, merge_subtrees_non_root, merge_subtrees_root};
 
+use super::extents::is_zero;
 use crate::station::outcome::Digest;
 use crate::station::units::{Bytes, MIB, to_u64, to_usize};
 
@@ -79,6 +82,43 @@ impl PieceMap {
     }
 }
 
+/// The values of pieces that are nothing but zeroes: most of many an image, and every card returns the same. Each is hashed once, by
+/// whoever meets it first.
+#[derive(Debug)]
+pub struct ZeroValues {
+    known: Box<[OnceLock<PieceValue>]>,
+}
+
+impl ZeroValues {
+    /// For an image of so many pieces; none is known yet.
+    #[must_use]
+    pub fn new(pieces: usize) -> Self {
+        Self { known: (0..pieces).map(|_| OnceLock::new()).collect() }
+    }
+
+    /// Takes note of the value of a piece that was seen to be zeroes.
+    pub(super) fn note(&self, piece: usize, value: PieceValue) {
+        if let Some(place) = self.known.get(piece) {
+            // Somebody else may have been first, with the same.
+            let _known = place.set(value);
+        }
+    }
+
+    /// The value of `data`, which is piece `piece` of an image of `span` bytes. Nobody waits: two that meet zeroes at once hash them twice.
+    #[must_use]
+    pub fn value(&self, piece: usize, data: &[u8], span: Bytes) -> PieceValue {
+        let hashed = || value(Bytes(to_u64(piece) * PIECE), data, span);
+        if !is_zero(data) {
+            return hashed();
+        }
+        self.known.get(piece).and_then(OnceLock::get).copied().unwrap_or_else(|| {
+            let value = hashed();
+            self.note(piece, value);
+            value
+        })
+    }
+}
+
 /// How many pieces an image of `span` bytes has.
 #[must_use]
 pub fn pieces(span: Bytes) -> u64 {
@@ -137,6 +177,20 @@ mod tests {
             let values = data.chunks(mib).enumerate().map(|(index, piece)| value(Bytes(to_u64(index) * PIECE), piece, span)).collect();
             let map = PieceMap::new(span, values).expect("as many values as pieces");
             assert_eq!(map.root(), Digest(*blake3::hash(&data).as_bytes()), "{length} bytes");
+        }
+    }
+
+    #[test]
+    fn zeroes_have_the_same_value_whether_it_is_known_already_or_not_and_data_is_never_taken_for_them() {
+        let span = Bytes(2 * PIECE + 5);
+        let zeroes = ZeroValues::new(3);
+        for (piece, length) in [(0, PIECE), (1, PIECE), (2, 5)] {
+            let mut data = vec![0; to_usize(length)];
+            let hashed = value(Bytes(to_u64(piece) * PIECE), &data, span);
+            assert_eq!([zeroes.value(piece, &data, span), zeroes.value(piece, &data, span)], [hashed; 2]);
+            *data.last_mut().expect("not empty") = 1;
+            assert_ne!(zeroes.value(piece, &data, span), hashed);
+            assert_eq!(zeroes.value(piece, &data, span), value(Bytes(to_u64(piece) * PIECE), &data, span));
         }
     }
 

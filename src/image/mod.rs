@@ -23,7 +23,7 @@ use crate::station::outcome::Digest;
 use crate::station::units::{Bytes, to_u64};
 use extents::Extents;
 use layout::Layout;
-use map::PieceMap;
+use map::{PieceMap, PieceValue, ZeroValues};
 
 /// What went wrong with an image. Nothing was written to any card.
 #[derive(Debug, thiserror::Error)]
@@ -157,6 +157,7 @@ pub struct Staged {
     map: PieceMap,
     extents: Extents,
     layout: Layout,
+    zeroes: ZeroValues,
 }
 
 impl Staged {
@@ -176,6 +177,12 @@ impl Staged {
     #[must_use]
     pub fn map(&self) -> &PieceMap {
         &self.map
+    }
+
+    /// The value of what came back where piece `piece` stands.
+    #[must_use]
+    pub fn value_of(&self, piece: usize, data: &[u8]) -> PieceValue {
+        self.zeroes.value(piece, data, self.span())
     }
 
     /// Which pieces make a card bootable, and for which logical block.

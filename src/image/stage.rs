@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::extents::Extents;
 use super::intake::{Keep, TakenIn, take_in};
 use super::layout::{FIRST_BYTES, Layout};
-use super::map::{PieceMap, PieceValue};
+use super::map::{PieceMap, PieceValue, ZeroValues};
 use super::{ImageError, Staged, store};
 use crate::station::outcome::Digest;
 use crate::station::units::{Bytes, to_usize};
@@ -69,7 +69,7 @@ pub fn stage(source: &Path, store: &Path, progress: &mut dyn Progress) -> Result
     let file = store::open(&path).ok_or_else(|| ImageError::Store { path: path.clone(), source: io::ErrorKind::NotFound.into() })?;
     drop(written);
     store::note_use(&file, store);
-    Ok(Staged { file, path, map: read.map, extents: read.extents, layout: read.layout })
+    Ok(Staged { file, path, map: read.map, extents: read.extents, layout: read.layout, zeroes: read.zeroes })
 }
 
 /// The staged copy of `source`, where the store has it already.
@@ -95,7 +95,7 @@ pub fn in_place(source: &Path, progress: &mut dyn Progress) -> Result<Staged, Im
     let unwritten = |error| ImageError::Store { path: source.to_owned(), source: error };
     let read = take_in(source, Keep::Nothing, unwritten, progress)?;
     let file = File::open(source).map_err(|error| ImageError::Open { path: source.to_owned(), source: error })?;
-    Ok(Staged { file, path: source.to_owned(), map: read.map, extents: read.extents, layout: read.layout })
+    Ok(Staged { file, path: source.to_owned(), map: read.map, extents: read.extents, layout: read.layout, zeroes: read.zeroes })
 }
 
 /// Unpacks into a file without a name in `directory`, which is gone with the value, or with the process.
@@ -108,7 +108,7 @@ pub fn for_now(source: &Path, directory: &Path, progress: &mut dyn Progress) -> 
     let identity = SourceFile::settled(source)?;
     let read = unchanged(source, &identity, take_in(source, Keep::Copy(&file), stored, progress))?;
     file.set_len(read.map.span().0).map_err(stored)?;
-    Ok(Staged { file, path: source.to_owned(), map: read.map, extents: read.extents, layout: read.layout })
+    Ok(Staged { file, path: source.to_owned(), map: read.map, extents: read.extents, layout: read.layout, zeroes: read.zeroes })
 }
 
 /// Removes what a staging that was killed left in `store`. For when nobody else stages there.
@@ -246,7 +246,8 @@ fn find(store: &Path, source: &SourceFile) -> Option<Staged> {
         let mut first = vec![0; to_usize(map.span().0.min(FIRST_BYTES))];
         file.read_exact_at(&mut first, 0).ok()?;
         let layout = Layout::of(&first, map.span());
-        intact.then_some(Staged { file, path, map, extents, layout })
+        let zeroes = ZeroValues::new(map.len());
+        intact.then_some(Staged { file, path, map, extents, layout, zeroes })
     })
 }
 
