@@ -59,7 +59,7 @@ enum ZeroesArg {
 }
 
 /// How often bars move and ended threads are looked for.
-const LOOK: Duration = Duration::from_millis(20);
+const LOOK: Duration = Duration::from_millis(5);
 /// Where a packed image is unpacked to, for the time of the call. Larger than `/tmp`, which may be memory.
 const SCRATCH: &str = "/var/tmp";
 /// What a shell says of a program that Ctrl-C ended.
