@@ -30,6 +30,8 @@ pub mod file;
 mod headers;
 pub mod json;
 pub mod signature;
+#[cfg(test)]
+mod testing;
 pub mod text;
 pub mod trust;
 

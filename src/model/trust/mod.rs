@@ -11,6 +11,8 @@
 
 mod canonical;
 pub(super) mod constraints;
+#[cfg(test)]
+mod tests;
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
