@@ -35,7 +35,7 @@ use body::Start;
 use chain::{ORIGIN, Stored};
 
 pub use chain::{Break, Head, Tampering};
-pub use clock::Stamp;
+pub use clock::{Stamp, believed};
 pub use error::{Doing, LogError, Trouble};
 pub use reader::{Filter, LogReader, Row};
 pub use writer::{Answer, NotTaken, Unwritten, Writer};

@@ -288,9 +288,9 @@ fn read(reading: &mut Reading<'_>) -> Model {
         ..Model::default()
     };
     if reading.has("snaps") {
-        with_snaps(reading, &mut model)
+        with_snaps(reading, &mut model);
     } else {
-        without_snaps(reading, &mut model)
+        without_snaps(reading, &mut model);
     }
     unknown_headers(reading);
     model
@@ -599,4 +599,158 @@ fn are_components(value: &Value) -> bool {
                 other => is_presence(other),
             }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::text::Stream;
+
+    const CORE16: &str = "type: model\nauthority-id: my-brand\nseries: 16\nbrand-id: my-brand\nmodel: my-pi3\narchitecture: armhf\n\
+                          gadget: pi3\nkernel: pi2-kernel\nrequired-snaps:\n  - one\nserial-authority:\n  - generic\n\
+                          timestamp: 2026-11-20T08:00:00Z";
+    const CORE22: &str = "type: model\nauthority-id: my-brand\nseries: 16\nbrand-id: my-brand\nmodel: my-pc\narchitecture: amd64\n\
+                          base: core22\nsnaps:\n  -\n    id: UqFziVZDHLSyO3TqSWgNBoAdHbLI4dAH\n    name: pc\n    type: gadget\n  -\n    \
+                          id: pYVQrBcKmBa0mZ4CCN7ExT6jH8rY1hza\n    name: pc-kernel\n    type: kernel\n  -\n    \
+                          id: aW3s0meSnapIdForTheFixtureNo0001\n    name: one\nserial-authority:\n  - generic\n\
+                          timestamp: 2026-11-20T08:00:00Z";
+
+    fn read(headers: &str) -> (Model, Findings) {
+        let text =
+            Stream::new(format!("{headers}\n\nAcLB").as_bytes()).next().expect("one").unwrap_or_else(|error| panic!("{error}: {headers}"));
+        Model::read(&text.headers)
+    }
+
+    /// What is found when `from` stands as `to`.
+    fn found(good: &str, from: &str, to: &str) -> Findings {
+        assert!(good.contains(from), "{from:?} is there to be changed");
+        read(&good.replacen(from, to, 1)).1
+    }
+
+    #[test]
+    fn good_models_break_no_rule_and_say_what_they_need() {
+        let (model, findings) = read(CORE16);
+        assert_eq!(findings, Findings::default());
+        let names = |model: &Model| model.snaps.iter().map(|snap| snap.name.clone()).collect::<Vec<_>>().join(" ");
+        assert_eq!(names(&model), "core pi2-kernel pi3 one", "core is assumed and has no header");
+        assert_eq!((model.gadget().map(|snap| snap.name.as_str()), model.base.as_deref()), (Some("pi3"), None));
+        let (model, _) = read(&CORE16.replace("gadget: pi3", "base: core18\ngadget: pi=18-pi"));
+        assert_eq!(names(&model), "snapd pi2-kernel core18 pi one");
+        assert_eq!(model.gadget().and_then(|snap| snap.channel.as_deref()), Some("18-pi"));
+        let (model, findings) = read(CORE22);
+        assert_eq!(findings, Findings::default());
+        assert_eq!(names(&model), "snapd pc-kernel core22 pc one", "snapd and a base that everybody knows are implied");
+        assert!(model.essential().all(|snap| snap.id.is_some()));
+        assert_eq!(model.required_snaps, ["one"]);
+    }
+
+    #[test]
+    fn every_rule_of_core_16_and_18_is_named_with_its_header() {
+        for (from, to, words) in [
+            ("authority-id: my-brand", "authority-id: other", "`authority-id` is other"),
+            ("brand-id: my-brand\n", "", "`brand-id` is missing"),
+            ("series: 16", "series: 18", "`series` must be 16"),
+            ("model: my-pi3", "model: My-Pi3", "`model` must be"),
+            ("model: my-pi3", "model: ", "`model` is empty"),
+            ("model: my-pi3", "model: a/b", "`model` must be"),
+            ("architecture: armhf\n", "", "`architecture` is missing"),
+            ("architecture: armhf", "architecture: armv7", "`architecture` must be"),
+            ("timestamp: 2026-11-20T08:00:00Z", "timestamp: today", "`timestamp` must be"),
+            ("timestamp: 2026-11-20T08:00:00Z", "timestamp: <timestamp>", "`timestamp` still has the placeholder \"<timestamp>\""),
+            ("- one", "- <your snap>", "`required-snaps` still has the placeholder"),
+            ("- one", "- One", "`required-snaps` has \"One\" in it"),
+            ("  - one", "  one: two", "`required-snaps` must be a list"),
+            ("gadget: pi3\n", "", "`gadget` is missing"),
+            ("kernel: pi2-kernel\n", "", "`kernel` is missing"),
+            ("gadget: pi3", "gadget: pi=stable", "`gadget` has \"stable\""),
+            ("gadget: pi3", "gadget: pi=18/stable", "`gadget` has \"18/stable\""),
+            ("gadget: pi3", "gadget: pi=18=19", "`gadget` has \"18=19\""),
+            ("gadget: pi3", "gadget: pi=", "`gadget` has \"\""),
+            ("gadget: pi3", "gadget: p", "`gadget` must be"),
+            ("gadget: pi3", "gadget: pi3\nclassic: true", "`classic` is true"),
+            ("gadget: pi3", "gadget: pi3\nclassic: yes", "`classic` must be"),
+            ("gadget: pi3", "gadget: pi3\ndistribution: ubuntu", "`distribution` is for classic"),
+            ("gadget: pi3", "gadget: pi3\ncore: core", "`core` is reserved"),
+            ("gadget: pi3", "gadget: pi3\nos: core", "`os` is reserved"),
+            ("gadget: pi3", "gadget: pi3\nclass: general", "`class` is reserved"),
+            ("gadget: pi3", "gadget: pi3\nallowed-modes: run", "`allowed-modes` is reserved"),
+            ("gadget: pi3", "gadget: pi3\ngrade: signed", "`grade` is for models with `snaps`"),
+            ("gadget: pi3", "gadget: pi3\nstorage-safety: encrypted", "`storage-safety` is for models with `snaps`"),
+            ("gadget: pi3", "gadget: pi3\nbase: Core18", "`base` must be"),
+            ("- generic", "- A", "`serial-authority` has \"A\""),
+            ("gadget: pi3", "gadget: pi3\nsystem-user-authority: me", "`system-user-authority` must be a list"),
+            ("gadget: pi3", "gadget: pi3\nvalidation-sets:\n  -\n    name: a", "whose `mode`"),
+            ("gadget: pi3", "gadget: pi3\nvalidation-sets:\n  -\n    mode: enforce\n    name: a\n    sequence: 0", "whose `sequence`"),
+        ] {
+            let problems = found(CORE16, from, to).problems;
+            assert!(problems.iter().any(|problem| problem.contains(words)), "{to:?}: {problems:?}");
+            assert_eq!(problems.len(), 1, "one mistake is one problem: {problems:?}");
+        }
+    }
+
+    #[test]
+    fn every_rule_of_core_20_and_newer_is_named() {
+        for (from, to, words) in [
+            ("base: core22\n", "", "`base` is missing"),
+            ("base: core22", "base: mybase", "does not list the base mybase"),
+            ("base: core22", "base: core22\ngadget: pc", "`gadget` cannot stand beside `snaps`"),
+            ("base: core22", "base: core22\nkernel: pc-kernel", "`kernel` cannot stand beside `snaps`"),
+            ("base: core22", "base: core22\nrequired-snaps:\n  - one", "`required-snaps` cannot stand beside `snaps`"),
+            ("base: core22", "base: core22\ngrade: best", "`grade` must be"),
+            ("base: core22", "base: core22\ngrade: secured\nstorage-safety: prefer-encrypted", "`storage-safety` is prefer-encrypted"),
+            ("base: core22", "base: core22\nstorage-safety: none", "`storage-safety` must be"),
+            ("    id: aW3s0meSnapIdForTheFixtureNo0001\n", "", "has one with `id` missing"),
+            ("aW3s0meSnapIdForTheFixtureNo0001", "short", "has one with `id` \"short\""),
+            (
+                "aW3s0meSnapIdForTheFixtureNo0001",
+                "UqFziVZDHLSyO3TqSWgNBoAdHbLI4dAH",
+                "gives the id UqFziVZDHLSyO3TqSWgNBoAdHbLI4dAH to pc and to one",
+            ),
+            ("type: kernel", "type: app", "lists no kernel"),
+            ("type: gadget", "type: kernel", "lists no gadget"),
+            ("type: kernel", "type: gadget", "lists no kernel"),
+            ("type: kernel", "type: boot", "has pc-kernel with `type` \"boot\""),
+            ("name: one", "name: One", "has an entry whose `name` is \"One\""),
+            ("name: one", "name: pc", "lists the snap pc twice"),
+            ("name: one", "name: core22\n    type: base", "and everybody's core22 has"),
+            ("name: one", "name: core22", "lists the base core22 with `type: app`"),
+            ("name: one", "name: one\n    type: snapd", "which does not fit the name"),
+            ("name: one", "name: one\n    default-channel: stable", "it must begin with a track"),
+            ("name: one", "name: one\n    default-channel: 22/hot", "it must begin with a track"),
+            ("name: one", "name: one\n    presence: maybe", "that is neither"),
+            ("name: one", "name: one\n    modes: run", "that is not a list of modes"),
+            ("name: one", "name: one\n    classic: true", "is for classic systems only"),
+            ("name: one", "name: one\n    components:\n      aa: always", "that is not a map of component names"),
+            ("name: pc-kernel", "name: pc-kernel\n    presence: required", "although it is essential"),
+            ("name: pc\n", "name: pc\n    modes:\n      - run\n", "although it is essential"),
+        ] {
+            let problems = found(CORE22, from, to).problems;
+            assert!(problems.iter().any(|problem| problem.contains(words)), "{to:?}: {problems:?}");
+        }
+        assert!(
+            found(CORE22, "snaps:\n  -\n", "snaps: none\nother:\n  -\n")
+                .problems
+                .iter()
+                .any(|found| found.contains("must be a list of maps"))
+        );
+        let dangerous =
+            CORE22.replace("base: core22", "base: core22\ngrade: dangerous").replace("    id: aW3s0meSnapIdForTheFixtureNo0001\n", "");
+        let (_, findings) = read(&dangerous);
+        assert_eq!(findings.problems, Vec::<String>::new(), "snaps of a dangerous model need no id");
+        assert!(findings.warnings[0].contains("`grade` is dangerous"));
+    }
+
+    #[test]
+    fn what_is_odd_is_a_warning_and_no_more() {
+        for (good, from, to, words) in [
+            (CORE16, "serial-authority:\n  - generic\n", "", "`serial-authority` does not list `generic`"),
+            (CORE16, "gadget: pi3", "gadget: pi3\nstore: myStore", "`store` is \"myStore\""),
+            (CORE16, "gadget: pi3", "gadget: pi3\nrequird-snaps: x", "`requird-snaps` is no header of a model"),
+            (CORE16, "gadget: pi3", "gadget: pi3\nbase: core22", "`base` is core22"),
+        ] {
+            let findings = found(good, from, to);
+            assert_eq!(findings.problems, Vec::<String>::new());
+            assert!(findings.warnings.len() == 1 && findings.warnings[0].contains(words), "{to:?}: {:?}", findings.warnings);
+        }
+    }
 }

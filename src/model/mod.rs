@@ -1,8 +1,8 @@
 //! The model assertion of an Ubuntu Core device, and whether it is what it says: text, signature, chain of keys, rules.
 //!
 //! [`text`] reads what was signed, [`signature`] keys and signatures, [`assertion`] gives each its type, [`definition`] knows the
-//! rules of models, [`trust`] whom to believe. Knows nothing of images, files or clocks: bytes and a time go in, proofs or
-//! sentences come out.
+//! rules of models, [`trust`] whom to believe, [`check`] all there is to say of one file. Knows nothing of images, cards or clocks:
+//! bytes and a time go in, proofs or sentences come out.
 //!
 //! ```
 //! use flashline::model::assertion::Assertion;
@@ -24,8 +24,11 @@
 //! ```
 
 pub mod assertion;
+pub mod check;
 pub mod definition;
+pub mod file;
 mod headers;
+pub mod json;
 pub mod signature;
 pub mod text;
 pub mod trust;

@@ -14,8 +14,8 @@ pub const MAX_HEADERS: usize = 128 * 1024;
 pub const MAX_BODY: usize = 2 * 1024 * 1024;
 /// As in snapd's stream decoder.
 pub const MAX_SIGNATURE: usize = 128 * 1024;
-/// Text that is cited in an error is cut behind so many characters.
-const CITED: usize = 60;
+/// Text that is cited in an error is cut behind so many characters: a digest fits.
+const CITED: usize = 64;
 
 /// The value of a header.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -208,7 +208,8 @@ impl<'a> Stream<'a> {
                 Unended::Ended if std::str::from_utf8(rest).is_err() => Problem::NotUtf8,
                 // What does not even begin as headers is named for what it is.
                 Unended::Ended => {
-                    return self.headers(start, rest).err().unwrap_or_else(|| self.error(None, Problem::NoSignature));
+                    let head = rest.strip_suffix(b"\n").unwrap_or(rest);
+                    return self.headers(start, head).err().unwrap_or_else(|| self.error(None, Problem::NoSignature));
                 }
             };
             self.error(None, problem)
@@ -294,7 +295,7 @@ fn find(bytes: &[u8], limit: usize) -> Result<usize, Unended> {
 }
 
 /// `^[a-z](?:-?[a-z0-9])*$`
-fn is_header_name(name: &str) -> bool {
+pub(super) fn is_header_name(name: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     name.bytes().next().is_some_and(|first| first.is_ascii_lowercase())
         && name.bytes().all(|byte| plain(byte) || byte == b'-')

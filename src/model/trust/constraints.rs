@@ -58,7 +58,7 @@ fn patterns(name: &str, value: &Value) -> Result<Vec<Regex>, String> {
     }
     let pattern = |text: &&str| {
         let regex = RegexBuilder::new(&format!("^(?:{text})$")).size_limit(PATTERN_BYTES).build();
-        regex.or_else(|_broken| Err(format!("has a pattern for `{name}` that cannot be used")))
+        regex.map_err(|_broken| format!("has a pattern for `{name}` that cannot be used"))
     };
     texts.iter().map(pattern).collect()
 }

@@ -12,7 +12,7 @@
 mod canonical;
 pub(super) mod constraints;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
 use jiff::Timestamp;
@@ -26,6 +26,9 @@ pub use canonical::ROOT_KEY as CANONICAL_ROOT_KEY;
 const MAX_KNOWN: usize = 8192;
 /// Revisions of one assertion that are kept beside one another. Each may be forged, so that none may push out another.
 const MAX_CANDIDATES: usize = 16;
+
+/// Assertions that need one another in a row. A chain has four: model, key of the brand, key of the store, account.
+const MAX_DEPTH: usize = 16;
 
 /// A key that is believed without anybody's signature.
 #[derive(Clone, Debug)]
@@ -197,7 +200,7 @@ impl Trust {
     /// Judges by the keys that are valid at this time.
     #[must_use]
     pub fn at(&self, time: Timestamp) -> Judge<'_> {
-        Judge { trust: self, time, found: RefCell::default() }
+        Judge { trust: self, time, found: RefCell::default(), depth: Cell::new(0) }
     }
 
     fn known(&self, key: &PrimaryKey) -> &[Assertion] {
@@ -219,8 +222,29 @@ fn root(assertion: &Assertion, key: &AccountKey) -> Result<Root, String> {
     Ok(Root { account: key.account.clone(), name: key.name.clone(), since: key.since, until: key.until, key: key.key.clone() })
 }
 
-/// What was found about an assertion: its chain, or every reason why there is none.
-type Finding = Result<Proof, Vec<String>>;
+/// Why an assertion is not proven.
+#[derive(Clone, Debug)]
+struct Unproven {
+    /// Every reason.
+    reasons: Vec<String>,
+    /// Where it began, for what depends on this: one sentence, however long the chain.
+    cause: String,
+}
+
+/// One reason, and where it began where that was in another assertion.
+struct Reason {
+    sentence: String,
+    cause: Option<String>,
+}
+
+impl From<String> for Reason {
+    fn from(sentence: String) -> Self {
+        Self { sentence, cause: None }
+    }
+}
+
+/// What was found about an assertion: its chain, or why there is none.
+type Finding = Result<Proof, Unproven>;
 
 /// Proves assertions at one time. What was found once is kept.
 #[derive(Debug)]
@@ -229,6 +253,7 @@ pub struct Judge<'a> {
     time: Timestamp,
     /// By digest; `None` while it is being looked for.
     found: RefCell<HashMap<Sha3, Option<Finding>>>,
+    depth: Cell<usize>,
 }
 
 impl Judge<'_> {
@@ -242,91 +267,111 @@ impl Judge<'_> {
     ///
     /// # Errors
     /// Everything that is wrong with it, in sentences: the rules of its type, its signature, its key, what it needs beside it.
-    pub fn prove(&self, assertion: &Assertion) -> Finding {
+    pub fn prove(&self, assertion: &Assertion) -> Result<Proof, Vec<String>> {
+        self.find(assertion).map_err(|unproven| unproven.reasons)
+    }
+
+    fn find(&self, assertion: &Assertion) -> Finding {
+        let unproven = |reason: String| Err(Unproven { cause: format!("{}: {reason}", assertion.name()), reasons: vec![reason] });
         if let Some(found) = self.found.borrow().get(&assertion.digest()) {
-            let circle = || Err(vec![format!("{} is needed to prove itself", assertion.name())]);
-            return found.clone().unwrap_or_else(circle);
+            return found.clone().unwrap_or_else(|| unproven("its chain leads back to itself, and to no trusted root".to_owned()));
+        }
+        if self.depth.get() >= MAX_DEPTH {
+            return unproven(format!("more than {MAX_DEPTH} assertions would have to prove one another"));
         }
         self.found.borrow_mut().insert(assertion.digest(), None);
+        self.depth.set(self.depth.get() + 1);
         let found = self.look(assertion);
+        self.depth.set(self.depth.get() - 1);
         self.found.borrow_mut().insert(assertion.digest(), Some(found.clone()));
         found
     }
 
     fn look(&self, assertion: &Assertion) -> Finding {
-        let mut problems = assertion.problems().to_vec();
+        let mut reasons: Vec<Reason> = assertion.problems().iter().cloned().map(Reason::from).collect();
         let chain = match self.signer(assertion) {
-            Ok(chain) => Some(chain),
-            Err(reasons) => {
-                problems.extend(reasons);
-                None
+            Ok(chain) => chain,
+            Err(found) => {
+                reasons.extend(found);
+                Vec::new()
             }
         };
-        problems.extend(self.missing(assertion));
-        match chain {
-            Some(chain) if problems.is_empty() => Ok(Proof { chain }),
-            _ => Err(problems),
+        reasons.extend(self.missing(assertion));
+        match reasons.first() {
+            None if !chain.is_empty() => Ok(Proof { chain }),
+            None => {
+                Err(Unproven { reasons: vec!["it is not signed".to_owned()], cause: format!("{}: it is not signed", assertion.name()) })
+            }
+            Some(first) => {
+                let cause = first.cause.clone().unwrap_or_else(|| format!("{}: {}", assertion.name(), first.sentence));
+                Err(Unproven { reasons: reasons.into_iter().map(|reason| reason.sentence).collect(), cause })
+            }
         }
     }
 
     /// The chain of the key that signed, where it has, and may have.
-    fn signer(&self, assertion: &Assertion) -> Result<Vec<Link>, Vec<String>> {
+    fn signer(&self, assertion: &Assertion) -> Result<Vec<Link>, Vec<Reason>> {
         // An assertion without a key to look for, or without a signature, has said so among its problems.
         let (Some(id), Some(signature)) = (assertion.sign_key(), assertion.signature()) else { return Err(Vec::new()) };
         let (key, account, span, chain) = if let Some(root) = self.trust.roots.iter().find(|root| root.key.id() == id) {
             let link = Link { key: id, account: root.account.clone(), name: root.name.clone() };
             (root.key.clone(), root.account.clone(), (root.since, root.until), vec![link])
         } else {
-            let key = self.proven(&PrimaryKey::AccountKey(id)).map_err(|reasons| {
-                let mut problems = vec![match reasons {
-                    None => format!("`sign-key-sha3-384` is {id}, and no account-key assertion of it is known: give it with `with`"),
-                    Some(_) => format!("`sign-key-sha3-384` is {id}, whose account-key assertion is not proven"),
-                }];
-                problems.extend(reasons.into_iter().flatten().map(|reason| format!("account-key {id}: {reason}")));
-                problems
+            let key = self.proven(&PrimaryKey::AccountKey(id)).map_err(|cause| {
+                let sentence = match &cause {
+                    None => format!(
+                        "`sign-key-sha3-384` is {id}, and no account-key assertion of it is known: give it by --with FILE, or `with` in [trust]"
+                    ),
+                    Some(cause) => format!("`sign-key-sha3-384` is {id}, which no trusted root vouches for: {cause}"),
+                };
+                vec![Reason { sentence, cause }]
             })?;
             let Typed::AccountKey(signer) = key.assertion.typed() else { return Err(Vec::new()) };
             if !signer.constraints.allow(assertion.headers()) {
-                return Err(vec![format!("`sign-key-sha3-384` is {id}, which may not sign this: see `constraints` of its account-key")]);
+                let sentence = format!("`sign-key-sha3-384` is {id}, which may not sign this: see `constraints` of its account-key");
+                return Err(vec![sentence.into()]);
             }
             let mut chain = vec![Link { key: id, account: signer.account.clone(), name: signer.name.clone() }];
             chain.extend(key.proof.chain.iter().cloned());
             (signer.key.clone(), signer.account.clone(), (signer.since, signer.until), chain)
         };
-        let mut problems = Vec::new();
-        if account != assertion.authority() {
-            problems.push(format!("`authority-id` is {:?}, but the key that signed belongs to {account}", assertion.authority()));
+        let mut problems: Vec<Reason> = Vec::new();
+        // An authority that cannot be read has been complained of.
+        if account != assertion.authority() && !assertion.authority().is_empty() {
+            problems.push(format!("`authority-id` is {}, but the key that signed belongs to {account}", assertion.authority()).into());
         }
         let (since, until) = span;
         let is_within = |time: Timestamp| since <= time && until.is_none_or(|until| time < until);
         let valid = until.map_or_else(|| format!("from {since} on"), |until| format!("from {since} until {until}"));
         if !is_within(self.time) {
-            problems.push(format!("`sign-key-sha3-384` is {id}, which is valid {valid}, and not at {}", self.time));
+            problems.push(format!("`sign-key-sha3-384` is {id}, which is valid {valid}, and not at {}", self.time).into());
         }
         if let Some(timestamp) = assertion.timestamp()
             && !is_within(timestamp)
         {
-            problems.push(format!("`timestamp` is {timestamp}, when the key that signed was not valid: it is {valid}"));
+            problems.push(format!("`timestamp` is {timestamp}, when the key that signed was not valid: it is {valid}").into());
         }
         if let Err(error) = key.verify(assertion.content(), signature) {
-            problems.push(error.to_string());
+            problems.push(error.to_string().into());
         }
         if problems.is_empty() { Ok(chain) } else { Err(problems) }
     }
 
     /// What an assertion of its type needs beside its signature and does not have.
-    fn missing(&self, assertion: &Assertion) -> Vec<String> {
-        let mut problems = Vec::new();
-        let authority = assertion.authority();
+    fn missing(&self, assertion: &Assertion) -> Vec<Reason> {
+        let mut problems: Vec<Reason> = Vec::new();
+        let (authority, kind) = (assertion.authority(), assertion.kind());
         if matches!(assertion.typed(), Typed::Account(_) | Typed::AccountKey(_) | Typed::SnapDeclaration(_) | Typed::SnapRevision(_))
             && !self.trust.is_root_account(authority)
         {
-            problems
-                .push(format!("`authority-id` is {authority:?}, and only a trusted root may say this: a {} is its word", assertion.kind()));
+            let sentence =
+                format!("`authority-id` is {authority:?}, which is no trusted root's: only a root's word counts for `type: {kind}`");
+            problems.push(sentence.into());
         }
         let mut account = |header: &str, id: &str| {
-            if let Err(reasons) = self.account(id) {
-                problems.push(format!("`{header}` is {id}, whose account is not proven: {}", reasons.join("; ")));
+            if let Err(cause) = self.account_or_cause(id) {
+                let why = cause.as_deref().unwrap_or("no account assertion of it is known");
+                problems.push(Reason { sentence: format!("`{header}` is {id}, which no trusted root vouches for: {why}"), cause });
             }
         };
         match assertion.typed() {
@@ -334,21 +379,23 @@ impl Judge<'_> {
                 account("account-id", &key.account);
                 // Whoever adds a root of his own does not let it speak for Canonical.
                 if self.trust.is_root_account(&key.account) && authority != key.account {
-                    problems.push(format!("`account-id` is {}, a root's, and {authority} may not give it keys", key.account));
+                    problems.push(format!("`account-id` is {}, a root's, and {authority} may not give it keys", key.account).into());
                 }
             }
             Typed::SnapDeclaration(declaration) => account("publisher-id", &declaration.publisher),
             Typed::SnapRevision(revision) => {
                 account("developer-id", &revision.developer);
-                match self.snap_declaration(&revision.snap_id) {
-                    Ok(declaration) if declaration.what.name.is_some() => {}
-                    Ok(_) => problems.push(format!("`snap-id` is {}, whose declaration was taken back", revision.snap_id)),
-                    Err(reasons) => {
-                        problems.push(format!(
-                            "`snap-id` is {}, whose snap-declaration is not proven: {}",
-                            revision.snap_id,
-                            reasons.join("; ")
-                        ));
+                let id = &revision.snap_id;
+                match self.proven(&PrimaryKey::SnapDeclaration(id.clone())) {
+                    Ok(declaration) => {
+                        if matches!(declaration.assertion.typed(), Typed::SnapDeclaration(declaration) if declaration.name.is_none()) {
+                            problems.push(format!("`snap-id` is {id}, whose snap-declaration was taken back").into());
+                        }
+                    }
+                    Err(None) => problems.push(format!("`snap-id` is {id}, and no snap-declaration of it is known").into()),
+                    Err(Some(cause)) => {
+                        let sentence = format!("`snap-id` is {id}, whose snap-declaration no trusted root vouches for: {cause}");
+                        problems.push(Reason { sentence, cause: Some(cause) });
                     }
                 }
             }
@@ -357,22 +404,30 @@ impl Judge<'_> {
         problems
     }
 
-    /// The highest revision that can be proven; `None` where nothing at all is known.
-    fn proven(&self, key: &PrimaryKey) -> Result<Proven<()>, Option<Vec<String>>> {
+    /// The highest revision that can be proven. Else why the highest cannot; `None` where nothing at all is known.
+    fn proven(&self, key: &PrimaryKey) -> Result<Proven<()>, Option<String>> {
         let mut first = None;
         for assertion in self.trust.known(key) {
-            match self.prove(assertion) {
+            match self.find(assertion) {
                 Ok(proof) => return Ok(Proven { what: (), assertion: assertion.clone(), proof }),
-                Err(reasons) => first = first.or(Some(reasons)),
+                Err(unproven) => first = first.or(Some(unproven.cause)),
             }
         }
         Err(first)
     }
 
     fn proven_as<T>(&self, key: &PrimaryKey, none: &str, as_type: impl Fn(&Typed) -> Option<T>) -> Result<Proven<T>, Vec<String>> {
-        let proven = self.proven(key).map_err(|reasons| reasons.unwrap_or_else(|| vec![none.to_owned()]))?;
+        let proven = self.proven(key).map_err(|cause| vec![cause.unwrap_or_else(|| none.to_owned())])?;
         let what = as_type(proven.assertion.typed()).ok_or_else(|| vec![none.to_owned()])?;
         Ok(Proven { what, assertion: proven.assertion, proof: proven.proof })
+    }
+
+    fn account_or_cause(&self, id: &str) -> Result<Option<Account>, Option<String>> {
+        match self.proven(&PrimaryKey::Account(id.to_owned())) {
+            Ok(proven) => Ok(if let Typed::Account(account) = proven.assertion.typed() { Some(account.clone()) } else { None }),
+            Err(_) if self.trust.is_root_account(id) => Ok(None),
+            Err(cause) => Err(cause),
+        }
     }
 
     /// Is there a proven account of this id? A root's own needs no assertion.
@@ -380,12 +435,7 @@ impl Judge<'_> {
     /// # Errors
     /// Why there is none.
     pub fn account(&self, id: &str) -> Result<Option<Account>, Vec<String>> {
-        let as_account = |typed: &Typed| if let Typed::Account(account) = typed { Some(account.clone()) } else { None };
-        match self.proven_as(&PrimaryKey::Account(id.to_owned()), "no account assertion of it is known", as_account) {
-            Ok(account) => Ok(Some(account.what)),
-            Err(_) if self.trust.is_root_account(id) => Ok(None),
-            Err(reasons) => Err(reasons),
-        }
+        self.account_or_cause(id).map_err(|cause| vec![cause.unwrap_or_else(|| "no account assertion of it is known".to_owned())])
     }
 
     /// What a trusted root's store says of this snap. Its name is `None` where the declaration was taken back.
