@@ -1,0 +1,5 @@
+//! Images of Ubuntu Core and what the station says of them: the good ones, the ones a factory must refuse, and the ones somebody
+//! made to break their reader.
+
+mod fixtures;
+mod outcomes;
