@@ -33,6 +33,8 @@ pub const STORE: &str = "images";
 const SETTLE_MS: u64 = 700;
 /// Three times the kernel's own patience with a SCSI command: what it would still resolve by itself is left to it.
 const STALL_S: u64 = 90;
+/// Eight images of 8 GB, as for common cards, and half the disk of a small PC.
+const STORE_LIMIT_GB: u64 = 64;
 /// One decimal gigabyte, as on a card's label.
 const GB: u64 = 1_000_000_000;
 
@@ -85,6 +87,8 @@ pub struct Settings {
     pub station: StationSettings,
     /// Where log and staged images live.
     pub state: PathBuf,
+    /// The staged images take no more of the disk than this, those in use excepted.
+    pub store_limit: Bytes,
     /// A card that moves nothing for so long has stalled.
     pub stall: Duration,
     /// The PC's own disks.
@@ -148,6 +152,7 @@ struct StationTable {
     settle_ms: u64,
     flash_present: bool,
     stall_timeout_s: u64,
+    store_limit_gb: Spanned<u64>,
 }
 
 impl Default for StationTable {
@@ -158,6 +163,7 @@ impl Default for StationTable {
             settle_ms: SETTLE_MS,
             flash_present: false,
             stall_timeout_s: STALL_S,
+            store_limit_gb: Spanned::new(0..0, STORE_LIMIT_GB),
         }
     }
 }
@@ -177,6 +183,7 @@ enum ZeroesWord {
     #[default]
     Prove,
     Write,
+    Skip,
 }
 
 #[derive(Deserialize)]
@@ -239,9 +246,14 @@ fn prove(path: &Path, text: &str, images: Images) -> Result<Settings, ConfigErro
     let models = prove_models(&source, base, &file.model, images)?;
     let slots = prove_slots(&source, &file.slot, &models, &own_disks)?;
     let name = source.name("name", &file.station.name)?;
+    let limit = &file.station.store_limit_gb;
+    let store_limit = limit.get_ref().checked_mul(GB).map(Bytes).ok_or_else(|| {
+        source.wrong(limit.span(), "`store_limit_gb` is the most the staged images may take of the disk, in GB of 1000000000 bytes")
+    })?;
     Ok(Settings {
         station: StationSettings { name, settle: Duration::from_millis(file.station.settle_ms), flash_present: file.station.flash_present },
         state: base.join(file.station.state),
+        store_limit,
         stall: Duration::from_secs(file.station.stall_timeout_s),
         own_disks,
         models,
@@ -274,6 +286,7 @@ fn prove_models(
         let zeroes = match table.zeroes {
             ZeroesWord::Prove => Zeroes::Prove,
             ZeroesWord::Write => Zeroes::Write,
+            ZeroesWord::Skip => Zeroes::Skip,
         };
         models.push(ModelSettings { name, image, zeroes });
     }
@@ -401,6 +414,7 @@ model = "acme/box"
             ("ports = [\"pci-0000:00:14.0/usb3-1/lun-0\", ", "ports = [\"pci-0000:00:14.0/usb2-1/lun-0\", ", "line 8: `ports`: "),
             ("name = \"A1\"", "name = \" A1\"", "line 7: `name` must be a name"),
             ("\n[[model]]", "[station]\nname = \"a\\nA1  PASS\"\n[[model]]", "line 2: `name` must be a name"),
+            ("\n[[model]]", "[station]\nstore_limit_gb = 9000000000000\n[[model]]", "line 2: `store_limit_gb` is the most"),
             ("image = \"box.img\"", "image = \".\"", "line 4: `image`: DIR/.: not a regular file"),
             ("\n[[model]]", "[[own_disk]]\nserial = \"4C53\"\nbytes = 1000\n[[model]]", "line 1: [[own_disk]] has either"),
             ("model = \"acme/box\"", "model = \"acme/box\"\ncapacity_gb = [9, 8]", "line 10: `capacity_gb`"),
@@ -446,13 +460,14 @@ model = "acme/box"
     fn the_example_shows_every_key_with_its_default() {
         let text = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/config.example.toml")).expect("it is there");
         let example: toml::Table = toml::from_str(&text).expect("it is TOML");
-        let StationTable { name, state, settle_ms, flash_present, stall_timeout_s } = StationTable::default();
+        let StationTable { name, state, settle_ms, flash_present, stall_timeout_s, store_limit_gb } = StationTable::default();
         let mut defaults = toml::Table::new();
         defaults.insert("name".to_owned(), name.into_inner().into());
         defaults.insert("state".to_owned(), state.to_str().expect("it is text").into());
         defaults.insert("settle_ms".to_owned(), i64::try_from(settle_ms).expect("it is small").into());
         defaults.insert("flash_present".to_owned(), flash_present.into());
         defaults.insert("stall_timeout_s".to_owned(), i64::try_from(stall_timeout_s).expect("it is small").into());
+        defaults.insert("store_limit_gb".to_owned(), i64::try_from(store_limit_gb.into_inner()).expect("it is small").into());
         assert_eq!(example.get("station").and_then(|table| table.as_table()), Some(&defaults));
         let _typed: File = toml::from_str(&text).expect("every key is known");
     }

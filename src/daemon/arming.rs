@@ -5,7 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::config::{self, ConfigError, Images, ModelSettings, Settings};
-use crate::image::stage::{stage, sweep};
+use crate::image::stage::{find_staged, stage, sweep};
+use crate::image::store;
 use crate::image::{ImageError, Staged};
 use crate::station::outcome::Digest;
 use crate::station::record::{Armed, Zeroes};
@@ -33,6 +34,8 @@ impl Armory {
     /// One bad image does not stop the other models: what could not be armed comes back beside what could.
     pub fn stage(settings: &Settings, mut progress: impl FnMut(&str, Bytes, Bytes)) -> (Self, Vec<NotArmed>) {
         sweep(&settings.store());
+        // Held until all are staged: none of them makes room for another.
+        let held: Vec<Staged> = settings.models.iter().filter_map(|model| find_staged(&model.image, &settings.store())).collect();
         let mut armory = Self::default();
         let mut failed = Vec::new();
         for model in &settings.models {
@@ -41,6 +44,8 @@ impl Armory {
                 Err(error) => failed.push(NotArmed { model: model.name.clone(), error }),
             }
         }
+        drop(held);
+        store::trim(&settings.store(), settings.store_limit);
         (armory, failed)
     }
 
@@ -57,9 +62,13 @@ impl Armory {
 
     /// Takes the place of `before`, and keeps those of its images that are still needed.
     pub fn replace(&mut self, before: Self, needed: impl Fn(Digest) -> bool) {
-        let kept = before.images.into_iter().filter(|(digest, _)| needed(*digest));
-        for (digest, image) in kept {
-            self.images.entry(digest).or_insert(image);
+        for (digest, image) in before.images {
+            if needed(digest) {
+                self.images.entry(digest).or_insert(image);
+            } else {
+                // Used until now.
+                image.note_use();
+            }
         }
     }
 

@@ -17,6 +17,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::MissedTickBehavior;
 
 use crate::config::Settings;
+use crate::image::store;
 use crate::ledger::{Answer, Ledger, LogError, NotTaken, Unwritten, Writer};
 use crate::panel::{Panel, Screen};
 use crate::station::card::Port;
@@ -152,8 +153,17 @@ impl Daemon {
         self.apply(Event::Configure(Box::new(configuration)))?;
         self.workers.armory.replace(before, |digest| self.station.needs_image(digest));
         self.settings = settings;
+        self.trim_store();
         self.watch.turn_to(self.station.ports());
         Ok(())
+    }
+
+    /// What was armed until now may be one image too many. Removing a long file takes its time, and nobody waits for it here.
+    fn trim_store(&self) {
+        let (directory, limit) = (self.settings.store(), self.settings.store_limit);
+        if let Err(error) = std::thread::Builder::new().name("store".to_owned()).spawn(move || store::trim(&directory, limit)) {
+            tracing::warn!(%error, "no thread to look after the store: it is looked after at the next start");
+        }
     }
 
     async fn run(mut self) -> Result<(), RunError> {

@@ -86,9 +86,19 @@ pub struct Row {
     pub total_us: Option<u64>,
     /// The slowest single call.
     pub slowest_call_us: Option<u64>,
+    /// What that call was.
+    pub slowest_call_act: Option<String>,
+    /// The byte of the card where it began.
+    pub slowest_call_at: Option<u64>,
+    /// KiB a second along the image, as a JSON list of parts of equal length.
+    pub writing_kib_s: Option<String>,
+    /// The same for reading back.
+    pub reading_kib_s: Option<String>,
     /// BLAKE3 of what the card returned, hexadecimal; for a pass only.
     pub readback_blake3: Option<String>,
-    /// `passed`, `failed`, `refused`, `pulled`, `interrupted`, or `running`.
+    /// `whole` for a pass, `mapped-only` where the image's zeroes were skipped.
+    pub readback_class: Option<String>,
+    /// `passed`, `passed-mapped-only`, `failed`, `refused`, `pulled`, `interrupted`, or `running`.
     pub outcome: String,
     /// The reason in one stable word.
     pub code: Option<String>,
@@ -137,7 +147,12 @@ impl Row {
             reading_us: count(row, "reading_us")?,
             total_us: count(row, "total_us")?,
             slowest_call_us: count(row, "slowest_call_us")?,
+            slowest_call_act: row.get("slowest_call_act")?,
+            slowest_call_at: count(row, "slowest_call_at")?,
+            writing_kib_s: row.get("writing_kib_s")?,
+            reading_kib_s: row.get("reading_kib_s")?,
             readback_blake3: row.get("readback_blake3")?,
+            readback_class: row.get("readback_class")?,
             outcome: row.get("outcome")?,
             code: row.get("code")?,
             reason: row.get("reason")?,

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use admit::admit;
 use card::{Card, Port, Survey, Visit};
-use outcome::{Digest, Effort, Failure, Outcome, Proof, Pull, Refusal};
+use outcome::{Digest, Effort, Failure, MappedProof, Outcome, Proof, Pull, Refusal};
 use record::{Armed, Attempt, AttemptNumber, Entry, Receipt};
 use slot::{Phase, Slot, SlotSettings, Step, Work};
 use units::{Bytes, Moment};
@@ -36,6 +36,8 @@ const LOST_TOGETHER: Duration = Duration::from_secs(1);
 pub enum End {
     /// Every byte was read back and is the image's.
     Verified(Proof),
+    /// The image's data was read back; its zeroes were skipped.
+    VerifiedMapped(MappedProof),
     /// The claim was refused; nothing was written.
     Refused(Refusal),
     /// The card, or the station, failed; contents undefined.
@@ -479,6 +481,7 @@ pub fn outcome_of(end: End, gone: bool) -> Outcome {
         _ if gone => Outcome::Pulled(Pull::Taken),
         End::Gone => Outcome::Pulled(Pull::Taken),
         End::Verified(proof) => Outcome::Passed(proof),
+        End::VerifiedMapped(proof) => Outcome::PassedMapped(proof),
         End::Failed(failure) => Outcome::Failed(failure),
         End::Cancelled => Outcome::Interrupted,
     }

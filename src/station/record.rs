@@ -15,6 +15,21 @@ pub enum Zeroes {
     Prove,
     /// They are always written.
     Write,
+    /// They are neither written nor read back, as a block map (bmap) asks for: what the card held there stays, and nothing is
+    /// claimed of it. Such a card never passes as a whole.
+    Skip,
+}
+
+impl Zeroes {
+    /// The word in configuration and log; stable.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Prove => "prove",
+            Self::Write => "write",
+            Self::Skip => "skip",
+        }
+    }
 }
 
 /// An image that may be written: staged, hashed, immutable.

@@ -1,7 +1,7 @@
 //! Cards and images for tests: each right in every respect, for a test to spoil in one.
 
 use super::card::{Bus, Card, DevNum, Identified, Port, Survey, Visit};
-use super::outcome::{Digest, Proof, ReadBack};
+use super::outcome::{Digest, MappedProof, Proof, ReadBack};
 use super::record::{Armed, Zeroes};
 use super::units::{Bytes, MIB};
 
@@ -41,6 +41,12 @@ pub(crate) fn image() -> Armed {
         block: Some(512),
         zeroes: Zeroes::Prove,
     }
+}
+
+/// The proof that the data of [`image`] was read back.
+pub(crate) fn mapped_proof() -> MappedProof {
+    let image = image();
+    MappedProof::conclude(&ReadBack { digest: image.digest, bytes: Bytes(5) }, image.digest, Bytes(5)).expect("it is the image's data")
 }
 
 /// The proof that [`image`] was read back.

@@ -28,6 +28,8 @@ pub enum Sign {
     Recording,
     /// Proven and recorded.
     Passed,
+    /// The image's data is proven and recorded; its zeroes were skipped. Never PASS: nobody knows what stands there.
+    PassedMapped,
     /// Contents undefined.
     Failed(Failure),
     /// Not touched.
@@ -65,6 +67,7 @@ impl Sign {
     pub fn of_outcome(outcome: &Outcome) -> Self {
         match outcome {
             Outcome::Passed(_) => Self::Passed,
+            Outcome::PassedMapped(_) => Self::PassedMapped,
             Outcome::Failed(failure) => Self::Failed(failure.clone()),
             Outcome::Refused(refusal) => Self::Refused(refusal.clone()),
             Outcome::Pulled(pull) => Self::Pulled(pull.clone()),
@@ -95,6 +98,7 @@ impl Sign {
             Self::Finishing => "FINISHING",
             Self::Recording => "RECORDING",
             Self::Passed => "PASS",
+            Self::PassedMapped => "PASS (MAPPED ONLY)",
             Self::Failed(_) => "FAILED",
             Self::Refused(_) => "REFUSED",
             Self::Pulled(_) => "PULLED",
@@ -110,7 +114,7 @@ impl Sign {
             Self::Empty => Call::PutIn,
             Self::Disarmed | Self::OutOfService => Call::Nothing,
             Self::Preparing | Self::Writing | Self::ReadingBack | Self::Finishing | Self::Recording => Call::Wait,
-            Self::Passed => Call::TakeGood,
+            Self::Passed | Self::PassedMapped => Call::TakeGood,
             Self::Held | Self::Refused(_) => Call::TakeAside,
             Self::Failed(_) | Self::Interrupted | Self::Pulled(_) => Call::TakeBad,
         }
@@ -127,7 +131,14 @@ impl Sign {
             Self::Pulled(pull) => Some(pull.to_string()),
             Self::OutOfService => Some("the kernel still holds the last card".to_owned()),
             Self::Interrupted => Some("the station stopped".to_owned()),
-            Self::Empty | Self::Preparing | Self::Writing | Self::ReadingBack | Self::Finishing | Self::Recording | Self::Passed => None,
+            Self::Empty
+            | Self::Preparing
+            | Self::Writing
+            | Self::ReadingBack
+            | Self::Finishing
+            | Self::Recording
+            | Self::Passed
+            | Self::PassedMapped => None,
         }
     }
 
