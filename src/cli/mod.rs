@@ -7,6 +7,7 @@ mod check;
 mod flash;
 pub mod log;
 mod model;
+mod prepare;
 mod run;
 mod slots;
 
