@@ -15,6 +15,9 @@ use crate::station::record::ModelProof;
 pub(super) struct Args {
     #[command(flatten)]
     config: ConfigArg,
+    /// Do not look inside the images: what the station does anyway before it takes a configuration over
+    #[arg(long)]
+    without_images: bool,
     /// One JSON object
     #[arg(long)]
     json: bool,
@@ -24,7 +27,14 @@ pub(super) struct Args {
 struct Look<'a> {
     model: &'a ModelSettings,
     slots: Vec<&'a str>,
-    armed: Result<(ModelProof, Vec<String>), ArmError>,
+    /// Nothing where nobody was to look.
+    armed: Option<Result<(ModelProof, Vec<String>), ArmError>>,
+}
+
+impl Look<'_> {
+    fn refusal(&self) -> Option<&ArmError> {
+        self.armed.as_ref().and_then(|armed| armed.as_ref().err())
+    }
 }
 
 pub(super) fn run(args: &Args) -> u8 {
@@ -36,26 +46,30 @@ pub(super) fn run(args: &Args) -> u8 {
         }
     };
     let interlock = Interlock::new(&settings, believed(None));
-    let looks: Vec<Look<'_>> = settings.models.iter().map(|model| look(&settings, model, &interlock)).collect();
+    let looks: Vec<Look<'_>> = settings.models.iter().map(|model| look(&settings, model, &interlock, args.without_images)).collect();
     if args.json {
-        print_json(&settings, &looks)
+        print_json(&settings, &looks);
     } else {
-        print(args, &settings, &looks)
+        print(args, &settings, &looks);
     }
-    if looks.iter().all(|look| look.armed.is_ok()) { GOOD } else { NOT_GOOD }
+    if looks.iter().all(|look| look.refusal().is_none()) { GOOD } else { NOT_GOOD }
 }
 
 /// What the station would do when it arms this model, with the copy it has, or with the image as it lies there.
-fn look<'a>(settings: &'a Settings, model: &'a ModelSettings, interlock: &Interlock) -> Look<'a> {
+fn look<'a>(settings: &'a Settings, model: &'a ModelSettings, interlock: &Interlock, unseen: bool) -> Look<'a> {
     let slots = settings.slots.iter().filter(|slot| slot.model == model.name).map(|slot| slot.name.as_str()).collect();
-    let armed = interlock.demand(model).map_err(ArmError::from).and_then(|demand| {
+    let demand = interlock.demand(model).map_err(ArmError::from);
+    if unseen && demand.is_ok() {
+        return Look { model, slots, armed: None };
+    }
+    let armed = demand.and_then(|demand| {
         if let Some(known) = demand.without_a_look() {
             return Ok(known);
         }
         let staged = find_staged(&model.image, &settings.store()).map_or_else(|| prepare(&model.image), Ok)?;
         Ok(demand.prove(&staged)?)
     });
-    Look { model, slots, armed }
+    Look { model, slots, armed: Some(armed) }
 }
 
 fn print_json(settings: &Settings, looks: &[Look<'_>]) {
@@ -70,17 +84,18 @@ fn print_json(settings: &Settings, looks: &[Look<'_>]) {
     let models: Vec<_> = looks
         .iter()
         .map(|look| {
-            let proof = look.armed.as_ref().ok().map(|(proof, _)| proof);
+            let known = look.armed.as_ref().and_then(|armed| armed.as_ref().ok());
+            let proof = known.map(|(proof, _)| proof);
             let device = proof.and_then(ModelProof::device);
             json!({
                 "model": look.model.name,
                 "image": look.model.image,
-                "armed": look.armed.is_ok(),
-                "reason": look.armed.as_ref().err().map(|error| sentence(error)),
+                "armed": look.armed.as_ref().map(Result::is_ok),
+                "reason": look.refusal().map(|error| sentence(error)),
                 "model_proof": proof.map(ModelProof::word),
                 "device": device.map(|device| format!("{}/{}", device.brand, device.model)),
                 "revision": device.map(|device| device.revision),
-                "uncovered": look.armed.as_ref().map(|(_, uncovered)| uncovered.as_slice()).unwrap_or_default(),
+                "uncovered": known.map(|(_, uncovered)| uncovered.as_slice()).unwrap_or_default(),
             })
         })
         .collect();
@@ -88,21 +103,22 @@ fn print_json(settings: &Settings, looks: &[Look<'_>]) {
 }
 
 fn print(args: &Args, settings: &Settings, looks: &[Look<'_>]) {
-    let refused = looks.iter().filter(|look| look.armed.is_err()).count();
+    let refused = looks.iter().filter(|look| look.refusal().is_some()).count();
     let verdict = if refused == 0 { "is good".to_owned() } else { format!("would leave {refused} of {} models disarmed", looks.len()) };
     println!("{} {verdict}: station {}, state in {}", args.config.path().display(), settings.station.name, settings.state.display());
     for look in looks {
         let slots = if look.slots.is_empty() { "no slot".to_owned() } else { look.slots.join(" ") };
         println!("  {}  {}  in {slots}", look.model.name, look.model.image.display());
         match &look.armed {
-            Ok((proof, uncovered)) => {
+            None => println!("    not looked into"),
+            Some(Ok((proof, uncovered))) => {
                 let device = proof.device().map(|device| format!(": {}/{}, revision {}", device.brand, device.model, device.revision));
                 println!("    model proof: {}{}", proof.word(), device.unwrap_or_default());
                 for words in uncovered {
                     println!("    not covered: {words}");
                 }
             }
-            Err(error) => println!("    DISARMED: {}", sentence(error)),
+            Some(Err(error)) => println!("    DISARMED: {}", sentence(error)),
         }
     }
 }

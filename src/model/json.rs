@@ -1,6 +1,7 @@
 //! The form of a model that is given to the signing tool: one JSON object of headers. It is evidence of nothing; only what was
 //! signed is. It is read so that what is wrong with it is known before.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::Deserialize;
@@ -87,13 +88,14 @@ pub fn read(bytes: &[u8]) -> Result<(Headers, Findings), String> {
     let Json::Map(entries) = json else { return Err("the form given to the signing tool is one JSON object of headers".to_owned()) };
     let mut findings = Findings::default();
     let mut headers = Headers::new();
+    let mut seen = BTreeSet::new();
     for (name, value) in entries {
         if !is_header_name(&name) {
             let sentence = format!("{:?} is no header name: lower case letters and digits, words joined by single dashes", cited(&name));
             findings.problems.push(sentence);
             continue;
         }
-        if headers.contains_key(&name) {
+        if !seen.insert(name.clone()) {
             findings.problem(&name, "is there twice");
             continue;
         }
@@ -125,12 +127,13 @@ fn value_of(header: &str, place: &str, json: Json, findings: &mut Findings) -> O
             (!items.is_empty()).then_some(Value::List(items))
         }
         Json::Map(entries) => {
-            let mut map = std::collections::BTreeMap::new();
+            let mut map = BTreeMap::new();
+            let mut seen = BTreeSet::new();
             for (key, value) in entries {
                 let place = format!("{place}.{}", cited(&key));
                 if !is_header_name(&key) {
                     findings.problem(header, format!("has {:?} in it, which is no key", cited(&key)));
-                } else if map.contains_key(&key) {
+                } else if !seen.insert(key.clone()) {
                     findings.problem(header, format!("has `{place}` twice"));
                 } else if let Some(value) = value_of(header, &place, value, findings) {
                     map.insert(key, value);
