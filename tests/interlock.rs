@@ -109,6 +109,23 @@ fn one_model_that_fails_does_not_disarm_another() {
 }
 
 #[test]
+fn without_its_images_a_configuration_is_checked_as_far_as_it_goes() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let config = directory.path().join("config.toml");
+    let slot = "[[slot]]\nname = \"A1\"\nports = [\"p1\"]\nmodel = \"m\"\n";
+    for (keys, code) in [("require = \"none\"", 0), ("", 1)] {
+        let image = data("images/uc18-pi.img.xz");
+        fs::write(&config, format!("[[model]]\nname = \"m\"\nimage = {image:?}\n{keys}\n{slot}")).expect("it can be written");
+        let call = ["check", "--without-images", "--json", "--config"];
+        let output = Command::new(env!("CARGO_BIN_EXE_flashline")).args(call).arg(&config).output().expect("it runs");
+        let object: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        assert_eq!(output.status.code(), Some(code), "{object}");
+        let armed = &object["models"][0]["armed"];
+        assert_eq!(*armed, if code == 0 { Value::Null } else { false.into() }, "nobody looked, unless it is wrong without a look");
+    }
+}
+
+#[test]
 fn what_keeps_the_station_from_judging_is_named() {
     for (assertion, words) in [
         ("brand/my-pi18.json", "no header"),

@@ -8,7 +8,10 @@ use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use super::headers::Findings;
-use super::text::{Headers, Value, cited, is_header_name};
+use super::text::{Headers, MAX_HEADERS, Value, cited, is_header_name};
+
+/// Headers, and as much again for how JSON writes them.
+const MAX_JSON: usize = 2 * MAX_HEADERS;
 
 /// Does this look like the form given to the signing tool, and not like an assertion?
 #[must_use]
@@ -84,6 +87,9 @@ impl<'de> Deserialize<'de> for Json {
 /// # Errors
 /// Where it is not one JSON object.
 pub fn read(bytes: &[u8]) -> Result<(Headers, Findings), String> {
+    if bytes.len() > MAX_JSON {
+        return Err(format!("this is JSON of more than {MAX_JSON} bytes: no headers are as long"));
+    }
     let json: Json = serde_json::from_slice(bytes).map_err(|error| format!("this is neither an assertion nor JSON: {error}"))?;
     let Json::Map(entries) = json else { return Err("the form given to the signing tool is one JSON object of headers".to_owned()) };
     let mut findings = Findings::default();
@@ -91,8 +97,10 @@ pub fn read(bytes: &[u8]) -> Result<(Headers, Findings), String> {
     let mut seen = BTreeSet::new();
     for (name, value) in entries {
         if !is_header_name(&name) {
-            let sentence = format!("{:?} is no header name: lower case letters and digits, words joined by single dashes", cited(&name));
-            findings.problems.push(sentence);
+            findings.problem(
+                &cited(&name).escape_debug().to_string(),
+                "is no header name: lower case letters and digits, words joined by single dashes",
+            );
             continue;
         }
         if !seen.insert(name.clone()) {
@@ -160,7 +168,7 @@ mod tests {
             "`revision` is 1 and must be a text",
             "`classic` is false and",
             "`store` is null and",
-            "\"Model\" is no header name",
+            "`Model` is no header name",
             "`snaps` has `snaps[0].name` twice",
             "`snaps` is 3 at `snaps[0].id` and",
             "`type` is there twice",
