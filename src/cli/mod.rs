@@ -5,6 +5,7 @@
 
 mod check;
 mod flash;
+mod image;
 pub mod log;
 mod model;
 mod prepare;
@@ -48,6 +49,8 @@ enum Command {
     Flash(flash::Args),
     /// Read the flash log
     Log(log::Args),
+    /// Look inside images
+    Image(image::Args),
     /// Look at model assertions, and what else is signed
     Model(model::Args),
     /// Say on the console that the station does not run: what it showed last is not to be believed
@@ -73,6 +76,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Flash(args) => flash::run(&args),
         Command::Log(args) => return log_of(&args),
+        Command::Image(args) => image::run(&args),
         Command::Model(args) => model::run(&args),
         Command::Slots(args) => slots::run(&args),
         Command::Down => {

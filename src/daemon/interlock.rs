@@ -19,6 +19,9 @@ use crate::model::text::TextError;
 use crate::model::trust::Trust;
 use crate::station::record::{DeviceModel, ModelProof};
 
+/// A reason beside a slot; what is longer `flashline image inspect` shows whole.
+const LONGEST: usize = 400;
+
 /// Why an image that can be read is not armed.
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
@@ -113,12 +116,22 @@ impl Demand {
         let signatures = wanted.signatures;
         let page = inspect(staged, *wanted).map_err(Refused::Look)?;
         if !page.is_good() {
-            return Err(Refused::Inside(page.refusal().unwrap_or_else(|| "what is inside could not be judged".to_owned())));
+            return Err(Refused::Inside(page.refusal().map_or_else(|| "what is inside could not be judged".to_owned(), |why| shown(&why))));
         }
         let device = device(&page).ok_or_else(|| Refused::Inside("there is no model in it".to_owned()))?;
         let uncovered = page.not_covered();
         Ok(if signatures { (ModelProof::Proven(device), uncovered) } else { (ModelProof::Matching(device), uncovered) })
     }
+}
+
+/// Names from inside an image reach the console and the log as text that fits a line, and as nothing else.
+fn shown(words: &str) -> String {
+    let mut shown: String =
+        words.chars().take(LONGEST).map(|sign| if sign.is_control() { char::REPLACEMENT_CHARACTER } else { sign }).collect();
+    if words.chars().nth(LONGEST).is_some() {
+        shown.push('…');
+    }
+    shown
 }
 
 fn one_model(path: &Path) -> Result<Assertion, Refused> {
@@ -141,4 +154,16 @@ fn device(page: &Page) -> Option<DeviceModel> {
         sha3_384: model.sha3_384.clone(),
         sign_key: model.sign_key.clone(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_name_inside_an_image_reaches_the_console_as_more_than_text() {
+        assert_eq!(shown("a\u{1b}[32mPASS\nB1"), "a\u{fffd}[32mPASS\u{fffd}B1");
+        assert_eq!(shown(&"ü".repeat(LONGEST)).chars().count(), LONGEST);
+        assert_eq!(shown(&"ü".repeat(LONGEST + 1)).chars().count(), LONGEST + 1, "and a sign that there is more");
+    }
 }

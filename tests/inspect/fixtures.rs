@@ -160,7 +160,7 @@ impl Medium for Changed {
 /// All reasons of a verdict that is no.
 pub(crate) fn no(page: &Page, check: Check) -> String {
     let verdict = page.verdict(check).expect("every check has its verdict");
-    assert_eq!(verdict.answer, Answer::No, "{check:?}: {page:#?}");
+    assert_eq!(verdict.answer, Answer::No, "{check:?}: {:#?}", page.verdicts);
     verdict.reasons.join("\n")
 }
 

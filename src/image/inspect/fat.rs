@@ -1,10 +1,13 @@
 //! FAT, through `fatfs`.
 //!
-//! The reader multiplies what the first block says without looking, so the first block is looked at here before. It wants a device
-//! it could write to; ours takes none.
+//! The reader multiplies and subtracts what it finds without looking: the first block and the allocation table are looked at here
+//! before. What a directory says of a file's first cluster is not given out, so that a number which is none can only be met inside
+//! the reader, where it ends in a panic or in a read of something else, by how it was compiled; a panic ends in [`guarded`]. It wants
+//! a device it could write to; ours takes none.
 
 use std::collections::BTreeSet;
 use std::io::Read;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use fatfs::{FileSystem, FsOptions};
 
@@ -39,18 +42,22 @@ impl Fat {
     pub(super) fn open(partition: &Window) -> Result<Self, Trouble> {
         let mut first = [0; 512];
         partition.read_exact_at(0, &mut first)?;
-        check(&first, partition.length())?;
-        Ok(Self { fs: System::new(partition.clone(), FsOptions::new())? })
+        check(&first, partition)?;
+        Ok(Self { fs: guarded(|| Ok(System::new(partition.clone(), FsOptions::new())?))? })
     }
 
     /// The one in the root directory, which is what udev and snapd go by; else the one in the first block.
     pub(super) fn label(&self) -> Result<String, Trouble> {
-        let label = self.fs.read_volume_label_from_root_dir()?.unwrap_or_else(|| self.fs.volume_label());
-        Ok(label.trim_end().to_owned())
+        let label = guarded(|| Ok(self.fs.read_volume_label_from_root_dir()?))?;
+        Ok(label.unwrap_or_else(|| self.fs.volume_label()).trim_end().to_owned())
     }
 
     /// Names are kept in lower case: FAT does not tell them apart, and neither do firmwares.
     pub(super) fn list(&self) -> Result<Listing, Trouble> {
+        guarded(|| self.walk())
+    }
+
+    fn walk(&self) -> Result<Listing, Trouble> {
         let mut listing = Listing::new();
         let mut names = 0;
         let mut directories = vec![(String::new(), self.fs.root_dir())];
@@ -87,13 +94,18 @@ impl Fat {
     }
 
     pub(super) fn open_file<'a>(&'a self, path: &str, length: u64) -> Result<Box<dyn Contents + 'a>, Trouble> {
-        let file = self.fs.root_dir().open_file(path)?;
+        let file = guarded(|| Ok(self.fs.root_dir().open_file(path)?))?;
         Ok(Box::new(Opened { places: vec![file.clone()], file, at: 0, length }))
     }
 }
 
+/// The last resort: what the reader panics over is damaged. Nothing of it is used afterwards.
+fn guarded<T>(read: impl FnOnce() -> Result<T, Trouble>) -> Result<T, Trouble> {
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_panic| Err(Trouble::broken("its FAT leads to a place that is none")))
+}
+
 /// What the reader would multiply; numbers of bytes in the first block as Microsoft's FAT specification 1.03 has them.
-fn check(first: &[u8; 512], length: u64) -> Result<(), Trouble> {
+fn check(first: &[u8; 512], partition: &Window) -> Result<(), Trouble> {
     let short = |at: usize| u64::from(u16::from_le_bytes([first[at], first[at + 1]]));
     let long = |at: usize| u64::from(u32::from_le_bytes([first[at], first[at + 1], first[at + 2], first[at + 3]]));
     let (sector, cluster, reserved, fats) = (short(11), u64::from(first[13]), short(14), u64::from(first[16]));
@@ -104,7 +116,7 @@ fn check(first: &[u8; 512], length: u64) -> Result<(), Trouble> {
     if !whole || of_fat == 0 || of_fat * sector > LARGEST_FAT {
         return Err(Trouble::broken("the first block of its FAT is damaged"));
     }
-    if reserved + fats * of_fat + of_root >= sectors || sectors * sector > length {
+    if reserved + fats * of_fat + of_root >= sectors || sectors * sector > partition.length() {
         return Err(Trouble::broken("its FAT is larger than the partition it lies in"));
     }
     // The table must have an entry for every cluster, or a chain ends in what lies behind it.
@@ -117,7 +129,23 @@ fn check(first: &[u8; 512], length: u64) -> Result<(), Trouble> {
     if of_fat * sector * 8 / bits < clusters + 2 {
         return Err(Trouble::broken("its FAT is too short for its clusters"));
     }
-    Ok(())
+    if bits == 32 { check_chains(partition, reserved * sector, clusters, long(44)) } else { Ok(()) }
+}
+
+/// Every entry of the table must be free, bad, an end, or a cluster; and so must the root directory's first.
+fn check_chains(partition: &Window, start: u64, clusters: u64, root: u64) -> Result<(), Trouble> {
+    let is_cluster = |entry: u64| (2..clusters + 2).contains(&entry);
+    let mut buffer = vec![0; to_usize(64 * KIB)];
+    let (mut at, end) = (start + 8, start + (clusters + 2) * 4);
+    let mut whole = is_cluster(root);
+    while at < end && whole {
+        let part = &mut buffer[..to_usize((64 * KIB).min(end - at))];
+        partition.read_exact_at(at, part)?;
+        let entries = part.as_chunks::<4>().0.iter().map(|entry| u64::from(u32::from_le_bytes(*entry) & 0x0fff_ffff));
+        whole = entries.into_iter().all(|entry| entry == 0 || is_cluster(entry) || entry >= 0x0fff_fff7);
+        at += to_u64(part.len());
+    }
+    if whole { Ok(()) } else { Err(Trouble::broken("its FAT leads to a place that is none")) }
 }
 
 struct Opened<'a> {
@@ -168,14 +196,16 @@ impl Contents for Opened<'_> {
     }
 
     fn read_exact_at(&mut self, at: u64, into: &mut [u8]) -> Result<(), Trouble> {
-        self.go_to(at)?;
-        let mut filled = 0;
-        while filled < into.len() {
-            match self.read_some(&mut into[filled..])? {
-                0 => return Err(Trouble::Read(std::io::ErrorKind::UnexpectedEof.into())),
-                count => filled += count,
+        guarded(|| {
+            self.go_to(at)?;
+            let mut filled = 0;
+            while filled < into.len() {
+                match self.read_some(&mut into[filled..])? {
+                    0 => return Err(Trouble::Read(std::io::ErrorKind::UnexpectedEof.into())),
+                    count => filled += count,
+                }
             }
-        }
-        Ok(())
+            Ok(())
+        })
     }
 }

@@ -128,3 +128,47 @@ impl Trouble {
         }
     }
 }
+
+/// Single readers, for the fuzz targets: bytes in, and nothing may come of it but an answer.
+#[doc(hidden)]
+pub mod readers {
+    use std::rc::Rc;
+
+    use super::files::Contents;
+    use super::squashfs::{Inode, Squashfs};
+    use super::window::Window;
+    use super::{Trouble, seed, snap, table};
+
+    /// Is there a partition table that can be relied on?
+    #[must_use]
+    pub fn table(bytes: Vec<u8>) -> bool {
+        table::read(&Window::whole(Rc::new(bytes))).is_ok_and(|table| table.is_some())
+    }
+
+    /// Can this be a `seed.yaml`?
+    #[must_use]
+    pub fn seed_yaml(bytes: &[u8]) -> bool {
+        seed::is_yaml(bytes)
+    }
+
+    /// Can this be a snap, whose every file in the first directories can be read?
+    #[must_use]
+    pub fn snap(bytes: Vec<u8>) -> bool {
+        through(Window::whole(Rc::new(bytes))).is_ok()
+    }
+
+    fn through(window: Window) -> Result<(), Trouble> {
+        let contents: Box<dyn Contents> = Box::new(window);
+        let mut snap = Squashfs::open(contents)?;
+        let described = snap::describe(&mut snap).map(drop);
+        let Some(Inode::Directory(root)) = snap.find("")? else { return Ok(()) };
+        for entry in snap.entries(root)?.iter().take(16) {
+            match snap.node(entry)? {
+                Inode::File(file) if file.length < 1 << 24 => snap.read_through(&file, |_part| {})?,
+                Inode::Directory(directory) => drop(snap.entries(directory)?),
+                Inode::File(_) | Inode::Other => {}
+            }
+        }
+        described
+    }
+}

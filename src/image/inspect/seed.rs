@@ -85,6 +85,11 @@ fn core16(files: &Files) -> Result<Seed, Trouble> {
     Ok(seed)
 }
 
+/// Can it be read?
+pub(super) fn is_yaml(text: &[u8]) -> bool {
+    yaml::parse::<SeedYaml>("seed.yaml", text).is_ok_and(|listed| listed.snaps.len() <= MOST_SNAPS)
+}
+
 #[derive(Debug, Default, Deserialize)]
 struct SeedYaml {
     #[serde(default)]

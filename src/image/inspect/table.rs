@@ -141,6 +141,10 @@ fn gpt(image: &Window, block: u64) -> Result<Table, Trouble> {
 
 /// One copy of the table, its checksums held.
 fn copy(image: &Window, block: u64, at: u64) -> Result<(GPTHeader, Vec<GPTPartitionEntry>), Trouble> {
+    let cut_short = || Trouble::broken("the file ends in the middle of it: it is cut short; copy it again");
+    if at.checked_add(block).is_none_or(|end| end > image.length()) {
+        return Err(cut_short());
+    }
     let mut reader = image.clone();
     reader.seek(SeekFrom::Start(at))?;
     let header = GPTHeader::read_from(&mut reader).map_err(|error| Trouble::Broken(error.to_string()))?;
@@ -149,9 +153,10 @@ fn copy(image: &Window, block: u64, at: u64) -> Result<(GPTHeader, Vec<GPTPartit
         let (count, size) = (header.number_of_partition_entries, header.size_of_partition_entry);
         return Err(Trouble::Broken(format!("it speaks of {count} entries of {size} bytes, where {MOST_ENTRIES} of {ENTRY} are the most")));
     }
-    let start = header.partition_entry_lba.checked_mul(block).filter(|start| *start <= image.length());
-    if start.is_none() {
-        return Err(Trouble::broken("its entries lie behind the end of the image"));
+    let length = u64::from(header.number_of_partition_entries) * u64::from(ENTRY);
+    let end = header.partition_entry_lba.checked_mul(block).and_then(|start| start.checked_add(length));
+    if end.is_none_or(|end| end > image.length()) {
+        return Err(cut_short());
     }
     let entries = header.read_partitions(&mut reader, block).map_err(|error| Trouble::Broken(error.to_string()))?;
     Ok((header, entries))

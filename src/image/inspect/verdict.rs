@@ -341,22 +341,36 @@ impl<'a> Judged<'a> {
         (row, shown)
     }
 
-    /// Why a snap's bytes are not proven, in one sentence.
-    fn doubt(&self, row: &Row) -> String {
-        let problems = self.page.snaps.get(row.index).map(|snap| snap.problems.join("; ")).unwrap_or_default();
-        format!("{} ({}) is not asserted: {problems}", row.name, row.file.file)
+    /// Why the bytes of snaps are not proven, in a sentence for every cause: a root that nobody trusts here is one, however many
+    /// snaps it stands behind.
+    fn doubts<'r>(&self, rows: impl IntoIterator<Item = &'r Row>) -> Vec<String> {
+        let mut causes: Vec<(String, Vec<String>)> = Vec::new();
+        for row in rows {
+            let cause = self.page.snaps.get(row.index).map(|snap| snap.problems.join("; ")).unwrap_or_default();
+            let name = format!("{} ({})", row.name, row.file.file);
+            match causes.iter_mut().find(|(known, _)| *known == cause) {
+                Some((_, names)) => names.push(name),
+                None => causes.push((cause, vec![name])),
+            }
+        }
+        let sentence = |(cause, names): (String, Vec<String>)| {
+            let are = if names.len() == 1 { "is" } else { "are" };
+            format!("{} {are} not asserted: {cause}", names.join(", "))
+        };
+        causes.into_iter().map(sentence).collect()
     }
 
     fn present(&mut self, model: &Model, rows: &[Row]) {
         let mut reasons = self.seed.missing.clone();
-        for wanted in model.snaps.iter() {
+        let mut doubtful = Vec::new();
+        for wanted in &model.snaps {
             let found: Vec<&Row> = rows.iter().filter(|row| row.is_called(&wanted.name)).collect();
             match found.as_slice() {
                 [] if wanted.required => reasons.push(format!("the model requires {}, and the seed does not have it", wanted.name)),
                 [] => {}
                 [row] => {
                     if self.wanted.signatures && !row.proven {
-                        reasons.push(self.doubt(row));
+                        doubtful.push(*row);
                     }
                     if let (Some(id), Some(found)) = (&wanted.id, &row.snap_id)
                         && id != found
@@ -367,11 +381,12 @@ impl<'a> Judged<'a> {
                 _ => reasons.push(format!("the seed has {} snaps called {}", found.len(), wanted.name)),
             }
         }
+        reasons.extend(self.doubts(doubtful));
         self.page.unless(Check::SnapsPresent, reasons);
     }
 
     fn extra(&mut self, model: &Model, rows: &[Row]) {
-        let mut reasons = self.seed.odd.clone();
+        let mut reasons = Vec::new();
         for row in rows.iter().filter(|row| model.snap(&row.name).is_none()) {
             if is_implicit_core(model, row, rows) && (row.proven || !self.wanted.signatures) {
                 self.page.warnings.push("core is there for an app that names no base".to_owned());
@@ -380,9 +395,10 @@ impl<'a> Judged<'a> {
             let why = "the model does not require it, so the customer could remove it; put it into required-snaps and sign the model again";
             reasons.push(format!("{} ({}) is in the seed: {why}", row.name, row.file.file));
             if self.wanted.signatures && !row.proven {
-                reasons.push(self.doubt(row));
+                reasons.extend(self.doubts([row]));
             }
         }
+        reasons.extend(self.seed.odd.iter().cloned());
         self.page.unless(Check::NothingExtra, reasons);
     }
 
@@ -398,7 +414,7 @@ impl<'a> Judged<'a> {
                 continue;
             };
             if !row.proven {
-                reasons.push(self.doubt(row));
+                reasons.push(format!("{} is not asserted", row.name));
             } else if row.publisher.as_deref() != Some(CANONICAL) {
                 let publisher = row.publisher.as_deref().unwrap_or("nobody known");
                 reasons.push(format!("{} is published by {publisher}, not by Canonical: the simple model takes it unmodified", row.name));
