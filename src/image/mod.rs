@@ -13,6 +13,7 @@ pub mod stage;
 pub mod store;
 mod xz;
 mod zip;
+mod zst;
 
 use std::fs::File;
 use std::io;
