@@ -69,6 +69,27 @@ impl fmt::Display for Place<'_> {
     }
 }
 
+/// How sure the station must be of what device an image is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Require {
+    /// The model inside is the one configured, and signatures reach from it and from every snap to a trusted root.
+    #[default]
+    Proven,
+    /// The model inside is the one configured; signatures are not demanded.
+    Matching,
+    /// Nobody looks inside.
+    None,
+}
+
+/// Whom the station believes, as files.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TrustSettings {
+    /// Roots beside Canonical's.
+    pub roots: Vec<PathBuf>,
+    /// Assertions that may complete a chain.
+    pub with: Vec<PathBuf>,
+}
+
 /// A model and the image its cards get.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModelSettings {
@@ -78,6 +99,12 @@ pub struct ModelSettings {
     pub image: PathBuf,
     /// What is done about its zeroes.
     pub zeroes: Zeroes,
+    /// The signed model assertion the image must hold.
+    pub assertion: Option<PathBuf>,
+    /// How sure the station must be of it.
+    pub require: Require,
+    /// What may be in the image although nothing signs it.
+    pub allow: Vec<String>,
 }
 
 /// A whole configuration, proved.
@@ -93,6 +120,8 @@ pub struct Settings {
     pub stall: Duration,
     /// The PC's own disks.
     pub own_disks: Vec<OwnDisk>,
+    /// Whom it believes about models.
+    pub trust: TrustSettings,
     /// Every model.
     pub models: Vec<ModelSettings>,
     /// Every slot.
@@ -137,6 +166,8 @@ struct File {
     #[serde(default)]
     station: StationTable,
     #[serde(default)]
+    trust: TrustTable,
+    #[serde(default)]
     model: Vec<Spanned<ModelTable>>,
     #[serde(default)]
     slot: Vec<Spanned<SlotTable>>,
@@ -168,13 +199,32 @@ impl Default for StationTable {
     }
 }
 
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct TrustTable {
+    roots: Vec<Spanned<PathBuf>>,
+    with: Vec<Spanned<PathBuf>>,
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ModelTable {
     name: Spanned<String>,
     image: Spanned<PathBuf>,
+    assertion: Option<Spanned<PathBuf>>,
+    require: Option<RequireWord>,
+    #[serde(default)]
+    allow: Vec<Spanned<String>>,
     #[serde(default)]
     zeroes: ZeroesWord,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum RequireWord {
+    Proven,
+    Matching,
+    None,
 }
 
 #[derive(Clone, Copy, Default, Deserialize)]
@@ -243,6 +293,7 @@ fn prove(path: &Path, text: &str, images: Images) -> Result<Settings, ConfigErro
     let file: File = toml::from_str(text).map_err(|error| source.wrong(error.span().unwrap_or(0..0), error.message()))?;
     let base = path.parent().unwrap_or(Path::new("."));
     let own_disks = file.own_disk.iter().map(|table| own_disk(&source, table)).collect::<Result<Vec<_>, _>>()?;
+    let trust = prove_trust(&source, base, &file.trust, images)?;
     let models = prove_models(&source, base, &file.model, images)?;
     let slots = prove_slots(&source, &file.slot, &models, &own_disks)?;
     let name = source.name("name", &file.station.name)?;
@@ -256,9 +307,30 @@ fn prove(path: &Path, text: &str, images: Images) -> Result<Settings, ConfigErro
         store_limit,
         stall: Duration::from_secs(file.station.stall_timeout_s),
         own_disks,
+        trust,
         models,
         slots,
     })
+}
+
+/// The trust itself is proven where it is used, so that a file that is wrong there keeps those models from being armed that need it.
+fn prove_trust(source: &Source<'_>, base: &Path, table: &TrustTable, images: Images) -> Result<TrustSettings, ConfigError> {
+    let files = |key: &str, files: &[Spanned<PathBuf>]| {
+        files.iter().map(|file| named_file(source, base, key, file, images)).collect::<Result<Vec<_>, _>>()
+    };
+    Ok(TrustSettings { roots: files("roots", &table.roots)?, with: files("with", &table.with)? })
+}
+
+/// A file that the configuration names: where it lies, and that it can be opened, where that is wanted.
+fn named_file(source: &Source<'_>, base: &Path, key: &str, file: &Spanned<PathBuf>, images: Images) -> Result<PathBuf, ConfigError> {
+    let path = base.join(file.get_ref());
+    if images == Images::Proved
+        && let Err(error) = openable(&path)
+    {
+        let problem = format!("`{key}`: {}: {error}: correct the path, or copy the file there", path.display());
+        return Err(source.wrong(file.span(), problem));
+    }
+    Ok(path)
 }
 
 fn prove_models(
@@ -276,21 +348,37 @@ fn prove_models(
         if models.iter().any(|model| model.name == name) {
             return Err(source.wrong(table.name.span(), format!("`name`: the model {name:?} is there twice: remove or rename one")));
         }
-        let image = base.join(table.image.get_ref());
-        if images == Images::Proved
-            && let Err(error) = openable(&image)
-        {
-            let problem = format!("`image`: {}: {error}: correct the path, or copy the image there", image.display());
-            return Err(source.wrong(table.image.span(), problem));
+        let image = named_file(source, base, "image", &table.image, images)?;
+        let assertion = table.assertion.as_ref().map(|file| named_file(source, base, "assertion", file, images)).transpose()?;
+        let require = match table.require {
+            None | Some(RequireWord::Proven) => Require::Proven,
+            Some(RequireWord::Matching) => Require::Matching,
+            Some(RequireWord::None) => Require::None,
+        };
+        if let (Require::None, Some(file)) = (require, &table.assertion) {
+            let problem = "`assertion` is never looked at where `require` is \"none\": remove one of them";
+            return Err(source.wrong(file.span(), problem));
         }
+        let allow = table.allow.iter().map(|path| allowed(source, path)).collect::<Result<Vec<_>, _>>()?;
         let zeroes = match table.zeroes {
             ZeroesWord::Prove => Zeroes::Prove,
             ZeroesWord::Write => Zeroes::Write,
             ZeroesWord::Skip => Zeroes::Skip,
         };
-        models.push(ModelSettings { name, image, zeroes });
+        models.push(ModelSettings { name, image, zeroes, assertion, require, allow });
     }
     Ok(models)
+}
+
+/// A path inside the image. All of it is not one: that would let everything through.
+fn allowed(source: &Source<'_>, path: &Spanned<String>) -> Result<String, ConfigError> {
+    let text = path.get_ref();
+    let parts: Vec<&str> = text.trim_matches('/').split('/').collect();
+    if parts.iter().any(|part| part.is_empty() || matches!(*part, "." | "..")) {
+        let problem = format!("`allow`: {text:?} is no path inside the image, as \"system-data/var/lib/cloud\"");
+        return Err(source.wrong(path.span(), problem));
+    }
+    Ok(text.clone())
 }
 
 /// A regular file that may be read. Asked before it is opened: opening a pipe would wait for somebody to write into it.
@@ -411,6 +499,17 @@ model = "acme/box"
             ("image = \"box.img\"", "image = \"none.img\"", "line 4: `image`: DIR/none.img: No such file"),
             ("model = \"acme/box\"", "model = \"acme/bax\"", "line 9: `model`: there is no model \"acme/bax\": add a [[model]]"),
             ("[[model]]", "[[model]", "line 2: "),
+            ("image = \"box.img\"", "image = \"box.img\"\nassertion = \"none.model\"", "line 5: `assertion`: DIR/none.model: No such file"),
+            ("image = \"box.img\"", "image = \"box.img\"\nrequire = \"maybe\"", "line 5: unknown variant `maybe`"),
+            (
+                "image = \"box.img\"",
+                "image = \"box.img\"\nassertion = \"box.img\"\nrequire = \"none\"",
+                "line 5: `assertion` is never looked at where `require` is \"none\"",
+            ),
+            ("image = \"box.img\"", "image = \"box.img\"\nallow = [\"a\", \"/\"]", "line 5: `allow`: \"/\" is no path"),
+            ("image = \"box.img\"", "image = \"box.img\"\nallow = [\"../etc\"]", "line 5: `allow`: \"../etc\" is no path"),
+            ("\n[[model]]", "[trust]\nroots = [\"none.trusted\"]\n[[model]]", "line 2: `roots`: DIR/none.trusted: No such file"),
+            ("\n[[model]]", "[trust]\nwith = [\"none.bundle\"]\n[[model]]", "line 2: `with`: DIR/none.bundle: No such file"),
             ("ports = [\"pci-0000:00:14.0/usb3-1/lun-0\", ", "ports = [\"pci-0000:00:14.0/usb2-1/lun-0\", ", "line 8: `ports`: "),
             ("name = \"A1\"", "name = \" A1\"", "line 7: `name` must be a name"),
             ("\n[[model]]", "[station]\nname = \"a\\nA1  PASS\"\n[[model]]", "line 2: `name` must be a name"),

@@ -9,6 +9,9 @@
 //! [`image`] opens an image whatever it is packed in, hashes it piece by piece, and keeps a raw copy that nothing changes any
 //! more. Cards are written from that copy only.
 //!
+//! [`model`] reads the model assertion of the device an image is for, proves its signature and the chain of keys behind it, and
+//! knows the rules it must keep.
+//!
 //! [`watch`] looks at sysfs, prompted by udev, and tells of every card that came or left, each visit told apart by the kernel's
 //! `DISKSEQ`. It also finds out who uses a disk.
 //!
@@ -50,9 +53,10 @@
 //! | `ledger` | `station` |
 //! | `watch` | `station` |
 //! | `flash` | `station`, `device`, `image` |
-//! | `image` | `station` |
+//! | `image` | `station`, `model` |
+//! | `model` | `station` |
 //! | `device` | `station` |
-//! | `config` | `station` |
+//! | `config` | `station`, `model` |
 //! | `station` | nothing but the standard library |
 
 pub mod cli;
@@ -62,6 +66,7 @@ pub mod device;
 pub mod flash;
 pub mod image;
 pub mod ledger;
+pub mod model;
 pub mod panel;
 pub mod report;
 pub mod station;

@@ -5,7 +5,10 @@
 
 mod check;
 mod flash;
+mod image;
 pub mod log;
+mod model;
+mod prepare;
 mod run;
 mod slots;
 
@@ -17,6 +20,9 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::config::{self, ConfigError, DEFAULT_PATH, Images, Settings};
+use crate::ledger::believed;
+use crate::model::file::FileError;
+use crate::model::trust::Trust;
 
 /// Done and good.
 pub(crate) const GOOD: u8 = 0;
@@ -43,6 +49,10 @@ enum Command {
     Flash(flash::Args),
     /// Read the flash log
     Log(log::Args),
+    /// Look inside images
+    Image(image::Args),
+    /// Look at model assertions, and what else is signed
+    Model(model::Args),
     /// Say on the console that the station does not run: what it showed last is not to be believed
     #[command(hide = true)]
     Down,
@@ -66,6 +76,8 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Flash(args) => flash::run(&args),
         Command::Log(args) => return log_of(&args),
+        Command::Image(args) => image::run(&args),
+        Command::Model(args) => model::run(&args),
         Command::Slots(args) => slots::run(&args),
         Command::Down => {
             println!("{}", crate::panel::lines::down(std::env::var("SERVICE_RESULT").ok().as_deref()));
@@ -111,6 +123,31 @@ impl ConfigArg {
 
     fn read(&self, images: Images) -> Result<Settings, ConfigError> {
         config::read(&self.config, images)
+    }
+}
+
+/// The options every command has that judges what is signed.
+#[derive(Debug, clap::Args)]
+pub(crate) struct TrustArgs {
+    /// Trust the root in FILE as well: an account-key assertion signed by itself. Canonical's is built in
+    #[arg(long, value_name = "FILE")]
+    trust: Vec<PathBuf>,
+    /// Assertions that may complete a chain, and are trusted for nothing by themselves
+    #[arg(long, value_name = "FILE")]
+    with: Vec<PathBuf>,
+    /// Judge keys as of TIME, as 2026-11-20T08:00:00Z, instead of now
+    #[arg(long, value_name = "TIME")]
+    at: Option<jiff::Timestamp>,
+}
+
+impl TrustArgs {
+    pub(crate) fn read(&self) -> Result<Trust, FileError> {
+        crate::model::file::trust(&self.trust, &self.with)
+    }
+
+    /// Without a time in the call: now, as far as the clock is believed.
+    pub(crate) fn time(&self) -> jiff::Timestamp {
+        self.at.unwrap_or_else(|| jiff::Timestamp::from_microsecond(believed(None)).unwrap_or(jiff::Timestamp::MAX))
     }
 }
 

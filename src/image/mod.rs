@@ -4,6 +4,7 @@
 //! that make a card bootable ([`layout::Layout`]).
 
 pub mod extents;
+pub mod inspect;
 mod intake;
 pub mod layout;
 pub mod map;

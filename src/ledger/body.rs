@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::station::card::{Card, Cid};
 use crate::station::outcome::{Effort, Outcome};
-use crate::station::record::{Armed, Attempt, Entry};
+use crate::station::record::{Armed, Attempt, Entry, ModelProof};
 use crate::station::units::{Bytes, KIB};
 
 use super::clock::Stamp;
@@ -23,7 +23,7 @@ pub(super) fn of_entry(entry: &Entry, stamp: &Stamp, station_name: &str, start: 
     let facts = match entry {
         Entry::StationStarted { version } => json!({ "version": version }),
         Entry::StationStopped => json!({}),
-        Entry::ModelArmed(armed) => json!({ "image": image(armed) }),
+        Entry::ModelArmed(armed) => json!({ "image": image(armed), "uncovered": armed.uncovered }),
         Entry::AttemptStarted(attempt) => facts_of(attempt),
         Entry::AttemptClosed { attempt, outcome, effort } => close(facts_of(attempt), outcome, Some(effort), start),
     };
@@ -93,8 +93,22 @@ fn image(armed: &Armed) -> Value {
         "source": armed.source,
         "span": armed.span.0,
         "block": armed.block,
-        "model": armed.model,
+        "model": armed.logged_model(),
+        "model_proof": model_proof(&armed.model_proof),
         "zeroes": armed.zeroes.word(),
+    })
+}
+
+fn model_proof(proof: &ModelProof) -> Value {
+    let device = proof.device();
+    json!({
+        "class": proof.word(),
+        "brand": device.map(|device| &device.brand),
+        "model": device.map(|device| &device.model),
+        "series": device.map(|device| &device.series),
+        "revision": device.map(|device| device.revision),
+        "sha3_384": device.map(|device| &device.sha3_384),
+        "sign_key": device.and_then(|device| device.sign_key.as_ref()),
     })
 }
 

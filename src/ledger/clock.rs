@@ -1,4 +1,4 @@
-//! When an event happened, as the PC knows it. No decision is made from these: they are what the log says.
+//! When an event happened, as the PC knows it, and what a decision about keys may believe of the clock.
 
 use std::fs;
 use std::path::Path;
@@ -31,6 +31,14 @@ impl Stamp {
             synced: synced(Path::new(TIMESYNC)),
         }
     }
+}
+
+/// The time that keys are judged at, in microseconds since 1970: the clock's, but never before this program was built, nor before the
+/// newest event of the flash log. A PC whose battery is empty begins in 1970, when no key was valid yet and none was expired.
+#[must_use]
+pub fn believed(newest_event: Option<i64>) -> i64 {
+    let built = env!("FLASHLINE_BUILT").parse::<i64>().unwrap_or(0).saturating_mul(1_000_000);
+    utc_micros().max(built).max(newest_event.unwrap_or(0))
 }
 
 /// A clock before 1970 says 1970: it is wrong either way.
@@ -66,6 +74,14 @@ mod tests {
         assert_eq!(synced(dir.path()), Some(false));
         fs::write(dir.path().join("synchronized"), "").expect("a file");
         assert_eq!(synced(dir.path()), Some(true));
+    }
+
+    #[test]
+    fn no_clock_is_believed_that_is_behind_the_program_or_its_log() {
+        let built = env!("FLASHLINE_BUILT").parse::<i64>().expect("seconds") * 1_000_000;
+        assert!(built > 1_700_000_000_000_000, "the program knows when it was built");
+        assert!(believed(None) >= built);
+        assert_eq!(believed(Some(i64::MAX)), i64::MAX, "a log that is ahead of the clock is believed");
     }
 
     #[test]

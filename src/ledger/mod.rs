@@ -35,7 +35,7 @@ use body::Start;
 use chain::{ORIGIN, Stored};
 
 pub use chain::{Break, Head, Tampering};
-pub use clock::Stamp;
+pub use clock::{Stamp, believed};
 pub use error::{Doing, LogError, Trouble};
 pub use reader::{Filter, LogReader, Row};
 pub use writer::{Answer, NotTaken, Unwritten, Writer};
@@ -147,6 +147,15 @@ impl Ledger {
     #[must_use]
     pub fn interrupted(&self) -> &[AttemptNumber] {
         &self.interrupted
+    }
+
+    /// When the newest event happened, in microseconds since 1970.
+    ///
+    /// # Errors
+    /// Where the log cannot be read.
+    pub fn newest_at(&self) -> Result<Option<i64>, LogError> {
+        let newest = chain::newest(&self.connection).map_err(|error| LogError::sqlite(Doing::Reading, &self.path, error))?;
+        Ok(newest.map(|event| event.at))
     }
 
     /// One more than the newest attempt; 1 in a new log.

@@ -34,6 +34,20 @@ pub struct Row {
     pub image_source: Option<String>,
     /// The image's raw length in bytes.
     pub image_span: Option<u64>,
+    /// How far it is known what device the image is for: `proven`, `matching`, `none`.
+    pub model_proof: Option<String>,
+    /// The brand, by the model assertion inside the image.
+    pub model_brand: Option<String>,
+    /// The model's name, by that assertion.
+    pub model_name: Option<String>,
+    /// Its series.
+    pub model_series: Option<String>,
+    /// Its revision.
+    pub model_revision: Option<u64>,
+    /// SHA3-384 of the assertion.
+    pub model_sha3_384: Option<String>,
+    /// The key that signed it.
+    pub model_sign_key: Option<String>,
     /// How the card was attached.
     pub bus: Option<String>,
     /// Maker, as the device says.
@@ -121,6 +135,13 @@ impl Row {
             image_blake3: row.get("image_blake3")?,
             image_source: row.get("image_source")?,
             image_span: count(row, "image_span")?,
+            model_proof: row.get("model_proof")?,
+            model_brand: row.get("model_brand")?,
+            model_name: row.get("model_name")?,
+            model_series: row.get("model_series")?,
+            model_revision: count(row, "model_revision")?,
+            model_sha3_384: row.get("model_sha3_384")?,
+            model_sign_key: row.get("model_sign_key")?,
             bus: row.get("bus")?,
             vendor: row.get("vendor")?,
             product: row.get("product")?,

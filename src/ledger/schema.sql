@@ -31,15 +31,20 @@ CREATE TABLE event (
     --   version               the program's version
     -- model-armed
     --   image                 as under attempt-started
+    --   uncovered             what could not be covered when the image was looked into, a list of sentences
     -- attempt-started: durable before the first byte is written
     --   attempt               number, counted over the life of this log
     --   slot                  the slot's name, as on its sticker
-    --   model                 BRAND/MODEL the slot is for
+    --   model                 BRAND/MODEL by the model assertion inside the image; as the slot names it where nobody looked inside
     --   image.blake3          digest of the raw image, hexadecimal: what b3sum prints
     --   image.source          the file it came from, as configured
     --   image.span            raw length, bytes
     --   image.block           logical block its partition table was made for, bytes
-    --   image.model           BRAND/MODEL it is the image of
+    --   image.model           BRAND/MODEL it is the image of, as above
+    --   image.model_proof.class   proven: signatures reach from the model and every snap to a trusted root; matching: the model
+    --                         inside is the one configured, signatures were not demanded; none: nobody looked inside
+    --   image.model_proof.brand, .model, .series, .revision   of the model assertion inside
+    --   image.model_proof.sha3_384, .sign_key   digest of that assertion, and the key that signed it
     --   image.zeroes          what is done about its zeroes: prove, write, skip
     --   card.port             where it sat: controller and port chain, never a /dev name
     --   card.bus              usb, mmc-sd, …
@@ -118,6 +123,13 @@ SELECT
     json_extract(body, '$.image.blake3')         AS image_blake3,
     json_extract(body, '$.image.source')         AS image_source,
     json_extract(body, '$.image.span')           AS image_span,       -- bytes
+    json_extract(body, '$.image.model_proof.class') AS model_proof,
+    json_extract(body, '$.image.model_proof.brand') AS model_brand,
+    json_extract(body, '$.image.model_proof.model') AS model_name,
+    json_extract(body, '$.image.model_proof.series') AS model_series,
+    json_extract(body, '$.image.model_proof.revision') AS model_revision,
+    json_extract(body, '$.image.model_proof.sha3_384') AS model_sha3_384,
+    json_extract(body, '$.image.model_proof.sign_key') AS model_sign_key,
     json_extract(body, '$.card.bus')             AS bus,
     json_extract(body, '$.card.vendor')          AS vendor,
     json_extract(body, '$.card.product')         AS product,

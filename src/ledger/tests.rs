@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::station::card::{Bus, Cid, Identified};
 use crate::station::outcome::{Act, Curve, Effort, Failure, Outcome, Pull, Refusal};
-use crate::station::record::Attempt;
+use crate::station::record::{Armed, Attempt, DeviceModel, ModelProof};
 use crate::station::testing::{card, image, mapped_proof, proof};
 use crate::station::units::Bytes;
 
@@ -279,6 +279,17 @@ fn an_attempt_is_closed_once_and_its_number_is_not_used_again() {
 fn the_row_of_a_passed_card_carries_every_field() {
     let (_dir, path) = place();
     let mut passed = attempt(1);
+    passed.image = Some(Armed {
+        model_proof: ModelProof::Proven(DeviceModel {
+            brand: "acme".to_owned(),
+            model: "box-3".to_owned(),
+            series: "16".to_owned(),
+            revision: 4,
+            sha3_384: "digest".to_owned(),
+            sign_key: Some("key".to_owned()),
+        }),
+        ..image()
+    });
     passed.card.bus = Bus::Mmc("SD".to_owned());
     passed.card.wwn = Some("0x5000".to_owned());
     passed.card.identified = Identified::ByCid;
@@ -319,6 +330,13 @@ fn the_row_of_a_passed_card_carries_every_field() {
         image_blake3: part(&"07".repeat(32)),
         image_source: part("box.img"),
         image_span: Some(8 << 20),
+        model_proof: part("proven"),
+        model_brand: part("acme"),
+        model_name: part("box-3"),
+        model_series: part("16"),
+        model_revision: Some(4),
+        model_sha3_384: part("digest"),
+        model_sign_key: part("key"),
         bus: part("mmc-sd"),
         vendor: part("Acme"),
         product: part("Stick"),
@@ -357,6 +375,20 @@ fn the_row_of_a_passed_card_carries_every_field() {
         failed_at: None,
     };
     assert_eq!(rows(&path), [expected]);
+}
+
+#[test]
+fn what_could_not_be_covered_stands_in_the_event_that_armed_the_image() {
+    let (_dir, path) = place();
+    let mut ledger = open(&path);
+    let armed = Armed { uncovered: vec!["grub.cfg is signed by nobody".to_owned()], ..image() };
+    ledger.append(&Entry::ModelArmed(armed)).expect("appended");
+    let body: String = Connection::open(&path)
+        .and_then(|log| log.query_row("SELECT body FROM event WHERE kind = 'model-armed'", [], |row| row.get(0)))
+        .expect("it is there");
+    let body: serde_json::Value = serde_json::from_str(&body).expect("JSON");
+    assert_eq!(body["uncovered"], serde_json::json!(["grub.cfg is signed by nobody"]));
+    assert_eq!(body["image"]["model_proof"]["class"], "none", "nobody looked inside");
 }
 
 #[test]

@@ -21,7 +21,7 @@ pub(super) enum Cell<'r> {
 
 pub(super) type Column = (&'static str, fn(&Row) -> Cell<'_>);
 
-pub(super) const COLUMNS: [Column; 48] = [
+pub(super) const COLUMNS: [Column; 55] = [
     ("attempt", |row| Cell::Number(row.attempt)),
     ("started", |row| time(row.started)),
     ("ended", |row| time(row.ended)),
@@ -70,6 +70,13 @@ pub(super) const COLUMNS: [Column; 48] = [
     ("slowest_call_at_byte", |row| number(row.slowest_call_at)),
     ("writing_kib_per_second_along", |row| row.writing_kib_s.as_deref().map_or(Cell::Empty, Cell::List)),
     ("reading_kib_per_second_along", |row| row.reading_kib_s.as_deref().map_or(Cell::Empty, Cell::List)),
+    ("model_proof", |row| text(row.model_proof.as_deref())),
+    ("model_brand", |row| text(row.model_brand.as_deref())),
+    ("model_name", |row| text(row.model_name.as_deref())),
+    ("model_series", |row| text(row.model_series.as_deref())),
+    ("model_revision", |row| number(row.model_revision)),
+    ("model_sha3_384", |row| text(row.model_sha3_384.as_deref())),
+    ("model_sign_key", |row| text(row.model_sign_key.as_deref())),
 ];
 
 fn text(text: Option<&str>) -> Cell<'_> {

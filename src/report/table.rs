@@ -107,7 +107,8 @@ fn line(cells: &[String; 7], widths: &[usize; 7]) -> String {
 }
 
 /// A card's own words cannot move the cursor, change colours or turn the writing direction of the line they stand in.
-fn harmless(text: &str) -> String {
+#[must_use]
+pub fn harmless(text: &str) -> String {
     let unseen =
         |c: char| c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
     text.chars().map(|c| if unseen(c) { '\u{fffd}' } else { c }).collect()

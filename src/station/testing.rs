@@ -2,7 +2,7 @@
 
 use super::card::{Bus, Card, DevNum, Identified, Port, Survey, Visit};
 use super::outcome::{Digest, MappedProof, Proof, ReadBack};
-use super::record::{Armed, Zeroes};
+use super::record::{Armed, ModelProof, Zeroes};
 use super::units::{Bytes, MIB};
 
 /// A stick of 64 MiB in this port, as the `diskseq`th medium since boot.
@@ -35,6 +35,8 @@ pub(crate) fn survey(port: &str, diskseq: u64) -> Survey {
 pub(crate) fn image() -> Armed {
     Armed {
         model: "acme/box".to_owned(),
+        model_proof: ModelProof::None,
+        uncovered: Vec::new(),
         digest: Digest([7; 32]),
         source: "box.img".to_owned(),
         span: Bytes(8 * MIB),

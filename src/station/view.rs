@@ -12,8 +12,8 @@ use super::units::{Bytes, rate};
 pub enum Sign {
     /// Nothing in it; a card may be put in.
     Empty,
-    /// No image may be written here.
-    Disarmed,
+    /// No image may be written here, for this reason.
+    Disarmed(String),
     /// The card was in the slot when the station started, so nobody put it in to be flashed.
     Held,
     /// A card is in; the station waits for it to sit still, asks who uses it, or records the start.
@@ -90,7 +90,7 @@ impl Sign {
     pub fn word(&self) -> &'static str {
         match self {
             Self::Empty => "EMPTY",
-            Self::Disarmed => "DISARMED",
+            Self::Disarmed(_) => "DISARMED",
             Self::Held => "HELD",
             Self::Preparing => "WAIT",
             Self::Writing => "WRITING",
@@ -112,7 +112,7 @@ impl Sign {
     pub fn call(&self) -> Call {
         match self {
             Self::Empty => Call::PutIn,
-            Self::Disarmed | Self::OutOfService => Call::Nothing,
+            Self::Disarmed(_) | Self::OutOfService => Call::Nothing,
             Self::Preparing | Self::Writing | Self::ReadingBack | Self::Finishing | Self::Recording => Call::Wait,
             Self::Passed | Self::PassedMapped => Call::TakeGood,
             Self::Held | Self::Refused(_) => Call::TakeAside,
@@ -124,7 +124,7 @@ impl Sign {
     #[must_use]
     pub fn reason(&self) -> Option<String> {
         match self {
-            Self::Disarmed => Some("no image is armed".to_owned()),
+            Self::Disarmed(reason) => Some(reason.clone()),
             Self::Held => Some("in the slot since the station started".to_owned()),
             Self::Failed(failure) => Some(failure.to_string()),
             Self::Refused(refusal) => Some(refusal.to_string()),

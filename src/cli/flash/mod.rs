@@ -6,21 +6,19 @@ mod device;
 mod report;
 
 use std::io::{self, IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use super::prepare::prepare;
 use super::{GOOD, NOT_GOOD, WRONG, complain, start_tracing};
 use crate::config::{ConfigError, DEFAULT_PATH};
 use crate::daemon::arming::describe;
-use crate::image::open::Opened;
-use crate::image::stage::{for_now, in_place};
-use crate::image::{ImageError, Staged};
+use crate::image::ImageError;
 use crate::ledger::{Ledger, LogError};
 use crate::panel::Screen;
-use crate::panel::bars::ReadingBar;
 use crate::panel::terminal::Terminal;
 use crate::station::record::Zeroes;
 use crate::station::view::View;
@@ -60,8 +58,6 @@ enum ZeroesArg {
 
 /// How often bars move and ended threads are looked for.
 const LOOK: Duration = Duration::from_millis(5);
-/// Where a packed image is unpacked to, for the time of the call. Larger than `/tmp`, which may be memory.
-const SCRATCH: &str = "/var/tmp";
 /// What a shell says of a program that Ctrl-C ended.
 const INTERRUPTED: i32 = 130;
 
@@ -143,16 +139,6 @@ fn tell(bench: &mut Bench, json: bool) {
         // Whoever read this may be gone; the cards and their rows are as they are.
         let _gone = writeln!(out, "{text}").and_then(|()| out.flush());
     }
-}
-
-/// A raw image is written from where it lies; a packed one is unpacked into a file that has no name, so that nothing stays behind
-/// whatever ends this call.
-fn prepare(image: &Path) -> Result<Staged, ImageError> {
-    let packing = Opened::open(image)?.packing;
-    let name = if packing.is_raw() { "hashing" } else { "unpacking" };
-    let bar = ReadingBar::new(&format!("{name} {}", image.display()));
-    let mut progress = |done, of| bar.set(done, of);
-    if packing.is_raw() { in_place(image, &mut progress) } else { for_now(image, Path::new(SCRATCH), &mut progress) }
 }
 
 /// Ctrl-C stops after the calls under way, so that every card is in a known state and every attempt gets its row. A second one

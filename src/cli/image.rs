@@ -1,0 +1,233 @@
+//! `flashline image inspect`
+
+use std::error::Error;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use clap::Subcommand;
+use console::measure_text_width;
+use serde_json::{Value, json};
+
+use super::prepare::prepare;
+use super::{GOOD, NOT_GOOD, TrustArgs, WRONG, complain};
+use crate::image::Staged;
+use crate::image::inspect::page::{Answer, Page};
+use crate::image::inspect::table::Kind;
+use crate::image::inspect::unsigned::Allowed;
+use crate::image::inspect::{Wanted, inspect};
+use crate::model::assertion::Assertion;
+use crate::model::file;
+use crate::report::harmless;
+use crate::station::units::Bytes;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Say what is inside an image, and whether a station would write it to cards
+    ///
+    /// Reads without mounting and without root. Exit code 0 only if a station with this trust, and this model, would arm the image;
+    /// 1 if it would not; 2 if the image or the call cannot be used.
+    Inspect(InspectArgs),
+}
+
+#[derive(Debug, clap::Args)]
+struct InspectArgs {
+    /// The image: raw, .xz, .gz, .zst, .bz2 or .zip
+    image: PathBuf,
+    /// The signed model assertion the image must be of; without it, the image must be consistent and proven in itself
+    #[arg(long, value_name = "FILE")]
+    model: Option<PathBuf>,
+    /// Take PATH, a file or directory that nothing signs, on trust, as system-data/etc/cloud
+    #[arg(long, value_name = "PATH")]
+    allow: Vec<String>,
+    #[command(flatten)]
+    trust: TrustArgs,
+    /// One JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// Why a file given as the model is of no use.
+#[derive(Debug, thiserror::Error)]
+enum NoModel {
+    #[error("{path} is no signed model assertion: sign it first, and give what the signing tool printed")]
+    Unsigned {
+        path: PathBuf,
+        #[source]
+        source: crate::model::text::TextError,
+    },
+    #[error("{path} holds {models} model assertions, where exactly one must be")]
+    NotOne { path: PathBuf, models: usize },
+}
+
+pub(super) fn run(args: &Args) -> u8 {
+    let What::Inspect(args) = &args.what;
+    match look(args) {
+        Ok(code) => code,
+        Err(error) => {
+            complain(error.as_ref());
+            WRONG
+        }
+    }
+}
+
+fn look(args: &InspectArgs) -> Result<u8, Box<dyn Error>> {
+    let wanted = Wanted {
+        trust: args.trust.read()?,
+        at: args.trust.time(),
+        model: args.model.as_deref().map(the_model).transpose()?,
+        signatures: true,
+        allowed: Allowed::new(&args.allow),
+    };
+    let staged = prepare(&args.image)?;
+    let page = inspect(&staged, wanted)?;
+    let text = if args.json { format!("{}\n", object(&args.image, &staged, &page)?) } else { lines(&args.image, &staged, &page) };
+    // Who does not read on still gets the exit code.
+    let _closed = io::stdout().write_all(text.as_bytes());
+    Ok(if page.is_good() { GOOD } else { NOT_GOOD })
+}
+
+/// The one model in a file; accounts and keys may stand beside it.
+fn the_model(path: &Path) -> Result<Assertion, Box<dyn Error>> {
+    let bytes = file::read(path)?;
+    let assertions = Assertion::read_all(&bytes).map_err(|source| NoModel::Unsigned { path: path.to_owned(), source })?;
+    let mut models: Vec<Assertion> = assertions.into_iter().filter(|assertion| assertion.as_model().is_some()).collect();
+    match (models.pop(), models.len()) {
+        (Some(model), 0) => Ok(model),
+        (_, others) => Err(NoModel::NotOne { path: path.to_owned(), models: if others == 0 { 0 } else { others + 1 } }.into()),
+    }
+}
+
+/// How much of the image is data.
+fn mapped(staged: &Staged) -> u64 {
+    staged.extents().data().iter().map(|range| range.end - range.start).sum()
+}
+
+fn object(path: &Path, staged: &Staged, page: &Page) -> serde_json::Result<Value> {
+    let mut object = serde_json::to_value(page)?;
+    if let Some(fields) = object.as_object_mut() {
+        fields.insert("file".to_owned(), json!(path.display().to_string()));
+        fields.insert("digest".to_owned(), json!(staged.digest().to_string()));
+        fields.insert("mapped".to_owned(), json!(mapped(staged)));
+        fields.insert("accepted".to_owned(), json!(page.is_good()));
+        fields.insert("refusal".to_owned(), json!(page.refusal()));
+        fields.insert("not_covered".to_owned(), json!(page.not_covered()));
+    }
+    Ok(object)
+}
+
+/// What a person reads. Nothing that comes out of the image can do more than be read: whoever made it may want to write something
+/// else on a terminal.
+fn lines(path: &Path, staged: &Staged, page: &Page) -> String {
+    let mut text = vec![path.display().to_string()];
+    let mut line = |label: &str, words: &str| text.push(format!("  {label:<10} {words}"));
+    line("digest", &staged.digest().to_string());
+    let data = mapped(staged);
+    // Rounded up: a card is never written with less than this says.
+    let percent = (data.saturating_mul(100)).div_ceil(page.span.max(1));
+    line("span", &format!("{} ({} bytes), {percent} % of it data ({})", Bytes(page.span), page.span, Bytes(data)));
+    if let Some(kind) = page.table {
+        line("table", if kind == Kind::Gpt { "GPT" } else { "MBR" });
+    }
+    for partition in &page.partitions {
+        let entry = &partition.entry;
+        let label = partition.label.as_deref().unwrap_or(&entry.name);
+        let holds = match (&partition.trouble, partition.filesystem) {
+            (Some(trouble), _) => format!("cannot be read: {trouble}"),
+            (None, Some(filesystem)) => filesystem.to_owned(),
+            (None, None) => "no file system".to_owned(),
+        };
+        let words =
+            format!("{}  {:<12} {} at {}, type {}, {holds}", entry.number, label, Bytes(entry.length), Bytes(entry.start), entry.kind);
+        line("partition", &words);
+    }
+    if let Some(seed) = &page.seed {
+        line("seed", seed);
+    }
+    if let Some(model) = &page.model {
+        let core = model.base.as_deref().unwrap_or("core");
+        let grade = model.grade.map(|grade| format!(", grade {grade}")).unwrap_or_default();
+        let made = model.timestamp.as_deref().unwrap_or("an unknown time");
+        let words = format!(
+            "{}/{}, revision {}, series {}, {}, {core}{grade}, of {made}",
+            model.brand, model.model, model.revision, model.series, model.architecture
+        );
+        line("model", &words);
+        line("sha3-384", &model.sha3_384);
+        match &model.chain {
+            Some(chain) => {
+                for (index, key) in chain.iter().enumerate() {
+                    line(if index == 0 { "signed by" } else { "that by" }, key);
+                }
+            }
+            None => line("signed by", "nobody who is trusted here"),
+        }
+    }
+    text.extend(snaps(page));
+    text.push(String::new());
+    for verdict in &page.verdicts {
+        let mut reasons = verdict.reasons.iter();
+        let first = reasons.next().map(|reason| format!(": {reason}")).unwrap_or_default();
+        let word = if verdict.answer == Answer::No { "NO" } else { verdict.answer.word() };
+        text.push(format!("  {word:<12} {}{first}", verdict.check.statement()));
+        for reason in reasons {
+            text.push(format!("  {:<12} {}", "", reason));
+        }
+    }
+    for sentence in &page.uncovered {
+        text.push(format!("  {:<12} {}", "not covered", sentence));
+    }
+    for sentence in &page.warnings {
+        text.push(format!("  {:<12} {}", "warning", sentence));
+    }
+    let end = page.refusal().map_or_else(|| "a station would arm it".to_owned(), |why| format!("REFUSED: {why}"));
+    text.push(String::new());
+    text.push(format!("  {end}"));
+    text.iter().map(|line| format!("{}\n", harmless(line))).collect()
+}
+
+/// The table of the snaps, or nothing.
+fn snaps(page: &Page) -> Vec<String> {
+    if page.snaps.is_empty() {
+        return Vec::new();
+    }
+    let head = ["NAME", "TYPE", "REVISION", "PUBLISHER", "SIZE", "PROOF"].map(str::to_owned);
+    let rows = page.snaps.iter().map(|snap| {
+        let short = |text: &str| text.chars().take(12).collect::<String>();
+        let proof = match (&snap.chain, snap.problems.first()) {
+            (Some(chain), None) => {
+                let root = chain.last().and_then(|key| key.split_whitespace().next()).unwrap_or_default();
+                let id = snap.snap_id.as_deref().map(short).unwrap_or_default();
+                format!("{}… → revision → declaration {id}… → {root}", short(&snap.sha3_384))
+            }
+            _ => "NONE".to_owned(),
+        };
+        let publisher = snap.publisher.as_ref().or(snap.publisher_id.as_ref()).cloned().unwrap_or_else(|| "?".to_owned());
+        [
+            snap.name.clone(),
+            snap.kind.clone().unwrap_or_else(|| "?".to_owned()),
+            snap.revision.map_or_else(|| "?".to_owned(), |revision| revision.to_string()),
+            publisher,
+            Bytes(snap.size).to_string(),
+            proof,
+        ]
+    });
+    let rows: Vec<[String; 6]> = std::iter::once(head).chain(rows).collect();
+    let mut text = vec![String::new()];
+    for row in &rows {
+        let mut line = String::from("  ");
+        for (column, cell) in row.iter().enumerate() {
+            let width = rows.iter().map(|row| measure_text_width(&row[column])).max().unwrap_or_default();
+            let padding = " ".repeat(width - measure_text_width(cell));
+            // The last column is as long as it is.
+            line.push_str(&if column + 1 == row.len() { cell.clone() } else { format!("{cell}{padding}  ") });
+        }
+        text.push(line);
+    }
+    text
+}

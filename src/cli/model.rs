@@ -1,0 +1,140 @@
+//! `flashline model check`
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use clap::Subcommand;
+use serde_json::{Value, json};
+
+use super::{GOOD, NOT_GOOD, TrustArgs, WRONG, complain, sentence};
+use crate::model::check::{Checked, check};
+use crate::model::definition::Model;
+use crate::model::file;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Say what a model is, whether signature and chain hold, and every rule it breaks
+    ///
+    /// Takes model assertions, the JSON that is given to the signing tool, and account, account-key, snap-declaration and
+    /// snap-revision assertions. Exit code 0 only if a station with this trust would take every file.
+    Check(CheckArgs),
+}
+
+#[derive(Debug, clap::Args)]
+struct CheckArgs {
+    /// The files
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+    #[command(flatten)]
+    trust: TrustArgs,
+    /// One JSON object a file
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: &Args) -> u8 {
+    let What::Check(args) = &args.what;
+    let trust = match args.trust.read() {
+        Ok(trust) => trust,
+        Err(error) => {
+            complain(&error);
+            return WRONG;
+        }
+    };
+    let time = args.trust.time();
+    let mut code = GOOD;
+    let mut page = String::new();
+    for path in &args.files {
+        let (checked, grade) = match file::read(path) {
+            Ok(bytes) => {
+                let checked = check(&bytes, &trust, time);
+                let grade = if checked.is_accepted() { GOOD } else { NOT_GOOD };
+                (checked, grade)
+            }
+            Err(error) => {
+                complain(&error);
+                let mut checked = Checked::default();
+                checked.findings.problems.push(sentence(&error));
+                (checked, WRONG)
+            }
+        };
+        code = code.max(grade);
+        if args.json {
+            page.push_str(&object(path, &checked).to_string());
+            page.push('\n');
+        } else if grade != WRONG {
+            page.push_str(&lines(path, &checked));
+        }
+    }
+    // Who does not read on still gets the exit code.
+    let _closed = io::stdout().write_all(page.as_bytes());
+    code
+}
+
+/// The object of a file; what it does not have is `null`.
+fn object(path: &Path, checked: &Checked) -> Value {
+    let some = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+    let model = checked.model.as_ref();
+    let of = |field: fn(&Model) -> &str| model.and_then(|model| some(field(model)));
+    json!({
+        "file": path.display().to_string(),
+        "type": some(&checked.kind),
+        "accepted": checked.is_accepted(),
+        "brand": of(|model| &model.brand),
+        "model": of(|model| &model.name),
+        "series": of(|model| &model.series),
+        "architecture": of(|model| &model.architecture),
+        "grade": model.and_then(|model| model.grade).map(|grade| grade.word()),
+        "required_snaps": model.map(|model| model.required_snaps.as_slice()).unwrap_or_default(),
+        "problems": checked.findings.problems,
+        "warnings": checked.findings.warnings,
+    })
+}
+
+/// What a person reads of a file.
+fn lines(path: &Path, checked: &Checked) -> String {
+    let verdict = if checked.is_accepted() { "accepted" } else { "refused" };
+    let mut page = format!("{}: {verdict}\n", path.display().to_string().escape_debug());
+    let mut line = |label: &str, text: &str| page.push_str(&format!("  {label:<9} {text}\n"));
+    if let Some(name) = &checked.name {
+        line("what", &format!("{name}, revision {}", checked.revision));
+    }
+    if let Some(model) = &checked.model {
+        let core = match (&model.base, model.grade) {
+            (None, _) => "Ubuntu Core 16".to_owned(),
+            (Some(base), None) => format!("base {base}"),
+            (Some(base), Some(grade)) => format!("base {base}, grade {}", grade.word()),
+        };
+        let made = model.timestamp.map_or_else(|| "an unknown time".to_owned(), |time| time.to_string());
+        let text = format!("series {}, architecture {}, {core}, of {made}", model.series, model.architecture);
+        line("device", &text.escape_debug().to_string());
+        for snap in &model.snaps {
+            let need = match (snap.essential, snap.required) {
+                (true, _) => snap.kind.word(),
+                (false, true) => "required",
+                (false, false) => "optional",
+            };
+            let channel = snap.channel.as_ref().map(|channel| format!(", {channel}")).unwrap_or_default();
+            line("snap", &format!("{} ({need}{channel})", snap.name).escape_debug().to_string());
+        }
+    }
+    if let Some(proof) = &checked.proof {
+        for (index, link) in proof.chain().iter().enumerate() {
+            let label = if index == 0 { "signed by" } else { "that by" };
+            line(label, &format!("{} {} of {}", link.key, link.name.escape_debug(), link.account));
+        }
+    }
+    for problem in &checked.findings.problems {
+        line("problem", problem);
+    }
+    for warning in &checked.findings.warnings {
+        line("warning", warning);
+    }
+    page
+}

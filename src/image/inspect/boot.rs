@@ -1,0 +1,501 @@
+//! What really boots: the files on the boot partition and the boot code outside of it. They are copies out of the kernel and the
+//! gadget snap, made when the image was made, and nothing signs the copies. Here every one is held against its original.
+
+use std::collections::BTreeMap;
+
+use super::Trouble;
+use super::files::{Contents, Files, Node};
+use super::gadget::{Gadget, Structure};
+use super::seed::{Generation, Seed};
+use super::squashfs::{Entry, FileInode, Inode, Squashfs};
+use super::table::{self, Table};
+use super::unsigned::Allowed;
+use super::window::Window;
+use crate::station::units::{KIB, to_u64};
+
+/// Files of one tree inside a snap. A kernel snap for the Raspberry Pi has some four hundred device trees.
+const MOST_FILES: usize = 8192;
+/// How deep they lie.
+const DEEPEST: usize = 16;
+/// A boot environment, and a text file beside it.
+const LARGEST_TEXT: u64 = 256 * KIB;
+/// The header of a U-Boot environment: a CRC-32 and a flag.
+const UBOOT_HEADER: usize = 5;
+/// The number of a block in boot code.
+const BLOCK_NUMBER: u64 = 4;
+/// What it counts.
+const BLOCK: u64 = 512;
+
+/// What is compared with what.
+pub(super) struct Originals<'a, 'f> {
+    pub(super) image: &'a Window,
+    pub(super) table: &'a Table,
+    /// The boot partition: `system-boot`, or `ubuntu-seed`.
+    pub(super) boot: Option<&'f Files>,
+    pub(super) seed: &'a Seed,
+    /// The kernel's file in the seed, and the base's or core's.
+    pub(super) kernel_file: &'a str,
+    pub(super) base_file: &'a str,
+    pub(super) kernel: Result<Squashfs<'f>, Trouble>,
+    pub(super) gadget: Result<Squashfs<'f>, Trouble>,
+    pub(super) allowed: &'a Allowed,
+}
+
+/// What the comparison found.
+#[derive(Debug, Default)]
+pub(super) struct Compared {
+    /// Copies that are their originals.
+    pub(super) equal: usize,
+    /// Copies that are not, or are missing.
+    pub(super) different: Vec<String>,
+    /// Files on the boot partition that no snap has.
+    pub(super) foreign: Vec<String>,
+    /// The same, on the list of what is allowed.
+    pub(super) allowed: Vec<String>,
+    /// What could not be compared.
+    pub(super) uncovered: Vec<String>,
+}
+
+/// Where a copy's original is.
+enum Original {
+    Gadget(String, Entry),
+    Kernel(String, Entry),
+    /// Held to its original by other rules than being equal, or having none.
+    Other,
+}
+
+/// What the boot partition must hold, by path in lower case.
+type Expected = BTreeMap<String, Original>;
+
+pub(super) fn compare(mut originals: Originals<'_, '_>) -> Compared {
+    let mut compared = Compared::default();
+    if let Err(error) = compared.all(&mut originals) {
+        compared.different.push(format!("the boot files cannot be compared: {}", error.words()));
+    }
+    compared
+}
+
+impl Compared {
+    fn all(&mut self, originals: &mut Originals<'_, '_>) -> Result<(), Trouble> {
+        let gadget = match &mut originals.gadget {
+            Ok(snap) => Gadget::of(snap).map_err(|error| error.about("the gadget snap"))?,
+            Err(error) => return self.cannot("the gadget snap", error),
+        };
+        if let Err(error) = &originals.kernel {
+            self.cannot("the kernel snap", error)?;
+        }
+        self.raw(originals, &gadget)?;
+        let Some(boot) = originals.boot else {
+            self.uncovered.push("there is no boot partition with a file system: what boots from elsewhere was not compared".to_owned());
+            return Ok(());
+        };
+        let mut expected = Expected::new();
+        self.expect_of_gadget(originals, &gadget, boot, &mut expected)?;
+        self.expect_of_kernel(originals, &gadget, boot, &mut expected)?;
+        self.environments(originals, boot, &mut expected)?;
+        self.expect_seed(originals, boot, &mut expected);
+        for (path, original) in &expected {
+            self.one(originals, boot, path, original)?;
+        }
+        for (path, node) in &boot.listing {
+            if matches!(node, Node::Directory) || expected.contains_key(path) {
+                continue;
+            }
+            let label = boot.label.to_lowercase();
+            let named = format!("{label}/{path}");
+            if originals.allowed.has(&named) { &mut self.allowed } else { &mut self.foreign }.push(named);
+        }
+        Ok(())
+    }
+
+    /// What is not read here is not covered, and said so; what is damaged is a difference.
+    fn cannot(&mut self, what: &str, error: &Trouble) -> Result<(), Trouble> {
+        match error {
+            Trouble::Unreadable(why) => {
+                self.uncovered.push(format!("cannot look inside {what}: {why}; the boot files made from it were not compared"));
+                Ok(())
+            }
+            other => Err(Trouble::Broken(format!("{what}: {}", other.words()))),
+        }
+    }
+
+    /// Boot code outside of every file system.
+    fn raw(&mut self, originals: &mut Originals<'_, '_>, gadget: &Gadget) -> Result<(), Trouble> {
+        let mut numbers = Vec::new();
+        for structure in gadget.structures() {
+            if let (Some(at), Some(start)) = (structure.offset_write(), start_of(structure, originals.table)) {
+                numbers.push((at, u32::try_from(start / BLOCK).unwrap_or(u32::MAX).to_le_bytes()));
+            }
+        }
+        let Ok(snap) = &mut originals.gadget else { return Ok(()) };
+        for raw in gadget.structures().flat_map(Structure::raw) {
+            let start = if raw.structure.is_mbr() { Some(0) } else { start_of(raw.structure, originals.table) };
+            let at = start.zip(raw.offset).and_then(|(start, offset)| start.checked_add(offset));
+            let Some(at) = at else {
+                // Partitions that the first boot makes are not in the image.
+                if start.is_some() || !is_made_at_first_boot(raw.structure) {
+                    self.uncovered.push(format!("where {} of the gadget lies outside of the file systems was not found out", raw.image));
+                }
+                continue;
+            };
+            let Some(Inode::File(file)) = snap.find(raw.image)? else {
+                self.different.push(format!("the gadget speaks of {}, which it does not have", raw.image));
+                continue;
+            };
+            // The image tool writes block numbers into it; they are held to the table below.
+            let is_number = |place: u64| numbers.iter().any(|(number, _)| (*number..number + BLOCK_NUMBER).contains(&(at + place)));
+            match difference(snap, &file, &mut originals.image.part(at, file.length), &is_number)? {
+                None => self.equal += 1,
+                Some(place) => {
+                    let image = raw.image;
+                    self.different.push(format!("the boot code at byte {at} differs from the gadget's {image}, from byte {place} on"));
+                }
+            }
+        }
+        for (at, number) in &numbers {
+            let mut found = [0; 4];
+            if originals.image.read_exact_at(*at, &mut found).is_err() || found != *number {
+                self.different
+                    .push(format!("the boot code leads elsewhere than to the gadget's: the block number at byte {at} is another"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The `content:` of the structure that is the boot partition.
+    fn expect_of_gadget(
+        &mut self,
+        originals: &mut Originals<'_, '_>,
+        gadget: &Gadget,
+        boot: &Files,
+        expected: &mut Expected,
+    ) -> Result<(), Trouble> {
+        let role = if originals.seed.generation == Generation::Core20 { "system-seed" } else { "system-boot" };
+        let named = |structure: &&Structure| {
+            structure.filesystem_label.eq_ignore_ascii_case(&boot.label) || structure.name.eq_ignore_ascii_case(&boot.label)
+        };
+        let structure = gadget.structures().find(named).or_else(|| gadget.structures().find(|structure| structure.role == role));
+        let Some(structure) = structure else {
+            self.uncovered.push(format!("the gadget does not describe {}: its files were compared with nothing", boot.label));
+            return Ok(());
+        };
+        for content in &structure.content {
+            let (Some(source), Some(target)) = (&content.source, &content.target) else { continue };
+            if let Some(asset) = source.strip_prefix("$kernel:") {
+                // `$kernel:ASSET/PATH`: a path in the kernel snap, behind the name of the asset.
+                let path = asset.split_once('/').map_or("", |(_, path)| path);
+                if let Ok(kernel) = &mut originals.kernel {
+                    place(kernel, path, target, expected, Original::Kernel)?;
+                }
+                continue;
+            }
+            if let Ok(snap) = &mut originals.gadget {
+                let found = place(snap, source, target, expected, Original::Gadget)?;
+                if !found {
+                    self.different.push(format!("the gadget speaks of {source}, which it does not have"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What a boot loader that cannot read squashfs loads: the kernel, taken out of its snap.
+    fn expect_of_kernel(
+        &mut self,
+        originals: &mut Originals<'_, '_>,
+        gadget: &Gadget,
+        boot: &Files,
+        expected: &mut Expected,
+    ) -> Result<(), Trouble> {
+        let is_core20 = originals.seed.generation == Generation::Core20;
+        let directory = if is_core20 { format!("{}/kernel", originals.seed.root) } else { originals.kernel_file.to_owned() };
+        let directory = directory.to_lowercase();
+        let copies: Vec<String> =
+            boot.below(&directory).filter(|(_, node)| **node != Node::Directory).map(|(path, _)| path.to_owned()).collect();
+        let Ok(kernel) = &mut originals.kernel else {
+            // Already said: it cannot be looked into. Its copies are not foreign, they are not covered.
+            expected.extend(copies.into_iter().map(|path| (path, Original::Other)));
+            return Ok(());
+        };
+        let loads_copies = matches!(gadget.bootloader(), "u-boot" | "piboot");
+        if copies.is_empty() && !loads_copies {
+            return Ok(());
+        }
+        for (path, entry) in tree(kernel, "")? {
+            let key = format!("{directory}/{}", path.to_lowercase());
+            let is_asset = path == "kernel.img" || path == "initrd.img" || (path.starts_with("dtbs/") && !is_core20);
+            if is_asset || copies.contains(&key) {
+                expected.insert(key, Original::Kernel(path, entry));
+            }
+        }
+        if is_core20
+            && boot.node(&format!("{directory}/cmdline.txt")).is_some()
+            && !expected.contains_key(&format!("{directory}/cmdline.txt"))
+        {
+            expected.insert(format!("{directory}/cmdline.txt"), Original::Other);
+            self.uncovered.push("the kernel's command line in cmdline.txt".to_owned());
+        }
+        Ok(())
+    }
+
+    /// Files that were made for this image: they name its snaps and, beyond that, must be what the gadget has.
+    fn environments(&mut self, originals: &mut Originals<'_, '_>, boot: &Files, expected: &mut Expected) -> Result<(), Trouble> {
+        let is_core20 = originals.seed.generation == Generation::Core20;
+        let mut of_gadget = |path: &str| -> Result<Option<Vec<u8>>, Trouble> {
+            let Ok(snap) = &mut originals.gadget else { return Ok(None) };
+            match snap.find(path)? {
+                Some(Inode::File(file)) => snap.read(&file, LARGEST_TEXT).map(Some),
+                _ => Ok(None),
+            }
+        };
+        let here = |path: &str| -> Result<Option<Vec<u8>>, Trouble> {
+            if boot.node(path).is_none() { Ok(None) } else { boot.read(path, LARGEST_TEXT).map(Some) }
+        };
+        if let Some(config) = here("efi/ubuntu/grub.cfg")? {
+            match of_gadget("grub.conf")? {
+                _ if is_core20 => {
+                    expected.insert("efi/ubuntu/grub.cfg".to_owned(), Original::Other);
+                    self.uncovered.push("grub.cfg of ubuntu-seed, which snapd carries inside its program".to_owned());
+                }
+                Some(original) => {
+                    expected.insert("efi/ubuntu/grub.cfg".to_owned(), Original::Other);
+                    if config == original {
+                        self.equal += 1;
+                    } else {
+                        self.different.push("efi/ubuntu/grub.cfg differs from the gadget's grub.conf".to_owned());
+                    }
+                }
+                None => {}
+            }
+        }
+        let wanted: &[(&str, &str)] = &[("snap_kernel", originals.kernel_file), ("snap_core", originals.base_file)];
+        if let Some(environment) = here("uboot.env")?.filter(|_| !is_core20) {
+            expected.insert("uboot.env".to_owned(), Original::Other);
+            let variables = uboot(&environment);
+            self.names("uboot.env", &variables, wanted);
+            match of_gadget("uboot.conf")? {
+                Some(original) if others(&variables) == others(&uboot(&original)) => self.equal += 1,
+                Some(_) => self.different.push("uboot.env differs from the gadget's uboot.conf in more than the names of snaps".to_owned()),
+                None => self.uncovered.push("uboot.env, for which the gadget has no original".to_owned()),
+            }
+        }
+        if let Some(environment) = here("efi/ubuntu/grubenv")? {
+            expected.insert("efi/ubuntu/grubenv".to_owned(), Original::Other);
+            let variables = grub(&environment);
+            match &originals.seed.label {
+                Some(label) => self.names("efi/ubuntu/grubenv", &variables, &[("snapd_recovery_system", label)]),
+                None => self.names("efi/ubuntu/grubenv", &variables, wanted),
+            }
+        }
+        let of_system = format!("{}/grubenv", originals.seed.root);
+        if let Some(environment) = here(&of_system)?.filter(|_| is_core20) {
+            expected.insert(of_system.clone(), Original::Other);
+            let variables = grub(&environment);
+            self.names(&of_system, &variables, &[("snapd_recovery_kernel", &format!("/snaps/{}", originals.kernel_file))]);
+            for (name, file) in [("snapd_extra_cmdline_args", "cmdline.extra"), ("snapd_full_cmdline_args", "cmdline.full")] {
+                let value = variables.get(name).map_or("", String::as_str);
+                let original = of_gadget(file)?.map(|text| words(&String::from_utf8_lossy(&text))).unwrap_or_default();
+                if words(value) != original {
+                    self.different.push(format!("{of_system} gives the kernel {value:?}, which the gadget's {file} does not"));
+                }
+            }
+        }
+        for path in ["boot.sel", "uboot/ubuntu/boot.sel", "piboot/ubuntu/piboot.conf"] {
+            if is_core20 && boot.node(path).is_some() && !expected.contains_key(path) {
+                expected.insert(path.to_owned(), Original::Other);
+                self.uncovered.push(format!("the boot loader's environment in {path}"));
+            }
+        }
+        Ok(())
+    }
+
+    fn names(&mut self, path: &str, variables: &BTreeMap<String, String>, wanted: &[(&str, &str)]) {
+        for (name, value) in wanted {
+            match variables.get(*name) {
+                Some(found) if found == value => {}
+                Some(found) => self.different.push(format!("{path} names {found:?} as {name}, and the seed's is {value:?}")),
+                None => self.different.push(format!("{path} does not say {name}")),
+            }
+        }
+    }
+
+    /// The seed of Ubuntu Core 20 lies on the boot partition; it is held to the model elsewhere.
+    fn expect_seed(&self, originals: &Originals<'_, '_>, boot: &Files, expected: &mut Expected) {
+        let seed = originals.seed;
+        if seed.generation != Generation::Core20 {
+            return;
+        }
+        let assertions = seed.assertions.iter().map(|assertion| &assertion.path);
+        let paths = assertions.chain(seed.snaps.iter().map(|snap| &snap.path));
+        expected.extend(paths.filter(|path| boot.node(path).is_some()).map(|path| (path.to_lowercase(), Original::Other)));
+    }
+
+    fn one(&mut self, originals: &mut Originals<'_, '_>, boot: &Files, path: &str, original: &Original) -> Result<(), Trouble> {
+        let (snap, whose, inside, entry) = match original {
+            Original::Other => return Ok(()),
+            Original::Gadget(inside, entry) => (&mut originals.gadget, "gadget", inside, entry),
+            Original::Kernel(inside, entry) => (&mut originals.kernel, "kernel", inside, entry),
+        };
+        let Ok(snap) = snap else { return Ok(()) };
+        let Inode::File(file) = snap.node(entry)? else { return Ok(()) };
+        if !matches!(boot.node(path), Some(Node::File { .. })) {
+            self.different.push(format!("{path} is missing on {}: it is {inside} of the {whose} snap", boot.label));
+            return Ok(());
+        }
+        let mut copy = boot.open_file(path)?;
+        let Some(place) = difference(snap, &file, copy.as_mut(), &|_| false)? else {
+            self.equal += 1;
+            return Ok(());
+        };
+        drop(copy);
+        if path == "config.txt" && originals.seed.generation == Generation::Core20 && is_but_for_prefix(snap, &file, boot, path)? {
+            self.uncovered.push("os_prefix in config.txt, which snapd writes".to_owned());
+            return Ok(());
+        }
+        self.different.push(format!("{path} differs from {inside} in the {whose} snap, from byte {place} on"));
+        Ok(())
+    }
+}
+
+/// Puts a file of the gadget, or what is in a directory, to its target; false where there is none.
+fn place(
+    snap: &mut Squashfs<'_>,
+    source: &str,
+    target: &str,
+    expected: &mut Expected,
+    original: fn(String, Entry) -> Original,
+) -> Result<bool, Trouble> {
+    let source_path = source.trim_matches('/');
+    let target_path = target.trim_matches('/').to_lowercase();
+    let under = |name: &str| if target_path.is_empty() { name.to_lowercase() } else { format!("{target_path}/{}", name.to_lowercase()) };
+    let last = source_path.rsplit('/').next().unwrap_or_default();
+    if let Some(entry) = snap.entry(source_path)?
+        && matches!(snap.node(&entry)?, Inode::File(_))
+    {
+        let key = if target.ends_with('/') { under(last) } else { target_path };
+        expected.insert(key, original(source_path.to_owned(), entry));
+        return Ok(true);
+    }
+    if !matches!(snap.find(source_path)?, Some(Inode::Directory(_))) {
+        return Ok(false);
+    }
+    // `dir/` is what is in it, `dir` is itself.
+    let inside_itself = !source.ends_with('/') && !source_path.is_empty();
+    for (path, entry) in tree(snap, source_path)? {
+        let relative = if source_path.is_empty() { path.as_str() } else { path.get(source_path.len() + 1..).unwrap_or_default() };
+        let name = if inside_itself { format!("{last}/{relative}") } else { relative.to_owned() };
+        expected.insert(under(&name), original(path, entry));
+    }
+    Ok(true)
+}
+
+/// Every regular file below a directory of a snap, by path from the snap's root.
+fn tree(snap: &mut Squashfs<'_>, root: &str) -> Result<Vec<(String, Entry)>, Trouble> {
+    let Some(Inode::Directory(directory)) = snap.find(root)? else { return Ok(Vec::new()) };
+    let mut directories = vec![(root.to_owned(), directory, 0)];
+    let mut files = Vec::new();
+    let mut seen = 0;
+    while let Some((path, directory, depth)) = directories.pop() {
+        for entry in snap.entries(directory)? {
+            seen += 1;
+            let inside = super::files::join(&path, &entry.name);
+            // Modules and firmware lie in the kernel snap by the thousand, and no boot loader reads them.
+            if root.is_empty() && depth == 0 && matches!(entry.name.as_str(), "modules" | "firmware" | "meta" | "lib") {
+                continue;
+            }
+            if seen > MOST_FILES || depth > DEEPEST {
+                return Err(Trouble::Broken(format!("a snap has more than {MOST_FILES} boot files, or they lie more than {DEEPEST} deep")));
+            }
+            match snap.node(&entry)? {
+                Inode::File(_) => files.push((inside, entry)),
+                Inode::Directory(directory) => directories.push((inside, directory, depth + 1)),
+                Inode::Other => {}
+            }
+        }
+    }
+    Ok(files)
+}
+
+/// The first byte in which a copy is not its original, those that `may_differ` excepted.
+fn difference(
+    snap: &mut Squashfs<'_>,
+    file: &FileInode,
+    copy: &mut dyn Contents,
+    may_differ: &dyn Fn(u64) -> bool,
+) -> Result<Option<u64>, Trouble> {
+    if copy.length() != file.length {
+        return Ok(Some(copy.length().min(file.length)));
+    }
+    let (mut at, mut found) = (0, None);
+    let mut failed = None;
+    snap.read_through(file, |part| {
+        if found.is_some() || failed.is_some() {
+            return;
+        }
+        let mut here = vec![0; part.len()];
+        match copy.read_exact_at(at, &mut here) {
+            Ok(()) => {
+                let places = (at..).zip(part.iter().zip(&here)).filter(|(_, (original, copy))| original != copy);
+                found = places.map(|(place, _)| place).find(|place| !may_differ(*place));
+            }
+            Err(error) => failed = Some(error),
+        }
+        at += to_u64(part.len());
+    })?;
+    match failed {
+        Some(error) => Err(error),
+        None => Ok(found),
+    }
+}
+
+fn is_but_for_prefix(snap: &mut Squashfs<'_>, file: &FileInode, boot: &Files, path: &str) -> Result<bool, Trouble> {
+    let without = |bytes: &[u8]| -> Vec<String> {
+        let text = String::from_utf8_lossy(bytes);
+        text.lines().filter(|line| !line.starts_with("os_prefix=")).map(str::to_owned).collect()
+    };
+    if file.length > LARGEST_TEXT {
+        return Ok(false);
+    }
+    let strip = |mut lines: Vec<String>| {
+        while lines.last().is_some_and(String::is_empty) {
+            lines.pop();
+        }
+        lines
+    };
+    Ok(strip(without(&snap.read(file, LARGEST_TEXT)?)) == strip(without(&boot.read(path, LARGEST_TEXT)?)))
+}
+
+/// The structure's first byte in the image: a GPT has its name, else its own offset says.
+fn start_of(structure: &Structure, table: &Table) -> Option<u64> {
+    let named = |partition: &&table::Partition| !structure.name.is_empty() && partition.name == structure.name;
+    table.partitions.iter().find(named).map(|partition| partition.start).or_else(|| structure.offset())
+}
+
+fn is_made_at_first_boot(structure: &Structure) -> bool {
+    matches!(structure.role.as_str(), "system-boot" | "system-save" | "system-data")
+}
+
+/// `NAME=VALUE`, ended by a zero each, the last by two.
+fn uboot(environment: &[u8]) -> BTreeMap<String, String> {
+    let lines = environment.get(UBOOT_HEADER..).unwrap_or_default().split(|byte| *byte == 0);
+    pairs(lines.take_while(|line| !line.is_empty()))
+}
+
+/// Lines of `NAME=VALUE`, filled up with `#`.
+fn grub(environment: &[u8]) -> BTreeMap<String, String> {
+    pairs(environment.split(|byte| *byte == b'\n').filter(|line| !line.starts_with(b"#")))
+}
+
+fn pairs<'a>(lines: impl Iterator<Item = &'a [u8]>) -> BTreeMap<String, String> {
+    let texts = lines.map(String::from_utf8_lossy);
+    texts.filter_map(|line| line.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()))).collect()
+}
+
+/// What is not about snaps.
+fn others(variables: &BTreeMap<String, String>) -> Vec<(&String, &String)> {
+    variables.iter().filter(|(name, _)| !name.starts_with("snap_")).collect()
+}
+
+fn words(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}

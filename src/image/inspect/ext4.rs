@@ -1,0 +1,153 @@
+//! ext4, through `ext4-view`, which reads it without mounting and checks its checksums.
+//!
+//! The reader trusts the superblock for the size of its own buffers, and a symbolic link for the length of its target; both are
+//! looked at here before it sees them.
+
+use std::io;
+
+use ext4_view::{Ext4Error, File, FileType, Metadata, Path};
+
+use super::Trouble;
+use super::files::{Contents, Listing, Node, join, list};
+use super::window::Window;
+use crate::station::units::to_u64;
+
+/// Where the superblock is, and its magic in it.
+const SUPERBLOCK: u64 = 1024;
+const MAGIC: [u8; 2] = [0x53, 0xef];
+/// The largest block the kernel mounts on any machine.
+const LARGEST_BLOCK_LOG: u32 = 6;
+/// Of 128 MiB each, as `mke2fs` makes them: 8 TiB.
+const MOST_GROUPS: u64 = 65_536;
+/// `PATH_MAX`.
+const LONGEST_TARGET: u64 = 4096;
+
+pub(super) fn is_here(partition: &Window) -> bool {
+    let mut magic = [0; 2];
+    partition.read_exact_at(SUPERBLOCK + 0x38, &mut magic).is_ok() && magic == MAGIC
+}
+
+pub(super) struct Ext4 {
+    fs: ext4_view::Ext4,
+    length: u64,
+}
+
+impl Ext4 {
+    pub(super) fn open(partition: &Window) -> Result<Self, Trouble> {
+        let mut superblock = [0; 1024];
+        partition.read_exact_at(SUPERBLOCK, &mut superblock)?;
+        check(&superblock, partition.length())?;
+        let fs = ext4_view::Ext4::load(Box::new(partition.clone())).map_err(trouble)?;
+        Ok(Self { fs, length: partition.length() })
+    }
+
+    pub(super) fn label(&self) -> String {
+        self.fs.label().display().to_string()
+    }
+
+    pub(super) fn list(&self) -> Result<Listing, Trouble> {
+        let mut listing = Listing::new();
+        let mut names = 0;
+        let mut directories = vec![String::new()];
+        while let Some(directory) = directories.pop() {
+            for entry in self.fs.read_dir(absolute(&directory).as_str()).map_err(trouble)? {
+                let entry = entry.map_err(trouble)?;
+                let name = entry.file_name();
+                let name = name.as_str().map_err(|error| Trouble::Broken(format!("a name in /{directory} is not UTF-8: {error}")))?;
+                if name == "." || name == ".." {
+                    continue;
+                }
+                let path = join(&directory, name);
+                let node = self.node(&path, &entry.metadata().map_err(trouble)?)?;
+                if node == Node::Directory {
+                    directories.push(path.clone());
+                }
+                list(&mut listing, &mut names, path, node)?;
+            }
+        }
+        Ok(listing)
+    }
+
+    fn node(&self, path: &str, metadata: &Metadata) -> Result<Node, Trouble> {
+        match metadata.file_type() {
+            FileType::Directory => Ok(Node::Directory),
+            FileType::Regular if metadata.len() > self.length => {
+                Err(Trouble::Broken(format!("/{path} is said to be larger than the partition it lies in")))
+            }
+            FileType::Regular => Ok(Node::File { length: metadata.len() }),
+            FileType::Symlink if metadata.len() > LONGEST_TARGET => {
+                Err(Trouble::Broken(format!("the symbolic link /{path} is longer than any path")))
+            }
+            FileType::Symlink => {
+                let target = self.fs.read_link(absolute(path).as_str()).map_err(trouble)?;
+                Ok(Node::Link { target: target.display().to_string() })
+            }
+            _ => Ok(Node::Special),
+        }
+    }
+
+    pub(super) fn open_file<'a>(&'a self, path: &str, length: u64) -> Result<Box<dyn Contents + 'a>, Trouble> {
+        let file = self.fs.open(Path::new(absolute(path).as_str())).map_err(trouble)?;
+        Ok(Box::new(Opened { file, length }))
+    }
+}
+
+fn absolute(path: &str) -> String {
+    format!("/{path}")
+}
+
+/// What the reader would believe.
+fn check(superblock: &[u8; 1024], length: u64) -> Result<(), Trouble> {
+    let word = |at: usize| u32::from_le_bytes([superblock[at], superblock[at + 1], superblock[at + 2], superblock[at + 3]]);
+    let is_64_bit = word(0x60) & 0x80 != 0;
+    let blocks = u64::from(word(0x04)) | if is_64_bit { u64::from(word(0x150)) << 32 } else { 0 };
+    let log = word(0x18);
+    if log > LARGEST_BLOCK_LOG {
+        return Err(Trouble::broken("its superblock speaks of blocks larger than any kernel reads"));
+    }
+    if blocks.checked_mul(1024 << log).is_none_or(|bytes| bytes > length) || (!is_64_bit && word(0x150) != 0) {
+        return Err(Trouble::broken("its file system is larger than the partition it lies in"));
+    }
+    if blocks / u64::from(word(0x20).max(1)) >= MOST_GROUPS {
+        return Err(Trouble::broken("its superblock speaks of more block groups than a card has room for"));
+    }
+    Ok(())
+}
+
+fn trouble(error: Ext4Error) -> Trouble {
+    match error {
+        Ext4Error::Io(source) => match source.downcast::<io::Error>() {
+            Ok(source) => Trouble::Read(*source),
+            Err(other) => Trouble::Broken(other.to_string()),
+        },
+        other => Trouble::Broken(format!("ext4: {other}")),
+    }
+}
+
+struct Opened {
+    file: File,
+    length: u64,
+}
+
+impl Contents for Opened {
+    fn length(&self) -> u64 {
+        self.length
+    }
+
+    fn read_exact_at(&mut self, at: u64, into: &mut [u8]) -> Result<(), Trouble> {
+        if at.checked_add(to_u64(into.len())).is_none_or(|end| end > self.length) {
+            return Err(Trouble::Read(io::ErrorKind::UnexpectedEof.into()));
+        }
+        if self.file.position() != at {
+            self.file.seek_to(at).map_err(trouble)?;
+        }
+        let mut filled = 0;
+        while filled < into.len() {
+            match self.file.read_bytes(&mut into[filled..]).map_err(trouble)? {
+                0 => return Err(Trouble::Read(io::ErrorKind::UnexpectedEof.into())),
+                count => filled += count,
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,167 @@
+//! A file system inside the image: listed once, whole, and then read by what was listed.
+//!
+//! Nothing follows a symbolic link, and nothing is opened that the list does not have as a regular file, so no name inside an image
+//! leads anywhere but to where it stands.
+
+use std::collections::BTreeMap;
+
+use super::Trouble;
+use super::window::Window;
+use super::{ext4, fat};
+use crate::station::units::{KIB, to_u64, to_usize};
+
+/// A seed has some hundred files, a boot partition with every device tree some two thousand.
+const MOST_ENTRIES: usize = 20_000;
+/// All names together.
+const MOST_NAMES: usize = 4 << 20;
+/// How deep directories lie in one another.
+pub(super) const DEEPEST: usize = 32;
+/// What is read of a file at once.
+const CHUNK: u64 = 64 * KIB;
+
+/// What stands at a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Node {
+    File {
+        length: u64,
+    },
+    Directory,
+    Link {
+        target: String,
+    },
+    /// A device, a pipe or a socket.
+    Special,
+}
+
+/// Everything in a file system, by path from its root, without a slash in front. Parents come before what is in them.
+pub(super) type Listing = BTreeMap<String, Node>;
+
+/// Adds to a listing as long as it is one.
+pub(super) fn list(listing: &mut Listing, names: &mut usize, path: String, node: Node) -> Result<(), Trouble> {
+    *names += path.len();
+    if listing.len() >= MOST_ENTRIES || *names > MOST_NAMES {
+        return Err(Trouble::Broken(format!("it holds more than {MOST_ENTRIES} files, which no seed does")));
+    }
+    if path.split('/').count() > DEEPEST {
+        return Err(Trouble::Broken(format!("its directories lie more than {DEEPEST} deep in one another")));
+    }
+    match listing.insert(path.clone(), node) {
+        None => Ok(()),
+        Some(_) => Err(Trouble::Broken(format!("two of its files are called {path:?}"))),
+    }
+}
+
+/// A path inside a directory.
+pub(super) fn join(directory: &str, name: &str) -> String {
+    if directory.is_empty() { name.to_owned() } else { format!("{directory}/{name}") }
+}
+
+/// A file that is read from anywhere.
+pub(super) trait Contents {
+    fn length(&self) -> u64;
+    fn read_exact_at(&mut self, at: u64, into: &mut [u8]) -> Result<(), Trouble>;
+}
+
+/// Hands `contents` to `each`, part by part.
+pub(super) fn read_through(contents: &mut dyn Contents, mut each: impl FnMut(&[u8])) -> Result<(), Trouble> {
+    let mut buffer = vec![0; to_usize(CHUNK)];
+    let mut at = 0;
+    while at < contents.length() {
+        let part = &mut buffer[..to_usize(CHUNK.min(contents.length() - at))];
+        contents.read_exact_at(at, part)?;
+        each(part);
+        at += to_u64(part.len());
+    }
+    Ok(())
+}
+
+/// Which file system it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum System {
+    Fat,
+    Ext4,
+}
+
+/// A file system, opened and listed.
+pub(super) struct Files {
+    pub(super) system: System,
+    pub(super) label: String,
+    pub(super) listing: Listing,
+    reader: Reader,
+}
+
+enum Reader {
+    Fat(Box<fat::Fat>),
+    Ext4(ext4::Ext4),
+}
+
+impl Files {
+    /// `None` where there is neither FAT nor ext4.
+    pub(super) fn open(partition: &Window) -> Result<Option<Self>, Trouble> {
+        if ext4::is_here(partition) {
+            let reader = ext4::Ext4::open(partition)?;
+            return Ok(Some(Self { system: System::Ext4, label: reader.label(), listing: reader.list()?, reader: Reader::Ext4(reader) }));
+        }
+        if fat::is_here(partition) {
+            let reader = fat::Fat::open(partition)?;
+            return Ok(Some(Self {
+                system: System::Fat,
+                label: reader.label()?,
+                listing: reader.list()?,
+                reader: Reader::Fat(Box::new(reader)),
+            }));
+        }
+        Ok(None)
+    }
+
+    /// As the list spells it: FAT has no upper and lower case.
+    fn key(&self, path: &str) -> String {
+        if self.system == System::Fat { path.to_lowercase() } else { path.to_owned() }
+    }
+
+    pub(super) fn node(&self, path: &str) -> Option<&Node> {
+        self.listing.get(&self.key(path))
+    }
+
+    /// What lies right inside a directory: names and nodes.
+    pub(super) fn inside<'a>(&'a self, directory: &str) -> impl Iterator<Item = (&'a str, &'a Node)> + 'a {
+        let prefix = if directory.is_empty() { String::new() } else { format!("{}/", self.key(directory)) };
+        let from = self.listing.range(prefix.clone()..);
+        from.take_while({
+            let prefix = prefix.clone();
+            move |(path, _)| path.starts_with(&prefix)
+        })
+        .filter_map(move |(path, node)| path.get(prefix.len()..).filter(|name| !name.contains('/')).map(|name| (name, node)))
+    }
+
+    /// Everything below a directory, by path from the root.
+    pub(super) fn below<'a>(&'a self, directory: &str) -> impl Iterator<Item = (&'a str, &'a Node)> + 'a {
+        let prefix = format!("{}/", self.key(directory));
+        let from = self.listing.range(prefix.clone()..);
+        from.take_while(move |(path, _)| path.starts_with(&prefix)).map(|(path, node)| (path.as_str(), node))
+    }
+
+    /// A regular file.
+    pub(super) fn open_file<'a>(&'a self, path: &str) -> Result<Box<dyn Contents + 'a>, Trouble> {
+        let path = self.key(path);
+        match self.listing.get(&path) {
+            Some(Node::File { length }) => match &self.reader {
+                Reader::Fat(reader) => reader.open_file(&path, *length),
+                Reader::Ext4(reader) => reader.open_file(&path, *length),
+            },
+            Some(_) => Err(Trouble::Broken(format!("{path:?} is not a regular file"))),
+            None => Err(Trouble::Broken(format!("{path:?} is missing"))),
+        }
+    }
+
+    /// A regular file of at most `most` bytes.
+    pub(super) fn read(&self, path: &str, most: u64) -> Result<Vec<u8>, Trouble> {
+        let mut contents = self.open_file(path)?;
+        if contents.length() > most {
+            return Err(Trouble::Broken(format!("{path:?} is {} bytes long, where {most} are the most", contents.length())));
+        }
+        let mut bytes = vec![0; to_usize(contents.length())];
+        contents.read_exact_at(0, &mut bytes)?;
+        Ok(bytes)
+    }
+}

@@ -1,0 +1,174 @@
+//! What is inside an image: read from the staged copy without mounting and without root, and held to the model.
+//!
+//! ```text
+//! partition table ─▶ file systems ─▶ seed ─▶ model, assertions, snaps ─▶ proofs
+//!                          └─▶ boot files ─▶ held to what is inside the kernel and the gadget snap
+//! ```
+//! [`inspect`] gives a [`Page`]: what was found, a verdict on everything the simple production model promises, and what could not be
+//! covered, in words. It decides nothing about cards.
+//!
+//! An image is what somebody made of it. Every size, count and depth that stands in it is looked at before it is believed, every
+//! byte read is paid for ([`window`]), and the whole runs in a thread of its own that has an end: what a reader makes of something
+//! hostile, a panic included, is a refused image, and nothing else.
+
+mod boot;
+mod ext4;
+mod fat;
+mod files;
+mod gadget;
+pub mod page;
+mod seed;
+mod snap;
+mod squashfs;
+pub mod table;
+pub mod unsigned;
+mod verdict;
+pub mod window;
+mod yaml;
+
+use std::io;
+use std::rc::Rc;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::Staged;
+use crate::model::assertion::Assertion;
+use crate::model::trust::Trust;
+use crate::station::units::MIB;
+use page::Page;
+use unsigned::Allowed;
+use window::{FileMedium, Medium};
+
+/// What an image is held to.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// Roots, and what may complete a chain.
+    pub trust: Trust,
+    /// The time keys are judged at.
+    pub at: Timestamp,
+    /// The model the image must be of; where there is none, it must be consistent in itself.
+    pub model: Option<Assertion>,
+    /// Must everything be proven by signatures? Where not, what they would prove is not covered.
+    pub signatures: bool,
+    /// What may be there although nothing signs it.
+    pub allowed: Allowed,
+}
+
+/// What the smallest inspection may take, on a station that writes sixteen cards meanwhile.
+const LEAST_TIME: Duration = Duration::from_secs(60);
+/// How fast an image is inspected at least: a PC of ten years ago hashes five times as much.
+const SLOWEST: u64 = 16 * MIB;
+
+/// Looks inside a staged image.
+///
+/// # Errors
+/// When the station could not look, for which the image is not to blame. Whatever is wrong with the image stands on the page.
+pub fn inspect(staged: &Staged, wanted: Wanted) -> io::Result<Page> {
+    let (file, span) = (staged.file().try_clone()?, staged.span().0);
+    let (sender, receiver) = mpsc::sync_channel(1);
+    let time = LEAST_TIME + Duration::from_secs(span / SLOWEST);
+    thread::Builder::new().name("inspect".to_owned()).spawn(move || {
+        let page = inspect_medium(Rc::new(FileMedium::new(file, span)), &wanted);
+        // Nobody waits any more where it took too long.
+        let _late = sender.send(page);
+    })?;
+    Ok(match receiver.recv_timeout(time) {
+        Ok(page) => page,
+        Err(RecvTimeoutError::Timeout) => {
+            Page::unreadable(span, format!("reading it takes longer than {} s: its tables lead in circles", time.as_secs()))
+        }
+        Err(RecvTimeoutError::Disconnected) => {
+            Page::unreadable(span, "its tables are damaged so badly that their reader gave up".to_owned())
+        }
+    })
+}
+
+/// The same for an image that lies anywhere, in the thread of whoever asks.
+#[must_use]
+pub fn inspect_medium(medium: Rc<dyn Medium>, wanted: &Wanted) -> Page {
+    verdict::judge(&window::Window::whole(medium), wanted)
+}
+
+/// Why something inside the image could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum Trouble {
+    /// The image is damaged, or was made to be.
+    #[error("{0}")]
+    Broken(String),
+    /// It is as it should be, and not read here.
+    #[error("{0}")]
+    Unreadable(String),
+    /// The system could not, or the image ends before.
+    #[error("reading it")]
+    Read(#[from] io::Error),
+}
+
+impl Trouble {
+    fn broken(what: &str) -> Self {
+        Self::Broken(what.to_owned())
+    }
+
+    /// With the cause.
+    fn words(&self) -> String {
+        match self {
+            Self::Broken(why) | Self::Unreadable(why) => why.clone(),
+            Self::Read(error) => error.to_string(),
+        }
+    }
+
+    /// What it is about, in front.
+    fn about(self, what: &str) -> Self {
+        match self {
+            Self::Broken(why) => Self::Broken(format!("{what}: {why}")),
+            Self::Unreadable(why) => Self::Unreadable(format!("{what}: {why}")),
+            Self::Read(error) => Self::Broken(format!("{what}: {error}")),
+        }
+    }
+}
+
+/// Single readers, for the fuzz targets: bytes in, and nothing may come of it but an answer.
+#[doc(hidden)]
+pub mod readers {
+    use std::rc::Rc;
+
+    use super::files::Contents;
+    use super::squashfs::{Inode, Squashfs};
+    use super::window::Window;
+    use super::{Trouble, seed, snap, table};
+
+    /// Is there a partition table that can be relied on?
+    #[must_use]
+    pub fn table(bytes: Vec<u8>) -> bool {
+        table::read(&Window::whole(Rc::new(bytes))).is_ok_and(|table| table.is_some())
+    }
+
+    /// Can this be a `seed.yaml`?
+    #[must_use]
+    pub fn seed_yaml(bytes: &[u8]) -> bool {
+        seed::is_yaml(bytes)
+    }
+
+    /// Can this be a snap, whose every file in the first directories can be read?
+    #[must_use]
+    pub fn snap(bytes: Vec<u8>) -> bool {
+        through(Window::whole(Rc::new(bytes))).is_ok()
+    }
+
+    fn through(window: Window) -> Result<(), Trouble> {
+        let contents: Box<dyn Contents> = Box::new(window);
+        let mut snap = Squashfs::open(contents)?;
+        let described = snap::describe(&mut snap).map(drop);
+        let Some(Inode::Directory(root)) = snap.find("")? else { return Ok(()) };
+        for entry in snap.entries(root)?.iter().take(16) {
+            match snap.node(entry)? {
+                Inode::File(file) if file.length < 1 << 24 => snap.read_through(&file, |_part| {})?,
+                Inode::Directory(directory) => drop(snap.entries(directory)?),
+                Inode::File(_) | Inode::Other => {}
+            }
+        }
+        described
+    }
+}

@@ -1,0 +1,265 @@
+//! What an inspection found: for the person at the bench, for the machine, and for the station that arms by it.
+
+use serde::Serialize;
+
+use super::table;
+
+/// What the simple production model promises of an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Check {
+    /// The file is whole, and so is its partition table.
+    Whole,
+    /// One model, verified, and the one that is wanted.
+    Model,
+    /// What must be there is, and somebody published it.
+    SnapsPresent,
+    /// Nothing else is.
+    NothingExtra,
+    /// Core or base, kernel and gadget as Canonical published them.
+    Unmodified,
+    /// No brand store.
+    PublicStore,
+    /// Architectures and bases agree.
+    Agreement,
+    /// What boots is what was proven.
+    BootFiles,
+    /// Nothing in `writable` that nothing signs.
+    NothingUnsigned,
+}
+
+impl Check {
+    /// All of them, in the order they are made.
+    pub const ALL: [Self; 9] = [
+        Self::Whole,
+        Self::Model,
+        Self::SnapsPresent,
+        Self::NothingExtra,
+        Self::Unmodified,
+        Self::PublicStore,
+        Self::Agreement,
+        Self::BootFiles,
+        Self::NothingUnsigned,
+    ];
+
+    /// What a yes means.
+    #[must_use]
+    pub fn statement(self) -> &'static str {
+        match self {
+            Self::Whole => "the file is whole",
+            Self::Model => "exactly one model, verified, and the one wanted",
+            Self::SnapsPresent => "every required and essential snap is there and asserted",
+            Self::NothingExtra => "no snap that the model does not require",
+            Self::Unmodified => "core or base, kernel and gadget are unmodified and Canonical's",
+            Self::PublicStore => "all from the public store",
+            Self::Agreement => "architectures and the gadget's base agree with the model",
+            Self::BootFiles => "what boots equals what is in the kernel and gadget snaps",
+            Self::NothingUnsigned => "nothing that nobody signed, beyond what is allowed",
+        }
+    }
+}
+
+/// The answer to a check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Answer {
+    /// It was looked at and holds.
+    Yes,
+    /// It does not hold.
+    No,
+    /// It could not be looked at.
+    NotCovered,
+}
+
+impl Answer {
+    /// As shown.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Yes => "yes",
+            Self::No => "no",
+            Self::NotCovered => "not covered",
+        }
+    }
+}
+
+/// A check, its answer, and the reasons.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Verdict {
+    /// Which.
+    pub check: Check,
+    /// What came out.
+    pub answer: Answer,
+    /// Why; empty for a plain yes.
+    pub reasons: Vec<String>,
+}
+
+/// A partition and what is in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Partition {
+    /// As the table has it.
+    #[serde(flatten)]
+    pub entry: table::Partition,
+    /// `fat`, `ext4`, or nothing that is read here.
+    pub filesystem: Option<&'static str>,
+    /// The file system's own.
+    pub label: Option<String>,
+    /// Why it could not be read.
+    pub trouble: Option<String>,
+}
+
+/// The model inside.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Model {
+    /// The account that makes the device.
+    pub brand: String,
+    /// Its name.
+    pub model: String,
+    /// `16`
+    pub series: String,
+    /// Which edition of the assertion.
+    pub revision: u64,
+    /// Debian's name.
+    pub architecture: String,
+    /// None is core, of Ubuntu Core 16.
+    pub base: Option<String>,
+    /// From Ubuntu Core 20 on.
+    pub grade: Option<&'static str>,
+    /// When it was made.
+    pub timestamp: Option<String>,
+    /// What it requires beside the essential snaps.
+    pub required_snaps: Vec<String>,
+    /// SHA3-384 of the assertion.
+    pub sha3_384: String,
+    /// The key that signed it, as it says.
+    pub sign_key: Option<String>,
+    /// The keys from it to a root, where that was proven.
+    pub chain: Option<Vec<String>>,
+    /// Why it was not.
+    pub problems: Vec<String>,
+}
+
+/// A snap in the seed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Snap {
+    /// Its file in the seed.
+    pub file: String,
+    /// By its declaration; by itself where there is none.
+    pub name: String,
+    /// `app`, `base`, `gadget`, `kernel`, `core`, `snapd`; unknown where it could not be looked into.
+    #[serde(rename = "type")]
+    pub kind: Option<String>,
+    /// By itself.
+    pub version: Option<String>,
+    /// By its snap-revision.
+    pub revision: Option<u64>,
+    /// By its declaration.
+    pub snap_id: Option<String>,
+    /// The publisher's account.
+    pub publisher_id: Option<String>,
+    /// Its name for people.
+    pub publisher: Option<String>,
+    /// Bytes.
+    pub size: u64,
+    /// Of its bytes, as assertions write it.
+    pub sha3_384: String,
+    /// The keys from its snap-revision to a root, where its bytes were proven.
+    pub chain: Option<Vec<String>>,
+    /// Why they were not.
+    pub problems: Vec<String>,
+}
+
+/// Everything that was found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Page {
+    /// The image's length.
+    pub span: u64,
+    /// `mbr` or `gpt`.
+    pub table: Option<table::Kind>,
+    /// In the order of the card.
+    pub partitions: Vec<Partition>,
+    /// Where the seed is.
+    pub seed: Option<String>,
+    /// The model inside, if there is exactly one.
+    pub model: Option<Model>,
+    /// The snaps of the seed.
+    pub snaps: Vec<Snap>,
+    /// One for every [`Check`], in its order.
+    pub verdicts: Vec<Verdict>,
+    /// What no check covers, in words.
+    pub uncovered: Vec<String>,
+    /// What is worth knowing and refuses nothing.
+    pub warnings: Vec<String>,
+}
+
+impl Page {
+    /// Of an image of which nothing is known yet.
+    pub(super) fn new(span: u64) -> Self {
+        Self {
+            span,
+            table: None,
+            partitions: Vec::new(),
+            seed: None,
+            model: None,
+            snaps: Vec::new(),
+            verdicts: Vec::new(),
+            uncovered: Vec::new(),
+            warnings: Vec::new(),
+        }
+    }
+
+    /// Of an image that cannot be read at all.
+    pub(super) fn unreadable(span: u64, why: String) -> Self {
+        let mut page = Self::new(span);
+        page.say(Check::Whole, Answer::No, vec![why]);
+        page.rest("the image could not be read");
+        page
+    }
+
+    pub(super) fn say(&mut self, check: Check, answer: Answer, reasons: Vec<String>) {
+        self.verdicts.push(Verdict { check, answer, reasons });
+    }
+
+    /// Yes where there is no reason against it.
+    pub(super) fn unless(&mut self, check: Check, reasons: Vec<String>) {
+        let answer = if reasons.is_empty() { Answer::Yes } else { Answer::No };
+        self.say(check, answer, reasons);
+    }
+
+    /// Every check that was not made was not covered, and in its place.
+    pub(super) fn rest(&mut self, why: &str) {
+        for check in Check::ALL {
+            if self.verdict(check).is_none() {
+                self.say(check, Answer::NotCovered, vec![why.to_owned()]);
+            }
+        }
+        self.verdicts.sort_by_key(|verdict| verdict.check);
+    }
+
+    /// The verdict on one check.
+    #[must_use]
+    pub fn verdict(&self, check: Check) -> Option<&Verdict> {
+        self.verdicts.iter().find(|verdict| verdict.check == check)
+    }
+
+    /// May the image be written to cards, as far as what was wanted goes?
+    #[must_use]
+    pub fn is_good(&self) -> bool {
+        !self.verdicts.is_empty() && self.verdicts.iter().all(|verdict| verdict.answer != Answer::No)
+    }
+
+    /// Why it may not, in one sentence: the first thing that is wrong.
+    #[must_use]
+    pub fn refusal(&self) -> Option<String> {
+        let first = self.verdicts.iter().find(|verdict| verdict.answer == Answer::No)?;
+        Some(first.reasons.first().cloned().unwrap_or_else(|| format!("not so: {}", first.check.statement())))
+    }
+
+    /// What could not be covered, in words, for the log.
+    #[must_use]
+    pub fn not_covered(&self) -> Vec<String> {
+        let checks = self.verdicts.iter().filter(|verdict| verdict.answer == Answer::NotCovered);
+        let checks = checks.map(|verdict| format!("{}: {}", verdict.check.statement(), verdict.reasons.join("; ")));
+        checks.chain(self.uncovered.iter().cloned()).collect()
+    }
+}

@@ -1,0 +1,209 @@
+//! The seed: what an image's first boot makes a system of. Found by label, never by number.
+//!
+//! Ubuntu Core 16 and 18 keep it in `writable`, with a `seed.yaml` that nothing signs; Ubuntu Core 20 and later in `ubuntu-seed`,
+//! under `systems/LABEL`. Nothing here is believed: what is read are files, and what they are is for [`super::verdict`] to say.
+
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+
+use super::Trouble;
+use super::files::{Files, Node, System};
+use super::yaml;
+use crate::station::units::{KIB, MIB};
+
+/// Where `writable` has it.
+const IN_WRITABLE: &str = "system-data/var/lib/snapd/seed";
+/// The most that the headers, the body and the signature of one assertion may be, and some of them in a bundle.
+const LARGEST_ASSERTIONS: u64 = 4 * MIB;
+/// All assertion files together. A seed of fifty snaps has 200 KiB.
+const ALL_ASSERTIONS: u64 = 8 * MIB;
+/// A seed of a large appliance has sixty.
+const MOST_SNAPS: usize = 500;
+
+/// How the seed is laid out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Generation {
+    /// Ubuntu Core 16 and 18: `seed.yaml` in `writable`.
+    Core16,
+    /// Ubuntu Core 20 and later: `systems/LABEL` in `ubuntu-seed`.
+    Core20,
+}
+
+/// A file of assertions.
+pub(super) struct AssertionFile {
+    /// From the root of its file system.
+    pub(super) path: String,
+    pub(super) bytes: Vec<u8>,
+    /// `systems/LABEL/model`: the one place of the model since Ubuntu Core 20.
+    pub(super) is_the_models: bool,
+}
+
+/// A file that may be a snap.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct SnapFile {
+    pub(super) path: String,
+    /// Its bare name.
+    pub(super) file: String,
+    /// What `seed.yaml` calls the snap.
+    pub(super) called: Option<String>,
+}
+
+pub(super) struct Seed {
+    pub(super) generation: Generation,
+    /// The label of the system, since Ubuntu Core 20.
+    pub(super) label: Option<String>,
+    /// Where it lies in its file system.
+    pub(super) root: String,
+    pub(super) assertions: Vec<AssertionFile>,
+    pub(super) snaps: Vec<SnapFile>,
+    /// Snaps that are named and not there.
+    pub(super) missing: Vec<String>,
+    /// What of it contradicts itself, or asks for what nothing signs.
+    pub(super) odd: Vec<String>,
+}
+
+/// Whether a file system could hold the seed.
+pub(super) fn is_in(files: &Files) -> bool {
+    let core16 = files.label == "writable" && files.system == System::Ext4 && files.node(IN_WRITABLE) == Some(&Node::Directory);
+    let core20 = files.label.eq_ignore_ascii_case("ubuntu-seed") && files.node("systems") == Some(&Node::Directory);
+    core16 || core20
+}
+
+pub(super) fn read(files: &Files) -> Result<Seed, Trouble> {
+    if files.label == "writable" { core16(files) } else { core20(files) }
+}
+
+fn core16(files: &Files) -> Result<Seed, Trouble> {
+    let root = IN_WRITABLE.to_owned();
+    let assertions = assertions(files, &format!("{root}/assertions"), ALL_ASSERTIONS)?;
+    let text = files.read(&format!("{root}/seed.yaml"), yaml::LONGEST)?;
+    let listed: SeedYaml = yaml::parse("seed.yaml", &text)?;
+    let mut seed =
+        Seed { generation: Generation::Core16, label: None, root, assertions, snaps: Vec::new(), missing: Vec::new(), odd: Vec::new() };
+    seed.take_listed(files, listed)?;
+    Ok(seed)
+}
+
+/// Can it be read?
+pub(super) fn is_yaml(text: &[u8]) -> bool {
+    yaml::parse::<SeedYaml>("seed.yaml", text).is_ok_and(|listed| listed.snaps.len() <= MOST_SNAPS)
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct SeedYaml {
+    #[serde(default)]
+    snaps: Vec<ListedSnap>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct ListedSnap {
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    file: String,
+    #[serde(default)]
+    devmode: bool,
+    #[serde(default)]
+    classic: bool,
+    #[serde(default)]
+    unasserted: bool,
+}
+
+impl Seed {
+    fn take_listed(&mut self, files: &Files, listed: SeedYaml) -> Result<(), Trouble> {
+        let directory = format!("{}/snaps", self.root);
+        if listed.snaps.len() > MOST_SNAPS {
+            return Err(Trouble::Broken(format!("seed.yaml names more than {MOST_SNAPS} snaps")));
+        }
+        let mut known = BTreeSet::new();
+        let mut named = BTreeSet::new();
+        for snap in listed.snaps {
+            let ListedSnap { name, file, devmode, classic, unasserted } = snap;
+            if file.is_empty() || file.contains('/') || file == "." || file == ".." {
+                self.odd.push(format!("seed.yaml names {file:?} as the file of {name:?}, which is no file in its snaps"));
+                continue;
+            }
+            if !known.insert(name.clone()) {
+                self.odd.push(format!("seed.yaml names the snap {name:?} twice"));
+            }
+            for (flag, is_set) in [("devmode", devmode), ("classic", classic), ("unasserted", unasserted)] {
+                if is_set {
+                    self.odd.push(format!("seed.yaml asks for {name:?} to be installed as {flag}, which nothing signs"));
+                }
+            }
+            let path = format!("{directory}/{file}");
+            match files.node(&path) {
+                Some(Node::File { .. }) if named.insert(file.clone()) => self.snaps.push(SnapFile { path, file, called: Some(name) }),
+                Some(Node::File { .. }) => self.odd.push(format!("seed.yaml names the file {file:?} twice")),
+                _ => self.missing.push(format!("the snap {name:?} is missing: seed.yaml names {file:?}, and there is no such file")),
+            }
+        }
+        for (file, node) in files.inside(&directory) {
+            match node {
+                Node::File { .. } if named.contains(file) => {}
+                Node::File { .. } => {
+                    self.snaps.push(SnapFile { path: format!("{directory}/{file}"), file: file.to_owned(), called: None });
+                    self.odd.push(format!("{file:?} lies among the seed's snaps, and seed.yaml does not name it"));
+                }
+                _ => self.odd.push(format!("{file:?} lies among the seed's snaps and is no file")),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn core20(files: &Files) -> Result<Seed, Trouble> {
+    let systems: Vec<_> = files.inside("systems").collect();
+    let [(label, Node::Directory)] = systems.as_slice() else {
+        let names: Vec<&str> = systems.iter().map(|(name, _)| *name).collect();
+        return Err(Trouble::Broken(format!("it must hold exactly one system, and holds {}: {}", names.len(), names.join(", "))));
+    };
+    let root = format!("systems/{label}");
+    let model = files.read(&format!("{root}/model"), LARGEST_ASSERTIONS).map_err(|error| error.about("the system has no model"))?;
+    let left = ALL_ASSERTIONS - u64::try_from(model.len()).unwrap_or(0);
+    let mut all = vec![AssertionFile { path: format!("{root}/model"), bytes: model, is_the_models: true }];
+    all.extend(assertions(files, &format!("{root}/assertions"), left)?);
+    let mut seed = Seed {
+        generation: Generation::Core20,
+        label: Some((*label).to_owned()),
+        root: root.clone(),
+        assertions: all,
+        snaps: Vec::new(),
+        missing: Vec::new(),
+        odd: Vec::new(),
+    };
+    for directory in ["snaps".to_owned(), format!("{root}/snaps")] {
+        for (file, node) in files.inside(&directory) {
+            if !matches!(node, Node::File { .. }) {
+                seed.odd.push(format!("{file:?} lies among the seed's snaps and is no file"));
+            } else if directory == "snaps" && file.ends_with(".snap") {
+                seed.snaps.push(SnapFile { path: format!("{directory}/{file}"), file: file.to_owned(), called: None });
+            } else {
+                // Snaps of a model of grade dangerous, and parts of snaps: nothing in the model binds them.
+                seed.odd.push(format!("{directory}/{file} is not in the model"));
+            }
+        }
+    }
+    if seed.snaps.len() > MOST_SNAPS {
+        return Err(Trouble::Broken(format!("it holds more than {MOST_SNAPS} snaps")));
+    }
+    Ok(seed)
+}
+
+fn assertions(files: &Files, directory: &str, mut left: u64) -> Result<Vec<AssertionFile>, Trouble> {
+    let mut found = Vec::new();
+    for (name, node) in files.inside(directory) {
+        let path = format!("{directory}/{name}");
+        let Node::File { length } = node else {
+            return Err(Trouble::Broken(format!("{path} is no file of assertions")));
+        };
+        left = left.checked_sub(*length).ok_or_else(|| {
+            Trouble::Broken(format!("its assertions are more than {} KiB together, which no seed has", ALL_ASSERTIONS / KIB))
+        })?;
+        let bytes = files.read(&path, LARGEST_ASSERTIONS)?;
+        found.push(AssertionFile { path, bytes, is_the_models: false });
+    }
+    Ok(found)
+}

@@ -1,0 +1,58 @@
+//! Inside a snap: what `meta/snap.yaml` says of it.
+
+use serde::Deserialize;
+
+use super::Trouble;
+use super::files::Files;
+use super::squashfs::{Inode, Squashfs};
+use super::yaml;
+
+/// What a snap says of itself. It is part of the snap's own digest, so it is as true as the snap is proven.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub(super) struct SnapYaml {
+    pub(super) name: String,
+    /// Numbers are common here, and `1.10` is not `1.1`; it is shown and nothing is decided by it.
+    #[serde(default)]
+    pub(super) version: String,
+    #[serde(default, rename = "type")]
+    kind: Option<String>,
+    #[serde(default)]
+    pub(super) base: Option<String>,
+    #[serde(default)]
+    architectures: Vec<String>,
+}
+
+impl SnapYaml {
+    /// What the model calls it: `core` for what the file calls `os`.
+    pub(super) fn kind(&self) -> &str {
+        match self.kind.as_deref() {
+            None => "app",
+            Some("os") => "core",
+            Some(kind) => kind,
+        }
+    }
+
+    /// Whether it runs on this architecture; nothing said means all.
+    pub(super) fn runs_on(&self, architecture: &str) -> bool {
+        self.architectures.is_empty() || self.architectures.iter().any(|known| known == "all" || known == architecture)
+    }
+
+    pub(super) fn architectures(&self) -> String {
+        self.architectures.join(", ")
+    }
+}
+
+/// Opens a snap in a file system.
+pub(super) fn open<'a>(files: &'a Files, path: &str) -> Result<Squashfs<'a>, Trouble> {
+    Squashfs::open(files.open_file(path)?)
+}
+
+pub(super) fn describe(snap: &mut Squashfs<'_>) -> Result<SnapYaml, Trouble> {
+    match snap.find("meta/snap.yaml")? {
+        Some(Inode::File(file)) => {
+            let text = snap.read(&file, yaml::LONGEST)?;
+            yaml::parse("its meta/snap.yaml", &text)
+        }
+        _ => Err(Trouble::broken("it has no meta/snap.yaml")),
+    }
+}

@@ -1,0 +1,192 @@
+//! The partition table of an image: MBR, or GPT with its backup.
+//!
+//! It is believed only where it is whole. A table that is damaged, that disagrees with its own copy, or of which there are two,
+//! is read one way here and perhaps another way by the firmware that boots the card.
+
+use std::io::{Seek, SeekFrom};
+
+use gptman::{GPTHeader, GPTPartitionEntry};
+use mbrman::MBRHeader;
+use serde::Serialize;
+
+use super::Trouble;
+use super::window::Window;
+
+/// What the table is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// Four entries in the first block.
+    Mbr,
+    /// GUID partition table.
+    Gpt,
+}
+
+/// One partition.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Partition {
+    /// As the kernel counts it.
+    pub number: u32,
+    /// Its first byte.
+    pub start: u64,
+    /// How many bytes.
+    pub length: u64,
+    /// Two hexadecimal digits, or a GUID.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// What a GPT calls it.
+    pub name: String,
+}
+
+impl Partition {
+    fn end(&self) -> u64 {
+        self.start.saturating_add(self.length)
+    }
+}
+
+/// The table and what it says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Table {
+    /// MBR or GPT.
+    pub kind: Kind,
+    /// Its partitions, in the order of the card.
+    pub partitions: Vec<Partition>,
+    /// Where the card must at least end: the last partition, or the backup of a GPT behind it.
+    pub needs: u64,
+}
+
+/// An MBR counts blocks of this size wherever it is in use on cards.
+const MBR_BLOCK: u64 = 512;
+/// Logical blocks a GPT is made for.
+const GPT_BLOCKS: [u64; 2] = [512, 4096];
+/// Tools write 128; more than this would be a table that only wants to cost time.
+const MOST_ENTRIES: u32 = 1024;
+/// The only size anybody writes (UEFI 2.10, 5.3.3, allows larger ones).
+const ENTRY: u32 = 128;
+/// A protective MBR.
+const PROTECTIVE: u8 = 0xee;
+/// Types of an extended partition, which holds a chain of more tables.
+const EXTENDED: [u8; 3] = [0x05, 0x0f, 0x85];
+
+/// Reads it; `None` where the image has no table at all.
+pub(super) fn read(image: &Window) -> Result<Option<Table>, Trouble> {
+    let mut reader = image.clone();
+    let gpt_block = GPT_BLOCKS.into_iter().find(|block| {
+        let mut signature = [0; 8];
+        image.read_exact_at(*block, &mut signature).is_ok() && &signature == b"EFI PART"
+    });
+    let mut boot_signature = [0; 2];
+    let has_mbr = image.read_exact_at(MBR_BLOCK - 2, &mut boot_signature).is_ok() && boot_signature == [0x55, 0xaa];
+    if !has_mbr {
+        return match gpt_block {
+            None => Ok(None),
+            Some(_) => Err(Trouble::broken("its GPT has no protective MBR in front of it")),
+        };
+    }
+    let mbr = MBRHeader::read_from(&mut reader).map_err(|error| Trouble::Broken(format!("its MBR is damaged: {error}")))?;
+    let used: Vec<_> = mbr.iter().filter(|(_, entry)| entry.sys != 0).collect();
+    let protective = used.iter().any(|(_, entry)| entry.sys == PROTECTIVE);
+    let table = match (protective, gpt_block) {
+        (true, Some(_)) if used.len() > 1 => {
+            return Err(Trouble::broken("it has two partition tables, an MBR and a GPT: which of them counts depends on who reads it"));
+        }
+        (true, Some(block)) => gpt(image, block)?,
+        (true, None) => return Err(Trouble::broken("its MBR speaks of a GPT, and there is none")),
+        (false, Some(_)) if !used.is_empty() => {
+            return Err(Trouble::broken("it has two partition tables, an MBR and a GPT: which of them counts depends on who reads it"));
+        }
+        (false, Some(_)) => return Err(Trouble::broken("its GPT has no protective MBR in front of it")),
+        (false, None) if used.is_empty() => return Ok(None),
+        (false, None) => {
+            if let Some((number, _)) = used.iter().find(|(_, entry)| EXTENDED.contains(&entry.sys)) {
+                return Err(Trouble::Broken(format!("partition {number} is an extended one, which no Ubuntu Core image has")));
+            }
+            let partitions = used.iter().map(|(number, entry)| Partition {
+                number: u32::try_from(*number).unwrap_or(u32::MAX),
+                start: u64::from(entry.starting_lba) * MBR_BLOCK,
+                length: u64::from(entry.sectors) * MBR_BLOCK,
+                kind: format!("{:02x}", entry.sys),
+                name: String::new(),
+            });
+            Table { kind: Kind::Mbr, partitions: partitions.collect(), needs: 0 }
+        }
+    };
+    apart(table).map(Some)
+}
+
+fn gpt(image: &Window, block: u64) -> Result<Table, Trouble> {
+    let (header, entries) = copy(image, block, block).map_err(|error| error.about("its partition table is damaged"))?;
+    let partitions = entries.iter().zip(1..).filter(|(entry, _)| entry.is_used()).map(|(entry, number)| {
+        let blocks = entry.ending_lba.checked_sub(entry.starting_lba).and_then(|blocks| blocks.checked_add(1));
+        let start = entry.starting_lba.checked_mul(block);
+        let length = blocks.and_then(|blocks| blocks.checked_mul(block));
+        let (Some(start), Some(length)) = (start, length) else {
+            return Err(Trouble::Broken(format!("partition {number} begins or ends nowhere")));
+        };
+        Ok(Partition { number, start, length, kind: guid(&entry.partition_type_guid), name: entry.partition_name.as_str().to_owned() })
+    });
+    let partitions: Vec<_> = partitions.collect::<Result<_, _>>()?;
+    let backup = header.backup_lba.checked_mul(block).ok_or_else(|| Trouble::broken("the backup of its partition table lies nowhere"))?;
+    let needs = backup.saturating_add(block);
+    // Where the file ends before the backup, the verdict on its length says so; there is nothing here to compare.
+    if needs <= image.length() {
+        let (second, of_second) =
+            copy(image, block, backup).map_err(|error| error.about("the backup of its partition table is damaged"))?;
+        if second.disk_guid != header.disk_guid || of_second != entries {
+            return Err(Trouble::broken("its partition table and the backup of it disagree"));
+        }
+    }
+    Ok(Table { kind: Kind::Gpt, partitions, needs })
+}
+
+/// One copy of the table, its checksums held.
+fn copy(image: &Window, block: u64, at: u64) -> Result<(GPTHeader, Vec<GPTPartitionEntry>), Trouble> {
+    let cut_short = || Trouble::broken("the file ends in the middle of it: it is cut short; copy it again");
+    if at.checked_add(block).is_none_or(|end| end > image.length()) {
+        return Err(cut_short());
+    }
+    let mut reader = image.clone();
+    reader.seek(SeekFrom::Start(at))?;
+    let header = GPTHeader::read_from(&mut reader).map_err(|error| Trouble::Broken(error.to_string()))?;
+    // Before the entries are read: the reader makes room for as many as the header says, and multiplies without looking.
+    if header.number_of_partition_entries > MOST_ENTRIES || header.size_of_partition_entry != ENTRY {
+        let (count, size) = (header.number_of_partition_entries, header.size_of_partition_entry);
+        return Err(Trouble::Broken(format!("it speaks of {count} entries of {size} bytes, where {MOST_ENTRIES} of {ENTRY} are the most")));
+    }
+    let length = u64::from(header.number_of_partition_entries) * u64::from(ENTRY);
+    let end = header.partition_entry_lba.checked_mul(block).and_then(|start| start.checked_add(length));
+    if end.is_none_or(|end| end > image.length()) {
+        return Err(cut_short());
+    }
+    let entries = header.read_partitions(&mut reader, block).map_err(|error| Trouble::Broken(error.to_string()))?;
+    Ok((header, entries))
+}
+
+/// Partitions that overlap are two things in one place: what was checked in one is changed through the other.
+fn apart(mut table: Table) -> Result<Table, Trouble> {
+    table.partitions.sort_by_key(|partition| partition.start);
+    for pair in table.partitions.windows(2) {
+        if pair[0].end() > pair[1].start {
+            return Err(Trouble::Broken(format!("its partitions {} and {} overlap", pair[0].number, pair[1].number)));
+        }
+    }
+    if table.partitions.iter().any(|partition| partition.start == 0 || partition.length == 0) {
+        return Err(Trouble::broken("one of its partitions has no place or no length"));
+    }
+    let last = table.partitions.iter().map(Partition::end).max().unwrap_or(0);
+    table.needs = table.needs.max(last);
+    Ok(table)
+}
+
+/// As tools print it: the first three groups are little-endian (UEFI 2.10, appendix A).
+fn guid(bytes: &[u8; 16]) -> String {
+    const ORDER: [usize; 16] = [3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15];
+    let mut text = String::new();
+    for (index, place) in ORDER.into_iter().enumerate() {
+        if [4, 6, 8, 10].contains(&index) {
+            text.push('-');
+        }
+        text.push_str(&format!("{:02x}", bytes[place]));
+    }
+    text
+}

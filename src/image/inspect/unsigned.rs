@@ -1,0 +1,91 @@
+//! What lies in `writable` beside the seed. Nothing signs it, and the first boot takes it as it is: cloud-init user data makes
+//! users and runs commands, a unit file starts whatever it names.
+
+use super::files::{Files, Node, join};
+use super::seed::Seed;
+use super::squashfs::{Inode, Squashfs};
+use crate::station::units::KIB;
+
+/// The gadget's cloud-init configuration, which the image tool copies here.
+const CLOUD_CFG: &str = "system-data/etc/cloud/cloud.cfg";
+const LARGEST_CLOUD_CFG: u64 = 64 * KIB;
+
+/// Paths the station engineer takes on trust: a file, or a directory with everything in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Allowed(Vec<String>);
+
+impl Allowed {
+    /// As written in the configuration: `system-data/etc/cloud/cloud.cfg`, `/system-data/var/lib/cloud/`.
+    #[must_use]
+    pub fn new(paths: &[String]) -> Self {
+        let trimmed = paths.iter().map(|path| path.trim_matches('/').to_owned());
+        Self(trimmed.filter(|path| !path.is_empty()).collect())
+    }
+
+    /// Is this path, or a directory it lies in, on the list?
+    #[must_use]
+    pub fn has(&self, path: &str) -> bool {
+        self.0.iter().any(|allowed| path.strip_prefix(allowed.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
+    }
+}
+
+/// Files that nothing accounts for, and those that the list lets through.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub(super) foreign: Vec<String>,
+    pub(super) allowed: Vec<String>,
+}
+
+/// Everything in `writable` but the seed itself, which is read elsewhere, and empty directories.
+pub(super) fn look(files: &Files, seed: &Seed, gadget: Option<&mut Squashfs<'_>>, allowed: &Allowed) -> Found {
+    let mut found = Found::default();
+    let cloud_cfg = gadget.is_some_and(|gadget| is_the_gadgets_cloud_cfg(files, gadget));
+    for (path, node) in &files.listing {
+        let accounted = match node {
+            Node::Directory => true,
+            Node::File { .. } => is_of_seed(seed, path) || (path == CLOUD_CFG && cloud_cfg),
+            Node::Link { target } => is_link_to_seed(seed, path, target),
+            Node::Special => false,
+        };
+        if accounted {
+            continue;
+        }
+        if allowed.has(path) { &mut found.allowed } else { &mut found.foreign }.push(path.clone());
+    }
+    found
+}
+
+fn is_of_seed(seed: &Seed, path: &str) -> bool {
+    path == join(&seed.root, "seed.yaml")
+        || seed.assertions.iter().any(|assertion| assertion.path == path)
+        || seed.snaps.iter().any(|snap| snap.path == path)
+}
+
+/// `var/lib/snapd/snaps/NAME` may only lead to the seed's own file of that name.
+fn is_link_to_seed(seed: &Seed, path: &str, target: &str) -> bool {
+    let Some(name) = path.strip_prefix("system-data/var/lib/snapd/snaps/") else { return false };
+    target == format!("../seed/snaps/{name}") && seed.snaps.iter().any(|snap| snap.file == name)
+}
+
+fn is_the_gadgets_cloud_cfg(files: &Files, gadget: &mut Squashfs<'_>) -> bool {
+    let Ok(Some(Inode::File(file))) = gadget.find("cloud.conf") else { return false };
+    match (files.read(CLOUD_CFG, LARGEST_CLOUD_CFG), gadget.read(&file, LARGEST_CLOUD_CFG)) {
+        (Ok(here), Ok(there)) => here == there,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_allowed_lets_its_own_through_and_no_neighbour() {
+        let allowed = Allowed::new(&["/system-data/var/lib/cloud/".to_owned(), "system-data/a".to_owned(), "/".to_owned(), String::new()]);
+        assert!(allowed.has("system-data/var/lib/cloud/seed/nocloud-net/user-data"));
+        assert!(allowed.has("system-data/a"));
+        for other in ["system-data/var/lib/clouds/x", "system-data/ab", "system-data", "other"] {
+            assert!(!allowed.has(other), "{other}");
+        }
+    }
+}

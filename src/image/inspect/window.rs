@@ -1,0 +1,259 @@
+//! The image as the readers of tables and file systems see it: a window that ends where its partition does, takes no writes, and
+//! gives out no more than the inspection may cost.
+//!
+//! What is inside an image is what somebody made of it. Whatever loops its tables and chains have, every turn reads, and every
+//! read is paid for from one [`Purse`]: a reader that never comes to an end runs out.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::FileExt;
+use std::rc::Rc;
+
+use super::Trouble;
+use super::files::Contents;
+use crate::station::units::{KIB, MIB, to_u64, to_usize};
+
+/// What is kept of what was read: FAT chains and directories are read four bytes here and 512 there.
+const BLOCK: u64 = 64 * KIB;
+/// How many of those: the FAT, a directory, a file and what lies between them, in 1 MiB a window.
+const BLOCKS: usize = 16;
+/// What a read costs at least, so that many small ones cost something, too.
+const CHEAPEST: u64 = 64;
+/// Every byte of an image may be read this often: once to hash the snaps, once to look inside, and as much again for the tables
+/// that lead there.
+const TIMES: u64 = 4;
+/// What even a tiny image may cost.
+const ALWAYS: u64 = 64 * MIB;
+
+/// Something that holds an image: a staged file, or bytes in memory.
+pub trait Medium {
+    /// How long it is.
+    fn length(&self) -> u64;
+    /// Fills `into` with what lies at `at`.
+    ///
+    /// # Errors
+    /// What the system said; behind the end it is `UnexpectedEof`.
+    fn read_exact_at(&self, at: u64, into: &mut [u8]) -> io::Result<()>;
+}
+
+/// A file of a known length.
+#[derive(Debug)]
+pub struct FileMedium {
+    file: File,
+    length: u64,
+}
+
+impl FileMedium {
+    /// The first `length` bytes of `file`.
+    #[must_use]
+    pub fn new(file: File, length: u64) -> Self {
+        Self { file, length }
+    }
+}
+
+impl Medium for FileMedium {
+    fn length(&self) -> u64 {
+        self.length
+    }
+
+    fn read_exact_at(&self, at: u64, into: &mut [u8]) -> io::Result<()> {
+        self.file.read_exact_at(into, at)
+    }
+}
+
+impl Medium for Vec<u8> {
+    fn length(&self) -> u64 {
+        to_u64(self.len())
+    }
+
+    fn read_exact_at(&self, at: u64, into: &mut [u8]) -> io::Result<()> {
+        let from = usize::try_from(at).ok().and_then(|at| self.get(at..)).and_then(|rest| rest.get(..into.len()));
+        into.copy_from_slice(from.ok_or(io::ErrorKind::UnexpectedEof)?);
+        Ok(())
+    }
+}
+
+/// What is left of what an inspection may read.
+#[derive(Debug)]
+pub(super) struct Purse(Cell<u64>);
+
+impl Purse {
+    pub(super) fn for_image(length: u64) -> Rc<Self> {
+        Rc::new(Self(Cell::new(length.saturating_mul(TIMES).saturating_add(ALWAYS))))
+    }
+
+    fn pay(&self, bytes: usize) -> io::Result<()> {
+        let price = to_u64(bytes).max(CHEAPEST);
+        match self.0.get().checked_sub(price) {
+            Some(left) => {
+                self.0.set(left);
+                Ok(())
+            }
+            None => Err(io::Error::other(
+                "reading it comes to no end: its tables lead in circles, or everything in it lies upon the same bytes",
+            )),
+        }
+    }
+}
+
+/// Blocks by number, the newest in front.
+type Kept = VecDeque<(u64, Rc<[u8]>)>;
+
+/// A part of the image.
+#[derive(Clone)]
+pub(super) struct Window {
+    medium: Rc<dyn Medium>,
+    purse: Rc<Purse>,
+    start: u64,
+    length: u64,
+    position: u64,
+    kept: Rc<RefCell<Kept>>,
+}
+
+impl Window {
+    pub(super) fn whole(medium: Rc<dyn Medium>) -> Self {
+        let length = medium.length();
+        let purse = Purse::for_image(length);
+        Self { medium, purse, start: 0, length, position: 0, kept: Rc::default() }
+    }
+
+    /// A part of this one; shorter where this one ends before.
+    pub(super) fn part(&self, start: u64, length: u64) -> Self {
+        let start_inside = start.min(self.length);
+        let length = length.min(self.length - start_inside);
+        let (medium, purse) = (Rc::clone(&self.medium), Rc::clone(&self.purse));
+        Self { medium, purse, start: self.start + start_inside, length, position: 0, kept: Rc::default() }
+    }
+
+    pub(super) fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// As much of `into` as is there.
+    pub(super) fn read_some_at(&self, at: u64, into: &mut [u8]) -> io::Result<usize> {
+        let left = self.length.saturating_sub(at);
+        let count = into.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+        self.purse.pay(count)?;
+        let mut filled = 0;
+        while filled < count {
+            let here = at + to_u64(filled);
+            let block = self.block(here / BLOCK)?;
+            let from = to_usize(here % BLOCK);
+            let part = (count - filled).min(block.len().saturating_sub(from));
+            if part == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            into[filled..filled + part].copy_from_slice(&block[from..from + part]);
+            filled += part;
+        }
+        Ok(count)
+    }
+
+    pub(super) fn read_exact_at(&self, at: u64, into: &mut [u8]) -> io::Result<()> {
+        if self.read_some_at(at, into)? == into.len() { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+    }
+
+    fn block(&self, number: u64) -> io::Result<Rc<[u8]>> {
+        let mut kept = self.kept.borrow_mut();
+        if let Some(index) = kept.iter().position(|(known, _)| *known == number) {
+            if index > 0
+                && let Some(found) = kept.remove(index)
+            {
+                kept.push_front(found);
+            }
+            return Ok(Rc::clone(&kept[0].1));
+        }
+        let start = number * BLOCK;
+        let mut bytes = vec![0; to_usize(BLOCK.min(self.length.saturating_sub(start)))];
+        self.medium.read_exact_at(self.start + start, &mut bytes)?;
+        let bytes: Rc<[u8]> = bytes.into();
+        kept.truncate(BLOCKS - 1);
+        kept.push_front((number, Rc::clone(&bytes)));
+        Ok(bytes)
+    }
+}
+
+impl Read for Window {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let count = self.read_some_at(self.position, into)?;
+        self.position += to_u64(count);
+        Ok(count)
+    }
+}
+
+impl Seek for Window {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let position = match to {
+            SeekFrom::Start(at) => Some(at),
+            SeekFrom::End(by) => self.length.checked_add_signed(by),
+            SeekFrom::Current(by) => self.position.checked_add_signed(by),
+        };
+        self.position = position.ok_or(io::ErrorKind::InvalidInput)?;
+        Ok(self.position)
+    }
+}
+
+impl Write for Window {
+    /// The reader of FAT wants a device it could write to, and marks what it opens. Nothing is ever written to an image.
+    fn write(&mut self, _bytes: &[u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::ReadOnlyFilesystem.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl ext4_view::Ext4Read for Window {
+    fn read(&mut self, at: u64, into: &mut [u8]) -> Result<(), Box<dyn std::error::Error + Send + Sync + 'static>> {
+        Ok(self.read_exact_at(at, into)?)
+    }
+}
+
+impl Contents for Window {
+    fn length(&self) -> u64 {
+        self.length
+    }
+
+    fn read_exact_at(&mut self, at: u64, into: &mut [u8]) -> Result<(), Trouble> {
+        Ok(Self::read_exact_at(self, at, into)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn numbered(length: u64) -> Vec<u8> {
+        (0..length).map(|at| u8::try_from(at % 251).expect("below 251")).collect()
+    }
+
+    #[test]
+    fn a_window_shows_its_part_and_nothing_behind_it() {
+        let bytes = numbered(3 * BLOCK + 100);
+        let whole = Window::whole(Rc::new(bytes.clone()));
+        let part = whole.part(1000, 2 * BLOCK);
+        let mut found = vec![0; to_usize(BLOCK + 3)];
+        part.read_exact_at(BLOCK - 3, &mut found).expect("inside");
+        assert_eq!(found, bytes[to_usize(BLOCK + 997)..to_usize(2 * BLOCK + 1000)]);
+        assert_eq!(part.read_some_at(2 * BLOCK - 1, &mut [0; 9]).expect("one byte is left"), 1);
+        assert_eq!(part.read_some_at(u64::MAX, &mut [0; 9]).expect("nothing is there"), 0);
+        assert!(part.read_exact_at(2 * BLOCK - 1, &mut [0; 2]).is_err());
+        assert_eq!(whole.part(bytes.len() as u64 - 4, 50).length(), 4);
+        assert_eq!(whole.part(u64::MAX, u64::MAX).length(), 0);
+    }
+
+    #[test]
+    fn who_reads_in_circles_runs_out() {
+        let window = Window::whole(Rc::new(numbered(1000)));
+        let turns = (0..).take_while(|_| window.read_some_at(0, &mut [0; 4]).is_ok()).count();
+        assert!(to_u64(turns) <= (ALWAYS + 4000) / CHEAPEST, "{turns}");
+    }
+
+    #[test]
+    fn nothing_is_ever_written() {
+        assert!(Window::whole(Rc::new(numbered(10))).write(b"x").is_err());
+    }
+}

@@ -1,0 +1,30 @@
+//! YAML as it lies in seeds and snaps, read with a bound on everything that could grow: what describes a snap is a page of text.
+
+use serde::de::DeserializeOwned;
+use serde_saphyr::Options;
+
+use super::Trouble;
+use crate::station::units::KIB;
+
+/// The longest such file that is read. The largest `seed.yaml` seen is 4 KiB, the largest `gadget.yaml` 30 KiB.
+pub(super) const LONGEST: u64 = 512 * KIB;
+
+/// Parses `bytes`, which are called `what` in an error.
+pub(super) fn parse<T: DeserializeOwned>(what: &str, bytes: &[u8]) -> Result<T, Trouble> {
+    let mut options = Options::default();
+    // An alias makes one line stand for a million; nothing here has a use for them.
+    options.budget = serde_saphyr::budget! {
+        max_events: 100_000,
+        max_aliases: 64,
+        max_anchors: 64,
+        max_depth: 32,
+        max_documents: 1,
+        max_nodes: 50_000,
+        max_total_scalar_bytes: 1 << 20,
+        max_merge_keys: 64,
+    };
+    serde_saphyr::from_slice_with_options(bytes, options).map_err(|error| {
+        let words = error.to_string();
+        Trouble::Broken(format!("{what} is not what it should be: {}", words.lines().next().unwrap_or_default()))
+    })
+}

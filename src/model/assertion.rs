@@ -1,0 +1,447 @@
+//! Assertions with their types: account, account-key, model, snap-declaration, snap-revision.
+//!
+//! An assertion that breaks a rule of its type is kept with what is wrong with it: whoever asks gets sentences, and nothing proves it.
+//! Whether anybody trusted has signed it is [`super::trust`]'s business.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::definition::Model;
+use super::headers::{Findings, Reading, SNAP_ID, is_account_id, is_snap_id, is_snap_name};
+use super::signature::{PublicKey, Sha3, Signature};
+use super::text::{Headers, Stream, Text, TextError, Value, cited};
+use super::trust::constraints::Constraints;
+
+/// Types that exist beside those read here. One that is not even here is no assertion.
+const OTHER_TYPES: [&str; 21] = [
+    "account-key-request",
+    "base-declaration",
+    "confdb-control",
+    "confdb-schema",
+    "device-session-request",
+    "hardware-identity",
+    "preseed",
+    "registry",
+    "registry-control",
+    "repair",
+    "serial",
+    "serial-request",
+    "snap-build",
+    "snap-developer",
+    "snap-resource-pair",
+    "snap-resource-revision",
+    "store",
+    "system-user",
+    "validation",
+    "validation-set",
+    "verdict",
+];
+/// Where a snap-revision does not say by what way its snap came.
+const PROVENANCE: &str = "global-upload";
+
+/// An account: whoever publishes snaps or models.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// Its id; a model's brand.
+    pub id: String,
+    /// Its name for people.
+    pub display_name: String,
+    /// How well the store knows it: `unproven`, `starred`, `verified`.
+    pub validation: String,
+}
+
+/// The key of an account.
+#[derive(Clone, Debug)]
+pub struct AccountKey {
+    /// Whose it is.
+    pub account: String,
+    /// Its name.
+    pub name: String,
+    /// It signs from then on.
+    pub since: Timestamp,
+    /// And before this.
+    pub until: Option<Timestamp>,
+    /// The key.
+    pub key: PublicKey,
+    /// What it may sign, where it may not sign everything.
+    pub(super) constraints: Constraints,
+}
+
+/// What the store says of a snap: its name and publisher.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SnapDeclaration {
+    /// Its id.
+    pub snap_id: String,
+    /// Its name; `None` where it was taken back.
+    pub name: Option<String>,
+    /// Whose it is.
+    pub publisher: String,
+}
+
+/// What the store says of one file of a snap.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SnapRevision {
+    /// The digest of the file.
+    pub digest: Sha3,
+    /// Its length.
+    pub size: u64,
+    /// Which snap.
+    pub snap_id: String,
+    /// Its number.
+    pub revision: u64,
+    /// Who uploaded it.
+    pub developer: String,
+    /// By what way, where it is not the usual one.
+    pub provenance: Option<String>,
+}
+
+/// An assertion by its type.
+#[derive(Clone, Debug)]
+pub enum Typed {
+    /// An account.
+    Account(Account),
+    /// An account-key.
+    AccountKey(Box<AccountKey>),
+    /// A model.
+    Model(Box<Model>),
+    /// A snap-declaration.
+    SnapDeclaration(SnapDeclaration),
+    /// A snap-revision.
+    SnapRevision(SnapRevision),
+    /// A type that is not read here, or one so wrong that it cannot be used.
+    Other,
+}
+
+#[derive(Debug)]
+struct Inner {
+    headers: Headers,
+    content: Vec<u8>,
+    signature: Option<Signature>,
+    kind: String,
+    authority: String,
+    sign_key: Option<Sha3>,
+    revision: u64,
+    timestamp: Option<Timestamp>,
+    digest: Sha3,
+    typed: Typed,
+    findings: Findings,
+}
+
+/// An assertion: read, its own rules judged, not proven. Copies share what they hold.
+#[derive(Clone, Debug)]
+pub struct Assertion(Arc<Inner>);
+
+impl Assertion {
+    /// Judges one assertion by the rules of its type.
+    #[must_use]
+    pub fn new(text: &Text) -> Self {
+        let mut reading = Reading::new(&text.headers);
+        let kind = reading.required("type").unwrap_or_default().to_owned();
+        let authority = reading.account("authority-id").unwrap_or_default().to_owned();
+        let sign_key = reading.digest("sign-key-sha3-384");
+        let signature = match Signature::decode(&text.signature) {
+            Ok(signature) => Some(signature),
+            Err(error) => {
+                reading.findings.problems.push(format!("the signature cannot be used: {error}"));
+                None
+            }
+        };
+        let revision = reading.number("revision", 0).unwrap_or_default();
+        let timestamp = if reading.has("timestamp") { reading.time("timestamp") } else { None };
+        let typed = typed(&kind, &text.headers, &text.body, &mut reading);
+        if !matches!(typed, Typed::Model(_)) {
+            reading.placeholders();
+        }
+        let mut findings = reading.findings;
+        // A header may be asked for twice; it is wrong once.
+        let mut seen = std::collections::BTreeSet::new();
+        findings.problems.retain(|problem| seen.insert(problem.clone()));
+        Self(Arc::new(Inner {
+            headers: text.headers.clone(),
+            content: text.content.clone(),
+            signature,
+            kind,
+            authority,
+            sign_key,
+            revision,
+            timestamp,
+            digest: Sha3::of(&text.encoded()),
+            typed,
+            findings,
+        }))
+    }
+
+    /// Every assertion of a stream, as a file that holds one or a bundle.
+    ///
+    /// # Errors
+    /// Where the stream is not well formed. What breaks the rules of its type is no error here: see [`Assertion::problems`].
+    pub fn read_all(bytes: &[u8]) -> Result<Vec<Self>, TextError> {
+        Stream::new(bytes).map(|text| Ok(Self::new(&text?))).collect()
+    }
+
+    /// Its `type`.
+    #[must_use]
+    pub fn kind(&self) -> &str {
+        &self.0.kind
+    }
+
+    /// Its type and primary key, as people name it: `model my-pi3 of Fx7Q…`.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let header = |name: &str| self.0.headers.get(name).and_then(Value::as_text).map_or_else(|| "?".to_owned(), cited);
+        let key = match self.kind() {
+            "account" => header("account-id"),
+            "account-key" => format!("{} of {}", header("public-key-sha3-384"), header("account-id")),
+            "model" => format!("{}/{}", header("brand-id"), header("model")),
+            "snap-declaration" => format!("{} ({})", header("snap-id"), header("snap-name")),
+            "snap-revision" => format!("{} of {}", header("snap-revision"), header("snap-id")),
+            _ => return format!("{:?}", cited(self.kind())).trim_matches('"').to_owned(),
+        };
+        // Escaped: whoever made this file may want to write something else on the reader's terminal.
+        format!("{} {}", self.kind(), key.escape_debug())
+    }
+
+    /// What it says, by its type.
+    #[must_use]
+    pub fn typed(&self) -> &Typed {
+        &self.0.typed
+    }
+
+    /// The model it is, however wrong.
+    #[must_use]
+    pub fn as_model(&self) -> Option<&Model> {
+        if let Typed::Model(model) = &self.0.typed { Some(model) } else { None }
+    }
+
+    /// The account-key it is.
+    #[must_use]
+    pub fn as_account_key(&self) -> Option<&AccountKey> {
+        if let Typed::AccountKey(key) = &self.0.typed { Some(key) } else { None }
+    }
+
+    /// All its headers, for what is not read by type.
+    #[must_use]
+    pub fn headers(&self) -> &Headers {
+        &self.0.headers
+    }
+
+    /// Whose word it is, if it is signed.
+    #[must_use]
+    pub fn authority(&self) -> &str {
+        &self.0.authority
+    }
+
+    /// The key that it says it is signed by.
+    #[must_use]
+    pub fn sign_key(&self) -> Option<Sha3> {
+        self.0.sign_key
+    }
+
+    /// Its revision; of two with the same primary key the higher one holds.
+    #[must_use]
+    pub fn revision(&self) -> u64 {
+        self.0.revision
+    }
+
+    /// When it was made, as it says.
+    #[must_use]
+    pub fn timestamp(&self) -> Option<Timestamp> {
+        self.0.timestamp
+    }
+
+    /// The SHA3-384 of its text, the one line end behind it included: what `openssl dgst -sha3-384` says of the signed file.
+    #[must_use]
+    pub fn digest(&self) -> Sha3 {
+        self.0.digest
+    }
+
+    /// The rules of text and type that it breaks. Empty does not mean proven.
+    #[must_use]
+    pub fn problems(&self) -> &[String] {
+        &self.0.findings.problems
+    }
+
+    /// What is odd about it.
+    #[must_use]
+    pub fn warnings(&self) -> &[String] {
+        &self.0.findings.warnings
+    }
+
+    pub(super) fn content(&self) -> &[u8] {
+        &self.0.content
+    }
+
+    pub(super) fn signature(&self) -> Option<&Signature> {
+        self.0.signature.as_ref()
+    }
+
+    /// Do both say the same, to the byte?
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.digest() == other.digest()
+    }
+
+    /// What no two assertions of a type share.
+    pub(super) fn primary_key(&self) -> PrimaryKey {
+        match &self.0.typed {
+            Typed::Account(account) => PrimaryKey::Account(account.id.clone()),
+            Typed::AccountKey(key) => PrimaryKey::AccountKey(key.key.id()),
+            Typed::SnapDeclaration(declaration) => PrimaryKey::SnapDeclaration(declaration.snap_id.clone()),
+            Typed::SnapRevision(revision) => PrimaryKey::SnapRevision(revision.digest),
+            Typed::Model(model) => PrimaryKey::Model(model.brand.clone(), model.name.clone()),
+            Typed::Other => PrimaryKey::None,
+        }
+    }
+}
+
+/// What an assertion is looked up by.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum PrimaryKey {
+    Account(String),
+    AccountKey(Sha3),
+    SnapDeclaration(String),
+    SnapRevision(Sha3),
+    Model(String, String),
+    None,
+}
+
+/// The newest format of a type that is read here.
+fn format(reading: &mut Reading<'_>, newest: u64) {
+    if let Some(format) = reading.number("format", 0)
+        && format > newest
+    {
+        reading.problem("format", format!("is {format}, and {newest} is the newest that is known here: a newer flashline is needed"));
+    }
+}
+
+fn typed(kind: &str, headers: &Headers, body: &[u8], reading: &mut Reading<'_>) -> Typed {
+    match kind {
+        "account" => {
+            format(reading, 0);
+            account(reading).map_or(Typed::Other, Typed::Account)
+        }
+        "account-key" => {
+            format(reading, 1);
+            account_key(headers, body, reading).map_or(Typed::Other, |key| Typed::AccountKey(Box::new(key)))
+        }
+        "model" => {
+            format(reading, 0);
+            if !body.is_empty() {
+                reading.findings.warning("body-length", "says that there is a body: nothing heeds the body of a model");
+            }
+            let (model, mut findings) = Model::read(headers);
+            reading.findings.problems.append(&mut findings.problems);
+            reading.findings.warnings.append(&mut findings.warnings);
+            Typed::Model(Box::new(model))
+        }
+        "snap-declaration" => {
+            format(reading, 7);
+            snap_declaration(reading).map_or(Typed::Other, Typed::SnapDeclaration)
+        }
+        "snap-revision" => {
+            format(reading, 0);
+            snap_revision(reading).map_or(Typed::Other, Typed::SnapRevision)
+        }
+        other if OTHER_TYPES.contains(&other) => {
+            format(reading, if other == "system-user" { 2 } else { 0 });
+            Typed::Other
+        }
+        "" => Typed::Other,
+        other => {
+            reading.problem("type", format!("{:?} is no type of assertion that is known here", cited(other)));
+            Typed::Other
+        }
+    }
+}
+
+fn account(reading: &mut Reading<'_>) -> Option<Account> {
+    let id = reading.account("account-id");
+    let display_name = reading.required("display-name");
+    let words = "`unproven`, `starred`, `verified` or `certified`";
+    let validation = reading.required_as("validation", |text| matches!(text, "unproven" | "starred" | "verified" | "certified"), words);
+    let _checked = reading.time("timestamp");
+    Some(Account { id: id?.to_owned(), display_name: display_name?.to_owned(), validation: validation?.to_owned() })
+}
+
+fn account_key(headers: &Headers, body: &[u8], reading: &mut Reading<'_>) -> Option<AccountKey> {
+    let account = reading.account("account-id");
+    let id = reading.digest("public-key-sha3-384");
+    // The first keys have no name.
+    let name = reading.text("name").unwrap_or_default();
+    let since = reading.time("since");
+    let until = if reading.has("until") { Some(reading.time("until")) } else { None };
+    let key = match PublicKey::decode(body) {
+        Ok(key) => Some(key),
+        Err(error) => {
+            reading.findings.problems.push(format!("the body is no public key: {error}"));
+            None
+        }
+    };
+    let constraints = match Constraints::read(headers) {
+        Ok(constraints) => Some(constraints),
+        Err(sentence) => {
+            reading.problem("constraints", sentence);
+            None
+        }
+    };
+    if let (Some(since), Some(Some(until))) = (since, until)
+        && until <= since
+    {
+        reading.problem("until", format!("{until} is not after `since` {since}: such a key never signs anything"));
+        return None;
+    }
+    let (id, key) = (id?, key?);
+    if key.id() != id {
+        reading.problem("public-key-sha3-384", format!("is {id}, but the key in the body is {}: the file was changed", key.id()));
+        return None;
+    }
+    let until = match until {
+        Some(until) => Some(until?),
+        None => None,
+    };
+    Some(AccountKey { account: account?.to_owned(), name: name.to_owned(), since: since?, until, key, constraints: constraints? })
+}
+
+fn series(reading: &mut Reading<'_>) {
+    let _checked = reading.required_as("series", |text| text == "16", "16, which is the series of every Ubuntu Core");
+}
+
+fn snap_declaration(reading: &mut Reading<'_>) -> Option<SnapDeclaration> {
+    series(reading);
+    let snap_id = reading.required_as("snap-id", is_snap_id, SNAP_ID);
+    // Empty where the declaration was taken back: it is read, and whoever looks for the snap refuses it.
+    let name = if !reading.has("snap-name") { reading.required("snap-name") } else { reading.text("snap-name") };
+    let publisher = reading.account("publisher-id");
+    let _checked = reading.time("timestamp");
+    let name = name?;
+    if !name.is_empty() && !is_snap_name(name) {
+        reading.problem("snap-name", format!("{:?} is no snap name", cited(name)));
+        return None;
+    }
+    let name = Some(name.to_owned()).filter(|name| !name.is_empty());
+    Some(SnapDeclaration { snap_id: snap_id?.to_owned(), name, publisher: publisher?.to_owned() })
+}
+
+fn snap_revision(reading: &mut Reading<'_>) -> Option<SnapRevision> {
+    let digest = reading.digest("snap-sha3-384");
+    let size = if reading.has("snap-size") { reading.number("snap-size", 0) } else { reading.required("snap-size").and(None) };
+    let snap_id = reading.required_as("snap-id", is_snap_id, SNAP_ID);
+    let revision =
+        if reading.has("snap-revision") { reading.number("snap-revision", 0) } else { reading.required("snap-revision").and(None) };
+    let developer = reading.required_as("developer-id", is_account_id, "an account id");
+    let provenance = reading.text("provenance").filter(|way| *way != PROVENANCE);
+    let _checked = reading.time("timestamp");
+    let revision = revision?;
+    if revision == 0 {
+        reading.problem("snap-revision", "is 0, and revisions are counted from 1");
+        return None;
+    }
+    Some(SnapRevision {
+        digest: digest?,
+        size: size?,
+        snap_id: snap_id?.to_owned(),
+        revision,
+        developer: developer?.to_owned(),
+        provenance: provenance.map(str::to_owned),
+    })
+}

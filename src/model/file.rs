@@ -1,0 +1,72 @@
+//! Files of assertions: read with a limit, and nothing but regular files. Opening a pipe would wait for somebody to write into it.
+
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use super::trust::{Trust, TrustError};
+
+/// An image of a thousand snaps has some 3 MB of assertions.
+pub const MAX_FILE: u64 = 4 * 1024 * 1024;
+
+/// Why a file of assertions cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// It cannot be read.
+    #[error("reading {path}: check the path and who may read it")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// It is something else.
+    #[error("{path} is not a regular file")]
+    NotAFile {
+        /// What was named.
+        path: PathBuf,
+    },
+    /// It is too large.
+    #[error("{path} is longer than {MAX_FILE} bytes: this is no file of assertions; is it an image?")]
+    Long {
+        /// The file.
+        path: PathBuf,
+    },
+    /// What is in it does not serve.
+    #[error("{path} cannot be used")]
+    Contents {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: TrustError,
+    },
+}
+
+/// The bytes of a file of assertions.
+///
+/// # Errors
+/// Where there is no such file, or it is too long to be one.
+pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {
+    let reading = |source| FileError::Read { path: path.to_owned(), source };
+    if !fs::metadata(path).map_err(reading)?.is_file() {
+        return Err(FileError::NotAFile { path: path.to_owned() });
+    }
+    let mut bytes = Vec::new();
+    File::open(path).and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut bytes)).map_err(reading)?;
+    if bytes.len() as u64 > MAX_FILE { Err(FileError::Long { path: path.to_owned() }) } else { Ok(bytes) }
+}
+
+/// Canonical's root, the roots in these files, and the assertions in those.
+///
+/// # Errors
+/// The first file that cannot be used.
+pub fn trust(roots: &[PathBuf], with: &[PathBuf]) -> Result<Trust, FileError> {
+    let mut trust = Trust::canonical();
+    for path in roots {
+        trust.add_roots(&read(path)?).map_err(|source| FileError::Contents { path: path.clone(), source })?;
+    }
+    for path in with {
+        trust.add_known(&read(path)?).map_err(|source| FileError::Contents { path: path.clone(), source })?;
+    }
+    Ok(trust)
+}

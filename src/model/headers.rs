@@ -1,0 +1,286 @@
+//! Reading headers by name, and the rules for what stands in them. Whatever is wrong becomes a sentence that names the header.
+
+use jiff::Timestamp;
+
+use super::signature::Sha3;
+use super::text::{Headers, Value, cited, number};
+
+/// What keeps an assertion from being accepted, and what is only odd about it, in sentences that name the header.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// Each keeps it from being accepted.
+    pub problems: Vec<String>,
+    /// Each is worth knowing, and keeps nothing from happening.
+    pub warnings: Vec<String>,
+}
+
+/// More sentences about one assertion nobody reads, and a hostile one could ask for a hundred thousand.
+const MOST: usize = 100;
+
+impl Findings {
+    pub(super) fn problem(&mut self, header: &str, sentence: impl AsRef<str>) {
+        add(&mut self.problems, || format!("`{header}` {}", sentence.as_ref()));
+    }
+
+    pub(super) fn warning(&mut self, header: &str, sentence: impl AsRef<str>) {
+        add(&mut self.warnings, || format!("`{header}` {}", sentence.as_ref()));
+    }
+}
+
+fn add(sentences: &mut Vec<String>, sentence: impl FnOnce() -> String) {
+    match sentences.len() {
+        0..MOST => sentences.push(sentence()),
+        MOST => sentences.push("and more".to_owned()),
+        _ => {}
+    }
+}
+
+/// Headers being read, and what was found so far.
+#[derive(Debug)]
+pub(super) struct Reading<'a> {
+    headers: &'a Headers,
+    pub(super) findings: Findings,
+}
+
+impl<'a> Reading<'a> {
+    pub(super) fn new(headers: &'a Headers) -> Self {
+        Self { headers, findings: Findings::default() }
+    }
+
+    pub(super) fn has(&self, header: &str) -> bool {
+        self.headers.contains_key(header)
+    }
+
+    pub(super) fn names(&self) -> impl Iterator<Item = &'a str> {
+        self.headers.keys().map(String::as_str)
+    }
+
+    pub(super) fn value(&self, header: &str) -> Option<&'a Value> {
+        self.headers.get(header)
+    }
+
+    pub(super) fn problem(&mut self, header: &str, sentence: impl AsRef<str>) {
+        self.findings.problem(header, sentence);
+    }
+
+    /// A text, where there is one.
+    pub(super) fn text(&mut self, header: &str) -> Option<&'a str> {
+        match self.headers.get(header)? {
+            Value::Text(text) => Some(text),
+            Value::List(_) | Value::Map(_) => {
+                self.problem(header, "must be a text, not a list or map");
+                None
+            }
+        }
+    }
+
+    /// A text that must be there, and not be empty.
+    pub(super) fn required(&mut self, header: &str) -> Option<&'a str> {
+        if !self.has(header) {
+            self.problem(header, "is missing");
+        }
+        let text = self.text(header)?;
+        if text.is_empty() {
+            self.problem(header, "is empty");
+            return None;
+        }
+        Some(text)
+    }
+
+    /// A text that must be there and follow a rule, told in words.
+    pub(super) fn required_as(&mut self, header: &str, rule: fn(&str) -> bool, words: &str) -> Option<&'a str> {
+        let text = self.required(header)?;
+        if rule(text) {
+            return Some(text);
+        }
+        // What was never filled in is named as such, once.
+        if !is_placeholder(text) {
+            self.problem(header, format!("must be {words}, not {:?}", cited(text)));
+        }
+        None
+    }
+
+    /// The same, for what may be missing.
+    pub(super) fn text_as(&mut self, header: &str, rule: fn(&str) -> bool, words: &str) -> Option<&'a str> {
+        if self.has(header) { self.required_as(header, rule, words) } else { None }
+    }
+
+    pub(super) fn account(&mut self, header: &str) -> Option<&'a str> {
+        self.required_as(header, is_account_id, "an account id (32 letters and digits, or a short lower-case name)")
+    }
+
+    pub(super) fn digest(&mut self, header: &str) -> Option<Sha3> {
+        Sha3::parse(self.required_as(header, |text| Sha3::parse(text).is_some(), "a SHA3-384 in 64 characters of base64 for addresses")?)
+    }
+
+    pub(super) fn time(&mut self, header: &str) -> Option<Timestamp> {
+        time(self.required_as(header, |text| time(text).is_some(), "an RFC 3339 time as 2026-11-20T08:00:00Z")?)
+    }
+
+    /// A number; `default` where there is none.
+    pub(super) fn number(&mut self, header: &'static str, default: u64) -> Option<u64> {
+        if !self.has(header) {
+            return Some(default);
+        }
+        number(self.required_as(header, |text| number(text).is_some(), "a decimal number without sign or leading zeros")?)
+    }
+
+    /// A list of texts, empty where there is none; each must follow the rule.
+    pub(super) fn texts(&mut self, header: &str, rule: fn(&str) -> bool, words: &str) -> Vec<&'a str> {
+        let Some(value) = self.headers.get(header) else { return Vec::new() };
+        let Some(texts) = value.as_texts() else {
+            self.problem(header, "must be a list of texts");
+            return Vec::new();
+        };
+        for text in texts.iter().filter(|text| !rule(text) && !is_placeholder(text)) {
+            self.findings.problem(header, format!("has {:?} in it, which is not {words}", cited(text)));
+        }
+        texts
+    }
+
+    /// `true` or `false`, which is what it is when it is not there.
+    pub(super) fn flag(&mut self, header: &str) -> bool {
+        self.text_as(header, |text| matches!(text, "true" | "false"), "`true` or `false`") == Some("true")
+    }
+
+    /// Everything of the form `<your account id>` that was never filled in, and what is in what is nested.
+    pub(super) fn placeholders(&mut self) {
+        for (name, value) in self.headers {
+            let mut left = Vec::new();
+            collect_placeholders(value, &mut left);
+            for text in left {
+                let cure = match name.as_str() {
+                    "authority-id" | "brand-id" => "put the brand's account id there and sign again",
+                    "timestamp" => "put the time there (`date -Iseconds --utc`) and sign again",
+                    _ => "put the value there and sign again",
+                };
+                self.findings.problem(name, format!("still has the placeholder {:?}: {cure}", cited(text)));
+            }
+        }
+    }
+}
+
+fn collect_placeholders<'a>(value: &'a Value, into: &mut Vec<&'a str>) {
+    match value {
+        Value::Text(text) if is_placeholder(text) => into.push(text),
+        Value::Text(_) => {}
+        Value::List(items) => items.iter().for_each(|item| collect_placeholders(item, into)),
+        Value::Map(map) => map.values().for_each(|item| collect_placeholders(item, into)),
+    }
+}
+
+/// `<your account id>`, as in the documentation that people copy from.
+pub(super) fn is_placeholder(text: &str) -> bool {
+    text.len() > 2 && text.starts_with('<') && text.ends_with('>')
+}
+
+pub(super) const SNAP_NAME: &str = "a snap name (2 to 40 lower-case letters, digits and single dashes inside, at least one letter)";
+pub(super) const SNAP_ID: &str = "a snap id (32 letters and digits)";
+
+/// `^(?:[a-z0-9A-Z]{32}|[-a-z0-9]{2,28})$`
+pub(super) fn is_account_id(text: &str) -> bool {
+    is_snap_id(text)
+        || ((2..=28).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-'))
+}
+
+pub(super) fn is_snap_id(text: &str) -> bool {
+    text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
+pub(super) fn is_snap_name(text: &str) -> bool {
+    (2..=40).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+        && text.bytes().any(|byte| byte.is_ascii_lowercase())
+        && !text.starts_with('-')
+        && !text.ends_with('-')
+        && !text.contains("--")
+}
+
+/// `^[a-z0-9](?:-?[a-z0-9])*$`
+pub(super) fn is_model_name(text: &str) -> bool {
+    !text.is_empty()
+        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+        && !text.starts_with('-')
+        && !text.ends_with('-')
+        && !text.contains("--")
+}
+
+/// RFC 3339 as assertions have it: everything there, upper case, seconds below 60.
+pub(super) fn time(text: &str) -> Option<Timestamp> {
+    let shape = |text: &str, shape: &str| {
+        text.len() == shape.len()
+            && text.bytes().zip(shape.bytes()).all(|(byte, wanted)| if wanted == b'0' { byte.is_ascii_digit() } else { byte == wanted })
+    };
+    let (date, rest) = text.split_at_checked("0000-00-00T00:00:00".len())?;
+    let fraction = match rest.strip_prefix('.') {
+        Some(behind) => behind.bytes().take_while(u8::is_ascii_digit).count() + 1,
+        None => 0,
+    };
+    let offset = &rest[fraction..];
+    let plain = shape(date, "0000-00-00T00:00:00")
+        && !date.ends_with("60")
+        && fraction != 1
+        && (offset == "Z" || shape(offset, "+00:00") || shape(offset, "-00:00"));
+    if !plain {
+        return None;
+    }
+    // Nobody's clock is finer than a nanosecond, and nobody's parser takes more digits.
+    let digits = &rest[..fraction.min(10)];
+    format!("{date}{digits}{offset}").parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_rfc_3339_in_full() {
+        for good in ["2026-11-20T08:00:00Z", "2016-08-31T00:00:00.0Z", "2016-09-28T17:33:53.740774Z", "2026-11-20T08:00:00+01:00"] {
+            assert!(time(good).is_some(), "{good}");
+        }
+        assert_eq!(time("2026-11-20T08:00:00+01:00"), time("2026-11-20T07:00:00.00000000000000Z"));
+        for bad in [
+            "2026-11-20 08:00",
+            "2026-11-20",
+            "2026-11-20T08:00:00",
+            "2026-11-20t08:00:00z",
+            "2026-11-20 08:00:00Z",
+            "2026-13-20T08:00:00Z",
+            "2026-02-30T08:00:00Z",
+            "2026-11-20T08:00:60Z",
+            "2026-11-20T08:00:00.Z",
+            "2026-11-20T08:00:00+0100",
+            "<timestamp>",
+            "",
+            "２０２６-11-20T08:00:00Z",
+        ] {
+            assert!(time(bad).is_none(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn nobody_is_told_more_than_can_be_read() {
+        let mut findings = Findings::default();
+        (0..100_000).for_each(|number| findings.problem("snaps", number.to_string()));
+        assert_eq!((findings.problems.len(), findings.problems.last().map(String::as_str)), (MOST + 1, Some("and more")));
+    }
+
+    #[test]
+    fn names_and_ids_follow_their_rules() {
+        for good in ["pc", "pi2-kernel", "0ad", "a0", "core18", &"a".repeat(40)] {
+            assert!(is_snap_name(good), "{good}");
+        }
+        for bad in ["", "a", "-pc", "pc-", "p--c", "PC", "12", "1-2", "pc_1", "pé", &"a".repeat(41)] {
+            assert!(!is_snap_name(bad), "{bad}");
+        }
+        for good in ["Fx7Qm2VtY9sKd4RwLpZ3bN8cHjG6aTu1", "canonical", "my-brand", "ab", &"a".repeat(28)] {
+            assert!(is_account_id(good), "{good}");
+        }
+        for bad in ["a", "<your account id>", "My-Brand", &"a".repeat(29), &"a".repeat(33), "Fx7Qm2VtY9sKd4RwLpZ3bN8cHjG6aTu-"] {
+            assert!(!is_account_id(bad), "{bad}");
+        }
+        assert!(
+            is_model_name("my-pi3") && is_model_name("3") && !is_model_name("My-Pi3") && !is_model_name("my--pi") && !is_model_name("")
+        );
+    }
+}

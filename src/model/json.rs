@@ -1,0 +1,184 @@
+//! The form of a model that is given to the signing tool: one JSON object of headers. It is evidence of nothing; only what was
+//! signed is. It is read so that what is wrong with it is known before.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
+
+use super::headers::Findings;
+use super::text::{Headers, MAX_HEADERS, Value, cited, is_header_name};
+
+/// Headers, and as much again for how JSON writes them.
+const MAX_JSON: usize = 2 * MAX_HEADERS;
+
+/// Does this look like the form given to the signing tool, and not like an assertion?
+#[must_use]
+pub fn is_json(bytes: &[u8]) -> bool {
+    matches!(bytes.trim_ascii_start().first(), Some(b'{' | b'['))
+}
+
+/// JSON with everything in it that a map would swallow.
+enum Json {
+    Text(String),
+    List(Vec<Json>),
+    Map(Vec<(String, Json)>),
+    /// A scalar that is no text, as it stands there.
+    Scalar(String),
+}
+
+impl<'de> Deserialize<'de> for Json {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct AnyJson;
+        impl<'de> Visitor<'de> for AnyJson {
+            type Value = Json;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("JSON")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Json, E> {
+                Ok(Json::Text(text.to_owned()))
+            }
+
+            fn visit_bool<E: de::Error>(self, value: bool) -> Result<Json, E> {
+                Ok(Json::Scalar(value.to_string()))
+            }
+
+            fn visit_i64<E: de::Error>(self, value: i64) -> Result<Json, E> {
+                Ok(Json::Scalar(value.to_string()))
+            }
+
+            fn visit_u64<E: de::Error>(self, value: u64) -> Result<Json, E> {
+                Ok(Json::Scalar(value.to_string()))
+            }
+
+            fn visit_f64<E: de::Error>(self, value: f64) -> Result<Json, E> {
+                Ok(Json::Scalar(value.to_string()))
+            }
+
+            fn visit_unit<E: de::Error>(self) -> Result<Json, E> {
+                Ok(Json::Scalar("null".to_owned()))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Json, A::Error> {
+                let mut items = Vec::new();
+                while let Some(item) = access.next_element()? {
+                    items.push(item);
+                }
+                Ok(Json::List(items))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Json, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(entry) = access.next_entry()? {
+                    entries.push(entry);
+                }
+                Ok(Json::Map(entries))
+            }
+        }
+        deserializer.deserialize_any(AnyJson)
+    }
+}
+
+/// The headers as they would be signed, and what would keep them from it.
+///
+/// # Errors
+/// Where it is not one JSON object.
+pub fn read(bytes: &[u8]) -> Result<(Headers, Findings), String> {
+    if bytes.len() > MAX_JSON {
+        return Err(format!("this is JSON of more than {MAX_JSON} bytes: no headers are as long"));
+    }
+    let json: Json = serde_json::from_slice(bytes).map_err(|error| format!("this is neither an assertion nor JSON: {error}"))?;
+    let Json::Map(entries) = json else { return Err("the form given to the signing tool is one JSON object of headers".to_owned()) };
+    let mut findings = Findings::default();
+    let mut headers = Headers::new();
+    let mut seen = BTreeSet::new();
+    for (name, value) in entries {
+        if !is_header_name(&name) {
+            findings.problem(
+                &cited(&name).escape_debug().to_string(),
+                "is no header name: lower case letters and digits, words joined by single dashes",
+            );
+            continue;
+        }
+        if !seen.insert(name.clone()) {
+            findings.problem(&name, "is there twice");
+            continue;
+        }
+        // The signing tool leaves empty lists and maps out.
+        if let Some(value) = value_of(&name, &name, value, &mut findings) {
+            headers.insert(name, value);
+        }
+    }
+    Ok((headers, findings))
+}
+
+fn value_of(header: &str, place: &str, json: Json, findings: &mut Findings) -> Option<Value> {
+    match json {
+        Json::Text(text) => Some(Value::Text(text)),
+        Json::Scalar(word) => {
+            let at = if place == header { String::new() } else { format!("at `{place}` ") };
+            let sentence =
+                format!("is {word} {at}and must be a text in quotes (\"{}\"): the signing tool takes nothing else", cited(&word));
+            findings.problem(header, sentence);
+            // What stands there is judged as the text it is going to be.
+            (word != "null").then_some(Value::Text(word))
+        }
+        Json::List(items) => {
+            let items: Vec<Value> = items
+                .into_iter()
+                .enumerate()
+                .filter_map(|(index, item)| value_of(header, &format!("{place}[{index}]"), item, findings))
+                .collect();
+            (!items.is_empty()).then_some(Value::List(items))
+        }
+        Json::Map(entries) => {
+            let mut map = BTreeMap::new();
+            let mut seen = BTreeSet::new();
+            for (key, value) in entries {
+                let place = format!("{place}.{}", cited(&key));
+                if !is_header_name(&key) {
+                    findings.problem(header, format!("has {:?} in it, which is no key", cited(&key)));
+                } else if !seen.insert(key.clone()) {
+                    findings.problem(header, format!("has `{place}` twice"));
+                } else if let Some(value) = value_of(header, &place, value, findings) {
+                    map.insert(key, value);
+                }
+            }
+            (!map.is_empty()).then_some(Value::Map(map))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_signing_tool_would_not_take_is_named_with_its_place() {
+        let (headers, findings) = read(
+            br#"{"type": "model", "revision": 1, "classic": false, "store": null, "Model": "x", "snaps": [{"name": "pc", "name": "pi", "id": 3}],
+                "required-snaps": [], "type": "account"}"#,
+        )
+        .expect("it is an object");
+        let found = findings.problems.join("\n");
+        for words in [
+            "`revision` is 1 and must be a text",
+            "`classic` is false and",
+            "`store` is null and",
+            "`Model` is no header name",
+            "`snaps` has `snaps[0].name` twice",
+            "`snaps` is 3 at `snaps[0].id` and",
+            "`type` is there twice",
+        ] {
+            assert!(found.contains(words), "{words}: {found}");
+        }
+        assert_eq!(headers["revision"], Value::Text("1".to_owned()));
+        assert!(!headers.contains_key("required-snaps") && !headers.contains_key("store"), "empty lists vanish");
+        assert!(
+            read(b"[]").is_err() && read(b"{").is_err() && read(b"{} {}").is_err() && read("{\"a\": ".repeat(10_000).as_bytes()).is_err()
+        );
+    }
+}

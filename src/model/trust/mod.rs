@@ -1,0 +1,461 @@
+//! Whom the station believes: roots, and chains of keys that end there.
+//!
+//! A root is believed because somebody configured it, or because it is Canonical's. Everything else is known, and believed only as
+//! far as a chain of signatures reaches from it to a root, at a given time. Names mean nothing: anybody can call an account
+//! `canonical`.
+//!
+//! ```text
+//! root key ──signs──▶ store key ──signs──▶ account and account-key of a brand ──signs──▶ model
+//!                         └──────signs──▶ snap-declaration, snap-revision
+//! ```
+
+mod canonical;
+pub(super) mod constraints;
+#[cfg(test)]
+mod tests;
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+
+use super::assertion::{Account, AccountKey, Assertion, PrimaryKey, SnapDeclaration, SnapRevision, Typed};
+use super::signature::{PublicKey, Sha3};
+use super::text::TextError;
+pub use canonical::ROOT_KEY as CANONICAL_ROOT_KEY;
+
+/// An image of a thousand snaps has some three thousand assertions.
+const MAX_KNOWN: usize = 8192;
+/// Revisions of one assertion that are kept beside one another. Each may be forged, so that none may push out another.
+const MAX_CANDIDATES: usize = 16;
+
+/// Assertions that need one another in a row. A chain has four: model, key of the brand, key of the store, account.
+const MAX_DEPTH: usize = 16;
+
+/// A key that is believed without anybody's signature.
+#[derive(Clone, Debug)]
+struct Root {
+    account: String,
+    name: String,
+    since: Timestamp,
+    until: Option<Timestamp>,
+    key: PublicKey,
+}
+
+/// Why a file cannot say whom to trust, or cannot help a chain.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TrustError {
+    /// It is no stream of assertions.
+    #[error(transparent)]
+    Text(#[from] TextError),
+    /// There is nothing in it.
+    #[error("there is no assertion in it")]
+    Empty,
+    /// There is no key in it.
+    #[error("there is no root in it: a root is an account-key assertion signed by its own key; what only completes a chain goes to `with`")]
+    NoRoot,
+    /// One of its assertions cannot be a root's.
+    #[error("{assertion} is no root's: {reason}; what only completes a chain goes to `with`")]
+    NotARoot {
+        /// Which.
+        assertion: String,
+        /// Why.
+        reason: String,
+    },
+    /// Too much.
+    #[error("more than {MAX_KNOWN} assertions, or more than {MAX_CANDIDATES} forms of one: this is no set of assertions anybody uses")]
+    TooMany,
+}
+
+/// One key of a chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// The key's id.
+    pub key: Sha3,
+    /// Whose it is.
+    pub account: String,
+    /// The key's name.
+    pub name: String,
+}
+
+/// The chain of an assertion: the key that signed it first, a root last. Made by [`Judge::prove`] only.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proof {
+    chain: Vec<Link>,
+}
+
+impl Proof {
+    /// The keys, the one that signed first, the root last.
+    #[must_use]
+    pub fn chain(&self) -> &[Link] {
+        &self.chain
+    }
+
+    /// The key that signed the assertion.
+    #[must_use]
+    pub fn signer(&self) -> &Link {
+        &self.chain[0]
+    }
+
+    /// The root it ends at.
+    #[must_use]
+    pub fn root(&self) -> &Link {
+        &self.chain[self.chain.len() - 1]
+    }
+}
+
+/// Something with its proof.
+#[derive(Clone, Debug)]
+pub struct Proven<T> {
+    /// What.
+    pub what: T,
+    /// The assertion that says so.
+    pub assertion: Assertion,
+    /// Its chain.
+    pub proof: Proof,
+}
+
+/// Roots, and assertions that are known without being believed. A copy shares them: start from the station's own for every image.
+#[derive(Clone, Debug)]
+pub struct Trust {
+    roots: Vec<Root>,
+    known: HashMap<PrimaryKey, Vec<Assertion>>,
+    count: usize,
+}
+
+impl Trust {
+    /// Canonical's root, and nothing known.
+    #[must_use]
+    pub fn canonical() -> Self {
+        Self { roots: vec![canonical::root()], known: HashMap::new(), count: 0 }
+    }
+
+    /// Trusts more roots: every account-key in these bytes, which must be signed by itself. Their accounts may stand beside them.
+    ///
+    /// # Errors
+    /// Where there is no root in it, or anything that is not a root's. Nothing of it is trusted then.
+    pub fn add_roots(&mut self, bytes: &[u8]) -> Result<(), TrustError> {
+        let assertions = Assertion::read_all(bytes)?;
+        let mut roots = Vec::new();
+        for assertion in &assertions {
+            let no_root = |reason: &str| TrustError::NotARoot { assertion: assertion.name(), reason: reason.to_owned() };
+            if let Some(problem) = assertion.problems().first() {
+                return Err(no_root(problem));
+            }
+            match assertion.typed() {
+                Typed::AccountKey(key) => roots.push(root(assertion, key).map_err(|reason| no_root(&reason))?),
+                Typed::Account(_) => {}
+                _ => return Err(no_root("only accounts and account-keys can be")),
+            }
+        }
+        if assertions.is_empty() {
+            return Err(TrustError::Empty);
+        }
+        if roots.is_empty() {
+            return Err(TrustError::NoRoot);
+        }
+        for assertion in &assertions {
+            let named = roots.iter().any(|root| root.account == assertion.authority() && Some(root.key.id()) == assertion.sign_key());
+            if !named {
+                let reason = "it is not signed by a root in the same file".to_owned();
+                return Err(TrustError::NotARoot { assertion: assertion.name(), reason });
+            }
+        }
+        self.roots.extend(roots);
+        assertions.into_iter().try_for_each(|assertion| self.insert(assertion))
+    }
+
+    /// Knows these assertions from now on, and believes none of them for that.
+    ///
+    /// # Errors
+    /// Where they are none, or too many.
+    pub fn add_known(&mut self, bytes: &[u8]) -> Result<(), TrustError> {
+        let assertions = Assertion::read_all(bytes)?;
+        if assertions.is_empty() {
+            return Err(TrustError::Empty);
+        }
+        assertions.into_iter().try_for_each(|assertion| self.insert(assertion))
+    }
+
+    /// Knows this assertion from now on. Of those with the same primary key the highest revision that can be proven will hold.
+    ///
+    /// # Errors
+    /// When it is one too many.
+    pub fn insert(&mut self, assertion: Assertion) -> Result<(), TrustError> {
+        let key = assertion.primary_key();
+        if key == PrimaryKey::None {
+            return Ok(());
+        }
+        let candidates = self.known.entry(key).or_default();
+        if candidates.iter().any(|known| known.is_same(&assertion)) {
+            return Ok(());
+        }
+        if self.count >= MAX_KNOWN || candidates.len() >= MAX_CANDIDATES {
+            return Err(TrustError::TooMany);
+        }
+        self.count += 1;
+        candidates.push(assertion);
+        candidates.sort_by_key(|known| std::cmp::Reverse(known.revision()));
+        Ok(())
+    }
+
+    /// Judges by the keys that are valid at this time.
+    #[must_use]
+    pub fn at(&self, time: Timestamp) -> Judge<'_> {
+        Judge { trust: self, time, found: RefCell::default(), depth: Cell::new(0) }
+    }
+
+    fn known(&self, key: &PrimaryKey) -> &[Assertion] {
+        self.known.get(key).map_or(&[], Vec::as_slice)
+    }
+
+    fn is_root_account(&self, account: &str) -> bool {
+        self.roots.iter().any(|root| root.account == account)
+    }
+}
+
+/// The root that an account-key makes by itself.
+fn root(assertion: &Assertion, key: &AccountKey) -> Result<Root, String> {
+    if assertion.sign_key() != Some(key.key.id()) || assertion.authority() != key.account {
+        return Err("it is not signed by its own key".to_owned());
+    }
+    let signature = assertion.signature().ok_or("it has no signature")?;
+    key.key.verify(assertion.content(), signature).map_err(|error| error.to_string())?;
+    Ok(Root { account: key.account.clone(), name: key.name.clone(), since: key.since, until: key.until, key: key.key.clone() })
+}
+
+/// Why an assertion is not proven.
+#[derive(Clone, Debug)]
+struct Unproven {
+    /// Every reason.
+    reasons: Vec<String>,
+    /// Where it began, for what depends on this: one sentence, however long the chain.
+    cause: String,
+}
+
+/// One reason, and where it began where that was in another assertion.
+struct Reason {
+    sentence: String,
+    cause: Option<String>,
+}
+
+impl From<String> for Reason {
+    fn from(sentence: String) -> Self {
+        Self { sentence, cause: None }
+    }
+}
+
+/// What was found about an assertion: its chain, or why there is none.
+type Finding = Result<Proof, Unproven>;
+
+/// Proves assertions at one time. What was found once is kept.
+#[derive(Debug)]
+pub struct Judge<'a> {
+    trust: &'a Trust,
+    time: Timestamp,
+    /// By digest; `None` while it is being looked for.
+    found: RefCell<HashMap<Sha3, Option<Finding>>>,
+    depth: Cell<usize>,
+}
+
+impl Judge<'_> {
+    /// The time keys are judged at.
+    #[must_use]
+    pub fn time(&self) -> Timestamp {
+        self.time
+    }
+
+    /// The chain from an assertion to a root. It need not be among those known.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, in sentences: the rules of its type, its signature, its key, what it needs beside it.
+    pub fn prove(&self, assertion: &Assertion) -> Result<Proof, Vec<String>> {
+        self.find(assertion).map_err(|unproven| unproven.reasons)
+    }
+
+    fn find(&self, assertion: &Assertion) -> Finding {
+        let unproven = |reason: String| Err(Unproven { cause: format!("{}: {reason}", assertion.name()), reasons: vec![reason] });
+        if let Some(found) = self.found.borrow().get(&assertion.digest()) {
+            return found.clone().unwrap_or_else(|| unproven("its chain leads back to itself, and to no trusted root".to_owned()));
+        }
+        if self.depth.get() >= MAX_DEPTH {
+            return unproven(format!("more than {MAX_DEPTH} assertions would have to prove one another"));
+        }
+        self.found.borrow_mut().insert(assertion.digest(), None);
+        self.depth.set(self.depth.get() + 1);
+        let found = self.look(assertion);
+        self.depth.set(self.depth.get() - 1);
+        self.found.borrow_mut().insert(assertion.digest(), Some(found.clone()));
+        found
+    }
+
+    fn look(&self, assertion: &Assertion) -> Finding {
+        let mut reasons: Vec<Reason> = assertion.problems().iter().cloned().map(Reason::from).collect();
+        let chain = match self.signer(assertion) {
+            Ok(chain) => chain,
+            Err(found) => {
+                reasons.extend(found);
+                Vec::new()
+            }
+        };
+        reasons.extend(self.missing(assertion));
+        match reasons.first() {
+            None if !chain.is_empty() => Ok(Proof { chain }),
+            None => {
+                Err(Unproven { reasons: vec!["it is not signed".to_owned()], cause: format!("{}: it is not signed", assertion.name()) })
+            }
+            Some(first) => {
+                let cause = first.cause.clone().unwrap_or_else(|| format!("{}: {}", assertion.name(), first.sentence));
+                Err(Unproven { reasons: reasons.into_iter().map(|reason| reason.sentence).collect(), cause })
+            }
+        }
+    }
+
+    /// The chain of the key that signed, where it has, and may have.
+    fn signer(&self, assertion: &Assertion) -> Result<Vec<Link>, Vec<Reason>> {
+        // An assertion without a key to look for, or without a signature, has said so among its problems.
+        let (Some(id), Some(signature)) = (assertion.sign_key(), assertion.signature()) else { return Err(Vec::new()) };
+        let (key, account, span, chain) = if let Some(root) = self.trust.roots.iter().find(|root| root.key.id() == id) {
+            let link = Link { key: id, account: root.account.clone(), name: root.name.clone() };
+            (root.key.clone(), root.account.clone(), (root.since, root.until), vec![link])
+        } else {
+            let key = self.proven(&PrimaryKey::AccountKey(id)).map_err(|cause| {
+                let sentence = match &cause {
+                    None => format!(
+                        "`sign-key-sha3-384` is {id}, and no account-key assertion of it is known: give it by --with FILE, or `with` in [trust]"
+                    ),
+                    Some(cause) => format!("`sign-key-sha3-384` is {id}, which no trusted root vouches for: {cause}"),
+                };
+                vec![Reason { sentence, cause }]
+            })?;
+            let Typed::AccountKey(signer) = key.assertion.typed() else { return Err(Vec::new()) };
+            if !signer.constraints.allow(assertion.headers()) {
+                let sentence = format!("`sign-key-sha3-384` is {id}, which may not sign this: see `constraints` of its account-key");
+                return Err(vec![sentence.into()]);
+            }
+            let mut chain = vec![Link { key: id, account: signer.account.clone(), name: signer.name.clone() }];
+            chain.extend(key.proof.chain.iter().cloned());
+            (signer.key.clone(), signer.account.clone(), (signer.since, signer.until), chain)
+        };
+        let mut problems: Vec<Reason> = Vec::new();
+        // An authority that cannot be read has been complained of.
+        if account != assertion.authority() && !assertion.authority().is_empty() {
+            problems.push(format!("`authority-id` is {}, but the key that signed belongs to {account}", assertion.authority()).into());
+        }
+        let (since, until) = span;
+        let is_within = |time: Timestamp| since <= time && until.is_none_or(|until| time < until);
+        let valid = until.map_or_else(|| format!("from {since} on"), |until| format!("from {since} until {until}"));
+        if !is_within(self.time) {
+            problems.push(format!("`sign-key-sha3-384` is {id}, which is valid {valid}, and not at {}", self.time).into());
+        }
+        if let Some(timestamp) = assertion.timestamp()
+            && !is_within(timestamp)
+        {
+            problems.push(format!("`timestamp` is {timestamp}, when the key that signed was not valid: it is {valid}").into());
+        }
+        if let Err(error) = key.verify(assertion.content(), signature) {
+            problems.push(error.to_string().into());
+        }
+        if problems.is_empty() { Ok(chain) } else { Err(problems) }
+    }
+
+    /// What an assertion of its type needs beside its signature and does not have.
+    fn missing(&self, assertion: &Assertion) -> Vec<Reason> {
+        let mut problems: Vec<Reason> = Vec::new();
+        let (authority, kind) = (assertion.authority(), assertion.kind());
+        if matches!(assertion.typed(), Typed::Account(_) | Typed::AccountKey(_) | Typed::SnapDeclaration(_) | Typed::SnapRevision(_))
+            && !self.trust.is_root_account(authority)
+        {
+            let sentence =
+                format!("`authority-id` is {authority:?}, which is no trusted root's: only a root's word counts for `type: {kind}`");
+            problems.push(sentence.into());
+        }
+        let mut account = |header: &str, id: &str| {
+            if let Err(cause) = self.account_or_cause(id) {
+                let why = cause.as_deref().unwrap_or("no account assertion of it is known");
+                problems.push(Reason { sentence: format!("`{header}` is {id}, which no trusted root vouches for: {why}"), cause });
+            }
+        };
+        match assertion.typed() {
+            Typed::AccountKey(key) => {
+                account("account-id", &key.account);
+                // Whoever adds a root of his own does not let it speak for Canonical.
+                if self.trust.is_root_account(&key.account) && authority != key.account {
+                    problems.push(format!("`account-id` is {}, a root's, and {authority} may not give it keys", key.account).into());
+                }
+            }
+            Typed::SnapDeclaration(declaration) => account("publisher-id", &declaration.publisher),
+            Typed::SnapRevision(revision) => {
+                account("developer-id", &revision.developer);
+                let id = &revision.snap_id;
+                match self.proven(&PrimaryKey::SnapDeclaration(id.clone())) {
+                    Ok(declaration) => {
+                        if matches!(declaration.assertion.typed(), Typed::SnapDeclaration(declaration) if declaration.name.is_none()) {
+                            problems.push(format!("`snap-id` is {id}, whose snap-declaration was taken back").into());
+                        }
+                    }
+                    Err(None) => problems.push(format!("`snap-id` is {id}, and no snap-declaration of it is known").into()),
+                    Err(Some(cause)) => {
+                        let sentence = format!("`snap-id` is {id}, whose snap-declaration no trusted root vouches for: {cause}");
+                        problems.push(Reason { sentence, cause: Some(cause) });
+                    }
+                }
+            }
+            Typed::Account(_) | Typed::Model(_) | Typed::Other => {}
+        }
+        problems
+    }
+
+    /// The highest revision that can be proven. Else why the highest cannot; `None` where nothing at all is known.
+    fn proven(&self, key: &PrimaryKey) -> Result<Proven<()>, Option<String>> {
+        let mut first = None;
+        for assertion in self.trust.known(key) {
+            match self.find(assertion) {
+                Ok(proof) => return Ok(Proven { what: (), assertion: assertion.clone(), proof }),
+                Err(unproven) => first = first.or(Some(unproven.cause)),
+            }
+        }
+        Err(first)
+    }
+
+    fn proven_as<T>(&self, key: &PrimaryKey, none: &str, as_type: impl Fn(&Typed) -> Option<T>) -> Result<Proven<T>, Vec<String>> {
+        let proven = self.proven(key).map_err(|cause| vec![cause.unwrap_or_else(|| none.to_owned())])?;
+        let what = as_type(proven.assertion.typed()).ok_or_else(|| vec![none.to_owned()])?;
+        Ok(Proven { what, assertion: proven.assertion, proof: proven.proof })
+    }
+
+    fn account_or_cause(&self, id: &str) -> Result<Option<Account>, Option<String>> {
+        match self.proven(&PrimaryKey::Account(id.to_owned())) {
+            Ok(proven) => Ok(if let Typed::Account(account) = proven.assertion.typed() { Some(account.clone()) } else { None }),
+            Err(_) if self.trust.is_root_account(id) => Ok(None),
+            Err(cause) => Err(cause),
+        }
+    }
+
+    /// Is there a proven account of this id? A root's own needs no assertion.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub fn account(&self, id: &str) -> Result<Option<Account>, Vec<String>> {
+        self.account_or_cause(id).map_err(|cause| vec![cause.unwrap_or_else(|| "no account assertion of it is known".to_owned())])
+    }
+
+    /// What a trusted root's store says of this snap. Its name is `None` where the declaration was taken back.
+    ///
+    /// # Errors
+    /// Why there is no proven declaration.
+    pub fn snap_declaration(&self, snap_id: &str) -> Result<Proven<SnapDeclaration>, Vec<String>> {
+        let as_declaration = |typed: &Typed| if let Typed::SnapDeclaration(declaration) = typed { Some(declaration.clone()) } else { None };
+        let key = PrimaryKey::SnapDeclaration(snap_id.to_owned());
+        self.proven_as(&key, "no snap-declaration of it is known", as_declaration)
+    }
+
+    /// What a trusted root's store says of the snap file with this digest.
+    ///
+    /// # Errors
+    /// Why there is no proven revision; the declaration of the snap is part of the proof.
+    pub fn snap_revision(&self, digest: Sha3) -> Result<Proven<SnapRevision>, Vec<String>> {
+        let as_revision = |typed: &Typed| if let Typed::SnapRevision(revision) = typed { Some(revision.clone()) } else { None };
+        self.proven_as(&PrimaryKey::SnapRevision(digest), "no snap-revision of this file is known: nobody published it", as_revision)
+    }
+}

@@ -1,0 +1,173 @@
+//! The images under `tests/data/snap/images`, unpacked once, and changed in memory.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::{Arc, Mutex};
+
+use flashline::image::Staged;
+use flashline::image::inspect::page::{Answer, Check, Page};
+use flashline::image::inspect::unsigned::Allowed;
+use flashline::image::inspect::window::Medium;
+use flashline::image::inspect::{Wanted, inspect_medium};
+use flashline::image::stage;
+use flashline::model::assertion::Assertion;
+use flashline::model::trust::Trust;
+use flashline::station::units::Bytes;
+
+pub(crate) fn data(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/snap").join(name)
+}
+
+/// An image, raw, in a file that is gone with the test.
+pub(crate) fn staged(name: &str) -> Staged {
+    let directory = std::env::temp_dir();
+    let source = data("images").join(format!("{name}.img.xz"));
+    stage::for_now(&source, &directory, &mut |_: Bytes, _: Bytes| {}).expect("the fixture can be unpacked")
+}
+
+/// What the station of these tests trusts, when the fixtures were made.
+pub(crate) fn wanted() -> Wanted {
+    let mut trust = Trust::canonical();
+    trust.add_roots(&fs::read(data("chain/test-root.trusted")).expect("it is there")).expect("a root");
+    let at = "2026-11-24T00:00:00Z".parse().expect("a time");
+    Wanted { trust, at, model: None, signatures: true, allowed: Allowed::default() }
+}
+
+pub(crate) fn model(name: &str) -> Assertion {
+    let bytes = fs::read(data("brand").join(name)).expect("the model is there");
+    Assertion::read_all(&bytes).expect("it can be read").remove(0)
+}
+
+/// An image with some of its bytes changed, and perhaps cut short. The file below stays as it is.
+#[derive(Clone)]
+pub(crate) struct Changed {
+    file: Arc<File>,
+    length: u64,
+    changes: BTreeMap<u64, Vec<u8>>,
+}
+
+static UNPACKED: Mutex<BTreeMap<String, Arc<File>>> = Mutex::new(BTreeMap::new());
+
+impl Changed {
+    /// An image as it is.
+    pub(crate) fn of(name: &str) -> Self {
+        let mut unpacked = UNPACKED.lock().expect("no test broke while it unpacked");
+        let file = unpacked.entry(name.to_owned()).or_insert_with(|| Arc::new(staged(name).file().try_clone().expect("a descriptor")));
+        let length = file.metadata().expect("its length").len();
+        Self { file: Arc::clone(file), length, changes: BTreeMap::new() }
+    }
+
+    /// The first place where these bytes stand, from `from` on.
+    pub(crate) fn find_from(&self, from: u64, wanted: &[u8]) -> Option<u64> {
+        const PART: usize = 1 << 20;
+        let mut buffer = vec![0; PART + wanted.len()];
+        let mut at = from;
+        while at < self.length {
+            let count = usize::try_from(self.length - at).expect("small").min(buffer.len());
+            self.read_exact_at(at, &mut buffer[..count]).expect("it can be read");
+            // Most of an image is zeroes, and windows are slow.
+            let part = &buffer[..count];
+            let mut here = 0;
+            while let Some(next) = part[here..].iter().position(|byte| *byte == wanted[0]) {
+                here += next;
+                if part[here..].starts_with(wanted) {
+                    return Some(at + u64::try_from(here).expect("small"));
+                }
+                here += 1;
+            }
+            at += u64::try_from(PART).expect("small");
+        }
+        None
+    }
+
+    pub(crate) fn find(&self, wanted: &[u8]) -> u64 {
+        self.find_from(0, wanted).unwrap_or_else(|| panic!("{:?} is in it", String::from_utf8_lossy(&wanted[..wanted.len().min(40)])))
+    }
+
+    pub(crate) fn put(mut self, at: u64, bytes: &[u8]) -> Self {
+        self.changes.insert(at, bytes.to_vec());
+        self
+    }
+
+    /// Puts bytes of the same length in the place of others, wherever they stand.
+    pub(crate) fn replace(mut self, old: &[u8], new: &[u8]) -> Self {
+        assert_eq!(old.len(), new.len(), "an image keeps its layout");
+        let mut from = 0;
+        let mut times = 0;
+        while let Some(at) = self.find_from(from, old) {
+            self.changes.insert(at, new.to_vec());
+            from = at + 1;
+            times += 1;
+        }
+        assert!(times > 0, "there is something to replace");
+        self
+    }
+
+    /// Turns a bit of one byte.
+    pub(crate) fn flip(self, at: u64) -> Self {
+        let byte = self.bytes(at, 1)[0] ^ 1;
+        self.put(at, &[byte])
+    }
+
+    pub(crate) fn cut(mut self, length: u64) -> Self {
+        self.length = length.min(self.length);
+        self
+    }
+
+    pub(crate) fn length_now(&self) -> u64 {
+        self.length
+    }
+
+    pub(crate) fn bytes(&self, at: u64, count: usize) -> Vec<u8> {
+        let mut bytes = vec![0; count];
+        self.read_exact_at(at, &mut bytes).expect("inside");
+        bytes
+    }
+
+    pub(crate) fn judged(self) -> Page {
+        self.judged_by(&wanted())
+    }
+
+    pub(crate) fn judged_by(self, wanted: &Wanted) -> Page {
+        inspect_medium(Rc::new(self), wanted)
+    }
+}
+
+impl Medium for Changed {
+    fn length(&self) -> u64 {
+        self.length
+    }
+
+    fn read_exact_at(&self, at: u64, into: &mut [u8]) -> io::Result<()> {
+        let end = at + u64::try_from(into.len()).expect("small");
+        if end > self.length {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        self.file.read_exact_at(into, at)?;
+        for (start, bytes) in &self.changes {
+            for (place, byte) in (*start..).zip(bytes).filter(|(place, _)| (at..end).contains(place)) {
+                into[usize::try_from(place - at).expect("small")] = *byte;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// All reasons of a verdict that is no.
+pub(crate) fn no(page: &Page, check: Check) -> String {
+    let verdict = page.verdict(check).expect("every check has its verdict");
+    assert_eq!(verdict.answer, Answer::No, "{check:?}: {:#?}", page.verdicts);
+    verdict.reasons.join("\n")
+}
+
+/// Refused for this alone.
+pub(crate) fn only_no(page: &Page, check: Check) -> String {
+    for verdict in page.verdicts.iter().filter(|verdict| verdict.check != check) {
+        assert_ne!(verdict.answer, Answer::No, "{verdict:#?}");
+    }
+    no(page, check)
+}

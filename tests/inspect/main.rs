@@ -1,0 +1,9 @@
+//! Images of Ubuntu Core and what the station says of them: the good ones, the ones a factory must refuse, and the ones somebody
+//! made to break their reader.
+
+mod changed;
+mod corpus;
+mod fixtures;
+mod forge;
+mod hostile;
+mod outcomes;
