@@ -152,7 +152,7 @@ fn lines(path: &Path, staged: &Staged, page: &Page) -> String {
         let entry = &partition.entry;
         let label = partition.label.as_deref().unwrap_or(&entry.name);
         let holds = match (&partition.trouble, partition.filesystem) {
-            (Some(trouble), _) => format!("cannot be read: {}", trouble),
+            (Some(trouble), _) => format!("cannot be read: {trouble}"),
             (None, Some(filesystem)) => filesystem.to_owned(),
             (None, None) => "no file system".to_owned(),
         };
@@ -161,7 +161,7 @@ fn lines(path: &Path, staged: &Staged, page: &Page) -> String {
         line("partition", &words);
     }
     if let Some(seed) = &page.seed {
-        line("seed", &seed);
+        line("seed", seed);
     }
     if let Some(model) = &page.model {
         let core = model.base.as_deref().unwrap_or("core");
@@ -176,7 +176,7 @@ fn lines(path: &Path, staged: &Staged, page: &Page) -> String {
         match &model.chain {
             Some(chain) => {
                 for (index, key) in chain.iter().enumerate() {
-                    line(if index == 0 { "signed by" } else { "that by" }, &key);
+                    line(if index == 0 { "signed by" } else { "that by" }, key);
                 }
             }
             None => line("signed by", "nobody who is trusted here"),
@@ -186,7 +186,7 @@ fn lines(path: &Path, staged: &Staged, page: &Page) -> String {
     text.push(String::new());
     for verdict in &page.verdicts {
         let mut reasons = verdict.reasons.iter();
-        let first = reasons.next().map(|reason| format!(": {}", reason)).unwrap_or_default();
+        let first = reasons.next().map(|reason| format!(": {reason}")).unwrap_or_default();
         let word = if verdict.answer == Answer::No { "NO" } else { verdict.answer.word() };
         text.push(format!("  {word:<12} {}{first}", verdict.check.statement()));
         for reason in reasons {
@@ -199,7 +199,7 @@ fn lines(path: &Path, staged: &Staged, page: &Page) -> String {
     for sentence in &page.warnings {
         text.push(format!("  {:<12} {}", "warning", sentence));
     }
-    let end = page.refusal().map_or_else(|| "a station would arm it".to_owned(), |why| format!("REFUSED: {}", why));
+    let end = page.refusal().map_or_else(|| "a station would arm it".to_owned(), |why| format!("REFUSED: {why}"));
     text.push(String::new());
     text.push(format!("  {end}"));
     text.iter().map(|line| format!("{}\n", harmless(line))).collect()

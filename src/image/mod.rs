@@ -117,6 +117,24 @@ pub enum ImageError {
         /// What was named.
         path: PathBuf,
     },
+    /// Unpacked, it is longer than any card.
+    #[error("the image {path} unpacks to more than {most}, which no card holds: is it what it should be?")]
+    TooLong {
+        /// The file.
+        path: PathBuf,
+        /// The most that is unpacked.
+        most: Bytes,
+    },
+    /// The copy would fill the disk.
+    #[error("no room for the image in {path}: {left} are left there, and {reserve} of them stay free for the flash log; make room")]
+    NoRoom {
+        /// The directory of the copy.
+        path: PathBuf,
+        /// What is left.
+        left: Bytes,
+        /// What stays.
+        reserve: Bytes,
+    },
     /// The staged copy could not be made.
     #[error("writing the staged copy {path}: is the disk full, or read-only?")]
     Store {

@@ -19,7 +19,7 @@ use super::map::{PIECE, PieceMap, PieceValue, value};
 use super::open::Opened;
 use super::{ImageError, Staged};
 use crate::station::outcome::Digest;
-use crate::station::units::{Bytes, KIB, to_u64, to_usize};
+use crate::station::units::{Bytes, KIB, MIB, to_u64, to_usize};
 
 /// What a partition table in blocks of up to 4096 bytes needs to be seen.
 const FIRST_BYTES: u64 = 8 * KIB;
@@ -27,6 +27,12 @@ const FIRST_BYTES: u64 = 8 * KIB;
 const UNFINISHED: [&str; 2] = [".staging-", ".sidecar-"];
 /// Anybody may read a staged image, nobody may write it.
 const READ_ONLY: u32 = 0o444;
+
+/// Stays free where a copy is made: the flash log often lies on the same disk, and without it nothing may be green.
+const RESERVE: u64 = 16 * MIB;
+/// The largest card there is (SDXC ends there), and the end of what an MBR can address. A packed file of a few MiB could unpack to more
+/// zeroes than a shift of reading them.
+const LONGEST: u64 = 2 * KIB * KIB * MIB;
 
 /// Told how far staging has come: bytes of the source file read, and its length.
 pub trait Progress {
@@ -52,7 +58,10 @@ pub fn stage(source: &Path, store: &Path, progress: &mut dyn Progress) -> Result
     }
     let stored = |error| ImageError::Store { path: store.to_owned(), source: error };
     let copy = tempfile::Builder::new().prefix(UNFINISHED[0]).tempfile_in(store).map_err(stored)?;
-    let read = hash(source, progress, |at, data| copy.as_file().write_all_at(data, at.0).map_err(stored))?;
+    let read = hash(source, progress, |at, data| {
+        make_sure_of_room(store)?;
+        copy.as_file().write_all_at(data, at.0).map_err(stored)
+    })?;
     if SourceFile::of(source)? != identity {
         return Err(ImageError::Changed { path: source.to_owned() });
     }
@@ -87,7 +96,10 @@ pub fn in_place(source: &Path, progress: &mut dyn Progress) -> Result<Staged, Im
 pub fn for_now(source: &Path, directory: &Path, progress: &mut dyn Progress) -> Result<Staged, ImageError> {
     let stored = |error| ImageError::Store { path: directory.to_owned(), source: error };
     let file = tempfile::tempfile_in(directory).map_err(stored)?;
-    let read = hash(source, progress, |at, data| file.write_all_at(data, at.0).map_err(stored))?;
+    let read = hash(source, progress, |at, data| {
+        make_sure_of_room(directory)?;
+        file.write_all_at(data, at.0).map_err(stored)
+    })?;
     file.set_len(read.map.span().0).map_err(stored)?;
     Ok(Staged { file, path: source.to_owned(), map: read.map, extents: read.extents, layout: read.layout })
 }
@@ -102,6 +114,17 @@ pub fn sweep(store: &Path) {
             tracing::warn!(path = %entry.path().display(), %error, "an unfinished staged image stays");
         }
     }
+}
+
+/// A packed file says nothing of its length that could be relied upon: whoever unpacks it stops before the disk is full.
+fn make_sure_of_room(directory: &Path) -> Result<(), ImageError> {
+    let stored = |errno: nix::errno::Errno| ImageError::Store { path: directory.to_owned(), source: errno.into() };
+    let disk = nix::sys::statvfs::statvfs(directory).map_err(stored)?;
+    let left = disk.blocks_available().saturating_mul(disk.fragment_size());
+    if left < RESERVE {
+        return Err(ImageError::NoRoom { path: directory.to_owned(), left: Bytes(left), reserve: Bytes(RESERVE) });
+    }
+    Ok(())
 }
 
 struct Read {
@@ -129,6 +152,9 @@ fn hash(
     while length > 0 {
         let start = span;
         span = Bytes(span.0 + to_u64(length));
+        if span.0 > LONGEST {
+            return Err(ImageError::TooLong { path: source.to_owned(), most: Bytes(LONGEST) });
+        }
         // One piece ahead: only the end of the image tells whether its first piece is its only one, whose value is the root.
         // A short piece is the end, even if the file grows meanwhile.
         let next_length = if to_u64(length) < PIECE { 0 } else { opened.fill(source, span, &mut next)? };
