@@ -74,7 +74,10 @@ impl<'a> Factory<'a> {
         let name = image.file_name().expect("an image has a name").to_string_lossy();
         let there = format!("/srv/images/{name}");
         pc.put_file(image, &there, 0o644);
-        Self { pc, config: format!("[station]\nname = \"emulated\"\n\n[[model]]\nname = \"acme/box\"\nimage = \"{there}\"\n") }
+        Self {
+            pc,
+            config: format!("[station]\nname = \"emulated\"\n\n[[model]]\nname = \"acme/box\"\nimage = \"{there}\"\nrequire = \"none\"\n"),
+        }
     }
 
     pub(crate) fn slot(mut self, name: &str, ports: Vec<String>) -> Self {

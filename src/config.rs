@@ -33,6 +33,8 @@ pub const STORE: &str = "images";
 const SETTLE_MS: u64 = 700;
 /// Three times the kernel's own patience with a SCSI command: what it would still resolve by itself is left to it.
 const STALL_S: u64 = 90;
+/// Eight images of 8 GB, as for common cards, and half the disk of a small PC.
+const STORE_LIMIT_GB: u64 = 64;
 /// One decimal gigabyte, as on a card's label.
 const GB: u64 = 1_000_000_000;
 
@@ -67,6 +69,27 @@ impl fmt::Display for Place<'_> {
     }
 }
 
+/// How sure the station must be of what device an image is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Require {
+    /// The model inside is the one configured, and signatures reach from it and from every snap to a trusted root.
+    #[default]
+    Proven,
+    /// The model inside is the one configured; signatures are not demanded.
+    Matching,
+    /// Nobody looks inside.
+    None,
+}
+
+/// Whom the station believes, as files.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TrustSettings {
+    /// Roots beside Canonical's.
+    pub roots: Vec<PathBuf>,
+    /// Assertions that may complete a chain.
+    pub with: Vec<PathBuf>,
+}
+
 /// A model and the image its cards get.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModelSettings {
@@ -76,6 +99,12 @@ pub struct ModelSettings {
     pub image: PathBuf,
     /// What is done about its zeroes.
     pub zeroes: Zeroes,
+    /// The signed model assertion the image must hold.
+    pub assertion: Option<PathBuf>,
+    /// How sure the station must be of it.
+    pub require: Require,
+    /// What may be in the image although nothing signs it.
+    pub allow: Vec<String>,
 }
 
 /// A whole configuration, proved.
@@ -85,10 +114,14 @@ pub struct Settings {
     pub station: StationSettings,
     /// Where log and staged images live.
     pub state: PathBuf,
+    /// The staged images take no more of the disk than this, those in use excepted.
+    pub store_limit: Bytes,
     /// A card that moves nothing for so long has stalled.
     pub stall: Duration,
     /// The PC's own disks.
     pub own_disks: Vec<OwnDisk>,
+    /// Whom it believes about models.
+    pub trust: TrustSettings,
     /// Every model.
     pub models: Vec<ModelSettings>,
     /// Every slot.
@@ -133,6 +166,8 @@ struct File {
     #[serde(default)]
     station: StationTable,
     #[serde(default)]
+    trust: TrustTable,
+    #[serde(default)]
     model: Vec<Spanned<ModelTable>>,
     #[serde(default)]
     slot: Vec<Spanned<SlotTable>>,
@@ -148,6 +183,7 @@ struct StationTable {
     settle_ms: u64,
     flash_present: bool,
     stall_timeout_s: u64,
+    store_limit_gb: Spanned<u64>,
 }
 
 impl Default for StationTable {
@@ -158,8 +194,16 @@ impl Default for StationTable {
             settle_ms: SETTLE_MS,
             flash_present: false,
             stall_timeout_s: STALL_S,
+            store_limit_gb: Spanned::new(0..0, STORE_LIMIT_GB),
         }
     }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct TrustTable {
+    roots: Vec<Spanned<PathBuf>>,
+    with: Vec<Spanned<PathBuf>>,
 }
 
 #[derive(Deserialize)]
@@ -167,8 +211,20 @@ impl Default for StationTable {
 struct ModelTable {
     name: Spanned<String>,
     image: Spanned<PathBuf>,
+    assertion: Option<Spanned<PathBuf>>,
+    require: Option<RequireWord>,
+    #[serde(default)]
+    allow: Vec<Spanned<String>>,
     #[serde(default)]
     zeroes: ZeroesWord,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum RequireWord {
+    Proven,
+    Matching,
+    None,
 }
 
 #[derive(Clone, Copy, Default, Deserialize)]
@@ -177,6 +233,7 @@ enum ZeroesWord {
     #[default]
     Prove,
     Write,
+    Skip,
 }
 
 #[derive(Deserialize)]
@@ -236,17 +293,44 @@ fn prove(path: &Path, text: &str, images: Images) -> Result<Settings, ConfigErro
     let file: File = toml::from_str(text).map_err(|error| source.wrong(error.span().unwrap_or(0..0), error.message()))?;
     let base = path.parent().unwrap_or(Path::new("."));
     let own_disks = file.own_disk.iter().map(|table| own_disk(&source, table)).collect::<Result<Vec<_>, _>>()?;
+    let trust = prove_trust(&source, base, &file.trust, images)?;
     let models = prove_models(&source, base, &file.model, images)?;
     let slots = prove_slots(&source, &file.slot, &models, &own_disks)?;
     let name = source.name("name", &file.station.name)?;
+    let limit = &file.station.store_limit_gb;
+    let store_limit = limit.get_ref().checked_mul(GB).map(Bytes).ok_or_else(|| {
+        source.wrong(limit.span(), "`store_limit_gb` is the most the staged images may take of the disk, in GB of 1000000000 bytes")
+    })?;
     Ok(Settings {
         station: StationSettings { name, settle: Duration::from_millis(file.station.settle_ms), flash_present: file.station.flash_present },
         state: base.join(file.station.state),
+        store_limit,
         stall: Duration::from_secs(file.station.stall_timeout_s),
         own_disks,
+        trust,
         models,
         slots,
     })
+}
+
+/// The trust itself is proven where it is used, so that a file that is wrong there keeps those models from being armed that need it.
+fn prove_trust(source: &Source<'_>, base: &Path, table: &TrustTable, images: Images) -> Result<TrustSettings, ConfigError> {
+    let files = |key: &str, files: &[Spanned<PathBuf>]| {
+        files.iter().map(|file| named_file(source, base, key, file, images)).collect::<Result<Vec<_>, _>>()
+    };
+    Ok(TrustSettings { roots: files("roots", &table.roots)?, with: files("with", &table.with)? })
+}
+
+/// A file that the configuration names: where it lies, and that it can be opened, where that is wanted.
+fn named_file(source: &Source<'_>, base: &Path, key: &str, file: &Spanned<PathBuf>, images: Images) -> Result<PathBuf, ConfigError> {
+    let path = base.join(file.get_ref());
+    if images == Images::Proved
+        && let Err(error) = openable(&path)
+    {
+        let problem = format!("`{key}`: {}: {error}: correct the path, or copy the file there", path.display());
+        return Err(source.wrong(file.span(), problem));
+    }
+    Ok(path)
 }
 
 fn prove_models(
@@ -264,20 +348,37 @@ fn prove_models(
         if models.iter().any(|model| model.name == name) {
             return Err(source.wrong(table.name.span(), format!("`name`: the model {name:?} is there twice: remove or rename one")));
         }
-        let image = base.join(table.image.get_ref());
-        if images == Images::Proved
-            && let Err(error) = openable(&image)
-        {
-            let problem = format!("`image`: {}: {error}: correct the path, or copy the image there", image.display());
-            return Err(source.wrong(table.image.span(), problem));
+        let image = named_file(source, base, "image", &table.image, images)?;
+        let assertion = table.assertion.as_ref().map(|file| named_file(source, base, "assertion", file, images)).transpose()?;
+        let require = match table.require {
+            None | Some(RequireWord::Proven) => Require::Proven,
+            Some(RequireWord::Matching) => Require::Matching,
+            Some(RequireWord::None) => Require::None,
+        };
+        if let (Require::None, Some(file)) = (require, &table.assertion) {
+            let problem = "`assertion` is never looked at where `require` is \"none\": remove one of them";
+            return Err(source.wrong(file.span(), problem));
         }
+        let allow = table.allow.iter().map(|path| allowed(source, path)).collect::<Result<Vec<_>, _>>()?;
         let zeroes = match table.zeroes {
             ZeroesWord::Prove => Zeroes::Prove,
             ZeroesWord::Write => Zeroes::Write,
+            ZeroesWord::Skip => Zeroes::Skip,
         };
-        models.push(ModelSettings { name, image, zeroes });
+        models.push(ModelSettings { name, image, zeroes, assertion, require, allow });
     }
     Ok(models)
+}
+
+/// A path inside the image. All of it is not one: that would let everything through.
+fn allowed(source: &Source<'_>, path: &Spanned<String>) -> Result<String, ConfigError> {
+    let text = path.get_ref();
+    let parts: Vec<&str> = text.trim_matches('/').split('/').collect();
+    if parts.iter().any(|part| part.is_empty() || matches!(*part, "." | "..")) {
+        let problem = format!("`allow`: {text:?} is no path inside the image, as \"system-data/var/lib/cloud\"");
+        return Err(source.wrong(path.span(), problem));
+    }
+    Ok(text.clone())
 }
 
 /// A regular file that may be read. Asked before it is opened: opening a pipe would wait for somebody to write into it.
@@ -398,9 +499,21 @@ model = "acme/box"
             ("image = \"box.img\"", "image = \"none.img\"", "line 4: `image`: DIR/none.img: No such file"),
             ("model = \"acme/box\"", "model = \"acme/bax\"", "line 9: `model`: there is no model \"acme/bax\": add a [[model]]"),
             ("[[model]]", "[[model]", "line 2: "),
+            ("image = \"box.img\"", "image = \"box.img\"\nassertion = \"none.model\"", "line 5: `assertion`: DIR/none.model: No such file"),
+            ("image = \"box.img\"", "image = \"box.img\"\nrequire = \"maybe\"", "line 5: unknown variant `maybe`"),
+            (
+                "image = \"box.img\"",
+                "image = \"box.img\"\nassertion = \"box.img\"\nrequire = \"none\"",
+                "line 5: `assertion` is never looked at where `require` is \"none\"",
+            ),
+            ("image = \"box.img\"", "image = \"box.img\"\nallow = [\"a\", \"/\"]", "line 5: `allow`: \"/\" is no path"),
+            ("image = \"box.img\"", "image = \"box.img\"\nallow = [\"../etc\"]", "line 5: `allow`: \"../etc\" is no path"),
+            ("\n[[model]]", "[trust]\nroots = [\"none.trusted\"]\n[[model]]", "line 2: `roots`: DIR/none.trusted: No such file"),
+            ("\n[[model]]", "[trust]\nwith = [\"none.bundle\"]\n[[model]]", "line 2: `with`: DIR/none.bundle: No such file"),
             ("ports = [\"pci-0000:00:14.0/usb3-1/lun-0\", ", "ports = [\"pci-0000:00:14.0/usb2-1/lun-0\", ", "line 8: `ports`: "),
             ("name = \"A1\"", "name = \" A1\"", "line 7: `name` must be a name"),
             ("\n[[model]]", "[station]\nname = \"a\\nA1  PASS\"\n[[model]]", "line 2: `name` must be a name"),
+            ("\n[[model]]", "[station]\nstore_limit_gb = 9000000000000\n[[model]]", "line 2: `store_limit_gb` is the most"),
             ("image = \"box.img\"", "image = \".\"", "line 4: `image`: DIR/.: not a regular file"),
             ("\n[[model]]", "[[own_disk]]\nserial = \"4C53\"\nbytes = 1000\n[[model]]", "line 1: [[own_disk]] has either"),
             ("model = \"acme/box\"", "model = \"acme/box\"\ncapacity_gb = [9, 8]", "line 10: `capacity_gb`"),
@@ -446,13 +559,14 @@ model = "acme/box"
     fn the_example_shows_every_key_with_its_default() {
         let text = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/config.example.toml")).expect("it is there");
         let example: toml::Table = toml::from_str(&text).expect("it is TOML");
-        let StationTable { name, state, settle_ms, flash_present, stall_timeout_s } = StationTable::default();
+        let StationTable { name, state, settle_ms, flash_present, stall_timeout_s, store_limit_gb } = StationTable::default();
         let mut defaults = toml::Table::new();
         defaults.insert("name".to_owned(), name.into_inner().into());
         defaults.insert("state".to_owned(), state.to_str().expect("it is text").into());
         defaults.insert("settle_ms".to_owned(), i64::try_from(settle_ms).expect("it is small").into());
         defaults.insert("flash_present".to_owned(), flash_present.into());
         defaults.insert("stall_timeout_s".to_owned(), i64::try_from(stall_timeout_s).expect("it is small").into());
+        defaults.insert("store_limit_gb".to_owned(), i64::try_from(store_limit_gb.into_inner()).expect("it is small").into());
         assert_eq!(example.get("station").and_then(|table| table.as_table()), Some(&defaults));
         let _typed: File = toml::from_str(&text).expect("every key is known");
     }

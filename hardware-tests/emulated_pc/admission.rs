@@ -34,7 +34,9 @@ fn cards_that_must_not_be_written_are_refused_with_the_reason_and_untouched() {
     let lvm = pc.usb("3").size(64 * MIB).filled(3).plug();
     let small = pc.usb("4").size(8 * MIB).filled(4).plug();
     let locked = pc.usb("5").size(64 * MIB).filled(5).read_only().plug();
-    pc.sh(&format!("mkfs.ext4 -q -F {0} && mkdir -p /mnt/card && mount {0} /mnt/card", mounted.node()));
+    // Read-only and fully laid out: ext4 writes by itself to a new file system it may write to.
+    let mkfs = "mkfs.ext4 -q -F -E lazy_itable_init=0,lazy_journal_init=0";
+    pc.sh(&format!("{mkfs} {0} && mkdir -p /mnt/card && mount -o ro {0} /mnt/card", mounted.node()));
     pc.sh(&format!("mkswap {0} && swapon {0}", swap.node()));
     pc.sh(&format!("pvcreate -qy {0} && vgcreate -qy cards {0} && lvcreate -qy -L 16M -n one cards", lvm.node()));
     let _seen = small.node();

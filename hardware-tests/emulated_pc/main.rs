@@ -12,6 +12,7 @@ mod ends;
 mod faults;
 mod log;
 mod many;
+mod models;
 mod power;
 mod pulled;
 mod readers;

@@ -8,22 +8,17 @@ use clap::Subcommand;
 use console::measure_text_width;
 use serde_json::{Value, json};
 
+use super::prepare::prepare;
 use super::{GOOD, NOT_GOOD, TrustArgs, WRONG, complain};
+use crate::image::Staged;
 use crate::image::inspect::page::{Answer, Page};
 use crate::image::inspect::table::Kind;
 use crate::image::inspect::unsigned::Allowed;
 use crate::image::inspect::{Wanted, inspect};
-use crate::image::open::Opened;
-use crate::image::stage::{for_now, in_place};
-use crate::image::{ImageError, Staged};
 use crate::model::assertion::Assertion;
 use crate::model::file;
-use crate::panel::bars::ReadingBar;
 use crate::report::harmless;
 use crate::station::units::Bytes;
-
-/// Where a packed image is unpacked to, for the time of the call. Larger than `/tmp`, which may be memory.
-const SCRATCH: &str = "/var/tmp";
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -106,15 +101,6 @@ fn the_model(path: &Path) -> Result<Assertion, Box<dyn Error>> {
         (Some(model), 0) => Ok(model),
         (_, others) => Err(NoModel::NotOne { path: path.to_owned(), models: if others == 0 { 0 } else { others + 1 } }.into()),
     }
-}
-
-/// A raw image is read where it lies, a packed one is unpacked into a file without a name.
-fn prepare(image: &Path) -> Result<Staged, ImageError> {
-    let packing = Opened::open(image)?.packing;
-    let name = if packing.is_raw() { "hashing" } else { "unpacking" };
-    let bar = ReadingBar::new(&format!("{name} {}", image.display()));
-    let mut progress = |done, of| bar.set(done, of);
-    if packing.is_raw() { in_place(image, &mut progress) } else { for_now(image, Path::new(SCRATCH), &mut progress) }
 }
 
 /// How much of the image is data.

@@ -15,7 +15,7 @@ use crate::report;
 pub const DEFAULT: &str = "/var/lib/flashline/flash-log.db";
 
 /// The outcomes a row can have, as the log's words.
-const OUTCOMES: [&str; 6] = ["passed", "failed", "refused", "pulled", "interrupted", "running"];
+const OUTCOMES: [&str; 7] = ["passed", "passed-mapped-only", "failed", "refused", "pulled", "interrupted", "running"];
 
 /// Shows the flash log: one row an attempt, newest last.
 #[derive(Clone, Debug, clap::Args)]

@@ -8,6 +8,7 @@ mod flash;
 mod image;
 pub mod log;
 mod model;
+mod prepare;
 mod run;
 mod slots;
 

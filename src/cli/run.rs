@@ -4,8 +4,8 @@ use std::io::{self, IsTerminal};
 
 use super::{ConfigArg, GOOD, WRONG, complain, sentence, start_tracing};
 use crate::config::{Images, Settings};
-use crate::daemon::{self, arming::Armory};
-use crate::ledger::Ledger;
+use crate::daemon::{self, arming::ArmError, arming::Armory};
+use crate::ledger::{Ledger, believed};
 use crate::panel::bars::ReadingBar;
 use crate::panel::plain::Plain;
 use crate::panel::terminal::Terminal;
@@ -40,7 +40,14 @@ pub(super) fn run(args: &Args) -> u8 {
             return WRONG;
         }
     };
-    let Some(armory) = arm(&settings) else { return WRONG };
+    let at = match ledger.newest_at() {
+        Ok(newest) => believed(newest),
+        Err(error) => {
+            complain(&error);
+            return WRONG;
+        }
+    };
+    let Some(armory) = arm(&settings, at) else { return WRONG };
     let result = if io::stdout().is_terminal() && !args.plain {
         daemon::run(args.config.path().to_owned(), settings, ledger, armory, Terminal::on_stdout())
     } else {
@@ -55,10 +62,11 @@ pub(super) fn run(args: &Args) -> u8 {
     }
 }
 
-/// Stages every model's image. A station with nothing to write at all does not run; with some of its models it does.
-fn arm(settings: &Settings) -> Option<Armory> {
+/// Stages every model's image and looks inside. A station with nothing to write at all does not run; with some of its models it does,
+/// and where an image was refused for what is inside: its slots say so.
+fn arm(settings: &Settings, at: i64) -> Option<Armory> {
     let mut bar: Option<(String, ReadingBar)> = None;
-    let (armory, failed) = Armory::stage(settings, |model, done, of| {
+    let (armory, failed) = Armory::stage(settings, at, |model, done, of| {
         if bar.as_ref().is_none_or(|(shown, _)| shown != model) {
             bar = Some((model.to_owned(), ReadingBar::new(&format!("staging {model}"))));
         }
@@ -71,9 +79,10 @@ fn arm(settings: &Settings) -> Option<Armory> {
         eprintln!("flashline: the model {} is not armed: {}", model.model, sentence(&model.error));
     }
     for armed in armory.armed() {
-        tracing::info!(model = armed.model, image = armed.source, digest = %armed.digest, span = armed.span.0, "armed");
+        tracing::info!(model = armed.model, image = armed.source, digest = %armed.digest, span = armed.span.0, proof = armed.model_proof.word(), device = armed.logged_model(), "armed");
     }
-    if armory.armed().is_empty() {
+    let refused = failed.iter().any(|model| matches!(model.error, ArmError::Refused(_)));
+    if armory.armed().is_empty() && !refused {
         eprintln!("flashline: no model could be armed: there is nothing to write");
         return None;
     }

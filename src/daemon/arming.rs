@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::interlock::{Demand, Interlock, Refused};
 use crate::config::{self, ConfigError, Images, ModelSettings, Settings};
-use crate::image::stage::{stage, sweep};
+use crate::image::stage::{find_staged, stage, sweep};
+use crate::image::store;
 use crate::image::{ImageError, Staged};
 use crate::station::outcome::Digest;
-use crate::station::record::{Armed, Zeroes};
+use crate::station::record::{Armed, Disarmed, ModelProof, Zeroes};
 use crate::station::units::Bytes;
 
 /// Every staged image, by digest, and which model it is armed for.
@@ -16,6 +18,9 @@ use crate::station::units::Bytes;
 pub struct Armory {
     images: BTreeMap<Digest, Arc<Staged>>,
     armed: Vec<Armed>,
+    disarmed: Vec<Disarmed>,
+    /// The time keys were judged at.
+    at: i64,
 }
 
 /// A model that could not be armed.
@@ -24,29 +29,53 @@ pub struct NotArmed {
     /// Which.
     pub model: String,
     /// Why.
-    pub error: ImageError,
+    pub error: ArmError,
+}
+
+/// Why a model could not be armed.
+#[derive(Debug, thiserror::Error)]
+pub enum ArmError {
+    /// Its image cannot be staged.
+    #[error(transparent)]
+    Image(#[from] ImageError),
+    /// What is inside its image is not what it must be.
+    #[error(transparent)]
+    Refused(#[from] Refused),
 }
 
 impl Armory {
     /// Stages the image of every model. `progress` is told the model, how much of its file was read, and the file's length.
     ///
-    /// One bad image does not stop the other models: what could not be armed comes back beside what could.
-    pub fn stage(settings: &Settings, mut progress: impl FnMut(&str, Bytes, Bytes)) -> (Self, Vec<NotArmed>) {
+    /// What is inside is judged by keys that are valid `at` that time, in microseconds since 1970. One bad image does not stop the other models: what could not be armed comes back beside what could.
+    pub fn stage(settings: &Settings, at: i64, mut progress: impl FnMut(&str, Bytes, Bytes)) -> (Self, Vec<NotArmed>) {
         sweep(&settings.store());
-        let mut armory = Self::default();
+        // Held until all are staged: none of them makes room for another.
+        let held: Vec<Staged> = settings.models.iter().filter_map(|model| find_staged(&model.image, &settings.store())).collect();
+        let mut armory = Self { at, ..Self::default() };
         let mut failed = Vec::new();
+        let interlock = Interlock::new(settings, at);
         for model in &settings.models {
-            match stage(&model.image, &settings.store(), &mut |done, of| progress(&model.name, done, of)) {
-                Ok(staged) => armory.arm(model, staged),
-                Err(error) => failed.push(NotArmed { model: model.name.clone(), error }),
+            // What it is held to is asked first: minutes of staging only to say that nobody knows would be wasted.
+            let armed = interlock.demand(model).map_err(ArmError::from).and_then(|demand| {
+                let staged = stage(&model.image, &settings.store(), &mut |done, of| progress(&model.name, done, of))?;
+                armory.arm(model, staged, demand)
+            });
+            if let Err(error) = armed {
+                armory.disarmed.push(Disarmed { model: model.name.clone(), reason: sentence(&error) });
+                failed.push(NotArmed { model: model.name.clone(), error });
             }
         }
+        drop(held);
+        store::trim(&settings.store(), settings.store_limit);
         (armory, failed)
     }
 
-    fn arm(&mut self, model: &ModelSettings, staged: Staged) {
-        self.armed.push(describe(&model.name, &model.image.display().to_string(), &staged, model.zeroes));
+    fn arm(&mut self, model: &ModelSettings, staged: Staged, demand: Demand) -> Result<(), ArmError> {
+        let (model_proof, uncovered) = demand.prove(&staged)?;
+        let described = describe(&model.name, &model.image.display().to_string(), &staged, model.zeroes);
+        self.armed.push(Armed { model_proof, uncovered, ..described });
         self.images.insert(staged.digest(), Arc::new(staged));
+        Ok(())
     }
 
     /// What may be written.
@@ -55,11 +84,27 @@ impl Armory {
         self.armed.clone()
     }
 
+    /// What may not be written, and why.
+    #[must_use]
+    pub fn disarmed(&self) -> Vec<Disarmed> {
+        self.disarmed.clone()
+    }
+
+    /// The time that keys were judged at, in microseconds since 1970.
+    #[must_use]
+    pub fn judged_at(&self) -> i64 {
+        self.at
+    }
+
     /// Takes the place of `before`, and keeps those of its images that are still needed.
     pub fn replace(&mut self, before: Self, needed: impl Fn(Digest) -> bool) {
-        let kept = before.images.into_iter().filter(|(digest, _)| needed(*digest));
-        for (digest, image) in kept {
-            self.images.entry(digest).or_insert(image);
+        for (digest, image) in before.images {
+            if needed(digest) {
+                self.images.entry(digest).or_insert(image);
+            } else {
+                // Used until now.
+                image.note_use();
+            }
         }
     }
 
@@ -70,19 +115,25 @@ impl Armory {
     }
 }
 
+/// With all its causes, in one line.
+fn sentence(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
 /// Why a configuration that was read again is not taken over.
 #[derive(Debug, thiserror::Error)]
 pub enum ReloadError {
     /// It is wrong.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// One of its images cannot be staged.
+    /// One of its models cannot be armed.
     #[error("the model {model} cannot be armed")]
-    Image {
+    Model {
         /// The model.
         model: String,
         /// Why.
-        source: ImageError,
+        source: ArmError,
     },
     /// The flash log would have to move.
     #[error("`state` in [station] cannot change while the station runs: restart it")]
@@ -94,23 +145,25 @@ pub enum ReloadError {
 ///
 /// # Errors
 /// The first thing that is not.
-pub fn prove(config: &Path, state: &Path) -> Result<(Settings, Armory), ReloadError> {
+pub fn prove(config: &Path, state: &Path, at: i64) -> Result<(Settings, Armory), ReloadError> {
     let settings = config::read(config, Images::Proved)?;
     if settings.state != state {
         return Err(ReloadError::State);
     }
-    let (armory, failed) = Armory::stage(&settings, |_, _, _| {});
+    let (armory, failed) = Armory::stage(&settings, at, |_, _, _| {});
     match failed.into_iter().next() {
-        Some(NotArmed { model, error }) => Err(ReloadError::Image { model, source: error }),
+        Some(NotArmed { model, error }) => Err(ReloadError::Model { model, source: error }),
         None => Ok((settings, armory)),
     }
 }
 
-/// What the station is told of a staged image.
+/// What the station is told of a staged image that nobody has looked into.
 #[must_use]
 pub fn describe(model: &str, source: &str, staged: &Staged, zeroes: Zeroes) -> Armed {
     Armed {
         model: model.to_owned(),
+        model_proof: ModelProof::None,
+        uncovered: Vec::new(),
         digest: staged.digest(),
         source: source.to_owned(),
         span: staged.span(),

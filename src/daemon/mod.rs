@@ -4,6 +4,7 @@
 //! log's, the watch's and the panel's each go at their own pace: none of them is ever waited for here while cards are busy.
 
 pub mod arming;
+pub mod interlock;
 mod work;
 
 use std::collections::BTreeSet;
@@ -17,7 +18,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::MissedTickBehavior;
 
 use crate::config::Settings;
-use crate::ledger::{Answer, Ledger, LogError, NotTaken, Unwritten, Writer};
+use crate::image::store;
+use crate::ledger::{Answer, Ledger, LogError, NotTaken, Unwritten, Writer, believed};
 use crate::panel::{Panel, Screen};
 use crate::station::card::Port;
 use crate::station::record::Entry;
@@ -147,13 +149,27 @@ impl Daemon {
 
     /// From now on this holds; running cards finish with what they started with.
     fn configure(&mut self, settings: Settings, armory: Armory) -> Result<(), RunError> {
-        let configuration = Configuration { station: settings.station.clone(), slots: settings.slots.clone(), armed: armory.armed() };
+        let configuration = Configuration {
+            station: settings.station.clone(),
+            slots: settings.slots.clone(),
+            armed: armory.armed(),
+            disarmed: armory.disarmed(),
+        };
         let before = std::mem::replace(&mut self.workers.armory, armory);
         self.apply(Event::Configure(Box::new(configuration)))?;
         self.workers.armory.replace(before, |digest| self.station.needs_image(digest));
         self.settings = settings;
+        self.trim_store();
         self.watch.turn_to(self.station.ports());
         Ok(())
+    }
+
+    /// What was armed until now may be one image too many. Removing a long file takes its time, and nobody waits for it here.
+    fn trim_store(&self) {
+        let (directory, limit) = (self.settings.store(), self.settings.store_limit);
+        if let Err(error) = std::thread::Builder::new().name("store".to_owned()).spawn(move || store::trim(&directory, limit)) {
+            tracing::warn!(%error, "no thread to look after the store: it is looked after at the next start");
+        }
     }
 
     async fn run(mut self) -> Result<(), RunError> {
@@ -201,8 +217,9 @@ impl Daemon {
     fn prove_anew(&mut self, reloaded: &mpsc::Sender<Result<(Settings, Armory), ReloadError>>) {
         tracing::info!(config = %self.config.display(), "reading the configuration again");
         let (config, state, reloaded) = (self.config.clone(), self.settings.state.clone(), reloaded.clone());
+        let at = believed(Some(self.workers.armory.judged_at()));
         let prove = move || {
-            let _stopped = reloaded.blocking_send(arming::prove(&config, &state));
+            let _stopped = reloaded.blocking_send(arming::prove(&config, &state, at));
         };
         match std::thread::Builder::new().name("reload".to_owned()).spawn(prove) {
             Ok(thread) => self.proving = Some(thread),

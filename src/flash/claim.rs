@@ -23,7 +23,6 @@ use crate::station::units::round_up;
 #[derive(Debug)]
 pub struct Claim<D> {
     pub(super) session: Session<D>,
-    pub(super) zeroes: Zeroes,
 }
 
 /// Where the kernel makes nodes under its own names (devtmpfs).
@@ -82,7 +81,7 @@ impl<D: BlockDevice> Claim<D> {
         let ours = |message: String| End::Failed(Failure::Internal { message });
         let tombstone = Tombstone::fresh(attempt).map_err(|error| ours(error.to_string()))?;
         let mapping = Mapping::new(image.file(), needs).map_err(|error| ours(format!("mapping the staged image: {error}")))?;
-        Ok(Self { session: Session::new(device, visit, image, mapping, gauge, tombstone), zeroes })
+        Ok(Self { session: Session::new(device, visit, image, mapping, gauge, tombstone, zeroes) })
     }
 }
 

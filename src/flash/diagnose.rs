@@ -9,7 +9,7 @@ use crate::station::outcome::Damage;
 use crate::station::units::{Bytes, to_u64, to_usize};
 
 /// Cards go wrong by whole sectors.
-const SECTOR: usize = 512;
+pub(super) const SECTOR: usize = 512;
 /// How far data is looked for that came too late or too early, in sectors: a few of the largest blocks flash memory is erased by.
 const SHIFT: i64 = 64;
 /// More flipped bits than these in a sector are other contents.

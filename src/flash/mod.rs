@@ -8,6 +8,8 @@
 //!             ▼                  ▼                      ▼                    Proof
 //!          a step that fails ends the attempt: the head is the tombstone, the card cannot boot
 //! ```
+//! Where the image's zeroes are skipped, the proof speaks of its data alone, and is of another type.
+//!
 //! Constructors are private to the step that earns them. Knows no slot, log or lamp; runs in a thread of its own and shares with
 //! other cards nothing but the staged image, which nobody writes.
 
@@ -73,7 +75,7 @@ fn flash_opened<D: BlockDevice>(
     };
     let verified = write::write(claim).and_then(verify::read_back).and_then(verify::finish);
     match verified {
-        Ok(verified) => End::Verified(verified.into_proof()),
+        Ok(verified) => verified.into_end(),
         Err(stopped) => ended(stopped),
     }
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::error::FlashError;
-use super::gauge::Gauge;
+use super::gauge::{Call, Gauge};
 use super::tombstone::Tombstone;
 use crate::device::aligned::{ALIGNMENT, AlignedBuf};
 use crate::device::mapped::Mapping;
@@ -14,6 +14,7 @@ use crate::image::Staged;
 use crate::image::map::PIECE;
 use crate::station::card::Visit;
 use crate::station::outcome::Act;
+use crate::station::record::Zeroes;
 use crate::station::units::{Bytes, MIB, to_u64, to_usize};
 
 /// Pieces moved by one call at most: 4 MiB keep every card we know of at its full speed, and are small enough that a cancelled
@@ -35,6 +36,8 @@ pub(super) struct Session<D> {
     mapping: Mapping,
     pub(super) gauge: Arc<Gauge>,
     pub(super) tombstone: Tombstone,
+    /// What is done about the image's zeroes.
+    pub(super) zeroes: Zeroes,
     pub(super) data: AlignedBuf,
     pub(super) other: AlignedBuf,
 }
@@ -58,9 +61,18 @@ pub(super) fn bytes_of(runs: &[Run]) -> Bytes {
 }
 
 impl<D: BlockDevice> Session<D> {
-    pub(super) fn new(device: D, visit: Visit, image: Arc<Staged>, mapping: Mapping, gauge: Arc<Gauge>, tombstone: Tombstone) -> Self {
+    pub(super) fn new(
+        device: D,
+        visit: Visit,
+        image: Arc<Staged>,
+        mapping: Mapping,
+        gauge: Arc<Gauge>,
+        tombstone: Tombstone,
+        zeroes: Zeroes,
+    ) -> Self {
+        gauge.measure_along(image.span());
         let buffer = || AlignedBuf::zeroed(PIECES_PER_CALL * to_usize(PIECE));
-        Self { device, visit, image, mapping, gauge, tombstone, data: buffer(), other: buffer() }
+        Self { device, visit, image, mapping, gauge, tombstone, zeroes, data: buffer(), other: buffer() }
     }
 
     pub(super) fn span(&self) -> Bytes {
@@ -78,10 +90,24 @@ impl<D: BlockDevice> Session<D> {
 
     /// The image's pieces in calls, in order: those of the head, or all others.
     pub(super) fn runs(&self, head: bool) -> Vec<Run> {
-        let (map, layout) = (self.image.map(), self.image.layout());
+        self.runs_of(|piece| self.image.layout().is_head(piece) == head)
+    }
+
+    /// What of the body is read back: all of it, or, where the image's zeroes are skipped, the pieces that hold data.
+    pub(super) fn proven_runs(&self) -> Vec<Run> {
+        let (map, extents) = (self.image.map(), self.image.extents());
+        let has_data = |piece| {
+            let start = map.start(piece).0;
+            !extents.data_in(&(start..start + map.length(piece).0)).is_empty()
+        };
+        self.runs_of(|piece| !self.image.layout().is_head(piece) && (self.zeroes != Zeroes::Skip || has_data(piece)))
+    }
+
+    fn runs_of(&self, wanted: impl Fn(usize) -> bool) -> Vec<Run> {
+        let map = self.image.map();
         let mut runs: Vec<Run> = Vec::new();
         let mut pieces_in_last = 0;
-        for piece in (0..map.len()).filter(|piece| layout.is_head(*piece) == head) {
+        for piece in (0..map.len()).filter(|piece| wanted(*piece)) {
             let length = to_usize(map.length(piece).0);
             match runs.last_mut() {
                 Some(run) if run.first + pieces_in_last == piece && pieces_in_last < PIECES_PER_CALL => {
@@ -111,6 +137,12 @@ impl<D: BlockDevice> Session<D> {
             }
         }
         body
+    }
+
+    /// Bytes of the image that are proven where its zeroes are skipped: its data, and the head, which is written and read whole.
+    pub(super) fn mapped(&self) -> Bytes {
+        let data = self.body().into_iter().flat_map(|range| self.image.extents().data_in(&range));
+        Bytes(bytes_of(&self.runs(true)).0 + data.map(|range| range.end - range.start).sum::<u64>())
     }
 
     /// The body's data, in calls.
@@ -152,7 +184,9 @@ impl<D: BlockDevice> Session<D> {
         self.ask_identity()?;
         let (span, gauge) = (self.span(), Arc::clone(&self.gauge));
         gauge
-            .time(Act::Writing, length, || write_all_at(&mut self.device, at, Source::Bytes(&self.data[..length])))
+            .time(Call { act: Act::Writing, at, length, moves: true }, || {
+                write_all_at(&mut self.device, at, Source::Bytes(&self.data[..length]))
+            })
             .map_err(|ended| FlashError::of_call(Act::Writing, span, ended))
     }
 
@@ -171,7 +205,7 @@ impl<D: BlockDevice> Session<D> {
             let (span, gauge, at, length) = (self.span(), Arc::clone(&self.gauge), Bytes(range.start), to_usize(whole - range.start));
             let source = Source::Mapped { mapping: &self.mapping, at, length };
             gauge
-                .time(Act::Writing, length, || write_all_at(&mut self.device, at, source))
+                .time(Call { act: Act::Writing, at, length, moves: true }, || write_all_at(&mut self.device, at, source))
                 .map_err(|ended| FlashError::of_call(Act::Writing, span, ended))?;
         }
         if whole < range.end {
@@ -192,7 +226,8 @@ impl<D: BlockDevice> Session<D> {
             self.stop_if_cancelled()?;
             self.ask_identity()?;
             let (span, gauge, at, length) = (self.span(), Arc::clone(&self.gauge), Bytes(slice.start), slice.end - slice.start);
-            gauge.time(Act::Writing, to_usize(length), || self.device.zero(at, Bytes(length))).map_err(|source| FlashError::Io {
+            let call = Call { act: Act::Writing, at, length: to_usize(length), moves: false };
+            gauge.time(call, || self.device.zero(at, Bytes(length))).map_err(|source| FlashError::Io {
                 act: Act::Writing,
                 at,
                 span,
@@ -209,6 +244,20 @@ impl<D: BlockDevice> Session<D> {
             self.write(run.at, run.padded)?;
         }
         self.flush()
+    }
+
+    /// Reads the head, in which the tombstone must stand; answers the first run in which it does not, and where in it, with what came back
+    /// in `self.data` and the tombstone in `self.other`.
+    pub(super) fn missed_tombstone(&mut self) -> Result<Option<(Run, usize)>, FlashError> {
+        for run in self.runs(true) {
+            self.read(run.at, run.padded)?;
+            self.tombstone.fill(run.at, &mut self.other[..run.padded]);
+            let (found, expected) = (&self.data[..run.padded], &self.other[..run.padded]);
+            if let Some(offset) = found.iter().zip(expected).position(|(found, expected)| found != expected) {
+                return Ok(Some((run, offset)));
+            }
+        }
+        Ok(None)
     }
 
     /// Puts the tombstone back over a head that may stand in part, the partition table's block first.
@@ -228,13 +277,16 @@ impl<D: BlockDevice> Session<D> {
 
     pub(super) fn flush(&mut self) -> Result<(), FlashError> {
         let (span, gauge) = (self.span(), Arc::clone(&self.gauge));
-        gauge.time(Act::Flushing, 0, || self.device.flush()).map_err(|source| FlashError::Io { act: Act::Flushing, at: span, span, source })
+        // A flush is of the whole card: its place is the image's end.
+        let call = Call { act: Act::Flushing, at: span, length: 0, moves: false };
+        gauge.time(call, || self.device.flush()).map_err(|source| FlashError::Io { act: Act::Flushing, at: span, span, source })
     }
 }
 
 /// One measured read, for whoever has the device and a buffer apart.
 pub(super) fn read(device: &mut impl BlockDevice, gauge: &Gauge, span: Bytes, at: Bytes, into: &mut [u8]) -> Result<(), FlashError> {
-    gauge.time(Act::Reading, into.len(), || read_exact_at(device, at, into)).map_err(|ended| FlashError::of_call(Act::Reading, span, ended))
+    let call = Call { act: Act::Reading, at, length: into.len(), moves: true };
+    gauge.time(call, || read_exact_at(device, at, into)).map_err(|ended| FlashError::of_call(Act::Reading, span, ended))
 }
 
 /// A range in parts of at most `length`.

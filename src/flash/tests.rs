@@ -6,12 +6,13 @@ use std::sync::Arc;
 use nix::libc;
 use proptest::prelude::*;
 
+use super::tombstone::Tombstone;
 use super::*;
 use crate::device::ram::{Did, Fault, RamDevice};
 use crate::device::{Shortfall, Source};
 use crate::image::stage::in_place;
 use crate::station::card::DevNum;
-use crate::station::outcome::{Act, Damage, Failure, Refusal};
+use crate::station::outcome::{Act, Curve, Damage, Failure, Refusal};
 use crate::station::units::{Bytes, MIB, to_u64, to_usize};
 
 const VISIT: Visit = Visit { devnum: DevNum { major: 8, minor: 0 }, diskseq: 1 };
@@ -264,6 +265,78 @@ fn data_of_an_older_version_of_the_image_is_zeroed_and_not_taken_for_a_lie() {
     assert_eq!(device.contents()[..image.len()], image);
 }
 
+/// Runs the engine with the image's zeroes skipped.
+fn run_skipping(mut device: RamDevice, image: &[u8]) -> (End, RamDevice) {
+    let end = flash_opened(&mut device, VISIT, 1, staged(image), Zeroes::Skip, Arc::new(Gauge::default()));
+    (end, device)
+}
+
+/// The places of an image's zeroes that no mark touches, outside its head.
+fn skipped(image: &[u8]) -> Vec<usize> {
+    let grain = to_usize(crate::image::extents::GRAIN);
+    let zero = |place: &usize| image[*place..(*place + grain).min(image.len())].iter().all(|byte| *byte == 0);
+    (to_usize(MIB)..image.len()).step_by(grain).filter(zero).filter(|place| !place.is_power_of_two()).collect()
+}
+
+#[test]
+fn skipped_zeroes_are_neither_written_nor_read_and_such_a_card_never_passes_as_a_whole() {
+    let image = sparse(6 * MIB);
+    let (end, device) = run_skipping(card(8 * MIB, 512), &image);
+    let End::VerifiedMapped(proof) = end else { panic!("{end:?}") };
+    let places = skipped(&image);
+    assert!(!places.is_empty());
+    for place in places {
+        assert_eq!(device.contents()[place], 0xa5, "what the card held at {place} stays");
+    }
+    assert!(!device.did.iter().any(|did| matches!(did, Did::Zero { at, .. } if *at < 6 * MIB)), "no zeroes of the image were written");
+    let data: u64 = staged(&image).extents().data_in(&(MIB..6 * MIB)).iter().map(|range| range.end - range.start).sum();
+    assert_eq!(proof.bytes(), Bytes(MIB + data), "the head whole, and of the body the data alone");
+    assert!(proof.bytes() < Bytes(6 * MIB));
+    let marked = device.contents().windows(9).any(|window| window == b"FLASHLINE");
+    assert!(!marked, "no mark and no tombstone stays");
+}
+
+#[test]
+fn skipped_zeroes_hide_neither_a_wrong_byte_of_data_nor_a_card_that_lies_about_its_capacity() {
+    let image = sparse(6 * MIB);
+    let data = staged(&image).extents().data_in(&(MIB..6 * MIB))[0].start;
+    let mut device = card(8 * MIB, 512);
+    device.inject(Fault::FlipOnRead { at: data + 5, bits: 1 });
+    let (end, device) = run_skipping(device, &image);
+    assert!(matches!(end, End::Failed(Failure::Mismatch { at, .. }) if at == Bytes(data + 5)), "{end:?}");
+    assert!(cannot_boot(&device));
+    for fault in [Fault::Wrap(4 * MIB), Fault::DropBehind(4 * MIB)] {
+        let mut device = card(32 * MIB, 512);
+        device.inject(fault.clone());
+        let (end, device) = run_skipping(device, &image);
+        assert!(matches!(end, End::Failed(Failure::FalseCapacity { .. })), "{fault:?}: {end:?}");
+        assert!(cannot_boot(&device));
+    }
+}
+
+#[test]
+fn a_block_of_this_attempt_among_skipped_zeroes_is_a_lie_and_old_contents_are_not() {
+    let image = sparse(6 * MIB);
+    let staged = staged(&image);
+    let grain = to_usize(crate::image::extents::GRAIN);
+    let length = to_usize(MIB);
+    let piece = (1..6).find(|piece| {
+        let range = piece * MIB..(piece + 1) * MIB;
+        !staged.extents().data_in(&range).is_empty() && !staged.extents().zeroes_in(&range).is_empty()
+    });
+    let piece = piece.expect("a piece with both");
+    let run = session::Run { first: to_usize(piece), at: Bytes(piece * MIB), length, padded: length };
+    let zero = to_usize(staged.extents().zeroes_in(&(piece * MIB..(piece + 1) * MIB))[0].start - piece * MIB);
+    let (ours, others) = (Tombstone::fresh(1).expect("random"), Tombstone::fresh(1).expect("random"));
+    let mut data = image[to_usize(piece * MIB)..][..length].to_vec();
+    others.fill(Bytes(0), &mut data[zero..zero + 512]);
+    assert_eq!(verify::hide_zeroes(&staged, &ours, run, &mut data), None, "another attempt's block is old contents");
+    assert_eq!(data, image[to_usize(piece * MIB)..][..length], "what is hidden reads as the image");
+    ours.fill(Bytes(7 * MIB), &mut data[zero + grain - 512..zero + grain]);
+    let at = Bytes(piece * MIB + to_u64(zero + grain - 512));
+    assert_eq!(verify::hide_zeroes(&staged, &ours, run, &mut data), Some((at, Bytes(7 * MIB))));
+}
+
 #[test]
 fn what_came_back_is_named_by_its_kind() {
     let image = pattern(4 * MIB);
@@ -389,10 +462,51 @@ fn effort_is_counted_for_the_row() {
     assert_eq!(effort.written, Bytes(5 * MIB + marks), "tombstone, body, head; the far end; a mark, set and erased in it");
     assert_eq!(effort.read, Bytes(5 * MIB + marks), "tombstone twice, body and head; a mark");
     assert!(effort.slowest_call <= effort.total);
+    assert!(effort.slowest_was.is_some_and(|(_, at)| at <= Bytes(4 * MIB)));
+    for (what, rates) in [("written", &effort.curve.writing), ("read", &effort.curve.reading)] {
+        assert_eq!(rates.len(), Curve::PARTS, "{what}");
+        assert!(rates.iter().all(Option::is_some), "every part of an image without zeroes was {what}");
+    }
+    let skipped = Arc::new(Gauge::default());
+    let sparse = sparse(6 * MIB);
+    let end = flash_opened(&mut card(8 * MIB, 512), VISIT, 1, staged(&sparse), Zeroes::Write, Arc::clone(&skipped));
+    assert!(matches!(end, End::Verified(_)));
+    let curve = skipped.effort().curve;
+    assert!(curve.writing[8..24].iter().all(Option::is_none), "zeroing by the kernel says nothing about a card's speed");
+    assert!(curve.reading.iter().all(Option::is_some));
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// Whatever the image's zeroes are: where it has data the card holds it, and where it has none nothing changed but marks.
+    #[test]
+    fn with_zeroes_skipped_the_card_holds_the_data_and_everything_else_stays(
+        grains in proptest::collection::vec(any::<bool>(), 1..64), cut in 0u64..60_000, large_blocks: bool, short: bool
+    ) {
+        let block = if large_blocks { 4096 } else { 512 };
+        let grain = crate::image::extents::GRAIN;
+        let mut image = pattern(MIB + to_u64(grains.len()) * grain);
+        for (index, _) in grains.iter().enumerate().filter(|(_, data)| !**data) {
+            let start = to_usize(MIB + to_u64(index) * grain);
+            image[start..start + to_usize(grain)].fill(0);
+        }
+        image.truncate(image.len() - to_usize(cut));
+        let mut device = card(8 * MIB, block);
+        if short {
+            device.inject(Fault::ShortCounts);
+        }
+        let (end, device) = run_skipping(device, &image);
+        prop_assert!(matches!(end, End::VerifiedMapped(_)), "{end:?}");
+        prop_assert_eq!(&device.contents()[..to_usize(MIB)], &image[..to_usize(MIB)], "the head is whole");
+        let extents = staged(&image);
+        for data in extents.extents().data() {
+            prop_assert_eq!(&device.contents()[to_usize(data.start)..to_usize(data.end)], &image[to_usize(data.start)..to_usize(data.end)]);
+        }
+        for place in skipped(&image) {
+            prop_assert_eq!(device.contents()[place], 0xa5);
+        }
+    }
 
     /// Odd lengths, both block sizes, short counts and interruptions: the card holds the image, and nothing behind it changed.
     #[test]

@@ -11,6 +11,9 @@ use crate::station::units::{Bytes, to_u64, to_usize};
 /// Every block of this length is told from every other. At most a card's logical block.
 const BLOCK: u64 = 512;
 
+/// How every block begins.
+const OPENING: &str = "FLASHLINE:";
+
 /// The tombstone of one attempt.
 #[derive(Clone, Debug)]
 pub struct Tombstone {
@@ -38,7 +41,7 @@ impl Tombstone {
             let mut text = block;
             writeln!(
                 text,
-                "FLASHLINE: this card is not finished and must not be used.\nattempt {}\nnonce {nonce:032x}\nbyte {address}",
+                "{OPENING} this card is not finished and must not be used.\nattempt {}\nnonce {nonce:032x}\nbyte {address}",
                 self.attempt
             )
             .expect("the text is shorter than a block");
@@ -50,6 +53,9 @@ impl Tombstone {
     /// The address a block of ours names; nothing where it is not of this attempt. The nonce tells: it was drawn for this attempt alone.
     #[must_use]
     pub fn address_of(&self, block: &[u8]) -> Option<Bytes> {
+        if !block.starts_with(OPENING.as_bytes()) {
+            return None;
+        }
         let text = std::str::from_utf8(block.get(..to_usize(BLOCK))?).ok()?.trim_end_matches('\0');
         let address = text.lines().find_map(|line| line.strip_prefix("byte "))?.parse().ok().map(Bytes)?;
         let mut own = [0; 512];

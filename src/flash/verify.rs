@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::thread;
 
-use super::diagnose::first_wrong;
+use super::diagnose::{SECTOR, first_wrong};
 use super::error::{FlashError, Stopped};
 use super::session::{self, Run, Session, bytes_of};
+use super::tombstone::Tombstone;
 use super::write::Written;
 use super::zeroes;
 use crate::device::BlockDevice;
@@ -17,7 +18,9 @@ use crate::device::aligned::AlignedBuf;
 use crate::image::Staged;
 use crate::image::extents::is_zero;
 use crate::image::map::{PIECE, PieceValue, root, value};
-use crate::station::outcome::{Proof, ReadBack};
+use crate::station::End;
+use crate::station::outcome::{MappedProof, Proof, ReadBack};
+use crate::station::record::Zeroes;
 use crate::station::slot::Step;
 use crate::station::units::{Bytes, to_u64, to_usize};
 
@@ -29,17 +32,27 @@ pub struct BodyProven<D> {
     found: Vec<Option<PieceValue>>,
 }
 
-/// A card every byte of whose span came back from the medium and is the image's. Made here alone.
+/// A card every byte of whose span came back from the medium and is the image's; or, where the image's zeroes are skipped, every byte
+/// of its data. Made here alone.
 #[derive(Debug)]
 pub struct Verified {
-    proof: Proof,
+    evidence: Evidence,
+}
+
+#[derive(Debug)]
+enum Evidence {
+    Whole(Proof),
+    Mapped(MappedProof),
 }
 
 impl Verified {
     /// The evidence, for the log.
     #[must_use]
-    pub fn into_proof(self) -> Proof {
-        self.proof
+    pub fn into_end(self) -> End {
+        match self.evidence {
+            Evidence::Whole(proof) => End::Verified(proof),
+            Evidence::Mapped(proof) => End::VerifiedMapped(proof),
+        }
     }
 }
 
@@ -56,10 +69,12 @@ pub fn read_back<D: BlockDevice>(written: Written<D>) -> Result<BodyProven<D>, S
 }
 
 fn read_body<D: BlockDevice>(session: &mut Session<D>) -> Result<Vec<Option<PieceValue>>, FlashError> {
-    let runs = session.runs(false);
+    let runs = session.proven_runs();
     session.gauge.enter(Step::ReadingBack, bytes_of(&runs));
     let found = match compare_body(session, &runs)? {
         Compared::Right(found) => found,
+        // Not even then: what is not hidden from the comparison was written.
+        Compared::Dirt { at } if session.zeroes == Zeroes::Skip => return Err(FlashError::WriteIgnored { at }),
         Compared::Dirt { .. } => {
             // What stood there before was not seen by the samples. Zeroed once, and then everything is read again.
             let zero = session.zero_ranges();
@@ -73,18 +88,15 @@ fn read_body<D: BlockDevice>(session: &mut Session<D>) -> Result<Vec<Option<Piec
         }
     };
     // Writes of the body that strayed into the head would show here.
-    for run in session.runs(true) {
-        session.read(run.at, run.padded)?;
-        session.tombstone.fill(run.at, &mut session.other[..run.padded]);
+    if let Some((run, _)) = session.missed_tombstone()? {
         let (data, expected) = (&session.data[..run.padded], &session.other[..run.padded]);
-        if let Some((offset, wrong)) = first_wrong(run.at, data, expected) {
-            let at = Bytes(run.at.0 + to_u64(offset));
-            if let Ok(Some(holds)) = wrong.stray(&session.image) {
-                return Err(FlashError::FalseCapacity { at, holds: Some(holds) });
-            }
-            let damage = wrong.damage(&session.image);
-            return Err(FlashError::Mismatch { at, expected: expected[offset], found: data[offset], damage });
+        let (offset, wrong) = first_wrong(run.at, data, expected).expect("they differ");
+        let at = Bytes(run.at.0 + to_u64(offset));
+        if let Ok(Some(holds)) = wrong.stray(&session.image) {
+            return Err(FlashError::FalseCapacity { at, holds: Some(holds) });
         }
+        let damage = wrong.damage(&session.image);
+        return Err(FlashError::Mismatch { at, expected: expected[offset], found: data[offset], damage });
     }
     Ok(found)
 }
@@ -101,7 +113,8 @@ enum Compared {
 fn compare_body<D: BlockDevice>(session: &mut Session<D>, runs: &[Run]) -> Result<Compared, FlashError> {
     let mut found = vec![None; session.image.map().len()];
     let outcome = {
-        let Session { device, image, gauge, data, other, .. } = session;
+        let Session { device, image, gauge, data, other, tombstone, zeroes, .. } = session;
+        let (ours, skips) = (&*tombstone, *zeroes == Zeroes::Skip);
         let (image, span) = (Arc::clone(image), image.span());
         let (give, take) = sync_channel::<(Run, &mut AlignedBuf)>(1);
         let (give_back, take_back) = sync_channel::<&mut AlignedBuf>(2);
@@ -113,7 +126,7 @@ fn compare_body<D: BlockDevice>(session: &mut Session<D>, runs: &[Run]) -> Resul
         thread::scope(|scope| {
             let hash = move || {
                 for (run, buffer) in take {
-                    if !judge(&image, run, buffer, found) {
+                    if skips && hide_zeroes(&image, ours, run, buffer).is_some() || !judge(&image, run, buffer, found) {
                         return Some(run);
                     }
                     // The reader may be done, and gone.
@@ -151,7 +164,7 @@ fn compare_body<D: BlockDevice>(session: &mut Session<D>, runs: &[Run]) -> Resul
     };
     match outcome {
         None => Ok(Compared::Right(found)),
-        Some(wrong) => explain(session, wrong).map(|at| Compared::Dirt { at }),
+        Some(wrong) => explain(session, wrong, session.zeroes == Zeroes::Skip).map(|at| Compared::Dirt { at }),
     }
 }
 
@@ -162,7 +175,7 @@ fn compare_body<D: BlockDevice>(session: &mut Session<D>, runs: &[Run]) -> Resul
 pub fn finish<D: BlockDevice>(body: BodyProven<D>) -> Result<Verified, Stopped<D>> {
     let BodyProven { mut session, mut found } = body;
     match write_head(&mut session, &mut found) {
-        Ok(proof) => Ok(Verified { proof }),
+        Ok(evidence) => Ok(Verified { evidence }),
         Err(error) => {
             // Part of the head may stand. A card that is still ours must not boot; one that no longer answers cannot be helped.
             if let Err(second) = session.bury_again() {
@@ -173,7 +186,7 @@ pub fn finish<D: BlockDevice>(body: BodyProven<D>) -> Result<Verified, Stopped<D
     }
 }
 
-fn write_head<D: BlockDevice>(session: &mut Session<D>, found: &mut [Option<PieceValue>]) -> Result<Proof, FlashError> {
+fn write_head<D: BlockDevice>(session: &mut Session<D>, found: &mut [Option<PieceValue>]) -> Result<Evidence, FlashError> {
     let mut head = session.runs(true);
     session.gauge.enter(Step::Finishing, bytes_of(&head));
     session.stop_if_cancelled()?;
@@ -195,7 +208,7 @@ fn write_head<D: BlockDevice>(session: &mut Session<D>, found: &mut [Option<Piec
     for run in head {
         session.read(run.at, run.padded)?;
         if !judge(&session.image, run, &session.data, found) {
-            return Err(explain(session, run).map_or_else(|error| error, |at| FlashError::WriteIgnored { at }));
+            return Err(explain(session, run, false).map_or_else(|error| error, |at| FlashError::WriteIgnored { at }));
         }
         session.gauge.advance(to_u64(run.length));
     }
@@ -204,7 +217,33 @@ fn write_head<D: BlockDevice>(session: &mut Session<D>, found: &mut [Option<Piec
 }
 
 /// Merges what was found. Nothing where a piece was not read back, or the whole is not the image.
-fn conclude<D: BlockDevice>(session: &Session<D>, found: &[Option<PieceValue>]) -> Option<Proof> {
+fn conclude<D: BlockDevice>(session: &Session<D>, found: &[Option<PieceValue>]) -> Option<Evidence> {
+    match session.zeroes {
+        Zeroes::Prove | Zeroes::Write => conclude_whole(session, found).map(Evidence::Whole),
+        Zeroes::Skip => conclude_mapped(session, found).map(Evidence::Mapped),
+    }
+}
+
+/// The same where zeroes are skipped: a piece of nothing else need not have been read, and of the others only the data counts.
+fn conclude_mapped<D: BlockDevice>(session: &Session<D>, found: &[Option<PieceValue>]) -> Option<MappedProof> {
+    let (map, layout, extents) = (session.image.map(), session.image.layout(), session.image.extents());
+    let (mut values, mut bytes) = (Vec::with_capacity(found.len()), 0);
+    for (piece, value) in found.iter().enumerate() {
+        let range = map.start(piece).0..map.start(piece).0 + map.length(piece).0;
+        let data: u64 = extents.data_in(&range).into_iter().map(|data| data.end - data.start).sum();
+        values.push(match value {
+            Some(value) => *value,
+            None if data == 0 => map.values()[piece],
+            None => return None,
+        });
+        if value.is_some() {
+            bytes += if layout.is_head(piece) { range.end - range.start } else { data };
+        }
+    }
+    MappedProof::conclude(&ReadBack { digest: root(&values), bytes: Bytes(bytes) }, map.root(), session.mapped())
+}
+
+fn conclude_whole<D: BlockDevice>(session: &Session<D>, found: &[Option<PieceValue>]) -> Option<Proof> {
     let map = session.image.map();
     let values = found.iter().copied().collect::<Option<Vec<_>>>()?;
     let bytes = (0..values.len()).map(|piece| map.length(piece).0).sum();
@@ -226,12 +265,34 @@ fn judge(image: &Staged, run: Run, data: &[u8], found: &mut [Option<PieceValue>]
     is_zero(&data[run.length..run.padded])
 }
 
+/// Puts zeroes where the image has zeroes that were skipped, so that what the card holds there makes no difference. Answers where a
+/// block of this attempt stands among it, and which place that block names: it was written there, and nowhere else.
+pub(super) fn hide_zeroes(image: &Staged, ours: &Tombstone, run: Run, data: &mut [u8]) -> Option<(Bytes, Bytes)> {
+    let range = run.at.0..run.at.0 + to_u64(run.length);
+    let mut lie = None;
+    for zeroes in image.extents().zeroes_in(&range) {
+        // Behind the image's last byte its last block goes on as it ends.
+        let end = if zeroes.end == range.end { run.padded } else { to_usize(zeroes.end - range.start) };
+        let start = to_usize(zeroes.start - range.start);
+        for (index, block) in data[start..end].chunks_mut(SECTOR).enumerate() {
+            if let Some(holds) = ours.address_of(block) {
+                lie.get_or_insert((Bytes(zeroes.start + to_u64(index * SECTOR)), holds));
+            }
+            block.fill(0);
+        }
+    }
+    lie
+}
+
 /// A run is wrong: read once more, and looked at against the staged image's own bytes. When those are equal, the image changed since
 /// it was staged, or the card changes its mind; the map tells which.
 ///
 /// Answers the first wrong byte where all that is wrong is old contents inside the image's zeroes, and is an error otherwise.
-fn explain<D: BlockDevice>(session: &mut Session<D>, run: Run) -> Result<Bytes, FlashError> {
+fn explain<D: BlockDevice>(session: &mut Session<D>, run: Run, hidden: bool) -> Result<Bytes, FlashError> {
     session.read(run.at, run.padded)?;
+    if hidden && let Some((at, holds)) = hide_zeroes(&session.image, &session.tombstone, run, &mut session.data) {
+        return Err(FlashError::FalseCapacity { at, holds: Some(holds) });
+    }
     session
         .image
         .read_padded(run.at, &mut session.other[..run.padded])

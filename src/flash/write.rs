@@ -22,15 +22,15 @@ pub struct Written<D> {
 /// # Errors
 /// What the card or the station's image answered. The card cannot boot then: its head is the tombstone, or was never touched.
 pub fn write<D: BlockDevice>(claim: Claim<D>) -> Result<Written<D>, Stopped<D>> {
-    let Claim { mut session, zeroes } = claim;
-    match body(&mut session, zeroes) {
+    let Claim { mut session } = claim;
+    match body(&mut session) {
         Ok(()) => Ok(Written { session }),
         Err(error) => Err(Stopped { error, device: session.device }),
     }
 }
 
 /// The order is the promise: see the module's own page.
-fn body<D: BlockDevice>(session: &mut Session<D>, policy: Zeroes) -> Result<(), FlashError> {
+fn body<D: BlockDevice>(session: &mut Session<D>) -> Result<(), FlashError> {
     session.ask_identity()?;
     let (data, zero, far_end) = (session.data_calls(), session.zero_ranges(), [session.far_end()]);
     let marks = marks::places(session);
@@ -38,7 +38,11 @@ fn body<D: BlockDevice>(session: &mut Session<D>, policy: Zeroes) -> Result<(), 
     let always = bytes(&data) + bytes(&far_end);
     session.gauge.enter(Step::Writing, Bytes(always));
     bury(session)?;
-    let zero_now = policy == Zeroes::Write || zeroes::look_dirty(session, &zero)?;
+    let zero_now = match session.zeroes {
+        Zeroes::Write => true,
+        Zeroes::Prove => zeroes::look_dirty(session, &zero)?,
+        Zeroes::Skip => false,
+    };
     if zero_now {
         session.gauge.enter(Step::Writing, Bytes(always + bytes(&zero)));
     }
@@ -63,13 +67,8 @@ fn body<D: BlockDevice>(session: &mut Session<D>, policy: Zeroes) -> Result<(), 
 fn bury<D: BlockDevice>(session: &mut Session<D>) -> Result<(), FlashError> {
     session.stop_if_cancelled()?;
     session.write_tombstone()?;
-    for run in session.runs(true) {
-        session.read(run.at, run.padded)?;
-        session.tombstone.fill(run.at, &mut session.other[..run.padded]);
-        let (found, expected) = (&session.data[..run.padded], &session.other[..run.padded]);
-        if let Some(offset) = found.iter().zip(expected).position(|(found, expected)| found != expected) {
-            return Err(FlashError::WriteIgnored { at: Bytes(run.at.0 + to_u64(offset)) });
-        }
+    match session.missed_tombstone()? {
+        Some((run, offset)) => Err(FlashError::WriteIgnored { at: Bytes(run.at.0 + to_u64(offset)) }),
+        None => Ok(()),
     }
-    Ok(())
 }

@@ -2,6 +2,11 @@
 //!
 //! A discard would be quicker than writing, and proves nothing: what an SD card returns behind it is undefined and may change later
 //! (SD Physical Layer Simplified Specification, 4.14).
+//!
+//! Where the policy skips them, they are neither looked at nor written: what the card held there stays, and nothing is claimed of it.
+//! Marks are set in them all the same, and erased again, so that a card is caught that lies about its capacity, and no text of ours
+//! stays: the few blocks that were marked are the only ones that change. What the read-back gets to see of them, in pieces that hold
+//! data as well, is hidden from the comparison, unless a block of this attempt stands there: that was written elsewhere, and is a lie.
 
 use std::ops::Range;
 

@@ -56,8 +56,9 @@ impl Extents {
     /// Runs of data inside a range.
     #[must_use]
     pub fn data_in(&self, range: &Range<u64>) -> Vec<Range<u64>> {
-        let parts = self.data.iter().map(|data| data.start.max(range.start)..data.end.min(range.end));
-        parts.filter(|part| part.start < part.end).collect()
+        let first = self.data.partition_point(|data| data.end <= range.start);
+        let inside = self.data[first..].iter().take_while(|data| data.start < range.end);
+        inside.map(|data| data.start.max(range.start)..data.end.min(range.end)).filter(|part| part.start < part.end).collect()
     }
 
     /// Runs of zeroes inside a range.

@@ -6,8 +6,10 @@
 use std::ops::Range;
 
 use super::map::{PIECE, pieces};
-use crate::station::units::{Bytes, to_usize};
+use crate::station::units::{Bytes, KIB, to_usize};
 
+/// What a partition table in blocks of up to 4096 bytes needs to be seen.
+pub(super) const FIRST_BYTES: u64 = 8 * KIB;
 /// `EFI PART`, the first eight bytes of a GPT header.
 const GPT_SIGNATURE: &[u8; 8] = b"EFI PART";
 /// Byte of the header that holds the LBA of the other copy.

@@ -5,11 +5,15 @@
 
 pub mod extents;
 pub mod inspect;
+mod intake;
 pub mod layout;
 pub mod map;
 pub mod open;
 pub mod stage;
+pub mod store;
+mod xz;
 mod zip;
+mod zst;
 
 use std::fs::File;
 use std::io;
@@ -67,7 +71,7 @@ pub enum ImageError {
         /// The file.
         path: PathBuf,
     },
-    /// It was written to while it was read.
+    /// It was written to, or another took its name, while it was read.
     #[error("the image {path} changed while it was read: wait until it is copied whole")]
     Changed {
         /// The file.
@@ -117,23 +121,24 @@ pub enum ImageError {
         /// What was named.
         path: PathBuf,
     },
-    /// Unpacked, it is longer than any card.
-    #[error("the image {path} unpacks to more than {most}, which no card holds: is it what it should be?")]
-    TooLong {
-        /// The file.
-        path: PathBuf,
-        /// The most that is unpacked.
-        most: Bytes,
+    /// The system has no thread to give.
+    #[error("starting a thread to read the image with")]
+    Thread {
+        /// What the system said.
+        source: io::Error,
     },
-    /// The copy would fill the disk.
-    #[error("no room for the image in {path}: {left} are left there, and {reserve} of them stay free for the flash log; make room")]
+    /// The disk of the store has no room for the staged copy, also without the images nobody uses.
+    #[error(
+        "staging into {path} needs {missing} more than the {free} that are free on its disk: remove files there, or set `state` in \
+         [station] to a place on a larger disk"
+    )]
     NoRoom {
-        /// The directory of the copy.
+        /// The store.
         path: PathBuf,
-        /// What is left.
-        left: Bytes,
-        /// What stays.
-        reserve: Bytes,
+        /// How much would have to be free beyond what is.
+        missing: Bytes,
+        /// What is free.
+        free: Bytes,
     },
     /// The staged copy could not be made.
     #[error("writing the staged copy {path}: is the disk full, or read-only?")]
@@ -196,6 +201,13 @@ impl Staged {
     #[must_use]
     pub fn path(&self) -> &std::path::Path {
         &self.path
+    }
+
+    /// Notes in the store that it is used now; what is used longest ago leaves the store first.
+    pub fn note_use(&self) {
+        if let Some(store) = self.path.parent() {
+            store::note_use(&self.file, store);
+        }
     }
 
     /// Fills `into` with the image from `at` on; behind its end come zeroes, never what the buffer held before.

@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bzip2::bufread::MultiBzDecoder;
 use flate2::bufread::MultiGzDecoder;
-use liblzma::bufread::XzDecoder;
-use liblzma::stream::{CONCATENATED, Stream};
 use zstd::zstd_safe::zstd_sys::ZSTD_ErrorCode;
 
+use super::xz::XzReader;
+use super::zst::ZstReader;
 use super::{ImageError, zip};
 use crate::station::units::{Bytes, MIB, to_u64, to_usize};
 
@@ -31,11 +31,6 @@ const MAGICS: [(Packing, &[u8]); 8] = [
 const SKIPPABLE: std::ops::RangeInclusive<u8> = 0x50..=0x5f;
 /// The longest magic.
 const LONGEST_MAGIC: u64 = 6;
-/// What the xz decoder may hold: enough for `xz -9` (65 MiB), and a bound for a hostile file.
-const XZ_MEMORY: u64 = 256 * MIB;
-/// The zstd decoder may hold a window of 128 MiB: what `zstd --long` packs with, and the most `zstd -d` opens unasked. The others
-/// never hold more than a few MiB.
-const ZST_WINDOW_LOG: u32 = 27;
 
 /// How a file is packed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,16 +117,9 @@ impl Opened {
         let buffered = |file| BufReader::with_capacity(to_usize(MIB), counted(file));
         let reader: Box<dyn Read + Send> = match packing {
             Packing::Raw => Box::new(counted(file)),
-            Packing::Xz => {
-                let stream = Stream::new_stream_decoder(XZ_MEMORY, CONCATENATED).map_err(|error| failed(error.into()))?;
-                Box::new(XzDecoder::new_stream(buffered(file), stream))
-            }
+            Packing::Xz => Box::new(XzReader::new(buffered(file)).map_err(failed)?),
             Packing::Gz => Box::new(MultiGzDecoder::new(buffered(file))),
-            Packing::Zst => {
-                let mut decoder = zstd::Decoder::with_buffer(buffered(file)).map_err(failed)?;
-                decoder.window_log_max(ZST_WINDOW_LOG).map_err(failed)?;
-                Box::new(decoder)
-            }
+            Packing::Zst => Box::new(ZstReader::new(file, Arc::clone(&consumed)).map_err(failed)?),
             Packing::Bz2 => Box::new(MultiBzDecoder::new(buffered(file))),
             Packing::Zip => {
                 let entry = zip::find(&file, path)?;

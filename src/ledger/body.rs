@@ -6,7 +6,8 @@ use serde_json::{Map, Value, json};
 
 use crate::station::card::{Card, Cid};
 use crate::station::outcome::{Effort, Outcome};
-use crate::station::record::{Armed, Attempt, Entry};
+use crate::station::record::{Armed, Attempt, Entry, ModelProof};
+use crate::station::units::{Bytes, KIB};
 
 use super::clock::Stamp;
 
@@ -22,7 +23,7 @@ pub(super) fn of_entry(entry: &Entry, stamp: &Stamp, station_name: &str, start: 
     let facts = match entry {
         Entry::StationStarted { version } => json!({ "version": version }),
         Entry::StationStopped => json!({}),
-        Entry::ModelArmed(armed) => json!({ "image": image(armed) }),
+        Entry::ModelArmed(armed) => json!({ "image": image(armed), "uncovered": armed.uncovered }),
         Entry::AttemptStarted(attempt) => facts_of(attempt),
         Entry::AttemptClosed { attempt, outcome, effort } => close(facts_of(attempt), outcome, Some(effort), start),
     };
@@ -47,7 +48,9 @@ fn finish(facts: Value, stamp: &Stamp, station_name: &str) -> String {
 
 fn close(facts: Value, outcome: &Outcome, effort: Option<&Effort>, start: Option<Start>) -> Value {
     let proof = match outcome {
-        Outcome::Passed(proof) => json!({ "blake3": proof.digest().to_string() }),
+        Outcome::Passed(proof) => json!({ "class": outcome.readback_class(), "blake3": proof.digest().to_string() }),
+        // No digest: what was not read back has none.
+        Outcome::PassedMapped(proof) => json!({ "class": outcome.readback_class(), "bytes": proof.bytes().0 }),
         Outcome::Failed(_) | Outcome::Refused(_) | Outcome::Pulled(_) | Outcome::Interrupted => Value::Null,
     };
     let outcome = json!({
@@ -65,6 +68,9 @@ fn close(facts: Value, outcome: &Outcome, effort: Option<&Effort>, start: Option
             "reading_us": micros(effort.reading),
             "total_us": micros(effort.total),
             "slowest_call_us": micros(effort.slowest_call),
+            "slowest_call": effort.slowest_was.map(|(act, at)| json!({ "act": act.to_string(), "at": at.0 })),
+            "writing_kib_s": rates(&effort.curve.writing),
+            "reading_kib_s": rates(&effort.curve.reading),
         })
     });
     let start = start.map(|start| json!({ "seq": start.seq, "at": start.at }));
@@ -87,7 +93,22 @@ fn image(armed: &Armed) -> Value {
         "source": armed.source,
         "span": armed.span.0,
         "block": armed.block,
-        "model": armed.model,
+        "model": armed.logged_model(),
+        "model_proof": model_proof(&armed.model_proof),
+        "zeroes": armed.zeroes.word(),
+    })
+}
+
+fn model_proof(proof: &ModelProof) -> Value {
+    let device = proof.device();
+    json!({
+        "class": proof.word(),
+        "brand": device.map(|device| &device.brand),
+        "model": device.map(|device| &device.model),
+        "series": device.map(|device| &device.series),
+        "revision": device.map(|device| device.revision),
+        "sha3_384": device.map(|device| &device.sha3_384),
+        "sign_key": device.and_then(|device| device.sign_key.as_ref()),
     })
 }
 
@@ -124,6 +145,11 @@ fn cid(cid: &Cid) -> Value {
     })
 }
 
+/// In whole KiB, so that the row of a fast card stays short, too; nothing where nothing was measured.
+fn rates(rates: &[Option<Bytes>]) -> Option<Vec<Option<u64>>> {
+    (!rates.is_empty()).then(|| rates.iter().map(|rate| rate.map(|rate| rate.0 / KIB)).collect())
+}
+
 /// Rounded down; more than half a million years is a fault somewhere else.
 fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
@@ -156,6 +182,17 @@ fn canonical(value: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_speed_along_a_card_adds_less_than_a_kibibyte_to_its_row() {
+        use crate::station::outcome::{Act, Curve};
+        let rates = vec![Some(Bytes(9_999_999_999)); Curve::PARTS];
+        let bare = Effort::default();
+        let curve = Curve { writing: rates.clone(), reading: rates };
+        let full = Effort { slowest_was: Some((Act::Flushing, Bytes(u64::MAX))), curve, ..Effort::default() };
+        let length = |effort: &Effort| canonical(&close(json!({}), &Outcome::Interrupted, Some(effort), None)).len();
+        assert!(length(&full) - length(&bare) <= 1024, "{} bytes", length(&full) - length(&bare));
+    }
 
     #[test]
     fn canonical_json_has_sorted_keys_and_no_spaces() {

@@ -149,6 +149,15 @@ impl Ledger {
         &self.interrupted
     }
 
+    /// When the newest event happened, in microseconds since 1970.
+    ///
+    /// # Errors
+    /// Where the log cannot be read.
+    pub fn newest_at(&self) -> Result<Option<i64>, LogError> {
+        let newest = chain::newest(&self.connection).map_err(|error| LogError::sqlite(Doing::Reading, &self.path, error))?;
+        Ok(newest.map(|event| event.at))
+    }
+
     /// One more than the newest attempt; 1 in a new log.
     ///
     /// # Errors

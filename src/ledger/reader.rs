@@ -34,6 +34,20 @@ pub struct Row {
     pub image_source: Option<String>,
     /// The image's raw length in bytes.
     pub image_span: Option<u64>,
+    /// How far it is known what device the image is for: `proven`, `matching`, `none`.
+    pub model_proof: Option<String>,
+    /// The brand, by the model assertion inside the image.
+    pub model_brand: Option<String>,
+    /// The model's name, by that assertion.
+    pub model_name: Option<String>,
+    /// Its series.
+    pub model_series: Option<String>,
+    /// Its revision.
+    pub model_revision: Option<u64>,
+    /// SHA3-384 of the assertion.
+    pub model_sha3_384: Option<String>,
+    /// The key that signed it.
+    pub model_sign_key: Option<String>,
     /// How the card was attached.
     pub bus: Option<String>,
     /// Maker, as the device says.
@@ -86,9 +100,19 @@ pub struct Row {
     pub total_us: Option<u64>,
     /// The slowest single call.
     pub slowest_call_us: Option<u64>,
+    /// What that call was.
+    pub slowest_call_act: Option<String>,
+    /// The byte of the card where it began.
+    pub slowest_call_at: Option<u64>,
+    /// KiB a second along the image, as a JSON list of parts of equal length.
+    pub writing_kib_s: Option<String>,
+    /// The same for reading back.
+    pub reading_kib_s: Option<String>,
     /// BLAKE3 of what the card returned, hexadecimal; for a pass only.
     pub readback_blake3: Option<String>,
-    /// `passed`, `failed`, `refused`, `pulled`, `interrupted`, or `running`.
+    /// `whole` for a pass, `mapped-only` where the image's zeroes were skipped.
+    pub readback_class: Option<String>,
+    /// `passed`, `passed-mapped-only`, `failed`, `refused`, `pulled`, `interrupted`, or `running`.
     pub outcome: String,
     /// The reason in one stable word.
     pub code: Option<String>,
@@ -111,6 +135,13 @@ impl Row {
             image_blake3: row.get("image_blake3")?,
             image_source: row.get("image_source")?,
             image_span: count(row, "image_span")?,
+            model_proof: row.get("model_proof")?,
+            model_brand: row.get("model_brand")?,
+            model_name: row.get("model_name")?,
+            model_series: row.get("model_series")?,
+            model_revision: count(row, "model_revision")?,
+            model_sha3_384: row.get("model_sha3_384")?,
+            model_sign_key: row.get("model_sign_key")?,
             bus: row.get("bus")?,
             vendor: row.get("vendor")?,
             product: row.get("product")?,
@@ -137,7 +168,12 @@ impl Row {
             reading_us: count(row, "reading_us")?,
             total_us: count(row, "total_us")?,
             slowest_call_us: count(row, "slowest_call_us")?,
+            slowest_call_act: row.get("slowest_call_act")?,
+            slowest_call_at: count(row, "slowest_call_at")?,
+            writing_kib_s: row.get("writing_kib_s")?,
+            reading_kib_s: row.get("reading_kib_s")?,
             readback_blake3: row.get("readback_blake3")?,
+            readback_class: row.get("readback_class")?,
             outcome: row.get("outcome")?,
             code: row.get("code")?,
             reason: row.get("reason")?,

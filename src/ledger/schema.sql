@@ -31,15 +31,21 @@ CREATE TABLE event (
     --   version               the program's version
     -- model-armed
     --   image                 as under attempt-started
+    --   uncovered             what could not be covered when the image was looked into, a list of sentences
     -- attempt-started: durable before the first byte is written
     --   attempt               number, counted over the life of this log
     --   slot                  the slot's name, as on its sticker
-    --   model                 BRAND/MODEL the slot is for
+    --   model                 BRAND/MODEL by the model assertion inside the image; as the slot names it where nobody looked inside
     --   image.blake3          digest of the raw image, hexadecimal: what b3sum prints
     --   image.source          the file it came from, as configured
     --   image.span            raw length, bytes
     --   image.block           logical block its partition table was made for, bytes
-    --   image.model           BRAND/MODEL it is the image of
+    --   image.model           BRAND/MODEL it is the image of, as above
+    --   image.model_proof.class   proven: signatures reach from the model and every snap to a trusted root; matching: the model
+    --                         inside is the one configured, signatures were not demanded; none: nobody looked inside
+    --   image.model_proof.brand, .model, .series, .revision   of the model assertion inside
+    --   image.model_proof.sha3_384, .sign_key   digest of that assertion, and the key that signed it
+    --   image.zeroes          what is done about its zeroes: prove, write, skip
     --   card.port             where it sat: controller and port chain, never a /dev name
     --   card.bus              usb, mmc-sd, …
     --   card.vendor, card.product, card.serial, card.wwn   as the device says; a reader's own where card.identified says so
@@ -53,15 +59,20 @@ CREATE TABLE event (
     --   card.write_protected, card.partitioned   what it was before the attempt
     -- attempt-closed: exactly one for every attempt, and all that attempt-started has, and
     --   start.seq, start.at   its attempt-started; null where admission refused the card and nothing was started
-    --   outcome.word          passed, failed, refused, pulled, interrupted
+    --   outcome.word          passed, passed-mapped-only, failed, refused, pulled, interrupted
     --   outcome.code          the reason in one stable word
     --   outcome.reason        the reason as a sentence
     --   outcome.at            byte of the card where it failed
+    --   outcome.proof.class   passed: whole; passed-mapped-only: mapped-only, where the image's zeroes were not read back
+    --   outcome.proof.bytes   passed-mapped-only: how many bytes of the span came back and are the image's data
     --   outcome.proof.blake3  passed only: digest of what the card returned, every byte of the span, hexadecimal
     --   effort                null where the station stopped unasked and closed the attempt when it started again
     --   effort.written        bytes handed to the card, tombstone and head included
     --   effort.read           bytes the card returned
     --   effort.writing_us, effort.reading_us, effort.total_us, effort.slowest_call_us   microseconds
+    --   effort.slowest_call.act, .at   what the slowest call was (writing, reading back, flushing), and the byte where it began
+    --   effort.writing_kib_s, effort.reading_kib_s   KiB a second along the image, a list of 32 parts of equal length; null in a
+    --                         part where nothing was moved, and for the list where nothing was moved at all
 ) STRICT;
 
 -- No other index may be UNIQUE: INSERT OR REPLACE deletes the rows it collides with, and a DELETE trigger hears of that
@@ -112,6 +123,13 @@ SELECT
     json_extract(body, '$.image.blake3')         AS image_blake3,
     json_extract(body, '$.image.source')         AS image_source,
     json_extract(body, '$.image.span')           AS image_span,       -- bytes
+    json_extract(body, '$.image.model_proof.class') AS model_proof,
+    json_extract(body, '$.image.model_proof.brand') AS model_brand,
+    json_extract(body, '$.image.model_proof.model') AS model_name,
+    json_extract(body, '$.image.model_proof.series') AS model_series,
+    json_extract(body, '$.image.model_proof.revision') AS model_revision,
+    json_extract(body, '$.image.model_proof.sha3_384') AS model_sha3_384,
+    json_extract(body, '$.image.model_proof.sign_key') AS model_sign_key,
     json_extract(body, '$.card.bus')             AS bus,
     json_extract(body, '$.card.vendor')          AS vendor,
     json_extract(body, '$.card.product')         AS product,
@@ -138,7 +156,12 @@ SELECT
     json_extract(body, '$.effort.reading_us')    AS reading_us,
     json_extract(body, '$.effort.total_us')      AS total_us,
     json_extract(body, '$.effort.slowest_call_us') AS slowest_call_us,
+    json_extract(body, '$.effort.slowest_call.act') AS slowest_call_act,
+    json_extract(body, '$.effort.slowest_call.at') AS slowest_call_at, -- byte of the card
+    json_extract(body, '$.effort.writing_kib_s') AS writing_kib_s,    -- JSON list
+    json_extract(body, '$.effort.reading_kib_s') AS reading_kib_s,    -- JSON list
     json_extract(body, '$.outcome.proof.blake3') AS readback_blake3,
+    json_extract(body, '$.outcome.proof.class')  AS readback_class,
     coalesce(json_extract(body, '$.outcome.word'), 'running') AS outcome,
     json_extract(body, '$.outcome.code')         AS code,
     json_extract(body, '$.outcome.reason')       AS reason,

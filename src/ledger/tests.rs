@@ -12,9 +12,9 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::station::card::{Bus, Cid, Identified};
-use crate::station::outcome::{Act, Effort, Failure, Outcome, Pull, Refusal};
-use crate::station::record::Attempt;
-use crate::station::testing::{card, image, proof};
+use crate::station::outcome::{Act, Curve, Effort, Failure, Outcome, Pull, Refusal};
+use crate::station::record::{Armed, Attempt, DeviceModel, ModelProof};
+use crate::station::testing::{card, image, mapped_proof, proof};
 use crate::station::units::Bytes;
 
 const PC: &str = "0123456789abcdef0123456789abcdef";
@@ -279,6 +279,17 @@ fn an_attempt_is_closed_once_and_its_number_is_not_used_again() {
 fn the_row_of_a_passed_card_carries_every_field() {
     let (_dir, path) = place();
     let mut passed = attempt(1);
+    passed.image = Some(Armed {
+        model_proof: ModelProof::Proven(DeviceModel {
+            brand: "acme".to_owned(),
+            model: "box-3".to_owned(),
+            series: "16".to_owned(),
+            revision: 4,
+            sha3_384: "digest".to_owned(),
+            sign_key: Some("key".to_owned()),
+        }),
+        ..image()
+    });
     passed.card.bus = Bus::Mmc("SD".to_owned());
     passed.card.wwn = Some("0x5000".to_owned());
     passed.card.identified = Identified::ByCid;
@@ -300,6 +311,8 @@ fn the_row_of_a_passed_card_carries_every_field() {
         reading: Duration::from_micros(104),
         total: Duration::from_micros(105),
         slowest_call: Duration::from_micros(106),
+        slowest_was: Some((Act::Reading, Bytes(107))),
+        curve: Curve { writing: vec![Some(Bytes(20 << 20)), None], reading: vec![Some(Bytes(90 << 20))] },
     };
     let stamp = |at| Stamp { at, boot: "b".to_owned(), since_boot_ms: Some(5), synced: Some(true) };
     let mut ledger = open(&path);
@@ -317,6 +330,13 @@ fn the_row_of_a_passed_card_carries_every_field() {
         image_blake3: part(&"07".repeat(32)),
         image_source: part("box.img"),
         image_span: Some(8 << 20),
+        model_proof: part("proven"),
+        model_brand: part("acme"),
+        model_name: part("box-3"),
+        model_series: part("16"),
+        model_revision: Some(4),
+        model_sha3_384: part("digest"),
+        model_sign_key: part("key"),
         bus: part("mmc-sd"),
         vendor: part("Acme"),
         product: part("Stick"),
@@ -343,13 +363,32 @@ fn the_row_of_a_passed_card_carries_every_field() {
         reading_us: Some(104),
         total_us: Some(105),
         slowest_call_us: Some(106),
+        slowest_call_act: part("reading back"),
+        slowest_call_at: Some(107),
+        writing_kib_s: part("[20480,null]"),
+        reading_kib_s: part("[92160]"),
         readback_blake3: part(&"07".repeat(32)),
+        readback_class: part("whole"),
         outcome: "passed".to_owned(),
         code: None,
         reason: None,
         failed_at: None,
     };
     assert_eq!(rows(&path), [expected]);
+}
+
+#[test]
+fn what_could_not_be_covered_stands_in_the_event_that_armed_the_image() {
+    let (_dir, path) = place();
+    let mut ledger = open(&path);
+    let armed = Armed { uncovered: vec!["grub.cfg is signed by nobody".to_owned()], ..image() };
+    ledger.append(&Entry::ModelArmed(armed)).expect("appended");
+    let body: String = Connection::open(&path)
+        .and_then(|log| log.query_row("SELECT body FROM event WHERE kind = 'model-armed'", [], |row| row.get(0)))
+        .expect("it is there");
+    let body: serde_json::Value = serde_json::from_str(&body).expect("JSON");
+    assert_eq!(body["uncovered"], serde_json::json!(["grub.cfg is signed by nobody"]));
+    assert_eq!(body["image"]["model_proof"]["class"], "none", "nobody looked inside");
 }
 
 #[test]
@@ -362,6 +401,17 @@ fn a_failed_row_says_why_and_where_and_has_no_proof() {
     assert_eq!((row.outcome.as_str(), row.code.as_deref(), row.failed_at), ("failed", Some("write-error"), Some(4096)));
     assert_eq!(row.reason.as_deref(), Some("writing at byte 4096 of 8192: Input/output error (os error 5)"));
     assert_eq!((row.readback_blake3, row.started), (None, None));
+}
+
+#[test]
+fn a_row_whose_zeroes_were_skipped_says_so_and_has_no_digest_of_what_was_not_read() {
+    let (_dir, path) = place();
+    let mut ledger = open(&path);
+    ledger.append(&closed(1, Outcome::PassedMapped(mapped_proof()))).expect("appended");
+    let row = rows(&path).pop().expect("a row");
+    assert_eq!((row.outcome.as_str(), row.readback_class.as_deref()), ("passed-mapped-only", Some("mapped-only")));
+    assert_eq!(row.readback_blake3, None);
+    assert!(row.image_blake3.is_some(), "which image it was is known all the same");
 }
 
 #[test]

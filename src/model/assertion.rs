@@ -327,7 +327,7 @@ fn typed(kind: &str, headers: &Headers, body: &[u8], reading: &mut Reading<'_>) 
         "model" => {
             format(reading, 0);
             if !body.is_empty() {
-                reading.problem("body-length", "says that there is a body, and a model has none");
+                reading.findings.warning("body-length", "says that there is a body: nothing heeds the body of a model");
             }
             let (model, mut findings) = Model::read(headers);
             reading.findings.problems.append(&mut findings.problems);

@@ -107,9 +107,9 @@ fn check_json(bytes: &[u8]) -> Checked {
             reading.problem("format", format!("is {format}, and 0 is the newest that is known here"));
         }
         checked.revision = reading.number("revision", 0).unwrap_or_default();
-        for header in ["body", "body-length", "sign-key-sha3-384"] {
+        for header in ["body-length", "sign-key-sha3-384"] {
             if reading.has(header) {
-                reading.problem(header, "does not belong into what is to be signed as a model: remove it");
+                reading.problem(header, "is what the signing tool adds: remove it");
             }
         }
         let (model, mut found) = Model::read(&headers);

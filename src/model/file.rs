@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use super::trust::{Trust, TrustError};
 
-/// The assertions of an image of a thousand snaps take some 5 MB.
-pub const MAX_FILE: u64 = 16 * 1024 * 1024;
+/// An image of a thousand snaps has some 3 MB of assertions.
+pub const MAX_FILE: u64 = 4 * 1024 * 1024;
 
 /// Why a file of assertions cannot be used.
 #[derive(Debug, thiserror::Error)]

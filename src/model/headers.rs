@@ -14,13 +14,24 @@ pub struct Findings {
     pub warnings: Vec<String>,
 }
 
+/// More sentences about one assertion nobody reads, and a hostile one could ask for a hundred thousand.
+const MOST: usize = 100;
+
 impl Findings {
     pub(super) fn problem(&mut self, header: &str, sentence: impl AsRef<str>) {
-        self.problems.push(format!("`{header}` {}", sentence.as_ref()));
+        add(&mut self.problems, || format!("`{header}` {}", sentence.as_ref()));
     }
 
     pub(super) fn warning(&mut self, header: &str, sentence: impl AsRef<str>) {
-        self.warnings.push(format!("`{header}` {}", sentence.as_ref()));
+        add(&mut self.warnings, || format!("`{header}` {}", sentence.as_ref()));
+    }
+}
+
+fn add(sentences: &mut Vec<String>, sentence: impl FnOnce() -> String) {
+    match sentences.len() {
+        0..MOST => sentences.push(sentence()),
+        MOST => sentences.push("and more".to_owned()),
+        _ => {}
     }
 }
 
@@ -245,6 +256,13 @@ mod tests {
         ] {
             assert!(time(bad).is_none(), "{bad}");
         }
+    }
+
+    #[test]
+    fn nobody_is_told_more_than_can_be_read() {
+        let mut findings = Findings::default();
+        (0..100_000).for_each(|number| findings.problem("snaps", number.to_string()));
+        assert_eq!((findings.problems.len(), findings.problems.last().map(String::as_str)), (MOST + 1, Some("and more")));
     }
 
     #[test]

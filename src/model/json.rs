@@ -1,13 +1,17 @@
 //! The form of a model that is given to the signing tool: one JSON object of headers. It is evidence of nothing; only what was
 //! signed is. It is read so that what is wrong with it is known before.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use super::headers::Findings;
-use super::text::{Headers, Value, cited, is_header_name};
+use super::text::{Headers, MAX_HEADERS, Value, cited, is_header_name};
+
+/// Headers, and as much again for how JSON writes them.
+const MAX_JSON: usize = 2 * MAX_HEADERS;
 
 /// Does this look like the form given to the signing tool, and not like an assertion?
 #[must_use]
@@ -83,17 +87,23 @@ impl<'de> Deserialize<'de> for Json {
 /// # Errors
 /// Where it is not one JSON object.
 pub fn read(bytes: &[u8]) -> Result<(Headers, Findings), String> {
+    if bytes.len() > MAX_JSON {
+        return Err(format!("this is JSON of more than {MAX_JSON} bytes: no headers are as long"));
+    }
     let json: Json = serde_json::from_slice(bytes).map_err(|error| format!("this is neither an assertion nor JSON: {error}"))?;
     let Json::Map(entries) = json else { return Err("the form given to the signing tool is one JSON object of headers".to_owned()) };
     let mut findings = Findings::default();
     let mut headers = Headers::new();
+    let mut seen = BTreeSet::new();
     for (name, value) in entries {
         if !is_header_name(&name) {
-            let sentence = format!("{:?} is no header name: lower case letters and digits, words joined by single dashes", cited(&name));
-            findings.problems.push(sentence);
+            findings.problem(
+                &cited(&name).escape_debug().to_string(),
+                "is no header name: lower case letters and digits, words joined by single dashes",
+            );
             continue;
         }
-        if headers.contains_key(&name) {
+        if !seen.insert(name.clone()) {
             findings.problem(&name, "is there twice");
             continue;
         }
@@ -125,12 +135,13 @@ fn value_of(header: &str, place: &str, json: Json, findings: &mut Findings) -> O
             (!items.is_empty()).then_some(Value::List(items))
         }
         Json::Map(entries) => {
-            let mut map = std::collections::BTreeMap::new();
+            let mut map = BTreeMap::new();
+            let mut seen = BTreeSet::new();
             for (key, value) in entries {
                 let place = format!("{place}.{}", cited(&key));
                 if !is_header_name(&key) {
                     findings.problem(header, format!("has {:?} in it, which is no key", cited(&key)));
-                } else if map.contains_key(&key) {
+                } else if !seen.insert(key.clone()) {
                     findings.problem(header, format!("has `{place}` twice"));
                 } else if let Some(value) = value_of(header, &place, value, findings) {
                     map.insert(key, value);
@@ -157,7 +168,7 @@ mod tests {
             "`revision` is 1 and must be a text",
             "`classic` is false and",
             "`store` is null and",
-            "\"Model\" is no header name",
+            "`Model` is no header name",
             "`snaps` has `snaps[0].name` twice",
             "`snaps` is 3 at `snaps[0].id` and",
             "`type` is there twice",

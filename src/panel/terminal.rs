@@ -8,7 +8,7 @@ use super::bars::{REDRAWS_PER_SECOND, with_bar, without_bar};
 use super::lines::{detail, title};
 use crate::station::view::{Call, SlotView, View};
 
-/// The longest word, `OUT OF SERVICE`.
+/// The longest word, `OUT OF SERVICE`, but for `PASS (MAPPED ONLY)`, which few stations ever show and all would pay for.
 const WORD_WIDTH: usize = 14;
 
 /// Lines on standard output.

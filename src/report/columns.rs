@@ -15,11 +15,13 @@ pub(super) enum Cell<'r> {
     /// Seconds, from microseconds, to the last digit.
     Seconds(String),
     Truth(bool),
+    /// A list, as JSON has it.
+    List(&'r str),
 }
 
 pub(super) type Column = (&'static str, fn(&Row) -> Cell<'_>);
 
-pub(super) const COLUMNS: [Column; 43] = [
+pub(super) const COLUMNS: [Column; 55] = [
     ("attempt", |row| Cell::Number(row.attempt)),
     ("started", |row| time(row.started)),
     ("ended", |row| time(row.ended)),
@@ -63,6 +65,18 @@ pub(super) const COLUMNS: [Column; 43] = [
     ("writing_bytes_per_second", |row| rate(row.bytes_written, row.writing_us)),
     ("reading_bytes_per_second", |row| rate(row.bytes_read, row.reading_us)),
     ("seq", |row| Cell::Number(row.seq)),
+    ("readback_class", |row| text(row.readback_class.as_deref())),
+    ("slowest_call_act", |row| text(row.slowest_call_act.as_deref())),
+    ("slowest_call_at_byte", |row| number(row.slowest_call_at)),
+    ("writing_kib_per_second_along", |row| row.writing_kib_s.as_deref().map_or(Cell::Empty, Cell::List)),
+    ("reading_kib_per_second_along", |row| row.reading_kib_s.as_deref().map_or(Cell::Empty, Cell::List)),
+    ("model_proof", |row| text(row.model_proof.as_deref())),
+    ("model_brand", |row| text(row.model_brand.as_deref())),
+    ("model_name", |row| text(row.model_name.as_deref())),
+    ("model_series", |row| text(row.model_series.as_deref())),
+    ("model_revision", |row| number(row.model_revision)),
+    ("model_sha3_384", |row| text(row.model_sha3_384.as_deref())),
+    ("model_sign_key", |row| text(row.model_sign_key.as_deref())),
 ];
 
 fn text(text: Option<&str>) -> Cell<'_> {

@@ -198,7 +198,7 @@ impl World {
                         Entry::AttemptClosed { attempt, outcome, .. } => {
                             assert!(self.closed.insert(attempt.number), "no attempt is closed twice");
                             self.open.retain(|open| *open != attempt.number);
-                            if matches!(outcome, Outcome::Passed(_)) {
+                            if matches!(outcome, Outcome::Passed(_) | Outcome::PassedMapped(_)) {
                                 self.passing.push(attempt.number);
                             }
                         }

@@ -18,8 +18,8 @@ use std::time::Duration;
 
 use admit::admit;
 use card::{Card, Port, Survey, Visit};
-use outcome::{Digest, Effort, Failure, Outcome, Proof, Pull, Refusal};
-use record::{Armed, Attempt, AttemptNumber, Entry, Receipt};
+use outcome::{Digest, Effort, Failure, MappedProof, Outcome, Proof, Pull, Refusal};
+use record::{Armed, Attempt, AttemptNumber, Disarmed, Entry, Receipt};
 use slot::{Phase, Slot, SlotSettings, Step, Work};
 use units::{Bytes, Moment};
 use view::View;
@@ -36,6 +36,8 @@ const LOST_TOGETHER: Duration = Duration::from_secs(1);
 pub enum End {
     /// Every byte was read back and is the image's.
     Verified(Proof),
+    /// The image's data was read back; its zeroes were skipped.
+    VerifiedMapped(MappedProof),
     /// The claim was refused; nothing was written.
     Refused(Refusal),
     /// The card, or the station, failed; contents undefined.
@@ -139,6 +141,8 @@ pub struct Configuration {
     pub slots: Vec<SlotSettings>,
     /// Every model whose image may be written.
     pub armed: Vec<Armed>,
+    /// Every model whose image may not, and why.
+    pub disarmed: Vec<Disarmed>,
 }
 
 /// The station, as a value.
@@ -323,7 +327,7 @@ impl Station {
         let attempt = Box::new(Attempt {
             number: self.next_attempt,
             slot: slot.settings.name.clone(),
-            model: slot.settings.model.clone(),
+            model: slot.armed.as_ref().map_or_else(|| slot.settings.model.clone(), Armed::logged_model),
             image: slot.armed.clone(),
             card: found.map_or(present, |survey| survey.card),
         });
@@ -424,7 +428,7 @@ impl Station {
 
     /// Slots keep their state by name. One that is no longer configured goes, a busy one when its card is done.
     fn configure(&mut self, configuration: Configuration) -> Vec<Effect> {
-        let Configuration { station, slots, armed } = configuration;
+        let Configuration { station, slots, armed, disarmed } = configuration;
         let mut before = std::mem::take(&mut self.slots);
         for settings in slots {
             let known = before.iter().position(|slot| slot.settings.name == settings.name);
@@ -437,6 +441,7 @@ impl Station {
                 }
             }
             slot.armed = armed.iter().find(|armed| armed.model == settings.model).cloned();
+            slot.disarmed = disarmed.iter().find(|disarmed| disarmed.model == settings.model).map(|disarmed| disarmed.reason.clone());
             (slot.settings, slot.retired) = (settings, false);
             self.slots.push(slot);
         }
@@ -479,6 +484,7 @@ pub fn outcome_of(end: End, gone: bool) -> Outcome {
         _ if gone => Outcome::Pulled(Pull::Taken),
         End::Gone => Outcome::Pulled(Pull::Taken),
         End::Verified(proof) => Outcome::Passed(proof),
+        End::VerifiedMapped(proof) => Outcome::PassedMapped(proof),
         End::Failed(failure) => Outcome::Failed(failure),
         End::Cancelled => Outcome::Interrupted,
     }

@@ -382,6 +382,28 @@ impl Proof {
     }
 }
 
+/// Evidence that a card holds the image's data, and of nothing else: what stands where the image has zeroes was not looked at. It has
+/// no digest, because that of the image would speak of bytes that were never read.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct MappedProof {
+    bytes: Bytes,
+}
+
+impl MappedProof {
+    /// `read_back` holds the digest of the data that came back from the card with zeroes in place of all that was not read, and the
+    /// count of the bytes of data; `mapped` is how many the image has.
+    #[must_use]
+    pub fn conclude(read_back: &ReadBack, image: Digest, mapped: Bytes) -> Option<Self> {
+        (read_back.digest == image && read_back.bytes == mapped).then_some(Self { bytes: mapped })
+    }
+
+    /// How many bytes of the span were proven.
+    #[must_use]
+    pub fn bytes(&self) -> Bytes {
+        self.bytes
+    }
+}
+
 /// What an attempt did, measured by its thread. Zero where it did not come so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Effort {
@@ -397,6 +419,25 @@ pub struct Effort {
     pub total: Duration,
     /// The slowest single call.
     pub slowest_call: Duration,
+    /// What that call was, and where it began.
+    pub slowest_was: Option<(Act, Bytes)>,
+    /// How fast the card was along the image.
+    pub curve: Curve,
+}
+
+/// Bytes a second over the image's length, in parts of equal length, from its first byte to its last; nothing in a part where nothing
+/// was moved. A card that slows down towards its end, or in one place, shows here.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Curve {
+    /// Written.
+    pub writing: Vec<Option<Bytes>>,
+    /// Read back.
+    pub reading: Vec<Option<Bytes>>,
+}
+
+impl Curve {
+    /// How many parts at most: enough to see where a card is slow, and so few that a row stays small.
+    pub const PARTS: usize = 32;
 }
 
 /// Why a card left while it was busy.
@@ -425,8 +466,10 @@ impl fmt::Display for Pull {
 /// How an attempt ended.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
-    /// Proven.
+    /// Proven, every byte.
     Passed(Proof),
+    /// The image's data is proven; its zeroes were skipped, as the policy says.
+    PassedMapped(MappedProof),
     /// Contents undefined, cannot boot.
     Failed(Failure),
     /// Not touched.
@@ -443,6 +486,7 @@ impl Outcome {
     pub fn word(&self) -> &'static str {
         match self {
             Self::Passed(_) => "passed",
+            Self::PassedMapped(_) => "passed-mapped-only",
             Self::Failed(_) => "failed",
             Self::Refused(_) => "refused",
             Self::Pulled(_) => "pulled",
@@ -457,7 +501,17 @@ impl Outcome {
             Self::Failed(failure) => Some(failure.code()),
             Self::Refused(refusal) => Some(refusal.code()),
             Self::Pulled(Pull::ReaderLost { .. }) => Some("reader-lost"),
-            Self::Passed(_) | Self::Pulled(Pull::Taken) | Self::Interrupted => None,
+            Self::Passed(_) | Self::PassedMapped(_) | Self::Pulled(Pull::Taken) | Self::Interrupted => None,
+        }
+    }
+
+    /// What was read back for it, where that proves something: the whole span, or only what the image has data in.
+    #[must_use]
+    pub fn readback_class(&self) -> Option<&'static str> {
+        match self {
+            Self::Passed(_) => Some("whole"),
+            Self::PassedMapped(_) => Some("mapped-only"),
+            Self::Failed(_) | Self::Refused(_) | Self::Pulled(_) | Self::Interrupted => None,
         }
     }
 
@@ -468,7 +522,7 @@ impl Outcome {
             Self::Failed(failure) => Some(failure.to_string()),
             Self::Refused(refusal) => Some(refusal.to_string()),
             Self::Pulled(pull @ Pull::ReaderLost { .. }) => Some(pull.to_string()),
-            Self::Passed(_) | Self::Pulled(Pull::Taken) | Self::Interrupted => None,
+            Self::Passed(_) | Self::PassedMapped(_) | Self::Pulled(Pull::Taken) | Self::Interrupted => None,
         }
     }
 
@@ -493,6 +547,17 @@ mod tests {
         assert!(Proof::conclude(back(right, 10), right, Bytes(10)).is_some());
         assert!(Proof::conclude(back(right, 9), right, Bytes(10)).is_none(), "one byte was not read back");
         assert!(Proof::conclude(back(Digest([8; 32]), 10), right, Bytes(10)).is_none(), "other bytes were read back");
+    }
+
+    #[test]
+    fn a_proof_of_the_data_alone_needs_all_of_it_and_claims_no_digest_and_no_pass() {
+        let right = Digest([7; 32]);
+        let conclude = |digest, bytes| MappedProof::conclude(&ReadBack { digest, bytes: Bytes(bytes) }, right, Bytes(10));
+        assert!(conclude(right, 9).is_none(), "one byte of data was not read back");
+        assert!(conclude(Digest([8; 32]), 10).is_none(), "other bytes were read back");
+        let outcome = Outcome::PassedMapped(conclude(right, 10).expect("all of the data"));
+        assert_eq!((outcome.word(), outcome.readback_class()), ("passed-mapped-only", Some("mapped-only")));
+        assert_eq!(crate::station::view::Sign::of_outcome(&outcome).word(), "PASS (MAPPED ONLY)");
     }
 
     #[test]

@@ -15,13 +15,82 @@ pub enum Zeroes {
     Prove,
     /// They are always written.
     Write,
+    /// They are neither written nor read back, as a block map (bmap) asks for: what the card held there stays, and nothing is
+    /// claimed of it. Such a card never passes as a whole.
+    Skip,
+}
+
+impl Zeroes {
+    /// The word in configuration and log; stable.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Prove => "prove",
+            Self::Write => "write",
+            Self::Skip => "skip",
+        }
+    }
+}
+
+/// The model assertion that was found inside an image.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct DeviceModel {
+    /// The account of whoever makes the device.
+    pub brand: String,
+    /// The model's name.
+    pub model: String,
+    /// `16`.
+    pub series: String,
+    /// Which edition of the assertion.
+    pub revision: u64,
+    /// SHA3-384 of the assertion.
+    pub sha3_384: String,
+    /// The key that signed it, as it says.
+    pub sign_key: Option<String>,
+}
+
+/// How far it is known what device an image is for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub enum ModelProof {
+    /// Nobody looked inside: `require = "none"`, or a bench.
+    #[default]
+    None,
+    /// The model inside is the one configured; signatures were not demanded.
+    Matching(DeviceModel),
+    /// And a chain of signatures reaches from it, and from every snap, to a trusted root.
+    Proven(DeviceModel),
+}
+
+impl ModelProof {
+    /// The word in the log; stable.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Matching(_) => "matching",
+            Self::Proven(_) => "proven",
+        }
+    }
+
+    /// The model, where one was found.
+    #[must_use]
+    pub fn device(&self) -> Option<&DeviceModel> {
+        match self {
+            Self::None => None,
+            Self::Matching(device) | Self::Proven(device) => Some(device),
+        }
+    }
 }
 
 /// An image that may be written: staged, hashed, immutable.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Armed {
-    /// The model it is the image of, as `BRAND/MODEL`.
+    /// The model it is armed for, as slots name it in the configuration.
     pub model: String,
+    /// What was found inside it.
+    pub model_proof: ModelProof,
+    /// What could not be covered when it was armed, in words.
+    pub uncovered: Vec<String>,
     /// BLAKE3 of its raw bytes.
     pub digest: Digest,
     /// The file it came from, as configured.
@@ -34,6 +103,23 @@ pub struct Armed {
     pub zeroes: Zeroes,
 }
 
+impl Armed {
+    /// `BRAND/MODEL` by the assertion inside; by the configuration where nobody looked.
+    #[must_use]
+    pub fn logged_model(&self) -> String {
+        self.model_proof.device().map_or_else(|| self.model.clone(), |device| format!("{}/{}", device.brand, device.model))
+    }
+}
+
+/// A model that is configured, and whose image may not be written.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Disarmed {
+    /// Which, as slots name it.
+    pub model: String,
+    /// Why, as a sentence.
+    pub reason: String,
+}
+
 /// Everything a row knows before its outcome: which card, where, with which image.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Attempt {
@@ -41,7 +127,7 @@ pub struct Attempt {
     pub number: AttemptNumber,
     /// The slot's name, as on its sticker.
     pub slot: String,
-    /// The model the slot is for.
+    /// The model: `BRAND/MODEL` by the assertion inside its image, else as the slot names it.
     pub model: String,
     /// The image; absent where the refusal was that there is none.
     pub image: Option<Armed>,

@@ -110,6 +110,8 @@ pub(super) struct Loss {
 pub(super) struct Slot {
     pub(super) settings: SlotSettings,
     pub(super) armed: Option<Armed>,
+    /// Why nothing is armed, where that is known.
+    pub(super) disarmed: Option<String>,
     /// What the kernel last said is in the slot.
     pub(super) present: Option<Card>,
     pub(super) phase: Phase,
@@ -122,7 +124,7 @@ pub(super) struct Slot {
 
 impl Slot {
     pub(super) fn new(settings: SlotSettings) -> Self {
-        Self { settings, armed: None, present: None, phase: Phase::Empty, loss: None, stuck: None, retired: false }
+        Self { settings, armed: None, disarmed: None, present: None, phase: Phase::Empty, loss: None, stuck: None, retired: false }
     }
 
     /// Is this visit the card that is in the slot now?
@@ -173,7 +175,7 @@ impl Slot {
 
     fn sign(&self) -> Sign {
         match &self.phase {
-            Phase::Empty if self.armed.is_none() => Sign::Disarmed,
+            Phase::Empty if self.armed.is_none() => Sign::Disarmed(self.disarmed.clone().unwrap_or_else(|| "no image is armed".to_owned())),
             Phase::Empty => Sign::Empty,
             Phase::Held => Sign::Held,
             Phase::Settling { .. } | Phase::Surveying { .. } | Phase::Opening { .. } => Sign::Preparing,

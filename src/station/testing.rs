@@ -1,8 +1,8 @@
 //! Cards and images for tests: each right in every respect, for a test to spoil in one.
 
 use super::card::{Bus, Card, DevNum, Identified, Port, Survey, Visit};
-use super::outcome::{Digest, Proof, ReadBack};
-use super::record::{Armed, Zeroes};
+use super::outcome::{Digest, MappedProof, Proof, ReadBack};
+use super::record::{Armed, ModelProof, Zeroes};
 use super::units::{Bytes, MIB};
 
 /// A stick of 64 MiB in this port, as the `diskseq`th medium since boot.
@@ -35,12 +35,20 @@ pub(crate) fn survey(port: &str, diskseq: u64) -> Survey {
 pub(crate) fn image() -> Armed {
     Armed {
         model: "acme/box".to_owned(),
+        model_proof: ModelProof::None,
+        uncovered: Vec::new(),
         digest: Digest([7; 32]),
         source: "box.img".to_owned(),
         span: Bytes(8 * MIB),
         block: Some(512),
         zeroes: Zeroes::Prove,
     }
+}
+
+/// The proof that the data of [`image`] was read back.
+pub(crate) fn mapped_proof() -> MappedProof {
+    let image = image();
+    MappedProof::conclude(&ReadBack { digest: image.digest, bytes: Bytes(5) }, image.digest, Bytes(5)).expect("it is the image's data")
 }
 
 /// The proof that [`image`] was read back.

@@ -23,7 +23,7 @@ fn configuration(slots: &[(&str, &str)], armed: Vec<record::Armed>) -> Configura
         model: "acme/box".to_owned(),
         policy: admit::Policy::default(),
     });
-    Configuration { station, slots: slots.collect(), armed }
+    Configuration { station, slots: slots.collect(), armed, disarmed: Vec::new() }
 }
 
 fn reconfigured(slots: &[(&str, &str)], armed: record::Armed) -> Event {
@@ -266,11 +266,46 @@ fn a_slot_that_is_no_longer_configured_goes_when_its_card_is_done() {
 fn a_model_that_is_no_longer_armed_disarms_its_slots() {
     let mut station = station(&[("A1", "p1")]);
     station.apply(at(0), Event::Configure(Box::new(configuration(&[("A1", "p1")], vec![]))));
-    assert_eq!(sign(&station, 0), Sign::Disarmed);
+    assert_eq!(sign(&station, 0), Sign::Disarmed("no image is armed".to_owned()));
     station.apply(at(1), seen("p1", 1));
     station.apply(at(800), Event::Tick);
     let effects = station.apply(at(801), Event::Surveyed { visit: visit(1), survey: Some(Box::new(survey("p1", 1))) });
     assert!(matches!(&closings(&effects)[..], [(_, Outcome::Refused(Refusal::NoArmedImage))]));
+}
+
+#[test]
+fn a_model_whose_image_was_refused_says_why_and_no_card_of_its_slots_is_begun() {
+    let mut station = station(&[("A1", "p1")]);
+    let reason = "it is the image of another model";
+    let disarmed = vec![record::Disarmed { model: "acme/box".to_owned(), reason: reason.to_owned() }];
+    let configuration = Configuration { disarmed, ..configuration(&[("A1", "p1")], vec![]) };
+    station.apply(at(0), Event::Configure(Box::new(configuration)));
+    assert_eq!(sign(&station, 0), Sign::Disarmed(reason.to_owned()));
+    assert_eq!(sign(&station, 0).reason().as_deref(), Some(reason));
+    station.apply(at(1), seen("p1", 1));
+    station.apply(at(800), Event::Tick);
+    let effects = station.apply(at(801), Event::Surveyed { visit: visit(1), survey: Some(Box::new(survey("p1", 1))) });
+    assert!(matches!(&closings(&effects)[..], [(_, Outcome::Refused(Refusal::NoArmedImage))]));
+}
+
+#[test]
+fn a_card_is_logged_by_the_model_inside_its_image_not_by_the_name_somebody_typed() {
+    let mut station = station(&[("A1", "p1")]);
+    let device = record::DeviceModel {
+        brand: "brand".to_owned(),
+        model: "device".to_owned(),
+        series: "16".to_owned(),
+        revision: 0,
+        sha3_384: String::new(),
+        sign_key: None,
+    };
+    let proven = Armed { model_proof: record::ModelProof::Proven(device), ..image() };
+    station.apply(at(0), reconfigured(&[("A1", "p1")], proven));
+    station.apply(at(1), seen("p1", 1));
+    station.apply(at(800), Event::Tick);
+    let effects = station.apply(at(801), Event::Surveyed { visit: visit(1), survey: Some(Box::new(survey("p1", 1))) });
+    let [Effect::Record(entry)] = effects.as_slice() else { panic!("{effects:?}") };
+    assert!(matches!(&**entry, Entry::AttemptStarted(attempt) if attempt.model == "brand/device"), "{entry:?}");
 }
 
 #[test]

@@ -12,8 +12,8 @@ use super::units::{Bytes, rate};
 pub enum Sign {
     /// Nothing in it; a card may be put in.
     Empty,
-    /// No image may be written here.
-    Disarmed,
+    /// No image may be written here, for this reason.
+    Disarmed(String),
     /// The card was in the slot when the station started, so nobody put it in to be flashed.
     Held,
     /// A card is in; the station waits for it to sit still, asks who uses it, or records the start.
@@ -28,6 +28,8 @@ pub enum Sign {
     Recording,
     /// Proven and recorded.
     Passed,
+    /// The image's data is proven and recorded; its zeroes were skipped. Never PASS: nobody knows what stands there.
+    PassedMapped,
     /// Contents undefined.
     Failed(Failure),
     /// Not touched.
@@ -65,6 +67,7 @@ impl Sign {
     pub fn of_outcome(outcome: &Outcome) -> Self {
         match outcome {
             Outcome::Passed(_) => Self::Passed,
+            Outcome::PassedMapped(_) => Self::PassedMapped,
             Outcome::Failed(failure) => Self::Failed(failure.clone()),
             Outcome::Refused(refusal) => Self::Refused(refusal.clone()),
             Outcome::Pulled(pull) => Self::Pulled(pull.clone()),
@@ -87,7 +90,7 @@ impl Sign {
     pub fn word(&self) -> &'static str {
         match self {
             Self::Empty => "EMPTY",
-            Self::Disarmed => "DISARMED",
+            Self::Disarmed(_) => "DISARMED",
             Self::Held => "HELD",
             Self::Preparing => "WAIT",
             Self::Writing => "WRITING",
@@ -95,6 +98,7 @@ impl Sign {
             Self::Finishing => "FINISHING",
             Self::Recording => "RECORDING",
             Self::Passed => "PASS",
+            Self::PassedMapped => "PASS (MAPPED ONLY)",
             Self::Failed(_) => "FAILED",
             Self::Refused(_) => "REFUSED",
             Self::Pulled(_) => "PULLED",
@@ -108,9 +112,9 @@ impl Sign {
     pub fn call(&self) -> Call {
         match self {
             Self::Empty => Call::PutIn,
-            Self::Disarmed | Self::OutOfService => Call::Nothing,
+            Self::Disarmed(_) | Self::OutOfService => Call::Nothing,
             Self::Preparing | Self::Writing | Self::ReadingBack | Self::Finishing | Self::Recording => Call::Wait,
-            Self::Passed => Call::TakeGood,
+            Self::Passed | Self::PassedMapped => Call::TakeGood,
             Self::Held | Self::Refused(_) => Call::TakeAside,
             Self::Failed(_) | Self::Interrupted | Self::Pulled(_) => Call::TakeBad,
         }
@@ -120,14 +124,21 @@ impl Sign {
     #[must_use]
     pub fn reason(&self) -> Option<String> {
         match self {
-            Self::Disarmed => Some("no image is armed".to_owned()),
+            Self::Disarmed(reason) => Some(reason.clone()),
             Self::Held => Some("in the slot since the station started".to_owned()),
             Self::Failed(failure) => Some(failure.to_string()),
             Self::Refused(refusal) => Some(refusal.to_string()),
             Self::Pulled(pull) => Some(pull.to_string()),
             Self::OutOfService => Some("the kernel still holds the last card".to_owned()),
             Self::Interrupted => Some("the station stopped".to_owned()),
-            Self::Empty | Self::Preparing | Self::Writing | Self::ReadingBack | Self::Finishing | Self::Recording | Self::Passed => None,
+            Self::Empty
+            | Self::Preparing
+            | Self::Writing
+            | Self::ReadingBack
+            | Self::Finishing
+            | Self::Recording
+            | Self::Passed
+            | Self::PassedMapped => None,
         }
     }
 

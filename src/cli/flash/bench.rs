@@ -30,6 +30,8 @@ struct Device {
     path: PathBuf,
     attempt: Attempt,
     state: State,
+    /// How it ended was said.
+    told: bool,
 }
 
 enum State {
@@ -62,7 +64,7 @@ impl Bench {
                 Err(refusal) => bench.end(&attempt, Outcome::Refused(refusal), Effort::default()),
                 Ok(()) => bench.start(&attempt, image),
             };
-            bench.devices.push(Device { path: device.path, attempt, state });
+            bench.devices.push(Device { path: device.path, attempt, state, told: false });
         }
         Ok(bench)
     }
@@ -86,7 +88,7 @@ impl Bench {
 
     fn end(&mut self, attempt: &Attempt, outcome: Outcome, effort: Effort) -> State {
         let entry = Entry::AttemptClosed { attempt: Box::new(attempt.clone()), outcome: outcome.clone(), effort: effort.clone() };
-        if !self.record(&entry) && matches!(outcome, Outcome::Passed(_)) {
+        if !self.record(&entry) && matches!(outcome, Outcome::Passed(_) | Outcome::PassedMapped(_)) {
             // A pass whose row is not on disk is none.
             return State::Ended { outcome: Outcome::Interrupted, effort };
         }
@@ -155,20 +157,24 @@ impl Bench {
         self.devices.iter().map(view).collect()
     }
 
-    /// What is printed of every device that has ended.
-    pub(super) fn reports(&self) -> impl Iterator<Item = Report<'_>> {
-        self.devices.iter().filter_map(|device| match &device.state {
+    /// What is printed of every device that has ended since this was asked last.
+    pub(super) fn news(&mut self) -> impl Iterator<Item = Report<'_>> {
+        let recorded = self.ledger.is_some();
+        self.devices.iter_mut().filter(|device| !device.told).filter_map(move |device| match &device.state {
             State::Busy { .. } => None,
             State::Ended { outcome, effort } => {
+                device.told = true;
                 let span = device.attempt.image.as_ref().map_or_else(Default::default, |image| image.span);
-                Some(Report { device: &device.path, outcome, effort, span, recorded: self.ledger.is_some() })
+                Some(Report { device: &device.path, outcome, effort, span, recorded })
             }
         })
     }
 
-    /// Every device holds the image, and every row is on disk.
+    /// Every device holds the image, or all its data where its zeroes were to be skipped, and every row is on disk.
     pub(super) fn is_good(&self) -> bool {
-        self.devices.iter().all(|device| matches!(device.state, State::Ended { outcome: Outcome::Passed(_), .. }))
+        self.devices
+            .iter()
+            .all(|device| matches!(device.state, State::Ended { outcome: Outcome::Passed(_) | Outcome::PassedMapped(_), .. }))
     }
 
     /// Why not every row is on disk, when that is so.

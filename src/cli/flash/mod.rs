@@ -5,22 +5,20 @@ mod bench;
 mod device;
 mod report;
 
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use super::prepare::prepare;
 use super::{GOOD, NOT_GOOD, WRONG, complain, start_tracing};
 use crate::config::{ConfigError, DEFAULT_PATH};
 use crate::daemon::arming::describe;
-use crate::image::open::Opened;
-use crate::image::stage::{for_now, in_place};
-use crate::image::{ImageError, Staged};
+use crate::image::ImageError;
 use crate::ledger::{Ledger, LogError};
 use crate::panel::Screen;
-use crate::panel::bars::ReadingBar;
 use crate::panel::terminal::Terminal;
 use crate::station::record::Zeroes;
 use crate::station::view::View;
@@ -42,7 +40,8 @@ pub(super) struct Args {
     /// Record the attempts in this flash log; only then is the word PASS
     #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,
-    /// What is done about the image's zeroes: "prove" writes them only to a card that does not hold them, "write" always
+    /// What is done about the image's zeroes: "prove" writes them only to a card that does not hold them, "write" always; "skip"
+    /// neither writes them nor reads them back, and its word is VERIFIED (MAPPED ONLY)
     #[arg(long, value_enum, default_value_t = ZeroesArg::Prove)]
     zeroes: ZeroesArg,
     /// The station's configuration, whose own disks and state are never erased; read where it exists
@@ -54,12 +53,11 @@ pub(super) struct Args {
 enum ZeroesArg {
     Prove,
     Write,
+    Skip,
 }
 
 /// How often bars move and ended threads are looked for.
 const LOOK: Duration = Duration::from_millis(20);
-/// Where a packed image is unpacked to, for the time of the call. Larger than `/tmp`, which may be memory.
-const SCRATCH: &str = "/var/tmp";
 /// What a shell says of a program that Ctrl-C ended.
 const INTERRUPTED: i32 = 130;
 
@@ -107,39 +105,40 @@ fn flash_all(args: &Args) -> Result<u8, Wrong> {
     let zeroes = match args.zeroes {
         ZeroesArg::Prove => Zeroes::Prove,
         ZeroesArg::Write => Zeroes::Write,
+        ZeroesArg::Skip => Zeroes::Skip,
     };
     let armed = describe("-", &args.image.display().to_string(), &image, zeroes);
     let ledger = args.log.as_deref().map(|path| Ledger::open(path, "bench")).transpose()?;
     let interrupted = catch_interrupts()?;
     let mut bench = Bench::begin(named, &armed, &image, &guard.policy(), ledger)?;
     let mut screen = Terminal::on_stderr();
+    let at_terminal = io::stdout().is_terminal();
     while bench.is_busy() {
         if interrupted.load(Ordering::Relaxed) {
             bench.cancel();
         }
         bench.look();
+        // Whoever reads by program learns of a card when it is done; a person's bars are not torn.
+        if !at_terminal {
+            tell(&mut bench, args.json);
+        }
         screen.draw(&View { station: args.image.display().to_string(), fault: None, slots: bench.views() });
         thread::sleep(LOOK);
     }
     screen.end();
-    let mut out = io::stdout().lock();
-    for report in bench.reports() {
-        let text = if args.json { report.json().to_string() } else { report.to_string() };
-        // Whoever read this may be gone; the cards and their rows are as they are.
-        let _gone = writeln!(out, "{text}");
-    }
+    tell(&mut bench, args.json);
     let code = if bench.is_good() { GOOD } else { NOT_GOOD };
     bench.into_trouble().map_or(Ok(code), |error| Err(error.into()))
 }
 
-/// A raw image is written from where it lies; a packed one is unpacked into a file that has no name, so that nothing stays behind
-/// whatever ends this call.
-fn prepare(image: &Path) -> Result<Staged, ImageError> {
-    let packing = Opened::open(image)?.packing;
-    let name = if packing.is_raw() { "hashing" } else { "unpacking" };
-    let bar = ReadingBar::new(&format!("{name} {}", image.display()));
-    let mut progress = |done, of| bar.set(done, of);
-    if packing.is_raw() { in_place(image, &mut progress) } else { for_now(image, Path::new(SCRATCH), &mut progress) }
+/// Prints what was not yet printed of devices that have ended.
+fn tell(bench: &mut Bench, json: bool) {
+    let mut out = io::stdout().lock();
+    for report in bench.news() {
+        let text = if json { report.json().to_string() } else { report.to_string() };
+        // Whoever read this may be gone; the cards and their rows are as they are.
+        let _gone = writeln!(out, "{text}").and_then(|()| out.flush());
+    }
 }
 
 /// Ctrl-C stops after the calls under way, so that every card is in a known state and every attempt gets its row. A second one

@@ -6,7 +6,7 @@ use crate::model::text::{Headers, Value};
 
 /// A pattern is read before anybody knows who wrote it: compiled it takes no more than this.
 const PATTERN_BYTES: usize = 64 * 1024;
-/// Nobody tells models apart by more.
+/// Of one key in all. Nobody tells models apart by more.
 const PATTERNS: usize = 64;
 
 /// A header and the patterns for it, one of which must match as a whole.
@@ -28,7 +28,8 @@ impl Constraints {
         if sets.is_empty() {
             return Err("is an empty list, which would let the key sign nothing".to_owned());
         }
-        sets.iter().map(set).collect::<Result<_, _>>().map(Self)
+        let mut left = PATTERNS;
+        sets.iter().map(|value| set(value, &mut left)).collect::<Result<_, _>>().map(Self)
     }
 
     /// May an assertion with these headers be signed?
@@ -39,23 +40,21 @@ impl Constraints {
     }
 }
 
-fn set(value: &Value) -> Result<Vec<Pattern>, String> {
+fn set(value: &Value, left: &mut usize) -> Result<Vec<Pattern>, String> {
     let Value::Map(map) = value else { return Err("must be a list of maps".to_owned()) };
     let Some(Value::Map(headers)) = map.get("headers") else { return Err("has an entry without the map `headers`".to_owned()) };
     if !headers.contains_key("type") {
         return Err("has an entry whose `headers` do not say which `type`".to_owned());
     }
-    headers.iter().map(|(name, value)| Ok((name.clone(), patterns(name, value)?))).collect()
+    headers.iter().map(|(name, value)| Ok((name.clone(), patterns(name, value, left)?))).collect()
 }
 
-fn patterns(name: &str, value: &Value) -> Result<Vec<Regex>, String> {
+fn patterns(name: &str, value: &Value, left: &mut usize) -> Result<Vec<Regex>, String> {
     let texts = match value {
         Value::Text(text) => vec![text.as_str()],
         list => list.as_texts().ok_or_else(|| format!("has a pattern for `{name}` of a shape that is not read here"))?,
     };
-    if texts.len() > PATTERNS {
-        return Err(format!("has more than {PATTERNS} patterns for `{name}`"));
-    }
+    *left = left.checked_sub(texts.len()).ok_or_else(|| format!("has more than {PATTERNS} patterns"))?;
     let pattern = |text: &&str| {
         let regex = RegexBuilder::new(&format!("^(?:{text})$")).size_limit(PATTERN_BYTES).build();
         regex.map_err(|_broken| format!("has a pattern for `{name}` that cannot be used"))
@@ -93,6 +92,8 @@ mod tests {
             "format: 1\nconstraints:\n  -\n    headers: a",
             "format: 1\nconstraints:\n  -\n    headers:\n      model: a",
             "format: 1\nconstraints:\n  -\n    headers:\n      type: (",
+            &format!("format: 1\nconstraints:{}", "\n  -\n    headers:\n      type: a".repeat(PATTERNS + 1)),
+            &format!("format: 1\nconstraints:\n  -\n    headers:\n      type: {}", "(a{1000}){1000}"),
         ] {
             assert!(Constraints::read(&headers(broken)).is_err(), "{broken}");
         }

@@ -64,6 +64,21 @@ fn no_link_of_a_chain_can_be_missing() {
 }
 
 #[test]
+fn what_was_changed_after_it_was_signed_is_not_proven_anywhere_in_the_chain() {
+    let changed = BRAND.sign(&model_of("brand", NOW)).replace("model: box", "model: fox");
+    let found = chain(|_| None).at(at(NOW)).prove(&read(&changed)).expect_err("it was changed").join("\n");
+    assert!(found.contains("the signature does not fit"), "{found}");
+    for (link, good, from, to) in [
+        ("store key", ROOT.vouch_for("root", "root", &STORE, ""), "name: key", "name: kex"),
+        ("brand account", STORE.account("root", "brand"), "unproven", "verified"),
+        ("brand key", STORE.vouch_for("root", "brand", &BRAND, ""), "since: 2026-01-01", "since: 2025-01-01"),
+    ] {
+        let found = without(link, Some(good.replace(from, to)));
+        assert!(found.contains("the signature does not fit"), "{link}: {found}");
+    }
+}
+
+#[test]
 fn a_key_speaks_for_its_own_account_only() {
     let trust = chain(|_| None);
     trust.at(at(NOW)).prove(&read(&BRAND.sign(&model_of("brand", NOW)))).expect("its own");

@@ -1,0 +1,169 @@
+//! The interlock: an image is armed only when what is inside it is what the engineer said it is.
+//!
+//! Asked once, of the staged copy, when the image is armed: what was looked at is what is written.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::config::{ModelSettings, Require, Settings};
+use crate::image::Staged;
+use crate::image::inspect::page::Page;
+use crate::image::inspect::unsigned::Allowed;
+use crate::image::inspect::{Wanted, inspect};
+use crate::model::assertion::Assertion;
+use crate::model::file::{self, FileError};
+use crate::model::text::TextError;
+use crate::model::trust::Trust;
+use crate::station::record::{DeviceModel, ModelProof};
+
+/// A reason beside a slot; what is longer `flashline image inspect` shows whole.
+const LONGEST: usize = 400;
+
+/// Why an image that can be read is not armed.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    /// Nobody said what must be inside.
+    #[error(
+        "it is not said what device the image is for: set `assertion` to the signed model, or `require = \"none\"` for an image that is \
+         not of Ubuntu Core"
+    )]
+    NoAssertion,
+    /// Whom to trust cannot be read.
+    #[error("`[trust]` of the configuration")]
+    Trust(#[source] Arc<FileError>),
+    /// The assertion cannot be read.
+    #[error("the model assertion")]
+    Assertion(#[source] FileError),
+    /// It is no assertion.
+    #[error("the model assertion {path}")]
+    Text {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: TextError,
+    },
+    /// It is not one model.
+    #[error("{path} must hold one signed model and nothing else: `flashline model check` says what is in it")]
+    NotOneModel {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The station could not look.
+    #[error("looking inside the image")]
+    Look(#[source] io::Error),
+    /// What is inside is not what it must be.
+    #[error("{0}")]
+    Inside(String),
+}
+
+/// Whom the station believes, and at what time: asked once for all models.
+#[derive(Debug)]
+pub struct Interlock {
+    trust: Result<Trust, Arc<FileError>>,
+    at: Timestamp,
+}
+
+/// What an image is held to before it is armed.
+#[derive(Debug)]
+pub struct Demand(Option<Box<Wanted>>);
+
+impl Interlock {
+    /// By this configuration, with keys judged at `at`, in microseconds since 1970.
+    #[must_use]
+    pub fn new(settings: &Settings, at: i64) -> Self {
+        let trust = file::trust(&settings.trust.roots, &settings.trust.with).map_err(Arc::new);
+        Self { trust, at: Timestamp::from_microsecond(at).unwrap_or(Timestamp::MAX) }
+    }
+
+    /// What the image of this model is held to.
+    ///
+    /// # Errors
+    /// Where that cannot be known, so that no image can be armed for it.
+    pub fn demand(&self, model: &ModelSettings) -> Result<Demand, Refused> {
+        if model.require == Require::None {
+            return Ok(Demand(None));
+        }
+        let path = model.assertion.as_deref().ok_or(Refused::NoAssertion)?;
+        Ok(Demand(Some(Box::new(Wanted {
+            trust: self.trust.clone().map_err(Refused::Trust)?,
+            at: self.at,
+            model: Some(one_model(path)?),
+            signatures: model.require == Require::Proven,
+            allowed: Allowed::new(&model.allow),
+        }))))
+    }
+}
+
+impl Demand {
+    /// What is known of an image that nobody need look into.
+    #[must_use]
+    pub fn without_a_look(&self) -> Option<(ModelProof, Vec<String>)> {
+        self.0.is_none().then(|| (ModelProof::None, vec!["nobody looked inside the image: `require = \"none\"`".to_owned()]))
+    }
+
+    /// What is known of the device a staged image is for, and what could not be covered, in words.
+    ///
+    /// # Errors
+    /// Why it is not armed.
+    pub fn prove(self, staged: &Staged) -> Result<(ModelProof, Vec<String>), Refused> {
+        if let Some(known) = self.without_a_look() {
+            return Ok(known);
+        }
+        let Some(wanted) = self.0 else { return Err(Refused::NoAssertion) };
+        let signatures = wanted.signatures;
+        let page = inspect(staged, *wanted).map_err(Refused::Look)?;
+        if !page.is_good() {
+            return Err(Refused::Inside(page.refusal().map_or_else(|| "what is inside could not be judged".to_owned(), |why| shown(&why))));
+        }
+        let device = device(&page).ok_or_else(|| Refused::Inside("there is no model in it".to_owned()))?;
+        let uncovered = page.not_covered();
+        Ok(if signatures { (ModelProof::Proven(device), uncovered) } else { (ModelProof::Matching(device), uncovered) })
+    }
+}
+
+/// Names from inside an image reach the console and the log as text that fits a line, and as nothing else.
+fn shown(words: &str) -> String {
+    let mut shown: String =
+        words.chars().take(LONGEST).map(|sign| if sign.is_control() { char::REPLACEMENT_CHARACTER } else { sign }).collect();
+    if words.chars().nth(LONGEST).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+fn one_model(path: &Path) -> Result<Assertion, Refused> {
+    let bytes = file::read(path).map_err(Refused::Assertion)?;
+    let assertions = Assertion::read_all(&bytes).map_err(|source| Refused::Text { path: path.to_owned(), source })?;
+    let (models, others): (Vec<_>, Vec<_>) = assertions.into_iter().partition(|assertion| assertion.as_model().is_some());
+    match (<[Assertion; 1]>::try_from(models), others.as_slice()) {
+        (Ok([model]), []) => Ok(model),
+        _ => Err(Refused::NotOneModel { path: path.to_owned() }),
+    }
+}
+
+fn device(page: &Page) -> Option<DeviceModel> {
+    let model = page.model.as_ref()?;
+    Some(DeviceModel {
+        brand: model.brand.clone(),
+        model: model.model.clone(),
+        series: model.series.clone(),
+        revision: model.revision,
+        sha3_384: model.sha3_384.clone(),
+        sign_key: model.sign_key.clone(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_name_inside_an_image_reaches_the_console_as_more_than_text() {
+        assert_eq!(shown("a\u{1b}[32mPASS\nB1"), "a\u{fffd}[32mPASS\u{fffd}B1");
+        assert_eq!(shown(&"ü".repeat(LONGEST)).chars().count(), LONGEST);
+        assert_eq!(shown(&"ü".repeat(LONGEST + 1)).chars().count(), LONGEST + 1, "and a sign that there is more");
+    }
+}

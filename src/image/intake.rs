@@ -1,0 +1,191 @@
+//! Taking an image in: unpacked, hashed, mapped and kept in one pass, each in a thread of its own.
+//!
+//! ```text
+//!   unpack ──pieces──▶ hash ──runs of data──▶ keep ──every now and then──▶ sync
+//!     ▲                                        │
+//!     └──────────────── buffers ◀──────────────┘
+//! ```
+//! The buffers are all the memory there is to it, whatever the image's length: who is ahead waits for the next one.
+
+use std::fs::File;
+use std::io;
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::thread::{self, ScopedJoinHandle};
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+
+use super::ImageError;
+use super::extents::Extents;
+use super::layout::{FIRST_BYTES, Layout};
+use super::map::{PIECE, PieceMap, PieceValue, value};
+use super::open::Opened;
+use super::stage::Progress;
+use crate::station::units::{Bytes, MIB, to_u64, to_usize};
+
+/// Two for each of unpack, hash and keep, one at work and one in wait, and one to look ahead.
+const BUFFERS: usize = 7;
+/// After so much the disk is told to begin, so that the last sync has little left to wait for.
+const SYNC_EVERY: u64 = 32 * MIB;
+
+/// What one pass over an image found.
+#[derive(Debug)]
+pub(super) struct TakenIn {
+    pub(super) map: PieceMap,
+    pub(super) extents: Extents,
+    pub(super) layout: Layout,
+}
+
+/// What becomes of the image's bytes.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Keep<'k> {
+    /// They are only hashed.
+    Nothing,
+    /// Runs of data go to this file, zeroes become holes. Its length is left to the caller.
+    Copy(&'k File),
+    /// The same, and the disk begins to write at once. Making the whole durable is left to the caller.
+    Durably(&'k File),
+}
+
+/// A piece on its way, and what it has come to so far.
+struct Piece {
+    start: Bytes,
+    buffer: Box<[u8]>,
+    length: usize,
+    /// The image's length as far as it is known: exact for an image of one piece, whose value depends on it.
+    span: Bytes,
+}
+
+/// A piece hashed: only its runs of data, counted from its beginning, are still of interest.
+struct Hashed {
+    piece: Piece,
+    runs: Vec<Range<usize>>,
+}
+
+#[derive(Default)]
+struct Sums {
+    values: Vec<PieceValue>,
+    extents: Extents,
+    first: Vec<u8>,
+}
+
+/// Reads `source` from its beginning to its end. `stored` names the file that is written, for what the disk answers.
+pub(super) fn take_in(
+    source: &Path,
+    keep: Keep<'_>,
+    stored: impl Fn(io::Error) -> ImageError,
+    progress: &mut dyn Progress,
+) -> Result<TakenIn, ImageError> {
+    let mut opened = Opened::open(source)?;
+    let (filled, to_hash) = bounded::<Piece>(BUFFERS);
+    let (hashed, to_keep) = bounded::<Hashed>(BUFFERS);
+    let (emptied, empty) = bounded::<Box<[u8]>>(BUFFERS);
+    let (written, to_sync) = bounded::<()>(1);
+    for _ in 0..BUFFERS {
+        emptied.send(vec![0; to_usize(PIECE)].into_boxed_slice()).expect("its receiver is in hand");
+    }
+    let (span, sums) = thread::scope(|scope| {
+        let spawn_failed = |source| ImageError::Thread { source };
+        let hasher = thread::Builder::new().name("stage/hash".to_owned());
+        let hasher = hasher.spawn_scoped(scope, move || hash(&to_hash, &hashed)).map_err(spawn_failed)?;
+        let keeper = thread::Builder::new().name("stage/keep".to_owned());
+        let keeper = keeper.spawn_scoped(scope, move || write(keep, &to_keep, &emptied, &written)).map_err(spawn_failed)?;
+        let syncer = thread::Builder::new().name("stage/sync".to_owned());
+        let syncer = syncer.spawn_scoped(scope, move || sync(keep, &to_sync)).map_err(spawn_failed)?;
+        let span = unpack(source, &mut opened, &empty, &filled, progress);
+        // The hasher ends with its last piece, the keeper with the hasher, the sync with the keeper.
+        drop(filled);
+        let (sums, kept, synced) = (joined(hasher), joined(keeper), joined(syncer));
+        // A disk that is full stops everybody: what it said comes first. An error of a sync is told once, and never to a later one.
+        kept.and(synced).map_err(&stored)?;
+        Ok::<_, ImageError>((span?, sums))
+    })?;
+    let map = PieceMap::new(span, sums.values).expect("one value was made for every piece");
+    Ok(TakenIn { map, extents: sums.extents, layout: Layout::of(&sums.first, span) })
+}
+
+/// A panic goes on in who waits.
+fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+/// Fills pieces until the image ends, or nobody takes them any more; answers the image's length.
+fn unpack(
+    source: &Path,
+    opened: &mut Opened,
+    empty: &Receiver<Box<[u8]>>,
+    filled: &Sender<Piece>,
+    progress: &mut dyn Progress,
+) -> Result<Bytes, ImageError> {
+    let mut ahead: Option<Piece> = None;
+    let mut span = Bytes(0);
+    while let Ok(mut buffer) = empty.recv() {
+        let start = span;
+        // A short piece is the end, even if the file grows meanwhile.
+        let is_over = ahead.as_ref().is_some_and(|before| before.length < before.buffer.len());
+        let length = if is_over { 0 } else { opened.fill(source, start, &mut buffer)? };
+        span = Bytes(start.0 + to_u64(length));
+        // One piece ahead: only the end of the image tells whether its first piece is its only one, whose value is the root.
+        let next = (length > 0).then_some(Piece { start, buffer, length, span });
+        let more = next.is_some();
+        if let Some(before) = std::mem::replace(&mut ahead, next)
+            && filled.send(Piece { span, ..before }).is_err()
+        {
+            break;
+        }
+        progress.advanced(opened.consumed(), opened.packed);
+        if !more {
+            break;
+        }
+    }
+    if span.0 == 0 { Err(ImageError::Empty { path: source.to_owned() }) } else { Ok(span) }
+}
+
+fn hash(to_hash: &Receiver<Piece>, hashed: &Sender<Hashed>) -> Sums {
+    let mut sums = Sums::default();
+    for piece in to_hash {
+        let data = &piece.buffer[..piece.length];
+        if piece.start.0 == 0 {
+            sums.first = data[..data.len().min(to_usize(FIRST_BYTES))].to_vec();
+        }
+        sums.values.push(value(piece.start, data, piece.span));
+        let runs = sums.extents.push(piece.start, data);
+        if hashed.send(Hashed { piece, runs }).is_err() {
+            break;
+        }
+    }
+    sums
+}
+
+fn write(keep: Keep<'_>, to_keep: &Receiver<Hashed>, emptied: &Sender<Box<[u8]>>, written: &Sender<()>) -> io::Result<()> {
+    let mut since_sync = 0;
+    for Hashed { piece, runs } in to_keep {
+        if let Keep::Copy(file) | Keep::Durably(file) = keep {
+            for run in runs {
+                since_sync += to_u64(run.len());
+                file.write_all_at(&piece.buffer[run.clone()], piece.start.0 + to_u64(run.start))?;
+            }
+        }
+        if since_sync >= SYNC_EVERY {
+            since_sync = 0;
+            // One that is under way is followed by at most one more.
+            match written.try_send(()) {
+                Err(error) if error.is_disconnected() => break,
+                _ => {}
+            }
+        }
+        // Who unpacks may be done, and gone.
+        let _done = emptied.send(piece.buffer);
+    }
+    Ok(())
+}
+
+/// Its first error ends the staging: the kernel tells it once.
+fn sync(keep: Keep<'_>, to_sync: &Receiver<()>) -> io::Result<()> {
+    let Keep::Durably(file) = keep else { return Ok(()) };
+    for () in to_sync {
+        file.sync_data()?;
+    }
+    Ok(())
+}

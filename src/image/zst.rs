@@ -1,0 +1,309 @@
+//! Unpacking `.zst`: its frames at the same time, as `pzstd` and the seekable format pack them.
+//!
+//! A frame says nowhere how long it is, but its blocks do, so that the next one is found by leaping from block to block (RFC 8878, 3.1.1).
+//! A file of one frame, as `zstd` and `zstd -T0` write it, is unpacked one byte after another: each block may refer to those before it,
+//! and that is all the format allows.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::{self, JoinHandle};
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+
+use crate::station::units::{MIB, to_u64, to_usize};
+
+/// The decoder may hold a window of 128 MiB: what `zstd --long` packs with, and the most `zstd -d` opens unasked.
+const WINDOW_LOG: u32 = 27;
+/// Frames unpacked at a time at most; more would want more memory.
+const THREADS: usize = 4;
+/// What a frame's thread hands over at a time, and how far it may run ahead: as long as a frame of `pzstd`.
+const CHUNK: u64 = MIB;
+const CHUNKS_AHEAD: usize = 8;
+/// A frame with a larger window is not unpacked beside another one: each has its own.
+const LARGEST_WINDOW: u64 = 8 * MIB;
+/// The end of a frame is not looked for behind this: of frames so long only the first would be waited for.
+const LONGEST_FRAME: u64 = 64 * MIB;
+
+const MAGIC: u64 = 0xfd2f_b528;
+/// A frame to be skipped has any of sixteen (RFC 8878, 3.1.2).
+const SKIPPABLE: Range<u64> = 0x184d_2a50..0x184d_2a60;
+
+/// Reads the contents of a `.zst`.
+pub(super) struct ZstReader {
+    file: Arc<File>,
+    length: u64,
+    /// Where the next frame to be begun begins.
+    next: u64,
+    threads: usize,
+    frames: VecDeque<Frame>,
+    /// What the front frame handed over last, and how much of it was read.
+    chunk: Vec<u8>,
+    read: usize,
+    emptied: Sender<Vec<u8>>,
+    empty: Receiver<Vec<u8>>,
+    consumed: Arc<AtomicU64>,
+}
+
+/// A frame that is being unpacked.
+struct Frame {
+    chunks: Option<Receiver<io::Result<Vec<u8>>>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for Frame {
+    /// Its thread finds nobody who takes its chunks, and ends.
+    fn drop(&mut self) {
+        self.chunks = None;
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("a thread that unpacks an image has panicked");
+        }
+    }
+}
+
+impl ZstReader {
+    /// Reads all of `file`, and counts in `consumed` how much of it.
+    pub(super) fn new(file: File, consumed: Arc<AtomicU64>) -> io::Result<Self> {
+        let length = file.metadata()?.len();
+        let threads = thread::available_parallelism().map_or(1, usize::from).min(THREADS);
+        let (emptied, empty) = bounded(threads * (CHUNKS_AHEAD + 1));
+        let (frames, chunk) = (VecDeque::new(), Vec::new());
+        Ok(Self { file: Arc::new(file), length, next: 0, threads, frames, chunk, read: 0, emptied, empty, consumed })
+    }
+
+    /// Begins frames until as many are under way as may be.
+    fn begin(&mut self) -> io::Result<()> {
+        while self.frames.len() < self.threads && self.next < self.length {
+            // What cannot be told apart goes on to the file's end; the decoder knows what it is.
+            let end = frame_end(&self.file, self.next)?.filter(|end| *end <= self.length).unwrap_or(self.length);
+            let part = Part { file: Arc::clone(&self.file), at: self.next, end, consumed: Arc::clone(&self.consumed) };
+            let (hand_over, chunks) = bounded(CHUNKS_AHEAD);
+            let empty = self.empty.clone();
+            let thread = thread::Builder::new().name("stage/zst".to_owned()).spawn(move || unpack(part, &empty, &hand_over))?;
+            self.frames.push_back(Frame { chunks: Some(chunks), thread: Some(thread) });
+            self.next = end;
+        }
+        Ok(())
+    }
+}
+
+impl Read for ZstReader {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let left = &self.chunk[self.read..];
+            if !left.is_empty() || into.is_empty() {
+                let count = left.len().min(into.len());
+                into[..count].copy_from_slice(&left[..count]);
+                self.read += count;
+                return Ok(count);
+            }
+            let used = std::mem::take(&mut self.chunk);
+            self.read = 0;
+            if used.capacity() > 0 {
+                // Nobody needs more than there are places for.
+                let _enough = self.emptied.try_send(used);
+            }
+            self.begin()?;
+            let Some(front) = self.frames.front() else { return Ok(0) };
+            match front.chunks.as_ref().map(Receiver::recv) {
+                Some(Ok(chunk)) => self.chunk = chunk?,
+                // Its thread is done. A frame whose thread has panicked is not a frame that has ended.
+                Some(Err(_)) | None => {
+                    let thread = self.frames.pop_front().and_then(|mut frame| frame.thread.take());
+                    if let Some(Err(panic)) = thread.map(JoinHandle::join) {
+                        std::panic::resume_unwind(panic);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Hands over what the frames in `part` hold; an error is the last thing it hands over.
+fn unpack(part: Part, empty: &Receiver<Vec<u8>>, hand_over: &Sender<io::Result<Vec<u8>>>) {
+    let mut decoder = match decoder(part) {
+        Ok(decoder) => decoder,
+        Err(error) => return drop(hand_over.send(Err(error))),
+    };
+    loop {
+        let mut chunk = empty.try_recv().unwrap_or_default();
+        chunk.clear();
+        chunk.reserve_exact(to_usize(CHUNK));
+        let read = (&mut decoder).take(CHUNK).read_to_end(&mut chunk);
+        // What came before an error is good, and tells where it is.
+        let is_last = read.is_err() || chunk.is_empty();
+        if !chunk.is_empty() && hand_over.send(Ok(chunk)).is_err() {
+            return;
+        }
+        if let Err(error) = read {
+            return drop(hand_over.send(Err(error)));
+        }
+        if is_last {
+            return;
+        }
+    }
+}
+
+fn decoder(part: Part) -> io::Result<zstd::Decoder<'static, BufReader<Part>>> {
+    let mut decoder = zstd::Decoder::with_buffer(BufReader::with_capacity(to_usize(MIB), part))?;
+    decoder.window_log_max(WINDOW_LOG)?;
+    Ok(decoder)
+}
+
+/// Where the frame at `start` ends, with what is to be skipped before it. Nothing where there is none, where it is cut short, or where
+/// it is too long or wants too much memory to have another one beside it.
+fn frame_end(file: &File, start: u64) -> io::Result<Option<u64>> {
+    match leap_over(file, start) {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
+        end => end,
+    }
+}
+
+fn leap_over(file: &File, start: u64) -> io::Result<Option<u64>> {
+    let number = |at: u64, length: usize| {
+        let mut bytes = [0; 8];
+        file.read_exact_at(&mut bytes[..length], at).map(|()| u64::from_le_bytes(bytes))
+    };
+    let mut frame = start;
+    let magic = loop {
+        let magic = number(frame, 4)?;
+        if !SKIPPABLE.contains(&magic) {
+            break magic;
+        }
+        frame += 8 + number(frame + 4, 4)?;
+    };
+    if magic != MAGIC {
+        return Ok(None);
+    }
+    let descriptor = number(frame + 4, 1)?;
+    let is_single_segment = descriptor & 0x20 != 0;
+    let content_length = match descriptor >> 6 {
+        0 => usize::from(is_single_segment),
+        flag => 1 << flag,
+    };
+    let dictionary_length = [0, 1, 2, 4][to_usize(descriptor & 3)];
+    let mut at = frame + 5;
+    let window = if is_single_segment {
+        number(at + dictionary_length, content_length)?
+    } else {
+        let window = number(at, 1)?;
+        at += 1;
+        (1 << (10 + (window >> 3))) / 8 * (8 + (window & 7))
+    };
+    if window > LARGEST_WINDOW {
+        return Ok(None);
+    }
+    at += dictionary_length + to_u64(content_length);
+    while at - frame <= LONGEST_FRAME {
+        let block = number(at, 3)?;
+        // Of one byte many times there is one; a kind that does not exist is for the decoder to name.
+        let length = match block >> 1 & 3 {
+            1 => 1,
+            3 => return Ok(None),
+            _ => block >> 3,
+        };
+        at += 3 + length;
+        if block & 1 == 1 {
+            let checksum = if descriptor & 4 == 0 { 0 } else { 4 };
+            return Ok(Some(at + checksum));
+        }
+    }
+    Ok(None)
+}
+
+/// A part of the file, read by whoever has it at a place of its own.
+struct Part {
+    file: Arc<File>,
+    at: u64,
+    end: u64,
+    consumed: Arc<AtomicU64>,
+}
+
+impl Read for Part {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let length = into.len().min(usize::try_from(self.end - self.at).unwrap_or(usize::MAX));
+        let count = self.file.read_at(&mut into[..length], self.at)?;
+        self.at += to_u64(count);
+        self.consumed.fetch_add(to_u64(count), Ordering::Relaxed);
+        Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn frame(raw: &[u8], checksum: bool, sized: bool) -> Vec<u8> {
+        let mut encoder = zstd::Encoder::new(Vec::new(), 1).expect("memory can be had");
+        encoder.include_checksum(checksum).expect("zstd has checksums");
+        encoder.include_contentsize(sized).expect("zstd has sizes");
+        if sized {
+            encoder.set_pledged_src_size(Some(to_u64(raw.len()))).expect("it is the size");
+        }
+        encoder.write_all(raw).expect("memory can be written");
+        encoder.finish().expect("memory can be written")
+    }
+
+    fn file_of(contents: &[u8]) -> File {
+        let mut file = tempfile::tempfile().expect("a temporary file");
+        file.write_all(contents).expect("it can be written");
+        file
+    }
+
+    fn noise(length: usize) -> Vec<u8> {
+        (0..u32::try_from(length).expect("it is small")).map(|index| index.wrapping_mul(2_654_435_761).to_be_bytes()[0]).collect()
+    }
+
+    #[test]
+    fn the_end_of_a_frame_is_found_whatever_its_header_says_and_its_blocks_are() {
+        let contents = [Vec::new(), vec![7; 300_000], noise(400_000), b"text ".repeat(100_000), noise(10)];
+        let skipped = [&0x184d_2a53_u32.to_le_bytes()[..], &3_u32.to_le_bytes(), b"abc"].concat();
+        let (mut packed, mut ends) = (Vec::new(), Vec::new());
+        for raw in &contents {
+            for (checksum, sized) in [(false, false), (true, false), (false, true), (true, true)] {
+                packed.extend(if checksum { &skipped[..] } else { &[] });
+                packed.extend(frame(raw, checksum, sized));
+                ends.push(to_u64(packed.len()));
+            }
+        }
+        let file = file_of(&packed);
+        let mut at = 0;
+        for end in ends {
+            assert_eq!(frame_end(&file, at).expect("it can be read"), Some(end));
+            at = end;
+        }
+        assert_eq!(frame_end(&file, at).expect("it can be read"), None, "nothing begins at the end");
+        let huge_window = [0x28, 0xb5, 0x2f, 0xfd, 0, (27 - 10) << 3, 9, 0, 0, 7];
+        assert_eq!(frame_end(&file_of(&huge_window), 0).expect("it can be read"), None, "it has no other beside it");
+    }
+
+    #[test]
+    fn many_frames_come_out_in_their_order_each_whole() {
+        let parts: Vec<Vec<u8>> = (0..20).map(|index| noise(index * 400_000 % 3_000_000)).collect();
+        let packed: Vec<u8> = parts.iter().flat_map(|part| frame(part, true, false)).collect();
+        let consumed = Arc::new(AtomicU64::new(0));
+        let mut reader = ZstReader::new(file_of(&packed), Arc::clone(&consumed)).expect("it can be read");
+        let mut raw = Vec::new();
+        reader.read_to_end(&mut raw).expect("it is good");
+        assert!(raw == parts.concat(), "what comes out is what went in");
+        assert_eq!(consumed.load(Ordering::Relaxed), to_u64(packed.len()));
+    }
+
+    #[test]
+    fn a_reader_nobody_reads_to_its_end_leaves_no_thread_behind() {
+        let packed: Vec<u8> = (0..8).flat_map(|_| frame(&vec![1; 40_000_000], false, false)).collect();
+        let consumed = Arc::new(AtomicU64::new(0));
+        let mut reader = ZstReader::new(file_of(&packed), Arc::clone(&consumed)).expect("it can be read");
+        reader.read_exact(&mut [0; 100]).expect("it is good");
+        drop(reader);
+        assert_eq!(Arc::strong_count(&consumed), 1, "every thread has gone");
+    }
+}

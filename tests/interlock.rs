@@ -1,0 +1,146 @@
+//! The interlock as the station engineer meets it: `flashline check` over a configuration, which asks what the station asks when it arms.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::LazyLock;
+
+use serde_json::Value;
+
+const BRAND: &str = "Fx7Qm2VtY9sKd4RwLpZ3bN8cHjG6aTu1";
+
+fn data(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/snap").join(path)
+}
+
+/// Exit code, and what it says of each model.
+fn check(trust: &str, models: &[String]) -> (i32, Vec<Value>) {
+    let directory = tempfile::tempdir().expect("a directory");
+    let config = directory.path().join("config.toml");
+    let slots: String = (0..models.len())
+        .map(|number| format!("\n[[slot]]\nname = \"A{number}\"\nports = [\"p{number}\"]\nmodel = \"m{number}\"\n"))
+        .collect();
+    let models: String = models.iter().enumerate().map(|(number, keys)| format!("\n[[model]]\nname = \"m{number}\"\n{keys}\n")).collect();
+    let state = directory.path().join("state");
+    fs::write(&config, format!("[station]\nstate = {state:?}\n\n{trust}\n{models}{slots}")).expect("it can be written");
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_flashline")).args(["check", "--json", "--config"]).arg(&config).output().expect("it runs");
+    let code = output.status.code().expect("it ends by itself");
+    let object: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
+    (code, object["models"].as_array().expect("a list").clone())
+}
+
+static TRUST: LazyLock<String> = LazyLock::new(|| {
+    let (root, bundle) = (data("chain/test-root.trusted"), data("chain/accounts-and-keys.bundle"));
+    format!("[trust]\nroots = [{root:?}]\nwith = [{bundle:?}]\n")
+});
+
+fn model(image: &str, assertion: &str, more: &str) -> String {
+    let (image, assertion) = (data(&format!("images/{image}.img.xz")), data(assertion));
+    format!("image = {image:?}\nassertion = {assertion:?}\n{more}")
+}
+
+/// One model alone.
+fn armed(keys: String) -> Result<Value, String> {
+    let (code, models) = check(&TRUST, &[keys]);
+    let armed = models[0]["armed"] == true;
+    assert_eq!(code, i32::from(!armed), "{models:?}");
+    if armed { Ok(models[0].clone()) } else { Err(models[0]["reason"].as_str().expect("a sentence").to_owned()) }
+}
+
+#[test]
+fn an_image_is_armed_for_the_model_inside_it() {
+    for (image, name) in [("uc18-pi", "my-pi18"), ("uc16-amd64", "my-pc16"), ("uc22-amd64", "my-pc22")] {
+        let model = armed(model(image, &format!("brand/{name}.model"), "")).unwrap_or_else(|reason| panic!("{image}: {reason}"));
+        assert_eq!((&model["model_proof"], &model["device"]), (&"proven".into(), &format!("{BRAND}/{name}").into()));
+    }
+}
+
+#[test]
+fn an_image_of_another_model_or_revision_is_not_armed() {
+    let reason = armed(model("uc18-pi", "brand/my-pc16.model", "")).expect_err("another model");
+    assert!(reason.contains(&format!("it has {BRAND}/my-pi18, and {BRAND}/my-pc16 is wanted")), "{reason}");
+    let (one, other) = if armed(model("uc16-pi3-seed-sample", "brand/my-pi3.model", "")).is_ok() { (0, 1) } else { (1, 0) };
+    let assertion = |revision: u64| if revision == 0 { "brand/my-pi3.model" } else { "brand/my-pi3-r1.model" };
+    armed(model("uc16-pi3-seed-sample", assertion(one), "")).expect("its own revision");
+    let reason = armed(model("uc16-pi3-seed-sample", assertion(other), "")).expect_err("another revision");
+    assert!(reason.contains(&format!("revision {other} is wanted")), "{reason}");
+}
+
+#[test]
+fn nothing_less_than_was_required_is_armed() {
+    let reason = armed(format!("image = {:?}", data("images/uc18-pi.img.xz"))).expect_err("nobody said what is inside");
+    assert!(reason.contains("set `assertion` to the signed model, or `require = \"none\"`"), "the cure: {reason}");
+    let none = armed(format!("image = {:?}\nrequire = \"none\"", data("images/uc18-pi.img.xz"))).expect("nobody need look");
+    assert_eq!((&none["model_proof"], &none["device"]), (&"none".into(), &Value::Null));
+    assert!(none["uncovered"][0].as_str().is_some_and(|words| words.contains("nobody looked inside")));
+
+    let (code, models) =
+        check("", &[model("uc18-pi", "brand/my-pi18.model", ""), model("uc18-pi", "brand/my-pi18.model", "require = \"matching\"")]);
+    assert_eq!((code, &models[0]["armed"], &models[1]["armed"]), (1, &false.into(), &true.into()), "without the root: {models:?}");
+    assert_eq!((&models[1]["model_proof"], &models[1]["device"]), (&"matching".into(), &format!("{BRAND}/my-pi18").into()));
+    let reason = armed(model("uc18-pi", "brand/my-pc16.model", "require = \"matching\"")).expect_err("it does not match");
+    assert!(reason.contains("it is the image of another model"), "{reason}");
+}
+
+#[test]
+fn what_is_unsigned_is_let_through_by_name_only() {
+    let reason = armed(model("odd-cloud-init-user-data", "brand/my-pi18.model", ""));
+    let named = |name: &str| armed(model("odd-cloud-init-user-data", name, ""));
+    let (assertion, reason) = match reason {
+        Err(reason) if reason.contains("another model") => {
+            let name = ["brand/my-pi3.model", "brand/my-pi3-r1.model"]
+                .into_iter()
+                .find(|name| named(name).is_err_and(|reason| !reason.contains("wanted")));
+            let name = name.expect("one of them is inside");
+            (name, named(name).expect_err("it is refused"))
+        }
+        Err(reason) => ("brand/my-pi18.model", reason),
+        Ok(model) => panic!("what nobody signed was armed: {model}"),
+    };
+    assert!(reason.contains("cloud"), "it names what nobody signed: {reason}");
+    armed(model("odd-cloud-init-user-data", assertion, "allow = [\"system-data/var/lib/cloud\"]")).expect("it is allowed by name");
+}
+
+#[test]
+fn one_model_that_fails_does_not_disarm_another() {
+    let (code, models) = check(&TRUST, &[model("uc18-pi", "brand/my-pc16.model", ""), model("uc16-amd64", "brand/my-pc16.model", "")]);
+    assert_eq!((code, &models[0]["armed"], &models[1]["armed"]), (1, &false.into(), &true.into()), "{models:?}");
+}
+
+#[test]
+fn without_its_images_a_configuration_is_checked_as_far_as_it_goes() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let config = directory.path().join("config.toml");
+    let slot = "[[slot]]\nname = \"A1\"\nports = [\"p1\"]\nmodel = \"m\"\n";
+    for (keys, code) in [("require = \"none\"", 0), ("", 1)] {
+        let image = data("images/uc18-pi.img.xz");
+        fs::write(&config, format!("[[model]]\nname = \"m\"\nimage = {image:?}\n{keys}\n{slot}")).expect("it can be written");
+        let call = ["check", "--without-images", "--json", "--config"];
+        let output = Command::new(env!("CARGO_BIN_EXE_flashline")).args(call).arg(&config).output().expect("it runs");
+        let object: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        assert_eq!(output.status.code(), Some(code), "{object}");
+        let armed = &object["models"][0]["armed"];
+        assert_eq!(*armed, if code == 0 { Value::Null } else { false.into() }, "nobody looked, unless it is wrong without a look");
+    }
+}
+
+#[test]
+fn what_keeps_the_station_from_judging_is_named() {
+    for (assertion, words) in [
+        ("brand/my-pi18.json", "no header"),
+        ("chain/accounts-and-keys.bundle", "must hold one signed model and nothing else"),
+        ("tampered/t16-empty.model", "must hold one signed model and nothing else"),
+    ] {
+        let reason = armed(model("uc18-pi", assertion, "")).expect_err("it is no signed model");
+        assert!(reason.contains(words), "{assertion}: {reason}");
+    }
+    let trust = format!("[trust]\nroots = [{:?}]\n", data("chain/accounts-and-keys.bundle"));
+    let (code, models) = check(
+        &trust,
+        &[model("uc18-pi", "brand/my-pi18.model", ""), format!("image = {:?}\nrequire = \"none\"", data("images/uc18-pi.img.xz"))],
+    );
+    let reason = models[0]["reason"].as_str().expect("a sentence");
+    assert!(code == 1 && reason.contains("[trust]") && reason.contains("it is not signed by its own key"), "{reason}");
+    assert_eq!(models[1]["armed"], true, "who needs no trust is armed all the same");
+}
