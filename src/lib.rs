@@ -7,7 +7,7 @@
 //! names line, key and cure.
 //!
 //! [`image`] opens an image whatever it is packed in, hashes it piece by piece, and keeps a raw copy that nothing changes any
-//! more. Cards are written from that copy only.
+//! more. Cards are written from that copy only. It looks inside the copy, without mounting it, and holds what it finds to the model.
 //!
 //! [`model`] reads the model assertion of the device an image is for, proves its signature and the chain of keys behind it, and
 //! knows the rules it must keep.
