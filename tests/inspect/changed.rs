@@ -28,7 +28,7 @@ fn snap_of(image: &Changed, from: u64, file: u64) -> u64 {
     loop {
         at = image.find_from(at, b"hsqs").expect("the snap is in it");
         let used = u64::from_le_bytes(image.bytes(at + 40, 8).try_into().expect("eight"));
-        if at % 512 == 0 && (file - 4096..=file).contains(&used) {
+        if at.is_multiple_of(512) && (file - 4096..=file).contains(&used) {
             return at;
         }
         at += 1;
