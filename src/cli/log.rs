@@ -131,8 +131,9 @@ fn show(args: &Args, path: &Path, mut out: impl Write) -> Result<u8, Error> {
         outcome: args.outcome.clone(),
         serial: args.serial.clone(),
         limit: args.limit,
+        ..Filter::default()
     };
-    let rows = LogReader::open(path)?.rows(&filter)?;
+    let rows = LogReader::open(path)?.attempts(&filter).collect::<Result<Vec<_>, _>>()?;
     let written = if args.json {
         report::json(&rows, &mut out)
     } else if args.csv {

@@ -12,7 +12,11 @@ mod body;
 mod chain;
 mod clock;
 mod error;
+mod query;
+#[cfg(test)]
+mod query_tests;
 mod reader;
+mod row;
 #[cfg(test)]
 mod tests;
 mod writer;
@@ -37,7 +41,9 @@ use chain::{ORIGIN, Stored};
 pub use chain::{Break, Head, Tampering};
 pub use clock::Stamp;
 pub use error::{Doing, LogError, Trouble};
-pub use reader::{Filter, LogReader, Row};
+pub use query::{Attempts, Brief, Filter, Order};
+pub use reader::{Event, LogReader};
+pub use row::Row;
 pub use writer::{Answer, NotTaken, Unwritten, Writer};
 
 /// "Flsh", so that `file` and we ourselves tell a flash log from any other database.
@@ -45,11 +51,11 @@ const APPLICATION_ID: i32 = 0x466c_7368;
 
 /// The step from each format to the next, the first from an empty file. They make and drop indexes, views, triggers and
 /// virtual columns; no step touches what was hashed.
-const MIGRATIONS: [&str; 1] = [include_str!("schema.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("schema.sql"), include_str!("lookups.sql")];
 
 /// The format this program writes.
-const FORMAT: i32 = 1;
-const _: () = assert!(MIGRATIONS.len() == 1, "FORMAT counts the migrations");
+const FORMAT: i32 = 2;
+const _: () = assert!(MIGRATIONS.len() == 2, "FORMAT counts the migrations");
 
 /// Longer than any reader of ours holds a lock, shorter than an operator's patience.
 const BUSY: Duration = Duration::from_secs(5);

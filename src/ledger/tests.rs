@@ -22,17 +22,17 @@ const PC: &str = "0123456789abcdef0123456789abcdef";
 /// No test waits this long unless it fails.
 const LONG: Duration = Duration::from_secs(60);
 
-fn place() -> (TempDir, PathBuf) {
+pub(super) fn place() -> (TempDir, PathBuf) {
     let dir = tempfile::tempdir().expect("a directory");
     let path = dir.path().join("flash-log.db");
     (dir, path)
 }
 
-fn open(path: &Path) -> Ledger {
+pub(super) fn open(path: &Path) -> Ledger {
     Ledger::open_on(path, "bench-1", PC).expect("the log opens")
 }
 
-fn attempt(number: AttemptNumber) -> Box<Attempt> {
+pub(super) fn attempt(number: AttemptNumber) -> Box<Attempt> {
     Box::new(Attempt {
         number,
         slot: "A1".to_owned(),
@@ -42,11 +42,11 @@ fn attempt(number: AttemptNumber) -> Box<Attempt> {
     })
 }
 
-fn started(number: AttemptNumber) -> Entry {
+pub(super) fn started(number: AttemptNumber) -> Entry {
     Entry::AttemptStarted(attempt(number))
 }
 
-fn closed(number: AttemptNumber, outcome: Outcome) -> Entry {
+pub(super) fn closed(number: AttemptNumber, outcome: Outcome) -> Entry {
     Entry::AttemptClosed { attempt: attempt(number), outcome, effort: Effort::default() }
 }
 
@@ -60,7 +60,7 @@ fn log_of(path: &Path, count: AttemptNumber) {
 }
 
 fn rows(path: &Path) -> Vec<Row> {
-    LogReader::open(path).expect("a log").rows(&Filter::default()).expect("rows")
+    LogReader::open(path).expect("a log").attempts(&Filter::default()).collect::<Result<_, _>>().expect("rows")
 }
 
 fn verdict(path: &Path) -> Result<Head, Break> {
@@ -68,7 +68,7 @@ fn verdict(path: &Path) -> Result<Head, Break> {
 }
 
 /// As somebody with the `sqlite3` program would.
-fn tamper(path: &Path, sql: &str) {
+pub(super) fn tamper(path: &Path, sql: &str) {
     let connection = Connection::open(path).expect("the file opens");
     connection
         .execute_batch("DROP TRIGGER event_is_never_changed; DROP TRIGGER event_is_never_removed; DROP TRIGGER event_follows_the_last;")
@@ -390,7 +390,7 @@ fn rows_are_filtered_by_model_slot_outcome_and_the_beginning_of_a_serial() {
     }
     ledger.append(&started(4)).expect("appended");
     let reader = LogReader::open(&path).expect("a log");
-    let found = |filter: Filter| reader.rows(&filter).expect("rows").into_iter().map(|row| row.attempt).collect::<Vec<_>>();
+    let found = |filter: Filter| reader.attempts(&filter).map(|row| row.expect("a row").attempt).collect::<Vec<_>>();
     let word = |word: &str| Some(word.to_owned());
     assert_eq!(found(Filter { slot: word("A1"), ..Filter::default() }), [1, 3, 4]);
     assert_eq!(found(Filter { serial: word("S-1"), ..Filter::default() }), [1, 2, 4]);
@@ -408,12 +408,11 @@ fn readers_and_the_writer_do_not_wait_for_each_other_and_a_stopped_log_can_be_re
     let mut ledger = open(&path);
     ledger.append(&started(1)).expect("appended");
     let reader = LogReader::open(&path).expect("the log of a running station opens");
-    let transaction = reader.begin_for_test();
-    assert_eq!(reader.rows(&Filter::default()).expect("rows").len(), 1);
+    let mut attempts = reader.attempts(&Filter::default());
+    assert_eq!(attempts.next().expect("a row").expect("readable").attempt, 1);
     ledger.append(&started(2)).expect("a reader in the middle of its work does not stop the station");
-    assert_eq!(reader.rows(&Filter::default()).expect("rows").len(), 1, "a reader sees one moment");
-    drop(transaction);
-    assert_eq!(reader.rows(&Filter::default()).expect("rows").len(), 2);
+    assert!(attempts.next().is_none(), "a reader sees one moment");
+    assert_eq!(reader.attempts(&Filter::default()).count(), 2);
     drop(reader);
     drop(ledger);
     for name in ["flash-log.db-wal", "flash-log.db-shm"] {
