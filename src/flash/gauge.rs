@@ -5,9 +5,71 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use crate::station::outcome::{Act, Effort};
+use crate::station::outcome::{Act, Curve, Effort};
 use crate::station::slot::Step;
-use crate::station::units::{Bytes, to_u64};
+use crate::station::units::{Bytes, KIB, rate, to_u64};
+
+/// What is shorter measures how soon a card answers, and not how fast it is.
+const SHORTEST_MEASURED: u64 = 64 * KIB;
+
+/// One call to the card.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Call {
+    /// What it asks for.
+    pub(super) act: Act,
+    /// Where it begins.
+    pub(super) at: Bytes,
+    /// How many bytes it is about.
+    pub(super) length: usize,
+    /// Whether these bytes go to the card or come from it; the kernel may zero a range without.
+    pub(super) moves: bool,
+}
+
+/// What was moved in one part of the image, and how long that took.
+#[derive(Debug, Default)]
+struct Part {
+    bytes: AtomicU64,
+    ns: AtomicU64,
+}
+
+/// Parts of equal length along the image.
+#[derive(Debug)]
+struct Parts([Part; Curve::PARTS]);
+
+impl Default for Parts {
+    fn default() -> Self {
+        Self(std::array::from_fn(|_| Part::default()))
+    }
+}
+
+impl Parts {
+    /// A call that reaches over several parts counts in each by its share.
+    fn count(&self, span: u64, at: Bytes, length: u64, ns: u64) {
+        let part_length = span.div_ceil(to_u64(Curve::PARTS)).max(1);
+        let end = at.0.saturating_add(length).min(span);
+        let mut from = at.0;
+        while from < end {
+            let index = from / part_length;
+            let to = end.min((index + 1) * part_length);
+            if let Some(part) = usize::try_from(index).ok().and_then(|index| self.0.get(index)) {
+                part.bytes.fetch_add(to - from, Relaxed);
+                let share = u128::from(ns) * u128::from(to - from) / u128::from(length);
+                part.ns.fetch_add(u64::try_from(share).unwrap_or(u64::MAX), Relaxed);
+            }
+            from = to;
+        }
+    }
+
+    /// Nothing at all where nothing was moved.
+    fn rates(&self) -> Vec<Option<Bytes>> {
+        let of = |part: &Part| {
+            let bytes = Some(Bytes(part.bytes.load(Relaxed))).filter(|bytes| bytes.0 > 0)?;
+            rate(bytes, Duration::from_nanos(part.ns.load(Relaxed)))
+        };
+        let rates: Vec<_> = self.0.iter().map(of).collect();
+        if rates.iter().all(Option::is_none) { Vec::new() } else { rates }
+    }
+}
 
 /// Progress and effort of one attempt.
 #[derive(Debug)]
@@ -23,6 +85,12 @@ pub struct Gauge {
     writing_ns: AtomicU64,
     reading_ns: AtomicU64,
     slowest_ns: AtomicU64,
+    slowest_at: AtomicU64,
+    slowest_act: AtomicU64,
+    /// The image's length, along which speed is measured.
+    span: AtomicU64,
+    writing: Parts,
+    reading: Parts,
     /// Claim to end, once it ended.
     total_ns: AtomicU64,
 }
@@ -42,6 +110,11 @@ impl Default for Gauge {
             writing_ns: zero(),
             reading_ns: zero(),
             slowest_ns: zero(),
+            slowest_at: zero(),
+            slowest_act: zero(),
+            span: zero(),
+            writing: Parts::default(),
+            reading: Parts::default(),
             total_ns: zero(),
         }
     }
@@ -88,7 +161,24 @@ impl Gauge {
             reading: duration(&self.reading_ns),
             total: total.unwrap_or_else(|| self.began.elapsed()),
             slowest_call: duration(&self.slowest_ns),
+            slowest_was: self.slowest_was(),
+            curve: Curve { writing: self.writing.rates(), reading: self.reading.rates() },
         }
+    }
+
+    fn slowest_was(&self) -> Option<(Act, Bytes)> {
+        let act = match self.slowest_act.load(Relaxed) {
+            1 => Act::Writing,
+            2 => Act::Reading,
+            3 => Act::Flushing,
+            _ => return None,
+        };
+        Some((act, Bytes(self.slowest_at.load(Relaxed))))
+    }
+
+    /// Speed is measured along so many bytes.
+    pub(super) fn measure_along(&self, span: Bytes) {
+        self.span.store(span.0, Relaxed);
     }
 
     /// The attempt is over: its duration stands.
@@ -112,14 +202,29 @@ impl Gauge {
     }
 
     /// Measures one call to the card. Bytes count when the call was good.
-    pub(super) fn time<T, E>(&self, act: Act, length: usize, call: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+    pub(super) fn time<T, E>(&self, call: Call, work: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+        let Call { act, at, length, moves } = call;
         let began = Instant::now();
         self.flushing.store(act == Act::Flushing, Relaxed);
-        let answer = call();
+        let answer = work();
         self.flushing.store(false, Relaxed);
         let ns = nanoseconds(began.elapsed());
-        self.slowest_ns.fetch_max(ns, Relaxed);
+        // One thread makes all calls of a card: nobody comes between these three.
+        if ns > self.slowest_ns.load(Relaxed) {
+            let act = match act {
+                Act::Writing => 1,
+                Act::Reading => 2,
+                Act::Flushing => 3,
+            };
+            self.slowest_act.store(act, Relaxed);
+            self.slowest_at.store(at.0, Relaxed);
+            self.slowest_ns.store(ns, Relaxed);
+        }
         let moved = if answer.is_ok() { to_u64(length) } else { 0 };
+        if moves && moved >= SHORTEST_MEASURED {
+            let parts = if act == Act::Reading { &self.reading } else { &self.writing };
+            parts.count(self.span.load(Relaxed), at, moved, ns);
+        }
         match act {
             Act::Writing => {
                 self.written.fetch_add(moved, Relaxed);
@@ -140,4 +245,42 @@ impl Gauge {
 /// 584 years fit.
 fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::station::units::MIB;
+
+    #[test]
+    fn a_call_counts_in_every_part_it_reaches_over_by_its_share_and_nowhere_else() {
+        let parts = Parts::default();
+        let span = 32 * 4 * MIB;
+        parts.count(span, Bytes(2 * MIB), 4 * MIB, 4_000_000_000);
+        parts.count(span, Bytes(span - 2 * MIB), 4 * MIB, 1_000_000_000);
+        let rates = parts.rates();
+        assert_eq!(rates.len(), Curve::PARTS);
+        assert_eq!(rates[..3], [Some(Bytes(MIB)), Some(Bytes(MIB)), None]);
+        assert_eq!(rates[31], Some(Bytes(4 * MIB)), "what lies behind the image's end is not of it");
+        assert!(rates[2..31].iter().all(Option::is_none));
+    }
+
+    #[test]
+    fn the_slowest_call_is_kept_with_what_it_was_and_where() {
+        let gauge = Gauge::default();
+        gauge.measure_along(Bytes(MIB));
+        let call = |act, at| Call { act, at: Bytes(at), length: 4096, moves: true };
+        let patient = || -> Result<(), ()> {
+            std::thread::sleep(Duration::from_millis(20));
+            Ok(())
+        };
+        gauge.time(call(Act::Reading, 4096), || Ok::<_, ()>(())).expect("it is good");
+        gauge.time(call(Act::Writing, 8192), patient).expect("it is good");
+        gauge.time(call(Act::Reading, 16384), || Ok::<_, ()>(())).expect("it is good");
+        let effort = gauge.effort();
+        assert_eq!(effort.slowest_was, Some((Act::Writing, Bytes(8192))));
+        assert!(effort.slowest_call >= Duration::from_millis(20));
+        assert_eq!(effort.curve, Curve::default(), "short calls say nothing about speed");
+        assert_eq!(Gauge::default().effort().slowest_was, None);
+    }
 }

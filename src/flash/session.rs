@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::error::FlashError;
-use super::gauge::Gauge;
+use super::gauge::{Call, Gauge};
 use super::tombstone::Tombstone;
 use crate::device::aligned::{ALIGNMENT, AlignedBuf};
 use crate::device::mapped::Mapping;
@@ -70,6 +70,7 @@ impl<D: BlockDevice> Session<D> {
         tombstone: Tombstone,
         zeroes: Zeroes,
     ) -> Self {
+        gauge.measure_along(image.span());
         let buffer = || AlignedBuf::zeroed(PIECES_PER_CALL * to_usize(PIECE));
         Self { device, visit, image, mapping, gauge, tombstone, zeroes, data: buffer(), other: buffer() }
     }
@@ -183,7 +184,9 @@ impl<D: BlockDevice> Session<D> {
         self.ask_identity()?;
         let (span, gauge) = (self.span(), Arc::clone(&self.gauge));
         gauge
-            .time(Act::Writing, length, || write_all_at(&mut self.device, at, Source::Bytes(&self.data[..length])))
+            .time(Call { act: Act::Writing, at, length, moves: true }, || {
+                write_all_at(&mut self.device, at, Source::Bytes(&self.data[..length]))
+            })
             .map_err(|ended| FlashError::of_call(Act::Writing, span, ended))
     }
 
@@ -202,7 +205,7 @@ impl<D: BlockDevice> Session<D> {
             let (span, gauge, at, length) = (self.span(), Arc::clone(&self.gauge), Bytes(range.start), to_usize(whole - range.start));
             let source = Source::Mapped { mapping: &self.mapping, at, length };
             gauge
-                .time(Act::Writing, length, || write_all_at(&mut self.device, at, source))
+                .time(Call { act: Act::Writing, at, length, moves: true }, || write_all_at(&mut self.device, at, source))
                 .map_err(|ended| FlashError::of_call(Act::Writing, span, ended))?;
         }
         if whole < range.end {
@@ -223,7 +226,8 @@ impl<D: BlockDevice> Session<D> {
             self.stop_if_cancelled()?;
             self.ask_identity()?;
             let (span, gauge, at, length) = (self.span(), Arc::clone(&self.gauge), Bytes(slice.start), slice.end - slice.start);
-            gauge.time(Act::Writing, to_usize(length), || self.device.zero(at, Bytes(length))).map_err(|source| FlashError::Io {
+            let call = Call { act: Act::Writing, at, length: to_usize(length), moves: false };
+            gauge.time(call, || self.device.zero(at, Bytes(length))).map_err(|source| FlashError::Io {
                 act: Act::Writing,
                 at,
                 span,
@@ -259,13 +263,16 @@ impl<D: BlockDevice> Session<D> {
 
     pub(super) fn flush(&mut self) -> Result<(), FlashError> {
         let (span, gauge) = (self.span(), Arc::clone(&self.gauge));
-        gauge.time(Act::Flushing, 0, || self.device.flush()).map_err(|source| FlashError::Io { act: Act::Flushing, at: span, span, source })
+        // A flush is of the whole card: its place is the image's end.
+        let call = Call { act: Act::Flushing, at: span, length: 0, moves: false };
+        gauge.time(call, || self.device.flush()).map_err(|source| FlashError::Io { act: Act::Flushing, at: span, span, source })
     }
 }
 
 /// One measured read, for whoever has the device and a buffer apart.
 pub(super) fn read(device: &mut impl BlockDevice, gauge: &Gauge, span: Bytes, at: Bytes, into: &mut [u8]) -> Result<(), FlashError> {
-    gauge.time(Act::Reading, into.len(), || read_exact_at(device, at, into)).map_err(|ended| FlashError::of_call(Act::Reading, span, ended))
+    let call = Call { act: Act::Reading, at, length: into.len(), moves: true };
+    gauge.time(call, || read_exact_at(device, at, into)).map_err(|ended| FlashError::of_call(Act::Reading, span, ended))
 }
 
 /// A range in parts of at most `length`.

@@ -12,7 +12,7 @@ use crate::device::ram::{Did, Fault, RamDevice};
 use crate::device::{Shortfall, Source};
 use crate::image::stage::in_place;
 use crate::station::card::DevNum;
-use crate::station::outcome::{Act, Damage, Failure, Refusal};
+use crate::station::outcome::{Act, Curve, Damage, Failure, Refusal};
 use crate::station::units::{Bytes, MIB, to_u64, to_usize};
 
 const VISIT: Visit = Visit { devnum: DevNum { major: 8, minor: 0 }, diskseq: 1 };
@@ -462,6 +462,18 @@ fn effort_is_counted_for_the_row() {
     assert_eq!(effort.written, Bytes(5 * MIB + marks), "tombstone, body, head; the far end; a mark, set and erased in it");
     assert_eq!(effort.read, Bytes(5 * MIB + marks), "tombstone twice, body and head; a mark");
     assert!(effort.slowest_call <= effort.total);
+    assert!(effort.slowest_was.is_some_and(|(_, at)| at <= Bytes(4 * MIB)));
+    for (what, rates) in [("written", &effort.curve.writing), ("read", &effort.curve.reading)] {
+        assert_eq!(rates.len(), Curve::PARTS, "{what}");
+        assert!(rates.iter().all(Option::is_some), "every part of an image without zeroes was {what}");
+    }
+    let skipped = Arc::new(Gauge::default());
+    let sparse = sparse(6 * MIB);
+    let end = flash_opened(&mut card(8 * MIB, 512), VISIT, 1, staged(&sparse), Zeroes::Write, Arc::clone(&skipped));
+    assert!(matches!(end, End::Verified(_)));
+    let curve = skipped.effort().curve;
+    assert!(curve.writing[8..24].iter().all(Option::is_none), "zeroing by the kernel says nothing about a card's speed");
+    assert!(curve.reading.iter().all(Option::is_some));
 }
 
 proptest! {

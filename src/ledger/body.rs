@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::station::card::{Card, Cid};
 use crate::station::outcome::{Effort, Outcome};
 use crate::station::record::{Armed, Attempt, Entry};
+use crate::station::units::{Bytes, KIB};
 
 use super::clock::Stamp;
 
@@ -67,6 +68,9 @@ fn close(facts: Value, outcome: &Outcome, effort: Option<&Effort>, start: Option
             "reading_us": micros(effort.reading),
             "total_us": micros(effort.total),
             "slowest_call_us": micros(effort.slowest_call),
+            "slowest_call": effort.slowest_was.map(|(act, at)| json!({ "act": act.to_string(), "at": at.0 })),
+            "writing_kib_s": rates(&effort.curve.writing),
+            "reading_kib_s": rates(&effort.curve.reading),
         })
     });
     let start = start.map(|start| json!({ "seq": start.seq, "at": start.at }));
@@ -127,6 +131,11 @@ fn cid(cid: &Cid) -> Value {
     })
 }
 
+/// In whole KiB, so that the row of a fast card stays short, too; nothing where nothing was measured.
+fn rates(rates: &[Option<Bytes>]) -> Option<Vec<Option<u64>>> {
+    (!rates.is_empty()).then(|| rates.iter().map(|rate| rate.map(|rate| rate.0 / KIB)).collect())
+}
+
 /// Rounded down; more than half a million years is a fault somewhere else.
 fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
@@ -159,6 +168,17 @@ fn canonical(value: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_speed_along_a_card_adds_less_than_a_kibibyte_to_its_row() {
+        use crate::station::outcome::{Act, Curve};
+        let rates = vec![Some(Bytes(9_999_999_999)); Curve::PARTS];
+        let bare = Effort::default();
+        let curve = Curve { writing: rates.clone(), reading: rates };
+        let full = Effort { slowest_was: Some((Act::Flushing, Bytes(u64::MAX))), curve, ..Effort::default() };
+        let length = |effort: &Effort| canonical(&close(json!({}), &Outcome::Interrupted, Some(effort), None)).len();
+        assert!(length(&full) - length(&bare) <= 1024, "{} bytes", length(&full) - length(&bare));
+    }
 
     #[test]
     fn canonical_json_has_sorted_keys_and_no_spaces() {

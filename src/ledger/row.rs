@@ -80,6 +80,14 @@ pub struct Row {
     pub total_us: Option<u64>,
     /// The slowest single call.
     pub slowest_call_us: Option<u64>,
+    /// What that call was.
+    pub slowest_call_act: Option<String>,
+    /// The byte of the card where it began.
+    pub slowest_call_at: Option<u64>,
+    /// KiB a second along the image, as a JSON list of parts of equal length.
+    pub writing_kib_s: Option<String>,
+    /// The same for reading back.
+    pub reading_kib_s: Option<String>,
     /// BLAKE3 of what the card returned, hexadecimal; for a pass only.
     pub readback_blake3: Option<String>,
     /// `whole` for a pass, `mapped-only` where the image's zeroes were skipped.
@@ -109,6 +117,7 @@ impl Row {
         let card = body.card.unwrap_or_default();
         let cid = card.cid.unwrap_or_default();
         let effort = body.effort.unwrap_or_default();
+        let slowest = effort.slowest_call.unwrap_or_default();
         let outcome = body.outcome.unwrap_or_default();
         let proof = outcome.proof.unwrap_or_default();
         Some(Self {
@@ -148,6 +157,10 @@ impl Row {
             reading_us: effort.reading_us,
             total_us: effort.total_us,
             slowest_call_us: effort.slowest_call_us,
+            slowest_call_act: slowest.act,
+            slowest_call_at: slowest.at,
+            writing_kib_s: effort.writing_kib_s.map(|list| list.to_string()),
+            reading_kib_s: effort.reading_kib_s.map(|list| list.to_string()),
             readback_blake3: proof.blake3,
             readback_class: proof.class,
             outcome: outcome.word.unwrap_or_else(|| "running".to_owned()),
@@ -243,6 +256,16 @@ struct Effort {
     reading_us: Option<u64>,
     total_us: Option<u64>,
     slowest_call_us: Option<u64>,
+    slowest_call: Option<Call>,
+    writing_kib_s: Option<serde_json::Value>,
+    reading_kib_s: Option<serde_json::Value>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Call {
+    act: Option<String>,
+    at: Option<u64>,
 }
 
 #[derive(Deserialize)]

@@ -65,6 +65,9 @@ CREATE TABLE event (
     --   effort.written        bytes handed to the card, tombstone and head included
     --   effort.read           bytes the card returned
     --   effort.writing_us, effort.reading_us, effort.total_us, effort.slowest_call_us   microseconds
+    --   effort.slowest_call.act, .at   what the slowest call was (writing, reading back, flushing), and the byte where it began
+    --   effort.writing_kib_s, effort.reading_kib_s   KiB a second along the image, a list of 32 parts of equal length; null in a
+    --                         part where nothing was moved, and for the list where nothing was moved at all
 ) STRICT;
 
 -- No other index may be UNIQUE: INSERT OR REPLACE deletes the rows it collides with, and a DELETE trigger hears of that
@@ -141,6 +144,10 @@ SELECT
     json_extract(body, '$.effort.reading_us')    AS reading_us,
     json_extract(body, '$.effort.total_us')      AS total_us,
     json_extract(body, '$.effort.slowest_call_us') AS slowest_call_us,
+    json_extract(body, '$.effort.slowest_call.act') AS slowest_call_act,
+    json_extract(body, '$.effort.slowest_call.at') AS slowest_call_at, -- byte of the card
+    json_extract(body, '$.effort.writing_kib_s') AS writing_kib_s,    -- JSON list
+    json_extract(body, '$.effort.reading_kib_s') AS reading_kib_s,    -- JSON list
     json_extract(body, '$.outcome.proof.blake3') AS readback_blake3,
     json_extract(body, '$.outcome.proof.class')  AS readback_class,
     coalesce(json_extract(body, '$.outcome.word'), 'running') AS outcome,

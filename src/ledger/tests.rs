@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::station::card::{Bus, Cid, Identified};
-use crate::station::outcome::{Act, Effort, Failure, Outcome, Pull, Refusal};
+use crate::station::outcome::{Act, Curve, Effort, Failure, Outcome, Pull, Refusal};
 use crate::station::record::Attempt;
 use crate::station::testing::{card, image, mapped_proof, proof};
 use crate::station::units::Bytes;
@@ -300,6 +300,8 @@ fn the_row_of_a_passed_card_carries_every_field() {
         reading: Duration::from_micros(104),
         total: Duration::from_micros(105),
         slowest_call: Duration::from_micros(106),
+        slowest_was: Some((Act::Reading, Bytes(107))),
+        curve: Curve { writing: vec![Some(Bytes(20 << 20)), None], reading: vec![Some(Bytes(90 << 20))] },
     };
     let stamp = |at| Stamp { at, boot: "b".to_owned(), since_boot_ms: Some(5), synced: Some(true) };
     let mut ledger = open(&path);
@@ -343,6 +345,10 @@ fn the_row_of_a_passed_card_carries_every_field() {
         reading_us: Some(104),
         total_us: Some(105),
         slowest_call_us: Some(106),
+        slowest_call_act: part("reading back"),
+        slowest_call_at: Some(107),
+        writing_kib_s: part("[20480,null]"),
+        reading_kib_s: part("[92160]"),
         readback_blake3: part(&"07".repeat(32)),
         readback_class: part("whole"),
         outcome: "passed".to_owned(),

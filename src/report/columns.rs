@@ -15,11 +15,13 @@ pub(super) enum Cell<'r> {
     /// Seconds, from microseconds, to the last digit.
     Seconds(String),
     Truth(bool),
+    /// A list, as JSON has it.
+    List(&'r str),
 }
 
 pub(super) type Column = (&'static str, fn(&Row) -> Cell<'_>);
 
-pub(super) const COLUMNS: [Column; 44] = [
+pub(super) const COLUMNS: [Column; 48] = [
     ("attempt", |row| Cell::Number(row.attempt)),
     ("started", |row| time(row.started)),
     ("ended", |row| time(row.ended)),
@@ -64,6 +66,10 @@ pub(super) const COLUMNS: [Column; 44] = [
     ("reading_bytes_per_second", |row| rate(row.bytes_read, row.reading_us)),
     ("seq", |row| Cell::Number(row.seq)),
     ("readback_class", |row| text(row.readback_class.as_deref())),
+    ("slowest_call_act", |row| text(row.slowest_call_act.as_deref())),
+    ("slowest_call_at_byte", |row| number(row.slowest_call_at)),
+    ("writing_kib_per_second_along", |row| row.writing_kib_s.as_deref().map_or(Cell::Empty, Cell::List)),
+    ("reading_kib_per_second_along", |row| row.reading_kib_s.as_deref().map_or(Cell::Empty, Cell::List)),
 ];
 
 fn text(text: Option<&str>) -> Cell<'_> {

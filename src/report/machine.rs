@@ -30,6 +30,8 @@ fn json_value(cell: &Cell<'_>) -> String {
         // Decimal digits as they are: a JSON number without a detour over binary fractions.
         Cell::Seconds(digits) => digits.clone(),
         Cell::Truth(truth) => truth.to_string(),
+        // A log that somebody tampered with must not spoil the line.
+        Cell::List(text) => serde_json::from_str::<Vec<Option<u64>>>(text).map_or(Value::Null, |list| serde_json::json!(list)).to_string(),
     }
 }
 
@@ -57,7 +59,7 @@ fn io_error(error: csv::Error) -> io::Error {
 fn csv_field<'c>(cell: &Cell<'c>) -> Cow<'c, str> {
     match cell {
         Cell::Empty => Cow::Borrowed(""),
-        Cell::Text(text) => no_formula(text),
+        Cell::Text(text) | Cell::List(text) => no_formula(text),
         Cell::Time(text) | Cell::Seconds(text) => Cow::Owned(text.clone()),
         Cell::Number(number) => Cow::Owned(number.to_string()),
         Cell::Truth(truth) => Cow::Borrowed(if *truth { "true" } else { "false" }),
@@ -113,6 +115,8 @@ mod tests {
         assert_eq!(lines[0]["total_seconds"].to_string(), "12.345678");
         assert_eq!(lines[0]["writing_seconds"].to_string(), "7.000001");
         assert_eq!(lines[0]["clock_synced"], true);
+        assert_eq!(lines[0]["writing_kib_per_second_along"], serde_json::json!([20480, null]));
+        assert_eq!(lines[0]["reading_kib_per_second_along"], Value::Null, "what is no list of numbers is none");
         assert_eq!(lines[1]["failed_at_byte"], 4_194_304);
         assert_eq!(lines[1]["started"], Value::Null);
         assert_eq!(lines[1]["vendor"], "-1+1", "JSON says what the card said");

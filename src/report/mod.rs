@@ -28,6 +28,8 @@ pub(crate) mod testing {
             ended: Some(1_700_000_012_345_678),
             clock_synced: Some(true),
             writing_us: Some(7_000_001),
+            writing_kib_s: Some("[20480,null]".to_owned()),
+            reading_kib_s: Some("{\"a\":1}\n".to_owned()),
             total_us: Some(12_345_678),
             outcome: "passed".to_owned(),
             ..Row::default()

@@ -419,6 +419,25 @@ pub struct Effort {
     pub total: Duration,
     /// The slowest single call.
     pub slowest_call: Duration,
+    /// What that call was, and where it began.
+    pub slowest_was: Option<(Act, Bytes)>,
+    /// How fast the card was along the image.
+    pub curve: Curve,
+}
+
+/// Bytes a second over the image's length, in parts of equal length, from its first byte to its last; nothing in a part where nothing
+/// was moved. A card that slows down towards its end, or in one place, shows here.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Curve {
+    /// Written.
+    pub writing: Vec<Option<Bytes>>,
+    /// Read back.
+    pub reading: Vec<Option<Bytes>>,
+}
+
+impl Curve {
+    /// How many parts at most: enough to see where a card is slow, and so few that a row stays small.
+    pub const PARTS: usize = 32;
 }
 
 /// Why a card left while it was busy.

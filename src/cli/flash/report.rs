@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 
 use crate::station::outcome::{Effort, Outcome};
-use crate::station::units::{Bytes, seconds};
+use crate::station::units::{Bytes, KIB, seconds};
 use crate::station::view::Sign;
 
 /// What is printed of a device.
@@ -42,12 +42,21 @@ impl Report<'_> {
             "writing_seconds": seconds(self.effort.writing),
             "reading_back_seconds": seconds(self.effort.reading),
             "slowest_call_seconds": seconds(self.effort.slowest_call),
+            "slowest_call_act": self.effort.slowest_was.map(|(act, _)| act.to_string()),
+            "slowest_call_at": self.effort.slowest_was.map(|(_, at)| at.0),
+            "writing_kib_per_second_along": along(&self.effort.curve.writing),
+            "reading_kib_per_second_along": along(&self.effort.curve.reading),
             "bytes_written": self.effort.written.0,
             "bytes_read_back": self.effort.read.0,
             "digest": digest,
             "readback_class": self.outcome.readback_class(),
         })
     }
+}
+
+/// KiB a second in parts of equal length along the image, as the flash log keeps it.
+fn along(rates: &[Option<Bytes>]) -> Vec<Option<u64>> {
+    rates.iter().map(|rate| rate.map(|rate| rate.0 / KIB)).collect()
 }
 
 impl fmt::Display for Report<'_> {
