@@ -1,5 +1,8 @@
 //! `flashline log`: what the station did, from its flash log, while it runs or after; and whether that log is whole.
 
+mod export;
+mod verify;
+
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -52,13 +55,14 @@ pub struct Args {
 
 /// What can be asked of a flash log besides its rows.
 #[derive(Clone, Debug, Subcommand)]
+#[expect(private_interfaces, reason = "the arguments of a command are its own file's business")]
 pub enum What {
     /// Prove that no event was changed, removed, inserted or reordered; print COUNT:HASH, which a later log must still pass through
-    Verify {
-        /// Which log
-        #[command(flatten)]
-        place: Place,
-    },
+    Verify(verify::Args),
+    /// Print COUNT:HASH, to be kept where nobody who can write the log can change it: `verify --anchor` takes it
+    Anchor(verify::AnchorArgs),
+    /// Copy the log, as it is at this moment, into a new file that needs no other beside it; prove the copy, print its COUNT:HASH
+    Export(export::Args),
 }
 
 /// Where a flash log is.
@@ -77,7 +81,9 @@ impl Args {
     #[must_use]
     pub fn place(&self) -> &Place {
         match &self.what {
-            Some(What::Verify { place }) => place,
+            Some(What::Verify(args)) => &args.place,
+            Some(What::Anchor(args)) => &args.place,
+            Some(What::Export(args)) => &args.place,
             None => &self.place,
         }
     }
@@ -100,20 +106,14 @@ pub enum Error {
 /// Where the log cannot be read or standard output cannot be written; a reader that has seen enough (`| head`) is no error.
 pub fn run(args: &Args, configured: Option<&Path>) -> Result<ExitCode, Error> {
     let path = args.place().file.as_deref().or(configured).unwrap_or(Path::new(DEFAULT));
-    let out = BufWriter::new(io::stdout().lock());
+    let mut out = BufWriter::new(io::stdout().lock());
     match &args.what {
-        Some(What::Verify { .. }) => verify(path, out),
+        Some(What::Verify(args)) => verify::run(args, path, &mut out).and_then(|code| finish(Ok(()), out).map(|()| code)),
+        Some(What::Anchor(_)) => verify::anchor(path, &mut out).and_then(|code| finish(Ok(()), out).map(|()| code)),
+        Some(What::Export(args)) => export::run(args, path, &mut out).and_then(|code| finish(Ok(()), out).map(|()| code)),
         None => show(args, path, out),
     }
     .map(ExitCode::from)
-}
-
-fn verify(path: &Path, mut out: impl Write) -> Result<u8, Error> {
-    let (line, code) = match LogReader::open(path)?.verify()? {
-        Ok(head) => (head.to_string(), GOOD),
-        Err(broken) => (format!("{}: {broken}; keep the file as evidence", path.display()), NOT_GOOD),
-    };
-    finish(writeln!(out, "{line}"), out).map(|()| code)
 }
 
 /// Whoever read this may have seen enough.
@@ -171,36 +171,15 @@ mod tests {
         Args { what: None, place: Place::default(), model: None, slot: None, outcome: None, serial: None, limit: None, json, csv }
     }
 
-    fn log_of(path: &Path, attempts: u64) {
+    pub(super) fn log_of(path: &Path, attempts: u64) {
         let mut ledger = Ledger::open_on(path, "bench-1", "0123456789abcdef0123456789abcdef").expect("the log opens");
-        for number in 1..=attempts {
+        let first = ledger.next_attempt().expect("a number");
+        for number in first..first + attempts {
             let attempt = Attempt { number, slot: "A1".to_owned(), model: "acme/box".to_owned(), image: None, card: card("usb", number) };
             let entry =
                 Entry::AttemptClosed { attempt: Box::new(attempt), outcome: Outcome::Pulled(Pull::Taken), effort: Effort::default() };
             ledger.append(&entry).expect("appended");
         }
-    }
-
-    #[test]
-    fn a_whole_log_is_verified_by_its_head_and_a_broken_one_names_the_event() {
-        let dir = tempfile::tempdir().expect("a directory");
-        let path = dir.path().join("flash-log.db");
-        log_of(&path, 5);
-        let verified = || {
-            let mut out = Vec::new();
-            let code = verify(&path, &mut out).expect("it can be read");
-            (code, String::from_utf8(out).expect("it is text"))
-        };
-        let head = LogReader::open(&path).expect("a log").verify().expect("it can be read").expect("it is whole");
-        assert_eq!(verified(), (GOOD, format!("{head}\n")));
-        assert!(head.to_string().starts_with("6:"), "five attempts behind the log's own first event: {head}");
-        let tampering = rusqlite::Connection::open(&path).expect("the file opens");
-        tampering
-            .execute_batch("DROP TRIGGER event_is_never_changed; UPDATE event SET at = at + 1 WHERE seq = 3;")
-            .expect("the tampering works");
-        let (code, line) = verified();
-        assert_eq!(code, NOT_GOOD);
-        assert!(line.contains("flash-log.db: event 3 was changed"), "{line}");
     }
 
     #[test]
