@@ -2,6 +2,7 @@
 //! clock or terminal.
 
 mod columns;
+pub mod files;
 mod kinds;
 mod machine;
 pub mod page;
