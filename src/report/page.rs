@@ -165,14 +165,14 @@ impl Page<'_> {
         let markup = html! {
             tr {
                 td.n.wide { (row.attempt) }
-                td { (local(row.ended, self.zone).unwrap_or_default()) }
+                td.whole { (words(&local(row.ended, self.zone).unwrap_or_default())) }
                 td.mono {
-                    (kinds::serial(row).map(harmless).unwrap_or_else(|| "-".to_owned()))
-                    @if let Some(cid) = &row.cid { div.soft { "CID " (harmless(cid)) } }
-                    div.soft { "by " (harmless(known)) }
+                    span { (kinds::serial(row).map_or_else(|| "-".to_owned(), harmless)) }
+                    @if let Some(cid) = &row.cid { span.soft { "CID " (harmless(cid)) } }
+                    @if known != "cid" { span.soft { "by " (harmless(known)) } }
                 }
                 td.mono { (row.image_blake3.as_deref().map(short).map(harmless).unwrap_or_default()) }
-                td.(if row.outcome.starts_with("passed") { "good" } else { "bad" }) {
+                td.word.(if row.outcome.starts_with("passed") { "good" } else { "bad" }) {
                     (harmless(&row.outcome))
                     @if let Some(code) = &row.code { div.soft { (harmless(code)) } }
                 }
@@ -258,6 +258,11 @@ impl Page<'_> {
     }
 }
 
+/// Each word on its own, for a style sheet that keeps words whole: a date has hyphens, at which a browser would break it.
+fn words(text: &str) -> Markup {
+    html! { @for (index, word) in text.split(' ').enumerate() { @if index > 0 { " " } span { (word) } } }
+}
+
 fn over_time(tally: &Tally) -> Markup {
     let groups = tally.groups();
     let most = groups.iter().map(|group| group.counts.attempts).max().unwrap_or(0);
@@ -275,6 +280,7 @@ fn over_time(tally: &Tally) -> Markup {
             }
         }
         (table(per, &groups, most, per))
+        p.soft.key { span.good { "good" } span.bad { "failed" } span.rest { "pulled, interrupted, refused" } }
     }
 }
 
@@ -317,7 +323,7 @@ fn counts_bar(counts: &Counts, most: u64) -> Markup {
 
 fn table(name: &str, groups: &[super::tally::Group], most: u64, group_name: &str) -> Markup {
     html! {
-        table {
+        table.time[matches!(name, "day" | "shift")] {
             thead {
                 tr {
                     th.name { (name) } th.bar { } th.n { "attempts" } th.n { "passed" } th.n { "failed" }
@@ -327,7 +333,7 @@ fn table(name: &str, groups: &[super::tally::Group], most: u64, group_name: &str
             tbody {
                 @for group in groups {
                     tr data-group=(group_name) data-key=(harmless(&group.key)) {
-                        td.name.stands[group.stands_out] { (harmless(&group.key)) @if group.stands_out { " !" } }
+                        td.name.stands[group.stands_out] { (words(&harmless(&group.key))) @if group.stands_out { " !" } }
                         td.bar { (counts_bar(&group.counts, most)) }
                         td.n data-n="attempts" { (group.counts.attempts) }
                         td.n data-n="passed" { (group.counts.good()) }
@@ -362,7 +368,7 @@ fn reasons(total: &Counts) -> Markup {
         @if reasons.is_empty() {
             p { "Every card passed." }
         } @else {
-            table {
+            table.reasons {
                 tbody {
                     @for (reason, count) in reasons {
                         tr data-group="reason" data-key=(harmless(reason)) {
