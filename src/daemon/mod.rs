@@ -4,6 +4,7 @@
 //! log's, the watch's and the panel's each go at their own pace: none of them is ever waited for here while cards are busy.
 
 pub mod arming;
+mod log_files;
 mod work;
 
 use std::collections::BTreeSet;
@@ -21,7 +22,7 @@ use crate::image::store;
 use crate::ledger::{Answer, Ledger, LogError, NotTaken, Unwritten, Writer};
 use crate::panel::{Panel, Screen};
 use crate::station::card::Port;
-use crate::station::record::{Entry, Occasion};
+use crate::station::record::{Entry, Occasion, Receipt};
 use crate::station::units::Moment;
 use crate::station::view::View;
 use crate::station::{Configuration, Effect, Event, Station};
@@ -29,6 +30,7 @@ use crate::watch::Watch;
 use crate::watch::sysfs::Sysfs;
 use crate::watch::uses::own_parts;
 use arming::{Armory, ReloadError};
+use log_files::LogFilesThread;
 use work::Workers;
 
 /// How often progress is looked at and settling cards are asked about.
@@ -96,6 +98,10 @@ struct Daemon {
     workers: Workers,
     events: mpsc::Receiver<Event>,
     writer: Writer,
+    /// The flash log, for those who read it.
+    log: PathBuf,
+    /// Where the configuration wants the log's files, too.
+    log_files: Option<LogFilesThread>,
     watch: Watch,
     view: watch::Sender<View>,
     panel: Panel,
@@ -112,6 +118,7 @@ impl Daemon {
         let station = Station::new(settings.station.clone(), ledger.next_attempt()?);
         let (tell, events) = mpsc::channel(EVENTS);
         let answers = tell.clone();
+        let log = ledger.path().to_owned();
         let writer = Writer::start(ledger, move |answer| {
             let event = match answer {
                 Answer::Recorded(receipt) => Event::Recorded(receipt),
@@ -137,6 +144,8 @@ impl Daemon {
             workers,
             events,
             writer,
+            log,
+            log_files: None,
             watch,
             view,
             panel,
@@ -155,6 +164,7 @@ impl Daemon {
         self.workers.armory.replace(before, |digest| self.station.needs_image(digest));
         self.settings = settings;
         self.trim_store();
+        self.keep_log_files();
         self.watch.turn_to(self.station.ports());
         Ok(())
     }
@@ -164,6 +174,21 @@ impl Daemon {
         let (directory, limit) = (self.settings.store(), self.settings.store_limit);
         if let Err(error) = std::thread::Builder::new().name("store".to_owned()).spawn(move || store::trim(&directory, limit)) {
             tracing::warn!(%error, "no thread to look after the store: it is looked after at the next start");
+        }
+    }
+
+    /// Where the configuration says now. Without a thread for them there are none until the next start.
+    fn keep_log_files(&mut self) {
+        if self.log_files.as_ref().map(LogFilesThread::directory) == self.settings.log_files.as_deref() {
+            return;
+        }
+        // It ends by itself, when it can.
+        self.log_files = None;
+        if let Some(directory) = &self.settings.log_files {
+            match LogFilesThread::start(&self.log, directory) {
+                Ok(thread) => self.log_files = Some(thread),
+                Err(error) => tracing::warn!(%error, "no thread to keep the log files: they are brought level at the next start"),
+            }
         }
     }
 
@@ -267,6 +292,9 @@ impl Daemon {
 
     fn apply(&mut self, event: Event) -> Result<(), RunError> {
         tracing::trace!(?event);
+        if let (Event::Recorded(Receipt::Closed(_)), Some(files)) = (&event, &self.log_files) {
+            files.outcome_recorded();
+        }
         for effect in self.station.apply(Moment(self.began.elapsed()), event) {
             match effect {
                 Effect::Record(entry) => self.writer.record(entry)?,
@@ -286,6 +314,9 @@ impl Daemon {
         self.watch.stop();
         self.panel.stop();
         let written = self.writer.finish(LOG_PATIENCE);
+        if let Some(files) = self.log_files.take() {
+            files.stop();
+        }
         for slot in self.workers.stuck() {
             tracing::error!(slot, "its thread is held by the kernel and is left behind");
         }

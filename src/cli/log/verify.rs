@@ -43,7 +43,7 @@ pub(super) fn anchor(path: &Path, out: &mut impl Write) -> Result<u8, Error> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::log_of;
+    use super::super::testing::log_of;
     use super::*;
     use crate::ledger::Trouble;
 
