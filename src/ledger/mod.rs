@@ -11,7 +11,11 @@
 mod body;
 mod chain;
 mod clock;
+#[cfg(test)]
+mod copy_tests;
 mod error;
+mod export;
+mod proof;
 mod query;
 #[cfg(test)]
 mod query_tests;
@@ -38,7 +42,7 @@ use crate::station::record::{AttemptNumber, Entry, Receipt};
 use body::Start;
 use chain::{ORIGIN, Stored};
 
-pub use chain::{Break, Head, Tampering};
+pub use chain::{Break, Head, NoAnchor, Tampering};
 pub use clock::Stamp;
 pub use error::{Doing, LogError, Trouble};
 pub use query::{Attempts, Brief, Filter, Order};
@@ -59,6 +63,10 @@ const _: () = assert!(MIGRATIONS.len() == 2, "FORMAT counts the migrations");
 
 /// Longer than any reader of ours holds a lock, shorter than an operator's patience.
 const BUSY: Duration = Duration::from_secs(5);
+
+/// Bytes of a page of the file. Two events of a kilobyte and a half leave a quarter of a smaller one empty; of a larger one more is
+/// written for every event.
+const PAGE: i64 = 8192;
 
 /// What a `-wal` file is cut to once it was longer: enough for some thousand events between two checkpoints.
 const WAL_KEPT: i64 = 4 << 20;
@@ -178,15 +186,17 @@ impl Ledger {
     /// # Errors
     /// As [`Ledger::append`]; the same entry tried again with the same stamp is not recorded twice.
     pub fn append_at(&mut self, stamp: &Stamp, entry: &Entry) -> Result<Option<Receipt>, LogError> {
-        let attempt = match entry {
-            Entry::AttemptClosed { attempt, .. } => Some(attempt.number),
-            Entry::StationStarted { .. } | Entry::StationStopped | Entry::ModelArmed(_) | Entry::AttemptStarted(_) => None,
-        };
-        self.write(entry.kind(), stamp, |connection, station_name| {
-            let start = attempt.map(|attempt| start_of(connection, attempt)).transpose()?.flatten();
-            Ok(body::of_entry(entry, stamp, station_name, start))
-        })?;
+        self.append_all(&[(stamp, entry)])?;
         Ok(entry.receipt())
+    }
+
+    /// The same for several, in this order, on disk together: all of them, or none.
+    ///
+    /// # Errors
+    /// As [`Ledger::append`]. After an error they may be tried again together or one by one, and none is recorded twice.
+    pub fn append_all(&mut self, entries: &[(&Stamp, &Entry)]) -> Result<(), LogError> {
+        let drafts: Vec<_> = entries.iter().map(|(stamp, entry)| Draft { kind: entry.kind(), stamp, facts: Facts::Entry(entry) }).collect();
+        self.write(&drafts)
     }
 
     /// Begins anew with the file after an error: the same one, nothing lost from it, or not at all.
@@ -238,19 +248,14 @@ impl Ledger {
             let stamp = Stamp::now();
             let broken = LogError::new(Doing::Opening, &self.path, Trouble::Broken { seq: u64::try_from(start.seq).unwrap_or(0) });
             let body = body::of_interruption(&started, &stamp, &self.station_name, start).ok_or(broken)?;
-            self.write("attempt-closed", &stamp, |_, _| Ok(body))?;
+            self.write(&[Draft { kind: "attempt-closed", stamp: &stamp, facts: Facts::Body(body) }])?;
             closed.push(attempt);
         }
         Ok(closed)
     }
 
-    /// One event in one transaction, on disk when this returns.
-    fn write(
-        &mut self,
-        kind: &str,
-        stamp: &Stamp,
-        body: impl FnOnce(&Connection, &str) -> rusqlite::Result<String>,
-    ) -> Result<(), LogError> {
+    /// Events in one transaction, on disk when this returns.
+    fn write(&mut self, drafts: &[Draft<'_>]) -> Result<(), LogError> {
         let path = &self.path;
         let writing = |error| LogError::sqlite(Doing::Writing, path, error);
         #[cfg(test)]
@@ -266,23 +271,64 @@ impl Ledger {
         }
         may_be_written(path)?;
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(writing)?;
-        let Some(newest) = chain::newest(&transaction).map_err(writing)? else {
+        let Some(mut newest) = chain::newest(&transaction).map_err(writing)? else {
             return Err(LogError::new(Doing::Writing, path, Trouble::Broken { seq: 1 }));
         };
-        let body = body(&transaction, &self.station_name).map_err(writing)?;
-        // An error may hide that the last try did reach the disk: found there, it is not written again.
-        if newest.seq == self.newest.0 + 1 && newest.kind == kind && newest.at == stamp.at && newest.body == body {
+        // An error may hide that the last try did reach the disk: what is found there is not written again.
+        let mut known = self.newest;
+        let mut unknown = newest.seq > known.0;
+        let mut written = false;
+        for draft in drafts {
+            let body = draft.body(&transaction, &self.station_name).map_err(writing)?;
+            if unknown {
+                let there = chain::at(&transaction, known.0 + 1).map_err(writing)?;
+                if let Some(there) = there.filter(|there| there.kind == draft.kind && there.at == draft.stamp.at && there.body == body) {
+                    known = (there.seq, there.hash);
+                    unknown = newest.seq > known.0;
+                    continue;
+                }
+                unknown = false;
+            }
+            newest = chained(&self.station, Some(&newest), draft.kind, draft.stamp.at, body);
+            insert(&transaction, &newest).map_err(writing)?;
+            known = (newest.seq, newest.hash);
+            written = true;
+        }
+        if written {
+            transaction.commit().map_err(writing)?;
+            may_be_written(path)?;
+        } else {
             drop(transaction);
             sync_wal(path)?;
-            self.newest = (newest.seq, newest.hash);
-            return Ok(());
         }
-        let event = chained(&self.station, Some(&newest), kind, stamp.at, body);
-        insert(&transaction, &event).map_err(writing)?;
-        transaction.commit().map_err(writing)?;
-        may_be_written(path)?;
-        self.newest = (event.seq, event.hash);
+        self.newest = known;
         Ok(())
+    }
+}
+
+/// An event that is not in the log yet.
+struct Draft<'e> {
+    kind: &'static str,
+    stamp: &'e Stamp,
+    facts: Facts<'e>,
+}
+
+enum Facts<'e> {
+    Entry(&'e Entry),
+    Body(String),
+}
+
+impl Draft<'_> {
+    fn body(&self, connection: &Connection, station_name: &str) -> rusqlite::Result<String> {
+        let entry = match &self.facts {
+            Facts::Entry(entry) => entry,
+            Facts::Body(body) => return Ok(body.clone()),
+        };
+        let start = match entry {
+            Entry::AttemptClosed { attempt, .. } => start_of(connection, attempt.number)?,
+            Entry::StationStarted { .. } | Entry::StationStopped | Entry::ModelArmed(_) | Entry::AttemptStarted(_) => None,
+        };
+        Ok(body::of_entry(entry, self.stamp, station_name, start))
     }
 }
 
@@ -329,12 +375,15 @@ fn connect(path: &Path, more: OpenFlags) -> Result<Connection, LogError> {
 /// Everything here holds for one connection only, the journal mode excepted.
 fn configure(connection: &Connection, path: &Path) -> Result<(), LogError> {
     let opening = |error| LogError::sqlite(Doing::Opening, path, error);
+    // Of a file that already has pages, the first does nothing.
+    connection.pragma_update(None, "page_size", PAGE).map_err(opening)?;
     let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).map_err(opening)?;
     if mode != "wal" {
         return Err(LogError::new(Doing::Opening, path, Trouble::NotWritable));
     }
     connection.pragma_update(None, "synchronous", "FULL").map_err(opening)?;
     connection.query_row(&format!("PRAGMA journal_size_limit = {WAL_KEPT}"), [], |_| Ok(())).map_err(opening)?;
+    connection.query_row(&format!("PRAGMA wal_autocheckpoint = {}", WAL_KEPT / PAGE), [], |_| Ok(())).map_err(opening)?;
     connection.pragma_update(None, "trusted_schema", false).map_err(opening)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true).map_err(opening)?;
     // Without -wal and -shm, a reader that may not write the directory cannot open the log of a stopped station.

@@ -188,11 +188,6 @@ impl LogReader {
         }
         Ok(())
     }
-
-    fn within<T>(&self, ask: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, LogError> {
-        let transaction = self.begin().map_err(|error| self.failed(error))?;
-        ask(&transaction).map_err(|error| self.failed(error))
-    }
 }
 
 impl Iterator for Attempts<'_> {

@@ -34,9 +34,7 @@ fn filled(path: &Path, attempts: u64) -> Ledger {
         };
         entries.push((stamp(at + 5), Entry::AttemptClosed { attempt, outcome, effort: Effort::default() }));
     }
-    for (stamp, entry) in entries {
-        ledger.append_at(&stamp, &entry).expect("appended");
-    }
+    ledger.append_all(&entries.iter().map(|(stamp, entry)| (stamp, entry)).collect::<Vec<_>>()).expect("appended");
     ledger
 }
 

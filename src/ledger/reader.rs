@@ -7,7 +7,7 @@ use rusqlite::{Connection, OpenFlags, Transaction};
 
 use crate::station::record::AttemptNumber;
 
-use super::chain::{self, Break, Head, ORIGIN};
+use super::chain::{self, Head, ORIGIN};
 use super::error::{Doing, LogError, Trouble};
 use super::row::Row;
 use super::{BUSY, FORMAT, format_of};
@@ -129,7 +129,6 @@ impl LogReader {
         select().map_err(|error| self.failed(error))
     }
 
-    #[cfg(test)]
     pub(super) fn connection(&self) -> &Connection {
         &self.connection
     }
@@ -143,12 +142,15 @@ impl LogReader {
         LogError::sqlite(Doing::Reading, &self.path, error)
     }
 
-    /// Walks the whole chain: its head, or the first event that was changed, removed, inserted or reordered.
-    ///
-    /// # Errors
-    /// Where the log cannot be read.
-    pub fn verify(&self) -> Result<Result<Head, Break>, LogError> {
-        chain::walk(&self.connection, 1).map_err(|error| LogError::sqlite(Doing::Reading, &self.path, error))
+    /// The newest event's place; 0 in a log without any.
+    pub(super) fn newest(&self) -> Result<i64, LogError> {
+        self.within(|log| Ok(chain::newest(log)?.map_or(0, |newest| newest.seq)))
+    }
+
+    /// Asks as of one moment.
+    pub(super) fn within<T>(&self, ask: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, LogError> {
+        let transaction = self.begin().map_err(|error| self.failed(error))?;
+        ask(&transaction).map_err(|error| self.failed(error))
     }
 }
 

@@ -17,7 +17,7 @@ use crate::station::record::Attempt;
 use crate::station::testing::{card, image, mapped_proof, proof};
 use crate::station::units::Bytes;
 
-const PC: &str = "0123456789abcdef0123456789abcdef";
+pub(super) const PC: &str = "0123456789abcdef0123456789abcdef";
 
 /// No test waits this long unless it fails.
 const LONG: Duration = Duration::from_secs(60);
@@ -51,7 +51,7 @@ pub(super) fn closed(number: AttemptNumber, outcome: Outcome) -> Entry {
 }
 
 /// A log of `count` passed attempts, closed again.
-fn log_of(path: &Path, count: AttemptNumber) {
+pub(super) fn log_of(path: &Path, count: AttemptNumber) {
     let mut ledger = open(path);
     for number in 1..=count {
         ledger.append(&started(number)).expect("a start");
@@ -63,7 +63,7 @@ fn rows(path: &Path) -> Vec<Row> {
     LogReader::open(path).expect("a log").attempts(&Filter::default()).collect::<Result<_, _>>().expect("rows")
 }
 
-fn verdict(path: &Path) -> Result<Head, Break> {
+pub(super) fn verdict(path: &Path) -> Result<Head, Break> {
     LogReader::open(path).expect("a log").verify().expect("it can be read")
 }
 

@@ -1,5 +1,6 @@
 //! `flashline log`: what the station did, from its flash log, while it runs or after; and whether that log is whole.
 
+mod export;
 mod page;
 mod rows;
 mod serials;
@@ -48,6 +49,10 @@ pub enum What {
     Report(page::Args),
     /// Prove that no event was changed, removed, inserted or reordered; print COUNT:HASH, which a later log must still pass through
     Verify(verify::Args),
+    /// Print COUNT:HASH, to be kept where nobody who can write the log can change it: `verify --anchor` takes it
+    Anchor(verify::AnchorArgs),
+    /// Copy the log, as it is at this moment, into a new file that needs no other beside it; prove the copy, print its COUNT:HASH
+    Export(export::Args),
 }
 
 /// Where a flash log is.
@@ -67,6 +72,8 @@ impl Args {
     pub fn place(&self) -> &Place {
         match &self.what {
             Some(What::Verify(args)) => &args.place,
+            Some(What::Anchor(args)) => &args.place,
+            Some(What::Export(args)) => &args.place,
             Some(What::Show(args)) => &args.place,
             Some(What::Serials(args)) => &args.asked.place,
             Some(What::Summary(args)) => &args.asked.place,
@@ -175,7 +182,9 @@ pub fn run(args: &Args, configured: Configured) -> Result<ExitCode, Error> {
     let around = Around { now: Zoned::now(), shifts: Shifts::new(configured.shifts) };
     let mut out = BufWriter::new(io::stdout().lock());
     let code = match &args.what {
-        Some(What::Verify(_)) => verify::run(&path, &mut out),
+        Some(What::Verify(args)) => verify::run(args, &path, &mut out),
+        Some(What::Anchor(_)) => verify::anchor(&path, &mut out),
+        Some(What::Export(args)) => export::run(args, &path, &mut out),
         Some(What::Show(args)) => show::run(args, &open(&path)?, &around, &mut out),
         Some(What::Serials(args)) => serials::run(args, &open(&path)?, &around, &mut out),
         Some(What::Summary(args)) => summary::run(args, &open(&path)?, &around, &mut out),
