@@ -332,7 +332,7 @@ fn table(name: &str, groups: &[super::tally::Group], most: u64, group_name: &str
         table.time[matches!(name, "day" | "shift")] {
             thead {
                 tr {
-                    th.name { (name) } th.bar { } th.n { "attempts" } th.n { "passed" } th.n { "failed" }
+                    th.name { (name) } th.bar { } th.n { "attempts" } th.n { "good" } th.n { "failed" }
                     th.n.wide { "pulled" } th.n.wide { "refused" } th.n { "yield" } th.n.wide { "seconds" }
                 }
             }
@@ -342,7 +342,7 @@ fn table(name: &str, groups: &[super::tally::Group], most: u64, group_name: &str
                         td.name.stands[group.stands_out] { (words(&harmless(&group.key))) @if group.stands_out { " !" } }
                         td.bar { (counts_bar(&group.counts, most)) }
                         td.n data-n="attempts" { (group.counts.attempts) }
-                        td.n data-n="passed" { (group.counts.good()) }
+                        td.n data-n="good" { (group.counts.good()) }
                         td.n.stands[group.stands_out] data-n="failed" { (group.counts.failed) }
                         td.n.wide data-n="pulled" { (group.counts.pulled) }
                         td.n.wide data-n="refused" { (group.counts.refused) }
@@ -443,14 +443,14 @@ mod tests {
     #[test]
     fn its_numbers_are_those_of_the_summary() {
         let (page, json) = page_of(&a_lot(), &[], &Asked::default());
-        for name in ["attempts", "passed", "failed", "pulled", "interrupted", "refused"] {
+        for name in ["attempts", "passed", "passed_mapped_only", "failed", "pulled", "interrupted", "refused"] {
             assert_eq!(number(&page, "total", None, name), json["total"][name].to_string(), "{name}");
         }
         assert_eq!(number(&page, "total", None, "median_seconds"), "12.3");
         let days = json["groups"].as_array().expect("days");
         assert_eq!(days.len(), 1);
         for day in days {
-            for name in ["attempts", "passed", "failed", "pulled", "refused"] {
+            for name in ["attempts", "good", "failed", "pulled", "refused"] {
                 assert_eq!(number(&page, "day", day["key"].as_str(), name), day[name].to_string(), "{name}");
             }
         }
