@@ -28,7 +28,7 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 const BYTES_PER_EVENT: u64 = 2000;
 
 /// Events of one commit: a batch is on disk as a whole.
-const BATCH: u64 = 50_000;
+const BATCH: u64 = 20_000;
 
 /// Measures the flash log.
 #[derive(Debug, Parser)]
@@ -106,7 +106,7 @@ fn make(path: &Path, attempts: u64, stopped: &AtomicBool) -> Result<Made> {
         if stopped.load(Ordering::Relaxed) {
             return Err("stopped; what was made is gone again".into());
         }
-        if number % 250_000 == 0 || number == attempts {
+        if number % 100_000 == 0 || number == attempts {
             println!("{} of {} events after {:.0} s", number * 2, attempts * 2, began.elapsed().as_secs_f64());
         }
     }

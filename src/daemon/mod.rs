@@ -22,7 +22,7 @@ use crate::image::store;
 use crate::ledger::{Answer, Ledger, LogError, NotTaken, Unwritten, Writer};
 use crate::panel::{Panel, Screen};
 use crate::station::card::Port;
-use crate::station::record::{Entry, Receipt};
+use crate::station::record::{Entry, Occasion, Receipt};
 use crate::station::units::Moment;
 use crate::station::view::View;
 use crate::station::{Configuration, Effect, Event, Station};
@@ -151,13 +151,14 @@ impl Daemon {
             panel,
             proving: None,
         };
-        daemon.configure(settings, armory)?;
+        daemon.configure(settings, armory, Occasion::Start)?;
         Ok(daemon)
     }
 
     /// From now on this holds; running cards finish with what they started with.
-    fn configure(&mut self, settings: Settings, armory: Armory) -> Result<(), RunError> {
-        let configuration = Configuration { station: settings.station.clone(), slots: settings.slots.clone(), armed: armory.armed() };
+    fn configure(&mut self, settings: Settings, armory: Armory, occasion: Occasion) -> Result<(), RunError> {
+        let (station, slots) = (settings.station.clone(), settings.slots.clone());
+        let configuration = Configuration { station, slots, armed: armory.armed(), by: arming::by(&self.config, occasion) };
         let before = std::mem::replace(&mut self.workers.armory, armory);
         self.apply(Event::Configure(Box::new(configuration)))?;
         self.workers.armory.replace(before, |digest| self.station.needs_image(digest));
@@ -257,7 +258,7 @@ impl Daemon {
                 for armed in armory.armed() {
                     tracing::info!(model = armed.model, image = armed.source, digest = %armed.digest, "armed");
                 }
-                self.configure(settings, armory)?;
+                self.configure(settings, armory, Occasion::Reload)?;
                 tracing::info!("the new configuration holds");
             }
             Err(error) => {

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::station::card::{Card, Cid};
 use crate::station::outcome::{Effort, Outcome};
-use crate::station::record::{Armed, Attempt, Entry};
+use crate::station::record::{Armed, ArmedBy, Attempt, Entry};
 use crate::station::units::{Bytes, KIB};
 
 use super::clock::Stamp;
@@ -23,7 +23,7 @@ pub(super) fn of_entry(entry: &Entry, stamp: &Stamp, station_name: &str, start: 
     let facts = match entry {
         Entry::StationStarted { version } => json!({ "version": version }),
         Entry::StationStopped => json!({}),
-        Entry::ModelArmed(armed) => json!({ "image": image(armed) }),
+        Entry::ModelArmed { armed, by } => json!({ "image": image(armed), "by": armed_by(by) }),
         Entry::AttemptStarted(attempt) => facts_of(attempt),
         Entry::AttemptClosed { attempt, outcome, effort } => close(facts_of(attempt), outcome, Some(effort), start),
     };
@@ -95,6 +95,15 @@ fn image(armed: &Armed) -> Value {
         "block": armed.block,
         "model": armed.model,
         "zeroes": armed.zeroes.word(),
+    })
+}
+
+fn armed_by(by: &ArmedBy) -> Value {
+    json!({
+        "occasion": by.occasion.word(),
+        "config": by.config,
+        "config_owner": by.owner,
+        "config_changed": by.changed,
     })
 }
 

@@ -11,6 +11,9 @@ CREATE INDEX event_cid_serial ON event (json_extract(body, '$.card.cid.serial'))
 -- Where in the log a day stands. The order of events is seq, so a day may be spread where a clock was set back.
 CREATE INDEX event_at ON event (at);
 
+-- What was begun, in the log's order: whether it has ended is then event_attempt's to say, without a look into the events.
+CREATE INDEX event_start ON event (seq, kind, json_extract(body, '$.attempt')) WHERE kind = 'attempt-started';
+
 -- The station's own events: few among millions.
 CREATE INDEX event_of_station ON event (kind, seq) WHERE attempt IS NULL;
 

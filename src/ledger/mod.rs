@@ -71,6 +71,10 @@ const PAGE: i64 = 8192;
 /// What a `-wal` file is cut to once it was longer: enough for some thousand events between two checkpoints.
 const WAL_KEPT: i64 = 4 << 20;
 
+/// What the writer's pages may take in memory, in KiB. One event needs a dozen; only many that go together need more, and would
+/// otherwise be written to the `-wal` again and again.
+const CACHE_KIB: i64 = 64 << 10;
+
 /// How many of the newest events are proved at every start: what a torn write or a quick hand could have touched.
 const TAIL: i64 = 64;
 
@@ -326,7 +330,7 @@ impl Draft<'_> {
         };
         let start = match entry {
             Entry::AttemptClosed { attempt, .. } => start_of(connection, attempt.number)?,
-            Entry::StationStarted { .. } | Entry::StationStopped | Entry::ModelArmed(_) | Entry::AttemptStarted(_) => None,
+            Entry::StationStarted { .. } | Entry::StationStopped | Entry::ModelArmed { .. } | Entry::AttemptStarted(_) => None,
         };
         Ok(body::of_entry(entry, self.stamp, station_name, start))
     }
@@ -383,6 +387,7 @@ fn configure(connection: &Connection, path: &Path) -> Result<(), LogError> {
     }
     connection.pragma_update(None, "synchronous", "FULL").map_err(opening)?;
     connection.query_row(&format!("PRAGMA journal_size_limit = {WAL_KEPT}"), [], |_| Ok(())).map_err(opening)?;
+    connection.pragma_update(None, "cache_size", -CACHE_KIB).map_err(opening)?;
     connection.query_row(&format!("PRAGMA wal_autocheckpoint = {}", WAL_KEPT / PAGE), [], |_| Ok(())).map_err(opening)?;
     connection.pragma_update(None, "trusted_schema", false).map_err(opening)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true).map_err(opening)?;

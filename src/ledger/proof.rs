@@ -94,3 +94,70 @@ impl LogReader {
         if hash == Some(anchor.hash) { Ok(Ok(head)) } else { Ok(Err(Break { seq: anchor.count, what: Tampering::Rewritten })) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use rusqlite::Connection;
+
+    use super::super::tests::{closed, open, place, started, tamper, verdict};
+    use super::super::{Entry, Stamp};
+    use super::*;
+    use crate::station::outcome::{Outcome, Pull};
+
+    /// A log of several pages.
+    fn long(path: &Path) -> i64 {
+        let attempts = u64::try_from(PAGE + PAGE / 4).expect("fits");
+        let entries: Vec<(Stamp, Entry)> = (1..=attempts)
+            .flat_map(|number| [started(number), closed(number, Outcome::Pulled(Pull::Taken))])
+            .map(|entry| (Stamp { at: 7, boot: String::new(), since_boot_ms: None, synced: None }, entry))
+            .collect();
+        open(path).append_all(&entries.iter().map(|(stamp, entry)| (stamp, entry)).collect::<Vec<_>>()).expect("appended");
+        let newest = 2 * (PAGE + PAGE / 4) + 1;
+        assert_eq!(verdict(path).expect("whole").count, u64::try_from(newest).expect("fits"));
+        newest
+    }
+
+    /// What was done to which event, wherever the parts meet that are proved side by side.
+    #[test]
+    fn in_a_long_log_the_first_event_that_does_not_hold_is_named() {
+        let (dir, path) = place();
+        let newest = long(&path);
+        drop(Connection::open(&path).expect("the file opens").query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())));
+        let tampered = |sql: &str| {
+            let copy = dir.path().join("tampered.db");
+            for name in ["tampered.db-wal", "tampered.db-shm"] {
+                drop(fs::remove_file(dir.path().join(name)));
+            }
+            fs::copy(&path, &copy).expect("copied");
+            tamper(&copy, sql);
+            let broken = verdict(&copy).expect_err(sql);
+            (i64::try_from(broken.seq).expect("fits"), broken.what)
+        };
+        for seq in [2, PAGE - 1, PAGE, PAGE + 1, 2 * PAGE, 2 * PAGE + 1, newest] {
+            let at = |sql: &str| tampered(&sql.replace("SEQ", &seq.to_string()));
+            assert_eq!(at("UPDATE event SET at = at + 1 WHERE seq = SEQ"), (seq, Tampering::Changed));
+            assert_eq!(at("UPDATE event SET at = at + 1 WHERE seq >= SEQ"), (seq, Tampering::Changed), "the first of many");
+            let columns = "station, seq, kind, at, body, prev, hash";
+            let replace = format!(
+                "INSERT OR REPLACE INTO event ({columns}) SELECT station, seq, kind, at, '{{}}', prev, hash FROM event WHERE seq = SEQ"
+            );
+            assert_eq!(at(&replace), (seq, Tampering::Changed), "replaced");
+            if seq < newest {
+                assert_eq!(at("DELETE FROM event WHERE seq = SEQ"), (seq, Tampering::Removed));
+            }
+            if seq + 5 < newest {
+                let swap = "UPDATE event SET seq = -1 WHERE seq = SEQ; UPDATE event SET seq = SEQ WHERE seq = SEQ + 5; UPDATE event SET seq = SEQ + 5 WHERE seq = -1";
+                assert_eq!(at(swap), (seq, Tampering::Reordered));
+            }
+            let moved = "UPDATE event SET seq = -seq WHERE seq >= SEQ; UPDATE event SET seq = 1 - seq WHERE seq < 0";
+            let insert =
+                format!("INSERT INTO event ({columns}) SELECT station, SEQ, kind, at, '{{}}', prev, hash FROM event WHERE seq = SEQ - 1");
+            assert_eq!(at(&format!("{moved}; {insert}")), (seq, Tampering::Inserted));
+        }
+        let before = "INSERT INTO event (station, seq, kind, at, body, prev, hash) SELECT station, -4, kind, at, body, prev, hash FROM event WHERE seq = 2";
+        assert_eq!(tampered(before), (0, Tampering::Inserted), "before the first one");
+    }
+}

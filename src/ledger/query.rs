@@ -452,14 +452,14 @@ fn closed(log: &Connection, filter: &Filter, span: (i64, i64), backwards: bool) 
     Ok(events)
 }
 
+const RUNNING: &str = "SELECT seq FROM event INDEXED BY event_start
+    WHERE kind = 'attempt-started' AND seq >= :from AND seq <= :to AND NOT EXISTS (
+        SELECT 1 FROM event AS closing INDEXED BY event_attempt
+        WHERE closing.attempt = json_extract(event.body, '$.attempt') AND closing.kind = 'attempt-closed' AND closing.seq <= :newest)";
+
 /// The starts between two events that had no end at the newest one.
 fn running(log: &Connection, span: (i64, i64), newest: i64) -> rusqlite::Result<Vec<i64>> {
-    let mut query = log.prepare_cached(
-        "SELECT seq FROM event NOT INDEXED
-         WHERE seq >= :from AND seq <= :to AND kind = 'attempt-started' AND NOT EXISTS (
-             SELECT 1 FROM event AS closing
-             WHERE closing.attempt = event.attempt AND closing.kind = 'attempt-closed' AND closing.seq <= :newest)",
-    )?;
+    let mut query = log.prepare_cached(RUNNING)?;
     let events = query.query_map(named_params! { ":from": span.0, ":to": span.1, ":newest": newest }, |row| row.get(0))?;
     events.collect()
 }
@@ -529,7 +529,7 @@ pub(super) fn questions() -> Vec<String> {
         ..Filter::default()
     };
     let mut questions: Vec<_> = NAMES.into_iter().map(of_name).collect();
-    questions.extend([SESSION, SPAN].map(str::to_owned));
+    questions.extend([SESSION, SPAN, RUNNING].map(str::to_owned));
     questions.extend([of_briefs("seq", &narrow, true), of_briefs("seq", &Filter::default(), false)]);
     questions.extend([of_briefs(BRIEF, &narrow, false), of_briefs(BRIEF, &Filter::default(), true)]);
     questions

@@ -8,7 +8,7 @@ use std::path::Path;
 use super::tests::{attempt, closed, open, place, started};
 use super::*;
 use crate::station::outcome::{Effort, Outcome, Pull, Refusal};
-use crate::station::testing::{image, proof};
+use crate::station::testing::{armed_by, image, proof};
 
 fn stamp(at: i64) -> Stamp {
     Stamp { at, boot: "b".to_owned(), since_boot_ms: None, synced: None }
@@ -170,6 +170,8 @@ fn every_question_has_its_index_and_a_summary_reads_nothing_else() {
     }
     assert_eq!(plans.matches("COVERING INDEX event_brief (seq>? AND seq<?)").count(), 4, "{plans}");
     assert!(plans.contains("COVERING INDEX event_at"), "{plans}");
+    assert!(plans.contains("COVERING INDEX event_start (seq>? AND seq<?)"), "{plans}");
+    assert!(plans.contains("COVERING INDEX event_attempt (attempt=? AND kind=?"), "{plans}");
     assert!(plans.contains("INDEX event_of_station (kind=?)"), "{plans}");
     assert!(!plans.contains("SCAN") && !plans.contains("TEMP"), "{plans}");
 }
@@ -217,10 +219,16 @@ fn an_attempt_is_shown_with_its_events_and_as_it_is_now() {
     }
     assert_eq!(reader.head().expect("readable"), reader.verify().expect("readable").expect("whole"));
     assert!(reader.armings(None).expect("readable").is_empty());
-    ledger.append(&Entry::ModelArmed(image())).expect("appended");
+    ledger.append(&Entry::ModelArmed { armed: image(), by: armed_by() }).expect("appended");
     for (model, count) in [(None, 1), (Some("acme/box"), 1), (Some("acme/other"), 0)] {
         assert_eq!(reader.armings(model).expect("readable").len(), count, "{model:?}");
     }
+    let body = &reader.armings(None).expect("readable")[0].body;
+    let body: serde_json::Value = serde_json::from_str(body).expect("JSON");
+    let by = serde_json::json!({
+        "occasion": "start", "config": "/etc/flashline/config.toml", "config_owner": "root", "config_changed": 1_700_000_000_000_000_i64,
+    });
+    assert_eq!((&body["by"], &body["image"]["source"], &body["image"]["model"]), (&by, &"box.img".into(), &"acme/box".into()));
 }
 
 #[test]

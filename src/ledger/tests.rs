@@ -14,7 +14,7 @@ use super::*;
 use crate::station::card::{Bus, Cid, Identified};
 use crate::station::outcome::{Act, Curve, Effort, Failure, Outcome, Pull, Refusal};
 use crate::station::record::Attempt;
-use crate::station::testing::{card, image, mapped_proof, proof};
+use crate::station::testing::{armed_by, card, image, mapped_proof, proof};
 use crate::station::units::Bytes;
 
 pub(super) const PC: &str = "0123456789abcdef0123456789abcdef";
@@ -85,7 +85,7 @@ fn the_chain_holds_over_many_appends_and_openings() {
         assert_eq!(*station.get_or_insert(ledger.station().to_owned()), ledger.station(), "a station keeps its id");
         assert_eq!(ledger.next_attempt().expect("a number"), session * 40 + 1);
         ledger.append(&Entry::StationStarted { version: "1.0".to_owned() }).expect("appended");
-        ledger.append(&Entry::ModelArmed(image())).expect("appended");
+        ledger.append(&Entry::ModelArmed { armed: image(), by: armed_by() }).expect("appended");
         for number in 1..=40 {
             let number = session * 40 + number;
             assert_eq!(ledger.append(&started(number)).expect("appended"), Some(Receipt::Started(number)));

@@ -19,7 +19,7 @@ use std::time::Duration;
 use admit::admit;
 use card::{Card, Port, Survey, Visit};
 use outcome::{Digest, Effort, Failure, MappedProof, Outcome, Proof, Pull, Refusal};
-use record::{Armed, Attempt, AttemptNumber, Entry, Receipt};
+use record::{Armed, ArmedBy, Attempt, AttemptNumber, Entry, Receipt};
 use slot::{Phase, Slot, SlotSettings, Step, Work};
 use units::{Bytes, Moment};
 use view::View;
@@ -141,6 +141,8 @@ pub struct Configuration {
     pub slots: Vec<SlotSettings>,
     /// Every model whose image may be written.
     pub armed: Vec<Armed>,
+    /// Who says so.
+    pub by: ArmedBy,
 }
 
 /// The station, as a value.
@@ -426,7 +428,7 @@ impl Station {
 
     /// Slots keep their state by name. One that is no longer configured goes, a busy one when its card is done.
     fn configure(&mut self, configuration: Configuration) -> Vec<Effect> {
-        let Configuration { station, slots, armed } = configuration;
+        let Configuration { station, slots, armed, by } = configuration;
         let mut before = std::mem::take(&mut self.slots);
         for settings in slots {
             let known = before.iter().position(|slot| slot.settings.name == settings.name);
@@ -449,7 +451,7 @@ impl Station {
         let newly_armed: Vec<Effect> = armed
             .iter()
             .filter(|armed| !self.armed.contains(armed))
-            .map(|armed| Effect::Record(Box::new(Entry::ModelArmed(armed.clone()))))
+            .map(|armed| Effect::Record(Box::new(Entry::ModelArmed { armed: armed.clone(), by: by.clone() })))
             .collect();
         self.armed = armed;
         newly_armed
