@@ -195,6 +195,8 @@ mod tests {
             "flashline log show 12 --json",
             "flashline log report --model acme/my-pi3 --since last-shift -o lot.html",
             "flashline log verify --file copy.db",
+            "flashline log anchor",
+            "flashline log export copy.db",
         ] {
             Cli::try_parse_from(line.split(' ')).unwrap_or_else(|error| panic!("{line}: {error}"));
         }

@@ -112,6 +112,9 @@ mod tests {
         assert_eq!(identity(&row("cid", "1", "a")), identity(&row("cid", "2", "b")), "one register is one card");
         assert_eq!(identity(&row("reader-only", "1", "Reader")), None);
         assert_eq!(identity(&row("none", "1", "Reader")), None);
+        assert!(serial_means(Some("reader-only")).contains("says nothing about the card"));
+        assert!(serial_means(Some("usb")).contains("the stick's serial"));
+        assert_eq!(serial_means(None), serial_means(Some("none")));
     }
 
     #[test]

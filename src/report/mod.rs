@@ -86,14 +86,19 @@ pub(crate) mod testing {
         }
     }
 
-    /// Three slots and 302 attempts: A2 fails far more often than A1 and A3; one card was pulled, one refused.
+    /// Three slots and 303 attempts: A2 fails far more often than A1 and A3; one card passed mapped only, one was pulled,
+    /// one refused.
     pub(crate) fn a_lot() -> Vec<Brief<'static>> {
         let slot = |slot, failed, passed| {
             let of = |outcome, code| Brief { slot: Some(slot), outcome, code, ..brief() };
             let failed = std::iter::repeat_n(of("failed", Some("mismatch")), failed);
             failed.chain(std::iter::repeat_n(of("passed", None), passed))
         };
-        let others = [Brief { outcome: "pulled", ..brief() }, Brief { outcome: "refused", code: Some("write-protected"), ..brief() }];
+        let others = [
+            Brief { outcome: "passed-mapped-only", ..brief() },
+            Brief { outcome: "pulled", ..brief() },
+            Brief { outcome: "refused", code: Some("write-protected"), ..brief() },
+        ];
         slot("A1", 1, 99).chain(slot("A2", 30, 70)).chain(slot("A3", 2, 98)).chain(others).collect()
     }
 }

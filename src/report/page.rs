@@ -75,12 +75,18 @@ impl Images {
         }
     }
 
-    /// Takes note of when an image was armed, and at which station.
+    /// Takes note of when an image was armed, at which station and by whom.
     pub fn armed(&mut self, event: &Event) {
         let Ok(body) = serde_json::from_str::<serde_json::Value>(&event.body) else { return };
-        let station = body["station_name"].as_str().unwrap_or("").to_owned();
+        let mut who = format!("on {}", body["station_name"].as_str().unwrap_or("a station without a name"));
+        if let Some(config) = body["by"]["config"].as_str() {
+            who.push_str(&format!(", as {config} says"));
+        }
+        if let Some(owner) = body["by"]["config_owner"].as_str() {
+            who.push_str(&format!(", a file of {owner}"));
+        }
         for image in self.0.iter_mut().filter(|image| body["image"]["blake3"].as_str() == Some(&image.digest)) {
-            image.armed.push((event.at, station.clone()));
+            image.armed.push((event.at, who.clone()));
         }
     }
 }
@@ -233,8 +239,8 @@ impl Page<'_> {
                     @if !image.armed.is_empty() {
                         dt { "armed" }
                         dd {
-                            @for (at, station) in image.armed.iter().rev().take(10) {
-                                div { (local(Some(*at), self.zone).unwrap_or_default()) " on " (harmless(station)) }
+                            @for (at, who) in image.armed.iter().rev().take(10) {
+                                div { (local(Some(*at), self.zone).unwrap_or_default()) " " (harmless(who)) }
                             }
                             @if image.armed.len() > 10 { div.soft { "and " (image.armed.len() - 10) " times before" } }
                         }
@@ -326,7 +332,7 @@ fn table(name: &str, groups: &[super::tally::Group], most: u64, group_name: &str
         table.time[matches!(name, "day" | "shift")] {
             thead {
                 tr {
-                    th.name { (name) } th.bar { } th.n { "attempts" } th.n { "passed" } th.n { "failed" }
+                    th.name { (name) } th.bar { } th.n { "attempts" } th.n { "good" } th.n { "failed" }
                     th.n.wide { "pulled" } th.n.wide { "refused" } th.n { "yield" } th.n.wide { "seconds" }
                 }
             }
@@ -336,7 +342,7 @@ fn table(name: &str, groups: &[super::tally::Group], most: u64, group_name: &str
                         td.name.stands[group.stands_out] { (words(&harmless(&group.key))) @if group.stands_out { " !" } }
                         td.bar { (counts_bar(&group.counts, most)) }
                         td.n data-n="attempts" { (group.counts.attempts) }
-                        td.n data-n="passed" { (group.counts.good()) }
+                        td.n data-n="good" { (group.counts.good()) }
                         td.n.stands[group.stands_out] data-n="failed" { (group.counts.failed) }
                         td.n.wide data-n="pulled" { (group.counts.pulled) }
                         td.n.wide data-n="refused" { (group.counts.refused) }
@@ -437,14 +443,14 @@ mod tests {
     #[test]
     fn its_numbers_are_those_of_the_summary() {
         let (page, json) = page_of(&a_lot(), &[], &Asked::default());
-        for name in ["attempts", "passed", "failed", "pulled", "interrupted", "refused"] {
+        for name in ["attempts", "passed", "passed_mapped_only", "failed", "pulled", "interrupted", "refused"] {
             assert_eq!(number(&page, "total", None, name), json["total"][name].to_string(), "{name}");
         }
         assert_eq!(number(&page, "total", None, "median_seconds"), "12.3");
         let days = json["groups"].as_array().expect("days");
         assert_eq!(days.len(), 1);
         for day in days {
-            for name in ["attempts", "passed", "failed", "pulled", "refused"] {
+            for name in ["attempts", "good", "failed", "pulled", "refused"] {
                 assert_eq!(number(&page, "day", day["key"].as_str(), name), day[name].to_string(), "{name}");
             }
         }
@@ -518,11 +524,14 @@ mod tests {
             seq: 2,
             kind: "model-armed".to_owned(),
             at: 5,
-            body: format!("{{\"image\":{{\"blake3\":\"{digest}\"}},\"station_name\":\"bench-1\"}}"),
+            body: format!(
+                "{{\"by\":{{\"config\":\"/etc/c.toml\",\"config_owner\":\"ann\"}},\"image\":{{\"blake3\":\"{digest}\"}},\
+                 \"station_name\":\"bench-1\"}}"
+            ),
         };
         images.armed(&event("aa"));
         images.armed(&event("bb"));
-        assert_eq!(images.0[0].armed, [(5, "bench-1".to_owned())]);
+        assert_eq!(images.0[0].armed, [(5, "on bench-1, as /etc/c.toml says, a file of ann".to_owned())]);
     }
 
     #[test]

@@ -164,8 +164,9 @@ impl Serials {
         }
         if self.unknown > 0 {
             text.push_str(&format!(
-                "{} lines are of cards whose serial is the reader's, or none: nobody can tell whether one was there twice\n",
-                self.unknown
+                "{} {} of cards whose serial is the reader's, or none: nobody can tell whether one was there twice\n",
+                self.unknown,
+                if self.unknown == 1 { "line is" } else { "lines are" }
             ));
         }
         if let Some(expected) = expected {

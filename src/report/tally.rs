@@ -138,6 +138,7 @@ impl Counts {
     pub(super) fn json(&self) -> Value {
         json!({
             "attempts": self.attempts,
+            "good": self.good(),
             "passed": self.passed,
             "passed_mapped_only": self.mapped_only,
             "failed": self.failed,
