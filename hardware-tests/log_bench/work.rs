@@ -6,7 +6,7 @@ use std::time::Duration;
 use flashline::ledger::Stamp;
 use flashline::station::card::{Bus, Card, Cid, DevNum, Identified, Port, Visit};
 use flashline::station::outcome::{Act, Curve, Digest, Effort, Failure, Outcome, Proof, Pull, ReadBack};
-use flashline::station::record::{Armed, DeviceModel, ModelProof, Attempt, Entry, Zeroes};
+use flashline::station::record::{Armed, Attempt, DeviceModel, Entry, ModelProof, Zeroes};
 use flashline::station::units::Bytes;
 
 /// How long the factory works.
