@@ -10,6 +10,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use jiff::civil::Time;
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -35,6 +36,8 @@ const SETTLE_MS: u64 = 700;
 const STALL_S: u64 = 90;
 /// Eight images of 8 GB, as for common cards, and half the disk of a small PC.
 const STORE_LIMIT_GB: u64 = 64;
+/// Three shifts, as most factories that never stop have them.
+const SHIFT_STARTS: [&str; 3] = ["06:00", "14:00", "22:00"];
 /// One decimal gigabyte, as on a card's label.
 const GB: u64 = 1_000_000_000;
 
@@ -126,6 +129,10 @@ pub struct Settings {
     pub models: Vec<ModelSettings>,
     /// Every slot.
     pub slots: Vec<SlotSettings>,
+    /// When a shift begins, on the PC's own clock: in the order of the day, and at least one.
+    pub shifts: Vec<Time>,
+    /// Where the flash log is also kept as files for people, if anywhere.
+    pub log_files: Option<PathBuf>,
 }
 
 impl Settings {
@@ -173,6 +180,28 @@ struct File {
     slot: Vec<Spanned<SlotTable>>,
     #[serde(default)]
     own_disk: Vec<Spanned<OwnDiskTable>>,
+    #[serde(default)]
+    shift: ShiftTable,
+    #[serde(default)]
+    log: LogTable,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct ShiftTable {
+    starts: Spanned<Vec<Spanned<String>>>,
+}
+
+impl Default for ShiftTable {
+    fn default() -> Self {
+        Self { starts: Spanned::new(0..0, SHIFT_STARTS.iter().map(|start| Spanned::new(0..0, (*start).to_owned())).collect()) }
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct LogTable {
+    directory: PathBuf,
 }
 
 #[derive(Deserialize)]
@@ -310,6 +339,8 @@ fn prove(path: &Path, text: &str, images: Images) -> Result<Settings, ConfigErro
         trust,
         models,
         slots,
+        shifts: prove_shifts(&source, &file.shift)?,
+        log_files: Some(file.log.directory).filter(|directory| !directory.as_os_str().is_empty()).map(|directory| base.join(directory)),
     })
 }
 
@@ -331,6 +362,26 @@ fn named_file(source: &Source<'_>, base: &Path, key: &str, file: &Spanned<PathBu
         return Err(source.wrong(file.span(), problem));
     }
     Ok(path)
+}
+
+fn prove_shifts(source: &Source<'_>, table: &ShiftTable) -> Result<Vec<Time>, ConfigError> {
+    const CURE: &str = "write the times of day at which a shift begins, as in starts = [\"06:00\", \"14:00\", \"22:00\"]";
+    let starts = table.starts.get_ref();
+    if starts.is_empty() {
+        return Err(source.wrong(table.starts.span(), format!("`starts` is empty: {CURE}")));
+    }
+    let mut times = Vec::new();
+    for start in starts {
+        let text = start.get_ref();
+        let Some(time) = Time::strptime("%H:%M", text).ok().filter(|_| text.len() == 5) else {
+            return Err(source.wrong(start.span(), format!("`starts`: {text:?} is no time of day: {CURE}")));
+        };
+        if times.last().is_some_and(|before| *before >= time) {
+            return Err(source.wrong(start.span(), format!("`starts`: {text:?} does not come after the one before it: {CURE}")));
+        }
+        times.push(time);
+    }
+    Ok(times)
 }
 
 fn prove_models(
@@ -490,6 +541,19 @@ model = "acme/box"
         assert!(!settings.station.flash_present);
         assert_eq!(settings.slots[0].policy, Policy::default());
         assert_eq!(settings.slots[0].ports.len(), 2);
+        assert_eq!(settings.shifts, [6, 14, 22].map(|hour| Time::constant(hour, 0, 0, 0)));
+        assert_eq!(settings.log_files, None);
+    }
+
+    #[test]
+    fn the_directory_of_the_log_files_counts_from_the_configuration_as_every_path_does() {
+        let files = |directory: &str| {
+            let text = format!("[log]\ndirectory = {directory:?}\n{GOOD}");
+            prove(Path::new("/etc/flashline/config.toml"), &text, Images::Unseen).expect("it is good").log_files
+        };
+        assert_eq!(files("/srv/share"), Some("/srv/share".into()));
+        assert_eq!(files("log"), Some("/etc/flashline/log".into()));
+        assert_eq!(files(""), None, "an empty one is none");
     }
 
     #[test]
@@ -514,6 +578,11 @@ model = "acme/box"
             ("name = \"A1\"", "name = \" A1\"", "line 7: `name` must be a name"),
             ("\n[[model]]", "[station]\nname = \"a\\nA1  PASS\"\n[[model]]", "line 2: `name` must be a name"),
             ("\n[[model]]", "[station]\nstore_limit_gb = 9000000000000\n[[model]]", "line 2: `store_limit_gb` is the most"),
+            ("\n[[model]]", "[shift]\nstarts = []\n[[model]]", "line 2: `starts` is empty: write the times of day"),
+            ("\n[[model]]", "[shift]\nstarts = [\"06:00\",\n\"24:00\"]\n[[model]]", "line 3: `starts`: \"24:00\" is no time of day"),
+            ("\n[[model]]", "[shift]\nstarts = [\"6:00\"]\n[[model]]", "line 2: `starts`: \"6:00\" is no time of day"),
+            ("\n[[model]]", "[shift]\nstarts = [\"06:00\", \"06:00\"]\n[[model]]", "line 2: `starts`: \"06:00\" does not come after"),
+            ("\n[[model]]", "[log]\ndirectry = \"x\"\n[[model]]", "line 2: unknown field `directry`"),
             ("image = \"box.img\"", "image = \".\"", "line 4: `image`: DIR/.: not a regular file"),
             ("\n[[model]]", "[[own_disk]]\nserial = \"4C53\"\nbytes = 1000\n[[model]]", "line 1: [[own_disk]] has either"),
             ("model = \"acme/box\"", "model = \"acme/box\"\ncapacity_gb = [9, 8]", "line 10: `capacity_gb`"),
@@ -568,6 +637,11 @@ model = "acme/box"
         defaults.insert("stall_timeout_s".to_owned(), i64::try_from(stall_timeout_s).expect("it is small").into());
         defaults.insert("store_limit_gb".to_owned(), i64::try_from(store_limit_gb.into_inner()).expect("it is small").into());
         assert_eq!(example.get("station").and_then(|table| table.as_table()), Some(&defaults));
+        let starts: Vec<toml::Value> =
+            ShiftTable::default().starts.into_inner().into_iter().map(|start| start.into_inner().into()).collect();
+        assert_eq!(example["shift"]["starts"].as_array(), Some(&starts));
+        let LogTable { directory } = LogTable::default();
+        assert_eq!(example["log"]["directory"].as_str(), directory.to_str());
         let _typed: File = toml::from_str(&text).expect("every key is known");
     }
 }

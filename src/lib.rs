@@ -21,7 +21,7 @@
 //! [`flash`] writes one card and proves it, in a thread of its own, by types that each earn the next. [`device`] is the card as
 //! the kernel gives it, with direct I/O, and holds the crate's `unsafe`.
 //!
-//! [`ledger`] is the flash log: an event is durable before it counts. [`report`] makes tables of it.
+//! [`ledger`] is the flash log: an event is durable before it counts. [`report`] makes tables, pages and files of it.
 //!
 //! [`panel`] draws what the station says, on a terminal or into a journal.
 //!

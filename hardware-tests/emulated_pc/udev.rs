@@ -38,9 +38,13 @@ fn with_the_rules_nothing_else_takes_an_interest_in_a_card_in_a_slot() {
     // The station knows A2 as well; udev does not.
     let station = Factory::new(&pc, &image.raw()).slot("A1", usb("1")).slot("A2", usb("3")).run();
     let monitor = pc.spawn("exec udevadm monitor --udev --property --subsystem-match=block");
-    let sticks = ["1", "3"].map(|port| pc.usb(port).size(16 * MIB).filled(1).plug());
+    let sticks = ["1", "3"].map(|port| {
+        let stick = pc.usb(port).size(16 * MIB).filled(1).plug();
+        // At once: a card that must first sit still is not written yet.
+        stick.faults(|faults| faults.bytes_per_second = Some(4_000_000));
+        stick
+    });
     let names = sticks.each_ref().map(|stick| stick.node().trim_start_matches("/dev/").to_owned());
-    sticks.iter().for_each(|stick| stick.faults(|faults| faults.bytes_per_second = Some(4_000_000)));
     let changes = || names.each_ref().map(|name| monitor.count_lines(&format!("^UDEV .* change .*/block/{name} ")));
     // udev has each looked at once when it comes, whatever a rule says.
     station.wait_for("A1", "READING BACK");

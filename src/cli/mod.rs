@@ -48,7 +48,7 @@ enum Command {
     /// Write and prove named devices once, without a station
     Flash(flash::Args),
     /// Read the flash log
-    Log(log::Args),
+    Log(Box<log::Args>),
     /// Look inside images
     Image(image::Args),
     /// Look at model assertions, and what else is signed
@@ -90,16 +90,17 @@ pub fn main() -> ExitCode {
 /// The log named, else the configured one, else the usual one.
 fn log_of(args: &log::Args) -> ExitCode {
     let place = args.place();
-    let config = place.config.as_deref().or_else(|| Some(Path::new(DEFAULT_PATH)).filter(|path| path.exists()));
-    let configured = match config.filter(|_| place.file.is_none()).map(|path| config::read(path, Images::Unseen)) {
-        Some(Ok(settings)) => Some(settings.log()),
+    // Who names a log need not be at its station: a configuration that lies here by chance is not asked.
+    let config = place.config.as_deref().or_else(|| Some(Path::new(DEFAULT_PATH)).filter(|path| place.file.is_none() && path.exists()));
+    let configured = match config.map(|path| config::read(path, Images::Unseen)) {
+        Some(Ok(settings)) => log::Configured { log: Some(settings.log()), shifts: settings.shifts },
         Some(Err(error)) => {
             complain(&error);
             return ExitCode::from(WRONG);
         }
-        None => None,
+        None => log::Configured::default(),
     };
-    match log::run(args, configured.as_deref()) {
+    match log::run(args, configured) {
         Ok(code) => code,
         Err(error) => {
             complain(&error);
@@ -176,4 +177,33 @@ fn start_tracing() {
     let events = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
     // Under systemd the journal knows the time.
     if std::env::var_os("JOURNAL_STREAM").is_some() { events.without_time().init() } else { events.init() }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn every_command_can_be_typed() {
+        Cli::command().debug_assert();
+        for line in [
+            "flashline log --model acme/my-pi3 --since today --until 2h --slot A3 --outcome failed --serial 4C --limit 5 --follow --json",
+            "flashline log serials --model acme/my-pi3 --since 2026-11-24 --expect 500 --csv",
+            "flashline log summary --by card-type --since shift --json --file copy.db",
+            "flashline log show 12 --json",
+            "flashline log report --model acme/my-pi3 --since last-shift -o lot.html",
+            "flashline log verify --file copy.db",
+            "flashline log anchor",
+            "flashline log export copy.db",
+        ] {
+            Cli::try_parse_from(line.split(' ')).unwrap_or_else(|error| panic!("{line}: {error}"));
+        }
+        for line in
+            ["flashline log --outcome bad", "flashline log summary --by weather", "flashline log report", "flashline log --json --csv"]
+        {
+            Cli::try_parse_from(line.split(' ')).expect_err(line);
+        }
+    }
 }

@@ -1,8 +1,11 @@
 //! Arming: which models' images are staged and may be written.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
+
+use nix::unistd::{Uid, User};
 
 use super::interlock::{Demand, Interlock, Refused};
 use crate::config::{self, ConfigError, Images, ModelSettings, Settings};
@@ -10,7 +13,7 @@ use crate::image::stage::{find_staged, stage, sweep};
 use crate::image::store;
 use crate::image::{ImageError, Staged};
 use crate::station::outcome::Digest;
-use crate::station::record::{Armed, Disarmed, ModelProof, Zeroes};
+use crate::station::record::{Armed, ArmedBy, Disarmed, ModelProof, Occasion, Zeroes};
 use crate::station::units::Bytes;
 
 /// Every staged image, by digest, and which model it is armed for.
@@ -157,6 +160,20 @@ pub fn prove(config: &Path, state: &Path, at: i64) -> Result<(Settings, Armory),
     }
 }
 
+/// Who says what is armed: whoever wrote the configuration, which is asked as soon as it was read.
+#[must_use]
+pub fn by(config: &Path, occasion: Occasion) -> ArmedBy {
+    let metadata = std::fs::metadata(config).ok();
+    let owner = metadata.as_ref().map(|metadata| {
+        let user = User::from_uid(Uid::from_raw(metadata.uid())).ok().flatten();
+        user.map_or_else(|| metadata.uid().to_string(), |user| user.name)
+    });
+    // Seconds and what is below them: microseconds, rounded down.
+    let changed = metadata.map(|metadata| metadata.mtime().saturating_mul(1_000_000).saturating_add(metadata.mtime_nsec() / 1000));
+    let config = std::path::absolute(config).unwrap_or_else(|_| config.to_owned());
+    ArmedBy { occasion, config: config.display().to_string(), owner, changed }
+}
+
 /// What the station is told of a staged image that nobody has looked into.
 #[must_use]
 pub fn describe(model: &str, source: &str, staged: &Staged, zeroes: Zeroes) -> Armed {
@@ -169,5 +186,25 @@ pub fn describe(model: &str, source: &str, staged: &Staged, zeroes: Zeroes) -> A
         span: staged.span(),
         block: staged.layout().block,
         zeroes,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_armed_is_signed_with_the_file_that_says_so_and_whose_it_is() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let config = dir.path().join("config.toml");
+        std::fs::write(&config, "").expect("written");
+        let written = std::time::UNIX_EPOCH + std::time::Duration::from_micros(1_700_000_000_123_456);
+        std::fs::File::options().write(true).open(&config).and_then(|file| file.set_modified(written)).expect("set");
+        let me = User::from_uid(nix::unistd::geteuid()).expect("users can be asked").map(|user| user.name);
+        let signed = by(&config, Occasion::Reload);
+        assert_eq!((signed.occasion, signed.config), (Occasion::Reload, config.display().to_string()));
+        assert_eq!((signed.changed, signed.owner), (Some(1_700_000_000_123_456), me));
+        let gone = by(&dir.path().join("gone.toml"), Occasion::Start);
+        assert_eq!((gone.owner, gone.changed), (None, None), "what is not known is not said");
     }
 }

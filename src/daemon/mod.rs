@@ -5,6 +5,7 @@
 
 pub mod arming;
 pub mod interlock;
+mod log_files;
 mod work;
 
 use std::collections::BTreeSet;
@@ -22,7 +23,7 @@ use crate::image::store;
 use crate::ledger::{Answer, Ledger, LogError, NotTaken, Unwritten, Writer, believed};
 use crate::panel::{Panel, Screen};
 use crate::station::card::Port;
-use crate::station::record::Entry;
+use crate::station::record::{Entry, Occasion, Receipt};
 use crate::station::units::Moment;
 use crate::station::view::View;
 use crate::station::{Configuration, Effect, Event, Station};
@@ -30,6 +31,7 @@ use crate::watch::Watch;
 use crate::watch::sysfs::Sysfs;
 use crate::watch::uses::own_parts;
 use arming::{Armory, ReloadError};
+use log_files::LogFilesThread;
 use work::Workers;
 
 /// How often progress is looked at and settling cards are asked about.
@@ -97,6 +99,10 @@ struct Daemon {
     workers: Workers,
     events: mpsc::Receiver<Event>,
     writer: Writer,
+    /// The flash log, for those who read it.
+    log: PathBuf,
+    /// Where the configuration wants the log's files, too.
+    log_files: Option<LogFilesThread>,
     watch: Watch,
     view: watch::Sender<View>,
     panel: Panel,
@@ -113,6 +119,7 @@ impl Daemon {
         let station = Station::new(settings.station.clone(), ledger.next_attempt()?);
         let (tell, events) = mpsc::channel(EVENTS);
         let answers = tell.clone();
+        let log = ledger.path().to_owned();
         let writer = Writer::start(ledger, move |answer| {
             let event = match answer {
                 Answer::Recorded(receipt) => Event::Recorded(receipt),
@@ -138,28 +145,32 @@ impl Daemon {
             workers,
             events,
             writer,
+            log,
+            log_files: None,
             watch,
             view,
             panel,
             proving: None,
         };
-        daemon.configure(settings, armory)?;
+        daemon.configure(settings, armory, Occasion::Start)?;
         Ok(daemon)
     }
 
     /// From now on this holds; running cards finish with what they started with.
-    fn configure(&mut self, settings: Settings, armory: Armory) -> Result<(), RunError> {
+    fn configure(&mut self, settings: Settings, armory: Armory, occasion: Occasion) -> Result<(), RunError> {
         let configuration = Configuration {
             station: settings.station.clone(),
             slots: settings.slots.clone(),
             armed: armory.armed(),
             disarmed: armory.disarmed(),
+            by: arming::by(&self.config, occasion),
         };
         let before = std::mem::replace(&mut self.workers.armory, armory);
         self.apply(Event::Configure(Box::new(configuration)))?;
         self.workers.armory.replace(before, |digest| self.station.needs_image(digest));
         self.settings = settings;
         self.trim_store();
+        self.keep_log_files();
         self.watch.turn_to(self.station.ports());
         Ok(())
     }
@@ -169,6 +180,21 @@ impl Daemon {
         let (directory, limit) = (self.settings.store(), self.settings.store_limit);
         if let Err(error) = std::thread::Builder::new().name("store".to_owned()).spawn(move || store::trim(&directory, limit)) {
             tracing::warn!(%error, "no thread to look after the store: it is looked after at the next start");
+        }
+    }
+
+    /// Where the configuration says now. Without a thread for them there are none until the next start.
+    fn keep_log_files(&mut self) {
+        if self.log_files.as_ref().map(LogFilesThread::directory) == self.settings.log_files.as_deref() {
+            return;
+        }
+        // It ends by itself, when it can.
+        self.log_files = None;
+        if let Some(directory) = &self.settings.log_files {
+            match LogFilesThread::start(&self.log, directory) {
+                Ok(thread) => self.log_files = Some(thread),
+                Err(error) => tracing::warn!(%error, "no thread to keep the log files: they are brought level at the next start"),
+            }
         }
     }
 
@@ -239,7 +265,7 @@ impl Daemon {
                 for armed in armory.armed() {
                     tracing::info!(model = armed.model, image = armed.source, digest = %armed.digest, "armed");
                 }
-                self.configure(settings, armory)?;
+                self.configure(settings, armory, Occasion::Reload)?;
                 tracing::info!("the new configuration holds");
             }
             Err(error) => {
@@ -273,6 +299,9 @@ impl Daemon {
 
     fn apply(&mut self, event: Event) -> Result<(), RunError> {
         tracing::trace!(?event);
+        if let (Event::Recorded(Receipt::Closed(_)), Some(files)) = (&event, &self.log_files) {
+            files.outcome_recorded();
+        }
         for effect in self.station.apply(Moment(self.began.elapsed()), event) {
             match effect {
                 Effect::Record(entry) => self.writer.record(entry)?,
@@ -292,6 +321,9 @@ impl Daemon {
         self.watch.stop();
         self.panel.stop();
         let written = self.writer.finish(LOG_PATIENCE);
+        if let Some(files) = self.log_files.take() {
+            files.stop();
+        }
         for slot in self.workers.stuck() {
             tracing::error!(slot, "its thread is held by the kernel and is left behind");
         }

@@ -22,10 +22,13 @@ use super::layout::{FIRST_BYTES, Layout};
 use super::map::{PIECE, PieceMap, PieceValue, ZeroValues, value};
 use super::open::Opened;
 use super::stage::Progress;
+use super::store;
 use crate::station::units::{Bytes, MIB, to_u64, to_usize};
 
 /// Two for each of unpack, hash and keep, one at work and one in wait, and one to look ahead.
 const BUFFERS: usize = 7;
+/// No card holds more (SDXC ends here): a small file that unpacks to more is made to harm.
+const LONGEST: u64 = 2 << 40;
 /// After so much the disk is told to begin, so that the last sync has little left to wait for.
 const SYNC_EVERY: u64 = 32 * MIB;
 
@@ -133,6 +136,9 @@ fn unpack(
         let is_over = ahead.as_ref().is_some_and(|before| before.length < before.buffer.len());
         let length = if is_over { 0 } else { opened.fill(source, start, &mut buffer)? };
         span = Bytes(start.0 + to_u64(length));
+        if span.0 > LONGEST {
+            return Err(ImageError::TooLong { path: source.to_owned(), most: Bytes(LONGEST) });
+        }
         // One piece ahead: only the end of the image tells whether its first piece is its only one, whose value is the root.
         let next = (length > 0).then_some(Piece { start, buffer, length, span });
         let more = next.is_some();
@@ -179,6 +185,9 @@ fn write(keep: Keep<'_>, to_keep: &Receiver<Hashed>, emptied: &Sender<Box<[u8]>>
         }
         if since_sync >= SYNC_EVERY {
             since_sync = 0;
+            if let Keep::Copy(file) | Keep::Durably(file) = keep {
+                store::leave_room(file)?;
+            }
             // One that is under way is followed by at most one more.
             match written.try_send(()) {
                 Err(error) if error.is_disconnected() => break,

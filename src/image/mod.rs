@@ -109,6 +109,14 @@ pub enum ImageError {
         /// How it is packed.
         method: String,
     },
+    /// It is longer than any card.
+    #[error("the image {path} unpacks to more than {most}, which no card holds: it is not an image of a card")]
+    TooLong {
+        /// The file.
+        path: PathBuf,
+        /// The most.
+        most: Bytes,
+    },
     /// There is nothing in it.
     #[error("the image {path} is empty")]
     Empty {

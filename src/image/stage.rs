@@ -86,15 +86,16 @@ fn least_needed(source: &Path) -> Result<Bytes, ImageError> {
     Ok(Bytes((metadata.blocks() * 512).min(metadata.len())))
 }
 
-/// Takes a raw image where it lies: hashed, not copied. For a bench that writes it now; a file that changes meanwhile is caught
-/// by the read-back, because the card is compared with the map made here.
+/// Takes a raw image where it lies: hashed, not copied. For a bench that writes it now; a file that changes later is caught by the
+/// read-back, because the card is compared with the map made here.
 ///
 /// # Errors
 /// When it cannot be read.
 pub fn in_place(source: &Path, progress: &mut dyn Progress) -> Result<Staged, ImageError> {
     let unwritten = |error| ImageError::Store { path: source.to_owned(), source: error };
-    let read = take_in(source, Keep::Nothing, unwritten, progress)?;
+    let identity = SourceFile::settled(source)?;
     let file = File::open(source).map_err(|error| ImageError::Open { path: source.to_owned(), source: error })?;
+    let read = unchanged(source, &identity, take_in(source, Keep::Nothing, unwritten, progress))?;
     Ok(Staged { file, path: source.to_owned(), map: read.map, extents: read.extents, layout: read.layout, zeroes: read.zeroes })
 }
 

@@ -10,7 +10,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use nix::sys::statvfs::statvfs;
+use nix::sys::statvfs::{fstatvfs, statvfs};
 
 use super::ImageError;
 use crate::station::units::{Bytes, MIB};
@@ -101,6 +101,16 @@ fn make_room_in(store: &Path, needs: Bytes, free: impl Fn() -> Result<Bytes, Ima
             return Err(ImageError::NoRoom { path: store.to_owned(), missing: Bytes(wanted - free.0), free });
         }
     }
+}
+
+/// Asked while an image is unpacked, whose length nobody knows before: what lies beside it must not run out of room.
+///
+/// # Errors
+/// `ENOSPC` as soon as less than the reserve is free.
+pub(super) fn leave_room(file: &File) -> io::Result<()> {
+    let disk = fstatvfs(file)?;
+    let free = disk.blocks_available().saturating_mul(disk.fragment_size());
+    if free < LEFT_FREE.0 { Err(nix::errno::Errno::ENOSPC.into()) } else { Ok(()) }
 }
 
 /// Removes an image and what lies beside it; false where it stays, because somebody uses it.

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::station::card::{Card, Cid};
 use crate::station::outcome::{Effort, Outcome};
-use crate::station::record::{Armed, Attempt, Entry, ModelProof};
+use crate::station::record::{Armed, ArmedBy, Attempt, Entry, ModelProof};
 use crate::station::units::{Bytes, KIB};
 
 use super::clock::Stamp;
@@ -23,7 +23,7 @@ pub(super) fn of_entry(entry: &Entry, stamp: &Stamp, station_name: &str, start: 
     let facts = match entry {
         Entry::StationStarted { version } => json!({ "version": version }),
         Entry::StationStopped => json!({}),
-        Entry::ModelArmed(armed) => json!({ "image": image(armed), "uncovered": armed.uncovered }),
+        Entry::ModelArmed { armed, by } => json!({ "image": image(armed), "uncovered": armed.uncovered, "by": armed_by(by) }),
         Entry::AttemptStarted(attempt) => facts_of(attempt),
         Entry::AttemptClosed { attempt, outcome, effort } => close(facts_of(attempt), outcome, Some(effort), start),
     };
@@ -109,6 +109,15 @@ fn model_proof(proof: &ModelProof) -> Value {
         "revision": device.map(|device| device.revision),
         "sha3_384": device.map(|device| &device.sha3_384),
         "sign_key": device.and_then(|device| device.sign_key.as_ref()),
+    })
+}
+
+fn armed_by(by: &ArmedBy) -> Value {
+    json!({
+        "occasion": by.occasion.word(),
+        "config": by.config,
+        "config_owner": by.owner,
+        "config_changed": by.changed,
     })
 }
 

@@ -2,6 +2,7 @@
 //! without breaking a link. Only the newest events can be cut off unseen; who keeps an older [`Head`] sees that too.
 
 use std::fmt;
+use std::str::FromStr;
 
 use rusqlite::{Connection, Result, Row};
 
@@ -40,23 +41,21 @@ impl Stored {
         })
     }
 
-    /// Its hash, if it stood at `seq` behind `prev`. The layout is part of the format, and told in `schema.sql`.
+    /// Its hash, if it stood at `seq` behind `prev`.
     pub(super) fn link(&self, seq: i64, prev: &Link) -> Link {
-        let mut hasher = blake3::Hasher::new();
-        for field in [
-            prev.as_slice(),
-            self.station.as_bytes(),
-            &seq.to_le_bytes(),
-            self.kind.as_bytes(),
-            &self.at.to_le_bytes(),
-            self.body.as_bytes(),
-        ] {
-            // Framed by its length: no two events run together into the same bytes.
-            hasher.update(&to_u64(field.len()).to_le_bytes());
-            hasher.update(field);
-        }
-        *hasher.finalize().as_bytes()
+        link(prev, self.station.as_bytes(), seq, self.kind.as_bytes(), self.at, self.body.as_bytes())
     }
+}
+
+/// The hash of an event. The layout is part of the format, and told in `schema.sql`.
+fn link(prev: &[u8], station: &[u8], seq: i64, kind: &[u8], at: i64, body: &[u8]) -> Link {
+    let mut hasher = blake3::Hasher::new();
+    for field in [prev, station, &seq.to_le_bytes(), kind, &at.to_le_bytes(), body] {
+        // Framed by its length: no two events run together into the same bytes.
+        hasher.update(&to_u64(field.len()).to_le_bytes());
+        hasher.update(field);
+    }
+    *hasher.finalize().as_bytes()
 }
 
 /// How many events there are and the hash of the newest.
@@ -76,6 +75,32 @@ impl fmt::Display for Head {
     }
 }
 
+/// An anchor that is none.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an anchor is COUNT:HASH, the hash 64 hexadecimal digits, as `flashline log anchor` prints it")]
+pub struct NoAnchor;
+
+impl FromStr for Head {
+    type Err = NoAnchor;
+
+    fn from_str(text: &str) -> std::result::Result<Self, NoAnchor> {
+        let (count, digits) = text.trim().split_once(':').ok_or(NoAnchor)?;
+        if digits.len() != 64
+            || !digits.bytes().all(|digit| digit.is_ascii_hexdigit())
+            || !count.bytes().all(|digit| digit.is_ascii_digit())
+        {
+            return Err(NoAnchor);
+        }
+        let mut hash = ORIGIN;
+        for (place, byte) in hash.iter_mut().enumerate() {
+            // Digits only, and ASCII: neither can fail any more.
+            let pair = digits.get(2 * place..2 * place + 2).ok_or(NoAnchor)?;
+            *byte = u8::from_str_radix(pair, 16).ok().ok_or(NoAnchor)?;
+        }
+        Ok(Self { count: count.parse().ok().ok_or(NoAnchor)?, hash })
+    }
+}
+
 /// What happened to an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tampering {
@@ -87,6 +112,8 @@ pub enum Tampering {
     Inserted,
     /// It stands where another stood.
     Reordered,
+    /// It is not the one that an anchor was taken of, although the chain holds: the log was written anew up to there.
+    Rewritten,
 }
 
 /// The first event that does not hold.
@@ -105,6 +132,7 @@ impl fmt::Display for Break {
             Tampering::Removed => "was removed",
             Tampering::Inserted => "was inserted",
             Tampering::Reordered => "was reordered",
+            Tampering::Rewritten => "is not the one the anchor was taken of: the log up to there was written anew",
         };
         write!(f, "event {} {what}", self.seq)
     }
@@ -115,6 +143,12 @@ pub(super) fn newest(connection: &Connection) -> Result<Option<Stored>> {
     let mut query = connection.prepare_cached(&format!("{COLUMNS} ORDER BY seq DESC LIMIT 1"))?;
     let mut rows = query.query([])?;
     rows.next()?.map(Stored::read).transpose()
+}
+
+/// An event before the first one: no number of ours, so 0 stands for it.
+pub(super) fn before_the_first(connection: &Connection) -> Result<Option<u64>> {
+    let least: Option<i64> = connection.query_row("SELECT min(seq) FROM event", [], |row| row.get(0))?;
+    Ok(least.filter(|least| *least < 1).map(|least| u64::try_from(least).unwrap_or(0)))
 }
 
 /// The event at this place.
@@ -144,6 +178,27 @@ pub(super) fn walk(connection: &Connection, first: i64) -> Result<std::result::R
         next += 1;
     }
     Ok(Ok(Head { count: u64::try_from(next - 1).unwrap_or(0), hash }))
+}
+
+/// Proves the events from `first` to `last`, both included, against each other: the link the first one stands behind, and the
+/// last one's own. `None` where they do not hold; where and why is [`walk`]'s to say.
+pub(super) fn prove(connection: &Connection, first: i64, last: i64) -> Result<Option<(Link, Link)>> {
+    let mut query = connection.prepare_cached(&format!("{COLUMNS} WHERE seq >= ?1 AND seq <= ?2 ORDER BY seq"))?;
+    let mut rows = query.query((first, last))?;
+    let mut ends: Option<(Link, Link)> = None;
+    let mut next = first;
+    while let Some(row) = rows.next()? {
+        let bytes = |column| row.get_ref(column).map(|value| value.as_bytes().unwrap_or_default());
+        let (prev, hash) = (bytes(5)?, bytes(6)?);
+        let computed = link(prev, bytes(0)?, next, bytes(2)?, row.get_ref(3)?.as_i64().unwrap_or(i64::MIN), bytes(4)?);
+        let follows = ends.is_none_or(|(_, before)| before == prev);
+        let (Ok(prev), true, true, true) = (Link::try_from(prev), follows, computed == hash, row.get::<_, i64>(1)? == next) else {
+            return Ok(None);
+        };
+        ends = Some((ends.map_or(prev, |(outer, _)| outer), computed));
+        next += 1;
+    }
+    Ok(ends.filter(|_| next == last + 1))
 }
 
 /// What happened where `event` stands and does not fit behind `before`: found out by asking which event would fit here, and

@@ -16,6 +16,8 @@ pub enum Doing {
     Writing,
     /// Reading events or rows.
     Reading,
+    /// Making a copy, the file that is named.
+    Copying,
 }
 
 impl fmt::Display for Doing {
@@ -24,6 +26,7 @@ impl fmt::Display for Doing {
             Self::Opening => "opening",
             Self::Writing => "writing to",
             Self::Reading => "reading",
+            Self::Copying => "copying the flash log to",
         })
     }
 }
@@ -39,6 +42,8 @@ pub enum Trouble {
     NotReadable,
     /// It may not be written.
     NotWritable,
+    /// A copy would take the place of something.
+    Exists,
     /// There is no room.
     DiskFull,
     /// The file is damaged.
@@ -84,6 +89,7 @@ impl fmt::Display for Trouble {
             Self::NoFile => f.write_str("no such file; the station makes it at its first start"),
             Self::NotReadable => f.write_str("may not be read; do it as root or as a member of the group flashline"),
             Self::NotWritable => f.write_str("may not be written; check its owner, its mode and that its disk is not mounted read-only"),
+            Self::Exists => f.write_str("that file is there already; name a new one"),
             Self::DiskFull => f.write_str("the disk is full; make room on it"),
             Self::Corrupt => f.write_str("the file is damaged; keep it, put a backup in its place or move it away to begin a new log"),
             Self::NotALog => f.write_str("not a flash log; name another file"),
@@ -110,7 +116,7 @@ impl fmt::Display for Trouble {
 
 /// What went wrong, with which log.
 #[derive(Debug, thiserror::Error)]
-#[error("{doing} the flash log {}: {trouble}", path.display())]
+#[error("{doing} {}{}: {trouble}", if *doing == Doing::Copying { "" } else { "the flash log " }, path.display())]
 pub struct LogError {
     /// What was being done.
     pub doing: Doing,
@@ -168,6 +174,6 @@ impl LogError {
 fn denied(doing: Doing) -> Trouble {
     match doing {
         Doing::Reading => Trouble::NotReadable,
-        Doing::Opening | Doing::Writing => Trouble::NotWritable,
+        Doing::Opening | Doing::Writing | Doing::Copying => Trouble::NotWritable,
     }
 }

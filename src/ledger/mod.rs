@@ -11,8 +11,16 @@
 mod body;
 mod chain;
 mod clock;
+#[cfg(test)]
+mod copy_tests;
 mod error;
+mod export;
+mod proof;
+mod query;
+#[cfg(test)]
+mod query_tests;
 mod reader;
+mod row;
 #[cfg(test)]
 mod tests;
 mod writer;
@@ -34,10 +42,12 @@ use crate::station::record::{AttemptNumber, Entry, Receipt};
 use body::Start;
 use chain::{ORIGIN, Stored};
 
-pub use chain::{Break, Head, Tampering};
+pub use chain::{Break, Head, NoAnchor, Tampering};
 pub use clock::{Stamp, believed};
 pub use error::{Doing, LogError, Trouble};
-pub use reader::{Filter, LogReader, Row};
+pub use query::{Attempts, Brief, Filter, Order};
+pub use reader::{Event, LogReader};
+pub use row::Row;
 pub use writer::{Answer, NotTaken, Unwritten, Writer};
 
 /// "Flsh", so that `file` and we ourselves tell a flash log from any other database.
@@ -45,17 +55,25 @@ const APPLICATION_ID: i32 = 0x466c_7368;
 
 /// The step from each format to the next, the first from an empty file. They make and drop indexes, views, triggers and
 /// virtual columns; no step touches what was hashed.
-const MIGRATIONS: [&str; 1] = [include_str!("schema.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("schema.sql"), include_str!("lookups.sql")];
 
 /// The format this program writes.
-const FORMAT: i32 = 1;
-const _: () = assert!(MIGRATIONS.len() == 1, "FORMAT counts the migrations");
+const FORMAT: i32 = 2;
+const _: () = assert!(MIGRATIONS.len() == 2, "FORMAT counts the migrations");
 
 /// Longer than any reader of ours holds a lock, shorter than an operator's patience.
 const BUSY: Duration = Duration::from_secs(5);
 
+/// Bytes of a page of the file. Two events of a kilobyte and a half leave a quarter of a smaller one empty; of a larger one more is
+/// written for every event.
+const PAGE: i64 = 8192;
+
 /// What a `-wal` file is cut to once it was longer: enough for some thousand events between two checkpoints.
 const WAL_KEPT: i64 = 4 << 20;
+
+/// What the writer's pages may take in memory, in KiB. One event needs a dozen; only many that go together need more, and would
+/// otherwise be written to the `-wal` again and again.
+const CACHE_KIB: i64 = 64 << 10;
 
 /// How many of the newest events are proved at every start: what a torn write or a quick hand could have touched.
 const TAIL: i64 = 64;
@@ -181,15 +199,17 @@ impl Ledger {
     /// # Errors
     /// As [`Ledger::append`]; the same entry tried again with the same stamp is not recorded twice.
     pub fn append_at(&mut self, stamp: &Stamp, entry: &Entry) -> Result<Option<Receipt>, LogError> {
-        let attempt = match entry {
-            Entry::AttemptClosed { attempt, .. } => Some(attempt.number),
-            Entry::StationStarted { .. } | Entry::StationStopped | Entry::ModelArmed(_) | Entry::AttemptStarted(_) => None,
-        };
-        self.write(entry.kind(), stamp, |connection, station_name| {
-            let start = attempt.map(|attempt| start_of(connection, attempt)).transpose()?.flatten();
-            Ok(body::of_entry(entry, stamp, station_name, start))
-        })?;
+        self.append_all(&[(stamp, entry)])?;
         Ok(entry.receipt())
+    }
+
+    /// The same for several, in this order, on disk together: all of them, or none.
+    ///
+    /// # Errors
+    /// As [`Ledger::append`]. After an error they may be tried again together or one by one, and none is recorded twice.
+    pub fn append_all(&mut self, entries: &[(&Stamp, &Entry)]) -> Result<(), LogError> {
+        let drafts: Vec<_> = entries.iter().map(|(stamp, entry)| Draft { kind: entry.kind(), stamp, facts: Facts::Entry(entry) }).collect();
+        self.write(&drafts)
     }
 
     /// Begins anew with the file after an error: the same one, nothing lost from it, or not at all.
@@ -241,19 +261,14 @@ impl Ledger {
             let stamp = Stamp::now();
             let broken = LogError::new(Doing::Opening, &self.path, Trouble::Broken { seq: u64::try_from(start.seq).unwrap_or(0) });
             let body = body::of_interruption(&started, &stamp, &self.station_name, start).ok_or(broken)?;
-            self.write("attempt-closed", &stamp, |_, _| Ok(body))?;
+            self.write(&[Draft { kind: "attempt-closed", stamp: &stamp, facts: Facts::Body(body) }])?;
             closed.push(attempt);
         }
         Ok(closed)
     }
 
-    /// One event in one transaction, on disk when this returns.
-    fn write(
-        &mut self,
-        kind: &str,
-        stamp: &Stamp,
-        body: impl FnOnce(&Connection, &str) -> rusqlite::Result<String>,
-    ) -> Result<(), LogError> {
+    /// Events in one transaction, on disk when this returns.
+    fn write(&mut self, drafts: &[Draft<'_>]) -> Result<(), LogError> {
         let path = &self.path;
         let writing = |error| LogError::sqlite(Doing::Writing, path, error);
         #[cfg(test)]
@@ -269,23 +284,64 @@ impl Ledger {
         }
         may_be_written(path)?;
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(writing)?;
-        let Some(newest) = chain::newest(&transaction).map_err(writing)? else {
+        let Some(mut newest) = chain::newest(&transaction).map_err(writing)? else {
             return Err(LogError::new(Doing::Writing, path, Trouble::Broken { seq: 1 }));
         };
-        let body = body(&transaction, &self.station_name).map_err(writing)?;
-        // An error may hide that the last try did reach the disk: found there, it is not written again.
-        if newest.seq == self.newest.0 + 1 && newest.kind == kind && newest.at == stamp.at && newest.body == body {
+        // An error may hide that the last try did reach the disk: what is found there is not written again.
+        let mut known = self.newest;
+        let mut unknown = newest.seq > known.0;
+        let mut written = false;
+        for draft in drafts {
+            let body = draft.body(&transaction, &self.station_name).map_err(writing)?;
+            if unknown {
+                let there = chain::at(&transaction, known.0 + 1).map_err(writing)?;
+                if let Some(there) = there.filter(|there| there.kind == draft.kind && there.at == draft.stamp.at && there.body == body) {
+                    known = (there.seq, there.hash);
+                    unknown = newest.seq > known.0;
+                    continue;
+                }
+                unknown = false;
+            }
+            newest = chained(&self.station, Some(&newest), draft.kind, draft.stamp.at, body);
+            insert(&transaction, &newest).map_err(writing)?;
+            known = (newest.seq, newest.hash);
+            written = true;
+        }
+        if written {
+            transaction.commit().map_err(writing)?;
+            may_be_written(path)?;
+        } else {
             drop(transaction);
             sync_wal(path)?;
-            self.newest = (newest.seq, newest.hash);
-            return Ok(());
         }
-        let event = chained(&self.station, Some(&newest), kind, stamp.at, body);
-        insert(&transaction, &event).map_err(writing)?;
-        transaction.commit().map_err(writing)?;
-        may_be_written(path)?;
-        self.newest = (event.seq, event.hash);
+        self.newest = known;
         Ok(())
+    }
+}
+
+/// An event that is not in the log yet.
+struct Draft<'e> {
+    kind: &'static str,
+    stamp: &'e Stamp,
+    facts: Facts<'e>,
+}
+
+enum Facts<'e> {
+    Entry(&'e Entry),
+    Body(String),
+}
+
+impl Draft<'_> {
+    fn body(&self, connection: &Connection, station_name: &str) -> rusqlite::Result<String> {
+        let entry = match &self.facts {
+            Facts::Entry(entry) => entry,
+            Facts::Body(body) => return Ok(body.clone()),
+        };
+        let start = match entry {
+            Entry::AttemptClosed { attempt, .. } => start_of(connection, attempt.number)?,
+            Entry::StationStarted { .. } | Entry::StationStopped | Entry::ModelArmed { .. } | Entry::AttemptStarted(_) => None,
+        };
+        Ok(body::of_entry(entry, self.stamp, station_name, start))
     }
 }
 
@@ -332,12 +388,16 @@ fn connect(path: &Path, more: OpenFlags) -> Result<Connection, LogError> {
 /// Everything here holds for one connection only, the journal mode excepted.
 fn configure(connection: &Connection, path: &Path) -> Result<(), LogError> {
     let opening = |error| LogError::sqlite(Doing::Opening, path, error);
+    // Of a file that already has pages, the first does nothing.
+    connection.pragma_update(None, "page_size", PAGE).map_err(opening)?;
     let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).map_err(opening)?;
     if mode != "wal" {
         return Err(LogError::new(Doing::Opening, path, Trouble::NotWritable));
     }
     connection.pragma_update(None, "synchronous", "FULL").map_err(opening)?;
     connection.query_row(&format!("PRAGMA journal_size_limit = {WAL_KEPT}"), [], |_| Ok(())).map_err(opening)?;
+    connection.pragma_update(None, "cache_size", -CACHE_KIB).map_err(opening)?;
+    connection.query_row(&format!("PRAGMA wal_autocheckpoint = {}", WAL_KEPT / PAGE), [], |_| Ok(())).map_err(opening)?;
     connection.pragma_update(None, "trusted_schema", false).map_err(opening)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true).map_err(opening)?;
     // Without -wal and -shm, a reader that may not write the directory cannot open the log of a stopped station.

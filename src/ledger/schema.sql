@@ -32,6 +32,10 @@ CREATE TABLE event (
     -- model-armed
     --   image                 as under attempt-started
     --   uncovered             what could not be covered when the image was looked into, a list of sentences
+    --   by.occasion           start: the station started; reload: it was told to read its configuration again
+    --   by.config             the configuration that names the image
+    --   by.config_owner       whose file that is: user name, or number where there is no name
+    --   by.config_changed     when it was last written, microseconds UTC
     -- attempt-started: durable before the first byte is written
     --   attempt               number, counted over the life of this log
     --   slot                  the slot's name, as on its sticker

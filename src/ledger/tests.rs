@@ -14,25 +14,25 @@ use super::*;
 use crate::station::card::{Bus, Cid, Identified};
 use crate::station::outcome::{Act, Curve, Effort, Failure, Outcome, Pull, Refusal};
 use crate::station::record::{Armed, Attempt, DeviceModel, ModelProof};
-use crate::station::testing::{card, image, mapped_proof, proof};
+use crate::station::testing::{armed_by, card, image, mapped_proof, proof};
 use crate::station::units::Bytes;
 
-const PC: &str = "0123456789abcdef0123456789abcdef";
+pub(super) const PC: &str = "0123456789abcdef0123456789abcdef";
 
 /// No test waits this long unless it fails.
 const LONG: Duration = Duration::from_secs(60);
 
-fn place() -> (TempDir, PathBuf) {
+pub(super) fn place() -> (TempDir, PathBuf) {
     let dir = tempfile::tempdir().expect("a directory");
     let path = dir.path().join("flash-log.db");
     (dir, path)
 }
 
-fn open(path: &Path) -> Ledger {
+pub(super) fn open(path: &Path) -> Ledger {
     Ledger::open_on(path, "bench-1", PC).expect("the log opens")
 }
 
-fn attempt(number: AttemptNumber) -> Box<Attempt> {
+pub(super) fn attempt(number: AttemptNumber) -> Box<Attempt> {
     Box::new(Attempt {
         number,
         slot: "A1".to_owned(),
@@ -42,16 +42,16 @@ fn attempt(number: AttemptNumber) -> Box<Attempt> {
     })
 }
 
-fn started(number: AttemptNumber) -> Entry {
+pub(super) fn started(number: AttemptNumber) -> Entry {
     Entry::AttemptStarted(attempt(number))
 }
 
-fn closed(number: AttemptNumber, outcome: Outcome) -> Entry {
+pub(super) fn closed(number: AttemptNumber, outcome: Outcome) -> Entry {
     Entry::AttemptClosed { attempt: attempt(number), outcome, effort: Effort::default() }
 }
 
 /// A log of `count` passed attempts, closed again.
-fn log_of(path: &Path, count: AttemptNumber) {
+pub(super) fn log_of(path: &Path, count: AttemptNumber) {
     let mut ledger = open(path);
     for number in 1..=count {
         ledger.append(&started(number)).expect("a start");
@@ -60,15 +60,15 @@ fn log_of(path: &Path, count: AttemptNumber) {
 }
 
 fn rows(path: &Path) -> Vec<Row> {
-    LogReader::open(path).expect("a log").rows(&Filter::default()).expect("rows")
+    LogReader::open(path).expect("a log").attempts(&Filter::default()).collect::<Result<_, _>>().expect("rows")
 }
 
-fn verdict(path: &Path) -> Result<Head, Break> {
+pub(super) fn verdict(path: &Path) -> Result<Head, Break> {
     LogReader::open(path).expect("a log").verify().expect("it can be read")
 }
 
 /// As somebody with the `sqlite3` program would.
-fn tamper(path: &Path, sql: &str) {
+pub(super) fn tamper(path: &Path, sql: &str) {
     let connection = Connection::open(path).expect("the file opens");
     connection
         .execute_batch("DROP TRIGGER event_is_never_changed; DROP TRIGGER event_is_never_removed; DROP TRIGGER event_follows_the_last;")
@@ -85,7 +85,7 @@ fn the_chain_holds_over_many_appends_and_openings() {
         assert_eq!(*station.get_or_insert(ledger.station().to_owned()), ledger.station(), "a station keeps its id");
         assert_eq!(ledger.next_attempt().expect("a number"), session * 40 + 1);
         ledger.append(&Entry::StationStarted { version: "1.0".to_owned() }).expect("appended");
-        ledger.append(&Entry::ModelArmed(image())).expect("appended");
+        ledger.append(&Entry::ModelArmed { armed: image(), by: armed_by() }).expect("appended");
         for number in 1..=40 {
             let number = session * 40 + number;
             assert_eq!(ledger.append(&started(number)).expect("appended"), Some(Receipt::Started(number)));
@@ -382,7 +382,7 @@ fn what_could_not_be_covered_stands_in_the_event_that_armed_the_image() {
     let (_dir, path) = place();
     let mut ledger = open(&path);
     let armed = Armed { uncovered: vec!["grub.cfg is signed by nobody".to_owned()], ..image() };
-    ledger.append(&Entry::ModelArmed(armed)).expect("appended");
+    ledger.append(&Entry::ModelArmed { armed, by: armed_by() }).expect("appended");
     let body: String = Connection::open(&path)
         .and_then(|log| log.query_row("SELECT body FROM event WHERE kind = 'model-armed'", [], |row| row.get(0)))
         .expect("it is there");
@@ -428,7 +428,7 @@ fn rows_are_filtered_by_model_slot_outcome_and_the_beginning_of_a_serial() {
     }
     ledger.append(&started(4)).expect("appended");
     let reader = LogReader::open(&path).expect("a log");
-    let found = |filter: Filter| reader.rows(&filter).expect("rows").into_iter().map(|row| row.attempt).collect::<Vec<_>>();
+    let found = |filter: Filter| reader.attempts(&filter).map(|row| row.expect("a row").attempt).collect::<Vec<_>>();
     let word = |word: &str| Some(word.to_owned());
     assert_eq!(found(Filter { slot: word("A1"), ..Filter::default() }), [1, 3, 4]);
     assert_eq!(found(Filter { serial: word("S-1"), ..Filter::default() }), [1, 2, 4]);
@@ -446,12 +446,11 @@ fn readers_and_the_writer_do_not_wait_for_each_other_and_a_stopped_log_can_be_re
     let mut ledger = open(&path);
     ledger.append(&started(1)).expect("appended");
     let reader = LogReader::open(&path).expect("the log of a running station opens");
-    let transaction = reader.begin_for_test();
-    assert_eq!(reader.rows(&Filter::default()).expect("rows").len(), 1);
+    let mut attempts = reader.attempts(&Filter::default());
+    assert_eq!(attempts.next().expect("a row").expect("readable").attempt, 1);
     ledger.append(&started(2)).expect("a reader in the middle of its work does not stop the station");
-    assert_eq!(reader.rows(&Filter::default()).expect("rows").len(), 1, "a reader sees one moment");
-    drop(transaction);
-    assert_eq!(reader.rows(&Filter::default()).expect("rows").len(), 2);
+    assert!(attempts.next().is_none(), "a reader sees one moment");
+    assert_eq!(reader.attempts(&Filter::default()).count(), 2);
     drop(reader);
     drop(ledger);
     for name in ["flash-log.db-wal", "flash-log.db-shm"] {

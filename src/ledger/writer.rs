@@ -1,6 +1,7 @@
 //! The thread named `ledger`: it alone writes the log, so that nobody who decides waits for a disk.
 //!
-//! An entry that cannot be written stays in its place and is tried again: nothing is lost and the order is kept.
+//! An entry that cannot be written stays in its place and is tried again: nothing is lost and the order is kept. Entries that
+//! came while the disk was busy go together: one flush of the disk serves them all, and none waits for another to come.
 
 use std::io;
 use std::sync::Arc;
@@ -16,6 +17,9 @@ use super::{Ledger, LogError, Stamp, Trouble};
 /// Entries under way. A station that cannot write its log starts nothing new, so a slot has two here at most, its start and its
 /// outcome: more than any station has slots for.
 const QUEUE: usize = 1024;
+
+/// Entries that go together at most: each slot's own, in a station of many.
+const BATCH: usize = 64;
 
 /// Between two tries: soon enough for a supervisor who just made room, too seldom to wear a failing disk.
 const RETRY: Duration = Duration::from_secs(1);
@@ -125,29 +129,55 @@ struct Work<A> {
 
 impl<A: Fn(Answer)> Work<A> {
     fn run(&mut self, queue: &Receiver<(Stamp, Box<Entry>)>) {
-        while let Ok((stamp, entry)) = queue.recv() {
-            if !self.write(&stamp, &entry) {
-                return;
+        while let Ok(first) = queue.recv() {
+            let batch: Vec<_> = std::iter::once(first).chain(queue.try_iter().take(BATCH - 1)).collect();
+            if self.write_together(&batch) {
+                continue;
             }
-            self.waiting.fetch_sub(1, Ordering::SeqCst);
+            for (stamp, entry) in &batch {
+                if !self.write(stamp, entry) {
+                    return;
+                }
+            }
         }
+    }
+
+    /// False where they did not reach the disk as one: each is then on its own.
+    fn write_together(&mut self, batch: &[(Stamp, Box<Entry>)]) -> bool {
+        if batch.len() == 1 || self.ill {
+            return false;
+        }
+        let entries: Vec<_> = batch.iter().map(|(stamp, entry)| (stamp, entry.as_ref())).collect();
+        if self.ledger.append_all(&entries).is_err() {
+            return false;
+        }
+        for (_, entry) in batch {
+            self.written(entry);
+        }
+        true
+    }
+
+    fn written(&mut self, entry: &Entry) {
+        self.waiting.fetch_sub(1, Ordering::SeqCst);
+        entry.receipt().into_iter().for_each(|receipt| (self.answer)(Answer::Recorded(receipt)));
     }
 
     /// Until it is written; false where nobody waits for it any more.
     fn write(&mut self, stamp: &Stamp, entry: &Entry) -> bool {
         loop {
             let error = match self.ledger.append_at(stamp, entry) {
-                Ok(receipt) => {
+                Ok(_) => {
                     if std::mem::take(&mut self.ill) {
                         tracing::info!("the flash log can be written again");
                         (self.answer)(Answer::Health(None));
                     }
-                    receipt.into_iter().for_each(|receipt| (self.answer)(Answer::Recorded(receipt)));
+                    self.written(entry);
                     return true;
                 }
                 // No second try makes it fit. Its slot never hears that it was recorded; the others go on.
                 Err(error) if error.trouble == Trouble::Contradicts => {
                     tracing::error!("an entry was dropped: {}: {entry:?}", error.in_full());
+                    self.waiting.fetch_sub(1, Ordering::SeqCst);
                     return true;
                 }
                 Err(error) => error,

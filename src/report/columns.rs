@@ -23,8 +23,8 @@ pub(super) type Column = (&'static str, fn(&Row) -> Cell<'_>);
 
 pub(super) const COLUMNS: [Column; 55] = [
     ("attempt", |row| Cell::Number(row.attempt)),
-    ("started", |row| time(row.started)),
-    ("ended", |row| time(row.ended)),
+    ("started", |row| time(row.started).map_or(Cell::Empty, Cell::Time)),
+    ("ended", |row| time(row.ended).map_or(Cell::Empty, Cell::Time)),
     ("clock_synced", |row| row.clock_synced.map_or(Cell::Empty, Cell::Truth)),
     ("station_id", |row| Cell::Text(&row.station_id)),
     ("station_name", |row| text(row.station_name.as_deref())),
@@ -91,9 +91,9 @@ fn seconds(micros: Option<u64>) -> Cell<'static> {
     micros.map_or(Cell::Empty, |micros| Cell::Seconds(format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000)))
 }
 
-/// A time outside the calendar is no time.
-fn time(micros: Option<i64>) -> Cell<'static> {
-    micros.and_then(|micros| Timestamp::from_microsecond(micros).ok()).map_or(Cell::Empty, |time| Cell::Time(format!("{time:.3}")))
+/// As UTC. A time outside the calendar is no time.
+pub(super) fn time(micros: Option<i64>) -> Option<String> {
+    micros.and_then(|micros| Timestamp::from_microsecond(micros).ok()).map(|time| format!("{time:.3}"))
 }
 
 fn rate(bytes: Option<u64>, micros: Option<u64>) -> Cell<'static> {

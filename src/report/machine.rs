@@ -9,16 +9,18 @@ use crate::ledger::Row;
 
 use super::columns::{COLUMNS, Cell};
 
-/// One JSON object a line. What a row does not have is `null`.
-///
-/// # Errors
-/// Where `out` cannot be written.
-pub fn json(rows: &[Row], out: &mut impl Write) -> io::Result<()> {
-    for row in rows {
-        let members: Vec<_> = COLUMNS.iter().map(|(name, cell)| format!("{}:{}", Value::from(*name), json_value(&cell(row)))).collect();
-        writeln!(out, "{{{}}}", members.join(","))?;
+/// A row as one JSON object in one line, without its end. What a row does not have is `null`.
+#[must_use]
+pub fn json(row: &Row) -> String {
+    let members: Vec<_> = COLUMNS.iter().map(|(name, cell)| format!("{}:{}", Value::from(*name), json_value(&cell(row)))).collect();
+    format!("{{{}}}", members.join(","))
+}
+
+impl RowCsv<Vec<u8>> {
+    /// What was written until it was last handed on.
+    pub(super) fn bytes(&self) -> &[u8] {
+        self.0.0.get_ref()
     }
-    Ok(())
 }
 
 fn json_value(cell: &Cell<'_>) -> String {
@@ -35,17 +37,74 @@ fn json_value(cell: &Cell<'_>) -> String {
     }
 }
 
-/// A header row, then a record a row, each ended by CR LF. What a row does not have is empty.
-///
-/// # Errors
-/// Where `out` cannot be written.
-pub fn csv(rows: &[Row], out: &mut impl Write) -> io::Result<()> {
-    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(out);
-    writer.write_record(COLUMNS.iter().map(|(name, _)| name)).map_err(io_error)?;
-    for row in rows {
-        writer.write_record(COLUMNS.iter().map(|(_, cell)| csv_field(&cell(row)).into_owned())).map_err(io_error)?;
+/// Records, each ended by CR LF.
+#[derive(Debug)]
+pub(super) struct Csv<W: Write>(csv::Writer<W>);
+
+impl<W: Write> Csv<W> {
+    pub(super) fn with_header(out: W, names: impl IntoIterator<Item = impl AsRef<[u8]>>) -> io::Result<Self> {
+        let mut csv = Self::without_header(out);
+        csv.record(names)?;
+        Ok(csv)
     }
-    writer.flush()
+
+    pub(super) fn without_header(out: W) -> Self {
+        Self(csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(out))
+    }
+
+    pub(super) fn record(&mut self, fields: impl IntoIterator<Item = impl AsRef<[u8]>>) -> io::Result<()> {
+        self.0.write_record(fields).map_err(io_error)
+    }
+
+    pub(super) fn finish(mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+/// Rows as CSV (RFC 4180): a header row, then a record a row. What a row does not have is empty.
+#[derive(Debug)]
+pub struct RowCsv<W: Write>(Csv<W>);
+
+impl<W: Write> RowCsv<W> {
+    /// Writes the header row.
+    ///
+    /// # Errors
+    /// Where `out` cannot be written.
+    pub fn new(out: W) -> io::Result<Self> {
+        Csv::with_header(out, COLUMNS.iter().map(|(name, _)| name)).map(Self)
+    }
+
+    /// Goes on with what has its header row already.
+    #[must_use]
+    pub fn more(out: W) -> Self {
+        Self(Csv::without_header(out))
+    }
+
+    /// Writes a record.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn row(&mut self, row: &Row) -> io::Result<()> {
+        self.0.record(COLUMNS.iter().map(|(_, cell)| csv_field(&cell(row)).into_owned()))
+    }
+
+    /// The column that says which event a row stands for.
+    pub(super) fn seq_column() -> usize {
+        COLUMNS.iter().position(|(name, _)| *name == "seq").expect("it is a column")
+    }
+
+    /// The header row.
+    pub(super) fn header() -> csv::ByteRecord {
+        COLUMNS.iter().map(|(name, _)| name).collect()
+    }
+
+    /// Hands on what is still held back.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.0.0.flush()
+    }
 }
 
 /// As the system gave it: the crate's own conversion makes every error an unnamed one, a closed pipe too.
@@ -68,7 +127,7 @@ fn csv_field<'c>(cell: &Cell<'c>) -> Cow<'c, str> {
 
 /// A card chooses its own serial and name, and a spreadsheet runs a text that begins like a formula. Behind an apostrophe it is
 /// text.
-fn no_formula(text: &str) -> Cow<'_, str> {
+pub(super) fn no_formula(text: &str) -> Cow<'_, str> {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { Cow::Owned(format!("'{text}")) } else { Cow::Borrowed(text) }
 }
 
@@ -77,15 +136,18 @@ mod tests {
     use super::*;
     use crate::report::testing;
 
-    fn text(write: impl Fn(&[Row], &mut Vec<u8>) -> io::Result<()>) -> String {
+    fn as_csv() -> String {
         let mut out = Vec::new();
-        write(&testing::rows(), &mut out).expect("memory can be written");
+        let mut csv = RowCsv::new(&mut out).expect("memory can be written");
+        testing::rows().iter().for_each(|row| csv.row(row).expect("memory can be written"));
+        csv.flush().expect("memory can be written");
+        drop(csv);
         String::from_utf8(out).expect("text")
     }
 
     #[test]
     fn no_field_of_a_csv_begins_like_a_formula() {
-        let text = text(csv);
+        let text = as_csv();
         let mut reader = csv::Reader::from_reader(text.as_bytes());
         let headers = reader.headers().expect("a header row").clone();
         let failed = reader.records().nth(1).expect("two records").expect("a record");
@@ -101,15 +163,16 @@ mod tests {
 
     #[test]
     fn a_csv_has_a_header_and_a_record_a_row_ended_by_cr_lf() {
-        let text = text(csv);
+        let text = as_csv();
         assert!(text.starts_with("attempt,started,ended,"));
         assert_eq!(text.matches("\r\n").count(), 3, "a header and two records");
     }
 
     #[test]
     fn json_is_an_object_a_line_with_numbers_as_numbers() {
-        let text = text(json);
-        let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("an object a line")).collect();
+        let lines = testing::rows().map(|row| json(&row));
+        assert!(lines.iter().all(|line| !line.contains('\n')));
+        let lines = lines.map(|line| serde_json::from_str::<Value>(&line).expect("an object a line"));
         assert_eq!(lines.len(), 2);
         assert_eq!(lines[0]["started"], "2023-11-14T22:13:20.000Z");
         assert_eq!(lines[0]["total_seconds"].to_string(), "12.345678");

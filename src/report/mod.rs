@@ -1,18 +1,30 @@
-//! What people and programs read of the log: rows in, text out. Owns the names and the order of the columns; knows no file,
+//! What people and programs read of the log: rows in, text out. Owns the names and the order of the columns; knows no
 //! clock or terminal.
 
 mod columns;
+pub mod files;
+mod kinds;
 mod machine;
+pub mod page;
+pub mod serials;
+mod show;
+mod standing_out;
+pub mod summary;
 mod table;
+pub mod tally;
+mod text;
+pub mod times;
 
-pub use machine::{csv, json};
-pub use table::{WIDTH, harmless, table};
+pub use machine::{RowCsv, json};
+pub use show::show;
+pub use table::{Table, WIDTH};
+pub use text::harmless;
 
 #[cfg(test)]
 pub(crate) mod testing {
     //! Rows for tests.
 
-    use crate::ledger::Row;
+    use crate::ledger::{Brief, Row};
 
     /// A card that passed, and one that failed in words that a terminal, a table and a spreadsheet all dislike.
     pub(crate) fn rows() -> [Row; 2] {
@@ -52,5 +64,41 @@ pub(crate) mod testing {
             ..Row::default()
         };
         [passed, failed]
+    }
+
+    /// A card that passed.
+    pub(crate) fn brief() -> Brief<'static> {
+        Brief {
+            seq: 3,
+            at: 1_700_000_012_345_678,
+            model: Some("acme/box"),
+            slot: Some("A1"),
+            outcome: "passed",
+            code: None,
+            total_us: Some(12_345_678),
+            image_blake3: Some("0707070707070707070707070707070707070707070707070707070707070707"),
+            port: Some("pci-0000:00:14.0/usb3-1/lun-0"),
+            bus: Some("usb"),
+            vendor: Some("Acme"),
+            product: Some("Reader"),
+            cid_name: Some("SL16G"),
+            capacity: Some(15_931_539_456),
+        }
+    }
+
+    /// Three slots and 303 attempts: A2 fails far more often than A1 and A3; one card passed mapped only, one was pulled,
+    /// one refused.
+    pub(crate) fn a_lot() -> Vec<Brief<'static>> {
+        let slot = |slot, failed, passed| {
+            let of = |outcome, code| Brief { slot: Some(slot), outcome, code, ..brief() };
+            let failed = std::iter::repeat_n(of("failed", Some("mismatch")), failed);
+            failed.chain(std::iter::repeat_n(of("passed", None), passed))
+        };
+        let others = [
+            Brief { outcome: "passed-mapped-only", ..brief() },
+            Brief { outcome: "pulled", ..brief() },
+            Brief { outcome: "refused", code: Some("write-protected"), ..brief() },
+        ];
+        slot("A1", 1, 99).chain(slot("A2", 30, 70)).chain(slot("A3", 2, 98)).chain(others).collect()
     }
 }

@@ -1,28 +1,22 @@
 //! Rows as a table for people: times local, numbers to the right, never wider than a terminal that has been there for forty
 //! years and a bit.
 
-use console::{measure_text_width, truncate_str};
+use console::truncate_str;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::ledger::Row;
 
+use super::kinds;
+use super::text::{Head, Layout, harmless, seconds};
+
 /// No line is wider.
 pub const WIDTH: usize = 100;
-
-const GAP: &str = "  ";
 
 /// Where the reason of a row stands, in a line of its own below it.
 const REASON: &str = "           ";
 
-struct Head {
-    name: &'static str,
-    right: bool,
-    /// May be cut to this width when the table is too wide.
-    least: Option<usize>,
-}
-
-const HEADS: [Head; 7] = [
+static HEADS: [Head; 7] = [
     Head { name: "ATTEMPT", right: true, least: None },
     Head { name: "TIME", right: false, least: None },
     Head { name: "SLOT", right: false, least: Some(4) },
@@ -32,96 +26,89 @@ const HEADS: [Head; 7] = [
     Head { name: "OUTCOME", right: false, least: None },
 ];
 
-/// The table, newest last as the rows are; times in `zone`. The reason of a card that did not pass stands below its row. No rows
-/// are a sentence that says so.
-#[must_use]
-pub fn table(rows: &[Row], zone: &TimeZone) -> String {
-    if rows.is_empty() {
-        return "No attempts.\n".to_owned();
+/// A table of rows, drawn line by line.
+pub struct Table {
+    layout: Layout<7>,
+    zone: TimeZone,
+}
+
+impl std::fmt::Debug for Table {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Table").field("zone", &self.zone).finish_non_exhaustive()
     }
-    let lines: Vec<[String; 7]> = rows.iter().map(|row| cells(row, zone)).collect();
-    let mut widths = HEADS.map(|head| head.name.len());
-    for line in &lines {
-        for (width, cell) in widths.iter_mut().zip(line) {
-            *width = (*width).max(measure_text_width(cell));
-        }
+}
+
+impl Table {
+    /// As wide as these rows need; what comes later and is wider is cut. Times are shown in `zone`.
+    #[must_use]
+    pub fn new(first: &[Row], zone: TimeZone) -> Self {
+        let lines: Vec<_> = first.iter().map(|row| cells(row, &zone)).collect();
+        Self { layout: Layout::new(&HEADS, &lines, WIDTH), zone }
     }
-    shrink(&mut widths);
-    let mut text = line(&HEADS.map(|head| head.name.to_owned()), &widths);
-    for (row, cells) in rows.iter().zip(&lines) {
-        text.push_str(&line(cells, &widths));
+
+    /// For rows that are still to come: what is common has room.
+    #[must_use]
+    pub fn to_come(first: &[Row], zone: TimeZone) -> Self {
+        let mut lines: Vec<_> = first.iter().map(|row| cells(row, &zone)).collect();
+        let room = [7, 19, 4, 20, 20, 7, 11].map(|width| " ".repeat(width));
+        lines.push(room);
+        Self { layout: Layout::new(&HEADS, &lines, WIDTH), zone }
+    }
+
+    /// The names of the columns.
+    #[must_use]
+    pub fn head(&self) -> String {
+        self.layout.head()
+    }
+
+    /// The row's line. The reason of a card that did not pass stands in another below it.
+    #[must_use]
+    pub fn row(&self, row: &Row) -> String {
+        let mut text = self.layout.line(&cells(row, &self.zone));
         if let Some(reason) = &row.reason {
-            let reason = format!("{REASON}{}", harmless(reason));
-            text.push_str(&truncate_str(&reason, WIDTH, "…"));
+            text.push_str(&truncate_str(&format!("{REASON}{}", harmless(reason)), WIDTH, "…"));
             text.push('\n');
         }
+        text
     }
-    text
+}
+
+/// A time as people read it, to the second.
+pub(super) fn local(micros: Option<i64>, zone: &TimeZone) -> Option<String> {
+    let time = micros.and_then(|micros| Timestamp::from_microsecond(micros).ok())?;
+    Some(time.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string())
 }
 
 fn cells(row: &Row, zone: &TimeZone) -> [String; 7] {
     let shown = |text: &Option<String>| text.as_deref().map(harmless).unwrap_or_default();
-    let time = row.ended.or(row.started).and_then(|micros| Timestamp::from_microsecond(micros).ok());
-    let time = time.map(|time| time.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string());
-    // Of two names a card may have, the one that identifies it.
-    let serial = row.cid_serial.as_ref().or(row.serial.as_ref()).or(row.cid.as_ref());
     [
         row.attempt.to_string(),
-        time.unwrap_or_default(),
+        local(row.ended.or(row.started), zone).unwrap_or_default(),
         shown(&row.slot),
         shown(&row.model),
-        serial.map(|serial| harmless(serial)).unwrap_or_default(),
-        row.total_us.map(|micros| format!("{}.{}", micros / 1_000_000, micros % 1_000_000 / 100_000)).unwrap_or_default(),
+        kinds::serial(row).map(harmless).unwrap_or_default(),
+        row.total_us.map(|micros| seconds(micros / 1000)).unwrap_or_default(),
         harmless(&row.outcome),
     ]
 }
 
-/// Cuts the widest of the columns that may be cut, again and again, until a line fits.
-fn shrink(widths: &mut [usize; 7]) {
-    while widths.iter().sum::<usize>() + GAP.len() * (HEADS.len() - 1) > WIDTH {
-        let cuttable = (0..HEADS.len()).filter(|column| HEADS[*column].least.is_some_and(|least| widths[*column] > least));
-        let Some(widest) = cuttable.max_by_key(|column| widths[*column]) else { return };
-        widths[widest] -= 1;
-    }
-}
-
-fn line(cells: &[String; 7], widths: &[usize; 7]) -> String {
-    let mut text = String::new();
-    for ((cell, width), head) in cells.iter().zip(widths).zip(&HEADS) {
-        let cell = truncate_str(cell, *width, "…");
-        let padding = " ".repeat(width.saturating_sub(measure_text_width(&cell)));
-        if !text.is_empty() {
-            text.push_str(GAP);
-        }
-        if head.right {
-            text.push_str(&padding);
-            text.push_str(&cell);
-        } else {
-            text.push_str(&cell);
-            text.push_str(&padding);
-        }
-    }
-    text.truncate(text.trim_end().len());
-    text.push('\n');
-    text
-}
-
-/// A card's own words cannot move the cursor, change colours or turn the writing direction of the line they stand in.
-#[must_use]
-pub fn harmless(text: &str) -> String {
-    let unseen =
-        |c: char| c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
-    text.chars().map(|c| if unseen(c) { '\u{fffd}' } else { c }).collect()
-}
-
 #[cfg(test)]
 mod tests {
+    use console::measure_text_width;
+
     use super::*;
     use crate::report::testing;
+
+    fn table(rows: &[Row], zone: &TimeZone) -> String {
+        let table = Table::new(rows, zone.clone());
+        rows.iter().fold(table.head(), |text, row| text + &table.row(row))
+    }
 
     #[test]
     fn no_line_is_wider_than_the_table_may_be_and_no_card_can_write_to_the_terminal() {
         let text = table(&testing::rows(), &TimeZone::UTC);
+        let later = Table::to_come(&[], TimeZone::UTC);
+        let text = testing::rows().iter().fold(text, |text, row| text + &later.row(row));
         for line in text.lines() {
             assert!(measure_text_width(line) <= WIDTH, "{} columns: {line}", measure_text_width(line));
             assert!(!line.contains(|c: char| c.is_control()), "{line:?}");
@@ -142,10 +129,5 @@ mod tests {
     fn times_are_local() {
         let zone = TimeZone::fixed(jiff::tz::offset(9));
         assert!(table(&testing::rows()[..1], &zone).contains("2023-11-15 07:13:32"));
-    }
-
-    #[test]
-    fn no_rows_are_a_sentence() {
-        assert_eq!(table(&[], &TimeZone::UTC), "No attempts.\n");
     }
 }

@@ -19,7 +19,7 @@ use std::time::Duration;
 use admit::admit;
 use card::{Card, Port, Survey, Visit};
 use outcome::{Digest, Effort, Failure, MappedProof, Outcome, Proof, Pull, Refusal};
-use record::{Armed, Attempt, AttemptNumber, Disarmed, Entry, Receipt};
+use record::{Armed, ArmedBy, Attempt, AttemptNumber, Disarmed, Entry, Receipt};
 use slot::{Phase, Slot, SlotSettings, Step, Work};
 use units::{Bytes, Moment};
 use view::View;
@@ -143,6 +143,8 @@ pub struct Configuration {
     pub armed: Vec<Armed>,
     /// Every model whose image may not, and why.
     pub disarmed: Vec<Disarmed>,
+    /// Who says so.
+    pub by: ArmedBy,
 }
 
 /// The station, as a value.
@@ -428,7 +430,7 @@ impl Station {
 
     /// Slots keep their state by name. One that is no longer configured goes, a busy one when its card is done.
     fn configure(&mut self, configuration: Configuration) -> Vec<Effect> {
-        let Configuration { station, slots, armed, disarmed } = configuration;
+        let Configuration { station, slots, armed, disarmed, by } = configuration;
         let mut before = std::mem::take(&mut self.slots);
         for settings in slots {
             let known = before.iter().position(|slot| slot.settings.name == settings.name);
@@ -452,7 +454,7 @@ impl Station {
         let newly_armed: Vec<Effect> = armed
             .iter()
             .filter(|armed| !self.armed.contains(armed))
-            .map(|armed| Effect::Record(Box::new(Entry::ModelArmed(armed.clone()))))
+            .map(|armed| Effect::Record(Box::new(Entry::ModelArmed { armed: armed.clone(), by: by.clone() })))
             .collect();
         self.armed = armed;
         newly_armed

@@ -120,6 +120,39 @@ pub struct Disarmed {
     pub reason: String,
 }
 
+/// What made the station arm an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Occasion {
+    /// It started.
+    Start,
+    /// It was told to read its configuration again.
+    Reload,
+}
+
+impl Occasion {
+    /// The word in the log; stable.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Reload => "reload",
+        }
+    }
+}
+
+/// Who armed an image and from where: whoever may write the configuration says what is armed.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ArmedBy {
+    /// When this took hold.
+    pub occasion: Occasion,
+    /// The configuration that names the image.
+    pub config: String,
+    /// Whose file that is: the name, or the number of a user without one.
+    pub owner: Option<String>,
+    /// When it was last written: UTC, microseconds since 1970.
+    pub changed: Option<i64>,
+}
+
 /// Everything a row knows before its outcome: which card, where, with which image.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Attempt {
@@ -144,7 +177,12 @@ pub enum Entry {
         version: String,
     },
     /// A model's image may be written from now on.
-    ModelArmed(Armed),
+    ModelArmed {
+        /// What is armed.
+        armed: Armed,
+        /// By whom.
+        by: ArmedBy,
+    },
     /// An attempt begins. Durable before the first byte is written.
     AttemptStarted(Box<Attempt>),
     /// An attempt's one closing event. A card refused by admission has only this.
@@ -166,7 +204,7 @@ impl Entry {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::StationStarted { .. } => "station-started",
-            Self::ModelArmed(_) => "model-armed",
+            Self::ModelArmed { .. } => "model-armed",
             Self::AttemptStarted(_) => "attempt-started",
             Self::AttemptClosed { .. } => "attempt-closed",
             Self::StationStopped => "station-stopped",
@@ -179,7 +217,7 @@ impl Entry {
         match self {
             Self::AttemptStarted(attempt) => Some(Receipt::Started(attempt.number)),
             Self::AttemptClosed { attempt, .. } => Some(Receipt::Closed(attempt.number)),
-            Self::StationStarted { .. } | Self::ModelArmed(_) | Self::StationStopped => None,
+            Self::StationStarted { .. } | Self::ModelArmed { .. } | Self::StationStopped => None,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::card::{Bus, Card, DevNum, Identified, Port, Survey, Visit};
 use super::outcome::{Digest, MappedProof, Proof, ReadBack};
-use super::record::{Armed, ModelProof, Zeroes};
+use super::record::{Armed, ArmedBy, ModelProof, Occasion, Zeroes};
 use super::units::{Bytes, MIB};
 
 /// A stick of 64 MiB in this port, as the `diskseq`th medium since boot.
@@ -42,6 +42,16 @@ pub(crate) fn image() -> Armed {
         span: Bytes(8 * MIB),
         block: Some(512),
         zeroes: Zeroes::Prove,
+    }
+}
+
+/// The engineer's configuration, at the station's start.
+pub(crate) fn armed_by() -> ArmedBy {
+    ArmedBy {
+        occasion: Occasion::Start,
+        config: "/etc/flashline/config.toml".to_owned(),
+        owner: Some("root".to_owned()),
+        changed: Some(1_700_000_000_000_000),
     }
 }
 

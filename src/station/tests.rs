@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::testing::{card, image, proof, survey};
+use super::testing::{armed_by, card, image, proof, survey};
 use super::view::Sign;
 use super::*;
 
@@ -23,7 +23,7 @@ fn configuration(slots: &[(&str, &str)], armed: Vec<record::Armed>) -> Configura
         model: "acme/box".to_owned(),
         policy: admit::Policy::default(),
     });
-    Configuration { station, slots: slots.collect(), armed, disarmed: Vec::new() }
+    Configuration { station, slots: slots.collect(), armed, disarmed: Vec::new(), by: armed_by() }
 }
 
 fn reconfigured(slots: &[(&str, &str)], armed: record::Armed) -> Event {

@@ -67,6 +67,13 @@ pub fn seconds(duration: Duration) -> f64 {
     duration.as_secs_f64()
 }
 
+/// A count for arithmetic with fractions: exact below 2⁵³, and the nearest there is above.
+#[must_use]
+pub fn to_f64(count: u64) -> f64 {
+    let half = |bits: u64| f64::from(u32::try_from(bits & 0xffff_ffff).expect("half of 64 bits"));
+    half(count >> 32) * 4_294_967_296.0 + half(count)
+}
+
 /// Bytes a second over `elapsed`, rounded down; `None` before any time has passed.
 #[must_use]
 pub fn rate(bytes: Bytes, elapsed: Duration) -> Option<Bytes> {
@@ -93,6 +100,13 @@ mod tests {
         assert_eq!(Bytes(15_931_539_456).to_string(), "15.9 GB");
         assert_eq!(Bytes(999).to_string(), "999 B");
         assert_eq!(Bytes(134_217_728).to_string(), "134.2 MB");
+    }
+
+    #[test]
+    fn a_count_keeps_its_value_among_fractions() {
+        for count in [0, 1, 4_294_967_295, 4_294_967_296, (1 << 53) - 1] {
+            assert_eq!(format!("{}", to_f64(count)), count.to_string());
+        }
     }
 
     #[test]

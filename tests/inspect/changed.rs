@@ -153,6 +153,14 @@ fn one_byte_of_the_kernel_snap_is_enough() {
 }
 
 #[test]
+fn a_boot_partition_that_cannot_be_found_is_none_that_was_compared() {
+    // The first entry of the partition table.
+    let page = Changed::of("uc18-pi").put(446, &[0; 16]).judged();
+    let said = only_no(&page, Check::BootFiles);
+    assert!(said.contains("no boot partition whose files can be read"), "{said}");
+}
+
+#[test]
 fn one_byte_of_what_boots_is_enough() {
     // Where the fixture with the wrong kernel differs from the good one last, there lies the kernel that boots.
     let (good, bad) = (Changed::of("uc18-pi"), Changed::of("bad-boot-kernel-differs-from-snap"));
@@ -161,7 +169,9 @@ fn one_byte_of_what_boots_is_enough() {
     let said = only_no(&good.clone().flip(kernel + 511).judged(), Check::BootFiles);
     assert!(said.contains("pi-kernel_794.snap/kernel.img differs from kernel.img in the kernel snap"), "{said}");
 
-    let cases: [(&str, &[u8], &[u8], &str); 8] = [
+    let cases: [(&str, &[u8], &[u8], &str); 10] = [
+        ("uc16-amd64", b"snap_mode=\n", b"snap_mode=x", "sets snap_mode to"),
+        ("uc22-amd64", b"\nsnapd_recovery_mode=install", b"\nsnapd_recovery_mode=recover", "names \"recover\" as snapd_recovery_mode"),
         ("uc18-pi", b"kernel=uboot.bin", b"kernel=other.bin", "config.txt differs from boot-assets/config.txt in the gadget snap"),
         ("uc18-pi", b"bootcmd=run snappy_boot", b"bootcmd=run sloppy_boot", "uboot.env differs from the gadget's uboot.conf"),
         ("uc18-pi", b"snap_kernel=pi-kernel_794.snap", b"snap_kernel=pi-kernel_793.snap", "names \"pi-kernel_793.snap\" as snap_kernel"),

@@ -1,0 +1,25 @@
+//! `flashline log export`: a copy to give away, to keep, or to read elsewhere with `--file`.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use super::{Error, GOOD, NOT_GOOD, Place};
+use crate::ledger::LogReader;
+
+/// Copies the log.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct Args {
+    /// The copy: a new file
+    #[arg(value_name = "FILE")]
+    pub(super) copy: PathBuf,
+    #[command(flatten)]
+    pub(super) place: Place,
+}
+
+pub(super) fn run(args: &Args, path: &Path, out: &mut impl Write) -> Result<u8, Error> {
+    let (line, code) = match LogReader::open(path)?.export(&args.copy)? {
+        Ok(head) => (head.to_string(), GOOD),
+        Err(broken) => (format!("{}: {broken}; keep the file as evidence", args.copy.display()), NOT_GOOD),
+    };
+    writeln!(out, "{line}").map_err(Error::Output).map(|()| code)
+}

@@ -1,0 +1,210 @@
+//! `flashline log`: what the station did, from its flash log, while it runs or after; and whether that log is whole.
+
+mod export;
+mod page;
+mod rows;
+mod serials;
+mod show;
+mod summary;
+mod verify;
+
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Subcommand;
+use jiff::Zoned;
+use jiff::civil::Time;
+
+use super::{GOOD, NOT_GOOD};
+use crate::ledger::{Filter, LogError, LogReader};
+use crate::report::summary::Asked;
+use crate::report::times::{self, Shifts, TimeError, Window};
+
+/// Where a station keeps its flash log.
+pub const DEFAULT: &str = "/var/lib/flashline/flash-log.db";
+
+/// Shows the flash log: one row an attempt, newest last.
+#[derive(Clone, Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Args {
+    /// What else is asked of the log
+    #[command(subcommand)]
+    pub what: Option<What>,
+    #[command(flatten)]
+    rows: rows::Args,
+}
+
+/// What can be asked of a flash log besides its rows.
+#[derive(Clone, Debug, Subcommand)]
+#[expect(private_interfaces, reason = "the arguments of a command are its own file's business")]
+pub enum What {
+    /// List every card by its serial: which image it carries, and whether it was there before
+    Serials(serials::Args),
+    /// Count attempts, and mark slots and kinds of cards that fail more often than chance explains
+    Summary(summary::Args),
+    /// Show one attempt whole
+    Show(show::Args),
+    /// Write a lot on one page, for a browser and for paper
+    Report(page::Args),
+    /// Prove that no event was changed, removed, inserted or reordered; print COUNT:HASH, which a later log must still pass through
+    Verify(verify::Args),
+    /// Print COUNT:HASH, to be kept where nobody who can write the log can change it: `verify --anchor` takes it
+    Anchor(verify::AnchorArgs),
+    /// Copy the log, as it is at this moment, into a new file that needs no other beside it; prove the copy, print its COUNT:HASH
+    Export(export::Args),
+}
+
+/// Where a flash log is.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct Place {
+    /// The configuration that says where the flash log is, and when shifts begin
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Read this flash log
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+}
+
+impl Args {
+    /// The log that is meant.
+    #[must_use]
+    pub fn place(&self) -> &Place {
+        match &self.what {
+            Some(What::Verify(args)) => &args.place,
+            Some(What::Anchor(args)) => &args.place,
+            Some(What::Export(args)) => &args.place,
+            Some(What::Show(args)) => &args.place,
+            Some(What::Serials(args)) => &args.asked.place,
+            Some(What::Summary(args)) => &args.asked.place,
+            Some(What::Report(args)) => &args.asked.place,
+            None => &self.rows.asked.place,
+        }
+    }
+}
+
+/// Of which attempts something is asked.
+#[derive(Clone, Debug, Default, clap::Args)]
+struct AskedArgs {
+    /// Only this model
+    #[arg(long, value_name = "BRAND/MODEL")]
+    model: Option<String>,
+    /// From here: today, yesterday, shift, last-shift, 90min, 2h or 7d (ago), 2026-11-24, "2026-11-24 14:00" (local), or RFC 3339
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
+    /// Up to here, in the same words: a day or a shift with all of it
+    #[arg(long, value_name = "TIME")]
+    until: Option<String>,
+    /// Only this slot
+    #[arg(long, value_name = "SLOT")]
+    slot: Option<String>,
+    #[command(flatten)]
+    place: Place,
+}
+
+impl AskedArgs {
+    fn asked(&self, around: &Around) -> Result<Asked, TimeError> {
+        let window = times::window(self.since.as_deref(), self.until.as_deref(), &around.now, &around.shifts)?;
+        Ok(Asked { model: self.model.clone(), slot: self.slot.clone(), window })
+    }
+}
+
+/// The filter that takes what was asked for.
+fn filter(asked: &Asked) -> Filter {
+    let Window { since, until } = asked.window;
+    Filter {
+        model: asked.model.clone(),
+        slot: asked.slot.clone(),
+        since: since.map(|since| since.as_microsecond()),
+        until: until.map(|until| until.as_microsecond()),
+        ..Filter::default()
+    }
+}
+
+/// What answers depend on besides the log: the time, the zone it is told in, and the factory's shifts.
+#[derive(Clone, Debug)]
+struct Around {
+    now: Zoned,
+    shifts: Shifts,
+}
+
+/// Why nothing could be shown.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The log is unusable.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// A word is no time.
+    #[error(transparent)]
+    Time(#[from] TimeError),
+    /// Nobody takes what we show.
+    #[error("writing to standard output")]
+    Output(#[source] io::Error),
+    /// The page cannot be written.
+    #[error("writing {}: name another file, or make room", path.display())]
+    Page {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// There is more than a page can show.
+    #[error("these are {attempts} attempts, and a page holds {most}: ask for less with --since and --until")]
+    TooMany {
+        /// How many.
+        attempts: u64,
+        /// How many a page holds.
+        most: u64,
+    },
+    /// Nobody made this attempt.
+    #[error("there is no attempt {attempt} in this flash log: `flashline log` lists them")]
+    NoAttempt {
+        /// Its number.
+        attempt: u64,
+    },
+}
+
+/// What the configuration says of the log.
+#[derive(Clone, Debug, Default)]
+pub struct Configured {
+    /// The log's file.
+    pub log: Option<PathBuf>,
+    /// When shifts begin.
+    pub shifts: Vec<Time>,
+}
+
+/// Answers what is asked. The file is the one named, else the configured one, else the station's usual one.
+///
+/// # Errors
+/// Where the log cannot be read or standard output cannot be written; a reader that has seen enough (`| head`) is no error.
+pub fn run(args: &Args, configured: Configured) -> Result<ExitCode, Error> {
+    let path = args.place().file.clone().or(configured.log).unwrap_or_else(|| PathBuf::from(DEFAULT));
+    let around = Around { now: Zoned::now(), shifts: Shifts::new(configured.shifts) };
+    let mut out = BufWriter::new(io::stdout().lock());
+    let code = match &args.what {
+        Some(What::Verify(args)) => verify::run(args, &path, &mut out),
+        Some(What::Anchor(_)) => verify::anchor(&path, &mut out),
+        Some(What::Export(args)) => export::run(args, &path, &mut out),
+        Some(What::Show(args)) => show::run(args, &open(&path)?, &around, &mut out),
+        Some(What::Serials(args)) => serials::run(args, &open(&path)?, &around, &mut out),
+        Some(What::Summary(args)) => summary::run(args, &open(&path)?, &around, &mut out),
+        Some(What::Report(args)) => page::run(args, &open(&path)?, &around, &mut out),
+        None => rows::run(&args.rows, &open(&path)?, &around, &mut out),
+    };
+    seen_enough(code.and_then(|code| out.flush().map_err(Error::Output).map(|()| code))).map(ExitCode::from)
+}
+
+fn open(path: &Path) -> Result<LogReader, LogError> {
+    LogReader::open(path)
+}
+
+/// Whoever read this may have seen enough.
+fn seen_enough(result: Result<u8, Error>) -> Result<u8, Error> {
+    match result {
+        Err(Error::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(GOOD),
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod testing;

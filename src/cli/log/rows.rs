@@ -1,0 +1,230 @@
+//! `flashline log` itself: the rows, as a table, as JSON or as CSV; and those to come.
+
+use std::io::Write;
+use std::thread;
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+
+use super::{Around, AskedArgs, Error, GOOD, filter};
+use crate::ledger::{Filter, LogReader, Order, Row};
+use crate::report::{self, RowCsv, Table};
+
+/// The outcomes a row can have, as the log's words.
+const OUTCOMES: [&str; 7] = ["passed", "passed-mapped-only", "failed", "refused", "pulled", "interrupted", "running"];
+
+/// Rows that say how wide a table must be; those behind them are cut where they are wider.
+const SAMPLE: usize = 1000;
+
+/// How many rows stand above those to come, where nobody says.
+const BEFORE: u32 = 10;
+
+/// Soon enough for somebody who watches, and nothing for a disk that cards are recorded on.
+const PACE: Duration = Duration::from_millis(500);
+
+#[derive(Clone, Debug, Default, clap::Args)]
+#[group(skip)]
+pub(super) struct Args {
+    #[command(flatten)]
+    pub(super) asked: AskedArgs,
+    /// Only this outcome
+    #[arg(long, value_name = "OUTCOME", value_parser = OUTCOMES)]
+    outcome: Option<String>,
+    /// Only cards whose serial or CID is this or begins with it
+    #[arg(long, value_name = "SERIAL")]
+    serial: Option<String>,
+    /// Only the newest N
+    #[arg(long, value_name = "N")]
+    limit: Option<u32>,
+    /// Go on with every attempt that ends, until stopped; the newest ten stand above, or as many as --limit says
+    #[arg(long)]
+    follow: bool,
+    /// One JSON object a line
+    #[arg(long, conflicts_with = "csv")]
+    json: bool,
+    /// CSV with a header row
+    #[arg(long)]
+    csv: bool,
+}
+
+pub(super) fn run(args: &Args, log: &LogReader, around: &Around, out: &mut impl Write) -> Result<u8, Error> {
+    let asked = args.asked.asked(around)?;
+    let filter = Filter { outcome: args.outcome.clone(), serial: args.serial.clone(), limit: args.limit, ..filter(&asked) };
+    let sheet = Sheet::of(args, around.now.time_zone());
+    if args.follow { follow(log, filter, sheet, out, || thread::sleep(PACE)) } else { list(log, &filter, sheet, out) }
+}
+
+/// What rows are written as.
+enum Sheet {
+    Table(TimeZone),
+    Json,
+    Csv,
+}
+
+impl Sheet {
+    fn of(args: &Args, zone: &TimeZone) -> Self {
+        match (args.json, args.csv) {
+            (true, _) => Self::Json,
+            (_, true) => Self::Csv,
+            _ => Self::Table(zone.clone()),
+        }
+    }
+
+    /// Writes what stands on top, for rows like these.
+    fn begin<'o, W: Write>(self, first: &[Row], more: bool, out: &'o mut W) -> Result<Writing<'o, W>, Error> {
+        Ok(match self {
+            Self::Json => Writing::Json(out),
+            Self::Csv => Writing::Csv(Box::new(RowCsv::new(out).map_err(Error::Output)?)),
+            Self::Table(zone) => {
+                let table = if more { Table::to_come(first, zone) } else { Table::new(first, zone) };
+                out.write_all(table.head().as_bytes()).map_err(Error::Output)?;
+                Writing::Table(table, out)
+            }
+        })
+    }
+}
+
+/// Rows being written.
+enum Writing<'o, W: Write> {
+    Table(Table, &'o mut W),
+    Json(&'o mut W),
+    Csv(Box<RowCsv<&'o mut W>>),
+}
+
+impl<W: Write> Writing<'_, W> {
+    fn row(&mut self, row: &Row) -> Result<(), Error> {
+        match self {
+            Self::Table(table, out) => out.write_all(table.row(row).as_bytes()),
+            Self::Json(out) => writeln!(out, "{}", report::json(row)),
+            Self::Csv(csv) => csv.row(row),
+        }
+        .map_err(Error::Output)
+    }
+
+    fn flush(&mut self) -> Result<(), Error> {
+        match self {
+            Self::Table(_, out) | Self::Json(out) => out.flush(),
+            Self::Csv(csv) => csv.flush(),
+        }
+        .map_err(Error::Output)
+    }
+}
+
+fn list(log: &LogReader, filter: &Filter, sheet: Sheet, out: &mut impl Write) -> Result<u8, Error> {
+    let mut rows = log.attempts(filter);
+    let first = rows.by_ref().take(SAMPLE).collect::<Result<Vec<_>, _>>()?;
+    if first.is_empty() && matches!(sheet, Sheet::Table(_)) {
+        return out.write_all(b"No attempts.\n").map_err(Error::Output).map(|()| GOOD);
+    }
+    let mut writing = sheet.begin(&first, false, out)?;
+    first.iter().try_for_each(|row| writing.row(row))?;
+    drop(first);
+    for row in rows {
+        writing.row(&row?)?;
+    }
+    writing.flush()?;
+    Ok(GOOD)
+}
+
+/// Shows each attempt when it has ended. `wait` is called between two looks; each look is a short one, so the station is never kept from
+/// tidying its log.
+fn follow(log: &LogReader, filter: Filter, sheet: Sheet, out: &mut impl Write, mut wait: impl FnMut()) -> Result<u8, Error> {
+    let ended = |row: &Row| row.ended.is_some();
+    // Everything up to here is looked at below, whatever of it is shown.
+    let mut after = log.head()?.count;
+    let first = log.attempts(&Filter { limit: Some(filter.limit.unwrap_or(BEFORE)), order: Order::OldestFirst, ..filter.clone() });
+    let first = first.filter(|row| !row.as_ref().is_ok_and(|row| row.seq > after)).collect::<Result<Vec<_>, _>>()?;
+    let mut writing = sheet.begin(&first, true, out)?;
+    first.iter().filter(|row| ended(row)).try_for_each(|row| writing.row(row))?;
+    loop {
+        writing.flush()?;
+        wait();
+        let newest = log.head()?.count;
+        if newest == after {
+            continue;
+        }
+        for row in log.attempts(&Filter { after: Some(after), limit: None, ..filter.clone() }) {
+            let row = row?;
+            if row.seq <= newest && ended(&row) {
+                writing.row(&row)?;
+            }
+        }
+        after = newest;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::io;
+    use std::path::Path;
+
+    use super::super::seen_enough;
+    use super::super::testing::{Pipe, around, log_of};
+    use super::*;
+
+    fn args(json: bool, csv: bool) -> Args {
+        Args { json, csv, ..Args::default() }
+    }
+
+    fn open(path: &Path) -> LogReader {
+        LogReader::open(path).expect("a log")
+    }
+
+    #[test]
+    fn a_reader_that_has_seen_enough_is_no_error_and_a_full_disk_is() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("flash-log.db");
+        log_of(&path, 60);
+        // More rows than any buffer on the way holds, and a pipe that ends before the first buffer does.
+        for args in [args(false, false), args(true, false), args(false, true)] {
+            seen_enough(run(&args, &open(&path), &around(), &mut Pipe(10, io::ErrorKind::BrokenPipe))).expect("a closed pipe is no error");
+            let error = run(&args, &open(&path), &around(), &mut Pipe(10, io::ErrorKind::StorageFull)).expect_err("rows were lost");
+            assert!(matches!(error, Error::Output(error) if error.kind() == io::ErrorKind::StorageFull));
+        }
+    }
+
+    #[test]
+    fn no_rows_are_a_sentence_for_people_and_nothing_for_programs() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("flash-log.db");
+        log_of(&path, 0);
+        let text = |args: Args| {
+            let mut out = Vec::new();
+            run(&args, &open(&path), &around(), &mut out).expect("it can be read");
+            String::from_utf8(out).expect("text")
+        };
+        assert_eq!(text(args(false, false)), "No attempts.\n");
+        assert_eq!(text(args(true, false)), "");
+        assert!(text(args(false, true)).starts_with("attempt,") && text(args(false, true)).lines().count() == 1);
+    }
+
+    #[test]
+    fn following_shows_every_attempt_once_and_only_when_it_has_ended() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("flash-log.db");
+        log_of(&path, 30);
+        let reader = open(&path);
+        let looks = Cell::new(0_u64);
+        let mut out = Vec::new();
+        // At the fourth look the pipe is closed.
+        struct Until<'a>(&'a Cell<u64>, &'a mut Vec<u8>);
+        impl Write for Until<'_> {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                if self.0.get() > 3 { Err(io::ErrorKind::BrokenPipe.into()) } else { self.1.write(bytes) }
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let wait = || {
+            looks.set(looks.get() + 1);
+            log_of(&path, 2);
+        };
+        let followed = follow(&reader, Filter::default(), Sheet::Json, &mut Until(&looks, &mut out), wait);
+        assert!(matches!(followed, Err(Error::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe));
+        let text = String::from_utf8(out).expect("text");
+        let attempts = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON")["attempt"].as_u64());
+        assert_eq!(attempts.collect::<Option<Vec<_>>>().expect("numbers"), (21..=36).collect::<Vec<_>>());
+    }
+}

@@ -1,0 +1,152 @@
+//! `flashline log serials`: the packing list.
+
+use std::io::Write;
+
+use super::{Around, AskedArgs, Error, GOOD, NOT_GOOD, filter};
+use crate::ledger::{Filter, LogError, LogReader, Row};
+use crate::report::serials::{self, Place, SerialCsv, SerialTable, Serials, Time};
+
+/// Lines that say how wide a table must be.
+const SAMPLE: usize = 1000;
+
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    pub(super) asked: AskedArgs,
+    /// Only cards whose serial or CID is this or begins with it
+    #[arg(long, value_name = "SERIAL")]
+    serial: Option<String>,
+    /// Say whether so many good cards are there; exit code 1 where some are missing
+    #[arg(long, value_name = "N")]
+    expect: Option<u64>,
+    /// One JSON object a line
+    #[arg(long, conflicts_with = "csv")]
+    json: bool,
+    /// CSV with a header row
+    #[arg(long)]
+    csv: bool,
+}
+
+pub(super) fn run(args: &Args, log: &LogReader, around: &Around, out: &mut impl Write) -> Result<u8, Error> {
+    let asked = args.asked.asked(around)?;
+    let filter = Filter { serial: args.serial.clone(), ..filter(&asked) };
+    let counted = count(log, &filter, |_| ())?;
+    if args.json {
+        each(log, &filter, counted.clone(), |row, time| writeln!(out, "{}", serials::serial_json(row, time)).map_err(Error::Output))?;
+    } else if args.csv {
+        let mut csv = SerialCsv::new(&mut *out).map_err(Error::Output)?;
+        each(log, &filter, counted.clone(), |row, time| csv.line(row, time).map_err(Error::Output))?;
+        csv.finish().map_err(Error::Output)?;
+    } else {
+        table(log, &filter, &counted, around, out)?;
+        out.write_all(counted.sums(args.expect).as_bytes()).map_err(Error::Output)?;
+    }
+    Ok(if args.expect.is_some_and(|expected| counted.good_cards() < expected) { NOT_GOOD } else { GOOD })
+}
+
+fn table(log: &LogReader, filter: &Filter, counted: &Serials, around: &Around, out: &mut impl Write) -> Result<(), Error> {
+    let zone = around.now.time_zone();
+    let mut first: Vec<(Row, Time)> = Vec::new();
+    let mut table: Option<SerialTable> = None;
+    let mut write = |text: &str| out.write_all(text.as_bytes()).map_err(Error::Output);
+    each(log, filter, counted.clone(), |row, time| match &table {
+        Some(table) => write(&table.line(row, time)),
+        None => {
+            first.push((row.clone(), time));
+            if first.len() < SAMPLE {
+                return Ok(());
+            }
+            let known = SerialTable::new(&first, zone.clone());
+            write(&known.head())?;
+            for (row, time) in first.drain(..) {
+                write(&known.line(&row, time))?;
+            }
+            table = Some(known);
+            Ok(())
+        }
+    })?;
+    if table.is_none() && first.is_empty() {
+        return write("No cards.\n");
+    }
+    if !first.is_empty() {
+        let known = SerialTable::new(&first, zone.clone());
+        write(&known.head())?;
+        for (row, time) in &first {
+            write(&known.line(row, *time))?;
+        }
+    }
+    write("\n")
+}
+
+/// Looks at all rows before the first is listed.
+pub(super) fn count(log: &LogReader, filter: &Filter, mut also: impl FnMut(&Row)) -> Result<Serials, LogError> {
+    let mut serials = Serials::default();
+    for row in log.attempts(filter) {
+        let row = row?;
+        serials.count(&row);
+        also(&row);
+    }
+    Ok(serials)
+}
+
+/// Lists the rows that were counted, and none that came since.
+pub(super) fn each(
+    log: &LogReader,
+    filter: &Filter,
+    mut serials: Serials,
+    mut line: impl FnMut(&Row, Time) -> Result<(), Error>,
+) -> Result<(), Error> {
+    for row in log.attempts(filter) {
+        let row = row?;
+        match serials.place(&row) {
+            Place::Listed(time) => line(&row, time)?,
+            Place::NotListed => {}
+            Place::Later => break,
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{around, log_of};
+    use super::*;
+
+    #[test]
+    fn a_lot_is_complete_or_the_exit_code_says_that_it_is_not() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("flash-log.db");
+        log_of(&path, 6);
+        let log = LogReader::open(&path).expect("a log");
+        let listed = |args: Args| {
+            let mut out = Vec::new();
+            let code = run(&args, &log, &around(), &mut out).expect("it can be read");
+            (code, String::from_utf8(out).expect("text"))
+        };
+        let (code, text) = listed(Args { expect: Some(4), ..Args::default() });
+        assert_eq!(code, GOOD);
+        assert!(text.contains("COMPLETE: 4 of 4\n") && text.lines().count() > 10, "{text}");
+        let (code, text) = listed(Args { expect: Some(6), ..Args::default() });
+        assert_eq!(code, NOT_GOOD);
+        assert!(text.contains("NOT COMPLETE: 4 of 6, 2 are missing"), "{text}");
+        let (_, text) = listed(Args { serial: Some("S-2".to_owned()), json: true, ..Args::default() });
+        let line: serde_json::Value = serde_json::from_str(&text).expect("one object");
+        assert_eq!((&line["serial"], &line["image_blake3"]), (&"S-2".into(), &"07".repeat(32).into()));
+        let (_, text) = listed(Args { csv: true, ..Args::default() });
+        assert_eq!(text.lines().count(), 7);
+        let (_, text) = listed(Args { serial: Some("nobody".to_owned()), ..Args::default() });
+        assert!(text.starts_with("No cards.\n"), "{text}");
+    }
+
+    #[test]
+    fn a_list_longer_than_the_sample_is_listed_whole() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("flash-log.db");
+        log_of(&path, 30);
+        let log = LogReader::open(&path).expect("a log");
+        let mut out = Vec::new();
+        run(&Args::default(), &log, &around(), &mut out).expect("it can be read");
+        let text = String::from_utf8(out).expect("text");
+        assert_eq!(text.lines().filter(|line| line.contains("  S-")).count(), 30, "{text}");
+    }
+}

@@ -1,0 +1,116 @@
+//! `flashline log verify` and `flashline log anchor`: has anyone touched the log?
+
+use std::io::Write;
+use std::path::Path;
+
+use super::{Error, GOOD, NOT_GOOD, Place};
+use crate::ledger::{Head, LogReader};
+
+/// Proves the log.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(super) struct Args {
+    /// The log must still pass through here: what `flashline log anchor` or a report printed before
+    #[arg(long, value_name = "COUNT:HASH")]
+    pub(super) anchor: Option<Head>,
+    #[command(flatten)]
+    pub(super) place: Place,
+}
+
+/// Prints the log's head.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(super) struct AnchorArgs {
+    #[command(flatten)]
+    pub(super) place: Place,
+}
+
+pub(super) fn run(args: &Args, path: &Path, out: &mut impl Write) -> Result<u8, Error> {
+    let log = LogReader::open(path)?;
+    let verdict = match &args.anchor {
+        Some(anchor) => log.verify_through(anchor)?,
+        None => log.verify()?,
+    };
+    let (line, code) = match verdict {
+        Ok(head) => (head.to_string(), GOOD),
+        Err(broken) => (format!("{}: {broken}; keep the file as evidence", path.display()), NOT_GOOD),
+    };
+    writeln!(out, "{line}").map_err(Error::Output).map(|()| code)
+}
+
+pub(super) fn anchor(path: &Path, out: &mut impl Write) -> Result<u8, Error> {
+    let head = LogReader::open(path)?.head()?;
+    writeln!(out, "{head}").map_err(Error::Output).map(|()| GOOD)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::log_of;
+    use super::*;
+    use crate::ledger::Trouble;
+
+    fn verified(path: &Path, anchor: Option<&str>) -> (u8, String) {
+        let mut out = Vec::new();
+        let anchor = anchor.map(|anchor| anchor.parse().expect("an anchor"));
+        let code = run(&Args { anchor, place: Place::default() }, path, &mut out).expect("it can be read");
+        (code, String::from_utf8(out).expect("it is text"))
+    }
+
+    fn tamper(path: &Path, sql: &str) {
+        rusqlite::Connection::open(path).expect("the file opens").execute_batch(sql).expect("the tampering works");
+    }
+
+    #[test]
+    fn a_whole_log_is_verified_by_its_head_and_a_broken_one_names_the_event() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("flash-log.db");
+        log_of(&path, 5);
+        let head = LogReader::open(&path).expect("a log").head().expect("it can be read");
+        assert_eq!(verified(&path, None), (GOOD, format!("{head}\n")));
+        tamper(&path, "DROP TRIGGER event_is_never_changed; UPDATE event SET at = at + 1 WHERE seq = 3;");
+        let (code, line) = verified(&path, None);
+        assert_eq!(code, NOT_GOOD);
+        assert!(line.contains("flash-log.db: event 3 was changed"), "{line}");
+    }
+
+    #[test]
+    fn an_anchor_of_yesterday_finds_a_tail_that_was_cut_off_today_and_a_log_written_anew() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("flash-log.db");
+        log_of(&path, 5);
+        let mut out = Vec::new();
+        assert_eq!(anchor(&path, &mut out).expect("it can be read"), GOOD);
+        let yesterday = String::from_utf8(out).expect("it is text");
+        log_of(&path, 3);
+        assert_eq!(verified(&path, Some(&yesterday)).0, GOOD, "a log that has grown passes through its anchor");
+        let count = LogReader::open(&path).expect("a log").head().expect("it can be read").count;
+        let today = LogReader::open(&path).expect("a log").head().expect("it can be read").to_string();
+        tamper(&path, &format!("DROP TRIGGER event_is_never_removed; DELETE FROM event WHERE seq > {}", count - 2));
+        assert_eq!(verified(&path, None).0, GOOD, "without an anchor a cut-off tail leaves nothing to see");
+        let (code, line) = verified(&path, Some(&today));
+        assert_eq!((code, line.contains(&format!("event {} was removed", count - 1))), (NOT_GOOD, true), "{line}");
+        assert_eq!(verified(&path, Some(&yesterday)).0, GOOD);
+
+        let other = dir.path().join("other.db");
+        log_of(&other, 8);
+        let (code, line) = verified(&other, Some(&yesterday));
+        assert_eq!((code, line.contains("the log up to there was written anew")), (NOT_GOOD, true), "{line}");
+    }
+
+    #[test]
+    fn what_is_no_anchor_says_what_one_is() {
+        let hash = "0".repeat(64);
+        for wrong in
+            ["", "5", "5:", &hash, &format!("x:{hash}"), &format!("+5:{hash}"), &format!("5:{hash}0"), &format!("5:g{}", &hash[1..])]
+        {
+            let error = wrong.parse::<Head>().expect_err(wrong);
+            assert!(error.to_string().contains("COUNT:HASH"), "{wrong}");
+        }
+        assert_eq!(format!(" 5:{hash}\n").parse::<Head>().expect("an anchor").to_string(), format!("5:{hash}"));
+    }
+
+    #[test]
+    fn a_log_that_is_not_there_is_named() {
+        let error = run(&Args::default(), Path::new("/nowhere/flash-log.db"), &mut Vec::new()).expect_err("no such file");
+        assert!(error.to_string().contains("/nowhere/flash-log.db"), "{error}");
+        assert!(matches!(error, Error::Log(error) if error.trouble == Trouble::NoFile));
+    }
+}

@@ -1,0 +1,175 @@
+//! The thread named `log-files`: keeps the flash log's files level with the log, at its own pace.
+//!
+//! Nobody waits for it. A directory that is full, gone, or on a server that does not answer costs the files, and never a card or a row:
+//! the log is the truth, and what they miss is in it until they can be written again.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::thread;
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+
+use crate::ledger::LogReader;
+use crate::report::files::{FilesError, LogFiles};
+
+/// Between two tries: what is wrong with a share is mended by somebody, and not within a second.
+const RETRY: Duration = Duration::from_secs(30);
+
+/// What a station that stops gives the last lines; what is not written by then is at the next start.
+const LAST_LINES: Duration = Duration::from_millis(300);
+
+/// The way to the thread.
+#[derive(Debug)]
+pub(super) struct LogFilesThread {
+    directory: PathBuf,
+    /// One word waits at most: it means everything that is new. Dropped to say: end.
+    wake: SyncSender<()>,
+    ended: Receiver<()>,
+}
+
+impl LogFilesThread {
+    pub(super) fn start(log: &Path, directory: &Path) -> io::Result<Self> {
+        Self::start_retrying(log, directory, RETRY)
+    }
+
+    fn start_retrying(log: &Path, directory: &Path, retry: Duration) -> io::Result<Self> {
+        let (wake, woken) = sync_channel(1);
+        let (end, ended) = sync_channel(0);
+        let (log, files) = (log.to_owned(), LogFiles::new(directory.to_owned(), TimeZone::system()));
+        thread::Builder::new().name("log-files".to_owned()).spawn(move || {
+            run(&log, files, &woken, retry);
+            drop(end);
+        })?;
+        Ok(Self { directory: directory.to_owned(), wake, ended })
+    }
+
+    /// Where the files are.
+    pub(super) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Says that an outcome was recorded. Never waits.
+    pub(super) fn outcome_recorded(&self) {
+        // One that waits already says the same.
+        let _said = self.wake.try_send(());
+    }
+
+    /// Ends the thread when it has written what is there, or leaves it where it hangs.
+    pub(super) fn stop(self) {
+        let Self { wake, ended, .. } = self;
+        drop(wake);
+        let _left_behind = ended.recv_timeout(LAST_LINES);
+    }
+}
+
+fn run(log: &Path, mut files: LogFiles, woken: &Receiver<()>, retry: Duration) {
+    let mut ill = false;
+    loop {
+        let level = follow(log, &mut files);
+        match &level {
+            Ok(rows) => {
+                if std::mem::take(&mut ill) {
+                    tracing::info!(rows, "the log files are level with the flash log again");
+                }
+            }
+            // Once: whoever looks after the share reads it, and the journal is not filled with it.
+            Err(error) if !std::mem::replace(&mut ill, true) => {
+                tracing::warn!(error = error as &dyn std::error::Error, "the log files are behind the flash log, and are caught up later");
+            }
+            Err(error) => tracing::debug!(error = error as &dyn std::error::Error, "the log files are still behind"),
+        }
+        let over = if level.is_ok() { woken.recv().is_err() } else { waited(woken, retry) };
+        if over {
+            // The last outcomes may have been recorded since.
+            let _caught_up_at_the_next_start = follow(log, &mut files);
+            return;
+        }
+    }
+}
+
+/// Waits its time whatever is recorded meanwhile; true where the station has stopped.
+fn waited(woken: &Receiver<()>, retry: Duration) -> bool {
+    let until = std::time::Instant::now() + retry;
+    loop {
+        match woken.recv_timeout(until.saturating_duration_since(std::time::Instant::now())) {
+            Ok(()) => {}
+            Err(RecvTimeoutError::Timeout) => return false,
+            Err(RecvTimeoutError::Disconnected) => return true,
+        }
+    }
+}
+
+fn follow(log: &Path, files: &mut LogFiles) -> Result<u64, FilesError> {
+    files.follow(&LogReader::open(log)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::ledger::Ledger;
+    use crate::station::outcome::{Effort, Outcome, Pull};
+    use crate::station::record::{Attempt, Entry};
+    use crate::station::testing::card;
+
+    fn close(ledger: &mut Ledger, number: u64) {
+        let attempt = Attempt { number, slot: "A1".to_owned(), model: "acme/box".to_owned(), image: None, card: card("usb", number) };
+        let entry = Entry::AttemptClosed { attempt: Box::new(attempt), outcome: Outcome::Pulled(Pull::Taken), effort: Effort::default() };
+        ledger.append(&entry).expect("appended");
+    }
+
+    /// Lines of all files together, their header rows excepted.
+    fn lines(directory: &Path) -> usize {
+        let Ok(files) = fs::read_dir(directory.join("acme/box")) else { return 0 };
+        let texts = files.map(|file| fs::read_to_string(file.expect("an entry").path()).unwrap_or_default());
+        texts.map(|text| text.lines().count().saturating_sub(1)).sum()
+    }
+
+    /// No test waits this long unless it fails.
+    fn wait_for(what: &str, done: impl Fn() -> bool) {
+        for _ in 0..6000 {
+            if done() {
+                return;
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        panic!("{what}");
+    }
+
+    #[test]
+    fn an_outcome_is_in_the_files_soon_and_a_directory_that_is_not_there_costs_nothing_but_time() {
+        let root = tempfile::tempdir().expect("a directory");
+        let path = root.path().join("flash-log.db");
+        let mut ledger = Ledger::open_on(&path, "bench-1", "0123456789abcdef0123456789abcdef").expect("the log opens");
+        close(&mut ledger, 1);
+        let directory = root.path().join("mnt/share");
+        let files = LogFilesThread::start_retrying(&path, &directory, Duration::from_millis(5)).expect("a thread");
+        for number in 2..=5 {
+            close(&mut ledger, number);
+            files.outcome_recorded();
+        }
+        assert_eq!(lines(&directory), 0, "there is nothing to write into");
+        fs::create_dir_all(&directory).expect("mounted");
+        wait_for("what was missed is caught up with", || lines(&directory) == 5);
+        close(&mut ledger, 6);
+        files.outcome_recorded();
+        wait_for("what comes later follows", || lines(&directory) == 6);
+        close(&mut ledger, 7);
+        files.stop();
+        wait_for("the last line is written by a station that stops", || lines(&directory) == 7);
+    }
+
+    #[test]
+    fn nobody_waits_for_a_thread_that_hangs() {
+        let (wake, _woken) = sync_channel(1);
+        let (_end, ended) = sync_channel(0);
+        let hanging = LogFilesThread { directory: PathBuf::from("/mnt"), wake, ended };
+        for _ in 0..1000 {
+            hanging.outcome_recorded();
+        }
+        hanging.stop();
+    }
+}

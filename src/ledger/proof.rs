@@ -1,0 +1,163 @@
+//! The proof of the whole chain, as fast as the PC can read it: parts of the log are proved side by side, each by a reader of its
+//! own and a page at a time, and then that each part begins where the one before it ends.
+
+use std::num::NonZero;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::thread;
+
+use super::chain::{self, Break, Head, Link, ORIGIN, Tampering};
+use super::error::LogError;
+use super::reader::LogReader;
+
+/// Events of one page: some megabytes, proved in hundredths of a second.
+const PAGE: i64 = 8192;
+
+/// More readers than this wait for the same disk.
+const READERS: usize = 8;
+
+/// The links a page stands between.
+type Ends = Option<(Link, Link)>;
+
+impl LogReader {
+    /// Proves every event: the log's head, or the first event that was changed, removed, inserted or reordered.
+    ///
+    /// # Errors
+    /// Where the log cannot be read.
+    pub fn verify(&self) -> Result<Result<Head, Break>, LogError> {
+        let newest = self.newest()?;
+        let pages = (newest + PAGE - 1) / PAGE;
+        let path = self.path();
+        let readers = thread::available_parallelism().map_or(1, NonZero::get).min(READERS).min(usize::try_from(pages).unwrap_or(1));
+        let (next, broken) = (AtomicI64::new(0), AtomicBool::new(false));
+        let proved: Result<Vec<Vec<(i64, Ends)>>, LogError> = thread::scope(|scope| {
+            let prove = || {
+                let reader = Self::open(path)?;
+                let mut proved = Vec::new();
+                while !broken.load(Ordering::Relaxed) {
+                    let page = next.fetch_add(1, Ordering::Relaxed);
+                    if page >= pages {
+                        break;
+                    }
+                    let first = page * PAGE + 1;
+                    let ends = reader.within(|log| chain::prove(log, first, newest.min(first + PAGE - 1)))?;
+                    if ends.is_none() {
+                        broken.store(true, Ordering::Relaxed);
+                    }
+                    proved.push((page, ends));
+                }
+                Ok(proved)
+            };
+            let readers: Vec<_> = (0..readers).map(|_| scope.spawn(prove)).collect();
+            // A panic of ours is no proof.
+            readers.into_iter().map(|reader| reader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+        });
+        let mut proved: Vec<_> = proved?.into_iter().flatten().collect();
+        proved.sort_unstable_by_key(|(page, _)| *page);
+        let mut hash = ORIGIN;
+        for (page, ends) in proved {
+            match ends {
+                Some((prev, last)) if prev == hash => hash = last,
+                // Pages before this one hold, and each was begun before it: it is the first that does not.
+                _ => return self.name_the_break(page * PAGE + 1),
+            }
+        }
+        let head = Head { count: u64::try_from(newest).unwrap_or(0), hash };
+        // Nothing may stand before the first event.
+        if let Some(before) = self.within(chain::before_the_first)? {
+            return Ok(Err(Break { seq: before, what: Tampering::Inserted }));
+        }
+        Ok(Ok(head))
+    }
+
+    /// The same, and that the log still passes through `anchor`, a head that somebody kept: it also tells where the newest events
+    /// were cut off, and whether the log was written anew.
+    ///
+    /// # Errors
+    /// Where the log cannot be read.
+    pub fn verify_through(&self, anchor: &Head) -> Result<Result<Head, Break>, LogError> {
+        match self.verify()? {
+            Ok(head) => self.pass_through(anchor, head),
+            Err(broken) => Ok(Err(broken)),
+        }
+    }
+
+    fn name_the_break(&self, first: i64) -> Result<Result<Head, Break>, LogError> {
+        self.within(|log| chain::walk(log, first))
+    }
+
+    fn pass_through(&self, anchor: &Head, head: Head) -> Result<Result<Head, Break>, LogError> {
+        if anchor.count > head.count {
+            return Ok(Err(Break { seq: head.count + 1, what: Tampering::Removed }));
+        }
+        let at = i64::try_from(anchor.count).unwrap_or(i64::MAX);
+        let hash = if at == 0 { Some(ORIGIN) } else { self.within(|log| chain::at(log, at))?.map(|event| event.hash) };
+        if hash == Some(anchor.hash) { Ok(Ok(head)) } else { Ok(Err(Break { seq: anchor.count, what: Tampering::Rewritten })) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use rusqlite::Connection;
+
+    use super::super::tests::{closed, open, place, started, tamper, verdict};
+    use super::super::{Entry, Stamp};
+    use super::*;
+    use crate::station::outcome::{Outcome, Pull};
+
+    /// A log of several pages.
+    fn long(path: &Path) -> i64 {
+        let attempts = u64::try_from(PAGE + PAGE / 4).expect("fits");
+        let entries: Vec<(Stamp, Entry)> = (1..=attempts)
+            .flat_map(|number| [started(number), closed(number, Outcome::Pulled(Pull::Taken))])
+            .map(|entry| (Stamp { at: 7, boot: String::new(), since_boot_ms: None, synced: None }, entry))
+            .collect();
+        open(path).append_all(&entries.iter().map(|(stamp, entry)| (stamp, entry)).collect::<Vec<_>>()).expect("appended");
+        let newest = 2 * (PAGE + PAGE / 4) + 1;
+        assert_eq!(verdict(path).expect("whole").count, u64::try_from(newest).expect("fits"));
+        newest
+    }
+
+    /// What was done to which event, wherever the parts meet that are proved side by side.
+    #[test]
+    fn in_a_long_log_the_first_event_that_does_not_hold_is_named() {
+        let (dir, path) = place();
+        let newest = long(&path);
+        drop(Connection::open(&path).expect("the file opens").query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())));
+        let tampered = |sql: &str| {
+            let copy = dir.path().join("tampered.db");
+            for name in ["tampered.db-wal", "tampered.db-shm"] {
+                drop(fs::remove_file(dir.path().join(name)));
+            }
+            fs::copy(&path, &copy).expect("copied");
+            tamper(&copy, sql);
+            let broken = verdict(&copy).expect_err(sql);
+            (i64::try_from(broken.seq).expect("fits"), broken.what)
+        };
+        for seq in [2, PAGE - 1, PAGE, PAGE + 1, 2 * PAGE, 2 * PAGE + 1, newest] {
+            let at = |sql: &str| tampered(&sql.replace("SEQ", &seq.to_string()));
+            assert_eq!(at("UPDATE event SET at = at + 1 WHERE seq = SEQ"), (seq, Tampering::Changed));
+            assert_eq!(at("UPDATE event SET at = at + 1 WHERE seq >= SEQ"), (seq, Tampering::Changed), "the first of many");
+            let columns = "station, seq, kind, at, body, prev, hash";
+            let replace = format!(
+                "INSERT OR REPLACE INTO event ({columns}) SELECT station, seq, kind, at, '{{}}', prev, hash FROM event WHERE seq = SEQ"
+            );
+            assert_eq!(at(&replace), (seq, Tampering::Changed), "replaced");
+            if seq < newest {
+                assert_eq!(at("DELETE FROM event WHERE seq = SEQ"), (seq, Tampering::Removed));
+            }
+            if seq + 5 < newest {
+                let swap = "UPDATE event SET seq = -1 WHERE seq = SEQ; UPDATE event SET seq = SEQ WHERE seq = SEQ + 5; UPDATE event SET seq = SEQ + 5 WHERE seq = -1";
+                assert_eq!(at(swap), (seq, Tampering::Reordered));
+            }
+            let moved = "UPDATE event SET seq = -seq WHERE seq >= SEQ; UPDATE event SET seq = 1 - seq WHERE seq < 0";
+            let insert =
+                format!("INSERT INTO event ({columns}) SELECT station, SEQ, kind, at, '{{}}', prev, hash FROM event WHERE seq = SEQ - 1");
+            assert_eq!(at(&format!("{moved}; {insert}")), (seq, Tampering::Inserted));
+        }
+        let before = "INSERT INTO event (station, seq, kind, at, body, prev, hash) SELECT station, -4, kind, at, body, prev, hash FROM event WHERE seq = 2";
+        assert_eq!(tampered(before), (0, Tampering::Inserted), "before the first one");
+    }
+}

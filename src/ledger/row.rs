@@ -1,0 +1,309 @@
+//! One attempt as readers of the log get it: taken from the event that stands for it, which holds everything.
+
+use serde::Deserialize;
+
+use crate::station::record::AttemptNumber;
+
+/// One attempt. A closed one stands where its closing event stands; one without, where its start stands: its card is being
+/// written, or the station stopped and has not started since. Times are UTC, in microseconds since 1970; durations are microseconds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Row {
+    /// The event it stands for.
+    pub seq: u64,
+    /// The station's id.
+    pub station_id: String,
+    /// The station's name at that time.
+    pub station_name: Option<String>,
+    /// The attempt's number.
+    pub attempt: AttemptNumber,
+    /// The slot, as on its sticker.
+    pub slot: Option<String>,
+    /// Where the card sat.
+    pub port: Option<String>,
+    /// `BRAND/MODEL` of the slot.
+    pub model: Option<String>,
+    /// BLAKE3 of the image, hexadecimal.
+    pub image_blake3: Option<String>,
+    /// The file the image came from.
+    pub image_source: Option<String>,
+    /// The image's raw length in bytes.
+    pub image_span: Option<u64>,
+    /// How far it is known what device the image is for: `proven`, `matching`, `none`.
+    pub model_proof: Option<String>,
+    /// The brand, by the model assertion inside the image.
+    pub model_brand: Option<String>,
+    /// The model's name, by that assertion.
+    pub model_name: Option<String>,
+    /// Its series.
+    pub model_series: Option<String>,
+    /// Its revision.
+    pub model_revision: Option<u64>,
+    /// SHA3-384 of the assertion.
+    pub model_sha3_384: Option<String>,
+    /// The key that signed it.
+    pub model_sign_key: Option<String>,
+    /// How the card was attached.
+    pub bus: Option<String>,
+    /// Maker, as the device says.
+    pub vendor: Option<String>,
+    /// Product, as the device says.
+    pub product: Option<String>,
+    /// Serial, as the device says.
+    pub serial: Option<String>,
+    /// World wide name.
+    pub wwn: Option<String>,
+    /// The identification register, 32 hexadecimal digits.
+    pub cid: Option<String>,
+    /// Manufacturer id.
+    pub cid_manfid: Option<String>,
+    /// OEM/application id.
+    pub cid_oemid: Option<String>,
+    /// Product name.
+    pub cid_name: Option<String>,
+    /// Product serial number.
+    pub cid_serial: Option<String>,
+    /// Manufacturing date.
+    pub cid_date: Option<String>,
+    /// Hardware revision.
+    pub cid_hwrev: Option<String>,
+    /// Firmware revision.
+    pub cid_fwrev: Option<String>,
+    /// How far the serial identifies the card: `cid`, `usb`, `reader-only`, `none`.
+    pub identified: Option<String>,
+    /// What the card claims to hold, in bytes.
+    pub capacity: Option<u64>,
+    /// The card's logical block in bytes.
+    pub block: Option<u64>,
+    /// The kernel's count of media in that boot.
+    pub diskseq: Option<u64>,
+    /// When it began; nothing for a card that admission refused.
+    pub started: Option<i64>,
+    /// When it ended; nothing while it runs.
+    pub ended: Option<i64>,
+    /// The clock was set from the network by then; nothing where nobody knew.
+    pub clock_synced: Option<bool>,
+    /// Bytes handed to the card.
+    pub bytes_written: Option<u64>,
+    /// Bytes the card returned.
+    pub bytes_read: Option<u64>,
+    /// Time spent writing and flushing.
+    pub writing_us: Option<u64>,
+    /// Time spent reading back.
+    pub reading_us: Option<u64>,
+    /// Claim to end.
+    pub total_us: Option<u64>,
+    /// The slowest single call.
+    pub slowest_call_us: Option<u64>,
+    /// What that call was.
+    pub slowest_call_act: Option<String>,
+    /// The byte of the card where it began.
+    pub slowest_call_at: Option<u64>,
+    /// KiB a second along the image, as a JSON list of parts of equal length.
+    pub writing_kib_s: Option<String>,
+    /// The same for reading back.
+    pub reading_kib_s: Option<String>,
+    /// BLAKE3 of what the card returned, hexadecimal; for a pass only.
+    pub readback_blake3: Option<String>,
+    /// `whole` for a pass, `mapped-only` where the image's zeroes were skipped.
+    pub readback_class: Option<String>,
+    /// `passed`, `passed-mapped-only`, `failed`, `refused`, `pulled`, `interrupted`, or `running`.
+    pub outcome: String,
+    /// The reason in one stable word.
+    pub code: Option<String>,
+    /// The reason as a sentence.
+    pub reason: Option<String>,
+    /// The byte of the card where it failed.
+    pub failed_at: Option<u64>,
+}
+
+impl Row {
+    /// When it ended or, while it runs, began: the time a log is asked for.
+    #[must_use]
+    pub fn at(&self) -> Option<i64> {
+        self.ended.or(self.started)
+    }
+
+    /// The row of an attempt's event: its closing one, or its start while there is no other. `None` where the body is not ours.
+    pub(super) fn of(seq: i64, station: String, kind: &str, at: i64, body: &str) -> Option<Self> {
+        let body: Body = serde_json::from_str(body).ok()?;
+        let closed = kind == "attempt-closed";
+        let image = body.image.unwrap_or_default();
+        let model = image.model_proof.unwrap_or_default();
+        let card = body.card.unwrap_or_default();
+        let cid = card.cid.unwrap_or_default();
+        let effort = body.effort.unwrap_or_default();
+        let slowest = effort.slowest_call.unwrap_or_default();
+        let outcome = body.outcome.unwrap_or_default();
+        let proof = outcome.proof.unwrap_or_default();
+        Some(Self {
+            seq: u64::try_from(seq).ok()?,
+            station_id: station,
+            station_name: body.station_name,
+            attempt: body.attempt?,
+            slot: body.slot,
+            port: card.port,
+            model: body.model,
+            image_blake3: image.blake3,
+            image_source: image.source,
+            image_span: image.span,
+            model_proof: model.class,
+            model_brand: model.brand,
+            model_name: model.model,
+            model_series: model.series,
+            model_revision: model.revision,
+            model_sha3_384: model.sha3_384,
+            model_sign_key: model.sign_key,
+            bus: card.bus,
+            vendor: card.vendor,
+            product: card.product,
+            serial: card.serial,
+            wwn: card.wwn,
+            cid: cid.raw,
+            cid_manfid: cid.manfid,
+            cid_oemid: cid.oemid,
+            cid_name: cid.name,
+            cid_serial: cid.serial,
+            cid_date: cid.date,
+            cid_hwrev: cid.hwrev,
+            cid_fwrev: cid.fwrev,
+            identified: card.identified,
+            capacity: card.capacity,
+            block: card.block,
+            diskseq: card.diskseq,
+            started: if closed { body.start.map(|start| start.at) } else { Some(at) },
+            ended: closed.then_some(at),
+            clock_synced: body.clock.and_then(|clock| clock.synced),
+            bytes_written: effort.written,
+            bytes_read: effort.read,
+            writing_us: effort.writing_us,
+            reading_us: effort.reading_us,
+            total_us: effort.total_us,
+            slowest_call_us: effort.slowest_call_us,
+            slowest_call_act: slowest.act,
+            slowest_call_at: slowest.at,
+            writing_kib_s: effort.writing_kib_s.map(|list| list.to_string()),
+            reading_kib_s: effort.reading_kib_s.map(|list| list.to_string()),
+            readback_blake3: proof.blake3,
+            readback_class: proof.class,
+            outcome: outcome.word.unwrap_or_else(|| "running".to_owned()),
+            code: outcome.code,
+            reason: outcome.reason,
+            failed_at: outcome.at,
+        })
+    }
+}
+
+/// The keys of `body`, as `schema.sql` explains them. Keys of later formats are passed over.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Body {
+    attempt: Option<u64>,
+    station_name: Option<String>,
+    slot: Option<String>,
+    model: Option<String>,
+    clock: Option<Clock>,
+    image: Option<Image>,
+    card: Option<Card>,
+    outcome: Option<Outcome>,
+    effort: Option<Effort>,
+    start: Option<Start>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Clock {
+    synced: Option<bool>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Image {
+    blake3: Option<String>,
+    source: Option<String>,
+    span: Option<u64>,
+    model_proof: Option<ModelProof>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct ModelProof {
+    class: Option<String>,
+    brand: Option<String>,
+    model: Option<String>,
+    series: Option<String>,
+    revision: Option<u64>,
+    sha3_384: Option<String>,
+    sign_key: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Card {
+    port: Option<String>,
+    bus: Option<String>,
+    vendor: Option<String>,
+    product: Option<String>,
+    serial: Option<String>,
+    wwn: Option<String>,
+    cid: Option<Cid>,
+    identified: Option<String>,
+    capacity: Option<u64>,
+    block: Option<u64>,
+    diskseq: Option<u64>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Cid {
+    raw: Option<String>,
+    manfid: Option<String>,
+    oemid: Option<String>,
+    name: Option<String>,
+    serial: Option<String>,
+    date: Option<String>,
+    hwrev: Option<String>,
+    fwrev: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Outcome {
+    word: Option<String>,
+    code: Option<String>,
+    reason: Option<String>,
+    at: Option<u64>,
+    proof: Option<Proof>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Proof {
+    class: Option<String>,
+    blake3: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Effort {
+    written: Option<u64>,
+    read: Option<u64>,
+    writing_us: Option<u64>,
+    reading_us: Option<u64>,
+    total_us: Option<u64>,
+    slowest_call_us: Option<u64>,
+    slowest_call: Option<Call>,
+    writing_kib_s: Option<serde_json::Value>,
+    reading_kib_s: Option<serde_json::Value>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Call {
+    act: Option<String>,
+    at: Option<u64>,
+}
+
+#[derive(Deserialize)]
+struct Start {
+    at: i64,
+}

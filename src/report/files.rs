@@ -1,0 +1,595 @@
+//! The flash log as files for people who open a shared folder: `BRAND/MODEL/YYYY-MM-DD.csv`, a line an outcome.
+//!
+//! They are made from the log and follow it. Nothing is ever read from them but where they end: a file that was deleted, cut or written
+//! to by somebody else is made anew. Knows no thread; whoever calls may wait for a slow disk or a network as long as it takes.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::ops::ControlFlow;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use nix::fcntl::OFlag;
+
+use crate::ledger::{Filter, LogError, LogReader, Row};
+use crate::station::units::to_u64;
+
+use super::machine::RowCsv;
+
+/// Why the files are not level with the log.
+#[derive(Debug, thiserror::Error)]
+pub enum FilesError {
+    /// The log cannot be read.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// A file or a directory cannot be written.
+    #[error("writing the log file {}", path.display())]
+    Write {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The directory itself is not there, or is none.
+    #[error("the directory of the log files {}: create it, or mount it: see `directory` in [log]", path.display())]
+    Directory {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+fn writing(path: &Path) -> impl FnOnce(io::Error) -> FilesError {
+    move |source| FilesError::Write { path: path.to_owned(), source }
+}
+
+/// One file: a model on a day.
+type Key = (String, Date);
+
+/// What the log says a file must hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Expected {
+    rows: u64,
+    last: u64,
+}
+
+/// The files of one directory.
+#[derive(Debug)]
+pub struct LogFiles {
+    directory: PathBuf,
+    zone: TimeZone,
+    /// Everything up to this event is in the files; nothing until they were brought level.
+    level_to: Option<u64>,
+    /// How long a file was when we left it.
+    lengths: HashMap<PathBuf, u64>,
+}
+
+impl LogFiles {
+    /// Nothing is looked at yet. Days are those of `zone`.
+    #[must_use]
+    pub fn new(directory: PathBuf, zone: TimeZone) -> Self {
+        Self { directory, zone, level_to: None, lengths: HashMap::new() }
+    }
+
+    /// Brings the files level with the log: all of them at first and after an error, and later what is new. How many rows were written.
+    ///
+    /// # Errors
+    /// Where they are not level now; what was begun is put right by the next call.
+    pub fn follow(&mut self, log: &LogReader) -> Result<u64, FilesError> {
+        // A share that is not mounted must not be written into the directory it is mounted on: we make no more than the last part of it.
+        let found = match fs::metadata(&self.directory) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => make_directory(&self.directory),
+            other => other.and_then(|found| if found.is_dir() { Ok(()) } else { Err(io::ErrorKind::NotADirectory.into()) }),
+        };
+        found.map_err(|source| FilesError::Directory { path: self.directory.clone(), source })?;
+        let outcome = match self.level_to {
+            Some(level) => self.append(log, level),
+            None => self.level(log),
+        };
+        if outcome.is_err() {
+            self.level_to = None;
+        }
+        outcome
+    }
+
+    /// Everything: each file that is not as the log says is made anew.
+    fn level(&mut self, log: &LogReader) -> Result<u64, FilesError> {
+        self.lengths.clear();
+        let mut expected: BTreeMap<String, BTreeMap<Date, Expected>> = BTreeMap::new();
+        let mut newest = 0;
+        log.briefs(&Filter::default(), |brief| {
+            newest = newest.max(brief.seq);
+            let Some(day) = self.day(brief.at) else { return ControlFlow::Continue(()) };
+            let model = brief.model.unwrap_or_default();
+            if !expected.contains_key(model) {
+                expected.insert(model.to_owned(), BTreeMap::new());
+            }
+            if let Some(days) = expected.get_mut(model) {
+                let file = days.entry(day).or_default();
+                file.rows += 1;
+                file.last = brief.seq;
+            }
+            ControlFlow::Continue(())
+        })?;
+        let mut written = 0;
+        for (model, days) in &expected {
+            // What a crash could have touched is read in full; the rest of a history was put on disk long ago.
+            let recent: BTreeSet<Date> = days.keys().rev().take(2).copied().collect();
+            for (day, expected) in days {
+                let key = (model.clone(), *day);
+                if !self.is_level(&key, *expected, recent.contains(day))? {
+                    written += self.make_anew(log, &key, newest)?;
+                }
+            }
+        }
+        self.level_to = Some(newest);
+        Ok(written)
+    }
+
+    /// What stands behind `level` in the log.
+    fn append(&mut self, log: &LogReader, level: u64) -> Result<u64, FilesError> {
+        let mut newest = level;
+        let mut rows: BTreeMap<Key, Vec<Row>> = BTreeMap::new();
+        let mut written = 0;
+        let mut held = 0_u32;
+        for row in log.attempts(&Filter { after: Some(level), ..Filter::default() }) {
+            let row = row?;
+            let Some(key) = self.key(&row) else { continue };
+            newest = newest.max(row.seq);
+            rows.entry(key).or_default().push(row);
+            held += 1;
+            if held == HELD {
+                written += self.write_out(log, &mut rows, newest)?;
+                held = 0;
+            }
+        }
+        written += self.write_out(log, &mut rows, newest)?;
+        self.level_to = Some(newest);
+        Ok(written)
+    }
+
+    fn write_out(&mut self, log: &LogReader, rows: &mut BTreeMap<Key, Vec<Row>>, newest: u64) -> Result<u64, FilesError> {
+        let mut written = 0;
+        for (key, rows) in std::mem::take(rows) {
+            let path = self.path(&key);
+            let length = fs::symlink_metadata(&path).map(|found| found.len()).ok();
+            let ours = self.lengths.get(&path).copied();
+            written += if length.is_some() && length == ours {
+                self.add(&path, &rows)?;
+                to_u64(rows.len())
+            } else {
+                // New, or deleted, cut or written to since.
+                self.make_anew(log, &key, newest)?
+            };
+        }
+        Ok(written)
+    }
+
+    fn add(&mut self, path: &Path, rows: &[Row]) -> Result<(), FilesError> {
+        let add = || {
+            let mut file = OpenOptions::new().append(true).custom_flags(OFlag::O_NOFOLLOW.bits()).open(path)?;
+            let mut csv = RowCsv::more(Vec::new());
+            rows.iter().try_for_each(|row| csv.row(row))?;
+            csv.flush()?;
+            file.write_all(csv.bytes())?;
+            file.metadata().map(|found| found.len())
+        };
+        let length = add().map_err(writing(path))?;
+        self.lengths.insert(path.to_owned(), length);
+        Ok(())
+    }
+
+    /// Beside the old one, and in its place when it is whole and on disk.
+    fn make_anew(&mut self, log: &LogReader, key: &Key, newest: u64) -> Result<u64, FilesError> {
+        let path = self.path(key);
+        let parent = path.parent().unwrap_or(&self.directory).to_owned();
+        let brand = parent.parent().filter(|brand| **brand != *self.directory && brand.starts_with(&self.directory));
+        for directory in brand.into_iter().chain([&*parent]) {
+            make_directory(directory).map_err(writing(directory))?;
+        }
+        let fresh = tempfile::Builder::new().prefix(".flashline-").suffix(".csv").tempfile_in(&parent).map_err(writing(&path))?;
+        let mut csv = RowCsv::new(BufWriter::new(fresh.as_file())).map_err(writing(&path))?;
+        let (since, until) = self.bounds(key.1);
+        let mut written = 0;
+        let filter = Filter { model: Some(key.0.clone()), since, until, ..Filter::default() };
+        for row in log.attempts(&filter) {
+            let row = row?;
+            // What is newer comes with its own turn.
+            if row.seq <= newest && self.key(&row).as_ref() == Some(key) {
+                csv.row(&row).map_err(writing(&path))?;
+                written += 1;
+            }
+        }
+        csv.flush().map_err(writing(&path))?;
+        drop(csv);
+        let finish = || {
+            fresh.as_file().set_permissions(Permissions::from_mode(0o644))?;
+            fresh.as_file().sync_all()?;
+            let length = fresh.as_file().metadata()?.len();
+            fresh.persist(&path)?;
+            io::Result::Ok(length)
+        };
+        let length = finish().map_err(writing(&path))?;
+        self.lengths.insert(path, length);
+        Ok(written)
+    }
+
+    /// Does the file end with the row the log says, and, where asked, hold as many under today's names of the columns?
+    fn is_level(&mut self, key: &Key, expected: Expected, in_full: bool) -> Result<bool, FilesError> {
+        let path = self.path(key);
+        let mut look = || {
+            let file = match OpenOptions::new().read(true).custom_flags(OFlag::O_NOFOLLOW.bits()).open(&path) {
+                Ok(file) => file,
+                Err(error) if error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(libc_loop()) => return Ok(false),
+                Err(error) => return Err(error),
+            };
+            let length = file.metadata()?.len();
+            if last_seq(&file, length)? != Some(expected.last) {
+                return Ok(false);
+            }
+            if in_full && !holds(&file, expected)? {
+                return Ok(false);
+            }
+            self.lengths.insert(path.clone(), length);
+            io::Result::Ok(true)
+        };
+        look().map_err(writing(&path))
+    }
+
+    /// Where a closed row belongs.
+    fn key(&self, row: &Row) -> Option<Key> {
+        let day = self.day(row.ended?)?;
+        Some((row.model.clone().unwrap_or_default(), day))
+    }
+
+    fn day(&self, at: i64) -> Option<Date> {
+        Timestamp::from_microsecond(at).ok().map(|at| at.to_zoned(self.zone.clone()).date())
+    }
+
+    fn bounds(&self, day: Date) -> (Option<i64>, Option<i64>) {
+        let start = |day: Date| day.to_zoned(self.zone.clone()).ok().map(|start| start.timestamp().as_microsecond());
+        (start(day), day.tomorrow().ok().and_then(start))
+    }
+
+    fn path(&self, (model, day): &Key) -> PathBuf {
+        let mut path = self.directory.clone();
+        match model.split_once('/') {
+            Some((brand, model)) => path.extend([safe(brand), safe(model)]),
+            None => path.push(safe(model)),
+        }
+        path.push(format!("{day}.csv"));
+        path
+    }
+}
+
+/// Rows kept in memory before they are written: some megabytes.
+const HELD: u32 = 4096;
+
+/// How much of a file's end holds its last record: twice the longest a row can be with every text at a kernel's limit.
+const TAIL: u64 = 64 << 10;
+
+/// What the system says where a link stands in a file's place.
+fn libc_loop() -> i32 {
+    nix::errno::Errno::ELOOP as i32
+}
+
+fn make_directory(path: &Path) -> io::Result<()> {
+    match DirBuilder::new().mode(0o755).create(path) {
+        // The station's own mask keeps others out of its state; these are for others.
+        Ok(()) => {
+            let mode = fs::metadata(path)?.permissions().mode();
+            fs::set_permissions(path, Permissions::from_mode(mode | 0o755))
+        }
+        // A link could lead anywhere.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => match fs::symlink_metadata(path)?.is_dir() {
+            true => Ok(()),
+            false => Err(io::ErrorKind::NotADirectory.into()),
+        },
+        Err(error) => Err(error),
+    }
+}
+
+/// The event of a file's last record, where the file ends as we end it.
+fn last_seq(mut file: &File, length: u64) -> io::Result<Option<u64>> {
+    let from = length.saturating_sub(TAIL);
+    file.seek(SeekFrom::Start(from))?;
+    let mut tail = Vec::new();
+    file.take(TAIL).read_to_end(&mut tail)?;
+    if !tail.ends_with(b"\r\n") {
+        return Ok(None);
+    }
+    // From the first line's end on there are whole records; a quoted line's end inside one can only make this say no.
+    let start = if from == 0 { 0 } else { tail.windows(2).position(|pair| pair == b"\r\n").map_or(tail.len(), |at| at + 2) };
+    let mut last = None;
+    for record in records(&tail[start..]).byte_records() {
+        match record {
+            Ok(record) => last = seq_of(&record),
+            Err(_) => last = None,
+        }
+    }
+    Ok(last)
+}
+
+/// Has it the header row and so many records?
+fn holds(mut file: &File, expected: Expected) -> io::Result<bool> {
+    file.seek(SeekFrom::Start(0))?;
+    let mut csv = records(BufReader::new(file));
+    let mut rows = 0;
+    let mut header = true;
+    for record in csv.byte_records() {
+        let Ok(record) = record else { return Ok(false) };
+        if header {
+            if record != RowCsv::<Vec<u8>>::header() {
+                return Ok(false);
+            }
+            header = false;
+        } else if seq_of(&record).is_some() {
+            rows += 1;
+        }
+    }
+    Ok(rows == expected.rows)
+}
+
+fn records<R: Read>(from: R) -> csv::Reader<R> {
+    csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(from)
+}
+
+fn seq_of(record: &csv::ByteRecord) -> Option<u64> {
+    std::str::from_utf8(record.get(RowCsv::<Vec<u8>>::seq_column())?).ok()?.parse().ok()
+}
+
+/// A name that is one part of a path, on our side of a share and on the other: what could be more is written as `%` and its bytes. No
+/// two names become one.
+fn safe(name: &str) -> String {
+    // Longer ones no file system takes; what is cut away goes on in the digest.
+    const LONGEST: usize = 120;
+    let mut safe = String::new();
+    let last = name.chars().count().saturating_sub(1);
+    for (index, c) in name.chars().enumerate() {
+        let plain = c.is_alphanumeric() || matches!(c, '-' | '_' | '+' | '(' | ')' | ',' | '=' | '@');
+        let inside = matches!(c, '.' | ' ') && index > 0 && index < last;
+        if plain || inside {
+            safe.push(c);
+        } else {
+            let mut bytes = [0; 4];
+            c.encode_utf8(&mut bytes).bytes().for_each(|byte| safe.push_str(&format!("%{byte:02x}")));
+        }
+    }
+    if safe.is_empty() {
+        safe.push('%');
+    }
+    if safe.len() > LONGEST {
+        let mut end = LONGEST;
+        while !safe.is_char_boundary(end) {
+            end -= 1;
+        }
+        safe.truncate(end);
+        safe.push_str(&format!("%%{}", &blake3::hash(name.as_bytes()).to_hex()[..16]));
+    }
+    safe
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::ledger::{Ledger, Stamp};
+    use crate::station::outcome::{Effort, Outcome, Pull};
+    use crate::station::record::{Attempt, Entry};
+    use crate::station::testing::card;
+
+    /// A log, and a directory beside it for its files.
+    struct Place {
+        root: TempDir,
+        ledger: Ledger,
+        number: u64,
+    }
+
+    impl Place {
+        fn new() -> Self {
+            let root = tempfile::tempdir().expect("a directory");
+            let path = root.path().join("flash-log.db");
+            let ledger = Ledger::open_on(&path, "bench-1", "0123456789abcdef0123456789abcdef").expect("the log opens");
+            Self { root, ledger, number: 0 }
+        }
+
+        fn directory(&self) -> PathBuf {
+            self.root.path().join("share")
+        }
+
+        fn files(&self) -> LogFiles {
+            LogFiles::new(self.directory(), TimeZone::get("Europe/Berlin").expect("a zone"))
+        }
+
+        fn log(&self) -> LogReader {
+            LogReader::open(self.ledger.path()).expect("a log")
+        }
+
+        fn close(&mut self, model: &str, local: &str) {
+            self.number += 1;
+            let at = format!("{local}[Europe/Berlin]").parse::<jiff::Zoned>().expect("a time").timestamp().as_microsecond();
+            let attempt = Attempt {
+                number: self.number,
+                slot: "A1".to_owned(),
+                model: model.to_owned(),
+                image: None,
+                card: card("usb", self.number),
+            };
+            let entry =
+                Entry::AttemptClosed { attempt: Box::new(attempt), outcome: Outcome::Pulled(Pull::Taken), effort: Effort::default() };
+            let stamp = Stamp { at, boot: "b".to_owned(), since_boot_ms: None, synced: None };
+            self.ledger.append_at(&stamp, &entry).expect("appended");
+        }
+
+        /// The attempts in a file, in its order.
+        fn attempts(&self, file: &str) -> Vec<u64> {
+            let text = fs::read_to_string(self.directory().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
+            assert!(text.starts_with("attempt,started,"), "{text}");
+            let mut csv = csv::Reader::from_reader(text.as_bytes());
+            csv.records().map(|record| record.expect("a record")[0].parse().expect("a number")).collect()
+        }
+    }
+
+    #[test]
+    fn a_model_has_a_file_a_local_day_and_a_line_an_outcome() {
+        let mut place = Place::new();
+        place.close("acme/box", "2026-10-25T00:30");
+        place.close("acme/box", "2026-10-25T23:30");
+        place.close("acme/box", "2026-10-26T00:00");
+        place.close("acme/pi", "2026-10-25T12:00");
+        let mut files = place.files();
+        assert_eq!(files.follow(&place.log()).expect("they are written"), 4);
+        assert_eq!(place.attempts("acme/box/2026-10-25.csv"), [1, 2]);
+        assert_eq!(place.attempts("acme/box/2026-10-26.csv"), [3]);
+        assert_eq!(place.attempts("acme/pi/2026-10-25.csv"), [4]);
+        place.close("acme/box", "2026-10-26T01:00");
+        place.close("acme/box", "2026-10-25T22:00");
+        assert_eq!(files.follow(&place.log()).expect("they are written"), 2);
+        assert_eq!(place.attempts("acme/box/2026-10-25.csv"), [1, 2, 6], "a clock set back writes into the day it says");
+        assert_eq!(place.attempts("acme/box/2026-10-26.csv"), [3, 5]);
+        assert_eq!(files.follow(&place.log()).expect("nothing to do"), 0);
+        let mode = fs::metadata(place.directory().join("acme/box/2026-10-26.csv")).expect("it is there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o644, "others can read it");
+    }
+
+    #[test]
+    fn a_start_brings_back_what_was_deleted_cut_or_spoilt_and_touches_nothing_else() {
+        let mut place = Place::new();
+        for day in 1..=5 {
+            place.close("acme/box", &format!("2026-11-0{day}T12:00"));
+            place.close("acme/box", &format!("2026-11-0{day}T13:00"));
+        }
+        place.files().follow(&place.log()).expect("they are written");
+        let file = |day: u32| place.directory().join(format!("acme/box/2026-11-0{day}.csv"));
+        let whole = |day: u32| fs::read(file(day)).expect("it is there");
+        let before: Vec<_> = (1..=5).map(whole).collect();
+        fs::remove_file(file(1)).expect("deleted");
+        // A crash in the middle of a line, one behind a line, and one that left a hole.
+        fs::write(file(2), &before[1][..before[1].len() - 7]).expect("cut");
+        let lines: Vec<_> = String::from_utf8(before[2].clone()).expect("text").lines().map(str::to_owned).collect();
+        fs::write(file(3), format!("{}\r\n{}\r\n", lines[0], lines[1])).expect("cut");
+        fs::write(file(4), [&before[3][..before[3].len() - 2], &[0; 512]].concat()).expect("spoilt");
+        // Of the newest days a missing line in the middle is found, too.
+        fs::write(
+            file(5),
+            format!("{}\r\n{}", lines[0], String::from_utf8_lossy(&before[4]).lines().nth(2).expect("a line").to_owned() + "\r\n"),
+        )
+        .expect("cut");
+        assert_eq!(place.files().follow(&place.log()).expect("they are put right"), 10);
+        assert_eq!((1..=5).map(whole).collect::<Vec<_>>(), before);
+        let inodes =
+            || (1..=5).map(|day| std::os::unix::fs::MetadataExt::ino(&fs::metadata(file(day)).expect("there"))).collect::<Vec<_>>();
+        let kept = inodes();
+        assert_eq!(place.files().follow(&place.log()).expect("they are level"), 0);
+        assert_eq!(inodes(), kept, "what is level is left alone");
+    }
+
+    #[test]
+    fn what_somebody_does_to_a_file_meanwhile_is_put_right_with_its_next_line() {
+        let mut place = Place::new();
+        let mut files = place.files();
+        place.close("acme/box", "2026-11-24T12:00");
+        files.follow(&place.log()).expect("it is written");
+        let file = place.directory().join("acme/box/2026-11-24.csv");
+        fs::remove_file(&file).expect("deleted");
+        place.close("acme/box", "2026-11-24T13:00");
+        files.follow(&place.log()).expect("it is written");
+        assert_eq!(place.attempts("acme/box/2026-11-24.csv"), [1, 2]);
+        fs::write(&file, "saved by a spreadsheet").expect("written to");
+        place.close("acme/box", "2026-11-24T14:00");
+        files.follow(&place.log()).expect("it is written");
+        assert_eq!(place.attempts("acme/box/2026-11-24.csv"), [1, 2, 3]);
+    }
+
+    #[test]
+    fn a_directory_that_is_gone_is_an_error_and_later_caught_up_with() {
+        let mut place = Place::new();
+        let mut files = place.files();
+        place.close("acme/box", "2026-11-24T12:00");
+        files.follow(&place.log()).expect("it is written");
+        let (directory, away) = (place.directory(), place.root.path().join("away"));
+        fs::rename(&directory, &away).expect("moved");
+        fs::write(&directory, "in its place").expect("written");
+        place.close("acme/box", "2026-11-24T13:00");
+        let error = files.follow(&place.log()).expect_err("it is no directory");
+        assert!(matches!(error, FilesError::Directory { .. }), "{error}");
+        assert!(error.to_string().contains("`directory` in [log]"), "{error}");
+        place.close("acme/box", "2026-11-25T13:00");
+        files.follow(&place.log()).expect_err("still not");
+        fs::remove_file(&directory).expect("removed");
+        fs::rename(&away, &directory).expect("moved back");
+        files.follow(&place.log()).expect("they are caught up");
+        assert_eq!(place.attempts("acme/box/2026-11-24.csv"), [1, 2]);
+        assert_eq!(place.attempts("acme/box/2026-11-25.csv"), [3]);
+        // The place of a share that is not mounted is not filled.
+        let mut lost = LogFiles::new(place.root.path().join("no/such"), TimeZone::UTC);
+        assert!(matches!(lost.follow(&place.log()), Err(FilesError::Directory { .. })));
+    }
+
+    #[test]
+    fn no_name_leads_out_of_the_directory_and_no_two_names_are_one() {
+        let long = "ü".repeat(300);
+        let names = [
+            "acme/box",
+            "../../etc",
+            "acme/../..",
+            "/etc/passwd",
+            "a/b/c",
+            "",
+            ".",
+            "..",
+            "/",
+            "a\0b",
+            "a\\b",
+            "a:b/c ",
+            "acme/.hidden",
+            "%2e%2e",
+            "a%2fb",
+            &long,
+        ];
+        let place = Place::new();
+        let files = place.files();
+        let day: Date = "2026-11-24".parse().expect("a day");
+        let mut seen = BTreeSet::new();
+        for name in names {
+            let path = files.path(&(name.to_owned(), day));
+            let inside = path.strip_prefix(place.directory()).expect("inside");
+            let parts: Vec<_> = inside.components().collect();
+            assert!((2..=3).contains(&parts.len()), "{name:?}: {}", path.display());
+            for part in &parts {
+                let std::path::Component::Normal(part) = part else { panic!("{name:?}: {}", path.display()) };
+                let part = part.to_str().expect("text");
+                assert!(part.len() < 200 && !part.starts_with('.') && !part.contains(['\0', '\\', ':']), "{name:?}: {part}");
+            }
+            assert!(seen.insert(path.clone()), "{name:?}: {}", path.display());
+        }
+        assert!(files.path(&("Acme Inc./Pi 3+".to_owned(), day)).ends_with("Acme Inc%2e/Pi 3+/2026-11-24.csv"));
+    }
+
+    #[test]
+    fn a_link_somebody_put_there_is_not_followed() {
+        let mut place = Place::new();
+        place.close("acme/box", "2026-11-24T12:00");
+        let victim = place.root.path().join("victim");
+        fs::write(&victim, "mine").expect("written");
+        fs::create_dir_all(place.directory().join("acme/box")).expect("made");
+        symlink(&victim, place.directory().join("acme/box/2026-11-24.csv")).expect("linked");
+        place.files().follow(&place.log()).expect("the link is replaced");
+        assert_eq!(place.attempts("acme/box/2026-11-24.csv"), [1]);
+        let elsewhere = place.root.path().join("elsewhere");
+        fs::create_dir(&elsewhere).expect("made");
+        symlink(&elsewhere, place.directory().join("evil")).expect("linked");
+        place.close("evil/box", "2026-11-24T12:00");
+        place.files().follow(&place.log()).expect_err("a link in a directory's place");
+        assert_eq!(fs::read_dir(&elsewhere).expect("readable").count(), 0);
+        assert_eq!(fs::read_to_string(&victim).expect("there"), "mine");
+    }
+}

@@ -1,0 +1,126 @@
+//! What a row says of a card besides its words: of which kind it is, in which reader it sat, whether it can be told from another.
+
+use crate::station::units::Bytes;
+
+/// What attempts hang on: the USB device whose slots they are, or the host of an SD slot; without the LUN, which is one slot of it.
+pub(super) fn reader(port: &str) -> &str {
+    match port.rsplit_once('/') {
+        Some((device, slot)) if slot.starts_with("lun-") => device,
+        _ => port,
+    }
+}
+
+/// Cards of one make and one size. A card's own register names it; of a card in a USB reader only the reader and the size are known, and
+/// then these are the kind.
+pub(super) fn card_type(cid_name: Option<&str>, vendor: Option<&str>, product: Option<&str>, capacity: Option<u64>) -> String {
+    let names = if cid_name.is_some() { [cid_name, None] } else { [vendor, product] };
+    let mut name = names.into_iter().flatten().map(str::trim).filter(|name| !name.is_empty()).collect::<Vec<_>>().join(" ");
+    if name.is_empty() {
+        name.push_str("unnamed");
+    }
+    match capacity {
+        Some(capacity) => format!("{name} {}", Bytes(capacity)),
+        None => name,
+    }
+}
+
+/// How far the serial of a row says which card it was.
+pub(super) fn serial_means(identified: Option<&str>) -> &'static str {
+    match identified {
+        Some("cid") => "the card's own register: no two cards share it",
+        Some("usb") => "the stick's serial: as good as its maker's care",
+        Some("reader-only") => "the reader's serial: says nothing about the card",
+        _ => "no serial: one card cannot be told from the next",
+    }
+}
+
+/// What makes a card the same as another in the log; nothing where that cannot be known.
+pub(super) fn identity(row: &crate::ledger::Row) -> Option<String> {
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    match row.identified.as_deref() {
+        Some("cid") => row.cid.clone().map(|cid| format!("cid {cid}")),
+        // Makers count their sticks each from the beginning.
+        Some("usb") => row
+            .serial
+            .as_ref()
+            .map(|serial| format!("usb {}\u{0}{}\u{0}{}\u{0}{serial}", text(&row.wwn), text(&row.vendor), text(&row.product))),
+        _ => None,
+    }
+}
+
+/// The name a card is listed by: its own serial number, rather than the reader's.
+pub(super) fn serial(row: &crate::ledger::Row) -> Option<&str> {
+    row.cid_serial.as_deref().or(row.serial.as_deref()).or(row.cid.as_deref())
+}
+
+/// The order in which people count: A2 before A10.
+pub(super) fn natural(one: &str, other: &str) -> std::cmp::Ordering {
+    let (mut one, mut other) = (one, other);
+    loop {
+        let (a, b) = (digits(one), digits(other));
+        if a > 0 && b > 0 {
+            let (x, y) = (one[..a].trim_start_matches('0'), other[..b].trim_start_matches('0'));
+            let order = x.len().cmp(&y.len()).then_with(|| x.cmp(y));
+            if order.is_ne() {
+                return order;
+            }
+            (one, other) = (&one[a..], &other[b..]);
+            continue;
+        }
+        match (one.chars().next(), other.chars().next()) {
+            (Some(x), Some(y)) if x == y => (one, other) = (&one[x.len_utf8()..], &other[y.len_utf8()..]),
+            (x, y) => return x.cmp(&y),
+        }
+    }
+}
+
+fn digits(text: &str) -> usize {
+    text.bytes().take_while(u8::is_ascii_digit).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::Row;
+
+    #[test]
+    fn the_slots_of_one_reader_have_one_reader_and_an_sd_host_is_its_own() {
+        assert_eq!(reader("pci-0000:00:14.0/usb3-2.4/lun-0"), "pci-0000:00:14.0/usb3-2.4");
+        assert_eq!(reader("pci-0000:00:14.0/usb3-2.4/lun-3"), "pci-0000:00:14.0/usb3-2.4");
+        assert_eq!(reader("pci-0000:00:1a.0/mmc-0"), "pci-0000:00:1a.0/mmc-0");
+        assert_eq!(reader(""), "");
+    }
+
+    #[test]
+    fn a_kind_of_card_is_its_make_and_its_size() {
+        assert_eq!(card_type(Some("SL16G"), Some("Generic"), Some("Reader"), Some(15_931_539_456)), "SL16G 15.9 GB");
+        assert_eq!(card_type(None, Some(" Acme "), Some("Stick"), Some(64_000_000)), "Acme Stick 64.0 MB");
+        assert_eq!(card_type(None, Some(""), None, None), "unnamed");
+    }
+
+    #[test]
+    fn a_card_is_the_same_only_where_its_serial_is_its_own() {
+        let row = |identified: &str, serial: &str, product: &str| Row {
+            identified: Some(identified.to_owned()),
+            serial: Some(serial.to_owned()),
+            product: Some(product.to_owned()),
+            cid: Some("c1".to_owned()),
+            ..Row::default()
+        };
+        assert_eq!(identity(&row("usb", "1", "Stick")), identity(&row("usb", "1", "Stick")));
+        assert_ne!(identity(&row("usb", "1", "Stick")), identity(&row("usb", "1", "Other stick")));
+        assert_eq!(identity(&row("cid", "1", "a")), identity(&row("cid", "2", "b")), "one register is one card");
+        assert_eq!(identity(&row("reader-only", "1", "Reader")), None);
+        assert_eq!(identity(&row("none", "1", "Reader")), None);
+        assert!(serial_means(Some("reader-only")).contains("says nothing about the card"));
+        assert!(serial_means(Some("usb")).contains("the stick's serial"));
+        assert_eq!(serial_means(None), serial_means(Some("none")));
+    }
+
+    #[test]
+    fn slots_stand_in_the_order_people_count() {
+        let mut names = ["A10", "B1", "A2", "A02b", "A1", "", "10", "9"];
+        names.sort_by(|one, other| natural(one, other));
+        assert_eq!(names, ["", "9", "10", "A1", "A2", "A02b", "A10", "B1"]);
+    }
+}

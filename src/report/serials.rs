@@ -1,0 +1,415 @@
+//! The packing list: every card that was begun, by its serial, and whether it was there before.
+//!
+//! Goes over the rows twice: first it counts how often each card is there, in a few bytes a card; then it lists them. What is listed may
+//! be longer than memory.
+
+use std::collections::HashMap;
+use std::io::{self, Write};
+
+use jiff::tz::TimeZone;
+use serde_json::{Value, json};
+
+use crate::ledger::Row;
+
+use super::columns::time;
+use super::kinds;
+use super::machine::{Csv, no_formula};
+use super::table::{WIDTH, local};
+use super::text::{Head, Layout, harmless};
+
+/// A card's newest outcome, and how often it is in the list.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    times: u32,
+    listed: u32,
+    good: bool,
+    by_cid: bool,
+}
+
+/// What was learned of all cards before the first is listed.
+#[derive(Clone, Debug, Default)]
+pub struct Serials {
+    cards: HashMap<[u8; 16], Seen>,
+    /// Attempts by outcome, those of refused cards excepted.
+    outcomes: [u64; 5],
+    refused: u64,
+    /// Good cards that cannot be told from others.
+    good_unknown: u64,
+    unknown: u64,
+    newest: u64,
+    images: Vec<(String, Option<String>, Option<String>)>,
+    images_left_off: bool,
+}
+
+/// The images named below a list at most: a list has a few.
+const IMAGES: usize = 20;
+
+/// How much of an image's digest names it in a table.
+const SHORT: usize = 12;
+
+const OUTCOMES: [&str; 5] = ["passed", "passed-mapped-only", "failed", "pulled", "interrupted"];
+
+/// Of one line: which time this is that the card is listed, and how many there are; nothing where that cannot be known.
+pub type Time = Option<(u32, u32)>;
+
+fn good(row: &Row) -> bool {
+    row.outcome.starts_with("passed")
+}
+
+fn card(row: &Row) -> Option<[u8; 16]> {
+    let hash = blake3::hash(kinds::identity(row)?.as_bytes());
+    hash.as_bytes().first_chunk().copied()
+}
+
+/// How far the list came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// The row belongs into it.
+    Listed(Time),
+    /// It does not: the card was not touched, or it is still being written.
+    NotListed,
+    /// It was not there yet when the cards were counted.
+    Later,
+}
+
+impl Serials {
+    /// Counts a row, in the order of the log.
+    pub fn count(&mut self, row: &Row) {
+        self.newest = self.newest.max(row.seq);
+        if row.outcome == "refused" {
+            self.refused += 1;
+        }
+        let Some(outcome) = OUTCOMES.iter().position(|outcome| *outcome == row.outcome) else { return };
+        self.outcomes[outcome] += 1;
+        if let Some(image) = &row.image_blake3
+            && !self.images.iter().any(|(known, ..)| known == image)
+        {
+            if self.images.len() < IMAGES {
+                self.images.push((image.clone(), row.image_source.clone(), row.model.clone()));
+            } else {
+                self.images_left_off = true;
+            }
+        }
+        match card(row) {
+            Some(card) => {
+                let by_cid = row.identified.as_deref() == Some("cid");
+                let seen = self.cards.entry(card).or_insert(Seen { times: 0, listed: 0, good: false, by_cid });
+                seen.times += 1;
+                seen.good = good(row);
+            }
+            None => {
+                self.unknown += 1;
+                self.good_unknown += u64::from(good(row));
+            }
+        }
+    }
+
+    /// Where a row belongs; each is asked once, in the order they were counted.
+    pub fn place(&mut self, row: &Row) -> Place {
+        if row.seq > self.newest {
+            return Place::Later;
+        }
+        if !OUTCOMES.contains(&row.outcome.as_str()) {
+            return Place::NotListed;
+        }
+        let seen = card(row).and_then(|card| self.cards.get_mut(&card));
+        Place::Listed(seen.map(|seen| {
+            seen.listed += 1;
+            (seen.listed, seen.times)
+        }))
+    }
+
+    /// Cards that are good now: one that passed and failed later is not.
+    #[must_use]
+    pub fn good_cards(&self) -> u64 {
+        self.good_known(true) + self.good_known(false) + self.good_unknown
+    }
+
+    fn good_known(&self, by_cid: bool) -> u64 {
+        crate::station::units::to_u64(self.cards.values().filter(|seen| seen.good && seen.by_cid == by_cid).count())
+    }
+
+    fn seen_again(&self) -> usize {
+        self.cards.values().filter(|seen| seen.times > 1).count()
+    }
+
+    /// What stands below the list: the images it speaks of, and what it comes to.
+    #[must_use]
+    pub fn sums(&self, expected: Option<u64>) -> String {
+        let mut text = String::new();
+        for (image, source, model) in &self.images {
+            let of = |text: &Option<String>| text.as_deref().map(harmless).unwrap_or_default();
+            text.push_str(&format!("image {}  {}  {}\n      {image}\n", short(image), of(model), of(source)));
+        }
+        if self.images_left_off {
+            text.push_str("… and more images: each card's is in --json and --csv\n");
+        }
+        let [passed, mapped, failed, pulled, interrupted] = self.outcomes;
+        text.push_str(&format!("{passed} passed, "));
+        if mapped > 0 {
+            text.push_str(&format!("{mapped} passed mapped only, "));
+        }
+        text.push_str(&format!("{failed} failed, {pulled} pulled, {interrupted} interrupted; refused and not listed: {}\n", self.refused));
+        text.push_str(&format!(
+            "{} good cards: {} known by their own register, {} by their stick's serial, {} not told apart\n",
+            self.good_cards(),
+            self.good_known(true),
+            self.good_known(false),
+            self.good_unknown
+        ));
+        match self.seen_again() {
+            0 => {}
+            1 => text.push_str("1 card was there more than once: what its last line says, holds\n"),
+            more => text.push_str(&format!("{more} cards were there more than once: what the last line of each says, holds\n")),
+        }
+        if self.unknown > 0 {
+            text.push_str(&format!(
+                "{} {} of cards whose serial is the reader's, or none: nobody can tell whether one was there twice\n",
+                self.unknown,
+                if self.unknown == 1 { "line is" } else { "lines are" }
+            ));
+        }
+        if let Some(expected) = expected {
+            let good = self.good_cards();
+            text.push_str(&match good.checked_sub(expected) {
+                None => format!("NOT COMPLETE: {good} of {expected}, {} are missing\n", expected - good),
+                Some(0) => format!("COMPLETE: {good} of {expected}\n"),
+                Some(more) => format!("COMPLETE: {good} of {expected}, and {more} more\n"),
+            });
+        }
+        text
+    }
+}
+
+/// The beginning of a digest.
+pub(super) fn short(digest: &str) -> &str {
+    digest.get(..SHORT).unwrap_or(digest)
+}
+
+static HEADS: [Head; 7] = [
+    Head { name: "ATTEMPT", right: true, least: None },
+    Head { name: "TIME", right: false, least: None },
+    Head { name: "SERIAL", right: false, least: Some(8) },
+    Head { name: "KNOWN BY", right: false, least: None },
+    Head { name: "IMAGE", right: false, least: None },
+    Head { name: "OUTCOME", right: false, least: None },
+    Head { name: "SEEN", right: false, least: None },
+];
+
+/// The list as a table.
+pub struct SerialTable {
+    layout: Layout<7>,
+    zone: TimeZone,
+}
+
+impl std::fmt::Debug for SerialTable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SerialTable").field("zone", &self.zone).finish_non_exhaustive()
+    }
+}
+
+impl SerialTable {
+    /// As wide as these lines need; what comes later and is wider is cut.
+    #[must_use]
+    pub fn new(first: &[(Row, Time)], zone: TimeZone) -> Self {
+        let lines: Vec<_> = first.iter().map(|(row, time)| cells(row, *time, &zone)).collect();
+        Self { layout: Layout::new(&HEADS, &lines, WIDTH), zone }
+    }
+
+    /// The names of the columns.
+    #[must_use]
+    pub fn head(&self) -> String {
+        self.layout.head()
+    }
+
+    /// A card's line.
+    #[must_use]
+    pub fn line(&self, row: &Row, time: Time) -> String {
+        self.layout.line(&cells(row, time, &self.zone))
+    }
+}
+
+/// How often, in words a person sees at once.
+pub(super) fn seen(time: Time) -> String {
+    match time {
+        Some((_, 1)) => String::new(),
+        Some((nth, times)) => format!("{nth} of {times}"),
+        None => "?".to_owned(),
+    }
+}
+
+fn cells(row: &Row, time: Time, zone: &TimeZone) -> [String; 7] {
+    [
+        row.attempt.to_string(),
+        local(row.ended, zone).unwrap_or_default(),
+        kinds::serial(row).map(harmless).unwrap_or_default(),
+        row.identified.as_deref().map(harmless).unwrap_or_default(),
+        row.image_blake3.as_deref().map(short).unwrap_or_default().to_owned(),
+        harmless(&row.outcome),
+        seen(time),
+    ]
+}
+
+/// A line of the list as a JSON object.
+#[must_use]
+pub fn serial_json(row: &Row, time: Time) -> Value {
+    json!({
+        "attempt": row.attempt,
+        "ended": ended(row),
+        "model": row.model,
+        "serial": kinds::serial(row),
+        "cid": row.cid,
+        "identified": row.identified,
+        "identified_means": kinds::serial_means(row.identified.as_deref()),
+        "image_blake3": row.image_blake3,
+        "image_source": row.image_source,
+        "outcome": row.outcome,
+        "seen_nth": time.map(|(nth, _)| nth),
+        "seen_times": time.map(|(_, times)| times),
+    })
+}
+
+fn ended(row: &Row) -> Option<String> {
+    time(row.ended)
+}
+
+/// The header row of the list as CSV, and what a line of it is.
+const COLUMNS: [&str; 11] =
+    ["attempt", "ended", "model", "serial", "cid", "identified", "image_blake3", "image_source", "outcome", "seen_nth", "seen_times"];
+
+/// The list as CSV.
+#[derive(Debug)]
+pub struct SerialCsv<W: Write>(Csv<W>);
+
+impl<W: Write> SerialCsv<W> {
+    /// Writes the header row.
+    ///
+    /// # Errors
+    /// Where `out` cannot be written.
+    pub fn new(out: W) -> io::Result<Self> {
+        Csv::with_header(out, COLUMNS).map(Self)
+    }
+
+    /// Writes a line.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn line(&mut self, row: &Row, time: Time) -> io::Result<()> {
+        let text = |text: Option<&str>| text.map(no_formula).unwrap_or_default().into_owned();
+        let number = |number: Option<u32>| number.map(|number| number.to_string()).unwrap_or_default();
+        self.0.record([
+            row.attempt.to_string(),
+            ended(row).unwrap_or_default(),
+            text(row.model.as_deref()),
+            text(kinds::serial(row)),
+            text(row.cid.as_deref()),
+            text(row.identified.as_deref()),
+            text(row.image_blake3.as_deref()),
+            text(row.image_source.as_deref()),
+            text(Some(&row.outcome)),
+            number(time.map(|(nth, _)| nth)),
+            number(time.map(|(_, times)| times)),
+        ])
+    }
+
+    /// Writes what is still held back.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn finish(self) -> io::Result<()> {
+        self.0.finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use console::measure_text_width;
+
+    use super::*;
+    use crate::report::testing;
+
+    fn row(seq: u64, identified: &str, name: &str, outcome: &str) -> Row {
+        Row {
+            seq,
+            attempt: seq,
+            identified: Some(identified.to_owned()),
+            cid: (identified == "cid").then(|| name.to_owned()),
+            serial: Some(name.to_owned()),
+            image_blake3: Some("07".repeat(32)),
+            outcome: outcome.to_owned(),
+            ..Row::default()
+        }
+    }
+
+    fn places(rows: &[Row]) -> (Serials, Vec<Place>) {
+        let mut serials = Serials::default();
+        rows.iter().for_each(|row| serials.count(row));
+        let places = rows.iter().map(|row| serials.place(row)).collect();
+        (serials, places)
+    }
+
+    #[test]
+    fn a_card_seen_twice_is_marked_and_its_last_outcome_counts() {
+        let rows = [
+            row(1, "cid", "c1", "passed"),
+            row(2, "cid", "c2", "failed"),
+            row(3, "usb", "c1", "passed"),
+            row(4, "cid", "c1", "failed"),
+            row(5, "cid", "c2", "passed"),
+        ];
+        let (serials, places) = places(&rows);
+        let listed = [(1, 2), (1, 2), (1, 1), (2, 2), (2, 2)].map(|time| Place::Listed(Some(time)));
+        assert_eq!(places, listed);
+        assert_eq!(serials.good_cards(), 2, "c2 and the stick; c1 failed after it had passed");
+        assert!(serials.sums(None).contains("2 cards were there more than once"), "{}", serials.sums(None));
+    }
+
+    #[test]
+    fn a_readers_serial_is_never_taken_for_a_cards() {
+        let rows = [row(1, "reader-only", "R", "passed"), row(2, "reader-only", "R", "passed"), row(3, "none", "", "failed")];
+        let (serials, places) = places(&rows);
+        assert_eq!(places, [Place::Listed(None); 3], "nobody can tell");
+        assert_eq!(serials.good_cards(), 2);
+        let sums = serials.sums(None);
+        assert!(sums.contains("2 good cards: 0 known by their own register, 0 by their stick's serial, 2 not told apart"), "{sums}");
+        assert!(sums.contains("3 lines are of cards whose serial is the reader's"), "{sums}");
+    }
+
+    #[test]
+    fn a_card_that_was_not_touched_is_not_in_the_list_but_is_told_of() {
+        let rows = [row(1, "cid", "c1", "refused"), row(2, "cid", "c1", "passed"), row(3, "cid", "c2", "running")];
+        let (mut serials, places) = places(&rows);
+        assert_eq!(places, [Place::NotListed, Place::Listed(Some((1, 1))), Place::NotListed]);
+        assert!(serials.sums(None).contains("refused and not listed: 1"));
+        assert_eq!(serials.place(&row(9, "cid", "c9", "passed")), Place::Later, "it was not counted");
+    }
+
+    #[test]
+    fn a_lot_is_complete_when_every_card_of_it_is_good() {
+        let (serials, _) = places(&[row(1, "cid", "c1", "passed"), row(2, "cid", "c2", "passed"), row(3, "cid", "c1", "passed")]);
+        assert!(serials.sums(Some(2)).contains("COMPLETE: 2 of 2\n"));
+        assert!(serials.sums(Some(3)).contains("NOT COMPLETE: 2 of 3, 1 are missing"), "the same card twice is one card");
+        assert!(serials.sums(Some(1)).contains("COMPLETE: 2 of 1, and 1 more"));
+    }
+
+    #[test]
+    fn the_list_fits_its_width_and_no_card_can_write_to_the_terminal_or_run_in_a_spreadsheet() {
+        let rows = testing::rows();
+        let lines: Vec<_> = rows.iter().map(|row| (row.clone(), Some((1_000, 1_000)))).collect();
+        let table = SerialTable::new(&lines, TimeZone::UTC);
+        let text = lines.iter().fold(table.head(), |text, (row, time)| text + &table.line(row, *time));
+        assert!(text.lines().all(|line| measure_text_width(line) <= WIDTH), "{text}");
+        assert!(!text.contains('\u{1b}'));
+        let mut out = Vec::new();
+        let mut csv = SerialCsv::new(&mut out).expect("a header");
+        for (row, time) in &lines {
+            csv.line(row, *time).expect("a line");
+        }
+        csv.finish().expect("memory can be written");
+        let text = String::from_utf8(out).expect("text");
+        let mut records = csv::Reader::from_reader(text.as_bytes());
+        let record = records.records().nth(1).expect("two").expect("a record");
+        assert_eq!(&record[3], "'=HYPERLINK(\"http://x\"),\u{1b}[31m\u{301}e");
+        assert_eq!(text.matches("\r\n").count(), 3);
+    }
+}

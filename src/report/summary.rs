@@ -1,0 +1,298 @@
+//! How the work went: attempts counted, and who stands out. As a table with bars, or as one JSON object.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde_json::{Value, json};
+
+use crate::ledger::Brief;
+use crate::station::units::to_f64;
+
+use super::table::WIDTH;
+use super::tally::{By, Counts, Group, Tally};
+use super::text::{Head, Layout, bar, harmless, percent, seconds};
+use super::times::{Shifts, Window};
+
+/// What was asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// This model only.
+    pub model: Option<String>,
+    /// This slot only.
+    pub slot: Option<String>,
+    /// In this time.
+    pub window: Window,
+}
+
+impl Asked {
+    /// As members of a JSON object.
+    pub(super) fn json(&self) -> Value {
+        let time = |time: Option<Timestamp>| time.map(|time| time.to_string());
+        json!({ "model": self.model, "slot": self.slot, "since": time(self.window.since), "until": time(self.window.until) })
+    }
+}
+
+/// Attempts counted in one way, and by slot and kind of card to see who stands out.
+#[derive(Clone, Debug)]
+pub struct Summary {
+    main: Tally,
+    slots: Tally,
+    card_types: Tally,
+}
+
+impl Summary {
+    /// Nothing counted yet.
+    #[must_use]
+    pub fn new(by: By, zone: &TimeZone, shifts: &Shifts) -> Self {
+        let tally = |by| Tally::new(by, zone.clone(), shifts.clone());
+        Self { main: tally(by), slots: tally(By::Slot), card_types: tally(By::CardType) }
+    }
+
+    /// Counts one more.
+    pub fn add(&mut self, brief: &Brief<'_>) {
+        self.main.add(brief);
+        self.slots.add(brief);
+        self.card_types.add(brief);
+    }
+
+    /// As asked.
+    pub(super) fn main(&self) -> &Tally {
+        &self.main
+    }
+
+    /// By slot.
+    pub(super) fn slots(&self) -> &Tally {
+        &self.slots
+    }
+
+    /// By kind of card.
+    pub(super) fn card_types(&self) -> &Tally {
+        &self.card_types
+    }
+
+    /// One JSON object.
+    #[must_use]
+    pub fn json(&self, asked: &Asked) -> Value {
+        let groups: Vec<Value> = self.main.groups().iter().map(group_json).collect();
+        let total = self.main.total();
+        let standing_out: Vec<Value> = [&self.slots, &self.card_types]
+            .into_iter()
+            .flat_map(|tally| tally.groups().into_iter().map(|group| (tally.by().word(), group)))
+            .filter(|(_, group)| group.stands_out)
+            .map(|(by, group)| {
+                let (rate, rest) = (group.counts.failure_rate(), group.counts.failure_rate().rest_of(total.failure_rate()));
+                let (low, high) = rate.interval();
+                json!({
+                    "by": by, "key": group.key, "failed": rate.failed, "of": rate.of, "rate_low": low, "rate_high": high,
+                    "others_failed": rest.failed, "others_of": rest.of, "others_rate_high": rest.interval().1,
+                })
+            })
+            .collect();
+        json!({
+            "asked": asked.json(),
+            "by": self.main.by().word(),
+            "total": total.json(),
+            "groups": groups,
+            "standing_out": standing_out,
+        })
+    }
+
+    /// A table no wider than [`WIDTH`], with bars where wanted.
+    #[must_use]
+    pub fn text(&self, bars: bool) -> String {
+        let total = self.main.total();
+        if total.attempts == 0 {
+            return "No attempts.\n".to_owned();
+        }
+        let groups = self.main.groups();
+        let most = groups.iter().map(|group| group.counts.attempts).max().unwrap_or(0);
+        let mut lines: Vec<[String; 9]> = groups.iter().map(|group| cells(&group.key, &group.counts, group.stands_out)).collect();
+        lines.push(cells("all", &total, false));
+        let bar_of = |counts: &Counts| format!("  {}", bar(counts.good(), most, BAR));
+        let layout = Layout::new(heads(self.main.by()), &lines, if bars { WIDTH - BAR - 2 } else { WIDTH });
+        let mut text = layout.head();
+        for (index, line) in lines.iter().enumerate() {
+            let line = layout.line(line);
+            match groups.get(index).filter(|_| bars) {
+                Some(group) => {
+                    let width = WIDTH - BAR - 2;
+                    let line = line.trim_end_matches('\n');
+                    let padding = " ".repeat(width.saturating_sub(console::measure_text_width(line)));
+                    text.push_str(&format!("{line}{padding}{}\n", bar_of(&group.counts)));
+                }
+                None => text.push_str(&line),
+            }
+        }
+        if total.mapped_only > 0 {
+            text.push_str(&format!("\n{} of those passed are PASS (MAPPED ONLY): their zeroes were skipped.\n", total.mapped_only));
+        }
+        self.reasons(&total, bars, &mut text);
+        self.who_stands_out(&total, &mut text);
+        text
+    }
+
+    fn reasons(&self, total: &Counts, bars: bool, text: &mut String) {
+        let mut reasons: Vec<_> = total.reasons.iter().collect();
+        // The most frequent first.
+        reasons.sort_by(|(one, a), (other, b)| b.cmp(a).then_with(|| one.cmp(other)));
+        if let Some((_, most)) = reasons.first() {
+            text.push_str("\nNot passed, by reason\n");
+            for (reason, count) in &reasons {
+                let bar = if bars { bar(**count, **most, 40) } else { String::new() };
+                text.push_str(format!("  {:<20} {count:>8}  {bar}", harmless(reason)).trim_end());
+                text.push('\n');
+            }
+        }
+    }
+
+    fn who_stands_out(&self, total: &Counts, text: &mut String) {
+        for tally in [&self.slots, &self.card_types] {
+            for group in tally.groups().into_iter().filter(|group| group.stands_out) {
+                let what = if tally.by() == By::Slot { "slot" } else { "cards" };
+                text.push_str(&format!("\n! {}\n", standing_out(what, &group, total)));
+            }
+        }
+    }
+}
+
+/// Why a group is marked, in words.
+pub(super) fn standing_out(what: &str, group: &Group, total: &Counts) -> String {
+    let (rate, rest) = (group.counts.failure_rate(), group.counts.failure_rate().rest_of(total.failure_rate()));
+    let part = |rate: super::standing_out::Rate| percent(rate.failed, rate.of).unwrap_or_default();
+    format!(
+        "{what} {}: {} of {} failed ({}), of all others {} of {} ({}): more than chance explains",
+        harmless(&group.key),
+        rate.failed,
+        rate.of,
+        part(rate),
+        rest.failed,
+        rest.of,
+        part(rest)
+    )
+}
+
+/// Of a table that has bars.
+const BAR: usize = 16;
+
+/// A table for each way to tell attempts apart: a column's name is fixed.
+fn heads(by: By) -> &'static [Head; 9] {
+    const fn heads(name: &'static str) -> [Head; 9] {
+        const fn number(name: &'static str) -> Head {
+            Head { name, right: true, least: None }
+        }
+        [
+            Head { name, right: false, least: Some(8) },
+            number("ATTEMPTS"),
+            number("GOOD"),
+            number("FAILED"),
+            number("PULLED"),
+            number("REFUSED"),
+            number("YIELD"),
+            number("SECONDS"),
+            Head { name: "", right: false, least: None },
+        ]
+    }
+    static DAY: [Head; 9] = heads("DAY");
+    static SHIFT: [Head; 9] = heads("SHIFT");
+    static MODEL: [Head; 9] = heads("MODEL");
+    static SLOT: [Head; 9] = heads("SLOT");
+    static READER: [Head; 9] = heads("READER");
+    static CARDS: [Head; 9] = heads("CARDS");
+    static IMAGE: [Head; 9] = heads("IMAGE");
+    match by {
+        By::Day => &DAY,
+        By::Shift => &SHIFT,
+        By::Model => &MODEL,
+        By::Slot => &SLOT,
+        By::Reader => &READER,
+        By::CardType => &CARDS,
+        By::Image => &IMAGE,
+    }
+}
+
+fn cells(key: &str, counts: &Counts, stands_out: bool) -> [String; 9] {
+    [
+        harmless(key),
+        counts.attempts.to_string(),
+        counts.good().to_string(),
+        counts.failed.to_string(),
+        counts.pulled.to_string(),
+        counts.refused.to_string(),
+        percent(counts.good(), counts.begun()).unwrap_or_else(|| "-".to_owned()),
+        counts.median_ms().map_or_else(|| "-".to_owned(), seconds),
+        if stands_out { "!".to_owned() } else { String::new() },
+    ]
+}
+
+fn group_json(group: &Group) -> Value {
+    let mut value = group.counts.json();
+    if let Value::Object(members) = &mut value {
+        let rate = group.counts.failure_rate();
+        members.insert("key".to_owned(), json!(group.key));
+        members.insert("stands_out".to_owned(), json!(group.stands_out));
+        members.insert("failure_rate".to_owned(), json!((rate.of > 0).then(|| to_f64(rate.failed) / to_f64(rate.of))));
+    }
+    value
+}
+
+#[cfg(test)]
+mod tests {
+    use console::measure_text_width;
+
+    use super::*;
+    use crate::report::testing::{a_lot, brief};
+
+    fn summary(by: By) -> Summary {
+        let mut summary = Summary::new(by, &TimeZone::UTC, &Shifts::default());
+        a_lot().iter().for_each(|brief| summary.add(brief));
+        summary
+    }
+
+    #[test]
+    fn a_summary_fits_its_width_and_marks_who_stands_out() {
+        for by in By::ALL.map(|(_, by)| by) {
+            for bars in [false, true] {
+                let text = summary(by).text(bars);
+                assert!(text.lines().all(|line| measure_text_width(line) <= WIDTH), "{text}");
+                assert_eq!(text.contains('█'), bars, "{text}");
+                assert!(text.contains("! slot A2: 30 of 100 failed (30.0 %), of all others 3 of 201 (1.4 %)"), "{text}");
+                assert!(!text.contains("! cards"), "one kind of card stands out of nothing: {text}");
+            }
+        }
+        let text = summary(By::Slot).text(false);
+        let marked: Vec<&str> = text.lines().filter(|line| line.ends_with('!')).collect();
+        assert_eq!(marked.len(), 1, "{text}");
+        assert!(marked[0].starts_with("A2 "), "{text}");
+    }
+
+    #[test]
+    fn the_table_and_the_json_count_the_same() {
+        let summary = summary(By::Slot);
+        let json = summary.json(&Asked::default());
+        assert_eq!((&json["total"]["attempts"], &json["total"]["good"]), (&json!(303), &json!(268)));
+        assert_eq!(json["total"]["reasons"], json!({ "mismatch": 33, "pulled": 1, "write-protected": 1 }));
+        let groups = json["groups"].as_array().expect("groups");
+        let text = summary.text(false);
+        for group in groups {
+            let line = text.lines().find(|line| line.starts_with(group["key"].as_str().expect("a key"))).expect("its line");
+            let numbers: Vec<&str> = line.split_whitespace().collect();
+            assert_eq!(
+                numbers[1..4].iter().map(|number| number.parse().expect("a number")).collect::<Vec<u64>>(),
+                [
+                    group["attempts"].as_u64().expect("a number"),
+                    group["good"].as_u64().expect("a number"),
+                    group["failed"].as_u64().expect("a number"),
+                ]
+            );
+        }
+        assert_eq!(json["standing_out"][0]["key"], "A2");
+        assert_eq!(json["standing_out"].as_array().map(Vec::len), Some(1));
+    }
+
+    #[test]
+    fn nothing_is_a_sentence_and_a_card_cannot_write_to_the_terminal() {
+        let mut summary = Summary::new(By::CardType, &TimeZone::UTC, &Shifts::default());
+        assert_eq!(summary.text(true), "No attempts.\n");
+        summary.add(&Brief { cid_name: Some("\u{1b}[2J\u{202e}x"), ..brief() });
+        assert!(!summary.text(true).contains(['\u{1b}', '\u{202e}']));
+    }
+}

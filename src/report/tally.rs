@@ -1,0 +1,354 @@
+//! Attempts counted: by day, shift, model, slot, reader, kind of card or image. Owns what yield means.
+
+use std::collections::{BTreeMap, HashMap};
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde_json::{Value, json};
+
+use crate::ledger::Brief;
+use crate::station::units::to_f64;
+
+use super::kinds;
+use super::standing_out::Rate;
+use super::times::Shifts;
+
+/// What attempts are told apart by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// The local day they ended on.
+    Day,
+    /// The shift they ended in.
+    Shift,
+    /// `BRAND/MODEL`.
+    Model,
+    /// The slot.
+    Slot,
+    /// What the slot hangs on.
+    Reader,
+    /// Make and size of the card.
+    CardType,
+    /// The image, by its BLAKE3.
+    Image,
+}
+
+impl By {
+    /// Every way there is, with its word.
+    pub const ALL: [(&'static str, Self); 7] = [
+        ("day", Self::Day),
+        ("shift", Self::Shift),
+        ("model", Self::Model),
+        ("slot", Self::Slot),
+        ("reader", Self::Reader),
+        ("card-type", Self::CardType),
+        ("image", Self::Image),
+    ];
+
+    /// The word on the command line.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        Self::ALL.iter().find(|(_, by)| *by == self).map_or("", |(word, _)| word)
+    }
+}
+
+/// What became of attempts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// All that have ended.
+    pub attempts: u64,
+    /// Every byte proven.
+    pub passed: u64,
+    /// Proven where the image has data.
+    pub mapped_only: u64,
+    /// Failed.
+    pub failed: u64,
+    /// Not touched.
+    pub refused: u64,
+    /// Taken out, or lost with their reader.
+    pub pulled: u64,
+    /// The station stopped.
+    pub interrupted: u64,
+    /// Of those that did not pass, by the reason's stable word, or the outcome's where it has none.
+    pub reasons: BTreeMap<String, u64>,
+    /// How long those took that passed, in milliseconds. A card that failed at once would make a slow slot look fast.
+    millis: Vec<u32>,
+}
+
+impl Counts {
+    fn add(&mut self, brief: &Brief<'_>) {
+        self.attempts += 1;
+        let count = match brief.outcome {
+            "passed" => &mut self.passed,
+            "passed-mapped-only" => &mut self.mapped_only,
+            "failed" => &mut self.failed,
+            "refused" => &mut self.refused,
+            "pulled" => &mut self.pulled,
+            _ => &mut self.interrupted,
+        };
+        *count += 1;
+        if brief.outcome.starts_with("passed") {
+            self.millis.extend(brief.total_us.map(|micros| u32::try_from(micros / 1000).unwrap_or(u32::MAX)));
+        } else {
+            let reason = brief.code.unwrap_or(brief.outcome);
+            match self.reasons.get_mut(reason) {
+                Some(count) => *count += 1,
+                None => drop(self.reasons.insert(reason.to_owned(), 1)),
+            }
+        }
+    }
+
+    /// Cards that were begun: all but those that were refused.
+    #[must_use]
+    pub fn begun(&self) -> u64 {
+        self.attempts - self.refused
+    }
+
+    /// Cards that are good.
+    #[must_use]
+    pub fn good(&self) -> u64 {
+        self.passed + self.mapped_only
+    }
+
+    /// The good cards' part of those begun; nothing where none was.
+    #[must_use]
+    pub fn yielded(&self) -> Option<f64> {
+        (self.begun() > 0).then(|| to_f64(self.good()) / to_f64(self.begun()))
+    }
+
+    /// Failed cards among those written to their end: a card that was pulled says nothing about slot or make.
+    pub(super) fn failure_rate(&self) -> Rate {
+        Rate { failed: self.failed, of: self.good() + self.failed }
+    }
+
+    /// The middle one of the times that passed cards took, in milliseconds; of two in the middle, half way between them, rounded down.
+    #[must_use]
+    pub fn median_ms(&self) -> Option<u64> {
+        let mut millis = self.millis.clone();
+        let middle = millis.len() / 2;
+        if millis.is_empty() {
+            return None;
+        }
+        let (below, upper, _) = millis.select_nth_unstable(middle);
+        let upper = u64::from(*upper);
+        let lower = if self.millis.len().is_multiple_of(2) { below.iter().max().copied().map(u64::from) } else { None };
+        Some((lower.unwrap_or(upper) + upper) / 2)
+    }
+
+    /// As members of a JSON object.
+    pub(super) fn json(&self) -> Value {
+        json!({
+            "attempts": self.attempts,
+            "good": self.good(),
+            "passed": self.passed,
+            "passed_mapped_only": self.mapped_only,
+            "failed": self.failed,
+            "refused": self.refused,
+            "pulled": self.pulled,
+            "interrupted": self.interrupted,
+            "yield": self.yielded(),
+            "median_seconds": self.median_ms().map(|millis| to_f64(millis) / 1000.0),
+            "reasons": self.reasons,
+        })
+    }
+}
+
+/// One of the things attempts are told apart by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// Its name.
+    pub key: String,
+    /// What became of its attempts.
+    pub counts: Counts,
+    /// Its failure rate is higher than that of all others together, and not by chance.
+    pub stands_out: bool,
+}
+
+/// Attempts, being counted.
+#[derive(Clone, Debug)]
+pub struct Tally {
+    by: By,
+    zone: TimeZone,
+    shifts: Shifts,
+    groups: HashMap<String, Counts>,
+    /// The stretch of time whose key was needed last, and most likely will be next.
+    current: Option<(i64, i64, String)>,
+}
+
+impl Tally {
+    /// Nothing counted yet. Days and shifts are those of `zone`.
+    #[must_use]
+    pub fn new(by: By, zone: TimeZone, shifts: Shifts) -> Self {
+        Self { by, zone, shifts, groups: HashMap::new(), current: None }
+    }
+
+    /// Counts one more.
+    pub fn add(&mut self, brief: &Brief<'_>) {
+        let made;
+        let key = match self.by {
+            By::Day | By::Shift => {
+                if self.current.as_ref().is_none_or(|(from, to, _)| brief.at < *from || brief.at >= *to) {
+                    self.current = Some(self.stretch(brief.at));
+                }
+                self.current.as_ref().map_or("", |(_, _, key)| key)
+            }
+            By::Model => brief.model.unwrap_or(""),
+            By::Slot => brief.slot.unwrap_or(""),
+            By::Reader => brief.port.map_or("", kinds::reader),
+            By::CardType => {
+                made = kinds::card_type(brief.cid_name, brief.vendor, brief.product, brief.capacity);
+                &made
+            }
+            By::Image => brief.image_blake3.unwrap_or("no image"),
+        };
+        match self.groups.get_mut(key) {
+            Some(counts) => counts.add(brief),
+            None => self.groups.entry(key.to_owned()).or_default().add(brief),
+        }
+    }
+
+    /// From when to when, in microseconds, a time's day or shift lasts, and its name.
+    fn stretch(&self, at: i64) -> (i64, i64, String) {
+        let nowhere = || (at, at, "unknown time".to_owned());
+        let Ok(time) = Timestamp::from_microsecond(at) else { return nowhere() };
+        let local = time.to_zoned(self.zone.clone());
+        let bounds = if self.by == By::Shift {
+            self.shifts.around(&local)
+        } else {
+            local.start_of_day().ok().zip(local.date().tomorrow().ok().and_then(|date| date.to_zoned(self.zone.clone()).ok()))
+        };
+        let Some((from, to)) = bounds else { return nowhere() };
+        let name = from.strftime(if self.by == By::Shift { "%Y-%m-%d %H:%M" } else { "%Y-%m-%d" }).to_string();
+        (from.timestamp().as_microsecond(), to.timestamp().as_microsecond(), name)
+    }
+
+    /// By what.
+    #[must_use]
+    pub fn by(&self) -> By {
+        self.by
+    }
+
+    /// What was counted, in the order people count, days and shifts as they passed.
+    #[must_use]
+    pub fn groups(&self) -> Vec<Group> {
+        let all = self.total().failure_rate();
+        // A day cannot be mended, and of images and models there is mostly one.
+        let marks = matches!(self.by, By::Slot | By::Reader | By::CardType);
+        let group = |(key, counts): (&String, &Counts)| Group {
+            key: key.clone(),
+            counts: counts.clone(),
+            stands_out: marks && counts.failure_rate().stands_out_of(all),
+        };
+        let mut groups: Vec<Group> = self.groups.iter().map(group).collect();
+        groups.sort_by(|one, other| kinds::natural(&one.key, &other.key).then_with(|| one.key.cmp(&other.key)));
+        groups
+    }
+
+    /// All of them together.
+    #[must_use]
+    pub fn total(&self) -> Counts {
+        let mut total = Counts::default();
+        for counts in self.groups.values() {
+            total.attempts += counts.attempts;
+            total.passed += counts.passed;
+            total.mapped_only += counts.mapped_only;
+            total.failed += counts.failed;
+            total.refused += counts.refused;
+            total.pulled += counts.pulled;
+            total.interrupted += counts.interrupted;
+            for (reason, count) in &counts.reasons {
+                *total.reasons.entry(reason.clone()).or_default() += count;
+            }
+            total.millis.extend(&counts.millis);
+        }
+        total
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::testing::brief;
+
+    fn tally<'a>(by: By, briefs: impl IntoIterator<Item = Brief<'a>>) -> Tally {
+        let mut tally = Tally::new(by, TimeZone::get("Europe/Berlin").expect("a zone"), Shifts::default());
+        briefs.into_iter().for_each(|brief| tally.add(&brief));
+        tally
+    }
+
+    fn at(local: &str) -> i64 {
+        format!("{local}[Europe/Berlin]").parse::<jiff::Zoned>().expect("a time").timestamp().as_microsecond()
+    }
+
+    fn keys(tally: &Tally) -> Vec<(String, u64)> {
+        tally.groups().into_iter().map(|group| (group.key, group.counts.attempts)).collect()
+    }
+
+    #[test]
+    fn yield_is_the_good_cards_among_those_begun() {
+        let outcomes = ["passed", "passed", "passed-mapped-only", "failed", "pulled", "interrupted", "refused"];
+        let total = tally(By::Slot, outcomes.map(|outcome| Brief { outcome, ..brief() })).total();
+        assert_eq!((total.attempts, total.begun(), total.good(), total.passed), (7, 6, 3, 2));
+        assert_eq!(total.yielded(), Some(0.5));
+        assert_eq!(total.failure_rate(), Rate { failed: 1, of: 4 }, "a pulled card says nothing about the slot");
+        assert_eq!(tally(By::Slot, [Brief { outcome: "refused", ..brief() }]).total().yielded(), None, "of none there is no part");
+    }
+
+    #[test]
+    fn what_did_not_pass_is_counted_by_its_reason() {
+        let of = |outcome, code| Brief { outcome, code, ..brief() };
+        let briefs = [of("passed", None), of("failed", Some("mismatch")), of("failed", Some("mismatch")), of("pulled", None)];
+        let reasons = tally(By::Slot, briefs).total().reasons;
+        assert_eq!(reasons, BTreeMap::from([("mismatch".to_owned(), 2), ("pulled".to_owned(), 1)]));
+    }
+
+    #[test]
+    fn the_median_is_that_of_the_cards_that_passed() {
+        let of = |outcome, seconds: u64| Brief { outcome, total_us: Some(seconds * 1_000_000), ..brief() };
+        let median = |times: &[u64]| tally(By::Slot, times.iter().map(|time| of("passed", *time))).total().median_ms();
+        assert_eq!(median(&[]), None);
+        assert_eq!(median(&[5]), Some(5000));
+        assert_eq!(median(&[9, 1, 2, 100]), Some(5500));
+        assert_eq!(median(&[9, 1, 2]), Some(2000));
+        let failed = tally(By::Slot, [of("passed", 90), of("failed", 1), of("failed", 1)]);
+        assert_eq!(failed.total().median_ms(), Some(90_000));
+    }
+
+    #[test]
+    fn days_and_shifts_are_local_on_the_days_when_clocks_change_too() {
+        let times = ["2026-03-28T23:59", "2026-03-29T00:00", "2026-03-29T23:59", "2026-03-30T00:00"];
+        let briefs = || times.map(|time| Brief { at: at(time), ..brief() });
+        let key = |key: &str, count| (key.to_owned(), count);
+        assert_eq!(keys(&tally(By::Day, briefs())), [key("2026-03-28", 1), key("2026-03-29", 2), key("2026-03-30", 1)]);
+        let night = "2026-03-28 22:00";
+        assert_eq!(keys(&tally(By::Shift, briefs())), [key(night, 2), key("2026-03-29 22:00", 2)]);
+        // A clock set back puts a later row into an earlier day.
+        let back = [Brief { at: at("2026-10-25T23:59"), ..brief() }, Brief { at: at("2026-10-25T00:01"), ..brief() }];
+        assert_eq!(keys(&tally(By::Day, back)), [key("2026-10-25", 2)]);
+    }
+
+    #[test]
+    fn attempts_are_told_apart_as_asked() {
+        let one = Brief { slot: Some("A10"), port: Some("pci-1/usb3-1/lun-0"), model: Some("acme/box"), ..brief() };
+        let two = Brief { slot: Some("A2"), port: Some("pci-1/usb3-1/lun-1"), model: Some("acme/pi"), ..brief() };
+        let key = |key: &str, count| (key.to_owned(), count);
+        assert_eq!(keys(&tally(By::Slot, [one, two])), [key("A2", 1), key("A10", 1)]);
+        assert_eq!(keys(&tally(By::Reader, [one, two])), [key("pci-1/usb3-1", 2)]);
+        assert_eq!(keys(&tally(By::Model, [one, two])), [key("acme/box", 1), key("acme/pi", 1)]);
+        assert_eq!(keys(&tally(By::CardType, [one, two])), [key("SL16G 15.9 GB", 2)]);
+        assert_eq!(keys(&tally(By::Image, [one, Brief { image_blake3: None, ..two }])), [key(&"07".repeat(32), 1), key("no image", 1)]);
+    }
+
+    #[test]
+    fn a_slot_that_fails_far_more_often_than_the_others_stands_out_and_a_day_never_does() {
+        let bad = |slot, failed: u64, passed: u64| {
+            let of = move |outcome| Brief { outcome, slot: Some(slot), at: at("2026-11-24T10:00"), ..brief() };
+            (0..failed).map(move |_| of("failed")).chain((0..passed).map(move |_| of("passed")))
+        };
+        let briefs = || bad("A1", 1, 99).chain(bad("A2", 30, 70)).chain(bad("A3", 2, 98));
+        let marked: Vec<String> =
+            tally(By::Slot, briefs()).groups().into_iter().filter(|group| group.stands_out).map(|group| group.key).collect();
+        assert_eq!(marked, ["A2"]);
+        let two_days = briefs().map(|brief| if brief.slot == Some("A2") { Brief { at: at("2026-11-25T10:00"), ..brief } } else { brief });
+        assert!(tally(By::Day, two_days).groups().iter().all(|group| !group.stands_out));
+    }
+}

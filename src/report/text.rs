@@ -1,0 +1,119 @@
+//! Text that stands in a line: cut, padded, and unable to do anything to the terminal it is shown on.
+
+use console::{measure_text_width, truncate_str};
+
+/// A card's own words cannot move the cursor, change colours or turn the writing direction of the line they stand in.
+#[must_use]
+pub fn harmless(text: &str) -> String {
+    let unseen =
+        |c: char| c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+    text.chars().map(|c| if unseen(c) { '\u{fffd}' } else { c }).collect()
+}
+
+/// A column of a table.
+pub(super) struct Head {
+    pub(super) name: &'static str,
+    pub(super) right: bool,
+    /// May be cut to this width when the table is too wide.
+    pub(super) least: Option<usize>,
+}
+
+/// Between two columns.
+pub(super) const GAP: &str = "  ";
+
+/// A table: how wide its columns are.
+pub(super) struct Layout<const N: usize> {
+    heads: &'static [Head; N],
+    widths: [usize; N],
+}
+
+impl<const N: usize> Layout<N> {
+    /// As wide as these lines need, and a whole line not wider than `most`: the widest of the columns that may be cut are, again and
+    /// again, until it fits.
+    pub(super) fn new(heads: &'static [Head; N], lines: &[[String; N]], most: usize) -> Self {
+        let mut widths: [usize; N] = std::array::from_fn(|column| heads[column].name.len());
+        for line in lines {
+            for (width, cell) in widths.iter_mut().zip(line) {
+                *width = (*width).max(measure_text_width(cell));
+            }
+        }
+        while widths.iter().sum::<usize>() + GAP.len() * (N - 1) > most {
+            let cuttable = (0..N).filter(|column| heads[*column].least.is_some_and(|least| widths[*column] > least));
+            let Some(widest) = cuttable.max_by_key(|column| widths[*column]) else { break };
+            widths[widest] -= 1;
+        }
+        Self { heads, widths }
+    }
+
+    /// The names of the columns.
+    pub(super) fn head(&self) -> String {
+        self.line(&std::array::from_fn(|column| self.heads[column].name.to_owned()))
+    }
+
+    /// A line, with its end.
+    pub(super) fn line(&self, cells: &[String; N]) -> String {
+        let mut text = String::new();
+        for (column, ((cell, width), head)) in cells.iter().zip(self.widths).zip(self.heads).enumerate() {
+            let cell = truncate_str(cell, width, "…");
+            let padding = " ".repeat(width.saturating_sub(measure_text_width(&cell)));
+            if column > 0 {
+                text.push_str(GAP);
+            }
+            if head.right {
+                text.push_str(&padding);
+                text.push_str(&cell);
+            } else {
+                text.push_str(&cell);
+                text.push_str(&padding);
+            }
+        }
+        text.truncate(text.trim_end().len());
+        text.push('\n');
+        text
+    }
+}
+
+/// `part` of `whole` as a bar of `width` cells; what is there at all shows at least a sliver.
+pub(super) fn bar(part: u64, whole: u64, width: usize) -> String {
+    const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
+    let cells = u128::from(crate::station::units::to_u64(width)) * 8;
+    let eighths = (u128::from(part.min(whole)) * cells).checked_div(u128::from(whole)).unwrap_or(0).max(u128::from(part > 0));
+    let eighths = usize::try_from(eighths).unwrap_or(0);
+    let mut bar = "█".repeat(eighths / 8);
+    bar.push_str(EIGHTHS[eighths % 8]);
+    bar
+}
+
+/// A part as a percentage, rounded down: 100 % is said of nothing less. Nothing where there is nothing to be a part of.
+pub(super) fn percent(part: u64, whole: u64) -> Option<String> {
+    let thousandths = (u128::from(part) * 1000).checked_div(u128::from(whole))?;
+    Some(format!("{}.{} %", thousandths / 10, thousandths % 10))
+}
+
+/// Tenths of seconds, rounded down.
+pub(super) fn seconds(millis: u64) -> String {
+    format!("{}.{}", millis / 1000, millis % 1000 / 100)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bar_is_as_long_as_its_part_and_never_too_short_to_be_seen() {
+        assert_eq!(bar(1, 2, 4), "██");
+        assert_eq!(bar(5, 16, 4), "█▎");
+        assert_eq!(bar(1, 1_000_000, 4), "▏");
+        assert_eq!(bar(0, 10, 4), "");
+        assert_eq!(bar(0, 0, 4), "");
+        assert_eq!(bar(9, 3, 4), "████");
+    }
+
+    #[test]
+    fn a_lot_with_one_bad_card_is_never_at_a_hundred_percent() {
+        assert_eq!(percent(9_999, 10_000).as_deref(), Some("99.9 %"));
+        assert_eq!(percent(7, 7).as_deref(), Some("100.0 %"));
+        assert_eq!(percent(57, 200).as_deref(), Some("28.5 %"));
+        assert_eq!(percent(0, 0), None);
+    }
+}
