@@ -379,7 +379,7 @@ impl Judge<'_> {
         match assertion.typed() {
             Typed::AccountKey(key) => {
                 account("account-id", &key.account);
-                // Whoever adds a root of his own does not let it speak for Canonical.
+                // An added root may say what Canonical published, but gives Canonical no keys.
                 if self.trust.is_root_account(&key.account) && authority != key.account {
                     problems.push(format!("`account-id` is {}, a root's, and {authority} may not give it keys", key.account).into());
                 }
