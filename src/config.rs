@@ -184,6 +184,22 @@ struct File {
     shift: ShiftTable,
     #[serde(default)]
     log: LogTable,
+    #[serde(default)]
+    policy: PolicyTable,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct PolicyTable {
+    done: DoneWord,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+enum DoneWord {
+    #[default]
+    Recheck,
+    Reflash,
 }
 
 #[derive(Deserialize)]
@@ -331,7 +347,12 @@ fn prove(path: &Path, text: &str, images: Images) -> Result<Settings, ConfigErro
         source.wrong(limit.span(), "`store_limit_gb` is the most the staged images may take of the disk, in GB of 1000000000 bytes")
     })?;
     Ok(Settings {
-        station: StationSettings { name, settle: Duration::from_millis(file.station.settle_ms), flash_present: file.station.flash_present },
+        station: StationSettings {
+            name,
+            settle: Duration::from_millis(file.station.settle_ms),
+            flash_present: file.station.flash_present,
+            recheck_done: file.policy.done == DoneWord::Recheck,
+        },
         state: base.join(file.station.state),
         store_limit,
         stall: Duration::from_secs(file.station.stall_timeout_s),
@@ -583,6 +604,7 @@ model = "acme/box"
             ("\n[[model]]", "[shift]\nstarts = [\"6:00\"]\n[[model]]", "line 2: `starts`: \"6:00\" is no time of day"),
             ("\n[[model]]", "[shift]\nstarts = [\"06:00\", \"06:00\"]\n[[model]]", "line 2: `starts`: \"06:00\" does not come after"),
             ("\n[[model]]", "[log]\ndirectry = \"x\"\n[[model]]", "line 2: unknown field `directry`"),
+            ("\n[[model]]", "[policy]\ndone = \"erase\"\n[[model]]", "line 2: unknown variant `erase`, expected `recheck` or `reflash`"),
             ("image = \"box.img\"", "image = \".\"", "line 4: `image`: DIR/.: not a regular file"),
             ("\n[[model]]", "[[own_disk]]\nserial = \"4C53\"\nbytes = 1000\n[[model]]", "line 1: [[own_disk]] has either"),
             ("model = \"acme/box\"", "model = \"acme/box\"\ncapacity_gb = [9, 8]", "line 10: `capacity_gb`"),
@@ -642,6 +664,8 @@ model = "acme/box"
         assert_eq!(example["shift"]["starts"].as_array(), Some(&starts));
         let LogTable { directory } = LogTable::default();
         assert_eq!(example["log"]["directory"].as_str(), directory.to_str());
+        let PolicyTable { done } = PolicyTable::default();
+        assert_eq!((example["policy"]["done"].as_str(), done), (Some("recheck"), DoneWord::Recheck));
         let _typed: File = toml::from_str(&text).expect("every key is known");
     }
 }

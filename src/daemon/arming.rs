@@ -12,6 +12,7 @@ use crate::config::{self, ConfigError, Images, ModelSettings, Settings};
 use crate::image::stage::{find_staged, stage, sweep};
 use crate::image::store;
 use crate::image::{ImageError, Staged};
+use crate::station::command::Who;
 use crate::station::outcome::Digest;
 use crate::station::record::{Armed, ArmedBy, Disarmed, ModelProof, Occasion, Zeroes};
 use crate::station::units::Bytes;
@@ -162,7 +163,7 @@ pub fn prove(config: &Path, state: &Path, at: i64) -> Result<(Settings, Armory),
 
 /// Who says what is armed: whoever wrote the configuration, which is asked as soon as it was read.
 #[must_use]
-pub fn by(config: &Path, occasion: Occasion) -> ArmedBy {
+pub fn by(config: &Path, occasion: Occasion, asked_by: Option<Who>) -> ArmedBy {
     let metadata = std::fs::metadata(config).ok();
     let owner = metadata.as_ref().map(|metadata| {
         let user = User::from_uid(Uid::from_raw(metadata.uid())).ok().flatten();
@@ -171,7 +172,7 @@ pub fn by(config: &Path, occasion: Occasion) -> ArmedBy {
     // Seconds and what is below them: microseconds, rounded down.
     let changed = metadata.map(|metadata| metadata.mtime().saturating_mul(1_000_000).saturating_add(metadata.mtime_nsec() / 1000));
     let config = std::path::absolute(config).unwrap_or_else(|_| config.to_owned());
-    ArmedBy { occasion, config: config.display().to_string(), owner, changed }
+    ArmedBy { occasion, config: config.display().to_string(), owner, changed, asked_by }
 }
 
 /// What the station is told of a staged image that nobody has looked into.
@@ -201,10 +202,10 @@ mod tests {
         let written = std::time::UNIX_EPOCH + std::time::Duration::from_micros(1_700_000_000_123_456);
         std::fs::File::options().write(true).open(&config).and_then(|file| file.set_modified(written)).expect("set");
         let me = User::from_uid(nix::unistd::geteuid()).expect("users can be asked").map(|user| user.name);
-        let signed = by(&config, Occasion::Reload);
+        let signed = by(&config, Occasion::Reload, None);
         assert_eq!((signed.occasion, signed.config), (Occasion::Reload, config.display().to_string()));
         assert_eq!((signed.changed, signed.owner), (Some(1_700_000_000_123_456), me));
-        let gone = by(&dir.path().join("gone.toml"), Occasion::Start);
+        let gone = by(&dir.path().join("gone.toml"), Occasion::Start, None);
         assert_eq!((gone.owner, gone.changed), (None, None), "what is not known is not said");
     }
 }

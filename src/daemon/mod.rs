@@ -116,7 +116,7 @@ impl Daemon {
             return Err(RunError::OldKernel);
         }
         let own = own_parts(Some((&settings.state, settings.store()))).into();
-        let station = Station::new(settings.station.clone(), ledger.next_attempt()?);
+        let station = Station::new(settings.station.clone(), ledger.next_attempt()?, ledger.standing()?);
         let (tell, events) = mpsc::channel(EVENTS);
         let answers = tell.clone();
         let log = ledger.path().to_owned();
@@ -134,7 +134,7 @@ impl Daemon {
         // It looks at once: what is put in from now on was not there before.
         let ports: BTreeSet<Port> = settings.slots.iter().flat_map(|slot| slot.ports.iter().cloned()).collect();
         let watch = Watch::spawn(Sysfs::default(), ports, move |event| seen.blocking_send(event).is_ok()).map_err(start("watch thread"))?;
-        let (view, shown) = watch::channel(station.view());
+        let (view, shown) = watch::channel(station.view(Moment::default()));
         let panel = Panel::spawn(screen, move || shown.borrow().clone()).map_err(start("panel thread"))?;
         let workers = Workers::new(tell, Armory::default(), own);
         let mut daemon = Self {
@@ -163,7 +163,7 @@ impl Daemon {
             slots: settings.slots.clone(),
             armed: armory.armed(),
             disarmed: armory.disarmed(),
-            by: arming::by(&self.config, occasion),
+            by: arming::by(&self.config, occasion, None),
         };
         let before = std::mem::replace(&mut self.workers.armory, armory);
         self.apply(Event::Configure(Box::new(configuration)))?;
@@ -225,7 +225,7 @@ impl Daemon {
                 }
             }
             self.view.send_if_modified(|shown| {
-                let view = self.station.view();
+                let view = self.station.view(Moment(self.began.elapsed()));
                 let changed = *shown != view;
                 *shown = view;
                 changed
@@ -308,6 +308,7 @@ impl Daemon {
                 Effect::Survey(card) => self.workers.survey(*card),
                 Effect::Start(attempt) => self.workers.start(*attempt),
                 Effect::Cancel(attempt) => self.workers.cancel(attempt),
+                Effect::Answer { request, answer } => tracing::debug!(request, ?answer),
             }
         }
         Ok(())

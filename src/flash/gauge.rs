@@ -138,7 +138,8 @@ impl Gauge {
         let step = match self.step.load(Relaxed) {
             0 => Step::Writing,
             1 => Step::ReadingBack,
-            _ => Step::Finishing,
+            2 => Step::Finishing,
+            _ => Step::Rechecking,
         };
         (step, Bytes(self.done.load(Relaxed)), Bytes(self.of.load(Relaxed)))
     }
@@ -191,6 +192,7 @@ impl Gauge {
             Step::Writing => 0,
             Step::ReadingBack => 1,
             Step::Finishing => 2,
+            Step::Rechecking => 3,
         };
         self.done.store(0, Relaxed);
         self.of.store(of.0, Relaxed);

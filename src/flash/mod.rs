@@ -8,6 +8,9 @@
 //!             ▼                  ▼                      ▼                    Proof
 //!          a step that fails ends the attempt: the head is the tombstone, the card cannot boot
 //! ```
+//! A card that may hold the image already is looked at before its head is touched: if every byte comes back right, it is done, and
+//! nothing is written ([`recheck`]).
+//!
 //! Where the image's zeroes are skipped, the proof speaks of its data alone, and is of another type.
 //!
 //! Constructors are private to the step that earns them. Knows no slot, log or lamp; runs in a thread of its own and shares with
@@ -18,6 +21,7 @@ mod diagnose;
 pub mod error;
 pub mod gauge;
 mod marks;
+pub mod recheck;
 mod session;
 #[cfg(test)]
 mod tests;
@@ -34,10 +38,11 @@ use crate::image::Staged;
 use crate::station::End;
 use crate::station::card::Visit;
 use crate::station::outcome::Failure;
-use crate::station::record::{Attempt, AttemptNumber, Zeroes};
+use crate::station::record::{Attempt, AttemptNumber, Plan, Zeroes};
 use claim::Claim;
 use error::Stopped;
 use gauge::Gauge;
+use recheck::Rechecked;
 
 /// Opens, writes and proves the card of `attempt`. A panic, which is a fault of ours, ends this attempt and nothing else.
 #[must_use]
@@ -45,7 +50,7 @@ pub fn flash(attempt: &Attempt, image: Arc<Staged>, gauge: Arc<Gauge>) -> End {
     let end = contained(|| match claim::open(&attempt.card, &gauge) {
         Ok(device) => {
             let zeroes = attempt.image.as_ref().map_or_else(Zeroes::default, |armed| armed.zeroes);
-            flash_opened(device, attempt.card.visit, attempt.number, image, zeroes, Arc::clone(&gauge))
+            flash_opened(device, attempt.card.visit, attempt.number, image, zeroes, &attempt.plan, Arc::clone(&gauge))
         }
         Err(end) => end,
     });
@@ -67,12 +72,23 @@ fn flash_opened<D: BlockDevice>(
     attempt: AttemptNumber,
     image: Arc<Staged>,
     zeroes: Zeroes,
+    plan: &Plan,
     gauge: Arc<Gauge>,
 ) -> End {
-    let claim = match Claim::new(device, visit, image, zeroes, attempt, gauge) {
+    let mut claim = match Claim::new(device, visit, image, zeroes, attempt, gauge) {
         Ok(claim) => claim,
         Err(end) => return end,
     };
+    if *plan != Plan::Write {
+        claim = match recheck::recheck(claim) {
+            Ok(Rechecked::Done(verified)) => return verified.into_end(),
+            Ok(Rechecked::Other(claim)) => claim,
+            Err(stopped) => return ended(stopped),
+        };
+    }
+    if let Plan::RecheckOnly(refusal) = plan {
+        return End::Refused(refusal.clone());
+    }
     let verified = write::write(claim).and_then(verify::read_back).and_then(verify::finish);
     match verified {
         Ok(verified) => verified.into_end(),

@@ -37,10 +37,12 @@ pub struct BodyProven<D> {
 #[derive(Debug)]
 pub struct Verified {
     evidence: Evidence,
+    /// Nothing was written for it: the card held the image already.
+    rechecked: bool,
 }
 
 #[derive(Debug)]
-enum Evidence {
+pub(super) enum Evidence {
     Whole(Proof),
     Mapped(MappedProof),
 }
@@ -49,10 +51,17 @@ impl Verified {
     /// The evidence, for the log.
     #[must_use]
     pub fn into_end(self) -> End {
-        match self.evidence {
-            Evidence::Whole(proof) => End::Verified(proof),
-            Evidence::Mapped(proof) => End::VerifiedMapped(proof),
+        match (self.evidence, self.rechecked) {
+            (Evidence::Whole(proof), false) => End::Verified(proof),
+            (Evidence::Mapped(proof), false) => End::VerifiedMapped(proof),
+            (Evidence::Whole(proof), true) => End::Rechecked(proof),
+            (Evidence::Mapped(proof), true) => End::RecheckedMapped(proof),
         }
+    }
+
+    /// For a card to which nothing was written.
+    pub(super) fn rechecked(evidence: Evidence) -> Self {
+        Self { evidence, rechecked: true }
     }
 }
 
@@ -102,7 +111,7 @@ fn read_body<D: BlockDevice>(session: &mut Session<D>) -> Result<Vec<Option<Piec
 }
 
 /// What a read-back of the body came to.
-enum Compared {
+pub(super) enum Compared {
     /// Every piece is the image's: their values.
     Right(Vec<Option<PieceValue>>),
     /// Old contents stand where the image has zeroes, first at this byte.
@@ -110,7 +119,7 @@ enum Compared {
 }
 
 /// Reads every piece of the body and compares it with the map: one call is read while the one before is hashed.
-fn compare_body<D: BlockDevice>(session: &mut Session<D>, runs: &[Run]) -> Result<Compared, FlashError> {
+pub(super) fn compare_body<D: BlockDevice>(session: &mut Session<D>, runs: &[Run]) -> Result<Compared, FlashError> {
     let mut found = vec![None; session.image.map().len()];
     let outcome = {
         let Session { device, image, gauge, data, other, tombstone, zeroes, .. } = session;
@@ -175,7 +184,7 @@ fn compare_body<D: BlockDevice>(session: &mut Session<D>, runs: &[Run]) -> Resul
 pub fn finish<D: BlockDevice>(body: BodyProven<D>) -> Result<Verified, Stopped<D>> {
     let BodyProven { mut session, mut found } = body;
     match write_head(&mut session, &mut found) {
-        Ok(evidence) => Ok(Verified { evidence }),
+        Ok(evidence) => Ok(Verified { evidence, rechecked: false }),
         Err(error) => {
             // Part of the head may stand. A card that is still ours must not boot; one that no longer answers cannot be helped.
             if let Err(second) = session.bury_again() {
@@ -217,7 +226,7 @@ fn write_head<D: BlockDevice>(session: &mut Session<D>, found: &mut [Option<Piec
 }
 
 /// Merges what was found. Nothing where a piece was not read back, or the whole is not the image.
-fn conclude<D: BlockDevice>(session: &Session<D>, found: &[Option<PieceValue>]) -> Option<Evidence> {
+pub(super) fn conclude<D: BlockDevice>(session: &Session<D>, found: &[Option<PieceValue>]) -> Option<Evidence> {
     match session.zeroes {
         Zeroes::Prove | Zeroes::Write => conclude_whole(session, found).map(Evidence::Whole),
         Zeroes::Skip => conclude_mapped(session, found).map(Evidence::Mapped),
@@ -252,7 +261,7 @@ fn conclude_whole<D: BlockDevice>(session: &Session<D>, found: &[Option<PieceVal
 
 /// Hashes every piece of `run`, which came back in `data`, and compares it with the map. The padding behind the image's end is ours as
 /// well, and must be zero.
-fn judge(image: &Staged, run: Run, data: &[u8], found: &mut [Option<PieceValue>]) -> bool {
+pub(super) fn judge(image: &Staged, run: Run, data: &[u8], found: &mut [Option<PieceValue>]) -> bool {
     let map = image.map();
     for (index, bytes) in data[..run.length].chunks(to_usize(PIECE)).enumerate() {
         let piece = run.first + index;

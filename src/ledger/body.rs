@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use crate::station::card::{Card, Cid};
+use crate::station::command::{Target, Who};
 use crate::station::outcome::{Effort, Outcome};
 use crate::station::record::{Armed, ArmedBy, Attempt, Entry, ModelProof};
 use crate::station::units::{Bytes, KIB};
@@ -23,6 +24,11 @@ pub(super) fn of_entry(entry: &Entry, stamp: &Stamp, station_name: &str, start: 
     let facts = match entry {
         Entry::StationStarted { version } => json!({ "version": version }),
         Entry::StationStopped => json!({}),
+        Entry::Disarmed { target, by, reason } => with(target_of(target), [("by", who(by)), ("reason", json!(reason))]),
+        Entry::Rearmed { target, by } => with(target_of(target), [("by", who(by))]),
+        Entry::OrderStarted { order, by } | Entry::OrderStopped { order, by } => {
+            json!({ "order": order.number, "model": order.model, "name": order.name, "count": order.count, "passed": order.passed, "by": who(by) })
+        }
         Entry::ModelArmed { armed, by } => json!({ "image": image(armed), "uncovered": armed.uncovered, "by": armed_by(by) }),
         Entry::AttemptStarted(attempt) => facts_of(attempt),
         Entry::AttemptClosed { attempt, outcome, effort } => close(facts_of(attempt), outcome, Some(effort), start),
@@ -48,9 +54,13 @@ fn finish(facts: Value, stamp: &Stamp, station_name: &str) -> String {
 
 fn close(facts: Value, outcome: &Outcome, effort: Option<&Effort>, start: Option<Start>) -> Value {
     let proof = match outcome {
-        Outcome::Passed(proof) => json!({ "class": outcome.readback_class(), "blake3": proof.digest().to_string() }),
+        Outcome::Passed(proof) | Outcome::Rechecked(proof) => {
+            json!({ "class": outcome.readback_class(), "blake3": proof.digest().to_string() })
+        }
         // No digest: what was not read back has none.
-        Outcome::PassedMapped(proof) => json!({ "class": outcome.readback_class(), "bytes": proof.bytes().0 }),
+        Outcome::PassedMapped(proof) | Outcome::RecheckedMapped(proof) => {
+            json!({ "class": outcome.readback_class(), "bytes": proof.bytes().0 })
+        }
         Outcome::Failed(_) | Outcome::Refused(_) | Outcome::Pulled(_) | Outcome::Interrupted => Value::Null,
     };
     let outcome = json!({
@@ -84,7 +94,20 @@ fn facts_of(attempt: &Attempt) -> Value {
         "model": attempt.model,
         "image": attempt.image.as_ref().map(image),
         "card": card(&attempt.card),
+        "order": attempt.order,
     })
+}
+
+fn who(who: &Who) -> Value {
+    json!({ "uid": who.uid, "user": who.name })
+}
+
+/// One of `slot` and `model` is null.
+fn target_of(target: &Target) -> Value {
+    match target {
+        Target::Slot(slot) => json!({ "slot": slot, "model": null }),
+        Target::Model(model) => json!({ "slot": null, "model": model }),
+    }
 }
 
 fn image(armed: &Armed) -> Value {
@@ -118,6 +141,7 @@ fn armed_by(by: &ArmedBy) -> Value {
         "config": by.config,
         "config_owner": by.owner,
         "config_changed": by.changed,
+        "asked_by": by.asked_by.as_ref().map(who),
     })
 }
 

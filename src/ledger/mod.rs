@@ -21,6 +21,7 @@ mod query;
 mod query_tests;
 mod reader;
 mod row;
+mod standing;
 #[cfg(test)]
 mod tests;
 mod writer;
@@ -55,11 +56,11 @@ const APPLICATION_ID: i32 = 0x466c_7368;
 
 /// The step from each format to the next, the first from an empty file. They make and drop indexes, views, triggers and
 /// virtual columns; no step touches what was hashed.
-const MIGRATIONS: [&str; 2] = [include_str!("schema.sql"), include_str!("lookups.sql")];
+const MIGRATIONS: [&str; 3] = [include_str!("schema.sql"), include_str!("lookups.sql"), include_str!("orders.sql")];
 
 /// The format this program writes.
-const FORMAT: i32 = 2;
-const _: () = assert!(MIGRATIONS.len() == 2, "FORMAT counts the migrations");
+const FORMAT: i32 = 3;
+const _: () = assert!(MIGRATIONS.len() == 3, "FORMAT counts the migrations");
 
 /// Longer than any reader of ours holds a lock, shorter than an operator's patience.
 const BUSY: Duration = Duration::from_secs(5);
@@ -339,7 +340,14 @@ impl Draft<'_> {
         };
         let start = match entry {
             Entry::AttemptClosed { attempt, .. } => start_of(connection, attempt.number)?,
-            Entry::StationStarted { .. } | Entry::StationStopped | Entry::ModelArmed { .. } | Entry::AttemptStarted(_) => None,
+            Entry::StationStarted { .. }
+            | Entry::StationStopped
+            | Entry::ModelArmed { .. }
+            | Entry::Disarmed { .. }
+            | Entry::Rearmed { .. }
+            | Entry::OrderStarted { .. }
+            | Entry::OrderStopped { .. }
+            | Entry::AttemptStarted(_) => None,
         };
         Ok(body::of_entry(entry, self.stamp, station_name, start))
     }

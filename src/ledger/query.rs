@@ -88,7 +88,7 @@ pub struct Brief<'r> {
     pub model: Option<&'r str>,
     /// The slot, as on its sticker.
     pub slot: Option<&'r str>,
-    /// `passed`, `passed-mapped-only`, `failed`, `refused`, `pulled`, `interrupted`.
+    /// `passed`, `passed-mapped-only`, `recheck`, `recheck-mapped-only`, `failed`, `refused`, `pulled`, `interrupted`.
     pub outcome: &'r str,
     /// The reason in one stable word.
     pub code: Option<&'r str>,

@@ -106,7 +106,7 @@ pub struct Row {
     pub readback_blake3: Option<String>,
     /// `whole` for a pass, `mapped-only` where the image's zeroes were skipped.
     pub readback_class: Option<String>,
-    /// `passed`, `passed-mapped-only`, `failed`, `refused`, `pulled`, `interrupted`, or `running`.
+    /// `passed`, `passed-mapped-only`, `recheck`, `recheck-mapped-only`, `failed`, `refused`, `pulled`, `interrupted`, or `running`.
     pub outcome: String,
     /// The reason in one stable word.
     pub code: Option<String>,
@@ -114,6 +114,8 @@ pub struct Row {
     pub reason: Option<String>,
     /// The byte of the card where it failed.
     pub failed_at: Option<u64>,
+    /// The order it is counted in if it is good.
+    pub order: Option<u64>,
 }
 
 impl Row {
@@ -189,6 +191,7 @@ impl Row {
             code: outcome.code,
             reason: outcome.reason,
             failed_at: outcome.at,
+            order: body.order,
         })
     }
 }
@@ -207,6 +210,7 @@ struct Body {
     outcome: Option<Outcome>,
     effort: Option<Effort>,
     start: Option<Start>,
+    order: Option<u64>,
 }
 
 #[derive(Default, Deserialize)]

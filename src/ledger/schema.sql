@@ -6,7 +6,8 @@ CREATE TABLE event (
     -- set back: the order of events is seq, and nothing else.
     station TEXT NOT NULL,              -- this station's id: a version 4 UUID drawn when the log was made; not its name
     seq     INTEGER PRIMARY KEY NOT NULL, -- 1, 2, 3 … without a gap
-    kind    TEXT NOT NULL,              -- log-created, station-started, station-stopped, model-armed, attempt-started, attempt-closed
+    kind    TEXT NOT NULL,              -- log-created, station-started, station-stopped, model-armed, attempt-started, attempt-closed;
+                                        -- disarmed, rearmed, order-started, order-stopped
     at      INTEGER NOT NULL,           -- when it happened (not when it reached the disk), microseconds UTC
     body    TEXT NOT NULL CHECK (json_valid(body)), -- canonical JSON: keys in byte order, no spaces, whole numbers only
     prev    BLOB NOT NULL CHECK (length(prev) = 32), -- hash of event seq - 1; 32 zero bytes for the first
@@ -36,6 +37,17 @@ CREATE TABLE event (
     --   by.config             the configuration that names the image
     --   by.config_owner       whose file that is: user name, or number where there is no name
     --   by.config_changed     when it was last written, microseconds UTC
+    --   by.asked_by.uid, .user   who told the station to read it again; null where nobody is known
+    -- disarmed, rearmed: somebody took a slot, or every slot of a model, out of work, or back
+    --   slot, model           which; one of them is null
+    --   by.uid, by.user       who
+    --   reason                disarmed only: why, as they said
+    -- order-started, order-stopped: so many good cards of a model are wanted, and no more
+    --   order                 its number, counted over the life of this log
+    --   model                 BRAND/MODEL
+    --   name                  what people call it
+    --   count, passed         how many are wanted, and how many were good by then
+    --   by.uid, by.user       who said so
     -- attempt-started: durable before the first byte is written
     --   attempt               number, counted over the life of this log
     --   slot                  the slot's name, as on its sticker
@@ -61,13 +73,15 @@ CREATE TABLE event (
     --   card.diskseq          the kernel's count of media in this boot
     --   card.devnum, card.kernel_name   MAJOR:MINOR and name in that visit; reused, never an identity
     --   card.write_protected, card.partitioned   what it was before the attempt
+    --   order                 the order it is counted in if it is good; null where there is none
     -- attempt-closed: exactly one for every attempt, and all that attempt-started has, and
     --   start.seq, start.at   its attempt-started; null where admission refused the card and nothing was started
-    --   outcome.word          passed, passed-mapped-only, failed, refused, pulled, interrupted
+    --   outcome.word          passed, passed-mapped-only, failed, refused, pulled, interrupted; recheck, recheck-mapped-only: it
+    --                         held the image already, nothing was written, and it is not counted again
     --   outcome.code          the reason in one stable word
     --   outcome.reason        the reason as a sentence
     --   outcome.at            byte of the card where it failed
-    --   outcome.proof.class   passed: whole; passed-mapped-only: mapped-only, where the image's zeroes were not read back
+    --   outcome.proof.class   passed, recheck: whole; passed-mapped-only, recheck-mapped-only: mapped-only, where the image's zeroes were not read back
     --   outcome.proof.bytes   passed-mapped-only: how many bytes of the span came back and are the image's data
     --   outcome.proof.blake3  passed only: digest of what the card returned, every byte of the span, hexadecimal
     --   effort                null where the station stopped unasked and closed the attempt when it started again

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::station::card::{Bus, Cid, Identified};
 use crate::station::outcome::{Act, Curve, Effort, Failure, Outcome, Pull, Refusal};
-use crate::station::record::{Armed, Attempt, DeviceModel, ModelProof};
+use crate::station::record::{Armed, Attempt, DeviceModel, ModelProof, Plan};
 use crate::station::testing::{armed_by, card, image, mapped_proof, proof};
 use crate::station::units::Bytes;
 
@@ -39,6 +39,8 @@ pub(super) fn attempt(number: AttemptNumber) -> Box<Attempt> {
         model: "acme/box".to_owned(),
         image: Some(image()),
         card: card("pci-0000:00:14.0/usb3-2/lun-0", 40 + number),
+        plan: Plan::Write,
+        order: None,
     })
 }
 
@@ -373,6 +375,7 @@ fn the_row_of_a_passed_card_carries_every_field() {
         code: None,
         reason: None,
         failed_at: None,
+        order: None,
     };
     assert_eq!(rows(&path), [expected]);
 }

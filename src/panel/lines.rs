@@ -25,8 +25,8 @@ pub fn clock(duration: Duration) -> String {
 pub fn detail(slot: &SlotView) -> String {
     match (&slot.progress, slot.sign.reason()) {
         (Some(progress), _) => pace(progress),
-        (None, Some(reason)) => format!("{reason}: {}", slot.sign.todo()),
-        (None, None) => slot.sign.todo().to_owned(),
+        (None, Some(reason)) => format!("{reason}: {}", slot.sign.todo().text()),
+        (None, None) => slot.sign.todo().text().to_owned(),
     }
 }
 
@@ -36,8 +36,8 @@ pub fn line(slot: &SlotView) -> String {
     let mut line = format!("{}  {}", slot.slot, slot.sign.word());
     // Speeds change with every drawing; a line is printed once for a sign.
     let detail = match slot.sign.reason() {
-        Some(reason) => format!("{reason}: {}", slot.sign.todo()),
-        None => slot.sign.todo().to_owned(),
+        Some(reason) => format!("{reason}: {}", slot.sign.todo().text()),
+        None => slot.sign.todo().text().to_owned(),
     };
     line.push_str("  ");
     line.push_str(&detail);
@@ -77,7 +77,7 @@ mod tests {
     use crate::station::view::Sign;
 
     fn slot(sign: Sign) -> SlotView {
-        SlotView { slot: "A3".into(), model: "acme/box".into(), call: sign.call(), sign, card: None, attempt: None, progress: None }
+        SlotView { slot: "A3".into(), model: "acme/box".into(), ..SlotView::of(sign) }
     }
 
     #[test]

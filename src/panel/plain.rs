@@ -52,16 +52,8 @@ mod tests {
     use crate::station::view::SlotView;
 
     fn view(sign: Sign) -> View {
-        let slot = SlotView {
-            slot: "A1".into(),
-            model: "acme/box".into(),
-            call: sign.call(),
-            sign,
-            card: Some("Ultra 15.9 GB".into()),
-            attempt: None,
-            progress: None,
-        };
-        View { station: "line 3".into(), fault: None, slots: vec![slot] }
+        let slot = SlotView { slot: "A1".into(), model: "acme/box".into(), card: Some("Ultra 15.9 GB".into()), ..SlotView::of(sign) };
+        View { station: "line 3".into(), slots: vec![slot], ..View::default() }
     }
 
     #[test]

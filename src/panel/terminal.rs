@@ -110,19 +110,11 @@ mod tests {
 
     #[test]
     fn a_slot_that_is_gone_leaves_no_line_behind() {
-        let slot = |name: &str| SlotView {
-            slot: name.into(),
-            model: "acme/box".into(),
-            call: Call::TakeGood,
-            sign: Sign::Passed,
-            card: None,
-            attempt: None,
-            progress: None,
-        };
+        let slot = |name: &str| SlotView { slot: name.into(), model: "acme/box".into(), ..SlotView::of(Sign::Passed) };
         let mut terminal = Terminal::on_stderr();
         for names in [&["A1", "A2", "A3"][..], &["A3"], &["A3", "A4"]] {
             let slots = names.iter().map(|name| slot(name)).collect();
-            terminal.draw(&View { station: "line 3".into(), fault: None, slots });
+            terminal.draw(&View { station: "line 3".into(), slots, ..View::default() });
             let shown: Vec<String> = terminal.slots.iter().filter(|bar| !bar.is_finished()).map(ProgressBar::prefix).collect();
             assert_eq!(shown.len(), names.len());
             assert!(shown.iter().zip(names).all(|(line, name)| line.contains(name)), "{shown:?}");

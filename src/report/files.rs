@@ -383,7 +383,7 @@ mod tests {
     use super::*;
     use crate::ledger::{Ledger, Stamp};
     use crate::station::outcome::{Effort, Outcome, Pull};
-    use crate::station::record::{Attempt, Entry};
+    use crate::station::record::{Attempt, Entry, Plan};
     use crate::station::testing::card;
 
     /// A log, and a directory beside it for its files.
@@ -422,6 +422,8 @@ mod tests {
                 model: model.to_owned(),
                 image: None,
                 card: card("usb", self.number),
+                plan: Plan::Write,
+                order: None,
             };
             let entry =
                 Entry::AttemptClosed { attempt: Box::new(attempt), outcome: Outcome::Pulled(Pull::Taken), effort: Effort::default() };

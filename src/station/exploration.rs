@@ -198,7 +198,7 @@ impl World {
                         Entry::AttemptClosed { attempt, outcome, .. } => {
                             assert!(self.closed.insert(attempt.number), "no attempt is closed twice");
                             self.open.retain(|open| *open != attempt.number);
-                            if matches!(outcome, Outcome::Passed(_) | Outcome::PassedMapped(_)) {
+                            if outcome.is_good() {
                                 self.passing.push(attempt.number);
                             }
                         }
@@ -213,7 +213,7 @@ impl World {
                     assert!(self.threads.iter().all(|(_, visit)| *visit != attempt.card.visit), "no card has two threads");
                     self.threads.push((attempt.number, attempt.card.visit));
                 }
-                Effect::Cancel(_) => {}
+                Effect::Cancel(_) | Effect::Answer { .. } => {}
             }
         }
         self.check();
@@ -221,7 +221,7 @@ impl World {
 
     /// The properties, each a sentence.
     fn check(&self) {
-        let view = self.station.view();
+        let view = self.station.view(at(self.now));
         for (slot, shown) in self.station.slots.iter().zip(&view.slots) {
             if shown.sign == Sign::Passed {
                 assert!(shown.attempt.is_some_and(|attempt| self.proven.contains(&attempt)), "never green before the row is recorded");
@@ -297,6 +297,8 @@ impl World {
             }
         }
         world.station.next_attempt = 0;
+        // Counted, and never asked.
+        world.station.today = Tally::default();
         for diskseq in world.inserted.iter_mut().chain(&mut world.told).flatten() {
             names.diskseq(diskseq);
         }

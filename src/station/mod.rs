@@ -5,8 +5,11 @@
 
 pub mod admit;
 pub mod card;
+pub mod command;
+pub mod order;
 pub mod outcome;
 pub mod record;
+pub mod said;
 pub mod slot;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -18,11 +21,13 @@ use std::time::Duration;
 
 use admit::admit;
 use card::{Card, Port, Survey, Visit};
+use command::{Command, Denied, RequestId, Standing, Who};
+use order::{OrderNumber, Place};
 use outcome::{Digest, Effort, Failure, MappedProof, Outcome, Proof, Pull, Refusal};
-use record::{Armed, ArmedBy, Attempt, AttemptNumber, Disarmed, Entry, Receipt};
+use record::{Armed, ArmedBy, Attempt, AttemptNumber, Disarmed, Entry, Plan, Receipt};
 use slot::{Phase, Slot, SlotSettings, Step, Work};
 use units::{Bytes, Moment};
-use view::View;
+use view::{ModelView, Tally, View};
 
 /// How often a PC that cannot tell who uses a card is asked again before the card is refused: what is unknown is refused, but
 /// udev may take seconds to look at many cards at once.
@@ -38,6 +43,10 @@ pub enum End {
     Verified(Proof),
     /// The image's data was read back; its zeroes were skipped.
     VerifiedMapped(MappedProof),
+    /// The card held the image already: every byte was read back, and nothing was written.
+    Rechecked(Proof),
+    /// The same of the image's data, where its zeroes are skipped.
+    RecheckedMapped(MappedProof),
     /// The claim was refused; nothing was written.
     Refused(Refusal),
     /// The card, or the station, failed; contents undefined.
@@ -102,6 +111,17 @@ pub enum Event {
     LogHealth(Option<String>),
     /// What holds from now on: slots, and which models' images may be written. Running cards finish with what they started with.
     Configure(Box<Configuration>),
+    /// Somebody asks for something; answered by [`Effect::Answer`].
+    Asked {
+        /// To tell answers apart.
+        request: RequestId,
+        /// Who.
+        by: Who,
+        /// What.
+        command: Command,
+    },
+    /// What the log has of this day, by the PC's own clock: at the start, and when another day begins.
+    Today(Tally),
     /// The station is to stop: nothing new begins, what runs is cancelled.
     Stop,
     /// Time passed.
@@ -119,6 +139,13 @@ pub enum Effect {
     Start(Box<Attempt>),
     /// Tell this attempt's thread to stop.
     Cancel(AttemptNumber),
+    /// Tell whoever asked.
+    Answer {
+        /// What was asked.
+        request: RequestId,
+        /// Done, or why not.
+        answer: Result<(), Denied>,
+    },
 }
 
 /// What holds for the whole station.
@@ -130,6 +157,8 @@ pub struct StationSettings {
     pub settle: Duration,
     /// Flash cards that were in their slots when the station started.
     pub flash_present: bool,
+    /// Read a card that holds its image already back and prove it, instead of writing it again.
+    pub recheck_done: bool,
 }
 
 /// All that an engineer decides.
@@ -153,17 +182,28 @@ pub struct Station {
     settings: StationSettings,
     slots: Vec<Slot>,
     armed: Vec<Armed>,
+    standing: Standing,
     next_attempt: AttemptNumber,
+    today: Tally,
     log_fault: Option<String>,
     stopping: bool,
 }
 
 impl Station {
     /// A station without slots, until it is told of them by [`Event::Configure`]. `next_attempt` is one more than the newest
-    /// attempt in the log.
+    /// attempt in the log, and `standing` what the log says still holds.
     #[must_use]
-    pub fn new(settings: StationSettings, next_attempt: AttemptNumber) -> Self {
-        Self { settings, slots: Vec::new(), armed: Vec::new(), next_attempt, log_fault: None, stopping: false }
+    pub fn new(settings: StationSettings, next_attempt: AttemptNumber, standing: Standing) -> Self {
+        Self {
+            settings,
+            slots: Vec::new(),
+            armed: Vec::new(),
+            standing,
+            next_attempt,
+            today: Tally::default(),
+            log_fault: None,
+            stopping: false,
+        }
     }
 
     /// Every port that is a slot's: a disk anywhere else does not exist for the station.
@@ -185,14 +225,27 @@ impl Station {
         self.slots.iter().all(Slot::is_idle)
     }
 
-    /// What an operator is shown.
+    /// What an operator is shown at this time.
     #[must_use]
-    pub fn view(&self) -> View {
+    pub fn view(&self, now: Moment) -> View {
         View {
             station: self.settings.name.clone(),
             fault: self.log_fault.as_ref().map(|reason| format!("the flash log cannot be written: {reason}")),
-            slots: self.slots.iter().map(|slot| slot.view(self.log_fault.is_some())).collect(),
+            slots: self.slots.iter().map(|slot| slot.view(now, self.log_fault.is_some(), self.order_says(slot))).collect(),
+            models: self.models().into_iter().map(|model| self.model_view(model)).collect(),
+            today: self.today,
         }
+    }
+
+    /// What the order of a slot's model says to the next card; nothing of a slot that takes none.
+    fn order_says(&self, slot: &Slot) -> Place {
+        slot.usable().map_or(Place::NoOrder, |armed| self.place_in_order(&armed.logged_model()))
+    }
+
+    fn model_view(&self, name: String) -> ModelView {
+        let armed = self.armed.iter().find(|armed| armed.model == name).cloned();
+        let device = armed.as_ref().map_or_else(|| name.clone(), Armed::logged_model);
+        ModelView { order: self.order_view(&device), name, device, armed }
     }
 
     /// Takes one event at its time and says what is to be done about it.
@@ -217,6 +270,11 @@ impl Station {
                 Vec::new()
             }
             Event::Configure(configuration) => self.configure(*configuration),
+            Event::Asked { request, by, command } => self.asked(now, request, by, command),
+            Event::Today(tally) => {
+                self.today = tally;
+                Vec::new()
+            }
             Event::Stop => self.stop(),
             Event::Tick => self.tick(now),
         }
@@ -264,11 +322,13 @@ impl Station {
             return effects;
         }
         let settle = self.settings.settle;
-        for slot in self.slots.iter_mut().filter(|slot| !slot.retired) {
+        for index in 0..self.slots.len() {
+            let slot = &self.slots[index];
             let Phase::Settling { visit, since, asked } = slot.phase else { continue };
-            if now.since(since) < settle {
+            if slot.retired || now.since(since) < settle || matches!(self.order_says(slot), Place::UnderWay { .. }) {
                 continue;
             }
+            let slot = &mut self.slots[index];
             if let Some(card) = slot.present.clone().filter(|card| card.visit == visit) {
                 slot.phase = Phase::Surveying { visit, asked: asked + 1 };
                 effects.push(Effect::Survey(Box::new(card)));
@@ -312,36 +372,45 @@ impl Station {
     }
 
     fn surveyed(&mut self, now: Moment, visit: Visit, survey: Option<Survey>) -> Vec<Effect> {
-        let asking = |slot: &&mut Slot| matches!(slot.phase, Phase::Surveying { visit: asked, .. } if asked == visit);
-        let Some(slot) = self.slots.iter_mut().find(asking) else { return Vec::new() };
+        let asking = |slot: &Slot| matches!(slot.phase, Phase::Surveying { visit: asked, .. } if asked == visit);
+        let Some(index) = self.slots.iter().position(asking) else { return Vec::new() };
+        let slot = &self.slots[index];
         let Phase::Surveying { asked, .. } = slot.phase else { return Vec::new() };
         let Some(present) = slot.present.clone() else { return Vec::new() };
         let found = survey.filter(|survey| survey.card.visit == visit);
-        // Asked again after the card has settled once more, until it is known who uses it, or seen that it has gone.
-        if self.stopping || (found.is_none() && asked < SURVEYS) {
+        let place = self.order_says(slot);
+        // Asked again after the card has settled once more, until it is known who uses it, or seen that it has gone; and until it is
+        // known whether its order needs it.
+        let waits = (found.is_none() && asked < SURVEYS) || matches!(place, Place::UnderWay { .. });
+        let slot = &mut self.slots[index];
+        if self.stopping || waits {
+            let asked = if found.is_none() { asked } else { 0 };
             slot.phase = Phase::Settling { visit, since: now, asked };
             return Vec::new();
         }
         let admitted = match &found {
-            Some(survey) => admit(survey, slot.armed.as_ref(), &slot.settings.policy),
+            Some(survey) => plan(survey, slot, place, self.settings.recheck_done),
             None => Err(Refusal::Unknown),
         };
-        let attempt = Box::new(Attempt {
+        let image = slot.usable().cloned();
+        let mut attempt = Box::new(Attempt {
             number: self.next_attempt,
             slot: slot.settings.name.clone(),
-            model: slot.armed.as_ref().map_or_else(|| slot.settings.model.clone(), Armed::logged_model),
-            image: slot.armed.clone(),
+            model: image.as_ref().map_or_else(|| slot.settings.model.clone(), Armed::logged_model),
+            image,
             card: found.map_or(present, |survey| survey.card),
+            plan: Plan::default(),
+            order: None,
         });
         self.next_attempt += 1;
-        let entry = match admitted {
-            Ok(()) => {
+        match admitted {
+            Ok((plan, order)) => {
+                (attempt.plan, attempt.order) = (plan, order);
                 slot.phase = Phase::Opening { attempt: attempt.clone() };
-                Entry::AttemptStarted(attempt)
+                vec![Effect::Record(Box::new(Entry::AttemptStarted(attempt)))]
             }
-            Err(refusal) => return slot.close(attempt, Outcome::Refused(refusal), Effort::default()),
-        };
-        vec![Effect::Record(Box::new(entry))]
+            Err(refusal) => slot.close(attempt, Outcome::Refused(refusal), Effort::default()),
+        }
     }
 
     fn start_recorded(&mut self, now: Moment, number: AttemptNumber) -> Vec<Effect> {
@@ -360,7 +429,8 @@ impl Station {
             return slot.close(attempt, Outcome::Interrupted, Effort::default());
         }
         let of = attempt.image.as_ref().map_or(Bytes(0), |image| image.span);
-        let work = Work { step: Step::Writing, done: Bytes(0), of, step_began: now, last_heard: now, gone: false };
+        let step = if attempt.plan == Plan::Write { Step::Writing } else { Step::Rechecking };
+        let work = Work { step, done: Bytes(0), of, step_began: now, last_heard: now, gone: false };
         slot.phase = Phase::Busy { attempt: attempt.clone(), work };
         vec![Effect::Start(attempt)]
     }
@@ -419,6 +489,7 @@ impl Station {
         };
         let Phase::Recording { attempt, outcome } = &slot.phase else { return };
         let (attempt, outcome) = (attempt.clone(), outcome.clone());
+        let counted = (attempt.order, outcome.clone());
         let in_slot = slot.present.as_ref().map(|card| card.visit);
         if in_slot == Some(attempt.card.visit) || (in_slot.is_none() && matches!(outcome, Outcome::Pulled(_))) {
             slot.phase = Phase::Finished { attempt, outcome };
@@ -426,6 +497,9 @@ impl Station {
             slot.turn_to_present(now);
         }
         self.slots.retain(|slot| !slot.retired || !slot.is_idle());
+        let (order, outcome) = counted;
+        self.today.add(&outcome);
+        self.count_in_order(order, &outcome);
     }
 
     /// Slots keep their state by name. One that is no longer configured goes, a busy one when its card is done.
@@ -451,6 +525,7 @@ impl Station {
         before.iter_mut().for_each(|slot| slot.retired = true);
         self.slots.append(&mut before);
         self.settings = station;
+        self.halt_slots();
         let newly_armed: Vec<Effect> = armed
             .iter()
             .filter(|armed| !self.armed.contains(armed))
@@ -477,6 +552,24 @@ impl Slot {
     }
 }
 
+/// What is done with a card, and in which order it is counted if it is good.
+///
+/// Where done cards are looked for, one that only its policy or a complete order keeps out is opened all the same: if it holds the
+/// image already it is DONE, and otherwise it is refused as it would have been.
+fn plan(survey: &Survey, slot: &Slot, place: Place, recheck: bool) -> Result<(Plan, Option<OrderNumber>), Refusal> {
+    let admitted = admit(survey, slot.usable(), &slot.settings.policy).and(match place {
+        Place::Complete { count } => Err(Refusal::OrderComplete { count }),
+        Place::NoOrder | Place::Free(_) | Place::UnderWay { .. } => Ok(()),
+    });
+    let order = if let Place::Free(order) = place { Some(order) } else { None };
+    match admitted {
+        Ok(()) if recheck => Ok((Plan::WriteUnlessDone, order)),
+        Ok(()) => Ok((Plan::Write, order)),
+        Err(why @ (Refusal::Partitioned | Refusal::OrderComplete { .. })) if recheck => Ok((Plan::RecheckOnly(why), None)),
+        Err(why) => Err(why),
+    }
+}
+
 /// One outcome for an end. A card that left while its lamp said busy is pulled whatever its thread found, because nobody
 /// saw it turn green; only a refusal stays one, because then nothing was written.
 #[must_use]
@@ -487,6 +580,8 @@ pub fn outcome_of(end: End, gone: bool) -> Outcome {
         End::Gone => Outcome::Pulled(Pull::Taken),
         End::Verified(proof) => Outcome::Passed(proof),
         End::VerifiedMapped(proof) => Outcome::PassedMapped(proof),
+        End::Rechecked(proof) => Outcome::Rechecked(proof),
+        End::RecheckedMapped(proof) => Outcome::RecheckedMapped(proof),
         End::Failed(failure) => Outcome::Failed(failure),
         End::Cancelled => Outcome::Interrupted,
     }

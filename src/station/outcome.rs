@@ -5,6 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use super::card::Use;
+use super::said::Todo;
 use super::units::Bytes;
 
 /// The BLAKE3 of an image's raw bytes: what `b3sum` prints for it.
@@ -84,6 +85,11 @@ pub enum Refusal {
         /// The system's error number.
         errno: i32,
     },
+    /// The order of its model is complete: no card more is made.
+    OrderComplete {
+        /// How many were ordered.
+        count: u32,
+    },
 }
 
 impl Refusal {
@@ -111,21 +117,22 @@ impl Refusal {
             Self::Unknown => "unknown-use",
             Self::Busy => "busy",
             Self::CannotOpen { .. } => "cannot-open",
+            Self::OrderComplete { .. } => "order-complete",
         }
     }
 
     /// What the operator does about it.
     #[must_use]
-    pub fn cure(&self) -> &'static str {
+    pub fn cure(&self) -> Todo {
         match self {
-            Self::NoArmedImage => "call the station engineer",
-            Self::WriteProtected => "slide its lock, put it in again",
-            Self::TooSmall { .. } | Self::CapacityOutside { .. } | Self::SectorSize { .. } => "use another card",
-            Self::Partitioned => "use a blank card",
-            Self::AnotherCard | Self::Busy | Self::Unknown => "take out, put in again",
-            Self::CannotOpen { .. } => "call the station engineer",
-            Self::NoDiskSequence => "this PC needs Linux 5.15 or newer",
-            Self::NotWholeDisk | Self::NotACard { .. } | Self::NotSd { .. } | Self::InUse(_) | Self::OwnDisk => "not a card for this slot",
+            Self::NoArmedImage | Self::CannotOpen { .. } => Todo::CallEngineer,
+            Self::WriteProtected => Todo::SlideLock,
+            Self::TooSmall { .. } | Self::CapacityOutside { .. } | Self::SectorSize { .. } => Todo::UseAnother,
+            Self::Partitioned => Todo::UseBlank,
+            Self::AnotherCard | Self::Busy | Self::Unknown => Todo::PutInAgain,
+            Self::NoDiskSequence => Todo::NewerKernel,
+            Self::NotWholeDisk | Self::NotACard { .. } | Self::NotSd { .. } | Self::InUse(_) | Self::OwnDisk => Todo::NotForThisSlot,
+            Self::OrderComplete { .. } => Todo::KeepForNextOrder,
         }
     }
 }
@@ -151,6 +158,7 @@ impl fmt::Display for Refusal {
             Self::Unknown => f.write_str("this PC could not tell who uses it"),
             Self::Busy => f.write_str("another program holds it"),
             Self::CannotOpen { errno } => write!(f, "cannot be opened: {}", io::Error::from_raw_os_error(*errno)),
+            Self::OrderComplete { count } => write!(f, "the order is complete: {count} of {count}"),
         }
     }
 }
@@ -470,6 +478,10 @@ pub enum Outcome {
     Passed(Proof),
     /// The image's data is proven; its zeroes were skipped, as the policy says.
     PassedMapped(MappedProof),
+    /// It held the image already: nothing was written, and every byte is proven anew. Not counted again.
+    Rechecked(Proof),
+    /// The same where the image's zeroes are skipped.
+    RecheckedMapped(MappedProof),
     /// Contents undefined, cannot boot.
     Failed(Failure),
     /// Not touched.
@@ -481,12 +493,20 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// One more card that is good: written, proven, and not counted before.
+    #[must_use]
+    pub fn is_good(&self) -> bool {
+        matches!(self, Self::Passed(_) | Self::PassedMapped(_))
+    }
+
     /// The word in the log; stable.
     #[must_use]
     pub fn word(&self) -> &'static str {
         match self {
             Self::Passed(_) => "passed",
             Self::PassedMapped(_) => "passed-mapped-only",
+            Self::Rechecked(_) => "recheck",
+            Self::RecheckedMapped(_) => "recheck-mapped-only",
             Self::Failed(_) => "failed",
             Self::Refused(_) => "refused",
             Self::Pulled(_) => "pulled",
@@ -501,7 +521,12 @@ impl Outcome {
             Self::Failed(failure) => Some(failure.code()),
             Self::Refused(refusal) => Some(refusal.code()),
             Self::Pulled(Pull::ReaderLost { .. }) => Some("reader-lost"),
-            Self::Passed(_) | Self::PassedMapped(_) | Self::Pulled(Pull::Taken) | Self::Interrupted => None,
+            Self::Passed(_)
+            | Self::PassedMapped(_)
+            | Self::Rechecked(_)
+            | Self::RecheckedMapped(_)
+            | Self::Pulled(Pull::Taken)
+            | Self::Interrupted => None,
         }
     }
 
@@ -509,8 +534,8 @@ impl Outcome {
     #[must_use]
     pub fn readback_class(&self) -> Option<&'static str> {
         match self {
-            Self::Passed(_) => Some("whole"),
-            Self::PassedMapped(_) => Some("mapped-only"),
+            Self::Passed(_) | Self::Rechecked(_) => Some("whole"),
+            Self::PassedMapped(_) | Self::RecheckedMapped(_) => Some("mapped-only"),
             Self::Failed(_) | Self::Refused(_) | Self::Pulled(_) | Self::Interrupted => None,
         }
     }
@@ -522,7 +547,12 @@ impl Outcome {
             Self::Failed(failure) => Some(failure.to_string()),
             Self::Refused(refusal) => Some(refusal.to_string()),
             Self::Pulled(pull @ Pull::ReaderLost { .. }) => Some(pull.to_string()),
-            Self::Passed(_) | Self::PassedMapped(_) | Self::Pulled(Pull::Taken) | Self::Interrupted => None,
+            Self::Passed(_)
+            | Self::PassedMapped(_)
+            | Self::Rechecked(_)
+            | Self::RecheckedMapped(_)
+            | Self::Pulled(Pull::Taken)
+            | Self::Interrupted => None,
         }
     }
 

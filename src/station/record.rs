@@ -1,7 +1,9 @@
 //! What the flash log is told: owned, complete entries. How they are stored is the ledger's business.
 
 use super::card::Card;
-use super::outcome::{Digest, Effort, Outcome};
+use super::command::{Target, Who};
+use super::order::{Order, OrderNumber};
+use super::outcome::{Digest, Effort, Outcome, Refusal};
 use super::units::Bytes;
 
 /// The number of an attempt, counted over the whole life of a station's log.
@@ -151,6 +153,20 @@ pub struct ArmedBy {
     pub owner: Option<String>,
     /// When it was last written: UTC, microseconds since 1970.
     pub changed: Option<i64>,
+    /// Who told the station to read it again, where that is known.
+    pub asked_by: Option<Who>,
+}
+
+/// What is to be done with an admitted card.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Plan {
+    /// It is written, whatever it holds.
+    #[default]
+    Write,
+    /// It is written, unless it holds the image already: then it is read back and proven.
+    WriteUnlessDone,
+    /// It is read back and proven if it holds the image already, and refused for this reason if it does not. Nothing is written.
+    RecheckOnly(Refusal),
 }
 
 /// Everything a row knows before its outcome: which card, where, with which image.
@@ -166,6 +182,10 @@ pub struct Attempt {
     pub image: Option<Armed>,
     /// The card.
     pub card: Card,
+    /// What is to be done with it.
+    pub plan: Plan,
+    /// The order it is counted in, if it turns out good.
+    pub order: Option<OrderNumber>,
 }
 
 /// One event of the flash log.
@@ -194,6 +214,36 @@ pub enum Entry {
         /// What was done.
         effort: Effort,
     },
+    /// Somebody took a slot or a model out of work.
+    Disarmed {
+        /// What.
+        target: Target,
+        /// Who.
+        by: Who,
+        /// Why, as they say.
+        reason: Option<String>,
+    },
+    /// Somebody put it to work again.
+    Rearmed {
+        /// What.
+        target: Target,
+        /// Who.
+        by: Who,
+    },
+    /// So many good cards of a model are wanted, and no more.
+    OrderStarted {
+        /// The order; nothing is counted in it yet.
+        order: Order,
+        /// Who wants them.
+        by: Who,
+    },
+    /// An order is ended, complete or not.
+    OrderStopped {
+        /// The order, as far as it came.
+        order: Order,
+        /// Who ended it.
+        by: Who,
+    },
     /// The daemon ended as asked.
     StationStopped,
 }
@@ -207,6 +257,10 @@ impl Entry {
             Self::ModelArmed { .. } => "model-armed",
             Self::AttemptStarted(_) => "attempt-started",
             Self::AttemptClosed { .. } => "attempt-closed",
+            Self::Disarmed { .. } => "disarmed",
+            Self::Rearmed { .. } => "rearmed",
+            Self::OrderStarted { .. } => "order-started",
+            Self::OrderStopped { .. } => "order-stopped",
             Self::StationStopped => "station-stopped",
         }
     }
@@ -217,7 +271,13 @@ impl Entry {
         match self {
             Self::AttemptStarted(attempt) => Some(Receipt::Started(attempt.number)),
             Self::AttemptClosed { attempt, .. } => Some(Receipt::Closed(attempt.number)),
-            Self::StationStarted { .. } | Self::ModelArmed { .. } | Self::StationStopped => None,
+            Self::StationStarted { .. }
+            | Self::ModelArmed { .. }
+            | Self::Disarmed { .. }
+            | Self::Rearmed { .. }
+            | Self::OrderStarted { .. }
+            | Self::OrderStopped { .. }
+            | Self::StationStopped => None,
         }
     }
 }

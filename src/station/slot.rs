@@ -18,6 +18,7 @@
 
 use super::admit::Policy;
 use super::card::{Card, Port, Visit};
+use super::order::Place;
 use super::outcome::{Effort, Outcome};
 use super::record::{Armed, Attempt, AttemptNumber};
 use super::units::{Bytes, Moment};
@@ -39,6 +40,8 @@ pub struct SlotSettings {
 /// The step of a running attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Step {
+    /// A card that may hold the image already is read back; nothing is written.
+    Rechecking,
     /// Tombstone and body are written.
     Writing,
     /// Everything but the head is read back.
@@ -112,6 +115,10 @@ pub(super) struct Slot {
     pub(super) armed: Option<Armed>,
     /// Why nothing is armed, where that is known.
     pub(super) disarmed: Option<String>,
+    /// Somebody took the slot or its model out of work: who, and why.
+    pub(super) halted: Option<String>,
+    /// Somebody looks for the slot until then.
+    pub(super) identify_until: Option<Moment>,
     /// What the kernel last said is in the slot.
     pub(super) present: Option<Card>,
     pub(super) phase: Phase,
@@ -124,7 +131,23 @@ pub(super) struct Slot {
 
 impl Slot {
     pub(super) fn new(settings: SlotSettings) -> Self {
-        Self { settings, armed: None, disarmed: None, present: None, phase: Phase::Empty, loss: None, stuck: None, retired: false }
+        Self {
+            settings,
+            armed: None,
+            disarmed: None,
+            halted: None,
+            identify_until: None,
+            present: None,
+            phase: Phase::Empty,
+            loss: None,
+            stuck: None,
+            retired: false,
+        }
+    }
+
+    /// The image that may be written here now.
+    pub(super) fn usable(&self) -> Option<&Armed> {
+        self.armed.as_ref().filter(|_| self.halted.is_none())
     }
 
     /// Is this visit the card that is in the slot now?
@@ -153,8 +176,8 @@ impl Slot {
         };
     }
 
-    pub(super) fn view(&self, station_fault: bool) -> SlotView {
-        let sign = self.sign();
+    pub(super) fn view(&self, now: Moment, station_fault: bool, place: Place) -> SlotView {
+        let sign = self.sign(place);
         let progress = match &self.phase {
             Phase::Busy { work, .. } => Some(Progress::new(work.done, work.of, work.last_heard.since(work.step_began))),
             _ => None,
@@ -169,13 +192,26 @@ impl Slot {
             sign,
             card,
             attempt: attempt.map(|attempt| attempt.number),
+            diskseq: attempt.map(|attempt| &attempt.card).or(self.present.as_ref()).map(|card| card.visit.diskseq),
+            identify: self.identify_until.is_some_and(|until| now < until),
             progress,
         }
     }
 
-    fn sign(&self) -> Sign {
-        match &self.phase {
-            Phase::Empty if self.armed.is_none() => Sign::Disarmed(self.disarmed.clone().unwrap_or_else(|| "no image is armed".to_owned())),
+    fn sign(&self, place: Place) -> Sign {
+        match (&self.phase, place) {
+            (Phase::Empty, _) if self.usable().is_none() => {
+                let why = self.halted.as_ref().or(self.disarmed.as_ref());
+                Sign::Disarmed(why.cloned().unwrap_or_else(|| "no image is armed".to_owned()))
+            }
+            (Phase::Empty, Place::Complete { count }) => Sign::OrderComplete { count },
+            (Phase::Settling { .. }, Place::UnderWay { count }) => Sign::OrderUnderWay { count },
+            (phase, _) => Self::sign_of(phase),
+        }
+    }
+
+    fn sign_of(phase: &Phase) -> Sign {
+        match phase {
             Phase::Empty => Sign::Empty,
             Phase::Held => Sign::Held,
             Phase::Settling { .. } | Phase::Surveying { .. } | Phase::Opening { .. } => Sign::Preparing,

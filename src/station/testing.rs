@@ -52,6 +52,7 @@ pub(crate) fn armed_by() -> ArmedBy {
         config: "/etc/flashline/config.toml".to_owned(),
         owner: Some("root".to_owned()),
         changed: Some(1_700_000_000_000_000),
+        asked_by: None,
     }
 }
 

@@ -10,13 +10,13 @@ const SETTLE: Duration = Duration::from_millis(700);
 
 pub(super) fn station(slots: &[(&str, &str)]) -> Station {
     let configuration = configuration(slots, vec![image()]);
-    let mut station = Station::new(configuration.station.clone(), 1);
+    let mut station = Station::new(configuration.station.clone(), 1, Standing::default());
     station.apply(at(0), Event::Configure(Box::new(configuration)));
     station
 }
 
 fn configuration(slots: &[(&str, &str)], armed: Vec<record::Armed>) -> Configuration {
-    let station = StationSettings { name: "bench".to_owned(), settle: SETTLE, flash_present: false };
+    let station = StationSettings { name: "bench".to_owned(), settle: SETTLE, flash_present: false, recheck_done: false };
     let slots = slots.iter().map(|(name, port)| SlotSettings {
         name: (*name).to_owned(),
         ports: vec![Port((*port).to_owned())],
@@ -43,7 +43,7 @@ pub(super) fn visit(diskseq: u64) -> Visit {
 }
 
 fn sign(station: &Station, slot: usize) -> Sign {
-    station.view().slots[slot].sign.clone()
+    station.view(Moment::default()).slots[slot].sign.clone()
 }
 
 /// Brings the card `diskseq` in the only slot to the point where its thread runs.
@@ -155,7 +155,7 @@ fn no_attempt_begins_while_the_log_cannot_be_written() {
     station.apply(at(0), Event::LogHealth(Some("disk full".to_owned())));
     station.apply(at(0), seen("p1", 1));
     assert_eq!(station.apply(at(9000), Event::Tick), vec![]);
-    assert!(station.view().fault.is_some());
+    assert!(station.view(Moment::default()).fault.is_some());
     station.apply(at(9001), Event::LogHealth(None));
     assert!(matches!(station.apply(at(9002), Event::Tick).as_slice(), [Effect::Survey(_)]));
 }
@@ -255,11 +255,11 @@ fn a_slot_that_is_no_longer_configured_goes_when_its_card_is_done() {
     let mut station = station(&[("A1", "p1"), ("A2", "p2")]);
     let attempt = run_until_busy(&mut station, 1);
     station.apply(at(750), reconfigured(&[("A2", "p2")], image()));
-    assert_eq!(station.view().slots.len(), 2, "a running card finishes with what it started with");
+    assert_eq!(station.view(Moment::default()).slots.len(), 2, "a running card finishes with what it started with");
     let closed = closings(&station.apply(at(800), ended(attempt, End::Verified(proof()))));
     assert!(matches!(&closed[..], [(slot, Outcome::Passed(_))] if slot == "A1"));
     station.apply(at(801), Event::Recorded(Receipt::Closed(attempt)));
-    assert_eq!(station.view().slots.len(), 1);
+    assert_eq!(station.view(Moment::default()).slots.len(), 1);
 }
 
 #[test]
@@ -314,9 +314,9 @@ fn nothing_is_green_while_the_station_has_a_fault() {
     let attempt = run_until_busy(&mut station, 1);
     station.apply(at(800), ended(attempt, End::Verified(proof())));
     station.apply(at(801), Event::Recorded(Receipt::Closed(attempt)));
-    assert_eq!(station.view().slots[0].call, view::Call::TakeGood);
+    assert_eq!(station.view(Moment::default()).slots[0].call, view::Call::TakeGood);
     station.apply(at(802), Event::LogHealth(Some("disk full".to_owned())));
-    assert_eq!(station.view().slots[0].call, view::Call::StationFault);
+    assert_eq!(station.view(Moment::default()).slots[0].call, view::Call::StationFault);
 }
 
 #[test]

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use super::order::OrderNumber;
 use super::outcome::{Failure, Outcome, Pull, Refusal};
-use super::record::AttemptNumber;
+use super::record::{Armed, AttemptNumber};
+use super::said::Todo;
 use super::slot::Step;
 use super::units::{Bytes, rate};
 
@@ -16,8 +18,20 @@ pub enum Sign {
     Disarmed(String),
     /// The card was in the slot when the station started, so nobody put it in to be flashed.
     Held,
+    /// The order of the slot's model is complete: no card is wanted.
+    OrderComplete {
+        /// How many were ordered.
+        count: u32,
+    },
+    /// A card is in, and as many are under way as the order still needs: this one may be needed yet.
+    OrderUnderWay {
+        /// How many were ordered.
+        count: u32,
+    },
     /// A card is in; the station waits for it to sit still, asks who uses it, or records the start.
     Preparing,
+    /// It may hold the image already, and is being read back.
+    Rechecking,
     /// Being written.
     Writing,
     /// Being read back.
@@ -30,6 +44,10 @@ pub enum Sign {
     Passed,
     /// The image's data is proven and recorded; its zeroes were skipped. Never PASS: nobody knows what stands there.
     PassedMapped,
+    /// It held the image already: proven anew, and not counted again.
+    Done,
+    /// The same where the image's zeroes are skipped.
+    DoneMapped,
     /// Contents undefined.
     Failed(Failure),
     /// Not touched.
@@ -68,6 +86,8 @@ impl Sign {
         match outcome {
             Outcome::Passed(_) => Self::Passed,
             Outcome::PassedMapped(_) => Self::PassedMapped,
+            Outcome::Rechecked(_) => Self::Done,
+            Outcome::RecheckedMapped(_) => Self::DoneMapped,
             Outcome::Failed(failure) => Self::Failed(failure.clone()),
             Outcome::Refused(refusal) => Self::Refused(refusal.clone()),
             Outcome::Pulled(pull) => Self::Pulled(pull.clone()),
@@ -79,6 +99,7 @@ impl Sign {
     #[must_use]
     pub fn of_step(step: Step) -> Self {
         match step {
+            Step::Rechecking => Self::Rechecking,
             Step::Writing => Self::Writing,
             Step::ReadingBack => Self::ReadingBack,
             Step::Finishing => Self::Finishing,
@@ -92,13 +113,17 @@ impl Sign {
             Self::Empty => "EMPTY",
             Self::Disarmed(_) => "DISARMED",
             Self::Held => "HELD",
-            Self::Preparing => "WAIT",
+            Self::OrderComplete { .. } => "ORDER DONE",
+            Self::Preparing | Self::OrderUnderWay { .. } => "WAIT",
+            Self::Rechecking => "RECHECKING",
             Self::Writing => "WRITING",
             Self::ReadingBack => "READING BACK",
             Self::Finishing => "FINISHING",
             Self::Recording => "RECORDING",
             Self::Passed => "PASS",
             Self::PassedMapped => "PASS (MAPPED ONLY)",
+            Self::Done => "DONE",
+            Self::DoneMapped => "DONE (MAPPED ONLY)",
             Self::Failed(_) => "FAILED",
             Self::Refused(_) => "REFUSED",
             Self::Pulled(_) => "PULLED",
@@ -112,9 +137,15 @@ impl Sign {
     pub fn call(&self) -> Call {
         match self {
             Self::Empty => Call::PutIn,
-            Self::Disarmed(_) | Self::OutOfService => Call::Nothing,
-            Self::Preparing | Self::Writing | Self::ReadingBack | Self::Finishing | Self::Recording => Call::Wait,
-            Self::Passed | Self::PassedMapped => Call::TakeGood,
+            Self::Disarmed(_) | Self::OutOfService | Self::OrderComplete { .. } => Call::Nothing,
+            Self::Preparing
+            | Self::OrderUnderWay { .. }
+            | Self::Rechecking
+            | Self::Writing
+            | Self::ReadingBack
+            | Self::Finishing
+            | Self::Recording => Call::Wait,
+            Self::Passed | Self::PassedMapped | Self::Done | Self::DoneMapped => Call::TakeGood,
             Self::Held | Self::Refused(_) => Call::TakeAside,
             Self::Failed(_) | Self::Interrupted | Self::Pulled(_) => Call::TakeBad,
         }
@@ -126,6 +157,8 @@ impl Sign {
         match self {
             Self::Disarmed(reason) => Some(reason.clone()),
             Self::Held => Some("in the slot since the station started".to_owned()),
+            Self::OrderComplete { count } => Some(format!("the order is complete: {count} of {count}")),
+            Self::OrderUnderWay { count } => Some(format!("the last cards of the order of {count} are under way")),
             Self::Failed(failure) => Some(failure.to_string()),
             Self::Refused(refusal) => Some(refusal.to_string()),
             Self::Pulled(pull) => Some(pull.to_string()),
@@ -133,29 +166,33 @@ impl Sign {
             Self::Interrupted => Some("the station stopped".to_owned()),
             Self::Empty
             | Self::Preparing
+            | Self::Rechecking
             | Self::Writing
             | Self::ReadingBack
             | Self::Finishing
             | Self::Recording
             | Self::Passed
-            | Self::PassedMapped => None,
+            | Self::PassedMapped
+            | Self::Done
+            | Self::DoneMapped => None,
         }
     }
 
     /// What the operator does now.
     #[must_use]
-    pub fn todo(&self) -> &'static str {
+    pub fn todo(&self) -> Todo {
         match (self, self.call()) {
-            (Self::Held, _) => "take out, put in again",
-            (Self::Pulled(Pull::Taken), _) => "that card is bad",
-            (Self::Pulled(Pull::ReaderLost { .. }), _) => "its cards are bad, call the station engineer",
+            (Self::Held, _) => Todo::PutInAgain,
+            (Self::OrderComplete { .. }, _) => Todo::CallSupervisor,
+            (Self::Pulled(Pull::Taken), _) => Todo::ThatOneBad,
+            (Self::Pulled(Pull::ReaderLost { .. }), _) => Todo::AllThoseBad,
             (Self::Refused(refusal), _) => refusal.cure(),
-            (_, Call::PutIn) => "put a card in",
-            (_, Call::Wait) => "wait",
-            (_, Call::TakeGood) => "take it out, good",
-            (_, Call::TakeAside) => "take it out, not bad",
-            (_, Call::TakeBad) => "take it out, bad",
-            (_, Call::Nothing | Call::StationFault) => "call the station engineer",
+            (_, Call::PutIn) => Todo::PutIn,
+            (_, Call::Wait) => Todo::Wait,
+            (_, Call::TakeGood) => Todo::TakeGood,
+            (_, Call::TakeAside) => Todo::TakeAside,
+            (_, Call::TakeBad) => Todo::TakeBad,
+            (_, Call::Nothing | Call::StationFault) => Todo::CallEngineer,
         }
     }
 }
@@ -199,8 +236,78 @@ pub struct SlotView {
     pub card: Option<String>,
     /// The attempt the sign speaks of.
     pub attempt: Option<AttemptNumber>,
+    /// The kernel's count of media for that card.
+    pub diskseq: Option<u64>,
+    /// Somebody looks for this slot: its lamp winks.
+    pub identify: bool,
     /// How far, while busy.
     pub progress: Option<Progress>,
+}
+
+impl SlotView {
+    /// A slot without a name that shows this sign, and nothing more.
+    #[must_use]
+    pub fn of(sign: Sign) -> Self {
+        Self {
+            slot: String::new(),
+            model: String::new(),
+            call: sign.call(),
+            sign,
+            card: None,
+            attempt: None,
+            diskseq: None,
+            identify: false,
+            progress: None,
+        }
+    }
+}
+
+/// An order, as shown.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct OrderView {
+    /// Its number.
+    pub number: OrderNumber,
+    /// What people call it.
+    pub name: Option<String>,
+    /// How many are wanted.
+    pub count: u32,
+    /// How many are good.
+    pub passed: u32,
+    /// How many are being made.
+    pub under_way: u32,
+}
+
+/// A model, as shown.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ModelView {
+    /// As slots name it.
+    pub name: String,
+    /// As the log names it: `BRAND/MODEL`.
+    pub device: String,
+    /// Its image, where that may be written.
+    pub armed: Option<Armed>,
+    /// What is ordered of it.
+    pub order: Option<OrderView>,
+}
+
+/// What became of the cards of one day.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Tally {
+    /// Good ones.
+    pub passed: u64,
+    /// Bad ones: failed, pulled, interrupted.
+    pub failed: u64,
+}
+
+impl Tally {
+    /// Counts an outcome that is on disk.
+    pub fn add(&mut self, outcome: &Outcome) {
+        match outcome {
+            Outcome::Passed(_) | Outcome::PassedMapped(_) => self.passed += 1,
+            Outcome::Failed(_) | Outcome::Pulled(_) | Outcome::Interrupted => self.failed += 1,
+            Outcome::Rechecked(_) | Outcome::RecheckedMapped(_) | Outcome::Refused(_) => {}
+        }
+    }
 }
 
 /// The whole station, as shown.
@@ -212,4 +319,8 @@ pub struct View {
     pub fault: Option<String>,
     /// Every slot, in the order of the configuration.
     pub slots: Vec<SlotView>,
+    /// Every model that slots name, in the order in which they do.
+    pub models: Vec<ModelView>,
+    /// Since midnight.
+    pub today: Tally,
 }

@@ -13,7 +13,7 @@ use crate::image::Staged;
 use crate::ledger::{Ledger, LogError};
 use crate::station::admit::{Policy, admit};
 use crate::station::outcome::{Effort, Failure, Outcome};
-use crate::station::record::{Armed, Attempt, Entry};
+use crate::station::record::{Armed, Attempt, Entry, Plan};
 use crate::station::slot::Step;
 use crate::station::view::{Progress, Sign, SlotView};
 use crate::station::{End, outcome_of};
@@ -59,7 +59,8 @@ impl Bench {
             let admitted = admit(&device.survey, Some(armed), policy);
             let slot = device.path.display().to_string();
             let card = device.survey.card;
-            let attempt = Attempt { number, slot, model: armed.model.clone(), image: Some(armed.clone()), card };
+            let attempt =
+                Attempt { number, slot, model: armed.model.clone(), image: Some(armed.clone()), card, plan: Plan::Write, order: None };
             let state = match admitted {
                 Err(refusal) => bench.end(&attempt, Outcome::Refused(refusal), Effort::default()),
                 Ok(()) => bench.start(&attempt, image),
@@ -88,7 +89,7 @@ impl Bench {
 
     fn end(&mut self, attempt: &Attempt, outcome: Outcome, effort: Effort) -> State {
         let entry = Entry::AttemptClosed { attempt: Box::new(attempt.clone()), outcome: outcome.clone(), effort: effort.clone() };
-        if !self.record(&entry) && matches!(outcome, Outcome::Passed(_) | Outcome::PassedMapped(_)) {
+        if !self.record(&entry) && outcome.is_good() {
             // A pass whose row is not on disk is none.
             return State::Ended { outcome: Outcome::Interrupted, effort };
         }
@@ -152,7 +153,7 @@ impl Bench {
                 State::Ended { outcome, .. } => (Sign::of_outcome(outcome), None),
             };
             let card = Some(device.attempt.card.label());
-            SlotView { slot: device.attempt.slot.clone(), model: String::new(), call: sign.call(), sign, card, attempt: None, progress }
+            SlotView { slot: device.attempt.slot.clone(), card, progress, ..SlotView::of(sign) }
         };
         self.devices.iter().map(view).collect()
     }
@@ -172,9 +173,7 @@ impl Bench {
 
     /// Every device holds the image, or all its data where its zeroes were to be skipped, and every row is on disk.
     pub(super) fn is_good(&self) -> bool {
-        self.devices
-            .iter()
-            .all(|device| matches!(device.state, State::Ended { outcome: Outcome::Passed(_) | Outcome::PassedMapped(_), .. }))
+        self.devices.iter().all(|device| matches!(&device.state, State::Ended { outcome, .. } if outcome.is_good()))
     }
 
     /// Why not every row is on disk, when that is so.

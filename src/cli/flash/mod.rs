@@ -122,7 +122,7 @@ fn flash_all(args: &Args) -> Result<u8, Wrong> {
         if !at_terminal {
             tell(&mut bench, args.json);
         }
-        screen.draw(&View { station: args.image.display().to_string(), fault: None, slots: bench.views() });
+        screen.draw(&View { station: args.image.display().to_string(), slots: bench.views(), ..View::default() });
         thread::sleep(LOOK);
     }
     screen.end();

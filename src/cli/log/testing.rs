@@ -7,7 +7,7 @@ use super::Around;
 use crate::ledger::Ledger;
 use crate::report::times::Shifts;
 use crate::station::outcome::{Effort, Outcome, Pull};
-use crate::station::record::{Attempt, Entry};
+use crate::station::record::{Attempt, Entry, Plan};
 use crate::station::testing::{card, image, proof};
 
 /// Takes so many bytes, then is gone.
@@ -36,7 +36,15 @@ pub(super) fn log_of(path: &Path, attempts: u64) {
     for number in first..first + attempts {
         let mut card = card("pci-0000:00:14.0/usb3-1/lun-0", number);
         card.serial = Some(format!("S-{number}"));
-        let attempt = Attempt { number, slot: format!("A{}", number % 4 + 1), model: "acme/box".to_owned(), image: Some(image()), card };
+        let attempt = Attempt {
+            number,
+            slot: format!("A{}", number % 4 + 1),
+            model: "acme/box".to_owned(),
+            image: Some(image()),
+            card,
+            plan: Plan::Write,
+            order: None,
+        };
         let outcome = if number % 3 == 0 { Outcome::Pulled(Pull::Taken) } else { Outcome::Passed(proof()) };
         ledger.append(&Entry::AttemptStarted(Box::new(attempt.clone()))).expect("appended");
         ledger.append(&Entry::AttemptClosed { attempt: Box::new(attempt), outcome, effort: Effort::default() }).expect("appended");

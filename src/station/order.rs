@@ -1,0 +1,137 @@
+//! Orders: so many good cards of a model, and never one more, however many slots work on it.
+//!
+//! A card takes its place in the order when it is admitted. It gives the place back when it turns out not to be good, and only then
+//! another card gets it: with as many cards under way as are still wanted, the next ones wait.
+
+use super::Station;
+use super::command::{Denied, Who};
+use super::outcome::Outcome;
+use super::record::Entry;
+use super::slot::{Phase, Slot};
+use super::view::OrderView;
+
+/// The number of an order, counted over the whole life of a station's log.
+pub type OrderNumber = u64;
+
+/// So many good cards of one model.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Order {
+    /// Its number.
+    pub number: OrderNumber,
+    /// `BRAND/MODEL` as in the log.
+    pub model: String,
+    /// What people call it.
+    pub name: Option<String>,
+    /// How many are wanted.
+    pub count: u32,
+    /// How many are good, and on disk as such.
+    pub passed: u32,
+}
+
+impl Order {
+    /// Nothing is missing any more.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.passed >= self.count
+    }
+
+    /// What people call it, else its number.
+    #[must_use]
+    pub fn title(&self) -> String {
+        self.name.clone().unwrap_or_else(|| format!("no. {}", self.number))
+    }
+}
+
+/// What an order says to one more card.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// There is no order: the card is made.
+    NoOrder,
+    /// It is made, and counted here if it is good.
+    Free(OrderNumber),
+    /// As many are under way as are missing: it may be needed yet.
+    UnderWay { count: u32 },
+    /// None is missing.
+    Complete { count: u32 },
+}
+
+impl Station {
+    fn order_of(&self, model: &str) -> Option<&Order> {
+        self.standing.orders.iter().find(|order| order.model == model)
+    }
+
+    /// The name under which a model's cards are logged.
+    fn logged(&self, model: &str) -> String {
+        self.armed_for(model).map_or_else(|| model.to_owned(), super::record::Armed::logged_model)
+    }
+
+    /// Cards that may still become good ones of this order.
+    fn under_way(&self, number: OrderNumber) -> u32 {
+        let may_count = |slot: &&Slot| match &slot.phase {
+            Phase::Opening { attempt } | Phase::Busy { attempt, .. } => attempt.order == Some(number),
+            Phase::Recording { attempt, outcome } => attempt.order == Some(number) && outcome.is_good(),
+            _ => false,
+        };
+        u32::try_from(self.slots.iter().filter(may_count).count()).unwrap_or(u32::MAX)
+    }
+
+    /// The place a card gets in the order of its model, as the log names that.
+    pub(super) fn place_in_order(&self, model: &str) -> Place {
+        match self.order_of(model) {
+            None => Place::NoOrder,
+            Some(order) if order.is_complete() => Place::Complete { count: order.count },
+            Some(order) if order.passed.saturating_add(self.under_way(order.number)) >= order.count => {
+                Place::UnderWay { count: order.count }
+            }
+            Some(order) => Place::Free(order.number),
+        }
+    }
+
+    /// A card's outcome is on disk.
+    pub(super) fn count_in_order(&mut self, order: Option<OrderNumber>, outcome: &Outcome) {
+        if let Some(order) = self.standing.orders.iter_mut().find(|own| Some(own.number) == order && outcome.is_good()) {
+            order.passed = order.passed.saturating_add(1);
+        }
+    }
+
+    pub(super) fn start_order(&mut self, model: &str, count: u32, name: Option<String>, by: Who) -> Result<Entry, Denied> {
+        if count == 0 {
+            return Err(Denied::OrderOfNothing);
+        }
+        let Some(armed) = self.armed_for(model) else {
+            let known = self.models();
+            let model = model.to_owned();
+            return Err(if known.contains(&model) { Denied::NotArmed { model } } else { Denied::NoSuchModel { model, known } });
+        };
+        let model = armed.logged_model();
+        if let Some(order) = self.order_of(&model).filter(|order| !order.is_complete()) {
+            return Err(Denied::OrderOpen { order: order.clone() });
+        }
+        self.standing.orders_ever += 1;
+        let order = Order { number: self.standing.orders_ever, model, name, count, passed: 0 };
+        // A complete one is over when the next begins.
+        self.standing.orders.retain(|before| before.model != order.model);
+        self.standing.orders.push(order.clone());
+        Ok(Entry::OrderStarted { order, by })
+    }
+
+    pub(super) fn stop_order(&mut self, model: &str, by: Who) -> Result<Entry, Denied> {
+        let logged = self.logged(model);
+        let found = self.standing.orders.iter().position(|order| order.model == logged || order.model == model);
+        match found {
+            Some(place) => Ok(Entry::OrderStopped { order: self.standing.orders.remove(place), by }),
+            None => Err(Denied::NoOrder { model: logged }),
+        }
+    }
+
+    /// What an operator is shown of the order of this model, as the log names it.
+    pub(super) fn order_view(&self, model: &str) -> Option<OrderView> {
+        self.order_of(model).map(|order| OrderView {
+            number: order.number,
+            name: order.name.clone(),
+            count: order.count,
+            passed: order.passed,
+            under_way: self.under_way(order.number),
+        })
+    }
+}

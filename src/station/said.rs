@@ -1,0 +1,255 @@
+//! What a sign says, in pieces: stable codes, and the facts that belong to them. Lamps, the control socket and other languages take
+//! these; the English sentences are made of the same enums.
+
+use super::card::Use;
+use super::outcome::{Failure, Pull, Refusal};
+use super::view::Sign;
+
+/// What the operator is asked to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Todo {
+    /// Put a card in.
+    PutIn,
+    /// Wait.
+    Wait,
+    /// Take it out: good.
+    TakeGood,
+    /// Take it out: not bad.
+    TakeAside,
+    /// Take it out: bad.
+    TakeBad,
+    /// The card is out already, and bad.
+    ThatOneBad,
+    /// Cards were lost with their reader.
+    AllThoseBad,
+    /// Take it out, put it in again.
+    PutInAgain,
+    /// Slide the lock of the card, put it in again.
+    SlideLock,
+    /// Take another card.
+    UseAnother,
+    /// Take a blank card.
+    UseBlank,
+    /// No card, or not one for this slot.
+    NotForThisSlot,
+    /// The order is complete.
+    KeepForNextOrder,
+    /// The PC needs a newer kernel.
+    NewerKernel,
+    /// The supervisor decides what comes next.
+    CallSupervisor,
+    /// The operator cannot help.
+    CallEngineer,
+}
+
+impl Todo {
+    /// Every one there is.
+    pub const ALL: [Self; 16] = [
+        Self::PutIn,
+        Self::Wait,
+        Self::TakeGood,
+        Self::TakeAside,
+        Self::TakeBad,
+        Self::ThatOneBad,
+        Self::AllThoseBad,
+        Self::PutInAgain,
+        Self::SlideLock,
+        Self::UseAnother,
+        Self::UseBlank,
+        Self::NotForThisSlot,
+        Self::KeepForNextOrder,
+        Self::NewerKernel,
+        Self::CallSupervisor,
+        Self::CallEngineer,
+    ];
+
+    /// A word for programs; stable.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::PutIn => "put-in",
+            Self::Wait => "wait",
+            Self::TakeGood => "take-good",
+            Self::TakeAside => "take-aside",
+            Self::TakeBad => "take-bad",
+            Self::ThatOneBad => "that-one-bad",
+            Self::AllThoseBad => "all-those-bad",
+            Self::PutInAgain => "put-in-again",
+            Self::SlideLock => "slide-lock",
+            Self::UseAnother => "use-another",
+            Self::UseBlank => "use-blank",
+            Self::NotForThisSlot => "not-for-this-slot",
+            Self::KeepForNextOrder => "keep-for-next-order",
+            Self::NewerKernel => "newer-kernel",
+            Self::CallSupervisor => "call-supervisor",
+            Self::CallEngineer => "call-engineer",
+        }
+    }
+
+    /// The same for people.
+    #[must_use]
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::PutIn => "put a card in",
+            Self::Wait => "wait",
+            Self::TakeGood => "take it out, good",
+            Self::TakeAside => "take it out, not bad",
+            Self::TakeBad => "take it out, bad",
+            Self::ThatOneBad => "that card is bad",
+            Self::AllThoseBad => "its cards are bad, call the station engineer",
+            Self::PutInAgain => "take out, put in again",
+            Self::SlideLock => "slide its lock, put it in again",
+            Self::UseAnother => "use another card",
+            Self::UseBlank => "use a blank card",
+            Self::NotForThisSlot => "not a card for this slot",
+            Self::KeepForNextOrder => "take it out, not bad: keep it for the next order",
+            Self::NewerKernel => "this PC needs Linux 5.15 or newer",
+            Self::CallSupervisor => "tell the supervisor",
+            Self::CallEngineer => "call the station engineer",
+        }
+    }
+}
+
+/// One fact of a reason.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Fact {
+    /// Bytes, or a place on a card.
+    Bytes(u64),
+    /// A count.
+    Count(u64),
+    /// Seconds.
+    Seconds(u64),
+    /// A number of the system's errors.
+    Errno(i32),
+    /// Somebody's words: a path, a slot's name, a bus.
+    Text(String),
+}
+
+/// Why, as a code and its facts.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Reason {
+    /// Stable; one of [`REASONS`].
+    pub code: &'static str,
+    /// By name, in the order of [`REASONS`].
+    pub facts: Vec<(&'static str, Fact)>,
+}
+
+/// Every code of a reason, and the names of its facts. What a sign says in another language is complete when it says these.
+pub const REASONS: &[(&str, &[&str])] = &[
+    ("disarmed", &["why"]),
+    ("present-at-start", &[]),
+    ("order-under-way", &["count"]),
+    ("order-complete", &["count"]),
+    ("no-armed-image", &[]),
+    ("not-whole-disk", &[]),
+    ("not-a-card", &["bus"]),
+    ("not-sd", &["kind"]),
+    ("mounted", &["where"]),
+    ("swap", &["where"]),
+    ("held", &["where"]),
+    ("member", &["where"]),
+    ("station-disk", &["where"]),
+    ("own-disk", &[]),
+    ("write-protected", &[]),
+    ("too-small", &["capacity", "needs"]),
+    ("capacity-outside", &["capacity", "at-least", "at-most"]),
+    ("sector-size", &["card", "image"]),
+    ("partitioned", &[]),
+    ("no-diskseq", &[]),
+    ("another-card", &[]),
+    ("unknown-use", &[]),
+    ("busy", &[]),
+    ("cannot-open", &["error"]),
+    ("write-error", &["at", "of", "error"]),
+    ("read-error", &["at", "of", "error"]),
+    ("flush-error", &["at", "of", "error"]),
+    ("write-ignored", &["at"]),
+    ("mismatch", &["at"]),
+    ("false-capacity", &["at"]),
+    ("stalled", &["at", "waited"]),
+    ("unsteady", &["at"]),
+    ("changed", &[]),
+    ("station-image", &["at"]),
+    ("station-internal", &["message"]),
+    ("taken", &[]),
+    ("reader-lost", &["device", "slots"]),
+    ("thread-stuck", &[]),
+    ("station-stopped", &[]),
+];
+
+impl Sign {
+    /// Why, where the word alone does not say it: in pieces, for programs and other languages.
+    #[must_use]
+    pub fn why(&self) -> Option<Reason> {
+        let reason = |code, facts: Vec<(&'static str, Fact)>| Some(Reason { code, facts });
+        match self {
+            Self::Disarmed(why) => reason("disarmed", vec![("why", Fact::Text(why.clone()))]),
+            Self::Held => reason("present-at-start", Vec::new()),
+            Self::OrderUnderWay { count } => reason("order-under-way", vec![("count", Fact::Count(u64::from(*count)))]),
+            Self::OrderComplete { count } => reason("order-complete", vec![("count", Fact::Count(u64::from(*count)))]),
+            Self::Refused(refusal) => reason(refusal.code(), of_refusal(refusal)),
+            Self::Failed(failure) => reason(failure.code(), of_failure(failure)),
+            Self::Pulled(Pull::Taken) => reason("taken", Vec::new()),
+            Self::Pulled(Pull::ReaderLost { device, slots }) => {
+                reason("reader-lost", vec![("device", Fact::Text(device.clone())), ("slots", Fact::Text(slots.join(" ")))])
+            }
+            Self::OutOfService => reason("thread-stuck", Vec::new()),
+            Self::Interrupted => reason("station-stopped", Vec::new()),
+            Self::Empty
+            | Self::Preparing
+            | Self::Writing
+            | Self::ReadingBack
+            | Self::Rechecking
+            | Self::Finishing
+            | Self::Recording
+            | Self::Passed
+            | Self::PassedMapped
+            | Self::Done
+            | Self::DoneMapped => None,
+        }
+    }
+}
+
+fn of_refusal(refusal: &Refusal) -> Vec<(&'static str, Fact)> {
+    match refusal {
+        Refusal::NotACard { bus } => vec![("bus", Fact::Text(bus.clone()))],
+        Refusal::NotSd { kind } => vec![("kind", Fact::Text(kind.clone()))],
+        Refusal::InUse(Use::Mounted(place) | Use::Swap(place) | Use::Holder(place) | Use::Member(place) | Use::Station(place)) => {
+            vec![("where", Fact::Text(place.clone()))]
+        }
+        Refusal::TooSmall { capacity, needs } => vec![("capacity", Fact::Bytes(capacity.0)), ("needs", Fact::Bytes(needs.0))],
+        Refusal::CapacityOutside { capacity, at_least, at_most } => {
+            vec![("capacity", Fact::Bytes(capacity.0)), ("at-least", Fact::Bytes(at_least.0)), ("at-most", Fact::Bytes(at_most.0))]
+        }
+        Refusal::SectorSize { card, image } => vec![("card", Fact::Count(u64::from(*card))), ("image", Fact::Count(u64::from(*image)))],
+        Refusal::CannotOpen { errno } => vec![("error", Fact::Errno(*errno))],
+        Refusal::OrderComplete { count } => vec![("count", Fact::Count(u64::from(*count)))],
+        Refusal::NoArmedImage
+        | Refusal::NotWholeDisk
+        | Refusal::OwnDisk
+        | Refusal::WriteProtected
+        | Refusal::Partitioned
+        | Refusal::NoDiskSequence
+        | Refusal::AnotherCard
+        | Refusal::Unknown
+        | Refusal::Busy => Vec::new(),
+    }
+}
+
+fn of_failure(failure: &Failure) -> Vec<(&'static str, Fact)> {
+    match failure {
+        // An error number of zero is none.
+        Failure::Io { at, span, errno, .. } => {
+            vec![("at", Fact::Bytes(at.0)), ("of", Fact::Bytes(span.0)), ("error", Fact::Errno(errno.unwrap_or(0)))]
+        }
+        Failure::Short { at, .. } => vec![("at", Fact::Bytes(at.0)), ("of", Fact::Bytes(at.0)), ("error", Fact::Errno(0))],
+        Failure::WriteIgnored { at }
+        | Failure::Mismatch { at, .. }
+        | Failure::FalseCapacity { at, .. }
+        | Failure::Unsteady { at }
+        | Failure::StationImage { at, .. } => vec![("at", Fact::Bytes(at.0))],
+        Failure::Stalled { at, waited } => vec![("at", Fact::Bytes(at.0)), ("waited", Fact::Seconds(waited.as_secs()))],
+        Failure::Changed => Vec::new(),
+        Failure::Internal { message } => vec![("message", Fact::Text(message.clone()))],
+    }
+}
