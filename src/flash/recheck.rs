@@ -60,3 +60,117 @@ fn look<D: BlockDevice>(session: &mut Session<D>) -> Result<Option<Verified>, Fl
     session.ask_identity()?;
     Ok(conclude(session, &values).map(Verified::rechecked))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::super::flash_opened;
+    use super::super::gauge::Gauge;
+    use super::super::tests::{VISIT, card, pattern, staged};
+    use crate::device::ram::{Did, Fault, RamDevice};
+    use crate::station::End;
+    use crate::station::outcome::{Act, Failure, Refusal};
+    use crate::station::record::{Plan, Zeroes};
+    use crate::station::units::{MIB, to_usize};
+
+    fn run(mut device: RamDevice, image: &[u8], plan: &Plan, zeroes: Zeroes) -> (End, RamDevice) {
+        device.did.clear();
+        let end = flash_opened(&mut device, VISIT, 1, staged(image), zeroes, plan, Arc::new(Gauge::default()));
+        (end, device)
+    }
+
+    fn finished(image: &[u8]) -> RamDevice {
+        let (end, device) = run(card(8 * MIB, 512), image, &Plan::WriteUnlessDone, Zeroes::Prove);
+        assert!(matches!(end, End::Verified(_)), "{end:?}");
+        device
+    }
+
+    fn only_read(device: &RamDevice) -> bool {
+        device.did.iter().all(|did| matches!(did, Did::Read { .. }))
+    }
+
+    #[test]
+    fn a_finished_card_is_read_back_whole_and_not_one_byte_of_it_is_written() {
+        let image = pattern(5 * MIB + 700);
+        for plan in [Plan::WriteUnlessDone, Plan::RecheckOnly(Refusal::Partitioned)] {
+            let before = finished(&image);
+            let contents = before.contents().to_vec();
+            let (end, after) = run(before, &image, &plan, Zeroes::Prove);
+            let End::Rechecked(proof) = end else { panic!("{end:?}") };
+            assert_eq!(proof.digest().0, *blake3::hash(&image).as_bytes());
+            assert!(only_read(&after), "{:?}", after.did);
+            assert_eq!(after.contents(), contents);
+        }
+    }
+
+    #[test]
+    fn a_card_with_the_right_head_and_one_wrong_byte_is_not_done_but_written_anew() {
+        let image = pattern(5 * MIB);
+        let mut device = finished(&image);
+        device.contents_mut()[to_usize(4 * MIB) + 17] ^= 1;
+        let (end, device) = run(device, &image, &Plan::WriteUnlessDone, Zeroes::Prove);
+        assert!(matches!(end, End::Verified(_)), "{end:?}");
+        assert_eq!(device.contents()[..image.len()], image);
+    }
+
+    #[test]
+    fn a_card_that_may_only_be_rechecked_and_holds_something_else_is_refused_untouched() {
+        let image = pattern(5 * MIB);
+        let mut nearly = finished(&image);
+        nearly.contents_mut()[to_usize(3 * MIB)] ^= 1;
+        for device in [card(8 * MIB, 512), nearly] {
+            let contents = device.contents().to_vec();
+            let (end, device) = run(device, &image, &Plan::RecheckOnly(Refusal::Partitioned), Zeroes::Prove);
+            assert_eq!(end, End::Refused(Refusal::Partitioned));
+            assert!(only_read(&device), "{:?}", device.did);
+            assert_eq!(device.contents(), contents);
+        }
+    }
+
+    #[test]
+    fn a_card_of_another_image_is_told_by_its_head_and_not_read_whole_first() {
+        let mut other = pattern(5 * MIB);
+        other[0] ^= 1;
+        let (_, device) = run(finished(&pattern(5 * MIB)), &other, &Plan::WriteUnlessDone, Zeroes::Prove);
+        let before_the_first_write = device.did.iter().take_while(|did| matches!(did, Did::Read { .. })).count();
+        assert_eq!(before_the_first_write, 1, "{:?}", device.did);
+    }
+
+    #[test]
+    fn a_finished_card_that_cannot_be_read_fails() {
+        let image = pattern(5 * MIB);
+        let mut device = finished(&image);
+        device.inject(Fault::ReadError { at: 2 * MIB, errno: 5 });
+        let (end, device) = run(device, &image, &Plan::WriteUnlessDone, Zeroes::Prove);
+        assert!(matches!(end, End::Failed(Failure::Io { act: Act::Reading, errno: Some(5), .. })), "{end:?}");
+        assert!(only_read(&device));
+    }
+
+    #[test]
+    fn where_zeroes_are_skipped_a_finished_card_is_done_by_its_data_alone() {
+        let mut image = pattern(6 * MIB);
+        image[to_usize(2 * MIB)..to_usize(4 * MIB)].fill(0);
+        let (end, device) = run(card(8 * MIB, 512), &image, &Plan::WriteUnlessDone, Zeroes::Skip);
+        assert!(matches!(end, End::VerifiedMapped(_)), "{end:?}");
+        let (end, device) = run(device, &image, &Plan::WriteUnlessDone, Zeroes::Skip);
+        assert!(matches!(end, End::RecheckedMapped(_)), "{end:?}");
+        assert!(only_read(&device));
+        let (end, _) = run(device, &image, &Plan::WriteUnlessDone, Zeroes::Prove);
+        assert!(matches!(end, End::Verified(_)), "what was skipped is not proven by that: {end:?}");
+    }
+
+    #[test]
+    fn a_card_swapped_while_it_is_rechecked_is_never_done() {
+        let image = pattern(5 * MIB);
+        let done = finished(&image);
+        for after in 0..2 {
+            let mut device = card(8 * MIB, 512);
+            device.contents_mut().copy_from_slice(done.contents());
+            device.inject(Fault::SwapAfter(after));
+            let (end, device) = run(device, &image, &Plan::WriteUnlessDone, Zeroes::Prove);
+            assert_eq!(end, End::Gone, "swapped after call {after}");
+            assert_eq!(device.written_after_swap(), 0);
+        }
+    }
+}

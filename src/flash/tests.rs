@@ -15,21 +15,21 @@ use crate::station::card::DevNum;
 use crate::station::outcome::{Act, Curve, Damage, Failure, Refusal};
 use crate::station::units::{Bytes, MIB, to_u64, to_usize};
 
-const VISIT: Visit = Visit { devnum: DevNum { major: 8, minor: 0 }, diskseq: 1 };
+pub(super) const VISIT: Visit = Visit { devnum: DevNum { major: 8, minor: 0 }, diskseq: 1 };
 
 /// Every piece differs, and so does every block of it.
-fn pattern(length: u64) -> Vec<u8> {
+pub(super) fn pattern(length: u64) -> Vec<u8> {
     (0..length).map(|index| u8::try_from((index / 512 * 7 + index % 251 + index / MIB) % 255 + 1).expect("at most 255")).collect()
 }
 
-fn staged(raw: &[u8]) -> Arc<Staged> {
+pub(super) fn staged(raw: &[u8]) -> Arc<Staged> {
     let file = tempfile::NamedTempFile::new().expect("a temporary file");
     fs::write(file.path(), raw).expect("a temporary file can be written");
     Arc::new(in_place(file.path(), &mut |_: Bytes, _: Bytes| {}).expect("a good image"))
 }
 
 /// A card filled with a stamp, which shows what was not touched.
-fn card(length: u64, block: u32) -> RamDevice {
+pub(super) fn card(length: u64, block: u32) -> RamDevice {
     let mut device = RamDevice::new(Bytes(length), block);
     device.contents_mut().fill(0xa5);
     device

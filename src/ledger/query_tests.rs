@@ -226,7 +226,7 @@ fn an_attempt_is_shown_with_its_events_and_as_it_is_now() {
     let body = &reader.armings(None).expect("readable")[0].body;
     let body: serde_json::Value = serde_json::from_str(body).expect("JSON");
     let by = serde_json::json!({
-        "occasion": "start", "config": "/etc/flashline/config.toml", "config_owner": "root", "config_changed": 1_700_000_000_000_000_i64,
+        "occasion": "start", "config": "/etc/flashline/config.toml", "config_owner": "root", "config_changed": 1_700_000_000_000_000_i64, "asked_by": null,
     });
     assert_eq!((&body["by"], &body["image"]["source"], &body["image"]["model"]), (&by, &"box.img".into(), &"acme/box".into()));
 }
