@@ -39,6 +39,8 @@
 //!       │      PASS · FAILED · PULLED        │                                        ▼
 //!       └───────────────────────────── RECORDING ◀───── head read back ──────────  FINISHING
 //! ```
+//! Where done cards are looked for, RECHECKING comes before WRITING: a card that holds every byte of the image already goes to RECORDING
+//! from there, unwritten, and is DONE.
 //!
 //! # Who may import whom
 //!
