@@ -4,6 +4,7 @@
 mod changed;
 mod corpus;
 mod fixtures;
+mod foreign;
 mod forge;
 mod hostile;
 mod outcomes;

@@ -2,6 +2,7 @@
 //! gadget snap, made when the image was made, and nothing signs the copies. Here every one is held against its original.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use super::Trouble;
 use super::files::{Contents, Files, Node};
@@ -15,8 +16,12 @@ use crate::station::units::{KIB, to_u64};
 
 /// Files of one tree inside a snap. A kernel snap for the Raspberry Pi has some four hundred device trees.
 const MOST_FILES: usize = 8192;
+/// All that is put on a boot partition, from gadget, kernel and seed.
+const MOST_EXPECTED: usize = 2 * MOST_FILES;
 /// How deep they lie.
 const DEEPEST: usize = 16;
+/// Files of which each is named.
+const MOST_NAMED: usize = 20;
 /// A boot environment, and a text file beside it.
 const LARGEST_TEXT: u64 = 256 * KIB;
 /// The header of a U-Boot environment: a CRC-32 and a flag.
@@ -38,6 +43,8 @@ pub(super) struct Originals<'a, 'f> {
     pub(super) base_file: &'a str,
     pub(super) kernel: Result<Squashfs<'f>, Trouble>,
     pub(super) gadget: Result<Squashfs<'f>, Trouble>,
+    /// What is described in it.
+    pub(super) gadget_yaml: Result<&'a Gadget, &'a Trouble>,
     pub(super) allowed: &'a Allowed,
 }
 
@@ -54,6 +61,8 @@ pub(super) struct Compared {
     pub(super) allowed: Vec<String>,
     /// What could not be compared.
     pub(super) uncovered: Vec<String>,
+    /// Bytes outside of every file system that were compared with the gadget's.
+    pub(super) places: Vec<Range<u64>>,
 }
 
 /// Where a copy's original is.
@@ -64,8 +73,28 @@ enum Original {
     Other,
 }
 
-/// What the boot partition must hold, by path in lower case.
-type Expected = BTreeMap<String, Original>;
+/// What the boot partition must hold, by path in lower case. However often a gadget names its own directories, it is filled so many
+/// times and no more.
+#[derive(Default)]
+struct Expected {
+    files: BTreeMap<String, Original>,
+    filled: usize,
+}
+
+impl Expected {
+    fn insert(&mut self, path: String, original: Original) -> Result<(), Trouble> {
+        self.filled += 1;
+        if self.filled > MOST_EXPECTED {
+            return Err(Trouble::Broken(format!("the gadget puts more than {MOST_EXPECTED} files on the boot partition, which none does")));
+        }
+        self.files.insert(path, original);
+        Ok(())
+    }
+
+    fn has(&self, path: &str) -> bool {
+        self.files.contains_key(path)
+    }
+}
 
 pub(super) fn compare(mut originals: Originals<'_, '_>) -> Compared {
     let mut compared = Compared::default();
@@ -77,34 +106,56 @@ pub(super) fn compare(mut originals: Originals<'_, '_>) -> Compared {
 
 impl Compared {
     fn all(&mut self, originals: &mut Originals<'_, '_>) -> Result<(), Trouble> {
-        let gadget = match &mut originals.gadget {
-            Ok(snap) => Gadget::of(snap).map_err(|error| error.about("the gadget snap"))?,
-            Err(error) => return self.cannot("the gadget snap", error),
+        let gadget = match &originals.gadget_yaml {
+            Ok(gadget) => Some(*gadget),
+            Err(error) => {
+                self.cannot("the gadget snap", error)?;
+                None
+            }
         };
         if let Err(error) = &originals.kernel {
             self.cannot("the kernel snap", error)?;
         }
-        self.raw(originals, &gadget)?;
+        if let Some(gadget) = gadget {
+            self.raw(originals, gadget)?;
+        }
         let Some(boot) = originals.boot else {
             // What cannot be read here may well be read by what boots.
             self.different.push("there is no boot partition whose files can be read, so nobody knows what boots".to_owned());
             return Ok(());
         };
-        let mut expected = Expected::new();
-        self.expect_of_gadget(originals, &gadget, boot, &mut expected)?;
-        self.expect_of_kernel(originals, &gadget, boot, &mut expected)?;
+        let mut expected = Expected::default();
+        if let Some(gadget) = gadget {
+            self.expect_of_gadget(originals, gadget, boot, &mut expected)?;
+        }
+        self.expect_of_kernel(originals, gadget, boot, &mut expected)?;
         self.environments(originals, boot, &mut expected)?;
-        self.expect_seed(originals, boot, &mut expected);
-        for (path, original) in &expected {
+        self.expect_seed(originals, boot, &mut expected)?;
+        for (path, original) in &expected.files {
             self.one(originals, boot, path, original)?;
         }
+        let mut perhaps = Vec::new();
         for (path, node) in &boot.listing {
-            if matches!(node, Node::Directory) || expected.contains_key(path) {
+            if matches!(node, Node::Directory) || expected.has(path) {
                 continue;
             }
             let label = boot.label.to_lowercase();
             let named = format!("{label}/{path}");
-            if originals.allowed.has(&named) { &mut self.allowed } else { &mut self.foreign }.push(named);
+            // A gadget that was not read may have brought it, but for what lies where only seeds and kernels have their files.
+            let may_be_the_gadgets = gadget.is_none() && !path.starts_with("systems/") && !path.starts_with("snaps/");
+            if originals.allowed.has(&named) {
+                self.allowed.push(named);
+            } else if may_be_the_gadgets {
+                perhaps.push(named);
+            } else {
+                self.foreign.push(named);
+            }
+        }
+        if !perhaps.is_empty() {
+            let more = perhaps.len().saturating_sub(MOST_NAMED);
+            perhaps.truncate(MOST_NAMED);
+            let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
+            self.uncovered.push(format!("{}{rest}: whether the gadget brought them", perhaps.join(", ")));
         }
         Ok(())
     }
@@ -144,6 +195,7 @@ impl Compared {
                 continue;
             };
             // The image tool writes block numbers into it; they are held to the table below.
+            self.places.push(at..at.saturating_add(file.length));
             let is_number = |place: u64| numbers.iter().any(|(number, _)| (*number..number + BLOCK_NUMBER).contains(&(at + place)));
             match difference(snap, &file, &mut originals.image.part(at, file.length), &is_number)? {
                 None => self.equal += 1,
@@ -204,7 +256,7 @@ impl Compared {
     fn expect_of_kernel(
         &mut self,
         originals: &mut Originals<'_, '_>,
-        gadget: &Gadget,
+        gadget: Option<&Gadget>,
         boot: &Files,
         expected: &mut Expected,
     ) -> Result<(), Trouble> {
@@ -215,10 +267,9 @@ impl Compared {
             boot.below(&directory).filter(|(_, node)| **node != Node::Directory).map(|(path, _)| path.to_owned()).collect();
         let Ok(kernel) = &mut originals.kernel else {
             // Already said: it cannot be looked into. Its copies are not foreign, they are not covered.
-            expected.extend(copies.into_iter().map(|path| (path, Original::Other)));
-            return Ok(());
+            return copies.into_iter().try_for_each(|path| expected.insert(path, Original::Other));
         };
-        let loads_copies = matches!(gadget.bootloader(), "u-boot" | "piboot");
+        let loads_copies = gadget.is_some_and(|gadget| matches!(gadget.bootloader(), "u-boot" | "piboot"));
         if copies.is_empty() && !loads_copies {
             return Ok(());
         }
@@ -226,14 +277,11 @@ impl Compared {
             let key = format!("{directory}/{}", path.to_lowercase());
             let is_asset = path == "kernel.img" || path == "initrd.img" || (path.starts_with("dtbs/") && !is_core20);
             if is_asset || copies.contains(&key) {
-                expected.insert(key, Original::Kernel(path, entry));
+                expected.insert(key, Original::Kernel(path, entry))?;
             }
         }
-        if is_core20
-            && boot.node(&format!("{directory}/cmdline.txt")).is_some()
-            && !expected.contains_key(&format!("{directory}/cmdline.txt"))
-        {
-            expected.insert(format!("{directory}/cmdline.txt"), Original::Other);
+        if is_core20 && boot.node(&format!("{directory}/cmdline.txt")).is_some() && !expected.has(&format!("{directory}/cmdline.txt")) {
+            expected.insert(format!("{directory}/cmdline.txt"), Original::Other)?;
             self.uncovered.push("the kernel's command line in cmdline.txt".to_owned());
         }
         Ok(())
@@ -255,11 +303,11 @@ impl Compared {
         if let Some(config) = here("efi/ubuntu/grub.cfg")? {
             match of_gadget("grub.conf")? {
                 _ if is_core20 => {
-                    expected.insert("efi/ubuntu/grub.cfg".to_owned(), Original::Other);
+                    expected.insert("efi/ubuntu/grub.cfg".to_owned(), Original::Other)?;
                     self.uncovered.push("grub.cfg of ubuntu-seed, which snapd carries inside its program".to_owned());
                 }
                 Some(original) => {
-                    expected.insert("efi/ubuntu/grub.cfg".to_owned(), Original::Other);
+                    expected.insert("efi/ubuntu/grub.cfg".to_owned(), Original::Other)?;
                     if config == original {
                         self.equal += 1;
                     } else {
@@ -271,7 +319,7 @@ impl Compared {
         }
         let wanted: &[(&str, &str)] = &[("snap_kernel", originals.kernel_file), ("snap_core", originals.base_file)];
         if let Some(environment) = here("uboot.env")?.filter(|_| !is_core20) {
-            expected.insert("uboot.env".to_owned(), Original::Other);
+            expected.insert("uboot.env".to_owned(), Original::Other)?;
             let variables = uboot(&environment);
             self.names("uboot.env", &variables, wanted);
             self.strays("uboot.env", variables.iter().filter(|(name, _)| name.starts_with("snap_")), &["snap_kernel", "snap_core"]);
@@ -282,7 +330,7 @@ impl Compared {
             }
         }
         if let Some(environment) = here("efi/ubuntu/grubenv")? {
-            expected.insert("efi/ubuntu/grubenv".to_owned(), Original::Other);
+            expected.insert("efi/ubuntu/grubenv".to_owned(), Original::Other)?;
             let variables = grub(&environment);
             match &originals.seed.label {
                 Some(label) => {
@@ -298,7 +346,7 @@ impl Compared {
         }
         let of_system = format!("{}/grubenv", originals.seed.root);
         if let Some(environment) = here(&of_system)?.filter(|_| is_core20) {
-            expected.insert(of_system.clone(), Original::Other);
+            expected.insert(of_system.clone(), Original::Other)?;
             let variables = grub(&environment);
             self.names(&of_system, &variables, &[("snapd_recovery_kernel", &format!("/snaps/{}", originals.kernel_file))]);
             for (name, file) in [("snapd_extra_cmdline_args", "cmdline.extra"), ("snapd_full_cmdline_args", "cmdline.full")] {
@@ -310,8 +358,8 @@ impl Compared {
             }
         }
         for path in ["boot.sel", "uboot/ubuntu/boot.sel", "piboot/ubuntu/piboot.conf"] {
-            if is_core20 && boot.node(path).is_some() && !expected.contains_key(path) {
-                expected.insert(path.to_owned(), Original::Other);
+            if is_core20 && boot.node(path).is_some() && !expected.has(path) {
+                expected.insert(path.to_owned(), Original::Other)?;
                 self.uncovered.push(format!("the boot loader's environment in {path}"));
             }
         }
@@ -339,14 +387,14 @@ impl Compared {
     }
 
     /// The seed of Ubuntu Core 20 lies on the boot partition; it is held to the model elsewhere.
-    fn expect_seed(&self, originals: &Originals<'_, '_>, boot: &Files, expected: &mut Expected) {
+    fn expect_seed(&self, originals: &Originals<'_, '_>, boot: &Files, expected: &mut Expected) -> Result<(), Trouble> {
         let seed = originals.seed;
         if seed.generation != Generation::Core20 {
-            return;
+            return Ok(());
         }
         let assertions = seed.assertions.iter().map(|assertion| &assertion.path);
         let paths = assertions.chain(seed.snaps.iter().map(|snap| &snap.path));
-        expected.extend(paths.filter(|path| boot.node(path).is_some()).map(|path| (path.to_lowercase(), Original::Other)));
+        paths.filter(|path| boot.node(path).is_some()).try_for_each(|path| expected.insert(path.to_lowercase(), Original::Other))
     }
 
     fn one(&mut self, originals: &mut Originals<'_, '_>, boot: &Files, path: &str, original: &Original) -> Result<(), Trouble> {
@@ -392,7 +440,7 @@ fn place(
         && matches!(snap.node(&entry)?, Inode::File(_))
     {
         let key = if target.ends_with('/') { under(last) } else { target_path };
-        expected.insert(key, original(source_path.to_owned(), entry));
+        expected.insert(key, original(source_path.to_owned(), entry))?;
         return Ok(true);
     }
     if !matches!(snap.find(source_path)?, Some(Inode::Directory(_))) {
@@ -403,7 +451,7 @@ fn place(
     for (path, entry) in tree(snap, source_path)? {
         let relative = if source_path.is_empty() { path.as_str() } else { path.get(source_path.len() + 1..).unwrap_or_default() };
         let name = if inside_itself { format!("{last}/{relative}") } else { relative.to_owned() };
-        expected.insert(under(&name), original(path, entry));
+        expected.insert(under(&name), original(path, entry))?;
     }
     Ok(true)
 }

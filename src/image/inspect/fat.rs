@@ -129,7 +129,32 @@ fn check(first: &[u8; 512], partition: &Window) -> Result<(), Trouble> {
     if of_fat * sector * 8 / bits < clusters + 2 {
         return Err(Trouble::broken("its FAT is too short for its clusters"));
     }
+    // Bit 7 of the flags: one table alone is kept, whose number stands in the lowest four bits.
+    if bits == 32 && short(40) & 0x80 != 0 {
+        return Err(Trouble::broken(
+            "its FAT names one of its tables as the one that counts: which of them is read depends on who reads it",
+        ));
+    }
+    if fats == 2 {
+        check_copies(partition, reserved * sector, of_fat * sector)?;
+    }
     if bits == 32 { check_chains(partition, reserved * sector, clusters, long(44)) } else { Ok(()) }
+}
+
+/// Firmware may read the second table where the first one has a bad block: both must lead to the same files.
+fn check_copies(partition: &Window, start: u64, length: u64) -> Result<(), Trouble> {
+    let (mut one, mut other) = (vec![0; to_usize(64 * KIB)], vec![0; to_usize(64 * KIB)]);
+    let mut at = 0;
+    while at < length {
+        let part = to_usize((64 * KIB).min(length - at));
+        partition.read_exact_at(start + at, &mut one[..part])?;
+        partition.read_exact_at(start + length + at, &mut other[..part])?;
+        if one[..part] != other[..part] {
+            return Err(Trouble::broken("the two tables of its FAT disagree: which of them is read depends on who reads it"));
+        }
+        at += to_u64(part);
+    }
+    Ok(())
 }
 
 /// Every entry of the table must be free, bad, an end, or a cluster; and so must the root directory's first.

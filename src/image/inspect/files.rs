@@ -98,6 +98,9 @@ enum Reader {
 impl Files {
     /// `None` where there is neither FAT nor ext4.
     pub(super) fn open(partition: &Window) -> Result<Option<Self>, Trouble> {
+        if ext4::is_here(partition) && fat::is_here(partition) {
+            return Err(Trouble::broken("it is FAT and ext4 at once: which of them is read depends on who reads it"));
+        }
         if ext4::is_here(partition) {
             let reader = ext4::Ext4::open(partition)?;
             return Ok(Some(Self { system: System::Ext4, label: reader.label(), listing: reader.list()?, reader: Reader::Ext4(reader) }));

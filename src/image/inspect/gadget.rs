@@ -33,6 +33,9 @@ pub(super) struct Structure {
     pub(super) role: String,
     #[serde(default, rename = "type")]
     pub(super) kind: String,
+    /// `vfat`, `ext4`, `none`; empty where there is none.
+    #[serde(default)]
+    pub(super) filesystem: String,
     #[serde(default)]
     pub(super) filesystem_label: String,
     #[serde(default)]
@@ -112,6 +115,11 @@ impl Gadget {
 impl Structure {
     pub(super) fn is_mbr(&self) -> bool {
         self.kind == "mbr" || self.role == "mbr"
+    }
+
+    /// The types of its partition: of an MBR, of a GPT, or both.
+    pub(super) fn kinds(&self) -> impl Iterator<Item = &str> {
+        self.kind.split(',').map(str::trim)
     }
 
     pub(super) fn offset(&self) -> Option<u64> {

@@ -20,6 +20,7 @@ pub mod page;
 mod seed;
 mod snap;
 mod squashfs;
+mod strangers;
 pub mod table;
 pub mod unsigned;
 mod verdict;

@@ -47,6 +47,8 @@ pub(super) struct SnapFile {
     pub(super) file: String,
     /// What `seed.yaml` calls the snap.
     pub(super) called: Option<String>,
+    /// From where it is to be refreshed later, as `seed.yaml` says; nothing signs that.
+    pub(super) channel: Option<String>,
 }
 
 pub(super) struct Seed {
@@ -104,6 +106,8 @@ struct ListedSnap {
     #[serde(default)]
     file: String,
     #[serde(default)]
+    channel: String,
+    #[serde(default)]
     devmode: bool,
     #[serde(default)]
     classic: bool,
@@ -120,7 +124,7 @@ impl Seed {
         let mut known = BTreeSet::new();
         let mut named = BTreeSet::new();
         for snap in listed.snaps {
-            let ListedSnap { name, file, devmode, classic, unasserted } = snap;
+            let ListedSnap { name, file, channel, devmode, classic, unasserted } = snap;
             if file.is_empty() || file.contains('/') || file == "." || file == ".." {
                 self.odd.push(format!("seed.yaml names {file:?} as the file of {name:?}, which is no file in its snaps"));
                 continue;
@@ -135,7 +139,10 @@ impl Seed {
             }
             let path = format!("{directory}/{file}");
             match files.node(&path) {
-                Some(Node::File { .. }) if named.insert(file.clone()) => self.snaps.push(SnapFile { path, file, called: Some(name) }),
+                Some(Node::File { .. }) if named.insert(file.clone()) => {
+                    let channel = Some(channel).filter(|channel| !channel.is_empty());
+                    self.snaps.push(SnapFile { path, file, called: Some(name), channel });
+                }
                 Some(Node::File { .. }) => self.odd.push(format!("seed.yaml names the file {file:?} twice")),
                 _ => self.missing.push(format!("the snap {name:?} is missing: seed.yaml names {file:?}, and there is no such file")),
             }
@@ -144,7 +151,7 @@ impl Seed {
             match node {
                 Node::File { .. } if named.contains(file) => {}
                 Node::File { .. } => {
-                    self.snaps.push(SnapFile { path: format!("{directory}/{file}"), file: file.to_owned(), called: None });
+                    self.snaps.push(SnapFile { path: format!("{directory}/{file}"), file: file.to_owned(), called: None, channel: None });
                     self.odd.push(format!("{file:?} lies among the seed's snaps, and seed.yaml does not name it"));
                 }
                 _ => self.odd.push(format!("{file:?} lies among the seed's snaps and is no file")),
@@ -179,7 +186,7 @@ fn core20(files: &Files) -> Result<Seed, Trouble> {
             if !matches!(node, Node::File { .. }) {
                 seed.odd.push(format!("{file:?} lies among the seed's snaps and is no file"));
             } else if directory == "snaps" && file.ends_with(".snap") {
-                seed.snaps.push(SnapFile { path: format!("{directory}/{file}"), file: file.to_owned(), called: None });
+                seed.snaps.push(SnapFile { path: format!("{directory}/{file}"), file: file.to_owned(), called: None, channel: None });
             } else {
                 // Snaps of a model of grade dangerous, and parts of snaps: nothing in the model binds them.
                 seed.odd.push(format!("{directory}/{file} is not in the model"));

@@ -4,6 +4,7 @@
 //! is read one way here and perhaps another way by the firmware that boots the card.
 
 use std::io::{Seek, SeekFrom};
+use std::ops::Range;
 
 use gptman::{GPTHeader, GPTPartitionEntry};
 use mbrman::MBRHeader;
@@ -53,10 +54,15 @@ pub struct Table {
     pub partitions: Vec<Partition>,
     /// Where the card must at least end: the last partition, or the backup of a GPT behind it.
     pub needs: u64,
+    /// The bytes it stands in itself, its backup included.
+    #[serde(skip)]
+    pub own: Vec<Range<u64>>,
 }
 
 /// An MBR counts blocks of this size wherever it is in use on cards.
 const MBR_BLOCK: u64 = 512;
+/// The disk's number, four entries, a signature: what boot code in the same block does not take.
+const IN_FIRST_BLOCK: Range<u64> = 440..MBR_BLOCK;
 /// Logical blocks a GPT is made for.
 const GPT_BLOCKS: [u64; 2] = [512, 4096];
 /// Tools write 128; more than this would be a table that only wants to cost time.
@@ -108,7 +114,7 @@ pub(super) fn read(image: &Window) -> Result<Option<Table>, Trouble> {
                 kind: format!("{:02x}", entry.sys),
                 name: String::new(),
             });
-            Table { kind: Kind::Mbr, partitions: partitions.collect(), needs: 0 }
+            Table { kind: Kind::Mbr, partitions: partitions.collect(), needs: 0, own: vec![IN_FIRST_BLOCK] }
         }
     };
     apart(table).map(Some)
@@ -128,6 +134,8 @@ fn gpt(image: &Window, block: u64) -> Result<Table, Trouble> {
     let partitions: Vec<_> = partitions.collect::<Result<_, _>>()?;
     let backup = header.backup_lba.checked_mul(block).ok_or_else(|| Trouble::broken("the backup of its partition table lies nowhere"))?;
     let needs = backup.saturating_add(block);
+    let mut own = vec![IN_FIRST_BLOCK];
+    own.extend(places(&header, block, block));
     // Where the file ends before the backup, the verdict on its length says so; there is nothing here to compare.
     if needs <= image.length() {
         let (second, of_second) =
@@ -135,8 +143,16 @@ fn gpt(image: &Window, block: u64) -> Result<Table, Trouble> {
         if second.disk_guid != header.disk_guid || of_second != entries {
             return Err(Trouble::broken("its partition table and the backup of it disagree"));
         }
+        own.extend(places(&second, block, backup));
     }
-    Ok(Table { kind: Kind::Gpt, partitions, needs })
+    Ok(Table { kind: Kind::Gpt, partitions, needs, own })
+}
+
+/// Where a copy of the table stands: its header, which lies `at` that byte, and its entries. Both were read, so neither leads too far.
+fn places(header: &GPTHeader, block: u64, at: u64) -> [Range<u64>; 2] {
+    let entries = header.partition_entry_lba.saturating_mul(block);
+    let length = u64::from(header.number_of_partition_entries) * u64::from(ENTRY);
+    [at..at.saturating_add(u64::from(header.header_size).min(block)), entries..entries.saturating_add(length)]
 }
 
 /// One copy of the table, its checksums held.

@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 
 use super::boot::{self, Originals};
 use super::files::{Files, System, read_through};
+use super::gadget::Gadget;
 use super::page::{self, Answer, Check, Page};
 use super::seed::{self, Generation, Seed, SnapFile};
 use super::snap::{self, SnapYaml};
+use super::strangers::{self, Around};
 use super::table::{self, Table};
 use super::window::Window;
 use super::{Trouble, Wanted, unsigned};
@@ -17,13 +19,16 @@ use crate::model::trust::{Judge, Link, Proof};
 
 /// The account that publishes unmodified essential snaps.
 const CANONICAL: &str = "canonical";
+/// Assertions that prove others.
+const VOUCHING: [&str; 4] = ["account", "account-key", "snap-declaration", "snap-revision"];
+/// Assertions that a model, or a snap, brings along, and that only say what may be installed from where.
+const GUIDING: [&str; 6] = ["confdb-schema", "preseed", "snap-resource-pair", "snap-resource-revision", "store", "validation-set"];
 /// Of many reasons of one kind, this many are told.
 const REASONS: usize = 20;
 
 /// A partition that was opened.
 struct Volume {
     files: Option<Files>,
-    start: u64,
 }
 
 pub(super) fn judge(image: &Window, wanted: &Wanted) -> Page {
@@ -83,7 +88,7 @@ fn open(image: &Window, table: &Table, page: &mut Page) -> Vec<Volume> {
         });
         let label = files.as_ref().map(|files| files.label.clone());
         page.partitions.push(page::Partition { entry: partition.clone(), filesystem, label, trouble });
-        volumes.push(Volume { files, start: partition.start });
+        volumes.push(Volume { files });
     }
     volumes
 }
@@ -158,7 +163,7 @@ impl<'a> Judged<'a> {
     fn all(&mut self) {
         let mut trust = self.wanted.trust.clone();
         let mut reasons = Vec::new();
-        let models = self.assertions(&mut trust, &mut reasons);
+        let (models, others) = self.assertions(&mut trust, &mut reasons);
         let judge = trust.at(self.wanted.at);
         let rows = self.snaps(&judge);
         let inside = match models.as_slice() {
@@ -184,14 +189,17 @@ impl<'a> Judged<'a> {
         let store = model.store.as_ref().map(|store| format!("the model names the brand store {store:?}, and the simple model has none"));
         self.page.unless(Check::PublicStore, store.into_iter().collect());
         self.agreement(model, &rows);
-        self.boot_and_unsigned(model, &rows);
+        let unsigned_assertions = self.other_assertions(&judge, &others);
+        self.boot_and_unsigned(model, &rows, unsigned_assertions);
+        self.channels(model, &rows);
         self.page.warnings.extend(assertion.warnings().iter().cloned());
     }
 
-    /// Takes the assertions of the seed into what is known; the models among them.
-    fn assertions(&self, trust: &mut crate::model::trust::Trust, reasons: &mut Vec<String>) -> Vec<Assertion> {
-        let mut models = Vec::new();
-        for file in &self.seed.assertions {
+    /// Takes the assertions of the seed into what is known; the models among them, and all others with the files they stand in.
+    fn assertions(&self, trust: &mut crate::model::trust::Trust, reasons: &mut Vec<String>) -> (Vec<Assertion>, Vec<(&'a str, Assertion)>) {
+        let (mut models, mut others) = (Vec::new(), Vec::new());
+        let seed: &'a Seed = self.seed;
+        for file in &seed.assertions {
             let found = match Assertion::read_all(&file.bytes) {
                 Ok(found) => found,
                 Err(error) => {
@@ -208,12 +216,54 @@ impl<'a> Judged<'a> {
                     models.push(assertion);
                 } else if file.is_the_models {
                     reasons.push(format!("{} holds {}, and may hold the model only", file.path, assertion.name()));
-                } else if let Err(error) = trust.insert(assertion) {
-                    reasons.push(format!("{}: {error}", file.path));
+                } else {
+                    others.push((file.path.as_str(), assertion.clone()));
+                    if let Err(error) = trust.insert(assertion) {
+                        reasons.push(format!("{}: {error}", file.path));
+                    }
                 }
             }
         }
-        models
+        (models, others)
+    }
+
+    /// What assertions beside the model do that nobody asked for: they make logins, or give every card one identity. One that nobody
+    /// vouches for keeps the first boot from taking the seed at all.
+    fn other_assertions(&mut self, judge: &Judge<'_>, others: &[(&str, Assertion)]) -> Vec<String> {
+        let mut reasons = Vec::new();
+        for (path, assertion) in others {
+            let (kind, name) = (assertion.kind(), assertion.name());
+            if self.wanted.allowed.has(path) {
+                self.page.uncovered.push(format!("{name} in {path}, which is allowed by configuration"));
+                continue;
+            }
+            if !VOUCHING.contains(&kind) && !GUIDING.contains(&kind) {
+                let does = if kind == "system-user" { "makes a login on every card" } else { "belongs into no image of many cards" };
+                reasons.push(format!("{path} holds {name}, which {does}; `allow` takes it on trust"));
+                continue;
+            }
+            if self.wanted.signatures
+                && let Err(problems) = judge.prove(assertion)
+            {
+                let why = problems.first().map_or("", String::as_str);
+                reasons.push(format!("{path} holds {name}, which nobody trusted vouches for: {why}"));
+            } else if GUIDING.contains(&kind) {
+                self.page.uncovered.push(format!("what {name} asks for"));
+            }
+        }
+        reasons
+    }
+
+    /// Where the device gets later revisions from. It changes nothing of what is flashed, so it refuses nothing.
+    fn channels(&mut self, model: &Model, rows: &[Row]) {
+        for row in rows {
+            let Some(channel) = row.file.channel.as_deref() else { continue };
+            let wanted = model.snap(&row.name).and_then(|snap| snap.channel.as_deref());
+            if !follows(channel, wanted) {
+                let wanted = wanted.unwrap_or("stable");
+                self.page.warnings.push(format!("{} is to be refreshed from {channel:?} later, and the model says {wanted:?}", row.name));
+            }
+        }
     }
 
     fn model(&mut self, judge: &Judge<'_>, assertion: &Assertion, model: &Model, mut reasons: Vec<String>) {
@@ -456,7 +506,7 @@ impl<'a> Judged<'a> {
         }
     }
 
-    fn boot_and_unsigned(&mut self, model: &Model, rows: &[Row]) {
+    fn boot_and_unsigned(&mut self, model: &Model, rows: &[Row], unsigned_assertions: Vec<String>) {
         let row = |wanted: Option<&ModelSnap>| wanted.and_then(|wanted| rows.iter().find(|row| row.is_called(&wanted.name)));
         let base_name = model.base.as_deref().unwrap_or("core");
         let base = rows.iter().find(|row| row.is_called(base_name));
@@ -466,6 +516,14 @@ impl<'a> Judged<'a> {
             self.page.say(Check::NothingUnsigned, Answer::NotCovered, why);
             return;
         };
+        if self.wanted.signatures && !(kernel.proven && gadget.proven) {
+            let why = vec!["kernel or gadget is not asserted, and nothing is held to a snap that nobody published".to_owned()];
+            self.page.say(Check::BootFiles, Answer::NotCovered, why.clone());
+            self.page.say(Check::NothingUnsigned, Answer::NotCovered, why);
+            return;
+        }
+        let described = snap::open(self.files, &gadget.file.path)
+            .and_then(|mut snap| Gadget::of(&mut snap).map_err(|error| error.about("the gadget snap")));
         let boot_label = if self.seed.generation == Generation::Core20 { "ubuntu-seed" } else { "system-boot" };
         let with_boot_label: Vec<&Files> = self
             .volumes
@@ -482,6 +540,7 @@ impl<'a> Judged<'a> {
             base_file: &base.file.file,
             kernel: snap::open(self.files, &kernel.file.path),
             gadget: snap::open(self.files, &gadget.file.path),
+            gadget_yaml: described.as_ref(),
             allowed: &self.wanted.allowed,
         });
         let mut reasons = compared.different;
@@ -510,37 +569,42 @@ impl<'a> Judged<'a> {
         };
         let mut reasons: Vec<String> =
             found.foreign.iter().map(|path| format!("{path} is in {}, and nothing signs it", self.files.label)).collect();
-        reasons.extend(self.strangers(boot_label));
+        let strangers = strangers::look(&Around {
+            image: self.image,
+            table: self.table,
+            volumes: self.volumes.iter().map(|volume| volume.files.as_ref()).collect(),
+            seed: self.files,
+            boot_label,
+            gadget: described.as_ref().ok(),
+            compared: &compared.places,
+            allowed: &self.wanted.allowed,
+        });
+        match strangers {
+            Ok(found) => {
+                reasons.extend(found.foreign);
+                self.page.uncovered.extend(found.uncovered);
+            }
+            Err(error) => reasons.push(format!("what lies outside of the seed cannot be read: {}", error.words())),
+        }
+        reasons.extend(unsigned_assertions);
         self.page.uncovered.extend(allowed.chain(found.allowed).map(|path| format!("{path}, which is allowed by configuration")));
         self.page.unless(Check::NothingUnsigned, reasons);
     }
+}
 
-    /// Partitions that are neither the seed's nor the boot partition.
-    fn strangers(&mut self, boot_label: &str) -> Vec<String> {
-        let mut reasons = Vec::new();
-        for (volume, partition) in self.volumes.iter().zip(&self.table.partitions) {
-            match &volume.files {
-                Some(files) if std::ptr::eq(files, self.files) || files.label.eq_ignore_ascii_case(boot_label) => {}
-                Some(files) if self.wanted.allowed.has(&files.label) => {
-                    self.page
-                        .uncovered
-                        .push(format!("partition {} ({}), which is allowed by configuration", partition.number, files.label));
-                }
-                Some(files) => {
-                    reasons.push(format!(
-                        "partition {} ({:?}) holds files that belong to no seed, and nothing signs them",
-                        partition.number, files.label
-                    ));
-                }
-                None => {
-                    debug_assert_eq!(volume.start, partition.start, "volumes are in the table's order");
-                    let name = if partition.name.is_empty() { &partition.kind } else { &partition.name };
-                    self.page.uncovered.push(format!("what partition {} ({name}) holds beyond the gadget's own files", partition.number));
-                }
-            }
+/// Is this the channel the model means? A track alone is its stable risk, and a risk alone that of the track `latest`.
+fn follows(channel: &str, wanted: Option<&str>) -> bool {
+    const RISKS: [&str; 4] = ["stable", "candidate", "beta", "edge"];
+    let whole = |channel: &str| -> Vec<String> {
+        let parts: Vec<&str> = channel.split('/').collect();
+        match parts.as_slice() {
+            [one] if RISKS.contains(one) => vec!["latest".to_owned(), (*one).to_owned()],
+            [track] => vec![(*track).to_owned(), "stable".to_owned()],
+            [first, ..] if RISKS.contains(first) => std::iter::once("latest").chain(parts.iter().copied()).map(str::to_owned).collect(),
+            parts => parts.iter().map(|part| (*part).to_owned()).collect(),
         }
-        reasons
-    }
+    };
+    whole(channel) == whole(wanted.unwrap_or("stable"))
 }
 
 /// How the model inside differs from the one that is wanted.

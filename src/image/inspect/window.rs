@@ -11,6 +11,9 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt;
 use std::rc::Rc;
 
+use nix::errno::Errno;
+use nix::unistd::{Whence, lseek};
+
 use super::Trouble;
 use super::files::Contents;
 use crate::station::units::{KIB, MIB, to_u64, to_usize};
@@ -36,6 +39,10 @@ pub trait Medium {
     /// # Errors
     /// What the system said; behind the end it is `UnexpectedEof`.
     fn read_exact_at(&self, at: u64, into: &mut [u8]) -> io::Result<()>;
+    /// The first byte from `at` on that may be something else than zero: a hole in a file need not be read to be known.
+    fn next_data(&self, at: u64) -> u64 {
+        at
+    }
 }
 
 /// A file of a known length.
@@ -60,6 +67,17 @@ impl Medium for FileMedium {
 
     fn read_exact_at(&self, at: u64, into: &mut [u8]) -> io::Result<()> {
         self.file.read_exact_at(into, at)
+    }
+
+    fn next_data(&self, at: u64) -> u64 {
+        let Ok(from) = i64::try_from(at) else { return at };
+        match lseek(&self.file, from, Whence::SeekData) {
+            Ok(data) => u64::try_from(data).unwrap_or(at),
+            // Only a hole is left (lseek(2)).
+            Err(Errno::ENXIO) => self.length,
+            // A file system that does not tell holes apart.
+            Err(_) => at,
+        }
     }
 }
 
@@ -129,6 +147,11 @@ impl Window {
 
     pub(super) fn length(&self) -> u64 {
         self.length
+    }
+
+    /// The first byte from `at` on that may be something else than zero; the window's end where there is none.
+    pub(super) fn next_data(&self, at: u64) -> u64 {
+        self.medium.next_data(self.start + at).saturating_sub(self.start).clamp(at, self.length.max(at))
     }
 
     /// As much of `into` as is there.

@@ -1,0 +1,199 @@
+//! What nobody described, and what nobody vouches for: partitions, bytes between them, assertions that do more than prove.
+
+use flashline::image::inspect::Wanted;
+use flashline::image::inspect::page::{Answer, Check, Page};
+use flashline::image::inspect::unsigned::Allowed;
+use flashline::model::signature::Sha3Hasher;
+
+use crate::fixtures::{Changed, data, no, only_no, wanted};
+use crate::forge;
+
+/// Where the partitions of the images for the Raspberry Pi begin.
+const BOOT: u64 = 1 << 20;
+const WRITABLE: u64 = 51_380_224;
+
+const PC: &str = "UqFziVZDHLSyO3TqSWgNBoAdHbLI4dAH";
+
+/// An entry of an MBR: type, first block, blocks.
+fn entry(kind: u8, start: u32, blocks: u32) -> Vec<u8> {
+    [&[0, 0, 0, 0, kind, 0, 0, 0], start.to_le_bytes().as_slice(), blocks.to_le_bytes().as_slice()].concat()
+}
+
+fn uncovered(page: &Page) -> String {
+    page.not_covered().join("\n")
+}
+
+#[test]
+fn a_partition_that_the_gadget_does_not_describe_is_refused_whatever_it_holds() {
+    // In front of the first one; what lies there is no file system that is read here.
+    for kind in [0x83, 0x0c, 0x82] {
+        let image = Changed::of("uc18-pi").put(446 + 32, &entry(kind, 64, 128));
+        let said = only_no(&image.clone().judged(), Check::NothingUnsigned);
+        assert!(said.contains("partition 3") && !said.contains("holds files"), "{said}");
+        let allowing = Wanted { allowed: Allowed::new(&["partition-3".to_owned()]), ..wanted() };
+        let page = image.judged_by(&allowing);
+        assert!(page.is_good(), "{:#?}", page.verdicts);
+        assert!(uncovered(&page).contains("which is allowed by configuration"), "it is said all the same");
+    }
+}
+
+#[test]
+fn bytes_that_nobody_described_are_named_as_not_covered_and_holes_are_not() {
+    let page = Changed::of("uc18-pi").judged();
+    assert!(!uncovered(&page).contains("outside of every partition"), "{}", uncovered(&page));
+    for at in [600, BOOT - 1] {
+        let page = Changed::of("uc18-pi").put(at, &[1]).judged();
+        assert!(page.is_good(), "{:#?}", page.verdicts);
+        assert!(uncovered(&page).contains(&format!("are not all zero (byte {at} is not)")), "{}", uncovered(&page));
+    }
+    // Between the table of a GPT and its first partition, and behind the last one.
+    for (name, at) in [("uc16-amd64", 40 * 512), ("uc22-amd64", 208_897 * 512)] {
+        let page = Changed::of(name).put(at, &[1]).judged();
+        assert!(uncovered(&page).contains(&format!("(byte {at} is not)")), "{name}: {}", uncovered(&page));
+    }
+}
+
+#[test]
+fn two_file_systems_in_one_partition_are_refused() {
+    let first_block = Changed::of("uc18-pi").bytes(BOOT, 512);
+    let page = Changed::of("uc18-pi").put(WRITABLE, &first_block).judged();
+    assert!(no(&page, Check::Model).contains("it is FAT and ext4 at once"), "{:#?}", page.verdicts);
+}
+
+#[test]
+fn a_fat_of_which_two_readers_would_read_two_things_is_refused() {
+    let image = Changed::of("uc18-pi");
+    let reserved = u64::from(u16::from_le_bytes(image.bytes(BOOT + 14, 2).try_into().expect("two")));
+    let of_fat = u64::from(u32::from_le_bytes(image.bytes(BOOT + 36, 4).try_into().expect("four")));
+    let page = image.clone().put(BOOT + 40, &[0x80]).judged();
+    assert!(no(&page, Check::Model).contains("names one of its tables as the one that counts"), "{:#?}", page.verdicts);
+    let second = BOOT + (reserved + of_fat) * 512;
+    let page = image.flip(second + 5000).judged();
+    assert!(no(&page, Check::Model).contains("the two tables of its FAT disagree"), "{:#?}", page.verdicts);
+}
+
+/// Where a file of the Ubuntu Core 22 image stands, by its short name: its entry in the directory, its first byte, its length.
+fn place_of(image: &Changed, short_name: &[u8; 11]) -> (u64, u64, usize) {
+    let entry = image.find(short_name);
+    let number = |at: u64, count: usize| image.bytes(at, count).iter().rev().fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
+    let partition = 2 << 20;
+    let of = |at: u64, count: usize| number(partition + at, count);
+    let start = partition + (of(14, 2) + of(16, 1) * of(36, 4) + (number(entry + 26, 2) - 2) * of(13, 1)) * 512;
+    (entry, start, usize::try_from(number(entry + 28, 4)).expect("small"))
+}
+
+fn with_forge() -> Wanted {
+    let mut wanted = wanted();
+    wanted.trust.add_roots(forge::root().as_bytes()).expect("a root");
+    wanted
+}
+
+/// The assertions of that image beside its model, replaced; FAT keeps their length without a checksum.
+fn with_other_assertions(text: &str) -> Page {
+    let image = Changed::of("uc22-amd64");
+    let (entry, start, length) = place_of(&image, b"MODEL-~1   ");
+    let room = length.next_multiple_of(512);
+    assert!(text.len() <= room, "{} of {room} bytes", text.len());
+    let mut contents = text.as_bytes().to_vec();
+    contents.resize(room, 0);
+    let image = image.put(start, &contents).put(entry + 28, &u32::try_from(text.len()).expect("small").to_le_bytes());
+    let mut wanted = with_forge();
+    wanted.trust.add_known(&std::fs::read(data("chain/accounts-and-keys.bundle")).expect("it is there")).expect("a bundle");
+    image.judged_by(&wanted)
+}
+
+fn of_type(kind: &str, rest: &str) -> String {
+    forge::signed(&format!("type: {kind}\nauthority-id: {}\n{rest}", forge::ACCOUNT), "")
+}
+
+#[test]
+fn an_assertion_that_makes_a_login_is_refused_though_it_is_signed() {
+    let login = "series:\n  - 16\nmodels:\n  - my-pc22\nbrand-id: forge\nemail: a@example.com\nname: A\nusername: a\nsince: 2026-01-01T00:00:00Z\nuntil: 2027-01-01T00:00:00Z";
+    let said = only_no(&with_other_assertions(&of_type("system-user", login)), Check::NothingUnsigned);
+    assert!(said.contains("systems/20261122/assertions/model-etc holds") && said.contains("makes a login on every card"), "{said}");
+}
+
+#[test]
+fn an_identity_that_all_cards_would_share_is_refused() {
+    let serial = "brand-id: forge\nmodel: my-pc22\nserial: S-1\ntimestamp: 2026-11-01T00:00:00Z";
+    let said = only_no(&with_other_assertions(&of_type("serial", serial)), Check::NothingUnsigned);
+    assert!(said.contains("belongs into no image of many cards"), "{said}");
+}
+
+#[test]
+fn an_assertion_that_nobody_vouches_for_is_refused_though_nothing_needs_it() {
+    let other = std::fs::read_to_string(data("impostor/canonical.account")).expect("it is there");
+    let said = only_no(&with_other_assertions(&other), Check::NothingUnsigned);
+    assert!(said.contains("which nobody trusted vouches for"), "{said}");
+}
+
+#[test]
+fn what_a_model_may_bring_along_is_let_through_and_named() {
+    let set = "series: 16\naccount-id: forge\nname: base-set\nsequence: 1\ntimestamp: 2026-11-01T00:00:00Z\nsnaps:\n  -\n    name: one\n    id: aW3s0meSnapIdForTheFixtureNo0001";
+    let page = with_other_assertions(&of_type("validation-set", set));
+    assert!(page.is_good(), "{:#?}", page.verdicts);
+    assert!(uncovered(&page).contains("validation-set"), "{}", uncovered(&page));
+}
+
+#[test]
+fn a_channel_that_the_model_does_not_mean_is_a_warning() {
+    let image = Changed::of("uc18-pi").replace(b"channel: 18-pi\n", b"channel: edge \n");
+    let page = image.judged();
+    assert!(page.is_good(), "{:#?}", page.verdicts);
+    assert!(
+        page.warnings.iter().any(|warning| warning.contains("refreshed from \"edge\" later, and the model says \"18-pi\"")),
+        "{:?}",
+        page.warnings
+    );
+    let good = Changed::of("uc18-pi").judged();
+    assert!(!good.warnings.iter().any(|warning| warning.contains("refreshed from")), "{:?}", good.warnings);
+}
+
+#[test]
+fn nothing_is_compared_with_a_gadget_that_nobody_published() {
+    // In the last block of the gadget's own file, where its squashfs has nothing any more.
+    let image = Changed::of("uc22-amd64");
+    let said = {
+        let mut at = 0;
+        loop {
+            at = image.find_from(at, b"hsqs").expect("the gadget is in it") + 1;
+            let page = image.clone().flip(at + 100).judged();
+            let said = page.verdict(Check::BootFiles).expect("a verdict");
+            if said.answer == Answer::NotCovered {
+                break said.reasons.join("\n");
+            }
+        }
+    };
+    assert!(said.contains("nothing is held to a snap that nobody published"), "{said}");
+}
+
+#[test]
+fn with_a_gadget_that_cannot_be_looked_into_what_lies_where_no_gadget_puts_files_is_refused_all_the_same() {
+    // Squashfs says in its first block how it is packed; and somebody published it so.
+    let lzo = |image: Changed| -> Page {
+        let (_, start, length) = place_of(&image, b"PC_184~1SNA");
+        let image = image.put(start + 20, &3_u16.to_le_bytes());
+        let mut hasher = Sha3Hasher::default();
+        hasher.update(&image.bytes(start, length));
+        let published = of_type(
+            "snap-revision",
+            &format!(
+                "snap-sha3-384: {}\ndeveloper-id: canonical\nsnap-id: {PC}\nsnap-revision: 184\nsnap-size: {length}\ntimestamp: 2026-11-01T00:00:00Z",
+                hasher.finish()
+            ),
+        );
+        let mut wanted = with_forge();
+        wanted.trust.add_known(published.as_bytes()).expect("an assertion");
+        image.judged_by(&wanted)
+    };
+    let page = lzo(Changed::of("uc22-amd64"));
+    assert!(page.is_good(), "{:#?}", page.verdicts);
+    let words = uncovered(&page);
+    assert!(words.contains("ubuntu-seed/efi/boot/bootx64.efi") && words.contains("whether the gadget brought them"), "{words}");
+    // The second one of this name is the system's own environment.
+    let image = Changed::of("uc22-amd64");
+    let first = image.find(b"GRUBENV    ");
+    let second = image.find_from(first + 1, b"GRUBENV    ").expect("two of them");
+    let said = no(&lzo(image.put(second, b"GRUBENX    ")), Check::BootFiles);
+    assert!(said.contains("systems/20261122/grubenx is in neither the kernel nor the gadget snap"), "{said}");
+}
