@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::prepare::prepare;
-use super::{ConfigArg, GOOD, NOT_GOOD, WRONG, complain, sentence};
+use super::{ConfigArg, GOOD, NOT_GOOD, WRONG, complain, newest_in, sentence};
 use crate::config::{Images, ModelSettings, Settings};
 use crate::daemon::arming::ArmError;
 use crate::daemon::interlock::Interlock;
@@ -45,7 +45,7 @@ pub(super) fn run(args: &Args) -> u8 {
             return WRONG;
         }
     };
-    let interlock = Interlock::new(&settings, believed(None));
+    let interlock = Interlock::new(&settings, believed(newest_in(&settings.log())));
     let looks: Vec<Look<'_>> = settings.models.iter().map(|model| look(&settings, model, &interlock, args.without_images)).collect();
     if args.json {
         print_json(&settings, &looks);

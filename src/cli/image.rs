@@ -15,8 +15,7 @@ use crate::image::inspect::page::{Answer, Page};
 use crate::image::inspect::table::Kind;
 use crate::image::inspect::unsigned::Allowed;
 use crate::image::inspect::{Wanted, inspect};
-use crate::model::assertion::Assertion;
-use crate::model::file;
+use crate::model::file::one_model;
 use crate::report::harmless;
 use crate::station::units::Bytes;
 
@@ -52,19 +51,6 @@ struct InspectArgs {
     json: bool,
 }
 
-/// Why a file given as the model is of no use.
-#[derive(Debug, thiserror::Error)]
-enum NoModel {
-    #[error("{path} is no signed model assertion: sign it first, and give what the signing tool printed")]
-    Unsigned {
-        path: PathBuf,
-        #[source]
-        source: crate::model::text::TextError,
-    },
-    #[error("{path} holds {models} model assertions, where exactly one must be")]
-    NotOne { path: PathBuf, models: usize },
-}
-
 pub(super) fn run(args: &Args) -> u8 {
     let What::Inspect(args) = &args.what;
     match look(args) {
@@ -80,7 +66,7 @@ fn look(args: &InspectArgs) -> Result<u8, Box<dyn Error>> {
     let wanted = Wanted {
         trust: args.trust.read()?,
         at: args.trust.time(),
-        model: args.model.as_deref().map(the_model).transpose()?,
+        model: args.model.as_deref().map(one_model).transpose()?,
         signatures: true,
         allowed: Allowed::new(&args.allow),
     };
@@ -90,17 +76,6 @@ fn look(args: &InspectArgs) -> Result<u8, Box<dyn Error>> {
     // Who does not read on still gets the exit code.
     let _closed = io::stdout().write_all(text.as_bytes());
     Ok(if page.is_good() { GOOD } else { NOT_GOOD })
-}
-
-/// The one model in a file; accounts and keys may stand beside it.
-fn the_model(path: &Path) -> Result<Assertion, Box<dyn Error>> {
-    let bytes = file::read(path)?;
-    let assertions = Assertion::read_all(&bytes).map_err(|source| NoModel::Unsigned { path: path.to_owned(), source })?;
-    let mut models: Vec<Assertion> = assertions.into_iter().filter(|assertion| assertion.as_model().is_some()).collect();
-    match (models.pop(), models.len()) {
-        (Some(model), 0) => Ok(model),
-        (_, others) => Err(NoModel::NotOne { path: path.to_owned(), models: if others == 0 { 0 } else { others + 1 } }.into()),
-    }
 }
 
 /// How much of the image is data.

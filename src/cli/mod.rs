@@ -20,7 +20,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::config::{self, ConfigError, DEFAULT_PATH, Images, Settings};
-use crate::ledger::believed;
+use crate::ledger::{LogReader, believed};
 use crate::model::file::FileError;
 use crate::model::trust::Trust;
 
@@ -146,10 +146,18 @@ impl TrustArgs {
         crate::model::file::trust(&self.trust, &self.with)
     }
 
-    /// Without a time in the call: now, as far as the clock is believed.
+    /// Without a time in the call: now, as far as the clock is believed by the station that is configured here, if there is one.
     pub(crate) fn time(&self) -> jiff::Timestamp {
-        self.at.unwrap_or_else(|| jiff::Timestamp::from_microsecond(believed(None)).unwrap_or(jiff::Timestamp::MAX))
+        self.at.unwrap_or_else(|| {
+            let log = config::read(Path::new(DEFAULT_PATH), Images::Unseen).ok().map(|settings| settings.log());
+            jiff::Timestamp::from_microsecond(believed(log.as_deref().and_then(newest_in))).unwrap_or(jiff::Timestamp::MAX)
+        })
     }
+}
+
+/// When the newest event of this log happened; nothing where there is no log, or it cannot be read by whoever asks.
+pub(crate) fn newest_in(log: &Path) -> Option<i64> {
+    LogReader::open(log).and_then(|reader| reader.newest_at()).ok().flatten()
 }
 
 /// An error with all its causes, in one line.

@@ -3,7 +3,6 @@
 //! Asked once, of the staged copy, when the image is armed: what was looked at is what is written.
 
 use std::io;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -13,10 +12,9 @@ use crate::image::Staged;
 use crate::image::inspect::page::Page;
 use crate::image::inspect::unsigned::Allowed;
 use crate::image::inspect::{Wanted, inspect};
-use crate::model::assertion::Assertion;
-use crate::model::file::{self, FileError};
-use crate::model::text::TextError;
+use crate::model::file::{self, FileError, NotOneModel, one_model};
 use crate::model::trust::Trust;
+use crate::report::harmless;
 use crate::station::record::{DeviceModel, ModelProof};
 
 /// A reason beside a slot; what is longer `flashline image inspect` shows whole.
@@ -34,23 +32,9 @@ pub enum Refused {
     /// Whom to trust cannot be read.
     #[error("`[trust]` of the configuration")]
     Trust(#[source] Arc<FileError>),
-    /// The assertion cannot be read.
-    #[error("the model assertion")]
-    Assertion(#[source] FileError),
-    /// It is no assertion.
-    #[error("the model assertion {path}")]
-    Text {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        source: TextError,
-    },
-    /// It is not one model.
-    #[error("{path} must hold one signed model and nothing else: `flashline model check` says what is in it")]
-    NotOneModel {
-        /// The file.
-        path: PathBuf,
-    },
+    /// The model cannot be read, or is not one.
+    #[error(transparent)]
+    Model(#[from] NotOneModel),
     /// The station could not look.
     #[error("looking inside the image")]
     Look(#[source] io::Error),
@@ -119,29 +103,18 @@ impl Demand {
             return Err(Refused::Inside(page.refusal().map_or_else(|| "what is inside could not be judged".to_owned(), |why| shown(&why))));
         }
         let device = device(&page).ok_or_else(|| Refused::Inside("there is no model in it".to_owned()))?;
-        let uncovered = page.not_covered();
+        let uncovered = page.not_covered().iter().map(|words| harmless(words)).collect();
         Ok(if signatures { (ModelProof::Proven(device), uncovered) } else { (ModelProof::Matching(device), uncovered) })
     }
 }
 
 /// Names from inside an image reach the console and the log as text that fits a line, and as nothing else.
 fn shown(words: &str) -> String {
-    let mut shown: String =
-        words.chars().take(LONGEST).map(|sign| if sign.is_control() { char::REPLACEMENT_CHARACTER } else { sign }).collect();
+    let mut shown: String = harmless(words).chars().take(LONGEST).collect();
     if words.chars().nth(LONGEST).is_some() {
         shown.push('…');
     }
     shown
-}
-
-fn one_model(path: &Path) -> Result<Assertion, Refused> {
-    let bytes = file::read(path).map_err(Refused::Assertion)?;
-    let assertions = Assertion::read_all(&bytes).map_err(|source| Refused::Text { path: path.to_owned(), source })?;
-    let (models, others): (Vec<_>, Vec<_>) = assertions.into_iter().partition(|assertion| assertion.as_model().is_some());
-    match (<[Assertion; 1]>::try_from(models), others.as_slice()) {
-        (Ok([model]), []) => Ok(model),
-        _ => Err(Refused::NotOneModel { path: path.to_owned() }),
-    }
 }
 
 fn device(page: &Page) -> Option<DeviceModel> {
@@ -162,7 +135,7 @@ mod tests {
 
     #[test]
     fn no_name_inside_an_image_reaches_the_console_as_more_than_text() {
-        assert_eq!(shown("a\u{1b}[32mPASS\nB1"), "a\u{fffd}[32mPASS\u{fffd}B1");
+        assert_eq!(shown("a\u{1b}[32mPASS\nB1\u{202e}"), "a\u{fffd}[32mPASS\u{fffd}B1\u{fffd}");
         assert_eq!(shown(&"ü".repeat(LONGEST)).chars().count(), LONGEST);
         assert_eq!(shown(&"ü".repeat(LONGEST + 1)).chars().count(), LONGEST + 1, "and a sign that there is more");
     }

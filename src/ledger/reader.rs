@@ -116,6 +116,14 @@ impl LogReader {
             .map_or(Head { count: 0, hash: ORIGIN }, |newest| Head { count: u64::try_from(newest.seq).unwrap_or(0), hash: newest.hash }))
     }
 
+    /// When the newest event happened, in microseconds since 1970.
+    ///
+    /// # Errors
+    /// Where the log cannot be read.
+    pub fn newest_at(&self) -> Result<Option<i64>, LogError> {
+        Ok(chain::newest(&self.connection).map_err(|error| self.failed(error))?.map(|newest| newest.at))
+    }
+
     fn select(&self, condition: &str, parameters: impl rusqlite::Params) -> Result<Vec<Event>, LogError> {
         let select = || {
             let mut query = self

@@ -4,6 +4,8 @@ use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
+use super::assertion::Assertion;
+use super::text::TextError;
 use super::trust::{Trust, TrustError};
 
 /// An image of a thousand snaps has some 3 MB of assertions.
@@ -54,6 +56,41 @@ pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {
     let mut bytes = Vec::new();
     File::open(path).and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut bytes)).map_err(reading)?;
     if bytes.len() as u64 > MAX_FILE { Err(FileError::Long { path: path.to_owned() }) } else { Ok(bytes) }
+}
+
+/// Why a file is not the one signed model that is wanted.
+#[derive(Debug, thiserror::Error)]
+pub enum NotOneModel {
+    /// It cannot be read.
+    #[error("the model assertion")]
+    File(#[from] FileError),
+    /// It is no assertion.
+    #[error("{path} is no signed model assertion: sign it first, and give what the signing tool printed")]
+    Text {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: TextError,
+    },
+    /// Something is missing, or stands beside it.
+    #[error("{path} must hold one signed model and nothing else: `flashline model check` says what is in it")]
+    Else {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+/// The model that an image is held to: alone in its file, so that nobody has to ask which one counts.
+///
+/// # Errors
+/// Where it is not that.
+pub fn one_model(path: &Path) -> Result<Assertion, NotOneModel> {
+    let bytes = read(path)?;
+    let assertions = Assertion::read_all(&bytes).map_err(|source| NotOneModel::Text { path: path.to_owned(), source })?;
+    match <[Assertion; 1]>::try_from(assertions) {
+        Ok([model]) if model.as_model().is_some() => Ok(model),
+        _ => Err(NotOneModel::Else { path: path.to_owned() }),
+    }
 }
 
 /// Canonical's root, the roots in these files, and the assertions in those.
