@@ -25,6 +25,8 @@ use crate::station::units::Bytes;
 pub const DEFAULT_PATH: &str = "/etc/flashline/config.toml";
 /// Where a packaged station keeps log and staged images.
 pub const DEFAULT_STATE: &str = "/var/lib/flashline";
+/// Where a packaged station can be asked.
+pub const DEFAULT_SOCKET: &str = "/run/flashline/control.sock";
 /// The flash log, inside the state directory.
 pub const LOG_FILE: &str = "flash-log.db";
 /// The staged images, inside the state directory.
@@ -133,6 +135,8 @@ pub struct Settings {
     pub shifts: Vec<Time>,
     /// Where the flash log is also kept as files for people, if anywhere.
     pub log_files: Option<PathBuf>,
+    /// Where the station can be asked.
+    pub socket: PathBuf,
 }
 
 impl Settings {
@@ -186,6 +190,20 @@ struct File {
     log: LogTable,
     #[serde(default)]
     policy: PolicyTable,
+    #[serde(default)]
+    control: ControlTable,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct ControlTable {
+    socket: PathBuf,
+}
+
+impl Default for ControlTable {
+    fn default() -> Self {
+        Self { socket: PathBuf::from(DEFAULT_SOCKET) }
+    }
 }
 
 #[derive(Default, Deserialize)]
@@ -361,6 +379,7 @@ fn prove(path: &Path, text: &str, images: Images) -> Result<Settings, ConfigErro
         models,
         slots,
         shifts: prove_shifts(&source, &file.shift)?,
+        socket: base.join(file.control.socket),
         log_files: Some(file.log.directory).filter(|directory| !directory.as_os_str().is_empty()).map(|directory| base.join(directory)),
     })
 }
@@ -664,6 +683,8 @@ model = "acme/box"
         assert_eq!(example["shift"]["starts"].as_array(), Some(&starts));
         let LogTable { directory } = LogTable::default();
         assert_eq!(example["log"]["directory"].as_str(), directory.to_str());
+        let ControlTable { socket } = ControlTable::default();
+        assert_eq!(example["control"]["socket"].as_str(), socket.to_str());
         let PolicyTable { done } = PolicyTable::default();
         assert_eq!((example["policy"]["done"].as_str(), done), (Some("recheck"), DoneWord::Recheck));
         let _typed: File = toml::from_str(&text).expect("every key is known");

@@ -23,7 +23,7 @@
 //!
 //! [`ledger`] is the flash log: an event is durable before it counts. [`report`] makes tables, pages and files of it.
 //!
-//! [`panel`] draws what the station says, on a terminal or into a journal.
+//! [`panel`] draws what the station says, on a terminal or into a journal. [`control`] is where it can be asked, and told.
 //!
 //! [`daemon`] ties them together: one task owns the station, threads carry the bytes. [`cli`] is the command line.
 //!
@@ -50,6 +50,7 @@
 //! | --- | --- |
 //! | `cli` | everything below |
 //! | `daemon` | all but `cli` |
+//! | `control` | `station` |
 //! | `panel` | `station` |
 //! | `report` | `station`, `ledger` |
 //! | `ledger` | `station` |
@@ -63,6 +64,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod control;
 pub mod daemon;
 pub mod device;
 pub mod flash;

@@ -3,14 +3,17 @@
 //! Exit codes: 0 done and good; 1 done and not good (a card failed, a file was refused); 2 the call, the configuration or the
 //! station is wrong.
 
+mod ask;
 mod check;
 mod flash;
 mod image;
 pub mod log;
 mod model;
+mod order;
 mod prepare;
 mod run;
 mod slots;
+mod status;
 
 use std::error::Error;
 use std::io::IsTerminal;
@@ -18,6 +21,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::config::{self, ConfigError, DEFAULT_PATH, Images, Settings};
 use crate::ledger::{LogReader, believed};
@@ -47,6 +52,18 @@ enum Command {
     Check(check::Args),
     /// Write and prove named devices once, without a station
     Flash(flash::Args),
+    /// Say what the running station shows: every slot, every order
+    Status(status::Args),
+    /// Have so many good cards of a model made, and no more
+    Order(order::Args),
+    /// Have the running station read its configuration again, and say whether it holds
+    Reload(ask::ReloadArgs),
+    /// Have no card begun in a slot, or in any slot of a model, until it is armed again
+    Disarm(ask::DisarmArgs),
+    /// Take a disarming back
+    Arm(ask::ArmArgs),
+    /// Let the lamp of a slot wink for half a minute, to find it
+    Identify(ask::IdentifyArgs),
     /// Read the flash log
     Log(Box<log::Args>),
     /// Look inside images
@@ -75,6 +92,12 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Flash(args) => flash::run(&args),
+        Command::Status(args) => status::run(&args),
+        Command::Order(args) => order::run(&args),
+        Command::Reload(args) => ask::reload(&args),
+        Command::Disarm(args) => ask::disarm(&args),
+        Command::Arm(args) => ask::arm(&args),
+        Command::Identify(args) => ask::identify(&args),
         Command::Log(args) => return log_of(&args),
         Command::Image(args) => image::run(&args),
         Command::Model(args) => model::run(&args),
@@ -181,10 +204,20 @@ pub(crate) fn complain(error: &dyn Error) {
 /// is wanted, as `info`, `debug` or `flashline::watch=trace`.
 fn start_tracing() {
     let filter =
-        tracing_subscriber::EnvFilter::try_from_env("FLASHLINE_LOG").unwrap_or_else(|_unset| tracing_subscriber::EnvFilter::new("info"));
-    let events = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
-    // Under systemd the journal knows the time.
-    if std::env::var_os("JOURNAL_STREAM").is_some() { events.without_time().init() } else { events.init() }
+        || tracing_subscriber::EnvFilter::try_from_env("FLASHLINE_LOG").unwrap_or_else(|_unset| tracing_subscriber::EnvFilter::new("info"));
+    let events =
+        tracing_subscriber::fmt().with_env_filter(filter()).with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
+    if std::env::var_os("JOURNAL_STREAM").is_none() {
+        return events.init();
+    }
+    // Under systemd the journal knows the time, and keeps what belongs to an event in fields of its own.
+    match tracing_journald::layer() {
+        Ok(journal) => {
+            let filter = filter();
+            tracing_subscriber::registry().with(filter).with(journal.with_field_prefix(Some("FLASHLINE".to_owned()))).init();
+        }
+        Err(_no_journal) => events.without_time().init(),
+    }
 }
 
 #[cfg(test)]
@@ -205,12 +238,26 @@ mod tests {
             "flashline log verify --file copy.db",
             "flashline log anchor",
             "flashline log export copy.db",
+            "flashline status --json",
+            "flashline order start --model acme/my-pi3 --count 500 --name lot-17",
+            "flashline order status --json",
+            "flashline order stop --model acme/my-pi3",
+            "flashline disarm --slot A3 --reason bent",
+            "flashline arm --model acme/my-pi3 --json",
+            "flashline identify A3",
+            "flashline reload --socket /run/s.sock",
         ] {
             Cli::try_parse_from(line.split(' ')).unwrap_or_else(|error| panic!("{line}: {error}"));
         }
-        for line in
-            ["flashline log --outcome bad", "flashline log summary --by weather", "flashline log report", "flashline log --json --csv"]
-        {
+        for line in [
+            "flashline disarm",
+            "flashline arm --slot A1 --model m",
+            "flashline order start --model m --count 0",
+            "flashline log --outcome bad",
+            "flashline log summary --by weather",
+            "flashline log report",
+            "flashline log --json --csv",
+        ] {
             Cli::try_parse_from(line.split(' ')).expect_err(line);
         }
     }

@@ -6,6 +6,9 @@
 pub mod arming;
 pub mod interlock;
 mod log_files;
+mod questions;
+mod story;
+mod today;
 mod work;
 
 use std::collections::BTreeSet;
@@ -19,10 +22,14 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::MissedTickBehavior;
 
 use crate::config::Settings;
+use crate::control::access::by_groups;
+use crate::control::server::Server;
+use crate::control::{Asked, What};
 use crate::image::store;
 use crate::ledger::{Answer, Ledger, LogError, NotTaken, Unwritten, Writer, believed};
 use crate::panel::{Panel, Screen};
 use crate::station::card::Port;
+use crate::station::command::{RequestId, Who};
 use crate::station::record::{Entry, Occasion, Receipt};
 use crate::station::units::Moment;
 use crate::station::view::View;
@@ -32,6 +39,9 @@ use crate::watch::sysfs::Sysfs;
 use crate::watch::uses::own_parts;
 use arming::{Armory, ReloadError};
 use log_files::LogFilesThread;
+use questions::Questions;
+use story::Story;
+use today::Today;
 use work::Workers;
 
 /// How often progress is looked at and settling cards are asked about.
@@ -43,6 +53,8 @@ const STOP_PATIENCE: Duration = Duration::from_secs(3);
 const LOG_PATIENCE: Duration = Duration::from_secs(1);
 /// Events under way. A thread that tells of one waits for a place; there are a few a second.
 const EVENTS: usize = 256;
+/// Questions of people under way; one more is answered "busy" at once.
+const QUESTIONS: usize = 32;
 /// How many events are taken in a row before the clock is looked at again.
 const BURST: usize = 64;
 
@@ -106,6 +118,16 @@ struct Daemon {
     watch: Watch,
     view: watch::Sender<View>,
     panel: Panel,
+    story: Story,
+    today: Today,
+    /// The way for what threads of the daemon's own have to tell.
+    tell: mpsc::Sender<Event>,
+    /// What people ask; nothing comes where the socket could not be made.
+    asked: mpsc::Receiver<Asked>,
+    /// Kept, so that a closed way is never taken for a question.
+    _ask: mpsc::Sender<Asked>,
+    questions: Questions,
+    control: Option<Server>,
     /// Reads the configuration again. One at a time: of two that overtake each other the older one would win.
     proving: Option<JoinHandle<()>>,
 }
@@ -136,7 +158,13 @@ impl Daemon {
         let watch = Watch::spawn(Sysfs::default(), ports, move |event| seen.blocking_send(event).is_ok()).map_err(start("watch thread"))?;
         let (view, shown) = watch::channel(station.view(Moment::default()));
         let panel = Panel::spawn(screen, move || shown.borrow().clone()).map_err(start("panel thread"))?;
-        let workers = Workers::new(tell, Armory::default(), own);
+        let (ask, asked) = mpsc::channel(QUESTIONS);
+        // A station that cannot be asked still writes cards.
+        let control = Server::start(&settings.socket, view.subscribe(), ask.clone(), by_groups)
+            .inspect_err(|error| tracing::error!(%error, socket = %settings.socket.display(), "nobody can ask the station"))
+            .ok();
+        let workers = Workers::new(tell.clone(), Armory::default(), own);
+        let today = Today::new(&log);
         let mut daemon = Self {
             began: Instant::now(),
             config,
@@ -150,20 +178,27 @@ impl Daemon {
             watch,
             view,
             panel,
+            story: Story::default(),
+            today,
+            tell,
+            asked,
+            _ask: ask,
+            questions: Questions::default(),
+            control,
             proving: None,
         };
-        daemon.configure(settings, armory, Occasion::Start)?;
+        daemon.configure(settings, armory, Occasion::Start, None)?;
         Ok(daemon)
     }
 
     /// From now on this holds; running cards finish with what they started with.
-    fn configure(&mut self, settings: Settings, armory: Armory, occasion: Occasion) -> Result<(), RunError> {
+    fn configure(&mut self, settings: Settings, armory: Armory, occasion: Occasion, asked_by: Option<Who>) -> Result<(), RunError> {
         let configuration = Configuration {
             station: settings.station.clone(),
             slots: settings.slots.clone(),
             armed: armory.armed(),
             disarmed: armory.disarmed(),
-            by: arming::by(&self.config, occasion, None),
+            by: arming::by(&self.config, occasion, asked_by),
         };
         let before = std::mem::replace(&mut self.workers.armory, armory);
         self.apply(Event::Configure(Box::new(configuration)))?;
@@ -215,8 +250,9 @@ impl Daemon {
                 _ = terminate.recv(), if stop_by.is_none() => stop_by = Some(self.stop()?),
                 _ = interrupt.recv(), if stop_by.is_none() => stop_by = Some(self.stop()?),
                 _ = tick.tick() => self.tick()?,
-                Some(proved) = reloads.recv(), if stop_by.is_none() => self.take_over(proved)?,
+                Some((proved, asked_by)) = reloads.recv(), if stop_by.is_none() => self.take_over(proved, asked_by)?,
                 _ = reload.recv(), if stop_by.is_none() && !self.is_proving() => self.prove_anew(&reloaded),
+                Some(asked) = self.asked.recv() => self.ask(asked)?,
                 count = self.events.recv_many(&mut burst, BURST) => {
                     debug_assert!(count > 0, "the station holds a sender of its own");
                     for event in burst.drain(..) {
@@ -224,12 +260,10 @@ impl Daemon {
                     }
                 }
             }
-            self.view.send_if_modified(|shown| {
-                let view = self.station.view(Moment(self.began.elapsed()));
-                let changed = *shown != view;
-                *shown = view;
-                changed
-            });
+            if self.questions.reload_is_wanted() && stop_by.is_none() && !self.is_proving() {
+                self.prove_anew(&reloaded);
+            }
+            self.show();
             if let Some(by) = stop_by
                 && (self.station.is_idle() || Instant::now() >= by)
             {
@@ -239,13 +273,40 @@ impl Daemon {
         self.end()
     }
 
+    /// Publishes what is shown, where that changed, and goes on with the story.
+    fn show(&mut self) {
+        let view = self.station.view(Moment(self.began.elapsed()));
+        if *self.view.borrow() != view {
+            self.story.go_on(&view);
+            self.view.send_replace(view);
+        }
+    }
+
+    /// Has the station answer what somebody asks.
+    fn ask(&mut self, asked: Asked) -> Result<(), RunError> {
+        let Asked { by, what, answer } = asked;
+        match what {
+            What::Reload => {
+                self.questions.want_reload(by, answer);
+                Ok(())
+            }
+            What::Command(command) => {
+                tracing::info!(by = by.name, uid = by.uid, ?command, "asked");
+                let request: RequestId = self.questions.put(answer);
+                self.apply(Event::Asked { request, by, command })
+            }
+        }
+    }
+
     /// Reads the configuration again and stages its images, in a thread of its own: the cards go on meanwhile.
-    fn prove_anew(&mut self, reloaded: &mpsc::Sender<Result<(Settings, Armory), ReloadError>>) {
-        tracing::info!(config = %self.config.display(), "reading the configuration again");
+    fn prove_anew(&mut self, reloaded: &mpsc::Sender<(Result<(Settings, Armory), ReloadError>, Option<Who>)>) {
+        let asked_by = self.questions.reload_began();
+        let by = asked_by.as_ref().map(|who| who.name.as_str());
+        tracing::info!(config = %self.config.display(), by, "reading the configuration again");
         let (config, state, reloaded) = (self.config.clone(), self.settings.state.clone(), reloaded.clone());
         let at = believed(Some(self.workers.armory.judged_at()));
         let prove = move || {
-            let _stopped = reloaded.blocking_send(arming::prove(&config, &state, at));
+            let _stopped = reloaded.blocking_send((arming::prove(&config, &state, at), asked_by));
         };
         match std::thread::Builder::new().name("reload".to_owned()).spawn(prove) {
             Ok(thread) => self.proving = Some(thread),
@@ -259,16 +320,18 @@ impl Daemon {
     }
 
     /// A configuration that is good in every part takes the place of the old one; any other changes nothing.
-    fn take_over(&mut self, proved: Result<(Settings, Armory), ReloadError>) -> Result<(), RunError> {
+    fn take_over(&mut self, proved: Result<(Settings, Armory), ReloadError>, asked_by: Option<Who>) -> Result<(), RunError> {
         match proved {
             Ok((settings, armory)) => {
                 for armed in armory.armed() {
                     tracing::info!(model = armed.model, image = armed.source, digest = %armed.digest, "armed");
                 }
-                self.configure(settings, armory, Occasion::Reload)?;
+                self.configure(settings, armory, Occasion::Reload, asked_by)?;
+                self.questions.reload_ended(Ok(()));
                 tracing::info!("the new configuration holds");
             }
             Err(error) => {
+                self.questions.reload_ended(Err(&error));
                 tracing::error!(error = &error as &dyn std::error::Error, "the configuration is not taken over: nothing has changed");
             }
         }
@@ -292,6 +355,7 @@ impl Daemon {
             self.apply(event)?;
         }
         self.apply(Event::Tick)?;
+        self.today.look(&self.tell);
         // Fed by the task that owns the station, and by nobody else: a station that decides nothing any more is restarted.
         notify(&[sd_notify::NotifyState::Watchdog]);
         Ok(())
@@ -308,7 +372,7 @@ impl Daemon {
                 Effect::Survey(card) => self.workers.survey(*card),
                 Effect::Start(attempt) => self.workers.start(*attempt),
                 Effect::Cancel(attempt) => self.workers.cancel(attempt),
-                Effect::Answer { request, answer } => tracing::debug!(request, ?answer),
+                Effect::Answer { request, answer } => self.questions.answer(request, answer),
             }
         }
         Ok(())
@@ -320,6 +384,9 @@ impl Daemon {
         self.events.close();
         while self.events.try_recv().is_ok() {}
         self.watch.stop();
+        if let Some(control) = self.control.take() {
+            control.stop();
+        }
         self.panel.stop();
         let written = self.writer.finish(LOG_PATIENCE);
         if let Some(files) = self.log_files.take() {

@@ -177,7 +177,58 @@ pub const REASONS: &[(&str, &[&str])] = &[
     ("station-stopped", &[]),
 ];
 
+/// Every code of a sign.
+pub const SIGNS: [&str; 20] = [
+    "empty",
+    "disarmed",
+    "held",
+    "order-complete",
+    "order-under-way",
+    "preparing",
+    "rechecking",
+    "writing",
+    "reading-back",
+    "finishing",
+    "recording",
+    "passed",
+    "passed-mapped",
+    "done",
+    "done-mapped",
+    "failed",
+    "refused",
+    "pulled",
+    "out-of-service",
+    "interrupted",
+];
+
 impl Sign {
+    /// A word for programs; stable, and one of [`SIGNS`].
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Empty => "empty",
+            Self::Disarmed(_) => "disarmed",
+            Self::Held => "held",
+            Self::OrderComplete { .. } => "order-complete",
+            Self::OrderUnderWay { .. } => "order-under-way",
+            Self::Preparing => "preparing",
+            Self::Rechecking => "rechecking",
+            Self::Writing => "writing",
+            Self::ReadingBack => "reading-back",
+            Self::Finishing => "finishing",
+            Self::Recording => "recording",
+            Self::Passed => "passed",
+            Self::PassedMapped => "passed-mapped",
+            Self::Done => "done",
+            Self::DoneMapped => "done-mapped",
+            Self::Failed(_) => "failed",
+            Self::Refused(_) => "refused",
+            Self::Pulled(_) => "pulled",
+            Self::OutOfService => "out-of-service",
+            Self::Interrupted => "interrupted",
+        }
+    }
+
     /// Why, where the word alone does not say it: in pieces, for programs and other languages.
     #[must_use]
     pub fn why(&self) -> Option<Reason> {

@@ -79,6 +79,25 @@ pub enum Call {
     StationFault,
 }
 
+impl Call {
+    /// Every one there is.
+    pub const ALL: [Self; 7] = [Self::PutIn, Self::Wait, Self::TakeGood, Self::TakeAside, Self::TakeBad, Self::Nothing, Self::StationFault];
+
+    /// A word for programs; stable.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::PutIn => "put-in",
+            Self::Wait => "wait",
+            Self::TakeGood => "take-good",
+            Self::TakeAside => "take-aside",
+            Self::TakeBad => "take-bad",
+            Self::Nothing => "nothing",
+            Self::StationFault => "station-fault",
+        }
+    }
+}
+
 impl Sign {
     /// The sign of an outcome that is on disk.
     #[must_use]

@@ -1,0 +1,138 @@
+//! Commands that tell the running station something: `reload`, `disarm`, `arm`, `identify`.
+
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use super::{GOOD, NOT_GOOD, WRONG, complain};
+use crate::config::{self, DEFAULT_PATH, DEFAULT_SOCKET, Images};
+use crate::control::client::{Client, ClientError};
+use crate::control::wire::Request;
+
+/// The options of every command that asks a running station.
+#[derive(Debug, clap::Args)]
+pub(super) struct StationArgs {
+    /// The station's socket; without it, that of the configuration
+    #[arg(long, value_name = "PATH")]
+    socket: Option<PathBuf>,
+    /// One JSON object
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+impl StationArgs {
+    /// Where the station listens. A configuration that cannot be read here does not say; then it is the usual place.
+    pub(super) fn socket(&self) -> PathBuf {
+        self.socket.clone().unwrap_or_else(|| {
+            config::read(DEFAULT_PATH.as_ref(), Images::Unseen)
+                .map_or_else(|_unread| PathBuf::from(DEFAULT_SOCKET), |settings| settings.socket)
+        })
+    }
+
+    pub(super) fn connect(&self) -> Result<Client, ClientError> {
+        Client::connect(&self.socket())
+    }
+
+    /// Has something done, and says that it was, or why not.
+    pub(super) fn have(&self, request: &Request, done: &str) -> u8 {
+        let result = self.connect().and_then(|mut client| client.ask(request)).map(drop);
+        self.say(result, done)
+    }
+
+    pub(super) fn say(&self, result: Result<(), ClientError>, done: &str) -> u8 {
+        let (code, error) = match result {
+            Ok(()) => (GOOD, None),
+            Err(error) => {
+                let code = if matches!(error, ClientError::Refused(_)) { NOT_GOOD } else { WRONG };
+                (code, Some(error))
+            }
+        };
+        if self.json {
+            let of = |error: &ClientError| match error {
+                ClientError::Refused(refused) => json!({ "code": refused.code, "message": refused.message }),
+                other => json!({ "code": "no-station", "message": super::sentence(other) }),
+            };
+            println!("{}", json!({ "done": error.is_none(), "error": error.as_ref().map(of) }));
+        } else if let Some(error) = &error {
+            complain(error);
+        } else {
+            println!("{done}");
+        }
+        code
+    }
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct ReloadArgs {
+    #[command(flatten)]
+    station: StationArgs,
+}
+
+/// What is disarmed or armed.
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+struct TargetArgs {
+    /// A slot, by its sticker
+    #[arg(long, value_name = "NAME")]
+    slot: Option<String>,
+    /// Every slot of a model, by the name slots use for it
+    #[arg(long, value_name = "NAME")]
+    model: Option<String>,
+}
+
+impl TargetArgs {
+    fn words(&self) -> String {
+        match (&self.slot, &self.model) {
+            (Some(slot), _) => format!("slot {slot}"),
+            (None, model) => format!("model {}", model.as_deref().unwrap_or_default()),
+        }
+    }
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct DisarmArgs {
+    #[command(flatten)]
+    target: TargetArgs,
+    /// Why, for the operator to read beside DISARMED
+    #[arg(long, value_name = "WORDS")]
+    reason: Option<String>,
+    #[command(flatten)]
+    station: StationArgs,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct ArmArgs {
+    #[command(flatten)]
+    target: TargetArgs,
+    #[command(flatten)]
+    station: StationArgs,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct IdentifyArgs {
+    /// The slot, by its sticker
+    slot: String,
+    #[command(flatten)]
+    station: StationArgs,
+}
+
+pub(super) fn reload(args: &ReloadArgs) -> u8 {
+    args.station.have(&Request::Reload {}, "the new configuration holds")
+}
+
+pub(super) fn disarm(args: &DisarmArgs) -> u8 {
+    let TargetArgs { slot, model } = &args.target;
+    let request = Request::Disarm { slot: slot.clone(), model: model.clone(), reason: args.reason.clone() };
+    let words = args.target.words();
+    args.station.have(&request, &format!("{words} begins no card any more, until `flashline arm`; what runs is finished"))
+}
+
+pub(super) fn arm(args: &ArmArgs) -> u8 {
+    let TargetArgs { slot, model } = &args.target;
+    args.station.have(&Request::Arm { slot: slot.clone(), model: model.clone() }, &format!("{} is armed again", args.target.words()))
+}
+
+pub(super) fn identify(args: &IdentifyArgs) -> u8 {
+    let done = format!("the lamp of {} winks for half a minute", args.slot);
+    args.station.have(&Request::Identify { slot: args.slot.clone() }, &done)
+}

@@ -1,0 +1,96 @@
+//! `flashline order`
+
+use clap::Subcommand;
+use serde_json::json;
+
+use super::ask::StationArgs;
+use super::{GOOD, NOT_GOOD};
+use crate::control::wire::{Order, Request, Status};
+use crate::report::harmless;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Begin an order: the slots of the model make so many good cards, and then stop taking any
+    Start {
+        /// The model, as BRAND/MODEL
+        #[arg(long, value_name = "BRAND/MODEL")]
+        model: String,
+        /// How many good cards
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+        count: u32,
+        /// What people call the order
+        #[arg(long, value_name = "NAME")]
+        name: Option<String>,
+        #[command(flatten)]
+        station: StationArgs,
+    },
+    /// Say how far every order is
+    Status {
+        #[command(flatten)]
+        station: StationArgs,
+    },
+    /// End the order of a model, complete or not: its slots take cards again, uncounted
+    Stop {
+        /// The model, as BRAND/MODEL
+        #[arg(long, value_name = "BRAND/MODEL")]
+        model: String,
+        #[command(flatten)]
+        station: StationArgs,
+    },
+}
+
+pub(super) fn run(args: &Args) -> u8 {
+    match &args.what {
+        What::Start { model, count, name, station } => {
+            let request = Request::OrderStart { model: model.clone(), count: *count, name: name.clone() };
+            station.have(&request, &format!("{count} good cards of {model} will be made, and no more"))
+        }
+        What::Stop { model, station } => {
+            station.have(&Request::OrderStop { model: model.clone() }, &format!("{model} has no order any more"))
+        }
+        What::Status { station } => match station.connect().and_then(|mut client| client.status()) {
+            Ok(status) => {
+                print(&status, station.json);
+                if status.fault.is_none() { GOOD } else { NOT_GOOD }
+            }
+            Err(error) => station.say(Err(error), ""),
+        },
+    }
+}
+
+fn print(status: &Status, json: bool) {
+    let orders: Vec<(&str, &Order)> =
+        status.models.iter().filter_map(|model| model.order.as_ref().map(|order| (model.device.as_str(), order))).collect();
+    if json {
+        let orders: Vec<_> = orders
+            .iter()
+            .map(|(model, order)| {
+                json!({
+                    "order": order.number, "model": model, "name": order.name, "count": order.count, "passed": order.passed,
+                    "under_way": order.under_way, "complete": order.passed >= order.count,
+                })
+            })
+            .collect();
+        println!("{}", json!({ "orders": orders }));
+        return;
+    }
+    if orders.is_empty() {
+        println!("no order: every slot takes what it is given");
+    }
+    for (model, order) in orders {
+        println!("{}", line(model, order));
+    }
+}
+
+/// `acme/my-pi3  37 / 500  (lot 17, 3 under way)`
+pub(super) fn line(model: &str, order: &Order) -> String {
+    let state = if order.passed >= order.count { "complete".to_owned() } else { format!("{} under way", order.under_way) };
+    let name = order.name.as_ref().map_or_else(|| format!("no. {}", order.number), |name| harmless(name));
+    format!("{}  {} / {}  ({name}, {state})", harmless(model), order.passed, order.count)
+}

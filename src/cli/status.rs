@@ -1,0 +1,117 @@
+//! `flashline status`
+
+use console::{measure_text_width, truncate_str};
+
+use super::ask::StationArgs;
+use super::order;
+use super::{GOOD, NOT_GOOD};
+use crate::control::wire::{Slot, Status};
+use crate::panel::lines::clock;
+use crate::report::harmless;
+use crate::station::units::Bytes;
+
+/// Whatever it is shown on.
+const WIDTH: usize = 100;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    station: StationArgs,
+}
+
+/// Exit code 1 where the station has a fault, or a slot is out of service: somebody should come.
+pub(super) fn run(args: &Args) -> u8 {
+    let status = match args.station.connect().and_then(|mut client| client.status()) {
+        Ok(status) => status,
+        Err(error) => return args.station.say(Err(error), ""),
+    };
+    if args.station.json {
+        match serde_json::to_string(&status) {
+            Ok(text) => println!("{text}"),
+            Err(error) => super::complain(&error),
+        }
+    } else {
+        lines(&status).iter().for_each(|line| println!("{line}"));
+    }
+    let well = status.fault.is_none() && status.slots.iter().all(|slot| slot.sign != "out-of-service");
+    if well { GOOD } else { NOT_GOOD }
+}
+
+fn lines(status: &Status) -> Vec<String> {
+    let mut lines = vec![match &status.fault {
+        Some(fault) => format!("STATION FAULT  {}: call the station engineer", harmless(fault)),
+        None => format!("{}  runs, {} passed and {} failed today", harmless(&status.station), status.today.passed, status.today.failed),
+    }];
+    for model in &status.models {
+        lines.push(match &model.image {
+            Some(image) => format!(
+                "  {}  {}  {}  {}…  model proof: {}",
+                harmless(&model.device),
+                harmless(&image.source),
+                Bytes(image.span),
+                image.digest.chars().take(12).collect::<String>(),
+                image.model_proof
+            ),
+            None => format!("  {}  no image may be written", harmless(&model.name)),
+        });
+        lines.extend(model.order.as_ref().map(|order| format!("  order  {}", order::line(&model.device, order))));
+    }
+    let name = |slot: &Slot| harmless(&slot.slot);
+    let names = status.slots.iter().map(|slot| measure_text_width(&name(slot))).max().unwrap_or(0);
+    let words = status.slots.iter().map(|slot| slot.word.len()).max().unwrap_or(0);
+    for slot in &status.slots {
+        let padding = " ".repeat(names - measure_text_width(&name(slot)));
+        let line = format!("{}{padding}  {:words$}  {}", name(slot), slot.word, detail(slot));
+        lines.push(truncate_str(&line, WIDTH, "…").into_owned());
+    }
+    lines
+}
+
+fn detail(slot: &Slot) -> String {
+    let card = slot.card.as_deref().map(|card| format!("  [{}]", harmless(card))).unwrap_or_default();
+    let what = match (&slot.progress, &slot.reason) {
+        (Some(progress), _) => {
+            let percent = if progress.of == 0 { 0 } else { progress.done.min(progress.of) * 100 / progress.of };
+            let rate = progress.rate.map(|rate| format!("  {}/s", Bytes(rate))).unwrap_or_default();
+            let left = progress.left.map(|left| format!("  {} left", clock(std::time::Duration::from_secs(left)))).unwrap_or_default();
+            format!("{percent:>3} %{rate}{left}")
+        }
+        (None, Some(reason)) => format!("{}: {}", harmless(&reason.text), slot.todo.text),
+        (None, None) => slot.todo.text.clone(),
+    };
+    format!("{what}{card}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::station::outcome::Refusal;
+    use crate::station::view::{Progress, Sign, SlotView, View};
+
+    #[test]
+    fn a_person_reads_every_slot_what_it_says_and_what_to_do() {
+        let slot = |name: &str, sign| SlotView { slot: name.into(), model: "acme/box".into(), ..SlotView::of(sign) };
+        let progress = Progress::new(Bytes(50_000_000), Bytes(100_000_000), std::time::Duration::from_secs(5));
+        let refusal = Refusal::TooSmall { capacity: Bytes(7_400_000_000), needs: Bytes(8_000_000_000) };
+        let view = View {
+            station: "line 3".into(),
+            slots: vec![
+                SlotView { progress: Some(progress), card: Some("Ultra\u{1b}[2J 15.9 GB".into()), ..slot("A1", Sign::Writing) },
+                slot("A10", Sign::Refused(refusal)),
+                slot("A2", Sign::Empty),
+            ],
+            ..View::default()
+        };
+        assert_eq!(
+            lines(&Status::of(&view)),
+            [
+                "line 3  runs, 0 passed and 0 failed today",
+                "A1   WRITING   50 %  10.0 MB/s  0:05 left  [Ultra\u{fffd}[2J 15.9 GB]",
+                "A10  REFUSED  too small: 7.4 GB, needs 8.0 GB: use another card",
+                "A2   EMPTY    put a card in",
+            ]
+        );
+        let fault = View { fault: Some("disk full".into()), ..view };
+        assert!(lines(&Status::of(&fault))[0].starts_with("STATION FAULT  disk full"));
+    }
+}

@@ -1,0 +1,58 @@
+//! Who may ask what: the kernel says who is at the other end (`SO_PEERCRED`, unix(7)), the groups of the PC say what they may.
+
+use nix::unistd::{Gid, Group, Uid, User, getgrouplist};
+use std::ffi::CString;
+
+use crate::station::command::Who;
+
+/// Members may look.
+pub const READERS: &str = "flashline";
+/// Members may change what the station does.
+pub const ADMINS: &str = "flashline-admin";
+
+/// What somebody may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rights {
+    /// Nothing.
+    None,
+    /// See what the station shows.
+    Look,
+    /// And tell it what to do.
+    Change,
+}
+
+/// How it is found out what a user may.
+pub type Ask = fn(u32, u32) -> (Who, Rights);
+
+/// By the groups of this PC. Root may everything.
+#[must_use]
+pub fn by_groups(uid: u32, gid: u32) -> (Who, Rights) {
+    let user = User::from_uid(Uid::from_raw(uid)).ok().flatten();
+    let name = user.as_ref().map_or_else(|| uid.to_string(), |user| user.name.clone());
+    let rights = if uid == 0 { Rights::Change } else { rights_of(user.as_ref(), gid) };
+    (Who { uid, name }, rights)
+}
+
+fn rights_of(user: Option<&User>, gid: u32) -> Rights {
+    let mut groups = vec![Gid::from_raw(gid)];
+    if let Some(user) = user
+        && let Ok(name) = CString::new(user.name.as_str())
+        && let Ok(all) = getgrouplist(&name, user.gid)
+    {
+        groups.extend(all);
+    }
+    let is_in = |name: &str| Group::from_name(name).ok().flatten().is_some_and(|group| groups.contains(&group.gid));
+    if is_in(ADMINS) {
+        Rights::Change
+    } else if is_in(READERS) {
+        Rights::Look
+    } else {
+        Rights::None
+    }
+}
+
+/// The group of those who may look, where the PC has it.
+#[must_use]
+pub fn readers() -> Option<Gid> {
+    Group::from_name(READERS).ok().flatten().map(|group| group.gid)
+}

@@ -1,0 +1,140 @@
+//! The other end of the socket, for the commands of `flashline`.
+
+use std::io::{self, BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::wire::{Error, Reply, Request, Status, VERSION};
+
+/// Longer than a station takes to answer anything but a reload.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Why there is no answer, or not the one hoped for.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// Nobody listens.
+    #[error("no station answers at {path}: is it running? See `systemctl status flashline`, or name its socket by --socket")]
+    Connect {
+        /// The socket.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// This user may not ask.
+    #[error("{path} is not for you: only root and members of the group `flashline` may ask the station")]
+    NotAllowed {
+        /// The socket.
+        path: PathBuf,
+    },
+    /// The connection broke.
+    #[error("the station at {path} does not answer any more")]
+    Broken {
+        /// The socket.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// It speaks otherwise.
+    #[error("the station at {path} speaks another version of its protocol: this program is of version {VERSION}")]
+    Version {
+        /// The socket.
+        path: PathBuf,
+    },
+    /// It said no.
+    #[error("{}", .0.message)]
+    Refused(Error),
+}
+
+/// A connection to a station.
+#[derive(Debug)]
+pub struct Client {
+    path: PathBuf,
+    stream: BufReader<UnixStream>,
+}
+
+impl Client {
+    /// Connects to the station that listens at `path`.
+    ///
+    /// # Errors
+    /// Where none does, or this user may not.
+    pub fn connect(path: &Path) -> Result<Self, ClientError> {
+        let stream = UnixStream::connect(path).map_err(|source| match source.kind() {
+            io::ErrorKind::PermissionDenied => ClientError::NotAllowed { path: path.to_owned() },
+            _ => ClientError::Connect { path: path.to_owned(), source },
+        })?;
+        let client = Self { path: path.to_owned(), stream: BufReader::new(stream) };
+        client.wait_for(Some(PATIENCE))?;
+        Ok(client)
+    }
+
+    fn wait_for(&self, patience: Option<Duration>) -> Result<(), ClientError> {
+        let stream = self.stream.get_ref();
+        stream.set_read_timeout(patience).and_then(|()| stream.set_write_timeout(Some(PATIENCE))).map_err(|source| self.broken(source))
+    }
+
+    fn broken(&self, source: io::Error) -> ClientError {
+        ClientError::Broken { path: self.path.clone(), source }
+    }
+
+    /// Asks and waits for the answer.
+    ///
+    /// # Errors
+    /// Where there is none, or it is a no.
+    pub fn ask(&mut self, request: &Request) -> Result<Reply, ClientError> {
+        // Images may have to be unpacked first.
+        if matches!(request, Request::Reload {}) {
+            self.wait_for(None)?;
+        }
+        let mut line = serde_json::to_vec(request).map_err(|error| self.broken(error.into()))?;
+        line.push(b'\n');
+        self.stream.get_mut().write_all(&line).map_err(|source| self.broken(source))?;
+        self.answer()
+    }
+
+    /// What the station shows.
+    ///
+    /// # Errors
+    /// As [`Client::ask`].
+    pub fn status(&mut self) -> Result<Status, ClientError> {
+        let reply = self.ask(&Request::Status {})?;
+        reply.status.ok_or_else(|| ClientError::Version { path: self.path.clone() })
+    }
+
+    /// What the station shows, and from then on [`Client::next_status`] whenever that changes.
+    ///
+    /// # Errors
+    /// As [`Client::ask`].
+    pub fn watch(&mut self) -> Result<Status, ClientError> {
+        let reply = self.ask(&Request::Watch {})?;
+        self.wait_for(None)?;
+        reply.status.ok_or_else(|| ClientError::Version { path: self.path.clone() })
+    }
+
+    /// Waits for the next change.
+    ///
+    /// # Errors
+    /// When the station has gone.
+    pub fn next_status(&mut self) -> Result<Status, ClientError> {
+        let reply = self.answer()?;
+        reply.status.ok_or_else(|| ClientError::Version { path: self.path.clone() })
+    }
+
+    fn answer(&mut self) -> Result<Reply, ClientError> {
+        let mut line = String::new();
+        match self.stream.read_line(&mut line) {
+            Ok(0) => return Err(self.broken(io::ErrorKind::UnexpectedEof.into())),
+            Ok(_) => {}
+            Err(source) => return Err(self.broken(source)),
+        }
+        let version = || ClientError::Version { path: self.path.clone() };
+        let reply: Reply = serde_json::from_str(&line).map_err(|_other| version())?;
+        if reply.flashline != VERSION {
+            return Err(version());
+        }
+        match reply.error {
+            Some(error) => Err(ClientError::Refused(error)),
+            None => Ok(reply),
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! The control socket: what a running station can be asked, and by whom.
+//!
+//! Newline-delimited JSON over a unix socket, one object a line in either direction; `PROTOCOL.md` beside this file is what a client
+//! needs to know, and a test reads its examples. [`wire`] has the types, [`client`] is the other end for our own commands.
+//!
+//! Decides nothing: what is asked goes to the station, which answers. Serves in a thread of its own ([`server`]), so that a client
+//! that is slow, hostile or many costs itself its connection, and no card anything.
+
+pub mod access;
+pub mod client;
+pub mod server;
+#[cfg(test)]
+mod tests;
+pub mod wire;
+
+use tokio::sync::oneshot;
+
+use crate::station::command::{Command, Denied, Who};
+
+/// What somebody asks of the station.
+#[derive(Debug)]
+pub struct Asked {
+    /// Who, as the kernel says.
+    pub by: Who,
+    /// What.
+    pub what: What,
+    /// Where the answer goes.
+    pub answer: oneshot::Sender<Result<(), Refused>>,
+}
+
+/// What can be asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
+    /// Something the station decides.
+    Command(Command),
+    /// To read the configuration again.
+    Reload,
+}
+
+/// Why it was not done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// Stable.
+    pub code: String,
+    /// For people.
+    pub message: String,
+}
+
+impl From<Denied> for Refused {
+    fn from(denied: Denied) -> Self {
+        Self { code: denied.code().to_owned(), message: denied.to_string() }
+    }
+}

@@ -1,0 +1,311 @@
+//! The station's end of the socket: a thread of its own, with a runtime of its own. It can be flooded, starved or hung without the
+//! task that owns the station noticing: that one publishes what is shown into a cell and takes questions from a queue that never waits.
+
+use std::collections::HashMap;
+use std::io;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use nix::unistd::chown;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::LocalSet;
+use tokio::time::{sleep, timeout};
+
+use super::access::{Ask, Rights, readers};
+use super::wire::{Reply, Request};
+use super::{Asked, Refused, What};
+use crate::station::command::{Command, Target, Who};
+use crate::station::view::View;
+
+/// Consoles, scripts and people of one station, with room to spare.
+const MOST_CLIENTS: usize = 64;
+/// Of one user: a script that forgets to hang up leaves room for everybody else. Root is everybody's console.
+const MOST_OF_ONE_USER: usize = 24;
+/// A request is a short line.
+const LONGEST_REQUEST: u64 = 4096;
+/// Half a request waits for its other half so long, and an idle client for its next question.
+const IDLE: Duration = Duration::from_secs(60);
+/// Whoever does not read for so long is dropped.
+const UNREAD: Duration = Duration::from_secs(5);
+/// Between two snapshots to one watcher: ten a second are motion to the eye.
+const PACE: Duration = Duration::from_millis(100);
+
+/// The thread that listens.
+#[derive(Debug)]
+pub struct Server {
+    socket: PathBuf,
+    stop: oneshot::Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+/// What a connection is served with.
+struct Shared {
+    view: watch::Receiver<View>,
+    /// The newest snapshot as a line: made once, however many watch.
+    line: watch::Receiver<Arc<[u8]>>,
+    ask: mpsc::Sender<Asked>,
+    rights: Ask,
+}
+
+impl Server {
+    /// Listens at `socket`: shows `view`, and hands what is asked to `ask`, whose other end may be slow.
+    ///
+    /// # Errors
+    /// When the socket cannot be made, or another station listens there.
+    pub fn start(socket: &Path, view: watch::Receiver<View>, ask: mpsc::Sender<Asked>, rights: Ask) -> io::Result<Self> {
+        let listener = listen(socket)?;
+        let (stop, stopped) = oneshot::channel();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let thread = thread::Builder::new().name("control".to_owned()).spawn(move || {
+            LocalSet::new().block_on(&runtime, async {
+                tokio::select! {
+                    () = serve(listener, view, ask, rights) => {}
+                    _ = stopped => {}
+                }
+            });
+            // Answers under way are not waited for.
+            runtime.shutdown_background();
+        })?;
+        Ok(Self { socket: socket.to_owned(), stop, thread })
+    }
+
+    /// Hangs up on everybody.
+    pub fn stop(self) {
+        let _ended = self.stop.send(());
+        let _panicked = self.thread.join();
+        let _gone = std::fs::remove_file(&self.socket);
+    }
+}
+
+/// A socket file that nobody listens at any more is in the way of the next station only.
+fn listen(socket: &Path) -> io::Result<std::os::unix::net::UnixListener> {
+    if let Some(directory) = socket.parent() {
+        std::fs::create_dir_all(directory)?;
+    }
+    match std::fs::symlink_metadata(socket) {
+        Ok(found) if !found.file_type().is_socket() => {
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, "something that is no socket is in its place"));
+        }
+        Ok(_) if std::os::unix::net::UnixStream::connect(socket).is_ok() => {
+            return Err(io::Error::new(io::ErrorKind::AddrInUse, "another station listens there"));
+        }
+        Ok(_) => std::fs::remove_file(socket)?,
+        Err(_) => {}
+    }
+    let listener = std::os::unix::net::UnixListener::bind(socket)?;
+    listener.set_nonblocking(true)?;
+    // Nobody but root until it is the readers'.
+    std::fs::set_permissions(socket, std::fs::Permissions::from_mode(0o600))?;
+    match readers() {
+        Some(group) => {
+            chown(socket, None, Some(group))?;
+            std::fs::set_permissions(socket, std::fs::Permissions::from_mode(0o660))?;
+        }
+        None => tracing::warn!(socket = %socket.display(), "this PC has no group `flashline`: only root can ask the station"),
+    }
+    Ok(listener)
+}
+
+async fn serve(listener: std::os::unix::net::UnixListener, view: watch::Receiver<View>, ask: mpsc::Sender<Asked>, rights: Ask) {
+    let listener = match UnixListener::from_std(listener) {
+        Ok(listener) => listener,
+        Err(error) => {
+            tracing::error!(%error, "the control socket cannot be listened at: nobody can ask the station");
+            return;
+        }
+    };
+    let (write_line, line) = watch::channel(line_of(&view.borrow()));
+    tokio::task::spawn_local(publish(view.clone(), write_line));
+    let shared = Rc::new(Shared { view, line, ask, rights });
+    let clients: Rc<std::cell::RefCell<HashMap<u32, usize>>> = Rc::default();
+    loop {
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                // Of descriptors there may be more soon.
+                tracing::debug!(%error, "a client could not be taken");
+                sleep(PACE).await;
+                continue;
+            }
+        };
+        let Ok(peer) = stream.peer_cred() else { continue };
+        let uid = peer.uid();
+        let (all, own) = {
+            let clients = clients.borrow();
+            (clients.values().sum::<usize>(), clients.get(&uid).copied().unwrap_or(0))
+        };
+        if all >= MOST_CLIENTS || own >= MOST_OF_ONE_USER {
+            tracing::debug!(uid, all, own, "one client too many");
+            continue;
+        }
+        *clients.borrow_mut().entry(uid).or_default() += 1;
+        let (who, rights) = (shared.rights)(uid, peer.gid());
+        let (shared, clients) = (Rc::clone(&shared), Rc::clone(&clients));
+        tokio::task::spawn_local(async move {
+            if let Err(error) = converse(stream, &shared, who, rights).await {
+                tracing::debug!(uid, %error, "a client was dropped");
+            }
+            let mut clients = clients.borrow_mut();
+            if let Some(count) = clients.get_mut(&uid) {
+                *count -= 1;
+                if *count == 0 {
+                    clients.remove(&uid);
+                }
+            }
+        });
+    }
+}
+
+fn line_of(view: &View) -> Arc<[u8]> {
+    encoded(&Reply::of_status(view)).into()
+}
+
+fn encoded(reply: &Reply) -> Vec<u8> {
+    // There is nothing in it that JSON does not have.
+    let mut line = serde_json::to_vec(reply).unwrap_or_else(|_unencodable| br#"{"flashline":1}"#.to_vec());
+    line.push(b'\n');
+    line
+}
+
+/// Makes a line of what is shown, where anybody reads it, and not more often than anybody may see.
+async fn publish(mut view: watch::Receiver<View>, line: watch::Sender<Arc<[u8]>>) {
+    while view.changed().await.is_ok() {
+        // The two that are always there: this one's own, and the one that connections are given theirs from.
+        if line.receiver_count() > 1 {
+            let snapshot = line_of(&view.borrow_and_update());
+            line.send_replace(snapshot);
+        }
+        sleep(PACE).await;
+    }
+}
+
+async fn converse(stream: UnixStream, shared: &Shared, who: Who, rights: Rights) -> io::Result<()> {
+    let (read, mut write) = stream.into_split();
+    if rights == Rights::None {
+        let no = Reply::error("not-allowed", format!("{} is in neither `flashline` nor `flashline-admin`", who.name));
+        return send(&mut write, &encoded(&no)).await;
+    }
+    let mut read = BufReader::with_capacity(1024, read);
+    while let Some(line) = timeout(IDLE, next_line(&mut read)).await?? {
+        let request = match serde_json::from_slice::<Request>(&line) {
+            Ok(request) => request,
+            Err(error) => {
+                send(&mut write, &encoded(&Reply::error("bad-request", format!("no request: {error}")))).await?;
+                continue;
+            }
+        };
+        match request {
+            Request::Status {} => {
+                let line = line_of(&shared.view.borrow());
+                send(&mut write, &line).await?;
+            }
+            Request::Watch {} => return show(read, write, shared).await,
+            other => {
+                let reply = if rights == Rights::Change { put(shared, &who, other).await } else { may_only_look(&who) };
+                send(&mut write, &encoded(&reply)).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn may_only_look(who: &Who) -> Reply {
+    Reply::error(
+        "not-allowed",
+        format!("{} may look at the station and not change it: that takes root or the group `flashline-admin`", who.name),
+    )
+}
+
+/// A line of bounded length, without its end; nothing where the client hung up.
+async fn next_line(read: &mut BufReader<OwnedReadHalf>) -> io::Result<Option<Vec<u8>>> {
+    let mut line = Vec::new();
+    let count = read.take(LONGEST_REQUEST).read_until(b'\n', &mut line).await?;
+    match line.pop() {
+        None => Ok(None),
+        Some(b'\n') => Ok(Some(line)),
+        Some(_) if count < usize::try_from(LONGEST_REQUEST).unwrap_or(usize::MAX) => Ok(None),
+        Some(_) => Err(io::Error::new(io::ErrorKind::InvalidData, "a request that is too long")),
+    }
+}
+
+async fn send(write: &mut OwnedWriteHalf, line: &[u8]) -> io::Result<()> {
+    timeout(UNREAD, write.write_all(line)).await?
+}
+
+/// Sends every snapshot there is time for: one that was not sent is followed by the newest, and by no other.
+async fn show(mut read: BufReader<OwnedReadHalf>, mut write: OwnedWriteHalf, shared: &Shared) -> io::Result<()> {
+    let mut line = shared.line.clone();
+    // What was published last may be old: nobody may have watched.
+    let mut sent = line_of(&shared.view.borrow());
+    send(&mut write, &sent).await?;
+    line.mark_unchanged();
+    let mut ignored = [0; 256];
+    loop {
+        tokio::select! {
+            changed = line.changed() => {
+                if changed.is_err() {
+                    return Ok(());
+                }
+                let newest = Arc::clone(&line.borrow_and_update());
+                if newest != sent {
+                    send(&mut write, &newest).await?;
+                    sent = newest;
+                }
+            }
+            // Whoever watches says no more; that they hang up is heard here.
+            count = read.read(&mut ignored) => if count? == 0 { return Ok(()) },
+        }
+    }
+}
+
+/// Has the station do what was asked.
+async fn put(shared: &Shared, who: &Who, request: Request) -> Reply {
+    let what = match what_of(request) {
+        Ok(what) => what,
+        Err(reply) => return reply,
+    };
+    let (answer, answered) = oneshot::channel();
+    if shared.ask.try_send(Asked { by: who.clone(), what, answer }).is_err() {
+        return Reply::error("busy", "the station has more questions than it can answer: ask again");
+    }
+    match answered.await {
+        Ok(Ok(())) => Reply::done(),
+        Ok(Err(Refused { code, message })) => Reply::error(&code, message),
+        Err(_) => Reply::error("stopping", "the station is stopping"),
+    }
+}
+
+fn what_of(request: Request) -> Result<What, Reply> {
+    let target = |slot: Option<String>, model: Option<String>| match (slot, model) {
+        (Some(slot), None) => Ok(Target::Slot(slot)),
+        (None, Some(model)) => Ok(Target::Model(model)),
+        _ => Err(Reply::error("bad-request", "name either a `slot` or a `model`")),
+    };
+    Ok(match request {
+        Request::Disarm { slot, model, reason } => What::Command(Command::Disarm { target: target(slot, model)?, reason: plain(reason)? }),
+        Request::Arm { slot, model } => What::Command(Command::Arm { target: target(slot, model)? }),
+        Request::Identify { slot } => What::Command(Command::Identify { slot }),
+        Request::OrderStart { model, count, name } => What::Command(Command::StartOrder { model, count, name: plain(name)? }),
+        Request::OrderStop { model } => What::Command(Command::StopOrder { model }),
+        Request::Reload {} => What::Reload,
+        Request::Status {} | Request::Watch {} => return Err(Reply::error("bad-request", "this only asks what is shown")),
+    })
+}
+
+/// Words for the console and the log: a line of them, and nothing that does more than be read.
+fn plain(words: Option<String>) -> Result<Option<String>, Reply> {
+    const MOST: usize = 120;
+    match words {
+        Some(words) if words.trim().is_empty() || words.chars().any(char::is_control) || words.chars().count() > MOST => {
+            Err(Reply::error("bad-request", format!("words for people are a line of at most {MOST} characters")))
+        }
+        words => Ok(words),
+    }
+}

@@ -1,0 +1,230 @@
+//! The socket as its clients meet it, good ones and others.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{mpsc, watch};
+
+use super::access::Rights;
+use super::client::{Client, ClientError};
+use super::server::Server;
+use super::wire::{Reply, Request};
+use super::{Asked, Refused, What};
+use crate::station::command::{Command, Target, Who};
+use crate::station::view::{Sign, SlotView, View};
+
+struct Station {
+    _directory: tempfile::TempDir,
+    socket: PathBuf,
+    view: watch::Sender<View>,
+    asked: mpsc::Receiver<Asked>,
+    server: Option<Server>,
+}
+
+fn admin(uid: u32, _gid: u32) -> (Who, Rights) {
+    (Who { uid, name: "ann".to_owned() }, Rights::Change)
+}
+
+fn reader(uid: u32, _gid: u32) -> (Who, Rights) {
+    (Who { uid, name: "bob".to_owned() }, Rights::Look)
+}
+
+fn stranger(uid: u32, _gid: u32) -> (Who, Rights) {
+    (Who { uid, name: "eve".to_owned() }, Rights::None)
+}
+
+fn view_of(sign: &Sign) -> View {
+    let slots = (0..32).map(|slot| SlotView { slot: format!("A{slot}"), model: "acme/box".into(), ..SlotView::of(sign.clone()) });
+    View { station: "line 3".into(), slots: slots.collect(), ..View::default() }
+}
+
+impl Station {
+    fn start(rights: super::access::Ask) -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        let socket = directory.path().join("run/control.sock");
+        let (view, shown) = watch::channel(view_of(&Sign::Empty));
+        let (ask, asked) = mpsc::channel(1);
+        let server = Server::start(&socket, shown, ask, rights).expect("it listens");
+        Self { _directory: directory, socket, view, asked, server: Some(server) }
+    }
+
+    fn client(&self) -> Client {
+        Client::connect(&self.socket).expect("it answers")
+    }
+
+    fn raw(&self) -> UnixStream {
+        let stream = UnixStream::connect(&self.socket).expect("it listens");
+        stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout");
+        stream
+    }
+
+    fn still_answers(&self) {
+        assert_eq!(self.client().status().expect("it still answers").slots.len(), 32);
+    }
+}
+
+impl Drop for Station {
+    fn drop(&mut self) {
+        if let Some(server) = self.server.take() {
+            server.stop();
+        }
+    }
+}
+
+#[test]
+fn what_the_page_of_the_protocol_shows_is_what_is_spoken() {
+    let page = include_str!("PROTOCOL.md");
+    let mut read = 0;
+    for block in page.split("```json\n").skip(1).map(|rest| rest.split("```").next().expect("it ends")) {
+        if block.contains("\"request\"") {
+            for line in block.lines() {
+                let request: Request = serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}"));
+                let again: Request = serde_json::from_str(&serde_json::to_string(&request).expect("JSON")).expect("what we write we read");
+                assert_eq!(request, again);
+                read += 1;
+            }
+        } else {
+            let reply: Reply = serde_json::from_str(block).unwrap_or_else(|error| panic!("{block}: {error}"));
+            let value: serde_json::Value = serde_json::from_str(block).expect("JSON");
+            assert_eq!(serde_json::to_value(&reply).expect("JSON"), value, "nothing of it is passed over");
+            read += 1;
+        }
+    }
+    assert_eq!(read, 12, "every example was read");
+}
+
+#[test]
+fn a_watcher_sees_every_change_and_in_the_end_the_newest() {
+    let station = Station::start(reader);
+    let mut client = station.client();
+    assert_eq!(client.watch().expect("a snapshot").slots[0].sign, "empty");
+    for sign in [Sign::Preparing, Sign::Writing, Sign::ReadingBack] {
+        station.view.send_replace(view_of(&sign));
+    }
+    let mut newest = client.next_status().expect("a change");
+    while newest.slots[31].sign != "reading-back" {
+        newest = client.next_status().expect("the newest comes");
+    }
+}
+
+#[test]
+fn what_is_asked_reaches_the_station_with_who_asked_and_its_answer_comes_back() {
+    let mut station = Station::start(admin);
+    let mut client = station.client();
+    let asking = std::thread::spawn(move || client.ask(&Request::Disarm { slot: Some("A9".into()), model: None, reason: None }));
+    let asked = station.asked.blocking_recv().expect("it is asked");
+    assert_eq!(asked.by, Who { uid: nix::unistd::geteuid().as_raw(), name: "ann".to_owned() });
+    assert_eq!(asked.what, What::Command(Command::Disarm { target: Target::Slot("A9".into()), reason: None }));
+    let no = Refused { code: "no-such-slot".to_owned(), message: "there is no slot".to_owned() };
+    asked.answer.send(Err(no)).expect("somebody waits");
+    let answer = asking.join().expect("it returns");
+    assert!(matches!(answer, Err(ClientError::Refused(error)) if error.code == "no-such-slot"));
+}
+
+#[test]
+fn whoever_may_only_look_changes_nothing_and_a_stranger_sees_nothing() {
+    let mut station = Station::start(reader);
+    let refused = station.client().ask(&Request::Reload {});
+    assert!(
+        matches!(refused, Err(ClientError::Refused(error)) if error.code == "not-allowed" && error.message.contains("flashline-admin"))
+    );
+    assert!(station.asked.try_recv().is_err(), "the station was not even asked");
+    station.still_answers();
+    let closed = Station::start(stranger);
+    assert!(matches!(closed.client().status(), Err(ClientError::Refused(error)) if error.code == "not-allowed"));
+}
+
+#[test]
+fn what_is_no_request_is_answered_and_what_never_ends_is_cut_off() {
+    let station = Station::start(admin);
+    let mut stream = station.raw();
+    for bad in [
+        "{}",
+        "nonsense",
+        "{\"request\":\"status\",\"also\":1}",
+        "{\"request\":\"arm\"}",
+        "{\"request\":\"disarm\",\"slot\":\"A1\",\"reason\":\"a\\nb\"}",
+    ] {
+        stream.write_all(format!("{bad}\n").as_bytes()).expect("it listens");
+        let mut line = String::new();
+        BufReader::new(&stream).read_line(&mut line).expect("it answers");
+        assert!(line.contains("bad-request"), "{bad}: {line}");
+    }
+    let mut endless = station.raw();
+    // It may have hung up before all was said.
+    let _cut = endless.write_all(&vec![b'a'; 1 << 20]);
+    let mut rest = Vec::new();
+    let _reset = endless.read_to_end(&mut rest);
+    assert!(rest.is_empty(), "nobody answers that");
+    station.still_answers();
+}
+
+#[test]
+fn a_thousand_connections_leave_room_for_nobody_else_only_as_long_as_they_stand() {
+    let station = Station::start(admin);
+    let many: Vec<UnixStream> = (0..1000).filter_map(|_| UnixStream::connect(&station.socket).ok()).collect();
+    // Those over the bound were hung up on.
+    let mut open = 0;
+    for mut stream in many {
+        stream.set_read_timeout(Some(Duration::from_millis(20))).expect("a timeout");
+        let mut byte = [0];
+        if !matches!(stream.read(&mut byte), Ok(0)) {
+            open += 1;
+        }
+    }
+    assert!(open <= 64, "{open} were served");
+    let by = Instant::now() + Duration::from_secs(10);
+    while Client::connect(&station.socket).and_then(|mut client| client.status()).is_err() {
+        assert!(Instant::now() < by, "their places are free again");
+    }
+}
+
+#[test]
+fn a_watcher_that_never_reads_is_dropped_and_the_others_see_everything() {
+    let station = Station::start(reader);
+    let mut deaf = station.raw();
+    deaf.write_all(b"{\"request\":\"watch\"}\n").expect("it listens");
+    let mut client = station.client();
+    client.watch().expect("a snapshot");
+    let by = Instant::now() + Duration::from_secs(60);
+    let mut changes = 0;
+    // More than any socket holds, and for longer than anybody is waited for.
+    while changes < 100 {
+        assert!(Instant::now() < by);
+        let sign = if changes % 2 == 0 { Sign::Writing } else { Sign::ReadingBack };
+        station.view.send_replace(view_of(&sign));
+        client.next_status().expect("a change");
+        changes += 1;
+    }
+    deaf.set_nonblocking(false).expect("it blocks");
+    let mut read = 0;
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        match deaf.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(count) => read += count,
+            Err(error) => panic!("it was not hung up on after {read} bytes: {error}"),
+        }
+    }
+    station.still_answers();
+}
+
+#[test]
+fn a_socket_that_a_killed_station_left_is_replaced_and_a_living_one_is_not() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let socket = directory.path().join("control.sock");
+    drop(std::os::unix::net::UnixListener::bind(&socket).expect("it is made"));
+    let (_view, shown) = watch::channel(View::default());
+    let (ask, _asked) = mpsc::channel(1);
+    let server = Server::start(&socket, shown.clone(), ask.clone(), admin).expect("nobody listens there");
+    let second = Server::start(&socket, shown.clone(), ask.clone(), admin).expect_err("somebody does");
+    assert_eq!(second.kind(), std::io::ErrorKind::AddrInUse);
+    Client::connect(&socket).expect("the first one still answers").status().expect("and says how it is");
+    server.stop();
+    assert!(!socket.exists(), "it tidies up");
+    std::fs::write(&socket, "a file of somebody's").expect("written");
+    Server::start(&socket, shown, ask, admin).expect_err("what is no socket is not removed");
+    assert_eq!(std::fs::read_to_string(&socket).expect("it is there"), "a file of somebody's");
+}

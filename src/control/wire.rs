@@ -1,0 +1,332 @@
+//! What goes over the socket: a JSON object a line. Types of their own, so that the station's may change without the clients'.
+
+use serde::{Deserialize, Serialize};
+
+use crate::station::said::Fact;
+use crate::station::view::{Call, ModelView, Progress, SlotView, View};
+
+/// The version of what is said here. A client that knows another one does not go on.
+pub const VERSION: u32 = 1;
+
+/// What a client may ask.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "request", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Request {
+    /// Everything, once.
+    Status {},
+    /// Everything, and again whenever something changed, at most ten times a second.
+    Watch {},
+    /// Read the configuration again; answered when the new one holds.
+    Reload {},
+    /// Begin no card in this slot, or in any slot of this model. Exactly one of them.
+    Disarm {
+        /// A slot.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        slot: Option<String>,
+        /// A model, as slots name it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        model: Option<String>,
+        /// Why, for the operator to read.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
+    /// Take a disarming back.
+    Arm {
+        /// A slot.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        slot: Option<String>,
+        /// A model, as slots name it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        model: Option<String>,
+    },
+    /// Let a slot's lamp wink for half a minute.
+    Identify {
+        /// Which.
+        slot: String,
+    },
+    /// Make so many good cards of a model, and no more.
+    OrderStart {
+        /// `BRAND/MODEL`.
+        model: String,
+        /// How many.
+        count: u32,
+        /// What people call it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+    },
+    /// End the order of a model.
+    OrderStop {
+        /// `BRAND/MODEL`.
+        model: String,
+    },
+}
+
+/// What a client is answered.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Reply {
+    /// [`VERSION`].
+    pub flashline: u32,
+    /// To `status` and `watch`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<Status>,
+    /// To everything else that was done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub done: Option<bool>,
+    /// To what was not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<Error>,
+}
+
+impl Reply {
+    pub(super) fn of_status(view: &View) -> Self {
+        Self { flashline: VERSION, status: Some(Status::of(view)), done: None, error: None }
+    }
+
+    pub(super) fn done() -> Self {
+        Self { flashline: VERSION, status: None, done: Some(true), error: None }
+    }
+
+    pub(super) fn error(code: &str, message: impl Into<String>) -> Self {
+        Self { flashline: VERSION, status: None, done: None, error: Some(Error { code: code.to_owned(), message: message.into() }) }
+    }
+}
+
+/// Why something was not done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Error {
+    /// Stable.
+    pub code: String,
+    /// For people.
+    pub message: String,
+}
+
+/// The whole station.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// Its name.
+    pub station: String,
+    /// Why nothing can be flashed at all, where that is so.
+    pub fault: Option<String>,
+    /// Good and bad cards since midnight.
+    pub today: Today,
+    /// Every model that slots name.
+    pub models: Vec<Model>,
+    /// Every slot, in the order of the configuration.
+    pub slots: Vec<Slot>,
+}
+
+/// Cards since midnight, by the PC's clock.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Today {
+    /// Good ones.
+    pub passed: u64,
+    /// Failed, pulled, interrupted.
+    pub failed: u64,
+}
+
+/// A model.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Model {
+    /// As slots name it.
+    pub name: String,
+    /// As the log names it: `BRAND/MODEL`.
+    pub device: String,
+    /// Its image; nothing where none may be written.
+    pub image: Option<Image>,
+    /// What is ordered of it.
+    pub order: Option<Order>,
+}
+
+/// An image that may be written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Image {
+    /// The file it came from.
+    pub source: String,
+    /// BLAKE3 of its raw bytes.
+    pub digest: String,
+    /// Raw length in bytes.
+    pub span: u64,
+    /// `proven`, `matching`, `none`.
+    pub model_proof: String,
+}
+
+/// An order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Order {
+    /// Its number.
+    pub number: u64,
+    /// What people call it.
+    pub name: Option<String>,
+    /// How many are wanted.
+    pub count: u32,
+    /// How many are good.
+    pub passed: u32,
+    /// How many are being made.
+    pub under_way: u32,
+}
+
+/// A slot.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Slot {
+    /// As on its sticker.
+    pub slot: String,
+    /// The model it is for.
+    pub model: String,
+    /// The sign's stable code, as `reading-back`.
+    pub sign: String,
+    /// The same as shown, as `READING BACK`.
+    pub word: String,
+    /// What lamps and colours follow: `put-in`, `wait`, `take-good`, `take-aside`, `take-bad`, `nothing`, `station-fault`.
+    pub call: String,
+    /// Why, where the word alone does not say it.
+    pub reason: Option<Reason>,
+    /// What the operator does now.
+    pub todo: Todo,
+    /// The card in a few words.
+    pub card: Option<String>,
+    /// The attempt that is shown.
+    pub attempt: Option<u64>,
+    /// The kernel's count of media for that card.
+    pub diskseq: Option<u64>,
+    /// Somebody looks for the slot: its lamp winks.
+    pub identify: bool,
+    /// How far, while busy.
+    pub progress: Option<Done>,
+}
+
+/// A reason, in pieces and as a sentence.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Reason {
+    /// Stable.
+    pub code: String,
+    /// English.
+    pub text: String,
+    /// By name.
+    pub facts: Vec<(String, Value)>,
+}
+
+/// A fact of a reason.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Value {
+    /// Bytes, or a place on a card.
+    Bytes(u64),
+    /// A count.
+    Count(u64),
+    /// Seconds.
+    Seconds(u64),
+    /// A number of the system's errors; 0 where there was none.
+    Errno(i32),
+    /// Words.
+    Text(String),
+}
+
+/// What to do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Todo {
+    /// Stable.
+    pub code: String,
+    /// English.
+    pub text: String,
+}
+
+/// How far a step has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Done {
+    /// Bytes done in this step.
+    pub done: u64,
+    /// Bytes of this step.
+    pub of: u64,
+    /// Bytes a second.
+    pub rate: Option<u64>,
+    /// Seconds left.
+    pub left: Option<u64>,
+}
+
+impl Status {
+    /// What is shown, to be sent.
+    #[must_use]
+    pub fn of(view: &View) -> Self {
+        Self {
+            station: view.station.clone(),
+            fault: view.fault.clone(),
+            today: Today { passed: view.today.passed, failed: view.today.failed },
+            models: view.models.iter().map(Model::of).collect(),
+            slots: view.slots.iter().map(Slot::of).collect(),
+        }
+    }
+}
+
+impl Model {
+    fn of(view: &ModelView) -> Self {
+        let image = view.armed.as_ref().map(|armed| Image {
+            source: armed.source.clone(),
+            digest: armed.digest.to_string(),
+            span: armed.span.0,
+            model_proof: armed.model_proof.word().to_owned(),
+        });
+        let order = view.order.as_ref().map(|order| Order {
+            number: order.number,
+            name: order.name.clone(),
+            count: order.count,
+            passed: order.passed,
+            under_way: order.under_way,
+        });
+        Self { name: view.name.clone(), device: view.device.clone(), image, order }
+    }
+}
+
+impl Slot {
+    fn of(view: &SlotView) -> Self {
+        let sign = &view.sign;
+        let reason = sign.why().map(|why| Reason {
+            code: why.code.to_owned(),
+            text: sign.reason().unwrap_or_default(),
+            facts: why.facts.into_iter().map(|(name, fact)| (name.to_owned(), Value::of(fact))).collect(),
+        });
+        let todo = sign.todo();
+        Self {
+            slot: view.slot.clone(),
+            model: view.model.clone(),
+            sign: sign.code().to_owned(),
+            word: sign.word().to_owned(),
+            call: view.call.code().to_owned(),
+            reason,
+            todo: Todo { code: todo.code().to_owned(), text: todo.text().to_owned() },
+            card: view.card.clone(),
+            attempt: view.attempt,
+            diskseq: view.diskseq,
+            identify: view.identify,
+            progress: view.progress.as_ref().map(Done::of),
+        }
+    }
+
+    /// The call, where it is one that is known here.
+    #[must_use]
+    pub fn call(&self) -> Option<Call> {
+        Call::ALL.into_iter().find(|call| call.code() == self.call)
+    }
+}
+
+impl Done {
+    fn of(progress: &Progress) -> Self {
+        Self {
+            done: progress.done.0,
+            of: progress.of.0,
+            rate: progress.rate.map(|rate| rate.0),
+            left: progress.left.map(|left| left.as_secs()),
+        }
+    }
+}
+
+impl Value {
+    fn of(fact: Fact) -> Self {
+        match fact {
+            Fact::Bytes(bytes) => Self::Bytes(bytes),
+            Fact::Count(count) => Self::Count(count),
+            Fact::Seconds(seconds) => Self::Seconds(seconds),
+            Fact::Errno(errno) => Self::Errno(errno),
+            Fact::Text(text) => Self::Text(text),
+        }
+    }
+}

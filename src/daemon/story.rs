@@ -1,0 +1,74 @@
+//! The story of a station, for whoever reads its journal a year later: every change of a slot's sign once, and nothing in between.
+
+use crate::station::view::{Call, Sign, SlotView, View};
+
+/// What was told last.
+#[derive(Debug, Default)]
+pub(super) struct Story {
+    /// Every slot's name, sign and attempt.
+    told: Vec<(String, Sign, Option<u64>)>,
+    fault: Option<String>,
+}
+
+impl Story {
+    /// Tells what changed.
+    pub(super) fn go_on(&mut self, view: &View) {
+        if view.fault != self.fault {
+            match &view.fault {
+                Some(fault) => tracing::error!(fault, "the station has a fault: nothing new is begun"),
+                None => tracing::info!("the station's fault is over"),
+            }
+            self.fault.clone_from(&view.fault);
+        }
+        for slot in changed(&self.told, view) {
+            tell(slot);
+        }
+        self.told = view.slots.iter().map(|slot| (slot.slot.clone(), slot.sign.clone(), slot.attempt)).collect();
+    }
+}
+
+/// The slots whose sign, or whose attempt behind the same sign, is another than before.
+fn changed<'v>(told: &[(String, Sign, Option<u64>)], view: &'v View) -> Vec<&'v SlotView> {
+    let is_told =
+        |slot: &SlotView| told.iter().any(|(name, sign, attempt)| *name == slot.slot && *sign == slot.sign && *attempt == slot.attempt);
+    view.slots.iter().filter(|slot| !is_told(slot)).collect()
+}
+
+fn tell(slot: &SlotView) {
+    let SlotView { slot: name, model, sign, card, attempt, diskseq, .. } = slot;
+    let (word, reason, card) = (sign.word(), sign.reason(), card.as_deref());
+    match sign.call() {
+        Call::TakeBad | Call::StationFault => tracing::warn!(slot = name, model, attempt, diskseq, card, reason, "{name} {word}"),
+        _ => tracing::info!(slot = name, model, attempt, diskseq, card, reason, "{name} {word}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::station::units::Bytes;
+    use crate::station::view::Progress;
+
+    #[test]
+    fn a_sign_is_told_once_however_far_its_card_comes_and_the_next_card_is_told_again() {
+        let view = |sign: Sign, attempt, done| {
+            let progress = Some(Progress { done: Bytes(done), of: Bytes(10), rate: None, left: None });
+            View { slots: vec![SlotView { slot: "A1".into(), attempt, progress, ..SlotView::of(sign) }], ..View::default() }
+        };
+        let mut story = Story::default();
+        let mut told = 0;
+        for now in [
+            view(Sign::Empty, None, 0),
+            view(Sign::Writing, Some(1), 1),
+            view(Sign::Writing, Some(1), 2),
+            view(Sign::Passed, Some(1), 0),
+            view(Sign::Passed, Some(1), 0),
+            view(Sign::Writing, Some(2), 1),
+            view(Sign::Writing, Some(3), 1),
+        ] {
+            told += changed(&story.told, &now).len();
+            story.go_on(&now);
+        }
+        assert_eq!(told, 5);
+    }
+}
