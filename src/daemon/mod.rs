@@ -28,6 +28,7 @@ use crate::station::units::Moment;
 use crate::station::view::View;
 use crate::station::{Configuration, Effect, Event, Station};
 use crate::watch::Watch;
+use crate::watch::cabling::CablingWatch;
 use crate::watch::sysfs::Sysfs;
 use crate::watch::uses::own_parts;
 use arming::{Armory, ReloadError};
@@ -104,6 +105,7 @@ struct Daemon {
     /// Where the configuration wants the log's files, too.
     log_files: Option<LogFilesThread>,
     watch: Watch,
+    cabling: CablingWatch,
     view: watch::Sender<View>,
     panel: Panel,
     /// Reads the configuration again. One at a time: of two that overtake each other the older one would win.
@@ -134,6 +136,9 @@ impl Daemon {
         // It looks at once: what is put in from now on was not there before.
         let ports: BTreeSet<Port> = settings.slots.iter().flat_map(|slot| slot.ports.iter().cloned()).collect();
         let watch = Watch::spawn(Sysfs::default(), ports, move |event| seen.blocking_send(event).is_ok()).map_err(start("watch thread"))?;
+        let seen = tell.clone();
+        let cabling =
+            CablingWatch::spawn(Sysfs::default(), move |event| seen.blocking_send(event).is_ok()).map_err(start("cabling thread"))?;
         let (view, shown) = watch::channel(station.view());
         let panel = Panel::spawn(screen, move || shown.borrow().clone()).map_err(start("panel thread"))?;
         let workers = Workers::new(tell, Armory::default(), own);
@@ -148,6 +153,7 @@ impl Daemon {
             log,
             log_files: None,
             watch,
+            cabling,
             view,
             panel,
             proving: None,
@@ -318,6 +324,7 @@ impl Daemon {
         // Whoever still wants to tell something finds nobody, instead of waiting for a place.
         self.events.close();
         while self.events.try_recv().is_ok() {}
+        self.cabling.stop();
         self.watch.stop();
         self.panel.stop();
         let written = self.writer.finish(LOG_PATIENCE);

@@ -4,6 +4,7 @@
 //! its time and answers with effects, which `daemon` carries out. An event that does not fit changes nothing.
 
 pub mod admit;
+pub mod cabling;
 pub mod card;
 pub mod outcome;
 pub mod record;
@@ -17,6 +18,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use admit::admit;
+use cabling::{Cabling, pairs};
 use card::{Card, Port, Survey, Visit};
 use outcome::{Digest, Effort, Failure, MappedProof, Outcome, Proof, Pull, Refusal};
 use record::{Armed, ArmedBy, Attempt, AttemptNumber, Disarmed, Entry, Receipt};
@@ -96,6 +98,8 @@ pub enum Event {
         /// What it did before.
         effort: Effort,
     },
+    /// The devices that slots hang on, as they are now: told when the daemon begins to look, and at every change.
+    Cabling(Cabling),
     /// The log has it on disk.
     Recorded(Receipt),
     /// The log cannot write, for this reason; or it can again.
@@ -153,6 +157,7 @@ pub struct Station {
     settings: StationSettings,
     slots: Vec<Slot>,
     armed: Vec<Armed>,
+    cabling: Cabling,
     next_attempt: AttemptNumber,
     log_fault: Option<String>,
     stopping: bool,
@@ -163,7 +168,7 @@ impl Station {
     /// attempt in the log.
     #[must_use]
     pub fn new(settings: StationSettings, next_attempt: AttemptNumber) -> Self {
-        Self { settings, slots: Vec::new(), armed: Vec::new(), next_attempt, log_fault: None, stopping: false }
+        Self { settings, slots: Vec::new(), armed: Vec::new(), cabling: Cabling::default(), next_attempt, log_fault: None, stopping: false }
     }
 
     /// Every port that is a slot's: a disk anywhere else does not exist for the station.
@@ -207,6 +212,11 @@ impl Station {
             }
             Event::Ended { attempt, end, effort } => self.ended(now, attempt, end, effort),
             Event::Stalled { attempt, waited, effort } => self.stalled(attempt, waited, effort),
+            Event::Cabling(cabling) => {
+                self.cabling = cabling;
+                self.compare_cabling();
+                Vec::new()
+            }
             Event::Recorded(Receipt::Started(attempt)) => self.start_recorded(now, attempt),
             Event::Recorded(Receipt::Closed(attempt)) => {
                 self.outcome_recorded(now, attempt);
@@ -312,6 +322,11 @@ impl Station {
     }
 
     fn surveyed(&mut self, now: Moment, visit: Visit, survey: Option<Survey>) -> Vec<Effect> {
+        if let Some(survey) = &survey {
+            // Fresher than what was told of the devices, which a reader that hangs may hold up.
+            self.cabling.learn(&survey.card.port, &survey.card.hangs_on);
+            self.compare_cabling();
+        }
         let asking = |slot: &&mut Slot| matches!(slot.phase, Phase::Surveying { visit: asked, .. } if asked == visit);
         let Some(slot) = self.slots.iter_mut().find(asking) else { return Vec::new() };
         let Phase::Surveying { asked, .. } = slot.phase else { return Vec::new() };
@@ -323,7 +338,10 @@ impl Station {
             return Vec::new();
         }
         let admitted = match &found {
-            Some(survey) => admit(survey, slot.armed.as_ref(), &slot.settings.policy),
+            // Another of its ports, which the card is not in, may be another place now.
+            Some(survey) => {
+                admit(survey, slot.armed.as_ref(), &slot.settings.policy).and_then(|()| slot.recabled.clone().map_or(Ok(()), Err))
+            }
             None => Err(Refusal::Unknown),
         };
         let attempt = Box::new(Attempt {
@@ -450,6 +468,7 @@ impl Station {
         before.retain(|slot| !slot.is_idle());
         before.iter_mut().for_each(|slot| slot.retired = true);
         self.slots.append(&mut before);
+        self.compare_cabling();
         self.settings = station;
         let newly_armed: Vec<Effect> = armed
             .iter()
@@ -458,6 +477,15 @@ impl Station {
             .collect();
         self.armed = armed;
         newly_armed
+    }
+
+    /// Which slots hang on something else than what they were taught on?
+    fn compare_cabling(&mut self) {
+        let taught = |slot: &Slot| slot.settings.policy.hung_on.clone();
+        let all = self.slots.iter().flat_map(taught).flat_map(|(port, chain)| pairs(&port, &chain).collect::<Vec<_>>()).collect();
+        for slot in &mut self.slots {
+            slot.recabled = taught(slot).iter().find_map(|(port, chain)| self.cabling.recabled(port, chain, &all));
+        }
     }
 
     fn stop(&mut self) -> Vec<Effect> {

@@ -18,7 +18,7 @@
 
 use super::admit::Policy;
 use super::card::{Card, Port, Visit};
-use super::outcome::{Effort, Outcome};
+use super::outcome::{Effort, Outcome, Refusal};
 use super::record::{Armed, Attempt, AttemptNumber};
 use super::units::{Bytes, Moment};
 use super::view::{Call, Progress, Sign, SlotView};
@@ -112,6 +112,8 @@ pub(super) struct Slot {
     pub(super) armed: Option<Armed>,
     /// Why nothing is armed, where that is known.
     pub(super) disarmed: Option<String>,
+    /// Where it hangs on something else than it was taught on.
+    pub(super) recabled: Option<Refusal>,
     /// What the kernel last said is in the slot.
     pub(super) present: Option<Card>,
     pub(super) phase: Phase,
@@ -124,7 +126,17 @@ pub(super) struct Slot {
 
 impl Slot {
     pub(super) fn new(settings: SlotSettings) -> Self {
-        Self { settings, armed: None, disarmed: None, present: None, phase: Phase::Empty, loss: None, stuck: None, retired: false }
+        Self {
+            settings,
+            armed: None,
+            disarmed: None,
+            recabled: None,
+            present: None,
+            phase: Phase::Empty,
+            loss: None,
+            stuck: None,
+            retired: false,
+        }
     }
 
     /// Is this visit the card that is in the slot now?
@@ -175,6 +187,7 @@ impl Slot {
 
     fn sign(&self) -> Sign {
         match &self.phase {
+            Phase::Empty if self.recabled.is_some() => Sign::Disarmed(self.recabled.as_ref().map(ToString::to_string).unwrap_or_default()),
             Phase::Empty if self.armed.is_none() => Sign::Disarmed(self.disarmed.clone().unwrap_or_else(|| "no image is armed".to_owned())),
             Phase::Empty => Sign::Empty,
             Phase::Held => Sign::Held,
