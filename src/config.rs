@@ -319,7 +319,11 @@ impl Source<'_> {
     }
 }
 
-fn prove(path: &Path, text: &str, images: Images) -> Result<Settings, ConfigError> {
+/// Proves this text as the file at `path`, which need not be there yet.
+///
+/// # Errors
+/// The first thing that is wrong.
+pub fn prove(path: &Path, text: &str, images: Images) -> Result<Settings, ConfigError> {
     let source = Source { path, text };
     let file: File = toml::from_str(text).map_err(|error| source.wrong(error.span().unwrap_or(0..0), error.message()))?;
     let base = path.parent().unwrap_or(Path::new("."));

@@ -164,7 +164,9 @@ impl FakeSysfs {
     }
 
     pub(crate) fn remove(&self, name: &str) {
-        fs::remove_file(self.root.path().join("block").join(name)).expect("it is there");
+        let link = self.root.path().join("block").join(name);
+        fs::remove_dir_all(fs::canonicalize(&link).expect("it is there")).expect("it is there");
+        fs::remove_file(link).expect("it is there");
     }
 }
 

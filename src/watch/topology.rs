@@ -215,7 +215,7 @@ impl Sysfs {
                 companion: None,
             });
         }
-        sockets.sort_by(|one, other| in_order(&one.port).cmp(&in_order(&other.port)));
+        sockets.sort_by_key(|socket| in_order(&socket.port));
         sockets
     }
 
