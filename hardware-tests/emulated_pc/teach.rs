@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use flashline_lab::{Job, MIB, Medium, Pc, Reader, UsbStick, secs};
+use flashline_lab::{Job, MIB, Medium, Pc, Reader, Signal, UsbStick, secs};
 
 use crate::factory::{Factory, Image, lun, usb};
 use crate::station::{Run, Station};
@@ -240,8 +240,8 @@ fn teach_knows_its_reader_another_one_in_its_place_disarms_its_own_slots_also_at
     assert!(card.untouched());
     assert_eq!(station.rows_of("R1").iter().map(|row| row["code"].clone()).collect::<Vec<_>>(), ["recabled"]);
     card.eject();
-    drop(station);
-    pc.sh("pkill -TERM flashline; while pidof flashline; do sleep 0.1; done");
+    station.job.kill(Signal::SIGTERM);
+    station.job.wait(A_LOOK);
     let station = Station::start(&pc);
     station.wait_for("R2", "DISARMED");
     let line = station.wait_for("A1", "HELD");

@@ -197,12 +197,20 @@ mod tests {
             "flashline log verify --file copy.db",
             "flashline log anchor",
             "flashline log export copy.db",
+            "flashline slots --json",
+            "flashline slots teach --config c.toml --model acme/box --names A1..A8,B1",
+            "flashline slots teach --from A1",
         ] {
             Cli::try_parse_from(line.split(' ')).unwrap_or_else(|error| panic!("{line}: {error}"));
         }
-        for line in
-            ["flashline log --outcome bad", "flashline log summary --by weather", "flashline log report", "flashline log --json --csv"]
-        {
+        for line in [
+            "flashline log --outcome bad",
+            "flashline log summary --by weather",
+            "flashline log report",
+            "flashline log --json --csv",
+            "flashline slots teach --names A1..",
+            "flashline slots teach --from left",
+        ] {
             Cli::try_parse_from(line.split(' ')).expect_err(line);
         }
     }

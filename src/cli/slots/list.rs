@@ -19,7 +19,7 @@ use crate::watch::topology::{Socket, UsbDevice};
 const WIDTH: usize = 100;
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(super) struct ListArgs {
     /// The configuration whose slots are named beside their ports
     #[arg(long, value_name = "FILE", default_value = config::DEFAULT_PATH)]
     config: PathBuf,
@@ -28,7 +28,7 @@ pub(super) struct Args {
     json: bool,
 }
 
-pub(super) fn run(args: &Args) -> u8 {
+pub(super) fn run(args: &ListArgs) -> u8 {
     // Without a configuration the ports are listed all the same: they are needed to write one.
     let slots = if args.config.exists() {
         config::read(&args.config, Images::Unseen).inspect_err(|error| complain(error)).map(|settings| settings.slots).unwrap_or_default()

@@ -15,13 +15,13 @@ pub(super) struct Args {
     #[command(subcommand)]
     what: Option<What>,
     #[command(flatten)]
-    list: list::Args,
+    list: list::ListArgs,
 }
 
 #[derive(Debug, Subcommand)]
 enum What {
     /// Find every slot's ports by putting a card into one after the other, and write them into the configuration
-    Teach(teach::Args),
+    Teach(teach::TeachArgs),
     /// Print udev rules that keep every other program away from cards in the configured slots
     Rules {
         #[command(flatten)]

@@ -29,7 +29,7 @@ const MEDIA_POLL: Duration = Duration::from_millis(500);
 const FIRST: &str = "A1";
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(super) struct TeachArgs {
     #[command(flatten)]
     config: ConfigArg,
     /// The model of new slots, as BRAND/MODEL
@@ -61,7 +61,7 @@ enum TeachError {
     Terminal(#[from] io::Error),
 }
 
-pub(super) fn run(args: &Args) -> u8 {
+pub(super) fn run(args: &TeachArgs) -> u8 {
     match teach(args) {
         Ok(code) => code,
         Err(error) => {
@@ -71,7 +71,7 @@ pub(super) fn run(args: &Args) -> u8 {
     }
 }
 
-fn teach(args: &Args) -> Result<u8, TeachError> {
+fn teach(args: &TeachArgs) -> Result<u8, TeachError> {
     if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
         return Err(TeachError::NoTerminal);
     }
@@ -108,7 +108,7 @@ fn teach(args: &Args) -> Result<u8, TeachError> {
 }
 
 /// Those asked for; else those of the configuration; else as many as there are.
-fn names(args: &Args, file: &ConfigFile) -> Names {
+fn names(args: &TeachArgs, file: &ConfigFile) -> Names {
     let configured: Vec<String> = file.slots().into_iter().map(|(name, _)| name).collect();
     match (&args.names, &args.from) {
         (Some(names), _) => names.clone(),
