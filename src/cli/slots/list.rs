@@ -73,11 +73,6 @@ impl Line<'_> {
         self.slot.map_or("-", |slot| &slot.name)
     }
 
-    /// For a list of those that share something: the slot, or the port where it is none.
-    fn name(&self) -> &str {
-        self.slot.map_or(&self.port.0, |slot| &slot.name)
-    }
-
     fn devices(&self) -> &[UsbDevice] {
         self.socket.as_ref().map_or(&[], |socket| &socket.devices)
     }
@@ -175,17 +170,18 @@ fn page(lines: &[Line<'_>]) -> String {
         page.push_str(&table(&[head].into_iter().chain(rows).collect::<Vec<_>>()));
     }
     let (readers, hubs): (Vec<_>, Vec<_>) = shared(lines).into_values().partition(|(device, _)| !device.hub);
-    for (heading, devices) in [("one reader, which serves its cards in turn:", readers), ("one hub, and what it carries:", hubs)] {
+    for (heading, devices) in [("one reader, which serves its cards in turn:", readers), ("one hub and what it can carry:", hubs)] {
         for (device, names) in devices {
-            page.push_str(&format!("\n{} share {heading}\n", list(&names)));
+            page.push('\n');
+            page.push_str(&wrapped("", &format!("{} share {heading}", names.join(" "))));
             let speed = device.speed.as_deref().map(|speed| format!(", {}", bits(speed))).unwrap_or_default();
             page.push_str(&cut(&format!("  {}: {}{speed}", device.place, harmless(&device.words()))));
         }
     }
     for line in lines {
         if let Some(words) = line.recabled() {
-            page.push_str(&format!("\n{} is not as it was taught, and is disarmed:\n", line.name()));
-            page.push_str(&wrapped(&words));
+            page.push_str(&format!("\n{} is not as it was taught, and is disarmed:\n", line.slot_name()));
+            page.push_str(&wrapped("  ", &words));
         }
     }
     page.push_str(
@@ -194,56 +190,39 @@ fn page(lines: &[Line<'_>]) -> String {
     page
 }
 
-/// Devices that more than one port hangs on, by place.
+/// Devices that more than one port hangs on, by place, with the slots; a port that is no slot is named by where it is on the device.
 fn shared<'a>(lines: &'a [Line<'_>]) -> BTreeMap<&'a str, (&'a UsbDevice, Vec<&'a str>)> {
-    let mut shared: BTreeMap<&str, (&UsbDevice, Vec<&str>)> = BTreeMap::new();
-    for line in lines {
-        for device in line.devices() {
-            shared.entry(&device.place).or_insert((device, Vec::new())).1.push(line.name());
+    let mut shared = BTreeMap::new();
+    for device in lines.iter().flat_map(Line::devices) {
+        let on_it = lines.iter().filter(|line| line.port.hangs_on(&device.place));
+        let below = |line: &&'a Line<'_>| line.port.0.get(device.place.len()..).unwrap_or_default().trim_start_matches(['.', '/']);
+        let names: Vec<&str> = on_it.map(|line| line.slot.map_or_else(|| below(&line), |slot| slot.name.as_str())).collect();
+        if names.len() > 1 {
+            shared.insert(device.place.as_str(), (device, names));
         }
     }
-    shared.retain(|_, (_, names)| names.len() > 1);
     shared
-}
-
-/// As many names as fit beside the words that follow.
-fn list(names: &[&str]) -> String {
-    const ROOM: usize = 50;
-    let all = names.join(" ");
-    if all.len() <= ROOM {
-        return all;
-    }
-    // Ports of readers differ in their last part only.
-    format!(
-        "{} … {} ({} ports)",
-        names.first().copied().unwrap_or_default(),
-        last_part(names.last().copied().unwrap_or_default()),
-        names.len()
-    )
-}
-
-fn last_part(name: &str) -> &str {
-    name.rsplit_once('/').map_or(name, |(_, last)| last)
 }
 
 fn cut(line: &str) -> String {
     format!("{}\n", truncate_str(line, WIDTH, "…"))
 }
 
-/// In lines that fit, two places in.
-fn wrapped(words: &str) -> String {
-    let mut text = String::new();
-    let mut line = String::from(" ");
+/// In lines that fit, each with this in front.
+fn wrapped(indent: &str, words: &str) -> String {
+    let mut lines = vec![indent.to_owned()];
     for word in words.split(' ') {
-        if measure_text_width(&line) + measure_text_width(word) + 1 > WIDTH {
-            text.push_str(&line);
-            text.push('\n');
-            line = String::from(" ");
+        let line = lines.last_mut().filter(|line| measure_text_width(line) + 1 + measure_text_width(word) <= WIDTH);
+        match line {
+            Some(line) if line == indent => line.push_str(word),
+            Some(line) => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            None => lines.push(format!("{indent}{word}")),
         }
-        line.push(' ');
-        line.push_str(word);
     }
-    format!("{text}{line}\n")
+    lines.into_iter().map(|line| line + "\n").collect()
 }
 
 /// As wide as it needs, and where that is too wide what is in the port is cut.
@@ -306,8 +285,8 @@ mod tests {
             "A3    pci-0000:00:1c.0/usb3-3.3/lun-0  nothing, or unplugged  -             -",
             "-     pci-0000:00:1c.0/usb3-10/lun-1   sdd empty              USB 3 5 Gb/s  no",
             "-     pci-0000:00:07.0/mmc-0           empty                  -             yes",
-            "A1 A2 share one hub, and what it carries:\n  pci-0000:00:1c.0/usb3-3: hub 05e3:0610, 5 Gb/s",
-            "pci-0000:00:1c.0/usb3-10/lun-0 … lun-1 (2 ports) share one reader, which serves its cards in turn:",
+            "A1 A2 A3 share one hub and what it can carry:\n  pci-0000:00:1c.0/usb3-3: hub 05e3:0610, 5 Gb/s",
+            "lun-0 lun-1 share one reader, which serves its cards in turn:",
             "A2 is not as it was taught, and is disarmed:\n  hub usb3-3 was 2109:2817, is 05e3:0610 now",
             "An empty USB socket has nothing that could be listed",
         ] {

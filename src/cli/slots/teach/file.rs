@@ -281,14 +281,14 @@ mod tests {
 
     const CONFIG: &str = "# Hall 3, line 2\n[station]\nname = \"line 2\" # on the door\n\n[[model]]\nname = \"acme/box\"\nimage = \"box.img\"\nrequire = \"none\"\n\n\
         # the left reader\n[[slot]]\nname = \"A1\"\nmodel = \"acme/box\"\nports = [\"pci-0000:00:14.0/usb3-9/lun-0\"] # sticker 17\ncards = \"blank\"\n\n\
-        [slot.policy]\n\n# disks of the PC\n[[own_disk]]\nwwn = \"naa.5\"\n";
+        # disks of the PC\n[[own_disk]]\nwwn = \"naa.5\"\n";
 
     #[test]
     fn a_slot_taught_again_keeps_all_its_keys_and_the_file_all_its_comments() {
-        let config = CONFIG.replace("[slot.policy]\n\n", "");
+        let config = CONFIG;
         let slots =
             [slot("A1", &[(&usb("1"), "05e3:0749")]), slot("A2", &[(&usb("2"), ""), ("pci-0000:00:14.0/usb2-2/lun-0", "05e3:0610")])];
-        let (directory, text, said, copy) = taught(Some(&config), &slots, None);
+        let (directory, text, said, copy) = taught(Some(config), &slots, None);
         let a1 = format!("ports = [\"{}\"] # sticker 17\ncards = \"blank\"\nhangs_on = [\"05e3:0749\"]\n", usb("1"));
         let a2 = format!(
             "\n[[slot]]\nname = \"A2\"\nports = [\"{}\", \"pci-0000:00:14.0/usb2-2/lun-0\"]\nhangs_on = [\"\", \"05e3:0610\"]\nmodel = \"acme/box\"\n",
@@ -300,6 +300,17 @@ mod tests {
         let copy = copy.expect("there was one before");
         assert_eq!(copy.parent(), Some(directory.path()), "the copy is beside it");
         assert_eq!(fs::read_to_string(copy).expect("it is there"), config);
+    }
+
+    #[test]
+    fn a_table_of_a_slots_own_stays_with_its_slot() {
+        let config = format!("{CONFIG}\n").replace("cards = \"blank\"\n", "[slot.lamp]\ngreen = \"thingm0\"\n");
+        let (_directory, text, ..) = taught(Some(&config), &[slot("A1", &[(&usb("1"), "a:1")]), slot("A2", &[(&usb("2"), "")])], None);
+        let tables: toml::Table = text.parse().expect("it is TOML");
+        let lamp = |index: usize| tables["slot"][index].get("lamp").is_some();
+        assert!(lamp(0) && !lamp(1), "{text}");
+        assert_eq!(tables["slot"][0]["hangs_on"].as_array().map(Vec::len), Some(1), "{text}");
+        assert_eq!(tables["slot"][1]["name"].as_str(), Some("A2"), "{text}");
     }
 
     #[test]
