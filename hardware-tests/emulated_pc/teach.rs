@@ -152,7 +152,23 @@ fn teach_again_keeps_what_people_wrote_and_goes_back_skips_adds_and_breaks_off_b
     assert_eq!(after, expected, "only where A1 is has changed");
     assert_eq!(pc.sh("stat -c %a /etc/flashline/config.toml"), "640");
     assert_eq!(pc.get(&pc.sh("ls /etc/flashline/config.toml.*.bak")), before, "what it was lies beside it");
-    assert!(first.untouched());
+
+    // An SD host of the PC's own, beside slots that stay as they are.
+    let lesson = Lesson::begin(&pc, "--names S1");
+    lesson.asks_for("S1");
+    first.plug();
+    lesson.says("^  pci-0000:00:1c.0/usb3-5/lun-0 is slot A1 in the configuration: take it out, and put it into S1");
+    first.pull();
+    let card = pc.sd(0).size(16 * MIB).filled(3).insert();
+    lesson.says("^  S1 is pci-0000:00:10.0/mmc-0, with ");
+    lesson.press("q");
+    let (status, said) = lesson.ends();
+    assert!(status == 0 && said.contains("S1  pci-0000:00:10.0/mmc-0  on sdhci-pci"), "{said}");
+    let last = String::from_utf8(pc.get("/etc/flashline/config.toml")).expect("it is text");
+    let slot = "\n[[slot]]\nname = \"S1\"\nports = [\"pci-0000:00:10.0/mmc-0\"]\nhangs_on = [\"sdhci-pci\"]\nmodel = \"acme/box\"\n";
+    assert_eq!(last, format!("{after}{slot}"));
+    println!("{said}");
+    assert!(first.untouched() && card.untouched());
 }
 
 /// Slots on a hub in port 3 and in the reader, as they were taught.
