@@ -76,7 +76,7 @@ fn teach_makes_a_running_station_of_eight_slots_out_of_nothing() {
     });
     let (status, said) = lesson.ends();
     assert_eq!(status, 0, "{said}");
-    assert!(said.contains("8 slots:") && said.contains("is to be filled in"), "{said}");
+    assert!(said.contains("slots taught: 8") && said.contains("is to be filled in"), "{said}");
     assert!(sticks.iter().all(|stick| stick.untouched()) && cards.iter().all(|card| card.untouched()) && bystander.untouched());
 
     let check = pc.run("flashline check");
@@ -136,7 +136,7 @@ fn teach_again_keeps_what_people_wrote_and_goes_back_skips_adds_and_breaks_off_b
     first.plug();
     lesson.says("^  A1 is pci-0000:00:1c.0/usb3-5/lun-0");
     // This PC's firmware says nothing of sockets: the other path is a guess, which somebody confirms.
-    lesson.says("usb2-5/lun-0 may be the same socket .* press a to add it");
+    lesson.says("usb2-5/lun-0 may be the same socket");
     lesson.press("a");
     lesson.says("^  A1 is pci-0000:00:1c.0/usb2-5/lun-0 as well");
     first.pull();
@@ -157,7 +157,7 @@ fn teach_again_keeps_what_people_wrote_and_goes_back_skips_adds_and_breaks_off_b
     let lesson = Lesson::begin(&pc, "--names S1");
     lesson.asks_for("S1");
     first.plug();
-    lesson.says("^  pci-0000:00:1c.0/usb3-5/lun-0 is slot A1 in the configuration: take it out, and put it into S1");
+    lesson.says("^  pci-0000:00:1c.0/usb3-5/lun-0 is slot A1 in the configuration");
     first.pull();
     let card = pc.sd(0).size(16 * MIB).filled(3).insert();
     lesson.says("^  S1 is pci-0000:00:10.0/mmc-0, with ");

@@ -168,14 +168,12 @@ impl Lesson {
         let port = &socket.port;
         if let Some(owner) = self.taught.iter().find(|other| other.name != name && other.was_seen_in(port)) {
             let owner = &owner.name;
-            return vec![format!(
-                "  {port} is {owner} already: take it out, and put it into {name}; or go back with b and teach {owner} again"
-            )];
+            return vec![format!("  {port} is {owner} already: take it out, and put it into {name}; b goes back")];
         }
         let owner = self.configured.iter().find(|(other, ports)| *other != name && ports.contains(port) && !self.names.contains(other));
         if let Some((owner, _)) = owner {
             return vec![format!(
-                "  {port} is slot {owner} in the configuration: take it out, and put it into {name}; or teach {owner} as well (--names)"
+                "  {port} is slot {owner} in the configuration, which is not taught now:\n  take it out, and put it into {name}"
             )];
         }
         let mut said = Vec::new();
@@ -207,13 +205,13 @@ impl Lesson {
         let companion = socket.companion.clone().filter(free);
         let (known, guess) = companion.into_iter().partition::<Vec<_>, _>(|companion| companion.known);
         for companion in known {
-            said.push(format!("  and {}, the same socket for cards of the other USB generation", companion.port));
+            said.push(format!("  and {}, the same socket under the other USB generation", companion.port));
             ports.push((companion.port, companion.chain));
         }
         let guess = guess.into_iter().next();
         if let Some(guess) = &guess {
             said.push(format!(
-                "  {} may be the same socket for cards of the other USB generation, by its number alone: press a to add it",
+                "  {} may be the same socket under the other USB generation,\n  by its number alone: press a to add it",
                 guess.port
             ));
         }

@@ -124,7 +124,7 @@ fn listen(names: Names, file: &ConfigFile) -> Result<Option<Vec<Taught>>, TeachE
     let mut polled = BTreeSet::new();
     let present = look(&sysfs, &mut polled);
     println!("teaching slots of {}: no card is written", file.path().display());
-    println!("keys: s leaves a slot as it is, b goes back, q ends and writes what was taught, Ctrl-C ends and writes nothing");
+    println!("keys: s leaves a slot as it is, b goes back, q ends and writes; Ctrl-C ends and writes nothing");
     for socket in &present {
         if let Some(card) = &socket.card {
             println!("  in {} already, and not taken: {}", socket.port, harmless(&card.label()));
@@ -180,7 +180,7 @@ fn look(sysfs: &Sysfs, polled: &mut BTreeSet<String>) -> Vec<Socket> {
 fn light_the_lamp_of(_slot: &str) {}
 
 fn print_summary(taught: &[Taught]) {
-    println!("\n{} slots:", taught.len());
+    println!("\nslots taught: {}", taught.len());
     let width = taught.iter().map(|slot| slot.name.chars().count()).max().unwrap_or_default();
     for slot in taught {
         for (index, (port, chain)) in slot.ports.iter().enumerate() {
