@@ -85,6 +85,13 @@ impl<'a> Factory<'a> {
         self
     }
 
+    /// A slot with what each of its ports hung on when it was taught.
+    pub(crate) fn taught_slot(mut self, name: &str, ports: Vec<String>, hangs_on: Vec<String>) -> Self {
+        self = self.slot(name, ports);
+        self.config.push_str(&format!("hangs_on = {hangs_on:?}\n"));
+        self
+    }
+
     /// Writes the configuration, and starts nothing.
     pub(crate) fn configured(self) -> &'a Pc {
         self.pc.put(self.config.as_bytes(), CONFIG, 0o644);

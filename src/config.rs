@@ -16,6 +16,7 @@ use toml::Spanned;
 
 use crate::station::StationSettings;
 use crate::station::admit::{OwnDisk, Policy};
+use crate::station::cabling::{Chain, places};
 use crate::station::card::Port;
 use crate::station::record::Zeroes;
 use crate::station::slot::SlotSettings;
@@ -303,7 +304,8 @@ enum ZeroesWord {
 #[serde(deny_unknown_fields)]
 struct SlotTable {
     name: Spanned<String>,
-    ports: Vec<Spanned<String>>,
+    ports: Spanned<Vec<Spanned<String>>>,
+    hangs_on: Option<Spanned<Vec<Spanned<String>>>>,
     model: Spanned<String>,
     #[serde(default)]
     cards: Cards,
@@ -351,7 +353,11 @@ impl Source<'_> {
     }
 }
 
-fn prove(path: &Path, text: &str, images: Images) -> Result<Settings, ConfigError> {
+/// Proves this text as the file at `path`, which need not be there yet.
+///
+/// # Errors
+/// The first thing that is wrong.
+pub fn prove(path: &Path, text: &str, images: Images) -> Result<Settings, ConfigError> {
     let source = Source { path, text };
     let file: File = toml::from_str(text).map_err(|error| source.wrong(error.span().unwrap_or(0..0), error.message()))?;
     let base = path.parent().unwrap_or(Path::new("."));
@@ -504,12 +510,12 @@ fn prove_slots(
                 format!("`model`: there is no model {model:?}: add a [[model]] with this name, or use one of: {}", known.join(", "));
             return Err(source.wrong(table.model.span(), problem));
         }
-        if table.ports.is_empty() {
+        if table.ports.get_ref().is_empty() {
             let problem = format!("`ports` of slot {name:?} is empty: `flashline slots` lists the ports");
             return Err(source.wrong(table.name.span(), problem));
         }
         let mut ports = Vec::new();
-        for port in &table.ports {
+        for port in table.ports.get_ref() {
             let text = source.name("ports", port)?;
             if !taken.insert(text.clone()) {
                 let owner = slots.iter().find(|slot| slot.ports.contains(&Port(text.clone()))).map_or(name.as_str(), |slot| &slot.name);
@@ -520,10 +526,34 @@ fn prove_slots(
             ports.push(Port(text));
         }
         let capacity = table.capacity_gb.as_ref().map(|window| capacity(source, window)).transpose()?;
-        let policy = Policy { reuse: matches!(table.cards, Cards::Reuse), capacity, loop_devices: false, own_disks: own_disks.to_vec() };
+        let hung_on = table.hangs_on.as_ref().map_or(Ok(Vec::new()), |chains| hung_on(source, &ports, chains))?;
+        let reuse = matches!(table.cards, Cards::Reuse);
+        let policy = Policy { reuse, capacity, loop_devices: false, own_disks: own_disks.to_vec(), hung_on };
         slots.push(SlotSettings { name, ports, model: model.clone(), policy });
     }
     Ok(slots)
+}
+
+/// What each port hung on when the slot was taught; nothing for a port with an empty text.
+fn hung_on(source: &Source<'_>, ports: &[Port], chains: &Spanned<Vec<Spanned<String>>>) -> Result<Vec<(Port, Chain)>, ConfigError> {
+    const CURE: &str = "`flashline slots teach` writes it, and without it nothing is compared";
+    if chains.get_ref().len() != ports.len() {
+        let problem =
+            format!("`hangs_on` has one text for each of `ports`, in their order, with \"\" for one that may hang on anything: {CURE}");
+        return Err(source.wrong(chains.span(), problem));
+    }
+    let mut hung_on = Vec::new();
+    for (port, text) in ports.iter().zip(chains.get_ref()) {
+        let chain = Chain::parse(text.get_ref());
+        if chain.0.len() > places(port).len() {
+            let problem = format!("`hangs_on`: {:?} names more devices than {port} hangs on: {CURE}", text.get_ref());
+            return Err(source.wrong(text.span(), problem));
+        }
+        if !chain.0.is_empty() {
+            hung_on.push((port.clone(), chain));
+        }
+    }
+    Ok(hung_on)
 }
 
 fn capacity(source: &Source<'_>, window: &Spanned<[u64; 2]>) -> Result<(Bytes, Bytes), ConfigError> {
@@ -616,6 +646,8 @@ model = "acme/box"
             ("\n[[model]]", "[trust]\nwith = [\"none.bundle\"]\n[[model]]", "line 2: `with`: DIR/none.bundle: No such file"),
             ("ports = [\"pci-0000:00:14.0/usb3-1/lun-0\", ", "ports = [\"pci-0000:00:14.0/usb2-1/lun-0\", ", "line 8: `ports`: "),
             ("name = \"A1\"", "name = \" A1\"", "line 7: `name` must be a name"),
+            ("name = \"A1\"", "name = \"A1\"\nhangs_on = [\"05e3:0610\"]", "line 8: `hangs_on` has one text for each of `ports`"),
+            ("name = \"A1\"", "name = \"A1\"\nhangs_on = [\"\",\n\"a:1 > b:2\"]", "line 9: `hangs_on`: \"a:1 > b:2\" names more devices"),
             ("\n[[model]]", "[station]\nname = \"a\\nA1  PASS\"\n[[model]]", "line 2: `name` must be a name"),
             ("\n[[model]]", "[station]\nstore_limit_gb = 9000000000000\n[[model]]", "line 2: `store_limit_gb` is the most"),
             ("\n[[model]]", "[shift]\nstarts = []\n[[model]]", "line 2: `starts` is empty: write the times of day"),

@@ -13,7 +13,7 @@
 //! knows the rules it must keep.
 //!
 //! [`watch`] looks at sysfs, prompted by udev, and tells of every card that came or left, each visit told apart by the kernel's
-//! `DISKSEQ`. It also finds out who uses a disk.
+//! `DISKSEQ`. It also finds out who uses a disk, and what hangs on what: slots that were taught know their hubs and readers.
 //!
 //! [`station`] decides. It is a value: an event with its time goes in, effects come out. Admission, outcomes and every word an
 //! operator meets live here, and nothing that could touch a disk.

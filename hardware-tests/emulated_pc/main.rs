@@ -20,5 +20,6 @@ mod reload;
 mod service;
 mod station;
 mod swapped;
+mod teach;
 mod udev;
 mod visits;

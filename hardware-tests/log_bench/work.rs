@@ -127,6 +127,7 @@ fn card(number: u64) -> Card {
         port: Port(if sd { format!("pci-0000:00:1a.0/mmc-{slot}") } else { format!("pci-0000:00:14.0/usb3-2.{slot}/lun-0") }),
         visit: Visit { devnum: DevNum { major: 8, minor: 16 }, diskseq: number },
         kernel_name: "sdb".to_owned(),
+        hangs_on: flashline::station::cabling::Chain::default(),
         bus: if sd { Bus::Mmc("SD".to_owned()) } else { Bus::Usb },
         whole_disk: true,
         vendor: if sd { None } else { part("SanDisk") },

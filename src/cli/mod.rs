@@ -246,6 +246,9 @@ mod tests {
             "flashline arm --model acme/my-pi3 --json",
             "flashline identify A3",
             "flashline reload --socket /run/s.sock",
+            "flashline slots --json",
+            "flashline slots teach --config c.toml --model acme/box --names A1..A8,B1",
+            "flashline slots teach --from A1",
         ] {
             Cli::try_parse_from(line.split(' ')).unwrap_or_else(|error| panic!("{line}: {error}"));
         }
@@ -257,6 +260,8 @@ mod tests {
             "flashline log summary --by weather",
             "flashline log report",
             "flashline log --json --csv",
+            "flashline slots teach --names A1..",
+            "flashline slots teach --from left",
         ] {
             Cli::try_parse_from(line.split(' ')).expect_err(line);
         }

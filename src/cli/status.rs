@@ -71,7 +71,7 @@ fn detail(slot: &Slot) -> String {
     let card = slot.card.as_deref().map(|card| format!("  [{}]", harmless(card))).unwrap_or_default();
     let what = match (&slot.progress, &slot.reason) {
         (Some(progress), _) => {
-            let percent = if progress.of == 0 { 0 } else { progress.done.min(progress.of) * 100 / progress.of };
+            let percent = (progress.done.min(progress.of) * 100).checked_div(progress.of).unwrap_or(0);
             let rate = progress.rate.map(|rate| format!("  {}/s", Bytes(rate))).unwrap_or_default();
             let left = progress.left.map(|left| format!("  {} left", clock(std::time::Duration::from_secs(left)))).unwrap_or_default();
             format!("{percent:>3} %{rate}{left}")

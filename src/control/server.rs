@@ -269,7 +269,7 @@ async fn show(mut read: BufReader<OwnedReadHalf>, mut write: OwnedWriteHalf, sha
 async fn put(shared: &Shared, who: &Who, request: Request) -> Reply {
     let what = match what_of(request) {
         Ok(what) => what,
-        Err(reply) => return reply,
+        Err(why) => return Reply::error("bad-request", why),
     };
     let (answer, answered) = oneshot::channel();
     if shared.ask.try_send(Asked { by: who.clone(), what, answer }).is_err() {
@@ -282,11 +282,12 @@ async fn put(shared: &Shared, who: &Who, request: Request) -> Reply {
     }
 }
 
-fn what_of(request: Request) -> Result<What, Reply> {
+/// What the station is to do; a sentence where a request contradicts itself.
+fn what_of(request: Request) -> Result<What, String> {
     let target = |slot: Option<String>, model: Option<String>| match (slot, model) {
         (Some(slot), None) => Ok(Target::Slot(slot)),
         (None, Some(model)) => Ok(Target::Model(model)),
-        _ => Err(Reply::error("bad-request", "name either a `slot` or a `model`")),
+        _ => Err("name either a `slot` or a `model`".to_owned()),
     };
     Ok(match request {
         Request::Disarm { slot, model, reason } => What::Command(Command::Disarm { target: target(slot, model)?, reason: plain(reason)? }),
@@ -295,16 +296,16 @@ fn what_of(request: Request) -> Result<What, Reply> {
         Request::OrderStart { model, count, name } => What::Command(Command::StartOrder { model, count, name: plain(name)? }),
         Request::OrderStop { model } => What::Command(Command::StopOrder { model }),
         Request::Reload {} => What::Reload,
-        Request::Status {} | Request::Watch {} => return Err(Reply::error("bad-request", "this only asks what is shown")),
+        Request::Status {} | Request::Watch {} => return Err("this only asks what is shown".to_owned()),
     })
 }
 
 /// Words for the console and the log: a line of them, and nothing that does more than be read.
-fn plain(words: Option<String>) -> Result<Option<String>, Reply> {
+fn plain(words: Option<String>) -> Result<Option<String>, String> {
     const MOST: usize = 120;
     match words {
         Some(words) if words.trim().is_empty() || words.chars().any(char::is_control) || words.chars().count() > MOST => {
-            Err(Reply::error("bad-request", format!("words for people are a line of at most {MOST} characters")))
+            Err(format!("words for people are a line of at most {MOST} characters"))
         }
         words => Ok(words),
     }

@@ -35,6 +35,7 @@ use crate::station::units::Moment;
 use crate::station::view::View;
 use crate::station::{Configuration, Effect, Event, Station};
 use crate::watch::Watch;
+use crate::watch::cabling::CablingWatch;
 use crate::watch::sysfs::Sysfs;
 use crate::watch::uses::own_parts;
 use arming::{Armory, ReloadError};
@@ -86,6 +87,9 @@ pub enum RunError {
     },
 }
 
+/// What came of reading the configuration again, and who asked for it.
+type Reloaded = (Result<(Settings, Armory), ReloadError>, Option<Who>);
+
 fn start(part: &'static str) -> impl FnOnce(io::Error) -> RunError {
     move |source| RunError::Start { part, source }
 }
@@ -116,6 +120,7 @@ struct Daemon {
     /// Where the configuration wants the log's files, too.
     log_files: Option<LogFilesThread>,
     watch: Watch,
+    cabling: CablingWatch,
     view: watch::Sender<View>,
     panel: Panel,
     story: Story,
@@ -156,6 +161,9 @@ impl Daemon {
         // It looks at once: what is put in from now on was not there before.
         let ports: BTreeSet<Port> = settings.slots.iter().flat_map(|slot| slot.ports.iter().cloned()).collect();
         let watch = Watch::spawn(Sysfs::default(), ports, move |event| seen.blocking_send(event).is_ok()).map_err(start("watch thread"))?;
+        let seen = tell.clone();
+        let cabling =
+            CablingWatch::spawn(Sysfs::default(), move |event| seen.blocking_send(event).is_ok()).map_err(start("cabling thread"))?;
         let (view, shown) = watch::channel(station.view(Moment::default()));
         let panel = Panel::spawn(screen, move || shown.borrow().clone()).map_err(start("panel thread"))?;
         let (ask, asked) = mpsc::channel(QUESTIONS);
@@ -176,6 +184,7 @@ impl Daemon {
             log,
             log_files: None,
             watch,
+            cabling,
             view,
             panel,
             story: Story::default(),
@@ -299,7 +308,7 @@ impl Daemon {
     }
 
     /// Reads the configuration again and stages its images, in a thread of its own: the cards go on meanwhile.
-    fn prove_anew(&mut self, reloaded: &mpsc::Sender<(Result<(Settings, Armory), ReloadError>, Option<Who>)>) {
+    fn prove_anew(&mut self, reloaded: &mpsc::Sender<Reloaded>) {
         let asked_by = self.questions.reload_began();
         let by = asked_by.as_ref().map(|who| who.name.as_str());
         tracing::info!(config = %self.config.display(), by, "reading the configuration again");
@@ -383,6 +392,7 @@ impl Daemon {
         // Whoever still wants to tell something finds nobody, instead of waiting for a place.
         self.events.close();
         while self.events.try_recv().is_ok() {}
+        self.cabling.stop();
         self.watch.stop();
         if let Some(control) = self.control.take() {
             control.stop();

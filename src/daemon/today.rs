@@ -50,7 +50,7 @@ impl Today {
                 let _stopped = tell.blocking_send(Event::Today(tally));
             }
             Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "today's cards cannot be counted: the console begins at none")
+                tracing::warn!(error = &error as &dyn std::error::Error, "today's cards cannot be counted: the console begins at none");
             }
         };
         if let Err(error) = std::thread::Builder::new().name("today".to_owned()).spawn(count) {

@@ -380,6 +380,23 @@ fn lock(path: &Path) -> Result<Flock<File>, LogError> {
     })
 }
 
+/// Keeps every station from writing this log for as long as the answer lives. Nothing where no station ever wrote it.
+///
+/// # Errors
+/// When a station writes it ([`Trouble::InUse`]), or nobody can tell.
+pub fn hold(path: &Path) -> Result<Option<Hold>, LogError> {
+    if !path.exists() {
+        return Ok(None);
+    }
+    lock(path).map(|lock| Some(Hold { _lock: lock }))
+}
+
+/// See [`hold`].
+#[derive(Debug)]
+pub struct Hold {
+    _lock: Flock<File>,
+}
+
 fn inode(path: &Path) -> Result<(u64, u64), LogError> {
     let metadata = fs::metadata(path).map_err(|error| LogError::io(Doing::Opening, path, error))?;
     Ok((metadata.dev(), metadata.ino()))

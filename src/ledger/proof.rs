@@ -12,8 +12,10 @@ use super::reader::LogReader;
 /// Events of one page: some megabytes, proved in hundredths of a second.
 const PAGE: i64 = 8192;
 
+/// While one waits for the disk, another one proves what it has.
+const READERS_PER_CORE: usize = 2;
 /// More readers than this wait for the same disk.
-const READERS: usize = 8;
+const READERS: usize = 16;
 
 /// The links a page stands between.
 type Ends = Option<(Link, Link)>;
@@ -27,7 +29,8 @@ impl LogReader {
         let newest = self.newest()?;
         let pages = (newest + PAGE - 1) / PAGE;
         let path = self.path();
-        let readers = thread::available_parallelism().map_or(1, NonZero::get).min(READERS).min(usize::try_from(pages).unwrap_or(1));
+        let cores = thread::available_parallelism().map_or(1, NonZero::get);
+        let readers = (READERS_PER_CORE * cores).min(READERS).min(usize::try_from(pages).unwrap_or(1));
         let (next, broken) = (AtomicI64::new(0), AtomicBool::new(false));
         let proved: Result<Vec<Vec<(i64, Ends)>>, LogError> = thread::scope(|scope| {
             let prove = || {

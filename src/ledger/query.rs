@@ -505,7 +505,7 @@ fn page_of_briefs(
 /// The row that an event stands for, if it stands for one as of `newest`; an error where the event is not ours.
 pub(super) fn row_at(log: &Connection, event: i64, newest: i64) -> rusqlite::Result<Option<Result<Row, ()>>> {
     let mut query = log.prepare_cached(
-        "SELECT station, kind, at, body, attempt FROM event
+        "SELECT station, kind, at, body FROM event
          WHERE seq = ?1 AND (kind = 'attempt-closed' OR kind = 'attempt-started' AND NOT EXISTS (
              SELECT 1 FROM event AS closing
              WHERE closing.attempt = event.attempt AND closing.kind = 'attempt-closed' AND closing.seq <= ?2))",

@@ -1,6 +1,7 @@
 //! One attempt as readers of the log get it: taken from the event that stands for it, which holds everything.
 
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use crate::station::record::AttemptNumber;
 
@@ -183,8 +184,8 @@ impl Row {
             slowest_call_us: effort.slowest_call_us,
             slowest_call_act: slowest.act,
             slowest_call_at: slowest.at,
-            writing_kib_s: effort.writing_kib_s.map(|list| list.to_string()),
-            reading_kib_s: effort.reading_kib_s.map(|list| list.to_string()),
+            writing_kib_s: list(effort.writing_kib_s),
+            reading_kib_s: list(effort.reading_kib_s),
             readback_blake3: proof.blake3,
             readback_class: proof.class,
             outcome: outcome.word.unwrap_or_else(|| "running".to_owned()),
@@ -194,6 +195,11 @@ impl Row {
             order: body.order,
         })
     }
+}
+
+/// As it is stored: nobody needs its numbers before they are drawn.
+fn list(raw: Option<Box<RawValue>>) -> Option<String> {
+    raw.map(|raw| raw.get().to_owned())
 }
 
 /// The keys of `body`, as `schema.sql` explains them. Keys of later formats are passed over.
@@ -296,8 +302,8 @@ struct Effort {
     total_us: Option<u64>,
     slowest_call_us: Option<u64>,
     slowest_call: Option<Call>,
-    writing_kib_s: Option<serde_json::Value>,
-    reading_kib_s: Option<serde_json::Value>,
+    writing_kib_s: Option<Box<RawValue>>,
+    reading_kib_s: Option<Box<RawValue>>,
 }
 
 #[derive(Default, Deserialize)]

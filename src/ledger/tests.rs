@@ -486,6 +486,20 @@ fn a_second_writer_is_refused_until_the_first_is_gone() {
 }
 
 #[test]
+fn who_holds_a_log_keeps_stations_from_it_and_cannot_while_one_writes_it() {
+    let (_dir, path) = place();
+    assert!(hold(&path).expect("it can be told").is_none(), "no station ever wrote it");
+    assert!(!path.exists());
+    let ledger = open(&path);
+    assert_eq!(hold(&path).expect_err("a station writes it").trouble, Trouble::InUse);
+    drop(ledger);
+    let held = hold(&path).expect("nobody writes it");
+    assert!(held.is_some() && Ledger::open_on(&path, "bench-1", PC).is_err());
+    drop(held);
+    open(&path);
+}
+
+#[test]
 fn the_log_of_another_pc_is_refused_and_left_as_it_is() {
     let (_dir, path) = place();
     log_of(&path, 1);

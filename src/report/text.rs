@@ -21,6 +21,13 @@ pub(super) struct Head {
 /// Between two columns.
 pub(super) const GAP: &str = "  ";
 
+/// How many cells of a terminal a text takes. Nearly every cell of a log is plain ASCII, and asking for the width of each of its signs
+/// is most of the work of a long table.
+fn width(text: &str) -> usize {
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
+    if is_plain { text.len() } else { measure_text_width(text) }
+}
+
 /// A table: how wide its columns are.
 pub(super) struct Layout<const N: usize> {
     heads: &'static [Head; N],
@@ -34,7 +41,7 @@ impl<const N: usize> Layout<N> {
         let mut widths: [usize; N] = std::array::from_fn(|column| heads[column].name.len());
         for line in lines {
             for (width, cell) in widths.iter_mut().zip(line) {
-                *width = (*width).max(measure_text_width(cell));
+                *width = (*width).max(self::width(cell));
             }
         }
         while widths.iter().sum::<usize>() + GAP.len() * (N - 1) > most {
@@ -53,18 +60,18 @@ impl<const N: usize> Layout<N> {
     /// A line, with its end.
     pub(super) fn line(&self, cells: &[String; N]) -> String {
         let mut text = String::new();
-        for (column, ((cell, width), head)) in cells.iter().zip(self.widths).zip(self.heads).enumerate() {
-            let cell = truncate_str(cell, width, "…");
-            let padding = " ".repeat(width.saturating_sub(measure_text_width(&cell)));
+        for (column, ((cell, most), head)) in cells.iter().zip(self.widths).zip(self.heads).enumerate() {
+            let cell = if width(cell) > most { truncate_str(cell, most, "…") } else { cell.as_str().into() };
+            let padding = most.saturating_sub(width(&cell));
             if column > 0 {
                 text.push_str(GAP);
             }
             if head.right {
-                text.push_str(&padding);
+                text.extend(std::iter::repeat_n(' ', padding));
                 text.push_str(&cell);
             } else {
                 text.push_str(&cell);
-                text.push_str(&padding);
+                text.extend(std::iter::repeat_n(' ', padding));
             }
         }
         text.truncate(text.trim_end().len());

@@ -1,6 +1,7 @@
 //! Admission: may this card be erased? Pure rules, asked in one order; the first no is what the operator reads.
 
-use super::card::{Bus, Survey, Use};
+use super::cabling::{Chain, compare};
+use super::card::{Bus, Port, Survey, Use};
 use super::outcome::Refusal;
 use super::record::Armed;
 use super::units::Bytes;
@@ -16,11 +17,13 @@ pub struct Policy {
     pub loop_devices: bool,
     /// The PC's own disks, listed once at installation.
     pub own_disks: Vec<OwnDisk>,
+    /// What the slot's ports hung on when it was taught. A port that is not listed may hang on anything.
+    pub hung_on: Vec<(Port, Chain)>,
 }
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { reuse: true, capacity: None, loop_devices: false, own_disks: Vec::new() }
+        Self { reuse: true, capacity: None, loop_devices: false, own_disks: Vec::new(), hung_on: Vec::new() }
     }
 }
 
@@ -74,6 +77,9 @@ fn bare_wwn(text: &str) -> String {
 pub fn admit(survey: &Survey, image: Option<&Armed>, policy: &Policy) -> Result<(), Refusal> {
     let card = &survey.card;
     let Some(image) = image else { return Err(Refusal::NoArmedImage) };
+    if let Some((port, taught)) = policy.hung_on.iter().find(|(port, _)| *port == card.port) {
+        compare(port, taught, &card.hangs_on)?;
+    }
     if !card.whole_disk {
         return Err(Refusal::NotWholeDisk);
     }
@@ -154,6 +160,16 @@ mod tests {
         let capacity = Bytes(needs.0 - 1);
         assert_eq!(refused(|s| s.card.capacity = capacity), Refusal::TooSmall { capacity, needs });
         assert_eq!(refused(|s| s.card.logical_block = 4096), Refusal::SectorSize { card: 4096, image: 512 });
+    }
+
+    #[test]
+    fn a_card_behind_another_hub_or_in_another_reader_than_taught_is_refused_and_no_other_port_is_asked() {
+        let taught = |port: &str, chain: &str| Policy { hung_on: vec![(Port(port.to_owned()), Chain::parse(chain))], ..Policy::default() };
+        let card = survey("p1", 1);
+        let refusal = admit(&card, Some(&image()), &taught("p1", "05e3:0749")).expect_err("it hangs on something else");
+        assert_eq!(refusal.code(), "recabled");
+        assert_eq!(admit(&card, Some(&image()), &taught("p1", "0781:5581:S-1")), Ok(()));
+        assert_eq!(admit(&card, Some(&image()), &taught("p2", "05e3:0749")), Ok(()));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::cabling::Chain;
 use super::units::Bytes;
 
 /// The place a card sits in, in our own words: controller, then USB port chain and LUN, or MMC host.
@@ -18,12 +19,12 @@ impl fmt::Display for Port {
 }
 
 impl Port {
-    /// What this port hangs on, nearest first: the USB device it is a LUN of, then the hubs above it. A controller is not
+    /// What this port hangs on, nearest first: the USB device it is a LUN or a host of, then the hubs above it. A controller is not
     /// named: what is lost with it is lost with the PC.
     #[must_use]
     pub fn upstream(&self) -> Vec<String> {
-        let Some((device, _lun)) = self.0.rsplit_once("/lun-") else { return Vec::new() };
-        let Some((root, chain)) = device.rsplit_once('-') else { return Vec::new() };
+        let Some((device, _unit)) = self.0.rsplit_once("/lun-").or_else(|| self.0.rsplit_once("/mmc-")) else { return Vec::new() };
+        let Some((root, chain)) = device.rsplit_once('-').filter(|(root, _)| root.contains("/usb")) else { return Vec::new() };
         let dots = chain.match_indices('.').map(|(place, _)| place);
         let mut upstream: Vec<String> = dots.chain([chain.len()]).map(|end| format!("{root}-{}", &chain[..end])).collect();
         upstream.reverse();
@@ -142,6 +143,8 @@ pub struct Card {
     pub visit: Visit,
     /// The kernel's name now, `sdb`: for the log and for naming the node under `/dev`, never an identity.
     pub kernel_name: String,
+    /// What it hangs on, itself included where it is a USB device. Empty where the card was only glanced at.
+    pub hangs_on: Chain,
     /// How it is attached.
     pub bus: Bus,
     /// A whole disk, not a partition of one.
@@ -225,5 +228,6 @@ mod tests {
         assert!(!port.hangs_on("pci-0000:00:1c.0/usb3-3.1.20"));
         assert!(!Port("pci-0000:00:1c.0/usb3-31/lun-0".to_owned()).hangs_on("pci-0000:00:1c.0/usb3-3"));
         assert_eq!(Port("pci-0000:00:10.0/mmc-0".to_owned()).upstream(), [""; 0]);
+        assert_eq!(Port("pci-0000:00:1c.0/usb3-4/mmc-0".to_owned()).upstream(), ["pci-0000:00:1c.0/usb3-4"], "an SD host on a USB reader");
     }
 }

@@ -4,6 +4,7 @@
 //! its time and answers with effects, which `daemon` carries out. An event that does not fit changes nothing.
 
 pub mod admit;
+pub mod cabling;
 pub mod card;
 pub mod command;
 pub mod order;
@@ -20,6 +21,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use admit::admit;
+use cabling::{Cabling, pairs};
 use card::{Card, Port, Survey, Visit};
 use command::{Command, Denied, RequestId, Standing, Who};
 use order::{OrderNumber, Place};
@@ -105,6 +107,8 @@ pub enum Event {
         /// What it did before.
         effort: Effort,
     },
+    /// The devices that slots hang on, as they are now: told when the daemon begins to look, and at every change.
+    Cabling(Cabling),
     /// The log has it on disk.
     Recorded(Receipt),
     /// The log cannot write, for this reason; or it can again.
@@ -183,6 +187,7 @@ pub struct Station {
     slots: Vec<Slot>,
     armed: Vec<Armed>,
     standing: Standing,
+    cabling: Cabling,
     next_attempt: AttemptNumber,
     today: Tally,
     log_fault: Option<String>,
@@ -199,6 +204,7 @@ impl Station {
             slots: Vec::new(),
             armed: Vec::new(),
             standing,
+            cabling: Cabling::default(),
             next_attempt,
             today: Tally::default(),
             log_fault: None,
@@ -260,6 +266,11 @@ impl Station {
             }
             Event::Ended { attempt, end, effort } => self.ended(now, attempt, end, effort),
             Event::Stalled { attempt, waited, effort } => self.stalled(attempt, waited, effort),
+            Event::Cabling(cabling) => {
+                self.cabling = cabling;
+                self.compare_cabling();
+                Vec::new()
+            }
             Event::Recorded(Receipt::Started(attempt)) => self.start_recorded(now, attempt),
             Event::Recorded(Receipt::Closed(attempt)) => {
                 self.outcome_recorded(now, attempt);
@@ -372,6 +383,11 @@ impl Station {
     }
 
     fn surveyed(&mut self, now: Moment, visit: Visit, survey: Option<Survey>) -> Vec<Effect> {
+        if let Some(survey) = &survey {
+            // Fresher than what was told of the devices, which a reader that hangs may hold up.
+            self.cabling.learn(&survey.card.port, &survey.card.hangs_on);
+            self.compare_cabling();
+        }
         let asking = |slot: &Slot| matches!(slot.phase, Phase::Surveying { visit: asked, .. } if asked == visit);
         let Some(index) = self.slots.iter().position(asking) else { return Vec::new() };
         let slot = &self.slots[index];
@@ -524,6 +540,7 @@ impl Station {
         before.retain(|slot| !slot.is_idle());
         before.iter_mut().for_each(|slot| slot.retired = true);
         self.slots.append(&mut before);
+        self.compare_cabling();
         self.settings = station;
         self.halt_slots();
         let newly_armed: Vec<Effect> = armed
@@ -533,6 +550,15 @@ impl Station {
             .collect();
         self.armed = armed;
         newly_armed
+    }
+
+    /// Which slots hang on something else than what they were taught on?
+    fn compare_cabling(&mut self) {
+        let taught = |slot: &Slot| slot.settings.policy.hung_on.clone();
+        let all = self.slots.iter().flat_map(taught).flat_map(|(port, chain)| pairs(&port, &chain).collect::<Vec<_>>()).collect();
+        for slot in &mut self.slots {
+            slot.recabled = taught(slot).iter().find_map(|(port, chain)| self.cabling.recabled(port, chain, &all));
+        }
     }
 
     fn stop(&mut self) -> Vec<Effect> {
@@ -557,7 +583,9 @@ impl Slot {
 /// Where done cards are looked for, one that only its policy or a complete order keeps out is opened all the same: if it holds the
 /// image already it is DONE, and otherwise it is refused as it would have been.
 fn plan(survey: &Survey, slot: &Slot, place: Place, recheck: bool) -> Result<(Plan, Option<OrderNumber>), Refusal> {
-    let admitted = admit(survey, slot.usable(), &slot.settings.policy).and(match place {
+    // Another of the slot's ports, which the card is not in, may be another place now.
+    let cabled = slot.recabled.clone().map_or(Ok(()), Err);
+    let admitted = admit(survey, slot.usable(), &slot.settings.policy).and(cabled).and(match place {
         Place::Complete { count } => Err(Refusal::OrderComplete { count }),
         Place::NoOrder | Place::Free(_) | Place::UnderWay { .. } => Ok(()),
     });
@@ -589,5 +617,7 @@ pub fn outcome_of(end: End, gone: bool) -> Outcome {
 
 #[cfg(test)]
 mod exploration;
+#[cfg(test)]
+mod order_tests;
 #[cfg(test)]
 mod tests;

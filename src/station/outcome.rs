@@ -29,6 +29,17 @@ impl fmt::Debug for Digest {
 pub enum Refusal {
     /// The slot's model has no image that may be written.
     NoArmedImage,
+    /// The port hangs on something else than when the slot was taught: it may be another place.
+    Recabled {
+        /// The device that is another one, with its place: `reader usb3-1.2`.
+        at: String,
+        /// What was taught.
+        was: String,
+        /// What is there, where there is something.
+        is: Option<String>,
+        /// Where the taught device is now, where it was found.
+        now_on: Option<String>,
+    },
     /// A partition, or something else that is not a whole disk.
     NotWholeDisk,
     /// Neither USB nor an MMC host.
@@ -98,6 +109,7 @@ impl Refusal {
     pub fn code(&self) -> &'static str {
         match self {
             Self::NoArmedImage => "no-armed-image",
+            Self::Recabled { .. } => "recabled",
             Self::NotWholeDisk => "not-whole-disk",
             Self::NotACard { .. } => "not-a-card",
             Self::NotSd { .. } => "not-sd",
@@ -125,7 +137,7 @@ impl Refusal {
     #[must_use]
     pub fn cure(&self) -> Todo {
         match self {
-            Self::NoArmedImage | Self::CannotOpen { .. } => Todo::CallEngineer,
+            Self::NoArmedImage | Self::CannotOpen { .. } | Self::Recabled { .. } => Todo::CallEngineer,
             Self::WriteProtected => Todo::SlideLock,
             Self::TooSmall { .. } | Self::CapacityOutside { .. } | Self::SectorSize { .. } => Todo::UseAnother,
             Self::Partitioned => Todo::UseBlank,
@@ -141,6 +153,16 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoArmedImage => f.write_str("no image is armed for this slot"),
+            Self::Recabled { at, was, is, now_on } => {
+                write!(f, "{at} was {was}")?;
+                if let Some(place) = now_on {
+                    write!(f, ", which is on {place} now")?;
+                }
+                if let Some(is) = is {
+                    write!(f, ", is {is} now")?;
+                }
+                f.write_str(" (teach the slot again, or correct `hangs_on`)")
+            }
             Self::NotWholeDisk => f.write_str("not a whole disk"),
             Self::NotACard { bus } => write!(f, "not a card: a disk on {bus}"),
             Self::NotSd { kind } => write!(f, "not an SD card: {kind}"),

@@ -138,6 +138,7 @@ pub struct Reason {
 pub const REASONS: &[(&str, &[&str])] = &[
     ("disarmed", &["why"]),
     ("present-at-start", &[]),
+    ("recabled", &["at", "was", "is"]),
     ("order-under-way", &["count"]),
     ("order-complete", &["count"]),
     ("no-armed-image", &[]),
@@ -274,6 +275,9 @@ fn of_refusal(refusal: &Refusal) -> Vec<(&'static str, Fact)> {
         }
         Refusal::SectorSize { card, image } => vec![("card", Fact::Count(u64::from(*card))), ("image", Fact::Count(u64::from(*image)))],
         Refusal::CannotOpen { errno } => vec![("error", Fact::Errno(*errno))],
+        Refusal::Recabled { at, was, is, .. } => {
+            vec![("at", Fact::Text(at.clone())), ("was", Fact::Text(was.clone())), ("is", Fact::Text(is.clone().unwrap_or_default()))]
+        }
         Refusal::OrderComplete { count } => vec![("count", Fact::Count(u64::from(*count)))],
         Refusal::NoArmedImage
         | Refusal::NotWholeDisk

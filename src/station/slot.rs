@@ -19,7 +19,7 @@
 use super::admit::Policy;
 use super::card::{Card, Port, Visit};
 use super::order::Place;
-use super::outcome::{Effort, Outcome};
+use super::outcome::{Effort, Outcome, Refusal};
 use super::record::{Armed, Attempt, AttemptNumber};
 use super::units::{Bytes, Moment};
 use super::view::{Call, Progress, Sign, SlotView};
@@ -115,6 +115,8 @@ pub(super) struct Slot {
     pub(super) armed: Option<Armed>,
     /// Why nothing is armed, where that is known.
     pub(super) disarmed: Option<String>,
+    /// What hangs in its ports is not what was taught: nothing is written here until it is.
+    pub(super) recabled: Option<Refusal>,
     /// Somebody took the slot or its model out of work: who, and why.
     pub(super) halted: Option<String>,
     /// Somebody looks for the slot until then.
@@ -135,6 +137,7 @@ impl Slot {
             settings,
             armed: None,
             disarmed: None,
+            recabled: None,
             halted: None,
             identify_until: None,
             present: None,
@@ -200,6 +203,9 @@ impl Slot {
 
     fn sign(&self, place: Place) -> Sign {
         match (&self.phase, place) {
+            (Phase::Empty, _) if self.recabled.is_some() => {
+                Sign::Disarmed(self.recabled.as_ref().map(ToString::to_string).unwrap_or_default())
+            }
             (Phase::Empty, _) if self.usable().is_none() => {
                 let why = self.halted.as_ref().or(self.disarmed.as_ref());
                 Sign::Disarmed(why.cloned().unwrap_or_else(|| "no image is armed".to_owned()))

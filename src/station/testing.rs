@@ -1,5 +1,6 @@
 //! Cards and images for tests: each right in every respect, for a test to spoil in one.
 
+use super::cabling::Chain;
 use super::card::{Bus, Card, DevNum, Identified, Port, Survey, Visit};
 use super::outcome::{Digest, MappedProof, Proof, ReadBack};
 use super::record::{Armed, ArmedBy, ModelProof, Occasion, Zeroes};
@@ -11,6 +12,7 @@ pub(crate) fn card(port: &str, diskseq: u64) -> Card {
         port: Port(port.to_owned()),
         visit: Visit { devnum: DevNum { major: 8, minor: 16 }, diskseq },
         kernel_name: "sdb".to_owned(),
+        hangs_on: Chain(vec!["0781:5581:S-1".to_owned()]),
         bus: Bus::Usb,
         whole_disk: true,
         vendor: Some("Acme".to_owned()),

@@ -220,6 +220,70 @@ fn a_reader_lost_with_all_its_cards_is_one_cause_and_a_row_for_each() {
     assert_eq!(sign(&station, 2), Sign::Writing, "the other reader's slot goes on");
 }
 
+/// The devices of the PC, by place.
+fn cabling(devices: &[(&str, &str)]) -> Event {
+    Event::Cabling(cabling::Cabling(devices.iter().map(|(place, id)| ((*place).to_owned(), (*id).to_owned())).collect()))
+}
+
+/// Two slots of a reader and one beside it, taught.
+fn taught_station() -> Station {
+    let mut configuration = configuration(&READER, vec![image()]);
+    for (slot, chain) in configuration.slots.iter_mut().zip(["05e3:0749", "05e3:0749", "0781:5581:S-1"]) {
+        slot.policy.hung_on = vec![(slot.ports[0].clone(), cabling::Chain::parse(chain))];
+    }
+    let mut station = Station::new(configuration.station.clone(), 1, Standing::default());
+    station.apply(at(0), Event::Configure(Box::new(configuration)));
+    station
+}
+
+#[test]
+fn an_exchanged_reader_disarms_its_own_slots_until_the_right_one_is_back_and_the_others_run() {
+    let mut station = taught_station();
+    station.apply(at(0), cabling(&[("pci-1/usb3-2", "05e3:0749")]));
+    assert_eq!(sign(&station, 0), Sign::Empty);
+    station.apply(at(1), cabling(&[]));
+    assert_eq!(sign(&station, 0), Sign::Empty, "a reader that is unplugged has not changed");
+    station.apply(at(2), cabling(&[("pci-1/usb3-2", "0bda:0306"), ("pci-1/usb3-3", "0781:5581:S-1")]));
+    for slot in 0..2 {
+        let Sign::Disarmed(reason) = sign(&station, slot) else { panic!("the slot is disarmed: {:?}", sign(&station, slot)) };
+        assert!(reason.starts_with("reader usb3-2 was 05e3:0749, is 0bda:0306 now"), "{reason}");
+    }
+    assert_eq!(sign(&station, 2), Sign::Empty);
+    busy_in(&mut station, READER[2].1, 1);
+    station.apply(at(3), cabling(&[("pci-1/usb3-2", "05e3:0749"), ("pci-1/usb3-3", "0781:5581:S-1")]));
+    assert_eq!(sign(&station, 0), Sign::Empty, "the right one is back");
+}
+
+#[test]
+fn a_card_in_an_exchanged_reader_is_refused_also_when_the_card_is_the_first_to_show_it() {
+    let mut station = taught_station();
+    station.apply(at(0), cabling(&[("pci-1/usb3-2", "05e3:0749")]));
+    station.apply(at(0), seen(READER[0].1, 1));
+    station.apply(at(700), Event::Tick);
+    let mut found = survey(READER[0].1, 1);
+    found.card.hangs_on = cabling::Chain::parse("0bda:0306");
+    let effects = station.apply(at(701), Event::Surveyed { visit: visit(1), survey: Some(Box::new(found)) });
+    let closed = closings(&effects);
+    let [(slot, Outcome::Refused(refusal))] = closed.as_slice() else { panic!("{effects:?}") };
+    assert_eq!((slot.as_str(), refusal.code()), ("A1", "recabled"));
+    assert!(matches!(sign(&station, 1), Sign::Disarmed(_)), "its neighbour's reader is the same one: {:?}", sign(&station, 1));
+}
+
+#[test]
+fn a_slot_of_two_ports_of_which_one_hangs_on_something_else_takes_no_card_in_the_other() {
+    let mut configuration = configuration(&[("A1", "pci-1/usb3-2.1/lun-0")], vec![image()]);
+    let other = Port("pci-1/usb2-2.1/lun-0".to_owned());
+    configuration.slots[0].ports.push(other.clone());
+    configuration.slots[0].policy.hung_on = vec![(other, cabling::Chain::parse("05e3:0610"))];
+    let mut station = Station::new(configuration.station.clone(), 1, Standing::default());
+    station.apply(at(0), Event::Configure(Box::new(configuration)));
+    station.apply(at(0), cabling(&[("pci-1/usb2-2", "2109:2817")]));
+    station.apply(at(0), seen("pci-1/usb3-2.1/lun-0", 1));
+    station.apply(at(700), Event::Tick);
+    let effects = station.apply(at(701), Event::Surveyed { visit: visit(1), survey: Some(Box::new(survey("pci-1/usb3-2.1/lun-0", 1))) });
+    assert!(matches!(closings(&effects).as_slice(), [(_, Outcome::Refused(Refusal::Recabled { .. }))]), "{effects:?}");
+}
+
 #[test]
 fn two_cards_pulled_from_a_reader_that_stays_are_two_pulls() {
     let ports = [("A1", "pci-1/usb3-2/lun-0"), ("A2", "pci-1/usb3-2/lun-1"), ("A3", "pci-1/usb3-2/lun-2")];

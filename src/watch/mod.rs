@@ -8,10 +8,12 @@
 //! Uevents get lost (a full socket, a disk that udevd found locked for three minutes), so none is ever believed: each only
 //! makes the thread look. libudev stays in this one thread; owned [`Card`]s leave it.
 
+pub mod cabling;
 pub mod rules;
 pub mod sysfs;
 #[cfg(test)]
 pub(crate) mod testing;
+pub mod topology;
 pub mod uses;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -7,13 +7,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::station::cabling::Chain;
 use crate::station::card::{Bus, Card, Cid, DevNum, Identified, Port, Visit};
 use crate::station::units::Bytes;
 
 /// Where sysfs is mounted.
 #[derive(Clone, Debug)]
 pub struct Sysfs {
-    root: PathBuf,
+    pub(super) root: PathBuf,
 }
 
 impl Default for Sysfs {
@@ -87,6 +88,7 @@ impl Sysfs {
         let disk = Directory(path.clone());
         let place = Place::of(&path, &self.root)?;
         let device = Directory(path.join("device"));
+        let hangs_on = if strings { place.chain(self) } else { Chain::default() };
         let usb = place.usb_device.map(Directory);
         let cid = matches!(place.bus, Bus::Mmc(_)).then(|| cid(&device)).flatten();
         let usb_text = |name: &str| usb.as_ref().filter(|_| strings).and_then(|usb| usb.text(name));
@@ -100,6 +102,7 @@ impl Sysfs {
         };
         let card = Card {
             port: place.port,
+            hangs_on,
             visit,
             kernel_name: name.replace('!', "/"),
             bus: place.bus,
@@ -182,12 +185,12 @@ impl Sysfs {
 }
 
 /// The boot, general-purpose and replay-protected areas of an eMMC are disks of their own in the same host.
-fn is_hardware_partition(name: &str) -> bool {
+pub(super) fn is_hardware_partition(name: &str) -> bool {
     name.starts_with("mmcblk") && name.trim_start_matches("mmcblk").contains(|letter: char| !letter.is_ascii_digit())
 }
 
 /// A one-slot reader looks like a stick; many say what they are.
-fn names_a_reader(product: Option<&str>) -> bool {
+pub(super) fn names_a_reader(product: Option<&str>) -> bool {
     product.is_some_and(|product| {
         let product = product.to_ascii_lowercase();
         ["reader", "sd/mmc", "cardreader", "storage device", "multi-card", "multicard"].iter().any(|word| product.contains(word))
@@ -208,10 +211,10 @@ fn cid(card: &Directory) -> Option<Cid> {
 }
 
 /// A directory of attributes.
-struct Directory(PathBuf);
+pub(super) struct Directory(pub(super) PathBuf);
 
 impl Directory {
-    fn text(&self, attribute: &str) -> Option<String> {
+    pub(super) fn text(&self, attribute: &str) -> Option<String> {
         let text = fs::read(self.0.join(attribute)).ok()?;
         let text = String::from_utf8_lossy(&text);
         let text = text.trim_matches(|letter: char| letter.is_whitespace() || letter == '\0');
@@ -220,7 +223,7 @@ impl Directory {
         (!text.is_empty()).then_some(text)
     }
 
-    fn number(&self, attribute: &str) -> Option<u64> {
+    pub(super) fn number(&self, attribute: &str) -> Option<u64> {
         self.text(attribute)?.parse().ok()
     }
 
@@ -232,20 +235,22 @@ impl Directory {
 }
 
 /// Where a disk hangs in the device tree.
-struct Place {
-    port: Port,
-    bus: Bus,
-    usb_device: Option<PathBuf>,
+pub(super) struct Place {
+    pub(super) port: Port,
+    pub(super) bus: Bus,
+    pub(super) usb_device: Option<PathBuf>,
     /// Logical units of the same USB device.
-    luns: usize,
+    pub(super) luns: usize,
+    /// The MMC host, where it is in one.
+    pub(super) mmc_host: Option<PathBuf>,
 }
 
 impl Place {
     /// Reads a disk's real path under `devices`, for example
     /// `pci0000:00/0000:00:14.0/usb2/2-3/2-3.1/2-3.1:1.0/host4/target4:0:0/4:0:0:0/block/sdb`.
-    fn of(disk: &Path, root: &Path) -> Option<Self> {
+    pub(super) fn of(disk: &Path, root: &Path) -> Option<Self> {
         let root = fs::canonicalize(root).ok()?;
-        let ancestors: Vec<&Path> = disk.ancestors().skip(1).take_while(|path| path.starts_with(&root) && *path != root).collect();
+        let ancestors: Vec<&Path> = above(disk, &root).skip(1).collect();
         if let Some(place) = Self::in_mmc_host(&ancestors) {
             return Some(place);
         }
@@ -254,29 +259,20 @@ impl Place {
         }
         let name = file_name(disk)?;
         if name.starts_with("loop") {
-            return Some(Self { port: Port(name.to_owned()), bus: Bus::Loop, usb_device: None, luns: 1 });
+            return Some(Self { port: Port(name.to_owned()), bus: Bus::Loop, usb_device: None, luns: 1, mmc_host: None });
         }
         // Anything else can be configured as a slot, and is then refused with this bus in the sentence.
         let bus = ancestors.iter().find_map(|path| subsystem(path)).filter(|bus| bus != "block").unwrap_or_else(|| "virtual".to_owned());
         let controller = ancestors.iter().find_map(|path| controller(path)).unwrap_or_else(|| name.to_owned());
-        Some(Self { port: Port(format!("{controller}/{bus}")), bus: Bus::Other(bus), usb_device: None, luns: 1 })
+        Some(Self { port: Port(format!("{controller}/{bus}")), bus: Bus::Other(bus), usb_device: None, luns: 1, mmc_host: None })
     }
 
     fn in_mmc_host(ancestors: &[&Path]) -> Option<Self> {
         let hosts = ancestors.iter().find(|path| file_name(path) == Some("mmc_host"))?;
         let host = ancestors.iter().find(|path| path.parent() == Some(hosts))?;
         let card = ancestors.iter().find(|path| path.parent() == Some(host))?;
-        // A host on a USB reader is found by the reader's own port: the name of its platform device is drawn anew at every boot.
-        let above: Vec<&Path> = ancestors.iter().copied().filter(|path| hosts.starts_with(path)).collect();
-        let controller = usb_chain(&above).or_else(|| above.iter().find_map(|path| controller(path)))?;
-        // mmcN is counted over the whole PC in the order drivers came up: only the place among the controller's own hosts stays.
-        let mut siblings: Vec<u32> =
-            fs::read_dir(hosts).ok()?.filter_map(|entry| entry.ok()?.file_name().to_str()?.strip_prefix("mmc")?.parse().ok()).collect();
-        siblings.sort_unstable();
-        let number: u32 = file_name(host)?.strip_prefix("mmc")?.parse().ok()?;
-        let index = siblings.iter().position(|sibling| *sibling == number)?;
         let kind = Directory((*card).to_owned()).text("type").unwrap_or_else(|| "unknown".to_owned());
-        Some(Self { port: Port(format!("{controller}/mmc-{index}")), bus: Bus::Mmc(kind), usb_device: None, luns: 1 })
+        Some(Self { port: mmc_port(host, ancestors)?, bus: Bus::Mmc(kind), usb_device: None, luns: 1, mmc_host: Some((*host).to_owned()) })
     }
 
     fn on_usb(ancestors: &[&Path]) -> Option<Self> {
@@ -286,8 +282,28 @@ impl Place {
         let lun = file_name(unit)?.rsplit(':').next()?;
         let units = fs::read_dir(unit.parent()?).ok()?;
         let luns = units.filter(|entry| entry.as_ref().is_ok_and(|entry| is_scsi_address(entry.file_name().to_str()))).count();
-        Some(Self { port: Port(format!("{chain}/lun-{lun}")), bus: Bus::Usb, usb_device: Some(device.to_owned()), luns })
+        Some(Self { port: Port(format!("{chain}/lun-{lun}")), bus: Bus::Usb, usb_device: Some(device.to_owned()), luns, mmc_host: None })
     }
+}
+
+/// A path and what it hangs on, nearest first, as far as sysfs goes.
+pub(super) fn above<'a>(path: &'a Path, root: &'a Path) -> impl Iterator<Item = &'a Path> {
+    path.ancestors().take_while(move |path| path.starts_with(root) && *path != root)
+}
+
+/// The port of an MMC host, with a card in it or without.
+pub(super) fn mmc_port(host: &Path, ancestors: &[&Path]) -> Option<Port> {
+    let hosts = host.parent()?;
+    // A host on a USB reader is found by the reader's own port: the name of its platform device is drawn anew at every boot.
+    let above: Vec<&Path> = ancestors.iter().copied().filter(|path| hosts.starts_with(path)).collect();
+    let controller = usb_chain(&above).or_else(|| above.iter().find_map(|path| controller(path)))?;
+    // mmcN is counted over the whole PC in the order drivers came up: only the place among the controller's own hosts stays.
+    let mut siblings: Vec<u32> =
+        fs::read_dir(hosts).ok()?.filter_map(|entry| entry.ok()?.file_name().to_str()?.strip_prefix("mmc")?.parse().ok()).collect();
+    siblings.sort_unstable();
+    let number: u32 = file_name(host)?.strip_prefix("mmc")?.parse().ok()?;
+    let index = siblings.iter().position(|sibling| *sibling == number)?;
+    Some(Port(format!("{controller}/mmc-{index}")))
 }
 
 /// The nearest USB device, hubs and root hubs included.
@@ -296,7 +312,7 @@ fn usb_device<'a>(ancestors: &[&'a Path]) -> Option<&'a Path> {
 }
 
 /// Controller, USB generation and chain of ports of the nearest USB device: `pci-0000:00:14.0/usb3-2.4`.
-fn usb_chain(ancestors: &[&Path]) -> Option<String> {
+pub(super) fn usb_chain(ancestors: &[&Path]) -> Option<String> {
     let device = usb_device(ancestors)?;
     let is_root_hub = |path: &&&Path| file_name(path).is_some_and(|name| name.starts_with("usb")) && path.join("idVendor").exists();
     let root_hub = ancestors.iter().find(is_root_hub)?;
@@ -312,7 +328,7 @@ fn is_scsi_address(name: Option<&str>) -> bool {
     name.is_some_and(|name| name.split(':').count() == 4 && name.split(':').all(|part| part.parse::<u32>().is_ok()))
 }
 
-fn file_name(path: &Path) -> Option<&str> {
+pub(super) fn file_name(path: &Path) -> Option<&str> {
     path.file_name()?.to_str()
 }
 
@@ -322,7 +338,7 @@ fn subsystem(path: &Path) -> Option<String> {
 }
 
 /// A device that a board or a slot fixes in place: its name stays the same from boot to boot.
-fn controller(path: &Path) -> Option<String> {
+pub(super) fn controller(path: &Path) -> Option<String> {
     let subsystem = subsystem(path).filter(|subsystem| matches!(subsystem.as_str(), "pci" | "platform" | "amba"))?;
     // Names that end so are counted in the order drivers came up.
     if file_name(path)?.ends_with(".auto") {

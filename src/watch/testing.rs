@@ -30,6 +30,10 @@ impl FakeSysfs {
             let target = self.root.path().join("bus").join(subsystem);
             fs::create_dir_all(&target).expect("it can be written");
             symlink(target, directory.join("subsystem")).expect("it can be written");
+            let listed = self.root.path().join("bus").join(subsystem).join("devices");
+            fs::create_dir_all(&listed).expect("it can be written");
+            // Names are the kernel's, and once in a subsystem; where a test repeats one, the first counts.
+            let _listed = symlink(&directory, listed.join(directory.file_name().expect("it has a name")));
         }
         for (name, value) in attributes {
             write(&directory, name, value);
@@ -57,8 +61,15 @@ impl FakeSysfs {
     pub(crate) fn lun(&self, name: &str, chain: &str, lun: u32, diskseq: u64) {
         self.device("pci0000:00/0000:00:1c.0", "pci", &[]);
         self.device("pci0000:00/0000:00:1c.0/usb2", "usb", &[("version", " 3.00"), ("idVendor", "1d6b"), ("product", "xHCI")]);
-        let usb = format!("pci0000:00/0000:00:1c.0/usb2/2-{chain}");
-        let strings = [("idVendor", "0781"), ("manufacturer", "SanDisk"), ("product", "Ultra"), ("serial", "4C53")];
+        let usb = usb_path(chain);
+        let strings = [
+            ("idVendor", "0781"),
+            ("idProduct", "5581"),
+            ("speed", "5000"),
+            ("manufacturer", "SanDisk"),
+            ("product", "Ultra"),
+            ("serial", "4C53"),
+        ];
         self.device(&usb, "usb", &strings);
         let target = format!("{usb}/2-{chain}:1.0/host4/target4:0:0");
         let scsi = format!("{target}/4:0:0:{lun}");
@@ -67,11 +78,53 @@ impl FakeSysfs {
         self.disk(&scsi, name, &format!("8:{minor}"), diskseq);
     }
 
+    /// A hub in a chain of ports under the same root hub.
+    pub(crate) fn hub(&self, chain: &str, vendor: &str, product: &str) {
+        self.device("pci0000:00/0000:00:1c.0", "pci", &[]);
+        self.device("pci0000:00/0000:00:1c.0/usb2", "usb", &[("version", " 3.00"), ("idVendor", "1d6b"), ("product", "xHCI")]);
+        let attributes = [("idVendor", vendor), ("idProduct", product), ("bDeviceClass", "09"), ("devnum", "2"), ("speed", "5000")];
+        self.device(&usb_path(chain), "usb", &attributes);
+    }
+
+    /// The kernel's link from a device's port under the USB 3 root hub to the same port under the USB 2 root hub, and where the firmware
+    /// says both are.
+    pub(crate) fn peers(&self, port: &str, location: &str) {
+        let controller = "pci0000:00/0000:00:1c.0";
+        self.device(&format!("{controller}/usb1"), "usb", &[("version", " 2.00"), ("idVendor", "1d6b")]);
+        let own = self.device(&format!("{controller}/usb2/2-0:1.0/usb2-port{port}"), "", &[("location", location)]);
+        let peer = self.device(&format!("{controller}/usb1/1-0:1.0/usb1-port{port}"), "", &[("location", location)]);
+        let device = self.root.path().join("devices").join(format!("{controller}/usb2/2-{port}"));
+        if !own.join("peer").exists() {
+            symlink(peer, own.join("peer")).expect("it can be written");
+            symlink(own, device.join("port")).expect("it can be written");
+        }
+    }
+
+    /// The driver of a device.
+    pub(crate) fn driver(&self, path: &str, driver: &str) {
+        let target = self.root.path().join("bus/drivers").join(driver);
+        fs::create_dir_all(&target).expect("it can be written");
+        symlink(target, self.root.path().join("devices").join(path).join("driver")).expect("it can be written");
+    }
+
+    /// An MMC host without a card.
+    pub(crate) fn mmc_host(&self, host: u32) {
+        let controller = "pci0000:00/0000:00:07.0";
+        self.device(controller, "pci", &[]);
+        let directory = self.device(&format!("{controller}/mmc_host/mmc{host}"), "mmc_host", &[]);
+        let class = self.root.path().join("class/mmc_host");
+        fs::create_dir_all(&class).expect("it can be written");
+        let link = class.join(format!("mmc{host}"));
+        if !link.exists() {
+            symlink(directory, link).expect("it can be written");
+        }
+    }
+
     /// A card of this kind (`SD`, `MMC`) in an MMC host.
     pub(crate) fn mmc(&self, name: &str, host: u32, kind: &str, diskseq: u64) {
         let controller = "pci0000:00/0000:00:07.0";
         self.device(controller, "pci", &[]);
-        self.device(&format!("{controller}/mmc_host/mmc{host}"), "mmc_host", &[]);
+        self.mmc_host(host);
         let card = format!("{controller}/mmc_host/mmc{host}/mmc{host}:4567");
         let attributes = [
             ("type", kind),
@@ -111,8 +164,16 @@ impl FakeSysfs {
     }
 
     pub(crate) fn remove(&self, name: &str) {
-        fs::remove_file(self.root.path().join("block").join(name)).expect("it is there");
+        let link = self.root.path().join("block").join(name);
+        fs::remove_dir_all(fs::canonicalize(&link).expect("it is there")).expect("it is there");
+        fs::remove_file(link).expect("it is there");
     }
+}
+
+/// A device lies below the hubs it hangs on.
+fn usb_path(chain: &str) -> String {
+    let dots = chain.match_indices('.').map(|(place, _)| place).chain([chain.len()]);
+    dots.fold("pci0000:00/0000:00:1c.0/usb2".to_owned(), |path, end| format!("{path}/2-{}", &chain[..end]))
 }
 
 fn write(directory: &Path, name: &str, value: &str) {

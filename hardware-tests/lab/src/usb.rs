@@ -308,14 +308,39 @@ impl Shape {
 pub struct Hub {
     pc: Arc<Inner>,
     device: String,
+    serial: String,
 }
 
 impl Hub {
     pub(crate) fn plug(pc: &Arc<Inner>, port: &str) -> Result<Self> {
+        let serial = pc.name("HUB");
+        Self::plug_as(pc, port, serial)
+    }
+
+    fn plug_as(pc: &Arc<Inner>, port: &str, serial: String) -> Result<Self> {
         let device = pc.name("hub");
-        let arguments = json!({ "driver": "usb-hub", "id": device, "bus": "xhci0.0", "port": port, "ports": 8 });
+        // Without a serial of its own QEMU makes one of the port, and the same hub in another port is another hub.
+        let arguments = json!({ "driver": "usb-hub", "id": device, "bus": "xhci0.0", "port": port, "ports": 8, "serial": serial });
         pc.qmp.execute("device_add", arguments)?;
-        Ok(Self { pc: Arc::clone(pc), device })
+        Ok(Self { pc: Arc::clone(pc), device, serial })
+    }
+
+    /// Its USB serial.
+    #[must_use]
+    pub fn serial(&self) -> &str {
+        &self.serial
+    }
+
+    /// Pulls the hub with all that is plugged into it, as [`pull`](Self::pull) does, and plugs it into another port, empty.
+    ///
+    /// # Panics
+    /// If there is no such port, or it is taken.
+    #[track_caller]
+    #[must_use]
+    pub fn move_to(self, port: &str) -> Self {
+        let (pc, serial) = (Arc::clone(&self.pc), self.serial.clone());
+        self.pull();
+        Self::plug_as(&pc, port, serial).or_panic()
     }
 
     /// Pulls the hub, and all that is plugged into it. Each of its sticks must still be pulled before it is used again.

@@ -1,0 +1,41 @@
+//! `flashline slots`: the ports of this PC, how slots are taught, and what other programs of the PC need to be told of them.
+
+mod list;
+mod own_disks;
+mod rules;
+mod teach;
+
+use clap::Subcommand;
+
+use super::ConfigArg;
+
+#[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    what: Option<What>,
+    #[command(flatten)]
+    list: list::ListArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Find every slot's ports by putting a card into one after the other, and write them into the configuration
+    Teach(teach::TeachArgs),
+    /// Print udev rules that keep every other program away from cards in the configured slots
+    Rules {
+        #[command(flatten)]
+        config: ConfigArg,
+    },
+    /// Print `[[own_disk]]` tables of the disks in this PC now, for the configuration
+    OwnDisks,
+}
+
+pub(super) fn run(args: &Args) -> u8 {
+    match &args.what {
+        None => list::run(&args.list),
+        Some(What::Teach(args)) => teach::run(args),
+        Some(What::Rules { config }) => rules::run(config),
+        Some(What::OwnDisks) => own_disks::run(),
+    }
+}
