@@ -207,10 +207,10 @@ fn start_tracing() {
         || tracing_subscriber::EnvFilter::try_from_env("FLASHLINE_LOG").unwrap_or_else(|_unset| tracing_subscriber::EnvFilter::new("info"));
     let events =
         tracing_subscriber::fmt().with_env_filter(filter()).with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
-    if std::env::var_os("JOURNAL_STREAM").is_none() {
+    if !stderr_is_the_journal() {
         return events.init();
     }
-    // Under systemd the journal knows the time, and keeps what belongs to an event in fields of its own.
+    // The journal knows the time, and keeps what belongs to an event in fields of its own.
     match tracing_journald::layer() {
         Ok(journal) => {
             let filter = filter();
@@ -218,6 +218,12 @@ fn start_tracing() {
         }
         Err(_no_journal) => events.without_time().init(),
     }
+}
+
+/// Systemd says which stream is the journal's (`JOURNAL_STREAM`, systemd.exec(5)); a child may have sent its own elsewhere since.
+fn stderr_is_the_journal() -> bool {
+    let Ok(stream) = std::env::var("JOURNAL_STREAM") else { return false };
+    nix::sys::stat::fstat(std::io::stderr()).is_ok_and(|stat| format!("{}:{}", stat.st_dev, stat.st_ino) == stream)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! thread of its own, so that a terminal that is stopped with Ctrl-S, or gone, stops no card.
 
 pub mod bars;
+pub mod console;
 pub mod lines;
 pub mod plain;
 pub mod terminal;

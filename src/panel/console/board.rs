@@ -1,0 +1,152 @@
+//! What is on the panel: plain data, from whatever tells of a station.
+
+use std::time::Duration;
+
+use crate::station::said::Fact;
+use crate::station::units::Bytes;
+use crate::station::view::{Call, View};
+
+/// Everything that is shown.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Board {
+    /// The station's name.
+    pub station: String,
+    /// How the station itself is.
+    pub health: Health,
+    /// Every model that slots name.
+    pub models: Vec<Model>,
+    /// Every slot, in the order of the configuration.
+    pub slots: Vec<Slot>,
+    /// Good cards since midnight.
+    pub passed: u64,
+    /// Bad ones.
+    pub failed: u64,
+    /// The time of day, as people read it.
+    pub clock: String,
+}
+
+/// How the station itself is.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Health {
+    /// It works.
+    #[default]
+    Well,
+    /// Nothing new is begun, for this reason.
+    Fault(String),
+    /// Nobody answers.
+    Down,
+}
+
+/// A model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Model {
+    /// As slots name it.
+    pub name: String,
+    /// `BRAND/MODEL`.
+    pub device: String,
+    /// The image's file and digest; nothing where none may be written.
+    pub image: Option<(String, String)>,
+    /// Good cards and wanted ones, where there is an order.
+    pub order: Option<(u32, u32)>,
+}
+
+/// A slot.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Slot {
+    /// As on its sticker.
+    pub name: String,
+    /// The model it is for.
+    pub model: String,
+    /// The sign's code.
+    pub sign: String,
+    /// The sign's word in English.
+    pub word: String,
+    /// What it asks for.
+    pub call: Call,
+    /// Why, where there is a reason.
+    pub why: Option<Why>,
+    /// What to do: its code.
+    pub todo: String,
+    /// The same in English.
+    pub todo_text: String,
+    /// The card in a few words.
+    pub card: Option<String>,
+    /// How far, while busy.
+    pub progress: Option<Progress>,
+    /// Somebody looks for it.
+    pub identify: bool,
+}
+
+/// A reason.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Why {
+    /// Its code.
+    pub code: String,
+    /// Its facts, by name.
+    pub facts: Vec<(String, Fact)>,
+    /// In English.
+    pub text: String,
+}
+
+/// How far a step has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Progress {
+    /// Bytes done.
+    pub done: Bytes,
+    /// Of so many.
+    pub of: Bytes,
+    /// Bytes a second.
+    pub rate: Option<Bytes>,
+    /// Time left in this step.
+    pub left: Option<Duration>,
+}
+
+impl Board {
+    /// What a station shows, at this time of day.
+    #[must_use]
+    pub fn of(view: &View, clock: &str) -> Self {
+        let models = view.models.iter().map(|model| Model {
+            name: model.name.clone(),
+            device: model.device.clone(),
+            image: model.armed.as_ref().map(|armed| (armed.source.clone(), armed.digest.to_string())),
+            order: model.order.as_ref().map(|order| (order.passed, order.count)),
+        });
+        let slots = view.slots.iter().map(|slot| Slot {
+            name: slot.slot.clone(),
+            model: slot.model.clone(),
+            sign: slot.sign.code().to_owned(),
+            word: slot.sign.word().to_owned(),
+            call: slot.call,
+            why: slot.sign.why().map(|why| Why {
+                code: why.code.to_owned(),
+                facts: why.facts.into_iter().map(|(name, fact)| (name.to_owned(), fact)).collect(),
+                text: slot.sign.reason().unwrap_or_default(),
+            }),
+            todo: slot.sign.todo().code().to_owned(),
+            todo_text: slot.sign.todo().text().to_owned(),
+            card: slot.card.clone(),
+            progress: slot.progress.map(|progress| Progress {
+                done: progress.done,
+                of: progress.of,
+                rate: progress.rate,
+                left: progress.left,
+            }),
+            identify: slot.identify,
+        });
+        Self {
+            station: view.station.clone(),
+            health: view.fault.clone().map_or(Health::Well, Health::Fault),
+            models: models.collect(),
+            slots: slots.collect(),
+            passed: view.today.passed,
+            failed: view.today.failed,
+            clock: clock.to_owned(),
+        }
+    }
+
+    /// Nobody answers: what stood here is not to be believed any more.
+    #[must_use]
+    pub fn down(clock: &str) -> Self {
+        Self { health: Health::Down, clock: clock.to_owned(), ..Self::default() }
+    }
+}

@@ -1,0 +1,423 @@
+//! The picture: a header that says what is being made, a cell a slot, a footer that says how the station is.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::{Color, Modifier, Style};
+
+use super::big;
+use super::board::{Board, Health, Model, Slot};
+use super::language::Language;
+use crate::panel::lines::clock;
+use crate::station::said::Fact;
+use crate::station::view::Call;
+
+/// The smallest cell in which a slot's name and word can be read.
+const LEAST_CELL: (u16, u16) = (14, 3);
+/// Below this nothing can be said.
+const LEAST_SCREEN: (u16, u16) = (20, 4);
+
+/// Draws the board into all of `buffer`.
+pub fn draw(board: &Board, language: &Language, buffer: &mut Buffer) {
+    let area = buffer.area;
+    buffer.reset();
+    if area.width < LEAST_SCREEN.0 || area.height < LEAST_SCREEN.1 {
+        return text(buffer, area, 0, language.phrase("too-narrow"), Style::new().add_modifier(Modifier::BOLD));
+    }
+    match &board.health {
+        Health::Down => return alarm(buffer, language.phrase("down"), "", language.phrase("down-todo"), board),
+        Health::Fault(why) => return alarm(buffer, language.phrase("fault"), why, language.phrase("fault-todo"), board),
+        Health::Well => {}
+    }
+    let head = header(buffer, area, board, language);
+    let foot = footer(buffer, area, board, language);
+    let middle = Rect { y: area.y + head, height: area.height.saturating_sub(head + foot), ..area };
+    grid(buffer, middle, board, language);
+}
+
+/// Nothing else is to be believed: all of the screen says so.
+fn alarm(buffer: &mut Buffer, word: &str, why: &str, todo: &str, board: &Board) {
+    let area = buffer.area;
+    let style = Style::new().fg(Color::White).bg(Color::Red).add_modifier(Modifier::BOLD);
+    buffer.set_style(area, style);
+    for y in area.top()..area.bottom() {
+        for x in area.left()..area.right() {
+            if let Some(cell) = buffer.cell_mut((x, y)) {
+                cell.set_char(' ');
+            }
+        }
+    }
+    let middle = area.height / 2;
+    let large = big::width(word).filter(|width| *width <= area.width && area.height >= big::HEIGHT + 6);
+    let below = match large {
+        Some(width) => {
+            big::draw(buffer, (area.x + (area.width - width) / 2, middle.saturating_sub(big::HEIGHT)), word, style);
+            middle + 1
+        }
+        None => {
+            centred(buffer, area, middle.saturating_sub(1), word, style);
+            middle
+        }
+    };
+    let mut y = below;
+    for line in wrap(why, area.width).into_iter().chain(wrap(todo, area.width)) {
+        centred(buffer, area, y, &line, style);
+        y += 1;
+    }
+    let bottom = area.height.saturating_sub(1);
+    centred(buffer, area, bottom, &format!("{}  {}", board.station, board.clock), style);
+}
+
+/// Model and image, as large as there is room for; answers how many rows they took.
+fn header(buffer: &mut Buffer, area: Rect, board: &Board, language: &Language) -> u16 {
+    let bold = Style::new().fg(Color::White).add_modifier(Modifier::BOLD);
+    if let [model] = board.models.as_slice() {
+        let name = model.device.rsplit('/').next().unwrap_or(&model.device).to_owned();
+        let order = model.order.map(|(passed, count)| format!("{passed}/{count}")).unwrap_or_default();
+        let room = big::width(&name).zip(big::width(&order)).filter(|(name, order)| {
+            let gap = if *order > 0 { 4 } else { 0 };
+            name + gap + order + 2 <= area.width && cell_height(board.slots.len(), area) > 8
+        });
+        if let Some((_, order_width)) = room {
+            big::draw(buffer, (area.x + 1, area.y), &name, bold);
+            if order_width > 0 {
+                big::draw(buffer, (area.right() - order_width - 1, area.y), &order, bold);
+            }
+            text(buffer, area, big::HEIGHT, &made(model, language), Style::new());
+            return big::HEIGHT + 2;
+        }
+        let order = if order.is_empty() { order } else { format!("   {}", order.replace('/', " / ")) };
+        text(buffer, area, 0, &format!("{}{order}   {}", model.device, image(model, language)), bold);
+        return 1;
+    }
+    let lines = u16::try_from(board.models.len()).unwrap_or(u16::MAX).clamp(1, (area.height / 4).max(1));
+    for (row, model) in (0..lines).zip(&board.models) {
+        let order = model.order.map(|(passed, count)| format!("   {passed} / {count}")).unwrap_or_default();
+        text(buffer, area, row, &format!("{}{order}   {}", model.device, image(model, language)), bold);
+    }
+    lines
+}
+
+fn made(model: &Model, language: &Language) -> String {
+    format!("{}   {}", model.device, image(model, language))
+}
+
+fn image(model: &Model, language: &Language) -> String {
+    match &model.image {
+        Some((source, digest)) => {
+            let file = source.rsplit('/').next().unwrap_or(source);
+            format!("{file}   {}", digest.chars().take(12).collect::<String>())
+        }
+        None => language.phrase("no-image").to_owned(),
+    }
+}
+
+/// Causes shared by several slots, once; what was made today; how the station is. Answers how many rows they took.
+fn footer(buffer: &mut Buffer, area: Rect, board: &Board, language: &Language) -> u16 {
+    let lost = lost(board);
+    let most = (area.height / 5).max(1);
+    let rows = (u16::try_from(lost.len()).unwrap_or(u16::MAX) + 1).min(most);
+    let top = area.height - rows;
+    for (row, (device, slots)) in (0..rows - 1).zip(&lost) {
+        let words = language.phrase("lost").replace("{device}", device).replace("{slots}", slots);
+        bar(buffer, area, top + row, &words, Style::new().fg(Color::White).bg(Color::Red).add_modifier(Modifier::BOLD));
+    }
+    let today =
+        language.phrase("today").replace("{passed}", &board.passed.to_string()).replace("{failed}", &board.failed.to_string());
+    let left = format!(" {}   {today}", board.station);
+    let right = format!("{}   {} ", language.phrase("well"), board.clock);
+    let gap = usize::from(area.width).saturating_sub(columns(&left) + columns(&right));
+    let line = if gap == 0 { format!(" {today}   {}", board.clock) } else { format!("{left}{}{right}", " ".repeat(gap)) };
+    bar(buffer, area, area.height - 1, &line, Style::new().fg(Color::Black).bg(Color::Gray));
+    rows
+}
+
+/// Devices that were lost with several slots' cards.
+fn lost(board: &Board) -> Vec<(String, String)> {
+    let mut lost = Vec::new();
+    for why in board.slots.iter().filter_map(|slot| slot.why.as_ref()).filter(|why| why.code == "reader-lost") {
+        let fact = |wanted: &str| match why.facts.iter().find(|(name, _)| name == wanted) {
+            Some((_, Fact::Text(text))) => text.clone(),
+            _ => String::new(),
+        };
+        let cause = (fact("device"), fact("slots"));
+        if !lost.contains(&cause) {
+            lost.push(cause);
+        }
+    }
+    lost
+}
+
+/// How many cells stand side by side: as makes them as large as can be, a cell twice as wide as high counting as square.
+fn columns_of(slots: usize, area: Rect) -> u16 {
+    let slots = u16::try_from(slots).unwrap_or(u16::MAX).max(1);
+    (1..=slots)
+        .max_by_key(|columns| {
+            let (width, height) = (area.width / columns, area.height / slots.div_ceil(*columns));
+            let readable = width >= LEAST_CELL.0 && height >= LEAST_CELL.1;
+            // Words are wide: a cell is worth what a line of it holds, and rows beyond a few are worth little.
+            (readable, u32::from(width.min(40)) * u32::from(height.min(12)))
+        })
+        .unwrap_or(1)
+}
+
+fn cell_height(slots: usize, area: Rect) -> u16 {
+    let columns = columns_of(slots, area);
+    (area.height.saturating_sub(big::HEIGHT + 3)) / u16::try_from(slots).unwrap_or(u16::MAX).max(1).div_ceil(columns)
+}
+
+fn grid(buffer: &mut Buffer, area: Rect, board: &Board, language: &Language) {
+    if board.slots.is_empty() {
+        return text(buffer, area, area.height / 2, language.phrase("no-slots"), Style::new().add_modifier(Modifier::BOLD));
+    }
+    let columns = columns_of(board.slots.len(), area);
+    let rows = u16::try_from(board.slots.len()).unwrap_or(u16::MAX).div_ceil(columns);
+    let (width, height) = (area.width / columns, area.height / rows.max(1));
+    if width < LEAST_CELL.0 || height == 0 {
+        return worst_first(buffer, area, board, language);
+    }
+    let several = board.models.len() > 1;
+    for (index, slot) in (0_u16..).zip(&board.slots) {
+        let cell = Rect { x: area.x + index % columns * width, y: area.y + index / columns * height, width, height };
+        if cell.bottom() <= area.bottom() {
+            draw_cell(buffer, cell, slot, language, several);
+        }
+    }
+}
+
+/// A screen too small for all: what somebody has to do comes first.
+fn worst_first(buffer: &mut Buffer, area: Rect, board: &Board, language: &Language) {
+    let mut slots: Vec<&Slot> = board.slots.iter().collect();
+    slots.sort_by_key(|slot| match slot.call {
+        Call::StationFault => 0,
+        Call::TakeBad => 1,
+        Call::Nothing => 2,
+        Call::TakeAside => 3,
+        Call::TakeGood => 4,
+        Call::PutIn => 5,
+        Call::Wait => 6,
+    });
+    for (row, slot) in (0..area.height).zip(slots) {
+        bar(buffer, area, row, &format!(" {} {} {}", mark(slot.call), slot.name, language.word(slot)), style(slot.call));
+    }
+}
+
+/// Colours say again what the word says. Black on a light ground or white on red: readable for every eye, and never bold black, which a
+/// kernel console shows grey.
+fn style(call: Call) -> Style {
+    match call {
+        Call::PutIn => Style::new().fg(Color::Gray),
+        Call::Nothing => Style::new().fg(Color::Magenta),
+        Call::Wait => Style::new().fg(Color::Cyan),
+        Call::TakeGood => Style::new().fg(Color::Black).bg(Color::Green),
+        Call::TakeAside => Style::new().fg(Color::Black).bg(Color::Yellow),
+        Call::TakeBad | Call::StationFault => Style::new().fg(Color::White).bg(Color::Red).add_modifier(Modifier::BOLD),
+    }
+}
+
+/// The same as a shape: what the hand does.
+fn mark(call: Call) -> char {
+    match call {
+        Call::PutIn => '↓',
+        Call::Wait => '·',
+        Call::TakeGood => '↑',
+        Call::TakeAside => '?',
+        Call::TakeBad | Call::StationFault => '!',
+        Call::Nothing => '-',
+    }
+}
+
+/// And as a frame, which is told apart from afar: full for good, hatched for bad, dotted for neither, a thin line for all others.
+fn frame(call: Call) -> char {
+    match call {
+        Call::TakeGood => '█',
+        Call::TakeBad | Call::StationFault => '▓',
+        Call::TakeAside => '▒',
+        Call::Nothing => '░',
+        Call::PutIn | Call::Wait => ' ',
+    }
+}
+
+fn draw_cell(buffer: &mut Buffer, cell: Rect, slot: &Slot, language: &Language, several: bool) {
+    let style = style(slot.call);
+    // One column to the right and, where there are many, one row below part the cells.
+    let outer = Rect { width: cell.width - 1, height: if cell.height > 4 { cell.height - 1 } else { cell.height }, ..cell };
+    let framed = outer.height >= 5;
+    if framed {
+        outline(buffer, outer, slot.call);
+    }
+    let inner = if framed { Rect { x: outer.x + 2, y: outer.y + 1, width: outer.width.saturating_sub(4), height: outer.height - 2 } } else { outer };
+    let word = language.word(slot);
+    let identify = if slot.identify { " <<<" } else { "" };
+    let name = format!("{} {}{identify}", mark(slot.call), slot.name);
+    let mut y = 0;
+    let bold = Style::new().fg(Color::White).add_modifier(Modifier::BOLD);
+    let large = big::width(word).filter(|width| *width <= inner.width && inner.height >= big::HEIGHT + 5);
+    if let Some(width) = large {
+        let name_width = big::width(&slot.name).unwrap_or(0);
+        if name_width > 0 && name_width + width + 3 <= inner.width {
+            big::draw(buffer, (inner.x, inner.y), &slot.name, bold);
+            big::draw(buffer, (inner.right() - width, inner.y), word, foreground(slot.call));
+            y += big::HEIGHT + 1;
+        } else {
+            text(buffer, inner, 0, &name, bold);
+            big::draw(buffer, (inner.x, inner.y + 1), word, foreground(slot.call));
+            y += big::HEIGHT + 2;
+        }
+    } else if inner.height >= 4 || columns(&name) + columns(word) + 3 > usize::from(inner.width) {
+        if columns(&name) + columns(word) + 3 <= usize::from(inner.width) {
+            text(buffer, inner, 0, &name, bold);
+            let at = inner.width - u16::try_from(columns(word)).unwrap_or(0) - 2;
+            chip(buffer, Rect { x: inner.x + at, width: inner.width - at, ..inner }, 0, word, style);
+            y += 1;
+        } else {
+            text(buffer, inner, 0, &name, bold);
+            chip(buffer, inner, 1, word, style);
+            y += 2;
+        }
+    } else {
+        text(buffer, inner, 0, &name, bold);
+        let at = u16::try_from(columns(&name) + 1).unwrap_or(0);
+        chip(buffer, Rect { x: inner.x + at, width: inner.width - at, ..inner }, 0, word, style);
+        y += 1;
+    }
+    let mut rest: Vec<(String, Style)> = Vec::new();
+    if let Some(progress) = &slot.progress {
+        rest.push((progress_bar(progress.done.0, progress.of.0, inner.width), Style::new().fg(Color::Cyan)));
+        let rate = progress.rate.map(|rate| format!("{rate}/s")).unwrap_or_default();
+        let left = progress.left.map(|left| language.phrase("left").replace("{time}", &clock(left))).unwrap_or_default();
+        let pace = format!("{rate}  {left}");
+        let pace = if columns(&pace) > usize::from(inner.width) { left } else { pace };
+        rest.push((pace, Style::new()));
+    } else {
+        let plain = Style::new().fg(Color::White);
+        // A cause that several slots share stands once, below all cells.
+        if let Some(why) = slot.why.as_ref().filter(|why| why.code != "reader-lost") {
+            rest.extend(wrap(&capitalised(&language.reason(why)), inner.width).into_iter().map(|line| (line, plain)));
+        }
+        let todo = language.todo(slot);
+        if !matches!(slot.call, Call::Wait) {
+            rest.extend(wrap(&todo.to_uppercase(), inner.width).into_iter().map(|line| (line, bold)));
+        }
+    }
+    let dim = Style::new().fg(Color::Gray);
+    let mut extra = Vec::new();
+    if several {
+        extra.push((slot.model.clone(), dim));
+    }
+    extra.extend(slot.card.iter().map(|card| (card.clone(), dim)));
+    // What to do is never cut off for the sake of what the card is called.
+    let room = usize::from(inner.height.saturating_sub(y));
+    if rest.len() > room {
+        let dropped = rest.len() - room;
+        let keep_from = if slot.progress.is_some() { 0 } else { dropped };
+        rest = rest.into_iter().skip(keep_from).take(room).collect();
+    }
+    extra.truncate(room - rest.len());
+    for (line, style) in rest.into_iter().chain(extra) {
+        text(buffer, inner, y, &line, style);
+        y += 1;
+    }
+}
+
+/// Of a word in large letters, which are made of full cells.
+fn foreground(call: Call) -> Style {
+    let style = style(call);
+    Style::new().fg(style.bg.or(style.fg).unwrap_or(Color::White))
+}
+
+fn outline(buffer: &mut Buffer, area: Rect, call: Call) {
+    let sign = frame(call);
+    let style = foreground(call);
+    let thin = sign == ' ';
+    let (right, bottom) = (area.right() - 1, area.bottom() - 1);
+    for x in area.left()..=right {
+        for y in [area.top(), bottom] {
+            set(buffer, (x, y), if thin { '─' } else { sign }, style);
+        }
+    }
+    for y in area.top()..=bottom {
+        for x in [area.left(), right] {
+            set(buffer, (x, y), if thin { '│' } else { sign }, style);
+        }
+    }
+    if thin {
+        for (at, corner) in [((area.left(), area.top()), '┌'), ((right, area.top()), '┐'), ((area.left(), bottom), '└'), ((right, bottom), '┘')] {
+            set(buffer, at, corner, style);
+        }
+    }
+}
+
+fn set(buffer: &mut Buffer, at: (u16, u16), sign: char, style: Style) {
+    if let Some(cell) = buffer.cell_mut(at) {
+        cell.set_char(sign).set_style(style);
+    }
+}
+
+fn progress_bar(done: u64, of: u64, width: u16) -> String {
+    let percent = (u128::from(done.min(of)) * 100).checked_div(u128::from(of)).unwrap_or(0);
+    let room = usize::from(width).saturating_sub(6);
+    let full = usize::try_from(percent).unwrap_or(0) * room / 100;
+    format!("{}{} {percent:>3} %", "█".repeat(full), "░".repeat(room - full))
+}
+
+/// How many columns a text takes on a terminal.
+fn columns(text: &str) -> usize {
+    console::measure_text_width(text)
+}
+
+/// A line of text, cut at the area's edge. What comes from cards and images does no more than be read: control characters are none of
+/// a cell's.
+fn text(buffer: &mut Buffer, area: Rect, row: u16, line: &str, style: Style) {
+    if row < area.height && area.width > 0 {
+        buffer.set_stringn(area.x, area.y + row, line, usize::from(area.width), style);
+    }
+}
+
+fn centred(buffer: &mut Buffer, area: Rect, row: u16, line: &str, style: Style) {
+    let indent = u16::try_from(usize::from(area.width).saturating_sub(columns(line)) / 2).unwrap_or(0);
+    text(buffer, Rect { x: area.x + indent, width: area.width - indent, ..area }, row, line, style);
+}
+
+/// A line whose ground goes from edge to edge.
+fn bar(buffer: &mut Buffer, area: Rect, row: u16, line: &str, style: Style) {
+    if row < area.height {
+        buffer.set_style(Rect { y: area.y + row, height: 1, ..area }, style);
+        text(buffer, area, row, line, style);
+    }
+}
+
+/// A word on its own ground.
+fn chip(buffer: &mut Buffer, area: Rect, row: u16, word: &str, style: Style) {
+    text(buffer, area, row, &format!(" {word} "), style.add_modifier(Modifier::BOLD));
+}
+
+fn capitalised(text: &str) -> String {
+    let mut signs = text.chars();
+    signs.next().map(|first| first.to_uppercase().chain(signs).collect()).unwrap_or_default()
+}
+
+/// Lines of at most `width` columns, broken between words; in languages without gaps, anywhere.
+fn wrap(text: &str, width: u16) -> Vec<String> {
+    let width = usize::from(width).max(1);
+    let mut lines: Vec<String> = Vec::new();
+    let mut line = String::new();
+    for word in text.split_whitespace() {
+        let gap = usize::from(!line.is_empty());
+        if columns(&line) + gap + columns(word) > width && !line.is_empty() {
+            lines.push(std::mem::take(&mut line));
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        for sign in word.chars() {
+            if columns(&line) + columns(sign.encode_utf8(&mut [0; 4])) > width && !line.is_empty() {
+                lines.push(std::mem::take(&mut line));
+            }
+            line.push(sign);
+        }
+    }
+    if !line.is_empty() {
+        lines.push(line);
+    }
+    lines
+}

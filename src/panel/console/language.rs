@@ -1,0 +1,162 @@
+//! The panel in the operator's language: a small file each, with every code of `station::said` and the panel's own phrases.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::board::{Slot, Why};
+use crate::panel::lines::clock;
+use crate::station::said::Fact;
+use crate::station::units::Bytes;
+
+/// Every language there is, by its code.
+const FILES: [(&str, &str); 5] = [
+    ("en", include_str!("languages/en.toml")),
+    ("de", include_str!("languages/de.toml")),
+    ("es", include_str!("languages/es.toml")),
+    ("pl", include_str!("languages/pl.toml")),
+    ("zh", include_str!("languages/zh.toml")),
+];
+
+/// Sizes that are printed on cards, in GB.
+const SOLD: [u64; 10] = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
+/// One decimal gigabyte, as on a card's label.
+const GB: u64 = 1_000_000_000;
+
+/// One language, whole.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Language {
+    /// What stands at the head of the file: its name for people.
+    pub name: String,
+    /// It needs more than the 512 signs of a kernel console's font.
+    #[serde(default)]
+    pub needs_glyphs: bool,
+    /// By the code of a sign.
+    signs: BTreeMap<String, String>,
+    /// By the code of what is to be done.
+    todo: BTreeMap<String, String>,
+    /// By the code of a reason, with `{facts}`.
+    reasons: BTreeMap<String, String>,
+    /// The panel's own.
+    panel: BTreeMap<String, String>,
+}
+
+impl Language {
+    /// The language of this code, as `de` or `de_AT.UTF-8`.
+    #[must_use]
+    pub fn of(code: &str) -> Option<Self> {
+        let wanted = code.split(['_', '.', '-', '@']).next().unwrap_or_default().to_ascii_lowercase();
+        let (_, text) = FILES.iter().find(|(known, _)| *known == wanted)?;
+        // A test reads every file.
+        toml::from_str(text).ok()
+    }
+
+    /// English, which is always there.
+    #[must_use]
+    pub fn english() -> Self {
+        Self::of("en").expect("a test reads it")
+    }
+
+    /// Every code there is.
+    pub fn codes() -> impl Iterator<Item = &'static str> {
+        FILES.iter().map(|(code, _)| *code)
+    }
+
+    /// The word of a slot's sign. One this program does not know is shown as the station says it.
+    #[must_use]
+    pub fn word<'a>(&'a self, slot: &'a Slot) -> &'a str {
+        self.signs.get(&slot.sign).map_or(&slot.word, String::as_str)
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn todo(&self, slot: &Slot) -> String {
+        let text = self.todo.get(&slot.todo).map_or(slot.todo_text.as_str(), String::as_str);
+        let needs = slot.why.as_ref().and_then(|why| match why.facts.iter().find(|(name, _)| name == "needs") {
+            Some((_, Fact::Bytes(bytes))) => size_to_buy(*bytes),
+            _ => None,
+        });
+        match (slot.todo.as_str(), needs) {
+            ("use-another", Some(size)) => self.phrase("use-size").replace("{size}", &format!("{size} GB")),
+            _ => text.to_owned(),
+        }
+    }
+
+    /// Why.
+    #[must_use]
+    pub fn reason(&self, why: &Why) -> String {
+        let Some(pattern) = self.reasons.get(&why.code) else { return why.text.clone() };
+        why.facts.iter().fold(pattern.clone(), |text, (name, fact)| text.replace(&format!("{{{name}}}"), &shown(fact)))
+    }
+
+    /// A phrase of the panel's own.
+    #[must_use]
+    pub fn phrase(&self, key: &str) -> &str {
+        self.panel.get(key).map_or("", String::as_str)
+    }
+}
+
+/// The smallest card anybody sells that holds so much. A card sold as so many GB may hold a little less than that.
+fn size_to_buy(bytes: u64) -> Option<u64> {
+    SOLD.into_iter().find(|size| size * GB / 100 * 93 >= bytes)
+}
+
+fn shown(fact: &Fact) -> String {
+    match fact {
+        Fact::Bytes(bytes) => Bytes(*bytes).to_string(),
+        Fact::Count(count) => count.to_string(),
+        Fact::Seconds(seconds) => clock(Duration::from_secs(*seconds)),
+        Fact::Errno(0) => "-".to_owned(),
+        Fact::Errno(errno) => io::Error::from_raw_os_error(*errno).to_string(),
+        Fact::Text(text) => text.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::station::said::{REASONS, SIGNS, Todo};
+
+    fn places(pattern: &str) -> BTreeSet<&str> {
+        pattern.split('{').skip(1).map(|rest| rest.split('}').next().expect("it ends")).collect()
+    }
+
+    #[test]
+    fn every_language_says_every_word_every_reason_and_everything_to_do_and_nothing_else() {
+        let english = Language::english();
+        for code in Language::codes() {
+            let language = Language::of(code).unwrap_or_else(|| panic!("{code} can be read"));
+            let keys = |map: &BTreeMap<String, String>| map.keys().cloned().collect::<BTreeSet<_>>();
+            assert_eq!(keys(&language.signs), SIGNS.iter().map(ToString::to_string).collect(), "{code}");
+            assert_eq!(keys(&language.todo), Todo::ALL.iter().map(|todo| todo.code().to_owned()).collect(), "{code}");
+            assert_eq!(keys(&language.reasons), REASONS.iter().map(|(reason, _)| (*reason).to_owned()).collect(), "{code}");
+            assert_eq!(keys(&language.panel), keys(&english.panel), "{code}");
+            for (reason, facts) in REASONS {
+                let said = places(&language.reasons[*reason]);
+                assert!(said.is_subset(&facts.iter().copied().collect()), "{code}, {reason}: {said:?}");
+                assert_eq!(said, places(&english.reasons[*reason]), "{code}, {reason}: as much as in English");
+            }
+            for (key, phrase) in &english.panel {
+                assert_eq!(places(phrase), places(&language.panel[key]), "{code}, {key}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_language_is_found_by_what_people_write_in_lang() {
+        assert_eq!(Language::of("de_AT.UTF-8").expect("German").name, "Deutsch");
+        assert!(Language::of("C.UTF-8").is_none() && Language::of("").is_none());
+    }
+
+    #[test]
+    fn a_card_too_small_is_answered_with_the_size_to_buy() {
+        for (needs, size) in [(7_400_000_000, 8), (7_600_000_000, 16), (8_000_000_000, 16), (15_900_000_000, 32)] {
+            assert_eq!(size_to_buy(needs), Some(size), "{needs}");
+        }
+    }
+}
