@@ -76,7 +76,10 @@ impl<'a> Factory<'a> {
         pc.put_file(image, &there, 0o644);
         Self {
             pc,
-            config: format!("[station]\nname = \"emulated\"\n\n[[model]]\nname = \"acme/box\"\nimage = \"{there}\"\nrequire = \"none\"\n"),
+            // Scenarios put one card in again and again; that a finished one is not written is a scenario of its own.
+            config: format!(
+                "[station]\nname = \"emulated\"\n\n[policy]\ndone = \"reflash\"\n\n[[model]]\nname = \"acme/box\"\nimage = \"{there}\"\nrequire = \"none\"\n"
+            ),
         }
     }
 

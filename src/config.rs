@@ -138,6 +138,8 @@ pub struct Settings {
     pub log_files: Option<PathBuf>,
     /// Where the station can be asked.
     pub socket: PathBuf,
+    /// The language of the panel, where one is chosen.
+    pub language: Option<String>,
 }
 
 impl Settings {
@@ -193,6 +195,37 @@ struct File {
     policy: PolicyTable,
     #[serde(default)]
     control: ControlTable,
+    #[serde(default)]
+    panel: PanelTable,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct PanelTable {
+    language: Option<Language>,
+}
+
+/// The languages there are; what the panel has files for.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+enum Language {
+    En,
+    De,
+    Es,
+    Pl,
+    Zh,
+}
+
+impl Language {
+    fn code(self) -> &'static str {
+        match self {
+            Self::En => "en",
+            Self::De => "de",
+            Self::Es => "es",
+            Self::Pl => "pl",
+            Self::Zh => "zh",
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -386,6 +419,7 @@ pub fn prove(path: &Path, text: &str, images: Images) -> Result<Settings, Config
         slots,
         shifts: prove_shifts(&source, &file.shift)?,
         socket: base.join(file.control.socket),
+        language: file.panel.language.map(|language| language.code().to_owned()),
         log_files: Some(file.log.directory).filter(|directory| !directory.as_os_str().is_empty()).map(|directory| base.join(directory)),
     })
 }

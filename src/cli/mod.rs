@@ -5,6 +5,7 @@
 
 mod ask;
 mod check;
+mod console;
 mod flash;
 mod image;
 pub mod log;
@@ -54,6 +55,8 @@ enum Command {
     Flash(flash::Args),
     /// Say what the running station shows: every slot, every order
     Status(status::Args),
+    /// Show every slot large, for the operator, until `q` or Ctrl-C
+    Console(console::Args),
     /// Have so many good cards of a model made, and no more
     Order(order::Args),
     /// Have the running station read its configuration again, and say whether it holds
@@ -93,6 +96,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Flash(args) => flash::run(&args),
         Command::Status(args) => status::run(&args),
+        Command::Console(args) => console::run(&args),
         Command::Order(args) => order::run(&args),
         Command::Reload(args) => ask::reload(&args),
         Command::Disarm(args) => ask::disarm(&args),

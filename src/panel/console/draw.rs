@@ -58,10 +58,8 @@ fn alarm(buffer: &mut Buffer, word: &str, why: &str, todo: &str, board: &Board) 
             middle
         }
     };
-    let mut y = below;
-    for line in wrap(why, area.width).into_iter().chain(wrap(todo, area.width)) {
+    for (y, line) in (below..).zip(wrap(why, area.width).into_iter().chain(wrap(todo, area.width))) {
         centred(buffer, area, y, &line, style);
-        y += 1;
     }
     let bottom = area.height.saturating_sub(1);
     centred(buffer, area, bottom, &format!("{}  {}", board.station, board.clock), style);
@@ -121,8 +119,7 @@ fn footer(buffer: &mut Buffer, area: Rect, board: &Board, language: &Language) -
         let words = language.phrase("lost").replace("{device}", device).replace("{slots}", slots);
         bar(buffer, area, top + row, &words, Style::new().fg(Color::White).bg(Color::Red).add_modifier(Modifier::BOLD));
     }
-    let today =
-        language.phrase("today").replace("{passed}", &board.passed.to_string()).replace("{failed}", &board.failed.to_string());
+    let today = language.phrase("today").replace("{passed}", &board.passed.to_string()).replace("{failed}", &board.failed.to_string());
     let left = format!(" {}   {today}", board.station);
     let right = format!("{}   {} ", language.phrase("well"), board.clock);
     let gap = usize::from(area.width).saturating_sub(columns(&left) + columns(&right));
@@ -245,7 +242,11 @@ fn draw_cell(buffer: &mut Buffer, cell: Rect, slot: &Slot, language: &Language, 
     if framed {
         outline(buffer, outer, slot.call);
     }
-    let inner = if framed { Rect { x: outer.x + 2, y: outer.y + 1, width: outer.width.saturating_sub(4), height: outer.height - 2 } } else { outer };
+    let inner = if framed {
+        Rect { x: outer.x + 2, y: outer.y + 1, width: outer.width.saturating_sub(4), height: outer.height - 2 }
+    } else {
+        outer
+    };
     let word = language.word(slot);
     let identify = if slot.identify { " <<<" } else { "" };
     let name = format!("{} {}{identify}", mark(slot.call), slot.name);
@@ -341,7 +342,9 @@ fn outline(buffer: &mut Buffer, area: Rect, call: Call) {
         }
     }
     if thin {
-        for (at, corner) in [((area.left(), area.top()), '┌'), ((right, area.top()), '┐'), ((area.left(), bottom), '└'), ((right, bottom), '┘')] {
+        for (at, corner) in
+            [((area.left(), area.top()), '┌'), ((right, area.top()), '┐'), ((area.left(), bottom), '└'), ((right, bottom), '┘')]
+        {
             set(buffer, at, corner, style);
         }
     }

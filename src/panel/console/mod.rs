@@ -8,3 +8,5 @@ mod big;
 pub mod board;
 pub mod draw;
 pub mod language;
+#[cfg(test)]
+mod tests;

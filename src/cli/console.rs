@@ -1,0 +1,318 @@
+//! `flashline console`
+
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use jiff::Zoned;
+use ratatui::Terminal;
+use ratatui::backend::CrosstermBackend;
+use ratatui::crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
+use ratatui::crossterm::{cursor, event, execute};
+
+use super::ask::StationArgs;
+use super::{GOOD, WRONG, complain};
+use crate::config::{self, DEFAULT_PATH, Images};
+use crate::control::client::Client;
+use crate::control::wire::{self, Status};
+use crate::panel::console::board::{Board, Health, Model, Progress, Slot, Why};
+use crate::panel::console::draw::draw;
+use crate::panel::console::language::Language;
+use crate::station::said::Fact;
+use crate::station::units::Bytes;
+use crate::station::view::Call;
+
+/// Ten pictures a second are motion to the eye, and no more are drawn.
+const PACE: Duration = Duration::from_millis(100);
+/// The clock goes on when nothing else does.
+const CLOCK: Duration = Duration::from_secs(1);
+/// Between two tries to reach a station that is down.
+const RETRY: Duration = Duration::from_millis(500);
+/// Fonts of a kernel console that are read from afar, the largest first (packages console-setup and kbd).
+const FONTS: [&str; 3] = ["Uni2-TerminusBold32x16", "Lat15-TerminusBold32x16", "Uni2-TerminusBold28x14"];
+/// More cells than this need the small letters.
+const FEW_SLOTS: usize = 4;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    station: StationArgs,
+    /// Print a line for every change instead of a picture
+    #[arg(long)]
+    plain: bool,
+    /// en, de, es, pl or zh; without it, that of the configuration, else that of LANG
+    #[arg(long, value_name = "CODE")]
+    language: Option<String>,
+}
+
+/// What the thread that listens has heard.
+enum Heard {
+    Status(Box<Status>),
+    Down,
+}
+
+pub(super) fn run(args: &Args) -> u8 {
+    let (language, note) = match language(args.language.as_deref()) {
+        Ok(language) => language,
+        Err(code) => {
+            let known: Vec<&str> = Language::codes().collect();
+            eprintln!("flashline: there is no language {code:?}: there are {}", known.join(", "));
+            return WRONG;
+        }
+    };
+    if let Some(note) = note {
+        eprintln!("flashline: {note}");
+    }
+    let socket = args.station.socket();
+    let (tell, heard) = mpsc::sync_channel(4);
+    // A station that does not answer, or not any more, is asked again and again.
+    let listening = thread::Builder::new().name("listen".to_owned()).spawn(move || listen(&socket, &tell));
+    if let Err(error) = listening {
+        complain(&error);
+        return WRONG;
+    }
+    let result = if args.plain || !io::stdout().is_terminal() { print(&heard, &language) } else { show(&heard, &language) };
+    match result {
+        Ok(()) => GOOD,
+        Err(error) => {
+            complain(&error);
+            WRONG
+        }
+    }
+}
+
+/// The language to speak, and why it is not the one asked for; the code that nobody knows.
+fn language(asked: Option<&str>) -> Result<(Language, Option<String>), String> {
+    let chosen = match asked {
+        Some(code) => Language::of(code).ok_or_else(|| code.to_owned())?,
+        None => {
+            let configured = config::read(Path::new(DEFAULT_PATH), Images::Unseen).ok().and_then(|settings| settings.language);
+            let spoken = configured.or_else(|| std::env::var("LC_ALL").ok()).or_else(|| std::env::var("LANG").ok());
+            spoken.as_deref().and_then(Language::of).unwrap_or_else(Language::english)
+        }
+    };
+    if chosen.needs_glyphs && is_kernel_console() {
+        return Ok((Language::english(), Some(format!("this console has no signs for {}: English it is", chosen.name))));
+    }
+    Ok((chosen, None))
+}
+
+fn is_kernel_console() -> bool {
+    std::env::var("TERM").is_ok_and(|term| term == "linux")
+}
+
+fn listen(socket: &Path, tell: &mpsc::SyncSender<Heard>) {
+    loop {
+        if let Ok(mut client) = Client::connect(socket) {
+            let mut status = client.watch();
+            while let Ok(now) = status {
+                if tell.send(Heard::Status(Box::new(now))).is_err() {
+                    return;
+                }
+                status = client.next_status();
+            }
+        }
+        if tell.send(Heard::Down).is_err() {
+            return;
+        }
+        thread::sleep(RETRY);
+    }
+}
+
+fn now() -> String {
+    Zoned::now().strftime("%H:%M:%S").to_string()
+}
+
+/// A line for every sign that changed.
+fn print(heard: &mpsc::Receiver<Heard>, language: &Language) -> io::Result<()> {
+    let mut before = Board::default();
+    let mut out = io::stdout();
+    while let Ok(news) = heard.recv() {
+        let board = board_of(&news, "");
+        if board.health != before.health {
+            let words = match &board.health {
+                Health::Well => language.phrase("well").to_owned(),
+                Health::Fault(why) => format!("{}  {why}", language.phrase("fault")),
+                Health::Down => format!("{}  {}", language.phrase("down"), language.phrase("down-todo")),
+            };
+            writeln!(out, "{} {words}", now())?;
+        }
+        for slot in &board.slots {
+            if before.slots.iter().any(|other| other.name == slot.name && other.sign == slot.sign && other.why == slot.why) {
+                continue;
+            }
+            let why = slot.why.as_ref().map(|why| format!("{}: ", language.reason(why))).unwrap_or_default();
+            writeln!(out, "{} {}  {}  {why}{}", now(), slot.name, language.word(slot), language.todo(slot))?;
+        }
+        out.flush()?;
+        before = board;
+    }
+    Ok(())
+}
+
+/// The terminal as it was found, whatever happens.
+struct Screen {
+    font: bool,
+}
+
+impl Screen {
+    fn begin() -> io::Result<Self> {
+        enable_raw_mode()?;
+        execute!(io::stdout(), EnterAlternateScreen, cursor::Hide)?;
+        if is_kernel_console() {
+            // A panel that goes dark after ten minutes is none (console_codes(4)).
+            io::stdout().write_all(b"\x1b[9;0]\x1b[14;0]")?;
+        }
+        Ok(Self { font: false })
+    }
+
+    /// Larger letters where there are few slots, on a kernel console that has them.
+    fn enlarge(&mut self) {
+        if self.font || !is_kernel_console() {
+            return;
+        }
+        self.font = FONTS.into_iter().any(|font| setfont(&[font]));
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        if self.font {
+            // What the PC is configured to have.
+            let _left = Command::new("setupcon").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+        }
+        let _gone = execute!(io::stdout(), LeaveAlternateScreen, cursor::Show);
+        let _gone = disable_raw_mode();
+    }
+}
+
+fn setfont(arguments: &[&str]) -> bool {
+    Command::new("setfont").args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+}
+
+fn show(heard: &mpsc::Receiver<Heard>, language: &Language) -> io::Result<()> {
+    let mut screen = Screen::begin()?;
+    let mut terminal = Terminal::new(CrosstermBackend::new(io::stdout()))?;
+    let mut shown: Option<Board> = None;
+    // The first answer takes a moment, and no alarm is given for that.
+    let Ok(mut news) = heard.recv() else { return Ok(()) };
+    loop {
+        let drawn = Instant::now();
+        let board = board_of(&news, &now());
+        if (1..=FEW_SLOTS).contains(&board.slots.len()) && shown.is_none() {
+            screen.enlarge();
+            terminal.autoresize()?;
+        }
+        if shown.as_ref() != Some(&board) {
+            terminal.draw(|frame| draw(&board, language, frame.buffer_mut()))?;
+            shown = Some(board);
+        }
+        if hang_up()? {
+            return Ok(());
+        }
+        thread::sleep(PACE.saturating_sub(drawn.elapsed()));
+        match heard.recv_timeout(CLOCK) {
+            Ok(newest) => news = newest,
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return Ok(()),
+        }
+        // What came meanwhile is older than the last of it.
+        while let Ok(newest) = heard.try_recv() {
+            news = newest;
+        }
+    }
+}
+
+/// Did somebody press `q` or Ctrl-C? A screen of another size is drawn anew.
+fn hang_up() -> io::Result<bool> {
+    while event::poll(Duration::ZERO)? {
+        if let event::Event::Key(key) = event::read()? {
+            let control = key.modifiers.contains(event::KeyModifiers::CONTROL);
+            if matches!(key.code, event::KeyCode::Char('q')) || (control && matches!(key.code, event::KeyCode::Char('c'))) {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
+}
+
+fn board_of(heard: &Heard, clock: &str) -> Board {
+    let status = match heard {
+        Heard::Down => return Board::down(clock),
+        Heard::Status(status) => status,
+    };
+    let models = status.models.iter().map(|model| Model {
+        name: model.name.clone(),
+        device: model.device.clone(),
+        image: model.image.as_ref().map(|image| (image.source.clone(), image.digest.clone())),
+        order: model.order.as_ref().map(|order| (order.passed, order.count)),
+    });
+    Board {
+        station: status.station.clone(),
+        health: status.fault.clone().map_or(Health::Well, Health::Fault),
+        models: models.collect(),
+        slots: status.slots.iter().map(slot).collect(),
+        passed: status.today.passed,
+        failed: status.today.failed,
+        clock: clock.to_owned(),
+    }
+}
+
+fn slot(slot: &wire::Slot) -> Slot {
+    let fact = |value: &wire::Value| match value {
+        wire::Value::Bytes(bytes) => Fact::Bytes(*bytes),
+        wire::Value::Count(count) => Fact::Count(*count),
+        wire::Value::Seconds(seconds) => Fact::Seconds(*seconds),
+        wire::Value::Errno(errno) => Fact::Errno(*errno),
+        wire::Value::Text(text) => Fact::Text(text.clone()),
+    };
+    Slot {
+        name: slot.slot.clone(),
+        model: slot.model.clone(),
+        sign: slot.sign.clone(),
+        word: slot.word.clone(),
+        // A call that is not known here asks for somebody who knows it.
+        call: slot.call().unwrap_or(Call::Nothing),
+        why: slot.reason.as_ref().map(|why| Why {
+            code: why.code.clone(),
+            facts: why.facts.iter().map(|(name, value)| (name.clone(), fact(value))).collect(),
+            text: why.text.clone(),
+        }),
+        todo: slot.todo.code.clone(),
+        todo_text: slot.todo.text.clone(),
+        card: slot.card.clone(),
+        progress: slot.progress.map(|progress| Progress {
+            done: Bytes(progress.done),
+            of: Bytes(progress.of),
+            rate: progress.rate.map(Bytes),
+            left: progress.left.map(Duration::from_secs),
+        }),
+        identify: slot.identify,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::station::outcome::Refusal;
+    use crate::station::view::{Sign, SlotView, View};
+
+    #[test]
+    fn what_comes_over_the_socket_is_drawn_as_what_the_station_itself_would_show() {
+        let refusal = Refusal::TooSmall { capacity: Bytes(7_400_000_000), needs: Bytes(8_000_000_000) };
+        let progress = crate::station::view::Progress::new(Bytes(5), Bytes(10), Duration::from_secs(1));
+        let view = View {
+            station: "line 3".into(),
+            slots: vec![
+                SlotView { slot: "A1".into(), card: Some("Ultra".into()), progress: Some(progress), ..SlotView::of(Sign::Writing) },
+                SlotView { slot: "A2".into(), identify: true, ..SlotView::of(Sign::Refused(refusal)) },
+            ],
+            ..View::default()
+        };
+        let status: Status = serde_json::from_str(&serde_json::to_string(&Status::of(&view)).expect("JSON")).expect("read back");
+        assert_eq!(board_of(&Heard::Status(Box::new(status)), "12:00"), Board::of(&view, "12:00"));
+    }
+}

@@ -1,0 +1,164 @@
+//! The picture as an operator meets it: every sign, every language, every size of a screen.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Color;
+
+use super::board::{Board, Health};
+use super::draw::draw;
+use super::language::Language;
+use crate::station::card::Port;
+use crate::station::outcome::{Act, Failure, Pull, Refusal};
+use crate::station::units::Bytes;
+use crate::station::view::{ModelView, OrderView, Progress, Sign, SlotView, Tally, View};
+
+fn signs() -> Vec<Sign> {
+    let failure = Failure::Io { act: Act::Writing, at: Bytes(4_194_304), span: Bytes(8_589_934_592), errno: Some(5) };
+    let lost = Pull::ReaderLost { device: "pci-0000:00:14.0/usb3-1".into(), slots: vec!["A1".into(), "A2".into()] };
+    vec![
+        Sign::Empty,
+        Sign::Disarmed("disarmed by ann: bent contacts".into()),
+        Sign::Held,
+        Sign::OrderComplete { count: 500 },
+        Sign::OrderUnderWay { count: 500 },
+        Sign::Preparing,
+        Sign::Rechecking,
+        Sign::Writing,
+        Sign::ReadingBack,
+        Sign::Finishing,
+        Sign::Recording,
+        Sign::Passed,
+        Sign::PassedMapped,
+        Sign::Done,
+        Sign::DoneMapped,
+        Sign::Failed(failure),
+        Sign::Refused(Refusal::TooSmall { capacity: Bytes(7_400_000_000), needs: Bytes(8_000_000_000) }),
+        Sign::Pulled(Pull::Taken),
+        Sign::Pulled(lost),
+        Sign::OutOfService,
+        Sign::Interrupted,
+    ]
+}
+
+/// Slots that show every sign in turn, from this one on.
+fn view(slots: usize, first: usize) -> View {
+    let signs = signs();
+    let slot = |index: usize| {
+        let sign = signs[(first + index) % signs.len()].clone();
+        let busy = matches!(sign, Sign::Writing | Sign::ReadingBack | Sign::Rechecking);
+        let progress = busy.then(|| Progress::new(Bytes(3_000_000_000), Bytes(8_000_000_000), Duration::from_secs(75)));
+        let card = (sign != Sign::Empty).then(|| "SanDisk Ultra 15.9 GB".to_owned());
+        SlotView { slot: format!("A{}", index + 1), model: "acme/my-pi3".into(), card, progress, ..SlotView::of(sign) }
+    };
+    let order = OrderView { number: 1, name: None, count: 500, passed: 37, under_way: 4 };
+    let model = ModelView {
+        name: "acme/my-pi3".into(),
+        device: "acme/my-pi3".into(),
+        armed: Some(crate::station::testing::image()),
+        order: Some(order),
+    };
+    View {
+        station: "line 3".into(),
+        slots: (0..slots).map(slot).collect(),
+        models: vec![model],
+        today: Tally { passed: 37, failed: 2 },
+        ..View::default()
+    }
+}
+
+fn picture(board: &Board, language: &Language, width: u16, height: u16) -> Buffer {
+    let mut buffer = Buffer::empty(Rect::new(0, 0, width, height));
+    draw(board, language, &mut buffer);
+    buffer
+}
+
+fn lines(buffer: &Buffer) -> String {
+    let area = buffer.area;
+    let line = |y| (area.left()..area.right()).map(|x| buffer[(x, y)].symbol()).collect::<String>().trim_end().to_owned();
+    (area.top()..area.bottom()).map(line).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn every_slot_shows_its_name_and_its_word_in_every_language_on_every_common_screen() {
+    for code in Language::codes() {
+        let language = Language::of(code).expect("it can be read");
+        for (width, height) in [(80, 25), (100, 37), (160, 50)] {
+            for slots in [4, 8, 16] {
+                for first in 0..signs().len() {
+                    let board = Board::of(&view(slots, first), "12:34:56");
+                    // Letters made of blocks cannot be read back; English and the rest share their layout.
+                    let shown = lines(&picture(&board, &language, width, height));
+                    for slot in &board.slots {
+                        let word = language.word(slot).split(' ').next().expect("a word").chars().next().expect("a sign");
+                        let large = shown.matches('█').count() > 20;
+                        assert!(large || shown.contains(&slot.name), "{code} {width}x{height} {slots}: {}\n{shown}", slot.name);
+                        assert!(large || shown.contains(word), "{code} {width}x{height} {slots}: {}\n{shown}", slot.name);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn thirty_two_slots_fit_the_screen_of_a_kernel_console_each_with_name_and_word() {
+    let english = Language::english();
+    for first in 0..signs().len() {
+        let board = Board::of(&view(32, first), "12:34:56");
+        let shown = lines(&picture(&board, &english, 160, 50));
+        for slot in &board.slots {
+            assert!(shown.contains(&format!(" {}", slot.name)), "{}\n{shown}", slot.name);
+        }
+    }
+}
+
+#[test]
+fn a_card_too_small_says_why_and_what_to_buy() {
+    let mut small = view(8, 0);
+    small.slots[2].sign = Sign::Refused(Refusal::TooSmall { capacity: Bytes(7_400_000_000), needs: Bytes(8_000_000_000) });
+    let shown = lines(&picture(&Board::of(&small, "12:34:56"), &Language::english(), 160, 50));
+    assert!(shown.contains("Too small: 7.4 GB, needs 8.0 GB") && shown.contains("USE A 16 GB CARD"), "{shown}");
+}
+
+#[test]
+fn nothing_is_green_while_the_station_has_a_fault_or_is_down() {
+    for (health, word) in [(Health::Fault("disk full".into()), "disk full"), (Health::Down, "no card is being written")] {
+        let board = Board { health, ..Board::of(&view(8, 9), "12:34:56") };
+        let buffer = picture(&board, &Language::english(), 80, 25);
+        assert!(buffer.content().iter().all(|cell| cell.bg != Color::Green && cell.fg != Color::Green), "{word}");
+        assert!(lines(&buffer).contains(word), "{}", lines(&buffer));
+    }
+}
+
+#[test]
+fn a_hub_that_was_lost_with_several_cards_is_said_once() {
+    let mut lost = view(4, 0);
+    for slot in &mut lost.slots {
+        let port = Port("pci-0000:00:14.0/usb3-1.2/lun-0".into());
+        let device = port.upstream().pop().expect("a hub");
+        slot.sign = Sign::Pulled(Pull::ReaderLost { device, slots: vec!["A1".into(), "A2".into(), "A3".into(), "A4".into()] });
+    }
+    let shown = lines(&picture(&Board::of(&lost, "12:34:56"), &Language::english(), 120, 40));
+    assert_eq!(shown.matches("usb3-1 lost").count(), 1, "{shown}");
+}
+
+#[test]
+fn the_words_of_the_panel_are_those_of_the_log() {
+    let english = Language::english();
+    for (sign, slot) in signs().iter().zip(Board::of(&view(signs().len(), 0), "").slots) {
+        assert_eq!(english.word(&slot), sign.word());
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_size_of_a_screen_and_no_number_of_slots_breaks_the_picture(width in 0_u16..300, height in 0_u16..100, slots in 0_usize..70, first in 0_usize..21) {
+        let board = Board::of(&view(slots, first), "12:34:56");
+        for code in ["en", "zh"] {
+            drop(picture(&board, &Language::of(code).expect("it can be read"), width, height));
+        }
+    }
+}
