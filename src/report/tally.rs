@@ -76,6 +76,10 @@ pub struct Counts {
 
 impl Counts {
     fn add(&mut self, brief: &Brief<'_>) {
+        // A card that was done before, and proven anew, was counted when it was made.
+        if brief.outcome.starts_with("recheck") {
+            return;
+        }
         self.attempts += 1;
         let count = match brief.outcome {
             "passed" => &mut self.passed,
@@ -285,7 +289,8 @@ mod tests {
 
     #[test]
     fn yield_is_the_good_cards_among_those_begun() {
-        let outcomes = ["passed", "passed", "passed-mapped-only", "failed", "pulled", "interrupted", "refused"];
+        let outcomes =
+            ["passed", "passed", "passed-mapped-only", "recheck", "recheck-mapped-only", "failed", "pulled", "interrupted", "refused"];
         let total = tally(By::Slot, outcomes.map(|outcome| Brief { outcome, ..brief() })).total();
         assert_eq!((total.attempts, total.begun(), total.good(), total.passed), (7, 6, 3, 2));
         assert_eq!(total.yielded(), Some(0.5));

@@ -11,7 +11,8 @@ use crate::ledger::{Filter, LogReader, Order, Row};
 use crate::report::{self, RowCsv, Table};
 
 /// The outcomes a row can have, as the log's words.
-const OUTCOMES: [&str; 7] = ["passed", "passed-mapped-only", "failed", "refused", "pulled", "interrupted", "running"];
+const OUTCOMES: [&str; 9] =
+    ["passed", "passed-mapped-only", "recheck", "recheck-mapped-only", "failed", "refused", "pulled", "interrupted", "running"];
 
 /// Rows that say how wide a table must be; those behind them are cut where they are wider.
 const SAMPLE: usize = 1000;
