@@ -13,6 +13,7 @@ mod faults;
 mod log;
 mod many;
 mod models;
+mod orders;
 mod power;
 mod pulled;
 mod readers;

@@ -212,6 +212,9 @@ impl Inner {
     }
 }
 
+/// How many more PCs are restored in place of one that does not wake.
+const AWAKENINGS: u8 = 2;
+
 /// QEMU makes its socket early, or ends early and says why.
 fn wait_for_monitor(child: &mut Child, socket: &Path, log: &Path) -> Result<()> {
     let end = Instant::now() + Duration::from_secs(30);
@@ -296,9 +299,16 @@ impl PcBuilder {
     fn try_start(&self) -> Result<Pc> {
         let machine = self.machine()?;
         let state = state::file(&machine)?;
-        let pc = Pc { inner: Inner::launch(&machine, &state::arguments(&state))? };
-        state::awake(&pc.inner, &machine)?;
-        Ok(pc)
+        let mut tries = 1..=AWAKENINGS;
+        loop {
+            let pc = Pc { inner: Inner::launch(&machine, &state::arguments(&state))? };
+            match (state::awake(&pc.inner, &machine), tries.next()) {
+                (Ok(()), _) => return Ok(pc),
+                // Rare, and only seen on a busy machine: an SD host that does not come back. Another PC has it.
+                (Err(Error::Late { .. }), Some(number)) => eprintln!("an emulated PC did not wake; restoring another, {number} of {AWAKENINGS}"),
+                (Err(error), _) => return Err(error),
+            }
+        }
     }
 
     /// A PC that boots, in ten seconds; `before` can put cards into it while it is still off. Returns when the agent

@@ -150,7 +150,10 @@ impl Reader {
     /// If it is not plugged in.
     #[track_caller]
     pub fn pull(&self) {
-        self.pc.run(&format!("echo >{}/UDC", self.gadget()), SEEN).or_panic();
+        // Off the wire before it is unbound: unbinding alone frees requests that the virtual controller may still hold,
+        // and then the guest's kernel falls over its list of them.
+        let unplug = format!("echo disconnect >/sys/class/udc/{}/soft_connect && echo >{}/UDC", self.port, self.gadget());
+        self.pc.run(&unplug, SEEN).or_panic();
     }
 
     /// Plugs it in again, with the cards in it, and waits until the guest has a disk for each slot.

@@ -18,6 +18,9 @@ use crate::pc::Inner;
 /// How long a boot may take on a busy machine; it takes ten seconds on an idle one.
 pub(crate) const BOOT: Duration = Duration::from_secs(180);
 
+/// How long a restored PC may take until it goes on; it takes a second on an idle machine.
+const AWAKENING: Duration = Duration::from_secs(60);
+
 /// Brings the booted PC to the point all scenarios start from.
 ///
 /// QEMU does not save the PCI configuration of its SD hosts: restored as they are, they raise an interrupt nobody
@@ -96,10 +99,10 @@ pub(crate) fn arguments(path: &Path) -> [String; 2] {
 
 /// Lets a restored PC go on, as if it had been up all the time: with the right date, and with its SD hosts.
 pub(crate) fn awake(pc: &Inner, machine: &Machine) -> Result<()> {
-    let end = Instant::now() + BOOT;
+    let end = Instant::now() + AWAKENING;
     while pc.qmp.execute("query-status", json!({}))?["status"] == "inmigrate" {
         if Instant::now() > end {
-            return Err(Error::Late { what: "a restored state".to_owned(), after: BOOT, seen: String::new() });
+            return Err(Error::Late { what: "a restored state".to_owned(), after: AWAKENING, seen: String::new() });
         }
         thread::sleep(Duration::from_millis(5));
     }
@@ -115,5 +118,5 @@ until [ $(ls /sys/class/mmc_host 2>/dev/null | wc -w) = $slots ]; do sleep 0.02;
         now.subsec_millis(),
         machine.sd_slots,
     );
-    pc.run(&script, BOOT).map(drop)
+    pc.run(&script, AWAKENING).map(drop)
 }
