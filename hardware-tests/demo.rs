@@ -3,6 +3,7 @@
 //! Prints what it does, and keeps what it showed in the directory named on the command line.
 
 mod factory;
+mod screen;
 
 use std::error::Error;
 use std::fs;
@@ -12,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use factory::{Factory, Image, lun, rows, sd, usb};
 use flashline_lab::{MIB, Medium, Pc};
+use screen::screen_text;
 
 const IMAGE: u64 = 128 * MIB;
 const CARD: u64 = 256 * MIB;
@@ -135,16 +137,6 @@ fn demo(out: &Path) -> Result<(), Box<dyn Error>> {
     compare(&image.raw(), &inserted, out)?;
     say(&format!("{} PASS; what was shown is in {}", inserted.len(), out.display()));
     Ok(())
-}
-
-/// What stands on the first screen, as text: the kernel gives its characters in UTF-32 (vcs(4)).
-fn screen_text(pc: &Pc) -> String {
-    let columns: usize = pc.sh("stty -F /dev/tty1 size | cut -d' ' -f2").parse().expect("a number of columns");
-    pc.sh("cat /dev/vcsu1 > /tmp/screen");
-    let cells = pc.get("/tmp/screen");
-    let letters: Vec<char> = cells.as_chunks().0.iter().filter_map(|cell| char::from_u32(u32::from_ne_bytes(*cell))).collect();
-    let lines: Vec<String> = letters.chunks(columns).map(|line| line.iter().collect::<String>().trim_end().to_owned()).collect();
-    lines.join("\n").trim_end().to_owned() + "\n"
 }
 
 /// Tells of every slot's sign as it changes. True when all passed.

@@ -102,6 +102,13 @@ impl<'a> Factory<'a> {
         self
     }
 
+    /// More lines of the configuration.
+    #[allow(dead_code, reason = "the demo needs no more")]
+    pub(crate) fn and(mut self, lines: &str) -> Self {
+        self.config.push_str(lines);
+        self
+    }
+
     /// Writes the configuration, and starts nothing.
     pub(crate) fn configured(self) -> &'a Pc {
         self.pc.put(self.config.as_bytes(), CONFIG, 0o644);

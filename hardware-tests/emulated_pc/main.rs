@@ -4,6 +4,8 @@
 
 #[path = "../factory.rs"]
 mod factory;
+#[path = "../screen.rs"]
+mod screen;
 
 mod admission;
 mod bad_input;
@@ -14,6 +16,7 @@ mod log;
 mod many;
 mod models;
 mod orders;
+mod panel;
 mod power;
 mod pulled;
 mod readers;

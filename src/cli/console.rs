@@ -9,14 +9,15 @@ use std::time::{Duration, Instant};
 
 use jiff::Zoned;
 use ratatui::Terminal;
-use ratatui::backend::CrosstermBackend;
+use ratatui::backend::{Backend, CrosstermBackend};
+use ratatui::buffer::{Buffer, Cell};
 use ratatui::crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
 use ratatui::crossterm::{cursor, event, execute};
 
 use super::ask::StationArgs;
 use super::{GOOD, WRONG, complain};
 use crate::config::{self, DEFAULT_PATH, Images};
-use crate::control::client::Client;
+use crate::control::client::{Client, ClientError};
 use crate::control::wire::{self, Status};
 use crate::panel::console::board::{Board, Health, Model, Progress, Slot, Why};
 use crate::panel::console::draw::draw;
@@ -29,6 +30,8 @@ use crate::station::view::Call;
 const PACE: Duration = Duration::from_millis(100);
 /// The clock goes on when nothing else does.
 const CLOCK: Duration = Duration::from_secs(1);
+/// What others wrote over the picture does not stay: the kernel, `wall`, whoever owns the terminal.
+const REPAINT: Duration = Duration::from_secs(5);
 /// Between two tries to reach a station that is down.
 const RETRY: Duration = Duration::from_millis(500);
 /// Fonts of a kernel console that are read from afar, the largest first (packages console-setup and kbd).
@@ -51,7 +54,7 @@ pub(super) struct Args {
 /// What the thread that listens has heard.
 enum Heard {
     Status(Box<Status>),
-    Down,
+    Down(Option<String>),
 }
 
 pub(super) fn run(args: &Args) -> u8 {
@@ -106,20 +109,27 @@ fn is_kernel_console() -> bool {
 
 fn listen(socket: &Path, tell: &mpsc::SyncSender<Heard>) {
     loop {
-        if let Ok(mut client) = Client::connect(socket) {
-            let mut status = client.watch();
-            while let Ok(now) = status {
-                if tell.send(Heard::Status(Box::new(now))).is_err() {
-                    return;
-                }
-                status = client.next_status();
-            }
-        }
-        if tell.send(Heard::Down).is_err() {
+        let why = match follow(socket, tell) {
+            Ok(()) => return,
+            // It is down, or was stopped just now: that is what the panel says anyway.
+            Err(ClientError::Connect { .. } | ClientError::Broken { .. }) => None,
+            Err(other) => Some(other.to_string()),
+        };
+        if tell.send(Heard::Down(why)).is_err() {
             return;
         }
         thread::sleep(RETRY);
     }
+}
+
+/// Tells what the station shows, until nobody listens any more.
+fn follow(socket: &Path, tell: &mpsc::SyncSender<Heard>) -> Result<(), ClientError> {
+    let mut client = Client::connect(socket)?;
+    let mut status = client.watch()?;
+    while tell.send(Heard::Status(Box::new(status))).is_ok() {
+        status = client.next_status()?;
+    }
+    Ok(())
 }
 
 fn now() -> String {
@@ -136,7 +146,8 @@ fn print(heard: &mpsc::Receiver<Heard>, language: &Language) -> io::Result<()> {
             let words = match &board.health {
                 Health::Well => language.phrase("well").to_owned(),
                 Health::Fault(why) => format!("{}  {why}", language.phrase("fault")),
-                Health::Down => format!("{}  {}", language.phrase("down"), language.phrase("down-todo")),
+                Health::Down(None) => format!("{}  {}", language.phrase("down"), language.phrase("down-todo")),
+                Health::Down(Some(why)) => format!("{}  {why}", language.phrase("down")),
             };
             writeln!(out, "{} {words}", now())?;
         }
@@ -197,6 +208,7 @@ fn show(heard: &mpsc::Receiver<Heard>, language: &Language) -> io::Result<()> {
     let mut screen = Screen::begin()?;
     let mut terminal = Terminal::new(CrosstermBackend::new(io::stdout()))?;
     let mut shown: Option<Board> = None;
+    let mut painted = Instant::now();
     // The first answer takes a moment, and no alarm is given for that.
     let Ok(mut news) = heard.recv() else { return Ok(()) };
     loop {
@@ -207,7 +219,13 @@ fn show(heard: &mpsc::Receiver<Heard>, language: &Language) -> io::Result<()> {
             terminal.autoresize()?;
         }
         if shown.as_ref() != Some(&board) {
-            terminal.draw(|frame| draw(&board, language, frame.buffer_mut()))?;
+            let picture = terminal.draw(|frame| draw(&board, language, frame.buffer_mut()))?.buffer.clone();
+            // Without clearing anything, so that nothing flickers.
+            if painted.elapsed() >= REPAINT {
+                CrosstermBackend::new(io::stdout()).draw(cells(&picture))?;
+                io::stdout().flush()?;
+                painted = Instant::now();
+            }
             shown = Some(board);
         }
         if hang_up()? {
@@ -226,6 +244,14 @@ fn show(heard: &mpsc::Receiver<Heard>, language: &Language) -> io::Result<()> {
     }
 }
 
+/// Every cell of a picture, and where it stands.
+fn cells(picture: &Buffer) -> impl Iterator<Item = (u16, u16, &Cell)> {
+    picture.content.iter().enumerate().map(|(index, cell)| {
+        let (x, y) = picture.pos_of(index);
+        (x, y, cell)
+    })
+}
+
 /// Did somebody press `q` or Ctrl-C? A screen of another size is drawn anew.
 fn hang_up() -> io::Result<bool> {
     while event::poll(Duration::ZERO)? {
@@ -241,7 +267,7 @@ fn hang_up() -> io::Result<bool> {
 
 fn board_of(heard: &Heard, clock: &str) -> Board {
     let status = match heard {
-        Heard::Down => return Board::down(clock),
+        Heard::Down(why) => return Board::down(clock, why.clone()),
         Heard::Status(status) => status,
     };
     let models = status.models.iter().map(|model| Model {

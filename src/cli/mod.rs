@@ -18,6 +18,7 @@ mod status;
 
 use std::error::Error;
 use std::io::IsTerminal;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -211,7 +212,7 @@ fn start_tracing() {
         || tracing_subscriber::EnvFilter::try_from_env("FLASHLINE_LOG").unwrap_or_else(|_unset| tracing_subscriber::EnvFilter::new("info"));
     let events =
         tracing_subscriber::fmt().with_env_filter(filter()).with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
-    if !stderr_is_the_journal() {
+    if !is_the_journal(std::io::stderr()) {
         return events.init();
     }
     // The journal knows the time, and keeps what belongs to an event in fields of its own.
@@ -225,9 +226,9 @@ fn start_tracing() {
 }
 
 /// Systemd says which stream is the journal's (`JOURNAL_STREAM`, systemd.exec(5)); a child may have sent its own elsewhere since.
-fn stderr_is_the_journal() -> bool {
-    let Ok(stream) = std::env::var("JOURNAL_STREAM") else { return false };
-    nix::sys::stat::fstat(std::io::stderr()).is_ok_and(|stat| format!("{}:{}", stat.st_dev, stat.st_ino) == stream)
+fn is_the_journal(stream: impl AsFd) -> bool {
+    let Ok(journal) = std::env::var("JOURNAL_STREAM") else { return false };
+    nix::sys::stat::fstat(stream).is_ok_and(|stat| format!("{}:{}", stat.st_dev, stat.st_ino) == journal)
 }
 
 #[cfg(test)]

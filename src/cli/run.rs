@@ -2,10 +2,11 @@
 
 use std::io::{self, IsTerminal};
 
-use super::{ConfigArg, GOOD, WRONG, complain, sentence, start_tracing};
+use super::{ConfigArg, GOOD, WRONG, complain, is_the_journal, sentence, start_tracing};
 use crate::config::{Images, Settings};
 use crate::daemon::{self, arming::ArmError, arming::Armory};
 use crate::ledger::{Ledger, believed};
+use crate::panel::Nowhere;
 use crate::panel::bars::ReadingBar;
 use crate::panel::plain::Plain;
 use crate::panel::terminal::Terminal;
@@ -48,10 +49,14 @@ pub(super) fn run(args: &Args) -> u8 {
         }
     };
     let Some(armory) = arm(&settings, at) else { return WRONG };
+    let config = args.config.path().to_owned();
     let result = if io::stdout().is_terminal() && !args.plain {
-        daemon::run(args.config.path().to_owned(), settings, ledger, armory, Terminal::on_stdout())
+        daemon::run(config, settings, ledger, armory, Terminal::on_stdout())
+    } else if is_the_journal(io::stdout()) {
+        // It is told every sign as an event, with fields; once is enough.
+        daemon::run(config, settings, ledger, armory, Nowhere)
     } else {
-        daemon::run(args.config.path().to_owned(), settings, ledger, armory, Plain::new(io::stdout()))
+        daemon::run(config, settings, ledger, armory, Plain::new(io::stdout()))
     };
     match result {
         Ok(()) => GOOD,

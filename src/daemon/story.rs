@@ -1,5 +1,6 @@
 //! The story of a station, for whoever reads its journal a year later: every change of a slot's sign once, and nothing in between.
 
+use crate::panel::lines::line;
 use crate::station::view::{Call, Sign, SlotView, View};
 
 /// What was told last.
@@ -36,10 +37,10 @@ fn changed<'v>(told: &[(String, Sign, Option<u64>)], view: &'v View) -> Vec<&'v 
 
 fn tell(slot: &SlotView) {
     let SlotView { slot: name, model, sign, card, attempt, diskseq, .. } = slot;
-    let (word, reason, card) = (sign.word(), sign.reason(), card.as_deref());
+    let (line, reason, card) = (line(slot), sign.reason(), card.as_deref());
     match sign.call() {
-        Call::TakeBad | Call::StationFault => tracing::warn!(slot = name, model, attempt, diskseq, card, reason, "{name} {word}"),
-        _ => tracing::info!(slot = name, model, attempt, diskseq, card, reason, "{name} {word}"),
+        Call::TakeBad | Call::StationFault => tracing::warn!(slot = name, model, attempt, diskseq, card, reason, "{line}"),
+        _ => tracing::info!(slot = name, model, attempt, diskseq, card, reason, "{line}"),
     }
 }
 

@@ -31,6 +31,15 @@ pub trait Screen: Send {
     fn end(&mut self);
 }
 
+/// Where nobody looks.
+#[derive(Debug)]
+pub struct Nowhere;
+
+impl Screen for Nowhere {
+    fn draw(&mut self, _view: &View) {}
+    fn end(&mut self) {}
+}
+
 /// The thread that draws.
 #[derive(Debug)]
 pub struct Panel {

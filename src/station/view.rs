@@ -233,8 +233,9 @@ impl Progress {
     /// `done` of `of` bytes, in a step that has taken `elapsed`.
     #[must_use]
     pub fn new(done: Bytes, of: Bytes, elapsed: Duration) -> Self {
-        let rate = rate(done, elapsed);
-        let left = rate.filter(|rate| rate.0 > 0).map(|rate| Duration::from_secs(of.0.saturating_sub(done.0).div_ceil(rate.0)));
+        // Before the first byte nobody knows.
+        let rate = rate(done, elapsed).filter(|rate| rate.0 > 0);
+        let left = rate.map(|rate| Duration::from_secs(of.0.saturating_sub(done.0).div_ceil(rate.0)));
         Self { done, of, rate, left }
     }
 }

@@ -43,7 +43,7 @@ pub use nix::sys::signal::Signal;
 pub use pc::Pc;
 pub use reader::Reader;
 pub use sd::SdCard;
-pub use usb::{Hub, UsbStick};
+pub use usb::{Hub, UsbBuilder, UsbStick};
 
 /// A binary kilobyte.
 pub const KIB: u64 = 1 << 10;

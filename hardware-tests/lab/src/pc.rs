@@ -305,7 +305,9 @@ impl PcBuilder {
             match (state::awake(&pc.inner, &machine), tries.next()) {
                 (Ok(()), _) => return Ok(pc),
                 // Rare, and only seen on a busy machine: an SD host that does not come back. Another PC has it.
-                (Err(Error::Late { .. }), Some(number)) => eprintln!("an emulated PC did not wake; restoring another, {number} of {AWAKENINGS}"),
+                (Err(Error::Late { .. }), Some(number)) => {
+                    eprintln!("an emulated PC did not wake; restoring another, {number} of {AWAKENINGS}")
+                }
                 (Err(error), _) => return Err(error),
             }
         }

@@ -37,6 +37,7 @@ pub(super) fn draw(buffer: &mut Buffer, at: (u16, u16), word: &str, style: Style
 fn shape(letter: char) -> Option<[u8; 5]> {
     Some(match letter.to_ascii_uppercase() {
         ' ' => [0; 5],
+        '%' => [0b11001, 0b11010, 0b00100, 0b01011, 0b10011],
         'A' => [0b01110, 0b10001, 0b11111, 0b10001, 0b10001],
         'B' => [0b11110, 0b10001, 0b11110, 0b10001, 0b11110],
         'C' => [0b01111, 0b10000, 0b10000, 0b10000, 0b01111],

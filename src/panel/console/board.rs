@@ -33,8 +33,8 @@ pub enum Health {
     Well,
     /// Nothing new is begun, for this reason.
     Fault(String),
-    /// Nobody answers.
-    Down,
+    /// Nobody answers; why it cannot be asked, where it is not simply down.
+    Down(Option<String>),
 }
 
 /// A model.
@@ -144,9 +144,9 @@ impl Board {
         }
     }
 
-    /// Nobody answers: what stood here is not to be believed any more.
+    /// Nobody answers, or for this reason not to us: what stood here is not to be believed any more.
     #[must_use]
-    pub fn down(clock: &str) -> Self {
-        Self { health: Health::Down, clock: clock.to_owned(), ..Self::default() }
+    pub fn down(clock: &str, why: Option<String>) -> Self {
+        Self { health: Health::Down(why), clock: clock.to_owned(), ..Self::default() }
     }
 }

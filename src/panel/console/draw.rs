@@ -13,6 +13,8 @@ use crate::station::view::Call;
 
 /// The smallest cell in which a slot's name and word can be read.
 const LEAST_CELL: (u16, u16) = (14, 3);
+/// The smallest cell in which most of them stand in large letters, with two lines below.
+const LARGE_CELL: (u16, u16) = (68, big::HEIGHT + 5);
 /// Below this nothing can be said.
 const LEAST_SCREEN: (u16, u16) = (20, 4);
 
@@ -24,7 +26,8 @@ pub fn draw(board: &Board, language: &Language, buffer: &mut Buffer) {
         return text(buffer, area, 0, language.phrase("too-narrow"), Style::new().add_modifier(Modifier::BOLD));
     }
     match &board.health {
-        Health::Down => return alarm(buffer, language.phrase("down"), "", language.phrase("down-todo"), board),
+        Health::Down(None) => return alarm(buffer, language.phrase("down"), "", language.phrase("down-todo"), board),
+        Health::Down(Some(why)) => return alarm(buffer, language.phrase("down"), why, language.phrase("fault-todo"), board),
         Health::Fault(why) => return alarm(buffer, language.phrase("fault"), why, language.phrase("fault-todo"), board),
         Health::Well => {}
     }
@@ -144,15 +147,15 @@ fn lost(board: &Board) -> Vec<(String, String)> {
     lost
 }
 
-/// How many cells stand side by side: as makes them as large as can be, a cell twice as wide as high counting as square.
+/// How many cells stand side by side: as lets them have large letters, else as makes them as large as can be.
 fn columns_of(slots: usize, area: Rect) -> u16 {
     let slots = u16::try_from(slots).unwrap_or(u16::MAX).max(1);
     (1..=slots)
         .max_by_key(|columns| {
             let (width, height) = (area.width / columns, area.height / slots.div_ceil(*columns));
-            let readable = width >= LEAST_CELL.0 && height >= LEAST_CELL.1;
+            let holds = |cell: (u16, u16)| width >= cell.0 && height >= cell.1;
             // Words are wide: a cell is worth what a line of it holds, and rows beyond a few are worth little.
-            (readable, u32::from(width.min(40)) * u32::from(height.min(12)))
+            (holds(LEAST_CELL), holds(LARGE_CELL), u32::from(width.min(40)) * u32::from(height.min(12)))
         })
         .unwrap_or(1)
 }
@@ -252,35 +255,6 @@ fn draw_cell(buffer: &mut Buffer, cell: Rect, slot: &Slot, language: &Language, 
     let name = format!("{} {}{identify}", mark(slot.call), slot.name);
     let mut y = 0;
     let bold = Style::new().fg(Color::White).add_modifier(Modifier::BOLD);
-    let large = big::width(word).filter(|width| *width <= inner.width && inner.height >= big::HEIGHT + 5);
-    if let Some(width) = large {
-        let name_width = big::width(&slot.name).unwrap_or(0);
-        if name_width > 0 && name_width + width + 3 <= inner.width {
-            big::draw(buffer, (inner.x, inner.y), &slot.name, bold);
-            big::draw(buffer, (inner.right() - width, inner.y), word, foreground(slot.call));
-            y += big::HEIGHT + 1;
-        } else {
-            text(buffer, inner, 0, &name, bold);
-            big::draw(buffer, (inner.x, inner.y + 1), word, foreground(slot.call));
-            y += big::HEIGHT + 2;
-        }
-    } else if inner.height >= 4 || columns(&name) + columns(word) + 3 > usize::from(inner.width) {
-        if columns(&name) + columns(word) + 3 <= usize::from(inner.width) {
-            text(buffer, inner, 0, &name, bold);
-            let at = inner.width - u16::try_from(columns(word)).unwrap_or(0) - 2;
-            chip(buffer, Rect { x: inner.x + at, width: inner.width - at, ..inner }, 0, word, style);
-            y += 1;
-        } else {
-            text(buffer, inner, 0, &name, bold);
-            chip(buffer, inner, 1, word, style);
-            y += 2;
-        }
-    } else {
-        text(buffer, inner, 0, &name, bold);
-        let at = u16::try_from(columns(&name) + 1).unwrap_or(0);
-        chip(buffer, Rect { x: inner.x + at, width: inner.width - at, ..inner }, 0, word, style);
-        y += 1;
-    }
     let mut rest: Vec<(String, Style)> = Vec::new();
     if let Some(progress) = &slot.progress {
         rest.push((progress_bar(progress.done.0, progress.of.0, inner.width), Style::new().fg(Color::Cyan)));
@@ -300,6 +274,25 @@ fn draw_cell(buffer: &mut Buffer, cell: Rect, slot: &Slot, language: &Language, 
             rest.extend(wrap(&todo.to_uppercase(), inner.width).into_iter().map(|line| (line, bold)));
         }
     }
+    if let Some(height) = large_word(buffer, inner, slot, &name, word, rest.len()) {
+        y += height;
+    } else if inner.height >= 4 || columns(&name) + columns(word) + 3 > usize::from(inner.width) {
+        if columns(&name) + columns(word) + 3 <= usize::from(inner.width) {
+            text(buffer, inner, 0, &name, bold);
+            let at = inner.width - u16::try_from(columns(word)).unwrap_or(0) - 2;
+            chip(buffer, Rect { x: inner.x + at, width: inner.width - at, ..inner }, 0, word, style);
+            y += 1;
+        } else {
+            text(buffer, inner, 0, &name, bold);
+            chip(buffer, inner, 1, word, style);
+            y += 2;
+        }
+    } else {
+        text(buffer, inner, 0, &name, bold);
+        let at = u16::try_from(columns(&name) + 1).unwrap_or(0);
+        chip(buffer, Rect { x: inner.x + at, width: inner.width - at, ..inner }, 0, word, style);
+        y += 1;
+    }
     let dim = Style::new().fg(Color::Gray);
     let mut extra = Vec::new();
     if several {
@@ -318,6 +311,45 @@ fn draw_cell(buffer: &mut Buffer, cell: Rect, slot: &Slot, language: &Language, 
         text(buffer, inner, y, &line, style);
         y += 1;
     }
+}
+
+/// The word in large letters, and the name too where both have room beside each other and above as many lines; of a busy slot whose word
+/// is too long, how far it is. Answers how many rows they took.
+fn large_word(buffer: &mut Buffer, area: Rect, slot: &Slot, name: &str, word: &str, lines: usize) -> Option<u16> {
+    let bold = Style::new().fg(Color::White).add_modifier(Modifier::BOLD);
+    let lines = u16::try_from(lines).unwrap_or(u16::MAX);
+    let width = |text: &str| big::width(text).filter(|width| (1..=area.width).contains(width));
+    let percent = slot.progress.map(|progress| format!("{} %", percent(progress.done.0, progress.of.0)));
+    let candidates = || [Some(word), percent.as_deref()].into_iter().flatten();
+    let small_word = u16::try_from(columns(word)).unwrap_or(u16::MAX).saturating_add(2);
+    let room = area.height.checked_sub(lines.saturating_add(big::HEIGHT))?;
+    let beside = width(&slot.name).and_then(|name| {
+        let fits =
+            |large: &str| Some(name + 3 + width(large)? + if large == word { 0 } else { small_word }).filter(|all| *all <= area.width);
+        candidates().find(|large| fits(large).is_some()).map(|large| (name, large))
+    });
+    let (top, large) = match beside {
+        Some((name_width, large)) => {
+            big::draw(buffer, (area.x, area.y), &slot.name, bold);
+            if large != word {
+                chip(buffer, Rect { x: area.x + name_width + 1, width: small_word, ..area }, 0, word, style(slot.call));
+            }
+            (0, large)
+        }
+        None if room == 0 => return None,
+        None => {
+            let large = candidates().find(|large| width(large).is_some())?;
+            text(buffer, area, 0, name, bold);
+            if large != word {
+                let at = area.width.saturating_sub(small_word);
+                chip(buffer, Rect { x: area.x + at, width: area.width - at, ..area }, 0, word, style(slot.call));
+            }
+            (1, large)
+        }
+    };
+    let at = if top == 1 && large == word { area.x } else { area.right() - width(large)? };
+    big::draw(buffer, (at, area.y + top), large, foreground(slot.call));
+    Some(big::HEIGHT + top + u16::from(room > top))
 }
 
 /// Of a word in large letters, which are made of full cells.
@@ -357,10 +389,14 @@ fn set(buffer: &mut Buffer, at: (u16, u16), sign: char, style: Style) {
 }
 
 fn progress_bar(done: u64, of: u64, width: u16) -> String {
-    let percent = (u128::from(done.min(of)) * 100).checked_div(u128::from(of)).unwrap_or(0);
+    let percent = percent(done, of);
     let room = usize::from(width).saturating_sub(6);
-    let full = usize::try_from(percent).unwrap_or(0) * room / 100;
+    let full = usize::from(percent) * room / 100;
     format!("{}{} {percent:>3} %", "█".repeat(full), "░".repeat(room - full))
+}
+
+fn percent(done: u64, of: u64) -> u8 {
+    (u128::from(done.min(of)) * 100).checked_div(u128::from(of)).and_then(|percent| u8::try_from(percent).ok()).unwrap_or(0)
 }
 
 /// How many columns a text takes on a terminal.

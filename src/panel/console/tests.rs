@@ -125,7 +125,11 @@ fn a_card_too_small_says_why_and_what_to_buy() {
 
 #[test]
 fn nothing_is_green_while_the_station_has_a_fault_or_is_down() {
-    for (health, word) in [(Health::Fault("disk full".into()), "disk full"), (Health::Down, "no card is being written")] {
+    for (health, word) in [
+        (Health::Fault("disk full".into()), "disk full"),
+        (Health::Down(None), "no card is being written"),
+        (Health::Down(Some("not for you".into())), "not for you"),
+    ] {
         let board = Board { health, ..Board::of(&view(8, 9), "12:34:56") };
         let buffer = picture(&board, &Language::english(), 80, 25);
         assert!(buffer.content().iter().all(|cell| cell.bg != Color::Green && cell.fg != Color::Green), "{word}");
