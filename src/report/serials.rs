@@ -33,6 +33,8 @@ pub struct Serials {
     /// Attempts by outcome, those of refused cards excepted.
     outcomes: [u64; 5],
     refused: u64,
+    /// Cards that held their image already, and were proven anew.
+    looked_again: u64,
     /// Good cards that cannot be told from others.
     good_unknown: u64,
     unknown: u64,
@@ -78,6 +80,9 @@ impl Serials {
         self.newest = self.newest.max(row.seq);
         if row.outcome == "refused" {
             self.refused += 1;
+        }
+        if row.outcome.starts_with("recheck") {
+            self.looked_again += 1;
         }
         let Some(outcome) = OUTCOMES.iter().position(|outcome| *outcome == row.outcome) else { return };
         self.outcomes[outcome] += 1;
@@ -150,6 +155,12 @@ impl Serials {
             text.push_str(&format!("{mapped} passed mapped only, "));
         }
         text.push_str(&format!("{failed} failed, {pulled} pulled, {interrupted} interrupted; refused and not listed: {}\n", self.refused));
+        if self.looked_again > 0 {
+            text.push_str(&format!(
+                "looked at again: {}; they held their image already, and stand where they were made\n",
+                self.looked_again
+            ));
+        }
         text.push_str(&format!(
             "{} good cards: {} known by their own register, {} by their stick's serial, {} not told apart\n",
             self.good_cards(),
@@ -382,6 +393,18 @@ mod tests {
         assert_eq!(places, [Place::NotListed, Place::Listed(Some((1, 1))), Place::NotListed]);
         assert!(serials.sums(None).contains("refused and not listed: 1"));
         assert_eq!(serials.place(&row(9, "cid", "c9", "passed")), Place::Later, "it was not counted");
+    }
+
+    #[test]
+    fn a_card_looked_at_again_is_told_of_and_neither_listed_nor_counted_twice() {
+        let rows = [row(1, "cid", "c1", "passed"), row(2, "cid", "c1", "recheck"), row(3, "cid", "c2", "recheck-mapped-only")];
+        let (serials, places) = places(&rows);
+        assert_eq!(places, [Place::Listed(Some((1, 1))), Place::NotListed, Place::NotListed]);
+        assert_eq!(serials.good_cards(), 1, "no card is made by looking at it");
+        let sums = serials.sums(Some(1));
+        assert!(sums.contains("looked at again: 2;") && sums.contains("COMPLETE: 1 of 1\n"), "{sums}");
+        assert!(!sums.contains("more than once"), "{sums}");
+        assert!(!self::places(&rows[..1]).0.sums(None).contains("again"), "where there is none, nothing is said");
     }
 
     #[test]
