@@ -228,7 +228,7 @@ impl Page<'_> {
                     @if let Some(cid) = &row.cid { span.soft { "CID " (harmless(cid)) } }
                     @if known != "cid" { span.soft { "by " (harmless(known)) } }
                 }
-                td.mono { (row.image_blake3.as_deref().map(short).map(harmless).unwrap_or_default()) }
+                td.mono.digest { (row.image_blake3.as_deref().map(short).map(harmless).unwrap_or_default()) }
                 td.word.(if row.outcome.starts_with("passed") { "good" } else { "bad" }) {
                     (harmless(&row.outcome))
                     @if let Some(code) = &row.code { div.soft { (harmless(code)) } }

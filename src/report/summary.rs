@@ -96,11 +96,18 @@ impl Summary {
         })
     }
 
+    /// Nothing was counted.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        let total = self.main.total();
+        total.attempts == 0 && total.looked_again == 0
+    }
+
     /// A table no wider than [`WIDTH`], with bars where wanted.
     #[must_use]
     pub fn text(&self, bars: bool) -> String {
         let total = self.main.total();
-        if total.attempts == 0 && total.looked_again == 0 {
+        if self.is_empty() {
             return "No attempts.\n".to_owned();
         }
         let groups = self.main.groups();
