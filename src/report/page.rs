@@ -223,7 +223,7 @@ impl Page<'_> {
             tr {
                 td.n.wide { (row.attempt) }
                 td.whole { (words(&local(row.ended, self.zone).unwrap_or_default())) }
-                td.mono {
+                td.mono.card {
                     span { (kinds::serial(row).map_or_else(|| "-".to_owned(), harmless)) }
                     @if let Some(cid) = &row.cid { span.soft { "CID " (harmless(cid)) } }
                     @if known != "cid" { span.soft { "by " (harmless(known)) } }
