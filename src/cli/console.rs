@@ -22,6 +22,7 @@ use crate::control::wire::{self, Status};
 use crate::panel::console::board::{Board, Health, Model, Progress, Slot, Why};
 use crate::panel::console::draw::draw;
 use crate::panel::console::language::Language;
+use crate::panel::lines::local_time;
 use crate::station::said::Fact;
 use crate::station::units::Bytes;
 use crate::station::view::Call;
@@ -150,6 +151,11 @@ fn print(heard: &mpsc::Receiver<Heard>, language: &Language) -> io::Result<()> {
                 Health::Down(Some(why)) => format!("{}  {why}", language.phrase("down")),
             };
             writeln!(out, "{} {words}", now())?;
+        }
+        if board.anchor != before.anchor
+            && let Some((time, figures)) = &board.anchor
+        {
+            writeln!(out, "{} {}: {figures}", now(), language.phrase("shift-ended").replace("{time}", time))?;
         }
         for slot in &board.slots {
             if before.slots.iter().any(|other| other.name == slot.name && other.sign == slot.sign && other.why == slot.why) {
@@ -283,6 +289,7 @@ fn board_of(heard: &Heard, clock: &str) -> Board {
         slots: status.slots.iter().map(slot).collect(),
         passed: status.today.passed,
         failed: status.today.failed,
+        anchor: status.anchor.as_ref().and_then(|anchor| Some((local_time(anchor.micros()?), anchor.text.clone()))),
         clock: clock.to_owned(),
     }
 }
@@ -324,7 +331,7 @@ fn slot(slot: &wire::Slot) -> Slot {
 mod tests {
     use super::*;
     use crate::station::outcome::Refusal;
-    use crate::station::view::{Sign, SlotView, View};
+    use crate::station::view::{Anchor, Sign, SlotView, View};
 
     #[test]
     fn what_comes_over_the_socket_is_drawn_as_what_the_station_itself_would_show() {
@@ -336,6 +343,7 @@ mod tests {
                 SlotView { slot: "A1".into(), card: Some("Ultra".into()), progress: Some(progress), ..SlotView::of(Sign::Writing) },
                 SlotView { slot: "A2".into(), identify: true, ..SlotView::of(Sign::Refused(refusal)) },
             ],
+            anchor: Some(Anchor { at: 1_700_000_000_000_000, text: "7:00ff".into() }),
             ..View::default()
         };
         let status: Status = serde_json::from_str(&serde_json::to_string(&Status::of(&view)).expect("JSON")).expect("read back");

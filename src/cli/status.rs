@@ -6,7 +6,7 @@ use super::ask::StationArgs;
 use super::order;
 use super::{GOOD, NOT_GOOD};
 use crate::control::wire::{Slot, Status};
-use crate::panel::lines::clock;
+use crate::panel::lines::{anchor, clock};
 use crate::report::harmless;
 use crate::station::units::Bytes;
 
@@ -42,6 +42,9 @@ fn lines(status: &Status) -> Vec<String> {
         Some(fault) => format!("STATION FAULT  {}: call the station engineer", harmless(fault)),
         None => format!("{}  runs, {} passed and {} failed today", harmless(&status.station), status.today.passed, status.today.failed),
     }];
+    if let Some((end, at)) = status.anchor.as_ref().and_then(|end| Some((end, end.micros()?))) {
+        lines.push(format!("  {}", anchor(at, &harmless(&end.text))));
+    }
     for model in &status.models {
         lines.push(match &model.image {
             Some(image) => format!(
@@ -86,7 +89,7 @@ fn detail(slot: &Slot) -> String {
 mod tests {
     use super::*;
     use crate::station::outcome::Refusal;
-    use crate::station::view::{Progress, Sign, SlotView, View};
+    use crate::station::view::{Anchor, Progress, Sign, SlotView, View};
 
     #[test]
     fn a_person_reads_every_slot_what_it_says_and_what_to_do() {
@@ -111,6 +114,8 @@ mod tests {
                 "A2   EMPTY    put a card in",
             ]
         );
+        let ended = View { anchor: Some(Anchor { at: 1_700_000_000_000_000, text: "7:00ff".into() }), ..view.clone() };
+        assert!(lines(&Status::of(&ended))[1].ends_with(": write this on the shift sheet: 7:00ff"), "what to write down has a line");
         let fault = View { fault: Some("disk full".into()), ..view };
         assert!(lines(&Status::of(&fault))[0].starts_with("STATION FAULT  disk full"));
     }

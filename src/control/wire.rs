@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::station::said::Fact;
-use crate::station::view::{Call, ModelView, Progress, SlotView, View};
+use crate::station::view::{self, Call, ModelView, Progress, SlotView, View};
 
 /// The version of what is said here. A client that knows another one does not go on.
 pub const VERSION: u32 = 1;
@@ -109,6 +109,9 @@ pub struct Status {
     pub fault: Option<String>,
     /// Good and bad cards since midnight.
     pub today: Today,
+    /// The flash log's head when a shift ended last; nothing before the first one did.
+    #[serde(default)]
+    pub anchor: Option<Anchor>,
     /// Every model that slots name.
     pub models: Vec<Model>,
     /// Every slot, in the order of the configuration.
@@ -122,6 +125,15 @@ pub struct Today {
     pub passed: u64,
     /// Failed, pulled, interrupted.
     pub failed: u64,
+}
+
+/// What is to be written on the shift sheet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Anchor {
+    /// When the shift ended: UTC, RFC 3339.
+    pub at: String,
+    /// `COUNT:HASH`.
+    pub text: String,
 }
 
 /// A model.
@@ -251,9 +263,23 @@ impl Status {
             station: view.station.clone(),
             fault: view.fault.clone(),
             today: Today { passed: view.today.passed, failed: view.today.failed },
+            anchor: view.anchor.as_ref().map(Anchor::of),
             models: view.models.iter().map(Model::of).collect(),
             slots: view.slots.iter().map(Slot::of).collect(),
         }
+    }
+}
+
+impl Anchor {
+    fn of(view: &view::Anchor) -> Self {
+        let at = jiff::Timestamp::from_microsecond(view.at).unwrap_or_default();
+        Self { at: at.to_string(), text: view.text.clone() }
+    }
+
+    /// When the shift ended, in microseconds since 1970; nothing where it does not say so in our way.
+    #[must_use]
+    pub fn micros(&self) -> Option<i64> {
+        self.at.parse().ok().map(jiff::Timestamp::as_microsecond)
     }
 }
 

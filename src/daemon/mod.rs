@@ -7,6 +7,7 @@ pub mod arming;
 pub mod interlock;
 mod log_files;
 mod questions;
+mod shift;
 mod story;
 mod today;
 mod work;
@@ -28,6 +29,7 @@ use crate::control::{Asked, What};
 use crate::image::store;
 use crate::ledger::{Answer, Ledger, LogError, NotTaken, Unwritten, Writer, believed};
 use crate::panel::{Panel, Screen};
+use crate::report::times::Shifts;
 use crate::station::card::Port;
 use crate::station::command::{RequestId, Who};
 use crate::station::record::{Entry, Occasion, Receipt};
@@ -41,6 +43,7 @@ use crate::watch::uses::own_parts;
 use arming::{Armory, ReloadError};
 use log_files::LogFilesThread;
 use questions::Questions;
+use shift::ShiftEnd;
 use story::Story;
 use today::Today;
 use work::Workers;
@@ -125,6 +128,7 @@ struct Daemon {
     panel: Panel,
     story: Story,
     today: Today,
+    shift_end: ShiftEnd,
     /// The way for what threads of the daemon's own have to tell.
     tell: mpsc::Sender<Event>,
     /// What people ask; nothing comes where the socket could not be made.
@@ -173,6 +177,7 @@ impl Daemon {
             .ok();
         let workers = Workers::new(tell.clone(), Armory::default(), own);
         let today = Today::new(&log);
+        let shift_end = ShiftEnd::new(&log, Shifts::new(settings.shifts.clone()));
         let mut daemon = Self {
             began: Instant::now(),
             config,
@@ -189,6 +194,7 @@ impl Daemon {
             panel,
             story: Story::default(),
             today,
+            shift_end,
             tell,
             asked,
             _ask: ask,
@@ -215,6 +221,7 @@ impl Daemon {
         self.settings = settings;
         self.trim_store();
         self.keep_log_files();
+        self.shift_end.turn_to(Shifts::new(self.settings.shifts.clone()));
         self.watch.turn_to(self.station.ports());
         Ok(())
     }
@@ -365,6 +372,7 @@ impl Daemon {
         }
         self.apply(Event::Tick)?;
         self.today.look(&self.tell);
+        self.shift_end.look(&self.tell);
         // Fed by the task that owns the station, and by nobody else: a station that decides nothing any more is restarted.
         notify(&[sd_notify::NotifyState::Watchdog]);
         Ok(())

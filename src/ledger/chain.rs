@@ -145,6 +145,14 @@ pub(super) fn newest(connection: &Connection) -> Result<Option<Stored>> {
     rows.next()?.map(Stored::read).transpose()
 }
 
+/// The newest of the events that happened before this time. Walks back from the newest of all, and not along the index of times, in
+/// which the log's order would have to be looked for among all events there are.
+pub(super) fn newest_before(connection: &Connection, at: i64) -> Result<Option<Stored>> {
+    let mut query = connection.prepare_cached(&format!("{COLUMNS} WHERE +at < ?1 ORDER BY seq DESC LIMIT 1"))?;
+    let mut rows = query.query([at])?;
+    rows.next()?.map(Stored::read).transpose()
+}
+
 /// An event before the first one: no number of ours, so 0 stands for it.
 pub(super) fn before_the_first(connection: &Connection) -> Result<Option<u64>> {
     let least: Option<i64> = connection.query_row("SELECT min(seq) FROM event", [], |row| row.get(0))?;
@@ -213,7 +221,8 @@ fn explain(connection: &Connection, event: &Stored, before: &Link) -> Result<Bre
     while let Some(row) = rows.next()? {
         let later = Stored::read(row)?;
         if later.prev == *before && later.hash == later.link(here, before) {
-            let what = if origin.is_some() { Tampering::Reordered } else { Tampering::Inserted };
+            // A copy of one that is still there as well moved nothing.
+            let what = if origin.is_some() && !is_elsewhere(connection, event)? { Tampering::Reordered } else { Tampering::Inserted };
             return Ok(broken(here, what));
         }
     }
@@ -224,6 +233,11 @@ fn explain(connection: &Connection, event: &Stored, before: &Link) -> Result<Bre
         None if here > 1 && event.hash == event.link(here, &event.prev) => broken(here - 1, Tampering::Changed),
         None => broken(here, Tampering::Changed),
     })
+}
+
+/// Does another event bear the hash of this one?
+fn is_elsewhere(connection: &Connection, event: &Stored) -> Result<bool> {
+    connection.query_row("SELECT EXISTS (SELECT 1 FROM event WHERE hash = ?1 AND seq <> ?2)", (event.hash, event.seq), |row| row.get(0))
 }
 
 fn broken(seq: i64, what: Tampering) -> Break {

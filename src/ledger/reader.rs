@@ -116,6 +116,16 @@ impl LogReader {
             .map_or(Head { count: 0, hash: ORIGIN }, |newest| Head { count: u64::try_from(newest.seq).unwrap_or(0), hash: newest.hash }))
     }
 
+    /// What [`LogReader::head`] was when the newest of the events before this time was the newest of all: UTC, microseconds since 1970.
+    /// Nothing where there is none. Looks back from the newest event, so it is quick for a time that is not long ago.
+    ///
+    /// # Errors
+    /// Where the log cannot be read.
+    pub fn head_before(&self, at: i64) -> Result<Option<Head>, LogError> {
+        let newest = self.within(|log| chain::newest_before(log, at))?;
+        Ok(newest.map(|newest| Head { count: u64::try_from(newest.seq).unwrap_or(0), hash: newest.hash }))
+    }
+
     /// When the newest event happened, in microseconds since 1970.
     ///
     /// # Errors

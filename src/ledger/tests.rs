@@ -178,6 +178,20 @@ fn an_inserted_event_is_named_even_with_a_right_hash() {
 }
 
 #[test]
+fn a_copy_of_an_event_was_inserted_and_not_moved_wherever_its_original_stands() {
+    for original in [3, 5, 9] {
+        let (_dir, path) = place();
+        log_of(&path, 5);
+        let copy = format!("CREATE TEMP TABLE copy AS SELECT station, kind, at, body, prev, hash FROM event WHERE seq = {original};");
+        let room = "UPDATE event SET seq = -seq WHERE seq >= 6; UPDATE event SET seq = -seq + 1 WHERE seq < 0;";
+        let columns = "station, seq, kind, at, body, prev, hash";
+        let insert = format!("INSERT INTO event ({columns}) SELECT station, 6, kind, at, body, prev, hash FROM copy");
+        tamper(&path, &format!("{copy} {room} {insert}"));
+        assert_eq!(verdict(&path), Err(Break { seq: 6, what: Tampering::Inserted }), "a copy of {original}");
+    }
+}
+
+#[test]
 fn swapped_events_are_named() {
     let (_dir, path) = place();
     log_of(&path, 5);

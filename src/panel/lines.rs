@@ -20,6 +20,19 @@ pub fn clock(duration: Duration) -> String {
     if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes}:{seconds:02}") }
 }
 
+/// A moment on the PC's own clock, to the minute.
+#[must_use]
+pub fn local_time(micros: i64) -> String {
+    let time = jiff::Timestamp::from_microsecond(micros).unwrap_or_default();
+    time.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string()
+}
+
+/// What is to be kept elsewhere of the shift that ended.
+#[must_use]
+pub fn anchor(at: i64, text: &str) -> String {
+    format!("shift ended {}: write this on the shift sheet: {text}", local_time(at))
+}
+
 /// What stands behind the word: reason, then what to do; or how fast, while busy.
 #[must_use]
 pub fn detail(slot: &SlotView) -> String {

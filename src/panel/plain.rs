@@ -3,14 +3,15 @@
 use std::io::Write;
 
 use super::Screen;
-use super::lines::{line, title};
-use crate::station::view::{Sign, View};
+use super::lines::{anchor, line, title};
+use crate::station::view::{Anchor, Sign, View};
 
 /// Prints to anything that can be written to.
 #[derive(Debug)]
 pub struct Plain<W> {
     out: W,
     title: String,
+    anchor: Option<Anchor>,
     /// Every slot's name and sign.
     shown: Vec<(String, Sign)>,
 }
@@ -19,7 +20,7 @@ impl<W: Write> Plain<W> {
     /// Prints to `out`.
     #[must_use]
     pub fn new(out: W) -> Self {
-        Self { out, title: String::new(), shown: Vec::new() }
+        Self { out, title: String::new(), anchor: None, shown: Vec::new() }
     }
 }
 
@@ -31,6 +32,12 @@ impl<W: Write + Send> Screen for Plain<W> {
             text.push_str(&title);
             text.push('\n');
             self.title = title;
+        }
+        if self.anchor != view.anchor {
+            if let Some(shown) = &view.anchor {
+                text.push_str(&format!("{}\n", anchor(shown.at, &shown.text)));
+            }
+            self.anchor.clone_from(&view.anchor);
         }
         for slot in &view.slots {
             if !self.shown.iter().any(|(name, sign)| *name == slot.slot && *sign == slot.sign) {
@@ -66,6 +73,20 @@ mod tests {
         plain.draw(&after);
         let text = String::from_utf8(out).expect("it is text");
         assert!(text.ends_with("B1  EMPTY  put a card in  [Ultra 15.9 GB]\n"), "{text}");
+    }
+
+    #[test]
+    fn the_end_of_a_shift_is_printed_once_with_what_to_write_down() {
+        let mut out = Vec::new();
+        let mut plain = Plain::new(&mut out);
+        plain.draw(&view(Sign::Empty));
+        let ended = |text: &str| View { anchor: Some(Anchor { at: 1_700_000_000_000_000, text: text.into() }), ..view(Sign::Empty) };
+        for shown in [ended("7:00ff"), ended("7:00ff"), ended("9:00aa")] {
+            plain.draw(&shown);
+        }
+        let text = String::from_utf8(out).expect("it is text");
+        assert_eq!(text.matches(": write this on the shift sheet: 7:00ff\n").count(), 1, "{text}");
+        assert!(text.ends_with(": write this on the shift sheet: 9:00aa\n"), "{text}");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget};
 
 use super::Screen;
 use super::bars::{REDRAWS_PER_SECOND, with_bar, without_bar};
-use super::lines::{detail, title};
+use super::lines::{anchor, detail, title};
 use crate::station::view::{Call, SlotView, View};
 
 /// The longest word, `OUT OF SERVICE`, but for `PASS (MAPPED ONLY)`, which few stations ever show and all would pay for.
@@ -18,6 +18,8 @@ pub struct Terminal {
     term: Term,
     lines: MultiProgress,
     title: ProgressBar,
+    /// There is a line for it when there is something to write down.
+    anchor: Option<ProgressBar>,
     slots: Vec<ProgressBar>,
 }
 
@@ -40,7 +42,7 @@ impl Terminal {
         if term.is_term() {
             let _gone = term.hide_cursor().and_then(|()| term.flush());
         }
-        Self { term, lines, title, slots: Vec::new() }
+        Self { term, lines, title, anchor: None, slots: Vec::new() }
     }
 }
 
@@ -66,6 +68,12 @@ impl Screen for Terminal {
         let heading = if view.fault.is_some() { style(Call::TakeBad) } else { Style::new().bold() };
         self.title.set_prefix(heading.apply_to(format!(" {} ", title(view))).to_string());
         self.title.tick();
+        if let Some(shown) = &view.anchor {
+            let line =
+                self.anchor.get_or_insert_with(|| self.lines.insert_after(&self.title, ProgressBar::new(0).with_style(without_bar())));
+            line.set_prefix(format!(" {}", anchor(shown.at, &shown.text)));
+            line.tick();
+        }
         let name_width = view.slots.iter().map(|slot| measure_text_width(&slot.slot)).max().unwrap_or(0);
         while self.slots.len() < view.slots.len() {
             self.slots.push(self.lines.add(ProgressBar::new(0).with_style(without_bar())));
@@ -94,7 +102,7 @@ impl Screen for Terminal {
     }
 
     fn end(&mut self) {
-        for bar in self.slots.iter().chain([&self.title]) {
+        for bar in self.slots.iter().chain([&self.title]).chain(&self.anchor) {
             bar.abandon();
         }
         if self.term.is_term() {

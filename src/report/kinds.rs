@@ -34,6 +34,16 @@ pub(super) fn serial_means(identified: Option<&str>) -> &'static str {
     }
 }
 
+/// How far it is known what device an image is for.
+pub(super) fn proof_means(class: &str) -> &'static str {
+    match class {
+        "proven" => "signatures reach from this model, and from every snap of the image, to a trusted root",
+        "matching" => "the model inside the image is the one configured; signatures were not demanded",
+        "none" => "nobody looked inside the image",
+        _ => "a word this program does not know",
+    }
+}
+
 /// What makes a card the same as another in the log; nothing where that cannot be known.
 pub(super) fn identity(row: &crate::ledger::Row) -> Option<String> {
     let text = |text: &Option<String>| text.clone().unwrap_or_default();

@@ -66,6 +66,22 @@ pub(crate) mod testing {
         [passed, failed]
     }
 
+    /// The same with the model assertion that was found inside its image.
+    pub(crate) fn proven(row: &Row) -> Row {
+        let text = |text: &str| Some(text.to_owned());
+        Row {
+            image_blake3: Some("07".repeat(32)),
+            model_proof: text("proven"),
+            model_brand: text("acme"),
+            model_name: text("my-pi3"),
+            model_series: text("16"),
+            model_revision: Some(4),
+            model_sha3_384: text("dddd"),
+            model_sign_key: text("kkkk"),
+            ..row.clone()
+        }
+    }
+
     /// A card that passed.
     pub(crate) fn brief() -> Brief<'static> {
         Brief {

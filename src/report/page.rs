@@ -43,7 +43,49 @@ pub struct ImageFacts {
     wrong: u64,
     first: Option<i64>,
     last: Option<i64>,
+    models: Vec<ModelFacts>,
     armed: Vec<(i64, String)>,
+    uncovered: Vec<String>,
+}
+
+/// What was known of the device an image is for when cards were made with it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct ModelFacts {
+    class: String,
+    device: Option<String>,
+    series: Option<String>,
+    revision: Option<u64>,
+    sha3_384: Option<String>,
+    sign_key: Option<String>,
+}
+
+impl ModelFacts {
+    fn of(row: &Row) -> Self {
+        Self {
+            class: row.model_proof.clone().unwrap_or_else(|| "none".to_owned()),
+            device: row.model_brand.as_deref().zip(row.model_name.as_deref()).map(|(brand, model)| format!("{brand}/{model}")),
+            series: row.model_series.clone(),
+            revision: row.model_revision,
+            sha3_384: row.model_sha3_384.clone(),
+            sign_key: row.model_sign_key.clone(),
+        }
+    }
+
+    fn markup(&self) -> Markup {
+        html! {
+            dt { "model proof" } dd { b { (harmless(&self.class)) } ": " (kinds::proof_means(&self.class)) }
+            @if let Some(device) = &self.device {
+                dt { "assertion" }
+                dd {
+                    "brand/model " (harmless(device))
+                    @if let Some(series) = &self.series { ", series " (harmless(series)) }
+                    @if let Some(revision) = self.revision { ", revision " (revision) }
+                }
+            }
+            @if let Some(digest) = &self.sha3_384 { dt { "SHA3-384" } dd.mono { (harmless(digest)) } }
+            @if let Some(key) = &self.sign_key { dt { "signed by" } dd.mono { (harmless(key)) } }
+        }
+    }
 }
 
 /// What a page tells of the images.
@@ -66,6 +108,10 @@ impl Images {
             self.0.len() - 1
         });
         let image = &mut self.0[index];
+        let model = ModelFacts::of(row);
+        if !image.models.contains(&model) {
+            image.models.push(model);
+        }
         image.good += 1;
         image.last = row.ended;
         match &row.readback_blake3 {
@@ -75,7 +121,7 @@ impl Images {
         }
     }
 
-    /// Takes note of when an image was armed, at which station and by whom.
+    /// Takes note of when an image was armed, at which station and by whom, and of what could not be covered.
     pub fn armed(&mut self, event: &Event) {
         let Ok(body) = serde_json::from_str::<serde_json::Value>(&event.body) else { return };
         let mut who = format!("on {}", body["station_name"].as_str().unwrap_or("a station without a name"));
@@ -87,6 +133,11 @@ impl Images {
         }
         for image in self.0.iter_mut().filter(|image| body["image"]["blake3"].as_str() == Some(&image.digest)) {
             image.armed.push((event.at, who.clone()));
+            for sentence in body["uncovered"].as_array().into_iter().flatten().filter_map(|sentence| sentence.as_str()) {
+                if !image.uncovered.iter().any(|known| known == sentence) {
+                    image.uncovered.push(sentence.to_owned());
+                }
+            }
         }
     }
 }
@@ -172,12 +223,12 @@ impl Page<'_> {
             tr {
                 td.n.wide { (row.attempt) }
                 td.whole { (words(&local(row.ended, self.zone).unwrap_or_default())) }
-                td.mono {
+                td.mono.card {
                     span { (kinds::serial(row).map_or_else(|| "-".to_owned(), harmless)) }
                     @if let Some(cid) = &row.cid { span.soft { "CID " (harmless(cid)) } }
                     @if known != "cid" { span.soft { "by " (harmless(known)) } }
                 }
-                td.mono { (row.image_blake3.as_deref().map(short).map(harmless).unwrap_or_default()) }
+                td.mono.digest { (row.image_blake3.as_deref().map(short).map(harmless).unwrap_or_default()) }
                 td.word.(if row.outcome.starts_with("passed") { "good" } else { "bad" }) {
                     (harmless(&row.outcome))
                     @if let Some(code) = &row.code { div.soft { (harmless(code)) } }
@@ -210,6 +261,7 @@ impl Page<'_> {
                 (sum("pulled", "pulled", total.pulled.to_string()))
                 (sum("interrupted", "interrupted", total.interrupted.to_string()))
                 (sum("refused, not touched", "refused", total.refused.to_string()))
+                @if total.looked_again > 0 { (sum("looked at again", "looked_again", total.looked_again.to_string())) }
                 (sum("yield of those begun", "yield", percent(total.good(), total.begun()).unwrap_or_else(|| "-".to_owned())))
                 (sum("seconds, median", "median_seconds", total.median_ms().map_or_else(|| "-".to_owned(), seconds)))
             }
@@ -218,7 +270,7 @@ impl Page<'_> {
 
     fn identities(&self) -> Markup {
         html! {
-            h2 { "Images" }
+            h2 { "Images and models" }
             @if self.images.0.is_empty() { p { "No card of this lot carries one." } }
             @for image in &self.images.0 {
                 dl {
@@ -226,7 +278,12 @@ impl Page<'_> {
                     dt { "model" } dd { (image.model.as_deref().map(harmless).unwrap_or_default()) }
                     dt { "BLAKE3" } dd.mono { (harmless(&image.digest)) }
                     @if let Some(span) = image.span { dt { "length" } dd { (span) " bytes" } }
-                    dt { "proof" }
+                    @for model in &image.models { (model.markup()) }
+                    @if !image.uncovered.is_empty() {
+                        dt { "not covered" }
+                        dd { @for sentence in &image.uncovered { div { (harmless(sentence)) } } }
+                    }
+                    dt { "read back" }
                     dd {
                         (image.read_back) " of " (image.good) " good cards: every byte read back from the card, and its BLAKE3 is the image's."
                         @if image.mapped_only > 0 {
@@ -286,6 +343,9 @@ fn over_time(tally: &Tally) -> Markup {
             }
         }
         (table(per, &groups, most, per))
+        @if tally.total().looked_again > 0 {
+            p.soft { "Cards looked at again held their image already and were proven anew; no other number counts them." }
+        }
         p.soft.key { span.good { "good" } span.bad { "failed" } span.rest { "pulled, interrupted, refused" } }
     }
 }
@@ -328,12 +388,14 @@ fn counts_bar(counts: &Counts, most: u64) -> Markup {
 }
 
 fn table(name: &str, groups: &[super::tally::Group], most: u64, group_name: &str) -> Markup {
+    let again = groups.iter().any(|group| group.counts.looked_again > 0);
     html! {
         table.time[matches!(name, "day" | "shift")] {
             thead {
                 tr {
                     th.name { (name) } th.bar { } th.n { "attempts" } th.n { "good" } th.n { "failed" }
-                    th.n.wide { "pulled" } th.n.wide { "refused" } th.n { "yield" } th.n.wide { "seconds" }
+                    th.n.wide { "pulled" } th.n.wide { "refused" } @if again { th.n.wide { "again" } }
+                    th.n { "yield" } th.n.wide { "seconds" }
                 }
             }
             tbody {
@@ -346,6 +408,7 @@ fn table(name: &str, groups: &[super::tally::Group], most: u64, group_name: &str
                         td.n.stands[group.stands_out] data-n="failed" { (group.counts.failed) }
                         td.n.wide data-n="pulled" { (group.counts.pulled) }
                         td.n.wide data-n="refused" { (group.counts.refused) }
+                        @if again { td.n.wide data-n="looked_again" { (group.counts.looked_again) } }
                         td.n data-n="yield" { (percent(group.counts.good(), group.counts.begun()).unwrap_or_else(|| "-".to_owned())) }
                         td.n.wide data-n="median_seconds" { (group.counts.median_ms().map_or_else(|| "-".to_owned(), seconds)) }
                     }
@@ -442,15 +505,17 @@ mod tests {
 
     #[test]
     fn its_numbers_are_those_of_the_summary() {
-        let (page, json) = page_of(&a_lot(), &[], &Asked::default());
-        for name in ["attempts", "passed", "passed_mapped_only", "failed", "pulled", "interrupted", "refused"] {
+        let again = Brief { outcome: "recheck", ..brief() };
+        let (page, json) = page_of(&[a_lot(), vec![again, again]].concat(), &[], &Asked::default());
+        assert_eq!(number(&page, "total", None, "looked_again"), "2");
+        for name in ["attempts", "passed", "passed_mapped_only", "failed", "pulled", "interrupted", "refused", "looked_again"] {
             assert_eq!(number(&page, "total", None, name), json["total"][name].to_string(), "{name}");
         }
         assert_eq!(number(&page, "total", None, "median_seconds"), "12.3");
         let days = json["groups"].as_array().expect("days");
         assert_eq!(days.len(), 1);
         for day in days {
-            for name in ["attempts", "good", "failed", "pulled", "refused"] {
+            for name in ["attempts", "good", "failed", "pulled", "refused", "looked_again"] {
                 assert_eq!(number(&page, "day", day["key"].as_str(), name), day[name].to_string(), "{name}");
             }
         }
@@ -513,6 +578,35 @@ mod tests {
         assert!(page.contains("2 of 4 good cards: every byte read back"));
         assert!(page.contains(" 1: only the image's data read back"));
         assert!(page.contains(" 1: what was read back is NOT this image."));
+    }
+
+    #[test]
+    fn the_model_of_an_image_stands_beside_it_with_its_proof_and_each_kind_of_proof_once() {
+        let proven = testing::proven(&testing::rows()[0]);
+        let nobody = Row { image_blake3: proven.image_blake3.clone(), model_proof: Some("none".to_owned()), ..testing::rows()[0].clone() };
+        let (page, _) = page_of(&[], &[proven.clone(), proven.clone(), nobody], &Asked::default());
+        for expected in [
+            "<b>proven</b>: signatures reach from this model, and from every snap of the image, to a trusted root",
+            "brand/model acme/my-pi3, series 16, revision 4",
+            "<dt>SHA3-384</dt><dd class=\"mono\">dddd</dd>",
+            "<dt>signed by</dt><dd class=\"mono\">kkkk</dd>",
+            "<b>none</b>: nobody looked inside the image",
+        ] {
+            assert_eq!(page.matches(expected).count(), 1, "{expected} in {page}");
+        }
+        let mut images = Images::default();
+        images.count(&proven);
+        let digest = proven.image_blake3.expect("an image");
+        for _ in 0..2 {
+            images.armed(&Event {
+                station: "6f1e".to_owned(),
+                seq: 2,
+                kind: "model-armed".to_owned(),
+                at: 5,
+                body: format!("{{\"image\":{{\"blake3\":\"{digest}\"}},\"uncovered\":[\"grub.cfg of ubuntu-seed\"]}}"),
+            });
+        }
+        assert_eq!(images.0[0].uncovered, ["grub.cfg of ubuntu-seed"], "what nobody could cover is not kept from whoever gets the cards");
     }
 
     #[test]

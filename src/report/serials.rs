@@ -33,6 +33,8 @@ pub struct Serials {
     /// Attempts by outcome, those of refused cards excepted.
     outcomes: [u64; 5],
     refused: u64,
+    /// Cards that held their image already, and were proven anew.
+    looked_again: u64,
     /// Good cards that cannot be told from others.
     good_unknown: u64,
     unknown: u64,
@@ -78,6 +80,9 @@ impl Serials {
         self.newest = self.newest.max(row.seq);
         if row.outcome == "refused" {
             self.refused += 1;
+        }
+        if row.outcome.starts_with("recheck") {
+            self.looked_again += 1;
         }
         let Some(outcome) = OUTCOMES.iter().position(|outcome| *outcome == row.outcome) else { return };
         self.outcomes[outcome] += 1;
@@ -150,9 +155,16 @@ impl Serials {
             text.push_str(&format!("{mapped} passed mapped only, "));
         }
         text.push_str(&format!("{failed} failed, {pulled} pulled, {interrupted} interrupted; refused and not listed: {}\n", self.refused));
+        if self.looked_again > 0 {
+            text.push_str(&format!(
+                "looked at again: {}; they held their image already, and stand where they were made\n",
+                self.looked_again
+            ));
+        }
         text.push_str(&format!(
-            "{} good cards: {} known by their own register, {} by their stick's serial, {} not told apart\n",
+            "{} good {}: {} known by their own register, {} by their stick's serial, {} not told apart\n",
             self.good_cards(),
+            if self.good_cards() == 1 { "card" } else { "cards" },
             self.good_known(true),
             self.good_known(false),
             self.good_unknown
@@ -172,12 +184,56 @@ impl Serials {
         if let Some(expected) = expected {
             let good = self.good_cards();
             text.push_str(&match good.checked_sub(expected) {
+                None if expected - good == 1 => format!("NOT COMPLETE: {good} of {expected}, 1 is missing\n"),
                 None => format!("NOT COMPLETE: {good} of {expected}, {} are missing\n", expected - good),
                 Some(0) => format!("COMPLETE: {good} of {expected}\n"),
                 Some(more) => format!("COMPLETE: {good} of {expected}, and {more} more\n"),
             });
         }
         text
+    }
+}
+
+/// What is on the one card that somebody asked for by its serial.
+#[derive(Clone, Debug, Default)]
+pub struct OneCard {
+    newest: Option<Row>,
+    /// Rows are of several cards, or nobody can tell.
+    several: bool,
+}
+
+impl OneCard {
+    /// Takes note of a row, in the order of the log.
+    pub fn count(&mut self, row: &Row) {
+        // A card that was not touched holds what it held.
+        if row.outcome == "refused" {
+            return;
+        }
+        let same = |other: &Row| kinds::identity(row).is_some() && kinds::identity(row) == kinds::identity(other);
+        self.several |= self.newest.as_ref().is_some_and(|newest| !same(newest));
+        self.newest = Some(row.clone());
+    }
+
+    /// As a sentence; nothing where no card was found, or several.
+    #[must_use]
+    pub fn says(&self, zone: &TimeZone) -> Option<String> {
+        let row = self.newest.as_ref().filter(|_| !self.several)?;
+        let name = kinds::serial(row).map(harmless).unwrap_or_default();
+        let when = local(row.at(), zone).unwrap_or_default();
+        let image = row.image_blake3.as_deref().map(short).map(harmless).unwrap_or_default();
+        let of = |text: &Option<String>| text.as_deref().map(harmless).unwrap_or_default();
+        let whose = if matches!(row.identified.as_deref(), Some("cid" | "usb")) {
+            ""
+        } else {
+            ", if that is the card: the serial is no card's own"
+        };
+        Some(match row.outcome.as_str() {
+            "running" => format!("on {name} nothing is proven yet: it is being written since {when}{whose}\n"),
+            outcome if good(row) || outcome.starts_with("recheck") => {
+                format!("on {name} is image {image}, {}, {}: proven {when}{whose}\n", of(&row.model), of(&row.image_source))
+            }
+            outcome => format!("on {name} is nothing that could be used: {} {when}{whose}\n", harmless(outcome)),
+        })
     }
 }
 
@@ -385,10 +441,48 @@ mod tests {
     }
 
     #[test]
+    fn a_card_looked_at_again_is_told_of_and_neither_listed_nor_counted_twice() {
+        let rows = [row(1, "cid", "c1", "passed"), row(2, "cid", "c1", "recheck"), row(3, "cid", "c2", "recheck-mapped-only")];
+        let (serials, places) = places(&rows);
+        assert_eq!(places, [Place::Listed(Some((1, 1))), Place::NotListed, Place::NotListed]);
+        assert_eq!(serials.good_cards(), 1, "no card is made by looking at it");
+        let sums = serials.sums(Some(1));
+        assert!(sums.contains("looked at again: 2;") && sums.contains("COMPLETE: 1 of 1\n"), "{sums}");
+        assert!(!sums.contains("more than once"), "{sums}");
+        assert!(!self::places(&rows[..1]).0.sums(None).contains("again"), "where there is none, nothing is said");
+    }
+
+    #[test]
+    fn what_is_on_one_card_is_what_was_last_proven_of_it() {
+        let says = |rows: &[Row]| {
+            let mut one = OneCard::default();
+            rows.iter().for_each(|row| one.count(row));
+            one.says(&TimeZone::UTC)
+        };
+        let at = |row: Row| Row {
+            ended: Some(1_700_000_000_000_000),
+            model: Some("acme/box".to_owned()),
+            image_source: Some("box.img".to_owned()),
+            ..row
+        };
+        let [passed, failed, refused, again] = ["passed", "failed", "refused", "recheck"].map(|outcome| at(row(1, "usb", "S-1", outcome)));
+        let good = "on S-1 is image 070707070707, acme/box, box.img: proven 2023-11-14 22:13:20\n";
+        assert_eq!(says(&[failed.clone(), passed.clone()]).as_deref(), Some(good));
+        assert_eq!(says(&[passed.clone(), refused]).as_deref(), Some(good), "a card that was not touched holds what it held");
+        assert_eq!(says(&[passed.clone(), again]).as_deref(), Some(good), "looked at again is proven again");
+        assert_eq!(says(&[passed.clone(), failed]).as_deref(), Some("on S-1 is nothing that could be used: failed 2023-11-14 22:13:20\n"));
+        assert_eq!(says(&[passed, at(row(2, "usb", "S-12", "passed"))]), None, "two cards have no one answer");
+        let [one, other] = [1, 2].map(|seq| at(row(seq, "reader-only", "R", "passed")));
+        assert_eq!(says(&[one.clone(), other]), None, "two lines of one reader may be of two cards");
+        assert!(says(&[one]).expect("one line").contains("the serial is no card's own"));
+        assert_eq!(says(&[]), None);
+    }
+
+    #[test]
     fn a_lot_is_complete_when_every_card_of_it_is_good() {
         let (serials, _) = places(&[row(1, "cid", "c1", "passed"), row(2, "cid", "c2", "passed"), row(3, "cid", "c1", "passed")]);
         assert!(serials.sums(Some(2)).contains("COMPLETE: 2 of 2\n"));
-        assert!(serials.sums(Some(3)).contains("NOT COMPLETE: 2 of 3, 1 are missing"), "the same card twice is one card");
+        assert!(serials.sums(Some(3)).contains("NOT COMPLETE: 2 of 3, 1 is missing"), "the same card twice is one card");
         assert!(serials.sums(Some(1)).contains("COMPLETE: 2 of 1, and 1 more"));
     }
 

@@ -30,7 +30,7 @@ pub fn show(row: &Row, zone: &TimeZone) -> String {
     let matches = row.readback_blake3.as_ref().map(|back| {
         if row.image_blake3.as_ref() == Some(back) { format!("{back} (the image's)") } else { format!("{back} (NOT the image's)") }
     });
-    let sections: [Section; 5] = [
+    let sections: [Section; 6] = [
         ("when", vec![("began", local(row.started, zone)), ("ended", local(row.ended, zone)), ("clock", clock)]),
         (
             "where",
@@ -51,6 +51,18 @@ pub fn show(row: &Row, zone: &TimeZone) -> String {
                 ("length", bytes(row.image_span)),
                 ("read back", matches),
                 ("proven", row.readback_class.clone()),
+            ],
+        ),
+        (
+            "model assertion inside the image",
+            vec![
+                ("proof", row.model_proof.as_deref().map(|class| format!("{class}: {}", kinds::proof_means(class)))),
+                ("brand", row.model_brand.clone()),
+                ("model", row.model_name.clone()),
+                ("series", row.model_series.clone()),
+                ("revision", row.model_revision.map(|revision| revision.to_string())),
+                ("SHA3-384", row.model_sha3_384.clone()),
+                ("signed by", row.model_sign_key.as_ref().map(|key| format!("key {key}"))),
             ],
         ),
         (
@@ -175,6 +187,27 @@ mod tests {
         let text = show(&failed, &TimeZone::UTC);
         assert!(text.contains("writing at byte 4194304"), "{text}");
         assert!(!text.contains('\u{1b}'), "a card cannot write to the terminal");
+    }
+
+    #[test]
+    fn the_model_inside_the_image_is_shown_with_its_proof() {
+        let proven = testing::proven(&testing::rows()[0]);
+        let text = show(&proven, &TimeZone::UTC);
+        for expected in [
+            "proof         proven: signatures reach from this model, and from every snap of the image, to a trusted root\n",
+            "brand         acme\n",
+            "model         my-pi3\n",
+            "series        16\n",
+            "revision      4\n",
+            "SHA3-384      dddd\n",
+            "signed by     key kkkk\n",
+        ] {
+            assert!(text.contains(expected), "{expected} in {text}");
+        }
+        let nobody = Row { model_proof: Some("none".to_owned()), ..testing::rows()[0].clone() };
+        let text = show(&nobody, &TimeZone::UTC);
+        assert!(text.contains("proof         none: nobody looked inside the image\n") && !text.contains("signed by"), "{text}");
+        assert!(!show(&testing::rows()[1], &TimeZone::UTC).contains("model assertion"), "a card without an image has no proof of one");
     }
 
     #[test]

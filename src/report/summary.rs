@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use crate::ledger::Brief;
-use crate::station::units::to_f64;
+use crate::station::units::{to_f64, to_u64};
 
 use super::table::WIDTH;
 use super::tally::{By, Counts, Group, Tally};
@@ -96,18 +96,24 @@ impl Summary {
         })
     }
 
+    /// Nothing was counted.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        let total = self.main.total();
+        total.attempts == 0 && total.looked_again == 0
+    }
+
     /// A table no wider than [`WIDTH`], with bars where wanted.
     #[must_use]
     pub fn text(&self, bars: bool) -> String {
         let total = self.main.total();
-        if total.attempts == 0 {
+        if self.is_empty() {
             return "No attempts.\n".to_owned();
         }
         let groups = self.main.groups();
-        let most = groups.iter().map(|group| group.counts.attempts).max().unwrap_or(0);
-        let mut lines: Vec<[String; 9]> = groups.iter().map(|group| cells(&group.key, &group.counts, group.stands_out)).collect();
+        let most = groups.iter().map(|group| group.counts.attempts + group.counts.looked_again).max().unwrap_or(0);
+        let mut lines: Vec<[String; 10]> = groups.iter().map(|group| cells(&group.key, &group.counts, group.stands_out)).collect();
         lines.push(cells("all", &total, false));
-        let bar_of = |counts: &Counts| format!("  {}", bar(counts.good(), most, BAR));
         let layout = Layout::new(heads(self.main.by()), &lines, if bars { WIDTH - BAR - 2 } else { WIDTH });
         let mut text = layout.head();
         for (index, line) in lines.iter().enumerate() {
@@ -117,10 +123,16 @@ impl Summary {
                     let width = WIDTH - BAR - 2;
                     let line = line.trim_end_matches('\n');
                     let padding = " ".repeat(width.saturating_sub(console::measure_text_width(line)));
-                    text.push_str(&format!("{line}{padding}{}\n", bar_of(&group.counts)));
+                    text.push_str(&format!("{line}{padding}  {}\n", good_and_again(&group.counts, most)));
                 }
                 None => text.push_str(&line),
             }
+        }
+        if total.looked_again > 0 {
+            text.push_str(&format!(
+                "\nLooked at again: {}. They held their image already and were proven anew; no other number counts them.\n",
+                total.looked_again
+            ));
         }
         if total.mapped_only > 0 {
             text.push_str(&format!("\n{} of those passed are PASS (MAPPED ONLY): their zeroes were skipped.\n", total.mapped_only));
@@ -171,11 +183,20 @@ pub(super) fn standing_out(what: &str, group: &Group, total: &Counts) -> String 
 }
 
 /// Of a table that has bars.
-const BAR: usize = 16;
+const BAR: usize = 12;
+
+/// Good cards as a full bar, and behind it, lighter, those that were only looked at again.
+fn good_and_again(counts: &Counts, most: u64) -> String {
+    let cells = u128::from(counts.looked_again) * u128::from(to_u64(BAR)) / u128::from(most.max(1));
+    let again = usize::try_from(cells.max(u128::from(counts.looked_again > 0))).unwrap_or(BAR).min(BAR);
+    // What is there at all is seen, at the cost of the last sliver of the others.
+    let good: String = bar(counts.good(), most, BAR).chars().take(BAR - again).collect();
+    good + &"░".repeat(again)
+}
 
 /// A table for each way to tell attempts apart: a column's name is fixed.
-fn heads(by: By) -> &'static [Head; 9] {
-    const fn heads(name: &'static str) -> [Head; 9] {
+fn heads(by: By) -> &'static [Head; 10] {
+    const fn heads(name: &'static str) -> [Head; 10] {
         const fn number(name: &'static str) -> Head {
             Head { name, right: true, least: None }
         }
@@ -186,18 +207,19 @@ fn heads(by: By) -> &'static [Head; 9] {
             number("FAILED"),
             number("PULLED"),
             number("REFUSED"),
+            number("AGAIN"),
             number("YIELD"),
             number("SECONDS"),
             Head { name: "", right: false, least: None },
         ]
     }
-    static DAY: [Head; 9] = heads("DAY");
-    static SHIFT: [Head; 9] = heads("SHIFT");
-    static MODEL: [Head; 9] = heads("MODEL");
-    static SLOT: [Head; 9] = heads("SLOT");
-    static READER: [Head; 9] = heads("READER");
-    static CARDS: [Head; 9] = heads("CARDS");
-    static IMAGE: [Head; 9] = heads("IMAGE");
+    static DAY: [Head; 10] = heads("DAY");
+    static SHIFT: [Head; 10] = heads("SHIFT");
+    static MODEL: [Head; 10] = heads("MODEL");
+    static SLOT: [Head; 10] = heads("SLOT");
+    static READER: [Head; 10] = heads("READER");
+    static CARDS: [Head; 10] = heads("CARDS");
+    static IMAGE: [Head; 10] = heads("IMAGE");
     match by {
         By::Day => &DAY,
         By::Shift => &SHIFT,
@@ -209,7 +231,7 @@ fn heads(by: By) -> &'static [Head; 9] {
     }
 }
 
-fn cells(key: &str, counts: &Counts, stands_out: bool) -> [String; 9] {
+fn cells(key: &str, counts: &Counts, stands_out: bool) -> [String; 10] {
     [
         harmless(key),
         counts.attempts.to_string(),
@@ -217,6 +239,7 @@ fn cells(key: &str, counts: &Counts, stands_out: bool) -> [String; 9] {
         counts.failed.to_string(),
         counts.pulled.to_string(),
         counts.refused.to_string(),
+        counts.looked_again.to_string(),
         percent(counts.good(), counts.begun()).unwrap_or_else(|| "-".to_owned()),
         counts.median_ms().map_or_else(|| "-".to_owned(), seconds),
         if stands_out { "!".to_owned() } else { String::new() },
@@ -286,6 +309,28 @@ mod tests {
         }
         assert_eq!(json["standing_out"][0]["key"], "A2");
         assert_eq!(json["standing_out"].as_array().map(Vec::len), Some(1));
+    }
+
+    #[test]
+    fn a_card_looked_at_again_has_a_number_of_its_own_and_changes_no_other() {
+        let mut with = summary(By::Slot);
+        for outcome in ["recheck", "recheck", "recheck-mapped-only"] {
+            with.add(&Brief { outcome, ..brief() });
+        }
+        let (text, json) = (with.text(false), with.json(&Asked::default()));
+        assert!(text.contains("Looked at again: 3."), "{text}");
+        let line = |text: &str| text.lines().find(|line| line.starts_with("A1 ")).expect("its line").to_owned();
+        assert_eq!(line(&text).split_whitespace().nth(6), Some("3"), "{text}");
+        assert!(line(&with.text(true)).ends_with('░'), "{}", with.text(true));
+        assert_eq!(json["total"]["looked_again"], 3);
+        assert_eq!(json["groups"][0]["looked_again"], 3);
+        let mut others = json["total"].clone();
+        others["looked_again"] = json!(0);
+        assert_eq!(others, summary(By::Slot).json(&Asked::default())["total"]);
+        let mut alone = Summary::new(By::Slot, &TimeZone::UTC, &Shifts::default());
+        alone.add(&Brief { outcome: "recheck", ..brief() });
+        assert!(alone.text(true).contains("Looked at again: 1."), "they are told where there is nothing else: {}", alone.text(true));
+        assert!(!summary(By::Slot).text(false).contains("Looked at again"), "and not told of where there is none");
     }
 
     #[test]

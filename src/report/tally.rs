@@ -68,6 +68,8 @@ pub struct Counts {
     pub pulled: u64,
     /// The station stopped.
     pub interrupted: u64,
+    /// Cards that held their image already and were proven anew: in no other number, since each was counted when it was made.
+    pub looked_again: u64,
     /// Of those that did not pass, by the reason's stable word, or the outcome's where it has none.
     pub reasons: BTreeMap<String, u64>,
     /// How long those took that passed, in milliseconds. A card that failed at once would make a slow slot look fast.
@@ -76,8 +78,8 @@ pub struct Counts {
 
 impl Counts {
     fn add(&mut self, brief: &Brief<'_>) {
-        // A card that was done before, and proven anew, was counted when it was made.
         if brief.outcome.starts_with("recheck") {
+            self.looked_again += 1;
             return;
         }
         self.attempts += 1;
@@ -149,6 +151,7 @@ impl Counts {
             "refused": self.refused,
             "pulled": self.pulled,
             "interrupted": self.interrupted,
+            "looked_again": self.looked_again,
             "yield": self.yielded(),
             "median_seconds": self.median_ms().map(|millis| to_f64(millis) / 1000.0),
             "reasons": self.reasons,
@@ -259,6 +262,7 @@ impl Tally {
             total.refused += counts.refused;
             total.pulled += counts.pulled;
             total.interrupted += counts.interrupted;
+            total.looked_again += counts.looked_again;
             for (reason, count) in &counts.reasons {
                 *total.reasons.entry(reason.clone()).or_default() += count;
             }
@@ -293,6 +297,7 @@ mod tests {
             ["passed", "passed", "passed-mapped-only", "recheck", "recheck-mapped-only", "failed", "pulled", "interrupted", "refused"];
         let total = tally(By::Slot, outcomes.map(|outcome| Brief { outcome, ..brief() })).total();
         assert_eq!((total.attempts, total.begun(), total.good(), total.passed), (7, 6, 3, 2));
+        assert_eq!(total.looked_again, 2, "a card looked at again is told, and counted nowhere else");
         assert_eq!(total.yielded(), Some(0.5));
         assert_eq!(total.failure_rate(), Rate { failed: 1, of: 4 }, "a pulled card says nothing about the slot");
         assert_eq!(tally(By::Slot, [Brief { outcome: "refused", ..brief() }]).total().yielded(), None, "of none there is no part");

@@ -29,7 +29,7 @@ use outcome::{Digest, Effort, Failure, MappedProof, Outcome, Proof, Pull, Refusa
 use record::{Armed, ArmedBy, Attempt, AttemptNumber, Disarmed, Entry, Plan, Receipt};
 use slot::{Phase, Slot, SlotSettings, Step, Work};
 use units::{Bytes, Moment};
-use view::{ModelView, Tally, View};
+use view::{Anchor, ModelView, Tally, View};
 
 /// How often a PC that cannot tell who uses a card is asked again before the card is refused: what is unknown is refused, but
 /// udev may take seconds to look at many cards at once.
@@ -126,6 +126,8 @@ pub enum Event {
     },
     /// What the log has of this day, by the PC's own clock: at the start, and when another day begins.
     Today(Tally),
+    /// A shift has ended, and this was the log's head.
+    ShiftEnded(Anchor),
     /// The station is to stop: nothing new begins, what runs is cancelled.
     Stop,
     /// Time passed.
@@ -190,6 +192,7 @@ pub struct Station {
     cabling: Cabling,
     next_attempt: AttemptNumber,
     today: Tally,
+    anchor: Option<Anchor>,
     log_fault: Option<String>,
     stopping: bool,
 }
@@ -207,6 +210,7 @@ impl Station {
             cabling: Cabling::default(),
             next_attempt,
             today: Tally::default(),
+            anchor: None,
             log_fault: None,
             stopping: false,
         }
@@ -240,6 +244,7 @@ impl Station {
             slots: self.slots.iter().map(|slot| slot.view(now, self.log_fault.is_some(), self.order_says(slot))).collect(),
             models: self.models().into_iter().map(|model| self.model_view(model)).collect(),
             today: self.today,
+            anchor: self.anchor.clone(),
         }
     }
 
@@ -284,6 +289,10 @@ impl Station {
             Event::Asked { request, by, command } => self.asked(now, request, by, command),
             Event::Today(tally) => {
                 self.today = tally;
+                Vec::new()
+            }
+            Event::ShiftEnded(anchor) => {
+                self.anchor = Some(anchor);
                 Vec::new()
             }
             Event::Stop => self.stop(),

@@ -330,6 +330,16 @@ impl Tally {
     }
 }
 
+/// The head of the flash log as it was when a shift ended. Kept where nobody who can write the log can change it, it proves later that
+/// nothing was cut off or written anew.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Anchor {
+    /// When the shift ended: UTC, microseconds since 1970.
+    pub at: i64,
+    /// `COUNT:HASH`, as `flashline log verify --anchor` takes it.
+    pub text: String,
+}
+
 /// The whole station, as shown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct View {
@@ -343,4 +353,6 @@ pub struct View {
     pub models: Vec<ModelView>,
     /// Since midnight.
     pub today: Tally,
+    /// Of the shift that ended last.
+    pub anchor: Option<Anchor>,
 }

@@ -8,7 +8,9 @@ mod show;
 mod summary;
 mod verify;
 
+use std::collections::BTreeSet;
 use std::io::{self, BufWriter, Write};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -17,7 +19,8 @@ use jiff::Zoned;
 use jiff::civil::Time;
 
 use super::{GOOD, NOT_GOOD};
-use crate::ledger::{Filter, LogError, LogReader};
+use crate::ledger::{Filter, LogError, LogReader, Order};
+use crate::report::harmless;
 use crate::report::summary::Asked;
 use crate::report::times::{self, Shifts, TimeError, Window};
 
@@ -196,6 +199,37 @@ pub fn run(args: &Args, configured: Configured) -> Result<ExitCode, Error> {
 
 fn open(path: &Path) -> Result<LogReader, LogError> {
     LogReader::open(path)
+}
+
+/// Attempts among which names are looked for that somebody may have meant.
+const NEWEST: u32 = 50_000;
+
+/// Nothing was found: of what it was asked, and whether that is a name that nothing bears. A misspelt model has no day's work, and that
+/// must not be taken for an answer.
+fn none(what: &str, log: &LogReader, filter: &Filter) -> Result<String, LogError> {
+    let mut text = format!("No {what}.");
+    if filter.model.is_some() || filter.slot.is_some() {
+        let (mut models, mut slots) = (BTreeSet::new(), BTreeSet::new());
+        log.briefs(&Filter { limit: Some(NEWEST), order: Order::NewestFirst, ..Filter::default() }, |brief| {
+            for (names, name) in [(&mut models, brief.model), (&mut slots, brief.slot)] {
+                if let Some(name) = name.filter(|name| !names.contains(*name)) {
+                    names.insert(name.to_owned());
+                }
+            }
+            ControlFlow::Continue(())
+        })?;
+        let mut who = "The log";
+        for (name, of, names) in [("model", &filter.model, models), ("slot", &filter.slot, slots)] {
+            if let Some(asked) = of.as_ref().filter(|asked| !names.contains(*asked) && !names.is_empty()) {
+                let known: Vec<String> = names.iter().map(|name| harmless(name)).collect();
+                let there = if known.len() == 1 { "is" } else { "are" };
+                text.push_str(&format!(" {who} knows no {name} {}: there {there} {}.", harmless(asked), known.join(", ")));
+                who = "It";
+            }
+        }
+    }
+    text.push('\n');
+    Ok(text)
 }
 
 /// Whoever read this may have seen enough.

@@ -99,7 +99,9 @@ fn write(asked: &Asked, log: &LogReader, around: &Around, out: &mut impl Write, 
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::log_of;
+    use std::collections::BTreeMap;
+
+    use super::super::testing::{around, log_of, log_of_a_lot};
     use super::*;
     use crate::report::times::Shifts;
 
@@ -139,6 +141,95 @@ mod tests {
         assert!(page.contains(&head.to_string()));
         let left: Vec<_> = std::fs::read_dir(dir.path()).expect("readable").map(|entry| entry.expect("an entry").file_name()).collect();
         assert!(!left.iter().any(|name| name.to_string_lossy().starts_with(".tmp")), "{left:?}");
+    }
+
+    /// Every number of a page: of which table, of which of its lines, of what.
+    type Numbers = BTreeMap<(String, String, String), String>;
+
+    fn numbers(page: &str) -> Numbers {
+        let inside =
+            |text: &str, begin: &str| text.split_once(begin).map(|(_, rest)| rest.split('"').next().unwrap_or_default().to_owned());
+        let mut numbers = Numbers::new();
+        for part in page.split("data-group=\"").skip(1) {
+            let group = part.split('"').next().expect("a name").to_owned();
+            let head = part.split('>').next().expect("a tag");
+            let key = inside(head, "data-key=\"").unwrap_or_default();
+            for number in part.split("data-n=\"").skip(1) {
+                let name = number.split('"').next().expect("a name").to_owned();
+                let value = number.split('>').nth(1).and_then(|text| text.split('<').next()).expect("a value").to_owned();
+                if name != "head" {
+                    assert_eq!(numbers.insert((group.clone(), key.clone(), name.clone()), value), None, "{group} {key} {name} once");
+                }
+            }
+        }
+        numbers
+    }
+
+    /// The same, made of what `log summary --json` says.
+    fn expected(total: &serde_json::Value, by: &[(&str, serde_json::Value)]) -> Numbers {
+        let mut numbers = Numbers::new();
+        let tenths = |value: &serde_json::Value, times: f64| {
+            value.as_f64().map_or_else(|| "-".to_owned(), |value| format!("{:.1}", (value * times * 10.0 + 1e-9).floor() / 10.0))
+        };
+        let yielded = |of: &serde_json::Value| match tenths(&of["yield"], 100.0) {
+            none if none == "-" => none,
+            part => format!("{part} %"),
+        };
+        let mut put = |group: &str, key: &str, name: &str, value: String| {
+            numbers.insert((group.to_owned(), key.to_owned(), name.to_owned()), value);
+        };
+        for name in ["attempts", "passed", "passed_mapped_only", "failed", "pulled", "interrupted", "refused", "looked_again"] {
+            put("total", "", name, total[name].to_string());
+        }
+        put("total", "", "yield", yielded(total));
+        put("total", "", "median_seconds", tenths(&total["median_seconds"], 1.0));
+        for (reason, count) in total["reasons"].as_object().expect("reasons") {
+            put("reason", reason, "count", count.to_string());
+        }
+        for (group, json) in by {
+            for line in json["groups"].as_array().expect("groups") {
+                let key = line["key"].as_str().expect("a key");
+                for name in ["attempts", "good", "failed", "pulled", "refused", "looked_again"] {
+                    put(group, key, name, line[name].to_string());
+                }
+                put(group, key, "yield", yielded(line));
+                put(group, key, "median_seconds", tenths(&line["median_seconds"], 1.0));
+            }
+        }
+        numbers
+    }
+
+    #[test]
+    fn every_number_of_a_page_is_one_of_log_summary_and_none_of_those_is_missing() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("flash-log.db");
+        log_of_a_lot(&path);
+        let log = LogReader::open(&path).expect("a log");
+        for (time, since) in [("day", None), ("shift", Some("2026-11-22 04:00"))] {
+            let asked = AskedArgs { since: since.map(str::to_owned), ..AskedArgs::default() };
+            let mut page = Vec::new();
+            assert_eq!(run(&Args { asked, output: "-".into() }, &log, &around(), &mut page).expect("it is written"), GOOD);
+            let page = String::from_utf8(page).expect("text");
+            let summary = |by: &str| {
+                let mut words = vec!["--json", "--by", by];
+                words.extend(since.iter().flat_map(|since| ["--since", since]));
+                let mut json = Vec::new();
+                let args = super::super::summary::Args::parse_for_test(&words);
+                super::super::summary::run(&args, &log, &around(), &mut json).expect("it can be read");
+                serde_json::from_slice::<serde_json::Value>(&json).expect("JSON")
+            };
+            let by = [time, "slot", "card-type"].map(|by| (by, summary(by)));
+            let total = &by[0].1["total"];
+            let mut found = numbers(&page);
+            let good = found.remove(&("total".to_owned(), String::new(), "good-cards".to_owned()));
+            assert_eq!(good, Some(total["good"].to_string()), "no card of this log was there twice");
+            let expected = expected(total, &by);
+            assert!(expected.len() > 50, "all of it is compared: {}", expected.len());
+            assert_eq!(found, expected);
+            for proof in ["<b>proven</b>", "brand/model acme/my-pi3, series 16, revision 4", "grub.cfg of ubuntu-seed"] {
+                assert!(page.contains(proof), "{proof}");
+            }
+        }
     }
 
     #[test]

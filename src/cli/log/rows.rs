@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
-use super::{Around, AskedArgs, Error, GOOD, filter};
+use super::{Around, AskedArgs, Error, GOOD, filter, none};
 use crate::ledger::{Filter, LogReader, Order, Row};
 use crate::report::{self, RowCsv, Table};
 
@@ -115,7 +115,8 @@ fn list(log: &LogReader, filter: &Filter, sheet: Sheet, out: &mut impl Write) ->
     let mut rows = log.attempts(filter);
     let first = rows.by_ref().take(SAMPLE).collect::<Result<Vec<_>, _>>()?;
     if first.is_empty() && matches!(sheet, Sheet::Table(_)) {
-        return out.write_all(b"No attempts.\n").map_err(Error::Output).map(|()| GOOD);
+        let said = none("attempts", log, filter)?;
+        return out.write_all(said.as_bytes()).map_err(Error::Output).map(|()| GOOD);
     }
     let mut writing = sheet.begin(&first, false, out)?;
     first.iter().try_for_each(|row| writing.row(row))?;

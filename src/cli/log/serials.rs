@@ -2,9 +2,9 @@
 
 use std::io::Write;
 
-use super::{Around, AskedArgs, Error, GOOD, NOT_GOOD, filter};
+use super::{Around, AskedArgs, Error, GOOD, NOT_GOOD, filter, none};
 use crate::ledger::{Filter, LogError, LogReader, Row};
-use crate::report::serials::{self, Place, SerialCsv, SerialTable, Serials, Time};
+use crate::report::serials::{self, OneCard, Place, SerialCsv, SerialTable, Serials, Time};
 
 /// Lines that say how wide a table must be.
 const SAMPLE: usize = 1000;
@@ -30,7 +30,12 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, log: &LogReader, around: &Around, out: &mut impl Write) -> Result<u8, Error> {
     let asked = args.asked.asked(around)?;
     let filter = Filter { serial: args.serial.clone(), ..filter(&asked) };
-    let counted = count(log, &filter, |_| ())?;
+    let mut one = OneCard::default();
+    let counted = count(log, &filter, |row| {
+        if args.serial.is_some() {
+            one.count(row);
+        }
+    })?;
     if args.json {
         each(log, &filter, counted.clone(), |row, time| writeln!(out, "{}", serials::serial_json(row, time)).map_err(Error::Output))?;
     } else if args.csv {
@@ -39,7 +44,8 @@ pub(super) fn run(args: &Args, log: &LogReader, around: &Around, out: &mut impl 
         csv.finish().map_err(Error::Output)?;
     } else {
         table(log, &filter, &counted, around, out)?;
-        out.write_all(counted.sums(args.expect).as_bytes()).map_err(Error::Output)?;
+        let answer = one.says(around.now.time_zone()).unwrap_or_default();
+        write!(out, "{}{answer}", counted.sums(args.expect)).map_err(Error::Output)?;
     }
     Ok(if args.expect.is_some_and(|expected| counted.good_cards() < expected) { NOT_GOOD } else { GOOD })
 }
@@ -66,7 +72,7 @@ fn table(log: &LogReader, filter: &Filter, counted: &Serials, around: &Around, o
         }
     })?;
     if table.is_none() && first.is_empty() {
-        return write("No cards.\n");
+        return write(&none("cards", log, filter)?);
     }
     if !first.is_empty() {
         let known = SerialTable::new(&first, zone.clone());
@@ -132,6 +138,12 @@ mod tests {
         let (_, text) = listed(Args { serial: Some("S-2".to_owned()), json: true, ..Args::default() });
         let line: serde_json::Value = serde_json::from_str(&text).expect("one object");
         assert_eq!((&line["serial"], &line["image_blake3"]), (&"S-2".into(), &"07".repeat(32).into()));
+        let (_, text) = listed(Args { serial: Some("S-2".to_owned()), ..Args::default() });
+        let answer = text.lines().last().expect("lines");
+        assert!(
+            answer.starts_with("on S-2 is image 070707070707, acme/box, box.img: proven "),
+            "which image is on it is said last: {text}"
+        );
         let (_, text) = listed(Args { csv: true, ..Args::default() });
         assert_eq!(text.lines().count(), 7);
         let (_, text) = listed(Args { serial: Some("nobody".to_owned()), ..Args::default() });

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use clap::builder::PossibleValuesParser;
 use clap::builder::TypedValueParser;
 
-use super::{Around, AskedArgs, Error, GOOD, filter};
+use super::{Around, AskedArgs, Error, GOOD, filter, none};
 use crate::ledger::LogReader;
 use crate::report::summary::Summary;
 use crate::report::tally::By;
@@ -35,7 +35,13 @@ pub(super) fn run(args: &Args, log: &LogReader, around: &Around, out: &mut impl 
         summary.add(brief);
         ControlFlow::Continue(())
     })?;
-    let text = if args.json { format!("{}\n", summary.json(&asked)) } else { summary.text(io::stdout().is_terminal()) };
+    let text = if args.json {
+        format!("{}\n", summary.json(&asked))
+    } else if summary.is_empty() {
+        none("attempts", log, &filter(&asked))?
+    } else {
+        summary.text(io::stdout().is_terminal())
+    };
     out.write_all(text.as_bytes()).map_err(Error::Output).map(|()| GOOD)
 }
 
@@ -74,6 +80,11 @@ mod tests {
         assert_eq!(json(&["--json", "--slot", "A1"])["total"]["attempts"], 3);
         assert_eq!(json(&["--json", "--model", "acme/other"])["total"]["attempts"], 0);
         assert_eq!(summary(&["--until", "2020-01-01"]), "No attempts.\n");
+        let misspelt = summary(&["--model", "box", "--slot", "a1", "--since", "today"]);
+        assert_eq!(
+            misspelt, "No attempts. The log knows no model box: there is acme/box. It knows no slot a1: there are A1, A2, A3, A4.\n",
+            "a word that was never right is not taken for a day without work"
+        );
         let error = run(&Args::parse_for_test(&["--since", "soon"]), &log, &around(), &mut Vec::new()).expect_err("no time");
         assert!(error.to_string().contains("\"soon\" is no time"), "{error}");
     }

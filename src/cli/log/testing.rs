@@ -4,11 +4,12 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use super::Around;
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, Stamp};
 use crate::report::times::Shifts;
-use crate::station::outcome::{Effort, Outcome, Pull};
-use crate::station::record::{Attempt, Entry, Plan};
-use crate::station::testing::{card, image, proof};
+use crate::station::outcome::{Effort, Failure, Outcome, Pull, Refusal};
+use crate::station::record::{Armed, Attempt, DeviceModel, Entry, ModelProof, Plan};
+use crate::station::testing::{armed_by, card, image, mapped_proof, proof};
+use crate::station::units::Bytes;
 
 /// Takes so many bytes, then is gone.
 pub(super) struct Pipe(pub(super) usize, pub(super) io::ErrorKind);
@@ -48,5 +49,62 @@ pub(super) fn log_of(path: &Path, attempts: u64) {
         let outcome = if number % 3 == 0 { Outcome::Pulled(Pull::Taken) } else { Outcome::Passed(proof()) };
         ledger.append(&Entry::AttemptStarted(Box::new(attempt.clone()))).expect("appended");
         ledger.append(&Entry::AttemptClosed { attempt: Box::new(attempt), outcome, effort: Effort::default() }).expect("appended");
+    }
+}
+
+/// Three days of November 2026 in which everything happened that can happen to a card, in four slots, on two kinds of cards, with an image
+/// that is proven to be one for `acme/my-pi3`.
+pub(super) fn log_of_a_lot(path: &Path) {
+    let hour = 3_600_000_000;
+    let begin = "2026-11-21T05:30:00Z".parse::<jiff::Timestamp>().expect("a time").as_microsecond();
+    let stamp = |at| Stamp { at, boot: String::new(), since_boot_ms: None, synced: Some(true) };
+    let armed = Armed {
+        model_proof: ModelProof::Proven(DeviceModel {
+            brand: "acme".to_owned(),
+            model: "my-pi3".to_owned(),
+            series: "16".to_owned(),
+            revision: 4,
+            sha3_384: "Gq3x".repeat(16),
+            sign_key: Some("kY7p".repeat(16)),
+        }),
+        uncovered: vec!["grub.cfg of ubuntu-seed".to_owned()],
+        ..image()
+    };
+    let mut ledger = Ledger::open_on(path, "bench-1", "0123456789abcdef0123456789abcdef").expect("the log opens");
+    let mut add = |at, entry| {
+        ledger.append_at(&stamp(at), &entry).expect("appended");
+    };
+    add(begin, Entry::ModelArmed { armed: armed.clone(), by: armed_by() });
+    for number in 1..=120_u64 {
+        let mut card = card(&format!("pci-0000:00:14.0/usb3-{}/lun-0", number % 4 + 1), number);
+        card.serial = Some(format!("S-{number:04}"));
+        if number % 5 == 0 {
+            card.capacity = Bytes(32_000_000_000);
+        }
+        let attempt = Attempt {
+            number,
+            slot: format!("A{}", number % 4 + 1),
+            model: armed.logged_model(),
+            image: Some(armed.clone()),
+            card,
+            plan: Plan::Write,
+            order: None,
+        };
+        let outcome = match number % 16 {
+            1 => Outcome::PassedMapped(mapped_proof()),
+            2 | 3 => Outcome::Rechecked(proof()),
+            5 => Outcome::RecheckedMapped(mapped_proof()),
+            6 | 7 => Outcome::Failed(Failure::Stalled { at: Bytes(4096), waited: std::time::Duration::from_secs(90) }),
+            8 => Outcome::Refused(Refusal::WriteProtected),
+            9 => Outcome::Pulled(Pull::Taken),
+            10 => Outcome::Interrupted,
+            _ => Outcome::Passed(proof()),
+        };
+        let at = begin + i64::try_from(number).expect("small") * hour / 2;
+        let effort = Effort { total: std::time::Duration::from_millis(40_000 + number * 37), ..Effort::default() };
+        if number % 16 != 8 {
+            add(at, Entry::AttemptStarted(Box::new(attempt.clone())));
+        }
+        add(at + 1, Entry::AttemptClosed { attempt: Box::new(attempt), outcome, effort });
     }
 }

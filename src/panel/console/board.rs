@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::panel::lines::local_time;
 use crate::station::said::Fact;
 use crate::station::units::Bytes;
 use crate::station::view::{Call, View};
@@ -21,6 +22,8 @@ pub struct Board {
     pub passed: u64,
     /// Bad ones.
     pub failed: u64,
+    /// When the last shift ended, as people read it, and the flash log's head then.
+    pub anchor: Option<(String, String)>,
     /// The time of day, as people read it.
     pub clock: String,
 }
@@ -140,6 +143,7 @@ impl Board {
             slots: slots.collect(),
             passed: view.today.passed,
             failed: view.today.failed,
+            anchor: view.anchor.as_ref().map(|anchor| (local_time(anchor.at), anchor.text.clone())),
             clock: clock.to_owned(),
         }
     }

@@ -32,7 +32,7 @@ pub fn draw(board: &Board, language: &Language, buffer: &mut Buffer) {
         Health::Well => {}
     }
     let head = header(buffer, area, board, language);
-    let foot = footer(buffer, area, board, language);
+    let foot = footer(buffer, area, head, board, language);
     let middle = Rect { y: area.y + head, height: area.height.saturating_sub(head + foot), ..area };
     grid(buffer, middle, board, language);
 }
@@ -112,13 +112,26 @@ fn image(model: &Model, language: &Language) -> String {
     }
 }
 
-/// Causes shared by several slots, once; what was made today; how the station is. Answers how many rows they took.
-fn footer(buffer: &mut Buffer, area: Rect, board: &Board, language: &Language) -> u16 {
+/// Causes shared by several slots, once; what to write down of the last shift; what was made today; how the station is. Answers how many
+/// rows they took.
+fn footer(buffer: &mut Buffer, area: Rect, head: u16, board: &Board, language: &Language) -> u16 {
     let lost = lost(board);
     let most = (area.height / 5).max(1);
     let rows = (u16::try_from(lost.len()).unwrap_or(u16::MAX) + 1).min(most);
+    let anchor = anchor(board, language, area.width);
+    let anchor_rows = u16::try_from(anchor.len()).unwrap_or(u16::MAX);
+    // All of it or nothing: a part proves nothing. And no slot is made unreadable for it.
+    let middle = |rows| Rect { height: area.height.saturating_sub(head + rows), ..area };
+    let slots = board.slots.len();
+    let fits = rows + anchor_rows <= most && (readable(slots, middle(rows + anchor_rows)) || !readable(slots, middle(rows)));
+    let anchor_rows = if fits { anchor_rows } else { 0 };
+    for (row, line) in (0..anchor_rows).zip(&anchor) {
+        text(buffer, area, area.height - 1 - anchor_rows + row, &format!(" {line}"), Style::new().fg(Color::White));
+    }
+    let lost_rows = rows - 1;
+    let rows = rows + anchor_rows;
     let top = area.height - rows;
-    for (row, (device, slots)) in (0..rows - 1).zip(&lost) {
+    for (row, (device, slots)) in (0..lost_rows).zip(&lost) {
         let words = language.phrase("lost").replace("{device}", device).replace("{slots}", slots);
         bar(buffer, area, top + row, &words, Style::new().fg(Color::White).bg(Color::Red).add_modifier(Modifier::BOLD));
     }
@@ -129,6 +142,19 @@ fn footer(buffer: &mut Buffer, area: Rect, board: &Board, language: &Language) -
     let line = if gap == 0 { format!(" {today}   {}", board.clock) } else { format!("{left}{}{right}", " ".repeat(gap)) };
     bar(buffer, area, area.height - 1, &line, Style::new().fg(Color::Black).bg(Color::Gray));
     rows
+}
+
+/// What to write on the shift sheet: in one line, or in two so that the figures stand together. Nothing where there is nothing, or where
+/// they do not stand in one line.
+fn anchor(board: &Board, language: &Language, width: u16) -> Vec<String> {
+    let Some((time, figures)) = &board.anchor else { return Vec::new() };
+    let words = format!("{}:", language.phrase("shift-ended").replace("{time}", time));
+    let room = usize::from(width).saturating_sub(1);
+    let line = format!("{words} {figures}");
+    if columns(&line) <= room {
+        return vec![line];
+    }
+    if columns(figures).max(columns(&words)) <= room { vec![words, figures.clone()] } else { Vec::new() }
 }
 
 /// Devices that were lost with several slots' cards.
@@ -158,6 +184,13 @@ fn columns_of(slots: usize, area: Rect) -> u16 {
             (holds(LEAST_CELL), holds(LARGE_CELL), u32::from(width.min(40)) * u32::from(height.min(12)))
         })
         .unwrap_or(1)
+}
+
+/// Has every slot a cell in which its name and word can be read?
+fn readable(slots: usize, area: Rect) -> bool {
+    let columns = columns_of(slots, area);
+    let rows = u16::try_from(slots).unwrap_or(u16::MAX).max(1).div_ceil(columns);
+    area.width / columns >= LEAST_CELL.0 && area.height / rows >= LEAST_CELL.1
 }
 
 fn cell_height(slots: usize, area: Rect) -> u16 {

@@ -13,7 +13,7 @@ use super::language::Language;
 use crate::station::card::Port;
 use crate::station::outcome::{Act, Failure, Pull, Refusal};
 use crate::station::units::Bytes;
-use crate::station::view::{ModelView, OrderView, Progress, Sign, SlotView, Tally, View};
+use crate::station::view::{Anchor, ModelView, OrderView, Progress, Sign, SlotView, Tally, View};
 
 fn signs() -> Vec<Sign> {
     let failure = Failure::Io { act: Act::Writing, at: Bytes(4_194_304), span: Bytes(8_589_934_592), errno: Some(5) };
@@ -147,6 +147,51 @@ fn a_hub_that_was_lost_with_several_cards_is_said_once() {
     }
     let shown = lines(&picture(&Board::of(&lost, "12:34:56"), &Language::english(), 120, 40));
     assert_eq!(shown.matches("usb3-1 lost").count(), 1, "{shown}");
+}
+
+/// A head as the log has it after a while.
+fn ended() -> Option<Anchor> {
+    Some(Anchor { at: 1_700_000_000_000_000, text: format!("8124:{}", "5f".repeat(32)) })
+}
+
+#[test]
+fn the_anchor_of_the_last_shift_stands_whole_on_every_common_screen_in_every_language() {
+    for code in Language::codes() {
+        let language = Language::of(code).expect("it can be read");
+        for (width, height) in [(80, 25), (100, 37), (160, 50)] {
+            for slots in [4, 8, 16] {
+                let before = view(slots, 6);
+                let with = View { anchor: ended(), ..before.clone() };
+                let figures = &with.anchor.as_ref().expect("it is there").text;
+                let shown = lines(&picture(&Board::of(&with, "12:34:56"), &language, width, height));
+                assert!(shown.contains(figures.as_str()), "{code} {width}x{height} {slots}:\n{shown}");
+                let without = lines(&picture(&Board::of(&before, "12:34:56"), &language, width, height));
+                assert!(!without.contains("8124:"), "nothing is to be written down before a shift has ended");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_to_be_written_down_hides_no_slot_and_no_lost_hub() {
+    let english = Language::english();
+    for (slots, width, height) in [(32, 160, 50), (16, 80, 25), (20, 80, 20), (32, 80, 25), (4, 60, 12), (8, 40, 16)] {
+        for first in [0, 14] {
+            let with = View { anchor: ended(), ..view(slots, first) };
+            let (mut with, without) = (Board::of(&with, ""), Board::of(&view(slots, first), ""));
+            let name = |board: &Board| {
+                let shown = lines(&picture(board, &english, width, height));
+                board.slots.iter().filter(|slot| shown.contains(&format!(" {}", slot.name))).count()
+            };
+            assert_eq!(name(&with), name(&without), "{slots} slots, {width}x{height}");
+            let lost = |board: &Board| lines(&picture(board, &english, width, height)).matches(" lost: ").count();
+            assert_eq!(lost(&with), lost(&without), "{slots} slots, {width}x{height}");
+            // A part of the figures proves nothing, and would be written down all the same.
+            let shown = lines(&picture(&with, &english, width, height));
+            let figures = with.anchor.take().expect("it is there").1;
+            assert!(shown.contains(&figures) || !shown.contains("8124:"), "{slots} slots, {width}x{height}:\n{shown}");
+        }
+    }
 }
 
 #[test]
