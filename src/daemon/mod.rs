@@ -5,6 +5,7 @@
 
 pub mod arming;
 pub mod interlock;
+pub mod lamps;
 mod log_files;
 mod questions;
 mod story;
@@ -27,6 +28,8 @@ use crate::control::server::Server;
 use crate::control::{Asked, What};
 use crate::image::store;
 use crate::ledger::{Answer, Ledger, LogError, NotTaken, Unwritten, Writer, believed};
+use crate::panel::lamps::Lamps;
+use crate::panel::lamps::led::SysfsLeds;
 use crate::panel::{Panel, Screen};
 use crate::station::card::Port;
 use crate::station::command::{RequestId, Who};
@@ -39,6 +42,7 @@ use crate::watch::cabling::CablingWatch;
 use crate::watch::sysfs::Sysfs;
 use crate::watch::uses::own_parts;
 use arming::{Armory, ReloadError};
+use lamps::Pulse;
 use log_files::LogFilesThread;
 use questions::Questions;
 use story::Story;
@@ -123,6 +127,9 @@ struct Daemon {
     cabling: CablingWatch,
     view: watch::Sender<View>,
     panel: Panel,
+    lamps: Lamps,
+    /// Beats while decisions are made: without it the lamps show a fault.
+    pulse: Pulse,
     story: Story,
     today: Today,
     /// The way for what threads of the daemon's own have to tell.
@@ -166,6 +173,10 @@ impl Daemon {
             CablingWatch::spawn(Sysfs::default(), move |event| seen.blocking_send(event).is_ok()).map_err(start("cabling thread"))?;
         let (view, shown) = watch::channel(station.view(Moment::default()));
         let panel = Panel::spawn(screen, move || shown.borrow().clone()).map_err(start("panel thread"))?;
+        let (pulse, lit) = (Pulse::default(), view.subscribe());
+        let beating = pulse.clone();
+        let lamps =
+            Lamps::spawn(SysfsLeds::default(), move || beating.is_felt().then(|| lit.borrow().clone())).map_err(start("lamps thread"))?;
         let (ask, asked) = mpsc::channel(QUESTIONS);
         // A station that cannot be asked still writes cards.
         let control = Server::start(&settings.socket, view.subscribe(), ask.clone(), by_groups)
@@ -187,6 +198,8 @@ impl Daemon {
             cabling,
             view,
             panel,
+            lamps,
+            pulse,
             story: Story::default(),
             today,
             tell,
@@ -216,6 +229,10 @@ impl Daemon {
         self.trim_store();
         self.keep_log_files();
         self.watch.turn_to(self.station.ports());
+        lamps::note(&self.settings.state, &self.settings.lamps);
+        // What they showed last is not to be lit again: what holds now is known first.
+        self.show();
+        self.lamps.turn_to(self.settings.lamps.clone());
         Ok(())
     }
 
@@ -365,6 +382,7 @@ impl Daemon {
         }
         self.apply(Event::Tick)?;
         self.today.look(&self.tell);
+        self.pulse.beat();
         // Fed by the task that owns the station, and by nobody else: a station that decides nothing any more is restarted.
         notify(&[sd_notify::NotifyState::Watchdog]);
         Ok(())
@@ -389,6 +407,8 @@ impl Daemon {
 
     fn end(mut self) -> Result<(), RunError> {
         self.writer.record(Box::new(Entry::StationStopped))?;
+        // Now, and not after all that may still take its time.
+        drop(self.lamps);
         // Whoever still wants to tell something finds nobody, instead of waiting for a place.
         self.events.close();
         while self.events.try_recv().is_ok() {}
