@@ -10,6 +10,7 @@ mod bad_input;
 mod cards;
 mod ends;
 mod faults;
+mod lamps;
 mod log;
 mod many;
 mod models;
