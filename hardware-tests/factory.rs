@@ -109,6 +109,19 @@ impl<'a> Factory<'a> {
         self
     }
 
+    /// A slot with a lamp, as its table in the configuration says.
+    pub(crate) fn lit_slot(mut self, name: &str, ports: Vec<String>, lamp: &str) -> Self {
+        self = self.slot(name, ports);
+        self.config.push_str(&format!("lamp = {{ {lamp} }}\n"));
+        self
+    }
+
+    /// The panel beeps at every outcome.
+    pub(crate) fn with_bell(mut self) -> Self {
+        self.config = self.config.replacen("[policy]", "[panel]\nbell = true\n\n[policy]", 1);
+        self
+    }
+
     /// Writes the configuration, and starts nothing.
     pub(crate) fn configured(self) -> &'a Pc {
         self.pc.put(self.config.as_bytes(), CONFIG, 0o644);

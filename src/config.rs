@@ -18,6 +18,7 @@ use crate::station::StationSettings;
 use crate::station::admit::{OwnDisk, Policy};
 use crate::station::cabling::{Chain, places};
 use crate::station::card::Port;
+use crate::station::lamp::{Lamp, NoLamp, SlotLamp, overlap};
 use crate::station::record::Zeroes;
 use crate::station::slot::SlotSettings;
 use crate::station::units::Bytes;
@@ -140,6 +141,10 @@ pub struct Settings {
     pub socket: PathBuf,
     /// The language of the panel, where one is chosen.
     pub language: Option<String>,
+    /// The panel beeps when a card is done with.
+    pub bell: bool,
+    /// The slots' lamps, in the order of the slots.
+    pub lamps: Vec<SlotLamp>,
 }
 
 impl Settings {
@@ -203,6 +208,7 @@ struct File {
 #[serde(deny_unknown_fields, default)]
 struct PanelTable {
     language: Option<Language>,
+    bell: bool,
 }
 
 /// The languages there are; what the panel has files for.
@@ -343,6 +349,30 @@ struct SlotTable {
     #[serde(default)]
     cards: Cards,
     capacity_gb: Option<Spanned<[u64; 2]>>,
+    lamp: Option<Spanned<LampTable>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LampTable {
+    led: Option<Spanned<String>>,
+    green: Option<Spanned<String>>,
+    red: Option<Spanned<String>>,
+    yellow: Option<Spanned<String>>,
+    blue: Option<Spanned<String>>,
+}
+
+impl LampTable {
+    fn key(&self, key: &str) -> Option<&Spanned<String>> {
+        match key {
+            "led" => self.led.as_ref(),
+            "green" => self.green.as_ref(),
+            "red" => self.red.as_ref(),
+            "yellow" => self.yellow.as_ref(),
+            "blue" => self.blue.as_ref(),
+            _ => None,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Default, Deserialize)]
@@ -420,6 +450,8 @@ pub fn prove(path: &Path, text: &str, images: Images) -> Result<Settings, Config
         shifts: prove_shifts(&source, &file.shift)?,
         socket: base.join(file.control.socket),
         language: file.panel.language.map(|language| language.code().to_owned()),
+        bell: file.panel.bell,
+        lamps: prove_lamps(&source, &file.slot)?,
         log_files: Some(file.log.directory).filter(|directory| !directory.as_os_str().is_empty()).map(|directory| base.join(directory)),
     })
 }
@@ -568,6 +600,25 @@ fn prove_slots(
     Ok(slots)
 }
 
+fn prove_lamps(source: &Source<'_>, tables: &[Spanned<SlotTable>]) -> Result<Vec<SlotLamp>, ConfigError> {
+    let mut lamps: Vec<SlotLamp> = Vec::new();
+    for table in tables.iter().map(Spanned::get_ref) {
+        let Some(keys) = &table.lamp else { continue };
+        let place = |key: Option<&str>| key.and_then(|key| keys.get_ref().key(key)).map_or_else(|| keys.span(), Spanned::span);
+        let lamp = Lamp::of_keys(|key| keys.get_ref().key(key).map(|name| name.get_ref().clone()))
+            .map_err(|error: NoLamp| source.wrong(place(error.key()), error.to_string()))?;
+        for (key, led) in lamp.leds() {
+            if let Some(owner) = lamps.iter().find(|other| other.lamp.leds().iter().any(|(_, taken)| overlap(taken, led))) {
+                let problem =
+                    format!("`{key}`: the LED {led:?} already belongs to the lamp of slot {:?}: remove it from one of them", owner.slot);
+                return Err(source.wrong(place(Some(key)), problem));
+            }
+        }
+        lamps.push(SlotLamp { slot: table.name.get_ref().clone(), lamp });
+    }
+    Ok(lamps)
+}
+
 /// What each port hung on when the slot was taught; nothing for a port with an empty text.
 fn hung_on(source: &Source<'_>, ports: &[Port], chains: &Spanned<Vec<Spanned<String>>>) -> Result<Vec<(Port, Chain)>, ConfigError> {
     const CURE: &str = "`flashline slots teach` writes it, and without it nothing is compared";
@@ -693,6 +744,16 @@ model = "acme/box"
             ("image = \"box.img\"", "image = \".\"", "line 4: `image`: DIR/.: not a regular file"),
             ("\n[[model]]", "[[own_disk]]\nserial = \"4C53\"\nbytes = 1000\n[[model]]", "line 1: [[own_disk]] has either"),
             ("model = \"acme/box\"", "model = \"acme/box\"\ncapacity_gb = [9, 8]", "line 10: `capacity_gb`"),
+            ("name = \"A1\"", "name = \"A1\"\nlamp = {}", "line 8: `lamp` names no LED: write lamp = { led = \"NAME\" }"),
+            ("name = \"A1\"", "name = \"A1\"\nlamp = { white = \"a\" }", "line 8: unknown field `white`"),
+            (
+                "name = \"A1\"",
+                "name = \"A1\"\nlamp.green = \"g\"\nlamp.red = \"/dev/sda\"",
+                "line 9: `red`: \"/dev/sda\" is no name of an LED",
+            ),
+            ("name = \"A1\"", "name = \"A1\"\nlamp.green = \"g\"\nlamp.led = \"a\"", "line 9: `led` is for a lamp of a single LED"),
+            ("name = \"A1\"", "name = \"A1\"\nlamp = { red = \"r\" }", "line 8: `lamp` has colours and no `green`"),
+            ("\n[[model]]", "[panel]\nbell = 1\n[[model]]", "line 2: invalid type: integer `1`, expected a boolean"),
             (
                 "model = \"acme/box\"",
                 "model = \"acme/box\"\ncards = \"new\"",
@@ -724,6 +785,20 @@ model = "acme/box"
     }
 
     #[test]
+    fn a_lamp_is_its_slots_own_in_either_form_of_the_table() {
+        let two = format!(
+            "{GOOD}[slot.lamp]\nred = \"input*::numlock\"\ngreen = \"input*::capslock\"\n\n[[slot]]\nname = \"A2\"\nports = [\"p2\"]\n\
+             model = \"acme/box\"\nlamp = {{ led = \"LED\" }}\n"
+        );
+        let lamps = proved(&two.replace("LED", "mmc0::")).expect("it is good").lamps;
+        assert_eq!(lamps.iter().map(|lamp| lamp.slot.as_str()).collect::<Vec<_>>(), ["A1", "A2"]);
+        assert_eq!(lamps[0].lamp.leds(), [("green", "input*::capslock"), ("red", "input*::numlock")]);
+        assert_eq!(lamps[1].lamp, Lamp::One("mmc0::".into()));
+        let error = proved(&two.replace("LED", "input3::capslock")).expect_err("one LED, two slots");
+        assert!(error.contains("line 18: `led`: the LED \"input3::capslock\" already belongs to the lamp of slot \"A1\""), "{error}");
+    }
+
+    #[test]
     fn a_missing_file_and_an_empty_one_say_what_to_do() {
         let error = read(Path::new("/nonexistent/config.toml"), Images::Unseen).expect_err("it is not there");
         assert!(error.to_string().contains("--config"), "{error}");
@@ -751,8 +826,12 @@ model = "acme/box"
         assert_eq!(example["log"]["directory"].as_str(), directory.to_str());
         let ControlTable { socket } = ControlTable::default();
         assert_eq!(example["control"]["socket"].as_str(), socket.to_str());
+        let PanelTable { language: _, bell } = PanelTable::default();
+        assert_eq!(example["panel"]["bell"].as_bool(), Some(bell));
         let PolicyTable { done } = PolicyTable::default();
         assert_eq!((example["policy"]["done"].as_str(), done), (Some("recheck"), DoneWord::Recheck));
-        let _typed: File = toml::from_str(&text).expect("every key is known");
+        let typed: File = toml::from_str(&text).expect("every key is known");
+        let lamps = prove_lamps(&Source { path: Path::new("config.example.toml"), text: &text }, &typed.slot).expect("they are lamps");
+        assert_eq!(lamps.len(), 1, "the example shows a lamp");
     }
 }

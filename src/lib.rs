@@ -23,7 +23,7 @@
 //!
 //! [`ledger`] is the flash log: an event is durable before it counts. [`report`] makes tables, pages and files of it.
 //!
-//! [`panel`] draws what the station says, on a terminal or into a journal. [`control`] is where it can be asked, and told.
+//! [`panel`] shows what the station says: on a terminal, in a journal, by lamps. [`control`] is where it can be asked, and told.
 //!
 //! [`daemon`] ties them together: one task owns the station, threads carry the bytes. [`cli`] is the command line.
 //!

@@ -11,13 +11,13 @@ use crate::station::{Run, Station};
 const A_LOOK: Duration = secs(60);
 
 /// `flashline slots teach` on a pseudo-terminal; keys go through a pipe.
-struct Lesson<'a> {
+pub(crate) struct Lesson<'a> {
     pc: &'a Pc,
     job: Job,
 }
 
 impl<'a> Lesson<'a> {
-    fn begin(pc: &'a Pc, arguments: &str) -> Self {
+    pub(crate) fn begin(pc: &'a Pc, arguments: &str) -> Self {
         pc.sh("rm -f /tmp/keys && mkfifo /tmp/keys");
         let job = pc.spawn(&format!(
             "exec 3<>/tmp/keys; exec script --quiet --return --flush --command 'flashline slots teach {arguments}' /dev/null <&3"
@@ -25,7 +25,7 @@ impl<'a> Lesson<'a> {
         Self { pc, job }
     }
 
-    fn asks_for(&self, slot: &str) {
+    pub(crate) fn asks_for(&self, slot: &str) {
         self.job.wait_for_line(&format!("^put a card into slot {slot} "), A_LOOK);
     }
 
@@ -33,11 +33,11 @@ impl<'a> Lesson<'a> {
         self.job.wait_for_line(words, A_LOOK)
     }
 
-    fn press(&self, key: &str) {
+    pub(crate) fn press(&self, key: &str) {
         self.pc.sh(&format!("printf '%s' '{key}' >/tmp/keys"));
     }
 
-    fn ends(self) -> (u32, String) {
+    pub(crate) fn ends(self) -> (u32, String) {
         let ended = self.job.wait(A_LOOK);
         (ended.status, ended.to_string())
     }

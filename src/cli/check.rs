@@ -1,5 +1,7 @@
 //! `flashline check`
 
+use std::fmt;
+
 use serde_json::json;
 
 use super::prepare::prepare;
@@ -9,6 +11,8 @@ use crate::daemon::arming::ArmError;
 use crate::daemon::interlock::Interlock;
 use crate::image::stage::find_staged;
 use crate::ledger::believed;
+use crate::panel::lamps::led::{LedClass, SysfsLeds};
+use crate::station::lamp::{SlotLamp, fits};
 use crate::station::record::ModelProof;
 
 #[derive(Debug, clap::Args)]
@@ -47,10 +51,13 @@ pub(super) fn run(args: &Args) -> u8 {
     };
     let interlock = Interlock::new(&settings, believed(newest_in(&settings.log())));
     let looks: Vec<Look<'_>> = settings.models.iter().map(|model| look(&settings, model, &interlock, args.without_images)).collect();
+    // A light that is not plugged in now may be later: it is said, and is no reason against the configuration.
+    let missing = missing(&SysfsLeds::default(), &settings.lamps);
     if args.json {
-        print_json(&settings, &looks);
+        print_json(&settings, &looks, &missing);
     } else {
         print(args, &settings, &looks);
+        missing.iter().for_each(|led| println!("  {led}"));
     }
     if looks.iter().all(|look| look.refusal().is_none()) { GOOD } else { NOT_GOOD }
 }
@@ -72,13 +79,66 @@ fn look<'a>(settings: &'a Settings, model: &'a ModelSettings, interlock: &Interl
     Look { model, slots, armed: Some(armed) }
 }
 
-fn print_json(settings: &Settings, looks: &[Look<'_>]) {
+/// An LED of a lamp that is not as it should be.
+#[derive(Debug, PartialEq, Eq)]
+struct Missing<'a> {
+    slot: &'a str,
+    led: &'a str,
+    why: String,
+}
+
+impl fmt::Display for Missing<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the lamp of {}: {}", self.slot, self.why)
+    }
+}
+
+/// The LEDs that no lamp could switch now.
+fn missing<'a>(class: &impl LedClass, lamps: &'a [SlotLamp]) -> Vec<Missing<'a>> {
+    let mut missing = Vec::new();
+    if lamps.is_empty() {
+        return missing;
+    }
+    let there = class.names().unwrap_or_default();
+    let known = if there.is_empty() { "none at all".to_owned() } else { there.join(", ") };
+    let mut taken: Vec<(&str, &str)> = Vec::new();
+    for (slot, led) in lamps.iter().flat_map(|lamp| lamp.lamp.leds().into_iter().map(|(_, led)| (lamp.slot.as_str(), led))) {
+        let fitting: Vec<&str> = there.iter().map(String::as_str).filter(|name| fits(led, name)).collect();
+        let why = match fitting.as_slice() {
+            [] => Some(format!("there is no LED {led} in /sys/class/leds: plug it in, or correct the name; there are {known}")),
+            [only] => {
+                let before = taken.iter().find(|(_, name)| name == only).map(|(slot, _)| *slot);
+                taken.push((slot, only));
+                let has = |trigger: &str| {
+                    let triggers = class.read(only, "trigger").unwrap_or_default();
+                    triggers.split_whitespace().any(|word| word.trim_matches(['[', ']']) == trigger)
+                };
+                match before {
+                    Some(other) => Some(format!("the LED {led} is {only}, which is the lamp of {other}, too: an LED is one lamp's")),
+                    None if !has("pattern") => {
+                        Some(format!("the LED {led} cannot blink in beats yet: modprobe -a ledtrig-pattern ledtrig-timer"))
+                    }
+                    None => None,
+                }
+            }
+            several => Some(format!("several LEDs are called {led} ({}): name one of them", several.join(", "))),
+        };
+        missing.extend(why.map(|why| Missing { slot, led, why }));
+    }
+    missing
+}
+
+fn print_json(settings: &Settings, looks: &[Look<'_>], missing: &[Missing<'_>]) {
     let slots: Vec<_> = settings
         .slots
         .iter()
         .map(|slot| {
             let ports: Vec<&str> = slot.ports.iter().map(|port| port.0.as_str()).collect();
-            json!({"slot": slot.name, "ports": ports, "model": slot.model})
+            let lamp =
+                settings.lamps.iter().find(|lamp| lamp.slot == slot.name).map(|lamp| {
+                    lamp.lamp.leds().into_iter().map(|(key, led)| (key.to_owned(), json!(led))).collect::<serde_json::Map<_, _>>()
+                });
+            json!({"slot": slot.name, "ports": ports, "model": slot.model, "lamp": lamp})
         })
         .collect();
     let models: Vec<_> = looks
@@ -99,7 +159,11 @@ fn print_json(settings: &Settings, looks: &[Look<'_>]) {
             })
         })
         .collect();
-    println!("{}", json!({"station": settings.station.name, "state": settings.state, "models": models, "slots": slots}));
+    let leds: Vec<_> = missing.iter().map(|led| json!({"slot": led.slot, "led": led.led, "reason": led.why})).collect();
+    println!(
+        "{}",
+        json!({"station": settings.station.name, "state": settings.state, "models": models, "slots": slots, "leds_missing": leds})
+    );
 }
 
 fn print(args: &Args, settings: &Settings, looks: &[Look<'_>]) {
@@ -120,5 +184,44 @@ fn print(args: &Args, settings: &Settings, looks: &[Look<'_>]) {
             }
             Some(Err(error)) => println!("    DISARMED: {}", sentence(error)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::station::lamp::Lamp;
+
+    #[test]
+    fn every_led_that_could_not_be_switched_is_named_with_what_there_is_and_a_cure() {
+        let root = tempfile::tempdir().expect("a directory");
+        for (led, triggers) in
+            [("thingm0:red:led0", "[none] timer pattern"), ("input3::capslock", "[none] timer"), ("mmc0::", "none [mmc0] pattern")]
+        {
+            fs::create_dir(root.path().join(led)).expect("made");
+            fs::write(root.path().join(led).join("trigger"), triggers).expect("written");
+        }
+        let one = |slot: &str, led: &str| SlotLamp { slot: slot.to_owned(), lamp: Lamp::One(led.to_owned()) };
+        let class = SysfsLeds::at(root.path());
+        let lamps = [
+            one("A1", "thingm*:red:led0"),
+            one("A2", "input3::capslock"),
+            one("A3", "led9"),
+            one("A4", "*m*"),
+            one("A5", "mmc0::"),
+            one("A6", "mm*::"),
+        ];
+        let said: Vec<String> = missing(&class, &lamps).iter().map(ToString::to_string).collect();
+        let expected = [
+            "the lamp of A2: the LED input3::capslock cannot blink in beats yet: modprobe -a ledtrig-pattern",
+            "the lamp of A3: there is no LED led9 in /sys/class/leds: plug it in, or correct the name; there are input3::capslock, mmc0::, thingm0:red:led0",
+            "the lamp of A4: several LEDs are called *m* (mmc0::, thingm0:red:led0): name one of them",
+            "the lamp of A6: the LED mm*:: is mmc0::, which is the lamp of A5, too",
+        ];
+        assert_eq!(said.len(), expected.len(), "{said:?}");
+        assert!(said.iter().zip(expected).all(|(said, expected)| said.starts_with(expected)), "{said:#?}");
+        assert_eq!(missing(&SysfsLeds::at("/nonexistent"), &[]), [], "a station without lamps is asked for none");
     }
 }

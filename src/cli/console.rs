@@ -19,6 +19,7 @@ use super::{GOOD, WRONG, complain};
 use crate::config::{self, DEFAULT_PATH, Images};
 use crate::control::client::{Client, ClientError};
 use crate::control::wire::{self, Status};
+use crate::panel::console::bell::{self, BEL, Bell};
 use crate::panel::console::board::{Board, Health, Model, Progress, Slot, Why};
 use crate::panel::console::draw::draw;
 use crate::panel::console::language::Language;
@@ -59,7 +60,12 @@ enum Heard {
 }
 
 pub(super) fn run(args: &Args) -> u8 {
-    let (language, note) = match language(args.language.as_deref()) {
+    let configured = config::read(Path::new(DEFAULT_PATH), Images::Unseen).ok();
+    let spoken = configured.as_ref().and_then(|settings| settings.language.clone());
+    // Into a file or a journal nobody rings.
+    let mut ringer =
+        Ringer { bell: Bell::default(), wanted: configured.is_some_and(|settings| settings.bell) && io::stdout().is_terminal() };
+    let (language, note) = match language(args.language.as_deref(), spoken) {
         Ok(language) => language,
         Err(code) => {
             let known: Vec<&str> = Language::codes().collect();
@@ -78,7 +84,11 @@ pub(super) fn run(args: &Args) -> u8 {
         complain(&error);
         return WRONG;
     }
-    let result = if args.plain || !io::stdout().is_terminal() { print(&heard, &language) } else { show(&heard, &language) };
+    let result = if args.plain || !io::stdout().is_terminal() {
+        print(&heard, &language, &mut ringer)
+    } else {
+        show(&heard, &language, &mut ringer)
+    };
     match result {
         Ok(()) => GOOD,
         Err(error) => {
@@ -89,11 +99,10 @@ pub(super) fn run(args: &Args) -> u8 {
 }
 
 /// The language to speak, and why it is not the one asked for; the code that nobody knows.
-fn language(asked: Option<&str>) -> Result<(Language, Option<String>), String> {
+fn language(asked: Option<&str>, configured: Option<String>) -> Result<(Language, Option<String>), String> {
     let chosen = match asked {
         Some(code) => Language::of(code).ok_or_else(|| code.to_owned())?,
         None => {
-            let configured = config::read(Path::new(DEFAULT_PATH), Images::Unseen).ok().and_then(|settings| settings.language);
             let spoken = configured.or_else(|| std::env::var("LC_ALL").ok()).or_else(|| std::env::var("LANG").ok());
             spoken.as_deref().and_then(Language::of).unwrap_or_else(Language::english)
         }
@@ -137,8 +146,33 @@ fn now() -> String {
     Zoned::now().strftime("%H:%M:%S").to_string()
 }
 
+/// The bell of the terminal.
+struct Ringer {
+    bell: Bell,
+    wanted: bool,
+}
+
+impl Ringer {
+    /// Rings if there is an outcome in these news that nobody heard of.
+    fn hear(&mut self, news: &Heard) -> io::Result<()> {
+        let Heard::Status(status) = news else { return Ok(()) };
+        let slots = status.slots.iter().map(|slot| bell::Heard {
+            slot: &slot.slot,
+            sign: &slot.sign,
+            attempt: slot.attempt,
+            diskseq: slot.diskseq,
+        });
+        if self.wanted && self.bell.rings(slots) {
+            let mut out = io::stdout();
+            out.write_all(BEL.as_bytes())?;
+            out.flush()?;
+        }
+        Ok(())
+    }
+}
+
 /// A line for every sign that changed.
-fn print(heard: &mpsc::Receiver<Heard>, language: &Language) -> io::Result<()> {
+fn print(heard: &mpsc::Receiver<Heard>, language: &Language, ringer: &mut Ringer) -> io::Result<()> {
     let mut before = Board::default();
     let mut out = io::stdout();
     while let Ok(news) = heard.recv() {
@@ -165,6 +199,7 @@ fn print(heard: &mpsc::Receiver<Heard>, language: &Language) -> io::Result<()> {
             writeln!(out, "{} {}  {}  {why}{}", now(), slot.name, language.word(slot), language.todo(slot))?;
         }
         out.flush()?;
+        ringer.hear(&news)?;
         before = board;
     }
     Ok(())
@@ -210,13 +245,14 @@ fn setfont(arguments: &[&str]) -> bool {
     Command::new("setfont").args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
 }
 
-fn show(heard: &mpsc::Receiver<Heard>, language: &Language) -> io::Result<()> {
+fn show(heard: &mpsc::Receiver<Heard>, language: &Language, ringer: &mut Ringer) -> io::Result<()> {
     let mut screen = Screen::begin()?;
     let mut terminal = Terminal::new(CrosstermBackend::new(io::stdout()))?;
     let mut shown: Option<Board> = None;
     let mut painted = Instant::now();
     // The first answer takes a moment, and no alarm is given for that.
     let Ok(mut news) = heard.recv() else { return Ok(()) };
+    ringer.hear(&news)?;
     loop {
         let drawn = Instant::now();
         let board = board_of(&news, &now());
@@ -239,12 +275,16 @@ fn show(heard: &mpsc::Receiver<Heard>, language: &Language) -> io::Result<()> {
         }
         thread::sleep(PACE.saturating_sub(drawn.elapsed()));
         match heard.recv_timeout(CLOCK) {
-            Ok(newest) => news = newest,
+            Ok(newest) => {
+                ringer.hear(&newest)?;
+                news = newest;
+            }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return Ok(()),
         }
         // What came meanwhile is older than the last of it.
         while let Ok(newest) = heard.try_recv() {
+            ringer.hear(&newest)?;
             news = newest;
         }
     }

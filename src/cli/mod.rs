@@ -6,6 +6,7 @@
 mod ask;
 mod check;
 mod console;
+mod down;
 mod flash;
 mod image;
 pub mod log;
@@ -74,9 +75,9 @@ enum Command {
     Image(image::Args),
     /// Look at model assertions, and what else is signed
     Model(model::Args),
-    /// Say on the console that the station does not run: what it showed last is not to be believed
+    /// Say on console and lamps that the station does not run: what it showed last is not to be believed
     #[command(hide = true)]
-    Down,
+    Down(down::Args),
     /// List the ports a card could come from, and what is in them
     Slots(slots::Args),
 }
@@ -107,10 +108,7 @@ pub fn main() -> ExitCode {
         Command::Image(args) => image::run(&args),
         Command::Model(args) => model::run(&args),
         Command::Slots(args) => slots::run(&args),
-        Command::Down => {
-            println!("{}", crate::panel::lines::down(std::env::var("SERVICE_RESULT").ok().as_deref()));
-            GOOD
-        }
+        Command::Down(args) => down::run(&args),
     };
     ExitCode::from(code)
 }
@@ -256,6 +254,8 @@ mod tests {
             "flashline disarm --slot A3 --reason bent",
             "flashline arm --model acme/my-pi3 --json",
             "flashline identify A3",
+            "flashline down",
+            "flashline down --config c.toml",
             "flashline reload --socket /run/s.sock",
             "flashline slots --json",
             "flashline slots teach --config c.toml --model acme/box --names A1..A8,B1",

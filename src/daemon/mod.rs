@@ -5,6 +5,7 @@
 
 pub mod arming;
 pub mod interlock;
+pub mod lamps;
 mod log_files;
 mod questions;
 mod shift;
@@ -28,6 +29,8 @@ use crate::control::server::Server;
 use crate::control::{Asked, What};
 use crate::image::store;
 use crate::ledger::{Answer, Ledger, LogError, NotTaken, Unwritten, Writer, believed};
+use crate::panel::lamps::Lamps;
+use crate::panel::lamps::led::SysfsLeds;
 use crate::panel::{Panel, Screen};
 use crate::report::times::Shifts;
 use crate::station::card::Port;
@@ -41,6 +44,7 @@ use crate::watch::cabling::CablingWatch;
 use crate::watch::sysfs::Sysfs;
 use crate::watch::uses::own_parts;
 use arming::{Armory, ReloadError};
+use lamps::Pulse;
 use log_files::LogFilesThread;
 use questions::Questions;
 use shift::ShiftEnd;
@@ -126,6 +130,9 @@ struct Daemon {
     cabling: CablingWatch,
     view: watch::Sender<View>,
     panel: Panel,
+    lamps: Lamps,
+    /// Beats while decisions are made: without it the lamps show a fault.
+    pulse: Pulse,
     story: Story,
     today: Today,
     shift_end: ShiftEnd,
@@ -170,6 +177,10 @@ impl Daemon {
             CablingWatch::spawn(Sysfs::default(), move |event| seen.blocking_send(event).is_ok()).map_err(start("cabling thread"))?;
         let (view, shown) = watch::channel(station.view(Moment::default()));
         let panel = Panel::spawn(screen, move || shown.borrow().clone()).map_err(start("panel thread"))?;
+        let (pulse, lit) = (Pulse::default(), view.subscribe());
+        let beating = pulse.clone();
+        let lamps =
+            Lamps::spawn(SysfsLeds::default(), move || beating.is_felt().then(|| lit.borrow().clone())).map_err(start("lamps thread"))?;
         let (ask, asked) = mpsc::channel(QUESTIONS);
         // A station that cannot be asked still writes cards.
         let control = Server::start(&settings.socket, view.subscribe(), ask.clone(), by_groups)
@@ -192,6 +203,8 @@ impl Daemon {
             cabling,
             view,
             panel,
+            lamps,
+            pulse,
             story: Story::default(),
             today,
             shift_end,
@@ -223,6 +236,10 @@ impl Daemon {
         self.keep_log_files();
         self.shift_end.turn_to(Shifts::new(self.settings.shifts.clone()));
         self.watch.turn_to(self.station.ports());
+        lamps::note(&self.settings.state, &self.settings.lamps);
+        // What they showed last is not to be lit again: what holds now is known first.
+        self.show();
+        self.lamps.turn_to(self.settings.lamps.clone());
         Ok(())
     }
 
@@ -373,6 +390,7 @@ impl Daemon {
         self.apply(Event::Tick)?;
         self.today.look(&self.tell);
         self.shift_end.look(&self.tell);
+        self.pulse.beat();
         // Fed by the task that owns the station, and by nobody else: a station that decides nothing any more is restarted.
         notify(&[sd_notify::NotifyState::Watchdog]);
         Ok(())
@@ -397,6 +415,8 @@ impl Daemon {
 
     fn end(mut self) -> Result<(), RunError> {
         self.writer.record(Box::new(Entry::StationStopped))?;
+        // Now, and not after all that may still take its time.
+        drop(self.lamps);
         // Whoever still wants to tell something finds nobody, instead of waiting for a place.
         self.events.close();
         while self.events.try_recv().is_ok() {}

@@ -5,6 +5,7 @@
 
 pub mod bars;
 pub mod console;
+pub mod lamps;
 pub mod lines;
 pub mod plain;
 pub mod terminal;

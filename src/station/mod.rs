@@ -7,6 +7,7 @@ pub mod admit;
 pub mod cabling;
 pub mod card;
 pub mod command;
+pub mod lamp;
 pub mod order;
 pub mod outcome;
 pub mod record;

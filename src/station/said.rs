@@ -202,6 +202,9 @@ pub const SIGNS: [&str; 20] = [
     "interrupted",
 ];
 
+/// The codes of signs that say what became of a card, and stay until the next.
+pub const OUTCOMES: [&str; 8] = ["passed", "passed-mapped", "done", "done-mapped", "failed", "refused", "pulled", "interrupted"];
+
 impl Sign {
     /// A word for programs; stable, and one of [`SIGNS`].
     #[must_use]
@@ -306,5 +309,28 @@ fn of_failure(failure: &Failure) -> Vec<(&'static str, Fact)> {
         Failure::Stalled { at, waited } => vec![("at", Fact::Bytes(at.0)), ("waited", Fact::Seconds(waited.as_secs()))],
         Failure::Changed => Vec::new(),
         Failure::Internal { message } => vec![("message", Fact::Text(message.clone()))],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::station::outcome::Outcome;
+    use crate::station::testing::{mapped_proof, proof};
+
+    #[test]
+    fn every_outcome_has_a_sign_that_is_known_to_be_one() {
+        let outcomes = [
+            Outcome::Passed(proof()),
+            Outcome::PassedMapped(mapped_proof()),
+            Outcome::Rechecked(proof()),
+            Outcome::RecheckedMapped(mapped_proof()),
+            Outcome::Failed(Failure::Changed),
+            Outcome::Refused(Refusal::Busy),
+            Outcome::Pulled(Pull::Taken),
+            Outcome::Interrupted,
+        ];
+        assert_eq!(outcomes.each_ref().map(|outcome| Sign::of_outcome(outcome).code()), OUTCOMES);
+        assert!(OUTCOMES.iter().all(|code| SIGNS.contains(code)));
     }
 }

@@ -306,7 +306,7 @@ impl PcBuilder {
                 (Ok(()), _) => return Ok(pc),
                 // Rare, and only seen on a busy machine: an SD host that does not come back. Another PC has it.
                 (Err(Error::Late { .. }), Some(number)) => {
-                    eprintln!("an emulated PC did not wake; restoring another, {number} of {AWAKENINGS}")
+                    eprintln!("an emulated PC did not wake; restoring another, {number} of {AWAKENINGS}");
                 }
                 (Err(error), _) => return Err(error),
             }

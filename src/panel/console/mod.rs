@@ -4,6 +4,7 @@
 //! shows it sends to the terminal only the cells that changed. Words say what is so, colours and borders say it again, and nobody
 //! needs to tell colours apart.
 
+pub mod bell;
 mod big;
 pub mod board;
 pub mod draw;

@@ -12,6 +12,7 @@ use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, Table, value};
 use super::lesson::Taught;
 use crate::config::{self, ConfigError, DEFAULT_STATE, Images, LOG_FILE};
 use crate::station::card::Port;
+use crate::station::lamp::{Lamp, SlotLamp};
 
 /// The image of a model that nobody named yet: no such file is there, so that `flashline check` asks for it.
 const NO_IMAGE: &str = "to-be-filled-in.img.xz";
@@ -75,6 +76,16 @@ impl ConfigFile {
             ports.filter_map(|port| Some(Port(port.as_str()?.to_owned()))).collect()
         };
         self.tables("slot").map(|table| (name(table), ports(table))).collect()
+    }
+
+    /// The lamps of its slots, as far as they are lamps: `flashline check` says what is wrong with others.
+    pub(super) fn lamps(&self) -> Vec<SlotLamp> {
+        let lamp = |table: &Table| {
+            let keys = table.get("lamp")?.as_table_like()?;
+            let lamp = Lamp::of_keys(|key| Some(keys.get(key)?.as_str()?.to_owned())).ok()?;
+            Some(SlotLamp { slot: name(table), lamp })
+        };
+        self.tables("slot").filter_map(lamp).collect()
     }
 
     /// The flash log that a station with this configuration writes.
@@ -305,7 +316,10 @@ mod tests {
     #[test]
     fn a_table_of_a_slots_own_stays_with_its_slot() {
         let config = format!("{CONFIG}\n").replace("cards = \"blank\"\n", "[slot.lamp]\ngreen = \"thingm0\"\n");
-        let (_directory, text, ..) = taught(Some(&config), &[slot("A1", &[(&usb("1"), "a:1")]), slot("A2", &[(&usb("2"), "")])], None);
+        let (directory, text, ..) = taught(Some(&config), &[slot("A1", &[(&usb("1"), "a:1")]), slot("A2", &[(&usb("2"), "")])], None);
+        let lamps = ConfigFile::read(&directory.path().join("config.toml")).expect("it can be read").lamps();
+        let lit: Vec<_> = lamps.iter().map(|lamp| (lamp.slot.as_str(), lamp.lamp.leds())).collect();
+        assert_eq!(lit, [("A1", vec![("green", "thingm0")])], "and is lit when the slot is taught");
         let tables: toml::Table = text.parse().expect("it is TOML");
         let lamp = |index: usize| tables["slot"][index].get("lamp").is_some();
         assert!(lamp(0) && !lamp(1), "{text}");

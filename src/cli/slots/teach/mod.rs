@@ -2,6 +2,7 @@
 
 mod file;
 mod keys;
+mod lamps;
 mod lesson;
 mod names;
 
@@ -11,11 +12,13 @@ use std::time::{Duration, Instant};
 
 use file::{ConfigFile, FileError};
 use keys::{Heard, Keyboard};
+use lamps::TaughtLamps;
 use lesson::{Lesson, Taught};
 use names::{Counted, Names};
 
 use crate::cli::{ConfigArg, GOOD, NOT_GOOD, WRONG, complain};
 use crate::ledger::{self, LogError, Trouble};
+use crate::panel::lamps::led::SysfsLeds;
 use crate::report::harmless;
 use crate::station::units::Moment;
 use crate::watch::sysfs::Sysfs;
@@ -133,6 +136,7 @@ fn listen(names: Names, file: &ConfigFile) -> Result<Option<Vec<Taught>>, TeachE
     let keyboard = Keyboard::open()?;
     let mut lesson = Lesson::new(names, file.slots(), &present);
     let began = Instant::now();
+    let mut lamps = TaughtLamps::new(SysfsLeds::default(), file.lamps());
     let mut asked = None;
     while !lesson.is_over() {
         let asks = lesson.asks();
@@ -140,9 +144,7 @@ fn listen(names: Names, file: &ConfigFile) -> Result<Option<Vec<Taught>>, TeachE
             if let Some(words) = &asks {
                 println!("{words}");
             }
-            if let Some(slot) = lesson.slot() {
-                light_the_lamp_of(&slot);
-            }
+            lamps.light(lesson.slot().as_deref());
             asked = asks;
         }
         let heard = keyboard.listen(LOOK)?;
@@ -175,9 +177,6 @@ fn look(sysfs: &Sysfs, polled: &mut BTreeSet<String>) -> Vec<Socket> {
     polled.retain(|name| there.contains(name));
     sockets
 }
-
-/// The place where the lamp of the slot being taught is lit. No slot has a lamp yet.
-fn light_the_lamp_of(_slot: &str) {}
 
 fn print_summary(taught: &[Taught]) {
     println!("\nslots taught: {}", taught.len());

@@ -1,0 +1,274 @@
+//! Lamps of every kind: a USB light, a keyboard's LED, an SD host's own. What they show in every state, and when the station is no more.
+
+use flashline_lab::{Job, MIB, Pc, secs};
+
+use crate::factory::{Factory, Image, rows, sd, usb};
+use crate::station::{Run, Station};
+use crate::teach::Lesson;
+
+/// The keyboard's; the kernel numbers it.
+const KEYBOARD: &str = "led = \"input*::capslock\"";
+/// The USB light's, whatever number it gets.
+const USB_LIGHT: &str = "green = \"thingm*:green:led0\", red = \"thingm*:red:led0\", blue = \"thingm*:blue:led0\"";
+
+/// What LEDs do, in the words of [`does`].
+const DARK: &str = "none 0";
+const STEADY: &str = "none on";
+const SLOW: &str = "on 1000 on 0 0 1000 0 0";
+const DOUBLE: &str = "on 200 on 0 0 200 0 0 on 200 on 0 0 1400 0 0";
+const FAST: &str = "on 100 on 0 0 100 0 0";
+const FLICKER: &str = "on 40 on 0 0 40 0 0";
+const LONG_AND_SHORT: &str = "on 600 on 0 0 200 0 0 on 200 on 0 0 200 0 0";
+const SHORT_AND_LONG: &str = "0 200 0 0 on 200 on 0 0 200 0 0 on 600 on 0";
+const LONG: &str = "on 600 on 0 0 600 0 0";
+const LONG_AFTERWARDS: &str = "0 600 0 0 on 600 on 0";
+
+/// The LEDs of the scenarios, as shell patterns: green, red and blue of the USB light, the keyboard's, the SD host's.
+const LEDS: [&str; 5] = ["thingm*:green:led0", "thingm*:red:led0", "thingm*:blue:led0", "input*::capslock", "mmc0::"];
+
+/// What each of these LEDs does, by what the kernel says: its pattern, or its trigger and brightness; `on` is as bright as it can be.
+fn does<const N: usize>(pc: &Pc, leds: [&str; N]) -> [String; N] {
+    let script = format!(
+        "cd /sys/class/leds; for led in {}; do cd $led || exit; most=$(cat max_brightness); if grep -q '\\[pattern\\]' trigger; \
+         then cat pattern; else echo $(sed 's/.*\\[//; s/\\].*//' trigger) $(cat brightness); fi | sed \"s/\\b$most\\b/on/g; s/ *$//\"; \
+         cd ..; done",
+        leds.join(" ")
+    );
+    let lines: Vec<String> = pc.sh(&script).lines().map(str::to_owned).collect();
+    lines.try_into().unwrap_or_else(|lines| panic!("one line an LED: {lines:?}"))
+}
+
+/// Waits until these LEDs do this.
+#[track_caller]
+fn wait_for<const N: usize>(pc: &Pc, state: &str, leds: [&str; N], expected: [&str; N]) {
+    let begun = std::time::Instant::now();
+    let mut seen = does(pc, leds);
+    while seen != expected && begun.elapsed() < secs(30) {
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        seen = does(pc, leds);
+    }
+    assert_eq!(seen, expected, "{state}");
+    println!("{state}: {seen:?}");
+}
+
+/// Each kind of lamp at a slot of its own: A1, A2 and S1.
+fn three_lamps<'a>(pc: &'a Pc, image: &Image) -> Factory<'a> {
+    Factory::new(pc, &image.raw()).lit_slot("A1", usb("1"), USB_LIGHT).lit_slot("A2", usb("2"), KEYBOARD).lit_slot(
+        "S1",
+        sd(0),
+        "led = \"mmc0::\"",
+    )
+}
+
+const SLOTS: [&str; 3] = ["A1", "A2", "S1"];
+
+fn nth(station: &Station<'_>, slot: &str, word: &str, nth: usize) {
+    station.job.wait_for_nth_line(nth, &format!("^{slot}  {word}"), secs(180));
+}
+
+#[test]
+fn lamps_of_every_kind_tell_the_operator_what_to_do_in_every_state() {
+    let pc = Pc::start();
+    let light = pc.lamp();
+    let image = Image::new(8 * MIB, 7);
+    let station = three_lamps(&pc, &image).run();
+    let check = pc.run("flashline check");
+    assert!(check.status == 0 && !check.stdout.contains("the lamp of"), "every LED is there: {check}");
+    wait_for(&pc, "empty", LEDS, [DARK; 5]);
+
+    let sticks = ["1", "2"].map(|port| pc.usb(port).size(32 * MIB).filled(1).plug());
+    let card = pc.sd(0).faulty().size(32 * MIB).filled(1).insert();
+    for medium in sticks.iter().map(|stick| stick.medium()).chain([card.medium()]) {
+        medium.faults(|faults| faults.bytes_per_second = Some(MIB));
+    }
+    SLOTS.iter().for_each(|slot| nth(&station, slot, "WRITING", 1));
+    wait_for(&pc, "busy", LEDS, [DARK, DARK, SLOW, SLOW, SLOW]);
+    // The light itself, as the device is told: blue for a second, dark for a second.
+    let blue: Vec<u64> = pc.wait_until("two turns of blue", secs(60), || {
+        let blue: Vec<u64> = light.history().iter().filter(|light| light.colour == (0, 0, 255)).map(|light| light.at).collect();
+        (blue.len() >= 3).then_some(blue)
+    });
+    assert!(blue.windows(2).all(|turn| (1800..4000).contains(&(turn[1] - turn[0]))), "{blue:?}");
+    assert!(light.history().iter().all(|light| light.colour.1 == 0), "nothing was green yet: {:?}", light.history());
+    for medium in sticks.iter().map(|stick| stick.medium()).chain([card.medium()]) {
+        medium.faults(|faults| faults.bytes_per_second = None);
+    }
+
+    SLOTS.iter().for_each(|slot| nth(&station, slot, "PASS", 1));
+    wait_for(&pc, "passed", LEDS, [STEADY, DARK, DARK, STEADY, STEADY]);
+    light.wait_shows(0, (0, 255, 0), secs(20));
+    for slot in SLOTS {
+        pc.sh(&format!("flashline identify {slot}"));
+    }
+    wait_for(&pc, "identify", LEDS, [DARK, DARK, FLICKER, FLICKER, FLICKER]);
+    sticks.iter().for_each(|stick| stick.pull());
+    card.eject();
+    SLOTS.iter().for_each(|slot| nth(&station, slot, "EMPTY", 2));
+
+    let sticks = ["1", "2"].map(|port| pc.usb(port).size(4 * MIB).filled(2).plug());
+    let card = pc.sd(0).size(4 * MIB).filled(2).insert();
+    SLOTS.iter().for_each(|slot| nth(&station, slot, "REFUSED", 1));
+    // Whoever was looked for is found by now.
+    pc.wait_until("identify ends", secs(120), || (does(&pc, LEDS)[2] != FLICKER && does(&pc, LEDS)[4] != FLICKER).then_some(()));
+    wait_for(&pc, "refused", LEDS, [DARK, DARK, DOUBLE, DOUBLE, DOUBLE]);
+    assert!(sticks.iter().all(|stick| stick.untouched()) && card.untouched());
+    sticks.iter().for_each(|stick| stick.pull());
+    card.eject();
+    SLOTS.iter().for_each(|slot| nth(&station, slot, "EMPTY", 3));
+
+    let sticks = ["1", "2"].map(|port| {
+        let stick = pc.usb(port).size(32 * MIB).filled(3).plug();
+        stick.medium().faults(|faults| faults.flips_on_read.push((MIB + 5, 0x04)));
+        stick
+    });
+    let card = pc.sd(0).faulty().size(32 * MIB).filled(3).insert();
+    card.medium().faults(|faults| faults.flips_on_read.push((MIB + 5, 0x04)));
+    SLOTS.iter().for_each(|slot| nth(&station, slot, "FAILED", 1));
+    wait_for(&pc, "failed", LEDS, [DARK, FAST, DARK, FAST, FAST]);
+    sticks.iter().for_each(|stick| stick.pull());
+    card.eject();
+    SLOTS.iter().for_each(|slot| nth(&station, slot, "EMPTY", 4));
+    wait_for(&pc, "empty again", LEDS, [DARK; 5]);
+
+    pc.sh("flashline disarm --model acme/box --reason 'no cards today'");
+    wait_for(&pc, "disarmed", LEDS, [DARK, DARK, DOUBLE, DOUBLE, DOUBLE]);
+    pc.sh("flashline arm --model acme/box");
+    wait_for(&pc, "armed", LEDS, [DARK; 5]);
+
+    // Plugged out and in again: other LEDs by other names, and they show what the slot says.
+    pc.sh("flashline disarm --slot A1");
+    light.pull();
+    let line = station.job.wait_for_line("there is no LED thingm\\*:blue:led0", secs(30));
+    assert!(line.contains("A1"), "{line}");
+    let check = pc.run("flashline check");
+    assert!(check.status == 0 && check.stdout.contains("the lamp of A1: there is no LED thingm*:blue:led0"), "{check}");
+    let light = pc.lamp();
+    wait_for(&pc, "plugged in again", [LEDS[0], LEDS[1], LEDS[2]], [DARK, DARK, DOUBLE]);
+    light.wait_shows(0, (0, 0, 255), secs(20));
+    assert_eq!(station.job.count_lines("there is no LED thingm\\*:blue:led0"), 1, "said once");
+    assert_eq!(rows(&pc).len(), 9, "no card was lost for it");
+}
+
+/// The LEDs of A1, A2 and S1 when the station is no more.
+const FAULT: [&str; 5] = [DARK, LONG, LONG_AFTERWARDS, SHORT_AND_LONG, LONG_AND_SHORT];
+
+/// Kills the station, and counts hundredths of a second until nothing is green any more.
+fn hundredths_until_none_is_green(pc: &Pc) -> u64 {
+    let script = "cd /sys/class/leds; systemctl kill --kill-who=main --signal=KILL flashline; a=$(cut -d' ' -f1 /proc/uptime); \
+        until [ $(cat thingm*:green:led0/brightness) = 0 ] && grep -q '\\[pattern\\]' thingm*:red:led0/trigger && \
+        grep -q '\\[pattern\\]' input*::capslock/trigger && grep -q '\\[pattern\\]' mmc0::/trigger; do :; done; \
+        b=$(cut -d' ' -f1 /proc/uptime); echo \"$b $a\" | tr -d .";
+    let times: Vec<u64> = pc.sh(script).split(' ').map(|time| time.parse().expect("a number")).collect();
+    times[0] - times[1]
+}
+
+fn all_pass(pc: &Pc, station: &Station<'_>, passes: usize) -> Cards {
+    let sticks = ["1", "2"].map(|port| pc.usb(port).size(32 * MIB).filled(1).plug());
+    let card = pc.sd(0).size(32 * MIB).filled(1).insert();
+    SLOTS.iter().for_each(|slot| nth(station, slot, "PASS", passes));
+    wait_for(pc, "passed", LEDS, [STEADY, DARK, DARK, STEADY, STEADY]);
+    Cards(Some((sticks, card)))
+}
+
+/// Taken out when dropped.
+struct Cards(Option<([flashline_lab::UsbStick; 2], flashline_lab::SdCard)>);
+
+impl Drop for Cards {
+    fn drop(&mut self) {
+        if let Some((sticks, card)) = self.0.take() {
+            sticks.iter().for_each(|stick| stick.pull());
+            card.eject();
+        }
+    }
+}
+
+#[test]
+fn no_lamp_stays_green_when_the_station_is_killed_stopped_hung_or_cannot_be_configured() {
+    let pc = Pc::start();
+    let light = pc.lamp();
+    let image = Image::new(4 * MIB, 7);
+    three_lamps(&pc, &image).configured();
+    let station = Station::under_systemd(&pc, "[Service]\nRestartSec=5\nWatchdogSec=5\n");
+    wait_for(&pc, "empty", LEDS, [DARK; 5]);
+
+    let cards = all_pass(&pc, &station, 1);
+    let took = hundredths_until_none_is_green(&pc);
+    wait_for(&pc, "killed", LEDS, FAULT);
+    println!("killed: nothing green after {took} hundredths of a second");
+    assert!(took < 200, "{took} hundredths of a second");
+    let switched = light.history();
+    let last_green = switched.iter().rposition(|light| light.colour.1 > 0).expect("it was green");
+    pc.wait_until("red and blue in turn", secs(60), || {
+        let after: Vec<_> = light.history()[last_green + 1..].iter().map(|light| light.colour).collect();
+        assert!(after.iter().all(|colour| colour.1 == 0), "{after:?}");
+        let turns = |colour| after.iter().filter(|seen| **seen == colour).count();
+        (turns((255, 0, 0)) >= 2 && turns((0, 0, 255)) >= 2).then_some(())
+    });
+    // Systemd starts it again, with cards in that nobody put in.
+    SLOTS.iter().for_each(|slot| nth(&station, slot, "HELD", 1));
+    wait_for(&pc, "held", LEDS, [DARK, DARK, DOUBLE, DOUBLE, DOUBLE]);
+    drop(cards);
+    SLOTS.iter().for_each(|slot| nth(&station, slot, "EMPTY", 2));
+
+    // Killed with a configuration that nobody can read any more: those that were lit are known all the same.
+    let cards = all_pass(&pc, &station, 2);
+    pc.sh("cp /etc/flashline/config.toml /tmp/good.toml; sed -i 's/^lamp = .*/lamp = 3/' /etc/flashline/config.toml");
+    let took = hundredths_until_none_is_green(&pc);
+    println!("killed with a broken configuration: nothing green after {took} hundredths of a second");
+    assert!(took < 200, "{took} hundredths of a second");
+    station.job.wait_for_line("config.toml, line .*invalid type: integer `3`", secs(60));
+    wait_for(&pc, "not configured", LEDS, FAULT);
+    drop(cards);
+    pc.sh("cp /tmp/good.toml /etc/flashline/config.toml; systemctl restart flashline");
+    wait_for(&pc, "configured again", LEDS, [DARK; 5]);
+
+    let cards = all_pass(&pc, &station, 3);
+    pc.sh("systemctl kill --kill-who=main --signal=STOP flashline");
+    station.job.wait_for_line("^STATION DOWN \\(watchdog\\)", secs(60));
+    wait_for(&pc, "hung", LEDS, FAULT);
+    SLOTS.iter().for_each(|slot| nth(&station, slot, "HELD", 2));
+    drop(cards);
+
+    pc.sh("systemctl stop flashline");
+    wait_for(&pc, "stopped", LEDS, FAULT);
+}
+
+#[test]
+fn teach_lights_the_lamp_of_the_slot_that_it_asks_for() {
+    let pc = Pc::start();
+    let _light = pc.lamp();
+    let image = Image::new(4 * MIB, 7);
+    three_lamps(&pc, &image).configured();
+    let lesson = Lesson::begin(&pc, "");
+    lesson.asks_for("A1");
+    wait_for(&pc, "A1 is asked for", LEDS, [DARK, DARK, FLICKER, DARK, DARK]);
+    lesson.press("s");
+    lesson.asks_for("A2");
+    wait_for(&pc, "A2 is asked for", LEDS, [DARK, DARK, DARK, FLICKER, DARK]);
+    lesson.press("\x03");
+    let (status, said) = lesson.ends();
+    assert_eq!(status, 1, "{said}");
+    wait_for(&pc, "no station runs", LEDS, FAULT);
+}
+
+#[test]
+fn a_bell_rings_once_for_each_outcome_beside_the_lamps() {
+    let pc = Pc::start();
+    let image = Image::new(4 * MIB, 7);
+    let station = Factory::new(&pc, &image.raw()).slot("A1", usb("1")).with_bell().run();
+    let panel: Job = pc.spawn("exec script --quiet --return --flush --command 'flashline console --plain' /dev/null </dev/zero");
+    panel.wait_for_line("A1  EMPTY", secs(60));
+    let rung = || panel.printed().matches('\x07').count();
+    for (bytes, word, rings) in [(16 * MIB, "PASS", 1), (2 * MIB, "REFUSED", 2), (16 * MIB, "PASS", 3)] {
+        let stick = pc.usb("1").size(bytes).filled(1).plug();
+        pc.wait_until(word, secs(120), || (rung() == rings).then_some(()));
+        stick.pull();
+        panel.wait_for_nth_line(rings + 1, "A1  EMPTY", secs(60));
+    }
+    assert_eq!((rung(), station.rows().len()), (3, 3), "{}", panel.printed());
+    let file = pc.spawn("exec flashline console --plain");
+    file.wait_for_line("A1  EMPTY", secs(60));
+    let _stick = pc.usb("1").size(2 * MIB).plug();
+    file.wait_for_line("A1  REFUSED", secs(60));
+    assert!(!file.printed().contains('\x07'), "nothing rings into a file");
+}

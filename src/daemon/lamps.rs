@@ -1,0 +1,155 @@
+//! What concerns the lamps beyond showing the view: is anybody left who decides, and which LEDs are to be put right after a crash.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::{Map, Value, json};
+use tempfile::NamedTempFile;
+
+use crate::station::lamp::{Lamp, SlotLamp};
+
+/// The lamps that were lit last, inside the state directory.
+const NOTE: &str = "lamps.json";
+/// A station that has not decided anything for so long may show a green that belongs to the card before. Ticks come ten times a
+/// second; a burst of events or a slow disk takes nothing like it.
+const LIFELESS: Duration = Duration::from_secs(3);
+
+/// The sign of life of the task that decides.
+#[derive(Clone, Debug)]
+pub(super) struct Pulse {
+    began: Instant,
+    last: Arc<AtomicU64>,
+}
+
+impl Default for Pulse {
+    fn default() -> Self {
+        Self { began: Instant::now(), last: Arc::default() }
+    }
+}
+
+impl Pulse {
+    fn now(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    pub(super) fn beat(&self) {
+        self.last.store(self.now(), Ordering::Relaxed);
+    }
+
+    /// Was there one lately?
+    pub(super) fn is_felt(&self) -> bool {
+        u128::from(self.now().saturating_sub(self.last.load(Ordering::Relaxed))) < LIFELESS.as_millis()
+    }
+}
+
+/// Keeps in the state directory which lamps are lit from now on: `flashline down` puts them right even when nobody can read the
+/// configuration any more. In a thread of its own, because a disk takes its time.
+pub(super) fn note(state: &Path, lamps: &[SlotLamp]) {
+    let (state, lamps) = (state.to_owned(), lamps.to_vec());
+    let write = move || {
+        if let Err(error) = write(&state, &lamps) {
+            tracing::warn!(%error, "the lamps are not noted: after a crash only those of the configuration are put right");
+        }
+    };
+    if let Err(error) = std::thread::Builder::new().name("lamps-note".to_owned()).spawn(write) {
+        tracing::warn!(%error, "no thread to note the lamps: after a crash only those of the configuration are put right");
+    }
+}
+
+fn write(state: &Path, lamps: &[SlotLamp]) -> io::Result<()> {
+    let lamps: Vec<Value> = lamps
+        .iter()
+        .map(|SlotLamp { slot, lamp }| {
+            let leds: Map<String, Value> = lamp.leds().into_iter().map(|(key, led)| (key.to_owned(), led.into())).collect();
+            json!({ "slot": slot, "lamp": leds })
+        })
+        .collect();
+    let text = Value::from(lamps).to_string();
+    let path = state.join(NOTE);
+    if fs::read_to_string(&path).is_ok_and(|before| before == text) {
+        return Ok(());
+    }
+    // Whole or not at all, and on disk: a station may come up after a power cut with a configuration that is broken.
+    let file = NamedTempFile::new_in(state)?;
+    fs::write(file.path(), text)?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    Ok(())
+}
+
+/// The lamps that were lit last by a station with this state directory; none where that cannot be told.
+#[must_use]
+pub fn noted(state: &Path) -> Vec<SlotLamp> {
+    let Some(Value::Array(lamps)) = fs::read(state.join(NOTE)).ok().and_then(|text| serde_json::from_slice(&text).ok()) else {
+        return Vec::new();
+    };
+    let lamp = |lamp: &Value| {
+        let led = |key: &str| Some(lamp.get("lamp")?.get(key)?.as_str()?.to_owned());
+        Some(SlotLamp { slot: lamp.get("slot")?.as_str()?.to_owned(), lamp: Lamp::of_keys(led).ok()? })
+    };
+    lamps.iter().filter_map(lamp).collect()
+}
+
+/// Every lamp to be put right, those of the configuration first; of those that were lit last what is none of these, an LED each.
+#[must_use]
+pub fn all(configured: Vec<SlotLamp>, states: &[PathBuf]) -> Vec<SlotLamp> {
+    let mut lamps = configured;
+    for noted in states.iter().flat_map(|state| noted(state)) {
+        let taken = |led: &str| lamps.iter().any(|other| other.lamp.leds().iter().any(|(_, taken)| *taken == led));
+        let left: Vec<String> = noted.lamp.leds().into_iter().map(|(_, led)| led.to_owned()).filter(|led| !taken(led)).collect();
+        if left.len() == noted.lamp.leds().len() {
+            lamps.push(noted);
+        } else {
+            lamps.extend(left.into_iter().map(|led| SlotLamp { slot: noted.slot.clone(), lamp: Lamp::One(led) }));
+        }
+    }
+    lamps
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lamp(slot: &str, keys: &[(&str, &str)]) -> SlotLamp {
+        let lamp = Lamp::of_keys(|key| keys.iter().find(|(other, _)| *other == key).map(|(_, name)| (*name).to_owned()));
+        SlotLamp { slot: slot.to_owned(), lamp: lamp.expect("a lamp") }
+    }
+
+    #[test]
+    fn a_station_that_decides_no_more_is_noticed() {
+        let pulse = Pulse { began: Instant::now().checked_sub(2 * LIFELESS).expect("the clock is not that young"), last: Arc::default() };
+        assert!(!pulse.clone().is_felt());
+        pulse.beat();
+        assert!(pulse.clone().is_felt(), "whoever holds a copy feels it");
+    }
+
+    #[test]
+    fn the_lamps_that_were_lit_last_are_known_whatever_became_of_the_configuration() {
+        let state = tempfile::tempdir().expect("a directory");
+        let path = state.path().to_owned();
+        assert_eq!(noted(&path), []);
+        let lamps = [lamp("A1", &[("green", "g \"1\""), ("red", "r")]), lamp("A2", &[("led", "input*::capslock")])];
+        write(&path, &lamps).expect("written");
+        assert_eq!(noted(&path), lamps);
+        write(&path, &lamps[1..]).expect("written");
+        assert_eq!(noted(&path), lamps[1..], "only the last count");
+        fs::write(path.join(NOTE), "{\"half").expect("written");
+        assert_eq!(noted(&path), [], "what is broken is none");
+    }
+
+    #[test]
+    fn what_was_lit_and_is_in_no_lamp_any_more_is_put_right_too() {
+        let state = tempfile::tempdir().expect("a directory");
+        let before = [lamp("A1", &[("green", "g"), ("red", "r")]), lamp("A2", &[("led", "mmc0::")])];
+        write(state.path(), &before).expect("written");
+        let now = vec![lamp("A1", &[("green", "g"), ("red", "other")])];
+        let states = [state.path().to_owned()];
+        assert_eq!(all(now.clone(), &states), [now[0].clone(), lamp("A1", &[("led", "r")]), before[1].clone()]);
+        assert_eq!(all(before.to_vec(), &states), before, "each once");
+        assert_eq!(all(Vec::new(), &states), before, "also without a configuration");
+    }
+}

@@ -1,0 +1,316 @@
+//! Lamps: the LEDs at the slots, which say what the console says, to somebody who does not read it.
+//!
+//! [`light`] is what a lamp shows, a pure table; [`led`] has the kernel show it; [`writer`] is one lamp. Here are the threads: one that
+//! looks at the view, and one for each lamp, so that a light whose USB cable hangs keeps no other lamp from telling the truth. None of
+//! them is ever waited for by who decides about cards.
+
+pub mod led;
+pub mod light;
+#[cfg(test)]
+mod ram;
+pub mod writer;
+
+use std::io;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use crate::station::lamp::SlotLamp;
+use crate::station::view::{Call, View};
+use led::LedClass;
+use light::Light;
+use writer::{LampWriter, News};
+
+/// How often the view is looked at: at once, to the eye.
+const LOOK: Duration = Duration::from_millis(100);
+/// How often each LED is looked at: within a second a light that was plugged in again shows what it should.
+const CHECK: Duration = Duration::from_secs(1);
+/// A light that hangs is not waited for any longer.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// The lamps of a station. Dropped, however that comes, they all show that it does not run.
+#[derive(Debug)]
+pub struct Lamps {
+    wanted: Arc<Told<Wanted>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Wanted {
+    lamps: Vec<SlotLamp>,
+    /// Counts up with each change of the lamps.
+    edition: u64,
+    end: bool,
+}
+
+/// What one thread tells another; only the last of it matters.
+#[derive(Debug, Default)]
+struct Told<T> {
+    state: Mutex<T>,
+    changed: Condvar,
+}
+
+impl<T: Clone> Told<T> {
+    fn lock(&self) -> MutexGuard<'_, T> {
+        // What was told is whole, whoever panicked since.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tell(&self, change: impl FnOnce(&mut T)) {
+        change(&mut self.lock());
+        self.changed.notify_all();
+    }
+
+    /// What was told last, after `time`, or as soon as there is something that is `new`.
+    fn wait(&self, time: Duration, is_new: impl Fn(&T) -> bool) -> T {
+        let wait = self.changed.wait_timeout_while(self.lock(), time, |state| !is_new(state));
+        wait.unwrap_or_else(PoisonError::into_inner).0.clone()
+    }
+}
+
+impl Lamps {
+    /// Has lamps, once they are named, show what `view` says; nothing where nobody is left who decides, which is a fault.
+    ///
+    /// # Errors
+    /// When the thread cannot be made.
+    pub fn spawn<C>(class: C, view: impl Fn() -> Option<View> + Send + 'static) -> io::Result<Self>
+    where
+        C: LedClass + Clone + Send + 'static,
+    {
+        let wanted = Arc::new(Told::<Wanted>::default());
+        let told = Arc::clone(&wanted);
+        let thread = thread::Builder::new().name("lamps".to_owned()).spawn(move || follow(&class, view, &told))?;
+        Ok(Self { wanted, thread: Some(thread) })
+    }
+
+    /// From now on these are the lamps. Those that are none any more go dark.
+    pub fn turn_to(&self, lamps: Vec<SlotLamp>) {
+        self.wanted.tell(|wanted| {
+            wanted.lamps = lamps;
+            wanted.edition += 1;
+        });
+    }
+}
+
+impl Drop for Lamps {
+    fn drop(&mut self) {
+        self.wanted.tell(|wanted| wanted.end = true);
+        if let Some(thread) = self.thread.take() {
+            wait_for([&thread]);
+        }
+    }
+}
+
+/// Waits for threads that were told to end, unless one hangs, which is left behind.
+fn wait_for<'a>(threads: impl IntoIterator<Item = &'a JoinHandle<()>>) {
+    let by = Instant::now() + PATIENCE;
+    for thread in threads {
+        while !thread.is_finished() && Instant::now() < by {
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+fn follow<C>(class: &C, view: impl Fn() -> Option<View>, told: &Told<Wanted>)
+where
+    C: LedClass + Clone + Send + 'static,
+{
+    let fault = Light::of(Call::StationFault, false);
+    let mut lamps: Vec<Running> = Vec::new();
+    let mut edition = 0;
+    loop {
+        let wanted = told.wait(LOOK, |wanted| wanted.end || wanted.edition != edition);
+        if wanted.edition != edition && !wanted.end {
+            edition = wanted.edition;
+            lamps = replace(class, lamps, wanted.lamps);
+        }
+        if wanted.end {
+            lamps.iter().for_each(|lamp| lamp.end_with(fault));
+            return wait_for(lamps.iter().map(|lamp| &lamp.thread));
+        }
+        let view = view();
+        for lamp in &lamps {
+            lamp.show(view.as_ref().map_or(fault, |view| light_of(view, &lamp.lamp.slot)));
+        }
+    }
+}
+
+fn light_of(view: &View, slot: &str) -> Light {
+    // A slot that the station does not know yet, or any more, is soon one that it does.
+    view.slots.iter().find(|other| other.slot == slot).map_or(Light::Dark, |slot| Light::of(slot.call, slot.identify))
+}
+
+/// The lamps from now on: those that stay are not touched.
+fn replace<C>(class: &C, before: Vec<Running>, now: Vec<SlotLamp>) -> Vec<Running>
+where
+    C: LedClass + Clone + Send + 'static,
+{
+    let numbered: Vec<(SlotLamp, bool)> = now.into_iter().enumerate().map(|(place, lamp)| (lamp, !place.is_multiple_of(2))).collect();
+    let (mut lamps, gone): (Vec<Running>, Vec<Running>) =
+        before.into_iter().partition(|running| numbered.iter().any(|(lamp, odd)| *lamp == running.lamp && *odd == running.odd));
+    gone.iter().for_each(|lamp| lamp.end_with(Light::Dark));
+    // An LED that is another slot's from now on must not go dark behind its back.
+    wait_for(gone.iter().map(|lamp| &lamp.thread));
+    for (lamp, odd) in numbered {
+        if lamps.iter().any(|running| running.lamp == lamp) {
+            continue;
+        }
+        match Running::start(class.clone(), lamp, odd) {
+            Ok(lamp) => lamps.push(lamp),
+            Err(error) => tracing::error!(%error, "no thread for a lamp: it shows nothing that is true"),
+        }
+    }
+    lamps
+}
+
+/// A lamp and the thread that writes it.
+#[derive(Debug)]
+struct Running {
+    lamp: SlotLamp,
+    odd: bool,
+    order: Arc<Told<Order>>,
+    thread: JoinHandle<()>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Order {
+    /// Nothing was ordered yet.
+    light: Option<Light>,
+    end: bool,
+}
+
+impl Running {
+    fn start<C: LedClass + Send + 'static>(class: C, lamp: SlotLamp, odd: bool) -> io::Result<Self> {
+        let order = Arc::new(Told { state: Mutex::new(Order { light: None, end: false }), changed: Condvar::new() });
+        let (told, slot) = (Arc::clone(&order), lamp.slot.clone());
+        let mut writer = LampWriter::new(class, lamp.lamp.clone(), odd);
+        let thread = thread::Builder::new().name(format!("lamp/{slot}")).spawn(move || {
+            let mut shown = None;
+            loop {
+                let order = told.wait(CHECK, |order| order.end || order.light != shown);
+                let news = match order.light {
+                    None => Vec::new(),
+                    light if light == shown => writer.look_after(),
+                    Some(light) => writer.show(light),
+                };
+                shown = order.light;
+                news.iter().for_each(|news| log(&slot, news));
+                if order.end {
+                    return;
+                }
+            }
+        })?;
+        Ok(Self { lamp, odd, order, thread })
+    }
+
+    fn show(&self, light: Light) {
+        if self.order.lock().light != Some(light) {
+            self.order.tell(|order| order.light = Some(light));
+        }
+    }
+
+    fn end_with(&self, light: Light) {
+        self.order.tell(|order| *order = Order { light: Some(light), end: true });
+    }
+}
+
+fn log(slot: &str, news: &News) {
+    match news {
+        News::Ill { .. } | News::Evenly { .. } | News::Still { .. } => tracing::warn!(slot, "{news}"),
+        News::Well { .. } => tracing::info!(slot, "{news}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ram::RamLeds;
+    use super::*;
+    use crate::station::lamp::Lamp;
+    use crate::station::view::{Sign, SlotView};
+
+    fn one(slot: &str, led: &str) -> SlotLamp {
+        SlotLamp { slot: slot.to_owned(), lamp: Lamp::One(led.to_owned()) }
+    }
+
+    /// A view that tests change; nothing is a station that decides no more.
+    type Shown = Arc<Mutex<Option<View>>>;
+
+    fn shown(signs: &[(&str, Sign)]) -> Shown {
+        Arc::new(Mutex::new(Some(view(signs))))
+    }
+
+    fn view(signs: &[(&str, Sign)]) -> View {
+        let slots = signs.iter().map(|(slot, sign)| SlotView { slot: (*slot).into(), ..SlotView::of(sign.clone()) });
+        View { slots: slots.collect(), ..View::default() }
+    }
+
+    fn lamps(leds: &RamLeds, shown: &Shown, lamps: &[SlotLamp]) -> Lamps {
+        let shown = Arc::clone(shown);
+        let running = Lamps::spawn(leds.clone(), move || shown.lock().expect("no test panics here").clone()).expect("a thread");
+        running.turn_to(lamps.to_vec());
+        running
+    }
+
+    /// No test waits this long unless it fails.
+    fn wait_for(what: &str, done: impl Fn() -> bool) {
+        for _ in 0..1000 {
+            if done() {
+                return;
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        panic!("{what}");
+    }
+
+    fn is_green(leds: &RamLeds, led: &str) -> bool {
+        leds.trigger(led) == "none" && leds.get(led, "brightness") == "255"
+    }
+
+    fn is_fault(leds: &RamLeds, led: &str) -> bool {
+        leds.get(led, "pattern").contains("255 600 255 0")
+    }
+
+    #[test]
+    fn lamps_follow_the_view_and_none_stays_green_when_the_station_ends_or_decides_no_more() {
+        let leds = RamLeds::with(&["a", "b"]);
+        let view_now = shown(&[("A1", Sign::Passed), ("A2", Sign::Empty)]);
+        let running = lamps(&leds, &view_now, &[one("A1", "a"), one("A2", "b")]);
+        wait_for("a card that passed is green", || is_green(&leds, "a") && !leds.writes().is_empty());
+        *view_now.lock().expect("no test panics here") = None;
+        wait_for("nobody decides: nothing is green", || is_fault(&leds, "a") && is_fault(&leds, "b"));
+        *view_now.lock().expect("no test panics here") = Some(view(&[("A1", Sign::Writing), ("A2", Sign::Passed)]));
+        wait_for("all is well again", || is_green(&leds, "b") && leds.get("a", "pattern") == "255 1000 255 0 0 1000 0 0");
+        drop(running);
+        assert!(is_fault(&leds, "a") && is_fault(&leds, "b"), "the station ended: all show it at once");
+    }
+
+    #[test]
+    fn a_lamp_that_hangs_keeps_no_other_from_telling_the_truth_and_nobody_waits_for_it() {
+        let leds = RamLeds::with(&["a", "b"]);
+        let view_now = shown(&[("A1", Sign::Passed), ("A2", Sign::Passed)]);
+        let running = lamps(&leds, &view_now, &[one("A1", "a"), one("A2", "b")]);
+        wait_for("both are green", || is_green(&leds, "a") && is_green(&leds, "b"));
+        leds.hang(Some("a"));
+        *view_now.lock().expect("no test panics here") = Some(view(&[("A1", Sign::Empty), ("A2", Sign::Empty)]));
+        wait_for("the other goes dark", || leds.get("b", "brightness") == "0");
+        let begun = Instant::now();
+        drop(running);
+        assert!(begun.elapsed() < 3 * PATIENCE && is_fault(&leds, "b"), "a stop waits a moment and no more");
+        leds.hang(None);
+        wait_for("it follows when it can", || is_fault(&leds, "a"));
+    }
+
+    #[test]
+    fn a_lamp_that_is_no_slots_any_more_goes_dark_and_one_that_is_anothers_speaks_of_that() {
+        let leds = RamLeds::with(&["a", "b", "c"]);
+        let view_now = shown(&[("A1", Sign::Passed), ("A2", Sign::Empty)]);
+        let running = lamps(&leds, &view_now, &[one("A1", "a"), one("A2", "b")]);
+        wait_for("the first is green", || is_green(&leds, "a"));
+        running.turn_to(vec![one("A1", "b"), one("A2", "c")]);
+        wait_for("green moved with its slot", || is_green(&leds, "b") && leds.get("a", "brightness") == "0");
+        running.turn_to(Vec::new());
+        wait_for("and nothing is lit", || {
+            ["a", "b", "c"].iter().all(|led| leds.trigger(led) == "none" && leds.get(led, "brightness") == "0")
+        });
+    }
+}

@@ -1,0 +1,208 @@
+//! A slot's lamp: which LEDs of the PC it is made of. What they show is not decided here.
+
+use std::fmt;
+
+/// Every key a lamp may have, the single LED first.
+pub const KEYS: [&str; 5] = ["led", "green", "red", "yellow", "blue"];
+
+/// The LEDs of one slot's lamp, by the names that `/sys/class/leds` has for them.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Lamp {
+    /// One LED, of any colour or of all: it tells everything by its rhythm.
+    One(String),
+    /// Several, each of one colour.
+    Several(Colours),
+}
+
+/// A lamp of several LEDs. The green one is lit for a proven card, and for nothing else as long as another is there.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Colours {
+    /// Green.
+    pub green: String,
+    /// Red.
+    pub red: Option<String>,
+    /// Yellow or amber.
+    pub yellow: Option<String>,
+    /// Blue or white.
+    pub blue: Option<String>,
+}
+
+/// A lamp, and whose it is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct SlotLamp {
+    /// The slot, as on its sticker.
+    pub slot: String,
+    /// Its lamp.
+    pub lamp: Lamp,
+}
+
+/// Why this is no lamp.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoLamp {
+    /// Nothing is named.
+    Empty,
+    /// A single LED and colours.
+    Both,
+    /// Colours, and no green one among them.
+    NoGreen,
+    /// This cannot be the name of an LED.
+    Name {
+        /// The key.
+        key: &'static str,
+        /// What stands there.
+        name: String,
+    },
+    /// One LED in two places.
+    Twice {
+        /// The LED.
+        name: String,
+    },
+}
+
+impl NoLamp {
+    /// The key where it is wrong, where it is one.
+    #[must_use]
+    pub fn key(&self) -> Option<&'static str> {
+        match self {
+            Self::Empty | Self::NoGreen | Self::Twice { .. } => None,
+            Self::Both => Some("led"),
+            Self::Name { key, .. } => Some(key),
+        }
+    }
+}
+
+impl fmt::Display for NoLamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str(
+                "`lamp` names no LED: write lamp = { led = \"NAME\" } for a single one, or lamp = { green = \"NAME\", red = \"NAME\" }, \
+                 with names from /sys/class/leds",
+            ),
+            Self::Both => f.write_str("`led` is for a lamp of a single LED: leave it out, or the colours"),
+            Self::NoGreen => f.write_str("`lamp` has colours and no `green`: name the LED that means good, or a single one with `led`"),
+            Self::Name { key, name } => write!(
+                f,
+                "`{key}`: {name:?} is no name of an LED: it is one from /sys/class/leds, and `*` may stand for the number in it that changes"
+            ),
+            Self::Twice { name } => write!(f, "`lamp` has the LED {name:?} twice: an LED is one colour, remove it from one of them"),
+        }
+    }
+}
+
+impl Lamp {
+    /// The lamp that these keys make.
+    ///
+    /// # Errors
+    /// When they make none.
+    pub fn of_keys(named: impl Fn(&str) -> Option<String>) -> Result<Self, NoLamp> {
+        let mut names: Vec<String> = Vec::new();
+        for key in KEYS {
+            let Some(name) = named(key) else { continue };
+            if !is_name(&name) {
+                return Err(NoLamp::Name { key, name });
+            }
+            if let Some(twice) = names.iter().find(|other| overlap(other, &name)) {
+                return Err(NoLamp::Twice { name: twice.clone() });
+            }
+            names.push(name);
+        }
+        match (named("led"), named("green")) {
+            (Some(led), None) if names.len() == 1 => Ok(Self::One(led)),
+            (Some(_), _) => Err(NoLamp::Both),
+            (None, Some(green)) => Ok(Self::Several(Colours { green, red: named("red"), yellow: named("yellow"), blue: named("blue") })),
+            (None, None) if names.is_empty() => Err(NoLamp::Empty),
+            (None, None) => Err(NoLamp::NoGreen),
+        }
+    }
+
+    /// Its LEDs by key, in the order of [`KEYS`].
+    #[must_use]
+    pub fn leds(&self) -> Vec<(&'static str, &str)> {
+        match self {
+            Self::One(led) => vec![("led", led)],
+            Self::Several(Colours { green, red, yellow, blue }) => {
+                let others = [("red", red), ("yellow", yellow), ("blue", blue)];
+                let others = others.into_iter().filter_map(|(key, led)| Some((key, led.as_deref()?)));
+                [("green", green.as_str())].into_iter().chain(others).collect()
+            }
+        }
+    }
+}
+
+/// A file's name, without what would break a line or lead elsewhere.
+fn is_name(name: &str) -> bool {
+    let plain = !name.chars().any(|sign| sign == '/' || sign.is_control()) && name.trim() == name;
+    plain && !matches!(name, "" | "." | ".." | "*")
+}
+
+/// Is this LED the one that is named, where `*` stands for any signs? The kernel numbers keyboards and lights anew with each plug.
+#[must_use]
+pub fn fits(named: &str, led: &str) -> bool {
+    let Some((head, tail)) = named.split_once('*') else { return named == led };
+    let Some(mut rest) = led.strip_prefix(head) else { return false };
+    loop {
+        if fits(tail, rest) {
+            return true;
+        }
+        let mut signs = rest.chars();
+        if signs.next().is_none() {
+            return false;
+        }
+        rest = signs.as_str();
+    }
+}
+
+/// May two names mean one LED?
+#[must_use]
+pub fn overlap(one: &str, other: &str) -> bool {
+    fits(one, other) || fits(other, one)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lamp(keys: &[(&str, &str)]) -> Result<Lamp, NoLamp> {
+        Lamp::of_keys(|key| keys.iter().find(|(other, _)| *other == key).map(|(_, name)| (*name).to_owned()))
+    }
+
+    #[test]
+    fn a_lamp_is_a_single_led_or_a_green_one_with_others() {
+        assert_eq!(lamp(&[("led", "mmc0::")]), Ok(Lamp::One("mmc0::".into())));
+        let both = lamp(&[("red", "r"), ("green", "g")]).expect("it is one");
+        assert_eq!(both.leds(), [("green", "g"), ("red", "r")]);
+        assert_eq!(lamp(&[("green", "g")]).expect("it is one").leds(), [("green", "g")]);
+        let all = lamp(&[("blue", "b"), ("yellow", "y"), ("red", "r"), ("green", "g")]).expect("it is one");
+        assert_eq!(all.leds().iter().map(|(key, _)| *key).collect::<Vec<_>>(), KEYS[1..]);
+    }
+
+    #[test]
+    fn what_is_no_lamp_says_why_and_what_to_write() {
+        let wrong = [
+            (&[][..], "names no LED: write lamp = { led"),
+            (&[("led", "a"), ("green", "b")], "`led` is for a lamp of a single LED"),
+            (&[("led", "a"), ("red", "b")], "`led` is for a lamp of a single LED"),
+            (&[("red", "a"), ("blue", "b")], "no `green`: name the LED that means good"),
+            (&[("green", "a"), ("red", "a")], "has the LED \"a\" twice"),
+            (&[("green", "a*"), ("red", "a1")], "has the LED \"a*\" twice"),
+            (&[("led", "../../block/sda")], "`led`: \"../../block/sda\" is no name of an LED"),
+            (&[("green", "..")], "`green`: \"..\" is no name"),
+            (&[("green", "*")], "`green`: \"*\" is no name"),
+            (&[("green", "g\n")], "is no name"),
+            (&[("led", "")], "is no name"),
+        ];
+        for (keys, expected) in wrong {
+            let error = lamp(keys).expect_err(expected);
+            assert!(error.to_string().contains(expected), "{keys:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_star_stands_for_the_number_that_changes_with_each_plug() {
+        assert!(fits("input*::capslock", "input3::capslock") && fits("input*::capslock", "input12::capslock"));
+        assert!(!fits("input*::capslock", "input3::numlock") && !fits("input*::capslock", "xinput3::capslock"));
+        assert!(fits("thingm*:green:led*", "thingm0:green:led1") && !fits("thingm*:green:led*", "thingm0:red:led1"));
+        assert!(fits("a*", "a") && fits("*a*a", "aaa") && !fits("*a*a", "a") && fits("mmc0::", "mmc0::") && !fits("mmc0::", "mmc0:"));
+        assert!(overlap("mmc*::", "mmc0::") && overlap("mmc0::", "mmc*::") && !overlap("mmc0::", "mmc1::"));
+    }
+}
