@@ -128,7 +128,7 @@ impl Row {
 
     /// The row of an attempt's event: its closing one, or its start while there is no other. `None` where the body is not ours.
     pub(super) fn of(seq: i64, station: String, kind: &str, at: i64, body: &str) -> Option<Self> {
-        let body: Body = serde_json::from_str(body).ok()?;
+        let body: Body<'_> = serde_json::from_str(body).ok()?;
         let closed = kind == "attempt-closed";
         let image = body.image.unwrap_or_default();
         let model = image.model_proof.unwrap_or_default();
@@ -198,14 +198,14 @@ impl Row {
 }
 
 /// As it is stored: nobody needs its numbers before they are drawn.
-fn list(raw: Option<Box<RawValue>>) -> Option<String> {
+fn list(raw: Option<&RawValue>) -> Option<String> {
     raw.map(|raw| raw.get().to_owned())
 }
 
 /// The keys of `body`, as `schema.sql` explains them. Keys of later formats are passed over.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Body {
+struct Body<'b> {
     attempt: Option<u64>,
     station_name: Option<String>,
     slot: Option<String>,
@@ -214,7 +214,8 @@ struct Body {
     image: Option<Image>,
     card: Option<Card>,
     outcome: Option<Outcome>,
-    effort: Option<Effort>,
+    #[serde(borrow)]
+    effort: Option<Effort<'b>>,
     start: Option<Start>,
     order: Option<u64>,
 }
@@ -294,7 +295,7 @@ struct Proof {
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Effort {
+struct Effort<'b> {
     written: Option<u64>,
     read: Option<u64>,
     writing_us: Option<u64>,
@@ -302,8 +303,10 @@ struct Effort {
     total_us: Option<u64>,
     slowest_call_us: Option<u64>,
     slowest_call: Option<Call>,
-    writing_kib_s: Option<Box<RawValue>>,
-    reading_kib_s: Option<Box<RawValue>>,
+    #[serde(borrow)]
+    writing_kib_s: Option<&'b RawValue>,
+    #[serde(borrow)]
+    reading_kib_s: Option<&'b RawValue>,
 }
 
 #[derive(Default, Deserialize)]
