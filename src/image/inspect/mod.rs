@@ -12,6 +12,7 @@
 //! hostile, a panic included, is a refused image, and nothing else.
 
 mod boot;
+mod environment;
 mod ext4;
 mod fat;
 mod files;
