@@ -19,6 +19,7 @@ mod files;
 mod gadget;
 pub mod page;
 mod seed;
+mod small_inodes;
 mod snap;
 mod squashfs;
 mod strangers;
