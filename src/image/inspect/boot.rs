@@ -1,12 +1,14 @@
 //! What really boots: the files on the boot partition and the boot code outside of it. They are copies out of the kernel and the
 //! gadget snap, made when the image was made, and nothing signs the copies. Here every one is held against its original.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::Trouble;
+use super::environment::Loader;
 use super::files::{Contents, Files, Node};
 use super::gadget::{Gadget, Structure};
+use super::raspberry::{self, Made};
 use super::seed::{Generation, Seed};
 use super::squashfs::{Entry, FileInode, Inode, Squashfs};
 use super::table::{self, Table};
@@ -67,6 +69,8 @@ pub(super) struct Compared {
 pub(super) enum Original {
     Gadget(String, Entry),
     Kernel(String, Entry),
+    /// Made from the gadget's file of this name.
+    Made(String, Made),
     /// Held to its original by other rules than being equal, or having none.
     Other,
 }
@@ -123,11 +127,16 @@ impl Compared {
             return Ok(());
         };
         let mut expected = Expected::default();
+        let mut loader = None;
         if let Some(gadget) = gadget {
             self.expect_of_gadget(originals, gadget, boot, &mut expected)?;
+            if let Ok(snap) = &mut originals.gadget {
+                loader = Loader::of(snap, gadget)?;
+            }
         }
-        self.expect_of_kernel(originals, gadget, boot, &mut expected)?;
-        self.environments(originals, boot, &mut expected)?;
+        self.expect_of_kernel(originals, loader, boot, &mut expected)?;
+        expect_of_firmware(originals, loader, &mut expected)?;
+        self.environments(originals, gadget, loader, boot, &mut expected)?;
         self.expect_seed(originals, boot, &mut expected)?;
         for (path, original) in &expected.files {
             self.one(originals, boot, path, original)?;
@@ -254,32 +263,43 @@ impl Compared {
     fn expect_of_kernel(
         &mut self,
         originals: &mut Originals<'_, '_>,
-        gadget: Option<&Gadget>,
+        loader: Option<Loader>,
         boot: &Files,
         expected: &mut Expected,
     ) -> Result<(), Trouble> {
         let is_core20 = originals.seed.generation == Generation::Core20;
-        let directory = if is_core20 { format!("{}/kernel", originals.seed.root) } else { originals.kernel_file.to_owned() };
-        let directory = directory.to_lowercase();
-        let copies: Vec<String> =
+        let directory = kernel_directory(originals);
+        let copies: BTreeSet<String> =
             boot.below(&directory).filter(|(_, node)| **node != Node::Directory).map(|(path, _)| path.to_owned()).collect();
         let Ok(kernel) = &mut originals.kernel else {
             // Already said: it cannot be looked into. Its copies are not foreign, they are not covered.
             return copies.into_iter().try_for_each(|path| expected.insert(path, Original::Other));
         };
-        let loads_copies = gadget.is_some_and(|gadget| matches!(gadget.bootloader(), "u-boot" | "piboot"));
+        let loads_copies = matches!(loader, Some(Loader::Uboot | Loader::Piboot));
         if copies.is_empty() && !loads_copies {
             return Ok(());
         }
+        // Where nobody knows who loads them, they may lie either way.
+        let (as_they_are, for_firmware) = match loader {
+            Some(Loader::Piboot) => (!is_core20, is_core20),
+            Some(_) => (true, false),
+            None => (true, is_core20),
+        };
+        let has_broadcom = matches!(kernel.find("dtbs/broadcom")?, Some(Inode::Directory(_)));
         for (path, entry) in tree(kernel, "")? {
-            let key = format!("{directory}/{}", path.to_lowercase());
-            let is_asset = path == "kernel.img" || path == "initrd.img" || (path.starts_with("dtbs/") && !is_core20);
-            if is_asset || copies.contains(&key) {
-                expected.insert(key, Original::Kernel(path, entry))?;
+            let is_asset = path == "kernel.img" || path == "initrd.img" || (loads_copies && path.starts_with("dtbs/"));
+            let plain = as_they_are.then(|| path.clone());
+            let moved = for_firmware.then(|| raspberry::place(&path, has_broadcom)).flatten();
+            for place in plain.into_iter().chain(moved) {
+                let key = format!("{directory}/{}", place.to_lowercase());
+                if is_asset || copies.contains(&key) {
+                    expected.insert(key, Original::Kernel(path.clone(), entry.clone()))?;
+                }
             }
         }
-        if is_core20 && boot.node(&format!("{directory}/cmdline.txt")).is_some() && !expected.has(&format!("{directory}/cmdline.txt")) {
-            expected.insert(format!("{directory}/cmdline.txt"), Original::Other)?;
+        let command_line = format!("{directory}/cmdline.txt");
+        if is_core20 && loader.is_none() && copies.contains(&command_line) && !expected.has(&command_line) {
+            expected.insert(command_line, Original::Other)?;
             self.uncovered.push("the kernel's command line in cmdline.txt".to_owned());
         }
         Ok(())
@@ -296,9 +316,22 @@ impl Compared {
         paths.filter(|path| boot.node(path).is_some()).try_for_each(|path| expected.insert(path.to_lowercase(), Original::Other))
     }
 
+    fn made_of(&mut self, boot: &Files, path: &str, of: &str, made: &Made) -> Result<(), Trouble> {
+        if !matches!(boot.node(path), Some(Node::File { .. })) {
+            self.different.push(format!("{path} is missing on {}: snapd makes it from {of} in the gadget snap", boot.label));
+            return Ok(());
+        }
+        match made.difference(&boot.read(path, LARGEST_TEXT)?) {
+            None => self.equal += 1,
+            Some(words) => self.different.push(format!("{path} {words}")),
+        }
+        Ok(())
+    }
+
     fn one(&mut self, originals: &mut Originals<'_, '_>, boot: &Files, path: &str, original: &Original) -> Result<(), Trouble> {
         let (snap, whose, inside, entry) = match original {
             Original::Other => return Ok(()),
+            Original::Made(of, made) => return self.made_of(boot, path, of, made),
             Original::Gadget(inside, entry) => (&mut originals.gadget, "gadget", inside, entry),
             Original::Kernel(inside, entry) => (&mut originals.kernel, "kernel", inside, entry),
         };
@@ -314,13 +347,49 @@ impl Compared {
             return Ok(());
         };
         drop(copy);
-        if path == "config.txt" && originals.seed.generation == Generation::Core20 && is_but_for_prefix(snap, &file, boot, path)? {
-            self.uncovered.push("os_prefix in config.txt, which snapd writes".to_owned());
-            return Ok(());
-        }
-        self.different.push(format!("{path} differs from {inside} in the {whose} snap, from byte {place} on"));
+        let words = told(snap, &file, boot, path)?.map(|words| format!(": it {words}")).unwrap_or_default();
+        self.different.push(format!("{path} differs from {inside} in the {whose} snap, from byte {place} on{words}"));
         Ok(())
     }
+}
+
+/// Since Ubuntu Core 20: where the system's kernel lies. Before: a directory called as the kernel's file.
+fn kernel_directory(originals: &Originals<'_, '_>) -> String {
+    let is_core20 = originals.seed.generation == Generation::Core20;
+    let directory = if is_core20 { format!("{}/kernel", originals.seed.root) } else { originals.kernel_file.to_owned() };
+    directory.to_lowercase()
+}
+
+/// What snapd makes for the firmware of the Raspberry Pi, which takes the place of what the gadget has.
+fn expect_of_firmware(originals: &mut Originals<'_, '_>, loader: Option<Loader>, expected: &mut Expected) -> Result<(), Trouble> {
+    let directory = kernel_directory(originals);
+    let (Some(Loader::Piboot), Some(label), Ok(gadget)) = (loader, &originals.seed.label, &mut originals.gadget) else {
+        return Ok(());
+    };
+    let mut text = |path: &str| -> Result<Option<(String, Vec<u8>)>, Trouble> {
+        let Some(Original::Gadget(inside, entry)) = expected.files.get(path) else { return Ok(None) };
+        let Inode::File(file) = gadget.node(entry)? else { return Ok(None) };
+        let text = gadget.read(&file, LARGEST_TEXT).map_err(|error| error.about(inside))?;
+        Ok(Some((inside.clone(), text)))
+    };
+    let (config, command_line) = (text("config.txt")?, text("cmdline.txt")?);
+    if let Some((inside, text)) = config {
+        let made = Made::config(&text, &format!("/systems/{label}/kernel/"));
+        expected.insert("config.txt".to_owned(), Original::Made(inside, made))?;
+    }
+    if let Some((inside, text)) = command_line {
+        expected.insert(format!("{directory}/cmdline.txt"), Original::Made(inside, Made::command_line(&text, label)))?;
+    }
+    expected.insert(format!("{directory}/overlays/readme"), Original::Made("nothing".to_owned(), Made::Empty))
+}
+
+/// What a changed text of the firmware does, in words.
+fn told(snap: &mut Squashfs<'_>, file: &FileInode, boot: &Files, path: &str) -> Result<Option<String>, Trouble> {
+    if !matches!(path, "config.txt" | "cmdline.txt") || file.length > LARGEST_TEXT {
+        return Ok(None);
+    }
+    let Ok(found) = boot.read(path, LARGEST_TEXT) else { return Ok(None) };
+    Ok(raspberry::difference(path, &snap.read(file, LARGEST_TEXT)?, &found))
 }
 
 /// Puts a file of the gadget, or what is in a directory, to its target; false where there is none.
@@ -375,7 +444,7 @@ fn tree(snap: &mut Squashfs<'_>, root: &str) -> Result<Vec<(String, Entry)>, Tro
             match snap.node(&entry)? {
                 Inode::File(_) => files.push((inside, entry)),
                 Inode::Directory(directory) => directories.push((inside, directory, depth + 1)),
-                Inode::Other => {}
+                Inode::Link { .. } | Inode::Other => {}
             }
         }
     }
@@ -412,23 +481,6 @@ fn difference(
         Some(error) => Err(error),
         None => Ok(found),
     }
-}
-
-fn is_but_for_prefix(snap: &mut Squashfs<'_>, file: &FileInode, boot: &Files, path: &str) -> Result<bool, Trouble> {
-    let without = |bytes: &[u8]| -> Vec<String> {
-        let text = String::from_utf8_lossy(bytes);
-        text.lines().filter(|line| !line.starts_with("os_prefix=")).map(str::to_owned).collect()
-    };
-    if file.length > LARGEST_TEXT {
-        return Ok(false);
-    }
-    let strip = |mut lines: Vec<String>| {
-        while lines.last().is_some_and(String::is_empty) {
-            lines.pop();
-        }
-        lines
-    };
-    Ok(strip(without(&snap.read(file, LARGEST_TEXT)?)) == strip(without(&boot.read(path, LARGEST_TEXT)?)))
 }
 
 /// The structure's first byte in the image: a GPT has its name, else its own offset says.
