@@ -10,4 +10,5 @@ mod foreign;
 mod forge;
 mod hostile;
 mod outcomes;
+mod seed;
 mod snapmaker;
