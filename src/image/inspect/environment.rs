@@ -215,7 +215,7 @@ impl Compared {
             "" if !must_name_mode => {}
             "" => self.different.push(format!("{path} does not say snapd_recovery_mode, so that nothing starts")),
             other => {
-                self.different.push(format!("{path} names {other:?} as snapd_recovery_mode, and a fresh image begins with {INSTALL:?}"))
+                self.different.push(format!("{path} names {other:?} as snapd_recovery_mode, and a fresh image begins with {INSTALL:?}"));
             }
         }
         let flags = variables.get("snapd_boot_flags").map_or("", String::as_str);
