@@ -171,3 +171,29 @@ pub(crate) fn only_no(page: &Page, check: Check) -> String {
     }
     no(page, check)
 }
+
+/// Where a file stands on a freshly made FAT32.
+pub(crate) struct Place {
+    /// Its entry in the directory.
+    pub(crate) entry: u64,
+    /// Its first byte.
+    pub(crate) start: u64,
+    pub(crate) length: usize,
+}
+
+/// A file by its short name, on the partition that begins at this byte.
+pub(crate) fn fat_file(image: &Changed, partition: u64, short_name: &[u8; 11]) -> Place {
+    let entry = image.find_from(partition, short_name).expect("it is there");
+    let number = |at: u64, count: usize| image.bytes(at, count).iter().rev().fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
+    let of = |at: u64, count: usize| number(partition + at, count);
+    let start = partition + (of(14, 2) + of(16, 1) * of(36, 4) + (number(entry + 26, 2) - 2) * of(13, 1)) * 512;
+    Place { entry, start, length: usize::try_from(number(entry + 28, 4)).expect("small") }
+}
+
+/// Text in the place of other text, and as long as before: what is longer pushes out the padding at the end.
+pub(crate) fn replaced(bytes: &[u8], old: &str, new: &str) -> Vec<u8> {
+    let at = bytes.windows(old.len()).position(|window| window == old.as_bytes()).expect("it is there");
+    let mut changed = [&bytes[..at], new.as_bytes(), &bytes[at + old.len()..]].concat();
+    changed.resize(bytes.len(), bytes.last().copied().expect("not empty"));
+    changed
+}

@@ -5,12 +5,14 @@ use flashline::image::inspect::page::{Answer, Check, Page};
 use flashline::image::inspect::unsigned::Allowed;
 use flashline::model::signature::Sha3Hasher;
 
-use crate::fixtures::{Changed, data, no, only_no, wanted};
+use crate::fixtures::{Changed, Place, data, fat_file, no, only_no, wanted};
 use crate::forge;
 
 /// Where the partitions of the images for the Raspberry Pi begin.
 const BOOT: u64 = 1 << 20;
 const WRITABLE: u64 = 51_380_224;
+/// And the boot partition of the one for a PC.
+const OF_PC: u64 = 2 << 20;
 
 const PC: &str = "UqFziVZDHLSyO3TqSWgNBoAdHbLI4dAH";
 
@@ -72,16 +74,6 @@ fn a_fat_of_which_two_readers_would_read_two_things_is_refused() {
     assert!(no(&page, Check::Model).contains("the two tables of its FAT disagree"), "{:#?}", page.verdicts);
 }
 
-/// Where a file of the Ubuntu Core 22 image stands, by its short name: its entry in the directory, its first byte, its length.
-fn place_of(image: &Changed, short_name: &[u8; 11]) -> (u64, u64, usize) {
-    let entry = image.find(short_name);
-    let number = |at: u64, count: usize| image.bytes(at, count).iter().rev().fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
-    let partition = 2 << 20;
-    let of = |at: u64, count: usize| number(partition + at, count);
-    let start = partition + (of(14, 2) + of(16, 1) * of(36, 4) + (number(entry + 26, 2) - 2) * of(13, 1)) * 512;
-    (entry, start, usize::try_from(number(entry + 28, 4)).expect("small"))
-}
-
 fn with_forge() -> Wanted {
     let mut wanted = wanted();
     wanted.trust.add_roots(forge::root().as_bytes()).expect("a root");
@@ -91,7 +83,7 @@ fn with_forge() -> Wanted {
 /// The assertions of that image beside its model, replaced; FAT keeps their length without a checksum.
 fn with_other_assertions(text: &str) -> Page {
     let image = Changed::of("uc22-amd64");
-    let (entry, start, length) = place_of(&image, b"MODEL-~1   ");
+    let Place { entry, start, length } = fat_file(&image, OF_PC, b"MODEL-~1   ");
     let room = length.next_multiple_of(512);
     assert!(text.len() <= room, "{} of {room} bytes", text.len());
     let mut contents = text.as_bytes().to_vec();
@@ -171,7 +163,7 @@ fn nothing_is_compared_with_a_gadget_that_nobody_published() {
 fn with_a_gadget_that_cannot_be_looked_into_what_lies_where_no_gadget_puts_files_is_refused_all_the_same() {
     // Squashfs says in its first block how it is packed; and somebody published it so.
     let lzo = |image: Changed| -> Page {
-        let (_, start, length) = place_of(&image, b"PC_184~1SNA");
+        let Place { start, length, .. } = fat_file(&image, OF_PC, b"PC_184~1SNA");
         let image = image.put(start + 20, &3_u16.to_le_bytes());
         let mut hasher = Sha3Hasher::default();
         hasher.update(&image.bytes(start, length));

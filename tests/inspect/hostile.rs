@@ -22,12 +22,16 @@ fn crc32c(bytes: &[&[u8]]) -> u32 {
 
 /// Changes the superblock of `writable` and makes its checksum right again.
 fn superblock(at: usize, bytes: &[u8]) -> Changed {
-    let image = Changed::of("uc18-pi");
-    let mut superblock = image.bytes(WRITABLE + 1024, 1024);
+    superblock_of("uc18-pi", WRITABLE, at, bytes)
+}
+
+fn superblock_of(name: &str, partition: u64, at: usize, bytes: &[u8]) -> Changed {
+    let image = Changed::of(name);
+    let mut superblock = image.bytes(partition + 1024, 1024);
     superblock[at..at + bytes.len()].copy_from_slice(bytes);
     let sum = crc32c(&[&superblock[..1020]]);
     superblock[1020..].copy_from_slice(&sum.to_le_bytes());
-    image.put(WRITABLE + 1024, &superblock)
+    image.put(partition + 1024, &superblock)
 }
 
 fn refused(page: &Page) -> String {
@@ -101,6 +105,33 @@ fn a_superblock_that_asks_for_memory_gets_none() {
         let said = refused(&superblock(at, &bytes).judged());
         assert!(said.contains("partition 2 cannot be read"), "{at:#x}: {said}");
     }
+}
+
+#[test]
+fn small_inodes_in_a_superblock_that_does_not_add_up_are_refused() {
+    const OF_PC: u64 = 106_496 * 512;
+    for (at, bytes) in [
+        (0x14, u32::MAX.to_le_bytes()),
+        (0x18, 7_u32.to_le_bytes()),
+        (0x18, 2_u32.to_le_bytes()),
+        (0x20, 0_u32.to_le_bytes()),
+        (0x20, 1_u32.to_le_bytes()),
+        (0x20, 9_u32.to_le_bytes()),
+        (0x28, 0_u32.to_le_bytes()),
+        (0x28, 8193_u32.to_le_bytes()),
+        (0x28, u32::MAX.to_le_bytes()),
+        (0x68, [0; 4]),
+        (0xfe, [0xff; 4]),
+        (0xfe, [0; 4]),
+        (0x150, u32::MAX.to_le_bytes()),
+    ] {
+        let said = refused(&superblock_of("uc16-amd64-small-inodes", OF_PC, at, &bytes).judged());
+        assert!(said.contains("partition 3 cannot be read"), "{at:#x}: {said}");
+    }
+    // With the flag that asks for the journal to be played back, what is read is not what counts.
+    let flags = Changed::of("uc16-amd64-small-inodes").bytes(OF_PC + 1024 + 0x60, 4);
+    let said = refused(&superblock_of("uc16-amd64-small-inodes", OF_PC, 0x60, &[flags[0] | 4, flags[1], flags[2], flags[3]]).judged());
+    assert!(said.contains("its journal was not played back: unmount it cleanly"), "{said}");
 }
 
 #[test]

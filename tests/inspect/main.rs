@@ -2,9 +2,13 @@
 //! made to break their reader.
 
 mod changed;
+mod core20;
 mod corpus;
+mod environment;
 mod fixtures;
 mod foreign;
 mod forge;
 mod hostile;
 mod outcomes;
+mod seed;
+mod snapmaker;

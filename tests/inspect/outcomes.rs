@@ -1,10 +1,10 @@
 //! Each image of the fixtures has the outcome it was made for.
 
 use flashline::image::inspect::inspect;
-use flashline::image::inspect::page::{Answer, Check};
+use flashline::image::inspect::page::{Answer, Check, Page};
 use flashline::image::inspect::unsigned::Allowed;
 
-use crate::fixtures::{Changed, model, only_no, staged, wanted};
+use crate::fixtures::{Changed, model, no, only_no, staged, wanted};
 
 #[test]
 fn good_images_are_proven_in_themselves_and_good_for_their_own_model() {
@@ -60,4 +60,36 @@ fn user_data_that_nothing_signs_is_refused_unless_it_is_allowed() {
 
     wanted.allowed = Allowed::new(&["system-data/var/lib/cloud/seed/nocloud-net/meta-data".to_owned()]);
     assert!(!image.judged_by(&wanted).is_good(), "another file's permission is none");
+}
+
+#[test]
+fn small_inodes_with_checksums_are_no_damage() {
+    let page = Changed::of("uc16-amd64-small-inodes").judged();
+    assert!(page.is_good(), "{page:#?}");
+    let of_large = Changed::of("uc16-amd64").judged();
+    let digests = |page: &Page| page.snaps.iter().map(|snap| snap.sha3_384.clone()).collect::<Vec<_>>();
+    assert_eq!(digests(&page), digests(&of_large), "the same files are read");
+}
+
+#[test]
+fn damage_to_small_inodes_is_found() {
+    const WRITABLE: u64 = 106_496 * 512;
+    let image = Changed::of("uc16-amd64-small-inodes");
+    let word = |at: u64| u64::from(u32::from_le_bytes(image.bytes(at, 4).try_into().expect("four")));
+    // Blocks of 1 KiB: the descriptors of the groups are in the third, and the root is the second inode of the first table.
+    let root = WRITABLE + word(WRITABLE + 2048 + 8) * 1024 + 128;
+    for (at, words) in [
+        (WRITABLE + 1024 + 0x6a, "the checksum of its superblock does not hold"),
+        (WRITABLE + 2048 + 20, "the checksum of its group 0 does not hold"),
+        (WRITABLE + 2048 + 64 + 20, "the checksum of its group 1 does not hold"),
+        (root + 8, "inode 2"),
+        (root + 0x7c, "inode 2"),
+    ] {
+        let said = no(&image.clone().flip(at).judged(), Check::Model);
+        assert!(said.contains(words), "{at}: {said}");
+    }
+    // A directory's own checksum is still held.
+    let names = image.find_from(WRITABLE, b"system-data").expect("a name in the root");
+    let said = no(&image.clone().flip(names + 11).judged(), Check::Model);
+    assert!(said.contains("ext4"), "{said}");
 }

@@ -1,12 +1,14 @@
 //! What really boots: the files on the boot partition and the boot code outside of it. They are copies out of the kernel and the
 //! gadget snap, made when the image was made, and nothing signs the copies. Here every one is held against its original.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::Trouble;
+use super::environment::Loader;
 use super::files::{Contents, Files, Node};
 use super::gadget::{Gadget, Structure};
+use super::raspberry::{self, Made};
 use super::seed::{Generation, Seed};
 use super::squashfs::{Entry, FileInode, Inode, Squashfs};
 use super::table::{self, Table};
@@ -23,9 +25,7 @@ const DEEPEST: usize = 16;
 /// Files of which each is named.
 const MOST_NAMED: usize = 20;
 /// A boot environment, and a text file beside it.
-const LARGEST_TEXT: u64 = 256 * KIB;
-/// The header of a U-Boot environment: a CRC-32 and a flag.
-const UBOOT_HEADER: usize = 5;
+pub(super) const LARGEST_TEXT: u64 = 256 * KIB;
 /// The number of a block in boot code.
 const BLOCK_NUMBER: u64 = 4;
 /// What it counts.
@@ -66,9 +66,11 @@ pub(super) struct Compared {
 }
 
 /// Where a copy's original is.
-enum Original {
+pub(super) enum Original {
     Gadget(String, Entry),
     Kernel(String, Entry),
+    /// Made from the gadget's file of this name.
+    Made(String, Made),
     /// Held to its original by other rules than being equal, or having none.
     Other,
 }
@@ -76,13 +78,13 @@ enum Original {
 /// What the boot partition must hold, by path in lower case. However often a gadget names its own directories, it is filled so many
 /// times and no more.
 #[derive(Default)]
-struct Expected {
+pub(super) struct Expected {
     files: BTreeMap<String, Original>,
     filled: usize,
 }
 
 impl Expected {
-    fn insert(&mut self, path: String, original: Original) -> Result<(), Trouble> {
+    pub(super) fn insert(&mut self, path: String, original: Original) -> Result<(), Trouble> {
         self.filled += 1;
         if self.filled > MOST_EXPECTED {
             return Err(Trouble::Broken(format!("the gadget puts more than {MOST_EXPECTED} files on the boot partition, which none does")));
@@ -91,7 +93,7 @@ impl Expected {
         Ok(())
     }
 
-    fn has(&self, path: &str) -> bool {
+    pub(super) fn has(&self, path: &str) -> bool {
         self.files.contains_key(path)
     }
 }
@@ -125,11 +127,16 @@ impl Compared {
             return Ok(());
         };
         let mut expected = Expected::default();
+        let mut loader = None;
         if let Some(gadget) = gadget {
             self.expect_of_gadget(originals, gadget, boot, &mut expected)?;
+            if let Ok(snap) = &mut originals.gadget {
+                loader = Loader::of(snap, gadget)?;
+            }
         }
-        self.expect_of_kernel(originals, gadget, boot, &mut expected)?;
-        self.environments(originals, boot, &mut expected)?;
+        self.expect_of_kernel(originals, loader, boot, &mut expected)?;
+        expect_of_firmware(originals, loader, &mut expected)?;
+        self.environments(originals, gadget, loader, boot, &mut expected)?;
         self.expect_seed(originals, boot, &mut expected)?;
         for (path, original) in &expected.files {
             self.one(originals, boot, path, original)?;
@@ -256,134 +263,46 @@ impl Compared {
     fn expect_of_kernel(
         &mut self,
         originals: &mut Originals<'_, '_>,
-        gadget: Option<&Gadget>,
+        loader: Option<Loader>,
         boot: &Files,
         expected: &mut Expected,
     ) -> Result<(), Trouble> {
         let is_core20 = originals.seed.generation == Generation::Core20;
-        let directory = if is_core20 { format!("{}/kernel", originals.seed.root) } else { originals.kernel_file.to_owned() };
-        let directory = directory.to_lowercase();
-        let copies: Vec<String> =
+        let directory = kernel_directory(originals);
+        let copies: BTreeSet<String> =
             boot.below(&directory).filter(|(_, node)| **node != Node::Directory).map(|(path, _)| path.to_owned()).collect();
         let Ok(kernel) = &mut originals.kernel else {
             // Already said: it cannot be looked into. Its copies are not foreign, they are not covered.
             return copies.into_iter().try_for_each(|path| expected.insert(path, Original::Other));
         };
-        let loads_copies = gadget.is_some_and(|gadget| matches!(gadget.bootloader(), "u-boot" | "piboot"));
+        let loads_copies = matches!(loader, Some(Loader::Uboot | Loader::Piboot));
         if copies.is_empty() && !loads_copies {
             return Ok(());
         }
+        // Where nobody knows who loads them, they may lie either way.
+        let (as_they_are, for_firmware) = match loader {
+            Some(Loader::Piboot) => (!is_core20, is_core20),
+            Some(_) => (true, false),
+            None => (true, is_core20),
+        };
+        let has_broadcom = matches!(kernel.find("dtbs/broadcom")?, Some(Inode::Directory(_)));
         for (path, entry) in tree(kernel, "")? {
-            let key = format!("{directory}/{}", path.to_lowercase());
-            let is_asset = path == "kernel.img" || path == "initrd.img" || (path.starts_with("dtbs/") && !is_core20);
-            if is_asset || copies.contains(&key) {
-                expected.insert(key, Original::Kernel(path, entry))?;
+            let is_asset = path == "kernel.img" || path == "initrd.img" || (loads_copies && path.starts_with("dtbs/"));
+            let plain = as_they_are.then(|| path.clone());
+            let moved = for_firmware.then(|| raspberry::place(&path, has_broadcom)).flatten();
+            for place in plain.into_iter().chain(moved) {
+                let key = format!("{directory}/{}", place.to_lowercase());
+                if is_asset || copies.contains(&key) {
+                    expected.insert(key, Original::Kernel(path.clone(), entry.clone()))?;
+                }
             }
         }
-        if is_core20 && boot.node(&format!("{directory}/cmdline.txt")).is_some() && !expected.has(&format!("{directory}/cmdline.txt")) {
-            expected.insert(format!("{directory}/cmdline.txt"), Original::Other)?;
+        let command_line = format!("{directory}/cmdline.txt");
+        if is_core20 && loader.is_none() && copies.contains(&command_line) && !expected.has(&command_line) {
+            expected.insert(command_line, Original::Other)?;
             self.uncovered.push("the kernel's command line in cmdline.txt".to_owned());
         }
         Ok(())
-    }
-
-    /// Files that were made for this image: they name its snaps and, beyond that, must be what the gadget has.
-    fn environments(&mut self, originals: &mut Originals<'_, '_>, boot: &Files, expected: &mut Expected) -> Result<(), Trouble> {
-        let is_core20 = originals.seed.generation == Generation::Core20;
-        let mut of_gadget = |path: &str| -> Result<Option<Vec<u8>>, Trouble> {
-            let Ok(snap) = &mut originals.gadget else { return Ok(None) };
-            match snap.find(path)? {
-                Some(Inode::File(file)) => snap.read(&file, LARGEST_TEXT).map(Some),
-                _ => Ok(None),
-            }
-        };
-        let here = |path: &str| -> Result<Option<Vec<u8>>, Trouble> {
-            if boot.node(path).is_none() { Ok(None) } else { boot.read(path, LARGEST_TEXT).map(Some) }
-        };
-        if let Some(config) = here("efi/ubuntu/grub.cfg")? {
-            match of_gadget("grub.conf")? {
-                _ if is_core20 => {
-                    expected.insert("efi/ubuntu/grub.cfg".to_owned(), Original::Other)?;
-                    self.uncovered.push("grub.cfg of ubuntu-seed, which snapd carries inside its program".to_owned());
-                }
-                Some(original) => {
-                    expected.insert("efi/ubuntu/grub.cfg".to_owned(), Original::Other)?;
-                    if config == original {
-                        self.equal += 1;
-                    } else {
-                        self.different.push("efi/ubuntu/grub.cfg differs from the gadget's grub.conf".to_owned());
-                    }
-                }
-                None => {}
-            }
-        }
-        let wanted: &[(&str, &str)] = &[("snap_kernel", originals.kernel_file), ("snap_core", originals.base_file)];
-        if let Some(environment) = here("uboot.env")?.filter(|_| !is_core20) {
-            expected.insert("uboot.env".to_owned(), Original::Other)?;
-            let variables = uboot(&environment);
-            self.names("uboot.env", &variables, wanted);
-            self.strays("uboot.env", variables.iter().filter(|(name, _)| name.starts_with("snap_")), &["snap_kernel", "snap_core"]);
-            match of_gadget("uboot.conf")? {
-                Some(original) if others(&variables) == others(&uboot(&original)) => self.equal += 1,
-                Some(_) => self.different.push("uboot.env differs from the gadget's uboot.conf in more than the names of snaps".to_owned()),
-                None => self.uncovered.push("uboot.env, for which the gadget has no original".to_owned()),
-            }
-        }
-        if let Some(environment) = here("efi/ubuntu/grubenv")? {
-            expected.insert("efi/ubuntu/grubenv".to_owned(), Original::Other)?;
-            let variables = grub(&environment);
-            match &originals.seed.label {
-                Some(label) => {
-                    let wanted = [("snapd_recovery_system", label.as_str()), ("snapd_recovery_mode", "install")];
-                    self.names("efi/ubuntu/grubenv", &variables, &wanted);
-                    self.strays("efi/ubuntu/grubenv", &variables, &["snapd_recovery_system", "snapd_recovery_mode"]);
-                }
-                None => {
-                    self.names("efi/ubuntu/grubenv", &variables, wanted);
-                    self.strays("efi/ubuntu/grubenv", &variables, &["snap_kernel", "snap_core"]);
-                }
-            }
-        }
-        let of_system = format!("{}/grubenv", originals.seed.root);
-        if let Some(environment) = here(&of_system)?.filter(|_| is_core20) {
-            expected.insert(of_system.clone(), Original::Other)?;
-            let variables = grub(&environment);
-            self.names(&of_system, &variables, &[("snapd_recovery_kernel", &format!("/snaps/{}", originals.kernel_file))]);
-            for (name, file) in [("snapd_extra_cmdline_args", "cmdline.extra"), ("snapd_full_cmdline_args", "cmdline.full")] {
-                let value = variables.get(name).map_or("", String::as_str);
-                let original = of_gadget(file)?.map(|text| words(&String::from_utf8_lossy(&text))).unwrap_or_default();
-                if words(value) != original {
-                    self.different.push(format!("{of_system} gives the kernel {value:?}, which the gadget's {file} does not"));
-                }
-            }
-        }
-        for path in ["boot.sel", "uboot/ubuntu/boot.sel", "piboot/ubuntu/piboot.conf"] {
-            if is_core20 && boot.node(path).is_some() && !expected.has(path) {
-                expected.insert(path.to_owned(), Original::Other)?;
-                self.uncovered.push(format!("the boot loader's environment in {path}"));
-            }
-        }
-        Ok(())
-    }
-
-    fn names(&mut self, path: &str, variables: &BTreeMap<String, String>, wanted: &[(&str, &str)]) {
-        for (name, value) in wanted {
-            match variables.get(*name) {
-                Some(found) if found == value => {}
-                Some(found) => self.different.push(format!("{path} names {found:?} as {name}, and the seed's is {value:?}")),
-                None => self.different.push(format!("{path} does not say {name}")),
-            }
-        }
-    }
-
-    /// Every other variable is empty in a fresh image, but for the name in the menu: a trial of another kernel or base, or words for
-    /// the kernel's command line, come from nobody who signed anything.
-    fn strays<'v>(&mut self, path: &str, variables: impl IntoIterator<Item = (&'v String, &'v String)>, known: &[&str]) {
-        for (name, value) in variables {
-            if !value.is_empty() && name != "snap_menuentry" && !known.contains(&name.as_str()) {
-                self.different.push(format!("{path} sets {name} to {value:?}, which no fresh image does"));
-            }
-        }
     }
 
     /// The seed of Ubuntu Core 20 lies on the boot partition; it is held to the model elsewhere.
@@ -397,9 +316,22 @@ impl Compared {
         paths.filter(|path| boot.node(path).is_some()).try_for_each(|path| expected.insert(path.to_lowercase(), Original::Other))
     }
 
+    fn made_of(&mut self, boot: &Files, path: &str, of: &str, made: &Made) -> Result<(), Trouble> {
+        if !matches!(boot.node(path), Some(Node::File { .. })) {
+            self.different.push(format!("{path} is missing on {}: snapd makes it from {of} in the gadget snap", boot.label));
+            return Ok(());
+        }
+        match made.difference(&boot.read(path, LARGEST_TEXT)?) {
+            None => self.equal += 1,
+            Some(words) => self.different.push(format!("{path} {words}")),
+        }
+        Ok(())
+    }
+
     fn one(&mut self, originals: &mut Originals<'_, '_>, boot: &Files, path: &str, original: &Original) -> Result<(), Trouble> {
         let (snap, whose, inside, entry) = match original {
             Original::Other => return Ok(()),
+            Original::Made(of, made) => return self.made_of(boot, path, of, made),
             Original::Gadget(inside, entry) => (&mut originals.gadget, "gadget", inside, entry),
             Original::Kernel(inside, entry) => (&mut originals.kernel, "kernel", inside, entry),
         };
@@ -415,13 +347,49 @@ impl Compared {
             return Ok(());
         };
         drop(copy);
-        if path == "config.txt" && originals.seed.generation == Generation::Core20 && is_but_for_prefix(snap, &file, boot, path)? {
-            self.uncovered.push("os_prefix in config.txt, which snapd writes".to_owned());
-            return Ok(());
-        }
-        self.different.push(format!("{path} differs from {inside} in the {whose} snap, from byte {place} on"));
+        let words = told(snap, &file, boot, path)?.map(|words| format!(": it {words}")).unwrap_or_default();
+        self.different.push(format!("{path} differs from {inside} in the {whose} snap, from byte {place} on{words}"));
         Ok(())
     }
+}
+
+/// Since Ubuntu Core 20: where the system's kernel lies. Before: a directory called as the kernel's file.
+fn kernel_directory(originals: &Originals<'_, '_>) -> String {
+    let is_core20 = originals.seed.generation == Generation::Core20;
+    let directory = if is_core20 { format!("{}/kernel", originals.seed.root) } else { originals.kernel_file.to_owned() };
+    directory.to_lowercase()
+}
+
+/// What snapd makes for the firmware of the Raspberry Pi, which takes the place of what the gadget has.
+fn expect_of_firmware(originals: &mut Originals<'_, '_>, loader: Option<Loader>, expected: &mut Expected) -> Result<(), Trouble> {
+    let directory = kernel_directory(originals);
+    let (Some(Loader::Piboot), Some(label), Ok(gadget)) = (loader, &originals.seed.label, &mut originals.gadget) else {
+        return Ok(());
+    };
+    let mut text = |path: &str| -> Result<Option<(String, Vec<u8>)>, Trouble> {
+        let Some(Original::Gadget(inside, entry)) = expected.files.get(path) else { return Ok(None) };
+        let Inode::File(file) = gadget.node(entry)? else { return Ok(None) };
+        let text = gadget.read(&file, LARGEST_TEXT).map_err(|error| error.about(inside))?;
+        Ok(Some((inside.clone(), text)))
+    };
+    let (config, command_line) = (text("config.txt")?, text("cmdline.txt")?);
+    if let Some((inside, text)) = config {
+        let made = Made::config(&text, &format!("/systems/{label}/kernel/"));
+        expected.insert("config.txt".to_owned(), Original::Made(inside, made))?;
+    }
+    if let Some((inside, text)) = command_line {
+        expected.insert(format!("{directory}/cmdline.txt"), Original::Made(inside, Made::command_line(&text, label)))?;
+    }
+    expected.insert(format!("{directory}/overlays/readme"), Original::Made("nothing".to_owned(), Made::Empty))
+}
+
+/// What a changed text of the firmware does, in words.
+fn told(snap: &mut Squashfs<'_>, file: &FileInode, boot: &Files, path: &str) -> Result<Option<String>, Trouble> {
+    if !matches!(path, "config.txt" | "cmdline.txt") || file.length > LARGEST_TEXT {
+        return Ok(None);
+    }
+    let Ok(found) = boot.read(path, LARGEST_TEXT) else { return Ok(None) };
+    Ok(raspberry::difference(path, &snap.read(file, LARGEST_TEXT)?, &found))
 }
 
 /// Puts a file of the gadget, or what is in a directory, to its target; false where there is none.
@@ -476,7 +444,7 @@ fn tree(snap: &mut Squashfs<'_>, root: &str) -> Result<Vec<(String, Entry)>, Tro
             match snap.node(&entry)? {
                 Inode::File(_) => files.push((inside, entry)),
                 Inode::Directory(directory) => directories.push((inside, directory, depth + 1)),
-                Inode::Other => {}
+                Inode::Link { .. } | Inode::Other => {}
             }
         }
     }
@@ -515,23 +483,6 @@ fn difference(
     }
 }
 
-fn is_but_for_prefix(snap: &mut Squashfs<'_>, file: &FileInode, boot: &Files, path: &str) -> Result<bool, Trouble> {
-    let without = |bytes: &[u8]| -> Vec<String> {
-        let text = String::from_utf8_lossy(bytes);
-        text.lines().filter(|line| !line.starts_with("os_prefix=")).map(str::to_owned).collect()
-    };
-    if file.length > LARGEST_TEXT {
-        return Ok(false);
-    }
-    let strip = |mut lines: Vec<String>| {
-        while lines.last().is_some_and(String::is_empty) {
-            lines.pop();
-        }
-        lines
-    };
-    Ok(strip(without(&snap.read(file, LARGEST_TEXT)?)) == strip(without(&boot.read(path, LARGEST_TEXT)?)))
-}
-
 /// The structure's first byte in the image: a GPT has its name, else its own offset says.
 fn start_of(structure: &Structure, table: &Table) -> Option<u64> {
     let named = |partition: &&table::Partition| !structure.name.is_empty() && partition.name == structure.name;
@@ -540,29 +491,4 @@ fn start_of(structure: &Structure, table: &Table) -> Option<u64> {
 
 fn is_made_at_first_boot(structure: &Structure) -> bool {
     matches!(structure.role.as_str(), "system-boot" | "system-save" | "system-data")
-}
-
-/// `NAME=VALUE`, ended by a zero each, the last by two.
-fn uboot(environment: &[u8]) -> BTreeMap<String, String> {
-    let lines = environment.get(UBOOT_HEADER..).unwrap_or_default().split(|byte| *byte == 0);
-    pairs(lines.take_while(|line| !line.is_empty()))
-}
-
-/// Lines of `NAME=VALUE`, filled up with `#`.
-fn grub(environment: &[u8]) -> BTreeMap<String, String> {
-    pairs(environment.split(|byte| *byte == b'\n').filter(|line| !line.starts_with(b"#")))
-}
-
-fn pairs<'a>(lines: impl Iterator<Item = &'a [u8]>) -> BTreeMap<String, String> {
-    let texts = lines.map(String::from_utf8_lossy);
-    texts.filter_map(|line| line.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()))).collect()
-}
-
-/// What is not about snaps.
-fn others(variables: &BTreeMap<String, String>) -> Vec<(&String, &String)> {
-    variables.iter().filter(|(name, _)| !name.starts_with("snap_")).collect()
-}
-
-fn words(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -5,10 +5,11 @@
 
 use std::io;
 
-use ext4_view::{Ext4Error, File, FileType, Metadata, Path};
+use ext4_view::{Ext4Error, Ext4Read, File, FileType, Metadata, Path};
 
 use super::Trouble;
 use super::files::{Contents, Listing, Node, join, list};
+use super::small_inodes::{self, Enlarged};
 use super::window::Window;
 use crate::station::units::to_u64;
 
@@ -37,7 +38,9 @@ impl Ext4 {
         let mut superblock = [0; 1024];
         partition.read_exact_at(SUPERBLOCK, &mut superblock)?;
         check(&superblock, partition.length())?;
-        let fs = ext4_view::Ext4::load(Box::new(partition.clone())).map_err(trouble)?;
+        let reader: Box<dyn Ext4Read> =
+            if small_inodes::are_in(&superblock) { Box::new(Enlarged::new(partition, &superblock)?) } else { Box::new(partition.clone()) };
+        let fs = ext4_view::Ext4::load(reader).map_err(trouble)?;
         Ok(Self { fs, length: partition.length() })
     }
 

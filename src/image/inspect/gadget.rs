@@ -10,9 +10,31 @@ use super::yaml;
 use crate::station::units::{KIB, MIB};
 
 #[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(super) struct Gadget {
     #[serde(default)]
     volumes: BTreeMap<String, Volume>,
+    #[serde(default)]
+    kernel_cmdline: KernelArguments,
+}
+
+/// What the gadget gives the kernel, beside what snapd does.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct KernelArguments {
+    #[serde(default)]
+    pub(super) append: Vec<String>,
+    #[serde(default)]
+    remove: Vec<String>,
+}
+
+impl KernelArguments {
+    pub(super) fn is_empty(&self) -> bool {
+        self.append.is_empty() && self.remove.is_empty()
+    }
+
+    pub(super) fn takes_away(&self) -> bool {
+        !self.remove.is_empty()
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -105,6 +127,11 @@ impl Gadget {
 
     pub(super) fn bootloader(&self) -> &str {
         self.volumes.values().find_map(|volume| volume.bootloader.as_deref()).unwrap_or_default()
+    }
+
+    /// They take the place of the files `cmdline.extra` and `cmdline.full`.
+    pub(super) fn kernel_arguments(&self) -> &KernelArguments {
+        &self.kernel_cmdline
     }
 
     pub(super) fn structures(&self) -> impl Iterator<Item = &Structure> {

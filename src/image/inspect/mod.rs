@@ -12,12 +12,15 @@
 //! hostile, a panic included, is a refused image, and nothing else.
 
 mod boot;
+mod environment;
 mod ext4;
 mod fat;
 mod files;
 mod gadget;
 pub mod page;
+mod raspberry;
 mod seed;
+mod small_inodes;
 mod snap;
 mod squashfs;
 mod strangers;
@@ -167,7 +170,7 @@ pub mod readers {
             match snap.node(entry)? {
                 Inode::File(file) if file.length < 1 << 24 => snap.read_through(&file, |_part| {})?,
                 Inode::Directory(directory) => drop(snap.entries(directory)?),
-                Inode::File(_) | Inode::Other => {}
+                Inode::File(_) | Inode::Link { .. } | Inode::Other => {}
             }
         }
         described

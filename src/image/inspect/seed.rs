@@ -47,8 +47,17 @@ pub(super) struct SnapFile {
     pub(super) file: String,
     /// What `seed.yaml` calls the snap.
     pub(super) called: Option<String>,
+    /// The id that `seed.yaml` gives it.
+    pub(super) id: Option<String>,
     /// From where it is to be refreshed later, as `seed.yaml` says; nothing signs that.
     pub(super) channel: Option<String>,
+}
+
+impl SnapFile {
+    /// One that nothing names.
+    fn found(directory: &str, file: &str) -> Self {
+        Self { path: format!("{directory}/{file}"), file: file.to_owned(), called: None, id: None, channel: None }
+    }
 }
 
 pub(super) struct Seed {
@@ -106,6 +115,8 @@ struct ListedSnap {
     #[serde(default)]
     file: String,
     #[serde(default)]
+    snap_id: String,
+    #[serde(default)]
     channel: String,
     #[serde(default)]
     devmode: bool,
@@ -124,7 +135,7 @@ impl Seed {
         let mut known = BTreeSet::new();
         let mut named = BTreeSet::new();
         for snap in listed.snaps {
-            let ListedSnap { name, file, channel, devmode, classic, unasserted } = snap;
+            let ListedSnap { name, file, snap_id, channel, devmode, classic, unasserted } = snap;
             if file.is_empty() || file.contains('/') || file == "." || file == ".." {
                 self.odd.push(format!("seed.yaml names {file:?} as the file of {name:?}, which is no file in its snaps"));
                 continue;
@@ -141,7 +152,8 @@ impl Seed {
             match files.node(&path) {
                 Some(Node::File { .. }) if named.insert(file.clone()) => {
                     let channel = Some(channel).filter(|channel| !channel.is_empty());
-                    self.snaps.push(SnapFile { path, file, called: Some(name), channel });
+                    let id = Some(snap_id).filter(|id| !id.is_empty());
+                    self.snaps.push(SnapFile { path, file, called: Some(name), id, channel });
                 }
                 Some(Node::File { .. }) => self.odd.push(format!("seed.yaml names the file {file:?} twice")),
                 _ => self.missing.push(format!("the snap {name:?} is missing: seed.yaml names {file:?}, and there is no such file")),
@@ -151,7 +163,7 @@ impl Seed {
             match node {
                 Node::File { .. } if named.contains(file) => {}
                 Node::File { .. } => {
-                    self.snaps.push(SnapFile { path: format!("{directory}/{file}"), file: file.to_owned(), called: None, channel: None });
+                    self.snaps.push(SnapFile::found(&directory, file));
                     self.odd.push(format!("{file:?} lies among the seed's snaps, and seed.yaml does not name it"));
                 }
                 _ => self.odd.push(format!("{file:?} lies among the seed's snaps and is no file")),
@@ -167,6 +179,11 @@ fn core20(files: &Files) -> Result<Seed, Trouble> {
         let names: Vec<&str> = systems.iter().map(|(name, _)| *name).collect();
         return Err(Trouble::Broken(format!("it must hold exactly one system, and holds {}: {}", names.len(), names.join(", "))));
     };
+    if !is_label(label) {
+        return Err(Trouble::Broken(format!(
+            "its system is called {label:?}, and snapd takes only lower-case letters and digits, with single dashes between them"
+        )));
+    }
     let root = format!("systems/{label}");
     let model = files.read(&format!("{root}/model"), LARGEST_ASSERTIONS).map_err(|error| error.about("the system has no model"))?;
     let left = ALL_ASSERTIONS - u64::try_from(model.len()).unwrap_or(0);
@@ -186,7 +203,7 @@ fn core20(files: &Files) -> Result<Seed, Trouble> {
             if !matches!(node, Node::File { .. }) {
                 seed.odd.push(format!("{file:?} lies among the seed's snaps and is no file"));
             } else if directory == "snaps" && file.ends_with(".snap") {
-                seed.snaps.push(SnapFile { path: format!("{directory}/{file}"), file: file.to_owned(), called: None, channel: None });
+                seed.snaps.push(SnapFile::found(&directory, file));
             } else {
                 // Snaps of a model of grade dangerous, and parts of snaps: nothing in the model binds them.
                 seed.odd.push(format!("{directory}/{file} is not in the model"));
@@ -197,6 +214,12 @@ fn core20(files: &Files) -> Result<Seed, Trouble> {
         return Err(Trouble::Broken(format!("it holds more than {MOST_SNAPS} snaps")));
     }
     Ok(seed)
+}
+
+/// What snapd takes for the label of a system.
+fn is_label(label: &str) -> bool {
+    let is_part = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+    label.split('-').all(is_part)
 }
 
 fn assertions(files: &Files, directory: &str, mut left: u64) -> Result<Vec<AssertionFile>, Trouble> {
@@ -213,4 +236,19 @@ fn assertions(files: &Files, directory: &str, mut left: u64) -> Result<Vec<Asser
         found.push(AssertionFile { path, bytes, is_the_models: false });
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_label;
+
+    #[test]
+    fn a_label_is_what_snapd_takes_for_one() {
+        for label in ["20261122", "a", "1", "factory-1-b"] {
+            assert!(is_label(label), "{label}");
+        }
+        for label in ["", "-", "a-", "-a", "a--b", "A", "20261122 ", "a.b", "a_b", "\u{e4}"] {
+            assert!(!is_label(label), "{label}");
+        }
+    }
 }

@@ -31,6 +31,8 @@ const KEPT: usize = 64;
 const XZ_MEMORY: u64 = 16 * MIB;
 /// What a directory may hold: names of 256 bytes, and more of them than any snap has in one place.
 const LARGEST_DIRECTORY: u64 = 4 * MIB;
+/// `PATH_MAX`.
+const LONGEST_TARGET: u64 = 4096;
 /// Blocks of one file: 64 GiB in blocks of 64 KiB.
 const MOST_BLOCKS: u64 = MIB;
 
@@ -46,7 +48,10 @@ enum Packing {
 pub(super) enum Inode {
     File(FileInode),
     Directory(DirectoryInode),
-    /// Symbolic links, devices, pipes, sockets.
+    Link {
+        target: String,
+    },
+    /// Devices, pipes, sockets.
     Other,
 }
 
@@ -260,7 +265,17 @@ impl<'a> Squashfs<'a> {
                 let fragment = [extended[28], extended[29], extended[30], extended[31]];
                 self.file(&mut cursor, le_64(&extended, 0), le_64(&extended, 8), fragment, le_32(&extended, 32))
             }
-            3..=7 | 10..=14 => Ok(Inode::Other),
+            3 | 10 => {
+                let link: [u8; 8] = self.read_array(&mut cursor)?;
+                let length = le_32(&link, 4);
+                if length > LONGEST_TARGET {
+                    return Err(Trouble::broken("a symbolic link in it is longer than any path"));
+                }
+                let mut target = vec![0; to_usize(length)];
+                self.read_metadata(&mut cursor, &mut target)?;
+                Ok(Inode::Link { target: String::from_utf8_lossy(&target).into_owned() })
+            }
+            4..=7 | 11..=14 => Ok(Inode::Other),
             _ => Err(Trouble::broken("one of its inodes is damaged")),
         }
     }

@@ -1,6 +1,6 @@
 //! Holds what was found to the model, check by check.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::boot::{self, Originals};
 use super::files::{Files, System, read_through};
@@ -12,7 +12,7 @@ use super::strangers::{self, Around};
 use super::table::{self, Table};
 use super::window::Window;
 use super::{Trouble, Wanted, unsigned};
-use crate::model::assertion::Assertion;
+use crate::model::assertion::{Assertion, Typed};
 use crate::model::definition::{Model, ModelSnap, SnapKind};
 use crate::model::signature::Sha3Hasher;
 use crate::model::trust::{Judge, Link, Proof};
@@ -183,7 +183,8 @@ impl<'a> Judged<'a> {
             return;
         };
         self.model(&judge, assertion, model, reasons);
-        self.present(model, &rows);
+        let undeclared = if self.seed.generation == Generation::Core20 { undeclared(&others) } else { Vec::new() };
+        self.present(model, &rows, undeclared);
         self.extra(model, &rows);
         self.unmodified(model, &rows);
         let store = model.store.as_ref().map(|store| format!("the model names the brand store {store:?}, and the simple model has none"));
@@ -373,6 +374,11 @@ impl<'a> Judged<'a> {
         if let Some(called) = file.called.as_ref().filter(|called| **called != shown.name) {
             shown.problems.push(format!("seed.yaml calls it {called:?}"));
         }
+        if let (Some(given), Some(id)) = (&file.id, &shown.snap_id)
+            && given != id
+        {
+            shown.problems.push(format!("seed.yaml gives it the id {given}, and its snap-revision {id}"));
+        }
         // The first boot of Ubuntu Core 20 finds snaps by this name alone.
         if let (Generation::Core20, Some(revision)) = (self.seed.generation, shown.revision)
             && !file.file.eq_ignore_ascii_case(&format!("{}_{revision}.snap", shown.name))
@@ -410,7 +416,7 @@ impl<'a> Judged<'a> {
         causes.into_iter().map(sentence).collect()
     }
 
-    fn present(&mut self, model: &Model, rows: &[Row]) {
+    fn present(&mut self, model: &Model, rows: &[Row], undeclared: Vec<String>) {
         let mut reasons = self.seed.missing.clone();
         let mut doubtful = Vec::new();
         for wanted in &model.snaps {
@@ -432,6 +438,7 @@ impl<'a> Judged<'a> {
             }
         }
         reasons.extend(self.doubts(doubtful));
+        reasons.extend(undeclared);
         self.page.unless(Check::SnapsPresent, reasons);
     }
 
@@ -590,6 +597,35 @@ impl<'a> Judged<'a> {
         self.page.uncovered.extend(allowed.chain(found.allowed).map(|path| format!("{path}, which is allowed by configuration")));
         self.page.unless(Check::NothingUnsigned, reasons);
     }
+}
+
+/// Since Ubuntu Core 20, snapd takes a seed only with one snap-declaration for every snap-revision, and the other way round.
+fn undeclared(others: &[(&str, Assertion)]) -> Vec<String> {
+    let mut declared = BTreeMap::new();
+    let mut revisions: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    for (_, assertion) in others {
+        match assertion.typed() {
+            Typed::SnapDeclaration(declaration) => _ = declared.insert(declaration.snap_id.as_str(), declaration.name.as_deref()),
+            Typed::SnapRevision(revision) => {
+                revisions.entry(revision.snap_id.as_str()).or_default().insert(revision.digest.to_string());
+            }
+            _ => {}
+        }
+    }
+    let mut reasons = Vec::new();
+    for (id, of_id) in &revisions {
+        if !declared.contains_key(id) {
+            reasons
+                .push(format!("the system has a snap-revision of the snap {id} and no snap-declaration: snapd does not take such a seed"));
+        } else if of_id.len() > 1 {
+            reasons.push(format!("the system has {} snap-revisions of the snap {id}: snapd takes a seed with one of each", of_id.len()));
+        }
+    }
+    for (id, name) in declared.iter().filter(|(id, _)| !revisions.contains_key(*id)) {
+        let name = name.unwrap_or("a snap without a name");
+        reasons.push(format!("the system has a snap-declaration of {name} ({id}) and no snap-revision: snapd does not take such a seed"));
+    }
+    reasons
 }
 
 /// Is this the channel the model means? A track alone is its stable risk, and a risk alone that of the track `latest`.

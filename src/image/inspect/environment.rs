@@ -1,0 +1,445 @@
+//! The boot environments: files in which a boot loader keeps what it starts next, and how. They are made for one image, so that no
+//! snap holds their original; instead every word in them is accounted for.
+//!
+//! Boot loader and snapd each read them with a parser of their own. What the two could read differently is refused, whatever it says.
+
+use std::collections::BTreeMap;
+
+use super::Trouble;
+use super::boot::{Compared, Expected, LARGEST_TEXT, Original, Originals};
+use super::files::{Files, Node};
+use super::gadget::Gadget;
+use super::squashfs::{Inode, Squashfs};
+
+/// An environment of GRUB has exactly this length, and this beginning.
+const GRUB_LENGTH: usize = 1024;
+const GRUB_HEAD: &str = "# GRUB Environment Block\n";
+/// The length of those in U-Boot's form that snapd makes itself.
+const UBOOT_LENGTH: usize = 4096;
+/// A CRC-32 stands in front, and behind it a flag where U-Boot was built for two copies.
+const CRC: usize = 4;
+/// Modes that snapd knows; a fresh image is in the first of them.
+const INSTALL: &str = "install";
+/// Boot flags that snapd knows: the first boots happen in a factory (`ubuntu-image --factory-image`).
+const FLAGS: [&str; 1] = ["factory"];
+
+type Variables = BTreeMap<String, String>;
+
+/// What starts the kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Loader {
+    Grub,
+    Uboot,
+    /// The firmware of the Raspberry Pi alone.
+    Piboot,
+}
+
+impl Loader {
+    /// As snapd finds it: by the first file in the gadget that marks one. `None` for those that are not known here.
+    pub(super) fn of(snap: &mut Squashfs<'_>, gadget: &Gadget) -> Result<Option<Self>, Trouble> {
+        const MARKERS: [(&str, Option<Loader>); 5] = [
+            ("uboot.conf", Some(Loader::Uboot)),
+            ("grub.conf", Some(Loader::Grub)),
+            ("androidboot.conf", None),
+            ("lk.conf", None),
+            ("piboot.conf", Some(Loader::Piboot)),
+        ];
+        for (marker, loader) in MARKERS {
+            if snap.find(marker)?.is_some() {
+                return Ok(loader);
+            }
+        }
+        Ok(match gadget.bootloader() {
+            "grub" => Some(Self::Grub),
+            "u-boot" => Some(Self::Uboot),
+            "piboot" => Some(Self::Piboot),
+            _ => None,
+        })
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Grub => "GRUB",
+            Self::Uboot => "U-Boot",
+            Self::Piboot => "snapd for the Raspberry Pi's firmware",
+        }
+    }
+}
+
+/// An environment in U-Boot's form.
+#[derive(Debug, PartialEq, Eq)]
+struct Uboot {
+    variables: Variables,
+    has_flag: bool,
+}
+
+impl Compared {
+    /// Every environment that the boot loader reads: there, whole, and saying what a fresh image says. Where nobody knows the boot
+    /// loader, each that is there.
+    pub(super) fn environments(
+        &mut self,
+        originals: &mut Originals<'_, '_>,
+        gadget: Option<&Gadget>,
+        loader: Option<Loader>,
+        boot: &Files,
+        expected: &mut Expected,
+    ) -> Result<(), Trouble> {
+        if gadget.is_some() && loader.is_none() {
+            self.uncovered.push("the environment of the gadget's boot loader, which is neither GRUB nor U-Boot nor piboot".to_owned());
+        }
+        let mut found = |which: Loader, path: &str| -> Result<Option<Vec<u8>>, Trouble> {
+            if loader.is_some_and(|loader| loader != which) {
+                return Ok(None);
+            }
+            if matches!(boot.node(path), Some(Node::File { .. })) {
+                expected.insert(path.to_owned(), Original::Other)?;
+                return boot.read(path, LARGEST_TEXT).map(Some);
+            }
+            if loader.is_some() {
+                self.different.push(format!("{path} is missing on {}: {} reads it to know what to start", boot.label, which.name()));
+            }
+            Ok(None)
+        };
+        match originals.seed.label.clone() {
+            None => {
+                let config = found(Loader::Grub, "efi/ubuntu/grub.cfg")?;
+                let grubenv = found(Loader::Grub, "efi/ubuntu/grubenv")?;
+                let uboot = found(Loader::Uboot, "uboot.env")?;
+                if let Some(config) = config {
+                    self.grub_config(originals, &config)?;
+                }
+                let wanted = [("snap_kernel", originals.kernel_file), ("snap_core", originals.base_file)];
+                if let Some(variables) = grubenv.and_then(|bytes| self.whole("efi/ubuntu/grubenv", grub(&bytes))) {
+                    self.names("efi/ubuntu/grubenv", &variables, &wanted);
+                    self.strays("efi/ubuntu/grubenv", &variables, &["snap_kernel", "snap_core", "snap_menuentry"]);
+                }
+                if let Some(bytes) = uboot {
+                    self.uboot_env(originals, &bytes, &wanted)?;
+                }
+            }
+            Some(label) => {
+                let of_system = format!("{}/grubenv", originals.seed.root);
+                let config = found(Loader::Grub, "efi/ubuntu/grub.cfg")?;
+                let grubenv = found(Loader::Grub, "efi/ubuntu/grubenv")?;
+                let system = found(Loader::Grub, &of_system)?;
+                let selection = found(Loader::Uboot, "uboot/ubuntu/boot.sel")?;
+                let piboot = found(Loader::Piboot, "piboot/ubuntu/piboot.conf")?;
+                if config.is_some() {
+                    self.uncovered.push("grub.cfg of ubuntu-seed, which snapd carries inside its program".to_owned());
+                }
+                // The menu of GRUB and the script of U-Boot begin with an installation where no mode is given.
+                if let Some(variables) = grubenv.and_then(|bytes| self.whole("efi/ubuntu/grubenv", grub(&bytes))) {
+                    self.recovery("efi/ubuntu/grubenv", &variables, &label, false);
+                }
+                if let Some(variables) = system.and_then(|bytes| self.whole(&of_system, grub(&bytes))) {
+                    self.system(originals, gadget, &of_system, &variables)?;
+                }
+                if let Some(bytes) = selection {
+                    // A gadget may bring an empty one, to say that its U-Boot wants no flag.
+                    let pattern = of_gadget(originals, "boot.sel")?.and_then(|pattern| uboot(&pattern).ok());
+                    self.made("uboot/ubuntu/boot.sel", &bytes, pattern.is_none_or(|pattern| pattern.has_flag), &label, false);
+                }
+                if let Some(bytes) = piboot {
+                    // Here nothing chooses a mode but what snapd wrote when it was set.
+                    self.made("piboot/ubuntu/piboot.conf", &bytes, true, &label, true);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn whole<T>(&mut self, path: &str, read: Result<T, String>) -> Option<T> {
+        read.map_err(|why| self.different.push(format!("{path} {why}"))).ok()
+    }
+
+    fn grub_config(&mut self, originals: &mut Originals<'_, '_>, config: &[u8]) -> Result<(), Trouble> {
+        match of_gadget(originals, "grub.conf")? {
+            Some(original) if config == original => self.equal += 1,
+            Some(_) => self.different.push("efi/ubuntu/grub.cfg differs from the gadget's grub.conf".to_owned()),
+            None => self.uncovered.push("efi/ubuntu/grub.cfg, for which no original was read in the gadget".to_owned()),
+        }
+        Ok(())
+    }
+
+    /// Of Ubuntu Core 16 and 18: the gadget's, with the names of two snaps.
+    fn uboot_env(&mut self, originals: &mut Originals<'_, '_>, bytes: &[u8], wanted: &[(&str, &str)]) -> Result<(), Trouble> {
+        let path = "uboot.env";
+        let Some(found) = self.whole(path, uboot(bytes)) else { return Ok(()) };
+        self.names(path, &found.variables, wanted);
+        let original = match of_gadget(originals, "uboot.conf")? {
+            None => Err("for which the gadget has no original".to_owned()),
+            // Snapd makes one of its own where the gadget's is empty.
+            Some(original) if original.is_empty() => Ok((Uboot { variables: Variables::new(), has_flag: true }, UBOOT_LENGTH)),
+            Some(original) => uboot(&original)
+                .map(|read| (read, original.len()))
+                .map_err(|why| format!("for which the gadget has no original that can be read: its uboot.conf {why}")),
+        };
+        let own = original.as_ref().ok().map(|(original, _)| &original.variables);
+        let of_snaps = found.variables.iter().filter(|(name, value)| {
+            let is_set_by_snapd = matches!(name.as_str(), "snap_mode" | "snap_try_core" | "snap_try_kernel");
+            name.starts_with("snap_") && (is_set_by_snapd || own.is_none_or(|own| own.get(*name) != Some(*value)))
+        });
+        self.strays(path, of_snaps, &["snap_kernel", "snap_core", "snap_menuentry"]);
+        match original {
+            Err(why) => self.uncovered.push(format!("{path}, {why}")),
+            Ok((_, length)) if length != bytes.len() => self
+                .different
+                .push(format!("{path} is {} bytes long, and the gadget's uboot.conf {length}: U-Boot reads no other length", bytes.len())),
+            Ok((original, _)) if original.has_flag != found.has_flag => {
+                self.different.push(format!("{path} has another header than the gadget's uboot.conf: U-Boot takes it for damaged"));
+            }
+            Ok((original, _)) if others(&original.variables) == others(&found.variables) => self.equal += 1,
+            Ok(_) => self.different.push(format!("{path} differs from the gadget's uboot.conf in more than the names of snaps")),
+        }
+        Ok(())
+    }
+
+    /// One that snapd made from nothing, in U-Boot's form.
+    fn made(&mut self, path: &str, bytes: &[u8], has_flag: bool, label: &str, must_name_mode: bool) {
+        if bytes.len() != UBOOT_LENGTH {
+            self.different.push(format!("{path} is {} bytes long, where snapd makes {UBOOT_LENGTH}", bytes.len()));
+            return;
+        }
+        let Some(found) = self.whole(path, uboot(bytes)) else { return };
+        if found.has_flag != has_flag {
+            self.different.push(format!("{path} has another header than the gadget asks for: the boot loader takes it for damaged"));
+        }
+        self.recovery(path, &found.variables, label, must_name_mode);
+    }
+
+    /// Since Ubuntu Core 20: which system is started, and what for.
+    fn recovery(&mut self, path: &str, variables: &Variables, label: &str, must_name_mode: bool) {
+        self.names(path, variables, &[("snapd_recovery_system", label)]);
+        match variables.get("snapd_recovery_mode").map_or("", String::as_str) {
+            INSTALL => {}
+            "" if !must_name_mode => {}
+            "" => self.different.push(format!("{path} does not say snapd_recovery_mode, so that nothing starts")),
+            other => {
+                self.different.push(format!("{path} names {other:?} as snapd_recovery_mode, and a fresh image begins with {INSTALL:?}"));
+            }
+        }
+        let flags = variables.get("snapd_boot_flags").map_or("", String::as_str);
+        for flag in flags.split(',').filter(|flag| !flag.is_empty() && !FLAGS.contains(flag)) {
+            self.different.push(format!("{path} sets the boot flag {flag:?}, which snapd does not know"));
+        }
+        self.strays(path, variables, &["snapd_recovery_system", "snapd_recovery_mode", "snapd_boot_flags"]);
+    }
+
+    /// Since Ubuntu Core 20, with GRUB: the kernel of one system, and what it is told.
+    fn system(
+        &mut self,
+        originals: &mut Originals<'_, '_>,
+        gadget: Option<&Gadget>,
+        path: &str,
+        variables: &Variables,
+    ) -> Result<(), Trouble> {
+        const ARGUMENTS: [(&str, &str); 2] = [("snapd_extra_cmdline_args", "cmdline.extra"), ("snapd_full_cmdline_args", "cmdline.full")];
+        self.names(path, variables, &[("snapd_recovery_kernel", &format!("/snaps/{}", originals.kernel_file))]);
+        self.strays(path, variables, &["snapd_recovery_kernel", ARGUMENTS[0].0, ARGUMENTS[1].0]);
+        let described = gadget.map(Gadget::kernel_arguments).filter(|arguments| !arguments.is_empty());
+        for (name, file) in ARGUMENTS {
+            let value = variables.get(name).map_or("", String::as_str);
+            let (original, whose) = match (described, file) {
+                // What is taken out is taken out of words that only snapd knows.
+                (Some(arguments), _) if arguments.takes_away() => {
+                    if !value.is_empty() {
+                        self.uncovered.push(format!("{name} in {path}, from which the gadget takes words away"));
+                    }
+                    continue;
+                }
+                (Some(arguments), "cmdline.extra") => (arguments.append.join(" "), "gadget.yaml"),
+                (Some(_), _) => (String::new(), "gadget.yaml"),
+                (None, _) => (of_gadget(originals, file)?.map(|text| without_comments(&text)).unwrap_or_default(), file),
+            };
+            if words(value) != words(&original) {
+                self.different.push(format!("{path} gives the kernel {value:?}, which the gadget's {whose} does not"));
+            }
+        }
+        Ok(())
+    }
+
+    fn names(&mut self, path: &str, variables: &Variables, wanted: &[(&str, &str)]) {
+        for (name, value) in wanted {
+            match variables.get(*name) {
+                Some(found) if found == value => {}
+                Some(found) => self.different.push(format!("{path} names {found:?} as {name}, and the seed's is {value:?}")),
+                None => self.different.push(format!("{path} does not say {name}")),
+            }
+        }
+    }
+
+    /// Every other variable is empty in a fresh image: a trial of another kernel or base, or words for the kernel's command line, come
+    /// from nobody who signed anything.
+    fn strays<'v>(&mut self, path: &str, variables: impl IntoIterator<Item = (&'v String, &'v String)>, known: &[&str]) {
+        for (name, value) in variables {
+            if !value.is_empty() && !known.contains(&name.as_str()) {
+                self.different.push(format!("{path} sets {name} to {value:?}, which no fresh image does"));
+            }
+        }
+    }
+}
+
+/// A file of the gadget, a link in its place followed once: `uboot.conf` often leads to `uboot.env`.
+fn of_gadget(originals: &mut Originals<'_, '_>, path: &str) -> Result<Option<Vec<u8>>, Trouble> {
+    let Ok(snap) = &mut originals.gadget else { return Ok(None) };
+    let mut found = snap.find(path)?;
+    if let Some(Inode::Link { target }) = &found {
+        found = snap.find(target)?;
+    }
+    match found {
+        Some(Inode::File(file)) => snap.read(&file, LARGEST_TEXT).map(Some),
+        _ => Ok(None),
+    }
+}
+
+/// Lines of `NAME=VALUE`, filled up with `#`.
+fn grub(bytes: &[u8]) -> Result<Variables, String> {
+    if bytes.len() != GRUB_LENGTH {
+        return Err(format!("is {} bytes long, where an environment of GRUB has {GRUB_LENGTH}", bytes.len()));
+    }
+    let text = std::str::from_utf8(bytes).map_err(|_error| "is damaged: it is not text".to_owned())?;
+    let Some(rest) = text.strip_prefix(GRUB_HEAD) else {
+        return Err("is damaged: it does not begin as an environment of GRUB".to_owned());
+    };
+    // GRUB takes what follows for a part of the value, a line's end included; snapd does not.
+    if rest.contains(['\\', '\r', '\0']) {
+        return Err("holds a character that GRUB and snapd read differently".to_owned());
+    }
+    // GRUB skips what begins with `#`, and snapd takes it for a name; without `=` both skip it.
+    if let Some(line) = rest.lines().find(|line| !line.is_empty() && line.starts_with('#') == line.contains('=')) {
+        return Err(format!("holds a line that GRUB and snapd read differently: {:?}", shortened(line)));
+    }
+    once(rest.lines().filter(|line| !line.is_empty() && !line.starts_with('#')))
+}
+
+/// A CRC-32, perhaps a flag, and `NAME=VALUE`, ended by a zero each and the last by two.
+fn uboot(bytes: &[u8]) -> Result<Uboot, String> {
+    let Some((checksum, rest)) = bytes.split_first_chunk::<CRC>().filter(|(_, rest)| rest.len() > 2) else {
+        return Err(format!("is too short for an environment of U-Boot: {} bytes", bytes.len()));
+    };
+    let holds = |contents: &[u8]| {
+        let mut crc = flate2::Crc::new();
+        crc.update(contents);
+        crc.sum() == u32::from_le_bytes(*checksum)
+    };
+    let (contents, has_flag) = match (holds(&rest[1..]), holds(rest)) {
+        (true, false) => (&rest[1..], true),
+        (false, true) => (rest, false),
+        (true, true) => return Err("can be read with a flag and without one, and says two things".to_owned()),
+        (false, false) => return Err("is damaged: its checksum does not hold; make the image again".to_owned()),
+    };
+    let Some(end) = contents.windows(2).position(|pair| pair == [0, 0]) else {
+        return Err("is damaged: it has no end".to_owned());
+    };
+    let text = std::str::from_utf8(&contents[..end]).map_err(|_error| "is damaged: it is not text".to_owned())?;
+    let variables = if text.is_empty() { Variables::new() } else { once(text.split('\0'))? };
+    Ok(Uboot { variables, has_flag })
+}
+
+/// Every name once: of two, one reader takes the first, and another the last.
+fn once<'t>(lines: impl Iterator<Item = &'t str>) -> Result<Variables, String> {
+    let mut variables = Variables::new();
+    for line in lines {
+        let Some((name, value)) = line.split_once('=').filter(|(name, _)| !name.is_empty()) else {
+            return Err(format!("is damaged: {:?} gives no name a value", shortened(line)));
+        };
+        if variables.insert(name.to_owned(), value.to_owned()).is_some() {
+            return Err(format!("says {name} twice: which of the two counts depends on who reads it"));
+        }
+    }
+    Ok(variables)
+}
+
+fn shortened(line: &str) -> String {
+    line.chars().take(40).collect()
+}
+
+/// What is not about snaps.
+fn others(variables: &Variables) -> Vec<(&String, &String)> {
+    variables.iter().filter(|(name, _)| !name.starts_with("snap_")).collect()
+}
+
+fn words(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Words for the kernel, as gadgets keep them in files.
+fn without_comments(text: &[u8]) -> String {
+    let text = String::from_utf8_lossy(text);
+    text.lines().filter(|line| !line.trim_start().starts_with('#')).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn grubenv(lines: &str) -> Vec<u8> {
+        let mut bytes = format!("{GRUB_HEAD}{lines}").into_bytes();
+        bytes.resize(bytes.len().max(GRUB_LENGTH), b'#');
+        bytes
+    }
+
+    fn ubootenv(contents: &[u8], flag: &[u8], length: usize) -> Vec<u8> {
+        let mut contents = contents.to_vec();
+        contents.resize(length - CRC - flag.len(), 0xff);
+        let mut crc = flate2::Crc::new();
+        crc.update(&contents);
+        [&crc.sum().to_le_bytes(), flag, &contents].concat()
+    }
+
+    #[test]
+    fn what_grub_and_snapd_read_alike_is_read() {
+        let variables = grub(&grubenv("# WARNING: do not edit\nsnap_mode=\n\nsnap_core=core_1.snap\n")).expect("it is whole");
+        assert_eq!(
+            variables.into_iter().collect::<Vec<_>>(),
+            [("snap_core".to_owned(), "core_1.snap".to_owned()), ("snap_mode".to_owned(), String::new())]
+        );
+    }
+
+    #[test]
+    fn what_grub_and_snapd_read_differently_is_refused_with_its_own_words() {
+        for (bytes, words) in [
+            (grubenv("")[..1023].to_vec(), "1023 bytes long"),
+            (grubenv(&"a".repeat(2000)), "bytes long"),
+            (vec![b'#'; GRUB_LENGTH], "does not begin as an environment of GRUB"),
+            (grubenv("a=1\na=1\n"), "says a twice"),
+            (grubenv("a=1\\\nb=2\n"), "GRUB and snapd read differently"),
+            (grubenv("#a=1\n"), "GRUB and snapd read differently: \"#a=1\""),
+            (grubenv("nothing\n"), "GRUB and snapd read differently: \"nothing\""),
+            (grubenv("=1\n"), "gives no name a value"),
+            ([GRUB_HEAD.as_bytes(), &[0xff; 999]].concat(), "it is not text"),
+        ] {
+            let why = grub(&bytes).expect_err(words);
+            assert!(why.contains(words), "{why}");
+        }
+    }
+
+    #[test]
+    fn an_environment_of_u_boot_is_read_with_its_flag_and_without() {
+        for (flag, has_flag) in [(&[1][..], true), (&[0], true), (&[], false)] {
+            let found = uboot(&ubootenv(b"a=1\0b=x=y\0\0", flag, 64)).expect("it is whole");
+            assert_eq!(found.has_flag, has_flag);
+            assert_eq!(found.variables.get("b").map(String::as_str), Some("x=y"));
+            assert_eq!(uboot(&ubootenv(b"\0\0", flag, 64)).expect("it is empty").variables, Variables::new());
+        }
+    }
+
+    #[test]
+    fn a_damaged_environment_of_u_boot_is_refused_with_its_own_words() {
+        let mut flipped = ubootenv(b"a=1\0\0", &[0], 64);
+        flipped[7] ^= 1;
+        for (bytes, words) in [
+            (Vec::new(), "too short"),
+            (vec![0; 6], "too short"),
+            (flipped, "its checksum does not hold"),
+            (ubootenv(b"a=1\0b=2\0a=3\0\0", &[0], 64), "says a twice"),
+            (ubootenv(b"a=1\0b\0\0", &[0], 64), "\"b\" gives no name a value"),
+            (ubootenv(b"\0a=1\0\0", &[0], 64), "gives no name a value"),
+            (ubootenv(b"a=1", &[0], 64), "it has no end"),
+            (ubootenv(b"a=\xff\0\0", &[0], 64), "it is not text"),
+        ] {
+            let why = uboot(&bytes).expect_err(words);
+            assert!(why.contains(words), "{why}");
+        }
+    }
+}
