@@ -28,6 +28,21 @@ enum Json {
     Scalar(String),
 }
 
+impl Json {
+    /// Of this nothing at all is signed.
+    fn is_empty(&self) -> bool {
+        match self {
+            Self::Text(_) | Self::Scalar(_) => false,
+            Self::List(items) => items.is_empty(),
+            Self::Map(entries) => entries.is_empty(),
+        }
+    }
+}
+
+fn unreadable(place: &str) -> String {
+    format!("has nothing in `{}`: the signing tool would sign what nobody can read; remove it", cited(place))
+}
+
 impl<'de> Deserialize<'de> for Json {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct AnyJson;
@@ -127,16 +142,25 @@ fn value_of(header: &str, place: &str, json: Json, findings: &mut Findings) -> O
             (word != "null").then_some(Value::Text(word))
         }
         Json::List(items) => {
-            let items: Vec<Value> = items
-                .into_iter()
-                .enumerate()
-                .filter_map(|(index, item)| value_of(header, &format!("{place}[{index}]"), item, findings))
-                .collect();
-            (!items.is_empty()).then_some(Value::List(items))
+            let mut list = Vec::new();
+            for (index, item) in items.into_iter().enumerate() {
+                let place = format!("{place}[{index}]");
+                let is_empty = item.is_empty();
+                match value_of(header, &place, item, findings) {
+                    Some(value) => list.push(value),
+                    // A list's dash, or its header, would be signed with nothing behind it.
+                    None if is_empty => findings.problem(header, unreadable(&place)),
+                    None => {}
+                }
+            }
+            (!list.is_empty()).then_some(Value::List(list))
         }
         Json::Map(entries) => {
             let mut map = BTreeMap::new();
             let mut seen = BTreeSet::new();
+            if !entries.is_empty() && entries.iter().all(|(_, value)| value.is_empty()) {
+                findings.problem(header, unreadable(place));
+            }
             for (key, value) in entries {
                 let place = format!("{place}.{}", cited(&key));
                 if !is_header_name(&key) {
