@@ -347,7 +347,7 @@ fn validation_sets(reading: &mut Reading<'_>, brand: Option<&str>) {
         // A set without an account is the brand's.
         let account = account.or(brand).unwrap_or_default();
         if !seen.insert((account, name)) {
-            reading.problem(HEADER, format!("has the set {:?} of {account} twice: remove one of them", cited(name)));
+            reading.problem(HEADER, format!("has the set {:?} of {:?} twice: remove one of them", cited(name), cited(account)));
         }
     }
 }
@@ -513,7 +513,7 @@ fn prove_unique(reading: &mut Reading<'_>, snaps: &[ModelSnap]) {
         } else if let Some(id) = &snap.id
             && let Some(other) = ids.insert(id, &snap.name)
         {
-            reading.problem("snaps", format!("gives the id {id} to {other} and to {}", snap.name));
+            reading.problem("snaps", format!("gives the id {:?} to {other} and to {}", cited(id), snap.name));
         }
     }
 }

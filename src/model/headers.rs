@@ -19,11 +19,11 @@ const MOST: usize = 100;
 
 impl Findings {
     pub(super) fn problem(&mut self, header: &str, sentence: impl AsRef<str>) {
-        add(&mut self.problems, || format!("`{header}` {}", sentence.as_ref()));
+        add(&mut self.problems, || format!("`{}` {}", cited(header), sentence.as_ref()));
     }
 
     pub(super) fn warning(&mut self, header: &str, sentence: impl AsRef<str>) {
-        add(&mut self.warnings, || format!("`{header}` {}", sentence.as_ref()));
+        add(&mut self.warnings, || format!("`{}` {}", cited(header), sentence.as_ref()));
     }
 }
 
@@ -296,7 +296,10 @@ pub(super) fn time(text: &str) -> Option<Timestamp> {
     }
     // Nobody's clock is finer than a nanosecond, and nobody's parser takes more digits.
     let digits = &rest[..fraction.min(10)];
-    format!("{date}{digits}{offset}").parse().ok()
+    let parse = |date: &str| format!("{date}{digits}{offset}").parse().ok();
+    // The last days of the year 9999 are beyond what a `Timestamp` holds, and what a key is valid until that never ends.
+    let beyond = || parse(&date.replacen("9999-12-3", "9998-12-3", 1)).filter(|_| date.starts_with("9999-12-3")).map(|_| Timestamp::MAX);
+    parse(date).or_else(beyond)
 }
 
 #[cfg(test)]
@@ -309,7 +312,13 @@ mod tests {
             assert!(time(good).is_some(), "{good}");
         }
         assert_eq!(time("2026-11-20T08:00:00+01:00"), time("2026-11-20T07:00:00.00000000000000Z"));
+        for late in ["9999-12-31T23:59:59Z", "9999-12-31T23:59:59.999Z", "9999-12-31T23:59:59-10:00"] {
+            assert_eq!(time(late), Some(Timestamp::MAX), "{late}");
+        }
         for bad in [
+            "9999-12-32T00:00:00Z",
+            "9999-12-31T24:00:00Z",
+            "9999-13-30T00:00:00Z",
             "2026-11-20 08:00",
             "2026-11-20",
             "2026-11-20T08:00:00",

@@ -110,6 +110,8 @@ impl<'e> Entry<'_, '_, 'e> {
         let default = if essential { ESSENTIAL_MODES.to_vec() } else { DEFAULT_MODES.to_vec() };
         let Some(value) = self.map.get("modes") else { return default };
         match value.as_texts() {
+            // Only a form that is not signed yet can have it.
+            Some(modes) if modes.is_empty() => default,
             Some(modes) if !essential && modes.iter().all(|mode| is_mode(mode)) => modes,
             _ => {
                 self.wrong("modes", if essential { ESSENTIAL } else { "that is not a list of modes, as run, ephemeral, install, recover" });
@@ -132,7 +134,7 @@ impl<'e> Entry<'_, '_, 'e> {
             Some(Value::Map(components)) => {
                 for (name, value) in components {
                     if let Err(words) = component(name, value, modes) {
-                        self.wrong("components", &format!("in which {name} {words}"));
+                        self.wrong("components", &format!("in which {} {words}", cited(name)));
                     }
                 }
             }
@@ -187,6 +189,7 @@ fn component(name: &str, value: &Value, modes: &[&str]) -> Result<(), String> {
     let Some(value) = fields.get("modes") else { return Ok(()) };
     let own = value.as_texts().filter(|own| own.iter().all(|mode| is_mode(mode)));
     let own = own.ok_or("has `modes` that are not a list of modes, as run, ephemeral, install, recover")?;
+    // None at all is all of the snap's.
     match own.iter().find(|mode| !modes.contains(mode)) {
         Some(mode) => Err(format!(
             "is for the mode {}, in which the snap itself is not there (it is in {}): remove it here, or add it to the snap's `modes`",

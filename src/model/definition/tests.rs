@@ -102,7 +102,7 @@ fn every_rule_of_core_16_and_18_is_named_with_its_header() {
             "gadget: pi3",
             "gadget: pi3\nvalidation-sets:\n  -\n    mode: enforce\n    name: a\n  -\n    account-id: my-brand\n    mode: prefer-enforce\n    \
              name: a",
-            "`validation-sets` has the set \"a\" of my-brand twice",
+            "`validation-sets` has the set \"a\" of \"my-brand\" twice",
         ),
         ("gadget: pi3", "gadget: pi3\nbase: snapd", "`base` is snapd"),
         ("gadget: pi3", "gadget: pi3\nbase:\n  - core18", "`base` must be a text"),
@@ -132,7 +132,7 @@ fn every_rule_of_core_20_and_newer_is_named() {
         (
             "aW3s0meSnapIdForTheFixtureNo0001",
             "UqFziVZDHLSyO3TqSWgNBoAdHbLI4dAH",
-            "gives the id UqFziVZDHLSyO3TqSWgNBoAdHbLI4dAH to pc and to one",
+            "gives the id \"UqFziVZDHLSyO3TqSWgNBoAdHbLI4dAH\" to pc and to one",
         ),
         ("type: kernel", "type: app", "lists no kernel"),
         ("type: gadget", "type: kernel", "lists no gadget"),
@@ -278,4 +278,67 @@ fn what_is_empty_stands_for_the_default() {
     assert_eq!(model.grade, Some(Grade::Signed));
     let one = model.snap("one").expect("it is listed");
     assert_eq!((one.kind, one.required), (SnapKind::App, true));
+}
+
+#[test]
+fn nothing_in_a_model_reaches_a_sentence_raw_or_at_full_length() {
+    let long = "a".repeat(30_000);
+    let esc = "\u{1b}[2J\u{7}\r";
+    let entry = |more: &str| CORE22.replace("name: one", &format!("name: one\n{more}"));
+    for model in [
+        CORE22.replace("UqFziVZDHLSyO3TqSWgNBoAdHbLI4dAH", esc).replace("aW3s0meSnapIdForTheFixtureNo0001", esc),
+        CORE22.replace("UqFziVZDHLSyO3TqSWgNBoAdHbLI4dAH", &long).replace("aW3s0meSnapIdForTheFixtureNo0001", &long),
+        CORE16.replace("gadget: pi3", &format!("gadget: pi={esc}\nbase: {esc}\nstore: {esc}\nclassic: {esc}")),
+        CORE16.replace("gadget: pi3", &format!("gadget: pi={long}\nbase: {long}\nz{long}: x")),
+        CORE16.replace(
+            "gadget: pi3",
+            &format!("gadget: pi3\nvalidation-sets:{0}{0}", format!("\n  -\n    account-id: {esc}\n    name: {esc}")),
+        ),
+        CORE16
+            .replace("gadget: pi3", &format!("gadget: pi3\nvalidation-sets:{0}{0}", format!("\n  -\n    account-id: {long}\n    name: a"))),
+        CORE16.replace("gadget: pi3", &format!("gadget: pi3\nvalidation-sets:\n  -\n    sequence: {esc}\n    mode: {esc}\n    name: a")),
+        CORE16.replace("- one", &format!("- {esc}\n  - <{esc}>\n  - {long}")),
+        entry(&format!("    components:\n      {long}: x")),
+        entry(&format!("    components:\n      aa:\n        presence: required\n        {long}: x")),
+        entry(&format!("    type: {esc}\n    default-channel: {esc}\n    presence: {esc}\n    classic: {esc}")),
+        entry(&format!(
+            "    modes:\n      - run\n      - x{}\n    components:\n      aa:\n        presence: required\n        modes:\n          - yy",
+            "a".repeat(30_000)
+        )),
+    ] {
+        let findings = read(&model).1;
+        assert!(!findings.problems.is_empty());
+        for sentence in findings.problems.iter().chain(&findings.warnings) {
+            assert!(sentence.len() < 600 && !sentence.contains(char::is_control), "{sentence:?}");
+        }
+    }
+}
+
+#[test]
+fn a_form_is_judged_as_the_signing_tool_judges_it_empty_lists_included() {
+    let judged = |change: &dyn Fn(&mut Headers)| {
+        let mut headers = Stream::new(format!("{CORE22}\n\nAcLB").as_bytes()).next().expect("one").expect("well formed").headers;
+        change(&mut headers);
+        Model::read(&headers).1.problems.join("\n")
+    };
+    let list = || Value::List(Vec::new());
+    for header in ["serial-authority", "system-user-authority", "preseed-authority", "validation-sets", "whatever"] {
+        assert_eq!(judged(&|headers| drop(headers.insert(header.to_owned(), list()))), "", "{header}");
+    }
+    for header in ["grade", "storage-safety", "store", "display-name", "classic", "base", "timestamp", "required-snaps"] {
+        let found = judged(&|headers| drop(headers.insert(header.to_owned(), list())));
+        assert!(found.contains(&format!("`{header}` ")), "{header}: {found}");
+    }
+    let kernel = |key: &'static str, value: Value| {
+        judged(&move |headers| {
+            let Some(Value::List(snaps)) = headers.get_mut("snaps") else { panic!("a list") };
+            let Value::Map(kernel) = &mut snaps[1] else { panic!("a map") };
+            kernel.insert(key.to_owned(), value.clone());
+        })
+    };
+    assert_eq!(kernel("modes", list()), "", "no mode is none that could contradict");
+    assert_eq!(kernel("components", Value::Map(Headers::new())), "");
+    for key in ["type", "default-channel", "presence", "id", "name", "classic", "components"] {
+        assert!(!kernel(key, list()).is_empty(), "{key}");
+    }
 }

@@ -94,16 +94,16 @@ fn pattern(name: &str, value: &Value, left: &mut usize) -> Result<Pattern, Strin
     match value {
         Value::Text(text) if text == "$MISSING" => Ok(Pattern::Missing),
         Value::Text(text) if text.starts_with('$') => {
-            Err(format!("has {:?} for `{name}`: of words with `$` a key may have $MISSING only", cited(text)))
+            Err(format!("has {:?} for `{}`: of words with `$` a key may have $MISSING only", cited(text), cited(name)))
         }
         Value::Text(text) => {
             let regex = RegexBuilder::new(&format!("^(?:{text})$")).size_limit(PATTERN_BYTES).build();
-            regex.map(Pattern::Text).map_err(|_broken| format!("has a pattern for `{name}` that cannot be used"))
+            regex.map(Pattern::Text).map_err(|_broken| format!("has a pattern for `{}` that cannot be used", cited(name)))
         }
         Value::Map(map) => Ok(Pattern::Map(patterns(map, left)?)),
         Value::List(alternatives) => {
             let alternative = |value: &Value| match value {
-                Value::List(_) => Err(format!("has a list inside the list for `{name}`: write its items into the outer one")),
+                Value::List(_) => Err(format!("has a list inside the list for `{}`: write its items into the outer one", cited(name))),
                 value => pattern(name, value, left),
             };
             alternatives.iter().map(alternative).collect::<Result<_, _>>().map(Pattern::Any)
