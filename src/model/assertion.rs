@@ -8,7 +8,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::definition::Model;
-use super::headers::{Findings, KEY_NAME, Reading, SNAP_ID, is_account_id, is_key_name, is_provenance, is_snap_id, is_snap_name};
+use super::headers::{Findings, KEY_NAME, Reading, SNAP_ID, is_account_id, is_alias, is_key_name, is_snap_id, is_snap_name, is_word};
 use super::signature::{PublicKey, Sha3, Signature};
 use super::text::{Headers, Stream, Text, TextError, Value, cited};
 use super::trust::constraints::Constraints;
@@ -431,6 +431,26 @@ fn series(reading: &mut Reading<'_>) {
     let _checked = reading.required_as("series", |text| text == "16", "16, which is the series of every Ubuntu Core");
 }
 
+/// Another name of an app.
+fn is_target(item: &Value) -> bool {
+    let text = |key: &str| if let Value::Map(item) = item { item.get(key)?.as_text() } else { None };
+    text("name").is_some_and(is_alias) && text("target").is_some_and(is_word)
+}
+
+/// What a station does not ask of a snap has its shape all the same.
+fn shapes(reading: &mut Reading<'_>) {
+    for header in ["plugs", "slots"] {
+        reading.shape(header, |value| matches!(value, Value::Map(_)), "a map");
+    }
+    reading.shape("refresh-control", |value| value.as_texts().is_some(), "a list of texts");
+    let are_aliases = |value: &Value| value.as_texts().is_some_and(|aliases| aliases.iter().all(|alias| is_alias(alias)));
+    reading.shape("auto-aliases", are_aliases, "a list of aliases: letters, digits, dots, dashes and underscores");
+    let are_targets = |value: &Value| matches!(value, Value::List(items) if items.iter().all(is_target));
+    reading.shape("aliases", are_targets, "a list of maps, each with the `name` of an alias and the app that is its `target`");
+    let are_maps = |value: &Value| matches!(value, Value::List(items) if items.iter().all(|item| matches!(item, Value::Map(_))));
+    reading.shape("revision-authority", are_maps, "a list of maps");
+}
+
 fn snap_declaration(reading: &mut Reading<'_>) -> Option<SnapDeclaration> {
     series(reading);
     let snap_id = reading.required_as("snap-id", is_snap_id, SNAP_ID);
@@ -438,16 +458,7 @@ fn snap_declaration(reading: &mut Reading<'_>) -> Option<SnapDeclaration> {
     let name = if !reading.has("snap-name") { reading.required("snap-name") } else { reading.text("snap-name") };
     let publisher = reading.account("publisher-id");
     let _checked = reading.time("timestamp");
-    for header in ["plugs", "slots"] {
-        reading.shape(header, |value| matches!(value, Value::Map(_)), "a map");
-    }
-    for header in ["refresh-control", "auto-aliases"] {
-        reading.shape(header, |value| value.as_texts().is_some(), "a list of texts");
-    }
-    for header in ["aliases", "revision-authority"] {
-        let is_list_of_maps = |value: &Value| matches!(value, Value::List(items) if items.iter().all(|item| matches!(item, Value::Map(_))));
-        reading.shape(header, is_list_of_maps, "a list of maps");
-    }
+    shapes(reading);
     let name = name?;
     if !name.is_empty() && !is_snap_name(name) {
         reading.problem("snap-name", format!("{:?} is no snap name", cited(name)));
@@ -464,7 +475,7 @@ fn snap_revision(reading: &mut Reading<'_>) -> Option<SnapRevision> {
     let revision = reading.required_number("snap-revision");
     let developer = reading.required_as("developer-id", is_account_id, "an account id");
     let provenance =
-        reading.text_as("provenance", is_provenance, "letters and digits, words joined by single dashes").filter(|way| *way != PROVENANCE);
+        reading.text_as("provenance", is_word, "letters and digits, words joined by single dashes").filter(|way| *way != PROVENANCE);
     let _checked = reading.time("timestamp");
     let revision = revision?;
     if revision == 0 {

@@ -71,13 +71,21 @@ pub fn check(bytes: &[u8], trust: &Trust, time: Timestamp) -> Checked {
     for assertion in &assertions {
         let of = |sentence: String| if assertions.len() > 1 { format!("{}: {sentence}", assertion.name()) } else { sentence };
         let mut problems = judge.prove(assertion).err().unwrap_or_default();
+        let newer = judge.newer(assertion);
+        if let Some(newer) = &newer {
+            let sentence =
+                format!("`revision` is {}, and revision {} is known, which holds instead", assertion.revision(), newer.revision());
+            checked.findings.warnings.push(of(sentence));
+        }
         match assertion.typed() {
-            Typed::AccountKey(key) => match (key.not_valid_at(time), assertions.as_slice()) {
-                (None, _) => {}
-                (Some(sentence), [_]) => problems.push(sentence),
-                // Others may need it no more, and what it signed is refused by itself.
-                (Some(sentence), _) => checked.findings.warnings.push(of(sentence)),
-            },
+            Typed::AccountKey(key) => {
+                match (newer.as_ref().and_then(Assertion::as_account_key).unwrap_or(key).not_valid_at(time), assertions.as_slice()) {
+                    (None, _) => {}
+                    (Some(sentence), [_]) => problems.push(sentence),
+                    // Others may need it no more, and what it signed is refused by itself.
+                    (Some(sentence), _) => checked.findings.warnings.push(of(sentence)),
+                }
+            }
             Typed::SnapDeclaration(declaration) if declaration.name.is_none() => {
                 problems.push("`snap-name` is empty: the store has taken this declaration back".to_owned());
             }
@@ -188,6 +196,22 @@ mod tests {
     }
 
     #[test]
+    fn a_key_that_was_ended_later_is_no_more_than_it_is_now() {
+        let mut trust = trust();
+        let ended = STORE.vouch_for("root", "brand", &BRAND, "\nrevision: 1\nuntil: 2026-06-01T00:00:00Z");
+        let forged = BRAND.vouch_for("brand", "brand", &BRAND, "\nrevision: 7\nuntil: 2026-03-01T00:00:00Z");
+        trust.add_known(format!("{ended}\n{forged}").as_bytes()).expect("assertions");
+        let first = STORE.vouch_for("root", "brand", &BRAND, "");
+        let checked = check(first.as_bytes(), &trust, NOW.parse().expect("a time"));
+        assert!(checked.findings.problems.join("\n").starts_with("`until` is 2026-06-01T00:00:00Z"), "{:?}", checked.findings);
+        assert_eq!(checked.findings.warnings, ["`revision` is 0, and revision 1 is known, which holds instead"]);
+        let checked = check(first.as_bytes(), &trust, "2026-05-01T00:00:00Z".parse().expect("a time"));
+        assert!(checked.is_accepted() && checked.findings.warnings.len() == 1, "until then it signs: {:?}", checked.findings);
+        let checked = check(ended.as_bytes(), &trust, "2026-05-01T00:00:00Z".parse().expect("a time"));
+        assert_eq!(checked.findings, Findings::default(), "what nobody vouches for holds nowhere");
+    }
+
+    #[test]
     fn a_key_that_has_expired_is_only_worth_a_word_among_others() {
         let key = STORE.vouch_for("root", "brand", &BRAND, "\nrevision: 1\nuntil: 2026-06-01T00:00:00Z");
         let checked = check_at(&format!("{key}\n{}", STORE.account("root", "brand")), NOW);
@@ -277,13 +301,21 @@ mod tests {
             ("plugs: x", "`plugs` must be a map"),
             ("slots:\n  - x", "`slots` must be a map"),
             ("refresh-control: x", "`refresh-control` must be a list of texts"),
-            ("auto-aliases:\n  -\n    - x", "`auto-aliases` must be a list of texts"),
-            ("aliases:\n  - x", "`aliases` must be a list of maps"),
+            ("auto-aliases:\n  -\n    - x", "`auto-aliases` must be a list of aliases"),
+            ("aliases:\n  - x", "`aliases` must be a list of maps, each with the `name` of an alias and"),
+            ("aliases:\n  -\n    name: a", "`aliases` must be"),
+            ("aliases:\n  -\n    target: a", "`aliases` must be"),
+            ("aliases:\n  -\n    name: -a\n    target: a", "`aliases` must be"),
+            ("aliases:\n  -\n    name: a\n    target: a_b", "`aliases` must be"),
+            ("auto-aliases:\n  - a b", "`auto-aliases` must be a list of aliases"),
             ("revision-authority:\n  a: b", "`revision-authority` must be a list of maps"),
         ] {
             let found = problems(&STORE.sign(&format!("type: snap-declaration\nauthority-id: root\n{line}"))).join("\n");
             assert!(found.contains(words), "{line}: {found}");
         }
+        let good = "aliases:\n  -\n    name: a_b.c-d\n    target: App-1\nauto-aliases:\n  - x.y\nrefresh-control:\n  - x\nplugs:\n  a: b";
+        let found = problems(&STORE.sign(&format!("type: snap-declaration\nauthority-id: root\n{good}"))).join("\n");
+        assert!(!found.contains("alias") && !found.contains("control") && !found.contains("plugs"), "{found}");
     }
 
     #[test]

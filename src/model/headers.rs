@@ -242,8 +242,14 @@ pub(super) fn is_key_name(text: &str) -> bool {
     is_model_name(text) && text.bytes().any(|byte| byte.is_ascii_lowercase())
 }
 
-/// By what way a snap came to the store: `^[a-zA-Z0-9](?:-?[a-zA-Z0-9])*$`
-pub(super) fn is_provenance(text: &str) -> bool {
+/// `^[a-zA-Z0-9][-_.a-zA-Z0-9]*$`
+pub(super) fn is_alias(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'))
+}
+
+/// An app, or by what way a snap came to the store: `^[a-zA-Z0-9](?:-?[a-zA-Z0-9])*$`
+pub(super) fn is_word(text: &str) -> bool {
     is_model_name(&text.to_ascii_lowercase())
 }
 

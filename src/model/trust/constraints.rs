@@ -20,6 +20,8 @@ enum Pattern {
     Missing,
     /// A text that this matches as a whole.
     Text(Regex),
+    /// The same for a text of ASCII, which is all that classes as `\w` are of where keys are constrained.
+    Ascii(Regex),
     /// A map in which each of these is.
     Map(Vec<(String, Pattern)>),
     /// One of these.
@@ -33,9 +35,10 @@ impl Pattern {
             (Self::Missing, _) => false,
             (_, Value::List(items)) => items.iter().all(|item| self.matches(Some(item))),
             (Self::Text(regex), Value::Text(text)) => regex.is_match(text),
+            (Self::Ascii(regex), Value::Text(text)) => text.is_ascii() && regex.is_match(text),
             (Self::Map(patterns), Value::Map(map)) => all(patterns, map),
             (Self::Any(patterns), value) => patterns.iter().any(|pattern| pattern.matches(Some(value))),
-            (Self::Text(_), Value::Map(_)) | (Self::Map(_), Value::Text(_)) => false,
+            (Self::Text(_) | Self::Ascii(_), Value::Map(_)) | (Self::Map(_), Value::Text(_)) => false,
         }
     }
 }
@@ -98,7 +101,10 @@ fn pattern(name: &str, value: &Value, left: &mut usize) -> Result<Pattern, Strin
         }
         Value::Text(text) => {
             let regex = RegexBuilder::new(&format!("^(?:{text})$")).size_limit(PATTERN_BYTES).build();
-            regex.map(Pattern::Text).map_err(|_broken| format!("has a pattern for `{}` that cannot be used", cited(name)))
+            let has_class = ["\\d", "\\w", "\\s", "\\b", "\\D", "\\W", "\\S", "\\B"].iter().any(|class| text.contains(class));
+            regex
+                .map(if has_class { Pattern::Ascii } else { Pattern::Text })
+                .map_err(|_broken| format!("has a pattern for `{}` that cannot be used", cited(name)))
         }
         Value::Map(map) => Ok(Pattern::Map(patterns(map, left)?)),
         Value::List(alternatives) => {
@@ -145,6 +151,9 @@ mod tests {
         assert!(
             !allow(every, "\nrequired-snaps:\n  - my-a\n  - other") && !allow(every, "") && !allow(every, "\nrequired-snaps:\n  a: my-b")
         );
+        let class = "      display-name: \\w+";
+        assert!(allow(class, "\ndisplay-name: cafe") && !allow(class, "\ndisplay-name: café") && !allow(class, "\ndisplay-name: a b"));
+        assert!(allow("      display-name: caf.", "\ndisplay-name: café"), "any sign is any sign");
         let inside = "      place:\n        city:\n          - bern\n          - basel";
         assert!(allow(inside, "\nplace:\n  city: basel\n  zip: 4000"));
         assert!(!allow(inside, "\nplace:\n  city: genf") && !allow(inside, "\nplace: basel") && !allow(inside, "\nplace:\n  zip: 4000"));
