@@ -38,11 +38,8 @@ impl<'e> Entry<'_, '_, 'e> {
     fn id(&mut self, grade: Grade) -> Option<&'e str> {
         let id = self.text("id");
         match (id, well_known_id(self.name)) {
-            (Some(id), _) if !is_snap_id(id) => {
-                if !is_placeholder(id) {
-                    self.wrong("id", &format!("{:?}, which is not {SNAP_ID}", cited(id)));
-                }
-            }
+            (Some(id), _) if is_placeholder(id) => {}
+            (Some(id), _) if !is_snap_id(id) => self.wrong("id", &format!("{:?}, which is not {SNAP_ID}", cited(id))),
             (Some(id), Some(known)) if id != known => {
                 self.wrong("id", &format!("{}, and everybody's {} has {known}", cited(id), self.name));
             }
