@@ -116,6 +116,11 @@ fn everything_else_in_the_chain_is_accepted_too() {
         let file = format!("chain/{name}");
         let kind = name.rsplit('.').next().unwrap_or_default();
         let code = match kind {
+            "account-key" if fs::read_to_string(data(&file)).expect("a key").contains("\nuntil: 2026-06-01") => {
+                let (code, objects) = check(&[&file]);
+                assert!(code == 1 && problems(&objects[0]).contains("the key has expired"), "it was valid until June: {objects:?}");
+                0
+            }
             "account" | "account-key" | "snap-declaration" | "bundle" | "trusted" => check(&[&file]).0,
             "snap-revision" => {
                 let (code, objects) = check(&[&file]);
@@ -174,6 +179,22 @@ fn keys_are_judged_at_the_time_given() {
     assert_eq!(at("2026-02-01T00:00:00Z"), 0);
     assert_eq!(at("2026-01-31T23:59:59Z"), 1, "the brand's key is not valid yet");
     assert_eq!(at("yesterday, perhaps"), 2, "no time at all is a wrong call");
+    // A key by itself is judged as well, and says which of its ends it is beyond.
+    const GONE: &str = "chain/him8SWcxo-QJrVXf_-aWs-doDDkGOEqUODnmg7igmyOTNh2Nyehn7uXvgEvU11z9.account-key";
+    let key_at = |time: &str| {
+        let trust = ["--trust", "chain/test-root.trusted", "--with", "chain/accounts-and-keys.bundle", "--at", time];
+        let (code, out, _) = flashline(&[&["model", "check", GONE], trust.as_slice()].concat());
+        (code, out)
+    };
+    for (time, words) in [
+        ("2026-01-31T23:59:59Z", "`since` is 2026-02-01T00:00:00Z, and now it is 2026-01-31T23:59:59Z: the key is not valid yet"),
+        ("2026-02-01T00:00:00Z", "accepted"),
+        ("2026-05-31T23:59:59Z", "accepted"),
+        ("2026-06-01T00:00:00Z", "`until` is 2026-06-01T00:00:00Z, and now it is 2026-06-01T00:00:00Z: the key has expired"),
+    ] {
+        let (code, out) = key_at(time);
+        assert_eq!((code, out.contains(words)), (i32::from(words != "accepted"), true), "{time}: {out}");
+    }
 }
 
 #[test]
@@ -194,6 +215,10 @@ fn what_was_not_filled_in_or_not_signed_is_named() {
     fs::write(&path, json).expect("it can be written");
     let (code, objects) = check(&[path.to_str().expect("text")]);
     let found = problems(&objects[0]);
+    assert!(!found.contains("`body`"), "{found}");
+    fs::write(&path, json.replacen('{', r#"{"body": "more", "#, 1)).expect("it can be written");
+    let (_, objects) = check(&[path.to_str().expect("text")]);
+    assert!(problems(&objects[0]).contains("`body` is what would stand behind the headers, and a model has nothing there: remove it"));
     for words in ["`series` is 16 and must be a text in quotes", "`authority-id` still has", "`timestamp` still has", "it is not signed"] {
         assert!(found.contains(words), "{words}: {found}");
     }

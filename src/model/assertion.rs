@@ -8,7 +8,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::definition::Model;
-use super::headers::{Findings, Reading, SNAP_ID, is_account_id, is_snap_id, is_snap_name};
+use super::headers::{Findings, KEY_NAME, Reading, SNAP_ID, is_account_id, is_alias, is_key_name, is_snap_id, is_snap_name, is_word};
 use super::signature::{PublicKey, Sha3, Signature};
 use super::text::{Headers, Stream, Text, TextError, Value, cited};
 use super::trust::constraints::Constraints;
@@ -66,6 +66,21 @@ pub struct AccountKey {
     pub key: PublicKey,
     /// What it may sign, where it may not sign everything.
     pub(super) constraints: Constraints,
+}
+
+impl AccountKey {
+    /// Why it signs nothing at this time, where it does not.
+    pub(super) fn not_valid_at(&self, time: Timestamp) -> Option<String> {
+        match self.until {
+            _ if time < self.since => {
+                Some(format!("`since` is {}, and now it is {time}: the key is not valid yet; wait, or set the clock", self.since))
+            }
+            Some(until) if until <= time => {
+                Some(format!("`until` is {until}, and now it is {time}: the key has expired; sign with another, and give its account-key"))
+            }
+            _ => None,
+        }
+    }
 }
 
 /// What the store says of a snap: its name and publisher.
@@ -314,10 +329,19 @@ fn format(reading: &mut Reading<'_>, newest: u64) {
     }
 }
 
+/// What nothing reads is no place to hide anything under a signature.
+fn no_body(reading: &mut Reading<'_>, kind: &str, body: &[u8]) {
+    if !body.is_empty() {
+        let sentence = format!("is {}, and `type: {kind}` has no body: nothing would heed it; sign it again without a body", body.len());
+        reading.problem("body-length", sentence);
+    }
+}
+
 fn typed(kind: &str, headers: &Headers, body: &[u8], reading: &mut Reading<'_>) -> Typed {
     match kind {
         "account" => {
             format(reading, 0);
+            no_body(reading, kind, body);
             account(reading).map_or(Typed::Other, Typed::Account)
         }
         "account-key" => {
@@ -326,9 +350,7 @@ fn typed(kind: &str, headers: &Headers, body: &[u8], reading: &mut Reading<'_>) 
         }
         "model" => {
             format(reading, 0);
-            if !body.is_empty() {
-                reading.findings.warning("body-length", "says that there is a body: nothing heeds the body of a model");
-            }
+            no_body(reading, kind, body);
             let (model, mut findings) = Model::read(headers);
             reading.findings.problems.append(&mut findings.problems);
             reading.findings.warnings.append(&mut findings.warnings);
@@ -336,10 +358,12 @@ fn typed(kind: &str, headers: &Headers, body: &[u8], reading: &mut Reading<'_>) 
         }
         "snap-declaration" => {
             format(reading, 7);
+            no_body(reading, kind, body);
             snap_declaration(reading).map_or(Typed::Other, Typed::SnapDeclaration)
         }
         "snap-revision" => {
             format(reading, 0);
+            no_body(reading, kind, body);
             snap_revision(reading).map_or(Typed::Other, Typed::SnapRevision)
         }
         other if OTHER_TYPES.contains(&other) => {
@@ -360,6 +384,7 @@ fn account(reading: &mut Reading<'_>) -> Option<Account> {
     let words = "`unproven`, `starred`, `verified` or `certified`";
     let validation = reading.required_as("validation", |text| matches!(text, "unproven" | "starred" | "verified" | "certified"), words);
     let _checked = reading.time("timestamp");
+    let _checked = reading.text("username");
     Some(Account { id: id?.to_owned(), display_name: display_name?.to_owned(), validation: validation?.to_owned() })
 }
 
@@ -367,7 +392,7 @@ fn account_key(headers: &Headers, body: &[u8], reading: &mut Reading<'_>) -> Opt
     let account = reading.account("account-id");
     let id = reading.digest("public-key-sha3-384");
     // The first keys have no name.
-    let name = reading.text("name").unwrap_or_default();
+    let name = reading.text_as("name", is_key_name, KEY_NAME).unwrap_or_default();
     let since = reading.time("since");
     let until = if reading.has("until") { Some(reading.time("until")) } else { None };
     let key = match PublicKey::decode(body) {
@@ -406,6 +431,26 @@ fn series(reading: &mut Reading<'_>) {
     let _checked = reading.required_as("series", |text| text == "16", "16, which is the series of every Ubuntu Core");
 }
 
+/// Another name of an app.
+fn is_target(item: &Value) -> bool {
+    let text = |key: &str| if let Value::Map(item) = item { item.get(key)?.as_text() } else { None };
+    text("name").is_some_and(is_alias) && text("target").is_some_and(is_word)
+}
+
+/// What a station does not ask of a snap has its shape all the same.
+fn shapes(reading: &mut Reading<'_>) {
+    for header in ["plugs", "slots"] {
+        reading.shape(header, |value| matches!(value, Value::Map(_)), "a map");
+    }
+    reading.shape("refresh-control", |value| value.as_texts().is_some(), "a list of texts");
+    let are_aliases = |value: &Value| value.as_texts().is_some_and(|aliases| aliases.iter().all(|alias| is_alias(alias)));
+    reading.shape("auto-aliases", are_aliases, "a list of aliases: letters, digits, dots, dashes and underscores");
+    let are_targets = |value: &Value| matches!(value, Value::List(items) if items.iter().all(is_target));
+    reading.shape("aliases", are_targets, "a list of maps, each with the `name` of an alias and the app that is its `target`");
+    let are_maps = |value: &Value| matches!(value, Value::List(items) if items.iter().all(|item| matches!(item, Value::Map(_))));
+    reading.shape("revision-authority", are_maps, "a list of maps");
+}
+
 fn snap_declaration(reading: &mut Reading<'_>) -> Option<SnapDeclaration> {
     series(reading);
     let snap_id = reading.required_as("snap-id", is_snap_id, SNAP_ID);
@@ -413,6 +458,7 @@ fn snap_declaration(reading: &mut Reading<'_>) -> Option<SnapDeclaration> {
     let name = if !reading.has("snap-name") { reading.required("snap-name") } else { reading.text("snap-name") };
     let publisher = reading.account("publisher-id");
     let _checked = reading.time("timestamp");
+    shapes(reading);
     let name = name?;
     if !name.is_empty() && !is_snap_name(name) {
         reading.problem("snap-name", format!("{:?} is no snap name", cited(name)));
@@ -424,12 +470,12 @@ fn snap_declaration(reading: &mut Reading<'_>) -> Option<SnapDeclaration> {
 
 fn snap_revision(reading: &mut Reading<'_>) -> Option<SnapRevision> {
     let digest = reading.digest("snap-sha3-384");
-    let size = if reading.has("snap-size") { reading.number("snap-size", 0) } else { reading.required("snap-size").and(None) };
+    let size = reading.required_length("snap-size");
     let snap_id = reading.required_as("snap-id", is_snap_id, SNAP_ID);
-    let revision =
-        if reading.has("snap-revision") { reading.number("snap-revision", 0) } else { reading.required("snap-revision").and(None) };
+    let revision = reading.required_number("snap-revision");
     let developer = reading.required_as("developer-id", is_account_id, "an account id");
-    let provenance = reading.text("provenance").filter(|way| *way != PROVENANCE);
+    let provenance =
+        reading.text_as("provenance", is_word, "letters and digits, words joined by single dashes").filter(|way| *way != PROVENANCE);
     let _checked = reading.time("timestamp");
     let revision = revision?;
     if revision == 0 {

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::signature::Sha3;
-use super::text::{Headers, Value, cited, number};
+use super::text::{Headers, MAX_NUMBER, Value, cited, is_decimal, length, number};
 
 /// What keeps an assertion from being accepted, and what is only odd about it, in sentences that name the header.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,11 +19,11 @@ const MOST: usize = 100;
 
 impl Findings {
     pub(super) fn problem(&mut self, header: &str, sentence: impl AsRef<str>) {
-        add(&mut self.problems, || format!("`{header}` {}", sentence.as_ref()));
+        add(&mut self.problems, || format!("`{}` {}", cited(header), sentence.as_ref()));
     }
 
     pub(super) fn warning(&mut self, header: &str, sentence: impl AsRef<str>) {
-        add(&mut self.warnings, || format!("`{header}` {}", sentence.as_ref()));
+        add(&mut self.warnings, || format!("`{}` {}", cited(header), sentence.as_ref()));
     }
 }
 
@@ -90,6 +90,10 @@ impl<'a> Reading<'a> {
     /// A text that must be there and follow a rule, told in words.
     pub(super) fn required_as(&mut self, header: &str, rule: fn(&str) -> bool, words: &str) -> Option<&'a str> {
         let text = self.required(header)?;
+        self.ruled(header, text, rule, words)
+    }
+
+    fn ruled(&mut self, header: &str, text: &'a str, rule: fn(&str) -> bool, words: &str) -> Option<&'a str> {
         if rule(text) {
             return Some(text);
         }
@@ -103,6 +107,12 @@ impl<'a> Reading<'a> {
     /// The same, for what may be missing.
     pub(super) fn text_as(&mut self, header: &str, rule: fn(&str) -> bool, words: &str) -> Option<&'a str> {
         if self.has(header) { self.required_as(header, rule, words) } else { None }
+    }
+
+    /// The same, for what may be empty as well: either stands for the default.
+    pub(super) fn default_as(&mut self, header: &str, rule: fn(&str) -> bool, words: &str) -> Option<&'a str> {
+        let text = self.text(header).filter(|text| !text.is_empty())?;
+        self.ruled(header, text, rule, words)
     }
 
     pub(super) fn account(&mut self, header: &str) -> Option<&'a str> {
@@ -119,10 +129,21 @@ impl<'a> Reading<'a> {
 
     /// A number; `default` where there is none.
     pub(super) fn number(&mut self, header: &'static str, default: u64) -> Option<u64> {
-        if !self.has(header) {
-            return Some(default);
+        if self.has(header) { self.required_number(header) } else { Some(default) }
+    }
+
+    /// A number that must be there.
+    pub(super) fn required_number(&mut self, header: &'static str) -> Option<u64> {
+        let text = self.required(header)?;
+        if let Some(sentence) = no_number(text) {
+            self.problem(header, sentence);
         }
-        number(self.required_as(header, |text| number(text).is_some(), "a decimal number without sign or leading zeros")?)
+        number(text)
+    }
+
+    /// The length of a file, which must be there.
+    pub(super) fn required_length(&mut self, header: &'static str) -> Option<u64> {
+        length(self.required_as(header, |text| length(text).is_some(), "a length in bytes, in decimal, without sign or leading zeros")?)
     }
 
     /// A list of texts, empty where there is none; each must follow the rule.
@@ -136,6 +157,13 @@ impl<'a> Reading<'a> {
             self.findings.problem(header, format!("has {:?} in it, which is not {words}", cited(text)));
         }
         texts
+    }
+
+    /// What is not read here any further has a shape all the same.
+    pub(super) fn shape(&mut self, header: &str, rule: fn(&Value) -> bool, words: &str) {
+        if self.headers.get(header).is_some_and(|value| !rule(value)) {
+            self.problem(header, format!("must be {words}"));
+        }
     }
 
     /// `true` or `false`, which is what it is when it is not there.
@@ -169,6 +197,17 @@ fn collect_placeholders<'a>(value: &'a Value, into: &mut Vec<&'a str>) {
     }
 }
 
+/// What is wrong with a number.
+pub(super) fn no_number(text: &str) -> Option<String> {
+    if number(text).is_some() || is_placeholder(text) {
+        None
+    } else if is_decimal(text) {
+        Some(format!("is {}, and {MAX_NUMBER} is the largest number there is in assertions: write a smaller one", cited(text)))
+    } else {
+        Some(format!("must be a decimal number without sign or leading zeros, not {:?}", cited(text)))
+    }
+}
+
 /// `<your account id>`, as in the documentation that people copy from.
 pub(super) fn is_placeholder(text: &str) -> bool {
     text.len() > 2 && text.starts_with('<') && text.ends_with('>')
@@ -194,6 +233,43 @@ pub(super) fn is_snap_name(text: &str) -> bool {
         && !text.starts_with('-')
         && !text.ends_with('-')
         && !text.contains("--")
+}
+
+pub(super) const KEY_NAME: &str = "a name for a key (lower-case letters and digits, words joined by single dashes, at least one letter)";
+
+/// `^(?:[a-z0-9]+-?)*[a-z](?:-?[a-z0-9])*$`
+pub(super) fn is_key_name(text: &str) -> bool {
+    is_model_name(text) && text.bytes().any(|byte| byte.is_ascii_lowercase())
+}
+
+/// `^[a-zA-Z0-9][-_.a-zA-Z0-9]*$`
+pub(super) fn is_alias(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'))
+}
+
+/// An app, or by what way a snap came to the store: `^[a-zA-Z0-9](?:-?[a-zA-Z0-9])*$`
+pub(super) fn is_word(text: &str) -> bool {
+    is_model_name(&text.to_ascii_lowercase())
+}
+
+const RISKS: [&str; 4] = ["stable", "candidate", "beta", "edge"];
+
+/// What the store takes as a name of a track; the name of a risk is none.
+pub(super) fn is_track(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && text.ends_with(|last: char| last.is_ascii_alphanumeric())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'))
+        && !RISKS.contains(&text)
+}
+
+/// `track`, `track/risk` or `track/risk/branch`.
+pub(super) fn is_channel_with_track(text: &str) -> bool {
+    let mut parts = text.split('/');
+    parts.next().is_some_and(is_track)
+        && parts.next().is_none_or(|risk| RISKS.contains(&risk))
+        && parts.next().is_none_or(|branch| !branch.is_empty() && branch.bytes().all(|byte| byte.is_ascii_graphic()))
+        && parts.next().is_none()
 }
 
 /// `^[a-z0-9](?:-?[a-z0-9])*$`
@@ -226,7 +302,10 @@ pub(super) fn time(text: &str) -> Option<Timestamp> {
     }
     // Nobody's clock is finer than a nanosecond, and nobody's parser takes more digits.
     let digits = &rest[..fraction.min(10)];
-    format!("{date}{digits}{offset}").parse().ok()
+    let parse = |date: &str| format!("{date}{digits}{offset}").parse().ok();
+    // The last days of the year 9999 are beyond what a `Timestamp` holds, and what a key is valid until that never ends.
+    let beyond = || parse(&date.replacen("9999-12-3", "9998-12-3", 1)).filter(|_| date.starts_with("9999-12-3")).map(|_| Timestamp::MAX);
+    parse(date).or_else(beyond)
 }
 
 #[cfg(test)]
@@ -239,7 +318,13 @@ mod tests {
             assert!(time(good).is_some(), "{good}");
         }
         assert_eq!(time("2026-11-20T08:00:00+01:00"), time("2026-11-20T07:00:00.00000000000000Z"));
+        for late in ["9999-12-31T23:59:59Z", "9999-12-31T23:59:59.999Z", "9999-12-31T23:59:59-10:00"] {
+            assert_eq!(time(late), Some(Timestamp::MAX), "{late}");
+        }
         for bad in [
+            "9999-12-32T00:00:00Z",
+            "9999-12-31T24:00:00Z",
+            "9999-13-30T00:00:00Z",
             "2026-11-20 08:00",
             "2026-11-20",
             "2026-11-20T08:00:00",
@@ -266,6 +351,18 @@ mod tests {
     }
 
     #[test]
+    fn a_number_has_63_bits_and_says_so_where_it_has_more() {
+        assert_eq!(no_number("0").or(no_number("9223372036854775807")), None, "exactly the largest is taken");
+        for large in ["9223372036854775808", "18446744073709551615", "99999999999999999999999999"] {
+            assert!(no_number(large).is_some_and(|sentence| sentence.contains("9223372036854775807 is the largest")), "{large}");
+        }
+        for none in ["", "-1", "+1", "01", "00", "1.0", "1 ", " 1", "0x1", "1_000", "١", "one"] {
+            assert!(no_number(none).is_some_and(|sentence| sentence.contains("must be a decimal number")), "{none}");
+        }
+        assert_eq!(length("18446744073709551615"), Some(u64::MAX), "a file may be longer");
+    }
+
+    #[test]
     fn names_and_ids_follow_their_rules() {
         for good in ["pc", "pi2-kernel", "0ad", "a0", "core18", &"a".repeat(40)] {
             assert!(is_snap_name(good), "{good}");
@@ -278,6 +375,22 @@ mod tests {
         }
         for bad in ["a", "<your account id>", "My-Brand", &"a".repeat(29), &"a".repeat(33), "Fx7Qm2VtY9sKd4RwLpZ3bN8cHjG6aTu-"] {
             assert!(!is_account_id(bad), "{bad}");
+        }
+        for good in ["18", "18-pi", "2.0", "latest", "v1_lts", "A"] {
+            assert!(is_track(good) && is_channel_with_track(good), "{good}");
+        }
+        for bad in ["", "edge", "stable", "18/edge", "-18", "18-", "1 8", "18\t", "18=19", "1é", "18\u{0}", "18:pi"] {
+            assert!(!is_track(bad), "{bad}");
+        }
+        assert!(is_channel_with_track("22/stable") && is_channel_with_track("22/edge/fix-1"));
+        for bad in ["stable", "edge/fix", "22/", "22/hot", "22/edge/", "22/edge/a/b", "/edge", "22/edge/a b"] {
+            assert!(!is_channel_with_track(bad), "{bad}");
+        }
+        for good in ["default", "a", "1-a", "a1", "my-key-2"] {
+            assert!(is_key_name(good), "{good}");
+        }
+        for bad in ["", "1", "1-2", "My", "a--b", "-a", "a-", "a_b", "a b", "é"] {
+            assert!(!is_key_name(bad), "{bad}");
         }
         assert!(
             is_model_name("my-pi3") && is_model_name("3") && !is_model_name("My-Pi3") && !is_model_name("my--pi") && !is_model_name("")

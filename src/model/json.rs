@@ -28,6 +28,21 @@ enum Json {
     Scalar(String),
 }
 
+impl Json {
+    /// Of this nothing at all is signed.
+    fn is_empty(&self) -> bool {
+        match self {
+            Self::Text(_) | Self::Scalar(_) => false,
+            Self::List(items) => items.is_empty(),
+            Self::Map(entries) => entries.is_empty(),
+        }
+    }
+}
+
+fn unreadable(place: &str) -> String {
+    format!("has nothing in `{}`: the signing tool would sign what nobody can read; remove it", cited(place))
+}
+
 impl<'de> Deserialize<'de> for Json {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct AnyJson;
@@ -107,10 +122,15 @@ pub fn read(bytes: &[u8]) -> Result<(Headers, Findings), String> {
             findings.problem(&name, "is there twice");
             continue;
         }
-        // The signing tool leaves empty lists and maps out.
         if let Some(value) = value_of(&name, &name, value, &mut findings) {
             headers.insert(name, value);
         }
+    }
+    let length: usize = headers.iter().map(|(name, value)| written(value, name.len() + 1, 0)).sum();
+    if length > MAX_HEADERS {
+        findings
+            .problems
+            .push(format!("the headers would take {length} bytes when they are signed, and nobody reads more than {MAX_HEADERS}"));
     }
     Ok((headers, findings))
 }
@@ -127,16 +147,18 @@ fn value_of(header: &str, place: &str, json: Json, findings: &mut Findings) -> O
             (word != "null").then_some(Value::Text(word))
         }
         Json::List(items) => {
-            let items: Vec<Value> = items
-                .into_iter()
-                .enumerate()
-                .filter_map(|(index, item)| value_of(header, &format!("{place}[{index}]"), item, findings))
-                .collect();
-            (!items.is_empty()).then_some(Value::List(items))
+            if !items.is_empty() && items.iter().all(Json::is_empty) {
+                findings.problem(header, unreadable(place));
+            }
+            let items = items.into_iter().enumerate();
+            Some(Value::List(items.filter_map(|(index, item)| value_of(header, &format!("{place}[{index}]"), item, findings)).collect()))
         }
         Json::Map(entries) => {
             let mut map = BTreeMap::new();
             let mut seen = BTreeSet::new();
+            if !entries.is_empty() && entries.iter().all(|(_, value)| value.is_empty()) {
+                findings.problem(header, unreadable(place));
+            }
             for (key, value) in entries {
                 let place = format!("{place}.{}", cited(&key));
                 if !is_header_name(&key) {
@@ -147,8 +169,20 @@ fn value_of(header: &str, place: &str, json: Json, findings: &mut Findings) -> O
                     map.insert(key, value);
                 }
             }
-            (!map.is_empty()).then_some(Value::Map(map))
+            Some(Value::Map(map))
         }
+    }
+}
+
+/// How many bytes a value takes when it is signed, behind a name or dash of so many.
+fn written(value: &Value, intro: usize, base: usize) -> usize {
+    match value {
+        Value::Text(text) => match text.lines().count() {
+            0 | 1 => 2 + intro + text.len(),
+            lines => 2 + intro + text.len() + lines * (base + 4),
+        },
+        Value::List(items) => 1 + intro + items.iter().map(|item| written(item, base + 3, base + 2)).sum::<usize>(),
+        Value::Map(map) => 1 + intro + map.iter().map(|(key, value)| written(value, base + key.len() + 3, base + 2)).sum::<usize>(),
     }
 }
 
@@ -176,9 +210,34 @@ mod tests {
             assert!(found.contains(words), "{words}: {found}");
         }
         assert_eq!(headers["revision"], Value::Text("1".to_owned()));
-        assert!(!headers.contains_key("required-snaps") && !headers.contains_key("store"), "empty lists vanish");
+        assert_eq!(
+            headers["required-snaps"],
+            Value::List(Vec::new()),
+            "the signing tool judges what is empty, although it signs nothing of it"
+        );
+        assert!(!headers.contains_key("store"));
         assert!(
             read(b"[]").is_err() && read(b"{").is_err() && read(b"{} {}").is_err() && read("{\"a\": ".repeat(10_000).as_bytes()).is_err()
         );
+    }
+
+    #[test]
+    fn what_would_be_signed_and_read_by_nobody_is_named() {
+        let found = |json: &str| read(json.as_bytes()).expect("it is an object").1.problems.join("\n");
+        for (json, words) in [
+            (r#"{"a": [[]]}"#, "`a` has nothing in `a`"),
+            (r#"{"a": [{}, []]}"#, "`a` has nothing in `a`"),
+            (r#"{"a": {"b": [], "c": {}}}"#, "`a` has nothing in `a`"),
+            (r#"{"a": {"b": {"c": []}}}"#, "`a` has nothing in `a.b`"),
+            (r#"{"a": ["x", [{}]]}"#, "`a` has nothing in `a[1]`"),
+            (&format!(r#"{{"a": "{}"}}"#, "x".repeat(MAX_HEADERS)), "the headers would take 131076 bytes"),
+            (&format!(r#"{{"a": [{}"x"]}}"#, r#""x","#.repeat(25_000)), "the headers would take 150009 bytes"),
+        ] {
+            assert!(found(json).contains(words), "{json:.40}: {}", found(json));
+        }
+        for good in [r#"{"a": []}"#, r#"{"a": {}}"#, r#"{"a": ["x", []]}"#, r#"{"a": {"b": [], "c": "x"}}"#, r#"{"a": [""]}"#] {
+            assert_eq!(found(good), "", "{good}");
+        }
+        assert_eq!(found(&format!(r#"{{"a": "{}"}}"#, "x".repeat(MAX_HEADERS - 4))), "", "exactly the limit is read");
     }
 }

@@ -163,10 +163,22 @@ pub(super) fn cited(text: &str) -> String {
     cited
 }
 
+/// Whoever reads assertions keeps their numbers in 64 bits, one of them the sign.
+pub(super) const MAX_NUMBER: u64 = i64::MAX.unsigned_abs();
+
 /// A decimal number as headers have them: no sign, no leading zero.
 pub(super) fn number(text: &str) -> Option<u64> {
-    let plain = text.bytes().all(|byte| byte.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
-    plain.then(|| text.parse().ok()).flatten()
+    length(text).filter(|number| *number <= MAX_NUMBER)
+}
+
+/// The length of a file, which alone may have all 64 bits.
+pub(super) fn length(text: &str) -> Option<u64> {
+    is_decimal(text).then(|| text.parse().ok()).flatten()
+}
+
+/// Is it written as a number, however large?
+pub(super) fn is_decimal(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) && (text == "0" || !text.starts_with('0'))
 }
 
 /// Reads a stream of assertions from memory.
@@ -218,6 +230,10 @@ impl<'a> Stream<'a> {
         let body_len = self.body_length(&headers)?;
         let mut content_len = head_len;
         let mut body = Vec::new();
+        if body_len == 0 && rest[head_len + SEPARATOR.len()..].starts_with(SEPARATOR) {
+            // A body of no bytes between its separators: the first of them was signed.
+            content_len += SEPARATOR.len();
+        }
         if body_len > 0 {
             let from = head_len + SEPARATOR.len();
             body = rest.get(from..from + body_len).ok_or_else(|| self.error(None, Problem::Body(body_len)))?.to_vec();
@@ -253,8 +269,10 @@ impl<'a> Stream<'a> {
         let Some(value) = headers.get("body-length") else { return Ok(0) };
         let text = value.as_text().unwrap_or("a list or map");
         let wrong = |problem| self.error(None, problem);
-        let length = number(text).ok_or_else(|| wrong(Problem::Number("body-length", cited(text))))?;
-        match usize::try_from(length) {
+        if !is_decimal(text) {
+            return Err(wrong(Problem::Number("body-length", cited(text))));
+        }
+        match text.parse() {
             Ok(length) if length <= MAX_BODY => Ok(length),
             _ => Err(wrong(Problem::LongBody(cited(text)))),
         }
@@ -432,6 +450,9 @@ mod tests {
         assert_eq!(read[1].content, b"type: y");
         assert_eq!(read[1].encoded(), b"type: y\n\nAcLD\n");
         assert_eq!(read.len(), 2);
+        let empty = super::tests::read("type: x\n\n\n\nAcLB\n\ntype: y\n\nAcLC\n").expect("a body of no bytes is a body");
+        assert_eq!((empty[0].content.as_slice(), empty[0].body.len()), (b"type: x\n\n".as_slice(), 0), "its separator was signed");
+        assert_eq!((empty[0].signature.as_slice(), empty.len()), (b"AcLB".as_slice(), 2));
     }
 
     #[test]
@@ -456,6 +477,9 @@ mod tests {
             ("type: x\nbody-length: 02\n\nabc\n\nAcLB", "must be a decimal number"),
             ("type: x\nbody-length: -2\n\nabc\n\nAcLB", "must be a decimal number"),
             ("type: x\nbody-length: 99999999\n\nabc\n\nAcLB", "at most 2097152 bytes"),
+            ("type: x\nbody-length: 99999999999999999999\n\nabc\n\nAcLB", "at most 2097152 bytes"),
+            ("type: x\nbody-length: \n\nabc\n\nAcLB", "must be a decimal number"),
+            ("type: x\n\n\n\n", "there is no signature"),
             ("{\"type\": \"model\"}", "is no header name"),
         ] {
             let error = read(stream).expect_err(stream);

@@ -406,6 +406,12 @@ impl Judge<'_> {
         problems
     }
 
+    /// The revision that holds instead of this assertion, where a higher one can be proven.
+    pub(super) fn newer(&self, assertion: &Assertion) -> Option<Assertion> {
+        let holds = self.proven(&assertion.primary_key()).ok()?.assertion;
+        (holds.revision() > assertion.revision()).then_some(holds)
+    }
+
     /// The highest revision that can be proven. Else why the highest cannot; `None` where nothing at all is known.
     fn proven(&self, key: &PrimaryKey) -> Result<Proven<()>, Option<String>> {
         let mut first = None;
