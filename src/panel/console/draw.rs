@@ -288,26 +288,8 @@ fn draw_cell(buffer: &mut Buffer, cell: Rect, slot: &Slot, language: &Language, 
     let name = format!("{} {}{identify}", mark(slot.call), slot.name);
     let mut y = 0;
     let bold = Style::new().fg(Color::White).add_modifier(Modifier::BOLD);
-    let mut rest: Vec<(String, Style)> = Vec::new();
-    if let Some(progress) = &slot.progress {
-        rest.push((progress_bar(progress.done.0, progress.of.0, inner.width), Style::new().fg(Color::Cyan)));
-        let rate = progress.rate.map(|rate| format!("{rate}/s")).unwrap_or_default();
-        let left = progress.left.map(|left| language.phrase("left").replace("{time}", &clock(left))).unwrap_or_default();
-        let pace = format!("{rate}  {left}");
-        let pace = if columns(&pace) > usize::from(inner.width) { left } else { pace };
-        rest.push((pace, Style::new()));
-    } else {
-        let plain = Style::new().fg(Color::White);
-        // A cause that several slots share stands once, below all cells.
-        if let Some(why) = slot.why.as_ref().filter(|why| why.code != "reader-lost") {
-            rest.extend(wrap(&capitalised(&language.reason(why)), inner.width).into_iter().map(|line| (line, plain)));
-        }
-        let todo = language.todo(slot);
-        if !matches!(slot.call, Call::Wait) {
-            rest.extend(wrap(&todo.to_uppercase(), inner.width).into_iter().map(|line| (line, bold)));
-        }
-    }
-    if let Some(height) = large_word(buffer, inner, slot, &name, word, rest.len()) {
+    let (news, todo) = news(slot, language, inner.width);
+    if let Some(height) = large_word(buffer, inner, slot, &name, word, news.len() + todo.len()) {
         y += height;
     } else if inner.height >= 4 || columns(&name) + columns(word) + 3 > usize::from(inner.width) {
         if columns(&name) + columns(word) + 3 <= usize::from(inner.width) {
@@ -317,8 +299,12 @@ fn draw_cell(buffer: &mut Buffer, cell: Rect, slot: &Slot, language: &Language, 
             y += 1;
         } else {
             text(buffer, inner, 0, &name, bold);
-            chip(buffer, inner, 1, word, style);
-            y += 2;
+            y += 1;
+            // PASS (MAPPED ONLY) is never cut to something better.
+            for part in wrap(word, inner.width.saturating_sub(2)) {
+                chip(buffer, inner, y, &part, style);
+                y += 1;
+            }
         }
     } else {
         text(buffer, inner, 0, &name, bold);
@@ -332,18 +318,48 @@ fn draw_cell(buffer: &mut Buffer, cell: Rect, slot: &Slot, language: &Language, 
         extra.push((slot.model.clone(), dim));
     }
     extra.extend(slot.card.iter().map(|card| (card.clone(), dim)));
-    // What to do is never cut off for the sake of what the card is called.
     let room = usize::from(inner.height.saturating_sub(y));
-    if rest.len() > room {
-        let dropped = rest.len() - room;
-        let keep_from = if slot.progress.is_some() { 0 } else { dropped };
-        rest = rest.into_iter().skip(keep_from).take(room).collect();
-    }
-    extra.truncate(room - rest.len());
-    for (line, style) in rest.into_iter().chain(extra) {
+    let todo_lines = todo.len().min(room);
+    let news = cut(news, room - todo_lines, inner.width);
+    extra.truncate(room - todo_lines - news.len());
+    for (line, style) in news.into_iter().chain(todo).chain(extra).take(room) {
         text(buffer, inner, y, &line, style);
         y += 1;
     }
+}
+
+/// A line and how it looks.
+type Line = (String, Style);
+
+/// How far the card is, or why it is no good; and what to do.
+fn news(slot: &Slot, language: &Language, width: u16) -> (Vec<Line>, Vec<Line>) {
+    if let Some(progress) = &slot.progress {
+        let rate = progress.rate.map(|rate| format!("{rate}/s")).unwrap_or_default();
+        let left = progress.left.map(|left| language.phrase("left").replace("{time}", &clock(left))).unwrap_or_default();
+        let pace = format!("{rate}  {left}");
+        let pace = if columns(&pace) > usize::from(width) { left } else { pace };
+        let bar = progress_bar(progress.done.0, progress.of.0, width);
+        return (vec![(bar, Style::new().fg(Color::Cyan)), (pace, Style::new())], Vec::new());
+    }
+    let lines = |text: &str, style: Style| wrap(text, width).into_iter().map(|line| (line, style)).collect::<Vec<_>>();
+    let plain = Style::new().fg(Color::White);
+    // A cause that several slots share stands once, below all cells.
+    let why = slot.why.as_ref().filter(|why| why.code != "reader-lost");
+    let why = why.map(|why| lines(&capitalised(&language.reason(why)), plain)).unwrap_or_default();
+    let todo =
+        if slot.call == Call::Wait { Vec::new() } else { lines(&language.todo(slot).to_uppercase(), plain.add_modifier(Modifier::BOLD)) };
+    (why, todo)
+}
+
+/// The first of these lines, and a sign that there were more.
+fn cut(mut lines: Vec<Line>, room: usize, width: u16) -> Vec<Line> {
+    if lines.len() > room {
+        lines.truncate(room);
+        if let Some((last, _)) = lines.last_mut() {
+            *last = console::truncate_str(&format!("{last}……"), usize::from(width), "…").replace("……", "…");
+        }
+    }
+    lines
 }
 
 /// The word in large letters, and the name too where both have room beside each other and above as many lines; of a busy slot whose word
