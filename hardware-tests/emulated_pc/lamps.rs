@@ -76,12 +76,17 @@ fn lamps_of_every_kind_tell_the_operator_what_to_do_in_every_state() {
     assert!(check.status == 0 && !check.stdout.contains("the lamp of"), "every LED is there: {check}");
     wait_for(&pc, "empty", LEDS, [DARK; 5]);
 
-    let sticks = ["1", "2"].map(|port| pc.usb(port).size(32 * MIB).filled(1).plug());
-    let card = pc.sd(0).faulty().size(32 * MIB).filled(1).insert();
-    for medium in sticks.iter().map(|stick| stick.medium()).chain([card.medium()]) {
-        medium.faults(|faults| faults.bytes_per_second = Some(MIB));
-    }
-    SLOTS.iter().for_each(|slot| nth(&station, slot, "WRITING", 1));
+    let sticks = ["1", "2"].map(|port| {
+        let stick = pc.usb(port).size(32 * MIB).filled(1).plug();
+        stick.medium().faults(|faults| faults.bytes_per_second = Some(MIB / 4));
+        stick
+    });
+    ["A1", "A2"].iter().for_each(|slot| nth(&station, slot, "WRITING", 1));
+    // An emulated SD card that is slow itself stops the whole PC meanwhile.
+    let card = pc.sd(0).size(32 * MIB).filled(1).insert();
+    let node = card.node();
+    station.pace(&node, Some(MIB / 4));
+    nth(&station, "S1", "WRITING", 1);
     wait_for(&pc, "busy", LEDS, [DARK, DARK, SLOW, SLOW, SLOW]);
     // The light itself, as the device is told: blue for a second, dark for a second.
     let blue: Vec<u64> = pc.wait_until("two turns of blue", secs(60), || {
@@ -90,9 +95,8 @@ fn lamps_of_every_kind_tell_the_operator_what_to_do_in_every_state() {
     });
     assert!(blue.windows(2).all(|turn| (1800..4000).contains(&(turn[1] - turn[0]))), "{blue:?}");
     assert!(light.history().iter().all(|light| light.colour.1 == 0), "nothing was green yet: {:?}", light.history());
-    for medium in sticks.iter().map(|stick| stick.medium()).chain([card.medium()]) {
-        medium.faults(|faults| faults.bytes_per_second = None);
-    }
+    sticks.iter().for_each(|stick| stick.medium().faults(|faults| faults.bytes_per_second = None));
+    station.pace(&node, None);
 
     SLOTS.iter().for_each(|slot| nth(&station, slot, "PASS", 1));
     wait_for(&pc, "passed", LEDS, [STEADY, DARK, DARK, STEADY, STEADY]);

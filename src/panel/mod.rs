@@ -1,4 +1,4 @@
-//! What people see: lines made from a [`View`], on a terminal or into a log.
+//! What people see: lines made from a [`View`], on a terminal or into a log, and the [`lamps`] at the slots.
 //!
 //! Decides nothing. [`lines`] makes the text, [`terminal`] keeps it on a screen, [`plain`] prints what changed; each draws in a
 //! thread of its own, so that a terminal that is stopped with Ctrl-S, or gone, stops no card.
