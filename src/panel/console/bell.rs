@@ -20,11 +20,14 @@ pub struct Heard<'a> {
     pub diskseq: Option<u64>,
 }
 
+/// An outcome, told from every other: its sign, its attempt, its card.
+type Outcome = (String, Option<u64>, Option<u64>);
+
 /// Which outcomes were rung for.
 #[derive(Debug, Default)]
 pub struct Bell {
     /// The last outcome of each slot; nothing before the first news.
-    last: Option<BTreeMap<String, (String, Option<u64>, Option<u64>)>>,
+    last: Option<BTreeMap<String, Outcome>>,
 }
 
 impl Bell {
