@@ -20,7 +20,7 @@ pub struct Heard<'a> {
     pub diskseq: Option<u64>,
 }
 
-/// A sign's code, the attempt, and the kernel's count of media.
+/// An outcome, told from every other: its sign, its attempt, its card.
 type Outcome = (String, Option<u64>, Option<u64>);
 
 /// Which outcomes were rung for.
