@@ -301,7 +301,7 @@ fn draw_cell(buffer: &mut Buffer, cell: Rect, slot: &Slot, language: &Language, 
             text(buffer, inner, 0, &name, bold);
             y += 1;
             // PASS (MAPPED ONLY) is never cut to something better.
-            for part in wrap(word, inner.width.saturating_sub(2)) {
+            for part in wrap(word, inner.width) {
                 chip(buffer, inner, y, &part, style);
                 y += 1;
             }
@@ -476,7 +476,8 @@ fn bar(buffer: &mut Buffer, area: Rect, row: u16, line: &str, style: Style) {
 
 /// A word on its own ground.
 fn chip(buffer: &mut Buffer, area: Rect, row: u16, word: &str, style: Style) {
-    text(buffer, area, row, &format!(" {word} "), style.add_modifier(Modifier::BOLD));
+    let padded = columns(word) + 2 <= usize::from(area.width);
+    text(buffer, area, row, &if padded { format!(" {word} ") } else { word.to_owned() }, style.add_modifier(Modifier::BOLD));
 }
 
 fn capitalised(text: &str) -> String {
