@@ -41,6 +41,8 @@ pub(super) enum FileError {
 /// A configuration file, there or not yet.
 #[derive(Debug)]
 pub(super) struct ConfigFile {
+    /// As it was named: what it says is beside it is beside the link.
+    named: PathBuf,
     /// Where it really is: a link stays a link.
     path: PathBuf,
     before: Option<String>,
@@ -54,6 +56,7 @@ impl ConfigFile {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(source) => return Err(FileError::Io { doing: "reading the configuration", path: path.to_owned(), source }),
         };
+        let named = path.to_owned();
         let path = if before.is_some() { fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()) } else { path.to_owned() };
         let text = before.as_deref().unwrap_or_default();
         let document: DocumentMut = text.parse().map_err(|source| FileError::Syntax { path: path.clone(), source })?;
@@ -62,7 +65,7 @@ impl ConfigFile {
                 return Err(FileError::Form { path, key });
             }
         }
-        Ok(Self { path, before, document })
+        Ok(Self { named, path, before, document })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -91,7 +94,7 @@ impl ConfigFile {
     /// The flash log that a station with this configuration writes.
     pub(super) fn log(&self) -> PathBuf {
         let state = self.document.get("station").and_then(|station| station.get("state")?.as_str()).unwrap_or(DEFAULT_STATE);
-        self.path.parent().unwrap_or(Path::new(".")).join(state).join(LOG_FILE)
+        self.named.parent().unwrap_or(Path::new(".")).join(state).join(LOG_FILE)
     }
 
     fn tables(&self, key: &str) -> impl Iterator<Item = &Table> {
@@ -164,8 +167,8 @@ impl ConfigFile {
             move |source| FileError::Io { doing, path, source }
         };
         let text = self.document.to_string();
-        let proved = config::prove(&self.path, &text, Images::Unseen);
-        let was_good = self.before.as_ref().is_none_or(|before| config::prove(&self.path, before, Images::Unseen).is_ok());
+        let proved = config::prove(&self.named, &text, Images::Unseen);
+        let was_good = self.before.as_ref().is_none_or(|before| config::prove(&self.named, before, Images::Unseen).is_ok());
         if let (Err(error), true) = (proved, was_good) {
             return Err(FileError::Spoilt(error));
         }
