@@ -190,7 +190,8 @@ impl Slot {
         let card = attempt.map(|attempt| &attempt.card).or(self.present.as_ref()).map(Card::label);
         SlotView {
             slot: self.settings.name.clone(),
-            model: self.settings.model.clone(),
+            // A reload may have given the slot another since.
+            model: attempt.and_then(|attempt| attempt.image.as_ref()).map_or(&self.settings.model, |image| &image.model).clone(),
             call: if station_fault { Call::StationFault } else { sign.call() },
             sign,
             card,

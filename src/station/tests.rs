@@ -394,3 +394,19 @@ fn a_card_of_which_nobody_can_tell_who_uses_it_is_refused_in_the_end() {
     }
     assert_eq!(closed, [("A1".to_owned(), Outcome::Refused(Refusal::Unknown))]);
 }
+
+#[test]
+fn a_card_is_shown_under_the_model_it_was_written_for_whatever_a_reload_gives_the_slot() {
+    let mut station = station(&[("A1", "p1")]);
+    let attempt = run_until_busy(&mut station, 1);
+    let mut other = configuration(&[("A1", "p1")], vec![image()]);
+    other.slots[0].model = "acme/other".to_owned();
+    station.apply(at(750), Event::Configure(Box::new(other)));
+    let model = |station: &Station| station.view(at(900)).slots[0].model.clone();
+    assert_eq!(model(&station), image().model);
+    station.apply(at(800), ended(attempt, End::Verified(proof())));
+    station.apply(at(801), Event::Recorded(Receipt::Closed(attempt)));
+    assert_eq!((model(&station), sign(&station, 0)), (image().model, Sign::Passed));
+    station.apply(at(900), Event::Gone(visit(1)));
+    assert_eq!(model(&station), "acme/other");
+}
