@@ -404,6 +404,7 @@ impl Daemon {
         for effect in self.station.apply(Moment(self.began.elapsed()), event) {
             match effect {
                 Effect::Record(entry) => self.writer.record(entry)?,
+                Effect::RecordAsked { request, entry } => self.writer.record_asked(request, entry)?,
                 Effect::Survey(card) => self.workers.survey(*card),
                 Effect::Start(attempt) => self.workers.start(*attempt),
                 Effect::Cancel(attempt) => self.workers.cancel(attempt),

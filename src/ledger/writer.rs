@@ -10,12 +10,13 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use crate::station::command::RequestId;
 use crate::station::record::{Entry, Receipt};
 
 use super::{Ledger, LogError, Stamp, Trouble};
 
 /// Entries under way. A station that cannot write its log starts nothing new, so a slot has two here at most, its start and its
-/// outcome: more than any station has slots for.
+/// outcome, and whoever asks for something has one: more than any station has slots and the control socket connections for.
 const QUEUE: usize = 1024;
 
 /// Entries that go together at most: each slot's own, in a station of many.
@@ -49,10 +50,18 @@ pub struct Unwritten {
     pub entries: usize,
 }
 
+/// An entry, when it happened, and what is said when it is on disk.
+#[derive(Debug)]
+struct Queued {
+    stamp: Stamp,
+    entry: Box<Entry>,
+    receipt: Option<Receipt>,
+}
+
 /// The way to the thread that owns the log.
 #[derive(Debug)]
 pub struct Writer {
-    entries: SyncSender<(Stamp, Box<Entry>)>,
+    entries: SyncSender<Queued>,
     /// Dropped to say: give up.
     patience: SyncSender<()>,
     ended: Receiver<()>,
@@ -89,11 +98,24 @@ impl Writer {
     /// # Errors
     /// Where the thread takes no more; the entry comes back.
     pub fn record(&self, entry: Box<Entry>) -> Result<(), NotTaken> {
+        let receipt = entry.receipt();
+        self.queue(entry, receipt)
+    }
+
+    /// The same for what somebody asked, with a receipt of its own.
+    ///
+    /// # Errors
+    /// As for [`Writer::record`].
+    pub fn record_asked(&self, request: RequestId, entry: Box<Entry>) -> Result<(), NotTaken> {
+        self.queue(entry, Some(Receipt::Asked(request)))
+    }
+
+    fn queue(&self, entry: Box<Entry>, receipt: Option<Receipt>) -> Result<(), NotTaken> {
         self.waiting.fetch_add(1, Ordering::SeqCst);
-        self.entries.try_send((Stamp::now(), entry)).map_err(|error| {
+        self.entries.try_send(Queued { stamp: Stamp::now(), entry, receipt }).map_err(|error| {
             self.waiting.fetch_sub(1, Ordering::SeqCst);
-            let (TrySendError::Full((_, entry)) | TrySendError::Disconnected((_, entry))) = error;
-            NotTaken(entry)
+            let (TrySendError::Full(queued) | TrySendError::Disconnected(queued)) = error;
+            NotTaken(queued.entry)
         })
     }
 
@@ -128,14 +150,14 @@ struct Work<A> {
 }
 
 impl<A: Fn(Answer)> Work<A> {
-    fn run(&mut self, queue: &Receiver<(Stamp, Box<Entry>)>) {
+    fn run(&mut self, queue: &Receiver<Queued>) {
         while let Ok(first) = queue.recv() {
             let batch: Vec<_> = std::iter::once(first).chain(queue.try_iter().take(BATCH - 1)).collect();
             if self.write_together(&batch) {
                 continue;
             }
-            for (stamp, entry) in &batch {
-                if !self.write(stamp, entry) {
+            for queued in &batch {
+                if !self.write(queued) {
                     return;
                 }
             }
@@ -143,27 +165,28 @@ impl<A: Fn(Answer)> Work<A> {
     }
 
     /// False where they did not reach the disk as one: each is then on its own.
-    fn write_together(&mut self, batch: &[(Stamp, Box<Entry>)]) -> bool {
+    fn write_together(&mut self, batch: &[Queued]) -> bool {
         if batch.len() == 1 || self.ill {
             return false;
         }
-        let entries: Vec<_> = batch.iter().map(|(stamp, entry)| (stamp, entry.as_ref())).collect();
+        let entries: Vec<_> = batch.iter().map(|queued| (&queued.stamp, queued.entry.as_ref())).collect();
         if self.ledger.append_all(&entries).is_err() {
             return false;
         }
-        for (_, entry) in batch {
-            self.written(entry);
+        for queued in batch {
+            self.written(queued);
         }
         true
     }
 
-    fn written(&mut self, entry: &Entry) {
+    fn written(&mut self, queued: &Queued) {
         self.waiting.fetch_sub(1, Ordering::SeqCst);
-        entry.receipt().into_iter().for_each(|receipt| (self.answer)(Answer::Recorded(receipt)));
+        queued.receipt.into_iter().for_each(|receipt| (self.answer)(Answer::Recorded(receipt)));
     }
 
     /// Until it is written; false where nobody waits for it any more.
-    fn write(&mut self, stamp: &Stamp, entry: &Entry) -> bool {
+    fn write(&mut self, queued: &Queued) -> bool {
+        let Queued { stamp, entry, .. } = queued;
         loop {
             let error = match self.ledger.append_at(stamp, entry) {
                 Ok(_) => {
@@ -171,7 +194,7 @@ impl<A: Fn(Answer)> Work<A> {
                         tracing::info!("the flash log can be written again");
                         (self.answer)(Answer::Health(None));
                     }
-                    self.written(entry);
+                    self.written(queued);
                     return true;
                 }
                 // No second try makes it fit. Its slot never hears that it was recorded; the others go on.

@@ -200,12 +200,12 @@ pub struct Standing {
 impl Station {
     /// Does what was asked, or says why not.
     pub(super) fn asked(&mut self, now: Moment, request: RequestId, by: Who, command: Command) -> Vec<Effect> {
-        let done = self.command(now, by, command);
-        let (answer, entry) = match done {
-            Ok(entry) => (Ok(()), entry),
-            Err(denied) => (Err(denied), None),
-        };
-        entry.map(|entry| Effect::Record(Box::new(entry))).into_iter().chain([Effect::Answer { request, answer }]).collect()
+        vec![match self.command(now, by, command) {
+            // It holds from now on, and is said to hold when it would after a restart, too.
+            Ok(Some(entry)) => Effect::RecordAsked { request, entry: Box::new(entry) },
+            Ok(None) => Effect::Answer { request, answer: Ok(()) },
+            Err(denied) => Effect::Answer { request, answer: Err(denied) },
+        }]
     }
 
     fn command(&mut self, now: Moment, by: Who, command: Command) -> Result<Option<Entry>, Denied> {
@@ -224,8 +224,9 @@ impl Station {
             Command::Identify { .. } => Ok(None),
             Command::Disarm { target, reason } => {
                 self.knows(&target)?;
-                self.standing.halts.retain(|halt| halt.target != target);
-                self.standing.halts.push(Halt { target: target.clone(), by: by.clone(), reason: reason.clone() });
+                let halt = Halt { target: target.clone(), by: by.clone(), reason: reason.clone() };
+                self.standing.halts.retain(|other| other.target != target);
+                self.standing.halts.push(halt);
                 self.halt_slots();
                 Ok(Some(Entry::Disarmed { target, by, reason }))
             }

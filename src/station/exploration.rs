@@ -213,6 +213,7 @@ impl World {
                     assert!(self.threads.iter().all(|(_, visit)| *visit != attempt.card.visit), "no card has two threads");
                     self.threads.push((attempt.number, attempt.card.visit));
                 }
+                Effect::RecordAsked { request, .. } => self.unrecorded.push_back(Receipt::Asked(request)),
                 Effect::Cancel(_) | Effect::Answer { .. } => {}
             }
         }
@@ -307,7 +308,7 @@ impl World {
         }
         for receipt in &mut world.unrecorded {
             match receipt {
-                Receipt::Started(number) | Receipt::Closed(number) => names.number(number),
+                Receipt::Started(number) | Receipt::Closed(number) | Receipt::Asked(number) => names.number(number),
             }
         }
         for (number, visit) in &mut world.threads {

@@ -142,6 +142,13 @@ pub enum Effect {
     Survey(Box<Card>),
     /// Make this durable, then say so with [`Event::Recorded`].
     Record(Box<Entry>),
+    /// The same for what somebody asked, who is answered when it is on disk: [`Receipt::Asked`].
+    RecordAsked {
+        /// What they wait for.
+        request: RequestId,
+        /// The entry.
+        entry: Box<Entry>,
+    },
     /// Claim, write and prove this card.
     Start(Box<Attempt>),
     /// Tell this attempt's thread to stop.
@@ -282,6 +289,7 @@ impl Station {
                 self.outcome_recorded(now, attempt);
                 Vec::new()
             }
+            Event::Recorded(Receipt::Asked(request)) => vec![Effect::Answer { request, answer: Ok(()) }],
             Event::LogHealth(fault) => {
                 self.log_fault = fault;
                 Vec::new()

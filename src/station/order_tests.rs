@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use crate::station::admit::Policy;
 use crate::station::command::{Command, Denied, Standing, Target, Who};
-use crate::station::outcome::{Failure, Outcome, Refusal};
+use crate::station::outcome::{Effort, Failure, Outcome, Refusal};
 use crate::station::record::{AttemptNumber, Entry, Plan, Receipt};
 use crate::station::slot::SlotSettings;
 use crate::station::testing::{armed_by, image, proof, survey};
@@ -19,6 +19,9 @@ struct Line {
     next_diskseq: u64,
     threads: Vec<(AttemptNumber, Plan)>,
     closed: Vec<(Plan, Outcome)>,
+    /// The disk takes its time: receipts come when they are asked for.
+    slow_disk: bool,
+    owed: Vec<Receipt>,
     answers: Vec<Result<(), Denied>>,
 }
 
@@ -38,7 +41,16 @@ impl Line {
         let configuration =
             Configuration { station: settings.clone(), slots: slots.collect(), armed: vec![image()], disarmed: Vec::new(), by: armed_by() };
         let station = Station::new(settings, 1, Standing::default());
-        let mut line = Self { station, now: 0, next_diskseq: 1, threads: Vec::new(), closed: Vec::new(), answers: Vec::new() };
+        let mut line = Self {
+            station,
+            now: 0,
+            next_diskseq: 1,
+            threads: Vec::new(),
+            closed: Vec::new(),
+            slow_disk: false,
+            owed: Vec::new(),
+            answers: Vec::new(),
+        };
         line.tell(Event::Configure(Box::new(configuration)));
         line
     }
@@ -56,8 +68,12 @@ impl Line {
                         if let Entry::AttemptClosed { attempt, outcome, .. } = &*entry {
                             self.closed.push((attempt.plan.clone(), outcome.clone()));
                         }
-                        events.extend(entry.receipt().map(Event::Recorded));
+                        match entry.receipt() {
+                            Some(receipt) if self.slow_disk => self.owed.push(receipt),
+                            receipt => events.extend(receipt.map(Event::Recorded)),
+                        }
                     }
+                    Effect::RecordAsked { request, .. } => events.push(Event::Recorded(Receipt::Asked(request))),
                     Effect::Start(attempt) => self.threads.push((attempt.number, attempt.plan)),
                     Effect::Cancel(_) => {}
                     Effect::Answer { answer, .. } => self.answers.push(answer),
@@ -99,6 +115,21 @@ impl Line {
         };
         self.tell(ended(attempt, end));
         self.wait();
+    }
+
+    /// A thread does not come back from the kernel in time; and then it does, with whatever it has.
+    fn stall(&mut self, thread: usize) {
+        let (attempt, _) = self.threads[thread % self.threads.len()];
+        self.tell(Event::Stalled { attempt, waited: std::time::Duration::from_secs(60), effort: Effort::default() });
+        self.end(thread, End::Verified(proof()));
+    }
+
+    /// The disk has one more.
+    fn deliver(&mut self, which: usize) {
+        if !self.owed.is_empty() {
+            let receipt = self.owed.remove(which % self.owed.len());
+            self.tell(Event::Recorded(receipt));
+        }
     }
 
     fn passed(&self) -> usize {
@@ -203,14 +234,17 @@ fn a_slot_that_is_looked_for_winks_for_half_a_minute() {
 }
 
 proptest! {
-    /// Whatever fails, leaves, stalls or is put in: never one card too many, and never a slot that waits for nothing.
+    /// Whatever fails, leaves, stalls or is put in, however long the disk takes: never one card
+    /// too many, and never a slot that waits for nothing.
     #[test]
     fn an_order_is_met_exactly_whatever_happens_to_its_cards(
         count in 1_u32..30,
-        choices in proptest::collection::vec((0_usize..16, 0_usize..6), 1..300),
+        choices in proptest::collection::vec((0_usize..16, 0_usize..9), 1..300),
+        slow_disk: bool,
     ) {
         let mut line = Line::new(16, true);
         line.order(count).expect("it begins");
+        line.slow_disk = slow_disk;
         let wanted = usize::try_from(count).expect("it is small");
         for (which, what) in choices {
             match what {
@@ -223,11 +257,18 @@ proptest! {
                         line.tell(Event::Gone(card.visit));
                     }
                 }
+                6 | 7 => line.deliver(which),
+                8 if !line.threads.is_empty() => line.stall(which),
                 _ => line.wait(),
             }
             prop_assert!(line.passed() <= wanted, "never one too many");
         }
         // From here on every card is good, and is taken out when it is done.
+        line.slow_disk = false;
+        while !line.owed.is_empty() {
+            line.deliver(0);
+        }
+        line.wait();
         while line.passed() < wanted {
             let before = line.passed();
             (0..16).for_each(|slot| line.put_in(slot));
@@ -249,4 +290,16 @@ fn a_receipt_that_comes_twice_counts_once() {
     line.end(0, End::Verified(proof()));
     line.tell(Event::Recorded(Receipt::Closed(attempt)));
     assert_eq!(line.station.view(at(0)).models[0].order.as_ref().map(|order| order.passed), Some(1));
+}
+
+#[test]
+fn whoever_asks_is_told_when_it_is_on_disk_and_not_before() {
+    let mut line = Line::new(1, false);
+    let by = Who { uid: 0, name: "root".to_owned() };
+    let command = Command::Disarm { target: Target::Slot("A0".to_owned()), reason: None };
+    let effects = line.station.apply(at(0), Event::Asked { request: 7, by, command });
+    assert!(matches!(effects.as_slice(), [Effect::RecordAsked { request: 7, .. }]), "{effects:?}");
+    assert!(matches!(line.sign(0), Sign::Disarmed(_)), "it holds at once");
+    let effects = line.station.apply(at(1), Event::Recorded(Receipt::Asked(7)));
+    assert_eq!(effects, [Effect::Answer { request: 7, answer: Ok(()) }]);
 }

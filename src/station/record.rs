@@ -1,7 +1,7 @@
 //! What the flash log is told: owned, complete entries. How they are stored is the ledger's business.
 
 use super::card::Card;
-use super::command::{Target, Who};
+use super::command::{RequestId, Target, Who};
 use super::order::{Order, OrderNumber};
 use super::outcome::{Digest, Effort, Outcome, Refusal};
 use super::units::Bytes;
@@ -289,4 +289,6 @@ pub enum Receipt {
     Started(AttemptNumber),
     /// The outcome of this attempt is on disk.
     Closed(AttemptNumber),
+    /// What was asked is on disk.
+    Asked(RequestId),
 }
