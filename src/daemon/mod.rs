@@ -285,13 +285,14 @@ impl Daemon {
                 _ = tick.tick() => self.tick()?,
                 Some((proved, asked_by)) = reloads.recv(), if stop_by.is_none() => self.take_over(proved, asked_by)?,
                 _ = reload.recv(), if stop_by.is_none() && !self.is_proving() => self.prove_anew(&reloaded),
-                Some(asked) = self.asked.recv() => self.ask(asked)?,
                 count = self.events.recv_many(&mut burst, BURST) => {
                     debug_assert!(count > 0, "the station holds a sender of its own");
                     for event in burst.drain(..) {
                         self.apply(event)?;
                     }
                 }
+                // Cards first, whoever asks however often.
+                Some(asked) = self.asked.recv() => self.ask(asked)?,
             }
             if self.questions.reload_is_wanted() && stop_by.is_none() && !self.is_proving() {
                 self.prove_anew(&reloaded);
