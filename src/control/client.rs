@@ -10,6 +10,9 @@ use super::wire::{Error, Reply, Request, Status, VERSION};
 /// Longer than a station takes to answer anything but a reload.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// A station says what it shows at least once a second, changed or not. One that is silent for so long decides nothing any more.
+pub const LIFELESS: Duration = Duration::from_secs(4);
+
 /// Why there is no answer, or not the one hoped for.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
@@ -101,20 +104,20 @@ impl Client {
         reply.status.ok_or_else(|| ClientError::Version { path: self.path.clone() })
     }
 
-    /// What the station shows, and from then on [`Client::next_status`] whenever that changes.
+    /// What the station shows, and from then on [`Client::next_status`] whenever that changes, or a second has passed.
     ///
     /// # Errors
     /// As [`Client::ask`].
     pub fn watch(&mut self) -> Result<Status, ClientError> {
         let reply = self.ask(&Request::Watch {})?;
-        self.wait_for(None)?;
+        self.wait_for(Some(LIFELESS))?;
         reply.status.ok_or_else(|| ClientError::Version { path: self.path.clone() })
     }
 
-    /// Waits for the next change.
+    /// Waits for the next.
     ///
     /// # Errors
-    /// When the station has gone.
+    /// When the station has gone, or says nothing any more.
     pub fn next_status(&mut self) -> Result<Status, ClientError> {
         let reply = self.answer()?;
         reply.status.ok_or_else(|| ClientError::Version { path: self.path.clone() })

@@ -1,6 +1,7 @@
 //! The station's end of the socket: a thread of its own, with a runtime of its own. It can be flooded, starved or hung without the
 //! task that owns the station noticing: that one publishes what is shown into a cell and takes questions from a queue that never waits.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::io;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
@@ -8,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::unistd::chown;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -19,6 +20,7 @@ use tokio::task::LocalSet;
 use tokio::time::{sleep, timeout};
 
 use super::access::{Ask, Rights, readers};
+use super::client::LIFELESS;
 use super::wire::{Reply, Request};
 use super::{Asked, Refused, What};
 use crate::station::command::{Command, Target, Who};
@@ -48,6 +50,8 @@ pub struct Server {
 /// What a connection is served with.
 struct Shared {
     view: watch::Receiver<View>,
+    /// When the station last said what it shows.
+    renewed: Rc<Cell<Instant>>,
     /// The newest snapshot as a line: made once, however many watch.
     line: watch::Receiver<Arc<[u8]>>,
     ask: mpsc::Sender<Asked>,
@@ -122,8 +126,9 @@ async fn serve(listener: std::os::unix::net::UnixListener, view: watch::Receiver
         }
     };
     let (write_line, line) = watch::channel(line_of(&view.borrow()));
-    tokio::task::spawn_local(publish(view.clone(), write_line));
-    let shared = Rc::new(Shared { view, line, ask, rights });
+    let renewed = Rc::new(Cell::new(Instant::now()));
+    tokio::task::spawn_local(publish(view.clone(), write_line, Rc::clone(&renewed)));
+    let shared = Rc::new(Shared { view, renewed, line, ask, rights });
     let clients: Rc<std::cell::RefCell<HashMap<u32, usize>>> = Rc::default();
     loop {
         let stream = match listener.accept().await {
@@ -175,8 +180,9 @@ fn encoded(reply: &Reply) -> Vec<u8> {
 }
 
 /// Makes a line of what is shown, where anybody reads it, and not more often than anybody may see.
-async fn publish(mut view: watch::Receiver<View>, line: watch::Sender<Arc<[u8]>>) {
+async fn publish(mut view: watch::Receiver<View>, line: watch::Sender<Arc<[u8]>>, renewed: Rc<Cell<Instant>>) {
     while view.changed().await.is_ok() {
+        renewed.set(Instant::now());
         // The two that are always there: this one's own, and the one that connections are given theirs from.
         if line.receiver_count() > 1 {
             let snapshot = line_of(&view.borrow_and_update());
@@ -202,6 +208,10 @@ async fn converse(stream: UnixStream, shared: &Shared, who: Who, rights: Rights)
             }
         };
         match request {
+            Request::Status {} if shared.renewed.get().elapsed() > LIFELESS => {
+                let hung = "the station runs and decides nothing any more: nothing that it showed is to be believed";
+                send(&mut write, &encoded(&Reply::error("hung", hung.to_owned()))).await?;
+            }
             Request::Status {} => {
                 let line = line_of(&shared.view.borrow());
                 send(&mut write, &line).await?;
@@ -242,10 +252,10 @@ async fn send(write: &mut OwnedWriteHalf, line: &[u8]) -> io::Result<()> {
 /// Sends every snapshot there is time for: one that was not sent is followed by the newest, and by no other.
 async fn show(mut read: BufReader<OwnedReadHalf>, mut write: OwnedWriteHalf, shared: &Shared) -> io::Result<()> {
     let mut line = shared.line.clone();
-    // What was published last may be old: nobody may have watched.
-    let mut sent = line_of(&shared.view.borrow());
-    send(&mut write, &sent).await?;
+    // What was published last may be old: nobody may have watched. What is published while this is sent is not.
     line.mark_unchanged();
+    let now = line_of(&shared.view.borrow());
+    send(&mut write, &now).await?;
     let mut ignored = [0; 256];
     loop {
         tokio::select! {
@@ -253,11 +263,9 @@ async fn show(mut read: BufReader<OwnedReadHalf>, mut write: OwnedWriteHalf, sha
                 if changed.is_err() {
                     return Ok(());
                 }
+                // The same as before it may be, too: it says that the station lives.
                 let newest = Arc::clone(&line.borrow_and_update());
-                if newest != sent {
-                    send(&mut write, &newest).await?;
-                    sent = newest;
-                }
+                send(&mut write, &newest).await?;
             }
             // Whoever watches says no more; that they hang up is heard here.
             count = read.read(&mut ignored) => if count? == 0 { return Ok(()) },

@@ -228,3 +228,21 @@ fn a_socket_that_a_killed_station_left_is_replaced_and_a_living_one_is_not() {
     Server::start(&socket, shown, ask, admin).expect_err("what is no socket is not removed");
     assert_eq!(std::fs::read_to_string(&socket).expect("it is there"), "a file of somebody's");
 }
+
+#[test]
+fn a_station_that_decides_nothing_any_more_is_said_to_be_dead_and_one_that_only_has_no_news_is_not() {
+    let station = Station::start(admin);
+    let mut watcher = station.client();
+    let first = watcher.watch().expect("it answers");
+    station.view.send_modify(|_| ());
+    assert_eq!(watcher.next_status().expect("the same again: it lives"), first);
+    // From here on nobody says anything.
+    assert!(matches!(watcher.next_status(), Err(ClientError::Broken { .. })));
+    match station.client().status() {
+        Err(ClientError::Refused(error)) => assert_eq!(error.code, "hung"),
+        other => panic!("{other:?}"),
+    }
+    station.view.send_modify(|_| ());
+    std::thread::sleep(Duration::from_millis(300));
+    station.still_answers();
+}

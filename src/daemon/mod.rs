@@ -113,8 +113,13 @@ pub fn run(config: PathBuf, settings: Settings, ledger: Ledger, armory: Armory, 
     result
 }
 
+/// What is shown is said again so often, though nothing changed.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
+
 struct Daemon {
     began: Instant,
+    /// When it was last said what is shown.
+    shown_at: Instant,
     /// Where the configuration is read from when it is to be read again.
     config: PathBuf,
     settings: Settings,
@@ -176,8 +181,13 @@ impl Daemon {
         let cabling =
             CablingWatch::spawn(Sysfs::default(), move |event| seen.blocking_send(event).is_ok()).map_err(start("cabling thread"))?;
         let (view, shown) = watch::channel(station.view(Moment::default()));
-        let panel = Panel::spawn(screen, move || shown.borrow().clone()).map_err(start("panel thread"))?;
         let (pulse, lit) = (Pulse::default(), view.subscribe());
+        let beating = pulse.clone();
+        let panel = Panel::spawn(screen, move || {
+            let view = shown.borrow().clone();
+            if beating.is_felt() { view } else { view.of_a_dead_station() }
+        })
+        .map_err(start("panel thread"))?;
         let beating = pulse.clone();
         let lamps =
             Lamps::spawn(SysfsLeds::default(), move || beating.is_felt().then(|| lit.borrow().clone())).map_err(start("lamps thread"))?;
@@ -191,6 +201,7 @@ impl Daemon {
         let shift_end = ShiftEnd::new(&log, Shifts::new(settings.shifts.clone()));
         let mut daemon = Self {
             began: Instant::now(),
+            shown_at: Instant::now(),
             config,
             settings: settings.clone(),
             station,
@@ -307,12 +318,17 @@ impl Daemon {
         self.end()
     }
 
-    /// Publishes what is shown, where that changed, and goes on with the story.
+    /// Publishes what is shown, where that changed, and goes on with the story. Where nothing changes it is published again now and then:
+    /// whoever hears nothing takes the station for dead.
     fn show(&mut self) {
         let view = self.station.view(Moment(self.began.elapsed()));
-        if *self.view.borrow() != view {
+        let changed = *self.view.borrow() != view;
+        if changed {
             self.story.go_on(&view);
+        }
+        if changed || self.shown_at.elapsed() >= SIGN_OF_LIFE {
             self.view.send_replace(view);
+            self.shown_at = Instant::now();
         }
     }
 

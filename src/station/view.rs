@@ -356,3 +356,13 @@ pub struct View {
     /// Of the shift that ended last.
     pub anchor: Option<Anchor>,
 }
+
+impl View {
+    /// The same where nobody decides any more: nothing of it is to be believed.
+    #[must_use]
+    pub fn of_a_dead_station(mut self) -> Self {
+        self.fault = Some("it decides nothing any more".to_owned());
+        self.slots.iter_mut().for_each(|slot| slot.call = Call::StationFault);
+        self
+    }
+}
