@@ -122,8 +122,12 @@ impl Reader {
     /// The name udev gives a slot by its place.
     #[must_use]
     pub fn by_path(&self, slot: u8) -> String {
-        let hcd = self.port.replace("dummy_udc", "dummy_hcd");
-        format!("/dev/disk/by-path/platform-{hcd}-usb-0:1:1.0-scsi-0:0:0:{slot}")
+        format!("/dev/disk/by-path/platform-{hcd}-usb-0:1:1.0-scsi-0:0:0:{slot}", hcd = self.hcd())
+    }
+
+    /// The virtual controller that it is plugged into.
+    fn hcd(&self) -> String {
+        self.port.replace("dummy_udc", "dummy_hcd")
     }
 
     fn try_node(&self, slot: u8) -> Result<String> {
@@ -150,9 +154,17 @@ impl Reader {
     /// If it is not plugged in.
     #[track_caller]
     pub fn pull(&self) {
-        // Off the wire before it is unbound: unbinding alone frees requests that the virtual controller may still hold,
-        // and then the guest's kernel falls over its list of them.
-        let unplug = format!("echo disconnect >/sys/class/udc/{}/soft_connect && echo >{}/UDC", self.port, self.gadget());
+        // The guest's port lets go first, as of a reader that is gone: whatever it still asked a reader that is being unbound
+        // would be freed while the virtual controller holds it, and then the guest's kernel falls over its list of requests.
+        let unplug = format!(
+            "set -e
+port=$(readlink -f /sys/devices/platform/{hcd}/usb*/*-1/port)
+echo 1 >$port/disable
+echo >{gadget}/UDC
+echo 0 >$port/disable",
+            hcd = self.hcd(),
+            gadget = self.gadget(),
+        );
         self.pc.run(&unplug, SEEN).or_panic();
     }
 
