@@ -224,9 +224,8 @@ impl Station {
             Command::Identify { .. } => Ok(None),
             Command::Disarm { target, reason } => {
                 self.knows(&target)?;
-                let halt = Halt { target: target.clone(), by: by.clone(), reason: reason.clone() };
-                self.standing.halts.retain(|other| other.target != target);
-                self.standing.halts.push(halt);
+                self.standing.halts.retain(|halt| halt.target != target);
+                self.standing.halts.push(Halt { target: target.clone(), by: by.clone(), reason: reason.clone() });
                 self.halt_slots();
                 Ok(Some(Entry::Disarmed { target, by, reason }))
             }
