@@ -664,6 +664,25 @@ fn a_log_put_back_is_written_again() {
 }
 
 #[test]
+fn what_somebody_asked_is_confirmed_once_it_is_on_disk_and_to_whoever_asked() {
+    let (_dir, path) = place();
+    let read = path.clone();
+    let (answers, heard) = channel();
+    let writer = Writer::start(open(&path), move |answer| {
+        answers.send((answer, verdict(&read).expect("the chain holds").count)).expect("the test listens");
+    })
+    .expect("a thread");
+    writer.record_asked(7, Box::new(Entry::StationStopped)).expect("taken");
+    assert_eq!(
+        heard.recv_timeout(LONG).expect("an answer"),
+        (Answer::Recorded(Receipt::Asked(7)), 2),
+        "behind the event that began the log"
+    );
+    writer.finish(LONG).expect("all is written");
+    assert_eq!(heard.iter().count(), 0, "once");
+}
+
+#[test]
 fn an_entry_that_contradicts_the_log_is_never_confirmed_and_holds_up_no_other() {
     let (_dir, path) = place();
     let (answers, heard) = channel();
