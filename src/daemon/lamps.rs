@@ -1,11 +1,8 @@
-//! What concerns the lamps beyond showing the view: is anybody left who decides, and which LEDs are to be put right after a crash.
+//! What concerns the lamps beyond showing the view: which LEDs are to be put right after a crash.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
 use tempfile::NamedTempFile;
@@ -14,37 +11,6 @@ use crate::station::lamp::{Lamp, SlotLamp};
 
 /// The lamps that were lit last, inside the state directory.
 const NOTE: &str = "lamps.json";
-/// A station that has not decided anything for so long may show a green that belongs to the card before. Ticks come ten times a
-/// second; a burst of events or a slow disk takes nothing like it.
-const LIFELESS: Duration = Duration::from_secs(3);
-
-/// The sign of life of the task that decides.
-#[derive(Clone, Debug)]
-pub(super) struct Pulse {
-    began: Instant,
-    last: Arc<AtomicU64>,
-}
-
-impl Default for Pulse {
-    fn default() -> Self {
-        Self { began: Instant::now(), last: Arc::default() }
-    }
-}
-
-impl Pulse {
-    fn now(&self) -> u64 {
-        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
-    }
-
-    pub(super) fn beat(&self) {
-        self.last.store(self.now(), Ordering::Relaxed);
-    }
-
-    /// Was there one lately?
-    pub(super) fn is_felt(&self) -> bool {
-        u128::from(self.now().saturating_sub(self.last.load(Ordering::Relaxed))) < LIFELESS.as_millis()
-    }
-}
 
 /// Keeps in the state directory which lamps are lit from now on: `flashline down` puts them right even when nobody can read the
 /// configuration any more. In a thread of its own, because a disk takes its time.
@@ -117,14 +83,6 @@ mod tests {
     fn lamp(slot: &str, keys: &[(&str, &str)]) -> SlotLamp {
         let lamp = Lamp::of_keys(|key| keys.iter().find(|(other, _)| *other == key).map(|(_, name)| (*name).to_owned()));
         SlotLamp { slot: slot.to_owned(), lamp: lamp.expect("a lamp") }
-    }
-
-    #[test]
-    fn a_station_that_decides_no_more_is_noticed() {
-        let pulse = Pulse { began: Instant::now().checked_sub(2 * LIFELESS).expect("the clock is not that young"), last: Arc::default() };
-        assert!(!pulse.clone().is_felt());
-        pulse.beat();
-        assert!(pulse.clone().is_felt(), "whoever holds a copy feels it");
     }
 
     #[test]

@@ -7,6 +7,7 @@ pub mod arming;
 pub mod interlock;
 pub mod lamps;
 mod log_files;
+mod pulse;
 mod questions;
 mod shift;
 mod story;
@@ -44,8 +45,8 @@ use crate::watch::cabling::CablingWatch;
 use crate::watch::sysfs::Sysfs;
 use crate::watch::uses::own_parts;
 use arming::{Armory, ReloadError};
-use lamps::Pulse;
 use log_files::LogFilesThread;
+use pulse::Pulse;
 use questions::Questions;
 use shift::ShiftEnd;
 use story::Story;
@@ -136,7 +137,7 @@ struct Daemon {
     view: watch::Sender<View>,
     panel: Panel,
     lamps: Lamps,
-    /// Beats while decisions are made: without it the lamps show a fault.
+    /// Beats while decisions are made: without it lamps and panel show a fault.
     pulse: Pulse,
     story: Story,
     today: Today,

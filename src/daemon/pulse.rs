@@ -1,0 +1,50 @@
+//! Is anybody left who decides? Lamps and panel ask before they show anything.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// A station that has not decided anything for so long may show a green that belongs to the card before. Ticks come ten times a
+/// second; a burst of events or a slow disk takes nothing like it.
+const LIFELESS: Duration = Duration::from_secs(3);
+
+/// The sign of life of the task that decides.
+#[derive(Clone, Debug)]
+pub(super) struct Pulse {
+    began: Instant,
+    last: Arc<AtomicU64>,
+}
+
+impl Default for Pulse {
+    fn default() -> Self {
+        Self { began: Instant::now(), last: Arc::default() }
+    }
+}
+
+impl Pulse {
+    fn now(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    pub(super) fn beat(&self) {
+        self.last.store(self.now(), Ordering::Relaxed);
+    }
+
+    /// Was there one lately?
+    pub(super) fn is_felt(&self) -> bool {
+        u128::from(self.now().saturating_sub(self.last.load(Ordering::Relaxed))) < LIFELESS.as_millis()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_station_that_decides_no_more_is_noticed() {
+        let pulse = Pulse { began: Instant::now().checked_sub(2 * LIFELESS).expect("the clock is not that young"), last: Arc::default() };
+        assert!(!pulse.clone().is_felt());
+        pulse.beat();
+        assert!(pulse.clone().is_felt(), "whoever holds a copy feels it");
+    }
+}
