@@ -6,13 +6,7 @@ use std::str::FromStr;
 
 use rusqlite::{Connection, Result, Row};
 
-use crate::station::units::to_u64;
-
-/// A link: BLAKE3 of one event.
-pub(super) type Link = [u8; 32];
-
-/// What stands before the first event.
-pub(super) const ORIGIN: Link = [0; 32];
+use super::link::{Batch, Hashed, Link, ORIGIN};
 
 const COLUMNS: &str = "SELECT station, seq, kind, at, body, prev, hash FROM event";
 
@@ -43,19 +37,8 @@ impl Stored {
 
     /// Its hash, if it stood at `seq` behind `prev`.
     pub(super) fn link(&self, seq: i64, prev: &Link) -> Link {
-        link(prev, self.station.as_bytes(), seq, self.kind.as_bytes(), self.at, self.body.as_bytes())
+        Hashed { prev, station: self.station.as_bytes(), seq, kind: self.kind.as_bytes(), at: self.at, body: self.body.as_bytes() }.link()
     }
-}
-
-/// The hash of an event. The layout is part of the format, and told in `schema.sql`.
-fn link(prev: &[u8], station: &[u8], seq: i64, kind: &[u8], at: i64, body: &[u8]) -> Link {
-    let mut hasher = blake3::Hasher::new();
-    for field in [prev, station, &seq.to_le_bytes(), kind, &at.to_le_bytes(), body] {
-        // Framed by its length: no two events run together into the same bytes.
-        hasher.update(&to_u64(field.len()).to_le_bytes());
-        hasher.update(field);
-    }
-    *hasher.finalize().as_bytes()
 }
 
 /// How many events there are and the hash of the newest.
@@ -195,18 +178,27 @@ pub(super) fn prove(connection: &Connection, first: i64, last: i64) -> Result<Op
     let mut rows = query.query((first, last))?;
     let mut ends: Option<(Link, Link)> = None;
     let mut next = first;
+    let (mut batch, mut stored) = (Batch::new(), Vec::new());
     while let Some(row) = rows.next()? {
         let bytes = |column| row.get_ref(column).map(|value| value.as_bytes().unwrap_or_default());
         let (prev, hash) = (bytes(5)?, bytes(6)?);
-        let computed = link(prev, bytes(0)?, next, bytes(2)?, row.get_ref(3)?.as_i64().unwrap_or(i64::MIN), bytes(4)?);
+        let at = row.get_ref(3)?.as_i64().unwrap_or(i64::MIN);
+        batch.add(&Hashed { prev, station: bytes(0)?, seq: next, kind: bytes(2)?, at, body: bytes(4)? });
         let follows = ends.is_none_or(|(_, before)| before == prev);
-        let (Ok(prev), true, true, true) = (Link::try_from(prev), follows, computed == hash, row.get::<_, i64>(1)? == next) else {
+        let (Ok(prev), Ok(hash), true, true) = (Link::try_from(prev), Link::try_from(hash), follows, row.get::<_, i64>(1)? == next) else {
             return Ok(None);
         };
-        ends = Some((ends.map_or(prev, |(outer, _)| outer), computed));
+        stored.push(hash);
+        if batch.is_full() {
+            if batch.links() != stored {
+                return Ok(None);
+            }
+            stored.clear();
+        }
+        ends = Some((ends.map_or(prev, |(outer, _)| outer), hash));
         next += 1;
     }
-    Ok(ends.filter(|_| next == last + 1))
+    Ok(ends.filter(|_| next == last + 1 && batch.links() == stored))
 }
 
 /// What happened where `event` stands and does not fit behind `before`: found out by asking which event would fit here, and

@@ -15,6 +15,7 @@ mod clock;
 mod copy_tests;
 mod error;
 mod export;
+mod link;
 mod proof;
 mod query;
 #[cfg(test)]
@@ -41,7 +42,8 @@ use rusqlite::{Connection, FileControl, OpenFlags, OptionalExtension, Transactio
 use crate::station::record::{AttemptNumber, Entry, Receipt};
 
 use body::Start;
-use chain::{ORIGIN, Stored};
+use chain::Stored;
+use link::{Link, ORIGIN};
 
 pub use chain::{Break, Head, NoAnchor, Tampering};
 pub use clock::{Stamp, believed};
@@ -94,7 +96,7 @@ pub struct Ledger {
     station_name: String,
     station: String,
     /// The last event known to be on disk: whatever file is opened again must hold it.
-    newest: (i64, chain::Link),
+    newest: (i64, Link),
     /// Device and inode of the file.
     inode: (u64, u64),
     interrupted: Vec<AttemptNumber>,

@@ -5,8 +5,9 @@ use std::num::NonZero;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::thread;
 
-use super::chain::{self, Break, Head, Link, ORIGIN, Tampering};
+use super::chain::{self, Break, Head, Tampering};
 use super::error::LogError;
+use super::link::{Link, ORIGIN};
 use super::reader::LogReader;
 
 /// Events of one page: some megabytes, proved in hundredths of a second.

@@ -7,8 +7,9 @@ use rusqlite::{Connection, OpenFlags, Transaction};
 
 use crate::station::record::AttemptNumber;
 
-use super::chain::{self, Head, ORIGIN};
+use super::chain::{self, Head};
 use super::error::{Doing, LogError, Trouble};
+use super::link::ORIGIN;
 use super::row::Row;
 use super::{BUSY, FORMAT, format_of};
 
