@@ -142,6 +142,25 @@ fn a_copy_is_made_while_the_station_writes_and_is_whole_by_itself() {
     assert!(evidence.exists());
 }
 
+/// New logs have larger pages than those made before.
+#[test]
+fn a_log_keeps_the_pages_it_was_made_with_and_so_does_its_copy() {
+    let (dir, path) = place();
+    let pages = |path: &Path| -> i64 {
+        let connection = Connection::open(path).expect("the file opens");
+        connection.pragma_query_value(None, "page_size", |row| row.get(0)).expect("asked")
+    };
+    Connection::open(&path).expect("made").execute_batch("PRAGMA page_size = 4096; VACUUM").expect("an empty file with pages");
+    log_of(&path, 20);
+    let copy = dir.path().join("copy.db");
+    let head = LogReader::open(&path).expect("a log").export(&copy).expect("copied").expect("whole");
+    assert_eq!(verdict(&path), Ok(head));
+    assert_eq!((pages(&path), pages(&copy), head.count), (4096, 4096, 41));
+    let new = dir.path().join("new.db");
+    drop(open(&new));
+    assert_eq!(pages(&new), PAGE);
+}
+
 /// Runs as somebody of this group alone; only root can.
 fn as_one_of<T: Send>(group: u32, act: impl FnOnce() -> T + Send) -> T {
     std::thread::scope(|scope| {

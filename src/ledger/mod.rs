@@ -67,11 +67,11 @@ const _: () = assert!(MIGRATIONS.len() == 3, "FORMAT counts the migrations");
 /// Longer than any reader of ours holds a lock, shorter than an operator's patience.
 const BUSY: Duration = Duration::from_secs(5);
 
-/// Bytes of a page of the file. Two events of a kilobyte and a half leave a quarter of a smaller one empty; of a larger one more is
-/// written for every event.
-const PAGE: i64 = 8192;
+/// Bytes of a page of the file. Events of one and of two kilobytes leave an eighth of a page half as long empty, and whoever looks through
+/// an index reads it from twice as many places of the disk; of a page twice as long, one event would write a quarter of a megabyte.
+const PAGE: i64 = 16_384;
 
-/// What a `-wal` file is cut to once it was longer: enough for some thousand events between two checkpoints.
+/// What a `-wal` file is cut to once it was longer: some dozens of events between two checkpoints.
 const WAL_KEPT: i64 = 4 << 20;
 
 /// What the writer's pages may take in memory, in KiB. One event needs a dozen; only many that go together need more, and would
@@ -129,6 +129,7 @@ impl Ledger {
         }
         let opening = |error| LogError::sqlite(Doing::Opening, path, error);
         bring_up_to_date(&mut connection, path, station_name, &machine)?;
+        keep_statements_in_memory(&connection, path)?;
         let newest = prove_tail(&connection, path)?;
         let created = chain::at(&connection, 1).map_err(opening)?.filter(|event| event.kind == CREATED);
         let created = created.ok_or_else(|| LogError::new(Doing::Opening, path, Trouble::Broken { seq: 1 }))?;
@@ -235,6 +236,7 @@ impl Ledger {
             return Err(LogError::new(Doing::Opening, &self.path, Trouble::Moved));
         }
         configure(&connection, &self.path)?;
+        keep_statements_in_memory(&connection, &self.path)?;
         self.connection = connection;
         Ok(())
     }
@@ -424,12 +426,20 @@ fn configure(connection: &Connection, path: &Path) -> Result<(), LogError> {
     connection.pragma_update(None, "synchronous", "FULL").map_err(opening)?;
     connection.query_row(&format!("PRAGMA journal_size_limit = {WAL_KEPT}"), [], |_| Ok(())).map_err(opening)?;
     connection.pragma_update(None, "cache_size", -CACHE_KIB).map_err(opening)?;
-    connection.query_row(&format!("PRAGMA wal_autocheckpoint = {}", WAL_KEPT / PAGE), [], |_| Ok(())).map_err(opening)?;
+    // An older log keeps the pages it was made with.
+    let page: i64 = connection.pragma_query_value(None, "page_size", |row| row.get(0)).map_err(opening)?;
+    connection.query_row(&format!("PRAGMA wal_autocheckpoint = {}", WAL_KEPT / page), [], |_| Ok(())).map_err(opening)?;
     connection.pragma_update(None, "trusted_schema", false).map_err(opening)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true).map_err(opening)?;
     // Without -wal and -shm, a reader that may not write the directory cannot open the log of a stopped station.
     let mut persist = 1;
     connection.file_control(Some("main"), FileControl::PersistWal(&mut persist)).map_err(opening)
+}
+
+/// What takes an event back that a trigger refuses is a dozen pages at most. SQLite would put them into a file of their own beside every
+/// event where they are large. Not for an index that is made anew: sorting one takes as much as the index itself.
+fn keep_statements_in_memory(connection: &Connection, path: &Path) -> Result<(), LogError> {
+    connection.pragma_update(None, "temp_store", "MEMORY").map_err(|error| LogError::sqlite(Doing::Opening, path, error))
 }
 
 /// An empty file becomes a log; an older log becomes one of this format; anything else is left alone.

@@ -593,6 +593,17 @@ fn every_commit_is_synced_on_the_first_connection_and_on_the_next() {
 }
 
 #[test]
+fn what_takes_back_an_event_is_kept_in_memory_on_the_first_connection_and_on_the_next() {
+    let (_dir, path) = place();
+    let mut ledger = open(&path);
+    for _ in 0..2 {
+        let kept: i64 = ledger.connection.pragma_query_value(None, "temp_store", |row| row.get(0)).expect("set");
+        assert_eq!(kept, 2, "2 is MEMORY: else there is a file in the system's temporary directory for every event");
+        ledger.reopen().expect("the same log");
+    }
+}
+
+#[test]
 fn an_entry_that_reached_the_disk_behind_an_error_is_not_written_twice() {
     let (_dir, path) = place();
     let mut ledger = open(&path);
