@@ -5,6 +5,9 @@ use console::{measure_text_width, truncate_str};
 /// A card's own words cannot move the cursor, change colours or turn the writing direction of the line they stand in.
 #[must_use]
 pub fn harmless(text: &str) -> String {
+    if is_plain(text) {
+        return text.to_owned();
+    }
     let unseen =
         |c: char| c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
     text.chars().map(|c| if unseen(c) { '\u{fffd}' } else { c }).collect()
@@ -21,11 +24,14 @@ pub(super) struct Head {
 /// Between two columns.
 pub(super) const GAP: &str = "  ";
 
-/// How many cells of a terminal a text takes. Nearly every cell of a log is plain ASCII, and asking for the width of each of its signs
-/// is most of the work of a long table.
+/// How many cells of a terminal a text takes.
 fn width(text: &str) -> usize {
-    let is_plain = text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
-    if is_plain { text.len() } else { measure_text_width(text) }
+    if is_plain(text) { text.len() } else { measure_text_width(text) }
+}
+
+/// Nearly every cell of a log is plain ASCII, and to look at each of its signs as a `char` is most of the work of a long table.
+fn is_plain(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ')
 }
 
 /// A table: how wide its columns are.
