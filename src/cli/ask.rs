@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::{GOOD, NOT_GOOD, WRONG, complain};
+use super::{GOOD, NOT_GOOD, WRONG, complain, say, say_json};
 use crate::config::{self, DEFAULT_PATH, DEFAULT_SOCKET, Images};
 use crate::control::client::{Client, ClientError};
 use crate::control::wire::Request;
@@ -52,11 +52,11 @@ impl StationArgs {
                 ClientError::Refused(refused) => json!({ "code": refused.code, "message": refused.message }),
                 other => json!({ "code": "no-station", "message": super::sentence(other) }),
             };
-            println!("{}", json!({ "done": error.is_none(), "error": error.as_ref().map(of) }));
+            say_json(&json!({ "done": error.is_none(), "error": error.as_ref().map(of) }));
         } else if let Some(error) = &error {
             complain(error);
         } else {
-            println!("{done}");
+            say(done);
         }
         code
     }

@@ -5,10 +5,10 @@ use std::fmt;
 use serde_json::json;
 
 use super::prepare::prepare;
-use super::{ConfigArg, GOOD, NOT_GOOD, WRONG, complain, newest_in, sentence};
+use super::{ConfigArg, GOOD, NOT_GOOD, WRONG, complain, newest_in, say, say_json, sentence};
 use crate::config::{Images, ModelSettings, Settings};
 use crate::daemon::arming::ArmError;
-use crate::daemon::interlock::Interlock;
+use crate::daemon::interlock::{Interlock, Known};
 use crate::image::stage::find_staged;
 use crate::ledger::believed;
 use crate::panel::lamps::led::{LedClass, SysfsLeds};
@@ -32,7 +32,7 @@ struct Look<'a> {
     model: &'a ModelSettings,
     slots: Vec<&'a str>,
     /// Nothing where nobody was to look.
-    armed: Option<Result<(ModelProof, Vec<String>), ArmError>>,
+    armed: Option<Result<Known, ArmError>>,
 }
 
 impl Look<'_> {
@@ -57,7 +57,7 @@ pub(super) fn run(args: &Args) -> u8 {
         print_json(&settings, &looks, &missing);
     } else {
         print(args, &settings, &looks);
-        missing.iter().for_each(|led| println!("  {led}"));
+        missing.iter().for_each(|led| say(format_args!("  {led}")));
     }
     if looks.iter().all(|look| look.refusal().is_none()) { GOOD } else { NOT_GOOD }
 }
@@ -145,7 +145,7 @@ fn print_json(settings: &Settings, looks: &[Look<'_>], missing: &[Missing<'_>]) 
         .iter()
         .map(|look| {
             let known = look.armed.as_ref().and_then(|armed| armed.as_ref().ok());
-            let proof = known.map(|(proof, _)| proof);
+            let proof = known.map(|known| &known.model_proof);
             let device = proof.and_then(ModelProof::device);
             json!({
                 "model": look.model.name,
@@ -155,34 +155,41 @@ fn print_json(settings: &Settings, looks: &[Look<'_>], missing: &[Missing<'_>]) 
                 "model_proof": proof.map(ModelProof::word),
                 "device": device.map(|device| format!("{}/{}", device.brand, device.model)),
                 "revision": device.map(|device| device.revision),
-                "uncovered": known.map(|(_, uncovered)| uncovered.as_slice()).unwrap_or_default(),
+                "uncovered": known.map(|known| known.uncovered.as_slice()).unwrap_or_default(),
+                "warnings": known.map(|known| known.warnings.as_slice()).unwrap_or_default(),
             })
         })
         .collect();
     let leds: Vec<_> = missing.iter().map(|led| json!({"slot": led.slot, "led": led.led, "reason": led.why})).collect();
-    println!(
-        "{}",
-        json!({"station": settings.station.name, "state": settings.state, "models": models, "slots": slots, "leds_missing": leds})
-    );
+    say_json(&json!({"station": settings.station.name, "state": settings.state, "models": models, "slots": slots, "leds_missing": leds}));
 }
 
 fn print(args: &Args, settings: &Settings, looks: &[Look<'_>]) {
     let refused = looks.iter().filter(|look| look.refusal().is_some()).count();
     let verdict = if refused == 0 { "is good".to_owned() } else { format!("would leave {refused} of {} models disarmed", looks.len()) };
-    println!("{} {verdict}: station {}, state in {}", args.config.path().display(), settings.station.name, settings.state.display());
+    say(format_args!(
+        "{} {verdict}: station {}, state in {}",
+        args.config.path().display(),
+        settings.station.name,
+        settings.state.display()
+    ));
     for look in looks {
         let slots = if look.slots.is_empty() { "no slot".to_owned() } else { look.slots.join(" ") };
-        println!("  {}  {}  in {slots}", look.model.name, look.model.image.display());
+        say(format_args!("  {}  {}  in {slots}", look.model.name, look.model.image.display()));
         match &look.armed {
-            None => println!("    not looked into"),
-            Some(Ok((proof, uncovered))) => {
-                let device = proof.device().map(|device| format!(": {}/{}, revision {}", device.brand, device.model, device.revision));
-                println!("    model proof: {}{}", proof.word(), device.unwrap_or_default());
+            None => say("    not looked into"),
+            Some(Ok(Known { model_proof, uncovered, warnings })) => {
+                let device =
+                    model_proof.device().map(|device| format!(": {}/{}, revision {}", device.brand, device.model, device.revision));
+                say(format_args!("    model proof: {}{}", model_proof.word(), device.unwrap_or_default()));
                 for words in uncovered {
-                    println!("    not covered: {words}");
+                    say(format_args!("    not covered: {words}"));
+                }
+                for words in warnings {
+                    say(format_args!("    warning: {words}"));
                 }
             }
-            Some(Err(error)) => println!("    DISARMED: {}", sentence(error)),
+            Some(Err(error)) => say(format_args!("    DISARMED: {}", sentence(error))),
         }
     }
 }

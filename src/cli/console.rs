@@ -15,7 +15,7 @@ use ratatui::crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, d
 use ratatui::crossterm::{cursor, event, execute};
 
 use super::ask::StationArgs;
-use super::{GOOD, WRONG, complain};
+use super::{GOOD, WRONG, complain, remark};
 use crate::config::{self, DEFAULT_PATH, Images};
 use crate::control::client::{Client, ClientError};
 use crate::control::wire::{self, Status};
@@ -69,12 +69,12 @@ pub(super) fn run(args: &Args) -> u8 {
         Ok(language) => language,
         Err(code) => {
             let known: Vec<&str> = Language::codes().collect();
-            eprintln!("flashline: there is no language {code:?}: there are {}", known.join(", "));
+            remark(format_args!("there is no language {code:?}: there are {}", known.join(", ")));
             return WRONG;
         }
     };
     if let Some(note) = note {
-        eprintln!("flashline: {note}");
+        remark(note);
     }
     let socket = args.station.socket();
     let (tell, heard) = mpsc::sync_channel(4);

@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{ConfigArg, GOOD, complain};
+use super::{ConfigArg, GOOD, complain, remark, say};
 use crate::config::{DEFAULT_STATE, Images};
 use crate::daemon::lamps::all;
 use crate::panel::lamps::led::{LedClass, SysfsLeds};
@@ -27,7 +27,7 @@ pub(super) struct Args {
 
 /// Never anything but good: what could not be put right must not look like the reason why the station ended.
 pub(super) fn run(args: &Args) -> u8 {
-    println!("{}", lines::down(std::env::var("SERVICE_RESULT").ok().as_deref()));
+    say(lines::down(std::env::var("SERVICE_RESULT").ok().as_deref()));
     let (mut states, configured) = match args.config.read(Images::Unseen) {
         Ok(settings) => (vec![settings.state], settings.lamps),
         Err(error) => {
@@ -40,7 +40,7 @@ pub(super) fn run(args: &Args) -> u8 {
         states.push(usual);
     }
     for words in put_right(&SysfsLeds::default(), all(configured, &states)) {
-        eprintln!("flashline: {words}");
+        remark(words);
     }
     GOOD
 }

@@ -1,7 +1,6 @@
 //! `flashline image inspect`
 
 use std::error::Error;
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
@@ -9,11 +8,11 @@ use console::measure_text_width;
 use serde_json::{Value, json};
 
 use super::prepare::prepare;
-use super::{GOOD, NOT_GOOD, TrustArgs, WRONG, complain};
+use super::{GOOD, NOT_GOOD, TrustArgs, WRONG, complain, say, say_json};
 use crate::image::Staged;
+use crate::image::inspect::allowed::Allowed;
 use crate::image::inspect::page::{Answer, Page};
 use crate::image::inspect::table::Kind;
-use crate::image::inspect::unsigned::Allowed;
 use crate::image::inspect::{Wanted, inspect};
 use crate::model::file::one_model;
 use crate::report::harmless;
@@ -72,9 +71,11 @@ fn look(args: &InspectArgs) -> Result<u8, Box<dyn Error>> {
     };
     let staged = prepare(&args.image)?;
     let page = inspect(&staged, wanted)?;
-    let text = if args.json { format!("{}\n", object(&args.image, &staged, &page)?) } else { lines(&args.image, &staged, &page) };
-    // Who does not read on still gets the exit code.
-    let _closed = io::stdout().write_all(text.as_bytes());
+    if args.json {
+        say_json(&object(&args.image, &staged, &page)?);
+    } else {
+        say(lines(&args.image, &staged, &page).trim_end());
+    }
     Ok(if page.is_good() { GOOD } else { NOT_GOOD })
 }
 

@@ -1,12 +1,11 @@
 //! `flashline model check`
 
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::{GOOD, NOT_GOOD, TrustArgs, WRONG, complain, sentence};
+use super::{GOOD, NOT_GOOD, TrustArgs, WRONG, complain, say, say_json, sentence};
 use crate::model::check::{Checked, check};
 use crate::model::definition::Model;
 use crate::model::file;
@@ -49,7 +48,6 @@ pub(super) fn run(args: &Args) -> u8 {
     };
     let time = args.trust.time();
     let mut code = GOOD;
-    let mut page = String::new();
     for path in &args.files {
         let (checked, grade) = match file::read(path) {
             Ok(bytes) => {
@@ -66,14 +64,11 @@ pub(super) fn run(args: &Args) -> u8 {
         };
         code = code.max(grade);
         if args.json {
-            page.push_str(&object(path, &checked).to_string());
-            page.push('\n');
+            say_json(&object(path, &checked));
         } else if grade != WRONG {
-            page.push_str(&lines(path, &checked));
+            say(lines(path, &checked).trim_end_matches('\n'));
         }
     }
-    // Who does not read on still gets the exit code.
-    let _closed = io::stdout().write_all(page.as_bytes());
     code
 }
 

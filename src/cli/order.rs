@@ -4,7 +4,7 @@ use clap::Subcommand;
 use serde_json::json;
 
 use super::ask::StationArgs;
-use super::{GOOD, NOT_GOOD};
+use super::{GOOD, NOT_GOOD, say, say_json};
 use crate::control::wire::{Order, Request, Status};
 use crate::report::harmless;
 
@@ -77,14 +77,14 @@ fn print(status: &Status, json: bool) {
                 })
             })
             .collect();
-        println!("{}", json!({ "orders": orders }));
+        say_json(&json!({ "orders": orders }));
         return;
     }
     if orders.is_empty() {
-        println!("no order: every slot takes what it is given");
+        say("no order: every slot takes what it is given");
     }
     for (model, order) in orders {
-        println!("{}", line(model, order));
+        say(line(model, order));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal};
 
-use super::{ConfigArg, GOOD, WRONG, complain, is_the_journal, sentence, start_tracing};
+use super::{ConfigArg, GOOD, WRONG, complain, is_the_journal, remark, sentence, start_tracing};
 use crate::config::{Images, Settings};
 use crate::daemon::{self, arming::ArmError, arming::Armory};
 use crate::ledger::{Ledger, believed};
@@ -37,7 +37,7 @@ pub(super) fn run(args: &Args) -> u8 {
             return WRONG;
         }
         Err(error) => {
-            eprintln!("flashline: making the state directory {}: {error}: see `state` in [station]", settings.state.display());
+            remark(format_args!("making the state directory {}: {error}: see `state` in [station]", settings.state.display()));
             return WRONG;
         }
     };
@@ -81,14 +81,14 @@ fn arm(settings: &Settings, at: i64) -> Option<Armory> {
     });
     drop(bar);
     for model in &failed {
-        eprintln!("flashline: the model {} is not armed: {}", model.model, sentence(&model.error));
+        remark(format_args!("the model {} is not armed: {}", model.model, sentence(&model.error)));
     }
     for armed in armory.armed() {
         tracing::info!(model = armed.model, image = armed.source, digest = %armed.digest, span = armed.span.0, proof = armed.model_proof.word(), device = armed.logged_model(), "armed");
     }
     let refused = failed.iter().any(|model| matches!(model.error, ArmError::Refused(_)));
     if armory.armed().is_empty() && !refused {
-        eprintln!("flashline: no model could be armed: there is nothing to write");
+        remark("no model could be armed: there is nothing to write");
         return None;
     }
     Some(armory)

@@ -4,10 +4,10 @@ use console::{measure_text_width, truncate_str};
 
 use super::ask::StationArgs;
 use super::order;
-use super::{GOOD, NOT_GOOD};
+use super::{GOOD, NOT_GOOD, complain, say};
 use crate::control::wire::{Slot, Status};
 use crate::panel::lines::{anchor, clock};
-use crate::report::harmless;
+use crate::report::{harmless, harmless_json};
 use crate::station::units::Bytes;
 
 /// Whatever it is shown on.
@@ -27,11 +27,11 @@ pub(super) fn run(args: &Args) -> u8 {
     };
     if args.station.json {
         match serde_json::to_string(&status) {
-            Ok(text) => println!("{text}"),
-            Err(error) => super::complain(&error),
+            Ok(text) => say(harmless_json(&text)),
+            Err(error) => complain(&error),
         }
     } else {
-        lines(&status).iter().for_each(|line| println!("{line}"));
+        lines(&status).iter().for_each(|line| say(line));
     }
     let well = status.fault.is_none() && status.slots.iter().all(|slot| slot.sign != "out-of-service");
     if well { GOOD } else { NOT_GOOD }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use nix::unistd::{Uid, User};
 
-use super::interlock::{Demand, Interlock, Refused};
+use super::interlock::{Demand, Interlock, Known, Refused};
 use crate::config::{self, ConfigError, Images, ModelSettings, Settings};
 use crate::image::stage::{find_staged, stage, sweep};
 use crate::image::store;
@@ -75,7 +75,10 @@ impl Armory {
     }
 
     fn arm(&mut self, model: &ModelSettings, staged: Staged, demand: Demand) -> Result<(), ArmError> {
-        let (model_proof, uncovered) = demand.prove(&staged)?;
+        let Known { model_proof, uncovered, warnings } = demand.prove(&staged)?;
+        for words in warnings {
+            tracing::warn!(model = model.name, "the image {}: {words}", model.image.display());
+        }
         let described = describe(&model.name, &model.image.display().to_string(), &staged, model.zeroes);
         self.armed.push(Armed { model_proof, uncovered, ..described });
         self.images.insert(staged.digest(), Arc::new(staged));

@@ -3,14 +3,15 @@
 //! Asked once, of the staged copy, when the image is armed: what was looked at is what is written.
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use crate::config::{ModelSettings, Require, Settings};
 use crate::image::Staged;
+use crate::image::inspect::allowed::Allowed;
 use crate::image::inspect::page::Page;
-use crate::image::inspect::unsigned::Allowed;
 use crate::image::inspect::{Wanted, inspect};
 use crate::model::file::{self, FileError, NotOneModel, one_model};
 use crate::model::trust::Trust;
@@ -35,6 +36,14 @@ pub enum Refused {
     /// The model cannot be read, or is not one.
     #[error(transparent)]
     Model(#[from] NotOneModel),
+    /// It breaks a rule, so that no device would take it, however it is signed.
+    #[error("the model {} cannot be used: {problem}; `flashline model check` says all that is wrong with it", path.display())]
+    Rules {
+        /// Its file.
+        path: PathBuf,
+        /// The first one.
+        problem: String,
+    },
     /// The station could not look.
     #[error("looking inside the image")]
     Look(#[source] io::Error),
@@ -48,6 +57,17 @@ pub enum Refused {
 pub struct Interlock {
     trust: Result<Trust, Arc<FileError>>,
     at: Timestamp,
+}
+
+/// What is known of an image that may be armed.
+#[derive(Debug)]
+pub struct Known {
+    /// The device it is for, and how that is known.
+    pub model_proof: ModelProof,
+    /// What could not be covered, in words: it stands in the log.
+    pub uncovered: Vec<String>,
+    /// What an engineer should know, and what refuses nothing.
+    pub warnings: Vec<String>,
 }
 
 /// What an image is held to before it is armed.
@@ -71,10 +91,14 @@ impl Interlock {
             return Ok(Demand(None));
         }
         let path = model.assertion.as_deref().ok_or(Refused::NoAssertion)?;
+        let given = one_model(path)?;
+        if let Some(problem) = given.problems().first() {
+            return Err(Refused::Rules { path: path.to_owned(), problem: problem.clone() });
+        }
         Ok(Demand(Some(Box::new(Wanted {
             trust: self.trust.clone().map_err(Refused::Trust)?,
             at: self.at,
-            model: Some(one_model(path)?),
+            model: Some(given),
             signatures: model.require == Require::Proven,
             allowed: Allowed::new(&model.allow),
         }))))
@@ -84,15 +108,16 @@ impl Interlock {
 impl Demand {
     /// What is known of an image that nobody need look into.
     #[must_use]
-    pub fn without_a_look(&self) -> Option<(ModelProof, Vec<String>)> {
-        self.0.is_none().then(|| (ModelProof::None, vec!["nobody looked inside the image: `require = \"none\"`".to_owned()]))
+    pub fn without_a_look(&self) -> Option<Known> {
+        let words = "nobody looked inside the image: `require = \"none\"`";
+        self.0.is_none().then(|| Known { model_proof: ModelProof::None, uncovered: vec![words.to_owned()], warnings: Vec::new() })
     }
 
-    /// What is known of the device a staged image is for, and what could not be covered, in words.
+    /// What is known of the device a staged image is for.
     ///
     /// # Errors
     /// Why it is not armed.
-    pub fn prove(self, staged: &Staged) -> Result<(ModelProof, Vec<String>), Refused> {
+    pub fn prove(self, staged: &Staged) -> Result<Known, Refused> {
         if let Some(known) = self.without_a_look() {
             return Ok(known);
         }
@@ -103,8 +128,9 @@ impl Demand {
             return Err(Refused::Inside(page.refusal().map_or_else(|| "what is inside could not be judged".to_owned(), |why| shown(&why))));
         }
         let device = device(&page).ok_or_else(|| Refused::Inside("there is no model in it".to_owned()))?;
-        let uncovered = page.not_covered().iter().map(|words| harmless(words)).collect();
-        Ok(if signatures { (ModelProof::Proven(device), uncovered) } else { (ModelProof::Matching(device), uncovered) })
+        let in_lines = |words: Vec<String>| words.iter().map(|words| harmless(words)).collect();
+        let model_proof = if signatures { ModelProof::Proven(device) } else { ModelProof::Matching(device) };
+        Ok(Known { model_proof, uncovered: in_lines(page.not_covered()), warnings: in_lines(page.warnings) })
     }
 }
 

@@ -8,12 +8,13 @@ use serde_json::Value;
 use crate::ledger::Row;
 
 use super::columns::{COLUMNS, Cell};
+use super::text::harmless_json;
 
 /// A row as one JSON object in one line, without its end. What a row does not have is `null`.
 #[must_use]
 pub fn json(row: &Row) -> String {
     let members: Vec<_> = COLUMNS.iter().map(|(name, cell)| format!("{}:{}", Value::from(*name), json_value(&cell(row)))).collect();
-    format!("{{{}}}", members.join(","))
+    harmless_json(&format!("{{{}}}", members.join(",")))
 }
 
 impl RowCsv<Vec<u8>> {

@@ -18,7 +18,7 @@ pub mod times;
 pub use machine::{RowCsv, json};
 pub use show::show;
 pub use table::{Table, WIDTH};
-pub use text::harmless;
+pub use text::{harmless, harmless_json};
 
 #[cfg(test)]
 pub(crate) mod testing {

@@ -8,9 +8,25 @@ pub fn harmless(text: &str) -> String {
     if is_plain(text) {
         return text.to_owned();
     }
-    let unseen =
-        |c: char| c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
-    text.chars().map(|c| if unseen(c) { '\u{fffd}' } else { c }).collect()
+    text.chars().map(|c| if is_unseen(c) { '\u{fffd}' } else { c }).collect()
+}
+
+/// JSON that can be shown on a terminal as well: what [`harmless`] takes away is written by its number, which means the same.
+#[must_use]
+pub fn harmless_json(json: &str) -> String {
+    if is_plain(json) {
+        return json.to_owned();
+    }
+    let mut text = String::with_capacity(json.len());
+    for c in json.chars() {
+        // None of them lies beyond 16 bits, and outside of strings JSON has none of them.
+        if is_unseen(c) { text.push_str(&format!("\\u{:04x}", u32::from(c))) } else { text.push(c) }
+    }
+    text
+}
+
+fn is_unseen(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 /// A column of a table.

@@ -156,8 +156,9 @@ fn one_byte_of_the_kernel_snap_is_enough() {
 fn a_boot_partition_that_cannot_be_found_is_none_that_was_compared() {
     // The first entry of the partition table.
     let page = Changed::of("uc18-pi").put(446, &[0; 16]).judged();
-    let said = only_no(&page, Check::BootFiles);
+    let said = no(&page, Check::BootFiles);
     assert!(said.contains("no boot partition whose files can be read"), "{said}");
+    assert!(no(&page, Check::NothingUnsigned).contains("lie outside of every partition"), "its bytes are still there");
 }
 
 #[test]

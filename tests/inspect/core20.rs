@@ -6,6 +6,7 @@ use std::io::{Cursor, Write};
 use std::rc::Rc;
 
 use fatfs::{FatType, FileSystem, FormatVolumeOptions, FsOptions};
+use flashline::image::inspect::allowed::Allowed;
 use flashline::image::inspect::page::Page;
 use flashline::image::inspect::{Wanted, inspect_medium};
 use flashline::model::signature::Sha3Hasher;
@@ -79,11 +80,18 @@ pub(crate) struct Core20 {
     known: String,
 }
 
-/// The gadget's files and the kernel's.
+/// The gadget's files and the kernel's, and the program in snapd.
 pub(crate) struct Snaps {
     pub(crate) gadget: Items,
     pub(crate) kernel: Items,
+    pub(crate) program: Vec<u8>,
 }
+
+/// A menu of snapd's that is newer than any that is known here.
+pub(crate) const MENU: &str = "# Snapd-Boot-Config-Edition: 9\n\nfor label in /systems/*; do\n    menuentry \"Install using $label\" {\n        \
+                               chainloader (loop)/kernel.efi\n    }\ndone\n\nmenuentry 'Settings' {\n    fwsetup\n}\n";
+/// The one that starts an installed system.
+pub(crate) const RUN_MENU: &str = "# Snapd-Boot-Config-Edition: 9\n\nmenuentry \"Run\" {\n    chainloader $prefix/kernel.efi\n}\n";
 
 pub(crate) const CONFIG: &str = "[pi4]\nmax_framebuffers=2\n\n[all]\nkernel=kernel.img\ninitramfs initrd.img followkernel\n";
 pub(crate) const COMMAND_LINE: &str = "console=tty1 panic=-1\n";
@@ -126,7 +134,9 @@ impl Snaps {
             ("dtbs/overlays/README", file("what overlays do")),
             ("dtbs/other/board.dtb", file([5; 500])),
         ];
-        Self { gadget, kernel: kernel.map(|(path, item)| (path.to_owned(), item)).into() }
+        // The menu lies across the end of a block of the snap.
+        let program = [&[9; (128 << 10) - 20], MENU.as_bytes(), &[0; 5], RUN_MENU.as_bytes(), &[0; 70_000]].concat();
+        Self { gadget, kernel: kernel.map(|(path, item)| (path.to_owned(), item)).into(), program }
     }
 
     /// The image that snapd makes of them.
@@ -141,7 +151,14 @@ impl Snaps {
             let bytes = match kind {
                 "gadget" => snap(&self.gadget),
                 "kernel" => snap(&self.kernel),
-                kind => snap(&[("meta/snap.yaml".to_owned(), file(format!("name: {name}\nversion: '1'\ntype: {kind}\n")))].into()),
+                kind => {
+                    let mut items: Items =
+                        [("meta/snap.yaml".to_owned(), file(format!("name: {name}\nversion: '1'\ntype: {kind}\n")))].into();
+                    if kind == "snapd" {
+                        items.insert("usr/lib/snapd/snapd".to_owned(), file(&self.program));
+                    }
+                    snap(&items)
+                }
             };
             let mut hasher = Sha3Hasher::default();
             hasher.update(&bytes);
@@ -187,7 +204,7 @@ impl Snaps {
         boot.insert(loader.environment().to_owned(), loader.says(&[("snapd_recovery_mode", "install"), ("snapd_recovery_system", LABEL)]));
         match loader {
             Loader::Grub => {
-                boot.insert("EFI/ubuntu/grub.cfg".to_owned(), b"# the menu\n".to_vec());
+                boot.insert("EFI/ubuntu/grub.cfg".to_owned(), MENU.as_bytes().to_vec());
                 boot.insert(format!("{root}/grubenv"), grubenv(&[("snapd_recovery_kernel", "/snaps/pi-kernel_7.snap")]));
             }
             Loader::Uboot => {}
@@ -246,7 +263,13 @@ impl Core20 {
     }
 
     pub(crate) fn judged(&self) -> Page {
-        let mut wanted: Wanted = wanted();
+        self.judged_allowing(&[])
+    }
+
+    /// With these words as `allow`.
+    pub(crate) fn judged_allowing(&self, words: &[&str]) -> Page {
+        let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+        let mut wanted = Wanted { allowed: Allowed::new(&words), ..wanted() };
         wanted.trust.add_roots(forge::root().as_bytes()).expect("a root");
         if !self.known.is_empty() {
             wanted.trust.add_known(self.known.as_bytes()).expect("assertions");

@@ -3,7 +3,7 @@
 
 use flashline::image::inspect::page::Check;
 
-use crate::core20::{COMMAND_LINE, CONFIG, Core20, LABEL, Loader, Snaps, grubenv, ubootenv};
+use crate::core20::{COMMAND_LINE, CONFIG, Core20, LABEL, Loader, MENU, RUN_MENU, Snaps, grubenv, ubootenv};
 use crate::fixtures::{Changed, only_no};
 use crate::fixtures::{fat_file, replaced};
 use crate::snapmaker::{Item, file};
@@ -210,6 +210,75 @@ fn the_words_a_gadget_gives_to_grub_are_the_ones_it_describes() {
     let image = in_yaml.image(Loader::Grub);
     assert!(image.clone().put(&system, says("quiet console=ttyS1")).judged().is_good());
     assert!(refused(&image.put(&system, says("quiet"))).contains("gives the kernel \"quiet\", which the gadget's gadget.yaml does not"));
+}
+
+#[test]
+fn a_gadget_that_takes_words_away_leaves_no_room_for_others() {
+    let system = format!("systems/{LABEL}/grubenv");
+    let mut snaps = Snaps::of(Loader::Grub);
+    let Some(Item::File(yaml)) = snaps.gadget.get("meta/gadget.yaml") else { panic!("it is there") };
+    let yaml = format!("{}kernel-cmdline:\n  append:\n    - quiet\n  remove:\n    - console=ttyS0\n", String::from_utf8_lossy(yaml));
+    snaps.gadget.insert("meta/gadget.yaml".to_owned(), file(yaml));
+    let image = snaps.image(Loader::Grub);
+    let says = |extra: &str, full: &str| {
+        let words = [
+            ("snapd_recovery_kernel", "/snaps/pi-kernel_7.snap"),
+            ("snapd_extra_cmdline_args", extra),
+            ("snapd_full_cmdline_args", full),
+        ];
+        image.clone().put(&system, grubenv(&words))
+    };
+    // A snapd that cannot take away appends; one that can says all there is.
+    for (extra, full) in [("quiet", ""), ("", "console=tty1 panic=-1 quiet"), ("", "quiet")] {
+        let page = says(extra, full).judged();
+        assert!(page.is_good(), "{extra:?} {full:?}: {:#?}", page.verdicts);
+        assert_eq!(page.not_covered(), [""; 0], "everything is held");
+    }
+    for (extra, full) in [
+        ("init=/x", ""),
+        ("quiet init=/x", ""),
+        ("", ""),
+        ("", "console=tty1 panic=-1"),
+        ("", "console=tty1 init=/x quiet"),
+        ("", "console=tty1 quiet init=/x"),
+        ("", "init=/xquiet"),
+        ("quiet", "quiet"),
+    ] {
+        let said = refused(&says(extra, full));
+        assert!(said.contains("which is not what the gadget's gadget.yaml leaves"), "{extra:?} {full:?}: {said}");
+    }
+}
+
+#[test]
+fn the_menu_of_grub_is_one_that_snapd_carries_and_all_of_it() {
+    let path = "EFI/ubuntu/grub.cfg";
+    let put = |menu: &str| Core20::with(Loader::Grub).put(path, menu);
+    let page = put(MENU).judged();
+    assert!(page.is_good() && page.not_covered().is_empty(), "{page:#?}");
+    let (head, _) = MENU.split_once("menuentry 'Settings'").expect("it has two");
+    for other in [
+        MENU.replace("chainloader", "linux /evil #"),
+        // What the program carries as well, and what begins or ends elsewhere in it.
+        RUN_MENU.to_owned(),
+        head.split_once("done").expect("a loop").0.to_owned(),
+        MENU.replacen("# Snapd", "Snapd", 1),
+        format!("{MENU}\n"),
+        String::new(),
+    ] {
+        let said = refused(&put(&other));
+        assert!(said.contains("ubuntu-seed/efi/ubuntu/grub.cfg: it is no menu that snapd was published with"), "{said}");
+    }
+    let mut older = Snaps::of(Loader::Grub);
+    older.program = MENU.replace("9", "8").into_bytes();
+    let said = refused(&older.image(Loader::Grub));
+    assert!(said.contains("the snapd in the image does not carry it"), "{said}");
+    // What somebody takes on trust by its name is let through, and told.
+    for word in ["ubuntu-seed/EFI/ubuntu/grub.cfg", "/ubuntu-seed/efi/"] {
+        let page = put("# a menu of our own\n").judged_allowing(&[word]);
+        assert!(page.is_good(), "{page:#?}");
+        assert!(page.not_covered().contains(&"ubuntu-seed/efi/ubuntu/grub.cfg, which is allowed by configuration".to_owned()));
+    }
+    assert!(!put("# a menu of our own\n").judged_allowing(&["EFI/ubuntu/grub.cfg"]).is_good(), "a path without its label is another");
 }
 
 #[test]

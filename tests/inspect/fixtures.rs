@@ -9,8 +9,8 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 
 use flashline::image::Staged;
+use flashline::image::inspect::allowed::Allowed;
 use flashline::image::inspect::page::{Answer, Check, Page};
-use flashline::image::inspect::unsigned::Allowed;
 use flashline::image::inspect::window::Medium;
 use flashline::image::inspect::{Wanted, inspect_medium};
 use flashline::image::stage;

@@ -1,8 +1,8 @@
 //! What nobody described, and what nobody vouches for: partitions, bytes between them, assertions that do more than prove.
 
 use flashline::image::inspect::Wanted;
+use flashline::image::inspect::allowed::Allowed;
 use flashline::image::inspect::page::{Answer, Check, Page};
-use flashline::image::inspect::unsigned::Allowed;
 use flashline::model::signature::Sha3Hasher;
 
 use crate::fixtures::{Changed, Place, data, fat_file, no, only_no, wanted};
@@ -32,26 +32,58 @@ fn a_partition_that_the_gadget_does_not_describe_is_refused_whatever_it_holds() 
         let image = Changed::of("uc18-pi").put(446 + 32, &entry(kind, 64, 128));
         let said = only_no(&image.clone().judged(), Check::NothingUnsigned);
         assert!(said.contains("partition 3") && !said.contains("holds files"), "{said}");
-        let allowing = Wanted { allowed: Allowed::new(&["partition-3".to_owned()]), ..wanted() };
-        let page = image.judged_by(&allowing);
+        let page = image.judged_by(&allowing("partition-3"));
         assert!(page.is_good(), "{:#?}", page.verdicts);
         assert!(uncovered(&page).contains("which is allowed by configuration"), "it is said all the same");
     }
 }
 
+fn allowing(word: &str) -> Wanted {
+    Wanted { allowed: Allowed::new(&[word.to_owned()]), ..wanted() }
+}
+
 #[test]
-fn bytes_that_nobody_described_are_named_as_not_covered_and_holes_are_not() {
-    let page = Changed::of("uc18-pi").judged();
-    assert!(!uncovered(&page).contains("outside of every partition"), "{}", uncovered(&page));
-    for at in [600, BOOT - 1] {
-        let page = Changed::of("uc18-pi").put(at, &[1]).judged();
-        assert!(page.is_good(), "{:#?}", page.verdicts);
-        assert!(uncovered(&page).contains(&format!("are not all zero (byte {at} is not)")), "{}", uncovered(&page));
+fn bytes_that_nobody_described_are_refused_and_holes_are_not() {
+    for (name, at) in [
+        ("uc18-pi", 600),
+        ("uc18-pi", BOOT - 1),
+        // Between the table of a GPT and its first partition, and behind the last one.
+        ("uc16-amd64", 40 * 512),
+        ("uc22-amd64", 208_897 * 512),
+    ] {
+        let page = Changed::of(name).judged();
+        assert!(page.is_good() && !uncovered(&page).contains("outside of every partition"), "{name}: {page:#?}");
+        let image = Changed::of(name).put(at, &[1]);
+        let said = only_no(&image.clone().judged(), Check::NothingUnsigned);
+        assert!(said.contains("outside of every partition") && said.contains(&format!("byte {at} is neither zero nor")), "{name}: {said}");
+        let page = image.clone().judged_by(&allowing("gaps"));
+        assert!(page.is_good() && uncovered(&page).contains("allowed by configuration"), "{name}: {:#?}", page.verdicts);
+        assert!(!image.judged_by(&allowing("partition-1")).is_good(), "another word allows something else");
     }
-    // Between the table of a GPT and its first partition, and behind the last one.
-    for (name, at) in [("uc16-amd64", 40 * 512), ("uc22-amd64", 208_897 * 512)] {
-        let page = Changed::of(name).put(at, &[1]).judged();
-        assert!(uncovered(&page).contains(&format!("(byte {at} is not)")), "{name}: {}", uncovered(&page));
+}
+
+#[test]
+fn behind_the_gadgets_own_bytes_a_partition_without_files_holds_nothing() {
+    // The partition with GRUB's core image, in which a file system or a loader of somebody's may lie from its second half on.
+    let (start, length) = (1 << 20, 1 << 20);
+    for name in ["uc16-amd64", "uc22-amd64"] {
+        let page = Changed::of(name).judged();
+        assert!(!uncovered(&page).contains("partition 1"), "all of it is held: {}", uncovered(&page));
+        for at in [start + length / 2 + 0x1_0040, start + length - 1] {
+            let image = Changed::of(name).put(at, b"_");
+            let said = only_no(&image.clone().judged(), Check::NothingUnsigned);
+            assert!(said.contains(&format!("holds more than the gadget's own files: byte {at} is not zero")), "{name}: {said}");
+            let page = image.judged_by(&allowing("partition-1"));
+            assert!(page.is_good() && uncovered(&page).contains("partition-1"), "{:#?}", page.verdicts);
+        }
+    }
+}
+
+#[test]
+fn a_partition_is_allowed_by_its_number_and_by_no_name_it_gives_itself() {
+    let image = Changed::of("uc18-pi").put(446 + 32, &entry(0x83, 64, 128));
+    for word in ["83", "partition-2", "partition", "system-boot"] {
+        assert!(!image.clone().judged_by(&allowing(word)).is_good(), "{word}");
     }
 }
 
@@ -128,17 +160,12 @@ fn what_a_model_may_bring_along_is_let_through_and_named() {
 }
 
 #[test]
-fn a_channel_that_the_model_does_not_mean_is_a_warning() {
+fn a_channel_that_the_model_does_not_mean_is_told_to_whoever_reads_the_log() {
     let image = Changed::of("uc18-pi").replace(b"channel: 18-pi\n", b"channel: edge \n");
     let page = image.judged();
     assert!(page.is_good(), "{:#?}", page.verdicts);
-    assert!(
-        page.warnings.iter().any(|warning| warning.contains("refreshed from \"edge\" later, and the model says \"18-pi\"")),
-        "{:?}",
-        page.warnings
-    );
-    let good = Changed::of("uc18-pi").judged();
-    assert!(!good.warnings.iter().any(|warning| warning.contains("refreshed from")), "{:?}", good.warnings);
+    assert!(uncovered(&page).contains("refreshed from \"edge\" later, and the model says \"18-pi\""), "{}", uncovered(&page));
+    assert!(!uncovered(&Changed::of("uc18-pi").judged()).contains("refreshed from"), "the good one's is the model's");
 }
 
 #[test]
@@ -160,9 +187,9 @@ fn nothing_is_compared_with_a_gadget_that_nobody_published() {
 }
 
 #[test]
-fn with_a_gadget_that_cannot_be_looked_into_what_lies_where_no_gadget_puts_files_is_refused_all_the_same() {
+fn with_a_gadget_that_cannot_be_looked_into_what_boots_is_refused_unless_it_is_allowed() {
     // Squashfs says in its first block how it is packed; and somebody published it so.
-    let lzo = |image: Changed| -> Page {
+    let lzo = |image: Changed, words: &[&str]| -> Page {
         let Place { start, length, .. } = fat_file(&image, OF_PC, b"PC_184~1SNA");
         let image = image.put(start + 20, &3_u16.to_le_bytes());
         let mut hasher = Sha3Hasher::default();
@@ -176,16 +203,22 @@ fn with_a_gadget_that_cannot_be_looked_into_what_lies_where_no_gadget_puts_files
         );
         let mut wanted = with_forge();
         wanted.trust.add_known(published.as_bytes()).expect("an assertion");
+        wanted.allowed = Allowed::new(&words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>());
         image.judged_by(&wanted)
     };
-    let page = lzo(Changed::of("uc22-amd64"));
+    let page = lzo(Changed::of("uc22-amd64"), &[]);
+    let said = no(&page, Check::BootFiles);
+    assert!(said.contains("ubuntu-seed/efi/boot/bootx64.efi") && said.contains("the gadget that may have brought it"), "{said}");
+    let said = no(&page, Check::NothingUnsigned);
+    assert!(said.contains("partition 1") && said.contains("byte 0 is neither zero"), "{said}");
+    let words = ["ubuntu-seed/EFI/boot", "partition-1", "gaps"];
+    let page = lzo(Changed::of("uc22-amd64"), &words);
     assert!(page.is_good(), "{:#?}", page.verdicts);
-    let words = uncovered(&page);
-    assert!(words.contains("ubuntu-seed/efi/boot/bootx64.efi") && words.contains("whether the gadget brought them"), "{words}");
+    assert!(uncovered(&page).contains("it is packed with lzo"), "{}", uncovered(&page));
     // The second one of this name is the system's own environment.
     let image = Changed::of("uc22-amd64");
     let first = image.find(b"GRUBENV    ");
     let second = image.find_from(first + 1, b"GRUBENV    ").expect("two of them");
-    let said = no(&lzo(image.put(second, b"GRUBENX    ")), Check::BootFiles);
+    let said = no(&lzo(image.put(second, b"GRUBENX    "), &words), Check::BootFiles);
     assert!(said.contains("systems/20261122/grubenx is in neither the kernel nor the gadget snap"), "{said}");
 }

@@ -1,8 +1,8 @@
 //! Each image of the fixtures has the outcome it was made for.
 
+use flashline::image::inspect::allowed::Allowed;
 use flashline::image::inspect::inspect;
 use flashline::image::inspect::page::{Answer, Check, Page};
-use flashline::image::inspect::unsigned::Allowed;
 
 use crate::fixtures::{Changed, model, no, only_no, staged, wanted};
 

@@ -4,6 +4,7 @@ use std::io::Write;
 
 use super::{Around, AskedArgs, Error, GOOD, NOT_GOOD, filter, none};
 use crate::ledger::{Filter, LogError, LogReader, Row};
+use crate::report::harmless_json;
 use crate::report::serials::{self, OneCard, Place, SerialCsv, SerialTable, Serials, Time};
 
 /// Lines that say how wide a table must be.
@@ -37,7 +38,9 @@ pub(super) fn run(args: &Args, log: &LogReader, around: &Around, out: &mut impl 
         }
     })?;
     if args.json {
-        each(log, &filter, counted.clone(), |row, time| writeln!(out, "{}", serials::serial_json(row, time)).map_err(Error::Output))?;
+        each(log, &filter, counted.clone(), |row, time| {
+            writeln!(out, "{}", harmless_json(&serials::serial_json(row, time).to_string())).map_err(Error::Output)
+        })?;
     } else if args.csv {
         let mut csv = SerialCsv::new(&mut *out).map_err(Error::Output)?;
         each(log, &filter, counted.clone(), |row, time| csv.line(row, time).map_err(Error::Output))?;

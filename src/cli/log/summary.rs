@@ -8,6 +8,7 @@ use clap::builder::TypedValueParser;
 
 use super::{Around, AskedArgs, Error, GOOD, filter, none};
 use crate::ledger::LogReader;
+use crate::report::harmless_json;
 use crate::report::summary::Summary;
 use crate::report::tally::By;
 
@@ -36,7 +37,7 @@ pub(super) fn run(args: &Args, log: &LogReader, around: &Around, out: &mut impl 
         ControlFlow::Continue(())
     })?;
     let text = if args.json {
-        format!("{}\n", summary.json(&asked))
+        format!("{}\n", harmless_json(&summary.json(&asked).to_string()))
     } else if summary.is_empty() {
         none("attempts", log, &filter(&asked))?
     } else {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use console::{measure_text_width, truncate_str};
 use serde_json::{Value, json};
 
-use crate::cli::{GOOD, complain};
+use crate::cli::{GOOD, complain, say, say_json};
 use crate::config::{self, Images};
 use crate::report::harmless;
 use crate::station::cabling::compare;
@@ -37,9 +37,9 @@ pub(super) fn run(args: &ListArgs) -> u8 {
     };
     let lines = lines(Sysfs::default().sockets(), &slots);
     if args.json {
-        lines.iter().for_each(|line| println!("{}", line.json(&lines)));
+        lines.iter().for_each(|line| say_json(&line.json(&lines)));
     } else {
-        print!("{}", page(&lines));
+        say(page(&lines).trim_end());
     }
     GOOD
 }

@@ -1,12 +1,12 @@
 //! `flashline slots own-disks`
 
-use crate::cli::GOOD;
+use crate::cli::{GOOD, say};
 use crate::station::card::Bus;
 use crate::watch::sysfs::Sysfs;
 
 pub(super) fn run() -> u8 {
     let sysfs = Sysfs::default();
-    println!("# The disks in this PC when this was made, by `flashline slots own-disks`: never to be written.");
+    say("# The disks in this PC when this was made, by `flashline slots own-disks`: never to be written.");
     for name in sysfs.disk_names() {
         let Some(card) = sysfs.card(&name) else { continue };
         // A medium that can be taken out is no part of the PC, and what the kernel makes up is no disk.
@@ -14,14 +14,14 @@ pub(super) fn run() -> u8 {
         if made_up || sysfs.is_removable(&name) || matches!(&card.bus, Bus::Mmc(kind) if kind == "SD") {
             continue;
         }
-        println!("\n# {name}: {} in {}\n[[own_disk]]", card.label(), card.port);
+        say(format_args!("\n# {name}: {} in {}\n[[own_disk]]", card.label(), card.port));
         match &card.wwn {
-            Some(wwn) => println!("wwn = {}", text(wwn)),
+            Some(wwn) => say(format_args!("wwn = {}", text(wwn))),
             None => {
                 for (key, value) in [("vendor", &card.vendor), ("product", &card.product), ("serial", &card.serial)] {
-                    println!("{key} = {}", text(value.as_deref().unwrap_or_default()));
+                    say(format_args!("{key} = {}", text(value.as_deref().unwrap_or_default())));
                 }
-                println!("bytes = {}", card.capacity.0);
+                say(format_args!("bytes = {}", card.capacity.0));
             }
         }
     }

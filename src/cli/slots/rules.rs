@@ -1,6 +1,6 @@
 //! `flashline slots rules`
 
-use crate::cli::{ConfigArg, GOOD, WRONG, complain};
+use crate::cli::{ConfigArg, GOOD, WRONG, complain, say};
 use crate::config::Images;
 use crate::watch::rules;
 
@@ -12,16 +12,16 @@ pub(super) fn run(config: &ConfigArg) -> u8 {
             return WRONG;
         }
     };
-    println!(
+    say(format_args!(
         "# Made by `flashline slots rules` for {}; put it into {}, then: udevadm control --reload",
         config.path().display(),
         rules::FILE
-    );
+    ));
     for slot in &settings.slots {
         let mut printed: Vec<String> = slot.ports.iter().filter_map(rules::rule).collect();
         printed.dedup();
-        println!("# slot {}", slot.name);
-        printed.iter().for_each(|rule| println!("{rule}"));
+        say(format_args!("# slot {}", slot.name));
+        printed.iter().for_each(|rule| say(rule));
     }
     GOOD
 }

@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::Trouble;
+use super::allowed::{Allowed, named_on_fat};
 use super::environment::Loader;
 use super::files::{Contents, Files, Node};
-use super::gadget::{Gadget, Structure};
+use super::gadget::{Gadget, NumberPlace, Structure};
 use super::raspberry::{self, Made};
 use super::seed::{Generation, Seed};
 use super::squashfs::{Entry, FileInode, Inode, Squashfs};
 use super::table::{self, Table};
-use super::unsigned::Allowed;
 use super::window::Window;
 use crate::station::units::{KIB, to_u64};
 
@@ -43,6 +43,8 @@ pub(super) struct Originals<'a, 'f> {
     pub(super) base_file: &'a str,
     pub(super) kernel: Result<Squashfs<'f>, Trouble>,
     pub(super) gadget: Result<Squashfs<'f>, Trouble>,
+    /// The one whose bytes somebody published, since Ubuntu Core 18.
+    pub(super) snapd: Option<Result<Squashfs<'f>, Trouble>>,
     /// What is described in it.
     pub(super) gadget_yaml: Result<&'a Gadget, &'a Trouble>,
     pub(super) allowed: &'a Allowed,
@@ -57,12 +59,19 @@ pub(super) struct Compared {
     pub(super) different: Vec<String>,
     /// Files on the boot partition that no snap has.
     pub(super) foreign: Vec<String>,
-    /// The same, on the list of what is allowed.
+    /// What is held to nothing, and on the list of what is allowed.
     pub(super) allowed: Vec<String>,
-    /// What could not be compared.
+    /// What could not be compared, and changes nothing of what boots.
     pub(super) uncovered: Vec<String>,
     /// Bytes outside of every file system that were compared with the gadget's.
     pub(super) places: Vec<Range<u64>>,
+}
+
+/// A file of the gadget that lies in the image outside of every file system.
+struct RawFile<'g> {
+    at: u64,
+    image: &'g str,
+    file: FileInode,
 }
 
 /// Where a copy's original is.
@@ -71,8 +80,8 @@ pub(super) enum Original {
     Kernel(String, Entry),
     /// Made from the gadget's file of this name.
     Made(String, Made),
-    /// Held to its original by other rules than being equal, or having none.
-    Other,
+    /// Held to what it must be elsewhere, or refused there.
+    Elsewhere,
 }
 
 /// What the boot partition must hold, by path in lower case. However often a gadget names its own directories, it is filled so many
@@ -146,32 +155,40 @@ impl Compared {
             if matches!(node, Node::Directory) || expected.has(path) {
                 continue;
             }
-            let label = boot.label.to_lowercase();
-            let named = format!("{label}/{path}");
             // A gadget that was not read may have brought it, but for what lies where only seeds and kernels have their files.
             let may_be_the_gadgets = gadget.is_none() && !path.starts_with("systems/") && !path.starts_with("snaps/");
-            if originals.allowed.has(&named) {
-                self.allowed.push(named);
-            } else if may_be_the_gadgets {
-                perhaps.push(named);
+            if may_be_the_gadgets {
+                perhaps.push(path.clone());
+            } else if originals.allowed.on_fat(&boot.label, path) {
+                self.allowed.push(named_on_fat(&boot.label, path));
             } else {
-                self.foreign.push(named);
+                self.foreign.push(named_on_fat(&boot.label, path));
             }
         }
-        if !perhaps.is_empty() {
-            let more = perhaps.len().saturating_sub(MOST_NAMED);
-            perhaps.truncate(MOST_NAMED);
-            let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
-            self.uncovered.push(format!("{}{rest}: whether the gadget brought them", perhaps.join(", ")));
-        }
+        self.held_to_nothing(originals.allowed, boot, perhaps, "the gadget that may have brought it cannot be looked into");
         Ok(())
     }
 
-    /// What is not read here is not covered, and said so; what is damaged is a difference.
+    /// Files that boot, or tell what boots, and have no original here that they could be compared with: refused, unless somebody takes
+    /// them on trust by name.
+    pub(super) fn held_to_nothing(&mut self, allowed: &Allowed, boot: &Files, paths: Vec<String>, why: &str) {
+        let (trusted, doubtful): (Vec<_>, Vec<_>) = paths.into_iter().partition(|path| allowed.on_fat(&boot.label, path));
+        let named = |path: &String| named_on_fat(&boot.label, path);
+        self.allowed.extend(trusted.iter().map(named));
+        if doubtful.is_empty() {
+            return;
+        }
+        let names: Vec<String> = doubtful.iter().take(MOST_NAMED).map(named).collect();
+        let more = doubtful.len().saturating_sub(MOST_NAMED);
+        let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
+        self.different.push(format!("{}{rest}: {why}; only `allow` takes it on trust, by that name", names.join(", ")));
+    }
+
+    /// What is not read here is said, and every file that may have come out of it is doubted by itself; what is damaged is a difference.
     fn cannot(&mut self, what: &str, error: &Trouble) -> Result<(), Trouble> {
         match error {
             Trouble::Unreadable(why) => {
-                self.uncovered.push(format!("cannot look inside {what}: {why}; the boot files made from it were not compared"));
+                self.uncovered.push(format!("cannot look inside {what}: {why}"));
                 Ok(())
             }
             other => Err(Trouble::Broken(format!("{what}: {}", other.words()))),
@@ -180,34 +197,15 @@ impl Compared {
 
     /// Boot code outside of every file system.
     fn raw(&mut self, originals: &mut Originals<'_, '_>, gadget: &Gadget) -> Result<(), Trouble> {
-        let mut numbers = Vec::new();
-        for structure in gadget.structures() {
-            if let (Some(at), Some(start)) = (structure.offset_write(), start_of(structure, originals.table)) {
-                numbers.push((at, u32::try_from(start / BLOCK).unwrap_or(u32::MAX).to_le_bytes()));
-            }
-        }
+        let (places, numbers) = self.places_of(originals, gadget)?;
         let Ok(snap) = &mut originals.gadget else { return Ok(()) };
-        for raw in gadget.structures().flat_map(Structure::raw) {
-            let start = if raw.structure.is_mbr() { Some(0) } else { start_of(raw.structure, originals.table) };
-            let at = start.zip(raw.offset).and_then(|(start, offset)| start.checked_add(offset));
-            let Some(at) = at else {
-                // Partitions that the first boot makes are not in the image.
-                if start.is_some() || !is_made_at_first_boot(raw.structure) {
-                    self.uncovered.push(format!("where {} of the gadget lies outside of the file systems was not found out", raw.image));
-                }
-                continue;
-            };
-            let Some(Inode::File(file)) = snap.find(raw.image)? else {
-                self.different.push(format!("the gadget speaks of {}, which it does not have", raw.image));
-                continue;
-            };
+        for RawFile { at, image, file } in places {
             // The image tool writes block numbers into it; they are held to the table below.
             self.places.push(at..at.saturating_add(file.length));
             let is_number = |place: u64| numbers.iter().any(|(number, _)| (*number..number + BLOCK_NUMBER).contains(&(at + place)));
             match difference(snap, &file, &mut originals.image.part(at, file.length), &is_number)? {
                 None => self.equal += 1,
                 Some(place) => {
-                    let image = raw.image;
                     self.different.push(format!("the boot code at byte {at} differs from the gadget's {image}, from byte {place} on"));
                 }
             }
@@ -220,6 +218,52 @@ impl Compared {
             }
         }
         Ok(())
+    }
+
+    /// Where the gadget's files without a file system lie, and where the number of which block is written. What has no known place is
+    /// not looked for: it would lie in a partition or a gap, and whatever lies there beyond what is compared is refused.
+    fn places_of<'g>(
+        &mut self,
+        originals: &mut Originals<'_, '_>,
+        gadget: &'g Gadget,
+    ) -> Result<(Vec<RawFile<'g>>, Vec<(u64, [u8; 4])>), Trouble> {
+        let (mut places, mut numbers) = (Vec::new(), Vec::new());
+        let Ok(snap) = &mut originals.gadget else { return Ok((places, numbers)) };
+        let table = originals.table;
+        let mut number = |place: Option<NumberPlace<'_>>, start: Option<u64>| {
+            let from = |place: &NumberPlace<'_>| match place.from {
+                None | Some("mbr") => Some(0),
+                Some(name) => gadget.structures().find(|structure| structure.name == name).and_then(|structure| start_of(structure, table)),
+            };
+            if let (Some(place), Some(start)) = (place, start)
+                && let Some(at) = from(&place).and_then(|from| from.checked_add(place.offset))
+            {
+                numbers.push((at, u32::try_from(start / BLOCK).unwrap_or(u32::MAX).to_le_bytes()));
+            }
+        };
+        for structure in gadget.structures() {
+            let start = start_of(structure, table);
+            number(structure.number_place(), start);
+            let mut end = Some(0);
+            for content in &structure.content {
+                let Some(image) = content.image.as_deref() else { continue };
+                let Some(Inode::File(file)) = snap.find(image)? else {
+                    self.different.push(format!("the gadget speaks of {image}, which it does not have"));
+                    continue;
+                };
+                let begin = content.begin(end);
+                end = begin.and_then(|begin| begin.checked_add(content.room(file.length)));
+                let at = start.zip(begin).and_then(|(start, begin)| start.checked_add(begin));
+                number(content.number_place(), at);
+                match at {
+                    Some(at) => places.push(RawFile { at, image, file }),
+                    // Partitions that the first boot makes are not in the image.
+                    None if is_made_at_first_boot(structure) => {}
+                    None => self.uncovered.push(format!("where {image} of the gadget lies outside of the file systems was not found out")),
+                }
+            }
+        }
+        Ok((places, numbers))
     }
 
     /// The `content:` of the structure that is the boot partition.
@@ -272,8 +316,10 @@ impl Compared {
         let copies: BTreeSet<String> =
             boot.below(&directory).filter(|(_, node)| **node != Node::Directory).map(|(path, _)| path.to_owned()).collect();
         let Ok(kernel) = &mut originals.kernel else {
-            // Already said: it cannot be looked into. Its copies are not foreign, they are not covered.
-            return copies.into_iter().try_for_each(|path| expected.insert(path, Original::Other));
+            copies.iter().try_for_each(|path| expected.insert(path.clone(), Original::Elsewhere))?;
+            let why = "the kernel snap it is a copy out of cannot be looked into";
+            self.held_to_nothing(originals.allowed, boot, copies.into_iter().collect(), why);
+            return Ok(());
         };
         let loads_copies = matches!(loader, Some(Loader::Uboot | Loader::Piboot));
         if copies.is_empty() && !loads_copies {
@@ -299,8 +345,9 @@ impl Compared {
         }
         let command_line = format!("{directory}/cmdline.txt");
         if is_core20 && loader.is_none() && copies.contains(&command_line) && !expected.has(&command_line) {
-            expected.insert(command_line, Original::Other)?;
-            self.uncovered.push("the kernel's command line in cmdline.txt".to_owned());
+            expected.insert(command_line.clone(), Original::Elsewhere)?;
+            let why = "the gadget whose boot loader would say what is in it cannot be looked into";
+            self.held_to_nothing(originals.allowed, boot, vec![command_line], why);
         }
         Ok(())
     }
@@ -313,7 +360,7 @@ impl Compared {
         }
         let assertions = seed.assertions.iter().map(|assertion| &assertion.path);
         let paths = assertions.chain(seed.snaps.iter().map(|snap| &snap.path));
-        paths.filter(|path| boot.node(path).is_some()).try_for_each(|path| expected.insert(path.to_lowercase(), Original::Other))
+        paths.filter(|path| boot.node(path).is_some()).try_for_each(|path| expected.insert(path.to_lowercase(), Original::Elsewhere))
     }
 
     fn made_of(&mut self, boot: &Files, path: &str, of: &str, made: &Made) -> Result<(), Trouble> {
@@ -330,7 +377,7 @@ impl Compared {
 
     fn one(&mut self, originals: &mut Originals<'_, '_>, boot: &Files, path: &str, original: &Original) -> Result<(), Trouble> {
         let (snap, whose, inside, entry) = match original {
-            Original::Other => return Ok(()),
+            Original::Elsewhere => return Ok(()),
             Original::Made(of, made) => return self.made_of(boot, path, of, made),
             Original::Gadget(inside, entry) => (&mut originals.gadget, "gadget", inside, entry),
             Original::Kernel(inside, entry) => (&mut originals.kernel, "kernel", inside, entry),
@@ -486,7 +533,7 @@ fn difference(
 /// The structure's first byte in the image: a GPT has its name, else its own offset says.
 fn start_of(structure: &Structure, table: &Table) -> Option<u64> {
     let named = |partition: &&table::Partition| !structure.name.is_empty() && partition.name == structure.name;
-    table.partitions.iter().find(named).map(|partition| partition.start).or_else(|| structure.offset())
+    table.partitions.iter().find(named).map(|partition| partition.start).or_else(|| structure.start())
 }
 
 fn is_made_at_first_boot(structure: &Structure) -> bool {

@@ -8,9 +8,12 @@ use std::collections::BTreeMap;
 use super::Trouble;
 use super::boot::{Compared, Expected, LARGEST_TEXT, Original, Originals};
 use super::files::{Files, Node};
-use super::gadget::Gadget;
+use super::gadget::{Gadget, KernelArguments};
+use super::menu;
 use super::squashfs::{Inode, Squashfs};
 
+/// GRUB's menu.
+const GRUB_CONFIG: &str = "efi/ubuntu/grub.cfg";
 /// An environment of GRUB has exactly this length, and this beginning.
 const GRUB_LENGTH: usize = 1024;
 const GRUB_HEAD: &str = "# GRUB Environment Block\n";
@@ -22,6 +25,12 @@ const CRC: usize = 4;
 const INSTALL: &str = "install";
 /// Boot flags that snapd knows: the first boots happen in a factory (`ubuntu-image --factory-image`).
 const FLAGS: [&str; 1] = ["factory"];
+
+/// Words for the kernel's command line: beside those of GRUB's menu, and in the place of them.
+const EXTRA_ARGUMENTS: &str = "snapd_extra_cmdline_args";
+const FULL_ARGUMENTS: &str = "snapd_full_cmdline_args";
+/// What the menus of all editions give the kernel by themselves (snapd: bootloader/assets).
+const OF_MENU: [&str; 4] = ["console=ttyS0", "console=ttyS0,115200n8", "console=tty1", "panic=-1"];
 
 type Variables = BTreeMap<String, String>;
 
@@ -92,7 +101,7 @@ impl Compared {
                 return Ok(None);
             }
             if matches!(boot.node(path), Some(Node::File { .. })) {
-                expected.insert(path.to_owned(), Original::Other)?;
+                expected.insert(path.to_owned(), Original::Elsewhere)?;
                 return boot.read(path, LARGEST_TEXT).map(Some);
             }
             if loader.is_some() {
@@ -102,11 +111,11 @@ impl Compared {
         };
         match originals.seed.label.clone() {
             None => {
-                let config = found(Loader::Grub, "efi/ubuntu/grub.cfg")?;
+                let config = found(Loader::Grub, GRUB_CONFIG)?;
                 let grubenv = found(Loader::Grub, "efi/ubuntu/grubenv")?;
                 let uboot = found(Loader::Uboot, "uboot.env")?;
                 if let Some(config) = config {
-                    self.grub_config(originals, &config)?;
+                    self.grub_config(originals, boot, &config)?;
                 }
                 let wanted = [("snap_kernel", originals.kernel_file), ("snap_core", originals.base_file)];
                 if let Some(variables) = grubenv.and_then(|bytes| self.whole("efi/ubuntu/grubenv", grub(&bytes))) {
@@ -114,18 +123,18 @@ impl Compared {
                     self.strays("efi/ubuntu/grubenv", &variables, &["snap_kernel", "snap_core", "snap_menuentry"]);
                 }
                 if let Some(bytes) = uboot {
-                    self.uboot_env(originals, &bytes, &wanted)?;
+                    self.uboot_env(originals, boot, &bytes, &wanted)?;
                 }
             }
             Some(label) => {
                 let of_system = format!("{}/grubenv", originals.seed.root);
-                let config = found(Loader::Grub, "efi/ubuntu/grub.cfg")?;
+                let config = found(Loader::Grub, GRUB_CONFIG)?;
                 let grubenv = found(Loader::Grub, "efi/ubuntu/grubenv")?;
                 let system = found(Loader::Grub, &of_system)?;
                 let selection = found(Loader::Uboot, "uboot/ubuntu/boot.sel")?;
                 let piboot = found(Loader::Piboot, "piboot/ubuntu/piboot.conf")?;
-                if config.is_some() {
-                    self.uncovered.push("grub.cfg of ubuntu-seed, which snapd carries inside its program".to_owned());
+                if let Some(config) = config {
+                    self.seed_menu(originals, boot, &config)?;
                 }
                 // The menu of GRUB and the script of U-Boot begin with an installation where no mode is given.
                 if let Some(variables) = grubenv.and_then(|bytes| self.whole("efi/ubuntu/grubenv", grub(&bytes))) {
@@ -152,27 +161,55 @@ impl Compared {
         read.map_err(|why| self.different.push(format!("{path} {why}"))).ok()
     }
 
-    fn grub_config(&mut self, originals: &mut Originals<'_, '_>, config: &[u8]) -> Result<(), Trouble> {
+    fn grub_config(&mut self, originals: &mut Originals<'_, '_>, boot: &Files, config: &[u8]) -> Result<(), Trouble> {
         match of_gadget(originals, "grub.conf")? {
             Some(original) if config == original => self.equal += 1,
-            Some(_) => self.different.push("efi/ubuntu/grub.cfg differs from the gadget's grub.conf".to_owned()),
-            None => self.uncovered.push("efi/ubuntu/grub.cfg, for which no original was read in the gadget".to_owned()),
+            Some(_) => self.different.push(format!("{GRUB_CONFIG} differs from the gadget's grub.conf")),
+            None => self.held_to_nothing(
+                originals.allowed,
+                boot,
+                vec![GRUB_CONFIG.to_owned()],
+                "the gadget has no grub.conf that it could be compared with",
+            ),
         }
         Ok(())
     }
 
+    /// Since Ubuntu Core 20 the menu is snapd's own.
+    fn seed_menu(&mut self, originals: &mut Originals<'_, '_>, boot: &Files, config: &[u8]) -> Result<(), Trouble> {
+        if menu::is_published(config) {
+            self.equal += 1;
+            return Ok(());
+        }
+        let why = match &mut originals.snapd {
+            Some(Ok(snapd)) => {
+                if menu::is_in(snapd, config).map_err(|error| error.about("the snapd snap"))? {
+                    self.equal += 1;
+                    return Ok(());
+                }
+                "it is no menu that snapd was published with, and the snapd in the image does not carry it".to_owned()
+            }
+            Some(Err(error)) => {
+                format!("it is no menu known here, and the snapd that may carry it cannot be looked into: {}", error.words())
+            }
+            None => "it is no menu known here, and there is no proven snapd in the image that could carry it".to_owned(),
+        };
+        self.held_to_nothing(originals.allowed, boot, vec![GRUB_CONFIG.to_owned()], &why);
+        Ok(())
+    }
+
     /// Of Ubuntu Core 16 and 18: the gadget's, with the names of two snaps.
-    fn uboot_env(&mut self, originals: &mut Originals<'_, '_>, bytes: &[u8], wanted: &[(&str, &str)]) -> Result<(), Trouble> {
+    fn uboot_env(&mut self, originals: &mut Originals<'_, '_>, boot: &Files, bytes: &[u8], wanted: &[(&str, &str)]) -> Result<(), Trouble> {
         let path = "uboot.env";
         let Some(found) = self.whole(path, uboot(bytes)) else { return Ok(()) };
         self.names(path, &found.variables, wanted);
         let original = match of_gadget(originals, "uboot.conf")? {
-            None => Err("for which the gadget has no original".to_owned()),
+            None => Err("the gadget has no uboot.conf that it could be compared with".to_owned()),
             // Snapd makes one of its own where the gadget's is empty.
             Some(original) if original.is_empty() => Ok((Uboot { variables: Variables::new(), has_flag: true }, UBOOT_LENGTH)),
             Some(original) => uboot(&original)
                 .map(|read| (read, original.len()))
-                .map_err(|why| format!("for which the gadget has no original that can be read: its uboot.conf {why}")),
+                .map_err(|why| format!("the gadget has no original that it could be compared with: its uboot.conf {why}")),
         };
         let own = original.as_ref().ok().map(|(original, _)| &original.variables);
         let of_snaps = found.variables.iter().filter(|(name, value)| {
@@ -181,7 +218,7 @@ impl Compared {
         });
         self.strays(path, of_snaps, &["snap_kernel", "snap_core", "snap_menuentry"]);
         match original {
-            Err(why) => self.uncovered.push(format!("{path}, {why}")),
+            Err(why) => self.held_to_nothing(originals.allowed, boot, vec![path.to_owned()], &why),
             Ok((_, length)) if length != bytes.len() => self
                 .different
                 .push(format!("{path} is {} bytes long, and the gadget's uboot.conf {length}: U-Boot reads no other length", bytes.len())),
@@ -233,26 +270,28 @@ impl Compared {
         path: &str,
         variables: &Variables,
     ) -> Result<(), Trouble> {
-        const ARGUMENTS: [(&str, &str); 2] = [("snapd_extra_cmdline_args", "cmdline.extra"), ("snapd_full_cmdline_args", "cmdline.full")];
         self.names(path, variables, &[("snapd_recovery_kernel", &format!("/snaps/{}", originals.kernel_file))]);
-        self.strays(path, variables, &["snapd_recovery_kernel", ARGUMENTS[0].0, ARGUMENTS[1].0]);
+        self.strays(path, variables, &["snapd_recovery_kernel", EXTRA_ARGUMENTS, FULL_ARGUMENTS]);
+        let value = |name: &str| variables.get(name).map_or("", String::as_str);
         let described = gadget.map(Gadget::kernel_arguments).filter(|arguments| !arguments.is_empty());
-        for (name, file) in ARGUMENTS {
-            let value = variables.get(name).map_or("", String::as_str);
-            let (original, whose) = match (described, file) {
-                // What is taken out is taken out of words that only snapd knows.
-                (Some(arguments), _) if arguments.takes_away() => {
-                    if !value.is_empty() {
-                        self.uncovered.push(format!("{name} in {path}, from which the gadget takes words away"));
-                    }
-                    continue;
-                }
-                (Some(arguments), "cmdline.extra") => (arguments.append.join(" "), "gadget.yaml"),
+        if let Some(arguments) = described.filter(|arguments| arguments.takes_away()) {
+            let full = value(FULL_ARGUMENTS);
+            // A snapd that takes nothing away only appends.
+            let only_appends = full.is_empty() && words(value(EXTRA_ARGUMENTS)) == words(&arguments.append.join(" "));
+            if !only_appends && !(value(EXTRA_ARGUMENTS).is_empty() && is_what_is_left(full, arguments)) {
+                let all = [full, value(EXTRA_ARGUMENTS)].join(" ");
+                self.different.push(format!("{path} gives the kernel {:?}, which is not what the gadget's gadget.yaml leaves", all.trim()));
+            }
+            return Ok(());
+        }
+        for (name, file) in [(EXTRA_ARGUMENTS, "cmdline.extra"), (FULL_ARGUMENTS, "cmdline.full")] {
+            let (original, whose) = match (described, name) {
+                (Some(arguments), EXTRA_ARGUMENTS) => (arguments.append.join(" "), "gadget.yaml"),
                 (Some(_), _) => (String::new(), "gadget.yaml"),
                 (None, _) => (of_gadget(originals, file)?.map(|text| without_comments(&text)).unwrap_or_default(), file),
             };
-            if words(value) != words(&original) {
-                self.different.push(format!("{path} gives the kernel {value:?}, which the gadget's {whose} does not"));
+            if words(value(name)) != words(&original) {
+                self.different.push(format!("{path} gives the kernel {:?}, which the gadget's {whose} does not", value(name)));
             }
         }
         Ok(())
@@ -357,6 +396,14 @@ fn shortened(line: &str) -> String {
 /// What is not about snaps.
 fn others(variables: &Variables) -> Vec<(&String, &String)> {
     variables.iter().filter(|(name, _)| !name.starts_with("snap_")).collect()
+}
+
+/// Are these the words of GRUB's menu, of which some may have been taken away, and behind them those that the gadget adds?
+fn is_what_is_left(full: &str, arguments: &KernelArguments) -> bool {
+    let full = words(full);
+    let appended = words(&arguments.append.join(" "));
+    let Some(own) = full.strip_suffix(appended.as_str()) else { return false };
+    (own.is_empty() || appended.is_empty() || own.ends_with(' ')) && own.split_whitespace().all(|word| OF_MENU.contains(&word))
 }
 
 fn words(text: &str) -> String {

@@ -62,11 +62,16 @@ pub(super) struct Structure {
     pub(super) filesystem_label: String,
     #[serde(default)]
     offset: Option<Size>,
+    #[serde(default)]
+    size: Option<Size>,
     /// Where the image tool writes the number of this structure's first block.
     #[serde(default)]
     offset_write: Option<Size>,
     #[serde(default)]
     pub(super) content: Vec<Content>,
+    /// Its first byte in the image, where its own words and those of the structures in front of it tell.
+    #[serde(skip)]
+    start: Option<u64>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -81,6 +86,19 @@ pub(super) struct Content {
     pub(super) image: Option<String>,
     #[serde(default)]
     offset: Option<Size>,
+    #[serde(default)]
+    size: Option<Size>,
+    /// Where the image tool writes the number of this file's first block.
+    #[serde(default)]
+    offset_write: Option<Size>,
+}
+
+/// A byte of the image where the number of a block is written.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct NumberPlace<'a> {
+    /// The structure it is counted from; the image itself where there is none.
+    pub(super) from: Option<&'a str>,
+    pub(super) offset: u64,
 }
 
 /// `440`, `1M`, `2G`.
@@ -104,14 +122,17 @@ impl Size {
             }
         }
     }
-}
 
-/// A file to be found on the card as it is, outside of every file system.
-pub(super) struct Raw<'a> {
-    pub(super) structure: &'a Structure,
-    pub(super) image: &'a str,
-    /// Counted from the structure's first byte; `None` where what lies before it has no known length.
-    pub(super) offset: Option<u64>,
+    /// Read as the place of a block's number: `mbr+92`, or a bare number.
+    fn number_place(&self) -> Option<NumberPlace<'_>> {
+        match self {
+            Self::Text(text) if text.contains('+') => {
+                let (from, offset) = text.split_once('+')?;
+                Some(NumberPlace { from: Some(from), offset: Self::Text(offset.to_owned()).bytes()? })
+            }
+            bare => Some(NumberPlace { from: None, offset: bare.bytes()? }),
+        }
+    }
 }
 
 impl Gadget {
@@ -119,7 +140,9 @@ impl Gadget {
         match snap.find("meta/gadget.yaml")? {
             Some(Inode::File(file)) => {
                 let text = snap.read(&file, yaml::LONGEST)?;
-                yaml::parse("its meta/gadget.yaml", &text)
+                let mut gadget: Self = yaml::parse("its meta/gadget.yaml", &text)?;
+                gadget.volumes.values_mut().for_each(Volume::place);
+                Ok(gadget)
             }
             _ => Err(Trouble::broken("it has no meta/gadget.yaml")),
         }
@@ -139,6 +162,36 @@ impl Gadget {
     }
 }
 
+impl Volume {
+    /// A structure that does not say where it begins does so where the one in front of it ends, and none but the MBR before 1 MiB
+    /// (snapd: gadget/gadget.go, `NonMBRStartOffset`).
+    fn place(&mut self) {
+        let mut end = Some(0);
+        for structure in &mut self.structure {
+            let own = structure.offset.as_ref().map(Size::bytes);
+            structure.start = if structure.is_mbr() { Some(0) } else { own.unwrap_or(end.map(|end: u64| end.max(MIB))) };
+            let size = structure.size.as_ref().and_then(Size::bytes);
+            end = structure.start.zip(size).and_then(|(start, size)| start.checked_add(size));
+        }
+    }
+}
+
+impl Content {
+    /// Where its file begins, counted from its structure's first byte, if the one in front of it ends at `end`.
+    pub(super) fn begin(&self, end: Option<u64>) -> Option<u64> {
+        self.offset.as_ref().map_or(end, Size::bytes)
+    }
+
+    /// How much room it takes, if its file has this length.
+    pub(super) fn room(&self, length: u64) -> u64 {
+        self.size.as_ref().and_then(Size::bytes).unwrap_or(length).max(length)
+    }
+
+    pub(super) fn number_place(&self) -> Option<NumberPlace<'_>> {
+        self.offset_write.as_ref().and_then(Size::number_place)
+    }
+}
+
 impl Structure {
     pub(super) fn is_mbr(&self) -> bool {
         self.kind == "mbr" || self.role == "mbr"
@@ -149,29 +202,54 @@ impl Structure {
         self.kind.split(',').map(str::trim)
     }
 
-    pub(super) fn offset(&self) -> Option<u64> {
-        self.offset.as_ref().and_then(Size::bytes)
+    /// Its first byte in the image, as the gadget has it.
+    pub(super) fn start(&self) -> Option<u64> {
+        self.start
     }
 
-    /// The byte of the card where the number of its first block is written: `mbr+92`, or a bare number.
-    pub(super) fn offset_write(&self) -> Option<u64> {
-        match self.offset_write.as_ref()? {
-            Size::Text(text) => match text.split_once('+') {
-                Some(("mbr", rest)) => Size::Text(rest.to_owned()).bytes(),
-                Some(_) => None,
-                None => Size::Text(text.clone()).bytes(),
-            },
-            number @ Size::Number(_) => number.bytes(),
-        }
+    /// Has it no file system of its own?
+    pub(super) fn is_bare(&self) -> bool {
+        self.filesystem.is_empty() || self.filesystem == "none"
     }
 
-    /// Its files without a file system. Only the first one without an offset of its own has a known place: the ones behind it
-    /// begin where another ends.
-    pub(super) fn raw(&self) -> impl Iterator<Item = Raw<'_>> {
-        self.content.iter().enumerate().filter_map(|(index, content)| {
-            let own = content.offset.as_ref().map(Size::bytes);
-            let offset = own.unwrap_or(if index == 0 { Some(0) } else { None });
-            content.image.as_deref().map(|image| Raw { structure: self, image, offset })
-        })
+    pub(super) fn number_place(&self) -> Option<NumberPlace<'_>> {
+        self.offset_write.as_ref().and_then(Size::number_place)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_structure_begins_where_the_one_before_it_ends_and_none_before_the_first_mebibyte() {
+        let structure = |kind: &str, offset: Option<u64>, size: Option<&str>| Structure {
+            kind: kind.to_owned(),
+            offset: offset.map(Size::Number),
+            size: size.map(|size| Size::Text(size.to_owned())),
+            ..Structure::default()
+        };
+        let mut volume = Volume {
+            bootloader: None,
+            structure: vec![
+                structure("mbr", None, Some("440")),
+                structure("bare", None, Some("1M")),
+                structure("0C", None, Some("2M")),
+                structure("83", Some(16 * MIB), None),
+                structure("83", None, Some("1M")),
+            ],
+        };
+        volume.place();
+        let starts: Vec<Option<u64>> = volume.structure.iter().map(Structure::start).collect();
+        assert_eq!(starts, [Some(0), Some(MIB), Some(2 * MIB), Some(16 * MIB), None]);
+    }
+
+    #[test]
+    fn the_place_of_a_number_is_counted_from_the_image_or_from_a_structure() {
+        let text = |text: &str| Size::Text(text.to_owned());
+        assert_eq!(text("mbr+92").number_place(), Some(NumberPlace { from: Some("mbr"), offset: 92 }));
+        assert_eq!(text("1M").number_place(), Some(NumberPlace { from: None, offset: MIB }));
+        assert_eq!(Size::Number(92).number_place(), Some(NumberPlace { from: None, offset: 92 }));
+        assert_eq!(text("mbr+x").number_place(), None);
     }
 }

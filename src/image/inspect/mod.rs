@@ -11,13 +11,16 @@
 //! byte read is paid for ([`window`]), and the whole runs in a thread of its own that has an end: what a reader makes of something
 //! hostile, a panic included, is a refused image, and nothing else.
 
+pub mod allowed;
 mod boot;
 mod environment;
 mod ext4;
 mod fat;
 mod files;
 mod gadget;
+mod menu;
 pub mod page;
+mod quiet;
 mod raspberry;
 mod seed;
 mod small_inodes;
@@ -25,7 +28,7 @@ mod snap;
 mod squashfs;
 mod strangers;
 pub mod table;
-pub mod unsigned;
+mod unsigned;
 mod verdict;
 pub mod window;
 mod yaml;
@@ -34,7 +37,7 @@ use std::io;
 use std::rc::Rc;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
@@ -42,8 +45,8 @@ use super::Staged;
 use crate::model::assertion::Assertion;
 use crate::model::trust::Trust;
 use crate::station::units::MIB;
+use allowed::Allowed;
 use page::Page;
-use unsigned::Allowed;
 use window::{FileMedium, Medium};
 
 /// What an image is held to.
@@ -74,10 +77,12 @@ pub fn inspect(staged: &Staged, wanted: Wanted) -> io::Result<Page> {
     let (file, span) = (staged.file().try_clone()?, staged.span().0);
     let (sender, receiver) = mpsc::sync_channel(1);
     let time = LEAST_TIME + Duration::from_secs(span / SLOWEST);
-    thread::Builder::new().name("inspect".to_owned()).spawn(move || {
-        let page = inspect_medium(Rc::new(FileMedium::new(file, span)), &wanted);
-        // Nobody waits any more where it took too long.
-        let _late = sender.send(page);
+    let until = Instant::now() + time;
+    quiet::when_a_reader_gives_up();
+    thread::Builder::new().name(quiet::THREAD.to_owned()).spawn(move || {
+        let window = window::Window::whole_until(Rc::new(FileMedium::new(file, span)), Some(until));
+        // Nobody waits any more where it took too long; with its next read it ends by itself.
+        let _late = sender.send(verdict::judge(&window, &wanted));
     })?;
     Ok(match receiver.recv_timeout(time) {
         Ok(page) => page,

@@ -6,10 +6,10 @@
 use std::ops::Range;
 
 use super::Trouble;
+use super::allowed::{Allowed, named_partition};
 use super::files::{Files, System};
 use super::gadget::{Gadget, Structure};
 use super::table::{Kind, Partition, Table};
-use super::unsigned::Allowed;
 use super::window::Window;
 use crate::station::units::{KIB, to_u64, to_usize};
 
@@ -23,7 +23,7 @@ const CHUNK: u64 = 64 * KIB;
 pub(super) struct Strangers {
     /// What nothing accounts for, as sentences.
     pub(super) foreign: Vec<String>,
-    /// What is accounted for, and not looked into; or taken on trust.
+    /// What is taken on trust.
     pub(super) uncovered: Vec<String>,
 }
 
@@ -50,36 +50,40 @@ pub(super) fn look(around: &Around<'_>) -> Result<Strangers, Trouble> {
         if files.is_some_and(|files| std::ptr::eq(files, around.seed) || files.label.eq_ignore_ascii_case(around.boot_label)) {
             continue;
         }
+        let number = partition.number;
         let named = named(partition, *files);
-        if around.allowed.has(&named) || around.allowed.has(&format!("partition-{}", partition.number)) {
-            found.uncovered.push(format!("partition {} ({named}), which is allowed by configuration", partition.number));
-            continue;
-        }
         let structure = described.iter().position(|structure| is(structure, partition, around.table.kind)).map(|at| described.remove(at));
-        match (files, structure) {
+        let stranger = match (files, structure) {
             (Some(files), _) => {
                 let system = if files.system == System::Fat { "FAT" } else { "ext4" };
-                found.foreign.push(format!(
-                    "partition {} ({named:?}) holds files ({system}) that belong to no seed, and nothing signs them",
-                    partition.number
-                ));
+                Some(format!("partition {number} ({named:?}) holds files ({system}) that belong to no seed, and nothing signs them"))
             }
-            (None, Some(structure)) if structure.filesystem.is_empty() || structure.filesystem == "none" => {
-                found.uncovered.push(format!("what partition {} ({named}) holds beyond the gadget's own files", partition.number));
+            (None, Some(structure)) if structure.is_bare() => {
+                let inside = partition.start..partition.start.saturating_add(partition.length);
+                first_stranger(around, inside)?.map(|at| {
+                    format!(
+                        "partition {number} ({named:?}) holds more than the gadget's own files: byte {at} is not zero, and nothing signs it"
+                    )
+                })
             }
-            (None, Some(structure)) => found.foreign.push(format!(
-                "partition {} ({named:?}) is described as {}, and what it holds cannot be read as that",
-                partition.number, structure.filesystem
+            (None, Some(structure)) => Some(format!(
+                "partition {number} ({named:?}) is described as {}, and what it holds cannot be read as that",
+                structure.filesystem
             )),
-            (None, None) if around.gadget.is_none() => {
-                found
-                    .uncovered
-                    .push(format!("what partition {} ({named}) holds: the gadget that may describe it was not read", partition.number));
-            }
-            (None, None) => found.foreign.push(format!(
-                "partition {} ({named:?}) is none of the gadget's, what it holds is not read here, and nothing signs it",
-                partition.number
+            (None, None) if around.gadget.is_none() => Some(format!(
+                "partition {number} ({named:?}) holds what is not read here, and the gadget that may describe it was not read"
             )),
+            (None, None) => Some(format!(
+                "partition {number} ({named:?}) is none of the gadget's, what it holds is not read here, and nothing signs it"
+            )),
+        };
+        let word = named_partition(number);
+        match stranger {
+            None => {}
+            Some(_) if around.allowed.partition(number) => {
+                found.uncovered.push(format!("{word} ({named:?}), which is allowed by configuration"));
+            }
+            Some(words) => found.foreign.push(format!("{words}; `allow` takes it on trust as {word:?}")),
         }
     }
     gaps(around, &mut found)?;
@@ -92,41 +96,71 @@ fn named(partition: &Partition, files: Option<&Files>) -> String {
     label.unwrap_or_else(|| if partition.name.is_empty() { partition.kind.clone() } else { partition.name.clone() })
 }
 
-/// A GPT carries the gadget's own names. An MBR has none: its types must agree, and the place, where the gadget says one.
+/// A GPT carries the gadget's own names; an MBR has none, so that there the place must agree, where the gadget tells it. The type must
+/// agree with both.
 fn is(structure: &Structure, partition: &Partition, kind: Kind) -> bool {
-    if kind == Kind::Gpt && !structure.name.is_empty() {
-        return structure.name == partition.name;
-    }
-    structure.kinds().any(|kind| kind.eq_ignore_ascii_case(&partition.kind))
-        && structure.offset().is_none_or(|offset| offset == partition.start)
+    let is_there = if kind == Kind::Gpt && !structure.name.is_empty() {
+        structure.name == partition.name
+    } else {
+        structure.start().is_none_or(|start| start == partition.start)
+    };
+    is_there && structure.kinds().any(|kind| kind.eq_ignore_ascii_case(&partition.kind))
 }
 
 /// Bytes that are not zero, outside of every partition, of the table itself, and of what the gadget writes there.
 fn gaps(around: &Around<'_>, found: &mut Strangers) -> Result<(), Trouble> {
-    let mut known: Vec<Range<u64>> = around.compared.to_vec();
-    known.extend(around.table.own.iter().cloned());
-    known.extend(around.table.partitions.iter().map(|partition| partition.start..partition.start.saturating_add(partition.length)));
-    known.push(around.image.length()..u64::MAX);
+    let table = around.table;
+    let mut partitions: Vec<Range<u64>> =
+        table.partitions.iter().map(|partition| partition.start..partition.start.saturating_add(partition.length)).collect();
+    partitions.extend(table.own.iter().cloned());
+    let mut strange = Vec::new();
+    for gap in outside(around.image.length(), 0, partitions) {
+        if let Some(at) = first_stranger(around, gap.clone())? {
+            strange.push(format!(
+                "bytes {} to {} lie outside of every partition, and byte {at} is neither zero nor the gadget's",
+                gap.start, gap.end
+            ));
+        }
+    }
+    if strange.is_empty() {
+        return Ok(());
+    }
+    if around.allowed.gaps() {
+        found.uncovered.push("what lies outside of every partition, which is allowed by configuration".to_owned());
+        return Ok(());
+    }
+    let more = strange.len().saturating_sub(MOST_GAPS);
+    strange.truncate(MOST_GAPS);
+    let trust = "`allow` takes all such bytes on trust as \"gaps\"";
+    found.foreign.extend(strange.into_iter().map(|words| format!("{words}; {trust}")));
+    if more > 0 {
+        found.foreign.push(format!("{more} more such places; {trust}"));
+    }
+    Ok(())
+}
+
+/// The first byte in a place that is neither zero nor held to the gadget elsewhere.
+fn first_stranger(around: &Around<'_>, inside: Range<u64>) -> Result<Option<u64>, Trouble> {
+    for rest in outside(inside.end.min(around.image.length()), inside.start, around.compared.to_vec()) {
+        if let Some(at) = first_set(around.image, rest)? {
+            return Ok(Some(at));
+        }
+    }
+    Ok(None)
+}
+
+/// What the known places leave between `from` and `to`.
+fn outside(to: u64, from: u64, mut known: Vec<Range<u64>>) -> Vec<Range<u64>> {
     known.sort_by_key(|range| (range.start, range.end));
-    let (mut at, mut told) = (0, 0);
+    known.push(to..u64::MAX);
+    let (mut at, mut left) = (from, Vec::new());
     for range in known {
-        if at < range.start
-            && let Some(first) = first_set(around.image, at..range.start.min(around.image.length()))?
-        {
-            told += 1;
-            if told <= MOST_GAPS {
-                found.uncovered.push(format!(
-                    "bytes {at} to {} lie outside of every partition and of what the gadget describes, and are not all zero (byte {first} is not)",
-                    range.start
-                ));
-            }
+        if at < range.start.min(to) {
+            left.push(at..range.start.min(to));
         }
         at = at.max(range.end);
     }
-    if told > MOST_GAPS {
-        found.uncovered.push(format!("{} more such places", told - MOST_GAPS));
-    }
-    Ok(())
+    left
 }
 
 fn first_set(image: &Window, range: Range<u64>) -> Result<Option<u64>, Trouble> {
@@ -141,4 +175,17 @@ fn first_set(image: &Window, range: Range<u64>) -> Result<Option<u64>, Trouble> 
         at = image.next_data(at + to_u64(part.len()));
     }
     Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_place_covers_is_left_over_whatever_the_places_order() {
+        assert_eq!(outside(100, 0, vec![50..60, 10..20, 15..30]), [0..10, 30..50, 60..100]);
+        assert_eq!(outside(100, 20, vec![0..30, 90..200]), [30..90]);
+        assert_eq!(outside(100, 0, vec![0..100]), []);
+        assert_eq!(outside(10, 20, vec![]), [], "nothing lies behind the end");
+    }
 }

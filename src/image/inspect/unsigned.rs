@@ -1,6 +1,7 @@
 //! What lies in `writable` beside the seed. Nothing signs it, and the first boot takes it as it is: cloud-init user data makes
 //! users and runs commands, a unit file starts whatever it names.
 
+use super::allowed::Allowed;
 use super::files::{Files, Node, join};
 use super::seed::Seed;
 use super::squashfs::{Inode, Squashfs};
@@ -9,25 +10,6 @@ use crate::station::units::KIB;
 /// The gadget's cloud-init configuration, which the image tool copies here.
 const CLOUD_CFG: &str = "system-data/etc/cloud/cloud.cfg";
 const LARGEST_CLOUD_CFG: u64 = 64 * KIB;
-
-/// Paths the station engineer takes on trust: a file, or a directory with everything in it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Allowed(Vec<String>);
-
-impl Allowed {
-    /// As written in the configuration: `system-data/etc/cloud/cloud.cfg`, `/system-data/var/lib/cloud/`.
-    #[must_use]
-    pub fn new(paths: &[String]) -> Self {
-        let trimmed = paths.iter().map(|path| path.trim_matches('/').to_owned());
-        Self(trimmed.filter(|path| !path.is_empty()).collect())
-    }
-
-    /// Is this path, or a directory it lies in, on the list?
-    #[must_use]
-    pub fn has(&self, path: &str) -> bool {
-        self.0.iter().any(|allowed| path.strip_prefix(allowed.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
-    }
-}
 
 /// Files that nothing accounts for, and those that the list lets through.
 #[derive(Debug, Default)]
@@ -50,7 +32,7 @@ pub(super) fn look(files: &Files, seed: &Seed, gadget: Option<&mut Squashfs<'_>>
         if accounted {
             continue;
         }
-        if allowed.has(path) { &mut found.allowed } else { &mut found.foreign }.push(path.clone());
+        if allowed.in_writable(path) { &mut found.allowed } else { &mut found.foreign }.push(path.clone());
     }
     found
 }
@@ -72,20 +54,5 @@ fn is_the_gadgets_cloud_cfg(files: &Files, gadget: &mut Squashfs<'_>) -> bool {
     match (files.read(CLOUD_CFG, LARGEST_CLOUD_CFG), gadget.read(&file, LARGEST_CLOUD_CFG)) {
         (Ok(here), Ok(there)) => here == there,
         _ => false,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_allowed_lets_its_own_through_and_no_neighbour() {
-        let allowed = Allowed::new(&["/system-data/var/lib/cloud/".to_owned(), "system-data/a".to_owned(), "/".to_owned(), String::new()]);
-        assert!(allowed.has("system-data/var/lib/cloud/seed/nocloud-net/user-data"));
-        assert!(allowed.has("system-data/a"));
-        for other in ["system-data/var/lib/clouds/x", "system-data/ab", "system-data", "other"] {
-            assert!(!allowed.has(other), "{other}");
-        }
     }
 }

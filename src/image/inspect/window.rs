@@ -2,7 +2,7 @@
 //! gives out no more than the inspection may cost.
 //!
 //! What is inside an image is what somebody made of it. Whatever loops its tables and chains have, every turn reads, and every
-//! read is paid for from one [`Purse`]: a reader that never comes to an end runs out.
+//! read is paid for from one [`Purse`], in bytes and in time: a reader that never comes to an end runs out.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -10,6 +10,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt;
 use std::rc::Rc;
+use std::time::Instant;
 
 use nix::errno::Errno;
 use nix::unistd::{Whence, lseek};
@@ -93,20 +94,26 @@ impl Medium for Vec<u8> {
     }
 }
 
-/// What is left of what an inspection may read.
+/// What is left of what an inspection may read, and until when.
 #[derive(Debug)]
-pub(super) struct Purse(Cell<u64>);
+struct Purse {
+    bytes: Cell<u64>,
+    until: Option<Instant>,
+}
 
 impl Purse {
-    pub(super) fn for_image(length: u64) -> Rc<Self> {
-        Rc::new(Self(Cell::new(length.saturating_mul(TIMES).saturating_add(ALWAYS))))
+    fn for_image(length: u64, until: Option<Instant>) -> Rc<Self> {
+        Rc::new(Self { bytes: Cell::new(length.saturating_mul(TIMES).saturating_add(ALWAYS)), until })
     }
 
     fn pay(&self, bytes: usize) -> io::Result<()> {
+        if self.until.is_some_and(|until| Instant::now() > until) {
+            return Err(io::Error::new(io::ErrorKind::TimedOut, "reading it takes too long: its tables lead in circles"));
+        }
         let price = to_u64(bytes).max(CHEAPEST);
-        match self.0.get().checked_sub(price) {
+        match self.bytes.get().checked_sub(price) {
             Some(left) => {
-                self.0.set(left);
+                self.bytes.set(left);
                 Ok(())
             }
             None => Err(io::Error::other(
@@ -132,8 +139,13 @@ pub(super) struct Window {
 
 impl Window {
     pub(super) fn whole(medium: Rc<dyn Medium>) -> Self {
+        Self::whole_until(medium, None)
+    }
+
+    /// One that gives out nothing any more after that time.
+    pub(super) fn whole_until(medium: Rc<dyn Medium>, until: Option<Instant>) -> Self {
         let length = medium.length();
-        let purse = Purse::for_image(length);
+        let purse = Purse::for_image(length, until);
         Self { medium, purse, start: 0, length, position: 0, kept: Rc::default() }
     }
 
@@ -273,6 +285,14 @@ mod tests {
         let window = Window::whole(Rc::new(numbered(1000)));
         let turns = (0..).take_while(|_| window.read_some_at(0, &mut [0; 4]).is_ok()).count();
         assert!(to_u64(turns) <= (ALWAYS + 4000) / CHEAPEST, "{turns}");
+    }
+
+    #[test]
+    fn nobody_reads_on_when_the_time_is_over() {
+        let past = Instant::now();
+        let window = Window::whole_until(Rc::new(numbered(1000)), Some(past));
+        let error = window.part(10, 10).read_exact_at(0, &mut [0; 4]).expect_err("it is over");
+        assert!(error.to_string().contains("takes too long"), "{error}");
     }
 
     #[test]

@@ -16,7 +16,7 @@ use lamps::TaughtLamps;
 use lesson::{Lesson, Taught};
 use names::{Counted, Names};
 
-use crate::cli::{ConfigArg, GOOD, NOT_GOOD, WRONG, complain};
+use crate::cli::{ConfigArg, GOOD, NOT_GOOD, WRONG, complain, say};
 use crate::ledger::{self, LogError, Trouble};
 use crate::panel::lamps::led::SysfsLeds;
 use crate::report::harmless;
@@ -91,22 +91,22 @@ fn teach(args: &TeachArgs) -> Result<u8, TeachError> {
     let _nobody_writes = ledger::hold(&file.log())
         .map_err(|error| if error.trouble == Trouble::InUse { TeachError::StationRuns } else { TeachError::Log(error) })?;
     let Some(taught) = listen(names, &file)? else {
-        println!("\nnothing is written");
+        say("\nnothing is written");
         return Ok(NOT_GOOD);
     };
     if taught.is_empty() {
-        println!("\nno slot was taught, and nothing is written");
+        say("\nno slot was taught, and nothing is written");
         return Ok(NOT_GOOD);
     }
     let said = file.teach(&taught, model.as_deref());
     let copy = file.write()?;
     print_summary(&taught);
-    said.iter().for_each(|words| println!("{words}"));
+    said.iter().for_each(|words| say(words));
     match copy {
-        Some(copy) => println!("{} is written; as it was before it is {}", file.path().display(), copy.display()),
-        None => println!("{} is written", file.path().display()),
+        Some(copy) => say(format_args!("{} is written; as it was before it is {}", file.path().display(), copy.display())),
+        None => say(format_args!("{} is written", file.path().display())),
     }
-    println!("next: flashline check; then keep the rest of the PC away (flashline slots rules), and: systemctl restart flashline");
+    say("next: flashline check; then keep the rest of the PC away (flashline slots rules), and: systemctl restart flashline");
     Ok(GOOD)
 }
 
@@ -126,11 +126,11 @@ fn listen(names: Names, file: &ConfigFile) -> Result<Option<Vec<Taught>>, TeachE
     let sysfs = Sysfs::default();
     let mut polled = BTreeSet::new();
     let present = look(&sysfs, &mut polled);
-    println!("teaching slots of {}: no card is written", file.path().display());
-    println!("keys: s leaves a slot as it is, b goes back, q ends and writes; Ctrl-C ends and writes nothing");
+    say(format_args!("teaching slots of {}: no card is written", file.path().display()));
+    say("keys: s leaves a slot as it is, b goes back, q ends and writes; Ctrl-C ends and writes nothing");
     for socket in &present {
         if let Some(card) = &socket.card {
-            println!("  in {} already, and not taken: {}", socket.port, harmless(&card.label()));
+            say(format_args!("  in {} already, and not taken: {}", socket.port, harmless(&card.label())));
         }
     }
     let keyboard = Keyboard::open()?;
@@ -142,7 +142,7 @@ fn listen(names: Names, file: &ConfigFile) -> Result<Option<Vec<Taught>>, TeachE
         let asks = lesson.asks();
         if asks != asked {
             if let Some(words) = &asks {
-                println!("{words}");
+                say(words);
             }
             lamps.light(lesson.slot().as_deref());
             asked = asks;
@@ -153,13 +153,13 @@ fn listen(names: Names, file: &ConfigFile) -> Result<Option<Vec<Taught>>, TeachE
             match heard {
                 Heard::Abort => return Ok(None),
                 Heard::Key(key) => {
-                    lesson.key(key, &sockets).iter().for_each(|words| println!("{words}"));
+                    lesson.key(key, &sockets).iter().for_each(|words| say(words));
                     // The same question again is a new one.
                     asked = None;
                 }
             }
         }
-        lesson.look(Moment(began.elapsed()), &sockets).iter().for_each(|words| println!("{words}"));
+        lesson.look(Moment(began.elapsed()), &sockets).iter().for_each(|words| say(words));
     }
     Ok(Some(lesson.taught()))
 }
@@ -179,13 +179,13 @@ fn look(sysfs: &Sysfs, polled: &mut BTreeSet<String>) -> Vec<Socket> {
 }
 
 fn print_summary(taught: &[Taught]) {
-    println!("\nslots taught: {}", taught.len());
+    say(format_args!("\nslots taught: {}", taught.len()));
     let width = taught.iter().map(|slot| slot.name.chars().count()).max().unwrap_or_default();
     for slot in taught {
         for (index, (port, chain)) in slot.ports.iter().enumerate() {
             let name = if index == 0 { slot.name.as_str() } else { "" };
             let on = if chain.0.is_empty() { String::new() } else { format!("  on {}", harmless(&chain.to_string())) };
-            println!("  {name:<width$}  {port}{on}");
+            say(format_args!("  {name:<width$}  {port}{on}"));
         }
     }
 }

@@ -1,0 +1,23 @@
+//! A reader that panics over something hostile has refused an image: that is told with the image, and not as a fault of the station.
+
+use std::panic;
+use std::sync::Once;
+use std::thread;
+
+/// The thread in which a panic is an answer.
+pub(super) const THREAD: &str = "inspect";
+
+/// Keeps the panics of that thread, and of no other, from what people read; the log has them for its developers.
+pub(super) fn when_a_reader_gives_up() {
+    static SET: Once = Once::new();
+    SET.call_once(|| {
+        let others = panic::take_hook();
+        panic::set_hook(Box::new(move |panic| {
+            if thread::current().name() == Some(THREAD) {
+                tracing::debug!("a reader of images gave up: {panic}");
+            } else {
+                others(panic);
+            }
+        }));
+    });
+}

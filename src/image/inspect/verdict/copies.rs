@@ -1,0 +1,139 @@
+//! Everything in the image that no signature covers by itself: what boots, and what lies beside the seed.
+
+use super::super::Trouble;
+use super::super::boot::{self, Compared, Originals};
+use super::super::files::Files;
+use super::super::gadget::Gadget;
+use super::super::page::{Answer, Check};
+use super::super::seed::Generation;
+use super::super::snap;
+use super::super::squashfs::Squashfs;
+use super::super::strangers::{self, Around};
+use super::super::unsigned;
+use super::Judged;
+use super::snaps::Row;
+use crate::model::definition::{Model, ModelSnap};
+
+/// The snaps that copies are taken out of.
+struct Sources<'r> {
+    kernel: &'r Row,
+    gadget: &'r Row,
+    base: &'r Row,
+    /// Its program carries a menu since Ubuntu Core 20; before, core has it, and nothing is copied out of it.
+    snapd: Option<&'r Row>,
+    described: Result<Gadget, Trouble>,
+}
+
+impl Judged<'_> {
+    /// The two verdicts on them.
+    pub(super) fn copies(&mut self, model: &Model, rows: &[Row], unsigned_assertions: Vec<String>) {
+        let sources = match self.sources(model, rows) {
+            Ok(sources) => sources,
+            Err(why) => {
+                for check in [Check::BootFiles, Check::NothingUnsigned] {
+                    self.page.say(check, Answer::NotCovered, vec![why.to_owned()]);
+                }
+                return;
+            }
+        };
+        let boot_label = if self.seed.generation == Generation::Core20 { "ubuntu-seed" } else { "system-boot" };
+        let compared = self.boot_files(&sources, boot_label);
+        self.nothing_unsigned(&sources, boot_label, compared, unsigned_assertions);
+    }
+
+    fn sources<'r>(&self, model: &Model, rows: &'r [Row]) -> Result<Sources<'r>, &'static str> {
+        let called = |name: &str| rows.iter().find(|row| row.is_called(name));
+        let row = |wanted: Option<&ModelSnap>| wanted.and_then(|wanted| called(&wanted.name));
+        let (Some(kernel), Some(gadget), Some(base)) =
+            (row(model.kernel()), row(model.gadget()), called(model.base.as_deref().unwrap_or("core")))
+        else {
+            return Err("kernel, gadget or base is missing");
+        };
+        let is_proven = |row: &Row| row.proven || !self.wanted.signatures;
+        if !(is_proven(kernel) && is_proven(gadget)) {
+            return Err("kernel or gadget is not asserted, and nothing is held to a snap that nobody published");
+        }
+        let described = self.open(gadget).and_then(|mut snap| Gadget::of(&mut snap).map_err(|error| error.about("the gadget snap")));
+        let snapd = called("snapd").filter(|row| is_proven(row));
+        Ok(Sources { kernel, gadget, base, snapd, described })
+    }
+
+    fn open(&self, row: &Row) -> Result<Squashfs<'_>, Trouble> {
+        snap::open(self.files, &row.file.path)
+    }
+
+    /// What really boots. Gives back which places outside of the file systems were compared.
+    fn boot_files(&mut self, sources: &Sources<'_>, boot_label: &str) -> Compared {
+        let with_boot_label: Vec<&Files> = self
+            .volumes
+            .iter()
+            .filter_map(|volume| volume.files.as_ref())
+            .filter(|files| files.label.eq_ignore_ascii_case(boot_label))
+            .collect();
+        let mut compared = boot::compare(Originals {
+            image: self.image,
+            table: self.table,
+            boot: with_boot_label.first().copied(),
+            seed: self.seed,
+            kernel_file: &sources.kernel.file.file,
+            base_file: &sources.base.file.file,
+            kernel: self.open(sources.kernel),
+            gadget: self.open(sources.gadget),
+            snapd: sources.snapd.map(|row| self.open(row)),
+            gadget_yaml: sources.described.as_ref(),
+            allowed: &self.wanted.allowed,
+        });
+        let mut reasons = std::mem::take(&mut compared.different);
+        if with_boot_label.len() > 1 {
+            reasons.push(format!(
+                "there are {} partitions called {boot_label}: which of them boots depends on who looks first",
+                with_boot_label.len()
+            ));
+        }
+        reasons.extend(
+            compared.foreign.iter().map(|path| format!("{path} is in neither the kernel nor the gadget snap, and nothing signs it")),
+        );
+        let uncovered = std::mem::take(&mut compared.uncovered);
+        if reasons.is_empty() && compared.equal == 0 {
+            self.page.say(Check::BootFiles, Answer::NotCovered, uncovered);
+        } else {
+            self.page.uncovered.extend(uncovered);
+            self.page.unless(Check::BootFiles, reasons);
+        }
+        compared
+    }
+
+    /// What lies beside the seed, in its partition and outside of it.
+    fn nothing_unsigned(&mut self, sources: &Sources<'_>, boot_label: &str, compared: Compared, unsigned_assertions: Vec<String>) {
+        let mut gadget = self.open(sources.gadget).ok();
+        let found = match self.seed.generation {
+            Generation::Core16 => unsigned::look(self.files, self.seed, gadget.as_mut(), &self.wanted.allowed),
+            // All of ubuntu-seed is the boot partition, and was compared.
+            Generation::Core20 => unsigned::Found::default(),
+        };
+        drop(gadget);
+        let mut reasons: Vec<String> =
+            found.foreign.iter().map(|path| format!("{path} is in {}, and nothing signs it", self.files.label)).collect();
+        let strangers = strangers::look(&Around {
+            image: self.image,
+            table: self.table,
+            volumes: self.volumes.iter().map(|volume| volume.files.as_ref()).collect(),
+            seed: self.files,
+            boot_label,
+            gadget: sources.described.as_ref().ok(),
+            compared: &compared.places,
+            allowed: &self.wanted.allowed,
+        });
+        match strangers {
+            Ok(found) => {
+                reasons.extend(found.foreign);
+                self.page.uncovered.extend(found.uncovered);
+            }
+            Err(error) => reasons.push(format!("what lies outside of the seed cannot be read: {}", error.words())),
+        }
+        reasons.extend(unsigned_assertions);
+        let allowed = compared.allowed.into_iter().chain(found.allowed);
+        self.page.uncovered.extend(allowed.map(|path| format!("{path}, which is allowed by configuration")));
+        self.page.unless(Check::NothingUnsigned, reasons);
+    }
+}

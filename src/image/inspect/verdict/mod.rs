@@ -1,0 +1,175 @@
+//! Holds what was found to the model, check by check.
+
+mod assertions;
+mod copies;
+mod snaps;
+
+use super::Wanted;
+use super::files::{Files, System};
+use super::page::{self, Answer, Check, Page};
+use super::seed::{self, Generation, Seed};
+use super::table::{self, Table};
+use super::window::Window;
+use crate::model::assertion::Assertion;
+use crate::model::trust::Link;
+use assertions::undeclared;
+
+/// Of many reasons of one kind, this many are told.
+const REASONS: usize = 20;
+
+/// A partition that was opened.
+struct Volume {
+    files: Option<Files>,
+}
+
+pub(super) fn judge(image: &Window, wanted: &Wanted) -> Page {
+    let mut page = Page::new(image.length());
+    let table = match table::read(image) {
+        Ok(Some(table)) => table,
+        Ok(None) => {
+            page.say(Check::Whole, Answer::NotCovered, vec!["it has no partition table, which would say how long it must be".to_owned()]);
+            page.say(Check::Model, Answer::No, vec!["it is no image of Ubuntu Core: it has no partition table".to_owned()]);
+            page.rest("there is no model to hold it to");
+            return page;
+        }
+        Err(error) => {
+            page.say(Check::Whole, Answer::No, vec![error.words()]);
+            page.rest("its partition table cannot be relied on");
+            return page;
+        }
+    };
+    page.table = Some(table.kind);
+    if table.needs > image.length() {
+        let missing = table.needs - image.length();
+        let why =
+            format!("it is cut short: it ends at byte {} of {}, {missing} bytes are missing; copy it again", image.length(), table.needs);
+        page.say(Check::Whole, Answer::No, vec![why]);
+    } else {
+        page.say(Check::Whole, Answer::Yes, Vec::new());
+    }
+    let volumes = open(image, &table, &mut page);
+    let Some((seed_files, seed)) = find_seed(&volumes, &mut page) else {
+        page.rest("there is no seed");
+        return page;
+    };
+    let mut judged = Judged { image, table: &table, volumes: &volumes, files: seed_files, seed: &seed, wanted, page };
+    judged.all();
+    let mut page = judged.page;
+    page.rest("there is no model to hold it to");
+    for verdict in &mut page.verdicts {
+        if verdict.reasons.len() > REASONS {
+            let more = verdict.reasons.len() - REASONS;
+            verdict.reasons.truncate(REASONS);
+            verdict.reasons.push(format!("and {more} more"));
+        }
+    }
+    page
+}
+
+fn open(image: &Window, table: &Table, page: &mut Page) -> Vec<Volume> {
+    let mut volumes = Vec::new();
+    for partition in &table.partitions {
+        let (files, trouble) = match Files::open(&image.part(partition.start, partition.length)) {
+            Ok(files) => (files, None),
+            Err(error) => (None, Some(error.words())),
+        };
+        let filesystem = files.as_ref().map(|files| match files.system {
+            System::Fat => "fat",
+            System::Ext4 => "ext4",
+        });
+        let label = files.as_ref().map(|files| files.label.clone());
+        page.partitions.push(page::Partition { entry: partition.clone(), filesystem, label, trouble });
+        volumes.push(Volume { files });
+    }
+    volumes
+}
+
+/// Exactly one, or a verdict on the model that says why not.
+fn find_seed<'a>(volumes: &'a [Volume], page: &mut Page) -> Option<(&'a Files, Seed)> {
+    let mut holders = volumes.iter().filter_map(|volume| volume.files.as_ref()).filter(|files| seed::is_in(files));
+    let troubles = page.partitions.iter().filter_map(|partition| {
+        partition.trouble.as_ref().map(|trouble| format!("partition {} cannot be read: {trouble}", partition.entry.number))
+    });
+    let mut reasons: Vec<String> = troubles.collect();
+    let (first, second) = (holders.next(), holders.next());
+    let read = match (first, second) {
+        (None, _) => {
+            reasons.push("it has no seed of Ubuntu Core: neither `writable` nor `ubuntu-seed` holds one".to_owned());
+            None
+        }
+        (Some(_), Some(_)) => {
+            reasons.push("it has two seeds: which of them boots depends on who looks first".to_owned());
+            None
+        }
+        (Some(files), None) => match seed::read(files) {
+            Ok(seed) => Some((files, seed)),
+            Err(error) => {
+                reasons.push(format!("the seed in {} cannot be used: {}", files.label, error.words()));
+                None
+            }
+        },
+    };
+    match read {
+        Some((files, seed)) if reasons.is_empty() => {
+            page.seed = Some(format!("{} in {}", seed.root, files.label));
+            Some((files, seed))
+        }
+        // A partition that cannot be read may hold anything, another seed included.
+        _ => {
+            page.say(Check::Model, Answer::No, reasons);
+            None
+        }
+    }
+}
+
+struct Judged<'a> {
+    image: &'a Window,
+    table: &'a Table,
+    volumes: &'a [Volume],
+    files: &'a Files,
+    seed: &'a Seed,
+    wanted: &'a Wanted,
+    page: Page,
+}
+
+impl Judged<'_> {
+    fn all(&mut self) {
+        let mut trust = self.wanted.trust.clone();
+        let mut reasons = Vec::new();
+        let (models, others) = self.assertions(&mut trust, &mut reasons);
+        let judge = trust.at(self.wanted.at);
+        let rows = self.snaps(&judge);
+        let inside = match models.as_slice() {
+            [only] => Some(only),
+            [] => {
+                reasons.push("there is no model assertion in it".to_owned());
+                None
+            }
+            several => {
+                let names: Vec<String> = several.iter().map(Assertion::name).collect();
+                reasons.push(format!("there are {} model assertions in it, where exactly one must be: {}", names.len(), names.join(", ")));
+                None
+            }
+        };
+        let Some((assertion, model)) = inside.and_then(|assertion| assertion.as_model().map(|model| (assertion, model))) else {
+            self.page.say(Check::Model, Answer::No, reasons);
+            return;
+        };
+        self.model(&judge, assertion, model, reasons);
+        let undeclared = if self.seed.generation == Generation::Core20 { undeclared(&others) } else { Vec::new() };
+        self.present(model, &rows, undeclared);
+        self.extra(model, &rows);
+        self.unmodified(model, &rows);
+        let store = model.store.as_ref().map(|store| format!("the model names the brand store {store:?}, and the simple model has none"));
+        self.page.unless(Check::PublicStore, store.into_iter().collect());
+        self.agreement(model, &rows);
+        let unsigned_assertions = self.other_assertions(&judge, &others);
+        self.copies(model, &rows, unsigned_assertions);
+        self.channels(model, &rows);
+        self.page.warnings.extend(assertion.warnings().iter().cloned());
+    }
+}
+
+fn keys(chain: &[Link]) -> Vec<String> {
+    chain.iter().map(|link| format!("{}/{} {}", link.account, link.name, link.key)).collect()
+}

@@ -1,0 +1,289 @@
+//! The snaps of the seed: who published their bytes, and whether they are the ones the model means.
+
+use super::super::Trouble;
+use super::super::files::read_through;
+use super::super::page::{self, Answer, Check};
+use super::super::seed::{Generation, SnapFile};
+use super::super::snap::{self, SnapYaml};
+use super::{Judged, keys};
+use crate::model::definition::{Model, ModelSnap, SnapKind};
+use crate::model::signature::Sha3Hasher;
+use crate::model::trust::Judge;
+
+/// The account that publishes unmodified essential snaps.
+const CANONICAL: &str = "canonical";
+
+/// A snap of the seed with everything that is known of it.
+pub(super) struct Row {
+    pub(super) file: SnapFile,
+    pub(super) name: String,
+    pub(super) yaml: Result<SnapYaml, Trouble>,
+    pub(super) publisher: Option<String>,
+    pub(super) snap_id: Option<String>,
+    pub(super) proven: bool,
+    /// Of its place on the page.
+    pub(super) index: usize,
+}
+
+impl Row {
+    pub(super) fn is_called(&self, name: &str) -> bool {
+        self.name == name
+    }
+}
+
+impl Judged<'_> {
+    /// Hashes every snap and looks for who published those bytes.
+    pub(super) fn snaps(&mut self, judge: &Judge<'_>) -> Vec<Row> {
+        let mut rows = Vec::new();
+        for file in &self.seed.snaps {
+            let (row, snap) = self.snap(judge, file);
+            rows.push(row);
+            self.page.snaps.push(snap);
+        }
+        rows
+    }
+
+    fn snap(&self, judge: &Judge<'_>, file: &SnapFile) -> (Row, page::Snap) {
+        let yaml = snap::open(self.files, &file.path).and_then(|mut snap| snap::describe(&mut snap));
+        let own_name = yaml.as_ref().ok().map(|yaml| yaml.name.clone());
+        let mut shown = page::Snap {
+            file: file.file.clone(),
+            name: own_name.clone().or_else(|| file.called.clone()).unwrap_or_else(|| file.file.clone()),
+            kind: yaml.as_ref().ok().map(|yaml| yaml.kind().to_owned()),
+            version: yaml.as_ref().ok().map(|yaml| yaml.version.clone()),
+            revision: None,
+            snap_id: None,
+            publisher_id: None,
+            publisher: None,
+            size: 0,
+            sha3_384: String::new(),
+            chain: None,
+            problems: Vec::new(),
+        };
+        let mut hasher = Sha3Hasher::default();
+        let mut size = 0;
+        let hashed = self.files.open_file(&file.path).and_then(|mut contents| {
+            size = contents.length();
+            read_through(contents.as_mut(), |part| hasher.update(part))
+        });
+        shown.size = size;
+        if let Err(error) = hashed {
+            shown.problems.push(format!("it cannot be read: {}", error.words()));
+        } else {
+            let digest = hasher.finish();
+            shown.sha3_384 = digest.to_string();
+            match judge.snap_revision(digest) {
+                Err(reasons) => shown.problems.extend(reasons),
+                Ok(revision) => {
+                    shown.revision = Some(revision.what.revision);
+                    shown.snap_id = Some(revision.what.snap_id.clone());
+                    if revision.what.size != size {
+                        shown.problems.push(format!("it is {size} bytes long, and its snap-revision says {}", revision.what.size));
+                    }
+                    if let Some(way) = &revision.what.provenance {
+                        shown.problems.push(format!("it was published by a way of its own ({way}), which the simple model does not use"));
+                    }
+                    match judge.snap_declaration(&revision.what.snap_id) {
+                        Err(reasons) => shown.problems.extend(reasons),
+                        Ok(declaration) => {
+                            shown.publisher_id = Some(declaration.what.publisher.clone());
+                            let account = judge.account(&declaration.what.publisher).ok().flatten();
+                            shown.publisher = account.map(|account| account.display_name);
+                            match declaration.what.name {
+                                Some(name) => shown.name = name,
+                                None => shown.problems.push("its declaration was taken back: the store has revoked it".to_owned()),
+                            }
+                        }
+                    }
+                    if shown.problems.is_empty() {
+                        shown.chain = Some(keys(revision.proof.chain()));
+                    }
+                }
+            }
+        }
+        if let Some(own_name) = own_name.filter(|own| *own != shown.name && shown.chain.is_some()) {
+            shown.problems.push(format!("it calls itself {own_name:?}, and its declaration calls it {:?}", shown.name));
+        }
+        if let Some(called) = file.called.as_ref().filter(|called| **called != shown.name) {
+            shown.problems.push(format!("seed.yaml calls it {called:?}"));
+        }
+        if let (Some(given), Some(id)) = (&file.id, &shown.snap_id)
+            && given != id
+        {
+            shown.problems.push(format!("seed.yaml gives it the id {given}, and its snap-revision {id}"));
+        }
+        // The first boot of Ubuntu Core 20 finds snaps by this name alone.
+        if let (Generation::Core20, Some(revision)) = (self.seed.generation, shown.revision)
+            && !file.file.eq_ignore_ascii_case(&format!("{}_{revision}.snap", shown.name))
+        {
+            shown.problems.push(format!("its file must be called {}_{revision}.snap", shown.name));
+        }
+        let row = Row {
+            file: file.clone(),
+            name: shown.name.clone(),
+            yaml,
+            publisher: shown.publisher_id.clone(),
+            snap_id: shown.snap_id.clone(),
+            proven: shown.chain.is_some() && shown.problems.is_empty(),
+            index: self.page.snaps.len(),
+        };
+        (row, shown)
+    }
+
+    /// Why the bytes of snaps are not proven, in a sentence for every cause: a root that nobody trusts here is one, however many
+    /// snaps it stands behind.
+    fn doubts<'r>(&self, rows: impl IntoIterator<Item = &'r Row>) -> Vec<String> {
+        let mut causes: Vec<(String, Vec<String>)> = Vec::new();
+        for row in rows {
+            let cause = self.page.snaps.get(row.index).map(|snap| snap.problems.join("; ")).unwrap_or_default();
+            let name = format!("{} ({})", row.name, row.file.file);
+            match causes.iter_mut().find(|(known, _)| *known == cause) {
+                Some((_, names)) => names.push(name),
+                None => causes.push((cause, vec![name])),
+            }
+        }
+        let sentence = |(cause, names): (String, Vec<String>)| {
+            let are = if names.len() == 1 { "is" } else { "are" };
+            format!("{} {are} not asserted: {cause}", names.join(", "))
+        };
+        causes.into_iter().map(sentence).collect()
+    }
+
+    pub(super) fn present(&mut self, model: &Model, rows: &[Row], undeclared: Vec<String>) {
+        let mut reasons = self.seed.missing.clone();
+        let mut doubtful = Vec::new();
+        for wanted in &model.snaps {
+            let found: Vec<&Row> = rows.iter().filter(|row| row.is_called(&wanted.name)).collect();
+            match found.as_slice() {
+                [] if wanted.required => reasons.push(format!("the model requires {}, and the seed does not have it", wanted.name)),
+                [] => {}
+                [row] => {
+                    if self.wanted.signatures && !row.proven {
+                        doubtful.push(*row);
+                    }
+                    if let (Some(id), Some(found)) = (&wanted.id, &row.snap_id)
+                        && id != found
+                    {
+                        reasons.push(format!("the model means the snap {} with the id {id}, and the seed has {found}", wanted.name));
+                    }
+                }
+                _ => reasons.push(format!("the seed has {} snaps called {}", found.len(), wanted.name)),
+            }
+        }
+        reasons.extend(self.doubts(doubtful));
+        reasons.extend(undeclared);
+        self.page.unless(Check::SnapsPresent, reasons);
+    }
+
+    pub(super) fn extra(&mut self, model: &Model, rows: &[Row]) {
+        let mut reasons = Vec::new();
+        for row in rows.iter().filter(|row| model.snap(&row.name).is_none()) {
+            if is_implicit_core(model, row, rows) && (row.proven || !self.wanted.signatures) {
+                self.page.warnings.push("core is there for an app that names no base".to_owned());
+                continue;
+            }
+            let why = "the model does not require it, so the customer could remove it; put it into required-snaps and sign the model again";
+            reasons.push(format!("{} ({}) is in the seed: {why}", row.name, row.file.file));
+            if self.wanted.signatures && !row.proven {
+                reasons.extend(self.doubts([row]));
+            }
+        }
+        reasons.extend(self.seed.odd.iter().cloned());
+        self.page.unless(Check::NothingExtra, reasons);
+    }
+
+    pub(super) fn unmodified(&mut self, model: &Model, rows: &[Row]) {
+        if !self.wanted.signatures {
+            self.page.say(Check::Unmodified, Answer::NotCovered, vec!["signatures are not demanded".to_owned()]);
+            return;
+        }
+        let mut reasons = Vec::new();
+        for wanted in model.essential() {
+            let Some(row) = rows.iter().find(|row| row.is_called(&wanted.name)) else {
+                reasons.push(format!("{} is missing", wanted.name));
+                continue;
+            };
+            if !row.proven {
+                reasons.push(format!("{} is not asserted", row.name));
+            } else if row.publisher.as_deref() != Some(CANONICAL) {
+                let publisher = row.publisher.as_deref().unwrap_or("nobody known");
+                reasons.push(format!("{} is published by {publisher}, not by Canonical: the simple model takes it unmodified", row.name));
+            }
+        }
+        self.page.unless(Check::Unmodified, reasons);
+    }
+
+    pub(super) fn agreement(&mut self, model: &Model, rows: &[Row]) {
+        let (mut reasons, mut unread) = (Vec::new(), Vec::new());
+        for row in rows {
+            let yaml = match &row.yaml {
+                Ok(yaml) => yaml,
+                Err(Trouble::Unreadable(why)) => {
+                    unread.push(format!("cannot look inside {}: {why}", row.name));
+                    continue;
+                }
+                Err(error) => {
+                    reasons.push(format!("{} cannot be looked into: {}", row.name, error.words()));
+                    continue;
+                }
+            };
+            if !yaml.runs_on(&model.architecture) {
+                reasons.push(format!("{} is made for {}, and the model is {}", row.name, yaml.architectures(), model.architecture));
+            }
+            let Some(wanted) = model.snap(&row.name) else { continue };
+            if let Some(kind) = kind_other_than(wanted, yaml) {
+                reasons.push(kind);
+            }
+            let base = |base: Option<&str>| base.unwrap_or("core").to_owned();
+            let (own, of_model) = (base(yaml.base.as_deref()), base(model.base.as_deref()));
+            if wanted.essential && wanted.kind == SnapKind::Gadget && own != of_model {
+                reasons.push(format!("the gadget {} is made for {own}, and the model boots {of_model}", row.name));
+            }
+        }
+        match (reasons.is_empty(), unread.is_empty()) {
+            (true, false) => self.page.say(Check::Agreement, Answer::NotCovered, unread),
+            _ => self.page.unless(Check::Agreement, reasons),
+        }
+    }
+
+    /// Where the device gets later revisions from. Nothing signs it, and it changes nothing of what is flashed: it is told, and refuses
+    /// nothing.
+    pub(super) fn channels(&mut self, model: &Model, rows: &[Row]) {
+        for row in rows {
+            let Some(channel) = row.file.channel.as_deref() else { continue };
+            let wanted = model.snap(&row.name).and_then(|snap| snap.channel.as_deref());
+            if !follows(channel, wanted) {
+                let wanted = wanted.unwrap_or("stable");
+                self.page.uncovered.push(format!("{} is to be refreshed from {channel:?} later, and the model says {wanted:?}", row.name));
+            }
+        }
+    }
+}
+
+/// Is this the channel the model means? A track alone is its stable risk, and a risk alone that of the track `latest`.
+fn follows(channel: &str, wanted: Option<&str>) -> bool {
+    const RISKS: [&str; 4] = ["stable", "candidate", "beta", "edge"];
+    let whole = |channel: &str| -> Vec<String> {
+        let parts: Vec<&str> = channel.split('/').collect();
+        match parts.as_slice() {
+            [one] if RISKS.contains(one) => vec!["latest".to_owned(), (*one).to_owned()],
+            [track] => vec![(*track).to_owned(), "stable".to_owned()],
+            [first, ..] if RISKS.contains(first) => std::iter::once("latest").chain(parts.iter().copied()).map(str::to_owned).collect(),
+            parts => parts.iter().map(|part| (*part).to_owned()).collect(),
+        }
+    };
+    whole(channel) == whole(wanted.unwrap_or("stable"))
+}
+
+/// Ubuntu Core 18 brings core along for apps made for it.
+fn is_implicit_core(model: &Model, row: &Row, rows: &[Row]) -> bool {
+    let without_base = |row: &Row| row.yaml.as_ref().is_ok_and(|yaml| yaml.kind() == "app" && yaml.base.is_none());
+    row.name == "core" && model.base.is_some() && rows.iter().any(without_base)
+}
+
+/// A snap that is not of the kind the model takes it for. Apps may need any of what the model lists as theirs.
+fn kind_other_than(wanted: &ModelSnap, yaml: &SnapYaml) -> Option<String> {
+    // Snapd was an app by its own description before Ubuntu Core 18 had one.
+    let is_it = !wanted.essential || yaml.kind() == wanted.kind.word() || (wanted.kind == SnapKind::Snapd && yaml.kind() == "app");
+    (!is_it).then(|| format!("{} is of type {}, and the model takes it for the {}", wanted.name, yaml.kind(), wanted.kind.word()))
+}
