@@ -31,7 +31,7 @@ pub(super) fn run(args: &Args) -> u8 {
             Err(error) => complain(&error),
         }
     } else {
-        lines(&status).iter().for_each(|line| say(line));
+        lines(&status).iter().for_each(say);
     }
     let well = status.fault.is_none() && status.slots.iter().all(|slot| slot.sign != "out-of-service");
     if well { GOOD } else { NOT_GOOD }

@@ -221,11 +221,8 @@ fn a_gadget_that_takes_words_away_leaves_no_room_for_others() {
     snaps.gadget.insert("meta/gadget.yaml".to_owned(), file(yaml));
     let image = snaps.image(Loader::Grub);
     let says = |extra: &str, full: &str| {
-        let words = [
-            ("snapd_recovery_kernel", "/snaps/pi-kernel_7.snap"),
-            ("snapd_extra_cmdline_args", extra),
-            ("snapd_full_cmdline_args", full),
-        ];
+        let words =
+            [("snapd_recovery_kernel", "/snaps/pi-kernel_7.snap"), ("snapd_extra_cmdline_args", extra), ("snapd_full_cmdline_args", full)];
         image.clone().put(&system, grubenv(&words))
     };
     // A snapd that cannot take away appends; one that can says all there is.

@@ -21,7 +21,7 @@ pub(super) fn run(config: &ConfigArg) -> u8 {
         let mut printed: Vec<String> = slot.ports.iter().filter_map(rules::rule).collect();
         printed.dedup();
         say(format_args!("# slot {}", slot.name));
-        printed.iter().for_each(|rule| say(rule));
+        printed.iter().for_each(say);
     }
     GOOD
 }

@@ -67,6 +67,9 @@ pub(super) struct Compared {
     pub(super) places: Vec<Range<u64>>,
 }
 
+/// A byte of the image, and the number of a block that must stand there.
+type BlockNumber = (u64, [u8; 4]);
+
 /// A file of the gadget that lies in the image outside of every file system.
 struct RawFile<'g> {
     at: u64,
@@ -226,7 +229,7 @@ impl Compared {
         &mut self,
         originals: &mut Originals<'_, '_>,
         gadget: &'g Gadget,
-    ) -> Result<(Vec<RawFile<'g>>, Vec<(u64, [u8; 4])>), Trouble> {
+    ) -> Result<(Vec<RawFile<'g>>, Vec<BlockNumber>), Trouble> {
         let (mut places, mut numbers) = (Vec::new(), Vec::new());
         let Ok(snap) = &mut originals.gadget else { return Ok((places, numbers)) };
         let table = originals.table;

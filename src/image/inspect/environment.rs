@@ -276,10 +276,12 @@ impl Compared {
         let described = gadget.map(Gadget::kernel_arguments).filter(|arguments| !arguments.is_empty());
         if let Some(arguments) = described.filter(|arguments| arguments.takes_away()) {
             let full = value(FULL_ARGUMENTS);
+            let extra = value(EXTRA_ARGUMENTS);
             // A snapd that takes nothing away only appends.
-            let only_appends = full.is_empty() && words(value(EXTRA_ARGUMENTS)) == words(&arguments.append.join(" "));
-            if !only_appends && !(value(EXTRA_ARGUMENTS).is_empty() && is_what_is_left(full, arguments)) {
-                let all = [full, value(EXTRA_ARGUMENTS)].join(" ");
+            let only_appends = full.is_empty() && words(extra) == words(&arguments.append.join(" "));
+            let says_all = extra.is_empty() && is_what_is_left(full, arguments);
+            if !only_appends && !says_all {
+                let all = [full, extra].join(" ");
                 self.different.push(format!("{path} gives the kernel {:?}, which is not what the gadget's gadget.yaml leaves", all.trim()));
             }
             return Ok(());

@@ -101,7 +101,7 @@ fn teach(args: &TeachArgs) -> Result<u8, TeachError> {
     let said = file.teach(&taught, model.as_deref());
     let copy = file.write()?;
     print_summary(&taught);
-    said.iter().for_each(|words| say(words));
+    said.iter().for_each(say);
     match copy {
         Some(copy) => say(format_args!("{} is written; as it was before it is {}", file.path().display(), copy.display())),
         None => say(format_args!("{} is written", file.path().display())),
@@ -153,13 +153,13 @@ fn listen(names: Names, file: &ConfigFile) -> Result<Option<Vec<Taught>>, TeachE
             match heard {
                 Heard::Abort => return Ok(None),
                 Heard::Key(key) => {
-                    lesson.key(key, &sockets).iter().for_each(|words| say(words));
+                    lesson.key(key, &sockets).iter().for_each(say);
                     // The same question again is a new one.
                     asked = None;
                 }
             }
         }
-        lesson.look(Moment(began.elapsed()), &sockets).iter().for_each(|words| say(words));
+        lesson.look(Moment(began.elapsed()), &sockets).iter().for_each(say);
     }
     Ok(Some(lesson.taught()))
 }
