@@ -84,6 +84,30 @@ fn nothing_less_than_was_required_is_armed() {
 }
 
 #[test]
+fn a_model_that_breaks_a_rule_arms_nothing_whatever_is_required() {
+    for require in ["proven", "matching"] {
+        let reason = armed(model("uc18-pi", "tampered/s06-no-gadget.model", &format!("require = \"{require}\""))).expect_err("no gadget");
+        assert!(reason.contains("s06-no-gadget.model cannot be used: `gadget` is missing") && reason.contains("model check"), "{reason}");
+    }
+}
+
+#[test]
+fn who_does_not_read_on_still_gets_the_exit_code() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let config = directory.path().join("config.toml");
+    let image = data("images/uc18-pi.img.xz");
+    fs::write(&config, format!("[[model]]\nname = \"m\"\nimage = {image:?}\n[[slot]]\nname = \"A1\"\nports = [\"p1\"]\nmodel = \"m\"\n"))
+        .expect("it can be written");
+    for call in [&["check", "--config"][..], &["check", "--json", "--config"]] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_flashline"));
+        let status = command.args(call).arg(&config).stdout(writer).status().expect("it runs");
+        assert_eq!(status.code(), Some(1), "its model is not armed: {call:?}");
+    }
+}
+
+#[test]
 fn what_is_unsigned_is_let_through_by_name_only() {
     let reason = armed(model("odd-cloud-init-user-data", "brand/my-pi18.model", ""));
     let named = |name: &str| armed(model("odd-cloud-init-user-data", name, ""));

@@ -40,8 +40,9 @@ struct InspectArgs {
     /// The signed model assertion the image must be of; without it, the image must be consistent and proven in itself
     #[arg(long, value_name = "FILE")]
     model: Option<PathBuf>,
-    /// Take PATH, a file or directory that nothing signs, on trust, as system-data/etc/cloud
-    #[arg(long, value_name = "PATH")]
+    /// Take on trust what nothing signs: a path in `writable`, as system-data/etc/cloud; one on a boot partition behind its label, as
+    /// system-boot/overlays; partition-N; gaps
+    #[arg(long, value_name = "WORD")]
     allow: Vec<String>,
     #[command(flatten)]
     trust: TrustArgs,

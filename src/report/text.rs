@@ -139,6 +139,15 @@ mod tests {
     }
 
     #[test]
+    fn json_says_the_same_and_does_nothing_to_a_terminal() {
+        let text = "plain ü \u{9b}31m \u{202e}x \u{7f}\n\"";
+        let json = serde_json::Value::from(text).to_string();
+        let shown = harmless_json(&json);
+        assert!(!shown.chars().any(is_unseen) && shown.contains("\\u009b") && shown.contains('ü'), "{shown}");
+        assert_eq!(serde_json::from_str::<String>(&shown).expect("JSON"), text);
+    }
+
+    #[test]
     fn a_lot_with_one_bad_card_is_never_at_a_hundred_percent() {
         assert_eq!(percent(9_999, 10_000).as_deref(), Some("99.9 %"));
         assert_eq!(percent(7, 7).as_deref(), Some("100.0 %"));

@@ -184,8 +184,8 @@ mod tests {
     #[test]
     fn what_no_place_covers_is_left_over_whatever_the_places_order() {
         assert_eq!(outside(100, 0, vec![50..60, 10..20, 15..30]), [0..10, 30..50, 60..100]);
-        assert_eq!(outside(100, 20, vec![0..30, 90..200]), [30..90]);
-        assert_eq!(outside(100, 0, vec![0..100]), []);
+        assert_eq!(outside(100, 20, vec![0..30, 40..50, 90..200]), [30..40, 50..90]);
+        assert_eq!(outside(100, 0, vec![50..100, 0..50]), []);
         assert_eq!(outside(10, 20, vec![]), [], "nothing lies behind the end");
     }
 }
