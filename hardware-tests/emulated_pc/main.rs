@@ -23,6 +23,7 @@ mod pulled;
 mod readers;
 mod reload;
 mod service;
+mod shift;
 mod station;
 mod swapped;
 mod teach;
