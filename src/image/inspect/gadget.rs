@@ -140,12 +140,16 @@ impl Gadget {
         match snap.find("meta/gadget.yaml")? {
             Some(Inode::File(file)) => {
                 let text = snap.read(&file, yaml::LONGEST)?;
-                let mut gadget: Self = yaml::parse("its meta/gadget.yaml", &text)?;
-                gadget.volumes.values_mut().for_each(Volume::place);
-                Ok(gadget)
+                Self::read(&text)
             }
             _ => Err(Trouble::broken("it has no meta/gadget.yaml")),
         }
+    }
+
+    pub(super) fn read(text: &[u8]) -> Result<Self, Trouble> {
+        let mut gadget: Self = yaml::parse("its meta/gadget.yaml", text)?;
+        gadget.volumes.values_mut().for_each(Volume::place);
+        Ok(gadget)
     }
 
     pub(super) fn bootloader(&self) -> &str {

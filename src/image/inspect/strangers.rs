@@ -182,6 +182,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_partition_is_the_gadgets_by_its_type_and_by_its_name_or_its_place() {
+        let text = "volumes:\n  pc:\n    structure:\n      - name: BIOS Boot\n        type: DA,21686148-6449-6E6F-744E-656564454649\n        size: 1M\n";
+        let gadget = Gadget::read(text.as_bytes()).expect("it is one");
+        let structure = gadget.structures().next().expect("there is one");
+        let partition =
+            |name: &str, kind: &str, start: u64| Partition { number: 1, start, length: 1, kind: kind.to_owned(), name: name.to_owned() };
+        const BIOS_BOOT: &str = "21686148-6449-6e6f-744e-656564454649";
+        assert!(is(structure, &partition("BIOS Boot", BIOS_BOOT, 5 << 20), Kind::Gpt), "a GPT has its name");
+        assert!(!is(structure, &partition("BIOS Boot", "0fc63daf-8483-4772-8e79-3d69d8477de4", 1 << 20), Kind::Gpt), "of another type");
+        assert!(!is(structure, &partition("other", BIOS_BOOT, 1 << 20), Kind::Gpt), "of another name");
+        assert!(is(structure, &partition("", "da", 1 << 20), Kind::Mbr));
+        assert!(!is(structure, &partition("", "da", 5 << 20), Kind::Mbr), "in another place");
+        assert!(!is(structure, &partition("", "83", 1 << 20), Kind::Mbr));
+    }
+
+    #[test]
     fn what_no_place_covers_is_left_over_whatever_the_places_order() {
         assert_eq!(outside(100, 0, vec![50..60, 10..20, 15..30]), [0..10, 30..50, 60..100]);
         assert_eq!(outside(100, 20, vec![0..30, 40..50, 90..200]), [30..40, 50..90]);
