@@ -205,7 +205,8 @@ impl Compared {
         for RawFile { at, image, file } in places {
             // The image tool writes block numbers into it; they are held to the table below.
             self.places.push(at..at.saturating_add(file.length));
-            let is_number = |place: u64| numbers.iter().any(|(number, _)| (*number..number + BLOCK_NUMBER).contains(&(at + place)));
+            let is_number =
+                |place: u64| numbers.iter().any(|(number, _)| (*number..number.saturating_add(BLOCK_NUMBER)).contains(&(at + place)));
             match difference(snap, &file, &mut originals.image.part(at, file.length), &is_number)? {
                 None => self.equal += 1,
                 Some(place) => {
@@ -535,6 +536,10 @@ fn difference(
 
 /// The structure's first byte in the image: a GPT has its name, else its own offset says.
 fn start_of(structure: &Structure, table: &Table) -> Option<u64> {
+    // Whatever a partition calls itself.
+    if structure.is_mbr() {
+        return Some(0);
+    }
     let named = |partition: &&table::Partition| !structure.name.is_empty() && partition.name == structure.name;
     table.partitions.iter().find(named).map(|partition| partition.start).or_else(|| structure.start())
 }

@@ -174,6 +174,9 @@ impl Volume {
         for structure in &mut self.structure {
             let own = structure.offset.as_ref().map(Size::bytes);
             structure.start = if structure.is_mbr() { Some(0) } else { own.unwrap_or(end.map(|end: u64| end.max(MIB))) };
+            if structure.is_mbr() {
+                continue;
+            }
             let size = structure.size.as_ref().and_then(Size::bytes);
             end = structure.start.zip(size).and_then(|(start, size)| start.checked_add(size));
         }
