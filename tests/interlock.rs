@@ -108,6 +108,16 @@ fn who_does_not_read_on_still_gets_the_exit_code() {
 }
 
 #[test]
+fn an_answer_that_cannot_be_written_is_no_good_one() {
+    let full = fs::File::options().write(true).open("/dev/full").expect("Linux has it");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_flashline"));
+    let output = command.args(["model", "check"]).arg(data("tampered/s00-control-good.model")).stdout(full).output().expect("it runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("writing to standard output") && said.contains("No space left"), "{said}");
+}
+
+#[test]
 fn what_is_unsigned_is_let_through_by_name_only() {
     let reason = armed(model("odd-cloud-init-user-data", "brand/my-pi18.model", ""));
     let named = |name: &str| armed(model("odd-cloud-init-user-data", name, ""));

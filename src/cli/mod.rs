@@ -12,20 +12,19 @@ mod image;
 pub mod log;
 mod model;
 mod order;
+mod output;
 mod prepare;
 mod run;
 mod slots;
 mod status;
 
 use std::error::Error;
-use std::fmt::Display;
-use std::io::{self, IsTerminal, Write};
+use std::io::IsTerminal;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use serde_json::Value;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
@@ -33,7 +32,7 @@ use crate::config::{self, ConfigError, DEFAULT_PATH, Images, Settings};
 use crate::ledger::{LogReader, believed};
 use crate::model::file::FileError;
 use crate::model::trust::Trust;
-use crate::report::harmless_json;
+use output::{remark, say, say_json};
 
 /// Done and good.
 pub(crate) const GOOD: u8 = 0;
@@ -111,9 +110,10 @@ pub fn main() -> ExitCode {
         Command::Image(args) => image::run(&args),
         Command::Model(args) => model::run(&args),
         Command::Slots(args) => slots::run(&args),
-        Command::Down(args) => down::run(&args),
+        // Whatever it could not say, it must not look like the reason why the station ended.
+        Command::Down(args) => return ExitCode::from(down::run(&args)),
     };
-    ExitCode::from(code)
+    ExitCode::from(output::code(code))
 }
 
 /// The log named, else the configured one, else the usual one.
@@ -204,21 +204,6 @@ pub(crate) fn sentence(error: &dyn Error) -> String {
 /// Says on standard error why nothing, or nothing more, is done.
 pub(crate) fn complain(error: &dyn Error) {
     remark(sentence(error));
-}
-
-/// The same for what needs no error.
-pub(crate) fn remark(words: impl Display) {
-    let _closed = writeln!(io::stderr().lock(), "flashline: {words}");
-}
-
-/// Prints lines on standard output. Who does not read on still gets the exit code: a pipe that was closed is no fault.
-pub(crate) fn say(text: impl Display) {
-    let _closed = writeln!(io::stdout().lock(), "{text}");
-}
-
-/// One JSON object in a line.
-pub(crate) fn say_json(object: &Value) {
-    say(harmless_json(&object.to_string()));
 }
 
 /// Events for whoever looks after the station: to standard error, which is the journal under systemd. `FLASHLINE_LOG` names what

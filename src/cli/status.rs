@@ -27,7 +27,7 @@ pub(super) fn run(args: &Args) -> u8 {
     };
     if args.station.json {
         match serde_json::to_string(&status) {
-            Ok(text) => say(harmless_json(&text)),
+            Ok(text) => say(harmless_json(text)),
             Err(error) => complain(&error),
         }
     } else {

@@ -14,7 +14,7 @@ use super::text::harmless_json;
 #[must_use]
 pub fn json(row: &Row) -> String {
     let members: Vec<_> = COLUMNS.iter().map(|(name, cell)| format!("{}:{}", Value::from(*name), json_value(&cell(row)))).collect();
-    harmless_json(&format!("{{{}}}", members.join(",")))
+    harmless_json(format!("{{{}}}", members.join(",")))
 }
 
 impl RowCsv<Vec<u8>> {

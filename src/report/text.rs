@@ -13,9 +13,9 @@ pub fn harmless(text: &str) -> String {
 
 /// JSON that can be shown on a terminal as well: what [`harmless`] takes away is written by its number, which means the same.
 #[must_use]
-pub fn harmless_json(json: &str) -> String {
-    if is_plain(json) {
-        return json.to_owned();
+pub fn harmless_json(json: String) -> String {
+    if is_plain(&json) {
+        return json;
     }
     let mut text = String::with_capacity(json.len());
     for c in json.chars() {
@@ -142,7 +142,7 @@ mod tests {
     fn json_says_the_same_and_does_nothing_to_a_terminal() {
         let text = "plain ü \u{9b}31m \u{202e}x \u{7f}\n\"";
         let json = serde_json::Value::from(text).to_string();
-        let shown = harmless_json(&json);
+        let shown = harmless_json(json);
         assert!(!shown.chars().any(is_unseen) && shown.contains("\\u009b") && shown.contains('ü'), "{shown}");
         assert_eq!(serde_json::from_str::<String>(&shown).expect("JSON"), text);
     }

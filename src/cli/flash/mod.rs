@@ -136,7 +136,7 @@ fn flash_all(args: &Args) -> Result<u8, Wrong> {
 fn tell(bench: &mut Bench, json: bool) {
     let mut out = io::stdout().lock();
     for report in bench.news() {
-        let text = if json { harmless_json(&report.json().to_string()) } else { report.to_string() };
+        let text = if json { harmless_json(report.json().to_string()) } else { report.to_string() };
         // Whoever read this may be gone; the cards and their rows are as they are.
         let _gone = writeln!(out, "{text}").and_then(|()| out.flush());
     }

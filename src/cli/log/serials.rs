@@ -39,7 +39,7 @@ pub(super) fn run(args: &Args, log: &LogReader, around: &Around, out: &mut impl 
     })?;
     if args.json {
         each(log, &filter, counted.clone(), |row, time| {
-            writeln!(out, "{}", harmless_json(&serials::serial_json(row, time).to_string())).map_err(Error::Output)
+            writeln!(out, "{}", harmless_json(serials::serial_json(row, time).to_string())).map_err(Error::Output)
         })?;
     } else if args.csv {
         let mut csv = SerialCsv::new(&mut *out).map_err(Error::Output)?;

@@ -37,7 +37,7 @@ pub(super) fn run(args: &Args, log: &LogReader, around: &Around, out: &mut impl 
         ControlFlow::Continue(())
     })?;
     let text = if args.json {
-        format!("{}\n", harmless_json(&summary.json(&asked).to_string()))
+        format!("{}\n", harmless_json(summary.json(&asked).to_string()))
     } else if summary.is_empty() {
         none("attempts", log, &filter(&asked))?
     } else {

@@ -1,0 +1,47 @@
+//! What commands print, and what it means for the exit code where that cannot be written.
+
+use std::fmt::Display;
+use std::io::{self, Write};
+use std::sync::OnceLock;
+
+use serde_json::Value;
+
+use super::{WRONG, complain};
+use crate::report::harmless_json;
+
+/// Why something was not written.
+static UNWRITTEN: OnceLock<io::Error> = OnceLock::new();
+
+/// Prints lines on standard output. Who does not read on still gets the exit code: a pipe that was closed is no fault. A disk that is full
+/// is one, which [`code`] tells.
+pub(crate) fn say(text: impl Display) {
+    match writeln!(io::stdout().lock(), "{text}") {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => _ = UNWRITTEN.set(error),
+        _ => {}
+    }
+}
+
+/// One JSON object in a line.
+pub(crate) fn say_json(object: &Value) {
+    say(harmless_json(object.to_string()));
+}
+
+/// The words for standard error. Where they cannot be written there is nobody to tell.
+pub(crate) fn remark(words: impl Display) {
+    let _unwritten = writeln!(io::stderr().lock(), "flashline: {words}");
+}
+
+/// The exit code of a command that ended with this one, if all it had to say was written.
+pub(super) fn code(of_command: u8) -> u8 {
+    match UNWRITTEN.get() {
+        Some(error) => {
+            complain(&Unwritten(error));
+            WRONG
+        }
+        None => of_command,
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("writing to standard output, of which something is missing now")]
+struct Unwritten(#[source] &'static io::Error);
