@@ -279,6 +279,18 @@ fn the_menu_of_grub_is_one_that_snapd_carries_and_all_of_it() {
 }
 
 #[test]
+fn a_gadget_that_writes_a_number_behind_all_bytes_is_refused_and_no_more_comes_of_it() {
+    let mut snaps = Snaps::of(Loader::Uboot);
+    let Some(Item::File(yaml)) = snaps.gadget.get("meta/gadget.yaml") else { panic!("it is there") };
+    let structure = "      - name: firmware\n        type: bare\n        offset: 512\n        offset-write: 18446744073709551615\n        size: 512\n        content:\n          - image: fw.bin\n";
+    let yaml = String::from_utf8_lossy(yaml).replace("    structure:\n", &format!("    structure:\n{structure}"));
+    snaps.gadget.insert("meta/gadget.yaml".to_owned(), file(yaml));
+    snaps.gadget.insert("fw.bin".to_owned(), file([7; 512]));
+    let said = refused(&snaps.image(Loader::Uboot));
+    assert!(said.contains("differs from the gadget's fw.bin") && said.contains("block number at byte 18446744073709551615"), "{said}");
+}
+
+#[test]
 fn the_firmware_is_led_to_the_kernel_that_was_compared() {
     let image = Core20::with(Loader::Piboot);
     let config = image.text("config.txt");

@@ -153,21 +153,12 @@ impl Compared {
         for (path, original) in &expected.files {
             self.one(originals, boot, path, original)?;
         }
-        let mut perhaps = Vec::new();
-        for (path, node) in &boot.listing {
-            if matches!(node, Node::Directory) || expected.has(path) {
-                continue;
-            }
-            // A gadget that was not read may have brought it, but for what lies where only seeds and kernels have their files.
-            let may_be_the_gadgets = gadget.is_none() && !path.starts_with("systems/") && !path.starts_with("snaps/");
-            if may_be_the_gadgets {
-                perhaps.push(path.clone());
-            } else if originals.allowed.on_fat(&boot.label, path) {
-                self.allowed.push(named_on_fat(&boot.label, path));
-            } else {
-                self.foreign.push(named_on_fat(&boot.label, path));
-            }
-        }
+        let others = boot.listing.iter().filter(|(path, node)| !matches!(node, Node::Directory) && !expected.has(path));
+        // A gadget that was not read may have brought it, but for what lies where only seeds and kernels have their files.
+        let (perhaps, foreign) = others
+            .map(|(path, _)| path.clone())
+            .partition(|path| gadget.is_none() && !path.starts_with("systems/") && !path.starts_with("snaps/"));
+        self.foreign = self.doubtful(originals.allowed, boot, foreign);
         self.held_to_nothing(originals.allowed, boot, perhaps, "the gadget that may have brought it cannot be looked into");
         Ok(())
     }
@@ -175,16 +166,22 @@ impl Compared {
     /// Files that boot, or tell what boots, and have no original here that they could be compared with: refused, unless somebody takes
     /// them on trust by name.
     pub(super) fn held_to_nothing(&mut self, allowed: &Allowed, boot: &Files, paths: Vec<String>, why: &str) {
+        let mut names = self.doubtful(allowed, boot, paths);
+        if names.is_empty() {
+            return;
+        }
+        let more = names.len().saturating_sub(MOST_NAMED);
+        names.truncate(MOST_NAMED);
+        let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
+        self.different.push(format!("{}{rest}: {why}; only `allow` takes it on trust, by that name", names.join(", ")));
+    }
+
+    /// The words for those that nobody takes on trust.
+    fn doubtful(&mut self, allowed: &Allowed, boot: &Files, paths: Vec<String>) -> Vec<String> {
         let (trusted, doubtful): (Vec<_>, Vec<_>) = paths.into_iter().partition(|path| allowed.on_fat(&boot.label, path));
         let named = |path: &String| named_on_fat(&boot.label, path);
         self.allowed.extend(trusted.iter().map(named));
-        if doubtful.is_empty() {
-            return;
-        }
-        let names: Vec<String> = doubtful.iter().take(MOST_NAMED).map(named).collect();
-        let more = doubtful.len().saturating_sub(MOST_NAMED);
-        let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
-        self.different.push(format!("{}{rest}: {why}; only `allow` takes it on trust, by that name", names.join(", ")));
+        doubtful.iter().map(named).collect()
     }
 
     /// What is not read here is said, and every file that may have come out of it is doubted by itself; what is damaged is a difference.
@@ -546,4 +543,18 @@ fn start_of(structure: &Structure, table: &Table) -> Option<u64> {
 
 fn is_made_at_first_boot(structure: &Structure) -> bool {
     matches!(structure.role.as_str(), "system-boot" | "system-save" | "system-data")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::table::{Kind, Partition};
+    use super::*;
+
+    #[test]
+    fn no_partition_is_the_mbr_by_calling_itself_so() {
+        let gadget = Gadget::read(b"volumes:\n  pc:\n    structure:\n      - {name: mbr, type: mbr, size: 440}\n").expect("it is one");
+        let posing = Partition { number: 1, start: 5 << 20, length: 1 << 20, kind: String::new(), name: "mbr".to_owned() };
+        let table = Table { kind: Kind::Gpt, partitions: vec![posing], needs: 0, own: Vec::new() };
+        assert_eq!(gadget.structures().map(|structure| start_of(structure, &table)).collect::<Vec<_>>(), [Some(0)]);
+    }
 }

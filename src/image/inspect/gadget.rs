@@ -172,11 +172,12 @@ impl Volume {
     fn place(&mut self) {
         let mut end = Some(0);
         for structure in &mut self.structure {
-            let own = structure.offset.as_ref().map(Size::bytes);
-            structure.start = if structure.is_mbr() { Some(0) } else { own.unwrap_or(end.map(|end: u64| end.max(MIB))) };
             if structure.is_mbr() {
+                structure.start = Some(0);
                 continue;
             }
+            let own = structure.offset.as_ref().map(Size::bytes);
+            structure.start = own.unwrap_or(end.map(|end: u64| end.max(MIB)));
             let size = structure.size.as_ref().and_then(Size::bytes);
             end = structure.start.zip(size).and_then(|(start, size)| start.checked_add(size));
         }
@@ -249,6 +250,13 @@ mod tests {
         volume.place();
         let starts: Vec<Option<u64>> = volume.structure.iter().map(Structure::start).collect();
         assert_eq!(starts, [Some(0), Some(MIB), Some(2 * MIB), Some(16 * MIB), None]);
+    }
+
+    #[test]
+    fn an_mbr_takes_no_room_wherever_the_gadget_speaks_of_it() {
+        let yaml = "volumes:\n  pc:\n    structure:\n      - {type: DA, offset: 1M, size: 1M}\n      - {type: mbr, size: 440}\n      - {type: bare, size: 1M}\n";
+        let gadget = Gadget::read(yaml.as_bytes()).expect("it is one");
+        assert_eq!(gadget.structures().map(Structure::start).collect::<Vec<_>>(), [Some(MIB), Some(0), Some(2 * MIB)]);
     }
 
     #[test]

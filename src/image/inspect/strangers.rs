@@ -58,14 +58,11 @@ pub(super) fn look(around: &Around<'_>) -> Result<Strangers, Trouble> {
                 let system = if files.system == System::Fat { "FAT" } else { "ext4" };
                 Some(format!("partition {number} ({named:?}) holds files ({system}) that belong to no seed, and nothing signs them"))
             }
-            (None, Some(structure)) if structure.is_bare() => {
-                let inside = partition.start..partition.start.saturating_add(partition.length);
-                first_stranger(around, inside)?.map(|at| {
-                    format!(
-                        "partition {number} ({named:?}) holds more than the gadget's own files: byte {at} is not zero, and nothing signs it"
-                    )
-                })
-            }
+            (None, Some(structure)) if structure.is_bare() => first_stranger(around, partition.bytes())?.map(|at| {
+                format!(
+                    "partition {number} ({named:?}) holds more than the gadget's own files: byte {at} is not zero, and nothing signs it"
+                )
+            }),
             (None, Some(structure)) => Some(format!(
                 "partition {number} ({named:?}) is described as {}, and what it holds cannot be read as that",
                 structure.filesystem
@@ -110,11 +107,9 @@ fn is(structure: &Structure, partition: &Partition, kind: Kind) -> bool {
 /// Bytes that are not zero, outside of every partition, of the table itself, and of what the gadget writes there.
 fn gaps(around: &Around<'_>, found: &mut Strangers) -> Result<(), Trouble> {
     let table = around.table;
-    let mut partitions: Vec<Range<u64>> =
-        table.partitions.iter().map(|partition| partition.start..partition.start.saturating_add(partition.length)).collect();
-    partitions.extend(table.own.iter().cloned());
+    let accounted = table.partitions.iter().map(Partition::bytes).chain(table.own.iter().cloned()).collect();
     let mut strange = Vec::new();
-    for gap in outside(around.image.length(), 0, partitions) {
+    for gap in outside(around.image.length(), 0, accounted) {
         if let Some(at) = first_stranger(around, gap.clone())? {
             strange.push(format!(
                 "bytes {} to {} lie outside of every partition, and byte {at} is neither zero nor the gadget's",

@@ -40,8 +40,9 @@ pub struct Partition {
 }
 
 impl Partition {
-    fn end(&self) -> u64 {
-        self.start.saturating_add(self.length)
+    /// Its bytes in the image.
+    pub(super) fn bytes(&self) -> Range<u64> {
+        self.start..self.start.saturating_add(self.length)
     }
 }
 
@@ -182,14 +183,14 @@ fn copy(image: &Window, block: u64, at: u64) -> Result<(GPTHeader, Vec<GPTPartit
 fn apart(mut table: Table) -> Result<Table, Trouble> {
     table.partitions.sort_by_key(|partition| partition.start);
     for pair in table.partitions.windows(2) {
-        if pair[0].end() > pair[1].start {
+        if pair[0].bytes().end > pair[1].start {
             return Err(Trouble::Broken(format!("its partitions {} and {} overlap", pair[0].number, pair[1].number)));
         }
     }
     if table.partitions.iter().any(|partition| partition.start == 0 || partition.length == 0) {
         return Err(Trouble::broken("one of its partitions has no place or no length"));
     }
-    let last = table.partitions.iter().map(Partition::end).max().unwrap_or(0);
+    let last = table.partitions.iter().map(|partition| partition.bytes().end).max().unwrap_or(0);
     table.needs = table.needs.max(last);
     Ok(table)
 }

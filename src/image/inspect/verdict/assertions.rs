@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::super::allowed::named_on_fat;
 use super::super::page::{self, Check};
 use super::super::seed::{Generation, Seed};
 use super::{Judged, keys};
-use crate::image::inspect::allowed::named_on_fat;
 use crate::model::assertion::{Assertion, Typed};
 use crate::model::definition::Model;
 use crate::model::trust::{Judge, Proof, Trust};

@@ -64,12 +64,8 @@ impl Judged<'_> {
 
     /// What really boots. Gives back which places outside of the file systems were compared.
     fn boot_files(&mut self, sources: &Sources<'_>, boot_label: &str) -> Compared {
-        let with_boot_label: Vec<&Files> = self
-            .volumes
-            .iter()
-            .filter_map(|volume| volume.files.as_ref())
-            .filter(|files| files.label.eq_ignore_ascii_case(boot_label))
-            .collect();
+        let with_boot_label: Vec<&Files> =
+            self.volumes.iter().flatten().filter(|files| files.label.eq_ignore_ascii_case(boot_label)).collect();
         let mut compared = boot::compare(Originals {
             image: self.image,
             table: self.table,
@@ -117,7 +113,7 @@ impl Judged<'_> {
         let strangers = strangers::look(&Around {
             image: self.image,
             table: self.table,
-            volumes: self.volumes.iter().map(|volume| volume.files.as_ref()).collect(),
+            volumes: self.volumes.iter().map(Option::as_ref).collect(),
             seed: self.files,
             boot_label,
             gadget: sources.described.as_ref().ok(),

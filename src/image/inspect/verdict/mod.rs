@@ -17,11 +17,6 @@ use assertions::undeclared;
 /// Of many reasons of one kind, this many are told.
 const REASONS: usize = 20;
 
-/// A partition that was opened.
-struct Volume {
-    files: Option<Files>,
-}
-
 pub(super) fn judge(image: &Window, wanted: &Wanted) -> Page {
     let mut page = Page::new(image.length());
     let table = match table::read(image) {
@@ -66,7 +61,8 @@ pub(super) fn judge(image: &Window, wanted: &Wanted) -> Page {
     page
 }
 
-fn open(image: &Window, table: &Table, page: &mut Page) -> Vec<Volume> {
+/// The file system of every partition, in the table's order; nothing where there is none that is read here.
+fn open(image: &Window, table: &Table, page: &mut Page) -> Vec<Option<Files>> {
     let mut volumes = Vec::new();
     for partition in &table.partitions {
         let (files, trouble) = match Files::open(&image.part(partition.start, partition.length)) {
@@ -79,14 +75,14 @@ fn open(image: &Window, table: &Table, page: &mut Page) -> Vec<Volume> {
         });
         let label = files.as_ref().map(|files| files.label.clone());
         page.partitions.push(page::Partition { entry: partition.clone(), filesystem, label, trouble });
-        volumes.push(Volume { files });
+        volumes.push(files);
     }
     volumes
 }
 
 /// Exactly one, or a verdict on the model that says why not.
-fn find_seed<'a>(volumes: &'a [Volume], page: &mut Page) -> Option<(&'a Files, Seed)> {
-    let mut holders = volumes.iter().filter_map(|volume| volume.files.as_ref()).filter(|files| seed::is_in(files));
+fn find_seed<'a>(volumes: &'a [Option<Files>], page: &mut Page) -> Option<(&'a Files, Seed)> {
+    let mut holders = volumes.iter().flatten().filter(|files| seed::is_in(files));
     let troubles = page.partitions.iter().filter_map(|partition| {
         partition.trouble.as_ref().map(|trouble| format!("partition {} cannot be read: {trouble}", partition.entry.number))
     });
@@ -125,7 +121,7 @@ fn find_seed<'a>(volumes: &'a [Volume], page: &mut Page) -> Option<(&'a Files, S
 struct Judged<'a> {
     image: &'a Window,
     table: &'a Table,
-    volumes: &'a [Volume],
+    volumes: &'a [Option<Files>],
     files: &'a Files,
     seed: &'a Seed,
     wanted: &'a Wanted,
