@@ -88,8 +88,9 @@ pub(crate) struct Snaps {
 }
 
 /// A menu of snapd's that is newer than any that is known here.
-pub(crate) const MENU: &str = "# Snapd-Boot-Config-Edition: 9\n\nfor label in /systems/*; do\n    menuentry \"Install using $label\" {\n        \
-                               chainloader (loop)/kernel.efi\n    }\ndone\n\nmenuentry 'Settings' {\n    fwsetup\n}\n";
+pub(crate) const MENU: &str = "# Snapd-Boot-Config-Edition: 9\n\nset snapd_static_cmdline_args='console=ttyS0 console=tty1 panic=-1'\n\
+                               for label in /systems/*; do\n    load_env snapd_extra_cmdline_args snapd_full_cmdline_args\n    \
+                               menuentry \"Install using $label\" {\n        chainloader (loop)/kernel.efi\n    }\ndone\n\nmenuentry 'Settings' {\n    fwsetup\n}\n";
 /// The one that starts an installed system.
 pub(crate) const RUN_MENU: &str = "# Snapd-Boot-Config-Edition: 9\n\nmenuentry \"Run\" {\n    chainloader $prefix/kernel.efi\n}\n";
 

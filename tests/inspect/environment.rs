@@ -225,13 +225,15 @@ fn a_gadget_that_takes_words_away_leaves_no_room_for_others() {
             [("snapd_recovery_kernel", "/snaps/pi-kernel_7.snap"), ("snapd_extra_cmdline_args", extra), ("snapd_full_cmdline_args", full)];
         image.clone().put(&system, grubenv(&words))
     };
-    // A snapd that cannot take away appends; one that can says all there is.
-    for (extra, full) in [("quiet", ""), ("", "console=tty1 panic=-1 quiet"), ("", "quiet")] {
-        let page = says(extra, full).judged();
-        assert!(page.is_good(), "{extra:?} {full:?}: {:#?}", page.verdicts);
-        assert_eq!(page.not_covered(), [""; 0], "everything is held");
-    }
+    let page = says("", "console=tty1 panic=-1 quiet").judged();
+    assert!(page.is_good(), "{:#?}", page.verdicts);
+    assert_eq!(page.not_covered(), [""; 0], "everything is held");
     for (extra, full) in [
+        // A snapd that cannot take away brings back what the gadget took.
+        ("quiet", ""),
+        ("", "console=ttyS0 console=tty1 panic=-1 quiet"),
+        ("", "quiet"),
+        ("", "console=tty1 console=tty1 panic=-1 quiet"),
         ("init=/x", ""),
         ("quiet init=/x", ""),
         ("", ""),
@@ -244,6 +246,17 @@ fn a_gadget_that_takes_words_away_leaves_no_room_for_others() {
         let said = refused(&says(extra, full));
         assert!(said.contains("which is not what the gadget's gadget.yaml leaves"), "{extra:?} {full:?}: {said}");
     }
+}
+
+#[test]
+fn a_newer_snapd_says_the_menus_words_itself() {
+    let system = format!("systems/{LABEL}/grubenv");
+    let says = |full: &str| grubenv(&[("snapd_recovery_kernel", "/snaps/pi-kernel_7.snap"), ("snapd_full_cmdline_args", full)]);
+    let image = Core20::with(Loader::Grub);
+    let page = image.clone().put(&system, says("console=ttyS0 console=tty1 panic=-1")).judged();
+    assert!(page.is_good() && page.not_covered().is_empty(), "{page:#?}");
+    let said = refused(&image.put(&system, says("console=ttyS0 console=tty1 panic=-1 init=/x")));
+    assert!(said.contains("gives the kernel \"console=ttyS0 console=tty1 panic=-1 init=/x\", which the gadget's cmdline.extra does not"));
 }
 
 #[test]

@@ -47,6 +47,8 @@ pub(super) struct Originals<'a, 'f> {
     pub(super) snapd: Option<Result<Squashfs<'f>, Trouble>>,
     /// What is described in it.
     pub(super) gadget_yaml: Result<&'a Gadget, &'a Trouble>,
+    /// The model's grade: anything may be added to such a device.
+    pub(super) is_dangerous: bool,
     pub(super) allowed: &'a Allowed,
 }
 

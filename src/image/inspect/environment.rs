@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 
 use super::Trouble;
 use super::boot::{Compared, Expected, LARGEST_TEXT, Original, Originals};
+use super::command_line::{self, Described, GadgetFiles, MenuWords};
 use super::files::{Files, Node};
-use super::gadget::{Gadget, KernelArguments};
+use super::gadget::Gadget;
 use super::menu;
 use super::squashfs::{Inode, Squashfs};
 
@@ -25,12 +26,6 @@ const CRC: usize = 4;
 const INSTALL: &str = "install";
 /// Boot flags that snapd knows: the first boots happen in a factory (`ubuntu-image --factory-image`).
 const FLAGS: [&str; 1] = ["factory"];
-
-/// Words for the kernel's command line: beside those of GRUB's menu, and in the place of them.
-const EXTRA_ARGUMENTS: &str = "snapd_extra_cmdline_args";
-const FULL_ARGUMENTS: &str = "snapd_full_cmdline_args";
-/// What the menus of all editions give the kernel by themselves (snapd: bootloader/assets).
-const OF_MENU: [&str; 4] = ["console=ttyS0", "console=ttyS0,115200n8", "console=tty1", "panic=-1"];
 
 type Variables = BTreeMap<String, String>;
 
@@ -133,15 +128,16 @@ impl Compared {
                 let system = found(Loader::Grub, &of_system)?;
                 let selection = found(Loader::Uboot, "uboot/ubuntu/boot.sel")?;
                 let piboot = found(Loader::Piboot, "piboot/ubuntu/piboot.conf")?;
-                if let Some(config) = config {
-                    self.seed_menu(originals, boot, &config)?;
+                if let Some(config) = &config {
+                    self.seed_menu(originals, boot, config)?;
                 }
                 // The menu of GRUB and the script of U-Boot begin with an installation where no mode is given.
                 if let Some(variables) = grubenv.and_then(|bytes| self.whole("efi/ubuntu/grubenv", grub(&bytes))) {
                     self.recovery("efi/ubuntu/grubenv", &variables, &label, false);
                 }
                 if let Some(variables) = system.and_then(|bytes| self.whole(&of_system, grub(&bytes))) {
-                    self.system(originals, gadget, &of_system, &variables)?;
+                    let menu = String::from_utf8_lossy(config.as_deref().unwrap_or_default());
+                    self.system(originals, gadget, boot, &MenuWords::of(&menu), &of_system, &variables)?;
                 }
                 if let Some(bytes) = selection {
                     // A gadget may bring an empty one, to say that its U-Boot wants no flag.
@@ -267,34 +263,28 @@ impl Compared {
         &mut self,
         originals: &mut Originals<'_, '_>,
         gadget: Option<&Gadget>,
+        boot: &Files,
+        menu: &MenuWords<'_>,
         path: &str,
         variables: &Variables,
     ) -> Result<(), Trouble> {
         self.names(path, variables, &[("snapd_recovery_kernel", &format!("/snaps/{}", originals.kernel_file))]);
-        self.strays(path, variables, &["snapd_recovery_kernel", EXTRA_ARGUMENTS, FULL_ARGUMENTS]);
+        self.strays(path, variables, &["snapd_recovery_kernel", command_line::EXTRA, command_line::FULL]);
         let value = |name: &str| variables.get(name).map_or("", String::as_str);
-        let described = gadget.map(Gadget::kernel_arguments).filter(|arguments| !arguments.is_empty());
-        if let Some(arguments) = described.filter(|arguments| arguments.takes_away()) {
-            let full = value(FULL_ARGUMENTS);
-            let extra = value(EXTRA_ARGUMENTS);
-            // A snapd that takes nothing away only appends.
-            let only_appends = full.is_empty() && words(extra) == words(&arguments.append.join(" "));
-            let says_all = extra.is_empty() && is_what_is_left(full, arguments);
-            if !only_appends && !says_all {
-                let all = [full, extra].join(" ");
-                self.different.push(format!("{path} gives the kernel {:?}, which is not what the gadget's gadget.yaml leaves", all.trim()));
+        let (extra, full) = (value(command_line::EXTRA), value(command_line::FULL));
+        let words = [full, extra].join(" ");
+        let Some(gadget) = gadget else {
+            if !Described::nothing().is_told(menu, extra, full) {
+                let why = format!("it gives the kernel {:?}, and the gadget that may have brought this cannot be looked into", words.trim());
+                self.held_to_nothing(originals.allowed, boot, vec![path.to_owned()], &why);
             }
             return Ok(());
-        }
-        for (name, file) in [(EXTRA_ARGUMENTS, "cmdline.extra"), (FULL_ARGUMENTS, "cmdline.full")] {
-            let (original, whose) = match (described, name) {
-                (Some(arguments), EXTRA_ARGUMENTS) => (arguments.append.join(" "), "gadget.yaml"),
-                (Some(_), _) => (String::new(), "gadget.yaml"),
-                (None, _) => (of_gadget(originals, file)?.map(|text| without_comments(&text)).unwrap_or_default(), file),
-            };
-            if words(value(name)) != words(&original) {
-                self.different.push(format!("{path} gives the kernel {:?}, which the gadget's {whose} does not", value(name)));
-            }
+        };
+        let mut text = |file| of_gadget(originals, file).map(|text| text.as_deref().map(without_comments));
+        let files = GadgetFiles { extra: text("cmdline.extra")?, full: text("cmdline.full")? };
+        let described = Described::by(gadget, &files, originals.is_dangerous);
+        if !described.is_told(menu, extra, full) {
+            self.different.push(format!("{path} gives the kernel {:?}, {}", words.trim(), described.objection()));
         }
         Ok(())
     }
@@ -398,18 +388,6 @@ fn shortened(line: &str) -> String {
 /// What is not about snaps.
 fn others(variables: &Variables) -> Vec<(&String, &String)> {
     variables.iter().filter(|(name, _)| !name.starts_with("snap_")).collect()
-}
-
-/// Are these the words of GRUB's menu, of which some may have been taken away, and behind them those that the gadget adds?
-fn is_what_is_left(full: &str, arguments: &KernelArguments) -> bool {
-    let full = words(full);
-    let appended = words(&arguments.append.join(" "));
-    let Some(own) = full.strip_suffix(appended.as_str()) else { return false };
-    (own.is_empty() || appended.is_empty() || own.ends_with(' ')) && own.split_whitespace().all(|word| OF_MENU.contains(&word))
-}
-
-fn words(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Words for the kernel, as gadgets keep them in files.

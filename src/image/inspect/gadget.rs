@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::Trouble;
+use super::command_line::KernelArguments;
 use super::squashfs::{Inode, Squashfs};
 use super::yaml;
+use crate::model::definition::well_known_id;
 use crate::station::units::{KIB, MIB};
 
 #[derive(Debug, Default, Deserialize)]
@@ -16,25 +19,18 @@ pub(super) struct Gadget {
     volumes: BTreeMap<String, Volume>,
     #[serde(default)]
     kernel_cmdline: KernelArguments,
+    /// By the id of a snap, or `system`.
+    #[serde(default)]
+    defaults: BTreeMap<String, Setting>,
 }
 
-/// What the gadget gives the kernel, beside what snapd does.
-#[derive(Debug, Default, Deserialize)]
-pub(super) struct KernelArguments {
-    #[serde(default)]
-    pub(super) append: Vec<String>,
-    #[serde(default)]
-    remove: Vec<String>,
-}
-
-impl KernelArguments {
-    pub(super) fn is_empty(&self) -> bool {
-        self.append.is_empty() && self.remove.is_empty()
-    }
-
-    pub(super) fn takes_away(&self) -> bool {
-        !self.remove.is_empty()
-    }
+/// A value among the settings that snaps begin with.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Setting {
+    Text(String),
+    Several(BTreeMap<String, Setting>),
+    Other(IgnoredAny),
 }
 
 #[derive(Debug, Deserialize)]
@@ -161,8 +157,28 @@ impl Gadget {
         &self.kernel_cmdline
     }
 
+    /// A setting that the system begins with, by its path with dots; in the file its parts may be keys of their own (snapd:
+    /// gadget/gadget.go, `SystemDefaults`).
+    pub(super) fn system_default(&self, path: &str) -> Option<&str> {
+        let system = self.defaults.get("system").or_else(|| self.defaults.get(well_known_id("core")?))?;
+        system.at(path)
+    }
+
     pub(super) fn structures(&self) -> impl Iterator<Item = &Structure> {
         self.volumes.values().flat_map(|volume| &volume.structure)
+    }
+}
+
+impl Setting {
+    fn at(&self, path: &str) -> Option<&str> {
+        match self {
+            Self::Text(text) => path.is_empty().then_some(text),
+            Self::Several(settings) => settings.iter().find_map(|(key, setting)| {
+                let rest = path.strip_prefix(key.as_str())?;
+                setting.at(if rest.is_empty() { rest } else { rest.strip_prefix('.')? })
+            }),
+            Self::Other(IgnoredAny) => None,
+        }
     }
 }
 

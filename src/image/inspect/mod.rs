@@ -13,6 +13,7 @@
 
 pub mod allowed;
 mod boot;
+mod command_line;
 mod environment;
 mod ext4;
 mod fat;

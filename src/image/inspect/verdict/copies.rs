@@ -12,7 +12,7 @@ use super::super::strangers::{self, Around};
 use super::super::unsigned;
 use super::Judged;
 use super::snaps::Row;
-use crate::model::definition::{Model, ModelSnap};
+use crate::model::definition::{Grade, Model, ModelSnap};
 
 /// The snaps that copies are taken out of.
 struct Sources<'r> {
@@ -37,7 +37,7 @@ impl Judged<'_> {
             }
         };
         let boot_label = if self.seed.generation == Generation::Core20 { "ubuntu-seed" } else { "system-boot" };
-        let compared = self.boot_files(&sources, boot_label);
+        let compared = self.boot_files(model, &sources, boot_label);
         self.nothing_unsigned(&sources, boot_label, compared, unsigned_assertions);
     }
 
@@ -63,7 +63,7 @@ impl Judged<'_> {
     }
 
     /// What really boots. Gives back which places outside of the file systems were compared.
-    fn boot_files(&mut self, sources: &Sources<'_>, boot_label: &str) -> Compared {
+    fn boot_files(&mut self, model: &Model, sources: &Sources<'_>, boot_label: &str) -> Compared {
         let with_boot_label: Vec<&Files> =
             self.volumes.iter().flatten().filter(|files| files.label.eq_ignore_ascii_case(boot_label)).collect();
         let mut compared = boot::compare(Originals {
@@ -77,6 +77,7 @@ impl Judged<'_> {
             gadget: self.open(sources.gadget),
             snapd: sources.snapd.map(|row| self.open(row)),
             gadget_yaml: sources.described.as_ref(),
+            is_dangerous: model.grade == Some(Grade::Dangerous),
             allowed: &self.wanted.allowed,
         });
         let mut reasons = std::mem::take(&mut compared.different);
