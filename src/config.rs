@@ -16,6 +16,7 @@ use toml::Spanned;
 
 use crate::station::StationSettings;
 use crate::station::admit::{OwnDisk, Policy};
+use crate::station::allowed::Allowed;
 use crate::station::cabling::{Chain, places};
 use crate::station::card::Port;
 use crate::station::lamp::{Lamp, NoLamp, SlotLamp, overlap};
@@ -111,7 +112,7 @@ pub struct ModelSettings {
     /// How sure the station must be of it.
     pub require: Require,
     /// What may be in the image although nothing signs it.
-    pub allow: Vec<String>,
+    pub allowed: Allowed,
 }
 
 /// A whole configuration, proved.
@@ -522,26 +523,23 @@ fn prove_models(
             let problem = "`assertion` is never looked at where `require` is \"none\": remove one of them";
             return Err(source.wrong(file.span(), problem));
         }
-        let allow = table.allow.iter().map(|path| allowed(source, path)).collect::<Result<Vec<_>, _>>()?;
+        let allowed = allowed(source, &table.allow)?;
         let zeroes = match table.zeroes {
             ZeroesWord::Prove => Zeroes::Prove,
             ZeroesWord::Write => Zeroes::Write,
             ZeroesWord::Skip => Zeroes::Skip,
         };
-        models.push(ModelSettings { name, image, zeroes, assertion, require, allow });
+        models.push(ModelSettings { name, image, zeroes, assertion, require, allowed });
     }
     Ok(models)
 }
 
-/// A path inside the image. All of it is not one: that would let everything through.
-fn allowed(source: &Source<'_>, path: &Spanned<String>) -> Result<String, ConfigError> {
-    let text = path.get_ref();
-    let parts: Vec<&str> = text.trim_matches('/').split('/').collect();
-    if parts.iter().any(|part| part.is_empty() || matches!(*part, "." | "..")) {
-        let problem = format!("`allow`: {text:?} is no path inside the image, as \"system-data/var/lib/cloud\"");
-        return Err(source.wrong(path.span(), problem));
+fn allowed(source: &Source<'_>, words: &[Spanned<String>]) -> Result<Allowed, ConfigError> {
+    let mut allowed = Allowed::default();
+    for word in words {
+        allowed.add(word.get_ref()).map_err(|why| source.wrong(word.span(), format!("`allow`: {why}")))?;
     }
-    Ok(text.clone())
+    Ok(allowed)
 }
 
 /// A regular file that may be read. Asked before it is opened: opening a pipe would wait for somebody to write into it.
@@ -727,6 +725,7 @@ model = "acme/box"
             ),
             ("image = \"box.img\"", "image = \"box.img\"\nallow = [\"a\", \"/\"]", "line 5: `allow`: \"/\" is no path"),
             ("image = \"box.img\"", "image = \"box.img\"\nallow = [\"../etc\"]", "line 5: `allow`: \"../etc\" is no path"),
+            ("image = \"box.img\"", "image = \"box.img\"\nallow = [\"partition-x\"]", "line 5: `allow`: \"partition-x\" is no partition"),
             ("\n[[model]]", "[trust]\nroots = [\"none.trusted\"]\n[[model]]", "line 2: `roots`: DIR/none.trusted: No such file"),
             ("\n[[model]]", "[trust]\nwith = [\"none.bundle\"]\n[[model]]", "line 2: `with`: DIR/none.bundle: No such file"),
             ("ports = [\"pci-0000:00:14.0/usb3-1/lun-0\", ", "ports = [\"pci-0000:00:14.0/usb2-1/lun-0\", ", "line 8: `ports`: "),

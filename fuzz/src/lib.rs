@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use flashline::image::inspect::Wanted;
-use flashline::image::inspect::allowed::Allowed;
+use flashline::station::allowed::Allowed;
 use flashline::image::inspect::window::Medium;
 use flashline::image::open::Opened;
 use flashline::model::trust::Trust;

@@ -10,12 +10,12 @@ use serde_json::{Value, json};
 use super::prepare::prepare;
 use super::{GOOD, NOT_GOOD, TrustArgs, WRONG, complain, say, say_json};
 use crate::image::Staged;
-use crate::image::inspect::allowed::Allowed;
 use crate::image::inspect::page::{Answer, Page};
 use crate::image::inspect::table::Kind;
 use crate::image::inspect::{Wanted, inspect};
 use crate::model::file::one_model;
 use crate::report::harmless;
+use crate::station::allowed::Allowed;
 use crate::station::units::Bytes;
 
 #[derive(Debug, clap::Args)]
@@ -68,7 +68,7 @@ fn look(args: &InspectArgs) -> Result<u8, Box<dyn Error>> {
         at: args.trust.time(),
         model: args.model.as_deref().map(one_model).transpose()?,
         signatures: true,
-        allowed: Allowed::new(&args.allow),
+        allowed: Allowed::new(&args.allow).map_err(|why| format!("--allow: {why}"))?,
     };
     let staged = prepare(&args.image)?;
     let page = inspect(&staged, wanted)?;

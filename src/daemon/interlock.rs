@@ -10,7 +10,6 @@ use jiff::Timestamp;
 
 use crate::config::{ModelSettings, Require, Settings};
 use crate::image::Staged;
-use crate::image::inspect::allowed::Allowed;
 use crate::image::inspect::page::Page;
 use crate::image::inspect::{Wanted, inspect};
 use crate::model::file::{self, FileError, NotOneModel, one_model};
@@ -100,7 +99,7 @@ impl Interlock {
             at: self.at,
             model: Some(given),
             signatures: model.require == Require::Proven,
-            allowed: Allowed::new(&model.allow),
+            allowed: model.allowed.clone(),
         }))))
     }
 }

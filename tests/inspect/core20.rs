@@ -6,10 +6,10 @@ use std::io::{Cursor, Write};
 use std::rc::Rc;
 
 use fatfs::{FatType, FileSystem, FormatVolumeOptions, FsOptions};
-use flashline::image::inspect::allowed::Allowed;
 use flashline::image::inspect::page::Page;
 use flashline::image::inspect::{Wanted, inspect_medium};
 use flashline::model::signature::Sha3Hasher;
+use flashline::station::allowed::Allowed;
 
 use crate::fixtures::wanted;
 use crate::forge;
@@ -270,7 +270,7 @@ impl Core20 {
     /// With these words as `allow`.
     pub(crate) fn judged_allowing(&self, words: &[&str]) -> Page {
         let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
-        let mut wanted = Wanted { allowed: Allowed::new(&words), ..wanted() };
+        let mut wanted = Wanted { allowed: Allowed::new(&words).expect("they have a meaning"), ..wanted() };
         wanted.trust.add_roots(forge::root().as_bytes()).expect("a root");
         if !self.known.is_empty() {
             wanted.trust.add_known(self.known.as_bytes()).expect("assertions");

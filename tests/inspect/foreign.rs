@@ -1,9 +1,9 @@
 //! What nobody described, and what nobody vouches for: partitions, bytes between them, assertions that do more than prove.
 
 use flashline::image::inspect::Wanted;
-use flashline::image::inspect::allowed::Allowed;
 use flashline::image::inspect::page::{Answer, Check, Page};
 use flashline::model::signature::Sha3Hasher;
+use flashline::station::allowed::Allowed;
 
 use crate::fixtures::{Changed, Place, data, fat_file, no, only_no, wanted};
 use crate::forge;
@@ -39,7 +39,7 @@ fn a_partition_that_the_gadget_does_not_describe_is_refused_whatever_it_holds() 
 }
 
 fn allowing(word: &str) -> Wanted {
-    Wanted { allowed: Allowed::new(&[word.to_owned()]), ..wanted() }
+    Wanted { allowed: Allowed::new(&[word]).expect("it has a meaning"), ..wanted() }
 }
 
 #[test]
@@ -60,6 +60,23 @@ fn bytes_that_nobody_described_are_refused_and_holes_are_not() {
         assert!(page.is_good() && uncovered(&page).contains("allowed by configuration"), "{name}: {:#?}", page.verdicts);
         assert!(!image.judged_by(&allowing("partition-1")).is_good(), "another word allows something else");
     }
+}
+
+#[test]
+fn the_boot_code_that_libparted_puts_into_every_mbr_is_known_and_no_other() {
+    // As `parted mklabel msdos` of libparted 3.5 leaves it.
+    let code: &[u8] = b"\xfa\xb8\x00\x10\x8e\xd0\xbc\x00\xb0\xb8\x00\x00\x8e\xd8\x8e\xc0\xfb\xbe\x00\x7c\xbf\x00\x06\xb9\x00\x02\xf3\xa4\xea\x21\x06\
+        \x00\x00\xbe\xbe\x07\x38\x04\x75\x0b\x83\xc6\x10\x81\xfe\xfe\x07\x75\xf3\xeb\x16\xb4\x02\xb0\x01\xbb\x00\x7c\xb2\x80\x8a\x74\x01\x8b\
+        \x4c\x02\xcd\x13\xea\x00\x7c\x00\x00\xeb\xfe";
+    let page = Changed::of("uc18-pi").put(0, code).judged();
+    assert!(page.is_good() && !uncovered(&page).contains("outside of every partition"), "{page:#?}");
+    for at in [0, 40, 100, 439] {
+        let said = only_no(&Changed::of("uc18-pi").put(0, code).flip(at).judged(), Check::NothingUnsigned);
+        assert!(said.contains("bytes 0 to 440 lie outside of every partition"), "{at}: {said}");
+    }
+    // Where the gadget brings boot code, that must be there.
+    let page = Changed::of("uc16-amd64").put(0, &[code, &[0; 365]].concat()).judged();
+    assert!(no(&page, Check::BootFiles).contains("the boot code at byte 0 differs"), "{:#?}", page.verdicts);
 }
 
 #[test]
@@ -203,7 +220,7 @@ fn with_a_gadget_that_cannot_be_looked_into_what_boots_is_refused_unless_it_is_a
         );
         let mut wanted = with_forge();
         wanted.trust.add_known(published.as_bytes()).expect("an assertion");
-        wanted.allowed = Allowed::new(&words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>());
+        wanted.allowed = Allowed::new(words).expect("they have a meaning");
         image.judged_by(&wanted)
     };
     let page = lzo(Changed::of("uc22-amd64"), &[]);

@@ -68,6 +68,20 @@ fn tables_that_are_huge_cyclic_or_two_are_refused_before_they_cost_anything() {
     assert!(no(&gpt().flip(600).judged(), Check::Whole).contains("its partition table is damaged"), "a header changed");
     assert!(no(&gpt().flip(1030).judged(), Check::Whole).contains("its partition table is damaged"), "an entry changed");
     let backup = gpt().length_now() - 512;
+    // An entry that is none, with something in it, in both copies and with checksums that hold.
+    let entries = backup - 128 * 128;
+    let mut image = gpt().put(1024 + 127 * 128 + 60, b"hidden").put(entries + 127 * 128 + 60, b"hidden");
+    for (header, entries) in [(512, 1024), (backup, entries)] {
+        let sum = flate2_crc(&image.bytes(entries, 128 * 128));
+        let mut own = image.bytes(header, 92);
+        own[88..92].copy_from_slice(&sum.to_le_bytes());
+        own[16..20].fill(0);
+        let sum = flate2_crc(&own);
+        own[16..20].copy_from_slice(&sum.to_le_bytes());
+        image = image.put(header, &own);
+    }
+    let said = no(&image.judged(), Check::Whole);
+    assert!(said.contains("its entry 128 is unused and not empty"), "{said}");
     assert!(no(&gpt().flip(backup + 56).judged(), Check::Whole).contains("backup"), "its copy changed");
     // A GPT beside an MBR, an MBR beside a GPT.
     let pi = Changed::of("uc18-pi");

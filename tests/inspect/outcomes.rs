@@ -1,8 +1,8 @@
 //! Each image of the fixtures has the outcome it was made for.
 
-use flashline::image::inspect::allowed::Allowed;
 use flashline::image::inspect::inspect;
 use flashline::image::inspect::page::{Answer, Check, Page};
+use flashline::station::allowed::Allowed;
 
 use crate::fixtures::{Changed, model, no, only_no, staged, wanted};
 
@@ -53,12 +53,12 @@ fn user_data_that_nothing_signs_is_refused_unless_it_is_allowed() {
     assert!(said.contains(path), "{said}");
 
     let mut wanted = wanted();
-    wanted.allowed = Allowed::new(&["/system-data/var/lib/cloud/".to_owned()]);
+    wanted.allowed = Allowed::new(&["/system-data/var/lib/cloud/"]).expect("a path");
     let page = image.clone().judged_by(&wanted);
     assert!(page.is_good(), "{page:#?}");
     assert!(page.not_covered().iter().any(|sentence| sentence.contains(path)), "what is allowed is told: {page:#?}");
 
-    wanted.allowed = Allowed::new(&["system-data/var/lib/cloud/seed/nocloud-net/meta-data".to_owned()]);
+    wanted.allowed = Allowed::new(&["system-data/var/lib/cloud/seed/nocloud-net/meta-data"]).expect("a path");
     assert!(!image.judged_by(&wanted).is_good(), "another file's permission is none");
 }
 

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::Trouble;
-use super::allowed::{Allowed, named_on_fat};
 use super::environment::Loader;
 use super::files::{Contents, Files, Node};
 use super::gadget::{Gadget, NumberPlace, Structure};
@@ -14,6 +13,7 @@ use super::seed::{Generation, Seed};
 use super::squashfs::{Entry, FileInode, Inode, Squashfs};
 use super::table::{self, Table};
 use super::window::Window;
+use crate::station::allowed::{Allowed, named_on_fat};
 use crate::station::units::{KIB, to_u64};
 
 /// Files of one tree inside a snap. A kernel snap for the Raspberry Pi has some four hundred device trees.

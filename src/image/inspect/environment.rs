@@ -275,7 +275,8 @@ impl Compared {
         let words = [full, extra].join(" ");
         let Some(gadget) = gadget else {
             if !Described::nothing().is_told(menu, extra, full) {
-                let why = format!("it gives the kernel {:?}, and the gadget that may have brought this cannot be looked into", words.trim());
+                let why =
+                    format!("it gives the kernel {:?}, and the gadget that may have brought this cannot be looked into", words.trim());
                 self.held_to_nothing(originals.allowed, boot, vec![path.to_owned()], &why);
             }
             return Ok(());

@@ -164,8 +164,13 @@ impl Gadget {
         system.at(path)
     }
 
+    /// What is laid onto the image. Of several volumes, each of which is an image by itself, that is the one that holds the partition
+    /// the device boots from; the others are for other disks.
     pub(super) fn structures(&self) -> impl Iterator<Item = &Structure> {
-        self.volumes.values().flat_map(|volume| &volume.structure)
+        let boots = |volume: &&Volume| volume.structure.iter().any(Structure::is_booted_from);
+        let volume = self.volumes.values().find(boots).or_else(|| self.volumes.values().find(|volume| volume.bootloader.is_some()));
+        let any = || self.volumes.values().next();
+        volume.or_else(any).into_iter().flat_map(|volume| &volume.structure)
     }
 }
 
@@ -226,6 +231,11 @@ impl Structure {
         self.kind.split(',').map(str::trim)
     }
 
+    /// Does snapd, or the firmware, begin here? Gadgets of Ubuntu Core 16 may say so by the label alone.
+    fn is_booted_from(&self) -> bool {
+        matches!(self.role.as_str(), "system-seed" | "system-boot") || self.filesystem_label == "system-boot"
+    }
+
     /// Its first byte in the image, as the gadget has it.
     pub(super) fn start(&self) -> Option<u64> {
         self.start
@@ -273,6 +283,19 @@ mod tests {
         let yaml = "volumes:\n  pc:\n    structure:\n      - {type: DA, offset: 1M, size: 1M}\n      - {type: mbr, size: 440}\n      - {type: bare, size: 1M}\n";
         let gadget = Gadget::read(yaml.as_bytes()).expect("it is one");
         assert_eq!(gadget.structures().map(Structure::start).collect::<Vec<_>>(), [Some(MIB), Some(0), Some(2 * MIB)]);
+    }
+
+    #[test]
+    fn of_several_volumes_the_one_that_boots_is_in_the_image() {
+        let other = "  a-flash:\n    structure:\n      - {name: other, type: bare, size: 1M}\n";
+        for boots in ["role: system-seed", "role: system-boot", "filesystem-label: system-boot"] {
+            let yaml = format!("volumes:\n{other}  pc:\n    bootloader: grub\n    structure:\n      - {{name: own, {boots}, size: 1M}}\n");
+            let gadget = Gadget::read(yaml.as_bytes()).expect("it is one");
+            assert_eq!(gadget.structures().map(|structure| structure.name.as_str()).collect::<Vec<_>>(), ["own"], "{boots}");
+        }
+        let yaml = format!("volumes:\n{other}  pc:\n    bootloader: grub\n    structure:\n      - {{name: own, size: 1M}}\n");
+        let gadget = Gadget::read(yaml.as_bytes()).expect("it is one");
+        assert_eq!(gadget.structures().map(|structure| structure.name.as_str()).collect::<Vec<_>>(), ["own"], "by its boot loader");
     }
 
     #[test]

@@ -11,7 +11,6 @@
 //! byte read is paid for ([`window`]), and the whole runs in a thread of its own that has an end: what a reader makes of something
 //! hostile, a panic included, is a refused image, and nothing else.
 
-pub mod allowed;
 mod boot;
 mod command_line;
 mod environment;
@@ -45,8 +44,8 @@ use jiff::Timestamp;
 use super::Staged;
 use crate::model::assertion::Assertion;
 use crate::model::trust::Trust;
+use crate::station::allowed::Allowed;
 use crate::station::units::MIB;
-use allowed::Allowed;
 use page::Page;
 use window::{FileMedium, Medium};
 

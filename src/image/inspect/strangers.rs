@@ -3,20 +3,31 @@
 //! A partition nobody described may be mounted by its label, or started by a boot loader that was told of it elsewhere; what its file
 //! system is makes no difference to that, and neither does whether it is read here.
 
+use std::iter;
 use std::ops::Range;
 
+use sha2::{Digest, Sha256};
+
 use super::Trouble;
-use super::allowed::{Allowed, named_partition};
 use super::files::{Files, System};
 use super::gadget::{Gadget, Structure};
 use super::table::{Kind, Partition, Table};
 use super::window::Window;
+use crate::station::allowed::{Allowed, named_partition};
 use crate::station::units::{KIB, to_u64, to_usize};
 
 /// Gaps of which every one is told.
 const MOST_GAPS: usize = 8;
 /// What is read of a gap at once.
 const CHUNK: u64 = 64 * KIB;
+/// Room for boot code in front of a table.
+const BOOT_CODE: usize = 440;
+/// SHA-256 of it as libparted 3.5 fills it where it makes an MBR, which older image tools have it do: code that starts the active
+/// partition, and zeroes.
+const OF_LIBPARTED: [u8; 32] = [
+    0x0d, 0x00, 0x87, 0xa5, 0x52, 0x00, 0xf3, 0xb6, 0xb5, 0x2f, 0x32, 0xbc, 0xb3, 0x9c, 0x0a, 0x26, 0x7c, 0x01, 0x4c, 0x4f, 0x50, 0xe9,
+    0x0f, 0xcb, 0x95, 0xea, 0x00, 0x39, 0x37, 0x3c, 0x9d, 0x59,
+];
 
 /// What was found.
 #[derive(Debug, Default)]
@@ -44,6 +55,7 @@ pub(super) struct Around<'a> {
 
 pub(super) fn look(around: &Around<'_>) -> Result<Strangers, Trouble> {
     let mut found = Strangers::default();
+    let held = held(around)?;
     let mut described: Vec<&Structure> =
         around.gadget.map(|gadget| gadget.structures().filter(|structure| !structure.is_mbr()).collect()).unwrap_or_default();
     for (partition, files) in around.table.partitions.iter().zip(&around.volumes) {
@@ -58,7 +70,7 @@ pub(super) fn look(around: &Around<'_>) -> Result<Strangers, Trouble> {
                 let system = if files.system == System::Fat { "FAT" } else { "ext4" };
                 Some(format!("partition {number} ({named:?}) holds files ({system}) that belong to no seed, and nothing signs them"))
             }
-            (None, Some(structure)) if structure.is_bare() => first_stranger(around, partition.bytes())?.map(|at| {
+            (None, Some(structure)) if structure.is_bare() => first_stranger(around.image, &held, partition.bytes())?.map(|at| {
                 format!(
                     "partition {number} ({named:?}) holds more than the gadget's own files: byte {at} is not zero, and nothing signs it"
                 )
@@ -83,7 +95,7 @@ pub(super) fn look(around: &Around<'_>) -> Result<Strangers, Trouble> {
             Some(words) => found.foreign.push(format!("{words}; `allow` takes it on trust as {word:?}")),
         }
     }
-    gaps(around, &mut found)?;
+    gaps(around, &held, &mut found)?;
     Ok(found)
 }
 
@@ -105,12 +117,12 @@ fn is(structure: &Structure, partition: &Partition, kind: Kind) -> bool {
 }
 
 /// Bytes that are not zero, outside of every partition, of the table itself, and of what the gadget writes there.
-fn gaps(around: &Around<'_>, found: &mut Strangers) -> Result<(), Trouble> {
+fn gaps(around: &Around<'_>, held: &[Range<u64>], found: &mut Strangers) -> Result<(), Trouble> {
     let table = around.table;
-    let accounted = table.partitions.iter().map(Partition::bytes).chain(table.own.iter().cloned()).collect();
+    let accounted = in_order(table.partitions.iter().map(Partition::bytes).chain(table.own.iter().cloned()));
     let mut strange = Vec::new();
-    for gap in outside(around.image.length(), 0, accounted) {
-        if let Some(at) = first_stranger(around, gap.clone())? {
+    for gap in outside(around.image.length(), 0, &accounted) {
+        if let Some(at) = first_stranger(around.image, held, gap.clone())? {
             strange.push(format!(
                 "bytes {} to {} lie outside of every partition, and byte {at} is neither zero nor the gadget's",
                 gap.start, gap.end
@@ -134,22 +146,36 @@ fn gaps(around: &Around<'_>, found: &mut Strangers) -> Result<(), Trouble> {
     Ok(())
 }
 
-/// The first byte in a place that is neither zero nor held to the gadget elsewhere.
-fn first_stranger(around: &Around<'_>, inside: Range<u64>) -> Result<Option<u64>, Trouble> {
-    for rest in outside(inside.end.min(around.image.length()), inside.start, around.compared.to_vec()) {
-        if let Some(at) = first_set(around.image, rest)? {
+/// What is accounted for outside of every file system, in order: the gadget's, and what a tool is known to write.
+fn held(around: &Around<'_>) -> Result<Vec<Range<u64>>, Trouble> {
+    let mut code = [0; BOOT_CODE];
+    let is_libparted = around.table.kind == Kind::Mbr && {
+        around.image.read_exact_at(0, &mut code)?;
+        Sha256::digest(code)[..] == OF_LIBPARTED
+    };
+    Ok(in_order(around.compared.iter().cloned().chain(is_libparted.then_some(0..to_u64(BOOT_CODE)))))
+}
+
+fn in_order(places: impl Iterator<Item = Range<u64>>) -> Vec<Range<u64>> {
+    let mut places: Vec<Range<u64>> = places.collect();
+    places.sort_by_key(|place| (place.start, place.end));
+    places
+}
+
+/// The first byte in a place that is neither zero nor held to something.
+fn first_stranger(image: &Window, held: &[Range<u64>], inside: Range<u64>) -> Result<Option<u64>, Trouble> {
+    for rest in outside(inside.end.min(image.length()), inside.start, held) {
+        if let Some(at) = first_set(image, rest)? {
             return Ok(Some(at));
         }
     }
     Ok(None)
 }
 
-/// What the known places leave between `from` and `to`.
-fn outside(to: u64, from: u64, mut known: Vec<Range<u64>>) -> Vec<Range<u64>> {
-    known.sort_by_key(|range| (range.start, range.end));
-    known.push(to..u64::MAX);
+/// What the known places, which are in order, leave between `from` and `to`.
+fn outside(to: u64, from: u64, known: &[Range<u64>]) -> Vec<Range<u64>> {
     let (mut at, mut left) = (from, Vec::new());
-    for range in known {
+    for range in known.iter().chain(iter::once(&(to..u64::MAX))) {
         if at < range.start.min(to) {
             left.push(at..range.start.min(to));
         }
@@ -194,9 +220,10 @@ mod tests {
 
     #[test]
     fn what_no_place_covers_is_left_over_whatever_the_places_order() {
-        assert_eq!(outside(100, 0, vec![50..60, 10..20, 15..30]), [0..10, 30..50, 60..100]);
-        assert_eq!(outside(100, 20, vec![0..30, 40..50, 90..200]), [30..40, 50..90]);
-        assert_eq!(outside(100, 0, vec![50..100, 0..50]), []);
-        assert_eq!(outside(10, 20, vec![]), [], "nothing lies behind the end");
+        let left = |to, from, known: &[Range<u64>]| outside(to, from, &in_order(known.iter().cloned()));
+        assert_eq!(left(100, 0, &[50..60, 10..20, 15..30]), [0..10, 30..50, 60..100]);
+        assert_eq!(left(100, 20, &[0..30, 40..50, 90..200]), [30..40, 50..90]);
+        assert_eq!(left(100, 0, &[50..100, 0..50]), []);
+        assert_eq!(left(10, 20, &[]), [], "nothing lies behind the end");
     }
 }

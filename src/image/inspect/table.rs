@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use super::Trouble;
 use super::window::Window;
+use crate::station::units::to_usize;
 
 /// What the table is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -70,6 +71,10 @@ const GPT_BLOCKS: [u64; 2] = [512, 4096];
 const MOST_ENTRIES: u32 = 1024;
 /// The only size anybody writes (UEFI 2.10, 5.3.3, allows larger ones).
 const ENTRY: u32 = 128;
+/// What all readers take for the header (UEFI 2.10, 5.3.2).
+const HEADER: u64 = 92;
+/// The type of an entry that is none.
+const UNUSED: [u8; 16] = [0; 16];
 /// A protective MBR.
 const PROTECTIVE: u8 = 0xee;
 /// Types of an extended partition, which holds a chain of more tables.
@@ -150,10 +155,11 @@ fn gpt(image: &Window, block: u64) -> Result<Table, Trouble> {
 }
 
 /// Where a copy of the table stands: its header, which lies `at` that byte, and its entries. Both were read, so neither leads too far.
+/// What a longer header says beyond is no part of it for anybody here, and must be zero as every other gap.
 fn places(header: &GPTHeader, block: u64, at: u64) -> [Range<u64>; 2] {
     let entries = header.partition_entry_lba.saturating_mul(block);
     let length = u64::from(header.number_of_partition_entries) * u64::from(ENTRY);
-    [at..at.saturating_add(u64::from(header.header_size).min(block)), entries..entries.saturating_add(length)]
+    [at..at.saturating_add(HEADER), entries..entries.saturating_add(length)]
 }
 
 /// One copy of the table, its checksums held.
@@ -176,6 +182,12 @@ fn copy(image: &Window, block: u64, at: u64) -> Result<(GPTHeader, Vec<GPTPartit
         return Err(cut_short());
     }
     let entries = header.read_partitions(&mut reader, block).map_err(|error| Trouble::Broken(error.to_string()))?;
+    let mut bytes = vec![0; to_usize(length)];
+    image.read_exact_at(header.partition_entry_lba.saturating_mul(block), &mut bytes)?;
+    let mut unused = bytes.chunks_exact(to_usize(ENTRY.into())).zip(1..).filter(|(entry, _)| entry.starts_with(&UNUSED));
+    if let Some((_, number)) = unused.find(|(entry, _)| entry.iter().any(|byte| *byte != 0)) {
+        return Err(Trouble::Broken(format!("its entry {number} is unused and not empty, which no tool leaves behind")));
+    }
     Ok((header, entries))
 }
 

@@ -1,10 +1,10 @@
 //! What lies in `writable` beside the seed. Nothing signs it, and the first boot takes it as it is: cloud-init user data makes
 //! users and runs commands, a unit file starts whatever it names.
 
-use super::allowed::Allowed;
 use super::files::{Files, Node, join};
 use super::seed::Seed;
 use super::squashfs::{Inode, Squashfs};
+use crate::station::allowed::Allowed;
 use crate::station::units::KIB;
 
 /// The gadget's cloud-init configuration, which the image tool copies here.

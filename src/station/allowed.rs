@@ -17,46 +17,78 @@ impl Allowed {
     /// As written in the configuration. `partition-N` is the partition of that number, whatever it holds; `gaps` is what lies between
     /// partitions; everything else is a path: in `writable` from its root, on a boot partition behind that one's label
     /// (`system-boot/`, `ubuntu-seed/`). A path is a file, or a directory with everything in it.
-    #[must_use]
-    pub fn new(words: &[String]) -> Self {
+    ///
+    /// # Errors
+    /// What is wrong with the first word that means nothing, and what it might be.
+    pub fn new<S: AsRef<str>>(words: &[S]) -> Result<Self, String> {
         let mut allowed = Self::default();
-        for word in words.iter().map(|word| word.trim_matches('/')).filter(|word| !word.is_empty()) {
-            match word.strip_prefix(PARTITION).map(str::parse) {
-                Some(Ok(number)) => allowed.partitions.push(number),
-                _ if word == GAPS => allowed.gaps = true,
-                _ => allowed.paths.push(word.to_owned()),
+        words.iter().try_for_each(|word| allowed.add(word.as_ref()))?;
+        Ok(allowed)
+    }
+
+    /// One word more.
+    ///
+    /// # Errors
+    /// What is wrong with it, and what it might be.
+    pub fn add(&mut self, word: &str) -> Result<(), String> {
+        let path = word.trim_matches('/');
+        // All of the image is no path: that would let everything through.
+        if path.split('/').any(|part| part.is_empty() || matches!(part, "." | "..")) {
+            return Err(format!("{word:?} is no path inside the image, as \"system-data/var/lib/cloud\""));
+        }
+        if path == GAPS {
+            if word != GAPS {
+                return Err(format!("{word:?} is no path; write {GAPS:?} for all between partitions"));
+            }
+            self.gaps = true;
+            return Ok(());
+        }
+        match path.strip_prefix(PARTITION).filter(|rest| !rest.contains('/')) {
+            None => self.paths.push(path.to_owned()),
+            Some(digits) => {
+                let number = digits.parse().ok().filter(|number| named_partition(*number) == word && *number > 0);
+                let why = || format!("{word:?} is no partition; write its number behind {PARTITION:?}, as \"partition-3\"");
+                self.partitions.push(number.ok_or_else(why)?);
             }
         }
-        allowed
+        Ok(())
     }
 
     /// A path in `writable`, where names are told apart by their case.
-    pub(super) fn in_writable(&self, path: &str) -> bool {
+    #[must_use]
+    pub fn in_writable(&self, path: &str) -> bool {
         self.paths.iter().any(|allowed| is_in(path, allowed))
     }
 
     /// A path on the FAT of that label, where case tells nothing apart.
-    pub(super) fn on_fat(&self, label: &str, path: &str) -> bool {
+    #[must_use]
+    pub fn on_fat(&self, label: &str, path: &str) -> bool {
         let named = named_on_fat(label, path);
         self.paths.iter().any(|allowed| is_in(&named, &allowed.to_lowercase()))
     }
 
-    pub(super) fn partition(&self, number: u32) -> bool {
+    /// The partition of that number, whatever it holds.
+    #[must_use]
+    pub fn partition(&self, number: u32) -> bool {
         self.partitions.contains(&number)
     }
 
-    pub(super) fn gaps(&self) -> bool {
+    /// What lies between partitions.
+    #[must_use]
+    pub fn gaps(&self) -> bool {
         self.gaps
     }
 }
 
 /// The word for a file on the FAT of that label.
-pub(super) fn named_on_fat(label: &str, path: &str) -> String {
+#[must_use]
+pub fn named_on_fat(label: &str, path: &str) -> String {
     format!("{label}/{path}").to_lowercase()
 }
 
 /// The word for a partition.
-pub(super) fn named_partition(number: u32) -> String {
+#[must_use]
+pub fn named_partition(number: u32) -> String {
     format!("{PARTITION}{number}")
 }
 
@@ -69,12 +101,12 @@ mod tests {
     use super::*;
 
     fn allowed(words: &[&str]) -> Allowed {
-        Allowed::new(&words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>())
+        Allowed::new(words).expect("they have a meaning")
     }
 
     #[test]
     fn what_is_allowed_lets_its_own_through_and_no_neighbour() {
-        let allowed = allowed(&["/system-data/var/lib/cloud/", "system-data/a", "/", ""]);
+        let allowed = allowed(&["/system-data/var/lib/cloud/", "system-data/a"]);
         assert!(allowed.in_writable("system-data/var/lib/cloud/seed/nocloud-net/user-data"));
         assert!(allowed.in_writable("system-data/a"));
         for other in ["system-data/var/lib/clouds/x", "system-data/ab", "system-data", "System-data/a", "other"] {
@@ -97,6 +129,19 @@ mod tests {
         let allowed = allowed(&["partition-3", "gaps", "writable"]);
         assert!(allowed.partition(3) && !allowed.partition(33) && allowed.gaps());
         assert!(!allowed.in_writable("partition-3") && !allowed.in_writable("gaps"));
-        assert!(!super::Allowed::new(&["partition-x".to_owned()]).partition(0));
+    }
+
+    #[test]
+    fn a_word_that_means_nothing_is_refused_before_anybody_relies_on_it() {
+        for word in ["partition-x", "partition-", "partition-+3", "partition-03", "partition-0", "partition-3/", "/partition-3"] {
+            let why = Allowed::new(&[word]).expect_err(word);
+            assert_eq!(why, format!("{word:?} is no partition; write its number behind \"partition-\", as \"partition-3\""));
+        }
+        for word in ["/gaps", "gaps/"] {
+            assert!(Allowed::new(&[word]).expect_err(word).ends_with("write \"gaps\" for all between partitions"));
+        }
+        for word in ["", "/", "../etc", "a//b", "a/."] {
+            assert!(Allowed::new(&[word]).expect_err(word).contains("is no path inside the image"));
+        }
     }
 }
