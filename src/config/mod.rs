@@ -1,0 +1,207 @@
+//! The configuration: TOML as typed, read once and proved once, then [`Settings`].
+//!
+//! An error names the file, the line, the key and the cure. A key nobody knows is an error: a typo must not become a default.
+
+mod models;
+mod slots;
+mod source;
+mod tables;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::civil::Time;
+
+use crate::station::StationSettings;
+use crate::station::admit::OwnDisk;
+use crate::station::allowed::Allowed;
+use crate::station::lamp::SlotLamp;
+use crate::station::record::Zeroes;
+use crate::station::slot::SlotSettings;
+use crate::station::units::Bytes;
+use models::{prove_models, prove_trust};
+use slots::{own_disk, prove_lamps, prove_slots};
+pub use source::ConfigError;
+use source::Source;
+use tables::{DoneWord, File, ShiftTable};
+
+/// Where a packaged station has it.
+pub const DEFAULT_PATH: &str = "/etc/flashline/config.toml";
+/// Where a packaged station keeps log and staged images.
+pub const DEFAULT_STATE: &str = "/var/lib/flashline";
+/// Where a packaged station can be asked.
+pub const DEFAULT_SOCKET: &str = "/run/flashline/control.sock";
+/// The flash log, inside the state directory.
+pub const LOG_FILE: &str = "flash-log.db";
+/// The staged images, inside the state directory.
+pub const STORE: &str = "images";
+
+/// One decimal gigabyte, as on a card's label.
+const GB: u64 = 1_000_000_000;
+
+/// How sure the station must be of what device an image is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Require {
+    /// The model inside is the one configured, and signatures reach from it and from every snap to a trusted root.
+    #[default]
+    Proven,
+    /// The model inside is the one configured; signatures are not demanded.
+    Matching,
+    /// Nobody looks inside.
+    None,
+}
+
+/// Whom the station believes, as files.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TrustSettings {
+    /// Roots beside Canonical's.
+    pub roots: Vec<PathBuf>,
+    /// Assertions that may complete a chain.
+    pub with: Vec<PathBuf>,
+}
+
+/// A model and the image its cards get.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelSettings {
+    /// `BRAND/MODEL`.
+    pub name: String,
+    /// The image file, raw or packed.
+    pub image: PathBuf,
+    /// What is done about its zeroes.
+    pub zeroes: Zeroes,
+    /// The signed model assertion the image must hold.
+    pub assertion: Option<PathBuf>,
+    /// How sure the station must be of it.
+    pub require: Require,
+    /// What may be in the image although nothing signs it.
+    pub allowed: Allowed,
+}
+
+/// A whole configuration, proved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// What holds for the whole station.
+    pub station: StationSettings,
+    /// Where log and staged images live.
+    pub state: PathBuf,
+    /// The staged images take no more of the disk than this, those in use excepted.
+    pub store_limit: Bytes,
+    /// A card that moves nothing for so long has stalled.
+    pub stall: Duration,
+    /// The PC's own disks.
+    pub own_disks: Vec<OwnDisk>,
+    /// Whom it believes about models.
+    pub trust: TrustSettings,
+    /// Every model.
+    pub models: Vec<ModelSettings>,
+    /// Every slot.
+    pub slots: Vec<SlotSettings>,
+    /// When a shift begins, on the PC's own clock: in the order of the day, and at least one.
+    pub shifts: Vec<Time>,
+    /// Where the flash log is also kept as files for people, if anywhere.
+    pub log_files: Option<PathBuf>,
+    /// Where the station can be asked.
+    pub socket: PathBuf,
+    /// The language of the panel, where one is chosen.
+    pub language: Option<String>,
+    /// The panel beeps when a card is done with.
+    pub bell: bool,
+    /// The slots' lamps, in the order of the slots.
+    pub lamps: Vec<SlotLamp>,
+}
+
+impl Settings {
+    /// The flash log's file.
+    #[must_use]
+    pub fn log(&self) -> PathBuf {
+        self.state.join(LOG_FILE)
+    }
+
+    /// The staged images' directory.
+    #[must_use]
+    pub fn store(&self) -> PathBuf {
+        self.state.join(STORE)
+    }
+}
+
+/// Does a reader of the configuration want its images? Who reads the log may not even see them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Images {
+    /// Each must be a file that can be opened.
+    Proved,
+    /// They are not looked at.
+    Unseen,
+}
+
+/// Reads and proves the file at `path`. Relative paths in it count from its own directory.
+///
+/// # Errors
+/// The first thing that is wrong.
+pub fn read(path: &Path, images: Images) -> Result<Settings, ConfigError> {
+    let text = fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+    prove(path, &text, images)
+}
+
+/// Proves this text as the file at `path`, which need not be there yet.
+///
+/// # Errors
+/// The first thing that is wrong.
+pub fn prove(path: &Path, text: &str, images: Images) -> Result<Settings, ConfigError> {
+    let source = Source { path, text };
+    let file: File = toml::from_str(text).map_err(|error| source.wrong(error.span().unwrap_or(0..0), error.message()))?;
+    let base = path.parent().unwrap_or(Path::new("."));
+    let own_disks = file.own_disk.iter().map(|table| own_disk(&source, table)).collect::<Result<Vec<_>, _>>()?;
+    let trust = prove_trust(&source, base, &file.trust, images)?;
+    let models = prove_models(&source, base, &file.model, images)?;
+    let slots = prove_slots(&source, &file.slot, &models, &own_disks)?;
+    let name = source.name("name", &file.station.name)?;
+    let limit = &file.station.store_limit_gb;
+    let store_limit = limit.get_ref().checked_mul(GB).map(Bytes).ok_or_else(|| {
+        source.wrong(limit.span(), "`store_limit_gb` is the most the staged images may take of the disk, in GB of 1000000000 bytes")
+    })?;
+    Ok(Settings {
+        station: StationSettings {
+            name,
+            settle: Duration::from_millis(file.station.settle_ms),
+            flash_present: file.station.flash_present,
+            recheck_done: file.policy.done == DoneWord::Recheck,
+        },
+        state: base.join(file.station.state),
+        store_limit,
+        stall: Duration::from_secs(file.station.stall_timeout_s),
+        own_disks,
+        trust,
+        models,
+        slots,
+        shifts: prove_shifts(&source, &file.shift)?,
+        socket: base.join(file.control.socket),
+        language: file.panel.language.map(|language| language.code().to_owned()),
+        bell: file.panel.bell,
+        lamps: prove_lamps(&source, &file.slot)?,
+        log_files: Some(file.log.directory).filter(|directory| !directory.as_os_str().is_empty()).map(|directory| base.join(directory)),
+    })
+}
+
+fn prove_shifts(source: &Source<'_>, table: &ShiftTable) -> Result<Vec<Time>, ConfigError> {
+    const CURE: &str = "write the times of day at which a shift begins, as in starts = [\"06:00\", \"14:00\", \"22:00\"]";
+    let starts = table.starts.get_ref();
+    if starts.is_empty() {
+        return Err(source.wrong(table.starts.span(), format!("`starts` is empty: {CURE}")));
+    }
+    let mut times = Vec::new();
+    for start in starts {
+        let text = start.get_ref();
+        let Some(time) = Time::strptime("%H:%M", text).ok().filter(|_| text.len() == 5) else {
+            return Err(source.wrong(start.span(), format!("`starts`: {text:?} is no time of day: {CURE}")));
+        };
+        if times.last().is_some_and(|before| *before >= time) {
+            return Err(source.wrong(start.span(), format!("`starts`: {text:?} does not come after the one before it: {CURE}")));
+        }
+        times.push(time);
+    }
+    Ok(times)
+}
+
+#[cfg(test)]
+mod tests;

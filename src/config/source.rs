@@ -1,0 +1,91 @@
+//! The text of a configuration, and how it is said where in it something is wrong.
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use toml::Spanned;
+
+use super::Images;
+
+/// What was wrong with a configuration, where, and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("reading the configuration {path}: check the path and who may read it, or name another with --config")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// What is in it cannot be used.
+    #[error("{}", Place(.path, .line, .problem))]
+    Wrong {
+        /// The file.
+        path: PathBuf,
+        /// The line, counted from one.
+        line: usize,
+        /// What, and the cure.
+        problem: String,
+    },
+}
+
+struct Place<'a>(&'a Path, &'a usize, &'a str);
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, line {}: {}", self.0.display(), self.1, self.2)
+    }
+}
+
+/// A text and the means to say where in it something is wrong.
+pub(super) struct Source<'a> {
+    pub(super) path: &'a Path,
+    pub(super) text: &'a str,
+}
+
+impl Source<'_> {
+    pub(super) fn wrong(&self, span: Range<usize>, problem: impl Into<String>) -> ConfigError {
+        let before = self.text.get(..span.start).unwrap_or(self.text);
+        let line = before.matches('\n').count() + 1;
+        ConfigError::Wrong { path: self.path.to_owned(), line, problem: problem.into() }
+    }
+
+    /// A name people read on stickers and in tables: something, and nothing that would break a line.
+    pub(super) fn name(&self, key: &str, name: &Spanned<String>) -> Result<String, ConfigError> {
+        let text = name.get_ref();
+        if text.trim().is_empty() || text.trim() != text || text.chars().any(char::is_control) {
+            return Err(self.wrong(name.span(), format!("`{key}` must be a name without spaces around it, not {text:?}")));
+        }
+        Ok(text.clone())
+    }
+}
+
+/// A file that the configuration names: where it lies, and that it can be opened, where that is wanted.
+pub(super) fn named_file(
+    source: &Source<'_>,
+    base: &Path,
+    key: &str,
+    file: &Spanned<PathBuf>,
+    images: Images,
+) -> Result<PathBuf, ConfigError> {
+    let path = base.join(file.get_ref());
+    if images == Images::Proved
+        && let Err(error) = openable(&path)
+    {
+        let problem = format!("`{key}`: {}: {error}: correct the path, or copy the file there", path.display());
+        return Err(source.wrong(file.span(), problem));
+    }
+    Ok(path)
+}
+
+/// A regular file that may be read. Asked before it is opened: opening a pipe would wait for somebody to write into it.
+fn openable(path: &Path) -> io::Result<()> {
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("not a regular file"));
+    }
+    fs::File::open(path).map(drop)
+}

@@ -1,0 +1,163 @@
+use super::tables::*;
+use super::*;
+use crate::station::admit::Policy;
+use crate::station::lamp::Lamp;
+
+/// A directory with an image in it, and what becomes of a configuration there.
+fn proved(text: &str) -> Result<Settings, String> {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    fs::write(directory.path().join("box.img"), [1]).expect("it can be written");
+    let path = directory.path().join("config.toml");
+    fs::write(&path, text).expect("it can be written");
+    read(&path, Images::Proved).map_err(|error| error.to_string().replace(&directory.path().display().to_string(), "DIR"))
+}
+
+const GOOD: &str = r#"
+[[model]]
+name = "acme/box"
+image = "box.img"
+
+[[slot]]
+name = "A1"
+ports = ["pci-0000:00:14.0/usb3-1/lun-0", "pci-0000:00:14.0/usb2-1/lun-0"]
+model = "acme/box"
+"#;
+
+#[test]
+fn a_small_configuration_gets_every_default() {
+    let settings = proved(GOOD).expect("it is good");
+    assert_eq!(settings.station.settle, Duration::from_millis(700));
+    assert_eq!(settings.state, Path::new("/var/lib/flashline"));
+    assert!(!settings.station.flash_present);
+    assert_eq!(settings.slots[0].policy, Policy::default());
+    assert_eq!(settings.slots[0].ports.len(), 2);
+    assert_eq!(settings.shifts, [6, 14, 22].map(|hour| Time::constant(hour, 0, 0, 0)));
+    assert_eq!(settings.log_files, None);
+}
+
+#[test]
+fn the_directory_of_the_log_files_counts_from_the_configuration_as_every_path_does() {
+    let files = |directory: &str| {
+        let text = format!("[log]\ndirectory = {directory:?}\n{GOOD}");
+        prove(Path::new("/etc/flashline/config.toml"), &text, Images::Unseen).expect("it is good").log_files
+    };
+    assert_eq!(files("/srv/share"), Some("/srv/share".into()));
+    assert_eq!(files("log"), Some("/etc/flashline/log".into()));
+    assert_eq!(files(""), None, "an empty one is none");
+}
+
+#[test]
+fn every_mistake_is_named_with_its_line_its_key_and_a_cure() {
+    let mistakes = [
+        ("name = \"A1\"", "name = \"A1\"\nspeed = 3", "line 8: unknown field `speed`"),
+        ("image = \"box.img\"", "image = \"none.img\"", "line 4: `image`: DIR/none.img: No such file"),
+        ("model = \"acme/box\"", "model = \"acme/bax\"", "line 9: `model`: there is no model \"acme/bax\": add a [[model]]"),
+        ("[[model]]", "[[model]", "line 2: "),
+        ("image = \"box.img\"", "image = \"box.img\"\nassertion = \"none.model\"", "line 5: `assertion`: DIR/none.model: No such file"),
+        ("image = \"box.img\"", "image = \"box.img\"\nrequire = \"maybe\"", "line 5: unknown variant `maybe`"),
+        (
+            "image = \"box.img\"",
+            "image = \"box.img\"\nassertion = \"box.img\"\nrequire = \"none\"",
+            "line 5: `assertion` is never looked at where `require` is \"none\"",
+        ),
+        ("image = \"box.img\"", "image = \"box.img\"\nallow = [\"a\", \"/\"]", "line 5: `allow`: \"/\" is no path"),
+        ("image = \"box.img\"", "image = \"box.img\"\nallow = [\"../etc\"]", "line 5: `allow`: \"../etc\" is no path"),
+        ("image = \"box.img\"", "image = \"box.img\"\nallow = [\"partition-x\"]", "line 5: `allow`: \"partition-x\" is no partition"),
+        ("\n[[model]]", "[trust]\nroots = [\"none.trusted\"]\n[[model]]", "line 2: `roots`: DIR/none.trusted: No such file"),
+        ("\n[[model]]", "[trust]\nwith = [\"none.bundle\"]\n[[model]]", "line 2: `with`: DIR/none.bundle: No such file"),
+        ("ports = [\"pci-0000:00:14.0/usb3-1/lun-0\", ", "ports = [\"pci-0000:00:14.0/usb2-1/lun-0\", ", "line 8: `ports`: "),
+        ("name = \"A1\"", "name = \" A1\"", "line 7: `name` must be a name"),
+        ("name = \"A1\"", "name = \"A1\"\nhangs_on = [\"05e3:0610\"]", "line 8: `hangs_on` has one text for each of `ports`"),
+        ("name = \"A1\"", "name = \"A1\"\nhangs_on = [\"\",\n\"a:1 > b:2\"]", "line 9: `hangs_on`: \"a:1 > b:2\" names more devices"),
+        ("\n[[model]]", "[station]\nname = \"a\\nA1  PASS\"\n[[model]]", "line 2: `name` must be a name"),
+        ("\n[[model]]", "[station]\nstore_limit_gb = 9000000000000\n[[model]]", "line 2: `store_limit_gb` is the most"),
+        ("\n[[model]]", "[shift]\nstarts = []\n[[model]]", "line 2: `starts` is empty: write the times of day"),
+        ("\n[[model]]", "[shift]\nstarts = [\"06:00\",\n\"24:00\"]\n[[model]]", "line 3: `starts`: \"24:00\" is no time of day"),
+        ("\n[[model]]", "[shift]\nstarts = [\"6:00\"]\n[[model]]", "line 2: `starts`: \"6:00\" is no time of day"),
+        ("\n[[model]]", "[shift]\nstarts = [\"06:00\", \"06:00\"]\n[[model]]", "line 2: `starts`: \"06:00\" does not come after"),
+        ("\n[[model]]", "[log]\ndirectry = \"x\"\n[[model]]", "line 2: unknown field `directry`"),
+        ("\n[[model]]", "[policy]\ndone = \"erase\"\n[[model]]", "line 2: unknown variant `erase`, expected `recheck` or `reflash`"),
+        ("image = \"box.img\"", "image = \".\"", "line 4: `image`: DIR/.: not a regular file"),
+        ("\n[[model]]", "[[own_disk]]\nserial = \"4C53\"\nbytes = 1000\n[[model]]", "line 1: [[own_disk]] has either"),
+        ("model = \"acme/box\"", "model = \"acme/box\"\ncapacity_gb = [9, 8]", "line 10: `capacity_gb`"),
+        ("name = \"A1\"", "name = \"A1\"\nlamp = {}", "line 8: `lamp` names no LED: write lamp = { led = \"NAME\" }"),
+        ("name = \"A1\"", "name = \"A1\"\nlamp = { white = \"a\" }", "line 8: unknown field `white`"),
+        ("name = \"A1\"", "name = \"A1\"\nlamp.green = \"g\"\nlamp.red = \"/dev/sda\"", "line 9: `red`: \"/dev/sda\" is no name of an LED"),
+        ("name = \"A1\"", "name = \"A1\"\nlamp.green = \"g\"\nlamp.led = \"a\"", "line 9: `led` is for a lamp of a single LED"),
+        ("name = \"A1\"", "name = \"A1\"\nlamp = { red = \"r\" }", "line 8: `lamp` has colours and no `green`"),
+        ("\n[[model]]", "[panel]\nbell = 1\n[[model]]", "line 2: invalid type: integer `1`, expected a boolean"),
+        ("model = \"acme/box\"", "model = \"acme/box\"\ncards = \"new\"", "line 10: unknown variant `new`, expected `reuse` or `blank`"),
+    ];
+    for (right, wrong, expected) in mistakes {
+        let text = GOOD.replacen(right, wrong, 1);
+        let error = proved(&text).expect_err(wrong);
+        assert!(error.contains(expected), "{wrong}\n  says: {error}\n  not:  {expected}");
+    }
+}
+
+#[test]
+fn who_only_reads_the_log_needs_no_image() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let path = directory.path().join("config.toml");
+    fs::write(&path, GOOD).expect("it can be written");
+    read(&path, Images::Unseen).expect("the image is not looked at");
+    read(&path, Images::Proved).expect_err("the image is not there");
+}
+
+#[test]
+fn two_slots_of_one_name_or_on_one_port_are_an_error() {
+    let twice = format!("{GOOD}\n[[slot]]\nname = \"A1\"\nports = [\"p2\"]\nmodel = \"acme/box\"\n");
+    assert!(proved(&twice).expect_err("one name").contains("the slot \"A1\" is there twice"));
+    let shared = format!("{GOOD}\n[[slot]]\nname = \"A2\"\nports = [\"pci-0000:00:14.0/usb2-1/lun-0\"]\nmodel = \"acme/box\"\n");
+    assert!(proved(&shared).expect_err("one port").contains("already belongs to slot \"A1\""));
+}
+
+#[test]
+fn a_lamp_is_its_slots_own_in_either_form_of_the_table() {
+    let two = format!(
+        "{GOOD}[slot.lamp]\nred = \"input*::numlock\"\ngreen = \"input*::capslock\"\n\n[[slot]]\nname = \"A2\"\nports = [\"p2\"]\n\
+         model = \"acme/box\"\nlamp = {{ led = \"LED\" }}\n"
+    );
+    let lamps = proved(&two.replace("LED", "mmc0::")).expect("it is good").lamps;
+    assert_eq!(lamps.iter().map(|lamp| lamp.slot.as_str()).collect::<Vec<_>>(), ["A1", "A2"]);
+    assert_eq!(lamps[0].lamp.leds(), [("green", "input*::capslock"), ("red", "input*::numlock")]);
+    assert_eq!(lamps[1].lamp, Lamp::One("mmc0::".into()));
+    let error = proved(&two.replace("LED", "input3::capslock")).expect_err("one LED, two slots");
+    assert!(error.contains("line 18: `led`: the LED \"input3::capslock\" already belongs to the lamp of slot \"A1\""), "{error}");
+}
+
+#[test]
+fn a_missing_file_and_an_empty_one_say_what_to_do() {
+    let error = read(Path::new("/nonexistent/config.toml"), Images::Unseen).expect_err("it is not there");
+    assert!(error.to_string().contains("--config"), "{error}");
+    assert!(proved("").expect_err("no model").contains("add a [[model]]"));
+}
+
+/// The example is what an engineer starts from: each key in it that has a default shows this default.
+#[test]
+fn the_example_shows_every_key_with_its_default() {
+    let text = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/config.example.toml")).expect("it is there");
+    let example: toml::Table = toml::from_str(&text).expect("it is TOML");
+    let StationTable { name, state, settle_ms, flash_present, stall_timeout_s, store_limit_gb } = StationTable::default();
+    let mut defaults = toml::Table::new();
+    defaults.insert("name".to_owned(), name.into_inner().into());
+    defaults.insert("state".to_owned(), state.to_str().expect("it is text").into());
+    defaults.insert("settle_ms".to_owned(), i64::try_from(settle_ms).expect("it is small").into());
+    defaults.insert("flash_present".to_owned(), flash_present.into());
+    defaults.insert("stall_timeout_s".to_owned(), i64::try_from(stall_timeout_s).expect("it is small").into());
+    defaults.insert("store_limit_gb".to_owned(), i64::try_from(store_limit_gb.into_inner()).expect("it is small").into());
+    assert_eq!(example.get("station").and_then(|table| table.as_table()), Some(&defaults));
+    let starts: Vec<toml::Value> = ShiftTable::default().starts.into_inner().into_iter().map(|start| start.into_inner().into()).collect();
+    assert_eq!(example["shift"]["starts"].as_array(), Some(&starts));
+    let LogTable { directory } = LogTable::default();
+    assert_eq!(example["log"]["directory"].as_str(), directory.to_str());
+    let ControlTable { socket } = ControlTable::default();
+    assert_eq!(example["control"]["socket"].as_str(), socket.to_str());
+    let PanelTable { language: _, bell } = PanelTable::default();
+    assert_eq!(example["panel"]["bell"].as_bool(), Some(bell));
+    let PolicyTable { done } = PolicyTable::default();
+    assert_eq!((example["policy"]["done"].as_str(), done), (Some("recheck"), DoneWord::Recheck));
+    let typed: File = toml::from_str(&text).expect("every key is known");
+    let lamps = prove_lamps(&Source { path: Path::new("config.example.toml"), text: &text }, &typed.slot).expect("they are lamps");
+    assert_eq!(lamps.len(), 1, "the example shows a lamp");
+}
