@@ -36,6 +36,8 @@ const LONGEST_REQUEST: u64 = 4096;
 const IDLE: Duration = Duration::from_secs(60);
 /// Whoever does not read for so long is dropped.
 const UNREAD: Duration = Duration::from_secs(5);
+/// So long a change may take to be on disk before whoever asked hears that the log cannot be written. Shorter than a client waits.
+const UNWRITTEN: Duration = Duration::from_secs(5);
 /// Between two snapshots to one watcher: ten a second are motion to the eye.
 const PACE: Duration = Duration::from_millis(100);
 
@@ -279,14 +281,30 @@ async fn put(shared: &Shared, who: &Who, request: Request) -> Reply {
         Ok(what) => what,
         Err(why) => return Reply::error("bad-request", why),
     };
+    let may_wait = what == What::Reload;
     let (answer, answered) = oneshot::channel();
     if shared.ask.try_send(Asked { by: who.clone(), what, answer }).is_err() {
         return Reply::error("busy", "the station has more questions than it can answer: ask again");
     }
-    match answered.await {
-        Ok(Ok(())) => Reply::done(),
-        Ok(Err(Refused { code, message })) => Reply::error(&code, message),
-        Err(_) => Reply::error("stopping", "the station is stopping"),
+    tokio::select! {
+        answer = answered => match answer {
+            Ok(Ok(())) => Reply::done(),
+            Ok(Err(Refused { code, message })) => Reply::error(&code, message),
+            Err(_) => Reply::error("stopping", "the station is stopping"),
+        },
+        fault = fault_after(shared.view.clone(), UNWRITTEN), if !may_wait => {
+            Reply::error("unwritten", format!("it holds, and until it is written down it would not after a restart: {fault}"))
+        }
+    }
+}
+
+/// What keeps the station from writing anything down, where that is still so after a while, or becomes so later.
+async fn fault_after(mut view: watch::Receiver<View>, while_it_may_pass: Duration) -> String {
+    sleep(while_it_may_pass).await;
+    match view.wait_for(|view| view.fault.is_some()).await {
+        Ok(view) => view.fault.clone().unwrap_or_default(),
+        // The station is stopping, and the answer says so.
+        Err(_) => std::future::pending().await,
     }
 }
 

@@ -124,6 +124,22 @@ fn what_is_asked_reaches_the_station_with_who_asked_and_its_answer_comes_back() 
 }
 
 #[test]
+fn whoever_asks_while_the_log_cannot_be_written_hears_that_it_holds_and_is_not_written_down() {
+    let mut station = Station::start(admin);
+    let ask = |mut client: Client, request: Request| std::thread::spawn(move || client.ask(&request));
+    let disarm = ask(station.client(), Request::Disarm { slot: Some("A9".into()), model: None, reason: None });
+    let _waits = station.asked.blocking_recv().expect("it is asked");
+    station.view.send_modify(|view| view.fault = Some("the flash log cannot be written: disk full".to_owned()));
+    match disarm.join().expect("it returns") {
+        Err(ClientError::Refused(error)) => {
+            assert_eq!(error.code, "unwritten");
+            assert!(error.message.starts_with("it holds") && error.message.ends_with("disk full"), "{}", error.message);
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
 fn whoever_may_only_look_changes_nothing_and_a_stranger_sees_nothing() {
     let mut station = Station::start(reader);
     let refused = station.client().ask(&Request::Reload {});
