@@ -70,7 +70,6 @@ fn alarm(buffer: &mut Buffer, word: &str, why: &str, todo: &str, board: &Board) 
 
 /// Model and image, as large as there is room for; answers how many rows they took.
 fn header(buffer: &mut Buffer, area: Rect, board: &Board, language: &Language) -> u16 {
-    let bold = Style::new().fg(Color::White).add_modifier(Modifier::BOLD);
     if let [model] = board.models.as_slice() {
         let name = model.device.rsplit('/').next().unwrap_or(&model.device).to_owned();
         let order = model.order.map(|(passed, count)| format!("{passed}/{count}")).unwrap_or_default();
@@ -79,21 +78,21 @@ fn header(buffer: &mut Buffer, area: Rect, board: &Board, language: &Language) -
             name + gap + order + 2 <= area.width && cell_height(board.slots.len(), area) > 8
         });
         if let Some((_, order_width)) = room {
-            big::draw(buffer, (area.x + 1, area.y), &name, bold);
+            big::draw(buffer, (area.x + 1, area.y), &name, bright());
             if order_width > 0 {
-                big::draw(buffer, (area.right() - order_width - 1, area.y), &order, bold);
+                big::draw(buffer, (area.right() - order_width - 1, area.y), &order, bright());
             }
             text(buffer, area, big::HEIGHT, &made(model, language), Style::new());
             return big::HEIGHT + 2;
         }
         let order = if order.is_empty() { order } else { format!("   {}", order.replace('/', " / ")) };
-        text(buffer, area, 0, &format!("{}{order}   {}", model.device, image(model, language)), bold);
+        text(buffer, area, 0, &format!("{}{order}   {}", model.device, image(model, language)), bright());
         return 1;
     }
     let lines = u16::try_from(board.models.len()).unwrap_or(u16::MAX).clamp(1, (area.height / 4).max(1));
     for (row, model) in (0..lines).zip(&board.models) {
         let order = model.order.map(|(passed, count)| format!("   {passed} / {count}")).unwrap_or_default();
-        text(buffer, area, row, &format!("{}{order}   {}", model.device, image(model, language)), bold);
+        text(buffer, area, row, &format!("{}{order}   {}", model.device, image(model, language)), bright());
     }
     lines
 }
@@ -126,7 +125,7 @@ fn footer(buffer: &mut Buffer, area: Rect, head: u16, board: &Board, language: &
     let fits = rows + anchor_rows <= most && (readable(slots, middle(rows + anchor_rows)) || !readable(slots, middle(rows)));
     let anchor_rows = if fits { anchor_rows } else { 0 };
     for (row, line) in (0..anchor_rows).zip(&anchor) {
-        text(buffer, area, area.height - 1 - anchor_rows + row, &format!(" {line}"), Style::new().fg(Color::White));
+        text(buffer, area, area.height - 1 - anchor_rows + row, &format!(" {line}"), bright());
     }
     let lost_rows = rows - 1;
     let rows = rows + anchor_rows;
@@ -287,18 +286,17 @@ fn draw_cell(buffer: &mut Buffer, cell: Rect, slot: &Slot, language: &Language, 
     let identify = if slot.identify { " <<<" } else { "" };
     let name = format!("{} {}{identify}", mark(slot.call), slot.name);
     let mut y = 0;
-    let bold = Style::new().fg(Color::White).add_modifier(Modifier::BOLD);
     let (news, todo) = news(slot, language, inner.width);
     if let Some(height) = large_word(buffer, inner, slot, &name, word, news.len() + todo.len()) {
         y += height;
     } else if inner.height >= 4 || columns(&name) + columns(word) + 3 > usize::from(inner.width) {
         if columns(&name) + columns(word) + 3 <= usize::from(inner.width) {
-            text(buffer, inner, 0, &name, bold);
+            text(buffer, inner, 0, &name, bright());
             let at = inner.width - u16::try_from(columns(word)).unwrap_or(0) - 2;
             chip(buffer, Rect { x: inner.x + at, width: inner.width - at, ..inner }, 0, word, style);
             y += 1;
         } else {
-            text(buffer, inner, 0, &name, bold);
+            text(buffer, inner, 0, &name, bright());
             y += 1;
             // PASS (MAPPED ONLY) is never cut to something better.
             for part in wrap(word, inner.width) {
@@ -307,7 +305,7 @@ fn draw_cell(buffer: &mut Buffer, cell: Rect, slot: &Slot, language: &Language, 
             }
         }
     } else {
-        text(buffer, inner, 0, &name, bold);
+        text(buffer, inner, 0, &name, bright());
         let at = u16::try_from(columns(&name) + 1).unwrap_or(0);
         chip(buffer, Rect { x: inner.x + at, width: inner.width - at, ..inner }, 0, word, style);
         y += 1;
@@ -342,12 +340,10 @@ fn news(slot: &Slot, language: &Language, width: u16) -> (Vec<Line>, Vec<Line>) 
         return (vec![(bar, Style::new().fg(Color::Cyan)), (pace, Style::new())], Vec::new());
     }
     let lines = |text: &str, style: Style| wrap(text, width).into_iter().map(|line| (line, style)).collect::<Vec<_>>();
-    let plain = Style::new().fg(Color::White);
     // A cause that several slots share stands once, below all cells.
     let why = slot.why.as_ref().filter(|why| why.code != "reader-lost");
-    let why = why.map(|why| lines(&capitalised(&language.reason(why)), plain)).unwrap_or_default();
-    let todo =
-        if slot.call == Call::Wait { Vec::new() } else { lines(&language.todo(slot).to_uppercase(), plain.add_modifier(Modifier::BOLD)) };
+    let why = why.map(|why| lines(&capitalised(&language.reason(why)), bright())).unwrap_or_default();
+    let todo = if slot.call == Call::Wait { Vec::new() } else { lines(&language.todo(slot).to_uppercase(), bright()) };
     (why, todo)
 }
 
@@ -365,7 +361,6 @@ fn cut(mut lines: Vec<Line>, room: usize, width: u16) -> Vec<Line> {
 /// The word in large letters, and the name too where both have room beside each other and above as many lines; of a busy slot whose word
 /// is too long, how far it is. Answers how many rows they took.
 fn large_word(buffer: &mut Buffer, area: Rect, slot: &Slot, name: &str, word: &str, lines: usize) -> Option<u16> {
-    let bold = Style::new().fg(Color::White).add_modifier(Modifier::BOLD);
     let lines = u16::try_from(lines).unwrap_or(u16::MAX);
     let width = |text: &str| big::width(text).filter(|width| (1..=area.width).contains(width));
     let percent = slot.progress.map(|progress| format!("{} %", percent(progress.done.0, progress.of.0)));
@@ -379,7 +374,7 @@ fn large_word(buffer: &mut Buffer, area: Rect, slot: &Slot, name: &str, word: &s
     });
     let (top, large) = match beside {
         Some((name_width, large)) => {
-            big::draw(buffer, (area.x, area.y), &slot.name, bold);
+            big::draw(buffer, (area.x, area.y), &slot.name, bright());
             if large != word {
                 chip(buffer, Rect { x: area.x + name_width + 1, width: small_word, ..area }, 0, word, style(slot.call));
             }
@@ -388,7 +383,7 @@ fn large_word(buffer: &mut Buffer, area: Rect, slot: &Slot, name: &str, word: &s
         None if room == 0 => return None,
         None => {
             let large = candidates().find(|large| width(large).is_some())?;
-            text(buffer, area, 0, name, bold);
+            text(buffer, area, 0, name, bright());
             if large != word {
                 let at = area.width.saturating_sub(small_word);
                 chip(buffer, Rect { x: area.x + at, width: area.width - at, ..area }, 0, word, style(slot.call));
@@ -399,6 +394,11 @@ fn large_word(buffer: &mut Buffer, area: Rect, slot: &Slot, name: &str, word: &s
     let at = if top == 1 && large == word { area.x } else { area.right() - width(large)? };
     big::draw(buffer, (at, area.y + top), large, foreground(slot.call));
     Some(big::HEIGHT + top + u16::from(room > top))
+}
+
+/// White, as bright everywhere: the Linux console draws it grey where it is not bold as well.
+fn bright() -> Style {
+    Style::new().fg(Color::White).add_modifier(Modifier::BOLD)
 }
 
 /// Of a word in large letters, which are made of full cells.
