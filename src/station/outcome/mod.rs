@@ -1,0 +1,167 @@
+//! Every outcome an operator, a row or a lamp can meet, and what it took.
+
+mod failure;
+mod proof;
+mod refusal;
+
+use std::fmt;
+use std::time::Duration;
+
+use super::units::Bytes;
+pub use failure::{Act, Damage, Failure};
+pub use proof::{Digest, MappedProof, Proof, ReadBack};
+pub use refusal::Refusal;
+
+/// What an attempt did, measured by its thread. Zero where it did not come so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Effort {
+    /// Bytes handed to the card, tombstone and head included.
+    pub written: Bytes,
+    /// Bytes the card returned, the tombstone's included.
+    pub read: Bytes,
+    /// Time spent writing and flushing.
+    pub writing: Duration,
+    /// Time spent reading back.
+    pub reading: Duration,
+    /// Claim to end.
+    pub total: Duration,
+    /// The slowest single call.
+    pub slowest_call: Duration,
+    /// What that call was, and where it began.
+    pub slowest_was: Option<(Act, Bytes)>,
+    /// How fast the card was along the image.
+    pub curve: Curve,
+}
+
+/// Bytes a second over the image's length, in parts of equal length, from its first byte to its last; nothing in a part where nothing
+/// was moved. A card that slows down towards its end, or in one place, shows here.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Curve {
+    /// Written.
+    pub writing: Vec<Option<Bytes>>,
+    /// Read back.
+    pub reading: Vec<Option<Bytes>>,
+}
+
+impl Curve {
+    /// How many parts at most: enough to see where a card is slow, and so few that a row stays small.
+    pub const PARTS: usize = 32;
+}
+
+/// Why a card left while it was busy.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Pull {
+    /// By itself: somebody took it out.
+    Taken,
+    /// With every other card of a reader or hub: one cause, and not the operator's hand.
+    ReaderLost {
+        /// The USB device that was lost, as its slots' ports name it.
+        device: String,
+        /// The slots that lost their cards with it.
+        slots: Vec<String>,
+    },
+}
+
+impl fmt::Display for Pull {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Taken => f.write_str("taken out while busy"),
+            Self::ReaderLost { device, slots } => write!(f, "reader lost: {device} with {}", slots.join(" ")),
+        }
+    }
+}
+
+/// How an attempt ended.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// Proven, every byte.
+    Passed(Proof),
+    /// The image's data is proven; its zeroes were skipped, as the policy says.
+    PassedMapped(MappedProof),
+    /// It held the image already: nothing was written, and every byte is proven anew. Not counted again.
+    Rechecked(Proof),
+    /// The same where the image's zeroes are skipped.
+    RecheckedMapped(MappedProof),
+    /// Contents undefined, cannot boot.
+    Failed(Failure),
+    /// Not touched.
+    Refused(Refusal),
+    /// Gone while busy.
+    Pulled(Pull),
+    /// The station stopped.
+    Interrupted,
+}
+
+impl Outcome {
+    /// One more card that is good: written, proven, and not counted before.
+    #[must_use]
+    pub fn is_good(&self) -> bool {
+        matches!(self, Self::Passed(_) | Self::PassedMapped(_))
+    }
+
+    /// The word in the log; stable.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Passed(_) => "passed",
+            Self::PassedMapped(_) => "passed-mapped-only",
+            Self::Rechecked(_) => "recheck",
+            Self::RecheckedMapped(_) => "recheck-mapped-only",
+            Self::Failed(_) => "failed",
+            Self::Refused(_) => "refused",
+            Self::Pulled(_) => "pulled",
+            Self::Interrupted => "interrupted",
+        }
+    }
+
+    /// A word for the reason, for filters; stable.
+    #[must_use]
+    pub fn code(&self) -> Option<&'static str> {
+        match self {
+            Self::Failed(failure) => Some(failure.code()),
+            Self::Refused(refusal) => Some(refusal.code()),
+            Self::Pulled(Pull::ReaderLost { .. }) => Some("reader-lost"),
+            Self::Passed(_)
+            | Self::PassedMapped(_)
+            | Self::Rechecked(_)
+            | Self::RecheckedMapped(_)
+            | Self::Pulled(Pull::Taken)
+            | Self::Interrupted => None,
+        }
+    }
+
+    /// What was read back for it, where that proves something: the whole span, or only what the image has data in.
+    #[must_use]
+    pub fn readback_class(&self) -> Option<&'static str> {
+        match self {
+            Self::Passed(_) | Self::Rechecked(_) => Some("whole"),
+            Self::PassedMapped(_) | Self::RecheckedMapped(_) => Some("mapped-only"),
+            Self::Failed(_) | Self::Refused(_) | Self::Pulled(_) | Self::Interrupted => None,
+        }
+    }
+
+    /// The reason in words.
+    #[must_use]
+    pub fn reason(&self) -> Option<String> {
+        match self {
+            Self::Failed(failure) => Some(failure.to_string()),
+            Self::Refused(refusal) => Some(refusal.to_string()),
+            Self::Pulled(pull @ Pull::ReaderLost { .. }) => Some(pull.to_string()),
+            Self::Passed(_)
+            | Self::PassedMapped(_)
+            | Self::Rechecked(_)
+            | Self::RecheckedMapped(_)
+            | Self::Pulled(Pull::Taken)
+            | Self::Interrupted => None,
+        }
+    }
+
+    /// Where on the card it failed.
+    #[must_use]
+    pub fn at(&self) -> Option<Bytes> {
+        match self {
+            Self::Failed(failure) => failure.at(),
+            _ => None,
+        }
+    }
+}

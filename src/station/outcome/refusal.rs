@@ -1,0 +1,169 @@
+//! Why a card was not touched, and what is to be done about it.
+
+use std::fmt;
+use std::io;
+
+use super::super::card::Use;
+use super::super::said::Todo;
+use super::super::units::Bytes;
+
+/// Why a card was not touched.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Refusal {
+    /// The slot's model has no image that may be written.
+    NoArmedImage,
+    /// The port hangs on something else than when the slot was taught: it may be another place.
+    Recabled {
+        /// The device that is another one, with its place: `reader usb3-1.2`.
+        at: String,
+        /// What was taught.
+        was: String,
+        /// What is there, where there is something.
+        is: Option<String>,
+        /// Where the taught device is now, where it was found.
+        now_on: Option<String>,
+    },
+    /// A partition, or something else that is not a whole disk.
+    NotWholeDisk,
+    /// Neither USB nor an MMC host.
+    NotACard {
+        /// The kernel's word for what it is.
+        bus: String,
+    },
+    /// An MMC device that is no SD card: the PC's own eMMC.
+    NotSd {
+        /// The kernel's word for what it is.
+        kind: String,
+    },
+    /// Somebody uses it.
+    InUse(Use),
+    /// One of the PC's own disks, listed when the station was installed.
+    OwnDisk,
+    /// The write protection of the card or reader is on.
+    WriteProtected,
+    /// It cannot hold the image.
+    TooSmall {
+        /// What the card holds.
+        capacity: Bytes,
+        /// What the image needs.
+        needs: Bytes,
+    },
+    /// Outside what this slot takes.
+    CapacityOutside {
+        /// What the card holds.
+        capacity: Bytes,
+        /// The least this slot takes.
+        at_least: Bytes,
+        /// The most this slot takes.
+        at_most: Bytes,
+    },
+    /// The image was made for another logical block.
+    SectorSize {
+        /// The card's logical block.
+        card: u32,
+        /// What the image's partition table was made for.
+        image: u32,
+    },
+    /// The policy asks for blank cards, and this one has partitions.
+    Partitioned,
+    /// The kernel gives no `DISKSEQ`, so one card cannot be told from the next.
+    NoDiskSequence,
+    /// Another card was in the slot by the time it was opened.
+    AnotherCard,
+    /// The PC could not tell who uses it: what is unknown is refused.
+    Unknown,
+    /// Another program holds it, or kept it locked.
+    Busy,
+    /// It could not be opened.
+    CannotOpen {
+        /// The system's error number.
+        errno: i32,
+    },
+    /// The order of its model is complete: no card more is made.
+    OrderComplete {
+        /// How many were ordered.
+        count: u32,
+    },
+}
+
+impl Refusal {
+    /// A word for tables and filters; stable.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NoArmedImage => "no-armed-image",
+            Self::Recabled { .. } => "recabled",
+            Self::NotWholeDisk => "not-whole-disk",
+            Self::NotACard { .. } => "not-a-card",
+            Self::NotSd { .. } => "not-sd",
+            Self::InUse(Use::Mounted(_)) => "mounted",
+            Self::InUse(Use::Swap(_)) => "swap",
+            Self::InUse(Use::Holder(_)) => "held",
+            Self::InUse(Use::Member(_)) => "member",
+            Self::InUse(Use::Station(_)) => "station-disk",
+            Self::OwnDisk => "own-disk",
+            Self::WriteProtected => "write-protected",
+            Self::TooSmall { .. } => "too-small",
+            Self::CapacityOutside { .. } => "capacity-outside",
+            Self::SectorSize { .. } => "sector-size",
+            Self::Partitioned => "partitioned",
+            Self::NoDiskSequence => "no-diskseq",
+            Self::AnotherCard => "another-card",
+            Self::Unknown => "unknown-use",
+            Self::Busy => "busy",
+            Self::CannotOpen { .. } => "cannot-open",
+            Self::OrderComplete { .. } => "order-complete",
+        }
+    }
+
+    /// What the operator does about it.
+    #[must_use]
+    pub fn cure(&self) -> Todo {
+        match self {
+            Self::NoArmedImage | Self::CannotOpen { .. } | Self::Recabled { .. } => Todo::CallEngineer,
+            Self::WriteProtected => Todo::SlideLock,
+            Self::TooSmall { .. } | Self::CapacityOutside { .. } | Self::SectorSize { .. } => Todo::UseAnother,
+            Self::Partitioned => Todo::UseBlank,
+            Self::AnotherCard | Self::Busy | Self::Unknown => Todo::PutInAgain,
+            Self::NoDiskSequence => Todo::NewerKernel,
+            Self::NotWholeDisk | Self::NotACard { .. } | Self::NotSd { .. } | Self::InUse(_) | Self::OwnDisk => Todo::NotForThisSlot,
+            Self::OrderComplete { .. } => Todo::KeepForNextOrder,
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoArmedImage => f.write_str("no image is armed for this slot"),
+            Self::Recabled { at, was, is, now_on } => {
+                write!(f, "{at} was {was}")?;
+                if let Some(place) = now_on {
+                    write!(f, ", which is on {place} now")?;
+                }
+                if let Some(is) = is {
+                    write!(f, ", is {is} now")?;
+                }
+                f.write_str(" (teach the slot again, or correct `hangs_on`)")
+            }
+            Self::NotWholeDisk => f.write_str("not a whole disk"),
+            Self::NotACard { bus } => write!(f, "not a card: a disk on {bus}"),
+            Self::NotSd { kind } => write!(f, "not an SD card: {kind}"),
+            Self::InUse(by) => write!(f, "in use: {by}"),
+            Self::OwnDisk => f.write_str("one of this PC's own disks"),
+            Self::WriteProtected => f.write_str("write-protected"),
+            Self::TooSmall { capacity, needs } => write!(f, "too small: {capacity}, needs {needs}"),
+            Self::CapacityOutside { capacity, at_least, at_most } => {
+                write!(f, "wrong size: {capacity}, this slot takes {at_least} to {at_most}")
+            }
+            Self::SectorSize { card, image } => write!(f, "blocks of {card} bytes, the image was made for {image}"),
+            Self::Partitioned => f.write_str("already partitioned, and only blank cards are taken"),
+            Self::NoDiskSequence => f.write_str("this kernel cannot tell one card from the next"),
+            Self::AnotherCard => f.write_str("another card was in the slot when it was opened"),
+            Self::Unknown => f.write_str("this PC could not tell who uses it"),
+            Self::Busy => f.write_str("another program holds it"),
+            Self::CannotOpen { errno } => write!(f, "cannot be opened: {}", io::Error::from_raw_os_error(*errno)),
+            Self::OrderComplete { count } => write!(f, "the order is complete: {count} of {count}"),
+        }
+    }
+}
