@@ -8,6 +8,7 @@ pub mod allowed;
 pub mod cabling;
 pub mod card;
 pub mod command;
+mod event;
 pub mod lamp;
 pub mod order;
 pub mod outcome;
@@ -25,9 +26,10 @@ use std::time::Duration;
 use admit::admit;
 use cabling::{Cabling, pairs};
 use card::{Card, Port, Survey, Visit};
-use command::{Command, Denied, RequestId, Standing, Who};
+use command::Standing;
+pub use event::{Effect, End, Event};
 use order::{OrderNumber, Place};
-use outcome::{Digest, Effort, Failure, MappedProof, Outcome, Proof, Pull, Refusal};
+use outcome::{Digest, Effort, Failure, Outcome, Pull, Refusal};
 use record::{Armed, ArmedBy, Attempt, AttemptNumber, Disarmed, Entry, Plan, Receipt};
 use slot::{Phase, Slot, SlotSettings, Step, Work};
 use units::{Bytes, Moment};
@@ -39,129 +41,6 @@ const SURVEYS: u32 = 20;
 
 /// Cards of one reader or hub that leave within this are one cause.
 const LOST_TOGETHER: Duration = Duration::from_secs(1);
-
-/// How a card's thread ended.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum End {
-    /// Every byte was read back and is the image's.
-    Verified(Proof),
-    /// The image's data was read back; its zeroes were skipped.
-    VerifiedMapped(MappedProof),
-    /// The card held the image already: every byte was read back, and nothing was written.
-    Rechecked(Proof),
-    /// The same of the image's data, where its zeroes are skipped.
-    RecheckedMapped(MappedProof),
-    /// The claim was refused; nothing was written.
-    Refused(Refusal),
-    /// The card, or the station, failed; contents undefined.
-    Failed(Failure),
-    /// The card left.
-    Gone,
-    /// It stopped because it was asked to.
-    Cancelled,
-}
-
-/// What the station is told.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Event {
-    /// A card is in its port. Told again with the same visit when the kernel announces it again.
-    Seen {
-        /// The card.
-        card: Box<Card>,
-        /// It was there when the daemon began to look.
-        since_start: bool,
-    },
-    /// That visit is over.
-    Gone(Visit),
-    /// The answer to [`Effect::Survey`]; nothing where the card could not be found any more.
-    Surveyed {
-        /// The visit asked about.
-        visit: Visit,
-        /// What was found.
-        survey: Option<Box<Survey>>,
-    },
-    /// A thread has come this far.
-    Advanced {
-        /// Its attempt.
-        attempt: AttemptNumber,
-        /// The step it is in.
-        step: Step,
-        /// Bytes done in this step.
-        done: Bytes,
-        /// Bytes of this step.
-        of: Bytes,
-    },
-    /// A thread ended.
-    Ended {
-        /// Its attempt.
-        attempt: AttemptNumber,
-        /// How.
-        end: End,
-        /// What it did.
-        effort: Effort,
-    },
-    /// A thread has moved nothing for so long that it will hardly come back.
-    Stalled {
-        /// Its attempt.
-        attempt: AttemptNumber,
-        /// For how long nothing moved.
-        waited: Duration,
-        /// What it did before.
-        effort: Effort,
-    },
-    /// The devices that slots hang on, as they are now: told when the daemon begins to look, and at every change.
-    Cabling(Cabling),
-    /// The log has it on disk.
-    Recorded(Receipt),
-    /// The log cannot write, for this reason; or it can again.
-    LogHealth(Option<String>),
-    /// What holds from now on: slots, and which models' images may be written. Running cards finish with what they started with.
-    Configure(Box<Configuration>),
-    /// Somebody asks for something; answered by [`Effect::Answer`].
-    Asked {
-        /// To tell answers apart.
-        request: RequestId,
-        /// Who.
-        by: Who,
-        /// What.
-        command: Command,
-    },
-    /// What the log has of this day, by the PC's own clock: at the start, and when another day begins.
-    Today(Tally),
-    /// A shift has ended, and this was the log's head.
-    ShiftEnded(Anchor),
-    /// The station is to stop: nothing new begins, what runs is cancelled.
-    Stop,
-    /// Time passed.
-    Tick,
-}
-
-/// What the station wants done.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Effect {
-    /// Ask who uses this card.
-    Survey(Box<Card>),
-    /// Make this durable, then say so with [`Event::Recorded`].
-    Record(Box<Entry>),
-    /// The same for what somebody asked, who is answered when it is on disk: [`Receipt::Asked`].
-    RecordAsked {
-        /// What they wait for.
-        request: RequestId,
-        /// The entry.
-        entry: Box<Entry>,
-    },
-    /// Claim, write and prove this card.
-    Start(Box<Attempt>),
-    /// Tell this attempt's thread to stop.
-    Cancel(AttemptNumber),
-    /// Tell whoever asked.
-    Answer {
-        /// What was asked.
-        request: RequestId,
-        /// Done, or why not.
-        answer: Result<(), Denied>,
-    },
-}
 
 /// What holds for the whole station.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
