@@ -145,8 +145,9 @@ fn the_core_uses_nothing_but_the_standard_library() {
         for window in tokens.windows(3).filter(|window| window[0] == "use") {
             let root = window[1].as_str();
             let inside = matches!(root, "std" | "super" | "crate" | "self") || root.chars().next().is_some_and(char::is_uppercase);
-            let module_of_this_room = source("station").join(format!("{root}.rs")).exists();
-            assert!(inside || module_of_this_room, "{} uses `{root}`", file.display());
+            let beside = |name: String| file.parent().is_some_and(|directory| directory.join(name).exists());
+            let is_of_this_room = beside(format!("{root}.rs")) || beside(format!("{root}/mod.rs"));
+            assert!(inside || is_of_this_room, "{} uses `{root}`", file.display());
         }
     }
 }
