@@ -178,3 +178,13 @@ fn what_keeps_the_station_from_judging_is_named() {
     assert!(code == 1 && reason.contains("[trust]") && reason.contains("it is not signed by its own key"), "{reason}");
     assert_eq!(models[1]["armed"], true, "who needs no trust is armed all the same");
 }
+
+#[test]
+fn a_word_of_allow_that_means_nothing_makes_the_call_unusable() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_flashline"));
+    command.args(["image", "inspect", "--allow", "partition-x"]).arg(data("images/uc18-pi.img.xz"));
+    let output = command.output().expect("it runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("--allow: \"partition-x\" is no partition; write its number behind"), "{said}");
+}

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use flashline::image::inspect::Wanted;
-use flashline::station::allowed::Allowed;
 use flashline::image::inspect::window::Medium;
 use flashline::image::open::Opened;
+use flashline::model::allowed::Allowed;
 use flashline::model::trust::Trust;
 use flashline::station::units::Bytes;
 

@@ -13,9 +13,9 @@ use crate::image::Staged;
 use crate::image::inspect::page::{Answer, Page};
 use crate::image::inspect::table::Kind;
 use crate::image::inspect::{Wanted, inspect};
+use crate::model::allowed::Allowed;
 use crate::model::file::one_model;
 use crate::report::harmless;
-use crate::station::allowed::Allowed;
 use crate::station::units::Bytes;
 
 #[derive(Debug, clap::Args)]

@@ -13,9 +13,9 @@ use std::time::Duration;
 
 use jiff::civil::Time;
 
+use crate::model::allowed::Allowed;
 use crate::station::StationSettings;
 use crate::station::admit::OwnDisk;
-use crate::station::allowed::Allowed;
 use crate::station::lamp::SlotLamp;
 use crate::station::record::Zeroes;
 use crate::station::slot::SlotSettings;

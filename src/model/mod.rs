@@ -1,7 +1,8 @@
 //! The model assertion of an Ubuntu Core device, and whether it is what it says: text, signature, chain of keys, rules.
 //!
 //! [`text`] reads what was signed, [`signature`] keys and signatures, [`assertion`] gives each its type, [`definition`] knows the
-//! rules of models, [`trust`] whom to believe, [`check`] all there is to say of one file. Knows nothing of images, cards or clocks:
+//! rules of models, [`trust`] whom to believe, [`allowed`] what to take on trust though nothing signs it, [`check`] all there is to say of
+//! one file. Knows nothing of images, cards or clocks:
 //! bytes and a time go in, proofs or sentences come out.
 //!
 //! ```
@@ -23,6 +24,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod allowed;
 pub mod assertion;
 pub mod check;
 pub mod definition;

@@ -4,7 +4,6 @@
 //! its time and answers with effects, which `daemon` carries out. An event that does not fit changes nothing.
 
 pub mod admit;
-pub mod allowed;
 pub mod cabling;
 pub mod card;
 pub mod command;

@@ -8,8 +8,8 @@ use std::rc::Rc;
 use fatfs::{FatType, FileSystem, FormatVolumeOptions, FsOptions};
 use flashline::image::inspect::page::Page;
 use flashline::image::inspect::{Wanted, inspect_medium};
+use flashline::model::allowed::Allowed;
 use flashline::model::signature::Sha3Hasher;
-use flashline::station::allowed::Allowed;
 
 use crate::fixtures::wanted;
 use crate::forge;
@@ -77,18 +77,23 @@ pub(crate) fn ubootenv(variables: &[(&str, &str)], flag: &[u8], length: usize) -
 pub(crate) struct Core20 {
     pub(crate) label: String,
     pub(crate) boot: BTreeMap<String, Vec<u8>>,
+    /// What the image begins with, in front of its table.
+    pub(crate) code: Vec<u8>,
     known: String,
 }
 
-/// The gadget's files and the kernel's, and the program in snapd.
+/// The gadget's files and the kernel's, the program in snapd, and what the model says.
 pub(crate) struct Snaps {
     pub(crate) gadget: Items,
     pub(crate) kernel: Items,
     pub(crate) program: Vec<u8>,
+    pub(crate) grade: &'static str,
+    architecture: &'static str,
 }
 
 /// A menu of snapd's that is newer than any that is known here.
-pub(crate) const MENU: &str = "# Snapd-Boot-Config-Edition: 9\n\nset snapd_static_cmdline_args='console=ttyS0 console=tty1 panic=-1'\n\
+pub(crate) const MENU: &str = "# Snapd-Boot-Config-Edition: 9\n\nset snapd_static_cmdline_args='panic=-1'\n\
+                               if true; then\n    set snapd_static_cmdline_args='console=ttyS0 console=tty1 panic=-1'\nfi\n\
                                for label in /systems/*; do\n    load_env snapd_extra_cmdline_args snapd_full_cmdline_args\n    \
                                menuentry \"Install using $label\" {\n        chainloader (loop)/kernel.efi\n    }\ndone\n\nmenuentry 'Settings' {\n    fwsetup\n}\n";
 /// The one that starts an installed system.
@@ -137,7 +142,24 @@ impl Snaps {
         ];
         // The menu lies across the end of a block of the snap.
         let program = [&[9; (128 << 10) - 20], MENU.as_bytes(), &[0; 5], RUN_MENU.as_bytes(), &[0; 70_000]].concat();
-        Self { gadget, kernel: kernel.map(|(path, item)| (path.to_owned(), item)).into(), program }
+        Self { gadget, kernel: kernel.map(|(path, item)| (path.to_owned(), item)).into(), program, grade: "signed", architecture: "arm64" }
+    }
+
+    /// The same for a PC.
+    pub(crate) fn for_pc(mut self) -> Self {
+        self.architecture = "amd64";
+        for items in [&mut self.gadget, &mut self.kernel] {
+            let Some(Item::File(described)) = items.get_mut("meta/snap.yaml") else { panic!("every snap has it") };
+            *described = String::from_utf8_lossy(described).replace("arm64", "amd64").into_bytes();
+        }
+        self
+    }
+
+    /// Their gadget says this, too.
+    pub(crate) fn describing(mut self, yaml: &str) -> Self {
+        let Some(Item::File(described)) = self.gadget.get_mut("meta/gadget.yaml") else { panic!("every gadget has it") };
+        described.extend(yaml.as_bytes());
+        self
     }
 
     /// The image that snapd makes of them.
@@ -177,7 +199,8 @@ impl Snaps {
         let account = forge::ACCOUNT;
         let model = forge::signed(
             &format!(
-                "type: model\nauthority-id: {account}\nseries: 16\nbrand-id: {account}\nmodel: my-pi22\narchitecture: arm64\nbase: core22\ngrade: signed\nsnaps:{snaps}\ntimestamp: 2026-11-20T08:00:00Z"
+                "type: model\nauthority-id: {account}\nseries: 16\nbrand-id: {account}\nmodel: my-pi22\narchitecture: {}\nbase: core22\ngrade: {}\nsnaps:{snaps}\ntimestamp: 2026-11-20T08:00:00Z",
+                self.architecture, self.grade
             ),
             "",
         );
@@ -216,7 +239,7 @@ impl Snaps {
                 boot.insert("config.txt".to_owned(), format!("{CONFIG}\nos_prefix=/{root}/kernel/\n").into_bytes());
             }
         }
-        Core20 { label: "ubuntu-seed".to_owned(), boot, known: String::new() }
+        Core20 { label: "ubuntu-seed".to_owned(), boot, code: Vec::new(), known: String::new() }
     }
 }
 
@@ -297,7 +320,8 @@ impl Core20 {
                 }
             }
         }
-        let mut image = vec![0; START];
+        let mut image = self.code.clone();
+        image.resize(START, 0);
         let blocks = |bytes: usize| u32::try_from(bytes / 512).expect("small").to_le_bytes();
         image[440..444].copy_from_slice(&[1, 2, 3, 4]);
         image[450] = 0x0c;

@@ -190,73 +190,97 @@ fn words_for_the_kernel_are_the_gadgets_and_snapds() {
     assert!(image.put(&path, own).judged().is_good());
 }
 
+/// The environment of a system that says this about the kernel.
+fn telling(extra: &str, full: &str) -> Vec<u8> {
+    grubenv(&[("snapd_recovery_kernel", "/snaps/pi-kernel_7.snap"), ("snapd_extra_cmdline_args", extra), ("snapd_full_cmdline_args", full)])
+}
+
 #[test]
 fn the_words_a_gadget_gives_to_grub_are_the_ones_it_describes() {
     let system = format!("systems/{LABEL}/grubenv");
-    let says = |extra: &str| grubenv(&[("snapd_recovery_kernel", "/snaps/pi-kernel_7.snap"), ("snapd_extra_cmdline_args", extra)]);
     let image = Core20::with(Loader::Grub);
-    assert!(
-        refused(&image.put(&system, says("init=/x"))).contains("gives the kernel \"init=/x\", which the gadget's cmdline.extra does not")
-    );
+    let said = refused(&image.put(&system, telling("init=/x", "")));
+    let words = "gives the kernel \"console=ttyS0 console=tty1 panic=-1 init=/x\", where menu and gadget make it \"console=ttyS0 console=tty1 panic=-1\"";
+    assert!(said.contains(words), "{said}");
     let mut in_file = Snaps::of(Loader::Grub);
     in_file.gadget.insert("cmdline.extra".to_owned(), file("# for the console\nquiet\nsplash\n"));
     let image = in_file.image(Loader::Grub);
-    assert!(refused(&image).contains("gives the kernel \"\", which the gadget's cmdline.extra does not"));
-    assert!(image.put(&system, says("quiet splash")).judged().is_good());
-    let mut in_yaml = Snaps::of(Loader::Grub);
-    let Some(Item::File(yaml)) = in_yaml.gadget.get("meta/gadget.yaml") else { panic!("it is there") };
-    let yaml = format!("{}kernel-cmdline:\n  append:\n    - quiet\n    - console=ttyS1\n", String::from_utf8_lossy(yaml));
-    in_yaml.gadget.insert("meta/gadget.yaml".to_owned(), file(yaml));
-    let image = in_yaml.image(Loader::Grub);
-    assert!(image.clone().put(&system, says("quiet console=ttyS1")).judged().is_good());
-    assert!(refused(&image.put(&system, says("quiet"))).contains("gives the kernel \"quiet\", which the gadget's gadget.yaml does not"));
+    assert!(refused(&image).contains("where menu and gadget make it \"console=ttyS0 console=tty1 panic=-1 quiet splash\""));
+    assert!(image.put(&system, telling("quiet splash", "")).judged().is_good());
+    let mut replacing = Snaps::of(Loader::Grub);
+    replacing.gadget.insert("cmdline.full".to_owned(), file("quiet\n"));
+    let image = replacing.image(Loader::Grub);
+    assert!(image.clone().put(&system, telling("", "quiet")).judged().is_good());
+    assert!(refused(&image.put(&system, telling("quiet", ""))).contains("where menu and gadget make it \"quiet\""));
+    let image = Snaps::of(Loader::Grub).describing("kernel-cmdline:\n  append:\n    - quiet\n    - console=ttyS1\n").image(Loader::Grub);
+    assert!(image.clone().put(&system, telling("quiet console=ttyS1", "")).judged().is_good());
+    let said = refused(&image.put(&system, telling("quiet", "")));
+    assert!(said.contains("panic=-1 quiet console=ttyS1\"; a snapd that does not know all of `kernel-cmdline`"), "{said}");
 }
 
 #[test]
 fn a_gadget_that_takes_words_away_leaves_no_room_for_others() {
     let system = format!("systems/{LABEL}/grubenv");
-    let mut snaps = Snaps::of(Loader::Grub);
-    let Some(Item::File(yaml)) = snaps.gadget.get("meta/gadget.yaml") else { panic!("it is there") };
-    let yaml = format!("{}kernel-cmdline:\n  append:\n    - quiet\n  remove:\n    - console=ttyS0\n", String::from_utf8_lossy(yaml));
-    snaps.gadget.insert("meta/gadget.yaml".to_owned(), file(yaml));
-    let image = snaps.image(Loader::Grub);
-    let says = |extra: &str, full: &str| {
-        let words =
-            [("snapd_recovery_kernel", "/snaps/pi-kernel_7.snap"), ("snapd_extra_cmdline_args", extra), ("snapd_full_cmdline_args", full)];
-        image.clone().put(&system, grubenv(&words))
-    };
+    let yaml = "kernel-cmdline:\n  append:\n    - quiet\n  remove:\n    - console=ttyS0\n";
+    let image = Snaps::of(Loader::Grub).describing(yaml).image(Loader::Grub);
+    let says = |extra: &str, full: &str| image.clone().put(&system, telling(extra, full));
     let page = says("", "console=tty1 panic=-1 quiet").judged();
     assert!(page.is_good(), "{:#?}", page.verdicts);
     assert_eq!(page.not_covered(), [""; 0], "everything is held");
-    for (extra, full) in [
+    for (extra, full, words) in [
         // A snapd that cannot take away brings back what the gadget took.
-        ("quiet", ""),
-        ("", "console=ttyS0 console=tty1 panic=-1 quiet"),
-        ("", "quiet"),
-        ("", "console=tty1 console=tty1 panic=-1 quiet"),
-        ("init=/x", ""),
-        ("quiet init=/x", ""),
-        ("", ""),
-        ("", "console=tty1 panic=-1"),
-        ("", "console=tty1 init=/x quiet"),
-        ("", "console=tty1 quiet init=/x"),
-        ("", "init=/xquiet"),
-        ("quiet", "quiet"),
+        ("quiet", "", "make it with a newer one"),
+        ("", "console=ttyS0 console=tty1 panic=-1 quiet", "make it \"console=tty1 panic=-1 quiet\""),
+        ("", "quiet", "make it \"console=tty1 panic=-1 quiet\""),
+        ("", "console=tty1 console=tty1 panic=-1 quiet", "make it"),
+        ("init=/x", "", "make it"),
+        ("quiet init=/x", "", "make it"),
+        ("", "", "make it"),
+        ("", "console=tty1 panic=-1", "make it"),
+        ("", "console=tty1 init=/x quiet", "make it"),
+        ("", "console=tty1 quiet init=/x", "make it"),
+        ("", "init=/xquiet", "make it"),
+        ("quiet", "quiet", "sets both snapd_extra_cmdline_args and snapd_full_cmdline_args, which no snapd does"),
     ] {
         let said = refused(&says(extra, full));
-        assert!(said.contains("which is not what the gadget's gadget.yaml leaves"), "{extra:?} {full:?}: {said}");
+        assert!(said.contains(&format!("systems/{LABEL}/grubenv")) && said.contains(words), "{extra:?} {full:?}: {said}");
     }
 }
 
 #[test]
 fn a_newer_snapd_says_the_menus_words_itself() {
     let system = format!("systems/{LABEL}/grubenv");
-    let says = |full: &str| grubenv(&[("snapd_recovery_kernel", "/snaps/pi-kernel_7.snap"), ("snapd_full_cmdline_args", full)]);
     let image = Core20::with(Loader::Grub);
-    let page = image.clone().put(&system, says("console=ttyS0 console=tty1 panic=-1")).judged();
+    let page = image.clone().put(&system, telling("", "console=ttyS0 console=tty1 panic=-1")).judged();
     assert!(page.is_good() && page.not_covered().is_empty(), "{page:#?}");
-    let said = refused(&image.put(&system, says("console=ttyS0 console=tty1 panic=-1 init=/x")));
-    assert!(said.contains("gives the kernel \"console=ttyS0 console=tty1 panic=-1 init=/x\", which the gadget's cmdline.extra does not"));
+    let said = refused(&image.put(&system, telling("", "console=ttyS0 console=tty1 panic=-1 init=/x")));
+    assert!(said.contains("gives the kernel \"console=ttyS0 console=tty1 panic=-1 init=/x\", where menu and gadget make it"), "{said}");
+}
+
+#[test]
+fn dangerous_words_of_a_gadget_are_for_models_of_that_grade() {
+    let system = format!("systems/{LABEL}/grubenv");
+    for (grade, is_good) in [("dangerous", true), ("signed", false)] {
+        let mut snaps =
+            Snaps::of(Loader::Grub).describing("defaults: {system: {system.kernel.dangerous-cmdline-append: systemd.debug-shell}}\n");
+        snaps.grade = grade;
+        let image = snaps.image(Loader::Grub).put(&system, telling("", "console=ttyS0 console=tty1 panic=-1 systemd.debug-shell"));
+        let page = image.judged();
+        assert_eq!(page.is_good(), is_good, "{grade}: {:#?}", page.verdicts);
+    }
+}
+
+#[test]
+fn a_menu_ends_where_the_program_has_what_is_no_text() {
+    // As behind the menus in programs of snapd's: a zero, a byte beyond ASCII, the next text.
+    for behind in [&[0][..], &[0xc6, 0], RUN_MENU.as_bytes()] {
+        let mut snaps = Snaps::of(Loader::Grub);
+        snaps.program = [&[9; 77], MENU.as_bytes(), behind].concat();
+        assert!(snaps.image(Loader::Grub).judged().is_good(), "{behind:?}");
+    }
+    let mut snaps = Snaps::of(Loader::Grub);
+    snaps.program = [MENU.as_bytes(), b"and so on\n\0"].concat();
+    assert!(refused(&snaps.image(Loader::Grub)).contains("the snapd in the image does not carry it"));
 }
 
 #[test]

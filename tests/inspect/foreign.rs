@@ -2,9 +2,10 @@
 
 use flashline::image::inspect::Wanted;
 use flashline::image::inspect::page::{Answer, Check, Page};
+use flashline::model::allowed::Allowed;
 use flashline::model::signature::Sha3Hasher;
-use flashline::station::allowed::Allowed;
 
+use crate::core20::{Loader, Snaps};
 use crate::fixtures::{Changed, Place, data, fat_file, no, only_no, wanted};
 use crate::forge;
 
@@ -47,7 +48,8 @@ fn bytes_that_nobody_described_are_refused_and_holes_are_not() {
     for (name, at) in [
         ("uc18-pi", 600),
         ("uc18-pi", BOOT - 1),
-        // Between the table of a GPT and its first partition, and behind the last one.
+        // Behind the header of a GPT, between the table and its first partition, and behind the last one.
+        ("uc16-amd64", 700),
         ("uc16-amd64", 40 * 512),
         ("uc22-amd64", 208_897 * 512),
     ] {
@@ -62,12 +64,15 @@ fn bytes_that_nobody_described_are_refused_and_holes_are_not() {
     }
 }
 
+/// What `parted mklabel msdos` of libparted 3.5 puts in front of the table.
+const OF_LIBPARTED: &[u8] =
+    b"\xfa\xb8\x00\x10\x8e\xd0\xbc\x00\xb0\xb8\x00\x00\x8e\xd8\x8e\xc0\xfb\xbe\x00\x7c\xbf\x00\x06\xb9\x00\x02\xf3\xa4\xea\x21\x06\
+    \x00\x00\xbe\xbe\x07\x38\x04\x75\x0b\x83\xc6\x10\x81\xfe\xfe\x07\x75\xf3\xeb\x16\xb4\x02\xb0\x01\xbb\x00\x7c\xb2\x80\x8a\x74\x01\x8b\
+    \x4c\x02\xcd\x13\xea\x00\x7c\x00\x00\xeb\xfe";
+
 #[test]
-fn the_boot_code_that_libparted_puts_into_every_mbr_is_known_and_no_other() {
-    // As `parted mklabel msdos` of libparted 3.5 leaves it.
-    let code: &[u8] = b"\xfa\xb8\x00\x10\x8e\xd0\xbc\x00\xb0\xb8\x00\x00\x8e\xd8\x8e\xc0\xfb\xbe\x00\x7c\xbf\x00\x06\xb9\x00\x02\xf3\xa4\xea\x21\x06\
-        \x00\x00\xbe\xbe\x07\x38\x04\x75\x0b\x83\xc6\x10\x81\xfe\xfe\x07\x75\xf3\xeb\x16\xb4\x02\xb0\x01\xbb\x00\x7c\xb2\x80\x8a\x74\x01\x8b\
-        \x4c\x02\xcd\x13\xea\x00\x7c\x00\x00\xeb\xfe";
+fn the_boot_code_that_libparted_puts_into_every_mbr_is_known_where_nothing_runs_it() {
+    let code = OF_LIBPARTED;
     let page = Changed::of("uc18-pi").put(0, code).judged();
     assert!(page.is_good() && !uncovered(&page).contains("outside of every partition"), "{page:#?}");
     for at in [0, 40, 100, 439] {
@@ -77,6 +82,14 @@ fn the_boot_code_that_libparted_puts_into_every_mbr_is_known_and_no_other() {
     // Where the gadget brings boot code, that must be there.
     let page = Changed::of("uc16-amd64").put(0, &[code, &[0; 365]].concat()).judged();
     assert!(no(&page, Check::BootFiles).contains("the boot code at byte 0 differs"), "{:#?}", page.verdicts);
+    // On a PC it runs, and what it starts is the first block of a partition, which nobody holds to anything.
+    for (snaps, is_good) in [(Snaps::of(Loader::Grub), true), (Snaps::of(Loader::Grub).for_pc(), false)] {
+        let mut image = snaps.image(Loader::Grub);
+        assert!(image.judged().is_good());
+        image.code = code.to_vec();
+        let page = image.judged();
+        assert_eq!(page.is_good(), is_good, "{:#?}", page.verdicts);
+    }
 }
 
 #[test]
@@ -99,7 +112,7 @@ fn behind_the_gadgets_own_bytes_a_partition_without_files_holds_nothing() {
 #[test]
 fn a_partition_is_allowed_by_its_number_and_by_no_name_it_gives_itself() {
     let image = Changed::of("uc18-pi").put(446 + 32, &entry(0x83, 64, 128));
-    for word in ["83", "partition-2", "partition", "system-boot"] {
+    for word in ["83", "partition-2", "system-boot"] {
         assert!(!image.clone().judged_by(&allowing(word)).is_good(), "{word}");
     }
 }
@@ -238,4 +251,15 @@ fn with_a_gadget_that_cannot_be_looked_into_what_boots_is_refused_unless_it_is_a
     let second = image.find_from(first + 1, b"GRUBENV    ").expect("two of them");
     let said = no(&lzo(image.put(second, b"GRUBENX    "), &words), Check::BootFiles);
     assert!(said.contains("systems/20261122/grubenx is in neither the kernel nor the gadget snap"), "{said}");
+    // Words for the kernel, which may be that gadget's and may be anybody's.
+    let image = Changed::of("uc22-amd64");
+    let line = image.find(b"snapd_full_cmdline_args=\n##########");
+    let image = image.put(line, b"snapd_full_cmdline_args=init=/x\n");
+    let said = no(&lzo(image.clone(), &words), Check::BootFiles);
+    assert!(
+        said.contains("systems/20261122/grubenv: it gives the kernel \"init=/x\", where menu and gadget make it \"console=ttyS0 console=tty1 panic=-1\", and the gadget that may have brought this cannot be looked into"),
+        "{said}"
+    );
+    let page = lzo(image, &["ubuntu-seed/EFI/boot", "partition-1", "gaps", "ubuntu-seed/systems/20261122/grubenv"]);
+    assert!(page.is_good(), "{:#?}", page.verdicts);
 }

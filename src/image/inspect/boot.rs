@@ -13,7 +13,7 @@ use super::seed::{Generation, Seed};
 use super::squashfs::{Entry, FileInode, Inode, Squashfs};
 use super::table::{self, Table};
 use super::window::Window;
-use crate::station::allowed::{Allowed, named_on_fat};
+use crate::model::allowed::{Allowed, named_on_fat};
 use crate::station::units::{KIB, to_u64};
 
 /// Files of one tree inside a snap. A kernel snap for the Raspberry Pi has some four hundred device trees.
@@ -47,7 +47,7 @@ pub(super) struct Originals<'a, 'f> {
     pub(super) snapd: Option<Result<Squashfs<'f>, Trouble>>,
     /// What is described in it.
     pub(super) gadget_yaml: Result<&'a Gadget, &'a Trouble>,
-    /// The model's grade: anything may be added to such a device.
+    /// The model's grade is dangerous, for which a gadget may give the kernel words that others do not get.
     pub(super) is_dangerous: bool,
     pub(super) allowed: &'a Allowed,
 }

@@ -17,29 +17,37 @@ pub(super) const EXTRA: &str = "snapd_extra_cmdline_args";
 /// Settings of the system that a gadget may begin with. The second is heeded for models of grade dangerous.
 const OPTION: &str = "system.kernel.cmdline-append";
 const DANGEROUS_OPTION: &str = "system.kernel.dangerous-cmdline-append";
+/// How snapd writes that nothing takes the place of the menu's words: an empty value would leave them.
+const EMPTY: &str = " ";
 
 /// What a gadget's `gadget.yaml` says under `kernel-cmdline`.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct KernelArguments {
-    #[serde(default)]
-    append: Vec<String>,
-    #[serde(default)]
-    remove: Vec<String>,
+    append: Option<Vec<String>>,
+    remove: Option<Vec<String>>,
 }
 
 impl KernelArguments {
     fn is_empty(&self) -> bool {
-        self.append.is_empty() && self.remove.is_empty()
+        self.append().is_empty() && self.remove().is_empty()
+    }
+
+    fn append(&self) -> &[String] {
+        self.append.as_deref().unwrap_or_default()
+    }
+
+    fn remove(&self) -> &[String] {
+        self.remove.as_deref().unwrap_or_default()
     }
 }
 
-/// The files that a gadget without `kernel-cmdline` may have instead, as their words.
+/// The files that a gadget without `kernel-cmdline` may have instead.
 #[derive(Debug, Default)]
 pub(super) struct GadgetFiles {
     /// `cmdline.extra`.
-    pub(super) extra: Option<String>,
+    pub(super) extra: Option<Vec<u8>>,
     /// `cmdline.full`.
-    pub(super) full: Option<String>,
+    pub(super) full: Option<Vec<u8>>,
 }
 
 /// Words to remove, by their name: `quiet`, `console=ttyS0`, or `console=*`, which is every value (`None`). Of two with one name the
@@ -49,67 +57,107 @@ type Removed<'g> = BTreeMap<&'g str, Option<&'g str>>;
 /// What the gadget describes.
 #[derive(Debug)]
 pub(super) struct Described<'g> {
-    /// Where it does.
-    file: &'static str,
     removed: Removed<'g>,
-    /// In the place of the menu's words, or behind those that are left.
+    /// Behind what is kept of the menu's words, or in the place of them.
     words: String,
     replaces: bool,
-    /// What may follow: nothing, where the snapd that made the image did not know of such settings.
-    options: Vec<String>,
+    /// It is `kernel-cmdline` of `gadget.yaml` that describes it, which not every snapd knows.
+    is_in_yaml: bool,
+    options: Options,
+}
+
+/// What follows because of settings that the gadget begins with.
+#[derive(Debug, Default)]
+struct Options {
+    /// Their words.
+    words: String,
+    /// A snapd that writes the menu's words as well may have left these out, as an older one does.
+    may_lack: bool,
 }
 
 impl<'g> Described<'g> {
     pub(super) fn by(gadget: &'g Gadget, files: &GadgetFiles, is_dangerous: bool) -> Self {
-        let described = Self { options: options(gadget, is_dangerous), ..Self::nothing() };
-        let arguments = gadget.kernel_arguments();
-        if !arguments.is_empty() {
-            let removed = arguments.remove.iter().map(|word| pattern(word)).collect();
-            return Self { file: "gadget.yaml", removed, words: words(&arguments.append.join(" ")), ..described };
+        let described = Self { options: Options::of(gadget, is_dangerous), ..Self::nothing() };
+        if let Some(arguments) = gadget.kernel_arguments().filter(|arguments| !arguments.is_empty()) {
+            let removed = arguments.remove().iter().map(|word| pattern(word)).collect();
+            let words = arguments.append().iter().map(|word| written(word)).collect::<Vec<_>>().join(" ");
+            return Self { removed, words, is_in_yaml: true, ..described };
         }
         match (&files.full, &files.extra) {
-            (Some(full), _) => Self { file: "cmdline.full", words: words(full), replaces: true, ..described },
-            (None, Some(extra)) => Self { words: words(extra), ..described },
+            (Some(full), _) => Self { words: without_comments(full), replaces: true, ..described },
+            (None, Some(extra)) => Self { words: without_comments(extra), ..described },
             (None, None) => described,
         }
     }
 
     /// As a gadget that says nothing.
     pub(super) fn nothing() -> Self {
-        Self { file: "cmdline.extra", removed: Removed::new(), words: String::new(), replaces: false, options: vec![String::new()] }
+        let options = Options::default();
+        Self { removed: Removed::new(), words: String::new(), replaces: false, is_in_yaml: false, options }
     }
 
-    /// What is wrong with what the environment says, behind the words themselves.
-    pub(super) fn objection(&self) -> String {
-        if self.removed.is_empty() {
-            format!("which the gadget's {} does not", self.file)
+    /// What is wrong with these two values of an environment, beside this menu. They are compared as they stand: what they are made of
+    /// is read by GRUB and by the kernel, each in its own way.
+    pub(super) fn objection(&self, menu: &MenuWords<'_>, extra: &str, full: &str) -> Option<String> {
+        if !full.is_empty() && !extra.is_empty() {
+            return Some(format!("sets both {EXTRA} and {FULL}, which no snapd does"));
+        }
+        if !full.is_empty() && !menu.heeds_full {
+            return Some(format!("sets {FULL}, which its menu does not heed"));
+        }
+        // Whoever made the image chose the line of one kind of processor; what is not written there GRUB chooses on the device.
+        let (is_told, given) = if full.is_empty() {
+            let told = menu
+                .own
+                .iter()
+                .all(|own| !self.replaces && self.kept(own) == words(own) && self.behind().iter().any(|behind| behind == extra));
+            (told, joined(&[menu.last(), extra]))
         } else {
-            format!("which is not what the gadget's {} leaves", self.file)
+            let told = menu.own.iter().any(|own| self.whole(own).iter().any(|whole| full == if whole.is_empty() { EMPTY } else { whole }));
+            (told, full.to_owned())
+        };
+        if is_told {
+            return None;
         }
+        let expected = self.whole(menu.last()).swap_remove(0);
+        let cure = "; a snapd that does not know all of `kernel-cmdline` in gadget.yaml makes such images: make it with a newer one";
+        let cure = if self.is_in_yaml && full.is_empty() { cure } else { "" };
+        Some(format!("gives the kernel {given:?}, where menu and gadget make it {expected:?}{cure}"))
     }
 
-    /// Is the kernel told this, and nothing else?
-    pub(super) fn is_told(&self, menu: &MenuWords<'_>, extra: &str, full: &str) -> bool {
-        // No snapd sets both; and what the menu does not heed is told to nobody.
-        if !full.is_empty() && (!extra.is_empty() || !menu.heeds_full) {
-            return false;
-        }
-        menu.own.iter().any(|own| {
-            let told = if full.is_empty() { joined(&[own, extra]) } else { words(full) };
-            self.options.iter().any(|option| told == joined(&[&self.before(own), &self.words, option]))
-        })
+    /// What a snapd may write that leaves the menu's words to the menu.
+    fn behind(&self) -> [String; 2] {
+        [self.words.clone(), joined(&[&self.words, &self.options.words])]
     }
 
-    /// What is left of the menu's words.
-    fn before(&self, own: &str) -> String {
-        if self.replaces {
-            return String::new();
+    /// What a snapd may write in the place of the menu's words, the likeliest first.
+    fn whole(&self, own: &str) -> Vec<String> {
+        let kept = if self.replaces { String::new() } else { self.kept(own) };
+        let mut whole = vec![joined(&[&kept, &self.words, &self.options.words])];
+        if self.options.may_lack || self.replaces {
+            whole.push(joined(&[&kept, &self.words]));
         }
-        let is_left = |word: &&str| {
+        whole
+    }
+
+    /// What is kept of the menu's words.
+    fn kept(&self, own: &str) -> String {
+        let is_kept = |word: &&str| {
             let (name, value) = named(word);
             self.removed.get(name).is_none_or(|removed| removed.is_some_and(|removed| removed != value))
         };
-        own.split_whitespace().filter(is_left).collect::<Vec<_>>().join(" ")
+        own.split_ascii_whitespace().filter(is_kept).collect::<Vec<_>>().join(" ")
+    }
+}
+
+impl Options {
+    fn of(gadget: &Gadget, is_dangerous: bool) -> Self {
+        let option = gadget.system_default(OPTION).unwrap_or_default();
+        let dangerous = gadget.system_default(DANGEROUS_OPTION);
+        // Where the second is not heeded, snapd up to 2.63 at least heeds neither (boot/makebootable.go, `buildOptionalKernelCommandLine`).
+        let may_lack = dangerous.is_some() && !is_dangerous;
+        let dangerous = dangerous.filter(|_| is_dangerous).unwrap_or_default();
+        Self { words: joined(&[option, dangerous]), may_lack }
     }
 }
 
@@ -121,18 +169,18 @@ pub(super) struct MenuWords<'m> {
 
 impl<'m> MenuWords<'m> {
     pub(super) fn of(menu: &'m str) -> Self {
-        let mut own: Vec<&str> = menu.lines().filter_map(|line| line.trim().strip_prefix(OWN)?.strip_suffix('\'')).collect();
+        let own = menu.lines().filter_map(|line| line.trim().strip_prefix(OWN)?.strip_suffix('\''));
+        let mut own: Vec<&str> = own.collect();
         if own.is_empty() {
             own.push("");
         }
         Self { own, heeds_full: menu.contains(FULL) }
     }
-}
 
-fn options(gadget: &Gadget, is_dangerous: bool) -> Vec<String> {
-    let option = gadget.system_default(OPTION).unwrap_or_default();
-    let dangerous = gadget.system_default(DANGEROUS_OPTION).filter(|_| is_dangerous).unwrap_or_default();
-    vec![String::new(), joined(&[option, dangerous])]
+    /// That of a PC, where there are several.
+    fn last(&self) -> &'m str {
+        self.own.last().copied().unwrap_or_default()
+    }
 }
 
 fn pattern(word: &str) -> (&str, Option<&str>) {
@@ -145,12 +193,39 @@ fn named(word: &str) -> (&str, &str) {
     word.trim().split_once('=').unwrap_or((word.trim(), ""))
 }
 
-fn joined(parts: &[&str]) -> String {
-    words(&parts.join(" "))
+/// A word of `gadget.yaml` as snapd writes it (osutil/kcmdline, `Argument.String`): no sign of equality before nothing, and quotes
+/// around the value alone.
+fn written(word: &str) -> String {
+    let word = word.trim();
+    let whole = word.strip_prefix('"').map(|rest| rest.strip_suffix('"').unwrap_or(rest));
+    let (name, value) = named(whole.unwrap_or(word));
+    let unquoted = value.strip_prefix('"').map(|rest| rest.strip_suffix('"').unwrap_or(rest));
+    let quoted = |text: &str, must: bool| if must || text.contains(' ') { format!("\"{text}\"") } else { text.to_owned() };
+    match unquoted.unwrap_or(value) {
+        "" => quoted(name, false),
+        value => format!("{}={}", quoted(name, false), quoted(value, whole.is_some() || unquoted.is_some())),
+    }
 }
 
+/// Words for the kernel, as gadgets keep them in files.
+fn without_comments(text: &[u8]) -> String {
+    let text = String::from_utf8_lossy(text);
+    words(&text.lines().filter(|line| !line.starts_with('#')).collect::<Vec<_>>().join(" "))
+}
+
+fn joined(parts: &[&str]) -> String {
+    let parts = parts.iter().filter(|part| !part.is_empty());
+    parts.copied().collect::<Vec<_>>().join(" ")
+}
+
+/// One space between each two; what is in quotes is left as it is.
 fn words(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    let mut is_quoted = false;
+    let is_between = |letter: char| {
+        is_quoted ^= letter == '"';
+        letter == ' ' && !is_quoted
+    };
+    text.split(is_between).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -158,11 +233,17 @@ mod tests {
     use super::*;
 
     const MENU: &str = "set snapd_static_cmdline_args='panic=-1'\nif true; then\n    set snapd_static_cmdline_args='console=ttyS0 console=tty1 panic=-1'\nfi\nload_env snapd_full_cmdline_args\n";
+    const OWN: &str = "console=ttyS0 console=tty1 panic=-1";
 
+    /// Which of these pairs, extra and full, are what the gadget describes?
     fn told(yaml: &str, files: &GadgetFiles, is_dangerous: bool, pairs: &[(&str, &str)]) -> Vec<bool> {
         let gadget = Gadget::read(format!("volumes: {{}}\n{yaml}").as_bytes()).expect("it is one");
         let described = Described::by(&gadget, files, is_dangerous);
-        pairs.iter().map(|(extra, full)| described.is_told(&MenuWords::of(MENU), extra, full)).collect()
+        pairs.iter().map(|(extra, full)| described.objection(&MenuWords::of(MENU), extra, full).is_none()).collect()
+    }
+
+    fn file(text: &str) -> Option<Vec<u8>> {
+        Some(text.as_bytes().to_owned())
     }
 
     #[test]
@@ -170,59 +251,97 @@ mod tests {
         for (removed, left) in [
             ("console=ttyS0", "console=tty1 panic=-1"),
             ("console=*", "panic=-1"),
-            ("console", "console=ttyS0 console=tty1 panic=-1"),
-            ("'console=\"*\"'", "console=ttyS0 console=tty1 panic=-1"),
+            ("console", OWN),
+            ("'console=\"*\"'", OWN),
             ("'panic=\"-1\"'", "console=ttyS0 console=tty1"),
             ("console=ttyS0, panic=*", "console=tty1"),
             ("console=*, console=tty1", "console=ttyS0 panic=-1"),
         ] {
             let yaml = format!("kernel-cmdline: {{remove: [{removed}]}}\n");
-            assert_eq!(told(&yaml, &GadgetFiles::default(), false, &[("", left)]), [true], "{removed} leaves {left:?}");
+            // Without a word in the environment the menu says all of its own.
+            assert_eq!(told(&yaml, &GadgetFiles::default(), false, &[("", left), ("", "")]), [true, left == OWN], "{removed}");
         }
+        let yaml = "kernel-cmdline: {append: [quiet], remove: [console=*]}\n";
+        assert_eq!(told(yaml, &GadgetFiles::default(), false, &[("", "panic=-1 quiet"), ("quiet", "")]), [true, false]);
         let nothing = "kernel-cmdline: {remove: [console=*, panic=*]}\n";
         assert_eq!(told(nothing, &GadgetFiles::default(), false, &[("", " "), ("", "")]), [true, false], "an empty one counts as not said");
     }
 
     #[test]
     fn what_the_gadget_adds_is_told_behind_the_menus_words_or_by_a_newer_snapd_with_them() {
-        let files = GadgetFiles { extra: Some("quiet  splash\n".to_owned()), full: None };
-        let pairs = [
-            ("quiet splash", ""),
-            ("", "console=ttyS0 console=tty1 panic=-1 quiet splash"),
-            ("", "panic=-1 quiet splash"),
+        let files = GadgetFiles { extra: file("quiet  splash\n"), full: None };
+        let good = [("quiet splash", ""), ("", "console=ttyS0 console=tty1 panic=-1 quiet splash"), ("", "panic=-1 quiet splash")];
+        assert_eq!(told("", &files, false, &good), [true; 3]);
+        let bad = [
             ("", ""),
             ("quiet", ""),
             ("splash quiet", ""),
             ("", "quiet splash"),
-            ("", "console=ttyS0 console=tty1 panic=-1"),
+            ("", OWN),
             ("", "console=ttyS0 console=ttyS0 console=tty1 panic=-1 quiet splash"),
             ("", "console=tty1 console=ttyS0 panic=-1 quiet splash"),
             ("quiet splash", "console=ttyS0 console=tty1 panic=-1 quiet splash"),
+            // What one reader takes for the end of a word, and another does not.
+            ("quiet\u{2003}splash", ""),
+            ("quiet\u{a0}splash", ""),
+            ("quiet\tsplash", ""),
+            ("quiet\u{b}splash", ""),
+            ("quiet  splash", ""),
+            ("", "panic=-1\u{2003}quiet splash"),
         ];
-        let expected = [true, true, true, false, false, false, false, false, false, false, false];
-        assert_eq!(told("", &files, false, &pairs), expected);
+        assert_eq!(told("", &files, false, &bad), [false; 14]);
+    }
+
+    #[test]
+    fn a_word_of_gadget_yaml_is_written_as_snapd_writes_it() {
+        for (typed, expected) in [
+            ("quiet", "quiet"),
+            ("foo=", "foo"),
+            ("foo=bar=baz", "foo=bar=baz"),
+            ("foo=\"bar baz\"", "foo=\"bar baz\""),
+            ("foo=\"bar\"", "foo=\"bar\""),
+            ("\"foo=bar baz\"", "foo=\"bar baz\""),
+        ] {
+            assert_eq!(written(typed), expected, "{typed}");
+        }
+        let files = GadgetFiles { extra: file("# not this\nfoo=\"a  b\"  c\n\nd#\n"), full: None };
+        assert_eq!(told("", &files, false, &[("foo=\"a  b\" c d#", ""), ("foo=\"a b\" c d#", "")]), [true, false]);
+    }
+
+    #[test]
+    fn keys_without_a_value_say_nothing() {
+        for yaml in ["defaults:\nkernel-cmdline:\n", "defaults: ~\nkernel-cmdline:\n  append:\n  remove:\n", "defaults: {system: }\n"] {
+            assert_eq!(told(yaml, &GadgetFiles::default(), false, &[("", ""), ("", OWN), ("x", "")]), [true, true, false], "{yaml}");
+        }
     }
 
     #[test]
     fn what_takes_the_place_of_all_counts_where_the_menu_heeds_it() {
-        let files = GadgetFiles { extra: None, full: Some("quiet".to_owned()) };
+        let files = GadgetFiles { extra: None, full: file("quiet") };
         assert_eq!(told("", &files, false, &[("", "quiet"), ("quiet", ""), ("", "")]), [true, false, false]);
         let gadget = Gadget::read(b"volumes: {}\n").expect("it is one");
         let older = MENU.replace(FULL, "snapd_extra_cmdline_args");
-        assert!(!Described::by(&gadget, &files, false).is_told(&MenuWords::of(&older), "", "quiet"));
+        let words = Described::by(&gadget, &files, false).objection(&MenuWords::of(&older), "", "quiet").expect("GRUB does not read it");
+        assert_eq!(words, "sets snapd_full_cmdline_args, which its menu does not heed");
     }
 
     #[test]
-    fn settings_that_the_gadget_begins_with_may_follow_and_dangerous_ones_for_dangerous_models() {
-        let own = "console=ttyS0 console=tty1 panic=-1";
-        let pairs = [("", ""), ("", &format!("{own} one") as &str), ("", &format!("{own} one two")), ("", &format!("{own} two"))];
+    fn settings_that_the_gadget_begins_with_follow_and_dangerous_ones_for_dangerous_models() {
+        let full = |rest: &str| format!("{OWN}{rest}");
+        let all = [full(""), full(" one"), full(" one two"), full(" two")];
+        let pairs = all.iter().map(|full| ("", full.as_str())).collect::<Vec<_>>();
         for yaml in [
             "defaults: {system: {system.kernel.cmdline-append: one, system.kernel.dangerous-cmdline-append: two}}\n",
             "defaults: {system: {system: {kernel: {cmdline-append: one, dangerous-cmdline-append: two}}}}\n",
             "defaults: {99T7MUlRhtI3U0QFgl5mXXESAiSwt776: {system: {kernel: {cmdline-append: one, dangerous-cmdline-append: two}}}}\n",
         ] {
+            // A snapd that leaves the second out leaves out both.
             assert_eq!(told(yaml, &GadgetFiles::default(), false, &pairs), [true, true, false, false], "{yaml}");
-            assert_eq!(told(yaml, &GadgetFiles::default(), true, &pairs), [true, false, true, false], "{yaml}");
+            assert_eq!(told(yaml, &GadgetFiles::default(), true, &pairs), [false, false, true, false], "{yaml}");
         }
+        let yaml = "defaults: {system: {system.kernel.cmdline-append: one}}\n";
+        assert_eq!(told(yaml, &GadgetFiles::default(), false, &pairs), [false, true, false, false]);
+        // One that leaves the menu's words to the menu may know of no such settings.
+        assert_eq!(told(yaml, &GadgetFiles::default(), false, &[("", ""), ("one", ""), ("two", "")]), [true, true, false]);
     }
 }

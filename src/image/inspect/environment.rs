@@ -272,20 +272,16 @@ impl Compared {
         self.strays(path, variables, &["snapd_recovery_kernel", command_line::EXTRA, command_line::FULL]);
         let value = |name: &str| variables.get(name).map_or("", String::as_str);
         let (extra, full) = (value(command_line::EXTRA), value(command_line::FULL));
-        let words = [full, extra].join(" ");
         let Some(gadget) = gadget else {
-            if !Described::nothing().is_told(menu, extra, full) {
-                let why =
-                    format!("it gives the kernel {:?}, and the gadget that may have brought this cannot be looked into", words.trim());
+            if let Some(words) = Described::nothing().objection(menu, extra, full) {
+                let why = format!("it {words}, and the gadget that may have brought this cannot be looked into");
                 self.held_to_nothing(originals.allowed, boot, vec![path.to_owned()], &why);
             }
             return Ok(());
         };
-        let mut text = |file| of_gadget(originals, file).map(|text| text.as_deref().map(without_comments));
-        let files = GadgetFiles { extra: text("cmdline.extra")?, full: text("cmdline.full")? };
-        let described = Described::by(gadget, &files, originals.is_dangerous);
-        if !described.is_told(menu, extra, full) {
-            self.different.push(format!("{path} gives the kernel {:?}, {}", words.trim(), described.objection()));
+        let files = GadgetFiles { extra: of_gadget(originals, "cmdline.extra")?, full: of_gadget(originals, "cmdline.full")? };
+        if let Some(words) = Described::by(gadget, &files, originals.is_dangerous).objection(menu, extra, full) {
+            self.different.push(format!("{path} {words}"));
         }
         Ok(())
     }
@@ -389,12 +385,6 @@ fn shortened(line: &str) -> String {
 /// What is not about snaps.
 fn others(variables: &Variables) -> Vec<(&String, &String)> {
     variables.iter().filter(|(name, _)| !name.starts_with("snap_")).collect()
-}
-
-/// Words for the kernel, as gadgets keep them in files.
-fn without_comments(text: &[u8]) -> String {
-    let text = String::from_utf8_lossy(text);
-    text.lines().filter(|line| !line.trim_start().starts_with('#')).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

@@ -17,11 +17,9 @@ use crate::station::units::{KIB, MIB};
 pub(super) struct Gadget {
     #[serde(default)]
     volumes: BTreeMap<String, Volume>,
-    #[serde(default)]
-    kernel_cmdline: KernelArguments,
+    kernel_cmdline: Option<KernelArguments>,
     /// By the id of a snap, or `system`.
-    #[serde(default)]
-    defaults: BTreeMap<String, Setting>,
+    defaults: Option<BTreeMap<String, Setting>>,
 }
 
 /// A value among the settings that snaps begin with.
@@ -149,28 +147,32 @@ impl Gadget {
     }
 
     pub(super) fn bootloader(&self) -> &str {
-        self.volumes.values().find_map(|volume| volume.bootloader.as_deref()).unwrap_or_default()
+        self.volume().and_then(|volume| volume.bootloader.as_deref()).unwrap_or_default()
     }
 
     /// They take the place of the files `cmdline.extra` and `cmdline.full`.
-    pub(super) fn kernel_arguments(&self) -> &KernelArguments {
-        &self.kernel_cmdline
+    pub(super) fn kernel_arguments(&self) -> Option<&KernelArguments> {
+        self.kernel_cmdline.as_ref()
     }
 
     /// A setting that the system begins with, by its path with dots; in the file its parts may be keys of their own (snapd:
     /// gadget/gadget.go, `SystemDefaults`).
     pub(super) fn system_default(&self, path: &str) -> Option<&str> {
-        let system = self.defaults.get("system").or_else(|| self.defaults.get(well_known_id("core")?))?;
-        system.at(path)
+        let defaults = self.defaults.as_ref()?;
+        defaults.get("system").or_else(|| defaults.get(well_known_id("core")?))?.at(path)
+    }
+
+    pub(super) fn structures(&self) -> impl Iterator<Item = &Structure> {
+        self.volume().into_iter().flat_map(|volume| &volume.structure)
     }
 
     /// What is laid onto the image. Of several volumes, each of which is an image by itself, that is the one that holds the partition
-    /// the device boots from; the others are for other disks.
-    pub(super) fn structures(&self) -> impl Iterator<Item = &Structure> {
+    /// the device boots from; the others are for other disks. A gadget that speaks of no such partition has one volume.
+    fn volume(&self) -> Option<&Volume> {
         let boots = |volume: &&Volume| volume.structure.iter().any(Structure::is_booted_from);
-        let volume = self.volumes.values().find(boots).or_else(|| self.volumes.values().find(|volume| volume.bootloader.is_some()));
-        let any = || self.volumes.values().next();
-        volume.or_else(any).into_iter().flat_map(|volume| &volume.structure)
+        let has_bootloader = |volume: &&Volume| volume.bootloader.is_some();
+        let volumes = || self.volumes.values();
+        volumes().find(boots).or_else(|| volumes().find(has_bootloader)).or_else(|| volumes().next())
     }
 }
 

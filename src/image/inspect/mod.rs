@@ -42,9 +42,9 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use super::Staged;
+use crate::model::allowed::Allowed;
 use crate::model::assertion::Assertion;
 use crate::model::trust::Trust;
-use crate::station::allowed::Allowed;
 use crate::station::units::MIB;
 use page::Page;
 use window::{FileMedium, Medium};

@@ -13,7 +13,7 @@ use super::files::{Files, System};
 use super::gadget::{Gadget, Structure};
 use super::table::{Kind, Partition, Table};
 use super::window::Window;
-use crate::station::allowed::{Allowed, named_partition};
+use crate::model::allowed::{Allowed, named_partition};
 use crate::station::units::{KIB, to_u64, to_usize};
 
 /// Gaps of which every one is told.
@@ -22,8 +22,8 @@ const MOST_GAPS: usize = 8;
 const CHUNK: u64 = 64 * KIB;
 /// Room for boot code in front of a table.
 const BOOT_CODE: usize = 440;
-/// SHA-256 of it as libparted 3.5 fills it where it makes an MBR, which older image tools have it do: code that starts the active
-/// partition, and zeroes.
+/// SHA-256 of it as libparted 3.5 fills it where it makes an MBR, which older image tools have it do: code that starts the first block
+/// of the active partition, and zeroes.
 const OF_LIBPARTED: [u8; 32] = [
     0x0d, 0x00, 0x87, 0xa5, 0x52, 0x00, 0xf3, 0xb6, 0xb5, 0x2f, 0x32, 0xbc, 0xb3, 0x9c, 0x0a, 0x26, 0x7c, 0x01, 0x4c, 0x4f, 0x50, 0xe9,
     0x0f, 0xcb, 0x95, 0xea, 0x00, 0x39, 0x37, 0x3c, 0x9d, 0x59,
@@ -51,6 +51,8 @@ pub(super) struct Around<'a> {
     /// Outside of every file system, and held to the gadget elsewhere.
     pub(super) compared: &'a [Range<u64>],
     pub(super) allowed: &'a Allowed,
+    /// The device's processor runs boot code of PCs.
+    pub(super) is_pc: bool,
 }
 
 pub(super) fn look(around: &Around<'_>) -> Result<Strangers, Trouble> {
@@ -146,10 +148,11 @@ fn gaps(around: &Around<'_>, held: &[Range<u64>], found: &mut Strangers) -> Resu
     Ok(())
 }
 
-/// What is accounted for outside of every file system, in order: the gadget's, and what a tool is known to write.
+/// What is accounted for outside of every file system, in order: the gadget's, and what a tool is known to write. On a PC that would run,
+/// and what it starts is held to nothing.
 fn held(around: &Around<'_>) -> Result<Vec<Range<u64>>, Trouble> {
     let mut code = [0; BOOT_CODE];
-    let is_libparted = around.table.kind == Kind::Mbr && {
+    let is_libparted = around.table.kind == Kind::Mbr && !around.is_pc && {
         around.image.read_exact_at(0, &mut code)?;
         Sha256::digest(code)[..] == OF_LIBPARTED
     };

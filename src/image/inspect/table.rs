@@ -71,7 +71,7 @@ const GPT_BLOCKS: [u64; 2] = [512, 4096];
 const MOST_ENTRIES: u32 = 1024;
 /// The only size anybody writes (UEFI 2.10, 5.3.3, allows larger ones).
 const ENTRY: u32 = 128;
-/// What all readers take for the header (UEFI 2.10, 5.3.2).
+/// The length of a header: another is not read here (UEFI 2.10, 5.3.2).
 const HEADER: u64 = 92;
 /// The type of an entry that is none.
 const UNUSED: [u8; 16] = [0; 16];
@@ -155,7 +155,6 @@ fn gpt(image: &Window, block: u64) -> Result<Table, Trouble> {
 }
 
 /// Where a copy of the table stands: its header, which lies `at` that byte, and its entries. Both were read, so neither leads too far.
-/// What a longer header says beyond is no part of it for anybody here, and must be zero as every other gap.
 fn places(header: &GPTHeader, block: u64, at: u64) -> [Range<u64>; 2] {
     let entries = header.partition_entry_lba.saturating_mul(block);
     let length = u64::from(header.number_of_partition_entries) * u64::from(ENTRY);

@@ -4,7 +4,7 @@
 use super::files::{Files, Node, join};
 use super::seed::Seed;
 use super::squashfs::{Inode, Squashfs};
-use crate::station::allowed::Allowed;
+use crate::model::allowed::Allowed;
 use crate::station::units::KIB;
 
 /// The gadget's cloud-init configuration, which the image tool copies here.

@@ -38,7 +38,7 @@ impl Judged<'_> {
         };
         let boot_label = if self.seed.generation == Generation::Core20 { "ubuntu-seed" } else { "system-boot" };
         let compared = self.boot_files(model, &sources, boot_label);
-        self.nothing_unsigned(&sources, boot_label, compared, unsigned_assertions);
+        self.nothing_unsigned(model, &sources, boot_label, compared, unsigned_assertions);
     }
 
     fn sources<'r>(&self, model: &Model, rows: &'r [Row]) -> Result<Sources<'r>, &'static str> {
@@ -101,7 +101,14 @@ impl Judged<'_> {
     }
 
     /// What lies beside the seed, in its partition and outside of it.
-    fn nothing_unsigned(&mut self, sources: &Sources<'_>, boot_label: &str, compared: Compared, unsigned_assertions: Vec<String>) {
+    fn nothing_unsigned(
+        &mut self,
+        model: &Model,
+        sources: &Sources<'_>,
+        boot_label: &str,
+        compared: Compared,
+        unsigned_assertions: Vec<String>,
+    ) {
         let mut gadget = self.open(sources.gadget).ok();
         let found = match self.seed.generation {
             Generation::Core16 => unsigned::look(self.files, self.seed, gadget.as_mut(), &self.wanted.allowed),
@@ -120,6 +127,7 @@ impl Judged<'_> {
             gadget: sources.described.as_ref().ok(),
             compared: &compared.places,
             allowed: &self.wanted.allowed,
+            is_pc: matches!(model.architecture.as_str(), "amd64" | "i386"),
         });
         match strangers {
             Ok(found) => {

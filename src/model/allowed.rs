@@ -32,24 +32,22 @@ impl Allowed {
     /// What is wrong with it, and what it might be.
     pub fn add(&mut self, word: &str) -> Result<(), String> {
         let path = word.trim_matches('/');
+        let is_like = |known: &str| path.trim().to_lowercase().starts_with(known);
         // All of the image is no path: that would let everything through.
         if path.split('/').any(|part| part.is_empty() || matches!(part, "." | "..")) {
             return Err(format!("{word:?} is no path inside the image, as \"system-data/var/lib/cloud\""));
         }
-        if path == GAPS {
-            if word != GAPS {
-                return Err(format!("{word:?} is no path; write {GAPS:?} for all between partitions"));
-            }
+        if word == GAPS {
             self.gaps = true;
-            return Ok(());
-        }
-        match path.strip_prefix(PARTITION).filter(|rest| !rest.contains('/')) {
-            None => self.paths.push(path.to_owned()),
-            Some(digits) => {
-                let number = digits.parse().ok().filter(|number| named_partition(*number) == word && *number > 0);
-                let why = || format!("{word:?} is no partition; write its number behind {PARTITION:?}, as \"partition-3\"");
-                self.partitions.push(number.ok_or_else(why)?);
-            }
+        } else if is_like(GAPS) && path.trim().len() == GAPS.len() {
+            return Err(format!("{word:?} is no path; write {GAPS:?} for all between partitions"));
+        } else if is_like(PARTITION.trim_end_matches('-')) {
+            let number = word.strip_prefix(PARTITION).and_then(|digits| digits.parse().ok());
+            let number = number.filter(|number| *number > 0 && named_partition(*number) == word);
+            let why = || format!("{word:?} is no partition; write its number behind {PARTITION:?}, as \"partition-3\"");
+            self.partitions.push(number.ok_or_else(why)?);
+        } else {
+            self.paths.push(path.to_owned());
         }
         Ok(())
     }
@@ -133,11 +131,24 @@ mod tests {
 
     #[test]
     fn a_word_that_means_nothing_is_refused_before_anybody_relies_on_it() {
-        for word in ["partition-x", "partition-", "partition-+3", "partition-03", "partition-0", "partition-3/", "/partition-3"] {
+        for word in [
+            "partition-x",
+            "partition-",
+            "partition-+3",
+            "partition-03",
+            "partition-0",
+            "partition-3/",
+            "/partition-3",
+            "partition3",
+            "partition_3",
+            "Partition-3",
+            " partition-3",
+            "partition-3/x",
+        ] {
             let why = Allowed::new(&[word]).expect_err(word);
             assert_eq!(why, format!("{word:?} is no partition; write its number behind \"partition-\", as \"partition-3\""));
         }
-        for word in ["/gaps", "gaps/"] {
+        for word in ["/gaps", "gaps/", " gaps", "Gaps"] {
             assert!(Allowed::new(&[word]).expect_err(word).ends_with("write \"gaps\" for all between partitions"));
         }
         for word in ["", "/", "../etc", "a//b", "a/."] {
