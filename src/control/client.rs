@@ -6,12 +6,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::wire::{Error, Reply, Request, Status, VERSION};
+use crate::station::view::LIFELESS;
 
 /// Longer than a station takes to answer anything but a reload.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// A station says what it shows at least once a second, changed or not. One that is silent for so long decides nothing any more.
-pub const LIFELESS: Duration = Duration::from_secs(4);
 
 /// Why there is no answer, or not the one hoped for.
 #[derive(Debug, thiserror::Error)]

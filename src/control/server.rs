@@ -20,11 +20,10 @@ use tokio::task::LocalSet;
 use tokio::time::{sleep, timeout};
 
 use super::access::{Ask, Rights, readers};
-use super::client::LIFELESS;
 use super::wire::{Reply, Request};
 use super::{Asked, Refused, What};
 use crate::station::command::{Command, Target, Who};
-use crate::station::view::View;
+use crate::station::view::{LIFELESS, View};
 
 /// Consoles, scripts and people of one station, with room to spare.
 const MOST_CLIENTS: usize = 64;

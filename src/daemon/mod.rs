@@ -10,6 +10,7 @@ mod log_files;
 mod pulse;
 mod questions;
 mod shift;
+mod shown;
 mod story;
 mod today;
 mod work;
@@ -21,7 +22,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 
 use crate::config::Settings;
@@ -38,7 +39,6 @@ use crate::station::card::Port;
 use crate::station::command::{RequestId, Who};
 use crate::station::record::{Entry, Occasion, Receipt};
 use crate::station::units::Moment;
-use crate::station::view::View;
 use crate::station::{Configuration, Effect, Event, Station};
 use crate::watch::Watch;
 use crate::watch::cabling::CablingWatch;
@@ -49,7 +49,7 @@ use log_files::LogFilesThread;
 use pulse::Pulse;
 use questions::Questions;
 use shift::ShiftEnd;
-use story::Story;
+use shown::Shown;
 use today::Today;
 use work::Workers;
 
@@ -114,13 +114,8 @@ pub fn run(config: PathBuf, settings: Settings, ledger: Ledger, armory: Armory, 
     result
 }
 
-/// What is shown is said again so often, though nothing changed.
-const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
-
 struct Daemon {
     began: Instant,
-    /// When it was last said what is shown.
-    shown_at: Instant,
     /// Where the configuration is read from when it is to be read again.
     config: PathBuf,
     settings: Settings,
@@ -134,12 +129,11 @@ struct Daemon {
     log_files: Option<LogFilesThread>,
     watch: Watch,
     cabling: CablingWatch,
-    view: watch::Sender<View>,
+    shown: Shown,
     panel: Panel,
     lamps: Lamps,
     /// Beats while decisions are made: without it lamps and panel show a fault.
     pulse: Pulse,
-    story: Story,
     today: Today,
     shift_end: ShiftEnd,
     /// The way for what threads of the daemon's own have to tell.
@@ -181,20 +175,12 @@ impl Daemon {
         let seen = tell.clone();
         let cabling =
             CablingWatch::spawn(Sysfs::default(), move |event| seen.blocking_send(event).is_ok()).map_err(start("cabling thread"))?;
-        let (view, shown) = watch::channel(station.view(Moment::default()));
-        let (pulse, lit) = (Pulse::default(), view.subscribe());
-        let beating = pulse.clone();
-        let panel = Panel::spawn(screen, move || {
-            let view = shown.borrow().clone();
-            if beating.is_felt() { view } else { view.of_a_dead_station() }
-        })
-        .map_err(start("panel thread"))?;
-        let beating = pulse.clone();
-        let lamps =
-            Lamps::spawn(SysfsLeds::default(), move || beating.is_felt().then(|| lit.borrow().clone())).map_err(start("lamps thread"))?;
+        let (pulse, shown) = (Pulse::default(), Shown::new(Instant::now(), station.view(Moment::default())));
+        let panel = Panel::spawn(screen, shown.dead_or_alive(&pulse)).map_err(start("panel thread"))?;
+        let lamps = Lamps::spawn(SysfsLeds::default(), shown.while_alive(&pulse)).map_err(start("lamps thread"))?;
         let (ask, asked) = mpsc::channel(QUESTIONS);
         // A station that cannot be asked still writes cards.
-        let control = Server::start(&settings.socket, view.subscribe(), ask.clone(), by_groups)
+        let control = Server::start(&settings.socket, shown.listen(), ask.clone(), by_groups)
             .inspect_err(|error| tracing::error!(%error, socket = %settings.socket.display(), "nobody can ask the station"))
             .ok();
         let workers = Workers::new(tell.clone(), Armory::default(), own);
@@ -202,7 +188,6 @@ impl Daemon {
         let shift_end = ShiftEnd::new(&log, Shifts::new(settings.shifts.clone()));
         let mut daemon = Self {
             began: Instant::now(),
-            shown_at: Instant::now(),
             config,
             settings: settings.clone(),
             station,
@@ -213,11 +198,10 @@ impl Daemon {
             log_files: None,
             watch,
             cabling,
-            view,
+            shown,
             panel,
             lamps,
             pulse,
-            story: Story::default(),
             today,
             shift_end,
             tell,
@@ -319,18 +303,8 @@ impl Daemon {
         self.end()
     }
 
-    /// Publishes what is shown, where that changed, and goes on with the story. Where nothing changes it is published again now and then:
-    /// whoever hears nothing takes the station for dead.
     fn show(&mut self) {
-        let view = self.station.view(Moment(self.began.elapsed()));
-        let changed = *self.view.borrow() != view;
-        if changed {
-            self.story.go_on(&view);
-        }
-        if changed || self.shown_at.elapsed() >= SIGN_OF_LIFE {
-            self.view.send_replace(view);
-            self.shown_at = Instant::now();
-        }
+        self.shown.say(Instant::now(), self.station.view(Moment(self.began.elapsed())));
     }
 
     /// Has the station answer what somebody asks.

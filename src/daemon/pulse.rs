@@ -2,11 +2,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-/// A station that has not decided anything for so long may show a green that belongs to the card before. Ticks come ten times a
-/// second; a burst of events or a slow disk takes nothing like it.
-const LIFELESS: Duration = Duration::from_secs(3);
+use crate::station::view::LIFELESS;
 
 /// The sign of life of the task that decides.
 #[derive(Clone, Debug)]
@@ -22,6 +20,12 @@ impl Default for Pulse {
 }
 
 impl Pulse {
+    /// One that was never felt.
+    #[cfg(test)]
+    pub(super) fn silent() -> Self {
+        Self { began: Instant::now().checked_sub(2 * LIFELESS).expect("the clock is not that young"), last: Arc::default() }
+    }
+
     fn now(&self) -> u64 {
         u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
@@ -42,7 +46,7 @@ mod tests {
 
     #[test]
     fn a_station_that_decides_no_more_is_noticed() {
-        let pulse = Pulse { began: Instant::now().checked_sub(2 * LIFELESS).expect("the clock is not that young"), last: Arc::default() };
+        let pulse = Pulse::silent();
         assert!(!pulse.clone().is_felt());
         pulse.beat();
         assert!(pulse.clone().is_felt(), "whoever holds a copy feels it");

@@ -9,6 +9,10 @@ use super::said::Todo;
 use super::slot::Step;
 use super::units::{Bytes, rate};
 
+/// Whoever decides says at least once a second what is shown, changed or not, and beats ten times as often; a burst of events or a slow
+/// disk takes nothing like this. After so long a silence nothing that was shown is to be believed: a green may belong to the card before.
+pub const LIFELESS: Duration = Duration::from_secs(3);
+
 /// Every sign a slot can give. One enum, so that console, lamp and log cannot disagree.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Sign {
