@@ -105,16 +105,9 @@ impl<'g> Described<'g> {
         if !full.is_empty() && !menu.heeds_full {
             return Some(format!("sets {FULL}, which its menu does not heed"));
         }
-        // Whoever made the image chose the line of one kind of processor; what is not written there GRUB chooses on the device.
-        let (is_told, given) = if full.is_empty() {
-            let told = menu
-                .own
-                .iter()
-                .all(|own| !self.replaces && self.kept(own) == words(own) && self.behind().iter().any(|behind| behind == extra));
-            (told, joined(&[menu.last(), extra]))
-        } else {
-            let told = menu.own.iter().any(|own| self.whole(own).iter().any(|whole| full == if whole.is_empty() { EMPTY } else { whole }));
-            (told, full.to_owned())
+        let (is_told, given) = match full {
+            "" => (self.is_behind(menu, extra), joined(&[menu.last(), extra])),
+            full => (self.is_whole(menu, full), full.to_owned()),
         };
         if is_told {
             return None;
@@ -123,6 +116,18 @@ impl<'g> Described<'g> {
         let cure = "; a snapd that does not know all of `kernel-cmdline` in gadget.yaml makes such images: make it with a newer one";
         let cure = if self.is_in_yaml && full.is_empty() { cure } else { "" };
         Some(format!("gives the kernel {given:?}, where menu and gadget make it {expected:?}{cure}"))
+    }
+
+    /// Nothing is to be taken from any of the menu's lines, of which GRUB chooses one on the device, and the gadget's words follow.
+    fn is_behind(&self, menu: &MenuWords<'_>, extra: &str) -> bool {
+        let keeps_all = |own: &&str| self.kept(own) == words(own);
+        !self.replaces && menu.own.iter().all(keeps_all) && self.behind().iter().any(|behind| behind == extra)
+    }
+
+    /// What is left of one of the menu's lines, which whoever made the image chose, and the gadget's words.
+    fn is_whole(&self, menu: &MenuWords<'_>, full: &str) -> bool {
+        let written = |whole: String| if whole.is_empty() { EMPTY.to_owned() } else { whole };
+        menu.own.iter().any(|own| self.whole(own).into_iter().map(written).any(|whole| whole == full))
     }
 
     /// What a snapd may write that leaves the menu's words to the menu.

@@ -152,7 +152,7 @@ fn gaps(around: &Around<'_>, held: &[Range<u64>], found: &mut Strangers) -> Resu
 /// and what it starts is held to nothing.
 fn held(around: &Around<'_>) -> Result<Vec<Range<u64>>, Trouble> {
     let mut code = [0; BOOT_CODE];
-    let is_libparted = around.table.kind == Kind::Mbr && !around.is_pc && {
+    let is_libparted = !around.is_pc && {
         around.image.read_exact_at(0, &mut code)?;
         Sha256::digest(code)[..] == OF_LIBPARTED
     };
