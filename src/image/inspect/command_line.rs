@@ -71,7 +71,7 @@ pub(super) struct Described<'g> {
 struct Options {
     /// Their words.
     words: String,
-    /// A snapd that writes the menu's words as well may have left these out, as an older one does.
+    /// Also a snapd that writes the menu's words may leave them out, as one does that knows of no such settings.
     may_lack: bool,
 }
 
@@ -159,7 +159,7 @@ impl Options {
     fn of(gadget: &Gadget, is_dangerous: bool) -> Self {
         let option = gadget.system_default(OPTION).unwrap_or_default();
         let dangerous = gadget.system_default(DANGEROUS_OPTION);
-        // Where the second is not heeded, snapd up to 2.63 at least heeds neither (boot/makebootable.go, `buildOptionalKernelCommandLine`).
+        // Where the second is not heeded, snapd leaves out both (boot/makebootable.go, `buildOptionalKernelCommandLine`).
         let may_lack = dangerous.is_some() && !is_dangerous;
         let dangerous = dangerous.filter(|_| is_dangerous).unwrap_or_default();
         Self { words: joined(&[option, dangerous]), may_lack }
