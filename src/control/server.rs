@@ -280,18 +280,20 @@ async fn put(shared: &Shared, who: &Who, request: Request) -> Reply {
         Ok(what) => what,
         Err(why) => return Reply::error("bad-request", why),
     };
-    let may_wait = what == What::Reload;
+    // Where the log cannot be written already, a change is refused. What is logged is decided first, and then waits for the disk.
+    let waits_for_disk = !matches!(what, What::Reload | What::Command(Command::Identify { .. })) && shared.view.borrow().fault.is_none();
     let (answer, answered) = oneshot::channel();
     if shared.ask.try_send(Asked { by: who.clone(), what, answer }).is_err() {
         return Reply::error("busy", "the station has more questions than it can answer: ask again");
     }
     tokio::select! {
+        biased;
         answer = answered => match answer {
             Ok(Ok(())) => Reply::done(),
             Ok(Err(Refused { code, message })) => Reply::error(&code, message),
             Err(_) => Reply::error("stopping", "the station is stopping"),
         },
-        fault = fault_after(shared.view.clone(), UNWRITTEN), if !may_wait => {
+        fault = fault_after(shared.view.clone(), UNWRITTEN), if waits_for_disk => {
             Reply::error("unwritten", format!("it holds, and until it is written down it would not after a restart: {fault}"))
         }
     }

@@ -32,14 +32,17 @@ impl Allowed {
     /// What is wrong with it, and what it might be.
     pub fn add(&mut self, word: &str) -> Result<(), String> {
         let path = word.trim_matches('/');
-        let is_like = |known: &str| path.trim().to_lowercase().starts_with(known);
+        let is_like = |known: &str| path.to_lowercase().starts_with(known);
+        if word != word.trim() {
+            return Err(format!("{word:?} has spaces around it, which no word has"));
+        }
         // All of the image is no path: that would let everything through.
         if path.split('/').any(|part| part.is_empty() || matches!(part, "." | "..")) {
             return Err(format!("{word:?} is no path inside the image, as \"system-data/var/lib/cloud\""));
         }
         if word == GAPS {
             self.gaps = true;
-        } else if is_like(GAPS) && path.trim().len() == GAPS.len() {
+        } else if path.eq_ignore_ascii_case(GAPS) {
             return Err(format!("{word:?} is no path; write {GAPS:?} for all between partitions"));
         } else if is_like(PARTITION.trim_end_matches('-')) {
             let number = word.strip_prefix(PARTITION).and_then(|digits| digits.parse().ok());
@@ -142,14 +145,16 @@ mod tests {
             "partition3",
             "partition_3",
             "Partition-3",
-            " partition-3",
             "partition-3/x",
         ] {
             let why = Allowed::new(&[word]).expect_err(word);
             assert_eq!(why, format!("{word:?} is no partition; write its number behind \"partition-\", as \"partition-3\""));
         }
-        for word in ["/gaps", "gaps/", " gaps", "Gaps"] {
+        for word in ["/gaps", "gaps/", "Gaps"] {
             assert!(Allowed::new(&[word]).expect_err(word).ends_with("write \"gaps\" for all between partitions"));
+        }
+        for word in [" gaps", "partition-3 ", " system-data/a"] {
+            assert!(Allowed::new(&[word]).expect_err(word).ends_with("has spaces around it, which no word has"));
         }
         for word in ["", "/", "../etc", "a//b", "a/."] {
             assert!(Allowed::new(&[word]).expect_err(word).contains("is no path inside the image"));

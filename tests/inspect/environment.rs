@@ -215,7 +215,7 @@ fn the_words_a_gadget_gives_to_grub_are_the_ones_it_describes() {
     let image = Snaps::of(Loader::Grub).describing("kernel-cmdline:\n  append:\n    - quiet\n    - console=ttyS1\n").image(Loader::Grub);
     assert!(image.clone().put(&system, telling("quiet console=ttyS1", "")).judged().is_good());
     let said = refused(&image.put(&system, telling("quiet", "")));
-    assert!(said.contains("panic=-1 quiet console=ttyS1\"; a snapd that does not know all of `kernel-cmdline`"), "{said}");
+    assert!(said.contains("panic=-1 quiet console=ttyS1\"; a snapd that does not know all that is in gadget.yaml"), "{said}");
 }
 
 #[test]

@@ -71,7 +71,7 @@ pub(super) struct Described<'g> {
 struct Options {
     /// Their words.
     words: String,
-    /// Also a snapd that writes the menu's words may leave them out, as one does that knows of no such settings.
+    /// And a snapd that knows of such settings may leave them out.
     may_lack: bool,
 }
 
@@ -102,8 +102,10 @@ impl<'g> Described<'g> {
         if !full.is_empty() && !extra.is_empty() {
             return Some(format!("sets both {EXTRA} and {FULL}, which no snapd does"));
         }
-        if !full.is_empty() && !menu.heeds_full {
-            return Some(format!("sets {FULL}, which its menu does not heed"));
+        for (name, value) in [(EXTRA, extra), (FULL, full)] {
+            if !value.is_empty() && !menu.heeds.contains(&name) {
+                return Some(format!("sets {name}, which its menu does not heed"));
+            }
         }
         let (is_told, given) = match full {
             "" => (self.is_behind(menu, extra), joined(&[menu.last(), extra])),
@@ -113,8 +115,9 @@ impl<'g> Described<'g> {
             return None;
         }
         let expected = self.whole(menu.last()).swap_remove(0);
-        let cure = "; a snapd that does not know all of `kernel-cmdline` in gadget.yaml makes such images: make it with a newer one";
-        let cure = if self.is_in_yaml && full.is_empty() { cure } else { "" };
+        let cure = "; a snapd that does not know all that is in gadget.yaml makes such images: make it with a newer one";
+        let needs_newer = self.is_in_yaml || !self.options.words.is_empty();
+        let cure = if needs_newer && full.is_empty() { cure } else { "" };
         Some(format!("gives the kernel {given:?}, where menu and gadget make it {expected:?}{cure}"))
     }
 
@@ -130,19 +133,19 @@ impl<'g> Described<'g> {
         menu.own.iter().any(|own| self.whole(own).into_iter().map(written).any(|whole| whole == full))
     }
 
-    /// What a snapd may write that leaves the menu's words to the menu.
-    fn behind(&self) -> [String; 2] {
-        [self.words.clone(), joined(&[&self.words, &self.options.words])]
-    }
-
-    /// What a snapd may write in the place of the menu's words, the likeliest first.
+    /// What a snapd may write in the place of the menu's words, or behind what is kept of them; the likeliest first.
     fn whole(&self, own: &str) -> Vec<String> {
         let kept = if self.replaces { String::new() } else { self.kept(own) };
-        let mut whole = vec![joined(&[&kept, &self.words, &self.options.words])];
-        if self.options.may_lack || self.replaces {
-            whole.push(joined(&[&kept, &self.words]));
+        self.behind().iter().map(|behind| joined(&[&kept, behind])).collect()
+    }
+
+    /// The gadget's own words.
+    fn behind(&self) -> Vec<String> {
+        let mut behind = vec![joined(&[&self.words, &self.options.words])];
+        if self.options.may_lack {
+            behind.push(self.words.clone());
         }
-        whole
+        behind
     }
 
     /// What is kept of the menu's words.
@@ -169,7 +172,7 @@ impl Options {
 /// The menu's side.
 pub(super) struct MenuWords<'m> {
     own: Vec<&'m str>,
-    heeds_full: bool,
+    heeds: Vec<&'static str>,
 }
 
 impl<'m> MenuWords<'m> {
@@ -179,7 +182,7 @@ impl<'m> MenuWords<'m> {
         if own.is_empty() {
             own.push("");
         }
-        Self { own, heeds_full: menu.contains(FULL) }
+        Self { own, heeds: [EXTRA, FULL].into_iter().filter(|name| menu.contains(name)).collect() }
     }
 
     /// That of a PC, where there are several.
@@ -189,7 +192,8 @@ impl<'m> MenuWords<'m> {
 }
 
 fn pattern(word: &str) -> (&str, Option<&str>) {
-    let (name, value) = named(word);
+    let whole = word.trim().strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    let (name, value) = named(whole.unwrap_or(word));
     // A star in quotes is the star itself.
     (name, Some(value.trim_matches('"')).filter(|_| value != "*"))
 }
@@ -237,7 +241,7 @@ fn words(text: &str) -> String {
 mod tests {
     use super::*;
 
-    const MENU: &str = "set snapd_static_cmdline_args='panic=-1'\nif true; then\n    set snapd_static_cmdline_args='console=ttyS0 console=tty1 panic=-1'\nfi\nload_env snapd_full_cmdline_args\n";
+    const MENU: &str = "set snapd_static_cmdline_args='panic=-1'\nif true; then\n    set snapd_static_cmdline_args='console=ttyS0 console=tty1 panic=-1'\nfi\nload_env snapd_extra_cmdline_args snapd_full_cmdline_args\n";
     const OWN: &str = "console=ttyS0 console=tty1 panic=-1";
 
     /// Which of these pairs, extra and full, are what the gadget describes?
@@ -259,6 +263,7 @@ mod tests {
             ("console", OWN),
             ("'console=\"*\"'", OWN),
             ("'panic=\"-1\"'", "console=ttyS0 console=tty1"),
+            ("'\"panic=-1\"'", "console=ttyS0 console=tty1"),
             ("console=ttyS0, panic=*", "console=tty1"),
             ("console=*, console=tty1", "console=ttyS0 panic=-1"),
         ] {
@@ -325,7 +330,7 @@ mod tests {
         let files = GadgetFiles { extra: None, full: file("quiet") };
         assert_eq!(told("", &files, false, &[("", "quiet"), ("quiet", ""), ("", "")]), [true, false, false]);
         let gadget = Gadget::read(b"volumes: {}\n").expect("it is one");
-        let older = MENU.replace(FULL, "snapd_extra_cmdline_args");
+        let older = MENU.replace(FULL, "");
         let words = Described::by(&gadget, &files, false).objection(&MenuWords::of(&older), "", "quiet").expect("GRUB does not read it");
         assert_eq!(words, "sets snapd_full_cmdline_args, which its menu does not heed");
     }
@@ -346,7 +351,6 @@ mod tests {
         }
         let yaml = "defaults: {system: {system.kernel.cmdline-append: one}}\n";
         assert_eq!(told(yaml, &GadgetFiles::default(), false, &pairs), [false, true, false, false]);
-        // One that leaves the menu's words to the menu may know of no such settings.
-        assert_eq!(told(yaml, &GadgetFiles::default(), false, &[("", ""), ("one", ""), ("two", "")]), [true, true, false]);
+        assert_eq!(told(yaml, &GadgetFiles::default(), false, &[("", ""), ("one", ""), ("two", "")]), [false, true, false]);
     }
 }

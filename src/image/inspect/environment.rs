@@ -300,7 +300,9 @@ impl Compared {
     /// from nobody who signed anything.
     fn strays<'v>(&mut self, path: &str, variables: impl IntoIterator<Item = (&'v String, &'v String)>, known: &[&str]) {
         for (name, value) in variables {
-            if !value.is_empty() && !known.contains(&name.as_str()) {
+            // Also an empty one, where snapd does not know the name: what a menu set before is taken from it.
+            let is_told = !value.is_empty() || !name.starts_with("snap");
+            if is_told && !known.contains(&name.as_str()) {
                 self.different.push(format!("{path} sets {name} to {value:?}, which no fresh image does"));
             }
         }
@@ -332,6 +334,13 @@ fn grub(bytes: &[u8]) -> Result<Variables, String> {
     // GRUB takes what follows for a part of the value, a line's end included; snapd does not.
     if rest.contains(['\\', '\r', '\0']) {
         return Err("holds a character that GRUB and snapd read differently".to_owned());
+    }
+    // GRUB looks for the end of a name over the ends of lines, and gives up on a value that the file's end cuts off (grub-core/lib/envblk.c).
+    if rest.starts_with('\n') || rest.contains("\n\n") {
+        return Err("holds an empty line, which GRUB takes for a part of the next name".to_owned());
+    }
+    if !text.trim_end_matches('#').ends_with('\n') {
+        return Err("ends within a line, which GRUB does not read".to_owned());
     }
     // GRUB skips what begins with `#`, and snapd takes it for a name; without `=` both skip it.
     if let Some(line) = rest.lines().find(|line| !line.is_empty() && line.starts_with('#') == line.contains('=')) {
@@ -407,7 +416,7 @@ mod tests {
 
     #[test]
     fn what_grub_and_snapd_read_alike_is_read() {
-        let variables = grub(&grubenv("# WARNING: do not edit\nsnap_mode=\n\nsnap_core=core_1.snap\n")).expect("it is whole");
+        let variables = grub(&grubenv("# WARNING: do not edit\nsnap_mode=\nsnap_core=core_1.snap\n")).expect("it is whole");
         assert_eq!(
             variables.into_iter().collect::<Vec<_>>(),
             [("snap_core".to_owned(), "core_1.snap".to_owned()), ("snap_mode".to_owned(), String::new())]
@@ -425,6 +434,10 @@ mod tests {
             (grubenv("#a=1\n"), "GRUB and snapd read differently: \"#a=1\""),
             (grubenv("nothing\n"), "GRUB and snapd read differently: \"nothing\""),
             (grubenv("=1\n"), "gives no name a value"),
+            (grubenv("a=1\n\nb=2\n"), "an empty line"),
+            (grubenv("\nb=2\n"), "an empty line"),
+            (grubenv("b=2"), "ends within a line"),
+            (grubenv(&format!("# {}\nb=2", "x".repeat(GRUB_LENGTH - GRUB_HEAD.len() - 6))), "ends within a line"),
             ([GRUB_HEAD.as_bytes(), &[0xff; 999]].concat(), "it is not text"),
         ] {
             let why = grub(&bytes).expect_err(words);

@@ -146,8 +146,9 @@ impl Gadget {
         Ok(gadget)
     }
 
+    /// One of all volumes has it, and need not be the one that boots.
     pub(super) fn bootloader(&self) -> &str {
-        self.volume().and_then(|volume| volume.bootloader.as_deref()).unwrap_or_default()
+        self.volumes.values().find_map(|volume| volume.bootloader.as_deref()).unwrap_or_default()
     }
 
     /// They take the place of the files `cmdline.extra` and `cmdline.full`.
@@ -169,10 +170,12 @@ impl Gadget {
     /// What is laid onto the image. Of several volumes, each of which is an image by itself, that is the one that holds the partition
     /// the device boots from; the others are for other disks. A gadget that speaks of no such partition has one volume.
     fn volume(&self) -> Option<&Volume> {
+        let has_seed = |volume: &&Volume| volume.structure.iter().any(|structure| structure.role == "system-seed");
         let boots = |volume: &&Volume| volume.structure.iter().any(Structure::is_booted_from);
         let has_bootloader = |volume: &&Volume| volume.bootloader.is_some();
         let volumes = || self.volumes.values();
-        volumes().find(boots).or_else(|| volumes().find(has_bootloader)).or_else(|| volumes().next())
+        let booted = volumes().find(has_seed).or_else(|| volumes().find(boots));
+        booted.or_else(|| volumes().find(has_bootloader)).or_else(|| volumes().next())
     }
 }
 
@@ -296,6 +299,7 @@ mod tests {
                 format!("volumes:\n{other}    bootloader: u-boot\n  pc:\n    structure:\n      - {{name: own, {boots}, size: 1M}}\n");
             let gadget = Gadget::read(yaml.as_bytes()).expect("it is one");
             assert_eq!(gadget.structures().map(|structure| structure.name.as_str()).collect::<Vec<_>>(), ["own"], "{boots}");
+            assert_eq!(gadget.bootloader(), "u-boot");
         }
         let yaml = format!("volumes:\n{other}  pc:\n    bootloader: grub\n    structure:\n      - {{name: own, size: 1M}}\n");
         let gadget = Gadget::read(yaml.as_bytes()).expect("it is one");
