@@ -9,11 +9,11 @@ use flashline_lab::reader::ReaderCard;
 use flashline_lab::{Counts, KIB, MIB, Medium, Pc, Reader, SdCard, UsbStick, secs};
 
 use crate::factory::{Factory, lun, sd, usb};
-use crate::station::Station;
+use crate::station::{Station, is_tombstone};
 
 /// The image these cards get. Its first piece is the head, where the tombstone stands before.
 pub(crate) const IMAGE: u64 = HEAD + BODY;
-const HEAD: u64 = MIB;
+pub(crate) const HEAD: u64 = MIB;
 const BODY: u64 = 7 * MIB;
 /// What is written behind the image: the card's last MiB, and marks, set and erased, of which there are a few.
 const BEHIND: u64 = MIB + 16 * KIB;
@@ -180,7 +180,7 @@ impl Card<'_> {
     fn moved(&self, moved: Moved) -> u64 {
         match self {
             Self::InReader(pc, reader, _) => {
-                let sectors: u64 = pc.sh(&format!("echo {}", moved.sectors(reader))).parse().expect("a number of sectors");
+                let sectors: u64 = pc.sh(&format!("echo {}", moved.sectors(&reader.node(0)))).parse().expect("a number of sectors");
                 sectors * 512
             }
             _ => moved.of(&self.counts()),
@@ -191,7 +191,7 @@ impl Card<'_> {
         match self {
             // Its medium lies behind the guest's memory, and sees things late.
             Self::InReader(pc, reader, _) => {
-                let _printed = pc.wait_for(&format!("[ {} -ge {} ]", moved.sectors(reader), bytes / 512), A_STEP);
+                let _printed = pc.wait_for(&format!("[ {} -ge {} ]", moved.sectors(&reader.node(0)), bytes / 512), A_STEP);
             }
             _ => self.wait_counts(&format!("{bytes} bytes {moved:?}"), A_STEP, |counts| moved.of(counts) >= bytes),
         }
@@ -207,13 +207,13 @@ impl Card<'_> {
     /// A firmware finds nothing to start in it, and a person finds out why.
     pub(crate) fn cannot_boot(&self) -> bool {
         self.settle();
-        self.head(64).starts_with(b"FLASHLINE: this card is not finished")
+        is_tombstone(&self.head(64))
     }
 }
 
 /// What is counted.
 #[derive(Clone, Copy, Debug)]
-enum Moved {
+pub(crate) enum Moved {
     Written,
     Read,
 }
@@ -226,12 +226,12 @@ impl Moved {
         }
     }
 
-    /// The same for the disk of the reader's first slot, in the shell's words (kernel, `Documentation/block/stat.rst`).
-    fn sectors(self, reader: &Reader) -> String {
+    /// The same for a disk, as the guest's kernel counts it, in the shell's words (kernel, `Documentation/block/stat.rst`).
+    pub(crate) fn sectors(self, node: &str) -> String {
         let field = match self {
             Self::Read => 3,
             Self::Written => 7,
         };
-        format!("$(set -- $(cat /sys/block/{}/stat); echo ${field})", reader.node(0).trim_start_matches("/dev/"))
+        format!("$(set -- $(cat /sys/block/{}/stat); echo ${field})", node.trim_start_matches("/dev/"))
     }
 }

@@ -23,7 +23,7 @@ fn asked_to_stop_a_busy_station_records_interrupted_and_ends_within_five_seconds
     let rows = rows(&pc);
     assert_eq!(rows.len(), 1);
     assert_eq!(rows[0]["outcome"], "interrupted", "{}", rows[0]);
-    assert!(stick.medium().head(64).starts_with(b"FLASHLINE: this card is not finished"));
+    assert!(is_tombstone(&stick.medium().head(64)));
 }
 
 /// Where the work on a card stands, and how to find it there.

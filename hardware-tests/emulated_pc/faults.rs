@@ -3,11 +3,7 @@
 use flashline_lab::{MIB, Pc};
 
 use crate::factory::{Factory, Image, usb};
-use crate::station::Run;
-
-fn cannot_boot(head: &[u8]) -> bool {
-    head.starts_with(b"FLASHLINE: this card is not finished")
-}
+use crate::station::{Run, is_tombstone};
 
 #[test]
 fn a_flipped_bit_on_read_back_fails_the_card_at_its_byte() {
@@ -23,7 +19,7 @@ fn a_flipped_bit_on_read_back_fails_the_card_at_its_byte() {
     station.wait_for("A2", "PASS");
     let row = &station.rows_of("A1")[0];
     assert_eq!((row["outcome"].as_str(), row["failed_at_byte"].as_u64()), (Some("failed"), Some(at)), "{row}");
-    assert!(cannot_boot(&bad.medium().head(64)));
+    assert!(is_tombstone(&bad.medium().head(64)));
     assert!(good.medium().reads_as(image.raw()));
 }
 
@@ -40,7 +36,7 @@ fn a_card_that_answers_with_an_error_fails_with_the_systems_words_and_not_as_pul
     assert!(line.contains("writing at byte") && line.contains("Input/output error (os error 5)"), "{line}");
     let line = station.wait_for("A2", "FAILED");
     assert!(line.contains("reading back at byte") && line.contains("Input/output error (os error 5)"), "{line}");
-    assert!(cannot_boot(&writes_fail.medium().head(64)) && cannot_boot(&reads_fail.medium().head(64)));
+    assert!(is_tombstone(&writes_fail.medium().head(64)) && is_tombstone(&reads_fail.medium().head(64)));
 }
 
 #[test]

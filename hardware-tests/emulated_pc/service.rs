@@ -3,7 +3,7 @@
 use flashline_lab::{MIB, Pc, secs};
 
 use crate::factory::{Factory, Image, usb};
-use crate::station::Station;
+use crate::station::{Station, is_tombstone};
 
 /// Ten seconds are the unit's own; nobody wants to wait for them here.
 const IMPATIENT: &str = "[Service]\nWatchdogSec=3\n";
@@ -26,7 +26,7 @@ fn a_station_that_hangs_is_restarted_by_systemd_and_its_attempt_is_interrupted()
     let rows = station.rows();
     assert_eq!(rows.len(), 1);
     assert_eq!(rows[0]["outcome"], "interrupted", "{}", rows[0]);
-    assert!(stick.medium().head(64).starts_with(b"FLASHLINE: this card is not finished"));
+    assert!(is_tombstone(&stick.medium().head(64)));
     assert_eq!(pc.sh("systemctl show --value -p NRestarts -p ActiveState flashline"), "1\nactive");
 }
 
@@ -62,5 +62,5 @@ fn a_reload_of_a_bad_configuration_fails_and_changes_nothing_and_a_stop_of_a_bus
     station.job.wait_for_line("^STATION DOWN  no card is being written", secs(20));
     assert_eq!(pc.sh("systemctl show --value -p Result flashline"), "success");
     assert_eq!(station.rows_of("A2")[0]["outcome"], "interrupted");
-    assert!(stick.medium().head(64).starts_with(b"FLASHLINE: this card is not finished"));
+    assert!(is_tombstone(&stick.medium().head(64)));
 }
