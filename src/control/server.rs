@@ -293,15 +293,15 @@ async fn put(shared: &Shared, who: &Who, request: Request) -> Reply {
             Ok(Err(Refused { code, message })) => Reply::error(&code, message),
             Err(_) => Reply::error("stopping", "the station is stopping"),
         },
-        fault = fault_after(shared.view.clone(), UNWRITTEN), if waits_for_disk => {
+        fault = lasting_fault(shared.view.clone()), if waits_for_disk => {
             Reply::error("unwritten", format!("it holds, and until it is written down it would not after a restart: {fault}"))
         }
     }
 }
 
 /// What keeps the station from writing anything down, where that is still so after a while, or becomes so later.
-async fn fault_after(mut view: watch::Receiver<View>, while_it_may_pass: Duration) -> String {
-    sleep(while_it_may_pass).await;
+async fn lasting_fault(mut view: watch::Receiver<View>) -> String {
+    sleep(UNWRITTEN).await;
     match view.wait_for(|view| view.fault.is_some()).await {
         Ok(view) => view.fault.clone().unwrap_or_default(),
         // The station is stopping, and the answer says so.

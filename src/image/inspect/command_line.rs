@@ -79,8 +79,8 @@ impl<'g> Described<'g> {
     pub(super) fn by(gadget: &'g Gadget, files: &GadgetFiles, is_dangerous: bool) -> Self {
         let described = Self { options: Options::of(gadget, is_dangerous), ..Self::nothing() };
         if let Some(arguments) = gadget.kernel_arguments().filter(|arguments| !arguments.is_empty()) {
-            let removed = arguments.remove().iter().map(|word| pattern(word)).collect();
-            let words = arguments.append().iter().map(|word| written(word)).collect::<Vec<_>>().join(" ");
+            let removed = arguments.remove().iter().map(|word| Word::of(word).pattern()).collect();
+            let words = arguments.append().iter().map(|word| Word::of(word).written()).collect::<Vec<_>>().join(" ");
             return Self { removed, words, is_in_yaml: true, ..described };
         }
         match (&files.full, &files.extra) {
@@ -103,7 +103,7 @@ impl<'g> Described<'g> {
             return Some(format!("sets both {EXTRA} and {FULL}, which no snapd does"));
         }
         for (name, value) in [(EXTRA, extra), (FULL, full)] {
-            if !value.is_empty() && !menu.heeds.contains(&name) {
+            if !value.is_empty() && !menu.text.contains(name) {
                 return Some(format!("sets {name}, which its menu does not heed"));
             }
         }
@@ -151,8 +151,8 @@ impl<'g> Described<'g> {
     /// What is kept of the menu's words.
     fn kept(&self, own: &str) -> String {
         let is_kept = |word: &&str| {
-            let (name, value) = named(word);
-            self.removed.get(name).is_none_or(|removed| removed.is_some_and(|removed| removed != value))
+            let word = Word::of(word);
+            self.removed.get(word.name).is_none_or(|removed| removed.is_some_and(|removed| removed != word.value))
         };
         own.split_ascii_whitespace().filter(is_kept).collect::<Vec<_>>().join(" ")
     }
@@ -171,8 +171,8 @@ impl Options {
 
 /// The menu's side.
 pub(super) struct MenuWords<'m> {
+    text: &'m str,
     own: Vec<&'m str>,
-    heeds: Vec<&'static str>,
 }
 
 impl<'m> MenuWords<'m> {
@@ -182,7 +182,7 @@ impl<'m> MenuWords<'m> {
         if own.is_empty() {
             own.push("");
         }
-        Self { own, heeds: [EXTRA, FULL].into_iter().filter(|name| menu.contains(name)).collect() }
+        Self { text: menu, own }
     }
 
     /// That of a PC, where there are several.
@@ -191,28 +191,38 @@ impl<'m> MenuWords<'m> {
     }
 }
 
-fn pattern(word: &str) -> (&str, Option<&str>) {
-    let whole = word.trim().strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
-    let (name, value) = named(whole.unwrap_or(word));
-    // A star in quotes is the star itself.
-    (name, Some(value.trim_matches('"')).filter(|_| value != "*"))
+/// A word of the kernel's, as the kernel takes it apart (lib/cmdline.c, `next_arg`), and snapd as well (osutil/kcmdline, `Parse`).
+struct Word<'w> {
+    name: &'w str,
+    value: &'w str,
+    /// In quotes, alone or with its name.
+    is_quoted: bool,
 }
 
-fn named(word: &str) -> (&str, &str) {
-    word.trim().split_once('=').unwrap_or((word.trim(), ""))
-}
+impl<'w> Word<'w> {
+    fn of(text: &'w str) -> Self {
+        let text = text.trim();
+        let opened = text.strip_prefix('"');
+        let closed = opened.and_then(|rest| rest.strip_suffix('"'));
+        let bare = closed.or(opened).unwrap_or(text);
+        let (name, value) = bare.split_once('=').unwrap_or((bare, ""));
+        let inner = value.strip_prefix('"');
+        let value = inner.map_or(value, |rest| rest.strip_suffix('"').unwrap_or(rest));
+        Self { name, value, is_quoted: closed.is_some() || inner.is_some() }
+    }
 
-/// A word of `gadget.yaml` as snapd writes it (osutil/kcmdline, `Argument.String`): no sign of equality before nothing, and quotes
-/// around the value alone.
-fn written(word: &str) -> String {
-    let word = word.trim();
-    let whole = word.strip_prefix('"').map(|rest| rest.strip_suffix('"').unwrap_or(rest));
-    let (name, value) = named(whole.unwrap_or(word));
-    let unquoted = value.strip_prefix('"').map(|rest| rest.strip_suffix('"').unwrap_or(rest));
-    let quoted = |text: &str, must: bool| if must || text.contains(' ') { format!("\"{text}\"") } else { text.to_owned() };
-    match unquoted.unwrap_or(value) {
-        "" => quoted(name, false),
-        value => format!("{}={}", quoted(name, false), quoted(value, whole.is_some() || unquoted.is_some())),
+    /// As a pattern for words to remove; a star in quotes is the star itself.
+    fn pattern(self) -> (&'w str, Option<&'w str>) {
+        (self.name, Some(self.value).filter(|value| self.is_quoted || *value != "*"))
+    }
+
+    /// As snapd writes it (`Argument.String`): no sign of equality before nothing, and quotes around the value alone.
+    fn written(self) -> String {
+        let quoted = |text: &str, must: bool| if must || text.contains(' ') { format!("\"{text}\"") } else { text.to_owned() };
+        match self.value {
+            "" => quoted(self.name, false),
+            value => format!("{}={}", quoted(self.name, false), quoted(value, self.is_quoted)),
+        }
     }
 }
 
@@ -311,8 +321,11 @@ mod tests {
             ("foo=\"bar baz\"", "foo=\"bar baz\""),
             ("foo=\"bar\"", "foo=\"bar\""),
             ("\"foo=bar baz\"", "foo=\"bar baz\""),
+            ("\"foo=bar", "foo=bar"),
+            ("\"foo\"=bar", "foo\"=bar"),
+            ("foo=\"bar", "foo=\"bar\""),
         ] {
-            assert_eq!(written(typed), expected, "{typed}");
+            assert_eq!(Word::of(typed).written(), expected, "{typed}");
         }
         let files = GadgetFiles { extra: file("# not this\nfoo=\"a  b\"  c\n\nd#\n"), full: None };
         assert_eq!(told("", &files, false, &[("foo=\"a  b\" c d#", ""), ("foo=\"a b\" c d#", "")]), [true, false]);

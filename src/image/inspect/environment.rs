@@ -11,6 +11,7 @@ use super::command_line::{self, Described, GadgetFiles, MenuWords};
 use super::files::{Files, Node};
 use super::gadget::Gadget;
 use super::menu;
+use super::published;
 use super::squashfs::{Inode, Squashfs};
 
 /// GRUB's menu.
@@ -173,7 +174,7 @@ impl Compared {
 
     /// Since Ubuntu Core 20 the menu is snapd's own.
     fn seed_menu(&mut self, originals: &mut Originals<'_, '_>, boot: &Files, config: &[u8]) -> Result<(), Trouble> {
-        if menu::is_published(config) {
+        if published::is_menu(config) {
             self.equal += 1;
             return Ok(());
         }
@@ -343,10 +344,10 @@ fn grub(bytes: &[u8]) -> Result<Variables, String> {
         return Err("ends within a line, which GRUB does not read".to_owned());
     }
     // GRUB skips what begins with `#`, and snapd takes it for a name; without `=` both skip it.
-    if let Some(line) = rest.lines().find(|line| !line.is_empty() && line.starts_with('#') == line.contains('=')) {
+    if let Some(line) = rest.lines().find(|line| line.starts_with('#') == line.contains('=')) {
         return Err(format!("holds a line that GRUB and snapd read differently: {:?}", shortened(line)));
     }
-    once(rest.lines().filter(|line| !line.is_empty() && !line.starts_with('#')))
+    once(rest.lines().filter(|line| !line.starts_with('#')))
 }
 
 /// A CRC-32, perhaps a flag, and `NAME=VALUE`, ended by a zero each and the last by two.

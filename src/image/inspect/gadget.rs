@@ -170,12 +170,13 @@ impl Gadget {
     /// What is laid onto the image. Of several volumes, each of which is an image by itself, that is the one that holds the partition
     /// the device boots from; the others are for other disks. A gadget that speaks of no such partition has one volume.
     fn volume(&self) -> Option<&Volume> {
-        let has_seed = |volume: &&Volume| volume.structure.iter().any(|structure| structure.role == "system-seed");
-        let boots = |volume: &&Volume| volume.structure.iter().any(Structure::is_booted_from);
-        let has_bootloader = |volume: &&Volume| volume.bootloader.is_some();
-        let volumes = || self.volumes.values();
-        let booted = volumes().find(has_seed).or_else(|| volumes().find(boots));
-        booted.or_else(|| volumes().find(has_bootloader)).or_else(|| volumes().next())
+        let signs: [fn(&Volume) -> bool; 4] = [
+            |volume| volume.structure.iter().any(|structure| structure.role == "system-seed"),
+            |volume| volume.structure.iter().any(Structure::is_system_boot),
+            |volume| volume.bootloader.is_some(),
+            |_any| true,
+        ];
+        signs.into_iter().find_map(|sign| self.volumes.values().find(|volume| sign(volume)))
     }
 }
 
@@ -236,9 +237,9 @@ impl Structure {
         self.kind.split(',').map(str::trim)
     }
 
-    /// Does snapd, or the firmware, begin here? Gadgets of Ubuntu Core 16 may say so by the label alone.
-    fn is_booted_from(&self) -> bool {
-        matches!(self.role.as_str(), "system-seed" | "system-boot") || self.filesystem_label == "system-boot"
+    /// Does the firmware begin here, where there is no seed that it begins with? Gadgets of Ubuntu Core 16 may say so by the label alone.
+    fn is_system_boot(&self) -> bool {
+        self.role == "system-boot" || self.filesystem_label == "system-boot"
     }
 
     /// Its first byte in the image, as the gadget has it.

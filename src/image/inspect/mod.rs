@@ -20,6 +20,7 @@ mod files;
 mod gadget;
 mod menu;
 pub mod page;
+mod published;
 mod quiet;
 mod raspberry;
 mod seed;

@@ -6,11 +6,10 @@
 use std::iter;
 use std::ops::Range;
 
-use sha2::{Digest, Sha256};
-
 use super::Trouble;
 use super::files::{Files, System};
 use super::gadget::{Gadget, Structure};
+use super::published::{BOOT_CODE, is_of_libparted};
 use super::table::{Kind, Partition, Table};
 use super::window::Window;
 use crate::model::allowed::{Allowed, named_partition};
@@ -20,14 +19,6 @@ use crate::station::units::{KIB, to_u64, to_usize};
 const MOST_GAPS: usize = 8;
 /// What is read of a gap at once.
 const CHUNK: u64 = 64 * KIB;
-/// Room for boot code in front of a table.
-const BOOT_CODE: usize = 440;
-/// SHA-256 of it as libparted 3.5 fills it where it makes an MBR, which older image tools have it do: code that starts the first block
-/// of the active partition, and zeroes.
-const OF_LIBPARTED: [u8; 32] = [
-    0x0d, 0x00, 0x87, 0xa5, 0x52, 0x00, 0xf3, 0xb6, 0xb5, 0x2f, 0x32, 0xbc, 0xb3, 0x9c, 0x0a, 0x26, 0x7c, 0x01, 0x4c, 0x4f, 0x50, 0xe9,
-    0x0f, 0xcb, 0x95, 0xea, 0x00, 0x39, 0x37, 0x3c, 0x9d, 0x59,
-];
 
 /// What was found.
 #[derive(Debug, Default)]
@@ -154,7 +145,7 @@ fn held(around: &Around<'_>) -> Result<Vec<Range<u64>>, Trouble> {
     let mut code = [0; BOOT_CODE];
     let is_libparted = !around.is_pc && {
         around.image.read_exact_at(0, &mut code)?;
-        Sha256::digest(code)[..] == OF_LIBPARTED
+        is_of_libparted(&code)
     };
     Ok(in_order(around.compared.iter().cloned().chain(is_libparted.then_some(0..to_u64(BOOT_CODE)))))
 }

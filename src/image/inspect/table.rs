@@ -176,13 +176,11 @@ fn copy(image: &Window, block: u64, at: u64) -> Result<(GPTHeader, Vec<GPTPartit
         return Err(Trouble::Broken(format!("it speaks of {count} entries of {size} bytes, where {MOST_ENTRIES} of {ENTRY} are the most")));
     }
     let length = u64::from(header.number_of_partition_entries) * u64::from(ENTRY);
-    let end = header.partition_entry_lba.checked_mul(block).and_then(|start| start.checked_add(length));
-    if end.is_none_or(|end| end > image.length()) {
-        return Err(cut_short());
-    }
+    let start = header.partition_entry_lba.checked_mul(block);
+    let start = start.filter(|start| start.checked_add(length).is_some_and(|end| end <= image.length())).ok_or_else(cut_short)?;
     let entries = header.read_partitions(&mut reader, block).map_err(|error| Trouble::Broken(error.to_string()))?;
     let mut bytes = vec![0; to_usize(length)];
-    image.read_exact_at(header.partition_entry_lba.saturating_mul(block), &mut bytes)?;
+    image.read_exact_at(start, &mut bytes)?;
     let mut unused = bytes.chunks_exact(to_usize(ENTRY.into())).zip(1..).filter(|(entry, _)| entry.starts_with(&UNUSED));
     if let Some((_, number)) = unused.find(|(entry, _)| entry.iter().any(|byte| *byte != 0)) {
         return Err(Trouble::Broken(format!("its entry {number} is unused and not empty, which no tool leaves behind")));
