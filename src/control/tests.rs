@@ -140,6 +140,20 @@ fn whoever_asks_while_the_log_cannot_be_written_hears_that_it_holds_and_is_not_w
 }
 
 #[test]
+fn whoever_asks_when_the_log_cannot_be_written_already_hears_what_the_station_says_and_no_guess() {
+    let mut station = Station::start(admin);
+    station.view.send_modify(|view| view.fault = Some("the flash log cannot be written: disk full".to_owned()));
+    let mut client = station.client();
+    let asking = std::thread::spawn(move || client.ask(&Request::Disarm { slot: Some("A9".into()), model: None, reason: None }));
+    let asked = station.asked.blocking_recv().expect("it is asked");
+    // Longer than it takes to say of a change that holds that it is not written down.
+    std::thread::sleep(Duration::from_secs(6));
+    asked.answer.send(Err(Refused { code: "log-fault".to_owned(), message: "disk full".to_owned() })).expect("somebody waits");
+    let answer = asking.join().expect("it returns");
+    assert!(matches!(&answer, Err(ClientError::Refused(error)) if error.code == "log-fault"), "{answer:?}");
+}
+
+#[test]
 fn whoever_may_only_look_changes_nothing_and_a_stranger_sees_nothing() {
     let mut station = Station::start(reader);
     let refused = station.client().ask(&Request::Reload {});

@@ -97,6 +97,9 @@ fn whatever_else_an_environment_says_is_refused() {
     let image =
         Core20::with(Loader::Grub).put(&system, grubenv(&[("snapd_recovery_kernel", "/snaps/pi-kernel_7.snap"), ("snapd_other", "1")]));
     assert!(refused(&image).contains("systems/20261122/grubenv sets snapd_other to \"1\""));
+    // A name that snapd does not know says something even without a value: GRUB forgets what its menu said.
+    let image = Core20::with(Loader::Grub).put(&system, grubenv(&[("snapd_recovery_kernel", "/snaps/pi-kernel_7.snap"), ("timeout", "")]));
+    assert!(refused(&image).contains("systems/20261122/grubenv sets timeout to \"\""));
 }
 
 #[test]
