@@ -12,6 +12,7 @@ mod bad_input;
 mod cards;
 mod ends;
 mod faults;
+mod hostile;
 mod lamps;
 mod log;
 mod many;
