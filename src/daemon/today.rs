@@ -63,11 +63,7 @@ fn since_midnight(log: &Path, now: &Zoned) -> Result<Tally, LogError> {
     let since = now.start_of_day().ok().map(|midnight| midnight.timestamp().as_microsecond());
     let mut tally = Tally::default();
     LogReader::open(log)?.briefs(&Filter { since, ..Filter::default() }, |brief| {
-        match brief.outcome {
-            "passed" | "passed-mapped-only" => tally.passed += 1,
-            "failed" | "pulled" | "interrupted" => tally.failed += 1,
-            _ => {}
-        }
+        tally.add(brief.outcome);
         ControlFlow::Continue(())
     })?;
     Ok(tally)

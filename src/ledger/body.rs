@@ -64,7 +64,7 @@ fn close(facts: Value, outcome: &Outcome, effort: Option<&Effort>, start: Option
         Outcome::Failed(_) | Outcome::Refused(_) | Outcome::Pulled(_) | Outcome::Interrupted => Value::Null,
     };
     let outcome = json!({
-        "word": outcome.word(),
+        "word": outcome.word().as_str(),
         "code": outcome.code(),
         "reason": outcome.reason(),
         "at": outcome.at().map(|at| at.0),

@@ -10,6 +10,8 @@ use std::vec;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, named_params};
 
+use crate::station::outcome::OutcomeWord;
+
 use super::error::{Doing, LogError, Trouble};
 use super::reader::LogReader;
 use super::row::Row;
@@ -60,7 +62,7 @@ impl Filter {
         let is = |wanted: &Option<String>, value: Option<&str>| wanted.as_deref().is_none_or(|wanted| value == Some(wanted));
         is(&self.model, row.model.as_deref())
             && is(&self.slot, row.slot.as_deref())
-            && is(&self.outcome, Some(&row.outcome))
+            && is(&self.outcome, Some(row.outcome.as_str()))
             && self.since.is_none_or(|since| row.at().is_some_and(|at| at >= since))
             && self.until.is_none_or(|until| row.at().is_some_and(|at| at < until))
             && self.serial.as_deref().is_none_or(|serial| {
@@ -69,11 +71,11 @@ impl Filter {
     }
 
     fn takes_running(&self) -> bool {
-        self.outcome.as_deref().is_none_or(|outcome| outcome == "running")
+        self.outcome.as_deref().is_none_or(|outcome| outcome == OutcomeWord::Running.as_str())
     }
 
     fn takes_closed(&self) -> bool {
-        self.outcome.as_deref() != Some("running")
+        self.outcome.as_deref() != Some(OutcomeWord::Running.as_str())
     }
 }
 
@@ -88,8 +90,8 @@ pub struct Brief<'r> {
     pub model: Option<&'r str>,
     /// The slot, as on its sticker.
     pub slot: Option<&'r str>,
-    /// `passed`, `passed-mapped-only`, `recheck`, `recheck-mapped-only`, `failed`, `refused`, `pulled`, `interrupted`.
-    pub outcome: &'r str,
+    /// How it ended.
+    pub outcome: &'r OutcomeWord,
     /// The reason in one stable word.
     pub code: Option<&'r str>,
     /// Claim to end, microseconds.
@@ -479,12 +481,13 @@ fn page_of_briefs(
         // SQLite has signed integers only; a count below zero is none of ours.
         let number = |column: usize| row.get::<_, Option<i64>>(column).map(|number| number.and_then(|number| u64::try_from(number).ok()));
         *left -= 1;
+        let outcome = OutcomeWord::from(text(4)?.unwrap_or_default());
         let flow = each(&Brief {
             seq: number(0)?.unwrap_or_default(),
             at: row.get(1)?,
             model: text(2)?,
             slot: text(3)?,
-            outcome: text(4)?.unwrap_or_default(),
+            outcome: &outcome,
             code: text(5)?,
             total_us: number(6)?,
             image_blake3: text(7)?,

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::tests::{attempt, closed, open, place, started};
 use super::*;
-use crate::station::outcome::{Effort, Outcome, Pull, Refusal};
+use crate::station::outcome::{Effort, Outcome, OutcomeWord, Pull, Refusal};
 use crate::station::testing::{armed_by, image, proof};
 
 fn stamp(at: i64) -> Stamp {
@@ -75,7 +75,7 @@ fn what_is_found_is_what_was_asked_all_of_it_once_and_in_order() {
                 let at = row.ended.or(row.started).expect("a time");
                 is(&filter.model, row.model.as_deref().expect("a model"))
                     && is(&filter.slot, row.slot.as_deref().expect("a slot"))
-                    && is(&filter.outcome, &row.outcome)
+                    && is(&filter.outcome, row.outcome.as_str())
                     && filter.since.is_none_or(|since| since <= at)
                     && filter.until.is_none_or(|until| at < until)
                     && filter.after.is_none_or(|after| after < row.seq)
@@ -204,9 +204,9 @@ fn an_attempt_is_shown_with_its_events_and_as_it_is_now() {
     let mut ledger = open(&path);
     ledger.append(&started(1)).expect("appended");
     let reader = LogReader::open(&path).expect("a log");
-    assert_eq!(reader.row(1).expect("readable").map(|row| row.outcome), Some("running".to_owned()));
+    assert_eq!(reader.row(1).expect("readable").map(|row| row.outcome), Some(OutcomeWord::Running));
     ledger.append(&closed(1, Outcome::Pulled(Pull::Taken))).expect("appended");
-    assert_eq!(reader.row(1).expect("readable").map(|row| row.outcome), Some("pulled".to_owned()));
+    assert_eq!(reader.row(1).expect("readable").map(|row| row.outcome), Some(OutcomeWord::Pulled));
     let events = reader.events(1).expect("readable");
     assert_eq!(
         events.iter().map(|event| (event.seq, event.kind.as_str())).collect::<Vec<_>>(),
@@ -257,7 +257,7 @@ fn the_view_shows_the_same_rows() {
     let rows = found(&reader, &Filter::default());
     let rows: Vec<_> = rows
         .into_iter()
-        .map(|row| (signed(row.seq), signed(row.attempt), row.outcome, row.started, row.ended, row.slot, row.serial))
+        .map(|row| (signed(row.seq), signed(row.attempt), row.outcome.to_string(), row.started, row.ended, row.slot, row.serial))
         .collect();
     assert_eq!(view, rows);
 }

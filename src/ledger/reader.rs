@@ -83,13 +83,15 @@ impl LogReader {
     /// # Errors
     /// Where the log cannot be read.
     pub fn row(&self, attempt: AttemptNumber) -> Result<Option<Row>, LogError> {
-        let Some(newest) = self.events(attempt)?.pop() else { return Ok(None) };
+        let mut events = self.events(attempt)?;
+        events.retain(|event| matches!(event.kind.as_str(), "attempt-started" | "attempt-closed"));
+        let Some(newest) = events.pop() else { return Ok(None) };
         let broken = || LogError::new(Doing::Reading, &self.path, Trouble::Broken { seq: newest.seq });
         let seq = i64::try_from(newest.seq).unwrap_or(i64::MAX);
         Row::of(seq, newest.station.clone(), &newest.kind, newest.at, &newest.body).map(Some).ok_or_else(broken)
     }
 
-    /// The events of this attempt, oldest first: its start, its end.
+    /// The events of this attempt, oldest first: its start, its end, and what else was told of it.
     ///
     /// # Errors
     /// Where the log cannot be read.

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::station::outcome::OutcomeWord;
 use crate::station::record::AttemptNumber;
 
 /// One attempt. A closed one stands where its closing event stands; one without, where its start stands: its card is being
@@ -107,8 +108,8 @@ pub struct Row {
     pub readback_blake3: Option<String>,
     /// `whole` for a pass, `mapped-only` where the image's zeroes were skipped.
     pub readback_class: Option<String>,
-    /// `passed`, `passed-mapped-only`, `recheck`, `recheck-mapped-only`, `failed`, `refused`, `pulled`, `interrupted`, or `running`.
-    pub outcome: String,
+    /// How it ended, or that it is running.
+    pub outcome: OutcomeWord,
     /// The reason in one stable word.
     pub code: Option<String>,
     /// The reason as a sentence.
@@ -128,8 +129,13 @@ impl Row {
 
     /// The row of an attempt's event: its closing one, or its start while there is no other. `None` where the body is not ours.
     pub(super) fn of(seq: i64, station: String, kind: &str, at: i64, body: &str) -> Option<Self> {
+        let closed = match kind {
+            "attempt-closed" => true,
+            "attempt-started" => false,
+            // An attempt may have events of other kinds; a row stands for none of them.
+            _ => return None,
+        };
         let body: Body<'_> = serde_json::from_str(body).ok()?;
-        let closed = kind == "attempt-closed";
         let image = body.image.unwrap_or_default();
         let model = image.model_proof.unwrap_or_default();
         let card = body.card.unwrap_or_default();
@@ -188,7 +194,7 @@ impl Row {
             reading_kib_s: list(effort.reading_kib_s),
             readback_blake3: proof.blake3,
             readback_class: proof.class,
-            outcome: outcome.word.unwrap_or_else(|| "running".to_owned()),
+            outcome: outcome.word.as_deref().map(OutcomeWord::from).unwrap_or_default(),
             code: outcome.code,
             reason: outcome.reason,
             failed_at: outcome.at,

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::station::card::{Bus, Cid, Identified};
-use crate::station::outcome::{Act, Curve, Effort, Failure, Outcome, Pull, Refusal};
+use crate::station::outcome::{Act, Curve, Effort, Failure, Outcome, OutcomeWord, Pull, Refusal};
 use crate::station::record::{Armed, Attempt, DeviceModel, ModelProof, Plan};
 use crate::station::testing::{armed_by, card, image, mapped_proof, proof};
 use crate::station::units::Bytes;
@@ -259,7 +259,7 @@ fn a_started_attempt_without_an_end_gets_exactly_one_as_interrupted() {
         ledger.append(&closed(2, Outcome::Pulled(Pull::Taken))).expect("appended");
         ledger.append(&closed(4, Outcome::Refused(Refusal::OwnDisk))).expect("appended");
     }
-    let outcomes = |path: &Path| rows(path).into_iter().map(|row| (row.attempt, row.outcome)).collect::<Vec<_>>();
+    let outcomes = |path: &Path| rows(path).into_iter().map(|row| (row.attempt, row.outcome.to_string())).collect::<Vec<_>>();
     let pairs = |pairs: &[(u64, &str)]| pairs.iter().map(|(number, word)| (*number, (*word).to_owned())).collect::<Vec<_>>();
     assert_eq!(outcomes(&path), pairs(&[(1, "running"), (3, "running"), (2, "pulled"), (4, "refused")]));
     {
@@ -288,7 +288,7 @@ fn an_attempt_is_closed_once_and_its_number_is_not_used_again() {
         assert_eq!(error.trouble, Trouble::Contradicts, "{error}");
     }
     assert_eq!(rows(&path).len(), 1);
-    assert_eq!(rows(&path)[0].outcome, "pulled");
+    assert_eq!(rows(&path)[0].outcome, OutcomeWord::Pulled);
 }
 
 #[test]
@@ -385,7 +385,7 @@ fn the_row_of_a_passed_card_carries_every_field() {
         reading_kib_s: part("[92160]"),
         readback_blake3: part(&"07".repeat(32)),
         readback_class: part("whole"),
-        outcome: "passed".to_owned(),
+        outcome: OutcomeWord::Passed,
         code: None,
         reason: None,
         failed_at: None,
@@ -704,7 +704,7 @@ fn an_entry_that_contradicts_the_log_is_never_confirmed_and_holds_up_no_other() 
     writer.finish(LONG).expect("all is dealt with");
     let answers: Vec<_> = heard.iter().collect();
     assert_eq!(answers, [Answer::Recorded(Receipt::Closed(1)), Answer::Recorded(Receipt::Closed(2))]);
-    assert_eq!(rows(&path)[0].outcome, "pulled");
+    assert_eq!(rows(&path)[0].outcome, OutcomeWord::Pulled);
 }
 
 #[test]

@@ -31,7 +31,7 @@ pub(super) const COLUMNS: [Column; 55] = [
     ("slot", |row| text(row.slot.as_deref())),
     ("port", |row| text(row.port.as_deref())),
     ("model", |row| text(row.model.as_deref())),
-    ("outcome", |row| Cell::Text(&row.outcome)),
+    ("outcome", |row| Cell::Text(row.outcome.as_str())),
     ("code", |row| text(row.code.as_deref())),
     ("reason", |row| text(row.reason.as_deref())),
     ("failed_at_byte", |row| number(row.failed_at)),

@@ -1,5 +1,7 @@
 //! What a row says of a card besides its words: of which kind it is, in which reader it sat, whether it can be told from another.
 
+use crate::station::card::Identified;
+use crate::station::record::ProofClass;
 use crate::station::units::Bytes;
 
 /// What attempts hang on: the USB device whose slots they are, or the host of an SD slot; without the LUN, which is one slot of it.
@@ -24,37 +26,46 @@ pub(super) fn card_type(cid_name: Option<&str>, vendor: Option<&str>, product: O
     }
 }
 
+/// Of a word that stands in a log written by a newer program.
+const UNKNOWN: &str = "a word this program does not know";
+
+/// How the card of a row is known; nothing where the row does not say, or says it in a word of another program's.
+pub(super) fn identified(row: &crate::ledger::Row) -> Option<Identified> {
+    row.identified.as_deref().and_then(Identified::of)
+}
+
 /// How far the serial of a row says which card it was.
 pub(super) fn serial_means(identified: Option<&str>) -> &'static str {
-    match identified {
-        Some("cid") => "the card's own register: no two cards share it",
-        Some("usb") => "the stick's serial: as good as its maker's care",
-        Some("reader-only") => "the reader's serial: says nothing about the card",
-        _ => "no serial: one card cannot be told from the next",
+    match identified.map(Identified::of) {
+        Some(Some(Identified::ByCid)) => "the card's own register: no two cards share it",
+        Some(Some(Identified::ByUsb)) => "the stick's serial: as good as its maker's care",
+        Some(Some(Identified::ReaderOnly)) => "the reader's serial: says nothing about the card",
+        Some(Some(Identified::Not)) | None => "no serial: one card cannot be told from the next",
+        Some(None) => UNKNOWN,
     }
 }
 
 /// How far it is known what device an image is for.
 pub(super) fn proof_means(class: &str) -> &'static str {
-    match class {
-        "proven" => "signatures reach from this model, and from every snap of the image, to a trusted root",
-        "matching" => "the model inside the image is the one configured; signatures were not demanded",
-        "none" => "nobody looked inside the image",
-        _ => "a word this program does not know",
+    match ProofClass::of(class) {
+        Some(ProofClass::Proven) => "signatures reach from this model, and from every snap of the image, to a trusted root",
+        Some(ProofClass::Matching) => "the model inside the image is the one configured; signatures were not demanded",
+        Some(ProofClass::None) => "nobody looked inside the image",
+        None => UNKNOWN,
     }
 }
 
 /// What makes a card the same as another in the log; nothing where that cannot be known.
 pub(super) fn identity(row: &crate::ledger::Row) -> Option<String> {
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
-    match row.identified.as_deref() {
-        Some("cid") => row.cid.clone().map(|cid| format!("cid {cid}")),
+    match identified(row) {
+        Some(Identified::ByCid) => row.cid.clone().map(|cid| format!("cid {cid}")),
         // Makers count their sticks each from the beginning.
-        Some("usb") => row
+        Some(Identified::ByUsb) => row
             .serial
             .as_ref()
             .map(|serial| format!("usb {}\u{0}{}\u{0}{}\u{0}{serial}", text(&row.wwn), text(&row.vendor), text(&row.product))),
-        _ => None,
+        Some(Identified::ReaderOnly | Identified::Not) | None => None,
     }
 }
 
@@ -125,6 +136,9 @@ mod tests {
         assert!(serial_means(Some("reader-only")).contains("says nothing about the card"));
         assert!(serial_means(Some("usb")).contains("the stick's serial"));
         assert_eq!(serial_means(None), serial_means(Some("none")));
+        assert_eq!(serial_means(Some("by-its-face")), UNKNOWN, "a word of a newer program is not taken for another one");
+        assert_eq!(identity(&row("by-its-face", "1", "Stick")), None);
+        assert_eq!(proof_means("notarised"), UNKNOWN);
     }
 
     #[test]

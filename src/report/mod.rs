@@ -25,6 +25,7 @@ pub(crate) mod testing {
     //! Rows for tests.
 
     use crate::ledger::{Brief, Row};
+    use crate::station::outcome::OutcomeWord;
 
     /// A card that passed, and one that failed in words that a terminal, a table and a spreadsheet all dislike.
     pub(crate) fn rows() -> [Row; 2] {
@@ -43,7 +44,7 @@ pub(crate) mod testing {
             writing_kib_s: Some("[20480,null]".to_owned()),
             reading_kib_s: Some("{\"a\":1}\n".to_owned()),
             total_us: Some(12_345_678),
-            outcome: "passed".to_owned(),
+            outcome: OutcomeWord::Passed,
             ..Row::default()
         };
         let failed = Row {
@@ -57,7 +58,7 @@ pub(crate) mod testing {
             started: None,
             ended: Some(1_700_000_020_000_000),
             total_us: Some(3_600_000_000),
-            outcome: "failed".to_owned(),
+            outcome: OutcomeWord::Failed,
             code: Some("write-error".to_owned()),
             reason: Some(format!("writing at byte 4194304 of 8589934592: {}", "エラー".repeat(30))),
             failed_at: Some(4_194_304),
@@ -89,7 +90,7 @@ pub(crate) mod testing {
             at: 1_700_000_012_345_678,
             model: Some("acme/box"),
             slot: Some("A1"),
-            outcome: "passed",
+            outcome: &OutcomeWord::Passed,
             code: None,
             total_us: Some(12_345_678),
             image_blake3: Some("0707070707070707070707070707070707070707070707070707070707070707"),
@@ -107,13 +108,13 @@ pub(crate) mod testing {
     pub(crate) fn a_lot() -> Vec<Brief<'static>> {
         let slot = |slot, failed, passed| {
             let of = |outcome, code| Brief { slot: Some(slot), outcome, code, ..brief() };
-            let failed = std::iter::repeat_n(of("failed", Some("mismatch")), failed);
-            failed.chain(std::iter::repeat_n(of("passed", None), passed))
+            let failed = std::iter::repeat_n(of(&OutcomeWord::Failed, Some("mismatch")), failed);
+            failed.chain(std::iter::repeat_n(of(&OutcomeWord::Passed, None), passed))
         };
         let others = [
-            Brief { outcome: "passed-mapped-only", ..brief() },
-            Brief { outcome: "pulled", ..brief() },
-            Brief { outcome: "refused", code: Some("write-protected"), ..brief() },
+            Brief { outcome: &OutcomeWord::PassedMapped, ..brief() },
+            Brief { outcome: &OutcomeWord::Pulled, ..brief() },
+            Brief { outcome: &OutcomeWord::Refused, code: Some("write-protected"), ..brief() },
         ];
         slot("A1", 1, 99).chain(slot("A2", 30, 70)).chain(slot("A3", 2, 98)).chain(others).collect()
     }

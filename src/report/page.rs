@@ -95,7 +95,7 @@ pub struct Images(Vec<ImageFacts>);
 impl Images {
     /// Takes note of a row.
     pub fn count(&mut self, row: &Row) {
-        let Some(digest) = row.image_blake3.as_ref().filter(|_| row.outcome.starts_with("passed")) else { return };
+        let Some(digest) = row.image_blake3.as_ref().filter(|_| row.outcome.is_good()) else { return };
         let index = self.0.iter().position(|image| image.digest == *digest).unwrap_or_else(|| {
             self.0.push(ImageFacts {
                 digest: digest.clone(),
@@ -229,8 +229,8 @@ impl Page<'_> {
                     @if known != "cid" { span.soft { "by " (harmless(known)) } }
                 }
                 td.mono.digest { (row.image_blake3.as_deref().map(short).map(harmless).unwrap_or_default()) }
-                td.word.(if row.outcome.starts_with("passed") { "good" } else { "bad" }) {
-                    (harmless(&row.outcome))
+                td.word.(if row.outcome.is_good() { "good" } else { "bad" }) {
+                    (harmless(row.outcome.as_str()))
                     @if let Some(code) = &row.code { div.soft { (harmless(code)) } }
                 }
                 td.n { (seen(time)) }
@@ -463,6 +463,7 @@ mod tests {
     use crate::report::tally::By;
     use crate::report::testing::{self, a_lot, brief};
     use crate::report::times::Shifts;
+    use crate::station::outcome::OutcomeWord;
 
     fn page_of(briefs: &[Brief<'_>], rows: &[Row], asked: &Asked) -> (String, serde_json::Value) {
         let mut summary = Summary::new(By::Day, &TimeZone::UTC, &Shifts::default());
@@ -505,7 +506,7 @@ mod tests {
 
     #[test]
     fn its_numbers_are_those_of_the_summary() {
-        let again = Brief { outcome: "recheck", ..brief() };
+        let again = Brief { outcome: &OutcomeWord::Rechecked, ..brief() };
         let (page, json) = page_of(&[a_lot(), vec![again, again]].concat(), &[], &Asked::default());
         assert_eq!(number(&page, "total", None, "looked_again"), "2");
         for name in ["attempts", "passed", "passed_mapped_only", "failed", "pulled", "interrupted", "refused", "looked_again"] {
@@ -537,10 +538,10 @@ mod tests {
             image_blake3: Some(evil.to_owned()),
             image_source: Some(evil.to_owned()),
             model: Some(evil.to_owned()),
-            outcome: "passed".to_owned(),
+            outcome: OutcomeWord::Passed,
             ..Row::default()
         };
-        let brief = Brief { slot: Some(evil), cid_name: Some(evil), code: Some(evil), outcome: "failed", ..brief() };
+        let brief = Brief { slot: Some(evil), cid_name: Some(evil), code: Some(evil), outcome: &OutcomeWord::Failed, ..brief() };
         let asked = Asked { model: Some(evil.to_owned()), slot: Some(evil.to_owned()), ..Asked::default() };
         let (page, _) = page_of(&[brief], &[row], &asked);
         for forbidden in ["<script", "<img", "\u{202e}", evil] {
@@ -571,7 +572,7 @@ mod tests {
         let row = |back: Option<&str>| Row {
             image_blake3: Some("aa".to_owned()),
             readback_blake3: back.map(str::to_owned),
-            outcome: "passed".to_owned(),
+            outcome: OutcomeWord::Passed,
             ..Row::default()
         };
         let (page, _) = page_of(&[], &[row(Some("aa")), row(Some("aa")), row(None), row(Some("bb"))], &Asked::default());
@@ -612,7 +613,7 @@ mod tests {
     #[test]
     fn an_arming_is_told_with_its_image() {
         let mut images = Images::default();
-        images.count(&Row { image_blake3: Some("aa".to_owned()), outcome: "passed".to_owned(), ..Row::default() });
+        images.count(&Row { image_blake3: Some("aa".to_owned()), outcome: OutcomeWord::Passed, ..Row::default() });
         let event = |digest: &str| Event {
             station: "6f1e".to_owned(),
             seq: 2,

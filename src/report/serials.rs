@@ -3,13 +3,15 @@
 //! Goes over the rows twice: first it counts how often each card is there, in a few bytes a card; then it lists them. What is listed may
 //! be longer than memory.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Write};
 
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use crate::ledger::Row;
+use crate::station::card::Identified;
+use crate::station::outcome::{Counted, OutcomeWord};
 
 use super::columns::time;
 use super::kinds;
@@ -30,8 +32,10 @@ struct Seen {
 #[derive(Clone, Debug, Default)]
 pub struct Serials {
     cards: HashMap<[u8; 16], Seen>,
-    /// Attempts by outcome, those of refused cards excepted.
-    outcomes: [u64; 5],
+    /// Attempts by outcome: of cards that are good, and of those that were begun and are not.
+    outcomes: HashMap<OutcomeWord, u64>,
+    /// Attempts whose outcome is a word of another program's.
+    unknown_words: BTreeMap<String, u64>,
     refused: u64,
     /// Cards that held their image already, and were proven anew.
     looked_again: u64,
@@ -49,13 +53,12 @@ const IMAGES: usize = 20;
 /// How much of an image's digest names it in a table.
 const SHORT: usize = 12;
 
-const OUTCOMES: [&str; 5] = ["passed", "passed-mapped-only", "failed", "pulled", "interrupted"];
-
 /// Of one line: which time this is that the card is listed, and how many there are; nothing where that cannot be known.
 pub type Time = Option<(u32, u32)>;
 
-fn good(row: &Row) -> bool {
-    row.outcome.starts_with("passed")
+/// Cards that are good, and those that were begun and are not.
+fn is_listed(row: &Row) -> bool {
+    matches!(row.outcome.counts(), Counted::Good | Counted::Bad)
 }
 
 fn card(row: &Row) -> Option<[u8; 16]> {
@@ -78,14 +81,20 @@ impl Serials {
     /// Counts a row, in the order of the log.
     pub fn count(&mut self, row: &Row) {
         self.newest = self.newest.max(row.seq);
-        if row.outcome == "refused" {
-            self.refused += 1;
+        match row.outcome.counts() {
+            Counted::Good | Counted::Bad => {}
+            Counted::Again => self.looked_again += 1,
+            Counted::Untouched => self.refused += 1,
+            Counted::Nothing => {
+                if let OutcomeWord::Unknown(word) = &row.outcome {
+                    *self.unknown_words.entry(word.clone()).or_default() += 1;
+                }
+            }
         }
-        if row.outcome.starts_with("recheck") {
-            self.looked_again += 1;
+        if !is_listed(row) {
+            return;
         }
-        let Some(outcome) = OUTCOMES.iter().position(|outcome| *outcome == row.outcome) else { return };
-        self.outcomes[outcome] += 1;
+        *self.outcomes.entry(row.outcome.clone()).or_default() += 1;
         if let Some(image) = &row.image_blake3
             && !self.images.iter().any(|(known, ..)| known == image)
         {
@@ -97,14 +106,14 @@ impl Serials {
         }
         match card(row) {
             Some(card) => {
-                let by_cid = row.identified.as_deref() == Some("cid");
+                let by_cid = kinds::identified(row) == Some(Identified::ByCid);
                 let seen = self.cards.entry(card).or_insert(Seen { times: 0, listed: 0, good: false, by_cid });
                 seen.times += 1;
-                seen.good = good(row);
+                seen.good = row.outcome.is_good();
             }
             None => {
                 self.unknown += 1;
-                self.good_unknown += u64::from(good(row));
+                self.good_unknown += u64::from(row.outcome.is_good());
             }
         }
     }
@@ -114,7 +123,7 @@ impl Serials {
         if row.seq > self.newest {
             return Place::Later;
         }
-        if !OUTCOMES.contains(&row.outcome.as_str()) {
+        if !is_listed(row) {
             return Place::NotListed;
         }
         let seen = card(row).and_then(|card| self.cards.get_mut(&card));
@@ -149,12 +158,20 @@ impl Serials {
         if self.images_left_off {
             text.push_str("… and more images: each card's is in --json and --csv\n");
         }
-        let [passed, mapped, failed, pulled, interrupted] = self.outcomes;
-        text.push_str(&format!("{passed} passed, "));
+        let of = |outcome: OutcomeWord| self.outcomes.get(&outcome).copied().unwrap_or_default();
+        text.push_str(&format!("{} passed, ", of(OutcomeWord::Passed)));
+        let mapped = of(OutcomeWord::PassedMapped);
         if mapped > 0 {
             text.push_str(&format!("{mapped} passed mapped only, "));
         }
+        let [failed, pulled, interrupted] = [OutcomeWord::Failed, OutcomeWord::Pulled, OutcomeWord::Interrupted].map(of);
         text.push_str(&format!("{failed} failed, {pulled} pulled, {interrupted} interrupted; refused and not listed: {}\n", self.refused));
+        for (word, count) in &self.unknown_words {
+            text.push_str(&format!(
+                "{count} with the outcome {}, which this program does not know: not listed, in no sum\n",
+                harmless(word)
+            ));
+        }
         if self.looked_again > 0 {
             text.push_str(&format!(
                 "looked at again: {}; they held their image already, and stand where they were made\n",
@@ -206,7 +223,7 @@ impl OneCard {
     /// Takes note of a row, in the order of the log.
     pub fn count(&mut self, row: &Row) {
         // A card that was not touched holds what it held.
-        if row.outcome == "refused" {
+        if matches!(row.outcome.counts(), Counted::Untouched) {
             return;
         }
         let same = |other: &Row| kinds::identity(row).is_some() && kinds::identity(row) == kinds::identity(other);
@@ -222,17 +239,16 @@ impl OneCard {
         let when = local(row.at(), zone).unwrap_or_default();
         let image = row.image_blake3.as_deref().map(short).map(harmless).unwrap_or_default();
         let of = |text: &Option<String>| text.as_deref().map(harmless).unwrap_or_default();
-        let whose = if matches!(row.identified.as_deref(), Some("cid" | "usb")) {
-            ""
-        } else {
-            ", if that is the card: the serial is no card's own"
-        };
-        Some(match row.outcome.as_str() {
-            "running" => format!("on {name} nothing is proven yet: it is being written since {when}{whose}\n"),
-            outcome if good(row) || outcome.starts_with("recheck") => {
+        let whose = if kinds::identity(row).is_some() { "" } else { ", if that is the card: the serial is no card's own" };
+        Some(match (&row.outcome, row.outcome.counts()) {
+            (OutcomeWord::Running, _) => format!("on {name} nothing is proven yet: it is being written since {when}{whose}\n"),
+            (_, Counted::Good | Counted::Again) => {
                 format!("on {name} is image {image}, {}, {}: proven {when}{whose}\n", of(&row.model), of(&row.image_source))
             }
-            outcome => format!("on {name} is nothing that could be used: {} {when}{whose}\n", harmless(outcome)),
+            (OutcomeWord::Unknown(word), _) => {
+                format!("what is on {name} cannot be said: the outcome {} {when} is none that this program knows{whose}\n", harmless(word))
+            }
+            (outcome, _) => format!("on {name} is nothing that could be used: {outcome} {when}{whose}\n"),
         })
     }
 }
@@ -301,7 +317,7 @@ fn cells(row: &Row, time: Time, zone: &TimeZone) -> [String; 7] {
         kinds::serial(row).map(harmless).unwrap_or_default(),
         row.identified.as_deref().map(harmless).unwrap_or_default(),
         row.image_blake3.as_deref().map(short).unwrap_or_default().to_owned(),
-        harmless(&row.outcome),
+        harmless(row.outcome.as_str()),
         seen(time),
     ]
 }
@@ -319,7 +335,7 @@ pub fn serial_json(row: &Row, time: Time) -> Value {
         "identified_means": kinds::serial_means(row.identified.as_deref()),
         "image_blake3": row.image_blake3,
         "image_source": row.image_source,
-        "outcome": row.outcome,
+        "outcome": row.outcome.as_str(),
         "seen_nth": time.map(|(nth, _)| nth),
         "seen_times": time.map(|(_, times)| times),
     })
@@ -362,7 +378,7 @@ impl<W: Write> SerialCsv<W> {
             text(row.identified.as_deref()),
             text(row.image_blake3.as_deref()),
             text(row.image_source.as_deref()),
-            text(Some(&row.outcome)),
+            text(Some(row.outcome.as_str())),
             number(time.map(|(nth, _)| nth)),
             number(time.map(|(_, times)| times)),
         ])
@@ -392,7 +408,7 @@ mod tests {
             cid: (identified == "cid").then(|| name.to_owned()),
             serial: Some(name.to_owned()),
             image_blake3: Some("07".repeat(32)),
-            outcome: outcome.to_owned(),
+            outcome: outcome.into(),
             ..Row::default()
         }
     }

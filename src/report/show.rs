@@ -18,7 +18,7 @@ type Section = (&'static str, Vec<(&'static str, Option<String>)>);
 /// Everything a row knows, in words; times in `zone`.
 #[must_use]
 pub fn show(row: &Row, zone: &TimeZone) -> String {
-    let mut text = format!("attempt {}: {}\n", row.attempt, harmless(&row.outcome));
+    let mut text = format!("attempt {}: {}\n", row.attempt, harmless(row.outcome.as_str()));
     if let Some(reason) = &row.reason {
         text.push_str(&format!("{}\n", harmless(reason)));
     }
@@ -224,7 +224,7 @@ mod tests {
             reading_kib_s: Some("no list".to_owned()),
             failed_at: Some(600),
             image_span: Some(800),
-            outcome: "failed".to_owned(),
+            outcome: crate::station::outcome::OutcomeWord::Failed,
             ..Row::default()
         };
         let text = show(&row, &TimeZone::UTC);

@@ -100,7 +100,7 @@ impl Summary {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         let total = self.main.total();
-        total.attempts == 0 && total.looked_again == 0
+        total.attempts == 0 && total.looked_again == 0 && total.unknown.is_empty()
     }
 
     /// A table no wider than [`WIDTH`], with bars where wanted.
@@ -136,6 +136,12 @@ impl Summary {
         }
         if total.mapped_only > 0 {
             text.push_str(&format!("\n{} of those passed are PASS (MAPPED ONLY): their zeroes were skipped.\n", total.mapped_only));
+        }
+        for (word, count) in &total.unknown {
+            text.push_str(&format!(
+                "\nOutcome {}: {count}. This program does not know the word; no other number counts them.\n",
+                harmless(word)
+            ));
         }
         self.reasons(&total, bars, &mut text);
         self.who_stands_out(&total, &mut text);
@@ -263,6 +269,7 @@ mod tests {
 
     use super::*;
     use crate::report::testing::{a_lot, brief};
+    use crate::station::outcome::OutcomeWord;
 
     fn summary(by: By) -> Summary {
         let mut summary = Summary::new(by, &TimeZone::UTC, &Shifts::default());
@@ -314,7 +321,7 @@ mod tests {
     #[test]
     fn a_card_looked_at_again_has_a_number_of_its_own_and_changes_no_other() {
         let mut with = summary(By::Slot);
-        for outcome in ["recheck", "recheck", "recheck-mapped-only"] {
+        for outcome in [&OutcomeWord::Rechecked, &OutcomeWord::Rechecked, &OutcomeWord::RecheckedMapped] {
             with.add(&Brief { outcome, ..brief() });
         }
         let (text, json) = (with.text(false), with.json(&Asked::default()));
@@ -328,7 +335,7 @@ mod tests {
         others["looked_again"] = json!(0);
         assert_eq!(others, summary(By::Slot).json(&Asked::default())["total"]);
         let mut alone = Summary::new(By::Slot, &TimeZone::UTC, &Shifts::default());
-        alone.add(&Brief { outcome: "recheck", ..brief() });
+        alone.add(&Brief { outcome: &OutcomeWord::Rechecked, ..brief() });
         assert!(alone.text(true).contains("Looked at again: 1."), "they are told where there is nothing else: {}", alone.text(true));
         assert!(!summary(By::Slot).text(false).contains("Looked at again"), "and not told of where there is none");
     }

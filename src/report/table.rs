@@ -88,7 +88,7 @@ fn cells(row: &Row, zone: &TimeZone) -> [String; 7] {
         shown(&row.model),
         kinds::serial(row).map(harmless).unwrap_or_default(),
         row.total_us.map(|micros| seconds(micros / 1000)).unwrap_or_default(),
-        harmless(&row.outcome),
+        harmless(row.outcome.as_str()),
     ]
 }
 

@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use crate::ledger::Brief;
+use crate::station::outcome::OutcomeWord;
 use crate::station::units::to_f64;
 
 use super::kinds;
@@ -70,36 +71,47 @@ pub struct Counts {
     pub interrupted: u64,
     /// Cards that held their image already and were proven anew: in no other number, since each was counted when it was made.
     pub looked_again: u64,
+    /// Attempts that ended in a word this program does not know, by that word: in no other number.
+    pub unknown: BTreeMap<String, u64>,
     /// Of those that did not pass, by the reason's stable word, or the outcome's where it has none.
     pub reasons: BTreeMap<String, u64>,
     /// How long those took that passed, in milliseconds. A card that failed at once would make a slow slot look fast.
     millis: Vec<u32>,
 }
 
+/// A million attempts have a dozen words: only a new one is copied.
+fn add_to(counts: &mut BTreeMap<String, u64>, word: &str, more: u64) {
+    match counts.get_mut(word) {
+        Some(count) => *count += more,
+        None => drop(counts.insert(word.to_owned(), more)),
+    }
+}
+
 impl Counts {
     fn add(&mut self, brief: &Brief<'_>) {
-        if brief.outcome.starts_with("recheck") {
-            self.looked_again += 1;
-            return;
-        }
-        self.attempts += 1;
         let count = match brief.outcome {
-            "passed" => &mut self.passed,
-            "passed-mapped-only" => &mut self.mapped_only,
-            "failed" => &mut self.failed,
-            "refused" => &mut self.refused,
-            "pulled" => &mut self.pulled,
-            _ => &mut self.interrupted,
+            OutcomeWord::Passed => &mut self.passed,
+            OutcomeWord::PassedMapped => &mut self.mapped_only,
+            OutcomeWord::Failed => &mut self.failed,
+            OutcomeWord::Refused => &mut self.refused,
+            OutcomeWord::Pulled => &mut self.pulled,
+            OutcomeWord::Interrupted => &mut self.interrupted,
+            OutcomeWord::Rechecked | OutcomeWord::RecheckedMapped => {
+                self.looked_again += 1;
+                return;
+            }
+            OutcomeWord::Running => return,
+            OutcomeWord::Unknown(word) => {
+                add_to(&mut self.unknown, word, 1);
+                return;
+            }
         };
         *count += 1;
-        if brief.outcome.starts_with("passed") {
+        self.attempts += 1;
+        if brief.outcome.is_good() {
             self.millis.extend(brief.total_us.map(|micros| u32::try_from(micros / 1000).unwrap_or(u32::MAX)));
         } else {
-            let reason = brief.code.unwrap_or(brief.outcome);
-            match self.reasons.get_mut(reason) {
-                Some(count) => *count += 1,
-                None => drop(self.reasons.insert(reason.to_owned(), 1)),
-            }
+            add_to(&mut self.reasons, brief.code.unwrap_or(brief.outcome.as_str()), 1);
         }
     }
 
@@ -152,6 +164,7 @@ impl Counts {
             "pulled": self.pulled,
             "interrupted": self.interrupted,
             "looked_again": self.looked_again,
+            "unknown": self.unknown,
             "yield": self.yielded(),
             "median_seconds": self.median_ms().map(|millis| to_f64(millis) / 1000.0),
             "reasons": self.reasons,
@@ -263,9 +276,8 @@ impl Tally {
             total.pulled += counts.pulled;
             total.interrupted += counts.interrupted;
             total.looked_again += counts.looked_again;
-            for (reason, count) in &counts.reasons {
-                *total.reasons.entry(reason.clone()).or_default() += count;
-            }
+            counts.reasons.iter().for_each(|(reason, count)| add_to(&mut total.reasons, reason, *count));
+            counts.unknown.iter().for_each(|(word, count)| add_to(&mut total.unknown, word, *count));
             total.millis.extend(&counts.millis);
         }
         total
@@ -293,20 +305,38 @@ mod tests {
 
     #[test]
     fn yield_is_the_good_cards_among_those_begun() {
-        let outcomes =
-            ["passed", "passed", "passed-mapped-only", "recheck", "recheck-mapped-only", "failed", "pulled", "interrupted", "refused"];
+        use OutcomeWord::{Failed, Interrupted, Passed, PassedMapped, Pulled, Rechecked, RecheckedMapped, Refused};
+        let outcomes = [&Passed, &Passed, &PassedMapped, &Rechecked, &RecheckedMapped, &Failed, &Pulled, &Interrupted, &Refused];
         let total = tally(By::Slot, outcomes.map(|outcome| Brief { outcome, ..brief() })).total();
         assert_eq!((total.attempts, total.begun(), total.good(), total.passed), (7, 6, 3, 2));
         assert_eq!(total.looked_again, 2, "a card looked at again is told, and counted nowhere else");
         assert_eq!(total.yielded(), Some(0.5));
         assert_eq!(total.failure_rate(), Rate { failed: 1, of: 4 }, "a pulled card says nothing about the slot");
-        assert_eq!(tally(By::Slot, [Brief { outcome: "refused", ..brief() }]).total().yielded(), None, "of none there is no part");
+        assert_eq!(
+            tally(By::Slot, [Brief { outcome: &OutcomeWord::Refused, ..brief() }]).total().yielded(),
+            None,
+            "of none there is no part"
+        );
+    }
+
+    #[test]
+    fn a_word_of_a_newer_program_is_told_as_it_is_and_counted_as_nothing_else() {
+        let word = OutcomeWord::from("passed-personalised");
+        let total = tally(By::Slot, [Brief { outcome: &word, total_us: Some(5_000_000), ..brief() }, brief()]).total();
+        assert_eq!((total.attempts, total.good(), total.interrupted, total.yielded()), (1, 1, 0, Some(1.0)));
+        assert_eq!(total.unknown, BTreeMap::from([("passed-personalised".to_owned(), 1)]));
+        assert_eq!(total.millis, [12_345], "nor in the time that good cards take");
     }
 
     #[test]
     fn what_did_not_pass_is_counted_by_its_reason() {
         let of = |outcome, code| Brief { outcome, code, ..brief() };
-        let briefs = [of("passed", None), of("failed", Some("mismatch")), of("failed", Some("mismatch")), of("pulled", None)];
+        let briefs = [
+            of(&OutcomeWord::Passed, None),
+            of(&OutcomeWord::Failed, Some("mismatch")),
+            of(&OutcomeWord::Failed, Some("mismatch")),
+            of(&OutcomeWord::Pulled, None),
+        ];
         let reasons = tally(By::Slot, briefs).total().reasons;
         assert_eq!(reasons, BTreeMap::from([("mismatch".to_owned(), 2), ("pulled".to_owned(), 1)]));
     }
@@ -314,12 +344,12 @@ mod tests {
     #[test]
     fn the_median_is_that_of_the_cards_that_passed() {
         let of = |outcome, seconds: u64| Brief { outcome, total_us: Some(seconds * 1_000_000), ..brief() };
-        let median = |times: &[u64]| tally(By::Slot, times.iter().map(|time| of("passed", *time))).total().median_ms();
+        let median = |times: &[u64]| tally(By::Slot, times.iter().map(|time| of(&OutcomeWord::Passed, *time))).total().median_ms();
         assert_eq!(median(&[]), None);
         assert_eq!(median(&[5]), Some(5000));
         assert_eq!(median(&[9, 1, 2, 100]), Some(5500));
         assert_eq!(median(&[9, 1, 2]), Some(2000));
-        let failed = tally(By::Slot, [of("passed", 90), of("failed", 1), of("failed", 1)]);
+        let failed = tally(By::Slot, [of(&OutcomeWord::Passed, 90), of(&OutcomeWord::Failed, 1), of(&OutcomeWord::Failed, 1)]);
         assert_eq!(failed.total().median_ms(), Some(90_000));
     }
 
@@ -352,7 +382,7 @@ mod tests {
     fn a_slot_that_fails_far_more_often_than_the_others_stands_out_and_a_day_never_does() {
         let bad = |slot, failed: u64, passed: u64| {
             let of = move |outcome| Brief { outcome, slot: Some(slot), at: at("2026-11-24T10:00"), ..brief() };
-            (0..failed).map(move |_| of("failed")).chain((0..passed).map(move |_| of("passed")))
+            (0..failed).map(move |_| of(&OutcomeWord::Failed)).chain((0..passed).map(move |_| of(&OutcomeWord::Passed)))
         };
         let briefs = || bad("A1", 1, 99).chain(bad("A2", 30, 70)).chain(bad("A3", 2, 98));
         let marked: Vec<String> =

@@ -132,6 +132,12 @@ impl Identified {
             Self::Not => "none",
         }
     }
+
+    /// What a log's word means; nothing for a word of another program's.
+    #[must_use]
+    pub fn of(word: &str) -> Option<Self> {
+        [Self::ByCid, Self::ByUsb, Self::ReaderOnly, Self::Not].into_iter().find(|identified| identified.word() == word)
+    }
 }
 
 /// A disk with a medium in it, as sysfs described it at one moment.

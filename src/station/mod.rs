@@ -411,7 +411,7 @@ impl Station {
         }
         self.slots.retain(|slot| !slot.retired || !slot.is_idle());
         let (order, outcome) = counted;
-        self.today.add(&outcome);
+        self.today.add(&outcome.word());
         self.count_in_order(order, &outcome);
     }
 

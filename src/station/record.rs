@@ -63,14 +63,49 @@ pub enum ModelProof {
     Proven(DeviceModel),
 }
 
+/// How far it is known what device an image is for, without the device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ProofClass {
+    /// See [`ModelProof::None`].
+    None,
+    /// See [`ModelProof::Matching`].
+    Matching,
+    /// See [`ModelProof::Proven`].
+    Proven,
+}
+
+impl ProofClass {
+    /// The word in the log; stable.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Matching => "matching",
+            Self::Proven => "proven",
+        }
+    }
+
+    /// What a log's word means; nothing for a word of another program's.
+    #[must_use]
+    pub fn of(word: &str) -> Option<Self> {
+        [Self::None, Self::Matching, Self::Proven].into_iter().find(|class| class.word() == word)
+    }
+}
+
 impl ModelProof {
     /// The word in the log; stable.
     #[must_use]
     pub fn word(&self) -> &'static str {
+        self.class().word()
+    }
+
+    /// How far, without the model.
+    #[must_use]
+    pub fn class(&self) -> ProofClass {
         match self {
-            Self::None => "none",
-            Self::Matching(_) => "matching",
-            Self::Proven(_) => "proven",
+            Self::None => ProofClass::None,
+            Self::Matching(_) => ProofClass::Matching,
+            Self::Proven(_) => ProofClass::Proven,
         }
     }
 

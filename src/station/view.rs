@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::order::OrderNumber;
-use super::outcome::{Failure, Outcome, Pull, Refusal};
+use super::outcome::{Counted, Failure, Outcome, OutcomeWord, Pull, Refusal};
 use super::record::{Armed, AttemptNumber};
 use super::said::Todo;
 use super::slot::Step;
@@ -325,11 +325,11 @@ pub struct Tally {
 
 impl Tally {
     /// Counts an outcome that is on disk.
-    pub fn add(&mut self, outcome: &Outcome) {
-        match outcome {
-            Outcome::Passed(_) | Outcome::PassedMapped(_) => self.passed += 1,
-            Outcome::Failed(_) | Outcome::Pulled(_) | Outcome::Interrupted => self.failed += 1,
-            Outcome::Rechecked(_) | Outcome::RecheckedMapped(_) | Outcome::Refused(_) => {}
+    pub fn add(&mut self, outcome: &OutcomeWord) {
+        match outcome.counts() {
+            Counted::Good => self.passed += 1,
+            Counted::Bad => self.failed += 1,
+            Counted::Again | Counted::Untouched | Counted::Nothing => {}
         }
     }
 }

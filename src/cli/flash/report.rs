@@ -18,11 +18,11 @@ pub(super) struct Report<'a> {
 
 impl Report<'_> {
     /// PASS is a word for a recorded proof.
-    fn outcome(&self) -> &'static str {
+    fn outcome(&self) -> String {
         match self.outcome {
-            Outcome::Passed(_) if !self.recorded => "verified",
-            Outcome::PassedMapped(_) if !self.recorded => "verified-mapped-only",
-            other => other.word(),
+            Outcome::Passed(_) if !self.recorded => "verified".to_owned(),
+            Outcome::PassedMapped(_) if !self.recorded => "verified-mapped-only".to_owned(),
+            other => other.word().to_string(),
         }
     }
 

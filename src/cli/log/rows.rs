@@ -9,10 +9,7 @@ use jiff::tz::TimeZone;
 use super::{Around, AskedArgs, Error, GOOD, filter, none};
 use crate::ledger::{Filter, LogReader, Order, Row};
 use crate::report::{self, RowCsv, Table};
-
-/// The outcomes a row can have, as the log's words.
-const OUTCOMES: [&str; 9] =
-    ["passed", "passed-mapped-only", "recheck", "recheck-mapped-only", "failed", "refused", "pulled", "interrupted", "running"];
+use crate::station::outcome::OutcomeWord;
 
 /// Rows that say how wide a table must be; those behind them are cut where they are wider.
 const SAMPLE: usize = 1000;
@@ -29,7 +26,7 @@ pub(super) struct Args {
     #[command(flatten)]
     pub(super) asked: AskedArgs,
     /// Only this outcome
-    #[arg(long, value_name = "OUTCOME", value_parser = OUTCOMES)]
+    #[arg(long, value_name = "OUTCOME", value_parser = outcomes())]
     outcome: Option<String>,
     /// Only cards whose serial or CID is this or begins with it
     #[arg(long, value_name = "SERIAL")]
@@ -46,6 +43,11 @@ pub(super) struct Args {
     /// CSV with a header row
     #[arg(long)]
     csv: bool,
+}
+
+/// The outcomes a row can have, as the log's words.
+fn outcomes() -> [&'static str; OutcomeWord::KNOWN.len()] {
+    OutcomeWord::KNOWN.map(|word| word.known().unwrap_or_default())
 }
 
 pub(super) fn run(args: &Args, log: &LogReader, around: &Around, out: &mut impl Write) -> Result<u8, Error> {

@@ -3,6 +3,7 @@
 mod failure;
 mod proof;
 mod refusal;
+mod word;
 
 use std::fmt;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use super::units::Bytes;
 pub use failure::{Act, Damage, Failure};
 pub use proof::{Digest, MappedProof, Proof, ReadBack};
 pub use refusal::Refusal;
+pub use word::{Counted, OutcomeWord};
 
 /// What an attempt did, measured by its thread. Zero where it did not come so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -96,21 +98,21 @@ impl Outcome {
     /// One more card that is good: written, proven, and not counted before.
     #[must_use]
     pub fn is_good(&self) -> bool {
-        matches!(self, Self::Passed(_) | Self::PassedMapped(_))
+        self.word().is_good()
     }
 
-    /// The word in the log; stable.
+    /// Its word in the log, which says what it counts as.
     #[must_use]
-    pub fn word(&self) -> &'static str {
+    pub fn word(&self) -> OutcomeWord {
         match self {
-            Self::Passed(_) => "passed",
-            Self::PassedMapped(_) => "passed-mapped-only",
-            Self::Rechecked(_) => "recheck",
-            Self::RecheckedMapped(_) => "recheck-mapped-only",
-            Self::Failed(_) => "failed",
-            Self::Refused(_) => "refused",
-            Self::Pulled(_) => "pulled",
-            Self::Interrupted => "interrupted",
+            Self::Passed(_) => OutcomeWord::Passed,
+            Self::PassedMapped(_) => OutcomeWord::PassedMapped,
+            Self::Rechecked(_) => OutcomeWord::Rechecked,
+            Self::RecheckedMapped(_) => OutcomeWord::RecheckedMapped,
+            Self::Failed(_) => OutcomeWord::Failed,
+            Self::Refused(_) => OutcomeWord::Refused,
+            Self::Pulled(_) => OutcomeWord::Pulled,
+            Self::Interrupted => OutcomeWord::Interrupted,
         }
     }
 

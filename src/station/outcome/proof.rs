@@ -93,7 +93,7 @@ mod tests {
         assert!(conclude(right, 9).is_none(), "one byte of data was not read back");
         assert!(conclude(Digest([8; 32]), 10).is_none(), "other bytes were read back");
         let outcome = Outcome::PassedMapped(conclude(right, 10).expect("all of the data"));
-        assert_eq!((outcome.word(), outcome.readback_class()), ("passed-mapped-only", Some("mapped-only")));
+        assert_eq!((outcome.word().as_str(), outcome.readback_class()), ("passed-mapped-only", Some("mapped-only")));
         assert_eq!(crate::station::view::Sign::of_outcome(&outcome).word(), "PASS (MAPPED ONLY)");
     }
 }

@@ -1,0 +1,139 @@
+//! The word of an outcome, as a log has it, and what it counts as. The one place that decides this: reports, the day's sums, orders and
+//! packing lists ask here, and none compares words.
+
+use std::fmt;
+
+/// The outcome of an attempt as its row has it. A log may have been written by a newer program, so a word may be unknown: it is then
+/// shown as it is, and counts as nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub enum OutcomeWord {
+    /// Every byte proven.
+    Passed,
+    /// Proven where the image has data; its zeroes were skipped.
+    PassedMapped,
+    /// It held the image already, and was counted before.
+    Rechecked,
+    /// The same where the image's zeroes are skipped.
+    RecheckedMapped,
+    /// Contents undefined.
+    Failed,
+    /// Not touched.
+    Refused,
+    /// Gone while busy.
+    Pulled,
+    /// The station stopped.
+    Interrupted,
+    /// Not ended yet: what a row without a closing event shows.
+    #[default]
+    Running,
+    /// A word of another program's.
+    Unknown(String),
+}
+
+/// What an outcome counts as. Each one counts as one of these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Counted {
+    /// One more good card.
+    Good,
+    /// A good card that was counted when it was made.
+    Again,
+    /// A card that was begun and is not good.
+    Bad,
+    /// A card that was not touched.
+    Untouched,
+    /// No outcome yet, or a word of another program's: in no sum of good or bad cards.
+    Nothing,
+}
+
+impl OutcomeWord {
+    /// Every word this program knows, as people ask for them.
+    pub const KNOWN: [Self; 9] = [
+        Self::Passed,
+        Self::PassedMapped,
+        Self::Rechecked,
+        Self::RecheckedMapped,
+        Self::Failed,
+        Self::Refused,
+        Self::Pulled,
+        Self::Interrupted,
+        Self::Running,
+    ];
+
+    /// The word as the log spells it, where this program knows it; stable.
+    #[must_use]
+    pub fn known(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Passed => "passed",
+            Self::PassedMapped => "passed-mapped-only",
+            Self::Rechecked => "recheck",
+            Self::RecheckedMapped => "recheck-mapped-only",
+            Self::Failed => "failed",
+            Self::Refused => "refused",
+            Self::Pulled => "pulled",
+            Self::Interrupted => "interrupted",
+            Self::Running => "running",
+            Self::Unknown(_) => return None,
+        })
+    }
+
+    /// The word as it stands in the log.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Unknown(word) => word,
+            other => other.known().unwrap_or_default(),
+        }
+    }
+
+    /// What it counts as.
+    #[must_use]
+    pub fn counts(&self) -> Counted {
+        match self {
+            Self::Passed | Self::PassedMapped => Counted::Good,
+            Self::Rechecked | Self::RecheckedMapped => Counted::Again,
+            Self::Failed | Self::Pulled | Self::Interrupted => Counted::Bad,
+            Self::Refused => Counted::Untouched,
+            Self::Running | Self::Unknown(_) => Counted::Nothing,
+        }
+    }
+
+    /// One more card that is good: proven, and not counted before.
+    #[must_use]
+    pub fn is_good(&self) -> bool {
+        self.counts() == Counted::Good
+    }
+
+    /// The card held its image at the end of this attempt, counted now or before.
+    #[must_use]
+    pub fn holds_image(&self) -> bool {
+        matches!(self.counts(), Counted::Good | Counted::Again)
+    }
+}
+
+impl From<&str> for OutcomeWord {
+    fn from(word: &str) -> Self {
+        Self::KNOWN.into_iter().find(|known| known.as_str() == word).unwrap_or_else(|| Self::Unknown(word.to_owned()))
+    }
+}
+
+impl fmt::Display for OutcomeWord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_word_is_read_as_it_is_written_and_a_word_of_another_program_stays_as_it_is() {
+        for word in OutcomeWord::KNOWN {
+            assert_eq!(OutcomeWord::from(word.as_str()), word);
+        }
+        for foreign in ["passed-personalised", "recheck-of-old", "Passed", ""] {
+            let word = OutcomeWord::from(foreign);
+            assert_eq!((word.as_str(), word.counts(), word.is_good()), (foreign, Counted::Nothing, false));
+        }
+    }
+}
