@@ -103,11 +103,14 @@ pub(super) fn take_in(
         // The hasher ends with its last piece, the keeper with the hasher, the sync with the keeper.
         drop(filled);
         let (sums, kept, synced) = (joined(hasher), joined(keeper), joined(syncer));
-        // A disk that is full stops everybody: what it said comes first. An error of a sync is told once, and never to a later one.
-        kept.and(synced).map_err(&stored)?;
+        // A disk that is full stops everybody: what it said comes first, that of the sync before the keeper's, which only follows from
+        // it. An error of a sync is told once, and never to a later one.
+        synced.and(kept).map_err(&stored)?;
         Ok::<_, ImageError>((span?, sums))
     })?;
-    let map = PieceMap::new(span, sums.values).expect("one value was made for every piece");
+    // Fewer values than pieces: a thread ended before its work did, and said nothing. What was kept is not the image then.
+    let unfinished = || stored(io::Error::other("a part of the image was not kept: one of the threads that take it in ended early"));
+    let map = PieceMap::new(span, sums.values).ok_or_else(unfinished)?;
     let zeroes = ZeroValues::new(map.len());
     for piece in sums.zeroes {
         zeroes.note(piece, map.values()[piece]);
@@ -188,10 +191,9 @@ fn write(keep: Keep<'_>, to_keep: &Receiver<Hashed>, emptied: &Sender<Box<[u8]>>
             if let Keep::Copy(file) | Keep::Durably(file) = keep {
                 store::leave_room(file)?;
             }
-            // One that is under way is followed by at most one more.
-            match written.try_send(()) {
-                Err(error) if error.is_disconnected() => break,
-                _ => {}
+            // One that is under way is followed by at most one more. Nobody there to sync ended with an error, which comes first.
+            if written.try_send(()).is_err_and(|error| error.is_disconnected()) {
+                return Err(io::Error::other("the thread that syncs the copy has ended"));
             }
         }
         // Who unpacks may be done, and gone.
@@ -200,11 +202,13 @@ fn write(keep: Keep<'_>, to_keep: &Receiver<Hashed>, emptied: &Sender<Box<[u8]>>
     Ok(())
 }
 
-/// Its first error ends the staging: the kernel tells it once.
+/// Its first error ends the staging: the kernel tells it once. It listens until the keeper has ended, also where nothing is to be synced:
+/// an end of this channel before that is an error to the keeper.
 fn sync(keep: Keep<'_>, to_sync: &Receiver<()>) -> io::Result<()> {
-    let Keep::Durably(file) = keep else { return Ok(()) };
     for () in to_sync {
-        file.sync_data()?;
+        if let Keep::Durably(file) = keep {
+            file.sync_data()?;
+        }
     }
     Ok(())
 }

@@ -3,6 +3,8 @@
 //! Knows nothing of cards. What the rest of the station gets is a [`Staged`]: bytes, their [`map::PieceMap`], and the places
 //! that make a card bootable ([`layout::Layout`]).
 
+#[cfg(test)]
+mod cases;
 pub mod extents;
 pub mod inspect;
 mod intake;
@@ -21,7 +23,7 @@ use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
 use crate::station::outcome::Digest;
-use crate::station::units::{Bytes, to_u64};
+use crate::station::units::{Bytes, to_u64, to_usize};
 use extents::Extents;
 use layout::Layout;
 use map::{PieceMap, PieceValue, ZeroValues};
@@ -148,6 +150,14 @@ pub enum ImageError {
         /// What is free.
         free: Bytes,
     },
+    /// The staged copy is not what was unpacked.
+    #[error("the copy of the image {path} differs from the image at byte {at}: the disk or the memory of this PC is at fault")]
+    Copy {
+        /// The copy, or its source where the copy has no name.
+        path: PathBuf,
+        /// The first byte of the first piece that differs.
+        at: u64,
+    },
     /// The staged copy could not be made.
     #[error("writing the staged copy {path}: is the disk full, or read-only?")]
     Store {
@@ -218,6 +228,23 @@ impl Staged {
         &self.path
     }
 
+    /// Reads all of it and compares every piece with the map, which was made of the bytes on their way here.
+    ///
+    /// # Errors
+    /// The first piece that differs, or what the system said.
+    fn compare(&self) -> Result<(), ImageError> {
+        let mut buffer = vec![0; to_usize(map::PIECE)];
+        for (piece, value) in self.map.values().iter().enumerate() {
+            let (at, length) = (self.map.start(piece).0, to_usize(self.map.length(piece).0));
+            let data = &mut buffer[..length];
+            self.file.read_exact_at(data, at).map_err(|source| ImageError::Read { path: self.path.clone(), at, source })?;
+            if self.value_of(piece, data) != *value {
+                return Err(ImageError::Copy { path: self.path.clone(), at });
+            }
+        }
+        Ok(())
+    }
+
     /// Notes in the store that it is used now; what is used longest ago leaves the store first.
     pub fn note_use(&self) {
         if let Some(store) = self.path.parent() {
@@ -231,7 +258,7 @@ impl Staged {
     /// What the system said; a file that became shorter is `UnexpectedEof`.
     pub fn read_padded(&self, at: Bytes, into: &mut [u8]) -> io::Result<()> {
         let left = self.span().0.saturating_sub(at.0).min(to_u64(into.len()));
-        let (image, padding) = into.split_at_mut(crate::station::units::to_usize(left));
+        let (image, padding) = into.split_at_mut(to_usize(left));
         padding.fill(0);
         self.file.read_exact_at(image, at.0)
     }

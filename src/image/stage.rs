@@ -69,7 +69,13 @@ pub fn stage(source: &Path, store: &Path, progress: &mut dyn Progress) -> Result
     let file = store::open(&path).ok_or_else(|| ImageError::Store { path: path.clone(), source: io::ErrorKind::NotFound.into() })?;
     drop(written);
     store::note_use(&file, store);
-    Ok(Staged { file, path, map: read.map, extents: read.extents, layout: read.layout, zeroes: read.zeroes })
+    let staged = Staged { file, path, map: read.map, extents: read.extents, layout: read.layout, zeroes: read.zeroes };
+    if let Err(error) = staged.compare() {
+        // Found again at the next start, it would be armed without a look at its bytes.
+        store::discard(&staged.path);
+        return Err(error);
+    }
+    Ok(staged)
 }
 
 /// The staged copy of `source`, where the store has it already.
@@ -109,7 +115,9 @@ pub fn for_now(source: &Path, directory: &Path, progress: &mut dyn Progress) -> 
     let identity = SourceFile::settled(source)?;
     let read = unchanged(source, &identity, take_in(source, Keep::Copy(&file), stored, progress))?;
     file.set_len(read.map.span().0).map_err(stored)?;
-    Ok(Staged { file, path: source.to_owned(), map: read.map, extents: read.extents, layout: read.layout, zeroes: read.zeroes })
+    let staged = Staged { file, path: source.to_owned(), map: read.map, extents: read.extents, layout: read.layout, zeroes: read.zeroes };
+    staged.compare()?;
+    Ok(staged)
 }
 
 /// Removes what a staging that was killed left in `store`. For when nobody else stages there.
@@ -276,7 +284,7 @@ pub(super) mod tests {
         path
     }
 
-    fn xz(raw: &[u8]) -> Vec<u8> {
+    pub(in crate::image) fn xz(raw: &[u8]) -> Vec<u8> {
         let mut encoder = liblzma::write::XzEncoder::new(Vec::new(), 1);
         encoder.write_all(raw).expect("memory can be written");
         encoder.finish().expect("memory can be written")
@@ -291,14 +299,14 @@ pub(super) mod tests {
         encoder.finish().expect("memory can be written")
     }
 
-    fn gz(raw: &[u8]) -> Vec<u8> {
+    pub(in crate::image) fn gz(raw: &[u8]) -> Vec<u8> {
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         encoder.write_all(raw).expect("memory can be written");
         encoder.finish().expect("memory can be written")
     }
 
     /// With the checksum that the command `zstd` adds as well.
-    fn zst(raw: &[u8]) -> Vec<u8> {
+    pub(in crate::image) fn zst(raw: &[u8]) -> Vec<u8> {
         let mut encoder = zstd::Encoder::new(Vec::new(), 1).expect("memory can be had");
         encoder.include_checksum(true).expect("zstd has checksums");
         encoder.write_all(raw).expect("memory can be written");
@@ -318,13 +326,13 @@ pub(super) mod tests {
         if raw.is_empty() { frames(raw) } else { raw.chunks(70_001).flat_map(frames).collect() }
     }
 
-    fn bz2(raw: &[u8]) -> Vec<u8> {
+    pub(in crate::image) fn bz2(raw: &[u8]) -> Vec<u8> {
         let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
         encoder.write_all(raw).expect("memory can be written");
         encoder.finish().expect("memory can be written")
     }
 
-    type Packer = fn(&[u8]) -> Vec<u8>;
+    pub(in crate::image) type Packer = fn(&[u8]) -> Vec<u8>;
 
     /// Packings whose files may stand one behind another.
     const STREAMS: [(&str, Packer); 7] = [
@@ -338,7 +346,7 @@ pub(super) mod tests {
     ];
     const ZIPS: [(&str, Packer); 3] = [("deflated zip", deflated), ("stored zip", stored), ("zip64", zip64)];
 
-    fn packers() -> impl Iterator<Item = (&'static str, Packer)> {
+    pub(in crate::image) fn packers() -> impl Iterator<Item = (&'static str, Packer)> {
         STREAMS.into_iter().chain(ZIPS)
     }
 
@@ -347,7 +355,7 @@ pub(super) mod tests {
         (0..words).flat_map(|word| word.wrapping_mul(2_654_435_761).rotate_left(word % 31).to_le_bytes()).collect()
     }
 
-    fn silent() -> impl Progress {
+    pub(in crate::image) fn silent() -> impl Progress {
         |_: Bytes, _: Bytes| {}
     }
 

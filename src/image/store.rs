@@ -39,6 +39,15 @@ pub(super) fn note_use(file: &File, store: &Path) {
     }
 }
 
+/// Removes an image that was found to be other than its name, and what lies beside it. Whoever has it open keeps what he has.
+pub(super) fn discard(image: &Path) {
+    for path in [image.with_extension("json"), image.to_owned()] {
+        if let Err(error) = fs::remove_file(&path) {
+            tracing::error!(path = %path.display(), %error, "a staged copy that is not the image stays in the store");
+        }
+    }
+}
+
 /// One image in the store.
 struct Kept {
     path: PathBuf,

@@ -1,0 +1,3 @@
+//! What people give a station for an image, and what must come of it.
+
+mod sizes;
