@@ -204,6 +204,14 @@ pub struct Slot {
     pub identify: bool,
     /// How far, while busy.
     pub progress: Option<Done>,
+    /// How often a card left the bus and came back by itself, since one was put in by hand.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub returns: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 /// A reason, in pieces and as a sentence.
@@ -324,6 +332,7 @@ impl Slot {
             diskseq: view.diskseq,
             identify: view.identify,
             progress: view.progress.as_ref().map(Done::of),
+            returns: view.returns,
         }
     }
 

@@ -30,6 +30,7 @@ pub(super) fn of_entry(entry: &Entry, stamp: &Stamp, station_name: &str, start: 
             json!({ "order": order.number, "model": order.model, "name": order.name, "count": order.count, "passed": order.passed, "by": who(by) })
         }
         Entry::ModelArmed { armed, by } => json!({ "image": image(armed), "uncovered": armed.uncovered, "by": armed_by(by) }),
+        Entry::CardReturned { slot, card: returned, times } => json!({ "slot": slot, "card": card(returned), "times": times }),
         Entry::AttemptStarted(attempt) => facts_of(attempt),
         Entry::AttemptClosed { attempt, outcome, effort } => close(facts_of(attempt), outcome, Some(effort), start),
     };

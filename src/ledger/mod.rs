@@ -347,6 +347,7 @@ impl Draft<'_> {
             Entry::StationStarted { .. }
             | Entry::StationStopped
             | Entry::ModelArmed { .. }
+            | Entry::CardReturned { .. }
             | Entry::Disarmed { .. }
             | Entry::Rearmed { .. }
             | Entry::OrderStarted { .. }

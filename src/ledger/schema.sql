@@ -7,7 +7,7 @@ CREATE TABLE event (
     station TEXT NOT NULL,              -- this station's id: a version 4 UUID drawn when the log was made; not its name
     seq     INTEGER PRIMARY KEY NOT NULL, -- 1, 2, 3 … without a gap
     kind    TEXT NOT NULL,              -- log-created, station-started, station-stopped, model-armed, attempt-started, attempt-closed;
-                                        -- disarmed, rearmed, order-started, order-stopped
+                                        -- disarmed, rearmed, order-started, order-stopped, card-returned
     at      INTEGER NOT NULL,           -- when it happened (not when it reached the disk), microseconds UTC
     body    TEXT NOT NULL CHECK (json_valid(body)), -- canonical JSON: keys in byte order, no spaces, whole numbers only
     prev    BLOB NOT NULL CHECK (length(prev) = 32), -- hash of event seq - 1; 32 zero bytes for the first
@@ -48,6 +48,10 @@ CREATE TABLE event (
     --   name                  what people call it
     --   count, passed         how many are wanted, and how many were good by then
     --   by.uid, by.user       who said so
+    -- card-returned: a card left the bus with its device and came back by itself; it was not begun for that
+    --   slot                  the slot's name, as on its sticker
+    --   card                  as under attempt-started, as far as it was known so soon
+    --   times                 how often by then, since a card was put in by hand; the 1st, 2nd, 4th, 8th … time has an event
     -- attempt-started: durable before the first byte is written
     --   attempt               number, counted over the life of this log
     --   slot                  the slot's name, as on its sticker

@@ -33,6 +33,15 @@ pub enum End {
     Cancelled,
 }
 
+/// Before what a card was in its slot already, so that nobody put it in to be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Before {
+    /// The daemon began to look.
+    Start,
+    /// The PC slept: the card may have been changed meanwhile, and the kernel need not have noticed.
+    Sleep,
+}
+
 /// What the station is told.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Event {
@@ -40,11 +49,19 @@ pub enum Event {
     Seen {
         /// The card.
         card: Box<Card>,
-        /// It was there when the daemon began to look.
-        since_start: bool,
+        /// It was there before anybody looked.
+        before: Option<Before>,
+        /// For how long its USB device, or the host it is in, has been on its bus, where the card came together with that. Nothing where it
+        /// was put into something that was there already.
+        with_device: Option<Duration>,
     },
     /// That visit is over.
-    Gone(Visit),
+    Gone {
+        /// Which.
+        visit: Visit,
+        /// The USB device or the host left with the card, which thus need not have been taken out.
+        with_device: bool,
+    },
     /// The answer to [`Effect::Survey`]; nothing where the card could not be found any more.
     Surveyed {
         /// The visit asked about.

@@ -11,20 +11,23 @@ use std::hash::{Hash, Hasher};
 use proptest::prelude::*;
 
 use super::outcome::Outcome;
-use super::slot::{Loss, Phase};
+use super::returned::{Left, Loss, RETURNS_WITHIN, Returned};
+use super::slot::Phase;
 use super::testing::{proof, survey};
-use super::tests::{at, ended, seen, station, visit};
-use super::view::{Call, Sign};
+use super::tests::{at, ended, gone, seen, station, visit};
+use super::view::{Call, Hold, Sign};
 use super::*;
 
 /// Two LUNs of one reader.
 const PORTS: [&str; 2] = ["pci-1/usb3-2/lun-0", "pci-1/usb3-2/lun-1"];
 
-/// Longer than settling, and longer than cards may take to leave together.
-const A_WHILE: u64 = 2000;
+/// Longer than settling, longer than cards may take to leave together, and longer than one takes that comes back by itself.
+const A_WHILE: u64 = 3000;
 
 #[derive(Clone, Debug)]
 struct World {
+    /// Devices may leave the bus with their cards and come back by themselves.
+    blinks: bool,
     station: Station,
     now: u64,
     next_diskseq: u64,
@@ -32,6 +35,10 @@ struct World {
     inserted: [Option<u64>; 2],
     /// What the station was last told of each slot.
     told: [Option<u64>; 2],
+    /// What is in each slot left the bus with its device since the station was told, and came back by itself.
+    blinked: [bool; 2],
+    /// What came back by itself after it had been begun, finished or held: nothing of it may be begun.
+    untouchable: HashSet<u64>,
     surveys: Vec<Card>,
     /// Receipts the log owes, oldest first.
     unrecorded: VecDeque<Receipt>,
@@ -51,6 +58,8 @@ struct World {
 enum Move {
     Insert(usize),
     TakeOut(usize),
+    /// What is in the slot leaves the bus with its device, and is back at once.
+    Blink(usize),
     /// The watch tells the station of what is in the slot: the first time, late, or once more.
     Tell(usize),
     Wait,
@@ -79,13 +88,16 @@ enum Ending {
 const ENDINGS: [Ending; 5] = [Ending::Verified, Ending::Refused, Ending::Failed, Ending::Gone, Ending::Cancelled];
 
 impl World {
-    fn new() -> Self {
+    fn new(blinks: bool) -> Self {
         Self {
+            blinks,
             station: station(&[("A1", PORTS[0]), ("A2", PORTS[1])]),
             now: 0,
             next_diskseq: 1,
             inserted: [None; 2],
             told: [None; 2],
+            blinked: [false; 2],
+            untouchable: HashSet::new(),
             surveys: Vec::new(),
             unrecorded: VecDeque::new(),
             threads: Vec::new(),
@@ -101,6 +113,9 @@ impl World {
         let mut moves = vec![Move::Wait, Move::Nonsense];
         for slot in 0..2 {
             moves.push(if self.inserted[slot].is_none() { Move::Insert(slot) } else { Move::TakeOut(slot) });
+            if self.blinks && self.inserted[slot].is_some() && self.inserted[slot] == self.told[slot] {
+                moves.push(Move::Blink(slot));
+            }
             moves.push(Move::Tell(slot));
         }
         if !self.surveys.is_empty() {
@@ -128,13 +143,32 @@ impl World {
                 self.inserted[slot] = Some(self.next_diskseq);
                 self.next_diskseq += 1;
             }
-            Move::TakeOut(slot) => self.inserted[slot] = None,
+            Move::TakeOut(slot) => (self.inserted[slot], self.blinked[slot]) = (None, false),
+            Move::Blink(slot) => {
+                (self.inserted[slot], self.blinked[slot]) = (Some(self.next_diskseq), true);
+                self.next_diskseq += 1;
+            }
             Move::Tell(slot) => {
+                let blinked = std::mem::take(&mut self.blinked[slot]);
                 if let Some(before) = self.told[slot].filter(|before| self.inserted[slot] != Some(*before)) {
-                    self.tell(Event::Gone(visit(before)));
+                    // Only what is still waited for may be begun after it blinked.
+                    let waited_for =
+                        matches!(self.station.slots[slot].phase, Phase::Settling { .. } | Phase::Surveying { .. } | Phase::Empty)
+                            && self.station.slots[slot].returned.is_none();
+                    let another = self.station.slots[slot].phase.attempt().is_some_and(|attempt| attempt.card.visit != visit(before));
+                    let was_untouchable = self.untouchable.remove(&before);
+                    if blinked && (was_untouchable || !(waited_for || another || self.station.slots[slot].phase == Phase::OutOfService)) {
+                        self.untouchable.extend(self.inserted[slot]);
+                    }
+                    self.tell(Event::Gone { visit: visit(before), with_device: blinked });
                 }
                 if let Some(diskseq) = self.inserted[slot] {
-                    self.tell(seen(PORTS[slot], diskseq));
+                    let back = Event::Seen {
+                        card: Box::new(super::testing::card(PORTS[slot], diskseq)),
+                        before: None,
+                        with_device: Some(Duration::ZERO),
+                    };
+                    self.tell(if blinked { back } else { seen(PORTS[slot], diskseq) });
                 }
                 self.told[slot] = self.inserted[slot];
             }
@@ -178,7 +212,7 @@ impl World {
             Move::Nonsense => {
                 let before = self.station.clone();
                 self.tell(ended(9999, End::Verified(proof())));
-                self.tell(Event::Gone(visit(9999)));
+                self.tell(gone(9999));
                 self.tell(Event::Recorded(Receipt::Started(9999)));
                 self.tell(Event::Recorded(Receipt::Closed(9999)));
                 self.tell(Event::Surveyed { visit: visit(9999), survey: None });
@@ -208,6 +242,7 @@ impl World {
                 }
                 Effect::Start(attempt) => {
                     assert!(!self.station.stopping, "nothing starts in a station that stops");
+                    assert!(!self.untouchable.contains(&attempt.card.visit.diskseq), "what came back by itself is not begun");
                     let started = Receipt::Started(attempt.number);
                     assert!(!self.unrecorded.contains(&started), "the start is on disk before the thread starts");
                     assert!(self.threads.iter().all(|(_, visit)| *visit != attempt.card.visit), "no card has two threads");
@@ -269,13 +304,27 @@ impl World {
     fn canonical(&self) -> u64 {
         let mut world = self.clone();
         let mut names = Names::default();
+        let mut hasher = DefaultHasher::new();
         for slot in &mut world.station.slots {
             if let Some(card) = &mut slot.present {
                 names.visit(&mut card.visit);
             }
             // What left before the last wait is not compared with anything any more.
-            slot.loss =
-                slot.loss.take().filter(|loss| at(world.now).since(loss.at) <= LOST_TOGETHER).map(|loss| Loss { at: at(0), ..loss });
+            slot.loss = slot.loss.take().filter(|loss| at(world.now).since(loss.at) <= RETURNS_WITHIN).map(|mut loss| {
+                // Asked only of what comes back by itself.
+                if !world.blinks {
+                    loss.left = Left::Waiting;
+                }
+                names.left(&mut loss.left);
+                loss.card.visit = visit(0);
+                Loss { at: at(0), ..loss }
+            });
+            if let Some(Returned { left, card }) = &mut slot.returned {
+                names.left(left);
+                card.visit = visit(0);
+            }
+            // Counted, and never asked.
+            slot.returns = slot.returns.min(1);
             match &mut slot.phase {
                 Phase::Settling { visit, since, .. } => {
                     names.visit(visit);
@@ -291,7 +340,8 @@ impl World {
                     names.attempt(attempt);
                     (work.step_began, work.last_heard) = (at(0), at(0));
                 }
-                Phase::Empty | Phase::Held | Phase::OutOfService => {}
+                Phase::Held(hold) => Names::hold(hold),
+                Phase::Empty | Phase::OutOfService => {}
             }
             if let Some(stuck) = &mut slot.stuck {
                 names.number(stuck);
@@ -303,6 +353,8 @@ impl World {
         for diskseq in world.inserted.iter_mut().chain(&mut world.told).flatten() {
             names.diskseq(diskseq);
         }
+        let untouchable = self.inserted.map(|diskseq| diskseq.is_some_and(|diskseq| self.untouchable.contains(&diskseq)));
+        (untouchable, world.blinked).hash(&mut hasher);
         for card in &mut world.surveys {
             names.visit(&mut card.visit);
         }
@@ -324,7 +376,6 @@ impl World {
             .map(|attempt| attempt.number)
             .filter(|number| self.proven.contains(number))
             .collect();
-        let mut hasher = DefaultHasher::new();
         (world.station, world.inserted, world.told, world.surveys, world.unrecorded, world.threads).hash(&mut hasher);
         (shown.len(), self.passing.len(), self.open.len()).hash(&mut hasher);
         hasher.finish()
@@ -359,6 +410,21 @@ impl Names {
         Self::name(&mut self.attempts, number);
     }
 
+    fn left(&mut self, left: &mut Left) {
+        match left {
+            Left::Finished { attempt, .. } => self.attempt(attempt),
+            Left::Held(hold) => Self::hold(hold),
+            Left::Waiting | Left::Begun => {}
+        }
+    }
+
+    /// How often something came back is counted, and never asked.
+    fn hold(hold: &mut Hold) {
+        if let Hold::Returned { times } = hold {
+            *times = 1;
+        }
+    }
+
     fn attempt(&mut self, attempt: &mut Attempt) {
         self.number(&mut attempt.number);
         self.visit(&mut attempt.card.visit);
@@ -366,10 +432,10 @@ impl Names {
 }
 
 /// Walks to every state that can be reached by the moves `allowed`, and checks the properties in each.
-fn explore(allowed: impl Fn(Move) -> bool) -> usize {
+fn explore(blinks: bool, allowed: impl Fn(Move) -> bool) -> usize {
     let mut seen = HashSet::new();
-    let mut waiting = VecDeque::from([World::new()]);
-    seen.insert(World::new().canonical());
+    let mut waiting = VecDeque::from([World::new(blinks)]);
+    seen.insert(World::new(blinks).canonical());
     while let Some(world) = waiting.pop_front() {
         for choice in world.moves().into_iter().filter(|choice| allowed(*choice)) {
             let mut next = world.clone();
@@ -386,16 +452,16 @@ fn explore(allowed: impl Fn(Move) -> bool) -> usize {
 
 #[test]
 fn in_every_state_one_slot_can_reach_the_lamp_tells_the_truth() {
-    let second_slot = |choice| matches!(choice, Move::Insert(1) | Move::TakeOut(1) | Move::Tell(1));
-    let states = explore(|choice| !second_slot(choice));
+    let second_slot = |choice| matches!(choice, Move::Insert(1) | Move::TakeOut(1) | Move::Blink(1) | Move::Tell(1));
+    let states = explore(true, |choice| !second_slot(choice));
     println!("one slot: {states} states");
     assert!(states > 500, "the walk was cut short: {states} states");
 }
 
 #[test]
 fn in_every_state_two_slots_of_one_reader_can_reach_the_lamps_tell_the_truth() {
-    // The log's faults, stops and stalls are explored with one slot; here it is about what slots have in common.
-    let states = explore(|choice| {
+    // The log's faults, stops, stalls and what comes back by itself are explored with one slot; here it is about what slots have in common.
+    let states = explore(false, |choice| {
         !matches!(choice, Move::LogFails | Move::Stop | Move::Stall(_) | Move::Nonsense | Move::End(_, Ending::Refused | Ending::Cancelled))
     });
     println!("two slots: {states} states");
@@ -405,7 +471,7 @@ fn in_every_state_two_slots_of_one_reader_can_reach_the_lamps_tell_the_truth() {
 proptest! {
     #[test]
     fn over_any_sequence_the_lamps_tell_the_truth_and_every_attempt_is_closed_once(choices in proptest::collection::vec(any::<u16>(), 1..500)) {
-        let mut world = World::new();
+        let mut world = World::new(true);
         for choice in choices {
             let moves = world.moves();
             world.make(moves[usize::from(choice) % moves.len()]);

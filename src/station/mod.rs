@@ -12,6 +12,7 @@ pub mod lamp;
 pub mod order;
 pub mod outcome;
 pub mod record;
+mod returned;
 pub mod said;
 pub mod slot;
 #[cfg(test)]
@@ -24,15 +25,16 @@ use std::time::Duration;
 
 use admit::admit;
 use cabling::{Cabling, pairs};
-use card::{Card, Port, Survey, Visit};
+use card::{Card, Identified, Port, Survey, Visit};
 use command::Standing;
-pub use event::{Effect, End, Event};
+pub use event::{Before, Effect, End, Event};
 use order::{OrderNumber, Place};
 use outcome::{Digest, Effort, Failure, Outcome, Pull, Refusal};
 use record::{Armed, ArmedBy, Attempt, AttemptNumber, Disarmed, Entry, Plan, Receipt};
+use returned::{Returned, can_be, is_identified};
 use slot::{Phase, Slot, SlotSettings, Step, Work};
 use units::{Bytes, Moment};
-use view::{Anchor, ModelView, Tally, View};
+use view::{Anchor, Hold, ModelView, Tally, View};
 
 /// How often a PC that cannot tell who uses a card is asked again before the card is refused: what is unknown is refused, but
 /// udev may take seconds to look at many cards at once.
@@ -149,8 +151,8 @@ impl Station {
     /// Takes one event at its time and says what is to be done about it.
     pub fn apply(&mut self, now: Moment, event: Event) -> Vec<Effect> {
         match event {
-            Event::Seen { card, since_start } => self.seen(now, *card, since_start),
-            Event::Gone(visit) => self.gone(now, visit),
+            Event::Seen { card, before, with_device } => self.seen(now, *card, before, with_device),
+            Event::Gone { visit, with_device } => self.gone(now, visit, with_device),
             Event::Surveyed { visit, survey } => self.surveyed(now, visit, survey.map(|survey| *survey)),
             Event::Advanced { attempt, step, done, of } => {
                 self.advanced(now, attempt, step, done, of);
@@ -188,13 +190,21 @@ impl Station {
         }
     }
 
-    fn seen(&mut self, now: Moment, card: Card, since_start: bool) -> Vec<Effect> {
+    fn seen(&mut self, now: Moment, card: Card, before: Option<Before>, with_device: Option<Duration>) -> Vec<Effect> {
         let flash_present = self.settings.flash_present;
         let Some(slot) = self.slots.iter_mut().find(|slot| slot.settings.ports.contains(&card.port)) else { return Vec::new() };
         let visit = card.visit;
+        if !slot.holds(visit) {
+            // One that went over to the other USB generation of its socket may be seen there before it is missed here.
+            let moved = slot.present.as_ref().is_some_and(|before| before.port != card.port);
+            slot.lose(now, moved);
+            slot.note_arrival(now, &card, before, with_device);
+        }
         slot.present = Some(card);
         match &mut slot.phase {
-            Phase::Empty if since_start && !flash_present => slot.phase = Phase::Held,
+            Phase::Empty if before == Some(Before::Start) && !flash_present => slot.phase = Phase::Held(Hold::SinceStart),
+            // Whatever it is, it was not to be touched.
+            Phase::Empty if slot.returned.as_ref().is_some_and(Returned::was_held) => return slot.take_up(false),
             Phase::Empty => slot.turn_to_present(now),
             // Another card than the one looked at begins anew; the same one announced again is only an echo.
             Phase::Settling { visit: before, .. } | Phase::Surveying { visit: before, .. } if *before != visit => slot.turn_to_present(now),
@@ -208,11 +218,11 @@ impl Station {
         Vec::new()
     }
 
-    fn gone(&mut self, now: Moment, visit: Visit) -> Vec<Effect> {
+    fn gone(&mut self, now: Moment, visit: Visit, with_device: bool) -> Vec<Effect> {
         let Some(slot) = self.slots.iter_mut().find(|slot| slot.holds(visit)) else { return Vec::new() };
-        slot.lose(now);
+        slot.lose(now, with_device);
         match &mut slot.phase {
-            Phase::Held | Phase::Settling { .. } | Phase::Surveying { .. } => slot.phase = Phase::Empty,
+            Phase::Held(_) | Phase::Settling { .. } | Phase::Surveying { .. } => slot.phase = Phase::Empty,
             // PULLED stays until the next card: nobody may have looked yet.
             Phase::Finished { outcome, .. } if !matches!(outcome, Outcome::Pulled(_)) => slot.turn_to_present(now),
             Phase::Busy { attempt, work } if !work.gone => {
@@ -233,7 +243,9 @@ impl Station {
         for index in 0..self.slots.len() {
             let slot = &self.slots[index];
             let Phase::Settling { visit, since, asked } = slot.phase else { continue };
-            if slot.retired || now.since(since) < settle || matches!(self.order_says(slot), Place::UnderWay { .. }) {
+            // A card that is not to be begun waits for no order.
+            let waits = slot.returned.is_none() && matches!(self.order_says(slot), Place::UnderWay { .. });
+            if slot.retired || now.since(since) < settle || waits {
                 continue;
             }
             let slot = &mut self.slots[index];
@@ -266,14 +278,16 @@ impl Station {
         let Some(loss) = self.slots[index].loss.as_ref() else { return Pull::Taken };
         let upstream = loss.port.upstream();
         let together = upstream.iter().rev().find_map(|device| {
-            let still_there = self.slots.iter().any(|slot| slot.present.as_ref().is_some_and(|card| card.port.hangs_on(device)));
-            let lost = self.slots.iter().filter(|slot| {
+            // A card that is there again has left all the same.
+            let left_too = |slot: &Slot| {
                 slot.loss.as_ref().is_some_and(|other| {
                     let apart = other.at.since(loss.at).max(loss.at.since(other.at));
-                    other.port.hangs_on(device) && apart <= LOST_TOGETHER
+                    other.port.hangs_on(device) && other.with_device && apart <= LOST_TOGETHER
                 })
-            });
-            let slots: Vec<String> = lost.map(|slot| slot.settings.name.clone()).collect();
+            };
+            let on_it = |slot: &Slot| slot.present.as_ref().is_some_and(|card| card.port.hangs_on(device));
+            let still_there = self.slots.iter().any(|slot| on_it(slot) && !left_too(slot));
+            let slots: Vec<String> = self.slots.iter().filter(|slot| left_too(slot)).map(|slot| slot.settings.name.clone()).collect();
             (!still_there && slots.len() > 1).then(|| Pull::ReaderLost { device: device.clone(), slots })
         });
         together.unwrap_or(Pull::Taken)
@@ -291,6 +305,21 @@ impl Station {
         let Phase::Surveying { asked, .. } = slot.phase else { return Vec::new() };
         let Some(present) = slot.present.clone() else { return Vec::new() };
         let found = survey.filter(|survey| survey.card.visit == visit);
+        if let Some(returned) = slot.returned.clone() {
+            let same = found.as_ref().map(|survey| can_be(&survey.card, &returned.card));
+            let is_sure = found.as_ref().is_some_and(|survey| self.stays_sure(&survey.card, &returned.card));
+            let slot = &mut self.slots[index];
+            match same {
+                _ if self.stopping => return Vec::new(),
+                None if asked < SURVEYS => {
+                    slot.phase = Phase::Settling { visit, since: now, asked };
+                    return Vec::new();
+                }
+                Some(false) => slot.was_a_hand(),
+                None | Some(true) => return slot.take_up(is_sure),
+            }
+        }
+        let slot = &self.slots[index];
         let place = self.order_says(slot);
         // Asked again after the card has settled once more, until it is known who uses it, or seen that it has gone; and until it is
         // known whether its order needs it.
@@ -324,6 +353,17 @@ impl Station {
             }
             Err(refusal) => slot.close(attempt, Outcome::Refused(refusal), Effort::default()),
         }
+    }
+
+    /// Can nothing but the card that left have come back? Its own number says so; or it is in a reader of several slots, which no hand
+    /// takes off the bus to change a card.
+    fn stays_sure(&self, card: &Card, left: &Card) -> bool {
+        let shares_reader = |slot: &&Slot| {
+            let here = |port: &Port| port.upstream().first().is_some_and(|reader| card.port.upstream().first() == Some(reader));
+            slot.settings.ports.iter().any(here)
+        };
+        let in_reader = card.identified == Identified::ReaderOnly && self.slots.iter().filter(shares_reader).count() > 1;
+        is_identified(card, left) || (in_reader && can_be(card, left))
     }
 
     fn start_recorded(&mut self, now: Moment, number: AttemptNumber) -> Vec<Effect> {
@@ -424,7 +464,7 @@ impl Station {
             let mut slot = known.map_or_else(|| Slot::new(settings.clone()), |index| before.remove(index));
             if slot.present.as_ref().is_some_and(|card| !settings.ports.contains(&card.port)) {
                 // The card is in another slot's place now, or in nobody's; the watch tells of it anew.
-                slot.present = None;
+                (slot.present, slot.returned) = (None, None);
                 if slot.is_idle() {
                     slot.phase = Phase::Empty;
                 }

@@ -94,7 +94,7 @@ impl Line {
     /// Puts another card into a slot, in place of the one that may be there.
     fn put_in(&mut self, slot: usize) {
         if let Some(card) = self.station.slots[slot].present.clone() {
-            self.tell(Event::Gone(card.visit));
+            self.tell(Event::Gone { visit: card.visit, with_device: false });
         }
         self.tell(seen(&port(slot), self.next_diskseq));
         self.next_diskseq += 1;
@@ -155,7 +155,7 @@ fn the_last_cards_of_an_order_wait_for_those_under_way_and_take_their_place_if_o
     assert_eq!(line.passed(), 2);
     line.put_in(0);
     assert_eq!(line.sign(0), Sign::Refused(Refusal::OrderComplete { count: 2 }));
-    line.tell(Event::Gone(visit(line.next_diskseq - 1)));
+    line.tell(Event::Gone { visit: visit(line.next_diskseq - 1), with_device: false });
     let view = line.station.view(at(line.now));
     assert_eq!((&view.slots[0].sign, view.slots[0].call), (&Sign::OrderComplete { count: 2 }, Call::Nothing));
     assert_eq!(view.models[0].order.as_ref().map(|order| (order.passed, order.count, order.under_way)), Some((2, 2, 0)));
@@ -212,7 +212,7 @@ fn a_slot_that_somebody_disarmed_begins_no_card_and_finishes_the_one_it_has() {
     assert_eq!(line.sign(0), Sign::Passed);
     line.put_in(0);
     assert_eq!(line.sign(0), Sign::Refused(Refusal::NoArmedImage));
-    line.tell(Event::Gone(visit(line.next_diskseq - 1)));
+    line.tell(Event::Gone { visit: visit(line.next_diskseq - 1), with_device: false });
     assert_eq!(line.sign(0), Sign::Disarmed("disarmed by root: bent contacts".to_owned()));
     line.put_in(1);
     assert_eq!(line.sign(1), Sign::Writing, "the others go on");
@@ -254,7 +254,7 @@ proptest! {
                 4 if !line.threads.is_empty() => line.end(which, End::Rechecked(proof())),
                 5 => {
                     if let Some(card) = line.station.slots[which].present.clone() {
-                        line.tell(Event::Gone(card.visit));
+                        line.tell(Event::Gone { visit: card.visit, with_device: false });
                     }
                 }
                 6 | 7 => line.deliver(which),

@@ -249,6 +249,15 @@ pub enum Entry {
         /// What was done.
         effort: Effort,
     },
+    /// A card that nobody touched left the bus and came back. Not every time: the 1st, 2nd, 4th, 8th …
+    CardReturned {
+        /// In which slot.
+        slot: String,
+        /// The card, as it was seen again.
+        card: Box<Card>,
+        /// How often by now, since a card was put in by hand.
+        times: u32,
+    },
     /// Somebody took a slot or a model out of work.
     Disarmed {
         /// What.
@@ -292,6 +301,7 @@ impl Entry {
             Self::ModelArmed { .. } => "model-armed",
             Self::AttemptStarted(_) => "attempt-started",
             Self::AttemptClosed { .. } => "attempt-closed",
+            Self::CardReturned { .. } => "card-returned",
             Self::Disarmed { .. } => "disarmed",
             Self::Rearmed { .. } => "rearmed",
             Self::OrderStarted { .. } => "order-started",
@@ -308,6 +318,7 @@ impl Entry {
             Self::AttemptClosed { attempt, .. } => Some(Receipt::Closed(attempt.number)),
             Self::StationStarted { .. }
             | Self::ModelArmed { .. }
+            | Self::CardReturned { .. }
             | Self::Disarmed { .. }
             | Self::Rearmed { .. }
             | Self::OrderStarted { .. }

@@ -3,7 +3,7 @@
 
 use super::card::Use;
 use super::outcome::{Failure, Pull, Refusal};
-use super::view::Sign;
+use super::view::{Hold, Sign};
 
 /// What the operator is asked to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -138,6 +138,8 @@ pub struct Reason {
 pub const REASONS: &[(&str, &[&str])] = &[
     ("disarmed", &["why"]),
     ("present-at-start", &[]),
+    ("slept", &[]),
+    ("came-back", &["times"]),
     ("recabled", &["at", "was", "is"]),
     ("order-under-way", &["count"]),
     ("order-complete", &["count"]),
@@ -212,7 +214,7 @@ impl Sign {
         match self {
             Self::Empty => "empty",
             Self::Disarmed(_) => "disarmed",
-            Self::Held => "held",
+            Self::Held(_) => "held",
             Self::OrderComplete { .. } => "order-complete",
             Self::OrderUnderWay { .. } => "order-under-way",
             Self::Preparing => "preparing",
@@ -239,7 +241,9 @@ impl Sign {
         let reason = |code, facts: Vec<(&'static str, Fact)>| Some(Reason { code, facts });
         match self {
             Self::Disarmed(why) => reason("disarmed", vec![("why", Fact::Text(why.clone()))]),
-            Self::Held => reason("present-at-start", Vec::new()),
+            Self::Held(Hold::SinceStart) => reason("present-at-start", Vec::new()),
+            Self::Held(Hold::Slept) => reason("slept", Vec::new()),
+            Self::Held(Hold::Returned { times }) => reason("came-back", vec![("times", Fact::Count(u64::from(*times)))]),
             Self::OrderUnderWay { count } => reason("order-under-way", vec![("count", Fact::Count(u64::from(*count)))]),
             Self::OrderComplete { count } => reason("order-complete", vec![("count", Fact::Count(u64::from(*count)))]),
             Self::Refused(refusal) => reason(refusal.code(), of_refusal(refusal)),

@@ -13,6 +13,8 @@
 //!                                 OutOfService         a second: alone, or with its whole reader?
 //! ```
 //!
+//! A card that came back by itself ([`Returned`]) settles and is surveyed like any other, and is then `Held`, or `Finished` as it was.
+//!
 //! What is in the slot ([`Slot::present`]) and what is being worked on ([`Phase`]) are kept apart: a card may be gone, or be
 //! another one, long before its thread has noticed. A phase never speaks of a card other than its own.
 
@@ -21,8 +23,9 @@ use super::card::{Card, Port, Visit};
 use super::order::Place;
 use super::outcome::{Effort, Outcome, Refusal};
 use super::record::{Armed, Attempt, AttemptNumber};
+use super::returned::{Left, Loss, Returned};
 use super::units::{Bytes, Moment};
-use super::view::{Call, Progress, Sign, SlotView};
+use super::view::{Call, Hold, Progress, Sign, SlotView};
 
 /// A slot as configured.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -55,8 +58,8 @@ pub enum Step {
 pub(super) enum Phase {
     /// Nothing.
     Empty,
-    /// In the slot since the station started; not ours to erase.
-    Held,
+    /// Nobody put it in to be erased.
+    Held(Hold),
     /// Waiting for the card to sit still.
     Settling { visit: Visit, since: Moment, asked: u32 },
     /// Asking who uses it, for the `asked`th time.
@@ -84,7 +87,7 @@ impl Phase {
             | Self::Leaving { attempt, .. }
             | Self::Recording { attempt, .. }
             | Self::Finished { attempt, .. } => Some(attempt),
-            Self::Empty | Self::Held | Self::Settling { .. } | Self::Surveying { .. } | Self::OutOfService => None,
+            Self::Empty | Self::Held(_) | Self::Settling { .. } | Self::Surveying { .. } | Self::OutOfService => None,
         }
     }
 }
@@ -99,13 +102,6 @@ pub(super) struct Work {
     pub(super) last_heard: Moment,
     /// The card left, or was swapped, while busy.
     pub(super) gone: bool,
-}
-
-/// The last card that left the slot: when, and from which of its ports.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Loss {
-    pub(super) at: Moment,
-    pub(super) port: Port,
 }
 
 /// A slot and its state.
@@ -125,6 +121,10 @@ pub(super) struct Slot {
     pub(super) present: Option<Card>,
     pub(super) phase: Phase,
     pub(super) loss: Option<Loss>,
+    /// What the card that is in the slot was before it came back by itself.
+    pub(super) returned: Option<Returned>,
+    /// How often a card came back by itself since one was put in by hand.
+    pub(super) returns: u32,
     /// The attempt whose thread has not come back although its outcome is recorded.
     pub(super) stuck: Option<AttemptNumber>,
     /// No longer configured; goes as soon as its work is done.
@@ -143,6 +143,8 @@ impl Slot {
             present: None,
             phase: Phase::Empty,
             loss: None,
+            returned: None,
+            returns: 0,
             stuck: None,
             retired: false,
         }
@@ -163,10 +165,31 @@ impl Slot {
         !matches!(self.phase, Phase::Opening { .. } | Phase::Busy { .. } | Phase::Leaving { .. } | Phase::Recording { .. })
     }
 
-    /// The kernel says that what was in the slot is not there any more.
-    pub(super) fn lose(&mut self, now: Moment) {
+    /// The kernel says that what was in the slot is not there any more, and whether the device that it was in left with it.
+    pub(super) fn lose(&mut self, now: Moment, with_device: bool) {
         if let Some(card) = self.present.take() {
-            self.loss = Some(Loss { at: now, port: card.port });
+            let returned = self.returned.take();
+            // What was found of it when it was surveyed is more than what was seen of it.
+            let surveyed = self.phase.attempt().map(|attempt| &attempt.card).filter(|own| own.visit == card.visit).cloned();
+            let (left, known) = match returned {
+                Some(Returned { left, card }) => (left, card),
+                None => (self.left_by(&card), surveyed.unwrap_or_else(|| card.clone())),
+            };
+            self.loss = Some(Loss { at: now, port: card.port, with_device, card: known, left });
+        }
+    }
+
+    /// What the slot is to the card that leaves it.
+    fn left_by(&self, card: &Card) -> Left {
+        let own = self.phase.attempt().is_some_and(|attempt| attempt.card.visit == card.visit);
+        match &self.phase {
+            Phase::Held(hold) => Left::Held(*hold),
+            Phase::Opening { .. } | Phase::Busy { .. } | Phase::Leaving { .. } if own => Left::Begun,
+            Phase::Recording { attempt, outcome } | Phase::Finished { attempt, outcome } if own => match outcome {
+                Outcome::Pulled(_) | Outcome::Interrupted => Left::Begun,
+                _ => Left::Finished { attempt: attempt.clone(), outcome: outcome.clone() },
+            },
+            _ => Left::Waiting,
         }
     }
 
@@ -199,6 +222,7 @@ impl Slot {
             diskseq: attempt.map(|attempt| &attempt.card).or(self.present.as_ref()).map(|card| card.visit.diskseq),
             identify: self.identify_until.is_some_and(|until| now < until),
             progress,
+            returns: self.returns,
         }
     }
 
@@ -212,7 +236,7 @@ impl Slot {
                 Sign::Disarmed(why.cloned().unwrap_or_else(|| "no image is armed".to_owned()))
             }
             (Phase::Empty, Place::Complete { count }) => Sign::OrderComplete { count },
-            (Phase::Settling { .. }, Place::UnderWay { count }) => Sign::OrderUnderWay { count },
+            (Phase::Settling { .. }, Place::UnderWay { count }) if self.returned.is_none() => Sign::OrderUnderWay { count },
             (phase, _) => Self::sign_of(phase),
         }
     }
@@ -220,7 +244,7 @@ impl Slot {
     fn sign_of(phase: &Phase) -> Sign {
         match phase {
             Phase::Empty => Sign::Empty,
-            Phase::Held => Sign::Held,
+            Phase::Held(hold) => Sign::Held(*hold),
             Phase::Settling { .. } | Phase::Surveying { .. } | Phase::Opening { .. } => Sign::Preparing,
             Phase::Busy { work, .. } => Sign::of_step(work.step),
             Phase::Leaving { .. } | Phase::Recording { .. } => Sign::Recording,

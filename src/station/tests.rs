@@ -15,7 +15,7 @@ pub(super) fn station(slots: &[(&str, &str)]) -> Station {
     station
 }
 
-fn configuration(slots: &[(&str, &str)], armed: Vec<record::Armed>) -> Configuration {
+pub(super) fn configuration(slots: &[(&str, &str)], armed: Vec<record::Armed>) -> Configuration {
     let station = StationSettings { name: "bench".to_owned(), settle: SETTLE, flash_present: false, recheck_done: false };
     let slots = slots.iter().map(|(name, port)| SlotSettings {
         name: (*name).to_owned(),
@@ -35,14 +35,19 @@ pub(super) fn at(millis: u64) -> Moment {
 }
 
 pub(super) fn seen(port: &str, diskseq: u64) -> Event {
-    Event::Seen { card: Box::new(card(port, diskseq)), since_start: false }
+    Event::Seen { card: Box::new(card(port, diskseq)), before: None, with_device: None }
+}
+
+/// The card was taken out, of something that stays.
+pub(super) fn gone(diskseq: u64) -> Event {
+    Event::Gone { visit: visit(diskseq), with_device: false }
 }
 
 pub(super) fn visit(diskseq: u64) -> Visit {
     card("", diskseq).visit
 }
 
-fn sign(station: &Station, slot: usize) -> Sign {
+pub(super) fn sign(station: &Station, slot: usize) -> Sign {
     station.view(Moment::default()).slots[slot].sign.clone()
 }
 
@@ -52,7 +57,7 @@ fn run_until_busy(station: &mut Station, diskseq: u64) -> AttemptNumber {
 }
 
 /// The same in the slot with this port.
-fn busy_in(station: &mut Station, port: &str, diskseq: u64) -> AttemptNumber {
+pub(super) fn busy_in(station: &mut Station, port: &str, diskseq: u64) -> AttemptNumber {
     station.apply(at(0), seen(port, diskseq));
     station.apply(at(700), Event::Tick);
     let effects = station.apply(at(701), Event::Surveyed { visit: visit(diskseq), survey: Some(Box::new(survey(port, diskseq))) });
@@ -76,7 +81,7 @@ fn green_comes_only_after_the_row_is_on_disk() {
     assert_eq!(sign(&station, 0), Sign::Recording);
     station.apply(at(801), Event::Recorded(Receipt::Closed(attempt)));
     assert_eq!(sign(&station, 0), Sign::Passed);
-    station.apply(at(900), Event::Gone(visit(1)));
+    station.apply(at(900), gone(1));
     assert_eq!(sign(&station, 0), Sign::Empty);
 }
 
@@ -86,7 +91,7 @@ fn a_card_that_bounces_in_its_contacts_makes_no_attempt() {
     for (time, diskseq) in [(0, 1), (300, 2), (600, 3)] {
         station.apply(at(time), seen("p1", diskseq));
         assert_eq!(station.apply(at(time + 299), Event::Tick), vec![]);
-        station.apply(at(time + 299), Event::Gone(visit(diskseq)));
+        station.apply(at(time + 299), gone(diskseq));
     }
     assert_eq!(station.apply(at(5000), Event::Tick), vec![]);
     assert_eq!(sign(&station, 0), Sign::Empty);
@@ -121,7 +126,7 @@ fn a_card_swapped_while_busy_is_pulled_and_the_new_one_is_never_shown_as_it() {
 fn pulled_stays_until_the_next_card() {
     let mut station = station(&[("A1", "p1")]);
     let attempt = run_until_busy(&mut station, 1);
-    station.apply(at(800), Event::Gone(visit(1)));
+    station.apply(at(800), gone(1));
     station.apply(at(900), ended(attempt, End::Gone));
     station.apply(at(1900), Event::Tick);
     station.apply(at(1901), Event::Recorded(Receipt::Closed(attempt)));
@@ -133,10 +138,10 @@ fn pulled_stays_until_the_next_card() {
 #[test]
 fn a_card_present_since_the_start_is_held_until_it_is_put_in_again() {
     let mut station = station(&[("A1", "p1")]);
-    station.apply(at(0), Event::Seen { card: Box::new(card("p1", 1)), since_start: true });
-    assert_eq!(sign(&station, 0), Sign::Held);
+    station.apply(at(0), Event::Seen { card: Box::new(card("p1", 1)), before: Some(Before::Start), with_device: None });
+    assert_eq!(sign(&station, 0), Sign::Held(view::Hold::SinceStart));
     assert_eq!(station.apply(at(9000), Event::Tick), vec![]);
-    station.apply(at(9001), Event::Gone(visit(1)));
+    station.apply(at(9001), gone(1));
     station.apply(at(9002), seen("p1", 2));
     assert_eq!(sign(&station, 0), Sign::Preparing);
 }
@@ -183,7 +188,7 @@ fn a_running_card_keeps_the_image_it_started_with_and_the_next_one_gets_the_new(
     let [Effect::Record(entry)] = effects.as_slice() else { panic!("{effects:?}") };
     assert!(matches!(&**entry, Entry::AttemptClosed { attempt, .. } if attempt.image == Some(image())));
     station.apply(at(801), Event::Recorded(Receipt::Closed(attempt)));
-    station.apply(at(802), Event::Gone(visit(1)));
+    station.apply(at(802), gone(1));
     station.apply(at(803), seen("p1", 2));
     station.apply(at(2000), Event::Tick);
     let effects = station.apply(at(2001), Event::Surveyed { visit: visit(2), survey: Some(Box::new(survey("p1", 2))) });
@@ -192,7 +197,7 @@ fn a_running_card_keeps_the_image_it_started_with_and_the_next_one_gets_the_new(
 }
 
 /// Closing entries among effects: slot and outcome.
-fn closings(effects: &[Effect]) -> Vec<(String, Outcome)> {
+pub(super) fn closings(effects: &[Effect]) -> Vec<(String, Outcome)> {
     let closing = effects.iter().filter_map(|effect| match effect {
         Effect::Record(entry) => match &**entry {
             Entry::AttemptClosed { attempt, outcome, .. } => Some((attempt.slot.clone(), outcome.clone())),
@@ -203,14 +208,14 @@ fn closings(effects: &[Effect]) -> Vec<(String, Outcome)> {
     closing.collect()
 }
 
-const READER: [(&str, &str); 3] = [("A1", "pci-1/usb3-2/lun-0"), ("A2", "pci-1/usb3-2/lun-1"), ("B1", "pci-1/usb3-3/lun-0")];
+pub(super) const READER: [(&str, &str); 3] = [("A1", "pci-1/usb3-2/lun-0"), ("A2", "pci-1/usb3-2/lun-1"), ("B1", "pci-1/usb3-3/lun-0")];
 
 #[test]
 fn a_reader_lost_with_all_its_cards_is_one_cause_and_a_row_for_each() {
     let mut station = station(&READER);
     let attempts: Vec<_> = READER.iter().zip(1..).map(|((_, port), diskseq)| busy_in(&mut station, port, diskseq)).collect();
-    station.apply(at(1000), Event::Gone(visit(1)));
-    station.apply(at(1400), Event::Gone(visit(2)));
+    station.apply(at(1000), Event::Gone { visit: visit(1), with_device: true });
+    station.apply(at(1400), Event::Gone { visit: visit(2), with_device: true });
     station.apply(at(1500), ended(attempts[0], End::Gone));
     station.apply(at(1500), ended(attempts[1], End::Gone));
     assert_eq!(station.apply(at(2400), Event::Tick), vec![], "it is not yet known what left together");
@@ -290,7 +295,7 @@ fn two_cards_pulled_from_a_reader_that_stays_are_two_pulls() {
     let mut station = station(&ports);
     let attempts: Vec<_> = ports.iter().zip(1..).map(|((_, port), diskseq)| busy_in(&mut station, port, diskseq)).collect();
     for index in 0..2 {
-        station.apply(at(1000), Event::Gone(visit(index + 1)));
+        station.apply(at(1000), gone(index + 1));
         station.apply(at(1001), ended(attempts[usize::try_from(index).expect("small")], End::Gone));
     }
     let closed = closings(&station.apply(at(2500), Event::Tick));
@@ -305,7 +310,7 @@ fn a_stalled_card_fails_and_its_slot_is_out_of_service_until_its_thread_is_back(
     assert!(matches!(&closings(&effects)[..], [(_, Outcome::Failed(Failure::Stalled { .. }))]));
     station.apply(at(95_001), Event::Recorded(Receipt::Closed(attempt)));
     assert!(matches!(sign(&station, 0), Sign::Failed(_)));
-    station.apply(at(96_000), Event::Gone(visit(1)));
+    station.apply(at(96_000), gone(1));
     assert_eq!(sign(&station, 0), Sign::OutOfService);
     station.apply(at(97_000), seen("p1", 2));
     assert_eq!(station.apply(at(99_000), Event::Tick), vec![], "no other card is begun");
@@ -407,6 +412,6 @@ fn a_card_is_shown_under_the_model_it_was_written_for_whatever_a_reload_gives_th
     station.apply(at(800), ended(attempt, End::Verified(proof())));
     station.apply(at(801), Event::Recorded(Receipt::Closed(attempt)));
     assert_eq!((model(&station), sign(&station, 0)), (image().model, Sign::Passed));
-    station.apply(at(900), Event::Gone(visit(1)));
+    station.apply(at(900), gone(1));
     assert_eq!(model(&station), "acme/other");
 }

@@ -1,5 +1,6 @@
 //! What an operator is shown. Console, lamps and status are functions of a [`View`] and of nothing else.
 
+use std::fmt;
 use std::time::Duration;
 
 use super::order::OrderNumber;
@@ -20,8 +21,8 @@ pub enum Sign {
     Empty,
     /// No image may be written here, for this reason.
     Disarmed(String),
-    /// The card was in the slot when the station started, so nobody put it in to be flashed.
-    Held,
+    /// Nobody put the card in to be flashed.
+    Held(Hold),
     /// The order of the slot's model is complete: no card is wanted.
     OrderComplete {
         /// How many were ordered.
@@ -62,6 +63,31 @@ pub enum Sign {
     OutOfService,
     /// The station stopped.
     Interrupted,
+}
+
+/// Why a card is held, and not touched before it is put in by hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Hold {
+    /// It was in the slot when the station started.
+    SinceStart,
+    /// It was in the slot while the PC slept, where anybody could have changed it.
+    Slept,
+    /// It left the bus with its device and came back by itself.
+    Returned {
+        /// So often, since a card was put in by hand.
+        times: u32,
+    },
+}
+
+impl fmt::Display for Hold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SinceStart => f.write_str("in the slot since the station started"),
+            Self::Slept => f.write_str("in the slot while this PC slept"),
+            Self::Returned { times: 1 } => f.write_str("came back by itself"),
+            Self::Returned { times } => write!(f, "came back by itself {times} times"),
+        }
+    }
 }
 
 /// What a sign asks of the operator, and what a lamp can tell.
@@ -135,7 +161,7 @@ impl Sign {
         match self {
             Self::Empty => "EMPTY",
             Self::Disarmed(_) => "DISARMED",
-            Self::Held => "HELD",
+            Self::Held(_) => "HELD",
             Self::OrderComplete { .. } => "ORDER DONE",
             Self::Preparing | Self::OrderUnderWay { .. } => "WAIT",
             Self::Rechecking => "RECHECKING",
@@ -169,7 +195,7 @@ impl Sign {
             | Self::Finishing
             | Self::Recording => Call::Wait,
             Self::Passed | Self::PassedMapped | Self::Done | Self::DoneMapped => Call::TakeGood,
-            Self::Held | Self::Refused(_) => Call::TakeAside,
+            Self::Held(_) | Self::Refused(_) => Call::TakeAside,
             Self::Failed(_) | Self::Interrupted | Self::Pulled(_) => Call::TakeBad,
         }
     }
@@ -179,7 +205,7 @@ impl Sign {
     pub fn reason(&self) -> Option<String> {
         match self {
             Self::Disarmed(reason) => Some(reason.clone()),
-            Self::Held => Some("in the slot since the station started".to_owned()),
+            Self::Held(hold) => Some(hold.to_string()),
             Self::OrderComplete { count } => Some(format!("the order is complete: {count} of {count}")),
             Self::OrderUnderWay { count } => Some(format!("the last cards of the order of {count} are under way")),
             Self::Failed(failure) => Some(failure.to_string()),
@@ -205,7 +231,7 @@ impl Sign {
     #[must_use]
     pub fn todo(&self) -> Todo {
         match (self, self.call()) {
-            (Self::Held, _) => Todo::PutInAgain,
+            (Self::Held(_), _) => Todo::PutInAgain,
             (Self::OrderComplete { .. }, _) => Todo::CallSupervisor,
             (Self::Pulled(Pull::Taken), _) => Todo::ThatOneBad,
             (Self::Pulled(Pull::ReaderLost { .. }), _) => Todo::AllThoseBad,
@@ -266,6 +292,8 @@ pub struct SlotView {
     pub identify: bool,
     /// How far, while busy.
     pub progress: Option<Progress>,
+    /// How often a card came back by itself since one was put in by hand.
+    pub returns: u32,
 }
 
 impl SlotView {
@@ -282,6 +310,7 @@ impl SlotView {
             diskseq: None,
             identify: false,
             progress: None,
+            returns: 0,
         }
     }
 }

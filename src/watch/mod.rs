@@ -9,14 +9,17 @@
 //! makes the thread look. libudev stays in this one thread; owned [`Card`]s leave it.
 
 pub mod cabling;
+mod devices;
+mod polls;
 pub mod rules;
+mod seen;
 pub mod sysfs;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod topology;
 pub mod uses;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -25,19 +28,21 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::time::{ClockId, clock_gettime};
 
 use crate::station::Event;
-use crate::station::card::{Port, Visit};
+use crate::station::card::Port;
+use seen::Seen;
 use sysfs::Sysfs;
-
-/// How often a reader of ours is asked for its media: soon enough for an operator, seldom enough for the reader.
-const MEDIA_POLL: Duration = Duration::from_millis(500);
 
 /// How long a lost uevent goes unnoticed at most.
 const RECONCILE: Duration = Duration::from_secs(1);
 
 /// How often it is asked meanwhile whether to go on: a station that stops waits for no more than this.
 const LISTEN: Duration = Duration::from_millis(100);
+
+/// A sleep is longer; the clocks are read one after the other.
+const SLEEP: Duration = Duration::from_millis(500);
 
 /// The thread that looks.
 #[derive(Debug)]
@@ -67,12 +72,19 @@ impl Watch {
             let monitor = monitor().inspect_err(|error| {
                 tracing::warn!(error = error as &dyn std::error::Error, "no udev monitor: cards are looked for every second only");
             });
-            let mut seen = Seen::default();
+            let mut seen = Seen::new(clock(ClockId::CLOCK_BOOTTIME));
+            let mut slept = time_slept();
             while !ours.stop.load(Ordering::Relaxed) {
                 if let Some(ports) = ours.ports.lock().unwrap_or_else(PoisonError::into_inner).take() {
                     seen.turn_to(ports);
                 }
-                for event in seen.look(&sysfs) {
+                let by_now = time_slept();
+                if by_now.saturating_sub(slept) > SLEEP {
+                    tracing::warn!(seconds = by_now.saturating_sub(slept).as_secs(), "the PC slept: every card counts as another one");
+                    seen.woke(Instant::now());
+                }
+                slept = by_now;
+                for event in seen.look(&sysfs, Instant::now()) {
                     if !tell(event) {
                         return;
                     }
@@ -110,6 +122,17 @@ impl Watch {
     }
 }
 
+fn clock(clock: ClockId) -> Duration {
+    // It is there on every kernel that runs this, and starts at boot.
+    clock_gettime(clock).map_or(Duration::ZERO, Duration::from)
+}
+
+/// For how long the PC has slept since it was started: one of the clocks goes on while it sleeps (clock_gettime(2)).
+fn time_slept() -> Duration {
+    let awake = clock(ClockId::CLOCK_MONOTONIC);
+    clock(ClockId::CLOCK_BOOTTIME).saturating_sub(awake)
+}
+
 fn monitor() -> io::Result<udev::MonitorSocket> {
     udev::MonitorBuilder::new()?.match_subsystem("block")?.listen()
 }
@@ -128,171 +151,5 @@ fn wait(monitor: &udev::MonitorSocket) -> bool {
             thread::sleep(LISTEN);
             false
         }
-    }
-}
-
-/// What the station has been told of.
-#[derive(Debug, Default)]
-struct Seen {
-    ports: BTreeSet<Port>,
-    /// Ports that were not looked at before: what is in them now was there before anybody looked.
-    new_ports: BTreeSet<Port>,
-    visits: BTreeMap<Visit, Port>,
-    tell_all: bool,
-    polled: BTreeSet<String>,
-}
-
-impl Seen {
-    fn turn_to(&mut self, ports: BTreeSet<Port>) {
-        self.new_ports = ports.difference(&self.ports).cloned().collect();
-        self.ports = ports;
-        self.tell_all = true;
-    }
-
-    /// Compares with what is there now. What left is told before what came.
-    fn look(&mut self, sysfs: &Sysfs) -> Vec<Event> {
-        self.poll_readers(sysfs);
-        let present = sysfs.visits();
-        let mut events: Vec<Event> = Vec::new();
-        self.visits.retain(|visit, _| {
-            let stays = present.contains_key(visit);
-            if !stays {
-                events.push(Event::Gone(*visit));
-            }
-            stays
-        });
-        for (visit, name) in &present {
-            let known = self.visits.contains_key(visit);
-            if known && !self.tell_all {
-                continue;
-            }
-            // Only its place is read of a disk that is no concern of ours. One that is vanishing while it is read is none.
-            if !sysfs.port(name).is_some_and(|port| self.ports.contains(&port)) {
-                continue;
-            }
-            let Some(card) = sysfs.glance(name).filter(|card| card.visit == *visit) else { continue };
-            tracing::debug!(port = %card.port, name, diskseq = visit.diskseq, "card seen");
-            let since_start = known || self.new_ports.contains(&card.port);
-            self.visits.insert(*visit, card.port.clone());
-            events.push(Event::Seen { card: Box::new(card), since_start });
-        }
-        self.tell_all = false;
-        self.new_ports.clear();
-        events
-    }
-
-    /// A card put into a fixed reader raises no event of its own: the kernel asks the reader, every two seconds by default. For
-    /// our readers it asks more often.
-    fn poll_readers(&mut self, sysfs: &Sysfs) {
-        let names = sysfs.disk_names();
-        self.polled.retain(|name| names.contains(name));
-        for name in names {
-            if !self.polled.contains(&name) && sysfs.port(&name).is_some_and(|port| self.ports.contains(&port)) {
-                if let Err(error) = sysfs.poll_media(&name, MEDIA_POLL) {
-                    tracing::debug!(name, %error, "its media cannot be polled more often");
-                }
-                self.polled.insert(name);
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::testing::FakeSysfs;
-    use super::*;
-
-    fn names(events: &[Event]) -> Vec<String> {
-        events
-            .iter()
-            .map(|event| match event {
-                Event::Seen { card, since_start } => format!("seen {} {} {since_start}", card.kernel_name, card.visit.diskseq),
-                Event::Gone(visit) => format!("gone {}", visit.diskseq),
-                other => panic!("{other:?}"),
-            })
-            .collect()
-    }
-
-    /// Looks at the first two ports of the controller.
-    fn seen() -> Seen {
-        let mut seen = Seen::default();
-        seen.turn_to(["1", "2"].map(port).into());
-        seen
-    }
-
-    fn port(chain: &str) -> Port {
-        Port(format!("pci-0000:00:1c.0/usb3-{chain}/lun-0"))
-    }
-
-    #[test]
-    fn what_was_there_at_the_start_is_told_apart_from_what_came_later() {
-        let fake = FakeSysfs::new();
-        let mut seen = seen();
-        fake.stick("sda", "1", 11);
-        assert_eq!(names(&seen.look(&fake.sysfs())), ["seen sda 11 true"]);
-        assert_eq!(names(&seen.look(&fake.sysfs())), [""; 0], "nothing changed");
-        fake.stick("sdb", "2", 12);
-        assert_eq!(names(&seen.look(&fake.sysfs())), ["seen sdb 12 false"]);
-        fake.remove("sda");
-        assert_eq!(names(&seen.look(&fake.sysfs())), ["gone 11"]);
-    }
-
-    #[test]
-    fn a_card_swapped_between_two_looks_is_gone_and_seen_although_its_name_stayed() {
-        let fake = FakeSysfs::new();
-        let mut seen = seen();
-        fake.stick("sda", "1", 11);
-        seen.look(&fake.sysfs());
-        fake.set("sda", "diskseq", "12");
-        assert_eq!(names(&seen.look(&fake.sysfs())), ["gone 11", "seen sda 12 false"]);
-    }
-
-    #[test]
-    fn an_empty_reader_is_no_card_and_a_port_nobody_asked_for_is_never_told() {
-        let fake = FakeSysfs::new();
-        let mut seen = seen();
-        fake.stick("sda", "1", 11);
-        fake.set("sda", "size", "0");
-        fake.stick("sdb", "3", 12);
-        assert_eq!(names(&seen.look(&fake.sysfs())), [""; 0]);
-        fake.set("sda", "size", "131072");
-        assert_eq!(names(&seen.look(&fake.sysfs())), ["seen sda 11 false"]);
-    }
-
-    #[test]
-    fn a_port_added_later_tells_its_card_as_one_that_was_there_before() {
-        let fake = FakeSysfs::new();
-        let mut seen = seen();
-        seen.look(&fake.sysfs());
-        fake.stick("sdc", "3", 13);
-        assert_eq!(names(&seen.look(&fake.sysfs())), [""; 0]);
-        seen.turn_to(["1", "2", "3"].map(port).into());
-        fake.stick("sda", "1", 14);
-        assert_eq!(names(&seen.look(&fake.sysfs())), ["seen sda 14 false", "seen sdc 13 true"]);
-    }
-
-    #[test]
-    fn the_same_ports_told_again_make_no_card_one_that_was_there_before() {
-        let fake = FakeSysfs::new();
-        let mut seen = seen();
-        seen.look(&fake.sysfs());
-        fake.stick("sda", "1", 11);
-        seen.turn_to(["1", "2"].map(port).into());
-        assert_eq!(names(&seen.look(&fake.sysfs())), ["seen sda 11 false"]);
-    }
-
-    #[test]
-    fn our_readers_are_asked_for_their_media_more_often_and_no_others() {
-        let fake = FakeSysfs::new();
-        fake.lun("sda", "1", 0, 11);
-        fake.lun("sdb", "3", 0, 12);
-        for name in ["sda", "sdb"] {
-            fake.set(name, "size", "0");
-            fake.set(name, "removable", "1");
-            fake.set(name, "events", "media_change");
-            fake.set(name, "events_poll_msecs", "-1");
-        }
-        seen().look(&fake.sysfs());
-        assert_eq!((fake.get("sda", "events_poll_msecs"), fake.get("sdb", "events_poll_msecs")), ("500".to_owned(), "-1".to_owned()));
     }
 }

@@ -2,12 +2,15 @@
 //!
 //! A port is matched by the disk's path in the device tree, because udev's own `ID_PATH` is not given for MMC (udev 252).
 
+use super::polls::MEDIA_POLL;
 use crate::station::card::Port;
 
 /// After `60-block.rules`, which has udev watch every disk, and before `69-lvm.rules`, which may start what it finds.
 pub const FILE: &str = "/etc/udev/rules.d/61-flashline.rules";
 
 /// The rule for one port. Nothing for a port that no card is ever in.
+///
+/// A second one for readers has the kernel ask them for their media as often as an operator expects ([`MEDIA_POLL`]).
 ///
 /// - `nowatch`: udev must not read the partition table again whenever a writer closes the disk (udev(7)).
 /// - `UDISKS_IGNORE`: no desktop mounts it (udisks(8)).
@@ -17,8 +20,15 @@ pub const FILE: &str = "/etc/udev/rules.d/61-flashline.rules";
 #[must_use]
 pub fn rule(port: &Port) -> Option<String> {
     let path = path_pattern(port)?;
+    let ours = format!("ACTION!=\"remove\", SUBSYSTEM==\"block\", DEVPATH==\"{path}\"");
+    let poll = MEDIA_POLL.as_millis();
+    // Written once: each write has the reader asked at once.
+    let polled = format!(
+        "{ours}, ENV{{DEVTYPE}}==\"disk\", ATTR{{removable}}==\"1\", ATTR{{events}}==\"*media_change*\", ATTR{{events_poll_msecs}}!=\"{poll}\", \
+         ATTR{{events_poll_msecs}}=\"{poll}\""
+    );
     Some(format!(
-        "ACTION!=\"remove\", SUBSYSTEM==\"block\", DEVPATH==\"{path}\", OPTIONS+=\"nowatch\", ENV{{UDISKS_IGNORE}}=\"1\", ENV{{SYSTEMD_READY}}=\"0\", ENV{{DM_UDEV_DISABLE_OTHER_RULES_FLAG}}=\"1\""
+        "{ours}, OPTIONS+=\"nowatch\", ENV{{UDISKS_IGNORE}}=\"1\", ENV{{SYSTEMD_READY}}=\"0\", ENV{{DM_UDEV_DISABLE_OTHER_RULES_FLAG}}=\"1\"\n{polled}"
     ))
 }
 
@@ -44,6 +54,9 @@ mod tests {
         let rule = rule(&Port("pci-0000:00:14.0/usb3-2.4/lun-1".to_owned())).expect("cards are put in there");
         assert!(rule.contains(r#"DEVPATH=="*/0000:00:14.0/usb*/*-2.4:*/host*/target*/*:1/block/*""#), "{rule}");
         assert!(rule.contains(r#"ENV{SYSTEMD_READY}="0", ENV{DM_UDEV_DISABLE_OTHER_RULES_FLAG}="1""#), "{rule}");
+        let (_, polled) = rule.split_once('\n').expect("a second rule for readers");
+        assert!(polled.contains(r#"ENV{DEVTYPE}=="disk", ATTR{removable}=="1""#), "a partition has no such attribute: {polled}");
+        assert!(polled.ends_with(r#"ATTR{events_poll_msecs}!="500", ATTR{events_poll_msecs}="500""#), "{polled}");
         assert!(rule.contains(r#"OPTIONS+="nowatch""#) && rule.contains(r#"ENV{UDISKS_IGNORE}="1""#), "{rule}");
     }
 

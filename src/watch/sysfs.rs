@@ -4,9 +4,11 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::devices::{DeviceId, Disk};
 use crate::station::cabling::Chain;
 use crate::station::card::{Bus, Card, Cid, DevNum, Identified, Port, Visit};
 use crate::station::units::Bytes;
@@ -76,7 +78,9 @@ impl Sysfs {
         self.read(name, true)
     }
 
-    /// The same without a USB device's strings, which never waits.
+    /// The same without a USB device's strings, and with 0 for its logical block, which never waits. The kernel hands those out under
+    /// locks that it holds while it resets the device, or waits for what is under way on the disk (`usb_lock_device_interruptible` in
+    /// `drivers/usb/core/sysfs.c`, `queue_attr_show` in `block/blk-sysfs.c` before 6.16).
     #[must_use]
     pub fn glance(&self, name: &str) -> Option<Card> {
         self.read(name, false)
@@ -114,7 +118,7 @@ impl Sysfs {
             cid,
             identified,
             capacity: Bytes::from_sysfs_sectors(disk.number("size")?)?,
-            logical_block: u32::try_from(disk.number("queue/logical_block_size")?).ok()?,
+            logical_block: if strings { u32::try_from(disk.number("queue/logical_block_size")?).ok()? } else { 0 },
             write_protected: disk.number("ro")? != 0,
             partitioned: !self.partitions(name).is_empty(),
         };
@@ -127,6 +131,23 @@ impl Sysfs {
     pub fn port(&self, name: &str) -> Option<Port> {
         let path = fs::canonicalize(self.root.join("block").join(name)).ok()?;
         Place::of(&path, &self.root).map(|place| place.port)
+    }
+
+    /// The number of a disk's own directory. The kernel draws it anew for each disk, also for one that has the name of another.
+    pub(super) fn disk_id(&self, name: &str) -> Option<DeviceId> {
+        fs::metadata(self.root.join("block").join(name)).ok().map(|metadata| DeviceId(metadata.ino()))
+    }
+
+    /// A disk that is in a place we know, with a medium or without.
+    pub(super) fn disk(&self, name: &str) -> Option<Disk> {
+        let path = fs::canonicalize(self.root.join("block").join(name)).ok()?;
+        let id = self.disk_id(name)?;
+        let place = Place::of(&path, &self.root)?;
+        let device = match &place.mmc_host {
+            Some(host) => DeviceId(fs::metadata(host).ok()?.ino()),
+            None => id,
+        };
+        Some(Disk { id, port: place.port, device })
     }
 
     /// The numbers of a disk's partitions.
@@ -157,16 +178,19 @@ impl Sysfs {
         Directory(self.root.join("block").join(name)).number("removable") == Some(1)
     }
 
-    /// Has the kernel ask this disk for a change of media every `interval`, where it has to be asked.
+    /// Has the kernel ask this disk for a change of media every `interval`, where it has to be asked and is not asked as often already.
+    /// Waits for as long as the reader does not answer.
     ///
     /// # Errors
     /// When the attribute cannot be written.
     pub fn poll_media(&self, name: &str, interval: Duration) -> io::Result<()> {
         let disk = Directory(self.root.join("block").join(name));
-        if !self.is_removable(name) || !disk.text("events").is_some_and(|events| events.contains("media_change")) {
+        let wanted = interval.as_millis().to_string();
+        let is_asked = disk.text("events").is_some_and(|events| events.contains("media_change"));
+        if !self.is_removable(name) || !is_asked || disk.text("events_poll_msecs").as_deref() == Some(&wanted) {
             return Ok(());
         }
-        fs::write(disk.0.join("events_poll_msecs"), interval.as_millis().to_string())
+        fs::write(disk.0.join("events_poll_msecs"), wanted)
     }
 
     /// Sectors a disk has completed in its life, read and written: they advance inside one blocked call

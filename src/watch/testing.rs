@@ -165,8 +165,19 @@ impl FakeSysfs {
 
     pub(crate) fn remove(&self, name: &str) {
         let link = self.root.path().join("block").join(name);
-        fs::remove_dir_all(fs::canonicalize(&link).expect("it is there")).expect("it is there");
+        // Kept elsewhere: the number of its directory must not be given to the next one, as the kernel never does.
+        let gone = self.root.path().join("gone");
+        fs::create_dir_all(&gone).expect("it can be written");
+        let count = fs::read_dir(&gone).expect("it is there").count();
+        fs::rename(fs::canonicalize(&link).expect("it is there"), gone.join(count.to_string())).expect("it is there");
         fs::remove_file(link).expect("it is there");
+    }
+
+    /// For how long a USB device in a chain of ports has been on its bus, in milliseconds.
+    pub(crate) fn connected(&self, chain: &str, millis: u64) {
+        let power = self.root.path().join("devices").join(usb_path(chain)).join("power");
+        fs::create_dir_all(&power).expect("it can be written");
+        write(&power, "connected_duration", &millis.to_string());
     }
 }
 

@@ -4,11 +4,18 @@
 //! where sockets are, and else by their numbers alone, which is a guess (kernel, `drivers/usb/core/port.c`).
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use super::devices::DeviceId;
 use super::sysfs::{Directory, Place, Sysfs, above, file_name, is_hardware_partition, mmc_port, names_a_reader, usb_chain};
 use crate::station::cabling::{Cabling, Chain};
 use crate::station::card::{Bus, Card, Port};
+
+/// What is in the ports of a hub is found within this after the hub: it takes a moment for each port, and seconds for one whose device
+/// does not answer.
+const FOUND_WITH_HUB: Duration = Duration::from_secs(10);
 
 /// A USB device that is no root hub.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -169,6 +176,30 @@ impl Sysfs {
             .collect();
         hosts.sort();
         hosts
+    }
+
+    /// The MMC hosts that are there, with a card or without.
+    pub(super) fn mmc_host_ids(&self) -> Vec<(DeviceId, Port)> {
+        let number = |(port, host): (Port, PathBuf)| Some((DeviceId(fs::metadata(host).ok()?.ino()), port));
+        self.mmc_hosts().into_iter().filter_map(number).collect()
+    }
+
+    /// For how long the USB device that a disk hangs on has been on its bus; one that was found together with its hub, for as long as the
+    /// hub. Nothing where it hangs on none; 0, as of one that came this moment, where the kernel does not tell. Never waits.
+    ///
+    /// The kernel counts 32 bits of milliseconds (`power/connected_duration`, `drivers/usb/core/sysfs.c`) and begins anew after 49 days.
+    pub(super) fn connected(&self, name: &str) -> Option<Duration> {
+        let path = fs::canonicalize(self.root.join("block").join(name)).ok()?;
+        let mut above: Option<(Duration, Duration)> = None;
+        for directory in usb_directories(&path, self) {
+            let own = Duration::from_millis(Directory(directory).number("power/connected_duration").unwrap_or(0));
+            let with_hub = match above {
+                Some((hub, with_hub)) if hub.saturating_sub(own) <= FOUND_WITH_HUB => with_hub.max(own),
+                _ => own,
+            };
+            above = Some((own, with_hub));
+        }
+        above.map(|(_, with_hub)| with_hub)
     }
 
     /// What is at every place a port can hang on. Waits as [`usb_devices`](Self::usb_devices) does.

@@ -13,7 +13,7 @@ use super::language::Language;
 use crate::station::card::Port;
 use crate::station::outcome::{Act, Failure, Pull, Refusal};
 use crate::station::units::Bytes;
-use crate::station::view::{Anchor, ModelView, OrderView, Progress, Sign, SlotView, Tally, View};
+use crate::station::view::{Anchor, Hold, ModelView, OrderView, Progress, Sign, SlotView, Tally, View};
 
 fn signs() -> Vec<Sign> {
     let failure = Failure::Io { act: Act::Writing, at: Bytes(4_194_304), span: Bytes(8_589_934_592), errno: Some(5) };
@@ -21,7 +21,7 @@ fn signs() -> Vec<Sign> {
     vec![
         Sign::Empty,
         Sign::Disarmed("disarmed by ann: bent contacts".into()),
-        Sign::Held,
+        Sign::Held(Hold::SinceStart),
         Sign::OrderComplete { count: 500 },
         Sign::OrderUnderWay { count: 500 },
         Sign::Preparing,

@@ -1,0 +1,141 @@
+//! A hand or a blink? What left a slot, and whether what is there now came back by itself.
+//!
+//! A hub whose power dips, a reader that the kernel resets and a stick whose supply breaks down under load all leave the bus and come back.
+//! Nobody touched those cards, so none of them may be begun. A medium that is changed in a reader that stays on the bus was changed by a
+//! hand, however fast.
+
+use std::time::Duration;
+
+use super::card::{Card, Identified, Port};
+use super::outcome::Outcome;
+use super::record::{Attempt, Entry};
+use super::slot::{Phase, Slot};
+use super::units::Moment;
+use super::view::Hold;
+use super::{Before, Effect};
+
+/// A device that is back on its bus within this was not taken out and put in again: nobody is so fast. A hub that resets itself
+/// takes less than a second.
+pub(super) const RETURNS_WITHIN: Duration = Duration::from_secs(2);
+
+/// The last card that left the slot.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Loss {
+    pub(super) at: Moment,
+    /// From which of the slot's ports.
+    pub(super) port: Port,
+    /// Its USB device, or the host it was in, left the bus.
+    pub(super) with_device: bool,
+    /// What was known of it.
+    pub(super) card: Card,
+    /// What the slot was to it.
+    pub(super) left: Left,
+}
+
+/// What a slot was to the card that left it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Left {
+    /// Put in by hand and not begun.
+    Waiting,
+    /// Held.
+    Held(Hold),
+    /// Begun and not finished: contents undefined.
+    Begun,
+    /// Finished; its row is on disk, or on its way.
+    Finished { attempt: Box<Attempt>, outcome: Outcome },
+}
+
+/// The card in the slot came back by itself.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Returned {
+    pub(super) left: Left,
+    /// What was known of the card that left.
+    pub(super) card: Card,
+}
+
+impl Returned {
+    pub(super) fn was_held(&self) -> bool {
+        matches!(self.left, Left::Held(_))
+    }
+}
+
+impl Loss {
+    /// Did this card, seen `now`, come back by itself? `with_device` is how long its device has been on the bus, where it came with it.
+    ///
+    /// The times compared are those of the bus: a device may take seconds to be made a disk of.
+    pub(super) fn returns(&self, now: Moment, card: &Card, with_device: Option<Duration>) -> bool {
+        let Some(connected) = with_device.filter(|_| self.with_device) else { return false };
+        let away = now.since(self.at).saturating_sub(connected);
+        away <= RETURNS_WITHIN && can_be(card, &self.card)
+    }
+
+    /// What the card is that came back by itself; nothing where a hand had just put it in: contacts bounce.
+    pub(super) fn into_returned(self) -> Option<Returned> {
+        (self.left != Left::Waiting).then_some(Returned { left: self.left, card: self.card })
+    }
+}
+
+/// Can these two be one card? By all that is known of both: of a card that was only seen, that is its capacity.
+pub(super) fn can_be(one: &Card, other: &Card) -> bool {
+    let agree = |one: Option<&str>, other: Option<&str>| one.is_none() || other.is_none() || one == other;
+    let raw = |card: &Card| card.cid.as_ref().map(|cid| cid.raw.clone());
+    one.capacity == other.capacity
+        && agree(raw(one).as_deref(), raw(other).as_deref())
+        && agree(one.serial.as_deref(), other.serial.as_deref())
+        && agree(one.wwn.as_deref(), other.wwn.as_deref())
+}
+
+/// Does a number of the card's own say that these two are one card?
+pub(super) fn is_identified(one: &Card, other: &Card) -> bool {
+    let known = matches!(one.identified, Identified::ByCid | Identified::ByUsb) && one.identified == other.identified;
+    known && can_be(one, other)
+}
+
+impl Slot {
+    /// Another visit than before is in the slot: notes whether that card came back by itself or was put in by hand.
+    pub(super) fn note_arrival(&mut self, now: Moment, card: &Card, before: Option<Before>, with_device: Option<Duration>) {
+        let loss = self.loss.as_ref().filter(|loss| loss.returns(now, card, with_device));
+        self.returned = match before {
+            Some(Before::Sleep) => Some(Returned { left: Left::Held(Hold::Slept), card: card.clone() }),
+            Some(Before::Start) | None => loss.cloned().and_then(Loss::into_returned),
+        };
+        if self.returned.is_none() {
+            self.returns = 0;
+        }
+    }
+
+    /// It was another card after all, put in by a hand that was fast.
+    pub(super) fn was_a_hand(&mut self) {
+        (self.returned, self.returns) = (None, 0);
+    }
+
+    /// Goes on as what the slot was to the card that came back by itself, and counts that. `is_sure`: nothing but this card can have
+    /// come back.
+    pub(super) fn take_up(&mut self, is_sure: bool) -> Vec<Effect> {
+        let (Some(returned), Some(present)) = (self.returned.take(), self.present.clone()) else { return Vec::new() };
+        if returned.left == Left::Held(Hold::Slept) {
+            self.phase = Phase::Held(Hold::Slept);
+            return Vec::new();
+        }
+        self.returns = self.returns.saturating_add(1);
+        let held = Hold::Returned { times: self.returns };
+        self.phase = match returned.left {
+            Left::Finished { mut attempt, outcome } if is_sure => {
+                (attempt.card.visit, attempt.card.port, attempt.card.kernel_name) =
+                    (present.visit, present.port.clone(), present.kernel_name.clone());
+                Phase::Finished { attempt, outcome }
+            }
+            Left::Held(hold @ (Hold::SinceStart | Hold::Slept)) => Phase::Held(hold),
+            Left::Held(Hold::Returned { .. }) | Left::Begun | Left::Finished { .. } | Left::Waiting => Phase::Held(held),
+        };
+        // A stick that does this all night must not fill the log: the 1st, 2nd, 4th, 8th … time is written down.
+        if !self.returns.is_power_of_two() {
+            return Vec::new();
+        }
+        let entry = Entry::CardReturned { slot: self.settings.name.clone(), card: Box::new(present), times: self.returns };
+        vec![Effect::Record(Box::new(entry))]
+    }
+}
+
+#[cfg(test)]
+mod cases;

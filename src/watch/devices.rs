@@ -1,0 +1,98 @@
+//! What cards are in: USB devices and MMC hosts, since when they are there, and whether a card came together with its device.
+//!
+//! A device is told apart from the next by the number of its directory in sysfs, which the kernel gives once in a boot (kernel,
+//! `fs/kernfs/dir.c`, `__kernfs_new_node`). A USB device's `devnum` would not do: one that loses its driver and gets it back keeps it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use crate::station::card::Port;
+
+/// A reader may say "no medium" for a moment before it has found the card that was in it all the time.
+const MEDIUM_SHOWS_WITHIN: Duration = Duration::from_secs(3);
+
+/// A PC that has been up for less may still be looking into its SD hosts, of which nobody knows since when they are there.
+const BOOTS_WITHIN: Duration = Duration::from_secs(20);
+
+/// The number of a directory in sysfs: that of the disk a USB device is for the kernel, or that of an MMC host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct DeviceId(pub(super) u64);
+
+/// A disk of the PC, with a medium or without.
+#[derive(Clone, Debug)]
+pub(super) struct Disk {
+    pub(super) id: DeviceId,
+    pub(super) port: Port,
+    /// What its medium is in: itself, or the MMC host.
+    pub(super) device: DeviceId,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct There {
+    /// When it was seen first; nothing where it was there at the first look.
+    appeared: Option<Instant>,
+    /// Nothing was in its place before.
+    is_first: bool,
+}
+
+/// Every device.
+#[derive(Debug)]
+pub(super) struct Devices {
+    first_look: Option<Instant>,
+    /// For how long the PC had been up by then.
+    uptime: Duration,
+    there: BTreeMap<DeviceId, There>,
+    places: BTreeSet<Port>,
+}
+
+/// A card that came together with its device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Arrival {
+    /// For how long the device has been on its bus.
+    pub(super) connected: Duration,
+    /// It was on the bus before anybody looked, although it is seen only now.
+    pub(super) was_there_before: bool,
+}
+
+impl Devices {
+    pub(super) fn new(uptime: Duration) -> Self {
+        Self { first_look: None, uptime, there: BTreeMap::new(), places: BTreeSet::new() }
+    }
+
+    /// Notes which devices are there now, and where.
+    pub(super) fn note(&mut self, now: Instant, there: &BTreeMap<DeviceId, Port>) {
+        let appeared = self.first_look.map(|_| now);
+        self.first_look.get_or_insert(now);
+        self.there.retain(|id, _| there.contains_key(id));
+        for (id, port) in there {
+            let is_first = self.places.insert(port.clone());
+            self.there.entry(*id).or_insert(There { appeared, is_first });
+        }
+    }
+
+    /// Is this very device still there?
+    pub(super) fn is_there(&self, id: DeviceId) -> bool {
+        self.there.contains_key(&id)
+    }
+
+    /// A card is seen for the first time, in this device, which has been `connected` to USB for so long. Nothing where the device was there
+    /// without it: then a hand put it in.
+    pub(super) fn arrival(&self, now: Instant, device: DeviceId, connected: Option<Duration>) -> Option<Arrival> {
+        let (first_look, there) = (self.first_look?, self.there.get(&device)?);
+        let looking = now.saturating_duration_since(first_look);
+        // How long the device could have shown a medium.
+        let known_for = match (there.appeared, connected) {
+            (Some(appeared), _) => now.saturating_duration_since(appeared),
+            // It is a disk for less.
+            (None, Some(connected)) => connected,
+            (None, None) if self.uptime < BOOTS_WITHIN => looking,
+            (None, None) => return None,
+        };
+        if known_for > MEDIUM_SHOWS_WITHIN {
+            return None;
+        }
+        // A host of the PC's own was built in before, however late it comes up.
+        let was_there_before = there.is_first && connected.is_none_or(|connected| connected >= looking);
+        Some(Arrival { connected: connected.unwrap_or(known_for), was_there_before })
+    }
+}

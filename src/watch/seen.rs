@@ -1,0 +1,122 @@
+//! What the station has been told of, compared with what is there now.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use super::devices::{DeviceId, Devices, Disk};
+use super::polls::MediaPolls;
+use super::sysfs::Sysfs;
+use crate::station::card::{Port, Visit};
+use crate::station::{Before, Event};
+
+/// What was in the PC while it slept is all there again within this, or never: readers come up anew.
+const WAKES_WITHIN: Duration = Duration::from_secs(10);
+
+/// What the station has been told of.
+#[derive(Debug)]
+pub(super) struct Seen {
+    ports: BTreeSet<Port>,
+    /// Ports that were not looked at before: what is in them now was there before anybody looked.
+    new_ports: BTreeSet<Port>,
+    /// With what each card is in.
+    visits: BTreeMap<Visit, DeviceId>,
+    tell_all: bool,
+    /// Every disk, by name.
+    disks: BTreeMap<String, Disk>,
+    devices: Devices,
+    polls: MediaPolls,
+    /// When the PC woke up last.
+    woke: Option<Instant>,
+    /// It woke up since the last look.
+    just_woke: bool,
+}
+
+impl Seen {
+    /// `uptime`: for how long the PC has been up.
+    pub(super) fn new(uptime: Duration) -> Self {
+        Self {
+            ports: BTreeSet::new(),
+            new_ports: BTreeSet::new(),
+            visits: BTreeMap::new(),
+            tell_all: false,
+            disks: BTreeMap::new(),
+            devices: Devices::new(uptime),
+            polls: MediaPolls::default(),
+            woke: None,
+            just_woke: false,
+        }
+    }
+
+    pub(super) fn turn_to(&mut self, ports: BTreeSet<Port>) {
+        self.new_ports = ports.difference(&self.ports).cloned().collect();
+        self.ports = ports;
+        self.tell_all = true;
+    }
+
+    /// The PC slept. A card that was changed in a reader meanwhile may show no sign of it: every card counts as another one.
+    pub(super) fn woke(&mut self, now: Instant) {
+        (self.woke, self.just_woke) = (Some(now), true);
+    }
+
+    /// Compares with what is there now. What left is told before what came. Reads nothing that waits for a device.
+    pub(super) fn look(&mut self, sysfs: &Sysfs, now: Instant) -> Vec<Event> {
+        self.note_devices(sysfs, now);
+        let present = sysfs.visits();
+        let mut events: Vec<Event> = Vec::new();
+        let just_woke = std::mem::take(&mut self.just_woke);
+        let is_waking = self.woke.is_some_and(|woke| now.saturating_duration_since(woke) < WAKES_WITHIN);
+        self.visits.retain(|visit, device| {
+            let stays = present.contains_key(visit) && !just_woke;
+            if !stays {
+                events.push(Event::Gone { visit: *visit, with_device: !just_woke && !self.devices.is_there(*device) });
+            }
+            stays
+        });
+        for (visit, name) in &present {
+            let known = self.visits.contains_key(visit);
+            if known && !self.tell_all {
+                continue;
+            }
+            // Only its place is read of a disk that is no concern of ours. One that is vanishing while it is read is none.
+            let Some(disk) = self.disks.get(name).filter(|disk| self.ports.contains(&disk.port)) else { continue };
+            let Some(card) = sysfs.glance(name).filter(|card| card.visit == *visit && card.port == disk.port) else { continue };
+            let arrival = if known { None } else { self.devices.arrival(now, disk.device, sysfs.connected(name)) };
+            let is_from_before = known || self.new_ports.contains(&card.port) || arrival.is_some_and(|arrival| arrival.was_there_before);
+            let before = match (is_waking && !known, is_from_before) {
+                (true, _) => Some(Before::Sleep),
+                (false, true) => Some(Before::Start),
+                (false, false) => None,
+            };
+            tracing::debug!(port = %card.port, name, diskseq = visit.diskseq, ?before, ?arrival, "card seen");
+            self.visits.insert(*visit, disk.device);
+            events.push(Event::Seen { card: Box::new(card), before, with_device: arrival.map(|arrival| arrival.connected) });
+        }
+        self.tell_all = false;
+        self.new_ports.clear();
+        events
+    }
+
+    /// Notes every disk and every host, and has our readers asked for their media. A disk is told apart from the next one of its name by
+    /// its directory.
+    fn note_devices(&mut self, sysfs: &Sysfs, now: Instant) {
+        let mut disks = BTreeMap::new();
+        for name in sysfs.disk_names() {
+            let Some(id) = sysfs.disk_id(&name) else { continue };
+            let known = self.disks.remove(&name).filter(|disk| disk.id == id);
+            if let Some(disk) = known.or_else(|| sysfs.disk(&name)) {
+                disks.insert(name, disk);
+            }
+        }
+        self.disks = disks;
+        let of_disks = self.disks.values().map(|disk| (disk.device, disk.port.clone()));
+        let there: BTreeMap<DeviceId, Port> = of_disks.chain(sysfs.mmc_host_ids()).collect();
+        self.devices.note(now, &there);
+        let ours = self.disks.iter().filter(|(_, disk)| self.ports.contains(&disk.port));
+        self.polls.ask(sysfs, ours.map(|(name, disk)| (name.as_str(), disk.id)));
+    }
+}
+
+#[cfg(test)]
+mod cases;
+#[cfg(test)]
+mod tests;
