@@ -145,9 +145,9 @@ impl Workers {
             let effort = running.gauge.effort();
             let waited = running.stall.stands(&effort, sysfs.sectors_moved(running.devnum));
             let patience = if running.gauge.is_flushing() { patience + patience / 3 } else { patience };
-            if waited >= patience && !running.stall.reported {
+            // One that has proven its card meanwhile is not given up any more.
+            if waited >= patience && !running.stall.reported && running.gauge.cancel() {
                 running.stall.reported = true;
-                running.gauge.cancel();
                 events.push(Event::Stalled { attempt: *attempt, waited, effort });
             }
         }

@@ -73,6 +73,11 @@ impl RamDevice {
         self.faults.push(fault);
     }
 
+    /// Nothing is wrong with it any more.
+    pub(crate) fn heal(&mut self) {
+        self.faults.clear();
+    }
+
     /// What the medium holds, past every fault.
     pub(crate) fn contents(&self) -> &[u8] {
         &self.medium

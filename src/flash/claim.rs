@@ -21,8 +21,8 @@ use crate::station::units::round_up;
 
 /// A card that is ours to erase, and all that is needed to do it.
 #[derive(Debug)]
-pub struct Claim<D> {
-    pub(super) session: Session<D>,
+pub struct Claim<'s, D> {
+    pub(super) session: &'s mut Session<D>,
 }
 
 /// Where the kernel makes nodes under its own names (devtmpfs).
@@ -56,12 +56,12 @@ fn end_of(error: &OpenError) -> End {
     }
 }
 
-impl<D: BlockDevice> Claim<D> {
+impl<D: BlockDevice> Session<D> {
     /// Claims an opened card for one attempt with one image.
     ///
     /// # Errors
     /// When the open device cannot hold the image after all, or the kernel has no random numbers. Nothing was written.
-    pub fn new(
+    pub(super) fn begin(
         device: D,
         visit: Visit,
         image: Arc<Staged>,
@@ -81,7 +81,7 @@ impl<D: BlockDevice> Claim<D> {
         let ours = |message: String| End::Failed(Failure::Internal { message });
         let tombstone = Tombstone::fresh(attempt).map_err(|error| ours(error.to_string()))?;
         let mapping = Mapping::new(image.file(), needs).map_err(|error| ours(format!("mapping the staged image: {error}")))?;
-        Ok(Self { session: Session::new(device, visit, image, mapping, gauge, tombstone, zeroes) })
+        Ok(Self::new(device, visit, image, mapping, gauge, tombstone, zeroes))
     }
 }
 

@@ -73,18 +73,15 @@ pub enum FlashError {
         /// What the system said; absent where the bytes were read but are not those that were staged.
         source: Option<io::Error>,
     },
+    /// A fault of the station: no thread, no memory, a broken promise of ours. The card has no part in it.
+    #[error("a fault of the station: {message}")]
+    Internal {
+        /// What the system said, or the panic's message.
+        message: String,
+    },
     /// It was asked to stop.
     #[error("stopped as asked")]
     Cancelled,
-}
-
-/// A step that ended early: why, and the device, still open to be asked whether its card has left.
-#[derive(Debug)]
-pub struct Stopped<D> {
-    /// Why.
-    pub error: FlashError,
-    /// The device it happened on.
-    pub device: D,
 }
 
 impl FlashError {
@@ -107,7 +104,7 @@ impl FlashError {
             | Self::FalseCapacity { .. }
             | Self::Unsteady { .. }
             | Self::Changed => true,
-            Self::StationImage { .. } | Self::Cancelled => false,
+            Self::StationImage { .. } | Self::Internal { .. } | Self::Cancelled => false,
         }
     }
 
@@ -122,6 +119,7 @@ impl FlashError {
             Self::Unsteady { at } => Failure::Unsteady { at },
             Self::Changed => Failure::Changed,
             Self::StationImage { at, source } => Failure::StationImage { at, errno: source.and_then(|source| source.raw_os_error()) },
+            Self::Internal { message } => Failure::Internal { message },
             Self::Cancelled => return End::Cancelled,
         };
         End::Failed(failure)

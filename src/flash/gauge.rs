@@ -2,15 +2,22 @@
 //!
 //! Atomics only: whoever looks never makes the thread wait, and what was measured outlives a thread that panicked.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use crate::station::outcome::{Act, Curve, Effort};
+use crate::station::outcome::{Act, CardHead, Curve, Effort};
 use crate::station::slot::Step;
 use crate::station::units::{Bytes, KIB, rate, to_u64};
 
 /// What is shorter measures how soon a card answers, and not how fast it is.
 const SHORTEST_MEASURED: u64 = 64 * KIB;
+
+/// The thread works.
+const RUNS: u8 = 0;
+/// It was asked to stop.
+const CANCELLED: u8 = 1;
+/// It has proven its card.
+const CONCLUDED: u8 = 2;
 
 /// One call to the card.
 #[derive(Clone, Copy, Debug)]
@@ -75,7 +82,10 @@ impl Parts {
 #[derive(Debug)]
 pub struct Gauge {
     began: Instant,
-    cancelled: AtomicBool,
+    /// Runs, was asked to stop, or has come to its proof: of the last two the first one holds.
+    course: AtomicU8,
+    /// What stands in the card's head.
+    head: AtomicU8,
     flushing: AtomicBool,
     step: AtomicU64,
     done: AtomicU64,
@@ -100,7 +110,8 @@ impl Default for Gauge {
         let zero = || AtomicU64::new(0);
         Self {
             began: Instant::now(),
-            cancelled: AtomicBool::new(false),
+            course: AtomicU8::new(RUNS),
+            head: AtomicU8::new(0),
             flushing: AtomicBool::new(false),
             step: zero(),
             done: zero(),
@@ -121,15 +132,41 @@ impl Default for Gauge {
 }
 
 impl Gauge {
-    /// Asks the thread to stop after its current call.
-    pub fn cancel(&self) {
-        self.cancelled.store(true, Relaxed);
+    /// Asks the thread to stop after its current call. False where it has proven its card already.
+    pub fn cancel(&self) -> bool {
+        self.course.compare_exchange(RUNS, CANCELLED, Relaxed, Relaxed) != Err(CONCLUDED)
     }
 
     /// Was it asked to?
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
-        self.cancelled.load(Relaxed)
+        self.course.load(Relaxed) == CANCELLED
+    }
+
+    /// The card is proven. False where the attempt was given up before.
+    #[must_use]
+    pub(super) fn conclude(&self) -> bool {
+        self.course.compare_exchange(RUNS, CONCLUDED, Relaxed, Relaxed) != Err(CANCELLED)
+    }
+
+    /// What stands in the card's head, as far as it is known.
+    pub(super) fn head(&self) -> CardHead {
+        match self.head.load(Relaxed) {
+            0 => CardHead::Untouched,
+            1 => CardHead::Tombstone,
+            2 => CardHead::Image,
+            _ => CardHead::Unknown,
+        }
+    }
+
+    pub(super) fn set_head(&self, head: CardHead) {
+        let number = match head {
+            CardHead::Untouched => 0,
+            CardHead::Tombstone => 1,
+            CardHead::Image => 2,
+            CardHead::Unknown => 3,
+        };
+        self.head.store(number, Relaxed);
     }
 
     /// The step, bytes done in it, bytes of it.
@@ -164,6 +201,7 @@ impl Gauge {
             slowest_call: duration(&self.slowest_ns),
             slowest_was: self.slowest_was(),
             curve: Curve { writing: self.writing.rates(), reading: self.reading.rates() },
+            head: self.head(),
         }
     }
 

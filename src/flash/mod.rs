@@ -6,7 +6,7 @@
 //!             │  marks, body,    │   past every cache   │  read it back        ▼
 //!             │  flush           │                      │
 //!             ▼                  ▼                      ▼                    Proof
-//!          a step that fails ends the attempt: the head is the tombstone, the card cannot boot
+//!          a step that fails ends the attempt: the tombstone is put back into the head, the card cannot boot
 //! ```
 //! A card that may hold the image already is looked at before its head is touched: if every byte comes back right, it is done, and
 //! nothing is written ([`recheck`]).
@@ -16,6 +16,8 @@
 //! Constructors are private to the step that earns them. Knows no slot, log or lamp; runs in a thread of its own and shares with
 //! other cards nothing but the staged image, which nobody writes.
 
+#[cfg(test)]
+mod cases;
 pub mod claim;
 mod diagnose;
 pub mod error;
@@ -37,12 +39,13 @@ use crate::device::BlockDevice;
 use crate::image::Staged;
 use crate::station::End;
 use crate::station::card::Visit;
-use crate::station::outcome::Failure;
+use crate::station::outcome::CardHead;
 use crate::station::record::{Attempt, AttemptNumber, Plan, Zeroes};
 use claim::Claim;
-use error::Stopped;
+use error::FlashError;
 use gauge::Gauge;
 use recheck::Rechecked;
+use session::Session;
 
 /// Opens, writes and proves the card of `attempt`. A panic, which is a fault of ours, ends this attempt and nothing else.
 #[must_use]
@@ -50,18 +53,19 @@ pub fn flash(attempt: &Attempt, image: Arc<Staged>, gauge: Arc<Gauge>) -> End {
     let end = contained(|| match claim::open(&attempt.card, &gauge) {
         Ok(device) => {
             let zeroes = attempt.image.as_ref().map_or_else(Zeroes::default, |armed| armed.zeroes);
-            flash_opened(device, attempt.card.visit, attempt.number, image, zeroes, &attempt.plan, Arc::clone(&gauge))
+            Ok(flash_opened(device, attempt.card.visit, attempt.number, image, zeroes, &attempt.plan, Arc::clone(&gauge)))
         }
-        Err(end) => end,
+        Err(end) => Ok(end),
     });
     gauge.end();
-    end
+    end.unwrap_or_else(FlashError::into_end)
 }
 
-fn contained(work: impl FnOnce() -> End) -> End {
+/// A panic is an error of this card's attempt alone.
+fn contained<T>(work: impl FnOnce() -> Result<T, FlashError>) -> Result<T, FlashError> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<&str>().map(ToString::to_string).or_else(|| panic.downcast_ref::<String>().cloned());
-        End::Failed(Failure::Internal { message: text.unwrap_or_else(|| "a panic without a message".to_owned()) })
+        Err(FlashError::Internal { message: text.unwrap_or_else(|| "a panic without a message".to_owned()) })
     })
 }
 
@@ -75,30 +79,42 @@ fn flash_opened<D: BlockDevice>(
     plan: &Plan,
     gauge: Arc<Gauge>,
 ) -> End {
-    let mut claim = match Claim::new(device, visit, image, zeroes, attempt, gauge) {
-        Ok(claim) => claim,
+    let mut session = match Session::begin(device, visit, image, zeroes, attempt, gauge) {
+        Ok(session) => session,
         Err(end) => return end,
     };
+    contained(|| steps(&mut session, plan)).unwrap_or_else(|error| ended_early(&mut session, error))
+}
+
+/// Each step needs what the one before it earned.
+fn steps<D: BlockDevice>(session: &mut Session<D>, plan: &Plan) -> Result<End, FlashError> {
+    let mut claim = Claim { session };
     if *plan != Plan::Write {
-        claim = match recheck::recheck(claim) {
-            Ok(Rechecked::Done(verified)) => return verified.into_end(),
-            Ok(Rechecked::Other(claim)) => claim,
-            Err(stopped) => return ended(stopped),
+        claim = match recheck::recheck(claim)? {
+            Rechecked::Done(verified) => return Ok(verified.into_end()),
+            Rechecked::Other(claim) => claim,
         };
     }
     if let Plan::RecheckOnly(refusal) = plan {
-        return End::Refused(refusal.clone());
+        return Ok(End::Refused(refusal.clone()));
     }
-    let verified = write::write(claim).and_then(verify::read_back).and_then(verify::finish);
-    match verified {
-        Ok(verified) => verified.into_end(),
-        Err(stopped) => ended(stopped),
-    }
+    let written = write::write(claim)?;
+    let proven = verify::read_back(written)?;
+    Ok(verify::finish(proven)?.into_end())
 }
 
-/// What a step that ended early means, while the device is still open to be asked.
-fn ended<D: BlockDevice>(Stopped { error, device }: Stopped<D>) -> End {
-    let gone = error.may_be_departure() && device.departed();
+/// What an attempt that ended early means, while the device is still open to be asked. A card whose head was touched must not boot,
+/// whatever the body's writes, or a part of the head, made of it.
+fn ended_early<D: BlockDevice>(session: &mut Session<D>, error: FlashError) -> End {
+    let head = session.gauge.head();
+    let restored = if head == CardHead::Untouched { Ok(()) } else { session.restore_tombstone() };
+    let gone = error.may_be_departure() && session.device.departed();
     tracing::debug!(error = &error as &dyn std::error::Error, gone, "attempt ended early");
+    match restored {
+        Ok(()) => {}
+        // Nothing reached a card that had left: what was known of its head is still so.
+        Err(_) if gone => session.gauge.set_head(head),
+        Err(second) => tracing::warn!(error = &second as &dyn std::error::Error, "the tombstone could not be put back"),
+    }
     if gone { End::Gone } else { error.into_end() }
 }

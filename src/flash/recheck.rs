@@ -4,7 +4,7 @@
 //! that was finished, for the head is written last. Then the whole span is read back past every cache, as after writing.
 
 use super::claim::Claim;
-use super::error::{FlashError, Stopped};
+use super::error::FlashError;
 use super::session::{Session, bytes_of};
 use super::verify::{Compared, Verified, compare_body, conclude, judge};
 use crate::device::BlockDevice;
@@ -14,24 +14,24 @@ use crate::station::units::{Bytes, to_u64};
 
 /// What a look at a card came to.
 #[derive(Debug)]
-pub enum Rechecked<D> {
+pub enum Rechecked<'s, D> {
     /// It holds the image, every byte.
     Done(Verified),
     /// It does not; it is as it was.
-    Other(Claim<D>),
+    Other(Claim<'s, D>),
 }
 
 /// Reads the head and, if that is the image's, the whole span.
 ///
 /// # Errors
-/// What the card answered; that it does not always read the same; that it was asked to stop. Nothing was written.
-pub fn recheck<D: BlockDevice>(claim: Claim<D>) -> Result<Rechecked<D>, Stopped<D>> {
-    let Claim { mut session } = claim;
-    match look(&mut session) {
-        Ok(Some(verified)) => Ok(Rechecked::Done(verified)),
-        Ok(None) => Ok(Rechecked::Other(Claim { session })),
-        Err(error) => Err(Stopped { error, device: session.device }),
-    }
+/// What the card answered behind a head that is the image's; that it does not always read the same; that it was asked to stop.
+/// Nothing was written. A head that cannot be read is no error: such a card is not done.
+pub fn recheck<D: BlockDevice>(claim: Claim<'_, D>) -> Result<Rechecked<'_, D>, FlashError> {
+    let Claim { session } = claim;
+    Ok(match look(session)? {
+        Some(verified) => Rechecked::Done(verified),
+        None => Rechecked::Other(Claim { session }),
+    })
 }
 
 fn look<D: BlockDevice>(session: &mut Session<D>) -> Result<Option<Verified>, FlashError> {
@@ -41,7 +41,12 @@ fn look<D: BlockDevice>(session: &mut Session<D>) -> Result<Option<Verified>, Fl
     let mut values: Vec<Option<PieceValue>> = vec![None; session.image.map().len()];
     for run in head {
         session.stop_if_cancelled()?;
-        session.read(run.at, run.padded)?;
+        match session.read(run.at, run.padded) {
+            Ok(()) => {}
+            // A finished card can be read. Flash memory that lost its power while it was written cannot, until it is written again.
+            Err(FlashError::Io { .. } | FlashError::Short { .. }) if !session.device.departed() => return Ok(None),
+            Err(error) => return Err(error),
+        }
         if !judge(&session.image, run, &session.data, &mut values) {
             return Ok(None);
         }

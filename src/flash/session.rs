@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::error::FlashError;
 use super::gauge::{Call, Gauge};
@@ -13,7 +14,7 @@ use crate::device::{BlockDevice, Source, read_exact_at, write_all_at};
 use crate::image::Staged;
 use crate::image::map::PIECE;
 use crate::station::card::Visit;
-use crate::station::outcome::Act;
+use crate::station::outcome::{Act, CardHead};
 use crate::station::record::Zeroes;
 use crate::station::units::{Bytes, MIB, to_u64, to_usize};
 
@@ -26,6 +27,8 @@ const CALL: u64 = 4 * MIB;
 const ZEROED_PER_CALL: u64 = 64 * MIB;
 /// A card's last MiB, where a backup partition table stands.
 const FAR_END: u64 = MIB;
+/// A card that answers with errors is not asked for longer to take its tombstone back: each call may take the kernel's 30 seconds.
+const RESTORE_PATIENCE: Duration = Duration::from_secs(20);
 
 /// The device, the image, and the two buffers that are a slot's whole share of memory: one being read, one being hashed.
 #[derive(Debug)]
@@ -237,36 +240,79 @@ impl<D: BlockDevice> Session<D> {
         Ok(())
     }
 
-    /// Puts the tombstone into the head and flushes it.
+    /// Puts the tombstone into the head and into the card's last block, and flushes it. An older partition table's backup header stands
+    /// in that block, and would outlive the table itself (UEFI specification 2.10, 5.3.2).
     pub(super) fn write_tombstone(&mut self) -> Result<(), FlashError> {
+        self.gauge.set_head(CardHead::Unknown);
         for run in self.runs(true) {
-            self.tombstone.fill(run.at, &mut self.data[..run.padded]);
-            self.write(run.at, run.padded)?;
+            self.fill_tombstone(run)?;
+        }
+        let block = self.block();
+        if let Some(last) = (self.device.length().0 / block).checked_sub(1).map(|index| index * block)
+            && !(last < self.padded_span() && self.image.layout().is_head(to_usize(last / PIECE)))
+        {
+            self.tombstone.fill(Bytes(last), &mut self.data[..to_usize(block)]);
+            self.write(Bytes(last), to_usize(block))?;
         }
         self.flush()
+    }
+
+    fn fill_tombstone(&mut self, run: Run) -> Result<(), FlashError> {
+        self.tombstone.fill(run.at, &mut self.data[..run.padded]);
+        self.write(run.at, run.padded)
     }
 
     /// Reads the head, in which the tombstone must stand; answers the first run in which it does not, and where in it, with what came back
     /// in `self.data` and the tombstone in `self.other`.
     pub(super) fn missed_tombstone(&mut self) -> Result<Option<(Run, usize)>, FlashError> {
         for run in self.runs(true) {
-            self.read(run.at, run.padded)?;
-            self.tombstone.fill(run.at, &mut self.other[..run.padded]);
-            let (found, expected) = (&self.data[..run.padded], &self.other[..run.padded]);
-            if let Some(offset) = found.iter().zip(expected).position(|(found, expected)| found != expected) {
+            if let Some(offset) = self.missed_in(run)? {
                 return Ok(Some((run, offset)));
             }
         }
         Ok(None)
     }
 
-    /// Puts the tombstone back over a head that may stand in part, the partition table's block first.
-    pub(super) fn bury_again(&mut self) -> Result<(), FlashError> {
+    /// The same for one run of the head.
+    fn missed_in(&mut self, run: Run) -> Result<Option<usize>, FlashError> {
+        self.read(run.at, run.padded)?;
+        self.tombstone.fill(run.at, &mut self.other[..run.padded]);
+        let (found, expected) = (&self.data[..run.padded], &self.other[..run.padded]);
+        Ok(found.iter().zip(expected).position(|(found, expected)| found != expected))
+    }
+
+    /// Puts the tombstone back into the head of a card that is not finished, the partition table's block first, and reads it back. What
+    /// cannot be written does not keep the rest from being written.
+    ///
+    /// # Errors
+    /// The first thing the card could not do. What stands in its head is not known then.
+    pub(super) fn restore_tombstone(&mut self) -> Result<(), FlashError> {
+        let stood = self.gauge.head() == CardHead::Tombstone;
+        self.gauge.set_head(CardHead::Unknown);
+        let began = Instant::now();
+        let mut trouble = None;
         let block = to_usize(self.block());
         self.tombstone.fill(Bytes(0), &mut self.data[..block]);
-        self.write(Bytes(0), block)?;
+        let first = self.write(Bytes(0), block).and_then(|()| self.flush());
+        trouble = trouble.or(first.err());
+        for run in self.runs(true) {
+            if trouble.is_some() && began.elapsed() > RESTORE_PATIENCE {
+                break;
+            }
+            // One that was flushed and read back is there, unless the card put a later write in its place.
+            if !(stood && matches!(self.missed_in(run), Ok(None))) {
+                trouble = trouble.or(self.fill_tombstone(run).err());
+            }
+        }
+        if let Some(error) = trouble {
+            return Err(error);
+        }
         self.flush()?;
-        self.write_tombstone()
+        if let Some((run, offset)) = self.missed_tombstone()? {
+            return Err(FlashError::WriteIgnored { at: Bytes(run.at.0 + to_u64(offset)) });
+        }
+        self.gauge.set_head(CardHead::Tombstone);
+        Ok(())
     }
 
     /// Reads `length` bytes into `self.data`.

@@ -8,7 +8,7 @@ use std::sync::mpsc::sync_channel;
 use std::thread;
 
 use super::diagnose::{SECTOR, first_wrong};
-use super::error::{FlashError, Stopped};
+use super::error::FlashError;
 use super::session::{self, Run, Session, bytes_of};
 use super::tombstone::Tombstone;
 use super::write::Written;
@@ -19,15 +19,15 @@ use crate::image::Staged;
 use crate::image::extents::is_zero;
 use crate::image::map::{PIECE, PieceValue, root};
 use crate::station::End;
-use crate::station::outcome::{MappedProof, Proof, ReadBack};
+use crate::station::outcome::{CardHead, MappedProof, Proof, ReadBack};
 use crate::station::record::Zeroes;
 use crate::station::slot::Step;
 use crate::station::units::{Bytes, to_u64, to_usize};
 
 /// A card whose body came back right, with the tombstone still in its head.
 #[derive(Debug)]
-pub struct BodyProven<D> {
-    session: Session<D>,
+pub struct BodyProven<'s, D> {
+    session: &'s mut Session<D>,
     /// The values of what the card returned; the head's are still missing.
     found: Vec<Option<PieceValue>>,
 }
@@ -69,12 +69,10 @@ impl Verified {
 ///
 /// # Errors
 /// What the card answered, or the first wrong byte. The card cannot boot then: its head is the tombstone.
-pub fn read_back<D: BlockDevice>(written: Written<D>) -> Result<BodyProven<D>, Stopped<D>> {
-    let mut session = written.session;
-    match read_body(&mut session) {
-        Ok(found) => Ok(BodyProven { session, found }),
-        Err(error) => Err(Stopped { error, device: session.device }),
-    }
+pub fn read_back<D: BlockDevice>(written: Written<'_, D>) -> Result<BodyProven<'_, D>, FlashError> {
+    let Written { session } = written;
+    let found = read_body(session)?;
+    Ok(BodyProven { session, found })
 }
 
 fn read_body<D: BlockDevice>(session: &mut Session<D>) -> Result<Vec<Option<PieceValue>>, FlashError> {
@@ -143,8 +141,8 @@ pub(super) fn compare_body<D: BlockDevice>(session: &mut Session<D>, runs: &[Run
                 }
                 None
             };
-            // No thread to be had is the station's fault, and is told as such by whoever contains this card's panics.
-            let hasher = hasher.spawn_scoped(scope, hash).expect("the system has a thread to hash with");
+            let no_thread = |error| FlashError::Internal { message: format!("no thread to hash a card with: {error}") };
+            let hasher = hasher.spawn_scoped(scope, hash).map_err(no_thread)?;
             let mut failed = None;
             for run in runs {
                 if gauge.is_cancelled() {
@@ -181,18 +179,15 @@ pub(super) fn compare_body<D: BlockDevice>(session: &mut Session<D>, runs: &[Run
 ///
 /// # Errors
 /// What the card or the station's image answered, or the first wrong byte.
-pub fn finish<D: BlockDevice>(body: BodyProven<D>) -> Result<Verified, Stopped<D>> {
-    let BodyProven { mut session, mut found } = body;
-    match write_head(&mut session, &mut found) {
-        Ok(evidence) => Ok(Verified { evidence, rechecked: false }),
-        Err(error) => {
-            // Part of the head may stand. A card that is still ours must not boot; one that no longer answers cannot be helped.
-            if let Err(second) = session.bury_again() {
-                tracing::debug!(error = &second as &dyn std::error::Error, "the tombstone could not be put back");
-            }
-            Err(Stopped { error, device: session.device })
-        }
+pub fn finish<D: BlockDevice>(body: BodyProven<'_, D>) -> Result<Verified, FlashError> {
+    let BodyProven { session, mut found } = body;
+    let evidence = write_head(session, &mut found)?;
+    // An attempt that was given up until now stays given up: its row says so already.
+    if !session.gauge.conclude() {
+        return Err(FlashError::Cancelled);
     }
+    session.gauge.set_head(CardHead::Image);
+    Ok(Verified { evidence, rechecked: false })
 }
 
 fn write_head<D: BlockDevice>(session: &mut Session<D>, found: &mut [Option<PieceValue>]) -> Result<Evidence, FlashError> {
@@ -200,6 +195,7 @@ fn write_head<D: BlockDevice>(session: &mut Session<D>, found: &mut [Option<Piec
     session.gauge.enter(Step::Finishing, bytes_of(&head));
     session.stop_if_cancelled()?;
     session.ask_identity()?;
+    session.gauge.set_head(CardHead::Unknown);
     // The first block is the last one written, and alone. Of what is not flushed a card that loses its power keeps any part: until
     // all else is safe, the tombstone stands where a partition table would.
     head.reverse();
@@ -211,9 +207,12 @@ fn write_head<D: BlockDevice>(session: &mut Session<D>, found: &mut [Option<Piec
             session.write_image(&rest)?;
         }
     }
+    // Whoever waits for a flush may give the card up: it is not finished behind their back.
     session.flush()?;
+    session.stop_if_cancelled()?;
     session.write_image(&(0..first.min(session.span().0)))?;
     session.flush()?;
+    session.stop_if_cancelled()?;
     for run in head {
         session.read(run.at, run.padded)?;
         if !judge(&session.image, run, &session.data, found) {

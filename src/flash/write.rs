@@ -3,30 +3,30 @@
 use std::ops::Range;
 
 use super::claim::Claim;
-use super::error::{FlashError, Stopped};
+use super::diagnose::SECTOR;
+use super::error::FlashError;
 use super::session::Session;
 use super::{marks, zeroes};
 use crate::device::BlockDevice;
+use crate::station::outcome::CardHead;
 use crate::station::record::Zeroes;
 use crate::station::slot::Step;
 use crate::station::units::{Bytes, to_u64};
 
 /// A card whose body is written and flushed, and in whose head the tombstone stands.
 #[derive(Debug)]
-pub struct Written<D> {
-    pub(super) session: Session<D>,
+pub struct Written<'s, D> {
+    pub(super) session: &'s mut Session<D>,
 }
 
 /// Writes the body of the image.
 ///
 /// # Errors
 /// What the card or the station's image answered. The card cannot boot then: its head is the tombstone, or was never touched.
-pub fn write<D: BlockDevice>(claim: Claim<D>) -> Result<Written<D>, Stopped<D>> {
-    let Claim { mut session } = claim;
-    match body(&mut session) {
-        Ok(()) => Ok(Written { session }),
-        Err(error) => Err(Stopped { error, device: session.device }),
-    }
+pub fn write<D: BlockDevice>(claim: Claim<'_, D>) -> Result<Written<'_, D>, FlashError> {
+    let Claim { session } = claim;
+    body(session)?;
+    Ok(Written { session })
 }
 
 /// The order is the promise: see the module's own page.
@@ -67,8 +67,14 @@ fn body<D: BlockDevice>(session: &mut Session<D>) -> Result<(), FlashError> {
 fn bury<D: BlockDevice>(session: &mut Session<D>) -> Result<(), FlashError> {
     session.stop_if_cancelled()?;
     session.write_tombstone()?;
-    match session.missed_tombstone()? {
-        Some((run, offset)) => Err(FlashError::WriteIgnored { at: Bytes(run.at.0 + to_u64(offset)) }),
-        None => Ok(()),
-    }
+    let Some((run, offset)) = session.missed_tombstone()? else {
+        session.gauge.set_head(CardHead::Tombstone);
+        return Ok(());
+    };
+    let at = Bytes(run.at.0 + to_u64(offset));
+    let block = offset / SECTOR * SECTOR;
+    Err(match session.tombstone.address_of(&session.data[block..block + SECTOR]) {
+        Some(holds) => FlashError::FalseCapacity { at, holds: Some(holds) },
+        None => FlashError::WriteIgnored { at },
+    })
 }

@@ -1,15 +1,33 @@
 //! Where an image keeps what a firmware boots from: the head, which is written last.
 //!
-//! The head is the first piece of the span and, where the image carries a GUID partition table, the pieces that hold its backup
-//! (UEFI specification 2.10, 5.3): a firmware may boot from either.
+//! The head is all that lies before the first partition, at least the first piece of the span, and, where the image carries a GUID
+//! partition table, the pieces that hold its backup (UEFI specification 2.10, 5.3): a firmware may boot from either. Boot ROMs and
+//! loaders read the next loader raw from before the first partition, by its place alone: many boards look at 8 MiB and some further
+//! (`Kconfig` of U-Boot, `SYS_MMCSD_RAW_MODE_U_BOOT_SECTOR`).
 
 use std::ops::Range;
 
 use super::map::{PIECE, pieces};
-use crate::station::units::{Bytes, KIB, to_usize};
+use crate::station::units::{Bytes, KIB, MIB, to_usize};
 
-/// What a partition table in blocks of up to 4096 bytes needs to be seen.
-pub(super) const FIRST_BYTES: u64 = 8 * KIB;
+/// A partition table of 128 entries in blocks of up to 4096 bytes lies in these, with room for one that begins later.
+pub(super) const FIRST_BYTES: u64 = 64 * KIB;
+/// The head ends here at the latest, wherever the first partition begins: no boot ROM or loader is known to look further.
+const LONGEST_HEAD: u64 = 32 * MIB;
+/// Bytes of a GPT header that hold the first block a partition may have, the block its entries begin in, how many there are, and
+/// the length of one.
+const FIRST_USABLE: Range<usize> = 40..48;
+const ENTRIES_LBA: Range<usize> = 72..80;
+const ENTRY_COUNT: Range<usize> = 80..84;
+const ENTRY_LENGTH: Range<usize> = 84..88;
+/// Bytes of an entry: its type, all zero where it is unused, and its first block.
+const ENTRY_TYPE: Range<usize> = 0..16;
+const ENTRY_START: Range<usize> = 32..40;
+/// Where an MBR has its four entries, and how long one is.
+const MBR_ENTRIES: Range<usize> = 446..510;
+const MBR_ENTRY: usize = 16;
+/// The type of an entry that only stands for a GPT.
+const PROTECTIVE: u8 = 0xee;
 /// `EFI PART`, the first eight bytes of a GPT header.
 const GPT_SIGNATURE: &[u8; 8] = b"EFI PART";
 /// Byte of the header that holds the LBA of the other copy.
@@ -24,19 +42,22 @@ const BLOCKS: [u32; 2] = [512, 4096];
 pub struct Layout {
     /// The logical block its partition table was made for, where it says.
     pub block: Option<u32>,
-    /// Pieces of the head, ascending. Always at least piece 0.
+    /// Pieces of the head, ascending. Always at least piece 0, and all before the first partition.
     head: Vec<usize>,
 }
 
 impl Layout {
-    /// Reads it off the first bytes of an image of `span` bytes. `first` holds 8 KiB, or the whole image if that is shorter.
+    /// Reads it off the first bytes of an image of `span` bytes. `first` holds 64 KiB, or the whole image if that is shorter.
     #[must_use]
     pub fn of(first: &[u8], span: Bytes) -> Self {
         let gpt = BLOCKS.into_iter().find_map(|block| {
             let header = first.get(to_usize(u64::from(block))..)?;
             header.starts_with(GPT_SIGNATURE).then_some((block, header))
         });
-        let mut head = vec![0];
+        let partitions =
+            gpt.and_then(|(block, header)| first_of_gpt(first, u64::from(block), header)).into_iter().chain(first_of_mbr(first));
+        let head_end = partitions.min().unwrap_or(0).clamp(PIECE, LONGEST_HEAD);
+        let mut head: Vec<usize> = (0..head_end.div_ceil(PIECE).min(pieces(span).max(1))).map(to_usize).collect();
         let Some((block, header)) = gpt else {
             let mbr =
                 first.get(510..512) == Some(&[0x55, 0xaa]) && first.get(446..510).is_some_and(|table| table.iter().any(|byte| *byte != 0));
@@ -47,7 +68,7 @@ impl Layout {
         if let Some(backup) = alternate.checked_mul(u64::from(block)).filter(|backup| *backup < span.0) {
             let from = backup.saturating_sub(ENTRIES) / PIECE;
             let to = (backup / PIECE + 1).min(pieces(span));
-            head.extend((from.max(1)..to).map(to_usize));
+            head.extend((from.max(head_end.div_ceil(PIECE))..to).map(to_usize));
         }
         Self { block: Some(block), head }
     }
@@ -64,6 +85,38 @@ impl Layout {
         self.head.binary_search(&piece).is_ok()
     }
 }
+
+/// The first byte of the first partition of a GPT. Where its entries lie further on than was read, no partition begins before the first
+/// block that the header leaves to them.
+fn first_of_gpt(first: &[u8], block: u64, header: &[u8]) -> Option<u64> {
+    let (count, length) = (number(header, ENTRY_COUNT)?, number(header, ENTRY_LENGTH)?);
+    let from = number(header, ENTRIES_LBA)?.checked_mul(block)?;
+    let to = count.checked_mul(length).and_then(|bytes| from.checked_add(bytes))?;
+    let entries = usize::try_from(from).ok().zip(usize::try_from(to).ok()).and_then(|(from, to)| first.get(from..to));
+    let Some(entries) = entries.filter(|_| length >= 128) else {
+        return number(header, FIRST_USABLE)?.checked_mul(block);
+    };
+    let used = |entry: &&[u8]| entry.get(ENTRY_TYPE).is_some_and(|kind| kind.iter().any(|byte| *byte != 0));
+    entries.chunks_exact(to_usize(length)).filter(used).filter_map(|entry| number(entry, ENTRY_START)?.checked_mul(block)).min()
+}
+
+/// The first byte of the first partition of an MBR, which counts sectors of 512 bytes.
+fn first_of_mbr(first: &[u8]) -> Option<u64> {
+    if first.get(510..512) != Some(&[0x55, 0xaa]) {
+        return None;
+    }
+    let entries = first.get(MBR_ENTRIES)?.chunks_exact(MBR_ENTRY);
+    let used = entries.filter(|entry| !matches!(entry[4], 0 | PROTECTIVE) && number(entry, 12..16) != Some(0));
+    used.filter_map(|entry| Some(number(entry, 8..12)? * 512)).min()
+}
+
+/// A number of up to 8 bytes, the lowest first.
+fn number(bytes: &[u8], place: Range<usize>) -> Option<u64> {
+    Some(bytes.get(place)?.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte)))
+}
+
+#[cfg(test)]
+mod cases;
 
 #[cfg(test)]
 mod tests {

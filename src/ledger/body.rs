@@ -82,6 +82,7 @@ fn close(facts: Value, outcome: &Outcome, effort: Option<&Effort>, start: Option
             "slowest_call": effort.slowest_was.map(|(act, at)| json!({ "act": act.to_string(), "at": at.0 })),
             "writing_kib_s": rates(&effort.curve.writing),
             "reading_kib_s": rates(&effort.curve.reading),
+            "head": effort.head.word(),
         })
     });
     let start = start.map(|start| json!({ "seq": start.seq, "at": start.at }));

@@ -95,6 +95,8 @@ CREATE TABLE event (
     --   effort.slowest_call.act, .at   what the slowest call was (writing, reading back, flushing), and the byte where it began
     --   effort.writing_kib_s, effort.reading_kib_s   KiB a second along the image, a list of 32 parts of equal length; null in a
     --                         part where nothing was moved, and for the list where nothing was moved at all
+    --   effort.head           what stands in the card's head: untouched (nothing was written), tombstone (it cannot boot), image,
+    --                         unknown (the tombstone could not be put back: it may boot)
 ) STRICT;
 
 -- No other index may be UNIQUE: INSERT OR REPLACE deletes the rows it collides with, and a DELETE trigger hears of that

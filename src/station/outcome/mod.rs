@@ -33,6 +33,35 @@ pub struct Effort {
     pub slowest_was: Option<(Act, Bytes)>,
     /// How fast the card was along the image.
     pub curve: Curve,
+    /// What stands in the card's head.
+    pub head: CardHead,
+}
+
+/// What stands where a firmware looks for something to boot, as far as the attempt knows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum CardHead {
+    /// What stood there before: nothing was written.
+    #[default]
+    Untouched,
+    /// The tombstone, flushed and read back: the card cannot boot.
+    Tombstone,
+    /// The image's, read back.
+    Image,
+    /// Not known. The head was being written when the attempt ended, and the tombstone could not be put back: the card may boot.
+    Unknown,
+}
+
+impl CardHead {
+    /// The word in the log; stable.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Untouched => "untouched",
+            Self::Tombstone => "tombstone",
+            Self::Image => "image",
+            Self::Unknown => "unknown",
+        }
+    }
 }
 
 /// Bytes a second over the image's length, in parts of equal length, from its first byte to its last; nothing in a part where nothing
