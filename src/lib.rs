@@ -56,7 +56,7 @@
 //! | `ledger` | `station`, `device` |
 //! | `watch` | `station` |
 //! | `flash` | `station`, `device`, `image` |
-//! | `image` | `station`, `model` |
+//! | `image` | `station`, `model`, `device` |
 //! | `model` | `station` |
 //! | `device` | `station` |
 //! | `config` | `station`, `model` |

@@ -18,7 +18,7 @@ pub(crate) fn run(image: &Path, device: &Path) -> Result<()> {
     let staged = stage::in_place(image, &mut |_, _| ())?;
     let source = File::open(image)?;
     let card = OpenOptions::new().read(true).write(true).custom_flags(libc::O_DIRECT | libc::O_EXCL).open(device)?;
-    let mut buffer = AlignedBuf::zeroed(CALL);
+    let mut buffer = AlignedBuf::zeroed(CALL).expect("there is memory");
     let span = staged.span().0;
     let began = std::time::Instant::now();
     for range in staged.extents().data_in(&(0..span)) {

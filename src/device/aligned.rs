@@ -1,6 +1,7 @@
 //! Memory that direct I/O accepts: aligned to a page, which satisfies every device's `dma_alignment` and logical block.
 
-use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::alloc::{Layout, alloc_zeroed, dealloc};
+use std::io;
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 use std::slice;
@@ -21,16 +22,18 @@ unsafe impl Send for AlignedBuf {}
 impl AlignedBuf {
     /// `length` zeroes. A length of nothing, or one the address space cannot hold, is our own fault.
     ///
+    /// # Errors
+    /// `OutOfMemory` where the system has no memory to give: one card's attempt ends then, and not the process with every other card.
+    ///
     /// # Panics
     /// On such a length.
-    #[must_use]
-    pub fn zeroed(length: usize) -> Self {
+    pub fn zeroed(length: usize) -> io::Result<Self> {
         assert!(length > 0, "a buffer holds something");
         let layout = Layout::from_size_align(length, ALIGNMENT).expect("a buffer's length fits the address space");
         // SAFETY: the layout's size is not zero, asserted above.
         let start = unsafe { alloc_zeroed(layout) };
-        let Some(start) = NonNull::new(start) else { handle_alloc_error(layout) };
-        Self { start, layout }
+        let start = NonNull::new(start).ok_or(io::ErrorKind::OutOfMemory)?;
+        Ok(Self { start, layout })
     }
 }
 
@@ -64,10 +67,16 @@ mod tests {
     #[test]
     fn memory_is_zeroed_and_starts_on_a_page() {
         for length in [1, 512, 4096, 4097, 4 << 20] {
-            let buffer = AlignedBuf::zeroed(length);
+            let buffer = AlignedBuf::zeroed(length).expect("there is memory");
             assert_eq!(buffer.len(), length);
             assert!(buffer.iter().all(|byte| *byte == 0));
             assert_eq!(buffer.as_ptr().align_offset(ALIGNMENT), 0);
         }
+    }
+
+    #[test]
+    fn memory_that_cannot_be_had_is_an_error_and_not_the_end_of_the_process() {
+        let error = AlignedBuf::zeroed(1 << 50).expect_err("no PC has a PiB of memory");
+        assert_eq!(error.kind(), io::ErrorKind::OutOfMemory);
     }
 }

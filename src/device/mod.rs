@@ -160,12 +160,12 @@ mod tests {
         let mut device = RamDevice::new(Bytes(64 * KIB), 512);
         device.inject(Fault::ShortCounts);
         device.inject(Fault::Interruptions);
-        let mut data = AlignedBuf::zeroed(16 << 10);
+        let mut data = AlignedBuf::zeroed(16 << 10).expect("there is memory");
         for (index, byte) in data.iter_mut().enumerate() {
             *byte = u8::try_from(index % 251).expect("below 251");
         }
         write_all_at(&mut device, Bytes(8 * KIB), Source::Bytes(&data)).expect("it is only slow");
-        let mut back = AlignedBuf::zeroed(16 << 10);
+        let mut back = AlignedBuf::zeroed(16 << 10).expect("there is memory");
         read_exact_at(&mut device, Bytes(8 * KIB), &mut back).expect("it is only slow");
         assert_eq!(&data[..], &back[..], "nothing is shifted");
         assert!(device.contents()[..8 << 10].iter().all(|byte| *byte == 0), "nothing before it changed");

@@ -201,7 +201,7 @@ impl BlockDevice for RamDevice {
             Source::Bytes(data) => self.write(at, data).map_err(Shortfall::Error),
             Source::Mapped { mapping, at: from, length } => {
                 self.off_page += usize::from(!from.0.is_multiple_of(to_u64(ALIGNMENT)));
-                let mut data = AlignedBuf::zeroed(length);
+                let mut data = AlignedBuf::zeroed(length).map_err(Shortfall::Source)?;
                 mapping.read_at(from, &mut data).map_err(Shortfall::Source)?;
                 self.write(at, &data).map_err(Shortfall::Error)
             }

@@ -303,3 +303,22 @@ fn an_unreadable_head_on_a_card_that_may_only_be_rechecked_is_a_refusal_and_on_o
         assert_eq!(to_u64(device.did.len()), 0);
     }
 }
+
+#[test]
+fn all_cards_share_one_mapping_of_an_image() {
+    let mappings = |path: &std::path::Path| {
+        let maps = std::fs::read_to_string("/proc/self/maps").expect("Linux has it");
+        maps.lines().filter(|line| line.ends_with(path.to_str().expect("a path in UTF-8"))).count()
+    };
+    let file = tempfile::NamedTempFile::new().expect("a temporary file");
+    std::fs::write(file.path(), pattern(3 * MIB)).expect("a temporary file can be written");
+    let image = Arc::new(crate::image::stage::in_place(file.path(), &mut |_: Bytes, _: Bytes| {}).expect("a good image"));
+    assert_eq!(mappings(file.path()), 1);
+    let claim = || Session::begin(card(4 * MIB, 512), VISIT, Arc::clone(&image), Zeroes::Prove, 1, Arc::default()).expect("it is large enough");
+    let sessions: Vec<_> = (0..16).map(|_| claim()).collect();
+    assert_eq!(mappings(file.path()), 1, "with {} cards at work", sessions.len());
+    drop(image);
+    assert_eq!(mappings(file.path()), 1, "whoever still writes it keeps it mapped");
+    drop(sessions);
+    assert_eq!(mappings(file.path()), 0, "it goes with the image");
+}

@@ -10,7 +10,6 @@ use super::session::Session;
 use super::tombstone::Tombstone;
 use crate::device::BlockDevice;
 use crate::device::direct::{DirectDevice, OpenError};
-use crate::device::mapped::Mapping;
 use crate::image::Staged;
 use crate::image::map::PIECE;
 use crate::station::End;
@@ -60,7 +59,7 @@ impl<D: BlockDevice> Session<D> {
     /// Claims an opened card for one attempt with one image.
     ///
     /// # Errors
-    /// When the open device cannot hold the image after all, or the kernel has no random numbers. Nothing was written.
+    /// When the open device cannot hold the image after all, or the kernel has no random numbers or no memory. Nothing was written.
     pub(super) fn begin(
         device: D,
         visit: Visit,
@@ -80,8 +79,7 @@ impl<D: BlockDevice> Session<D> {
         }
         let ours = |message: String| End::Failed(Failure::Internal { message });
         let tombstone = Tombstone::fresh(attempt).map_err(|error| ours(error.to_string()))?;
-        let mapping = Mapping::new(image.file(), needs).map_err(|error| ours(format!("mapping the staged image: {error}")))?;
-        Ok(Self::new(device, visit, image, mapping, gauge, tombstone, zeroes))
+        Self::new(device, visit, image, gauge, tombstone, zeroes).map_err(|error| ours(format!("memory for the card's buffers: {error}")))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use crate::device::aligned::AlignedBuf;
 use crate::image::Staged;
 use crate::image::extents::is_zero;
 use crate::image::map::PIECE;
@@ -58,7 +59,7 @@ impl Wrong<'_> {
         if self.found.len() < SECTOR || self.found.iter().all(|byte| *byte == self.found[0]) {
             return Ok(None);
         }
-        let mut piece = vec![0; to_usize(PIECE)];
+        let mut piece = AlignedBuf::zeroed(to_usize(PIECE))?;
         for index in 0..image.map().len() {
             let start = image.map().start(index);
             image.read_padded(start, &mut piece)?;

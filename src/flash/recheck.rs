@@ -6,9 +6,8 @@
 use super::claim::Claim;
 use super::error::FlashError;
 use super::session::{Session, bytes_of};
-use super::verify::{Compared, Verified, compare_body, conclude, judge};
+use super::verify::{Compared, Verified, compare_body, conclude, judge, no_values};
 use crate::device::BlockDevice;
-use crate::image::map::PieceValue;
 use crate::station::slot::Step;
 use crate::station::units::{Bytes, to_u64};
 
@@ -38,7 +37,7 @@ fn look<D: BlockDevice>(session: &mut Session<D>) -> Result<Option<Verified>, Fl
     session.ask_identity()?;
     let (head, body) = (session.runs(true), session.proven_runs());
     session.gauge.enter(Step::Rechecking, Bytes(bytes_of(&head).0 + bytes_of(&body).0));
-    let mut values: Vec<Option<PieceValue>> = vec![None; session.image.map().len()];
+    let mut values = no_values(session.image.map().len())?;
     for run in head {
         session.stop_if_cancelled()?;
         match session.read(run.at, run.padded) {

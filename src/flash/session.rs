@@ -1,6 +1,7 @@
 //! A claimed card at work: which parts of the image go where, and single calls, each measured and each to the card that was
 //! admitted.
 
+use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,7 +10,6 @@ use super::error::FlashError;
 use super::gauge::{Call, Gauge};
 use super::tombstone::Tombstone;
 use crate::device::aligned::{ALIGNMENT, AlignedBuf};
-use crate::device::mapped::Mapping;
 use crate::device::{BlockDevice, Source, read_exact_at, write_all_at};
 use crate::image::Staged;
 use crate::image::map::PIECE;
@@ -36,7 +36,6 @@ pub(super) struct Session<D> {
     pub(super) device: D,
     visit: Visit,
     pub(super) image: Arc<Staged>,
-    mapping: Mapping,
     pub(super) gauge: Arc<Gauge>,
     pub(super) tombstone: Tombstone,
     /// What is done about the image's zeroes.
@@ -68,14 +67,13 @@ impl<D: BlockDevice> Session<D> {
         device: D,
         visit: Visit,
         image: Arc<Staged>,
-        mapping: Mapping,
         gauge: Arc<Gauge>,
         tombstone: Tombstone,
         zeroes: Zeroes,
-    ) -> Self {
+    ) -> io::Result<Self> {
         gauge.measure_along(image.span());
         let buffer = || AlignedBuf::zeroed(PIECES_PER_CALL * to_usize(PIECE));
-        Self { device, visit, image, mapping, gauge, tombstone, zeroes, data: buffer(), other: buffer() }
+        Ok(Self { device, visit, image, gauge, tombstone, zeroes, data: buffer()?, other: buffer()? })
     }
 
     pub(super) fn span(&self) -> Bytes {
@@ -206,7 +204,7 @@ impl<D: BlockDevice> Session<D> {
         if range.start < whole {
             self.ask_identity()?;
             let (span, gauge, at, length) = (self.span(), Arc::clone(&self.gauge), Bytes(range.start), to_usize(whole - range.start));
-            let source = Source::Mapped { mapping: &self.mapping, at, length };
+            let source = Source::Mapped { mapping: self.image.mapping(), at, length };
             gauge
                 .time(Call { act: Act::Writing, at, length, moves: true }, || write_all_at(&mut self.device, at, source))
                 .map_err(|ended| FlashError::of_call(Act::Writing, span, ended))?;

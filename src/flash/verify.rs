@@ -118,7 +118,7 @@ pub(super) enum Compared {
 
 /// Reads every piece of the body and compares it with the map: one call is read while the one before is hashed.
 pub(super) fn compare_body<D: BlockDevice>(session: &mut Session<D>, runs: &[Run]) -> Result<Compared, FlashError> {
-    let mut found = vec![None; session.image.map().len()];
+    let mut found = no_values(session.image.map().len())?;
     let outcome = {
         let Session { device, image, gauge, data, other, tombstone, zeroes, .. } = session;
         let (ours, skips) = (&*tombstone, *zeroes == Zeroes::Skip);
@@ -224,6 +224,16 @@ fn write_head<D: BlockDevice>(session: &mut Session<D>, found: &mut [Option<Piec
     conclude(session, found).ok_or(FlashError::StationImage { at: Bytes(0), source: None })
 }
 
+/// As many missing values as an image has pieces. They are reserved before they are made: an image of 16 GiB has half a MiB of them, and
+/// memory that cannot be had is the end of this attempt alone.
+pub(super) fn no_values(pieces: usize) -> Result<Vec<Option<PieceValue>>, FlashError> {
+    let mut values = Vec::new();
+    let no_memory = |error| FlashError::Internal { message: format!("no memory for an image's values: {error}") };
+    values.try_reserve_exact(pieces).map_err(no_memory)?;
+    values.resize(pieces, None);
+    Ok(values)
+}
+
 /// Merges what was found. Nothing where a piece was not read back, or the whole is not the image.
 pub(super) fn conclude<D: BlockDevice>(session: &Session<D>, found: &[Option<PieceValue>]) -> Option<Evidence> {
     match session.zeroes {
@@ -307,7 +317,7 @@ fn explain<D: BlockDevice>(session: &mut Session<D>, run: Run, hidden: bool) -> 
         .map_err(|source| FlashError::StationImage { at: run.at, source: Some(source) })?;
     let (found, expected) = (&session.data[..run.padded], &session.other[..run.padded]);
     let Some((offset, wrong)) = first_wrong(run.at, found, expected) else {
-        let mut values = vec![None; session.image.map().len()];
+        let mut values = no_values(session.image.map().len())?;
         return Err(if judge(&session.image, run, &session.data, &mut values) {
             FlashError::Unsteady { at: run.at }
         } else {

@@ -22,6 +22,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
+use crate::device::mapped::Mapping;
 use crate::station::outcome::Digest;
 use crate::station::units::{Bytes, to_u64, to_usize};
 use extents::Extents;
@@ -137,6 +138,14 @@ pub enum ImageError {
         /// What the system said.
         source: io::Error,
     },
+    /// The system did not map the staged copy.
+    #[error("mapping the staged image {path} into memory")]
+    Map {
+        /// The staged file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// The disk of the store has no room for the staged copy, also without the images nobody uses.
     #[error(
         "staging into {path} needs {missing} more than the {free} that are free on its disk: remove files there, or set `state` in \
@@ -177,9 +186,18 @@ pub struct Staged {
     extents: Extents,
     layout: Layout,
     zeroes: ZeroValues,
+    /// One for all cards: every mapping of an image costs 2 MiB of page tables a GiB, and counts as memory in use (`proc(5)`, `VmPTE`
+    /// and `VmRSS`).
+    mapping: Mapping,
 }
 
 impl Staged {
+    /// The raw image in `file`, which lies at `path`.
+    fn new(file: File, path: PathBuf, map: PieceMap, extents: Extents, layout: Layout, zeroes: ZeroValues) -> Result<Self, ImageError> {
+        let mapping = Mapping::new(&file, map.span()).map_err(|source| ImageError::Map { path: path.clone(), source })?;
+        Ok(Self { file, path, map, extents, layout, zeroes, mapping })
+    }
+
     /// BLAKE3 of its bytes.
     #[must_use]
     pub fn digest(&self) -> Digest {
@@ -216,10 +234,16 @@ impl Staged {
         &self.extents
     }
 
-    /// Its raw bytes, for who hands them to the kernel.
+    /// Its raw bytes, for who reads them.
     #[must_use]
     pub fn file(&self) -> &File {
         &self.file
+    }
+
+    /// The same, for who hands them to the kernel. Nobody else may look at them there: see [`Mapping`].
+    #[must_use]
+    pub fn mapping(&self) -> &Mapping {
+        &self.mapping
     }
 
     /// Where it lies.

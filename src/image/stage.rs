@@ -69,7 +69,7 @@ pub fn stage(source: &Path, store: &Path, progress: &mut dyn Progress) -> Result
     let file = store::open(&path).ok_or_else(|| ImageError::Store { path: path.clone(), source: io::ErrorKind::NotFound.into() })?;
     drop(written);
     store::note_use(&file, store);
-    let staged = Staged { file, path, map: read.map, extents: read.extents, layout: read.layout, zeroes: read.zeroes };
+    let staged = Staged::new(file, path, read.map, read.extents, read.layout, read.zeroes)?;
     if let Err(error) = staged.compare() {
         // Found again at the next start, it would be armed without a look at its bytes.
         store::discard(&staged.path);
@@ -102,7 +102,7 @@ pub fn in_place(source: &Path, progress: &mut dyn Progress) -> Result<Staged, Im
     let identity = SourceFile::settled(source)?;
     let file = File::open(source).map_err(|error| ImageError::Open { path: source.to_owned(), source: error })?;
     let read = unchanged(source, &identity, take_in(source, Keep::Nothing, unwritten, progress))?;
-    Ok(Staged { file, path: source.to_owned(), map: read.map, extents: read.extents, layout: read.layout, zeroes: read.zeroes })
+    Staged::new(file, source.to_owned(), read.map, read.extents, read.layout, read.zeroes)
 }
 
 /// Unpacks into a file without a name in `directory`, which is gone with the value, or with the process.
@@ -115,7 +115,7 @@ pub fn for_now(source: &Path, directory: &Path, progress: &mut dyn Progress) -> 
     let identity = SourceFile::settled(source)?;
     let read = unchanged(source, &identity, take_in(source, Keep::Copy(&file), stored, progress))?;
     file.set_len(read.map.span().0).map_err(stored)?;
-    let staged = Staged { file, path: source.to_owned(), map: read.map, extents: read.extents, layout: read.layout, zeroes: read.zeroes };
+    let staged = Staged::new(file, source.to_owned(), read.map, read.extents, read.layout, read.zeroes)?;
     staged.compare()?;
     Ok(staged)
 }
@@ -256,7 +256,7 @@ fn find(store: &Path, source: &SourceFile) -> Option<Staged> {
         file.read_exact_at(&mut first, 0).ok()?;
         let layout = Layout::of(&first, map.span());
         let zeroes = ZeroValues::new(map.len());
-        intact.then_some(Staged { file, path, map, extents, layout, zeroes })
+        intact.then(|| Staged::new(file, path, map, extents, layout, zeroes).ok()).flatten()
     })
 }
 

@@ -58,7 +58,7 @@ impl DirectFile {
             Err(error) if error.raw_os_error() == Some(libc::EINVAL) => (open(0)?, false),
             Err(error) => return Err(error),
         };
-        Ok(Self { file, direct, buffer: AlignedBuf::zeroed(chunk), from: 0, filled: 0 })
+        Ok(Self { file, direct, buffer: AlignedBuf::zeroed(chunk)?, from: 0, filled: 0 })
     }
 
     /// From now on nothing is believed that was read before.
