@@ -109,6 +109,13 @@ impl<'a> Factory<'a> {
         self
     }
 
+    /// Other words in the configuration.
+    #[allow(dead_code, reason = "the demo has no others")]
+    pub(crate) fn replaced(mut self, from: &str, to: &str) -> Self {
+        self.config = self.config.replace(from, to);
+        self
+    }
+
     /// A slot with a lamp, as its table in the configuration says.
     pub(crate) fn lit_slot(mut self, name: &str, ports: Vec<String>, lamp: &str) -> Self {
         self = self.slot(name, ports);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use flashline_lab::{Disk, MIB, Medium, Pc, UsbStick, secs};
 
 use crate::factory::{Factory, Image, usb};
-use crate::station::{Run, STATE, Station, is_tombstone, state_disk};
+use crate::station::{Run, STATE, Station, believe_write_through, is_tombstone, state_disk};
 
 const CARDS: u64 = 8;
 const SPAN: u64 = 6 * MIB;
@@ -40,6 +40,8 @@ fn lose_power(moment: Moment, seed: u64) -> u64 {
         let state = state_disk(&pc, "");
         state.faults(|faults| faults.volatile_cache = true);
         let station = factory(&pc, &image).run();
+        // Half of them show no caching page.
+        let _believed = believe_write_through(&pc, false);
         let sticks: Vec<UsbStick> = (0..CARDS)
             .map(|index| {
                 let stick = pc.usb(&(index + 1).to_string()).size(16 * MIB).filled(index).plug();
@@ -154,6 +156,7 @@ fn power_lost_while_the_head_is_written_leaves_no_partition_table_before_the_res
     let image = Image::new(SPAN, 7);
     let pc = Pc::start();
     let station = Factory::new(&pc, &image.raw()).slot("A1", usb("1")).slot("A2", usb("2")).slot("A3", usb("3")).run();
+    let _believed = believe_write_through(&pc, false);
     let sticks: Vec<UsbStick> = (1..=3)
         .map(|port: u64| {
             let stick = pc.usb(&port.to_string()).size(16 * MIB).filled(port).plug();

@@ -91,6 +91,19 @@ pub(crate) fn state_disk(pc: &Pc, options: &str) -> Disk {
     disk
 }
 
+/// From now on the guest's kernel believes of sticks and readers in odd ports, and of every LUN where `all`, what it believes of those that
+/// show no caching page: that they write through, and need no flush.
+pub(crate) fn believe_write_through(pc: &Pc, all: bool) -> Job {
+    pc.spawn(&format!(
+        "while sleep 0.05; do
+            for disk in /sys/class/scsi_disk/*; do
+                grep -q back $disk/cache_type 2>/dev/null || continue
+                case {all}:$(readlink -f $disk) in true:*|*usb?/?-[13579]/*) echo temporary write through >$disk/cache_type;; esac
+            done
+        done 2>/dev/null"
+    ))
+}
+
 /// What stands in the head of a card until all of it is proven.
 pub(crate) fn is_tombstone(head: &[u8]) -> bool {
     head.starts_with(b"FLASHLINE: this card is not finished")

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use flashline::ledger::Stamp;
 use flashline::station::card::{Bus, Card, Cid, DevNum, Identified, Port, Visit};
-use flashline::station::outcome::{Act, Curve, Digest, Effort, Failure, Outcome, Proof, Pull, ReadBack};
+use flashline::station::outcome::{Act, CacheFlush, CardHead, Curve, Digest, Effort, Failure, Outcome, Proof, Pull, ReadBack};
 use flashline::station::record::{Armed, Attempt, DeviceModel, Entry, ModelProof, Plan, Zeroes};
 use flashline::station::units::Bytes;
 
@@ -89,6 +89,8 @@ pub(crate) fn attempt(number: u64, attempts: u64) -> [(Stamp, Entry); 2] {
         slowest_call: Duration::from_micros(180_000 + number % 65_537),
         slowest_was: Some((Act::Writing, Bytes(number % 944 * 4_194_304))),
         curve: Curve { writing: curve(number, 14_000_000), reading: curve(number, 38_000_000) },
+        head: CardHead::Image,
+        flush: Some(CacheFlush::Asked),
     };
     let end = at + i64::try_from(seconds * 1_000_000).unwrap_or(0);
     [(stamp(at), Entry::AttemptStarted(attempt.clone())), (stamp(end), Entry::AttemptClosed { attempt, outcome, effort })]

@@ -24,8 +24,10 @@ use models::{prove_models, prove_trust};
 use slots::{own_disk, prove_lamps, prove_slots};
 pub use source::ConfigError;
 use source::Source;
-use tables::{DoneWord, File, ShiftTable};
+use tables::{DoneWord, File, FlushWord, STALL_S, ShiftTable};
 
+/// A card that moves nothing for so long has stalled, where nobody says otherwise.
+pub const DEFAULT_STALL: Duration = Duration::from_secs(STALL_S);
 /// Where a packaged station has it.
 pub const DEFAULT_PATH: &str = "/etc/flashline/config.toml";
 /// Where a packaged station keeps log and staged images.
@@ -89,6 +91,8 @@ pub struct Settings {
     pub store_limit: Bytes,
     /// A card that moves nothing for so long has stalled.
     pub stall: Duration,
+    /// A card whose device does not empty its cache when it is told to is refused.
+    pub flush_required: bool,
     /// The PC's own disks.
     pub own_disks: Vec<OwnDisk>,
     /// Whom it believes about models.
@@ -122,6 +126,12 @@ impl Settings {
     #[must_use]
     pub fn store(&self) -> PathBuf {
         self.state.join(STORE)
+    }
+
+    /// The file with the makes of devices that must not be asked to flush.
+    #[must_use]
+    pub fn unanswered(&self) -> PathBuf {
+        self.state.join("unanswered.json")
     }
 }
 
@@ -170,6 +180,7 @@ pub fn prove(path: &Path, text: &str, images: Images) -> Result<Settings, Config
         state: base.join(file.station.state),
         store_limit,
         stall: Duration::from_secs(file.station.stall_timeout_s),
+        flush_required: file.policy.flush == FlushWord::Required,
         own_disks,
         trust,
         models,

@@ -10,7 +10,7 @@ use super::{DEFAULT_SOCKET, DEFAULT_STATE};
 /// Contact bounce of a card pushed in by hand ends well within this.
 const SETTLE_MS: u64 = 700;
 /// Three times the kernel's own patience with a SCSI command: what it would still resolve by itself is left to it.
-const STALL_S: u64 = 90;
+pub(super) const STALL_S: u64 = 90;
 /// Eight images of 8 GB, as for common cards, and half the disk of a small PC.
 const STORE_LIMIT_GB: u64 = 64;
 /// Three shifts, as most factories that never stop have them.
@@ -87,6 +87,15 @@ impl Default for ControlTable {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct PolicyTable {
     pub(super) done: DoneWord,
+    pub(super) flush: FlushWord,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum FlushWord {
+    #[default]
+    Ask,
+    Required,
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]

@@ -155,7 +155,8 @@ fn the_example_shows_every_key_with_its_default() {
     assert_eq!(example["control"]["socket"].as_str(), socket.to_str());
     let PanelTable { language: _, bell } = PanelTable::default();
     assert_eq!(example["panel"]["bell"].as_bool(), Some(bell));
-    let PolicyTable { done } = PolicyTable::default();
+    let PolicyTable { done, flush } = PolicyTable::default();
+    assert_eq!((example["policy"]["flush"].as_str(), flush), (Some("ask"), FlushWord::Ask));
     assert_eq!((example["policy"]["done"].as_str(), done), (Some("recheck"), DoneWord::Recheck));
     let typed: File = toml::from_str(&text).expect("every key is known");
     let lamps = prove_lamps(&Source { path: Path::new("config.example.toml"), text: &text }, &typed.slot).expect("they are lamps");

@@ -18,6 +18,7 @@ mod work;
 use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -29,6 +30,8 @@ use crate::config::Settings;
 use crate::control::access::by_groups;
 use crate::control::server::Server;
 use crate::control::{Asked, What};
+use crate::flash::rules::Rules;
+use crate::flash::unanswered::Unanswered;
 use crate::image::store;
 use crate::ledger::{Answer, Ledger, LogError, NotTaken, Unwritten, Writer, believed};
 use crate::panel::lamps::Lamps;
@@ -183,7 +186,9 @@ impl Daemon {
         let control = Server::start(&settings.socket, shown.listen(), ask.clone(), by_groups)
             .inspect_err(|error| tracing::error!(%error, socket = %settings.socket.display(), "nobody can ask the station"))
             .ok();
-        let workers = Workers::new(tell.clone(), Armory::default(), own);
+        let unanswered = Arc::new(Unanswered::read(&settings.unanswered()));
+        let rules = Rules { stall: settings.stall, flush_required: settings.flush_required, unanswered };
+        let workers = Workers::new(tell.clone(), Armory::default(), own, rules);
         let today = Today::new(&log);
         let shift_end = ShiftEnd::new(&log, Shifts::new(settings.shifts.clone()));
         let mut daemon = Self {
@@ -227,6 +232,7 @@ impl Daemon {
         let before = std::mem::replace(&mut self.workers.armory, armory);
         self.apply(Event::Configure(Box::new(configuration)))?;
         self.workers.armory.replace(before, |digest| self.station.needs_image(digest));
+        (self.workers.rules.stall, self.workers.rules.flush_required) = (settings.stall, settings.flush_required);
         self.settings = settings;
         self.trim_store();
         self.keep_log_files();
@@ -374,8 +380,7 @@ impl Daemon {
         if self.watch.is_dead() {
             return Err(RunError::Blind);
         }
-        let patience = self.settings.stall;
-        let heard = self.workers.progress().into_iter().chain(self.workers.stalled(patience));
+        let heard = self.workers.progress().into_iter().chain(self.workers.stalled());
         for event in heard.collect::<Vec<_>>() {
             self.apply(event)?;
         }

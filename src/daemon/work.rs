@@ -3,17 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
 use super::arming::Armory;
 use crate::flash::flash;
 use crate::flash::gauge::Gauge;
+use crate::flash::rules::Rules;
+use crate::flash::stall::StallWatch;
 use crate::station::card::{Card, DevNum};
 use crate::station::outcome::{Effort, Failure, Refusal};
 use crate::station::record::{Attempt, AttemptNumber};
-use crate::station::units::Bytes;
 use crate::station::{End, Event};
 use crate::watch::sysfs::Sysfs;
 use crate::watch::uses::{OwnPart, Tables, survey};
@@ -23,6 +23,8 @@ pub(super) struct Workers {
     tell: mpsc::Sender<Event>,
     pub(super) armory: Armory,
     own: Arc<[OwnPart]>,
+    /// What holds for cards from now on.
+    pub(super) rules: Rules,
     running: BTreeMap<AttemptNumber, Running>,
 }
 
@@ -34,32 +36,9 @@ struct Running {
     stall: StallWatch,
 }
 
-/// Notices when nothing moves any more: neither what the thread counts nor what the disk counts, which advances inside one
-/// blocked call.
-struct StallWatch {
-    moved: (Bytes, Bytes, Option<u64>),
-    since: Instant,
-    reported: bool,
-}
-
-impl StallWatch {
-    fn new() -> Self {
-        Self { moved: (Bytes(0), Bytes(0), None), since: Instant::now(), reported: false }
-    }
-
-    /// For how long nothing has moved.
-    fn stands(&mut self, effort: &Effort, sectors: Option<u64>) -> Duration {
-        let moved = (effort.written, effort.read, sectors);
-        if moved != self.moved {
-            (self.moved, self.since) = (moved, Instant::now());
-        }
-        self.since.elapsed()
-    }
-}
-
 impl Workers {
-    pub(super) fn new(tell: mpsc::Sender<Event>, armory: Armory, own: Arc<[OwnPart]>) -> Self {
-        Self { tell, armory, own, running: BTreeMap::new() }
+    pub(super) fn new(tell: mpsc::Sender<Event>, armory: Armory, own: Arc<[OwnPart]>, rules: Rules) -> Self {
+        Self { tell, armory, own, rules, running: BTreeMap::new() }
     }
 
     /// Asks who uses this card, in a thread of its own: a `/proc` or a udev database that hangs holds up no other slot.
@@ -92,15 +71,15 @@ impl Workers {
             return self.report(number, End::Refused(Refusal::NoArmedImage), Effort::default());
         };
         let gauge = Arc::new(Gauge::default());
-        let (tell, shared) = (self.tell.clone(), Arc::clone(&gauge));
+        let (tell, shared, rules) = (self.tell.clone(), Arc::clone(&gauge), self.rules.clone());
         let body = move || {
-            let end = flash(&attempt, image, Arc::clone(&shared));
+            let end = flash(&attempt, image, Arc::clone(&shared), rules);
             tracing::debug!(slot = attempt.slot, attempt = number, ?end, "ended");
             let _stopped = tell.blocking_send(Event::Ended { attempt: number, end, effort: shared.effort() });
         };
         match thread::Builder::new().name(format!("flash/{slot}")).spawn(body) {
             Ok(thread) => {
-                self.running.insert(number, Running { slot, devnum, gauge, thread, stall: StallWatch::new() });
+                self.running.insert(number, Running { slot, devnum, gauge, thread, stall: StallWatch::default() });
             }
             Err(error) => {
                 let message = format!("no thread for the card: {error}");
@@ -137,21 +116,14 @@ impl Workers {
         advanced.collect()
     }
 
-    /// Threads that have moved nothing for `patience`, or for a third longer while a card empties its own cache. Each is told once.
-    pub(super) fn stalled(&mut self, patience: Duration) -> Vec<Event> {
-        let sysfs = Sysfs::default();
-        let mut events = Vec::new();
-        for (attempt, running) in &mut self.running {
-            let effort = running.gauge.effort();
-            let waited = running.stall.stands(&effort, sysfs.sectors_moved(running.devnum));
-            let patience = if running.gauge.is_flushing() { patience + patience / 3 } else { patience };
-            // One that has proven its card meanwhile is not given up any more.
-            if waited >= patience && !running.stall.reported && running.gauge.cancel() {
-                running.stall.reported = true;
-                events.push(Event::Stalled { attempt: *attempt, waited, effort });
-            }
-        }
-        events
+    /// Threads that have moved nothing for longer than the rules allow. Each is told once.
+    pub(super) fn stalled(&mut self) -> Vec<Event> {
+        let (sysfs, rules) = (Sysfs::default(), &self.rules);
+        let look = |(attempt, running): (&AttemptNumber, &mut Running)| {
+            let stalled = running.stall.look(&running.gauge, sysfs.sectors_moved(running.devnum), rules)?;
+            Some(Event::Stalled { attempt: *attempt, waited: stalled.waited, on_image: stalled.on_image, effort: stalled.effort })
+        };
+        self.running.iter_mut().filter_map(look).collect()
     }
 
     /// The slots whose threads have not ended.

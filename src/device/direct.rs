@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -10,7 +11,8 @@ use std::time::{Duration, Instant};
 use nix::libc;
 use nix::sys::stat::{major, minor};
 
-use super::{BlockDevice, Shortfall, Source, ioctl};
+use super::scsi::Meaning;
+use super::{Asked, BlockDevice, Shortfall, Source, ioctl};
 use crate::station::card::{DevNum, Visit};
 use crate::station::units::Bytes;
 
@@ -19,6 +21,9 @@ use crate::station::units::Bytes;
 const LOCK_PATIENCE: Duration = Duration::from_secs(60);
 /// How often the lock is tried meanwhile.
 const LOCK_INTERVAL: Duration = Duration::from_millis(50);
+/// How often a device that asks for it is told again to flush, and how long it has in between.
+const REPEATS: usize = 5;
+const REPEAT_INTERVAL: Duration = Duration::from_millis(200);
 /// A removal shows in sysfs after the first failed call: 40 ms for a pulled stick, one media poll (2 s) for a card in a reader.
 const DEPARTURE_PATIENCE: Duration = Duration::from_secs(3);
 /// How often sysfs is asked meanwhile.
@@ -59,40 +64,57 @@ pub struct DirectDevice {
     visit: Visit,
     length: Bytes,
     logical_block: u32,
+    /// The device has taken a flush that it was sent itself.
+    flushes_itself: bool,
 }
 
 impl DirectDevice {
     /// Opens `node` for writing, if it is `visit`'s device and still holds its medium. A lock is waited for until `give_up` says so.
     ///
+    /// Opened for reading first, and known before it is opened for writing: the name may belong to another disk by now, and udev probes
+    /// anew what a writer closes. The number cannot pass to another disk while the first descriptor is open.
+    ///
     /// # Errors
     /// When it is not, is held by somebody, or cannot be opened.
     pub fn open(node: &Path, visit: Visit, give_up: impl Fn() -> bool) -> Result<Self, OpenError> {
         let failed = |source| OpenError::Open { node: node.to_owned(), source };
+        let looked_at = OpenOptions::new().read(true).custom_flags(libc::O_CLOEXEC | libc::O_NOFOLLOW).open(node).map_err(failed)?;
+        identify(&looked_at, node, visit)?;
+        // What is behind the descriptor, whatever its name is by now.
         let file = OpenOptions::new()
             .read(true)
             .write(true)
-            .custom_flags(libc::O_DIRECT | libc::O_EXCL | libc::O_CLOEXEC | libc::O_NOFOLLOW)
-            .open(node)
+            .custom_flags(libc::O_DIRECT | libc::O_EXCL | libc::O_CLOEXEC)
+            .open(format!("/proc/self/fd/{}", looked_at.as_raw_fd()))
             .map_err(failed)?;
-        let metadata = file.metadata().map_err(failed)?;
-        let devnum = DevNum { major: low_half(major(metadata.rdev())), minor: low_half(minor(metadata.rdev())) };
-        if !metadata.file_type().is_block_device() || devnum != visit.devnum {
-            return Err(OpenError::AnotherCard { node: node.to_owned() });
-        }
-        match ioctl::diskseq(&file) {
-            Ok(diskseq) if diskseq == visit.diskseq => {}
-            Ok(_) => return Err(OpenError::AnotherCard { node: node.to_owned() }),
-            Err(error) if error.raw_os_error() == Some(libc::ENOTTY) => return Err(OpenError::NoDiskSequence),
-            Err(error) => return Err(failed(error)),
-        }
+        identify(&file, node, visit)?;
+        drop(looked_at);
         lock(&file, node, give_up)?;
+        // The wait may have been long.
+        identify(&file, node, visit)?;
         let length = Bytes(ioctl::length(&file).map_err(failed)?);
         if length.0 == 0 {
             // It was there when it was opened, and left while its lock was waited for.
             return Err(failed(io::Error::from_raw_os_error(libc::ENOMEDIUM)));
         }
         let logical_block = ioctl::logical_block(&file).map_err(failed)?;
-        Ok(Self { file, visit, length, logical_block })
+        Ok(Self { file, visit, length, logical_block, flushes_itself: false })
+    }
+}
+
+/// Is this the device that was admitted, and is its medium still in it?
+fn identify(file: &File, node: &Path, visit: Visit) -> Result<(), OpenError> {
+    let failed = |source| OpenError::Open { node: node.to_owned(), source };
+    let metadata = file.metadata().map_err(failed)?;
+    let devnum = DevNum { major: low_half(major(metadata.rdev())), minor: low_half(minor(metadata.rdev())) };
+    if !metadata.file_type().is_block_device() || devnum != visit.devnum {
+        return Err(OpenError::AnotherCard { node: node.to_owned() });
+    }
+    match ioctl::diskseq(file) {
+        Ok(diskseq) if diskseq == visit.diskseq => Ok(()),
+        Ok(_) => Err(OpenError::AnotherCard { node: node.to_owned() }),
+        Err(error) if error.raw_os_error() == Some(libc::ENOTTY) => Err(OpenError::NoDiskSequence),
+        Err(error) => Err(failed(error)),
     }
 }
 
@@ -150,8 +172,51 @@ impl BlockDevice for DirectDevice {
         self.file.read_at(into, at.0)
     }
 
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.sync_data()
+    fn flush(&mut self, patience: Duration) -> io::Result<()> {
+        self.file.sync_data()?;
+        if !self.flushes_itself {
+            return Ok(());
+        }
+        match self.synchronize(patience)? {
+            Meaning::Done => Ok(()),
+            Meaning::Silent => Err(io::Error::from_raw_os_error(libc::ETIMEDOUT)),
+            Meaning::NoMedium => Err(io::Error::from_raw_os_error(libc::ENOMEDIUM)),
+            Meaning::Unknown | Meaning::Again | Meaning::Reset | Meaning::Broken | Meaning::Failed => {
+                Err(io::Error::from_raw_os_error(libc::EIO))
+            }
+        }
+    }
+
+    fn ask_to_flush(&mut self, patience: Duration) -> Asked {
+        let answer = self.synchronize(patience);
+        tracing::debug!(?answer, make = self.make(), "asked to flush");
+        let there = |device: &Self| if device.departed() { Asked::Gone } else { Asked::Lost };
+        match answer {
+            Ok(Meaning::Done) => {
+                self.flushes_itself = true;
+                Asked::Taken
+            }
+            Ok(Meaning::Unknown) => Asked::Refused,
+            Ok(Meaning::Silent) if self.departed() => Asked::Gone,
+            Ok(Meaning::Silent) => Asked::Stalled,
+            // One that was reset by every one of them is no better than one that is silent.
+            Ok(Meaning::Broken | Meaning::NoMedium | Meaning::Reset) => there(self),
+            // It may be this card alone.
+            Ok(Meaning::Failed | Meaning::Again) => Asked::Unclear,
+            // Whoever is no SCSI device does not know SG_IO: ENOTTY, and EINVAL from loop devices.
+            Err(error) => match error.raw_os_error() {
+                Some(libc::ENOTTY | libc::EINVAL | libc::EOPNOTSUPP) => Asked::NotScsi,
+                Some(libc::ENODEV | libc::ENXIO | libc::ENOMEDIUM | libc::EIO) => there(self),
+                _ => {
+                    tracing::warn!(%error, "the kernel does not let the device be asked to flush");
+                    Asked::Unclear
+                }
+            },
+        }
+    }
+
+    fn make(&self) -> Option<String> {
+        make_of(Path::new("/sys/dev/block").join(self.visit.devnum.to_string()).as_path())
     }
 
     fn departed(&self) -> bool {
@@ -169,6 +234,32 @@ impl BlockDevice for DirectDevice {
 }
 
 impl DirectDevice {
+    /// One SYNCHRONIZE CACHE, repeated where the device wants that: it reports each reset, by whomever, to the next command
+    /// (SAM-5, 5.14). What its cache lost by one is found when the card is read back.
+    fn synchronize(&self, patience: Duration) -> io::Result<Meaning> {
+        // A command that ran out of time may come back as aborted, too (`usb_stor_control_thread` in `drivers/usb/storage/usb.c`).
+        let once = || -> io::Result<Meaning> {
+            let began = Instant::now();
+            let meaning = ioctl::synchronize_cache(&self.file, patience)?.meaning();
+            Ok(if meaning == Meaning::Broken && began.elapsed() >= patience { Meaning::Silent } else { meaning })
+        };
+        let mut meaning = once()?;
+        for _ in 0..REPEATS {
+            match meaning {
+                Meaning::Again | Meaning::Reset => thread::sleep(REPEAT_INTERVAL),
+                // Another unit of the same reader may have had it reset. The same answer once more is its own.
+                Meaning::Broken if self.in_sysfs() => {}
+                _ => break,
+            }
+            let broken = meaning == Meaning::Broken;
+            meaning = once()?;
+            if broken && meaning == Meaning::Broken {
+                break;
+            }
+        }
+        Ok(meaning)
+    }
+
     /// sysfs is asked as well as the descriptor: a disk that is gone for everybody else keeps answering its last holder.
     fn in_sysfs(&self) -> bool {
         let attribute = |name: &str| -> Option<u64> {
@@ -177,6 +268,13 @@ impl DirectDevice {
         };
         attribute("diskseq") == Some(self.visit.diskseq) && attribute("size").is_some_and(|size| size > 0)
     }
+}
+
+/// Vendor, product and revision of the USB device a disk belongs to, by the numbers it gives (USB 2.0, 9.6.1).
+fn make_of(disk: &Path) -> Option<String> {
+    let device = disk.canonicalize().ok()?.ancestors().find(|directory| directory.join("idVendor").is_file())?.to_owned();
+    let number = |attribute: &str| std::fs::read_to_string(device.join(attribute)).ok().map(|text| text.trim().to_owned());
+    Some(format!("{}:{} revision {}", number("idVendor")?, number("idProduct")?, number("bcdDevice")?))
 }
 
 #[cfg(test)]

@@ -3,14 +3,87 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
+use std::time::Duration;
 
-use nix::libc;
+use nix::libc::{self, c_int, c_uchar, c_uint, c_ushort, c_void};
+
+use super::scsi::{Answer, SENSE, SYNCHRONIZE_CACHE};
 
 mod raw {
     nix::ioctl_read!(blkgetsize64, 0x12, 114, usize);
     nix::ioctl_read_bad!(blksszget, nix::libc::BLKSSZGET, nix::libc::c_int);
     nix::ioctl_read!(blkgetdiskseq, 0x12, 128, u64);
     nix::ioctl_write_ptr_bad!(blkzeroout, nix::request_code_none!(0x12, 127), [u64; 2]);
+    nix::ioctl_readwrite_bad!(sg_io, 0x2285, super::SgIoHeader);
+}
+
+/// `sg_io_hdr` of `include/scsi/sg.h`.
+#[repr(C)]
+struct SgIoHeader {
+    interface_id: c_int,
+    dxfer_direction: c_int,
+    cmd_len: c_uchar,
+    mx_sb_len: c_uchar,
+    iovec_count: c_ushort,
+    dxfer_len: c_uint,
+    dxferp: *mut c_void,
+    cmdp: *const c_uchar,
+    sbp: *mut c_uchar,
+    timeout: c_uint,
+    flags: c_uint,
+    pack_id: c_int,
+    usr_ptr: *mut c_void,
+    status: c_uchar,
+    masked_status: c_uchar,
+    msg_status: c_uchar,
+    sb_len_wr: c_uchar,
+    host_status: c_ushort,
+    driver_status: c_ushort,
+    resid: c_int,
+    duration: c_uint,
+    info: c_uint,
+}
+
+/// The interface this is, `S`, and a command that moves no data (`SG_DXFER_NONE`).
+const SG_INTERFACE: c_int = 0x53;
+const SG_NO_DATA: c_int = -1;
+
+/// Sends SYNCHRONIZE CACHE to the SCSI device behind `device` and waits for its answer, at most `patience`, and as long as the kernel then
+/// takes to get the device back. It is not repeated.
+///
+/// # Errors
+/// What the kernel answered instead of sending it; `ENOTTY` where the device is no SCSI device.
+pub(super) fn synchronize_cache(device: &File, patience: Duration) -> io::Result<Answer> {
+    let mut sense = [0; SENSE];
+    let mut header = SgIoHeader {
+        interface_id: SG_INTERFACE,
+        dxfer_direction: SG_NO_DATA,
+        cmd_len: 10,
+        mx_sb_len: 32,
+        iovec_count: 0,
+        dxfer_len: 0,
+        dxferp: std::ptr::null_mut(),
+        cmdp: SYNCHRONIZE_CACHE.as_ptr(),
+        sbp: sense.as_mut_ptr(),
+        timeout: c_uint::try_from(patience.as_millis()).unwrap_or(c_uint::MAX),
+        flags: 0,
+        pack_id: 0,
+        usr_ptr: std::ptr::null_mut(),
+        status: 0,
+        masked_status: 0,
+        msg_status: 0,
+        sb_len_wr: 0,
+        host_status: 0,
+        driver_status: 0,
+        resid: 0,
+        duration: 0,
+        info: 0,
+    };
+    // SAFETY: SG_IO reads and writes one sg_io_hdr, reads `cmd_len` bytes at `cmdp` and writes at most `mx_sb_len` at `sbp`: a header, ten
+    // bytes and 32, all of which outlive the call.
+    unsafe { raw::sg_io(device.as_raw_fd(), &raw mut header) }?;
+    let sense = sense[..usize::from(header.sb_len_wr).min(SENSE)].to_vec();
+    Ok(Answer { status: header.status, host: header.host_status, sense })
 }
 
 /// The device's length in bytes (`BLKGETSIZE64`); 0 after its medium left.

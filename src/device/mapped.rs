@@ -50,7 +50,10 @@ impl Mapping {
 
     /// Brings a range into the page cache (`MADV_POPULATE_READ`, Linux 5.14): where the file cannot be read, or was cut, this
     /// fails instead of the write, so that the station's fault is not taken for the card's.
-    pub(super) fn populate(&self, at: Bytes, length: usize) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// What the kernel answered.
+    pub fn populate(&self, at: Bytes, length: usize) -> io::Result<()> {
         // A range begins on a page.
         let from = to_usize(at.0) / super::aligned::ALIGNMENT * super::aligned::ALIGNMENT;
         let end = self.inside(at, length)?;

@@ -9,8 +9,10 @@ mod ioctl;
 pub mod mapped;
 #[cfg(test)]
 pub(crate) mod ram;
+mod scsi;
 
 use std::io;
+use std::time::Duration;
 
 use crate::station::units::{Bytes, to_u64, to_usize};
 use mapped::Mapping;
@@ -50,15 +52,42 @@ pub trait BlockDevice {
     /// What the kernel answered.
     fn read_at(&mut self, at: Bytes, into: &mut [u8]) -> io::Result<usize>;
 
-    /// Waits until everything written has left the card's own volatile cache.
+    /// Waits until everything written has left the card's own volatile cache: by the kernel's means, and, once the device has taken
+    /// [`ask_to_flush`](Self::ask_to_flush), also by a command of ours, for which it has `patience`.
     ///
     /// # Errors
-    /// What the kernel answered.
-    fn flush(&mut self) -> io::Result<()>;
+    /// What the kernel or the device answered; `ETIMEDOUT` where it was silent for `patience`.
+    fn flush(&mut self, patience: Duration) -> io::Result<()>;
+
+    /// Tells the device itself to empty its cache, whatever the kernel believes of it, and waits at most `patience` for its answer. Some
+    /// devices hang, reset or leave the bus on it, so this comes before anything is written.
+    fn ask_to_flush(&mut self, patience: Duration) -> Asked;
+
+    /// The make of the device that would be asked: vendor, product and revision. Nothing where it is not asked.
+    fn make(&self) -> Option<String>;
 
     /// After an error: has the medium left, or another taken its place? May wait a moment, because the kernel often learns
     /// of a removal only after the first failed call.
     fn departed(&self) -> bool;
+}
+
+/// What came of telling a device to empty its cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// It did. It is told at every flush from now on.
+    Taken,
+    /// It does not know the command: it has no cache.
+    Refused,
+    /// It was silent.
+    Stalled,
+    /// It was reset, or answered nothing that means anything, and is still there.
+    Lost,
+    /// It is not there any more.
+    Gone,
+    /// It was not asked, because the kernel did not let it, or it answered that it failed: nothing is known of its make.
+    Unclear,
+    /// It is no SCSI device; the kernel knows how to flush it.
+    NotScsi,
 }
 
 /// Where written bytes come from.

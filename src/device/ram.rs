@@ -1,11 +1,12 @@
 //! A card in memory for tests. It obeys length, offset and address alignment as the kernel's device does, and fails where told.
 
 use std::io;
+use std::time::Duration;
 
 use nix::libc;
 
 use super::aligned::{ALIGNMENT, AlignedBuf};
-use super::{BlockDevice, Shortfall, Source};
+use super::{Asked, BlockDevice, Shortfall, Source};
 use crate::station::units::{Bytes, to_u64, to_usize};
 
 /// What is wrong with it.
@@ -35,6 +36,8 @@ pub(crate) enum Fault {
     FlushErrorAfter { flushes: usize, errno: i32 },
     /// Another medium is in the reader after so many calls.
     SwapAfter(u64),
+    /// It is a SCSI device that answers so when it is asked to flush; without this it is none.
+    Asked(Asked),
     /// The medium leaves after so many calls; they then answer with this error number.
     LeaveAfter { calls: u64, errno: i32 },
 }
@@ -46,6 +49,7 @@ pub(crate) enum Did {
     Read { at: u64, length: u64 },
     Zero { at: u64, length: u64 },
     Flush,
+    Ask,
 }
 
 /// The card.
@@ -234,7 +238,7 @@ impl BlockDevice for RamDevice {
         Ok(moved)
     }
 
-    fn flush(&mut self) -> io::Result<()> {
+    fn flush(&mut self, _patience: Duration) -> io::Result<()> {
         self.calls += 1;
         let flushed = self.did.iter().filter(|did| **did == Did::Flush).count();
         for fault in &self.faults {
@@ -251,9 +255,20 @@ impl BlockDevice for RamDevice {
         Ok(())
     }
 
+    fn ask_to_flush(&mut self, _patience: Duration) -> Asked {
+        self.calls += 1;
+        self.did.push(Did::Ask);
+        self.faults.iter().find_map(|fault| if let Fault::Asked(answer) = fault { Some(*answer) } else { None }).unwrap_or(Asked::NotScsi)
+    }
+
+    fn make(&self) -> Option<String> {
+        self.faults.iter().any(|fault| matches!(fault, Fault::Asked(_))).then(|| "0011:2233 revision 0100".to_owned())
+    }
+
     fn departed(&self) -> bool {
         self.faults.iter().any(|fault| match fault {
             Fault::LeaveAfter { calls, .. } | Fault::SwapAfter(calls) => self.calls > *calls,
+            Fault::Asked(Asked::Gone) => self.did.contains(&Did::Ask),
             _ => false,
         })
     }

@@ -1,14 +1,16 @@
 //! What stands in the head of a card that is not finished, however its attempt ended.
 
 use std::io;
+use std::time::Duration;
 
 use nix::libc;
 
-use super::tests::{VISIT, card, pattern, staged};
+use super::tests::{attempt, card, flash_opened, pattern, rules, staged};
 use super::*;
 use crate::device::ram::{Did, Fault, RamDevice};
-use crate::device::{Shortfall, Source};
-use crate::station::outcome::{Act, Effort, Failure, Refusal};
+use crate::device::{Asked, Shortfall, Source};
+use crate::station::outcome::{Act, CacheFlush, Effort, Failure, Refusal};
+use crate::station::record::Zeroes;
 use crate::station::units::{Bytes, MIB, to_u64, to_usize};
 
 /// A card during whose calls something else happens: `hook` is told how many calls there were, and how many of them were flushes.
@@ -48,10 +50,17 @@ impl<H: FnMut(&mut RamDevice, usize, usize)> BlockDevice for &mut Hooked<H> {
         self.call();
         self.ram.read_at(at, into)
     }
-    fn flush(&mut self) -> io::Result<()> {
+    fn flush(&mut self, patience: Duration) -> io::Result<()> {
         self.flushes += 1;
         self.call();
-        self.ram.flush()
+        self.ram.flush(patience)
+    }
+    fn ask_to_flush(&mut self, patience: Duration) -> Asked {
+        self.call();
+        self.ram.ask_to_flush(patience)
+    }
+    fn make(&self) -> Option<String> {
+        self.ram.make()
     }
     fn departed(&self) -> bool {
         self.ram.departed()
@@ -67,7 +76,7 @@ fn run(
     hook: impl FnMut(&mut RamDevice, usize, usize),
 ) -> (End, RamDevice, Effort) {
     let mut device = Hooked { ram, calls: 0, flushes: 0, hook };
-    let end = flash_opened(&mut device, VISIT, 1, staged(image), Zeroes::Prove, plan, Arc::clone(gauge));
+    let end = flash_opened(&mut device, 1, staged(image), Zeroes::Prove, plan, Arc::clone(gauge));
     (end, device.ram, gauge.effort())
 }
 
@@ -314,11 +323,91 @@ fn all_cards_share_one_mapping_of_an_image() {
     std::fs::write(file.path(), pattern(3 * MIB)).expect("a temporary file can be written");
     let image = Arc::new(crate::image::stage::in_place(file.path(), &mut |_: Bytes, _: Bytes| {}).expect("a good image"));
     assert_eq!(mappings(file.path()), 1);
-    let claim = || Session::begin(card(4 * MIB, 512), VISIT, Arc::clone(&image), Zeroes::Prove, 1, Arc::default()).expect("it is large enough");
+    let ours = attempt(1, Zeroes::Prove, &Plan::Write);
+    let claim = || Session::begin(card(4 * MIB, 512), &ours, Arc::clone(&image), Arc::default(), rules()).expect("it is large enough");
     let sessions: Vec<_> = (0..16).map(|_| claim()).collect();
     assert_eq!(mappings(file.path()), 1, "with {} cards at work", sessions.len());
     drop(image);
     assert_eq!(mappings(file.path()), 1, "whoever still writes it keeps it mapped");
     drop(sessions);
     assert_eq!(mappings(file.path()), 0, "it goes with the image");
+}
+
+/// Runs the engine on a card whose device answers so when it is asked to flush.
+fn run_asked(answer: Asked, rules: Rules) -> (End, RamDevice, Effort) {
+    let mut device = with(4 * MIB, Fault::Asked(answer));
+    let gauge = Arc::new(Gauge::default());
+    let end =
+        flash_device(&mut device, &attempt(1, Zeroes::Prove, &Plan::WriteUnlessDone), staged(&pattern(3 * MIB)), Arc::clone(&gauge), rules);
+    (end, device, gauge.effort())
+}
+
+#[test]
+fn a_device_is_asked_to_flush_once_before_anything_is_written_and_the_row_says_what_it_answered() {
+    let answers = [
+        (Asked::Taken, CacheFlush::Asked),
+        (Asked::Refused, CacheFlush::Refused),
+        (Asked::Stalled, CacheFlush::Unanswered),
+        (Asked::Lost, CacheFlush::Unanswered),
+        (Asked::Unclear, CacheFlush::Unanswered),
+        (Asked::NotScsi, CacheFlush::None),
+    ];
+    for (answer, word) in answers {
+        let (end, device, effort) = run_asked(answer, rules());
+        assert!(matches!(end, End::Verified(_)), "{answer:?}: {end:?}");
+        assert_eq!(effort.flush, Some(word), "{answer:?}");
+        let asked = device.did.iter().position(|did| *did == Did::Ask).expect("it is asked");
+        let written = device.did.iter().position(|did| matches!(did, Did::Write { .. })).expect("it is written");
+        assert!(asked < written, "{answer:?}");
+        assert_eq!(device.did.iter().filter(|did| **did == Did::Ask).count(), 1, "{answer:?}");
+    }
+    let plain = run_quietly(card(4 * MIB, 512), &pattern(3 * MIB), &Plan::Write);
+    assert_eq!(plain.2.flush, Some(CacheFlush::None), "an SD host is the kernel's own to flush");
+}
+
+#[test]
+fn a_make_that_did_not_answer_is_not_asked_again_and_one_that_only_failed_is() {
+    for (answer, again) in [(Asked::Stalled, false), (Asked::Lost, false), (Asked::Unclear, true), (Asked::Refused, true)] {
+        let rules = rules();
+        run_asked(answer, rules.clone());
+        let (end, device, effort) = run_asked(Asked::Taken, rules);
+        assert!(matches!(end, End::Verified(_)), "{answer:?}: {end:?}");
+        assert_eq!(device.did.contains(&Did::Ask), again, "{answer:?}");
+        assert_eq!(effort.flush, Some(if again { CacheFlush::Asked } else { CacheFlush::Unanswered }), "{answer:?}");
+    }
+}
+
+#[test]
+fn a_device_that_leaves_when_it_is_asked_is_gone_untouched_and_begun_anew_without_being_asked() {
+    let rules = rules();
+    let (end, device, effort) = run_asked(Asked::Gone, rules.clone());
+    assert_eq!((end, effort.flush, effort.head), (End::Gone, Some(CacheFlush::Unanswered), CardHead::Untouched));
+    assert!(!device.did.iter().any(|did| matches!(did, Did::Write { .. })), "nothing was written");
+    let (end, device, effort) = run_asked(Asked::Gone, rules);
+    assert!(matches!(end, End::Verified(_)), "{end:?}");
+    assert!(!device.did.contains(&Did::Ask));
+    assert_eq!(effort.flush, Some(CacheFlush::Unanswered));
+}
+
+#[test]
+fn where_a_flush_is_required_a_device_that_does_not_answer_is_refused_untouched_and_one_without_a_cache_is_not() {
+    for (answer, taken) in
+        [(Asked::Taken, true), (Asked::Refused, true), (Asked::Stalled, false), (Asked::Lost, false), (Asked::Unclear, false)]
+    {
+        let (end, device, _) = run_asked(answer, Rules { flush_required: true, ..rules() });
+        assert_eq!(matches!(end, End::Verified(_)), taken, "{answer:?}: {end:?}");
+        assert_eq!(matches!(end, End::Refused(Refusal::Unflushed { .. })), !taken, "{answer:?}: {end:?}");
+        assert_eq!(device.contents().iter().all(|byte| *byte == 0xa5), !taken, "{answer:?}");
+    }
+}
+
+#[test]
+fn a_card_that_is_done_already_is_not_asked_to_flush() {
+    let image = pattern(3 * MIB);
+    let (_, done, _) = run_quietly(card(4 * MIB, 512), &image, &Plan::Write);
+    let mut device = with(4 * MIB, Fault::Asked(Asked::Stalled));
+    device.contents_mut().copy_from_slice(done.contents());
+    let (end, device, effort) = run_quietly(device, &image, &Plan::WriteUnlessDone);
+    assert!(matches!(end, End::Rechecked(_)), "{end:?}");
+    assert_eq!((device.did.contains(&Did::Ask), effort.flush), (false, None), "nothing was written");
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use nix::libc;
 
 use super::gauge::Gauge;
+use super::rules::Rules;
 use super::session::Session;
 use super::tombstone::Tombstone;
 use crate::device::BlockDevice;
@@ -13,9 +14,9 @@ use crate::device::direct::{DirectDevice, OpenError};
 use crate::image::Staged;
 use crate::image::map::PIECE;
 use crate::station::End;
-use crate::station::card::{Card, Visit};
+use crate::station::card::Card;
 use crate::station::outcome::{Failure, Refusal};
-use crate::station::record::{AttemptNumber, Zeroes};
+use crate::station::record::{Attempt, Zeroes};
 use crate::station::units::round_up;
 
 /// A card that is ours to erase, and all that is needed to do it.
@@ -60,14 +61,7 @@ impl<D: BlockDevice> Session<D> {
     ///
     /// # Errors
     /// When the open device cannot hold the image after all, or the kernel has no random numbers or no memory. Nothing was written.
-    pub(super) fn begin(
-        device: D,
-        visit: Visit,
-        image: Arc<Staged>,
-        zeroes: Zeroes,
-        attempt: AttemptNumber,
-        gauge: Arc<Gauge>,
-    ) -> Result<Self, End> {
+    pub(super) fn begin(device: D, attempt: &Attempt, image: Arc<Staged>, gauge: Arc<Gauge>, rules: Rules) -> Result<Self, End> {
         let (capacity, needs) = (device.length(), image.span());
         let block = device.logical_block();
         let padded = round_up(needs.0, u64::from(block));
@@ -78,8 +72,10 @@ impl<D: BlockDevice> Session<D> {
             return Err(End::Refused(Refusal::SectorSize { card: block, image: image.layout().block.unwrap_or(512) }));
         }
         let ours = |message: String| End::Failed(Failure::Internal { message });
-        let tombstone = Tombstone::fresh(attempt).map_err(|error| ours(error.to_string()))?;
-        Self::new(device, visit, image, gauge, tombstone, zeroes).map_err(|error| ours(format!("memory for the card's buffers: {error}")))
+        let tombstone = Tombstone::fresh(attempt.number).map_err(|error| ours(error.to_string()))?;
+        let zeroes = attempt.image.as_ref().map_or_else(Zeroes::default, |armed| armed.zeroes);
+        Self::new(device, attempt.card.visit, image, gauge, tombstone, zeroes, rules)
+            .map_err(|error| ours(format!("memory for the card's buffers: {error}")))
     }
 }
 

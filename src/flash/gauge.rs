@@ -2,15 +2,28 @@
 //!
 //! Atomics only: whoever looks never makes the thread wait, and what was measured outlives a thread that panicked.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use crate::station::outcome::{Act, CardHead, Curve, Effort};
+use crate::station::outcome::{Act, CacheFlush, CardHead, Curve, Effort};
 use crate::station::slot::Step;
 use crate::station::units::{Bytes, KIB, rate, to_u64};
 
 /// What is shorter measures how soon a card answers, and not how fast it is.
 const SHORTEST_MEASURED: u64 = 64 * KIB;
+
+/// For what a card's thread waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waits {
+    /// For a read or write of the card.
+    Card,
+    /// For the card, to empty its own cache: nothing moves then, for longer than otherwise.
+    Flush,
+    /// For the card's device, to answer whether it can be told to flush.
+    Answer,
+    /// For the station's own image.
+    Image,
+}
 
 /// The thread works.
 const RUNS: u8 = 0;
@@ -86,7 +99,10 @@ pub struct Gauge {
     course: AtomicU8,
     /// What stands in the card's head.
     head: AtomicU8,
-    flushing: AtomicBool,
+    /// For what the thread is waiting.
+    waits: AtomicU8,
+    /// What came of asking the device to flush.
+    flush: AtomicU8,
     step: AtomicU64,
     done: AtomicU64,
     of: AtomicU64,
@@ -112,7 +128,8 @@ impl Default for Gauge {
             began: Instant::now(),
             course: AtomicU8::new(RUNS),
             head: AtomicU8::new(0),
-            flushing: AtomicBool::new(false),
+            waits: AtomicU8::new(0),
+            flush: AtomicU8::new(0),
             step: zero(),
             done: zero(),
             of: zero(),
@@ -181,10 +198,49 @@ impl Gauge {
         (step, Bytes(self.done.load(Relaxed)), Bytes(self.of.load(Relaxed)))
     }
 
-    /// Is the card being waited for, to empty its own cache? Nothing moves then, for longer than otherwise.
+    /// For what the thread is waiting now.
     #[must_use]
-    pub fn is_flushing(&self) -> bool {
-        self.flushing.load(Relaxed)
+    pub fn waits_for(&self) -> Waits {
+        match self.waits.load(Relaxed) {
+            0 => Waits::Card,
+            1 => Waits::Flush,
+            2 => Waits::Answer,
+            _ => Waits::Image,
+        }
+    }
+
+    /// Does something during which the thread waits for something else than a read or write of the card.
+    pub(super) fn waiting<T>(&self, waits: Waits, work: impl FnOnce() -> T) -> T {
+        let number = match waits {
+            Waits::Card => 0,
+            Waits::Flush => 1,
+            Waits::Answer => 2,
+            Waits::Image => 3,
+        };
+        self.waits.store(number, Relaxed);
+        let answer = work();
+        self.waits.store(0, Relaxed);
+        answer
+    }
+
+    fn flush(&self) -> Option<CacheFlush> {
+        match self.flush.load(Relaxed) {
+            1 => Some(CacheFlush::Asked),
+            2 => Some(CacheFlush::Refused),
+            3 => Some(CacheFlush::Unanswered),
+            4 => Some(CacheFlush::None),
+            _ => None,
+        }
+    }
+
+    pub(super) fn set_flush(&self, flush: CacheFlush) {
+        let number = match flush {
+            CacheFlush::Asked => 1,
+            CacheFlush::Refused => 2,
+            CacheFlush::Unanswered => 3,
+            CacheFlush::None => 4,
+        };
+        self.flush.store(number, Relaxed);
     }
 
     /// What was done so far.
@@ -202,6 +258,7 @@ impl Gauge {
             slowest_was: self.slowest_was(),
             curve: Curve { writing: self.writing.rates(), reading: self.reading.rates() },
             head: self.head(),
+            flush: self.flush(),
         }
     }
 
@@ -245,9 +302,7 @@ impl Gauge {
     pub(super) fn time<T, E>(&self, call: Call, work: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
         let Call { act, at, length, moves } = call;
         let began = Instant::now();
-        self.flushing.store(act == Act::Flushing, Relaxed);
-        let answer = work();
-        self.flushing.store(false, Relaxed);
+        let answer = self.waiting(if act == Act::Flushing { Waits::Flush } else { Waits::Card }, work);
         let ns = nanoseconds(began.elapsed());
         // One thread makes all calls of a card: nobody comes between these three.
         if ns > self.slowest_ns.load(Relaxed) {

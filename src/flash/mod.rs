@@ -24,10 +24,13 @@ pub mod error;
 pub mod gauge;
 mod marks;
 pub mod recheck;
+pub mod rules;
 mod session;
+pub mod stall;
 #[cfg(test)]
 mod tests;
 pub mod tombstone;
+pub mod unanswered;
 pub mod verify;
 pub mod write;
 mod zeroes;
@@ -38,23 +41,20 @@ use std::sync::Arc;
 use crate::device::BlockDevice;
 use crate::image::Staged;
 use crate::station::End;
-use crate::station::card::Visit;
 use crate::station::outcome::CardHead;
-use crate::station::record::{Attempt, AttemptNumber, Plan, Zeroes};
+use crate::station::record::{Attempt, Plan};
 use claim::Claim;
 use error::FlashError;
 use gauge::Gauge;
 use recheck::Rechecked;
+use rules::Rules;
 use session::Session;
 
 /// Opens, writes and proves the card of `attempt`. A panic, which is a fault of ours, ends this attempt and nothing else.
 #[must_use]
-pub fn flash(attempt: &Attempt, image: Arc<Staged>, gauge: Arc<Gauge>) -> End {
+pub fn flash(attempt: &Attempt, image: Arc<Staged>, gauge: Arc<Gauge>, rules: Rules) -> End {
     let end = contained(|| match claim::open(&attempt.card, &gauge) {
-        Ok(device) => {
-            let zeroes = attempt.image.as_ref().map_or_else(Zeroes::default, |armed| armed.zeroes);
-            Ok(flash_opened(device, attempt.card.visit, attempt.number, image, zeroes, &attempt.plan, Arc::clone(&gauge)))
-        }
+        Ok(device) => Ok(flash_device(device, attempt, image, Arc::clone(&gauge), rules)),
         Err(end) => Ok(end),
     });
     gauge.end();
@@ -70,34 +70,32 @@ fn contained<T>(work: impl FnOnce() -> Result<T, FlashError>) -> Result<T, Flash
 }
 
 /// The same for a device that is open.
-fn flash_opened<D: BlockDevice>(
-    device: D,
-    visit: Visit,
-    attempt: AttemptNumber,
-    image: Arc<Staged>,
-    zeroes: Zeroes,
-    plan: &Plan,
-    gauge: Arc<Gauge>,
-) -> End {
-    let mut session = match Session::begin(device, visit, image, zeroes, attempt, gauge) {
+fn flash_device<D: BlockDevice>(device: D, attempt: &Attempt, image: Arc<Staged>, gauge: Arc<Gauge>, rules: Rules) -> End {
+    let mut session = match Session::begin(device, attempt, image, gauge, rules) {
         Ok(session) => session,
         Err(end) => return end,
     };
-    contained(|| steps(&mut session, plan)).unwrap_or_else(|error| ended_early(&mut session, error))
+    contained(|| steps(&mut session, attempt)).unwrap_or_else(|error| ended_early(&mut session, error))
 }
 
 /// Each step needs what the one before it earned.
-fn steps<D: BlockDevice>(session: &mut Session<D>, plan: &Plan) -> Result<End, FlashError> {
+fn steps<D: BlockDevice>(session: &mut Session<D>, attempt: &Attempt) -> Result<End, FlashError> {
     let mut claim = Claim { session };
-    if *plan != Plan::Write {
+    if attempt.plan != Plan::Write {
         claim = match recheck::recheck(claim)? {
             Rechecked::Done(verified) => return Ok(verified.into_end()),
             Rechecked::Other(claim) => claim,
         };
     }
-    if let Plan::RecheckOnly(refusal) = plan {
+    if let Plan::RecheckOnly(refusal) = &attempt.plan {
         return Ok(End::Refused(refusal.clone()));
     }
+    // The stick itself, or what a reader's slot is: not whatever may be put in there next.
+    let place = format!("{} {}", attempt.card.port, attempt.card.serial.as_deref().unwrap_or(""));
+    let claim = match rules::ask_to_flush(claim, &place)? {
+        Ok(claim) => claim,
+        Err(refusal) => return Ok(End::Refused(refusal)),
+    };
     let written = write::write(claim)?;
     let proven = verify::read_back(written)?;
     Ok(verify::finish(proven)?.into_end())

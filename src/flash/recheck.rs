@@ -69,9 +69,8 @@ fn look<D: BlockDevice>(session: &mut Session<D>) -> Result<Option<Verified>, Fl
 mod tests {
     use std::sync::Arc;
 
-    use super::super::flash_opened;
     use super::super::gauge::Gauge;
-    use super::super::tests::{VISIT, card, pattern, staged};
+    use super::super::tests::{card, flash_opened, pattern, staged};
     use crate::device::ram::{Did, Fault, RamDevice};
     use crate::station::End;
     use crate::station::outcome::{Act, Failure, Refusal};
@@ -80,7 +79,7 @@ mod tests {
 
     fn run(mut device: RamDevice, image: &[u8], plan: &Plan, zeroes: Zeroes) -> (End, RamDevice) {
         device.did.clear();
-        let end = flash_opened(&mut device, VISIT, 1, staged(image), zeroes, plan, Arc::new(Gauge::default()));
+        let end = flash_opened(&mut device, 1, staged(image), zeroes, plan, Arc::new(Gauge::default()));
         (end, device)
     }
 

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::error::FlashError;
-use super::gauge::{Call, Gauge};
+use super::gauge::{Call, Gauge, Waits};
+use super::rules::Rules;
 use super::tombstone::Tombstone;
 use crate::device::aligned::{ALIGNMENT, AlignedBuf};
 use crate::device::{BlockDevice, Source, read_exact_at, write_all_at};
@@ -38,6 +39,7 @@ pub(super) struct Session<D> {
     pub(super) image: Arc<Staged>,
     pub(super) gauge: Arc<Gauge>,
     pub(super) tombstone: Tombstone,
+    pub(super) rules: Rules,
     /// What is done about the image's zeroes.
     pub(super) zeroes: Zeroes,
     pub(super) data: AlignedBuf,
@@ -70,10 +72,11 @@ impl<D: BlockDevice> Session<D> {
         gauge: Arc<Gauge>,
         tombstone: Tombstone,
         zeroes: Zeroes,
+        rules: Rules,
     ) -> io::Result<Self> {
         gauge.measure_along(image.span());
         let buffer = || AlignedBuf::zeroed(PIECES_PER_CALL * to_usize(PIECE));
-        Ok(Self { device, visit, image, gauge, tombstone, zeroes, data: buffer()?, other: buffer()? })
+        Ok(Self { device, visit, image, gauge, tombstone, rules, zeroes, data: buffer()?, other: buffer()? })
     }
 
     pub(super) fn span(&self) -> Bytes {
@@ -204,6 +207,10 @@ impl<D: BlockDevice> Session<D> {
         if range.start < whole {
             self.ask_identity()?;
             let (span, gauge, at, length) = (self.span(), Arc::clone(&self.gauge), Bytes(range.start), to_usize(whole - range.start));
+            // Apart from the card's own call: an image that does not come is not the card's fault, and not its speed.
+            gauge
+                .waiting(Waits::Image, || self.image.mapping().populate(at, length))
+                .map_err(|source| FlashError::StationImage { at, source: Some(source) })?;
             let source = Source::Mapped { mapping: self.image.mapping(), at, length };
             gauge
                 .time(Call { act: Act::Writing, at, length, moves: true }, || write_all_at(&mut self.device, at, source))
@@ -217,7 +224,10 @@ impl<D: BlockDevice> Session<D> {
 
     /// Writes a part of the image by way of `self.data`.
     fn write_buffered(&mut self, at: Bytes, length: usize) -> Result<(), FlashError> {
-        self.image.read_padded(at, &mut self.data[..length]).map_err(|source| FlashError::StationImage { at, source: Some(source) })?;
+        let (image, gauge) = (Arc::clone(&self.image), Arc::clone(&self.gauge));
+        gauge
+            .waiting(Waits::Image, || image.read_padded(at, &mut self.data[..length]))
+            .map_err(|source| FlashError::StationImage { at, source: Some(source) })?;
         self.write(at, length)
     }
 
@@ -323,7 +333,8 @@ impl<D: BlockDevice> Session<D> {
         let (span, gauge) = (self.span(), Arc::clone(&self.gauge));
         // A flush is of the whole card: its place is the image's end.
         let call = Call { act: Act::Flushing, at: span, length: 0, moves: false };
-        gauge.time(call, || self.device.flush()).map_err(|source| FlashError::Io { act: Act::Flushing, at: span, span, source })
+        let patience = self.rules.for_a_flush();
+        gauge.time(call, || self.device.flush(patience)).map_err(|source| FlashError::Io { act: Act::Flushing, at: span, span, source })
     }
 }
 

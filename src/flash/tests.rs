@@ -9,10 +9,11 @@ use proptest::prelude::*;
 use super::tombstone::Tombstone;
 use super::*;
 use crate::device::ram::{Did, Fault, RamDevice};
-use crate::device::{Shortfall, Source};
+use crate::device::{Asked, Shortfall, Source};
 use crate::image::stage::in_place;
-use crate::station::card::DevNum;
+use crate::station::card::{DevNum, Visit};
 use crate::station::outcome::{Act, Curve, Damage, Failure, Refusal};
+use crate::station::record::{AttemptNumber, Zeroes};
 use crate::station::units::{Bytes, MIB, to_u64, to_usize};
 
 pub(super) const VISIT: Visit = Visit { devnum: DevNum { major: 8, minor: 0 }, diskseq: 1 };
@@ -35,10 +36,34 @@ pub(super) fn card(length: u64, block: u32) -> RamDevice {
     device
 }
 
+/// The rules of a station that was told nothing special.
+pub(super) fn rules() -> Rules {
+    Rules { stall: std::time::Duration::from_secs(90), flush_required: false, unanswered: Arc::default() }
+}
+
+/// An attempt on the card in memory.
+pub(super) fn attempt(number: AttemptNumber, zeroes: Zeroes, plan: &Plan) -> Attempt {
+    let card = crate::station::card::Card { visit: VISIT, ..crate::station::testing::card("p1", VISIT.diskseq) };
+    let image = Some(crate::station::record::Armed { zeroes, ..crate::station::testing::image() });
+    Attempt { number, slot: "A1".to_owned(), model: "acme/box".to_owned(), image, card, plan: plan.clone(), order: None }
+}
+
+/// Runs the engine on an opened card.
+pub(super) fn flash_opened<D: BlockDevice>(
+    device: D,
+    number: AttemptNumber,
+    image: Arc<Staged>,
+    zeroes: Zeroes,
+    plan: &Plan,
+    gauge: Arc<Gauge>,
+) -> End {
+    flash_device(device, &attempt(number, zeroes, plan), image, gauge, rules())
+}
+
 /// Runs the engine and hands the card back.
 fn run(device: RamDevice, image: &[u8]) -> (End, RamDevice) {
     let mut device = device;
-    let end = flash_opened(&mut device, VISIT, 1, staged(image), Zeroes::Prove, &Plan::Write, Arc::new(Gauge::default()));
+    let end = flash_opened(&mut device, 1, staged(image), Zeroes::Prove, &Plan::Write, Arc::new(Gauge::default()));
     (end, device)
 }
 
@@ -61,8 +86,14 @@ impl BlockDevice for &mut RamDevice {
     fn read_at(&mut self, at: Bytes, into: &mut [u8]) -> std::io::Result<usize> {
         (**self).read_at(at, into)
     }
-    fn flush(&mut self) -> std::io::Result<()> {
-        (**self).flush()
+    fn flush(&mut self, patience: std::time::Duration) -> std::io::Result<()> {
+        (**self).flush(patience)
+    }
+    fn ask_to_flush(&mut self, patience: std::time::Duration) -> Asked {
+        (**self).ask_to_flush(patience)
+    }
+    fn make(&self) -> Option<String> {
+        (**self).make()
     }
     fn departed(&self) -> bool {
         (**self).departed()
@@ -238,7 +269,7 @@ fn zeroes_are_written_to_a_card_that_does_not_hold_them_and_always_when_told_so(
     assert!(matches!(end, End::Verified(_)), "{end:?}");
     assert_eq!(device.contents()[..image.len()], image);
     let mut fresh = RamDevice::new(Bytes(8 * MIB), 512);
-    let end = flash_opened(&mut fresh, VISIT, 1, staged(&image), Zeroes::Write, &Plan::Write, Arc::new(Gauge::default()));
+    let end = flash_opened(&mut fresh, 1, staged(&image), Zeroes::Write, &Plan::Write, Arc::new(Gauge::default()));
     assert!(matches!(end, End::Verified(_)), "{end:?}");
     assert!(fresh.did.iter().any(|did| matches!(did, Did::Zero { at, .. } if *at < 6 * MIB)));
 }
@@ -268,7 +299,7 @@ fn data_of_an_older_version_of_the_image_is_zeroed_and_not_taken_for_a_lie() {
 
 /// Runs the engine with the image's zeroes skipped.
 fn run_skipping(mut device: RamDevice, image: &[u8]) -> (End, RamDevice) {
-    let end = flash_opened(&mut device, VISIT, 1, staged(image), Zeroes::Skip, &Plan::Write, Arc::new(Gauge::default()));
+    let end = flash_opened(&mut device, 1, staged(image), Zeroes::Skip, &Plan::Write, Arc::new(Gauge::default()));
     (end, device)
 }
 
@@ -366,7 +397,7 @@ fn a_staged_image_that_was_cut_is_the_stations_fault_and_no_signal() {
     let image = Arc::new(in_place(file.path(), &mut |_: Bytes, _: Bytes| {}).expect("a good image"));
     file.as_file().set_len(MIB + 4096).expect("it can be cut");
     let mut device = card(3 * MIB, 512);
-    let end = flash_opened(&mut device, VISIT, 1, image, Zeroes::Prove, &Plan::Write, Arc::new(Gauge::default()));
+    let end = flash_opened(&mut device, 1, image, Zeroes::Prove, &Plan::Write, Arc::new(Gauge::default()));
     assert!(matches!(end, End::Failed(Failure::StationImage { .. })), "{end:?}");
     assert!(cannot_boot(&device));
 }
@@ -428,7 +459,7 @@ fn a_cancelled_attempt_stops_and_its_card_cannot_boot() {
     let gauge = Arc::new(Gauge::default());
     gauge.cancel();
     let mut device = card(2 * MIB, 512);
-    assert_eq!(flash_opened(&mut device, VISIT, 1, staged(&pattern(2 * MIB)), Zeroes::Prove, &Plan::Write, gauge), End::Cancelled);
+    assert_eq!(flash_opened(&mut device, 1, staged(&pattern(2 * MIB)), Zeroes::Prove, &Plan::Write, gauge), End::Cancelled);
     assert!(device.did.is_empty(), "it was cancelled before the first write");
 }
 
@@ -441,7 +472,7 @@ fn an_image_that_changed_since_it_was_staged_is_the_stations_fault_not_the_cards
     changed[to_usize(2 * MIB)] ^= 1;
     fs::write(file.path(), &changed).expect("a temporary file can be written");
     let mut device = card(3 * MIB, 512);
-    let end = flash_opened(&mut device, VISIT, 1, image, Zeroes::Prove, &Plan::Write, Arc::new(Gauge::default()));
+    let end = flash_opened(&mut device, 1, image, Zeroes::Prove, &Plan::Write, Arc::new(Gauge::default()));
     assert!(matches!(end, End::Failed(Failure::StationImage { errno: None, .. })), "{end:?}");
     assert!(cannot_boot(&device));
 }
@@ -456,7 +487,7 @@ fn a_panic_in_a_cards_thread_is_that_cards_failure() {
 fn effort_is_counted_for_the_row() {
     let gauge = Arc::new(Gauge::default());
     let mut device = card(4 * MIB, 512);
-    let end = flash_opened(&mut device, VISIT, 1, staged(&pattern(3 * MIB)), Zeroes::Prove, &Plan::Write, Arc::clone(&gauge));
+    let end = flash_opened(&mut device, 1, staged(&pattern(3 * MIB)), Zeroes::Prove, &Plan::Write, Arc::clone(&gauge));
     assert!(matches!(end, End::Verified(_)));
     let effort = gauge.effort();
     let marks = 512;
@@ -471,7 +502,7 @@ fn effort_is_counted_for_the_row() {
     }
     let skipped = Arc::new(Gauge::default());
     let sparse = sparse(6 * MIB);
-    let end = flash_opened(&mut card(8 * MIB, 512), VISIT, 1, staged(&sparse), Zeroes::Write, &Plan::Write, Arc::clone(&skipped));
+    let end = flash_opened(&mut card(8 * MIB, 512), 1, staged(&sparse), Zeroes::Write, &Plan::Write, Arc::clone(&skipped));
     assert!(matches!(end, End::Verified(_)));
     let curve = skipped.effort().curve;
     assert!(curve.writing[8..24].iter().all(Option::is_none), "zeroing by the kernel says nothing about a card's speed");

@@ -9,6 +9,7 @@ use std::thread;
 
 use super::diagnose::{SECTOR, first_wrong};
 use super::error::FlashError;
+use super::gauge::Waits;
 use super::session::{self, Run, Session, bytes_of};
 use super::tombstone::Tombstone;
 use super::write::Written;
@@ -311,9 +312,9 @@ fn explain<D: BlockDevice>(session: &mut Session<D>, run: Run, hidden: bool) -> 
     if hidden && let Some((at, holds)) = hide_zeroes(&session.image, &session.tombstone, run, &mut session.data) {
         return Err(FlashError::FalseCapacity { at, holds: Some(holds) });
     }
-    session
-        .image
-        .read_padded(run.at, &mut session.other[..run.padded])
+    let (image, gauge) = (Arc::clone(&session.image), Arc::clone(&session.gauge));
+    gauge
+        .waiting(Waits::Image, || image.read_padded(run.at, &mut session.other[..run.padded]))
         .map_err(|source| FlashError::StationImage { at: run.at, source: Some(source) })?;
     let (found, expected) = (&session.data[..run.padded], &session.other[..run.padded]);
     let Some((offset, wrong)) = first_wrong(run.at, found, expected) else {

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::station::card::{Card, Cid};
 use crate::station::command::{Target, Who};
-use crate::station::outcome::{Effort, Outcome};
+use crate::station::outcome::{CacheFlush, Effort, Outcome};
 use crate::station::record::{Armed, ArmedBy, Attempt, Entry, ModelProof};
 use crate::station::units::{Bytes, KIB};
 
@@ -83,6 +83,7 @@ fn close(facts: Value, outcome: &Outcome, effort: Option<&Effort>, start: Option
             "writing_kib_s": rates(&effort.curve.writing),
             "reading_kib_s": rates(&effort.curve.reading),
             "head": effort.head.word(),
+            "flush": effort.flush.map(CacheFlush::word),
         })
     });
     let start = start.map(|start| json!({ "seq": start.seq, "at": start.at }));

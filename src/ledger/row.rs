@@ -118,6 +118,10 @@ pub struct Row {
     pub failed_at: Option<u64>,
     /// The order it is counted in if it is good.
     pub order: Option<u64>,
+    /// How the card's own volatile cache was emptied: `asked`, `refused`, `unanswered`, `none`.
+    pub flush: Option<String>,
+    /// What stands in the card's head: `untouched`, `tombstone`, `image`, `unknown`.
+    pub head: Option<String>,
 }
 
 impl Row {
@@ -199,6 +203,8 @@ impl Row {
             reason: outcome.reason,
             failed_at: outcome.at,
             order: body.order,
+            flush: effort.flush,
+            head: effort.head,
         })
     }
 }
@@ -309,6 +315,8 @@ struct Effort<'b> {
     total_us: Option<u64>,
     slowest_call_us: Option<u64>,
     slowest_call: Option<Call>,
+    flush: Option<String>,
+    head: Option<String>,
     #[serde(borrow)]
     writing_kib_s: Option<&'b RawValue>,
     #[serde(borrow)]

@@ -97,6 +97,10 @@ CREATE TABLE event (
     --                         part where nothing was moved, and for the list where nothing was moved at all
     --   effort.head           what stands in the card's head: untouched (nothing was written), tombstone (it cannot boot), image,
     --                         unknown (the tombstone could not be put back: it may boot)
+    --   effort.flush          how the card's own volatile cache was emptied: asked (a SCSI device that was told to at every flush), refused
+    --                         (one that does not know the command: it has no cache), unanswered (one that does not answer it, or leaves the bus
+    --                         on it: only what the kernel flushes by itself is flushed), none (no SCSI device: the kernel flushes it); null where
+    --                         nothing was written
 ) STRICT;
 
 -- No other index may be UNIQUE: INSERT OR REPLACE deletes the rows it collides with, and a DELETE trigger hears of that

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::station::card::{Bus, Cid, Identified};
-use crate::station::outcome::{Act, CardHead, Curve, Effort, Failure, Outcome, OutcomeWord, Pull, Refusal};
+use crate::station::outcome::{Act, CacheFlush, CardHead, Curve, Effort, Failure, Outcome, OutcomeWord, Pull, Refusal};
 use crate::station::record::{Armed, Attempt, DeviceModel, ModelProof, Plan};
 use crate::station::testing::{armed_by, card, image, mapped_proof, proof};
 use crate::station::units::Bytes;
@@ -330,6 +330,7 @@ fn the_row_of_a_passed_card_carries_every_field() {
         slowest_was: Some((Act::Reading, Bytes(107))),
         curve: Curve { writing: vec![Some(Bytes(20 << 20)), None], reading: vec![Some(Bytes(90 << 20))] },
         head: CardHead::Tombstone,
+        flush: Some(CacheFlush::Asked),
     };
     let stamp = |at| Stamp { at, boot: "b".to_owned(), since_boot_ms: Some(5), synced: Some(true) };
     let mut ledger = open(&path);
@@ -391,6 +392,8 @@ fn the_row_of_a_passed_card_carries_every_field() {
         reason: None,
         failed_at: None,
         order: None,
+        flush: part("asked"),
+        head: part("tombstone"),
     };
     assert_eq!(rows(&path), [expected]);
 }

@@ -21,7 +21,7 @@ pub(super) enum Cell<'r> {
 
 pub(super) type Column = (&'static str, fn(&Row) -> Cell<'_>);
 
-pub(super) const COLUMNS: [Column; 55] = [
+pub(super) const COLUMNS: [Column; 57] = [
     ("attempt", |row| Cell::Number(row.attempt)),
     ("started", |row| time(row.started).map_or(Cell::Empty, Cell::Time)),
     ("ended", |row| time(row.ended).map_or(Cell::Empty, Cell::Time)),
@@ -77,6 +77,8 @@ pub(super) const COLUMNS: [Column; 55] = [
     ("model_revision", |row| number(row.model_revision)),
     ("model_sha3_384", |row| text(row.model_sha3_384.as_deref())),
     ("model_sign_key", |row| text(row.model_sign_key.as_deref())),
+    ("flush", |row| text(row.flush.as_deref())),
+    ("head", |row| text(row.head.as_deref())),
 ];
 
 fn text(text: Option<&str>) -> Cell<'_> {

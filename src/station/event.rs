@@ -95,6 +95,8 @@ pub enum Event {
         attempt: AttemptNumber,
         /// For how long nothing moved.
         waited: Duration,
+        /// It waited for the station's own image, and not for the card.
+        on_image: bool,
         /// What it did before.
         effort: Effort,
     },

@@ -204,7 +204,7 @@ impl World {
             }
             Move::Stall(thread) => {
                 let (attempt, _) = self.threads[thread];
-                self.tell(Event::Stalled { attempt, waited: Duration::from_secs(90), effort: Effort::default() });
+                self.tell(Event::Stalled { attempt, waited: Duration::from_secs(90), on_image: false, effort: Effort::default() });
             }
             Move::LogFails => self.tell(Event::LogHealth(Some("disk full".to_owned()))),
             Move::LogRecovers => self.tell(Event::LogHealth(None)),

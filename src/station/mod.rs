@@ -29,7 +29,7 @@ use card::{Card, Identified, Port, Survey, Visit};
 use command::Standing;
 pub use event::{Before, Effect, End, Event};
 use order::{OrderNumber, Place};
-use outcome::{Digest, Effort, Failure, Outcome, Pull, Refusal};
+use outcome::{CacheFlush, CardHead, Digest, Effort, Failure, Outcome, Pull, Refusal};
 use record::{Armed, ArmedBy, Attempt, AttemptNumber, Disarmed, Entry, Plan, Receipt};
 use returned::{Returned, can_be, is_identified};
 use slot::{Phase, Slot, SlotSettings, Step, Work};
@@ -39,6 +39,9 @@ use view::{Anchor, Hold, ModelView, Tally, View};
 /// How often a PC that cannot tell who uses a card is asked again before the card is refused: what is unknown is refused, but
 /// udev may take seconds to look at many cards at once.
 const SURVEYS: u32 = 20;
+
+/// The error number of what did not answer in time (`asm-generic/errno.h`).
+const ETIMEDOUT: i32 = 110;
 
 /// Cards of one reader or hub that leave within this are one cause.
 const LOST_TOGETHER: Duration = Duration::from_secs(1);
@@ -159,7 +162,7 @@ impl Station {
                 Vec::new()
             }
             Event::Ended { attempt, end, effort } => self.ended(now, attempt, end, effort),
-            Event::Stalled { attempt, waited, effort } => self.stalled(attempt, waited, effort),
+            Event::Stalled { attempt, waited, on_image, effort } => self.stalled(attempt, waited, on_image, effort),
             Event::Cabling(cabling) => {
                 self.cabling = cabling;
                 self.compare_cabling();
@@ -414,6 +417,9 @@ impl Station {
         let attempt = attempt.clone();
         match outcome_of(end, work.gone) {
             Outcome::Pulled(_) => {
+                if effort.flush == Some(CacheFlush::Unanswered) && effort.head == CardHead::Untouched {
+                    slot.send_away(attempt.card.visit);
+                }
                 slot.phase = Phase::Leaving { attempt, effort, since: now };
                 Vec::new()
             }
@@ -422,12 +428,12 @@ impl Station {
     }
 
     /// Its thread is given up: the attempt is closed now, and the slot takes no card before the thread is back.
-    fn stalled(&mut self, number: AttemptNumber, waited: Duration, effort: Effort) -> Vec<Effect> {
+    fn stalled(&mut self, number: AttemptNumber, waited: Duration, on_image: bool, effort: Effort) -> Vec<Effect> {
         let Some(slot) = self.busy_with(number) else { return Vec::new() };
         let Phase::Busy { attempt, work } = &slot.phase else { return Vec::new() };
         let (attempt, at) = (attempt.clone(), work.done);
         slot.stuck = Some(number);
-        slot.close(attempt, Outcome::Failed(Failure::Stalled { at, waited }), effort)
+        slot.close(attempt, outcome_of_stall(at, waited, on_image), effort)
     }
 
     fn busy_with(&mut self, number: AttemptNumber) -> Option<&mut Slot> {
@@ -533,6 +539,14 @@ fn plan(survey: &Survey, slot: &Slot, place: Place, recheck: bool) -> Result<(Pl
         Err(why @ (Refusal::Partitioned | Refusal::OrderComplete { .. })) if recheck => Ok((Plan::RecheckOnly(why), None)),
         Err(why) => Err(why),
     }
+}
+
+/// One outcome for an attempt that stood still behind `at` and was given up. Where it waited for the station's own image, the card has no
+/// part in it.
+#[must_use]
+pub fn outcome_of_stall(at: Bytes, waited: Duration, on_image: bool) -> Outcome {
+    let failure = if on_image { Failure::StationImage { at, errno: Some(ETIMEDOUT) } } else { Failure::Stalled { at, waited } };
+    outcome_of(End::Failed(failure), false)
 }
 
 /// One outcome for an end. A card that left while its lamp said busy is pulled whatever its thread found, because nobody

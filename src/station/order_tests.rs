@@ -120,7 +120,7 @@ impl Line {
     /// A thread does not come back from the kernel in time; and then it does, with whatever it has.
     fn stall(&mut self, thread: usize) {
         let (attempt, _) = self.threads[thread % self.threads.len()];
-        self.tell(Event::Stalled { attempt, waited: std::time::Duration::from_secs(60), effort: Effort::default() });
+        self.tell(Event::Stalled { attempt, waited: std::time::Duration::from_secs(60), on_image: false, effort: Effort::default() });
         self.end(thread, End::Verified(proof()));
     }
 

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::card::{Card, Identified, Port};
+use super::card::{Card, Identified, Port, Visit};
 use super::outcome::Outcome;
 use super::record::{Attempt, Entry};
 use super::slot::{Phase, Slot};
@@ -101,6 +101,18 @@ impl Slot {
         };
         if self.returned.is_none() {
             self.returns = 0;
+        }
+    }
+
+    /// This visit ended because the station asked its device to flush, and nothing was written: what comes back is still what a hand put in,
+    /// whatever was told of it first.
+    pub(super) fn send_away(&mut self, visit: Visit) {
+        self.sent_away = Some(visit);
+        if let Some(loss) = self.loss.as_mut().filter(|loss| loss.card.visit == visit) {
+            loss.left = Left::Waiting;
+        }
+        if self.returned.as_ref().is_some_and(|returned| returned.card.visit == visit) {
+            self.was_a_hand();
         }
     }
 

@@ -163,6 +163,7 @@ pub const REASONS: &[(&str, &[&str])] = &[
     ("unknown-use", &[]),
     ("busy", &[]),
     ("cannot-open", &["error"]),
+    ("unflushed", &["make"]),
     ("write-error", &["at", "of", "error"]),
     ("read-error", &["at", "of", "error"]),
     ("flush-error", &["at", "of", "error"]),
@@ -272,6 +273,7 @@ impl Sign {
 fn of_refusal(refusal: &Refusal) -> Vec<(&'static str, Fact)> {
     match refusal {
         Refusal::NotACard { bus } => vec![("bus", Fact::Text(bus.clone()))],
+        Refusal::Unflushed { make } => vec![("make", Fact::Text(make.clone()))],
         Refusal::NotSd { kind } => vec![("kind", Fact::Text(kind.clone()))],
         Refusal::InUse(Use::Mounted(place) | Use::Swap(place) | Use::Holder(place) | Use::Member(place) | Use::Station(place)) => {
             vec![("where", Fact::Text(place.clone()))]

@@ -125,6 +125,8 @@ pub(super) struct Slot {
     pub(super) returned: Option<Returned>,
     /// How often a card came back by itself since one was put in by hand.
     pub(super) returns: u32,
+    /// The visit whose device left the bus when the station asked it to flush, before anything was written: no hand and no blink.
+    pub(super) sent_away: Option<Visit>,
     /// The attempt whose thread has not come back although its outcome is recorded.
     pub(super) stuck: Option<AttemptNumber>,
     /// No longer configured; goes as soon as its work is done.
@@ -145,6 +147,7 @@ impl Slot {
             loss: None,
             returned: None,
             returns: 0,
+            sent_away: None,
             stuck: None,
             retired: false,
         }
@@ -181,6 +184,9 @@ impl Slot {
 
     /// What the slot is to the card that leaves it.
     fn left_by(&self, card: &Card) -> Left {
+        if self.sent_away == Some(card.visit) {
+            return Left::Waiting;
+        }
         let own = self.phase.attempt().is_some_and(|attempt| attempt.card.visit == card.visit);
         match &self.phase {
             Phase::Held(hold) => Left::Held(*hold),

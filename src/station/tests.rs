@@ -306,7 +306,8 @@ fn two_cards_pulled_from_a_reader_that_stays_are_two_pulls() {
 fn a_stalled_card_fails_and_its_slot_is_out_of_service_until_its_thread_is_back() {
     let mut station = station(&[("A1", "p1")]);
     let attempt = run_until_busy(&mut station, 1);
-    let effects = station.apply(at(95_000), Event::Stalled { attempt, waited: Duration::from_secs(90), effort: Effort::default() });
+    let effects =
+        station.apply(at(95_000), Event::Stalled { attempt, waited: Duration::from_secs(90), on_image: false, effort: Effort::default() });
     assert!(matches!(&closings(&effects)[..], [(_, Outcome::Failed(Failure::Stalled { .. }))]));
     station.apply(at(95_001), Event::Recorded(Receipt::Closed(attempt)));
     assert!(matches!(sign(&station, 0), Sign::Failed(_)));
@@ -317,6 +318,21 @@ fn a_stalled_card_fails_and_its_slot_is_out_of_service_until_its_thread_is_back(
     assert!(station.is_idle(), "nobody waits for it when the station stops");
     assert_eq!(station.apply(at(100_000), ended(attempt, End::Gone)), vec![], "its late word changes no row");
     assert_eq!(sign(&station, 0), Sign::Preparing);
+}
+
+mod cases {
+    use super::*;
+
+    #[test]
+    fn a_card_that_waits_for_the_stations_image_without_end_is_not_called_stalled() {
+        let mut station = station(&[("A1", "p1")]);
+        let attempt = run_until_busy(&mut station, 1);
+        let waited = Duration::from_secs(90);
+        let effects = station.apply(at(95_000), Event::Stalled { attempt, waited, on_image: true, effort: Effort::default() });
+        let [(_, outcome)] = &closings(&effects)[..] else { panic!("{effects:?}") };
+        assert_eq!(outcome.code(), Some("station-image"), "{outcome:?}");
+        assert_eq!(station.apply(at(99_000), ended(attempt, End::Gone)), vec![], "its late word changes no row");
+    }
 }
 
 #[test]

@@ -3,3 +3,4 @@
 //! One file a subject. What needs no kernel stands beside the code it concerns, in modules named `cases`.
 
 mod blinks;
+mod flush;

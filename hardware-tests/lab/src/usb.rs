@@ -184,7 +184,7 @@ impl UsbStick {
             return Err(Error::Impossible(format!("{} is not plugged in", self.shape.serial)));
         };
         // QEMU cancels what is under way and waits for it, holding its one big lock: a silent card would freeze the PC.
-        let silent = self.medium.faults(|faults| faults.hang || faults.delay > SLOW);
+        let silent = self.medium.faults(|faults| faults.hang || faults.flushes_hang || faults.delay > SLOW);
         if silent {
             self.medium.export().power_off();
         }

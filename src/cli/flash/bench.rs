@@ -3,20 +3,26 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::device::Named;
+use super::device::{Guard, Named};
 use super::report::Report;
 use crate::flash::flash;
 use crate::flash::gauge::Gauge;
+use crate::flash::rules::Rules;
+use crate::flash::stall::StallWatch;
 use crate::image::Staged;
 use crate::ledger::{Ledger, LogError};
-use crate::station::admit::{Policy, admit};
+use crate::station::admit::admit;
 use crate::station::outcome::{Effort, Failure, Outcome};
 use crate::station::record::{Armed, Attempt, Entry, Plan};
 use crate::station::slot::Step;
 use crate::station::view::{Progress, Sign, SlotView};
-use crate::station::{End, outcome_of};
+use crate::station::{End, outcome_of, outcome_of_stall};
+use crate::watch::sysfs::Sysfs;
+
+/// How often it is looked whether a device still moves.
+const STALL_LOOK: Duration = Duration::from_millis(200);
 
 /// All devices of one call.
 pub(super) struct Bench {
@@ -24,6 +30,9 @@ pub(super) struct Bench {
     ledger: Option<Ledger>,
     /// The first thing the log could not do.
     trouble: Option<LogError>,
+    rules: Rules,
+    /// Devices that were given up while their threads are in the kernel.
+    stuck: Vec<PathBuf>,
 }
 
 struct Device {
@@ -36,7 +45,7 @@ struct Device {
 
 enum State {
     /// Its thread works; the moment is when its step began.
-    Busy { gauge: Arc<Gauge>, thread: JoinHandle<End>, step: Step, step_began: Instant },
+    Busy { gauge: Arc<Gauge>, thread: JoinHandle<End>, step: Step, step_began: Instant, stall: StallWatch, looked: Instant },
     /// It came to an end.
     Ended { outcome: Outcome, effort: Effort },
 }
@@ -50,13 +59,14 @@ impl Bench {
         named: Vec<Named>,
         armed: &Armed,
         image: &Arc<Staged>,
-        policy: &Policy,
+        guard: &Guard,
         ledger: Option<Ledger>,
     ) -> Result<Self, LogError> {
         let first_number = ledger.as_ref().map_or(Ok(1), Ledger::next_attempt)?;
-        let mut bench = Self { devices: Vec::new(), ledger, trouble: None };
+        let mut bench = Self { devices: Vec::new(), ledger, trouble: None, rules: guard.rules(), stuck: Vec::new() };
+        let policy = guard.policy();
         for (number, device) in (first_number..).zip(named) {
-            let admitted = admit(&device.survey, Some(armed), policy);
+            let admitted = admit(&device.survey, Some(armed), &policy);
             let slot = device.path.display().to_string();
             let card = device.survey.card;
             let attempt =
@@ -78,8 +88,12 @@ impl Bench {
         let gauge = Arc::new(Gauge::default());
         let (shared, image, ours) = (Arc::clone(&gauge), Arc::clone(image), attempt.clone());
         let thread = thread::Builder::new().name(format!("flash/{}", attempt.card.kernel_name));
-        match thread.spawn(move || flash(&ours, image, shared)) {
-            Ok(thread) => State::Busy { gauge, thread, step: Step::Writing, step_began: Instant::now() },
+        let rules = self.rules.clone();
+        match thread.spawn(move || flash(&ours, image, shared, rules)) {
+            Ok(thread) => {
+                let now = Instant::now();
+                State::Busy { gauge, thread, step: Step::Writing, step_began: now, stall: StallWatch::default(), looked: now }
+            }
             Err(error) => {
                 let message = format!("no thread for the card: {error}");
                 self.end(attempt, Outcome::Failed(Failure::Internal { message }), Effort::default())
@@ -124,12 +138,22 @@ impl Bench {
     pub(super) fn look(&mut self) {
         let mut devices = std::mem::take(&mut self.devices);
         for device in &mut devices {
-            let State::Busy { gauge, thread, step, step_began } = &mut device.state else { continue };
+            let State::Busy { gauge, thread, step, step_began, stall, looked } = &mut device.state else { continue };
             let now = gauge.progress().0;
             if now != *step {
                 (*step, *step_began) = (now, Instant::now());
             }
             if !thread.is_finished() {
+                if looked.elapsed() >= STALL_LOOK {
+                    *looked = Instant::now();
+                    let sectors = Sysfs::default().sectors_moved(device.attempt.card.visit.devnum);
+                    if let Some(stalled) = stall.look(gauge, sectors, &self.rules) {
+                        // Its thread is left to the kernel, and the other devices go on.
+                        self.stuck.push(device.path.clone());
+                        let outcome = outcome_of_stall(gauge.progress().1, stalled.waited, stalled.on_image);
+                        device.state = self.end(&device.attempt, outcome, stalled.effort);
+                    }
+                }
                 continue;
             }
             let effort = gauge.effort();
@@ -140,6 +164,11 @@ impl Bench {
             device.state = self.end(&device.attempt, outcome_of(end, false), effort);
         }
         self.devices = devices;
+    }
+
+    /// Devices that the kernel holds in a call.
+    pub(super) fn stuck(&self) -> &[PathBuf] {
+        &self.stuck
     }
 
     /// What is shown of every device.

@@ -3,9 +3,12 @@
 use std::collections::BTreeSet;
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::Wrong;
 use crate::config::{self, ConfigError, Images, Settings};
+use crate::flash::rules::Rules;
+use crate::flash::unanswered::Unanswered;
 use crate::station::admit::Policy;
 use crate::station::card::{Card, Survey};
 use crate::watch::sysfs::Sysfs;
@@ -27,6 +30,18 @@ impl Guard {
     pub(super) fn policy(&self) -> Policy {
         let own_disks = self.settings.as_ref().map(|settings| settings.own_disks.clone()).unwrap_or_default();
         Policy { loop_devices: true, own_disks, ..Policy::default() }
+    }
+
+    /// How a card's device is treated, as the station here does.
+    pub(super) fn rules(&self) -> Rules {
+        match &self.settings {
+            Some(settings) => Rules {
+                stall: settings.stall,
+                flush_required: settings.flush_required,
+                unanswered: Arc::new(Unanswered::read(&settings.unanswered())),
+            },
+            None => Rules { stall: config::DEFAULT_STALL, flush_required: false, unanswered: Arc::default() },
+        }
     }
 
     fn own_parts(&self) -> Vec<OwnPart> {

@@ -111,7 +111,7 @@ fn flash_all(args: &Args) -> Result<u8, Wrong> {
     let armed = describe("-", &args.image.display().to_string(), &image, zeroes);
     let ledger = args.log.as_deref().map(|path| Ledger::open(path, "bench")).transpose()?;
     let interrupted = catch_interrupts()?;
-    let mut bench = Bench::begin(named, &armed, &image, &guard.policy(), ledger)?;
+    let mut bench = Bench::begin(named, &armed, &image, &guard, ledger)?;
     let mut screen = Terminal::on_stderr();
     let at_terminal = io::stdout().is_terminal();
     while bench.is_busy() {
@@ -127,6 +127,9 @@ fn flash_all(args: &Args) -> Result<u8, Wrong> {
         thread::sleep(LOOK);
     }
     screen.end();
+    for device in bench.stuck() {
+        eprintln!("flashline: the kernel still holds {}: the command returns when it lets go of it", device.display());
+    }
     tell(&mut bench, args.json);
     let code = if bench.is_good() { GOOD } else { NOT_GOOD };
     bench.into_trouble().map_or(Ok(code), |error| Err(error.into()))

@@ -35,6 +35,34 @@ pub struct Effort {
     pub curve: Curve,
     /// What stands in the card's head.
     pub head: CardHead,
+    /// What came of telling the card's device to empty its cache; nothing where it did not come so far.
+    pub flush: Option<CacheFlush>,
+}
+
+/// How it is known that nothing is left in a card's volatile cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CacheFlush {
+    /// A SCSI device that empties its cache when it is told to, and was told at every flush.
+    Asked,
+    /// A SCSI device that does not know the command: it has no cache.
+    Refused,
+    /// A SCSI device that does not answer the command, or leaves on it: only what the kernel flushes by itself is flushed.
+    Unanswered,
+    /// No SCSI device: the kernel knows how to flush it.
+    None,
+}
+
+impl CacheFlush {
+    /// The word in the log; stable.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Asked => "asked",
+            Self::Refused => "refused",
+            Self::Unanswered => "unanswered",
+            Self::None => "none",
+        }
+    }
 }
 
 /// What stands where a firmware looks for something to boot, as far as the attempt knows.

@@ -79,6 +79,11 @@ pub enum Refusal {
         /// The system's error number.
         errno: i32,
     },
+    /// Its device does not empty its cache when it is told to, and the policy demands that.
+    Unflushed {
+        /// Vendor, product and revision of the device.
+        make: String,
+    },
     /// The order of its model is complete: no card more is made.
     OrderComplete {
         /// How many were ordered.
@@ -112,6 +117,7 @@ impl Refusal {
             Self::Unknown => "unknown-use",
             Self::Busy => "busy",
             Self::CannotOpen { .. } => "cannot-open",
+            Self::Unflushed { .. } => "unflushed",
             Self::OrderComplete { .. } => "order-complete",
         }
     }
@@ -122,7 +128,7 @@ impl Refusal {
         match self {
             Self::NoArmedImage | Self::CannotOpen { .. } | Self::Recabled { .. } => Todo::CallEngineer,
             Self::WriteProtected => Todo::SlideLock,
-            Self::TooSmall { .. } | Self::CapacityOutside { .. } | Self::SectorSize { .. } => Todo::UseAnother,
+            Self::TooSmall { .. } | Self::CapacityOutside { .. } | Self::SectorSize { .. } | Self::Unflushed { .. } => Todo::UseAnother,
             Self::Partitioned => Todo::UseBlank,
             Self::AnotherCard | Self::Busy | Self::Unknown => Todo::PutInAgain,
             Self::NoDiskSequence => Todo::NewerKernel,
@@ -163,6 +169,11 @@ impl fmt::Display for Refusal {
             Self::Unknown => f.write_str("this PC could not tell who uses it"),
             Self::Busy => f.write_str("another program holds it"),
             Self::CannotOpen { errno } => write!(f, "cannot be opened: {}", io::Error::from_raw_os_error(*errno)),
+            Self::Unflushed { make } => write!(
+                f,
+                "its device ({make}) does not answer when it is told to empty its cache, and `[policy] flush` is \"required\": use another \
+                 reader or stick, or set it to \"ask\""
+            ),
             Self::OrderComplete { count } => write!(f, "the order is complete: {count} of {count}"),
         }
     }

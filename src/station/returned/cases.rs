@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::card::{Card, Identified};
-use super::super::outcome::{Outcome, Pull};
+use super::super::outcome::{CacheFlush, Effort, Outcome, Pull};
 use super::super::record::{AttemptNumber, Entry, Receipt};
 use super::super::testing::{card, proof, survey};
 use super::super::tests::{at, busy_in, closings, configuration, ended, sign, station, visit};
@@ -242,4 +242,32 @@ fn after_the_pc_slept_no_card_is_green_and_none_is_begun() {
     station.apply(at(6300), Event::Recorded(Receipt::Closed(busy)));
     assert_eq!(station.apply(at(9200), Event::Tick), vec![], "nothing is begun");
     assert_eq!((sign(&station, 1), sign(&station, 2)), (Sign::Pulled(Pull::Taken), Sign::Empty));
+}
+
+#[test]
+fn a_card_whose_device_left_when_it_was_asked_to_flush_is_begun_anew_whatever_is_told_first() {
+    let told: [[u8; 3]; 3] = [[0, 1, 2], [1, 0, 2], [1, 2, 0]];
+    for order in told {
+        let mut station = station(&[("A1", PORT)]);
+        let attempt = busy_in(&mut station, PORT, 1);
+        let mut closed = Vec::new();
+        for (event, time) in order.into_iter().zip([1000, 1100, 1200]) {
+            let effort = Effort { flush: Some(CacheFlush::Unanswered), ..Effort::default() };
+            closed.extend(station.apply(
+                at(time),
+                match event {
+                    0 => Event::Ended { attempt, end: End::Gone, effort },
+                    1 => blinks(1),
+                    _ => back(card(PORT, 2), 0),
+                },
+            ));
+        }
+        closed.extend(station.apply(at(2500), Event::Tick));
+        assert_eq!(closings(&closed), [("A1".to_owned(), Outcome::Pulled(Pull::Taken))], "{order:?}");
+        assert_eq!(returns(&closed), [0; 0], "{order:?}");
+        station.apply(at(2501), Event::Recorded(Receipt::Closed(attempt)));
+        let effects = look_into(&mut station, 4000, &card(PORT, 2));
+        let begun = matches!(effects.as_slice(), [Effect::Record(entry)] if matches!(**entry, Entry::AttemptStarted(_)));
+        assert!(begun, "{order:?}: {effects:?}");
+    }
 }

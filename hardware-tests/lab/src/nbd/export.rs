@@ -67,6 +67,8 @@ pub struct Counts {
     pub bytes_since_flush: u64,
     /// Flushes acknowledged.
     pub flushes: u64,
+    /// Flushes asked for, whatever came of them.
+    pub flushes_asked: u64,
     /// Discards.
     pub trims: u64,
     /// Requests that a fault answered.
@@ -301,6 +303,8 @@ impl Export {
     }
 
     pub(super) fn flush(&self) -> Result<(), Errno> {
+        self.state.change(|state| state.counts.flushes_asked += 1);
+        while self.state.wait(Duration::from_secs(3600), |state| (state.dead || !state.faults.flushes_hang).then_some(())).is_none() {}
         self.pace(0).map_err(|errno| self.fail(errno))?;
         self.state.change(|state| {
             if let Some(errno) = state.faults.all_flushes {

@@ -52,6 +52,8 @@ pub struct Faults {
     /// A USB device of QEMU's that is silent for longer than the guest's SCSI timeout (30 s), or is removed otherwise
     /// than through its own verb while it is silent, freezes the whole emulated PC.
     pub hang: bool,
+    /// The same for flushes alone.
+    pub flushes_hang: bool,
     /// Writes live in the card's memory until a flush or a forced write; see [`power_cut`](super::export::Export::power_cut).
     pub volatile_cache: bool,
 }

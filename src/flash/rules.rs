@@ -1,0 +1,98 @@
+//! What holds for every card of a program: how long a device is waited for, and what is done about one that does not flush.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::claim::Claim;
+use super::error::FlashError;
+use super::gauge::{Gauge, Waits};
+use super::unanswered::Unanswered;
+use crate::device::{Asked, BlockDevice};
+use crate::station::outcome::{CacheFlush, Refusal};
+
+/// More than a flush may take, a device has to answer whether it takes one: its cache may be full of what was written before.
+const LONGER_FOR_AN_ANSWER: Duration = Duration::from_secs(30);
+/// What the kernel may take to get a device back that did not answer in time: it aborts the command, then resets device and bus.
+const TO_GET_IT_BACK: Duration = Duration::from_secs(120);
+
+/// The rules.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// A card that moves nothing for so long has stalled.
+    pub stall: Duration,
+    /// A card whose device does not answer a flush is refused.
+    pub flush_required: bool,
+    /// The makes that must not be asked.
+    pub unanswered: Arc<Unanswered>,
+}
+
+impl Rules {
+    /// How long a flush may take: a third longer than anything else, because nothing moves meanwhile.
+    #[must_use]
+    pub fn for_a_flush(&self) -> Duration {
+        self.stall + self.stall / 3
+    }
+
+    /// How long a device may take to answer whether it takes a flush.
+    #[must_use]
+    pub fn for_an_answer(&self) -> Duration {
+        self.for_a_flush() + LONGER_FOR_AN_ANSWER
+    }
+
+    /// For how long nothing may move before a card has stalled, by what its thread is waiting for now.
+    #[must_use]
+    pub fn patience(&self, gauge: &Gauge) -> Duration {
+        match gauge.waits_for() {
+            Waits::Card | Waits::Image => self.stall,
+            Waits::Flush => self.for_a_flush(),
+            Waits::Answer => self.for_an_answer() + TO_GET_IT_BACK,
+        }
+    }
+}
+
+/// Before anything is written: does the card's device empty its cache when it is told to?
+///
+/// # Errors
+/// That the card left on the question, or is another one now.
+pub(super) fn ask_to_flush<'s, D: BlockDevice>(claim: Claim<'s, D>, place: &str) -> Result<Result<Claim<'s, D>, Refusal>, FlashError> {
+    let session = claim.session;
+    session.stop_if_cancelled()?;
+    session.ask_identity()?;
+    let (gauge, rules) = (Arc::clone(&session.gauge), session.rules.clone());
+    let Some(make) = session.device.make() else {
+        // Nothing that could be remembered: not on USB, where the kernel knows of every cache.
+        gauge.set_flush(CacheFlush::None);
+        return Ok(Ok(Claim { session }));
+    };
+    let flush = if rules.unanswered.knows(&make, place) {
+        CacheFlush::Unanswered
+    } else {
+        let patience = rules.for_an_answer();
+        match gauge.waiting(Waits::Answer, || session.device.ask_to_flush(patience)) {
+            Asked::Taken => {
+                rules.unanswered.answered(&make);
+                CacheFlush::Asked
+            }
+            Asked::Refused => {
+                rules.unanswered.answered(&make);
+                CacheFlush::Refused
+            }
+            Asked::Stalled | Asked::Lost => {
+                rules.unanswered.remember(&make);
+                CacheFlush::Unanswered
+            }
+            Asked::Gone => {
+                rules.unanswered.left(&make, place);
+                gauge.set_flush(CacheFlush::Unanswered);
+                return Err(FlashError::Changed);
+            }
+            Asked::Unclear => CacheFlush::Unanswered,
+            Asked::NotScsi => CacheFlush::None,
+        }
+    };
+    gauge.set_flush(flush);
+    if flush == CacheFlush::Unanswered && rules.flush_required {
+        return Ok(Err(Refusal::Unflushed { make }));
+    }
+    Ok(Ok(Claim { session }))
+}

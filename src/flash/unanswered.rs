@@ -1,0 +1,181 @@
+//! Devices that do not bear being asked to flush, remembered by their make: asked once, and never again.
+//!
+//! ```text
+//! STATE/unanswered.json   ["05e3:0749 revision 0200", …]   vendor, product and revision; whoever deletes a line has that make asked anew
+//! ```
+//! A make is remembered when a device of it was silent, was reset by the question or left the bus on it. A card that leaves at that very
+//! moment may also have been pulled: its make is remembered when it is back in the same place at once, or when it happens twice.
+//! A file that cannot be written is made good at the next answer; until then the memory lasts as long as the process. Whoever asks never
+//! waits for it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// What leaves on the question is back within seconds; what a hand puts in again takes about as long, and was hardly pulled at that very
+/// moment.
+const BACK_AT_ONCE: Duration = Duration::from_secs(30);
+
+/// The memory.
+#[derive(Debug, Default)]
+pub struct Unanswered {
+    file: Option<PathBuf>,
+    known: Mutex<Known>,
+    /// Held by whoever writes the file.
+    writing: Mutex<()>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    makes: BTreeSet<String>,
+    /// Makes of which a device left when it was asked: where that was, and when.
+    left: BTreeMap<String, (String, Instant)>,
+}
+
+impl Unanswered {
+    /// The memory kept in `file`. One that cannot be read is empty, which costs one more question of each make.
+    #[must_use]
+    pub fn read(file: &Path) -> Self {
+        let makes = match std::fs::read(file) {
+            Ok(text) => serde_json::from_slice(&text).unwrap_or_else(|error| {
+                tracing::warn!(path = %file.display(), %error, "which devices must not be asked to flush is not known: each is asked again");
+                BTreeSet::new()
+            }),
+            Err(_) => BTreeSet::new(),
+        };
+        Self { file: Some(file.to_owned()), known: Mutex::new(Known { makes, left: BTreeMap::new() }), writing: Mutex::default() }
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Must devices of this make not be asked? `place` is where one is now.
+    #[must_use]
+    pub fn knows(self: &Arc<Self>, make: &str, place: &str) -> bool {
+        let mut known = self.known();
+        let came_back = known.left.get(make).is_some_and(|(left, at)| left == place && at.elapsed() < BACK_AT_ONCE);
+        if came_back {
+            known.left.remove(make);
+            known.makes.insert(make.to_owned());
+            drop(known);
+            self.keep();
+            return true;
+        }
+        known.makes.contains(make)
+    }
+
+    /// A device of this make did not answer, and is still there.
+    pub fn remember(self: &Arc<Self>, make: &str) {
+        tracing::warn!(make, "the device does not answer when it is asked to flush: devices of this make are not asked any more");
+        self.known().makes.insert(make.to_owned());
+        self.keep();
+    }
+
+    /// A device of this make left when it was asked.
+    pub fn left(self: &Arc<Self>, make: &str, place: &str) {
+        tracing::warn!(make, place, "the device left when it was asked to flush");
+        let mut known = self.known();
+        if known.left.insert(make.to_owned(), (place.to_owned(), Instant::now())).is_some() {
+            known.makes.insert(make.to_owned());
+            drop(known);
+            self.keep();
+        }
+    }
+
+    /// A device of this make answered.
+    pub fn answered(&self, make: &str) {
+        self.known().left.remove(make);
+    }
+
+    /// Writes the file, in a thread of its own.
+    fn keep(self: &Arc<Self>) {
+        let ours = Arc::clone(self);
+        let keep = move || {
+            let Some(file) = &ours.file else { return };
+            let _one_at_a_time = ours.writing.lock().unwrap_or_else(PoisonError::into_inner);
+            let makes = ours.known().makes.clone();
+            if let Err(error) = write(file, &makes) {
+                tracing::warn!(path = %file.display(), %error, "which devices must not be asked to flush could not be written down");
+            }
+        };
+        if let Err(error) = thread::Builder::new().name("unanswered".to_owned()).spawn(keep) {
+            tracing::warn!(%error, "no thread to write down which devices must not be asked to flush");
+        }
+    }
+}
+
+/// Replaces the file as a whole.
+fn write(file: &Path, makes: &BTreeSet<String>) -> io::Result<()> {
+    let directory = file.parent().unwrap_or(Path::new("."));
+    let mut fresh = tempfile::Builder::new().prefix(".unanswered-").tempfile_in(directory)?;
+    serde_json::to_writer_pretty(fresh.as_file_mut(), makes)?;
+    fresh.as_file_mut().write_all(b"\n")?;
+    fresh.as_file().sync_all()?;
+    fresh.persist(file).map_err(|error| error.error)?;
+    std::fs::File::open(directory)?.sync_all()
+}
+
+#[cfg(test)]
+mod cases {
+    use super::*;
+
+    const MAKE: &str = "0011:2233 revision 0100";
+
+    fn memory(file: &Path) -> Arc<Unanswered> {
+        Arc::new(Unanswered::read(file))
+    }
+
+    /// Waits until what was said is in the file.
+    fn on_disk(file: &Path) -> bool {
+        let end = Instant::now() + Duration::from_secs(20);
+        while Instant::now() < end {
+            if memory(file).knows(MAKE, "elsewhere") {
+                return true;
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        false
+    }
+
+    #[test]
+    fn a_make_that_did_not_answer_is_remembered_over_restarts() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let file = directory.path().join("unanswered.json");
+        let before = memory(&file);
+        assert!(!before.knows(MAKE, "A1"));
+        before.remember(MAKE);
+        assert!(before.knows(MAKE, "B7"), "wherever a device of it is");
+        assert!(!before.knows("0011:2233 revision 0101", "A1"), "another revision is another make");
+        assert!(on_disk(&file), "a restart knows it");
+        std::fs::write(&file, "[]").expect("it can be written");
+        assert!(!memory(&file).knows(MAKE, "A1"), "whoever deletes a line has it asked anew");
+        std::fs::write(&file, "what?").expect("it can be written");
+        assert!(!memory(&file).knows(MAKE, "A1"), "a damaged file is none");
+    }
+
+    #[test]
+    fn a_card_pulled_while_it_is_asked_says_nothing_of_its_make_unless_it_is_back_at_once_or_it_happens_twice() {
+        let ours = Arc::new(Unanswered::default());
+        ours.left(MAKE, "A1");
+        assert!(!ours.knows(MAKE, "A2"), "another slot's device has not left");
+        assert!(ours.knows(MAKE, "A1"), "it is back by itself");
+        let ours = Arc::new(Unanswered::default());
+        ours.left(MAKE, "A1");
+        ours.answered(MAKE);
+        ours.left(MAKE, "A2");
+        assert!(!ours.knows(MAKE, "A3"), "once, since one of it answered");
+        ours.left(MAKE, "A3");
+        assert!(ours.knows(MAKE, "A4"), "twice");
+    }
+
+    #[test]
+    fn a_state_directory_that_cannot_be_written_costs_the_file_and_nothing_else() {
+        let ours = memory(Path::new("/nonexistent/unanswered.json"));
+        ours.remember(MAKE);
+        assert!(ours.knows(MAKE, "A1"));
+    }
+}
