@@ -61,9 +61,11 @@ fn a_card_whose_cache_the_kernel_is_not_told_of_is_flushed_before_it_passes_howe
     leaves.pull();
     leaves.faults(|faults| faults.flushes_hang = false);
     station.job.wait_for_line("^A4 .*PULLED", secs(60));
+    // QEMU flushes what is unplugged.
+    let asked = leaves.counts().flushes_asked;
     leaves.plug();
     station.wait_for("A4", "PASS");
-    assert_eq!(leaves.counts().flushes_asked, 1, "it was not asked again");
+    assert_eq!(leaves.counts().flushes_asked, asked, "it was not asked again");
     let rows = station.rows_of("A4");
     let said: Vec<_> = rows.iter().map(|row| (row["outcome"].as_str(), row["flush"].as_str(), row["head"].as_str())).collect();
     let unanswered = Some("unanswered");
@@ -81,6 +83,8 @@ fn a_card_whose_cache_the_kernel_is_not_told_of_is_flushed_before_it_passes_howe
     again.job.wait_for_line("the station runs", secs(60));
     plain.pull();
     plain.wait_gone();
+    // A hand takes longer than a blink.
+    std::thread::sleep(secs(3));
     let touched = plain.counts().writes;
     plain.plug();
     let line = again.wait_for("A1", "REFUSED");
