@@ -18,7 +18,9 @@ fn check(trust: &str, models: &[String]) -> (i32, Vec<Value>) {
     let directory = tempfile::tempdir().expect("a directory");
     let config = directory.path().join("config.toml");
     let slots: String = (0..models.len())
-        .map(|number| format!("\n[[slot]]\nname = \"A{number}\"\nports = [\"p{number}\"]\nmodel = \"m{number}\"\n"))
+        .map(|number| {
+            format!("\n[[slot]]\nname = \"A{number}\"\nports = [\"pci-0000:00:14.0/usb3-{number}/lun-0\"]\nmodel = \"m{number}\"\n")
+        })
         .collect();
     let models: String = models.iter().enumerate().map(|(number, keys)| format!("\n[[model]]\nname = \"m{number}\"\n{keys}\n")).collect();
     let state = directory.path().join("state");
@@ -96,7 +98,7 @@ fn who_does_not_read_on_still_gets_the_exit_code() {
     let directory = tempfile::tempdir().expect("a directory");
     let config = directory.path().join("config.toml");
     let image = data("images/uc18-pi.img.xz");
-    fs::write(&config, format!("[[model]]\nname = \"m\"\nimage = {image:?}\n[[slot]]\nname = \"A1\"\nports = [\"p1\"]\nmodel = \"m\"\n"))
+    fs::write(&config, format!("[[model]]\nname = \"m\"\nimage = {image:?}\n[[slot]]\nname = \"A1\"\nports = [\"pci-0000:00:14.0/usb3-1/lun-0\"]\nmodel = \"m\"\n"))
         .expect("it can be written");
     for call in [&["check", "--config"][..], &["check", "--json", "--config"]] {
         let (reader, writer) = std::io::pipe().expect("a pipe");
@@ -146,7 +148,7 @@ fn one_model_that_fails_does_not_disarm_another() {
 fn without_its_images_a_configuration_is_checked_as_far_as_it_goes() {
     let directory = tempfile::tempdir().expect("a directory");
     let config = directory.path().join("config.toml");
-    let slot = "[[slot]]\nname = \"A1\"\nports = [\"p1\"]\nmodel = \"m\"\n";
+    let slot = "[[slot]]\nname = \"A1\"\nports = [\"pci-0000:00:14.0/usb3-1/lun-0\"]\nmodel = \"m\"\n";
     for (keys, code) in [("require = \"none\"", 0), ("", 1)] {
         let image = data("images/uc18-pi.img.xz");
         fs::write(&config, format!("[[model]]\nname = \"m\"\nimage = {image:?}\n{keys}\n{slot}")).expect("it can be written");

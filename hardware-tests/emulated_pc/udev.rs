@@ -52,8 +52,7 @@ fn with_the_rules_nothing_else_takes_an_interest_in_a_card_in_a_slot() {
     let before = changes();
     station.wait_for("A1", "PASS");
     station.wait_for("A2", "PASS");
-    pc.wait_until("udev to look at the card without a rule", secs(20), || (changes()[1] > before[1]).then_some(()));
     std::thread::sleep(secs(2));
-    assert_eq!(changes()[0], before[0], "udev looked at the card when it was let go of: {}", monitor.printed());
+    assert_eq!(changes(), before, "a proven card stays claimed, so udev sees nobody let go of it: {}", monitor.printed());
     assert!(sticks.iter().all(|stick| stick.reads_as(image.raw())));
 }

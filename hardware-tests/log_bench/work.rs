@@ -91,6 +91,7 @@ pub(crate) fn attempt(number: u64, attempts: u64) -> [(Stamp, Entry); 2] {
         curve: Curve { writing: curve(number, 14_000_000), reading: curve(number, 38_000_000) },
         head: CardHead::Image,
         flush: Some(CacheFlush::Asked),
+        writes_at_proof: Some((span.0 + 2_147_483_648) / 512),
     };
     let end = at + i64::try_from(seconds * 1_000_000).unwrap_or(0);
     [(stamp(at), Entry::AttemptStarted(attempt.clone())), (stamp(end), Entry::AttemptClosed { attempt, outcome, effort })]

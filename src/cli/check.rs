@@ -1,6 +1,7 @@
 //! `flashline check`
 
 use std::fmt;
+use std::path::Path;
 
 use serde_json::json;
 
@@ -9,11 +10,17 @@ use super::{ConfigArg, GOOD, NOT_GOOD, WRONG, complain, newest_in, say, say_json
 use crate::config::{Images, ModelSettings, Settings};
 use crate::daemon::arming::ArmError;
 use crate::daemon::interlock::{Interlock, Known};
+use crate::image::open::Opened;
 use crate::image::stage::find_staged;
 use crate::ledger::believed;
 use crate::panel::lamps::led::{LedClass, SysfsLeds};
+use crate::panel::lines;
 use crate::station::lamp::{SlotLamp, fits};
 use crate::station::record::ModelProof;
+use crate::station::sizes::{self, Room};
+use crate::station::units::Bytes;
+use crate::watch::cover;
+use crate::watch::sysfs::Sysfs;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -33,6 +40,8 @@ struct Look<'a> {
     slots: Vec<&'a str>,
     /// Nothing where nobody was to look.
     armed: Option<Result<Known, ArmError>>,
+    /// How long the raw image is, where that is known.
+    span: Option<Bytes>,
 }
 
 impl Look<'_> {
@@ -53,13 +62,46 @@ pub(super) fn run(args: &Args) -> u8 {
     let looks: Vec<Look<'_>> = settings.models.iter().map(|model| look(&settings, model, &interlock, args.without_images)).collect();
     // A light that is not plugged in now may be later: it is said, and is no reason against the configuration.
     let missing = missing(&SysfsLeds::default(), &settings.lamps);
+    let exposed = exposed_slots(&settings);
+    let mut warnings = nowhere(&settings, &Sysfs::default());
+    let (impossible, tight) = rooms(&settings, &looks);
+    warnings.extend(tight);
     if args.json {
-        print_json(&settings, &looks, &missing);
+        print_json(&settings, &looks, &missing, &exposed, &warnings, &impossible);
     } else {
-        print(args, &settings, &looks);
+        print(args, &settings, &looks, &impossible);
         missing.iter().for_each(|led| say(format_args!("  {led}")));
+        warnings.iter().for_each(|warning| say(format_args!("  {warning}")));
+        if !exposed.is_empty() {
+            say(format_args!("  {}", lines::exposed(&exposed)));
+        }
     }
-    if looks.iter().all(|look| look.refusal().is_none()) { GOOD } else { NOT_GOOD }
+    // Such a slot would begin no card.
+    let shut = !impossible.is_empty() || settings.slots.iter().any(|slot| slot.policy.covered_only && exposed.contains(&slot.name));
+    if looks.iter().all(|look| look.refusal().is_none()) && !shut { GOOD } else { NOT_GOOD }
+}
+
+/// Ports of controllers that this PC does not have now. One may be plugged in later, so that is no reason against the configuration.
+fn nowhere(settings: &Settings, sysfs: &Sysfs) -> Vec<String> {
+    let ports = settings.slots.iter().flat_map(|slot| slot.ports.iter().map(move |port| (slot, port)));
+    let missing = ports.filter(|(_, port)| !sysfs.has_controller(port));
+    missing
+        .map(|(slot, port)| {
+            let controller = port.0.split('/').next().unwrap_or_default();
+            format!(
+                "slot {}: this PC has no controller {controller}, so no card is ever seen in {port}: `flashline slots` lists the ports",
+                slot.name
+            )
+        })
+        .collect()
+}
+
+/// The slots from which the PC's other programs are not kept.
+fn exposed_slots(settings: &Settings) -> Vec<String> {
+    let ports = settings.slots.iter().flat_map(|slot| slot.ports.iter().cloned()).collect();
+    let covered = cover::of_ports(&Sysfs::default(), &ports);
+    let exposed = settings.slots.iter().filter(|slot| slot.ports.iter().any(|port| covered.get(port) == Some(&false)));
+    exposed.map(|slot| slot.name.clone()).collect()
 }
 
 /// What the station would do when it arms this model, with the copy it has, or with the image as it lies there.
@@ -67,16 +109,47 @@ fn look<'a>(settings: &'a Settings, model: &'a ModelSettings, interlock: &Interl
     let slots = settings.slots.iter().filter(|slot| slot.model == model.name).map(|slot| slot.name.as_str()).collect();
     let demand = interlock.demand(model).map_err(ArmError::from);
     if unseen && demand.is_ok() {
-        return Look { model, slots, armed: None };
+        return Look { model, slots, armed: None, span: None };
     }
+    let mut span = None;
     let armed = demand.and_then(|demand| {
         if let Some(known) = demand.without_a_look() {
+            span = raw_length(&model.image);
             return Ok(known);
         }
         let staged = find_staged(&model.image, &settings.store()).map_or_else(|| prepare(&model.image), Ok)?;
+        span = Some(staged.span());
         Ok(demand.prove(&staged)?)
     });
-    Look { model, slots, armed: Some(armed) }
+    Look { model, slots, armed: Some(armed), span }
+}
+
+/// Of an image that is not packed.
+fn raw_length(image: &Path) -> Option<Bytes> {
+    Opened::open(image).ok().filter(|opened| opened.packing.is_raw())?;
+    std::fs::metadata(image).ok().map(|found| Bytes(found.len()))
+}
+
+/// What is wrong between a slot's cards and its image, and what is only to be known.
+fn rooms(settings: &Settings, looks: &[Look<'_>]) -> (Vec<String>, Vec<String>) {
+    let (mut none, mut tight) = (Vec::new(), Vec::new());
+    for look in looks {
+        let Some(span) = look.span else { continue };
+        for slot in settings.slots.iter().filter(|slot| slot.model == look.model.name) {
+            let (window, name) = (slot.policy.capacity, &slot.name);
+            match (sizes::room(span, window), window) {
+                (Room::None, Some((least, most))) => none.push(format!(
+                    "slot {name}: no card of {} holds this image of {span}: correct `capacity_gb`, or the image",
+                    sizes::window(least, most)
+                )),
+                (Room::Tight(size), _) => {
+                    tight.push(format!("slot {name}: many cards of {} are smaller than this image of {span}", sizes::on_label(size)));
+                }
+                (Room::None | Room::Enough, _) => {}
+            }
+        }
+    }
+    (none, tight)
 }
 
 /// An LED of a lamp that is not as it should be.
@@ -128,7 +201,14 @@ fn missing<'a>(class: &impl LedClass, lamps: &'a [SlotLamp]) -> Vec<Missing<'a>>
     missing
 }
 
-fn print_json(settings: &Settings, looks: &[Look<'_>], missing: &[Missing<'_>]) {
+fn print_json(
+    settings: &Settings,
+    looks: &[Look<'_>],
+    missing: &[Missing<'_>],
+    exposed: &[String],
+    warnings: &[String],
+    impossible: &[String],
+) {
     let slots: Vec<_> = settings
         .slots
         .iter()
@@ -161,18 +241,28 @@ fn print_json(settings: &Settings, looks: &[Look<'_>], missing: &[Missing<'_>]) 
         })
         .collect();
     let leds: Vec<_> = missing.iter().map(|led| json!({"slot": led.slot, "led": led.led, "reason": led.why})).collect();
-    say_json(&json!({"station": settings.station.name, "state": settings.state, "models": models, "slots": slots, "leds_missing": leds}));
+    say_json(&json!({
+        "station": settings.station.name, "state": settings.state, "models": models, "slots": slots, "leds_missing": leds, "exposed": exposed,
+        "warnings": warnings, "impossible": impossible,
+    }));
 }
 
-fn print(args: &Args, settings: &Settings, looks: &[Look<'_>]) {
+fn print(args: &Args, settings: &Settings, looks: &[Look<'_>], impossible: &[String]) {
     let refused = looks.iter().filter(|look| look.refusal().is_some()).count();
-    let verdict = if refused == 0 { "is good".to_owned() } else { format!("would leave {refused} of {} models disarmed", looks.len()) };
+    let verdict = if refused == 0 && impossible.is_empty() {
+        "is good".to_owned()
+    } else if refused == 0 {
+        "has slots whose cards cannot hold their image".to_owned()
+    } else {
+        format!("would leave {refused} of {} models disarmed", looks.len())
+    };
     say(format_args!(
         "{} {verdict}: station {}, state in {}",
         args.config.path().display(),
         settings.station.name,
         settings.state.display()
     ));
+    impossible.iter().for_each(|words| say(format_args!("  {words}")));
     for look in looks {
         let slots = if look.slots.is_empty() { "no slot".to_owned() } else { look.slots.join(" ") };
         say(format_args!("  {}  {}  in {slots}", look.model.name, look.model.image.display()));

@@ -186,6 +186,9 @@ fn print(heard: &mpsc::Receiver<Heard>, language: &Language, ringer: &mut Ringer
             };
             writeln!(out, "{} {words}", now())?;
         }
+        if board.exposed != before.exposed && !board.exposed.is_empty() {
+            writeln!(out, "{} {}", now(), language.phrase("exposed").replace("{slots}", &board.exposed.join(" ")))?;
+        }
         if board.anchor != before.anchor
             && let Some((time, figures)) = &board.anchor
         {
@@ -331,6 +334,7 @@ fn board_of(heard: &Heard, clock: &str) -> Board {
         failed: status.today.failed,
         anchor: status.anchor.as_ref().and_then(|anchor| Some((local_time(anchor.micros()?), anchor.text.clone()))),
         clock: clock.to_owned(),
+        exposed: status.exposed.clone(),
     }
 }
 

@@ -32,6 +32,8 @@ use crate::config::{self, ConfigError, DEFAULT_PATH, Images, Settings};
 use crate::ledger::{LogReader, believed};
 use crate::model::file::FileError;
 use crate::model::trust::Trust;
+use crate::watch::places::ports_of;
+use crate::watch::sysfs::Sysfs;
 use output::{remark, say, say_json};
 
 /// Done and good.
@@ -152,7 +154,7 @@ impl ConfigArg {
     }
 
     fn read(&self, images: Images) -> Result<Settings, ConfigError> {
-        config::read(&self.config, images)
+        config::read(&self.config, images).map_err(|error| error.with_port(|text| ports_of(&Sysfs::default(), text)))
     }
 }
 

@@ -6,7 +6,7 @@ use super::ask::StationArgs;
 use super::order;
 use super::{GOOD, NOT_GOOD, complain, say};
 use crate::control::wire::{Slot, Status};
-use crate::panel::lines::{anchor, clock};
+use crate::panel::lines::{anchor, clock, exposed};
 use crate::report::{harmless, harmless_json};
 use crate::station::units::Bytes;
 
@@ -44,6 +44,10 @@ fn lines(status: &Status) -> Vec<String> {
     }];
     if let Some((end, at)) = status.anchor.as_ref().and_then(|end| Some((end, end.micros()?))) {
         lines.push(format!("  {}", anchor(at, &harmless(&end.text))));
+    }
+    if !status.exposed.is_empty() {
+        let slots: Vec<String> = status.exposed.iter().map(|slot| harmless(slot)).collect();
+        lines.push(format!("  {}", exposed(&slots)));
     }
     for model in &status.models {
         lines.push(match &model.image {

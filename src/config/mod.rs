@@ -2,7 +2,9 @@
 //!
 //! An error names the file, the line, the key and the cure. A key nobody knows is an error: a typo must not become a default.
 
+mod grammar;
 mod models;
+mod ports;
 mod slots;
 mod source;
 mod tables;
@@ -24,7 +26,7 @@ use models::{prove_models, prove_trust};
 use slots::{own_disk, prove_lamps, prove_slots};
 pub use source::ConfigError;
 use source::Source;
-use tables::{DoneWord, File, FlushWord, STALL_S, ShiftTable};
+use tables::{DoneWord, File, FlushWord, RulesWord, STALL_S, ShiftTable};
 
 /// A card that moves nothing for so long has stalled, where nobody says otherwise.
 pub const DEFAULT_STALL: Duration = Duration::from_secs(STALL_S);
@@ -149,8 +151,8 @@ pub enum Images {
 /// # Errors
 /// The first thing that is wrong.
 pub fn read(path: &Path, images: Images) -> Result<Settings, ConfigError> {
-    let text = fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
-    prove(path, &text, images)
+    let bytes = fs::read(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+    prove(path, source::decode(path, &bytes)?, images)
 }
 
 /// Proves this text as the file at `path`, which need not be there yet.
@@ -159,12 +161,15 @@ pub fn read(path: &Path, images: Images) -> Result<Settings, ConfigError> {
 /// The first thing that is wrong.
 pub fn prove(path: &Path, text: &str, images: Images) -> Result<Settings, ConfigError> {
     let source = Source { path, text };
-    let file: File = toml::from_str(text).map_err(|error| source.wrong(error.span().unwrap_or(0..0), error.message()))?;
+    grammar::prove(&source)?;
+    let file: File =
+        toml::from_str(text).map_err(|error| source.wrong(error.span().unwrap_or(0..0), grammar::translated(error.message())))?;
     let base = path.parent().unwrap_or(Path::new("."));
     let own_disks = file.own_disk.iter().map(|table| own_disk(&source, table)).collect::<Result<Vec<_>, _>>()?;
     let trust = prove_trust(&source, base, &file.trust, images)?;
     let models = prove_models(&source, base, &file.model, images)?;
-    let slots = prove_slots(&source, &file.slot, &models, &own_disks)?;
+    let mut slots = prove_slots(&source, &file.slot, &models, &own_disks)?;
+    slots.iter_mut().for_each(|slot| slot.policy.covered_only = file.policy.rules == RulesWord::Required);
     let name = source.name("name", &file.station.name)?;
     let limit = &file.station.store_limit_gb;
     let store_limit = limit.get_ref().checked_mul(GB).map(Bytes).ok_or_else(|| {
@@ -215,4 +220,4 @@ fn prove_shifts(source: &Source<'_>, table: &ShiftTable) -> Result<Vec<Time>, Co
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

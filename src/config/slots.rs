@@ -6,7 +6,7 @@ use toml::Spanned;
 
 use super::source::{ConfigError, Source};
 use super::tables::{Cards, OwnDiskTable, SlotTable};
-use super::{GB, ModelSettings};
+use super::{GB, ModelSettings, ports as form};
 use crate::station::admit::{OwnDisk, Policy};
 use crate::station::cabling::{Chain, places};
 use crate::station::card::Port;
@@ -45,6 +45,9 @@ pub(super) fn prove_slots(
         let mut ports = Vec::new();
         for port in table.ports.get_ref() {
             let text = source.name("ports", port)?;
+            if let Some(why) = form::wrong(&text) {
+                return Err(source.no_port(port, why));
+            }
             if !taken.insert(text.clone()) {
                 let owner = slots.iter().find(|slot| slot.ports.contains(&Port(text.clone()))).map_or(name.as_str(), |slot| &slot.name);
                 let problem =
@@ -56,7 +59,7 @@ pub(super) fn prove_slots(
         let capacity = table.capacity_gb.as_ref().map(|window| capacity(source, window)).transpose()?;
         let hung_on = table.hangs_on.as_ref().map_or(Ok(Vec::new()), |chains| hung_on(source, &ports, chains))?;
         let reuse = matches!(table.cards, Cards::Reuse);
-        let policy = Policy { reuse, capacity, loop_devices: false, own_disks: own_disks.to_vec(), hung_on };
+        let policy = Policy { reuse, capacity, loop_devices: false, own_disks: own_disks.to_vec(), hung_on, covered_only: false };
         slots.push(SlotSettings { name, ports, model: model.clone(), policy });
     }
     Ok(slots)

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 
 use super::Images;
+use crate::station::card::Port;
 
 /// What was wrong with a configuration, where, and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -30,7 +31,37 @@ pub enum ConfigError {
         line: usize,
         /// What, and the cure.
         problem: String,
+        /// What stands where a port should: where it is now may be known to whoever can ask this PC.
+        misplaced: Option<String>,
     },
+}
+
+impl ConfigError {
+    /// The same, with the port behind what stands in its place, where this PC has one there now. `find` answers with every port it may be.
+    #[must_use]
+    pub fn with_port(mut self, find: impl FnOnce(&str) -> Vec<Port>) -> Self {
+        if let Self::Wrong { problem, misplaced: Some(text), .. } = &mut self {
+            let ports: Vec<String> = find(text).iter().map(|port| format!("{:?}", port.0)).collect();
+            if !ports.is_empty() {
+                problem.push_str(&format!("; what is there now is in {}", ports.join(" or ")));
+            }
+        }
+        self
+    }
+}
+
+/// The text of a configuration file, which is UTF-8.
+pub(super) fn decode<'b>(path: &Path, bytes: &'b [u8]) -> Result<&'b str, ConfigError> {
+    let wrong = |line, problem: &str| ConfigError::Wrong { path: path.to_owned(), line, problem: problem.to_owned(), misplaced: None };
+    // Windows' mark before a text; and a zero beside a letter, which no text has.
+    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) || bytes.iter().take(2).any(|byte| *byte == 0) {
+        return Err(wrong(1, "the file is UTF-16: save it as UTF-8 (in Notepad: Save as, Encoding)"));
+    }
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    std::str::from_utf8(bytes).map_err(|error| {
+        let line = bytes[..error.valid_up_to()].split(|byte| *byte == b'\n').count();
+        wrong(line, "the file is not UTF-8: save it as UTF-8, or write this line without accents")
+    })
 }
 
 struct Place<'a>(&'a Path, &'a usize, &'a str);
@@ -51,7 +82,17 @@ impl Source<'_> {
     pub(super) fn wrong(&self, span: Range<usize>, problem: impl Into<String>) -> ConfigError {
         let before = self.text.get(..span.start).unwrap_or(self.text);
         let line = before.matches('\n').count() + 1;
-        ConfigError::Wrong { path: self.path.to_owned(), line, problem: problem.into() }
+        ConfigError::Wrong { path: self.path.to_owned(), line, problem: problem.into(), misplaced: None }
+    }
+
+    /// Something stands in the place of a port.
+    pub(super) fn no_port(&self, text: &Spanned<String>, problem: String) -> ConfigError {
+        match self.wrong(text.span(), format!("`ports`: {problem}")) {
+            ConfigError::Wrong { path, line, problem, .. } => {
+                ConfigError::Wrong { path, line, problem, misplaced: Some(text.get_ref().clone()) }
+            }
+            other => other,
+        }
     }
 
     /// A name people read on stickers and in tables: something, and nothing that would break a line.

@@ -88,6 +88,16 @@ impl Default for ControlTable {
 pub(super) struct PolicyTable {
     pub(super) done: DoneWord,
     pub(super) flush: FlushWord,
+    pub(super) rules: RulesWord,
+}
+
+/// What is done where the PC's other programs are not kept from a slot.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum RulesWord {
+    #[default]
+    Warn,
+    Required,
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]

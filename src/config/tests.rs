@@ -4,7 +4,7 @@ use crate::station::admit::Policy;
 use crate::station::lamp::Lamp;
 
 /// A directory with an image in it, and what becomes of a configuration there.
-fn proved(text: &str) -> Result<Settings, String> {
+pub(in crate::config) fn proved(text: &str) -> Result<Settings, String> {
     let directory = tempfile::tempdir().expect("a temporary directory");
     fs::write(directory.path().join("box.img"), [1]).expect("it can be written");
     let path = directory.path().join("config.toml");
@@ -12,7 +12,7 @@ fn proved(text: &str) -> Result<Settings, String> {
     read(&path, Images::Proved).map_err(|error| error.to_string().replace(&directory.path().display().to_string(), "DIR"))
 }
 
-const GOOD: &str = r#"
+pub(in crate::config) const GOOD: &str = r#"
 [[model]]
 name = "acme/box"
 image = "box.img"
@@ -49,12 +49,16 @@ fn the_directory_of_the_log_files_counts_from_the_configuration_as_every_path_do
 #[test]
 fn every_mistake_is_named_with_its_line_its_key_and_a_cure() {
     let mistakes = [
-        ("name = \"A1\"", "name = \"A1\"\nspeed = 3", "line 8: unknown field `speed`"),
+        ("name = \"A1\"", "name = \"A1\"\nspeed = 3", "line 8: unknown key `speed`: the keys here are name, ports"),
         ("image = \"box.img\"", "image = \"none.img\"", "line 4: `image`: DIR/none.img: No such file"),
         ("model = \"acme/box\"", "model = \"acme/bax\"", "line 9: `model`: there is no model \"acme/bax\": add a [[model]]"),
         ("[[model]]", "[[model]", "line 2: "),
         ("image = \"box.img\"", "image = \"box.img\"\nassertion = \"none.model\"", "line 5: `assertion`: DIR/none.model: No such file"),
-        ("image = \"box.img\"", "image = \"box.img\"\nrequire = \"maybe\"", "line 5: unknown variant `maybe`"),
+        (
+            "image = \"box.img\"",
+            "image = \"box.img\"\nrequire = \"maybe\"",
+            "line 5: `require` is \"proven\", \"matching\" or \"none\", and not the text \"maybe\"",
+        ),
         (
             "image = \"box.img\"",
             "image = \"box.img\"\nassertion = \"box.img\"\nrequire = \"none\"",
@@ -75,18 +79,26 @@ fn every_mistake_is_named_with_its_line_its_key_and_a_cure() {
         ("\n[[model]]", "[shift]\nstarts = [\"06:00\",\n\"24:00\"]\n[[model]]", "line 3: `starts`: \"24:00\" is no time of day"),
         ("\n[[model]]", "[shift]\nstarts = [\"6:00\"]\n[[model]]", "line 2: `starts`: \"6:00\" is no time of day"),
         ("\n[[model]]", "[shift]\nstarts = [\"06:00\", \"06:00\"]\n[[model]]", "line 2: `starts`: \"06:00\" does not come after"),
-        ("\n[[model]]", "[log]\ndirectry = \"x\"\n[[model]]", "line 2: unknown field `directry`"),
-        ("\n[[model]]", "[policy]\ndone = \"erase\"\n[[model]]", "line 2: unknown variant `erase`, expected `recheck` or `reflash`"),
+        ("\n[[model]]", "[log]\ndirectry = \"x\"\n[[model]]", "line 2: unknown key `directry`"),
+        (
+            "\n[[model]]",
+            "[policy]\ndone = \"erase\"\n[[model]]",
+            "line 2: `done` is \"recheck\" or \"reflash\", and not the text \"erase\"",
+        ),
         ("image = \"box.img\"", "image = \".\"", "line 4: `image`: DIR/.: not a regular file"),
         ("\n[[model]]", "[[own_disk]]\nserial = \"4C53\"\nbytes = 1000\n[[model]]", "line 1: [[own_disk]] has either"),
         ("model = \"acme/box\"", "model = \"acme/box\"\ncapacity_gb = [9, 8]", "line 10: `capacity_gb`"),
         ("name = \"A1\"", "name = \"A1\"\nlamp = {}", "line 8: `lamp` names no LED: write lamp = { led = \"NAME\" }"),
-        ("name = \"A1\"", "name = \"A1\"\nlamp = { white = \"a\" }", "line 8: unknown field `white`"),
+        ("name = \"A1\"", "name = \"A1\"\nlamp = { white = \"a\" }", "line 8: unknown key `white`: the keys here are led, green"),
         ("name = \"A1\"", "name = \"A1\"\nlamp.green = \"g\"\nlamp.red = \"/dev/sda\"", "line 9: `red`: \"/dev/sda\" is no name of an LED"),
         ("name = \"A1\"", "name = \"A1\"\nlamp.green = \"g\"\nlamp.led = \"a\"", "line 9: `led` is for a lamp of a single LED"),
         ("name = \"A1\"", "name = \"A1\"\nlamp = { red = \"r\" }", "line 8: `lamp` has colours and no `green`"),
-        ("\n[[model]]", "[panel]\nbell = 1\n[[model]]", "line 2: invalid type: integer `1`, expected a boolean"),
-        ("model = \"acme/box\"", "model = \"acme/box\"\ncards = \"new\"", "line 10: unknown variant `new`, expected `reuse` or `blank`"),
+        ("\n[[model]]", "[panel]\nbell = 1\n[[model]]", "line 2: `bell` is true or false, without quotes, and not the number 1"),
+        (
+            "model = \"acme/box\"",
+            "model = \"acme/box\"\ncards = \"new\"",
+            "line 10: `cards` is \"reuse\" or \"blank\", and not the text \"new\"",
+        ),
     ];
     for (right, wrong, expected) in mistakes {
         let text = GOOD.replacen(right, wrong, 1);
@@ -106,7 +118,7 @@ fn who_only_reads_the_log_needs_no_image() {
 
 #[test]
 fn two_slots_of_one_name_or_on_one_port_are_an_error() {
-    let twice = format!("{GOOD}\n[[slot]]\nname = \"A1\"\nports = [\"p2\"]\nmodel = \"acme/box\"\n");
+    let twice = format!("{GOOD}\n[[slot]]\nname = \"A1\"\nports = [\"pci-0000:00:14.0/usb3-2/lun-0\"]\nmodel = \"acme/box\"\n");
     assert!(proved(&twice).expect_err("one name").contains("the slot \"A1\" is there twice"));
     let shared = format!("{GOOD}\n[[slot]]\nname = \"A2\"\nports = [\"pci-0000:00:14.0/usb2-1/lun-0\"]\nmodel = \"acme/box\"\n");
     assert!(proved(&shared).expect_err("one port").contains("already belongs to slot \"A1\""));
@@ -115,7 +127,7 @@ fn two_slots_of_one_name_or_on_one_port_are_an_error() {
 #[test]
 fn a_lamp_is_its_slots_own_in_either_form_of_the_table() {
     let two = format!(
-        "{GOOD}[slot.lamp]\nred = \"input*::numlock\"\ngreen = \"input*::capslock\"\n\n[[slot]]\nname = \"A2\"\nports = [\"p2\"]\n\
+        "{GOOD}[slot.lamp]\nred = \"input*::numlock\"\ngreen = \"input*::capslock\"\n\n[[slot]]\nname = \"A2\"\nports = [\"pci-0000:00:14.0/usb3-2/lun-0\"]\n\
          model = \"acme/box\"\nlamp = {{ led = \"LED\" }}\n"
     );
     let lamps = proved(&two.replace("LED", "mmc0::")).expect("it is good").lamps;
@@ -155,8 +167,9 @@ fn the_example_shows_every_key_with_its_default() {
     assert_eq!(example["control"]["socket"].as_str(), socket.to_str());
     let PanelTable { language: _, bell } = PanelTable::default();
     assert_eq!(example["panel"]["bell"].as_bool(), Some(bell));
-    let PolicyTable { done, flush } = PolicyTable::default();
+    let PolicyTable { done, flush, rules } = PolicyTable::default();
     assert_eq!((example["policy"]["flush"].as_str(), flush), (Some("ask"), FlushWord::Ask));
+    assert_eq!((example["policy"]["rules"].as_str(), rules), (Some("warn"), RulesWord::Warn));
     assert_eq!((example["policy"]["done"].as_str(), done), (Some("recheck"), DoneWord::Recheck));
     let typed: File = toml::from_str(&text).expect("every key is known");
     let lamps = prove_lamps(&Source { path: Path::new("config.example.toml"), text: &text }, &typed.slot).expect("they are lamps");

@@ -116,6 +116,9 @@ pub struct Status {
     pub models: Vec<Model>,
     /// Every slot, in the order of the configuration.
     pub slots: Vec<Slot>,
+    /// Slots from which the PC's other programs are not kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exposed: Vec<String>,
 }
 
 /// Cards since midnight, by the PC's clock.
@@ -274,6 +277,7 @@ impl Status {
             anchor: view.anchor.as_ref().map(Anchor::of),
             models: view.models.iter().map(Model::of).collect(),
             slots: view.slots.iter().map(Slot::of).collect(),
+            exposed: view.exposed.clone(),
         }
     }
 }

@@ -16,6 +16,8 @@ use crate::station::command::Who;
 use crate::station::outcome::Digest;
 use crate::station::record::{Armed, ArmedBy, Disarmed, ModelProof, Occasion, Zeroes};
 use crate::station::units::Bytes;
+use crate::watch::places::ports_of;
+use crate::watch::sysfs::Sysfs;
 
 /// Every staged image, by digest, and which model it is armed for.
 #[derive(Debug, Default)]
@@ -153,7 +155,7 @@ pub enum ReloadError {
 /// # Errors
 /// The first thing that is not.
 pub fn prove(config: &Path, state: &Path, at: i64) -> Result<(Settings, Armory), ReloadError> {
-    let settings = config::read(config, Images::Proved)?;
+    let settings = config::read(config, Images::Proved).map_err(|error| error.with_port(|text| ports_of(&Sysfs::default(), text)))?;
     if settings.state != state {
         return Err(ReloadError::State);
     }

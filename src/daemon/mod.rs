@@ -5,6 +5,7 @@
 
 pub mod arming;
 pub mod interlock;
+mod keeper;
 pub mod lamps;
 mod log_files;
 mod pulse;
@@ -45,9 +46,11 @@ use crate::station::units::Moment;
 use crate::station::{Configuration, Effect, Event, Station};
 use crate::watch::Watch;
 use crate::watch::cabling::CablingWatch;
+use crate::watch::cover::CoverWatch;
 use crate::watch::sysfs::Sysfs;
 use crate::watch::uses::own_parts;
 use arming::{Armory, ReloadError};
+use keeper::Keeper;
 use log_files::LogFilesThread;
 use pulse::Pulse;
 use questions::Questions;
@@ -132,6 +135,7 @@ struct Daemon {
     log_files: Option<LogFilesThread>,
     watch: Watch,
     cabling: CablingWatch,
+    cover: CoverWatch,
     shown: Shown,
     panel: Panel,
     lamps: Lamps,
@@ -178,6 +182,8 @@ impl Daemon {
         let seen = tell.clone();
         let cabling =
             CablingWatch::spawn(Sysfs::default(), move |event| seen.blocking_send(event).is_ok()).map_err(start("cabling thread"))?;
+        let seen = tell.clone();
+        let cover = CoverWatch::spawn(Sysfs::default(), move |event| seen.blocking_send(event).is_ok()).map_err(start("cover thread"))?;
         let (pulse, shown) = (Pulse::default(), Shown::new(Instant::now(), station.view(Moment::default())));
         let panel = Panel::spawn(screen, shown.dead_or_alive(&pulse)).map_err(start("panel thread"))?;
         let lamps = Lamps::spawn(SysfsLeds::default(), shown.while_alive(&pulse)).map_err(start("lamps thread"))?;
@@ -186,9 +192,10 @@ impl Daemon {
         let control = Server::start(&settings.socket, shown.listen(), ask.clone(), by_groups)
             .inspect_err(|error| tracing::error!(%error, socket = %settings.socket.display(), "nobody can ask the station"))
             .ok();
+        let keeper = Keeper::spawn(tell.clone()).map_err(start("keeper thread"))?;
         let unanswered = Arc::new(Unanswered::read(&settings.unanswered()));
         let rules = Rules { stall: settings.stall, flush_required: settings.flush_required, unanswered };
-        let workers = Workers::new(tell.clone(), Armory::default(), own, rules);
+        let workers = Workers::new(tell.clone(), Armory::default(), own, rules, keeper);
         let today = Today::new(&log);
         let shift_end = ShiftEnd::new(&log, Shifts::new(settings.shifts.clone()));
         let mut daemon = Self {
@@ -203,6 +210,7 @@ impl Daemon {
             log_files: None,
             watch,
             cabling,
+            cover,
             shown,
             panel,
             lamps,
@@ -238,6 +246,7 @@ impl Daemon {
         self.keep_log_files();
         self.shift_end.turn_to(Shifts::new(self.settings.shifts.clone()));
         self.watch.turn_to(self.station.ports());
+        self.cover.turn_to(self.station.ports());
         lamps::note(&self.settings.state, &self.settings.lamps);
         // What they showed last is not to be lit again: what holds now is known first.
         self.show();
@@ -398,6 +407,7 @@ impl Daemon {
         if let (Event::Recorded(Receipt::Closed(_)), Some(files)) = (&event, &self.log_files) {
             files.outcome_recorded();
         }
+        let may_free = matches!(event, Event::Gone { .. } | Event::Seen { .. } | Event::Configure(_) | Event::Tick);
         for effect in self.station.apply(Moment(self.began.elapsed()), event) {
             match effect {
                 Effect::Record(entry) => self.writer.record(entry)?,
@@ -408,10 +418,17 @@ impl Daemon {
                 Effect::Answer { request, answer } => self.questions.answer(request, answer),
             }
         }
+        if may_free {
+            self.workers.let_go(|attempt| self.station.keeps(attempt));
+        }
         Ok(())
     }
 
     fn end(mut self) -> Result<(), RunError> {
+        // The claims end with the process. What was written until now is still told.
+        for event in self.workers.changed_at_last() {
+            self.apply(event)?;
+        }
         self.writer.record(Box::new(Entry::StationStopped))?;
         // Now, and not after all that may still take its time.
         drop(self.lamps);

@@ -1,6 +1,6 @@
 //! The story of a station, for whoever reads its journal a year later: every change of a slot's sign once, and nothing in between.
 
-use crate::panel::lines::line;
+use crate::panel::lines::{exposed, line};
 use crate::station::view::{Call, Sign, SlotView, View};
 
 /// What was told last.
@@ -9,6 +9,7 @@ pub(super) struct Story {
     /// Every slot's name, sign and attempt.
     told: Vec<(String, Sign, Option<u64>)>,
     fault: Option<String>,
+    exposed: Vec<String>,
 }
 
 impl Story {
@@ -20,6 +21,12 @@ impl Story {
                 None => tracing::info!("the station's fault is over"),
             }
             self.fault.clone_from(&view.fault);
+        }
+        if view.exposed != self.exposed {
+            if !view.exposed.is_empty() {
+                tracing::warn!(slots = view.exposed.join(" "), "{}", exposed(&view.exposed));
+            }
+            self.exposed.clone_from(&view.exposed);
         }
         for slot in changed(&self.told, view) {
             tell(slot);

@@ -7,6 +7,7 @@ use std::thread::{self, JoinHandle};
 use tokio::sync::mpsc;
 
 use super::arming::Armory;
+use super::keeper::Keeper;
 use crate::flash::flash;
 use crate::flash::gauge::Gauge;
 use crate::flash::rules::Rules;
@@ -26,6 +27,7 @@ pub(super) struct Workers {
     /// What holds for cards from now on.
     pub(super) rules: Rules,
     running: BTreeMap<AttemptNumber, Running>,
+    keeper: Keeper,
 }
 
 struct Running {
@@ -37,8 +39,8 @@ struct Running {
 }
 
 impl Workers {
-    pub(super) fn new(tell: mpsc::Sender<Event>, armory: Armory, own: Arc<[OwnPart]>, rules: Rules) -> Self {
-        Self { tell, armory, own, rules, running: BTreeMap::new() }
+    pub(super) fn new(tell: mpsc::Sender<Event>, armory: Armory, own: Arc<[OwnPart]>, rules: Rules, keeper: Keeper) -> Self {
+        Self { tell, armory, own, rules, running: BTreeMap::new(), keeper }
     }
 
     /// Asks who uses this card, in a thread of its own: a `/proc` or a udev database that hangs holds up no other slot.
@@ -72,10 +74,15 @@ impl Workers {
         };
         let gauge = Arc::new(Gauge::default());
         let (tell, shared, rules) = (self.tell.clone(), Arc::clone(&gauge), self.rules.clone());
+        let keep = self.keeper.way_in();
         let body = move || {
-            let end = flash(&attempt, image, Arc::clone(&shared), rules);
+            let (end, kept) = flash(&attempt, image, Arc::clone(&shared), rules);
             tracing::debug!(slot = attempt.slot, attempt = number, ?end, "ended");
             let _stopped = tell.blocking_send(Event::Ended { attempt: number, end, effort: shared.effort() });
+            // Behind its end: what is found to be written to it is told of a card that is known to be proven.
+            if let Some(kept) = kept {
+                keep.keep(number, attempt.slot, kept);
+            }
         };
         match thread::Builder::new().name(format!("flash/{slot}")).spawn(body) {
             Ok(thread) => {
@@ -100,6 +107,16 @@ impl Workers {
         if let Some(running) = self.running.get(&attempt) {
             running.gauge.cancel();
         }
+    }
+
+    /// Gives back every proven card of which this says that it need not be kept.
+    pub(super) fn let_go(&self, kept: impl Fn(AttemptNumber) -> bool) {
+        self.keeper.let_go(kept);
+    }
+
+    /// What was written to proven cards until now, asked for the last time.
+    pub(super) fn changed_at_last(&self) -> Vec<Event> {
+        self.keeper.look_at_last()
     }
 
     /// How far every thread is. Those that ended are joined on the way.

@@ -12,7 +12,7 @@ use nix::libc;
 use nix::sys::stat::{major, minor};
 
 use super::scsi::Meaning;
-use super::{Asked, BlockDevice, Shortfall, Source, ioctl};
+use super::{Asked, BlockDevice, Shortfall, Source, counts, ioctl};
 use crate::station::card::{DevNum, Visit};
 use crate::station::units::Bytes;
 
@@ -219,6 +219,12 @@ impl BlockDevice for DirectDevice {
         make_of(Path::new("/sys/dev/block").join(self.visit.devnum.to_string()).as_path())
     }
 
+    /// Sectors, not requests: a request's sectors are counted before whoever waits for it is woken, the request itself only after that
+    /// (kernel, `block/blk-mq.c`, `blk_update_request`, `__blk_mq_end_request`).
+    fn sectors_written(&self) -> Option<u64> {
+        counts::sectors_written(self.visit.devnum)
+    }
+
     fn departed(&self) -> bool {
         let began = Instant::now();
         loop {
@@ -258,6 +264,15 @@ impl DirectDevice {
             }
         }
         Ok(meaning)
+    }
+
+    /// Has the kernel look whether the medium is still there: it does so when a disk is opened. udev, which opens what changed, has waited
+    /// for our lock until now, so that the disk of a reader may still show the size of a card that left. May wait for the device.
+    pub fn look_for_medium(&self) {
+        // By the descriptor: a name may be another disk's by now.
+        if let Err(error) = File::open(format!("/proc/self/fd/{}", self.file.as_raw_fd())) {
+            tracing::debug!(%error, "looked for the medium");
+        }
     }
 
     /// sysfs is asked as well as the descriptor: a disk that is gone for everybody else keeps answering its last holder.

@@ -4,6 +4,7 @@
 //! real one's rules. All `unsafe` of the crate lives here, in `aligned`, `ioctl` and `mapped`.
 
 pub mod aligned;
+mod counts;
 pub mod direct;
 mod ioctl;
 pub mod mapped;
@@ -65,6 +66,10 @@ pub trait BlockDevice {
 
     /// The make of the device that would be asked: vendor, product and revision. Nothing where it is not asked.
     fn make(&self) -> Option<String>;
+
+    /// Sectors of 512 bytes that were written to it or discarded since the kernel knows it, by whomever and through whichever of its nodes.
+    /// Nothing where the kernel does not count them. A write of ours is in the count as soon as its call has returned.
+    fn sectors_written(&self) -> Option<u64>;
 
     /// After an error: has the medium left, or another taken its place? May wait a moment, because the kernel often learns
     /// of a removal only after the first failed call.

@@ -9,6 +9,9 @@ use super::aligned::{ALIGNMENT, AlignedBuf};
 use super::{Asked, BlockDevice, Shortfall, Source};
 use crate::station::units::{Bytes, to_u64, to_usize};
 
+/// In which a kernel counts.
+const SECTOR: u64 = 512;
+
 /// What is wrong with it.
 #[derive(Clone, Debug)]
 pub(crate) enum Fault {
@@ -32,6 +35,8 @@ pub(crate) enum Fault {
     DropBehind(u64),
     /// Writes that touch this byte are damaged there, from the second one on: the tombstone arrives, the head does not.
     SpoilSecondWrite { at: u64, bits: u8 },
+    /// Another program writes so many sectors while this byte is written for the second time.
+    WrittenByAnotherAt { at: u64, sectors: u64 },
     /// Flushes answer with this error number once so many were good.
     FlushErrorAfter { flushes: usize, errno: i32 },
     /// Another medium is in the reader after so many calls.
@@ -64,12 +69,37 @@ pub(crate) struct RamDevice {
     pub(crate) off_page: usize,
     /// Writes to a medium that took the first one's place.
     strays: usize,
+    /// Sectors written, as a kernel counts them.
+    sectors: Option<u64>,
 }
 
 impl RamDevice {
     /// A card of zeroes with `DISKSEQ` 1.
     pub(crate) fn new(length: Bytes, logical_block: u32) -> Self {
-        Self { medium: vec![0; to_usize(length.0)], logical_block, faults: Vec::new(), calls: 0, did: Vec::new(), off_page: 0, strays: 0 }
+        Self {
+            medium: vec![0; to_usize(length.0)],
+            logical_block,
+            faults: Vec::new(),
+            calls: 0,
+            did: Vec::new(),
+            off_page: 0,
+            strays: 0,
+            sectors: Some(0),
+        }
+    }
+
+    /// Another program writes so much to it.
+    pub(crate) fn written_by_another(&mut self, sectors: u64) {
+        self.count(sectors * SECTOR);
+    }
+
+    /// The kernel counts nothing of it.
+    pub(crate) fn uncounted(&mut self) {
+        self.sectors = None;
+    }
+
+    fn count(&mut self, bytes: u64) {
+        self.sectors = self.sectors.map(|sectors| sectors + bytes / SECTOR);
     }
 
     /// Makes it fail so from now on.
@@ -151,7 +181,12 @@ impl RamDevice {
             Fault::SpoilSecondWrite { at, bits } if range.contains(&at) && before(at) => Some((at, bits)),
             _ => None,
         });
+        let foreign = self.faults.iter().find_map(|fault| match *fault {
+            Fault::WrittenByAnotherAt { at, sectors } if range.contains(&at) && before(at) => Some(sectors),
+            _ => None,
+        });
         self.did.push(Did::Write { at: at.0, length: to_u64(moved) });
+        self.count(to_u64(moved) + foreign.unwrap_or(0) * SECTOR);
         self.store(at, &data[..moved]);
         if let Some((spoiled, bits)) = spoiled
             && let Some(place) = self.place(spoiled)
@@ -218,6 +253,8 @@ impl BlockDevice for RamDevice {
             return Err(error);
         }
         self.did.push(Did::Zero { at: at.0, length: length.0 });
+        // A device that refuses to zero by itself is counted for the try, too.
+        self.count(2 * length.0);
         self.store(at, &vec![0; to_usize(length.0)]);
         Ok(())
     }
@@ -263,6 +300,10 @@ impl BlockDevice for RamDevice {
 
     fn make(&self) -> Option<String> {
         self.faults.iter().any(|fault| matches!(fault, Fault::Asked(_))).then(|| "0011:2233 revision 0100".to_owned())
+    }
+
+    fn sectors_written(&self) -> Option<u64> {
+        self.sectors
     }
 
     fn departed(&self) -> bool {

@@ -62,6 +62,9 @@ impl<H: FnMut(&mut RamDevice, usize, usize)> BlockDevice for &mut Hooked<H> {
     fn make(&self) -> Option<String> {
         self.ram.make()
     }
+    fn sectors_written(&self) -> Option<u64> {
+        self.ram.sectors_written()
+    }
     fn departed(&self) -> bool {
         self.ram.departed()
     }
@@ -337,7 +340,7 @@ fn all_cards_share_one_mapping_of_an_image() {
 fn run_asked(answer: Asked, rules: Rules) -> (End, RamDevice, Effort) {
     let mut device = with(4 * MIB, Fault::Asked(answer));
     let gauge = Arc::new(Gauge::default());
-    let end =
+    let (end, _) =
         flash_device(&mut device, &attempt(1, Zeroes::Prove, &Plan::WriteUnlessDone), staged(&pattern(3 * MIB)), Arc::clone(&gauge), rules);
     (end, device, gauge.effort())
 }

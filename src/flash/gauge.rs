@@ -119,7 +119,12 @@ pub struct Gauge {
     reading: Parts,
     /// Claim to end, once it ended.
     total_ns: AtomicU64,
+    /// What the kernel counted of the card at the proof; [`NOT_COUNTED`] where it did not, or there is none.
+    proven_at: AtomicU64,
 }
+
+/// More sectors than any card has taken.
+const NOT_COUNTED: u64 = u64::MAX;
 
 impl Default for Gauge {
     fn default() -> Self {
@@ -144,6 +149,7 @@ impl Default for Gauge {
             writing: Parts::default(),
             reading: Parts::default(),
             total_ns: zero(),
+            proven_at: AtomicU64::new(NOT_COUNTED),
         }
     }
 }
@@ -259,6 +265,7 @@ impl Gauge {
             curve: Curve { writing: self.writing.rates(), reading: self.reading.rates() },
             head: self.head(),
             flush: self.flush(),
+            writes_at_proof: Some(self.proven_at.load(Relaxed)).filter(|sectors| *sectors != NOT_COUNTED),
         }
     }
 
@@ -280,6 +287,11 @@ impl Gauge {
     /// The attempt is over: its duration stands.
     pub(super) fn end(&self) {
         self.total_ns.store(nanoseconds(self.began.elapsed()), Relaxed);
+    }
+
+    /// The card is proven, and this is the kernel's count of what was written to it.
+    pub(super) fn proven(&self, sectors: Option<u64>) {
+        self.proven_at.store(sectors.unwrap_or(NOT_COUNTED), Relaxed);
     }
 
     pub(super) fn enter(&self, step: Step, of: Bytes) {

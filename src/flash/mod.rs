@@ -22,6 +22,7 @@ pub mod claim;
 mod diagnose;
 pub mod error;
 pub mod gauge;
+pub mod kept;
 mod marks;
 pub mod recheck;
 pub mod rules;
@@ -46,19 +47,21 @@ use crate::station::record::{Attempt, Plan};
 use claim::Claim;
 use error::FlashError;
 use gauge::Gauge;
+use kept::Kept;
 use recheck::Rechecked;
 use rules::Rules;
 use session::Session;
 
-/// Opens, writes and proves the card of `attempt`. A panic, which is a fault of ours, ends this attempt and nothing else.
+/// Opens, writes and proves the card of `attempt`. A panic, which is a fault of ours, ends this attempt and nothing else. A card that was
+/// proven stays claimed for as long as [`Kept`] lives.
 #[must_use]
-pub fn flash(attempt: &Attempt, image: Arc<Staged>, gauge: Arc<Gauge>, rules: Rules) -> End {
+pub fn flash(attempt: &Attempt, image: Arc<Staged>, gauge: Arc<Gauge>, rules: Rules) -> (End, Option<Kept>) {
     let end = contained(|| match claim::open(&attempt.card, &gauge) {
         Ok(device) => Ok(flash_device(device, attempt, image, Arc::clone(&gauge), rules)),
-        Err(end) => Ok(end),
+        Err(end) => Ok((end, None)),
     });
     gauge.end();
-    end.unwrap_or_else(FlashError::into_end)
+    end.unwrap_or_else(|error| (error.into_end(), None))
 }
 
 /// A panic is an error of this card's attempt alone.
@@ -70,12 +73,20 @@ fn contained<T>(work: impl FnOnce() -> Result<T, FlashError>) -> Result<T, Flash
 }
 
 /// The same for a device that is open.
-fn flash_device<D: BlockDevice>(device: D, attempt: &Attempt, image: Arc<Staged>, gauge: Arc<Gauge>, rules: Rules) -> End {
+fn flash_device<D: BlockDevice>(
+    device: D,
+    attempt: &Attempt,
+    image: Arc<Staged>,
+    gauge: Arc<Gauge>,
+    rules: Rules,
+) -> (End, Option<Kept<D>>) {
     let mut session = match Session::begin(device, attempt, image, gauge, rules) {
         Ok(session) => session,
-        Err(end) => return end,
+        Err(end) => return (end, None),
     };
-    contained(|| steps(&mut session, attempt)).unwrap_or_else(|error| ended_early(&mut session, error))
+    let end = contained(|| steps(&mut session, attempt)).unwrap_or_else(|error| ended_early(&mut session, error));
+    let kept = end.is_proof().then(|| session.into_kept());
+    (end, kept)
 }
 
 /// Each step needs what the one before it earned.

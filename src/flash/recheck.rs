@@ -35,6 +35,7 @@ pub fn recheck<D: BlockDevice>(claim: Claim<'_, D>) -> Result<Rechecked<'_, D>, 
 
 fn look<D: BlockDevice>(session: &mut Session<D>) -> Result<Option<Verified>, FlashError> {
     session.ask_identity()?;
+    session.count_writes();
     let (head, body) = (session.runs(true), session.proven_runs());
     session.gauge.enter(Step::Rechecking, Bytes(bytes_of(&head).0 + bytes_of(&body).0));
     let mut values = no_values(session.image.map().len())?;

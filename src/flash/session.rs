@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::error::FlashError;
 use super::gauge::{Call, Gauge, Waits};
+use super::kept::Kept;
 use super::rules::Rules;
 use super::tombstone::Tombstone;
 use crate::device::aligned::{ALIGNMENT, AlignedBuf};
@@ -26,6 +27,8 @@ const PIECES_PER_CALL: usize = 4;
 const CALL: u64 = 4 * MIB;
 /// The kernel zeroes so much in one call at most: it cannot be interrupted, and a cancelled attempt shall end soon.
 const ZEROED_PER_CALL: u64 = 64 * MIB;
+/// The unit in which the kernel counts writes, whatever the card's own block is.
+const SECTOR: u64 = 512;
 /// A card's last MiB, where a backup partition table stands.
 const FAR_END: u64 = MIB;
 /// A card that answers with errors is not asked for longer to take its tombstone back: each call may take the kernel's 30 seconds.
@@ -44,6 +47,8 @@ pub(super) struct Session<D> {
     pub(super) zeroes: Zeroes,
     pub(super) data: AlignedBuf,
     pub(super) other: AlignedBuf,
+    /// What the kernel must count of the card as long as nobody else writes to it; nothing where it does not count.
+    writes: Option<u64>,
 }
 
 /// A run of pieces moved by one call.
@@ -76,7 +81,22 @@ impl<D: BlockDevice> Session<D> {
     ) -> io::Result<Self> {
         gauge.measure_along(image.span());
         let buffer = || AlignedBuf::zeroed(PIECES_PER_CALL * to_usize(PIECE));
-        Ok(Self { device, visit, image, gauge, tombstone, rules, zeroes, data: buffer()?, other: buffer()? })
+        Ok(Self { device, visit, image, gauge, tombstone, rules, zeroes, data: buffer()?, other: buffer()?, writes: None })
+    }
+
+    /// What is read from now on is to be the proof: every write from now on that is not the session's own spoils it.
+    pub(super) fn count_writes(&mut self) {
+        self.writes = self.device.sectors_written();
+    }
+
+    /// The card, with what the kernel counts of it as long as nobody but this session has written since [`Self::count_writes`].
+    pub(super) fn into_kept(self) -> Kept<D> {
+        self.gauge.proven(self.writes);
+        Kept::new(self.device, self.writes)
+    }
+
+    fn count_own(&mut self, length: usize) {
+        self.writes = self.writes.map(|sectors| sectors + to_u64(length) / SECTOR);
     }
 
     pub(super) fn span(&self) -> Bytes {
@@ -191,7 +211,9 @@ impl<D: BlockDevice> Session<D> {
             .time(Call { act: Act::Writing, at, length, moves: true }, || {
                 write_all_at(&mut self.device, at, Source::Bytes(&self.data[..length]))
             })
-            .map_err(|ended| FlashError::of_call(Act::Writing, span, ended))
+            .map_err(|ended| FlashError::of_call(Act::Writing, span, ended))?;
+        self.count_own(length);
+        Ok(())
     }
 
     /// Writes a range of the image of at most one call, straight from the page cache; its last, partial block padded with zeroes.
@@ -215,6 +237,7 @@ impl<D: BlockDevice> Session<D> {
             gauge
                 .time(Call { act: Act::Writing, at, length, moves: true }, || write_all_at(&mut self.device, at, source))
                 .map_err(|ended| FlashError::of_call(Act::Writing, span, ended))?;
+            self.count_own(length);
         }
         if whole < range.end {
             self.write_buffered(Bytes(whole.max(range.start)), to_usize(block))?;
@@ -244,6 +267,10 @@ impl<D: BlockDevice> Session<D> {
                 span,
                 source,
             })?;
+        }
+        // How much of it the kernel counts is its own business: a device that refuses to zero by itself is counted for the try, too.
+        if self.writes.is_some() {
+            self.count_writes();
         }
         Ok(())
     }

@@ -57,7 +57,7 @@ pub(super) fn flash_opened<D: BlockDevice>(
     plan: &Plan,
     gauge: Arc<Gauge>,
 ) -> End {
-    flash_device(device, &attempt(number, zeroes, plan), image, gauge, rules())
+    flash_device(device, &attempt(number, zeroes, plan), image, gauge, rules()).0
 }
 
 /// Runs the engine and hands the card back.
@@ -94,6 +94,9 @@ impl BlockDevice for &mut RamDevice {
     }
     fn make(&self) -> Option<String> {
         (**self).make()
+    }
+    fn sectors_written(&self) -> Option<u64> {
+        (**self).sectors_written()
     }
     fn departed(&self) -> bool {
         (**self).departed()

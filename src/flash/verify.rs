@@ -79,6 +79,7 @@ pub fn read_back<D: BlockDevice>(written: Written<'_, D>) -> Result<BodyProven<'
 fn read_body<D: BlockDevice>(session: &mut Session<D>) -> Result<Vec<Option<PieceValue>>, FlashError> {
     let runs = session.proven_runs();
     session.gauge.enter(Step::ReadingBack, bytes_of(&runs));
+    session.count_writes();
     let found = match compare_body(session, &runs)? {
         Compared::Right(found) => found,
         // Not even then: what is not hidden from the comparison was written.
@@ -89,6 +90,7 @@ fn read_body<D: BlockDevice>(session: &mut Session<D>) -> Result<Vec<Option<Piec
             zeroes::zero_all(session, &zero, &[])?;
             session.flush()?;
             session.gauge.enter(Step::ReadingBack, bytes_of(&runs));
+            session.count_writes();
             match compare_body(session, &runs)? {
                 Compared::Right(found) => found,
                 Compared::Dirt { at } => return Err(FlashError::WriteIgnored { at }),

@@ -19,8 +19,16 @@ pub(super) struct Start {
     pub(super) at: i64,
 }
 
-/// The body of an entry. `start` is that of the attempt an entry closes, where it has one.
-pub(super) fn of_entry(entry: &Entry, stamp: &Stamp, station_name: &str, start: Option<Start>) -> String {
+/// Where an attempt's end stands, and the word for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Closed {
+    pub(super) seq: i64,
+    pub(super) at: i64,
+    pub(super) word: Option<String>,
+}
+
+/// The body of an entry. `start` is that of the attempt an entry closes, where it has one, `closed` the end of one that changed.
+pub(super) fn of_entry(entry: &Entry, stamp: &Stamp, station_name: &str, start: Option<Start>, closed: Option<Closed>) -> String {
     let facts = match entry {
         Entry::StationStarted { version } => json!({ "version": version }),
         Entry::StationStopped => json!({}),
@@ -33,6 +41,11 @@ pub(super) fn of_entry(entry: &Entry, stamp: &Stamp, station_name: &str, start: 
         Entry::CardReturned { slot, card: returned, times } => json!({ "slot": slot, "card": card(returned), "times": times }),
         Entry::AttemptStarted(attempt) => facts_of(attempt),
         Entry::AttemptClosed { attempt, outcome, effort } => close(facts_of(attempt), outcome, Some(effort), start),
+        Entry::AttemptChanged { attempt, outcome } => {
+            let sectors = if let Outcome::Changed { sectors } = outcome { Some(*sectors) } else { None };
+            let closed = closed.map(|closed| json!({ "seq": closed.seq, "at": closed.at, "word": closed.word }));
+            with(close(facts_of(attempt), outcome, None, start), [("closed", json!(closed)), ("sectors", json!(sectors))])
+        }
     };
     finish(facts, stamp, station_name)
 }
@@ -62,7 +75,7 @@ fn close(facts: Value, outcome: &Outcome, effort: Option<&Effort>, start: Option
         Outcome::PassedMapped(proof) | Outcome::RecheckedMapped(proof) => {
             json!({ "class": outcome.readback_class(), "bytes": proof.bytes().0 })
         }
-        Outcome::Failed(_) | Outcome::Refused(_) | Outcome::Pulled(_) | Outcome::Interrupted => Value::Null,
+        Outcome::Failed(_) | Outcome::Refused(_) | Outcome::Pulled(_) | Outcome::Interrupted | Outcome::Changed { .. } => Value::Null,
     };
     let outcome = json!({
         "word": outcome.word().as_str(),
@@ -84,6 +97,7 @@ fn close(facts: Value, outcome: &Outcome, effort: Option<&Effort>, start: Option
             "reading_kib_s": rates(&effort.curve.reading),
             "head": effort.head.word(),
             "flush": effort.flush.map(CacheFlush::word),
+            "writes_at_proof": effort.writes_at_proof,
         })
     });
     let start = start.map(|start| json!({ "seq": start.seq, "at": start.at }));

@@ -11,6 +11,8 @@
 
 mod body;
 mod chain;
+#[cfg(test)]
+mod changed_cases;
 mod clock;
 #[cfg(test)]
 mod copy_tests;
@@ -46,7 +48,7 @@ use rusqlite::{Connection, FileControl, OpenFlags, OptionalExtension, Transactio
 
 use crate::station::record::{AttemptNumber, Entry, Receipt};
 
-use body::Start;
+use body::{Closed, Start};
 use chain::Stored;
 use link::{Link, ORIGIN};
 
@@ -63,11 +65,12 @@ const APPLICATION_ID: i32 = 0x466c_7368;
 
 /// The step from each format to the next, the first from an empty file. They make and drop indexes, views, triggers and
 /// virtual columns; no step touches what was hashed.
-const MIGRATIONS: [&str; 3] = [include_str!("schema.sql"), include_str!("lookups.sql"), include_str!("orders.sql")];
+const MIGRATIONS: [&str; 4] =
+    [include_str!("schema.sql"), include_str!("lookups.sql"), include_str!("orders.sql"), include_str!("changed.sql")];
 
 /// The format this program writes.
-const FORMAT: i32 = 3;
-const _: () = assert!(MIGRATIONS.len() == 3, "FORMAT counts the migrations");
+const FORMAT: i32 = 4;
+const _: () = assert!(MIGRATIONS.len() == 4, "FORMAT counts the migrations");
 
 /// Longer than any reader of ours holds a lock, shorter than an operator's patience.
 const BUSY: Duration = Duration::from_secs(5);
@@ -389,7 +392,7 @@ impl Draft<'_> {
             Facts::Body(body) => return Ok(body.clone()),
         };
         let start = match entry {
-            Entry::AttemptClosed { attempt, .. } => start_of(connection, attempt.number)?,
+            Entry::AttemptClosed { attempt, .. } | Entry::AttemptChanged { attempt, .. } => start_of(connection, attempt.number)?,
             Entry::StationStarted { .. }
             | Entry::StationStopped
             | Entry::ModelArmed { .. }
@@ -400,7 +403,8 @@ impl Draft<'_> {
             | Entry::OrderStopped { .. }
             | Entry::AttemptStarted(_) => None,
         };
-        Ok(body::of_entry(entry, self.stamp, station_name, start))
+        let closed = if let Entry::AttemptChanged { attempt, .. } = entry { closed_of(connection, attempt.number)? } else { None };
+        Ok(body::of_entry(entry, self.stamp, station_name, start, closed))
     }
 }
 
@@ -538,6 +542,14 @@ fn start_of(connection: &Connection, attempt: AttemptNumber) -> rusqlite::Result
     connection
         .prepare_cached("SELECT seq, at FROM event WHERE attempt = ?1 AND kind = 'attempt-started'")?
         .query_row([attempt], |row| Ok(Start { seq: row.get(0)?, at: row.get(1)? }))
+        .optional()
+}
+
+fn closed_of(connection: &Connection, attempt: AttemptNumber) -> rusqlite::Result<Option<Closed>> {
+    let Ok(attempt) = i64::try_from(attempt) else { return Ok(None) };
+    connection
+        .prepare_cached("SELECT seq, at, json_extract(body, '$.outcome.word') FROM event WHERE attempt = ?1 AND kind = 'attempt-closed'")?
+        .query_row([attempt], |row| Ok(Closed { seq: row.get(0)?, at: row.get(1)?, word: row.get(2)? }))
         .optional()
 }
 

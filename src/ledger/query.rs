@@ -4,7 +4,7 @@
 //! The log only grows, so everything up to one event stays as it is: what is asked is fixed to the newest event at that time,
 //! and its pages fit together whatever is appended meanwhile.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::ops::ControlFlow;
 use std::vec;
 
@@ -13,8 +13,9 @@ use rusqlite::{Connection, OptionalExtension, Transaction, named_params};
 use crate::station::outcome::OutcomeWord;
 
 use super::error::{Doing, LogError, Trouble};
-use super::reader::LogReader;
+use super::reader::{LogReader, to_count};
 use super::row::Row;
+use crate::station::units::to_u64;
 
 /// Rows a page holds at most: a few of a megabyte.
 const PAGE: usize = 512;
@@ -156,13 +157,11 @@ impl LogReader {
 
     fn tell(&self, filter: &Filter, each: &mut Each<'_>) -> Result<(), LogError> {
         let failed = |error| self.failed(error);
-        let Some((mut low, mut high)) = self.within(|log| {
+        let asked = self.within(|log| {
             let newest = newest(log)?;
-            span(log, filter, newest)
-        })?
-        else {
-            return Ok(());
-        };
+            Ok((span(log, filter, newest)?, superseded(log, newest)?))
+        })?;
+        let (Some((mut low, mut high)), superseded) = asked else { return Ok(()) };
         if filter.order == Order::OldestFirst && filter.limit.is_some() {
             // Where the first of the newest so many stands.
             let mut first = high + 1;
@@ -178,7 +177,7 @@ impl LogReader {
         while low <= high && left > 0 {
             let (from, to) = window(low, high, WINDOW, backwards);
             let transaction = self.begin().map_err(failed)?;
-            let flow = page_of_briefs(&transaction, filter, (from, to), &mut left, each).map_err(failed)?;
+            let flow = page_of_briefs(&transaction, filter, (from, to), &superseded, &mut left, each).map_err(failed)?;
             if flow.is_break() {
                 return Ok(());
             }
@@ -366,6 +365,16 @@ fn span(log: &Connection, filter: &Filter, newest: i64) -> rusqlite::Result<Opti
     Ok(span.filter(|(low, high)| low <= high))
 }
 
+const CHANGED: &str = "SELECT json_extract(body, '$.closed.seq') FROM event INDEXED BY event_changed
+    WHERE kind = 'attempt-changed' AND json_extract(body, '$.closed.seq') >= 0 AND seq <= ?1";
+
+/// The closing events of attempts whose card was written to later: another event stands for those.
+fn superseded(log: &Connection, newest: i64) -> rusqlite::Result<HashSet<u64>> {
+    let mut query = log.prepare_cached(CHANGED)?;
+    let closed = query.query_map([newest], |row| to_count(row.get(0)?))?;
+    closed.collect()
+}
+
 const SESSION: &str = "SELECT seq FROM event WHERE kind = 'station-started' AND attempt IS NULL ORDER BY seq DESC LIMIT 1";
 
 const SPAN: &str = "SELECT min(seq), max(seq) FROM event INDEXED BY event_at WHERE at >= ?1 AND at < ?2";
@@ -470,20 +479,29 @@ fn page_of_briefs(
     log: &Transaction<'_>,
     filter: &Filter,
     span: (i64, i64),
+    superseded: &HashSet<u64>,
     left: &mut u64,
     each: &mut Each<'_>,
 ) -> rusqlite::Result<ControlFlow<()>> {
     let mut query = log.prepare_cached(&of_briefs(BRIEF, filter, filter.order == Order::NewestFirst))?;
-    bind(&mut query, filter, span, i64::try_from(*left).unwrap_or(i64::MAX))?;
+    let limit = left.saturating_add(to_u64(superseded.len()));
+    bind(&mut query, filter, span, i64::try_from(limit).unwrap_or(i64::MAX))?;
     let mut rows = query.raw_query();
     while let Some(row) = rows.next()? {
         let text = |column: usize| row.get_ref(column).and_then(|value| Ok(value.as_str_or_null()?));
         // SQLite has signed integers only; a count below zero is none of ours.
         let number = |column: usize| row.get::<_, Option<i64>>(column).map(|number| number.and_then(|number| u64::try_from(number).ok()));
+        let seq = number(0)?.unwrap_or_default();
+        if superseded.contains(&seq) {
+            continue;
+        }
+        if *left == 0 {
+            break;
+        }
         *left -= 1;
         let outcome = OutcomeWord::from(text(4)?.unwrap_or_default());
         let flow = each(&Brief {
-            seq: number(0)?.unwrap_or_default(),
+            seq,
             at: row.get(1)?,
             model: text(2)?,
             slot: text(3)?,
@@ -509,7 +527,10 @@ fn page_of_briefs(
 pub(super) fn row_at(log: &Connection, event: i64, newest: i64) -> rusqlite::Result<Option<Result<Row, ()>>> {
     let mut query = log.prepare_cached(
         "SELECT station, kind, at, body FROM event
-         WHERE seq = ?1 AND (kind = 'attempt-closed' OR kind = 'attempt-started' AND NOT EXISTS (
+         WHERE seq = ?1 AND (kind = 'attempt-changed' OR kind = 'attempt-closed' AND NOT EXISTS (
+             SELECT 1 FROM event AS later
+             WHERE later.attempt = event.attempt AND later.kind = 'attempt-changed' AND later.seq <= ?2)
+         OR kind = 'attempt-started' AND NOT EXISTS (
              SELECT 1 FROM event AS closing
              WHERE closing.attempt = event.attempt AND closing.kind = 'attempt-closed' AND closing.seq <= ?2))",
     )?;
@@ -532,7 +553,7 @@ pub(super) fn questions() -> Vec<String> {
         ..Filter::default()
     };
     let mut questions: Vec<_> = NAMES.into_iter().map(of_name).collect();
-    questions.extend([SESSION, SPAN, RUNNING].map(str::to_owned));
+    questions.extend([SESSION, SPAN, RUNNING, CHANGED].map(str::to_owned));
     questions.extend([of_briefs("seq", &narrow, true), of_briefs("seq", &Filter::default(), false)]);
     questions.extend([of_briefs(BRIEF, &narrow, false), of_briefs(BRIEF, &Filter::default(), true)]);
     questions

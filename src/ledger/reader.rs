@@ -84,7 +84,7 @@ impl LogReader {
     /// Where the log cannot be read.
     pub fn row(&self, attempt: AttemptNumber) -> Result<Option<Row>, LogError> {
         let mut events = self.events(attempt)?;
-        events.retain(|event| matches!(event.kind.as_str(), "attempt-started" | "attempt-closed"));
+        events.retain(|event| matches!(event.kind.as_str(), "attempt-started" | "attempt-closed" | "attempt-changed"));
         let Some(newest) = events.pop() else { return Ok(None) };
         let broken = || LogError::new(Doing::Reading, &self.path, Trouble::Broken { seq: newest.seq });
         let seq = i64::try_from(newest.seq).unwrap_or(i64::MAX);

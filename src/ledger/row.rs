@@ -122,6 +122,10 @@ pub struct Row {
     pub flush: Option<String>,
     /// What stands in the card's head: `untouched`, `tombstone`, `image`, `unknown`.
     pub head: Option<String>,
+    /// When the end that this row takes the place of was recorded: of a card that changed after it was proven.
+    pub superseded_at: Option<i64>,
+    /// The kernel's count of sectors of 512 bytes written to the disk when the card was proven.
+    pub writes_at_proof: Option<u64>,
 }
 
 impl Row {
@@ -134,7 +138,7 @@ impl Row {
     /// The row of an attempt's event: its closing one, or its start while there is no other. `None` where the body is not ours.
     pub(super) fn of(seq: i64, station: String, kind: &str, at: i64, body: &str) -> Option<Self> {
         let closed = match kind {
-            "attempt-closed" => true,
+            "attempt-closed" | "attempt-changed" => true,
             "attempt-started" => false,
             // An attempt may have events of other kinds; a row stands for none of them.
             _ => return None,
@@ -194,6 +198,7 @@ impl Row {
             slowest_call_us: effort.slowest_call_us,
             slowest_call_act: slowest.act,
             slowest_call_at: slowest.at,
+            writes_at_proof: effort.writes_at_proof,
             writing_kib_s: list(effort.writing_kib_s),
             reading_kib_s: list(effort.reading_kib_s),
             readback_blake3: proof.blake3,
@@ -205,6 +210,7 @@ impl Row {
             order: body.order,
             flush: effort.flush,
             head: effort.head,
+            superseded_at: body.closed.map(|closed| closed.at),
         })
     }
 }
@@ -229,6 +235,7 @@ struct Body<'b> {
     #[serde(borrow)]
     effort: Option<Effort<'b>>,
     start: Option<Start>,
+    closed: Option<Start>,
     order: Option<u64>,
 }
 
@@ -317,6 +324,7 @@ struct Effort<'b> {
     slowest_call: Option<Call>,
     flush: Option<String>,
     head: Option<String>,
+    writes_at_proof: Option<u64>,
     #[serde(borrow)]
     writing_kib_s: Option<&'b RawValue>,
     #[serde(borrow)]

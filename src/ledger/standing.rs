@@ -49,13 +49,23 @@ fn read(log: &Connection) -> rusqlite::Result<Standing> {
         take(&mut standing, row.get_ref(0)?.as_str()?, body);
     }
     for order in &mut standing.orders {
-        order.passed = log.query_row(
+        let number = i64::try_from(order.number).unwrap_or(i64::MAX);
+        // Those that were written to by somebody else before they were taken out are good no more.
+        let changed: u32 = log.query_row(
+            "SELECT count(*) FROM event INDEXED BY event_changed
+             WHERE kind = 'attempt-changed' AND json_extract(body, '$.closed.seq') >= 0 AND json_extract(body, '$.order') = ?1
+               AND json_extract(body, '$.closed.word') IN ('passed', 'passed-mapped-only')",
+            [number],
+            |row| row.get(0),
+        )?;
+        let passed: u32 = log.query_row(
             "SELECT count(*) FROM event
              WHERE json_extract(body, '$.order') = ?1 AND kind = 'attempt-closed'
                AND json_extract(body, '$.outcome.word') IN ('passed', 'passed-mapped-only')",
-            [i64::try_from(order.number).unwrap_or(i64::MAX)],
+            [number],
             |row| row.get(0),
         )?;
+        order.passed = passed.saturating_sub(changed);
     }
     Ok(standing)
 }

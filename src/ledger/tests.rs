@@ -331,6 +331,7 @@ fn the_row_of_a_passed_card_carries_every_field() {
         curve: Curve { writing: vec![Some(Bytes(20 << 20)), None], reading: vec![Some(Bytes(90 << 20))] },
         head: CardHead::Tombstone,
         flush: Some(CacheFlush::Asked),
+        writes_at_proof: Some(108),
     };
     let stamp = |at| Stamp { at, boot: "b".to_owned(), since_boot_ms: Some(5), synced: Some(true) };
     let mut ledger = open(&path);
@@ -394,6 +395,8 @@ fn the_row_of_a_passed_card_carries_every_field() {
         order: None,
         flush: part("asked"),
         head: part("tombstone"),
+        superseded_at: None,
+        writes_at_proof: Some(108),
     };
     assert_eq!(rows(&path), [expected]);
 }

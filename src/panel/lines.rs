@@ -67,8 +67,20 @@ pub fn line(slot: &SlotView) -> String {
 pub fn title(view: &View) -> String {
     match &view.fault {
         Some(fault) => format!("STATION FAULT  {fault}: call the station engineer"),
-        None => format!("FLASHLINE  {}", view.station),
+        None if view.exposed.is_empty() => format!("FLASHLINE  {}", view.station),
+        None => format!("FLASHLINE  {}  {}", view.station, exposed(&view.exposed)),
     }
+}
+
+/// Which slots the PC's other programs are not kept from, and the cure.
+#[must_use]
+pub fn exposed(slots: &[String]) -> String {
+    let (noun, verb) = if slots.len() == 1 { ("slot", "is") } else { ("slots", "are") };
+    format!(
+        "{noun} {} {verb} not kept from this PC's other programs: run `flashline slots rules > {}` and `udevadm control --reload`",
+        slots.join(" "),
+        crate::station::RULES_FILE
+    )
 }
 
 /// What takes the place of every sign when the station has ended, for whatever reason systemd gives (`SERVICE_RESULT`,

@@ -21,7 +21,7 @@ pub(super) enum Cell<'r> {
 
 pub(super) type Column = (&'static str, fn(&Row) -> Cell<'_>);
 
-pub(super) const COLUMNS: [Column; 57] = [
+pub(super) const COLUMNS: [Column; 58] = [
     ("attempt", |row| Cell::Number(row.attempt)),
     ("started", |row| time(row.started).map_or(Cell::Empty, Cell::Time)),
     ("ended", |row| time(row.ended).map_or(Cell::Empty, Cell::Time)),
@@ -79,6 +79,7 @@ pub(super) const COLUMNS: [Column; 57] = [
     ("model_sign_key", |row| text(row.model_sign_key.as_deref())),
     ("flush", |row| text(row.flush.as_deref())),
     ("head", |row| text(row.head.as_deref())),
+    ("writes_at_proof", |row| number(row.writes_at_proof)),
 ];
 
 fn text(text: Option<&str>) -> Cell<'_> {

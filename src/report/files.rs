@@ -116,13 +116,21 @@ impl LogFiles {
             }
             ControlFlow::Continue(())
         })?;
+        // Their lines of proof may stand in files that were level before.
+        let mut spoiled: BTreeSet<Key> = BTreeSet::new();
+        for row in log.attempts(&Filter { outcome: Some("changed".to_owned()), ..Filter::default() }) {
+            let row = row?;
+            let (Some(model), Some(day)) = (row.model, row.superseded_at.and_then(|at| self.day(at))) else { continue };
+            expected.entry(model.clone()).or_default().entry(day).or_default();
+            spoiled.insert((model, day));
+        }
         let mut written = 0;
         for (model, days) in &expected {
             // What a crash could have touched is read in full; the rest of a history was put on disk long ago.
             let recent: BTreeSet<Date> = days.keys().rev().take(2).copied().collect();
             for (day, expected) in days {
                 let key = (model.clone(), *day);
-                if !self.is_level(&key, *expected, recent.contains(day))? {
+                if !self.is_level(&key, *expected, recent.contains(day) || spoiled.contains(&key))? {
                     written += self.make_anew(log, &key, newest)?;
                 }
             }
@@ -135,12 +143,17 @@ impl LogFiles {
     fn append(&mut self, log: &LogReader, level: u64) -> Result<u64, FilesError> {
         let mut newest = level;
         let mut rows: BTreeMap<Key, Vec<Row>> = BTreeMap::new();
+        let mut rewritten: BTreeSet<Key> = BTreeSet::new();
         let mut written = 0;
         let mut held = 0_u32;
         for row in log.attempts(&Filter { after: Some(level), ..Filter::default() }) {
             let row = row?;
             let Some(key) = self.key(&row) else { continue };
             newest = newest.max(row.seq);
+            // The line of its proof stands in a file already, maybe of another day.
+            if let Some(proven) = row.superseded_at.and_then(|at| self.day(at)) {
+                rewritten.insert((key.0.clone(), proven));
+            }
             rows.entry(key).or_default().push(row);
             held += 1;
             if held == HELD {
@@ -149,6 +162,9 @@ impl LogFiles {
             }
         }
         written += self.write_out(log, &mut rows, newest)?;
+        for key in rewritten {
+            written += self.make_anew(log, &key, newest)?;
+        }
         self.level_to = Some(newest);
         Ok(written)
     }
@@ -437,6 +453,60 @@ mod tests {
             assert!(text.starts_with("attempt,started,"), "{text}");
             let mut csv = csv::Reader::from_reader(text.as_bytes());
             csv.records().map(|record| record.expect("a record")[0].parse().expect("a number")).collect()
+        }
+    }
+
+    mod cases {
+        use super::*;
+        use crate::station::testing::proof;
+
+        fn at(local: &str) -> i64 {
+            format!("{local}[Europe/Berlin]").parse::<jiff::Zoned>().expect("a time").timestamp().as_microsecond()
+        }
+
+        fn prove_and_change(place: &mut Place, proven: &str, changed: &str) {
+            place.number += 1;
+            let attempt = Box::new(Attempt {
+                number: place.number,
+                slot: "A1".to_owned(),
+                model: "acme/box".to_owned(),
+                image: None,
+                card: card("usb", place.number),
+                plan: Plan::Write,
+                order: None,
+            });
+            let stamp = |local| Stamp { at: at(local), boot: "b".to_owned(), since_boot_ms: None, synced: None };
+            let closed = Entry::AttemptClosed { attempt: attempt.clone(), outcome: Outcome::Passed(proof()), effort: Effort::default() };
+            place.ledger.append_at(&stamp(proven), &closed).expect("appended");
+            let mut files = place.files();
+            files.follow(&place.log()).expect("they are written");
+            let entry = Entry::AttemptChanged { attempt, outcome: Outcome::Changed { sectors: 8 } };
+            place.ledger.append_at(&stamp(changed), &entry).expect("appended");
+        }
+
+        #[test]
+        fn the_line_of_a_proof_goes_when_its_card_was_changed_whether_the_files_were_followed_or_made_level() {
+            for follows in [true, false] {
+                let mut place = Place::new();
+                place.close("acme/box", "2026-10-20T12:00");
+                let mut files = place.files();
+                files.follow(&place.log()).expect("they are written");
+                prove_and_change(&mut place, "2026-10-20T23:59", "2026-10-24T00:10");
+                if follows {
+                    // A follower that had the line of the proof.
+                    let level = files.level_to;
+                    assert!(level.is_some());
+                } else {
+                    files = place.files();
+                }
+                place.close("acme/box", "2026-10-25T12:00");
+                place.close("acme/box", "2026-10-26T12:00");
+                files.follow(&place.log()).expect("they are written");
+                assert_eq!(place.attempts("acme/box/2026-10-20.csv"), [1], "the proof holds no more");
+                assert_eq!(place.attempts("acme/box/2026-10-24.csv"), [2]);
+                let text = fs::read_to_string(place.directory().join("acme/box/2026-10-24.csv")).expect("it is there");
+                assert!(text.contains(",changed,"), "{text}");
+            }
         }
     }
 

@@ -164,6 +164,10 @@ impl Serials {
         if mapped > 0 {
             text.push_str(&format!("{mapped} passed mapped only, "));
         }
+        let changed = of(OutcomeWord::Changed);
+        if changed > 0 {
+            text.push_str(&format!("{changed} changed after the proof, "));
+        }
         let [failed, pulled, interrupted] = [OutcomeWord::Failed, OutcomeWord::Pulled, OutcomeWord::Interrupted].map(of);
         text.push_str(&format!("{failed} failed, {pulled} pulled, {interrupted} interrupted; refused and not listed: {}\n", self.refused));
         for (word, count) in &self.unknown_words {

@@ -143,6 +143,12 @@ impl Summary {
                 harmless(word)
             ));
         }
+        if total.changed > 0 {
+            text.push_str(&format!(
+                "\n{} CHANGED: another program wrote to them after they were proven, and none of them is counted as good.\n",
+                total.changed
+            ));
+        }
         self.reasons(&total, bars, &mut text);
         self.who_stands_out(&total, &mut text);
         text

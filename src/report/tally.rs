@@ -69,6 +69,8 @@ pub struct Counts {
     pub pulled: u64,
     /// The station stopped.
     pub interrupted: u64,
+    /// Proven, and written to by another program before they were taken out.
+    pub changed: u64,
     /// Cards that held their image already and were proven anew: in no other number, since each was counted when it was made.
     pub looked_again: u64,
     /// Attempts that ended in a word this program does not know, by that word: in no other number.
@@ -96,6 +98,7 @@ impl Counts {
             OutcomeWord::Refused => &mut self.refused,
             OutcomeWord::Pulled => &mut self.pulled,
             OutcomeWord::Interrupted => &mut self.interrupted,
+            OutcomeWord::Changed => &mut self.changed,
             OutcomeWord::Rechecked | OutcomeWord::RecheckedMapped => {
                 self.looked_again += 1;
                 return;
@@ -163,6 +166,7 @@ impl Counts {
             "refused": self.refused,
             "pulled": self.pulled,
             "interrupted": self.interrupted,
+            "changed": self.changed,
             "looked_again": self.looked_again,
             "unknown": self.unknown,
             "yield": self.yielded(),
@@ -275,6 +279,7 @@ impl Tally {
             total.refused += counts.refused;
             total.pulled += counts.pulled;
             total.interrupted += counts.interrupted;
+            total.changed += counts.changed;
             total.looked_again += counts.looked_again;
             counts.reasons.iter().for_each(|(reason, count)| add_to(&mut total.reasons, reason, *count));
             counts.unknown.iter().for_each(|(word, count)| add_to(&mut total.unknown, word, *count));
@@ -305,12 +310,12 @@ mod tests {
 
     #[test]
     fn yield_is_the_good_cards_among_those_begun() {
-        use OutcomeWord::{Failed, Interrupted, Passed, PassedMapped, Pulled, Rechecked, RecheckedMapped, Refused};
-        let outcomes = [&Passed, &Passed, &PassedMapped, &Rechecked, &RecheckedMapped, &Failed, &Pulled, &Interrupted, &Refused];
+        use OutcomeWord::{Changed, Failed, Interrupted, Passed, PassedMapped, Pulled, Rechecked, RecheckedMapped, Refused};
+        let outcomes = [&Passed, &Passed, &PassedMapped, &Rechecked, &RecheckedMapped, &Failed, &Pulled, &Interrupted, &Refused, &Changed];
         let total = tally(By::Slot, outcomes.map(|outcome| Brief { outcome, ..brief() })).total();
-        assert_eq!((total.attempts, total.begun(), total.good(), total.passed), (7, 6, 3, 2));
+        assert_eq!((total.attempts, total.begun(), total.good(), total.passed, total.changed), (8, 7, 3, 2, 1));
         assert_eq!(total.looked_again, 2, "a card looked at again is told, and counted nowhere else");
-        assert_eq!(total.yielded(), Some(0.5));
+        assert_eq!(total.yielded(), Some(3.0 / 7.0));
         assert_eq!(total.failure_rate(), Rate { failed: 1, of: 4 }, "a pulled card says nothing about the slot");
         assert_eq!(
             tally(By::Slot, [Brief { outcome: &OutcomeWord::Refused, ..brief() }]).total().yielded(),

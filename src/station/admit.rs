@@ -4,6 +4,7 @@ use super::cabling::{Chain, compare};
 use super::card::{Bus, Port, Survey, Use};
 use super::outcome::Refusal;
 use super::record::Armed;
+use super::sizes::is_sold_as;
 use super::units::Bytes;
 
 /// What a slot takes.
@@ -11,7 +12,7 @@ use super::units::Bytes;
 pub struct Policy {
     /// Take a card that carries partitions already. Factory-new cards come formatted, so the default is yes.
     pub reuse: bool,
-    /// The least and the most a card may hold, both included.
+    /// The least and the most size a card may be sold as, both included.
     pub capacity: Option<(Bytes, Bytes)>,
     /// Take a loop device: for devices named on a command line, never for a slot.
     pub loop_devices: bool,
@@ -19,11 +20,13 @@ pub struct Policy {
     pub own_disks: Vec<OwnDisk>,
     /// What the slot's ports hung on when it was taught. A port that is not listed may hang on anything.
     pub hung_on: Vec<(Port, Chain)>,
+    /// Take no card that the PC's other programs are not kept from.
+    pub covered_only: bool,
 }
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { reuse: true, capacity: None, loop_devices: false, own_disks: Vec::new(), hung_on: Vec::new() }
+        Self { reuse: true, capacity: None, loop_devices: false, own_disks: Vec::new(), hung_on: Vec::new(), covered_only: false }
     }
 }
 
@@ -105,7 +108,7 @@ pub fn admit(survey: &Survey, image: Option<&Armed>, policy: &Policy) -> Result<
         return Err(Refusal::TooSmall { capacity: card.capacity, needs: image.span });
     }
     if let Some((at_least, at_most)) = policy.capacity
-        && !(at_least..=at_most).contains(&card.capacity)
+        && !is_sold_as(card.capacity, at_least, at_most)
     {
         return Err(Refusal::CapacityOutside { capacity: card.capacity, at_least, at_most });
     }
@@ -113,6 +116,9 @@ pub fn admit(survey: &Survey, image: Option<&Armed>, policy: &Policy) -> Result<
         && block != card.logical_block
     {
         return Err(Refusal::SectorSize { card: card.logical_block, image: block });
+    }
+    if policy.covered_only && survey.covered == Some(false) {
+        return Err(Refusal::Uncovered);
     }
     if card.partitioned && !policy.reuse {
         return Err(Refusal::Partitioned);
@@ -183,6 +189,21 @@ mod tests {
         let window = Policy { capacity: Some((at_least, at_most)), ..Policy::default() };
         let capacity = card.card.capacity;
         assert_eq!(admit(&card, Some(&image()), &window), Err(Refusal::CapacityOutside { capacity, at_least, at_most }));
+    }
+
+    mod cases {
+        use super::*;
+
+        #[test]
+        fn a_card_that_the_pcs_other_programs_are_not_kept_from_is_refused_where_that_is_required() {
+            let mut card = survey("p1", 1);
+            let required = Policy { covered_only: true, ..Policy::default() };
+            for (covered, answer) in [(Some(true), Ok(())), (None, Ok(())), (Some(false), Err(Refusal::Uncovered))] {
+                card.covered = covered;
+                assert_eq!(admit(&card, Some(&image()), &required), answer, "{covered:?}");
+                assert_eq!(admit(&card, Some(&image()), &Policy::default()), Ok(()));
+            }
+        }
     }
 
     #[test]

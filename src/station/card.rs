@@ -220,6 +220,8 @@ pub struct Survey {
     pub card: Card,
     /// Every use found.
     pub uses: Vec<Use>,
+    /// udev keeps the PC's other programs from it, by the rules for slots. Nothing where no udev runs.
+    pub covered: Option<bool>,
 }
 
 #[cfg(test)]

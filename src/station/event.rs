@@ -1,10 +1,11 @@
 //! What the station is told, and what it wants done about it: all that passes between it and the rest of the program.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Configuration;
 use super::cabling::Cabling;
-use super::card::{Card, Survey, Visit};
+use super::card::{Card, Port, Survey, Visit};
 use super::command::{Command, Denied, RequestId, Who};
 use super::outcome::{Effort, Failure, MappedProof, Proof, Refusal};
 use super::record::{Attempt, AttemptNumber, Entry, Receipt};
@@ -31,6 +32,14 @@ pub enum End {
     Gone,
     /// It stopped because it was asked to.
     Cancelled,
+}
+
+impl End {
+    /// The card holds the image, and nobody may write to it any more.
+    #[must_use]
+    pub fn is_proof(&self) -> bool {
+        matches!(self, Self::Verified(_) | Self::VerifiedMapped(_) | Self::Rechecked(_) | Self::RecheckedMapped(_))
+    }
 }
 
 /// Before what a card was in its slot already, so that nobody put it in to be written.
@@ -100,8 +109,17 @@ pub enum Event {
         /// What it did before.
         effort: Effort,
     },
+    /// Somebody else has written to the card of this attempt, which was proven and is still claimed, or was until it left.
+    Changed {
+        /// The attempt that proved it.
+        attempt: AttemptNumber,
+        /// How many sectors of 512 bytes.
+        sectors: u64,
+    },
     /// The devices that slots hang on, as they are now: told when the daemon begins to look, and at every change.
     Cabling(Cabling),
+    /// Which ports udev keeps the PC's other programs from, and which not: told when the daemon begins to look, and again and again.
+    Covered(BTreeMap<Port, bool>),
     /// The log has it on disk.
     Recorded(Receipt),
     /// The log cannot write, for this reason; or it can again.

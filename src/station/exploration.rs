@@ -51,6 +51,8 @@ struct World {
     passing: Vec<AttemptNumber>,
     /// The newest attempt that was closed: an attempt is closed once.
     closed: HashSet<AttemptNumber>,
+    /// Attempts whose cards were written to after their proof.
+    changed: Vec<AttemptNumber>,
 }
 
 /// What can happen. Everything that concerns a slot says which.
@@ -70,6 +72,8 @@ enum Move {
     Record,
     End(usize, Ending),
     Stall(usize),
+    /// Somebody else writes to the card of this attempt, whatever has become of it.
+    Change(AttemptNumber),
     LogFails,
     LogRecovers,
     Stop,
@@ -105,6 +109,7 @@ impl World {
             proven: Vec::new(),
             passing: Vec::new(),
             closed: HashSet::new(),
+            changed: Vec::new(),
         }
     }
 
@@ -130,6 +135,12 @@ impl World {
             moves.extend(ENDINGS.map(|ending| Move::End(thread, ending)));
             moves.push(Move::Stall(thread));
         }
+        // A claim is kept from the proof on, and what is written to its card is told once.
+        let shown = self.station.slots.iter().filter_map(|slot| match &slot.phase {
+            Phase::Recording { attempt, outcome } | Phase::Finished { attempt, outcome } if outcome.is_proven() => Some(attempt.number),
+            _ => None,
+        });
+        moves.extend(shown.map(Move::Change));
         moves.push(if self.station.log_fault.is_none() { Move::LogFails } else { Move::LogRecovers });
         if !self.station.stopping {
             moves.push(Move::Stop);
@@ -206,6 +217,10 @@ impl World {
                 let (attempt, _) = self.threads[thread];
                 self.tell(Event::Stalled { attempt, waited: Duration::from_secs(90), on_image: false, effort: Effort::default() });
             }
+            Move::Change(attempt) => {
+                self.changed.push(attempt);
+                self.tell(Event::Changed { attempt, sectors: 8 });
+            }
             Move::LogFails => self.tell(Event::LogHealth(Some("disk full".to_owned()))),
             Move::LogRecovers => self.tell(Event::LogHealth(None)),
             Move::Stop => self.tell(Event::Stop),
@@ -213,6 +228,7 @@ impl World {
                 let before = self.station.clone();
                 self.tell(ended(9999, End::Verified(proof())));
                 self.tell(gone(9999));
+                self.tell(Event::Changed { attempt: 9999, sectors: 8 });
                 self.tell(Event::Recorded(Receipt::Started(9999)));
                 self.tell(Event::Recorded(Receipt::Closed(9999)));
                 self.tell(Event::Surveyed { visit: visit(9999), survey: None });
@@ -235,6 +251,9 @@ impl World {
                             if outcome.is_good() {
                                 self.passing.push(attempt.number);
                             }
+                        }
+                        Entry::AttemptChanged { attempt, .. } => {
+                            assert!(self.closed.contains(&attempt.number), "what changed was closed before");
                         }
                         _ => {}
                     }
@@ -261,6 +280,7 @@ impl World {
         for (slot, shown) in self.station.slots.iter().zip(&view.slots) {
             if shown.sign == Sign::Passed {
                 assert!(shown.attempt.is_some_and(|attempt| self.proven.contains(&attempt)), "never green before the row is recorded");
+                assert!(shown.attempt.is_some_and(|attempt| !self.changed.contains(&attempt)), "never green and changed");
             }
             assert!(shown.call != Call::TakeGood || view.fault.is_none(), "nothing is green while the station has a fault");
             if let Phase::Finished { attempt, outcome } = &slot.phase {
@@ -350,6 +370,8 @@ impl World {
         world.station.next_attempt = 0;
         // Counted, and never asked.
         world.station.today = Tally::default();
+        // Of these only what a slot shows as proven is ever told of, and that is in the slot.
+        world.station.proven = Proven::default();
         for diskseq in world.inserted.iter_mut().chain(&mut world.told).flatten() {
             names.diskseq(diskseq);
         }

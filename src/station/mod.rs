@@ -11,9 +11,11 @@ mod event;
 pub mod lamp;
 pub mod order;
 pub mod outcome;
+mod proven;
 pub mod record;
 mod returned;
 pub mod said;
+pub mod sizes;
 pub mod slot;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -30,6 +32,7 @@ use command::Standing;
 pub use event::{Before, Effect, End, Event};
 use order::{OrderNumber, Place};
 use outcome::{CacheFlush, CardHead, Digest, Effort, Failure, Outcome, Pull, Refusal};
+use proven::Proven;
 use record::{Armed, ArmedBy, Attempt, AttemptNumber, Disarmed, Entry, Plan, Receipt};
 use returned::{Returned, can_be, is_identified};
 use slot::{Phase, Slot, SlotSettings, Step, Work};
@@ -45,6 +48,9 @@ const ETIMEDOUT: i32 = 110;
 
 /// Cards of one reader or hub that leave within this are one cause.
 const LOST_TOGETHER: Duration = Duration::from_secs(1);
+
+/// Where the udev rules for slots belong, for words that name the cure.
+pub const RULES_FILE: &str = "/etc/udev/rules.d/61-flashline.rules";
 
 /// What holds for the whole station.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -87,6 +93,7 @@ pub struct Station {
     anchor: Option<Anchor>,
     log_fault: Option<String>,
     stopping: bool,
+    proven: Proven,
 }
 
 impl Station {
@@ -105,6 +112,7 @@ impl Station {
             anchor: None,
             log_fault: None,
             stopping: false,
+            proven: Proven::default(),
         }
     }
 
@@ -137,6 +145,7 @@ impl Station {
             models: self.models().into_iter().map(|model| self.model_view(model)).collect(),
             today: self.today,
             anchor: self.anchor.clone(),
+            exposed: self.slots.iter().filter(|slot| slot.exposed).map(|slot| slot.settings.name.clone()).collect(),
         }
     }
 
@@ -178,6 +187,13 @@ impl Station {
                 self.log_fault = fault;
                 Vec::new()
             }
+            Event::Covered(ports) => {
+                for slot in &mut self.slots {
+                    slot.exposed = slot.settings.ports.iter().any(|port| ports.get(port) == Some(&false));
+                }
+                Vec::new()
+            }
+            Event::Changed { attempt, sectors } => self.changed(attempt, sectors),
             Event::Configure(configuration) => self.configure(*configuration),
             Event::Asked { request, by, command } => self.asked(now, request, by, command),
             Event::Today(tally) => {
@@ -423,7 +439,11 @@ impl Station {
                 slot.phase = Phase::Leaving { attempt, effort, since: now };
                 Vec::new()
             }
-            outcome => slot.close(attempt, outcome, effort),
+            outcome => {
+                let effects = slot.close(attempt.clone(), outcome.clone(), effort);
+                self.proven.remember(attempt, outcome);
+                effects
+            }
         }
     }
 

@@ -94,6 +94,13 @@ impl Station {
         }
     }
 
+    /// A card that was counted is good no more: the order needs another one.
+    pub(super) fn count_out_of_order(&mut self, order: Option<OrderNumber>, outcome: &Outcome) {
+        if let Some(order) = self.standing.orders.iter_mut().find(|own| Some(own.number) == order && outcome.is_good()) {
+            order.passed = order.passed.saturating_sub(1);
+        }
+    }
+
     pub(super) fn start_order(&mut self, model: &str, count: u32, name: Option<String>, by: Who) -> Result<Entry, Denied> {
         if count == 0 {
             return Err(Denied::OrderOfNothing);

@@ -290,6 +290,13 @@ pub enum Entry {
     },
     /// The daemon ended as asked.
     StationStopped,
+    /// A card that was proven was written to by somebody else before it was taken out. Takes the place of its attempt's outcome.
+    AttemptChanged {
+        /// Which.
+        attempt: Box<Attempt>,
+        /// [`Outcome::Changed`].
+        outcome: Outcome,
+    },
 }
 
 impl Entry {
@@ -307,6 +314,7 @@ impl Entry {
             Self::OrderStarted { .. } => "order-started",
             Self::OrderStopped { .. } => "order-stopped",
             Self::StationStopped => "station-stopped",
+            Self::AttemptChanged { .. } => "attempt-changed",
         }
     }
 
@@ -323,7 +331,8 @@ impl Entry {
             | Self::Rearmed { .. }
             | Self::OrderStarted { .. }
             | Self::OrderStopped { .. }
-            | Self::StationStopped => None,
+            | Self::StationStopped
+            | Self::AttemptChanged { .. } => None,
         }
     }
 }

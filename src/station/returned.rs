@@ -132,7 +132,8 @@ impl Slot {
         self.returns = self.returns.saturating_add(1);
         let held = Hold::Returned { times: self.returns };
         self.phase = match returned.left {
-            Left::Finished { mut attempt, outcome } if is_sure => {
+            // A proof does not outlive its claim: while the card was off the bus and back, any program could mount it.
+            Left::Finished { mut attempt, outcome } if is_sure && !outcome.is_proven() => {
                 (attempt.card.visit, attempt.card.port, attempt.card.kernel_name) =
                     (present.visit, present.port.clone(), present.kernel_name.clone());
                 Phase::Finished { attempt, outcome }

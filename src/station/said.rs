@@ -155,7 +155,7 @@ pub const REASONS: &[(&str, &[&str])] = &[
     ("own-disk", &[]),
     ("write-protected", &[]),
     ("too-small", &["capacity", "needs"]),
-    ("capacity-outside", &["capacity", "at-least", "at-most"]),
+    ("capacity-outside", &["capacity", "at-least", "at-most", "takes"]),
     ("sector-size", &["card", "image"]),
     ("partitioned", &[]),
     ("no-diskseq", &[]),
@@ -179,10 +179,12 @@ pub const REASONS: &[(&str, &[&str])] = &[
     ("reader-lost", &["device", "slots"]),
     ("thread-stuck", &[]),
     ("station-stopped", &[]),
+    ("uncovered", &[]),
+    ("written-after-proof", &["sectors"]),
 ];
 
 /// Every code of a sign.
-pub const SIGNS: [&str; 20] = [
+pub const SIGNS: [&str; 21] = [
     "empty",
     "disarmed",
     "held",
@@ -203,10 +205,11 @@ pub const SIGNS: [&str; 20] = [
     "pulled",
     "out-of-service",
     "interrupted",
+    "changed",
 ];
 
 /// The codes of signs that say what became of a card, and stay until the next.
-pub const OUTCOMES: [&str; 8] = ["passed", "passed-mapped", "done", "done-mapped", "failed", "refused", "pulled", "interrupted"];
+pub const OUTCOMES: [&str; 9] = ["passed", "passed-mapped", "done", "done-mapped", "failed", "refused", "pulled", "interrupted", "changed"];
 
 impl Sign {
     /// A word for programs; stable, and one of [`SIGNS`].
@@ -233,6 +236,7 @@ impl Sign {
             Self::Pulled(_) => "pulled",
             Self::OutOfService => "out-of-service",
             Self::Interrupted => "interrupted",
+            Self::Changed { .. } => "changed",
         }
     }
 
@@ -255,6 +259,7 @@ impl Sign {
             }
             Self::OutOfService => reason("thread-stuck", Vec::new()),
             Self::Interrupted => reason("station-stopped", Vec::new()),
+            Self::Changed { sectors } => reason("written-after-proof", vec![("sectors", Fact::Count(*sectors))]),
             Self::Empty
             | Self::Preparing
             | Self::Writing
@@ -280,7 +285,13 @@ fn of_refusal(refusal: &Refusal) -> Vec<(&'static str, Fact)> {
         }
         Refusal::TooSmall { capacity, needs } => vec![("capacity", Fact::Bytes(capacity.0)), ("needs", Fact::Bytes(needs.0))],
         Refusal::CapacityOutside { capacity, at_least, at_most } => {
-            vec![("capacity", Fact::Bytes(capacity.0)), ("at-least", Fact::Bytes(at_least.0)), ("at-most", Fact::Bytes(at_most.0))]
+            vec![
+                ("capacity", Fact::Bytes(capacity.0)),
+                ("at-least", Fact::Bytes(at_least.0)),
+                ("at-most", Fact::Bytes(at_most.0)),
+                // As printed on the cards; with a dash, which every language reads.
+                ("takes", Fact::Text(super::sizes::window(*at_least, *at_most).replace(" to ", " - "))),
+            ]
         }
         Refusal::SectorSize { card, image } => vec![("card", Fact::Count(u64::from(*card))), ("image", Fact::Count(u64::from(*image)))],
         Refusal::CannotOpen { errno } => vec![("error", Fact::Errno(*errno))],
@@ -296,7 +307,8 @@ fn of_refusal(refusal: &Refusal) -> Vec<(&'static str, Fact)> {
         | Refusal::NoDiskSequence
         | Refusal::AnotherCard
         | Refusal::Unknown
-        | Refusal::Busy => Vec::new(),
+        | Refusal::Busy
+        | Refusal::Uncovered => Vec::new(),
     }
 }
 
@@ -335,6 +347,7 @@ mod tests {
             Outcome::Refused(Refusal::Busy),
             Outcome::Pulled(Pull::Taken),
             Outcome::Interrupted,
+            Outcome::Changed { sectors: 8 },
         ];
         assert_eq!(outcomes.each_ref().map(|outcome| Sign::of_outcome(outcome).code()), OUTCOMES);
         assert!(OUTCOMES.iter().all(|code| SIGNS.contains(code)));

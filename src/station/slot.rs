@@ -129,6 +129,8 @@ pub(super) struct Slot {
     pub(super) sent_away: Option<Visit>,
     /// The attempt whose thread has not come back although its outcome is recorded.
     pub(super) stuck: Option<AttemptNumber>,
+    /// The PC's other programs are not kept from one of its ports.
+    pub(super) exposed: bool,
     /// No longer configured; goes as soon as its work is done.
     pub(super) retired: bool,
 }
@@ -149,6 +151,7 @@ impl Slot {
             returns: 0,
             sent_away: None,
             stuck: None,
+            exposed: false,
             retired: false,
         }
     }

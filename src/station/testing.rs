@@ -30,7 +30,7 @@ pub(crate) fn card(port: &str, diskseq: u64) -> Card {
 
 /// The same, used by nobody.
 pub(crate) fn survey(port: &str, diskseq: u64) -> Survey {
-    Survey { card: card(port, diskseq), uses: Vec::new() }
+    Survey { card: card(port, diskseq), uses: Vec::new(), covered: Some(true) }
 }
 
 /// An image of 8 MiB for blocks of 512 bytes.

@@ -26,7 +26,7 @@ pub(super) fn configuration(slots: &[(&str, &str)], armed: Vec<record::Armed>) -
     Configuration { station, slots: slots.collect(), armed, disarmed: Vec::new(), by: armed_by() }
 }
 
-fn reconfigured(slots: &[(&str, &str)], armed: record::Armed) -> Event {
+pub(super) fn reconfigured(slots: &[(&str, &str)], armed: record::Armed) -> Event {
     Event::Configure(Box::new(configuration(slots, vec![armed])))
 }
 
@@ -52,7 +52,7 @@ pub(super) fn sign(station: &Station, slot: usize) -> Sign {
 }
 
 /// Brings the card `diskseq` in the only slot to the point where its thread runs.
-fn run_until_busy(station: &mut Station, diskseq: u64) -> AttemptNumber {
+pub(super) fn run_until_busy(station: &mut Station, diskseq: u64) -> AttemptNumber {
     busy_in(station, "p1", diskseq)
 }
 

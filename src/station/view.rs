@@ -63,6 +63,11 @@ pub enum Sign {
     OutOfService,
     /// The station stopped.
     Interrupted,
+    /// It was proven, and written to by somebody else since.
+    Changed {
+        /// How many sectors of 512 bytes.
+        sectors: u64,
+    },
 }
 
 /// Why a card is held, and not touched before it is put in by hand.
@@ -141,6 +146,7 @@ impl Sign {
             Outcome::Refused(refusal) => Self::Refused(refusal.clone()),
             Outcome::Pulled(pull) => Self::Pulled(pull.clone()),
             Outcome::Interrupted => Self::Interrupted,
+            Outcome::Changed { sectors } => Self::Changed { sectors: *sectors },
         }
     }
 
@@ -178,6 +184,7 @@ impl Sign {
             Self::Pulled(_) => "PULLED",
             Self::OutOfService => "OUT OF SERVICE",
             Self::Interrupted => "INTERRUPTED",
+            Self::Changed { .. } => "CHANGED",
         }
     }
 
@@ -195,7 +202,7 @@ impl Sign {
             | Self::Finishing
             | Self::Recording => Call::Wait,
             Self::Passed | Self::PassedMapped | Self::Done | Self::DoneMapped => Call::TakeGood,
-            Self::Held(_) | Self::Refused(_) => Call::TakeAside,
+            Self::Held(_) | Self::Refused(_) | Self::Changed { .. } => Call::TakeAside,
             Self::Failed(_) | Self::Interrupted | Self::Pulled(_) => Call::TakeBad,
         }
     }
@@ -213,6 +220,7 @@ impl Sign {
             Self::Pulled(pull) => Some(pull.to_string()),
             Self::OutOfService => Some("the kernel still holds the last card".to_owned()),
             Self::Interrupted => Some("the station stopped".to_owned()),
+            Self::Changed { sectors } => Some(format!("written to after it was proven: {sectors} sectors by another program")),
             Self::Empty
             | Self::Preparing
             | Self::Rechecking
@@ -231,7 +239,7 @@ impl Sign {
     #[must_use]
     pub fn todo(&self) -> Todo {
         match (self, self.call()) {
-            (Self::Held(_), _) => Todo::PutInAgain,
+            (Self::Held(_) | Self::Changed { .. }, _) => Todo::PutInAgain,
             (Self::OrderComplete { .. }, _) => Todo::CallSupervisor,
             (Self::Pulled(Pull::Taken), _) => Todo::ThatOneBad,
             (Self::Pulled(Pull::ReaderLost { .. }), _) => Todo::AllThoseBad,
@@ -361,6 +369,15 @@ impl Tally {
             Counted::Again | Counted::Untouched | Counted::Nothing => {}
         }
     }
+
+    /// Takes an outcome back that does not stand any more.
+    pub fn take_back(&mut self, outcome: &OutcomeWord) {
+        match outcome.counts() {
+            Counted::Good => self.passed = self.passed.saturating_sub(1),
+            Counted::Bad => self.failed = self.failed.saturating_sub(1),
+            Counted::Again | Counted::Untouched | Counted::Nothing => {}
+        }
+    }
 }
 
 /// The head of the flash log as it was when a shift ended. Kept where nobody who can write the log can change it, it proves later that
@@ -388,6 +405,8 @@ pub struct View {
     pub today: Tally,
     /// Of the shift that ended last.
     pub anchor: Option<Anchor>,
+    /// Slots from which the PC's other programs are not kept: what mounts what it sees would mount their cards.
+    pub exposed: Vec<String>,
 }
 
 impl View {

@@ -9,7 +9,9 @@
 //! makes the thread look. libudev stays in this one thread; owned [`Card`]s leave it.
 
 pub mod cabling;
+pub mod cover;
 mod devices;
+pub mod places;
 mod polls;
 pub mod rules;
 mod seen;

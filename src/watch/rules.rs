@@ -6,7 +6,7 @@ use super::polls::MEDIA_POLL;
 use crate::station::card::Port;
 
 /// After `60-block.rules`, which has udev watch every disk, and before `69-lvm.rules`, which may start what it finds.
-pub const FILE: &str = "/etc/udev/rules.d/61-flashline.rules";
+pub const FILE: &str = crate::station::RULES_FILE;
 
 /// The rule for one port. Nothing for a port that no card is ever in.
 ///

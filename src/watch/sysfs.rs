@@ -150,6 +150,18 @@ impl Sysfs {
         Some(Disk { id, port: place.port, device })
     }
 
+    /// The number of a disk, whether it holds a medium or not.
+    #[must_use]
+    pub fn devnum(&self, name: &str) -> Option<DevNum> {
+        Directory(self.root.join("block").join(name)).devnum()
+    }
+
+    /// Is there a medium in it?
+    #[must_use]
+    pub fn holds_medium(&self, name: &str) -> bool {
+        Directory(self.root.join("block").join(name)).number("size").is_some_and(|size| size > 0)
+    }
+
     /// The numbers of a disk's partitions.
     #[must_use]
     pub fn partitions(&self, name: &str) -> Vec<DevNum> {

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use nix::sys::stat::{major, minor};
 use procfs::process::MountInfo;
 
+use super::cover::is_covered;
 use super::sysfs::Sysfs;
 use crate::station::card::{Card, DevNum, Survey, Use};
 
@@ -58,7 +59,7 @@ impl Tables {
 }
 
 /// While this socket is there, udev runs.
-const UDEV_CONTROL: &str = "/run/udev/control";
+pub(super) const UDEV_CONTROL: &str = "/run/udev/control";
 
 /// The facts about the disk `name` now, and every use of it. Nothing where it holds no medium any more, or where udev has not
 /// looked at all of it yet: what is unknown is refused.
@@ -66,7 +67,8 @@ const UDEV_CONTROL: &str = "/run/udev/control";
 pub fn survey(sysfs: &Sysfs, tables: &Tables, own: &[OwnPart], name: &str) -> Option<Survey> {
     let card = sysfs.card(name)?;
     let uses = uses(sysfs, tables, own, &card)?;
-    Some(Survey { card, uses })
+    let covered = is_covered(card.visit.devnum);
+    Some(Survey { card, uses, covered })
 }
 
 fn uses(sysfs: &Sysfs, tables: &Tables, own: &[OwnPart], card: &Card) -> Option<Vec<Use>> {
@@ -127,14 +129,18 @@ enum Found {
     Other,
 }
 
+/// What udev has in its database of a disk or partition, once it has looked at it.
+pub(super) fn known_to_udev(number: DevNum) -> Option<udev::Device> {
+    let raw = nix::sys::stat::makedev(u64::from(number.major), u64::from(number.minor));
+    udev::Device::from_devnum(udev::DeviceType::Block, raw).ok().filter(udev::Device::is_initialized)
+}
+
 /// Asks udev's database. A PC on which no udev runs has nobody who starts anything by a signature.
 fn look_up(number: DevNum) -> Found {
     if !Path::new(UDEV_CONTROL).exists() {
         return Found::Other;
     }
-    let raw = nix::sys::stat::makedev(u64::from(number.major), u64::from(number.minor));
-    let device = udev::Device::from_devnum(udev::DeviceType::Block, raw).ok().filter(udev::Device::is_initialized);
-    let Some(device) = device else { return Found::Nothing };
+    let Some(device) = known_to_udev(number) else { return Found::Nothing };
     let Some(kind) = device.property_value("ID_FS_TYPE").and_then(|kind| kind.to_str()) else { return Found::Other };
     match kind {
         "LVM2_member" => Found::Member("LVM".to_owned()),

@@ -4,3 +4,4 @@
 
 mod blinks;
 mod flush;
+mod green;

@@ -9,6 +9,7 @@ use super::device::{Guard, Named};
 use super::report::Report;
 use crate::flash::flash;
 use crate::flash::gauge::Gauge;
+use crate::flash::kept::Kept;
 use crate::flash::rules::Rules;
 use crate::flash::stall::StallWatch;
 use crate::image::Staged;
@@ -41,13 +42,15 @@ struct Device {
     state: State,
     /// How it ended was said.
     told: bool,
+    /// A proven card stays claimed until all of them are done with.
+    kept: Option<Kept>,
 }
 
 enum State {
     /// Its thread works; the moment is when its step began.
-    Busy { gauge: Arc<Gauge>, thread: JoinHandle<End>, step: Step, step_began: Instant, stall: StallWatch, looked: Instant },
+    Busy { gauge: Arc<Gauge>, thread: JoinHandle<(End, Option<Kept>)>, step: Step, step_began: Instant, stall: StallWatch, looked: Instant },
     /// It came to an end.
-    Ended { outcome: Outcome, effort: Effort },
+    Ended { outcome: Outcome, effort: Box<Effort> },
 }
 
 impl Bench {
@@ -75,7 +78,7 @@ impl Bench {
                 Err(refusal) => bench.end(&attempt, Outcome::Refused(refusal), Effort::default()),
                 Ok(()) => bench.start(&attempt, image),
             };
-            bench.devices.push(Device { path: device.path, attempt, state, told: false });
+            bench.devices.push(Device { path: device.path, attempt, state, told: false, kept: None });
         }
         Ok(bench)
     }
@@ -83,7 +86,7 @@ impl Bench {
     /// The start is on disk before the first byte is written, or nothing is written.
     fn start(&mut self, attempt: &Attempt, image: &Arc<Staged>) -> State {
         if !self.record(&Entry::AttemptStarted(Box::new(attempt.clone()))) {
-            return State::Ended { outcome: Outcome::Interrupted, effort: Effort::default() };
+            return State::Ended { outcome: Outcome::Interrupted, effort: Box::default() };
         }
         let gauge = Arc::new(Gauge::default());
         let (shared, image, ours) = (Arc::clone(&gauge), Arc::clone(image), attempt.clone());
@@ -105,9 +108,9 @@ impl Bench {
         let entry = Entry::AttemptClosed { attempt: Box::new(attempt.clone()), outcome: outcome.clone(), effort: effort.clone() };
         if !self.record(&entry) && outcome.is_good() {
             // A pass whose row is not on disk is none.
-            return State::Ended { outcome: Outcome::Interrupted, effort };
+            return State::Ended { outcome: Outcome::Interrupted, effort: Box::new(effort) };
         }
-        State::Ended { outcome, effort }
+        State::Ended { outcome, effort: Box::new(effort) }
     }
 
     /// True when it is on disk, or no log was asked for.
@@ -157,11 +160,12 @@ impl Bench {
                 continue;
             }
             let effort = gauge.effort();
-            let placeholder = State::Ended { outcome: Outcome::Interrupted, effort: effort.clone() };
+            let placeholder = State::Ended { outcome: Outcome::Interrupted, effort: Box::new(effort.clone()) };
             let State::Busy { thread, .. } = std::mem::replace(&mut device.state, placeholder) else { continue };
             // Its panics are caught inside: there is always an end to hear of.
-            let end = thread.join().unwrap_or(End::Cancelled);
+            let (end, kept) = thread.join().unwrap_or((End::Cancelled, None));
             device.state = self.end(&device.attempt, outcome_of(end, false), effort);
+            device.kept = kept;
         }
         self.devices = devices;
     }
@@ -198,6 +202,22 @@ impl Bench {
                 Some(Report { device: &device.path, outcome, effort, span, recorded })
             }
         })
+    }
+
+    /// Asks the kernel whether anybody has written to a device since it was proven, and records that.
+    pub(super) fn look_at_proven(&mut self) {
+        let mut devices = std::mem::take(&mut self.devices);
+        for device in &mut devices {
+            let Some(sectors) = device.kept.as_ref().and_then(Kept::written_since).filter(|sectors| *sectors > 0) else { continue };
+            let outcome = Outcome::Changed { sectors };
+            self.record(&Entry::AttemptChanged { attempt: Box::new(device.attempt.clone()), outcome: outcome.clone() });
+            if let State::Ended { effort, .. } = &device.state {
+                device.state = State::Ended { outcome, effort: effort.clone() };
+                device.told = false;
+            }
+            device.kept = None;
+        }
+        self.devices = devices;
     }
 
     /// Every device holds the image, or all its data where its zeroes were to be skipped, and every row is on disk.

@@ -26,6 +26,8 @@ pub struct Board {
     pub anchor: Option<(String, String)>,
     /// The time of day, as people read it.
     pub clock: String,
+    /// Slots from which the PC's other programs are not kept.
+    pub exposed: Vec<String>,
 }
 
 /// How the station itself is.
@@ -145,6 +147,7 @@ impl Board {
             failed: view.today.failed,
             anchor: view.anchor.as_ref().map(|anchor| (local_time(anchor.at), anchor.text.clone())),
             clock: clock.to_owned(),
+            exposed: view.exposed.clone(),
         }
     }
 

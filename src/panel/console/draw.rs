@@ -114,7 +114,7 @@ fn image(model: &Model, language: &Language) -> String {
 /// Causes shared by several slots, once; what to write down of the last shift; what was made today; how the station is. Answers how many
 /// rows they took.
 fn footer(buffer: &mut Buffer, area: Rect, head: u16, board: &Board, language: &Language) -> u16 {
-    let lost = lost(board);
+    let lost = causes(board, language);
     let most = (area.height / 5).max(1);
     let rows = (u16::try_from(lost.len()).unwrap_or(u16::MAX) + 1).min(most);
     let anchor = anchor(board, language, area.width);
@@ -130,9 +130,8 @@ fn footer(buffer: &mut Buffer, area: Rect, head: u16, board: &Board, language: &
     let lost_rows = rows - 1;
     let rows = rows + anchor_rows;
     let top = area.height - rows;
-    for (row, (device, slots)) in (0..lost_rows).zip(&lost) {
-        let words = language.phrase("lost").replace("{device}", device).replace("{slots}", slots);
-        bar(buffer, area, top + row, &words, Style::new().fg(Color::White).bg(Color::Red).add_modifier(Modifier::BOLD));
+    for (row, words) in (0..lost_rows).zip(&lost) {
+        bar(buffer, area, top + row, words, Style::new().fg(Color::White).bg(Color::Red).add_modifier(Modifier::BOLD));
     }
     let today = language.phrase("today").replace("{passed}", &board.passed.to_string()).replace("{failed}", &board.failed.to_string());
     let left = format!(" {}   {today}", board.station);
@@ -154,6 +153,14 @@ fn anchor(board: &Board, language: &Language, width: u16) -> Vec<String> {
         return vec![line];
     }
     if columns(figures).max(columns(&words)) <= room { vec![words, figures.clone()] } else { Vec::new() }
+}
+
+/// What concerns several slots, once: devices that were lost, and slots that are not kept from other programs.
+fn causes(board: &Board, language: &Language) -> Vec<String> {
+    let lost = lost(board).into_iter();
+    let lost = lost.map(|(device, slots)| language.phrase("lost").replace("{device}", &device).replace("{slots}", &slots));
+    let exposed = (!board.exposed.is_empty()).then(|| language.phrase("exposed").replace("{slots}", &board.exposed.join(" ")));
+    lost.chain(exposed).collect()
 }
 
 /// Devices that were lost with several slots' cards.

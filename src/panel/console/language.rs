@@ -9,6 +9,7 @@ use serde::Deserialize;
 use super::board::{Slot, Why};
 use crate::panel::lines::clock;
 use crate::station::said::Fact;
+use crate::station::sizes::apart;
 use crate::station::units::Bytes;
 
 /// Every language there is, by its code.
@@ -89,7 +90,21 @@ impl Language {
     #[must_use]
     pub fn reason(&self, why: &Why) -> String {
         let Some(pattern) = self.reasons.get(&why.code) else { return why.text.clone() };
-        why.facts.iter().fold(pattern.clone(), |text, (name, fact)| text.replace(&format!("{{{name}}}"), &shown(fact)))
+        let said = |name: &str| pattern.contains(&format!("{{{name}}}"));
+        let sizes = why.facts.iter().filter(|(name, _)| said(name)).filter_map(|(_, fact)| match fact {
+            Fact::Bytes(bytes) => Some(Bytes(*bytes)),
+            _ => None,
+        });
+        // Two sizes that are compared never read the same.
+        let sizes: Vec<Bytes> = sizes.collect();
+        why.facts.iter().fold(pattern.clone(), |text, (name, fact)| {
+            let value = match (fact, sizes.as_slice()) {
+                (Fact::Bytes(bytes), [one, other]) if *bytes == one.0 => apart(*one, *other).0,
+                (Fact::Bytes(bytes), [one, other]) if *bytes == other.0 => apart(*one, *other).1,
+                _ => shown(fact),
+            };
+            text.replace(&format!("{{{name}}}"), &value)
+        })
     }
 
     /// A phrase of the panel's own.
@@ -151,6 +166,30 @@ mod tests {
     fn a_language_is_found_by_what_people_write_in_lang() {
         assert_eq!(Language::of("de_AT.UTF-8").expect("German").name, "Deutsch");
         assert!(Language::of("C.UTF-8").is_none() && Language::of("").is_none());
+    }
+
+    mod cases {
+        use super::*;
+        use crate::station::outcome::Refusal;
+        use crate::station::view::Sign;
+
+        #[test]
+        fn two_sizes_that_are_compared_never_read_the_same_in_any_language() {
+            let gb = |size: u64| Bytes(size * GB);
+            for code in Language::codes() {
+                let language = Language::of(code).expect("it is there");
+                let says = |refusal: Refusal| {
+                    let sign = Sign::Refused(refusal);
+                    let why = sign.why().expect("a reason");
+                    let facts = why.facts.into_iter().map(|(name, fact)| (name.to_owned(), fact)).collect();
+                    language.reason(&Why { code: why.code.to_owned(), facts, text: String::new() })
+                };
+                let small = says(Refusal::TooSmall { capacity: Bytes(15_931_539_456), needs: Bytes(15_931_540_480) });
+                assert!(small.contains("15.93153 GB") && small.contains("15.93154 GB"), "{code}: {small}");
+                let other = says(Refusal::CapacityOutside { capacity: Bytes(31_914_983_424), at_least: gb(16), at_most: gb(16) });
+                assert!(other.contains("31.9 GB") && other.matches("16").count() == 1, "{code}: {other}");
+            }
+        }
     }
 
     #[test]

@@ -40,6 +40,7 @@ fn signs() -> Vec<Sign> {
         Sign::Pulled(lost),
         Sign::OutOfService,
         Sign::Interrupted,
+        Sign::Changed { sectors: 8 },
     ]
 }
 

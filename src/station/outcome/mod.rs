@@ -37,6 +37,8 @@ pub struct Effort {
     pub head: CardHead,
     /// What came of telling the card's device to empty its cache; nothing where it did not come so far.
     pub flush: Option<CacheFlush>,
+    /// The kernel's count of sectors written to the card when it was proven; nothing where it was not, or is not counted.
+    pub writes_at_proof: Option<u64>,
 }
 
 /// How it is known that nothing is left in a card's volatile cache.
@@ -149,9 +151,20 @@ pub enum Outcome {
     Pulled(Pull),
     /// The station stopped.
     Interrupted,
+    /// Proven, and written to by somebody else before it was taken out: its contents are not what was proven.
+    Changed {
+        /// How many sectors of 512 bytes were written or discarded since.
+        sectors: u64,
+    },
 }
 
 impl Outcome {
+    /// Every byte that counts came back right: the card is green until somebody writes to it.
+    #[must_use]
+    pub fn is_proven(&self) -> bool {
+        matches!(self, Self::Passed(_) | Self::PassedMapped(_) | Self::Rechecked(_) | Self::RecheckedMapped(_))
+    }
+
     /// One more card that is good: written, proven, and not counted before.
     #[must_use]
     pub fn is_good(&self) -> bool {
@@ -170,6 +183,7 @@ impl Outcome {
             Self::Refused(_) => OutcomeWord::Refused,
             Self::Pulled(_) => OutcomeWord::Pulled,
             Self::Interrupted => OutcomeWord::Interrupted,
+            Self::Changed { .. } => OutcomeWord::Changed,
         }
     }
 
@@ -180,6 +194,7 @@ impl Outcome {
             Self::Failed(failure) => Some(failure.code()),
             Self::Refused(refusal) => Some(refusal.code()),
             Self::Pulled(Pull::ReaderLost { .. }) => Some("reader-lost"),
+            Self::Changed { .. } => Some("written-after-proof"),
             Self::Passed(_)
             | Self::PassedMapped(_)
             | Self::Rechecked(_)
@@ -195,7 +210,7 @@ impl Outcome {
         match self {
             Self::Passed(_) | Self::Rechecked(_) => Some("whole"),
             Self::PassedMapped(_) | Self::RecheckedMapped(_) => Some("mapped-only"),
-            Self::Failed(_) | Self::Refused(_) | Self::Pulled(_) | Self::Interrupted => None,
+            Self::Failed(_) | Self::Refused(_) | Self::Pulled(_) | Self::Interrupted | Self::Changed { .. } => None,
         }
     }
 
@@ -206,6 +221,7 @@ impl Outcome {
             Self::Failed(failure) => Some(failure.to_string()),
             Self::Refused(refusal) => Some(refusal.to_string()),
             Self::Pulled(pull @ Pull::ReaderLost { .. }) => Some(pull.to_string()),
+            Self::Changed { sectors } => Some(format!("written to after it was proven: {sectors} sectors by another program")),
             Self::Passed(_)
             | Self::PassedMapped(_)
             | Self::Rechecked(_)

@@ -5,6 +5,7 @@ use std::io;
 
 use super::super::card::Use;
 use super::super::said::Todo;
+use super::super::sizes::{apart, window};
 use super::super::units::Bytes;
 
 /// Why a card was not touched.
@@ -89,6 +90,8 @@ pub enum Refusal {
         /// How many were ordered.
         count: u32,
     },
+    /// The policy asks for slots that are kept from the PC's other programs, and this one is not.
+    Uncovered,
 }
 
 impl Refusal {
@@ -119,6 +122,7 @@ impl Refusal {
             Self::CannotOpen { .. } => "cannot-open",
             Self::Unflushed { .. } => "unflushed",
             Self::OrderComplete { .. } => "order-complete",
+            Self::Uncovered => "uncovered",
         }
     }
 
@@ -126,7 +130,7 @@ impl Refusal {
     #[must_use]
     pub fn cure(&self) -> Todo {
         match self {
-            Self::NoArmedImage | Self::CannotOpen { .. } | Self::Recabled { .. } => Todo::CallEngineer,
+            Self::NoArmedImage | Self::CannotOpen { .. } | Self::Recabled { .. } | Self::Uncovered => Todo::CallEngineer,
             Self::WriteProtected => Todo::SlideLock,
             Self::TooSmall { .. } | Self::CapacityOutside { .. } | Self::SectorSize { .. } | Self::Unflushed { .. } => Todo::UseAnother,
             Self::Partitioned => Todo::UseBlank,
@@ -158,9 +162,17 @@ impl fmt::Display for Refusal {
             Self::InUse(by) => write!(f, "in use: {by}"),
             Self::OwnDisk => f.write_str("one of this PC's own disks"),
             Self::WriteProtected => f.write_str("write-protected"),
-            Self::TooSmall { capacity, needs } => write!(f, "too small: {capacity}, needs {needs}"),
+            Self::TooSmall { capacity, needs } => {
+                let (holds, wanted) = apart(*capacity, *needs);
+                write!(f, "too small: {holds}, needs {wanted}")?;
+                // Where the two look alike, what is missing says more than either.
+                if capacity.to_string() == needs.to_string() {
+                    write!(f, ", {} more", Bytes(needs.0.saturating_sub(capacity.0)))?;
+                }
+                Ok(())
+            }
             Self::CapacityOutside { capacity, at_least, at_most } => {
-                write!(f, "wrong size: {capacity}, this slot takes {at_least} to {at_most}")
+                write!(f, "wrong size: {capacity}, this slot takes cards of {}", window(*at_least, *at_most))
             }
             Self::SectorSize { card, image } => write!(f, "blocks of {card} bytes, the image was made for {image}"),
             Self::Partitioned => f.write_str("already partitioned, and only blank cards are taken"),
@@ -175,6 +187,29 @@ impl fmt::Display for Refusal {
                  reader or stick, or set it to \"ask\""
             ),
             Self::OrderComplete { count } => write!(f, "the order is complete: {count} of {count}"),
+            Self::Uncovered => f.write_str("not kept from this PC's other programs: install what `flashline slots rules` prints"),
         }
+    }
+}
+
+#[cfg(test)]
+mod cases {
+    use super::*;
+
+    #[test]
+    fn a_card_that_is_a_little_too_small_is_told_by_how_much() {
+        let words = |capacity, needs| Refusal::TooSmall { capacity: Bytes(capacity), needs: Bytes(needs) }.to_string();
+        assert_eq!(words(15_931_539_456, 15_931_540_480), "too small: 15.93153 GB, needs 15.93154 GB, 1.0 kB more");
+        assert_eq!(words(15_931_539_456, 15_986_589_696), "too small: 15.93 GB, needs 15.98 GB, 55.0 MB more");
+        assert_eq!(words(33_554_432, 33_554_944), "too small: 33.5544 MB, needs 33.5549 MB, 512 B more");
+        assert_eq!(words(7_400_000_000, 8_000_000_000), "too small: 7.4 GB, needs 8.0 GB");
+    }
+
+    #[test]
+    fn a_card_of_another_size_is_told_which_sizes_are_taken_and_no_number_twice() {
+        let gb = |size: u64| Bytes(size * 1_000_000_000);
+        let words = |capacity, at_least, at_most| Refusal::CapacityOutside { capacity, at_least, at_most }.to_string();
+        assert_eq!(words(Bytes(31_914_983_424), gb(16), gb(16)), "wrong size: 31.9 GB, this slot takes cards of 16 GB");
+        assert_eq!(words(Bytes(31_914_983_424), gb(8), gb(16)), "wrong size: 31.9 GB, this slot takes cards of 8 GB to 16 GB");
     }
 }

@@ -23,6 +23,8 @@ pub enum OutcomeWord {
     Pulled,
     /// The station stopped.
     Interrupted,
+    /// Proven, and written to by another program before it was taken out.
+    Changed,
     /// Not ended yet: what a row without a closing event shows.
     #[default]
     Running,
@@ -47,7 +49,7 @@ pub enum Counted {
 
 impl OutcomeWord {
     /// Every word this program knows, as people ask for them.
-    pub const KNOWN: [Self; 9] = [
+    pub const KNOWN: [Self; 10] = [
         Self::Passed,
         Self::PassedMapped,
         Self::Rechecked,
@@ -56,6 +58,7 @@ impl OutcomeWord {
         Self::Refused,
         Self::Pulled,
         Self::Interrupted,
+        Self::Changed,
         Self::Running,
     ];
 
@@ -71,6 +74,7 @@ impl OutcomeWord {
             Self::Refused => "refused",
             Self::Pulled => "pulled",
             Self::Interrupted => "interrupted",
+            Self::Changed => "changed",
             Self::Running => "running",
             Self::Unknown(_) => return None,
         })
@@ -91,7 +95,7 @@ impl OutcomeWord {
         match self {
             Self::Passed | Self::PassedMapped => Counted::Good,
             Self::Rechecked | Self::RecheckedMapped => Counted::Again,
-            Self::Failed | Self::Pulled | Self::Interrupted => Counted::Bad,
+            Self::Failed | Self::Pulled | Self::Interrupted | Self::Changed => Counted::Bad,
             Self::Refused => Counted::Untouched,
             Self::Running | Self::Unknown(_) => Counted::Nothing,
         }

@@ -89,7 +89,7 @@ fn a_stick_that_browns_out_while_it_is_written_is_pulled_once_and_then_held_unti
 }
 
 #[test]
-fn a_pass_outlives_a_blink_of_the_same_card_and_not_a_fast_hand_with_another() {
+fn a_pass_ends_with_a_blink_because_its_claim_does_and_the_same_card_is_held_and_another_begun() {
     let passed = || {
         let mut station = station(&[("A1", PORT)]);
         let attempt = busy_in(&mut station, PORT, 1);
@@ -102,7 +102,7 @@ fn a_pass_outlives_a_blink_of_the_same_card_and_not_a_fast_hand_with_another() {
     same.apply(at(1500), back(card(PORT, 2), 300));
     assert_ne!(sign(&same, 0), Sign::Passed, "not before it is known which card it is");
     assert_eq!(returns(&look_into(&mut same, 3000, &card(PORT, 2))), [1]);
-    assert_eq!(sign(&same, 0), Sign::Passed);
+    assert_eq!(sign(&same, 0), Sign::Held(Hold::Returned { times: 1 }), "put in by hand it is looked at again");
     same.apply(at(9000), blinks(2));
     assert_eq!(sign(&same, 0), Sign::Empty, "and it ends with its card");
 
@@ -134,7 +134,7 @@ fn a_pass_outlives_a_blink_of_the_same_card_and_not_a_fast_hand_with_another() {
 }
 
 #[test]
-fn in_a_reader_that_resets_itself_finished_signs_stay_and_in_one_that_stays_a_hand_is_never_too_fast() {
+fn in_a_reader_that_resets_itself_finished_cards_are_held_and_in_one_that_stays_a_hand_is_never_too_fast() {
     let ports = ["pci-1/usb3-2/lun-0", "pci-1/usb3-2/lun-1"];
     let in_reader =
         |port: &str, diskseq| Card { serial: Some("READER".to_owned()), identified: Identified::ReaderOnly, ..card(port, diskseq) };
@@ -162,7 +162,7 @@ fn in_a_reader_that_resets_itself_finished_signs_stay_and_in_one_that_stays_a_ha
     station.apply(at(5000), blinks(2));
     station.apply(at(6000), back(in_reader(ports[0], 3), 500));
     look_into(&mut station, 7000, &in_reader(ports[0], 3));
-    assert_eq!(sign(&station, 0), Sign::Passed);
+    assert_eq!(sign(&station, 0), Sign::Held(Hold::Returned { times: 1 }));
     // A hand takes the card, and the reader resets itself for that.
     station.apply(at(9000), Event::Gone { visit: visit(3), with_device: false });
     station.apply(at(10_000), back(in_reader(ports[0], 4), 500));
@@ -186,7 +186,7 @@ fn a_stick_that_comes_back_as_a_usb_2_device_in_the_same_socket_is_the_same_stic
         station.apply(at(1500), back(card(other, 2), 300));
         station.apply(at(1501), blinks(1));
         look_into(&mut station, 3000, &card(other, 2));
-        assert_eq!(sign(&station, 0), Sign::Passed, "missed first: {is_missed_first}");
+        assert_eq!(sign(&station, 0), Sign::Held(Hold::Returned { times: 1 }), "missed first: {is_missed_first}");
     }
 }
 

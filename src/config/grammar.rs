@@ -1,0 +1,378 @@
+//! What each key holds, asked before the file is read into tables: the reader's own words for a value of another type name the types of this
+//! program, ours name the key and the cure.
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::source::{ConfigError, Source};
+
+/// What a key holds.
+#[derive(Clone, Copy)]
+enum Holds {
+    Text,
+    Texts,
+    /// `[least, most]`
+    Window,
+    Flag,
+    Whole,
+    Word(&'static [&'static str]),
+    Lamp,
+}
+
+/// A key, by its table.
+struct Key {
+    table: &'static str,
+    name: &'static str,
+    holds: Holds,
+    /// An example, as it may stand in the file.
+    example: &'static str,
+}
+
+const fn key(table: &'static str, name: &'static str, holds: Holds, example: &'static str) -> Key {
+    Key { table, name, holds, example }
+}
+
+/// Tables there is one of.
+const SINGLE: [&str; 7] = ["station", "trust", "shift", "control", "panel", "log", "policy"];
+/// Tables there may be several of.
+const SEVERAL: [&str; 3] = ["model", "slot", "own_disk"];
+
+const KEYS: &[Key] = &[
+    key("station", "name", Holds::Text, "name = \"line 3\""),
+    key("station", "state", Holds::Text, "state = \"/var/lib/flashline\""),
+    key("station", "settle_ms", Holds::Whole, "settle_ms = 700, in milliseconds"),
+    key("station", "flash_present", Holds::Flag, "flash_present = false"),
+    key("station", "stall_timeout_s", Holds::Whole, "stall_timeout_s = 90, in seconds"),
+    key("station", "store_limit_gb", Holds::Whole, "store_limit_gb = 64, in GB"),
+    key("trust", "roots", Holds::Texts, "roots = [\"/srv/keys/own.root\"]"),
+    key("trust", "with", Holds::Texts, "with = [\"/srv/keys/own.account\"]"),
+    key("shift", "starts", Holds::Texts, "starts = [\"06:00\", \"14:00\", \"22:00\"]"),
+    key("control", "socket", Holds::Text, "socket = \"/run/flashline/control.sock\""),
+    key("panel", "language", Holds::Word(&["en", "de", "es", "pl", "zh"]), "language = \"en\""),
+    key("panel", "bell", Holds::Flag, "bell = true"),
+    key("log", "directory", Holds::Text, "directory = \"/srv/share/flashline\""),
+    key("policy", "done", Holds::Word(&["recheck", "reflash"]), "done = \"recheck\""),
+    key("policy", "flush", Holds::Word(&["ask", "required"]), "flush = \"ask\""),
+    key("policy", "rules", Holds::Word(&["warn", "required"]), "rules = \"warn\""),
+    key("model", "name", Holds::Text, "name = \"acme/box\""),
+    key("model", "image", Holds::Text, "image = \"/srv/images/box.img.xz\""),
+    key("model", "assertion", Holds::Text, "assertion = \"/srv/images/box.model\""),
+    key("model", "require", Holds::Word(&["proven", "matching", "none"]), "require = \"proven\""),
+    key("model", "allow", Holds::Texts, "allow = [\"system-boot/overlays\"]"),
+    key("model", "zeroes", Holds::Word(&["prove", "write", "skip"]), "zeroes = \"prove\""),
+    key("slot", "name", Holds::Text, "name = \"A1\""),
+    key("slot", "ports", Holds::Texts, "ports = [\"pci-0000:00:14.0/usb3-1.2/lun-0\"]; `flashline slots` lists them"),
+    key("slot", "hangs_on", Holds::Texts, "hangs_on = [\"05e3:0620\"]; `flashline slots teach` writes it"),
+    key("slot", "model", Holds::Text, "model = \"acme/box\""),
+    key("slot", "cards", Holds::Word(&["reuse", "blank"]), "cards = \"reuse\""),
+    key("slot", "capacity_gb", Holds::Window, "capacity_gb = [8, 16]: the least and the most, in whole GB as printed on cards"),
+    key("slot", "lamp", Holds::Lamp, "lamp = { led = \"mmc0::\" }, or lamp = { green = \"NAME\", red = \"NAME\" }"),
+    key("own_disk", "wwn", Holds::Text, "wwn = \"naa.5002538e40a1b2c3\""),
+    key("own_disk", "vendor", Holds::Text, "vendor = \"ATA\""),
+    key("own_disk", "product", Holds::Text, "product = \"SSD 870\""),
+    key("own_disk", "serial", Holds::Text, "serial = \"S5Y1\", in quotes although it may be digits"),
+    key("own_disk", "bytes", Holds::Whole, "bytes = 500107862016"),
+];
+
+/// As the table stands in the file.
+fn heading(table: &str) -> String {
+    if SEVERAL.contains(&table) { format!("[[{table}]]") } else { format!("[{table}]") }
+}
+
+/// Holds the file to what each key holds. A key that is not known here is left to whoever reads the tables.
+///
+/// # Errors
+/// The first value of another kind; a text that is no TOML.
+pub(super) fn prove(source: &Source<'_>) -> Result<(), ConfigError> {
+    let root = DeTable::parse(source.text)
+        .map_err(|error| source.wrong(error.span().unwrap_or(0..0), syntax(source.text, error.message(), error.span())))?;
+    for (name, value) in root.get_ref() {
+        let table = name.get_ref().as_ref();
+        let wrong = |problem: String| Err(source.wrong(name.span(), problem));
+        match (SINGLE.contains(&table), SEVERAL.contains(&table), value.get_ref()) {
+            (true, _, DeValue::Table(keys)) => prove_keys(source, table, keys)?,
+            (true, _, DeValue::Array(_)) => {
+                return wrong(format!("there is one `{table}`: write [{table}] with single brackets, and all its keys below"));
+            }
+            (_, true, DeValue::Array(items)) => {
+                for item in items.iter() {
+                    match item.get_ref() {
+                        DeValue::Table(keys) => prove_keys(source, table, keys)?,
+                        other => {
+                            let problem = format!("each `{table}` is a table: write [[{table}]] and its keys below, not {}", called(other));
+                            return Err(source.wrong(item.span(), problem));
+                        }
+                    }
+                }
+            }
+            (_, true, DeValue::Table(_)) => {
+                return wrong(format!("write [[{table}]] with two brackets: there may be several, and each begins so"));
+            }
+            (true, ..) | (_, true, _) => {
+                return wrong(format!("`{table}` is a table: write {} on a line of its own, and its keys below", heading(table)));
+            }
+            (false, false, _) => stranger(source, name, value)?,
+        }
+    }
+    Ok(())
+}
+
+/// Something at the top that is none of our tables: where it belongs is said where that can be guessed.
+fn stranger(source: &Source<'_>, name: &Spanned<std::borrow::Cow<'_, str>>, value: &Spanned<DeValue<'_>>) -> Result<(), ConfigError> {
+    let text = name.get_ref().as_ref();
+    let is_table = match value.get_ref() {
+        DeValue::Table(_) => true,
+        DeValue::Array(items) => items.iter().any(|item| item.get_ref().is_table()),
+        _ => false,
+    };
+    let tables = || SINGLE.iter().chain(&SEVERAL);
+    let problem = if is_table {
+        let near = tables().find(|table| is_near(table, text));
+        let cure = near.map_or_else(
+            || format!("the tables are {}", tables().map(|table| heading(table)).collect::<Vec<_>>().join(", ")),
+            |table| format!("write {}", heading(table)),
+        );
+        format!("there is no table `{text}`: {cure}")
+    } else {
+        let homes: Vec<String> = KEYS.iter().filter(|key| key.name == text).map(|key| heading(key.table)).collect();
+        if homes.is_empty() {
+            format!("`{text}` stands outside of every table, and is no key of any: remove it, or correct its name")
+        } else {
+            format!("`{text}` stands outside of every table: it belongs below {}", homes.join(" or "))
+        }
+    };
+    Err(source.wrong(name.span(), problem))
+}
+
+/// The same word with another ending, dashes or capitals.
+fn is_near(one: &str, other: &str) -> bool {
+    let bare = |text: &str| text.to_ascii_lowercase().replace(['-', '_'], "").trim_end_matches('s').to_owned();
+    bare(one) == bare(other)
+}
+
+fn prove_keys(source: &Source<'_>, table: &str, keys: &DeTable<'_>) -> Result<(), ConfigError> {
+    for (name, value) in keys {
+        let text = name.get_ref().as_ref();
+        let of_table = || KEYS.iter().filter(|key| key.table == table);
+        match of_table().find(|key| key.name == text) {
+            Some(key) => prove_value(source, key, value)?,
+            None => {
+                if let Some(near) = of_table().find(|key| is_near(key.name, text)) {
+                    let problem = format!("unknown key `{text}` in {}: it is called `{}`", heading(table), near.name);
+                    return Err(source.wrong(name.span(), problem));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn prove_value(source: &Source<'_>, key: &Key, value: &Spanned<DeValue<'_>>) -> Result<(), ConfigError> {
+    let Key { name, example, .. } = key;
+    let wrong = |at: &Spanned<DeValue<'_>>, what: &str| {
+        let problem = format!("`{name}` {what}, and not {}: write {example}", called(at.get_ref()));
+        Err(source.wrong(at.span(), problem))
+    };
+    match (key.holds, value.get_ref()) {
+        (Holds::Text, DeValue::String(_)) | (Holds::Flag, DeValue::Boolean(_)) => Ok(()),
+        (Holds::Text, _) => wrong(value, "is a text in quotes"),
+        (Holds::Flag, _) => wrong(value, "is true or false, without quotes"),
+        (Holds::Texts, DeValue::Array(items)) => match items.iter().find(|item| !item.get_ref().is_str()) {
+            Some(item) => wrong(item, "is a list of texts, each in quotes"),
+            None => Ok(()),
+        },
+        (Holds::Texts, _) => wrong(value, "is a list, in brackets, of texts in quotes"),
+        (Holds::Whole, _) if whole(value.get_ref()).is_some() => Ok(()),
+        (Holds::Whole, _) => wrong(value, "is a whole number, not below zero, without quotes"),
+        (Holds::Window, DeValue::Array(items)) if items.len() == 2 => match items.iter().find(|item| whole(item.get_ref()).is_none()) {
+            Some(item) => wrong(item, "is [least, most], two whole numbers of GB"),
+            None => Ok(()),
+        },
+        (Holds::Window, DeValue::Array(items)) => {
+            let problem = format!("`{name}` is [least, most], two whole numbers of GB, and not {} of them: write {example}", items.len());
+            Err(source.wrong(value.span(), problem))
+        }
+        (Holds::Window, _) => wrong(value, "is [least, most], two whole numbers of GB in brackets"),
+        (Holds::Word(words), DeValue::String(word)) if words.contains(&word.as_ref()) => Ok(()),
+        (Holds::Word(words), _) => {
+            let words: Vec<String> = words.iter().map(|word| format!("{word:?}")).collect();
+            let (last, others) = words.split_last().unwrap_or((&words[0], &[]));
+            wrong(value, &format!("is {} or {last}", others.join(", ")))
+        }
+        (Holds::Lamp, DeValue::Table(leds)) => match leds.iter().find(|(_, led)| !led.get_ref().is_str()) {
+            Some((led, value)) => {
+                let problem = format!(
+                    "`{}` of `{name}` is the name of an LED, in quotes, and not {}: write {example}",
+                    led.get_ref(),
+                    called(value.get_ref())
+                );
+                Err(source.wrong(value.span(), problem))
+            }
+            None => Ok(()),
+        },
+        (Holds::Lamp, _) => wrong(value, "is a table of LEDs by their colour"),
+    }
+}
+
+/// A count that fits what we count with.
+fn whole(value: &DeValue<'_>) -> Option<u64> {
+    let number = value.as_integer()?;
+    u64::from_str_radix(number.as_str(), number.radix()).ok().filter(|number| i64::try_from(*number).is_ok())
+}
+
+/// A value as people call it.
+fn called(value: &DeValue<'_>) -> String {
+    match value {
+        DeValue::String(text) => format!("the text {:?}", text.as_ref()),
+        DeValue::Integer(number) => format!("the number {}", number.as_str()),
+        DeValue::Float(number) => format!("{}, a number with a fraction", number.as_str()),
+        DeValue::Boolean(flag) => flag.to_string(),
+        DeValue::Datetime(time) => format!("the time {time} without quotes"),
+        DeValue::Array(_) => "a list".to_owned(),
+        DeValue::Table(_) => "a table".to_owned(),
+    }
+}
+
+/// What is wrong with a text that is no TOML. `text` is the file, `at` where the reader stumbled.
+fn syntax(text: &str, message: &str, at: Option<std::ops::Range<usize>>) -> String {
+    let start = at.as_ref().map_or(0, |at| at.start.min(text.len()));
+    let line = text.get(text[..start].rfind('\n').map_or(0, |end| end + 1)..).and_then(|rest| rest.lines().next()).unwrap_or_default();
+    if message.contains("escape") || line.contains('\\') && line.contains('"') {
+        return "a backslash in a text in double quotes begins an escape: write a path with /, or the text in single quotes, as in image = '\\\\server\\images\\box.img'".to_owned();
+    }
+    if message.contains("must be quoted") || message.contains("opening quote") {
+        return format!("a text stands in quotes, from the first to the last letter, as in name = \"A1\": {}", line.trim());
+    }
+    if message.contains("duplicate key") {
+        let name = at.and_then(|at| text.get(at)).unwrap_or_default().trim();
+        return format!("`{name}` is there twice in one table: remove one, or begin the next table before it");
+    }
+    format!(
+        "this line is no TOML ({message}): a line is [table], [[table]], key = value, or # a remark; `config.example.toml` shows all of them"
+    )
+}
+
+/// The words for what the tables themselves find: a key nobody knows, or one that is missing.
+pub(super) fn translated(message: &str) -> String {
+    if let Some(rest) = message.strip_prefix("unknown field `")
+        && let Some((name, expected)) = rest.split_once('`')
+    {
+        let keys: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
+        return if keys.is_empty() {
+            format!("unknown key `{name}`: remove it, or correct its name")
+        } else {
+            format!("unknown key `{name}`: the keys here are {}", keys.join(", "))
+        };
+    }
+    if let Some(name) = message.strip_prefix("missing field `").and_then(|rest| rest.split('`').next()) {
+        let example = KEYS.iter().find(|key| key.name == name).map_or_else(|| format!("{name} = …"), |key| key.example.to_owned());
+        return format!("this table has no `{name}`: add {example}");
+    }
+    // Whatever this program's own types are called.
+    format!("this value is of another kind than its key takes ({message}): see `config.example.toml`")
+}
+
+#[cfg(test)]
+mod cases {
+    use super::*;
+    use crate::config::tests::{GOOD, proved};
+
+    #[test]
+    fn a_value_of_another_kind_is_told_with_line_key_and_an_example() {
+        let slot = |line: &str| GOOD.replacen("model = \"acme/box\"", &format!("model = \"acme/box\"\n{line}"), 1);
+        let model = |line: &str| GOOD.replacen("image = \"box.img\"", &format!("image = \"box.img\"\n{line}"), 1);
+        let top = |line: &str| GOOD.replacen("\n[[model]]", &format!("{line}\n[[model]]"), 1);
+        let cases = [
+            (
+                slot("capacity_gb = [7.5, 17]"),
+                "line 10: `capacity_gb` is [least, most], two whole numbers of GB, and not 7.5, a number with",
+            ),
+            (
+                slot("capacity_gb = 16"),
+                "line 10: `capacity_gb` is [least, most], two whole numbers of GB in brackets, and not the number 16",
+            ),
+            (slot("capacity_gb = [16]"), "line 10: `capacity_gb` is [least, most], two whole numbers of GB, and not 1 of them"),
+            (slot("capacity_gb = [-1, 8]"), "line 10: `capacity_gb` is [least, most]"),
+            (slot("capacity_gb = \"7-17\""), "line 10: `capacity_gb` is [least, most]"),
+            (
+                slot("lamp = \"mmc0::\""),
+                "line 10: `lamp` is a table of LEDs by their colour, and not the text \"mmc0::\": write lamp = { led",
+            ),
+            (slot("lamp = { led = 3 }"), "line 10: `led` of `lamp` is the name of an LED, in quotes, and not the number 3"),
+            (slot("cards = true"), "line 10: `cards` is \"reuse\" or \"blank\", and not true"),
+            (slot("hangs_on = [1]"), "line 10: `hangs_on` is a list of texts, each in quotes, and not the number 1"),
+            (slot("Cards = \"blank\""), "line 10: unknown key `Cards` in [[slot]]: it is called `cards`"),
+            (slot("port = [\"p\"]"), "line 10: unknown key `port` in [[slot]]: it is called `ports`"),
+            (model("require = false"), "line 5: `require` is \"proven\", \"matching\" or \"none\", and not false"),
+            (model("allow = \"gaps\""), "line 5: `allow` is a list, in brackets, of texts in quotes, and not the text \"gaps\""),
+            (model("zeroes = 0"), "line 5: `zeroes` is \"prove\", \"write\" or \"skip\", and not the number 0"),
+            (top("[station]\nsettle_ms = 0.7"), "line 2: `settle_ms` is a whole number, not below zero, without quotes, and not 0.7"),
+            (top("[station]\nsettle_ms = \"700\""), "line 2: `settle_ms` is a whole number"),
+            (top("[station]\nsettle_ms = -1"), "line 2: `settle_ms` is a whole number"),
+            (top("[station]\nsettle_ms = 99999999999999999999"), "line 2: `settle_ms` is a whole number"),
+            (top("[station]\nname = 3"), "line 2: `name` is a text in quotes, and not the number 3: write name = \"line 3\""),
+            (top("[station]\nflash_present = \"no\""), "line 2: `flash_present` is true or false, without quotes, and not the text \"no\""),
+            (top("[shift]\nstarts = [06:00:00]"), "line 2: `starts` is a list of texts, each in quotes, and not the time 06:00:00"),
+            (top("[panel]\nbell = 1"), "line 2: `bell` is true or false, without quotes, and not the number 1: write bell = true"),
+            (top("[panel]\nlanguage = \"fr\""), "line 2: `language` is \"en\", \"de\", \"es\", \"pl\" or \"zh\", and not the text \"fr\""),
+            (top("[policy]\nrules = true"), "line 2: `rules` is \"warn\" or \"required\", and not true"),
+            (top("[[station]]\nname = \"a\""), "line 1: there is one `station`: write [station] with single brackets"),
+            (top("station = \"a\""), "line 1: `station` is a table: write [station] on a line of its own"),
+            (top("[stations]\nname = \"a\""), "line 1: there is no table `stations`: write [station]"),
+            (top("[printer]\nname = \"a\""), "line 1: there is no table `printer`: the tables are [station], "),
+            (top("settle_ms = 700"), "line 1: `settle_ms` stands outside of every table: it belongs below [station]"),
+            (top("colour = 700"), "line 1: `colour` stands outside of every table, and is no key of any"),
+            (GOOD.replacen("[[slot]]", "[slot]", 1), "line 6: write [[slot]] with two brackets"),
+            (
+                GOOD.replacen("ports = [", "ports = \"p\" # [", 1),
+                "line 8: `ports` is a list, in brackets, of texts in quotes, and not the text \"p\"",
+            ),
+            (GOOD.replacen("model = \"acme/box\"", "", 1), "this table has no `model`: add model = \"acme/box\""),
+            (GOOD.replacen("box.img", "D:\\images\\box.img", 1), "line 4: a backslash in a text in double quotes begins an escape"),
+            (GOOD.replacen("\"box.img\"", "box.img", 1), "line 4: a text stands in quotes"),
+            (GOOD.replacen("name = \"A1\"", "name = \"A1\"\nname = \"A2\"", 1), "line 8: `name` is there twice in one table"),
+            (GOOD.replacen("[[model]]", "[[model]", 1), "line 2: this line is no TOML ("),
+        ];
+        for (text, says) in cases {
+            let error = proved(&text).expect_err(says);
+            assert!(error.contains(says), "{text}\n says: {error}\n not:  {says}");
+            for word in ["u64", "expected struct", "sequence", "invalid type", "variant", "field", "map"] {
+                assert!(!error.contains(word), "a word of this program's own: {error}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_not_utf_8_is_told_how_to_be_saved() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("config.toml");
+        std::fs::write(directory.path().join("box.img"), [1]).expect("written");
+        let read = |bytes: &[u8]| {
+            std::fs::write(&path, bytes).expect("written");
+            crate::config::read(&path, crate::config::Images::Proved).map(drop).map_err(|error| error.to_string())
+        };
+        let utf_16 =
+            |first: [u8; 2], bytes: fn(u16) -> [u8; 2]| first.into_iter().chain(GOOD.encode_utf16().flat_map(bytes)).collect::<Vec<u8>>();
+        for bytes in [utf_16([0xff, 0xfe], u16::to_le_bytes), utf_16([0xfe, 0xff], u16::to_be_bytes), utf_16(*b"[\0", u16::to_le_bytes)] {
+            assert!(read(&bytes).expect_err("UTF-16").contains("line 1: the file is UTF-16: save it as UTF-8"));
+        }
+        let latin = GOOD.replace("A1", "Gr").into_bytes();
+        let at = latin.windows(2).position(|pair| pair == b"Gr").expect("it is there");
+        let latin: Vec<u8> = [&latin[..at + 2], &[0xfc], &latin[at + 2..]].concat();
+        assert!(read(&latin).expect_err("Latin-1").contains("line 7: the file is not UTF-8: save it as UTF-8"));
+        read(&[b"\xef\xbb\xbf", GOOD.as_bytes()].concat()).expect("Notepad's mark before UTF-8 is no fault");
+        read(GOOD.replace('\n', "\r\n").as_bytes()).expect("nor are its line ends");
+    }
+
+    #[test]
+    fn every_key_of_the_example_is_held_to_its_kind() {
+        let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/config.example.toml")).expect("it is there");
+        let example: toml::Table = toml::from_str(&text).expect("it is TOML");
+        for (table, value) in &example {
+            let tables = value.as_array().map_or_else(|| vec![value], |several| several.iter().collect());
+            for name in tables.iter().filter_map(|value| value.as_table()).flat_map(toml::Table::keys) {
+                assert!(KEYS.iter().any(|key| key.table == table && key.name == name), "`{name}` of [{table}] has a row in KEYS");
+            }
+        }
+    }
+}

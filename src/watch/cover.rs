@@ -1,0 +1,187 @@
+//! Are the slots' disks kept from the PC's other programs? The udev rules that do it ([`super::rules`]) are installed by hand, and a reload
+//! that gives a slot another port makes them stale.
+//!
+//! udev's database tells of a disk that is there; of a port without one, the rules that are installed do.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use super::rules;
+use super::sysfs::Sysfs;
+use super::uses::{UDEV_CONTROL, known_to_udev};
+use crate::station::Event;
+use crate::station::card::{DevNum, Port};
+
+/// Where udev finds rules, what counts first before what it overrides (udev(7)).
+const RULES: [&str; 4] = ["/etc/udev/rules.d", "/run/udev/rules.d", "/usr/local/lib/udev/rules.d", "/usr/lib/udev/rules.d"];
+
+/// How often it is looked: soon enough for whoever has just installed the rules.
+const LOOK: Duration = Duration::from_secs(10);
+
+/// Does udev know this disk as one that others leave alone? Nothing where no udev runs or has looked at it: then nobody acts on it either.
+#[must_use]
+pub fn is_covered(number: DevNum) -> Option<bool> {
+    let device = known_to_udev(number)?;
+    let says = |property: &str, value: &str| device.property_value(property).is_some_and(|found| found == value);
+    Some(says("UDISKS_IGNORE", "1") && says("SYSTEMD_READY", "0"))
+}
+
+/// Of each port whether it is kept from others. Empty where no udev runs.
+#[must_use]
+pub fn of_ports(sysfs: &Sysfs, ports: &BTreeSet<Port>) -> BTreeMap<Port, bool> {
+    if !Path::new(UDEV_CONTROL).exists() {
+        return BTreeMap::new();
+    }
+    let installed = installed(&RULES.map(PathBuf::from));
+    of_ports_with(sysfs, ports, &installed, is_covered)
+}
+
+fn of_ports_with(
+    sysfs: &Sysfs,
+    ports: &BTreeSet<Port>,
+    installed: &BTreeSet<String>,
+    by_udev: impl Fn(DevNum) -> Option<bool>,
+) -> BTreeMap<Port, bool> {
+    let disks: Vec<(Port, Option<bool>, bool)> = sysfs
+        .disk_names()
+        .iter()
+        .filter_map(|name| {
+            let port = sysfs.port(name).filter(|port| ports.contains(port))?;
+            let number = sysfs.devnum(name)?;
+            Some((port, by_udev(number), sysfs.holds_medium(name)))
+        })
+        .collect();
+    let covered = |port: &Port| {
+        // The first line keeps others off; the second is about how often a reader is asked.
+        let ruled = rules::rule(port).is_none_or(|rule| rule.lines().next().is_some_and(|rule| installed.contains(rule)));
+        let here = disks.iter().find(|(there, ..)| there == port);
+        match here {
+            // What udev has made of the card that is there is what counts for it.
+            Some((_, Some(known), true)) => *known,
+            // An empty reader is looked at again when a card comes, by the rules as they are then.
+            Some((_, Some(true), false)) => true,
+            _ => ruled,
+        }
+    };
+    ports.iter().map(|port| (port.clone(), covered(port))).collect()
+}
+
+/// Every line of every rule file that counts: one that is overridden by a file of the same name does not.
+fn installed(directories: &[PathBuf]) -> BTreeSet<String> {
+    let mut files: BTreeMap<std::ffi::OsString, PathBuf> = BTreeMap::new();
+    for directory in directories {
+        let Ok(entries) = fs::read_dir(directory) else { continue };
+        for entry in entries.flatten() {
+            if entry.path().extension().is_some_and(|extension| extension == "rules") {
+                files.entry(entry.file_name()).or_insert_with(|| entry.path());
+            }
+        }
+    }
+    files
+        .values()
+        .filter_map(|file| fs::read_to_string(file).ok())
+        .flat_map(|text| text.replace("\\\n", "").lines().map(|line| line.trim().to_owned()).collect::<Vec<_>>())
+        .collect()
+}
+
+/// Tells the station which ports are kept from others: at once, and at every change.
+#[derive(Debug)]
+pub struct CoverWatch {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    ports: Mutex<BTreeSet<Port>>,
+    turned: Condvar,
+}
+
+impl CoverWatch {
+    /// Begins to look. `tell` returns false when nobody listens any more, which ends the thread.
+    ///
+    /// # Errors
+    /// When the thread cannot be made.
+    pub fn spawn(sysfs: Sysfs, tell: impl Fn(Event) -> bool + Send + 'static) -> io::Result<Self> {
+        let shared = Arc::new(Shared::default());
+        let ours = Arc::clone(&shared);
+        thread::Builder::new().name("cover".to_owned()).spawn(move || {
+            loop {
+                let ports = ours.ports.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                // Told each time: a slot may have been configured anew since.
+                if !tell(Event::Covered(of_ports(&sysfs, &ports))) {
+                    return;
+                }
+                let held = ours.ports.lock().unwrap_or_else(PoisonError::into_inner);
+                if *held == ports {
+                    drop(ours.turned.wait_timeout(held, LOOK));
+                }
+            }
+        })?;
+        Ok(Self { shared })
+    }
+
+    /// Looks at these ports from now on.
+    pub fn turn_to(&self, ports: BTreeSet<Port>) {
+        *self.shared.ports.lock().unwrap_or_else(PoisonError::into_inner) = ports;
+        self.shared.turned.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod cases {
+    use super::super::testing::FakeSysfs;
+    use super::*;
+
+    fn port(chain: &str) -> Port {
+        Port(format!("pci-0000:00:1c.0/usb3-{chain}/lun-0"))
+    }
+
+    /// The line that keeps others off.
+    fn rule(chain: &str) -> String {
+        rules::rule(&port(chain)).expect("a rule").lines().next().expect("a line").to_owned()
+    }
+
+    #[test]
+    fn a_port_is_covered_by_its_own_rule_and_not_by_the_rule_of_the_port_it_was_before() {
+        let fake = FakeSysfs::new();
+        let installed = BTreeSet::from([rule("1")]);
+        let ports = BTreeSet::from(["1", "2"].map(port));
+        let found = of_ports_with(&fake.sysfs(), &ports, &installed, |_| None);
+        assert_eq!(found, BTreeMap::from([(port("1"), true), (port("2"), false)]));
+    }
+
+    #[test]
+    fn what_udev_made_of_a_card_counts_more_than_any_file_and_an_empty_reader_is_looked_at_again() {
+        let fake = FakeSysfs::new();
+        fake.stick("sda", "1", 11);
+        fake.stick("sdb", "2", 12);
+        fake.set("sdb", "size", "0");
+        let ports = BTreeSet::from(["1", "2"].map(port));
+        let covered = |installed: &[String], known: bool| {
+            let installed = installed.iter().cloned().collect();
+            let found = of_ports_with(&fake.sysfs(), &ports, &installed, |_| Some(known));
+            (found[&port("1")], found[&port("2")])
+        };
+        assert_eq!(covered(&[], true), (true, true), "rules of other words do it, too");
+        assert_eq!(covered(&[rule("1"), rule("2")], false), (false, true));
+        assert_eq!(covered(&[], false), (false, false));
+    }
+
+    #[test]
+    fn rules_are_read_whole_and_one_that_is_overridden_is_none() {
+        let root = tempfile::tempdir().expect("a directory");
+        let [first, second] = ["etc", "lib"].map(|name| root.path().join(name));
+        for (directory, name, text) in
+            [(&first, "61-a.rules", ""), (&second, "61-a.rules", "a\n"), (&second, "62-b.rules", " b, \\\nc \n# d\n"), (&first, "e", "f\n")]
+        {
+            fs::create_dir_all(directory).expect("made");
+            fs::write(directory.join(name), text).expect("written");
+        }
+        assert_eq!(installed(&[first, second]), BTreeSet::from(["b, c", "# d"].map(str::to_owned)));
+    }
+}
