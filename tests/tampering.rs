@@ -9,6 +9,7 @@ use flashline::ledger::{Ledger, Stamp};
 use flashline::station::cabling::Chain;
 use flashline::station::card::{Bus, Card, DevNum, Identified, Port, Visit};
 use flashline::station::outcome::{Effort, Outcome, Pull};
+use flashline::station::past::Past;
 use flashline::station::record::{Attempt, Entry, Plan};
 use flashline::station::units::Bytes;
 
@@ -103,7 +104,16 @@ fn attempt(number: u64) -> Attempt {
         write_protected: false,
         partitioned: false,
     };
-    Attempt { number, slot: "A1".to_owned(), model: "acme/box".to_owned(), image: None, card, plan: Plan::Write, order: None }
+    Attempt {
+        number,
+        slot: "A1".to_owned(),
+        model: "acme/box".to_owned(),
+        image: None,
+        card,
+        plan: Plan::Write,
+        order: None,
+        past: Past::Unknown,
+    }
 }
 
 const COLUMNS: &str = "station, seq, kind, at, body, prev, hash";

@@ -6,6 +6,7 @@ use std::time::Duration;
 use flashline::ledger::Stamp;
 use flashline::station::card::{Bus, Card, Cid, DevNum, Identified, Port, Visit};
 use flashline::station::outcome::{Act, CacheFlush, CardHead, Curve, Digest, Effort, Failure, Outcome, Proof, Pull, ReadBack};
+use flashline::station::past::Past;
 use flashline::station::record::{Armed, Attempt, DeviceModel, Entry, ModelProof, Plan, Zeroes};
 use flashline::station::units::Bytes;
 
@@ -74,6 +75,7 @@ pub(crate) fn attempt(number: u64, attempts: u64) -> [(Stamp, Entry); 2] {
         card: card(number),
         plan: Plan::Write,
         order: None,
+        past: Past::Unknown,
     });
     let outcome = match number % 60 {
         13 => Outcome::Failed(Failure::Io { act: Act::Writing, at: Bytes(number % 4096 * 4096), span, errno: Some(5) }),

@@ -112,6 +112,7 @@ mod tests {
     use super::*;
     use crate::ledger::Ledger;
     use crate::station::outcome::{Effort, Outcome, Pull};
+    use crate::station::past::Past;
     use crate::station::record::{Attempt, Entry, Plan};
     use crate::station::testing::card;
 
@@ -124,6 +125,7 @@ mod tests {
             card: card("usb", number),
             plan: Plan::Write,
             order: None,
+            past: Past::Unknown,
         };
         let entry = Entry::AttemptClosed { attempt: Box::new(attempt), outcome: Outcome::Pulled(Pull::Taken), effort: Effort::default() };
         ledger.append(&entry).expect("appended");

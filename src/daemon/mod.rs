@@ -412,7 +412,10 @@ impl Daemon {
             match effect {
                 Effect::Record(entry) => self.writer.record(entry)?,
                 Effect::RecordAsked { request, entry } => self.writer.record_asked(request, entry)?,
-                Effect::Survey(card) => self.workers.survey(*card),
+                Effect::Survey(card) => {
+                    let slot = self.settings.slots.iter().find(|slot| slot.ports.contains(&card.port)).map(|slot| slot.name.clone());
+                    self.workers.survey(*card, slot, &self.log);
+                }
                 Effect::Start(attempt) => self.workers.start(*attempt),
                 Effect::Cancel(attempt) => self.workers.cancel(attempt),
                 Effect::Answer { request, answer } => self.questions.answer(request, answer),

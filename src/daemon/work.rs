@@ -1,6 +1,7 @@
 //! The threads that do what a slot wants done: one for a card, named after its slot, and short ones that ask who uses a disk.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
@@ -12,8 +13,10 @@ use crate::flash::flash;
 use crate::flash::gauge::Gauge;
 use crate::flash::rules::Rules;
 use crate::flash::stall::StallWatch;
+use crate::ledger::LogReader;
 use crate::station::card::{Card, DevNum};
 use crate::station::outcome::{Effort, Failure, Refusal};
+use crate::station::past::Past;
 use crate::station::record::{Attempt, AttemptNumber};
 use crate::station::{End, Event};
 use crate::watch::sysfs::Sysfs;
@@ -38,23 +41,37 @@ struct Running {
     stall: StallWatch,
 }
 
+/// What the log has of this card. A log that cannot be read is no reason to begin none: a card that is found done then counts, so that an
+/// order never makes too many.
+fn past(log: &Path, card: &Card, slot: &str) -> Past {
+    let asked = LogReader::open(log).and_then(|log| log.past(card, slot));
+    asked.unwrap_or_else(|error| {
+        tracing::warn!(error = &error as &dyn std::error::Error, slot, "the flash log cannot be asked what it has of the card");
+        Past::Unknown
+    })
+}
+
 impl Workers {
     pub(super) fn new(tell: mpsc::Sender<Event>, armory: Armory, own: Arc<[OwnPart]>, rules: Rules, keeper: Keeper) -> Self {
         Self { tell, armory, own, rules, running: BTreeMap::new(), keeper }
     }
 
     /// Asks who uses this card, in a thread of its own: a `/proc` or a udev database that hangs holds up no other slot.
-    pub(super) fn survey(&self, card: Card) {
-        let (tell, own) = (self.tell.clone(), Arc::clone(&self.own));
+    /// And asks the flash log what it has of the card, in this slot.
+    pub(super) fn survey(&self, card: Card, slot: Option<String>, log: &Path) {
+        let (tell, own, log) = (self.tell.clone(), Arc::clone(&self.own), log.to_owned());
         let visit = card.visit;
         let ask = move || {
-            let survey = match Tables::now() {
+            let mut survey = match Tables::now() {
                 Ok(tables) => survey(&Sysfs::default(), &tables, &own, &card.kernel_name),
                 Err(error) => {
                     tracing::error!(error = &error as &dyn std::error::Error, "the mounts of this PC cannot be read: nothing is admitted");
                     None
                 }
             };
+            if let Some(survey) = &mut survey {
+                survey.past = past(&log, &survey.card, slot.as_deref().unwrap_or_default());
+            }
             let _stopped = tell.blocking_send(Event::Surveyed { visit, survey: survey.map(Box::new) });
         };
         if let Err(error) = thread::Builder::new().name("survey".to_owned()).spawn(ask) {

@@ -6,7 +6,8 @@ use serde_json::{Map, Value, json};
 
 use crate::station::card::{Card, Cid};
 use crate::station::command::{Target, Who};
-use crate::station::outcome::{CacheFlush, Effort, Outcome};
+use crate::station::order::OrderNumber;
+use crate::station::outcome::{CacheFlush, Effort, Outcome, OutcomeWord};
 use crate::station::record::{Armed, ArmedBy, Attempt, Entry, ModelProof};
 use crate::station::units::{Bytes, KIB};
 
@@ -39,12 +40,15 @@ pub(super) fn of_entry(entry: &Entry, stamp: &Stamp, station_name: &str, start: 
         }
         Entry::ModelArmed { armed, by } => json!({ "image": image(armed), "uncovered": armed.uncovered, "by": armed_by(by) }),
         Entry::CardReturned { slot, card: returned, times } => json!({ "slot": slot, "card": card(returned), "times": times }),
-        Entry::AttemptStarted(attempt) => facts_of(attempt),
-        Entry::AttemptClosed { attempt, outcome, effort } => close(facts_of(attempt), outcome, Some(effort), start),
+        // If the station stops before the end, the card counts where it did no more: a start says so for its end.
+        Entry::AttemptStarted(attempt) => facts_of(attempt, attempt.leaves(&OutcomeWord::Interrupted)),
+        Entry::AttemptClosed { attempt, outcome, effort } => {
+            close(facts_of(attempt, attempt.leaves(&outcome.word())), outcome, Some(effort), start)
+        }
         Entry::AttemptChanged { attempt, outcome } => {
             let sectors = if let Outcome::Changed { sectors } = outcome { Some(*sectors) } else { None };
             let closed = closed.map(|closed| json!({ "seq": closed.seq, "at": closed.at, "word": closed.word }));
-            with(close(facts_of(attempt), outcome, None, start), [("closed", json!(closed)), ("sectors", json!(sectors))])
+            with(close(facts_of(attempt, None), outcome, None, start), [("closed", json!(closed)), ("sectors", json!(sectors))])
         }
     };
     finish(facts, stamp, station_name)
@@ -68,11 +72,11 @@ fn finish(facts: Value, stamp: &Stamp, station_name: &str) -> String {
 
 fn close(facts: Value, outcome: &Outcome, effort: Option<&Effort>, start: Option<Start>) -> Value {
     let proof = match outcome {
-        Outcome::Passed(proof) | Outcome::Rechecked(proof) => {
+        Outcome::Passed(proof) | Outcome::Found(proof) | Outcome::Rechecked(proof) => {
             json!({ "class": outcome.readback_class(), "blake3": proof.digest().to_string() })
         }
         // No digest: what was not read back has none.
-        Outcome::PassedMapped(proof) | Outcome::RecheckedMapped(proof) => {
+        Outcome::PassedMapped(proof) | Outcome::FoundMapped(proof) | Outcome::RecheckedMapped(proof) => {
             json!({ "class": outcome.readback_class(), "bytes": proof.bytes().0 })
         }
         Outcome::Failed(_) | Outcome::Refused(_) | Outcome::Pulled(_) | Outcome::Interrupted | Outcome::Changed { .. } => Value::Null,
@@ -104,7 +108,7 @@ fn close(facts: Value, outcome: &Outcome, effort: Option<&Effort>, start: Option
     with(facts, [("outcome", outcome), ("effort", json!(effort)), ("start", json!(start))])
 }
 
-fn facts_of(attempt: &Attempt) -> Value {
+fn facts_of(attempt: &Attempt, leaves: Option<OrderNumber>) -> Value {
     json!({
         "attempt": attempt.number,
         "slot": attempt.slot,
@@ -112,6 +116,8 @@ fn facts_of(attempt: &Attempt) -> Value {
         "image": attempt.image.as_ref().map(image),
         "card": card(&attempt.card),
         "order": attempt.order,
+        "leaves_order": leaves,
+        "plan": attempt.plan.word(),
     })
 }
 

@@ -20,6 +20,9 @@ mod error;
 mod export;
 mod link;
 mod on_disk;
+mod past;
+#[cfg(test)]
+mod past_cases;
 mod proof;
 mod query;
 #[cfg(test)]
@@ -65,12 +68,12 @@ const APPLICATION_ID: i32 = 0x466c_7368;
 
 /// The step from each format to the next, the first from an empty file. They make and drop indexes, views, triggers and
 /// virtual columns; no step touches what was hashed.
-const MIGRATIONS: [&str; 4] =
-    [include_str!("schema.sql"), include_str!("lookups.sql"), include_str!("orders.sql"), include_str!("changed.sql")];
+const MIGRATIONS: [&str; 5] =
+    [include_str!("schema.sql"), include_str!("lookups.sql"), include_str!("orders.sql"), include_str!("changed.sql"), include_str!("history.sql")];
 
 /// The format this program writes.
-const FORMAT: i32 = 4;
-const _: () = assert!(MIGRATIONS.len() == 4, "FORMAT counts the migrations");
+const FORMAT: i32 = 5;
+const _: () = assert!(MIGRATIONS.len() == 5, "FORMAT counts the migrations");
 
 /// Longer than any reader of ours holds a lock, shorter than an operator's patience.
 const BUSY: Duration = Duration::from_secs(5);

@@ -168,7 +168,11 @@ fn every_question_has_its_index_and_a_summary_reads_nothing_else() {
     for index in ["event_serial (<expr>>? AND <expr><?)", "event_cid (<expr>>? AND <expr><?)", "event_cid_serial (<expr>>? AND <expr><?)"] {
         assert!(plans.contains(&format!("INDEX {index}")), "{index}: {plans}");
     }
+    for index in ["event_serial (<expr>=?)", "event_cid (<expr>=?)"] {
+        assert!(plans.contains(&format!("INDEX {index}")), "{index}: {plans}");
+    }
     assert_eq!(plans.matches("COVERING INDEX event_brief (seq>? AND seq<?)").count(), 4, "{plans}");
+    assert!(plans.contains("COVERING INDEX event_brief (seq>?)"), "{plans}");
     assert!(plans.contains("COVERING INDEX event_at"), "{plans}");
     assert!(plans.contains("COVERING INDEX event_start (seq>? AND seq<?)"), "{plans}");
     assert!(plans.contains("INDEX event_attempt (attempt=? AND kind=?"), "{plans}");

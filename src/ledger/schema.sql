@@ -78,10 +78,14 @@ CREATE TABLE event (
     --   card.devnum, card.kernel_name   MAJOR:MINOR and name in that visit; reused, never an identity
     --   card.write_protected, card.partitioned   what it was before the attempt
     --   order                 the order it is counted in if it is good; null where there is none
+    --   leaves_order          the order in which this card was counted before, and is not counted any more when the attempt ends like
+    --                         this; null where there is none. In attempt-started: if the station stops before the end
+    --   plan                  write; write-unless-done: it is not written if it holds the image already; recheck-only: it is not written
     -- attempt-closed: exactly one for every attempt, and all that attempt-started has, and
     --   start.seq, start.at   its attempt-started; null where admission refused the card and nothing was started
     --   outcome.word          passed, passed-mapped-only, failed, refused, pulled, interrupted; recheck, recheck-mapped-only: it
-    --                         held the image already, nothing was written, and it is not counted again
+    --                         held the image already, nothing was written, and it is not counted again; passed-as-found,
+    --                         passed-as-found-mapped-only: the same of a card that this log has no good row of, counted here
     --   outcome.code          the reason in one stable word
     --   outcome.reason        the reason as a sentence
     --   outcome.at            byte of the card where it failed

@@ -7,6 +7,7 @@ use super::Ledger;
 use super::error::{Doing, LogError};
 use crate::station::command::{Halt, Standing, Target, Who};
 use crate::station::order::Order;
+use crate::station::outcome::OutcomeWord;
 
 impl Ledger {
     /// What was asked of the station in earlier runs and still holds, with every order counted anew from its cards.
@@ -50,24 +51,37 @@ fn read(log: &Connection) -> rusqlite::Result<Standing> {
     }
     for order in &mut standing.orders {
         let number = i64::try_from(order.number).unwrap_or(i64::MAX);
+        let good = count(log, COUNTED, number, OutcomeWord::is_good)?;
         // Those that were written to by somebody else before they were taken out are good no more.
-        let changed: u32 = log.query_row(
-            "SELECT count(*) FROM event INDEXED BY event_changed
-             WHERE kind = 'attempt-changed' AND json_extract(body, '$.closed.seq') >= 0 AND json_extract(body, '$.order') = ?1
-               AND json_extract(body, '$.closed.word') IN ('passed', 'passed-mapped-only')",
-            [number],
-            |row| row.get(0),
-        )?;
-        let passed: u32 = log.query_row(
-            "SELECT count(*) FROM event
-             WHERE json_extract(body, '$.order') = ?1 AND kind = 'attempt-closed'
-               AND json_extract(body, '$.outcome.word') IN ('passed', 'passed-mapped-only')",
-            [number],
-            |row| row.get(0),
-        )?;
-        order.passed = passed.saturating_sub(changed);
+        let changed = count(log, CHANGED, number, OutcomeWord::is_good)?;
+        order.passed = good.saturating_sub(changed).saturating_sub(count(log, LEFT, number, |_| true)?);
     }
     Ok(standing)
+}
+
+/// Attempts that took a place in an order, by their outcome.
+const COUNTED: &str = "SELECT json_extract(body, '$.outcome.word'), count(*) FROM event INDEXED BY event_order
+    WHERE json_extract(body, '$.order') IS NOT NULL AND json_extract(body, '$.order') = ?1 AND kind = 'attempt-closed' GROUP BY 1";
+
+/// Attempts after which a card counts in an order no more: it was written again, and is good in another place, or is not good.
+const LEFT: &str = "SELECT json_extract(body, '$.outcome.word'), count(*) FROM event INDEXED BY event_leaves_order
+    WHERE json_extract(body, '$.leaves_order') IS NOT NULL AND json_extract(body, '$.leaves_order') = ?1 AND kind = 'attempt-closed'
+    GROUP BY 1";
+
+/// Cards of an order that were written to after their proof, by what they were before.
+const CHANGED: &str = "SELECT json_extract(body, '$.closed.word'), count(*) FROM event INDEXED BY event_changed
+    WHERE kind = 'attempt-changed' AND json_extract(body, '$.closed.seq') >= 0 AND json_extract(body, '$.order') = ?1 GROUP BY 1";
+
+fn count(log: &Connection, question: &str, order: i64, counts: impl Fn(&OutcomeWord) -> bool) -> rusqlite::Result<u32> {
+    let mut query = log.prepare(question)?;
+    let mut groups = query.query([order])?;
+    let mut sum = 0_u32;
+    while let Some(group) = groups.next()? {
+        if counts(&OutcomeWord::from(group.get_ref(0)?.as_str_or_null()?.unwrap_or_default())) {
+            sum = sum.saturating_add(group.get(1)?);
+        }
+    }
+    Ok(sum)
 }
 
 fn take(standing: &mut Standing, kind: &str, body: Body) {
@@ -96,6 +110,7 @@ fn take(standing: &mut Standing, kind: &str, body: Body) {
 mod tests {
     use super::*;
     use crate::station::outcome::{Effort, Outcome};
+    use crate::station::past::Past;
     use crate::station::record::{Attempt, Entry, Plan};
     use crate::station::testing::{card, image, proof};
 
@@ -128,6 +143,7 @@ mod tests {
                 card: card("p1", number),
                 plan: Plan::Write,
                 order: Some(1),
+                past: Past::Unknown,
             });
             ledger.append(&Entry::AttemptStarted(attempt.clone())).expect("appended");
             ledger.append(&Entry::AttemptClosed { attempt, outcome, effort: Effort::default() }).expect("appended");

@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::station::card::{Bus, Cid, Identified};
 use crate::station::outcome::{Act, CacheFlush, CardHead, Curve, Effort, Failure, Outcome, OutcomeWord, Pull, Refusal};
+use crate::station::past::Past;
 use crate::station::record::{Armed, Attempt, DeviceModel, ModelProof, Plan};
 use crate::station::testing::{armed_by, card, image, mapped_proof, proof};
 use crate::station::units::Bytes;
@@ -41,6 +42,7 @@ pub(super) fn attempt(number: AttemptNumber) -> Box<Attempt> {
         card: card("pci-0000:00:14.0/usb3-2/lun-0", 40 + number),
         plan: Plan::Write,
         order: None,
+        past: Past::Unknown,
     })
 }
 

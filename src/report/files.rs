@@ -399,6 +399,7 @@ mod tests {
     use super::*;
     use crate::ledger::{Ledger, Stamp};
     use crate::station::outcome::{Effort, Outcome, Pull};
+    use crate::station::past::Past;
     use crate::station::record::{Attempt, Entry, Plan};
     use crate::station::testing::card;
 
@@ -440,6 +441,7 @@ mod tests {
                 card: card("usb", self.number),
                 plan: Plan::Write,
                 order: None,
+                past: Past::Unknown,
             };
             let entry =
                 Entry::AttemptClosed { attempt: Box::new(attempt), outcome: Outcome::Pulled(Pull::Taken), effort: Effort::default() };

@@ -160,6 +160,10 @@ impl Serials {
         }
         let of = |outcome: OutcomeWord| self.outcomes.get(&outcome).copied().unwrap_or_default();
         text.push_str(&format!("{} passed, ", of(OutcomeWord::Passed)));
+        let found = of(OutcomeWord::Found) + of(OutcomeWord::FoundMapped);
+        if found > 0 {
+            text.push_str(&format!("{found} passed as found, "));
+        }
         let mapped = of(OutcomeWord::PassedMapped);
         if mapped > 0 {
             text.push_str(&format!("{mapped} passed mapped only, "));

@@ -137,6 +137,12 @@ impl Summary {
         if total.mapped_only > 0 {
             text.push_str(&format!("\n{} of those passed are PASS (MAPPED ONLY): their zeroes were skipped.\n", total.mapped_only));
         }
+        if total.as_found > 0 {
+            text.push_str(&format!(
+                "\n{} of those passed held their image already, and this log had no good row of them: proven, not written, counted once.\n",
+                total.as_found
+            ));
+        }
         for (word, count) in &total.unknown {
             text.push_str(&format!(
                 "\nOutcome {}: {count}. This program does not know the word; no other number counts them.\n",

@@ -73,6 +73,8 @@ pub struct Counts {
     pub changed: u64,
     /// Cards that held their image already and were proven anew: in no other number, since each was counted when it was made.
     pub looked_again: u64,
+    /// Of the good ones, those that held their image already although the log had no good row of them.
+    pub as_found: u64,
     /// Attempts that ended in a word this program does not know, by that word: in no other number.
     pub unknown: BTreeMap<String, u64>,
     /// Of those that did not pass, by the reason's stable word, or the outcome's where it has none.
@@ -92,8 +94,8 @@ fn add_to(counts: &mut BTreeMap<String, u64>, word: &str, more: u64) {
 impl Counts {
     fn add(&mut self, brief: &Brief<'_>) {
         let count = match brief.outcome {
-            OutcomeWord::Passed => &mut self.passed,
-            OutcomeWord::PassedMapped => &mut self.mapped_only,
+            OutcomeWord::Passed | OutcomeWord::Found => &mut self.passed,
+            OutcomeWord::PassedMapped | OutcomeWord::FoundMapped => &mut self.mapped_only,
             OutcomeWord::Failed => &mut self.failed,
             OutcomeWord::Refused => &mut self.refused,
             OutcomeWord::Pulled => &mut self.pulled,
@@ -111,7 +113,9 @@ impl Counts {
         };
         *count += 1;
         self.attempts += 1;
-        if brief.outcome.is_good() {
+        if brief.outcome.is_good() && !brief.outcome.was_written() {
+            self.as_found += 1;
+        } else if brief.outcome.is_good() {
             self.millis.extend(brief.total_us.map(|micros| u32::try_from(micros / 1000).unwrap_or(u32::MAX)));
         } else {
             add_to(&mut self.reasons, brief.code.unwrap_or(brief.outcome.as_str()), 1);
@@ -168,6 +172,7 @@ impl Counts {
             "interrupted": self.interrupted,
             "changed": self.changed,
             "looked_again": self.looked_again,
+            "as_found": self.as_found,
             "unknown": self.unknown,
             "yield": self.yielded(),
             "median_seconds": self.median_ms().map(|millis| to_f64(millis) / 1000.0),
@@ -281,6 +286,7 @@ impl Tally {
             total.interrupted += counts.interrupted;
             total.changed += counts.changed;
             total.looked_again += counts.looked_again;
+            total.as_found += counts.as_found;
             counts.reasons.iter().for_each(|(reason, count)| add_to(&mut total.reasons, reason, *count));
             counts.unknown.iter().for_each(|(word, count)| add_to(&mut total.unknown, word, *count));
             total.millis.extend(&counts.millis);
@@ -310,10 +316,11 @@ mod tests {
 
     #[test]
     fn yield_is_the_good_cards_among_those_begun() {
-        use OutcomeWord::{Changed, Failed, Interrupted, Passed, PassedMapped, Pulled, Rechecked, RecheckedMapped, Refused};
-        let outcomes = [&Passed, &Passed, &PassedMapped, &Rechecked, &RecheckedMapped, &Failed, &Pulled, &Interrupted, &Refused, &Changed];
+        use OutcomeWord::{Changed, Failed, Found, Interrupted, Passed, PassedMapped, Pulled, Rechecked, RecheckedMapped, Refused};
+        let outcomes = [&Passed, &Found, &PassedMapped, &Rechecked, &RecheckedMapped, &Failed, &Pulled, &Interrupted, &Refused, &Changed];
         let total = tally(By::Slot, outcomes.map(|outcome| Brief { outcome, ..brief() })).total();
         assert_eq!((total.attempts, total.begun(), total.good(), total.passed, total.changed), (8, 7, 3, 2, 1));
+        assert_eq!((total.as_found, total.millis.len()), (1, 2), "a card that was not written says nothing about the time that takes");
         assert_eq!(total.looked_again, 2, "a card looked at again is told, and counted nowhere else");
         assert_eq!(total.yielded(), Some(3.0 / 7.0));
         assert_eq!(total.failure_rate(), Rate { failed: 1, of: 4 }, "a pulled card says nothing about the slot");

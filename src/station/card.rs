@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::cabling::Chain;
+use super::past::Past;
 use super::units::Bytes;
 
 /// The place a card sits in, in our own words: controller, then USB port chain and LUN, or MMC host.
@@ -178,6 +179,17 @@ pub struct Card {
 }
 
 impl Card {
+    /// Is this the same card as `other`, as far as anybody can tell? Cards that cannot be told apart are not.
+    #[must_use]
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        let usb = |card: &Self| (card.wwn.clone(), card.vendor.clone(), card.product.clone(), card.serial.clone());
+        match (self.identified, other.identified) {
+            (Identified::ByCid, Identified::ByCid) => self.cid.as_ref().map(|cid| &cid.raw) == other.cid.as_ref().map(|cid| &cid.raw),
+            (Identified::ByUsb, Identified::ByUsb) => usb(self) == usb(other),
+            _ => false,
+        }
+    }
+
     /// The card in a few words, for the console: product and label size.
     #[must_use]
     pub fn label(&self) -> String {
@@ -222,6 +234,8 @@ pub struct Survey {
     pub uses: Vec<Use>,
     /// udev keeps the PC's other programs from it, by the rules for slots. Nothing where no udev runs.
     pub covered: Option<bool>,
+    /// What the flash log has of it.
+    pub past: Past,
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod event;
 pub mod lamp;
 pub mod order;
 pub mod outcome;
+pub mod past;
 mod proven;
 pub mod record;
 mod returned;
@@ -267,6 +268,10 @@ impl Station {
             if slot.retired || now.since(since) < settle || waits {
                 continue;
             }
+            // What the log has of it is asked now, so what it is about to have is waited for.
+            if slot.present.as_ref().is_some_and(|card| self.is_being_recorded(card)) {
+                continue;
+            }
             let slot = &mut self.slots[index];
             if let Some(card) = slot.present.clone().filter(|card| card.visit == visit) {
                 slot.phase = Phase::Surveying { visit, asked: asked + 1 };
@@ -274,6 +279,19 @@ impl Station {
             }
         }
         effects
+    }
+
+    /// A row of this card is on its way to the disk, from a slot that it has left.
+    fn is_being_recorded(&self, card: &Card) -> bool {
+        let is_of = |slot: &Slot, attempt: &Attempt| {
+            !slot.holds(attempt.card.visit) && attempt.card.visit != card.visit && attempt.card.is_same_as(card)
+        };
+        self.slots.iter().any(|slot| match &slot.phase {
+            Phase::Leaving { attempt, .. } | Phase::Recording { attempt, .. } => is_of(slot, attempt),
+            // Its thread may be long in coming back. Two sticks may share a serial, and one of them is not held up by the other.
+            Phase::Opening { attempt } | Phase::Busy { attempt, .. } => card.identified == Identified::ByCid && is_of(slot, attempt),
+            _ => false,
+        })
     }
 
     /// Attempts whose card left are closed once it is known what left with it.
@@ -359,6 +377,7 @@ impl Station {
             slot: slot.settings.name.clone(),
             model: image.as_ref().map_or_else(|| slot.settings.model.clone(), Armed::logged_model),
             image,
+            past: found.as_ref().map(|survey| survey.past.clone()).unwrap_or_default(),
             card: found.map_or(present, |survey| survey.card),
             plan: Plan::default(),
             order: None,
@@ -440,6 +459,7 @@ impl Station {
                 Vec::new()
             }
             outcome => {
+                let outcome = once(&attempt, outcome);
                 let effects = slot.close(attempt.clone(), outcome.clone(), effort);
                 self.proven.remember(attempt, outcome);
                 effects
@@ -468,7 +488,7 @@ impl Station {
         };
         let Phase::Recording { attempt, outcome } = &slot.phase else { return };
         let (attempt, outcome) = (attempt.clone(), outcome.clone());
-        let counted = (attempt.order, outcome.clone());
+        let counted = (attempt.order, attempt.leaves(&outcome.word()), outcome.clone());
         let in_slot = slot.present.as_ref().map(|card| card.visit);
         if in_slot == Some(attempt.card.visit) || (in_slot.is_none() && matches!(outcome, Outcome::Pulled(_))) {
             slot.phase = Phase::Finished { attempt, outcome };
@@ -476,9 +496,9 @@ impl Station {
             slot.turn_to_present(now);
         }
         self.slots.retain(|slot| !slot.retired || !slot.is_idle());
-        let (order, outcome) = counted;
+        let (order, leaves, outcome) = counted;
         self.today.add(&outcome.word());
-        self.count_in_order(order, &outcome);
+        self.count_in_order(order, leaves, &outcome);
     }
 
     /// Slots keep their state by name. One that is no longer configured goes, a busy one when its card is done.
@@ -553,11 +573,29 @@ fn plan(survey: &Survey, slot: &Slot, place: Place, recheck: bool) -> Result<(Pl
         Place::NoOrder | Place::Free(_) | Place::UnderWay { .. } => Ok(()),
     });
     let order = if let Place::Free(order) = place { Some(order) } else { None };
-    match admitted {
-        Ok(()) if recheck => Ok((Plan::WriteUnlessDone, order)),
-        Ok(()) => Ok((Plan::Write, order)),
-        Err(why @ (Refusal::Partitioned | Refusal::OrderComplete { .. })) if recheck => Ok((Plan::RecheckOnly(why), None)),
-        Err(why) => Err(why),
+    match (admitted, place) {
+        (Ok(()), _) if recheck => Ok((Plan::WriteUnlessDone, order)),
+        (Ok(()), _) => Ok((Plan::Write, order)),
+        // Nobody's place is left for it if it is good and was never counted.
+        (Err(Refusal::Partitioned), Place::Complete { count }) if recheck => {
+            Ok((Plan::RecheckOnly(Refusal::OrderComplete { count }), None))
+        }
+        (Err(why @ (Refusal::Partitioned | Refusal::OrderComplete { .. })), _) if recheck => Ok((Plan::RecheckOnly(why), order)),
+        (Err(why), _) => Err(why),
+    }
+}
+
+/// A card that held its image already counts once: when it was made, or else now. One that counts now takes its place in the order; where
+/// the order has none left, it is refused like any other card.
+fn once(attempt: &Attempt, outcome: Outcome) -> Outcome {
+    let counted = attempt.image.as_ref().is_some_and(|image| attempt.past.has_counted(image.digest));
+    match (outcome, &attempt.plan) {
+        (Outcome::Rechecked(_) | Outcome::RecheckedMapped(_), Plan::RecheckOnly(why @ Refusal::OrderComplete { .. })) if !counted => {
+            Outcome::Refused(why.clone())
+        }
+        (Outcome::Rechecked(proof), _) if !counted => Outcome::Found(proof),
+        (Outcome::RecheckedMapped(proof), _) if !counted => Outcome::FoundMapped(proof),
+        (outcome, _) => outcome,
     }
 }
 
@@ -588,6 +626,8 @@ pub fn outcome_of(end: End, gone: bool) -> Outcome {
 
 #[cfg(test)]
 mod exploration;
+#[cfg(test)]
+mod order_cases;
 #[cfg(test)]
 mod order_tests;
 #[cfg(test)]

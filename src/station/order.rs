@@ -68,8 +68,13 @@ impl Station {
     /// Cards that may still become good ones of this order.
     fn under_way(&self, number: OrderNumber) -> u32 {
         let may_count = |slot: &&Slot| match &slot.phase {
-            Phase::Opening { attempt } | Phase::Busy { attempt, .. } => attempt.order == Some(number),
-            Phase::Recording { attempt, outcome } => attempt.order == Some(number) && outcome.is_good(),
+            // One that is counted already is one of those that are good.
+            Phase::Opening { attempt } | Phase::Busy { attempt, .. } => {
+                attempt.order == Some(number) && attempt.past.counts_in() != Some(number)
+            }
+            Phase::Recording { attempt, outcome } => {
+                attempt.order == Some(number) && outcome.is_good() && attempt.leaves(&outcome.word()) != Some(number)
+            }
             _ => false,
         };
         u32::try_from(self.slots.iter().filter(may_count).count()).unwrap_or(u32::MAX)
@@ -87,10 +92,15 @@ impl Station {
         }
     }
 
-    /// A card's outcome is on disk.
-    pub(super) fn count_in_order(&mut self, order: Option<OrderNumber>, outcome: &Outcome) {
-        if let Some(order) = self.standing.orders.iter_mut().find(|own| Some(own.number) == order && outcome.is_good()) {
-            order.passed = order.passed.saturating_add(1);
+    /// A card's outcome is on disk: it counts where it took its place if it is good, and nowhere else any more.
+    pub(super) fn count_in_order(&mut self, order: Option<OrderNumber>, leaves: Option<OrderNumber>, outcome: &Outcome) {
+        for own in &mut self.standing.orders {
+            if Some(own.number) == order && outcome.is_good() {
+                own.passed = own.passed.saturating_add(1);
+            }
+            if Some(own.number) == leaves {
+                own.passed = own.passed.saturating_sub(1);
+            }
         }
     }
 

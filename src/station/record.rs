@@ -3,7 +3,8 @@
 use super::card::Card;
 use super::command::{RequestId, Target, Who};
 use super::order::{Order, OrderNumber};
-use super::outcome::{Digest, Effort, Outcome, Refusal};
+use super::outcome::{Digest, Effort, Outcome, OutcomeWord, Refusal};
+use super::past::Past;
 use super::units::Bytes;
 
 /// The number of an attempt, counted over the whole life of a station's log.
@@ -204,6 +205,18 @@ pub enum Plan {
     RecheckOnly(Refusal),
 }
 
+impl Plan {
+    /// The word in the log; stable.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Write => "write",
+            Self::WriteUnlessDone => "write-unless-done",
+            Self::RecheckOnly(_) => "recheck-only",
+        }
+    }
+}
+
 /// Everything a row knows before its outcome: which card, where, with which image.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Attempt {
@@ -221,6 +234,16 @@ pub struct Attempt {
     pub plan: Plan,
     /// The order it is counted in, if it turns out good.
     pub order: Option<OrderNumber>,
+    /// What the log had of the card before.
+    pub past: Past,
+}
+
+impl Attempt {
+    /// The order in which its card was counted before, and is not counted any more, when it ends like this.
+    #[must_use]
+    pub fn leaves(&self, outcome: &OutcomeWord) -> Option<OrderNumber> {
+        self.past.leaves(self.image.as_ref().map(|image| image.digest), outcome)
+    }
 }
 
 /// One event of the flash log.

@@ -341,6 +341,8 @@ mod tests {
         let outcomes = [
             Outcome::Passed(proof()),
             Outcome::PassedMapped(mapped_proof()),
+            Outcome::Found(proof()),
+            Outcome::FoundMapped(mapped_proof()),
             Outcome::Rechecked(proof()),
             Outcome::RecheckedMapped(mapped_proof()),
             Outcome::Failed(Failure::Changed),
@@ -349,7 +351,14 @@ mod tests {
             Outcome::Interrupted,
             Outcome::Changed { sectors: 8 },
         ];
-        assert_eq!(outcomes.each_ref().map(|outcome| Sign::of_outcome(outcome).code()), OUTCOMES);
+        // A card that is done has one sign, whether it counts now or did before.
+        let mut codes: Vec<&str> = Vec::new();
+        for code in outcomes.each_ref().map(|outcome| Sign::of_outcome(outcome).code()) {
+            if !codes.contains(&code) {
+                codes.push(code);
+            }
+        }
+        assert_eq!(codes, OUTCOMES);
         assert!(OUTCOMES.iter().all(|code| SIGNS.contains(code)));
     }
 }

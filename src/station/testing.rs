@@ -2,7 +2,8 @@
 
 use super::cabling::Chain;
 use super::card::{Bus, Card, DevNum, Identified, Port, Survey, Visit};
-use super::outcome::{Digest, MappedProof, Proof, ReadBack};
+use super::outcome::{Digest, MappedProof, OutcomeWord, Proof, ReadBack};
+use super::past::{Ended, Past, Rows};
 use super::record::{Armed, ArmedBy, ModelProof, Occasion, Zeroes};
 use super::units::{Bytes, MIB};
 
@@ -17,7 +18,7 @@ pub(crate) fn card(port: &str, diskseq: u64) -> Card {
         whole_disk: true,
         vendor: Some("Acme".to_owned()),
         product: Some("Stick".to_owned()),
-        serial: Some("S-1".to_owned()),
+        serial: Some(format!("S-{diskseq}")),
         wwn: None,
         cid: None,
         identified: Identified::ByUsb,
@@ -28,9 +29,11 @@ pub(crate) fn card(port: &str, diskseq: u64) -> Card {
     }
 }
 
-/// The same, used by nobody.
+/// The same, used by nobody; it was made and counted before, if it holds [`image`].
 pub(crate) fn survey(port: &str, diskseq: u64) -> Survey {
-    Survey { card: card(port, diskseq), uses: Vec::new(), covered: Some(true) }
+    let counted = Ended { outcome: OutcomeWord::Passed, image: Some(image().digest.to_string()), order: None };
+    let past = Past::BySerial(Rows { newest: Some(counted.clone()), good: Some(counted) });
+    Survey { card: card(port, diskseq), uses: Vec::new(), covered: Some(true), past }
 }
 
 /// An image of 8 MiB for blocks of 512 bytes.

@@ -49,7 +49,7 @@ pub enum Sign {
     Passed,
     /// The image's data is proven and recorded; its zeroes were skipped. Never PASS: nobody knows what stands there.
     PassedMapped,
-    /// It held the image already: proven anew, and not counted again.
+    /// It held the image already: proven anew, and counted once in all.
     Done,
     /// The same where the image's zeroes are skipped.
     DoneMapped,
@@ -140,8 +140,8 @@ impl Sign {
         match outcome {
             Outcome::Passed(_) => Self::Passed,
             Outcome::PassedMapped(_) => Self::PassedMapped,
-            Outcome::Rechecked(_) => Self::Done,
-            Outcome::RecheckedMapped(_) => Self::DoneMapped,
+            Outcome::Found(_) | Outcome::Rechecked(_) => Self::Done,
+            Outcome::FoundMapped(_) | Outcome::RecheckedMapped(_) => Self::DoneMapped,
             Outcome::Failed(failure) => Self::Failed(failure.clone()),
             Outcome::Refused(refusal) => Self::Refused(refusal.clone()),
             Outcome::Pulled(pull) => Self::Pulled(pull.clone()),

@@ -13,6 +13,7 @@ use procfs::process::MountInfo;
 use super::cover::is_covered;
 use super::sysfs::Sysfs;
 use crate::station::card::{Card, DevNum, Survey, Use};
+use crate::station::past::Past;
 
 /// A part of the station that must never be erased, by name and path.
 #[derive(Clone, Debug)]
@@ -62,13 +63,13 @@ impl Tables {
 pub(super) const UDEV_CONTROL: &str = "/run/udev/control";
 
 /// The facts about the disk `name` now, and every use of it. Nothing where it holds no medium any more, or where udev has not
-/// looked at all of it yet: what is unknown is refused.
+/// looked at all of it yet: what is unknown is refused. The flash log is not asked.
 #[must_use]
 pub fn survey(sysfs: &Sysfs, tables: &Tables, own: &[OwnPart], name: &str) -> Option<Survey> {
     let card = sysfs.card(name)?;
     let uses = uses(sysfs, tables, own, &card)?;
     let covered = is_covered(card.visit.devnum);
-    Some(Survey { card, uses, covered })
+    Some(Survey { card, uses, covered, past: Past::Unknown })
 }
 
 fn uses(sysfs: &Sysfs, tables: &Tables, own: &[OwnPart], card: &Card) -> Option<Vec<Use>> {

@@ -16,6 +16,7 @@ use crate::image::Staged;
 use crate::ledger::{Ledger, LogError};
 use crate::station::admit::admit;
 use crate::station::outcome::{Effort, Failure, Outcome};
+use crate::station::past::Past;
 use crate::station::record::{Armed, Attempt, Entry, Plan};
 use crate::station::slot::Step;
 use crate::station::view::{Progress, Sign, SlotView};
@@ -72,8 +73,16 @@ impl Bench {
             let admitted = admit(&device.survey, Some(armed), &policy);
             let slot = device.path.display().to_string();
             let card = device.survey.card;
-            let attempt =
-                Attempt { number, slot, model: armed.model.clone(), image: Some(armed.clone()), card, plan: Plan::Write, order: None };
+            let attempt = Attempt {
+                number,
+                slot,
+                model: armed.model.clone(),
+                image: Some(armed.clone()),
+                card,
+                plan: Plan::Write,
+                order: None,
+                past: Past::Unknown,
+            };
             let state = match admitted {
                 Err(refusal) => bench.end(&attempt, Outcome::Refused(refusal), Effort::default()),
                 Ok(()) => bench.start(&attempt, image),

@@ -7,6 +7,7 @@ use super::Around;
 use crate::ledger::{Ledger, Stamp};
 use crate::report::times::Shifts;
 use crate::station::outcome::{Effort, Failure, Outcome, Pull, Refusal};
+use crate::station::past::Past;
 use crate::station::record::{Armed, Attempt, DeviceModel, Entry, ModelProof, Plan};
 use crate::station::testing::{armed_by, card, image, mapped_proof, proof};
 use crate::station::units::Bytes;
@@ -45,6 +46,7 @@ pub(super) fn log_of(path: &Path, attempts: u64) {
             card,
             plan: Plan::Write,
             order: None,
+            past: Past::Unknown,
         };
         let outcome = if number % 3 == 0 { Outcome::Pulled(Pull::Taken) } else { Outcome::Passed(proof()) };
         ledger.append(&Entry::AttemptStarted(Box::new(attempt.clone()))).expect("appended");
@@ -89,6 +91,7 @@ pub(super) fn log_of_a_lot(path: &Path) {
             card,
             plan: Plan::Write,
             order: None,
+            past: Past::Unknown,
         };
         let outcome = match number % 16 {
             1 => Outcome::PassedMapped(mapped_proof()),

@@ -139,6 +139,10 @@ pub enum Outcome {
     Passed(Proof),
     /// The image's data is proven; its zeroes were skipped, as the policy says.
     PassedMapped(MappedProof),
+    /// It held the image already, and the log has no good row of it: nothing was written, every byte is proven, and it counts once.
+    Found(Proof),
+    /// The same where the image's zeroes are skipped.
+    FoundMapped(MappedProof),
     /// It held the image already: nothing was written, and every byte is proven anew. Not counted again.
     Rechecked(Proof),
     /// The same where the image's zeroes are skipped.
@@ -177,6 +181,8 @@ impl Outcome {
         match self {
             Self::Passed(_) => OutcomeWord::Passed,
             Self::PassedMapped(_) => OutcomeWord::PassedMapped,
+            Self::Found(_) => OutcomeWord::Found,
+            Self::FoundMapped(_) => OutcomeWord::FoundMapped,
             Self::Rechecked(_) => OutcomeWord::Rechecked,
             Self::RecheckedMapped(_) => OutcomeWord::RecheckedMapped,
             Self::Failed(_) => OutcomeWord::Failed,
@@ -197,6 +203,8 @@ impl Outcome {
             Self::Changed { .. } => Some("written-after-proof"),
             Self::Passed(_)
             | Self::PassedMapped(_)
+            | Self::Found(_)
+            | Self::FoundMapped(_)
             | Self::Rechecked(_)
             | Self::RecheckedMapped(_)
             | Self::Pulled(Pull::Taken)
@@ -208,8 +216,8 @@ impl Outcome {
     #[must_use]
     pub fn readback_class(&self) -> Option<&'static str> {
         match self {
-            Self::Passed(_) | Self::Rechecked(_) => Some("whole"),
-            Self::PassedMapped(_) | Self::RecheckedMapped(_) => Some("mapped-only"),
+            Self::Passed(_) | Self::Found(_) | Self::Rechecked(_) => Some("whole"),
+            Self::PassedMapped(_) | Self::FoundMapped(_) | Self::RecheckedMapped(_) => Some("mapped-only"),
             Self::Failed(_) | Self::Refused(_) | Self::Pulled(_) | Self::Interrupted | Self::Changed { .. } => None,
         }
     }
@@ -224,6 +232,8 @@ impl Outcome {
             Self::Changed { sectors } => Some(format!("written to after it was proven: {sectors} sectors by another program")),
             Self::Passed(_)
             | Self::PassedMapped(_)
+            | Self::Found(_)
+            | Self::FoundMapped(_)
             | Self::Rechecked(_)
             | Self::RecheckedMapped(_)
             | Self::Pulled(Pull::Taken)

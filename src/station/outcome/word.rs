@@ -11,6 +11,10 @@ pub enum OutcomeWord {
     Passed,
     /// Proven where the image has data; its zeroes were skipped.
     PassedMapped,
+    /// It held the image already and had no good row: it was not written, every byte is proven, and it counts.
+    Found,
+    /// The same where the image's zeroes are skipped.
+    FoundMapped,
     /// It held the image already, and was counted before.
     Rechecked,
     /// The same where the image's zeroes are skipped.
@@ -49,9 +53,11 @@ pub enum Counted {
 
 impl OutcomeWord {
     /// Every word this program knows, as people ask for them.
-    pub const KNOWN: [Self; 10] = [
+    pub const KNOWN: [Self; 12] = [
         Self::Passed,
         Self::PassedMapped,
+        Self::Found,
+        Self::FoundMapped,
         Self::Rechecked,
         Self::RecheckedMapped,
         Self::Failed,
@@ -68,6 +74,8 @@ impl OutcomeWord {
         Some(match self {
             Self::Passed => "passed",
             Self::PassedMapped => "passed-mapped-only",
+            Self::Found => "passed-as-found",
+            Self::FoundMapped => "passed-as-found-mapped-only",
             Self::Rechecked => "recheck",
             Self::RecheckedMapped => "recheck-mapped-only",
             Self::Failed => "failed",
@@ -93,7 +101,7 @@ impl OutcomeWord {
     #[must_use]
     pub fn counts(&self) -> Counted {
         match self {
-            Self::Passed | Self::PassedMapped => Counted::Good,
+            Self::Passed | Self::PassedMapped | Self::Found | Self::FoundMapped => Counted::Good,
             Self::Rechecked | Self::RecheckedMapped => Counted::Again,
             Self::Failed | Self::Pulled | Self::Interrupted | Self::Changed => Counted::Bad,
             Self::Refused => Counted::Untouched,
@@ -105,6 +113,12 @@ impl OutcomeWord {
     #[must_use]
     pub fn is_good(&self) -> bool {
         self.counts() == Counted::Good
+    }
+
+    /// The card is good, and this attempt wrote it: how long it took says how fast the station is.
+    #[must_use]
+    pub fn was_written(&self) -> bool {
+        matches!(self, Self::Passed | Self::PassedMapped)
     }
 
     /// The card held its image at the end of this attempt, counted now or before.

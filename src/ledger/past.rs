@@ -1,0 +1,146 @@
+//! What became of a card before: asked when an attempt with it is about to begin.
+
+use rusqlite::Connection;
+use serde::Deserialize;
+
+use crate::station::card::{Card, Identified};
+use crate::station::outcome::{Counted, OutcomeWord};
+use crate::station::past::{Ended, Past, Rows};
+
+use super::error::LogError;
+use super::reader::LogReader;
+
+/// Rows of one card that are looked at, newest first: a card is written a few times in its life, and looked at again a few dozen times.
+const ROWS: i64 = 256;
+
+/// How far back a slot's newest row is looked for, in events: weeks of a busy station, and nothing for a disk.
+const BACK: i64 = 65_536;
+
+const BY_CID: &str = "SELECT body, seq FROM event INDEXED BY event_cid
+    WHERE json_extract(body, '$.card.cid.raw') IS NOT NULL AND json_extract(body, '$.card.cid.raw') = ?1 AND kind = 'attempt-closed'
+    ORDER BY seq DESC LIMIT ?2";
+
+const BY_SERIAL: &str = "SELECT body, seq FROM event INDEXED BY event_serial
+    WHERE json_extract(body, '$.card.serial') IS NOT NULL AND json_extract(body, '$.card.serial') = ?1 AND kind = 'attempt-closed'
+    ORDER BY seq DESC LIMIT ?2";
+
+const OF_SLOT: &str = "SELECT seq FROM event INDEXED BY event_brief
+    WHERE json_extract(body, '$.outcome.word') IS NOT NULL AND seq > ?2 AND json_extract(body, '$.slot') = ?1
+    ORDER BY seq DESC LIMIT ?3";
+
+const BODY: &str = "SELECT body FROM event WHERE seq = ?1 AND kind = 'attempt-closed'";
+
+/// A card that something wrote to after its proof is good no more, whatever its row says.
+const CHANGED: &str = "SELECT 1 FROM event WHERE attempt = ?1 AND kind = 'attempt-changed'";
+
+impl LogReader {
+    /// What the log has of this card, in this slot.
+    ///
+    /// # Errors
+    /// Where the log cannot be read.
+    pub fn past(&self, card: &Card, slot: &str) -> Result<Past, LogError> {
+        let cid = card.cid.as_ref().map(|cid| cid.raw.as_str());
+        self.within(|log| match (card.identified, cid, card.serial.as_deref()) {
+            (Identified::ByCid, Some(cid), _) => rows(log, BY_CID, cid, card).map(Past::ByCid),
+            (Identified::ByUsb, _, Some(serial)) => rows(log, BY_SERIAL, serial, card).map(Past::BySerial),
+            _ => of_slot(log, slot).map(Past::OfSlot),
+        })
+    }
+}
+
+fn rows(log: &Connection, question: &str, name: &str, card: &Card) -> rusqlite::Result<Rows> {
+    let mut query = log.prepare_cached(question)?;
+    let mut events = query.query((name, ROWS))?;
+    let mut found = Rows::default();
+    while let Some(event) = events.next()? {
+        let Some(body) = Body::of(event.get_ref(0)?.as_str()?).filter(|body| body.is_of(card)) else { continue };
+        let Some(ended) = body.ended(log)? else { continue };
+        if found.newest.is_none() {
+            found.newest = Some(ended.clone());
+        }
+        if ended.outcome.is_good() {
+            found.good = Some(ended);
+            break;
+        }
+    }
+    Ok(found)
+}
+
+fn of_slot(log: &Connection, slot: &str) -> rusqlite::Result<Option<Ended>> {
+    let newest: i64 = log.prepare_cached("SELECT coalesce(max(seq), 0) FROM event")?.query_row([], |row| row.get(0))?;
+    let mut query = log.prepare_cached(OF_SLOT)?;
+    let mut events = query.query((slot, newest.saturating_sub(BACK), ROWS))?;
+    while let Some(event) = events.next()? {
+        let mut query = log.prepare_cached(BODY)?;
+        let mut bodies = query.query([event.get::<_, i64>(0)?])?;
+        let Some(row) = bodies.next()? else { continue };
+        let Some(body) = Body::of(row.get_ref(0)?.as_str()?) else { continue };
+        if let Some(ended) = body.ended(log)? {
+            return Ok(Some(ended));
+        }
+    }
+    Ok(None)
+}
+
+/// The keys of a closing event's body that are asked here, as `schema.sql` explains them.
+#[derive(Deserialize)]
+struct Body {
+    attempt: Option<i64>,
+    image: Option<Image>,
+    card: Option<Named>,
+    outcome: Option<Word>,
+    order: Option<u64>,
+}
+
+#[derive(Deserialize)]
+struct Image {
+    blake3: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Word {
+    word: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Named {
+    identified: Option<String>,
+    vendor: Option<String>,
+    product: Option<String>,
+    wwn: Option<String>,
+}
+
+impl Body {
+    /// Nothing for a body of another making.
+    fn of(body: &str) -> Option<Self> {
+        serde_json::from_str(body).ok()
+    }
+
+    /// Makers count their sticks each from the beginning, and a reader's serial is no card's.
+    fn is_of(&self, card: &Card) -> bool {
+        self.card.as_ref().is_some_and(|own| {
+            own.identified.as_deref() == Some(card.identified.word())
+                && (card.identified == Identified::ByCid
+                    || (own.vendor == card.vendor && own.product == card.product && own.wwn == card.wwn))
+        })
+    }
+
+    /// How it ended; nothing for an attempt that left the card as it was.
+    fn ended(self, log: &Connection) -> rusqlite::Result<Option<Ended>> {
+        let Some(word) = self.outcome.and_then(|outcome| outcome.word) else { return Ok(None) };
+        let mut outcome = OutcomeWord::from(word.as_str());
+        if matches!(outcome.counts(), Counted::Again | Counted::Untouched) {
+            return Ok(None);
+        }
+        if outcome.is_good() && log.prepare_cached(CHANGED)?.exists([self.attempt])? {
+            outcome = OutcomeWord::Unknown("attempt-changed".to_owned());
+        }
+        Ok(Some(Ended { outcome, image: self.image.and_then(|image| image.blake3), order: self.order }))
+    }
+}
+
+/// See [`super::query::questions`].
+#[cfg(test)]
+pub(super) fn questions() -> [&'static str; 4] {
+    [BY_CID, BY_SERIAL, OF_SLOT, CHANGED]
+}

@@ -1,0 +1,94 @@
+//! What the log answers of a card that comes back.
+
+use std::path::Path;
+
+use super::tests::{attempt, open};
+use super::*;
+use crate::station::card::{Card, Cid, Identified};
+use crate::station::order::Order as Wanted;
+use crate::station::outcome::{Effort, Outcome, OutcomeWord, Pull, Refusal};
+use crate::station::past::Past;
+use crate::station::record::Attempt;
+use crate::station::testing::{card, proof};
+
+fn of(number: u64, slot: &str, card: Card, order: Option<u64>) -> Box<Attempt> {
+    Box::new(Attempt { slot: slot.to_owned(), card, order, ..*attempt(number) })
+}
+
+fn with_cid(raw: &str) -> Card {
+    Card { identified: Identified::ByCid, cid: Some(Cid { raw: raw.to_owned(), ..Cid::default() }), ..card("p1", 1) }
+}
+
+fn row(ledger: &mut Ledger, attempt: Box<Attempt>, outcome: Outcome) {
+    ledger.append(&Entry::AttemptStarted(attempt.clone())).expect("appended");
+    ledger.append(&Entry::AttemptClosed { attempt, outcome, effort: Effort::default() }).expect("appended");
+}
+
+fn newest(log: &Path, card: &Card, slot: &str) -> Option<(OutcomeWord, Option<u64>)> {
+    let past = LogReader::open(log).expect("a log").past(card, slot).expect("readable");
+    let newest = match past {
+        Past::ByCid(rows) | Past::BySerial(rows) => rows.newest,
+        Past::OfSlot(newest) => newest,
+        Past::Unknown => None,
+    };
+    newest.map(|row| (row.outcome, row.order))
+}
+
+#[test]
+fn a_card_is_found_by_its_own_name_and_one_without_by_the_newest_row_of_its_slot() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("flash-log.db");
+    let mut ledger = open(&path);
+    let stick = |serial: &str, product: &str| Card { serial: Some(serial.into()), product: Some(product.into()), ..card("p1", 1) };
+    let in_reader = Card { identified: Identified::ReaderOnly, ..card("p9", 1) };
+    row(&mut ledger, of(1, "A1", with_cid("aa"), Some(1)), Outcome::Passed(proof()));
+    row(&mut ledger, of(2, "A1", with_cid("aa"), Some(1)), Outcome::Pulled(Pull::Taken));
+    row(&mut ledger, of(3, "A1", with_cid("aa"), None), Outcome::Rechecked(proof()));
+    row(&mut ledger, of(4, "A1", with_cid("aa"), None), Outcome::Refused(Refusal::OwnDisk));
+    row(&mut ledger, of(5, "A2", stick("7", "Stick"), None), Outcome::Passed(proof()));
+    row(&mut ledger, of(6, "A9", in_reader.clone(), Some(2)), Outcome::Interrupted);
+    ledger.append(&Entry::AttemptStarted(of(7, "A1", with_cid("aa"), None))).expect("appended");
+
+    assert_eq!(newest(&path, &with_cid("aa"), "A9"), Some((OutcomeWord::Pulled, Some(1))), "looked at, refused and running rows are none");
+    assert_eq!(newest(&path, &with_cid("ab"), "A1"), None);
+    assert_eq!(newest(&path, &stick("7", "Stick"), "A1"), Some((OutcomeWord::Passed, None)));
+    assert_eq!(newest(&path, &stick("7", "Other stick"), "A1"), None, "makers count their sticks each from the beginning");
+    assert_eq!(newest(&path, &in_reader, "A9"), Some((OutcomeWord::Interrupted, Some(2))));
+    assert_eq!(newest(&path, &in_reader, "A1"), Some((OutcomeWord::Pulled, Some(1))));
+    assert_eq!(newest(&path, &in_reader, "B1"), None);
+    let Past::ByCid(rows) = LogReader::open(&path).expect("a log").past(&with_cid("aa"), "A1").expect("readable") else {
+        panic!("it is known by its register")
+    };
+    assert_eq!(rows.good.map(|row| row.outcome), Some(OutcomeWord::Passed), "the newest good row is told, too");
+}
+
+#[test]
+fn an_order_is_counted_anew_from_its_cards_each_of_them_once() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("flash-log.db");
+    let mut ledger = open(&path);
+    let by = crate::station::command::Who { uid: 0, name: "root".to_owned() };
+    let order = |number| Wanted { number, model: format!("acme/{number}"), name: None, count: 9, passed: 0 };
+    for number in [1, 2] {
+        ledger.append(&Entry::OrderStarted { order: order(number), by: by.clone() }).expect("appended");
+    }
+    let again = |ledger: &mut Ledger, number, cid: &str, order, outcome| {
+        let past = LogReader::open(&path).expect("a log").past(&with_cid(cid), "A1").expect("readable");
+        let attempt = Attempt { past, ..*of(number, "A1", with_cid(cid), order) };
+        row(ledger, Box::new(attempt), outcome);
+    };
+    again(&mut ledger, 1, "aa", Some(1), Outcome::Passed(proof()));
+    again(&mut ledger, 2, "bb", Some(1), Outcome::Found(proof()));
+    again(&mut ledger, 3, "cc", Some(1), Outcome::Passed(proof()));
+    again(&mut ledger, 4, "aa", Some(2), Outcome::Passed(proof()));
+    again(&mut ledger, 5, "bb", None, Outcome::Rechecked(proof()));
+    let passed = |ledger: &Ledger| ledger.standing().expect("readable").orders.iter().map(|order| order.passed).collect::<Vec<_>>();
+    assert_eq!(passed(&ledger), [2, 1], "aa moved to the second order; bb was found and looked at again");
+    // The PC loses its power while cc is written once more.
+    let past = LogReader::open(&path).expect("a log").past(&with_cid("cc"), "A1").expect("readable");
+    ledger.append(&Entry::AttemptStarted(Box::new(Attempt { past, ..*of(6, "A1", with_cid("cc"), Some(2)) }))).expect("appended");
+    drop(ledger);
+    let ledger = open(&path);
+    assert_eq!(ledger.interrupted(), [6]);
+    assert_eq!(passed(&ledger), [1, 1], "nobody knows what is on cc now");
+}

@@ -1,0 +1,88 @@
+//! What the flash log has of a card, and what a card counts as by it. The log is asked before an attempt begins, outside of the task that
+//! decides; the answer comes with the survey.
+
+use super::order::OrderNumber;
+use super::outcome::{Counted, Digest, OutcomeWord};
+
+/// What the flash log has of a card.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Past {
+    /// The log was not asked, or gave no answer.
+    #[default]
+    Unknown,
+    /// The card is told from others by its own register: nobody else's row is taken for its.
+    ByCid(Rows),
+    /// The card is told from others by its serial, which two sticks of a careless maker may share.
+    BySerial(Rows),
+    /// The card is told from no other. The newest row of any card in the same slot.
+    OfSlot(Option<Ended>),
+}
+
+/// What the log has of one card. Rows of attempts that did not touch it, or only looked at it again, are left out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Rows {
+    /// The newest row.
+    pub newest: Option<Ended>,
+    /// The newest good one.
+    pub good: Option<Ended>,
+}
+
+/// A closed row.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Ended {
+    /// How it ended.
+    pub outcome: OutcomeWord,
+    /// BLAKE3 of its image, hexadecimal.
+    pub image: Option<String>,
+    /// The order it took a place in.
+    pub order: Option<OrderNumber>,
+}
+
+impl Ended {
+    fn is_of(&self, image: Digest) -> bool {
+        self.image.as_deref() == Some(image.to_string().as_str())
+    }
+}
+
+impl Past {
+    /// Was a card that holds this image counted when it was made? If not, it counts now: its start may have been cut off between the last
+    /// byte and the row, or another program may have written it.
+    ///
+    /// A card that is told from no other was counted, unless the newest row of its slot says that a card of this image left, or that the
+    /// station stopped, before there was an outcome.
+    #[must_use]
+    pub fn has_counted(&self, image: Digest) -> bool {
+        let lost = |row: &Ended| matches!(row.outcome, OutcomeWord::Pulled | OutcomeWord::Interrupted) && row.is_of(image);
+        match self {
+            Self::Unknown => false,
+            Self::ByCid(rows) | Self::BySerial(rows) => {
+                rows.newest.as_ref().is_some_and(|newest| newest.outcome.is_good() && newest.is_of(image))
+            }
+            Self::OfSlot(newest) => !newest.as_ref().is_some_and(lost),
+        }
+    }
+
+    /// The order in which this card was counted, and is counted no more, when an attempt with it ends like this.
+    ///
+    /// Two sticks may share a serial. So one that is written counts beside the other, and only one that is found as it was made takes
+    /// the other's place: an order never makes more cards than it should.
+    #[must_use]
+    pub fn leaves(&self, image: Option<Digest>, outcome: &OutcomeWord) -> Option<OrderNumber> {
+        let counted = match self {
+            Self::ByCid(rows) if matches!(outcome.counts(), Counted::Good | Counted::Bad) => {
+                rows.newest.as_ref().filter(|newest| newest.outcome.is_good())
+            }
+            Self::BySerial(rows) if outcome.is_good() && !outcome.was_written() => {
+                rows.good.as_ref().filter(|good| image.is_some_and(|image| good.is_of(image)))
+            }
+            Self::Unknown | Self::ByCid(_) | Self::BySerial(_) | Self::OfSlot(_) => None,
+        };
+        counted.and_then(|row| row.order)
+    }
+
+    /// The order in which this card is counted already, whatever becomes of it now.
+    #[must_use]
+    pub fn counts_in(&self) -> Option<OrderNumber> {
+        self.leaves(None, &OutcomeWord::Interrupted)
+    }
+}
