@@ -143,7 +143,7 @@ impl Bench {
     fn take_out(&mut self, card: usize) {
         if let Some(slot) = self.cards[card].slot.take() {
             let visit = self.seen(slot, card).visit;
-            self.tell(Event::Gone(visit));
+            self.tell(Event::Gone { visit, with_device: false });
         }
     }
 
@@ -154,7 +154,7 @@ impl Bench {
         }
         (self.cards[card].slot, self.cards[card].diskseq) = (Some(slot), self.next_diskseq);
         self.next_diskseq += 1;
-        self.tell(Event::Seen { card: Box::new(self.seen(slot, card)), since_start: false });
+        self.tell(Event::Seen { card: Box::new(self.seen(slot, card)), before: None, with_device: None });
         self.wait();
     }
 

@@ -61,8 +61,10 @@ impl Line {
             for effect in self.station.apply(at(self.now), event) {
                 match effect {
                     Effect::Survey(card) => {
-                        let survey = Some(Box::new(survey(&card.port.0, card.visit.diskseq)));
-                        events.push(Event::Surveyed { visit: card.visit, survey });
+                        let mut survey = survey(&card.port.0, card.visit.diskseq);
+                        let visit = card.visit;
+                        survey.card = *card;
+                        events.push(Event::Surveyed { visit, survey: Some(Box::new(survey)) });
                     }
                     Effect::Record(entry) => {
                         if let Entry::AttemptClosed { attempt, outcome, .. } = &*entry {
@@ -96,7 +98,11 @@ impl Line {
         if let Some(card) = self.station.slots[slot].present.clone() {
             self.tell(Event::Gone { visit: card.visit, with_device: false });
         }
-        self.tell(seen(&port(slot), self.next_diskseq));
+        let mut seen = seen(&port(slot), self.next_diskseq);
+        if let Event::Seen { card, .. } = &mut seen {
+            card.serial = Some(format!("S-{}", self.next_diskseq));
+        }
+        self.tell(seen);
         self.next_diskseq += 1;
         self.wait();
     }

@@ -18,7 +18,7 @@ pub(crate) fn card(port: &str, diskseq: u64) -> Card {
         whole_disk: true,
         vendor: Some("Acme".to_owned()),
         product: Some("Stick".to_owned()),
-        serial: Some(format!("S-{diskseq}")),
+        serial: Some("S-1".to_owned()),
         wwn: None,
         cid: None,
         identified: Identified::ByUsb,
