@@ -85,6 +85,9 @@ fn print(status: &Status, json: bool) {
     }
     for (model, order) in orders {
         say(line(model, order));
+        if status.models.iter().any(|other| other.device == model && other.image.is_none()) {
+            say("  no armed model answers to this order: no card is counted in it. Arm the model, or stop the order");
+        }
     }
 }
 

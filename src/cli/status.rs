@@ -61,6 +61,9 @@ fn lines(status: &Status) -> Vec<String> {
             ),
             None => format!("  {}  no image may be written", harmless(&model.name)),
         });
+        if model.image.is_none() && model.order.is_some() {
+            lines.push("  NO ARMED MODEL answers to this order: no card is counted in it. Arm the model, or stop the order".to_owned());
+        }
         lines.extend(model.order.as_ref().map(|order| format!("  order  {}", order::line(&model.device, order))));
     }
     let name = |slot: &Slot| harmless(&slot.slot);

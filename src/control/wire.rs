@@ -112,7 +112,7 @@ pub struct Status {
     /// The flash log's head when a shift ended last; nothing before the first one did.
     #[serde(default)]
     pub anchor: Option<Anchor>,
-    /// Every model that slots name.
+    /// Every model that slots name; then those that only an order names, which no armed model answers to.
     pub models: Vec<Model>,
     /// Every slot, in the order of the configuration.
     pub slots: Vec<Slot>,

@@ -144,6 +144,14 @@ pub enum ReloadError {
         /// Why.
         source: ArmError,
     },
+    /// No armed model would answer to an order any more, and its slots would make cards without end.
+    #[error("the order {title} of {model} would be nobody's: stop it first (`flashline order stop --model {model}`), or leave the model its name")]
+    Order {
+        /// What people call it.
+        title: String,
+        /// The model, as the log names it.
+        model: String,
+    },
     /// The flash log would have to move.
     #[error("`state` in [station] cannot change while the station runs: restart it")]
     State,

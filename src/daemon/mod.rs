@@ -225,6 +225,14 @@ impl Daemon {
             proving: None,
         };
         daemon.configure(settings, armory, Occasion::Start, None)?;
+        for model in daemon.station.view(Moment::default()).models.iter().filter(|model| model.armed.is_none()) {
+            if let Some(order) = &model.order {
+                tracing::error!(
+                    model = model.device, order = order.number, passed = order.passed, count = order.count,
+                    "no armed model answers to this order: its cards are not counted. Arm the model, or stop the order"
+                );
+            }
+        }
         Ok(daemon)
     }
 
@@ -361,6 +369,10 @@ impl Daemon {
 
     /// A configuration that is good in every part takes the place of the old one; any other changes nothing.
     fn take_over(&mut self, proved: Result<(Settings, Armory), ReloadError>, asked_by: Option<Who>) -> Result<(), RunError> {
+        let proved = proved.and_then(|(settings, armory)| match self.station.orphaned_by(&armory.armed()) {
+            Some(order) => Err(ReloadError::Order { title: order.title(), model: order.model.clone() }),
+            None => Ok((settings, armory)),
+        });
         match proved {
             Ok((settings, armory)) => {
                 for armed in armory.armed() {

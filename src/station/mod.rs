@@ -139,11 +139,13 @@ impl Station {
     /// What an operator is shown at this time.
     #[must_use]
     pub fn view(&self, now: Moment) -> View {
+        let mut models: Vec<ModelView> = self.models().into_iter().map(|model| self.model_view(model)).collect();
+        models.extend(self.orders_without_a_model(&models));
         View {
             station: self.settings.name.clone(),
             fault: self.log_fault.as_ref().map(|reason| format!("the flash log cannot be written: {reason}")),
             slots: self.slots.iter().map(|slot| slot.view(now, self.log_fault.is_some(), self.order_says(slot))).collect(),
-            models: self.models().into_iter().map(|model| self.model_view(model)).collect(),
+            models,
             today: self.today,
             anchor: self.anchor.clone(),
             exposed: self.slots.iter().filter(|slot| slot.exposed).map(|slot| slot.settings.name.clone()).collect(),

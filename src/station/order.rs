@@ -6,9 +6,9 @@
 use super::Station;
 use super::command::{Denied, Who};
 use super::outcome::Outcome;
-use super::record::Entry;
+use super::record::{Armed, Entry};
 use super::slot::{Phase, Slot};
-use super::view::OrderView;
+use super::view::{ModelView, OrderView};
 
 /// The number of an order, counted over the whole life of a station's log.
 pub type OrderNumber = u64;
@@ -62,7 +62,7 @@ impl Station {
 
     /// The name under which a model's cards are logged.
     fn logged(&self, model: &str) -> String {
-        self.armed_for(model).map_or_else(|| model.to_owned(), super::record::Armed::logged_model)
+        self.armed_for(model).map_or_else(|| model.to_owned(), Armed::logged_model)
     }
 
     /// Cards that may still become good ones of this order.
@@ -139,6 +139,21 @@ impl Station {
             Some(place) => Ok(Entry::OrderStopped { order: self.standing.orders.remove(place), by }),
             None => Err(Denied::NoOrder { model: logged }),
         }
+    }
+
+    /// An order that an armed model answers to now, and that none of these would answer to: its cards would be made without end.
+    #[must_use]
+    pub fn orphaned_by(&self, armed: &[Armed]) -> Option<&Order> {
+        let answer = |armed: &[Armed], order: &Order| armed.iter().any(|armed| armed.logged_model() == order.model);
+        self.standing.orders.iter().find(|order| answer(&self.armed, order) && !answer(armed, order))
+    }
+
+    /// Orders that none of these models answers to, each as a model without an image: no card is counted in them.
+    pub(super) fn orders_without_a_model(&self, models: &[ModelView]) -> Vec<ModelView> {
+        let is_shown = |order: &&Order| models.iter().any(|model| model.device == order.model);
+        let orders = self.standing.orders.iter().filter(|order| !is_shown(order));
+        let without = |model: &String| ModelView { order: self.order_view(model), name: model.clone(), device: model.clone(), armed: None };
+        orders.map(|order| without(&order.model)).collect()
     }
 
     /// What an operator is shown of the order of this model, as the log names it.

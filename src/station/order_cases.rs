@@ -7,7 +7,7 @@ use super::command::{Command, Standing, Who};
 use super::order::OrderNumber;
 use super::outcome::{Counted, Failure, Outcome, OutcomeWord, Refusal};
 use super::past::{Ended, Past, Rows};
-use super::record::{Attempt, AttemptNumber, Entry, Plan, Receipt};
+use super::record::{Armed, Attempt, AttemptNumber, DeviceModel, Entry, ModelProof, Plan, Receipt};
 use super::slot::SlotSettings;
 use super::testing::{armed_by, image, proof, survey};
 use super::tests::{at, ended};
@@ -292,6 +292,32 @@ fn a_card_whose_row_is_on_its_way_to_the_disk_waits_in_another_slot_until_the_lo
     bench.wait();
     bench.end(0, true);
     assert_eq!((bench.sign(1), bench.passed()), (Sign::Done, 1));
+}
+
+#[test]
+fn an_order_that_no_armed_model_answers_to_is_shown_and_the_reload_that_would_bring_it_about_is_known() {
+    let mut bench = Bench::new(1, 1, Identified::ByCid);
+    bench.order(2);
+    let device = DeviceModel {
+        brand: "acme".to_owned(),
+        model: "box-pro".to_owned(),
+        series: "16".to_owned(),
+        revision: 1,
+        sha3_384: "dddd".to_owned(),
+        sign_key: None,
+    };
+    let proven = Armed { model_proof: ModelProof::Proven(device), ..image() };
+    let renamed = Armed { model: "acme/other".to_owned(), ..image() };
+    for armed in [vec![proven.clone()], vec![renamed], Vec::new()] {
+        assert_eq!(bench.station.orphaned_by(&armed).map(|order| order.model.as_str()), Some("acme/box"));
+    }
+    let skipped = Armed { zeroes: super::record::Zeroes::Skip, digest: super::outcome::Digest([9; 32]), ..image() };
+    assert_eq!(bench.station.orphaned_by(&[skipped]), None, "another image of the same model makes the rest of the order");
+    bench.station.armed = vec![proven];
+    let models = bench.station.view(at(bench.now)).models;
+    let orders: Vec<_> = models.iter().map(|model| (model.device.as_str(), model.armed.is_some(), model.order.is_some())).collect();
+    assert_eq!(orders, [("acme/box-pro", true, false), ("acme/box", false, true)], "nobody's order is shown with every status");
+    assert_eq!(bench.station.orphaned_by(&[]), None, "what is nobody's already keeps no reload back");
 }
 
 #[test]

@@ -399,7 +399,7 @@ pub struct View {
     pub fault: Option<String>,
     /// Every slot, in the order of the configuration.
     pub slots: Vec<SlotView>,
-    /// Every model that slots name, in the order in which they do.
+    /// Every model that slots name, in the order in which they do; then those that only an order names.
     pub models: Vec<ModelView>,
     /// Since midnight.
     pub today: Tally,
