@@ -92,3 +92,24 @@ fn an_order_is_counted_anew_from_its_cards_each_of_them_once() {
     assert_eq!(ledger.interrupted(), [6]);
     assert_eq!(passed(&ledger), [1, 1], "nobody knows what is on cc now");
 }
+
+#[test]
+fn a_serial_in_capitals_finds_the_card_whose_device_says_it_in_small_letters() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("flash-log.db");
+    let mut ledger = open(&path);
+    let stick = |serial: &str| Card { serial: Some(serial.into()), ..card("p1", 1) };
+    row(&mut ledger, of(1, "A1", stick("4c531001abCD"), None), Outcome::Passed(proof()));
+    row(&mut ledger, of(2, "A1", stick("4C531001ABCE"), None), Outcome::Passed(proof()));
+    row(&mut ledger, of(3, "A1", with_cid("03534453"), None), Outcome::Passed(proof()));
+    let log = LogReader::open(&path).expect("a log");
+    let found = |serial: &str| {
+        let filter = Filter { serial: Some(serial.to_owned()), ..Filter::default() };
+        log.attempts(&filter).map(|row| row.expect("readable").attempt).collect::<Vec<_>>()
+    };
+    assert_eq!(found("4C531001ABCD"), [1]);
+    assert_eq!(found("4c531001abce"), [2]);
+    assert_eq!(found("4c531001AB"), [1, 2]);
+    assert_eq!(found("4c531001abcf"), [0; 0]);
+    assert!(log.card_names().expect("readable").contains("4c531001abCD"), "a name stays as the card says it");
+}

@@ -4,7 +4,7 @@
 //! The log only grows, so everything up to one event stays as it is: what is asked is fixed to the newest event at that time,
 //! and its pages fit together whatever is appended meanwhile.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::ops::ControlFlow;
 use std::vec;
 
@@ -48,7 +48,8 @@ pub struct Filter {
     pub slot: Option<String>,
     /// With this outcome only; `running` is one.
     pub outcome: Option<String>,
-    /// Of cards whose serial, CID or serial number within the CID is this, or begins with it.
+    /// Of cards whose serial, CID or serial number within the CID is this, or begins with it, in capitals or small letters: labels and
+    /// scanners print capitals, and the kernel gives what the card says.
     pub serial: Option<String>,
     /// That stand behind this event: what is new since a reader has seen the log up to there.
     pub after: Option<u64>,
@@ -67,7 +68,7 @@ impl Filter {
             && self.since.is_none_or(|since| row.at().is_some_and(|at| at >= since))
             && self.until.is_none_or(|until| row.at().is_some_and(|at| at < until))
             && self.serial.as_deref().is_none_or(|serial| {
-                [&row.serial, &row.cid, &row.cid_serial].into_iter().any(|name| name.as_ref().is_some_and(|name| name.starts_with(serial)))
+                [&row.serial, &row.cid, &row.cid_serial].into_iter().any(|name| name.as_ref().is_some_and(|name| begins_with(name, serial)))
             })
     }
 
@@ -78,6 +79,10 @@ impl Filter {
     fn takes_closed(&self) -> bool {
         self.outcome.as_deref() != Some(OutcomeWord::Running.as_str())
     }
+}
+
+fn begins_with(name: &str, beginning: &str) -> bool {
+    name.as_bytes().get(..beginning.len()).is_some_and(|head| head.eq_ignore_ascii_case(beginning.as_bytes()))
 }
 
 /// What a summary counts of a closed attempt. Times are UTC, in microseconds since 1970.
@@ -188,6 +193,30 @@ impl LogReader {
             }
         }
         Ok(())
+    }
+}
+
+impl LogReader {
+    /// Names of cards that the log has, in no order; of a long log not all.
+    ///
+    /// # Errors
+    /// Where the log cannot be read.
+    pub fn card_names(&self) -> Result<BTreeSet<String>, LogError> {
+        self.within(|log| {
+            let mut names = BTreeSet::new();
+            for (name, index) in NAMES.iter().zip(["event_serial", "event_cid", "event_cid_serial"]) {
+                let name = format!("json_extract(body, '$.card.{name}')");
+                let question = format!("SELECT {name} FROM event INDEXED BY {index} WHERE {name} IS NOT NULL LIMIT 200000");
+                let mut query = log.prepare(&question)?;
+                let mut rows = query.query([])?;
+                while let Some(row) = rows.next()? {
+                    if let Some(name) = row.get_ref(0)?.as_str_or_null()?.filter(|name| !names.contains(*name)) {
+                        names.insert(name.to_owned());
+                    }
+                }
+            }
+            Ok(names)
+        })
     }
 }
 
@@ -385,7 +414,10 @@ const NAMES: [&str; 3] = ["serial", "cid.raw", "cid.serial"];
 fn of_name(name: &str) -> String {
     let name = format!("json_extract(body, '$.card.{name}')");
     // No character stands behind the last one there is.
-    format!("SELECT seq FROM event WHERE {name} IS NOT NULL AND {name} >= ?1 AND {name} < ?1 || char(0x10ffff) AND seq > ?2 AND seq <= ?3")
+    format!(
+        "SELECT seq FROM event WHERE {name} IS NOT NULL AND {name} COLLATE NOCASE >= ?1
+         AND {name} COLLATE NOCASE < ?1 || char(0x10ffff) AND seq > ?2 AND seq <= ?3"
+    )
 }
 
 /// The events of cards that are named like this, oldest first.

@@ -228,8 +228,32 @@ fn none(what: &str, log: &LogReader, filter: &Filter) -> Result<String, LogError
             }
         }
     }
+    if let Some(asked) = &filter.serial {
+        text.push_str(&format!(" No card's serial or CID begins with {}", harmless(asked)));
+        let near = nearest(asked, log.card_names()?);
+        text.push_str(&if near.is_empty() { ".".to_owned() } else { format!("; nearly the same: {}.", near.join(", ")) });
+    }
     text.push('\n');
     Ok(text)
+}
+
+/// Letters that somebody who types a serial may have wrong.
+const SLIPS: usize = 2;
+
+/// The names that differ least from what was asked, a few at most.
+fn nearest(asked: &str, names: BTreeSet<String>) -> Vec<String> {
+    let asked = asked.to_ascii_lowercase();
+    let letters = asked.chars().count();
+    let slips = |name: &String| {
+        let name = name.to_ascii_lowercase();
+        let beginning: String = name.chars().take(letters).collect();
+        strsim::damerau_levenshtein(&asked, &beginning).min(strsim::damerau_levenshtein(&asked, &name))
+    };
+    let mut near: Vec<(usize, String)> = names.into_iter().map(|name| (slips(&name), name)).collect();
+    // Of a short beginning every name is near.
+    near.retain(|(slips, _)| *slips <= SLIPS && letters > 2 * SLIPS);
+    near.sort();
+    near.into_iter().take(3).map(|(_, name)| harmless(&name)).collect()
 }
 
 /// Whoever read this may have seen enough.
@@ -242,3 +266,17 @@ fn seen_enough(result: Result<u8, Error>) -> Result<u8, Error> {
 
 #[cfg(test)]
 mod testing;
+
+#[cfg(test)]
+mod cases {
+    use super::*;
+
+    #[test]
+    fn a_serial_with_a_slip_is_told_what_it_nearly_is_and_two_letters_are_told_nothing() {
+        let names = || ["4C531001abcd", "4C531001ABCE", "99999999"].map(str::to_owned).into();
+        assert_eq!(nearest("4c531001abcf", names()), ["4C531001ABCE", "4C531001abcd"]);
+        assert_eq!(nearest("4c53l001", names()), ["4C531001ABCE", "4C531001abcd"], "the beginning of one");
+        assert_eq!(nearest("98", names()), [""; 0]);
+        assert_eq!(nearest("12345678", names()), [""; 0]);
+    }
+}
