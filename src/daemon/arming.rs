@@ -145,7 +145,9 @@ pub enum ReloadError {
         source: ArmError,
     },
     /// No armed model would answer to an order any more, and its slots would make cards without end.
-    #[error("the order {title} of {model} would be nobody's: stop it first (`flashline order stop --model {model}`), or leave the model its name")]
+    #[error(
+        "the order {title} of {model} would be nobody's: stop it first (`flashline order stop --model {model}`), or leave the model its name"
+    )]
     Order {
         /// What people call it.
         title: String,

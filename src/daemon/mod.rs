@@ -228,7 +228,10 @@ impl Daemon {
         for model in daemon.station.view(Moment::default()).models.iter().filter(|model| model.armed.is_none()) {
             if let Some(order) = &model.order {
                 tracing::error!(
-                    model = model.device, order = order.number, passed = order.passed, count = order.count,
+                    model = model.device,
+                    order = order.number,
+                    passed = order.passed,
+                    count = order.count,
                     "no armed model answers to this order: its cards are not counted. Arm the model, or stop the order"
                 );
             }

@@ -12,6 +12,7 @@ use crate::station::record::{Armed, ArmedBy, Attempt, Entry, ModelProof};
 use crate::station::units::{Bytes, KIB};
 
 use super::clock::Stamp;
+use super::version;
 
 /// Where an attempt's start stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,6 +119,7 @@ fn facts_of(attempt: &Attempt, leaves: Option<OrderNumber>) -> Value {
         "order": attempt.order,
         "leaves_order": leaves,
         "plan": attempt.plan.word(),
+        "station_version": version::of_station(),
     })
 }
 

@@ -35,6 +35,7 @@ mod settle_cases;
 mod standing;
 #[cfg(test)]
 mod tests;
+mod version;
 mod writer;
 
 use std::ffi::OsString;
@@ -145,6 +146,7 @@ impl Ledger {
     }
 
     pub(crate) fn open_on(path: &Path, station_name: &str, machine_id: &str) -> Result<Self, LogError> {
+        version::learn();
         let lock = lock(path)?;
         let mut connection = connect(path, OpenFlags::SQLITE_OPEN_CREATE)?;
         let mut machine = String::new();

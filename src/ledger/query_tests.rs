@@ -165,7 +165,11 @@ fn every_question_has_its_index_and_a_summary_reads_nothing_else() {
             writeln!(plans, "{}", row.get::<_, String>(3).expect("text")).expect("memory can be written");
         }
     }
-    for index in ["event_serial_any_case (<expr>>? AND <expr><?)", "event_cid_any_case (<expr>>? AND <expr><?)", "event_cid_serial_any_case (<expr>>? AND <expr><?)"] {
+    for index in [
+        "event_serial_any_case (<expr>>? AND <expr><?)",
+        "event_cid_any_case (<expr>>? AND <expr><?)",
+        "event_cid_serial_any_case (<expr>>? AND <expr><?)",
+    ] {
         assert!(plans.contains(&format!("INDEX {index}")), "{index}: {plans}");
     }
     for index in ["event_serial (<expr>=?)", "event_cid (<expr>=?)"] {

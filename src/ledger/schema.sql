@@ -52,6 +52,9 @@ CREATE TABLE event (
     --   slot                  the slot's name, as on its sticker
     --   card                  as under attempt-started, as far as it was known so soon
     --   times                 how often by then, since a card was put in by hand; the 1st, 2nd, 4th, 8th … time has an event
+    -- label, approval, unit, maintenance, operator, harvest: kept for a label that was printed, an image that two people released, a device
+    --                         that was built of cards, work on a reader, who stands at the station, what devices reported. Like every
+    --                         kind that a reader does not know, they are shown as they are, and counted as nothing else
     -- attempt-started: durable before the first byte is written
     --   attempt               number, counted over the life of this log
     --   slot                  the slot's name, as on its sticker
@@ -80,6 +83,8 @@ CREATE TABLE event (
     --   order                 the order it is counted in if it is good; null where there is none
     --   leaves_order          the order in which this card was counted before, and is not counted any more when the attempt ends like
     --                         this; null where there is none. In attempt-started: if the station stops before the end
+    --   station_version.program, .build, .prover   the program's version, the BLAKE3 of its file, and what judges the card: a word
+    --   work_order, operator, card_lot   kept for what is known of them: text; absent or null where nothing is
     --   plan                  write; write-unless-done: it is not written if it holds the image already; recheck-only: it is not written
     -- attempt-closed: exactly one for every attempt, and all that attempt-started has, and
     --   start.seq, start.at   its attempt-started; null where admission refused the card and nothing was started
