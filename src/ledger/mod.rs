@@ -69,8 +69,13 @@ const APPLICATION_ID: i32 = 0x466c_7368;
 
 /// The step from each format to the next, the first from an empty file. They make and drop indexes, views, triggers and
 /// virtual columns; no step touches what was hashed.
-const MIGRATIONS: [&str; 5] =
-    [include_str!("schema.sql"), include_str!("lookups.sql"), include_str!("orders.sql"), include_str!("changed.sql"), include_str!("history.sql")];
+const MIGRATIONS: [&str; 5] = [
+    include_str!("schema.sql"),
+    include_str!("lookups.sql"),
+    include_str!("orders.sql"),
+    include_str!("changed.sql"),
+    include_str!("history.sql"),
+];
 
 /// The format this program writes.
 const FORMAT: i32 = 5;

@@ -166,7 +166,7 @@ impl Outcome {
     /// Every byte that counts came back right: the card is green until somebody writes to it.
     #[must_use]
     pub fn is_proven(&self) -> bool {
-        matches!(self, Self::Passed(_) | Self::PassedMapped(_) | Self::Rechecked(_) | Self::RecheckedMapped(_))
+        self.word().holds_image()
     }
 
     /// One more card that is good: written, proven, and not counted before.
