@@ -150,7 +150,7 @@ mod tests {
         let (_, text) = listed(Args { csv: true, ..Args::default() });
         assert_eq!(text.lines().count(), 7);
         let (_, text) = listed(Args { serial: Some("nobody".to_owned()), ..Args::default() });
-        assert!(text.starts_with("No cards.\n"), "{text}");
+        assert!(text.starts_with("No cards. No card's serial or CID begins with nobody.\n"), "{text}");
     }
 
     #[test]
