@@ -476,6 +476,7 @@ mod tests {
                 card: card("usb", place.number),
                 plan: Plan::Write,
                 order: None,
+                past: Past::Unknown,
             });
             let stamp = |local| Stamp { at: at(local), boot: "b".to_owned(), since_boot_ms: None, synced: None };
             let closed = Entry::AttemptClosed { attempt: attempt.clone(), outcome: Outcome::Passed(proof()), effort: Effort::default() };
