@@ -19,7 +19,7 @@ fn check(trust: &str, models: &[String]) -> (i32, Vec<Value>) {
     let config = directory.path().join("config.toml");
     let slots: String = (0..models.len())
         .map(|number| {
-            format!("\n[[slot]]\nname = \"A{number}\"\nports = [\"pci-0000:00:14.0/usb3-{number}/lun-0\"]\nmodel = \"m{number}\"\n")
+            format!("\n[[slot]]\nname = \"A{number}\"\nports = [\"pci-0000:00:14.0/usb3-1/lun-{number}\"]\nmodel = \"m{number}\"\n")
         })
         .collect();
     let models: String = models.iter().enumerate().map(|(number, keys)| format!("\n[[model]]\nname = \"m{number}\"\n{keys}\n")).collect();
