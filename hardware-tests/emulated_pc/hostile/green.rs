@@ -109,6 +109,8 @@ fn a_green_card_is_never_mounted_and_whoever_writes_to_it_all_the_same_turns_it_
     station.job.wait_for_nth_line(2, "^A1  EMPTY", secs(20));
     station.job.wait_for_nth_line(2, "^S1  EMPTY", secs(20));
     station.job.wait_for_nth_line(2, "^R1  EMPTY", secs(20));
+    // As long as a hand takes: what is back sooner came back by itself.
+    std::thread::sleep(secs(3));
     sticks[0].plug();
     sd.insert();
     cards.iter().for_each(flashline_lab::reader::ReaderCard::insert);
