@@ -10,7 +10,7 @@ use flashline_lab::{MIB, Pc};
 /// Where the station looks for its configuration.
 const CONFIG: &str = "/etc/flashline/config.toml";
 
-/// An image on the host, half of it data that repeats nowhere, half zeroes, in turns.
+/// An image on the host, half of it data that repeats nowhere, half zeroes, in turns, and a partition from the second block to the end.
 pub(crate) struct Image {
     directory: tempfile::TempDir,
 }
@@ -28,6 +28,13 @@ impl Image {
             data.fill(&mut chunk[..length]);
             file.write_all_at(&chunk[..length], at).expect("a temporary file");
         }
+        // An MBR: what is no disk image is not armed.
+        let mut table = [0; 66];
+        table[4] = 0x83;
+        table[8..12].copy_from_slice(&1_u32.to_le_bytes());
+        table[12..16].copy_from_slice(&u32::try_from(bytes / 512 - 1).expect("images are small").to_le_bytes());
+        table[64..].copy_from_slice(&[0x55, 0xaa]);
+        file.write_all_at(&table, 446).expect("a temporary file");
         image
     }
 

@@ -190,3 +190,63 @@ fn a_word_of_allow_that_means_nothing_makes_the_call_unusable() {
     assert_eq!(output.status.code(), Some(2), "{said}");
     assert!(said.contains("--allow: \"partition-x\" is no partition; write its number behind"), "{said}");
 }
+
+/// What nobody looks into is a disk image all the same, and whole.
+mod cases {
+    use super::*;
+
+    /// What `check` says of an image with these bytes: its exit code, the reason against it, and its warnings.
+    fn looked_at(name: &str, contents: &[u8], more: &str) -> (i32, Option<String>, Vec<String>) {
+        let directory = tempfile::tempdir().expect("a directory");
+        let image = directory.path().join(name);
+        fs::write(&image, contents).expect("it can be written");
+        let (code, models) = check("", &[format!("image = {image:?}\nrequire = \"none\"\n{more}")]);
+        let warnings = models[0]["warnings"].as_array().map(|all| all.iter().map(|one| one.as_str().unwrap_or("").to_owned()).collect());
+        (code, models[0]["reason"].as_str().map(str::to_owned), warnings.unwrap_or_default())
+    }
+
+    /// One partition of 64 KiB at the second block, and the blocks behind it.
+    fn card(length: usize) -> Vec<u8> {
+        let mut card = vec![0; length];
+        card[446 + 4] = 0x83;
+        card[446 + 8] = 1;
+        card[446 + 12] = 128;
+        card[510..512].copy_from_slice(&[0x55, 0xaa]);
+        card
+    }
+
+    fn gz(raw: &[u8]) -> Vec<u8> {
+        use std::io::Write;
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(raw).and_then(|()| encoder.finish()).expect("memory can be written")
+    }
+
+    #[test]
+    fn check_opens_every_image_to_its_end_and_says_what_it_is_where_it_is_none() {
+        let mut tar = vec![0; 10_240];
+        tar[..8].copy_from_slice(b"card.img");
+        tar[257..262].copy_from_slice(b"ustar");
+        let good = card(1 << 17);
+        let packed = gz(&good);
+        for (name, contents, words) in [
+            ("empty.img", Vec::new(), "is empty"),
+            ("cut.img.gz", packed[..packed.len() - 9].to_vec(), "is cut short"),
+            ("card.tar", tar.clone(), "is a tar archive, no disk image"),
+            ("card.tar.gz", gz(&tar), "unpacks to a tar archive, no disk image"),
+            ("page.img", b"<html><head><title>301</title></head></html>".to_vec(), "is a web page"),
+            ("short.img", card(1 << 15), "is cut short: its partition table reaches to byte 66048"),
+            ("short.img.gz", gz(&card(1 << 15)), "is cut short: its partition table reaches to byte 66048"),
+            ("zeroes.img", vec![0; 1 << 16], "holds nothing but zeroes"),
+        ] {
+            let (code, reason, _) = looked_at(name, &contents, "");
+            assert_eq!(code, 1, "{name}: {reason:?}");
+            assert!(reason.as_ref().is_some_and(|reason| reason.contains(words)), "{name}: {reason:?}");
+        }
+        for (name, contents) in [("card.img", good.clone()), ("card.img.gz", packed)] {
+            assert_eq!(looked_at(name, &contents, ""), (0, None, Vec::new()), "{name}");
+        }
+        let (code, _, warnings) = looked_at("zeroes.img", &vec![0; 1 << 16], "contents = \"any\"");
+        assert!(code == 0 && warnings.len() == 1 && warnings[0].contains("nothing but zeroes"), "{warnings:?}");
+        assert_eq!(looked_at("card.tar", &tar, "contents = \"any\"").0, 1, "what is known to be no image is none for a word either");
+    }
+}

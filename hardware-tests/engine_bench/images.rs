@@ -35,6 +35,13 @@ impl Image {
             noise.fill(&file, start, run)?;
             data += run;
         }
+        // An MBR with one partition: what is no disk image is not written.
+        let mut table = [0; 66];
+        table[4] = 0x83;
+        table[8..12].copy_from_slice(&1_u32.to_le_bytes());
+        table[12..16].copy_from_slice(&u32::try_from(span / 512 - 1)?.to_le_bytes());
+        table[64..].copy_from_slice(&[0x55, 0xaa]);
+        file.write_all_at(&table, 446)?;
         file.sync_all()?;
         Ok(Self { path: path.to_owned(), span, data })
     }

@@ -1,7 +1,6 @@
 //! `flashline check`
 
 use std::fmt;
-use std::path::Path;
 
 use serde_json::json;
 
@@ -10,7 +9,6 @@ use super::{ConfigArg, GOOD, NOT_GOOD, WRONG, complain, newest_in, say, say_json
 use crate::config::{Images, ModelSettings, Settings};
 use crate::daemon::arming::ArmError;
 use crate::daemon::interlock::{Interlock, Known};
-use crate::image::open::Opened;
 use crate::image::stage::find_staged;
 use crate::ledger::believed;
 use crate::panel::lamps::led::{LedClass, SysfsLeds};
@@ -26,7 +24,8 @@ use crate::watch::sysfs::Sysfs;
 pub(super) struct Args {
     #[command(flatten)]
     config: ConfigArg,
-    /// Do not look inside the images: what the station does anyway before it takes a configuration over
+    /// Do not read the images: what the station does anyway before it takes a configuration over. Without it every image is unpacked to its
+    /// end, which takes as long as it takes
     #[arg(long)]
     without_images: bool,
     /// One JSON object
@@ -113,21 +112,11 @@ fn look<'a>(settings: &'a Settings, model: &'a ModelSettings, interlock: &Interl
     }
     let mut span = None;
     let armed = demand.and_then(|demand| {
-        if let Some(known) = demand.without_a_look() {
-            span = raw_length(&model.image);
-            return Ok(known);
-        }
         let staged = find_staged(&model.image, &settings.store()).map_or_else(|| prepare(&model.image), Ok)?;
         span = Some(staged.span());
         Ok(demand.prove(&staged)?)
     });
     Look { model, slots, armed: Some(armed), span }
-}
-
-/// Of an image that is not packed.
-fn raw_length(image: &Path) -> Option<Bytes> {
-    Opened::open(image).ok().filter(|opened| opened.packing.is_raw())?;
-    std::fs::metadata(image).ok().map(|found| Bytes(found.len()))
 }
 
 /// What is wrong between a slot's cards and its image, and what is only to be known.

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::image::foreign::refuse_at_sight;
 use crate::image::open::Opened;
 use crate::image::stage::{for_now, in_place};
 use crate::image::{ImageError, Staged};
@@ -13,6 +14,7 @@ const SCRATCH: &str = "/var/tmp";
 /// A raw image is used where it lies; a packed one is unpacked into a file that has no name, so that nothing stays behind whatever
 /// ends this call.
 pub(super) fn prepare(image: &Path) -> Result<Staged, ImageError> {
+    refuse_at_sight(image)?;
     let packing = Opened::open(image)?.packing;
     let name = if packing.is_raw() { "hashing" } else { "unpacking" };
     let bar = ReadingBar::new(&format!("{name} {}", image.display()));

@@ -59,6 +59,7 @@ const KEYS: &[Key] = &[
     key("model", "assertion", Holds::Text, "assertion = \"/srv/images/box.model\""),
     key("model", "require", Holds::Word(&["proven", "matching", "none"]), "require = \"proven\""),
     key("model", "allow", Holds::Texts, "allow = [\"system-boot/overlays\"]"),
+    key("model", "contents", Holds::Word(&["disk", "any"]), "contents = \"disk\""),
     key("model", "zeroes", Holds::Word(&["prove", "write", "skip"]), "zeroes = \"prove\""),
     key("slot", "name", Holds::Text, "name = \"A1\""),
     key("slot", "ports", Holds::Texts, "ports = [\"pci-0000:00:14.0/usb3-1.2/lun-0\"]; `flashline slots` lists them"),

@@ -19,7 +19,7 @@ use crate::model::allowed::Allowed;
 use crate::station::StationSettings;
 use crate::station::admit::OwnDisk;
 use crate::station::lamp::SlotLamp;
-use crate::station::record::Zeroes;
+use crate::station::record::{Contents, Zeroes};
 use crate::station::slot::SlotSettings;
 use crate::station::units::Bytes;
 use models::{prove_models, prove_trust};
@@ -72,6 +72,8 @@ pub struct ModelSettings {
     pub name: String,
     /// The image file, raw or packed.
     pub image: PathBuf,
+    /// What the image may be.
+    pub contents: Contents,
     /// What is done about its zeroes.
     pub zeroes: Zeroes,
     /// The signed model assertion the image must hold.

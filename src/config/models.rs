@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 
 use super::source::{ConfigError, Source, named_file};
-use super::tables::{ModelTable, RequireWord, TrustTable, ZeroesWord};
+use super::tables::{ContentsWord, ModelTable, RequireWord, TrustTable, ZeroesWord};
 use super::{Images, ModelSettings, Require, TrustSettings};
 use crate::model::allowed::Allowed;
-use crate::station::record::Zeroes;
+use crate::station::record::{Contents, Zeroes};
 
 /// The trust itself is proven where it is used, so that a file that is wrong there keeps those models from being armed that need it.
 pub(super) fn prove_trust(source: &Source<'_>, base: &Path, table: &TrustTable, images: Images) -> Result<TrustSettings, ConfigError> {
@@ -45,12 +45,16 @@ pub(super) fn prove_models(
             return Err(source.wrong(file.span(), problem));
         }
         let allowed = allowed(source, &table.allow)?;
+        let contents = match table.contents {
+            ContentsWord::Disk => Contents::Disk,
+            ContentsWord::Any => Contents::Any,
+        };
         let zeroes = match table.zeroes {
             ZeroesWord::Prove => Zeroes::Prove,
             ZeroesWord::Write => Zeroes::Write,
             ZeroesWord::Skip => Zeroes::Skip,
         };
-        models.push(ModelSettings { name, image, zeroes, assertion, require, allowed });
+        models.push(ModelSettings { name, image, contents, zeroes, assertion, require, allowed });
     }
     Ok(models)
 }

@@ -175,6 +175,8 @@ pub(super) struct ModelTable {
     #[serde(default)]
     pub(super) allow: Vec<Spanned<String>>,
     #[serde(default)]
+    pub(super) contents: ContentsWord,
+    #[serde(default)]
     pub(super) zeroes: ZeroesWord,
 }
 
@@ -184,6 +186,14 @@ pub(super) enum RequireWord {
     Proven,
     Matching,
     None,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum ContentsWord {
+    #[default]
+    Disk,
+    Any,
 }
 
 #[derive(Clone, Copy, Default, Deserialize)]

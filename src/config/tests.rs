@@ -85,6 +85,7 @@ fn every_mistake_is_named_with_its_line_its_key_and_a_cure() {
             "[policy]\ndone = \"erase\"\n[[model]]",
             "line 2: `done` is \"recheck\" or \"reflash\", and not the text \"erase\"",
         ),
+        ("image = \"box.img\"", "image = \"box.img\"\ncontents = \"all\"", "line 5: `contents` is \"disk\" or \"any\", and not the text \"all\""),
         ("image = \"box.img\"", "image = \".\"", "line 4: `image`: DIR/.: not a regular file"),
         ("\n[[model]]", "[[own_disk]]\nserial = \"4C53\"\nbytes = 1000\n[[model]]", "line 1: [[own_disk]] has either"),
         ("model = \"acme/box\"", "model = \"acme/box\"\ncapacity_gb = [9, 8]", "line 10: `capacity_gb`"),
@@ -171,6 +172,7 @@ fn the_example_shows_every_key_with_its_default() {
     assert_eq!((example["policy"]["flush"].as_str(), flush), (Some("ask"), FlushWord::Ask));
     assert_eq!((example["policy"]["rules"].as_str(), rules), (Some("warn"), RulesWord::Warn));
     assert_eq!((example["policy"]["done"].as_str(), done), (Some("recheck"), DoneWord::Recheck));
+    assert_eq!((example["model"][0]["contents"].as_str(), ContentsWord::default()), (Some("disk"), ContentsWord::Disk));
     let typed: File = toml::from_str(&text).expect("every key is known");
     let lamps = prove_lamps(&Source { path: Path::new("config.example.toml"), text: &text }, &typed.slot).expect("they are lamps");
     assert_eq!(lamps.len(), 1, "the example shows a lamp");

@@ -9,6 +9,7 @@ use nix::unistd::{Uid, User};
 
 use super::interlock::{Demand, Interlock, Known, Refused};
 use crate::config::{self, ConfigError, Images, ModelSettings, Settings};
+use crate::image::foreign::refuse_at_sight;
 use crate::image::stage::{find_staged, stage, sweep};
 use crate::image::store;
 use crate::image::{ImageError, Staged};
@@ -63,6 +64,8 @@ impl Armory {
         for model in &settings.models {
             // What it is held to is asked first: minutes of staging only to say that nobody knows would be wasted.
             let armed = interlock.demand(model).map_err(ArmError::from).and_then(|demand| {
+                // A look at its first bytes saves the minutes that unpacking what is no image would take.
+                refuse_at_sight(&model.image)?;
                 let staged = stage(&model.image, &settings.store(), &mut |done, of| progress(&model.name, done, of))?;
                 armory.arm(model, staged, demand)
             });

@@ -9,13 +9,14 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::config::{ModelSettings, Require, Settings};
-use crate::image::Staged;
+use crate::image::inspect::disk;
 use crate::image::inspect::page::Page;
 use crate::image::inspect::{Wanted, inspect};
+use crate::image::{ImageError, Staged};
 use crate::model::file::{self, FileError, NotOneModel, one_model};
 use crate::model::trust::Trust;
 use crate::report::harmless;
-use crate::station::record::{DeviceModel, ModelProof};
+use crate::station::record::{Contents, DeviceModel, ModelProof};
 
 /// A reason beside a slot; what is longer `flashline image inspect` shows whole.
 const LONGEST: usize = 400;
@@ -49,6 +50,9 @@ pub enum Refused {
     /// What is inside is not what it must be.
     #[error("{0}")]
     Inside(String),
+    /// It is no disk image, or is not whole.
+    #[error(transparent)]
+    Image(#[from] ImageError),
 }
 
 /// Whom the station believes, and at what time: asked once for all models.
@@ -71,7 +75,11 @@ pub struct Known {
 
 /// What an image is held to before it is armed.
 #[derive(Debug)]
-pub struct Demand(Option<Box<Wanted>>);
+pub struct Demand {
+    /// Nothing where nobody looks inside.
+    wanted: Option<Box<Wanted>>,
+    contents: Contents,
+}
 
 impl Interlock {
     /// By this configuration, with keys judged at `at`, in microseconds since 1970.
@@ -87,40 +95,35 @@ impl Interlock {
     /// Where that cannot be known, so that no image can be armed for it.
     pub fn demand(&self, model: &ModelSettings) -> Result<Demand, Refused> {
         if model.require == Require::None {
-            return Ok(Demand(None));
+            return Ok(Demand { wanted: None, contents: model.contents });
         }
         let path = model.assertion.as_deref().ok_or(Refused::NoAssertion)?;
         let given = one_model(path)?;
         if let Some(problem) = given.problems().first() {
             return Err(Refused::Rules { path: path.to_owned(), problem: problem.clone() });
         }
-        Ok(Demand(Some(Box::new(Wanted {
+        let wanted = Wanted {
             trust: self.trust.clone().map_err(Refused::Trust)?,
             at: self.at,
             model: Some(given),
             signatures: model.require == Require::Proven,
             allowed: model.allowed.clone(),
-        }))))
+        };
+        Ok(Demand { wanted: Some(Box::new(wanted)), contents: model.contents })
     }
 }
 
 impl Demand {
-    /// What is known of an image that nobody need look into.
-    #[must_use]
-    pub fn without_a_look(&self) -> Option<Known> {
-        let words = "nobody looked inside the image: `require = \"none\"`";
-        self.0.is_none().then(|| Known { model_proof: ModelProof::None, uncovered: vec![words.to_owned()], warnings: Vec::new() })
-    }
-
-    /// What is known of the device a staged image is for.
+    /// What is known of the device a staged image is for. Whatever is required of it, it is a disk image, and whole.
     ///
     /// # Errors
     /// Why it is not armed.
     pub fn prove(self, staged: &Staged) -> Result<Known, Refused> {
-        if let Some(known) = self.without_a_look() {
-            return Ok(known);
-        }
-        let Some(wanted) = self.0 else { return Err(Refused::NoAssertion) };
+        let Some(wanted) = self.wanted else {
+            let words = "nobody looked inside the image: `require = \"none\"`";
+            let warnings = disk::look(staged, self.contents)?;
+            return Ok(Known { model_proof: ModelProof::None, uncovered: vec![words.to_owned()], warnings });
+        };
         let signatures = wanted.signatures;
         let page = inspect(staged, *wanted).map_err(Refused::Look)?;
         if !page.is_good() {
@@ -129,7 +132,9 @@ impl Demand {
         let device = device(&page).ok_or_else(|| Refused::Inside("there is no model in it".to_owned()))?;
         let in_lines = |words: Vec<String>| words.iter().map(|words| harmless(words)).collect();
         let model_proof = if signatures { ModelProof::Proven(device) } else { ModelProof::Matching(device) };
-        Ok(Known { model_proof, uncovered: in_lines(page.not_covered()), warnings: in_lines(page.warnings) })
+        let mut warnings = disk::look(staged, self.contents)?;
+        warnings.extend(page.warnings.iter().cloned());
+        Ok(Known { model_proof, uncovered: in_lines(page.not_covered()), warnings: in_lines(warnings) })
     }
 }
 

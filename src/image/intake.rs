@@ -76,13 +76,9 @@ struct Sums {
     zeroes: Vec<usize>,
 }
 
-/// Reads `source` from its beginning to its end. `stored` names the file that is written, for what the disk answers.
-pub(super) fn take_in(
-    source: &Path,
-    keep: Keep<'_>,
-    stored: impl Fn(io::Error) -> ImageError,
-    progress: &mut dyn Progress,
-) -> Result<TakenIn, ImageError> {
+/// Reads `source` from its beginning to its end. `place` is where the copy is written, for what the disk answers.
+pub(super) fn take_in(source: &Path, keep: Keep<'_>, place: &Path, progress: &mut dyn Progress) -> Result<TakenIn, ImageError> {
+    let stored = |error| ImageError::Store { path: place.to_owned(), source: error };
     let mut opened = Opened::open(source)?;
     let (filled, to_hash) = bounded::<Piece>(BUFFERS);
     let (hashed, to_keep) = bounded::<Hashed>(BUFFERS);
@@ -105,8 +101,12 @@ pub(super) fn take_in(
         let (sums, kept, synced) = (joined(hasher), joined(keeper), joined(syncer));
         // A disk that is full stops everybody: what it said comes first, that of the sync before the keeper's, which only follows from
         // it. An error of a sync is told once, and never to a later one.
-        synced.and(kept).map_err(&stored)?;
-        Ok::<_, ImageError>((span?, sums))
+        let full = synced.and(kept).map_err(stored)?;
+        let span = span?;
+        match full {
+            Some(full) => Err(full.explain(keep, place)),
+            None => Ok((span, sums)),
+        }
     })?;
     // Fewer values than pieces: a thread ended before its work did, and said nothing. What was kept is not the image then.
     let unfinished = || stored(io::Error::other("a part of the image was not kept: one of the threads that take it in ended early"));
@@ -177,20 +177,52 @@ fn hash(to_hash: &Receiver<Piece>, hashed: &Sender<Hashed>) -> Sums {
     sums
 }
 
-fn write(keep: Keep<'_>, to_keep: &Receiver<Hashed>, emptied: &Sender<Box<[u8]>>, written: &Sender<()>) -> io::Result<()> {
-    let mut since_sync = 0;
+/// A disk that could not take the whole copy.
+struct Full {
+    /// What was free on it before.
+    free: u64,
+    /// What the copy takes in all.
+    needs: u64,
+}
+
+impl Full {
+    fn explain(&self, keep: Keep<'_>, place: &Path) -> ImageError {
+        let (path, free) = (place.to_owned(), Bytes(self.free));
+        let missing = Bytes((self.needs + store::LEFT_FREE.0).saturating_sub(self.free));
+        match keep {
+            Keep::Durably(_) => ImageError::NoRoom { path, missing, free },
+            Keep::Copy(_) | Keep::Nothing => ImageError::NoScratch { path, missing, free },
+        }
+    }
+}
+
+/// Keeps runs of data. From a full disk on they are only counted, so that it can be said how much is missing; what was written of the
+/// copy is given back at once, because the log may lie on the same disk.
+fn write(keep: Keep<'_>, to_keep: &Receiver<Hashed>, emptied: &Sender<Box<[u8]>>, written: &Sender<()>) -> io::Result<Option<Full>> {
+    let (mut since_sync, mut kept) = (0, 0);
+    let mut full: Option<Full> = None;
     for Hashed { piece, runs } in to_keep {
         if let Keep::Copy(file) | Keep::Durably(file) = keep {
             for run in runs {
-                since_sync += to_u64(run.len());
-                file.write_all_at(&piece.buffer[run.clone()], piece.start.0 + to_u64(run.start))?;
+                let length = to_u64(run.len());
+                if let Some(full) = &mut full {
+                    full.needs += length;
+                    continue;
+                }
+                let written = file.write_all_at(&piece.buffer[run.clone()], piece.start.0 + to_u64(run.start));
+                let has_room = || if since_sync + length < SYNC_EVERY { Ok(()) } else { store::leave_room(file) };
+                match written.and_then(|()| has_room()) {
+                    Ok(()) => (since_sync, kept) = (since_sync + length, kept + length),
+                    Err(error) if error.kind() == io::ErrorKind::StorageFull => {
+                        full = Some(Full { free: store::free(file)? + kept, needs: kept + length });
+                        file.set_len(0)?;
+                    }
+                    Err(error) => return Err(error),
+                }
             }
         }
-        if since_sync >= SYNC_EVERY {
+        if since_sync >= SYNC_EVERY && full.is_none() {
             since_sync = 0;
-            if let Keep::Copy(file) | Keep::Durably(file) = keep {
-                store::leave_room(file)?;
-            }
             // One that is under way is followed by at most one more. Nobody there to sync ended with an error, which comes first.
             if written.try_send(()).is_err_and(|error| error.is_disconnected()) {
                 return Err(io::Error::other("the thread that syncs the copy has ended"));
@@ -199,7 +231,7 @@ fn write(keep: Keep<'_>, to_keep: &Receiver<Hashed>, emptied: &Sender<Box<[u8]>>
         // Who unpacks may be done, and gone.
         let _done = emptied.send(piece.buffer);
     }
-    Ok(())
+    Ok(full)
 }
 
 /// Its first error ends the staging: the kernel tells it once. It listens until the keeper has ended, also where nothing is to be synced:

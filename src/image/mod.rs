@@ -3,9 +3,11 @@
 //! Knows nothing of cards. What the rest of the station gets is a [`Staged`]: bytes, their [`map::PieceMap`], and the places
 //! that make a card bootable ([`layout::Layout`]).
 
+mod behind;
 #[cfg(test)]
 mod cases;
 pub mod extents;
+pub mod foreign;
 pub mod inspect;
 mod intake;
 pub mod layout;
@@ -20,7 +22,7 @@ mod zst;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::device::mapped::Mapping;
 use crate::station::outcome::Digest;
@@ -80,23 +82,115 @@ pub enum ImageError {
         /// The file.
         path: PathBuf,
     },
+    /// It is something else than a disk image.
+    #[error("the image {path} {verb} {name}, no disk image: {cure}")]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// "is", or "unpacks to".
+        verb: &'static str,
+        /// What it is, with its article.
+        name: &'static str,
+        /// What to do.
+        cure: &'static str,
+    },
+    /// The raw image ends before what it says of itself.
+    #[error(
+        "the image {path} is cut short: its {what} reaches to byte {needs}, and it ends at byte {at}: {missing} bytes are missing; copy it \
+         again"
+    )]
+    CutShort {
+        /// The file.
+        path: PathBuf,
+        /// Its length.
+        at: u64,
+        /// The least length it could have.
+        needs: u64,
+        /// The difference.
+        missing: u64,
+        /// What says so.
+        what: &'static str,
+    },
+    /// Its partition table is damaged.
+    #[error("the partition table of the image {path} is damaged: {why}; copy the image again, or build it anew")]
+    Table {
+        /// The file.
+        path: PathBuf,
+        /// How.
+        why: String,
+    },
+    /// It does not look like a disk image, and nobody said that this is meant.
+    #[error(
+        "the image {path} {why}: it is hardly the image of a card. If it is, set `contents = \"any\"` in its [[model]] (`flash --contents \
+         any`)"
+    )]
+    Unusual {
+        /// The file.
+        path: PathBuf,
+        /// What is unusual.
+        why: String,
+    },
+    /// One part of a file that was split.
+    #[error(
+        "the image {path} is one part of a file that was split ({why}): put all parts together, as `cat NAME.* > WHOLE`, and name that"
+    )]
+    Part {
+        /// The file.
+        path: PathBuf,
+        /// What shows it.
+        why: String,
+    },
+    /// A part of a zip that was split.
+    #[error("the zip {path} is one of several that a zip was split into: make it one, with `zip -s 0 NAME.zip --out WHOLE.zip`")]
+    SplitZip {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It is whole, and something else follows.
+    #[error(
+        "the image {path} is whole up to byte {end} of the file, and goes on behind its end by {more} bytes that are no part of it: pack it \
+         again, or cut them off with `truncate -s {end}`"
+    )]
+    GoesOn {
+        /// The file.
+        path: PathBuf,
+        /// Where the packed image ends.
+        end: u64,
+        /// How many bytes follow.
+        more: u64,
+    },
     /// Unpacking it takes more memory than it may.
     #[error(
-        "the image {path} takes too much memory to unpack: pack it with a smaller window, as zstd or xz do when nothing is asked of them"
+        "unpacking the image {path} takes {needs} of memory, and {free} are free, of which {may} may be taken: pack it with a smaller window \
+         or dictionary, as zstd and xz do when nothing is asked of them"
     )]
     Window {
         /// The file.
         path: PathBuf,
-        /// What the decoder said.
-        source: io::Error,
+        /// How much, as far as it is known.
+        needs: String,
+        /// What it may take.
+        may: Bytes,
+        /// What is free.
+        free: Bytes,
+    },
+    /// It can only be unpacked with another file.
+    #[error("the image {path} was packed with a dictionary (number {id}), which is not here: pack it without `-D`")]
+    Dictionary {
+        /// The file.
+        path: PathBuf,
+        /// The dictionary's number.
+        id: u64,
     },
     /// A zip in which no file, or more than one, could be the image.
-    #[error("the zip {path} holds {count} files, where the image must be the only one: pack the image alone")]
+    #[error("the zip {path} holds {count} files that could be the image{names}, where there must be one: pack the image alone")]
     NotOneFile {
         /// The file.
         path: PathBuf,
-        /// How many are in it.
+        /// How many could be.
         count: u64,
+        /// The first of them, or what else is in it, in words; may be empty.
+        names: String,
     },
     /// A zip that only a password opens.
     #[error("the zip {path} is encrypted: pack the image without a password")]
@@ -105,7 +199,9 @@ pub enum ImageError {
         path: PathBuf,
     },
     /// A zip packed in a way that is not read here.
-    #[error("the zip {path} is packed by {method}, which is not read here: pack the image with deflate, or as .xz")]
+    #[error(
+        "the zip {path} is packed by {method}, which is not read here: pack the image with deflate, as zip does when nothing is asked of it, or as .xz"
+    )]
     Method {
         /// The file.
         path: PathBuf,
@@ -159,6 +255,19 @@ pub enum ImageError {
         /// What is free.
         free: Bytes,
     },
+    /// The place for the time of one call has no room for the unpacked image.
+    #[error(
+        "unpacking the image into {path} needs {missing} more than the {free} that were free there: remove files there, or unpack the image \
+         elsewhere and name the raw one, which needs no room"
+    )]
+    NoScratch {
+        /// The directory.
+        path: PathBuf,
+        /// How much would have to be free beyond what was.
+        missing: Bytes,
+        /// What was free.
+        free: Bytes,
+    },
     /// The staged copy is not what was unpacked.
     #[error("the copy of the image {path} differs from the image at byte {at}: the disk or the memory of this PC is at fault")]
     Copy {
@@ -182,6 +291,7 @@ pub enum ImageError {
 pub struct Staged {
     file: File,
     path: PathBuf,
+    source: PathBuf,
     map: PieceMap,
     extents: Extents,
     layout: Layout,
@@ -192,10 +302,18 @@ pub struct Staged {
 }
 
 impl Staged {
-    /// The raw image in `file`, which lies at `path`.
-    fn new(file: File, path: PathBuf, map: PieceMap, extents: Extents, layout: Layout, zeroes: ZeroValues) -> Result<Self, ImageError> {
+    /// The raw image in `file`, which lies at `path` and was made of `source`.
+    fn new(
+        file: File,
+        path: PathBuf,
+        source: &Path,
+        map: PieceMap,
+        extents: Extents,
+        layout: Layout,
+        zeroes: ZeroValues,
+    ) -> Result<Self, ImageError> {
         let mapping = Mapping::new(&file, map.span()).map_err(|source| ImageError::Map { path: path.clone(), source })?;
-        Ok(Self { file, path, map, extents, layout, zeroes, mapping })
+        Ok(Self { file, path, source: source.to_owned(), map, extents, layout, zeroes, mapping })
     }
 
     /// BLAKE3 of its bytes.
@@ -250,6 +368,12 @@ impl Staged {
     #[must_use]
     pub fn path(&self) -> &std::path::Path {
         &self.path
+    }
+
+    /// The file it was made of.
+    #[must_use]
+    pub fn source(&self) -> &Path {
+        &self.source
     }
 
     /// Reads all of it and compares every piece with the map, which was made of the bytes on their way here.

@@ -6,10 +6,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use bzip2::bufread::MultiBzDecoder;
-use flate2::bufread::MultiGzDecoder;
+use bzip2::bufread::BzDecoder;
+use flate2::bufread::GzDecoder;
 use zstd::zstd_safe::zstd_sys::ZSTD_ErrorCode;
 
+use super::behind::{Beyond, Counted, Members, Share, Streams};
+use super::foreign::{self, HEAD};
 use super::xz::XzReader;
 use super::zst::ZstReader;
 use super::{ImageError, zip};
@@ -109,22 +111,35 @@ impl Opened {
         (&mut file).take(LONGEST_MAGIC).read_to_end(&mut first).map_err(failed)?;
         let packing = Packing::of(&first);
         if packing.is_raw() && is_named_as_packed(path) {
-            return Err(ImageError::NotAsNamed { path: path.to_owned() });
+            (&mut file).take(HEAD - to_u64(first.len())).read_to_end(&mut first).map_err(failed)?;
+            return Err(match foreign::named_as_packed(path, &first) {
+                _ if zip::is_split(&file).map_err(failed)? => zip::split(path),
+                Some(foreign) => foreign.refuse(path, false),
+                None if foreign::is_a_part(path) => foreign::part(path, "it does not begin as a whole one does"),
+                None => ImageError::NotAsNamed { path: path.to_owned() },
+            });
         }
         file.seek(SeekFrom::Start(0)).map_err(failed)?;
+        let share = Share::now();
         let consumed = Arc::new(AtomicU64::new(0));
         let counted = |file| Counted { file, consumed: Arc::clone(&consumed) };
         let buffered = |file| BufReader::with_capacity(to_usize(MIB), counted(file));
+        let streams = |file: &File, magics, padded| {
+            Ok(Streams { file: Arc::new(file.try_clone().map_err(failed)?), length: metadata.len(), magics, padded })
+        };
         let reader: Box<dyn Read + Send> = match packing {
             Packing::Raw => Box::new(counted(file)),
-            Packing::Xz => Box::new(XzReader::new(buffered(file)).map_err(failed)?),
-            Packing::Gz => Box::new(MultiGzDecoder::new(buffered(file))),
-            Packing::Zst => Box::new(ZstReader::new(file, Arc::clone(&consumed)).map_err(failed)?),
-            Packing::Bz2 => Box::new(MultiBzDecoder::new(buffered(file))),
+            Packing::Xz => {
+                let streams = streams(&file, &[&[0xfd, b'7', b'z', b'X', b'Z', 0]], true)?;
+                Box::new(XzReader::new(buffered(file), Some(streams), share).map_err(failed)?)
+            }
+            Packing::Gz => Box::new(Members::<GzDecoder<_>>::new(streams(&file, &[&[0x1f, 0x8b]], false)?, buffered(file))),
+            Packing::Zst => Box::new(ZstReader::new(file, Arc::clone(&consumed), share).map_err(failed)?),
+            Packing::Bz2 => Box::new(Members::<BzDecoder<_>>::new(streams(&file, &[b"BZh"], false)?, buffered(file))),
             Packing::Zip => {
                 let entry = zip::find(&file, path)?;
                 file.seek(SeekFrom::Start(entry.start)).map_err(failed)?;
-                entry.unpack(buffered(file))
+                entry.unpack(buffered(file), share).map_err(|error| explain(path, 0, error))?
             }
         };
         Ok(Self { packing, packed: Bytes(metadata.len()), reader, consumed })
@@ -162,10 +177,26 @@ impl Opened {
 /// What a decoder's error means for a packed file. An error number is the system's; anything else was made by the decoder.
 pub(super) fn explain(path: &Path, at: u64, source: io::Error) -> ImageError {
     let path = path.to_owned();
+    if let Some(beyond) = source.get_ref().and_then(|inner| inner.downcast_ref::<Beyond>()) {
+        return match beyond {
+            Beyond::GoesOn { end, more } => ImageError::GoesOn { path, end: *end, more: *more },
+            Beyond::Memory { needs, share } => {
+                let needs = needs.map_or_else(|| format!("more than {}", share.may), |needs| needs.to_string());
+                ImageError::Window { path, needs, may: share.may, free: share.free }
+            }
+            Beyond::Dictionary { id } => ImageError::Dictionary { path, id: *id },
+        };
+    }
     match (source.raw_os_error(), source.kind()) {
         (Some(_), _) => ImageError::Read { path, at, source },
+        (None, io::ErrorKind::UnexpectedEof) if foreign::is_a_part(&path) => {
+            foreign::part(&path, &format!("it ends at byte {at} of its raw contents"))
+        }
         (None, io::ErrorKind::UnexpectedEof) => ImageError::Truncated { path, at },
-        (None, _) if wants_memory(&source) => ImageError::Window { path, source },
+        (None, _) if wants_memory(&source) => {
+            let share = Share::now();
+            ImageError::Window { path, needs: format!("more than {}", share.may), may: share.may, free: share.free }
+        }
         (None, _) => ImageError::Damaged { path, at, source },
     }
 }
@@ -177,18 +208,4 @@ fn wants_memory(error: &io::Error) -> bool {
     let zst = inner.downcast_ref::<zstd::Error>();
     xz.is_some_and(|error| *error == liblzma::stream::Error::MemLimit)
         || zst.is_some_and(|error| error.is(ZSTD_ErrorCode::ZSTD_error_frameParameter_windowTooLarge))
-}
-
-/// Counts what is read from the file.
-struct Counted {
-    file: File,
-    consumed: Arc<AtomicU64>,
-}
-
-impl Read for Counted {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let count = self.file.read(into)?;
-        self.consumed.fetch_add(to_u64(count), Ordering::Relaxed);
-        Ok(count)
-    }
 }

@@ -20,7 +20,7 @@ const ALLOCATED: u64 = 512;
 /// Of two images used in one moment of a coarse clock the later one stays the later one.
 const APART: Duration = Duration::from_millis(1);
 /// A staged image lies beside the log, which must not run out of room: so much holds more than ten thousand attempts.
-const LEFT_FREE: Bytes = Bytes(16 * MIB);
+pub(super) const LEFT_FREE: Bytes = Bytes(16 * MIB);
 
 /// Opens a staged image for use: until it is closed again nobody removes it. Nothing where it has just been removed.
 pub(super) fn open(path: &Path) -> Option<File> {
@@ -117,9 +117,13 @@ fn make_room_in(store: &Path, needs: Bytes, free: impl Fn() -> Result<Bytes, Ima
 /// # Errors
 /// `ENOSPC` as soon as less than the reserve is free.
 pub(super) fn leave_room(file: &File) -> io::Result<()> {
+    if free(file)? < LEFT_FREE.0 { Err(nix::errno::Errno::ENOSPC.into()) } else { Ok(()) }
+}
+
+/// What is free on the disk that the file lies on.
+pub(super) fn free(file: &File) -> io::Result<u64> {
     let disk = fstatvfs(file)?;
-    let free = disk.blocks_available().saturating_mul(disk.fragment_size());
-    if free < LEFT_FREE.0 { Err(nix::errno::Errno::ENOSPC.into()) } else { Ok(()) }
+    Ok(disk.blocks_available().saturating_mul(disk.fragment_size()))
 }
 
 /// Removes an image and what lies beside it; false where it stays, because somebody uses it.

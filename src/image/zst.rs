@@ -15,10 +15,13 @@ use std::thread::{self, JoinHandle};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use crate::station::units::{MIB, to_u64, to_usize};
+use super::behind::{Behind, Beyond, Placed, Share, Streams};
+use crate::station::units::{Bytes, MIB, to_u64, to_usize};
 
-/// The decoder may hold a window of 128 MiB: what `zstd --long` packs with, and the most `zstd -d` opens unasked.
-const WINDOW_LOG: u32 = 27;
+/// The largest window there is, of 2 GiB. How much of it may be had is asked before a frame is begun.
+const WINDOW_LOG: u32 = 31;
+/// What the decoder holds beside its window: a few buffers.
+const BESIDE_WINDOW: u64 = MIB;
 /// Frames unpacked at a time at most; more would want more memory.
 const THREADS: usize = 4;
 /// What a frame's thread hands over at a time, and how far it may run ahead: as long as a frame of `pzstd`.
@@ -30,13 +33,33 @@ const LARGEST_WINDOW: u64 = 8 * MIB;
 const LONGEST_FRAME: u64 = 64 * MIB;
 
 const MAGIC: u64 = 0xfd2f_b528;
+/// What stands behind a frame where the file goes on: another one, or one to be skipped, whose first byte varies (RFC 8878, 3.1.2).
+const MAGICS: &[&[u8]] = &[
+    b"\x28\xb5\x2f\xfd",
+    b"\x50\x2a\x4d\x18",
+    b"\x51\x2a\x4d\x18",
+    b"\x52\x2a\x4d\x18",
+    b"\x53\x2a\x4d\x18",
+    b"\x54\x2a\x4d\x18",
+    b"\x55\x2a\x4d\x18",
+    b"\x56\x2a\x4d\x18",
+    b"\x57\x2a\x4d\x18",
+    b"\x58\x2a\x4d\x18",
+    b"\x59\x2a\x4d\x18",
+    b"\x5a\x2a\x4d\x18",
+    b"\x5b\x2a\x4d\x18",
+    b"\x5c\x2a\x4d\x18",
+    b"\x5d\x2a\x4d\x18",
+    b"\x5e\x2a\x4d\x18",
+    b"\x5f\x2a\x4d\x18",
+];
 /// A frame to be skipped has any of sixteen (RFC 8878, 3.1.2).
 const SKIPPABLE: Range<u64> = 0x184d_2a50..0x184d_2a60;
 
 /// Reads the contents of a `.zst`.
 pub(super) struct ZstReader {
-    file: Arc<File>,
-    length: u64,
+    streams: Streams,
+    share: Share,
     /// Where the next frame to be begun begins.
     next: u64,
     threads: usize,
@@ -69,23 +92,26 @@ impl Drop for Frame {
 
 impl ZstReader {
     /// Reads all of `file`, and counts in `consumed` how much of it.
-    pub(super) fn new(file: File, consumed: Arc<AtomicU64>) -> io::Result<Self> {
+    pub(super) fn new(file: File, consumed: Arc<AtomicU64>, share: Share) -> io::Result<Self> {
         let length = file.metadata()?.len();
+        let streams = Streams { file: Arc::new(file), length, magics: MAGICS, padded: false };
         let threads = thread::available_parallelism().map_or(1, usize::from).min(THREADS);
         let (emptied, empty) = bounded(threads * (CHUNKS_AHEAD + 1));
         let (frames, chunk) = (VecDeque::new(), Vec::new());
-        Ok(Self { file: Arc::new(file), length, next: 0, threads, frames, chunk, read: 0, emptied, empty, consumed })
+        Ok(Self { streams, share, next: 0, threads, frames, chunk, read: 0, emptied, empty, consumed })
     }
 
     /// Begins frames until as many are under way as may be.
     fn begin(&mut self) -> io::Result<()> {
-        while self.frames.len() < self.threads && self.next < self.length {
-            // What cannot be told apart goes on to the file's end; the decoder knows what it is.
-            let end = frame_end(&self.file, self.next)?.filter(|end| *end <= self.length).unwrap_or(self.length);
-            let part = Part { file: Arc::clone(&self.file), at: self.next, end, consumed: Arc::clone(&self.consumed) };
+        while self.frames.len() < self.threads && self.next < self.streams.length {
+            // What cannot be told apart goes on to the file's end; its thread goes from frame to frame.
+            let (file, length) = (&self.streams.file, self.streams.length);
+            let end = frame_end(file, self.next)?.filter(|end| *end <= length).unwrap_or(length);
+            let part = Part { file: Arc::clone(file), at: self.next, end, consumed: Arc::clone(&self.consumed) };
             let (hand_over, chunks) = bounded(CHUNKS_AHEAD);
-            let empty = self.empty.clone();
-            let thread = thread::Builder::new().name("stage/zst".to_owned()).spawn(move || unpack(part, &empty, &hand_over))?;
+            let (empty, streams, share) = (self.empty.clone(), self.streams.clone(), self.share);
+            let work = move || unpack(part, &streams, share, &empty, &hand_over);
+            let thread = thread::Builder::new().name("stage/zst".to_owned()).spawn(work)?;
             self.frames.push_back(Frame { chunks: Some(chunks), thread: Some(thread) });
             self.next = end;
         }
@@ -126,34 +152,68 @@ impl Read for ZstReader {
 }
 
 /// Hands over what the frames in `part` hold; an error is the last thing it hands over.
-fn unpack(part: Part, empty: &Receiver<Vec<u8>>, hand_over: &Sender<io::Result<Vec<u8>>>) {
-    let mut decoder = match decoder(part) {
-        Ok(decoder) => decoder,
-        Err(error) => return drop(hand_over.send(Err(error))),
-    };
-    loop {
-        let mut chunk = empty.try_recv().unwrap_or_default();
-        chunk.clear();
-        chunk.reserve_exact(to_usize(CHUNK));
-        let read = (&mut decoder).take(CHUNK).read_to_end(&mut chunk);
-        // What came before an error is good, and tells where it is.
-        let is_last = read.is_err() || chunk.is_empty();
-        if !chunk.is_empty() && hand_over.send(Ok(chunk)).is_err() {
-            return;
-        }
-        if let Err(error) = read {
-            return drop(hand_over.send(Err(error)));
-        }
-        if is_last {
-            return;
-        }
+fn unpack(part: Part, streams: &Streams, share: Share, empty: &Receiver<Vec<u8>>, hand_over: &Sender<io::Result<Vec<u8>>>) {
+    if let Err(error) = unpack_frames(part, streams, share, empty, hand_over) {
+        // Nobody may be there any more.
+        let _gone = hand_over.send(Err(error));
     }
 }
 
-fn decoder(part: Part) -> io::Result<zstd::Decoder<'static, BufReader<Part>>> {
-    let mut decoder = zstd::Decoder::with_buffer(BufReader::with_capacity(to_usize(MIB), part))?;
-    decoder.window_log_max(WINDOW_LOG)?;
-    Ok(decoder)
+fn unpack_frames(
+    part: Part,
+    streams: &Streams,
+    share: Share,
+    empty: &Receiver<Vec<u8>>,
+    hand_over: &Sender<io::Result<Vec<u8>>>,
+) -> io::Result<()> {
+    let (mut at, end) = (part.at, part.end);
+    let mut packed = Placed::new(BufReader::with_capacity(to_usize(MIB), part), at);
+    while at < end {
+        match if at == 0 { Behind::Next { zeroes: 0 } } else { streams.behind(at)? } {
+            Behind::End => break,
+            Behind::Next { .. } => {}
+            Behind::Cut => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Behind::Other { more } => return Err(Beyond::GoesOn { end: at, more }.into()),
+        }
+        can_be_unpacked(&streams.file, at, share)?;
+        let mut decoder = zstd::Decoder::with_buffer(packed)?.single_frame();
+        decoder.window_log_max(WINDOW_LOG)?;
+        loop {
+            let mut chunk = empty.try_recv().unwrap_or_default();
+            chunk.clear();
+            chunk.reserve_exact(to_usize(CHUNK));
+            let read = (&mut decoder).take(CHUNK).read_to_end(&mut chunk);
+            // What came before an error is good, and tells where it is.
+            let is_last = read.is_err() || chunk.is_empty();
+            if !chunk.is_empty() && hand_over.send(Ok(chunk)).is_err() {
+                return Ok(());
+            }
+            read?;
+            if is_last {
+                break;
+            }
+        }
+        packed = decoder.finish();
+        at = packed.at();
+    }
+    Ok(())
+}
+
+/// Asked of a frame before it is begun, because the decoder would say less.
+fn can_be_unpacked(file: &File, at: u64, share: Share) -> io::Result<()> {
+    let header = match Header::read(file, at) {
+        Ok(header) => header,
+        // What is wrong with it the decoder knows.
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => None,
+        Err(error) => return Err(error),
+    };
+    let Some(header) = header else { return Ok(()) };
+    if header.dictionary != 0 {
+        return Err(Beyond::Dictionary { id: header.dictionary }.into());
+    }
+    let needs = Bytes(header.window.saturating_add(BESIDE_WINDOW));
+    // A frame in one segment holds its contents in place of a window; a decoder of streams has them in memory, too.
+    if needs > share.may { Err(Beyond::Memory { needs: Some(needs), share }.into()) } else { Ok(()) }
 }
 
 /// Where the frame at `start` ends, with what is to be skipped before it. Nothing where there is none, where it is cut short, or where
@@ -166,42 +226,13 @@ fn frame_end(file: &File, start: u64) -> io::Result<Option<u64>> {
 }
 
 fn leap_over(file: &File, start: u64) -> io::Result<Option<u64>> {
-    let number = |at: u64, length: usize| {
-        let mut bytes = [0; 8];
-        file.read_exact_at(&mut bytes[..length], at).map(|()| u64::from_le_bytes(bytes))
-    };
-    let mut frame = start;
-    let magic = loop {
-        let magic = number(frame, 4)?;
-        if !SKIPPABLE.contains(&magic) {
-            break magic;
-        }
-        frame += 8 + number(frame + 4, 4)?;
-    };
-    if magic != MAGIC {
+    let Some(header) = Header::read(file, start)? else { return Ok(None) };
+    if header.window > LARGEST_WINDOW {
         return Ok(None);
     }
-    let descriptor = number(frame + 4, 1)?;
-    let is_single_segment = descriptor & 0x20 != 0;
-    let content_length = match descriptor >> 6 {
-        0 => usize::from(is_single_segment),
-        flag => 1 << flag,
-    };
-    let dictionary_length = [0, 1, 2, 4][to_usize(descriptor & 3)];
-    let mut at = frame + 5;
-    let window = if is_single_segment {
-        number(at + dictionary_length, content_length)?
-    } else {
-        let window = number(at, 1)?;
-        at += 1;
-        (1 << (10 + (window >> 3))) / 8 * (8 + (window & 7))
-    };
-    if window > LARGEST_WINDOW {
-        return Ok(None);
-    }
-    at += dictionary_length + to_u64(content_length);
-    while at - frame <= LONGEST_FRAME {
-        let block = number(at, 3)?;
+    let mut at = header.blocks;
+    while at - header.start <= LONGEST_FRAME {
+        let block = number(file, at, 3)?;
         // Of one byte many times there is one; a kind that does not exist is for the decoder to name.
         let length = match block >> 1 & 3 {
             1 => 1,
@@ -210,11 +241,64 @@ fn leap_over(file: &File, start: u64) -> io::Result<Option<u64>> {
         };
         at += 3 + length;
         if block & 1 == 1 {
-            let checksum = if descriptor & 4 == 0 { 0 } else { 4 };
-            return Ok(Some(at + checksum));
+            return Ok(Some(at + if header.has_checksum { 4 } else { 0 }));
         }
     }
     Ok(None)
+}
+
+/// Up to eight bytes of a file, the lowest first.
+fn number(file: &File, at: u64, length: usize) -> io::Result<u64> {
+    let mut bytes = [0; 8];
+    file.read_exact_at(&mut bytes[..length], at).map(|()| u64::from_le_bytes(bytes))
+}
+
+/// What the header of a frame says (RFC 8878, 3.1.1.1).
+struct Header {
+    /// Where the frame begins.
+    start: u64,
+    /// How much of what was unpacked its decoder holds.
+    window: u64,
+    /// Which dictionary it was packed with; 0 for none, or for one that has no number.
+    dictionary: u64,
+    has_checksum: bool,
+    /// Where its first block begins.
+    blocks: u64,
+}
+
+impl Header {
+    /// Of the frame at `start`, or behind what is to be skipped there. Nothing where there is no frame.
+    fn read(file: &File, start: u64) -> io::Result<Option<Self>> {
+        let mut frame = start;
+        let magic = loop {
+            let magic = number(file, frame, 4)?;
+            if !SKIPPABLE.contains(&magic) {
+                break magic;
+            }
+            frame += 8 + number(file, frame + 4, 4)?;
+        };
+        if magic != MAGIC {
+            return Ok(None);
+        }
+        let descriptor = number(file, frame + 4, 1)?;
+        let is_single_segment = descriptor & 0x20 != 0;
+        let content_length = match descriptor >> 6 {
+            0 => usize::from(is_single_segment),
+            flag => 1 << flag,
+        };
+        let dictionary_length = [0, 1, 2, 4][to_usize(descriptor & 3)];
+        let mut at = frame + 5;
+        let window = if is_single_segment {
+            number(file, at + to_u64(dictionary_length), content_length)?
+        } else {
+            let window = number(file, at, 1)?;
+            at += 1;
+            (1 << (10 + (window >> 3))) / 8 * (8 + (window & 7))
+        };
+        let dictionary = number(file, at, dictionary_length)?;
+        at += to_u64(dictionary_length) + to_u64(content_length);
+        Ok(Some(Self { start: frame, window, dictionary, has_checksum: descriptor & 4 != 0, blocks: at }))
+    }
 }
 
 /// A part of the file, read by whoever has it at a place of its own.
@@ -290,7 +374,7 @@ mod tests {
         let parts: Vec<Vec<u8>> = (0..20).map(|index| noise(index * 400_000 % 3_000_000)).collect();
         let packed: Vec<u8> = parts.iter().flat_map(|part| frame(part, true, false)).collect();
         let consumed = Arc::new(AtomicU64::new(0));
-        let mut reader = ZstReader::new(file_of(&packed), Arc::clone(&consumed)).expect("it can be read");
+        let mut reader = ZstReader::new(file_of(&packed), Arc::clone(&consumed), Share::now()).expect("it can be read");
         let mut raw = Vec::new();
         reader.read_to_end(&mut raw).expect("it is good");
         assert!(raw == parts.concat(), "what comes out is what went in");
@@ -301,7 +385,7 @@ mod tests {
     fn a_reader_nobody_reads_to_its_end_leaves_no_thread_behind() {
         let packed: Vec<u8> = (0..8).flat_map(|_| frame(&vec![1; 40_000_000], false, false)).collect();
         let consumed = Arc::new(AtomicU64::new(0));
-        let mut reader = ZstReader::new(file_of(&packed), Arc::clone(&consumed)).expect("it can be read");
+        let mut reader = ZstReader::new(file_of(&packed), Arc::clone(&consumed), Share::now()).expect("it can be read");
         reader.read_exact(&mut [0; 100]).expect("it is good");
         drop(reader);
         assert_eq!(Arc::strong_count(&consumed), 1, "every thread has gone");

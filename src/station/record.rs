@@ -10,6 +10,17 @@ use super::units::Bytes;
 /// The number of an attempt, counted over the whole life of a station's log.
 pub type AttemptNumber = u64;
 
+/// What an image may be, by the word of whoever configured it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Contents {
+    /// A disk image: a partition table that is whole, or one file system from the first byte on.
+    #[default]
+    Disk,
+    /// Also data of which nobody can tell whether it is whole: raw firmware, nothing but zeroes, a length between two blocks. What is
+    /// known to be something else than an image, or cut short, is not written for this word either.
+    Any,
+}
+
 /// What is done about the parts of an image that are zeroes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Zeroes {

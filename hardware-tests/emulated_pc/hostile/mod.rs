@@ -5,3 +5,4 @@
 mod blinks;
 mod flush;
 mod green;
+mod images;

@@ -77,7 +77,7 @@ pub(super) fn name(paths: &[PathBuf], guard: &Guard) -> Result<Vec<Named>, Wrong
 }
 
 /// Asks whoever sits at the terminal.
-pub(super) fn confirm(named: &[Named]) -> Result<(), Wrong> {
+pub(super) fn confirm(named: &[Named], warnings: &[String]) -> Result<(), Wrong> {
     let (stdin, mut stderr) = (io::stdin(), io::stderr());
     if !stdin.is_terminal() {
         return Err(Wrong::NotConfirmed);
@@ -86,6 +86,9 @@ pub(super) fn confirm(named: &[Named]) -> Result<(), Wrong> {
         let Card { vendor, port, .. } = &device.survey.card;
         let vendor = vendor.as_deref().unwrap_or("");
         eprintln!("  {}  {vendor} {}  in {port}", device.path.display(), device.survey.card.label());
+    }
+    for warning in warnings {
+        eprintln!("  warning: {warning}");
     }
     let _shown = write!(stderr, "Everything on these is lost. Type yes to go on: ").and_then(|()| stderr.flush());
     let mut answer = String::new();

@@ -12,16 +12,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use super::output::remark;
 use super::prepare::prepare;
 use super::{GOOD, NOT_GOOD, WRONG, complain, start_tracing};
 use crate::config::{ConfigError, DEFAULT_PATH};
 use crate::daemon::arming::describe;
 use crate::image::ImageError;
+use crate::image::inspect::disk;
 use crate::ledger::{Ledger, LogError};
 use crate::panel::Screen;
 use crate::panel::terminal::Terminal;
 use crate::report::harmless_json;
-use crate::station::record::Zeroes;
+use crate::station::record::{Contents, Zeroes};
 use crate::station::view::View;
 use bench::Bench;
 
@@ -45,6 +47,9 @@ pub(super) struct Args {
     /// neither writes them nor reads them back, and its word is VERIFIED (MAPPED ONLY)
     #[arg(long, value_enum, default_value_t = ZeroesArg::Prove)]
     zeroes: ZeroesArg,
+    /// What the image may be: "disk", with a whole partition table or one file system; "any" takes other data as well, with a warning
+    #[arg(long, value_enum, default_value_t = ContentsArg::Disk)]
+    contents: ContentsArg,
     /// The station's configuration, whose own disks and state are never erased; read where it exists
     #[arg(long, value_name = "FILE", default_value = DEFAULT_PATH)]
     config: PathBuf,
@@ -55,6 +60,12 @@ enum ZeroesArg {
     Prove,
     Write,
     Skip,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum ContentsArg {
+    Disk,
+    Any,
 }
 
 /// How often bars move and ended threads are looked for.
@@ -100,8 +111,16 @@ fn flash_all(args: &Args) -> Result<u8, Wrong> {
     let guard = device::Guard::read(&args.config)?;
     let named = device::name(&args.devices, &guard)?;
     let image = Arc::new(prepare(&args.image)?);
-    if !args.yes {
-        device::confirm(&named)?;
+    let contents = match args.contents {
+        ContentsArg::Disk => Contents::Disk,
+        ContentsArg::Any => Contents::Any,
+    };
+    let warnings: Vec<String> =
+        disk::look(&image, contents)?.iter().map(|why| format!("the image {}: {why}", args.image.display())).collect();
+    if args.yes {
+        warnings.iter().for_each(|warning| remark(format!("warning: {warning}")));
+    } else {
+        device::confirm(&named, &warnings)?;
     }
     let zeroes = match args.zeroes {
         ZeroesArg::Prove => Zeroes::Prove,

@@ -13,10 +13,12 @@
 
 mod boot;
 mod command_line;
+pub mod disk;
 mod environment;
 mod ext4;
 mod fat;
 mod files;
+mod filesystem;
 mod gadget;
 mod menu;
 pub mod page;

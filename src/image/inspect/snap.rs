@@ -7,6 +7,9 @@ use super::files::Files;
 use super::squashfs::{Inode, Squashfs};
 use super::yaml;
 
+/// Where a snap says what it is.
+pub(super) const YAML: &str = "meta/snap.yaml";
+
 /// What a snap says of itself. It is part of the snap's own digest, so it is as true as the snap is proven.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub(super) struct SnapYaml {
@@ -48,7 +51,7 @@ pub(super) fn open<'a>(files: &'a Files, path: &str) -> Result<Squashfs<'a>, Tro
 }
 
 pub(super) fn describe(snap: &mut Squashfs<'_>) -> Result<SnapYaml, Trouble> {
-    match snap.find("meta/snap.yaml")? {
+    match snap.find(YAML)? {
         Some(Inode::File(file)) => {
             let text = snap.read(&file, yaml::LONGEST)?;
             yaml::parse("its meta/snap.yaml", &text)

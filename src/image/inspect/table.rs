@@ -62,11 +62,11 @@ pub struct Table {
 }
 
 /// An MBR counts blocks of this size wherever it is in use on cards.
-const MBR_BLOCK: u64 = 512;
+pub(super) const MBR_BLOCK: u64 = 512;
 /// The disk's number, four entries, a signature: what boot code in the same block does not take.
 const IN_FIRST_BLOCK: Range<u64> = 440..MBR_BLOCK;
 /// Logical blocks a GPT is made for.
-const GPT_BLOCKS: [u64; 2] = [512, 4096];
+pub(super) const GPT_BLOCKS: [u64; 2] = [512, 4096];
 /// Tools write 128; more than this would be a table that only wants to cost time.
 const MOST_ENTRIES: u32 = 1024;
 /// The only size anybody writes (UEFI 2.10, 5.3.3, allows larger ones).
@@ -76,9 +76,9 @@ const HEADER: u64 = 92;
 /// The type of an entry that is none.
 const UNUSED: [u8; 16] = [0; 16];
 /// A protective MBR.
-const PROTECTIVE: u8 = 0xee;
+pub(super) const PROTECTIVE: u8 = 0xee;
 /// Types of an extended partition, which holds a chain of more tables.
-const EXTENDED: [u8; 3] = [0x05, 0x0f, 0x85];
+pub(super) const EXTENDED: [u8; 3] = [0x05, 0x0f, 0x85];
 
 /// Reads it; `None` where the image has no table at all.
 pub(super) fn read(image: &Window) -> Result<Option<Table>, Trouble> {
@@ -161,8 +161,18 @@ fn places(header: &GPTHeader, block: u64, at: u64) -> [Range<u64>; 2] {
     [at..at.saturating_add(HEADER), entries..entries.saturating_add(length)]
 }
 
-/// One copy of the table, its checksums held.
+/// One copy of the table, its checksums held, as tools leave it behind.
 fn copy(image: &Window, block: u64, at: u64) -> Result<(GPTHeader, Vec<GPTPartitionEntry>), Trouble> {
+    let (header, entries, bytes) = sound_copy(image, block, at)?;
+    let mut unused = bytes.chunks_exact(to_usize(ENTRY.into())).zip(1..).filter(|(entry, _)| entry.starts_with(&UNUSED));
+    if let Some((_, number)) = unused.find(|(entry, _)| entry.iter().any(|byte| *byte != 0)) {
+        return Err(Trouble::Broken(format!("its entry {number} is unused and not empty, which no tool leaves behind")));
+    }
+    Ok((header, entries))
+}
+
+/// One copy of the table, its checksums held, and the bytes of its entries.
+pub(super) fn sound_copy(image: &Window, block: u64, at: u64) -> Result<(GPTHeader, Vec<GPTPartitionEntry>, Vec<u8>), Trouble> {
     let cut_short = || Trouble::broken("the file ends in the middle of it: it is cut short; copy it again");
     if at.checked_add(block).is_none_or(|end| end > image.length()) {
         return Err(cut_short());
@@ -181,11 +191,7 @@ fn copy(image: &Window, block: u64, at: u64) -> Result<(GPTHeader, Vec<GPTPartit
     let entries = header.read_partitions(&mut reader, block).map_err(|error| Trouble::Broken(error.to_string()))?;
     let mut bytes = vec![0; to_usize(length)];
     image.read_exact_at(start, &mut bytes)?;
-    let mut unused = bytes.chunks_exact(to_usize(ENTRY.into())).zip(1..).filter(|(entry, _)| entry.starts_with(&UNUSED));
-    if let Some((_, number)) = unused.find(|(entry, _)| entry.iter().any(|byte| *byte != 0)) {
-        return Err(Trouble::Broken(format!("its entry {number} is unused and not empty, which no tool leaves behind")));
-    }
-    Ok((header, entries))
+    Ok((header, entries, bytes))
 }
 
 /// Partitions that overlap are two things in one place: what was checked in one is changed through the other.

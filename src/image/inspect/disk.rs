@@ -1,0 +1,275 @@
+//! Whether an image is a disk image at all, and whole: asked of every image before it is armed or written, whatever it is for.
+//!
+//! ```text
+//! footer of another format ─────────────────────────────────▶ refused by its name
+//! partition table: whole ──▶ taken    none, or damaged ──▶ another format? ──▶ refused by its name
+//!    │ ends behind the file: cut short, refused                   │ no
+//!    └ damaged: refused                    one file system ◀──────┤
+//!                                     taken, with a warning       └ neither: refused, or taken where that is meant
+//! ```
+//! What `image inspect` demands of an image of Ubuntu Core is more. Here a table is taken that any system would take: hybrid ones,
+//! entries elsewhere than usual, partitions that overlap as those of an ISO do. A damaged one is not, though a system might help itself
+//! with the backup: nobody builds an image so.
+
+use std::rc::Rc;
+use std::thread;
+
+use super::Trouble;
+use super::filesystem::{self, Alone};
+use super::quiet;
+use super::table::{EXTENDED, GPT_BLOCKS, MBR_BLOCK, PROTECTIVE, sound_copy};
+use super::window::{FileMedium, Window};
+use crate::image::foreign::{self, FOOTER, HEAD};
+use crate::image::open::Opened;
+use crate::image::{ImageError, Staged};
+use crate::station::record::Contents;
+use crate::station::units::{to_u64, to_usize};
+
+/// A chain of logical partitions that is longer leads in circles: the kernel stops at 256 partitions.
+const MOST_LOGICAL: usize = 256;
+/// Where an entry of an MBR stands.
+const ENTRIES: std::ops::Range<usize> = 446..510;
+
+/// Why an image is not written.
+#[derive(Debug)]
+enum No {
+    /// It is something else.
+    Foreign(foreign::Foreign),
+    /// The file ends before what it says of itself.
+    Short { needs: u64, what: &'static str },
+    /// Its partition table is damaged.
+    Damaged(String),
+    /// It may be meant.
+    Unusual(String),
+}
+
+/// Looks whether a staged image is a disk image, and whole. `meant` says what the engineer said of it.
+///
+/// Answers what a person should know who has it written.
+///
+/// # Errors
+/// Why it is not written; or the system could not read it.
+pub fn look(staged: &Staged, meant: Contents) -> Result<Vec<String>, ImageError> {
+    let path = staged.source().to_owned();
+    let read = |source| ImageError::Read { path: staged.path().to_owned(), at: 0, source };
+    let (file, span) = (staged.file().try_clone().map_err(read)?, staged.span().0);
+    let is_zero = staged.extents().data().is_empty();
+    quiet::when_a_reader_gives_up();
+    // A reader that panics over something hostile has refused it, as in `inspect`.
+    let looking = thread::Builder::new().name(quiet::THREAD.to_owned());
+    let looking = looking.spawn(move || judge(&Window::whole(Rc::new(FileMedium::new(file, span))), is_zero, meant));
+    let judged = looking.map_err(|source| ImageError::Thread { source })?.join();
+    match judged.unwrap_or_else(|_panic| Ok(Err(No::Damaged("it is damaged so badly that its reader gave up".to_owned())))) {
+        Err(Trouble::Read(error)) => Err(read(error)),
+        Err(other) => Err(ImageError::Table { path, why: other.words() }),
+        Ok(Ok(warnings)) => Ok(warnings),
+        Ok(Err(No::Foreign(foreign))) => Err(foreign.refuse(&path, Opened::open(&path).is_ok_and(|opened| !opened.packing.is_raw()))),
+        Ok(Err(No::Short { needs, what })) if foreign::is_a_part(&path) => {
+            Err(ImageError::Part { path, why: format!("its {what} reaches to byte {needs}, and it ends at byte {span}") })
+        }
+        Ok(Err(No::Short { needs, what })) => Err(ImageError::CutShort { path, at: span, needs, missing: needs - span, what }),
+        Ok(Err(No::Damaged(why))) => Err(ImageError::Table { path, why }),
+        Ok(Err(No::Unusual(why))) => Err(ImageError::Unusual { path, why }),
+    }
+}
+
+fn judge(image: &Window, is_zero: bool, meant: Contents) -> Result<Result<Vec<String>, No>, Trouble> {
+    let head = some(image, 0, HEAD)?;
+    let foreign = if let Ok(footer) = some(image, image.length().saturating_sub(to_u64(FOOTER)), to_u64(FOOTER))?.try_into() {
+        foreign::by_footer(&footer, image.length())
+    } else {
+        None
+    };
+    if let Some(foreign) = foreign {
+        return Ok(Err(No::Foreign(foreign)));
+    }
+    let alone = filesystem::of(image, &head)?;
+    let mut warnings = Vec::new();
+    let mut unusual = Vec::new();
+    match table(image, &head, alone.as_ref(), &mut warnings)? {
+        Ok(true) => {}
+        without => {
+            if let Some(foreign) = foreign::by_head(&head).or_else(|| filesystem::sealed(image, alone.as_ref())) {
+                return Ok(Err(No::Foreign(foreign)));
+            }
+            if let Err(no) = without {
+                return Ok(Err(no));
+            }
+            match alone {
+                Some(Alone { needs: Some(needs), name, .. }) if needs > image.length() => {
+                    return Ok(Err(No::Short { needs, what: name }));
+                }
+                Some(Alone { name, boots: true, .. }) => {
+                    warnings.push(format!("it has no partition table: it is one {name} from its first byte on"));
+                }
+                Some(Alone { name, boots: false, .. }) => unusual.push(format!("is one {name} without a partition table")),
+                None if is_zero => unusual.push("holds nothing but zeroes".to_owned()),
+                None => unusual.push("has neither a partition table nor a file system that is known here".to_owned()),
+            }
+        }
+    }
+    if !image.length().is_multiple_of(MBR_BLOCK) {
+        unusual.push(format!("has a length of {} bytes, which no card has: it is no multiple of {MBR_BLOCK}", image.length()));
+    }
+    if !unusual.is_empty() && meant == Contents::Disk {
+        return Ok(Err(No::Unusual(unusual.join(" and "))));
+    }
+    warnings.extend(unusual.into_iter().map(|why| format!("it {why}, and `contents = \"any\"` says that this is meant")));
+    Ok(Ok(warnings))
+}
+
+/// As much as there is.
+fn some(image: &Window, at: u64, length: u64) -> Result<Vec<u8>, Trouble> {
+    let mut bytes = vec![0; to_usize(length.min(image.length().saturating_sub(at)))];
+    image.read_exact_at(at, &mut bytes)?;
+    Ok(bytes)
+}
+
+/// Whether it has a partition table that is whole.
+fn table(image: &Window, head: &[u8], alone: Option<&Alone>, warnings: &mut Vec<String>) -> Result<Result<bool, No>, Trouble> {
+    let gpt = GPT_BLOCKS.into_iter().find(|block| head.get(to_usize(*block)..).is_some_and(|rest| rest.starts_with(b"EFI PART")));
+    if head.get(510..512) != Some(&[0x55, 0xaa]) {
+        if let Some(name) = other_table(head) {
+            warnings
+                .push(format!("its partition table is of another kind ({name}), which is not read here: nobody knows whether it is whole"));
+            return Ok(Ok(true));
+        }
+        return Ok(if gpt.is_some() { Err(No::Damaged("its GPT has no protective MBR in front of it".to_owned())) } else { Ok(false) });
+    }
+    let entries: Vec<Entry> = head[ENTRIES].chunks_exact(16).map(Entry::of).collect();
+    if let Some(number) = entries.iter().position(|entry| !entry.is_plausible()) {
+        // Code of a file system's own stands where the table would be, as in a card formatted as a whole: the kernel sees no table then.
+        if alone.is_some() {
+            return Ok(Ok(false));
+        }
+        let why = format!("entry {} of its MBR begins with {:#04x}, which is neither 0x00 nor 0x80", number + 1, entries[number].status);
+        return Ok(if gpt.is_some() || entries.iter().any(Entry::is_used) { Err(No::Damaged(why)) } else { Ok(false) });
+    }
+    let is_iso = alone.is_some_and(|alone| alone.is_iso);
+    if entries.iter().any(|entry| entry.kind == PROTECTIVE) {
+        return match gpt {
+            Some(block) => gpt_table(image, block, warnings),
+            None if is_iso => Ok(Ok(false)),
+            None => Ok(Err(No::Damaged("its MBR speaks of a GPT, and there is none".to_owned()))),
+        };
+    }
+    if !entries.iter().any(Entry::is_used) {
+        return Ok(if gpt.is_some() { Err(No::Damaged("its GPT has no protective MBR in front of it".to_owned())) } else { Ok(false) });
+    }
+    if gpt.is_some() && !is_iso {
+        warnings.push("it has a GPT, too, which a system that goes by its MBR does not see".to_owned());
+    }
+    let mut needs = 0;
+    for entry in entries.iter().filter(|entry| entry.is_used()) {
+        needs = needs.max(entry.end(0));
+        if EXTENDED.contains(&entry.kind)
+            && entry.end(0) <= image.length()
+            && let Err(why) = logical(image, entry.start())?
+        {
+            return Ok(Err(No::Damaged(why)));
+        }
+    }
+    Ok(if needs > image.length() { Err(No::Short { needs, what: "partition table" }) } else { Ok(true) })
+}
+
+/// Tables of other machines, told by their first bytes.
+fn other_table(head: &[u8]) -> Option<&'static str> {
+    let at = |at: usize, magic: &[u8]| head.get(at..).is_some_and(|rest| rest.starts_with(magic));
+    let is_bsd = || at(512, b"\x57\x45\x56\x82") || at(64, b"\x57\x45\x56\x82");
+    match () {
+        () if at(0, b"ER") && at(512, b"PM") => Some("Apple"),
+        () if at(508, b"\xda\xbe") => Some("Sun"),
+        () if at(0, b"RDSK") => Some("Amiga"),
+        () if is_bsd() => Some("BSD"),
+        () => None,
+    }
+}
+
+/// An entry of an MBR, in blocks of 512 bytes.
+struct Entry {
+    status: u8,
+    kind: u8,
+    start: u32,
+    length: u32,
+}
+
+impl Entry {
+    fn of(bytes: &[u8]) -> Self {
+        let number = |at: usize| u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
+        Self { status: bytes[0], kind: bytes[4], start: number(8), length: number(12) }
+    }
+
+    fn is_plausible(&self) -> bool {
+        matches!(self.status, 0 | 0x80)
+    }
+
+    /// As the kernel sees it (block/partitions/msdos.c): one of no length is none, one of no kind is none, and may hold anything.
+    fn is_used(&self) -> bool {
+        self.kind != 0 && self.length != 0
+    }
+
+    fn start(&self) -> u64 {
+        u64::from(self.start) * MBR_BLOCK
+    }
+
+    fn end(&self, base: u64) -> u64 {
+        base + self.start() + u64::from(self.length) * MBR_BLOCK
+    }
+}
+
+/// Follows the chain of an extended partition that begins at byte `first`, which lies in the image: in each link a partition, counted from
+/// that link, and the next link, counted from the first.
+fn logical(image: &Window, first: u64) -> Result<Result<(), String>, Trouble> {
+    let mut at = first;
+    for _ in 0..MOST_LOGICAL {
+        let link = some(image, at, MBR_BLOCK)?;
+        if link.get(510..512) != Some(&[0x55, 0xaa]) {
+            return Ok(Err(format!("the chain of its logical partitions breaks at byte {at}")));
+        }
+        let entries: Vec<Entry> = link[ENTRIES].chunks_exact(16).map(Entry::of).collect();
+        let is_link = |entry: &&Entry| EXTENDED.contains(&entry.kind) && entry.length != 0;
+        if let Some(entry) = entries.iter().find(|entry| entry.is_used() && !is_link(entry) && entry.end(at) > image.length()) {
+            return Ok(Err(format!("a logical partition ends at byte {}, behind the end of the file", entry.end(at))));
+        }
+        match entries.iter().find(is_link) {
+            Some(next) => at = first + next.start(),
+            None => return Ok(Ok(())),
+        }
+    }
+    Ok(Err("the chain of its logical partitions leads in circles".to_owned()))
+}
+
+fn gpt_table(image: &Window, block: u64, warnings: &mut Vec<String>) -> Result<Result<bool, No>, Trouble> {
+    let damaged = |what: &str, trouble: Trouble| match trouble {
+        Trouble::Read(error) if error.raw_os_error().is_some() => Err(Trouble::Read(error)),
+        other => Ok(Err(No::Damaged(format!("{what}: {}", other.words())))),
+    };
+    let (header, entries) = match sound_copy(image, block, block) {
+        Ok((header, entries, _)) => (header, entries),
+        Err(trouble) => return damaged("its GPT", trouble),
+    };
+    let own = u128::from(block);
+    let ends = entries.iter().filter(|entry| entry.is_used()).map(|entry| (u128::from(entry.ending_lba) + 1) * own);
+    let end = ends.max().unwrap_or(0);
+    // Tools that are told to leave the backup out let the header point to itself, or nowhere.
+    let has_backup = header.backup_lba > 1;
+    let backup_end = if has_backup { (u128::from(header.backup_lba) + 1) * own } else { 0 };
+    let needs = end.max(backup_end);
+    if needs > u128::from(image.length()) {
+        let needs = u64::try_from(needs).unwrap_or(u64::MAX);
+        return Ok(Err(No::Short { needs, what: "partition table" }));
+    }
+    if entries.iter().any(|entry| entry.is_used() && entry.ending_lba < entry.starting_lba) {
+        return Ok(Err(No::Damaged("its GPT: a partition ends before it begins".to_owned())));
+    }
+    if !has_backup {
+        warnings.push("its GPT has no backup".to_owned());
+        return Ok(Ok(true));
+    }
+    match sound_copy(image, block, header.backup_lba * block) {
+        Ok((second, of_second, _)) if second.disk_guid == header.disk_guid && of_second == entries => {}
+        Ok(_) => return Ok(Err(No::Damaged("its GPT and the backup of it disagree".to_owned()))),
+        Err(trouble) => return damaged("the backup of its GPT", trouble),
+    }
+    Ok(Ok(true))
+}

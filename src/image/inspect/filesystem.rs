@@ -1,0 +1,149 @@
+//! What fills an image from its first byte on where no partition table does: a file system, told by its superblock, and how long it
+//! says it is. Nothing in it is read.
+
+use super::squashfs::{Inode, Squashfs};
+use super::window::Window;
+use super::{Trouble, snap};
+use crate::image::foreign::Foreign;
+use crate::station::units::to_usize;
+
+/// What fills the whole image.
+#[derive(Debug)]
+pub(super) struct Alone {
+    /// "FAT file system"
+    pub(super) name: &'static str,
+    /// Where it ends by its own words, if it says.
+    pub(super) needs: Option<u64>,
+    /// Systems boot from cards that hold nothing else. Of others it is a part of an image, and hardly ever meant.
+    pub(super) boots: bool,
+    /// An ISO brings a table of its own, whose partitions overlap.
+    pub(super) is_iso: bool,
+}
+
+/// Numbers at a place; nothing behind the end of what is there.
+struct At<'a>(&'a [u8]);
+
+impl At<'_> {
+    fn is(&self, at: usize, magic: &[u8]) -> bool {
+        self.0.get(at..).is_some_and(|rest| rest.starts_with(magic))
+    }
+
+    fn little(&self, at: usize, length: usize) -> Option<u64> {
+        Some(self.0.get(at..at + length)?.iter().rev().fold(0, |above, byte| above << 8 | u64::from(*byte)))
+    }
+
+    fn big(&self, at: usize, length: usize) -> Option<u64> {
+        Some(self.0.get(at..at + length)?.iter().fold(0, |above, byte| above << 8 | u64::from(*byte)))
+    }
+}
+
+/// Tells it by `head`, the first 64 KiB, and by the one superblock that lies behind them.
+pub(super) fn of(image: &Window, head: &[u8]) -> Result<Option<Alone>, Trouble> {
+    let head = At(head);
+    let boots = |name, needs: Option<u64>| Some(Alone { name, needs, boots: true, is_iso: false });
+    let part = |name, needs: Option<u64>| Some(Alone { name, needs, boots: false, is_iso: false });
+    let product = |a: Option<u64>, b: Option<u64>| a?.checked_mul(b?);
+    let shifted = |by: Option<u64>| 1_u64.checked_shl(u32::try_from(by?).ok()?);
+    // ECMA-119, 8.4: a volume's length in blocks, and a block's.
+    if head.is(0x8001, b"CD001") {
+        let needs = product(head.little(0x8050, 4), head.little(0x8080, 2));
+        return Ok(Some(Alone { name: "ISO 9660 file system", needs, boots: true, is_iso: true }));
+    }
+    if head.is(3, b"NTFS    ") {
+        // The backup of the boot sector stands behind the last one that is counted.
+        let sectors = head.little(40, 8).and_then(|sectors| sectors.checked_add(1));
+        return Ok(boots("NTFS file system", product(sectors, head.little(11, 2))));
+    }
+    if head.is(3, b"EXFAT   ") {
+        return Ok(boots("exFAT file system", product(head.little(72, 8), shifted(head.little(108, 1)))));
+    }
+    if is_fat(&head) {
+        let sectors = head.little(19, 2).filter(|sectors| *sectors != 0).or_else(|| head.little(32, 4));
+        return Ok(boots("FAT file system", product(sectors, head.little(11, 2))));
+    }
+    if head.is(0x438, &[0x53, 0xef]) {
+        let is_64bit = head.little(0x460, 4).is_some_and(|features| features & 0x80 != 0);
+        let high = if is_64bit { head.little(0x550, 4).unwrap_or(0) << 32 } else { 0 };
+        let blocks = head.little(0x404, 4).map(|low| low | high);
+        let block = shifted(head.little(0x418, 4).map(|log| log.saturating_add(10)));
+        return Ok(boots("ext4 file system", product(blocks, block)));
+    }
+    if head.is(0, b"XFSB") {
+        return Ok(boots("XFS file system", product(head.big(8, 8), head.big(4, 4))));
+    }
+    if head.is(0x400, b"\x10\x20\xf5\xf2") {
+        return Ok(boots("F2FS file system", product(head.little(0x424, 8), shifted(head.little(0x410, 4)))));
+    }
+    if head.is(0x400, b"H+\0\x04") || head.is(0x400, b"HX\0\x05") {
+        return Ok(boots("HFS+ file system", product(head.big(0x42c, 4), head.big(0x428, 4))));
+    }
+    if head.is(0x8001, b"BEA01") {
+        return Ok(boots("UDF file system", None));
+    }
+    if head.is(0, b"hsqs") {
+        return Ok(part("squashfs file system", head.little(40, 8)));
+    }
+    if head.is(0x400, b"\xe2\xe1\xf5\xe0") {
+        return Ok(part("EROFS file system", product(head.little(0x424, 4), shifted(head.little(0x40c, 1)))));
+    }
+    if head.is(0, b"\x45\x3d\xcd\x28") {
+        return Ok(part("cramfs file system", head.little(4, 4)));
+    }
+    if head.is(0, b"-rom1fs-") {
+        return Ok(part("romfs file system", head.big(8, 4)));
+    }
+    if head.is(0, b"LUKS\xba\xbe") {
+        return Ok(part("encrypted volume (LUKS)", None));
+    }
+    if head.is(0x200, b"LABELONE") {
+        return Ok(part("volume of LVM", None));
+    }
+    if head.is(0xff6, b"SWAPSPACE2") {
+        return Ok(part("swap area", None));
+    }
+    let mut superblock = [0; 0x78];
+    if image.read_exact_at(0x1_0000, &mut superblock).is_ok() {
+        let superblock = At(&superblock);
+        if superblock.is(0x40, b"_BHRfS_M") {
+            return Ok(boots("btrfs file system", superblock.little(0x70, 8)));
+        }
+    }
+    Ok(None)
+}
+
+/// As the kernel tells it from a partition table (`fat_valid_media`, and a count of tables and of reserved sectors), and a bit more: a
+/// block and a cluster that exist.
+fn is_fat(head: &At<'_>) -> bool {
+    let is_media = matches!(head.little(21, 1), Some(0xf0 | 0xf8..=0xff));
+    let is_block = matches!(head.little(11, 2), Some(512 | 1024 | 2048 | 4096));
+    let is_cluster = head.little(13, 1).is_some_and(u64::is_power_of_two);
+    let has = |at, length| head.little(at, length).is_some_and(|count| count != 0);
+    head.is(510, &[0x55, 0xaa]) && is_media && is_block && is_cluster && has(14, 2) && matches!(head.little(16, 1), Some(1 | 2))
+}
+
+/// What a squashfs is sealed for: a snap, or the bundle of an updater, which is never the image of a card.
+pub(super) fn sealed(image: &Window, alone: Option<&Alone>) -> Option<Foreign> {
+    let alone = alone.filter(|alone| alone.name.starts_with("squashfs"))?;
+    if is_rauc(image, alone.needs?) {
+        return Some(Foreign {
+            name: "a RAUC bundle",
+            cure: "it updates a device that runs already: name the image for a card, often .wic, .img or .sdcard",
+        });
+    }
+    let mut files = Squashfs::open(Box::new(image.clone())).ok()?;
+    let is_snap = matches!(files.find(snap::YAML), Ok(Some(Inode::File(_))));
+    is_snap.then_some(Foreign { name: "a snap", cure: "name the image it was built into" })
+}
+
+/// Behind the file system stands a signature, a sequence in DER, and behind that its length (RAUC's manual, "Bundle Formats").
+fn is_rauc(image: &Window, end: u64) -> bool {
+    let mut number = [0; 8];
+    let Some(at) = image.length().checked_sub(8) else { return false };
+    if image.read_exact_at(at, &mut number).is_err() {
+        return false;
+    }
+    let length = u64::from_be_bytes(number);
+    let Some(signature) = at.checked_sub(length).filter(|start| length > 0 && *start >= end) else { return false };
+    let mut first = [0; 2];
+    to_usize(length) > first.len() && image.read_exact_at(signature, &mut first).is_ok() && first[0] == 0x30
+}
