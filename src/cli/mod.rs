@@ -7,6 +7,7 @@ mod ask;
 mod check;
 mod console;
 mod down;
+mod events;
 mod flash;
 mod image;
 pub mod log;
@@ -19,14 +20,10 @@ mod slots;
 mod status;
 
 use std::error::Error;
-use std::io::IsTerminal;
-use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use tracing_subscriber::layer::SubscriberExt as _;
-use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::config::{self, ConfigError, DEFAULT_PATH, Images, Settings};
 use crate::ledger::{LogReader, believed};
@@ -206,32 +203,6 @@ pub(crate) fn sentence(error: &dyn Error) -> String {
 /// Says on standard error why nothing, or nothing more, is done.
 pub(crate) fn complain(error: &dyn Error) {
     remark(sentence(error));
-}
-
-/// Events for whoever looks after the station: to standard error, which is the journal under systemd. `FLASHLINE_LOG` names what
-/// is wanted, as `info`, `debug` or `flashline::watch=trace`.
-fn start_tracing() {
-    let filter =
-        || tracing_subscriber::EnvFilter::try_from_env("FLASHLINE_LOG").unwrap_or_else(|_unset| tracing_subscriber::EnvFilter::new("info"));
-    let events =
-        tracing_subscriber::fmt().with_env_filter(filter()).with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
-    if !is_the_journal(std::io::stderr()) {
-        return events.init();
-    }
-    // The journal knows the time, and keeps what belongs to an event in fields of its own.
-    match tracing_journald::layer() {
-        Ok(journal) => {
-            let filter = filter();
-            tracing_subscriber::registry().with(filter).with(journal.with_field_prefix(Some("FLASHLINE".to_owned()))).init();
-        }
-        Err(_no_journal) => events.without_time().init(),
-    }
-}
-
-/// Systemd says which stream is the journal's (`JOURNAL_STREAM`, systemd.exec(5)); a child may have sent its own elsewhere since.
-fn is_the_journal(stream: impl AsFd) -> bool {
-    let Ok(journal) = std::env::var("JOURNAL_STREAM") else { return false };
-    nix::sys::stat::fstat(stream).is_ok_and(|stat| format!("{}:{}", stat.st_dev, stat.st_ino) == journal)
 }
 
 #[cfg(test)]

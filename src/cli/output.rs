@@ -2,8 +2,10 @@
 
 use std::fmt::Display;
 use std::io::{self, Write};
+use std::os::fd::AsFd;
 use std::sync::OnceLock;
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde_json::Value;
 
 use super::{WRONG, complain};
@@ -29,6 +31,17 @@ pub(crate) fn say_json(object: &Value) {
 /// The words for standard error. Where they cannot be written there is nobody to tell.
 pub(crate) fn remark(words: impl Display) {
     let _unwritten = writeln!(io::stderr().lock(), "flashline: {words}");
+}
+
+/// The same from a station, which must neither start nor end late because standard error is a pipe that nobody reads, or the stream of a
+/// journal that hangs: after a second without room for a line the words are left out.
+pub(crate) fn remark_if_taken(words: impl Display) {
+    let stderr = io::stderr();
+    let mut ready = [PollFd::new(stderr.as_fd(), PollFlags::POLLOUT)];
+    // Room for at least PIPE_BUF, which no line of ours reaches (pipe(7)); what is no pipe and no socket is always ready.
+    if poll(&mut ready, PollTimeout::from(1000_u16)).is_ok_and(|count| count > 0) {
+        remark(words);
+    }
 }
 
 /// The exit code of a command that ended with this one, if all it had to say was written.

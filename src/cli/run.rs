@@ -1,15 +1,20 @@
 //! `flashline run`
 
+use std::error::Error;
 use std::io::{self, IsTerminal};
 
-use super::{ConfigArg, GOOD, WRONG, complain, is_the_journal, remark, sentence, start_tracing};
+use super::events::{Events, is_the_journal};
+use super::output::remark_if_taken as remark;
+use super::{ConfigArg, GOOD, WRONG, sentence};
 use crate::config::{Images, Settings};
-use crate::daemon::{self, arming::ArmError, arming::Armory};
+use crate::daemon::arming::{ArmError, Armory, Proved, by};
+use crate::daemon;
 use crate::ledger::{Ledger, believed};
 use crate::panel::Nowhere;
 use crate::panel::bars::ReadingBar;
 use crate::panel::plain::Plain;
 use crate::panel::terminal::Terminal;
+use crate::station::record::Occasion;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -21,7 +26,17 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> u8 {
-    start_tracing();
+    let events = Events::start();
+    let code = run_station(args);
+    events.flush();
+    code
+}
+
+fn complain(error: &dyn Error) {
+    remark(sentence(error));
+}
+
+fn run_station(args: &Args) -> u8 {
     let settings = match args.config.read(Images::Unseen) {
         Ok(settings) => settings,
         Err(error) => {
@@ -48,15 +63,17 @@ pub(super) fn run(args: &Args) -> u8 {
             return WRONG;
         }
     };
+    let by = by(args.config.path(), Occasion::Start, None);
     let Some(armory) = arm(&settings, at) else { return WRONG };
     let config = args.config.path().to_owned();
+    let proved = Proved { settings, armory, by };
     let result = if io::stdout().is_terminal() && !args.plain {
-        daemon::run(config, settings, ledger, armory, Terminal::on_stdout())
+        daemon::run(config, proved, ledger, Terminal::on_stdout())
     } else if is_the_journal(io::stdout()) {
         // It is told every sign as an event, with fields; once is enough.
-        daemon::run(config, settings, ledger, armory, Nowhere)
+        daemon::run(config, proved, ledger, Nowhere)
     } else {
-        daemon::run(config, settings, ledger, armory, Plain::new(io::stdout()))
+        daemon::run(config, proved, ledger, Plain::new(io::stdout()))
     };
     match result {
         Ok(()) => GOOD,

@@ -1,9 +1,12 @@
 //! Arming: which models' images are staged and may be written.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
+use std::time::Duration;
 
 use nix::unistd::{Uid, User};
 
@@ -108,16 +111,20 @@ impl Armory {
         self.at
     }
 
-    /// Takes the place of `before`, and keeps those of its images that are still needed.
-    pub fn replace(&mut self, before: Self, needed: impl Fn(Digest) -> bool) {
-        for (digest, image) in before.images {
-            if needed(digest) {
-                self.images.entry(digest).or_insert(image);
-            } else {
-                // Used until now.
-                image.note_use();
+    /// Takes the place of `before`, and keeps those of its images that are still needed. Answers the others, which were used until now:
+    /// to note that, and to close the last file of a removed image, takes as long as their disk does.
+    #[must_use]
+    pub fn replace(&mut self, before: Self, needed: impl Fn(Digest) -> bool) -> Vec<Arc<Staged>> {
+        let (kept, used) = before.images.into_iter().partition::<Vec<_>, _>(|(digest, _)| needed(*digest));
+        let mut used: Vec<_> = used.into_iter().map(|(_, image)| image).collect();
+        for (digest, image) in kept {
+            // Of two of one digest the newer one stays.
+            match self.images.entry(digest) {
+                Entry::Vacant(place) => drop(place.insert(image)),
+                Entry::Occupied(_) => used.push(image),
             }
         }
+        used
     }
 
     /// The staged image of this digest.
@@ -162,35 +169,61 @@ pub enum ReloadError {
     State,
 }
 
+/// A configuration that is good in every part.
+#[derive(Debug)]
+pub struct Proved {
+    /// What it says.
+    pub settings: Settings,
+    /// Its images, staged.
+    pub armory: Armory,
+    /// Who says so.
+    pub by: ArmedBy,
+}
+
 /// Reads the configuration at `config` and stages all its images. At a start some models may be missing, which beats a station
 /// that does nothing; a station that runs has something to lose, so here everything must be good.
 ///
 /// # Errors
 /// The first thing that is not.
-pub fn prove(config: &Path, state: &Path, at: i64) -> Result<(Settings, Armory), ReloadError> {
+pub fn prove(config: &Path, state: &Path, at: i64, asked_by: Option<Who>) -> Result<Proved, ReloadError> {
     let settings = config::read(config, Images::Proved).map_err(|error| error.with_port(|text| ports_of(&Sysfs::default(), text)))?;
+    let by = by(config, Occasion::Reload, asked_by);
     if settings.state != state {
         return Err(ReloadError::State);
     }
     let (armory, failed) = Armory::stage(&settings, at, |_, _, _| {});
     match failed.into_iter().next() {
         Some(NotArmed { model, error }) => Err(ReloadError::Model { model, source: error }),
-        None => Ok((settings, armory)),
+        None => Ok(Proved { settings, armory, by }),
     }
 }
 
-/// Who says what is armed: whoever wrote the configuration, which is asked as soon as it was read.
+/// Who says what is armed: whoever wrote the configuration. Asked where it is read, because the disk and a directory service may hang;
+/// for the name of its owner it waits two seconds at most.
 #[must_use]
 pub fn by(config: &Path, occasion: Occasion, asked_by: Option<Who>) -> ArmedBy {
     let metadata = std::fs::metadata(config).ok();
     let owner = metadata.as_ref().map(|metadata| {
-        let user = User::from_uid(Uid::from_raw(metadata.uid())).ok().flatten();
-        user.map_or_else(|| metadata.uid().to_string(), |user| user.name)
+        let uid = metadata.uid();
+        in_time(move || User::from_uid(Uid::from_raw(uid)).ok().flatten()).flatten().map_or_else(|| uid.to_string(), |user| user.name)
     });
     // Seconds and what is below them: microseconds, rounded down.
     let changed = metadata.map(|metadata| metadata.mtime().saturating_mul(1_000_000).saturating_add(metadata.mtime_nsec() / 1000));
     let config = std::path::absolute(config).unwrap_or_else(|_| config.to_owned());
     ArmedBy { occasion, config: config.display().to_string(), owner, changed, asked_by }
+}
+
+/// How long the PC's users database, which may be a server, is waited for.
+const NAMES: Duration = Duration::from_secs(2);
+
+/// The answer of a question that may hang; nothing where it has not come in time. Its thread is left behind then.
+fn in_time<T: Send + 'static>(ask: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    let (answer, answered) = sync_channel(1);
+    let ask = move || {
+        let _too_late = answer.try_send(ask());
+    };
+    std::thread::Builder::new().name("names".to_owned()).spawn(ask).ok()?;
+    answered.recv_timeout(NAMES).ok()
 }
 
 /// What the station is told of a staged image that nobody has looked into.

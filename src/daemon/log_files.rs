@@ -37,9 +37,10 @@ impl LogFilesThread {
     fn start_retrying(log: &Path, directory: &Path, retry: Duration) -> io::Result<Self> {
         let (wake, woken) = sync_channel(1);
         let (end, ended) = sync_channel(0);
-        let (log, files) = (log.to_owned(), LogFiles::new(directory.to_owned(), TimeZone::system()));
+        let (log, place) = (log.to_owned(), directory.to_owned());
         thread::Builder::new().name("log-files".to_owned()).spawn(move || {
-            run(&log, files, &woken, retry);
+            // Here, because the time zone lies on a disk.
+            run(&log, LogFiles::new(place, TimeZone::system()), &woken, retry);
             drop(end);
         })?;
         Ok(Self { directory: directory.to_owned(), wake, ended })

@@ -10,6 +10,7 @@ pub mod lamps;
 mod log_files;
 mod pulse;
 mod questions;
+mod service;
 mod shift;
 mod shown;
 mod story;
@@ -33,15 +34,15 @@ use crate::control::server::Server;
 use crate::control::{Asked, What};
 use crate::flash::rules::Rules;
 use crate::flash::unanswered::Unanswered;
-use crate::image::store;
+use crate::image::{Staged, store};
 use crate::ledger::{Answer, Ledger, LogError, NotTaken, Unwritten, Writer, believed};
 use crate::panel::lamps::Lamps;
 use crate::panel::lamps::led::SysfsLeds;
 use crate::panel::{Panel, Screen};
 use crate::report::times::Shifts;
 use crate::station::card::Port;
-use crate::station::command::{RequestId, Who};
-use crate::station::record::{Entry, Occasion, Receipt};
+use crate::station::command::RequestId;
+use crate::station::record::{Entry, Receipt};
 use crate::station::units::Moment;
 use crate::station::{Configuration, Effect, Event, Station};
 use crate::watch::Watch;
@@ -49,11 +50,12 @@ use crate::watch::cabling::CablingWatch;
 use crate::watch::cover::CoverWatch;
 use crate::watch::sysfs::Sysfs;
 use crate::watch::uses::own_parts;
-use arming::{Armory, ReloadError};
+use arming::{Armory, Proved, ReloadError};
 use keeper::Keeper;
 use log_files::LogFilesThread;
 use pulse::Pulse;
 use questions::Questions;
+use service::ServiceManager;
 use shift::ShiftEnd;
 use shown::Shown;
 use today::Today;
@@ -101,20 +103,20 @@ pub enum RunError {
     },
 }
 
-/// What came of reading the configuration again, and who asked for it.
-type Reloaded = (Result<(Settings, Armory), ReloadError>, Option<Who>);
+/// What came of reading the configuration again.
+type Reloaded = Result<Proved, ReloadError>;
 
 fn start(part: &'static str) -> impl FnOnce(io::Error) -> RunError {
     move |source| RunError::Start { part, source }
 }
 
-/// Runs the station until it is asked to stop by SIGTERM or SIGINT. `config`, where `settings` came from, is read again on SIGHUP.
+/// Runs the station until it is asked to stop by SIGTERM or SIGINT. `config`, from where `proved` came, is read again on SIGHUP.
 ///
 /// # Errors
 /// When it cannot start, or loses its log's thread.
-pub fn run(config: PathBuf, settings: Settings, ledger: Ledger, armory: Armory, screen: impl Screen + 'static) -> Result<(), RunError> {
+pub fn run(config: PathBuf, proved: Proved, ledger: Ledger, screen: impl Screen + 'static) -> Result<(), RunError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(start("runtime"))?;
-    let result = runtime.block_on(Daemon::start(config, settings, ledger, armory, screen)?.run());
+    let result = runtime.block_on(Daemon::start(config, proved, ledger, screen)?.run());
     // A thread that the kernel holds in a call is left to it.
     runtime.shutdown_background();
     result
@@ -141,10 +143,11 @@ struct Daemon {
     lamps: Lamps,
     /// Beats while decisions are made: without it lamps and panel show a fault.
     pulse: Pulse,
-    today: Today,
+    service: ServiceManager,
+    _today: Today,
     shift_end: ShiftEnd,
-    /// The way for what threads of the daemon's own have to tell.
-    tell: mpsc::Sender<Event>,
+    /// Kept, so that a way on which nothing comes is not a closed one.
+    _tell: mpsc::Sender<Event>,
     /// What people ask; nothing comes where the socket could not be made.
     asked: mpsc::Receiver<Asked>,
     /// Kept, so that a closed way is never taken for a question.
@@ -156,7 +159,8 @@ struct Daemon {
 }
 
 impl Daemon {
-    fn start(config: PathBuf, settings: Settings, ledger: Ledger, armory: Armory, screen: impl Screen + 'static) -> Result<Self, RunError> {
+    fn start(config: PathBuf, proved: Proved, ledger: Ledger, screen: impl Screen + 'static) -> Result<Self, RunError> {
+        let settings = proved.settings.clone();
         if !Sysfs::default().tells_media_apart() {
             return Err(RunError::OldKernel);
         }
@@ -196,12 +200,13 @@ impl Daemon {
         let unanswered = Arc::new(Unanswered::read(&settings.unanswered()));
         let rules = Rules { stall: settings.stall, flush_required: settings.flush_required, unanswered };
         let workers = Workers::new(tell.clone(), Armory::default(), own, rules, keeper);
-        let today = Today::new(&log);
-        let shift_end = ShiftEnd::new(&log, Shifts::new(settings.shifts.clone()));
+        let service = ServiceManager::start().map_err(start("thread for systemd"))?;
+        let today = Today::start(&log, tell.clone());
+        let shift_end = ShiftEnd::start(&log, Shifts::new(settings.shifts.clone()), tell.clone());
         let mut daemon = Self {
             began: Instant::now(),
             config,
-            settings: settings.clone(),
+            settings,
             station,
             workers,
             events,
@@ -215,16 +220,17 @@ impl Daemon {
             panel,
             lamps,
             pulse,
-            today,
+            service,
+            _today: today,
             shift_end,
-            tell,
+            _tell: tell,
             asked,
             _ask: ask,
             questions: Questions::default(),
             control,
             proving: None,
         };
-        daemon.configure(settings, armory, Occasion::Start, None)?;
+        daemon.configure(proved)?;
         for model in daemon.station.view(Moment::default()).models.iter().filter(|model| model.armed.is_none()) {
             if let Some(order) = &model.order {
                 tracing::error!(
@@ -240,20 +246,20 @@ impl Daemon {
     }
 
     /// From now on this holds; running cards finish with what they started with.
-    fn configure(&mut self, settings: Settings, armory: Armory, occasion: Occasion, asked_by: Option<Who>) -> Result<(), RunError> {
+    fn configure(&mut self, Proved { settings, armory, by }: Proved) -> Result<(), RunError> {
         let configuration = Configuration {
             station: settings.station.clone(),
             slots: settings.slots.clone(),
             armed: armory.armed(),
             disarmed: armory.disarmed(),
-            by: arming::by(&self.config, occasion, asked_by),
+            by,
         };
         let before = std::mem::replace(&mut self.workers.armory, armory);
         self.apply(Event::Configure(Box::new(configuration)))?;
-        self.workers.armory.replace(before, |digest| self.station.needs_image(digest));
+        let used = self.workers.armory.replace(before, |digest| self.station.needs_image(digest));
         (self.workers.rules.stall, self.workers.rules.flush_required) = (settings.stall, settings.flush_required);
         self.settings = settings;
-        self.trim_store();
+        self.trim_store(used);
         self.keep_log_files();
         self.shift_end.turn_to(Shifts::new(self.settings.shifts.clone()));
         self.watch.turn_to(self.station.ports());
@@ -266,9 +272,14 @@ impl Daemon {
     }
 
     /// What was armed until now may be one image too many. Removing a long file takes its time, and nobody waits for it here.
-    fn trim_store(&self) {
+    fn trim_store(&self, used: Vec<Arc<Staged>>) {
         let (directory, limit) = (self.settings.store(), self.settings.store_limit);
-        if let Err(error) = std::thread::Builder::new().name("store".to_owned()).spawn(move || store::trim(&directory, limit)) {
+        let trim = move || {
+            used.iter().for_each(|image| image.note_use());
+            drop(used);
+            store::trim(&directory, limit);
+        };
+        if let Err(error) = std::thread::Builder::new().name("store".to_owned()).spawn(trim) {
             tracing::warn!(%error, "no thread to look after the store: it is looked after at the next start");
         }
     }
@@ -295,7 +306,7 @@ impl Daemon {
         let (reloaded, mut reloads) = mpsc::channel(1);
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        notify(&[sd_notify::NotifyState::Ready]);
+        self.service.ready();
         tracing::info!("the station runs");
         let mut stop_by: Option<Instant> = None;
         let mut burst = Vec::with_capacity(BURST);
@@ -305,7 +316,7 @@ impl Daemon {
                 _ = terminate.recv(), if stop_by.is_none() => stop_by = Some(self.stop()?),
                 _ = interrupt.recv(), if stop_by.is_none() => stop_by = Some(self.stop()?),
                 _ = tick.tick() => self.tick()?,
-                Some((proved, asked_by)) = reloads.recv(), if stop_by.is_none() => self.take_over(proved, asked_by)?,
+                Some(proved) = reloads.recv(), if stop_by.is_none() => self.take_over(proved)?,
                 _ = reload.recv(), if stop_by.is_none() && !self.is_proving() => self.prove_anew(&reloaded),
                 count = self.events.recv_many(&mut burst, BURST) => {
                     debug_assert!(count > 0, "the station holds a sender of its own");
@@ -357,7 +368,7 @@ impl Daemon {
         let (config, state, reloaded) = (self.config.clone(), self.settings.state.clone(), reloaded.clone());
         let at = believed(Some(self.workers.armory.judged_at()));
         let prove = move || {
-            let _stopped = reloaded.blocking_send((arming::prove(&config, &state, at), asked_by));
+            let _stopped = reloaded.blocking_send(arming::prove(&config, &state, at, asked_by));
         };
         match std::thread::Builder::new().name("reload".to_owned()).spawn(prove) {
             Ok(thread) => self.proving = Some(thread),
@@ -371,17 +382,17 @@ impl Daemon {
     }
 
     /// A configuration that is good in every part takes the place of the old one; any other changes nothing.
-    fn take_over(&mut self, proved: Result<(Settings, Armory), ReloadError>, asked_by: Option<Who>) -> Result<(), RunError> {
-        let proved = proved.and_then(|(settings, armory)| match self.station.orphaned_by(&armory.armed()) {
+    fn take_over(&mut self, proved: Reloaded) -> Result<(), RunError> {
+        let proved = proved.and_then(|proved| match self.station.orphaned_by(&proved.armory.armed()) {
             Some(order) => Err(ReloadError::Order { title: order.title(), model: order.model.clone() }),
-            None => Ok((settings, armory)),
+            None => Ok(proved),
         });
         match proved {
-            Ok((settings, armory)) => {
-                for armed in armory.armed() {
+            Ok(proved) => {
+                for armed in proved.armory.armed() {
                     tracing::info!(model = armed.model, image = armed.source, digest = %armed.digest, "armed");
                 }
-                self.configure(settings, armory, Occasion::Reload, asked_by)?;
+                self.configure(proved)?;
                 self.questions.reload_ended(Ok(()));
                 tracing::info!("the new configuration holds");
             }
@@ -395,7 +406,7 @@ impl Daemon {
 
     fn stop(&mut self) -> Result<Instant, RunError> {
         tracing::info!("the station stops");
-        notify(&[sd_notify::NotifyState::Stopping]);
+        self.service.stopping();
         self.apply(Event::Stop)?;
         Ok(Instant::now() + STOP_PATIENCE)
     }
@@ -409,11 +420,9 @@ impl Daemon {
             self.apply(event)?;
         }
         self.apply(Event::Tick)?;
-        self.today.look(&self.tell);
-        self.shift_end.look(&self.tell);
         self.pulse.beat();
         // Fed by the task that owns the station, and by nobody else: a station that decides nothing any more is restarted.
-        notify(&[sd_notify::NotifyState::Watchdog]);
+        self.service.feed(Instant::now());
         Ok(())
     }
 
@@ -467,12 +476,5 @@ impl Daemon {
             tracing::error!(slot, "its thread is held by the kernel and is left behind");
         }
         Ok(written?)
-    }
-}
-
-/// Tells systemd, where it listens.
-fn notify(state: &[sd_notify::NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(state) {
-        tracing::debug!(%error, "systemd could not be told");
     }
 }

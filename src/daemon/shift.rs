@@ -1,9 +1,11 @@
 //! The end of a shift: the flash log's head as it was then, to be written down where nobody who can write the log can change it.
 //!
-//! Found in the log itself, by a thread that nobody waits for, so that a station that was started again shows the same.
+//! Found in the log itself, by a thread that nobody waits for, so that a station that was started again shows the same. It also reads
+//! the time zone, which lies on a disk.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::time::Duration;
 
 use jiff::Zoned;
 use tokio::sync::mpsc;
@@ -16,52 +18,66 @@ use crate::station::view::Anchor;
 /// How often it is asked which shift it is: a clock may be set.
 const LOOK: Duration = Duration::from_secs(20);
 
-/// Notices when another shift begins.
+/// The thread that notices when another shift begins. It ends with the value, or as soon as what it waits for answers.
 #[derive(Debug)]
 pub(super) struct ShiftEnd {
+    turn: Sender<Shifts>,
+}
+
+impl ShiftEnd {
+    /// Without a thread no anchor is shown.
+    pub(super) fn start(log: &Path, shifts: Shifts, tell: mpsc::Sender<Event>) -> Self {
+        let (turn, turned) = channel();
+        let mut ends = Ends { log: log.to_owned(), shifts, told: None };
+        let look = move || {
+            loop {
+                let told = ends.look(&Zoned::now()).is_none_or(|event| tell.blocking_send(event).is_ok());
+                match turned.recv_timeout(LOOK) {
+                    _ if !told => return,
+                    Ok(shifts) => ends.shifts = shifts,
+                    Err(RecvTimeoutError::Timeout) => {}
+                    Err(RecvTimeoutError::Disconnected) => return,
+                }
+            }
+        };
+        if let Err(error) = std::thread::Builder::new().name("shift".to_owned()).spawn(look) {
+            tracing::warn!(%error, "no thread to notice the end of a shift: ask `flashline log anchor`");
+        }
+        Self { turn }
+    }
+
+    /// From now on shifts begin at these times.
+    pub(super) fn turn_to(&self, shifts: Shifts) {
+        let _without_a_thread = self.turn.send(shifts);
+    }
+}
+
+#[derive(Debug)]
+struct Ends {
     log: PathBuf,
     shifts: Shifts,
     /// When the shift began whose predecessor's end is shown, microseconds UTC.
     told: Option<i64>,
-    looked: Option<Instant>,
 }
 
-impl ShiftEnd {
-    pub(super) fn new(log: &Path, shifts: Shifts) -> Self {
-        Self { log: log.to_owned(), shifts, told: None, looked: None }
-    }
-
-    /// From now on shifts begin at these times.
-    pub(super) fn turn_to(&mut self, shifts: Shifts) {
-        if self.shifts != shifts {
-            (self.shifts, self.looked) = (shifts, None);
-        }
-    }
-
-    /// Has the log's head told, where another shift has begun.
-    pub(super) fn look(&mut self, tell: &mpsc::Sender<Event>) {
-        if self.looked.is_some_and(|looked| looked.elapsed() < LOOK) {
-            return;
-        }
-        self.looked = Some(Instant::now());
-        let Some(ended) = self.ended(&Zoned::now()) else { return };
-        let (log, tell) = (self.log.clone(), tell.clone());
-        let find = move || match anchor(&log, ended) {
+impl Ends {
+    /// The log's head, where another shift has begun.
+    fn look(&mut self, now: &Zoned) -> Option<Event> {
+        let ended = self.ended(now)?;
+        match anchor(&self.log, ended) {
             Ok(Some(anchor)) => {
                 tracing::info!(anchor = anchor.text, "a shift has ended: write this on the shift sheet");
-                let _stopped = tell.blocking_send(Event::ShiftEnded(anchor));
+                Some(Event::ShiftEnded(anchor))
             }
             // The log began in this shift: there is nothing yet to hold on to.
-            Ok(None) => {}
+            Ok(None) => None,
             Err(error) => {
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,
                     "a shift has ended, and its anchor cannot be read: ask `flashline log anchor`"
                 );
+                None
             }
-        };
-        if let Err(error) = std::thread::Builder::new().name("shift".to_owned()).spawn(find) {
-            tracing::warn!(%error, "a shift has ended, and there is no thread to read its anchor: ask `flashline log anchor`");
         }
     }
 
@@ -95,12 +111,12 @@ mod tests {
 
     #[test]
     fn the_end_of_a_shift_is_told_once_and_at_the_start_that_of_the_last_one() {
-        let mut end = ShiftEnd::new(Path::new("log"), Shifts::default());
+        let mut end = Ends { log: PathBuf::from("log"), shifts: Shifts::default(), told: None };
         assert_eq!(end.ended(&at("2026-11-24T15:00")), Some(micros("2026-11-24T14:00")), "a station that starts shows the last one");
         assert_eq!(end.ended(&at("2026-11-24T21:59:59")), None);
         assert_eq!(end.ended(&at("2026-11-24T22:00:00")), Some(micros("2026-11-24T22:00")));
         assert_eq!(end.ended(&at("2026-11-25T05:00")), None, "it stays till the next one");
-        end.turn_to(Shifts::new(vec![Time::constant(0, 0, 0, 0)]));
+        end.shifts = Shifts::new(vec![Time::constant(0, 0, 0, 0)]);
         assert_eq!(end.ended(&at("2026-11-25T05:00")), Some(micros("2026-11-25T00:00")), "shifts are those of the configuration");
     }
 

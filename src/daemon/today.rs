@@ -1,9 +1,13 @@
-//! What became of the cards of this day: counted in the log when the station starts and when another day begins, by a thread that nobody
-//! waits for. What is recorded meanwhile is counted by the station, so the log is asked as of one moment before it.
+//! What became of the cards of this day: counted in the log when the station starts and when another day begins. What is recorded
+//! meanwhile is counted by the station, so the log is asked as of one moment before it.
+//!
+//! A thread of its own, which nobody waits for: the log is on a disk, and so is the time zone (`/etc/localtime`), which `jiff` reads again
+//! every few minutes.
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::time::Duration;
 
 use jiff::Zoned;
 use tokio::sync::mpsc;
@@ -15,46 +19,54 @@ use crate::station::view::Tally;
 /// How often it is asked what day it is: a clock may be set.
 const LOOK: Duration = Duration::from_secs(20);
 
-/// Notices when another day begins.
+/// The thread that notices when another day begins. It ends with the value, or as soon as what it waits for answers.
 #[derive(Debug)]
 pub(super) struct Today {
-    log: PathBuf,
-    day: Option<jiff::civil::Date>,
-    looked: Option<Instant>,
+    _until_dropped: Sender<()>,
 }
 
 impl Today {
-    pub(super) fn new(log: &Path) -> Self {
-        Self { log: log.to_owned(), day: None, looked: None }
-    }
-
-    /// Has the day counted, where it is another one than before.
-    pub(super) fn look(&mut self, tell: &mpsc::Sender<Event>) {
-        if self.looked.is_some_and(|looked| looked.elapsed() < LOOK) {
-            return;
+    /// Without a thread today's cards are counted from none.
+    pub(super) fn start(log: &Path, tell: mpsc::Sender<Event>) -> Self {
+        let (until_dropped, dropped) = channel::<()>();
+        let mut days = Days { log: log.to_owned(), day: None };
+        let look = move || {
+            loop {
+                let told = days.look(&Zoned::now()).is_none_or(|event| tell.blocking_send(event).is_ok());
+                if !told || dropped.recv_timeout(LOOK) == Err(RecvTimeoutError::Disconnected) {
+                    return;
+                }
+            }
+        };
+        if let Err(error) = std::thread::Builder::new().name("today".to_owned()).spawn(look) {
+            tracing::warn!(%error, "no thread to count today's cards: the console begins at none");
         }
-        self.looked = Some(Instant::now());
-        let now = Zoned::now();
+        Self { _until_dropped: until_dropped }
+    }
+}
+
+struct Days {
+    log: PathBuf,
+    day: Option<jiff::civil::Date>,
+}
+
+impl Days {
+    /// What the day has had so far, where it is another day than before.
+    fn look(&mut self, now: &Zoned) -> Option<Event> {
         let before = self.day.replace(now.date());
         if before == Some(now.date()) {
-            return;
+            return None;
         }
         if before.is_some() {
             // What the station counted until now was yesterday's. A card recorded in this very moment is counted by nobody; the log has it.
-            let _full = tell.try_send(Event::Today(Tally::default()));
-            return;
+            return Some(Event::Today(Tally::default()));
         }
-        let (log, tell) = (self.log.clone(), tell.clone());
-        let count = move || match since_midnight(&log, &now) {
-            Ok(tally) => {
-                let _stopped = tell.blocking_send(Event::Today(tally));
-            }
+        match since_midnight(&self.log, now) {
+            Ok(tally) => Some(Event::Today(tally)),
             Err(error) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "today's cards cannot be counted: the console begins at none");
+                None
             }
-        };
-        if let Err(error) = std::thread::Builder::new().name("today".to_owned()).spawn(count) {
-            tracing::warn!(%error, "no thread to count today's cards: the console begins at none");
         }
     }
 }

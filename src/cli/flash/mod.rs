@@ -14,7 +14,8 @@ use std::time::Duration;
 
 use super::output::remark;
 use super::prepare::prepare;
-use super::{GOOD, NOT_GOOD, WRONG, complain, start_tracing};
+use super::events::Events;
+use super::{GOOD, NOT_GOOD, WRONG, complain};
 use crate::config::{ConfigError, DEFAULT_PATH};
 use crate::daemon::arming::describe;
 use crate::image::ImageError;
@@ -97,14 +98,13 @@ enum Wrong {
 }
 
 pub(super) fn run(args: &Args) -> u8 {
-    start_tracing();
-    match flash_all(args) {
-        Ok(code) => code,
-        Err(error) => {
-            complain(&error);
-            WRONG
-        }
-    }
+    let events = Events::start();
+    let result = flash_all(args);
+    events.flush();
+    result.unwrap_or_else(|error| {
+        complain(&error);
+        WRONG
+    })
 }
 
 fn flash_all(args: &Args) -> Result<u8, Wrong> {

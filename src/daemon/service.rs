@@ -1,0 +1,98 @@
+//! What systemd is told: that the station runs, that it stops, and once a second that it still decides.
+//!
+//! The datagram blocks while PID 1 reads none, so a thread sends it. The thread says nothing by itself: a station that decides nothing
+//! any more is not fed, and systemd restarts it.
+
+use std::io;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use sd_notify::NotifyState;
+
+/// `WatchdogSec=` of the unit is ten times as long.
+const FEED: Duration = Duration::from_secs(1);
+/// Messages under way. Of a watchdog's the newest is enough; the two others are said once.
+const QUEUE: usize = 8;
+
+/// The way to the thread.
+#[derive(Debug)]
+pub(super) struct ServiceManager {
+    to_thread: SyncSender<NotifyState<'static>>,
+    fed: Option<Instant>,
+}
+
+impl ServiceManager {
+    pub(super) fn start() -> io::Result<Self> {
+        Self::start_with(|state| {
+            if let Err(error) = sd_notify::notify(&[state]) {
+                tracing::debug!(%error, "systemd could not be told");
+            }
+        })
+    }
+
+    fn start_with(mut notify: impl FnMut(NotifyState<'static>) + Send + 'static) -> io::Result<Self> {
+        let (to_thread, states) = sync_channel(QUEUE);
+        thread::Builder::new().name("systemd".to_owned()).spawn(move || states.into_iter().for_each(&mut notify))?;
+        Ok(Self { to_thread, fed: None })
+    }
+
+    /// The station watches its slots. Never waits, as the others.
+    pub(super) fn ready(&self) {
+        self.tell(NotifyState::Ready);
+    }
+
+    /// The station stops.
+    pub(super) fn stopping(&self) {
+        self.tell(NotifyState::Stopping);
+    }
+
+    /// The task that owns the station still decides.
+    pub(super) fn feed(&mut self, now: Instant) {
+        if self.fed.is_none_or(|fed| now.duration_since(fed) >= FEED) {
+            self.fed = Some(now);
+            self.tell(NotifyState::Watchdog);
+        }
+    }
+
+    fn tell(&self, state: NotifyState<'static>) {
+        // A systemd that takes nothing does not miss what does not fit.
+        let _full = self.to_thread.try_send(state);
+    }
+}
+
+#[cfg(test)]
+mod cases {
+    use std::sync::mpsc::channel;
+
+    use super::*;
+
+    #[test]
+    fn a_systemd_that_takes_nothing_makes_nobody_wait_and_is_fed_once_a_second() {
+        let (take, taken) = channel::<()>();
+        let (told, heard) = channel();
+        let mut manager = ServiceManager::start_with(move |state| {
+            let _go_on = taken.recv();
+            let _nobody_asks = told.send(state.to_string());
+        })
+        .expect("a thread");
+        let began = Instant::now();
+        manager.ready();
+        for tick in 0..30_000 {
+            manager.feed(began + Duration::from_millis(100 * tick));
+        }
+        assert!(began.elapsed() < Duration::from_secs(5), "nobody waits for systemd");
+        drop(take);
+        assert_eq!(heard.recv_timeout(Duration::from_secs(10)).expect("it is told"), "READY=1");
+        assert_eq!(heard.recv_timeout(Duration::from_secs(10)).expect("it is told"), "WATCHDOG=1");
+
+        let (told, heard) = channel();
+        let mut manager = ServiceManager::start_with(move |state| drop(told.send(state.to_string()))).expect("a thread");
+        for tick in 0..50 {
+            manager.feed(began + Duration::from_millis(100 * tick));
+            thread::sleep(Duration::from_millis(2));
+        }
+        drop(manager);
+        assert_eq!(heard.into_iter().count(), 5, "of ten beats a second one is told");
+    }
+}
