@@ -1,6 +1,8 @@
 //! Reading headers by name, and the rules for what stands in them. Whatever is wrong becomes a sentence that names the header.
 
-use jiff::Timestamp;
+use jiff::civil::{Date, Time};
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 
 use super::signature::Sha3;
 use super::text::{Headers, MAX_NUMBER, Value, cited, is_decimal, length, number};
@@ -281,32 +283,77 @@ pub(super) fn is_model_name(text: &str) -> bool {
         && !text.contains("--")
 }
 
-/// RFC 3339 as assertions have it: everything there, upper case, seconds below 60.
+/// RFC 3339 as snapd reads it, by Go's `time.Parse`: the hour of one digit or two, a fraction behind a point or a comma of which nine
+/// digits count, and an offset of up to `24:60`. What Go refuses is refused: small `t` and `z`, a second 60, an offset without its colon.
 pub(super) fn time(text: &str) -> Option<Timestamp> {
-    let shape = |text: &str, shape: &str| {
-        text.len() == shape.len()
-            && text.bytes().zip(shape.bytes()).all(|(byte, wanted)| if wanted == b'0' { byte.is_ascii_digit() } else { byte == wanted })
-    };
-    let (date, rest) = text.split_at_checked("0000-00-00T00:00:00".len())?;
-    let fraction = match rest.strip_prefix('.') {
-        Some(behind) => behind.bytes().take_while(u8::is_ascii_digit).count() + 1,
-        None => 0,
-    };
-    let offset = &rest[fraction..];
-    let plain = shape(date, "0000-00-00T00:00:00")
-        && !date.ends_with("60")
-        && fraction != 1
-        && (offset == "Z" || shape(offset, "+00:00") || shape(offset, "-00:00"));
-    if !plain {
+    let mut rest = text.as_bytes();
+    let year = digits(&mut rest, 4)?;
+    literal(&mut rest, b"-")?;
+    let month = digits(&mut rest, 2)?;
+    literal(&mut rest, b"-")?;
+    let day = digits(&mut rest, 2)?;
+    literal(&mut rest, b"T")?;
+    let of_hour = if rest.get(1).is_some_and(u8::is_ascii_digit) { 2 } else { 1 };
+    let hour = digits(&mut rest, of_hour)?;
+    literal(&mut rest, b":")?;
+    let minute = digits(&mut rest, 2)?;
+    literal(&mut rest, b":")?;
+    let second = digits(&mut rest, 2)?;
+    let nanosecond = fraction(&mut rest)?;
+    let east = offset(rest)?;
+    // A leap second is no second of anybody's key.
+    let clock = |number: i32| i8::try_from(number).ok().filter(|number| *number < 60);
+    let date = Date::new(i16::try_from(year).ok()?, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok()?;
+    let clock = Time::new(clock(hour)?, clock(minute)?, clock(second)?, nanosecond).ok()?;
+    // The last days of the year 9999 are beyond what a `Timestamp` holds, and what a key is valid until that never ends.
+    let local = TimeZone::UTC.to_timestamp(date.to_datetime(clock)).unwrap_or(Timestamp::MAX);
+    Some(local.checked_sub(SignedDuration::from_secs(east.into())).unwrap_or(Timestamp::MAX))
+}
+
+/// Exactly so many digits at the front.
+fn digits(rest: &mut &[u8], count: usize) -> Option<i32> {
+    let (number, behind) = rest.split_at_checked(count)?;
+    *rest = behind;
+    number.iter().try_fold(0, |sum, digit| digit.is_ascii_digit().then(|| 10 * sum + i32::from(digit - b'0')))
+}
+
+fn literal(rest: &mut &[u8], wanted: &[u8]) -> Option<()> {
+    *rest = rest.strip_prefix(wanted)?;
+    Some(())
+}
+
+/// Nanoseconds, where there is a fraction of a second. Nobody's clock is finer, and Go drops what is.
+fn fraction(rest: &mut &[u8]) -> Option<i32> {
+    let Some((b'.' | b',', behind)) = rest.split_first() else { return Some(0) };
+    let count = behind.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    if count == 0 {
         return None;
     }
-    // Nobody's clock is finer than a nanosecond, and nobody's parser takes more digits.
-    let digits = &rest[..fraction.min(10)];
-    let parse = |date: &str| format!("{date}{digits}{offset}").parse().ok();
-    // The last days of the year 9999 are beyond what a `Timestamp` holds, and what a key is valid until that never ends.
-    let beyond = || parse(&date.replacen("9999-12-3", "9998-12-3", 1)).filter(|_| date.starts_with("9999-12-3")).map(|_| Timestamp::MAX);
-    parse(date).or_else(beyond)
+    let (fraction, behind) = behind.split_at(count);
+    *rest = behind;
+    let digit = |place: usize| fraction.get(place).map_or(0, |digit| i32::from(digit - b'0'));
+    Some((0..9).fold(0, |sum, place| 10 * sum + digit(place)))
 }
+
+/// Seconds east of Greenwich.
+fn offset(text: &[u8]) -> Option<i32> {
+    if text == b"Z" {
+        return Some(0);
+    }
+    let (sign, mut rest) = text.split_first()?;
+    let hours = digits(&mut rest, 2).filter(|hours| *hours <= 24)?;
+    literal(&mut rest, b":")?;
+    let minutes = digits(&mut rest, 2).filter(|minutes| *minutes <= 60)?;
+    let east = (60 * hours + minutes) * 60;
+    match sign {
+        b'+' if rest.is_empty() => Some(east),
+        b'-' if rest.is_empty() => Some(-east),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod time_cases;
 
 #[cfg(test)]
 mod tests {
