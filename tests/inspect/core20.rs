@@ -79,6 +79,8 @@ pub(crate) struct Core20 {
     pub(crate) boot: BTreeMap<String, Vec<u8>>,
     /// What the image begins with, in front of its table.
     pub(crate) code: Vec<u8>,
+    /// What the second partition holds, where there is one.
+    pub(crate) state: Vec<u8>,
     known: String,
 }
 
@@ -239,7 +241,7 @@ impl Snaps {
                 boot.insert("config.txt".to_owned(), format!("{CONFIG}\nos_prefix=/{root}/kernel/\n").into_bytes());
             }
         }
-        Core20 { label: "ubuntu-seed".to_owned(), boot, code: Vec::new(), known: String::new() }
+        Core20 { label: "ubuntu-seed".to_owned(), boot, code: Vec::new(), state: Vec::new(), known: String::new() }
     }
 }
 
@@ -302,7 +304,7 @@ impl Core20 {
     }
 
     /// One FAT in the first partition of an MBR.
-    fn image(&self) -> Vec<u8> {
+    pub(crate) fn image(&self) -> Vec<u8> {
         let mut fat = Cursor::new(vec![0; FAT_LENGTH]);
         let label: [u8; 11] = self.label.as_bytes().try_into().expect("eleven letters");
         fatfs::format_volume(&mut fat, FormatVolumeOptions::new().fat_type(FatType::Fat16).volume_label(label)).expect("a FAT");
@@ -327,8 +329,14 @@ impl Core20 {
         image[450] = 0x0c;
         image[454..458].copy_from_slice(&blocks(START));
         image[458..462].copy_from_slice(&blocks(FAT_LENGTH));
+        if !self.state.is_empty() {
+            image[466] = 0xda;
+            image[470..474].copy_from_slice(&blocks(START + FAT_LENGTH));
+            image[474..478].copy_from_slice(&blocks(self.state.len()));
+        }
         image[510..512].copy_from_slice(&[0x55, 0xaa]);
         image.extend(fat.into_inner());
+        image.extend(&self.state);
         image
     }
 }

@@ -1,5 +1,7 @@
 //! A root of the tests' own, whose key everybody knows: it says whatever a test needs said. The root of the fixtures signs no more.
 
+use std::sync::LazyLock;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use flashline::model::signature::PublicKey;
@@ -15,10 +17,14 @@ fbb17c88e49e511d1a0f3ce883ccc5136f292ca85932c9954271843d0c73be80548fa8045ef714c3
 /// The root's account.
 pub(crate) const ACCOUNT: &str = "forge";
 
-fn key() -> PrivateKey {
+/// A key that signs.
+pub(crate) struct Key(PrivateKey);
+
+/// The root's.
+pub(crate) static ROOT: LazyLock<Key> = LazyLock::new(|| {
     let number = |hexadecimal: &str| BoxedUint::from_be_hex(hexadecimal, 1024).expect("a number");
-    PrivateKey::from_p_q(number(P), number(Q), BoxedUint::from(65_537_u64)).expect("a key")
-}
+    Key(PrivateKey::from_p_q(number(P), number(Q), BoxedUint::from(65_537_u64)).expect("a key"))
+});
 
 /// A new-format packet behind the version, in base64 of 76 columns.
 fn packet(tag: u8, contents: &[u8]) -> String {
@@ -37,35 +43,64 @@ fn number(bytes: &[u8]) -> Vec<u8> {
     [bits.to_be_bytes().as_slice(), bytes].concat()
 }
 
-fn public_key() -> String {
-    let key = key();
-    let contents = [vec![4, 0x56, 0x85, 0xc1, 0x80, 1], number(&key.n().to_be_bytes()), number(&key.e().to_be_bytes())].concat();
-    packet(0xc6, &contents)
+impl Key {
+    /// One that nobody had before.
+    pub(crate) fn random() -> Self {
+        Self(PrivateKey::new(&mut getrandom::SysRng, 2048).expect("a key"))
+    }
+
+    /// Its public half, as it stands in an account-key.
+    pub(crate) fn public(&self) -> String {
+        let key = &self.0;
+        let contents = [vec![4, 0x56, 0x85, 0xc1, 0x80, 1], number(&key.n().to_be_bytes()), number(&key.e().to_be_bytes())].concat();
+        packet(0xc6, &contents)
+    }
+
+    pub(crate) fn id(&self) -> String {
+        PublicKey::decode(self.public().as_bytes()).expect("a key").id().to_string()
+    }
+
+    /// Headers with the key that signs, and the signature. `body` may be empty.
+    pub(crate) fn signed(&self, headers: &str, body: &str) -> String {
+        let length = if body.is_empty() { String::new() } else { format!("\nbody-length: {}", body.len()) };
+        let mut content = format!("{headers}{length}\nsign-key-sha3-384: {}", self.id());
+        if !body.is_empty() {
+            content.push_str(&format!("\n\n{body}"));
+        }
+        let hashed = [4, 0, 1, 10, 0, 6, 5, 2, 0x6b, 0, 0, 0];
+        let digest = Sha512::new().chain_update(&content).chain_update(hashed).chain_update([4, 0xff, 0, 0, 0, 12]).finalize();
+        let signature = self.0.sign(Pkcs1v15Sign::new::<Sha512>(), &digest).expect("it signs");
+        let contents = [hashed.as_slice(), &[0, 0], &digest[..2], &number(&signature)].concat();
+        format!("{content}\n\n{}\n", packet(0xc2, &contents))
+    }
 }
 
-/// Headers with the key that signs, and the signature. `body` may be empty.
+/// Signed by the root.
 pub(crate) fn signed(headers: &str, body: &str) -> String {
-    let id = PublicKey::decode(public_key().as_bytes()).expect("a key").id();
-    let length = if body.is_empty() { String::new() } else { format!("\nbody-length: {}", body.len()) };
-    let mut content = format!("{headers}{length}\nsign-key-sha3-384: {id}");
-    if !body.is_empty() {
-        content.push_str(&format!("\n\n{body}"));
+    ROOT.signed(headers, body)
+}
+
+/// Headers, filled up with one that nobody reads until the whole is so long.
+pub(crate) fn filled(headers: &str, length: usize) -> String {
+    let mut fill = length - signed(headers, "").len() - "\nx-fill: ".len();
+    loop {
+        let text = signed(&format!("{headers}\nx-fill: {}", "x".repeat(fill)), "");
+        if text.len() == length {
+            return text;
+        }
+        // A signature in 256 is a byte shorter.
+        fill = fill + length - text.len();
     }
-    let hashed = [4, 0, 1, 10, 0, 6, 5, 2, 0x6b, 0, 0, 0];
-    let digest = Sha512::new().chain_update(&content).chain_update(hashed).chain_update([4, 0xff, 0, 0, 0, 12]).finalize();
-    let signature = key().sign(Pkcs1v15Sign::new::<Sha512>(), &digest).expect("it signs");
-    let contents = [hashed.as_slice(), &[0, 0], &digest[..2], &number(&signature)].concat();
-    format!("{content}\n\n{}\n", packet(0xc2, &contents))
 }
 
 /// What to give to `--trust`.
 pub(crate) fn root() -> String {
-    let id = PublicKey::decode(public_key().as_bytes()).expect("a key").id();
+    let id = ROOT.id();
     signed(
         &format!(
             "type: account-key\nauthority-id: {ACCOUNT}\npublic-key-sha3-384: {id}\naccount-id: {ACCOUNT}\nname: root\nsince: 2026-01-01T00:00:00Z"
         ),
-        &public_key(),
+        &ROOT.public(),
     )
 }
 

@@ -9,6 +9,7 @@ mod fixtures;
 mod foreign;
 mod forge;
 mod hostile;
+mod loader_cases;
 mod outcomes;
 mod seed;
 mod snapmaker;

@@ -92,15 +92,24 @@ impl Compared {
         if gadget.is_some() && loader.is_none() {
             self.uncovered.push("the environment of the gadget's boot loader, which is neither GRUB nor U-Boot nor piboot".to_owned());
         }
+        let has_state_partition = originals.seed.label.is_some() && gadget.is_some_and(Gadget::has_boot_state_partition);
         let mut found = |which: Loader, path: &str| -> Result<Option<Vec<u8>>, Trouble> {
             if loader.is_some_and(|loader| loader != which) {
                 return Ok(None);
             }
-            if matches!(boot.node(path), Some(Node::File { .. })) {
+            // Beside such a partition nobody reads a file, and one that lies there is a stranger.
+            let is_read = which != Loader::Uboot || !has_state_partition;
+            if is_read && matches!(boot.node(path), Some(Node::File { .. })) {
                 expected.insert(path.to_owned(), Original::Elsewhere)?;
                 return boot.read(path, LARGEST_TEXT).map(Some);
             }
-            if loader.is_some() {
+            if which == Loader::Uboot && has_state_partition {
+                self.uncovered.push(
+                    "what U-Boot is told: its environment lies in the gadget's partition of the role system-boot-state, and this loader is not \
+                     covered"
+                        .to_owned(),
+                );
+            } else if loader.is_some() {
                 self.different.push(format!("{path} is missing on {}: {} reads it to know what to start", boot.label, which.name()));
             }
             Ok(None)
@@ -141,9 +150,10 @@ impl Compared {
                     self.system(originals, gadget, boot, &MenuWords::of(&menu), &of_system, &variables)?;
                 }
                 if let Some(bytes) = selection {
-                    // A gadget may bring an empty one, to say that its U-Boot wants no flag.
-                    let pattern = of_gadget(originals, "boot.sel")?.and_then(|pattern| uboot(&pattern).ok());
-                    self.made("uboot/ubuntu/boot.sel", &bytes, pattern.is_none_or(|pattern| pattern.has_flag), &label, false);
+                    // A gadget may bring one to say that its U-Boot wants no flag: only its checksum counts, whatever stands in it.
+                    let pattern = of_gadget(originals, "boot.sel")?;
+                    let has_flag = pattern.and_then(|pattern| uboot_contents(&pattern).map(|(_, has_flag)| has_flag).ok());
+                    self.made("uboot/ubuntu/boot.sel", &bytes, has_flag.unwrap_or(true), &label, false);
                 }
                 if let Some(bytes) = piboot {
                     // Here nothing chooses a mode but what snapd wrote when it was set.
@@ -162,12 +172,10 @@ impl Compared {
         match of_gadget(originals, "grub.conf")? {
             Some(original) if config == original => self.equal += 1,
             Some(_) => self.different.push(format!("{GRUB_CONFIG} differs from the gadget's grub.conf")),
-            None => self.held_to_nothing(
-                originals.allowed,
-                boot,
-                vec![GRUB_CONFIG.to_owned()],
-                "the gadget has no grub.conf that it could be compared with",
-            ),
+            None => {
+                let why = no_original(originals, "grub.conf");
+                self.held_to_nothing(originals.allowed, boot, vec![GRUB_CONFIG.to_owned()], &why);
+            }
         }
         Ok(())
     }
@@ -201,7 +209,7 @@ impl Compared {
         let Some(found) = self.whole(path, uboot(bytes)) else { return Ok(()) };
         self.names(path, &found.variables, wanted);
         let original = match of_gadget(originals, "uboot.conf")? {
-            None => Err("the gadget has no uboot.conf that it could be compared with".to_owned()),
+            None => Err(no_original(originals, "uboot.conf")),
             // Snapd makes one of its own where the gadget's is empty.
             Some(original) if original.is_empty() => Ok((Uboot { variables: Variables::new(), has_flag: true }, UBOOT_LENGTH)),
             Some(original) => uboot(&original)
@@ -323,6 +331,14 @@ fn of_gadget(originals: &mut Originals<'_, '_>, path: &str) -> Result<Option<Vec
     }
 }
 
+/// Why there is no such file of the gadget: it has none, or nobody can say.
+fn no_original(originals: &Originals<'_, '_>, file: &str) -> String {
+    match &originals.gadget {
+        Ok(_) => format!("the gadget has no {file} that it could be compared with"),
+        Err(error) => format!("the gadget whose {file} it could be compared with cannot be looked into: {}", error.words()),
+    }
+}
+
 /// Lines of `NAME=VALUE`, filled up with `#`.
 fn grub(bytes: &[u8]) -> Result<Variables, String> {
     if bytes.len() != GRUB_LENGTH {
@@ -352,6 +368,20 @@ fn grub(bytes: &[u8]) -> Result<Variables, String> {
 
 /// A CRC-32, perhaps a flag, and `NAME=VALUE`, ended by a zero each and the last by two.
 fn uboot(bytes: &[u8]) -> Result<Uboot, String> {
+    let (contents, has_flag) = uboot_contents(bytes)?;
+    if is_padding(contents) {
+        return Ok(Uboot { variables: Variables::new(), has_flag });
+    }
+    let Some(end) = contents.windows(2).position(|pair| pair == [0, 0]) else {
+        return Err("is damaged: it has no end".to_owned());
+    };
+    let text = std::str::from_utf8(&contents[..end]).map_err(|_error| "is damaged: it is not text".to_owned())?;
+    let variables = if text.is_empty() { Variables::new() } else { once(text.split('\0'))? };
+    Ok(Uboot { variables, has_flag })
+}
+
+/// What the checksum in front covers, and whether a flag stands between the two.
+fn uboot_contents(bytes: &[u8]) -> Result<(&[u8], bool), String> {
     let Some((checksum, rest)) = bytes.split_first_chunk::<CRC>().filter(|(_, rest)| rest.len() > 2) else {
         return Err(format!("is too short for an environment of U-Boot: {} bytes", bytes.len()));
     };
@@ -360,18 +390,18 @@ fn uboot(bytes: &[u8]) -> Result<Uboot, String> {
         crc.update(contents);
         crc.sum() == u32::from_le_bytes(*checksum)
     };
-    let (contents, has_flag) = match (holds(&rest[1..]), holds(rest)) {
-        (true, false) => (&rest[1..], true),
-        (false, true) => (rest, false),
-        (true, true) => return Err("can be read with a flag and without one, and says two things".to_owned()),
-        (false, false) => return Err("is damaged: its checksum does not hold; make the image again".to_owned()),
-    };
-    let Some(end) = contents.windows(2).position(|pair| pair == [0, 0]) else {
-        return Err("is damaged: it has no end".to_owned());
-    };
-    let text = std::str::from_utf8(&contents[..end]).map_err(|_error| "is damaged: it is not text".to_owned())?;
-    let variables = if text.is_empty() { Variables::new() } else { once(text.split('\0'))? };
-    Ok(Uboot { variables, has_flag })
+    match (holds(&rest[1..]), holds(rest)) {
+        (true, false) => Ok((&rest[1..], true)),
+        (false, true) => Ok((rest, false)),
+        (true, true) => Err("can be read with a flag and without one, and says two things".to_owned()),
+        (false, false) => Err("is damaged: its checksum does not hold; make the image again".to_owned()),
+    }
+}
+
+/// Is this an environment of no variable? `mkenvimage` writes one zero and fills up with 0xff, `fw_setenv` fills up with zeroes.
+fn is_padding(contents: &[u8]) -> bool {
+    let rest = contents.strip_prefix(&[0]).unwrap_or(contents);
+    rest.first().is_none_or(|first| matches!(first, 0 | 0xff) && rest.iter().all(|byte| byte == first))
 }
 
 /// Every name once: of two, one reader takes the first, and another the last.

@@ -151,6 +151,11 @@ impl Gadget {
         self.volumes.values().find_map(|volume| volume.bootloader.as_deref()).unwrap_or_default()
     }
 
+    /// Does U-Boot keep its environment in a partition of its own, in two copies, and in no file? (snapd 2.77: bootloader/ubootpart.go)
+    pub(super) fn has_boot_state_partition(&self) -> bool {
+        self.bootloader() == "u-boot" && self.structures().any(|structure| structure.role == "system-boot-state")
+    }
+
     /// They take the place of the files `cmdline.extra` and `cmdline.full`.
     pub(super) fn kernel_arguments(&self) -> Option<&KernelArguments> {
         self.kernel_cmdline.as_ref()

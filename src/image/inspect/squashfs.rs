@@ -39,6 +39,7 @@ const MOST_BLOCKS: u64 = MIB;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Packing {
     Zlib,
+    Lzo,
     Xz,
     Zstd,
 }
@@ -125,9 +126,9 @@ impl<'a> Squashfs<'a> {
         }
         let packing = match short(20) {
             1 => Packing::Zlib,
+            3 => Packing::Lzo,
             4 => Packing::Xz,
             6 => Packing::Zstd,
-            3 => return Err(Trouble::Unreadable("it is packed with lzo, which is not read here".to_owned())),
             5 => return Err(Trouble::Unreadable("it is packed with lz4, which is not read here".to_owned())),
             other => return Err(Trouble::Unreadable(format!("it is packed by a method numbered {other}, which is not read here"))),
         };
@@ -385,6 +386,7 @@ impl<'a> Squashfs<'a> {
                     Inflated::Ok | Inflated::BufError => return Err(damaged(&"it is longer than it may be, or cut short")),
                 }
             }
+            Packing::Lzo => lzokay::decompress::decompress(packed, &mut bytes).map_err(|error| damaged(&error))?,
             Packing::Xz => {
                 let mut stream = Stream::new_stream_decoder(XZ_MEMORY, 0).map_err(|error| damaged(&error))?;
                 match stream.process(packed, &mut bytes, Action::Finish).map_err(|error| damaged(&error))? {
@@ -410,3 +412,6 @@ fn le_32(bytes: &[u8], at: usize) -> u64 {
 fn le_64(bytes: &[u8], at: usize) -> u64 {
     le_32(bytes, at) | (le_32(bytes, at + 4) << 32)
 }
+
+#[cfg(test)]
+mod lzo_cases;
