@@ -3,6 +3,7 @@
 //! An assertion that breaks a rule of its type is kept with what is wrong with it: whoever asks gets sentences, and nothing proves it.
 //! Whether anybody trusted has signed it is [`super::trust`]'s business.
 
+use std::fmt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -12,6 +13,7 @@ use super::headers::{Findings, KEY_NAME, Reading, SNAP_ID, is_account_id, is_ali
 use super::signature::{PublicKey, Sha3, Signature};
 use super::text::{Headers, Stream, Text, TextError, Value, cited};
 use super::trust::constraints::Constraints;
+use super::validation_set;
 
 /// Types that exist beside those read here. One that is not even here is no assertion.
 const OTHER_TYPES: [&str; 21] = [
@@ -296,6 +298,28 @@ impl Assertion {
         Arc::ptr_eq(&self.0, &other.0) || self.digest() == other.digest()
     }
 
+    /// Type and primary key, where the type is one that is read here.
+    #[must_use]
+    pub fn key(&self) -> Option<String> {
+        let key = self.primary_key();
+        (key != PrimaryKey::None).then(|| key.to_string())
+    }
+
+    /// What must be known before snapd takes it: the key that signed, and what it speaks of (snapd: `Prerequisites` of each type).
+    pub(super) fn prerequisites(&self) -> Vec<PrimaryKey> {
+        let account = |id: &String| PrimaryKey::Account(id.clone());
+        let mut needed: Vec<PrimaryKey> = self.sign_key().map(PrimaryKey::AccountKey).into_iter().collect();
+        match &self.0.typed {
+            Typed::AccountKey(key) => needed.push(account(&key.account)),
+            Typed::SnapDeclaration(declaration) => needed.push(account(&declaration.publisher)),
+            Typed::SnapRevision(revision) => {
+                needed.extend([PrimaryKey::SnapDeclaration(revision.snap_id.clone()), account(&revision.developer)]);
+            }
+            Typed::Account(_) | Typed::Model(_) | Typed::Other => {}
+        }
+        needed
+    }
+
     /// What no two assertions of a type share.
     pub(super) fn primary_key(&self) -> PrimaryKey {
         match &self.0.typed {
@@ -318,6 +342,19 @@ pub(super) enum PrimaryKey {
     SnapRevision(Sha3),
     Model(String, String),
     None,
+}
+
+impl fmt::Display for PrimaryKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Account(id) => write!(f, "account {id}"),
+            Self::AccountKey(id) => write!(f, "account-key {id}"),
+            Self::SnapDeclaration(id) => write!(f, "snap-declaration {id}"),
+            Self::SnapRevision(digest) => write!(f, "snap-revision {digest}"),
+            Self::Model(brand, name) => write!(f, "model {brand}/{name}"),
+            Self::None => f.write_str("assertion"),
+        }
+    }
 }
 
 /// The newest format of a type that is read here.
@@ -368,6 +405,9 @@ fn typed(kind: &str, headers: &Headers, body: &[u8], reading: &mut Reading<'_>) 
         }
         other if OTHER_TYPES.contains(&other) => {
             format(reading, if other == "system-user" { 2 } else { 0 });
+            if other == "validation-set" {
+                validation_set::check(reading);
+            }
             Typed::Other
         }
         "" => Typed::Other,
@@ -437,10 +477,30 @@ fn is_target(item: &Value) -> bool {
     text("name").is_some_and(is_alias) && text("target").is_some_and(is_word)
 }
 
+/// What may be installed and connected by itself (snapd: asserts/ifacedecls.go, `baseCompileRule`).
+fn is_rule(rule: &Value) -> bool {
+    const OUTCOMES: [&str; 6] =
+        ["allow-installation", "deny-installation", "allow-connection", "deny-connection", "allow-auto-connection", "deny-auto-connection"];
+    let is_flag = |value: &Value| matches!(value.as_text(), Some("true" | "false"));
+    let is_outcome = |value: &Value| match value {
+        Value::List(alternatives) => !alternatives.is_empty() && alternatives.iter().all(|one| matches!(one, Value::Map(_))),
+        Value::Map(_) => true,
+        Value::Text(_) => is_flag(value),
+    };
+    match rule {
+        Value::Map(map) => {
+            let mut outcomes = OUTCOMES.iter().filter_map(|outcome| map.get(*outcome)).peekable();
+            outcomes.peek().is_some() && outcomes.all(is_outcome)
+        }
+        other => is_flag(other),
+    }
+}
+
 /// What a station does not ask of a snap has its shape all the same.
 fn shapes(reading: &mut Reading<'_>) {
     for header in ["plugs", "slots"] {
-        reading.shape(header, |value| matches!(value, Value::Map(_)), "a map");
+        let are_rules = |value: &Value| matches!(value, Value::Map(interfaces) if interfaces.values().all(is_rule));
+        reading.shape(header, are_rules, "a map of interfaces, each with `true`, `false` or a map of what is allowed and denied");
     }
     reading.shape("refresh-control", |value| value.as_texts().is_some(), "a list of texts");
     let are_aliases = |value: &Value| value.as_texts().is_some_and(|aliases| aliases.iter().all(|alias| is_alias(alias)));

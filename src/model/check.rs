@@ -299,6 +299,9 @@ mod tests {
         assert!(problems(&account).join("\n").contains("`username` must be a text"));
         for (line, words) in [
             ("plugs: x", "`plugs` must be a map"),
+            ("plugs:\n  a: b", "`plugs` must be a map of interfaces"),
+            ("plugs:\n  a:\n    other: true", "`plugs` must be a map of interfaces"),
+            ("plugs:\n  a:\n    allow-connection: perhaps", "`plugs` must be a map of interfaces"),
             ("slots:\n  - x", "`slots` must be a map"),
             ("refresh-control: x", "`refresh-control` must be a list of texts"),
             ("auto-aliases:\n  -\n    - x", "`auto-aliases` must be a list of aliases"),
@@ -313,7 +316,7 @@ mod tests {
             let found = problems(&STORE.sign(&format!("type: snap-declaration\nauthority-id: root\n{line}"))).join("\n");
             assert!(found.contains(words), "{line}: {found}");
         }
-        let good = "aliases:\n  -\n    name: a_b.c-d\n    target: App-1\nauto-aliases:\n  - x.y\nrefresh-control:\n  - x\nplugs:\n  a: b";
+        let good = "aliases:\n  -\n    name: a_b.c-d\n    target: App-1\nauto-aliases:\n  - x.y\nrefresh-control:\n  - x\nplugs:\n  a: true\n  b:\n    deny-connection:\n      -\n        on-store:\n          - x";
         let found = problems(&STORE.sign(&format!("type: snap-declaration\nauthority-id: root\n{good}"))).join("\n");
         assert!(!found.contains("alias") && !found.contains("control") && !found.contains("plugs"), "{found}");
     }

@@ -36,5 +36,6 @@ pub mod signature;
 mod testing;
 pub mod text;
 pub mod trust;
+mod validation_set;
 
 pub use headers::Findings;

@@ -93,8 +93,11 @@ fn a_model_swapped_inside_the_image_is_refused() {
     let text = String::from_utf8(old).expect("text");
     let headers = text.split_once("\nsign-key-sha3-384").expect("it is signed").0;
     let own = forge::signed(headers, "");
-    let said = only_no(&with_model(own.as_bytes()).judged(), Check::Model);
-    assert!(said.contains("no account-key assertion of it is known"), "{said}");
+    let page = with_model(own.as_bytes()).judged();
+    let said = no(&page, Check::Model);
+    assert!(said.contains("no account-key assertion of it is known: it must be in the seed"), "{said}");
+    let said = no(&page, Check::FirstBoot);
+    assert!(said.contains("the device could not verify this at its first boot: account-key"), "{said}");
     let byte = text.replace("core22", "core24");
     let said = no(&with_model(byte.as_bytes()).judged(), Check::Model);
     assert!(said.contains("the contents were changed after signing"), "{said}");

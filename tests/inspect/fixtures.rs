@@ -183,7 +183,11 @@ pub(crate) struct Place {
 
 /// A file by its short name, on the partition that begins at this byte.
 pub(crate) fn fat_file(image: &Changed, partition: u64, short_name: &[u8; 11]) -> Place {
-    let entry = image.find_from(partition, short_name).expect("it is there");
+    // Of a directory, the attribute in its entry says so.
+    let mut entry = image.find_from(partition, short_name).expect("it is there");
+    while image.bytes(entry + 11, 1)[0] & 0x10 != 0 {
+        entry = image.find_from(entry + 1, short_name).expect("it is there");
+    }
     let number = |at: u64, count: usize| image.bytes(at, count).iter().rev().fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
     let of = |at: u64, count: usize| number(partition + at, count);
     let start = partition + (of(14, 2) + of(16, 1) * of(36, 4) + (number(entry + 26, 2) - 2) * of(13, 1)) * 512;

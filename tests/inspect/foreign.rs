@@ -5,7 +5,7 @@ use flashline::image::inspect::page::{Answer, Check, Page};
 use flashline::model::allowed::Allowed;
 use flashline::model::signature::Sha3Hasher;
 
-use crate::core20::{Loader, Snaps};
+use crate::core20::{Core20, LABEL, Loader, Snaps};
 use crate::fixtures::{Changed, Place, data, fat_file, no, only_no, wanted};
 use crate::forge;
 
@@ -142,18 +142,9 @@ fn with_forge() -> Wanted {
     wanted
 }
 
-/// The assertions of that image beside its model, replaced; FAT keeps their length without a checksum.
+/// A good system with another file of assertions.
 fn with_other_assertions(text: &str) -> Page {
-    let image = Changed::of("uc22-amd64");
-    let Place { entry, start, length } = fat_file(&image, OF_PC, b"MODEL-~1   ");
-    let room = length.next_multiple_of(512);
-    assert!(text.len() <= room, "{} of {room} bytes", text.len());
-    let mut contents = text.as_bytes().to_vec();
-    contents.resize(room, 0);
-    let image = image.put(start, &contents).put(entry + 28, &u32::try_from(text.len()).expect("small").to_le_bytes());
-    let mut wanted = with_forge();
-    wanted.trust.add_known(&std::fs::read(data("chain/accounts-and-keys.bundle")).expect("it is there")).expect("a bundle");
-    image.judged_by(&wanted)
+    Core20::with(Loader::Grub).put(&format!("systems/{LABEL}/assertions/model-etc"), text).judged()
 }
 
 fn of_type(kind: &str, rest: &str) -> String {
@@ -177,7 +168,7 @@ fn an_identity_that_all_cards_would_share_is_refused() {
 #[test]
 fn an_assertion_that_nobody_vouches_for_is_refused_though_nothing_needs_it() {
     let other = std::fs::read_to_string(data("impostor/canonical.account")).expect("it is there");
-    let said = only_no(&with_other_assertions(&other), Check::NothingUnsigned);
+    let said = no(&with_other_assertions(&other), Check::NothingUnsigned);
     assert!(said.contains("which nobody trusted vouches for"), "{said}");
 }
 
@@ -218,48 +209,49 @@ fn nothing_is_compared_with_a_gadget_that_nobody_published() {
 
 #[test]
 fn with_a_gadget_that_cannot_be_looked_into_what_boots_is_refused_unless_it_is_allowed() {
-    // Squashfs says in its first block how it is packed; and somebody published it so.
-    let lzo = |image: Changed, words: &[&str]| -> Page {
+    // Squashfs says in its first block how it is packed; and somebody published it so, in the seed.
+    let published =
+        std::fs::read_to_string(data("chain").join("t-Xr9bep191z4IckiIstRlJzE8Y92nB8Y3mOIrwZOurbSIfoxLug7rDXNEcNg5KI.snap-revision"))
+            .expect("it is there");
+    let lz4 = |image: Changed, words: &[&str]| -> Page {
         let Place { start, length, .. } = fat_file(&image, OF_PC, b"PC_184~1SNA");
-        let image = image.put(start + 20, &3_u16.to_le_bytes());
+        let image = image.put(start + 20, &5_u16.to_le_bytes());
         let mut hasher = Sha3Hasher::default();
         hasher.update(&image.bytes(start, length));
-        let published = of_type(
-            "snap-revision",
-            &format!(
-                "snap-sha3-384: {}\ndeveloper-id: canonical\nsnap-id: {PC}\nsnap-revision: 184\nsnap-size: {length}\ntimestamp: 2026-11-01T00:00:00Z",
-                hasher.finish()
-            ),
+        let headers = format!(
+            "type: snap-revision\nauthority-id: {}\nsnap-sha3-384: {}\ndeveloper-id: canonical\nsnap-id: {PC}\nsnap-revision: 184\nsnap-size: {length}\ntimestamp: 2026-11-01T00:00:00Z",
+            forge::ACCOUNT,
+            hasher.finish()
         );
+        let image = image.replace(published.as_bytes(), forge::filled(&headers, published.len()).as_bytes());
         let mut wanted = with_forge();
-        wanted.trust.add_known(published.as_bytes()).expect("an assertion");
         wanted.allowed = Allowed::new(words).expect("they have a meaning");
         image.judged_by(&wanted)
     };
-    let page = lzo(Changed::of("uc22-amd64"), &[]);
+    let page = lz4(Changed::of("uc22-amd64"), &[]);
     let said = no(&page, Check::BootFiles);
     assert!(said.contains("ubuntu-seed/efi/boot/bootx64.efi") && said.contains("the gadget that may have brought it"), "{said}");
     let said = no(&page, Check::NothingUnsigned);
     assert!(said.contains("partition 1") && said.contains("byte 0 is neither zero"), "{said}");
     let words = ["ubuntu-seed/EFI/boot", "partition-1", "gaps"];
-    let page = lzo(Changed::of("uc22-amd64"), &words);
+    let page = lz4(Changed::of("uc22-amd64"), &words);
     assert!(page.is_good(), "{:#?}", page.verdicts);
-    assert!(uncovered(&page).contains("it is packed with lzo"), "{}", uncovered(&page));
+    assert!(uncovered(&page).contains("it is packed with lz4"), "{}", uncovered(&page));
     // The second one of this name is the system's own environment.
     let image = Changed::of("uc22-amd64");
     let first = image.find(b"GRUBENV    ");
     let second = image.find_from(first + 1, b"GRUBENV    ").expect("two of them");
-    let said = no(&lzo(image.put(second, b"GRUBENX    "), &words), Check::BootFiles);
+    let said = no(&lz4(image.put(second, b"GRUBENX    "), &words), Check::BootFiles);
     assert!(said.contains("systems/20261122/grubenx is in neither the kernel nor the gadget snap"), "{said}");
     // Words for the kernel, which may be that gadget's and may be anybody's.
     let image = Changed::of("uc22-amd64");
     let line = image.find(b"snapd_full_cmdline_args=\n##########");
     let image = image.put(line, b"snapd_full_cmdline_args=init=/x\n");
-    let said = no(&lzo(image.clone(), &words), Check::BootFiles);
+    let said = no(&lz4(image.clone(), &words), Check::BootFiles);
     assert!(
         said.contains("systems/20261122/grubenv: it gives the kernel \"init=/x\", where menu and gadget make it \"console=ttyS0 console=tty1 panic=-1\", and the gadget that may have brought this cannot be looked into"),
         "{said}"
     );
-    let page = lzo(image, &["ubuntu-seed/EFI/boot", "partition-1", "gaps", "ubuntu-seed/systems/20261122/grubenv"]);
+    let page = lz4(image, &["ubuntu-seed/EFI/boot", "partition-1", "gaps", "ubuntu-seed/systems/20261122/grubenv"]);
     assert!(page.is_good(), "{:#?}", page.verdicts);
 }

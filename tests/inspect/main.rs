@@ -5,6 +5,7 @@ mod changed;
 mod core20;
 mod corpus;
 mod environment;
+mod first_boot_cases;
 mod fixtures;
 mod foreign;
 mod forge;

@@ -52,6 +52,9 @@ fn every_snap_of_a_system_has_one_declaration_and_one_revision() {
     // That the station knows it from elsewhere makes no seed of it.
     let start = all.find("type: snap-revision").expect("there is one");
     let declaration = &all[..start];
-    let said = only_no(&image.clone().put(&path, &all[start..]).known(declaration).judged(), Check::SnapsPresent);
+    let page = image.clone().put(&path, &all[start..]).known(declaration).judged();
+    let said = no(&page, Check::SnapsPresent);
     assert!(said.contains("and no snap-declaration: snapd does not take such a seed"), "{said}");
+    let said = no(&page, Check::FirstBoot);
+    assert!(said.starts_with("the device could not verify this at its first boot: snap-declaration "), "{said}");
 }

@@ -12,6 +12,8 @@ pub enum Check {
     Whole,
     /// One model, verified, and the one that is wanted.
     Model,
+    /// The seed needs nothing that only the station knows.
+    FirstBoot,
     /// What must be there is, and somebody published it.
     SnapsPresent,
     /// Nothing else is.
@@ -30,9 +32,10 @@ pub enum Check {
 
 impl Check {
     /// All of them, in the order they are made.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Whole,
         Self::Model,
+        Self::FirstBoot,
         Self::SnapsPresent,
         Self::NothingExtra,
         Self::Unmodified,
@@ -48,6 +51,7 @@ impl Check {
         match self {
             Self::Whole => "the file is whole",
             Self::Model => "exactly one model, verified, and the one wanted",
+            Self::FirstBoot => "the device can verify all of it at its first boot, from its own seed",
             Self::SnapsPresent => "every required and essential snap is there and asserted",
             Self::NothingExtra => "no snap that the model does not require",
             Self::Unmodified => "core or base, kernel and gadget are unmodified and Canonical's",

@@ -96,6 +96,21 @@ fn core16(files: &Files) -> Result<Seed, Trouble> {
     Ok(seed)
 }
 
+/// Risks of a channel, the safest first.
+pub(super) const RISKS: [&str; 4] = ["stable", "candidate", "beta", "edge"];
+
+/// `[TRACK/][RISK][/BRANCH]`, as snapd reads it (snapd: snap/channel/channel.go, `ParseVerbatim`).
+fn is_channel(channel: &str) -> bool {
+    let is_risk = |part: &str| RISKS.contains(&part);
+    match channel.split('/').collect::<Vec<_>>().as_slice() {
+        [one] => !one.is_empty(),
+        [risk, branch] if is_risk(risk) => !branch.is_empty(),
+        [track, risk] => !track.is_empty() && is_risk(risk),
+        [track, risk, branch] => !track.is_empty() && is_risk(risk) && !branch.is_empty(),
+        _ => false,
+    }
+}
+
 /// Can it be read?
 pub(super) fn is_yaml(text: &[u8]) -> bool {
     yaml::parse::<SeedYaml>("seed.yaml", text).is_ok_and(|listed| listed.snaps.len() <= MOST_SNAPS)
@@ -147,6 +162,9 @@ impl Seed {
                 if is_set {
                     self.odd.push(format!("seed.yaml asks for {name:?} to be installed as {flag}, which nothing signs"));
                 }
+            }
+            if !channel.is_empty() && !is_channel(&channel) {
+                self.odd.push(format!("seed.yaml gives {name:?} the channel {channel:?}, which is none: snapd does not take such a seed"));
             }
             let path = format!("{directory}/{file}");
             match files.node(&path) {
@@ -240,7 +258,7 @@ fn assertions(files: &Files, directory: &str, mut left: u64) -> Result<Vec<Asser
 
 #[cfg(test)]
 mod tests {
-    use super::is_label;
+    use super::{is_channel, is_label};
 
     #[test]
     fn a_label_is_what_snapd_takes_for_one() {
@@ -249,6 +267,16 @@ mod tests {
         }
         for label in ["", "-", "a-", "-a", "a--b", "A", "20261122 ", "a.b", "a_b", "\u{e4}"] {
             assert!(!is_label(label), "{label}");
+        }
+    }
+
+    #[test]
+    fn a_channel_is_what_snapd_takes_for_one() {
+        for channel in ["stable", "18", "18-pi", "latest/stable", "edge/fix", "18/edge/fix", "a b"] {
+            assert!(is_channel(channel), "{channel}");
+        }
+        for channel in ["/", "18/", "/edge", "18/hot", "edge/", "18/edge/", "18/edge/a/b", "18/hot/fix"] {
+            assert!(!is_channel(channel), "{channel}");
         }
     }
 }

@@ -11,6 +11,9 @@
 
 mod canonical;
 pub(super) mod constraints;
+mod device;
+#[cfg(test)]
+mod device_cases;
 #[cfg(test)]
 mod tests;
 
@@ -23,6 +26,7 @@ use super::assertion::{Account, AccountKey, Assertion, PrimaryKey, SnapDeclarati
 use super::signature::{PublicKey, Sha3};
 use super::text::TextError;
 pub use canonical::ROOT_KEY as CANONICAL_ROOT_KEY;
+pub use device::Missing;
 
 /// An image of a thousand snaps has some three thousand assertions.
 const MAX_KNOWN: usize = 8192;
@@ -121,13 +125,17 @@ pub struct Trust {
     roots: Vec<Root>,
     known: HashMap<PrimaryKey, Vec<Assertion>>,
     count: usize,
+    /// What came with the roots: a device that has them has this, too.
+    built_in: Vec<Assertion>,
+    /// Is the generic account at hand, whatever is known of it? See [`Trust::built_in`].
+    has_generic: bool,
 }
 
 impl Trust {
     /// Canonical's root, and nothing known.
     #[must_use]
     pub fn canonical() -> Self {
-        Self { roots: vec![canonical::root()], known: HashMap::new(), count: 0 }
+        Self { roots: vec![canonical::root()], known: HashMap::new(), count: 0, built_in: Vec::new(), has_generic: false }
     }
 
     /// Trusts more roots: every account-key in these bytes, which must be signed by itself. Their accounts may stand beside them.
@@ -162,6 +170,7 @@ impl Trust {
             }
         }
         self.roots.extend(roots);
+        self.built_in.extend(assertions.iter().cloned());
         assertions.into_iter().try_for_each(|assertion| self.insert(assertion))
     }
 
@@ -202,7 +211,7 @@ impl Trust {
     /// Judges by the keys that are valid at this time.
     #[must_use]
     pub fn at(&self, time: Timestamp) -> Judge<'_> {
-        Judge { trust: self, time, found: RefCell::default(), depth: Cell::new(0) }
+        Judge { trust: self, time, key_cure: CURE_OF_A_FILE, found: RefCell::default(), depth: Cell::new(0) }
     }
 
     fn known(&self, key: &PrimaryKey) -> &[Assertion] {
@@ -253,12 +262,26 @@ type Finding = Result<Proof, Unproven>;
 pub struct Judge<'a> {
     trust: &'a Trust,
     time: Timestamp,
+    /// What helps where nobody knows the key that signed.
+    key_cure: &'static str,
     /// By digest; `None` while it is being looked for.
     found: RefCell<HashMap<Sha3, Option<Finding>>>,
     depth: Cell<usize>,
 }
 
+/// Of a file that was given.
+const CURE_OF_A_FILE: &str = "give it by --with FILE, or `with` in [trust]";
+/// Of an image, whose device is given nothing.
+const CURE_OF_AN_IMAGE: &str = "it must be in the seed: make the image again with it";
+
 impl Judge<'_> {
+    /// The same for what is inside an image: there nobody gives a file beside it.
+    #[must_use]
+    pub fn of_an_image(mut self) -> Self {
+        self.key_cure = CURE_OF_AN_IMAGE;
+        self
+    }
+
     /// The time keys are judged at.
     #[must_use]
     pub fn time(&self) -> Timestamp {
@@ -321,9 +344,7 @@ impl Judge<'_> {
         } else {
             let key = self.proven(&PrimaryKey::AccountKey(id)).map_err(|cause| {
                 let sentence = match &cause {
-                    None => format!(
-                        "`sign-key-sha3-384` is {id}, and no account-key assertion of it is known: give it by --with FILE, or `with` in [trust]"
-                    ),
+                    None => format!("`sign-key-sha3-384` is {id}, and no account-key assertion of it is known: {}", self.key_cure),
                     Some(cause) => format!("`sign-key-sha3-384` is {id}, which no trusted root vouches for: {cause}"),
                 };
                 vec![Reason { sentence, cause }]

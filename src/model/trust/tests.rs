@@ -4,13 +4,13 @@ use super::*;
 use crate::model::signature::{CryptoError, Signature};
 use crate::model::testing::{BRAND, ROOT, STORE, Signer, packet, read};
 
-fn at(time: &str) -> Timestamp {
+pub(super) fn at(time: &str) -> Timestamp {
     time.parse().expect("a time")
 }
 
-const NOW: &str = "2026-11-20T08:00:00Z";
+pub(super) const NOW: &str = "2026-11-20T08:00:00Z";
 
-fn model_of(brand: &str, timestamp: &str) -> String {
+pub(super) fn model_of(brand: &str, timestamp: &str) -> String {
     format!(
         "type: model\nauthority-id: {brand}\nseries: 16\nbrand-id: {brand}\nmodel: box\narchitecture: amd64\ngadget: pc\n\
          kernel: pc-kernel\ntimestamp: {timestamp}"
@@ -18,7 +18,7 @@ fn model_of(brand: &str, timestamp: &str) -> String {
 }
 
 /// Root, store and brand, with what each assertion is changed to by name; `None` leaves it out.
-fn chain(change: impl Fn(&str) -> Option<Option<String>>) -> Trust {
+pub(super) fn chain(change: impl Fn(&str) -> Option<Option<String>>) -> Trust {
     let mut trust = Trust::canonical();
     trust.add_roots(ROOT.vouch_for("root", "root", &ROOT, "").as_bytes()).expect("a root");
     let good = [

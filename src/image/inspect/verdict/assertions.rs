@@ -12,12 +12,19 @@ use crate::model::trust::{Judge, Proof, Trust};
 
 /// Assertions that prove others.
 const VOUCHING: [&str; 4] = ["account", "account-key", "snap-declaration", "snap-revision"];
-/// Assertions that a model, or a snap, brings along, and that only say what may be installed from where.
-const GUIDING: [&str; 6] = ["confdb-schema", "preseed", "snap-resource-pair", "snap-resource-revision", "store", "validation-set"];
+/// What a model brings along, and what only says which snaps may be installed later. What else there is belongs to a store of the
+/// brand's own, to parts of snaps, to a system that was installed in advance or to one device: nothing that is taken here has any.
+const GUIDING: [&str; 1] = ["validation-set"];
 
 impl<'a> Judged<'a> {
-    /// Takes the assertions of the seed into what is known; the models among them, and all others with the files they stand in.
-    pub(super) fn assertions(&self, trust: &mut Trust, reasons: &mut Vec<String>) -> (Vec<Assertion>, Vec<(&'a str, Assertion)>) {
+    /// Takes the assertions of the seed into what is known, to the station and to the device; the models among them, and all others
+    /// with the files they stand in.
+    pub(super) fn assertions(
+        &self,
+        trust: &mut Trust,
+        device: &mut Trust,
+        reasons: &mut Vec<String>,
+    ) -> (Vec<Assertion>, Vec<(&'a str, Assertion)>) {
         let (mut models, mut others) = (Vec::new(), Vec::new());
         let seed: &'a Seed = self.seed;
         for file in &seed.assertions {
@@ -39,7 +46,7 @@ impl<'a> Judged<'a> {
                     reasons.push(format!("{} holds {}, and may hold the model only", file.path, assertion.name()));
                 } else {
                     others.push((file.path.as_str(), assertion.clone()));
-                    if let Err(error) = trust.insert(assertion) {
+                    if let Err(error) = trust.insert(assertion.clone()).and_then(|()| device.insert(assertion)) {
                         reasons.push(format!("{}: {error}", file.path));
                     }
                 }
@@ -83,7 +90,7 @@ impl<'a> Judged<'a> {
         }
     }
 
-    fn is_allowed(&self, path: &str) -> bool {
+    pub(super) fn is_allowed(&self, path: &str) -> bool {
         match self.seed.generation {
             Generation::Core16 => self.wanted.allowed.in_writable(path),
             Generation::Core20 => self.wanted.allowed.on_fat(&self.files.label, path),

@@ -2,6 +2,7 @@
 
 mod assertions;
 mod copies;
+mod first_boot;
 mod snaps;
 
 use super::Wanted;
@@ -132,8 +133,9 @@ impl Judged<'_> {
     fn all(&mut self) {
         let mut trust = self.wanted.trust.clone();
         let mut reasons = Vec::new();
-        let (models, others) = self.assertions(&mut trust, &mut reasons);
-        let judge = trust.at(self.wanted.at);
+        let mut device = trust.built_in(self.seed.generation == Generation::Core16);
+        let (models, others) = self.assertions(&mut trust, &mut device, &mut reasons);
+        let judge = trust.at(self.wanted.at).of_an_image();
         let rows = self.snaps(&judge);
         let inside = match models.as_slice() {
             [only] => Some(only),
@@ -152,6 +154,7 @@ impl Judged<'_> {
             return;
         };
         self.model(&judge, assertion, model, reasons);
+        self.first_boot(&judge, &device.at(self.wanted.at).of_an_image(), assertion, &others);
         let undeclared = if self.seed.generation == Generation::Core20 { undeclared(&others) } else { Vec::new() };
         self.present(model, &rows, undeclared);
         self.extra(model, &rows);

@@ -3,7 +3,7 @@
 use super::super::Trouble;
 use super::super::files::read_through;
 use super::super::page::{self, Answer, Check};
-use super::super::seed::{Generation, SnapFile};
+use super::super::seed::{Generation, RISKS, SnapFile};
 use super::super::snap::{self, SnapYaml};
 use super::{Judged, keys};
 use crate::model::definition::{Model, ModelSnap, SnapKind};
@@ -262,7 +262,6 @@ impl Judged<'_> {
 
 /// Is this the channel the model means? A track alone is its stable risk, and a risk alone that of the track `latest`.
 fn follows(channel: &str, wanted: Option<&str>) -> bool {
-    const RISKS: [&str; 4] = ["stable", "candidate", "beta", "edge"];
     let whole = |channel: &str| -> Vec<String> {
         let parts: Vec<&str> = channel.split('/').collect();
         match parts.as_slice() {

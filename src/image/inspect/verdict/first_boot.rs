@@ -1,0 +1,87 @@
+//! Whether the device takes its seed by itself. It has what its snapd has built in and what is in the seed, and nobody gives it more:
+//! what the station knows beside that may speak against an image, and completes none.
+
+use std::collections::BTreeMap;
+
+use super::super::page::{Answer, Check};
+use super::super::seed::Generation;
+use super::Judged;
+use crate::model::assertion::{Assertion, Typed};
+use crate::model::signature::Sha3;
+use crate::model::trust::Judge;
+
+const COULD_NOT: &str = "the device could not verify this at its first boot";
+
+impl Judged<'_> {
+    /// `judge` knows what the station knows, `device` what the device will.
+    pub(super) fn first_boot(&mut self, judge: &Judge<'_>, device: &Judge<'_>, model: &Assertion, others: &[(&str, Assertion)]) {
+        if !self.wanted.signatures {
+            self.page.say(Check::FirstBoot, Answer::NotCovered, vec!["signatures are not demanded".to_owned()]);
+            return;
+        }
+        let all = || std::iter::once(model).chain(others.iter().map(|(_, assertion)| assertion));
+        let missing = device.lacking(all());
+        let mut reasons: Vec<String> = missing
+            .iter()
+            .map(|missing| {
+                format!("{COULD_NOT}: {} is not in the seed, and {} needs it; make the image again", missing.what, missing.needed_by)
+            })
+            .collect();
+        for snap in &self.page.snaps {
+            let Some(digest) = Sha3::parse(&snap.sha3_384).filter(|digest| judge.snap_revision(*digest).is_ok()) else { continue };
+            if !device.has_snap_revision(digest) {
+                reasons.push(format!("{COULD_NOT}: snap-revision {digest} is not in the seed, and {} needs it", snap.file));
+            }
+        }
+        if reasons.is_empty() {
+            reasons = self.not_by_itself(judge, device, model, others);
+        }
+        reasons.extend(self.doubled(others));
+        self.page.unless(Check::FirstBoot, reasons);
+    }
+
+    /// Nothing is missing, and all the same the device does not believe what the station believes, or what it was told to let through.
+    fn not_by_itself(&self, judge: &Judge<'_>, device: &Judge<'_>, model: &Assertion, others: &[(&str, Assertion)]) -> Vec<String> {
+        let mut reasons = Vec::new();
+        let allowed = others.iter().map(|(path, assertion)| (self.is_allowed(path), assertion));
+        for (is_allowed, assertion) in std::iter::once((false, model)).chain(allowed) {
+            // What nobody believes is refused as such.
+            if let Err(problems) = device.prove(assertion)
+                && (is_allowed || judge.prove(assertion).is_ok())
+            {
+                let why = problems.first().map_or("", String::as_str);
+                reasons.push(format!("{COULD_NOT}: {}: {why}", assertion.name()));
+            }
+        }
+        reasons
+    }
+
+    /// What snapd refuses because the seed says it twice, however well both are signed.
+    fn doubled(&self, others: &[(&str, Assertion)]) -> Vec<String> {
+        let is_core20 = self.seed.generation == Generation::Core20;
+        let mut reasons = Vec::new();
+        let mut known: BTreeMap<String, &Assertion> = BTreeMap::new();
+        let mut names: BTreeMap<&str, &str> = BTreeMap::new();
+        for (_, assertion) in others {
+            if let Some(key) = assertion.key()
+                && let Some(first) = known.insert(key.clone(), assertion)
+                && first.digest() != assertion.digest()
+            {
+                // Of two revisions the higher one counts; a system of Ubuntu Core 20 counts both (snapd: `seed/seed20.go`).
+                if first.revision() == assertion.revision() {
+                    reasons.push(format!("the seed has two of {key}, both of revision {}, that say different things", first.revision()));
+                } else if is_core20 && matches!(assertion.typed(), Typed::SnapDeclaration(_) | Typed::SnapRevision(_)) {
+                    reasons.push(format!("the system has two revisions of {key}: snapd takes a seed with one of each"));
+                }
+            }
+            if let Typed::SnapDeclaration(declaration) = assertion.typed()
+                && let Some(name) = declaration.name.as_deref().filter(|_| is_core20)
+                && let Some(first) = names.insert(name, &declaration.snap_id).filter(|first| *first != declaration.snap_id)
+            {
+                let id = &declaration.snap_id;
+                reasons.push(format!("the system has snap-declarations of two snaps called {name}, {first} and {id}: snapd takes one"));
+            }
+        }
+        reasons
+    }
+}

@@ -1,0 +1,78 @@
+//! What a device has at its first boot: what its snapd has built in, and the assertions of its seed. Nobody completes a chain there.
+//!
+//! Snapd takes the assertions of a seed as one batch: each with its signing key and what else it refers to, all of them from the same
+//! seed or built in. One that cannot be resolved refuses the whole seed (snapd: `asserts/batch.go`, `seed/helpers.go`).
+
+use super::{Assertion, Judge, PrimaryKey, Trust};
+use crate::model::signature::Sha3;
+
+/// The account, and the id of the key, that snapd has built in beside the root: for models and serials that nobody's brand signs
+/// (snapd: `asserts/sysdb/generic.go`).
+const GENERIC: &str = "generic";
+const GENERIC_KEY: &str = "d-JcZF9nD9eBw7bwMnH61x-bklnQOhQud1Is6o_cn2wTj8EYDi9musrIT9z2MdAa";
+
+/// An assertion that others refer to, and that is neither built in nor among them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missing {
+    /// Its type and primary key.
+    pub what: String,
+    /// The first one that refers to it.
+    pub needed_by: String,
+}
+
+fn is_generic(key: &PrimaryKey) -> bool {
+    match key {
+        PrimaryKey::Account(id) => id == GENERIC,
+        PrimaryKey::AccountKey(id) => Sha3::parse(GENERIC_KEY) == Some(*id),
+        _ => false,
+    }
+}
+
+impl Trust {
+    /// The roots with their accounts, and nothing that is only known here. Before Ubuntu Core 20 the system that reads the seed has
+    /// the generic account and its key too; since then the seed is first read before there is one.
+    #[must_use]
+    pub fn built_in(&self, has_generic: bool) -> Self {
+        let mut own = Self { roots: self.roots.clone(), ..Self::canonical() };
+        let generic = self.known.iter().filter(|(key, _)| has_generic && is_generic(key)).flat_map(|(_, known)| known);
+        for assertion in self.built_in.iter().chain(generic) {
+            // As many as were known already.
+            let _fits = own.insert(assertion.clone());
+        }
+        own.built_in.clone_from(&self.built_in);
+        own.has_generic = has_generic;
+        own
+    }
+
+    fn lacks(&self, key: &PrimaryKey) -> bool {
+        let is_built_in = match key {
+            PrimaryKey::Account(id) => self.is_root_account(id),
+            PrimaryKey::AccountKey(id) => self.roots.iter().any(|root| root.key.id() == *id),
+            _ => false,
+        };
+        !is_built_in && !(self.has_generic && is_generic(key)) && self.known(key).is_empty()
+    }
+}
+
+impl Judge<'_> {
+    /// What these assertions refer to and is not known here, each once.
+    #[must_use]
+    pub fn lacking<'a>(&self, assertions: impl IntoIterator<Item = &'a Assertion>) -> Vec<Missing> {
+        let mut found: Vec<Missing> = Vec::new();
+        for assertion in assertions {
+            for key in assertion.prerequisites().iter().filter(|key| self.trust.lacks(key)) {
+                let what = key.to_string();
+                if !found.iter().any(|missing| missing.what == what) {
+                    found.push(Missing { what, needed_by: assertion.name() });
+                }
+            }
+        }
+        found
+    }
+
+    /// Is there any snap-revision of the file with this digest, proven or not?
+    #[must_use]
+    pub fn has_snap_revision(&self, digest: Sha3) -> bool {
+        !self.trust.lacks(&PrimaryKey::SnapRevision(digest))
+    }
+}
