@@ -13,4 +13,5 @@ mod hostile;
 mod loader_cases;
 mod outcomes;
 mod seed;
+mod snapd;
 mod snapmaker;

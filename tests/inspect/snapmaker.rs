@@ -125,6 +125,8 @@ pub(crate) fn snap(items: &Items) -> Vec<u8> {
     let directory_table = inode_table + inodes.len();
     let directories = blocks(&maker.directories);
     let end = directory_table + directories.len();
+    // Owners: one block with root's number, and the place of that block.
+    let owners = [&0x8004_u16.to_le_bytes()[..], &[0; 4], &u64::from(u32_of(end)).to_le_bytes()].concat();
     let mut bytes = vec![0; 96];
     let mut put = |at: usize, part: &[u8]| bytes[at..at + part.len()].copy_from_slice(part);
     put(0, b"hsqs");
@@ -132,15 +134,16 @@ pub(crate) fn snap(items: &Items) -> Vec<u8> {
     put(12, &u32_of(BLOCK).to_le_bytes());
     put(20, &1_u16.to_le_bytes());
     put(22, &17_u16.to_le_bytes());
+    put(26, &1_u16.to_le_bytes());
     put(28, &4_u16.to_le_bytes());
     put(32, &((u64::from(block) << 16) | u64::from(offset)).to_le_bytes());
-    for (at, place) in [(40, end), (64, inode_table), (72, directory_table), (80, end)] {
+    for (at, place) in [(40, end + owners.len()), (48, end + 6), (64, inode_table), (72, directory_table), (80, end)] {
         put(at, &u64::from(u32_of(place)).to_le_bytes());
     }
-    for at in [48, 56, 88] {
+    for at in [56, 88] {
         put(at, &[0xff; 8]);
     }
-    let mut bytes = [bytes, maker.data, inodes, directories].concat();
+    let mut bytes = [bytes, maker.data, inodes, directories, owners].concat();
     bytes.resize(bytes.len().next_multiple_of(4096), 0);
     bytes
 }
