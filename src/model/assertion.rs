@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::connections::is_rule;
 use super::definition::Model;
 use super::headers::{Findings, KEY_NAME, Reading, SNAP_ID, is_account_id, is_alias, is_key_name, is_snap_id, is_snap_name, is_word};
 use super::signature::{PublicKey, Sha3, Signature};
@@ -475,25 +476,6 @@ fn series(reading: &mut Reading<'_>) {
 fn is_target(item: &Value) -> bool {
     let text = |key: &str| if let Value::Map(item) = item { item.get(key)?.as_text() } else { None };
     text("name").is_some_and(is_alias) && text("target").is_some_and(is_word)
-}
-
-/// What may be installed and connected by itself (snapd: asserts/ifacedecls.go, `baseCompileRule`).
-fn is_rule(rule: &Value) -> bool {
-    const OUTCOMES: [&str; 6] =
-        ["allow-installation", "deny-installation", "allow-connection", "deny-connection", "allow-auto-connection", "deny-auto-connection"];
-    let is_flag = |value: &Value| matches!(value.as_text(), Some("true" | "false"));
-    let is_outcome = |value: &Value| match value {
-        Value::List(alternatives) => !alternatives.is_empty() && alternatives.iter().all(|one| matches!(one, Value::Map(_))),
-        Value::Map(_) => true,
-        Value::Text(_) => is_flag(value),
-    };
-    match rule {
-        Value::Map(map) => {
-            let mut outcomes = OUTCOMES.iter().filter_map(|outcome| map.get(*outcome)).peekable();
-            outcomes.peek().is_some() && outcomes.all(is_outcome)
-        }
-        other => is_flag(other),
-    }
 }
 
 /// What a station does not ask of a snap has its shape all the same.

@@ -301,6 +301,7 @@ mod tests {
             ("plugs: x", "`plugs` must be a map"),
             ("plugs:\n  a: b", "`plugs` must be a map of interfaces"),
             ("plugs:\n  a:\n    other: true", "`plugs` must be a map of interfaces"),
+            ("plugs:\n  a:\n    allow-connection:\n      plug-attributes:\n        b: (", "`plugs` must be a map of interfaces"),
             ("plugs:\n  a:\n    allow-connection: perhaps", "`plugs` must be a map of interfaces"),
             ("slots:\n  - x", "`slots` must be a map"),
             ("refresh-control: x", "`refresh-control` must be a list of texts"),

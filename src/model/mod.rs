@@ -27,6 +27,7 @@
 pub mod allowed;
 pub mod assertion;
 pub mod check;
+mod connections;
 pub mod definition;
 pub mod file;
 mod headers;
