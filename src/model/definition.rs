@@ -148,6 +148,8 @@ pub struct ModelSnap {
     pub required: bool,
     /// Is it one of those without which nothing boots?
     pub essential: bool,
+    /// Components that must be there with it.
+    pub required_components: Vec<String>,
 }
 
 /// What a model assertion says. Texts are empty where the assertion lacks them, which is among its problems then.
@@ -360,6 +362,7 @@ fn essential(name: &str, kind: SnapKind, channel: Option<&str>) -> ModelSnap {
         channel: channel.map(str::to_owned),
         required: true,
         essential: true,
+        required_components: Vec::new(),
     }
 }
 
@@ -394,7 +397,15 @@ fn without_snaps(reading: &mut Reading<'_>, model: &mut Model) {
     for name in required {
         if model.snap(name).is_none() {
             let id = well_known_id(name).map(str::to_owned);
-            let snap = ModelSnap { name: name.to_owned(), id, kind: SnapKind::App, channel: None, required: true, essential: false };
+            let snap = ModelSnap {
+                name: name.to_owned(),
+                id,
+                kind: SnapKind::App,
+                channel: None,
+                required: true,
+                essential: false,
+                required_components: Vec::new(),
+            };
             model.snaps.push(snap);
         }
     }

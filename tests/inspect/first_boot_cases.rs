@@ -197,6 +197,73 @@ fn a_set_of_snaps_that_breaks_its_rules_keeps_the_seed_from_being_taken() {
 }
 
 #[test]
+fn what_the_seed_says_of_a_snap_counts_though_the_station_knows_better() {
+    let path = format!("systems/{LABEL}/assertions/snaps");
+    let image = Core20::with(Loader::Grub);
+    let all = image.text(&path);
+    let good = split(&all).into_iter().find(|text| text.contains("snap-revision: 7") && text.contains(SNAPD)).expect("it is in it");
+    for (from, to, words) in [
+        ("snap-size: ", "snap-size: 1", "bytes long, and its snap-revision says"),
+        ("snap-revision: 7", "snap-revision: 17", "its file must be called snapd_17.snap"),
+        ("\nsnap-id: ", "\nprovenance: other-way\nsnap-id: ", "it was published by a way of its own (other-way)"),
+    ] {
+        let headers = good.split_once("\nsign-key").expect("it is signed").0.replacen(from, to, 1);
+        let other = forge::signed(&headers, "");
+        // As the store published it: of two that are equally late the device has its own.
+        let image = image.clone().put(&path, all.replace(good.trim_end(), other.trim_end())).known(&good);
+        let said = no(&image.judged(), Check::SnapsPresent);
+        assert!(said.contains(words), "{from}: {said}");
+    }
+    let good = forge::declaration(SNAPD, "snapd", "canonical");
+    let other = forge::declaration(SNAPD, "snape", "canonical");
+    let image = image.clone().put(&path, all.replace(good.trim_end(), other.trim_end())).known(&good);
+    let said = no(&image.judged(), Check::SnapsPresent);
+    assert!(said.contains("the model requires snapd, and the seed does not have it"), "{said}");
+}
+
+#[test]
+fn two_keys_of_one_account_do_not_share_a_name() {
+    let key = |key: &forge::Key, name: &str| {
+        let headers = format!(
+            "type: account-key\nauthority-id: {0}\npublic-key-sha3-384: {1}\naccount-id: {0}\nname: {name}\nsince: 2026-01-01T00:00:00Z",
+            forge::ACCOUNT,
+            key.id()
+        );
+        forge::signed(&headers, &key.public())
+    };
+    let (one, other) = (forge::Key::random(), forge::Key::random());
+    for (names, words) in [(["a", "a"], Some("with the name \"a\"")), (["a", "root"], Some("with the name \"root\"")), (["a", "b"], None)] {
+        let page = system_with(&format!("{}\n{}", key(&one, names[0]), key(&other, names[1]))).judged();
+        match words {
+            None => assert!(page.is_good(), "{page:#?}"),
+            Some(words) => {
+                let said = only_no(&page, Check::FirstBoot);
+                assert!(said.contains("the seed has two keys of forge") && said.contains(words), "{said}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_component_that_the_model_requires_is_missed() {
+    let path = format!("systems/{LABEL}/model");
+    let image = Core20::with(Loader::Grub);
+    let model = image.text(&path);
+    let with = |presence: &str| {
+        let headers = model.split_once("\nsign-key").expect("it is signed").0;
+        let headers = headers.replacen("    type: kernel\n", &format!("    type: kernel\n    components:\n      drivers: {presence}\n"), 1);
+        image.clone().put(&path, forge::signed(&headers, "")).judged()
+    };
+    let page = with("optional");
+    assert!(page.is_good(), "{page:#?}");
+    let said = only_no(&with("required"), Check::SnapsPresent);
+    assert!(
+        said.contains("the model requires the component drivers of pi-kernel, and images with components are not taken here"),
+        "{said}"
+    );
+}
+
+#[test]
 fn without_signatures_nobody_asks_what_the_device_could_verify() {
     let image = Changed::of("uc18-pi");
     let page = image.judged_by(&Wanted { signatures: false, ..wanted() });

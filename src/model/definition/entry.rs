@@ -164,7 +164,24 @@ pub(super) fn read(reading: &mut Reading<'_>, entry: &Value, grade: Grade, base:
     let modes = entry.modes(essential);
     entry.is_not_classic();
     entry.components(&modes);
-    Some(ModelSnap { name: name.to_owned(), id: id.map(str::to_owned), kind, channel: channel.map(str::to_owned), required, essential })
+    Some(ModelSnap {
+        name: name.to_owned(),
+        id: id.map(str::to_owned),
+        kind,
+        channel: channel.map(str::to_owned),
+        required,
+        essential,
+        required_components: required_components(map),
+    })
+}
+
+fn required_components(map: &BTreeMap<String, Value>) -> Vec<String> {
+    let Some(Value::Map(components)) = map.get("components") else { return Vec::new() };
+    let is_required = |value: &Value| match value {
+        Value::Map(fields) => fields.get("presence").and_then(Value::as_text) == Some("required"),
+        other => other.as_text() == Some("required"),
+    };
+    components.iter().filter(|(_, value)| is_required(value)).map(|(name, _)| name.clone()).collect()
 }
 
 /// A component of a snap that is there in these modes.

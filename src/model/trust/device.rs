@@ -3,7 +3,7 @@
 //! Snapd takes the assertions of a seed as one batch: each with its signing key and what else it refers to, all of them from the same
 //! seed or built in. One that cannot be resolved refuses the whole seed (snapd: `asserts/batch.go`, `seed/helpers.go`).
 
-use super::{Assertion, Judge, PrimaryKey, Trust};
+use super::{Assertion, Judge, Link, PrimaryKey, Trust};
 use crate::model::signature::Sha3;
 
 /// The account, and the id of the key, that snapd has built in beside the root: for models and serials that nobody's brand signs
@@ -55,6 +55,11 @@ impl Trust {
 }
 
 impl Judge<'_> {
+    /// The keys that are believed without anybody's signature.
+    pub fn roots(&self) -> impl Iterator<Item = Link> {
+        self.trust.roots.iter().map(|root| Link { key: root.key.id(), account: root.account.clone(), name: root.name.clone() })
+    }
+
     /// What these assertions refer to and is not known here, each once.
     #[must_use]
     pub fn lacking<'a>(&self, assertions: impl IntoIterator<Item = &'a Assertion>) -> Vec<Missing> {

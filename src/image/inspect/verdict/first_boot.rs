@@ -37,6 +37,7 @@ impl Judged<'_> {
             reasons = self.not_by_itself(judge, device, model, others);
         }
         reasons.extend(self.doubled(others));
+        reasons.extend(keys_of_one_name(device, others));
         self.page.unless(Check::FirstBoot, reasons);
     }
 
@@ -84,4 +85,21 @@ impl Judged<'_> {
         }
         reasons
     }
+}
+
+/// Snapd takes no two keys of an account that have one name (snapd: asserts/account_key.go, `checkConsistency`).
+fn keys_of_one_name(device: &Judge<'_>, others: &[(&str, Assertion)]) -> Vec<String> {
+    let mut known: BTreeMap<(String, String), Sha3> = device.roots().map(|root| ((root.account, root.name), root.key)).collect();
+    let mut reasons = Vec::new();
+    for key in others.iter().filter_map(|(_, assertion)| assertion.as_account_key()).filter(|key| !key.name.is_empty()) {
+        let id = key.key.id();
+        match known.insert((key.account.clone(), key.name.clone()), id) {
+            Some(first) if first != id => reasons.push(format!(
+                "the seed has two keys of {} with the name {:?}, {first} and {id}: snapd takes one of each name",
+                key.account, key.name
+            )),
+            _ => {}
+        }
+    }
+    reasons
 }

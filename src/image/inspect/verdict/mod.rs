@@ -136,7 +136,8 @@ impl Judged<'_> {
         let mut device = trust.built_in(self.seed.generation == Generation::Core16);
         let (models, others) = self.assertions(&mut trust, &mut device, &mut reasons);
         let judge = trust.at(self.wanted.at).of_an_image();
-        let rows = self.snaps(&judge);
+        let device = device.at(self.wanted.at).of_an_image();
+        let rows = self.snaps(&judge, &device);
         let inside = match models.as_slice() {
             [only] => Some(only),
             [] => {
@@ -154,7 +155,7 @@ impl Judged<'_> {
             return;
         };
         self.model(&judge, assertion, model, reasons);
-        self.first_boot(&judge, &device.at(self.wanted.at).of_an_image(), assertion, &others);
+        self.first_boot(&judge, &device, assertion, &others);
         let undeclared = if self.seed.generation == Generation::Core20 { undeclared(&others) } else { Vec::new() };
         self.present(model, &rows, undeclared);
         self.extra(model, &rows);

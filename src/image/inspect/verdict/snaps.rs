@@ -8,7 +8,7 @@ use super::super::snap::{self, SnapYaml};
 use super::{Judged, keys};
 use crate::model::definition::{Model, ModelSnap, SnapKind};
 use crate::model::signature::Sha3Hasher;
-use crate::model::trust::Judge;
+use crate::model::trust::{Judge, Proven};
 
 /// The account that publishes unmodified essential snaps.
 const CANONICAL: &str = "canonical";
@@ -31,19 +31,29 @@ impl Row {
     }
 }
 
+/// Of what the device is told and what the station knows, the later one; the device's own word where both are as late. What only the
+/// station knows is refused elsewhere, as what the device could not verify.
+fn latest<T>(device: Result<Proven<T>, Vec<String>>, station: Result<Proven<T>, Vec<String>>) -> Result<Proven<T>, Vec<String>> {
+    match (device, station) {
+        (Ok(device), Ok(station)) if device.assertion.revision() >= station.assertion.revision() => Ok(device),
+        (_, station) => station,
+    }
+}
+
 impl Judged<'_> {
-    /// Hashes every snap and looks for who published those bytes.
-    pub(super) fn snaps(&mut self, judge: &Judge<'_>) -> Vec<Row> {
+    /// Hashes every snap and looks for who published those bytes: by the seed's own word, which the device goes by, where the station
+    /// does not know a later one.
+    pub(super) fn snaps(&mut self, judge: &Judge<'_>, device: &Judge<'_>) -> Vec<Row> {
         let mut rows = Vec::new();
         for file in &self.seed.snaps {
-            let (row, snap) = self.snap(judge, file);
+            let (row, snap) = self.snap(judge, device, file);
             rows.push(row);
             self.page.snaps.push(snap);
         }
         rows
     }
 
-    fn snap(&self, judge: &Judge<'_>, file: &SnapFile) -> (Row, page::Snap) {
+    fn snap(&self, judge: &Judge<'_>, device: &Judge<'_>, file: &SnapFile) -> (Row, page::Snap) {
         let yaml = snap::open(self.files, &file.path).and_then(|mut snap| snap::describe(&mut snap));
         let own_name = yaml.as_ref().ok().map(|yaml| yaml.name.clone());
         let mut shown = page::Snap {
@@ -72,7 +82,7 @@ impl Judged<'_> {
         } else {
             let digest = hasher.finish();
             shown.sha3_384 = digest.to_string();
-            match judge.snap_revision(digest) {
+            match latest(device.snap_revision(digest), judge.snap_revision(digest)) {
                 Err(reasons) => shown.problems.extend(reasons),
                 Ok(revision) => {
                     shown.revision = Some(revision.what.revision);
@@ -83,7 +93,8 @@ impl Judged<'_> {
                     if let Some(way) = &revision.what.provenance {
                         shown.problems.push(format!("it was published by a way of its own ({way}), which the simple model does not use"));
                     }
-                    match judge.snap_declaration(&revision.what.snap_id) {
+                    let id = &revision.what.snap_id;
+                    match latest(device.snap_declaration(id), judge.snap_declaration(id)) {
                         Err(reasons) => shown.problems.extend(reasons),
                         Ok(declaration) => {
                             shown.publisher_id = Some(declaration.what.publisher.clone());
@@ -158,6 +169,13 @@ impl Judged<'_> {
                 [] if wanted.required => reasons.push(format!("the model requires {}, and the seed does not have it", wanted.name)),
                 [] => {}
                 [row] => {
+                    // Where the snap is, they are demanded with it (snapd: seed/seed20.go, `deriveSideInfo`).
+                    reasons.extend(wanted.required_components.iter().map(|component| {
+                        format!(
+                            "the model requires the component {component} of {}, and images with components are not taken here",
+                            wanted.name
+                        )
+                    }));
                     if self.wanted.signatures && !row.proven {
                         doubtful.push(*row);
                     }
