@@ -8,7 +8,10 @@ use super::*;
 
 /// What was written, by a writer that blocks until it is let go.
 #[derive(Clone, Default)]
-struct Journal(Arc<(Mutex<(bool, Vec<u8>)>, Condvar)>);
+struct Journal(Arc<(Mutex<Taken>, Condvar)>);
+
+/// Whether it takes anything, and what it took.
+type Taken = (bool, Vec<u8>);
 
 impl Journal {
     fn let_go(&self) {
@@ -22,7 +25,12 @@ impl Journal {
 
     fn dispatch(&self) -> Dispatch {
         let journal = self.clone();
-        tracing_subscriber::fmt().with_max_level(tracing::Level::INFO).without_time().with_ansi(false).with_writer(move || journal.clone()).into()
+        tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::INFO)
+            .without_time()
+            .with_ansi(false)
+            .with_writer(move || journal.clone())
+            .into()
     }
 }
 
@@ -77,7 +85,17 @@ fn an_event_is_written_as_if_nothing_stood_in_between() {
     let tell = || {
         let error = Outer(io::Error::from_raw_os_error(28));
         let absent: Option<u64> = None;
-        tracing::warn!(error = &error as &dyn Error, slot = "A\u{1b}1", attempt = 7_u64, back = -3, deaf = true, share = 0.5, absent, "it {}", "failed");
+        tracing::warn!(
+            error = &error as &dyn Error,
+            slot = "A\u{1b}1",
+            attempt = 7_u64,
+            back = -3,
+            deaf = true,
+            share = 0.5,
+            absent,
+            "it {}",
+            "failed"
+        );
         tracing::info!(who = ?Some("ann"), where_ = %"here", "asked");
         tracing::debug!("not wanted");
     };

@@ -85,7 +85,11 @@ fn every_mistake_is_named_with_its_line_its_key_and_a_cure() {
             "[policy]\ndone = \"erase\"\n[[model]]",
             "line 2: `done` is \"recheck\" or \"reflash\", and not the text \"erase\"",
         ),
-        ("image = \"box.img\"", "image = \"box.img\"\ncontents = \"all\"", "line 5: `contents` is \"disk\" or \"any\", and not the text \"all\""),
+        (
+            "image = \"box.img\"",
+            "image = \"box.img\"\ncontents = \"all\"",
+            "line 5: `contents` is \"disk\" or \"any\", and not the text \"all\"",
+        ),
         ("image = \"box.img\"", "image = \".\"", "line 4: `image`: DIR/.: not a regular file"),
         ("\n[[model]]", "[[own_disk]]\nserial = \"4C53\"\nbytes = 1000\n[[model]]", "line 1: [[own_disk]] has either"),
         ("model = \"acme/box\"", "model = \"acme/box\"\ncapacity_gb = [9, 8]", "line 10: `capacity_gb`"),

@@ -12,9 +12,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use super::events::Events;
 use super::output::remark;
 use super::prepare::prepare;
-use super::events::Events;
 use super::{GOOD, NOT_GOOD, WRONG, complain};
 use crate::config::{ConfigError, DEFAULT_PATH};
 use crate::daemon::arming::describe;

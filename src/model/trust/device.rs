@@ -50,7 +50,7 @@ impl Trust {
             PrimaryKey::AccountKey(id) => self.roots.iter().any(|root| root.key.id() == *id),
             _ => false,
         };
-        !is_built_in && !(self.has_generic && is_generic(key)) && self.known(key).is_empty()
+        !(is_built_in || self.has_generic && is_generic(key) || !self.known(key).is_empty())
     }
 }
 
