@@ -588,7 +588,7 @@ fn of_others(seed: &Seed, add: &mut dyn FnMut(&str, Seed)) {
     let twin = declared.with(|element| element.headers = element.headers.replace("unused", if seed.is_core20 { "app" } else { "core18" }));
     add("declaration-of-a-twin", seed.and(twin).and(published.clone()));
     let second = published.with(|element| {
-        element.headers = element.headers.replace("snap-revision: 3", "snap-revision: 4").replace(&digest(b"unused"), &digest(b"other"))
+        element.headers = element.headers.replace("snap-revision: 3", "snap-revision: 4").replace(&digest(b"unused"), &digest(b"other"));
     });
     add("revision-second", seed.and(declared.clone()).and(published.clone()).and(second.clone()));
     let unpublished =
