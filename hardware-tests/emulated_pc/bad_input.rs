@@ -57,7 +57,7 @@ fn a_broken_configuration_names_its_line_and_the_station_does_not_run() {
     let image = Image::new(MIB, 7);
     Factory::new(&pc, &image.raw()).slot("A1", usb("1")).configured();
     let last_line = pc.sh("echo 'speed = 3' >> /etc/flashline/config.toml; wc -l < /etc/flashline/config.toml");
-    let named = format!("config.toml, line {}: unknown field `speed`", last_line.trim());
+    let named = format!("config.toml, line {}: unknown key `speed`", last_line.trim());
     for command in ["run", "check"] {
         let ended = pc.run(&format!("flashline {command}"));
         assert_eq!(ended.status, 2);

@@ -77,7 +77,7 @@ fn a_reload_with_anything_wrong_changes_nothing_and_says_why() {
     pc.put(&damaged, "/srv/images/damaged.img.xz", 0o644);
     pc.sh(&format!("cp {CONFIG} /tmp/good.toml"));
     let mistakes = [
-        ("$ a speed = 3", "unknown field `speed`"),
+        ("$ a speed = 3", "unknown key `speed`"),
         ("s,/srv/images/image.img.xz,/srv/images/damaged.img.xz,", "the model acme/box cannot be armed"),
         ("s,/srv/images/image.img.xz,/srv/images/none.img.xz,", "none.img.xz: No such file or directory"),
         ("s,^\\[station\\],[station]\\nstate = \"/var/lib/elsewhere\",", "`state` in [station] cannot change"),

@@ -43,7 +43,7 @@ fn a_reload_of_a_bad_configuration_fails_and_changes_nothing_and_a_stop_of_a_bus
     pc.sh("cp /etc/flashline/config.toml /tmp/good.toml; echo 'speed = 3' >> /etc/flashline/config.toml");
     let reload = pc.run("systemctl reload flashline");
     assert_ne!(reload.status, 0, "who asked is told: {reload}");
-    station.job.wait_for_line("config.toml, line .*: unknown field `speed`", secs(20));
+    station.job.wait_for_line("config.toml, line .*: unknown key `speed`", secs(20));
     station.wait_for("A1", "PASS");
     assert!(stick.medium().reads_as(image.raw()), "the card went on");
     assert_eq!(main_pid(), before, "and so did the station");

@@ -16,6 +16,7 @@
 pub mod agent;
 pub mod disk;
 pub mod error;
+mod hand;
 mod host;
 pub mod lamp;
 mod machine;

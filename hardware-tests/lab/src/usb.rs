@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::error::{Error, OrPanic, Result};
+use crate::hand::Hand;
 use crate::machine::Machine;
 use crate::medium::{Medium, Plan, medium_options};
 use crate::pc::Inner;
@@ -120,6 +121,7 @@ impl UsbBuilder {
             pc: self.pc,
             shape: self.shape,
             socket: Mutex::new(Socket { controller: self.controller, port: self.port, plugged: None }),
+            hand: Hand::default(),
         };
         stick.try_plug()?;
         Ok(stick)
@@ -146,6 +148,7 @@ pub struct UsbStick {
     shape: Shape,
     medium: Arc<Medium>,
     socket: Mutex<Socket>,
+    hand: Hand,
 }
 
 impl Deref for UsbStick {
@@ -198,10 +201,11 @@ impl UsbStick {
             }
         }
         self.pc.remove_device(&device)?;
+        self.hand.pulls();
         self.pc.remove_node(&node)
     }
 
-    /// Plugs it into the same port again.
+    /// Plugs it into the same port again, three seconds after it was pulled at the earliest: no hand is faster.
     ///
     /// # Panics
     /// If it is plugged in, or the port is taken.
@@ -221,6 +225,7 @@ impl UsbStick {
     }
 
     fn try_plug(&self) -> Result<()> {
+        self.hand.plugs();
         let mut socket = lock(&self.socket);
         if socket.plugged.is_some() {
             return Err(Error::Impossible(format!("{} is plugged in already", self.shape.serial)));
