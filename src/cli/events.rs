@@ -163,6 +163,10 @@ impl OwnedEvent {
 
     /// Tells the subscriber of this thread, as the event's own macro would have.
     fn tell(&self) {
+        // Sent by hand it passes the filter by, which the macro asks.
+        if !tracing::dispatcher::get_default(|writer| writer.enabled(self.metadata)) {
+            return;
+        }
         let values: Vec<Option<&dyn Value>> = self.values.iter().map(|value| value.as_deref().map(|value| value as &dyn Value)).collect();
         Event::dispatch(self.metadata, &self.metadata.fields().value_set_all(&values));
     }
