@@ -53,7 +53,7 @@
 //! | `control` | `station` |
 //! | `panel` | `station` |
 //! | `report` | `station`, `ledger` |
-//! | `ledger` | `station`, `device` |
+//! | `ledger` | `station` |
 //! | `watch` | `station` |
 //! | `flash` | `station`, `device`, `image` |
 //! | `image` | `station`, `model`, `device` |
