@@ -11,11 +11,11 @@ use std::vec;
 use rusqlite::{Connection, OptionalExtension, Transaction, named_params};
 
 use crate::station::outcome::OutcomeWord;
+use crate::station::units::to_u64;
 
 use super::error::{Doing, LogError, Trouble};
 use super::reader::{LogReader, to_count};
 use super::row::Row;
-use crate::station::units::to_u64;
 
 /// Rows a page holds at most: a few of a megabyte.
 const PAGE: usize = 512;

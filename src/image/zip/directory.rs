@@ -1,0 +1,250 @@
+//! The directory at a zip's end: where it is, what it says of every file, and whether anything is missing or added.
+//!
+//! Knows nothing of what the files are for. Numbers of sections are APPNOTE 6.3.10's.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+
+use crate::image::behind::Beyond;
+use crate::image::extents::is_zero;
+use crate::station::units::{KIB, MIB, to_u64, to_usize};
+
+/// The end of the central directory (4.3.16), its length without the comment, and the longest comment.
+const END: [u8; 4] = *b"PK\x05\x06";
+pub(super) const END_LENGTH: usize = 22;
+const LONGEST_COMMENT: usize = 0xffff;
+/// What lies before it in a zip64: the end's long form (4.3.14), and the place of that (4.3.15).
+pub(super) const END64: [u8; 4] = *b"PK\x06\x06";
+pub(super) const END64_LENGTH: usize = 56;
+pub(super) const LOCATOR: [u8; 4] = *b"PK\x06\x07";
+const LOCATOR_LENGTH: usize = 20;
+/// Everything the end may consist of.
+const TAIL: usize = END64_LENGTH + LOCATOR_LENGTH + END_LENGTH + LONGEST_COMMENT;
+
+/// The longest directory that is read, because it is read into memory: room for the image, and for thousands of entries that do
+/// not count.
+pub(super) const LONGEST_DIRECTORY: u64 = MIB;
+
+/// A header of the directory (4.3.12) and of a file (4.3.7), without what follows each.
+const HEADER: [u8; 4] = *b"PK\x01\x02";
+pub(super) const HEADER_LENGTH: usize = 46;
+const LOCAL: [u8; 4] = *b"PK\x03\x04";
+const LOCAL_LENGTH: usize = 30;
+/// What a number of 32 bits cannot say.
+pub(super) const WRAP: u64 = 1 << 32;
+
+/// A header of the directory.
+pub(super) struct Header<'d> {
+    pub(super) name: &'d [u8],
+    pub(super) flags: u64,
+    pub(super) method: u64,
+    pub(super) crc: u32,
+    packed: u64,
+    pub(super) size: u64,
+    /// Where the file's own header is.
+    place: u64,
+    /// It has the long numbers: none of those above is cut.
+    pub(super) is_long: bool,
+}
+
+/// Every header of a directory.
+pub(super) fn headers(mut directory: &[u8]) -> io::Result<Vec<Header<'_>>> {
+    let broken = || damaged("the zip's directory is not readable");
+    let mut headers = Vec::new();
+    while !directory.is_empty() {
+        // The directory may be signed (4.3.13): what follows is no file.
+        if directory.starts_with(b"PK\x05\x05") {
+            break;
+        }
+        let fixed = directory.get(..HEADER_LENGTH).filter(|fixed| fixed.starts_with(&HEADER)).ok_or_else(broken)?;
+        let field = |at: usize, length: usize| number(&fixed[at..at + length]);
+        let name_end = HEADER_LENGTH + to_usize(field(28, 2));
+        let extra_end = name_end + to_usize(field(30, 2));
+        let end = extra_end + to_usize(field(32, 2));
+        let name = directory.get(HEADER_LENGTH..name_end).ok_or_else(broken)?;
+        let extra = directory.get(name_end..extra_end).ok_or_else(broken)?;
+        let mut header = Header {
+            name,
+            flags: field(8, 2),
+            method: field(10, 2),
+            crc: u32::try_from(field(16, 4)).unwrap_or(u32::MAX),
+            packed: field(20, 4),
+            size: field(24, 4),
+            place: field(42, 4),
+            is_long: false,
+        };
+        header.lengthen(extra).ok_or_else(broken)?;
+        headers.push(header);
+        directory = directory.get(end..).ok_or_else(broken)?;
+    }
+    Ok(headers)
+}
+
+impl Header<'_> {
+    /// Takes the long numbers of zip64 for those that are not there (4.5.3); nothing where they should be and are not.
+    fn lengthen(&mut self, mut extra: &[u8]) -> Option<()> {
+        while let Some((head, rest)) = extra.split_at_checked(4) {
+            let (field, behind) = rest.split_at_checked(to_usize(number(&head[2..4])))?;
+            if number(&head[..2]) == 1 {
+                self.is_long = true;
+                let mut numbers = field.chunks_exact(8).map(number);
+                for short in [&mut self.size, &mut self.packed, &mut self.place] {
+                    if *short == WRAP - 1 {
+                        *short = numbers.next()?;
+                    }
+                }
+            }
+            extra = behind;
+        }
+        Some(())
+    }
+
+    /// A directory has a name that ends so (4.3.8 leaves no other sign that everybody sets).
+    pub(super) fn is_file(&self) -> bool {
+        !matches!(self.name.last(), Some(b'/' | b'\\'))
+    }
+
+    /// Where its own header is, and where its packed bytes begin; nothing where there is no such header before the directory.
+    pub(super) fn local(&self, file: &File, directory: u64) -> io::Result<Option<(u64, u64)>> {
+        let mut place = self.place;
+        while place < directory {
+            let mut local = vec![0; LOCAL_LENGTH + self.name.len()];
+            if place + to_u64(local.len()) <= directory {
+                file.read_exact_at(&mut local, place)?;
+                let (name_length, extra_length) = (number(&local[26..28]), number(&local[28..30]));
+                if local.starts_with(&LOCAL) && name_length == to_u64(self.name.len()) && &local[LOCAL_LENGTH..] == self.name {
+                    return Ok(Some((place, place + to_u64(local.len()) + extra_length)));
+                }
+            }
+            if self.is_long {
+                break;
+            }
+            place += WRAP;
+        }
+        Ok(None)
+    }
+
+    /// How long its packed bytes are: as the directory says, or longer by as many times 4 GiB as there is room for, which no other
+    /// file takes.
+    pub(super) fn packed_length(&self, file: &File, start: u64, headers: &[Header<'_>], directory: u64) -> io::Result<u64> {
+        if self.is_long || directory.saturating_sub(start) < WRAP {
+            return Ok(self.packed);
+        }
+        let mut limit = directory;
+        for other in headers {
+            if let Some((place, _)) = other.local(file, directory)?
+                && place >= start
+            {
+                limit = limit.min(place);
+            }
+        }
+        let room = (limit - start).saturating_sub(self.packed);
+        Ok(self.packed + room / WRAP * WRAP)
+    }
+}
+
+/// What the end says of the directory.
+pub(super) struct End {
+    /// Where it begins.
+    pub(super) start: u64,
+    pub(super) size: u64,
+    pub(super) entries: u64,
+}
+
+/// The last bytes of a file, as many as a zip's end may have, without zeroes that only fill a block: where they begin, and how many zeroes
+/// follow. Zeroes of the end's own may be among those.
+fn tail(file: &File) -> io::Result<(u64, Vec<u8>)> {
+    let length = file.metadata()?.len();
+    let mut end = length;
+    let mut block = vec![0; to_usize(64 * KIB)];
+    while end > 0 {
+        let start = end.saturating_sub(to_u64(block.len()));
+        let bytes = &mut block[..to_usize(end - start)];
+        file.read_exact_at(bytes, start)?;
+        if !is_zero(bytes) {
+            break;
+        }
+        end = start;
+    }
+    let start = end.saturating_sub(to_u64(TAIL + block.len()));
+    let mut tail = vec![0; to_usize((end + to_u64(END_LENGTH)).min(length) - start)];
+    file.read_exact_at(&mut tail, start)?;
+    Ok((start, tail))
+}
+
+/// Whether the file is a part of a zip that was split: the first, which begins so (8.5.3), or the last, whose end counts more disks than one.
+pub(in crate::image) fn is_split(file: &File) -> io::Result<bool> {
+    let mut first = [0; 4];
+    if file.read_at(&mut first, 0)? == first.len() && &first == b"PK\x07\x08" {
+        // An archive that could have been split, and was not, ends as any other.
+        return Ok(prove_end(file).is_err());
+    }
+    let (_, tail) = tail(file)?;
+    let Some(at) = tail.windows(END.len()).rposition(|window| window == END) else { return Ok(false) };
+    let Some(end) = tail.get(at..at + END_LENGTH) else { return Ok(false) };
+    let disk = number(&end[4..6]);
+    Ok(disk > 0 && disk < 0xffff && number(&end[6..8]) <= disk)
+}
+
+/// Proves that the zip's end is the file's end, and that the directory ends there: nothing is missing, nothing was added. Zeroes that
+/// fill a block up are nothing.
+pub(super) fn prove_end(file: &File) -> io::Result<End> {
+    let length = file.metadata()?.len();
+    let (start, tail) = tail(file)?;
+    let at = tail.windows(END.len()).rposition(|window| window == END).ok_or(io::ErrorKind::UnexpectedEof)?;
+    let (before, end) = tail.split_at(at);
+    if end.len() < END_LENGTH {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    let end_of_zip = start + to_u64(at) + to_u64(END_LENGTH) + number(&end[20..22]);
+    if end_of_zip > length {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    // All that was looked at behind it is zeroes, or it is not.
+    let comment = to_usize(number(&end[20..22]));
+    let behind = end.get(END_LENGTH + comment..).unwrap_or_default();
+    if !is_zero(behind) {
+        return Err(Beyond::GoesOn { end: end_of_zip, more: length - end_of_zip }.into());
+    }
+    let astray = || damaged("the zip's directory is not where its end says");
+    let mut directory_end = start + to_u64(at);
+    let (mut entries, mut size, mut offset) = (number(&end[10..12]), number(&end[12..16]), number(&end[16..20]));
+    let mut is_long = false;
+    if let Some((before, locator)) = split_end(before, LOCATOR_LENGTH)
+        && locator.starts_with(&LOCATOR)
+    {
+        let (before, end64) = split_end(before, END64_LENGTH).ok_or_else(astray)?;
+        directory_end = start + to_u64(before.len());
+        // Nothing between the two: there is room for data that nobody writes.
+        if !end64.starts_with(&END64) || number(&locator[8..16]) != directory_end {
+            return Err(astray());
+        }
+        // The short form's numbers count where they fit it.
+        if entries == 0xffff || size == 0xffff_ffff || offset == 0xffff_ffff {
+            (entries, size, offset) = (number(&end64[32..40]), number(&end64[40..48]), number(&end64[48..56]));
+        }
+        is_long = true;
+    }
+    let directory = directory_end.checked_sub(size).ok_or_else(astray)?;
+    // Without the long form a place beyond 4 GiB is told without its high bits, by those who do not know the long form.
+    if offset == directory || (!is_long && offset == directory % WRAP) {
+        Ok(End { start: directory, size, entries })
+    } else {
+        Err(astray())
+    }
+}
+
+/// The last `length` bytes, and those before.
+fn split_end(bytes: &[u8], length: usize) -> Option<(&[u8], &[u8])> {
+    bytes.len().checked_sub(length).map(|at| bytes.split_at(at))
+}
+
+/// Up to eight bytes, the lowest first.
+pub(super) fn number(bytes: &[u8]) -> u64 {
+    bytes.iter().rev().fold(0, |above, byte| above << 8 | u64::from(*byte))
+}
+
+pub(super) fn damaged(what: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what)
+}
