@@ -38,7 +38,10 @@ struct There {
 /// Every device.
 #[derive(Debug)]
 pub(super) struct Devices {
-    first_look: Option<Instant>,
+    /// Since when what comes was not there before: the first look may come later, on a busy PC.
+    began: Instant,
+    /// There was a look.
+    has_looked: bool,
     /// For how long the PC had been up by then.
     uptime: Duration,
     there: BTreeMap<DeviceId, There>,
@@ -55,14 +58,15 @@ pub(super) struct Arrival {
 }
 
 impl Devices {
-    pub(super) fn new(uptime: Duration) -> Self {
-        Self { first_look: None, uptime, there: BTreeMap::new(), places: BTreeSet::new() }
+    /// `uptime`: for how long the PC had been up when the station `began` to look.
+    pub(super) fn new(uptime: Duration, began: Instant) -> Self {
+        Self { began, has_looked: false, uptime, there: BTreeMap::new(), places: BTreeSet::new() }
     }
 
     /// Notes which devices are there now, and where.
     pub(super) fn note(&mut self, now: Instant, there: &BTreeMap<DeviceId, Port>) {
-        let appeared = self.first_look.map(|_| now);
-        self.first_look.get_or_insert(now);
+        let appeared = self.has_looked.then_some(now);
+        self.has_looked = true;
         self.there.retain(|id, _| there.contains_key(id));
         for (id, port) in there {
             let is_first = self.places.insert(port.clone());
@@ -78,8 +82,8 @@ impl Devices {
     /// A card is seen for the first time, in this device, which has been `connected` to USB for so long. Nothing where the device was there
     /// without it: then a hand put it in.
     pub(super) fn arrival(&self, now: Instant, device: DeviceId, connected: Option<Duration>) -> Option<Arrival> {
-        let (first_look, there) = (self.first_look?, self.there.get(&device)?);
-        let looking = now.saturating_duration_since(first_look);
+        let there = self.there.get(&device)?;
+        let looking = now.saturating_duration_since(self.began);
         // How long the device could have shown a medium.
         let known_for = match (there.appeared, connected) {
             (Some(appeared), _) => now.saturating_duration_since(appeared),

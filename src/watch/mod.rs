@@ -69,12 +69,14 @@ impl Watch {
     pub fn spawn(sysfs: Sysfs, ports: BTreeSet<Port>, tell: impl Fn(Event) -> bool + Send + 'static) -> io::Result<Self> {
         let orders = Arc::new(Orders { stop: AtomicBool::new(false), ports: Mutex::new(Some(ports)) });
         let ours = Arc::clone(&orders);
+        // What is put in from now on was not there before, however late the thread comes to its first look.
+        let (uptime, began) = (clock(ClockId::CLOCK_BOOTTIME), Instant::now());
         let thread = thread::Builder::new().name("watch".to_owned()).spawn(move || {
             // The monitor first, then the first look: what changes in between is seen twice rather than not at all.
             let monitor = monitor().inspect_err(|error| {
                 tracing::warn!(error = error as &dyn std::error::Error, "no udev monitor: cards are looked for every second only");
             });
-            let mut seen = Seen::new(clock(ClockId::CLOCK_BOOTTIME));
+            let mut seen = Seen::new(uptime, began);
             let mut slept = time_slept();
             while !ours.stop.load(Ordering::Relaxed) {
                 if let Some(ports) = ours.ports.lock().unwrap_or_else(PoisonError::into_inner).take() {

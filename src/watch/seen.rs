@@ -32,15 +32,15 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    /// `uptime`: for how long the PC has been up.
-    pub(super) fn new(uptime: Duration) -> Self {
+    /// `uptime`: for how long the PC had been up when the station `began` to look.
+    pub(super) fn new(uptime: Duration, began: Instant) -> Self {
         Self {
             ports: BTreeSet::new(),
             new_ports: BTreeSet::new(),
             visits: BTreeMap::new(),
             tell_all: false,
             disks: BTreeMap::new(),
-            devices: Devices::new(uptime),
+            devices: Devices::new(uptime, began),
             polls: MediaPolls::default(),
             woke: None,
             just_woke: false,

@@ -39,9 +39,23 @@ fn a_stick_that_was_connected_before_anybody_looked_is_from_before_however_late_
 }
 
 #[test]
+fn a_stick_put_in_once_the_station_has_begun_is_put_in_by_hand_however_late_the_first_look_is() {
+    let fake = FakeSysfs::new();
+    let began = Instant::now();
+    let mut seen = Seen::new(Duration::from_secs(3600), began);
+    seen.turn_to([port("1"), port("2")].into());
+    assert_eq!(told(&seen.look(&fake.sysfs(), began + 1500 * MS)), [""; 0]);
+    fake.stick("sda", "1", 11);
+    fake.connected("1", 2000);
+    fake.stick("sdb", "2", 12);
+    fake.connected("2", 3500);
+    assert_eq!(told(&seen.look(&fake.sysfs(), began + 3000 * MS)), ["seen 11 None 2000", "seen 12 Some(Start) 3500"]);
+}
+
+#[test]
 fn a_stick_behind_a_hub_that_was_connected_before_anybody_looked_is_from_before_too() {
     let fake = FakeSysfs::new();
-    let mut seen = Seen::new(Duration::from_secs(3600));
+    let mut seen = Seen::new(Duration::from_secs(3600), Instant::now());
     seen.turn_to([port("3.1"), port("3.2")].into());
     let start = Instant::now();
     fake.hub("3", "05e3", "0610");
@@ -60,7 +74,7 @@ fn a_stick_behind_a_hub_that_was_connected_before_anybody_looked_is_from_before_
 #[test]
 fn a_card_put_into_a_reader_that_has_always_been_there_is_put_in_by_hand_and_so_is_one_in_an_sd_host() {
     let fake = FakeSysfs::new();
-    let mut seen = Seen::new(Duration::from_secs(3600));
+    let mut seen = Seen::new(Duration::from_secs(3600), Instant::now());
     seen.turn_to([port("1"), Port("pci-0000:00:07.0/mmc-0".to_owned())].into());
     let start = Instant::now();
     fake.lun("sda", "1", 0, 11);
@@ -119,7 +133,7 @@ fn a_device_that_left_and_came_back_between_two_looks_is_told_with_the_age_of_it
 fn an_sd_card_that_shows_while_the_pc_boots_or_with_its_host_is_from_before() {
     let in_host = |uptime: u64, host_is_late: bool| {
         let fake = FakeSysfs::new();
-        let mut seen = Seen::new(Duration::from_secs(uptime));
+        let mut seen = Seen::new(Duration::from_secs(uptime), Instant::now());
         seen.turn_to([Port("pci-0000:00:07.0/mmc-0".to_owned())].into());
         let start = Instant::now();
         if !host_is_late {

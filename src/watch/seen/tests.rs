@@ -17,7 +17,7 @@ pub(super) fn names(events: &[Event]) -> Vec<String> {
 
 /// Looks at the first two ports of the controller.
 pub(super) fn seen() -> Seen {
-    let mut seen = Seen::new(Duration::from_secs(3600));
+    let mut seen = Seen::new(Duration::from_secs(3600), Instant::now());
     seen.turn_to(["1", "2"].map(port).into());
     seen
 }
