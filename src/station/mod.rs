@@ -317,17 +317,19 @@ impl Station {
         let Some(loss) = self.slots[index].loss.as_ref() else { return Pull::Taken };
         let upstream = loss.port.upstream();
         let together = upstream.iter().rev().find_map(|device| {
-            // A card that is there again has left all the same.
-            let left_too = |slot: &Slot| {
-                slot.loss.as_ref().is_some_and(|other| {
+            let left = |slot: &Slot| {
+                slot.loss.clone().filter(|other| {
                     let apart = other.at.since(loss.at).max(loss.at.since(other.at));
-                    other.port.hangs_on(device) && other.with_device && apart <= LOST_TOGETHER
+                    other.port.hangs_on(device) && apart <= LOST_TOGETHER
                 })
             };
+            // A card that is there again has left all the same. One that is gone may have shown no medium a moment before its reader left.
+            let left_too = |slot: &Slot| left(slot).is_some_and(|other| other.with_device || slot.present.is_none());
             let on_it = |slot: &Slot| slot.present.as_ref().is_some_and(|card| card.port.hangs_on(device));
             let still_there = self.slots.iter().any(|slot| on_it(slot) && !left_too(slot));
             let slots: Vec<String> = self.slots.iter().filter(|slot| left_too(slot)).map(|slot| slot.settings.name.clone()).collect();
-            (!still_there && slots.len() > 1).then(|| Pull::ReaderLost { device: device.clone(), slots })
+            let device_left = self.slots.iter().filter_map(left).any(|other| other.with_device);
+            (device_left && !still_there && slots.len() > 1).then(|| Pull::ReaderLost { device: device.clone(), slots })
         });
         together.unwrap_or(Pull::Taken)
     }

@@ -191,6 +191,26 @@ fn a_stick_that_comes_back_as_a_usb_2_device_in_the_same_socket_is_the_same_stic
 }
 
 #[test]
+fn a_slot_that_shows_no_medium_a_moment_before_its_reader_leaves_is_lost_with_the_reader_and_two_taken_out_by_hand_are_not() {
+    let slots = [("A1", "pci-1/usb3-2/lun-0"), ("A2", "pci-1/usb3-2/lun-1")];
+    for (with_device, reader_lost) in [([false, true], true), ([true, false], true), ([false, false], false)] {
+        let mut station = station(&slots);
+        let attempts = [busy_in(&mut station, slots[0].1, 1), busy_in(&mut station, slots[1].1, 2)];
+        for (number, with_device) in (1..).zip(with_device) {
+            station.apply(at(1000 + number), Event::Gone { visit: visit(number), with_device });
+        }
+        attempts.iter().for_each(|attempt| drop(station.apply(at(1450), ended(*attempt, End::Gone))));
+        let closed = closings(&station.apply(at(2600), Event::Tick));
+        let pull = match reader_lost {
+            true => Pull::ReaderLost { device: "pci-1/usb3-2".to_owned(), slots: vec!["A1".to_owned(), "A2".to_owned()] },
+            false => Pull::Taken,
+        };
+        let outcome = Outcome::Pulled(pull);
+        assert_eq!(closed, ["A1", "A2"].map(|name| (name.to_owned(), outcome.clone())), "{with_device:?}");
+    }
+}
+
+#[test]
 fn four_busy_cards_whose_hub_blinks_are_one_cause_and_all_four_are_held() {
     let ports = ["pci-1/usb3-2.1/lun-0", "pci-1/usb3-2.2/lun-0", "pci-1/usb3-2.3/lun-0", "pci-1/usb3-2.4/lun-0"];
     let names = ["A1", "A2", "A3", "A4"];
