@@ -51,6 +51,8 @@ pub(crate) struct Inner {
     next: AtomicU32,
     /// For every place where a disk was found: what was plugged in, and the disk's sequence number.
     seen: Mutex<HashMap<String, (String, String)>>,
+    /// Since when there is a hub in a port.
+    pub(crate) hubs: Mutex<HashMap<String, Instant>>,
     run: TempDir,
 }
 
@@ -84,6 +86,7 @@ impl Inner {
             child: Mutex::new(child),
             next: AtomicU32::new(1),
             seen: Mutex::default(),
+            hubs: Mutex::default(),
             run,
         }))
     }

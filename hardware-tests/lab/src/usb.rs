@@ -5,7 +5,8 @@
 use std::ops::Deref;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -21,6 +22,10 @@ const SEEN: Duration = Duration::from_secs(60);
 
 /// A stick that takes longer than this to answer is switched off before it is pulled, or QEMU would wait for it.
 const SLOW: Duration = Duration::from_secs(1);
+
+/// A stick that comes up within ten seconds of its hub may have been in it all the time, and a station that began to look meanwhile holds
+/// it. A hub of a factory PC has been there for longer.
+const HUB_IS_OLD: Duration = Duration::from_secs(11);
 
 /// How a stick presents itself.
 #[derive(Clone, Debug)]
@@ -227,6 +232,10 @@ impl UsbStick {
     fn try_plug(&self) -> Result<()> {
         self.hand.plugs();
         let mut socket = lock(&self.socket);
+        let hub = socket.port.rsplit_once('.').and_then(|(hub, _)| lock(&self.pc.hubs).get(hub).copied());
+        if let Some(plugged) = hub {
+            thread::sleep(HUB_IS_OLD.saturating_sub(plugged.elapsed()));
+        }
         if socket.plugged.is_some() {
             return Err(Error::Impossible(format!("{} is plugged in already", self.shape.serial)));
         }
@@ -327,6 +336,7 @@ impl Hub {
         // Without a serial of its own QEMU makes one of the port, and the same hub in another port is another hub.
         let arguments = json!({ "driver": "usb-hub", "id": device, "bus": "xhci0.0", "port": port, "ports": 8, "serial": serial });
         pc.qmp.execute("device_add", arguments)?;
+        lock(&pc.hubs).insert(port.to_owned(), Instant::now());
         Ok(Self { pc: Arc::clone(pc), device, serial })
     }
 
