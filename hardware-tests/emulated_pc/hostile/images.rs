@@ -39,7 +39,7 @@ fn what_is_no_disk_image_is_never_written_and_told_by_its_name_everywhere() {
     assert!(card.medium().untouched(), "nothing was written");
     // A scratch directory without room says how much is missing, and where.
     let packed = config.run(&format!(
-        "mount -t tmpfs -o size=2M none /var/tmp && gzip -c /srv/images/image.img > /srv/images/image.img.gz
+        "mount -t tmpfs -o size=1M none /var/tmp && gzip -c /srv/images/image.img > /srv/images/image.img.gz
         flashline flash /srv/images/image.img.gz {node} --yes"
     ));
     assert!(
