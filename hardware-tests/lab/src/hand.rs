@@ -1,31 +1,46 @@
-//! The hand that pulls a device and plugs it in again: it takes longer than a device that comes back by itself.
+//! The hand that pulls a device and plugs in the next: it takes longer than a device that comes back by itself, and knows which hubs
+//! have just been plugged in.
 
+use std::collections::HashMap;
 use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::sync::lock;
 
-/// A station takes what is back within two seconds for a device that came back by itself.
+/// A station takes what is back in its port within two seconds for a device that came back by itself.
 const LEAST: Duration = Duration::from_secs(3);
 
-/// When it let go last.
+/// A stick that comes up within ten seconds of its hub may have been in it all the time, and a station that began to look meanwhile holds
+/// it. A hub of a factory PC has been there for longer.
+const HUB_IS_OLD: Duration = Duration::from_secs(11);
+
+/// What it did last, by port.
 #[derive(Debug, Default)]
 pub(crate) struct Hand {
-    pulled: Mutex<Option<Instant>>,
+    pulled: Mutex<HashMap<String, Instant>>,
+    hubs: Mutex<HashMap<String, Instant>>,
 }
 
 impl Hand {
-    /// It pulls the device now.
-    pub(crate) fn pulls(&self) {
-        *lock(&self.pulled) = Some(Instant::now());
+    /// It pulls what is in this port now.
+    pub(crate) fn pulls(&self, port: &str) {
+        lock(&self.pulled).insert(port.to_owned(), Instant::now());
     }
 
-    /// Returns when a hand could have the device in its port again.
-    pub(crate) fn plugs(&self) {
-        let pulled = lock(&self.pulled).take();
-        if let Some(pulled) = pulled {
-            thread::sleep(LEAST.saturating_sub(pulled.elapsed()));
+    /// It plugs a hub into this port now.
+    pub(crate) fn plugs_hub(&self, port: &str) {
+        lock(&self.hubs).insert(port.to_owned(), Instant::now());
+    }
+
+    /// Returns when a hand could have something in this port again, and its hub has been there for a while.
+    pub(crate) fn plugs(&self, port: &str) {
+        let pulled = lock(&self.pulled).remove(port);
+        let hub = port.rsplit_once('.').and_then(|(hub, _)| lock(&self.hubs).get(hub).copied());
+        for (since, least) in [(pulled, LEAST), (hub, HUB_IS_OLD)] {
+            if let Some(since) = since {
+                thread::sleep(least.saturating_sub(since.elapsed()));
+            }
         }
     }
 }

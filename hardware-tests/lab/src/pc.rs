@@ -19,6 +19,7 @@ use tempfile::TempDir;
 use crate::agent::{Agent, Job, Output};
 use crate::disk::DiskBuilder;
 use crate::error::{Error, OrPanic, Result};
+use crate::hand::Hand;
 use crate::lamp::Lamp;
 use crate::machine::{CONTROLLERS, Machine, SD_SLOTS};
 use crate::medium::Medium;
@@ -51,8 +52,7 @@ pub(crate) struct Inner {
     next: AtomicU32,
     /// For every place where a disk was found: what was plugged in, and the disk's sequence number.
     seen: Mutex<HashMap<String, (String, String)>>,
-    /// Since when there is a hub in a port.
-    pub(crate) hubs: Mutex<HashMap<String, Instant>>,
+    pub(crate) hand: Hand,
     run: TempDir,
 }
 
@@ -86,7 +86,7 @@ impl Inner {
             child: Mutex::new(child),
             next: AtomicU32::new(1),
             seen: Mutex::default(),
-            hubs: Mutex::default(),
+            hand: Hand::default(),
             run,
         }))
     }

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use crate::disk::{Disk, DiskBuilder};
 use crate::error::{Error, OrPanic, Result};
-use crate::hand::Hand;
 use crate::medium::{Medium, Plan, medium_options};
 use crate::pc::Inner;
 
@@ -89,7 +88,7 @@ echo $port",
             last_slot = self.slots.saturating_sub(1),
         );
         let port = self.pc.run(&script, SEEN)?.stdout.trim_end().to_owned();
-        let reader = Reader { pc: self.pc, gadget, port, slots: self.slots, hand: Hand::default() };
+        let reader = Reader { pc: self.pc, gadget, port, slots: self.slots };
         reader.wait_plugged()?;
         Ok(reader)
     }
@@ -102,7 +101,6 @@ pub struct Reader {
     gadget: String,
     port: String,
     slots: u8,
-    hand: Hand,
 }
 
 impl Reader {
@@ -168,7 +166,7 @@ echo 0 >$port/disable",
             gadget = self.gadget(),
         );
         self.pc.run(&unplug, SEEN).or_panic();
-        self.hand.pulls();
+        self.pc.hand.pulls(&self.port);
     }
 
     /// Plugs it in again, three seconds after it was pulled at the earliest, with the cards in it, and waits until the guest has a disk for each slot.
@@ -177,7 +175,7 @@ echo 0 >$port/disable",
     /// If that does not happen.
     #[track_caller]
     pub fn plug(&self) {
-        self.hand.plugs();
+        self.pc.hand.plugs(&self.port);
         self.pc.run(&format!("echo {} >{}/UDC", self.port, self.gadget()), SEEN).and_then(|_| self.wait_plugged()).or_panic();
     }
 }

@@ -5,13 +5,11 @@
 use std::ops::Deref;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::error::{Error, OrPanic, Result};
-use crate::hand::Hand;
 use crate::machine::Machine;
 use crate::medium::{Medium, Plan, medium_options};
 use crate::pc::Inner;
@@ -22,10 +20,6 @@ const SEEN: Duration = Duration::from_secs(60);
 
 /// A stick that takes longer than this to answer is switched off before it is pulled, or QEMU would wait for it.
 const SLOW: Duration = Duration::from_secs(1);
-
-/// A stick that comes up within ten seconds of its hub may have been in it all the time, and a station that began to look meanwhile holds
-/// it. A hub of a factory PC has been there for longer.
-const HUB_IS_OLD: Duration = Duration::from_secs(11);
 
 /// How a stick presents itself.
 #[derive(Clone, Debug)]
@@ -126,7 +120,6 @@ impl UsbBuilder {
             pc: self.pc,
             shape: self.shape,
             socket: Mutex::new(Socket { controller: self.controller, port: self.port, plugged: None }),
-            hand: Hand::default(),
         };
         stick.try_plug()?;
         Ok(stick)
@@ -146,6 +139,17 @@ struct Socket {
     plugged: Option<Plugged>,
 }
 
+impl Socket {
+    fn place(&self) -> String {
+        place(self.controller, &self.port)
+    }
+}
+
+/// A port of a PC, told apart from those of other controllers.
+fn place(controller: u8, port: &str) -> String {
+    format!("xhci{controller} {port}")
+}
+
 /// A USB stick. It stays where it is when this is dropped.
 #[derive(Debug)]
 pub struct UsbStick {
@@ -153,7 +157,6 @@ pub struct UsbStick {
     shape: Shape,
     medium: Arc<Medium>,
     socket: Mutex<Socket>,
-    hand: Hand,
 }
 
 impl Deref for UsbStick {
@@ -187,7 +190,10 @@ impl UsbStick {
     }
 
     fn try_pull(&self) -> Result<()> {
-        let plugged = lock(&self.socket).plugged.take();
+        let (plugged, place) = {
+            let mut socket = lock(&self.socket);
+            (socket.plugged.take(), socket.place())
+        };
         let Some(Plugged { device, node }) = plugged else {
             return Err(Error::Impossible(format!("{} is not plugged in", self.shape.serial)));
         };
@@ -206,11 +212,11 @@ impl UsbStick {
             }
         }
         self.pc.remove_device(&device)?;
-        self.hand.pulls();
+        self.pc.hand.pulls(&place);
         self.pc.remove_node(&node)
     }
 
-    /// Plugs it into the same port again, three seconds after it was pulled at the earliest: no hand is faster.
+    /// Plugs it into the same port again, three seconds after that was pulled empty at the earliest: no hand is faster.
     ///
     /// # Panics
     /// If it is plugged in, or the port is taken.
@@ -230,12 +236,8 @@ impl UsbStick {
     }
 
     fn try_plug(&self) -> Result<()> {
-        self.hand.plugs();
         let mut socket = lock(&self.socket);
-        let hub = socket.port.rsplit_once('.').and_then(|(hub, _)| lock(&self.pc.hubs).get(hub).copied());
-        if let Some(plugged) = hub {
-            thread::sleep(HUB_IS_OLD.saturating_sub(plugged.elapsed()));
-        }
+        self.pc.hand.plugs(&socket.place());
         if socket.plugged.is_some() {
             return Err(Error::Impossible(format!("{} is plugged in already", self.shape.serial)));
         }
@@ -336,7 +338,7 @@ impl Hub {
         // Without a serial of its own QEMU makes one of the port, and the same hub in another port is another hub.
         let arguments = json!({ "driver": "usb-hub", "id": device, "bus": "xhci0.0", "port": port, "ports": 8, "serial": serial });
         pc.qmp.execute("device_add", arguments)?;
-        lock(&pc.hubs).insert(port.to_owned(), Instant::now());
+        pc.hand.plugs_hub(&place(0, port));
         Ok(Self { pc: Arc::clone(pc), device, serial })
     }
 
