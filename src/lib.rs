@@ -54,7 +54,7 @@
 //! | `panel` | `station` |
 //! | `report` | `station`, `ledger` |
 //! | `ledger` | `station` |
-//! | `watch` | `station` |
+//! | `watch` | `station`, `device` |
 //! | `flash` | `station`, `device`, `image` |
 //! | `image` | `station`, `model`, `device` |
 //! | `model` | `station` |

@@ -53,6 +53,7 @@ const KEYS: &[Key] = &[
     key("log", "directory", Holds::Text, "directory = \"/srv/share/flashline\""),
     key("policy", "done", Holds::Word(&["recheck", "reflash"]), "done = \"recheck\""),
     key("policy", "flush", Holds::Word(&["ask", "required"]), "flush = \"ask\""),
+    key("policy", "marks", Holds::Word(&["refuse", "erase"]), "marks = \"refuse\""),
     key("policy", "rules", Holds::Word(&["warn", "required"]), "rules = \"warn\""),
     key("model", "name", Holds::Text, "name = \"acme/box\""),
     key("model", "image", Holds::Text, "image = \"/srv/images/box.img.xz\""),

@@ -26,7 +26,7 @@ use models::{prove_models, prove_trust};
 use slots::{own_disk, prove_lamps, prove_slots};
 pub use source::ConfigError;
 use source::Source;
-use tables::{DoneWord, File, FlushWord, RulesWord, STALL_S, ShiftTable};
+use tables::{DoneWord, File, FlushWord, MarksWord, RulesWord, STALL_S, ShiftTable};
 
 /// A card that moves nothing for so long has stalled, where nobody says otherwise.
 pub const DEFAULT_STALL: Duration = Duration::from_secs(STALL_S);
@@ -172,6 +172,7 @@ pub fn prove(path: &Path, text: &str, images: Images) -> Result<Settings, Config
     let models = prove_models(&source, base, &file.model, images)?;
     let mut slots = prove_slots(&source, &file.slot, &models, &own_disks)?;
     slots.iter_mut().for_each(|slot| slot.policy.covered_only = file.policy.rules == RulesWord::Required);
+    slots.iter_mut().for_each(|slot| slot.policy.erase_marks = file.policy.marks == MarksWord::Erase);
     let name = source.name("name", &file.station.name)?;
     let limit = &file.station.store_limit_gb;
     let store_limit = limit.get_ref().checked_mul(GB).map(Bytes).ok_or_else(|| {

@@ -59,7 +59,15 @@ pub(super) fn prove_slots(
         let capacity = table.capacity_gb.as_ref().map(|window| capacity(source, window)).transpose()?;
         let hung_on = table.hangs_on.as_ref().map_or(Ok(Vec::new()), |chains| hung_on(source, &ports, chains))?;
         let reuse = matches!(table.cards, Cards::Reuse);
-        let policy = Policy { reuse, capacity, loop_devices: false, own_disks: own_disks.to_vec(), hung_on, covered_only: false };
+        let policy = Policy {
+            reuse,
+            capacity,
+            erase_marks: false,
+            loop_devices: false,
+            own_disks: own_disks.to_vec(),
+            hung_on,
+            covered_only: false,
+        };
         slots.push(SlotSettings { name, ports, model: model.clone(), policy });
     }
     Ok(slots)

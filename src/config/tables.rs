@@ -88,6 +88,7 @@ impl Default for ControlTable {
 pub(super) struct PolicyTable {
     pub(super) done: DoneWord,
     pub(super) flush: FlushWord,
+    pub(super) marks: MarksWord,
     pub(super) rules: RulesWord,
 }
 
@@ -106,6 +107,14 @@ pub(super) enum FlushWord {
     #[default]
     Ask,
     Required,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum MarksWord {
+    #[default]
+    Refuse,
+    Erase,
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]

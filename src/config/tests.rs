@@ -172,9 +172,10 @@ fn the_example_shows_every_key_with_its_default() {
     assert_eq!(example["control"]["socket"].as_str(), socket.to_str());
     let PanelTable { language: _, bell } = PanelTable::default();
     assert_eq!(example["panel"]["bell"].as_bool(), Some(bell));
-    let PolicyTable { done, flush, rules } = PolicyTable::default();
+    let PolicyTable { done, flush, marks, rules } = PolicyTable::default();
     assert_eq!((example["policy"]["flush"].as_str(), flush), (Some("ask"), FlushWord::Ask));
     assert_eq!((example["policy"]["rules"].as_str(), rules), (Some("warn"), RulesWord::Warn));
+    assert_eq!((example["policy"]["marks"].as_str(), marks), (Some("refuse"), MarksWord::Refuse));
     assert_eq!((example["policy"]["done"].as_str(), done), (Some("recheck"), DoneWord::Recheck));
     assert_eq!((example["model"][0]["contents"].as_str(), ContentsWord::default()), (Some("disk"), ContentsWord::Disk));
     let typed: File = toml::from_str(&text).expect("every key is known");

@@ -13,6 +13,7 @@ mod raw {
     nix::ioctl_read!(blkgetsize64, 0x12, 114, usize);
     nix::ioctl_read_bad!(blksszget, nix::libc::BLKSSZGET, nix::libc::c_int);
     nix::ioctl_read!(blkgetdiskseq, 0x12, 128, u64);
+    nix::ioctl_read_bad!(loop_get_status64, 0x4c05, super::LoopInfo);
     nix::ioctl_write_ptr_bad!(blkzeroout, nix::request_code_none!(0x12, 127), [u64; 2]);
     nix::ioctl_readwrite_bad!(sg_io, 0x2285, super::SgIoHeader);
 }
@@ -86,6 +87,41 @@ pub(super) fn synchronize_cache(device: &File, patience: Duration) -> io::Result
     Ok(Answer { status: header.status, host: header.host_status, sense })
 }
 
+/// `struct loop_info64` of `linux/loop.h`: 232 bytes, of which two numbers are of interest here.
+#[repr(C)]
+pub(super) struct LoopInfo {
+    /// The device that holds the backing file.
+    pub(super) device: u64,
+    inode: u64,
+    /// The device that the backing file itself is.
+    pub(super) rdevice: u64,
+    offset_and_limit: [u64; 2],
+    numbers_and_flags: [u32; 4],
+    names: [u8; 128],
+    key: [u8; 32],
+    init: [u64; 2],
+}
+
+/// What a loop device reads and writes (`LOOP_GET_STATUS64`).
+///
+/// # Errors
+/// What the kernel answered; `ENXIO` where nothing is behind it.
+pub(super) fn loop_info(device: &File) -> io::Result<LoopInfo> {
+    let mut info = LoopInfo {
+        device: 0,
+        inode: 0,
+        rdevice: 0,
+        offset_and_limit: [0; 2],
+        numbers_and_flags: [0; 4],
+        names: [0; 128],
+        key: [0; 32],
+        init: [0; 2],
+    };
+    // SAFETY: LOOP_GET_STATUS64 stores one `struct loop_info64` through its argument; `info` is laid out as one and outlives the call.
+    unsafe { raw::loop_get_status64(device.as_raw_fd(), &raw mut info) }?;
+    Ok(info)
+}
+
 /// The device's length in bytes (`BLKGETSIZE64`); 0 after its medium left.
 ///
 /// # Errors
@@ -130,6 +166,8 @@ pub(super) fn zero(device: &File, at: u64, length: u64) -> io::Result<()> {
     unsafe { raw::blkzeroout(device.as_raw_fd(), &raw const range) }?;
     Ok(())
 }
+
+const _: () = assert!(size_of::<LoopInfo>() == 232, "as long as the kernel's");
 
 #[cfg(not(target_pointer_width = "64"))]
 compile_error!("BLKGETSIZE64 stores 64 bits where its number says size_t: build for a 64-bit target");

@@ -7,6 +7,7 @@ pub mod aligned;
 mod counts;
 pub mod direct;
 mod ioctl;
+pub mod loops;
 pub mod mapped;
 #[cfg(test)]
 pub(crate) mod ram;

@@ -14,6 +14,8 @@ pub struct Policy {
     pub reuse: bool,
     /// The least and the most size a card may be sold as, both included.
     pub capacity: Option<(Bytes, Bytes)>,
+    /// Take a card that bears the mark of a RAID, LVM or ZFS which does not run on this PC.
+    pub erase_marks: bool,
     /// Take a loop device: for devices named on a command line, never for a slot.
     pub loop_devices: bool,
     /// The PC's own disks, listed once at installation.
@@ -26,7 +28,15 @@ pub struct Policy {
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { reuse: true, capacity: None, loop_devices: false, own_disks: Vec::new(), hung_on: Vec::new(), covered_only: false }
+        Self {
+            reuse: true,
+            capacity: None,
+            erase_marks: false,
+            loop_devices: false,
+            own_disks: Vec::new(),
+            hung_on: Vec::new(),
+            covered_only: false,
+        }
     }
 }
 
@@ -101,6 +111,9 @@ pub fn admit(survey: &Survey, image: Option<&Armed>, policy: &Policy) -> Result<
     if policy.own_disks.iter().any(|own| own.is(survey)) {
         return Err(Refusal::OwnDisk);
     }
+    if !policy.erase_marks && !survey.marks.is_empty() {
+        return Err(Refusal::Marked { of: survey.marks.join(", ") });
+    }
     if card.write_protected {
         return Err(Refusal::WriteProtected);
     }
@@ -129,6 +142,7 @@ pub fn admit(survey: &Survey, image: Option<&Armed>, policy: &Policy) -> Result<
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::station::said::Todo;
     use crate::station::testing::{image, survey};
 
     fn refused(change: impl FnOnce(&mut Survey)) -> Refusal {
@@ -155,12 +169,13 @@ mod tests {
         for by in [
             Use::Mounted("/mnt".into()),
             Use::Swap("/dev/sda".into()),
-            Use::Holder("dm-0".into()),
-            Use::Member("LVM".into()),
+            Use::Holder { name: "dm-0".into(), cure: None },
+            Use::Holder { name: "md77".into(), cure: Some("mdadm --stop /dev/md77".into()) },
             Use::Station("state".into()),
         ] {
             assert_eq!(refused(|s| s.uses.push(by.clone())), Refusal::InUse(by.clone()));
         }
+        assert_eq!(refused(|s| s.marks = vec!["a RAID".into(), "LVM".into()]), Refusal::Marked { of: "a RAID, LVM".into() });
         assert_eq!(refused(|s| s.card.write_protected = true), Refusal::WriteProtected);
         let needs = image().span;
         let capacity = Bytes(needs.0 - 1);
@@ -176,6 +191,19 @@ mod tests {
         assert_eq!(refusal.code(), "recabled");
         assert_eq!(admit(&card, Some(&image()), &taught("p1", "0781:5581:S-1")), Ok(()));
         assert_eq!(admit(&card, Some(&image()), &taught("p2", "05e3:0749")), Ok(()));
+    }
+
+    #[test]
+    fn a_mark_is_erased_where_the_policy_says_so_and_a_use_never_is() {
+        let mut card = survey("p1", 1);
+        card.marks = vec!["zfs".into()];
+        let policy = Policy { erase_marks: true, ..Policy::default() };
+        let said = admit(&card, Some(&image()), &Policy::default()).expect_err("it may be wanted").to_string();
+        assert!(!said.contains("in use") && said.contains("wipefs"), "told for what it is, with its cure: {said}");
+        assert_eq!(admit(&card, Some(&image()), &policy), Ok(()));
+        card.uses = vec![Use::Holder { name: "md77".into(), cure: Some("mdadm --stop /dev/md77".into()) }];
+        let refusal = admit(&card, Some(&image()), &policy).expect_err("it runs");
+        assert!(refusal.to_string().contains("`mdadm --stop /dev/md77`") && refusal.cure() == Todo::CallEngineer, "{refusal}");
     }
 
     #[test]

@@ -59,8 +59,11 @@ impl Cabling {
     /// hangs elsewhere, and that is no place where one like it was taught, this is said.
     pub(super) fn recabled(&self, port: &Port, taught: &Chain, all_taught: &BTreeSet<(String, String)>) -> Option<Refusal> {
         let places = places(port);
-        let (index, was) =
-            taught.0.iter().enumerate().find(|(index, was)| places.get(*index).and_then(|at| self.0.get(at)) != Some(was))?;
+        let (index, was) = taught
+            .0
+            .iter()
+            .enumerate()
+            .find(|(index, was)| !places.get(*index).and_then(|at| self.0.get(at)).is_some_and(|is| is_as(was, is)))?;
         let at = places.get(index)?;
         let is = self.0.get(at).cloned();
         let moved = |(place, id): &(&String, &String)| *id == was && !all_taught.contains(&((*place).clone(), (*id).clone()));
@@ -79,9 +82,16 @@ pub(super) fn pairs(port: &Port, taught: &Chain) -> impl Iterator<Item = (String
 /// # Errors
 /// [`Refusal::Recabled`], with the first device that is another one.
 pub fn compare(port: &Port, taught: &Chain, is: &Chain) -> Result<(), Refusal> {
-    let Some((index, was)) = taught.0.iter().enumerate().find(|(index, was)| is.0.get(*index) != Some(was)) else { return Ok(()) };
+    let Some((index, was)) = taught.0.iter().enumerate().find(|(index, was)| !is.0.get(*index).is_some_and(|is| is_as(was, is))) else {
+        return Ok(());
+    };
     let is = is.0.get(index).cloned().unwrap_or_else(|| "unknown".to_owned());
     Err(refusal(&places(port), index, was, Some(is), None))
+}
+
+/// Is this device as it was taught? How many hosts a controller has was not always taught.
+fn is_as(was: &str, is: &str) -> bool {
+    is.strip_prefix(was).is_some_and(|rest| rest.is_empty() || rest.starts_with(" ("))
 }
 
 fn refusal(places: &[String], index: usize, was: &str, is: Option<String>, now_on: Option<String>) -> Refusal {

@@ -205,10 +205,13 @@ pub enum Use {
     Mounted(String),
     /// Active swap.
     Swap(String),
-    /// Another block device is built on it: device mapper (LVM, crypt), RAID, bcache …
-    Holder(String),
-    /// It carries the signature of a member of LVM or of a RAID, which the PC may start at any moment.
-    Member(String),
+    /// Another block device is built on it: device mapper (LVM, crypt), RAID, bcache, loop …
+    Holder {
+        /// The kernel's name of it, or what it is.
+        name: String,
+        /// What lets go of the card, where nothing but this card is in it: commands for a shell, one after the other.
+        cure: Option<String>,
+    },
     /// It holds this part of the station itself: its root, its state, its image store.
     Station(String),
 }
@@ -218,8 +221,8 @@ impl fmt::Display for Use {
         match self {
             Self::Mounted(at) => write!(f, "mounted at {at}"),
             Self::Swap(device) => write!(f, "swap space of this PC ({device})"),
-            Self::Holder(name) => write!(f, "held by {name}"),
-            Self::Member(kind) => write!(f, "a member of {kind}"),
+            Self::Holder { name, cure: None } => write!(f, "held by {name}"),
+            Self::Holder { name, cure: Some(cure) } => write!(f, "held by {name}, in which nothing else is: `{cure}` lets go of it"),
             Self::Station(part) => write!(f, "the station's own {part}"),
         }
     }
@@ -232,6 +235,8 @@ pub struct Survey {
     pub card: Card,
     /// Every use found.
     pub uses: Vec<Use>,
+    /// What it bears the marks of although that does not run here: `a RAID`, `LVM`, `zfs` … The PC may start it at any moment.
+    pub marks: Vec<String>,
     /// udev keeps the PC's other programs from it, by the rules for slots. Nothing where no udev runs.
     pub covered: Option<bool>,
     /// What the flash log has of it.

@@ -150,7 +150,7 @@ pub const REASONS: &[(&str, &[&str])] = &[
     ("mounted", &["where"]),
     ("swap", &["where"]),
     ("held", &["where"]),
-    ("member", &["where"]),
+    ("marked", &["where"]),
     ("station-disk", &["where"]),
     ("own-disk", &[]),
     ("write-protected", &[]),
@@ -280,7 +280,12 @@ fn of_refusal(refusal: &Refusal) -> Vec<(&'static str, Fact)> {
         Refusal::NotACard { bus } => vec![("bus", Fact::Text(bus.clone()))],
         Refusal::Unflushed { make } => vec![("make", Fact::Text(make.clone()))],
         Refusal::NotSd { kind } => vec![("kind", Fact::Text(kind.clone()))],
-        Refusal::InUse(Use::Mounted(place) | Use::Swap(place) | Use::Holder(place) | Use::Member(place) | Use::Station(place)) => {
+        Refusal::InUse(Use::Holder { name, cure }) => {
+            let cure = cure.as_ref().map_or_else(String::new, |cure| format!(" ({cure})"));
+            vec![("where", Fact::Text(format!("{name}{cure}")))]
+        }
+        Refusal::Marked { of } => vec![("where", Fact::Text(of.clone()))],
+        Refusal::InUse(Use::Mounted(place) | Use::Swap(place) | Use::Station(place)) => {
             vec![("where", Fact::Text(place.clone()))]
         }
         Refusal::TooSmall { capacity, needs } => vec![("capacity", Fact::Bytes(capacity.0)), ("needs", Fact::Bytes(needs.0))],

@@ -33,7 +33,7 @@ pub(crate) fn card(port: &str, diskseq: u64) -> Card {
 pub(crate) fn survey(port: &str, diskseq: u64) -> Survey {
     let counted = Ended { outcome: OutcomeWord::Passed, image: Some(image().digest.to_string()), order: None };
     let past = Past::BySerial(Rows { newest: Some(counted.clone()), good: Some(counted) });
-    Survey { card: card(port, diskseq), uses: Vec::new(), covered: Some(true), past }
+    Survey { card: card(port, diskseq), uses: Vec::new(), marks: Vec::new(), covered: Some(true), past }
 }
 
 /// An image of 8 MiB for blocks of 512 bytes.

@@ -11,6 +11,8 @@
 pub mod cabling;
 pub mod cover;
 mod devices;
+mod holders;
+mod loops;
 pub mod places;
 mod polls;
 pub mod rules;

@@ -1,7 +1,7 @@
 //! A disk's facts, read from sysfs alone: what udev says of a bus or a path differs between its versions, and for MMC it says
 //! nothing (udev 252 gives such disks no `ID_PATH`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -168,20 +168,42 @@ impl Sysfs {
         self.partition_directories(name).iter().filter_map(Directory::devnum).collect()
     }
 
+    /// A disk and its partitions, by number.
+    ///
+    /// # Errors
+    /// When one of them cannot be read: it may be vanishing.
+    pub fn numbers(&self, name: &str) -> io::Result<BTreeSet<DevNum>> {
+        let number = |directory: &Directory| directory.devnum().ok_or_else(|| io::Error::from(io::ErrorKind::NotFound));
+        self.disk_and_partitions(name)?.iter().map(number).collect()
+    }
+
     /// What is built on a disk or on a partition of it, by the kernel's names.
-    #[must_use]
-    pub fn holders(&self, name: &str) -> Vec<String> {
-        let disk = Directory(self.root.join("block").join(name));
-        let mut holders: Vec<String> = self
-            .partition_directories(name)
-            .iter()
-            .chain([&disk])
-            .filter_map(|directory| fs::read_dir(directory.0.join("holders")).ok())
-            .flatten()
-            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-            .collect();
+    ///
+    /// # Errors
+    /// When the kernel does not tell of one of them.
+    pub fn holders(&self, name: &str) -> io::Result<Vec<String>> {
+        let mut holders = Vec::new();
+        for directory in self.disk_and_partitions(name)? {
+            for entry in fs::read_dir(directory.0.join("holders"))? {
+                holders.push(entry?.file_name().to_string_lossy().into_owned());
+            }
+        }
         holders.sort();
-        holders
+        holders.dedup();
+        Ok(holders)
+    }
+
+    fn disk_and_partitions(&self, name: &str) -> io::Result<Vec<Directory>> {
+        let disk = self.root.join("block").join(name);
+        let mut directories = Vec::new();
+        for entry in fs::read_dir(&disk)? {
+            let path = entry?.path();
+            if path.join("partition").exists() {
+                directories.push(Directory(path));
+            }
+        }
+        directories.push(Directory(disk));
+        Ok(directories)
     }
 
     /// The kernel's word that a disk's medium can be taken out.
@@ -263,7 +285,7 @@ impl Directory {
         self.text(attribute)?.parse().ok()
     }
 
-    fn devnum(&self) -> Option<DevNum> {
+    pub(super) fn devnum(&self) -> Option<DevNum> {
         let text = self.text("dev")?;
         let (major, minor) = text.split_once(':')?;
         Some(DevNum { major: major.parse().ok()?, minor: minor.parse().ok()? })
@@ -463,6 +485,6 @@ mod tests {
         let sysfs = fake.sysfs();
         assert!(sysfs.card("sdb").expect("it is there").partitioned);
         assert_eq!(sysfs.partitions("sdb"), [DevNum { major: 8, minor: 17 }]);
-        assert_eq!(sysfs.holders("sdb"), ["dm-0", "md0"]);
+        assert_eq!(sysfs.holders("sdb").expect("they are told"), ["dm-0", "md0"]);
     }
 }

@@ -158,6 +158,27 @@ impl FakeSysfs {
         write(&directory, "dev", devnum);
     }
 
+    /// A block device of the kernel's own, built on these disks.
+    pub(crate) fn built(&self, name: &str, devnum: &str, on: &[&str]) {
+        let directory = self.device(&format!("virtual/block/{name}"), "block", &[("dev", devnum)]);
+        for inside in ["holders", "slaves"] {
+            fs::create_dir_all(directory.join(inside)).expect("it can be written");
+        }
+        for disk in on {
+            symlink(self.root.path().join("block").join(disk), directory.join("slaves").join(disk)).expect("it can be written");
+            self.hold(disk, name);
+        }
+        symlink(&directory, self.root.path().join("block").join(name)).expect("it can be written");
+    }
+
+    /// An attribute in a directory below a disk's.
+    pub(crate) fn file(&self, name: &str, attribute: &str, value: &str) {
+        let directory = self.root.path().join("block").join(name);
+        let path = directory.join(attribute);
+        fs::create_dir_all(path.parent().expect("it is below the disk")).expect("it can be written");
+        write(&directory, attribute, value);
+    }
+
     /// Builds `holder` on a disk.
     pub(crate) fn hold(&self, name: &str, holder: &str) {
         fs::create_dir_all(self.root.path().join("block").join(name).join("holders").join(holder)).expect("it can be written");

@@ -131,10 +131,16 @@ fn is_root_hub(directory: &Path) -> bool {
     file_name(directory).is_some_and(|name| name.starts_with("usb"))
 }
 
-/// The driver of an MMC host's controller.
+/// The driver of an MMC host's controller; with how many hosts the controller has, where it has several: a host's port is counted among
+/// those that came up, so that where one is missing the next has its place.
 fn driver(host: &Path) -> Option<String> {
-    let controller = host.parent()?.parent()?;
-    Some(file_name(&fs::read_link(controller.join("driver")).ok()?)?.to_owned())
+    let hosts = host.parent()?;
+    let link = fs::read_link(hosts.parent()?.join("driver")).ok()?;
+    let driver = file_name(&link)?;
+    match names_in(hosts).iter().filter(|name| name.starts_with("mmc")).count() {
+        0 | 1 => Some(driver.to_owned()),
+        several => Some(format!("{driver} ({several} hosts)")),
+    }
 }
 
 fn id(device: &Directory) -> Option<String> {
@@ -396,6 +402,24 @@ mod tests {
         assert_eq!(cabling.get("pci-0000:00:1c.0/usb3-3").map(String::as_str), Some("05e3:0610"));
         assert_eq!(cabling.get("pci-0000:00:1c.0/usb3-3.1").map(String::as_str), Some("0781:5581:4C53"));
         assert_eq!(cabling.get("pci-0000:00:07.0/mmc-0").map(String::as_str), Some("sdhci-pci"));
+    }
+
+    #[test]
+    fn where_one_of_two_sd_hosts_does_not_come_up_the_other_ones_chain_says_so() {
+        let fake = FakeSysfs::new();
+        fake.mmc_host(3);
+        fake.mmc_host(4);
+        fake.driver("pci0000:00/0000:00:07.0", "sdhci-pci");
+        let chain = |fake: &FakeSysfs| fake.sysfs().cabling().0.get("pci-0000:00:07.0/mmc-0").cloned();
+        assert_eq!(chain(&fake).as_deref(), Some("sdhci-pci (2 hosts)"));
+        let one = FakeSysfs::new();
+        one.mmc_host(4);
+        one.driver("pci0000:00/0000:00:07.0", "sdhci-pci");
+        let port = Port("pci-0000:00:07.0/mmc-0".to_owned());
+        let compared = |taught: &str, is: &str| crate::station::cabling::compare(&port, &Chain::parse(taught), &Chain::parse(is)).is_ok();
+        let (both, alone) = (chain(&fake).expect("it is there"), chain(&one).expect("it is there"));
+        assert!(compared(&both, &both) && !compared(&both, &alone), "the place may be its neighbour's");
+        assert!(compared("sdhci-pci", &both), "taught before hosts were counted");
     }
 
     #[test]

@@ -1,9 +1,13 @@
 //! Who uses a disk, itself or through a partition: asked afresh, right before an attempt.
 //!
-//! Mounts are matched by device number, never by the beginning of a path, which would take `sda` for `sdaa`.
+//! Mounts are matched by device number, never by the beginning of a path, which would take `sda` for `sdaa`. Mounts of other namespaces,
+//! arrays, volumes, pools and exports by the kernel claim the disk, which is found out when it is opened to be written (`O_EXCL`). A program
+//! that has opened the disk without claiming it (a virtual machine, an export by nbd-server or by a target's `fileio`) cannot be seen by
+//! anybody: such a disk must not be in a slot.
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
@@ -11,7 +15,10 @@ use nix::sys::stat::{major, minor};
 use procfs::process::MountInfo;
 
 use super::cover::is_covered;
+use super::holders::held_by;
+use super::loops;
 use super::sysfs::Sysfs;
+use crate::device::loops::is_claimed;
 use crate::station::card::{Card, DevNum, Survey, Use};
 use crate::station::past::Past;
 
@@ -41,6 +48,9 @@ pub struct Tables {
     swaps: Vec<PathBuf>,
 }
 
+/// File systems whose files are on a server, or with a program: asking for one may never end.
+const ON_SERVERS: [&str; 9] = ["nfs", "nfs4", "cifs", "smb3", "ceph", "9p", "afs", "fuse", "lustre"];
+
 impl Tables {
     /// This process's mounts and the kernel's swaps, as they are now.
     ///
@@ -48,54 +58,93 @@ impl Tables {
     /// When `/proc` cannot be read.
     pub fn now() -> Result<Self, procfs::ProcError> {
         let mounts = procfs::process::Process::myself()?.mountinfo()?.0;
-        // A heading, then a line each, which begins with the node or file (kernel, `mm/swapfile.c`, `swap_show`).
-        let swaps = fs::read_to_string("/proc/swaps")?
-            .lines()
-            .skip(1)
-            .filter_map(|line| line.split_whitespace().next())
-            .map(PathBuf::from)
-            .collect();
+        let swaps = match fs::read_to_string("/proc/swaps") {
+            Ok(table) => swaps_in(&table),
+            // A kernel without swap.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            Err(error) => return Err(error.into()),
+        };
         Ok(Self { mounts, swaps })
     }
+
+    /// Where the block device of this number is mounted.
+    pub(super) fn mounts_of(&self, number: DevNum) -> impl Iterator<Item = String> {
+        let here = move |mount: &&MountInfo| parse_devnum(&mount.majmin) == Some(number);
+        self.mounts.iter().filter(here).map(|mount| mount.mount_point.display().to_string())
+    }
+
+    /// Is this the path of a file on a server?
+    pub(super) fn is_on_a_server(&self, path: &Path) -> bool {
+        let above = self.mounts.iter().filter(|mount| path.starts_with(&mount.mount_point));
+        let nearest = above.max_by_key(|mount| mount.mount_point.components().count());
+        nearest.is_some_and(|mount| ON_SERVERS.contains(&mount.fs_type.as_str()) || mount.fs_type.starts_with("fuse."))
+    }
+}
+
+/// A heading, then a line each, which begins with the node or file; blanks in it are written in octal (kernel, `mm/swapfile.c`,
+/// `swap_show`).
+fn swaps_in(table: &str) -> Vec<PathBuf> {
+    let names = table.lines().skip(1).filter_map(|line| line.split_whitespace().next());
+    names.map(|name| PathBuf::from(name.replace("\\040", " ").replace("\\011", "\t").replace("\\134", "\\"))).collect()
 }
 
 /// While this socket is there, udev runs.
 pub(super) const UDEV_CONTROL: &str = "/run/udev/control";
 
-/// The facts about the disk `name` now, and every use of it. Nothing where it holds no medium any more, or where udev has not
-/// looked at all of it yet: what is unknown is refused. The flash log is not asked.
+/// The facts about the disk `name` now, and every use of it. Nothing where it holds no medium any more, where udev has not looked at all
+/// of it yet, or where a question was not answered: what is unknown is refused. The flash log is not asked.
 #[must_use]
 pub fn survey(sysfs: &Sysfs, tables: &Tables, own: &[OwnPart], name: &str) -> Option<Survey> {
     let card = sysfs.card(name)?;
-    let uses = uses(sysfs, tables, own, &card)?;
-    let covered = is_covered(card.visit.devnum);
-    Some(Survey { card, uses, covered, past: Past::Unknown })
+    match uses(sysfs, tables, own, &card) {
+        Ok(Some((uses, marks))) => {
+            let covered = is_covered(card.visit.devnum);
+            Some(Survey { card, uses, marks, covered, past: Past::Unknown })
+        }
+        Ok(None) => None,
+        Err(error) => {
+            tracing::warn!(name, %error, "this PC does not tell who uses the disk: it is not written");
+            None
+        }
+    }
 }
 
-fn uses(sysfs: &Sysfs, tables: &Tables, own: &[OwnPart], card: &Card) -> Option<Vec<Use>> {
-    let numbers: BTreeSet<DevNum> = sysfs.partitions(&card.kernel_name).into_iter().chain([card.visit.devnum]).collect();
+fn uses(sysfs: &Sysfs, tables: &Tables, own: &[OwnPart], card: &Card) -> io::Result<Option<(Vec<Use>, Vec<String>)>> {
+    let name = card.kernel_name.replace('/', "!");
+    let numbers = sysfs.numbers(&name)?;
     let is_here = |number: Option<DevNum>| number.is_some_and(|number| numbers.contains(&number));
     let mounted = tables
         .mounts
         .iter()
         // File systems on several devices (btrfs) show a number of their own, and one device as their source.
         .filter(|mount| {
-            is_here(parse_devnum(&mount.majmin))
-                || is_here(mount.mount_source.as_deref().and_then(|source| block_number(Path::new(source))))
+            is_here(parse_devnum(&mount.majmin)) || is_here(mount.mount_source.as_deref().and_then(|source| node_number(Path::new(source))))
         })
         .map(|mount| Use::Mounted(mount.mount_point.display().to_string()));
-    let swapped = tables.swaps.iter().filter(|swap| is_here(block_number(swap))).map(|swap| Use::Swap(swap.display().to_string()));
-    let held = sysfs.holders(&card.kernel_name).into_iter().map(Use::Holder);
-    let mut members = Vec::new();
+    let swapped = tables.swaps.iter().filter(|swap| is_here(node_number(swap))).map(|swap| Use::Swap(swap.display().to_string()));
+    let mut uses: Vec<Use> = mounted.chain(swapped).collect();
+    uses.extend(sysfs.holders(&name)?.iter().map(|holder| held_by(sysfs, tables, holder, &numbers)));
+    uses.extend(loops::on(sysfs, tables, &numbers, loops::ask)?);
+    for part in own {
+        if is_here(file_system_number(&part.path)?) {
+            uses.push(Use::Station(part.name.to_owned()));
+        }
+    }
+    let mut marks = BTreeSet::new();
     for number in &numbers {
         match look_up(*number) {
-            Found::Nothing => return None,
-            Found::Member(kind) => members.push(Use::Member(kind)),
+            Found::Nothing => return Ok(None),
+            Found::Mark(of) => drop(marks.insert(of)),
             Found::Other => {}
         }
     }
-    let ours = own.iter().filter(|part| is_here(file_system_number(&part.path))).map(|part| Use::Station(part.name.to_owned()));
-    Some(mounted.chain(swapped).chain(held).chain(members).chain(ours).collect())
+    // What bears a mark may run without a sign of it in sysfs (ZFS). The kernel knows who holds the disk.
+    if uses.is_empty() && !marks.is_empty() && is_claimed(&Path::new("/dev").join(&card.kernel_name), card.visit.devnum)? {
+        let of = marks.iter().map(|mark: &Mark| mark.of.as_str()).collect::<Vec<_>>().join(", ");
+        let cure = marks.iter().find_map(Mark::cure);
+        uses.push(Use::Holder { name: format!("{of}, which runs here"), cure });
+    }
+    Ok(Some((uses, marks.into_iter().map(|mark| mark.of).collect())))
 }
 
 fn parse_devnum(text: &str) -> Option<DevNum> {
@@ -114,18 +163,30 @@ pub fn block_number(node: &Path) -> Option<DevNum> {
     if metadata.file_type().is_block_device() { from_raw(metadata.rdev()) } else { None }
 }
 
+/// The number behind a node below `/dev`. Nothing else is asked for: a source may be a path on a server that hangs.
+fn node_number(node: &Path) -> Option<DevNum> {
+    if node.starts_with("/dev") { block_number(node) } else { None }
+}
+
 /// The device under the file system that holds `path`.
-fn file_system_number(path: &Path) -> Option<DevNum> {
-    // What does not exist yet will be made in the nearest directory that does.
-    path.ancestors().find_map(|path| fs::metadata(path).ok()).and_then(|metadata| from_raw(metadata.dev()))
+fn file_system_number(path: &Path) -> io::Result<Option<DevNum>> {
+    for path in path.ancestors() {
+        match fs::metadata(path) {
+            Ok(metadata) => return Ok(from_raw(metadata.dev())),
+            // What does not exist yet will be made in the nearest directory that does.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(None)
 }
 
 /// What udev found on a disk or partition.
 enum Found {
     /// It has not looked yet.
     Nothing,
-    /// The signature of something that other programs of the PC start by themselves.
-    Member(String),
+    /// The mark of something that other programs of the PC start by themselves.
+    Mark(Mark),
     /// Anything else. A signature alone is no use of swap, crypt or a file system: cards come back with those.
     Other,
 }
@@ -142,12 +203,41 @@ fn look_up(number: DevNum) -> Found {
         return Found::Other;
     }
     let Some(device) = known_to_udev(number) else { return Found::Nothing };
-    let Some(kind) = device.property_value("ID_FS_TYPE").and_then(|kind| kind.to_str()) else { return Found::Other };
-    match kind {
-        "LVM2_member" => Found::Member("LVM".to_owned()),
-        "linux_raid_member" => Found::Member("a RAID".to_owned()),
-        "bcache" | "drbd" => Found::Member(kind.to_owned()),
-        other => other.strip_suffix("_member").map_or(Found::Other, |name| Found::Member(name.to_owned())),
+    let text = |property: &str| device.property_value(property).and_then(|value| value.to_str()).map(str::to_owned);
+    // A file system on several disks, of which others are not here (udev's `64-btrfs.rules`).
+    let in_parts = text("ID_BTRFS_READY").is_some_and(|ready| ready == "0");
+    text("ID_FS_TYPE").and_then(|kind| Mark::of(&kind, text("ID_FS_LABEL"), in_parts)).map_or(Found::Other, Found::Mark)
+}
+
+/// The mark of something that other programs of the PC start by themselves.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Mark {
+    /// As an engineer calls it.
+    of: String,
+    /// What it is called itself.
+    label: Option<String>,
+}
+
+impl Mark {
+    /// By the type that libblkid gives it. `in_parts`: it is a file system of several disks that are not all here.
+    fn of(kind: &str, label: Option<String>, in_parts: bool) -> Option<Self> {
+        let of = match kind {
+            "LVM2_member" | "LVM1_member" => "LVM",
+            "bcache" | "drbd" | "stratis" | "ceph_bluestore" => kind,
+            "btrfs" if in_parts => "a btrfs of several disks",
+            "mpath_member" => "multipath",
+            other => match other.strip_suffix("_member")? {
+                "linux_raid" => "a RAID",
+                name => name,
+            },
+        };
+        Some(Self { of: of.to_owned(), label })
+    }
+
+    /// What stops it, where sysfs does not know that it runs.
+    fn cure(&self) -> Option<String> {
+        let pool = self.label.as_ref().filter(|_| self.of == "zfs")?;
+        Some(format!("zpool export {pool}"))
     }
 }
 
@@ -160,7 +250,7 @@ mod tests {
     use super::super::testing::FakeSysfs;
     use super::*;
 
-    fn tables(mountinfo: &str) -> Tables {
+    pub(super) fn tables(mountinfo: &str) -> Tables {
         let mounts = procfs::process::MountInfos::from_read(Cursor::new(mountinfo.to_owned())).expect("it is a mount table").0;
         Tables { mounts, swaps: Vec::new() }
     }
@@ -186,7 +276,7 @@ mod tests {
 
     #[test]
     fn whatever_is_built_on_a_partition_is_a_use() {
-        assert_eq!(uses_of("", |fake| fake.hold("sdb/sdb1", "dm-3")), [Use::Holder("dm-3".to_owned())]);
+        assert_eq!(uses_of("", |fake| fake.hold("sdb/sdb1", "dm-3")), [Use::Holder { name: "dm-3".to_owned(), cure: None }]);
     }
 
     #[test]
@@ -194,10 +284,13 @@ mod tests {
         let fake = FakeSysfs::new();
         fake.stick("sdb", "1", 7);
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let number = file_system_number(directory.path()).expect("it lies on something");
+        let number = file_system_number(directory.path()).expect("it is there").expect("it lies on something");
         fake.set("sdb", "dev", &number.to_string());
         let own = [OwnPart { name: "state", path: directory.path().join("not/made/yet") }];
         let found = survey(&fake.sysfs(), &tables(""), &own, "sdb").expect("it is there").uses;
         assert_eq!(found, [Use::Station("state".to_owned())]);
     }
 }
+
+#[cfg(test)]
+mod cases;

@@ -6,3 +6,4 @@ mod blinks;
 mod flush;
 mod green;
 mod images;
+mod in_use;

@@ -38,6 +38,11 @@ pub enum Refusal {
     },
     /// Somebody uses it.
     InUse(Use),
+    /// It bears the mark of what other programs start by themselves, and which does not run here: nobody uses it.
+    Marked {
+        /// Of what: `a RAID`, `LVM`.
+        of: String,
+    },
     /// One of the PC's own disks, listed when the station was installed.
     OwnDisk,
     /// The write protection of the card or reader is on.
@@ -106,8 +111,8 @@ impl Refusal {
             Self::NotSd { .. } => "not-sd",
             Self::InUse(Use::Mounted(_)) => "mounted",
             Self::InUse(Use::Swap(_)) => "swap",
-            Self::InUse(Use::Holder(_)) => "held",
-            Self::InUse(Use::Member(_)) => "member",
+            Self::InUse(Use::Holder { .. }) => "held",
+            Self::Marked { .. } => "marked",
             Self::InUse(Use::Station(_)) => "station-disk",
             Self::OwnDisk => "own-disk",
             Self::WriteProtected => "write-protected",
@@ -130,7 +135,12 @@ impl Refusal {
     #[must_use]
     pub fn cure(&self) -> Todo {
         match self {
-            Self::NoArmedImage | Self::CannotOpen { .. } | Self::Recabled { .. } | Self::Uncovered => Todo::CallEngineer,
+            Self::NoArmedImage
+            | Self::CannotOpen { .. }
+            | Self::Recabled { .. }
+            | Self::Uncovered
+            | Self::Marked { .. }
+            | Self::InUse(Use::Holder { cure: Some(_), .. }) => Todo::CallEngineer,
             Self::WriteProtected => Todo::SlideLock,
             Self::TooSmall { .. } | Self::CapacityOutside { .. } | Self::SectorSize { .. } | Self::Unflushed { .. } => Todo::UseAnother,
             Self::Partitioned => Todo::UseBlank,
@@ -160,6 +170,10 @@ impl fmt::Display for Refusal {
             Self::NotACard { bus } => write!(f, "not a card: a disk on {bus}"),
             Self::NotSd { kind } => write!(f, "not an SD card: {kind}"),
             Self::InUse(by) => write!(f, "in use: {by}"),
+            Self::Marked { of } => write!(
+                f,
+                "bears the mark of {of}, which does not run here (to erase it: `wipefs -a` on a bench, or `marks = \"erase\"` in [policy])"
+            ),
             Self::OwnDisk => f.write_str("one of this PC's own disks"),
             Self::WriteProtected => f.write_str("write-protected"),
             Self::TooSmall { capacity, needs } => {

@@ -1,0 +1,56 @@
+//! What uses a card is found whatever hides it, and told with what stops it; what only left its mark is told as a mark.
+
+use flashline_lab::{MIB, Pc, secs};
+
+use crate::factory::{Factory, Image, usb};
+use crate::station::Run;
+
+#[test]
+fn loop_devices_and_a_volume_group_on_a_card_are_told_with_their_cures_and_what_only_left_its_mark_as_a_mark() {
+    let pc = Pc::start();
+    let image = Image::new(8 * MIB, 7);
+    let factory = Factory::new(&pc, &image.raw()).slot("A1", usb("1"));
+    // A used card, in a port that is no slot.
+    let used = pc.usb("3").serial("USED").size(32 * MIB).filled(3).plug();
+    let node = used.node();
+    let flash_to = |node: &str| pc.run(&format!("flashline flash /srv/images/image.img {node} --yes 2>&1")).stdout;
+
+    // Neither of the two claims what it is on. The first one's path says nothing of it.
+    pc.sh(&format!("modprobe loop; cp -a {node} /dev/elsewhere; losetup /dev/loop3 /dev/elsewhere && rm /dev/elsewhere && losetup /dev/loop4 /dev/loop3"));
+    for (on, by) in [(node.as_str(), "loop3"), ("/dev/loop3", "loop4")] {
+        let said = flash_to(on);
+        assert!(said.contains(&format!("in use: held by {by}")) && said.contains(&format!("`losetup -d /dev/{by}`")), "{on}: {said}");
+    }
+    pc.sh("losetup -d /dev/loop4; losetup -d /dev/loop3; udevadm settle");
+    assert!(used.untouched(), "touched at {:?}", used.first_touched());
+
+    pc.sh(&format!("pvcreate -qy {node} && vgcreate -qy my-cards {node} && lvcreate -qy -L 8M -n one my-cards"));
+    let said = flash_to(&node);
+    assert!(said.contains("in use: held by dm-0") && said.contains("`vgchange -an my-cards`"), "{said}");
+    // The cure is one.
+    pc.sh("vgchange -an my-cards");
+    let before = used.medium().read(0, 32 << 20);
+    let said = flash_to(&node);
+    assert!(said.contains("bears the mark of LVM, which does not run here") && !said.contains("in use"), "{said}");
+
+    used.pull();
+    used.wait_gone();
+    // Nothing of this PC starts it in a slot.
+    let pc = factory.configured();
+    pc.sh("flashline slots rules > /etc/udev/rules.d/61-flashline.rules && udevadm control --reload && udevadm settle");
+    let station = Factory::new(pc, &image.raw()).slot("A1", usb("1")).run();
+    used.plug_into("1");
+    let line = station.wait_for("A1", "REFUSED");
+    assert!(line.contains("bears the mark of LVM") && line.contains("wipefs -a") && line.contains("call the station engineer"), "{line}");
+    assert_eq!(station.rows_of("A1")[0]["code"], "marked");
+    assert_eq!(used.medium().read(0, 32 << 20), before, "refused is untouched");
+
+    pc.sh("sed -i 's/^done = .*/&\\nmarks = \"erase\"/' /etc/flashline/config.toml && kill -HUP $(pidof flashline)");
+    station.job.wait_for_line("the new configuration holds", secs(60));
+    used.pull();
+    used.wait_gone();
+    std::thread::sleep(secs(3));
+    used.plug();
+    station.wait_for("A1", "PASS");
+    assert!(used.reads_as(image.raw()));
+}

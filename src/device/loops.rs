@@ -1,0 +1,75 @@
+//! What is behind a loop device, by number: its path may be of another mount namespace, or be deleted, and says nothing then.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::path::Path;
+
+use nix::libc;
+use nix::sys::stat::{fstat, major, minor};
+
+use super::ioctl;
+use crate::station::card::DevNum;
+
+/// What a loop device reads and writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Backing {
+    /// The block device that it is, where it is one.
+    pub device: Option<DevNum>,
+    /// The block device under the file system that it is a file of. Also where that was unmounted by `umount --lazy`.
+    pub file_system: Option<DevNum>,
+}
+
+/// What is behind the loop device `node`; nothing where nothing is.
+///
+/// # Errors
+/// When the kernel does not tell. Waits as long as the file system under a backing file does.
+pub fn backing(node: &Path) -> io::Result<Option<Backing>> {
+    let device = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_CLOEXEC).open(node)?;
+    if !device.metadata()?.file_type().is_block_device() {
+        return Err(io::Error::from_raw_os_error(libc::ENOTBLK));
+    }
+    match ioctl::loop_info(&device) {
+        Ok(info) => Ok(Some(Backing { device: number(info.rdevice), file_system: number(info.device) })),
+        Err(error) if error.raw_os_error() == Some(libc::ENXIO) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Does somebody in the kernel hold the whole disk `node`, or a partition of it, for itself: a mount in any namespace, an array, a volume,
+/// a pool, a cache, swap? Asked by claiming it for a moment.
+///
+/// # Errors
+/// When it is not the device of this number, or the kernel does not tell.
+pub fn is_claimed(node: &Path, devnum: DevNum) -> io::Result<bool> {
+    let flags = libc::O_EXCL | libc::O_NONBLOCK | libc::O_CLOEXEC | libc::O_NOFOLLOW;
+    match OpenOptions::new().read(true).custom_flags(flags).open(node) {
+        Ok(file) if device_number(&file)? == Some(devnum) => Ok(false),
+        Ok(_another) => Err(io::Error::from_raw_os_error(libc::ESTALE)),
+        Err(error) if error.raw_os_error() == Some(libc::EBUSY) => Ok(true),
+        Err(error) => Err(error),
+    }
+}
+
+fn device_number(file: &File) -> io::Result<Option<DevNum>> {
+    Ok(number(fstat(file.as_fd())?.st_rdev))
+}
+
+/// As the kernel writes numbers of devices into 64 bits (`huge_encode_dev`, `linux/kdev_t.h`); 0 is none.
+fn number(raw: u64) -> Option<DevNum> {
+    (raw != 0).then_some(DevNum { major: u32::try_from(major(raw)).ok()?, minor: u32::try_from(minor(raw)).ok()? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_that_is_no_loop_device_is_an_error_and_no_answer() {
+        assert!(backing(Path::new("/dev/null")).is_err());
+        assert!(backing(Path::new("/nonexistent")).is_err());
+        assert_eq!(number(0), None);
+        assert_eq!(number(0x0070_0100), Some(DevNum { major: 1, minor: 0x700 }));
+    }
+}

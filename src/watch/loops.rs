@@ -1,0 +1,56 @@
+//! Loop devices: they claim nothing of the disk they are on, and are in no list of its holders (kernel, `drivers/block/loop.c`).
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::sysfs::Sysfs;
+use super::uses::{Tables, block_number};
+use crate::device::loops::Backing;
+use crate::station::card::{DevNum, Use};
+
+/// Asks the kernel what is behind a loop device.
+pub(super) fn ask(name: &str) -> io::Result<Option<Backing>> {
+    crate::device::loops::backing(&Path::new("/dev").join(name))
+}
+
+/// The loop devices that use one of these numbers.
+///
+/// # Errors
+/// When the kernel does not tell of one of them.
+pub(super) fn on(
+    sysfs: &Sysfs,
+    tables: &Tables,
+    numbers: &BTreeSet<DevNum>,
+    ask: impl Fn(&str) -> io::Result<Option<Backing>>,
+) -> io::Result<Vec<Use>> {
+    let mut uses = Vec::new();
+    for name in sysfs.disk_names().into_iter().filter(|name| name.starts_with("loop")) {
+        let path = match fs::read(sysfs.root.join("block").join(&name).join("loop/backing_file")) {
+            Ok(path) => PathBuf::from(String::from_utf8_lossy(&path).trim_end_matches('\n').to_owned()),
+            // Nothing is behind it.
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound) => continue,
+            Err(error) => return Err(error),
+        };
+        // A server that hangs would keep the question, and no card is a file of it.
+        if tables.is_on_a_server(&path) {
+            continue;
+        }
+        let backing = match ask(&name) {
+            Ok(Some(backing)) => backing,
+            Ok(None) => continue,
+            // Its node is hidden from us, as in a container: its path has to do. What lies in a file system is that file system's affair.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => match block_number(&path) {
+                Some(number) => Backing { device: Some(number), file_system: None },
+                None if path.starts_with("/dev") => return Err(error),
+                None => continue,
+            },
+            Err(error) => return Err(error),
+        };
+        if [backing.device, backing.file_system].into_iter().flatten().any(|number| numbers.contains(&number)) {
+            uses.push(Use::Holder { cure: Some(format!("losetup -d /dev/{name}")), name });
+        }
+    }
+    Ok(uses)
+}

@@ -1,0 +1,100 @@
+//! Disks in use in ways that are easily missed, and marks that are no use.
+
+use std::io;
+use std::path::Path;
+
+use super::super::testing::FakeSysfs;
+use super::tests::tables;
+use super::*;
+use crate::device::loops::Backing;
+
+const CARD: DevNum = DevNum { major: 4000, minor: 16 };
+const PARTITION: DevNum = DevNum { major: 4000, minor: 17 };
+
+/// A stick with a partition.
+fn stick() -> FakeSysfs {
+    let fake = FakeSysfs::new();
+    fake.stick("sdb", "1", 7);
+    fake.set("sdb", "dev", &CARD.to_string());
+    fake.partition("sdb", &PARTITION.to_string());
+    fake
+}
+
+fn numbers(fake: &FakeSysfs) -> BTreeSet<DevNum> {
+    fake.sysfs().numbers("sdb").expect("they are told")
+}
+
+#[test]
+fn a_loop_device_on_the_disk_or_a_partition_of_it_is_a_use_whatever_its_path_says() {
+    let fake = stick();
+    for name in ["loop3", "loop4", "loop5", "loop6", "loop7"] {
+        fake.built(name, "7:3", &[]);
+    }
+    for (name, path) in
+        [("loop3", "/dev/disk/by-id/elsewhere (deleted)"), ("loop4", "/in/a/container"), ("loop5", "/srv/file"), ("loop6", "/mnt/nfs/file")]
+    {
+        fake.file(name, "loop/backing_file", path);
+    }
+    let ask = |name: &str| match name {
+        "loop3" => Ok(Some(Backing { device: Some(CARD), file_system: None })),
+        "loop4" => Ok(Some(Backing { device: None, file_system: Some(PARTITION) })),
+        "loop5" => Ok(Some(Backing { device: None, file_system: Some(DevNum { major: 8, minor: 1 }) })),
+        other => panic!("{other} is not asked: it is a file on a server, or has nothing behind it"),
+    };
+    let mounts = tables("36 35 0:50 / /mnt/nfs rw - nfs4 server:/x rw\n");
+    let found = loops::on(&fake.sysfs(), &mounts, &numbers(&fake), ask).expect("all is told");
+    let held = |name: &str| Use::Holder { name: name.to_owned(), cure: Some(format!("losetup -d /dev/{name}")) };
+    assert_eq!(found, [held("loop3"), held("loop4")]);
+    let fails = loops::on(&fake.sysfs(), &mounts, &numbers(&fake), |_| Err(io::Error::from_raw_os_error(nix::libc::EACCES)));
+    assert!(fails.is_err(), "a question that fails is no answer");
+}
+
+#[test]
+fn a_question_that_fails_is_a_refusal() {
+    let fake = stick();
+    let survey_of = |own: &[OwnPart]| survey(&fake.sysfs(), &tables(""), own, "sdb");
+    assert!(survey_of(&[]).is_some());
+    // Below a file nothing can be asked for.
+    let file = tempfile::NamedTempFile::new().expect("a temporary file");
+    assert_eq!(survey_of(&[OwnPart { name: "state", path: file.path().join("below") }]), None);
+    std::fs::remove_dir_all(fake.sysfs().root.join("block/sdb/sdb1/holders")).expect("it is there");
+    assert_eq!(survey_of(&[]), None);
+}
+
+#[test]
+fn what_only_this_card_is_in_is_told_with_what_stops_it_and_what_holds_more_without() {
+    let fake = stick();
+    fake.built("md77", "9:77", &["sdb"]);
+    fake.built("dm-0", "253:0", &["md77"]);
+    fake.file("dm-0", "dm/name", "my--group-volume");
+    fake.file("dm-0", "dm/uuid", "LVM-abc");
+    let mounts = tables("36 35 253:0 / /mnt/volume rw - ext4 /dev/dm-0 rw\n");
+    let cure = |tables: &Tables, name: &str, numbers: &BTreeSet<DevNum>| match held_by(&fake.sysfs(), tables, name, numbers) {
+        Use::Holder { cure, .. } => cure,
+        other => panic!("{other:?}"),
+    };
+    let said = cure(&mounts, "md77", &numbers(&fake)).expect("only the card is in it");
+    assert_eq!(said, "umount /mnt/volume; vgchange -an my-group; mdadm --stop /dev/md77");
+    fake.built("bcache0", "251:0", &["sdb"]);
+    assert_eq!(cure(&mounts, "bcache0", &numbers(&fake)).as_deref(), Some("echo 1 > /sys/block/bcache0/bcache/stop"));
+    // The PC's own array, which the card was added to.
+    fake.stick("sda", "2", 8);
+    fake.built("md0", "9:0", &["sdb", "sda"]);
+    assert_eq!(cure(&mounts, "md0", &numbers(&fake)), None);
+}
+
+#[test]
+fn a_mark_is_called_what_it_is_and_a_file_system_is_none() {
+    let of = |kind: &str| Mark::of(kind, Some("tank".to_owned()), false).map(|mark| mark.of);
+    let called = ["linux_raid_member", "LVM2_member", "zfs_member", "bcache", "isw_raid_member", "ext4", "crypto_LUKS", "swap"].map(of);
+    let expected = [Some("a RAID"), Some("LVM"), Some("zfs"), Some("bcache"), Some("isw_raid"), None, None, None];
+    assert_eq!(called, expected.map(|word| word.map(str::to_owned)));
+    assert_eq!((of("btrfs"), Mark::of("btrfs", None, true).is_some()), (None, true), "alone it is a file system, as a part it is missed");
+    assert_eq!(Mark::of("zfs_member", Some("tank".to_owned()), false).and_then(|mark| mark.cure()).as_deref(), Some("zpool export tank"));
+}
+
+#[test]
+fn no_source_is_asked_for_that_is_not_below_dev() {
+    assert_eq!(node_number(Path::new("/srv/nodes/sdb")), None);
+    assert_eq!(swaps_in("Filename Type Size Used Priority\n/dev/my\\040disk partition 1 0 -2\n"), [PathBuf::from("/dev/my disk")]);
+}
