@@ -1,0 +1,78 @@
+# Sourced by each finding: a temporary directory that goes at exit, pinned packages in it, and the comparison with what was seen.
+# shellcheck shell=bash
+set -euo pipefail
+
+work=$(mktemp -d)
+loops=()
+clean_up() {
+	local loop
+	for loop in "${loops[@]}"; do losetup -d "$loop" 2>/dev/null || true; done
+	rm -rf "$work"
+}
+trap clean_up EXIT
+cd "$work"
+export LC_ALL=C TZ=UTC PATH=$PATH:/usr/sbin:/sbin
+
+fail() {
+	echo "$(basename "$0"): $*" >&2
+	exit 1
+}
+
+# deb PACKAGE=VERSION...: puts those Debian packages' programs first in PATH. An installed package of that version is used as it is; others
+# are unpacked into the temporary directory, without the packages that they depend on.
+deb() {
+	local wanted package version file
+	for wanted in "$@"; do
+		package=${wanted%%=*} version=${wanted#*=}
+		echo "package: $package $version"
+		if [ "$(dpkg-query -W -f '${db:Status-Status} ${Version}' "$package" 2>/dev/null)" = "installed $version" ]; then continue; fi
+		apt-cache show "$wanted" >/dev/null 2>&1 || apt-get update -qq >/dev/null 2>&1 || true
+		nice apt-get download -qq -o APT::Sandbox::User=root "$wanted" >/dev/null 2>"$work/apt" ||
+			fail "$package $version is neither installed nor in the package archives: $(tail -1 "$work/apt")"
+		for file in "$package"_*.deb; do dpkg -x "$file" "$work/root"; done
+	done
+	PATH=$work/root/usr/sbin:$work/root/usr/bin:$work/root/sbin:$work/root/bin:$PATH
+	export LD_LIBRARY_PATH=$work/root/usr/lib/x86_64-linux-gnu:$work/root/lib/x86_64-linux-gnu
+	hash -r
+}
+
+# crates NAME[@VERSION] [OPTION]...: adds each to a cargo project, made on the first call, in which `rust` runs programs.
+crates() {
+	command -v cargo >/dev/null || fail "this needs cargo"
+	[ -e "$work/crate/Cargo.toml" ] || cargo init --quiet --vcs none --name probe "$work/crate" >/dev/null 2>&1
+	echo "crates: $*"
+	(cd "$work/crate" && cargo add --quiet "$@" 2>"$work/cargo") || fail "cargo add $*: $(tail -1 "$work/cargo")"
+}
+
+# rust ARGUMENT...: builds the program on standard input and runs it.
+rust() {
+	cat >"$work/crate/src/main.rs"
+	(cd "$work/crate" && nice cargo build --quiet 2>"$work/cargo") || fail "the Rust program does not build: $(grep -m 1 '^error' "$work/cargo")"
+	"$work/crate/target/debug/probe" "$@"
+}
+
+# pip_install NAME==VERSION...: into a virtual environment, whose interpreter is $work/venv/bin/python.
+pip_install() {
+	python3 -m venv "$work/venv"
+	echo "python packages: $*"
+	nice "$work/venv/bin/pip" install --quiet --disable-pip-version-check "$@" 2>"$work/pip" || fail "pip install $*: $(tail -1 "$work/pip")"
+}
+
+# attach FILE [OPTION]...: attaches a loop device to the file and stores its path in $loop.
+attach() {
+	[ "$(id -u)" = 0 ] || fail "loop devices need root"
+	loop=$(losetup --find --show "${@:2}" "$1")
+	loops+=("$loop")
+}
+
+detach() {
+	losetup -d "$1"
+}
+
+# seen WHAT EXPECTED ACTUAL: prints what was seen, and fails if it is no longer what the finding says.
+seen() {
+	printf '%s: %s\n' "$1" "$3"
+	if [ "$2" != "$3" ]; then
+		fail "behaviour changed: $1 was: $2"
+	fi
+}
