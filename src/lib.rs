@@ -53,7 +53,7 @@
 //! | `control` | `station` |
 //! | `panel` | `station` |
 //! | `report` | `station`, `ledger` |
-//! | `ledger` | `station` |
+//! | `ledger` | `station`, `device` |
 //! | `watch` | `station`, `device` |
 //! | `flash` | `station`, `device`, `image` |
 //! | `image` | `station`, `model`, `device` |

@@ -1,6 +1,7 @@
 //! The flash log: one table of events that only grows, each bound to the one before it by its hash.
 //!
-//! Owns the file, its format and its durability: what [`Ledger::append`] returned from is on disk. Knows nothing of slots or
+//! Owns the file, its format and its durability: what [`Ledger::append`] returned from is on disk, and after any error of the disk
+//! was read back from there (`settle.rs`). Knows nothing of slots or
 //! threads of cards; what it is told are [`Entry`]s. `schema.sql` tells the meaning and unit of everything stored.
 //!
 //! ```text
@@ -18,6 +19,7 @@ mod copy_tests;
 mod error;
 mod export;
 mod link;
+mod on_disk;
 mod past;
 #[cfg(test)]
 mod past_cases;
@@ -27,6 +29,9 @@ mod query;
 mod query_tests;
 mod reader;
 mod row;
+mod settle;
+#[cfg(test)]
+mod settle_cases;
 mod standing;
 #[cfg(test)]
 mod tests;
@@ -112,9 +117,22 @@ pub struct Ledger {
     /// Device and inode of the file.
     inode: (u64, u64),
     interrupted: Vec<AttemptNumber>,
+    /// What memory says of the newest events is not believed: see [`settle`].
+    doubt: bool,
+    /// What was moved from the `-wal` to the log's file was not read back yet.
+    unproven: bool,
+    files: settle::Files,
     #[cfg(test)]
     page_limit: Option<std::sync::Arc<std::sync::atomic::AtomicU32>>,
     _lock: Flock<File>,
+}
+
+impl Drop for Ledger {
+    fn drop(&mut self) {
+        if let Err(error) = self.leave_whole() {
+            tracing::warn!("{}", error.in_full());
+        }
+    }
 }
 
 impl Ledger {
@@ -158,10 +176,15 @@ impl Ledger {
             newest: (newest.seq, newest.hash),
             inode: inode(path)?,
             interrupted: Vec::new(),
+            doubt: true,
+            unproven: true,
+            files: settle::Files::open(path)?,
             #[cfg(test)]
             page_limit: None,
             _lock: lock,
         };
+        ledger.settle(&[])?;
+        ledger.prove_checkpoint()?;
         ledger.interrupted = ledger.close_interrupted()?;
         Ok(ledger)
     }
@@ -286,7 +309,31 @@ impl Ledger {
     }
 
     /// Events in one transaction, on disk when this returns.
+    ///
+    /// In doubt, what stands in the log already is made sure of before, and what is written is read back.
     fn write(&mut self, drafts: &[Draft<'_>]) -> Result<(), LogError> {
+        let doubt = std::mem::replace(&mut self.doubt, true);
+        if doubt {
+            self.settle(&[])?;
+        }
+        if self.unproven {
+            self.prove_checkpoint()?;
+        }
+        let (newest, events) = self.commit(drafts)?;
+        if doubt {
+            self.settle(&events)?;
+        }
+        self.newest = newest;
+        self.doubt = false;
+        // The events are safe where they are. If moving them fails, the next write finds out.
+        if let Err(error) = self.checkpoint_when_due() {
+            tracing::warn!("{}", error.in_full());
+        }
+        Ok(())
+    }
+
+    /// Answers the newest event of these, and the hashes of all of them.
+    fn commit(&mut self, drafts: &[Draft<'_>]) -> Result<((i64, Link), Vec<Link>), LogError> {
         let path = &self.path;
         let writing = |error| LogError::sqlite(Doing::Writing, path, error);
         #[cfg(test)]
@@ -309,12 +356,14 @@ impl Ledger {
         let mut known = self.newest;
         let mut unknown = newest.seq > known.0;
         let mut written = false;
+        let mut events = Vec::new();
         for draft in drafts {
             let body = draft.body(&transaction, &self.station_name).map_err(writing)?;
             if unknown {
                 let there = chain::at(&transaction, known.0 + 1).map_err(writing)?;
                 if let Some(there) = there.filter(|there| there.kind == draft.kind && there.at == draft.stamp.at && there.body == body) {
                     known = (there.seq, there.hash);
+                    events.push(there.hash);
                     unknown = newest.seq > known.0;
                     continue;
                 }
@@ -323,17 +372,14 @@ impl Ledger {
             newest = chained(&self.station, Some(&newest), draft.kind, draft.stamp.at, body);
             insert(&transaction, &newest).map_err(writing)?;
             known = (newest.seq, newest.hash);
+            events.push(newest.hash);
             written = true;
         }
         if written {
             transaction.commit().map_err(writing)?;
             may_be_written(path)?;
-        } else {
-            drop(transaction);
-            sync_wal(path)?;
         }
-        self.newest = known;
-        Ok(())
+        Ok((known, events))
     }
 }
 
@@ -377,13 +423,6 @@ impl Draft<'_> {
 fn may_be_written(path: &Path) -> Result<(), LogError> {
     let writing = |errno: Errno| LogError::io(Doing::Writing, path, errno.into());
     if statvfs(path).map_err(writing)?.flags().contains(FsFlags::ST_RDONLY) { Err(writing(Errno::EROFS)) } else { Ok(()) }
-}
-
-/// What is found in the log after an error may be in memory only.
-fn sync_wal(path: &Path) -> Result<(), LogError> {
-    let mut name = OsString::from(path);
-    name.push("-wal");
-    File::open(name).and_then(|wal| wal.sync_all()).map_err(|error| LogError::io(Doing::Writing, path, error))
 }
 
 /// One writer at a time. A file of its own: closing any descriptor of the database would drop SQLite's own locks on it
@@ -441,9 +480,9 @@ fn configure(connection: &Connection, path: &Path) -> Result<(), LogError> {
     connection.pragma_update(None, "synchronous", "FULL").map_err(opening)?;
     connection.query_row(&format!("PRAGMA journal_size_limit = {WAL_KEPT}"), [], |_| Ok(())).map_err(opening)?;
     connection.pragma_update(None, "cache_size", -CACHE_KIB).map_err(opening)?;
-    // An older log keeps the pages it was made with.
-    let page: i64 = connection.pragma_query_value(None, "page_size", |row| row.get(0)).map_err(opening)?;
-    connection.query_row(&format!("PRAGMA wal_autocheckpoint = {}", WAL_KEPT / page), [], |_| Ok(())).map_err(opening)?;
+    // When and how pages are moved to the log's file is `settle`'s.
+    connection.query_row("PRAGMA wal_autocheckpoint = 0", [], |_| Ok(())).map_err(opening)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(opening)?;
     connection.pragma_update(None, "trusted_schema", false).map_err(opening)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true).map_err(opening)?;
     // Without -wal and -shm, a reader that may not write the directory cannot open the log of a stopped station.

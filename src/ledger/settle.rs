@@ -1,0 +1,221 @@
+//! After an error: what the log holds is found out from its disk, and an event counts when it was read back from there.
+//!
+//! While no error was met, an `fsync` that succeeds is believed: the pages it speaks of were dirty. After an error it is not. The pages
+//! whose writing failed count as clean, SQLite finds what it wrote in memory, and the next `fsync` succeeds without writing a byte. A
+//! process that was killed leaves such pages to the next one. So a log is *in doubt* from its opening and from every error on, until one
+//! write has gone through all of this:
+//!
+//! 1. Every byte of the `-wal` is written again, which makes every page of it dirty, and flushed ([`on_disk::lay_down_anew`]). The
+//!    descriptor is opened before: it hears of every error since.
+//! 2. The `-wal` is read from the disk, past the page cache, and walked as after a power cut. It must hold as many frames as SQLite
+//!    counts, and the events that are to be confirmed ([`Wal::walk`]).
+//! 3. Only then are receipts given.
+//!
+//! # The checkpoint
+//! SQLite moves pages from the `-wal` to the log's file, flushes that, and then writes the next event over the `-wal`'s beginning. It moves
+//! only what it has not moved before, and takes the second flush's success for the first one's in the same way. So it is never left to
+//! SQLite when this happens (`wal_autocheckpoint = 0`, no checkpoint at closing). When every page was moved, each is read from the disk and
+//! compared; what differs is written again from the `-wal`, flushed, and compared again. As long as this does not succeed nothing is
+//! written to the log, because the next event could take the place of the only good copy.
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::Connection;
+
+use super::Ledger;
+use super::error::{Doing, LogError};
+use super::link::Link;
+use super::on_disk::{self, CHUNK, DirectFile, LARGEST_PAGE, Wal};
+use crate::station::units::to_u64;
+
+/// How many frames the `-wal` has before its pages are moved to the log's file: three quarters of what the file is cut to.
+const CHECKPOINT_BYTES: u64 = 3 << 20;
+
+/// The log's file, for what SQLite is not asked for.
+///
+/// Closing any descriptor of it would drop SQLite's own locks (`fcntl(2)`): these are closed after the last connection.
+#[derive(Debug)]
+pub(super) struct Files {
+    wal: PathBuf,
+    database: File,
+    on_disk: DirectFile,
+    #[cfg(test)]
+    pub(super) shadow: Option<super::settle_cases::Shadow>,
+}
+
+impl Files {
+    pub(super) fn open(path: &Path) -> Result<Self, LogError> {
+        let mut wal = OsString::from(path);
+        wal.push("-wal");
+        let opening = |error| LogError::io(Doing::Opening, path, error);
+        let database = OpenOptions::new().read(true).write(true).open(path).map_err(opening)?;
+        let on_disk = DirectFile::open(path, LARGEST_PAGE).map_err(opening)?;
+        Ok(Self {
+            wal: wal.into(),
+            database,
+            on_disk,
+            #[cfg(test)]
+            shadow: None,
+        })
+    }
+
+    /// The `-wal` as it is on its disk.
+    fn wal(&self, chunk: usize) -> io::Result<DirectFile> {
+        #[cfg(test)]
+        if let Some(shadow) = &self.shadow {
+            return DirectFile::open(&shadow.wal(), chunk);
+        }
+        DirectFile::open(&self.wal, chunk)
+    }
+
+    /// What a fresh start would find in the `-wal`.
+    fn walk(&self, events: &[Link]) -> io::Result<Wal> {
+        Wal::walk(&mut self.wal(CHUNK)?, events)
+    }
+
+    fn lay_down_anew(&self) -> io::Result<()> {
+        on_disk::lay_down_anew(&self.wal)?;
+        #[cfg(test)]
+        if let Some(shadow) = &self.shadow {
+            shadow.flushed(&self.wal, &shadow.wal());
+        }
+        Ok(())
+    }
+
+    /// The pages of which the disk holds something else than the `-wal` does.
+    fn differing(&mut self, wal: &Wal) -> io::Result<HashMap<u32, u64>> {
+        let mut frames = self.wal(LARGEST_PAGE)?;
+        frames.forget()?;
+        self.on_disk.forget()?;
+        #[cfg(test)]
+        if let Some(shadow) = &self.shadow {
+            self.on_disk = DirectFile::open(&shadow.database(), LARGEST_PAGE)?;
+        }
+        let mut differing = HashMap::new();
+        let (mut moved, mut there) = (vec![0; wal.page], vec![0; wal.page]);
+        let mut pages: Vec<_> = wal.pages.iter().collect();
+        // Along the file, as a disk likes it.
+        pages.sort_unstable();
+        for (page, from) in pages {
+            let whole = frames.read_exact_at(*from, &mut moved)?;
+            if !whole || !self.on_disk.read_exact_at(place(*page, wal.page), &mut there)? || moved != there {
+                differing.insert(*page, *from);
+            }
+        }
+        Ok(differing)
+    }
+
+    /// Writes these pages from the `-wal` to the log's file and flushes it.
+    fn move_again(&self, wal: &Wal, pages: &HashMap<u32, u64>) -> io::Result<()> {
+        let mut frames = self.wal(LARGEST_PAGE)?;
+        let mut page_of = vec![0; wal.page];
+        for (page, from) in pages {
+            if !frames.read_exact_at(*from, &mut page_of)? {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            self.database.write_all_at(&page_of, place(*page, wal.page))?;
+        }
+        self.database.sync_all()?;
+        #[cfg(test)]
+        if let Some(shadow) = &self.shadow {
+            shadow.flushed(&self.wal.with_file_name("flash-log.db"), &shadow.database());
+        }
+        Ok(())
+    }
+}
+
+/// Pages are counted from one.
+fn place(page: u32, bytes: usize) -> u64 {
+    u64::from(page.saturating_sub(1)) * to_u64(bytes)
+}
+
+/// Frames in the `-wal`, and how many of them were moved to the log's file, as SQLite counts them; `mode` is one of its own words.
+fn checkpoint(connection: &Connection, mode: &str) -> rusqlite::Result<(u64, u64)> {
+    connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| {
+        let count = |column| row.get::<_, i64>(column).map(|count| u64::try_from(count).unwrap_or(0));
+        Ok((count(1)?, count(2)?))
+    })
+}
+
+/// It was flushed with success, and is not there.
+fn not_there(what: &str) -> io::Error {
+    io::Error::other(format!("{what} is not on the disk, although the disk was told to keep it and said that it does"))
+}
+
+impl Ledger {
+    /// Lays the `-wal` down anew and reads it back: as SQLite has it, with these events in it.
+    pub(super) fn settle(&mut self, events: &[Link]) -> Result<(), LogError> {
+        let writing = |error| LogError::io(Doing::Writing, &self.path, error);
+        let (frames, _) = checkpoint(&self.connection, "NOOP").map_err(|error| LogError::sqlite(Doing::Writing, &self.path, error))?;
+        self.files.lay_down_anew().map_err(writing)?;
+        let there = self.files.walk(events).map_err(writing)?;
+        // A `-wal` that was begun anew and has no frame yet keeps the old ones until there is one: they are in the log's file as well.
+        if (frames > 0 && there.frames != frames) || there.found.contains(&false) {
+            return Err(writing(not_there("an event")));
+        }
+        Ok(())
+    }
+
+    /// Moves what is in the `-wal` to the log's file, where there is enough of it and no reader needs it as it is; proves it.
+    pub(super) fn checkpoint(&mut self, at_least: u64) -> Result<(), LogError> {
+        let writing = |error| LogError::sqlite(Doing::Writing, &self.path, error);
+        let (frames, moved) = checkpoint(&self.connection, "NOOP").map_err(writing)?;
+        let page: i64 = self.connection.pragma_query_value(None, "page_size", |row| row.get(0)).map_err(writing)?;
+        if frames == moved || frames.saturating_mul(u64::try_from(page).unwrap_or(0)) < at_least {
+            return Ok(());
+        }
+        // From here on the next event may begin the `-wal` anew.
+        self.unproven = true;
+        checkpoint(&self.connection, "PASSIVE").map_err(writing)?;
+        self.prove_checkpoint()
+    }
+
+    /// The same, with as much as there is after some dozens of events.
+    pub(super) fn checkpoint_when_due(&mut self) -> Result<(), LogError> {
+        self.checkpoint(CHECKPOINT_BYTES)
+    }
+
+    /// Reads every page that was moved back from the disk. Nothing is written to the log before this succeeded.
+    pub(super) fn prove_checkpoint(&mut self) -> Result<(), LogError> {
+        let (frames, moved) = checkpoint(&self.connection, "NOOP").map_err(|error| LogError::sqlite(Doing::Writing, &self.path, error))?;
+        // What is still needed in the `-wal` is not written over.
+        if frames > 0 && frames == moved {
+            let writing = |error| LogError::io(Doing::Writing, &self.path, error);
+            let wal = self.files.walk(&[]).map_err(writing)?;
+            if wal.frames != frames {
+                return Err(writing(not_there("what is to be moved to the log's file")));
+            }
+            let differing = self.files.differing(&wal).map_err(writing)?;
+            if !differing.is_empty() {
+                tracing::warn!(pages = differing.len(), "pages of the flash log did not reach the disk, and are written again");
+                self.files.move_again(&wal, &differing).map_err(writing)?;
+                if !self.files.differing(&wal).map_err(writing)?.is_empty() {
+                    return Err(writing(not_there("a page of the log")));
+                }
+            }
+        }
+        self.unproven = false;
+        Ok(())
+    }
+
+    /// Leaves one file behind that holds everything, where disk and readers allow it; else the next opening does.
+    pub(super) fn leave_whole(&mut self) -> Result<(), LogError> {
+        if self.doubt {
+            return Ok(());
+        }
+        self.checkpoint(0)?;
+        let writing = |error| LogError::sqlite(Doing::Writing, &self.path, error);
+        let (frames, moved) = checkpoint(&self.connection, "NOOP").map_err(writing)?;
+        if frames == moved && !self.unproven {
+            self.connection.busy_timeout(Duration::ZERO).map_err(writing)?;
+            checkpoint(&self.connection, "TRUNCATE").map_err(writing)?;
+        }
+        Ok(())
+    }
+}

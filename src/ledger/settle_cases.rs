@@ -1,0 +1,158 @@
+//! A disk that loses what it said it kept, and a log that finds it out.
+//!
+//! What such a disk holds is a copy beside the log: made by a flush, unless the disk lies.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use super::tests::{closed, log_of, open, place, started, verdict};
+use super::*;
+use crate::station::outcome::{Outcome, Pull};
+
+/// What the disk holds, as a power cut would show it.
+#[derive(Clone, Debug)]
+pub(super) struct Shadow {
+    directory: Arc<TempDir>,
+    /// Flushes keep what they speak of.
+    honest: Arc<AtomicBool>,
+}
+
+impl Shadow {
+    fn of(ledger: &mut Ledger) -> Self {
+        let shadow = Self { directory: Arc::new(tempfile::tempdir().expect("a directory")), honest: Arc::new(AtomicBool::new(true)) };
+        shadow.flushed(&ledger.path, &shadow.database());
+        shadow.flushed(&wal_of(&ledger.path), &shadow.wal());
+        ledger.files.shadow = Some(shadow.clone());
+        shadow
+    }
+
+    pub(super) fn wal(&self) -> PathBuf {
+        self.directory.path().join("flash-log.db-wal")
+    }
+
+    pub(super) fn database(&self) -> PathBuf {
+        self.directory.path().join("flash-log.db")
+    }
+
+    pub(super) fn flushed(&self, file: &Path, there: &Path) {
+        if self.honest.load(Ordering::SeqCst) {
+            // Read beside SQLite: a copy through a descriptor of this process would drop its locks on the log's file.
+            let done = std::process::Command::new("cp").arg(file).arg(there).status().expect("cp runs");
+            assert!(done.success());
+        }
+    }
+
+    fn lies(&self, lies: bool) {
+        self.honest.store(!lies, Ordering::SeqCst);
+    }
+
+    /// The attempts a start after a power cut would find, and whether the chain holds.
+    fn after_a_power_cut(&self) -> Vec<AttemptNumber> {
+        let there = tempfile::tempdir().expect("a directory");
+        for file in [self.database(), self.wal()] {
+            fs::copy(&file, there.path().join(file.file_name().expect("a name"))).expect("copied");
+        }
+        let path = there.path().join("flash-log.db");
+        let log = Connection::open(&path).expect("it opens");
+        let newest = chain::newest(&log).expect("readable").expect("an event");
+        chain::walk(&log, (newest.seq - 200).max(1)).expect("readable").expect("the chain holds");
+        let mut query = log.prepare("SELECT attempt FROM event WHERE kind = 'attempt-closed' ORDER BY seq").expect("a question");
+        let rows = query.query_map([], |row| row.get::<_, i64>(0)).expect("rows");
+        rows.map(|row| u64::try_from(row.expect("a row")).expect("a count")).collect()
+    }
+}
+
+fn wal_of(path: &Path) -> PathBuf {
+    path.with_file_name("flash-log.db-wal")
+}
+
+fn end(number: AttemptNumber) -> Entry {
+    closed(number, Outcome::Pulled(Pull::Taken))
+}
+
+#[test]
+fn after_an_error_an_event_counts_only_when_it_was_read_back_from_the_disk_and_is_there_once() {
+    let (_dir, path) = place();
+    let mut ledger = open(&path);
+    ledger.append(&end(1)).expect("appended");
+    let disk = Shadow::of(&mut ledger);
+    // What SQLite was told to be an error is in memory all the same, and every flush from now on succeeds without writing anything.
+    ledger.doubt = true;
+    disk.lies(true);
+    let stamp = Stamp::now();
+    for _ in 0..3 {
+        let error = ledger.append_at(&stamp, &end(2)).expect_err("it is in memory only");
+        assert_eq!(error.trouble, Trouble::Disk, "{}", error.in_full());
+        assert!(error.in_full().contains("is not on the disk"), "{}", error.in_full());
+        let _reopened = ledger.reopen();
+        assert_eq!(disk.after_a_power_cut(), [1], "this is what would be left of it");
+    }
+    disk.lies(false);
+    ledger.append_at(&stamp, &end(2)).expect("the disk keeps it");
+    assert_eq!(disk.after_a_power_cut(), [1, 2]);
+    assert_eq!(verdict(&path).expect("the chain holds").count, 3, "once");
+}
+
+#[test]
+fn what_the_last_process_left_in_memory_is_not_believed_at_the_next_start() {
+    let (_dir, path) = place();
+    log_of(&path, 1);
+    let ledger = open(&path);
+    assert!(ledger.doubt, "the first event is read back");
+    drop(ledger);
+    let mut ledger = open(&path);
+    ledger.append(&end(7)).expect("appended");
+    assert!(!ledger.doubt, "and then flushes are believed until the next error");
+    ledger.append(&started(8)).expect("appended");
+    assert_eq!(ledger.append(&end(7)).expect_err("twice").trouble, Trouble::Contradicts);
+    assert!(ledger.doubt, "which any error ends");
+}
+
+#[test]
+fn pages_moved_to_the_logs_file_are_read_back_before_their_only_good_copy_is_written_over() {
+    let (_dir, path) = place();
+    let mut ledger = open(&path);
+    ledger.append(&end(1)).expect("appended, and no doubt is left");
+    let disk = Shadow::of(&mut ledger);
+    disk.lies(true);
+    // Many more than the `-wal` is to hold.
+    let mut number = 1;
+    let error = loop {
+        number += 1;
+        if let Err(error) = ledger.append(&end(number)) {
+            break error;
+        }
+        assert!(number < 2000, "the log's file was never read back");
+    };
+    assert!(error.in_full().contains("is not on the disk"), "{}", error.in_full());
+    let frames = fs::metadata(wal_of(&path)).expect("it is there").len();
+    assert!(frames >= 3 << 20, "it was the checkpoint, and the `-wal` of {frames} bytes is as it was");
+    ledger.append(&end(number)).expect_err("nothing is written over it");
+    disk.lies(false);
+    disk.flushed(&wal_of(&path), &disk.wal());
+    let stamp = Stamp::now();
+    ledger.append_at(&stamp, &end(number)).expect("the disk keeps it");
+    drop(ledger);
+    let mut ledger = open(&path);
+    for more in number + 1..number + 400 {
+        ledger.append(&end(more)).expect("appended");
+    }
+    let wal = fs::metadata(wal_of(&path)).expect("it is there").len();
+    assert!(wal < 5 << 20, "the `-wal` is begun anew: {wal} bytes");
+    assert_eq!(verdict(&path).expect("the chain holds").count, 1 + number + 399);
+}
+
+#[test]
+fn a_log_that_was_closed_is_one_file_that_holds_everything() {
+    let (_dir, path) = place();
+    log_of(&path, 3);
+    assert_eq!(fs::metadata(wal_of(&path)).expect("it is there").len(), 0);
+    let copy = path.with_file_name("copy.db");
+    fs::copy(&path, &copy).expect("copied");
+    assert_eq!(verdict(&copy).expect("the chain holds").count, 7);
+}
