@@ -11,6 +11,8 @@ mod events;
 mod flash;
 mod image;
 pub mod log;
+mod log_aside;
+mod log_writer;
 mod model;
 mod order;
 mod output;
@@ -79,6 +81,12 @@ enum Command {
     /// Say on console and lamps that the station does not run: what it showed last is not to be believed
     #[command(hide = true)]
     Down(down::Args),
+    /// Read the flash log for the running station
+    #[command(hide = true)]
+    LogAside(log_aside::Args),
+    /// Write the flash log for the running station
+    #[command(hide = true)]
+    LogWriter(log_writer::Args),
     /// List the ports a card could come from, and what is in them
     Slots(slots::Args),
 }
@@ -108,6 +116,8 @@ pub fn main() -> ExitCode {
         Command::Log(args) => return log_of(&args),
         Command::Image(args) => image::run(&args),
         Command::Model(args) => model::run(&args),
+        Command::LogAside(args) => log_aside::run(&args),
+        Command::LogWriter(args) => log_writer::run(&args),
         Command::Slots(args) => slots::run(&args),
         // Whatever it could not say, it must not look like the reason why the station ended.
         Command::Down(args) => return ExitCode::from(down::run(&args)),

@@ -1,16 +1,21 @@
-//! The thread named `log-files`: keeps the flash log's files level with the log, at its own pace.
+//! The thread named `log-files`: keeps the flash log's files level with the log, at its own pace, by a process of its own (`aside.rs`).
 //!
 //! Nobody waits for it. A directory that is full, gone, or on a server that does not answer costs the files, and never a card or a row:
 //! the log is the truth, and what they miss is in it until they can be written again.
 
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::process::{Child, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
+use super::aside;
 use crate::ledger::LogReader;
 use crate::report::files::{FilesError, LogFiles};
 
@@ -31,16 +36,21 @@ pub(super) struct LogFilesThread {
 
 impl LogFilesThread {
     pub(super) fn start(log: &Path, directory: &Path) -> io::Result<Self> {
-        Self::start_retrying(log, directory, RETRY)
+        let (log, files) = (log.to_owned(), directory.to_owned());
+        Self::spawn(directory, move |woken| forward(&log, &files, woken))
     }
 
+    #[cfg(test)]
     fn start_retrying(log: &Path, directory: &Path, retry: Duration) -> io::Result<Self> {
+        let (log, files) = (log.to_owned(), LogFiles::new(directory.to_owned(), TimeZone::system()));
+        Self::spawn(directory, move |woken| run(&log, files, woken, retry))
+    }
+
+    fn spawn(directory: &Path, keep: impl FnOnce(&Receiver<()>) + Send + 'static) -> io::Result<Self> {
         let (wake, woken) = sync_channel(1);
         let (end, ended) = sync_channel(0);
-        let (log, place) = (log.to_owned(), directory.to_owned());
         thread::Builder::new().name("log-files".to_owned()).spawn(move || {
-            // Here, because the time zone lies on a disk.
-            run(&log, LogFiles::new(place, TimeZone::system()), &woken, retry);
+            keep(&woken);
             drop(end);
         })?;
         Ok(Self { directory: directory.to_owned(), wake, ended })
@@ -62,6 +72,68 @@ impl LogFilesThread {
         let Self { wake, ended, .. } = self;
         drop(wake);
         let _left_behind = ended.recv_timeout(LAST_LINES);
+    }
+}
+
+/// Wakes the process that keeps the files, and starts another one where it ended.
+fn forward(log: &Path, directory: &Path, woken: &Receiver<()>) {
+    loop {
+        match aside::files(log, directory).stdin(Stdio::piped()).stdout(Stdio::null()).spawn() {
+            Ok(mut child) => {
+                let over = wake(&mut child, woken);
+                // Without the pipe it writes what is there, and ends.
+                drop(child.stdin.take());
+                let ended = child.wait();
+                if over {
+                    return;
+                }
+                tracing::warn!(?ended, "the process that keeps the log files has ended, and is started again");
+            }
+            Err(error) => tracing::warn!(%error, "no process can be started to keep the log files"),
+        }
+        if waited(woken, RETRY) {
+            return;
+        }
+    }
+}
+
+/// True where the station has stopped; false where the process has ended.
+fn wake(child: &mut Child, woken: &Receiver<()>) -> bool {
+    loop {
+        match woken.recv_timeout(RETRY) {
+            Ok(()) => {
+                if child.stdin.as_mut().is_none_or(|pipe| pipe.write_all(b"\n").is_err()) {
+                    return false;
+                }
+            }
+            Err(RecvTimeoutError::Timeout) if matches!(child.try_wait(), Ok(None)) => {}
+            Err(RecvTimeoutError::Timeout) => return false,
+            Err(RecvTimeoutError::Disconnected) => return true,
+        }
+    }
+}
+
+/// The process: a line that comes in says that something was recorded. What asks programs to end is left to the station, which closes
+/// the pipe.
+pub(super) fn serve(log: &Path, directory: &Path) {
+    let told = Arc::new(AtomicBool::new(false));
+    for signal in [SIGTERM, SIGINT, SIGHUP] {
+        if let Err(error) = signal_hook::flag::register(signal, Arc::clone(&told)) {
+            tracing::debug!(%error, signal, "the last lines may be written at the next start only");
+        }
+    }
+    let (wake, woken) = sync_channel(1);
+    let listen = move || {
+        for line in io::stdin().lines() {
+            // One that waits already says the same.
+            if line.is_err() || matches!(wake.try_send(()), Err(TrySendError::Disconnected(()))) {
+                return;
+            }
+        }
+    };
+    match thread::Builder::new().name("woken".to_owned()).spawn(listen) {
+        Ok(_listens) => run(log, LogFiles::new(directory.to_owned(), TimeZone::system()), &woken, RETRY),
+        Err(error) => tracing::warn!(%error, "no thread to hear what was recorded"),
     }
 }
 

@@ -4,6 +4,7 @@
 //! log's, the watch's and the panel's each go at their own pace: none of them is ever waited for here while cards are busy.
 
 pub mod arming;
+pub mod aside;
 pub mod interlock;
 mod keeper;
 pub mod lamps;
@@ -169,14 +170,20 @@ impl Daemon {
         let (tell, events) = mpsc::channel(EVENTS);
         let answers = tell.clone();
         let log = ledger.path().to_owned();
-        let writer = Writer::start(ledger, move |answer| {
-            let event = match answer {
-                Answer::Recorded(receipt) => Event::Recorded(receipt),
-                Answer::Health(fault) => Event::LogHealth(fault),
-            };
-            // Nobody listens any more only after the station stopped.
-            let _stopped = answers.blocking_send(event);
-        })
+        let (written, name) = (log.clone(), settings.station.name.clone());
+        // From here on no thread of the station touches the log's files.
+        let writer = Writer::start_apart(
+            ledger,
+            move |newest| aside::writer(&written, &name, newest),
+            move |answer| {
+                let event = match answer {
+                    Answer::Recorded(receipt) => Event::Recorded(receipt),
+                    Answer::Health(fault) => Event::LogHealth(fault),
+                };
+                // Nobody listens any more only after the station stopped.
+                let _stopped = answers.blocking_send(event);
+            },
+        )
         .map_err(start("log thread"))?;
         writer.record(Box::new(Entry::StationStarted { version: env!("CARGO_PKG_VERSION").to_owned() }))?;
         let seen = tell.clone();

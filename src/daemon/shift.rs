@@ -10,7 +10,7 @@ use std::time::Duration;
 use jiff::Zoned;
 use tokio::sync::mpsc;
 
-use crate::ledger::{LogError, LogReader};
+use super::aside::ask_anchor;
 use crate::report::times::Shifts;
 use crate::station::Event;
 use crate::station::view::Anchor;
@@ -64,8 +64,9 @@ impl Ends {
     /// The log's head, where another shift has begun.
     fn look(&mut self, now: &Zoned) -> Option<Event> {
         let ended = self.ended(now)?;
-        match anchor(&self.log, ended) {
-            Ok(Some(anchor)) => {
+        match ask_anchor(&self.log, ended) {
+            Ok(Some(text)) => {
+                let anchor = Anchor { at: ended, text };
                 tracing::info!(anchor = anchor.text, "a shift has ended: write this on the shift sheet");
                 Some(Event::ShiftEnded(anchor))
             }
@@ -89,16 +90,13 @@ impl Ends {
     }
 }
 
-fn anchor(log: &Path, ended: i64) -> Result<Option<Anchor>, LogError> {
-    Ok(LogReader::open(log)?.head_before(ended)?.map(|head| Anchor { at: ended, text: head.to_string() }))
-}
-
 #[cfg(test)]
 mod tests {
     use jiff::civil::Time;
 
     use super::*;
-    use crate::ledger::{Ledger, Stamp};
+    use crate::daemon::aside::anchor;
+    use crate::ledger::{Ledger, LogReader, Stamp};
     use crate::station::record::Entry;
 
     fn at(local: &str) -> Zoned {
@@ -134,10 +132,10 @@ mod tests {
         (1..=3).for_each(&mut add);
         let before = LogReader::open(&path).expect("a log").head().expect("readable");
         (10..=12).for_each(&mut add);
-        let shown = anchor(&path, began + 10).expect("readable").expect("there are events");
-        assert_eq!(shown, Anchor { at: began + 10, text: before.to_string() });
+        let shown = anchor(&path, began + 10).expect("readable");
+        assert_eq!(shown, before.to_string());
         let log = LogReader::open(&path).expect("a log");
-        log.verify_through(&shown.text.parse().expect("an anchor")).expect("readable").expect("the log passes through it");
-        assert_eq!(anchor(&path, began).expect("readable"), None, "nothing is shown of a shift before the log began");
+        log.verify_through(&shown.parse().expect("an anchor")).expect("readable").expect("the log passes through it");
+        assert_eq!(anchor(&path, began).expect("readable"), "", "nothing is shown of a shift before the log began");
     }
 }

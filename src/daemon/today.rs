@@ -4,7 +4,6 @@
 //! A thread of its own, which nobody waits for: the log is on a disk, and so is the time zone (`/etc/localtime`), which `jiff` reads again
 //! every few minutes.
 
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::time::Duration;
@@ -12,7 +11,7 @@ use std::time::Duration;
 use jiff::Zoned;
 use tokio::sync::mpsc;
 
-use crate::ledger::{Filter, LogError, LogReader};
+use super::aside::ask_tally;
 use crate::station::Event;
 use crate::station::view::Tally;
 
@@ -61,7 +60,8 @@ impl Days {
             // What the station counted until now was yesterday's. A card recorded in this very moment is counted by nobody; the log has it.
             return Some(Event::Today(Tally::default()));
         }
-        match since_midnight(&self.log, now) {
+        let midnight = now.start_of_day().map_or(0, |midnight| midnight.timestamp().as_microsecond());
+        match ask_tally(&self.log, midnight) {
             Ok(tally) => Some(Event::Today(tally)),
             Err(error) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "today's cards cannot be counted: the console begins at none");
@@ -69,14 +69,4 @@ impl Days {
             }
         }
     }
-}
-
-fn since_midnight(log: &Path, now: &Zoned) -> Result<Tally, LogError> {
-    let since = now.start_of_day().ok().map(|midnight| midnight.timestamp().as_microsecond());
-    let mut tally = Tally::default();
-    LogReader::open(log)?.briefs(&Filter { since, ..Filter::default() }, |brief| {
-        tally.add(brief.outcome);
-        ControlFlow::Continue(())
-    })?;
-    Ok(tally)
 }

@@ -8,12 +8,13 @@ use std::thread::{self, JoinHandle};
 use tokio::sync::mpsc;
 
 use super::arming::Armory;
+use super::aside::ask_past;
 use super::keeper::Keeper;
 use crate::flash::flash;
 use crate::flash::gauge::Gauge;
 use crate::flash::rules::Rules;
 use crate::flash::stall::StallWatch;
-use crate::ledger::LogReader;
+use crate::ledger::Named;
 use crate::station::card::{Card, DevNum};
 use crate::station::outcome::{Effort, Failure, Refusal};
 use crate::station::past::Past;
@@ -41,11 +42,10 @@ struct Running {
     stall: StallWatch,
 }
 
-/// What the log has of this card. A log that cannot be read is no reason to begin none: a card that is found done then counts, so that an
+/// What the log has of this card: told by a process, because a log whose disk hangs would hold up more than this slot. A log that cannot be read is no reason to begin none: a card that is found done then counts, so that an
 /// order never makes too many.
 fn past(log: &Path, card: &Card, slot: &str) -> Past {
-    let asked = LogReader::open(log).and_then(|log| log.past(card, slot));
-    asked.unwrap_or_else(|error| {
+    ask_past(log, &Named::of(card, slot)).unwrap_or_else(|error| {
         tracing::warn!(error = &error as &dyn std::error::Error, slot, "the flash log cannot be asked what it has of the card");
         Past::Unknown
     })

@@ -29,8 +29,8 @@ pub(super) struct Closed {
     pub(super) word: Option<String>,
 }
 
-/// The body of an entry. `start` is that of the attempt an entry closes, where it has one, `closed` the end of one that changed.
-pub(super) fn of_entry(entry: &Entry, stamp: &Stamp, station_name: &str, start: Option<Start>, closed: Option<Closed>) -> String {
+/// The body of an entry, without the places of other events: see [`with_places`].
+pub(super) fn of_entry(entry: &Entry, stamp: &Stamp, station_name: &str) -> String {
     let facts = match entry {
         Entry::StationStarted { version } => json!({ "version": version }),
         Entry::StationStopped => json!({}),
@@ -44,15 +44,29 @@ pub(super) fn of_entry(entry: &Entry, stamp: &Stamp, station_name: &str, start: 
         // If the station stops before the end, the card counts where it did no more: a start says so for its end.
         Entry::AttemptStarted(attempt) => facts_of(attempt, attempt.leaves(&OutcomeWord::Interrupted)),
         Entry::AttemptClosed { attempt, outcome, effort } => {
-            close(facts_of(attempt, attempt.leaves(&outcome.word())), outcome, Some(effort), start)
+            close(facts_of(attempt, attempt.leaves(&outcome.word())), outcome, Some(effort), None)
         }
         Entry::AttemptChanged { attempt, outcome } => {
             let sectors = if let Outcome::Changed { sectors } = outcome { Some(*sectors) } else { None };
-            let closed = closed.map(|closed| json!({ "seq": closed.seq, "at": closed.at, "word": closed.word }));
-            with(close(facts_of(attempt, None), outcome, None, start), [("closed", json!(closed)), ("sectors", json!(sectors))])
+            with(close(facts_of(attempt, None), outcome, None, None), [("closed", Value::Null), ("sectors", json!(sectors))])
         }
     };
     finish(facts, stamp, station_name)
+}
+
+/// The body of an entry that ends an attempt, with where the attempt's start stands, and, for a change, where its end does.
+pub(super) fn with_places(body: &str, start: Option<Start>, closed: Option<Option<Closed>>) -> String {
+    let facts = serde_json::from_str(body).unwrap_or(Value::Null);
+    let mut facts = with(facts, [("start", json!(start.map(place_of)))]);
+    if let Some(closed) = closed {
+        let closed = closed.map(|closed| json!({ "seq": closed.seq, "at": closed.at, "word": closed.word }));
+        facts = with(facts, [("closed", json!(closed))]);
+    }
+    canonical(&facts)
+}
+
+fn place_of(start: Start) -> Value {
+    json!({ "seq": start.seq, "at": start.at })
 }
 
 /// The body of a log's first event.
@@ -105,7 +119,7 @@ fn close(facts: Value, outcome: &Outcome, effort: Option<&Effort>, start: Option
             "writes_at_proof": effort.writes_at_proof,
         })
     });
-    let start = start.map(|start| json!({ "seq": start.seq, "at": start.at }));
+    let start = start.map(place_of);
     with(facts, [("outcome", outcome), ("effort", json!(effort)), ("start", json!(start))])
 }
 

@@ -23,12 +23,16 @@ mod on_disk;
 mod past;
 #[cfg(test)]
 mod past_cases;
+mod process;
+#[cfg(test)]
+mod process_cases;
 mod proof;
 mod query;
 #[cfg(test)]
 mod query_tests;
 mod reader;
 mod row;
+mod served;
 mod settle;
 #[cfg(test)]
 mod settle_cases;
@@ -42,6 +46,8 @@ use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -59,9 +65,11 @@ use link::{Link, ORIGIN};
 pub use chain::{Break, Head, NoAnchor, Tampering};
 pub use clock::{Stamp, believed};
 pub use error::{Doing, LogError, Trouble};
+pub use past::{Named, line_of_past, past_of_line};
 pub use query::{Attempts, Brief, Filter, Order};
 pub use reader::{Event, LogReader};
 pub use row::Row;
+pub use served::serve;
 pub use writer::{Answer, NotTaken, Unwritten, Writer};
 
 /// "Flsh", so that `file` and we ourselves tell a flash log from any other database.
@@ -98,6 +106,9 @@ const CACHE_KIB: i64 = 64 << 10;
 /// How many of the newest events are proved at every start: what a torn write or a quick hand could have touched.
 const TAIL: i64 = 64;
 
+/// The kind of the event that tells of a change after the proof: it names where the end of its attempt stands.
+const CHANGED: &str = "attempt-changed";
+
 /// The kind of the event that a log begins with, and that binds it to a station and a PC.
 const CREATED: &str = "log-created";
 
@@ -122,6 +133,8 @@ pub struct Ledger {
     /// What was moved from the `-wal` to the log's file was not read back yet.
     unproven: bool,
     files: settle::Files,
+    /// There is no time to leave one whole file behind: the next opening reads the `-wal`.
+    hurried: Arc<AtomicBool>,
     #[cfg(test)]
     page_limit: Option<std::sync::Arc<std::sync::atomic::AtomicU32>>,
     _lock: Flock<File>,
@@ -129,6 +142,9 @@ pub struct Ledger {
 
 impl Drop for Ledger {
     fn drop(&mut self) {
+        if self.hurried.load(Ordering::SeqCst) {
+            return;
+        }
         if let Err(error) = self.leave_whole() {
             tracing::warn!("{}", error.in_full());
         }
@@ -179,6 +195,7 @@ impl Ledger {
             doubt: true,
             unproven: true,
             files: settle::Files::open(path)?,
+            hurried: Arc::default(),
             #[cfg(test)]
             page_limit: None,
             _lock: lock,
@@ -187,6 +204,49 @@ impl Ledger {
         ledger.prove_checkpoint()?;
         ledger.interrupted = ledger.close_interrupted()?;
         Ok(ledger)
+    }
+
+    /// Goes on with a log that another process of this station let go of, or died with. Nothing is closed and nothing brought up to date:
+    /// the station runs. What stands behind `newest`, the last event that is known to be on disk, may be what was not confirmed.
+    ///
+    /// # Errors
+    /// Where it is in use, or is not the log that was open before.
+    pub(crate) fn resume(path: &Path, station_name: &str, newest: Head) -> Result<Self, LogError> {
+        let lock = lock(path)?;
+        let connection = connect(path, OpenFlags::empty())?;
+        let opening = |error| LogError::sqlite(Doing::Opening, path, error);
+        let moved = || LogError::new(Doing::Opening, path, Trouble::Moved);
+        let seq = i64::try_from(newest.count).unwrap_or(i64::MAX);
+        if format_of(&connection, path, Doing::Opening)? != FORMAT {
+            return Err(moved());
+        }
+        let event = chain::at(&connection, seq).map_err(opening)?.filter(|event| event.hash == newest.hash).ok_or_else(moved)?;
+        configure(&connection, path)?;
+        keep_statements_in_memory(&connection, path)?;
+        let mut ledger = Self {
+            connection,
+            path: path.to_owned(),
+            station_name: station_name.to_owned(),
+            station: event.station,
+            newest: (seq, newest.hash),
+            inode: inode(path)?,
+            interrupted: Vec::new(),
+            doubt: true,
+            unproven: true,
+            files: settle::Files::open(path)?,
+            hurried: Arc::default(),
+            #[cfg(test)]
+            page_limit: None,
+            _lock: lock,
+        };
+        ledger.settle(&[])?;
+        ledger.prove_checkpoint()?;
+        Ok(ledger)
+    }
+
+    /// The newest event that is known to be on disk.
+    fn known(&self) -> Head {
+        Head { count: u64::try_from(self.newest.0).unwrap_or(0), hash: self.newest.1 }
     }
 
     /// The id of this station: a UUID drawn when the log was made.
@@ -248,7 +308,7 @@ impl Ledger {
     /// # Errors
     /// As [`Ledger::append`]. After an error they may be tried again together or one by one, and none is recorded twice.
     pub fn append_all(&mut self, entries: &[(&Stamp, &Entry)]) -> Result<(), LogError> {
-        let drafts: Vec<_> = entries.iter().map(|(stamp, entry)| Draft { kind: entry.kind(), stamp, facts: Facts::Entry(entry) }).collect();
+        let drafts: Vec<_> = entries.iter().map(|(stamp, entry)| Draft::of(entry, stamp, &self.station_name)).collect();
         self.write(&drafts)
     }
 
@@ -302,7 +362,7 @@ impl Ledger {
             let stamp = Stamp::now();
             let broken = LogError::new(Doing::Opening, &self.path, Trouble::Broken { seq: u64::try_from(start.seq).unwrap_or(0) });
             let body = body::of_interruption(&started, &stamp, &self.station_name, start).ok_or(broken)?;
-            self.write(&[Draft { kind: "attempt-closed", stamp: &stamp, facts: Facts::Body(body) }])?;
+            self.write(&[Draft { kind: "attempt-closed".to_owned(), at: stamp.at, body, ends: None }])?;
             closed.push(attempt);
         }
         Ok(closed)
@@ -311,7 +371,7 @@ impl Ledger {
     /// Events in one transaction, on disk when this returns.
     ///
     /// In doubt, what stands in the log already is made sure of before, and what is written is read back.
-    fn write(&mut self, drafts: &[Draft<'_>]) -> Result<(), LogError> {
+    fn write(&mut self, drafts: &[Draft]) -> Result<(), LogError> {
         let doubt = std::mem::replace(&mut self.doubt, true);
         if doubt {
             self.settle(&[])?;
@@ -333,7 +393,7 @@ impl Ledger {
     }
 
     /// Answers the newest event of these, and the hashes of all of them.
-    fn commit(&mut self, drafts: &[Draft<'_>]) -> Result<((i64, Link), Vec<Link>), LogError> {
+    fn commit(&mut self, drafts: &[Draft]) -> Result<((i64, Link), Vec<Link>), LogError> {
         let path = &self.path;
         let writing = |error| LogError::sqlite(Doing::Writing, path, error);
         #[cfg(test)]
@@ -358,10 +418,10 @@ impl Ledger {
         let mut written = false;
         let mut events = Vec::new();
         for draft in drafts {
-            let body = draft.body(&transaction, &self.station_name).map_err(writing)?;
+            let body = draft.body(&transaction).map_err(writing)?;
             if unknown {
                 let there = chain::at(&transaction, known.0 + 1).map_err(writing)?;
-                if let Some(there) = there.filter(|there| there.kind == draft.kind && there.at == draft.stamp.at && there.body == body) {
+                if let Some(there) = there.filter(|there| there.kind == draft.kind && there.at == draft.at && there.body == body) {
                     known = (there.seq, there.hash);
                     events.push(there.hash);
                     unknown = newest.seq > known.0;
@@ -369,7 +429,7 @@ impl Ledger {
                 }
                 unknown = false;
             }
-            newest = chained(&self.station, Some(&newest), draft.kind, draft.stamp.at, body);
+            newest = chained(&self.station, Some(&newest), &draft.kind, draft.at, body);
             insert(&transaction, &newest).map_err(writing)?;
             known = (newest.seq, newest.hash);
             events.push(newest.hash);
@@ -384,25 +444,21 @@ impl Ledger {
 }
 
 /// An event that is not in the log yet.
-struct Draft<'e> {
-    kind: &'static str,
-    stamp: &'e Stamp,
-    facts: Facts<'e>,
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Draft {
+    kind: String,
+    /// When it happened: UTC, microseconds since 1970.
+    at: i64,
+    /// What happened; of an attempt's end, all but where its start stands, and of a change, all but where its end does, too.
+    body: String,
+    /// The attempt it closes, or tells a change of.
+    ends: Option<AttemptNumber>,
 }
 
-enum Facts<'e> {
-    Entry(&'e Entry),
-    Body(String),
-}
-
-impl Draft<'_> {
-    fn body(&self, connection: &Connection, station_name: &str) -> rusqlite::Result<String> {
-        let entry = match &self.facts {
-            Facts::Entry(entry) => entry,
-            Facts::Body(body) => return Ok(body.clone()),
-        };
-        let start = match entry {
-            Entry::AttemptClosed { attempt, .. } | Entry::AttemptChanged { attempt, .. } => start_of(connection, attempt.number)?,
+impl Draft {
+    fn of(entry: &Entry, stamp: &Stamp, station_name: &str) -> Self {
+        let ends = match entry {
+            Entry::AttemptClosed { attempt, .. } | Entry::AttemptChanged { attempt, .. } => Some(attempt.number),
             Entry::StationStarted { .. }
             | Entry::StationStopped
             | Entry::ModelArmed { .. }
@@ -413,8 +469,14 @@ impl Draft<'_> {
             | Entry::OrderStopped { .. }
             | Entry::AttemptStarted(_) => None,
         };
-        let closed = if let Entry::AttemptChanged { attempt, .. } = entry { closed_of(connection, attempt.number)? } else { None };
-        Ok(body::of_entry(entry, self.stamp, station_name, start, closed))
+        Self { kind: entry.kind().to_owned(), at: stamp.at, body: body::of_entry(entry, stamp, station_name), ends }
+    }
+
+    fn body(&self, connection: &Connection) -> rusqlite::Result<String> {
+        let Some(attempt) = self.ends else { return Ok(self.body.clone()) };
+        let start = start_of(connection, attempt)?;
+        let closed = if self.kind == CHANGED { Some(closed_of(connection, attempt)?) } else { None };
+        Ok(body::with_places(&self.body, start, closed))
     }
 }
 

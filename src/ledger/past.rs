@@ -1,7 +1,8 @@
 //! What became of a card before: asked when an attempt with it is about to begin.
 
 use rusqlite::Connection;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use crate::station::card::{Card, Identified};
 use crate::station::outcome::{Counted, OutcomeWord};
@@ -33,22 +34,91 @@ const BODY: &str = "SELECT body FROM event WHERE seq = ?1 AND kind = 'attempt-cl
 /// A card that something wrote to after its proof is good no more, whatever its row says.
 const CHANGED: &str = "SELECT 1 FROM event WHERE attempt = ?1 AND kind = 'attempt-changed'";
 
+/// By what a card is known to the log, in which slot: what a process that reads the log for a station is asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Named {
+    identified: Option<String>,
+    cid: Option<String>,
+    serial: Option<String>,
+    vendor: Option<String>,
+    product: Option<String>,
+    wwn: Option<String>,
+    slot: String,
+}
+
+impl Named {
+    /// This card, in this slot.
+    #[must_use]
+    pub fn of(card: &Card, slot: &str) -> Self {
+        Self {
+            identified: Some(card.identified.word().to_owned()),
+            cid: card.cid.as_ref().map(|cid| cid.raw.clone()),
+            serial: card.serial.clone(),
+            vendor: card.vendor.clone(),
+            product: card.product.clone(),
+            wwn: card.wwn.clone(),
+            slot: slot.to_owned(),
+        }
+    }
+
+    fn is_identified(&self, how: Identified) -> bool {
+        self.identified.as_deref() == Some(how.word())
+    }
+}
+
+/// What the log has of a card, as one line: see [`past_of_line`].
+#[must_use]
+pub fn line_of_past(past: &Past) -> String {
+    let ended = |ended: &Option<Ended>| {
+        ended.as_ref().map(|ended| json!({ "outcome": ended.outcome.as_str(), "image": ended.image, "order": ended.order }))
+    };
+    let rows = |rows: &Rows| json!({ "newest": ended(&rows.newest), "good": ended(&rows.good) });
+    match past {
+        Past::Unknown => Value::Null,
+        Past::ByCid(found) => json!({ "by_cid": rows(found) }),
+        Past::BySerial(found) => json!({ "by_serial": rows(found) }),
+        Past::OfSlot(newest) => json!({ "of_slot": { "newest": ended(newest) } }),
+    }
+    .to_string()
+}
+
+/// What [`line_of_past`] made a line of; nothing for a line of another making.
+#[must_use]
+pub fn past_of_line(line: &str) -> Option<Past> {
+    let said: Value = serde_json::from_str(line).ok()?;
+    let ended = |rows: &Value, which: &str| match rows.get(which)? {
+        Value::Null => Some(None),
+        ended => Some(Some(Ended {
+            outcome: OutcomeWord::from(ended.get("outcome")?.as_str()?),
+            image: ended.get("image")?.as_str().map(str::to_owned),
+            order: ended.get("order")?.as_u64(),
+        })),
+    };
+    let rows = |rows: &Value| Some(Rows { newest: ended(rows, "newest")?, good: ended(rows, "good")? });
+    if let Some(found) = said.get("by_cid") {
+        return rows(found).map(Past::ByCid);
+    }
+    if let Some(found) = said.get("by_serial") {
+        return rows(found).map(Past::BySerial);
+    }
+    said.get("of_slot").map_or(said.is_null().then_some(Past::Unknown), |found| ended(found, "newest").map(Past::OfSlot))
+}
+
 impl LogReader {
     /// What the log has of this card, in this slot.
     ///
     /// # Errors
     /// Where the log cannot be read.
-    pub fn past(&self, card: &Card, slot: &str) -> Result<Past, LogError> {
-        let cid = card.cid.as_ref().map(|cid| cid.raw.as_str());
-        self.within(|log| match (card.identified, cid, card.serial.as_deref()) {
-            (Identified::ByCid, Some(cid), _) => rows(log, BY_CID, cid, card).map(Past::ByCid),
-            (Identified::ByUsb, _, Some(serial)) => rows(log, BY_SERIAL, serial, card).map(Past::BySerial),
-            _ => of_slot(log, slot).map(Past::OfSlot),
+    pub fn past(&self, card: &Named) -> Result<Past, LogError> {
+        self.within(|log| match (card.cid.as_deref(), card.serial.as_deref()) {
+            (Some(cid), _) if card.is_identified(Identified::ByCid) => rows(log, BY_CID, cid, card).map(Past::ByCid),
+            (_, Some(serial)) if card.is_identified(Identified::ByUsb) => rows(log, BY_SERIAL, serial, card).map(Past::BySerial),
+            _ => of_slot(log, &card.slot).map(Past::OfSlot),
         })
     }
 }
 
-fn rows(log: &Connection, question: &str, name: &str, card: &Card) -> rusqlite::Result<Rows> {
+fn rows(log: &Connection, question: &str, name: &str, card: &Named) -> rusqlite::Result<Rows> {
     let mut query = log.prepare_cached(question)?;
     let mut events = query.query((name, ROWS))?;
     let mut found = Rows::default();
@@ -87,7 +157,7 @@ fn of_slot(log: &Connection, slot: &str) -> rusqlite::Result<Option<Ended>> {
 struct Body {
     attempt: Option<i64>,
     image: Option<Image>,
-    card: Option<Named>,
+    card: Option<Carrier>,
     outcome: Option<Word>,
     order: Option<u64>,
 }
@@ -103,7 +173,7 @@ struct Word {
 }
 
 #[derive(Deserialize)]
-struct Named {
+struct Carrier {
     identified: Option<String>,
     vendor: Option<String>,
     product: Option<String>,
@@ -117,10 +187,10 @@ impl Body {
     }
 
     /// Makers count their sticks each from the beginning, and a reader's serial is no card's.
-    fn is_of(&self, card: &Card) -> bool {
+    fn is_of(&self, card: &Named) -> bool {
         self.card.as_ref().is_some_and(|own| {
-            own.identified.as_deref() == Some(card.identified.word())
-                && (card.identified == Identified::ByCid
+            own.identified == card.identified
+                && (card.is_identified(Identified::ByCid)
                     || (own.vendor == card.vendor && own.product == card.product && own.wwn == card.wwn))
         })
     }

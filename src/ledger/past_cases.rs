@@ -25,7 +25,7 @@ fn row(ledger: &mut Ledger, attempt: Box<Attempt>, outcome: Outcome) {
 }
 
 fn newest(log: &Path, card: &Card, slot: &str) -> Option<(OutcomeWord, Option<u64>)> {
-    let past = LogReader::open(log).expect("a log").past(card, slot).expect("readable");
+    let past = LogReader::open(log).expect("a log").past(&Named::of(card, slot)).expect("readable");
     let newest = match past {
         Past::ByCid(rows) | Past::BySerial(rows) => rows.newest,
         Past::OfSlot(newest) => newest,
@@ -56,7 +56,7 @@ fn a_card_is_found_by_its_own_name_and_one_without_by_the_newest_row_of_its_slot
     assert_eq!(newest(&path, &in_reader, "A9"), Some((OutcomeWord::Interrupted, Some(2))));
     assert_eq!(newest(&path, &in_reader, "A1"), Some((OutcomeWord::Pulled, Some(1))));
     assert_eq!(newest(&path, &in_reader, "B1"), None);
-    let Past::ByCid(rows) = LogReader::open(&path).expect("a log").past(&with_cid("aa"), "A1").expect("readable") else {
+    let Past::ByCid(rows) = LogReader::open(&path).expect("a log").past(&Named::of(&with_cid("aa"), "A1")).expect("readable") else {
         panic!("it is known by its register")
     };
     assert_eq!(rows.good.map(|row| row.outcome), Some(OutcomeWord::Passed), "the newest good row is told, too");
@@ -73,7 +73,7 @@ fn an_order_is_counted_anew_from_its_cards_each_of_them_once() {
         ledger.append(&Entry::OrderStarted { order: order(number), by: by.clone() }).expect("appended");
     }
     let again = |ledger: &mut Ledger, number, cid: &str, order, outcome| {
-        let past = LogReader::open(&path).expect("a log").past(&with_cid(cid), "A1").expect("readable");
+        let past = LogReader::open(&path).expect("a log").past(&Named::of(&with_cid(cid), "A1")).expect("readable");
         let attempt = Attempt { past, ..*of(number, "A1", with_cid(cid), order) };
         row(ledger, Box::new(attempt), outcome);
     };
@@ -85,7 +85,7 @@ fn an_order_is_counted_anew_from_its_cards_each_of_them_once() {
     let passed = |ledger: &Ledger| ledger.standing().expect("readable").orders.iter().map(|order| order.passed).collect::<Vec<_>>();
     assert_eq!(passed(&ledger), [2, 1], "aa moved to the second order; bb was found and looked at again");
     // The PC loses its power while cc is written once more.
-    let past = LogReader::open(&path).expect("a log").past(&with_cid("cc"), "A1").expect("readable");
+    let past = LogReader::open(&path).expect("a log").past(&Named::of(&with_cid("cc"), "A1")).expect("readable");
     ledger.append(&Entry::AttemptStarted(Box::new(Attempt { past, ..*of(6, "A1", with_cid("cc"), Some(2)) }))).expect("appended");
     drop(ledger);
     let ledger = open(&path);

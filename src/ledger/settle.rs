@@ -143,6 +143,19 @@ fn checkpoint(connection: &Connection, mode: &str) -> rusqlite::Result<(u64, u64
     })
 }
 
+/// Returns when the disk of the log at `path` answers, and its file system takes changes: what is asked for changes nothing.
+pub(super) fn answers(path: &Path) -> io::Result<()> {
+    let mut nobody = OsString::from(path);
+    nobody.push(".is-it-there");
+    // To remove a name waits until a file system that is frozen is thawed, also where there is no such name (`do_unlinkat`).
+    let changes = std::fs::remove_file(&nobody);
+    // An error is an answer, too. Of the log's own file no descriptor may be closed here.
+    let mut wal = OsString::from(path);
+    wal.push("-wal");
+    DirectFile::open(Path::new(&wal), crate::device::aligned::ALIGNMENT)?.read_at(0, &mut [0])?;
+    changes.or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
+}
+
 /// It was flushed with success, and is not there.
 fn not_there(what: &str) -> io::Error {
     io::Error::other(format!("{what} is not on the disk, although the disk was told to keep it and said that it does"))

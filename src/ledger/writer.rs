@@ -1,4 +1,5 @@
-//! The thread named `ledger`: it alone writes the log, so that nobody who decides waits for a disk.
+//! The thread named `ledger`: it alone writes the log, so that nobody who decides waits for a disk. In a running station it does so in a
+//! process of its own, and the station's thread of this name keeps what was not confirmed yet (`process.rs`).
 //!
 //! An entry that cannot be written stays in its place and is tried again: nothing is lost and the order is kept. Entries that
 //! came while the disk was busy go together: one flush of the disk serves them all, and none waits for another to come.
@@ -13,7 +14,8 @@ use std::time::Duration;
 use crate::station::command::RequestId;
 use crate::station::record::{Entry, Receipt};
 
-use super::{Ledger, LogError, Stamp, Trouble};
+use super::chain::Head;
+use super::{Draft, Ledger, LogError, Stamp, Trouble};
 
 /// Entries under way. A station that cannot write its log starts nothing new, so a slot has two here at most, its start and its
 /// outcome, and whoever asks for something has one: more than any station has slots and the control socket connections for.
@@ -50,12 +52,24 @@ pub struct Unwritten {
     pub entries: usize,
 }
 
-/// An entry, when it happened, and what is said when it is on disk.
+/// An event, and what is said when it is on disk.
 #[derive(Debug)]
-struct Queued {
-    stamp: Stamp,
-    entry: Box<Entry>,
-    receipt: Option<Receipt>,
+pub(super) struct Queued {
+    pub(super) draft: Draft,
+    pub(super) receipt: Option<Receipt>,
+}
+
+/// What the thread that writes tells of.
+#[derive(Debug)]
+pub(super) enum Told {
+    /// These are on disk, in this order, and the newest event is now this one.
+    Recorded(Vec<Option<Receipt>>, Head),
+    /// This one never will be: the log holds what forbids it.
+    Dropped,
+    /// See [`Answer::Health`].
+    Health(Option<String>),
+    /// It was tried once more, in vain.
+    Tried,
 }
 
 /// The way to the thread that owns the log.
@@ -67,6 +81,7 @@ pub struct Writer {
     ended: Receiver<()>,
     waiting: Arc<AtomicUsize>,
     thread: JoinHandle<()>,
+    station_name: String,
 }
 
 impl Writer {
@@ -79,18 +94,36 @@ impl Writer {
     }
 
     pub(super) fn start_retrying(ledger: Ledger, retry: Duration, answer: impl Fn(Answer) + Send + 'static) -> io::Result<Self> {
+        Self::start_telling(ledger, retry, move |told| match told {
+            Told::Recorded(receipts, _) => receipts.into_iter().flatten().for_each(|receipt| answer(Answer::Recorded(receipt))),
+            Told::Health(health) => answer(Answer::Health(health)),
+            Told::Dropped | Told::Tried => {}
+        })
+    }
+
+    pub(super) fn start_telling(ledger: Ledger, retry: Duration, tell: impl Fn(Told) + Send + 'static) -> io::Result<Self> {
+        let station_name = ledger.station_name.clone();
+        Self::spawn(station_name, move |queue, patient, waiting| {
+            // The log is closed before its end is told.
+            Work { ledger, retry, tell, patient, waiting, ill: false }.run(queue);
+        })
+    }
+
+    /// The thread, and the way to it. What `work` was given last is dropped before its end is told.
+    pub(super) fn spawn(
+        station_name: String,
+        work: impl FnOnce(&Receiver<Queued>, Receiver<()>, Arc<AtomicUsize>) + Send + 'static,
+    ) -> io::Result<Self> {
         let (entries, queue) = sync_channel(QUEUE);
         let (patience, patient) = sync_channel(0);
         let (end, ended) = sync_channel(1);
         let waiting = Arc::new(AtomicUsize::new(0));
-        let mut work = Work { ledger, retry, answer, patient, waiting: waiting.clone(), ill: false };
+        let counted = Arc::clone(&waiting);
         let thread = thread::Builder::new().name("ledger".to_owned()).spawn(move || {
-            work.run(&queue);
-            // The log is closed before its end is told.
-            drop(work);
+            work(&queue, patient, counted);
             drop(end);
         })?;
-        Ok(Self { entries, patience, ended, waiting, thread })
+        Ok(Self { entries, patience, ended, waiting, thread, station_name })
     }
 
     /// Hands over an entry, which happened now. Never waits.
@@ -111,11 +144,16 @@ impl Writer {
     }
 
     fn queue(&self, entry: Box<Entry>, receipt: Option<Receipt>) -> Result<(), NotTaken> {
+        let draft = Draft::of(&entry, &Stamp::now(), &self.station_name);
+        self.queue_draft(Queued { draft, receipt }).map_err(|_queued| NotTaken(entry))
+    }
+
+    pub(super) fn queue_draft(&self, queued: Queued) -> Result<(), Box<Queued>> {
         self.waiting.fetch_add(1, Ordering::SeqCst);
-        self.entries.try_send(Queued { stamp: Stamp::now(), entry, receipt }).map_err(|error| {
+        self.entries.try_send(queued).map_err(|error| {
             self.waiting.fetch_sub(1, Ordering::SeqCst);
             let (TrySendError::Full(queued) | TrySendError::Disconnected(queued)) = error;
-            NotTaken(queued.entry)
+            Box::new(queued)
         })
     }
 
@@ -124,7 +162,7 @@ impl Writer {
     /// # Errors
     /// Where entries were lost.
     pub fn finish(self, wait: Duration) -> Result<(), Unwritten> {
-        let Self { entries, patience, ended, waiting, thread } = self;
+        let Self { entries, patience, ended, waiting, thread, .. } = self;
         drop(entries);
         let mut hangs = ended.recv_timeout(wait) == Err(RecvTimeoutError::Timeout);
         drop(patience);
@@ -140,16 +178,16 @@ impl Writer {
     }
 }
 
-struct Work<A> {
+struct Work<T> {
     ledger: Ledger,
     retry: Duration,
-    answer: A,
+    tell: T,
     patient: Receiver<()>,
     waiting: Arc<AtomicUsize>,
     ill: bool,
 }
 
-impl<A: Fn(Answer)> Work<A> {
+impl<T: Fn(Told)> Work<T> {
     fn run(&mut self, queue: &Receiver<Queued>) {
         while let Ok(first) = queue.recv() {
             let batch: Vec<_> = std::iter::once(first).chain(queue.try_iter().take(BATCH - 1)).collect();
@@ -169,38 +207,37 @@ impl<A: Fn(Answer)> Work<A> {
         if batch.len() == 1 || self.ill {
             return false;
         }
-        let entries: Vec<_> = batch.iter().map(|queued| (&queued.stamp, queued.entry.as_ref())).collect();
-        if self.ledger.append_all(&entries).is_err() {
+        let drafts: Vec<_> = batch.iter().map(|queued| queued.draft.clone()).collect();
+        if self.ledger.write(&drafts).is_err() {
             return false;
         }
-        for queued in batch {
-            self.written(queued);
-        }
+        self.written(batch);
         true
     }
 
-    fn written(&mut self, queued: &Queued) {
-        self.waiting.fetch_sub(1, Ordering::SeqCst);
-        queued.receipt.into_iter().for_each(|receipt| (self.answer)(Answer::Recorded(receipt)));
+    /// Told together: whoever hears of the newest event has heard of those before it.
+    fn written(&mut self, batch: &[Queued]) {
+        self.waiting.fetch_sub(batch.len(), Ordering::SeqCst);
+        (self.tell)(Told::Recorded(batch.iter().map(|queued| queued.receipt).collect(), self.ledger.known()));
     }
 
     /// Until it is written; false where nobody waits for it any more.
     fn write(&mut self, queued: &Queued) -> bool {
-        let Queued { stamp, entry, .. } = queued;
         loop {
-            let error = match self.ledger.append_at(stamp, entry) {
-                Ok(_) => {
+            let error = match self.ledger.write(std::slice::from_ref(&queued.draft)) {
+                Ok(()) => {
                     if std::mem::take(&mut self.ill) {
                         tracing::info!("the flash log can be written again");
-                        (self.answer)(Answer::Health(None));
+                        (self.tell)(Told::Health(None));
                     }
-                    self.written(queued);
+                    self.written(std::slice::from_ref(queued));
                     return true;
                 }
                 // No second try makes it fit. Its slot never hears that it was recorded; the others go on.
                 Err(error) if error.trouble == Trouble::Contradicts => {
-                    tracing::error!("an entry was dropped: {}: {entry:?}", error.in_full());
+                    tracing::error!("an entry was dropped: {}: {:?}", error.in_full(), queued.draft);
                     self.waiting.fetch_sub(1, Ordering::SeqCst);
+                    (self.tell)(Told::Dropped);
                     return true;
                 }
                 Err(error) => error,
@@ -219,9 +256,11 @@ impl<A: Fn(Answer)> Work<A> {
     }
 
     fn fell_ill(&mut self, error: &LogError) {
-        if !std::mem::replace(&mut self.ill, true) {
+        if std::mem::replace(&mut self.ill, true) {
+            (self.tell)(Told::Tried);
+        } else {
             tracing::error!("{}", error.in_full());
-            (self.answer)(Answer::Health(Some(error.in_full())));
+            (self.tell)(Told::Health(Some(error.in_full())));
         }
     }
 }

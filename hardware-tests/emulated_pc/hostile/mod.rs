@@ -7,3 +7,4 @@ mod flush;
 mod green;
 mod images;
 mod in_use;
+mod log_disk;

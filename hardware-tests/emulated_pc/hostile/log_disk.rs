@@ -1,0 +1,61 @@
+//! The disk of the flash log answers nothing: no error either. It is said, nothing begins, cards are seen all the same, and when the disk
+//! answers again all goes on.
+
+use std::time::{Duration, Instant};
+
+use flashline_lab::{MIB, Pc, secs};
+
+use crate::factory::{Factory, Image, usb};
+use crate::station::{STATE, Station, state_disk};
+
+/// With one disk in the PC the program's own pages are on it, too.
+fn station_on_the_disk_of_its_log(pc: &Pc) -> Station<'_> {
+    pc.sh(&format!("cp /usr/bin/flashline {STATE}/flashline && sync"));
+    let job = pc.spawn(&format!("FLASHLINE_LOG=info exec {STATE}/flashline run 2>&1"));
+    job.wait_for_line("the station runs", secs(60));
+    Station { pc, job }
+}
+
+#[test]
+fn a_disk_of_the_log_that_answers_nothing_is_a_fault_within_ten_seconds_and_holds_up_nothing_else() {
+    let pc = Pc::start();
+    let image = Image::new(4 * MIB, 7);
+    let disk = state_disk(&pc, "");
+    Factory::new(&pc, &image.raw()).slot("A1", usb("1")).slot("A2", usb("2")).configured();
+    let station = station_on_the_disk_of_its_log(&pc);
+    let busy = pc.usb("1").size(16 * MIB).filled(1).plug();
+    busy.faults(|faults| faults.bytes_per_second = Some(2_000_000));
+    station.wait_for("A1", "WRITING");
+    disk.faults(|faults| faults.hang = true);
+    let hangs = Instant::now();
+    let fault = station.job.wait_for_line("^STATION FAULT", secs(60));
+    // Its ten seconds, and what emulation and the way of a line take.
+    assert!(fault.contains("has not answered for") && hangs.elapsed() < Duration::from_secs(15), "after {:?}: {fault}", hangs.elapsed());
+    station.wait_for("A1", "RECORDING");
+    // What the program needs is in memory; nothing else is.
+    pc.sh("echo 3 >/proc/sys/vm/drop_caches");
+    let waiting = pc.usb("2").size(16 * MIB).filled(2).plug();
+    let _seen = waiting.node();
+    station.wait_for("A2", "WAIT");
+    let status = pc.run("timeout 8 flashline status");
+    assert!(String::from_utf8_lossy(&status.stdout).contains("has not answered for"), "whoever asks hears of it: {status:?}");
+    waiting.pull();
+    station.job.wait_for_nth_line(2, "^A2  EMPTY", secs(20));
+    waiting.plug();
+    station.job.wait_for_nth_line(2, "^A2  WAIT", secs(20));
+    assert!(waiting.untouched(), "nothing new begins");
+    assert_eq!(station.job.count_lines("^A.  PASS"), 0, "nothing is green without its row");
+
+    disk.faults(|faults| faults.hang = false);
+    station.wait_for("A1", "PASS");
+    station.wait_for("A2", "PASS");
+    let outcomes: Vec<_> = station.rows().iter().map(|row| (row["slot"].clone(), row["outcome"].clone())).collect();
+    assert_eq!(outcomes, [("A1".into(), "passed".into()), ("A2".into(), "passed".into())], "nothing is lost, nothing is there twice");
+    pc.sh("flashline log verify");
+
+    // The same where it is not the disk but its file system that waits, and nothing is under way that it would be noticed by.
+    pc.sh(&format!("fsfreeze --freeze {STATE}"));
+    station.job.wait_for_nth_line(2, "^STATION FAULT", secs(20));
+    pc.sh(&format!("fsfreeze --unfreeze {STATE}"));
+    station.job.wait_for_nth_line(3, "^FLASHLINE  emulated", secs(20));
+}

@@ -1,0 +1,68 @@
+//! `flashline log-aside`: reads the flash log for the running station, in a process of its own, started by it and by nobody else.
+//!
+//! A disk that hangs stops whoever reads the log. Here that is nobody but this process.
+
+use std::path::PathBuf;
+
+use super::events::Events;
+use super::{GOOD, WRONG, complain, say};
+use crate::daemon::aside;
+use crate::ledger::Named;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The flash log
+    #[arg(long)]
+    log: PathBuf,
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Task {
+    /// Count the cards since this time: microseconds since 1970, UTC
+    Tally { since: i64 },
+    /// Say what the log's anchor was before this time: microseconds since 1970, UTC
+    Anchor { before: i64 },
+    /// Say what the log has of a card, named in JSON as by the station
+    Past {
+        #[arg(value_parser = named)]
+        card: Named,
+    },
+    /// Keep the log's files in this directory level, once for every line that comes in
+    Files { directory: PathBuf },
+}
+
+fn named(card: &str) -> Result<Named, serde_json::Error> {
+    serde_json::from_str(card)
+}
+
+pub(super) fn run(args: &Args) -> u8 {
+    aside::be_named();
+    let events = Events::start();
+    let code = do_task(args);
+    events.flush();
+    code
+}
+
+fn do_task(args: &Args) -> u8 {
+    let said = match &args.task {
+        Task::Tally { since } => aside::tally(&args.log, *since),
+        Task::Anchor { before } => aside::anchor(&args.log, *before),
+        Task::Past { card } => aside::past(&args.log, card),
+        Task::Files { directory } => {
+            aside::keep_files(&args.log, directory);
+            return GOOD;
+        }
+    };
+    match said {
+        Ok(line) => {
+            say(line);
+            GOOD
+        }
+        Err(error) => {
+            complain(&error);
+            WRONG
+        }
+    }
+}

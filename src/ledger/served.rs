@@ -1,0 +1,163 @@
+//! The log's process: events come in by a pipe, what became of them goes out by another.
+//!
+//! A line is a message, in JSON. The process ignores what asks programs to end: it ends when its pipe is closed, and not before all that came
+//! through it was tried. So a service manager that ends a whole group of processes does not take the last rows away, not even a watchdog's,
+//! which sends SIGABRT to all of them (systemd.kill(5)).
+
+use std::io::{BufRead, Write};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use signal_hook::consts::{SIGABRT, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+
+use super::chain::Head;
+use super::settle::answers;
+use super::writer::{Queued, Told, Writer};
+use super::{Draft, Ledger};
+use crate::station::record::Receipt;
+
+/// Between two tries to open or to write the log.
+pub(super) const RETRY: Duration = Duration::from_secs(1);
+
+/// What is still tried when the station is gone.
+const LAST_TRIES: Duration = Duration::from_secs(3);
+
+/// What the station tells the log's process.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Request {
+    /// This is to be recorded.
+    Record(Draft),
+    /// Is the disk there?
+    Ask,
+    /// All is confirmed; one whole file may be left behind.
+    End,
+}
+
+/// What it answers.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Reply {
+    /// So many of the oldest that were not confirmed are on disk, and the newest event is now this one: `COUNT:HASH`.
+    Recorded(usize, String),
+    /// The oldest that was not confirmed never will be.
+    Dropped,
+    /// The log cannot be written, or it can again.
+    Health(Option<String>),
+    /// It is still tried.
+    Tried,
+    /// The disk answered.
+    Here,
+}
+
+/// Writes the log for a station, until `requests` ends. `newest` is the last event that was confirmed, as `COUNT:HASH`.
+pub fn serve(path: &Path, station_name: &str, newest: Head, requests: impl BufRead + Send + 'static, replies: impl Write + Send + 'static) {
+    let told = Arc::new(AtomicBool::new(false));
+    for signal in [SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGABRT] {
+        if let Err(error) = signal_hook::flag::register(signal, Arc::clone(&told)) {
+            tracing::warn!(%error, signal, "the log's process may end before its last entries are on disk");
+        }
+    }
+    let replies = Arc::new(Mutex::new(replies));
+    let reply = move |reply: &Reply| {
+        let mut replies = replies.lock().unwrap_or_else(PoisonError::into_inner);
+        // Nobody listens any more after the station ended; what came is written all the same.
+        let _nobody = serde_json::to_writer(&mut *replies, reply).map_err(Into::into).and_then(|()| replies.write_all(b"\n"));
+        let _nobody = replies.flush();
+    };
+    let (come, incoming) = channel();
+    // Read at once: the station never waits for a place in the pipe.
+    let read = move || {
+        for line in requests.lines() {
+            let Ok(line) = line else { return };
+            match serde_json::from_str::<Request>(&line) {
+                Ok(request) => {
+                    if come.send(request).is_err() {
+                        return;
+                    }
+                }
+                Err(error) => tracing::error!(%error, "the log's process was told what it does not know"),
+            }
+        }
+    };
+    if let Err(error) = thread::Builder::new().name("requests".to_owned()).spawn(read) {
+        return reply(&Reply::Health(Some(format!("no thread to read what is to be recorded: {error}"))));
+    }
+    let Some((ledger, early)) = open(path, station_name, newest, &incoming, &reply) else { return };
+    reply(&Reply::Health(None));
+    let hurried = Arc::clone(&ledger.hurried);
+    let tell = {
+        let reply = reply.clone();
+        move |told| {
+            reply(&match told {
+                Told::Recorded(receipts, newest) => Reply::Recorded(receipts.len(), newest.to_string()),
+                Told::Dropped => Reply::Dropped,
+                Told::Health(health) => Reply::Health(health),
+                Told::Tried => Reply::Tried,
+            });
+        }
+    };
+    let writer = match Writer::start_telling(ledger, RETRY, tell) {
+        Ok(writer) => writer,
+        Err(error) => return reply(&Reply::Health(Some(format!("no thread to write the flash log: {error}")))),
+    };
+    let mut whole = false;
+    for request in early.into_iter().chain(incoming) {
+        match request {
+            Request::Record(draft) => {
+                let mut queued = Queued { draft, receipt: None::<Receipt> };
+                // The station has fewer under way than there are places.
+                while let Err(back) = writer.queue_draft(queued) {
+                    queued = *back;
+                    thread::sleep(Duration::from_millis(10));
+                }
+            }
+            Request::Ask => {
+                if let Err(error) = answers(path) {
+                    tracing::debug!(%error, "the disk of the flash log answers with an error");
+                }
+                reply(&Reply::Here);
+            }
+            Request::End => {
+                whole = true;
+                break;
+            }
+        }
+    }
+    hurried.store(!whole, Ordering::SeqCst);
+    if let Err(error) = writer.finish(LAST_TRIES) {
+        tracing::error!(%error, "the station ended");
+    }
+}
+
+/// Tries until the log is open; what comes meanwhile is kept. Nothing where the station ended before.
+fn open(
+    path: &Path,
+    station_name: &str,
+    newest: Head,
+    incoming: &Receiver<Request>,
+    reply: &impl Fn(&Reply),
+) -> Option<(Ledger, Vec<Request>)> {
+    let mut early = Vec::new();
+    let mut said = false;
+    loop {
+        let error = match Ledger::resume(path, station_name, newest) {
+            Ok(ledger) => return Some((ledger, early)),
+            Err(error) => error,
+        };
+        if std::mem::replace(&mut said, true) {
+            reply(&Reply::Tried);
+        } else {
+            tracing::error!("{}", error.in_full());
+            reply(&Reply::Health(Some(error.in_full())));
+        }
+        match incoming.recv_timeout(RETRY) {
+            Ok(Request::End) | Err(RecvTimeoutError::Disconnected) => return None,
+            Ok(request) => early.push(request),
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+    }
+}
