@@ -15,6 +15,7 @@ use ratatui::crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, d
 use ratatui::crossterm::{cursor, event, execute};
 
 use super::ask::StationArgs;
+use super::resident::stay_in_memory;
 use super::{GOOD, WRONG, complain, remark};
 use crate::config::{self, DEFAULT_PATH, Images};
 use crate::control::client::{Client, ClientError};
@@ -60,6 +61,8 @@ enum Heard {
 }
 
 pub(super) fn run(args: &Args) -> u8 {
+    // Without the right to do so the picture may stand still where the program's disk does.
+    let _not_allowed = stay_in_memory();
     let configured = config::read(Path::new(DEFAULT_PATH), Images::Unseen).ok();
     let spoken = configured.as_ref().and_then(|settings| settings.language.clone());
     // Into a file or a journal nobody rings.

@@ -17,6 +17,7 @@ mod model;
 mod order;
 mod output;
 mod prepare;
+mod resident;
 mod run;
 mod slots;
 mod status;

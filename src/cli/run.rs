@@ -3,10 +3,9 @@
 use std::error::Error;
 use std::io::{self, IsTerminal};
 
-use nix::sys::mman::{MlockAllFlags, mlockall};
-
 use super::events::{Events, is_the_journal};
 use super::output::remark_if_taken as remark;
+use super::resident::stay_in_memory;
 use super::{ConfigArg, GOOD, WRONG, sentence};
 use crate::config::{Images, Settings};
 use crate::daemon;
@@ -29,7 +28,9 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> u8 {
     let events = Events::start();
-    stay_in_memory();
+    if let Err(error) = stay_in_memory() {
+        tracing::warn!(%error, "the program cannot be kept in memory: a disk of this PC that hangs may stop the station");
+    }
     let code = run_station(args);
     events.flush();
     code
@@ -84,15 +85,6 @@ fn run_station(args: &Args) -> u8 {
             complain(&error);
             WRONG
         }
-    }
-}
-
-/// A PC may have one disk. When it hangs, so does every page of this program that is still to be read from it, and with it the thread that
-/// needs the page. So the program and its libraries are in memory as a whole from the start, and stay there: some dozens of megabytes.
-/// Not what is mapped later: the images would be locked, too.
-fn stay_in_memory() {
-    if let Err(error) = mlockall(MlockAllFlags::MCL_CURRENT) {
-        tracing::warn!(%error, "the program cannot be kept in memory: a disk of this PC that hangs may stop the station");
     }
 }
 

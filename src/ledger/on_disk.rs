@@ -27,8 +27,8 @@ pub(super) const CHUNK: usize = 1 << 20;
 pub(super) const LARGEST_PAGE: usize = 65_536;
 
 /// Bytes of the header of the `-wal`, and of each frame's own.
-const WAL_HEADER: usize = 32;
-const FRAME_HEADER: usize = 24;
+pub(super) const WAL_HEADER: usize = 32;
+pub(super) const FRAME_HEADER: usize = 24;
 
 /// The first word of a `-wal`; its last bit says that checksums are made of big-endian words.
 const MAGIC: u32 = 0x377f_0682;
@@ -129,11 +129,13 @@ pub(super) struct Wal {
 }
 
 impl Wal {
-    /// Walks the `-wal` and looks for the hashes of these events in pages of transactions that ended.
+    /// Walks the first `frames` frames of the `-wal` and looks for the hashes of these events in pages of transactions that ended.
+    ///
+    /// Behind them may be more that fit: those of a commit that failed, which SQLite does not count and writes over.
     ///
     /// # Errors
     /// Where it cannot be read. One that is empty, or holds something else, has no frames.
-    pub(super) fn walk(wal: &mut DirectFile, events: &[Link]) -> io::Result<Self> {
+    pub(super) fn walk(wal: &mut DirectFile, frames: u64, events: &[Link]) -> io::Result<Self> {
         wal.forget()?;
         let mut whole = Self { found: vec![false; events.len()], ..Self::default() };
         let mut header = [0; WAL_HEADER];
@@ -154,7 +156,8 @@ impl Wal {
         let mut open: Vec<(u32, u64)> = Vec::new();
         let mut seen = whole.found.clone();
         let mut at = to_u64(WAL_HEADER);
-        while wal.read_exact_at(at, &mut frame)? {
+        let mut walked = 0;
+        while walked < frames && wal.read_exact_at(at, &mut frame)? {
             let page = word(&frame, 0);
             sum = checksum(checksum(sum, &frame[..8], big_endian), &frame[FRAME_HEADER..], big_endian);
             if page == 0 || frame[8..16] != header[16..24] || sum != (word(&frame, 16), word(&frame, 20)) {
@@ -170,18 +173,19 @@ impl Wal {
                 whole.pages.extend(open.drain(..));
                 whole.found.clone_from(&seen);
             }
+            walked += 1;
             at += to_u64(frame.len());
         }
         Ok(whole)
     }
 }
 
-fn word(bytes: &[u8], at: usize) -> u32 {
+pub(super) fn word(bytes: &[u8], at: usize) -> u32 {
     bytes.get(at..).and_then(<[u8]>::first_chunk).map_or(0, |word| u32::from_be_bytes(*word))
 }
 
 /// SQLite's running checksum, over pairs of words.
-fn checksum((mut first, mut second): (u32, u32), bytes: &[u8], big_endian: bool) -> (u32, u32) {
+pub(super) fn checksum((mut first, mut second): (u32, u32), bytes: &[u8], big_endian: bool) -> (u32, u32) {
     let read = |word: &[u8; 4]| if big_endian { u32::from_be_bytes(*word) } else { u32::from_le_bytes(*word) };
     let (words, _rest) = bytes.as_chunks::<4>();
     for pair in words.as_chunks::<2>().0 {
@@ -191,13 +195,35 @@ fn checksum((mut first, mut second): (u32, u32), bytes: &[u8], big_endian: bool)
     (first, second)
 }
 
-/// Writes every byte of the file once more, so that every page of it is written to the disk again, and flushes it.
+/// BLAKE3 of the first `length` bytes of the file, or of all there are, as they are on its disk.
+///
+/// # Errors
+/// What the kernel answered.
+pub(super) fn hash_of(file: &mut DirectFile, length: u64) -> io::Result<blake3::Hash> {
+    file.forget()?;
+    let mut hasher = blake3::Hasher::new();
+    let mut piece = vec![0; LARGEST_PAGE];
+    let mut at = 0;
+    while at < length {
+        let count = file.read_at(at, &mut piece)?.min(usize::try_from(length - at).unwrap_or(usize::MAX));
+        if count == 0 {
+            break;
+        }
+        hasher.update(&piece[..count]);
+        at += to_u64(count);
+    }
+    Ok(hasher.finalize())
+}
+
+/// Writes every byte of the file once more, so that every page of it is written to the disk again, and flushes it. Answers BLAKE3 of the
+/// first `length` bytes that were written, or of all there are.
 ///
 /// # Errors
 /// What the kernel answered: to a descriptor that is opened before the first byte is written, every error since is told.
-pub(super) fn lay_down_anew(path: &Path) -> io::Result<()> {
+pub(super) fn lay_down_anew(path: &Path, length: u64) -> io::Result<blake3::Hash> {
     let file = OpenOptions::new().read(true).write(true).open(path)?;
     let mut chunk = vec![0; CHUNK];
+    let mut hasher = blake3::Hasher::new();
     let mut at = 0;
     loop {
         let count = match file.read_at(&mut chunk, at) {
@@ -207,8 +233,11 @@ pub(super) fn lay_down_anew(path: &Path) -> io::Result<()> {
             Err(error) => return Err(error),
         };
         file.write_all_at(&chunk[..count], at)?;
+        let counted = usize::try_from(length.saturating_sub(at)).unwrap_or(usize::MAX).min(count);
+        hasher.update(&chunk[..counted]);
         at += to_u64(count);
     }
     // With its length and the places of its blocks: they may have been lost with the bytes.
-    file.sync_all()
+    file.sync_all()?;
+    Ok(hasher.finalize())
 }

@@ -7,8 +7,9 @@
 //!
 //! 1. Every byte of the `-wal` is written again, which makes every page of it dirty, and flushed ([`on_disk::lay_down_anew`]). The
 //!    descriptor is opened before: it hears of every error since.
-//! 2. The `-wal` is read from the disk, past the page cache, and walked as after a power cut. It must hold as many frames as SQLite
-//!    counts, and the events that are to be confirmed ([`Wal::walk`]).
+//! 2. The `-wal` is read from the disk, past the page cache. It must hold what was written, byte by byte, as far as SQLite counts its
+//!    frames, and, walked as after a power cut, so many frames, and the events that are to be confirmed ([`Wal::walk`]). What stands behind
+//!    them is not asked: a commit whose flush failed leaves its frames there, whole and in order, and SQLite writes over them.
 //! 3. Only then are receipts given.
 //!
 //! # The checkpoint
@@ -31,7 +32,7 @@ use rusqlite::Connection;
 use super::Ledger;
 use super::error::{Doing, LogError};
 use super::link::Link;
-use super::on_disk::{self, CHUNK, DirectFile, LARGEST_PAGE, Wal};
+use super::on_disk::{self, CHUNK, DirectFile, FRAME_HEADER, LARGEST_PAGE, WAL_HEADER, Wal};
 use crate::station::units::to_u64;
 
 /// How many frames the `-wal` has before its pages are moved to the log's file: three quarters of what the file is cut to.
@@ -75,17 +76,18 @@ impl Files {
     }
 
     /// What a fresh start would find in the `-wal`.
-    fn walk(&self, events: &[Link]) -> io::Result<Wal> {
-        Wal::walk(&mut self.wal(CHUNK)?, events)
+    fn walk(&self, frames: u64, events: &[Link]) -> io::Result<Wal> {
+        Wal::walk(&mut self.wal(CHUNK)?, frames, events)
     }
 
-    fn lay_down_anew(&self) -> io::Result<()> {
-        on_disk::lay_down_anew(&self.wal)?;
+    /// True where the first `length` bytes of the `-wal` are on the disk as they were written.
+    fn lay_down_anew(&self, length: u64) -> io::Result<bool> {
+        let written = on_disk::lay_down_anew(&self.wal, length)?;
         #[cfg(test)]
         if let Some(shadow) = &self.shadow {
             shadow.flushed(&self.wal, &shadow.wal());
         }
-        Ok(())
+        Ok(on_disk::hash_of(&mut self.wal(CHUNK)?, length)? == written)
     }
 
     /// The pages of which the disk holds something else than the `-wal` does.
@@ -165,14 +167,24 @@ impl Ledger {
     /// Lays the `-wal` down anew and reads it back: as SQLite has it, with these events in it.
     pub(super) fn settle(&mut self, events: &[Link]) -> Result<(), LogError> {
         let writing = |error| LogError::io(Doing::Writing, &self.path, error);
-        let (frames, _) = checkpoint(&self.connection, "NOOP").map_err(|error| LogError::sqlite(Doing::Writing, &self.path, error))?;
-        self.files.lay_down_anew().map_err(writing)?;
-        let there = self.files.walk(events).map_err(writing)?;
+        let (frames, _) = self.counted()?;
+        let page: i64 = self
+            .connection
+            .pragma_query_value(None, "page_size", |row| row.get(0))
+            .map_err(|error| LogError::sqlite(Doing::Writing, &self.path, error))?;
+        let frame = to_u64(FRAME_HEADER).saturating_add(u64::try_from(page).unwrap_or(0));
+        let same = self.files.lay_down_anew(to_u64(WAL_HEADER) + frames * frame).map_err(writing)?;
+        let there = self.files.walk(frames, events).map_err(writing)?;
         // A `-wal` that was begun anew and has no frame yet keeps the old ones until there is one: they are in the log's file as well.
-        if (frames > 0 && there.frames != frames) || there.found.contains(&false) {
+        if (frames > 0 && (!same || there.frames != frames)) || there.found.contains(&false) {
             return Err(writing(not_there("an event")));
         }
         Ok(())
+    }
+
+    /// Frames in the `-wal`, and how many of them were moved, as SQLite counts them.
+    pub(super) fn counted(&self) -> Result<(u64, u64), LogError> {
+        checkpoint(&self.connection, "NOOP").map_err(|error| LogError::sqlite(Doing::Writing, &self.path, error))
     }
 
     /// Moves what is in the `-wal` to the log's file, where there is enough of it and no reader needs it as it is; proves it.
@@ -200,7 +212,7 @@ impl Ledger {
         // What is still needed in the `-wal` is not written over.
         if frames > 0 && frames == moved {
             let writing = |error| LogError::io(Doing::Writing, &self.path, error);
-            let wal = self.files.walk(&[]).map_err(writing)?;
+            let wal = self.files.walk(frames, &[]).map_err(writing)?;
             if wal.frames != frames {
                 return Err(writing(not_there("what is to be moved to the log's file")));
             }

@@ -156,3 +156,39 @@ fn a_log_that_was_closed_is_one_file_that_holds_everything() {
     fs::copy(&path, &copy).expect("copied");
     assert_eq!(verdict(&copy).expect("the chain holds").count, 7);
 }
+
+/// What a commit leaves whose flush failed: a frame that fits in every respect, behind those SQLite counts.
+fn leave_a_dead_frame(wal: &Path) {
+    use std::io::Write;
+    let bytes = fs::read(wal).expect("it is there");
+    let big_endian = on_disk::word(&bytes, 0) & 1 == 1;
+    let page = usize::try_from(on_disk::word(&bytes, 8)).expect("a page");
+    let last = &bytes[bytes.len() - on_disk::FRAME_HEADER - page..];
+    let sum = (on_disk::word(last, 16), on_disk::word(last, 20));
+    let mut frame = last.to_vec();
+    let sum = on_disk::checksum(on_disk::checksum(sum, &frame[..8], big_endian), &frame[on_disk::FRAME_HEADER..], big_endian);
+    frame[16..20].copy_from_slice(&sum.0.to_be_bytes());
+    frame[20..24].copy_from_slice(&sum.1.to_be_bytes());
+    // Only SQLite's own locks are on the log's file; of the `-wal` descriptors may be closed.
+    fs::OpenOptions::new().append(true).open(wal).expect("it opens").write_all(&frame).expect("written");
+}
+
+#[test]
+fn frames_of_a_commit_that_failed_stand_behind_those_that_count_and_stop_nothing() {
+    let (_dir, path) = place();
+    let mut ledger = open(&path);
+    ledger.append(&end(1)).expect("appended");
+    let wal = wal_of(&path);
+    leave_a_dead_frame(&wal);
+    let there = on_disk::Wal::walk(&mut on_disk::DirectFile::open(&wal, on_disk::CHUNK).expect("it opens"), u64::MAX, &[]).expect("readable");
+    let (counted, _) = ledger.counted().expect("SQLite answers");
+    assert_eq!(there.frames, counted + 1, "a fresh start would take it for a transaction");
+    ledger.doubt = true;
+    ledger.append(&end(2)).expect("SQLite writes over it");
+    assert!(!ledger.doubt);
+    ledger.append(&end(3)).expect("appended");
+    assert_eq!(verdict(&path).expect("the chain holds").count, 4);
+    drop(ledger);
+    drop(open(&path));
+    assert_eq!(verdict(&path).expect("the chain holds").count, 4, "each once");
+}
