@@ -1,6 +1,6 @@
 //! What concerns the lamps beyond showing the view: which LEDs are to be put right after a crash.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -36,15 +36,13 @@ fn write(state: &Path, lamps: &[SlotLamp]) -> io::Result<()> {
         .collect();
     let text = Value::from(lamps).to_string();
     let path = state.join(NOTE);
-    if fs::read_to_string(&path).is_ok_and(|before| before == text) {
-        return Ok(());
-    }
-    // Whole or not at all, and on disk: a station may come up after a power cut with a configuration that is broken.
+    // Whole or not at all, and on disk: a station may come up after a power cut with a configuration that is broken. Also where the same
+    // words are there already: they may be in memory only, if the last flush of the directory failed.
     let file = NamedTempFile::new_in(state)?;
     fs::write(file.path(), text)?;
     file.as_file().sync_all()?;
     file.persist(path)?;
-    Ok(())
+    File::open(state)?.sync_all()
 }
 
 /// The lamps that were lit last by a station with this state directory; none where that cannot be told.
@@ -97,6 +95,21 @@ mod tests {
         assert_eq!(noted(&path), lamps[1..], "only the last count");
         fs::write(path.join(NOTE), "{\"half").expect("written");
         assert_eq!(noted(&path), [], "what is broken is none");
+    }
+
+    #[test]
+    fn lamps_that_are_noted_already_are_written_anew_because_the_note_may_be_in_memory_only() {
+        use std::os::unix::fs::MetadataExt;
+        let state = tempfile::tempdir().expect("a directory");
+        let lamps = [lamp("A1", &[("led", "g")])];
+        let written = || {
+            write(state.path(), &lamps).expect("written");
+            // Open, so that its number is not given to the next one.
+            let file = File::open(state.path().join(NOTE)).expect("it is there");
+            (file.metadata().expect("known").ino(), file)
+        };
+        let (first, second) = (written(), written());
+        assert_ne!(first.0, second.0, "other bytes");
     }
 
     #[test]
