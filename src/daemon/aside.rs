@@ -9,8 +9,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::log_files;
-use crate::station::past::Past;
 use crate::ledger::{Filter, Head, LogError, LogReader, Named, line_of_past, past_of_line};
+use crate::station::past::Past;
 use crate::station::view::Tally;
 
 /// What processes beside the station are called.

@@ -180,7 +180,8 @@ fn frames_of_a_commit_that_failed_stand_behind_those_that_count_and_stop_nothing
     ledger.append(&end(1)).expect("appended");
     let wal = wal_of(&path);
     leave_a_dead_frame(&wal);
-    let there = on_disk::Wal::walk(&mut on_disk::DirectFile::open(&wal, on_disk::CHUNK).expect("it opens"), u64::MAX, &[]).expect("readable");
+    let there =
+        on_disk::Wal::walk(&mut on_disk::DirectFile::open(&wal, on_disk::CHUNK).expect("it opens"), u64::MAX, &[]).expect("readable");
     let (counted, _) = ledger.counted().expect("SQLite answers");
     assert_eq!(there.frames, counted + 1, "a fresh start would take it for a transaction");
     ledger.doubt = true;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use flashline_lab::{MIB, Pc, Signal, secs};
 
 use crate::factory::{Factory, Image, usb};
-use crate::station::{STATE, Station, state_disk};
+use crate::station::{STATE, Station};
 
 /// With one disk in the PC the program's own pages are on it, too.
 fn station_on_the_disk_of_its_log(pc: &Pc) -> Station<'_> {
@@ -20,7 +20,9 @@ fn station_on_the_disk_of_its_log(pc: &Pc) -> Station<'_> {
 fn a_disk_of_the_log_that_answers_nothing_is_a_fault_within_ten_seconds_and_holds_up_nothing_else() {
     let pc = Pc::start();
     let image = Image::new(4 * MIB, 7);
-    let disk = state_disk(&pc, "");
+    // With room for the program, too.
+    let disk = pc.disk("state").size(192 * MIB).plug();
+    pc.sh(&format!("mkfs.ext4 -q {0} && mkdir -p {STATE} && mount {0} {STATE} && sync", disk.node()));
     Factory::new(&pc, &image.raw()).slot("A1", usb("1")).slot("A2", usb("2")).configured();
     let station = station_on_the_disk_of_its_log(&pc);
     let busy = pc.usb("1").size(16 * MIB).filled(1).plug();
