@@ -32,7 +32,8 @@ deb() {
 		for file in "$package"_*.deb; do dpkg -x "$file" "$work/root"; done
 	done
 	PATH=$work/root/usr/sbin:$work/root/usr/bin:$work/root/sbin:$work/root/bin:$PATH
-	export LD_LIBRARY_PATH=$work/root/usr/lib/x86_64-linux-gnu:$work/root/lib/x86_64-linux-gnu
+	local libraries=$work/root/usr/lib/x86_64-linux-gnu:$work/root/lib/x86_64-linux-gnu
+	export LD_LIBRARY_PATH=$libraries:$work/root/usr/lib:$work/root/lib/x86_64-linux-gnu/systemd
 	hash -r
 }
 
@@ -56,6 +57,16 @@ pip_install() {
 	python3 -m venv "$work/venv"
 	echo "python packages: $*"
 	nice "$work/venv/bin/pip" install --quiet --disable-pip-version-check "$@" 2>"$work/pip" || fail "pip install $*: $(tail -1 "$work/pip")"
+}
+
+# go_program: builds the Go program on standard input against the packages' sources and runs it.
+go_program() {
+	command -v go >/dev/null || fail "this needs Go"
+	mkdir -p "$work/go"
+	cat >"$work/go/main.go"
+	(cd "$work/go" && GO111MODULE=off GOFLAGS='' GOTOOLCHAIN=local GOPATH=$work/root/usr/share/gocode:/usr/share/gocode GOCACHE=$work/go-cache \
+		nice go build -o probe main.go 2>"$work/go-errors") || fail "the Go program does not build: $(sed -n 2p "$work/go-errors")"
+	"$work/go/probe"
 }
 
 # attach FILE [OPTION]...: attaches a loop device to the file and stores its path in $loop.

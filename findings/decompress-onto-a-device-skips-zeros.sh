@@ -2,12 +2,13 @@
 # `zstd -d -o DEVICE` and `lz4 -d FILE DEVICE` do not write runs of zeros to a block device.
 #
 # Expected: a decompressor that writes to a named output writes every byte. Sparse output is for files that were just created empty.
-# Seen: both programs seek over runs of zeros, on a block device too. What was on the stick before stays there. Both exit with 0 and report
-#   the full length. The same stream through a pipe (`zstd -dc >DEVICE`) is written whole.
+# Seen: both programs seek over runs of zeros, on a block device too. What was on the stick before stays there. Both exit with 0 and
+#   report the full length. The same stream through a pipe (`zstd -dc >DEVICE`) is written whole.
 # Versions: zstd 1.5.4, lz4 1.9.4 (Debian 12).
-# Written in: zstd, programs/fileio.c and fileio_asyncio.c, the sparse write; zstd(1) `--[no-]sparse` and lz4(1) `--[no-]sparse` say "default: enabled
-#   on files, disabled on stdout", and a block device counts as a file. `--no-sparse` cures it in both.
-# Hurts: a maker who flashes used sticks. A read-back against the image finds it; a read-back of the digest that the tool itself reports cannot.
+# Written in: zstd, programs/fileio.c and fileio_asyncio.c, the sparse write; zstd(1) `--[no-]sparse` and lz4(1) `--[no-]sparse` say
+#   "default: enabled on files, disabled on stdout", and a block device counts as a file. `--no-sparse` cures it in both.
+# Hurts: a maker who flashes used sticks. A read-back against the image finds it; a read-back of the digest that the tool itself reports
+#   cannot.
 set -euo pipefail
 . "$(dirname "$0")/common.bash"
 deb zstd=1.5.4+dfsg2-5 lz4=1.9.4-1

@@ -2,14 +2,16 @@
 # `mkfs.fat -F 32` on a small boot partition makes a file system that half of its readers refuse, and one reader finds empty.
 #
 # Expected: the type is what was asked for with -F 32; readers agree on it. At most a very old system is confused.
-# Seen: FAT32 of 32 MiB with 64496 clusters. The specification decides by the number of clusters alone (below 65525 is FAT16), Linux and others by
-#   the FAT's length field. mkfs.fat warns and goes on; fsck.fat, blkid, 7-Zip and Python's pyfatfs read FAT32. mtools and the Rust crate fatfs
-#   refuse it. The crate embedded-sdmmc, which firmware uses, opens the volume as FAT16 and lists an empty root directory, without an error.
-# Versions: dosfstools 4.2, mtools 4.0.32, util-linux 2.38.1, 7zip 26.02 (Debian 12); crates fatfs 0.3.6, embedded-sdmmc 0.10.0; pyfatfs 1.1.0.
-# Written in: Microsoft's FAT specification, "FAT Type Determination"; Linux, fs/fat/inode.c (fat_fill_super: FAT32 if the 16-bit FAT length is 0);
-#   fatfs, src/boot_sector.rs; embedded-sdmmc, src/fat/bpb.rs (fewer than 65525 clusters: FAT16).
-# Hurts: a maker of boards whose boot ROM asks for FAT32 on a small partition: bootable, yet its files cannot be put in by mcopy, nor read back by
-#   the device's own firmware. 36 MiB with clusters of one sector is enough.
+# Seen: FAT32 of 32 MiB with 64496 clusters. The specification decides by the number of clusters alone (below 65525 is FAT16), Linux and
+#   others by the FAT's length field. mkfs.fat warns and goes on; fsck.fat, blkid, 7-Zip and Python's pyfatfs read FAT32. mtools and the
+#   Rust crate fatfs refuse it. The crate embedded-sdmmc, which firmware uses, opens the volume as FAT16 and lists an empty root
+#   directory, without an error.
+# Versions: dosfstools 4.2, mtools 4.0.32, util-linux 2.38.1, 7zip 26.02 (Debian 12); crates fatfs 0.3.6, embedded-sdmmc 0.10.0; pyfatfs
+#   1.1.0.
+# Written in: Microsoft's FAT specification, "FAT Type Determination"; Linux, fs/fat/inode.c (fat_fill_super: FAT32 if the 16-bit FAT
+#   length is 0); fatfs, src/boot_sector.rs; embedded-sdmmc, src/fat/bpb.rs (fewer than 65525 clusters: FAT16).
+# Hurts: a maker of boards whose boot ROM asks for FAT32 on a small partition: bootable, yet its files cannot be put in by mcopy, nor read
+#   back by the device's own firmware. 36 MiB with clusters of one sector is enough.
 set -euo pipefail
 . "$(dirname "$0")/common.bash"
 deb dosfstools=4.2-1 mtools=4.0.33-1+really4.0.32-1 util-linux=2.38.1-5+deb12u3 fdisk=2.38.1-5+deb12u3 7zip=22.01+really26.02+dfsg-0+deb12u1

@@ -2,8 +2,9 @@
 # genimage puts the first partition at sector 34 (GPT) or sector 1 (MBR), and gives every MBR the disk signature 0.
 #
 # Expected: as with sfdisk, parted and sgdisk, a partition without an offset begins at 1 MiB, and a disk has an identity.
-# Seen: partitions follow each other by the sector: 34, 8226 in a GPT; 1 in an MBR. No boundary of 4 KiB is met, so each block of the file system
-#   covers two pages of the flash. The MBR's signature is 0, and blkid shows no UUID for such a table: root=PARTUUID= has nothing to name.
+# Seen: partitions follow each other by the sector: 34, 8226 in a GPT; 1 in an MBR. No boundary of 4 KiB is met, so each block of the file
+#   system covers two pages of the flash. The MBR's signature is 0, and blkid shows no UUID for such a table: root=PARTUUID= has nothing
+#   to name.
 # Versions: genimage 16, fdisk 2.38.1 (Debian 12).
 # Written in: genimage, README, options of hdimage: `align` is 512 bytes by default, `disk-signature` is a number or `random`.
 # Hurts: a maker whose cards write slowly and wear early, for lack of `align = 1M`.

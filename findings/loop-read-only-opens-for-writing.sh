@@ -2,11 +2,11 @@
 # A read-only loop device can be opened for writing; only the write fails, with EPERM. A write-protected card fails at open, with EROFS.
 #
 # Expected: `losetup -r` is a stand-in for a card with its write-protect switch on, and open(O_RDWR) fails with EROFS (or EACCES) on both.
-# Seen: open succeeds with O_RDWR, O_WRONLY and O_EXCL, and write fails with "Operation not permitted", as does BLKDISCARD. A test on a loop device
-#   never walks the path that a locked card takes, and EPERM reads like missing privileges.
+# Seen: open succeeds with O_RDWR, O_WRONLY and O_EXCL, and write fails with "Operation not permitted", as does BLKDISCARD. A test on a
+#   loop device never walks the path that a locked card takes, and EPERM reads like missing privileges.
 # Versions: Linux 6.18; util-linux 2.38.1 (Debian 12) for losetup.
-# Written in: Linux, block/fops.c (blkdev_write_iter returns EPERM for a read-only device; blkdev_open does not ask), and the drivers' own open:
-#   drivers/scsi/sd.c (sd_open) and drivers/mmc/core/block.c (mmc_blk_open) return EROFS; drivers/block/loop.c has no such test.
+# Written in: Linux, block/fops.c (blkdev_write_iter returns EPERM for a read-only device; blkdev_open does not ask), and the drivers' own
+#   open: drivers/scsi/sd.c (sd_open) and drivers/mmc/core/block.c (mmc_blk_open) return EROFS; drivers/block/loop.c has no such test.
 # Hurts: a storage engineer who tests write protection with loop devices.
 set -euo pipefail
 . "$(dirname "$0")/common.bash"

@@ -1,9 +1,10 @@
 #!/bin/bash
 # `mmc cid read` prints an SD card's manufacturing month one too late, and swaps month and year of an eMMC.
 #
-# Expected: the register that the kernel shows in sysfs is decoded as the SD and JEDEC specifications say, and as the kernel's own `date` attribute.
-# Seen: for SD, the month is right in the register (6 is June) and `jul` on the screen: the table of names begins at 0. For eMMC, the four bits of
-#   the month are read as the year and the other way round: September 2013 becomes January 2006.
+# Expected: the register that the kernel shows in sysfs is decoded as the SD and JEDEC specifications say, and as the kernel's own `date`
+#   attribute.
+# Seen: for SD, the month is right in the register (6 is June) and `jul` on the screen: the table of names begins at 0. For eMMC, the four
+#   bits of the month are read as the year and the other way round: September 2013 becomes January 2006.
 # Versions: mmc-utils 0+git20220624 (Debian 12). Later sources have both right.
 # Written in: SD Physical Layer Simplified Specification, 5.2 CID register (MDT: year since 2000 in 8 bits, then month 1 to 12 in 4);
 #   JESD84-B51, 7.2.7 (MDT: month in bits 15:12, year in 11:8); Linux, drivers/mmc/core/{sd,mmc}.c; mmc-utils, lsmmc.c.

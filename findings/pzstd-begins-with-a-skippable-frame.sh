@@ -1,14 +1,15 @@
 #!/bin/bash
 # A file from `pzstd` begins with a skippable frame; three decoders take that for the end, for a size, or for an error.
 #
-# Expected: a .zst file is a .zst file: what the zstd package's own parallel compressor writes is read by every library that decodes frames.
-# Seen: pzstd puts a skippable frame of 12 bytes before each data frame. Python's zstandard: read_to_iter() ends without a byte and without an
-#   error, decompress() raises an error about 4 bytes; stream_reader() and copy_stream() read all. ruzstd's StreamingDecoder refuses. The crate
-#   zstd and the command line read all. An image with the same bytes from `zstd -T2` (one frame) is read by all.
+# Expected: a .zst file is a .zst file: what the zstd package's own parallel compressor writes is read by every library that decodes
+#   frames.
+# Seen: pzstd puts a skippable frame of 12 bytes before each data frame. Python's zstandard: read_to_iter() ends without a byte and
+#   without an error, decompress() raises an error about 4 bytes; stream_reader() and copy_stream() read all. ruzstd's StreamingDecoder
+#   refuses. The crate zstd and the command line read all. An image with the same bytes from `zstd -T2` (one frame) is read by all.
 # Versions: zstd 1.5.4 (Debian 12) with pzstd; PyPI zstandard 0.25.0; crates ruzstd 0.9.1, zstd 0.14.0.
 # Written in: RFC 8878, 3.1 (frames and skippable frames follow each other in any order, and a decoder goes on); zstd, contrib/pzstd
-#   (SkippableFrame.h: the compressed size of the next frame); python-zstandard's documentation of read_across_frames; ruzstd's documentation of
-#   StreamingDecoder (one frame).
+#   (SkippableFrame.h: the compressed size of the next frame); python-zstandard's documentation of read_across_frames; ruzstd's
+#   documentation of StreamingDecoder (one frame).
 # Hurts: a maker who compresses images in parallel and flashes by a script: the write of an empty image succeeds.
 set -euo pipefail
 . "$(dirname "$0")/common.bash"
