@@ -1,10 +1,10 @@
 #!/bin/bash
-# A stick that once held NILFS2 keeps its last superblock when a shorter image is flashed, and blkid believes it.
+# A stick that once held NILFS2 keeps its last superblock when a shorter image is flashed, and blkid reports it.
 #
-# Expected: an image written from the first byte decides what the stick is. Leftovers behind the image belong to nobody.
+# Expected: an image written from the first byte decides what the stick is. What lies behind the image is ignored.
 # Seen: libblkid probes NILFS2's second superblock in the last 4 KiB of the device, though the first is gone. After an ext4 image, `blkid
 #   -p` says "ambivalent result", exits with 8 and names no type; udev then has no ID_FS_TYPE. After a disk image with a GPT, it names
-#   TYPE=nilfs2 beside PTTYPE=gpt: a partitioned stick that passes for a file system.
+#   TYPE=nilfs2 beside PTTYPE=gpt: a partitioned stick is reported as a file system.
 # Versions: util-linux 2.38.1 (libblkid 2.38.1), nilfs-tools 2.2.9, e2fsprogs 1.47.0 (Debian 12).
 # Written in: util-linux, libblkid/src/superblocks/nilfs.c (the copy at the end suffices if it is valid and the first is not); blkid(8),
 #   exit code 8; systemd, rules.d/60-persistent-storage.rules, which imports what blkid finds.

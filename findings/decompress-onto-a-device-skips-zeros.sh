@@ -7,8 +7,7 @@
 # Versions: zstd 1.5.4, lz4 1.9.4 (Debian 12).
 # Written in: zstd, programs/fileio.c and fileio_asyncio.c, the sparse write; zstd(1) `--[no-]sparse` and lz4(1) `--[no-]sparse` say
 #   "default: enabled on files, disabled on stdout", and a block device counts as a file. `--no-sparse` cures it in both.
-# Hurts: a maker who flashes used sticks. A read-back against the image finds it; a read-back of the digest that the tool itself reports
-#   cannot.
+# Hurts: a maker who flashes used sticks. A read-back against the image finds it; the tool's exit code and report do not.
 set -euo pipefail
 . "$(dirname "$0")/common.bash"
 deb zstd=1.5.4+dfsg2-5 lz4=1.9.4-1

@@ -1,16 +1,16 @@
 #!/bin/bash
 # `mkfs.ext4` leaves the journal of an image file unwritten, so a block map (bmap) of a copy of that file leaves it out, and the card's
-# former journal is replayed.
+# earlier journal is replayed.
 #
 # Expected: a new file system's journal is zeroed, the zeros are part of the image, and each card starts with an empty journal.
 # Seen: in a file, mkfs zeroes by fallocate(FALLOC_FL_ZERO_RANGE): unwritten extents. bmaptool maps them (FIEMAP lists them), but after a
 #   plain `cp` they are holes, and a map of the copy has only the journal's first block. The same bytes make two different block maps. If
-#   a card is flashed again by the second map, the journal of its former life stays behind the new first block. Sequence numbers begin at
+#   a card is flashed again by the second map, the journal of its earlier use stays behind the new first block. Sequence numbers begin at
 #   1 again, the UUID (the seed of the checksums) is the image's: after the first power cut, recovery continues from the new transactions
 #   into the old ones.
 # Versions: e2fsprogs 1.47.0, bmap-tools 3.6 (Debian 12). The loop devices need root.
 # Written in: e2fsprogs, lib/ext2fs/unix_io.c (unix_zeroout), lib/ext2fs/mkjournal.c, e2fsck/recovery.c (do_one_pass ends at the first
-#   sequence number that does not fit); bmaptool's manual: unmapped blocks have undefined contents and are not copied.
+#   sequence number that does not fit); bmaptool's manual: only mapped blocks are copied.
 # Hurts: a maker who reflashes cards with the same image by bmap: a device that lost power boots with blocks from its earlier tests.
 set -euo pipefail
 . "$(dirname "$0")/common.bash"

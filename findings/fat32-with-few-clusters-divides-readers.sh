@@ -1,7 +1,7 @@
 #!/bin/bash
-# `mkfs.fat -F 32` on a small boot partition makes a file system that half of its readers refuse, and one reader finds empty.
+# `mkfs.fat -F 32` on a small boot partition makes a file system that some readers refuse and one reader shows as empty.
 #
-# Expected: the type is what was asked for with -F 32; readers agree on it. At most a very old system is confused.
+# Expected: the type is what was asked for with -F 32; readers agree on it. Only very old systems have trouble.
 # Seen: FAT32 of 32 MiB with 64496 clusters. The specification decides by the number of clusters alone (below 65525 is FAT16), Linux and
 #   others by the FAT's length field. mkfs.fat warns and goes on; fsck.fat, blkid, 7-Zip and Python's pyfatfs read FAT32. mtools and the
 #   Rust crate fatfs refuse it. The crate embedded-sdmmc, which firmware uses, opens the volume as FAT16 and lists an empty root

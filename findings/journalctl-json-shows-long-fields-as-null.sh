@@ -7,8 +7,8 @@
 # Versions: systemd 252.39 (Debian 12): journalctl, systemd-journal-remote to write a journal without the daemon.
 # Written in: journalctl(1), -o json ("Fields larger than 4096 bytes are encoded as null values", with --all they are not); systemd,
 #   src/shared/logs-show.c (JSON_THRESHOLD is compared with the length of name and value).
-# Hurts: a maker who collects the logs of flashing by `journalctl -o json`: a list of digests or an error chain is gone, without a sign
-#   but null.
+# Hurts: a maker who collects the logs of flashing by `journalctl -o json`: a list of digests or an error chain is missing from the
+#   collected log.
 set -euo pipefail
 . "$(dirname "$0")/common.bash"
 deb systemd=252.39-1~deb12u2 libsystemd-shared=252.39-1~deb12u2 systemd-journal-remote=252.39-1~deb12u2 libmicrohttpd12=0.9.75-6

@@ -3,7 +3,7 @@
 #
 # Expected: `losetup -r` is a stand-in for a card with its write-protect switch on, and open(O_RDWR) fails with EROFS (or EACCES) on both.
 # Seen: open succeeds with O_RDWR, O_WRONLY and O_EXCL, and write fails with "Operation not permitted", as does BLKDISCARD. A test on a
-#   loop device never walks the path that a locked card takes, and EPERM reads like missing privileges.
+#   loop device does not exercise the path of a locked card, and EPERM suggests missing privileges.
 # Versions: Linux 6.18; util-linux 2.38.1 (Debian 12) for losetup.
 # Written in: Linux, block/fops.c (blkdev_write_iter returns EPERM for a read-only device; blkdev_open does not ask), and the drivers' own
 #   open: drivers/scsi/sd.c (sd_open) and drivers/mmc/core/block.c (mmc_blk_open) return EROFS; drivers/block/loop.c has no such test.

@@ -5,8 +5,8 @@
 # Expected: a tool that is pointed into a disk image at the start of a partition makes a file system of the partition's size.
 # Seen: all three take the rest of the file. mformat and mkfs.fat say nothing; mkfs.ext4 -E offset= warns that the size was not given and
 #   goes on. The file system's own length field reaches over the next partition, so that a first large file is written into it, and its
-#   old contents are free clusters. The partition table in the same file is not looked at. With a length given (-T, BLOCKS) all three keep
-#   to it.
+#   old contents are free clusters. None reads the partition table in the same file. With a length given (-T, BLOCKS) all three keep to
+#   it.
 # Versions: mtools 4.0.32, dosfstools 4.2, e2fsprogs 1.47.0, fdisk 2.38.1 (Debian 12).
 # Written in: mtools(1), "drive letters" (offset; `partition=` in mtools.conf is what reads a table); mkfs.fat(8), --offset; mke2fs(8), -E
 #   offset.

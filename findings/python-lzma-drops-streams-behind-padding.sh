@@ -3,12 +3,14 @@
 #
 # Expected: what `xz -d` reads, Python reads; if it cannot, it raises an error.
 # Seen: xz files may follow each other, with zeros between them in multiples of four bytes. Of `first.xz, 12 zeros, second.xz`,
-#   lzma.open() and lzma.decompress() hand out the first part and report the end. With zeros behind the last stream both raise "ended
-#   before the end-of-stream marker", with all bytes already decoded. xz, 7-Zip, bsdtar and the crate lzma-rust2 read both files whole.
+#   lzma.open() and lzma.decompress() return the first part and then the end of the file. With zeros behind the last stream both raise
+#   "ended before the end-of-stream marker", with all bytes already decoded. xz, 7-Zip, bsdtar and the crate lzma-rust2 read both files
+#   whole.
 # Versions: CPython 3.11.2, xz-utils 5.4.1, 7zip 26.02, libarchive-tools 3.6.2 (Debian 12); crate lzma-rust2 0.25.0.
-# Written in: the .xz file format, 2.2 "Stream Padding" (decoders must support it); CPython, Lib/_compression.py (DecompressReader: an
-#   error of the format in a later stream is "trailing junk") and the documentation of lzma, which names multiple streams but no padding.
-# Hurts: a maker whose image is put together of parts padded to the sector: a Python tool flashes the first part and succeeds.
+# Written in: the .xz file format, 2.2 "Stream Padding" (a decoder that supports concatenated streams must support it); CPython,
+#   Lib/_compression.py (DecompressReader: an error of the format in a later stream is "trailing junk") and the documentation of lzma,
+#   which names multiple streams but no padding.
+# Hurts: a maker whose image consists of parts that are padded to the sector: a Python tool flashes the first part and succeeds.
 set -euo pipefail
 . "$(dirname "$0")/common.bash"
 deb python3.11-minimal=3.11.2-6+deb12u9 libpython3.11-minimal=3.11.2-6+deb12u9 libpython3.11-stdlib=3.11.2-6+deb12u9 xz-utils=5.4.1-1+deb12u2 \

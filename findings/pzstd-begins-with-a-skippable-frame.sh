@@ -1,8 +1,7 @@
 #!/bin/bash
 # A file from `pzstd` begins with a skippable frame; three decoders take that for the end, for a size, or for an error.
 #
-# Expected: a .zst file is a .zst file: what the zstd package's own parallel compressor writes is read by every library that decodes
-#   frames.
+# Expected: every library that decodes zstd frames reads what the zstd package's own parallel compressor writes.
 # Seen: pzstd puts a skippable frame of 12 bytes before each data frame. Python's zstandard: read_to_iter() ends without a byte and
 #   without an error, decompress() raises an error about 4 bytes; stream_reader() and copy_stream() read all. ruzstd's StreamingDecoder
 #   refuses. The crate zstd and the command line read all. An image with the same bytes from `zstd -T2` (one frame) is read by all.

@@ -1,10 +1,10 @@
 #!/bin/bash
-# snapd refuses an account-key that bears the name of another key of the same account, in whatever database meets the two.
+# snapd refuses an account-key that has the name of another key of the same account.
 #
 # Expected: a key is known by its digest (public-key-sha3-384, the assertion's primary key); `name` is a label for people. Two assertions
-#   with different primary keys do not touch each other.
-# Seen: whichever comes second is not accepted, even if the first has long expired. The same key in a newer revision is accepted, and so
-#   is the same name in another account.
+#   with different primary keys are independent.
+# Seen: the second one is not accepted, even if the first has expired. The same key in a newer revision is accepted, and so is the same
+#   name in another account.
 # Versions: snapd 2.57.6 (Debian 12, golang-github-snapcore-snapd-dev), built with Go 1.19 or later.
 # Written in: snapd, asserts/account_key.go (checkConsistency finds keys by account-id and name; its comment calls it check-then-add and
 #   no hard guarantee).

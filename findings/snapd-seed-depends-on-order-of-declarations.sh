@@ -1,8 +1,8 @@
 #!/bin/bash
 # snapd refuses a seed of Ubuntu Core 20 and later whose stream of assertions has an older revision of a snap-declaration before the newer
-# one, and takes it with the two exchanged.
+# one, and accepts it if the two are exchanged.
 #
-# Expected: assertions are a set. The newer revision of one supersedes the older one, in whatever order the stream brings them.
+# Expected: assertions are a set. The newer revision of one supersedes the older one, in any order of the stream.
 # Seen: the newer first: the older one is passed over and the seed loads. The older first: both are counted as added, there are now more
 #   snap-declarations than snap-revisions, and the loader refuses: "system unexpectedly holds a different number ...". The database itself
 #   takes both.

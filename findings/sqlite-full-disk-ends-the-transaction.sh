@@ -4,8 +4,8 @@
 #
 # Expected: a statement that fails leaves the transaction open, as after a constraint's error. What is inserted next is committed or
 #   rolled back with it.
-# Seen: SQLITE_FULL in a simple INSERT rolls back all of the transaction and ends it. rusqlite's Transaction value lives on: the next
-#   execute() through it runs in autocommit and stays, and commit() fails afterwards ("no transaction is active"). If the INSERT writes
+# Seen: SQLITE_FULL in a simple INSERT rolls back all of the transaction and ends it. rusqlite's Transaction value can still be used: what
+#   the next execute() inserts is committed at once, and commit() fails afterwards ("no transaction is active"). If the INSERT writes
 #   several rows under a constraint, SQLite keeps a statement journal, and the same error undoes that statement alone: the transaction is
 #   still open.
 # Versions: crate rusqlite 0.41.1 with its bundled SQLite 3.54.1. A limit by `PRAGMA max_page_count` stands for the full disk: it gives

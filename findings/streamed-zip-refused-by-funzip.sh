@@ -1,11 +1,11 @@
 #!/bin/bash
 # `funzip` and `gzip -d` call a zip corrupt that `zip` made from its standard input, though every byte they wrote is right.
 #
-# Expected: `cat image | zip >image.zip` is read by `funzip`: zip(1) shows the two in one pipeline. gzip(1) takes a zip of one deflated
+# Expected: `cat image | zip >image.zip` is read by `funzip`: zip(1) shows the two in one pipeline. gzip(1) reads a zip of one deflated
 #   member too.
 # Seen: both write the whole member, then end with a length error (funzip with 4, gzip with 1). zip cannot know the size of a stream and
 #   assumes 4 GiB or more: the data descriptor has 64-bit sizes. funzip and gzip read a descriptor of 32-bit sizes. unzip, bsdtar and pigz
-#   take the file. `zip -fz-` makes one that all read. A pipeline under `set -o pipefail` ends as failed, with the stick written right.
+#   read the file. All read the output of `zip -fz-`. With `set -o pipefail` the pipeline fails, although the stick was written correctly.
 # Versions: zip 3.0, unzip 6.0, gzip 1.12, pigz 2.6, libarchive-tools 3.6.2 (Debian 12).
 # Written in: APPNOTE 4.3.9 (the descriptor's sizes are 8 bytes if the local header has the Zip64 field); zip(1), `-fz`; unzip's funzip.c
 #   and gzip's unzip.c read the 16-byte descriptor alone.

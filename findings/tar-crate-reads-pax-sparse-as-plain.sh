@@ -1,15 +1,15 @@
 #!/bin/bash
-# The Rust crate `tar` hands out the wrong bytes, without an error, for a sparse file that GNU tar archived in the PAX format.
+# The Rust crate `tar` returns the wrong bytes, without an error, for a sparse file that GNU tar archived in the PAX format.
 #
 # Expected: GNU tar's sparse files are supported (the crate knows the entry type `GNUSparse`), or a form that is not is refused.
-# Seen: with `--format=gnu` the entry has the image's length and bytes. With `--format=posix` the crate hands out the map and the data
-#   blocks run together, under the made-up name GNUSparseFile.PID/image, as a regular file. Python's tarfile and bsdtar read both.
+# Seen: with `--format=gnu` the entry has the image's length and bytes. With `--format=posix` the crate returns the map followed by the
+#   data blocks, as a regular file with the name GNUSparseFile.PID/image. Python's tarfile and bsdtar read both.
 # Versions: crate tar 0.4.46; GNU tar 1.34, libarchive-tools 3.6.2 (Debian 12).
 # Written in: the GNU tar manual, "PAX Format, Version 1.0": the map lies before the data, the real name and size are PAX records
 #   (GNU.sparse.name, GNU.sparse.realsize); tar-rs, src/archive.rs (parse_sparse_header asks for the GNU entry type) and src/pax.rs, where
 #   the GNU.sparse records have names that no code uses.
-# Hurts: a maker whose image comes in a tar: --format=posix is what instructions for reproducible archives ask for, and -S is what an
-#   image with gaps asks for.
+# Hurts: a maker whose image comes in a tar: instructions for reproducible archives ask for --format=posix, and -S suits an image with
+#   gaps.
 set -euo pipefail
 . "$(dirname "$0")/common.bash"
 deb tar=1.34+dfsg-1.2+deb12u1 libarchive-tools=3.6.2-1+deb12u5
