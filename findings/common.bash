@@ -19,7 +19,7 @@ fail() {
 }
 
 # deb PACKAGE=VERSION...: puts those Debian packages' programs first in PATH. An installed package of that version is used as it is; others
-# are unpacked into the temporary directory, without the packages that they depend on.
+# are unpacked into the temporary directory, without the packages that they depend on; missing libraries are an error.
 deb() {
 	local wanted package version file
 	for wanted in "$@"; do
@@ -35,6 +35,10 @@ deb() {
 	local libraries=$work/root/usr/lib/x86_64-linux-gnu:$work/root/lib/x86_64-linux-gnu
 	export LD_LIBRARY_PATH=$libraries:$work/root/usr/lib:$work/root/lib/x86_64-linux-gnu/systemd
 	hash -r
+	local missing
+	# A program of any other kind is not one that ldd knows, and some of these directories do not exist.
+	missing=$(find "$work"/root/{,usr/}{s,}bin -type f -exec ldd {} + 2>/dev/null | sed -n 's/^\t\(.*\) => not found/\1/p' | sort -u) || true
+	[ -z "$missing" ] || fail "these packages need libraries that are not installed (apt-get install $*): ${missing//$'\n'/ }"
 }
 
 # crates NAME[@VERSION] [OPTION]...: adds each to a cargo project, made on the first call, in which `rust` runs programs.
