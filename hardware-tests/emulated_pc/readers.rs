@@ -94,8 +94,9 @@ fn a_reader_unplugged_with_four_busy_cards_is_one_cause_in_four_rows_and_a_stick
     stick.faults(|faults| faults.bytes_per_second = Some(2 * MIB));
     // What is flushed has to get through here, and the reader does one thing after another: all four are busy.
     cards.iter().for_each(|card| card.faults(|faults| faults.bytes_per_second = Some(MIB / 4)));
-    for slot in SLOTS {
+    for (slot, card) in SLOTS.iter().zip(&cards) {
         station.wait_for(slot, "WRITING");
+        card.wait_written(1, secs(60));
     }
     let head = std::fs::read(image.raw()).expect("a temporary file")[..512].to_vec();
     reader.pull();
