@@ -18,7 +18,7 @@ use regex::Regex;
 use crate::error::{Error, OrPanic, Result};
 use crate::protocol::{self, Frame};
 use crate::qmp;
-use crate::sync::{Watched, lock};
+use crate::sync::{Watched, lock, patient};
 
 /// How a job ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,7 +108,7 @@ impl Agent {
 
     /// Waits for the agent of a guest that boots.
     pub(crate) fn wait_hello(&self, timeout: Duration) -> Result<()> {
-        self.hello.wait(timeout, |hello| hello.then_some(())).ok_or_else(|| Error::Late {
+        self.hello.wait(patient(timeout), |hello| hello.then_some(())).ok_or_else(|| Error::Late {
             what: "the agent's first word".to_owned(),
             after: timeout,
             seen: String::new(),
@@ -223,7 +223,7 @@ impl Job {
     }
 
     pub(crate) fn try_wait(&self, timeout: Duration) -> Result<Output> {
-        let ended = self.record.printed.wait(timeout, |printed| match printed.fate {
+        let ended = self.record.printed.wait(patient(timeout), |printed| match printed.fate {
             Fate::Running => None,
             Fate::Lost => Some(Err(self.lost(printed))),
             Fate::Ended(status) => Some(Ok(Output {
@@ -278,7 +278,7 @@ impl Job {
     fn try_line(&self, nth: usize, pattern: &str, timeout: Duration) -> Result<String> {
         let regex = regex(pattern)?;
         let what = format!("line {nth} matching {pattern:?} of {:?}", self.record.script);
-        let found = self.record.printed.wait(timeout, |printed| {
+        let found = self.record.printed.wait(patient(timeout), |printed| {
             match printed.lines().filter(|line| regex.is_match(line)).nth(nth.saturating_sub(1)) {
                 Some(line) => Some(Ok(line)),
                 None => match printed.fate {

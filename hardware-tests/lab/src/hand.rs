@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 
 use crate::sync::lock;
 
-/// A station takes what is back in its port within two seconds for a device that came back by itself.
-const LEAST: Duration = Duration::from_secs(3);
+/// A station takes what is back in its port within two seconds for a device that came back by itself; a guest that is busy sees a second
+/// later what left.
+const LEAST: Duration = Duration::from_secs(4);
 
 /// A stick that comes up within ten seconds of its hub may have been in it all the time, and a station that began to look meanwhile holds
 /// it. A hub of a factory PC has been there for longer.

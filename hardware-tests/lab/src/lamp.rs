@@ -71,7 +71,7 @@ impl Lamp {
     /// If it does not in time.
     #[track_caller]
     pub fn wait_shows(&self, light: u8, colour: (u8, u8, u8), timeout: Duration) {
-        let end = std::time::Instant::now() + timeout;
+        let end = std::time::Instant::now() + crate::sync::patient(timeout);
         while self.shows(light) != colour {
             if std::time::Instant::now() > end {
                 let what = format!("light {light} showing {colour:?}");

@@ -197,7 +197,7 @@ impl Medium {
     /// If they do not in time.
     #[track_caller]
     pub fn wait_counts(&self, what: &str, timeout: Duration, holds: impl Fn(&Counts) -> bool) {
-        if !self.export.wait_counts(timeout, holds) {
+        if !self.export.wait_counts(crate::sync::patient(timeout), holds) {
             let seen = format!("{:?}", self.counts());
             Err::<(), _>(Error::Late { what: what.to_owned(), after: timeout, seen }).or_panic();
         }

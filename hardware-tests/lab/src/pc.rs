@@ -27,7 +27,7 @@ use crate::nbd::Server;
 use crate::qmp::Qmp;
 use crate::reader::ReaderBuilder;
 use crate::sd::SdBuilder;
-use crate::sync::lock;
+use crate::sync::{lock, patient};
 use crate::usb::{Hub, UsbBuilder};
 use crate::{host, state};
 
@@ -106,7 +106,7 @@ impl Inner {
 
     /// Polls in the guest, where a look costs nothing, until `test` succeeds; the script may print its finding.
     pub(crate) fn wait_in_guest(&self, what: &str, test: &str, timeout: Duration) -> Result<String> {
-        let looks = timeout.as_millis() / 50 + 1;
+        let looks = patient(timeout).as_millis() / 50 + 1;
         let script = format!("n=0; until {test}; do n=$((n+1)); [ $n -lt {looks} ] || exit 99; sleep 0.05; done");
         // Each look takes some time of its own; the guest counts looks because its clock may be set at any moment.
         let output = self.agent.spawn(&script)?.try_wait(timeout * 2 + SCRIPT)?;
@@ -451,7 +451,7 @@ impl Pc {
     /// If it does not in time.
     #[track_caller]
     pub fn wait_until<T>(&self, what: &str, timeout: Duration, mut ready: impl FnMut() -> Option<T>) -> T {
-        let end = Instant::now() + timeout;
+        let end = Instant::now() + patient(timeout);
         loop {
             if let Some(result) = ready() {
                 return result;

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
-use crate::sync::{Watched, lock};
+use crate::sync::{Watched, lock, patient};
 
 /// A monitor that is silent this long will stay so: a USB request that hangs below it holds QEMU's one big lock.
 const ANSWER: Duration = Duration::from_secs(60);
@@ -67,7 +67,7 @@ impl Qmp {
 
     /// Waits for an event that was ever raised: names in it must be used once only.
     pub(crate) fn wait_event(&self, name: &str, timeout: Duration, holds: impl Fn(&Value) -> bool) -> Result<()> {
-        let found = self.heard.wait(timeout, |heard| {
+        let found = self.heard.wait(patient(timeout), |heard| {
             let found = heard.events.iter().any(|event| event["event"] == name && holds(&event["data"]));
             if found { Some(true) } else { heard.ended.then_some(false) }
         });

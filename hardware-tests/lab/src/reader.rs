@@ -169,7 +169,7 @@ echo 0 >$port/disable",
         self.pc.hand.pulls(&self.port);
     }
 
-    /// Plugs it in again, three seconds after it was pulled at the earliest, with the cards in it, and waits until the guest has a disk for each slot.
+    /// Plugs it in again, four seconds after it was pulled at the earliest, with the cards in it, and waits until the guest has a disk for each slot.
     ///
     /// # Panics
     /// If that does not happen.

@@ -3,6 +3,15 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+/// A bound says that something never comes, and not how fast it does: on a machine that has other work to do, everything takes longer than
+/// on the quiet one where the bound was found.
+const PATIENCE: u32 = 4;
+
+/// For how long to wait in truth.
+pub(crate) fn patient(bound: Duration) -> Duration {
+    bound * PATIENCE
+}
+
 /// A value many threads change, and wait for.
 #[derive(Debug, Default)]
 pub(crate) struct Watched<T> {

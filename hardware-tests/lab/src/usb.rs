@@ -216,7 +216,7 @@ impl UsbStick {
         self.pc.remove_node(&node)
     }
 
-    /// Plugs it into the same port again, three seconds after that was pulled empty at the earliest: no hand is faster.
+    /// Plugs it into the same port again, four seconds after that was pulled empty at the earliest: no hand is faster.
     ///
     /// # Panics
     /// If it is plugged in, or the port is taken.
