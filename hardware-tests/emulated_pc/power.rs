@@ -17,7 +17,7 @@ const SPAN: u64 = 6 * MIB;
 enum Moment {
     /// As soon as so many cards were shown to be good.
     Passed(usize),
-    /// So long after the first card began.
+    /// So long after the first card began, or when one has something in its cache.
     Began(Duration),
 }
 
@@ -41,7 +41,7 @@ fn lose_power(moment: Moment, seed: u64) -> u64 {
         state.faults(|faults| faults.volatile_cache = true);
         let station = factory(&pc, &image).run();
         // Half of them show no caching page.
-        let _believed = believe_write_through(&pc, false);
+        believe_write_through(&pc, false);
         let sticks: Vec<UsbStick> = (0..CARDS)
             .map(|index| {
                 let stick = pc.usb(&(index + 1).to_string()).size(16 * MIB).filled(index).plug();
@@ -56,7 +56,10 @@ fn lose_power(moment: Moment, seed: u64) -> u64 {
             Moment::Passed(count) => drop(station.job.wait_for_nth_line(count, "^A.  PASS", secs(120))),
             Moment::Began(after) => {
                 station.job.wait_for_line("^A.  WRITING", secs(120));
+                sticks[0].wait_written(1, secs(120));
                 std::thread::sleep(after);
+                let unflushed = |stick: &UsbStick| stick.counts().bytes_since_flush > 0;
+                pc.wait_until("a card with something to lose", secs(60), || sticks.iter().any(unflushed).then_some(()));
             }
         }
         // Everything stops at once. Caches are emptied, by half, once nobody can notice any more.
@@ -156,7 +159,7 @@ fn power_lost_while_the_head_is_written_leaves_no_partition_table_before_the_res
     let image = Image::new(SPAN, 7);
     let pc = Pc::start();
     let station = Factory::new(&pc, &image.raw()).slot("A1", usb("1")).slot("A2", usb("2")).slot("A3", usb("3")).run();
-    let _believed = believe_write_through(&pc, false);
+    believe_write_through(&pc, false);
     let sticks: Vec<UsbStick> = (1..=3)
         .map(|port: u64| {
             let stick = pc.usb(&port.to_string()).size(16 * MIB).filled(port).plug();

@@ -92,16 +92,21 @@ pub(crate) fn state_disk(pc: &Pc, options: &str) -> Disk {
 }
 
 /// From now on the guest's kernel believes of sticks and readers in odd ports, and of every LUN where `all`, what it believes of those that
-/// show no caching page: that they write through, and need no flush.
-pub(crate) fn believe_write_through(pc: &Pc, all: bool) -> Job {
-    pc.spawn(&format!(
-        "while sleep 0.05; do
-            for disk in /sys/class/scsi_disk/*; do
-                grep -q back $disk/cache_type 2>/dev/null || continue
-                case {all}:$(readlink -f $disk) in true:*|*usb?/?-[13579]/*) echo temporary write through >$disk/cache_type;; esac
-            done
-        done 2>/dev/null"
-    ))
+/// show no caching page: that they write through, and need no flush. It is told before udev is done with the disk.
+pub(crate) fn believe_write_through(pc: &Pc, all: bool) {
+    let script = format!(
+        "#!/bin/sh
+for disk in /sys$1/device/scsi_disk/*; do
+    grep -q back $disk/cache_type || continue
+    case {all}:$(readlink -f $disk) in true:*|*usb?/?-[13579]/*) echo temporary write through >$disk/cache_type;; esac
+done
+"
+    );
+    pc.put(script.as_bytes(), "/usr/lib/udev/write-through", 0o755);
+    let rule = r#"ACTION!="remove", SUBSYSTEM=="block", ENV{DEVTYPE}=="disk", KERNEL=="sd*", PROGRAM="write-through $devpath"
+"#;
+    pc.put(rule.as_bytes(), "/etc/udev/rules.d/10-write-through.rules", 0o644);
+    pc.sh("udevadm control --reload");
 }
 
 /// What stands in the head of a card until all of it is proven.

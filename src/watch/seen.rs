@@ -60,6 +60,7 @@ impl Seen {
 
     /// Compares with what is there now. What left is told before what came. Reads nothing that waits for a device.
     pub(super) fn look(&mut self, sysfs: &Sysfs, now: Instant) -> Vec<Event> {
+        let began = Instant::now();
         self.note_devices(sysfs, now);
         let present = sysfs.visits();
         let mut events: Vec<Event> = Vec::new();
@@ -80,7 +81,12 @@ impl Seen {
             // Only its place is read of a disk that is no concern of ours. One that is vanishing while it is read is none.
             let Some(disk) = self.disks.get(name).filter(|disk| self.ports.contains(&disk.port)) else { continue };
             let Some(card) = sysfs.glance(name).filter(|card| card.visit == *visit && card.port == disk.port) else { continue };
-            let arrival = if known { None } else { self.devices.arrival(now, disk.device, sysfs.connected(name)) };
+            let arrival = if known {
+                None
+            } else {
+                let (at, connected) = at_once(|| sysfs.connected(name));
+                self.devices.arrival(now + at.saturating_duration_since(began), disk.device, connected)
+            };
             let is_from_before = known || self.new_ports.contains(&card.port) || arrival.is_some_and(|arrival| arrival.was_there_before);
             let before = match (is_waking && !known, is_from_before) {
                 (true, _) => Some(Before::Sleep),
@@ -114,6 +120,23 @@ impl Seen {
         let ours = self.disks.iter().filter(|(_, disk)| self.ports.contains(&disk.port));
         self.polls.ask(sysfs, ours.map(|(name, disk)| (name.as_str(), disk.id)));
     }
+}
+
+/// Reads what counts from some moment, and when that was: of a PC that did something else in between, again.
+fn at_once<T>(read: impl Fn() -> T) -> (Instant, T) {
+    const A_MOMENT: Duration = Duration::from_millis(20);
+    let once = || {
+        let at = Instant::now();
+        (at, read(), at.elapsed())
+    };
+    let mut taken = once();
+    for _ in 0..10 {
+        if taken.2 <= A_MOMENT {
+            break;
+        }
+        taken = once();
+    }
+    (taken.0, taken.1)
 }
 
 #[cfg(test)]

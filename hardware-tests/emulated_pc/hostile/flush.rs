@@ -26,7 +26,7 @@ fn stick(pc: &Pc, port: &str) -> UsbStick {
 fn a_card_whose_cache_the_kernel_is_not_told_of_is_flushed_before_it_passes_however_its_device_answers() {
     let image = Image::new(6 * MIB, 7);
     let pc = Pc::start();
-    let _believed = believe_write_through(&pc, true);
+    believe_write_through(&pc, true);
     let factory =
         ["1", "2", "3", "4"].iter().fold(Factory::new(&pc, &image.raw()), |factory, port| factory.slot(&format!("A{port}"), usb(port)));
     let station = factory.run();
@@ -98,7 +98,7 @@ fn a_card_whose_cache_the_kernel_is_not_told_of_is_flushed_before_it_passes_howe
 fn long_a_device_that_is_silent_when_it_is_asked_to_flush_is_written_all_the_same_and_not_asked_again() {
     let image = Image::new(6 * MIB, 7);
     let pc = Pc::start();
-    let _believed = believe_write_through(&pc, true);
+    believe_write_through(&pc, true);
     let factory = Factory::new(&pc, &image.raw()).slot("A1", usb("1")).slot("A2", usb("2"));
     let factory = factory.replaced("name = \"emulated\"", "name = \"emulated\"\nstall_timeout_s = 60");
     let station = factory.run();
