@@ -127,9 +127,8 @@ fn left_in_over_a_restart(pc: &Pc, station: Station<'_>, stick: &UsbStick, image
     station.job.kill(Signal::SIGTERM);
     station.job.wait(secs(30));
     pc.sh("sed -i 's/^name = \"emulated\"/&\\nflash_present = true/; s/\"reflash\"/\"recheck\"/' /etc/flashline/config.toml");
-    pc.sh(
-        "rm /etc/udev/rules.d/99-automount.rules && udevadm control --reload && umount --all-targets --quiet /run/media/system/* || true",
-    );
+    pc.sh("rm /etc/udev/rules.d/99-automount.rules && udevadm control --reload && udevadm settle; \
+            for _ in 1 2 3 4 5; do umount --quiet /run/media/system/*; sleep 1; done; ! grep /run/media /proc/mounts");
     let station = Station::start(pc);
     station.wait_for("A3", "(DONE|PASS)");
     assert!(stick.reads_as(image), "whatever became of it while nobody watched");
