@@ -33,7 +33,7 @@ pub(super) fn run(args: &Args) -> u8 {
     } else {
         lines(&status).iter().for_each(say);
     }
-    let well = status.fault.is_none() && status.slots.iter().all(|slot| slot.sign != "out-of-service");
+    let well = status.fault.is_none() && status.faults.is_empty() && status.slots.iter().all(|slot| slot.sign != "out-of-service");
     if well { GOOD } else { NOT_GOOD }
 }
 
@@ -45,6 +45,7 @@ fn lines(status: &Status) -> Vec<String> {
     if let Some((end, at)) = status.anchor.as_ref().and_then(|end| Some((end, end.micros()?))) {
         lines.push(format!("  {}", anchor(at, &harmless(&end.text))));
     }
+    lines.extend(status.faults.iter().map(|fault| format!("STATION FAULT  {}: call the station engineer", harmless(fault))));
     if !status.exposed.is_empty() {
         let slots: Vec<String> = status.exposed.iter().map(|slot| harmless(slot)).collect();
         lines.push(format!("  {}", exposed(&slots)));

@@ -53,6 +53,9 @@ pub enum Request {
         /// What people call it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         name: Option<String>,
+        /// The work order it is for, which each of its rows then names.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        work_order: Option<String>,
     },
     /// End the order of a model.
     OrderStop {
@@ -119,6 +122,9 @@ pub struct Status {
     /// Slots from which the PC's other programs are not kept.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub exposed: Vec<String>,
+    /// Faults of the station that concern some slots only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<String>,
 }
 
 /// Cards since midnight, by the PC's clock.
@@ -172,6 +178,9 @@ pub struct Order {
     pub number: u64,
     /// What people call it.
     pub name: Option<String>,
+    /// The work order it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub work_order: Option<String>,
     /// How many are wanted.
     pub count: u32,
     /// How many are good.
@@ -278,6 +287,7 @@ impl Status {
             models: view.models.iter().map(Model::of).collect(),
             slots: view.slots.iter().map(Slot::of).collect(),
             exposed: view.exposed.clone(),
+            faults: view.faults.clone(),
         }
     }
 }
@@ -306,6 +316,7 @@ impl Model {
         let order = view.order.as_ref().map(|order| Order {
             number: order.number,
             name: order.name.clone(),
+            work_order: order.work_order.clone(),
             count: order.count,
             passed: order.passed,
             under_way: order.under_way,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::time::Duration;
@@ -127,11 +127,61 @@ impl Armory {
         used
     }
 
+    /// The files that the image of this digest is armed from.
+    #[must_use]
+    pub fn sources(&self, digest: Digest, models: &[ModelSettings]) -> Vec<PathBuf> {
+        let is_of = |model: &&ModelSettings| self.armed.iter().any(|armed| armed.model == model.name && armed.digest == digest);
+        models.iter().filter(is_of).map(|model| model.image.clone()).collect()
+    }
+
+    /// Those of these images of which `other` has the same staged copy.
+    #[must_use]
+    pub fn still_in(&self, other: &Self, images: impl Iterator<Item = Digest>) -> Vec<Digest> {
+        let is_same =
+            |digest: &Digest| self.images.get(digest).zip(other.images.get(digest)).is_some_and(|(before, now)| before.is_same_file(now));
+        images.filter(is_same).collect()
+    }
+
+    /// Every staged image.
+    pub fn images(&self) -> impl Iterator<Item = &Arc<Staged>> {
+        self.images.values()
+    }
+
+    /// Puts this copy of an image in the place of `damaged`. Nothing where that is not the copy in use any more; otherwise the old one, whose
+    /// last file may take as long to close as its disk does.
+    pub fn exchange(&mut self, damaged: &Arc<Staged>, copy: Arc<Staged>) -> Option<Arc<Staged>> {
+        let place = self.images.get_mut(&copy.digest()).filter(|image| Arc::ptr_eq(image, damaged))?;
+        Some(std::mem::replace(place, copy))
+    }
+
     /// The staged image of this digest.
     #[must_use]
     pub fn image(&self, digest: Digest) -> Option<Arc<Staged>> {
         self.images.get(&digest).cloned()
     }
+}
+
+/// Stages an image anew whose staged copy is `damaged`, from the first of its sources that still holds it. `unread`: the copy could not be
+/// read, which need not last; it is read once more before it is given up. Nothing where it is good after all.
+///
+/// # Errors
+/// Why there is no other copy, as a sentence.
+pub fn restage(damaged: &Staged, unread: bool, sources: &[PathBuf], store: &Path) -> Result<Option<Staged>, String> {
+    if unread && damaged.compare().is_ok() {
+        return Ok(None);
+    }
+    damaged.discard();
+    let mut why = "no model is configured with it any more".to_owned();
+    for source in sources {
+        match stage(source, store, &mut |_: Bytes, _: Bytes| {}) {
+            Ok(copy) if copy.digest() == damaged.digest() => return Ok(Some(copy)),
+            Ok(copy) => {
+                why = format!("its source {} is another image now, {}: `flashline reload` arms that one", source.display(), copy.digest());
+            }
+            Err(error) => why = format!("it cannot be staged anew: {}", sentence(&error)),
+        }
+    }
+    Err(why)
 }
 
 /// With all its causes, in one line.

@@ -2,6 +2,34 @@
 //!
 //! Carries out effects and turns what threads, signals and the clock say into events; decides nothing. A card's thread, the
 //! log's, the watch's and the panel's each go at their own pace: none of them is ever waited for here while cards are busy.
+//!
+//! # What the deciding task calls, and why none of it waits
+//!
+//! Whatever may hang has a thread, a bounded queue and a word for a queue that is full. This is the list of what the task calls between the
+//! first card and the stop; what is not in it belongs into a thread.
+//!
+//! | call | why it does not wait |
+//! | --- | --- |
+//! | [`Station::apply`], [`Station::view`] | pure: memory alone |
+//! | events in: `tokio::sync::mpsc`, signals, the clock | awaited together, none alone; senders wait for the task, and not the task for them |
+//! | [`Writer::record`] | `try_send` into a queue of 1024 entries; full: `NotTaken`, and the station ends rather than lose a row |
+//! | the stamp of an entry | `clock_gettime`, `adjtimex` and `/proc/uptime`: the kernel's memory, no device |
+//! | `tracing` | `try_send` into a queue of 1024 events (`cli::events`), whose thread alone writes to journal or stream; full: the event is lost and counted |
+//! | `sd_notify` | `try_send` into a queue of 8 (`service`), whose thread alone sends the datagram; full: not said |
+//! | users and groups (NSS) | not asked here: the socket's threads and the reading of a configuration do, with a limit of two seconds |
+//! | threads for a card, a survey, a check, the store | `clone(2)`; no thread is an answer that is dealt with. Nothing is joined that has not ended |
+//! | progress and stop of a card | atomics of its [`Gauge`](crate::flash::gauge::Gauge) |
+//! | has a card moved? | `/sys/dev/block/*/stat`: counters in memory, which the kernel never asks a device for |
+//! | claims of proven cards | a list behind a lock that nobody holds over a call; the close of a device has a thread of its own |
+//! | panel, lamps, socket | `tokio::sync::watch` with the newest view; each has its thread, and takes a copy under the lock |
+//! | answers to people | `tokio::sync::oneshot`: whoever does not take one loses it |
+//! | watch, cover, shifts, lamps told of another configuration | a value behind a lock that is held for its exchange alone, or an unbounded channel with one message a reload |
+//! | a configuration, an image | read, judged and staged in threads (`reload`, `stage`, `check-images`); what comes back is moved in |
+//! | images nobody needs any more | closed and removed in a thread (`store`): the last close of a long file that was removed takes its disk's time |
+//! | lamps.json, orders, log files | written in threads; orders stand in the log alone |
+//!
+//! Not in anybody's hand here: the pages of the program itself come from the root disk, and a PC without memory waits for its disk in any
+//! allocation.
 
 pub mod arming;
 pub mod aside;
@@ -11,6 +39,7 @@ pub mod lamps;
 mod log_files;
 mod pulse;
 mod questions;
+mod restage;
 mod service;
 mod shift;
 mod shown;
@@ -56,6 +85,7 @@ use keeper::Keeper;
 use log_files::LogFilesThread;
 use pulse::Pulse;
 use questions::Questions;
+use restage::{Restaged, Restaging};
 use service::ServiceManager;
 use shift::ShiftEnd;
 use shown::Shown;
@@ -148,13 +178,14 @@ struct Daemon {
     _today: Today,
     shift_end: ShiftEnd,
     /// Kept, so that a way on which nothing comes is not a closed one.
-    _tell: mpsc::Sender<Event>,
+    tell: mpsc::Sender<Event>,
     /// What people ask; nothing comes where the socket could not be made.
     asked: mpsc::Receiver<Asked>,
     /// Kept, so that a closed way is never taken for a question.
     _ask: mpsc::Sender<Asked>,
     questions: Questions,
     control: Option<Server>,
+    restaging: Restaging,
     /// Reads the configuration again. One at a time: of two that overtake each other the older one would win.
     proving: Option<JoinHandle<()>>,
 }
@@ -230,11 +261,12 @@ impl Daemon {
             service,
             _today: today,
             shift_end,
-            _tell: tell,
+            tell,
             asked,
             _ask: ask,
             questions: Questions::default(),
             control,
+            restaging: Restaging::default(),
             proving: None,
         };
         daemon.configure(proved)?;
@@ -259,6 +291,7 @@ impl Daemon {
             slots: settings.slots.clone(),
             armed: armory.armed(),
             disarmed: armory.disarmed(),
+            distrusted: self.workers.armory.still_in(&armory, self.station.distrusted()),
             by,
         };
         let before = std::mem::replace(&mut self.workers.armory, armory);
@@ -267,6 +300,7 @@ impl Daemon {
         (self.workers.rules.stall, self.workers.rules.flush_required) = (settings.stall, settings.flush_required);
         self.settings = settings;
         self.trim_store(used);
+        restage::check(&self.workers.armory, &self.tell);
         self.keep_log_files();
         self.shift_end.turn_to(Shifts::new(self.settings.shifts.clone()));
         self.watch.turn_to(self.station.ports());
@@ -324,6 +358,7 @@ impl Daemon {
                 _ = interrupt.recv(), if stop_by.is_none() => stop_by = Some(self.stop()?),
                 _ = tick.tick() => self.tick()?,
                 Some(proved) = reloads.recv(), if stop_by.is_none() => self.take_over(proved)?,
+                restaged = self.restaging.ended() => self.take_restaged(restaged)?,
                 _ = reload.recv(), if stop_by.is_none() && !self.is_proving() => self.prove_anew(&reloaded),
                 count = self.events.recv_many(&mut burst, BURST) => {
                     debug_assert!(count > 0, "the station holds a sender of its own");
@@ -411,6 +446,22 @@ impl Daemon {
         Ok(())
     }
 
+    /// The new copy takes the place of the damaged one before the station hears of it.
+    fn take_restaged(&mut self, Restaged { damaged, result }: Restaged) -> Result<(), RunError> {
+        let digest = damaged.digest();
+        let result = result.map(|copy| {
+            if let Some(copy) = copy.map(Arc::new) {
+                let used = self.workers.armory.exchange(&damaged, Arc::clone(&copy));
+                self.trim_store([used, Some(damaged), Some(copy)].into_iter().flatten().collect());
+            }
+        });
+        match &result {
+            Ok(()) => tracing::info!(%digest, "the image is staged anew"),
+            Err(why) => tracing::error!(%digest, why, "the image stays out of work"),
+        }
+        self.apply(Event::Restaged { digest, result })
+    }
+
     fn stop(&mut self) -> Result<Instant, RunError> {
         tracing::info!("the station stops");
         self.service.stopping();
@@ -450,6 +501,12 @@ impl Daemon {
                 Effect::Start(attempt) => self.workers.start(*attempt),
                 Effect::Cancel(attempt) => self.workers.cancel(attempt),
                 Effect::Answer { request, answer } => self.questions.answer(request, answer),
+                Effect::Restage { digest, unread } => {
+                    if let Some(damaged) = self.workers.armory.image(digest) {
+                        let sources = self.workers.armory.sources(digest, &self.settings.models);
+                        self.restaging.begin(damaged, unread, sources, self.settings.store());
+                    }
+                }
             }
         }
         if may_free {

@@ -10,6 +10,7 @@ pub(super) struct Story {
     told: Vec<(String, Sign, Option<u64>)>,
     fault: Option<String>,
     exposed: Vec<String>,
+    faults: Vec<String>,
 }
 
 impl Story {
@@ -21,6 +22,15 @@ impl Story {
                 None => tracing::info!("the station's fault is over"),
             }
             self.fault.clone_from(&view.fault);
+        }
+        if view.faults != self.faults {
+            for fault in view.faults.iter().filter(|fault| !self.faults.contains(fault)) {
+                tracing::error!(fault, "the station has a fault: nothing new is begun in the slots it concerns");
+            }
+            if view.faults.is_empty() {
+                tracing::info!("the station's fault is over");
+            }
+            self.faults.clone_from(&view.faults);
         }
         if view.exposed != self.exposed {
             if !view.exposed.is_empty() {

@@ -16,7 +16,7 @@ use crate::flash::rules::Rules;
 use crate::flash::stall::StallWatch;
 use crate::ledger::Named;
 use crate::station::card::{Card, DevNum};
-use crate::station::outcome::{Effort, Failure, Refusal};
+use crate::station::outcome::{Effort, Refusal, StationFault};
 use crate::station::past::Past;
 use crate::station::record::{Attempt, AttemptNumber};
 use crate::station::{End, Event};
@@ -107,7 +107,7 @@ impl Workers {
             }
             Err(error) => {
                 let message = format!("no thread for the card: {error}");
-                self.report(number, End::Failed(Failure::Internal { message }), Effort::default());
+                self.report(number, End::StationFault(StationFault::Internal { message }), Effort::default());
             }
         }
     }

@@ -9,7 +9,7 @@ use super::tests::{attempt, card, flash_opened, pattern, rules, staged};
 use super::*;
 use crate::device::ram::{Did, Fault, RamDevice};
 use crate::device::{Asked, Shortfall, Source};
-use crate::station::outcome::{Act, CacheFlush, Effort, Failure, Refusal};
+use crate::station::outcome::{Act, CacheFlush, Effort, Failure, Refusal, StationFault};
 use crate::station::record::Zeroes;
 use crate::station::units::{Bytes, MIB, to_u64, to_usize};
 
@@ -201,7 +201,7 @@ fn a_panic_ends_as_a_fault_of_the_station_and_the_tombstone_is_put_back() {
             panic!("a broken promise");
         }
     });
-    assert!(matches!(&end, End::Failed(Failure::Internal { message }) if message.contains("a broken promise")), "{end:?}");
+    assert!(matches!(&end, End::StationFault(StationFault::Internal { message }) if message.contains("a broken promise")), "{end:?}");
     assert!(cannot_boot(&device));
     assert_eq!(effort.head, CardHead::Tombstone);
 }

@@ -15,7 +15,7 @@ use crate::image::Staged;
 use crate::image::map::PIECE;
 use crate::station::End;
 use crate::station::card::Card;
-use crate::station::outcome::{Failure, Refusal};
+use crate::station::outcome::{Refusal, StationFault};
 use crate::station::record::{Attempt, Zeroes};
 use crate::station::units::round_up;
 
@@ -48,6 +48,10 @@ fn end_of(error: &OpenError) -> End {
             Some(libc::EBUSY) => End::Refused(Refusal::Busy),
             Some(libc::EROFS) => End::Refused(Refusal::WriteProtected),
             Some(libc::ENOENT | libc::ENODEV | libc::ENXIO | libc::ENOMEDIUM) => End::Gone,
+            // Out of descriptors or memory: any card would be met like this.
+            Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM) => {
+                End::StationFault(StationFault::Internal { message: format!("opening the card: {source}") })
+            }
             errno => End::Refused(Refusal::CannotOpen { errno: errno.unwrap_or(libc::EIO) }),
         },
         OpenError::AnotherCard { .. } => End::Refused(Refusal::AnotherCard),
@@ -71,11 +75,29 @@ impl<D: BlockDevice> Session<D> {
         if !PIECE.is_multiple_of(u64::from(block)) {
             return Err(End::Refused(Refusal::SectorSize { card: block, image: image.layout().block.unwrap_or(512) }));
         }
-        let ours = |message: String| End::Failed(Failure::Internal { message });
+        let ours = |message: String| End::StationFault(StationFault::Internal { message });
         let tombstone = Tombstone::fresh(attempt.number).map_err(|error| ours(error.to_string()))?;
         let zeroes = attempt.image.as_ref().map_or_else(Zeroes::default, |armed| armed.zeroes);
         Self::new(device, attempt.card.visit, image, gauge, tombstone, zeroes, rules)
             .map_err(|error| ours(format!("memory for the card's buffers: {error}")))
+    }
+}
+
+#[cfg(test)]
+mod cases {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn a_station_without_a_descriptor_or_memory_to_open_a_card_with_says_that_it_is_its_own_fault() {
+        for errno in [libc::EMFILE, libc::ENFILE, libc::ENOMEM] {
+            let end = end_of(&OpenError::Open { node: "/dev/sdx".into(), source: io::Error::from_raw_os_error(errno) });
+            assert!(
+                matches!(&end, End::StationFault(StationFault::Internal { message }) if message.starts_with("opening the card: ")),
+                "{end:?}"
+            );
+        }
     }
 }
 

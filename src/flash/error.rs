@@ -4,7 +4,7 @@ use std::io;
 
 use crate::device::Shortfall;
 use crate::station::End;
-use crate::station::outcome::{Act, Damage, Failure};
+use crate::station::outcome::{Act, Damage, Failure, StationFault};
 use crate::station::units::Bytes;
 
 /// Why an attempt stopped. Except before the first write, the card's contents are undefined.
@@ -118,8 +118,12 @@ impl FlashError {
             Self::FalseCapacity { at, holds } => Failure::FalseCapacity { at, holds },
             Self::Unsteady { at } => Failure::Unsteady { at },
             Self::Changed => Failure::Changed,
-            Self::StationImage { at, source } => Failure::StationImage { at, errno: source.and_then(|source| source.raw_os_error()) },
-            Self::Internal { message } => Failure::Internal { message },
+            Self::StationImage { at, source } => {
+                // An error without a number is the end of a file that became shorter.
+                let errno = source.map(|source| source.raw_os_error().unwrap_or(nix::libc::EIO));
+                return End::StationFault(StationFault::Image { at, errno });
+            }
+            Self::Internal { message } => return End::StationFault(StationFault::Internal { message }),
             Self::Cancelled => return End::Cancelled,
         };
         End::Failed(failure)

@@ -12,7 +12,7 @@ use crate::device::ram::{Did, Fault, RamDevice};
 use crate::device::{Asked, Shortfall, Source};
 use crate::image::stage::in_place;
 use crate::station::card::{DevNum, Visit};
-use crate::station::outcome::{Act, Curve, Damage, Failure, Refusal};
+use crate::station::outcome::{Act, Curve, Damage, Failure, Refusal, StationFault};
 use crate::station::record::{AttemptNumber, Zeroes};
 use crate::station::units::{Bytes, MIB, to_u64, to_usize};
 
@@ -54,6 +54,7 @@ pub(super) fn attempt(number: AttemptNumber, zeroes: Zeroes, plan: &Plan) -> Att
         plan: plan.clone(),
         order: None,
         past: crate::station::past::Past::Unknown,
+        labels: crate::station::labels::Labels::default(),
     }
 }
 
@@ -410,7 +411,7 @@ fn a_staged_image_that_was_cut_is_the_stations_fault_and_no_signal() {
     file.as_file().set_len(MIB + 4096).expect("it can be cut");
     let mut device = card(3 * MIB, 512);
     let end = flash_opened(&mut device, 1, image, Zeroes::Prove, &Plan::Write, Arc::new(Gauge::default()));
-    assert!(matches!(end, End::Failed(Failure::StationImage { .. })), "{end:?}");
+    assert!(matches!(end, End::StationFault(StationFault::Image { .. })), "{end:?}");
     assert!(cannot_boot(&device));
 }
 
@@ -485,14 +486,14 @@ fn an_image_that_changed_since_it_was_staged_is_the_stations_fault_not_the_cards
     fs::write(file.path(), &changed).expect("a temporary file can be written");
     let mut device = card(3 * MIB, 512);
     let end = flash_opened(&mut device, 1, image, Zeroes::Prove, &Plan::Write, Arc::new(Gauge::default()));
-    assert!(matches!(end, End::Failed(Failure::StationImage { errno: None, .. })), "{end:?}");
+    assert!(matches!(end, End::StationFault(StationFault::Image { errno: None, .. })), "{end:?}");
     assert!(cannot_boot(&device));
 }
 
 #[test]
 fn a_panic_in_a_cards_thread_is_that_cards_failure() {
     let end = contained(|| -> Result<End, FlashError> { panic!("a broken promise") }).unwrap_or_else(FlashError::into_end);
-    assert_eq!(end, End::Failed(Failure::Internal { message: "a broken promise".to_owned() }));
+    assert_eq!(end, End::StationFault(StationFault::Internal { message: "a broken promise".to_owned() }));
 }
 
 #[test]

@@ -21,8 +21,9 @@ mod zst;
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::device::mapped::Mapping;
 use crate::station::outcome::Digest;
@@ -299,6 +300,10 @@ pub struct Staged {
     /// One for all cards: every mapping of an image costs 2 MiB of page tables a GiB, and counts as memory in use (`proc(5)`, `VmPTE`
     /// and `VmRSS`).
     mapping: Mapping,
+    /// Every byte of the file was read, and was the image's.
+    compared: AtomicBool,
+    /// The file's device and inode.
+    identity: (u64, u64),
 }
 
 impl Staged {
@@ -313,7 +318,10 @@ impl Staged {
         zeroes: ZeroValues,
     ) -> Result<Self, ImageError> {
         let mapping = Mapping::new(&file, map.span()).map_err(|source| ImageError::Map { path: path.clone(), source })?;
-        Ok(Self { file, path, source: source.to_owned(), map, extents, layout, zeroes, mapping })
+        let metadata = file.metadata().map_err(|source| ImageError::Store { path: path.clone(), source })?;
+        let identity = (metadata.dev(), metadata.ino());
+        let compared = AtomicBool::new(false);
+        Ok(Self { file, path, source: source.to_owned(), map, extents, layout, zeroes, mapping, compared, identity })
     }
 
     /// BLAKE3 of its bytes.
@@ -380,7 +388,7 @@ impl Staged {
     ///
     /// # Errors
     /// The first piece that differs, or what the system said.
-    fn compare(&self) -> Result<(), ImageError> {
+    pub fn compare(&self) -> Result<(), ImageError> {
         let mut buffer = vec![0; to_usize(map::PIECE)];
         for (piece, value) in self.map.values().iter().enumerate() {
             let (at, length) = (self.map.start(piece).0, to_usize(self.map.length(piece).0));
@@ -390,7 +398,25 @@ impl Staged {
                 return Err(ImageError::Copy { path: self.path.clone(), at });
             }
         }
+        self.compared.store(true, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Since it was opened, every byte of it was read once, and was the image's.
+    #[must_use]
+    pub fn is_compared(&self) -> bool {
+        self.compared.load(Ordering::Relaxed)
+    }
+
+    /// Both are one file.
+    #[must_use]
+    pub fn is_same_file(&self, other: &Self) -> bool {
+        self.identity == other.identity
+    }
+
+    /// Removes it from the store, since it is not what its name says. Who has it open keeps it.
+    pub fn discard(&self) {
+        store::discard(&self.path);
     }
 
     /// Notes in the store that it is used now; what is used longest ago leaves the store first.

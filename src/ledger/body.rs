@@ -37,9 +37,13 @@ pub(super) fn of_entry(entry: &Entry, stamp: &Stamp, station_name: &str) -> Stri
         Entry::Disarmed { target, by, reason } => with(target_of(target), [("by", who(by)), ("reason", json!(reason))]),
         Entry::Rearmed { target, by } => with(target_of(target), [("by", who(by))]),
         Entry::OrderStarted { order, by } | Entry::OrderStopped { order, by } => {
-            json!({ "order": order.number, "model": order.model, "name": order.name, "count": order.count, "passed": order.passed, "by": who(by) })
+            json!({ "order": order.number, "model": order.model, "name": order.name, "work_order": order.work_order, "count": order.count, "passed": order.passed, "by": who(by) })
         }
         Entry::ModelArmed { armed, by } => json!({ "image": image(armed), "uncovered": armed.uncovered, "by": armed_by(by) }),
+        // By nobody: what a person took out of work has a number of theirs here.
+        Entry::ModelDistrusted { armed, reason } => json!({
+            "slot": null, "model": armed.model, "by": { "uid": null, "user": "the station" }, "reason": reason, "image": image(armed),
+        }),
         Entry::CardReturned { slot, card: returned, times } => json!({ "slot": slot, "card": card(returned), "times": times }),
         // If the station stops before the end, the card counts where it did no more: a start says so for its end.
         Entry::AttemptStarted(attempt) => facts_of(attempt, attempt.leaves(&OutcomeWord::Interrupted)),
@@ -94,7 +98,12 @@ fn close(facts: Value, outcome: &Outcome, effort: Option<&Effort>, start: Option
         Outcome::PassedMapped(proof) | Outcome::FoundMapped(proof) | Outcome::RecheckedMapped(proof) => {
             json!({ "class": outcome.readback_class(), "bytes": proof.bytes().0 })
         }
-        Outcome::Failed(_) | Outcome::Refused(_) | Outcome::Pulled(_) | Outcome::Interrupted | Outcome::Changed { .. } => Value::Null,
+        Outcome::Failed(_)
+        | Outcome::Refused(_)
+        | Outcome::Pulled(_)
+        | Outcome::Interrupted
+        | Outcome::Changed { .. }
+        | Outcome::StationFault(_) => Value::Null,
     };
     let outcome = json!({
         "word": outcome.word().as_str(),
@@ -134,6 +143,9 @@ fn facts_of(attempt: &Attempt, leaves: Option<OrderNumber>) -> Value {
         "leaves_order": leaves,
         "plan": attempt.plan.word(),
         "station_version": version::of_station(),
+        "work_order": attempt.labels.work_order,
+        "operator": attempt.labels.operator,
+        "card_lot": attempt.labels.card_lot,
     })
 }
 

@@ -33,19 +33,23 @@ CREATE TABLE event (
     -- model-armed
     --   image                 as under attempt-started
     --   uncovered             what could not be covered when the image was looked into, a list of sentences
-    --   by.occasion           start: the station started; reload: it was told to read its configuration again
+    --   by.occasion           start: the station started; reload: it was told to read its configuration again; restage: the staged copy
+    --                         was damaged, and the station staged the same image anew from its source
     --   by.config             the configuration that names the image
     --   by.config_owner       whose file that is: user name, or number where there is no name
     --   by.config_changed     when it was last written, microseconds UTC
     --   by.asked_by.uid, .user   who told the station to read it again; null where nobody is known
     -- disarmed, rearmed: somebody took a slot, or every slot of a model, out of work, or back
     --   slot, model           which; one of them is null
-    --   by.uid, by.user       who
+    --   by.uid, by.user       who; uid is null where the station did it by itself, because the staged copy of the model's image is
+    --                         damaged or cannot be read: that ends with the next model-armed, or with the next start
     --   reason                disarmed only: why, as they said
+    --   image                 disarmed by the station only: as under attempt-started
     -- order-started, order-stopped: so many good cards of a model are wanted, and no more
     --   order                 its number, counted over the life of this log
     --   model                 BRAND/MODEL
     --   name                  what people call it
+    --   work_order            the work order it is for, as the factory's own system names it; null where nobody said
     --   count, passed         how many are wanted, and how many were good by then
     --   by.uid, by.user       who said so
     -- card-returned: a card left the bus with its device and came back by itself; it was not begun for that
@@ -84,11 +88,15 @@ CREATE TABLE event (
     --   leaves_order          the order in which this card was counted before, and is not counted any more when the attempt ends like
     --                         this; null where there is none. In attempt-started: if the station stops before the end
     --   station_version.program, .build, .prover   the program's version, the BLAKE3 of its file, and what judges the card: a word
-    --   work_order, operator, card_lot   kept for what is known of them: text; absent or null where nothing is
+    --   work_order            the work order the card is made for, as whoever began its order, or wrote it at a bench, named it; null where
+    --                         nobody did
+    --   operator              who wrote it at a bench, as they say; null for a station's card: nobody is asked
+    --   card_lot              the lot that the blank card came from, as they say; null where nobody did
     --   plan                  write; write-unless-done: it is not written if it holds the image already; recheck-only: it is not written
     -- attempt-closed: exactly one for every attempt, and all that attempt-started has, and
     --   start.seq, start.at   its attempt-started; null where admission refused the card and nothing was started
-    --   outcome.word          passed, passed-mapped-only, failed, refused, pulled, interrupted; recheck, recheck-mapped-only: it
+    --   outcome.word          passed, passed-mapped-only, failed, refused, pulled, interrupted; station-fault: the station itself failed,
+    --                         and neither card nor slot has a part in it; recheck, recheck-mapped-only: it
     --                         held the image already, nothing was written, and it is not counted again; passed-as-found,
     --                         passed-as-found-mapped-only: the same of a card that this log has no good row of, counted here
     --   outcome.code          the reason in one stable word

@@ -100,7 +100,7 @@ impl Summary {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         let total = self.main.total();
-        total.attempts == 0 && total.looked_again == 0 && total.unknown.is_empty()
+        total.attempts == 0 && total.looked_again == 0 && total.station_faults == 0 && total.unknown.is_empty()
     }
 
     /// A table no wider than [`WIDTH`], with bars where wanted.
@@ -141,6 +141,12 @@ impl Summary {
             text.push_str(&format!(
                 "\n{} of those passed held their image already, and this log had no good row of them: proven, not written, counted once.\n",
                 total.as_found
+            ));
+        }
+        if total.station_faults > 0 {
+            text.push_str(&format!(
+                "\n{} STATION FAULT: the station failed and not the card; no other number counts them.\n",
+                total.station_faults
             ));
         }
         for (word, count) in &total.unknown {

@@ -71,6 +71,8 @@ pub struct Counts {
     pub interrupted: u64,
     /// Proven, and written to by another program before they were taken out.
     pub changed: u64,
+    /// Begun, and ended by a fault of the station: in no other number, since neither slot nor card has a part in it.
+    pub station_faults: u64,
     /// Cards that held their image already and were proven anew: in no other number, since each was counted when it was made.
     pub looked_again: u64,
     /// Of the good ones, those that held their image already although the log had no good row of them.
@@ -103,6 +105,10 @@ impl Counts {
             OutcomeWord::Changed => &mut self.changed,
             OutcomeWord::Rechecked | OutcomeWord::RecheckedMapped => {
                 self.looked_again += 1;
+                return;
+            }
+            OutcomeWord::StationFault => {
+                self.station_faults += 1;
                 return;
             }
             OutcomeWord::Running => return,
@@ -171,6 +177,7 @@ impl Counts {
             "pulled": self.pulled,
             "interrupted": self.interrupted,
             "changed": self.changed,
+            "station_faults": self.station_faults,
             "looked_again": self.looked_again,
             "as_found": self.as_found,
             "unknown": self.unknown,
@@ -285,6 +292,7 @@ impl Tally {
             total.pulled += counts.pulled;
             total.interrupted += counts.interrupted;
             total.changed += counts.changed;
+            total.station_faults += counts.station_faults;
             total.looked_again += counts.looked_again;
             total.as_found += counts.as_found;
             counts.reasons.iter().for_each(|(reason, count)| add_to(&mut total.reasons, reason, *count));

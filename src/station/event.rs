@@ -7,7 +7,7 @@ use super::Configuration;
 use super::cabling::Cabling;
 use super::card::{Card, Port, Survey, Visit};
 use super::command::{Command, Denied, RequestId, Who};
-use super::outcome::{Effort, Failure, MappedProof, Proof, Refusal};
+use super::outcome::{Digest, Effort, Failure, MappedProof, Proof, Refusal, StationFault};
 use super::record::{Attempt, AttemptNumber, Entry, Receipt};
 use super::slot::Step;
 use super::units::Bytes;
@@ -26,8 +26,10 @@ pub enum End {
     RecheckedMapped(MappedProof),
     /// The claim was refused; nothing was written.
     Refused(Refusal),
-    /// The card, or the station, failed; contents undefined.
+    /// The card failed; contents undefined.
     Failed(Failure),
+    /// The station failed, and the card has no part in it.
+    StationFault(StationFault),
     /// The card left.
     Gone,
     /// It stopped because it was asked to.
@@ -116,6 +118,20 @@ pub enum Event {
         /// How many sectors of 512 bytes.
         sectors: u64,
     },
+    /// A staged copy cannot be read, or is not what was staged.
+    ImageFault {
+        /// Which image.
+        digest: Digest,
+        /// What was found.
+        fault: StationFault,
+    },
+    /// The answer to [`Effect::Restage`].
+    Restaged {
+        /// Which image.
+        digest: Digest,
+        /// It is staged anew, or why not, as a sentence.
+        result: Result<(), String>,
+    },
     /// The devices that slots hang on, as they are now: told when the daemon begins to look, and at every change.
     Cabling(Cabling),
     /// Which ports udev keeps the PC's other programs from, and which not: told when the daemon begins to look, and again and again.
@@ -163,6 +179,13 @@ pub enum Effect {
     Start(Box<Attempt>),
     /// Tell this attempt's thread to stop.
     Cancel(AttemptNumber),
+    /// Stage this image anew from its source: its staged copy is damaged. Answered by [`Event::Restaged`].
+    Restage {
+        /// Which image.
+        digest: Digest,
+        /// The copy that is there may be read once more: it could not be read, which need not last.
+        unread: bool,
+    },
     /// Tell whoever asked.
     Answer {
         /// What was asked.

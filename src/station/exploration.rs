@@ -268,7 +268,7 @@ impl World {
                     self.threads.push((attempt.number, attempt.card.visit));
                 }
                 Effect::RecordAsked { request, .. } => self.unrecorded.push_back(Receipt::Asked(request)),
-                Effect::Cancel(_) | Effect::Answer { .. } => {}
+                Effect::Cancel(_) | Effect::Answer { .. } | Effect::Restage { .. } => {}
             }
         }
         self.check();

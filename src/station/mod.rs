@@ -7,7 +7,9 @@ pub mod admit;
 pub mod cabling;
 pub mod card;
 pub mod command;
+mod distrust;
 mod event;
+pub mod labels;
 pub mod lamp;
 pub mod order;
 pub mod outcome;
@@ -30,9 +32,11 @@ use admit::admit;
 use cabling::{Cabling, pairs};
 use card::{Card, Identified, Port, Survey, Visit};
 use command::Standing;
+use distrust::Distrusted;
 pub use event::{Before, Effect, End, Event};
+use labels::Labels;
 use order::{OrderNumber, Place};
-use outcome::{CacheFlush, CardHead, Digest, Effort, Failure, Outcome, Pull, Refusal};
+use outcome::{CacheFlush, CardHead, Digest, Effort, Failure, Outcome, Pull, Refusal, StationFault};
 use proven::Proven;
 use record::{Armed, ArmedBy, Attempt, AttemptNumber, Disarmed, Entry, Plan, Receipt};
 use returned::{Returned, can_be, is_identified};
@@ -77,6 +81,8 @@ pub struct Configuration {
     pub armed: Vec<Armed>,
     /// Every model whose image may not, and why.
     pub disarmed: Vec<Disarmed>,
+    /// Images that the station does not trust, and whose staged copy is the same as before.
+    pub distrusted: Vec<Digest>,
     /// Who says so.
     pub by: ArmedBy,
 }
@@ -95,6 +101,11 @@ pub struct Station {
     log_fault: Option<String>,
     stopping: bool,
     proven: Proven,
+    /// Who wrote the configuration that holds.
+    by: Option<ArmedBy>,
+    distrusted: Vec<Distrusted>,
+    /// Every image that was staged anew since the configuration was read, once for each time.
+    restages: Vec<Digest>,
 }
 
 impl Station {
@@ -114,6 +125,9 @@ impl Station {
             log_fault: None,
             stopping: false,
             proven: Proven::default(),
+            by: None,
+            distrusted: Vec::new(),
+            restages: Vec::new(),
         }
     }
 
@@ -148,6 +162,7 @@ impl Station {
             models,
             today: self.today,
             anchor: self.anchor.clone(),
+            faults: self.faults(),
             exposed: self.slots.iter().filter(|slot| slot.exposed).map(|slot| slot.settings.name.clone()).collect(),
         }
     }
@@ -197,6 +212,8 @@ impl Station {
                 Vec::new()
             }
             Event::Changed { attempt, sectors } => self.changed(attempt, sectors),
+            Event::ImageFault { digest, fault } => self.distrust(digest, &fault),
+            Event::Restaged { digest, result } => self.restaged(digest, result),
             Event::Configure(configuration) => self.configure(*configuration),
             Event::Asked { request, by, command } => self.asked(now, request, by, command),
             Event::Today(tally) => {
@@ -365,6 +382,7 @@ impl Station {
         // Asked again after the card has settled once more, until it is known who uses it, or seen that it has gone; and until it is
         // known whether its order needs it.
         let waits = (found.is_none() && asked < SURVEYS) || matches!(place, Place::UnderWay { .. });
+        let work_order = if let Place::Free(order) = place { self.work_order_of(order) } else { None };
         let slot = &mut self.slots[index];
         if self.stopping || waits {
             let asked = if found.is_none() { asked } else { 0 };
@@ -385,11 +403,12 @@ impl Station {
             card: found.map_or(present, |survey| survey.card),
             plan: Plan::default(),
             order: None,
+            labels: Labels::default(),
         });
         self.next_attempt += 1;
         match admitted {
             Ok((plan, order)) => {
-                (attempt.plan, attempt.order) = (plan, order);
+                (attempt.plan, attempt.order, attempt.labels.work_order) = (plan, order, work_order);
                 slot.phase = Phase::Opening { attempt: attempt.clone() };
                 vec![Effect::Record(Box::new(Entry::AttemptStarted(attempt)))]
             }
@@ -410,18 +429,23 @@ impl Station {
 
     fn start_recorded(&mut self, now: Moment, number: AttemptNumber) -> Vec<Effect> {
         let stopping = self.stopping;
-        let Some(slot) = self.slots.iter_mut().find(|slot| matches!(&slot.phase, Phase::Opening { attempt } if attempt.number == number))
+        let Some(index) = self.slots.iter().position(|slot| matches!(&slot.phase, Phase::Opening { attempt } if attempt.number == number))
         else {
             return Vec::new();
         };
-        let Phase::Opening { attempt } = &slot.phase else { return Vec::new() };
+        let Phase::Opening { attempt } = &self.slots[index].phase else { return Vec::new() };
         let attempt = attempt.clone();
+        let distrust = attempt.image.as_ref().and_then(|image| self.distrust_of(image.digest)).cloned();
+        let slot = &mut self.slots[index];
         if !slot.holds(attempt.card.visit) {
             slot.phase = Phase::Leaving { attempt, effort: Effort::default(), since: now };
             return Vec::new();
         }
         if stopping || slot.retired {
             return slot.close(attempt, Outcome::Interrupted, Effort::default());
+        }
+        if let Some(fault) = distrust {
+            return slot.close(attempt, Outcome::StationFault(fault), Effort::default());
         }
         let of = attempt.image.as_ref().map_or(Bytes(0), |image| image.span);
         let step = if attempt.plan == Plan::Write { Step::Writing } else { Step::Rechecking };
@@ -454,7 +478,10 @@ impl Station {
         let Some(slot) = self.busy_with(number) else { return Vec::new() };
         let Phase::Busy { attempt, work } = &slot.phase else { return Vec::new() };
         let attempt = attempt.clone();
-        match outcome_of(end, work.gone) {
+        // What was found of the image holds, whatever became of the card.
+        let fault = if let End::StationFault(fault) = &end { Some(fault.clone()) } else { None };
+        let digest = attempt.image.as_ref().map(|image| image.digest);
+        let mut effects = match outcome_of(end, work.gone) {
             Outcome::Pulled(_) => {
                 if effort.flush == Some(CacheFlush::Unanswered) && effort.head == CardHead::Untouched {
                     slot.send_away(attempt.card.visit);
@@ -468,7 +495,11 @@ impl Station {
                 self.proven.remember(attempt, outcome);
                 effects
             }
+        };
+        if let Some((digest, fault)) = digest.zip(fault) {
+            effects.extend(self.distrust(digest, &fault));
         }
+        effects
     }
 
     /// Its thread is given up: the attempt is closed now, and the slot takes no card before the thread is back.
@@ -477,7 +508,12 @@ impl Station {
         let Phase::Busy { attempt, work } = &slot.phase else { return Vec::new() };
         let (attempt, at) = (attempt.clone(), work.done);
         slot.stuck = Some(number);
-        slot.close(attempt, outcome_of_stall(at, waited, on_image), effort)
+        let (digest, outcome) = (attempt.image.as_ref().map(|image| image.digest), outcome_of_stall(at, waited, on_image));
+        let mut effects = slot.close(attempt, outcome.clone(), effort);
+        if let (Some(digest), Outcome::StationFault(fault)) = (digest, &outcome) {
+            effects.extend(self.distrust(digest, fault));
+        }
+        effects
     }
 
     fn busy_with(&mut self, number: AttemptNumber) -> Option<&mut Slot> {
@@ -507,7 +543,7 @@ impl Station {
 
     /// Slots keep their state by name. One that is no longer configured goes, a busy one when its card is done.
     fn configure(&mut self, configuration: Configuration) -> Vec<Effect> {
-        let Configuration { station, slots, armed, disarmed, by } = configuration;
+        let Configuration { station, slots, armed, disarmed, distrusted, by } = configuration;
         let mut before = std::mem::take(&mut self.slots);
         for settings in slots {
             let known = before.iter().position(|slot| slot.settings.name == settings.name);
@@ -536,6 +572,9 @@ impl Station {
             .map(|armed| Effect::Record(Box::new(Entry::ModelArmed { armed: armed.clone(), by: by.clone() })))
             .collect();
         self.armed = armed;
+        self.by = Some(by);
+        self.trust_all_but(&distrusted);
+        self.distrust_slots();
         newly_armed
     }
 
@@ -607,8 +646,11 @@ fn once(attempt: &Attempt, outcome: Outcome) -> Outcome {
 /// part in it.
 #[must_use]
 pub fn outcome_of_stall(at: Bytes, waited: Duration, on_image: bool) -> Outcome {
-    let failure = if on_image { Failure::StationImage { at, errno: Some(ETIMEDOUT) } } else { Failure::Stalled { at, waited } };
-    outcome_of(End::Failed(failure), false)
+    if on_image {
+        Outcome::StationFault(StationFault::Image { at, errno: Some(ETIMEDOUT) })
+    } else {
+        Outcome::Failed(Failure::Stalled { at, waited })
+    }
 }
 
 /// One outcome for an end. A card that left while its lamp said busy is pulled whatever its thread found, because nobody
@@ -624,6 +666,7 @@ pub fn outcome_of(end: End, gone: bool) -> Outcome {
         End::Rechecked(proof) => Outcome::Rechecked(proof),
         End::RecheckedMapped(proof) => Outcome::RecheckedMapped(proof),
         End::Failed(failure) => Outcome::Failed(failure),
+        End::StationFault(fault) => Outcome::StationFault(fault),
         End::Cancelled => Outcome::Interrupted,
     }
 }

@@ -69,7 +69,7 @@ impl Past {
     #[must_use]
     pub fn leaves(&self, image: Option<Digest>, outcome: &OutcomeWord) -> Option<OrderNumber> {
         let counted = match self {
-            Self::ByCid(rows) if matches!(outcome.counts(), Counted::Good | Counted::Bad) => {
+            Self::ByCid(rows) if matches!(outcome.counts(), Counted::Good | Counted::Bad | Counted::OurFault) => {
                 rows.newest.as_ref().filter(|newest| newest.outcome.is_good())
             }
             Self::BySerial(rows) if outcome.is_good() && !outcome.was_written() => {

@@ -2,6 +2,7 @@
 
 use super::card::Card;
 use super::command::{RequestId, Target, Who};
+use super::labels::Labels;
 use super::order::{Order, OrderNumber};
 use super::outcome::{Digest, Effort, Outcome, OutcomeWord, Refusal};
 use super::past::Past;
@@ -176,6 +177,8 @@ pub enum Occasion {
     Start,
     /// It was told to read its configuration again.
     Reload,
+    /// The staged copy was damaged, and the station staged the same image anew from its source.
+    Restage,
 }
 
 impl Occasion {
@@ -185,6 +188,7 @@ impl Occasion {
         match self {
             Self::Start => "start",
             Self::Reload => "reload",
+            Self::Restage => "restage",
         }
     }
 }
@@ -247,6 +251,8 @@ pub struct Attempt {
     pub order: Option<OrderNumber>,
     /// What the log had of the card before.
     pub past: Past,
+    /// What people know of it.
+    pub labels: Labels,
 }
 
 impl Attempt {
@@ -331,6 +337,13 @@ pub enum Entry {
         /// [`Outcome::Changed`].
         outcome: Outcome,
     },
+    /// The station took a model out of work by itself: the staged copy of its image is damaged, or cannot be read.
+    ModelDistrusted {
+        /// The model, and the image it was armed with.
+        armed: Armed,
+        /// Why, as a sentence.
+        reason: String,
+    },
 }
 
 impl Entry {
@@ -349,6 +362,7 @@ impl Entry {
             Self::OrderStopped { .. } => "order-stopped",
             Self::StationStopped => "station-stopped",
             Self::AttemptChanged { .. } => "attempt-changed",
+            Self::ModelDistrusted { .. } => "disarmed",
         }
     }
 
@@ -366,7 +380,8 @@ impl Entry {
             | Self::OrderStarted { .. }
             | Self::OrderStopped { .. }
             | Self::StationStopped
-            | Self::AttemptChanged { .. } => None,
+            | Self::AttemptChanged { .. }
+            | Self::ModelDistrusted { .. } => None,
         }
     }
 }

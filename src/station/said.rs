@@ -2,7 +2,7 @@
 //! these; the English sentences are made of the same enums.
 
 use super::card::Use;
-use super::outcome::{Failure, Pull, Refusal};
+use super::outcome::{Failure, Pull, Refusal, StationFault};
 use super::view::{Hold, Sign};
 
 /// What the operator is asked to do.
@@ -184,7 +184,7 @@ pub const REASONS: &[(&str, &[&str])] = &[
 ];
 
 /// Every code of a sign.
-pub const SIGNS: [&str; 21] = [
+pub const SIGNS: [&str; 22] = [
     "empty",
     "disarmed",
     "held",
@@ -206,10 +206,12 @@ pub const SIGNS: [&str; 21] = [
     "out-of-service",
     "interrupted",
     "changed",
+    "station-fault",
 ];
 
 /// The codes of signs that say what became of a card, and stay until the next.
-pub const OUTCOMES: [&str; 9] = ["passed", "passed-mapped", "done", "done-mapped", "failed", "refused", "pulled", "interrupted", "changed"];
+pub const OUTCOMES: [&str; 10] =
+    ["passed", "passed-mapped", "done", "done-mapped", "failed", "refused", "pulled", "interrupted", "changed", "station-fault"];
 
 impl Sign {
     /// A word for programs; stable, and one of [`SIGNS`].
@@ -237,6 +239,7 @@ impl Sign {
             Self::OutOfService => "out-of-service",
             Self::Interrupted => "interrupted",
             Self::Changed { .. } => "changed",
+            Self::StationFault(_) => "station-fault",
         }
     }
 
@@ -260,6 +263,7 @@ impl Sign {
             Self::OutOfService => reason("thread-stuck", Vec::new()),
             Self::Interrupted => reason("station-stopped", Vec::new()),
             Self::Changed { sectors } => reason("written-after-proof", vec![("sectors", Fact::Count(*sectors))]),
+            Self::StationFault(fault) => reason(fault.code(), of_fault(fault)),
             Self::Empty
             | Self::Preparing
             | Self::Writing
@@ -324,14 +328,18 @@ fn of_failure(failure: &Failure) -> Vec<(&'static str, Fact)> {
             vec![("at", Fact::Bytes(at.0)), ("of", Fact::Bytes(span.0)), ("error", Fact::Errno(errno.unwrap_or(0)))]
         }
         Failure::Short { at, .. } => vec![("at", Fact::Bytes(at.0)), ("of", Fact::Bytes(at.0)), ("error", Fact::Errno(0))],
-        Failure::WriteIgnored { at }
-        | Failure::Mismatch { at, .. }
-        | Failure::FalseCapacity { at, .. }
-        | Failure::Unsteady { at }
-        | Failure::StationImage { at, .. } => vec![("at", Fact::Bytes(at.0))],
+        Failure::WriteIgnored { at } | Failure::Mismatch { at, .. } | Failure::FalseCapacity { at, .. } | Failure::Unsteady { at } => {
+            vec![("at", Fact::Bytes(at.0))]
+        }
         Failure::Stalled { at, waited } => vec![("at", Fact::Bytes(at.0)), ("waited", Fact::Seconds(waited.as_secs()))],
         Failure::Changed => Vec::new(),
-        Failure::Internal { message } => vec![("message", Fact::Text(message.clone()))],
+    }
+}
+
+fn of_fault(fault: &StationFault) -> Vec<(&'static str, Fact)> {
+    match fault {
+        StationFault::Image { at, .. } => vec![("at", Fact::Bytes(at.0))],
+        StationFault::Internal { message } => vec![("message", Fact::Text(message.clone()))],
     }
 }
 
@@ -355,6 +363,7 @@ mod tests {
             Outcome::Pulled(Pull::Taken),
             Outcome::Interrupted,
             Outcome::Changed { sectors: 8 },
+            Outcome::StationFault(StationFault::Internal { message: String::new() }),
         ];
         // A card that is done has one sign, whether it counts now or did before.
         let mut codes: Vec<&str> = Vec::new();

@@ -21,7 +21,7 @@
 use super::admit::Policy;
 use super::card::{Card, Port, Visit};
 use super::order::Place;
-use super::outcome::{Effort, Outcome, Refusal};
+use super::outcome::{Effort, Outcome, Refusal, StationFault};
 use super::record::{Armed, Attempt, AttemptNumber};
 use super::returned::{Left, Loss, Returned};
 use super::units::{Bytes, Moment};
@@ -90,6 +90,15 @@ impl Phase {
             Self::Empty | Self::Held(_) | Self::Settling { .. } | Self::Surveying { .. } | Self::OutOfService => None,
         }
     }
+
+    /// What the station could not do for the card the phase speaks of.
+    pub(super) fn station_fault(&self) -> Option<&StationFault> {
+        match self {
+            Self::Recording { outcome: Outcome::StationFault(fault), .. }
+            | Self::Finished { outcome: Outcome::StationFault(fault), .. } => Some(fault),
+            _ => None,
+        }
+    }
 }
 
 /// How far a thread has come.
@@ -111,6 +120,8 @@ pub(super) struct Slot {
     pub(super) armed: Option<Armed>,
     /// Why nothing is armed, where that is known.
     pub(super) disarmed: Option<String>,
+    /// The staged copy of its image is damaged: no card is begun, and the engineer is called.
+    pub(super) distrusted: Option<String>,
     /// What hangs in its ports is not what was taught: nothing is written here until it is.
     pub(super) recabled: Option<Refusal>,
     /// Somebody took the slot or its model out of work: who, and why.
@@ -141,6 +152,7 @@ impl Slot {
             settings,
             armed: None,
             disarmed: None,
+            distrusted: None,
             recabled: None,
             halted: None,
             identify_until: None,
@@ -158,7 +170,7 @@ impl Slot {
 
     /// The image that may be written here now.
     pub(super) fn usable(&self) -> Option<&Armed> {
-        self.armed.as_ref().filter(|_| self.halted.is_none())
+        self.armed.as_ref().filter(|_| self.halted.is_none() && self.distrusted.is_none())
     }
 
     /// Is this visit the card that is in the slot now?
@@ -224,7 +236,11 @@ impl Slot {
             slot: self.settings.name.clone(),
             // A reload may have given the slot another since.
             model: attempt.and_then(|attempt| attempt.image.as_ref()).map_or(&self.settings.model, |image| &image.model).clone(),
-            call: if station_fault { Call::StationFault } else { sign.call() },
+            call: if station_fault || (self.distrusted.is_some() && sign.call() == Call::Nothing) {
+                Call::StationFault
+            } else {
+                sign.call()
+            },
             sign,
             card,
             attempt: attempt.map(|attempt| attempt.number),
@@ -241,7 +257,7 @@ impl Slot {
                 Sign::Disarmed(self.recabled.as_ref().map(ToString::to_string).unwrap_or_default())
             }
             (Phase::Empty, _) if self.usable().is_none() => {
-                let why = self.halted.as_ref().or(self.disarmed.as_ref());
+                let why = self.distrusted.as_ref().or(self.halted.as_ref()).or(self.disarmed.as_ref());
                 Sign::Disarmed(why.cloned().unwrap_or_else(|| "no image is armed".to_owned()))
             }
             (Phase::Empty, Place::Complete { count }) => Sign::OrderComplete { count },

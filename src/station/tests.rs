@@ -23,7 +23,7 @@ pub(super) fn configuration(slots: &[(&str, &str)], armed: Vec<record::Armed>) -
         model: "acme/box".to_owned(),
         policy: admit::Policy::default(),
     });
-    Configuration { station, slots: slots.collect(), armed, disarmed: Vec::new(), by: armed_by() }
+    Configuration { station, slots: slots.collect(), armed, disarmed: Vec::new(), distrusted: Vec::new(), by: armed_by() }
 }
 
 pub(super) fn reconfigured(slots: &[(&str, &str)], armed: record::Armed) -> Event {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::order::OrderNumber;
-use super::outcome::{Counted, Failure, Outcome, OutcomeWord, Pull, Refusal};
+use super::outcome::{Counted, Failure, Outcome, OutcomeWord, Pull, Refusal, StationFault};
 use super::record::{Armed, AttemptNumber};
 use super::said::Todo;
 use super::slot::Step;
@@ -68,6 +68,8 @@ pub enum Sign {
         /// How many sectors of 512 bytes.
         sectors: u64,
     },
+    /// The station failed; the card is not called bad.
+    StationFault(StationFault),
 }
 
 /// Why a card is held, and not touched before it is put in by hand.
@@ -147,6 +149,7 @@ impl Sign {
             Outcome::Pulled(pull) => Self::Pulled(pull.clone()),
             Outcome::Interrupted => Self::Interrupted,
             Outcome::Changed { sectors } => Self::Changed { sectors: *sectors },
+            Outcome::StationFault(fault) => Self::StationFault(fault.clone()),
         }
     }
 
@@ -185,6 +188,7 @@ impl Sign {
             Self::OutOfService => "OUT OF SERVICE",
             Self::Interrupted => "INTERRUPTED",
             Self::Changed { .. } => "CHANGED",
+            Self::StationFault(_) => "STATION FAULT",
         }
     }
 
@@ -202,7 +206,7 @@ impl Sign {
             | Self::Finishing
             | Self::Recording => Call::Wait,
             Self::Passed | Self::PassedMapped | Self::Done | Self::DoneMapped => Call::TakeGood,
-            Self::Held(_) | Self::Refused(_) | Self::Changed { .. } => Call::TakeAside,
+            Self::Held(_) | Self::Refused(_) | Self::Changed { .. } | Self::StationFault(_) => Call::TakeAside,
             Self::Failed(_) | Self::Interrupted | Self::Pulled(_) => Call::TakeBad,
         }
     }
@@ -221,6 +225,7 @@ impl Sign {
             Self::OutOfService => Some("the kernel still holds the last card".to_owned()),
             Self::Interrupted => Some("the station stopped".to_owned()),
             Self::Changed { sectors } => Some(format!("written to after it was proven: {sectors} sectors by another program")),
+            Self::StationFault(fault) => Some(fault.to_string()),
             Self::Empty
             | Self::Preparing
             | Self::Rechecking
@@ -330,6 +335,8 @@ pub struct OrderView {
     pub number: OrderNumber,
     /// What people call it.
     pub name: Option<String>,
+    /// The work order it is for.
+    pub work_order: Option<String>,
     /// How many are wanted.
     pub count: u32,
     /// How many are good.
@@ -366,7 +373,7 @@ impl Tally {
         match outcome.counts() {
             Counted::Good => self.passed += 1,
             Counted::Bad => self.failed += 1,
-            Counted::Again | Counted::Untouched | Counted::Nothing => {}
+            Counted::Again | Counted::OurFault | Counted::Untouched | Counted::Nothing => {}
         }
     }
 
@@ -375,7 +382,7 @@ impl Tally {
         match outcome.counts() {
             Counted::Good => self.passed = self.passed.saturating_sub(1),
             Counted::Bad => self.failed = self.failed.saturating_sub(1),
-            Counted::Again | Counted::Untouched | Counted::Nothing => {}
+            Counted::Again | Counted::OurFault | Counted::Untouched | Counted::Nothing => {}
         }
     }
 }
@@ -397,6 +404,8 @@ pub struct View {
     pub station: String,
     /// Why nothing can be flashed at all, when that is so.
     pub fault: Option<String>,
+    /// Faults of the station that concern some slots only, as sentences.
+    pub faults: Vec<String>,
     /// Every slot, in the order of the configuration.
     pub slots: Vec<SlotView>,
     /// Every model that slots name, in the order in which they do; then those that only an order names.

@@ -3,8 +3,10 @@
 //! One file a subject. What needs no kernel stands beside the code it concerns, in modules named `cases`.
 
 mod blinks;
+mod copies;
 mod flush;
 mod green;
 mod images;
 mod in_use;
+mod journal;
 mod log_disk;

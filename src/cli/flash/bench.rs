@@ -15,7 +15,8 @@ use crate::flash::stall::StallWatch;
 use crate::image::Staged;
 use crate::ledger::{Ledger, LogError};
 use crate::station::admit::admit;
-use crate::station::outcome::{Effort, Failure, Outcome};
+use crate::station::labels::Labels;
+use crate::station::outcome::{Effort, Outcome, StationFault};
 use crate::station::past::Past;
 use crate::station::record::{Armed, Attempt, Entry, Plan};
 use crate::station::slot::Step;
@@ -62,6 +63,7 @@ impl Bench {
     pub(super) fn begin(
         named: Vec<Named>,
         armed: &Armed,
+        labels: &Labels,
         image: &Arc<Staged>,
         guard: &Guard,
         ledger: Option<Ledger>,
@@ -82,6 +84,7 @@ impl Bench {
                 plan: Plan::Write,
                 order: None,
                 past: Past::Unknown,
+                labels: labels.clone(),
             };
             let state = match admitted {
                 Err(refusal) => bench.end(&attempt, Outcome::Refused(refusal), Effort::default()),
@@ -108,7 +111,7 @@ impl Bench {
             }
             Err(error) => {
                 let message = format!("no thread for the card: {error}");
-                self.end(attempt, Outcome::Failed(Failure::Internal { message }), Effort::default())
+                self.end(attempt, Outcome::StationFault(StationFault::Internal { message }), Effort::default())
             }
         }
     }

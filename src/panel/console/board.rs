@@ -28,6 +28,8 @@ pub struct Board {
     pub clock: String,
     /// Slots from which the PC's other programs are not kept.
     pub exposed: Vec<String>,
+    /// Faults of the station that concern some slots only.
+    pub faults: Vec<String>,
 }
 
 /// How the station itself is.
@@ -148,6 +150,7 @@ impl Board {
             anchor: view.anchor.as_ref().map(|anchor| (local_time(anchor.at), anchor.text.clone())),
             clock: clock.to_owned(),
             exposed: view.exposed.clone(),
+            faults: view.faults.clone(),
         }
     }
 

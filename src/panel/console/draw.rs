@@ -155,12 +155,13 @@ fn anchor(board: &Board, language: &Language, width: u16) -> Vec<String> {
     if columns(figures).max(columns(&words)) <= room { vec![words, figures.clone()] } else { Vec::new() }
 }
 
-/// What concerns several slots, once: devices that were lost, and slots that are not kept from other programs.
+/// What concerns several slots, once: faults of the station, devices that were lost, and slots that are not kept from other programs.
 fn causes(board: &Board, language: &Language) -> Vec<String> {
     let lost = lost(board).into_iter();
     let lost = lost.map(|(device, slots)| language.phrase("lost").replace("{device}", &device).replace("{slots}", &slots));
     let exposed = (!board.exposed.is_empty()).then(|| language.phrase("exposed").replace("{slots}", &board.exposed.join(" ")));
-    lost.chain(exposed).collect()
+    let faults = board.faults.iter().map(|fault| format!("{}: {fault}", language.phrase("fault")));
+    faults.chain(lost).chain(exposed).collect()
 }
 
 /// Devices that were lost with several slots' cards.

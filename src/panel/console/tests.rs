@@ -11,7 +11,7 @@ use super::board::{Board, Health};
 use super::draw::draw;
 use super::language::Language;
 use crate::station::card::Port;
-use crate::station::outcome::{Act, Failure, Pull, Refusal};
+use crate::station::outcome::{Act, Failure, Pull, Refusal, StationFault};
 use crate::station::units::Bytes;
 use crate::station::view::{Anchor, Hold, ModelView, OrderView, Progress, Sign, SlotView, Tally, View};
 
@@ -41,6 +41,7 @@ fn signs() -> Vec<Sign> {
         Sign::OutOfService,
         Sign::Interrupted,
         Sign::Changed { sectors: 8 },
+        Sign::StationFault(StationFault::Image { at: Bytes(4_194_304), errno: None }),
     ]
 }
 
@@ -54,7 +55,7 @@ fn view(slots: usize, first: usize) -> View {
         let card = (sign != Sign::Empty).then(|| "SanDisk Ultra 15.9 GB".to_owned());
         SlotView { slot: format!("A{}", index + 1), model: "acme/my-pi3".into(), card, progress, ..SlotView::of(sign) }
     };
-    let order = OrderView { number: 1, name: None, count: 500, passed: 37, under_way: 4 };
+    let order = OrderView { number: 1, name: None, work_order: None, count: 500, passed: 37, under_way: 4 };
     let model = ModelView {
         name: "acme/my-pi3".into(),
         device: "acme/my-pi3".into(),

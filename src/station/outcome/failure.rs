@@ -119,18 +119,6 @@ pub enum Failure {
     },
     /// The card shrank, or its identity changed, with no sign of a removal.
     Changed,
-    /// The station could not read its own staged image. Not the card's fault.
-    StationImage {
-        /// Where in the image.
-        at: Bytes,
-        /// The system's error number, where there was one.
-        errno: Option<i32>,
-    },
-    /// The card's thread ended on a fault of ours.
-    Internal {
-        /// The panic's message.
-        message: String,
-    },
 }
 
 impl Failure {
@@ -147,8 +135,6 @@ impl Failure {
             Self::Stalled { .. } => "stalled",
             Self::Unsteady { .. } => "unsteady",
             Self::Changed => "changed",
-            Self::StationImage { .. } => "station-image",
-            Self::Internal { .. } => "station-internal",
         }
     }
 
@@ -162,9 +148,8 @@ impl Failure {
             | Self::Mismatch { at, .. }
             | Self::FalseCapacity { at, .. }
             | Self::Unsteady { at }
-            | Self::Stalled { at, .. }
-            | Self::StationImage { at, .. } => Some(*at),
-            Self::Changed | Self::Internal { .. } => None,
+            | Self::Stalled { at, .. } => Some(*at),
+            Self::Changed => None,
         }
     }
 }
@@ -192,13 +177,6 @@ impl fmt::Display for Failure {
             Self::Stalled { at, waited } => write!(f, "stalled: nothing moved for {} s behind byte {}", waited.as_secs(), at.0),
             Self::Unsteady { at } => write!(f, "the part behind byte {} does not always read the same", at.0),
             Self::Changed => f.write_str("the card changed while it was written"),
-            Self::StationImage { at, errno: Some(errno) } => {
-                write!(f, "the station could not read its image at byte {}: {}", at.0, errno_words(Some(*errno)))
-            }
-            Self::StationImage { at, errno: None } => {
-                write!(f, "the station's image is not what was staged, at byte {}: remove it and restart the station", at.0)
-            }
-            Self::Internal { message } => write!(f, "a fault of the station: {message}"),
         }
     }
 }

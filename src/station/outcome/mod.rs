@@ -1,6 +1,7 @@
 //! Every outcome an operator, a row or a lamp can meet, and what it took.
 
 mod failure;
+mod fault;
 mod proof;
 mod refusal;
 mod word;
@@ -10,6 +11,7 @@ use std::time::Duration;
 
 use super::units::Bytes;
 pub use failure::{Act, Damage, Failure};
+pub use fault::StationFault;
 pub use proof::{Digest, MappedProof, Proof, ReadBack};
 pub use refusal::Refusal;
 pub use word::{Counted, OutcomeWord};
@@ -160,6 +162,8 @@ pub enum Outcome {
         /// How many sectors of 512 bytes were written or discarded since.
         sectors: u64,
     },
+    /// The station itself failed, and the card has no part in it. It was not proven: its contents are undefined unless its head is untouched.
+    StationFault(StationFault),
 }
 
 impl Outcome {
@@ -190,6 +194,7 @@ impl Outcome {
             Self::Pulled(_) => OutcomeWord::Pulled,
             Self::Interrupted => OutcomeWord::Interrupted,
             Self::Changed { .. } => OutcomeWord::Changed,
+            Self::StationFault(_) => OutcomeWord::StationFault,
         }
     }
 
@@ -201,6 +206,7 @@ impl Outcome {
             Self::Refused(refusal) => Some(refusal.code()),
             Self::Pulled(Pull::ReaderLost { .. }) => Some("reader-lost"),
             Self::Changed { .. } => Some("written-after-proof"),
+            Self::StationFault(fault) => Some(fault.code()),
             Self::Passed(_)
             | Self::PassedMapped(_)
             | Self::Found(_)
@@ -218,7 +224,7 @@ impl Outcome {
         match self {
             Self::Passed(_) | Self::Found(_) | Self::Rechecked(_) => Some("whole"),
             Self::PassedMapped(_) | Self::FoundMapped(_) | Self::RecheckedMapped(_) => Some("mapped-only"),
-            Self::Failed(_) | Self::Refused(_) | Self::Pulled(_) | Self::Interrupted | Self::Changed { .. } => None,
+            Self::Failed(_) | Self::Refused(_) | Self::Pulled(_) | Self::Interrupted | Self::Changed { .. } | Self::StationFault(_) => None,
         }
     }
 
@@ -230,6 +236,7 @@ impl Outcome {
             Self::Refused(refusal) => Some(refusal.to_string()),
             Self::Pulled(pull @ Pull::ReaderLost { .. }) => Some(pull.to_string()),
             Self::Changed { sectors } => Some(format!("written to after it was proven: {sectors} sectors by another program")),
+            Self::StationFault(fault) => Some(fault.to_string()),
             Self::Passed(_)
             | Self::PassedMapped(_)
             | Self::Found(_)
@@ -246,6 +253,7 @@ impl Outcome {
     pub fn at(&self) -> Option<Bytes> {
         match self {
             Self::Failed(failure) => failure.at(),
+            Self::StationFault(fault) => fault.at(),
             _ => None,
         }
     }

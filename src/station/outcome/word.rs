@@ -29,6 +29,8 @@ pub enum OutcomeWord {
     Interrupted,
     /// Proven, and written to by another program before it was taken out.
     Changed,
+    /// The station itself failed; the card is not called bad.
+    StationFault,
     /// Not ended yet: what a row without a closing event shows.
     #[default]
     Running,
@@ -45,6 +47,8 @@ pub enum Counted {
     Again,
     /// A card that was begun and is not good.
     Bad,
+    /// A card that was begun and is not good, by the station's own fault: in no sum of bad cards, and charged to no slot or kind of card.
+    OurFault,
     /// A card that was not touched.
     Untouched,
     /// No outcome yet, or a word of another program's: in no sum of good or bad cards.
@@ -53,7 +57,7 @@ pub enum Counted {
 
 impl OutcomeWord {
     /// Every word this program knows, as people ask for them.
-    pub const KNOWN: [Self; 12] = [
+    pub const KNOWN: [Self; 13] = [
         Self::Passed,
         Self::PassedMapped,
         Self::Found,
@@ -65,6 +69,7 @@ impl OutcomeWord {
         Self::Pulled,
         Self::Interrupted,
         Self::Changed,
+        Self::StationFault,
         Self::Running,
     ];
 
@@ -83,6 +88,7 @@ impl OutcomeWord {
             Self::Pulled => "pulled",
             Self::Interrupted => "interrupted",
             Self::Changed => "changed",
+            Self::StationFault => "station-fault",
             Self::Running => "running",
             Self::Unknown(_) => return None,
         })
@@ -104,6 +110,7 @@ impl OutcomeWord {
             Self::Passed | Self::PassedMapped | Self::Found | Self::FoundMapped => Counted::Good,
             Self::Rechecked | Self::RecheckedMapped => Counted::Again,
             Self::Failed | Self::Pulled | Self::Interrupted | Self::Changed => Counted::Bad,
+            Self::StationFault => Counted::OurFault,
             Self::Refused => Counted::Untouched,
             Self::Running | Self::Unknown(_) => Counted::Nothing,
         }
