@@ -113,6 +113,7 @@ fn attempt(number: u64) -> Attempt {
         plan: Plan::Write,
         order: None,
         past: Past::Unknown,
+        labels: flashline::station::labels::Labels::default(),
     }
 }
 

@@ -76,6 +76,7 @@ pub(crate) fn attempt(number: u64, attempts: u64) -> [(Stamp, Entry); 2] {
         plan: Plan::Write,
         order: None,
         past: Past::Unknown,
+        labels: flashline::station::labels::Labels::default(),
     });
     let outcome = match number % 60 {
         13 => Outcome::Failed(Failure::Io { act: Act::Writing, at: Bytes(number % 4096 * 4096), span, errno: Some(5) }),

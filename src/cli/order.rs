@@ -7,6 +7,7 @@ use super::ask::StationArgs;
 use super::{GOOD, NOT_GOOD, say, say_json};
 use crate::control::wire::{Order, Request, Status};
 use crate::report::harmless;
+use crate::station::labels;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -27,6 +28,9 @@ enum What {
         /// What people call the order
         #[arg(long, value_name = "NAME")]
         name: Option<String>,
+        /// The work order it is for: the row of each of its cards names it
+        #[arg(long, value_name = "TEXT", value_parser = labels::plain)]
+        work_order: Option<String>,
         #[command(flatten)]
         station: StationArgs,
     },
@@ -47,8 +51,8 @@ enum What {
 
 pub(super) fn run(args: &Args) -> u8 {
     match &args.what {
-        What::Start { model, count, name, station } => {
-            let request = Request::OrderStart { model: model.clone(), count: *count, name: name.clone() };
+        What::Start { model, count, name, work_order, station } => {
+            let request = Request::OrderStart { model: model.clone(), count: *count, name: name.clone(), work_order: work_order.clone() };
             station.have(&request, &format!("{count} good cards of {model} will be made, and no more"))
         }
         What::Stop { model, station } => {
@@ -73,7 +77,7 @@ fn print(status: &Status, json: bool) {
             .map(|(model, order)| {
                 json!({
                     "order": order.number, "model": model, "name": order.name, "count": order.count, "passed": order.passed,
-                    "under_way": order.under_way, "complete": order.passed >= order.count,
+                    "under_way": order.under_way, "complete": order.passed >= order.count, "work_order": order.work_order,
                 })
             })
             .collect();
@@ -95,5 +99,6 @@ fn print(status: &Status, json: bool) {
 pub(super) fn line(model: &str, order: &Order) -> String {
     let state = if order.passed >= order.count { "complete".to_owned() } else { format!("{} under way", order.under_way) };
     let name = order.name.as_ref().map_or_else(|| format!("no. {}", order.number), |name| harmless(name));
-    format!("{}  {} / {}  ({name}, {state})", harmless(model), order.passed, order.count)
+    let work_order = order.work_order.as_ref().map(|text| format!(", work order {}", harmless(text))).unwrap_or_default();
+    format!("{}  {} / {}  ({name}{work_order}, {state})", harmless(model), order.passed, order.count)
 }

@@ -23,6 +23,7 @@ use super::access::{Ask, Rights, readers};
 use super::wire::{Reply, Request};
 use super::{Asked, Refused, What};
 use crate::station::command::{Command, Target, Who};
+use crate::station::labels;
 use crate::station::view::{LIFELESS, View};
 
 /// Consoles, scripts and people of one station, with room to spare.
@@ -320,7 +321,9 @@ fn what_of(request: Request) -> Result<What, String> {
         Request::Disarm { slot, model, reason } => What::Command(Command::Disarm { target: target(slot, model)?, reason: plain(reason)? }),
         Request::Arm { slot, model } => What::Command(Command::Arm { target: target(slot, model)? }),
         Request::Identify { slot } => What::Command(Command::Identify { slot }),
-        Request::OrderStart { model, count, name } => What::Command(Command::StartOrder { model, count, name: plain(name)? }),
+        Request::OrderStart { model, count, name, work_order } => {
+            What::Command(Command::StartOrder { model, count, name: plain(name)?, work_order: plain(work_order)? })
+        }
         Request::OrderStop { model } => What::Command(Command::StopOrder { model }),
         Request::Reload {} => What::Reload,
         Request::Status {} | Request::Watch {} => return Err("this only asks what is shown".to_owned()),
@@ -329,11 +332,5 @@ fn what_of(request: Request) -> Result<What, String> {
 
 /// Words for the console and the log: a line of them, and nothing that does more than be read.
 fn plain(words: Option<String>) -> Result<Option<String>, String> {
-    const MOST: usize = 120;
-    match words {
-        Some(words) if words.trim().is_empty() || words.chars().any(char::is_control) || words.chars().count() > MOST => {
-            Err(format!("words for people are a line of at most {MOST} characters"))
-        }
-        words => Ok(words),
-    }
+    words.map(|words| labels::plain(&words).map_err(|error| error.to_string())).transpose()
 }

@@ -126,6 +126,12 @@ pub struct Row {
     pub superseded_at: Option<i64>,
     /// The kernel's count of sectors of 512 bytes written to the disk when the card was proven.
     pub writes_at_proof: Option<u64>,
+    /// The work order it was made for.
+    pub work_order: Option<String>,
+    /// Who put the card in, as they said.
+    pub operator: Option<String>,
+    /// The lot the blank card came from.
+    pub card_lot: Option<String>,
 }
 
 impl Row {
@@ -211,6 +217,9 @@ impl Row {
             flush: effort.flush,
             head: effort.head,
             superseded_at: body.closed.map(|closed| closed.at),
+            work_order: body.work_order,
+            operator: body.operator,
+            card_lot: body.card_lot,
         })
     }
 }
@@ -237,6 +246,9 @@ struct Body<'b> {
     start: Option<Start>,
     closed: Option<Start>,
     order: Option<u64>,
+    work_order: Option<String>,
+    operator: Option<String>,
+    card_lot: Option<String>,
 }
 
 #[derive(Default, Deserialize)]

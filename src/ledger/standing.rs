@@ -27,6 +27,7 @@ struct Body {
     reason: Option<String>,
     order: Option<u64>,
     name: Option<String>,
+    work_order: Option<String>,
     count: Option<u32>,
     by: By,
 }
@@ -99,7 +100,14 @@ fn take(standing: &mut Standing, kind: &str, body: Body) {
         ("order-started", Some(Target::Model(model)), Some(number)) => {
             standing.orders_ever = standing.orders_ever.max(number);
             standing.orders.retain(|order| order.model != model);
-            standing.orders.push(Order { number, model, name: body.name, count: body.count.unwrap_or(0), passed: 0 });
+            standing.orders.push(Order {
+                number,
+                model,
+                name: body.name,
+                work_order: body.work_order,
+                count: body.count.unwrap_or(0),
+                passed: 0,
+            });
         }
         ("order-stopped", _, Some(number)) => standing.orders.retain(|order| order.number != number),
         _ => {}
@@ -121,7 +129,14 @@ mod tests {
         let open = || Ledger::open_on(&path, "bench", "0123456789abcdef0123456789abcdef").expect("a log");
         let by = Who { uid: 1000, name: "ann".to_owned() };
         let (slot, model) = (Target::Slot("A1".to_owned()), Target::Model("acme/box".to_owned()));
-        let order = |number, model: &str| Order { number, model: model.to_owned(), name: None, count: 20, passed: 0 };
+        let order = |number, model: &str| Order {
+            number,
+            model: model.to_owned(),
+            name: None,
+            work_order: (number == 1).then(|| "WO-1".to_owned()),
+            count: 20,
+            passed: 0,
+        };
         let mut ledger = open();
         assert_eq!(ledger.standing().expect("it can be read"), Standing::default());
         for entry in [
@@ -144,6 +159,7 @@ mod tests {
                 plan: Plan::Write,
                 order: Some(1),
                 past: Past::Unknown,
+                labels: crate::station::labels::Labels::default(),
             });
             ledger.append(&Entry::AttemptStarted(attempt.clone())).expect("appended");
             ledger.append(&Entry::AttemptClosed { attempt, outcome, effort: Effort::default() }).expect("appended");

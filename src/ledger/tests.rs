@@ -43,6 +43,7 @@ pub(super) fn attempt(number: AttemptNumber) -> Box<Attempt> {
         plan: Plan::Write,
         order: None,
         past: Past::Unknown,
+        labels: crate::station::labels::Labels::default(),
     })
 }
 
@@ -308,6 +309,9 @@ fn the_row_of_a_passed_card_carries_every_field() {
         }),
         ..image()
     });
+    passed.labels.work_order = Some("WO-4711".to_owned());
+    passed.labels.operator = Some("Ann".to_owned());
+    passed.labels.card_lot = Some("L-9".to_owned());
     passed.card.bus = Bus::Mmc("SD".to_owned());
     passed.card.wwn = Some("0x5000".to_owned());
     passed.card.identified = Identified::ByCid;
@@ -399,6 +403,9 @@ fn the_row_of_a_passed_card_carries_every_field() {
         head: part("tombstone"),
         superseded_at: None,
         writes_at_proof: Some(108),
+        work_order: Some("WO-4711".to_owned()),
+        operator: Some("Ann".to_owned()),
+        card_lot: Some("L-9".to_owned()),
     };
     assert_eq!(rows(&path), [expected]);
 }

@@ -21,7 +21,7 @@ pub(super) enum Cell<'r> {
 
 pub(super) type Column = (&'static str, fn(&Row) -> Cell<'_>);
 
-pub(super) const COLUMNS: [Column; 58] = [
+pub(super) const COLUMNS: [Column; 61] = [
     ("attempt", |row| Cell::Number(row.attempt)),
     ("started", |row| time(row.started).map_or(Cell::Empty, Cell::Time)),
     ("ended", |row| time(row.ended).map_or(Cell::Empty, Cell::Time)),
@@ -80,6 +80,9 @@ pub(super) const COLUMNS: [Column; 58] = [
     ("flush", |row| text(row.flush.as_deref())),
     ("head", |row| text(row.head.as_deref())),
     ("writes_at_proof", |row| number(row.writes_at_proof)),
+    ("work_order", |row| text(row.work_order.as_deref())),
+    ("operator", |row| text(row.operator.as_deref())),
+    ("card_lot", |row| text(row.card_lot.as_deref())),
 ];
 
 fn text(text: Option<&str>) -> Cell<'_> {

@@ -58,7 +58,7 @@ pub type Time = Option<(u32, u32)>;
 
 /// Cards that are good, and those that were begun and are not.
 fn is_listed(row: &Row) -> bool {
-    matches!(row.outcome.counts(), Counted::Good | Counted::Bad)
+    matches!(row.outcome.counts(), Counted::Good | Counted::Bad | Counted::OurFault)
 }
 
 fn card(row: &Row) -> Option<[u8; 16]> {
@@ -82,7 +82,7 @@ impl Serials {
     pub fn count(&mut self, row: &Row) {
         self.newest = self.newest.max(row.seq);
         match row.outcome.counts() {
-            Counted::Good | Counted::Bad => {}
+            Counted::Good | Counted::Bad | Counted::OurFault => {}
             Counted::Again => self.looked_again += 1,
             Counted::Untouched => self.refused += 1,
             Counted::Nothing => {
@@ -171,6 +171,10 @@ impl Serials {
         let changed = of(OutcomeWord::Changed);
         if changed > 0 {
             text.push_str(&format!("{changed} changed after the proof, "));
+        }
+        let ours = of(OutcomeWord::StationFault);
+        if ours > 0 {
+            text.push_str(&format!("{ours} ended by a fault of the station, "));
         }
         let [failed, pulled, interrupted] = [OutcomeWord::Failed, OutcomeWord::Pulled, OutcomeWord::Interrupted].map(of);
         text.push_str(&format!("{failed} failed, {pulled} pulled, {interrupted} interrupted; refused and not listed: {}\n", self.refused));
@@ -346,6 +350,9 @@ pub fn serial_json(row: &Row, time: Time) -> Value {
         "outcome": row.outcome.as_str(),
         "seen_nth": time.map(|(nth, _)| nth),
         "seen_times": time.map(|(_, times)| times),
+        "work_order": row.work_order,
+        "operator": row.operator,
+        "card_lot": row.card_lot,
     })
 }
 
@@ -354,8 +361,22 @@ fn ended(row: &Row) -> Option<String> {
 }
 
 /// The header row of the list as CSV, and what a line of it is.
-const COLUMNS: [&str; 11] =
-    ["attempt", "ended", "model", "serial", "cid", "identified", "image_blake3", "image_source", "outcome", "seen_nth", "seen_times"];
+const COLUMNS: [&str; 14] = [
+    "attempt",
+    "ended",
+    "model",
+    "serial",
+    "cid",
+    "identified",
+    "image_blake3",
+    "image_source",
+    "outcome",
+    "seen_nth",
+    "seen_times",
+    "work_order",
+    "operator",
+    "card_lot",
+];
 
 /// The list as CSV.
 #[derive(Debug)]
@@ -389,6 +410,9 @@ impl<W: Write> SerialCsv<W> {
             text(Some(row.outcome.as_str())),
             number(time.map(|(nth, _)| nth)),
             number(time.map(|(_, times)| times)),
+            text(row.work_order.as_deref()),
+            text(row.operator.as_deref()),
+            text(row.card_lot.as_deref()),
         ])
     }
 

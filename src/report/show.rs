@@ -89,6 +89,9 @@ pub fn show(row: &Row, zone: &TimeZone) -> String {
         (
             "work",
             vec![
+                ("work order", row.work_order.clone()),
+                ("operator", row.operator.clone()),
+                ("card lot", row.card_lot.clone()),
                 ("written", bytes(row.bytes_written)),
                 ("read back", bytes(row.bytes_read)),
                 ("writing", seconds(row.writing_us)),

@@ -73,6 +73,8 @@ pub enum Command {
         count: u32,
         /// What people call the order.
         name: Option<String>,
+        /// The work order it is for, which each of its rows then names.
+        work_order: Option<String>,
     },
     /// End the order of a model.
     StopOrder {
@@ -240,7 +242,7 @@ impl Station {
                 self.halt_slots();
                 Ok(Some(Entry::Rearmed { target, by }))
             }
-            Command::StartOrder { model, count, name } => self.start_order(&model, count, name, by).map(Some),
+            Command::StartOrder { model, count, name, work_order } => self.start_order(&model, count, (name, work_order), by).map(Some),
             Command::StopOrder { model } => self.stop_order(&model, by).map(Some),
         }
     }

@@ -22,6 +22,8 @@ pub struct Order {
     pub model: String,
     /// What people call it.
     pub name: Option<String>,
+    /// The work order it is for, as the factory's own system names it.
+    pub work_order: Option<String>,
     /// How many are wanted.
     pub count: u32,
     /// How many are good, and on disk as such.
@@ -111,7 +113,19 @@ impl Station {
         }
     }
 
-    pub(super) fn start_order(&mut self, model: &str, count: u32, name: Option<String>, by: Who) -> Result<Entry, Denied> {
+    /// The work order that cards of this order are made for.
+    pub(super) fn work_order_of(&self, number: OrderNumber) -> Option<String> {
+        self.standing.orders.iter().find(|order| order.number == number)?.work_order.clone()
+    }
+
+    /// `names` are what people call the order, and the work order it is for.
+    pub(super) fn start_order(
+        &mut self,
+        model: &str,
+        count: u32,
+        (name, work_order): (Option<String>, Option<String>),
+        by: Who,
+    ) -> Result<Entry, Denied> {
         if count == 0 {
             return Err(Denied::OrderOfNothing);
         }
@@ -125,7 +139,7 @@ impl Station {
             return Err(Denied::OrderOpen { order: order.clone() });
         }
         self.standing.orders_ever += 1;
-        let order = Order { number: self.standing.orders_ever, model, name, count, passed: 0 };
+        let order = Order { number: self.standing.orders_ever, model, name, work_order, count, passed: 0 };
         // A complete one is over when the next begins.
         self.standing.orders.retain(|before| before.model != order.model);
         self.standing.orders.push(order.clone());
@@ -161,6 +175,7 @@ impl Station {
         self.order_of(model).map(|order| OrderView {
             number: order.number,
             name: order.name.clone(),
+            work_order: order.work_order.clone(),
             count: order.count,
             passed: order.passed,
             under_way: self.under_way(order.number),

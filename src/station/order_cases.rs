@@ -67,13 +67,14 @@ impl Bench {
             slots: slots.collect(),
             armed: vec![image()],
             disarmed: Vec::new(),
+            distrusted: Vec::new(),
             by: armed_by(),
         };
         self.tell(Event::Configure(Box::new(configuration)));
     }
 
     fn order(&mut self, count: u32) {
-        let command = Command::StartOrder { model: "acme/box".to_owned(), count, name: None };
+        let command = Command::StartOrder { model: "acme/box".to_owned(), count, name: None, work_order: None };
         self.tell(Event::Asked { request: 1, by: Who { uid: 0, name: "root".to_owned() }, command });
     }
 
@@ -129,7 +130,7 @@ impl Bench {
                     }
                     Effect::RecordAsked { request, .. } => events.push(Event::Recorded(Receipt::Asked(request))),
                     Effect::Start(attempt) => self.threads.push(*attempt),
-                    Effect::Cancel(_) | Effect::Answer { .. } => {}
+                    Effect::Cancel(_) | Effect::Answer { .. } | Effect::Restage { .. } => {}
                 }
             }
         }
@@ -202,6 +203,19 @@ impl Bench {
         (0..self.cards.len()).filter(|card| newest(*card)).count()
     }
 
+    /// The station starts anew, with what its log says.
+    fn start_again(&mut self, slots: usize) {
+        let mut standing = self.station.standing.clone();
+        for order in &mut standing.orders {
+            let good = self.log.iter().filter(|(attempt, outcome)| outcome.is_good() && attempt.order == Some(order.number)).count();
+            order.passed = u32::try_from(good).expect("it is small");
+        }
+        self.threads.clear();
+        self.cards.iter_mut().for_each(|card| card.slot = None);
+        self.station = Station::new(self.station.settings.clone(), self.station.next_attempt, standing);
+        self.configure(slots, true);
+    }
+
     /// Its card leaves in the moment in which every byte of it is proven.
     fn pulled_as_it_was_proven(&mut self, card: usize) {
         self.take_out(card);
@@ -235,6 +249,64 @@ fn a_card_pulled_between_its_proof_and_its_row_takes_its_place_in_the_order_when
             assert_eq!((bench.sign(0), bench.passed(), bench.today().passed), (Sign::Done, 1, 1), "{identified:?}");
         }
     }
+}
+
+#[test]
+fn a_card_that_a_stop_or_a_crash_cut_off_after_its_last_byte_and_one_made_at_a_bench_count_once_and_no_card_is_made_too_many() {
+    for identified in [Identified::ByCid, Identified::ByUsb, Identified::ReaderOnly] {
+        let mut bench = Bench::new(2, 5, identified);
+        bench.order(3);
+        // A stop: its thread is told to end, when all is written.
+        bench.put_in(0, 0);
+        bench.cards[0].holds_image = true;
+        bench.tell(Event::Stop);
+        let attempt = bench.threads.remove(0);
+        bench.tell(ended(attempt.number, End::Cancelled));
+        assert!(matches!(bench.log.last(), Some((_, Outcome::Interrupted))));
+        bench.start_again(2);
+        assert_eq!(bench.passed(), 0);
+        bench.put_in(0, 0);
+        bench.end(0, true);
+        assert_eq!((bench.sign(0), bench.passed()), (Sign::Done, 1), "{identified:?}: it counts when it is found");
+        // A crash: the log closes what was begun when it is opened again.
+        bench.put_in(1, 0);
+        bench.cards[1].holds_image = true;
+        let attempt = bench.threads.remove(0);
+        bench.log.push((attempt, Outcome::Interrupted));
+        bench.start_again(2);
+        assert_eq!(bench.passed(), 1, "{identified:?}: what was counted stays counted");
+        bench.put_in(1, 0);
+        bench.end(0, true);
+        assert_eq!((bench.sign(0), bench.passed()), (Sign::Done, 2), "{identified:?}");
+        // Made by `flashline flash`, in no log or in another one. A card that is told from no other counts where it was made.
+        bench.cards[2].holds_image = true;
+        bench.put_in(2, 1);
+        bench.end(0, true);
+        let counts = identified != Identified::ReaderOnly;
+        assert_eq!((bench.sign(1), bench.passed()), (Sign::Done, if counts { 3 } else { 2 }), "{identified:?}");
+        if counts {
+            bench.put_in(3, 0);
+            bench.end(0, true);
+            assert_eq!(bench.sign(0), Sign::Refused(Refusal::OrderComplete { count: 3 }), "{identified:?}");
+            bench.start_again(2);
+            bench.put_in(4, 0);
+            bench.end(0, true);
+            assert_eq!(bench.sign(0), Sign::Refused(Refusal::OrderComplete { count: 3 }), "{identified:?}: after a restart, too");
+        }
+    }
+}
+
+#[test]
+fn each_card_of_an_order_names_the_work_order_it_is_made_for_and_no_other_card_does() {
+    let mut bench = Bench::new(1, 2, Identified::ByCid);
+    bench.put_in(0, 0);
+    bench.end(0, true);
+    let command = Command::StartOrder { model: "acme/box".to_owned(), count: 1, name: None, work_order: Some("WO-4711".to_owned()) };
+    bench.tell(Event::Asked { request: 1, by: Who { uid: 0, name: "root".to_owned() }, command });
+    bench.put_in(1, 0);
+    bench.end(0, true);
+    let named: Vec<_> = bench.log.iter().map(|(attempt, _)| attempt.labels.work_order.as_deref()).collect();
+    assert_eq!(named, [None, Some("WO-4711")]);
 }
 
 #[test]

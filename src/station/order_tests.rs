@@ -38,8 +38,14 @@ impl Line {
             model: "acme/box".to_owned(),
             policy: Policy::default(),
         });
-        let configuration =
-            Configuration { station: settings.clone(), slots: slots.collect(), armed: vec![image()], disarmed: Vec::new(), by: armed_by() };
+        let configuration = Configuration {
+            station: settings.clone(),
+            slots: slots.collect(),
+            armed: vec![image()],
+            disarmed: Vec::new(),
+            distrusted: Vec::new(),
+            by: armed_by(),
+        };
         let station = Station::new(settings, 1, Standing::default());
         let mut line = Self {
             station,
@@ -77,7 +83,7 @@ impl Line {
                     }
                     Effect::RecordAsked { request, .. } => events.push(Event::Recorded(Receipt::Asked(request))),
                     Effect::Start(attempt) => self.threads.push((attempt.number, attempt.plan)),
-                    Effect::Cancel(_) => {}
+                    Effect::Cancel(_) | Effect::Restage { .. } => {}
                     Effect::Answer { answer, .. } => self.answers.push(answer),
                 }
             }
@@ -90,7 +96,7 @@ impl Line {
     }
 
     fn order(&mut self, count: u32) -> Result<(), Denied> {
-        self.ask(Command::StartOrder { model: "acme/box".to_owned(), count, name: None })
+        self.ask(Command::StartOrder { model: "acme/box".to_owned(), count, name: None, work_order: None })
     }
 
     /// Puts another card into a slot, in place of the one that may be there.
@@ -180,7 +186,7 @@ fn an_order_that_is_stopped_frees_the_slots_and_an_open_one_is_not_replaced_by_c
     line.put_in(0);
     assert_eq!(line.sign(0), Sign::Writing);
     assert_eq!(line.order(0), Err(Denied::OrderOfNothing));
-    let unknown = line.ask(Command::StartOrder { model: "acme/bok".to_owned(), count: 1, name: None });
+    let unknown = line.ask(Command::StartOrder { model: "acme/bok".to_owned(), count: 1, name: None, work_order: None });
     assert!(unknown.is_err_and(|denied| denied.to_string().contains("acme/box")), "the error names those there are");
 }
 

@@ -24,6 +24,7 @@ use crate::ledger::{Ledger, LogError};
 use crate::panel::Screen;
 use crate::panel::terminal::Terminal;
 use crate::report::harmless_json;
+use crate::station::labels::{self, Labels};
 use crate::station::record::{Contents, Zeroes};
 use crate::station::view::View;
 use bench::Bench;
@@ -51,6 +52,15 @@ pub(super) struct Args {
     /// What the image may be: "disk", with a whole partition table or one file system; "any" takes other data as well, with a warning
     #[arg(long, value_enum, default_value_t = ContentsArg::Disk)]
     contents: ContentsArg,
+    /// The work order the devices are written for, for their rows
+    #[arg(long, value_name = "TEXT", requires = "log", value_parser = labels::plain)]
+    work_order: Option<String>,
+    /// Who writes them, for their rows
+    #[arg(long, value_name = "NAME", requires = "log", value_parser = labels::plain)]
+    operator: Option<String>,
+    /// The lot that the blank cards came from, for their rows
+    #[arg(long, value_name = "TEXT", requires = "log", value_parser = labels::plain)]
+    lot: Option<String>,
     /// The station's configuration, whose own disks and state are never erased; read where it exists
     #[arg(long, value_name = "FILE", default_value = DEFAULT_PATH)]
     config: PathBuf,
@@ -130,7 +140,8 @@ fn flash_all(args: &Args) -> Result<u8, Wrong> {
     let armed = describe("-", &args.image.display().to_string(), &image, zeroes);
     let ledger = args.log.as_deref().map(|path| Ledger::open(path, "bench")).transpose()?;
     let interrupted = catch_interrupts()?;
-    let mut bench = Bench::begin(named, &armed, &image, &guard, ledger)?;
+    let labels = Labels { work_order: args.work_order.clone(), operator: args.operator.clone(), card_lot: args.lot.clone() };
+    let mut bench = Bench::begin(named, &armed, &labels, &image, &guard, ledger)?;
     let mut screen = Terminal::on_stderr();
     let at_terminal = io::stdout().is_terminal();
     while bench.is_busy() {

@@ -47,6 +47,7 @@ pub(super) fn log_of(path: &Path, attempts: u64) {
             plan: Plan::Write,
             order: None,
             past: Past::Unknown,
+            labels: crate::station::labels::Labels::default(),
         };
         let outcome = if number % 3 == 0 { Outcome::Pulled(Pull::Taken) } else { Outcome::Passed(proof()) };
         ledger.append(&Entry::AttemptStarted(Box::new(attempt.clone()))).expect("appended");
@@ -92,6 +93,7 @@ pub(super) fn log_of_a_lot(path: &Path) {
             plan: Plan::Write,
             order: None,
             past: Past::Unknown,
+            labels: crate::station::labels::Labels::default(),
         };
         let outcome = match number % 16 {
             1 => Outcome::PassedMapped(mapped_proof()),

@@ -23,7 +23,7 @@ fn green(station: &mut Station, diskseq: u64, end: End) -> AttemptNumber {
 
 fn order(station: &mut Station, count: u32) {
     let by = Who { uid: 0, name: "root".to_owned() };
-    let command = Command::StartOrder { model: "acme/box".to_owned(), count, name: None };
+    let command = Command::StartOrder { model: "acme/box".to_owned(), count, name: None, work_order: None };
     station.apply(at(0), Event::Asked { request: 1, by, command });
 }
 

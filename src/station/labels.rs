@@ -1,0 +1,58 @@
+//! What people know of a card and the station cannot see: the work order it is made for, who stands there, which lot it came from.
+
+use std::fmt;
+
+/// As many characters as a line of a report holds, and more than any number of an ERP system has.
+const LONGEST: usize = 120;
+
+/// What is known of one card's making. Kept in its row; decides nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Labels {
+    /// The work order, as the factory's own system names it.
+    pub work_order: Option<String>,
+    /// Who put the card in, as they say.
+    pub operator: Option<String>,
+    /// The lot or delivery that the blank card came from.
+    pub card_lot: Option<String>,
+}
+
+/// Words that a row, a table and a terminal cannot take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotPlain;
+
+impl fmt::Display for NotPlain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "words for people are one line of 1 to {LONGEST} characters, all of them visible")
+    }
+}
+
+impl std::error::Error for NotPlain {}
+
+/// The words without the spaces around them.
+///
+/// # Errors
+/// Where nothing is left, they are too long, or a character is none that is read: a control character, or one that is invisible or turns the
+/// direction of what follows.
+pub fn plain(words: &str) -> Result<String, NotPlain> {
+    let words = words.trim();
+    let hidden = |sign: char| {
+        sign.is_control()
+            || matches!(sign, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
+    };
+    let length = words.chars().count();
+    if length == 0 || length > LONGEST || words.chars().any(hidden) { Err(NotPlain) } else { Ok(words.to_owned()) }
+}
+
+#[cfg(test)]
+mod cases {
+    use super::*;
+
+    #[test]
+    fn words_of_people_are_one_visible_line_that_fits_a_row() {
+        assert_eq!(plain("  WO-4711 / Müller \u{5de5}\u{5355} "), Ok("WO-4711 / Müller \u{5de5}\u{5355}".to_owned()));
+        assert_eq!(plain(&"x".repeat(LONGEST)).map(|words| words.len()), Ok(LONGEST));
+        for wrong in ["", "   ", "a\nb", "a\tb", "\u{1b}[2J", "a\u{202e}b", "a\u{200b}b", "\u{feff}", &"x".repeat(LONGEST + 1)] {
+            assert_eq!(plain(wrong), Err(NotPlain), "{wrong:?}");
+        }
+    }
+}
