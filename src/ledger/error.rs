@@ -38,6 +38,8 @@ pub enum Trouble {
     NoDirectory,
     /// There is no such file.
     NoFile,
+    /// It is a directory.
+    Directory,
     /// It may not be read.
     NotReadable,
     /// It may not be written.
@@ -50,6 +52,8 @@ pub enum Trouble {
     Corrupt,
     /// The file is something else.
     NotALog,
+    /// It is SQLite's, and nothing is in it yet: of a new log everything may still stand in the file beside it.
+    Nothing,
     /// A newer program made it.
     Newer {
         /// Its format.
@@ -87,12 +91,16 @@ impl fmt::Display for Trouble {
         match self {
             Self::NoDirectory => f.write_str("no such directory; create it, or name another file"),
             Self::NoFile => f.write_str("no such file; the station makes it at its first start"),
+            Self::Directory => f.write_str("is a directory; name the file in it, as flash-log.db"),
             Self::NotReadable => f.write_str("may not be read; do it as root or as a member of the group flashline"),
             Self::NotWritable => f.write_str("may not be written; check its owner, its mode and that its disk is not mounted read-only"),
             Self::Exists => f.write_str("that file is there already; name a new one"),
             Self::DiskFull => f.write_str("the disk is full; make room on it"),
             Self::Corrupt => f.write_str("the file is damaged; keep it, put a backup in its place or move it away to begin a new log"),
             Self::NotALog => f.write_str("not a flash log; name another file"),
+            Self::Nothing => {
+                f.write_str("no flash log, or one that was copied without the -wal file beside it: make a copy with `flashline log export`")
+            }
             Self::Newer { found, known } => {
                 write!(f, "made by a newer version (format {found}, this one knows {known}); install that version")
             }
@@ -136,7 +144,8 @@ impl LogError {
     pub(super) fn io(doing: Doing, path: &Path, error: io::Error) -> Self {
         let trouble = match error.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Trouble::NoDirectory,
-            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::IsADirectory => denied(doing),
+            io::ErrorKind::IsADirectory => Trouble::Directory,
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => denied(doing),
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Trouble::DiskFull,
             _ => Trouble::Disk,
         };

@@ -18,6 +18,8 @@ mod clock;
 mod copy_tests;
 mod error;
 mod export;
+#[cfg(test)]
+mod foreign_cases;
 mod link;
 mod on_disk;
 mod past;
@@ -77,17 +79,18 @@ const APPLICATION_ID: i32 = 0x466c_7368;
 
 /// The step from each format to the next, the first from an empty file. They make and drop indexes, views, triggers and
 /// virtual columns; no step touches what was hashed.
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     include_str!("schema.sql"),
     include_str!("lookups.sql"),
     include_str!("orders.sql"),
     include_str!("changed.sql"),
     include_str!("history.sql"),
+    include_str!("foreign.sql"),
 ];
 
 /// The format this program writes.
-const FORMAT: i32 = 5;
-const _: () = assert!(MIGRATIONS.len() == 5, "FORMAT counts the migrations");
+const FORMAT: i32 = 6;
+const _: () = assert!(MIGRATIONS.len() == 6, "FORMAT counts the migrations");
 
 /// Longer than any reader of ours holds a lock, shorter than an operator's patience.
 const BUSY: Duration = Duration::from_secs(5);
@@ -467,7 +470,8 @@ impl Draft {
             | Entry::Rearmed { .. }
             | Entry::OrderStarted { .. }
             | Entry::OrderStopped { .. }
-            | Entry::AttemptStarted(_) => None,
+            | Entry::AttemptStarted(_)
+            | Entry::ModelDistrusted { .. } => None,
         };
         Self { kind: entry.kind().to_owned(), at: stamp.at, body: body::of_entry(entry, stamp, station_name), ends }
     }

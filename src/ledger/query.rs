@@ -397,11 +397,20 @@ fn span(log: &Connection, filter: &Filter, newest: i64) -> rusqlite::Result<Opti
 const CHANGED: &str = "SELECT json_extract(body, '$.closed.seq') FROM event INDEXED BY event_changed
     WHERE kind = 'attempt-changed' AND json_extract(body, '$.closed.seq') >= 0 AND seq <= ?1";
 
-/// The closing events of attempts whose card was written to later: another event stands for those.
+const FOREIGN: &str = "SELECT seq FROM event INDEXED BY event_foreign WHERE json_extract(body, '$.outcome.word') IS NOT NULL
+    AND kind NOT IN ('attempt-closed', 'attempt-changed') AND seq <= ?1";
+
+/// Events with an outcome that stand for no attempt: the ends of those whose card was written to later, for which another event stands; and
+/// events of kinds that this program does not know.
 fn superseded(log: &Connection, newest: i64) -> rusqlite::Result<HashSet<u64>> {
-    let mut query = log.prepare_cached(CHANGED)?;
-    let closed = query.query_map([newest], |row| to_count(row.get(0)?))?;
-    closed.collect()
+    let mut events = HashSet::new();
+    for question in [CHANGED, FOREIGN] {
+        let mut query = log.prepare_cached(question)?;
+        for event in query.query_map([newest], |row| to_count(row.get(0)?))? {
+            events.insert(event?);
+        }
+    }
+    Ok(events)
 }
 
 const SESSION: &str = "SELECT seq FROM event WHERE kind = 'station-started' AND attempt IS NULL ORDER BY seq DESC LIMIT 1";
@@ -585,7 +594,7 @@ pub(super) fn questions() -> Vec<String> {
         ..Filter::default()
     };
     let mut questions: Vec<_> = NAMES.into_iter().map(of_name).collect();
-    questions.extend([SESSION, SPAN, RUNNING, CHANGED].map(str::to_owned));
+    questions.extend([SESSION, SPAN, RUNNING, CHANGED, FOREIGN].map(str::to_owned));
     questions.extend(super::past::questions().map(str::to_owned));
     questions.extend([of_briefs("seq", &narrow, true), of_briefs("seq", &Filter::default(), false)]);
     questions.extend([of_briefs(BRIEF, &narrow, false), of_briefs(BRIEF, &Filter::default(), true)]);

@@ -48,6 +48,7 @@ impl LogReader {
     pub fn open(path: &Path) -> Result<Self, LogError> {
         let reading = |error| LogError::sqlite(Doing::Reading, path, error);
         match path.try_exists() {
+            Ok(true) if path.is_dir() => return Err(LogError::new(Doing::Reading, path, Trouble::Directory)),
             Ok(true) => {}
             Ok(false) => return Err(LogError::new(Doing::Reading, path, Trouble::NoFile)),
             Err(error) => return Err(LogError::io(Doing::Reading, path, error)),
@@ -67,7 +68,7 @@ impl LogReader {
         connection.pragma_update(None, "trusted_schema", false).map_err(reading)?;
         match format_of(&connection, path, Doing::Reading)? {
             FORMAT => Ok(Self { connection, path: path.to_owned() }),
-            0 => Err(LogError::new(Doing::Reading, path, Trouble::NotALog)),
+            0 => Err(LogError::new(Doing::Reading, path, Trouble::Nothing)),
             _ => Err(LogError::new(Doing::Reading, path, Trouble::Older)),
         }
     }

@@ -17,7 +17,7 @@ pub mod times;
 
 pub use machine::{RowCsv, json};
 pub use show::show;
-pub use table::{Table, WIDTH};
+pub use table::{Table, WIDTH, local_time};
 pub use text::{harmless, harmless_json};
 
 #[cfg(test)]

@@ -79,6 +79,12 @@ pub(super) fn local(micros: Option<i64>, zone: &TimeZone) -> Option<String> {
     Some(time.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string())
 }
 
+/// A time in microseconds since 1970 as people read it; nothing for one outside the calendar.
+#[must_use]
+pub fn local_time(micros: i64, zone: &TimeZone) -> Option<String> {
+    local(Some(micros), zone)
+}
+
 fn cells(row: &Row, zone: &TimeZone) -> [String; 7] {
     let shown = |text: &Option<String>| text.as_deref().map(harmless).unwrap_or_default();
     [

@@ -3,8 +3,8 @@
 use std::io::Write;
 
 use super::{Around, Error, GOOD, Place};
-use crate::ledger::LogReader;
-use crate::report;
+use crate::ledger::{Event, LogReader};
+use crate::report::{self, harmless};
 
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Args {
@@ -20,8 +20,47 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, log: &LogReader, around: &Around, out: &mut impl Write) -> Result<u8, Error> {
     let row = log.row(args.attempt)?.ok_or(Error::NoAttempt { attempt: args.attempt })?;
-    let text = if args.json { format!("{}\n", report::json(&row)) } else { report::show(&row, around.now.time_zone()) };
+    let text = if args.json {
+        format!("{}\n", report::json(&row))
+    } else {
+        format!("{}{}", report::show(&row, around.now.time_zone()), others(&log.events(args.attempt)?, around))
+    };
     out.write_all(text.as_bytes()).map_err(Error::Output).map(|()| GOOD)
+}
+
+/// What a newer program recorded of the attempt, as it stands there.
+fn others(events: &[Event], around: &Around) -> String {
+    let known = |event: &&Event| !matches!(event.kind.as_str(), "attempt-started" | "attempt-closed" | "attempt-changed");
+    let lines: Vec<String> = events
+        .iter()
+        .filter(known)
+        .map(|event| {
+            let at = report::local_time(event.at, around.now.time_zone()).unwrap_or_default();
+            format!("  event {:<7} {at}  {}  {}\n", event.seq, harmless(&event.kind), harmless(&event.body))
+        })
+        .collect();
+    if lines.is_empty() { String::new() } else { format!("\nrecorded in words this program does not know\n{}", lines.concat()) }
+}
+
+#[cfg(test)]
+mod cases {
+    use super::super::testing::around;
+    use super::*;
+
+    #[test]
+    fn what_a_newer_program_recorded_of_an_attempt_is_shown_as_it_stands_there() {
+        let event = |seq, kind: &str, body: &str| Event {
+            station: String::new(),
+            seq,
+            kind: kind.to_owned(),
+            at: 1_700_000_000_000_000,
+            body: body.to_owned(),
+        };
+        let own = [event(2, "attempt-started", "{}"), event(3, "attempt-closed", "{}")];
+        assert_eq!(others(&own, &around()), "");
+        let text = others(&[&own[..], &[event(4, "label", "{\"printed\":\"\u{1b}[2J\"}")]].concat(), &around());
+        assert!(text.contains("event 4") && text.contains("label  {\"printed\":\"") && !text.contains('\u{1b}'), "{text}");
+    }
 }
 
 #[cfg(test)]

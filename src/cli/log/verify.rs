@@ -4,7 +4,8 @@ use std::io::Write;
 use std::path::Path;
 
 use super::{Error, GOOD, NOT_GOOD, Place};
-use crate::ledger::{Head, LogReader};
+use crate::ledger::{Filter, Head, LogError, LogReader};
+use crate::station::outcome::OutcomeWord;
 
 /// Proves the log.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -29,6 +30,12 @@ pub(super) fn run(args: &Args, path: &Path, out: &mut impl Write) -> Result<u8, 
         Some(anchor) => log.verify_through(anchor)?,
         None => log.verify()?,
     };
+    if verdict.is_ok()
+        && let Some(words) = unended(&log)?
+    {
+        // Not on standard output, where programs read the head.
+        super::super::output::remark(words);
+    }
     let (line, code) = match verdict {
         Ok(head) => (head.to_string(), GOOD),
         Err(broken) => (format!("{}: {broken}; keep the file as evidence", path.display()), NOT_GOOD),
@@ -36,9 +43,62 @@ pub(super) fn run(args: &Args, path: &Path, out: &mut impl Write) -> Result<u8, 
     writeln!(out, "{line}").map_err(Error::Output).map(|()| code)
 }
 
+/// A chain that was cut off behind any of its events holds. Attempts without an end are what may be seen of it.
+fn unended(log: &LogReader) -> Result<Option<String>, LogError> {
+    let filter = Filter { outcome: Some(OutcomeWord::Running.as_str().to_owned()), ..Filter::default() };
+    let mut count = 0_u64;
+    for row in log.attempts(&filter) {
+        row?;
+        count += 1;
+    }
+    Ok((count > 0).then(|| {
+        let attempts = if count == 1 { "1 attempt has".to_owned() } else { format!("{count} attempts have") };
+        format!(
+            "{attempts} no end: its card is being written now, or the newest events are missing. A copy made with `cp` lacks what stands in the \
+             -wal file; `flashline log export` makes a whole one, and only an anchor proves that nothing was cut off"
+        )
+    }))
+}
+
 pub(super) fn anchor(path: &Path, out: &mut impl Write) -> Result<u8, Error> {
     let head = LogReader::open(path)?.head()?;
     writeln!(out, "{head}").map_err(Error::Output).map(|()| GOOD)
+}
+
+#[cfg(test)]
+mod cases {
+    use super::super::testing::log_of;
+    use super::*;
+    use crate::ledger::{Ledger, Trouble};
+
+    #[test]
+    fn a_copy_without_its_wal_is_not_taken_for_a_whole_log_without_a_word() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (path, copy) = (dir.path().join("flash-log.db"), dir.path().join("copy.db"));
+        let _writes = Ledger::open_on(&path, "bench", "0123456789abcdef0123456789abcdef").expect("a log");
+        std::fs::copy(&path, &copy).expect("copied");
+        // Of a log that was just made everything stands in its -wal.
+        let error = LogReader::open(&copy).expect_err("nothing is in it");
+        assert_eq!(error.trouble, Trouble::Nothing);
+        assert!(error.to_string().contains("make a copy with `flashline log export`"), "{error}");
+        let error = LogReader::open(dir.path()).expect_err("a directory");
+        assert!(error.to_string().contains("is a directory; name the file in it, as flash-log.db"), "{error}");
+    }
+
+    #[test]
+    fn a_log_that_ends_in_a_start_says_that_something_may_be_missing() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("flash-log.db");
+        log_of(&path, 3);
+        assert_eq!(unended(&LogReader::open(&path).expect("a log")).expect("readable"), None);
+        let connection = rusqlite::Connection::open(&path).expect("opens");
+        // As a copy whose newest event is missing.
+        connection
+            .execute_batch("DROP TRIGGER event_is_never_removed; DELETE FROM event WHERE seq = (SELECT max(seq) FROM event WHERE kind = 'attempt-closed')")
+            .expect("removed");
+        let words = unended(&LogReader::open(&path).expect("a log")).expect("readable").expect("it is told");
+        assert!(words.starts_with("1 attempt has no end") && words.contains("flashline log export"), "{words}");
+    }
 }
 
 #[cfg(test)]
