@@ -25,6 +25,8 @@
 //!
 //! [`panel`] shows what the station says: on a terminal, in a journal, by lamps. [`control`] is where it can be asked, and told.
 //!
+//! [`zone`] is the PC's time zone: which moment belongs to which day and shift.
+//!
 //! [`daemon`] ties them together: one task owns the station, threads carry the bytes. [`cli`] is the command line.
 //!
 //! # A slot's phases
@@ -51,7 +53,7 @@
 //! | `cli` | everything below |
 //! | `daemon` | all but `cli` |
 //! | `control` | `station` |
-//! | `panel` | `station` |
+//! | `panel` | `station`, `zone` |
 //! | `report` | `station`, `ledger` |
 //! | `ledger` | `station`, `device` |
 //! | `watch` | `station`, `device` |
@@ -61,6 +63,7 @@
 //! | `device` | `station` |
 //! | `config` | `station`, `model` |
 //! | `station` | nothing but the standard library |
+//! | `zone` | no other |
 
 pub mod cli;
 pub mod config;
@@ -75,3 +78,4 @@ pub mod panel;
 pub mod report;
 pub mod station;
 pub mod watch;
+pub mod zone;

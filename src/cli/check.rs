@@ -65,6 +65,7 @@ pub(super) fn run(args: &Args) -> u8 {
     let mut warnings = nowhere(&settings, &Sysfs::default());
     let (impossible, tight) = rooms(&settings, &looks);
     warnings.extend(tight);
+    warnings.extend(crate::zone::complaint());
     if args.json {
         print_json(&settings, &looks, &missing, &exposed, &warnings, &impossible);
     } else {

@@ -7,7 +7,6 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use jiff::Zoned;
 use ratatui::Terminal;
 use ratatui::backend::{Backend, CrosstermBackend};
 use ratatui::buffer::{Buffer, Cell};
@@ -146,7 +145,7 @@ fn follow(socket: &Path, tell: &mpsc::SyncSender<Heard>) -> Result<(), ClientErr
 }
 
 fn now() -> String {
-    Zoned::now().strftime("%H:%M:%S").to_string()
+    crate::zone::now().strftime("%H:%M:%S").to_string()
 }
 
 /// The bell of the terminal.
@@ -188,6 +187,9 @@ fn print(heard: &mpsc::Receiver<Heard>, language: &Language, ringer: &mut Ringer
                 Health::Down(Some(why)) => format!("{}  {why}", language.phrase("down")),
             };
             writeln!(out, "{} {words}", now())?;
+        }
+        for fault in board.faults.iter().filter(|fault| !before.faults.contains(fault)) {
+            writeln!(out, "{} {}  {fault}", now(), language.phrase("fault"))?;
         }
         if board.exposed != before.exposed && !board.exposed.is_empty() {
             writeln!(out, "{} {}", now(), language.phrase("exposed").replace("{slots}", &board.exposed.join(" ")))?;
@@ -338,6 +340,7 @@ fn board_of(heard: &Heard, clock: &str) -> Board {
         anchor: status.anchor.as_ref().and_then(|anchor| Some((local_time(anchor.micros()?), anchor.text.clone()))),
         clock: clock.to_owned(),
         exposed: status.exposed.clone(),
+        faults: status.faults.clone(),
     }
 }
 

@@ -103,6 +103,10 @@ pub fn main() -> ExitCode {
             return ExitCode::from(code);
         }
     };
+    // Once, whatever is asked: a day that begins at another hour is not noticed by the numbers alone.
+    if let Some(complaint) = crate::zone::complaint() {
+        remark(format_args!("warning: {complaint}"));
+    }
     let code = match cli.command {
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::run(&args),

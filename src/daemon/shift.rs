@@ -14,6 +14,7 @@ use super::aside::ask_anchor;
 use crate::report::times::Shifts;
 use crate::station::Event;
 use crate::station::view::Anchor;
+use crate::zone;
 
 /// How often it is asked which shift it is: a clock may be set.
 const LOOK: Duration = Duration::from_secs(20);
@@ -31,7 +32,7 @@ impl ShiftEnd {
         let mut ends = Ends { log: log.to_owned(), shifts, told: None };
         let look = move || {
             loop {
-                let told = ends.look(&Zoned::now()).is_none_or(|event| tell.blocking_send(event).is_ok());
+                let told = ends.look(&zone::now()).is_none_or(|event| tell.blocking_send(event).is_ok());
                 match turned.recv_timeout(LOOK) {
                     _ if !told => return,
                     Ok(shifts) => ends.shifts = shifts,

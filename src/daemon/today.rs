@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use super::aside::ask_tally;
 use crate::station::Event;
 use crate::station::view::Tally;
+use crate::zone;
 
 /// How often it is asked what day it is: a clock may be set.
 const LOOK: Duration = Duration::from_secs(20);
@@ -31,7 +32,7 @@ impl Today {
         let mut days = Days { log: log.to_owned(), day: None };
         let look = move || {
             loop {
-                let told = days.look(&Zoned::now()).is_none_or(|event| tell.blocking_send(event).is_ok());
+                let told = days.look(&zone::now()).is_none_or(|event| tell.blocking_send(event).is_ok());
                 if !told || dropped.recv_timeout(LOOK) == Err(RecvTimeoutError::Disconnected) {
                     return;
                 }

@@ -24,7 +24,7 @@ pub fn clock(duration: Duration) -> String {
 #[must_use]
 pub fn local_time(micros: i64) -> String {
     let time = jiff::Timestamp::from_microsecond(micros).unwrap_or_default();
-    time.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string()
+    time.to_zoned(crate::zone::here()).strftime("%Y-%m-%d %H:%M").to_string()
 }
 
 /// What is to be kept elsewhere of the shift that ended.
@@ -67,6 +67,7 @@ pub fn line(slot: &SlotView) -> String {
 pub fn title(view: &View) -> String {
     match &view.fault {
         Some(fault) => format!("STATION FAULT  {fault}: call the station engineer"),
+        None if !view.faults.is_empty() => format!("STATION FAULT  {}: call the station engineer", view.faults.join("; ")),
         None if view.exposed.is_empty() => format!("FLASHLINE  {}", view.station),
         None => format!("FLASHLINE  {}  {}", view.station, exposed(&view.exposed)),
     }

@@ -19,8 +19,8 @@ pub struct Window {
 pub enum TimeError {
     /// Nobody knows what it means.
     #[error(
-        "{word:?} is no time: write today, yesterday, shift, last-shift, 90min, 2h or 7d (ago), a date as 2026-11-24, a local time as \
-         \"2026-11-24 14:00\", or RFC 3339"
+        "{word:?} is no time: write today, yesterday, shift, last-shift, now, 90min, 2h or 7d (ago), a date as 2026-11-24, a local time as \
+         \"2026-11-24 14:00\", or 14:00 for today's, or RFC 3339"
     )]
     Unknown {
         /// As typed.
@@ -106,6 +106,7 @@ fn period(word: &str, now: &Zoned, shifts: &Shifts) -> Result<(Timestamp, Timest
     let unknown = || TimeError::Unknown { word: word.to_owned() };
     let shift = |at: &Zoned| shifts.around(at).ok_or_else(too_far);
     match word {
+        "now" => Ok((now.timestamp(), now.timestamp())),
         "today" => day(now.date(), now).ok_or_else(too_far),
         "yesterday" => now.date().yesterday().ok().and_then(|date| day(date, now)).ok_or_else(too_far),
         "shift" => shift(now).map(|(start, end)| (start.timestamp(), end.timestamp())),
@@ -129,7 +130,8 @@ fn period(word: &str, now: &Zoned, shifts: &Shifts) -> Result<(Timestamp, Timest
             }
             // A parser of local times would pass over an offset.
             let local = word.len() <= "2026-11-24T14:00:00".len();
-            let local: DateTime = word.parse().ok().filter(|_| local && word.contains(':')).ok_or_else(unknown)?;
+            let whole = in_full(word, now.date()).unwrap_or_else(|| word.to_owned());
+            let local: DateTime = whole.parse().ok().filter(|_| local && whole.contains(':')).ok_or_else(unknown)?;
             let at = |disambiguation| {
                 let at = now.time_zone().to_ambiguous_zoned(local).disambiguate(disambiguation);
                 at.map(|at| at.timestamp()).map_err(|_ends| too_far())
@@ -137,6 +139,15 @@ fn period(word: &str, now: &Zoned, shifts: &Shifts) -> Result<(Timestamp, Timest
             Ok((at(Disambiguation::Earlier)?, at(Disambiguation::Later)?))
         }
     }
+}
+
+/// `8:00` as the same with its date and two digits, today's where none is named; nothing for what has no such hour.
+fn in_full(word: &str, today: Date) -> Option<String> {
+    let (date, time) = word.split_once([' ', 'T']).map_or_else(|| (today.to_string(), word), |(date, time)| (date.to_owned(), time));
+    let (hour, rest) = time.split_once(':')?;
+    let digits = |text: &str| text.bytes().all(|sign| sign.is_ascii_digit());
+    let is_hour = matches!(hour.len(), 1 | 2) && digits(hour);
+    (is_hour && rest.split(':').all(|part| part.len() == 2 && digits(part))).then(|| format!("{date}T{hour:0>2}:{rest}"))
 }
 
 /// A day begins with its first moment, which need not be midnight, and ends with the next one's.
@@ -157,6 +168,33 @@ fn ago(word: &str, now: &Zoned) -> Option<Option<Timestamp>> {
         _ => return None,
     };
     Some(span.and_then(|span| now.checked_sub(span)).ok().map(|at| at.timestamp()))
+}
+
+#[cfg(test)]
+mod cases {
+    use super::*;
+
+    #[test]
+    fn an_hour_of_today_and_one_of_a_single_digit_are_times() {
+        let now: Zoned = "2026-11-24T09:30[Europe/Berlin]".parse().expect("a time");
+        let since = |word: &str| {
+            let window = window(Some(word), None, &now, &Shifts::default());
+            window.map(|window| window.since.map(|at| at.to_string()).unwrap_or_default())
+        };
+        for (word, at) in [
+            ("14:00", "2026-11-24T13:00:00Z"),
+            ("8:00", "2026-11-24T07:00:00Z"),
+            ("8:05:09", "2026-11-24T07:05:09Z"),
+            ("2026-11-20 8:00", "2026-11-20T07:00:00Z"),
+            ("2026-11-20T8:00", "2026-11-20T07:00:00Z"),
+            ("now", "2026-11-24T08:30:00Z"),
+        ] {
+            assert_eq!(since(word).as_deref(), Ok(at), "{word}");
+        }
+        for wrong in ["25:00", "8:0", ":30", "8:", "008:00", "2026-11-20  8:00", "8:00 2026-11-20", "2026-11-20 8", "8:00Z", "+8:00"] {
+            assert_eq!(since(wrong), Err(TimeError::Unknown { word: wrong.to_owned() }), "{wrong}");
+        }
+    }
 }
 
 #[cfg(test)]

@@ -182,7 +182,7 @@ pub struct Configured {
 /// Where the log cannot be read or standard output cannot be written; a reader that has seen enough (`| head`) is no error.
 pub fn run(args: &Args, configured: Configured) -> Result<ExitCode, Error> {
     let path = args.place().file.clone().or(configured.log).unwrap_or_else(|| PathBuf::from(DEFAULT));
-    let around = Around { now: Zoned::now(), shifts: Shifts::new(configured.shifts) };
+    let around = Around { now: crate::zone::now(), shifts: Shifts::new(configured.shifts) };
     let mut out = BufWriter::new(io::stdout().lock());
     let code = match &args.what {
         Some(What::Verify(args)) => verify::run(args, &path, &mut out),

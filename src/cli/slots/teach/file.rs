@@ -5,7 +5,6 @@ use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
-use jiff::Zoned;
 use tempfile::NamedTempFile;
 use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, Table, value};
 
@@ -180,7 +179,7 @@ impl ConfigFile {
         let copy = match &self.before {
             Some(before) => {
                 let mut copy = self.path.clone().into_os_string();
-                copy.push(Zoned::now().strftime(".%Y%m%d-%H%M%S.bak").to_string());
+                copy.push(crate::zone::now().strftime(".%Y%m%d-%H%M%S.bak").to_string());
                 let copy = PathBuf::from(copy);
                 self.replace(directory, &copy, before).map_err(io("writing the copy", &copy))?;
                 Some(copy)
