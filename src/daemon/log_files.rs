@@ -12,12 +12,12 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync
 use std::thread;
 use std::time::Duration;
 
-use jiff::tz::TimeZone;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::aside;
 use crate::ledger::LogReader;
 use crate::report::files::{FilesError, LogFiles};
+use crate::zone;
 
 /// Between two tries: what is wrong with a share is mended by somebody, and not within a second.
 const RETRY: Duration = Duration::from_secs(30);
@@ -42,7 +42,7 @@ impl LogFilesThread {
 
     #[cfg(test)]
     fn start_retrying(log: &Path, directory: &Path, retry: Duration) -> io::Result<Self> {
-        let (log, files) = (log.to_owned(), LogFiles::new(directory.to_owned(), TimeZone::system()));
+        let (log, files) = (log.to_owned(), LogFiles::new(directory.to_owned(), zone::here()));
         Self::spawn(directory, move |woken| run(&log, files, woken, retry))
     }
 
@@ -132,7 +132,7 @@ pub(super) fn serve(log: &Path, directory: &Path) {
         }
     };
     match thread::Builder::new().name("woken".to_owned()).spawn(listen) {
-        Ok(_listens) => run(log, LogFiles::new(directory.to_owned(), TimeZone::system()), &woken, RETRY),
+        Ok(_listens) => run(log, LogFiles::new(directory.to_owned(), zone::here()), &woken, RETRY),
         Err(error) => tracing::warn!(%error, "no thread to hear what was recorded"),
     }
 }
@@ -199,6 +199,7 @@ mod tests {
             plan: Plan::Write,
             order: None,
             past: Past::Unknown,
+            labels: crate::station::labels::Labels::default(),
         };
         let entry = Entry::AttemptClosed { attempt: Box::new(attempt), outcome: Outcome::Pulled(Pull::Taken), effort: Effort::default() };
         ledger.append(&entry).expect("appended");

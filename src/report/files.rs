@@ -189,7 +189,7 @@ impl LogFiles {
     fn add(&mut self, path: &Path, rows: &[Row]) -> Result<(), FilesError> {
         let add = || {
             let mut file = OpenOptions::new().append(true).custom_flags(OFlag::O_NOFOLLOW.bits()).open(path)?;
-            let mut csv = RowCsv::more(Vec::new());
+            let mut csv = RowCsv::more_for_people(Vec::new(), self.zone.clone());
             rows.iter().try_for_each(|row| csv.row(row))?;
             csv.flush()?;
             file.write_all(csv.bytes())?;
@@ -209,7 +209,7 @@ impl LogFiles {
             make_directory(directory).map_err(writing(directory))?;
         }
         let fresh = tempfile::Builder::new().prefix(".flashline-").suffix(".csv").tempfile_in(&parent).map_err(writing(&path))?;
-        let mut csv = RowCsv::new(BufWriter::new(fresh.as_file())).map_err(writing(&path))?;
+        let mut csv = RowCsv::for_people(BufWriter::new(fresh.as_file()), self.zone.clone()).map_err(writing(&path))?;
         let (since, until) = self.bounds(key.1);
         let mut written = 0;
         let filter = Filter { model: Some(key.0.clone()), since, until, ..Filter::default() };
@@ -340,7 +340,7 @@ fn holds(mut file: &File, expected: Expected) -> io::Result<bool> {
     for record in csv.byte_records() {
         let Ok(record) = record else { return Ok(false) };
         if header {
-            if record != RowCsv::<Vec<u8>>::header() {
+            if record != RowCsv::<Vec<u8>>::header_for_people() {
                 return Ok(false);
             }
             header = false;
@@ -442,6 +442,7 @@ mod tests {
                 plan: Plan::Write,
                 order: None,
                 past: Past::Unknown,
+                labels: crate::station::labels::Labels::default(),
             };
             let entry =
                 Entry::AttemptClosed { attempt: Box::new(attempt), outcome: Outcome::Pulled(Pull::Taken), effort: Effort::default() };
@@ -477,6 +478,7 @@ mod tests {
                 plan: Plan::Write,
                 order: None,
                 past: Past::Unknown,
+                labels: crate::station::labels::Labels::default(),
             });
             let stamp = |local| Stamp { at: at(local), boot: "b".to_owned(), since_boot_ms: None, synced: None };
             let closed = Entry::AttemptClosed { attempt: attempt.clone(), outcome: Outcome::Passed(proof()), effort: Effort::default() };

@@ -1,13 +1,16 @@
-//! Rows for programs: a JSON object a line, and CSV (RFC 4180).
+//! Rows for programs: a JSON object a line, and CSV (RFC 4180); and the same CSV for people, whose spreadsheet must not change what a card
+//! says of itself.
 
 use std::borrow::Cow;
 use std::io::{self, Write};
 
+use jiff::tz::TimeZone;
 use serde_json::Value;
 
 use crate::ledger::Row;
 
 use super::columns::{COLUMNS, Cell};
+use super::table::local;
 use super::text::harmless_json;
 
 /// A row as one JSON object in one line, without its end. What a row does not have is `null`.
@@ -20,7 +23,7 @@ pub fn json(row: &Row) -> String {
 impl RowCsv<Vec<u8>> {
     /// What was written until it was last handed on.
     pub(super) fn bytes(&self) -> &[u8] {
-        self.0.0.get_ref()
+        self.csv.0.get_ref()
     }
 }
 
@@ -62,9 +65,16 @@ impl<W: Write> Csv<W> {
     }
 }
 
+/// Behind all others in what is for people: the times by the PC's clock.
+const LOCAL: [&str; 2] = ["started_local", "ended_local"];
+
 /// Rows as CSV (RFC 4180): a header row, then a record a row. What a row does not have is empty.
 #[derive(Debug)]
-pub struct RowCsv<W: Write>(Csv<W>);
+pub struct RowCsv<W: Write> {
+    csv: Csv<W>,
+    /// For people, whose times these are: texts that a spreadsheet takes for numbers or dates are kept from it.
+    people: Option<TimeZone>,
+}
 
 impl<W: Write> RowCsv<W> {
     /// Writes the header row.
@@ -72,13 +82,22 @@ impl<W: Write> RowCsv<W> {
     /// # Errors
     /// Where `out` cannot be written.
     pub fn new(out: W) -> io::Result<Self> {
-        Csv::with_header(out, COLUMNS.iter().map(|(name, _)| name)).map(Self)
+        Csv::with_header(out, COLUMNS.iter().map(|(name, _)| name)).map(|csv| Self { csv, people: None })
     }
 
-    /// Goes on with what has its header row already.
+    /// The same for people, with times of this zone beside those in UTC.
+    ///
+    /// # Errors
+    /// Where `out` cannot be written.
+    pub fn for_people(out: W, zone: TimeZone) -> io::Result<Self> {
+        let names = COLUMNS.iter().map(|(name, _)| *name).chain(LOCAL);
+        Csv::with_header(out, names).map(|csv| Self { csv, people: Some(zone) })
+    }
+
+    /// Goes on, for people, with what has its header row already.
     #[must_use]
-    pub fn more(out: W) -> Self {
-        Self(Csv::without_header(out))
+    pub fn more_for_people(out: W, zone: TimeZone) -> Self {
+        Self { csv: Csv::without_header(out), people: Some(zone) }
     }
 
     /// Writes a record.
@@ -86,7 +105,14 @@ impl<W: Write> RowCsv<W> {
     /// # Errors
     /// Where it cannot be written.
     pub fn row(&mut self, row: &Row) -> io::Result<()> {
-        self.0.record(COLUMNS.iter().map(|(_, cell)| csv_field(&cell(row)).into_owned()))
+        let fields = COLUMNS.iter().map(|(_, cell)| cell(row));
+        match &self.people {
+            None => self.csv.record(fields.map(|cell| csv_field(&cell).into_owned())),
+            Some(zone) => {
+                let times = [row.started, row.ended].map(|at| local(at, zone).unwrap_or_default());
+                self.csv.record(fields.map(|cell| for_people(&cell).into_owned()).chain(times))
+            }
+        }
     }
 
     /// The column that says which event a row stands for.
@@ -94,9 +120,9 @@ impl<W: Write> RowCsv<W> {
         COLUMNS.iter().position(|(name, _)| *name == "seq").expect("it is a column")
     }
 
-    /// The header row.
-    pub(super) fn header() -> csv::ByteRecord {
-        COLUMNS.iter().map(|(name, _)| name).collect()
+    /// The header row of what is for people.
+    pub(super) fn header_for_people() -> csv::ByteRecord {
+        COLUMNS.iter().map(|(name, _)| *name).chain(LOCAL).collect()
     }
 
     /// Hands on what is still held back.
@@ -104,7 +130,7 @@ impl<W: Write> RowCsv<W> {
     /// # Errors
     /// Where it cannot be written.
     pub fn flush(&mut self) -> io::Result<()> {
-        self.0.0.flush()
+        self.csv.0.flush()
     }
 }
 
@@ -126,10 +152,120 @@ fn csv_field<'c>(cell: &Cell<'c>) -> Cow<'c, str> {
     }
 }
 
+/// As a spreadsheet that opens the file by a double click leaves it.
+fn for_people<'c>(cell: &Cell<'c>) -> Cow<'c, str> {
+    match cell {
+        Cell::Text(text) if is_changed_by_spreadsheets(text) => Cow::Owned(format!("'{text}")),
+        cell => csv_field(cell),
+    }
+}
+
+/// Digits that fit a number without loss; a spreadsheet rounds what is longer (15 significant digits of a binary64).
+const EXACT: usize = 15;
+
+/// Months as spreadsheets know them in English, German, Spanish, French, Polish and Italian: `MAR1` becomes a date.
+const MONTHS: [&str; 27] = [
+    "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec", "mai", "okt", "dez", "ene", "abr", "ago", "set",
+    "dic", "maj", "cze", "lip", "sie", "wrz", "gru", "gen",
+];
+
+const MONTHS_IN_FULL: [&str; 17] = [
+    "january",
+    "february",
+    "march",
+    "april",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+    "januar",
+    "februar",
+    "juni",
+    "juli",
+    "oktober",
+    "dezember",
+];
+
+/// Would a spreadsheet make a number, a date or a truth of this text that no longer reads the same?
+fn is_changed_by_spreadsheets(text: &str) -> bool {
+    let plain = text.trim();
+    if plain.is_empty() || !plain.is_ascii() {
+        return false;
+    }
+    if plain.bytes().all(|sign| sign.is_ascii_digit()) {
+        return plain != text || plain.len() > EXACT || (plain.len() > 1 && plain.starts_with('0'));
+    }
+    // 5E10, 1.50, 3/4, 12-11, 1:30, 1,000, 50%, $5.
+    let numeric = plain.bytes().all(|sign| sign.is_ascii_digit() || b".,:/eE+-% $".contains(&sign));
+    let is_month = |letters: &str| (letters.len() == 3 && MONTHS.contains(&letters)) || MONTHS_IN_FULL.contains(&letters);
+    let month = || {
+        let letters: String = plain.chars().filter(char::is_ascii_alphabetic).collect::<String>().to_ascii_lowercase();
+        let rest = plain.bytes().all(|sign| sign.is_ascii_alphanumeric() || b" -/.".contains(&sign));
+        rest && plain.bytes().any(|sign| sign.is_ascii_digit()) && is_month(&letters)
+    };
+    let truth = || ["true", "false", "wahr", "falsch"].contains(&plain.to_ascii_lowercase().as_str());
+    (numeric && plain.bytes().any(|sign| sign.is_ascii_digit())) || month() || truth()
+}
+
 /// A card chooses its own serial and name, and a spreadsheet runs a text that begins like a formula. Behind an apostrophe it is
 /// text.
 pub(super) fn no_formula(text: &str) -> Cow<'_, str> {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { Cow::Owned(format!("'{text}")) } else { Cow::Borrowed(text) }
+}
+
+#[cfg(test)]
+mod cases {
+    use super::*;
+    use crate::ledger::Row;
+
+    #[test]
+    fn what_a_spreadsheet_would_change_stands_behind_an_apostrophe_for_people_and_as_it_is_for_programs() {
+        let row = |serial: &str| Row { serial: Some(serial.to_owned()), started: Some(1_700_000_000_000_000), ..Row::default() };
+        let field = |csv: &[u8], name: &str| {
+            let mut reader = csv::Reader::from_reader(csv);
+            let column = reader.headers().expect("a header").iter().position(|header| header == name);
+            let record = reader.records().next().expect("a record").expect("a record");
+            column.map(|column| record[column].to_owned())
+        };
+        let zone = || TimeZone::get("Europe/Berlin").expect("a zone");
+        let serials = [
+            ("00012345", true),
+            ("8939010102358478435", true),
+            ("5E10", true),
+            ("1e5", true),
+            ("12-11", true),
+            ("3/4", true),
+            ("1.50", true),
+            ("MAR1", true),
+            ("1-Dez", true),
+            ("TRUE", true),
+            ("4C531001", false),
+            ("12345678", false),
+            ("123456789012345", false),
+            ("S-1", false),
+            ("0", false),
+            ("MARVELL1", false),
+            ("Ultra", false),
+        ];
+        for (serial, guarded) in serials {
+            let (mut people, mut programs) = (Vec::new(), Vec::new());
+            let mut csv = RowCsv::for_people(&mut people, zone()).expect("a header");
+            csv.row(&row(serial)).and_then(|()| csv.flush()).expect("memory can be written");
+            drop(csv);
+            let mut csv = RowCsv::new(&mut programs).expect("a header");
+            csv.row(&row(serial)).and_then(|()| csv.flush()).expect("memory can be written");
+            drop(csv);
+            let expected = if guarded { format!("'{serial}") } else { serial.to_owned() };
+            assert_eq!(field(&people, "serial"), Some(expected), "{serial}");
+            assert_eq!(field(&programs, "serial"), Some(serial.to_owned()));
+            assert_eq!(field(&people, "started_local").as_deref(), Some("2023-11-14 23:13:20"));
+            assert_eq!(field(&people, "started").as_deref(), Some("2023-11-14T22:13:20.000Z"));
+            assert_eq!(field(&programs, "started_local"), None, "programs have a time zone of their own");
+        }
+    }
 }
 
 #[cfg(test)]
