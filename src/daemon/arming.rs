@@ -115,6 +115,11 @@ impl Armory {
     /// to note that, and to close the last file of a removed image, takes as long as their disk does.
     #[must_use]
     pub fn replace(&mut self, before: Self, needed: impl Fn(Digest) -> bool) -> Vec<Arc<Staged>> {
+        for (digest, image) in &before.images {
+            if let Some(now) = self.images.get(digest) {
+                now.goes_on_from(image);
+            }
+        }
         let (kept, used) = before.images.into_iter().partition::<Vec<_>, _>(|(digest, _)| needed(*digest));
         let mut used: Vec<_> = used.into_iter().map(|(_, image)| image).collect();
         for (digest, image) in kept {

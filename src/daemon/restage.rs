@@ -126,6 +126,10 @@ mod cases {
         assert!(!copy.is_compared(), "nobody has looked at its bytes in this run");
         copy.compare().expect("it is good");
         assert!(copy.is_compared());
+        let again = find_staged(&source, &store).expect("as a reload finds it");
+        assert!(!again.is_compared());
+        again.goes_on_from(&copy);
+        assert!(again.is_compared(), "a reload does not read every image again");
         spoil(&copy, (2 << 20) + 5);
         let copy = find_staged(&source, &store).expect("it is still found");
         let fault = fault_of(&copy.compare().expect_err("it is damaged"));

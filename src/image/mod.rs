@@ -408,6 +408,13 @@ impl Staged {
         self.compared.load(Ordering::Relaxed)
     }
 
+    /// What was read through `before`, which is the same file, need not be read again.
+    pub fn goes_on_from(&self, before: &Self) {
+        if self.is_same_file(before) && before.is_compared() {
+            self.compared.store(true, Ordering::Relaxed);
+        }
+    }
+
     /// Both are one file.
     #[must_use]
     pub fn is_same_file(&self, other: &Self) -> bool {
