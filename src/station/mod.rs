@@ -566,9 +566,10 @@ impl Station {
         self.compare_cabling();
         self.settings = station;
         self.halt_slots();
+        let is_trusted_again = |digest| self.distrust_of(digest).is_some() && !distrusted.contains(&digest);
         let newly_armed: Vec<Effect> = armed
             .iter()
-            .filter(|armed| !self.armed.contains(armed))
+            .filter(|armed| !self.armed.contains(armed) || is_trusted_again(armed.digest))
             .map(|armed| Effect::Record(Box::new(Entry::ModelArmed { armed: armed.clone(), by: by.clone() })))
             .collect();
         self.armed = armed;

@@ -107,7 +107,8 @@ fn a_copy_that_a_check_finds_damaged_costs_no_card_and_one_that_cannot_be_staged
     let still = Configuration { distrusted: vec![image().digest], ..of_two_models() };
     station.apply(at(4), Event::Configure(Box::new(still)));
     assert!(matches!(sign(&station, 0), Sign::Disarmed(_)));
-    station.apply(at(5), Event::Configure(Box::new(of_two_models())));
+    let effects = station.apply(at(5), Event::Configure(Box::new(of_two_models())));
+    assert_eq!(told(&effects), ["armed acme/box start"], "the log has an end of every disarming");
     assert_eq!(sign(&station, 0), Sign::Empty, "the engineer has staged another copy");
     // What is known of an image that is not armed changes nothing.
     let before = station.clone();
