@@ -498,7 +498,12 @@ impl Daemon {
                     let slot = self.settings.slots.iter().find(|slot| slot.ports.contains(&card.port)).map(|slot| slot.name.clone());
                     self.workers.survey(*card, slot, &self.log);
                 }
-                Effect::Start(attempt) => self.workers.start(*attempt),
+                Effect::Identify(card) => self.workers.identify(*card),
+                Effect::Start(attempt) => {
+                    let slot = self.settings.slots.iter().find(|slot| slot.name == attempt.slot);
+                    let policy = slot.map(|slot| slot.policy.clone()).unwrap_or_default();
+                    self.workers.start(*attempt, policy);
+                }
                 Effect::Cancel(attempt) => self.workers.cancel(attempt),
                 Effect::Answer { request, answer } => self.questions.answer(request, answer),
                 Effect::Restage { digest, unread } => {

@@ -15,13 +15,14 @@ use crate::flash::gauge::Gauge;
 use crate::flash::rules::Rules;
 use crate::flash::stall::StallWatch;
 use crate::ledger::Named;
+use crate::station::admit::Policy;
 use crate::station::card::{Card, DevNum};
 use crate::station::outcome::{Effort, Refusal, StationFault};
 use crate::station::past::Past;
 use crate::station::record::{Attempt, AttemptNumber};
 use crate::station::{End, Event};
 use crate::watch::sysfs::Sysfs;
-use crate::watch::uses::{OwnPart, Tables, survey};
+use crate::watch::uses::{OwnPart, Tables, still_unused, survey};
 
 /// Threads at work.
 pub(super) struct Workers {
@@ -81,8 +82,22 @@ impl Workers {
         }
     }
 
-    /// Sets a thread to write and prove the attempt's card.
-    pub(super) fn start(&mut self, attempt: Attempt) {
+    /// Asks a card that is not to be begun for its numbers, in a thread of its own: a device that is being reset answers late.
+    pub(super) fn identify(&self, card: Card) {
+        let tell = self.tell.clone();
+        let visit = card.visit;
+        let ask = move || {
+            let known = Sysfs::default().card(&card.kernel_name).filter(|known| known.visit == visit);
+            let _stopped = tell.blocking_send(Event::Identified { visit, card: known.map(Box::new) });
+        };
+        if let Err(error) = thread::Builder::new().name("identify".to_owned()).spawn(ask) {
+            tracing::warn!(%error, "no thread to ask a card for its numbers");
+            let _full = self.tell.try_send(Event::Identified { visit, card: None });
+        }
+    }
+
+    /// Sets a thread to write and prove the attempt's card. `policy` is its slot's.
+    pub(super) fn start(&mut self, attempt: Attempt, policy: Policy) {
         let (number, slot, devnum) = (attempt.number, attempt.slot.clone(), attempt.card.visit.devnum);
         let image = attempt.image.as_ref().and_then(|armed| self.armory.image(armed.digest));
         let Some(image) = image else {
@@ -93,7 +108,7 @@ impl Workers {
         let (tell, shared, rules) = (self.tell.clone(), Arc::clone(&gauge), self.rules.clone());
         let keep = self.keeper.way_in();
         let body = move || {
-            let (end, kept) = flash(&attempt, image, Arc::clone(&shared), rules);
+            let (end, kept) = flash(&attempt, image, Arc::clone(&shared), rules, |card| still_unused(card, &policy));
             tracing::debug!(slot = attempt.slot, attempt = number, ?end, "ended");
             let _stopped = tell.blocking_send(Event::Ended { attempt: number, end, effort: shared.effort() });
             // Behind its end: what is found to be written to it is told of a card that is known to be proven.

@@ -42,7 +42,8 @@ use std::sync::Arc;
 use crate::device::BlockDevice;
 use crate::image::Staged;
 use crate::station::End;
-use crate::station::outcome::CardHead;
+use crate::station::card::Card;
+use crate::station::outcome::{CardHead, Refusal};
 use crate::station::record::{Attempt, Plan};
 use claim::Claim;
 use error::FlashError;
@@ -54,10 +55,23 @@ use session::Session;
 
 /// Opens, writes and proves the card of `attempt`. A panic, which is a fault of ours, ends this attempt and nothing else. A card that was
 /// proven stays claimed for as long as [`Kept`] lives.
+///
+/// `still_unused` is asked once the card is claimed and locked: udev, which was waited for, may have found something since the survey.
 #[must_use]
-pub fn flash(attempt: &Attempt, image: Arc<Staged>, gauge: Arc<Gauge>, rules: Rules) -> (End, Option<Kept>) {
+pub fn flash(
+    attempt: &Attempt,
+    image: Arc<Staged>,
+    gauge: Arc<Gauge>,
+    rules: Rules,
+    still_unused: impl FnOnce(&Card) -> Result<(), Refusal>,
+) -> (End, Option<Kept>) {
     let end = contained(|| match claim::open(&attempt.card, &gauge) {
-        Ok(device) => Ok(flash_device(device, attempt, image, Arc::clone(&gauge), rules)),
+        Ok(device) => Ok(match still_unused(&attempt.card) {
+            Ok(()) => flash_device(device, attempt, image, Arc::clone(&gauge), rules),
+            // Of a card that has left nothing can be asked.
+            Err(Refusal::Unknown) if device.departed() => (End::Gone, None),
+            Err(refusal) => (End::Refused(refusal), None),
+        }),
         Err(end) => Ok((end, None)),
     });
     gauge.end();

@@ -83,6 +83,25 @@ fn bare_wwn(text: &str) -> String {
     ["naa.", "eui.", "0x"].iter().find_map(|prefix| text.strip_prefix(prefix)).unwrap_or(&text).to_owned()
 }
 
+/// Does nobody use it?
+///
+/// # Errors
+/// The use that says most.
+pub fn unused(uses: &[Use]) -> Result<(), Refusal> {
+    // A use by others is told before a use by ourselves: "mounted at /" says more than "the station's own root".
+    let ours = |by: &&Use| matches!(by, Use::Station(_));
+    let by = uses.iter().find(|by| !ours(by)).or_else(|| uses.iter().find(ours));
+    by.map_or(Ok(()), |by| Err(Refusal::InUse(by.clone())))
+}
+
+/// Does it bear no mark of what this PC may start at any moment, or may that be erased?
+///
+/// # Errors
+/// What it bears the mark of.
+pub fn unmarked(marks: &[String], policy: &Policy) -> Result<(), Refusal> {
+    if policy.erase_marks || marks.is_empty() { Ok(()) } else { Err(Refusal::Marked { of: marks.join(", ") }) }
+}
+
 /// May `survey`'s card be erased and `image` be written to it?
 ///
 /// # Errors
@@ -103,17 +122,11 @@ pub fn admit(survey: &Survey, image: Option<&Armed>, policy: &Policy) -> Result<
         Bus::Loop if policy.loop_devices => {}
         other @ (Bus::Loop | Bus::Other(_)) => return Err(Refusal::NotACard { bus: other.to_string() }),
     }
-    // A use by others is told before a use by ourselves: "mounted at /" says more than "the station's own root".
-    let ours = |by: &&Use| matches!(by, Use::Station(_));
-    if let Some(by) = survey.uses.iter().find(|by| !ours(by)).or_else(|| survey.uses.iter().find(ours)) {
-        return Err(Refusal::InUse(by.clone()));
-    }
+    unused(&survey.uses)?;
     if policy.own_disks.iter().any(|own| own.is(survey)) {
         return Err(Refusal::OwnDisk);
     }
-    if !policy.erase_marks && !survey.marks.is_empty() {
-        return Err(Refusal::Marked { of: survey.marks.join(", ") });
-    }
+    unmarked(&survey.marks, policy)?;
     if card.write_protected {
         return Err(Refusal::WriteProtected);
     }

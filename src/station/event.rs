@@ -80,6 +80,13 @@ pub enum Event {
         /// What was found.
         survey: Option<Box<Survey>>,
     },
+    /// The answer to [`Effect::Identify`]; nothing where the card could not be asked, or had left.
+    Identified {
+        /// The visit asked about.
+        visit: Visit,
+        /// All that is known of it.
+        card: Option<Box<Card>>,
+    },
     /// A thread has come this far.
     Advanced {
         /// Its attempt.
@@ -166,6 +173,8 @@ pub enum Event {
 pub enum Effect {
     /// Ask who uses this card.
     Survey(Box<Card>),
+    /// Ask this card for its numbers: it is not to be begun, and another one put in its place is to be told from it.
+    Identify(Box<Card>),
     /// Make this durable, then say so with [`Event::Recorded`].
     Record(Box<Entry>),
     /// The same for what somebody asked, who is answered when it is on disk: [`Receipt::Asked`].

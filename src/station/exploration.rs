@@ -242,6 +242,7 @@ impl World {
         for effect in self.station.apply(at(self.now), event) {
             match effect {
                 Effect::Survey(card) => self.surveys.push(*card),
+                Effect::Identify(card) => panic!("every card here is known when it is seen: {card:?}"),
                 Effect::Record(entry) => {
                     match &*entry {
                         Entry::AttemptStarted(attempt) => self.open.push(attempt.number),

@@ -184,6 +184,10 @@ impl Station {
             Event::Seen { card, before, with_device } => self.seen(now, *card, before, with_device),
             Event::Gone { visit, with_device } => self.gone(now, visit, with_device),
             Event::Surveyed { visit, survey } => self.surveyed(now, visit, survey.map(|survey| *survey)),
+            Event::Identified { visit, card } => {
+                self.identified(now, visit, card.map(|card| *card));
+                Vec::new()
+            }
             Event::Advanced { attempt, step, done, of } => {
                 self.advanced(now, attempt, step, done, of);
                 Vec::new()
@@ -239,11 +243,13 @@ impl Station {
             slot.lose(now, moved);
             slot.note_arrival(now, &card, before, with_device);
         }
-        slot.present = Some(card);
+        // What is told of a card anew is what is seen of it, and no more.
+        (slot.present, slot.numbers_asked) = (Some(card), None);
         match &mut slot.phase {
             Phase::Empty if before == Some(Before::Start) && !flash_present => slot.phase = Phase::Held(Hold::SinceStart),
-            // Whatever it is, it was not to be touched.
-            Phase::Empty if slot.returned.as_ref().is_some_and(Returned::was_held) => return slot.take_up(false),
+            // Whatever it is, it was not to be touched. Of one that is known another one is told apart first, as soon as it is surveyed.
+            Phase::Empty if before == Some(Before::Sleep) && slot.returned.is_some() => return slot.take_up(false),
+            Phase::Empty if slot.returned.as_ref().is_some_and(Returned::was_held_unknown) => return slot.take_up(false),
             Phase::Empty => slot.turn_to_present(now),
             // Another card than the one looked at begins anew; the same one announced again is only an echo.
             Phase::Settling { visit: before, .. } | Phase::Surveying { visit: before, .. } if *before != visit => slot.turn_to_present(now),
@@ -275,6 +281,9 @@ impl Station {
 
     fn tick(&mut self, now: Moment) -> Vec<Effect> {
         let mut effects = self.close_those_who_left(now);
+        if !self.stopping {
+            effects.extend(self.ask_for_numbers(now));
+        }
         if self.stopping || self.log_fault.is_some() {
             return effects;
         }

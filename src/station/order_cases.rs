@@ -116,6 +116,7 @@ impl Bench {
         while let Some(event) = events.pop() {
             for effect in self.station.apply(at(self.now), event) {
                 match effect {
+                    Effect::Identify(card) => events.push(Event::Identified { visit: card.visit, card: Some(card) }),
                     Effect::Survey(card) => {
                         let mut found = survey(&card.port.0, card.visit.diskseq);
                         found.past = self.past(&card);

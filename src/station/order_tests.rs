@@ -66,6 +66,7 @@ impl Line {
         while let Some(event) = events.pop() {
             for effect in self.station.apply(at(self.now), event) {
                 match effect {
+                    Effect::Identify(card) => events.push(Event::Identified { visit: card.visit, card: Some(card) }),
                     Effect::Survey(card) => {
                         let mut survey = survey(&card.port.0, card.visit.diskseq);
                         let visit = card.visit;

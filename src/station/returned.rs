@@ -12,7 +12,7 @@ use super::record::{Attempt, Entry};
 use super::slot::{Phase, Slot};
 use super::units::Moment;
 use super::view::Hold;
-use super::{Before, Effect};
+use super::{Before, Effect, SURVEYS, Station};
 
 /// A device that is back on its bus within this was not taken out and put in again: nobody is so fast. A hub that resets itself
 /// takes less than a second.
@@ -45,6 +45,19 @@ pub(super) enum Left {
     Finished { attempt: Box<Attempt>, outcome: Outcome },
 }
 
+/// A card that is held is never surveyed, and was only seen: a stick's serial is not among what is seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct NumbersAsked {
+    visit: Visit,
+    /// How often.
+    times: u32,
+    /// Since when it is to be asked again; nothing while it is being asked.
+    open_since: Option<Moment>,
+}
+
+/// What did not answer is asked again after this.
+const ASKED_AGAIN_AFTER: Duration = Duration::from_secs(1);
+
 /// The card in the slot came back by itself.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Returned {
@@ -54,9 +67,15 @@ pub(super) struct Returned {
 }
 
 impl Returned {
-    pub(super) fn was_held(&self) -> bool {
-        matches!(self.left, Left::Held(_))
+    /// It was held, and another one could not be told from it: nothing but its size is known.
+    pub(super) fn was_held_unknown(&self) -> bool {
+        matches!(self.left, Left::Held(_)) && !has_numbers(&self.card)
     }
+}
+
+/// Is a number known by which it differs from others?
+fn has_numbers(card: &Card) -> bool {
+    card.serial.is_some() || card.cid.is_some() || card.wwn.is_some()
 }
 
 impl Loss {
@@ -94,7 +113,36 @@ pub(super) fn is_identified(one: &Card, other: &Card) -> bool {
     known && can_be(one, other)
 }
 
+impl Station {
+    /// Has every card that is held asked for its numbers, once, or until it answers.
+    pub(super) fn ask_for_numbers(&mut self, now: Moment) -> Vec<Effect> {
+        self.slots.iter_mut().filter_map(|slot| slot.ask_for_numbers(now)).map(|card| Effect::Identify(Box::new(card))).collect()
+    }
+
+    /// A card that was asked for its numbers has answered, or not.
+    pub(super) fn identified(&mut self, now: Moment, visit: Visit, card: Option<Card>) {
+        let Some(slot) = self.slots.iter_mut().find(|slot| slot.holds(visit)) else { return };
+        if let Some(asked) = slot.numbers_asked.as_mut().filter(|asked| asked.visit == visit) {
+            match card.filter(|card| card.visit == visit) {
+                Some(card) => (slot.present, asked.times) = (Some(card), SURVEYS),
+                None => asked.open_since = Some(now),
+            }
+        }
+    }
+}
+
 impl Slot {
+    fn ask_for_numbers(&mut self, now: Moment) -> Option<Card> {
+        let card = self.present.as_ref().filter(|card| matches!(self.phase, Phase::Held(_)) && !has_numbers(card))?;
+        let times = match self.numbers_asked.filter(|asked| asked.visit == card.visit) {
+            None => 0,
+            Some(NumbersAsked { times, open_since: Some(since), .. }) if times < SURVEYS && now.since(since) >= ASKED_AGAIN_AFTER => times,
+            Some(_) => return None,
+        };
+        self.numbers_asked = Some(NumbersAsked { visit: card.visit, times: times + 1, open_since: None });
+        Some(card.clone())
+    }
+
     /// Another visit than before is in the slot: notes whether that card came back by itself or was put in by hand.
     pub(super) fn note_arrival(&mut self, now: Moment, card: &Card, before: Option<Before>, with_device: Option<Duration>) {
         let loss = self.loss.as_ref().filter(|loss| loss.returns(now, card, with_device));

@@ -23,7 +23,7 @@ use super::card::{Card, Port, Visit};
 use super::order::Place;
 use super::outcome::{Effort, Outcome, Refusal, StationFault};
 use super::record::{Armed, Attempt, AttemptNumber};
-use super::returned::{Left, Loss, Returned};
+use super::returned::{Left, Loss, NumbersAsked, Returned};
 use super::units::{Bytes, Moment};
 use super::view::{Call, Hold, Progress, Sign, SlotView};
 
@@ -134,6 +134,8 @@ pub(super) struct Slot {
     pub(super) loss: Option<Loss>,
     /// What the card that is in the slot was before it came back by itself.
     pub(super) returned: Option<Returned>,
+    /// How far it is with asking the card that is held for its numbers.
+    pub(super) numbers_asked: Option<NumbersAsked>,
     /// How often a card came back by itself since one was put in by hand.
     pub(super) returns: u32,
     /// The visit whose device left the bus when the station asked it to flush, before anything was written: no hand and no blink.
@@ -160,6 +162,7 @@ impl Slot {
             phase: Phase::Empty,
             loss: None,
             returned: None,
+            numbers_asked: None,
             returns: 0,
             sent_away: None,
             stuck: None,

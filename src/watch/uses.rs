@@ -19,7 +19,9 @@ use super::holders::held_by;
 use super::loops;
 use super::sysfs::Sysfs;
 use crate::device::loops::is_claimed;
+use crate::station::admit::{Policy, unmarked, unused};
 use crate::station::card::{Card, DevNum, Survey, Use};
+use crate::station::outcome::Refusal;
 use crate::station::past::Past;
 
 /// A part of the station that must never be erased, by name and path.
@@ -109,6 +111,42 @@ pub fn survey(sysfs: &Sysfs, tables: &Tables, own: &[OwnPart], name: &str) -> Op
     }
 }
 
+/// Asked by who has claimed and locked the card, so that nobody else can claim it and udev is done with it: does anybody use it who claims
+/// nothing, and what mark does it bear? `policy` says what that means.
+///
+/// # Errors
+/// The refusal; [`Refusal::Unknown`] where the kernel does not tell, as of a card that has left.
+pub fn still_unused(card: &Card, policy: &Policy) -> Result<(), Refusal> {
+    let asked = Tables::now().map_err(io::Error::other).and_then(|tables| {
+        let sysfs = Sysfs::default();
+        let numbers = sysfs.numbers(&card.kernel_name.replace('/', "!"))?;
+        Ok((loops::on(&sysfs, &tables, &numbers, loops::ask)?, marks(&numbers, look_up).unwrap_or_default()))
+    });
+    judged(asked, policy).inspect_err(|refusal| tracing::info!(name = card.kernel_name, %refusal, "found behind the lock"))
+}
+
+fn judged(asked: io::Result<(Vec<Use>, BTreeSet<Mark>)>, policy: &Policy) -> Result<(), Refusal> {
+    let (uses, marks) = asked.map_err(|error| {
+        tracing::warn!(%error, "this PC does not tell who uses the disk: it is not written");
+        Refusal::Unknown
+    })?;
+    unused(&uses)?;
+    unmarked(&marks.into_iter().map(|mark| mark.of).collect::<Vec<_>>(), policy)
+}
+
+/// What these disks and partitions bear the marks of; nothing at all where udev has not looked at one of them.
+fn marks(numbers: &BTreeSet<DevNum>, look_up: impl Fn(DevNum) -> Found) -> Option<BTreeSet<Mark>> {
+    let mut marks = BTreeSet::new();
+    for number in numbers {
+        match look_up(*number) {
+            Found::Nothing => return None,
+            Found::Mark(mark) => drop(marks.insert(mark)),
+            Found::Other => {}
+        }
+    }
+    Some(marks)
+}
+
 fn uses(sysfs: &Sysfs, tables: &Tables, own: &[OwnPart], card: &Card) -> io::Result<Option<(Vec<Use>, Vec<String>)>> {
     let name = card.kernel_name.replace('/', "!");
     let numbers = sysfs.numbers(&name)?;
@@ -130,14 +168,7 @@ fn uses(sysfs: &Sysfs, tables: &Tables, own: &[OwnPart], card: &Card) -> io::Res
             uses.push(Use::Station(part.name.to_owned()));
         }
     }
-    let mut marks = BTreeSet::new();
-    for number in &numbers {
-        match look_up(*number) {
-            Found::Nothing => return Ok(None),
-            Found::Mark(of) => drop(marks.insert(of)),
-            Found::Other => {}
-        }
-    }
+    let Some(marks) = marks(&numbers, look_up) else { return Ok(None) };
     // What bears a mark may run without a sign of it in sysfs (ZFS). The kernel knows who holds the disk.
     if uses.is_empty() && !marks.is_empty() && is_claimed(&Path::new("/dev").join(&card.kernel_name), card.visit.devnum)? {
         let of = marks.iter().map(|mark: &Mark| mark.of.as_str()).collect::<Vec<_>>().join(", ");

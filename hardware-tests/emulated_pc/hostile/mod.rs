@@ -6,6 +6,7 @@ mod blinks;
 mod copies;
 mod flush;
 mod green;
+mod held;
 mod images;
 mod in_use;
 mod journal;

@@ -29,6 +29,11 @@ impl Hand {
         lock(&self.pulled).insert(port.to_owned(), Instant::now());
     }
 
+    /// Somebody else's hand is at this port.
+    pub(crate) fn gives_way(&self, port: &str) {
+        lock(&self.pulled).remove(port);
+    }
+
     /// It plugs a hub into this port now.
     pub(crate) fn plugs_hub(&self, port: &str) {
         lock(&self.hubs).insert(port.to_owned(), Instant::now());

@@ -235,6 +235,17 @@ impl UsbStick {
         self.try_plug().or_panic();
     }
 
+    /// The same as fast as two hands are: one pulls what is in the port, the other one has this ready.
+    ///
+    /// # Panics
+    /// If it is plugged in, or there is no such port, or it is taken.
+    #[track_caller]
+    pub fn plug_at_once_into(&self, port: &str) {
+        port.clone_into(&mut lock(&self.socket).port);
+        self.pc.hand.gives_way(&lock(&self.socket).place());
+        self.try_plug().or_panic();
+    }
+
     fn try_plug(&self) -> Result<()> {
         let mut socket = lock(&self.socket);
         self.pc.hand.plugs(&socket.place());

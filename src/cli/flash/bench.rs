@@ -14,7 +14,7 @@ use crate::flash::rules::Rules;
 use crate::flash::stall::StallWatch;
 use crate::image::Staged;
 use crate::ledger::{Ledger, LogError};
-use crate::station::admit::admit;
+use crate::station::admit::{Policy, admit};
 use crate::station::labels::Labels;
 use crate::station::outcome::{Effort, Outcome, StationFault};
 use crate::station::past::Past;
@@ -23,6 +23,7 @@ use crate::station::slot::Step;
 use crate::station::view::{Progress, Sign, SlotView};
 use crate::station::{End, outcome_of, outcome_of_stall};
 use crate::watch::sysfs::Sysfs;
+use crate::watch::uses::still_unused;
 
 /// How often it is looked whether a device still moves.
 const STALL_LOOK: Duration = Duration::from_millis(200);
@@ -34,6 +35,7 @@ pub(super) struct Bench {
     /// The first thing the log could not do.
     trouble: Option<LogError>,
     rules: Rules,
+    policy: Policy,
     /// Devices that were given up while their threads are in the kernel.
     stuck: Vec<PathBuf>,
 }
@@ -69,8 +71,9 @@ impl Bench {
         ledger: Option<Ledger>,
     ) -> Result<Self, LogError> {
         let first_number = ledger.as_ref().map_or(Ok(1), Ledger::next_attempt)?;
-        let mut bench = Self { devices: Vec::new(), ledger, trouble: None, rules: guard.rules(), stuck: Vec::new() };
         let policy = guard.policy();
+        let mut bench =
+            Self { devices: Vec::new(), ledger, trouble: None, rules: guard.rules(), policy: policy.clone(), stuck: Vec::new() };
         for (number, device) in (first_number..).zip(named) {
             let admitted = admit(&device.survey, Some(armed), &policy);
             let slot = device.path.display().to_string();
@@ -103,8 +106,8 @@ impl Bench {
         let gauge = Arc::new(Gauge::default());
         let (shared, image, ours) = (Arc::clone(&gauge), Arc::clone(image), attempt.clone());
         let thread = thread::Builder::new().name(format!("flash/{}", attempt.card.kernel_name));
-        let rules = self.rules.clone();
-        match thread.spawn(move || flash(&ours, image, shared, rules)) {
+        let (rules, policy) = (self.rules.clone(), self.policy.clone());
+        match thread.spawn(move || flash(&ours, image, shared, rules, |card| still_unused(card, &policy))) {
             Ok(thread) => {
                 let now = Instant::now();
                 State::Busy { gauge, thread, step: Step::Writing, step_began: now, stall: StallWatch::default(), looked: now }

@@ -31,6 +31,11 @@ fn look_into(station: &mut Station, from: u64, found: &Card) -> Vec<Effect> {
     station.apply(at(from + 1), Event::Surveyed { visit: found.visit, survey: Some(Box::new(answer)) })
 }
 
+/// What is seen of a card: no number of its own.
+fn glance(diskseq: u64) -> Card {
+    Card { serial: None, identified: Identified::Not, ..card(PORT, diskseq) }
+}
+
 fn returns(effects: &[Effect]) -> Vec<u32> {
     let entries = effects.iter().filter_map(|effect| if let Effect::Record(entry) = effect { Some(&**entry) } else { None });
     entries.filter_map(|entry| if let Entry::CardReturned { times, .. } = entry { Some(*times) } else { None }).collect()
@@ -45,15 +50,16 @@ fn pass(station: &mut Station, attempt: AttemptNumber) {
 #[test]
 fn a_held_card_whose_hub_blinks_stays_held_however_often_and_a_few_times_of_many_are_written_down() {
     let mut station = station(&[("A1", PORT)]);
-    station.apply(at(0), Event::Seen { card: Box::new(card(PORT, 1)), before: Some(Before::Start), with_device: None });
+    station.apply(at(0), Event::Seen { card: Box::new(glance(1)), before: Some(Before::Start), with_device: None });
     let mut told = Vec::new();
     for time in 1..=20 {
         station.apply(at(time * 1000), blinks(time));
         // Seconds pass on the way from the bus to the disk; the device was away for 0.2 s only.
-        told.extend(returns(&station.apply(at(time * 1000 + 900), back(card(PORT, time + 1), 700))));
+        told.extend(returns(&station.apply(at(time * 1000 + 900), back(glance(time + 1), 700))));
         assert_eq!(sign(&station, 0), Sign::Held(Hold::SinceStart), "time {time}");
         assert_eq!(station.view(at(0)).slots[0].returns, u32::try_from(time).expect("small"));
-        assert_eq!(station.apply(at(time * 1000 + 950), Event::Tick), vec![], "nothing is begun");
+        let effects = station.apply(at(time * 1000 + 950), Event::Tick);
+        assert!(matches!(effects.as_slice(), [Effect::Identify(_)]), "nothing is begun: {effects:?}");
     }
     assert_eq!(told, [1, 2, 4, 8, 16]);
     // A hand takes it out and puts it in again: three seconds.
@@ -66,12 +72,42 @@ fn a_held_card_whose_hub_blinks_stays_held_however_often_and_a_few_times_of_many
 fn a_held_card_that_is_missed_a_moment_before_its_device_is_held_when_both_are_back_and_one_changed_in_a_new_reader_is_begun() {
     for (connected, is_held) in [(1600, true), (2100, false)] {
         let mut station = station(&[("A1", PORT)]);
-        station.apply(at(0), Event::Seen { card: Box::new(card(PORT, 1)), before: Some(Before::Start), with_device: None });
+        station.apply(at(0), Event::Seen { card: Box::new(glance(1)), before: Some(Before::Start), with_device: None });
         station.apply(at(1000), Event::Gone { visit: visit(1), with_device: false });
         // Seen 2 s after that, in a device that was connected 0.4 s after the card was missed, or 0.1 s before.
-        station.apply(at(3000), back(card(PORT, 2), connected));
+        station.apply(at(3000), back(glance(2), connected));
         assert_eq!(sign(&station, 0) == Sign::Held(Hold::SinceStart), is_held, "connected for {connected} ms: {:?}", sign(&station, 0));
     }
+}
+
+#[test]
+fn a_held_stick_is_asked_for_its_numbers_so_that_another_one_put_in_its_place_at_once_is_flashed() {
+    let held = || {
+        let mut station = station(&[("A1", PORT)]);
+        station.apply(at(0), Event::Seen { card: Box::new(glance(1)), before: Some(Before::Start), with_device: None });
+        let asked = |station: &mut Station, time: u64| match station.apply(at(time), Event::Tick).as_slice() {
+            [] => false,
+            [Effect::Identify(card)] => card.visit == visit(1),
+            other => panic!("{other:?}"),
+        };
+        assert!(asked(&mut station, 100), "at once");
+        assert!(!asked(&mut station, 5000), "while it is asked it is not asked again");
+        station.apply(at(5000), Event::Identified { visit: visit(1), card: None });
+        assert!(!asked(&mut station, 5900) && asked(&mut station, 6100), "a device that is slow to answer is left alone for a moment");
+        station.apply(at(6200), Event::Identified { visit: visit(1), card: Some(Box::new(card(PORT, 1))) });
+        assert!(!asked(&mut station, 9000), "it is known");
+        station.apply(at(10_000), blinks(1));
+        station.apply(at(11_500), back(glance(2), 300));
+        assert_eq!(sign(&station, 0), Sign::Preparing, "not before it is known which card it is");
+        station
+    };
+    let mut same = held();
+    assert_eq!(returns(&look_into(&mut same, 12_300, &card(PORT, 2))), [1]);
+    assert_eq!(sign(&same, 0), Sign::Held(Hold::SinceStart));
+    let mut other = held();
+    let another = Card { serial: Some("S-2".to_owned()), ..card(PORT, 2) };
+    let effects = look_into(&mut other, 12_300, &another);
+    assert!(matches!(effects.as_slice(), [Effect::Record(entry)] if matches!(&**entry, Entry::AttemptStarted(_))), "{effects:?}");
 }
 
 #[test]
@@ -92,6 +128,7 @@ fn a_stick_that_browns_out_while_it_is_written_is_pulled_once_and_then_held_unti
     for time in 2..=5 {
         station.apply(at(time * 10_000), blinks(time));
         station.apply(at(time * 10_000 + 1800), back(card(PORT, time + 1), 100));
+        look_into(&mut station, time * 10_000 + 2600, &card(PORT, time + 1));
         assert_eq!(sign(&station, 0), Sign::Held(Hold::Returned { times: u32::try_from(time).expect("small") }));
     }
     assert_eq!(station.apply(at(99_000), Event::Tick), vec![]);

@@ -84,6 +84,22 @@ fn what_only_this_card_is_in_is_told_with_what_stops_it_and_what_holds_more_with
 }
 
 #[test]
+fn what_is_found_behind_the_lock_refuses_a_card_that_was_admitted_and_what_is_not_known_does_too() {
+    let policy = Policy::default();
+    let marked =
+        |number| if number == PARTITION { Found::Mark(Mark::of("zfs_member", None, false).expect("a mark")) } else { Found::Other };
+    let numbers = BTreeSet::from([CARD, PARTITION]);
+    let found = marks(&numbers, marked).expect("udev has looked");
+    assert_eq!(judged(Ok((Vec::new(), BTreeSet::new())), &policy), Ok(()));
+    assert_eq!(judged(Ok((Vec::new(), found.clone())), &policy), Err(Refusal::Marked { of: "zfs".to_owned() }));
+    assert_eq!(judged(Ok((Vec::new(), found)), &Policy { erase_marks: true, ..policy.clone() }), Ok(()));
+    let held = Use::Holder { name: "loop3".to_owned(), cure: None };
+    assert_eq!(judged(Ok((vec![held.clone()], BTreeSet::new())), &policy), Err(Refusal::InUse(held)));
+    assert_eq!(judged(Err(io::Error::from_raw_os_error(nix::libc::EIO)), &policy), Err(Refusal::Unknown));
+    assert_eq!(marks(&numbers, |_| Found::Nothing), None, "what udev has not looked at is not free of marks");
+}
+
+#[test]
 fn a_mark_is_called_what_it_is_and_a_file_system_is_none() {
     let of = |kind: &str| Mark::of(kind, Some("tank".to_owned()), false).map(|mark| mark.of);
     let called = ["linux_raid_member", "LVM2_member", "zfs_member", "bcache", "isw_raid_member", "ext4", "crypto_LUKS", "swap"].map(of);
