@@ -23,7 +23,7 @@ pub enum ClientError {
         source: io::Error,
     },
     /// This user may not ask.
-    #[error("{path} is not for you: only root and members of the group `flashline` may ask the station")]
+    #[error("{path} is not for you: only root and members of the groups `flashline` and `flashline-admin` may ask the station")]
     NotAllowed {
         /// The socket.
         path: PathBuf,

@@ -11,7 +11,6 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use nix::unistd::chown;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
@@ -19,7 +18,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::LocalSet;
 use tokio::time::{sleep, timeout};
 
-use super::access::{Ask, Rights, readers};
+use super::access::{Ask, Rights, anybody_may_ask};
 use super::wire::{Reply, Request};
 use super::{Asked, Refused, What};
 use crate::station::command::{Command, Target, Who};
@@ -92,8 +91,10 @@ impl Server {
 
 /// A socket file that nobody listens at any more is in the way of the next station only.
 fn listen(socket: &Path) -> io::Result<std::os::unix::net::UnixListener> {
-    if let Some(directory) = socket.parent() {
+    if let Some(directory) = socket.parent().filter(|directory| !directory.exists()) {
         std::fs::create_dir_all(directory)?;
+        // Whatever the station's files are like: who may not ask is told so by the station, and not by the way there.
+        std::fs::set_permissions(directory, std::fs::Permissions::from_mode(0o755))?;
     }
     match std::fs::symlink_metadata(socket) {
         Ok(found) if !found.file_type().is_socket() => {
@@ -107,14 +108,11 @@ fn listen(socket: &Path) -> io::Result<std::os::unix::net::UnixListener> {
     }
     let listener = std::os::unix::net::UnixListener::bind(socket)?;
     listener.set_nonblocking(true)?;
-    // Nobody but root until it is the readers'.
-    std::fs::set_permissions(socket, std::fs::Permissions::from_mode(0o600))?;
-    match readers() {
-        Some(group) => {
-            chown(socket, None, Some(group))?;
-            std::fs::set_permissions(socket, std::fs::Permissions::from_mode(0o660))?;
-        }
-        None => tracing::warn!(socket = %socket.display(), "this PC has no group `flashline`: only root can ask the station"),
+    // Everybody may connect, and hears what they may: a file has one group, and there are two whose members may ask. Who it is says the
+    // kernel (`SO_PEERCRED`).
+    std::fs::set_permissions(socket, std::fs::Permissions::from_mode(0o666))?;
+    if !anybody_may_ask() {
+        tracing::warn!(socket = %socket.display(), "this PC has neither a group `flashline` nor `flashline-admin`: only root can ask the station");
     }
     Ok(listener)
 }

@@ -276,3 +276,20 @@ fn a_station_that_decides_nothing_any_more_is_said_to_be_dead_and_one_that_only_
     std::thread::sleep(Duration::from_millis(300));
     station.still_answers();
 }
+
+mod cases {
+    use super::*;
+
+    #[test]
+    fn who_is_in_the_admins_group_alone_gets_to_the_socket_and_a_stranger_hears_that_they_may_not_ask() {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = |path: &std::path::Path| std::fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
+        let station = Station::start(stranger);
+        assert_eq!(mode(&station.socket), 0o666, "no file has two groups: the station says itself who may ask");
+        assert_eq!(mode(station.socket.parent().expect("a directory")), 0o755, "whatever the umask is");
+        match station.client().status() {
+            Err(ClientError::Refused(error)) => assert_eq!(error.code, "not-allowed"),
+            other => panic!("{other:?}"),
+        }
+    }
+}
