@@ -50,7 +50,7 @@ impl Look<'_> {
 }
 
 pub(super) fn run(args: &Args) -> u8 {
-    let settings = match args.config.read(Images::Proved) {
+    let settings = match args.config.read_settled(Images::Proved) {
         Ok(settings) => settings,
         Err(error) => {
             complain(&error);

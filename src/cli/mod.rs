@@ -165,6 +165,11 @@ impl ConfigArg {
         &self.config
     }
 
+    /// For a command that goes by it: one that is still being written is waited for.
+    fn read_settled(&self, images: Images) -> Result<Settings, ConfigError> {
+        config::read_settled(&self.config, images).map_err(|error| error.with_port(|text| ports_of(&Sysfs::default(), text)))
+    }
+
     fn read(&self, images: Images) -> Result<Settings, ConfigError> {
         config::read(&self.config, images).map_err(|error| error.with_port(|text| ports_of(&Sysfs::default(), text)))
     }

@@ -10,8 +10,9 @@ mod source;
 mod tables;
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 
 use jiff::civil::Time;
 
@@ -30,6 +31,13 @@ use tables::{DoneWord, File, FlushWord, MarksWord, RulesWord, STALL_S, ShiftTabl
 
 /// A card that moves nothing for so long has stalled, where nobody says otherwise.
 pub const DEFAULT_STALL: Duration = Duration::from_secs(STALL_S);
+/// The least that anybody may say: the kernel's own timeout of a SCSI command (`SD_TIMEOUT` in `drivers/scsi/sd.h`), and as much for what
+/// comes after it.
+const LEAST_STALL_S: u64 = 60;
+/// How long a configuration must have been left alone before it is read by who goes by it: a copy under way is half of one.
+const SETTLED: Duration = Duration::from_secs(1);
+/// How long it is waited for.
+const SETTLING: Duration = Duration::from_secs(10);
 /// Where a packaged station has it.
 pub const DEFAULT_PATH: &str = "/etc/flashline/config.toml";
 /// Where a packaged station keeps log and staged images.
@@ -157,6 +165,39 @@ pub fn read(path: &Path, images: Images) -> Result<Settings, ConfigError> {
     prove(path, source::decode(path, &bytes)?, images)
 }
 
+/// The same for who goes by it: a file that is still being written is waited for.
+///
+/// # Errors
+/// The first thing that is wrong; and that it is changed all the time.
+pub fn read_settled(path: &Path, images: Images) -> Result<Settings, ConfigError> {
+    let bytes = settled(path, SETTLED, SETTLING)?;
+    prove(path, source::decode(path, &bytes)?, images)
+}
+
+/// What is in a file that nobody has changed for `least`, nor while it was read.
+fn settled(path: &Path, least: Duration, patience: Duration) -> Result<Vec<u8>, ConfigError> {
+    let failed = |source| ConfigError::Read { path: path.to_owned(), source };
+    let version = || -> Result<_, ConfigError> {
+        let metadata = fs::metadata(path).map_err(failed)?;
+        Ok((metadata.dev(), metadata.ino(), metadata.len(), metadata.ctime(), metadata.ctime_nsec()))
+    };
+    let began = Instant::now();
+    loop {
+        let before = version()?;
+        // Its change of state: nobody can set that back.
+        let changed = Duration::from_secs(before.3.unsigned_abs()) + Duration::from_nanos(before.4.unsigned_abs());
+        let age = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH + changed).unwrap_or_default();
+        std::thread::sleep(least.saturating_sub(age));
+        let bytes = fs::read(path).map_err(failed)?;
+        if version()? == before {
+            return Ok(bytes);
+        }
+        if began.elapsed() >= patience {
+            return Err(ConfigError::Unsettled { path: path.to_owned() });
+        }
+    }
+}
+
 /// Proves this text as the file at `path`, which need not be there yet.
 ///
 /// # Errors
@@ -178,6 +219,15 @@ pub fn prove(path: &Path, text: &str, images: Images) -> Result<Settings, Config
     let store_limit = limit.get_ref().checked_mul(GB).map(Bytes).ok_or_else(|| {
         source.wrong(limit.span(), "`store_limit_gb` is the most the staged images may take of the disk, in GB of 1000000000 bytes")
     })?;
+    let stall = &file.station.stall_timeout_s;
+    if *stall.get_ref() < LEAST_STALL_S {
+        let problem = format!(
+            "`stall_timeout_s` is at least {LEAST_STALL_S}: a device has 30 s to answer a command before the kernel resets it, and udev may \
+             keep a disk locked for as long again"
+        );
+        return Err(source.wrong(stall.span(), problem));
+    }
+    let stall = Duration::from_secs(*stall.get_ref());
     Ok(Settings {
         station: StationSettings {
             name,
@@ -187,7 +237,7 @@ pub fn prove(path: &Path, text: &str, images: Images) -> Result<Settings, Config
         },
         state: base.join(file.station.state),
         store_limit,
-        stall: Duration::from_secs(file.station.stall_timeout_s),
+        stall,
         flush_required: file.policy.flush == FlushWord::Required,
         own_disks,
         trust,
@@ -222,5 +272,7 @@ fn prove_shifts(source: &Source<'_>, table: &ShiftTable) -> Result<Vec<Time>, Co
     Ok(times)
 }
 
+#[cfg(test)]
+mod settled_cases;
 #[cfg(test)]
 pub(super) mod tests;

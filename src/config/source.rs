@@ -22,6 +22,12 @@ pub enum ConfigError {
         /// What the system said.
         source: io::Error,
     },
+    /// It is never left alone.
+    #[error("reading the configuration {path}: it is being changed all the time: try again when it is whole")]
+    Unsettled {
+        /// The file.
+        path: PathBuf,
+    },
     /// What is in it cannot be used.
     #[error("{}", Place(.path, .line, .problem))]
     Wrong {

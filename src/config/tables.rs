@@ -150,7 +150,7 @@ pub(super) struct StationTable {
     pub(super) state: PathBuf,
     pub(super) settle_ms: u64,
     pub(super) flash_present: bool,
-    pub(super) stall_timeout_s: u64,
+    pub(super) stall_timeout_s: Spanned<u64>,
     pub(super) store_limit_gb: Spanned<u64>,
 }
 
@@ -161,7 +161,7 @@ impl Default for StationTable {
             state: PathBuf::from(DEFAULT_STATE),
             settle_ms: SETTLE_MS,
             flash_present: false,
-            stall_timeout_s: STALL_S,
+            stall_timeout_s: Spanned::new(0..0, STALL_S),
             store_limit_gb: Spanned::new(0..0, STORE_LIMIT_GB),
         }
     }

@@ -161,7 +161,7 @@ fn the_example_shows_every_key_with_its_default() {
     defaults.insert("state".to_owned(), state.to_str().expect("it is text").into());
     defaults.insert("settle_ms".to_owned(), i64::try_from(settle_ms).expect("it is small").into());
     defaults.insert("flash_present".to_owned(), flash_present.into());
-    defaults.insert("stall_timeout_s".to_owned(), i64::try_from(stall_timeout_s).expect("it is small").into());
+    defaults.insert("stall_timeout_s".to_owned(), i64::try_from(stall_timeout_s.into_inner()).expect("it is small").into());
     defaults.insert("store_limit_gb".to_owned(), i64::try_from(store_limit_gb.into_inner()).expect("it is small").into());
     assert_eq!(example.get("station").and_then(|table| table.as_table()), Some(&defaults));
     let starts: Vec<toml::Value> = ShiftTable::default().starts.into_inner().into_iter().map(|start| start.into_inner().into()).collect();
@@ -181,4 +181,19 @@ fn the_example_shows_every_key_with_its_default() {
     let typed: File = toml::from_str(&text).expect("every key is known");
     let lamps = prove_lamps(&Source { path: Path::new("config.example.toml"), text: &text }, &typed.slot).expect("they are lamps");
     assert_eq!(lamps.len(), 1, "the example shows a lamp");
+}
+
+mod cases {
+    use super::*;
+
+    #[test]
+    fn a_stall_is_no_shorter_than_what_the_kernel_and_udev_take() {
+        let stall = |seconds: u64| proved(&format!("[station]\nstall_timeout_s = {seconds}\n{GOOD}"));
+        for seconds in [0, 1, 59] {
+            let error = stall(seconds).expect_err("every card would stall");
+            assert!(error.contains("line 2: `stall_timeout_s` is at least 60") && error.contains("30 s"), "{error}");
+        }
+        assert_eq!(stall(60).expect("that is enough").stall, Duration::from_secs(60));
+        assert_eq!(proved(GOOD).expect("it is good").stall, DEFAULT_STALL);
+    }
 }

@@ -241,7 +241,8 @@ pub struct Proved {
 /// # Errors
 /// The first thing that is not.
 pub fn prove(config: &Path, state: &Path, at: i64, asked_by: Option<Who>) -> Result<Proved, ReloadError> {
-    let settings = config::read(config, Images::Proved).map_err(|error| error.with_port(|text| ports_of(&Sysfs::default(), text)))?;
+    let settings =
+        config::read_settled(config, Images::Proved).map_err(|error| error.with_port(|text| ports_of(&Sysfs::default(), text)))?;
     let by = by(config, Occasion::Reload, asked_by);
     if settings.state != state {
         return Err(ReloadError::State);
