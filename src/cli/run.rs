@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::io::{self, IsTerminal};
+use std::path::Path;
 
 use super::events::{Events, is_the_journal};
 use super::output::remark_if_taken as remark;
@@ -10,6 +11,7 @@ use super::{ConfigArg, GOOD, WRONG, sentence};
 use crate::config::{Images, Settings};
 use crate::daemon;
 use crate::daemon::arming::{ArmError, Armory, Proved, by};
+use crate::daemon::only::{LOCK, OnlyStation};
 use crate::ledger::{Ledger, believed};
 use crate::panel::Nowhere;
 use crate::panel::bars::ReadingBar;
@@ -41,8 +43,15 @@ fn complain(error: &dyn Error) {
 }
 
 fn run_station(args: &Args) -> u8 {
-    let settings = match args.config.read(Images::Unseen) {
+    let settings = match args.config.read_settled(Images::Unseen) {
         Ok(settings) => settings,
+        Err(error) => {
+            complain(&error);
+            return WRONG;
+        }
+    };
+    let _only = match OnlyStation::claim(Path::new(LOCK), args.config.path()) {
+        Ok(only) => only,
         Err(error) => {
             complain(&error);
             return WRONG;

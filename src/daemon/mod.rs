@@ -37,6 +37,7 @@ pub mod interlock;
 mod keeper;
 pub mod lamps;
 mod log_files;
+pub mod only;
 mod pulse;
 mod questions;
 mod restage;

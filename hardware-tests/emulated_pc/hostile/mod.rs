@@ -11,3 +11,4 @@ mod images;
 mod in_use;
 mod journal;
 mod log_disk;
+mod one_station;
