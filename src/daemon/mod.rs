@@ -26,6 +26,7 @@
 //! | watch, cover, shifts, lamps told of another configuration | a value behind a lock that is held for its exchange alone, or an unbounded channel with one message a reload |
 //! | a configuration, an image | read, judged and staged in threads (`reload`, `stage`, `check-images`); what comes back is moved in |
 //! | images nobody needs any more | closed and removed in a thread (`store`): the last close of a long file that was removed takes its disk's time |
+//! | the PC kept awake | a thread holds and lets go of the inhibitor (`awake`); it is told by a value |
 //! | lamps.json, orders, log files | written in threads; orders stand in the log alone |
 //!
 //! Not in anybody's hand here: the pages of the program itself come from the root disk, and a PC without memory waits for its disk in any
@@ -33,6 +34,7 @@
 
 pub mod arming;
 pub mod aside;
+mod awake;
 pub mod interlock;
 mod keeper;
 pub mod lamps;
@@ -63,6 +65,7 @@ use crate::config::Settings;
 use crate::control::access::by_groups;
 use crate::control::server::Server;
 use crate::control::{Asked, What};
+use crate::device::background;
 use crate::flash::rules::Rules;
 use crate::flash::unanswered::Unanswered;
 use crate::image::{Staged, store};
@@ -82,6 +85,7 @@ use crate::watch::cover::CoverWatch;
 use crate::watch::sysfs::Sysfs;
 use crate::watch::uses::own_parts;
 use arming::{Armory, Proved, ReloadError};
+use awake::Awake;
 use keeper::Keeper;
 use log_files::LogFilesThread;
 use pulse::Pulse;
@@ -170,6 +174,8 @@ struct Daemon {
     watch: Watch,
     cabling: CablingWatch,
     cover: CoverWatch,
+    /// Keeps the PC from sleeping while a card is written.
+    awake: Awake,
     shown: Shown,
     panel: Panel,
     lamps: Lamps,
@@ -228,8 +234,6 @@ impl Daemon {
         let seen = tell.clone();
         let cover = CoverWatch::spawn(Sysfs::default(), move |event| seen.blocking_send(event).is_ok()).map_err(start("cover thread"))?;
         let (pulse, shown) = (Pulse::default(), Shown::new(Instant::now(), station.view(Moment::default())));
-        let panel = Panel::spawn(screen, shown.dead_or_alive(&pulse)).map_err(start("panel thread"))?;
-        let lamps = Lamps::spawn(SysfsLeds::default(), shown.while_alive(&pulse)).map_err(start("lamps thread"))?;
         let (ask, asked) = mpsc::channel(QUESTIONS);
         // A station that cannot be asked still writes cards.
         let control = Server::start(&settings.socket, shown.listen(), ask.clone(), by_groups)
@@ -242,6 +246,11 @@ impl Daemon {
         let service = ServiceManager::start().map_err(start("thread for systemd"))?;
         let today = Today::start(&log, tell.clone());
         let shift_end = ShiftEnd::start(&log, Shifts::new(settings.shifts.clone()), tell.clone());
+        let awake = Awake::start().map_err(start("thread that keeps the PC awake"))?;
+        // Last: what is shown is shown by a station that decides, however slowly its parts came up.
+        pulse.beat();
+        let panel = Panel::spawn(screen, shown.dead_or_alive(&pulse)).map_err(start("panel thread"))?;
+        let lamps = Lamps::spawn(SysfsLeds::default(), shown.while_alive(&pulse)).map_err(start("lamps thread"))?;
         let mut daemon = Self {
             began: Instant::now(),
             config,
@@ -255,6 +264,7 @@ impl Daemon {
             watch,
             cabling,
             cover,
+            awake,
             shown,
             panel,
             lamps,
@@ -271,6 +281,7 @@ impl Daemon {
             proving: None,
         };
         daemon.configure(proved)?;
+        daemon.pulse.beat();
         for model in daemon.station.view(Moment::default()).models.iter().filter(|model| model.armed.is_none()) {
             if let Some(order) = &model.order {
                 tracing::error!(
@@ -411,6 +422,8 @@ impl Daemon {
         let (config, state, reloaded) = (self.config.clone(), self.settings.state.clone(), reloaded.clone());
         let at = believed(Some(self.workers.armory.judged_at()));
         let prove = move || {
+            // Cards are being written meanwhile. What this thread begins inherits it.
+            background::yield_to_others();
             let _stopped = reloaded.blocking_send(arming::prove(&config, &state, at, asked_by));
         };
         match std::thread::Builder::new().name("reload".to_owned()).spawn(prove) {
@@ -479,6 +492,7 @@ impl Daemon {
             self.apply(event)?;
         }
         self.apply(Event::Tick)?;
+        self.awake.keep(!self.station.is_idle());
         self.pulse.beat();
         // Fed by the task that owns the station, and by nobody else: a station that decides nothing any more is restarted.
         self.service.feed(Instant::now());

@@ -1,4 +1,5 @@
-//! The block layer's ioctls, one safe function each. Numbers and argument types are those of `linux/fs.h`.
+//! The block layer's ioctls, one safe function each. Numbers and argument types are those of `linux/fs.h`. And two system calls that say how
+//! a thread's reads and writes are to be queued.
 
 use std::fs::File;
 use std::io;
@@ -165,6 +166,41 @@ pub(super) fn zero(device: &File, at: u64, length: u64) -> io::Result<()> {
     // SAFETY: BLKZEROOUT reads two u64 through its argument; `range` is two and outlives the call.
     unsafe { raw::blkzeroout(device.as_raw_fd(), &raw const range) }?;
     Ok(())
+}
+
+/// `IOPRIO_WHO_PROCESS` of `linux/ioprio.h`: one thread, 0 the calling one.
+const ONE_THREAD: c_int = 1;
+/// Where the class begins in an I/O priority.
+const CLASS_SHIFT: u32 = 13;
+/// `IOPRIO_CLASS_IDLE`: served when nobody else wants the disk.
+const CLASS_IDLE: c_int = 3;
+
+/// The calling thread's reads and writes come last (`ioprio_set`).
+///
+/// # Errors
+/// What the kernel answered; `ENOSYS` where it was built without a block layer.
+pub(super) fn set_io_idle() -> io::Result<()> {
+    // SAFETY: ioprio_set takes three numbers and touches no memory of ours.
+    let answer = unsafe { libc::syscall(libc::SYS_ioprio_set, ONE_THREAD, 0, CLASS_IDLE << CLASS_SHIFT) };
+    if answer == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// The class of the calling thread's reads and writes (`ioprio_get`).
+#[cfg(test)]
+pub(super) fn io_class() -> io::Result<i32> {
+    // SAFETY: ioprio_get takes two numbers and touches no memory of ours.
+    let answer = unsafe { libc::syscall(libc::SYS_ioprio_get, ONE_THREAD, 0) };
+    if answer < 0 { Err(io::Error::last_os_error()) } else { Ok(i32::try_from(answer >> CLASS_SHIFT).unwrap_or(-1)) }
+}
+
+/// The calling thread's niceness (`setpriority`; of a thread on Linux, whatever POSIX says: sched(7)).
+///
+/// # Errors
+/// What the kernel answered.
+pub(super) fn set_niceness(niceness: c_int) -> io::Result<()> {
+    // SAFETY: setpriority takes three numbers and touches no memory of ours.
+    let answer = unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, niceness) };
+    if answer == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 const _: () = assert!(size_of::<LoopInfo>() == 232, "as long as the kernel's");

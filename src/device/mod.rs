@@ -4,6 +4,7 @@
 //! real one's rules. All `unsafe` of the crate lives here, in `aligned`, `ioctl` and `mapped`.
 
 pub mod aligned;
+pub mod background;
 mod counts;
 pub mod direct;
 mod ioctl;
