@@ -81,14 +81,11 @@ fn has_numbers(card: &Card) -> bool {
 impl Loss {
     /// Did this card, seen `now`, come back by itself? `with_device` is how long its device has been on the bus, where it came with it.
     ///
-    /// The times compared are those of the bus: a device may take seconds to be made a disk of. The kernel takes a disk away before its
-    /// device, so that a device may still be there when its card is missed: one that came to the bus after that is another one, or the
-    /// same one anew, and so the card's own device left, too.
+    /// The times compared are those of the bus: a device may take seconds to be made a disk of.
     pub(super) fn returns(&self, now: Moment, card: &Card, with_device: Option<Duration>) -> bool {
-        let Some(connected) = with_device else { return false };
-        let since = now.since(self.at);
-        let stayed = !self.with_device && connected >= since;
-        !stayed && since.saturating_sub(connected) <= RETURNS_WITHIN && can_be(card, &self.card)
+        let Some(connected) = with_device.filter(|_| self.with_device) else { return false };
+        let away = now.since(self.at).saturating_sub(connected);
+        away <= RETURNS_WITHIN && can_be(card, &self.card)
     }
 
     /// What the card is that came back by itself; nothing where a hand had just put it in: contacts bounce.
