@@ -66,7 +66,7 @@ pub enum Event {
         /// was put into something that was there already.
         with_device: Option<Duration>,
     },
-    /// That visit is over.
+    /// That visit is over. Told once more when its device follows it at once.
     Gone {
         /// Which.
         visit: Visit,

@@ -338,7 +338,7 @@ impl World {
                 }
                 names.left(&mut loss.left);
                 loss.card.visit = visit(0);
-                Loss { at: at(0), ..loss }
+                Loss { at: at(0), visit: visit(0), ..loss }
             });
             if let Some(Returned { left, card }) = &mut slot.returned {
                 names.left(left);

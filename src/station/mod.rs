@@ -264,7 +264,12 @@ impl Station {
     }
 
     fn gone(&mut self, now: Moment, visit: Visit, with_device: bool) -> Vec<Effect> {
-        let Some(slot) = self.slots.iter_mut().find(|slot| slot.holds(visit)) else { return Vec::new() };
+        let Some(slot) = self.slots.iter_mut().find(|slot| slot.holds(visit)) else {
+            // Its device has followed it.
+            let losses = self.slots.iter_mut().filter_map(|slot| slot.loss.as_mut());
+            losses.filter(|loss| loss.visit == visit).for_each(|loss| loss.with_device |= with_device);
+            return Vec::new();
+        };
         slot.lose(now, with_device);
         match &mut slot.phase {
             Phase::Held(_) | Phase::Settling { .. } | Phase::Surveying { .. } => slot.phase = Phase::Empty,

@@ -22,6 +22,8 @@ pub(super) const RETURNS_WITHIN: Duration = Duration::from_secs(2);
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Loss {
     pub(super) at: Moment,
+    /// Which insertion that was.
+    pub(super) visit: Visit,
     /// From which of the slot's ports.
     pub(super) port: Port,
     /// Its USB device, or the host it was in, left the bus.

@@ -196,7 +196,7 @@ impl Slot {
                 Some(Returned { left, card }) => (left, card),
                 None => (self.left_by(&card), surveyed.unwrap_or_else(|| card.clone())),
             };
-            self.loss = Some(Loss { at: now, port: card.port, with_device, card: known, left });
+            self.loss = Some(Loss { at: now, visit: card.visit, port: card.port, with_device, card: known, left });
         }
     }
 

@@ -90,7 +90,7 @@ impl Watch {
                     seen.woke(Instant::now());
                 }
                 slept = by_now;
-                for event in seen.look(&sysfs, Instant::now()) {
+                for event in seen.look(&sysfs, Instant::now) {
                     if !tell(event) {
                         return;
                     }

@@ -12,6 +12,9 @@ use crate::station::{Before, Event};
 /// What was in the PC while it slept is all there again within this, or never: readers come up anew.
 const WAKES_WITHIN: Duration = Duration::from_secs(10);
 
+/// A stick that leaves the bus may show no medium before it is no disk any more.
+const LEAVES_WITHIN: Duration = Duration::from_secs(1);
+
 /// What the station has been told of.
 #[derive(Debug)]
 pub(super) struct Seen {
@@ -20,6 +23,8 @@ pub(super) struct Seen {
     new_ports: BTreeSet<Port>,
     /// With what each card is in.
     visits: BTreeMap<Visit, DeviceId>,
+    /// Visits that ended while their sticks were still there, and when: they may be leaving.
+    ending: BTreeMap<Visit, (DeviceId, Instant)>,
     tell_all: bool,
     /// Every disk, by name.
     disks: BTreeMap<String, Disk>,
@@ -38,6 +43,7 @@ impl Seen {
             ports: BTreeSet::new(),
             new_ports: BTreeSet::new(),
             visits: BTreeMap::new(),
+            ending: BTreeMap::new(),
             tell_all: false,
             disks: BTreeMap::new(),
             devices: Devices::new(uptime, began),
@@ -59,17 +65,28 @@ impl Seen {
     }
 
     /// Compares with what is there now. What left is told before what came. Reads nothing that waits for a device.
-    pub(super) fn look(&mut self, sysfs: &Sysfs, now: Instant) -> Vec<Event> {
-        let began = Instant::now();
+    pub(super) fn look(&mut self, sysfs: &Sysfs, clock: impl Fn() -> Instant) -> Vec<Event> {
+        let now = clock();
         self.note_devices(sysfs, now);
         let present = sysfs.visits();
         let mut events: Vec<Event> = Vec::new();
         let just_woke = std::mem::take(&mut self.just_woke);
         let is_waking = self.woke.is_some_and(|woke| now.saturating_duration_since(woke) < WAKES_WITHIN);
+        self.ending.retain(|visit, (device, since)| {
+            let left = !self.devices.is_there(*device);
+            if left {
+                events.push(Event::Gone { visit: *visit, with_device: true });
+            }
+            !left && now.saturating_duration_since(*since) < LEAVES_WITHIN
+        });
         self.visits.retain(|visit, device| {
             let stays = present.contains_key(visit) && !just_woke;
             if !stays {
-                events.push(Event::Gone { visit: *visit, with_device: !just_woke && !self.devices.is_there(*device) });
+                let device_left = !self.devices.is_there(*device);
+                events.push(Event::Gone { visit: *visit, with_device: !just_woke && device_left });
+                if !just_woke && !device_left && is_alone(&self.disks, *device) {
+                    self.ending.insert(*visit, (*device, now));
+                }
             }
             stays
         });
@@ -84,8 +101,8 @@ impl Seen {
             let arrival = if known {
                 None
             } else {
-                let (at, connected) = at_once(|| sysfs.connected(name));
-                self.devices.arrival(now + at.saturating_duration_since(began), disk.device, connected)
+                let (at, connected) = at_once(&clock, || sysfs.connected(name));
+                self.devices.arrival(at, disk.device, connected)
             };
             let is_from_before = known || self.new_ports.contains(&card.port) || arrival.is_some_and(|arrival| arrival.was_there_before);
             let before = match (is_waking && !known, is_from_before) {
@@ -123,11 +140,12 @@ impl Seen {
 }
 
 /// Reads what counts from some moment, and when that was: of a PC that did something else in between, again.
-fn at_once<T>(read: impl Fn() -> T) -> (Instant, T) {
+fn at_once<T>(clock: impl Fn() -> Instant, read: impl Fn() -> T) -> (Instant, T) {
     const A_MOMENT: Duration = Duration::from_millis(20);
     let once = || {
-        let at = Instant::now();
-        (at, read(), at.elapsed())
+        let at = clock();
+        let value = read();
+        (at, value, clock().saturating_duration_since(at))
     };
     let mut taken = once();
     for _ in 0..10 {
@@ -137,6 +155,13 @@ fn at_once<T>(read: impl Fn() -> T) -> (Instant, T) {
         taken = once();
     }
     (taken.0, taken.1)
+}
+
+/// Is this disk all that its USB device has? Of a reader of several slots a card may be taken out a moment before it resets itself.
+fn is_alone(disks: &BTreeMap<String, Disk>, device: DeviceId) -> bool {
+    let usb_device = |disk: &Disk| disk.port.0.rsplit_once("/lun-").map(|(usb_device, _)| usb_device.to_owned());
+    let Some(own) = disks.values().find(|disk| disk.id == device).and_then(usb_device) else { return false };
+    disks.values().filter(|disk| usb_device(disk).as_ref() == Some(&own)).count() == 1
 }
 
 #[cfg(test)]

@@ -69,6 +69,16 @@ fn a_held_card_whose_hub_blinks_stays_held_however_often_and_a_few_times_of_many
 }
 
 #[test]
+fn a_held_stick_that_shows_no_medium_before_it_blinks_is_held() {
+    let mut station = station(&[("A1", PORT)]);
+    station.apply(at(0), Event::Seen { card: Box::new(glance(1)), before: Some(Before::Start), with_device: None });
+    station.apply(at(1000), Event::Gone { visit: visit(1), with_device: false });
+    station.apply(at(1200), blinks(1));
+    station.apply(at(2500), back(glance(2), 1300));
+    assert_eq!(sign(&station, 0), Sign::Held(Hold::SinceStart));
+}
+
+#[test]
 fn a_held_stick_is_asked_for_its_numbers_so_that_another_one_put_in_its_place_at_once_is_flashed() {
     let held = || {
         let mut station = station(&[("A1", PORT)]);

@@ -29,12 +29,12 @@ fn a_stick_that_was_connected_before_anybody_looked_is_from_before_however_late_
     let fake = FakeSysfs::new();
     let mut seen = seen();
     let start = Instant::now();
-    assert_eq!(told(&seen.look(&fake.sysfs(), start)), [""; 0]);
+    assert_eq!(told(&seen.look(&fake.sysfs(), || start)), [""; 0]);
     fake.stick("sda", "1", 11);
     fake.connected("1", 8000);
     fake.stick("sdb", "2", 12);
     fake.connected("2", 1500);
-    let told = told(&seen.look(&fake.sysfs(), start + 2000 * MS));
+    let told = told(&seen.look(&fake.sysfs(), || start + 2000 * MS));
     assert_eq!(told, ["seen 11 Some(Start) 8000", "seen 12 None 1500"], "the second one was plugged in after the first look");
 }
 
@@ -44,12 +44,36 @@ fn a_stick_put_in_once_the_station_has_begun_is_put_in_by_hand_however_late_the_
     let began = Instant::now();
     let mut seen = Seen::new(Duration::from_secs(3600), began);
     seen.turn_to([port("1"), port("2")].into());
-    assert_eq!(told(&seen.look(&fake.sysfs(), began + 1500 * MS)), [""; 0]);
+    assert_eq!(told(&seen.look(&fake.sysfs(), || began + 1500 * MS)), [""; 0]);
     fake.stick("sda", "1", 11);
     fake.connected("1", 2000);
     fake.stick("sdb", "2", 12);
     fake.connected("2", 3500);
-    assert_eq!(told(&seen.look(&fake.sysfs(), began + 3000 * MS)), ["seen 11 None 2000", "seen 12 Some(Start) 3500"]);
+    assert_eq!(told(&seen.look(&fake.sysfs(), || began + 3000 * MS)), ["seen 11 None 2000", "seen 12 Some(Start) 3500"]);
+}
+
+#[test]
+fn a_stick_that_shows_no_medium_a_moment_before_it_leaves_left_with_its_device_and_a_card_out_of_a_reader_did_not() {
+    let fake = FakeSysfs::new();
+    let mut seen = seen();
+    let start = Instant::now();
+    for (name, chain, lun, diskseq) in [("sda", "1", 0, 11), ("sdb", "2", 0, 12), ("sdc", "2", 1, 13)] {
+        fake.lun(name, chain, lun, diskseq);
+        fake.connected(chain, 60_000);
+    }
+    seen.turn_to([port("1"), port("2")].into());
+    assert_eq!(seen.look(&fake.sysfs(), || start).len(), 2);
+    for name in ["sda", "sdb"] {
+        fake.set(name, "size", "0");
+    }
+    let mut gone = told(&seen.look(&fake.sysfs(), || start + 1000 * MS));
+    gone.sort();
+    assert_eq!(gone, ["gone 11 false", "gone 12 false"]);
+    for name in ["sda", "sdb", "sdc"] {
+        fake.remove(name);
+    }
+    assert_eq!(told(&seen.look(&fake.sysfs(), || start + 1300 * MS)), ["gone 11 true"]);
+    assert_eq!(told(&seen.look(&fake.sysfs(), || start + 1400 * MS)), [""; 0], "told once");
 }
 
 #[test]
@@ -59,16 +83,16 @@ fn a_stick_behind_a_hub_that_was_connected_before_anybody_looked_is_from_before_
     seen.turn_to([port("3.1"), port("3.2")].into());
     let start = Instant::now();
     fake.hub("3", "05e3", "0610");
-    seen.look(&fake.sysfs(), start);
+    seen.look(&fake.sysfs(), || start);
     fake.stick("sda", "3.1", 11);
     fake.connected("3", 6000);
     fake.connected("3.1", 2000);
-    assert_eq!(told(&seen.look(&fake.sysfs(), start + 4000 * MS)), ["seen 11 Some(Start) 6000"]);
+    assert_eq!(told(&seen.look(&fake.sysfs(), || start + 4000 * MS)), ["seen 11 Some(Start) 6000"]);
     // A minute later a hand puts one in beside it.
     fake.stick("sdb", "3.2", 12);
     fake.connected("3", 66_000);
     fake.connected("3.2", 1000);
-    assert_eq!(told(&seen.look(&fake.sysfs(), start + 64_000 * MS)), ["seen 12 None 1000"]);
+    assert_eq!(told(&seen.look(&fake.sysfs(), || start + 64_000 * MS)), ["seen 12 None 1000"]);
 }
 
 #[test]
@@ -81,14 +105,14 @@ fn a_card_put_into_a_reader_that_has_always_been_there_is_put_in_by_hand_and_so_
     fake.set("sda", "size", "0");
     fake.connected("1", 90_000_000);
     fake.mmc_host(3);
-    assert_eq!(told(&seen.look(&fake.sysfs(), start)), [""; 0]);
+    assert_eq!(told(&seen.look(&fake.sysfs(), || start)), [""; 0]);
     fake.set("sda", "size", "131072");
     fake.mmc("mmcblk3", 3, "SD", 12);
-    assert_eq!(told(&seen.look(&fake.sysfs(), start + 1000 * MS)), ["seen 11 None -", "seen 12 None -"]);
+    assert_eq!(told(&seen.look(&fake.sysfs(), || start + 1000 * MS)), ["seen 11 None -", "seen 12 None -"]);
     // Changed by hand in what stays, within one look.
     fake.set("sda", "diskseq", "13");
     fake.remove("mmcblk3");
-    assert_eq!(told(&seen.look(&fake.sysfs(), start + 2000 * MS)), ["gone 11 false", "gone 12 false", "seen 13 None -"]);
+    assert_eq!(told(&seen.look(&fake.sysfs(), || start + 2000 * MS)), ["gone 11 false", "gone 12 false", "seen 13 None -"]);
 }
 
 #[test]
@@ -96,18 +120,18 @@ fn what_comes_with_its_reader_a_moment_later_came_with_it_and_what_comes_after_t
     let fake = FakeSysfs::new();
     let mut seen = seen();
     let start = Instant::now();
-    seen.look(&fake.sysfs(), start);
+    seen.look(&fake.sysfs(), || start);
     for (name, lun, diskseq) in [("sda", 0, 11), ("sdb", 1, 12)] {
         fake.lun(name, "1", lun, diskseq);
         fake.set(name, "size", "0");
     }
     fake.connected("1", 70_000);
     seen.turn_to(["1", "2"].map(port).into_iter().chain([Port("pci-0000:00:1c.0/usb3-1/lun-1".to_owned())]).collect());
-    assert_eq!(told(&seen.look(&fake.sysfs(), start + 60_000 * MS)), [""; 0]);
+    assert_eq!(told(&seen.look(&fake.sysfs(), || start + 60_000 * MS)), [""; 0]);
     fake.set("sda", "size", "131072");
-    assert_eq!(told(&seen.look(&fake.sysfs(), start + 61_000 * MS)), ["seen 11 Some(Start) 70000"]);
+    assert_eq!(told(&seen.look(&fake.sysfs(), || start + 61_000 * MS)), ["seen 11 Some(Start) 70000"]);
     fake.set("sdb", "size", "131072");
-    assert_eq!(told(&seen.look(&fake.sysfs(), start + 70_000 * MS)), ["seen 12 None -"]);
+    assert_eq!(told(&seen.look(&fake.sysfs(), || start + 70_000 * MS)), ["seen 12 None -"]);
 }
 
 #[test]
@@ -117,16 +141,16 @@ fn a_device_that_left_and_came_back_between_two_looks_is_told_with_the_age_of_it
     let start = Instant::now();
     fake.stick("sda", "1", 11);
     fake.connected("1", 90_000);
-    assert_eq!(told(&seen.look(&fake.sysfs(), start)), ["seen 11 Some(Start) -"]);
+    assert_eq!(told(&seen.look(&fake.sysfs(), || start)), ["seen 11 Some(Start) -"]);
     fake.remove("sda");
     fake.stick("sda", "1", 12);
     fake.connected("1", 300);
-    assert_eq!(told(&seen.look(&fake.sysfs(), start + 5000 * MS)), ["gone 11 true", "seen 12 None 300"]);
+    assert_eq!(told(&seen.look(&fake.sysfs(), || start + 5000 * MS)), ["gone 11 true", "seen 12 None 300"]);
     // Its driver is taken from it and given back: it never left the bus, and is not from before for that.
     fake.remove("sda");
     fake.stick("sda", "1", 13);
     fake.connected("1", 95_000);
-    assert_eq!(told(&seen.look(&fake.sysfs(), start + 9000 * MS)), ["gone 12 true", "seen 13 None 95000"]);
+    assert_eq!(told(&seen.look(&fake.sysfs(), || start + 9000 * MS)), ["gone 12 true", "seen 13 None 95000"]);
 }
 
 #[test]
@@ -139,12 +163,12 @@ fn an_sd_card_that_shows_while_the_pc_boots_or_with_its_host_is_from_before() {
         if !host_is_late {
             fake.mmc_host(3);
         }
-        seen.look(&fake.sysfs(), start);
+        seen.look(&fake.sysfs(), || start);
         fake.mmc_host(3);
-        seen.look(&fake.sysfs(), start + 5000 * MS);
+        seen.look(&fake.sysfs(), || start + 5000 * MS);
         fake.mmc("mmcblk3", 3, "SD", 12);
         let at = if host_is_late { 6000 } else { 2500 };
-        told(&seen.look(&fake.sysfs(), start + at * MS)).remove(0)
+        told(&seen.look(&fake.sysfs(), || start + at * MS)).remove(0)
     };
     assert_eq!(in_host(12, false), "seen 12 Some(Start) 2500");
     assert_eq!(in_host(3600, true), "seen 12 Some(Start) 1000");
@@ -156,14 +180,14 @@ fn after_a_sleep_every_card_is_told_as_another_one_that_nobody_put_in() {
     let fake = FakeSysfs::new();
     let mut seen = seen();
     let start = Instant::now();
-    seen.look(&fake.sysfs(), start);
+    seen.look(&fake.sysfs(), || start);
     fake.stick("sda", "1", 11);
-    assert_eq!(told(&seen.look(&fake.sysfs(), start + 1000 * MS)), ["seen 11 None 0"]);
+    assert_eq!(told(&seen.look(&fake.sysfs(), || start + 1000 * MS)), ["seen 11 None 0"]);
     seen.woke(start + 2000 * MS);
-    assert_eq!(told(&seen.look(&fake.sysfs(), start + 2000 * MS)), ["gone 11 false", "seen 11 Some(Sleep) 0"]);
+    assert_eq!(told(&seen.look(&fake.sysfs(), || start + 2000 * MS)), ["gone 11 false", "seen 11 Some(Sleep) 0"]);
     fake.stick("sdb", "2", 12);
-    assert_eq!(told(&seen.look(&fake.sysfs(), start + 8000 * MS)), ["seen 12 Some(Sleep) 0"], "a reader that is slow to wake");
-    assert_eq!(told(&seen.look(&fake.sysfs(), start + 9000 * MS)), [""; 0]);
+    assert_eq!(told(&seen.look(&fake.sysfs(), || start + 8000 * MS)), ["seen 12 Some(Sleep) 0"], "a reader that is slow to wake");
+    assert_eq!(told(&seen.look(&fake.sysfs(), || start + 9000 * MS)), [""; 0]);
 }
 
 #[test]

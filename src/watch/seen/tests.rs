@@ -31,12 +31,12 @@ fn what_was_there_at_the_start_is_told_apart_from_what_came_later() {
     let fake = FakeSysfs::new();
     let mut seen = seen();
     fake.stick("sda", "1", 11);
-    assert_eq!(names(&seen.look(&fake.sysfs(), Instant::now())), ["seen sda 11 true"]);
-    assert_eq!(names(&seen.look(&fake.sysfs(), Instant::now())), [""; 0], "nothing changed");
+    assert_eq!(names(&seen.look(&fake.sysfs(), Instant::now)), ["seen sda 11 true"]);
+    assert_eq!(names(&seen.look(&fake.sysfs(), Instant::now)), [""; 0], "nothing changed");
     fake.stick("sdb", "2", 12);
-    assert_eq!(names(&seen.look(&fake.sysfs(), Instant::now())), ["seen sdb 12 false"]);
+    assert_eq!(names(&seen.look(&fake.sysfs(), Instant::now)), ["seen sdb 12 false"]);
     fake.remove("sda");
-    assert_eq!(names(&seen.look(&fake.sysfs(), Instant::now())), ["gone 11"]);
+    assert_eq!(names(&seen.look(&fake.sysfs(), Instant::now)), ["gone 11"]);
 }
 
 #[test]
@@ -44,9 +44,9 @@ fn a_card_swapped_between_two_looks_is_gone_and_seen_although_its_name_stayed() 
     let fake = FakeSysfs::new();
     let mut seen = seen();
     fake.stick("sda", "1", 11);
-    seen.look(&fake.sysfs(), Instant::now());
+    seen.look(&fake.sysfs(), Instant::now);
     fake.set("sda", "diskseq", "12");
-    assert_eq!(names(&seen.look(&fake.sysfs(), Instant::now())), ["gone 11", "seen sda 12 false"]);
+    assert_eq!(names(&seen.look(&fake.sysfs(), Instant::now)), ["gone 11", "seen sda 12 false"]);
 }
 
 #[test]
@@ -56,31 +56,31 @@ fn an_empty_reader_is_no_card_and_a_port_nobody_asked_for_is_never_told() {
     fake.stick("sda", "1", 11);
     fake.set("sda", "size", "0");
     fake.stick("sdb", "3", 12);
-    assert_eq!(names(&seen.look(&fake.sysfs(), Instant::now())), [""; 0]);
+    assert_eq!(names(&seen.look(&fake.sysfs(), Instant::now)), [""; 0]);
     fake.set("sda", "size", "131072");
-    assert_eq!(names(&seen.look(&fake.sysfs(), Instant::now())), ["seen sda 11 false"]);
+    assert_eq!(names(&seen.look(&fake.sysfs(), Instant::now)), ["seen sda 11 false"]);
 }
 
 #[test]
 fn a_port_added_later_tells_its_card_as_one_that_was_there_before() {
     let fake = FakeSysfs::new();
     let mut seen = seen();
-    seen.look(&fake.sysfs(), Instant::now());
+    seen.look(&fake.sysfs(), Instant::now);
     fake.stick("sdc", "3", 13);
-    assert_eq!(names(&seen.look(&fake.sysfs(), Instant::now())), [""; 0]);
+    assert_eq!(names(&seen.look(&fake.sysfs(), Instant::now)), [""; 0]);
     seen.turn_to(["1", "2", "3"].map(port).into());
     fake.stick("sda", "1", 14);
-    assert_eq!(names(&seen.look(&fake.sysfs(), Instant::now())), ["seen sda 14 false", "seen sdc 13 true"]);
+    assert_eq!(names(&seen.look(&fake.sysfs(), Instant::now)), ["seen sda 14 false", "seen sdc 13 true"]);
 }
 
 #[test]
 fn the_same_ports_told_again_make_no_card_one_that_was_there_before() {
     let fake = FakeSysfs::new();
     let mut seen = seen();
-    seen.look(&fake.sysfs(), Instant::now());
+    seen.look(&fake.sysfs(), Instant::now);
     fake.stick("sda", "1", 11);
     seen.turn_to(["1", "2"].map(port).into());
-    assert_eq!(names(&seen.look(&fake.sysfs(), Instant::now())), ["seen sda 11 false"]);
+    assert_eq!(names(&seen.look(&fake.sysfs(), Instant::now)), ["seen sda 11 false"]);
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn our_readers_are_asked_for_their_media_more_often_and_no_others() {
         fake.set(name, "events", "media_change");
         fake.set(name, "events_poll_msecs", "-1");
     }
-    seen().look(&fake.sysfs(), Instant::now());
+    seen().look(&fake.sysfs(), Instant::now);
     let wanted = MEDIA_POLL.as_millis().to_string();
     let began = Instant::now();
     while fake.get("sda", "events_poll_msecs") != wanted && began.elapsed() < Duration::from_secs(10) {
