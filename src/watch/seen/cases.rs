@@ -206,8 +206,8 @@ fn a_reader_that_hangs_while_it_is_to_be_polled_holds_up_no_look() {
     let (tell, heard) = mpsc::channel();
     std::thread::spawn(move || {
         let mut seen = seen();
-        tell.send(seen.look(&sysfs, Instant::now()).len()).expect("it is listened to");
-        tell.send(seen.look(&sysfs, Instant::now()).len()).expect("it is listened to");
+        tell.send(seen.look(&sysfs, Instant::now).len()).expect("it is listened to");
+        tell.send(seen.look(&sysfs, Instant::now).len()).expect("it is listened to");
     });
     assert_eq!(heard.recv_timeout(Duration::from_secs(10)), Ok(2), "both cards are seen while one reader hangs");
     assert_eq!(heard.recv_timeout(Duration::from_secs(10)), Ok(0));
