@@ -5,6 +5,10 @@ use flashline_lab::{MIB, Pc, secs};
 use crate::factory::{Factory, Image, usb};
 use crate::station::{Run, Station};
 
+/// Prints the number of the station's own process, and not of those that keep its log.
+const STATION: &str =
+    "for process in $(pidof flashline); do tr '\\0' ' ' </proc/$process/cmdline | grep -qx 'flashline run ' && echo $process; done; true";
+
 /// A member of one group and of nothing else, whom nobody has given an account.
 const ADMIN: &str = "setpriv --reuid 4321 --regid 7001 --clear-groups";
 
@@ -17,7 +21,7 @@ fn a_second_station_refuses_with_cause_and_cure_and_a_member_of_the_admins_group
     pc.sh("sed 's,^name = \"emulated\",&\\nstate = \"/srv/other\",; s,^\\[policy\\],[control]\\nsocket = \"/srv/other.sock\"\\n\\n&,' /etc/flashline/config.toml >/srv/other.toml");
     let second = pc.run("flashline run --config /srv/other.toml");
     assert_eq!(second.status, 2, "{second}");
-    let first = format!("process {}, configuration /etc/flashline/config.toml", pc.sh("pidof flashline"));
+    let first = format!("process {}, configuration /etc/flashline/config.toml", pc.sh(STATION));
     assert!(second.stderr.contains(&first) && second.stderr.contains("systemctl stop flashline"), "{second}");
     pc.sh("[ ! -e /srv/other ]");
 
@@ -31,7 +35,7 @@ fn a_second_station_refuses_with_cause_and_cure_and_a_member_of_the_admins_group
     assert!(stranger.status != 0 && stranger.stderr.contains("in neither `flashline` nor `flashline-admin`"), "{stranger}");
 
     // The file that the lock is on stays, and is in nobody's way.
-    pc.sh("kill -KILL $(pidof flashline); while pidof flashline; do sleep 0.1; done");
+    pc.sh(&format!("kill -KILL $({STATION}); while pidof flashline; do sleep 0.1; done"));
     let next = Station::start(&pc);
     next.job.wait_for_line("the station runs", secs(60));
 }
