@@ -85,7 +85,7 @@ impl<'a> Factory<'a> {
             pc,
             // Scenarios put one card in again and again; that a finished one is not written is a scenario of its own.
             config: format!(
-                "[station]\nname = \"emulated\"\n\n[policy]\ndone = \"reflash\"\n\n[[model]]\nname = \"acme/box\"\nimage = \"{there}\"\nrequire = \"none\"\n"
+                "[station]\nname = \"emulated\"\n\n[log]\nvolatile = true\n\n[policy]\ndone = \"reflash\"\n\n[[model]]\nname = \"acme/box\"\nimage = \"{there}\"\nrequire = \"none\"\n"
             ),
         }
     }

@@ -24,7 +24,8 @@ fn check(trust: &str, models: &[String]) -> (i32, Vec<Value>) {
         .collect();
     let models: String = models.iter().enumerate().map(|(number, keys)| format!("\n[[model]]\nname = \"m{number}\"\n{keys}\n")).collect();
     let state = directory.path().join("state");
-    fs::write(&config, format!("[station]\nstate = {state:?}\n\n{trust}\n{models}{slots}")).expect("it can be written");
+    fs::write(&config, format!("[station]\nstate = {state:?}\n\n[log]\nvolatile = true\n\n{trust}\n{models}{slots}"))
+        .expect("it can be written");
     let output =
         Command::new(env!("CARGO_BIN_EXE_flashline")).args(["check", "--json", "--config"]).arg(&config).output().expect("it runs");
     let code = output.status.code().expect("it ends by itself");

@@ -36,7 +36,7 @@ fn the_image_of_one_model_configured_for_another_is_disarmed_and_touches_no_card
     let trust = "[trust]\nroots = [\"/srv/images/test-root.trusted\"]\nwith = [\"/srv/images/accounts-and-keys.bundle\"]\n";
     let pi = model("pi", "uc18-pi.img.xz", "my-pi18.model", &[("A1", "1"), ("A2", "2")]);
     let pc16 = model("pc", "uc18-pi.img.xz", "my-pc16.model", &[("B1", "3"), ("B2", "4")]);
-    pc.put(format!("{trust}{pi}{pc16}").as_bytes(), "/etc/flashline/config.toml", 0o644);
+    pc.put(format!("[log]\nvolatile = true\n\n{trust}{pi}{pc16}").as_bytes(), "/etc/flashline/config.toml", 0o644);
     let checked = pc.run("flashline check");
     assert_eq!(checked.status, 1, "{}", checked.stderr);
     assert!(checked.stdout.contains("DISARMED: it is the image of another model"), "{}", checked.stdout);

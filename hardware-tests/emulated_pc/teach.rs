@@ -82,7 +82,7 @@ fn teach_makes_a_running_station_of_eight_slots_out_of_nothing() {
     let check = pc.run("flashline check");
     assert_eq!(check.status, 2);
     assert!(check.stderr.contains("`image`: /etc/flashline/to-be-filled-in.img.xz: No such file"), "{check}");
-    pc.sh("sed -i 's,^image = .*,image = \"/srv/images/image.img\"\\nrequire = \"none\",' /etc/flashline/config.toml && flashline check");
+    pc.sh("sed -i 's,^image = .*,image = \"/srv/images/image.img\"\\nrequire = \"none\",' /etc/flashline/config.toml && printf '\\n[log]\\nvolatile = true\\n' >>/etc/flashline/config.toml && flashline check");
     let config = String::from_utf8(pc.get("/etc/flashline/config.toml")).expect("it is text");
     let on_hub = format!("name = \"A1\"\nports = [\"pci-0000:00:1c.0/usb2-3.1/lun-0\"]\nhangs_on = [\"0409:55aa:{}\"]\n", hub.serial());
     assert!(config.contains(&on_hub), "{config}");

@@ -10,7 +10,7 @@ use crate::control::client::{Client, ClientError};
 use crate::control::wire::Request;
 
 /// The options of every command that asks a running station.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub(super) struct StationArgs {
     /// The station's socket; without it, that of the configuration
     #[arg(long, value_name = "PATH")]
@@ -114,6 +114,16 @@ pub(super) struct IdentifyArgs {
     slot: String,
     #[command(flatten)]
     station: StationArgs,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct ConfirmLogArgs {
+    #[command(flatten)]
+    station: StationArgs,
+}
+
+pub(super) fn confirm_log(args: &ConfirmLogArgs) -> u8 {
+    args.station.have(&Request::LogConfirm {}, "the flash log was to be begun anew, and the log says who confirmed it")
 }
 
 pub(super) fn reload(args: &ReloadArgs) -> u8 {

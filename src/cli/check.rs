@@ -5,7 +5,7 @@ use std::fmt;
 use serde_json::json;
 
 use super::prepare::prepare;
-use super::{ConfigArg, GOOD, NOT_GOOD, WRONG, complain, newest_in, say, say_json, sentence};
+use super::{ConfigArg, GOOD, NOT_GOOD, WRONG, complain, medium, newest_in, say, say_json, sentence};
 use crate::config::{Images, ModelSettings, Settings};
 use crate::daemon::arming::ArmError;
 use crate::daemon::interlock::{Interlock, Known};
@@ -17,6 +17,7 @@ use crate::station::lamp::{SlotLamp, fits};
 use crate::station::record::ModelProof;
 use crate::station::sizes::{self, Room};
 use crate::station::units::Bytes;
+use crate::station::view::LogNote;
 use crate::watch::cover;
 use crate::watch::sysfs::Sysfs;
 
@@ -57,6 +58,13 @@ pub(super) fn run(args: &Args) -> u8 {
             return WRONG;
         }
     };
+    let log = medium::look(&settings);
+    if let Err(error) = &log {
+        complain(error);
+        if !args.json {
+            return NOT_GOOD;
+        }
+    }
     let interlock = Interlock::new(&settings, believed(newest_in(&settings.log())));
     let looks: Vec<Look<'_>> = settings.models.iter().map(|model| look(&settings, model, &interlock, args.without_images)).collect();
     // A light that is not plugged in now may be later: it is said, and is no reason against the configuration.
@@ -66,8 +74,12 @@ pub(super) fn run(args: &Args) -> u8 {
     let (impossible, tight) = rooms(&settings, &looks);
     warnings.extend(tight);
     warnings.extend(crate::zone::complaint());
+    let refused = log.as_ref().err().map(|error| sentence(error));
+    if let Ok(Some(why)) = &log {
+        warnings.push(format!("{} ({why})", lines::note(LogNote::Volatile)));
+    }
     if args.json {
-        print_json(&settings, &looks, &missing, &exposed, &warnings, &impossible);
+        print_json(&settings, &looks, &missing, &exposed, &warnings, &impossible, refused.as_deref());
     } else {
         print(args, &settings, &looks, &impossible);
         missing.iter().for_each(|led| say(format_args!("  {led}")));
@@ -75,6 +87,9 @@ pub(super) fn run(args: &Args) -> u8 {
         if !exposed.is_empty() {
             say(format_args!("  {}", lines::exposed(&exposed)));
         }
+    }
+    if refused.is_some() {
+        return NOT_GOOD;
     }
     // Such a slot would begin no card.
     let shut = !impossible.is_empty() || settings.slots.iter().any(|slot| slot.policy.covered_only && exposed.contains(&slot.name));
@@ -198,6 +213,7 @@ fn print_json(
     exposed: &[String],
     warnings: &[String],
     impossible: &[String],
+    log_refused: Option<&str>,
 ) {
     let slots: Vec<_> = settings
         .slots
@@ -233,7 +249,7 @@ fn print_json(
     let leds: Vec<_> = missing.iter().map(|led| json!({"slot": led.slot, "led": led.led, "reason": led.why})).collect();
     say_json(&json!({
         "station": settings.station.name, "state": settings.state, "models": models, "slots": slots, "leds_missing": leds, "exposed": exposed,
-        "warnings": warnings, "impossible": impossible,
+        "warnings": warnings, "impossible": impossible, "log_refused": log_refused,
     }));
 }
 

@@ -341,6 +341,7 @@ fn board_of(heard: &Heard, clock: &str) -> Board {
         clock: clock.to_owned(),
         exposed: status.exposed.clone(),
         faults: status.faults.clone(),
+        log: status.log.clone(),
     }
 }
 

@@ -13,6 +13,7 @@ mod image;
 pub mod log;
 mod log_aside;
 mod log_writer;
+mod medium;
 mod model;
 mod order;
 mod output;
@@ -243,6 +244,7 @@ mod tests {
             "flashline log verify --file copy.db",
             "flashline log anchor",
             "flashline log export copy.db",
+            "flashline log confirm --json",
             "flashline status --json",
             "flashline order start --model acme/my-pi3 --count 500 --name lot-17",
             "flashline order status --json",

@@ -7,7 +7,7 @@ use std::path::Path;
 use super::events::{Events, is_the_journal};
 use super::output::remark_if_taken as remark;
 use super::resident::stay_in_memory;
-use super::{ConfigArg, GOOD, WRONG, sentence};
+use super::{ConfigArg, GOOD, WRONG, medium, sentence};
 use crate::config::{Images, Settings};
 use crate::daemon;
 use crate::daemon::arming::{ArmError, Armory, Proved, by};
@@ -58,7 +58,14 @@ fn run_station(args: &Args) -> u8 {
         }
     };
     // The log first: a station that cannot write it must not spend minutes on staging to say so.
-    let ledger = match std::fs::create_dir_all(&settings.state).map(|()| Ledger::open(&settings.log(), &settings.station.name)) {
+    let volatile = match medium::look(&settings) {
+        Ok(volatile) => volatile.map(|why| why.to_string()),
+        Err(error) => {
+            complain(&error);
+            return WRONG;
+        }
+    };
+    let ledger = match make(&settings.state).map(|()| Ledger::open(&settings.log(), &settings.station.name)) {
         Ok(Ok(ledger)) => ledger,
         Ok(Err(error)) => {
             complain(&error);
@@ -81,12 +88,12 @@ fn run_station(args: &Args) -> u8 {
     let config = args.config.path().to_owned();
     let proved = Proved { settings, armory, by };
     let result = if io::stdout().is_terminal() && !args.plain {
-        daemon::run(config, proved, ledger, Terminal::on_stdout())
+        daemon::run(config, proved, ledger, volatile, Terminal::on_stdout())
     } else if is_the_journal(io::stdout()) {
         // It is told every sign as an event, with fields; once is enough.
-        daemon::run(config, proved, ledger, Nowhere)
+        daemon::run(config, proved, ledger, volatile, Nowhere)
     } else {
-        daemon::run(config, proved, ledger, Plain::new(io::stdout()))
+        daemon::run(config, proved, ledger, volatile, Plain::new(io::stdout()))
     };
     match result {
         Ok(()) => GOOD,
@@ -94,6 +101,14 @@ fn run_station(args: &Args) -> u8 {
             complain(&error);
             WRONG
         }
+    }
+}
+
+/// The state directory itself, and nothing above it: what is missing there may be a disk that is not mounted.
+fn make(state: &Path) -> io::Result<()> {
+    match std::fs::create_dir(state) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        made => made,
     }
 }
 

@@ -6,9 +6,10 @@ use super::ask::StationArgs;
 use super::order;
 use super::{GOOD, NOT_GOOD, complain, say};
 use crate::control::wire::{Slot, Status};
-use crate::panel::lines::{anchor, clock, exposed};
+use crate::panel::lines::{anchor, clock, exposed, note};
 use crate::report::{harmless, harmless_json};
 use crate::station::units::Bytes;
+use crate::station::view::LogNote;
 
 /// Whatever it is shown on.
 const WIDTH: usize = 100;
@@ -49,6 +50,9 @@ fn lines(status: &Status) -> Vec<String> {
     if !status.exposed.is_empty() {
         let slots: Vec<String> = status.exposed.iter().map(|slot| harmless(slot)).collect();
         lines.push(format!("  {}", exposed(&slots)));
+    }
+    for known in status.log.iter().filter_map(|word| LogNote::of(word)) {
+        lines.push(format!("  {}", note(known)));
     }
     for model in &status.models {
         lines.push(match &model.image {

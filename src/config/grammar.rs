@@ -51,6 +51,7 @@ const KEYS: &[Key] = &[
     key("panel", "language", Holds::Word(&["en", "de", "es", "pl", "zh"]), "language = \"en\""),
     key("panel", "bell", Holds::Flag, "bell = true"),
     key("log", "directory", Holds::Text, "directory = \"/srv/share/flashline\""),
+    key("log", "volatile", Holds::Flag, "volatile = false"),
     key("policy", "done", Holds::Word(&["recheck", "reflash"]), "done = \"recheck\""),
     key("policy", "flush", Holds::Word(&["ask", "required"]), "flush = \"ask\""),
     key("policy", "marks", Holds::Word(&["refuse", "erase"]), "marks = \"refuse\""),

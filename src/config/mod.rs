@@ -117,6 +117,8 @@ pub struct Settings {
     pub shifts: Vec<Time>,
     /// Where the flash log is also kept as files for people, if anywhere.
     pub log_files: Option<PathBuf>,
+    /// The flash log may be where it is gone when the power is.
+    pub volatile_log: bool,
     /// Where the station can be asked.
     pub socket: PathBuf,
     /// The language of the panel, where one is chosen.
@@ -244,6 +246,7 @@ pub fn prove(path: &Path, text: &str, images: Images) -> Result<Settings, Config
         models,
         slots,
         shifts: prove_shifts(&source, &file.shift)?,
+        volatile_log: file.log.volatile,
         socket: base.join(file.control.socket),
         language: file.panel.language.map(|language| language.code().to_owned()),
         bell: file.panel.bell,

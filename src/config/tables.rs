@@ -141,6 +141,7 @@ impl Default for ShiftTable {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct LogTable {
     pub(super) directory: PathBuf,
+    pub(super) volatile: bool,
 }
 
 #[derive(Deserialize)]

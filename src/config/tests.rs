@@ -166,7 +166,8 @@ fn the_example_shows_every_key_with_its_default() {
     assert_eq!(example.get("station").and_then(|table| table.as_table()), Some(&defaults));
     let starts: Vec<toml::Value> = ShiftTable::default().starts.into_inner().into_iter().map(|start| start.into_inner().into()).collect();
     assert_eq!(example["shift"]["starts"].as_array(), Some(&starts));
-    let LogTable { directory } = LogTable::default();
+    let LogTable { directory, volatile } = LogTable::default();
+    assert_eq!(example["log"]["volatile"].as_bool(), Some(volatile));
     assert_eq!(example["log"]["directory"].as_str(), directory.to_str());
     let ControlTable { socket } = ControlTable::default();
     assert_eq!(example["control"]["socket"].as_str(), socket.to_str());

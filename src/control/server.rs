@@ -323,6 +323,7 @@ fn what_of(request: Request) -> Result<What, String> {
             What::Command(Command::StartOrder { model, count, name: plain(name)?, work_order: plain(work_order)? })
         }
         Request::OrderStop { model } => What::Command(Command::StopOrder { model }),
+        Request::LogConfirm {} => What::Command(Command::ConfirmLog),
         Request::Reload {} => What::Reload,
         Request::Status {} | Request::Watch {} => return Err("this only asks what is shown".to_owned()),
     })

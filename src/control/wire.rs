@@ -57,6 +57,8 @@ pub enum Request {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         work_order: Option<String>,
     },
+    /// The flash log was begun anew, and that is right.
+    LogConfirm {},
     /// End the order of a model.
     OrderStop {
         /// `BRAND/MODEL`.
@@ -125,6 +127,9 @@ pub struct Status {
     /// Faults of the station that concern some slots only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<String>,
+    /// What is to be known of the flash log: `begun`, `volatile`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub log: Vec<String>,
 }
 
 /// Cards since midnight, by the PC's clock.
@@ -288,6 +293,7 @@ impl Status {
             slots: view.slots.iter().map(Slot::of).collect(),
             exposed: view.exposed.clone(),
             faults: view.faults.clone(),
+            log: view.log.iter().map(|note| note.word().to_owned()).collect(),
         }
     }
 }

@@ -78,6 +78,7 @@ use crate::station::card::Port;
 use crate::station::command::RequestId;
 use crate::station::record::{Entry, Receipt};
 use crate::station::units::Moment;
+use crate::station::view::LogNote;
 use crate::station::{Configuration, Effect, Event, Station};
 use crate::watch::Watch;
 use crate::watch::cabling::CablingWatch;
@@ -146,13 +147,20 @@ fn start(part: &'static str) -> impl FnOnce(io::Error) -> RunError {
     move |source| RunError::Start { part, source }
 }
 
-/// Runs the station until it is asked to stop by SIGTERM or SIGINT. `config`, from where `proved` came, is read again on SIGHUP.
+/// Runs the station until it is asked to stop by SIGTERM or SIGINT. `config`, from where `proved` came, is read again on SIGHUP. `volatile`
+/// is why the log is gone when the power is, where it is.
 ///
 /// # Errors
 /// When it cannot start, or loses its log's thread.
-pub fn run(config: PathBuf, proved: Proved, ledger: Ledger, screen: impl Screen + 'static) -> Result<(), RunError> {
+pub fn run(
+    config: PathBuf,
+    proved: Proved,
+    ledger: Ledger,
+    volatile: Option<String>,
+    screen: impl Screen + 'static,
+) -> Result<(), RunError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(start("runtime"))?;
-    let result = runtime.block_on(Daemon::start(config, proved, ledger, screen)?.run());
+    let result = runtime.block_on(Daemon::start(config, proved, ledger, volatile, screen)?.run());
     // A thread that the kernel holds in a call is left to it.
     runtime.shutdown_background();
     result
@@ -198,13 +206,21 @@ struct Daemon {
 }
 
 impl Daemon {
-    fn start(config: PathBuf, proved: Proved, ledger: Ledger, screen: impl Screen + 'static) -> Result<Self, RunError> {
+    fn start(
+        config: PathBuf,
+        proved: Proved,
+        ledger: Ledger,
+        volatile: Option<String>,
+        screen: impl Screen + 'static,
+    ) -> Result<Self, RunError> {
         let settings = proved.settings.clone();
         if !Sysfs::default().tells_media_apart() {
             return Err(RunError::OldKernel);
         }
         let own = own_parts(Some((&settings.state, settings.store()))).into();
-        let station = Station::new(settings.station.clone(), ledger.next_attempt()?, ledger.standing()?);
+        let mut standing = ledger.standing()?;
+        standing.log.extend(volatile.is_some().then_some(LogNote::Volatile));
+        let station = Station::new(settings.station.clone(), ledger.next_attempt()?, standing);
         let (tell, events) = mpsc::channel(EVENTS);
         let answers = tell.clone();
         let log = ledger.path().to_owned();
@@ -223,7 +239,7 @@ impl Daemon {
             },
         )
         .map_err(start("log thread"))?;
-        writer.record(Box::new(Entry::StationStarted { version: env!("CARGO_PKG_VERSION").to_owned() }))?;
+        writer.record(Box::new(Entry::StationStarted { version: env!("CARGO_PKG_VERSION").to_owned(), volatile }))?;
         let seen = tell.clone();
         // It looks at once: what is put in from now on was not there before.
         let ports: BTreeSet<Port> = settings.slots.iter().flat_map(|slot| slot.ports.iter().cloned()).collect();

@@ -1,7 +1,7 @@
 //! The story of a station, for whoever reads its journal a year later: every change of a slot's sign once, and nothing in between.
 
-use crate::panel::lines::{exposed, line};
-use crate::station::view::{Call, Sign, SlotView, View};
+use crate::panel::lines::{exposed, line, note};
+use crate::station::view::{Call, LogNote, Sign, SlotView, View};
 
 /// What was told last.
 #[derive(Debug, Default)]
@@ -11,6 +11,7 @@ pub(super) struct Story {
     fault: Option<String>,
     exposed: Vec<String>,
     faults: Vec<String>,
+    log: Vec<LogNote>,
 }
 
 impl Story {
@@ -38,6 +39,10 @@ impl Story {
             }
             self.exposed.clone_from(&view.exposed);
         }
+        for new in view.log.iter().filter(|note| !self.log.contains(note)) {
+            tracing::warn!(log = new.word(), "{}", note(*new));
+        }
+        self.log.clone_from(&view.log);
         for slot in changed(&self.told, view) {
             tell(slot);
         }

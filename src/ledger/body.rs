@@ -32,7 +32,8 @@ pub(super) struct Closed {
 /// The body of an entry, without the places of other events: see [`with_places`].
 pub(super) fn of_entry(entry: &Entry, stamp: &Stamp, station_name: &str) -> String {
     let facts = match entry {
-        Entry::StationStarted { version } => json!({ "version": version }),
+        Entry::StationStarted { version, volatile } => json!({ "version": version, "volatile": volatile }),
+        Entry::LogConfirmed { by } => json!({ "by": who(by) }),
         Entry::StationStopped => json!({}),
         Entry::Disarmed { target, by, reason } => with(target_of(target), [("by", who(by)), ("reason", json!(reason))]),
         Entry::Rearmed { target, by } => with(target_of(target), [("by", who(by))]),
@@ -75,7 +76,7 @@ fn place_of(start: Start) -> Value {
 
 /// The body of a log's first event.
 pub(super) fn of_creation(machine: &str, stamp: &Stamp, station_name: &str) -> String {
-    finish(json!({ "machine": machine }), stamp, station_name)
+    finish(json!({ "machine": machine, "confirm": true }), stamp, station_name)
 }
 
 /// The closing body of an attempt whose start is all there is. `None` where the start's body is no JSON object.

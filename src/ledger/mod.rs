@@ -9,6 +9,8 @@
 //!                                         └── holds ──▶ flash-log.db.lock: one writer at a time
 //! ```
 
+#[cfg(test)]
+mod begun_cases;
 mod body;
 mod chain;
 #[cfg(test)]
@@ -21,6 +23,7 @@ mod export;
 #[cfg(test)]
 mod foreign_cases;
 mod link;
+pub mod medium;
 mod on_disk;
 mod past;
 #[cfg(test)]
@@ -470,6 +473,7 @@ impl Draft {
             | Entry::Rearmed { .. }
             | Entry::OrderStarted { .. }
             | Entry::OrderStopped { .. }
+            | Entry::LogConfirmed { .. }
             | Entry::AttemptStarted(_)
             | Entry::ModelDistrusted { .. } => None,
         };

@@ -17,7 +17,7 @@ fn stamp(at: i64) -> Stamp {
 /// Attempts over three slots and two models, some of which are still running; a clock that was once set back.
 fn filled(path: &Path, attempts: u64) -> Ledger {
     let mut ledger = open(path);
-    ledger.append_at(&stamp(0), &Entry::StationStarted { version: "1.0".to_owned() }).expect("appended");
+    ledger.append_at(&stamp(0), &Entry::StationStarted { version: "1.0".to_owned(), volatile: None }).expect("appended");
     let mut entries = Vec::new();
     for number in 1..=attempts {
         let mut attempt = attempt(number);

@@ -110,6 +110,16 @@ impl LogReader {
         self.select("kind = 'model-armed' AND attempt IS NULL AND (?1 IS NULL OR json_extract(body, '$.image.model') = ?1)", [model])
     }
 
+    /// Why the log is gone when the power is, as the station found at its last start; nothing where it is on a disk.
+    ///
+    /// # Errors
+    /// Where the log cannot be read.
+    pub fn volatile(&self) -> Result<Option<String>, LogError> {
+        let started = self.select("kind = 'station-started' AND attempt IS NULL", [])?;
+        let said = started.last().and_then(|event| serde_json::from_str::<serde_json::Value>(&event.body).ok());
+        Ok(said.and_then(|body| body.get("volatile")?.as_str().map(str::to_owned)))
+    }
+
     /// How many events there are, and the newest one's hash. Nothing is proved by it.
     ///
     /// # Errors

@@ -27,9 +27,13 @@ CREATE TABLE event (
     --   clock.synced          true: the clock was set from the network; false: not yet; null: nobody here knows
     --   station_name          the station's configured name at that time
     -- log-created
+    --   confirm               true: somebody is to confirm that this log was to be begun anew; not in logs of older programs
     --   machine               the PC this log belongs to: BLAKE3 derived key of its /etc/machine-id (the id itself is private)
     -- station-started
     --   version               the program's version
+    --   volatile              why the log is gone when the power is: it is kept in memory; null: it is on a disk
+    -- log-confirmed: somebody says that this log was to be begun anew
+    --   by.uid, by.user       who
     -- model-armed
     --   image                 as under attempt-started
     --   uncovered             what could not be covered when the image was looked into, a list of sentences

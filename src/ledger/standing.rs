@@ -8,6 +8,7 @@ use super::error::{Doing, LogError};
 use crate::station::command::{Halt, Standing, Target, Who};
 use crate::station::order::Order;
 use crate::station::outcome::OutcomeWord;
+use crate::station::view::LogNote;
 
 impl Ledger {
     /// What was asked of the station in earlier runs and still holds, with every order counted anew from its cards.
@@ -38,6 +39,9 @@ struct By {
     user: String,
 }
 
+const BEGUN: &str = "SELECT EXISTS (SELECT 1 FROM event WHERE seq = 1 AND json_extract(body, '$.confirm'))
+    AND NOT EXISTS (SELECT 1 FROM event WHERE kind = 'log-confirmed' AND attempt IS NULL)";
+
 fn read(log: &Connection) -> rusqlite::Result<Standing> {
     let mut standing = Standing::default();
     let mut query = log.prepare(
@@ -50,6 +54,9 @@ fn read(log: &Connection) -> rusqlite::Result<Standing> {
         let Ok(body) = serde_json::from_str::<Body>(row.get_ref(1)?.as_str()?) else { continue };
         take(&mut standing, row.get_ref(0)?.as_str()?, body);
     }
+    // Logs of older programs ask for no confirmation.
+    let begun = log.query_row(BEGUN, [], |row| row.get::<_, bool>(0))?;
+    standing.log.extend(begun.then_some(LogNote::Begun));
     for order in &mut standing.orders {
         let number = i64::try_from(order.number).unwrap_or(i64::MAX);
         let good = count(log, COUNTED, number, OutcomeWord::is_good)?;
@@ -138,7 +145,7 @@ mod tests {
             passed: 0,
         };
         let mut ledger = open();
-        assert_eq!(ledger.standing().expect("it can be read"), Standing::default());
+        assert_eq!(ledger.standing().expect("it can be read"), Standing { log: vec![LogNote::Begun], ..Standing::default() });
         for entry in [
             Entry::Disarmed { target: slot.clone(), by: by.clone(), reason: Some("bent contacts".to_owned()) },
             Entry::Disarmed { target: model.clone(), by: by.clone(), reason: None },

@@ -89,7 +89,7 @@ fn the_chain_holds_over_many_appends_and_openings() {
         let mut ledger = open(&path);
         assert_eq!(*station.get_or_insert(ledger.station().to_owned()), ledger.station(), "a station keeps its id");
         assert_eq!(ledger.next_attempt().expect("a number"), session * 40 + 1);
-        ledger.append(&Entry::StationStarted { version: "1.0".to_owned() }).expect("appended");
+        ledger.append(&Entry::StationStarted { version: "1.0".to_owned(), volatile: None }).expect("appended");
         ledger.append(&Entry::ModelArmed { armed: image(), by: armed_by() }).expect("appended");
         for number in 1..=40 {
             let number = session * 40 + number;
@@ -255,7 +255,7 @@ fn a_started_attempt_without_an_end_gets_exactly_one_as_interrupted() {
     let (_dir, path) = place();
     {
         let mut ledger = open(&path);
-        ledger.append(&Entry::StationStarted { version: "1.0".to_owned() }).expect("appended");
+        ledger.append(&Entry::StationStarted { version: "1.0".to_owned(), volatile: None }).expect("appended");
         for number in [1, 2, 3] {
             ledger.append(&started(number)).expect("appended");
         }
@@ -269,7 +269,7 @@ fn a_started_attempt_without_an_end_gets_exactly_one_as_interrupted() {
         let mut ledger = open(&path);
         assert_eq!(ledger.interrupted(), [1, 3]);
         assert_eq!(ledger.next_attempt().expect("a number"), 5);
-        ledger.append(&Entry::StationStarted { version: "1.0".to_owned() }).expect("appended");
+        ledger.append(&Entry::StationStarted { version: "1.0".to_owned(), volatile: None }).expect("appended");
     }
     assert!(open(&path).interrupted().is_empty(), "they are closed once");
     let after = pairs(&[(2, "pulled"), (4, "refused"), (1, "interrupted"), (3, "interrupted")]);

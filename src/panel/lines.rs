@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::station::view::{Progress, SlotView, View};
+use crate::station::view::{LogNote, Progress, SlotView, View};
 
 /// `38.2 MB/s  0:12 left`, as far as it is known.
 #[must_use]
@@ -70,6 +70,25 @@ pub fn title(view: &View) -> String {
         None if !view.faults.is_empty() => format!("STATION FAULT  {}: call the station engineer", view.faults.join("; ")),
         None if view.exposed.is_empty() => format!("FLASHLINE  {}", view.station),
         None => format!("FLASHLINE  {}  {}", view.station, exposed(&view.exposed)),
+    }
+}
+
+/// What a report says of a log that is gone when the power is, and why it is.
+#[must_use]
+pub fn volatile(why: &str) -> String {
+    format!("This flash log is volatile: {why}. Its rows are lost at the next power cut.")
+}
+
+/// What is to be known of the flash log, and what to do about it.
+#[must_use]
+pub fn note(note: LogNote) -> &'static str {
+    match note {
+        LogNote::Begun => {
+            "NEW FLASH LOG  it has no earlier rows: if that is right run `flashline log confirm`, otherwise stop the station and put the old log back"
+        }
+        LogNote::Volatile => {
+            "VOLATILE FLASH LOG  it is kept in memory and lost at the next power cut or restart of this PC: put `state` on a disk"
+        }
     }
 }
 

@@ -3,8 +3,8 @@
 use std::io::Write;
 
 use super::Screen;
-use super::lines::{anchor, line, title};
-use crate::station::view::{Anchor, Sign, View};
+use super::lines::{anchor, line, note, title};
+use crate::station::view::{Anchor, LogNote, Sign, View};
 
 /// Prints to anything that can be written to.
 #[derive(Debug)]
@@ -12,6 +12,7 @@ pub struct Plain<W> {
     out: W,
     title: String,
     anchor: Option<Anchor>,
+    log: Vec<LogNote>,
     /// Every slot's name and sign.
     shown: Vec<(String, Sign)>,
 }
@@ -20,7 +21,7 @@ impl<W: Write> Plain<W> {
     /// Prints to `out`.
     #[must_use]
     pub fn new(out: W) -> Self {
-        Self { out, title: String::new(), anchor: None, shown: Vec::new() }
+        Self { out, title: String::new(), anchor: None, log: Vec::new(), shown: Vec::new() }
     }
 }
 
@@ -39,6 +40,10 @@ impl<W: Write + Send> Screen for Plain<W> {
             }
             self.anchor.clone_from(&view.anchor);
         }
+        for new in view.log.iter().filter(|note| !self.log.contains(note)) {
+            text.push_str(&format!("{}\n", note(*new)));
+        }
+        self.log.clone_from(&view.log);
         for slot in &view.slots {
             if !self.shown.iter().any(|(name, sign)| *name == slot.slot && *sign == slot.sign) {
                 text.push_str(&line(slot));

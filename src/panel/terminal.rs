@@ -5,7 +5,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget};
 
 use super::Screen;
 use super::bars::{REDRAWS_PER_SECOND, with_bar, without_bar};
-use super::lines::{anchor, detail, title};
+use super::lines::{anchor, detail, note, title};
 use crate::station::view::{Call, SlotView, View};
 
 /// The longest word, `OUT OF SERVICE`, but for `PASS (MAPPED ONLY)`, which few stations ever show and all would pay for.
@@ -20,6 +20,8 @@ pub struct Terminal {
     title: ProgressBar,
     /// There is a line for it when there is something to write down.
     anchor: Option<ProgressBar>,
+    /// What is to be known of the flash log.
+    notes: Vec<ProgressBar>,
     slots: Vec<ProgressBar>,
 }
 
@@ -42,7 +44,7 @@ impl Terminal {
         if term.is_term() {
             let _gone = term.hide_cursor().and_then(|()| term.flush());
         }
-        Self { term, lines, title, anchor: None, slots: Vec::new() }
+        Self { term, lines, title, anchor: None, notes: Vec::new(), slots: Vec::new() }
     }
 }
 
@@ -74,6 +76,18 @@ impl Screen for Terminal {
             line.set_prefix(format!(" {}", anchor(shown.at, &shown.text)));
             line.tick();
         }
+        if self.notes.len() != view.log.len() {
+            for bar in self.notes.drain(..) {
+                bar.finish_and_clear();
+                self.lines.remove(&bar);
+            }
+            let new = || self.lines.insert_after(&self.title, ProgressBar::new(0).with_style(without_bar()));
+            self.notes = view.log.iter().map(|_| new()).collect();
+        }
+        for (shown, bar) in view.log.iter().zip(&self.notes) {
+            bar.set_prefix(format!(" {}", note(*shown)));
+            bar.tick();
+        }
         let name_width = view.slots.iter().map(|slot| measure_text_width(&slot.slot)).max().unwrap_or(0);
         while self.slots.len() < view.slots.len() {
             self.slots.push(self.lines.add(ProgressBar::new(0).with_style(without_bar())));
@@ -102,7 +116,7 @@ impl Screen for Terminal {
     }
 
     fn end(&mut self) {
-        for bar in self.slots.iter().chain([&self.title]).chain(&self.anchor) {
+        for bar in self.slots.iter().chain([&self.title]).chain(&self.anchor).chain(&self.notes) {
             bar.abandon();
         }
         if self.term.is_term() {

@@ -157,6 +157,8 @@ pub struct Page<'a> {
     pub chain: &'a Chain,
     /// The station's name and id.
     pub station: (&'a str, &'a str),
+    /// What is to be known of the log, above all numbers.
+    pub note: Option<&'a str>,
     /// When the page was made, microseconds UTC.
     pub made: i64,
     /// Times are shown in this zone.
@@ -192,6 +194,7 @@ impl Page<'_> {
                     "Station " (harmless(self.station.0)) ", " span.mono { (self.station.1) } ". Made "
                     (local(Some(self.made), self.zone).unwrap_or_default()) "; times are " (zone) "."
                 }
+                @if let Some(note) = self.note { p { strong { (harmless(note)) } } }
                 (self.totals(&total))
                 (over_time(self.summary.main()))
                 (reasons(&total))
@@ -479,6 +482,7 @@ mod tests {
             images: &images,
             serials: &serials,
             chain: &Chain { whole: true, says: "7:00ff".to_owned() },
+            note: None,
             station: ("<station>", "6f1e"),
             made: 1_700_000_000_000_000,
             zone: &TimeZone::UTC,

@@ -10,6 +10,7 @@ use super::order::Order;
 use super::record::{Armed, Entry};
 use super::slot::Slot;
 use super::units::Moment;
+use super::view::LogNote;
 use super::{Effect, Station};
 
 /// A question that waits for an answer.
@@ -76,6 +77,8 @@ pub enum Command {
         /// The work order it is for, which each of its rows then names.
         work_order: Option<String>,
     },
+    /// The flash log was begun anew, and that is right.
+    ConfirmLog,
     /// End the order of a model.
     StopOrder {
         /// As for its start.
@@ -117,6 +120,8 @@ pub enum Denied {
         /// The model.
         model: String,
     },
+    /// The flash log was not begun anew, or that was confirmed.
+    NothingToConfirm,
     /// An order of nothing.
     OrderOfNothing,
     /// Nothing can be written down at present, so nothing is changed.
@@ -136,6 +141,7 @@ impl Denied {
             Self::NotArmed { .. } => "not-armed",
             Self::OrderOpen { .. } => "order-open",
             Self::NoOrder { .. } => "no-order",
+            Self::NothingToConfirm => "nothing-to-confirm",
             Self::OrderOfNothing => "order-of-nothing",
             Self::LogFault => "log-fault",
             Self::Stopping => "stopping",
@@ -156,6 +162,7 @@ impl fmt::Display for Denied {
                 write!(f, "{} has the order {} still open, {} of {}: stop it first", order.model, order.title(), order.passed, order.count)
             }
             Self::NoOrder { model } => write!(f, "{model} has no order"),
+            Self::NothingToConfirm => f.write_str("the flash log was not begun anew, or that is confirmed already"),
             Self::OrderOfNothing => f.write_str("an order is of at least one card"),
             Self::LogFault => f.write_str("the flash log cannot be written, so nothing is changed"),
             Self::Stopping => f.write_str("the station is stopping"),
@@ -197,6 +204,8 @@ pub struct Standing {
     pub orders: Vec<Order>,
     /// How many orders there ever were.
     pub orders_ever: u64,
+    /// What is to be known of the log itself.
+    pub log: Vec<LogNote>,
 }
 
 impl Station {
@@ -243,6 +252,11 @@ impl Station {
                 Ok(Some(Entry::Rearmed { target, by }))
             }
             Command::StartOrder { model, count, name, work_order } => self.start_order(&model, count, (name, work_order), by).map(Some),
+            Command::ConfirmLog => {
+                let before = self.standing.log.len();
+                self.standing.log.retain(|note| *note != LogNote::Begun);
+                if self.standing.log.len() == before { Err(Denied::NothingToConfirm) } else { Ok(Some(Entry::LogConfirmed { by })) }
+            }
             Command::StopOrder { model } => self.stop_order(&model, by).map(Some),
         }
     }

@@ -163,6 +163,7 @@ impl Station {
             today: self.today,
             anchor: self.anchor.clone(),
             faults: self.faults(),
+            log: self.standing.log.clone(),
             exposed: self.slots.iter().filter(|slot| slot.exposed).map(|slot| slot.settings.name.clone()).collect(),
         }
     }

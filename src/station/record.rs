@@ -270,6 +270,8 @@ pub enum Entry {
     StationStarted {
         /// The program's version.
         version: String,
+        /// Why the log is gone when the power is, where it is.
+        volatile: Option<String>,
     },
     /// A model's image may be written from now on.
     ModelArmed {
@@ -328,6 +330,11 @@ pub enum Entry {
         /// Who ended it.
         by: Who,
     },
+    /// The log was begun anew, and somebody says that this is right.
+    LogConfirmed {
+        /// Who.
+        by: Who,
+    },
     /// The daemon ended as asked.
     StationStopped,
     /// A card that was proven was written to by somebody else before it was taken out. Takes the place of its attempt's outcome.
@@ -360,6 +367,7 @@ impl Entry {
             Self::Rearmed { .. } => "rearmed",
             Self::OrderStarted { .. } => "order-started",
             Self::OrderStopped { .. } => "order-stopped",
+            Self::LogConfirmed { .. } => "log-confirmed",
             Self::StationStopped => "station-stopped",
             Self::AttemptChanged { .. } => "attempt-changed",
             Self::ModelDistrusted { .. } => "disarmed",
@@ -379,6 +387,7 @@ impl Entry {
             | Self::Rearmed { .. }
             | Self::OrderStarted { .. }
             | Self::OrderStopped { .. }
+            | Self::LogConfirmed { .. }
             | Self::StationStopped
             | Self::AttemptChanged { .. }
             | Self::ModelDistrusted { .. } => None,

@@ -397,6 +397,32 @@ pub struct Anchor {
     pub text: String,
 }
 
+/// What is to be known of the flash log, and keeps no card from being begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum LogNote {
+    /// It was begun anew, and nobody has said yet that this is right.
+    Begun,
+    /// It is gone when the power is, and the configuration allows that.
+    Volatile,
+}
+
+impl LogNote {
+    /// A word for programs; stable.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Begun => "begun",
+            Self::Volatile => "volatile",
+        }
+    }
+
+    /// What this word means; nothing for one that is not known here.
+    #[must_use]
+    pub fn of(word: &str) -> Option<Self> {
+        [Self::Begun, Self::Volatile].into_iter().find(|note| note.word() == word)
+    }
+}
+
 /// The whole station, as shown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct View {
@@ -416,6 +442,8 @@ pub struct View {
     pub anchor: Option<Anchor>,
     /// Slots from which the PC's other programs are not kept: what mounts what it sees would mount their cards.
     pub exposed: Vec<String>,
+    /// What is to be known of the flash log.
+    pub log: Vec<LogNote>,
 }
 
 impl View {

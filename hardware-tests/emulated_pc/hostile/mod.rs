@@ -11,4 +11,5 @@ mod images;
 mod in_use;
 mod journal;
 mod log_disk;
+mod log_medium;
 mod one_station;

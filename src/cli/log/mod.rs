@@ -18,7 +18,7 @@ use clap::Subcommand;
 use jiff::Zoned;
 use jiff::civil::Time;
 
-use super::{GOOD, NOT_GOOD};
+use super::{GOOD, NOT_GOOD, ask};
 use crate::ledger::{Filter, LogError, LogReader, Order};
 use crate::report::harmless;
 use crate::report::summary::Asked;
@@ -52,6 +52,8 @@ pub enum What {
     Report(page::Args),
     /// Prove that no event was changed, removed, inserted or reordered; print COUNT:HASH, which a later log must still pass through
     Verify(verify::Args),
+    /// Confirm that the flash log of the running station was to be begun anew: station and panel say so until then
+    Confirm(ask::ConfirmLogArgs),
     /// Print COUNT:HASH, to be kept where nobody who can write the log can change it: `verify --anchor` takes it
     Anchor(verify::AnchorArgs),
     /// Copy the log, as it is at this moment, into a new file that needs no other beside it; prove the copy, print its COUNT:HASH
@@ -81,7 +83,8 @@ impl Args {
             Some(What::Serials(args)) => &args.asked.place,
             Some(What::Summary(args)) => &args.asked.place,
             Some(What::Report(args)) => &args.asked.place,
-            None => &self.rows.asked.place,
+            // The station is asked, and no file.
+            Some(What::Confirm(_)) | None => &self.rows.asked.place,
         }
     }
 }
@@ -186,6 +189,7 @@ pub fn run(args: &Args, configured: Configured) -> Result<ExitCode, Error> {
     let mut out = BufWriter::new(io::stdout().lock());
     let code = match &args.what {
         Some(What::Verify(args)) => verify::run(args, &path, &mut out),
+        Some(What::Confirm(args)) => Ok(ask::confirm_log(args)),
         Some(What::Anchor(_)) => verify::anchor(&path, &mut out),
         Some(What::Export(args)) => export::run(args, &path, &mut out),
         Some(What::Show(args)) => show::run(args, &open(&path)?, &around, &mut out),

@@ -10,6 +10,7 @@ use jiff::{Timestamp, ToSpan};
 
 use super::{Around, AskedArgs, Error, GOOD, NOT_GOOD, filter, serials};
 use crate::ledger::{Filter, LogReader};
+use crate::panel::lines;
 use crate::report::page::{Chain, Images, MOST, Page};
 use crate::report::summary::{Asked, Summary};
 use crate::report::tally::By;
@@ -81,6 +82,7 @@ fn write(asked: &Asked, log: &LogReader, around: &Around, out: &mut impl Write, 
     };
     let (name, id) = station.unwrap_or_default();
     let zone = around.now.time_zone();
+    let note = log.volatile()?.map(|why| lines::volatile(&why));
     let page = Page {
         asked,
         summary: &summary,
@@ -88,6 +90,7 @@ fn write(asked: &Asked, log: &LogReader, around: &Around, out: &mut impl Write, 
         serials: &counted,
         chain: &chain,
         station: (&name, &id),
+        note: note.as_deref(),
         made: made.as_microsecond(),
         zone,
     };

@@ -8,6 +8,7 @@ use clap::builder::TypedValueParser;
 
 use super::{Around, AskedArgs, Error, GOOD, filter, none};
 use crate::ledger::LogReader;
+use crate::panel::lines;
 use crate::report::harmless_json;
 use crate::report::summary::Summary;
 use crate::report::tally::By;
@@ -36,12 +37,16 @@ pub(super) fn run(args: &Args, log: &LogReader, around: &Around, out: &mut impl 
         summary.add(brief);
         ControlFlow::Continue(())
     })?;
+    let volatile = log.volatile()?;
     let text = if args.json {
-        format!("{}\n", harmless_json(summary.json(&asked).to_string()))
+        let mut json = summary.json(&asked);
+        json["volatile"] = volatile.into();
+        format!("{}\n", harmless_json(json.to_string()))
     } else if summary.is_empty() {
         none("attempts", log, &filter(&asked))?
     } else {
-        summary.text(io::stdout().is_terminal())
+        let note = volatile.map(|why| format!("{}\n", lines::volatile(&why))).unwrap_or_default();
+        format!("{note}{}", summary.text(io::stdout().is_terminal()))
     };
     out.write_all(text.as_bytes()).map_err(Error::Output).map(|()| GOOD)
 }

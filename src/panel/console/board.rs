@@ -30,6 +30,8 @@ pub struct Board {
     pub exposed: Vec<String>,
     /// Faults of the station that concern some slots only.
     pub faults: Vec<String>,
+    /// What is to be known of the flash log, by its words.
+    pub log: Vec<String>,
 }
 
 /// How the station itself is.
@@ -151,6 +153,7 @@ impl Board {
             clock: clock.to_owned(),
             exposed: view.exposed.clone(),
             faults: view.faults.clone(),
+            log: view.log.iter().map(|note| note.word().to_owned()).collect(),
         }
     }
 

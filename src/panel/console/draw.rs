@@ -9,7 +9,7 @@ use super::board::{Board, Health, Model, Slot};
 use super::language::Language;
 use crate::panel::lines::clock;
 use crate::station::said::Fact;
-use crate::station::view::Call;
+use crate::station::view::{Call, LogNote};
 
 /// The smallest cell in which a slot's name and word can be read.
 const LEAST_CELL: (u16, u16) = (14, 3);
@@ -155,13 +155,20 @@ fn anchor(board: &Board, language: &Language, width: u16) -> Vec<String> {
     if columns(figures).max(columns(&words)) <= room { vec![words, figures.clone()] } else { Vec::new() }
 }
 
-/// What concerns several slots, once: faults of the station, devices that were lost, and slots that are not kept from other programs.
+/// What concerns several slots, once: faults of the station, devices that were lost, slots that are not kept from other programs, and
+/// what is to be known of the flash log.
 fn causes(board: &Board, language: &Language) -> Vec<String> {
     let lost = lost(board).into_iter();
     let lost = lost.map(|(device, slots)| language.phrase("lost").replace("{device}", &device).replace("{slots}", &slots));
     let exposed = (!board.exposed.is_empty()).then(|| language.phrase("exposed").replace("{slots}", &board.exposed.join(" ")));
     let faults = board.faults.iter().map(|fault| format!("{}: {fault}", language.phrase("fault")));
-    faults.chain(lost).chain(exposed).collect()
+    let notes = board.log.iter().filter_map(|word| LogNote::of(word)).map(|note| {
+        language.phrase(match note {
+            LogNote::Begun => "log-begun",
+            LogNote::Volatile => "log-volatile",
+        })
+    });
+    faults.chain(lost).chain(exposed).chain(notes.map(str::to_owned)).collect()
 }
 
 /// Devices that were lost with several slots' cards.
