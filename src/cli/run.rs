@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::io::{self, IsTerminal};
 use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::events::{Events, is_the_journal};
 use super::output::remark_if_taken as remark;
@@ -12,12 +14,15 @@ use crate::config::{Images, Settings};
 use crate::daemon;
 use crate::daemon::arming::{ArmError, Armory, Proved, by};
 use crate::daemon::only::{LOCK, OnlyStation};
-use crate::ledger::{Ledger, believed};
+use crate::ledger::{Ledger, LogError, Trouble, believed};
 use crate::panel::Nowhere;
 use crate::panel::bars::ReadingBar;
 use crate::panel::plain::Plain;
 use crate::panel::terminal::Terminal;
 use crate::station::record::Occasion;
+
+/// Somewhat longer than the process that writes the log still tries when its station is gone.
+const LAST_WRITER: Duration = Duration::from_secs(4);
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -65,7 +70,7 @@ fn run_station(args: &Args) -> u8 {
             return WRONG;
         }
     };
-    let ledger = match make(&settings.state).map(|()| Ledger::open(&settings.log(), &settings.station.name)) {
+    let ledger = match make(&settings.state).map(|()| open(&settings)) {
         Ok(Ok(ledger)) => ledger,
         Ok(Err(error)) => {
             complain(&error);
@@ -100,6 +105,17 @@ fn run_station(args: &Args) -> u8 {
         Err(error) => {
             complain(&error);
             WRONG
+        }
+    }
+}
+
+/// A station that was killed leaves the process behind that writes its log, which writes what it was given and ends: it is waited for.
+fn open(settings: &Settings) -> Result<Ledger, LogError> {
+    let until = Instant::now() + LAST_WRITER;
+    loop {
+        match Ledger::open(&settings.log(), &settings.station.name) {
+            Err(error) if error.trouble == Trouble::InUse && Instant::now() < until => thread::sleep(Duration::from_millis(100)),
+            opened => return opened,
         }
     }
 }
