@@ -2,8 +2,10 @@
 
 use super::tests::{closed, open, place, started, verdict};
 use super::*;
+use crate::station::command::Standing;
 use crate::station::outcome::Outcome;
 use crate::station::testing::proof;
+use crate::station::view::LogNote;
 
 /// Appends an event of another program's, as that would.
 fn append(path: &Path, kind: &str, body: &str) {
@@ -55,6 +57,7 @@ fn an_event_of_an_unknown_kind_is_no_attempt_whatever_it_holds_and_the_chain_hol
     let kinds: Vec<String> = log.events(1).expect("readable").into_iter().map(|event| event.kind).collect();
     assert_eq!(kinds, ["attempt-started", "attempt-closed", "unit", "label"], "each is shown as itself");
     let ledger = open(&path);
-    assert_eq!(ledger.standing().expect("readable"), crate::station::command::Standing::default());
+    let standing = Standing { log: vec![LogNote::Begun], ..Standing::default() };
+    assert_eq!(ledger.standing().expect("readable"), standing, "nobody has confirmed that the log is new");
     assert_eq!(ledger.next_attempt().expect("readable"), 8, "a number that is taken is not given again");
 }
