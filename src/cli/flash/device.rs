@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::Wrong;
 use crate::config::{self, ConfigError, Images, Settings};
@@ -55,6 +56,21 @@ pub(super) struct Named {
     pub(super) survey: Survey,
 }
 
+/// udev looks at a disk anew whenever a program that wrote to it closes it: whoever flashes one card twice is faster.
+const UDEV_LOOKS_WITHIN: Duration = Duration::from_secs(5);
+
+/// Asks until there is an answer, for as long as udev may take.
+fn patiently<T>(ask: impl Fn() -> Option<T>) -> Option<T> {
+    let began = Instant::now();
+    loop {
+        let answer = ask();
+        if answer.is_some() || began.elapsed() > UDEV_LOOKS_WITHIN {
+            return answer;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
 /// Finds the disks behind the paths.
 pub(super) fn name(paths: &[PathBuf], guard: &Guard) -> Result<Vec<Named>, Wrong> {
     let sysfs = Sysfs::default();
@@ -69,7 +85,7 @@ pub(super) fn name(paths: &[PathBuf], guard: &Guard) -> Result<Vec<Named>, Wrong
             if !seen.insert(disk.clone()) {
                 return Err(Wrong::Twice(path.clone()));
             }
-            let mut survey = survey(&sysfs, &tables, &own, &disk).ok_or_else(|| Wrong::NoMedium(path.clone()))?;
+            let mut survey = patiently(|| survey(&sysfs, &tables, &own, &disk)).ok_or_else(|| Wrong::NoMedium(path.clone()))?;
             survey.card.whole_disk = whole;
             Ok(Named { path: path.clone(), survey })
         })
