@@ -18,7 +18,7 @@ const QUESTIONS: &str = "end=$(($(cut -d. -f1 /proc/uptime) + 60)); asked=0
     echo $asked";
 
 #[test]
-fn a_journal_that_takes_nothing_for_a_minute_costs_lines_and_neither_the_station_nor_its_card() {
+fn long_a_journal_that_takes_nothing_for_a_minute_costs_lines_and_neither_the_station_nor_its_card() {
     let pc = Pc::start();
     let image = Image::new(16 * MIB, 7);
     Factory::new(&pc, &image.raw()).slot("A1", usb("1")).configured();
