@@ -25,7 +25,7 @@
 //!
 //! [`panel`] shows what the station says: on a terminal, in a journal, by lamps. [`control`] is where it can be asked, and told.
 //!
-//! [`zone`] is the PC's time zone: which moment belongs to which day and shift.
+//! [`zone`] is the PC's time zone: which moment belongs to which day and shift. [`file`] is which version of a file that is.
 //!
 //! [`daemon`] ties them together: one task owns the station, threads carry the bytes. [`cli`] is the command line.
 //!
@@ -58,18 +58,20 @@
 //! | `ledger` | `station`, `device` |
 //! | `watch` | `station`, `device` |
 //! | `flash` | `station`, `device`, `image` |
-//! | `image` | `station`, `model`, `device` |
+//! | `image` | `station`, `model`, `device`, `file` |
 //! | `model` | `station` |
 //! | `device` | `station` |
-//! | `config` | `station`, `model` |
+//! | `config` | `station`, `model`, `file` |
 //! | `station` | nothing but the standard library |
 //! | `zone` | no other |
+//! | `file` | no other |
 
 pub mod cli;
 pub mod config;
 pub mod control;
 pub mod daemon;
 pub mod device;
+pub mod file;
 pub mod flash;
 pub mod image;
 pub mod ledger;

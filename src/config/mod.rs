@@ -10,12 +10,12 @@ mod source;
 mod tables;
 
 use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use jiff::civil::Time;
 
+use crate::file::FileVersion;
 use crate::model::allowed::Allowed;
 use crate::station::StationSettings;
 use crate::station::admit::OwnDisk;
@@ -179,17 +179,11 @@ pub fn read_settled(path: &Path, images: Images) -> Result<Settings, ConfigError
 /// What is in a file that nobody has changed for `least`, nor while it was read.
 fn settled(path: &Path, least: Duration, patience: Duration) -> Result<Vec<u8>, ConfigError> {
     let failed = |source| ConfigError::Read { path: path.to_owned(), source };
-    let version = || -> Result<_, ConfigError> {
-        let metadata = fs::metadata(path).map_err(failed)?;
-        Ok((metadata.dev(), metadata.ino(), metadata.len(), metadata.ctime(), metadata.ctime_nsec()))
-    };
+    let version = || FileVersion::of(path).map_err(failed);
     let began = Instant::now();
     loop {
         let before = version()?;
-        // Its change of state: nobody can set that back.
-        let changed = Duration::from_secs(before.3.unsigned_abs()) + Duration::from_nanos(before.4.unsigned_abs());
-        let age = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH + changed).unwrap_or_default();
-        std::thread::sleep(least.saturating_sub(age));
+        before.rest(least);
         let bytes = fs::read(path).map_err(failed)?;
         if version()? == before {
             return Ok(bytes);

@@ -10,8 +10,7 @@ use std::fs::{self, File, Permissions};
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::thread;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +19,7 @@ use super::intake::{Keep, TakenIn, take_in};
 use super::layout::{FIRST_BYTES, Layout};
 use super::map::{PieceMap, PieceValue, ZeroValues};
 use super::{ImageError, Staged, store};
+use crate::file::FileVersion;
 use crate::station::outcome::Digest;
 use crate::station::units::{Bytes, to_usize};
 
@@ -46,7 +46,7 @@ impl<F: FnMut(Bytes, Bytes)> Progress for F {
 /// When the source cannot be read whole, or the copy cannot be written. Nothing half-made stays in the store.
 pub fn stage(source: &Path, store: &Path, progress: &mut dyn Progress) -> Result<Staged, ImageError> {
     fs::create_dir_all(store).map_err(|error| ImageError::Store { path: store.to_owned(), source: error })?;
-    let identity = SourceFile::settled(source)?;
+    let identity = settled(source)?;
     if let Some(found) = find(store, source, &identity) {
         found.note_use();
         return Ok(found);
@@ -81,7 +81,7 @@ pub fn stage(source: &Path, store: &Path, progress: &mut dyn Progress) -> Result
 /// The staged copy of `source`, where the store has it already.
 #[must_use]
 pub fn find_staged(source: &Path, store: &Path) -> Option<Staged> {
-    let found = find(store, source, &SourceFile::settled(source).ok()?)?;
+    let found = find(store, source, &settled(source).ok()?)?;
     found.note_use();
     Some(found)
 }
@@ -98,7 +98,7 @@ fn least_needed(source: &Path) -> Result<Bytes, ImageError> {
 /// # Errors
 /// When it cannot be read.
 pub fn in_place(source: &Path, progress: &mut dyn Progress) -> Result<Staged, ImageError> {
-    let identity = SourceFile::settled(source)?;
+    let identity = settled(source)?;
     let file = File::open(source).map_err(|error| ImageError::Open { path: source.to_owned(), source: error })?;
     let read = unchanged(source, &identity, take_in(source, Keep::Nothing, source, progress))?;
     Staged::new(file, source.to_owned(), source, read.map, read.extents, read.layout, read.zeroes)
@@ -111,7 +111,7 @@ pub fn in_place(source: &Path, progress: &mut dyn Progress) -> Result<Staged, Im
 pub fn for_now(source: &Path, directory: &Path, progress: &mut dyn Progress) -> Result<Staged, ImageError> {
     let stored = |error| ImageError::Store { path: directory.to_owned(), source: error };
     let file = tempfile::tempfile_in(directory).map_err(stored)?;
-    let identity = SourceFile::settled(source)?;
+    let identity = settled(source)?;
     let read = unchanged(source, &identity, take_in(source, Keep::Copy(&file), directory, progress))?;
     file.set_len(read.map.span().0).map_err(stored)?;
     let staged = Staged::new(file, source.to_owned(), source, read.map, read.extents, read.layout, read.zeroes)?;
@@ -133,49 +133,27 @@ pub fn sweep(store: &Path) {
 
 /// What was read counts when the file behind the path is still the one that was begun with: not written to, and not another one
 /// that took its name. What a decoder says of a file that changed under it is beside the point.
-fn unchanged(source: &Path, identity: &SourceFile, read: Result<TakenIn, ImageError>) -> Result<TakenIn, ImageError> {
+fn unchanged(source: &Path, identity: &FileVersion, read: Result<TakenIn, ImageError>) -> Result<TakenIn, ImageError> {
     match read {
         Err(error @ (ImageError::Store { .. } | ImageError::NoRoom { .. } | ImageError::NoScratch { .. } | ImageError::Thread { .. })) => {
             Err(error)
         }
-        _ if SourceFile::of(source).ok().as_ref() != Some(identity) => Err(ImageError::Changed { path: source.to_owned() }),
+        _ if version(source).ok().as_ref() != Some(identity) => Err(ImageError::Changed { path: source.to_owned() }),
         read => read,
     }
-}
-
-/// Which version of which file: a changed one differs in at least one of these, `ctime` above all, which nobody can set.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct SourceFile {
-    device: u64,
-    inode: u64,
-    length: u64,
-    mtime: (i64, i64),
-    ctime: (i64, i64),
 }
 
 /// A file system's clock may stand for a tick of the kernel, 10 ms at most: two writes within one leave the same times behind.
 const CLOCK_TICK: Duration = Duration::from_millis(20);
 
-impl SourceFile {
-    /// Waits until a later write cannot share its times with the one before.
-    fn settled(path: &Path) -> Result<Self, ImageError> {
-        let metadata = fs::metadata(path).map_err(|source| ImageError::Open { path: path.to_owned(), source })?;
-        let changed = Duration::from_secs(metadata.ctime().unsigned_abs()) + Duration::from_nanos(metadata.ctime_nsec().unsigned_abs());
-        let age = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH + changed).unwrap_or_default();
-        thread::sleep(CLOCK_TICK.saturating_sub(age));
-        Self::of(path)
-    }
+/// Waits until a later write cannot share its times with the one before.
+fn settled(path: &Path) -> Result<FileVersion, ImageError> {
+    version(path)?.rest(CLOCK_TICK);
+    version(path)
+}
 
-    fn of(path: &Path) -> Result<Self, ImageError> {
-        let metadata = fs::metadata(path).map_err(|source| ImageError::Open { path: path.to_owned(), source })?;
-        Ok(Self {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-            length: metadata.len(),
-            mtime: (metadata.mtime(), metadata.mtime_nsec()),
-            ctime: (metadata.ctime(), metadata.ctime_nsec()),
-        })
-    }
+fn version(path: &Path) -> Result<FileVersion, ImageError> {
+    FileVersion::of(path).map_err(|source| ImageError::Open { path: path.to_owned(), source })
 }
 
 /// What lies beside a staged image.
@@ -187,7 +165,7 @@ struct Sidecar {
     pieces: Vec<String>,
     /// Runs of data: first byte, and the one behind the last.
     data: Vec<(u64, u64)>,
-    sources: Vec<SourceFile>,
+    sources: Vec<FileVersion>,
 }
 
 /// How many sources of one image are remembered: a few copies of it, and not every download there ever was.
@@ -198,11 +176,11 @@ const SIDECAR_VERSION: u32 = 2;
 
 impl Sidecar {
     /// Two sources may hold the same image: both are kept, the newest last.
-    fn new(map: &PieceMap, extents: &Extents, source: SourceFile, before: Option<Self>) -> Self {
+    fn new(map: &PieceMap, extents: &Extents, source: FileVersion, before: Option<Self>) -> Self {
         let pieces = map.values().iter().map(|value| Digest(*value).to_string()).collect();
         let data = extents.data().iter().map(|range| (range.start, range.end)).collect();
         let mut sources = before.map(|before| before.sources).unwrap_or_default();
-        sources.retain(|known| (known.device, known.inode) != (source.device, source.inode));
+        sources.retain(|known| !known.is_same_file(&source));
         sources.drain(..sources.len().saturating_sub(SOURCES - 1));
         sources.push(source);
         Self { version: SIDECAR_VERSION, span: map.span().0, pieces, data, sources }
@@ -239,7 +217,7 @@ fn parse_value(text: &str) -> Option<PieceValue> {
 }
 
 /// A staged copy made from exactly this source file, whose map still leads to the digest it is named after.
-fn find(store: &Path, source: &Path, identity: &SourceFile) -> Option<Staged> {
+fn find(store: &Path, source: &Path, identity: &FileVersion) -> Option<Staged> {
     fs::read_dir(store).ok()?.filter_map(Result::ok).find_map(|entry| {
         let sidecar_path = entry.path();
         if sidecar_path.extension()? != "json" {
