@@ -9,11 +9,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::libc;
-use nix::sys::stat::{major, minor};
 
 use super::scsi::Meaning;
-use super::{Asked, BlockDevice, Shortfall, Source, counts, ioctl};
-use crate::station::card::{DevNum, Visit};
+use super::{Asked, BlockDevice, Shortfall, Source, counts, devnum, ioctl};
+use crate::station::card::Visit;
 use crate::station::units::Bytes;
 
 /// How long udev, which locks a disk while it probes it, is waited for. Its few reads queue behind the megabytes of the other cards
@@ -106,8 +105,7 @@ impl DirectDevice {
 fn identify(file: &File, node: &Path, visit: Visit) -> Result<(), OpenError> {
     let failed = |source| OpenError::Open { node: node.to_owned(), source };
     let metadata = file.metadata().map_err(failed)?;
-    let devnum = DevNum { major: low_half(major(metadata.rdev())), minor: low_half(minor(metadata.rdev())) };
-    if !metadata.file_type().is_block_device() || devnum != visit.devnum {
+    if !metadata.file_type().is_block_device() || devnum(metadata.rdev()) != Some(visit.devnum) {
         return Err(OpenError::AnotherCard { node: node.to_owned() });
     }
     match ioctl::diskseq(file) {
@@ -116,11 +114,6 @@ fn identify(file: &File, node: &Path, visit: Visit) -> Result<(), OpenError> {
         Err(error) if error.raw_os_error() == Some(libc::ENOTTY) => Err(OpenError::NoDiskSequence),
         Err(error) => Err(failed(error)),
     }
-}
-
-/// Device numbers of Linux fit 32 bits a half (12 and 20 bits in use).
-fn low_half(number: u64) -> u32 {
-    u32::try_from(number).unwrap_or(u32::MAX)
 }
 
 /// Holds udev off the disk for as long as the descriptor lives: it takes a shared `flock` before it probes

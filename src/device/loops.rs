@@ -7,9 +7,9 @@ use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
 
 use nix::libc;
-use nix::sys::stat::{fstat, major, minor};
+use nix::sys::stat::fstat;
 
-use super::ioctl;
+use super::{devnum, ioctl};
 use crate::station::card::DevNum;
 
 /// What a loop device reads and writes.
@@ -58,7 +58,7 @@ fn device_number(file: &File) -> io::Result<Option<DevNum>> {
 
 /// As the kernel writes numbers of devices into 64 bits (`huge_encode_dev`, `linux/kdev_t.h`); 0 is none.
 fn number(raw: u64) -> Option<DevNum> {
-    (raw != 0).then_some(DevNum { major: u32::try_from(major(raw)).ok()?, minor: u32::try_from(minor(raw)).ok()? })
+    devnum(raw).filter(|_| raw != 0)
 }
 
 #[cfg(test)]

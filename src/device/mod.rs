@@ -17,8 +17,16 @@ mod scsi;
 use std::io;
 use std::time::Duration;
 
+use nix::sys::stat::{major, minor};
+
+use crate::station::card::DevNum;
 use crate::station::units::{Bytes, to_u64, to_usize};
 use mapped::Mapping;
+
+/// A device's number, of the kernel's `dev_t`. Either half fits 32 bits: 12 and 20 are in use.
+pub(crate) fn devnum(raw: u64) -> Option<DevNum> {
+    Some(DevNum { major: u32::try_from(major(raw)).ok()?, minor: u32::try_from(minor(raw)).ok()? })
+}
 
 /// A card, open for as long as the value lives.
 ///

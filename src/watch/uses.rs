@@ -11,13 +11,13 @@ use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use nix::sys::stat::{major, minor};
 use procfs::process::MountInfo;
 
 use super::cover::is_covered;
 use super::holders::held_by;
 use super::loops;
 use super::sysfs::Sysfs;
+use crate::device::devnum;
 use crate::device::loops::is_claimed;
 use crate::station::admit::{Policy, unmarked, unused};
 use crate::station::card::{Card, DevNum, Survey, Use};
@@ -183,15 +183,11 @@ fn parse_devnum(text: &str) -> Option<DevNum> {
     Some(DevNum { major: major.parse().ok()?, minor: minor.parse().ok()? })
 }
 
-fn from_raw(number: u64) -> Option<DevNum> {
-    Some(DevNum { major: u32::try_from(major(number)).ok()?, minor: u32::try_from(minor(number)).ok()? })
-}
-
 /// The number behind a node.
 #[must_use]
 pub fn block_number(node: &Path) -> Option<DevNum> {
     let metadata = fs::metadata(node).ok()?;
-    if metadata.file_type().is_block_device() { from_raw(metadata.rdev()) } else { None }
+    if metadata.file_type().is_block_device() { devnum(metadata.rdev()) } else { None }
 }
 
 /// The number behind a node below `/dev`. Nothing else is asked for: a source may be a path on a server that hangs.
@@ -203,7 +199,7 @@ fn node_number(node: &Path) -> Option<DevNum> {
 fn file_system_number(path: &Path) -> io::Result<Option<DevNum>> {
     for path in path.ancestors() {
         match fs::metadata(path) {
-            Ok(metadata) => return Ok(from_raw(metadata.dev())),
+            Ok(metadata) => return Ok(devnum(metadata.dev())),
             // What does not exist yet will be made in the nearest directory that does.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),
