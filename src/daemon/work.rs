@@ -43,8 +43,8 @@ struct Running {
     stall: StallWatch,
 }
 
-/// What the log has of this card: told by a process, because a log whose disk hangs would hold up more than this slot. A log that cannot be read is no reason to begin none: a card that is found done then counts, so that an
-/// order never makes too many.
+/// What the log has of this card: told by a process, because a log whose disk hangs would hold up more than this slot. A log that cannot be
+/// read is no reason to begin none: a card that is found done then counts, so that an order never makes too many.
 fn past(log: &Path, card: &Card, slot: &str) -> Past {
     ask_past(log, &Named::of(card, slot)).unwrap_or_else(|error| {
         tracing::warn!(error = &error as &dyn std::error::Error, slot, "the flash log cannot be asked what it has of the card");

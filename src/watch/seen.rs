@@ -147,14 +147,9 @@ fn at_once<T>(clock: impl Fn() -> Instant, read: impl Fn() -> T) -> (Instant, T)
         let value = read();
         (at, value, clock().saturating_duration_since(at))
     };
-    let mut taken = once();
-    for _ in 0..10 {
-        if taken.2 <= A_MOMENT {
-            break;
-        }
-        taken = once();
-    }
-    (taken.0, taken.1)
+    let quick = (0..10).map(|_| once()).find(|(_, _, took)| *took <= A_MOMENT);
+    let (at, value, _) = quick.unwrap_or_else(once);
+    (at, value)
 }
 
 /// Is this disk all that its USB device has? Of a reader of several slots a card may be taken out a moment before it resets itself.
