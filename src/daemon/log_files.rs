@@ -6,8 +6,6 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread;
 use std::time::Duration;
@@ -15,7 +13,7 @@ use std::time::Duration;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::aside;
-use crate::ledger::LogReader;
+use crate::ledger::{LogReader, outlive};
 use crate::report::files::{FilesError, LogFiles};
 use crate::zone;
 
@@ -116,12 +114,7 @@ fn wake(child: &mut Child, woken: &Receiver<()>) -> bool {
 /// The process: a line that comes in says that something was recorded. What asks programs to end is left to the station, which closes
 /// the pipe.
 pub(super) fn serve(log: &Path, directory: &Path) {
-    let told = Arc::new(AtomicBool::new(false));
-    for signal in [SIGTERM, SIGINT, SIGHUP] {
-        if let Err(error) = signal_hook::flag::register(signal, Arc::clone(&told)) {
-            tracing::debug!(%error, signal, "the last lines may be written at the next start only");
-        }
-    }
+    outlive(&[SIGTERM, SIGINT, SIGHUP]);
     let (wake, woken) = sync_channel(1);
     let listen = move || {
         for line in io::stdin().lines() {

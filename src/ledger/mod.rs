@@ -74,7 +74,7 @@ pub use past::{Named, line_of_past, past_of_line};
 pub use query::{Attempts, Brief, Filter, Order};
 pub use reader::{Event, LogReader};
 pub use row::Row;
-pub use served::serve;
+pub use served::{outlive, serve};
 pub use writer::{Answer, NotTaken, Unwritten, Writer};
 
 /// "Flsh", so that `file` and we ourselves tell a flash log from any other database.
@@ -190,24 +190,7 @@ impl Ledger {
         if bound.as_ref().and_then(|body| body.get("machine")).and_then(|bound| bound.as_str()) != Some(machine.as_str()) {
             return Err(LogError::new(Doing::Opening, path, Trouble::OtherMachine));
         }
-        let mut ledger = Self {
-            connection,
-            path: path.to_owned(),
-            station_name: station_name.to_owned(),
-            station: created.station,
-            newest: (newest.seq, newest.hash),
-            inode: inode(path)?,
-            interrupted: Vec::new(),
-            doubt: true,
-            unproven: true,
-            files: settle::Files::open(path)?,
-            hurried: Arc::default(),
-            #[cfg(test)]
-            page_limit: None,
-            _lock: lock,
-        };
-        ledger.settle(&[])?;
-        ledger.prove_checkpoint()?;
+        let mut ledger = Self::settled(connection, lock, path, station_name, created.station, (newest.seq, newest.hash))?;
         ledger.interrupted = ledger.close_interrupted()?;
         Ok(ledger)
     }
@@ -229,12 +212,24 @@ impl Ledger {
         let event = chain::at(&connection, seq).map_err(opening)?.filter(|event| event.hash == newest.hash).ok_or_else(moved)?;
         configure(&connection, path)?;
         keep_statements_in_memory(&connection, path)?;
+        Self::settled(connection, lock, path, station_name, event.station, (seq, newest.hash))
+    }
+
+    /// The log that this connection is to, once what it holds was found out from its disk.
+    fn settled(
+        connection: Connection,
+        lock: Flock<File>,
+        path: &Path,
+        station_name: &str,
+        station: String,
+        newest: (i64, Link),
+    ) -> Result<Self, LogError> {
         let mut ledger = Self {
             connection,
             path: path.to_owned(),
             station_name: station_name.to_owned(),
-            station: event.station,
-            newest: (seq, newest.hash),
+            station,
+            newest,
             inode: inode(path)?,
             interrupted: Vec::new(),
             doubt: true,

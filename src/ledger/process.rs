@@ -26,8 +26,8 @@ use nix::fcntl::{FcntlArg, fcntl};
 
 use super::Ledger;
 use super::chain::Head;
-use super::served::{RETRY, Reply, Request};
-use super::writer::{Answer, Queued, Writer};
+use super::served::{Reply, Request};
+use super::writer::{Answer, Queued, RETRY, Writer};
 
 /// How long the log's process may answer nothing.
 const SILENCE: Duration = Duration::from_secs(5);

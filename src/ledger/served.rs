@@ -17,12 +17,9 @@ use signal_hook::consts::{SIGABRT, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
 use super::chain::Head;
 use super::settle::answers;
-use super::writer::{Queued, Told, Writer};
+use super::writer::{Queued, RETRY, Told, Writer};
 use super::{Draft, Ledger};
 use crate::station::record::Receipt;
-
-/// Between two tries to open or to write the log.
-pub(super) const RETRY: Duration = Duration::from_secs(1);
 
 /// What is still tried when the station is gone.
 const LAST_TRIES: Duration = Duration::from_secs(3);
@@ -53,14 +50,19 @@ pub(super) enum Reply {
     Here,
 }
 
-/// Writes the log for a station, until `requests` ends. `newest` is the last event that was confirmed, as `COUNT:HASH`.
-pub fn serve(path: &Path, station_name: &str, newest: Head, requests: impl BufRead + Send + 'static, replies: impl Write + Send + 'static) {
+/// From now on these signals do not end this process: it ends when the station closes its pipe.
+pub fn outlive(signals: &[i32]) {
     let told = Arc::new(AtomicBool::new(false));
-    for signal in [SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGABRT] {
-        if let Err(error) = signal_hook::flag::register(signal, Arc::clone(&told)) {
-            tracing::warn!(%error, signal, "the log's process may end before its last entries are on disk");
+    for signal in signals {
+        if let Err(error) = signal_hook::flag::register(*signal, Arc::clone(&told)) {
+            tracing::warn!(%error, signal, "this process may end before it has written what it was given");
         }
     }
+}
+
+/// Writes the log for a station, until `requests` ends. `newest` is the last event that was confirmed, as `COUNT:HASH`.
+pub fn serve(path: &Path, station_name: &str, newest: Head, requests: impl BufRead + Send + 'static, replies: impl Write + Send + 'static) {
+    outlive(&[SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGABRT]);
     let replies = Arc::new(Mutex::new(replies));
     let reply = move |reply: &Reply| {
         let mut replies = replies.lock().unwrap_or_else(PoisonError::into_inner);

@@ -168,11 +168,7 @@ impl Ledger {
     pub(super) fn settle(&mut self, events: &[Link]) -> Result<(), LogError> {
         let writing = |error| LogError::io(Doing::Writing, &self.path, error);
         let (frames, _) = self.counted()?;
-        let page: i64 = self
-            .connection
-            .pragma_query_value(None, "page_size", |row| row.get(0))
-            .map_err(|error| LogError::sqlite(Doing::Writing, &self.path, error))?;
-        let frame = to_u64(FRAME_HEADER).saturating_add(u64::try_from(page).unwrap_or(0));
+        let frame = to_u64(FRAME_HEADER).saturating_add(self.page_bytes()?);
         let same = self.files.lay_down_anew(to_u64(WAL_HEADER) + frames * frame).map_err(writing)?;
         let there = self.files.walk(frames, events).map_err(writing)?;
         // A `-wal` that was begun anew and has no frame yet keeps the old ones until there is one: they are in the log's file as well.
@@ -187,17 +183,21 @@ impl Ledger {
         checkpoint(&self.connection, "NOOP").map_err(|error| LogError::sqlite(Doing::Writing, &self.path, error))
     }
 
+    /// Bytes of a page.
+    fn page_bytes(&self) -> Result<u64, LogError> {
+        let page: rusqlite::Result<i64> = self.connection.pragma_query_value(None, "page_size", |row| row.get(0));
+        page.map(|page| u64::try_from(page).unwrap_or(0)).map_err(|error| LogError::sqlite(Doing::Writing, &self.path, error))
+    }
+
     /// Moves what is in the `-wal` to the log's file, where there is enough of it and no reader needs it as it is; proves it.
     pub(super) fn checkpoint(&mut self, at_least: u64) -> Result<(), LogError> {
-        let writing = |error| LogError::sqlite(Doing::Writing, &self.path, error);
-        let (frames, moved) = checkpoint(&self.connection, "NOOP").map_err(writing)?;
-        let page: i64 = self.connection.pragma_query_value(None, "page_size", |row| row.get(0)).map_err(writing)?;
-        if frames == moved || frames.saturating_mul(u64::try_from(page).unwrap_or(0)) < at_least {
+        let (frames, moved) = self.counted()?;
+        if frames == moved || frames.saturating_mul(self.page_bytes()?) < at_least {
             return Ok(());
         }
         // From here on the next event may begin the `-wal` anew.
         self.unproven = true;
-        checkpoint(&self.connection, "PASSIVE").map_err(writing)?;
+        checkpoint(&self.connection, "PASSIVE").map_err(|error| LogError::sqlite(Doing::Writing, &self.path, error))?;
         self.prove_checkpoint()
     }
 
@@ -208,7 +208,7 @@ impl Ledger {
 
     /// Reads every page that was moved back from the disk. Nothing is written to the log before this succeeded.
     pub(super) fn prove_checkpoint(&mut self) -> Result<(), LogError> {
-        let (frames, moved) = checkpoint(&self.connection, "NOOP").map_err(|error| LogError::sqlite(Doing::Writing, &self.path, error))?;
+        let (frames, moved) = self.counted()?;
         // What is still needed in the `-wal` is not written over.
         if frames > 0 && frames == moved {
             let writing = |error| LogError::io(Doing::Writing, &self.path, error);
@@ -235,9 +235,9 @@ impl Ledger {
             return Ok(());
         }
         self.checkpoint(0)?;
-        let writing = |error| LogError::sqlite(Doing::Writing, &self.path, error);
-        let (frames, moved) = checkpoint(&self.connection, "NOOP").map_err(writing)?;
+        let (frames, moved) = self.counted()?;
         if frames == moved && !self.unproven {
+            let writing = |error| LogError::sqlite(Doing::Writing, &self.path, error);
             self.connection.busy_timeout(Duration::ZERO).map_err(writing)?;
             checkpoint(&self.connection, "TRUNCATE").map_err(writing)?;
         }

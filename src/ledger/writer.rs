@@ -25,7 +25,7 @@ const QUEUE: usize = 1024;
 const BATCH: usize = 64;
 
 /// Between two tries: soon enough for a supervisor who just made room, too seldom to wear a failing disk.
-const RETRY: Duration = Duration::from_secs(1);
+pub(super) const RETRY: Duration = Duration::from_secs(1);
 
 /// How long a thread told to give up may still be in one call before it is left alone.
 const LAST_CALL: Duration = Duration::from_secs(2);
