@@ -27,7 +27,8 @@
 //! | a configuration, an image | read, judged and staged in threads (`reload`, `stage`, `check-images`); what comes back is moved in |
 //! | images nobody needs any more | closed and removed in a thread (`store`): the last close of a long file that was removed takes its disk's time |
 //! | the PC kept awake | a thread holds and lets go of the inhibitor (`awake`); it is told by a value |
-//! | lamps.json, orders, log files | written in threads; orders stand in the log alone |
+//! | lamps.json, log files | written by a thread, and by a process of their own (`aside`) |
+//! | orders | stand in the log alone |
 //!
 //! Not in anybody's hand here: the pages of the program itself come from the root disk, and a PC without memory waits for its disk in any
 //! allocation.
