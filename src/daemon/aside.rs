@@ -21,6 +21,7 @@ const NAME: &str = "flashline-log";
 fn program() -> Command {
     let mut command = Command::new("/proc/self/exe");
     command.arg0(NAME);
+    super::service::is_not_the_service(&mut command);
     command
 }
 

@@ -32,6 +32,7 @@ impl Awake {
                 "--why=cards are being written",
                 "cat",
             ]);
+            super::service::is_not_the_service(&mut command);
             command
         };
         Self::start_with(inhibit, LINGERS, LOOK)

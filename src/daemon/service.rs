@@ -4,6 +4,7 @@
 //! any more is not fed, and systemd restarts it.
 
 use std::io;
+use std::process::Command;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -14,6 +15,16 @@ use sd_notify::NotifyState;
 const FEED: Duration = Duration::from_secs(1);
 /// Messages under way. Of a watchdog's the newest is enough; the two others are said once.
 const QUEUE: usize = 8;
+
+/// What systemd gives to the service's main process and to no other (`sd_notify(3)`, `sd_watchdog_enabled(3)`).
+const OF_THE_MAIN_PROCESS: [&str; 3] = ["NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"];
+
+/// A process that is started beside the station does not speak for it: systemd would log a warning for each of its messages.
+pub(super) fn is_not_the_service(command: &mut Command) {
+    for name in OF_THE_MAIN_PROCESS {
+        command.env_remove(name);
+    }
+}
 
 /// The way to the thread.
 #[derive(Debug)]
@@ -66,6 +77,20 @@ mod cases {
     use std::sync::mpsc::channel;
 
     use super::*;
+
+    #[test]
+    fn a_process_that_is_started_beside_the_station_cannot_speak_for_it_to_systemd() {
+        let mut command = Command::new("env");
+        for name in OF_THE_MAIN_PROCESS {
+            command.env(name, "1");
+        }
+        command.env("FLASHLINE_LOG", "debug");
+        is_not_the_service(&mut command);
+        let output = command.output().expect("env is there");
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(said.contains("FLASHLINE_LOG=debug"), "everything else is passed on: {said}");
+        assert!(!OF_THE_MAIN_PROCESS.iter().any(|name| said.contains(name)), "{said}");
+    }
 
     #[test]
     fn a_systemd_that_takes_nothing_makes_nobody_wait_and_is_fed_once_a_second() {
