@@ -53,4 +53,18 @@ fn loop_devices_and_a_volume_group_on_a_card_are_told_with_their_cures_and_what_
     used.plug();
     station.wait_for("A1", "PASS");
     assert!(used.reads_as(image.raw()));
+
+    // The bench does as the configuration says, unless it is told otherwise.
+    used.pull();
+    used.wait_gone();
+    used.plug_into("3");
+    let node = used.node();
+    pc.sh(&format!("wipefs -qa {node} && pvcreate -qy {node} && udevadm settle"));
+    let marked = used.medium().read(0, 32 << 20);
+    let refused = pc.run(&format!("flashline flash /srv/images/image.img {node} --yes --marks refuse 2>&1")).stdout;
+    assert!(refused.contains("bears the mark of LVM") && refused.contains("--marks erase"), "{refused}");
+    assert_eq!(used.medium().read(0, 32 << 20), marked, "refused is untouched");
+    let flashed = flash_to(&node);
+    assert!(flashed.contains("VERIFIED"), "{flashed}");
+    assert!(used.reads_as(image.raw()));
 }

@@ -18,19 +18,23 @@ use crate::watch::uses::{OwnPart, Tables, block_number, own_parts, survey};
 /// What of this PC must not be erased, as its station's configuration says.
 pub(super) struct Guard {
     settings: Option<Settings>,
+    erase_marks: bool,
 }
 
 impl Guard {
     /// A PC without a station has no configuration; one that is there must be good, because it may name the PC's own disks.
-    pub(super) fn read(config: &Path) -> Result<Self, ConfigError> {
+    /// Whether marks are erased says `erase_marks`, and where nothing was said the configuration.
+    pub(super) fn read(config: &Path, erase_marks: Option<bool>) -> Result<Self, ConfigError> {
         let settings = config.exists().then(|| config::read(config, Images::Unseen)).transpose()?;
-        Ok(Self { settings })
+        let configured = || settings.iter().flat_map(|settings| &settings.slots).any(|slot| slot.policy.erase_marks);
+        let erase_marks = erase_marks.unwrap_or_else(configured);
+        Ok(Self { settings, erase_marks })
     }
 
     /// The rules that hold for a named device.
     pub(super) fn policy(&self) -> Policy {
         let own_disks = self.settings.as_ref().map(|settings| settings.own_disks.clone()).unwrap_or_default();
-        Policy { loop_devices: true, own_disks, ..Policy::default() }
+        Policy { loop_devices: true, own_disks, erase_marks: self.erase_marks, ..Policy::default() }
     }
 
     /// How a card's device is treated, as the station here does.

@@ -6,7 +6,7 @@ mod device;
 mod report;
 
 use std::io::{self, IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -20,6 +20,7 @@ use crate::config::{ConfigError, DEFAULT_PATH};
 use crate::daemon::arming::describe;
 use crate::image::ImageError;
 use crate::image::inspect::disk;
+use crate::ledger::medium::volatile;
 use crate::ledger::{Ledger, LogError};
 use crate::panel::Screen;
 use crate::panel::terminal::Terminal;
@@ -52,6 +53,10 @@ pub(super) struct Args {
     /// What the image may be: "disk", with a whole partition table or one file system; "any" takes other data as well, with a warning
     #[arg(long, value_enum, default_value_t = ContentsArg::Disk)]
     contents: ContentsArg,
+    /// What is done with a device that bears the mark of a RAID, LVM, ZFS or bcache that does not run here: "refuse" it, or "erase" it;
+    /// as `marks` in [policy] of the configuration says if not given
+    #[arg(long, value_enum)]
+    marks: Option<MarksArg>,
     /// The work order the devices are written for, for their rows
     #[arg(long, value_name = "TEXT", requires = "log", value_parser = labels::plain)]
     work_order: Option<String>,
@@ -77,6 +82,12 @@ enum ZeroesArg {
 enum ContentsArg {
     Disk,
     Any,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum MarksArg {
+    Refuse,
+    Erase,
 }
 
 /// How often bars move and ended threads are looked for.
@@ -118,15 +129,16 @@ pub(super) fn run(args: &Args) -> u8 {
 }
 
 fn flash_all(args: &Args) -> Result<u8, Wrong> {
-    let guard = device::Guard::read(&args.config)?;
+    let guard = device::Guard::read(&args.config, args.marks.map(|marks| marks == MarksArg::Erase))?;
     let named = device::name(&args.devices, &guard)?;
     let image = Arc::new(prepare(&args.image)?);
     let contents = match args.contents {
         ContentsArg::Disk => Contents::Disk,
         ContentsArg::Any => Contents::Any,
     };
-    let warnings: Vec<String> =
+    let mut warnings: Vec<String> =
         disk::look(&image, contents)?.iter().map(|why| format!("the image {}: {why}", args.image.display())).collect();
+    warnings.extend(args.log.as_deref().and_then(volatile_log));
     if args.yes {
         warnings.iter().for_each(|warning| remark(format!("warning: {warning}")));
     } else {
@@ -168,6 +180,15 @@ fn flash_all(args: &Args) -> Result<u8, Wrong> {
     bench.into_trouble().map_or(Ok(code), |error| Err(error.into()))
 }
 
+/// A row in memory is gone with the power. Whoever names the file may want just that, and is told.
+fn volatile_log(log: &Path) -> Option<String> {
+    let directory = log.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    match volatile(directory) {
+        Ok(why) => why.map(|why| format!("the flash log {}: {why}, so every row is lost at the next power cut", log.display())),
+        Err(error) => Some(format!("the flash log {}: on what disk it is cannot be found out: {error}", log.display())),
+    }
+}
+
 /// Prints what was not yet printed of devices that have ended.
 fn tell(bench: &mut Bench, json: bool) {
     let mut out = io::stdout().lock();
@@ -187,4 +208,18 @@ fn catch_interrupts() -> Result<Arc<AtomicBool>, Wrong> {
         signal_hook::flag::register(signal, Arc::clone(&flag)).map_err(Wrong::Signals)?;
     }
     Ok(flag)
+}
+
+#[cfg(test)]
+mod cases {
+    use super::*;
+
+    #[test]
+    fn a_flash_log_in_memory_is_told_before_anything_is_erased() {
+        let memory = tempfile::tempdir_in("/dev/shm").expect("a directory in memory");
+        let told = volatile_log(&memory.path().join("bench.db")).expect("it is told");
+        assert!(told.contains("bench.db") && told.contains("lost at the next power cut"), "{told}");
+        let here = volatile(Path::new(".")).expect("the kernel tells").is_some();
+        assert_eq!(volatile_log(Path::new("bench.db")).is_some(), here, "a name alone is a file of this directory");
+    }
 }

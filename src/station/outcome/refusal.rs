@@ -172,7 +172,8 @@ impl fmt::Display for Refusal {
             Self::InUse(by) => write!(f, "in use: {by}"),
             Self::Marked { of } => write!(
                 f,
-                "bears the mark of {of}, which does not run here (to erase it: `wipefs -a` on a bench, or `marks = \"erase\"` in [policy])"
+                "bears the mark of {of}, which does not run here (to erase it: `wipefs -a` on a bench, `marks = \"erase\"` in [policy], \
+                 or `flashline flash --marks erase`)"
             ),
             Self::OwnDisk => f.write_str("one of this PC's own disks"),
             Self::WriteProtected => f.write_str("write-protected"),
