@@ -12,10 +12,10 @@ use crate::control::wire::Request;
 /// The options of every command that asks a running station.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct StationArgs {
-    /// The station's socket; without it, that of the configuration
+    /// Control socket of the station [default: the configuration's]
     #[arg(long, value_name = "PATH")]
     socket: Option<PathBuf>,
-    /// One JSON object
+    /// Print one JSON object
     #[arg(long)]
     pub(super) json: bool,
 }
@@ -72,10 +72,10 @@ pub(super) struct ReloadArgs {
 #[derive(Debug, clap::Args)]
 #[group(required = true, multiple = false)]
 struct TargetArgs {
-    /// A slot, by its sticker
+    /// Name of the slot, as on its sticker
     #[arg(long, value_name = "NAME")]
     slot: Option<String>,
-    /// Every slot of a model, by the name slots use for it
+    /// Name of a model in the configuration: all its slots
     #[arg(long, value_name = "NAME")]
     model: Option<String>,
 }
@@ -93,7 +93,7 @@ impl TargetArgs {
 pub(super) struct DisarmArgs {
     #[command(flatten)]
     target: TargetArgs,
-    /// Why, for the operator to read beside DISARMED
+    /// Reason, shown to the operator beside DISARMED
     #[arg(long, value_name = "WORDS")]
     reason: Option<String>,
     #[command(flatten)]
@@ -110,7 +110,7 @@ pub(super) struct ArmArgs {
 
 #[derive(Debug, clap::Args)]
 pub(super) struct IdentifyArgs {
-    /// The slot, by its sticker
+    /// Name of the slot, as on its sticker
     slot: String,
     #[command(flatten)]
     station: StationArgs,

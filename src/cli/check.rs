@@ -25,11 +25,11 @@ use crate::watch::sysfs::Sysfs;
 pub(super) struct Args {
     #[command(flatten)]
     config: ConfigArg,
-    /// Do not read the images: what the station does anyway before it takes a configuration over. Without it every image is unpacked to its
-    /// end, which takes as long as it takes
+    /// Do not read the images. Without this option every image is unpacked to its end, which can take minutes; the station does the same
+    /// before it uses a configuration
     #[arg(long)]
     without_images: bool,
-    /// One JSON object
+    /// Print one JSON object
     #[arg(long)]
     json: bool,
 }

@@ -45,10 +45,10 @@ const FEW_SLOTS: usize = 4;
 pub(super) struct Args {
     #[command(flatten)]
     station: StationArgs,
-    /// Print a line for every change instead of a picture
+    /// Print one line for each change instead of a picture
     #[arg(long)]
     plain: bool,
-    /// en, de, es, pl or zh; without it, that of the configuration, else that of LANG
+    /// Language: en, de, es, pl or zh [default: the configuration's, else LANG]
     #[arg(long, value_name = "CODE")]
     language: Option<String>,
 }

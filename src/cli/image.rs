@@ -26,7 +26,7 @@ pub(super) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Say what is inside an image, and whether a station would write it to cards
+    /// Print what is inside an image, and whether a station would write it to cards
     ///
     /// Reads without mounting and without root. Exit code 0 only if a station with this trust, and this model, would arm the image;
     /// 1 if it would not; 2 if the image or the call cannot be used.
@@ -37,16 +37,16 @@ enum What {
 struct InspectArgs {
     /// The image: raw, .xz, .gz, .zst, .bz2 or .zip
     image: PathBuf,
-    /// The signed model assertion the image must be of; without it, the image must be consistent and proven in itself
+    /// Signed model assertion that the image must contain. Without it, the image must be consistent and proven by itself
     #[arg(long, value_name = "FILE")]
     model: Option<PathBuf>,
-    /// Take on trust what nothing signs: a path in `writable`, as system-data/etc/cloud; one on a boot partition behind its label, as
-    /// system-boot/overlays; partition-N; gaps
+    /// Accept WORD although nothing signs it: a path in `writable`, as system-data/etc/cloud; a path on a boot partition behind its label,
+    /// as system-boot/overlays; partition-N; gaps
     #[arg(long, value_name = "WORD")]
     allow: Vec<String>,
     #[command(flatten)]
     trust: TrustArgs,
-    /// One JSON object
+    /// Print one JSON object
     #[arg(long)]
     json: bool,
 }

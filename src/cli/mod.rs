@@ -56,29 +56,29 @@ struct Cli {
 enum Command {
     /// Run the station: watch the slots, write and prove every card put in
     Run(run::Args),
-    /// Prove a configuration and say what it means
+    /// Validate a configuration, its images and this PC, and print what it means
     Check(check::Args),
-    /// Write and prove named devices once, without a station
+    /// Write and prove the named devices once, without a station
     Flash(flash::Args),
-    /// Say what the running station shows: every slot, every order
+    /// Print what the running station shows: every slot and every order
     Status(status::Args),
-    /// Show every slot large, for the operator, until `q` or Ctrl-C
+    /// Show every slot in large letters, for the operator; `q` or Ctrl-C ends it
     Console(console::Args),
-    /// Have so many good cards of a model made, and no more
+    /// Manage production orders: a target number of good cards for a model
     Order(order::Args),
-    /// Have the running station read its configuration again, and say whether it holds
+    /// Make the running station read its configuration again, and print whether it took effect
     Reload(ask::ReloadArgs),
-    /// Have no card begun in a slot, or in any slot of a model, until it is armed again
+    /// Stop starting cards in a slot or a model, until `flashline arm`
     Disarm(ask::DisarmArgs),
-    /// Take a disarming back
+    /// Re-enable a slot or a model that was disarmed
     Arm(ask::ArmArgs),
-    /// Let the lamp of a slot wink for half a minute, to find it
+    /// Blink the lamp of a slot for half a minute, to find the slot
     Identify(ask::IdentifyArgs),
     /// Read the flash log
     Log(Box<log::Args>),
-    /// Look inside images
+    /// Inspect images
     Image(image::Args),
-    /// Look at model assertions, and what else is signed
+    /// Check model assertions and other signed assertions
     Model(model::Args),
     /// Say on console and lamps that the station does not run: what it showed last is not to be believed
     #[command(hide = true)]
@@ -89,7 +89,7 @@ enum Command {
     /// Write the flash log for the running station
     #[command(hide = true)]
     LogWriter(log_writer::Args),
-    /// List the ports a card could come from, and what is in them
+    /// List the ports that can hold a card, and what is in them
     Slots(slots::Args),
 }
 
@@ -156,7 +156,7 @@ fn log_of(args: &log::Args) -> ExitCode {
 /// The option every command has that reads the configuration.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ConfigArg {
-    /// The configuration
+    /// Configuration of the station
     #[arg(long, value_name = "FILE", default_value = DEFAULT_PATH)]
     config: PathBuf,
 }
@@ -179,13 +179,13 @@ impl ConfigArg {
 /// The options every command has that judges what is signed.
 #[derive(Debug, clap::Args)]
 pub(crate) struct TrustArgs {
-    /// Trust the root in FILE as well: an account-key assertion signed by itself. Canonical's is built in
+    /// Also trust the root key in FILE, a self-signed account-key assertion. Canonical's root key is built in
     #[arg(long, value_name = "FILE")]
     trust: Vec<PathBuf>,
-    /// Assertions that may complete a chain, and are trusted for nothing by themselves
+    /// Assertions that may complete a chain of keys; they are not trusted by themselves
     #[arg(long, value_name = "FILE")]
     with: Vec<PathBuf>,
-    /// Judge keys as of TIME, as 2026-11-20T08:00:00Z, instead of now
+    /// Judge keys at TIME instead of now, as 2026-11-20T08:00:00Z
     #[arg(long, value_name = "TIME")]
     at: Option<jiff::Timestamp>,
 }

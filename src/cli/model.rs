@@ -18,7 +18,7 @@ pub(super) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Say what a model is, whether signature and chain hold, and every rule it breaks
+    /// Check model assertions: content, signature, chain of keys, and every rule they break
     ///
     /// Takes model assertions, the JSON that is given to the signing tool, and account, account-key, snap-declaration and
     /// snap-revision assertions. Exit code 0 only if a station with this trust would take every file.
@@ -27,12 +27,12 @@ enum What {
 
 #[derive(Debug, clap::Args)]
 struct CheckArgs {
-    /// The files
+    /// Assertion files
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
     #[command(flatten)]
     trust: TrustArgs,
-    /// One JSON object a file
+    /// Print one JSON object per file
     #[arg(long)]
     json: bool,
 }

@@ -17,29 +17,29 @@ pub(super) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Begin an order: the slots of the model make so many good cards, and then stop taking any
+    /// Start an order: the slots of the model make COUNT good cards and then take no more
     Start {
         /// The model, as BRAND/MODEL
         #[arg(long, value_name = "BRAND/MODEL")]
         model: String,
-        /// How many good cards
+        /// Number of good cards to make
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
         count: u32,
-        /// What people call the order
+        /// Name of the order
         #[arg(long, value_name = "NAME")]
         name: Option<String>,
-        /// The work order it is for: the row of each of its cards names it
+        /// Work order to record in the row of each card
         #[arg(long, value_name = "TEXT", value_parser = labels::plain)]
         work_order: Option<String>,
         #[command(flatten)]
         station: StationArgs,
     },
-    /// Say how far every order is
+    /// Print the progress of every order
     Status {
         #[command(flatten)]
         station: StationArgs,
     },
-    /// End the order of a model, complete or not: its slots take cards again, uncounted
+    /// End the order of a model, complete or not; its slots then take cards without counting them
     Stop {
         /// The model, as BRAND/MODEL
         #[arg(long, value_name = "BRAND/MODEL")]

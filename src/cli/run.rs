@@ -28,7 +28,7 @@ const LAST_WRITER: Duration = Duration::from_secs(4);
 pub(super) struct Args {
     #[command(flatten)]
     config: ConfigArg,
-    /// Print a line for every change, also on a terminal
+    /// Print one line for each change, also on a terminal
     #[arg(long)]
     plain: bool,
 }

@@ -40,33 +40,33 @@ pub(super) struct Args {
     /// Do not ask before erasing
     #[arg(long)]
     yes: bool,
-    /// One JSON object a device
+    /// Print one JSON object per device
     #[arg(long)]
     json: bool,
-    /// Record the attempts in this flash log; only then is the word PASS
+    /// Record the attempts in this flash log. Only a recorded card is PASS; without a log the word is VERIFIED
     #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,
-    /// What is done about the image's zeroes: "prove" writes them only to a card that does not hold them, "write" always; "skip"
-    /// neither writes them nor reads them back, and its word is VERIFIED (MAPPED ONLY)
+    /// How zeroes of the image are handled. "prove": write them only if the card does not hold zeroes there. "write": always write them.
+    /// "skip": neither write nor read them; the word is VERIFIED (MAPPED ONLY)
     #[arg(long, value_enum, default_value_t = ZeroesArg::Prove)]
     zeroes: ZeroesArg,
-    /// What the image may be: "disk", with a whole partition table or one file system; "any" takes other data as well, with a warning
+    /// What the image must be. "disk": a whole partition table or one file system. "any": other data too, with a warning
     #[arg(long, value_enum, default_value_t = ContentsArg::Disk)]
     contents: ContentsArg,
-    /// What is done with a device that bears the mark of a RAID, LVM, ZFS or bcache that does not run here: "refuse" it, or "erase" it;
-    /// as `marks` in [policy] of the configuration says if not given
+    /// Whether to "refuse" or "erase" a device that bears the mark of a RAID, LVM, ZFS or bcache that does not run here [default: `marks`
+    /// in [policy] of the configuration, else refuse]
     #[arg(long, value_enum)]
     marks: Option<MarksArg>,
-    /// The work order the devices are written for, for their rows
+    /// Work order to record in the rows
     #[arg(long, value_name = "TEXT", requires = "log", value_parser = labels::plain)]
     work_order: Option<String>,
-    /// Who writes them, for their rows
+    /// Operator's name to record in the rows
     #[arg(long, value_name = "NAME", requires = "log", value_parser = labels::plain)]
     operator: Option<String>,
-    /// The lot that the blank cards came from, for their rows
+    /// Lot of the blank cards to record in the rows
     #[arg(long, value_name = "TEXT", requires = "log", value_parser = labels::plain)]
     lot: Option<String>,
-    /// The station's configuration, whose own disks and state are never erased; read where it exists
+    /// Configuration of the station on this PC, if there is one: its own disks and its state are never erased
     #[arg(long, value_name = "FILE", default_value = DEFAULT_PATH)]
     config: PathBuf,
 }

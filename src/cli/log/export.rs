@@ -9,7 +9,7 @@ use crate::ledger::LogReader;
 /// Copies the log.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Args {
-    /// The copy: a new file
+    /// The new file
     #[arg(value_name = "FILE")]
     pub(super) copy: PathBuf,
     #[command(flatten)]

@@ -42,31 +42,31 @@ pub struct Args {
 #[derive(Clone, Debug, Subcommand)]
 #[expect(private_interfaces, reason = "the arguments of a command are its own file's business")]
 pub enum What {
-    /// List every card by its serial: which image it carries, and whether it was there before
+    /// List every card by its serial: the image it carries, and whether it was seen before
     Serials(serials::Args),
-    /// Count attempts, and mark slots and kinds of cards that fail more often than chance explains
+    /// Count attempts, and mark slots and card types that fail more often than chance explains
     Summary(summary::Args),
-    /// Show one attempt whole
+    /// Show everything about one attempt
     Show(show::Args),
-    /// Write a lot on one page, for a browser and for paper
+    /// Write the report of a lot as one page, for a browser and for paper
     Report(page::Args),
-    /// Prove that no event was changed, removed, inserted or reordered; print COUNT:HASH, which a later log must still pass through
+    /// Verify that no event was changed, removed, inserted or reordered, and print the log's anchor, COUNT:HASH
     Verify(verify::Args),
-    /// Confirm that the flash log of the running station was to be begun anew: station and panel say so until then
+    /// Confirm that the running station was meant to begin a new flash log. Until then the station and the panel show NEW FLASH LOG
     Confirm(ask::ConfirmLogArgs),
-    /// Print COUNT:HASH, to be kept where nobody who can write the log can change it: `verify --anchor` takes it
+    /// Print the log's anchor, COUNT:HASH, for `log verify --anchor`. Keep it where whoever can write the log cannot change it
     Anchor(verify::AnchorArgs),
-    /// Copy the log, as it is at this moment, into a new file that needs no other beside it; prove the copy, print its COUNT:HASH
+    /// Copy the log as it is now into one new file, verify the copy, and print its anchor, COUNT:HASH
     Export(export::Args),
 }
 
 /// Where a flash log is.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct Place {
-    /// The configuration that says where the flash log is, and when shifts begin
+    /// Configuration that tells where the flash log is and when shifts begin
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Read this flash log
+    /// Read this flash log instead of the station's
     #[arg(long, value_name = "FILE")]
     pub file: Option<PathBuf>,
 }
@@ -92,16 +92,17 @@ impl Args {
 /// Of which attempts something is asked.
 #[derive(Clone, Debug, Default, clap::Args)]
 struct AskedArgs {
-    /// Only this model
+    /// Only attempts of this model
     #[arg(long, value_name = "BRAND/MODEL")]
     model: Option<String>,
-    /// From here: today, yesterday, shift, last-shift, 90min, 2h or 7d (ago), 2026-11-24, "2026-11-24 14:00" (local), or RFC 3339
+    /// Only attempts since TIME: today, yesterday, shift, last-shift, 90min, 2h or 7d (ago), 14:00, 2026-11-24, "2026-11-24 14:00" (local),
+    /// or RFC 3339
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
-    /// Up to here, in the same words: a day or a shift with all of it
+    /// Only attempts until TIME, written as for --since; a day or a shift is included to its end
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
-    /// Only this slot
+    /// Only attempts in this slot
     #[arg(long, value_name = "SLOT")]
     slot: Option<String>,
     #[command(flatten)]

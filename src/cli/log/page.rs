@@ -19,7 +19,7 @@ use crate::report::tally::By;
 pub(super) struct Args {
     #[command(flatten)]
     pub(super) asked: AskedArgs,
-    /// The page; `-` for standard output
+    /// File to write; `-` is standard output
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
 }

@@ -25,22 +25,22 @@ const PACE: Duration = Duration::from_millis(500);
 pub(super) struct Args {
     #[command(flatten)]
     pub(super) asked: AskedArgs,
-    /// Only this outcome
+    /// Only attempts with this outcome
     #[arg(long, value_name = "OUTCOME", value_parser = outcomes())]
     outcome: Option<String>,
-    /// Only cards whose serial or CID is this or begins with it
+    /// Only cards whose serial or CID begins with this, in upper or lower case
     #[arg(long, value_name = "SERIAL")]
     serial: Option<String>,
-    /// Only the newest N
+    /// Only the newest N attempts
     #[arg(long, value_name = "N")]
     limit: Option<u32>,
-    /// Go on with every attempt that ends, until stopped; the newest ten stand above, or as many as --limit says
+    /// Print the newest ten attempts (or --limit), then each attempt as it ends, until stopped
     #[arg(long)]
     follow: bool,
-    /// One JSON object a line
+    /// Print one JSON object per line
     #[arg(long, conflicts_with = "csv")]
     json: bool,
-    /// CSV with a header row
+    /// Print CSV with a header row
     #[arg(long)]
     csv: bool,
 }

@@ -14,16 +14,16 @@ const SAMPLE: usize = 1000;
 pub(super) struct Args {
     #[command(flatten)]
     pub(super) asked: AskedArgs,
-    /// Only cards whose serial or CID is this or begins with it
+    /// Only cards whose serial or CID begins with this, in upper or lower case
     #[arg(long, value_name = "SERIAL")]
     serial: Option<String>,
-    /// Say whether so many good cards are there; exit code 1 where some are missing
+    /// Compare the number of good cards with N; exit code 1 if there are fewer
     #[arg(long, value_name = "N")]
     expect: Option<u64>,
-    /// One JSON object a line
+    /// Print one JSON object per line
     #[arg(long, conflicts_with = "csv")]
     json: bool,
-    /// CSV with a header row
+    /// Print CSV with a header row
     #[arg(long)]
     csv: bool,
 }

@@ -8,10 +8,10 @@ use crate::report::{self, harmless};
 
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Args {
-    /// The attempt's number
+    /// Number of the attempt
     #[arg(value_name = "ID")]
     attempt: u64,
-    /// One JSON object
+    /// Print one JSON object
     #[arg(long)]
     json: bool,
     #[command(flatten)]

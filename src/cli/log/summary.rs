@@ -17,10 +17,10 @@ use crate::report::tally::By;
 pub(super) struct Args {
     #[command(flatten)]
     pub(super) asked: AskedArgs,
-    /// What attempts are told apart by
+    /// What to group the attempts by
     #[arg(long, value_name = "WHAT", default_value = "model", value_parser = by())]
     by: By,
-    /// One JSON object
+    /// Print one JSON object
     #[arg(long)]
     json: bool,
 }

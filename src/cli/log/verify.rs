@@ -10,7 +10,7 @@ use crate::station::outcome::OutcomeWord;
 /// Proves the log.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(super) struct Args {
-    /// The log must still pass through here: what `flashline log anchor` or a report printed before
+    /// Verify that the log still contains this anchor, which `flashline log anchor` or a report printed earlier
     #[arg(long, value_name = "COUNT:HASH")]
     pub(super) anchor: Option<Head>,
     #[command(flatten)]

@@ -20,14 +20,14 @@ pub(super) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Find every slot's ports by putting a card into one after the other, and write them into the configuration
+    /// Learn the port of each slot from cards put in one after the other, and write the slots into the configuration
     Teach(teach::TeachArgs),
-    /// Print udev rules that keep every other program away from cards in the configured slots
+    /// Print the udev rules that keep other programs away from cards in the configured slots
     Rules {
         #[command(flatten)]
         config: ConfigArg,
     },
-    /// Print `[[own_disk]]` tables of the disks in this PC now, for the configuration
+    /// Print `[[own_disk]]` tables for the configuration: the disks that are in this PC now
     OwnDisks,
 }
 

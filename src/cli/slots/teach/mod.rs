@@ -35,13 +35,13 @@ const FIRST: &str = "A1";
 pub(super) struct TeachArgs {
     #[command(flatten)]
     config: ConfigArg,
-    /// The model of new slots, as BRAND/MODEL
+    /// Model of new slots, as BRAND/MODEL
     #[arg(long, value_name = "NAME")]
     model: Option<String>,
-    /// The slots, as A1..A8 or A1,A2,B1; without it those of the configuration, or from A1 on
+    /// Names of the slots, as A1..A8 or A1,A2,B1 [default: those of the configuration, else A1 and so on]
     #[arg(long, value_name = "NAMES", conflicts_with = "from")]
     names: Option<Names>,
-    /// The first slot, and from there on as many as there are
+    /// Name of the first slot; ask for further slots until `q`
     #[arg(long, value_name = "NAME")]
     from: Option<Counted>,
 }
