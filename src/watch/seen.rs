@@ -12,7 +12,8 @@ use crate::station::{Before, Event};
 /// What was in the PC while it slept is all there again within this, or never: readers come up anew.
 const WAKES_WITHIN: Duration = Duration::from_secs(10);
 
-/// A stick that leaves the bus may show no medium before it is no disk any more.
+/// A stick or reader that leaves the bus may show no medium before it is no disk any more. A hand that took a card out a moment before its
+/// reader reset itself looks the same: the next card is then held, because to hold one costs a hand and to erase one costs its contents.
 const LEAVES_WITHIN: Duration = Duration::from_secs(1);
 
 /// What the station has been told of.
@@ -23,7 +24,7 @@ pub(super) struct Seen {
     new_ports: BTreeSet<Port>,
     /// With what each card is in.
     visits: BTreeMap<Visit, DeviceId>,
-    /// Visits that ended while their sticks were still there, and when: they may be leaving.
+    /// Visits that ended while their devices were still there, and when: these may be leaving.
     ending: BTreeMap<Visit, (DeviceId, Instant)>,
     tell_all: bool,
     /// Every disk, by name.
@@ -84,7 +85,7 @@ impl Seen {
             if !stays {
                 let device_left = !self.devices.is_there(*device);
                 events.push(Event::Gone { visit: *visit, with_device: !just_woke && device_left });
-                if !just_woke && !device_left && is_alone(&self.disks, *device) {
+                if !just_woke && !device_left {
                     self.ending.insert(*visit, (*device, now));
                 }
             }
@@ -150,13 +151,6 @@ fn at_once<T>(clock: impl Fn() -> Instant, read: impl Fn() -> T) -> (Instant, T)
     let quick = (0..10).map(|_| once()).find(|(_, _, took)| *took <= A_MOMENT);
     let (at, value, _) = quick.unwrap_or_else(once);
     (at, value)
-}
-
-/// Is this disk all that its USB device has? Of a reader of several slots a card may be taken out a moment before it resets itself.
-fn is_alone(disks: &BTreeMap<String, Disk>, device: DeviceId) -> bool {
-    let usb_device = |disk: &Disk| disk.port.0.rsplit_once("/lun-").map(|(usb_device, _)| usb_device.to_owned());
-    let Some(own) = disks.values().find(|disk| disk.id == device).and_then(usb_device) else { return false };
-    disks.values().filter(|disk| usb_device(disk).as_ref() == Some(&own)).count() == 1
 }
 
 #[cfg(test)]
