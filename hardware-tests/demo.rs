@@ -2,6 +2,7 @@
 //!
 //! Prints what it does, and keeps what it showed in the directory named on the command line.
 
+#[allow(dead_code, reason = "the scenarios use the rest")]
 mod factory;
 mod screen;
 

@@ -103,21 +103,18 @@ impl<'a> Factory<'a> {
     }
 
     /// A finished card is not written again, as it is without a word in the configuration.
-    #[allow(dead_code, reason = "the demo puts no card in twice")]
     pub(crate) fn recheck(mut self) -> Self {
         self.config = self.config.replace("\n[policy]\ndone = \"reflash\"\n", "");
         self
     }
 
     /// More lines of the configuration.
-    #[allow(dead_code, reason = "the demo needs no more")]
     pub(crate) fn and(mut self, lines: &str) -> Self {
         self.config.push_str(lines);
         self
     }
 
     /// Other words in the configuration.
-    #[allow(dead_code, reason = "the demo has no others")]
     pub(crate) fn replaced(mut self, from: &str, to: &str) -> Self {
         self.config = self.config.replace(from, to);
         self
