@@ -691,6 +691,38 @@ fn a_log_put_back_is_written_again() {
 }
 
 #[test]
+fn another_reason_is_told_when_it_is_another() {
+    let (dir, path) = place();
+    let room = Arc::new(AtomicU32::new(1));
+    let mut ledger = open(&path);
+    ledger.page_limit = Some(room.clone());
+    let (answers, heard) = channel();
+    let writer = Writer::start_retrying(ledger, Duration::from_millis(1), move |answer| {
+        if let Answer::Health(health) = answer {
+            answers.send(health.unwrap_or_default()).expect("the test listens");
+        }
+    })
+    .expect("a thread");
+    for number in 1..=30 {
+        writer.record(Box::new(started(number))).expect("taken");
+    }
+    let hears = |words: &str| {
+        let reason = heard.recv_timeout(LONG).expect("an answer");
+        assert!(reason.contains(words), "{words}: {reason}");
+        assert!(heard.recv_timeout(Duration::from_millis(50)).is_err(), "once");
+    };
+    hears("the disk is full");
+    let away = dir.path().join("away.db");
+    fs::rename(&path, &away).expect("moved");
+    hears("it was moved, deleted or replaced while in use");
+    fs::rename(&away, &path).expect("moved back");
+    hears("the disk is full");
+    room.store(1_000_000, Ordering::SeqCst);
+    hears("");
+    writer.finish(LONG).expect("all is written");
+}
+
+#[test]
 fn what_somebody_asked_is_confirmed_once_it_is_on_disk_and_to_whoever_asked() {
     let (_dir, path) = place();
     let read = path.clone();

@@ -35,7 +35,7 @@ const LAST_CALL: Duration = Duration::from_secs(2);
 pub enum Answer {
     /// This is on disk.
     Recorded(Receipt),
-    /// The log cannot be written, for this reason; or it can again. Said once, when it changes.
+    /// The log cannot be written, for this reason; or it can again. Said when it changes.
     Health(Option<String>),
 }
 
@@ -105,7 +105,7 @@ impl Writer {
         let station_name = ledger.station_name.clone();
         Self::spawn(station_name, move |queue, patient, waiting| {
             // The log is closed before its end is told.
-            Work { ledger, retry, tell, patient, waiting, ill: false }.run(queue);
+            Work { ledger, retry, tell, patient, waiting, ill: None }.run(queue);
         })
     }
 
@@ -184,7 +184,8 @@ struct Work<T> {
     tell: T,
     patient: Receiver<()>,
     waiting: Arc<AtomicUsize>,
-    ill: bool,
+    /// What is wrong, as it was told.
+    ill: Option<String>,
 }
 
 impl<T: Fn(Told)> Work<T> {
@@ -204,7 +205,7 @@ impl<T: Fn(Told)> Work<T> {
 
     /// False where they did not reach the disk as one: each is then on its own.
     fn write_together(&mut self, batch: &[Queued]) -> bool {
-        if batch.len() == 1 || self.ill {
+        if batch.len() == 1 || self.ill.is_some() {
             return false;
         }
         let drafts: Vec<_> = batch.iter().map(|queued| queued.draft.clone()).collect();
@@ -226,7 +227,7 @@ impl<T: Fn(Told)> Work<T> {
         loop {
             let error = match self.ledger.write(std::slice::from_ref(&queued.draft)) {
                 Ok(()) => {
-                    if std::mem::take(&mut self.ill) {
+                    if self.ill.take().is_some() {
                         tracing::info!("the flash log can be written again");
                         (self.tell)(Told::Health(None));
                     }
@@ -256,11 +257,13 @@ impl<T: Fn(Told)> Work<T> {
     }
 
     fn fell_ill(&mut self, error: &LogError) {
-        if std::mem::replace(&mut self.ill, true) {
+        let reason = error.in_full();
+        if self.ill.as_ref() == Some(&reason) {
             (self.tell)(Told::Tried);
         } else {
-            tracing::error!("{}", error.in_full());
-            (self.tell)(Told::Health(Some(error.in_full())));
+            tracing::error!("{reason}");
+            self.ill = Some(reason.clone());
+            (self.tell)(Told::Health(Some(reason)));
         }
     }
 }
