@@ -18,6 +18,8 @@ pub enum Doing {
     Reading,
     /// Making a copy, the file that is named.
     Copying,
+    /// Putting copies of a log's files in their places.
+    Renewing,
 }
 
 impl fmt::Display for Doing {
@@ -27,6 +29,7 @@ impl fmt::Display for Doing {
             Self::Writing => "writing to",
             Self::Reading => "reading",
             Self::Copying => "copying the flash log to",
+            Self::Renewing => "making new files for",
         })
     }
 }
@@ -166,6 +169,16 @@ impl LogError {
         Self { doing, path: path.to_owned(), trouble, source: Some(Box::new(error)) }
     }
 
+    /// The same, where new files could have helped and could not be made.
+    #[must_use]
+    pub(super) fn and_no_new_files(mut self, why: Option<&str>) -> Self {
+        if let Some(why) = why {
+            let cause = self.source.take().map(|source| format!("{source}; ")).unwrap_or_default();
+            self.source = Some(format!("{cause}{why}").into());
+        }
+        self
+    }
+
     /// The whole chain of causes in one line, for people.
     #[must_use]
     pub fn in_full(&self) -> String {
@@ -183,6 +196,6 @@ impl LogError {
 fn denied(doing: Doing) -> Trouble {
     match doing {
         Doing::Reading => Trouble::NotReadable,
-        Doing::Opening | Doing::Writing | Doing::Copying => Trouble::NotWritable,
+        Doing::Opening | Doing::Writing | Doing::Copying | Doing::Renewing => Trouble::NotWritable,
     }
 }

@@ -36,6 +36,9 @@ mod query;
 #[cfg(test)]
 mod query_tests;
 mod reader;
+mod renew;
+#[cfg(test)]
+mod renew_cases;
 mod row;
 mod served;
 mod settle;
@@ -66,6 +69,7 @@ use crate::station::record::{AttemptNumber, Entry, Receipt};
 use body::{Closed, Start};
 use chain::Stored;
 use link::{Link, ORIGIN};
+use renew::{Forsaken, Renewal, Which};
 
 pub use chain::{Break, Head, NoAnchor, Tampering};
 pub use clock::{Stamp, believed};
@@ -139,6 +143,16 @@ pub struct Ledger {
     /// What was moved from the `-wal` to the log's file was not read back yet.
     unproven: bool,
     files: settle::Files,
+    /// The connection is to nothing: another one must be opened.
+    closed: bool,
+    /// So often it could not be written because of its disk, since it could.
+    vain: u32,
+    /// It was the log's file that did not keep what was written, and not the `-wal`.
+    file_fails: bool,
+    /// Why it does not go on in new files.
+    no_new_files: Option<String>,
+    /// The file it was in before.
+    forsaken: Option<Forsaken>,
     /// There is no time to leave one whole file behind: the next opening reads the `-wal`.
     hurried: Arc<AtomicBool>,
     #[cfg(test)]
@@ -169,7 +183,22 @@ impl Ledger {
         if machine.len() != 32 || !machine.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Err(LogError::new(Doing::Opening, path, Trouble::NoMachineId));
         }
-        Self::open_on(path, station_name, machine)
+        let error = match Self::open_on(path, station_name, machine) {
+            Err(error) if error.trouble == Trouble::Disk => error,
+            opened => return opened,
+        };
+        for which in [Which::Wal, Which::Both] {
+            tracing::warn!("{}; trying new files", error.in_full());
+            let renewed = renew_files(path, which);
+            if let Err(why) = &renewed {
+                return Err(error.and_no_new_files(Some(&why.in_full())));
+            }
+            match Self::open_on(path, station_name, machine) {
+                Err(error) if error.trouble == Trouble::Disk => {}
+                opened => return opened,
+            }
+        }
+        Err(error)
     }
 
     pub(crate) fn open_on(path: &Path, station_name: &str, machine_id: &str) -> Result<Self, LogError> {
@@ -224,6 +253,7 @@ impl Ledger {
         station: String,
         newest: (i64, Link),
     ) -> Result<Self, LogError> {
+        renew::clear(path);
         let mut ledger = Self {
             connection,
             path: path.to_owned(),
@@ -235,6 +265,11 @@ impl Ledger {
             doubt: true,
             unproven: true,
             files: settle::Files::open(path)?,
+            closed: false,
+            vain: 0,
+            file_fails: false,
+            no_new_files: None,
+            forsaken: None,
             hurried: Arc::default(),
             #[cfg(test)]
             page_limit: None,
@@ -318,9 +353,30 @@ impl Ledger {
     /// # Errors
     /// Where it is not there, or is not the log that was open before.
     fn reopen(&mut self) -> Result<(), LogError> {
+        self.is_where_it_was()?;
+        if let Some(which) = Which::after(self.vain) {
+            let which = if self.file_fails { Which::Both } else { which };
+            self.no_new_files = self.renew(which).err().map(|error| error.in_full());
+            if let Some(why) = &self.no_new_files {
+                tracing::debug!("{why}");
+            } else {
+                tracing::warn!(?which, "the flash log goes on in new files: the disk does not keep what is written to the old ones");
+            }
+        }
+        self.connect_again()
+    }
+
+    fn is_where_it_was(&self) -> Result<(), LogError> {
         // Another file under this name would be read through the `-wal` of ours, and look like it.
         if inode(&self.path)? != self.inode {
             return Err(LogError::new(Doing::Opening, &self.path, Trouble::Moved));
+        }
+        Ok(())
+    }
+
+    fn connect_again(&mut self) -> Result<(), LogError> {
+        if self.closed {
+            self.files.open_again(&self.path)?;
         }
         let connection = connect(&self.path, OpenFlags::empty())?;
         let opening = |error| LogError::sqlite(Doing::Opening, &self.path, error);
@@ -335,6 +391,7 @@ impl Ledger {
         configure(&connection, &self.path)?;
         keep_statements_in_memory(&connection, &self.path)?;
         self.connection = connection;
+        self.closed = false;
         Ok(())
     }
 
@@ -373,6 +430,25 @@ impl Ledger {
     ///
     /// In doubt, what stands in the log already is made sure of before, and what is written is read back.
     fn write(&mut self, drafts: &[Draft]) -> Result<(), LogError> {
+        match self.try_to_write(drafts) {
+            Ok(()) => {
+                (self.vain, self.no_new_files) = (0, None);
+                self.forsaken.take_if(|forsaken| forsaken.is_past());
+                Ok(())
+            }
+            Err(error) if error.trouble == Trouble::Disk => {
+                self.vain = self.vain.saturating_add(1);
+                Err(error.and_no_new_files(self.no_new_files.as_deref()))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn try_to_write(&mut self, drafts: &[Draft]) -> Result<(), LogError> {
+        if self.closed {
+            self.is_where_it_was()?;
+            self.connect_again()?;
+        }
         let doubt = std::mem::replace(&mut self.doubt, true);
         if doubt {
             self.settle(&[])?;
@@ -503,6 +579,17 @@ fn lock(path: &Path) -> Result<Flock<File>, LogError> {
     })
 }
 
+/// Makes new files for a log that nobody has open for writing. Answers the old one, where it was given up.
+///
+/// # Errors
+/// As [`Renewal::carry_out`], and where somebody has it open.
+fn renew_files(path: &Path, which: Which) -> Result<Option<Forsaken>, LogError> {
+    let _lock = lock(path)?;
+    let mut renewal = Renewal::of(path, which);
+    renewal.carry_out()?;
+    Ok(renewal.forsaken)
+}
+
 /// Keeps every station from writing this log for as long as the answer lives. Nothing where no station ever wrote it.
 ///
 /// # Errors
@@ -583,8 +670,9 @@ fn bring_up_to_date(connection: &mut Connection, path: &Path, station_name: &str
     }
     transaction.commit().map_err(opening)?;
     // The log's own name must survive a power cut as its contents do.
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(directory).and_then(|directory| directory.sync_all()).map_err(|error| LogError::io(Doing::Opening, path, error))
+    File::open(renew::directory_of(path))
+        .and_then(|directory| directory.sync_all())
+        .map_err(|error| LogError::io(Doing::Opening, path, error))
 }
 
 /// The format of a log, 0 for an empty file; an error for what is no log, or not one this program can use.

@@ -16,9 +16,10 @@ use serde::{Deserialize, Serialize};
 use signal_hook::consts::{SIGABRT, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
 use super::chain::Head;
+use super::renew::Which;
 use super::settle::answers;
 use super::writer::{Queued, RETRY, Told, Writer};
-use super::{Draft, Ledger};
+use super::{Draft, Ledger, Trouble, renew_files};
 use crate::station::record::Receipt;
 
 /// What is still tried when the station is gone.
@@ -144,17 +145,30 @@ fn open(
     reply: &impl Fn(&Reply),
 ) -> Option<(Ledger, Vec<Request>)> {
     let mut early = Vec::new();
-    let mut said = false;
+    let mut said = None;
+    let (mut vain, mut no_new_files, mut forsaken) = (0, None, None);
     loop {
         let error = match Ledger::resume(path, station_name, newest) {
-            Ok(ledger) => return Some((ledger, early)),
-            Err(error) => error,
+            Ok(mut ledger) => {
+                ledger.forsaken = forsaken;
+                return Some((ledger, early));
+            }
+            Err(error) => error.and_no_new_files(no_new_files.as_deref()),
         };
-        if std::mem::replace(&mut said, true) {
+        let reason = error.in_full();
+        if said.as_ref() == Some(&reason) {
             reply(&Reply::Tried);
         } else {
-            tracing::error!("{}", error.in_full());
-            reply(&Reply::Health(Some(error.in_full())));
+            tracing::error!("{reason}");
+            reply(&Reply::Health(Some(reason.clone())));
+            said = Some(reason);
+        }
+        vain += u32::from(error.trouble == Trouble::Disk);
+        if let Some(which) = Which::after(vain) {
+            match renew_files(path, which) {
+                Ok(old) => (forsaken, no_new_files) = (old, None),
+                Err(error) => no_new_files = Some(error.in_full()),
+            }
         }
         match incoming.recv_timeout(RETRY) {
             Ok(Request::End) | Err(RecvTimeoutError::Disconnected) => return None,

@@ -12,6 +12,8 @@
 //!    them is not asked: a commit whose flush failed leaves its frames there, whole and in order, and SQLite writes over them.
 //! 3. Only then are receipts given.
 //!
+//! Where this does not succeed although the disk works again, the log goes on in new files ([`renew`]).
+//!
 //! # The checkpoint
 //! SQLite moves pages from the `-wal` to the log's file, flushes that, and then writes the next event over the `-wal`'s beginning. It moves
 //! only what it has not moved before, and takes the second flush's success for the first one's in the same way. So it is never left to
@@ -33,6 +35,7 @@ use super::Ledger;
 use super::error::{Doing, LogError};
 use super::link::Link;
 use super::on_disk::{self, CHUNK, DirectFile, FRAME_HEADER, LARGEST_PAGE, WAL_HEADER, Wal};
+use super::renew::{self, Renewal, Which};
 use crate::station::units::to_u64;
 
 /// How many frames the `-wal` has before its pages are moved to the log's file: three quarters of what the file is cut to.
@@ -64,6 +67,13 @@ impl Files {
             #[cfg(test)]
             shadow: None,
         })
+    }
+
+    /// Opens it again where no connection is open: it may be another file.
+    pub(super) fn open_again(&mut self, path: &Path) -> Result<(), LogError> {
+        let opened = Self::open(path)?;
+        (self.database, self.on_disk) = (opened.database, opened.on_disk);
+        Ok(())
     }
 
     /// The `-wal` as it is on its disk.
@@ -159,7 +169,7 @@ pub(super) fn answers(path: &Path) -> io::Result<()> {
 }
 
 /// It was flushed with success, and is not there.
-fn not_there(what: &str) -> io::Error {
+pub(super) fn not_there(what: &str) -> io::Error {
     io::Error::other(format!("{what} is not on the disk, although the disk was told to keep it and said that it does"))
 }
 
@@ -171,11 +181,28 @@ impl Ledger {
         let frame = to_u64(FRAME_HEADER).saturating_add(self.page_bytes()?);
         let same = self.files.lay_down_anew(to_u64(WAL_HEADER) + frames * frame).map_err(writing)?;
         let there = self.files.walk(frames, events).map_err(writing)?;
+        renew::flush_names(&self.path).map_err(writing)?;
         // A `-wal` that was begun anew and has no frame yet keeps the old ones until there is one: they are in the log's file as well.
         if (frames > 0 && (!same || there.frames != frames)) || there.found.contains(&false) {
             return Err(writing(not_there("an event")));
         }
         Ok(())
+    }
+
+    /// Goes on in new files: see [`renew`]. The connection is closed afterwards, and whoever goes on opens another.
+    pub(super) fn renew(&mut self, which: Which) -> Result<(), LogError> {
+        let closed = Connection::open_in_memory().map_err(|error| LogError::sqlite(Doing::Renewing, &self.path, error))?;
+        self.closed = true;
+        drop(std::mem::replace(&mut self.connection, closed));
+        let mut renewal = Renewal::of(&self.path, which);
+        #[cfg(test)]
+        renewal.shadow.clone_from(&self.files.shadow);
+        let done = renewal.carry_out();
+        if let Some(forsaken) = renewal.forsaken.take() {
+            self.inode = forsaken.followed_by;
+            self.forsaken = Some(forsaken);
+        }
+        done
     }
 
     /// Frames in the `-wal`, and how many of them were moved, as SQLite counts them.
@@ -218,12 +245,14 @@ impl Ledger {
             }
             let differing = self.files.differing(&wal).map_err(writing)?;
             if !differing.is_empty() {
+                self.file_fails = true;
                 tracing::warn!(pages = differing.len(), "pages of the flash log did not reach the disk, and are written again");
                 self.files.move_again(&wal, &differing).map_err(writing)?;
                 if !self.files.differing(&wal).map_err(writing)?.is_empty() {
                     return Err(writing(not_there("a page of the log")));
                 }
             }
+            self.file_fails = false;
         }
         self.unproven = false;
         Ok(())
@@ -231,7 +260,7 @@ impl Ledger {
 
     /// Leaves one file behind that holds everything, where disk and readers allow it; else the next opening does.
     pub(super) fn leave_whole(&mut self) -> Result<(), LogError> {
-        if self.doubt {
+        if self.doubt || self.closed {
             return Ok(());
         }
         self.checkpoint(0)?;

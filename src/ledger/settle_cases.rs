@@ -2,29 +2,53 @@
 //!
 //! What such a disk holds is a copy beside the log: made by a flush, unless the disk lies.
 
+use std::fmt;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use rusqlite::Connection;
 use tempfile::TempDir;
 
+use super::renew::Step;
 use super::tests::{closed, log_of, open, place, started, verdict};
 use super::*;
 use crate::station::outcome::{Outcome, Pull};
 
 /// What the disk holds, as a power cut would show it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Shadow {
     directory: Arc<TempDir>,
     /// Flushes keep what they speak of.
     honest: Arc<AtomicBool>,
+    /// Of this inode they do not.
+    spoilt: Arc<Mutex<Option<u64>>>,
+    /// Names that were changed and not flushed.
+    renames: Arc<Mutex<Vec<(PathBuf, PathBuf)>>>,
+    /// Asked between two steps of a renewal.
+    watched: Arc<Mutex<Option<Watcher>>>,
+}
+
+/// An error ends the renewal there.
+type Watcher = Box<dyn Fn(Step) -> io::Result<()> + Send>;
+
+impl fmt::Debug for Shadow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shadow").field("directory", &self.directory).finish_non_exhaustive()
+    }
 }
 
 impl Shadow {
-    fn of(ledger: &mut Ledger) -> Self {
-        let shadow = Self { directory: Arc::new(tempfile::tempdir().expect("a directory")), honest: Arc::new(AtomicBool::new(true)) };
+    pub(super) fn of(ledger: &mut Ledger) -> Self {
+        let shadow = Self {
+            directory: Arc::new(tempfile::tempdir().expect("a directory")),
+            honest: Arc::new(AtomicBool::new(true)),
+            spoilt: Arc::default(),
+            renames: Arc::default(),
+            watched: Arc::default(),
+        };
         shadow.flushed(&ledger.path, &shadow.database());
         shadow.flushed(&wal_of(&ledger.path), &shadow.wal());
         ledger.files.shadow = Some(shadow.clone());
@@ -40,7 +64,8 @@ impl Shadow {
     }
 
     pub(super) fn flushed(&self, file: &Path, there: &Path) {
-        if self.honest.load(Ordering::SeqCst) {
+        let spoilt = *self.spoilt.lock().expect("no panic") == Some(fs::metadata(file).expect("it is there").ino());
+        if self.honest.load(Ordering::SeqCst) && !spoilt {
             // Read beside SQLite: a copy through a descriptor of this process would drop its locks on the log's file.
             let done = std::process::Command::new("cp").arg(file).arg(there).status().expect("cp runs");
             assert!(done.success());
@@ -51,27 +76,70 @@ impl Shadow {
         self.honest.store(!lies, Ordering::SeqCst);
     }
 
-    /// The attempts a start after a power cut would find, and whether the chain holds.
-    fn after_a_power_cut(&self) -> Vec<AttemptNumber> {
-        let there = tempfile::tempdir().expect("a directory");
-        for file in [self.database(), self.wal()] {
-            fs::copy(&file, there.path().join(file.file_name().expect("a name"))).expect("copied");
+    /// From now on nothing that is written to this file reaches the disk, as long as it is this one.
+    pub(super) fn spoil(&self, file: &Path) {
+        *self.spoilt.lock().expect("no panic") = Some(fs::metadata(file).expect("it is there").ino());
+    }
+
+    pub(super) fn watch(&self, watcher: impl Fn(Step) -> io::Result<()> + Send + 'static) {
+        *self.watched.lock().expect("no panic") = Some(Box::new(watcher));
+    }
+
+    /// Where the disk has what is at `path` in memory.
+    pub(super) fn there(&self, path: &Path) -> PathBuf {
+        self.directory.path().join(path.file_name().expect("a name"))
+    }
+
+    pub(super) fn renamed(&self, new: &Path, of: &Path) {
+        self.renames.lock().expect("no panic").push((self.there(new), self.there(of)));
+    }
+
+    pub(super) fn renewing(&self, step: Step) -> io::Result<()> {
+        if step == Step::NamesFlushed {
+            for (new, of) in self.renames.lock().expect("no panic").drain(..) {
+                fs::rename(new, of).expect("renamed");
+            }
         }
-        let path = there.path().join("flash-log.db");
-        let log = Connection::open(&path).expect("it opens");
-        let newest = chain::newest(&log).expect("readable").expect("an event");
-        chain::walk(&log, (newest.seq - 200).max(1)).expect("readable").expect("the chain holds");
-        let mut query = log.prepare("SELECT attempt FROM event WHERE kind = 'attempt-closed' ORDER BY seq").expect("a question");
-        let rows = query.query_map([], |row| row.get::<_, i64>(0)).expect("rows");
-        rows.map(|row| u64::try_from(row.expect("a row")).expect("a count")).collect()
+        self.watched.lock().expect("no panic").as_ref().map_or(Ok(()), |watched| watched(step))
+    }
+
+    /// The attempts a start after a power cut would find, and whether the chain holds: the same whichever new names the disk has.
+    pub(super) fn after_a_power_cut(&self) -> Vec<AttemptNumber> {
+        let renames = self.renames.lock().expect("no panic");
+        let mut found: Vec<_> = (0..1_u32 << renames.len())
+            .map(|kept| {
+                let there = tempfile::tempdir().expect("a directory");
+                for file in [self.database(), self.wal()] {
+                    let renamed = renames.iter().zip(0..).find(|((_, of), bit)| *of == file && kept >> bit & 1 == 1);
+                    let from = renamed.map_or(&file, |((new, _), _)| new);
+                    fs::copy(from, there.path().join(file.file_name().expect("a name"))).expect("copied");
+                }
+                attempts_of(&there.path().join("flash-log.db"))
+            })
+            .collect();
+        let first = found.remove(0);
+        for other in found {
+            assert!(other.starts_with(&first), "the new files hold what the old ones do");
+        }
+        first
     }
 }
 
-fn wal_of(path: &Path) -> PathBuf {
+/// The attempts that ended, in a log whose chain holds.
+pub(super) fn attempts_of(path: &Path) -> Vec<AttemptNumber> {
+    let log = Connection::open(path).expect("it opens");
+    let newest = chain::newest(&log).expect("readable").expect("an event");
+    chain::walk(&log, (newest.seq - 200).max(1)).expect("readable").expect("the chain holds");
+    let mut query = log.prepare("SELECT attempt FROM event WHERE kind = 'attempt-closed' ORDER BY seq").expect("a question");
+    let rows = query.query_map([], |row| row.get::<_, i64>(0)).expect("rows");
+    rows.map(|row| u64::try_from(row.expect("a row")).expect("a count")).collect()
+}
+
+pub(super) fn wal_of(path: &Path) -> PathBuf {
     path.with_file_name("flash-log.db-wal")
 }
 
-fn end(number: AttemptNumber) -> Entry {
+pub(super) fn end(number: AttemptNumber) -> Entry {
     closed(number, Outcome::Pulled(Pull::Taken))
 }
 
