@@ -16,6 +16,9 @@ mod raw {
     nix::ioctl_read!(blkgetdiskseq, 0x12, 128, u64);
     nix::ioctl_read_bad!(loop_get_status64, 0x4c05, super::LoopInfo);
     nix::ioctl_write_ptr_bad!(blkzeroout, nix::request_code_none!(0x12, 127), [u64; 2]);
+    // Numbered as of a `long`, and moving an `int` (ioctl_iflags(2)).
+    nix::ioctl_read_bad!(get_flags, nix::request_code_read!(b'f', 1, size_of::<nix::libc::c_long>()), nix::libc::c_int);
+    nix::ioctl_write_ptr_bad!(set_flags, nix::request_code_write!(b'f', 2, size_of::<nix::libc::c_long>()), nix::libc::c_int);
     nix::ioctl_readwrite_bad!(sg_io, 0x2285, super::SgIoHeader);
 }
 
@@ -121,6 +124,23 @@ pub(super) fn loop_info(device: &File) -> io::Result<LoopInfo> {
     // SAFETY: LOOP_GET_STATUS64 stores one `struct loop_info64` through its argument; `info` is laid out as one and outlives the call.
     unsafe { raw::loop_get_status64(device.as_raw_fd(), &raw mut info) }?;
     Ok(info)
+}
+
+/// `FS_NOCOW_FL` of `linux/fs.h`.
+const NO_COPY_ON_WRITE: c_int = 0x0080_0000;
+
+/// Files that are made in this directory from now on are written in place (`FS_IOC_SETFLAGS`).
+///
+/// # Errors
+/// What the kernel answered; `ENOTTY` or `EOPNOTSUPP` where the file system knows no such thing.
+pub(super) fn write_in_place(directory: &File) -> io::Result<()> {
+    let mut flags: c_int = 0;
+    // SAFETY: FS_IOC_GETFLAGS stores one int through its argument; `flags` is one and outlives the call.
+    unsafe { raw::get_flags(directory.as_raw_fd(), &raw mut flags) }?;
+    flags |= NO_COPY_ON_WRITE;
+    // SAFETY: FS_IOC_SETFLAGS reads one int through its argument; `flags` is one and outlives the call.
+    unsafe { raw::set_flags(directory.as_raw_fd(), &raw const flags) }?;
+    Ok(())
 }
 
 /// The device's length in bytes (`BLKGETSIZE64`); 0 after its medium left.

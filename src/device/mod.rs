@@ -7,6 +7,7 @@ pub mod aligned;
 pub mod background;
 mod counts;
 pub mod direct;
+pub mod in_place;
 mod ioctl;
 pub mod loops;
 pub mod mapped;

@@ -5,11 +5,25 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use nix::sys::statfs::{FsType, OVERLAYFS_SUPER_MAGIC, TMPFS_MAGIC, statfs};
+use nix::sys::statfs::{BTRFS_SUPER_MAGIC, FsType, OVERLAYFS_SUPER_MAGIC, TMPFS_MAGIC, statfs};
 use procfs::process::{MountInfo, Process};
 
 /// `RAMFS_MAGIC` of linux/magic.h.
 const RAMFS: FsType = FsType(0x8584_58f6);
+
+/// Prepares the directory a new log is to be made in, as long as nothing else is in it.
+///
+/// btrfs gives new blocks to every write, also to one of a page that SQLite has mapped: on a full disk that page is the signal SIGBUS.
+/// Files of this directory are written in place.
+pub(super) fn prepare(directory: &Path) {
+    let is_btrfs = statfs(directory).is_ok_and(|system| system.filesystem_type() == BTRFS_SUPER_MAGIC);
+    if is_btrfs
+        && fs::read_dir(directory).is_ok_and(|mut entries| entries.next().is_none())
+        && let Err(error) = crate::device::in_place::write_in_place(directory)
+    {
+        tracing::warn!(%error, directory = %directory.display(), "the flash log's files are not written in place");
+    }
+}
 
 /// Overlays over overlays, and files of disks in disks: more than these nobody builds, and a ring has no end.
 const DEPTH: usize = 8;

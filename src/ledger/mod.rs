@@ -203,6 +203,7 @@ impl Ledger {
 
     pub(crate) fn open_on(path: &Path, station_name: &str, machine_id: &str) -> Result<Self, LogError> {
         version::learn();
+        medium::prepare(renew::directory_of(path));
         let lock = lock(path)?;
         let mut connection = connect(path, OpenFlags::SQLITE_OPEN_CREATE)?;
         let mut machine = String::new();

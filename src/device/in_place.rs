@@ -1,0 +1,15 @@
+//! How a file system keeps files.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+use super::ioctl;
+
+/// Files that are made in this directory from now on are written in place, where the file system otherwise gives each write new blocks.
+///
+/// # Errors
+/// What the kernel answered.
+pub fn write_in_place(directory: &Path) -> io::Result<()> {
+    ioctl::write_in_place(&File::open(directory)?)
+}
