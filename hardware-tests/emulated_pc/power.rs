@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use flashline_lab::{Disk, MIB, Medium, Pc, UsbStick, secs};
 
 use crate::factory::{Factory, Image, usb};
-use crate::station::{Run, STATE, Station, believe_write_through, is_tombstone, state_disk};
+use crate::station::{FileSystem, Run, STATE, Station, believe_write_through, is_tombstone, state_disk};
 
 const CARDS: u64 = 8;
 const SPAN: u64 = 6 * MIB;
@@ -33,11 +33,11 @@ fn factory<'a>(pc: &'a Pc, image: &Image) -> Factory<'a> {
 const NOTHING_LOST: &str = "nothing was under way, or what was is safe: this proves nothing";
 
 /// Eight cards, each at its own pace, so that at any moment they are in different phases. Answers how many bytes were lost.
-fn lose_power(moment: Moment, seed: u64) -> u64 {
+fn lose_power(system: FileSystem, moment: Moment, seed: u64) -> u64 {
     let image = Image::new(SPAN, 7);
     let (state, sticks, shown) = {
         let pc = Pc::start();
-        let state = state_disk(&pc, "");
+        let state = state_disk(&pc, system);
         state.faults(|faults| faults.volatile_cache = true);
         let station = factory(&pc, &image).run();
         // Half of them show no caching page.
@@ -73,7 +73,7 @@ fn lose_power(moment: Moment, seed: u64) -> u64 {
         (state, sticks, job.printed())
     };
     let lost = state.power_cut(50, seed) + sticks.iter().map(|stick| stick.power_cut(50, seed)).sum::<u64>();
-    println!("{moment:?}, seed {seed}: {lost} bytes were lost");
+    println!("{system:?}, {moment:?}, seed {seed}: {lost} bytes were lost");
     let media: Vec<Arc<Medium>> = sticks.iter().map(|stick| Arc::clone(stick.medium())).collect();
     prove(&image, &state, &media, &shown);
     lost
@@ -131,12 +131,12 @@ fn prove(image: &Image, state: &Disk, media: &[Arc<Medium>], shown: &str) {
 
 #[test]
 fn power_lost_as_cards_turn_green_loses_no_green_card_and_no_row() {
-    assert!(lose_power(Moment::Passed(3), 1) > 0, "{NOTHING_LOST}");
+    assert!(lose_power(FileSystem::Ext4, Moment::Passed(3), 1) > 0, "{NOTHING_LOST}");
 }
 
 #[test]
 fn power_lost_in_the_middle_leaves_a_whole_log_and_no_half_written_card_that_boots() {
-    assert!(lose_power(Moment::Began(Duration::from_millis(2500)), 2) > 0, "{NOTHING_LOST}");
+    assert!(lose_power(FileSystem::Ext4, Moment::Began(Duration::from_millis(2500)), 2) > 0, "{NOTHING_LOST}");
 }
 
 /// Where each seed cuts: as a card turns green, or a while after the first one began.
@@ -149,8 +149,16 @@ fn moment(seed: u64) -> Moment {
 
 #[test]
 fn long_power_lost_at_forty_eight_more_moments_leaves_the_same() {
-    let in_vain = (3..=50).filter(|seed| lose_power(moment(*seed), *seed) == 0).count();
+    let in_vain = (3..=50).filter(|seed| lose_power(FileSystem::Ext4, moment(*seed), *seed) == 0).count();
     assert!(in_vain <= 12, "{in_vain} times of 48: {NOTHING_LOST}");
+}
+
+#[test]
+fn long_power_lost_with_the_log_on_xfs_or_btrfs_leaves_the_same() {
+    for system in [FileSystem::Xfs, FileSystem::Btrfs] {
+        let in_vain = (0..4).filter(|seed| lose_power(system, moment(*seed), *seed) == 0).count();
+        assert!(in_vain <= 1, "{in_vain} times of 4: {NOTHING_LOST}");
+    }
 }
 
 /// The head is the one thing that makes a card boot, and a card may keep any of its sectors and lose the others.

@@ -84,10 +84,36 @@ impl<'a> Run<'a> for Factory<'a> {
 /// Where the station keeps its log and its staged images.
 pub(crate) const STATE: &str = "/var/lib/flashline";
 
+/// A file system for the station's state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FileSystem {
+    /// As Debian makes it.
+    Ext4,
+    /// With a journal ext4 is given up at the first error in what it keeps there.
+    Ext4WithoutJournal,
+    /// As Debian makes it.
+    Xfs,
+    /// As Debian makes it.
+    Btrfs,
+}
+
+impl FileSystem {
+    /// Bytes of a disk it can be made on, and what makes it there.
+    fn made(self) -> (u64, &'static str) {
+        match self {
+            Self::Ext4 => (48 * MIB, "mkfs.ext4 -q"),
+            Self::Ext4WithoutJournal => (48 * MIB, "mkfs.ext4 -q -O ^has_journal"),
+            Self::Xfs => (304 * MIB, "mkfs.xfs -q"),
+            Self::Btrfs => (128 * MIB, "mkfs.btrfs -q"),
+        }
+    }
+}
+
 /// A disk of its own for the station's state, with a fresh file system on it.
-pub(crate) fn state_disk(pc: &Pc, options: &str) -> Disk {
-    let disk = pc.disk("state").size(48 * MIB).plug();
-    pc.sh(&format!("mkfs.ext4 -q {options} {0} && mkdir -p {STATE} && mount {0} {STATE} && sync", disk.node()));
+pub(crate) fn state_disk(pc: &Pc, system: FileSystem) -> Disk {
+    let (size, mkfs) = system.made();
+    let disk = pc.disk("state").size(size).plug();
+    pc.sh(&format!("{mkfs} {0} && mkdir -p {STATE} && mount {0} {STATE} && sync", disk.node()));
     disk
 }
 

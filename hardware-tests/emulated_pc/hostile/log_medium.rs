@@ -3,7 +3,7 @@
 use flashline_lab::{MIB, Pc, Signal, secs};
 
 use crate::factory::{Factory, Image, usb};
-use crate::station::{Run, STATE, Station, state_disk};
+use crate::station::{FileSystem, Run, STATE, Station, state_disk};
 
 #[test]
 fn a_log_in_memory_or_below_a_mount_point_without_its_disk_is_refused_and_a_new_one_says_so_until_it_is_confirmed() {
@@ -20,7 +20,7 @@ fn a_log_in_memory_or_below_a_mount_point_without_its_disk_is_refused_and_a_new_
     }
     pc.sh(&format!("test ! -e {STATE}/flash-log.db"));
 
-    let disk = state_disk(&pc, "");
+    let disk = state_disk(&pc, FileSystem::Ext4);
     pc.sh(&format!("umount {STATE} && echo '{} {STATE} ext4 nofail 0 2' >>/etc/fstab", disk.node()));
     for command in ["check", "run"] {
         let refused = pc.run(&format!("timeout 60 flashline {command} 2>&1"));
