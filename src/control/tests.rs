@@ -75,7 +75,7 @@ impl Drop for Station {
 
 #[test]
 fn what_the_page_of_the_protocol_shows_is_what_is_spoken() {
-    let page = include_str!("PROTOCOL.md");
+    let page = include_str!("../../docs/integrator/protocol.md");
     let mut read = 0;
     for block in page.split("```json\n").skip(1).map(|rest| rest.split("```").next().expect("it ends")) {
         if block.contains("\"request\"") {
