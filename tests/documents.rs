@@ -9,7 +9,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use flashline::station::command::Target;
 use flashline::station::outcome::{Counted, Failure, OutcomeWord, Pull, Refusal, StationFault};
 use flashline::station::said::{REASONS, SIGNS, Todo};
 use flashline::station::view::{Call, Hold, Sign};
@@ -444,8 +443,6 @@ mod codes {
                 assert!(REASONS.iter().any(|(known, _)| *known == code), "{code} of {enumeration} is a reason that every language knows");
             }
         }
-        // What a request names is shown as people call it.
-        assert_eq!(Target::Slot("A1".to_owned()).to_string(), "slot A1");
     }
 
     #[test]
