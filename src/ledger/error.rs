@@ -43,6 +43,8 @@ pub enum Trouble {
     NoFile,
     /// It is a directory.
     Directory,
+    /// It is a device, a pipe or a socket.
+    NotAFile,
     /// It may not be read.
     NotReadable,
     /// It may not be written.
@@ -95,6 +97,7 @@ impl fmt::Display for Trouble {
             Self::NoDirectory => f.write_str("no such directory; create it, or name another file"),
             Self::NoFile => f.write_str("no such file; the station makes it at its first start"),
             Self::Directory => f.write_str("is a directory; name the file in it, as flash-log.db"),
+            Self::NotAFile => f.write_str("a device, a pipe or a socket, and no file; name a file"),
             Self::NotReadable => f.write_str("may not be read; do it as root or as a member of the group flashline"),
             Self::NotWritable => f.write_str("may not be written; check its owner, its mode and that its disk is not mounted read-only"),
             Self::Exists => f.write_str("that file is there already; name a new one"),

@@ -571,6 +571,7 @@ fn may_be_written(path: &Path) -> Result<(), LogError> {
 /// (`fcntl(2)`), and SQLite's exclusive mode would shut the readers out.
 fn lock(path: &Path) -> Result<Flock<File>, LogError> {
     let opening = |error| LogError::io(Doing::Opening, path, error);
+    is_a_file(path, Doing::Opening)?;
     let mut name = OsString::from(path);
     name.push(".lock");
     let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o640).open(name).map_err(opening)?;
@@ -578,6 +579,16 @@ fn lock(path: &Path) -> Result<Flock<File>, LogError> {
         Errno::EWOULDBLOCK => LogError::new(Doing::Opening, path, Trouble::InUse),
         errno => opening(errno.into()),
     })
+}
+
+/// Refuses what is there and is no file. A device has a length of zero, which SQLite takes for a new file: it would write over a disk.
+fn is_a_file(path: &Path, doing: Doing) -> Result<(), LogError> {
+    match fs::metadata(path) {
+        Ok(there) if there.is_dir() => Err(LogError::new(doing, path, Trouble::Directory)),
+        Ok(there) if !there.is_file() => Err(LogError::new(doing, path, Trouble::NotAFile)),
+        // Whatever else is wrong is told by who opens it.
+        Ok(_) | Err(_) => Ok(()),
+    }
 }
 
 /// Makes new files for a log that nobody has open for writing. Answers the old one, where it was given up.

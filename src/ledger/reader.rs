@@ -48,8 +48,7 @@ impl LogReader {
     pub fn open(path: &Path) -> Result<Self, LogError> {
         let reading = |error| LogError::sqlite(Doing::Reading, path, error);
         match path.try_exists() {
-            Ok(true) if path.is_dir() => return Err(LogError::new(Doing::Reading, path, Trouble::Directory)),
-            Ok(true) => {}
+            Ok(true) => super::is_a_file(path, Doing::Reading)?,
             Ok(false) => return Err(LogError::new(Doing::Reading, path, Trouble::NoFile)),
             Err(error) => return Err(LogError::io(Doing::Reading, path, error)),
         }

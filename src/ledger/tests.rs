@@ -574,6 +574,17 @@ fn what_is_no_log_of_ours_is_refused_and_left_as_it_is() {
     assert_eq!(Ledger::open_on(&absent, "bench-1", PC).expect_err("no directory").trouble, Trouble::NoDirectory);
     assert_eq!(LogReader::open(&absent).expect_err("no file").trouble, Trouble::NoFile);
     assert!(!dir.path().join("absent").exists());
+
+    // A device looks like a new file to SQLite, which would write over the disk.
+    let pipe = dir.path().join("pipe");
+    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
+    let link = dir.path().join("link");
+    std::os::unix::fs::symlink("/dev/null", &link).expect("a link");
+    for (path, trouble) in [(&pipe, Trouble::NotAFile), (&link, Trouble::NotAFile), (&dir.path().to_owned(), Trouble::Directory)] {
+        assert_eq!(Ledger::open_on(path, "bench-1", PC).expect_err("no file").trouble, trouble);
+        assert_eq!(LogReader::open(path).expect_err("no file").trouble, trouble);
+    }
+    assert!(!dir.path().join("pipe.lock").exists() && !dir.path().join("link.lock").exists(), "nothing is made beside it");
 }
 
 #[test]
