@@ -155,6 +155,18 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
+    /// The page would take the place of what it is made of.
+    #[error("{} belongs to the flash log itself: name another file", path.display())]
+    Itself {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The page would take the place of a disk or a directory.
+    #[error("{} is no file: name a new one", path.display())]
+    NoFile {
+        /// What it is to be written to.
+        path: PathBuf,
+    },
     /// There is more than a page can show.
     #[error("these are {attempts} attempts, and a page holds {most}: ask for less with --since and --until")]
     TooMany {

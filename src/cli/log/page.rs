@@ -1,9 +1,9 @@
 //! `flashline log report`: a lot on one page.
 
-use std::fs::Permissions;
+use std::fs::{Metadata, OpenOptions, Permissions};
 use std::io::{self, BufWriter, Write};
 use std::ops::ControlFlow;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use jiff::{Timestamp, ToSpan};
@@ -30,6 +30,22 @@ pub(super) fn run(args: &Args, log: &LogReader, around: &Around, out: &mut impl 
         return write(&asked, log, around, out, &|source| Error::Output(source));
     }
     let failed = |source| Error::Page { path: args.output.clone(), source };
+    if let Ok(there) = args.output.metadata() {
+        if is_of_the_log(&there, log.path()) {
+            return Err(Error::Itself { path: args.output.clone() });
+        }
+        let kind = there.file_type();
+        if kind.is_block_device() || kind.is_dir() {
+            return Err(Error::NoFile { path: args.output.clone() });
+        }
+        // A pipe, a terminal or /dev/null takes the page as it comes, and is never replaced.
+        if !kind.is_file() {
+            let mut file = BufWriter::new(OpenOptions::new().write(true).open(&args.output).map_err(failed)?);
+            let code = write(&asked, log, around, &mut file, &failed)?;
+            file.flush().map_err(failed)?;
+            return Ok(code);
+        }
+    }
     let directory = args.output.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // Beside it, and in its place when it is whole.
     let fresh = tempfile::NamedTempFile::new_in(directory).map_err(failed)?;
@@ -41,6 +57,15 @@ pub(super) fn run(args: &Args, log: &LogReader, around: &Around, out: &mut impl 
     fresh.as_file().set_permissions(Permissions::from_mode(0o644)).map_err(failed)?;
     fresh.persist(&args.output).map_err(|error| failed(error.error))?;
     Ok(code)
+}
+
+/// Is this the log that the page is made of, or a file beside it that belongs to it?
+fn is_of_the_log(there: &Metadata, log: &Path) -> bool {
+    ["", "-wal", "-shm", ".lock"].into_iter().any(|end| {
+        let mut name = log.as_os_str().to_owned();
+        name.push(end);
+        Path::new(&name).metadata().is_ok_and(|own| (own.dev(), own.ino()) == (there.dev(), there.ino()))
+    })
 }
 
 /// By shift for up to four days, by day for longer.
@@ -248,6 +273,34 @@ mod tests {
         let mut out = Vec::new();
         assert_eq!(run(&Args { output: "-".into(), ..Args::default() }, &log, &now(), &mut out).expect("it is written"), NOT_GOOD);
         assert!(String::from_utf8(out).expect("text").contains("The log does not hold: event 3 was changed"));
+    }
+
+    #[test]
+    fn a_page_takes_the_place_of_no_log_and_of_no_device() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("flash-log.db");
+        log_of(&path, 1);
+        let log = LogReader::open(&path).expect("a log");
+        let beside = dir.path().join("beside.html");
+        std::fs::hard_link(&path, &beside).expect("a link");
+        let before = std::fs::read(&path).expect("readable");
+        for output in [path.clone(), beside, dir.path().join("flash-log.db-wal"), dir.path().to_owned()] {
+            let args = Args { output: output.clone(), ..Args::default() };
+            let error = run(&args, &log, &now(), &mut io::sink()).expect_err("it is refused");
+            assert!(error.to_string().contains(&output.display().to_string()), "{error}");
+        }
+        assert_eq!(std::fs::read(&path).expect("readable"), before, "the log is as it was");
+
+        let pipe = dir.path().join("pipe");
+        nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
+        let reader = std::thread::spawn({
+            let pipe = pipe.clone();
+            move || std::fs::read_to_string(pipe).expect("text")
+        });
+        let args = Args { output: pipe.clone(), ..Args::default() };
+        assert_eq!(run(&args, &log, &now(), &mut io::sink()).expect("it is taken"), GOOD);
+        assert!(reader.join().expect("it was read").contains("</html>"), "the whole page went through the pipe");
+        assert!(std::fs::symlink_metadata(&pipe).expect("it is there").file_type().is_fifo(), "the pipe is still there");
     }
 
     #[test]
