@@ -56,19 +56,26 @@ fn card() -> Vec<u8> {
 
 /// A GPT of so many entries from block `at` on, one partition, and its backup, in an image of 4 MiB of blocks of this size.
 fn gpt(block: usize, entries: u32, at: u64) -> Vec<u8> {
+    gpt_with(block, entries, at, true)
+}
+
+/// The same, with or without its partition.
+fn gpt_with(block: usize, entries: u32, at: u64, partition: bool) -> Vec<u8> {
     let mut image = mbr(4, &[entry(0xee, 1, 8191)]);
     let last = to_u64(image.len() / block) - 1;
     let length = entries.div_ceil(u32::try_from(block / 128).expect("small"));
     let mut table = vec![gptman::GPTPartitionEntry::empty(); usize::try_from(entries).expect("small")];
     let first = at + u64::from(length);
-    table[0] = gptman::GPTPartitionEntry {
-        partition_type_guid: [7; 16],
-        unique_partition_guid: [8; 16],
-        starting_lba: first,
-        ending_lba: first + 9,
-        attribute_bits: 0,
-        partition_name: "data".into(),
-    };
+    if partition {
+        table[0] = gptman::GPTPartitionEntry {
+            partition_type_guid: [7; 16],
+            unique_partition_guid: [8; 16],
+            starting_lba: first,
+            ending_lba: first + 9,
+            attribute_bits: 0,
+            partition_name: "data".into(),
+        };
+    }
     for (own, other, lba) in [(1, last, at), (last, 1, last - u64::from(length))] {
         let mut cursor = std::io::Cursor::new(&mut image[..]);
         let mut header = gptman::GPTHeader::new_from(&mut std::io::Cursor::new(vec![0; 4 << 20]), 512, [9; 16]).expect("a header");
@@ -226,7 +233,8 @@ fn what_may_be_meant_is_taken_only_when_somebody_says_so_and_with_a_warning() {
     let noise: Vec<u8> = blake3::hash(b"raw").as_bytes().repeat(64);
     for (image, words) in [
         (vec![0; 1 << 20], "holds nothing but zeroes"),
-        (noise, "has neither a partition table nor a file system that is known here"),
+        (gpt_with(512, 128, 2, false), "has neither a partition nor a file system that is known here"),
+        (noise, "has neither a partition nor a file system that is known here"),
         (odd, "has a length of 4194341 bytes, which no card has: it is no multiple of 512"),
         (squashfs, "is one squashfs file system without a partition table"),
     ] {
@@ -251,6 +259,13 @@ fn one_file_system_that_fills_the_image_is_taken_with_a_warning_and_only_whole()
     put(&mut iso, 32768, b"\x01CD001\x01");
     put(&mut iso, 32768 + 80, &1024_u32.to_le_bytes());
     put(&mut iso, 32768 + 128, &2048_u16.to_le_bytes());
+    // With a table over a part of it, as `xorriso` makes them; the ISO alone says how long it is.
+    let mut hybrid_iso = iso.clone();
+    put(&mut hybrid_iso, ENTRY, &entry(0x17, 0, 1024));
+    put(&mut hybrid_iso, 510, &[0x55, 0xaa]);
+    assert_eq!(said(&hybrid_iso, Contents::Disk), Ok(Vec::new()));
+    let error = said(&hybrid_iso[..to_usize(MIB)], Contents::Any).expect_err("an ISO cut short behind its table");
+    assert!(error.contains("is cut short: its ISO 9660 file system reaches to byte 2097152"), "{error}");
     for (name, image) in [("FAT", fat), ("ext4", ext4), ("ISO 9660", iso)] {
         let warnings = said(&image, Contents::Disk).expect(name);
         assert!(warnings[0].contains(&format!("it is one {name} file system from its first byte on")), "{warnings:?}");

@@ -87,7 +87,14 @@ fn judge(image: &Window, is_zero: bool, meant: Contents) -> Result<Result<Vec<St
     let mut warnings = Vec::new();
     let mut unusual = Vec::new();
     match table(image, &head, alone.as_ref(), &mut warnings)? {
-        Ok(true) => {}
+        Ok(true) => {
+            // An ISO brings a table along, and says itself how long it is.
+            if let Some(Alone { is_iso: true, needs: Some(needs), name, .. }) = alone
+                && needs > image.length()
+            {
+                return Ok(Err(No::Short { needs, what: name }));
+            }
+        }
         without => {
             if let Some(foreign) = foreign::by_head(&head).or_else(|| filesystem::sealed(image, alone.as_ref())) {
                 return Ok(Err(No::Foreign(foreign)));
@@ -104,7 +111,7 @@ fn judge(image: &Window, is_zero: bool, meant: Contents) -> Result<Result<Vec<St
                 }
                 Some(Alone { name, boots: false, .. }) => unusual.push(format!("is one {name} without a partition table")),
                 None if is_zero => unusual.push("holds nothing but zeroes".to_owned()),
-                None => unusual.push("has neither a partition table nor a file system that is known here".to_owned()),
+                None => unusual.push("has neither a partition nor a file system that is known here".to_owned()),
             }
         }
     }
@@ -262,14 +269,16 @@ fn gpt_table(image: &Window, block: u64, warnings: &mut Vec<String>) -> Result<R
     if entries.iter().any(|entry| entry.is_used() && entry.ending_lba < entry.starting_lba) {
         return Ok(Err(No::Damaged("its GPT: a partition ends before it begins".to_owned())));
     }
+    let has_partitions = entries.iter().any(|entry| entry.is_used());
     if !has_backup {
         warnings.push("its GPT has no backup".to_owned());
-        return Ok(Ok(true));
+        return Ok(Ok(has_partitions));
     }
     match sound_copy(image, block, header.backup_lba * block) {
         Ok((second, of_second, _)) if second.disk_guid == header.disk_guid && of_second == entries => {}
         Ok(_) => return Ok(Err(No::Damaged("its GPT and the backup of it disagree".to_owned()))),
         Err(trouble) => return damaged("the backup of its GPT", trouble),
     }
-    Ok(Ok(true))
+    // A table without a partition is as good as none.
+    Ok(Ok(has_partitions))
 }
