@@ -80,3 +80,23 @@ fn the_backup_of_a_table_in_a_long_head_is_there_once() {
     let within = Layout::of(&gpt(512, 2, &[8192], 3 * MIB / 512), Bytes(100 * MIB));
     assert_eq!(within.head(), [0, 1, 2, 3]);
 }
+
+#[test]
+fn a_file_system_without_a_table_is_of_the_blocks_it_was_made_for() {
+    let of = |parts: &[(usize, &[u8])]| {
+        let mut first = vec![0; to_usize(FIRST_BYTES)];
+        for (at, bytes) in parts {
+            first[*at..][..bytes.len()].copy_from_slice(bytes);
+        }
+        Layout::of(&first, Bytes(16 * MIB)).block
+    };
+    let boot: (usize, &[u8]) = (510, &[0x55, 0xaa]);
+    assert_eq!(of(&[(0, &[0xeb, 0x58, 0x90]), (11, &[0, 2]), boot]), Some(512), "FAT");
+    assert_eq!(of(&[(0, &[0xeb, 0x58, 0x90]), (11, &[0, 16]), boot]), Some(4096), "FAT of 4096");
+    assert_eq!(of(&[(3, b"EXFAT   "), (108, &[9]), boot]), Some(512), "exFAT");
+    assert_eq!(of(&[(0, b"XFSB"), (102, &[2, 0])]), Some(512), "XFS");
+    assert_eq!(of(&[(0, b"XFSB"), (102, &[16, 0])]), Some(4096), "XFS of 4096");
+    assert_eq!(of(&[(1080, &[0x53, 0xef]), (1048, &[0, 0, 0, 0])]), Some(512), "ext4 of small blocks");
+    assert_eq!(of(&[(1080, &[0x53, 0xef]), (1048, &[2, 0, 0, 0])]), None, "ext4 of blocks of 4096 is mounted on any disk");
+    assert_eq!(of(&[]), None);
+}
