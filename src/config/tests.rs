@@ -92,6 +92,13 @@ fn every_mistake_is_named_with_its_line_its_key_and_a_cure() {
         ),
         ("image = \"box.img\"", "image = \".\"", "line 4: `image`: DIR/.: not a regular file"),
         ("\n[[model]]", "[[own_disk]]\nserial = \"4C53\"\nbytes = 1000\n[[model]]", "line 1: [[own_disk]] has either"),
+        ("\n[[model]]", "[[own_disk]]\nwwn = \"\"\n[[model]]", "is no World Wide Name"),
+        ("\n[[model]]", "[[own_disk]]\nwwn = \"/dev/sda\"\n[[model]]", "is no World Wide Name"),
+        (
+            "\n[[model]]",
+            "[[own_disk]]\nvendor = \"\"\nproduct = \"\"\nserial = \"\"\nbytes = 0\n[[model]]",
+            "line 1: `bytes`: no disk has 0 bytes",
+        ),
         ("model = \"acme/box\"", "model = \"acme/box\"\ncapacity_gb = [9, 8]", "line 10: `capacity_gb`"),
         ("name = \"A1\"", "name = \"A1\"\nlamp = {}", "line 8: `lamp` names no LED: write lamp = { led = \"NAME\" }"),
         ("name = \"A1\"", "name = \"A1\"\nlamp = { white = \"a\" }", "line 8: unknown key `white`: the keys here are led, green"),
