@@ -1,7 +1,9 @@
 //! The devices named on the command line: which disks they are, who uses them, and whether somebody really means them.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::io::{self, BufRead, IsTerminal, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -94,6 +96,21 @@ pub(super) fn name(paths: &[PathBuf], guard: &Guard) -> Result<Vec<Named>, Wrong
             Ok(Named { path: path.clone(), survey })
         })
         .collect()
+}
+
+/// Refuses a loop device whose bytes are those of `file`: the image or the log of this call would be written over.
+pub(super) fn lies_on_none_of(named: &[Named], files: &[&Path]) -> Result<(), Wrong> {
+    for device in named {
+        let backing = Path::new("/sys/block").join(&device.survey.card.kernel_name).join("loop/backing_file");
+        // Another disk than a loop device has no such file.
+        let Ok(backing) = fs::read_to_string(backing) else { continue };
+        let Ok(backing) = fs::metadata(backing.trim_end()) else { continue };
+        let is_it = |file: &&&Path| fs::metadata(file).is_ok_and(|file| (file.dev(), file.ino()) == (backing.dev(), backing.ino()));
+        if let Some(file) = files.iter().find(is_it) {
+            return Err(Wrong::OnItself { device: device.path.clone(), file: file.to_path_buf() });
+        }
+    }
+    Ok(())
 }
 
 /// Asks whoever sits at the terminal.

@@ -104,6 +104,8 @@ enum Wrong {
     NoMedium(PathBuf),
     #[error("{0} is named twice")]
     Twice(PathBuf),
+    #[error("{} is a loop device on {}, which it would write over: name another device", device.display(), file.display())]
+    OnItself { device: PathBuf, file: PathBuf },
     #[error("reading this PC's mounts: without them nothing is erased")]
     Tables(#[source] procfs::ProcError),
     #[error(transparent)]
@@ -131,6 +133,8 @@ pub(super) fn run(args: &Args) -> u8 {
 fn flash_all(args: &Args) -> Result<u8, Wrong> {
     let guard = device::Guard::read(&args.config, args.marks.map(|marks| marks == MarksArg::Erase))?;
     let named = device::name(&args.devices, &guard)?;
+    let files: Vec<&Path> = [Some(&args.image), args.log.as_ref()].into_iter().flatten().map(PathBuf::as_path).collect();
+    device::lies_on_none_of(&named, &files)?;
     let image = Arc::new(prepare(&args.image)?);
     let contents = match args.contents {
         ContentsArg::Disk => Contents::Disk,
