@@ -649,3 +649,34 @@ mod commands {
         assert_eq!(why("flashline status A1 # one"), "`flashline status` takes no A1");
     }
 }
+
+mod scenarios {
+    use super::*;
+
+    /// Names between backticks that are those of scenarios, by their length.
+    fn named(text: &str) -> Vec<&str> {
+        let is_name =
+            |code: &&str| code.len() > 30 && code.bytes().all(|sign| sign.is_ascii_lowercase() || sign.is_ascii_digit() || sign == b'_');
+        text.split('`').skip(1).step_by(2).filter(is_name).collect()
+    }
+
+    #[test]
+    fn every_attack_that_the_page_of_promises_names_is_a_scenario_and_every_scenario_of_the_hostile_is_named() {
+        let page = read(&root().join("docs/developer/promises.md"));
+        let named: BTreeSet<&str> = named(&page).into_iter().collect();
+        assert!(named.len() > 40, "the scenarios are found: {}", named.len());
+        let sources = files_below(&root().join("hardware-tests/emulated_pc"), ".rs");
+        let is_hostile = |path: &Path| path.components().any(|part| part.as_os_str() == "hostile");
+        let functions = |path: &Path| -> Vec<String> {
+            let text = read(path);
+            let behind = text.split("#[test]\nfn ").skip(1);
+            behind.filter_map(|rest| rest.split_once('(')).map(|(name, _)| name.to_owned()).collect()
+        };
+        let all: BTreeSet<String> = sources.iter().flat_map(|path| functions(path)).collect();
+        let missing: Vec<_> = named.iter().filter(|name| !all.contains(**name)).collect();
+        assert!(missing.is_empty(), "no such scenario: {missing:#?}");
+        let hostile = sources.iter().filter(|path| is_hostile(path)).flat_map(|path| functions(path));
+        let left_out: Vec<_> = hostile.filter(|name| !named.contains(name.as_str())).collect();
+        assert!(left_out.is_empty(), "docs/developer/promises.md does not name: {left_out:#?}");
+    }
+}
