@@ -165,6 +165,19 @@ fn parts_of_a_split_file_are_told_as_parts() {
 }
 
 #[test]
+fn a_zip_whose_comment_holds_the_signature_of_an_end_is_whole() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let mut zip = deflated(IMAGE);
+    let comment = b"made from PK\x05\x06 and more, longer than an end is";
+    let length = zip.len() - 2;
+    zip[length..].copy_from_slice(&u16::try_from(comment.len()).expect("it is short").to_le_bytes());
+    zip.extend(comment);
+    assert_eq!(taken(directory.path(), "a.zip", &zip).expect("it is whole"), of(IMAGE));
+    let cut = taken(directory.path(), "a.zip", &zip[..zip.len() - 3]).expect_err("it is cut short");
+    assert!(matches!(cut, ImageError::Truncated { .. } | ImageError::Damaged { .. }), "{cut:?}");
+}
+
+#[test]
 fn a_zip_is_read_however_it_is_packed() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let raw = super::sizes::data(2);

@@ -69,6 +69,7 @@ pub fn look(staged: &Staged, meant: Contents) -> Result<Vec<String>, ImageError>
         }
         Ok(Err(No::Short { needs, what })) => Err(ImageError::CutShort { path, at: span, needs, missing: needs - span, what }),
         Ok(Err(No::Damaged(why))) => Err(ImageError::Table { path, why }),
+        Ok(Err(No::Unusual(why))) if foreign::is_a_part(&path) => Err(ImageError::Part { path, why: format!("it {why}") }),
         Ok(Err(No::Unusual(why))) => Err(ImageError::Unusual { path, why }),
     }
 }

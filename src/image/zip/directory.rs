@@ -187,12 +187,24 @@ pub(in crate::image) fn is_split(file: &File) -> io::Result<bool> {
     Ok(disk > 0 && disk < 0xffff && number(&end[6..8]) <= disk)
 }
 
+/// Where the end of the directory stands: the last place whose comment reaches to the file's end, zeroes aside, for a comment may hold the
+/// signature of an end; and where none does, the last one that begins as an end.
+fn end_in(tail: &[u8]) -> Option<usize> {
+    let begins = |at: &usize| tail[*at..].starts_with(&END);
+    let is_whole = |at: &usize| {
+        let Some(end) = tail.get(*at..at + END_LENGTH) else { return false };
+        tail.get(at + END_LENGTH + to_usize(number(&end[20..22]))..).is_some_and(is_zero)
+    };
+    let places = || (0..tail.len()).rev().filter(begins);
+    places().find(is_whole).or_else(|| places().next())
+}
+
 /// Proves that the zip's end is the file's end, and that the directory ends there: nothing is missing, nothing was added. Zeroes that
 /// fill a block up are nothing.
 pub(super) fn prove_end(file: &File) -> io::Result<End> {
     let length = file.metadata()?.len();
     let (start, tail) = tail(file)?;
-    let at = tail.windows(END.len()).rposition(|window| window == END).ok_or(io::ErrorKind::UnexpectedEof)?;
+    let at = end_in(&tail).ok_or(io::ErrorKind::UnexpectedEof)?;
     let (before, end) = tail.split_at(at);
     if end.len() < END_LENGTH {
         return Err(io::ErrorKind::UnexpectedEof.into());
