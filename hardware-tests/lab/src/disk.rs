@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::error::{Error, OrPanic, Result};
 use crate::medium::{Medium, Plan, medium_options};
-use crate::pc::Inner;
+use crate::qemu::Inner;
 use crate::sync::lock;
 
 /// How long the guest may take to see a disk, or to let go of one.

@@ -10,7 +10,7 @@ use nix::sys::signal::Signal;
 
 use crate::agent::Job;
 use crate::error::{Error, OrPanic, Result};
-use crate::pc::Inner;
+use crate::qemu::Inner;
 
 /// How long the guest may take to see the lamp.
 const SEEN: Duration = Duration::from_secs(60);

@@ -25,6 +25,7 @@ pub mod nbd;
 mod pattern;
 pub mod pc;
 pub mod protocol;
+mod qemu;
 mod qmp;
 pub mod reader;
 pub mod sd;

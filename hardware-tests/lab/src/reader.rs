@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::disk::{Disk, DiskBuilder};
 use crate::error::{Error, OrPanic, Result};
 use crate::medium::{Medium, Plan, medium_options};
-use crate::pc::Inner;
+use crate::qemu::Inner;
 
 /// How long the guest may take to see a slot, or a card in it.
 const SEEN: Duration = Duration::from_secs(60);

@@ -13,7 +13,7 @@ use serde_json::json;
 use crate::error::{Error, Result};
 use crate::host;
 use crate::machine::Machine;
-use crate::pc::Inner;
+use crate::qemu::Inner;
 
 /// How long a boot may take on a busy machine; it takes ten seconds on an idle one.
 pub(crate) const BOOT: Duration = Duration::from_secs(180);

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::error::{Error, OrPanic, Result};
 use crate::machine::Machine;
 use crate::medium::{Medium, Plan, medium_options};
-use crate::pc::Inner;
+use crate::qemu::Inner;
 use crate::sync::lock;
 
 /// How long the guest may take to notice that a stick is gone.
