@@ -4,11 +4,10 @@
 mod figures;
 
 use std::error::Error;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{fs, thread};
 
 use clap::Parser;
 use figures::{Bar, Figure, median};
@@ -16,8 +15,9 @@ use flashline::control::access::Rights;
 use flashline::control::client::Client;
 use flashline::control::server::Server;
 use flashline::station::command::Who;
+use flashline::station::sign::Sign;
 use flashline::station::units::Bytes;
-use flashline::station::view::{Progress, Sign, SlotView, View};
+use flashline::station::view::{Progress, SlotView, View};
 use tokio::sync::{mpsc, watch};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;

@@ -10,8 +10,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use flashline::station::outcome::{Counted, Failure, OutcomeWord, Pull, Refusal, StationFault};
-use flashline::station::said::{REASONS, SIGNS, Todo};
-use flashline::station::view::{Call, Hold, Sign};
+use flashline::station::reason::{REASONS, SIGNS};
+use flashline::station::sign::{Call, Hold, Sign};
+use flashline::station::todo::Todo;
 
 /// What has the tables written anew.
 const WRITE: &str = "FLASHLINE_WRITE_DOCUMENTS";

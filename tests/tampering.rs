@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use flashline::ledger::{Ledger, Stamp};
-use flashline::station::cabling::Chain;
-use flashline::station::card::{Bus, Card, DevNum, Identified, Port, Visit};
+use flashline::station::card::{Bus, Card, DevNum, Identified, Visit};
 use flashline::station::outcome::{Effort, Outcome, Pull};
 use flashline::station::past::Past;
+use flashline::station::port::{Chain, Port};
 use flashline::station::record::{Attempt, Entry, Plan};
 use flashline::station::units::Bytes;
 

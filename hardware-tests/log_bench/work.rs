@@ -4,9 +4,10 @@
 use std::time::Duration;
 
 use flashline::ledger::Stamp;
-use flashline::station::card::{Bus, Card, Cid, DevNum, Identified, Port, Visit};
+use flashline::station::card::{Bus, Card, Cid, DevNum, Identified, Visit};
 use flashline::station::outcome::{Act, CacheFlush, CardHead, Curve, Digest, Effort, Failure, Outcome, Proof, Pull, ReadBack};
 use flashline::station::past::Past;
+use flashline::station::port::Port;
 use flashline::station::record::{Armed, Attempt, DeviceModel, Entry, ModelProof, Plan, Zeroes};
 use flashline::station::units::Bytes;
 
@@ -133,7 +134,7 @@ fn card(number: u64) -> Card {
         port: Port(if sd { format!("pci-0000:00:1a.0/mmc-{slot}") } else { format!("pci-0000:00:14.0/usb3-2.{slot}/lun-0") }),
         visit: Visit { devnum: DevNum { major: 8, minor: 16 }, diskseq: number },
         kernel_name: "sdb".to_owned(),
-        hangs_on: flashline::station::cabling::Chain::default(),
+        hangs_on: flashline::station::port::Chain::default(),
         bus: if sd { Bus::Mmc("SD".to_owned()) } else { Bus::Usb },
         whole_disk: true,
         vendor: if sd { None } else { part("SanDisk") },

@@ -16,8 +16,8 @@ use crate::panel::lines;
 use crate::station::lamp::{SlotLamp, fits};
 use crate::station::record::ModelProof;
 use crate::station::sizes::{self, Room};
+use crate::station::standing::LogNote;
 use crate::station::units::Bytes;
-use crate::station::view::LogNote;
 use crate::watch::cover;
 use crate::watch::sysfs::Sysfs;
 

@@ -24,9 +24,9 @@ use crate::panel::console::board::{Board, Health, Model, Progress, Slot, Why};
 use crate::panel::console::draw::draw;
 use crate::panel::console::language::Language;
 use crate::panel::lines::local_time;
-use crate::station::said::Fact;
+use crate::station::reason::Fact;
+use crate::station::sign::Call;
 use crate::station::units::Bytes;
-use crate::station::view::Call;
 
 /// Ten pictures a second are motion to the eye, and no more are drawn.
 const PACE: Duration = Duration::from_millis(100);
@@ -382,7 +382,8 @@ fn slot(slot: &wire::Slot) -> Slot {
 mod tests {
     use super::*;
     use crate::station::outcome::Refusal;
-    use crate::station::view::{Anchor, Sign, SlotView, View};
+    use crate::station::sign::Sign;
+    use crate::station::view::{Anchor, SlotView, View};
 
     #[test]
     fn what_comes_over_the_socket_is_drawn_as_what_the_station_itself_would_show() {

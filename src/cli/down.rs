@@ -14,7 +14,7 @@ use crate::panel::lamps::light::Light;
 use crate::panel::lamps::writer::LampWriter;
 use crate::panel::lines;
 use crate::station::lamp::SlotLamp;
-use crate::station::view::Call;
+use crate::station::sign::Call;
 
 /// Of the two seconds in which no lamp may be green any more, what a light that hangs may take from those that start and end this.
 const PATIENCE: Duration = Duration::from_millis(1500);

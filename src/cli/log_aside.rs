@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::events::Events;
 use super::{GOOD, WRONG, complain, say};
-use crate::daemon::aside;
+use crate::daemon::{aside, log_files};
 use crate::ledger::Named;
 
 #[derive(Debug, clap::Args)]
@@ -51,7 +51,7 @@ fn do_task(args: &Args) -> u8 {
         Task::Anchor { before } => aside::anchor(&args.log, *before),
         Task::Past { card } => aside::past(&args.log, card),
         Task::Files { directory } => {
-            aside::keep_files(&args.log, directory);
+            log_files::serve(&args.log, directory);
             return GOOD;
         }
     };

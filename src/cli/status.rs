@@ -3,13 +3,12 @@
 use console::{measure_text_width, truncate_str};
 
 use super::ask::StationArgs;
-use super::order;
-use super::{GOOD, NOT_GOOD, complain, say};
+use super::{GOOD, NOT_GOOD, complain, order, say};
 use crate::control::wire::{Slot, Status};
 use crate::panel::lines::{anchor, clock, exposed, note};
 use crate::report::{harmless, harmless_json};
+use crate::station::standing::LogNote;
 use crate::station::units::Bytes;
-use crate::station::view::LogNote;
 
 /// Whatever it is shown on.
 const WIDTH: usize = 100;
@@ -101,7 +100,8 @@ fn detail(slot: &Slot) -> String {
 mod tests {
     use super::*;
     use crate::station::outcome::Refusal;
-    use crate::station::view::{Anchor, Progress, Sign, SlotView, View};
+    use crate::station::sign::Sign;
+    use crate::station::view::{Anchor, Progress, SlotView, View};
 
     #[test]
     fn a_person_reads_every_slot_what_it_says_and_what_to_do() {

@@ -17,11 +17,9 @@ use jiff::civil::Time;
 
 use crate::file::FileVersion;
 use crate::model::allowed::Allowed;
-use crate::station::StationSettings;
-use crate::station::admit::OwnDisk;
 use crate::station::lamp::SlotLamp;
 use crate::station::record::{Contents, Zeroes};
-use crate::station::slot::SlotSettings;
+use crate::station::settings::{OwnDisk, SlotSettings, StationSettings};
 use crate::station::units::Bytes;
 use models::{prove_models, prove_trust};
 use slots::{own_disk, prove_lamps, prove_slots};

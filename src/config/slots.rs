@@ -7,11 +7,9 @@ use toml::Spanned;
 use super::source::{ConfigError, Source};
 use super::tables::{Cards, OwnDiskTable, SlotTable};
 use super::{GB, ModelSettings, ports as form};
-use crate::station::admit::{OwnDisk, Policy};
-use crate::station::cabling::{Chain, places};
-use crate::station::card::Port;
 use crate::station::lamp::{Lamp, NoLamp, SlotLamp, overlap};
-use crate::station::slot::SlotSettings;
+use crate::station::port::{Chain, Port, places};
+use crate::station::settings::{OwnDisk, Policy, SlotSettings};
 use crate::station::units::Bytes;
 
 pub(super) fn prove_slots(

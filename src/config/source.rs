@@ -1,15 +1,13 @@
 //! The text of a configuration, and how it is said where in it something is wrong.
 
-use std::fmt;
-use std::fs;
-use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::{fmt, fs, io};
 
 use toml::Spanned;
 
 use super::Images;
-use crate::station::card::Port;
+use crate::station::port::Port;
 
 /// What was wrong with a configuration, where, and what to do.
 #[derive(Debug, thiserror::Error)]

@@ -1,7 +1,7 @@
 use super::tables::*;
 use super::*;
-use crate::station::admit::Policy;
 use crate::station::lamp::Lamp;
+use crate::station::settings::Policy;
 
 /// A directory with an image in it, and what becomes of a configuration there.
 pub(in crate::config) fn proved(text: &str) -> Result<Settings, String> {

@@ -13,7 +13,8 @@ use super::server::Server;
 use super::wire::{Reply, Request};
 use super::{Asked, Refused, What};
 use crate::station::command::{Command, Target, Who};
-use crate::station::view::{Sign, SlotView, View};
+use crate::station::sign::Sign;
+use crate::station::view::{SlotView, View};
 
 struct Station {
     _directory: tempfile::TempDir,

@@ -2,8 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::station::said::Fact;
-use crate::station::view::{self, Call, ModelView, Progress, SlotView, View};
+use crate::station::reason::Fact;
+use crate::station::sign::Call;
+use crate::station::view;
+use crate::station::view::{ModelView, Progress, SlotView, View};
 
 /// The version of what is said here. A client that knows another one does not go on.
 pub const VERSION: u32 = 1;

@@ -12,10 +12,9 @@ use nix::unistd::{Uid, User};
 
 use super::interlock::{Demand, Interlock, Known, Refused};
 use crate::config::{self, ConfigError, Images, ModelSettings, Settings};
-use crate::image::foreign::refuse_at_sight;
+use crate::image::open::refuse_at_sight;
 use crate::image::stage::{find_staged, stage, sweep};
-use crate::image::store;
-use crate::image::{ImageError, Staged};
+use crate::image::{ImageError, Staged, store};
 use crate::station::command::Who;
 use crate::station::outcome::Digest;
 use crate::station::record::{Armed, ArmedBy, Disarmed, ModelProof, Occasion, Zeroes};

@@ -8,7 +8,6 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use super::log_files;
 use crate::ledger::{Filter, Head, LogError, LogReader, Named, line_of_past, past_of_line};
 use crate::station::past::Past;
 use crate::station::view::Tally;
@@ -119,9 +118,4 @@ pub fn anchor(log: &Path, before: i64) -> Result<String, LogError> {
 /// Where the log cannot be read.
 pub fn past(log: &Path, card: &Named) -> Result<String, LogError> {
     LogReader::open(log)?.past(card).map(|past| line_of_past(&past))
-}
-
-/// Keeps the log's files in this directory level with the log, until standard input ends.
-pub fn keep_files(log: &Path, directory: &Path) {
-    log_files::serve(log, directory);
 }

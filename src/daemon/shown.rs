@@ -59,7 +59,8 @@ impl Shown {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::station::view::{Call, Sign, SlotView};
+    use crate::station::sign::{Call, Sign};
+    use crate::station::view::SlotView;
 
     fn view(sign: Sign) -> View {
         View { slots: vec![SlotView::of(sign)], ..View::default() }

@@ -1,7 +1,9 @@
 //! The story of a station, for whoever reads its journal a year later: every change of a slot's sign once, and nothing in between.
 
 use crate::panel::lines::{exposed, line, note};
-use crate::station::view::{Call, LogNote, Sign, SlotView, View};
+use crate::station::sign::{Call, Sign};
+use crate::station::standing::LogNote;
+use crate::station::view::{SlotView, View};
 
 /// What was told last.
 #[derive(Debug, Default)]

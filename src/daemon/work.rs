@@ -15,14 +15,15 @@ use crate::flash::gauge::Gauge;
 use crate::flash::rules::Rules;
 use crate::flash::stall::StallWatch;
 use crate::ledger::Named;
-use crate::station::admit::Policy;
 use crate::station::card::{Card, DevNum};
 use crate::station::outcome::{Effort, Refusal, StationFault};
 use crate::station::past::Past;
 use crate::station::record::{Attempt, AttemptNumber};
+use crate::station::settings::Policy;
 use crate::station::{End, Event};
 use crate::watch::sysfs::Sysfs;
-use crate::watch::uses::{OwnPart, Tables, still_unused, survey};
+use crate::watch::tables::Tables;
+use crate::watch::uses::{OwnPart, still_unused, survey};
 
 /// Threads at work.
 pub(super) struct Workers {

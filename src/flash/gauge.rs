@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use crate::station::outcome::{Act, CacheFlush, CardHead, Curve, Effort};
-use crate::station::slot::Step;
+use crate::station::record::Step;
 use crate::station::units::{Bytes, KIB, rate, to_u64};
 
 /// What is shorter measures how soon a card answers, and not how fast it is.

@@ -21,6 +21,7 @@ mod cases;
 pub mod claim;
 mod diagnose;
 pub mod error;
+mod flush;
 pub mod gauge;
 pub mod kept;
 mod marks;
@@ -117,7 +118,7 @@ fn steps<D: BlockDevice>(session: &mut Session<D>, attempt: &Attempt) -> Result<
     }
     // The stick itself, or what a reader's slot is: not whatever may be put in there next.
     let place = format!("{} {}", attempt.card.port, attempt.card.serial.as_deref().unwrap_or(""));
-    let claim = match rules::ask_to_flush(claim, &place)? {
+    let claim = match flush::ask_to_flush(claim, &place)? {
         Ok(claim) => claim,
         Err(refusal) => return Ok(End::Refused(refusal)),
     };

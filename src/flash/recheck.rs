@@ -8,7 +8,7 @@ use super::error::FlashError;
 use super::session::{Session, bytes_of};
 use super::verify::{Compared, Verified, compare_body, conclude, judge, no_values};
 use crate::device::BlockDevice;
-use crate::station::slot::Step;
+use crate::station::record::Step;
 use crate::station::units::{Bytes, to_u64};
 
 /// What a look at a card came to.

@@ -21,8 +21,7 @@ use crate::image::extents::is_zero;
 use crate::image::map::{PIECE, PieceValue, root};
 use crate::station::End;
 use crate::station::outcome::{CardHead, MappedProof, Proof, ReadBack};
-use crate::station::record::Zeroes;
-use crate::station::slot::Step;
+use crate::station::record::{Step, Zeroes};
 use crate::station::units::{Bytes, to_u64, to_usize};
 
 /// A card whose body came back right, with the tombstone still in its head.

@@ -9,8 +9,7 @@ use super::session::Session;
 use super::{marks, zeroes};
 use crate::device::BlockDevice;
 use crate::station::outcome::CardHead;
-use crate::station::record::Zeroes;
-use crate::station::slot::Step;
+use crate::station::record::{Step, Zeroes};
 use crate::station::units::{Bytes, to_u64};
 
 /// A card whose body is written and flushed, and in whose head the tombstone stands.

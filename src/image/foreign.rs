@@ -7,8 +7,7 @@
 use std::path::Path;
 
 use super::ImageError;
-use super::open::Opened;
-use crate::station::units::{Bytes, KIB, to_u64, to_usize};
+use crate::station::units::{KIB, to_u64};
 
 /// So much of a file's beginning tells what it is.
 pub(super) const HEAD: u64 = 64 * KIB;
@@ -325,23 +324,4 @@ pub(super) fn named_as_packed(path: &Path, head: &[u8]) -> Option<Foreign> {
     let is_lzma = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("lzma")) && is_lzma_alone(head);
     let lzma = Foreign { name: "a file packed with lzma, which is not read here", cure: REPACK };
     by_head(head).or(is_lzma.then_some(lzma))
-}
-
-/// Refuses `path` by the first bytes that come out of it, before minutes are spent on it. What only its end tells is found when it is
-/// staged; so is the truth about a first block that ends as a partition table does.
-///
-/// # Errors
-/// When it cannot be opened or read, or is something else than a disk image.
-pub(crate) fn refuse_at_sight(path: &Path) -> Result<(), ImageError> {
-    let mut opened = Opened::open(path)?;
-    let mut head = vec![0; to_usize(HEAD)];
-    let length = opened.fill(path, Bytes(0), &mut head)?;
-    head.truncate(length);
-    if head.is_empty() {
-        return Err(ImageError::Empty { path: path.to_owned() });
-    }
-    if head.get(510..512) == Some(&[0x55, 0xaa]) {
-        return Ok(());
-    }
-    by_head(&head).map_or(Ok(()), |foreign| Err(foreign.refuse(path, !opened.packing.is_raw())))
 }

@@ -16,13 +16,11 @@ use std::thread::{self, ScopedJoinHandle};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use super::ImageError;
 use super::extents::Extents;
 use super::layout::{FIRST_BYTES, Layout};
 use super::map::{PIECE, PieceMap, PieceValue, ZeroValues, value};
 use super::open::Opened;
-use super::stage::Progress;
-use super::store;
+use super::{ImageError, store};
 use crate::station::units::{Bytes, MIB, to_u64, to_usize};
 
 /// Two for each of unpack, hash and keep, one at work and one in wait, and one to look ahead.
@@ -31,6 +29,18 @@ const BUFFERS: usize = 7;
 const LONGEST: u64 = 2 << 40;
 /// After so much the disk is told to begin, so that the last sync has little left to wait for.
 const SYNC_EVERY: u64 = 32 * MIB;
+
+/// Told how far staging has come: bytes of the source file read, and its length.
+pub trait Progress {
+    /// So far.
+    fn advanced(&mut self, consumed: Bytes, of: Bytes);
+}
+
+impl<F: FnMut(Bytes, Bytes)> Progress for F {
+    fn advanced(&mut self, consumed: Bytes, of: Bytes) {
+        self(consumed, of);
+    }
+}
 
 /// What one pass over an image found.
 #[derive(Debug)]

@@ -6,6 +6,7 @@
 mod behind;
 #[cfg(test)]
 mod cases;
+mod decoder_error;
 pub mod extents;
 pub mod foreign;
 pub mod inspect;

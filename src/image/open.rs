@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bzip2::bufread::BzDecoder;
 use flate2::bufread::GzDecoder;
-use zstd::zstd_safe::zstd_sys::ZSTD_ErrorCode;
 
-use super::behind::{Beyond, Counted, Members, Share, Streams};
+use super::behind::{Counted, Members, Share, Streams};
+use super::decoder_error::explain;
 use super::foreign::{self, HEAD};
 use super::xz::XzReader;
 use super::zst::ZstReader;
@@ -174,38 +174,21 @@ impl Opened {
     }
 }
 
-/// What a decoder's error means for a packed file. An error number is the system's; anything else was made by the decoder.
-pub(super) fn explain(path: &Path, at: u64, source: io::Error) -> ImageError {
-    let path = path.to_owned();
-    if let Some(beyond) = source.get_ref().and_then(|inner| inner.downcast_ref::<Beyond>()) {
-        return match beyond {
-            Beyond::GoesOn { end, more } => ImageError::GoesOn { path, end: *end, more: *more },
-            Beyond::Memory { needs, share } => {
-                let needs = needs.map_or_else(|| format!("more than {}", share.may), |needs| needs.to_string());
-                ImageError::Window { path, needs, may: share.may, free: share.free }
-            }
-            Beyond::Dictionary { id } => ImageError::Dictionary { path, id: *id },
-        };
+/// Refuses `path` by the first bytes that come out of it, before minutes are spent on it. What only its end tells is found when it is
+/// staged; so is the truth about a first block that ends as a partition table does.
+///
+/// # Errors
+/// When it cannot be opened or read, or is something else than a disk image.
+pub(crate) fn refuse_at_sight(path: &Path) -> Result<(), ImageError> {
+    let mut opened = Opened::open(path)?;
+    let mut head = vec![0; to_usize(HEAD)];
+    let length = opened.fill(path, Bytes(0), &mut head)?;
+    head.truncate(length);
+    if head.is_empty() {
+        return Err(ImageError::Empty { path: path.to_owned() });
     }
-    match (source.raw_os_error(), source.kind()) {
-        (Some(_), _) => ImageError::Read { path, at, source },
-        (None, io::ErrorKind::UnexpectedEof) if foreign::is_a_part(&path) => {
-            foreign::part(&path, &format!("it ends at byte {at} of its raw contents"))
-        }
-        (None, io::ErrorKind::UnexpectedEof) => ImageError::Truncated { path, at },
-        (None, _) if wants_memory(&source) => {
-            let share = Share::now();
-            ImageError::Window { path, needs: format!("more than {}", share.may), may: share.may, free: share.free }
-        }
-        (None, _) => ImageError::Damaged { path, at, source },
+    if head.get(510..512) == Some(&[0x55, 0xaa]) {
+        return Ok(());
     }
-}
-
-/// Whether the decoder stopped at its own bound: such a file is as it was packed, and copying it again changes nothing.
-fn wants_memory(error: &io::Error) -> bool {
-    let Some(inner) = error.get_ref() else { return false };
-    let xz = inner.downcast_ref::<liblzma::stream::Error>();
-    let zst = inner.downcast_ref::<zstd::Error>();
-    xz.is_some_and(|error| *error == liblzma::stream::Error::MemLimit)
-        || zst.is_some_and(|error| error.is(ZSTD_ErrorCode::ZSTD_error_frameParameter_windowTooLarge))
+    foreign::by_head(&head).map_or(Ok(()), |foreign| Err(foreign.refuse(path, !opened.packing.is_raw())))
 }

@@ -15,6 +15,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::extents::Extents;
+pub use super::intake::Progress;
 use super::intake::{Keep, TakenIn, take_in};
 use super::layout::{FIRST_BYTES, Layout};
 use super::map::{PieceMap, PieceValue, ZeroValues};
@@ -27,18 +28,6 @@ use crate::station::units::{Bytes, to_usize};
 const UNFINISHED: [&str; 2] = [".staging-", ".sidecar-"];
 /// Anybody may read a staged image, nobody may write it.
 const READ_ONLY: u32 = 0o444;
-
-/// Told how far staging has come: bytes of the source file read, and its length.
-pub trait Progress {
-    /// So far.
-    fn advanced(&mut self, consumed: Bytes, of: Bytes);
-}
-
-impl<F: FnMut(Bytes, Bytes)> Progress for F {
-    fn advanced(&mut self, consumed: Bytes, of: Bytes) {
-        self(consumed, of);
-    }
-}
 
 /// Unpacks `source` into the directory `store`, or finds it there.
 ///

@@ -12,7 +12,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use super::ImageError;
-use super::open::explain;
+use super::decoder_error::explain;
 use crate::station::units::{MIB, to_u64, to_usize};
 use directory::{Header, LONGEST_DIRECTORY, damaged, headers, prove_end};
 

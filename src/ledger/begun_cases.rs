@@ -3,9 +3,10 @@
 use super::tests::{open, place};
 use super::*;
 use crate::station::command::{Command, Denied, Who};
+use crate::station::settings::StationSettings;
+use crate::station::standing::LogNote;
 use crate::station::units::Moment;
-use crate::station::view::LogNote;
-use crate::station::{Effect, Event as Told, Station, StationSettings};
+use crate::station::{Effect, Event as Told, Station};
 
 fn who() -> Who {
     Who { uid: 1000, name: "engineer".to_owned() }

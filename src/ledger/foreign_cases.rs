@@ -2,10 +2,9 @@
 
 use super::tests::{closed, open, place, started, verdict};
 use super::*;
-use crate::station::command::Standing;
 use crate::station::outcome::Outcome;
+use crate::station::standing::{LogNote, Standing};
 use crate::station::testing::proof;
-use crate::station::view::LogNote;
 
 /// Appends an event of another program's, as that would.
 fn append(path: &Path, kind: &str, body: &str) {

@@ -5,10 +5,10 @@ use serde::Deserialize;
 
 use super::Ledger;
 use super::error::{Doing, LogError};
-use crate::station::command::{Halt, Standing, Target, Who};
+use crate::station::command::{Target, Who};
 use crate::station::order::Order;
 use crate::station::outcome::OutcomeWord;
-use crate::station::view::LogNote;
+use crate::station::standing::{Halt, LogNote, Standing};
 
 impl Ledger {
     /// What was asked of the station in earlier runs and still holds, with every order counted anew from its cards.

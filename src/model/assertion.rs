@@ -9,11 +9,11 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::connections::is_rule;
+use super::constraints::Constraints;
 use super::definition::Model;
 use super::headers::{Findings, KEY_NAME, Reading, SNAP_ID, is_account_id, is_alias, is_key_name, is_snap_id, is_snap_name, is_word};
 use super::signature::{PublicKey, Sha3, Signature};
 use super::text::{Headers, Stream, Text, TextError, Value, cited};
-use super::trust::constraints::Constraints;
 use super::validation_set;
 
 /// Types that exist beside those read here. One that is not even here is no assertion.

@@ -28,6 +28,7 @@ pub mod allowed;
 pub mod assertion;
 pub mod check;
 mod connections;
+mod constraints;
 pub mod definition;
 pub mod file;
 mod headers;

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::station::view::{LogNote, Progress, SlotView, View};
+use crate::station::standing::LogNote;
+use crate::station::view::{Progress, SlotView, View};
 
 /// `38.2 MB/s  0:12 left`, as far as it is known.
 #[must_use]
@@ -118,8 +119,8 @@ pub fn down(result: Option<&str>) -> String {
 mod tests {
     use super::*;
     use crate::station::outcome::{Act, Failure, Refusal};
+    use crate::station::sign::Sign;
     use crate::station::units::Bytes;
-    use crate::station::view::Sign;
 
     fn slot(sign: Sign) -> SlotView {
         SlotView { slot: "A3".into(), model: "acme/box".into(), ..SlotView::of(sign) }

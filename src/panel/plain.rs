@@ -4,7 +4,9 @@ use std::io::Write;
 
 use super::Screen;
 use super::lines::{anchor, line, note, title};
-use crate::station::view::{Anchor, LogNote, Sign, View};
+use crate::station::sign::Sign;
+use crate::station::standing::LogNote;
+use crate::station::view::{Anchor, View};
 
 /// Prints to anything that can be written to.
 #[derive(Debug)]

@@ -6,7 +6,8 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget};
 use super::Screen;
 use super::bars::{REDRAWS_PER_SECOND, with_bar, without_bar};
 use super::lines::{anchor, detail, note, title};
-use crate::station::view::{Call, SlotView, View};
+use crate::station::sign::Call;
+use crate::station::view::{SlotView, View};
 
 /// The longest word, `OUT OF SERVICE`, but for `PASS (MAPPED ONLY)`, which few stations ever show and all would pay for.
 const WORD_WIDTH: usize = 14;
@@ -128,7 +129,7 @@ impl Screen for Terminal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::station::view::Sign;
+    use crate::station::sign::Sign;
 
     #[test]
     fn a_slot_that_is_gone_leaves_no_line_behind() {

@@ -1,11 +1,12 @@
 //! Cards and images for tests: each right in every respect, for a test to spoil in one.
 
-use super::cabling::Chain;
-use super::card::{Bus, Card, DevNum, Identified, Port, Survey, Visit};
-use super::outcome::{Digest, MappedProof, OutcomeWord, Proof, ReadBack};
-use super::past::{Ended, Past, Rows};
-use super::record::{Armed, ArmedBy, ModelProof, Occasion, Zeroes};
-use super::units::{Bytes, MIB};
+use super::types::card::{Bus, Card, DevNum, Identified, Visit};
+use super::types::outcome::{Digest, MappedProof, OutcomeWord, Proof, ReadBack};
+use super::types::past::{Ended, Past, Rows};
+use super::types::port::{Chain, Port};
+use super::types::record::{Armed, ArmedBy, ModelProof, Occasion, Zeroes};
+use super::types::survey::Survey;
+use super::types::units::{Bytes, MIB};
 
 /// A stick of 64 MiB in this port, as the `diskseq`th medium since boot.
 pub(crate) fn card(port: &str, diskseq: u64) -> Card {

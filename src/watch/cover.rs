@@ -4,18 +4,17 @@
 //! udev's database tells of a disk that is there; of a port without one, the rules that are installed do.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::thread;
 use std::time::Duration;
+use std::{fs, io, thread};
 
 use super::rules;
 use super::sysfs::Sysfs;
-use super::uses::{UDEV_CONTROL, known_to_udev};
+use super::udev_database::{UDEV_CONTROL, known_to_udev};
 use crate::station::Event;
-use crate::station::card::{DevNum, Port};
+use crate::station::card::DevNum;
+use crate::station::port::Port;
 
 /// Where udev finds rules, what counts first before what it overrides (udev(7)).
 const RULES: [&str; 4] = ["/etc/udev/rules.d", "/run/udev/rules.d", "/usr/local/lib/udev/rules.d", "/usr/lib/udev/rules.d"];

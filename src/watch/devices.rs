@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use crate::station::card::Port;
+use crate::station::port::Port;
 
 /// A reader may say "no medium" for a moment before it has found the card that was in it all the time.
 const MEDIUM_SHOWS_WITHIN: Duration = Duration::from_secs(3);

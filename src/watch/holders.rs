@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use super::sysfs::{Directory, Sysfs};
-use super::uses::Tables;
+use super::tables::Tables;
 use crate::station::card::{DevNum, Use};
 
 /// Devices on devices on devices …; the kernel itself stops earlier.

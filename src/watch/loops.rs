@@ -1,12 +1,11 @@
 //! Loop devices: they claim nothing of the disk they are on, and are in no list of its holders (kernel, `drivers/block/loop.c`).
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use super::sysfs::Sysfs;
-use super::uses::{Tables, block_number};
+use super::tables::{Tables, block_number};
 use crate::device::loops::Backing;
 use crate::station::card::{DevNum, Use};
 

@@ -18,9 +18,11 @@ mod polls;
 pub mod rules;
 mod seen;
 pub mod sysfs;
+pub mod tables;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod topology;
+mod udev_database;
 pub mod uses;
 
 use std::collections::BTreeSet;
@@ -35,7 +37,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::time::{ClockId, clock_gettime};
 
 use crate::station::Event;
-use crate::station::card::Port;
+use crate::station::port::Port;
 use seen::Seen;
 use sysfs::Sysfs;
 

@@ -5,8 +5,9 @@ use std::fs;
 use std::path::Path;
 
 use super::sysfs::Sysfs;
-use super::uses::{block_number, known_to_udev};
-use crate::station::card::Port;
+use super::tables::block_number;
+use super::udev_database::known_to_udev;
+use crate::station::port::Port;
 
 /// A reader has a few slots, and one name.
 const FEW: usize = 8;

@@ -3,7 +3,7 @@
 //! A port is matched by the disk's path in the device tree, because udev's own `ID_PATH` is not given for MMC (udev 252).
 
 use super::polls::MEDIA_POLL;
-use crate::station::card::Port;
+use crate::station::port::Port;
 
 /// After `60-block.rules`, which has udev watch every disk, and before `69-lvm.rules`, which may start what it finds.
 pub const FILE: &str = crate::station::RULES_FILE;

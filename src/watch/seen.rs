@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use super::devices::{DeviceId, Devices, Disk};
 use super::polls::MediaPolls;
 use super::sysfs::Sysfs;
-use crate::station::card::{Port, Visit};
+use crate::station::card::Visit;
+use crate::station::port::Port;
 use crate::station::{Before, Event};
 
 /// What was in the PC while it slept is all there again within this, or never: readers come up anew.

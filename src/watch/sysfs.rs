@@ -2,15 +2,14 @@
 //! nothing (udev 252 gives such disks no `ID_PATH`).
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use std::{fs, io};
 
 use super::devices::{DeviceId, Disk};
-use crate::station::cabling::Chain;
-use crate::station::card::{Bus, Card, Cid, DevNum, Identified, Port, Visit};
+use crate::station::card::{Bus, Card, Cid, DevNum, Identified, Visit};
+use crate::station::port::{Chain, Port};
 use crate::station::units::Bytes;
 
 /// Where sysfs is mounted.

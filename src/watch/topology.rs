@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use super::devices::DeviceId;
 use super::sysfs::{Directory, Place, Sysfs, above, file_name, is_hardware_partition, mmc_port, names_a_reader, usb_chain};
-use crate::station::cabling::{Cabling, Chain};
-use crate::station::card::{Bus, Card, Port};
+use crate::station::card::{Bus, Card};
+use crate::station::port::{Cabling, Chain, Port};
 
 /// What is in the ports of a hub is found within this after the hub: it takes a moment for each port, and seconds for one whose device
 /// does not answer.

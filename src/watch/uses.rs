@@ -6,23 +6,24 @@
 //! anybody: such a disk must not be in a slot.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::io;
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-
-use procfs::process::MountInfo;
+use std::{fs, io};
 
 use super::cover::is_covered;
 use super::holders::held_by;
 use super::loops;
 use super::sysfs::Sysfs;
+use super::tables::{Tables, block_number, parse_devnum};
+use super::udev_database::{UDEV_CONTROL, known_to_udev};
 use crate::device::devnum;
 use crate::device::loops::is_claimed;
-use crate::station::admit::{Policy, unmarked, unused};
-use crate::station::card::{Card, DevNum, Survey, Use};
+use crate::station::admit::{unmarked, unused};
+use crate::station::card::{Card, DevNum, Use};
 use crate::station::outcome::Refusal;
 use crate::station::past::Past;
+use crate::station::settings::Policy;
+use crate::station::survey::Survey;
 
 /// A part of the station that must never be erased, by name and path.
 #[derive(Clone, Debug)]
@@ -42,56 +43,6 @@ pub fn own_parts(station: Option<(&Path, PathBuf)>) -> Vec<OwnPart> {
     }
     parts
 }
-
-/// What is there to be asked besides sysfs. A table that cannot be read is an error: what is unknown is refused.
-#[derive(Debug)]
-pub struct Tables {
-    mounts: Vec<MountInfo>,
-    swaps: Vec<PathBuf>,
-}
-
-/// File systems whose files are on a server, or with a program: asking for one may never end.
-const ON_SERVERS: [&str; 9] = ["nfs", "nfs4", "cifs", "smb3", "ceph", "9p", "afs", "fuse", "lustre"];
-
-impl Tables {
-    /// This process's mounts and the kernel's swaps, as they are now.
-    ///
-    /// # Errors
-    /// When `/proc` cannot be read.
-    pub fn now() -> Result<Self, procfs::ProcError> {
-        let mounts = procfs::process::Process::myself()?.mountinfo()?.0;
-        let swaps = match fs::read_to_string("/proc/swaps") {
-            Ok(table) => swaps_in(&table),
-            // A kernel without swap.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-            Err(error) => return Err(error.into()),
-        };
-        Ok(Self { mounts, swaps })
-    }
-
-    /// Where the block device of this number is mounted.
-    pub(super) fn mounts_of(&self, number: DevNum) -> impl Iterator<Item = String> {
-        let here = move |mount: &&MountInfo| parse_devnum(&mount.majmin) == Some(number);
-        self.mounts.iter().filter(here).map(|mount| mount.mount_point.display().to_string())
-    }
-
-    /// Is this the path of a file on a server?
-    pub(super) fn is_on_a_server(&self, path: &Path) -> bool {
-        let above = self.mounts.iter().filter(|mount| path.starts_with(&mount.mount_point));
-        let nearest = above.max_by_key(|mount| mount.mount_point.components().count());
-        nearest.is_some_and(|mount| ON_SERVERS.contains(&mount.fs_type.as_str()) || mount.fs_type.starts_with("fuse."))
-    }
-}
-
-/// A heading, then a line each, which begins with the node or file; blanks in it are written in octal (kernel, `mm/swapfile.c`,
-/// `swap_show`).
-fn swaps_in(table: &str) -> Vec<PathBuf> {
-    let names = table.lines().skip(1).filter_map(|line| line.split_whitespace().next());
-    names.map(|name| PathBuf::from(name.replace("\\040", " ").replace("\\011", "\t").replace("\\134", "\\"))).collect()
-}
-
-/// While this socket is there, udev runs.
-pub(super) const UDEV_CONTROL: &str = "/run/udev/control";
 
 /// The facts about the disk `name` now, and every use of it. Nothing where it holds no medium any more, where udev has not looked at all
 /// of it yet, or where a question was not answered: what is unknown is refused. The flash log is not asked.
@@ -178,18 +129,6 @@ fn uses(sysfs: &Sysfs, tables: &Tables, own: &[OwnPart], card: &Card) -> io::Res
     Ok(Some((uses, marks.into_iter().map(|mark| mark.of).collect())))
 }
 
-fn parse_devnum(text: &str) -> Option<DevNum> {
-    let (major, minor) = text.split_once(':')?;
-    Some(DevNum { major: major.parse().ok()?, minor: minor.parse().ok()? })
-}
-
-/// The number behind a node.
-#[must_use]
-pub fn block_number(node: &Path) -> Option<DevNum> {
-    let metadata = fs::metadata(node).ok()?;
-    if metadata.file_type().is_block_device() { devnum(metadata.rdev()) } else { None }
-}
-
 /// The number behind a node below `/dev`. Nothing else is asked for: a source may be a path on a server that hangs.
 fn node_number(node: &Path) -> Option<DevNum> {
     if node.starts_with("/dev") { block_number(node) } else { None }
@@ -216,12 +155,6 @@ enum Found {
     Mark(Mark),
     /// Anything else. A signature alone is no use of swap, crypt or a file system: cards come back with those.
     Other,
-}
-
-/// What udev has in its database of a disk or partition, once it has looked at it.
-pub(super) fn known_to_udev(number: DevNum) -> Option<udev::Device> {
-    let raw = nix::sys::stat::makedev(u64::from(number.major), u64::from(number.minor));
-    udev::Device::from_devnum(udev::DeviceType::Block, raw).ok().filter(udev::Device::is_initialized)
 }
 
 /// Asks udev's database. A PC on which no udev runs has nobody who starts anything by a signature.

@@ -12,10 +12,12 @@ use super::Wrong;
 use crate::config::{self, ConfigError, Images, Settings};
 use crate::flash::rules::Rules;
 use crate::flash::unanswered::Unanswered;
-use crate::station::admit::Policy;
-use crate::station::card::{Card, Survey};
+use crate::station::card::Card;
+use crate::station::settings::Policy;
+use crate::station::survey::Survey;
 use crate::watch::sysfs::Sysfs;
-use crate::watch::uses::{OwnPart, Tables, block_number, own_parts, survey};
+use crate::watch::tables::{Tables, block_number};
+use crate::watch::uses::{OwnPart, own_parts, survey};
 
 /// What of this PC must not be erased, as its station's configuration says.
 pub(super) struct Guard {

@@ -4,8 +4,8 @@ use std::fmt;
 use std::path::Path;
 
 use crate::station::outcome::{Effort, Outcome};
+use crate::station::sign::Sign;
 use crate::station::units::{Bytes, KIB, seconds};
-use crate::station::view::Sign;
 
 /// What is printed of a device.
 pub(super) struct Report<'a> {

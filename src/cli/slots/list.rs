@@ -10,8 +10,9 @@ use crate::cli::{GOOD, complain, say, say_json};
 use crate::config::{self, Images};
 use crate::report::harmless;
 use crate::station::cabling::compare;
-use crate::station::card::{Bus, Card, Port};
-use crate::station::slot::SlotSettings;
+use crate::station::card::{Bus, Card};
+use crate::station::port::Port;
+use crate::station::settings::SlotSettings;
 use crate::watch::sysfs::Sysfs;
 use crate::watch::topology::{Socket, UsbDevice};
 
@@ -249,8 +250,8 @@ fn table(rows: &[[String; 5]]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::station::admit::Policy;
-    use crate::station::cabling::Chain;
+    use crate::station::port::Chain;
+    use crate::station::settings::Policy;
     use crate::watch::testing::FakeSysfs;
 
     fn slot(name: &str, port: &str, hangs_on: &str) -> SlotSettings {

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use crate::image::ImageError;
-use crate::image::foreign::refuse_at_sight;
 use crate::image::inspect::disk::look;
+use crate::image::open::refuse_at_sight;
 use crate::image::stage::tests::{silent, write, xz};
 use crate::image::stage::{for_now, in_place};
 use crate::station::record::Contents;

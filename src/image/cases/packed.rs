@@ -136,7 +136,7 @@ fn a_decoder_may_take_half_of_the_memory_that_is_free_and_who_needs_more_is_told
     let share = needs(unxz(&with_dictionary(256), 500 * MIB).expect_err("too much"), 256 * MIB);
     assert_eq!((share.free, share.may), (Bytes(500 * MIB), Bytes(250 * MIB)));
     needs(unzst(directory.path(), &with_window(31), 500 * MIB).expect_err("too much"), 2048 * MIB);
-    let error = super::super::open::explain(Path::new("a.xz"), 0, Beyond::Memory { needs: Some(Bytes(1 << 30)), share }.into());
+    let error = super::super::decoder_error::explain(Path::new("a.xz"), 0, Beyond::Memory { needs: Some(Bytes(1 << 30)), share }.into());
     assert!(error.to_string().contains("takes 1.0 GB of memory, and 524.2 MB are free, of which 262.1 MB may be taken"), "{error}");
 }
 

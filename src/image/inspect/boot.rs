@@ -1,73 +1,28 @@
 //! What really boots: the files on the boot partition and the boot code outside of it. They are copies out of the kernel and the
 //! gadget snap, made when the image was made, and nothing signs the copies. Here every one is held against its original.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Range;
+use std::collections::BTreeSet;
 
-use super::Trouble;
-use super::environment::Loader;
-use super::files::{Contents, Files, Node};
+use super::comparison::{Compared, Expected, LARGEST_TEXT, MOST_FILES, Original, Originals};
+use super::contents::Contents;
+use super::files::Files;
 use super::gadget::{Gadget, NumberPlace, Structure};
+use super::listing::{Node, join};
+use super::loader::Loader;
 use super::raspberry::{self, Made};
-use super::seed::{Generation, Seed};
+use super::seed::Generation;
 use super::squashfs::{Entry, FileInode, Inode, Squashfs};
 use super::table::{self, Table};
-use super::window::Window;
-use crate::model::allowed::{Allowed, named_on_fat};
-use crate::station::units::{KIB, to_u64};
+use super::trouble::Trouble;
+use crate::station::units::to_u64;
 
-/// Files of one tree inside a snap. A kernel snap for the Raspberry Pi has some four hundred device trees.
-const MOST_FILES: usize = 8192;
-/// All that is put on a boot partition, from gadget, kernel and seed.
-const MOST_EXPECTED: usize = 2 * MOST_FILES;
 /// How deep they lie.
 const DEEPEST: usize = 16;
-/// Files of which each is named.
-const MOST_NAMED: usize = 20;
-/// A boot environment, and a text file beside it.
-pub(super) const LARGEST_TEXT: u64 = 256 * KIB;
+
 /// The number of a block in boot code.
 const BLOCK_NUMBER: u64 = 4;
 /// What it counts.
 const BLOCK: u64 = 512;
-
-/// What is compared with what.
-pub(super) struct Originals<'a, 'f> {
-    pub(super) image: &'a Window,
-    pub(super) table: &'a Table,
-    /// The boot partition: `system-boot`, or `ubuntu-seed`.
-    pub(super) boot: Option<&'f Files>,
-    pub(super) seed: &'a Seed,
-    /// The kernel's file in the seed, and the base's or core's.
-    pub(super) kernel_file: &'a str,
-    pub(super) base_file: &'a str,
-    pub(super) kernel: Result<Squashfs<'f>, Trouble>,
-    pub(super) gadget: Result<Squashfs<'f>, Trouble>,
-    /// The one whose bytes somebody published, since Ubuntu Core 18.
-    pub(super) snapd: Option<Result<Squashfs<'f>, Trouble>>,
-    /// What is described in it.
-    pub(super) gadget_yaml: Result<&'a Gadget, &'a Trouble>,
-    /// The model's grade is dangerous, for which a gadget may give the kernel words that others do not get.
-    pub(super) is_dangerous: bool,
-    pub(super) allowed: &'a Allowed,
-}
-
-/// What the comparison found.
-#[derive(Debug, Default)]
-pub(super) struct Compared {
-    /// Copies that are their originals.
-    pub(super) equal: usize,
-    /// Copies that are not, or are missing.
-    pub(super) different: Vec<String>,
-    /// Files on the boot partition that no snap has.
-    pub(super) foreign: Vec<String>,
-    /// What is held to nothing, and on the list of what is allowed.
-    pub(super) allowed: Vec<String>,
-    /// What could not be compared, and changes nothing of what boots.
-    pub(super) uncovered: Vec<String>,
-    /// Bytes outside of every file system that were compared with the gadget's.
-    pub(super) places: Vec<Range<u64>>,
-}
 
 /// A byte of the image, and the number of a block that must stand there.
 type BlockNumber = (u64, [u8; 4]);
@@ -77,39 +32,6 @@ struct RawFile<'g> {
     at: u64,
     image: &'g str,
     file: FileInode,
-}
-
-/// Where a copy's original is.
-pub(super) enum Original {
-    Gadget(String, Entry),
-    Kernel(String, Entry),
-    /// Made from the gadget's file of this name.
-    Made(String, Made),
-    /// Held to what it must be elsewhere, or refused there.
-    Elsewhere,
-}
-
-/// What the boot partition must hold, by path in lower case. However often a gadget names its own directories, it is filled so many
-/// times and no more.
-#[derive(Default)]
-pub(super) struct Expected {
-    files: BTreeMap<String, Original>,
-    filled: usize,
-}
-
-impl Expected {
-    pub(super) fn insert(&mut self, path: String, original: Original) -> Result<(), Trouble> {
-        self.filled += 1;
-        if self.filled > MOST_EXPECTED {
-            return Err(Trouble::Broken(format!("the gadget puts more than {MOST_EXPECTED} files on the boot partition, which none does")));
-        }
-        self.files.insert(path, original);
-        Ok(())
-    }
-
-    pub(super) fn has(&self, path: &str) -> bool {
-        self.files.contains_key(path)
-    }
 }
 
 pub(super) fn compare(mut originals: Originals<'_, '_>) -> Compared {
@@ -163,27 +85,6 @@ impl Compared {
         self.foreign = self.doubtful(originals.allowed, boot, foreign);
         self.held_to_nothing(originals.allowed, boot, perhaps, "the gadget that may have brought it cannot be looked into");
         Ok(())
-    }
-
-    /// Files that boot, or tell what boots, and have no original here that they could be compared with: refused, unless somebody takes
-    /// them on trust by name.
-    pub(super) fn held_to_nothing(&mut self, allowed: &Allowed, boot: &Files, paths: Vec<String>, why: &str) {
-        let mut names = self.doubtful(allowed, boot, paths);
-        if names.is_empty() {
-            return;
-        }
-        let more = names.len().saturating_sub(MOST_NAMED);
-        names.truncate(MOST_NAMED);
-        let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
-        self.different.push(format!("{}{rest}: {why}; only `allow` takes it on trust, by that name", names.join(", ")));
-    }
-
-    /// The words for those that nobody takes on trust.
-    fn doubtful(&mut self, allowed: &Allowed, boot: &Files, paths: Vec<String>) -> Vec<String> {
-        let (trusted, doubtful): (Vec<_>, Vec<_>) = paths.into_iter().partition(|path| allowed.on_fat(&boot.label, path));
-        let named = |path: &String| named_on_fat(&boot.label, path);
-        self.allowed.extend(trusted.iter().map(named));
-        doubtful.iter().map(named).collect()
     }
 
     /// What is not read here is said, and every file that may have come out of it is doubted by itself; what is damaged is a difference.
@@ -483,7 +384,7 @@ fn tree(snap: &mut Squashfs<'_>, root: &str) -> Result<Vec<(String, Entry)>, Tro
     while let Some((path, directory, depth)) = directories.pop() {
         for entry in snap.entries(directory)? {
             seen += 1;
-            let inside = super::files::join(&path, &entry.name);
+            let inside = join(&path, &entry.name);
             // Modules and firmware lie in the kernel snap by the thousand, and no boot loader reads them.
             if root.is_empty() && depth == 0 && matches!(entry.name.as_str(), "modules" | "firmware" | "meta" | "lib") {
                 continue;

@@ -4,8 +4,6 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
-
 use super::gadget::Gadget;
 
 /// In the menu: what it tells the kernel by itself. It says so once for each kind of processor.
@@ -19,27 +17,6 @@ const OPTION: &str = "system.kernel.cmdline-append";
 const DANGEROUS_OPTION: &str = "system.kernel.dangerous-cmdline-append";
 /// How snapd writes that nothing takes the place of the menu's words: an empty value would leave them.
 const EMPTY: &str = " ";
-
-/// What a gadget's `gadget.yaml` says under `kernel-cmdline`.
-#[derive(Debug, Default, Deserialize)]
-pub(super) struct KernelArguments {
-    append: Option<Vec<String>>,
-    remove: Option<Vec<String>>,
-}
-
-impl KernelArguments {
-    fn is_empty(&self) -> bool {
-        self.append().is_empty() && self.remove().is_empty()
-    }
-
-    fn append(&self) -> &[String] {
-        self.append.as_deref().unwrap_or_default()
-    }
-
-    fn remove(&self) -> &[String] {
-        self.remove.as_deref().unwrap_or_default()
-    }
-}
 
 /// The files that a gadget without `kernel-cmdline` may have instead.
 #[derive(Debug, Default)]

@@ -14,10 +14,10 @@
 use std::rc::Rc;
 use std::thread;
 
-use super::Trouble;
 use super::filesystem::{self, Alone};
 use super::quiet;
 use super::table::{EXTENDED, GPT_BLOCKS, MBR_BLOCK, PROTECTIVE, sound_copy};
+use super::trouble::Trouble;
 use super::window::{FileMedium, Window};
 use crate::image::foreign::{self, FOOTER, HEAD};
 use crate::image::open::Opened;

@@ -5,14 +5,15 @@
 
 use std::collections::BTreeMap;
 
-use super::Trouble;
-use super::boot::{Compared, Expected, LARGEST_TEXT, Original, Originals};
 use super::command_line::{self, Described, GadgetFiles, MenuWords};
-use super::files::{Files, Node};
+use super::comparison::{Compared, Expected, LARGEST_TEXT, Original, Originals};
+use super::files::Files;
 use super::gadget::Gadget;
-use super::menu;
-use super::published;
-use super::squashfs::{Inode, Squashfs};
+use super::listing::Node;
+use super::loader::Loader;
+use super::squashfs::Inode;
+use super::trouble::Trouble;
+use super::{menu, published};
 
 /// GRUB's menu.
 const GRUB_CONFIG: &str = "efi/ubuntu/grub.cfg";
@@ -29,47 +30,6 @@ const INSTALL: &str = "install";
 const FLAGS: [&str; 1] = ["factory"];
 
 type Variables = BTreeMap<String, String>;
-
-/// What starts the kernel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Loader {
-    Grub,
-    Uboot,
-    /// The firmware of the Raspberry Pi alone.
-    Piboot,
-}
-
-impl Loader {
-    /// As snapd finds it: by the first file in the gadget that marks one. `None` for those that are not known here.
-    pub(super) fn of(snap: &mut Squashfs<'_>, gadget: &Gadget) -> Result<Option<Self>, Trouble> {
-        const MARKERS: [(&str, Option<Loader>); 5] = [
-            ("uboot.conf", Some(Loader::Uboot)),
-            ("grub.conf", Some(Loader::Grub)),
-            ("androidboot.conf", None),
-            ("lk.conf", None),
-            ("piboot.conf", Some(Loader::Piboot)),
-        ];
-        for (marker, loader) in MARKERS {
-            if snap.find(marker)?.is_some() {
-                return Ok(loader);
-            }
-        }
-        Ok(match gadget.bootloader() {
-            "grub" => Some(Self::Grub),
-            "u-boot" => Some(Self::Uboot),
-            "piboot" => Some(Self::Piboot),
-            _ => None,
-        })
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Grub => "GRUB",
-            Self::Uboot => "U-Boot",
-            Self::Piboot => "snapd for the Raspberry Pi's firmware",
-        }
-    }
-}
 
 /// An environment in U-Boot's form.
 #[derive(Debug, PartialEq, Eq)]

@@ -7,9 +7,10 @@ use std::io;
 
 use ext4_view::{Ext4Error, Ext4Read, File, FileType, Metadata, Path};
 
-use super::Trouble;
-use super::files::{Contents, Listing, Node, join, list};
+use super::contents::Contents;
+use super::listing::{Listing, Node, join, list};
 use super::small_inodes::{self, Enlarged};
+use super::trouble::Trouble;
 use super::window::Window;
 use crate::station::units::to_u64;
 

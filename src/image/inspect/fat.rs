@@ -11,8 +11,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use fatfs::{FileSystem, FsOptions};
 
-use super::Trouble;
-use super::files::{Contents, DEEPEST, Listing, Node, join, list};
+use super::contents::Contents;
+use super::listing::{DEEPEST, Listing, Node, join, list};
+use super::trouble::Trouble;
 use super::window::Window;
 use crate::station::units::{KIB, MIB, to_u64, to_usize};
 

@@ -3,77 +3,12 @@
 //! Nothing follows a symbolic link, and nothing is opened that the list does not have as a regular file, so no name inside an image
 //! leads anywhere but to where it stands.
 
-use std::collections::BTreeMap;
-
-use super::Trouble;
+use super::contents::Contents;
+use super::listing::{Listing, Node};
+use super::trouble::Trouble;
 use super::window::Window;
 use super::{ext4, fat};
-use crate::station::units::{KIB, to_u64, to_usize};
-
-/// A seed has some hundred files, a boot partition with every device tree some two thousand.
-const MOST_ENTRIES: usize = 20_000;
-/// All names together.
-const MOST_NAMES: usize = 4 << 20;
-/// How deep directories lie in one another.
-pub(super) const DEEPEST: usize = 32;
-/// What is read of a file at once.
-const CHUNK: u64 = 64 * KIB;
-
-/// What stands at a path.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Node {
-    File {
-        length: u64,
-    },
-    Directory,
-    Link {
-        target: String,
-    },
-    /// A device, a pipe or a socket.
-    Special,
-}
-
-/// Everything in a file system, by path from its root, without a slash in front. Parents come before what is in them.
-pub(super) type Listing = BTreeMap<String, Node>;
-
-/// Adds to a listing as long as it is one.
-pub(super) fn list(listing: &mut Listing, names: &mut usize, path: String, node: Node) -> Result<(), Trouble> {
-    *names += path.len();
-    if listing.len() >= MOST_ENTRIES || *names > MOST_NAMES {
-        return Err(Trouble::Broken(format!("it holds more than {MOST_ENTRIES} files, which no seed does")));
-    }
-    if path.split('/').count() > DEEPEST {
-        return Err(Trouble::Broken(format!("its directories lie more than {DEEPEST} deep in one another")));
-    }
-    match listing.insert(path.clone(), node) {
-        None => Ok(()),
-        Some(_) => Err(Trouble::Broken(format!("two of its files are called {path:?}"))),
-    }
-}
-
-/// A path inside a directory.
-pub(super) fn join(directory: &str, name: &str) -> String {
-    if directory.is_empty() { name.to_owned() } else { format!("{directory}/{name}") }
-}
-
-/// A file that is read from anywhere.
-pub(super) trait Contents {
-    fn length(&self) -> u64;
-    fn read_exact_at(&mut self, at: u64, into: &mut [u8]) -> Result<(), Trouble>;
-}
-
-/// Hands `contents` to `each`, part by part.
-pub(super) fn read_through(contents: &mut dyn Contents, mut each: impl FnMut(&[u8])) -> Result<(), Trouble> {
-    let mut buffer = vec![0; to_usize(CHUNK)];
-    let mut at = 0;
-    while at < contents.length() {
-        let part = &mut buffer[..to_usize(CHUNK.min(contents.length() - at))];
-        contents.read_exact_at(at, part)?;
-        each(part);
-        at += to_u64(part.len());
-    }
-    Ok(())
-}
+use crate::station::units::to_usize;
 
 /// Which file system it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

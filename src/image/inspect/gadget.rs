@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::Trouble;
-use super::command_line::KernelArguments;
 use super::squashfs::{Inode, Squashfs};
+use super::trouble::Trouble;
 use super::yaml;
 use crate::model::definition::well_known_id;
 use crate::station::units::{KIB, MIB};
@@ -20,6 +19,27 @@ pub(super) struct Gadget {
     kernel_cmdline: Option<KernelArguments>,
     /// By the id of a snap, or `system`.
     defaults: Option<BTreeMap<String, Setting>>,
+}
+
+/// What a gadget's `gadget.yaml` says under `kernel-cmdline`.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct KernelArguments {
+    append: Option<Vec<String>>,
+    remove: Option<Vec<String>>,
+}
+
+impl KernelArguments {
+    pub(super) fn is_empty(&self) -> bool {
+        self.append().is_empty() && self.remove().is_empty()
+    }
+
+    pub(super) fn append(&self) -> &[String] {
+        self.append.as_deref().unwrap_or_default()
+    }
+
+    pub(super) fn remove(&self) -> &[String] {
+        self.remove.as_deref().unwrap_or_default()
+    }
 }
 
 /// A value among the settings that snaps begin with.

@@ -13,6 +13,8 @@
 
 mod boot;
 mod command_line;
+mod comparison;
+mod contents;
 pub mod disk;
 mod environment;
 mod ext4;
@@ -20,6 +22,8 @@ mod fat;
 mod files;
 mod filesystem;
 mod gadget;
+mod listing;
+mod loader;
 mod menu;
 pub mod page;
 mod published;
@@ -31,16 +35,16 @@ mod snap;
 mod squashfs;
 mod strangers;
 pub mod table;
+mod trouble;
 mod unsigned;
 mod verdict;
 pub mod window;
 mod yaml;
 
-use std::io;
 use std::rc::Rc;
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{io, thread};
 
 use jiff::Timestamp;
 
@@ -50,6 +54,7 @@ use crate::model::assertion::Assertion;
 use crate::model::trust::Trust;
 use crate::station::units::MIB;
 use page::Page;
+pub use trouble::Trouble;
 use window::{FileMedium, Medium};
 
 /// What an image is held to.
@@ -104,52 +109,16 @@ pub fn inspect_medium(medium: Rc<dyn Medium>, wanted: &Wanted) -> Page {
     verdict::judge(&window::Window::whole(medium), wanted)
 }
 
-/// Why something inside the image could not be read.
-#[derive(Debug, thiserror::Error)]
-pub enum Trouble {
-    /// The image is damaged, or was made to be.
-    #[error("{0}")]
-    Broken(String),
-    /// It is as it should be, and not read here.
-    #[error("{0}")]
-    Unreadable(String),
-    /// The system could not, or the image ends before.
-    #[error("reading it")]
-    Read(#[from] io::Error),
-}
-
-impl Trouble {
-    fn broken(what: &str) -> Self {
-        Self::Broken(what.to_owned())
-    }
-
-    /// With the cause.
-    fn words(&self) -> String {
-        match self {
-            Self::Broken(why) | Self::Unreadable(why) => why.clone(),
-            Self::Read(error) => error.to_string(),
-        }
-    }
-
-    /// What it is about, in front.
-    fn about(self, what: &str) -> Self {
-        match self {
-            Self::Broken(why) => Self::Broken(format!("{what}: {why}")),
-            Self::Unreadable(why) => Self::Unreadable(format!("{what}: {why}")),
-            Self::Read(error) => Self::Broken(format!("{what}: {error}")),
-        }
-    }
-}
-
 /// Single readers, for the fuzz targets: bytes in, and nothing may come of it but an answer.
 #[doc(hidden)]
 pub mod readers {
     use std::rc::Rc;
 
-    use super::files::Contents;
     use super::squashfs::{Inode, Squashfs};
     use super::window::Window;
-    use super::{Trouble, seed, snap, table};
+    use super::{seed, snap, table};
+    use crate::image::inspect::contents::Contents;
+    use crate::image::inspect::trouble::Trouble;
 
     /// Is there a partition table that can be relied on?
     #[must_use]

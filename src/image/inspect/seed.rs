@@ -7,8 +7,9 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
-use super::Trouble;
-use super::files::{Files, Node, System};
+use super::files::{Files, System};
+use super::listing::Node;
+use super::trouble::Trouble;
 use super::yaml;
 use crate::station::units::{KIB, MIB};
 

@@ -4,7 +4,7 @@
 //! is shown the file system as it would be with inodes of 256 bytes: tables of them begin where the real file system ends, every inode
 //! is filled up with zeroes, and has the whole checksum if its half holds, and a wrong one if not. All other checksums are the real ones.
 
-use super::Trouble;
+use super::trouble::Trouble;
 use super::window::Window;
 use crate::station::units::{to_u64, to_usize};
 

@@ -2,9 +2,9 @@
 
 use serde::Deserialize;
 
-use super::Trouble;
 use super::files::Files;
 use super::squashfs::{Inode, Squashfs};
+use super::trouble::Trouble;
 use super::yaml;
 
 /// Where a snap says what it is.

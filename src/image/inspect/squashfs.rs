@@ -12,8 +12,8 @@ use std::rc::Rc;
 use flate2::{Decompress, FlushDecompress, Status as Inflated};
 use liblzma::stream::{Action, Status, Stream};
 
-use super::Trouble;
-use super::files::Contents;
+use super::contents::Contents;
+use super::trouble::Trouble;
 use crate::station::units::{KIB, MIB, to_u64, to_usize};
 
 const MAGIC: u32 = 0x7371_7368;

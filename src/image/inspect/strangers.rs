@@ -6,11 +6,11 @@
 use std::iter;
 use std::ops::Range;
 
-use super::Trouble;
 use super::files::{Files, System};
 use super::gadget::{Gadget, Structure};
 use super::published::{BOOT_CODE, is_of_libparted};
 use super::table::{Kind, Partition, Table};
+use super::trouble::Trouble;
 use super::window::Window;
 use crate::model::allowed::{Allowed, named_partition};
 use crate::station::units::{KIB, to_u64, to_usize};

@@ -10,7 +10,7 @@ use gptman::{GPTHeader, GPTPartitionEntry};
 use mbrman::MBRHeader;
 use serde::Serialize;
 
-use super::Trouble;
+use super::trouble::Trouble;
 use super::window::Window;
 use crate::station::units::to_usize;
 

@@ -1,7 +1,8 @@
 //! What lies in `writable` beside the seed. Nothing signs it, and the first boot takes it as it is: cloud-init user data makes
 //! users and runs commands, a unit file starts whatever it names.
 
-use super::files::{Files, Node, join};
+use super::files::Files;
+use super::listing::{Node, join};
 use super::seed::Seed;
 use super::squashfs::{Inode, Squashfs};
 use crate::model::allowed::Allowed;

@@ -15,8 +15,8 @@ use std::time::Instant;
 use nix::errno::Errno;
 use nix::unistd::{Whence, lseek};
 
-use super::Trouble;
-use super::files::Contents;
+use super::contents::Contents;
+use super::trouble::Trouble;
 use crate::station::units::{KIB, MIB, to_u64, to_usize};
 
 /// What is kept of what was read: FAT chains and directories are read four bytes here and 512 there.

@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 use serde_saphyr::Options;
 
-use super::Trouble;
+use super::trouble::Trouble;
 use crate::station::units::KIB;
 
 /// The longest such file that is read. The largest `seed.yaml` seen is 4 KiB, the largest `gadget.yaml` 30 KiB.

@@ -10,7 +10,6 @@
 //! ```
 
 mod canonical;
-pub(super) mod constraints;
 mod device;
 #[cfg(test)]
 mod device_cases;

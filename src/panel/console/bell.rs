@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::station::said::OUTCOMES;
+use crate::station::reason::OUTCOMES;
 
 /// What a terminal rings at.
 pub const BEL: &str = "\u{7}";

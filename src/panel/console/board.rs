@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use crate::panel::lines::local_time;
-use crate::station::said::Fact;
+use crate::station::reason::Fact;
+use crate::station::sign::Call;
 use crate::station::units::Bytes;
-use crate::station::view::{Call, View};
+use crate::station::view::View;
 
 /// Everything that is shown.
 #[derive(Clone, Debug, Default, PartialEq)]

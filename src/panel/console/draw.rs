@@ -8,8 +8,9 @@ use super::big;
 use super::board::{Board, Health, Model, Slot};
 use super::language::Language;
 use crate::panel::lines::clock;
-use crate::station::said::Fact;
-use crate::station::view::{Call, LogNote};
+use crate::station::reason::Fact;
+use crate::station::sign::Call;
+use crate::station::standing::LogNote;
 
 /// The smallest cell in which a slot's name and word can be read.
 const LEAST_CELL: (u16, u16) = (14, 3);

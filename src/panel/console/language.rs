@@ -1,4 +1,4 @@
-//! The panel in the operator's language: a small file each, with every code of `station::said` and the panel's own phrases.
+//! The panel in the operator's language: a small file each, with every code of `station::reason` and the panel's own phrases.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::board::{Slot, Why};
 use crate::panel::lines::clock;
-use crate::station::said::Fact;
+use crate::station::reason::Fact;
 use crate::station::sizes::apart;
 use crate::station::units::Bytes;
 
@@ -135,7 +135,8 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::station::said::{REASONS, SIGNS, Todo};
+    use crate::station::reason::{REASONS, SIGNS};
+    use crate::station::todo::Todo;
 
     fn places(pattern: &str) -> BTreeSet<&str> {
         pattern.split('{').skip(1).map(|rest| rest.split('}').next().expect("it ends")).collect()
@@ -171,7 +172,7 @@ mod tests {
     mod cases {
         use super::*;
         use crate::station::outcome::Refusal;
-        use crate::station::view::Sign;
+        use crate::station::sign::Sign;
 
         #[test]
         fn two_sizes_that_are_compared_never_read_the_same_in_any_language() {

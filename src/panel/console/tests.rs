@@ -10,10 +10,11 @@ use ratatui::style::Color;
 use super::board::{Board, Health};
 use super::draw::draw;
 use super::language::Language;
-use crate::station::card::Port;
 use crate::station::outcome::{Act, Failure, Pull, Refusal, StationFault};
+use crate::station::port::Port;
+use crate::station::sign::{Hold, Sign};
 use crate::station::units::Bytes;
-use crate::station::view::{Anchor, Hold, ModelView, OrderView, Progress, Sign, SlotView, Tally, View};
+use crate::station::view::{Anchor, ModelView, OrderView, Progress, SlotView, Tally, View};
 
 fn signs() -> Vec<Sign> {
     let failure = Failure::Io { act: Act::Writing, at: Bytes(4_194_304), span: Bytes(8_589_934_592), errno: Some(5) };

@@ -4,7 +4,7 @@
 //! lit for a proven card and for nothing else.
 
 use crate::station::lamp::Lamp;
-use crate::station::view::Call;
+use crate::station::sign::Call;
 
 /// What a lamp shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -16,7 +16,8 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crate::station::lamp::SlotLamp;
-use crate::station::view::{Call, View};
+use crate::station::sign::Call;
+use crate::station::view::View;
 use led::LedClass;
 use light::Light;
 use writer::{LampWriter, News};
@@ -226,7 +227,8 @@ mod tests {
     use super::ram::RamLeds;
     use super::*;
     use crate::station::lamp::Lamp;
-    use crate::station::view::{Sign, SlotView};
+    use crate::station::sign::Sign;
+    use crate::station::view::SlotView;
 
     fn one(slot: &str, led: &str) -> SlotLamp {
         SlotLamp { slot: slot.to_owned(), lamp: Lamp::One(led.to_owned()) }

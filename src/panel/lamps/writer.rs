@@ -1,7 +1,6 @@
 //! One lamp: what it is to show is written to its LEDs when it changes, and again when one of them was plugged in anew.
 
-use std::fmt;
-use std::io;
+use std::{fmt, io};
 
 use super::led::{self, LedClass, Means};
 use super::light::{Light, Program};
@@ -181,7 +180,7 @@ impl<C: LedClass> LampWriter<C> {
 mod tests {
     use super::super::ram::RamLeds;
     use super::*;
-    use crate::station::view::Call;
+    use crate::station::sign::Call;
 
     fn writer(leds: &RamLeds, keys: &[(&str, &str)]) -> LampWriter<RamLeds> {
         let lamp = Lamp::of_keys(|key| keys.iter().find(|(other, _)| *other == key).map(|(_, name)| (*name).to_owned())).expect("a lamp");

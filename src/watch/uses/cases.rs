@@ -3,6 +3,7 @@
 use std::io;
 use std::path::Path;
 
+use super::super::tables::swaps_in;
 use super::super::testing::FakeSysfs;
 use super::tests::tables;
 use super::*;

@@ -10,8 +10,8 @@ use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, Table, value};
 
 use super::lesson::Taught;
 use crate::config::{self, ConfigError, DEFAULT_STATE, Images, LOG_FILE};
-use crate::station::card::Port;
 use crate::station::lamp::{Lamp, SlotLamp};
+use crate::station::port::Port;
 
 /// The image of a model that nobody named yet: no such file is there, so that `flashline check` asks for it.
 const NO_IMAGE: &str = "to-be-filled-in.img.xz";
@@ -267,7 +267,7 @@ fn new_model(model: Option<&str>, head: &str) -> Table {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::station::cabling::Chain;
+    use crate::station::port::Chain;
 
     fn slot(name: &str, ports: &[(&str, &str)]) -> Taught {
         Taught { name: name.to_owned(), ports: ports.iter().map(|(port, chain)| (Port((*port).to_owned()), Chain::parse(chain))).collect() }

@@ -4,7 +4,7 @@ use crate::panel::lamps::led::LedClass;
 use crate::panel::lamps::light::Light;
 use crate::panel::lamps::writer::LampWriter;
 use crate::station::lamp::SlotLamp;
-use crate::station::view::Call;
+use crate::station::sign::Call;
 
 /// Every lamp there is. No station runs meanwhile; when this is dropped they say so again.
 #[derive(Debug)]

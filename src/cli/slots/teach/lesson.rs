@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use super::names::Names;
 use crate::report::harmless;
-use crate::station::cabling::Chain;
-use crate::station::card::{Port, Visit};
+use crate::station::card::Visit;
+use crate::station::port::{Chain, Port};
 use crate::station::units::Moment;
 use crate::watch::topology::{Companion, Socket};
 

@@ -1,11 +1,11 @@
 //! The snaps of the seed: who published their bytes, and whether they are the ones the model means.
 
-use super::super::Trouble;
-use super::super::files::read_through;
 use super::super::page::{self, Answer, Check};
 use super::super::seed::{Generation, RISKS, SnapFile};
 use super::super::snap::{self, SnapYaml};
 use super::{Judged, keys};
+use crate::image::inspect::contents::read_through;
+use crate::image::inspect::trouble::Trouble;
 use crate::model::definition::{Model, ModelSnap, SnapKind};
 use crate::model::signature::Sha3Hasher;
 use crate::model::trust::{Judge, Proven};

@@ -1,0 +1,49 @@
+//! Everything that a file system holds, by path: bounded, and no path twice.
+
+use std::collections::BTreeMap;
+
+use super::trouble::Trouble;
+
+/// A seed has some hundred files, a boot partition with every device tree some two thousand.
+const MOST_ENTRIES: usize = 20_000;
+/// All names together.
+const MOST_NAMES: usize = 4 << 20;
+/// How deep directories lie in one another.
+pub(super) const DEEPEST: usize = 32;
+
+/// What stands at a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Node {
+    File {
+        length: u64,
+    },
+    Directory,
+    Link {
+        target: String,
+    },
+    /// A device, a pipe or a socket.
+    Special,
+}
+
+/// Everything in a file system, by path from its root, without a slash in front. Parents come before what is in them.
+pub(super) type Listing = BTreeMap<String, Node>;
+
+/// Adds to a listing as long as it is one.
+pub(super) fn list(listing: &mut Listing, names: &mut usize, path: String, node: Node) -> Result<(), Trouble> {
+    *names += path.len();
+    if listing.len() >= MOST_ENTRIES || *names > MOST_NAMES {
+        return Err(Trouble::Broken(format!("it holds more than {MOST_ENTRIES} files, which no seed does")));
+    }
+    if path.split('/').count() > DEEPEST {
+        return Err(Trouble::Broken(format!("its directories lie more than {DEEPEST} deep in one another")));
+    }
+    match listing.insert(path.clone(), node) {
+        None => Ok(()),
+        Some(_) => Err(Trouble::Broken(format!("two of its files are called {path:?}"))),
+    }
+}
+
+/// A path inside a directory.
+pub(super) fn join(directory: &str, name: &str) -> String {
+    if directory.is_empty() { name.to_owned() } else { format!("{directory}/{name}") }
+}

@@ -1,0 +1,47 @@
+//! Which boot loader starts the kernel.
+
+use super::gadget::Gadget;
+use super::squashfs::Squashfs;
+use super::trouble::Trouble;
+
+/// What starts the kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Loader {
+    Grub,
+    Uboot,
+    /// The firmware of the Raspberry Pi alone.
+    Piboot,
+}
+
+impl Loader {
+    /// As snapd finds it: by the first file in the gadget that marks one. `None` for those that are not known here.
+    pub(super) fn of(snap: &mut Squashfs<'_>, gadget: &Gadget) -> Result<Option<Self>, Trouble> {
+        const MARKERS: [(&str, Option<Loader>); 5] = [
+            ("uboot.conf", Some(Loader::Uboot)),
+            ("grub.conf", Some(Loader::Grub)),
+            ("androidboot.conf", None),
+            ("lk.conf", None),
+            ("piboot.conf", Some(Loader::Piboot)),
+        ];
+        for (marker, loader) in MARKERS {
+            if snap.find(marker)?.is_some() {
+                return Ok(loader);
+            }
+        }
+        Ok(match gadget.bootloader() {
+            "grub" => Some(Self::Grub),
+            "u-boot" => Some(Self::Uboot),
+            "piboot" => Some(Self::Piboot),
+            _ => None,
+        })
+    }
+
+    /// As people call it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Grub => "GRUB",
+            Self::Uboot => "U-Boot",
+            Self::Piboot => "snapd for the Raspberry Pi's firmware",
+        }
+    }
+}

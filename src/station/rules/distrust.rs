@@ -1,0 +1,122 @@
+//! Images whose staged copy is damaged or cannot be read. The station's fault is never the card's: no card is begun with such an image.
+//!
+//! ```text
+//!              a card, or a check of the copy, finds it
+//!   trusted ─────────────────────────────────────────────▶ distrusted, staged anew
+//!      ▲                                                     │         │
+//!      │ its source has the same digest                      │         │ its source cannot be staged, or is another image;
+//!      ├─────────────────────────────────────────────────────┘         ▼ or the copy was damaged too often
+//!      │ the configuration is read again, and the copy is another one
+//!      └────────────────────────────────────────────────── distrusted, until the engineer comes
+//! ```
+
+use super::{Effect, Station};
+use crate::station::types::outcome::{Digest, StationFault};
+use crate::station::types::record::{Armed, ArmedBy, Entry, Occasion};
+
+/// A copy that is damaged again and again is a sign of a bad disk or bad memory, and each time may cost a card its contents.
+const RESTAGES: u32 = 3;
+
+/// An image that no card is begun with.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Distrusted {
+    digest: Digest,
+    fault: StationFault,
+    /// Why it stays so; nothing while it is staged anew.
+    stays: Option<String>,
+}
+
+impl Distrusted {
+    fn sentence(&self) -> String {
+        match &self.stays {
+            None => format!("{}; it is being staged anew", self.fault),
+            Some(why) => format!("{}; {why}", self.fault),
+        }
+    }
+}
+
+impl Station {
+    /// Why no card is begun with this image, where that is so.
+    pub(super) fn distrust_of(&self, digest: Digest) -> Option<&StationFault> {
+        self.distrusted.iter().find(|image| image.digest == digest).map(|image| &image.fault)
+    }
+
+    /// Every image that no card is begun with.
+    pub fn distrusted(&self) -> impl Iterator<Item = Digest> + '_ {
+        self.distrusted.iter().map(|image| image.digest)
+    }
+
+    /// A card, or a check, found the staged copy of this image bad. The first to find it has its models disarmed and the image staged anew.
+    pub(super) fn distrust(&mut self, digest: Digest, fault: &StationFault) -> Vec<Effect> {
+        let StationFault::Image { errno, .. } = fault else { return Vec::new() };
+        let armed: Vec<Armed> = self.armed.iter().filter(|armed| armed.digest == digest).cloned().collect();
+        if armed.is_empty() || self.distrust_of(digest).is_some() {
+            return Vec::new();
+        }
+        let times = self.restages.iter().filter(|before| **before == digest).count();
+        let again = times < usize::try_from(RESTAGES).unwrap_or(usize::MAX);
+        let stays = (!again).then(|| format!("staged anew {times} times already: the disk or the memory of this PC is at fault"));
+        let image = Distrusted { digest, fault: fault.clone(), stays };
+        let reason = image.sentence();
+        self.distrusted.push(image);
+        self.distrust_slots();
+        let disarmed = armed.into_iter().map(|armed| Entry::ModelDistrusted { armed, reason: reason.clone() });
+        let mut effects: Vec<Effect> = disarmed.map(|entry| Effect::Record(Box::new(entry))).collect();
+        if again && !self.stopping {
+            self.restages.push(digest);
+            effects.push(Effect::Restage { digest, unread: errno.is_some() });
+        }
+        effects
+    }
+
+    /// An image was staged anew, or could not be.
+    pub(super) fn restaged(&mut self, digest: Digest, result: Result<(), String>) -> Vec<Effect> {
+        let Some(place) = self.distrusted.iter().position(|image| image.digest == digest) else { return Vec::new() };
+        let effects = match (result, &self.by) {
+            (Ok(()), Some(by)) => {
+                self.distrusted.remove(place);
+                let by = ArmedBy { occasion: Occasion::Restage, asked_by: None, ..by.clone() };
+                let armed = self.armed.iter().filter(|armed| armed.digest == digest).cloned();
+                armed.map(|armed| Effect::Record(Box::new(Entry::ModelArmed { armed, by: by.clone() }))).collect()
+            }
+            (Ok(()), None) => Vec::new(),
+            (Err(why), _) => {
+                self.distrusted[place].stays = Some(why);
+                Vec::new()
+            }
+        };
+        self.distrust_slots();
+        effects
+    }
+
+    /// A configuration was read: of these images the copy is still the one that is not trusted.
+    pub(super) fn trust_all_but(&mut self, still: &[Digest]) {
+        self.distrusted.retain(|image| still.contains(&image.digest));
+        self.restages.retain(|digest| still.contains(digest));
+    }
+
+    /// Every slot learns whether its image is not trusted, and why.
+    pub(super) fn distrust_slots(&mut self) {
+        for slot in &mut self.slots {
+            let digest = slot.armed.as_ref().map(|armed| armed.digest);
+            slot.distrusted = self.distrusted.iter().find(|image| Some(image.digest) == digest).map(Distrusted::sentence);
+        }
+    }
+
+    /// Every fault of the station that concerns some slots only, as a sentence.
+    pub(super) fn faults(&self) -> Vec<String> {
+        let images = self.distrusted.iter().map(|image| {
+            let models: Vec<&str> =
+                self.armed.iter().filter(|armed| armed.digest == image.digest).map(|armed| armed.model.as_str()).collect();
+            format!("{}: {}", models.join(" "), image.sentence())
+        });
+        let internal = self.slots.iter().filter_map(|slot| match slot.phase.station_fault()? {
+            StationFault::Image { .. } => None,
+            fault @ StationFault::Internal { .. } => Some(format!("{}: {fault}", slot.settings.name)),
+        });
+        images.chain(internal).collect()
+    }
+}
+
+#[cfg(test)]
+mod cases;

@@ -1,0 +1,139 @@
+//! How a station keeps an order: never one card more, however many slots work on it.
+//!
+//! A card takes its place in the order when it is admitted. It gives the place back when it turns out not to be good, and only then
+//! another card gets it: with as many cards under way as are still wanted, the next ones wait.
+
+use super::Station;
+use super::place::Place;
+use super::slot::{Phase, Slot};
+use crate::station::status::view::{ModelView, OrderView};
+use crate::station::types::command::{Denied, Who};
+use crate::station::types::order::{Order, OrderNumber};
+use crate::station::types::outcome::Outcome;
+use crate::station::types::record::{Armed, Entry};
+
+impl Station {
+    fn order_of(&self, model: &str) -> Option<&Order> {
+        self.standing.orders.iter().find(|order| order.model == model)
+    }
+
+    /// The name under which a model's cards are logged.
+    fn logged(&self, model: &str) -> String {
+        self.armed_for(model).map_or_else(|| model.to_owned(), Armed::logged_model)
+    }
+
+    /// Cards that may still become good ones of this order.
+    fn under_way(&self, number: OrderNumber) -> u32 {
+        let may_count = |slot: &&Slot| match &slot.phase {
+            // One that is counted already is one of those that are good.
+            Phase::Opening { attempt } | Phase::Busy { attempt, .. } => {
+                attempt.order == Some(number) && attempt.past.counts_in() != Some(number)
+            }
+            Phase::Recording { attempt, outcome } => {
+                attempt.order == Some(number) && outcome.is_good() && attempt.leaves(&outcome.word()) != Some(number)
+            }
+            _ => false,
+        };
+        u32::try_from(self.slots.iter().filter(may_count).count()).unwrap_or(u32::MAX)
+    }
+
+    /// The place a card gets in the order of its model, as the log names that.
+    pub(super) fn place_in_order(&self, model: &str) -> Place {
+        match self.order_of(model) {
+            None => Place::NoOrder,
+            Some(order) if order.is_complete() => Place::Complete { count: order.count },
+            Some(order) if order.passed.saturating_add(self.under_way(order.number)) >= order.count => {
+                Place::UnderWay { count: order.count }
+            }
+            Some(order) => Place::Free(order.number),
+        }
+    }
+
+    /// A card's outcome is on disk: it counts where it took its place if it is good, and nowhere else any more.
+    pub(super) fn count_in_order(&mut self, order: Option<OrderNumber>, leaves: Option<OrderNumber>, outcome: &Outcome) {
+        for own in &mut self.standing.orders {
+            if Some(own.number) == order && outcome.is_good() {
+                own.passed = own.passed.saturating_add(1);
+            }
+            if Some(own.number) == leaves {
+                own.passed = own.passed.saturating_sub(1);
+            }
+        }
+    }
+
+    /// A card that was counted is good no more: the order needs another one.
+    pub(super) fn count_out_of_order(&mut self, order: Option<OrderNumber>, outcome: &Outcome) {
+        if let Some(order) = self.standing.orders.iter_mut().find(|own| Some(own.number) == order && outcome.is_good()) {
+            order.passed = order.passed.saturating_sub(1);
+        }
+    }
+
+    /// The work order that cards of this order are made for.
+    pub(super) fn work_order_of(&self, number: OrderNumber) -> Option<String> {
+        self.standing.orders.iter().find(|order| order.number == number)?.work_order.clone()
+    }
+
+    /// `names` are what people call the order, and the work order it is for.
+    pub(super) fn start_order(
+        &mut self,
+        model: &str,
+        count: u32,
+        (name, work_order): (Option<String>, Option<String>),
+        by: Who,
+    ) -> Result<Entry, Denied> {
+        if count == 0 {
+            return Err(Denied::OrderOfNothing);
+        }
+        let Some(armed) = self.armed_for(model) else {
+            let known = self.models();
+            let model = model.to_owned();
+            return Err(if known.contains(&model) { Denied::NotArmed { model } } else { Denied::NoSuchModel { model, known } });
+        };
+        let model = armed.logged_model();
+        if let Some(order) = self.order_of(&model).filter(|order| !order.is_complete()) {
+            return Err(Denied::OrderOpen { order: order.clone() });
+        }
+        self.standing.orders_ever += 1;
+        let order = Order { number: self.standing.orders_ever, model, name, work_order, count, passed: 0 };
+        // A complete one is over when the next begins.
+        self.standing.orders.retain(|before| before.model != order.model);
+        self.standing.orders.push(order.clone());
+        Ok(Entry::OrderStarted { order, by })
+    }
+
+    pub(super) fn stop_order(&mut self, model: &str, by: Who) -> Result<Entry, Denied> {
+        let logged = self.logged(model);
+        let found = self.standing.orders.iter().position(|order| order.model == logged || order.model == model);
+        match found {
+            Some(place) => Ok(Entry::OrderStopped { order: self.standing.orders.remove(place), by }),
+            None => Err(Denied::NoOrder { model: logged }),
+        }
+    }
+
+    /// An order that an armed model answers to now, and that none of these would answer to: its cards would be made without end.
+    #[must_use]
+    pub fn orphaned_by(&self, armed: &[Armed]) -> Option<&Order> {
+        let answer = |armed: &[Armed], order: &Order| armed.iter().any(|armed| armed.logged_model() == order.model);
+        self.standing.orders.iter().find(|order| answer(&self.armed, order) && !answer(armed, order))
+    }
+
+    /// Orders that none of these models answers to, each as a model without an image: no card is counted in them.
+    pub(super) fn orders_without_a_model(&self, models: &[ModelView]) -> Vec<ModelView> {
+        let is_shown = |order: &&Order| models.iter().any(|model| model.device == order.model);
+        let orders = self.standing.orders.iter().filter(|order| !is_shown(order));
+        let without = |model: &String| ModelView { order: self.order_view(model), name: model.clone(), device: model.clone(), armed: None };
+        orders.map(|order| without(&order.model)).collect()
+    }
+
+    /// What an operator is shown of the order of this model, as the log names it.
+    pub(super) fn order_view(&self, model: &str) -> Option<OrderView> {
+        self.order_of(model).map(|order| OrderView {
+            number: order.number,
+            name: order.name.clone(),
+            work_order: order.work_order.clone(),
+            count: order.count,
+            passed: order.passed,
+            under_way: self.under_way(order.number),
+        })
+    }
+}

@@ -1,0 +1,109 @@
+//! What a station does about what it is asked.
+
+use std::time::Duration;
+
+use super::{Effect, Station};
+use crate::station::types::command::{Command, Denied, RequestId, Target, Who};
+use crate::station::types::record::{Armed, Entry};
+use crate::station::types::standing::{Halt, LogNote};
+use crate::station::types::units::Moment;
+
+/// How long a slot winks that somebody looks for.
+const IDENTIFY: Duration = Duration::from_secs(30);
+
+impl Station {
+    /// Does what was asked, or says why not.
+    pub(super) fn asked(&mut self, now: Moment, request: RequestId, by: Who, command: Command) -> Vec<Effect> {
+        vec![match self.command(now, by, command) {
+            // It holds from now on, and is said to hold when it would after a restart, too.
+            Ok(Some(entry)) => Effect::RecordAsked { request, entry: Box::new(entry) },
+            Ok(None) => Effect::Answer { request, answer: Ok(()) },
+            Err(denied) => Effect::Answer { request, answer: Err(denied) },
+        }]
+    }
+
+    fn command(&mut self, now: Moment, by: Who, command: Command) -> Result<Option<Entry>, Denied> {
+        if self.stopping {
+            return Err(Denied::Stopping);
+        }
+        if let Command::Identify { slot } = command {
+            let place = self.slot_called(&slot)?;
+            self.slots[place].identify_until = Some(Moment(now.0 + IDENTIFY));
+            return Ok(None);
+        }
+        if self.log_fault.is_some() {
+            return Err(Denied::LogFault);
+        }
+        match command {
+            Command::Identify { .. } => Ok(None),
+            Command::Disarm { target, reason } => {
+                self.knows(&target)?;
+                self.standing.halts.retain(|halt| halt.target != target);
+                self.standing.halts.push(Halt { target: target.clone(), by: by.clone(), reason: reason.clone() });
+                self.halt_slots();
+                Ok(Some(Entry::Disarmed { target, by, reason }))
+            }
+            Command::Arm { target } => {
+                let before = self.standing.halts.len();
+                self.standing.halts.retain(|halt| halt.target != target);
+                if self.standing.halts.len() == before {
+                    // A name nobody knows says more than that nobody disarmed it.
+                    self.knows(&target)?;
+                    return Err(Denied::NotDisarmed(target));
+                }
+                self.halt_slots();
+                Ok(Some(Entry::Rearmed { target, by }))
+            }
+            Command::StartOrder { model, count, name, work_order } => self.start_order(&model, count, (name, work_order), by).map(Some),
+            Command::ConfirmLog => {
+                let before = self.standing.log.len();
+                self.standing.log.retain(|note| *note != LogNote::Begun);
+                if self.standing.log.len() == before { Err(Denied::NothingToConfirm) } else { Ok(Some(Entry::LogConfirmed { by })) }
+            }
+            Command::StopOrder { model } => self.stop_order(&model, by).map(Some),
+        }
+    }
+
+    /// Every slot learns whether it is out of work, and why.
+    pub(super) fn halt_slots(&mut self) {
+        for slot in &mut self.slots {
+            slot.halted =
+                self.standing.halts.iter().find(|halt| halt.covers(&slot.settings.name, &slot.settings.model)).map(Halt::sentence);
+        }
+    }
+
+    fn knows(&self, target: &Target) -> Result<(), Denied> {
+        match target {
+            Target::Slot(slot) => self.slot_called(slot).map(drop),
+            Target::Model(model) => {
+                let known = self.models();
+                if known.contains(model) { Ok(()) } else { Err(Denied::NoSuchModel { model: model.clone(), known }) }
+            }
+        }
+    }
+
+    fn slot_called(&self, name: &str) -> Result<usize, Denied> {
+        let configured = || self.slots.iter().filter(|slot| !slot.retired);
+        self.slots.iter().position(|slot| !slot.retired && slot.settings.name == name).ok_or_else(|| Denied::NoSuchSlot {
+            slot: name.to_owned(),
+            known: configured().map(|slot| slot.settings.name.clone()).collect(),
+        })
+    }
+
+    /// Every model that slots name, once.
+    pub(super) fn models(&self) -> Vec<String> {
+        let mut models: Vec<String> = Vec::new();
+        for slot in self.slots.iter().filter(|slot| !slot.retired) {
+            if !models.contains(&slot.settings.model) {
+                models.push(slot.settings.model.clone());
+            }
+        }
+        models
+    }
+
+    /// The image that is armed for a model, under the name slots use or under that of the device.
+    pub(super) fn armed_for(&self, model: &str) -> Option<&Armed> {
+        let armed = || self.armed.iter();
+        armed().find(|armed| armed.model == model).or_else(|| armed().find(|armed| armed.logged_model() == model))
+    }
+}

@@ -1,0 +1,258 @@
+//! One slot: what is in it, and where the work on it stands.
+//!
+//! ```text
+//!                     Seen                settle over              no
+//!        ┌─▶ Empty ─────────▶ Settling ──────────────▶ Surveying ──────────────┐
+//!        │     ▲ Gone            │  ▲ another card          │ admitted          │
+//!        │     └─────────────────┘  └───────────────┐       ▼                   │
+//!        │                                          │   Opening  start recorded │
+//!        │ Gone (Pulled: the next card)             │       ▼                   ▼
+//!        └───────────── Finished ◀── Recorded ── Recording ◀──── Busy      (refused)
+//!               thread has not returned │           ▲  Ended     │ gone
+//!                                       ▼           └─ Leaving ◀─┘
+//!                                 OutOfService         a second: alone, or with its whole reader?
+//! ```
+//!
+//! A card that came back by itself ([`Returned`]) settles and is surveyed like any other, and is then `Held`, or `Finished` as it was.
+//!
+//! What is in the slot ([`Slot::present`]) and what is being worked on ([`Phase`]) are kept apart: a card may be gone, or be
+//! another one, long before its thread has noticed. A phase never speaks of a card other than its own.
+
+use super::loss::{Left, Loss, NumbersAsked, Returned};
+use super::place::Place;
+use crate::station::status::sign::{Call, Hold, Sign};
+use crate::station::status::view::{Progress, SlotView};
+use crate::station::types::card::{Card, Visit};
+use crate::station::types::outcome::{Effort, Outcome, Refusal, StationFault};
+use crate::station::types::record::{Armed, Attempt, AttemptNumber, Step};
+use crate::station::types::settings::SlotSettings;
+use crate::station::types::units::{Bytes, Moment};
+
+/// Where the work stands.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Phase {
+    /// Nothing.
+    Empty,
+    /// Nobody put it in to be erased.
+    Held(Hold),
+    /// Waiting for the card to sit still.
+    Settling { visit: Visit, since: Moment, asked: u32 },
+    /// Asking who uses it, for the `asked`th time.
+    Surveying { visit: Visit, asked: u32 },
+    /// The start is on its way to the disk. Nothing has been opened yet.
+    Opening { attempt: Box<Attempt> },
+    /// A thread has the card.
+    Busy { attempt: Box<Attempt>, work: Work },
+    /// The card left and its thread has ended; others may be leaving with it.
+    Leaving { attempt: Box<Attempt>, effort: Effort, since: Moment },
+    /// The outcome is on its way to the disk.
+    Recording { attempt: Box<Attempt>, outcome: Outcome },
+    /// Recorded.
+    Finished { attempt: Box<Attempt>, outcome: Outcome },
+    /// The thread of an attempt that stalled is still in the kernel.
+    OutOfService,
+}
+
+impl Phase {
+    /// The attempt the phase speaks of.
+    pub(super) fn attempt(&self) -> Option<&Attempt> {
+        match self {
+            Self::Opening { attempt }
+            | Self::Busy { attempt, .. }
+            | Self::Leaving { attempt, .. }
+            | Self::Recording { attempt, .. }
+            | Self::Finished { attempt, .. } => Some(attempt),
+            Self::Empty | Self::Held(_) | Self::Settling { .. } | Self::Surveying { .. } | Self::OutOfService => None,
+        }
+    }
+
+    /// What the station could not do for the card the phase speaks of.
+    pub(super) fn station_fault(&self) -> Option<&StationFault> {
+        match self {
+            Self::Recording { outcome: Outcome::StationFault(fault), .. }
+            | Self::Finished { outcome: Outcome::StationFault(fault), .. } => Some(fault),
+            _ => None,
+        }
+    }
+}
+
+/// How far a thread has come.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Work {
+    pub(super) step: Step,
+    pub(super) done: Bytes,
+    pub(super) of: Bytes,
+    pub(super) step_began: Moment,
+    pub(super) last_heard: Moment,
+    /// The card left, or was swapped, while busy.
+    pub(super) gone: bool,
+}
+
+/// A slot and its state.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Slot {
+    pub(super) settings: SlotSettings,
+    pub(super) armed: Option<Armed>,
+    /// Why nothing is armed, where that is known.
+    pub(super) disarmed: Option<String>,
+    /// The staged copy of its image is damaged: no card is begun, and the engineer is called.
+    pub(super) distrusted: Option<String>,
+    /// What hangs in its ports is not what was taught: nothing is written here until it is.
+    pub(super) recabled: Option<Refusal>,
+    /// Somebody took the slot or its model out of work: who, and why.
+    pub(super) halted: Option<String>,
+    /// Somebody looks for the slot until then.
+    pub(super) identify_until: Option<Moment>,
+    /// What the kernel last said is in the slot.
+    pub(super) present: Option<Card>,
+    pub(super) phase: Phase,
+    pub(super) loss: Option<Loss>,
+    /// What the card that is in the slot was before it came back by itself.
+    pub(super) returned: Option<Returned>,
+    /// How far it is with asking the card that is held for its numbers.
+    pub(super) numbers_asked: Option<NumbersAsked>,
+    /// How often a card came back by itself since one was put in by hand.
+    pub(super) returns: u32,
+    /// The visit whose device left the bus when the station asked it to flush, before anything was written: no hand and no blink.
+    pub(super) sent_away: Option<Visit>,
+    /// The attempt whose thread has not come back although its outcome is recorded.
+    pub(super) stuck: Option<AttemptNumber>,
+    /// The PC's other programs are not kept from one of its ports.
+    pub(super) exposed: bool,
+    /// No longer configured; goes as soon as its work is done.
+    pub(super) retired: bool,
+}
+
+impl Slot {
+    pub(super) fn new(settings: SlotSettings) -> Self {
+        Self {
+            settings,
+            armed: None,
+            disarmed: None,
+            distrusted: None,
+            recabled: None,
+            halted: None,
+            identify_until: None,
+            present: None,
+            phase: Phase::Empty,
+            loss: None,
+            returned: None,
+            numbers_asked: None,
+            returns: 0,
+            sent_away: None,
+            stuck: None,
+            exposed: false,
+            retired: false,
+        }
+    }
+
+    /// The image that may be written here now.
+    pub(super) fn usable(&self) -> Option<&Armed> {
+        self.armed.as_ref().filter(|_| self.halted.is_none() && self.distrusted.is_none())
+    }
+
+    /// Is this visit the card that is in the slot now?
+    pub(super) fn holds(&self, visit: Visit) -> bool {
+        self.present.as_ref().is_some_and(|card| card.visit == visit)
+    }
+
+    /// Nothing is being recorded or written for this slot.
+    pub(super) fn is_idle(&self) -> bool {
+        !matches!(self.phase, Phase::Opening { .. } | Phase::Busy { .. } | Phase::Leaving { .. } | Phase::Recording { .. })
+    }
+
+    /// The kernel says that what was in the slot is not there any more, and whether the device that it was in left with it.
+    pub(super) fn lose(&mut self, now: Moment, with_device: bool) {
+        if let Some(card) = self.present.take() {
+            let returned = self.returned.take();
+            // What was found of it when it was surveyed is more than what was seen of it.
+            let surveyed = self.phase.attempt().map(|attempt| &attempt.card).filter(|own| own.visit == card.visit).cloned();
+            let (left, known) = match returned {
+                Some(Returned { left, card }) => (left, card),
+                None => (self.left_by(&card), surveyed.unwrap_or_else(|| card.clone())),
+            };
+            self.loss = Some(Loss { at: now, visit: card.visit, port: card.port, with_device, card: known, left });
+        }
+    }
+
+    /// What the slot is to the card that leaves it.
+    fn left_by(&self, card: &Card) -> Left {
+        if self.sent_away == Some(card.visit) {
+            return Left::Waiting;
+        }
+        let own = self.phase.attempt().is_some_and(|attempt| attempt.card.visit == card.visit);
+        match &self.phase {
+            Phase::Held(hold) => Left::Held(*hold),
+            Phase::Opening { .. } | Phase::Busy { .. } | Phase::Leaving { .. } if own => Left::Begun,
+            Phase::Recording { attempt, outcome } | Phase::Finished { attempt, outcome } if own => match outcome {
+                Outcome::Pulled(_) | Outcome::Interrupted => Left::Begun,
+                _ => Left::Finished { attempt: attempt.clone(), outcome: outcome.clone() },
+            },
+            _ => Left::Waiting,
+        }
+    }
+
+    /// Turns to whatever is in the slot now, after the phase's own card is done with.
+    pub(super) fn turn_to_present(&mut self, now: Moment) {
+        self.phase = match &self.present {
+            _ if self.stuck.is_some() => Phase::OutOfService,
+            Some(card) => Phase::Settling { visit: card.visit, since: now, asked: 0 },
+            None => Phase::Empty,
+        };
+    }
+
+    pub(super) fn view(&self, now: Moment, station_fault: bool, place: Place) -> SlotView {
+        let sign = self.sign(place);
+        let progress = match &self.phase {
+            Phase::Busy { work, .. } => Some(Progress::new(work.done, work.of, work.last_heard.since(work.step_began))),
+            _ => None,
+        };
+        // While an attempt is shown, the card named is the attempt's own, never the one that took its place.
+        let attempt = self.phase.attempt();
+        let card = attempt.map(|attempt| &attempt.card).or(self.present.as_ref()).map(Card::label);
+        SlotView {
+            slot: self.settings.name.clone(),
+            // A reload may have given the slot another since.
+            model: attempt.and_then(|attempt| attempt.image.as_ref()).map_or(&self.settings.model, |image| &image.model).clone(),
+            call: if station_fault || (self.distrusted.is_some() && sign.call() == Call::Nothing) {
+                Call::StationFault
+            } else {
+                sign.call()
+            },
+            sign,
+            card,
+            attempt: attempt.map(|attempt| attempt.number),
+            diskseq: attempt.map(|attempt| &attempt.card).or(self.present.as_ref()).map(|card| card.visit.diskseq),
+            identify: self.identify_until.is_some_and(|until| now < until),
+            progress,
+            returns: self.returns,
+        }
+    }
+
+    fn sign(&self, place: Place) -> Sign {
+        match (&self.phase, place) {
+            (Phase::Empty, _) if self.recabled.is_some() => {
+                Sign::Disarmed(self.recabled.as_ref().map(ToString::to_string).unwrap_or_default())
+            }
+            (Phase::Empty, _) if self.usable().is_none() => {
+                let why = self.distrusted.as_ref().or(self.halted.as_ref()).or(self.disarmed.as_ref());
+                Sign::Disarmed(why.cloned().unwrap_or_else(|| "no image is armed".to_owned()))
+            }
+            (Phase::Empty, Place::Complete { count }) => Sign::OrderComplete { count },
+            (Phase::Settling { .. }, Place::UnderWay { count }) if self.returned.is_none() => Sign::OrderUnderWay { count },
+            (phase, _) => Self::sign_of(phase),
+        }
+    }
+
+    fn sign_of(phase: &Phase) -> Sign {
+        match phase {
+            Phase::Empty => Sign::Empty,
+            Phase::Held(hold) => Sign::Held(*hold),
+            Phase::Settling { .. } | Phase::Surveying { .. } | Phase::Opening { .. } => Sign::Preparing,
+            Phase::Busy { work, .. } => Sign::of_step(work.step),
+            Phase::Leaving { .. } | Phase::Recording { .. } => Sign::Recording,
+            Phase::Finished { outcome, .. } => Sign::of_outcome(outcome),
+            Phase::OutOfService => Sign::OutOfService,
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! Every sign a slot can give, and what each asks for.
+
+use std::fmt;
+
+use super::todo::Todo;
+use crate::station::types::outcome::{Failure, Outcome, Pull, Refusal, StationFault};
+use crate::station::types::record::Step;
+
+/// Every sign a slot can give. One enum, so that console, lamp and log cannot disagree.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Sign {
+    /// Nothing in it; a card may be put in.
+    Empty,
+    /// No image may be written here, for this reason.
+    Disarmed(String),
+    /// Nobody put the card in to be flashed.
+    Held(Hold),
+    /// The order of the slot's model is complete: no card is wanted.
+    OrderComplete {
+        /// How many were ordered.
+        count: u32,
+    },
+    /// A card is in, and as many are under way as the order still needs: this one may be needed yet.
+    OrderUnderWay {
+        /// How many were ordered.
+        count: u32,
+    },
+    /// A card is in; the station waits for it to sit still, asks who uses it, or records the start.
+    Preparing,
+    /// It may hold the image already, and is being read back.
+    Rechecking,
+    /// Being written.
+    Writing,
+    /// Being read back.
+    ReadingBack,
+    /// The head is being written and read back.
+    Finishing,
+    /// The outcome is on its way to the disk. Never green.
+    Recording,
+    /// Proven and recorded.
+    Passed,
+    /// The image's data is proven and recorded; its zeroes were skipped. Never PASS: nobody knows what stands there.
+    PassedMapped,
+    /// It held the image already: proven anew, and counted once in all.
+    Done,
+    /// The same where the image's zeroes are skipped.
+    DoneMapped,
+    /// Contents undefined.
+    Failed(Failure),
+    /// Not touched.
+    Refused(Refusal),
+    /// Gone while busy. Stays until the next card.
+    Pulled(Pull),
+    /// A card's thread has not come back from the kernel, so no other card can be trusted to this slot.
+    OutOfService,
+    /// The station stopped.
+    Interrupted,
+    /// It was proven, and written to by somebody else since.
+    Changed {
+        /// How many sectors of 512 bytes.
+        sectors: u64,
+    },
+    /// The station failed; the card is not called bad.
+    StationFault(StationFault),
+}
+
+impl Sign {
+    /// The sign of an outcome that is on disk.
+    #[must_use]
+    pub fn of_outcome(outcome: &Outcome) -> Self {
+        match outcome {
+            Outcome::Passed(_) => Self::Passed,
+            Outcome::PassedMapped(_) => Self::PassedMapped,
+            Outcome::Found(_) | Outcome::Rechecked(_) => Self::Done,
+            Outcome::FoundMapped(_) | Outcome::RecheckedMapped(_) => Self::DoneMapped,
+            Outcome::Failed(failure) => Self::Failed(failure.clone()),
+            Outcome::Refused(refusal) => Self::Refused(refusal.clone()),
+            Outcome::Pulled(pull) => Self::Pulled(pull.clone()),
+            Outcome::Interrupted => Self::Interrupted,
+            Outcome::Changed { sectors } => Self::Changed { sectors: *sectors },
+            Outcome::StationFault(fault) => Self::StationFault(fault.clone()),
+        }
+    }
+
+    /// The sign of a step under way.
+    #[must_use]
+    pub fn of_step(step: Step) -> Self {
+        match step {
+            Step::Rechecking => Self::Rechecking,
+            Step::Writing => Self::Writing,
+            Step::ReadingBack => Self::ReadingBack,
+            Step::Finishing => Self::Finishing,
+        }
+    }
+
+    /// The word in capitals, one sense each.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Empty => "EMPTY",
+            Self::Disarmed(_) => "DISARMED",
+            Self::Held(_) => "HELD",
+            Self::OrderComplete { .. } => "ORDER DONE",
+            Self::Preparing | Self::OrderUnderWay { .. } => "WAIT",
+            Self::Rechecking => "RECHECKING",
+            Self::Writing => "WRITING",
+            Self::ReadingBack => "READING BACK",
+            Self::Finishing => "FINISHING",
+            Self::Recording => "RECORDING",
+            Self::Passed => "PASS",
+            Self::PassedMapped => "PASS (MAPPED ONLY)",
+            Self::Done => "DONE",
+            Self::DoneMapped => "DONE (MAPPED ONLY)",
+            Self::Failed(_) => "FAILED",
+            Self::Refused(_) => "REFUSED",
+            Self::Pulled(_) => "PULLED",
+            Self::OutOfService => "OUT OF SERVICE",
+            Self::Interrupted => "INTERRUPTED",
+            Self::Changed { .. } => "CHANGED",
+            Self::StationFault(_) => "STATION FAULT",
+        }
+    }
+
+    /// What it asks of the operator.
+    #[must_use]
+    pub fn call(&self) -> Call {
+        match self {
+            Self::Empty => Call::PutIn,
+            Self::Disarmed(_) | Self::OutOfService | Self::OrderComplete { .. } => Call::Nothing,
+            Self::Preparing
+            | Self::OrderUnderWay { .. }
+            | Self::Rechecking
+            | Self::Writing
+            | Self::ReadingBack
+            | Self::Finishing
+            | Self::Recording => Call::Wait,
+            Self::Passed | Self::PassedMapped | Self::Done | Self::DoneMapped => Call::TakeGood,
+            Self::Held(_) | Self::Refused(_) | Self::Changed { .. } | Self::StationFault(_) => Call::TakeAside,
+            Self::Failed(_) | Self::Interrupted | Self::Pulled(_) => Call::TakeBad,
+        }
+    }
+
+    /// Why, where the word alone does not say it.
+    #[must_use]
+    pub fn reason(&self) -> Option<String> {
+        match self {
+            Self::Disarmed(reason) => Some(reason.clone()),
+            Self::Held(hold) => Some(hold.to_string()),
+            Self::OrderComplete { count } => Some(format!("the order is complete: {count} of {count}")),
+            Self::OrderUnderWay { count } => Some(format!("the last cards of the order of {count} are under way")),
+            Self::Failed(failure) => Some(failure.to_string()),
+            Self::Refused(refusal) => Some(refusal.to_string()),
+            Self::Pulled(pull) => Some(pull.to_string()),
+            Self::OutOfService => Some("the kernel still holds the last card".to_owned()),
+            Self::Interrupted => Some("the station stopped".to_owned()),
+            Self::Changed { sectors } => Some(format!("written to after it was proven: {sectors} sectors by another program")),
+            Self::StationFault(fault) => Some(fault.to_string()),
+            Self::Empty
+            | Self::Preparing
+            | Self::Rechecking
+            | Self::Writing
+            | Self::ReadingBack
+            | Self::Finishing
+            | Self::Recording
+            | Self::Passed
+            | Self::PassedMapped
+            | Self::Done
+            | Self::DoneMapped => None,
+        }
+    }
+
+    /// What the operator does now.
+    #[must_use]
+    pub fn todo(&self) -> Todo {
+        match (self, self.call()) {
+            (Self::Held(_) | Self::Changed { .. }, _) => Todo::PutInAgain,
+            (Self::OrderComplete { .. }, _) => Todo::CallSupervisor,
+            (Self::Pulled(Pull::Taken), _) => Todo::ThatOneBad,
+            (Self::Pulled(Pull::ReaderLost { .. }), _) => Todo::AllThoseBad,
+            (Self::Refused(refusal), _) => Todo::of_refusal(refusal),
+            (_, Call::PutIn) => Todo::PutIn,
+            (_, Call::Wait) => Todo::Wait,
+            (_, Call::TakeGood) => Todo::TakeGood,
+            (_, Call::TakeAside) => Todo::TakeAside,
+            (_, Call::TakeBad) => Todo::TakeBad,
+            (_, Call::Nothing | Call::StationFault) => Todo::CallEngineer,
+        }
+    }
+}
+
+/// Why a card is held, and not touched before it is put in by hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Hold {
+    /// It was in the slot when the station started.
+    SinceStart,
+    /// It was in the slot while the PC slept, where anybody could have changed it.
+    Slept,
+    /// It left the bus with its device and came back by itself.
+    Returned {
+        /// So often, since a card was put in by hand.
+        times: u32,
+    },
+}
+
+impl fmt::Display for Hold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SinceStart => f.write_str("in the slot since the station started"),
+            Self::Slept => f.write_str("in the slot while this PC slept"),
+            Self::Returned { times: 1 } => f.write_str("came back by itself"),
+            Self::Returned { times } => write!(f, "came back by itself {times} times"),
+        }
+    }
+}
+
+/// What a sign asks of the operator, and what a lamp can tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Call {
+    /// Put a card in.
+    PutIn,
+    /// Wait.
+    Wait,
+    /// Take it out: good.
+    TakeGood,
+    /// Take it out: not bad, read why.
+    TakeAside,
+    /// Take it out: bad.
+    TakeBad,
+    /// Nothing to do here.
+    Nothing,
+    /// Nothing may be trusted: the station itself needs help.
+    StationFault,
+}
+
+impl Call {
+    /// Every one there is.
+    pub const ALL: [Self; 7] = [Self::PutIn, Self::Wait, Self::TakeGood, Self::TakeAside, Self::TakeBad, Self::Nothing, Self::StationFault];
+
+    /// A word for programs; stable.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::PutIn => "put-in",
+            Self::Wait => "wait",
+            Self::TakeGood => "take-good",
+            Self::TakeAside => "take-aside",
+            Self::TakeBad => "take-bad",
+            Self::Nothing => "nothing",
+            Self::StationFault => "station-fault",
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! What an operator is shown. Console, lamps and status are functions of a [`View`] and of nothing else.
+
+use std::time::Duration;
+
+use super::sign::{Call, Sign};
+use crate::station::types::order::OrderNumber;
+use crate::station::types::outcome::{Counted, OutcomeWord};
+use crate::station::types::record::{Armed, AttemptNumber};
+use crate::station::types::standing::LogNote;
+use crate::station::types::units::{Bytes, rate};
+
+/// Whoever decides says at least once a second what is shown, changed or not, and beats ten times as often; a burst of events or a slow
+/// disk takes nothing like this. After so long a silence nothing that was shown is to be believed: a green may belong to the card before.
+pub const LIFELESS: Duration = Duration::from_secs(3);
+
+/// How far the work on a card has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Progress {
+    /// Bytes done in this step.
+    pub done: Bytes,
+    /// Bytes of this step.
+    pub of: Bytes,
+    /// Bytes a second in this step so far.
+    pub rate: Option<Bytes>,
+    /// Time left in this step at that rate.
+    pub left: Option<Duration>,
+}
+
+impl Progress {
+    /// `done` of `of` bytes, in a step that has taken `elapsed`.
+    #[must_use]
+    pub fn new(done: Bytes, of: Bytes, elapsed: Duration) -> Self {
+        // Before the first byte nobody knows.
+        let rate = rate(done, elapsed).filter(|rate| rate.0 > 0);
+        let left = rate.map(|rate| Duration::from_secs(of.0.saturating_sub(done.0).div_ceil(rate.0)));
+        Self { done, of, rate, left }
+    }
+}
+
+/// One slot, as shown.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct SlotView {
+    /// As on its sticker.
+    pub slot: String,
+    /// The model it is for.
+    pub model: String,
+    /// The sign.
+    pub sign: Sign,
+    /// What it asks for: the sign's own call, or [`Call::StationFault`] in every slot while the station has one. Colours and
+    /// lamps follow this, so that nothing is green then.
+    pub call: Call,
+    /// The card in a few words, when there is one.
+    pub card: Option<String>,
+    /// The attempt the sign speaks of.
+    pub attempt: Option<AttemptNumber>,
+    /// The kernel's count of media for that card.
+    pub diskseq: Option<u64>,
+    /// Somebody looks for this slot: its lamp winks.
+    pub identify: bool,
+    /// How far, while busy.
+    pub progress: Option<Progress>,
+    /// How often a card came back by itself since one was put in by hand.
+    pub returns: u32,
+}
+
+impl SlotView {
+    /// A slot without a name that shows this sign, and nothing more.
+    #[must_use]
+    pub fn of(sign: Sign) -> Self {
+        Self {
+            slot: String::new(),
+            model: String::new(),
+            call: sign.call(),
+            sign,
+            card: None,
+            attempt: None,
+            diskseq: None,
+            identify: false,
+            progress: None,
+            returns: 0,
+        }
+    }
+}
+
+/// An order, as shown.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct OrderView {
+    /// Its number.
+    pub number: OrderNumber,
+    /// What people call it.
+    pub name: Option<String>,
+    /// The work order it is for.
+    pub work_order: Option<String>,
+    /// How many are wanted.
+    pub count: u32,
+    /// How many are good.
+    pub passed: u32,
+    /// How many are being made.
+    pub under_way: u32,
+}
+
+/// A model, as shown.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ModelView {
+    /// As slots name it.
+    pub name: String,
+    /// As the log names it: `BRAND/MODEL`.
+    pub device: String,
+    /// Its image, where that may be written.
+    pub armed: Option<Armed>,
+    /// What is ordered of it.
+    pub order: Option<OrderView>,
+}
+
+/// What became of the cards of one day.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Tally {
+    /// Good ones.
+    pub passed: u64,
+    /// Bad ones: failed, pulled, interrupted.
+    pub failed: u64,
+}
+
+impl Tally {
+    /// Counts an outcome that is on disk.
+    pub fn add(&mut self, outcome: &OutcomeWord) {
+        match outcome.counts() {
+            Counted::Good => self.passed += 1,
+            Counted::Bad => self.failed += 1,
+            Counted::Again | Counted::OurFault | Counted::Untouched | Counted::Nothing => {}
+        }
+    }
+
+    /// Takes an outcome back that does not stand any more.
+    pub fn take_back(&mut self, outcome: &OutcomeWord) {
+        match outcome.counts() {
+            Counted::Good => self.passed = self.passed.saturating_sub(1),
+            Counted::Bad => self.failed = self.failed.saturating_sub(1),
+            Counted::Again | Counted::OurFault | Counted::Untouched | Counted::Nothing => {}
+        }
+    }
+}
+
+/// The head of the flash log as it was when a shift ended. Kept where nobody who can write the log can change it, it proves later that
+/// nothing was cut off or written anew.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Anchor {
+    /// When the shift ended: UTC, microseconds since 1970.
+    pub at: i64,
+    /// `COUNT:HASH`, as `flashline log verify --anchor` takes it.
+    pub text: String,
+}
+
+/// The whole station, as shown.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct View {
+    /// The station's name.
+    pub station: String,
+    /// Why nothing can be flashed at all, when that is so.
+    pub fault: Option<String>,
+    /// Faults of the station that concern some slots only, as sentences.
+    pub faults: Vec<String>,
+    /// Every slot, in the order of the configuration.
+    pub slots: Vec<SlotView>,
+    /// Every model that slots name, in the order in which they do; then those that only an order names.
+    pub models: Vec<ModelView>,
+    /// Since midnight.
+    pub today: Tally,
+    /// Of the shift that ended last.
+    pub anchor: Option<Anchor>,
+    /// Slots from which the PC's other programs are not kept: what mounts what it sees would mount their cards.
+    pub exposed: Vec<String>,
+    /// What is to be known of the flash log.
+    pub log: Vec<LogNote>,
+}
+
+impl View {
+    /// The same where nobody decides any more: nothing of it is to be believed.
+    #[must_use]
+    pub fn of_a_dead_station(mut self) -> Self {
+        self.fault = Some("it decides nothing any more".to_owned());
+        self.slots.iter_mut().for_each(|slot| slot.call = Call::StationFault);
+        self
+    }
+}

@@ -1,0 +1,195 @@
+//! What the station knows of a card: owned facts, read once from sysfs. Nothing here can reach the device.
+
+use std::fmt;
+
+use super::port::{Chain, Port};
+use super::units::Bytes;
+
+/// A block device's number. Reused by the kernel as soon as a device is gone, so never an identity by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DevNum {
+    /// The driver's number.
+    pub major: u32,
+    /// The device's number under its driver.
+    pub minor: u32,
+}
+
+impl fmt::Display for DevNum {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.major, self.minor)
+    }
+}
+
+/// One card in one place from insertion to removal. The kernel never gives a `DISKSEQ` twice in one boot
+/// (`Documentation/ABI/testing/sysfs-block`, `diskseq`), so two cards never share a visit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Visit {
+    /// The disk's number during this visit.
+    pub devnum: DevNum,
+    /// The kernel's count of media, drawn at insertion.
+    pub diskseq: u64,
+}
+
+/// How a card is attached.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Bus {
+    /// A USB device, or one LUN of it.
+    Usb,
+    /// A card in an MMC host, with the kernel's word for its kind: `SD`, `MMC`, `SDIO`.
+    Mmc(String),
+    /// A loop device: a rework bench and a benchmark name one, a slot never holds one.
+    Loop,
+    /// Anything else, with the kernel's subsystem: `nvme`, `virtio`, `ata` …
+    Other(String),
+}
+
+impl fmt::Display for Bus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Usb => f.write_str("usb"),
+            Self::Mmc(kind) => write!(f, "mmc-{}", kind.to_lowercase()),
+            Self::Loop => f.write_str("loop"),
+            Self::Other(name) => f.write_str(name),
+        }
+    }
+}
+
+/// An SD card's identification register, as sysfs gives it, and its parts (SD Physical Layer Simplified Specification, 5.2).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Cid {
+    /// The whole register, 32 hexadecimal digits.
+    pub raw: String,
+    /// Manufacturer id, `MID`.
+    pub manfid: Option<String>,
+    /// OEM/application id, `OID`.
+    pub oemid: Option<String>,
+    /// Product name, `PNM`.
+    pub name: Option<String>,
+    /// Product serial number, `PSN`.
+    pub serial: Option<String>,
+    /// Manufacturing date, `MDT`.
+    pub date: Option<String>,
+    /// Hardware revision, the upper half of `PRV`.
+    pub hwrev: Option<String>,
+    /// Firmware revision, the lower half of `PRV`.
+    pub fwrev: Option<String>,
+}
+
+/// How far the serial in a row identifies a card.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Identified {
+    /// By the card's own register.
+    ByCid,
+    /// By the USB device's serial: the stick is the card.
+    ByUsb,
+    /// The serial is the reader's; cards put into it one after another share it.
+    ReaderOnly,
+    /// Not at all.
+    Not,
+}
+
+impl Identified {
+    /// The word the log uses.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::ByCid => "cid",
+            Self::ByUsb => "usb",
+            Self::ReaderOnly => "reader-only",
+            Self::Not => "none",
+        }
+    }
+
+    /// What a log's word means; nothing for a word of another program's.
+    #[must_use]
+    pub fn of(word: &str) -> Option<Self> {
+        [Self::ByCid, Self::ByUsb, Self::ReaderOnly, Self::Not].into_iter().find(|identified| identified.word() == word)
+    }
+}
+
+/// A disk with a medium in it, as sysfs described it at one moment.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Card {
+    /// Where it sits.
+    pub port: Port,
+    /// Which insertion this is.
+    pub visit: Visit,
+    /// The kernel's name now, `sdb`: for the log and for naming the node under `/dev`, never an identity.
+    pub kernel_name: String,
+    /// What it hangs on, itself included where it is a USB device. Empty where the card was only glanced at.
+    pub hangs_on: Chain,
+    /// How it is attached.
+    pub bus: Bus,
+    /// A whole disk, not a partition of one.
+    pub whole_disk: bool,
+    /// Maker as the device says.
+    pub vendor: Option<String>,
+    /// Product as the device says.
+    pub product: Option<String>,
+    /// The USB serial or the CID's serial.
+    pub serial: Option<String>,
+    /// World wide name, where the device has one.
+    pub wwn: Option<String>,
+    /// The identification register of a card in an MMC host.
+    pub cid: Option<Cid>,
+    /// How far `serial` and `cid` identify this card.
+    pub identified: Identified,
+    /// What it claims to hold.
+    pub capacity: Bytes,
+    /// Smallest unit of a read or write, 512 or 4096.
+    pub logical_block: u32,
+    /// The kernel's `ro` attribute: the switch on the card, or a failed medium.
+    pub write_protected: bool,
+    /// The disk has a partition table with entries.
+    pub partitioned: bool,
+}
+
+impl Card {
+    /// Is this the same card as `other`, as far as anybody can tell? Cards that cannot be told apart are not.
+    #[must_use]
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        let usb = |card: &Self| (card.wwn.clone(), card.vendor.clone(), card.product.clone(), card.serial.clone());
+        match (self.identified, other.identified) {
+            (Identified::ByCid, Identified::ByCid) => self.cid.as_ref().map(|cid| &cid.raw) == other.cid.as_ref().map(|cid| &cid.raw),
+            (Identified::ByUsb, Identified::ByUsb) => usb(self) == usb(other),
+            _ => false,
+        }
+    }
+
+    /// The card in a few words, for the console: product and label size.
+    #[must_use]
+    pub fn label(&self) -> String {
+        let name = self.cid.as_ref().and_then(|cid| cid.name.as_deref()).or(self.product.as_deref()).unwrap_or("card");
+        format!("{name} {}", self.capacity)
+    }
+}
+
+/// Who uses a disk, itself or through a partition of it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Use {
+    /// Mounted there.
+    Mounted(String),
+    /// Active swap.
+    Swap(String),
+    /// Another block device is built on it: device mapper (LVM, crypt), RAID, bcache, loop …
+    Holder {
+        /// The kernel's name of it, or what it is.
+        name: String,
+        /// What lets go of the card, where nothing but this card is in it: commands for a shell, one after the other.
+        cure: Option<String>,
+    },
+    /// It holds this part of the station itself: its root, its state, its image store.
+    Station(String),
+}
+
+impl fmt::Display for Use {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Mounted(at) => write!(f, "mounted at {at}"),
+            Self::Swap(device) => write!(f, "swap space of this PC ({device})"),
+            Self::Holder { name, cure: None } => write!(f, "held by {name}"),
+            Self::Holder { name, cure: Some(cure) } => write!(f, "held by {name}, in which nothing else is: `{cure}` lets go of it"),
+            Self::Station(part) => write!(f, "the station's own {part}"),
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! How a card failed, and where on it.
+
+use std::time::Duration;
+use std::{fmt, io};
+
+use super::super::units::Bytes;
+
+/// What was being done when a card failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Act {
+    /// Writing image or tombstone.
+    Writing,
+    /// Reading back.
+    Reading,
+    /// Waiting for the card's own cache to reach its medium.
+    Flushing,
+}
+
+impl fmt::Display for Act {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Writing => "writing",
+            Self::Reading => "reading back",
+            Self::Flushing => "flushing",
+        })
+    }
+}
+
+/// What kind of wrong contents came back, as seen around the first wrong byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Damage {
+    /// Zeroes.
+    Zeroes,
+    /// All bits set, as erased flash memory reads.
+    Ones,
+    /// The image's own data, so many sectors of 512 bytes too late (or, below zero, too early).
+    Shifted {
+        /// By how many.
+        sectors: i64,
+    },
+    /// So many bits of the block differ.
+    BitsFlipped {
+        /// How many.
+        bits: u32,
+    },
+    /// Something else: most likely what was there before, and the write was ignored.
+    Other,
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Zeroes => f.write_str("zeroes"),
+            Self::Ones => f.write_str("ones"),
+            Self::Shifted { sectors } => write!(f, "shifted by {sectors} sectors"),
+            Self::BitsFlipped { bits: 1 } => f.write_str("1 bit flipped"),
+            Self::BitsFlipped { bits } => write!(f, "{bits} bits flipped"),
+            Self::Other => f.write_str("other contents: the write was ignored"),
+        }
+    }
+}
+
+/// Why a card's contents are undefined. It cannot boot.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Failure {
+    /// The card answered with an error.
+    Io {
+        /// What was asked of it.
+        act: Act,
+        /// Where on the card.
+        at: Bytes,
+        /// The image's length.
+        span: Bytes,
+        /// The system's error number, where there was one.
+        errno: Option<i32>,
+    },
+    /// The card took fewer bytes than it was given and no error told why.
+    Short {
+        /// What was asked of it.
+        act: Act,
+        /// Where on the card.
+        at: Bytes,
+    },
+    /// The tombstone did not read back: the card ignores writes, or writes elsewhere.
+    WriteIgnored {
+        /// The first byte that is not ours.
+        at: Bytes,
+    },
+    /// What came back is not the image.
+    Mismatch {
+        /// The first wrong byte.
+        at: Bytes,
+        /// What the image has there.
+        expected: u8,
+        /// What the card returned.
+        found: u8,
+        /// Of what kind.
+        damage: Damage,
+    },
+    /// A card that claims to hold more than it does: what was written at one place came back at another, or not at all.
+    FalseCapacity {
+        /// Where it showed.
+        at: Bytes,
+        /// What stands there belongs to this place.
+        holds: Option<Bytes>,
+    },
+    /// The device moved nothing any more, and did not answer with an error either.
+    Stalled {
+        /// What had been moved before, as the step counts it.
+        at: Bytes,
+        /// For how long it stood still.
+        waited: Duration,
+    },
+    /// A part read back wrong, and right when it was read once more: such a card is not to be trusted.
+    Unsteady {
+        /// Where the part begins.
+        at: Bytes,
+    },
+    /// The card shrank, or its identity changed, with no sign of a removal.
+    Changed,
+}
+
+impl Failure {
+    /// A word for tables and filters; stable.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Io { act: Act::Writing, .. } | Self::Short { act: Act::Writing, .. } => "write-error",
+            Self::Io { act: Act::Reading, .. } | Self::Short { act: Act::Reading, .. } => "read-error",
+            Self::Io { act: Act::Flushing, .. } | Self::Short { act: Act::Flushing, .. } => "flush-error",
+            Self::WriteIgnored { .. } => "write-ignored",
+            Self::Mismatch { .. } => "mismatch",
+            Self::FalseCapacity { .. } => "false-capacity",
+            Self::Stalled { .. } => "stalled",
+            Self::Unsteady { .. } => "unsteady",
+            Self::Changed => "changed",
+        }
+    }
+
+    /// Where on the card, where the failure has a place.
+    #[must_use]
+    pub fn at(&self) -> Option<Bytes> {
+        match self {
+            Self::Io { at, .. }
+            | Self::Short { at, .. }
+            | Self::WriteIgnored { at }
+            | Self::Mismatch { at, .. }
+            | Self::FalseCapacity { at, .. }
+            | Self::Unsteady { at }
+            | Self::Stalled { at, .. } => Some(*at),
+            Self::Changed => None,
+        }
+    }
+}
+
+/// The system's words for an error number, or that there was none.
+fn errno_words(errno: Option<i32>) -> String {
+    errno.map_or_else(|| "no error number".to_owned(), |errno| io::Error::from_raw_os_error(errno).to_string())
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io { act, at, span, errno } => {
+                write!(f, "{act} at byte {} of {}: {}", at.0, span.0, errno_words(*errno))
+            }
+            Self::Short { act, at } => write!(f, "{act} at byte {} stopped short without an error", at.0),
+            Self::WriteIgnored { at } => write!(f, "write ignored: byte {} did not change", at.0),
+            Self::Mismatch { at, expected, found, damage } => {
+                write!(f, "byte {} read back as {found:#04x}, the image has {expected:#04x} ({damage})", at.0)
+            }
+            Self::FalseCapacity { at, holds: Some(holds) } => {
+                write!(f, "lies about its capacity: byte {} holds what was written at byte {}", at.0, holds.0)
+            }
+            Self::FalseCapacity { at, holds: None } => write!(f, "lies about its capacity: nothing stays at byte {}", at.0),
+            Self::Stalled { at, waited } => write!(f, "stalled: nothing moved for {} s behind byte {}", waited.as_secs(), at.0),
+            Self::Unsteady { at } => write!(f, "the part behind byte {} does not always read the same", at.0),
+            Self::Changed => f.write_str("the card changed while it was written"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_says_what_was_done_where_and_what_the_system_said() {
+        let failure = Failure::Io { act: Act::Writing, at: Bytes(4_194_304), span: Bytes(8_589_934_592), errno: Some(5) };
+        assert_eq!(failure.to_string(), "writing at byte 4194304 of 8589934592: Input/output error (os error 5)");
+    }
+}

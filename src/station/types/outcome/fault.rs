@@ -1,0 +1,54 @@
+//! What the station itself could not do. The card has no part in it, and is not called bad.
+
+use std::{fmt, io};
+
+use super::super::units::Bytes;
+
+/// Why an attempt ended by a fault of the station. What the card holds is told by [`CardHead`](super::CardHead).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum StationFault {
+    /// The staged copy of the image cannot be read, or is not what was staged.
+    Image {
+        /// Where in the image.
+        at: Bytes,
+        /// The system's error number. None: the bytes were read, and are not those that were staged.
+        errno: Option<i32>,
+    },
+    /// No thread, memory, descriptor, mapping or random numbers, or a fault of the program.
+    Internal {
+        /// What the system said, or the panic's message.
+        message: String,
+    },
+}
+
+impl StationFault {
+    /// A word for tables and filters; stable.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Image { .. } => "station-image",
+            Self::Internal { .. } => "station-internal",
+        }
+    }
+
+    /// Where in the image.
+    #[must_use]
+    pub fn at(&self) -> Option<Bytes> {
+        match self {
+            Self::Image { at, .. } => Some(*at),
+            Self::Internal { .. } => None,
+        }
+    }
+}
+
+impl fmt::Display for StationFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Image { at, errno: Some(errno) } => {
+                write!(f, "the station could not read its image at byte {}: {}", at.0, io::Error::from_raw_os_error(*errno))
+            }
+            Self::Image { at, errno: None } => write!(f, "the station's copy of the image is damaged at byte {}", at.0),
+            Self::Internal { message } => write!(f, "a fault of the station: {message}"),
+        }
+    }
+}

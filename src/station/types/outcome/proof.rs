@@ -1,0 +1,99 @@
+//! What proves a card: the one place that decides a pass.
+
+use std::fmt;
+
+use super::super::units::Bytes;
+
+/// The BLAKE3 of an image's raw bytes: what `b3sum` prints for it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Digest(pub [u8; 32]);
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Digest({self})")
+    }
+}
+
+/// What a read-back found: measured, not yet judged.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ReadBack {
+    /// BLAKE3 over what the card returned, in the image's order.
+    pub digest: Digest,
+    /// How many bytes of the span the card returned.
+    pub bytes: Bytes,
+}
+
+/// Evidence that a card holds the image. Only [`Proof::conclude`] makes one, so a pass that was not read back cannot be
+/// recorded: it would not compile.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Proof {
+    read_back: ReadBack,
+}
+
+impl Proof {
+    /// The one decision behind every PASS: every byte of the span came back from the card, and together they are the image.
+    #[must_use]
+    pub fn conclude(read_back: ReadBack, image: Digest, span: Bytes) -> Option<Self> {
+        (read_back.digest == image && read_back.bytes == span).then_some(Self { read_back })
+    }
+
+    /// The digest computed from what the card returned.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        self.read_back.digest
+    }
+}
+
+/// Evidence that a card holds the image's data, and of nothing else: what stands where the image has zeroes was not looked at. It has
+/// no digest, because that of the image would speak of bytes that were never read.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct MappedProof {
+    bytes: Bytes,
+}
+
+impl MappedProof {
+    /// `read_back` holds the digest of the data that came back from the card with zeroes in place of all that was not read, and the
+    /// count of the bytes of data; `mapped` is how many the image has.
+    #[must_use]
+    pub fn conclude(read_back: &ReadBack, image: Digest, mapped: Bytes) -> Option<Self> {
+        (read_back.digest == image && read_back.bytes == mapped).then_some(Self { bytes: mapped })
+    }
+
+    /// How many bytes of the span were proven.
+    #[must_use]
+    pub fn bytes(&self) -> Bytes {
+        self.bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Outcome;
+    use super::*;
+
+    #[test]
+    fn a_proof_needs_every_byte_and_the_right_digest() {
+        let right = Digest([7; 32]);
+        let back = |digest, bytes| ReadBack { digest, bytes: Bytes(bytes) };
+        assert!(Proof::conclude(back(right, 10), right, Bytes(10)).is_some());
+        assert!(Proof::conclude(back(right, 9), right, Bytes(10)).is_none(), "one byte was not read back");
+        assert!(Proof::conclude(back(Digest([8; 32]), 10), right, Bytes(10)).is_none(), "other bytes were read back");
+    }
+
+    #[test]
+    fn a_proof_of_the_data_alone_needs_all_of_it_and_claims_no_digest_and_no_pass() {
+        let right = Digest([7; 32]);
+        let conclude = |digest, bytes| MappedProof::conclude(&ReadBack { digest, bytes: Bytes(bytes) }, right, Bytes(10));
+        assert!(conclude(right, 9).is_none(), "one byte of data was not read back");
+        assert!(conclude(Digest([8; 32]), 10).is_none(), "other bytes were read back");
+        let outcome = Outcome::PassedMapped(conclude(right, 10).expect("all of the data"));
+        assert_eq!((outcome.word().as_str(), outcome.readback_class()), ("passed-mapped-only", Some("mapped-only")));
+        assert_eq!(crate::station::sign::Sign::of_outcome(&outcome).word(), "PASS (MAPPED ONLY)");
+    }
+}

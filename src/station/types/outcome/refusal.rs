@@ -1,0 +1,208 @@
+//! Why a card was not touched.
+
+use std::{fmt, io};
+
+use super::super::card::Use;
+use super::super::sizes::{apart, window};
+use super::super::units::Bytes;
+
+/// Why a card was not touched.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Refusal {
+    /// The slot's model has no image that may be written.
+    NoArmedImage,
+    /// The port hangs on something else than when the slot was taught: it may be another place.
+    Recabled {
+        /// The device that is another one, with its place: `reader usb3-1.2`.
+        at: String,
+        /// What was taught.
+        was: String,
+        /// What is there, where there is something.
+        is: Option<String>,
+        /// Where the taught device is now, where it was found.
+        now_on: Option<String>,
+    },
+    /// A partition, or something else that is not a whole disk.
+    NotWholeDisk,
+    /// Neither USB nor an MMC host.
+    NotACard {
+        /// The kernel's word for what it is.
+        bus: String,
+    },
+    /// An MMC device that is no SD card: the PC's own eMMC.
+    NotSd {
+        /// The kernel's word for what it is.
+        kind: String,
+    },
+    /// Somebody uses it.
+    InUse(Use),
+    /// It bears the mark of what other programs start by themselves, and which does not run here: nobody uses it.
+    Marked {
+        /// Of what: `a RAID`, `LVM`.
+        of: String,
+    },
+    /// One of the PC's own disks, listed when the station was installed.
+    OwnDisk,
+    /// The write protection of the card or reader is on.
+    WriteProtected,
+    /// It cannot hold the image.
+    TooSmall {
+        /// What the card holds.
+        capacity: Bytes,
+        /// What the image needs.
+        needs: Bytes,
+    },
+    /// Outside what this slot takes.
+    CapacityOutside {
+        /// What the card holds.
+        capacity: Bytes,
+        /// The least this slot takes.
+        at_least: Bytes,
+        /// The most this slot takes.
+        at_most: Bytes,
+    },
+    /// The image was made for another logical block.
+    SectorSize {
+        /// The card's logical block.
+        card: u32,
+        /// What the image's partition table was made for.
+        image: u32,
+    },
+    /// The policy asks for blank cards, and this one has partitions.
+    Partitioned,
+    /// The kernel gives no `DISKSEQ`, so one card cannot be told from the next.
+    NoDiskSequence,
+    /// Another card was in the slot by the time it was opened.
+    AnotherCard,
+    /// The PC could not tell who uses it: what is unknown is refused.
+    Unknown,
+    /// Another program holds it, or kept it locked.
+    Busy,
+    /// It could not be opened.
+    CannotOpen {
+        /// The system's error number.
+        errno: i32,
+    },
+    /// Its device does not empty its cache when it is told to, and the policy demands that.
+    Unflushed {
+        /// Vendor, product and revision of the device.
+        make: String,
+    },
+    /// The order of its model is complete: no card more is made.
+    OrderComplete {
+        /// How many were ordered.
+        count: u32,
+    },
+    /// The policy asks for slots that are kept from the PC's other programs, and this one is not.
+    Uncovered,
+}
+
+impl Refusal {
+    /// A word for tables and filters; stable.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NoArmedImage => "no-armed-image",
+            Self::Recabled { .. } => "recabled",
+            Self::NotWholeDisk => "not-whole-disk",
+            Self::NotACard { .. } => "not-a-card",
+            Self::NotSd { .. } => "not-sd",
+            Self::InUse(Use::Mounted(_)) => "mounted",
+            Self::InUse(Use::Swap(_)) => "swap",
+            Self::InUse(Use::Holder { .. }) => "held",
+            Self::Marked { .. } => "marked",
+            Self::InUse(Use::Station(_)) => "station-disk",
+            Self::OwnDisk => "own-disk",
+            Self::WriteProtected => "write-protected",
+            Self::TooSmall { .. } => "too-small",
+            Self::CapacityOutside { .. } => "capacity-outside",
+            Self::SectorSize { .. } => "sector-size",
+            Self::Partitioned => "partitioned",
+            Self::NoDiskSequence => "no-diskseq",
+            Self::AnotherCard => "another-card",
+            Self::Unknown => "unknown-use",
+            Self::Busy => "busy",
+            Self::CannotOpen { .. } => "cannot-open",
+            Self::Unflushed { .. } => "unflushed",
+            Self::OrderComplete { .. } => "order-complete",
+            Self::Uncovered => "uncovered",
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoArmedImage => f.write_str("no image is armed for this slot"),
+            Self::Recabled { at, was, is, now_on } => {
+                write!(f, "{at} was {was}")?;
+                if let Some(place) = now_on {
+                    write!(f, ", which is on {place} now")?;
+                }
+                if let Some(is) = is {
+                    write!(f, ", is {is} now")?;
+                }
+                f.write_str(" (teach the slot again, or correct `hangs_on`)")
+            }
+            Self::NotWholeDisk => f.write_str("not a whole disk"),
+            Self::NotACard { bus } => write!(f, "not a card: a disk on {bus}"),
+            Self::NotSd { kind } => write!(f, "not an SD card: {kind}"),
+            Self::InUse(by) => write!(f, "in use: {by}"),
+            Self::Marked { of } => write!(
+                f,
+                "bears the mark of {of}, which does not run here (to erase it: `wipefs -a` on a bench, `marks = \"erase\"` in [policy], \
+                 or `flashline flash --marks erase`)"
+            ),
+            Self::OwnDisk => f.write_str("one of this PC's own disks"),
+            Self::WriteProtected => f.write_str("write-protected"),
+            Self::TooSmall { capacity, needs } => {
+                let (holds, wanted) = apart(*capacity, *needs);
+                write!(f, "too small: {holds}, needs {wanted}")?;
+                // Where the two look alike, what is missing says more than either.
+                if capacity.to_string() == needs.to_string() {
+                    write!(f, ", {} more", Bytes(needs.0.saturating_sub(capacity.0)))?;
+                }
+                Ok(())
+            }
+            Self::CapacityOutside { capacity, at_least, at_most } => {
+                write!(f, "wrong size: {capacity}, this slot takes cards of {}", window(*at_least, *at_most))
+            }
+            Self::SectorSize { card, image } => write!(f, "blocks of {card} bytes, the image was made for {image}"),
+            Self::Partitioned => f.write_str("already partitioned, and only blank cards are taken"),
+            Self::NoDiskSequence => f.write_str("this kernel cannot tell one card from the next"),
+            Self::AnotherCard => f.write_str("another card was in the slot when it was opened"),
+            Self::Unknown => f.write_str("this PC could not tell who uses it"),
+            Self::Busy => f.write_str("another program holds it"),
+            Self::CannotOpen { errno } => write!(f, "cannot be opened: {}", io::Error::from_raw_os_error(*errno)),
+            Self::Unflushed { make } => write!(
+                f,
+                "its device ({make}) does not answer when it is told to empty its cache, and `[policy] flush` is \"required\": use another \
+                 reader or stick, or set it to \"ask\""
+            ),
+            Self::OrderComplete { count } => write!(f, "the order is complete: {count} of {count}"),
+            Self::Uncovered => f.write_str("not kept from this PC's other programs: install what `flashline slots rules` prints"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod cases {
+    use super::*;
+
+    #[test]
+    fn a_card_that_is_a_little_too_small_is_told_by_how_much() {
+        let words = |capacity, needs| Refusal::TooSmall { capacity: Bytes(capacity), needs: Bytes(needs) }.to_string();
+        assert_eq!(words(15_931_539_456, 15_931_540_480), "too small: 15.93153 GB, needs 15.93154 GB, 1.0 kB more");
+        assert_eq!(words(15_931_539_456, 15_986_589_696), "too small: 15.93 GB, needs 15.98 GB, 55.0 MB more");
+        assert_eq!(words(33_554_432, 33_554_944), "too small: 33.5544 MB, needs 33.5549 MB, 512 B more");
+        assert_eq!(words(7_400_000_000, 8_000_000_000), "too small: 7.4 GB, needs 8.0 GB");
+    }
+
+    #[test]
+    fn a_card_of_another_size_is_told_which_sizes_are_taken_and_no_number_twice() {
+        let gb = |size: u64| Bytes(size * 1_000_000_000);
+        let words = |capacity, at_least, at_most| Refusal::CapacityOutside { capacity, at_least, at_most }.to_string();
+        assert_eq!(words(Bytes(31_914_983_424), gb(16), gb(16)), "wrong size: 31.9 GB, this slot takes cards of 16 GB");
+        assert_eq!(words(Bytes(31_914_983_424), gb(8), gb(16)), "wrong size: 31.9 GB, this slot takes cards of 8 GB to 16 GB");
+    }
+}

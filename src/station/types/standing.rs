@@ -1,0 +1,70 @@
+//! What a station was told in earlier runs and still holds, and what is to be known of the log that says so.
+
+use super::command::{Target, Who};
+use super::order::Order;
+
+/// What somebody took out of work, and is to stay so over restarts.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Halt {
+    /// What.
+    pub target: Target,
+    /// Who.
+    pub by: Who,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+impl Halt {
+    /// Is the slot of this name, which is for this model, out of work?
+    pub(in crate::station) fn covers(&self, slot: &str, model: &str) -> bool {
+        match &self.target {
+            Target::Slot(name) => name == slot,
+            Target::Model(name) => name == model,
+        }
+    }
+
+    /// Who, and why, for the operator to read.
+    pub(in crate::station) fn sentence(&self) -> String {
+        let by = format!("disarmed by {}", self.by.name);
+        self.reason.as_ref().map_or_else(|| by.clone(), |reason| format!("{by}: {reason}"))
+    }
+}
+
+/// What the log says was asked of the station in earlier runs and still holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Standing {
+    /// What is out of work.
+    pub halts: Vec<Halt>,
+    /// Every order that was not stopped.
+    pub orders: Vec<Order>,
+    /// How many orders there ever were.
+    pub orders_ever: u64,
+    /// What is to be known of the log itself.
+    pub log: Vec<LogNote>,
+}
+
+/// What is to be known of the flash log, and keeps no card from being begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum LogNote {
+    /// It was begun anew, and nobody has said yet that this is right.
+    Begun,
+    /// It is gone when the power is, and the configuration allows that.
+    Volatile,
+}
+
+impl LogNote {
+    /// A word for programs; stable.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Begun => "begun",
+            Self::Volatile => "volatile",
+        }
+    }
+
+    /// What this word means; nothing for one that is not known here.
+    #[must_use]
+    pub fn of(word: &str) -> Option<Self> {
+        [Self::Begun, Self::Volatile].into_iter().find(|note| note.word() == word)
+    }
+}
