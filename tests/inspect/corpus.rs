@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use flashline::image::inspect::readers;
+use flashline::image::inspect::fuzzing;
 use flashline::model::assertion::Assertion;
 
 use crate::fixtures::Changed;
@@ -22,9 +22,9 @@ fn each(target: &str, mut run: impl FnMut(Vec<u8>)) {
 #[test]
 fn what_the_fuzzer_begins_with_breaks_no_reader() {
     each("assertion", |bytes| drop(Assertion::read_all(&bytes)));
-    each("table", |bytes| _ = readers::table(bytes));
-    each("seed_yaml", |bytes| _ = readers::seed_yaml(&bytes));
-    each("snap", |bytes| _ = readers::snap(bytes));
+    each("table", |bytes| _ = fuzzing::table(bytes));
+    each("seed_yaml", |bytes| _ = fuzzing::seed_yaml(&bytes));
+    each("snap", |bytes| _ = fuzzing::snap(bytes));
 }
 
 #[test]
@@ -33,7 +33,7 @@ fn a_snap_that_unpacks_to_more_than_it_may_is_refused() {
     let image = Changed::of("uc22-amd64");
     let at = image.find(b"hsqs");
     let good = image.bytes(at, 4096);
-    assert!(readers::snap(good.clone()), "the snap itself can be read");
+    assert!(fuzzing::snap(good.clone()), "the snap itself can be read");
     let packing = u16::from_le_bytes([good[20], good[21]]);
     let zeroes = vec![0; 1 << 20];
     for (number, bomb) in [(1_u16, zlib(&zeroes)), (4, xz(&zeroes)), (6, zstd::bulk::compress(&zeroes, 3).expect("packed"))] {
@@ -45,7 +45,7 @@ fn a_snap_that_unpacks_to_more_than_it_may_is_refused() {
         snap[32..40].copy_from_slice(&0_u64.to_le_bytes());
         snap[4096..4098].copy_from_slice(&u16::try_from(bomb.len()).expect("small").to_le_bytes());
         snap[4098..4098 + bomb.len()].copy_from_slice(&bomb);
-        assert!(!readers::snap(snap), "method {number}; the fixture's is {packing}");
+        assert!(!fuzzing::snap(snap), "method {number}; the fixture's is {packing}");
     }
 }
 

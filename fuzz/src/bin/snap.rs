@@ -1,9 +1,9 @@
 #![no_main]
 //! The file system inside a snap.
 
-use flashline::image::inspect::readers;
+use flashline::image::inspect::fuzzing;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
-    let _answer = readers::snap(bytes.to_vec());
+    let _answer = fuzzing::snap(bytes.to_vec());
 });

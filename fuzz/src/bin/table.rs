@@ -1,13 +1,13 @@
 #![no_main]
 //! Partition tables. The checksums are made right, so that what is behind them is reached.
 
-use flashline::image::inspect::readers;
+use flashline::image::inspect::fuzzing;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
     let mut image = bytes.to_vec();
     image.resize(64 << 10, 0);
-    let _answer = readers::table(image.clone());
+    let _answer = fuzzing::table(image.clone());
     image[510..512].copy_from_slice(&[0x55, 0xaa]);
     image[450] = 0xee;
     image[512..520].copy_from_slice(b"EFI PART");
@@ -21,5 +21,5 @@ fuzz_target!(|bytes: &[u8]| {
         }
     }
     image[528..532].copy_from_slice(&(!crc).to_le_bytes());
-    let _answer = readers::table(image);
+    let _answer = fuzzing::table(image);
 });

@@ -16,9 +16,9 @@ use std::thread;
 
 use super::filesystem::{self, Alone};
 use super::quiet;
-use super::table::{EXTENDED, GPT_BLOCKS, MBR_BLOCK, PROTECTIVE, sound_copy};
+use super::readers::table::{EXTENDED, GPT_BLOCKS, MBR_BLOCK, PROTECTIVE, sound_copy};
+use super::readers::window::{FileMedium, Window};
 use super::trouble::Trouble;
-use super::window::{FileMedium, Window};
 use crate::image::foreign::{self, FOOTER, HEAD};
 use crate::image::open::Opened;
 use crate::image::{ImageError, Staged};

@@ -1,10 +1,10 @@
 //! What fills an image from its first byte on where no partition table does: a file system, told by its superblock, and how long it
 //! says it is. Nothing in it is read.
 
+use super::readers::squashfs::{Inode, Squashfs};
+use super::readers::window::Window;
 use super::snap;
-use super::squashfs::{Inode, Squashfs};
 use super::trouble::Trouble;
-use super::window::Window;
 use crate::image::foreign::Foreign;
 use crate::station::units::to_usize;
 

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::squashfs::{Inode, Squashfs};
+use super::readers::squashfs::{Inode, Squashfs};
+use super::readers::yaml;
 use super::trouble::Trouble;
-use super::yaml;
 use crate::model::definition::well_known_id;
 use crate::station::units::{KIB, MIB};
 

@@ -4,6 +4,9 @@
 //! partition table ─▶ file systems ─▶ seed ─▶ model, assertions, snaps ─▶ proofs
 //!                          └─▶ boot files ─▶ held to what is inside the kernel and the gadget snap
 //! ```
+//! `readers` read bytes: tables, file systems, snaps. `seed`, `snap` and `gadget` say what those mean, `boot` compares what boots with
+//! what it was copied from, and `verdict` judges the whole. `disk` looks only at whether it is a disk image.
+//!
 //! [`inspect`] gives a [`Page`]: what was found, a verdict on everything the simple production model promises, and what could not be
 //! covered, in words. It decides nothing about cards.
 //!
@@ -12,34 +15,16 @@
 //! hostile, a panic included, is a refused image, and nothing else.
 
 mod boot;
-mod command_line;
-mod comparison;
-mod contents;
 pub mod disk;
-mod environment;
-mod ext4;
-mod fat;
-mod files;
 mod filesystem;
 mod gadget;
-mod listing;
-mod loader;
-mod menu;
 pub mod page;
-mod published;
 mod quiet;
-mod raspberry;
+mod readers;
 mod seed;
-mod small_inodes;
 mod snap;
-mod squashfs;
-mod strangers;
-pub mod table;
 mod trouble;
-mod unsigned;
 mod verdict;
-pub mod window;
-mod yaml;
 
 use std::rc::Rc;
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -54,6 +39,7 @@ use crate::model::assertion::Assertion;
 use crate::model::trust::Trust;
 use crate::station::units::MIB;
 use page::Page;
+pub use readers::{table, window};
 pub use trouble::Trouble;
 use window::{FileMedium, Medium};
 
@@ -111,13 +97,14 @@ pub fn inspect_medium(medium: Rc<dyn Medium>, wanted: &Wanted) -> Page {
 
 /// Single readers, for the fuzz targets: bytes in, and nothing may come of it but an answer.
 #[doc(hidden)]
-pub mod readers {
+pub mod fuzzing {
     use std::rc::Rc;
 
-    use super::squashfs::{Inode, Squashfs};
-    use super::window::Window;
-    use super::{seed, snap, table};
-    use crate::image::inspect::contents::Contents;
+    use super::{seed, snap};
+    use crate::image::inspect::readers::contents::Contents;
+    use crate::image::inspect::readers::squashfs::{Inode, Squashfs};
+    use crate::image::inspect::readers::table;
+    use crate::image::inspect::readers::window::Window;
     use crate::image::inspect::trouble::Trouble;
 
     /// Is there a partition table that can be relied on?

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::table;
+use super::readers::table;
 
 /// What the simple production model promises of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]

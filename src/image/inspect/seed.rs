@@ -7,10 +7,10 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
-use super::files::{Files, System};
-use super::listing::Node;
+use super::readers::files::{Files, System};
+use super::readers::listing::Node;
+use super::readers::yaml;
 use super::trouble::Trouble;
-use super::yaml;
 use crate::station::units::{KIB, MIB};
 
 /// Where `writable` has it.

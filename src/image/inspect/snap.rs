@@ -2,10 +2,10 @@
 
 use serde::Deserialize;
 
-use super::files::Files;
-use super::squashfs::{Inode, Squashfs};
+use super::readers::files::Files;
+use super::readers::squashfs::{Inode, Squashfs};
+use super::readers::yaml;
 use super::trouble::Trouble;
-use super::yaml;
 
 /// Where a snap says what it is.
 pub(super) const YAML: &str = "meta/snap.yaml";

@@ -1,17 +1,16 @@
 //! Everything in the image that no signature covers by itself: what boots, and what lies beside the seed.
 
-use super::super::files::Files;
 use super::super::gadget::Gadget;
 use super::super::page::{Answer, Check};
 use super::super::seed::Generation;
-use super::super::squashfs::Squashfs;
-use super::super::strangers::{self, Around};
-use super::super::{snap, unsigned};
-use super::Judged;
 use super::snaps::Row;
-use crate::image::inspect::boot;
-use crate::image::inspect::comparison::{Compared, Originals};
+use super::strangers::Around;
+use super::{Judged, strangers, unsigned};
+use crate::image::inspect::boot::comparison::{Compared, Originals};
+use crate::image::inspect::readers::files::Files;
+use crate::image::inspect::readers::squashfs::Squashfs;
 use crate::image::inspect::trouble::Trouble;
+use crate::image::inspect::{boot, snap};
 use crate::model::definition::{Grade, Model, ModelSnap};
 
 /// The snaps that copies are taken out of.

@@ -4,13 +4,15 @@ mod assertions;
 mod copies;
 mod first_boot;
 mod snaps;
+mod strangers;
+mod unsigned;
 
 use super::Wanted;
-use super::files::{Files, System};
 use super::page::{self, Answer, Check, Page};
+use super::readers::files::{Files, System};
+use super::readers::table::{self, Table};
+use super::readers::window::Window;
 use super::seed::{self, Generation, Seed};
-use super::table::{self, Table};
-use super::window::Window;
 use crate::model::assertion::Assertion;
 use crate::model::trust::Link;
 use assertions::undeclared;

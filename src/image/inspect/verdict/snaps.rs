@@ -4,7 +4,7 @@ use super::super::page::{self, Answer, Check};
 use super::super::seed::{Generation, RISKS, SnapFile};
 use super::super::snap::{self, SnapYaml};
 use super::{Judged, keys};
-use crate::image::inspect::contents::read_through;
+use crate::image::inspect::readers::contents::read_through;
 use crate::image::inspect::trouble::Trouble;
 use crate::model::definition::{Model, ModelSnap, SnapKind};
 use crate::model::signature::Sha3Hasher;

@@ -6,8 +6,8 @@ use std::rc::Rc;
 use sha2::{Digest, Sha256};
 
 use super::{Inode, Squashfs};
+use crate::image::inspect::readers::window::Window;
 use crate::image::inspect::snap;
-use crate::image::inspect::window::Window;
 
 const PACKED: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/lzo/packed.snap"));
 

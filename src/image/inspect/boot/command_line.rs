@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::gadget::Gadget;
+use crate::image::inspect::gadget::Gadget;
 
 /// In the menu: what it tells the kernel by itself. It says so once for each kind of processor.
 const OWN: &str = "set snapd_static_cmdline_args='";

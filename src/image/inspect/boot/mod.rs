@@ -1,20 +1,28 @@
 //! What really boots: the files on the boot partition and the boot code outside of it. They are copies out of the kernel and the
 //! gadget snap, made when the image was made, and nothing signs the copies. Here every one is held against its original.
 
+mod command_line;
+pub(super) mod comparison;
+mod environment;
+mod loader;
+mod menu;
+pub(super) mod published;
+mod raspberry;
+
 use std::collections::BTreeSet;
 
-use super::comparison::{Compared, Expected, LARGEST_TEXT, MOST_FILES, Original, Originals};
-use super::contents::Contents;
-use super::files::Files;
 use super::gadget::{Gadget, NumberPlace, Structure};
-use super::listing::{Node, join};
-use super::loader::Loader;
-use super::raspberry::{self, Made};
+use super::readers::contents::Contents;
+use super::readers::files::Files;
+use super::readers::listing::{Node, join};
+use super::readers::squashfs::{Entry, FileInode, Inode, Squashfs};
+use super::readers::table::{self, Table};
 use super::seed::Generation;
-use super::squashfs::{Entry, FileInode, Inode, Squashfs};
-use super::table::{self, Table};
 use super::trouble::Trouble;
 use crate::station::units::to_u64;
+use comparison::{Compared, Expected, LARGEST_TEXT, MOST_FILES, Original, Originals};
+use loader::Loader;
+use raspberry::Made;
 
 /// How deep they lie.
 const DEEPEST: usize = 16;
@@ -450,8 +458,8 @@ fn is_made_at_first_boot(structure: &Structure) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::table::{Kind, Partition};
     use super::*;
+    use crate::image::inspect::readers::table::{Kind, Partition};
 
     #[test]
     fn no_partition_is_the_mbr_by_calling_itself_so() {

@@ -1,19 +1,19 @@
 //! What can be read from anywhere: a file inside the image, a part of the image, the image itself.
 
-use super::trouble::Trouble;
+use crate::image::inspect::trouble::Trouble;
 use crate::station::units::{KIB, to_u64, to_usize};
 
 /// What is read of a file at once.
 const CHUNK: u64 = 64 * KIB;
 
 /// A file that is read from anywhere.
-pub(super) trait Contents {
+pub(in crate::image::inspect) trait Contents {
     fn length(&self) -> u64;
     fn read_exact_at(&mut self, at: u64, into: &mut [u8]) -> Result<(), Trouble>;
 }
 
 /// Hands `contents` to `each`, part by part.
-pub(super) fn read_through(contents: &mut dyn Contents, mut each: impl FnMut(&[u8])) -> Result<(), Trouble> {
+pub(in crate::image::inspect) fn read_through(contents: &mut dyn Contents, mut each: impl FnMut(&[u8])) -> Result<(), Trouble> {
     let mut buffer = vec![0; to_usize(CHUNK)];
     let mut at = 0;
     while at < contents.length() {

@@ -13,7 +13,7 @@ use flate2::{Decompress, FlushDecompress, Status as Inflated};
 use liblzma::stream::{Action, Status, Stream};
 
 use super::contents::Contents;
-use super::trouble::Trouble;
+use crate::image::inspect::trouble::Trouble;
 use crate::station::units::{KIB, MIB, to_u64, to_usize};
 
 const MAGIC: u32 = 0x7371_7368;
@@ -46,7 +46,7 @@ enum Packing {
 
 /// What stands at a path inside a snap.
 #[derive(Clone, Debug)]
-pub(super) enum Inode {
+pub(in crate::image::inspect) enum Inode {
     File(FileInode),
     Directory(DirectoryInode),
     Link {
@@ -57,8 +57,8 @@ pub(super) enum Inode {
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct FileInode {
-    pub(super) length: u64,
+pub(in crate::image::inspect) struct FileInode {
+    pub(in crate::image::inspect) length: u64,
     start: u64,
     fragment: u32,
     offset_in_fragment: u64,
@@ -67,7 +67,7 @@ pub(super) struct FileInode {
 }
 
 #[derive(Clone, Copy, Debug)]
-pub(super) struct DirectoryInode {
+pub(in crate::image::inspect) struct DirectoryInode {
     start: u64,
     offset: u64,
     length: u64,
@@ -75,8 +75,8 @@ pub(super) struct DirectoryInode {
 
 /// One name in a directory.
 #[derive(Clone, Debug)]
-pub(super) struct Entry {
-    pub(super) name: String,
+pub(in crate::image::inspect) struct Entry {
+    pub(in crate::image::inspect) name: String,
     inode: InodePlace,
 }
 
@@ -86,7 +86,7 @@ struct InodePlace {
     offset: u64,
 }
 
-pub(super) struct Squashfs<'a> {
+pub(in crate::image::inspect) struct Squashfs<'a> {
     file: Box<dyn Contents + 'a>,
     packing: Packing,
     block: u64,
@@ -112,7 +112,7 @@ struct Cursor {
 }
 
 impl<'a> Squashfs<'a> {
-    pub(super) fn open(mut file: Box<dyn Contents + 'a>) -> Result<Self, Trouble> {
+    pub(in crate::image::inspect) fn open(mut file: Box<dyn Contents + 'a>) -> Result<Self, Trouble> {
         let mut superblock = [0; 96];
         file.read_exact_at(0, &mut superblock).map_err(|_short| Trouble::broken("it is no squashfs: it is too short"))?;
         let short = |at: usize| u16::from_le_bytes([superblock[at], superblock[at + 1]]);
@@ -154,7 +154,7 @@ impl<'a> Squashfs<'a> {
     }
 
     /// `None` where nothing stands there. Symbolic links are not followed.
-    pub(super) fn find(&mut self, path: &str) -> Result<Option<Inode>, Trouble> {
+    pub(in crate::image::inspect) fn find(&mut self, path: &str) -> Result<Option<Inode>, Trouble> {
         let mut inode = self.inode(self.root)?;
         for name in path.split('/').filter(|name| !name.is_empty()) {
             let Inode::Directory(directory) = inode else { return Ok(None) };
@@ -165,19 +165,19 @@ impl<'a> Squashfs<'a> {
     }
 
     /// The name a path ends with, in its directory.
-    pub(super) fn entry(&mut self, path: &str) -> Result<Option<Entry>, Trouble> {
+    pub(in crate::image::inspect) fn entry(&mut self, path: &str) -> Result<Option<Entry>, Trouble> {
         let (directory, name) = path.rsplit_once('/').unwrap_or(("", path));
         let Some(Inode::Directory(directory)) = self.find(directory)? else { return Ok(None) };
         Ok(self.entries(directory)?.into_iter().find(|entry| entry.name == name))
     }
 
     /// What a name stands for.
-    pub(super) fn node(&mut self, entry: &Entry) -> Result<Inode, Trouble> {
+    pub(in crate::image::inspect) fn node(&mut self, entry: &Entry) -> Result<Inode, Trouble> {
         self.inode(entry.inode)
     }
 
     /// All names in a directory.
-    pub(super) fn entries(&mut self, directory: DirectoryInode) -> Result<Vec<Entry>, Trouble> {
+    pub(in crate::image::inspect) fn entries(&mut self, directory: DirectoryInode) -> Result<Vec<Entry>, Trouble> {
         // Its length counts `.` and `..`, which are not written, as three bytes.
         let mut left = directory.length.saturating_sub(3);
         if left == 0 {
@@ -210,7 +210,7 @@ impl<'a> Squashfs<'a> {
     }
 
     /// Hands a file to `each`, block by block.
-    pub(super) fn read_through(&mut self, file: &FileInode, mut each: impl FnMut(&[u8])) -> Result<(), Trouble> {
+    pub(in crate::image::inspect) fn read_through(&mut self, file: &FileInode, mut each: impl FnMut(&[u8])) -> Result<(), Trouble> {
         let mut at = file.start;
         let mut left = file.length;
         for packed in file.blocks.iter() {
@@ -234,7 +234,7 @@ impl<'a> Squashfs<'a> {
     }
 
     /// A whole file of at most `most` bytes.
-    pub(super) fn read(&mut self, file: &FileInode, most: u64) -> Result<Vec<u8>, Trouble> {
+    pub(in crate::image::inspect) fn read(&mut self, file: &FileInode, most: u64) -> Result<Vec<u8>, Trouble> {
         if file.length > most {
             return Err(Trouble::Broken(format!("it is {} bytes long, where {most} are the most", file.length)));
         }

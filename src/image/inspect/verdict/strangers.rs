@@ -6,12 +6,12 @@
 use std::iter;
 use std::ops::Range;
 
-use super::files::{Files, System};
-use super::gadget::{Gadget, Structure};
-use super::published::{BOOT_CODE, is_of_libparted};
-use super::table::{Kind, Partition, Table};
-use super::trouble::Trouble;
-use super::window::Window;
+use crate::image::inspect::boot::published::{BOOT_CODE, is_of_libparted};
+use crate::image::inspect::gadget::{Gadget, Structure};
+use crate::image::inspect::readers::files::{Files, System};
+use crate::image::inspect::readers::table::{Kind, Partition, Table};
+use crate::image::inspect::readers::window::Window;
+use crate::image::inspect::trouble::Trouble;
 use crate::model::allowed::{Allowed, named_partition};
 use crate::station::units::{KIB, to_u64, to_usize};
 

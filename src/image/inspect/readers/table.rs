@@ -10,8 +10,8 @@ use gptman::{GPTHeader, GPTPartitionEntry};
 use mbrman::MBRHeader;
 use serde::Serialize;
 
-use super::trouble::Trouble;
 use super::window::Window;
+use crate::image::inspect::trouble::Trouble;
 use crate::station::units::to_usize;
 
 /// What the table is.
@@ -42,7 +42,7 @@ pub struct Partition {
 
 impl Partition {
     /// Its bytes in the image.
-    pub(super) fn bytes(&self) -> Range<u64> {
+    pub(in crate::image::inspect) fn bytes(&self) -> Range<u64> {
         self.start..self.start.saturating_add(self.length)
     }
 }
@@ -62,11 +62,11 @@ pub struct Table {
 }
 
 /// An MBR counts blocks of this size wherever it is in use on cards.
-pub(super) const MBR_BLOCK: u64 = 512;
+pub(in crate::image::inspect) const MBR_BLOCK: u64 = 512;
 /// The disk's number, four entries, a signature: what boot code in the same block does not take.
 const IN_FIRST_BLOCK: Range<u64> = 440..MBR_BLOCK;
 /// Logical blocks a GPT is made for.
-pub(super) const GPT_BLOCKS: [u64; 2] = [512, 4096];
+pub(in crate::image::inspect) const GPT_BLOCKS: [u64; 2] = [512, 4096];
 /// Tools write 128; more than this would be a table that only wants to cost time.
 const MOST_ENTRIES: u32 = 1024;
 /// The only size anybody writes (UEFI 2.10, 5.3.3, allows larger ones).
@@ -76,12 +76,12 @@ const HEADER: u64 = 92;
 /// The type of an entry that is none.
 const UNUSED: [u8; 16] = [0; 16];
 /// A protective MBR.
-pub(super) const PROTECTIVE: u8 = 0xee;
+pub(in crate::image::inspect) const PROTECTIVE: u8 = 0xee;
 /// Types of an extended partition, which holds a chain of more tables.
-pub(super) const EXTENDED: [u8; 3] = [0x05, 0x0f, 0x85];
+pub(in crate::image::inspect) const EXTENDED: [u8; 3] = [0x05, 0x0f, 0x85];
 
 /// Reads it; `None` where the image has no table at all.
-pub(super) fn read(image: &Window) -> Result<Option<Table>, Trouble> {
+pub(in crate::image::inspect) fn read(image: &Window) -> Result<Option<Table>, Trouble> {
     let mut reader = image.clone();
     let gpt_block = GPT_BLOCKS.into_iter().find(|block| {
         let mut signature = [0; 8];
@@ -172,7 +172,11 @@ fn copy(image: &Window, block: u64, at: u64) -> Result<(GPTHeader, Vec<GPTPartit
 }
 
 /// One copy of the table, its checksums held, and the bytes of its entries.
-pub(super) fn sound_copy(image: &Window, block: u64, at: u64) -> Result<(GPTHeader, Vec<GPTPartitionEntry>, Vec<u8>), Trouble> {
+pub(in crate::image::inspect) fn sound_copy(
+    image: &Window,
+    block: u64,
+    at: u64,
+) -> Result<(GPTHeader, Vec<GPTPartitionEntry>, Vec<u8>), Trouble> {
     let cut_short = || Trouble::broken("the file ends in the middle of it: it is cut short; copy it again");
     if at.checked_add(block).is_none_or(|end| end > image.length()) {
         return Err(cut_short());

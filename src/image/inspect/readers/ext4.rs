@@ -10,8 +10,8 @@ use ext4_view::{Ext4Error, Ext4Read, File, FileType, Metadata, Path};
 use super::contents::Contents;
 use super::listing::{Listing, Node, join, list};
 use super::small_inodes::{self, Enlarged};
-use super::trouble::Trouble;
 use super::window::Window;
+use crate::image::inspect::trouble::Trouble;
 use crate::station::units::to_u64;
 
 /// Where the superblock is, and its magic in it.
@@ -24,18 +24,18 @@ const MOST_GROUPS: u64 = 65_536;
 /// `PATH_MAX`.
 const LONGEST_TARGET: u64 = 4096;
 
-pub(super) fn is_here(partition: &Window) -> bool {
+pub(in crate::image::inspect) fn is_here(partition: &Window) -> bool {
     let mut magic = [0; 2];
     partition.read_exact_at(SUPERBLOCK + 0x38, &mut magic).is_ok() && magic == MAGIC
 }
 
-pub(super) struct Ext4 {
+pub(in crate::image::inspect) struct Ext4 {
     fs: ext4_view::Ext4,
     length: u64,
 }
 
 impl Ext4 {
-    pub(super) fn open(partition: &Window) -> Result<Self, Trouble> {
+    pub(in crate::image::inspect) fn open(partition: &Window) -> Result<Self, Trouble> {
         let mut superblock = [0; 1024];
         partition.read_exact_at(SUPERBLOCK, &mut superblock)?;
         check(&superblock, partition.length())?;
@@ -45,11 +45,11 @@ impl Ext4 {
         Ok(Self { fs, length: partition.length() })
     }
 
-    pub(super) fn label(&self) -> String {
+    pub(in crate::image::inspect) fn label(&self) -> String {
         self.fs.label().display().to_string()
     }
 
-    pub(super) fn list(&self) -> Result<Listing, Trouble> {
+    pub(in crate::image::inspect) fn list(&self) -> Result<Listing, Trouble> {
         let mut listing = Listing::new();
         let mut names = 0;
         let mut directories = vec![String::new()];
@@ -90,7 +90,7 @@ impl Ext4 {
         }
     }
 
-    pub(super) fn open_file<'a>(&'a self, path: &str, length: u64) -> Result<Box<dyn Contents + 'a>, Trouble> {
+    pub(in crate::image::inspect) fn open_file<'a>(&'a self, path: &str, length: u64) -> Result<Box<dyn Contents + 'a>, Trouble> {
         let file = self.fs.open(Path::new(absolute(path).as_str())).map_err(trouble)?;
         Ok(Box::new(Opened { file, length }))
     }

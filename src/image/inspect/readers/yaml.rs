@@ -3,14 +3,14 @@
 use serde::de::DeserializeOwned;
 use serde_saphyr::Options;
 
-use super::trouble::Trouble;
+use crate::image::inspect::trouble::Trouble;
 use crate::station::units::KIB;
 
 /// The longest such file that is read. The largest `seed.yaml` seen is 4 KiB, the largest `gadget.yaml` 30 KiB.
-pub(super) const LONGEST: u64 = 512 * KIB;
+pub(in crate::image::inspect) const LONGEST: u64 = 512 * KIB;
 
 /// Parses `bytes`, which are called `what` in an error.
-pub(super) fn parse<T: DeserializeOwned>(what: &str, bytes: &[u8]) -> Result<T, Trouble> {
+pub(in crate::image::inspect) fn parse<T: DeserializeOwned>(what: &str, bytes: &[u8]) -> Result<T, Trouble> {
     let mut options = Options::default();
     // An alias makes one line stand for a million; nothing here has a use for them.
     options.budget = serde_saphyr::budget! {

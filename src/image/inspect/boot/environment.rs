@@ -7,13 +7,13 @@ use std::collections::BTreeMap;
 
 use super::command_line::{self, Described, GadgetFiles, MenuWords};
 use super::comparison::{Compared, Expected, LARGEST_TEXT, Original, Originals};
-use super::files::Files;
-use super::gadget::Gadget;
-use super::listing::Node;
 use super::loader::Loader;
-use super::squashfs::Inode;
-use super::trouble::Trouble;
 use super::{menu, published};
+use crate::image::inspect::gadget::Gadget;
+use crate::image::inspect::readers::files::Files;
+use crate::image::inspect::readers::listing::Node;
+use crate::image::inspect::readers::squashfs::Inode;
+use crate::image::inspect::trouble::Trouble;
 
 /// GRUB's menu.
 const GRUB_CONFIG: &str = "efi/ubuntu/grub.cfg";

@@ -13,8 +13,8 @@ use fatfs::{FileSystem, FsOptions};
 
 use super::contents::Contents;
 use super::listing::{DEEPEST, Listing, Node, join, list};
-use super::trouble::Trouble;
 use super::window::Window;
+use crate::image::inspect::trouble::Trouble;
 use crate::station::units::{KIB, MIB, to_u64, to_usize};
 
 /// The largest allocation table that is read: of 64 million clusters.
@@ -24,7 +24,7 @@ const STEP: u64 = MIB;
 /// What is thrown away at once on the way to a place.
 const SKIP: u64 = 4 * KIB;
 
-pub(super) fn is_here(partition: &Window) -> bool {
+pub(in crate::image::inspect) fn is_here(partition: &Window) -> bool {
     let mut first = [0; 512];
     if partition.read_exact_at(0, &mut first).is_err() || first[510..512] != [0x55, 0xaa] {
         return false;
@@ -35,12 +35,12 @@ pub(super) fn is_here(partition: &Window) -> bool {
 
 type System = FileSystem<Window>;
 
-pub(super) struct Fat {
+pub(in crate::image::inspect) struct Fat {
     fs: System,
 }
 
 impl Fat {
-    pub(super) fn open(partition: &Window) -> Result<Self, Trouble> {
+    pub(in crate::image::inspect) fn open(partition: &Window) -> Result<Self, Trouble> {
         let mut first = [0; 512];
         partition.read_exact_at(0, &mut first)?;
         check(&first, partition)?;
@@ -48,13 +48,13 @@ impl Fat {
     }
 
     /// The one in the root directory, which is what udev and snapd go by; else the one in the first block.
-    pub(super) fn label(&self) -> Result<String, Trouble> {
+    pub(in crate::image::inspect) fn label(&self) -> Result<String, Trouble> {
         let label = guarded(|| Ok(self.fs.read_volume_label_from_root_dir()?))?;
         Ok(label.unwrap_or_else(|| self.fs.volume_label()).trim_end().to_owned())
     }
 
     /// Names are kept in lower case: FAT does not tell them apart, and neither do firmwares.
-    pub(super) fn list(&self) -> Result<Listing, Trouble> {
+    pub(in crate::image::inspect) fn list(&self) -> Result<Listing, Trouble> {
         guarded(|| self.walk())
     }
 
@@ -94,7 +94,7 @@ impl Fat {
         Ok(listing)
     }
 
-    pub(super) fn open_file<'a>(&'a self, path: &str, length: u64) -> Result<Box<dyn Contents + 'a>, Trouble> {
+    pub(in crate::image::inspect) fn open_file<'a>(&'a self, path: &str, length: u64) -> Result<Box<dyn Contents + 'a>, Trouble> {
         let file = guarded(|| Ok(self.fs.root_dir().open_file(path)?))?;
         Ok(Box::new(Opened { places: vec![file.clone()], file, at: 0, length }))
     }

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::files::Files;
-use super::gadget::Gadget;
 use super::raspberry::Made;
-use super::seed::Seed;
-use super::squashfs::{Entry, Squashfs};
-use super::table::Table;
-use super::trouble::Trouble;
-use super::window::Window;
+use crate::image::inspect::gadget::Gadget;
+use crate::image::inspect::readers::files::Files;
+use crate::image::inspect::readers::squashfs::{Entry, Squashfs};
+use crate::image::inspect::readers::table::Table;
+use crate::image::inspect::readers::window::Window;
+use crate::image::inspect::seed::Seed;
+use crate::image::inspect::trouble::Trouble;
 use crate::model::allowed::{Allowed, named_on_fat};
 use crate::station::units::KIB;
 
@@ -24,41 +24,41 @@ const MOST_NAMED: usize = 20;
 pub(super) const LARGEST_TEXT: u64 = 256 * KIB;
 
 /// What is compared with what.
-pub(super) struct Originals<'a, 'f> {
-    pub(super) image: &'a Window,
-    pub(super) table: &'a Table,
+pub(in crate::image::inspect) struct Originals<'a, 'f> {
+    pub(in crate::image::inspect) image: &'a Window,
+    pub(in crate::image::inspect) table: &'a Table,
     /// The boot partition: `system-boot`, or `ubuntu-seed`.
-    pub(super) boot: Option<&'f Files>,
-    pub(super) seed: &'a Seed,
+    pub(in crate::image::inspect) boot: Option<&'f Files>,
+    pub(in crate::image::inspect) seed: &'a Seed,
     /// The kernel's file in the seed, and the base's or core's.
-    pub(super) kernel_file: &'a str,
-    pub(super) base_file: &'a str,
-    pub(super) kernel: Result<Squashfs<'f>, Trouble>,
-    pub(super) gadget: Result<Squashfs<'f>, Trouble>,
+    pub(in crate::image::inspect) kernel_file: &'a str,
+    pub(in crate::image::inspect) base_file: &'a str,
+    pub(in crate::image::inspect) kernel: Result<Squashfs<'f>, Trouble>,
+    pub(in crate::image::inspect) gadget: Result<Squashfs<'f>, Trouble>,
     /// The one whose bytes somebody published, since Ubuntu Core 18.
-    pub(super) snapd: Option<Result<Squashfs<'f>, Trouble>>,
+    pub(in crate::image::inspect) snapd: Option<Result<Squashfs<'f>, Trouble>>,
     /// What is described in it.
-    pub(super) gadget_yaml: Result<&'a Gadget, &'a Trouble>,
+    pub(in crate::image::inspect) gadget_yaml: Result<&'a Gadget, &'a Trouble>,
     /// The model's grade is dangerous, for which a gadget may give the kernel words that others do not get.
-    pub(super) is_dangerous: bool,
-    pub(super) allowed: &'a Allowed,
+    pub(in crate::image::inspect) is_dangerous: bool,
+    pub(in crate::image::inspect) allowed: &'a Allowed,
 }
 
 /// What the comparison found.
 #[derive(Debug, Default)]
-pub(super) struct Compared {
+pub(in crate::image::inspect) struct Compared {
     /// Copies that are their originals.
-    pub(super) equal: usize,
+    pub(in crate::image::inspect) equal: usize,
     /// Copies that are not, or are missing.
-    pub(super) different: Vec<String>,
+    pub(in crate::image::inspect) different: Vec<String>,
     /// Files on the boot partition that no snap has.
-    pub(super) foreign: Vec<String>,
+    pub(in crate::image::inspect) foreign: Vec<String>,
     /// What is held to nothing, and on the list of what is allowed.
-    pub(super) allowed: Vec<String>,
+    pub(in crate::image::inspect) allowed: Vec<String>,
     /// What could not be compared, and changes nothing of what boots.
-    pub(super) uncovered: Vec<String>,
+    pub(in crate::image::inspect) uncovered: Vec<String>,
     /// Bytes outside of every file system that were compared with the gadget's.
-    pub(super) places: Vec<Range<u64>>,
+    pub(in crate::image::inspect) places: Vec<Range<u64>>,
 }
 
 impl Compared {

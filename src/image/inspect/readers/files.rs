@@ -5,23 +5,23 @@
 
 use super::contents::Contents;
 use super::listing::{Listing, Node};
-use super::trouble::Trouble;
 use super::window::Window;
 use super::{ext4, fat};
+use crate::image::inspect::trouble::Trouble;
 use crate::station::units::to_usize;
 
 /// Which file system it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum System {
+pub(in crate::image::inspect) enum System {
     Fat,
     Ext4,
 }
 
 /// A file system, opened and listed.
-pub(super) struct Files {
-    pub(super) system: System,
-    pub(super) label: String,
-    pub(super) listing: Listing,
+pub(in crate::image::inspect) struct Files {
+    pub(in crate::image::inspect) system: System,
+    pub(in crate::image::inspect) label: String,
+    pub(in crate::image::inspect) listing: Listing,
     reader: Reader,
 }
 
@@ -32,7 +32,7 @@ enum Reader {
 
 impl Files {
     /// `None` where there is neither FAT nor ext4.
-    pub(super) fn open(partition: &Window) -> Result<Option<Self>, Trouble> {
+    pub(in crate::image::inspect) fn open(partition: &Window) -> Result<Option<Self>, Trouble> {
         if ext4::is_here(partition) && fat::is_here(partition) {
             return Err(Trouble::broken("it is FAT and ext4 at once: which of them is read depends on who reads it"));
         }
@@ -57,12 +57,12 @@ impl Files {
         if self.system == System::Fat { path.to_lowercase() } else { path.to_owned() }
     }
 
-    pub(super) fn node(&self, path: &str) -> Option<&Node> {
+    pub(in crate::image::inspect) fn node(&self, path: &str) -> Option<&Node> {
         self.listing.get(&self.key(path))
     }
 
     /// What lies right inside a directory: names and nodes.
-    pub(super) fn inside<'a>(&'a self, directory: &str) -> impl Iterator<Item = (&'a str, &'a Node)> + 'a {
+    pub(in crate::image::inspect) fn inside<'a>(&'a self, directory: &str) -> impl Iterator<Item = (&'a str, &'a Node)> + 'a {
         let prefix = if directory.is_empty() { String::new() } else { format!("{}/", self.key(directory)) };
         let from = self.listing.range(prefix.clone()..);
         from.take_while({
@@ -73,14 +73,14 @@ impl Files {
     }
 
     /// Everything below a directory, by path from the root.
-    pub(super) fn below<'a>(&'a self, directory: &str) -> impl Iterator<Item = (&'a str, &'a Node)> + 'a {
+    pub(in crate::image::inspect) fn below<'a>(&'a self, directory: &str) -> impl Iterator<Item = (&'a str, &'a Node)> + 'a {
         let prefix = format!("{}/", self.key(directory));
         let from = self.listing.range(prefix.clone()..);
         from.take_while(move |(path, _)| path.starts_with(&prefix)).map(|(path, node)| (path.as_str(), node))
     }
 
     /// A regular file.
-    pub(super) fn open_file<'a>(&'a self, path: &str) -> Result<Box<dyn Contents + 'a>, Trouble> {
+    pub(in crate::image::inspect) fn open_file<'a>(&'a self, path: &str) -> Result<Box<dyn Contents + 'a>, Trouble> {
         let path = self.key(path);
         match self.listing.get(&path) {
             Some(Node::File { length }) => match &self.reader {
@@ -93,7 +93,7 @@ impl Files {
     }
 
     /// A regular file of at most `most` bytes.
-    pub(super) fn read(&self, path: &str, most: u64) -> Result<Vec<u8>, Trouble> {
+    pub(in crate::image::inspect) fn read(&self, path: &str, most: u64) -> Result<Vec<u8>, Trouble> {
         let mut contents = self.open_file(path)?;
         if contents.length() > most {
             return Err(Trouble::Broken(format!("{path:?} is {} bytes long, where {most} are the most", contents.length())));

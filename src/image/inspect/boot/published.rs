@@ -14,7 +14,7 @@ const MENUS: [(&str, &str); 5] = [
 ];
 
 /// Room for boot code in front of a table.
-pub(super) const BOOT_CODE: usize = 440;
+pub(in crate::image::inspect) const BOOT_CODE: usize = 440;
 /// It as libparted 3.5 fills it where it makes an MBR, which older image tools have it do: code that starts the first block of the active
 /// partition, and zeroes.
 const OF_LIBPARTED: &str = "0d0087a55200f3b6b52f32bcb39c0a267c014c4f50e90fcb95ea0039373c9d59";
@@ -26,7 +26,7 @@ pub(super) fn is_menu(menu: &[u8]) -> bool {
 }
 
 /// Does libparted put this boot code into every MBR?
-pub(super) fn is_of_libparted(code: &[u8; BOOT_CODE]) -> bool {
+pub(in crate::image::inspect) fn is_of_libparted(code: &[u8; BOOT_CODE]) -> bool {
     sha256(code) == OF_LIBPARTED
 }
 

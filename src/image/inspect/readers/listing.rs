@@ -2,18 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use super::trouble::Trouble;
+use crate::image::inspect::trouble::Trouble;
 
 /// A seed has some hundred files, a boot partition with every device tree some two thousand.
 const MOST_ENTRIES: usize = 20_000;
 /// All names together.
 const MOST_NAMES: usize = 4 << 20;
 /// How deep directories lie in one another.
-pub(super) const DEEPEST: usize = 32;
+pub(in crate::image::inspect) const DEEPEST: usize = 32;
 
 /// What stands at a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Node {
+pub(in crate::image::inspect) enum Node {
     File {
         length: u64,
     },
@@ -26,10 +26,10 @@ pub(super) enum Node {
 }
 
 /// Everything in a file system, by path from its root, without a slash in front. Parents come before what is in them.
-pub(super) type Listing = BTreeMap<String, Node>;
+pub(in crate::image::inspect) type Listing = BTreeMap<String, Node>;
 
 /// Adds to a listing as long as it is one.
-pub(super) fn list(listing: &mut Listing, names: &mut usize, path: String, node: Node) -> Result<(), Trouble> {
+pub(in crate::image::inspect) fn list(listing: &mut Listing, names: &mut usize, path: String, node: Node) -> Result<(), Trouble> {
     *names += path.len();
     if listing.len() >= MOST_ENTRIES || *names > MOST_NAMES {
         return Err(Trouble::Broken(format!("it holds more than {MOST_ENTRIES} files, which no seed does")));
@@ -44,6 +44,6 @@ pub(super) fn list(listing: &mut Listing, names: &mut usize, path: String, node:
 }
 
 /// A path inside a directory.
-pub(super) fn join(directory: &str, name: &str) -> String {
+pub(in crate::image::inspect) fn join(directory: &str, name: &str) -> String {
     if directory.is_empty() { name.to_owned() } else { format!("{directory}/{name}") }
 }

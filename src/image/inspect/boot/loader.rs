@@ -1,8 +1,8 @@
 //! Which boot loader starts the kernel.
 
-use super::gadget::Gadget;
-use super::squashfs::Squashfs;
-use super::trouble::Trouble;
+use crate::image::inspect::gadget::Gadget;
+use crate::image::inspect::readers::squashfs::Squashfs;
+use crate::image::inspect::trouble::Trouble;
 
 /// What starts the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -16,7 +16,7 @@ use nix::errno::Errno;
 use nix::unistd::{Whence, lseek};
 
 use super::contents::Contents;
-use super::trouble::Trouble;
+use crate::image::inspect::trouble::Trouble;
 use crate::station::units::{KIB, MIB, to_u64, to_usize};
 
 /// What is kept of what was read: FAT chains and directories are read four bytes here and 512 there.
@@ -128,7 +128,7 @@ type Kept = VecDeque<(u64, Rc<[u8]>)>;
 
 /// A part of the image.
 #[derive(Clone)]
-pub(super) struct Window {
+pub(in crate::image::inspect) struct Window {
     medium: Rc<dyn Medium>,
     purse: Rc<Purse>,
     start: u64,
@@ -138,36 +138,36 @@ pub(super) struct Window {
 }
 
 impl Window {
-    pub(super) fn whole(medium: Rc<dyn Medium>) -> Self {
+    pub(in crate::image::inspect) fn whole(medium: Rc<dyn Medium>) -> Self {
         Self::whole_until(medium, None)
     }
 
     /// One that gives out nothing any more after that time.
-    pub(super) fn whole_until(medium: Rc<dyn Medium>, until: Option<Instant>) -> Self {
+    pub(in crate::image::inspect) fn whole_until(medium: Rc<dyn Medium>, until: Option<Instant>) -> Self {
         let length = medium.length();
         let purse = Purse::for_image(length, until);
         Self { medium, purse, start: 0, length, position: 0, kept: Rc::default() }
     }
 
     /// A part of this one; shorter where this one ends before.
-    pub(super) fn part(&self, start: u64, length: u64) -> Self {
+    pub(in crate::image::inspect) fn part(&self, start: u64, length: u64) -> Self {
         let start_inside = start.min(self.length);
         let length = length.min(self.length - start_inside);
         let (medium, purse) = (Rc::clone(&self.medium), Rc::clone(&self.purse));
         Self { medium, purse, start: self.start + start_inside, length, position: 0, kept: Rc::default() }
     }
 
-    pub(super) fn length(&self) -> u64 {
+    pub(in crate::image::inspect) fn length(&self) -> u64 {
         self.length
     }
 
     /// The first byte from `at` on that may be something else than zero; the window's end where there is none.
-    pub(super) fn next_data(&self, at: u64) -> u64 {
+    pub(in crate::image::inspect) fn next_data(&self, at: u64) -> u64 {
         self.medium.next_data(self.start + at).saturating_sub(self.start).clamp(at, self.length.max(at))
     }
 
     /// As much of `into` as is there.
-    pub(super) fn read_some_at(&self, at: u64, into: &mut [u8]) -> io::Result<usize> {
+    pub(in crate::image::inspect) fn read_some_at(&self, at: u64, into: &mut [u8]) -> io::Result<usize> {
         let left = self.length.saturating_sub(at);
         let count = into.len().min(usize::try_from(left).unwrap_or(usize::MAX));
         self.purse.pay(count)?;
@@ -186,7 +186,7 @@ impl Window {
         Ok(count)
     }
 
-    pub(super) fn read_exact_at(&self, at: u64, into: &mut [u8]) -> io::Result<()> {
+    pub(in crate::image::inspect) fn read_exact_at(&self, at: u64, into: &mut [u8]) -> io::Result<()> {
         if self.read_some_at(at, into)? == into.len() { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
     }
 

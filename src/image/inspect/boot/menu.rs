@@ -5,8 +5,8 @@
 
 use memchr::memmem;
 
-use super::squashfs::{Inode, Squashfs};
-use super::trouble::Trouble;
+use crate::image::inspect::readers::squashfs::{Inode, Squashfs};
+use crate::image::inspect::trouble::Trouble;
 
 /// What carries it inside a snapd snap.
 const PROGRAM: &str = "usr/lib/snapd/snapd";

@@ -1,10 +1,10 @@
 //! What lies in `writable` beside the seed. Nothing signs it, and the first boot takes it as it is: cloud-init user data makes
 //! users and runs commands, a unit file starts whatever it names.
 
-use super::files::Files;
-use super::listing::{Node, join};
-use super::seed::Seed;
-use super::squashfs::{Inode, Squashfs};
+use crate::image::inspect::readers::files::Files;
+use crate::image::inspect::readers::listing::{Node, join};
+use crate::image::inspect::readers::squashfs::{Inode, Squashfs};
+use crate::image::inspect::seed::Seed;
 use crate::model::allowed::Allowed;
 use crate::station::units::KIB;
 

@@ -4,8 +4,8 @@
 //! is shown the file system as it would be with inodes of 256 bytes: tables of them begin where the real file system ends, every inode
 //! is filled up with zeroes, and has the whole checksum if its half holds, and a wrong one if not. All other checksums are the real ones.
 
-use super::trouble::Trouble;
 use super::window::Window;
+use crate::image::inspect::trouble::Trouble;
 use crate::station::units::{to_u64, to_usize};
 
 const SUPERBLOCK: u64 = 1024;
@@ -23,12 +23,12 @@ const VERSION: usize = 0x64;
 /// The checksum of a descriptor.
 const OF_GROUP: usize = 0x1e;
 
-pub(super) fn are_in(superblock: &[u8; 1024]) -> bool {
+pub(in crate::image::inspect) fn are_in(superblock: &[u8; 1024]) -> bool {
     superblock[0x58..0x5a] == [128, 0] && word(superblock, 0x64) & HAS_CHECKSUMS != 0
 }
 
 /// A file system, with larger inodes.
-pub(super) struct Enlarged {
+pub(in crate::image::inspect) struct Enlarged {
     partition: Window,
     seed: u32,
     /// Where the real file system ends, and the tables begin.
@@ -45,7 +45,7 @@ pub(super) struct Enlarged {
 
 impl Enlarged {
     /// The superblock has been looked at: its blocks lie inside the partition, and its groups are not too many.
-    pub(super) fn new(partition: &Window, superblock: &[u8; 1024]) -> Result<Self, Trouble> {
+    pub(in crate::image::inspect) fn new(partition: &Window, superblock: &[u8; 1024]) -> Result<Self, Trouble> {
         let features = word(superblock, 0x60);
         if checksum(u32::MAX, &[&superblock[..0x3fc]]) != word(superblock, 0x3fc) {
             return Err(Trouble::broken("ext4: the checksum of its superblock does not hold"));

@@ -1,0 +1,12 @@
+//! What reads the bytes of an image: windows on it that pay for every byte, partition tables, file systems, snaps, YAML.
+
+pub(super) mod contents;
+mod ext4;
+mod fat;
+pub(super) mod files;
+pub(super) mod listing;
+mod small_inodes;
+pub(super) mod squashfs;
+pub mod table;
+pub mod window;
+pub(super) mod yaml;
