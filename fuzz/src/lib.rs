@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use flashline::image::inspect::Wanted;
 use flashline::image::inspect::window::Medium;
-use flashline::image::open::Opened;
+use flashline::image::packing::Opened;
 use flashline::model::allowed::Allowed;
 use flashline::model::trust::Trust;
 use flashline::station::units::Bytes;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::image::open::{Opened, refuse_at_sight};
+use crate::image::packing::{Opened, refuse_at_sight};
 use crate::image::stage::{for_now, in_place};
 use crate::image::{ImageError, Staged};
 use crate::panel::bars::ReadingBar;

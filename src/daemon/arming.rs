@@ -12,7 +12,7 @@ use nix::unistd::{Uid, User};
 
 use super::interlock::{Demand, Interlock, Known, Refused};
 use crate::config::{self, ConfigError, Images, ModelSettings, Settings};
-use crate::image::open::refuse_at_sight;
+use crate::image::packing::refuse_at_sight;
 use crate::image::stage::{find_staged, stage, sweep};
 use crate::image::{ImageError, Staged, store};
 use crate::station::command::Who;

@@ -19,7 +19,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use super::extents::Extents;
 use super::layout::{FIRST_BYTES, Layout};
 use super::map::{PIECE, PieceMap, PieceValue, ZeroValues, value};
-use super::open::Opened;
+use super::packing::Opened;
 use super::{ImageError, store};
 use crate::station::units::{Bytes, MIB, to_u64, to_usize};
 

@@ -3,22 +3,17 @@
 //! Knows nothing of cards. What the rest of the station gets is a [`Staged`]: bytes, their [`map::PieceMap`], and the places
 //! that make a card bootable ([`layout::Layout`]).
 
-mod behind;
 #[cfg(test)]
 mod cases;
-mod decoder_error;
 pub mod extents;
 pub mod foreign;
 pub mod inspect;
 mod intake;
 pub mod layout;
 pub mod map;
-pub mod open;
+pub mod packing;
 pub mod stage;
 pub mod store;
-mod xz;
-mod zip;
-mod zst;
 
 use std::fs::File;
 use std::io;

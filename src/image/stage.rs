@@ -233,8 +233,8 @@ pub(super) mod tests {
     use std::io::Write;
 
     use super::super::map::PIECE;
-    use super::super::zip::tests::{deflated, stored, zip64};
     use super::*;
+    use crate::image::packing::zip::tests::{deflated, stored, zip64};
     use crate::station::units::to_u64;
 
     /// Two data runs in a mostly empty image that ends in the middle of a block.

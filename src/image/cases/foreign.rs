@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::image::ImageError;
 use crate::image::inspect::disk::look;
-use crate::image::open::refuse_at_sight;
+use crate::image::packing::refuse_at_sight;
 use crate::image::stage::tests::{silent, write, xz};
 use crate::image::stage::{for_now, in_place};
 use crate::station::record::Contents;

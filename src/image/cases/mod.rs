@@ -1,5 +1,4 @@
 //! What people give a station for an image, and what must come of it.
 
 mod foreign;
-mod packed;
-mod sizes;
+pub(super) mod sizes;

@@ -9,7 +9,7 @@ use crate::station::outcome::Digest;
 use crate::station::units::{MIB, to_u64, to_usize};
 
 /// Of so many MiB, of which every grain is data, and that all packers make short: a few numbers in each.
-pub(super) fn data(mebibytes: u64) -> Vec<u8> {
+pub(in crate::image) fn data(mebibytes: u64) -> Vec<u8> {
     let mut raw = vec![0; to_usize(mebibytes * MIB)];
     for (number, grain) in raw.chunks_mut(32 << 10).enumerate() {
         let noise = blake3::hash(&to_u64(number).to_le_bytes());

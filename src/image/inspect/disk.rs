@@ -20,7 +20,7 @@ use super::readers::table::{EXTENDED, GPT_BLOCKS, MBR_BLOCK, PROTECTIVE, sound_c
 use super::readers::window::{FileMedium, Window};
 use super::trouble::Trouble;
 use crate::image::foreign::{self, FOOTER, HEAD};
-use crate::image::open::Opened;
+use crate::image::packing::Opened;
 use crate::image::{ImageError, Staged};
 use crate::station::record::Contents;
 use crate::station::units::{to_u64, to_usize};

@@ -6,14 +6,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use super::super::behind::{Beyond, Share};
-use super::super::open::Opened;
-use super::super::stage::for_now;
-use super::super::stage::tests::{STREAMS, bz2, gz, packers, silent, write, xz, zst};
-use super::super::xz::XzReader;
-use super::super::zip::tests::{deflated, with_method, zip_of};
-use super::super::zst::ZstReader;
+use super::Opened;
+use super::behind::{Beyond, Share};
+use super::error::explain;
+use super::xz::XzReader;
+use super::zip::tests::{deflated, with_method, zip_of};
+use super::zst::ZstReader;
 use crate::image::ImageError;
+use crate::image::cases::sizes;
+use crate::image::stage::for_now;
+use crate::image::stage::tests::{STREAMS, bz2, gz, packers, silent, write, xz, zst};
 use crate::station::outcome::Digest;
 use crate::station::units::{Bytes, MIB, to_u64, to_usize};
 
@@ -136,14 +138,14 @@ fn a_decoder_may_take_half_of_the_memory_that_is_free_and_who_needs_more_is_told
     let share = needs(unxz(&with_dictionary(256), 500 * MIB).expect_err("too much"), 256 * MIB);
     assert_eq!((share.free, share.may), (Bytes(500 * MIB), Bytes(250 * MIB)));
     needs(unzst(directory.path(), &with_window(31), 500 * MIB).expect_err("too much"), 2048 * MIB);
-    let error = super::super::decoder_error::explain(Path::new("a.xz"), 0, Beyond::Memory { needs: Some(Bytes(1 << 30)), share }.into());
+    let error = explain(Path::new("a.xz"), 0, Beyond::Memory { needs: Some(Bytes(1 << 30)), share }.into());
     assert!(error.to_string().contains("takes 1.0 GB of memory, and 524.2 MB are free, of which 262.1 MB may be taken"), "{error}");
 }
 
 #[test]
 fn parts_of_a_split_file_are_told_as_parts() {
     let directory = tempfile::tempdir().expect("a temporary directory");
-    let packed = xz(&super::sizes::data(1));
+    let packed = xz(&sizes::data(1));
     for name in ["a.img.xz.001", "a.img.xz.part1", "a.img.xz.aa"] {
         let error = taken(directory.path(), name, &packed[..packed.len() / 2]).expect_err("it is a part");
         assert!(matches!(error, ImageError::Part { .. }), "{name}: {error:?}");
@@ -180,7 +182,7 @@ fn a_zip_whose_comment_holds_the_signature_of_an_end_is_whole() {
 #[test]
 fn a_zip_is_read_however_it_is_packed() {
     let directory = tempfile::tempdir().expect("a temporary directory");
-    let raw = super::sizes::data(2);
+    let raw = sizes::data(2);
     // As a `.lzma`, whose end is marked: the five bytes of its properties stand behind a version and their length in a zip.
     let options = liblzma::stream::LzmaOptions::new_preset(1).expect("a preset");
     let stream = liblzma::stream::Stream::new_lzma_encoder(&options).expect("an encoder");
@@ -201,7 +203,7 @@ fn a_zip_is_read_however_it_is_packed() {
     // Packed by 7-Zip with `-mm=Deflate64`, as Windows packs whatever is larger than 2 GiB.
     let deflate64 = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/packed/deflate64.zip");
     let staged = for_now(&deflate64, directory.path(), &mut silent()).expect("it is whole");
-    assert_eq!(staged.digest(), of(&super::sizes::data(3)));
+    assert_eq!(staged.digest(), of(&sizes::data(3)));
 }
 
 #[test]

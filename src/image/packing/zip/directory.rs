@@ -6,8 +6,8 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
-use crate::image::behind::Beyond;
 use crate::image::extents::is_zero;
+use crate::image::packing::behind::Beyond;
 use crate::station::units::{KIB, MIB, to_u64, to_usize};
 
 /// The end of the central directory (4.3.16), its length without the comment, and the longest comment.

@@ -10,8 +10,8 @@ use liblzma::bufread::XzDecoder;
 use liblzma::stream::Stream;
 
 use super::directory::{WRAP, damaged, number};
-use crate::image::behind::Share;
-use crate::image::xz::XzReader;
+use crate::image::packing::behind::Share;
+use crate::image::packing::xz::XzReader;
 use crate::station::units::to_u64;
 
 /// How a file is packed (4.4.5).

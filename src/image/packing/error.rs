@@ -6,7 +6,7 @@ use std::path::Path;
 use zstd::zstd_safe::zstd_sys::ZSTD_ErrorCode;
 
 use super::behind::{Beyond, Share};
-use super::{ImageError, foreign};
+use crate::image::{ImageError, foreign};
 
 /// What a decoder's error means for a packed file. An error number is the system's; anything else was made by the decoder.
 pub(super) fn explain(path: &Path, at: u64, source: io::Error) -> ImageError {

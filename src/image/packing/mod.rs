@@ -1,5 +1,13 @@
 //! Opening an image file whatever it is packed in, told by its first bytes; its name may only contradict.
 
+mod behind;
+#[cfg(test)]
+mod cases;
+mod error;
+mod xz;
+pub(super) mod zip;
+mod zst;
+
 use std::fs::{self, File};
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
@@ -9,13 +17,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bzip2::bufread::BzDecoder;
 use flate2::bufread::GzDecoder;
 
-use super::behind::{Counted, Members, Share, Streams};
-use super::decoder_error::explain;
+use super::ImageError;
 use super::foreign::{self, HEAD};
-use super::xz::XzReader;
-use super::zst::ZstReader;
-use super::{ImageError, zip};
 use crate::station::units::{Bytes, MIB, to_u64, to_usize};
+use behind::{Counted, Members, Share, Streams};
+use error::explain;
+use xz::XzReader;
+use zst::ZstReader;
 
 /// What packed files begin with: The .xz File Format 1.2.1, 2.1.1.1; RFC 1952, 2.3.1; RFC 8878, 3.1.1; bzip2; APPNOTE 6.3.10,
 /// 4.3.7 to 4.3.16 and 8.5.4, where a zip begins with its file, with its end if it is empty, or says that it is a part.

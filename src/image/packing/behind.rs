@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use procfs::{Current, Meminfo};
 
-use super::extents::is_zero;
+use crate::image::extents::is_zero;
 use crate::station::units::{Bytes, KIB, MIB, to_u64, to_usize};
 
 /// Why a file that is as it was packed cannot be unpacked to its end.

@@ -11,8 +11,8 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use super::ImageError;
-use super::decoder_error::explain;
+use super::error::explain;
+use crate::image::ImageError;
 use crate::station::units::{MIB, to_u64, to_usize};
 use directory::{Header, LONGEST_DIRECTORY, damaged, headers, prove_end};
 
@@ -152,7 +152,7 @@ pub(super) fn split(path: &Path) -> ImageError {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(in crate::image) mod tests {
     use std::io::{Cursor, Write};
 
     use flate2::Crc;
@@ -161,7 +161,7 @@ pub(super) mod tests {
 
     use super::directory::{END_LENGTH, END64, END64_LENGTH, HEADER_LENGTH, LOCATOR, number};
     use super::*;
-    use crate::image::open::Opened;
+    use crate::image::packing::Opened;
     use crate::image::stage::tests::write;
     use crate::station::units::Bytes;
 
