@@ -202,3 +202,8 @@ fn denied(doing: Doing) -> Trouble {
         Doing::Opening | Doing::Writing | Doing::Copying | Doing::Renewing => Trouble::NotWritable,
     }
 }
+
+/// It was flushed with success, and is not there.
+pub(super) fn not_there(what: &str) -> io::Error {
+    io::Error::other(format!("{what} is not on the disk, although the disk was told to keep it and said that it does"))
+}

@@ -31,9 +31,8 @@ use nix::sys::statvfs::statvfs;
 use nix::unistd::{Gid, Uid, fchown};
 
 use super::BUSY;
-use super::error::{Doing, LogError, Trouble};
+use super::error::{Doing, LogError, Trouble, not_there};
 use super::on_disk::{self, CHUNK, DirectFile};
-use super::settle::not_there;
 use crate::station::units::to_u64;
 
 /// How long readers are waited for: none of ours reads longer, and whoever does is found in the error.

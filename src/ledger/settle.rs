@@ -32,7 +32,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use super::Ledger;
-use super::error::{Doing, LogError};
+use super::error::{Doing, LogError, not_there};
 use super::link::Link;
 use super::on_disk::{self, CHUNK, DirectFile, FRAME_HEADER, LARGEST_PAGE, WAL_HEADER, Wal};
 use super::renew::{self, Renewal, Which};
@@ -166,11 +166,6 @@ pub(super) fn answers(path: &Path) -> io::Result<()> {
     wal.push("-wal");
     DirectFile::open(Path::new(&wal), crate::device::aligned::ALIGNMENT)?.read_at(0, &mut [0])?;
     changes.or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
-}
-
-/// It was flushed with success, and is not there.
-pub(super) fn not_there(what: &str) -> io::Error {
-    io::Error::other(format!("{what} is not on the disk, although the disk was told to keep it and said that it does"))
 }
 
 impl Ledger {
