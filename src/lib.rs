@@ -46,7 +46,7 @@
 //!
 //! # Who may import whom
 //!
-//! Arrows never run up; a test holds this table (`tests/rooms.rs`).
+//! Arrows never run up; a test holds this table (`tests/rooms.rs`). Nor do files or folders within a room import each other in a circle.
 //!
 //! | room | may import |
 //! | --- | --- |

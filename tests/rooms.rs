@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 
 use proc_macro2::{TokenStream, TokenTree};
 
+#[path = "rooms/arrows.rs"]
+mod arrows;
+
 /// The table as `src/lib.rs` shows it: room, and what it may import.
 fn table() -> BTreeMap<String, BTreeSet<String>> {
     let map = fs::read_to_string(source("lib.rs")).expect("lib.rs is there");
@@ -160,5 +163,16 @@ fn unsafe_stays_in_its_rooms() {
     for file in files_below(&source("")) {
         let found = tokens_of(&file).iter().any(|token| token == "unsafe");
         assert!(!found || rooms.contains(&file), "{} has `unsafe`", file.display());
+    }
+}
+
+#[test]
+fn no_two_files_or_folders_import_each_other_in_a_circle() {
+    for directory in ["src", "hardware-tests/lab/src"] {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(directory);
+        let relative = |file: &Path| file.strip_prefix(&root).expect("it is below").to_owned();
+        let read = |file: &PathBuf| (relative(file), fs::read_to_string(file).expect("a source can be read"));
+        let circles = arrows::circles(&files_below(&root).iter().map(read).collect(), "lib.rs");
+        assert!(circles.is_empty(), "{directory}:\n{}", circles.join("\n"));
     }
 }
