@@ -102,7 +102,7 @@ fn nowhere(settings: &Settings, sysfs: &Sysfs) -> Vec<String> {
     let missing = ports.filter(|(_, port)| !sysfs.has_controller(port));
     missing
         .map(|(slot, port)| {
-            let controller = port.0.split('/').next().unwrap_or_default();
+            let controller = port.controller();
             format!(
                 "slot {}: this PC has no controller {controller}, so no card is ever seen in {port}: `flashline slots` lists the ports",
                 slot.name

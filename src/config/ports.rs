@@ -1,6 +1,8 @@
 //! The form of a port: `CONTROLLER/usb3-1.2/lun-0`, `CONTROLLER/mmc-0`, or `CONTROLLER/usb3-1.2/mmc-0` for an SD host on a USB reader. A text
 //! of another form can never be a port, so its slot could never see a card.
 
+use crate::station::port::{Parts, Port, Unit};
+
 /// Buses of disks that are no cards. A slot on one is refused card by card, in words that name the bus.
 const DISKS: [&str; 6] = ["ata", "ide", "nvme", "scsi", "virtio", "xen"];
 
@@ -36,14 +38,16 @@ pub(super) fn wrong(text: &str) -> Option<String> {
 }
 
 fn is_port(text: &str) -> bool {
-    let Some((controller, place)) = text.split_once('/') else { return false };
-    let named = CONTROLLERS.iter().find_map(|kind| controller.strip_prefix(kind));
+    let Some(parts) = Parts::of(text) else { return false };
+    let named = CONTROLLERS.iter().find_map(|kind| parts.controller.strip_prefix(kind));
     if !named.is_some_and(|name| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic())) {
         return false;
     }
-    match place.split_once('/') {
-        None => is_numbered(place, "mmc-") || DISKS.contains(&place),
-        Some((device, unit)) => is_usb_chain(device) && (is_numbered(unit, "lun-") || is_numbered(unit, "mmc-")),
+    match (parts.usb, parts.unit) {
+        (None, Unit::Host(number)) => is_number(number),
+        (None, Unit::Other(bus)) => DISKS.contains(&bus),
+        (Some(usb), Unit::Lun(number) | Unit::Host(number)) => is_chain(usb.generation, usb.chain) && is_number(number),
+        _ => false,
     }
 }
 
@@ -52,16 +56,14 @@ fn is_number(text: &str) -> bool {
     digits && (text == "0" || !text.starts_with('0'))
 }
 
-fn is_numbered(text: &str, prefix: &str) -> bool {
-    text.strip_prefix(prefix).is_some_and(is_number)
-}
-
 /// `usb3-1.2`
 fn is_usb_chain(text: &str) -> bool {
     let parts = text.strip_prefix("usb").and_then(|rest| rest.split_once('-'));
-    parts.is_some_and(|(generation, chain)| {
-        matches!(generation, "1" | "2" | "3" | "4") && chain.split('.').all(|port| is_number(port) && port != "0")
-    })
+    parts.is_some_and(|(generation, chain)| is_chain(generation, chain))
+}
+
+fn is_chain(generation: &str, chain: &str) -> bool {
+    matches!(generation, "1" | "2" | "3" | "4") && chain.split('.').all(|port| is_number(port) && port != "0")
 }
 
 /// `sdb`, `mmcblk0`, `nvme0n1`, and their partitions.
@@ -89,7 +91,7 @@ fn id_path(text: &str) -> Option<Vec<String>> {
     let controller = controller.rfind("pci-").or_else(|| controller.rfind("platform-")).map(|at| &controller[at..])?;
     let (chain, rest) = rest.split_once(':')?;
     let lun = rest.split_once("-scsi-0:0:0:").map_or("0", |(_, lun)| lun.split('-').next().unwrap_or("0"));
-    Some(generations.iter().map(|generation| format!("{controller}/usb{generation}-{chain}/lun-{lun}")).collect())
+    Some(generations.iter().map(|generation| Port::of_lun(&format!("{controller}/usb{generation}-{chain}"), lun).0).collect())
 }
 
 /// A port that was typed with a slip: capitals, spaces, a missing dash or LUN.

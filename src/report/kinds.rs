@@ -1,13 +1,14 @@
 //! What a row says of a card besides its words: of which kind it is, in which reader it sat, whether it can be told from another.
 
 use crate::station::card::Identified;
+use crate::station::port::{Parts, Unit};
 use crate::station::record::ProofClass;
 use crate::station::units::Bytes;
 
 /// What attempts hang on: the USB device whose slots they are, or the host of an SD slot; without the LUN, which is one slot of it.
 pub(super) fn reader(port: &str) -> &str {
-    match port.rsplit_once('/') {
-        Some((device, slot)) if slot.starts_with("lun-") => device,
+    match Parts::of(port) {
+        Some(Parts { usb: Some(usb), unit: Unit::Lun(_), .. }) => usb.place,
         _ => port,
     }
 }

@@ -35,8 +35,7 @@ impl Sysfs {
     /// Does this PC have the controller that a port names? Without it, no card is ever seen there.
     #[must_use]
     pub fn has_controller(&self, port: &Port) -> bool {
-        let controller = port.0.split('/').next().unwrap_or_default();
-        controller.split_once('-').is_some_and(|(bus, name)| self.root.join("bus").join(bus).join("devices").join(name).exists())
+        port.controller().split_once('-').is_some_and(|(bus, name)| self.root.join("bus").join(bus).join("devices").join(name).exists())
     }
 }
 

@@ -3,7 +3,7 @@
 //! A port is matched by the disk's path in the device tree, because udev's own `ID_PATH` is not given for MMC (udev 252).
 
 use super::polls::MEDIA_POLL;
-use crate::station::port::Port;
+use crate::station::port::{Port, Unit};
 
 /// After `60-block.rules`, which has udev watch every disk, and before `69-lvm.rules`, which may start what it finds.
 pub const FILE: &str = crate::station::RULES_FILE;
@@ -34,15 +34,14 @@ pub fn rule(port: &Port) -> Option<String> {
 
 /// `DEVPATH` of the disks in this port, and of their partitions, as a pattern in which `*` also takes slashes.
 fn path_pattern(port: &Port) -> Option<String> {
-    let (controller, place) = port.0.split_once('/')?;
-    let (_bus, address) = controller.split_once('-')?;
-    if place.starts_with("mmc-") {
-        return Some(format!("*/{address}/mmc_host/*/block/*"));
+    let parts = port.parts()?;
+    let (_bus, address) = parts.controller.split_once('-')?;
+    match (parts.usb, parts.unit) {
+        (None, Unit::Host(_)) => Some(format!("*/{address}/mmc_host/*/block/*")),
+        // USB 2 and USB 3 are two buses, whose numbers change from boot to boot.
+        (Some(usb), Unit::Lun(lun)) => Some(format!("*/{address}/usb*/*-{}:*/host*/target*/*:{lun}/block/*", usb.chain)),
+        _ => None,
     }
-    let (device, lun) = place.split_once("/lun-")?;
-    let (_generation, chain) = device.strip_prefix("usb")?.split_once('-')?;
-    // USB 2 and USB 3 are two buses, whose numbers change from boot to boot.
-    Some(format!("*/{address}/usb*/*-{chain}:*/host*/target*/*:{lun}/block/*"))
 }
 
 #[cfg(test)]

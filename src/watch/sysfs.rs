@@ -339,7 +339,7 @@ impl Place {
         let lun = file_name(unit)?.rsplit(':').next()?;
         let units = fs::read_dir(unit.parent()?).ok()?;
         let luns = units.filter(|entry| entry.as_ref().is_ok_and(|entry| is_scsi_address(entry.file_name().to_str()))).count();
-        Some(Self { port: Port(format!("{chain}/lun-{lun}")), bus: Bus::Usb, usb_device: Some(device.to_owned()), luns, mmc_host: None })
+        Some(Self { port: Port::of_lun(&chain, lun), bus: Bus::Usb, usb_device: Some(device.to_owned()), luns, mmc_host: None })
     }
 }
 
@@ -360,7 +360,7 @@ pub(super) fn mmc_port(host: &Path, ancestors: &[&Path]) -> Option<Port> {
     siblings.sort_unstable();
     let number: u32 = file_name(host)?.strip_prefix("mmc")?.parse().ok()?;
     let index = siblings.iter().position(|sibling| *sibling == number)?;
-    Some(Port(format!("{controller}/mmc-{index}")))
+    Some(Port::of_host(&controller, index))
 }
 
 /// The nearest USB device, hubs and root hubs included.

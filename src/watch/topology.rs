@@ -91,8 +91,7 @@ impl Socket {
     /// The USB generation its own device runs at, `2` or `3`.
     #[must_use]
     pub fn generation(&self) -> Option<char> {
-        let (_controller, rest) = self.port.0.split_once("/usb")?;
-        rest.chars().next()
+        self.port.parts()?.usb?.generation.chars().next()
     }
 
     /// The USB device it is a slot of.

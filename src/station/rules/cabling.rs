@@ -55,7 +55,7 @@ fn is_as(was: &str, is: &str) -> bool {
 
 fn refusal(places: &[String], index: usize, was: &str, is: Option<String>, now_on: Option<String>) -> Refusal {
     let at = places.get(index).map_or("this port", String::as_str);
-    let kind = match (at.contains("/mmc-"), index + 1 == places.len()) {
+    let kind = match (Port(at.to_owned()).is_own_host(), index + 1 == places.len()) {
         (true, _) => "SD host",
         (false, true) => "reader",
         (false, false) => "hub",

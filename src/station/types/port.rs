@@ -16,15 +16,98 @@ impl fmt::Display for Port {
     }
 }
 
+/// A port, taken apart: the one place that knows how a port is spelled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parts<'p> {
+    /// What keeps its name from boot to boot: `pci-0000:00:14.0`.
+    pub controller: &'p str,
+    /// The USB device whose LUN or host it is; nothing for an SD host of the PC's own.
+    pub usb: Option<UsbPlace<'p>>,
+    /// The place of a card in that.
+    pub unit: Unit<'p>,
+}
+
+/// Where a USB device is plugged in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UsbPlace<'p> {
+    /// With its controller: `pci-0000:00:14.0/usb3-2.4`.
+    pub place: &'p str,
+    /// USB 2 and USB 3 ports of a controller are counted apart: `3`.
+    pub generation: &'p str,
+    /// From port to port: `2.4`.
+    pub chain: &'p str,
+}
+
+/// The place of a card in a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit<'p> {
+    /// A LUN of a USB device, by its number.
+    Lun(&'p str),
+    /// An MMC host, by its number among those of its controller or USB device.
+    Host(&'p str),
+    /// A disk on another bus, by the name of that: no place for cards.
+    Other(&'p str),
+}
+
+/// Before the number of a LUN, and of an MMC host.
+const LUN: &str = "lun-";
+const HOST: &str = "mmc-";
+
+impl<'p> Parts<'p> {
+    /// Of a text that is spelled like a port, whatever numbers stand in it.
+    #[must_use]
+    pub fn of(text: &'p str) -> Option<Self> {
+        let (controller, place) = text.split_once('/')?;
+        let Some((device, unit)) = place.split_once('/') else {
+            // A LUN without a USB device is none.
+            let unit = Unit::of(place).unwrap_or(Unit::Other(place));
+            return (!matches!(unit, Unit::Lun(_))).then_some(Self { controller, usb: None, unit });
+        };
+        let (generation, chain) = device.strip_prefix("usb")?.split_once('-')?;
+        let usb = UsbPlace { place: &text[..controller.len() + 1 + device.len()], generation, chain };
+        Some(Self { controller, usb: Some(usb), unit: Unit::of(unit)? })
+    }
+}
+
+impl<'p> Unit<'p> {
+    fn of(text: &'p str) -> Option<Self> {
+        text.strip_prefix(LUN).map(Self::Lun).or_else(|| text.strip_prefix(HOST).map(Self::Host))
+    }
+}
+
 impl Port {
+    /// A LUN of the USB device at this place: `pci-0000:00:14.0/usb3-2.4`.
+    #[must_use]
+    pub fn of_lun(usb_place: &str, lun: &str) -> Self {
+        Self(format!("{usb_place}/{LUN}{lun}"))
+    }
+
+    /// An MMC host of this controller, or of the USB device at this place.
+    #[must_use]
+    pub fn of_host(above: &str, number: usize) -> Self {
+        Self(format!("{above}/{HOST}{number}"))
+    }
+
+    /// What it is made of; nothing where it is not spelled as a port.
+    #[must_use]
+    pub fn parts(&self) -> Option<Parts<'_>> {
+        Parts::of(&self.0)
+    }
+
+    /// What it hangs on in the end; the whole text where that is not spelled as a port.
+    #[must_use]
+    pub fn controller(&self) -> &str {
+        self.0.split('/').next().unwrap_or_default()
+    }
+
     /// What this port hangs on, nearest first: the USB device it is a LUN or a host of, then the hubs above it. A controller is not
     /// named: what is lost with it is lost with the PC.
     #[must_use]
     pub fn upstream(&self) -> Vec<String> {
-        let Some((device, _unit)) = self.0.rsplit_once("/lun-").or_else(|| self.0.rsplit_once("/mmc-")) else { return Vec::new() };
-        let Some((root, chain)) = device.rsplit_once('-').filter(|(root, _)| root.contains("/usb")) else { return Vec::new() };
-        let dots = chain.match_indices('.').map(|(place, _)| place);
-        let mut upstream: Vec<String> = dots.chain([chain.len()]).map(|end| format!("{root}-{}", &chain[..end])).collect();
+        let Some(usb) = self.parts().and_then(|parts| parts.usb) else { return Vec::new() };
+        let root = &usb.place[..usb.place.len() - usb.chain.len()];
+        let dots = usb.chain.match_indices('.').map(|(place, _)| place);
+        let mut upstream: Vec<String> = dots.chain([usb.chain.len()]).map(|end| format!("{root}{}", &usb.chain[..end])).collect();
         upstream.reverse();
         upstream
     }
@@ -33,6 +116,12 @@ impl Port {
     #[must_use]
     pub fn hangs_on(&self, device: &str) -> bool {
         self.0.strip_prefix(device).is_some_and(|rest| rest.starts_with(['.', '/']))
+    }
+
+    /// Is this an SD host of the PC's own?
+    #[must_use]
+    pub fn is_own_host(&self) -> bool {
+        matches!(self.parts(), Some(Parts { usb: None, unit: Unit::Host(_), .. }))
     }
 }
 
@@ -66,7 +155,7 @@ impl fmt::Display for Chain {
 pub fn places(port: &Port) -> Vec<String> {
     let mut places = port.upstream();
     places.reverse();
-    if places.is_empty() && port.0.contains("/mmc-") {
+    if port.is_own_host() {
         places.push(port.0.clone());
     }
     places
@@ -79,6 +168,25 @@ pub struct Cabling(pub BTreeMap<String, String>);
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_port_is_taken_apart_and_put_together_again() {
+        let lun = Port::of_lun("pci-0000:00:14.0/usb3-2.4", "1");
+        let usb = UsbPlace { place: "pci-0000:00:14.0/usb3-2.4", generation: "3", chain: "2.4" };
+        assert_eq!(lun.to_string(), "pci-0000:00:14.0/usb3-2.4/lun-1");
+        assert_eq!(lun.parts(), Some(Parts { controller: "pci-0000:00:14.0", usb: Some(usb), unit: Unit::Lun("1") }));
+        let host = Port::of_host("pci-0000:00:1a.0", 0);
+        assert_eq!(host.to_string(), "pci-0000:00:1a.0/mmc-0");
+        assert_eq!(host.parts(), Some(Parts { controller: "pci-0000:00:1a.0", usb: None, unit: Unit::Host("0") }));
+        let on_a_reader = Port::of_host("pci-0000:00:14.0/usb3-2.4", 0);
+        assert_eq!(on_a_reader.parts().map(|parts| (parts.usb, parts.unit)), Some((Some(usb), Unit::Host("0"))));
+        assert_eq!((host.is_own_host(), on_a_reader.is_own_host(), lun.is_own_host()), (true, false, false));
+        let ata = Port("pci-0000:00:1f.2/ata".to_owned());
+        assert_eq!(ata.parts().map(|parts| parts.unit), Some(Unit::Other("ata")));
+        for text in ["", "p1", "pci-1/lun-0", "pci-1/usb3-1/part-0", "pci-1/usb3/lun-0", "pci-1/hub-1/lun-0"] {
+            assert_eq!(Parts::of(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn a_port_hangs_on_its_reader_and_on_every_hub_above() {
