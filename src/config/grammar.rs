@@ -4,7 +4,7 @@
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::source::{ConfigError, Source};
+use super::source::{ConfigError, Mistakes, Source};
 
 /// What a key holds.
 #[derive(Clone, Copy)]
@@ -82,46 +82,41 @@ fn heading(table: &str) -> String {
     if SEVERAL.contains(&table) { format!("[[{table}]]") } else { format!("[{table}]") }
 }
 
-/// Holds the file to what each key holds. A key that is not known here is left to whoever reads the tables.
+/// Holds the file to the keys that there are, and to what each holds.
 ///
 /// # Errors
-/// The first value of another kind; a text that is no TOML.
-pub(super) fn prove(source: &Source<'_>) -> Result<(), ConfigError> {
+/// Where the text is no TOML. All else that is wrong is noted.
+pub(super) fn prove(source: &Source<'_>, mistakes: &mut Mistakes) -> Result<(), ConfigError> {
     let root = DeTable::parse(source.text)
         .map_err(|error| source.wrong(error.span().unwrap_or(0..0), syntax(source.text, error.message(), error.span())))?;
     for (name, value) in root.get_ref() {
         let table = name.get_ref().as_ref();
-        let wrong = |problem: String| Err(source.wrong(name.span(), problem));
-        match (SINGLE.contains(&table), SEVERAL.contains(&table), value.get_ref()) {
-            (true, _, DeValue::Table(keys)) => prove_keys(source, table, keys)?,
-            (true, _, DeValue::Array(_)) => {
-                return wrong(format!("there is one `{table}`: write [{table}] with single brackets, and all its keys below"));
+        let wrong = |problem: String| source.wrong(name.span(), problem);
+        let found = match (SINGLE.contains(&table), SEVERAL.contains(&table), value.get_ref()) {
+            (true, _, DeValue::Table(keys)) => {
+                prove_keys(source, table, keys, mistakes);
+                continue;
             }
             (_, true, DeValue::Array(items)) => {
-                for item in items.iter() {
-                    match item.get_ref() {
-                        DeValue::Table(keys) => prove_keys(source, table, keys)?,
-                        other => {
-                            let problem = format!("each `{table}` is a table: write [[{table}]] and its keys below, not {}", called(other));
-                            return Err(source.wrong(item.span(), problem));
-                        }
-                    }
-                }
+                items.iter().for_each(|item| prove_item(source, table, item, mistakes));
+                continue;
             }
-            (_, true, DeValue::Table(_)) => {
-                return wrong(format!("write [[{table}]] with two brackets: there may be several, and each begins so"));
+            (true, _, DeValue::Array(_)) => {
+                wrong(format!("there is one `{table}`: write [{table}] with single brackets, and all its keys below"))
             }
+            (_, true, DeValue::Table(_)) => wrong(format!("write [[{table}]] with two brackets: there may be several, and each begins so")),
             (true, ..) | (_, true, _) => {
-                return wrong(format!("`{table}` is a table: write {} on a line of its own, and its keys below", heading(table)));
+                wrong(format!("`{table}` is a table: write {} on a line of its own, and its keys below", heading(table)))
             }
-            (false, false, _) => stranger(source, name, value)?,
-        }
+            (false, false, _) => stranger(source, name, value),
+        };
+        mistakes.note::<()>(Err(found));
     }
     Ok(())
 }
 
 /// Something at the top that is none of our tables: where it belongs is said where that can be guessed.
-fn stranger(source: &Source<'_>, name: &Spanned<std::borrow::Cow<'_, str>>, value: &Spanned<DeValue<'_>>) -> Result<(), ConfigError> {
+fn stranger(source: &Source<'_>, name: &Spanned<std::borrow::Cow<'_, str>>, value: &Spanned<DeValue<'_>>) -> ConfigError {
     let text = name.get_ref().as_ref();
     let is_table = match value.get_ref() {
         DeValue::Table(_) => true,
@@ -144,7 +139,7 @@ fn stranger(source: &Source<'_>, name: &Spanned<std::borrow::Cow<'_, str>>, valu
             format!("`{text}` stands outside of every table: it belongs below {}", homes.join(" or "))
         }
     };
-    Err(source.wrong(name.span(), problem))
+    source.wrong(name.span(), problem)
 }
 
 /// The same word with another ending, dashes or capitals.
@@ -153,21 +148,41 @@ fn is_near(one: &str, other: &str) -> bool {
     bare(one) == bare(other)
 }
 
-fn prove_keys(source: &Source<'_>, table: &str, keys: &DeTable<'_>) -> Result<(), ConfigError> {
+/// One of several tables of this name.
+fn prove_item(source: &Source<'_>, table: &str, item: &Spanned<DeValue<'_>>, mistakes: &mut Mistakes) {
+    if let DeValue::Table(keys) = item.get_ref() {
+        prove_keys(source, table, keys, mistakes);
+    } else {
+        let problem = format!("each `{table}` is a table: write [[{table}]] and its keys below, not {}", called(item.get_ref()));
+        mistakes.note::<()>(Err(source.wrong(item.span(), problem)));
+    }
+}
+
+fn prove_keys(source: &Source<'_>, table: &str, keys: &DeTable<'_>, mistakes: &mut Mistakes) {
     for (name, value) in keys {
         let text = name.get_ref().as_ref();
         let of_table = || KEYS.iter().filter(|key| key.table == table);
-        match of_table().find(|key| key.name == text) {
-            Some(key) => prove_value(source, key, value)?,
+        let proved = match of_table().find(|key| key.name == text) {
+            Some(key) => prove_value(source, key, value),
             None => {
-                if let Some(near) = of_table().find(|key| is_near(key.name, text)) {
-                    let problem = format!("unknown key `{text}` in {}: it is called `{}`", heading(table), near.name);
-                    return Err(source.wrong(name.span(), problem));
-                }
+                let near = of_table().find(|key| is_near(key.name, text));
+                let problem = near.map_or_else(
+                    || unknown_key(text, &of_table().map(|key| key.name).collect::<Vec<_>>()),
+                    |near| format!("unknown key `{text}` in {}: it is called `{}`", heading(table), near.name),
+                );
+                Err(source.wrong(name.span(), problem))
             }
-        }
+        };
+        mistakes.note(proved);
     }
-    Ok(())
+}
+
+fn unknown_key(name: &str, known: &[&str]) -> String {
+    if known.is_empty() {
+        format!("unknown key `{name}`: remove it, or correct its name")
+    } else {
+        format!("unknown key `{name}`: the keys here are {}", known.join(", "))
+    }
 }
 
 fn prove_value(source: &Source<'_>, key: &Key, value: &Spanned<DeValue<'_>>) -> Result<(), ConfigError> {
@@ -261,11 +276,7 @@ pub(super) fn translated(message: &str) -> String {
         && let Some((name, expected)) = rest.split_once('`')
     {
         let keys: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
-        return if keys.is_empty() {
-            format!("unknown key `{name}`: remove it, or correct its name")
-        } else {
-            format!("unknown key `{name}`: the keys here are {}", keys.join(", "))
-        };
+        return unknown_key(name, &keys);
     }
     if let Some(name) = message.strip_prefix("missing field `").and_then(|rest| rest.split('`').next()) {
         let example = KEYS.iter().find(|key| key.name == name).map_or_else(|| format!("{name} = …"), |key| key.example.to_owned());

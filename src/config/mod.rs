@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use jiff::civil::Time;
+use toml::Spanned;
 
 use crate::file::FileVersion;
 use crate::model::allowed::Allowed;
@@ -24,7 +25,7 @@ use crate::station::units::Bytes;
 use models::{prove_models, prove_trust};
 use slots::{own_disk, prove_lamps, prove_slots};
 pub use source::ConfigError;
-use source::Source;
+use source::{Mistakes, Source};
 use tables::{DoneWord, File, FlushWord, MarksWord, RulesWord, STALL_S, ShiftTable};
 
 /// A card that moves nothing for so long has stalled, where nobody says otherwise.
@@ -159,7 +160,7 @@ pub enum Images {
 /// Reads and proves the file at `path`. Relative paths in it count from its own directory.
 ///
 /// # Errors
-/// The first thing that is wrong.
+/// Everything that is wrong; of a text that is no TOML, or of a table without a key that it must have, the first such thing.
 pub fn read(path: &Path, images: Images) -> Result<Settings, ConfigError> {
     let bytes = fs::read(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
     prove(path, source::decode(path, &bytes)?, images)
@@ -168,7 +169,7 @@ pub fn read(path: &Path, images: Images) -> Result<Settings, ConfigError> {
 /// The same for who goes by it: a file that is still being written is waited for.
 ///
 /// # Errors
-/// The first thing that is wrong; and that it is changed all the time.
+/// As [`read`]; and that it is changed all the time.
 pub fn read_settled(path: &Path, images: Images) -> Result<Settings, ConfigError> {
     let bytes = settled(path, SETTLED, SETTLING)?;
     prove(path, source::decode(path, &bytes)?, images)
@@ -195,33 +196,31 @@ fn settled(path: &Path, least: Duration, patience: Duration) -> Result<Vec<u8>, 
 /// Proves this text as the file at `path`, which need not be there yet.
 ///
 /// # Errors
-/// The first thing that is wrong.
+/// Everything that is wrong; of a text that is no TOML, or of a table without a key that it must have, the first such thing.
 pub fn prove(path: &Path, text: &str, images: Images) -> Result<Settings, ConfigError> {
     let source = Source { path, text };
-    grammar::prove(&source)?;
+    let mut mistakes = Mistakes::default();
+    grammar::prove(&source, &mut mistakes)?;
+    mistakes.none()?;
     let file: File =
         toml::from_str(text).map_err(|error| source.wrong(error.span().unwrap_or(0..0), grammar::translated(error.message())))?;
     let base = path.parent().unwrap_or(Path::new("."));
-    let own_disks = file.own_disk.iter().map(|table| own_disk(&source, table)).collect::<Result<Vec<_>, _>>()?;
-    let trust = prove_trust(&source, base, &file.trust, images)?;
-    let models = prove_models(&source, base, &file.model, images)?;
-    let mut slots = prove_slots(&source, &file.slot, &models, &own_disks)?;
+    let own_disks: Vec<OwnDisk> = file.own_disk.iter().filter_map(|table| mistakes.note(own_disk(&source, table))).collect();
+    let trust = prove_trust(&source, base, &file.trust, images, &mut mistakes);
+    let models = prove_models(&source, base, &file.model, images, &mut mistakes);
+    let names: Vec<&str> = file.model.iter().map(|model| model.get_ref().name.get_ref().as_str()).collect();
+    let mut slots = prove_slots(&source, &file.slot, &names, &own_disks, &mut mistakes);
     slots.iter_mut().for_each(|slot| slot.policy.covered_only = file.policy.rules == RulesWord::Required);
     slots.iter_mut().for_each(|slot| slot.policy.erase_marks = file.policy.marks == MarksWord::Erase);
-    let name = source.name("name", &file.station.name)?;
-    let limit = &file.station.store_limit_gb;
-    let store_limit = limit.get_ref().checked_mul(GB).map(Bytes).ok_or_else(|| {
-        source.wrong(limit.span(), "`store_limit_gb` is the most the staged images may take of the disk, in GB of 1000000000 bytes")
-    })?;
-    let stall = &file.station.stall_timeout_s;
-    if *stall.get_ref() < LEAST_STALL_S {
-        let problem = format!(
-            "`stall_timeout_s` is at least {LEAST_STALL_S}: a device has 30 s to answer a command before the kernel resets it, and udev may \
-             keep a disk locked for as long again"
-        );
-        return Err(source.wrong(stall.span(), problem));
-    }
-    let stall = Duration::from_secs(*stall.get_ref());
+    let name = mistakes.note(source.name("name", &file.station.name));
+    let store_limit = mistakes.note(store_limit(&source, &file.station.store_limit_gb));
+    let stall = mistakes.note(stall(&source, &file.station.stall_timeout_s));
+    let shifts = mistakes.note(prove_shifts(&source, &file.shift));
+    let lamps = mistakes.note(prove_lamps(&source, &file.slot));
+    mistakes.none()?;
+    let (Some(name), Some(store_limit), Some(stall), Some(shifts), Some(lamps)) = (name, store_limit, stall, shifts, lamps) else {
+        return Err(mistakes.all());
+    };
     Ok(Settings {
         station: StationSettings {
             name,
@@ -237,14 +236,31 @@ pub fn prove(path: &Path, text: &str, images: Images) -> Result<Settings, Config
         trust,
         models,
         slots,
-        shifts: prove_shifts(&source, &file.shift)?,
+        shifts,
         volatile_log: file.log.volatile,
         socket: base.join(file.control.socket),
         language: file.panel.language.map(|language| language.code().to_owned()),
         bell: file.panel.bell,
-        lamps: prove_lamps(&source, &file.slot)?,
+        lamps,
         log_files: Some(file.log.directory).filter(|directory| !directory.as_os_str().is_empty()).map(|directory| base.join(directory)),
     })
+}
+
+fn store_limit(source: &Source<'_>, limit: &Spanned<u64>) -> Result<Bytes, ConfigError> {
+    limit.get_ref().checked_mul(GB).map(Bytes).ok_or_else(|| {
+        source.wrong(limit.span(), "`store_limit_gb` is the most the staged images may take of the disk, in GB of 1000000000 bytes")
+    })
+}
+
+fn stall(source: &Source<'_>, stall: &Spanned<u64>) -> Result<Duration, ConfigError> {
+    if *stall.get_ref() < LEAST_STALL_S {
+        let problem = format!(
+            "`stall_timeout_s` is at least {LEAST_STALL_S}: a device has 30 s to answer a command before the kernel resets it, and udev may \
+             keep a disk locked for as long again"
+        );
+        return Err(source.wrong(stall.span(), problem));
+    }
+    Ok(Duration::from_secs(*stall.get_ref()))
 }
 
 fn prove_shifts(source: &Source<'_>, table: &ShiftTable) -> Result<Vec<Time>, ConfigError> {

@@ -1,74 +1,87 @@
 //! The slots of a station: their ports, cards and lamps, and the disks that are no cards.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use toml::Spanned;
 
-use super::source::{ConfigError, Source};
+use super::source::{ConfigError, Mistakes, Source};
 use super::tables::{Cards, OwnDiskTable, SlotTable};
-use super::{GB, ModelSettings, ports as form};
+use super::{GB, ports as form};
 use crate::station::lamp::{Lamp, NoLamp, SlotLamp, overlap};
 use crate::station::port::{Chain, Port, places};
 use crate::station::settings::{OwnDisk, Policy, SlotSettings};
 use crate::station::units::Bytes;
 
+/// `models` are the names of all models that there are, be they right or not.
 pub(super) fn prove_slots(
     source: &Source<'_>,
     tables: &[Spanned<SlotTable>],
-    models: &[ModelSettings],
+    models: &[&str],
     own_disks: &[OwnDisk],
-) -> Result<Vec<SlotSettings>, ConfigError> {
+    mistakes: &mut Mistakes,
+) -> Vec<SlotSettings> {
     if tables.is_empty() {
         let problem = "there is no slot: add a [[slot]] table with `name`, `ports` and `model`; `flashline slots` lists the ports";
-        return Err(source.wrong(0..0, problem));
+        mistakes.note::<()>(Err(source.wrong(0..0, problem)));
     }
-    let mut slots: Vec<SlotSettings> = Vec::new();
-    let mut taken = BTreeSet::new();
-    for table in tables.iter().map(Spanned::get_ref) {
-        let name = source.name("name", &table.name)?;
-        if slots.iter().any(|slot| slot.name == name) {
-            return Err(source.wrong(table.name.span(), format!("`name`: the slot {name:?} is there twice: rename one")));
-        }
-        let model = table.model.get_ref();
-        if !models.iter().any(|known| known.name == *model) {
-            let known: Vec<&str> = models.iter().map(|model| model.name.as_str()).collect();
-            let problem =
-                format!("`model`: there is no model {model:?}: add a [[model]] with this name, or use one of: {}", known.join(", "));
-            return Err(source.wrong(table.model.span(), problem));
-        }
-        if table.ports.get_ref().is_empty() {
-            let problem = format!("`ports` of slot {name:?} is empty: `flashline slots` lists the ports");
-            return Err(source.wrong(table.name.span(), problem));
-        }
-        let mut ports = Vec::new();
-        for port in table.ports.get_ref() {
-            let text = source.name("ports", port)?;
-            if let Some(why) = form::wrong(&text) {
-                return Err(source.no_port(port, why));
-            }
-            if !taken.insert(text.clone()) {
-                let owner = slots.iter().find(|slot| slot.ports.contains(&Port(text.clone()))).map_or(name.as_str(), |slot| &slot.name);
-                let problem =
-                    format!("`ports`: {text:?} already belongs to slot {owner:?}: a port is one slot, remove it from one of them");
-                return Err(source.wrong(port.span(), problem));
-            }
-            ports.push(Port(text));
-        }
-        let capacity = table.capacity_gb.as_ref().map(|window| capacity(source, window)).transpose()?;
-        let hung_on = table.hangs_on.as_ref().map_or(Ok(Vec::new()), |chains| hung_on(source, &ports, chains))?;
-        let reuse = matches!(table.cards, Cards::Reuse);
-        let policy = Policy {
-            reuse,
-            capacity,
-            erase_marks: false,
-            loop_devices: false,
-            own_disks: own_disks.to_vec(),
-            hung_on,
-            covered_only: false,
-        };
-        slots.push(SlotSettings { name, ports, model: model.clone(), policy });
+    let mut taken = Taken::default();
+    tables.iter().filter_map(|table| prove_slot(source, table.get_ref(), models, own_disks, &mut taken, mistakes)).collect()
+}
+
+/// What belongs to the slots so far.
+#[derive(Default)]
+struct Taken {
+    names: BTreeSet<String>,
+    /// Each with its slot.
+    ports: BTreeMap<String, String>,
+}
+
+fn prove_slot(
+    source: &Source<'_>,
+    table: &SlotTable,
+    models: &[&str],
+    own_disks: &[OwnDisk],
+    taken: &mut Taken,
+    mistakes: &mut Mistakes,
+) -> Option<SlotSettings> {
+    let name = mistakes.note(source.name("name", &table.name));
+    if let Some(name) = name.as_ref().filter(|name| !taken.names.insert((*name).clone())) {
+        let problem = format!("`name`: the slot {name:?} is there twice: rename one");
+        mistakes.note::<()>(Err(source.wrong(table.name.span(), problem)));
     }
-    Ok(slots)
+    let model = table.model.get_ref();
+    if !models.contains(&model.as_str()) {
+        let problem = format!("`model`: there is no model {model:?}: add a [[model]] with this name, or use one of: {}", models.join(", "));
+        mistakes.note::<()>(Err(source.wrong(table.model.span(), problem)));
+    }
+    let called = table.name.get_ref();
+    if table.ports.get_ref().is_empty() {
+        let problem = format!("`ports` of slot {called:?} is empty: `flashline slots` lists the ports");
+        mistakes.note::<()>(Err(source.wrong(table.name.span(), problem)));
+    }
+    let each = table.ports.get_ref().iter().map(|port| mistakes.note(prove_port(source, port, called, taken)));
+    let ports = each.collect::<Vec<_>>().into_iter().collect::<Option<Vec<Port>>>();
+    let capacity = table.capacity_gb.as_ref().map_or(Some(None), |window| mistakes.note(capacity(source, window)).map(Some));
+    let chains = table.hangs_on.as_ref().zip(ports.as_ref());
+    let hung_on = chains.map_or(Some(Vec::new()), |(chains, ports)| mistakes.note(hung_on(source, ports, chains)));
+    let (name, ports, capacity, hung_on) = (name?, ports?, capacity?, hung_on?);
+    let reuse = matches!(table.cards, Cards::Reuse);
+    let own_disks = own_disks.to_vec();
+    let policy = Policy { reuse, capacity, erase_marks: false, loop_devices: false, own_disks, hung_on, covered_only: false };
+    Some(SlotSettings { name, ports, model: model.clone(), policy })
+}
+
+fn prove_port(source: &Source<'_>, port: &Spanned<String>, slot: &str, taken: &mut Taken) -> Result<Port, ConfigError> {
+    let text = source.name("ports", port)?;
+    if let Some(why) = form::wrong(&text) {
+        return Err(source.no_port(port, why));
+    }
+    if let Some(owner) = taken.ports.get(&text) {
+        let problem = format!("`ports`: {text:?} already belongs to slot {owner:?}: a port is one slot, remove it from one of them");
+        return Err(source.wrong(port.span(), problem));
+    }
+    taken.ports.insert(text.clone(), slot.to_owned());
+    Ok(Port(text))
 }
 
 pub(super) fn prove_lamps(source: &Source<'_>, tables: &[Spanned<SlotTable>]) -> Result<Vec<SlotLamp>, ConfigError> {

@@ -38,19 +38,72 @@ pub enum ConfigError {
         /// What stands where a port should: where it is now may be known to whoever can ask this PC.
         misplaced: Option<String>,
     },
+    /// Several things in it cannot be used: each as [`ConfigError::Wrong`], in the order of their lines.
+    #[error("{}", Lines(.all))]
+    Several {
+        /// All of them.
+        all: Vec<ConfigError>,
+    },
 }
 
 impl ConfigError {
     /// The same, with the port behind what stands in its place, where this PC has one there now. `find` answers with every port it may be.
     #[must_use]
-    pub fn with_port(mut self, find: impl FnOnce(&str) -> Vec<Port>) -> Self {
-        if let Self::Wrong { problem, misplaced: Some(text), .. } = &mut self {
-            let ports: Vec<String> = find(text).iter().map(|port| format!("{:?}", port.0)).collect();
-            if !ports.is_empty() {
-                problem.push_str(&format!("; what is there now is in {}", ports.join(" or ")));
-            }
-        }
+    pub fn with_port(mut self, find: impl Fn(&str) -> Vec<Port>) -> Self {
+        self.add_port(&find);
         self
+    }
+
+    fn add_port(&mut self, find: &dyn Fn(&str) -> Vec<Port>) {
+        match self {
+            Self::Wrong { problem, misplaced: Some(text), .. } => {
+                let ports: Vec<String> = find(text).iter().map(|port| format!("{:?}", port.0)).collect();
+                if !ports.is_empty() {
+                    problem.push_str(&format!("; what is there now is in {}", ports.join(" or ")));
+                }
+            }
+            Self::Several { all } => all.iter_mut().for_each(|error| error.add_port(find)),
+            Self::Wrong { misplaced: None, .. } | Self::Read { .. } | Self::Unsettled { .. } => {}
+        }
+    }
+
+    fn line(&self) -> usize {
+        if let Self::Wrong { line, .. } = self { *line } else { 0 }
+    }
+}
+
+/// Everything that is wrong with a configuration, as it is found.
+#[derive(Default)]
+pub(super) struct Mistakes(Vec<ConfigError>);
+
+impl Mistakes {
+    /// What was asked for; nothing where it is wrong, which is noted.
+    pub(super) fn note<T>(&mut self, result: Result<T, ConfigError>) -> Option<T> {
+        result.map_err(|error| self.0.push(error)).ok()
+    }
+
+    /// Nothing was wrong so far.
+    ///
+    /// # Errors
+    /// All that was.
+    pub(super) fn none(&mut self) -> Result<(), ConfigError> {
+        if self.0.is_empty() { Ok(()) } else { Err(self.all()) }
+    }
+
+    /// All that was wrong, as one error.
+    pub(super) fn all(&mut self) -> ConfigError {
+        let mut all = std::mem::take(&mut self.0);
+        all.sort_by_key(ConfigError::line);
+        if all.len() == 1 { all.remove(0) } else { ConfigError::Several { all } }
+    }
+}
+
+struct Lines<'a>(&'a [ConfigError]);
+
+impl fmt::Display for Lines<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lines: Vec<String> = self.0.iter().map(ToString::to_string).collect();
+        f.write_str(&lines.join("\n"))
     }
 }
 

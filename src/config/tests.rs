@@ -120,6 +120,28 @@ fn every_mistake_is_named_with_its_line_its_key_and_a_cure() {
 }
 
 #[test]
+fn all_mistakes_are_told_at_once_in_the_order_of_their_lines() {
+    let several = |text: &str| proved(text).expect_err("it is wrong").lines().map(str::to_owned).collect::<Vec<_>>();
+    let text = GOOD
+        .replace("box.img", "none.img")
+        .replace("usb3-1/lun-0", "usb3-1")
+        .replace("model = \"acme/box\"", "model = \"acme/bax\"\ncapacity_gb = [9, 8]")
+        .replace("\n[[model]]", "[station]\nstall_timeout_s = 1\nname = \" \"\n[shift]\nstarts = []\n[[model]]");
+    let told = several(&text);
+    let expected =
+        ["line 2: `stall_timeout_s`", "line 3: `name`", "line 5: `starts`", "line 8: `image`", "line 12: `ports`", "line 13: `model`"];
+    assert_eq!(told.len(), 7, "{told:?}");
+    for (line, begin) in told.iter().zip(expected.into_iter().chain(["line 14: `capacity_gb`"])) {
+        assert!(line.contains(begin), "{line}, and not {begin}");
+    }
+    // A model that is wrong is there all the same: its slots are not wrong by that.
+    assert_eq!(several(&GOOD.replace("box.img", "none.img")).len(), 1);
+    let told = several(&GOOD.replace("image =", "imgae =").replace("ports =", "port =").replace("model = \"acme/box\"", "model = 7"));
+    let expected = ["line 4: unknown key `imgae`", "line 8: unknown key `port`", "line 9: `model` is a text"];
+    assert!(told.len() == 3 && told.iter().zip(expected).all(|(line, begin)| line.contains(begin)), "{told:?}");
+}
+
+#[test]
 fn who_only_reads_the_log_needs_no_image() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let path = directory.path().join("config.toml");
