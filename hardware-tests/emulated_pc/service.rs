@@ -31,7 +31,7 @@ fn a_station_that_hangs_is_restarted_by_systemd_and_its_attempt_is_interrupted()
 }
 
 #[test]
-fn a_reload_of_a_bad_configuration_fails_and_changes_nothing_and_a_stop_of_a_busy_station_takes_no_five_seconds() {
+fn a_reload_of_a_bad_configuration_fails_and_changes_nothing_and_a_busy_station_stops_before_systemd_kills_it() {
     let pc = Pc::start();
     let image = Image::new(16 * MIB, 7);
     Factory::new(&pc, &image.raw()).slot("A1", usb("1")).slot("A2", usb("2")).configured();
@@ -55,11 +55,9 @@ fn a_reload_of_a_bad_configuration_fails_and_changes_nothing_and_a_stop_of_a_bus
     stick.medium().faults(|faults| faults.bytes_per_second = Some(1_500_000));
     station.wait_for("A2", "WRITING");
     stick.medium().wait_written(4 * MIB, secs(60));
-    let took =
-        pc.sh("a=$(cut -d' ' -f1 /proc/uptime); systemctl stop flashline; b=$(cut -d' ' -f1 /proc/uptime); echo \"$b - $a\" | tr -d .");
-    let hundredths: Vec<u64> = took.split(" - ").map(|time| time.parse().expect("a number")).collect();
-    assert!(hundredths[0] - hundredths[1] < 500, "stopping took {took} hundredths of a second");
+    pc.sh("systemctl stop flashline");
     station.job.wait_for_line("^STATION DOWN  no card is being written", secs(20));
+    // `timeout` where it needed more than `TimeoutStopSec=` of the unit.
     assert_eq!(pc.sh("systemctl show --value -p Result flashline"), "success");
     assert_eq!(station.rows_of("A2")[0]["outcome"], "interrupted");
     assert!(is_tombstone(&stick.medium().head(64)));
