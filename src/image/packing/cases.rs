@@ -169,14 +169,20 @@ fn parts_of_a_split_file_are_told_as_parts() {
 #[test]
 fn a_zip_whose_comment_holds_the_signature_of_an_end_is_whole() {
     let directory = tempfile::tempdir().expect("a temporary directory");
-    let mut zip = deflated(IMAGE);
-    let comment = b"made from PK\x05\x06 and more, longer than an end is";
-    let length = zip.len() - 2;
-    zip[length..].copy_from_slice(&u16::try_from(comment.len()).expect("it is short").to_le_bytes());
-    zip.extend(comment);
+    let commented = |comment: &[u8]| {
+        let mut zip = deflated(IMAGE);
+        let length = zip.len() - 2;
+        zip[length..].copy_from_slice(&u16::try_from(comment.len()).expect("it is short").to_le_bytes());
+        zip.extend(comment);
+        zip
+    };
+    let zip = commented(b"made from PK\x05\x06 and more, longer than an end is");
     assert_eq!(taken(directory.path(), "a.zip", &zip).expect("it is whole"), of(IMAGE));
     let cut = taken(directory.path(), "a.zip", &zip[..zip.len() - 3]).expect_err("it is cut short");
     assert!(matches!(cut, ImageError::Truncated { .. } | ImageError::Damaged { .. }), "{cut:?}");
+    // Like the end of the last of several disks.
+    let zip = commented(b"PK\x05\x06\x02\0\x01\0 and more, longer than an end is");
+    assert_eq!(taken(directory.path(), "a.zip", &zip).expect("it is whole"), of(IMAGE));
 }
 
 #[test]

@@ -181,7 +181,7 @@ pub(in crate::image) fn is_split(file: &File) -> io::Result<bool> {
         return Ok(prove_end(file).is_err());
     }
     let (_, tail) = tail(file)?;
-    let Some(at) = tail.windows(END.len()).rposition(|window| window == END) else { return Ok(false) };
+    let Some(at) = end_in(&tail) else { return Ok(false) };
     let Some(end) = tail.get(at..at + END_LENGTH) else { return Ok(false) };
     let disk = number(&end[4..6]);
     Ok(disk > 0 && disk < 0xffff && number(&end[6..8]) <= disk)
