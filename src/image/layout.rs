@@ -8,6 +8,7 @@
 use std::ops::Range;
 
 use super::map::{PIECE, pieces};
+use super::superblock;
 use crate::station::units::{Bytes, KIB, MIB, to_usize};
 
 /// A partition table of 128 entries in blocks of up to 4096 bytes lies in these, with room for one that begins later.
@@ -62,7 +63,7 @@ impl Layout {
             let mbr =
                 first.get(510..512) == Some(&[0x55, 0xaa]) && first.get(446..510).is_some_and(|table| table.iter().any(|byte| *byte != 0));
             // An MBR counts sectors of 512 bytes wherever it is in use on cards.
-            return Self { block: block_of_file_system(first).or(mbr.then_some(512)), head };
+            return Self { block: superblock::block(first).or(mbr.then_some(512)), head };
         };
         let alternate = header.get(ALTERNATE_LBA).and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_le_bytes);
         if let Some(backup) = alternate.checked_mul(u64::from(block)).filter(|backup| *backup < span.0) {
@@ -84,35 +85,6 @@ impl Layout {
     pub fn is_head(&self, piece: usize) -> bool {
         self.head.binary_search(&piece).is_ok()
     }
-}
-
-/// The logical block that a file system without a partition table was made for: of another one the kernel does not mount it. Nothing where
-/// it does not depend on it, or is not known here.
-fn block_of_file_system(first: &[u8]) -> Option<u32> {
-    let at = |range: Range<usize>| first.get(range);
-    // Bytes per sector of a FAT, behind the jump to its loader (Microsoft FAT specification 1.03, "BPB").
-    let is_fat = at(0..1).is_some_and(|jump| matches!(jump, [0xeb | 0xe9])) && at(510..512) == Some(&[0x55, 0xaa]);
-    if let Some(&[low, high]) = at(11..13)
-        && is_fat
-        && matches!(u16::from_le_bytes([low, high]), 512 | 1024 | 2048 | 4096)
-    {
-        return Some(u32::from(u16::from_le_bytes([low, high])));
-    }
-    // The shift of a sector of exFAT (specification 3.1.14).
-    if at(3..11) == Some(b"EXFAT   ") {
-        return at(108..109).filter(|shift| (9..=12).contains(&shift[0])).map(|shift| 1 << shift[0]);
-    }
-    // `sb_sectsize` of XFS, big-endian (Linux, `fs/xfs/libxfs/xfs_format.h`).
-    if let (Some(b"XFSB"), Some(&[high, low])) = (at(0..4), at(102..104)) {
-        return Some(u32::from(u16::from_be_bytes([high, low])));
-    }
-    // A block of ext2, 3 and 4 must hold whole sectors: `s_magic` and `s_log_block_size` of the superblock at byte 1024.
-    if at(1080..1082) == Some(&[0x53, 0xef])
-        && let Some(&[shift, 0, 0, 0]) = at(1048..1052)
-    {
-        return (shift < 2).then_some(512);
-    }
-    None
 }
 
 /// The first byte of the first partition of a GPT. Where its entries lie further on than was read, no partition begins before the first

@@ -14,6 +14,7 @@ pub mod map;
 pub mod packing;
 pub mod stage;
 pub mod store;
+mod superblock;
 
 use std::fs::File;
 use std::io;

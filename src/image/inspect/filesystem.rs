@@ -6,6 +6,7 @@ use super::readers::window::Window;
 use super::snap;
 use super::trouble::Trouble;
 use crate::image::foreign::Foreign;
+use crate::image::superblock::{At, EXFAT, EXT, XFS, is_fat};
 use crate::station::units::to_usize;
 
 /// What fills the whole image.
@@ -19,23 +20,6 @@ pub(super) struct Alone {
     pub(super) boots: bool,
     /// An ISO brings a table of its own, whose partitions overlap.
     pub(super) is_iso: bool,
-}
-
-/// Numbers at a place; nothing behind the end of what is there.
-struct At<'a>(&'a [u8]);
-
-impl At<'_> {
-    fn is(&self, at: usize, magic: &[u8]) -> bool {
-        self.0.get(at..).is_some_and(|rest| rest.starts_with(magic))
-    }
-
-    fn little(&self, at: usize, length: usize) -> Option<u64> {
-        Some(self.0.get(at..at + length)?.iter().rev().fold(0, |above, byte| above << 8 | u64::from(*byte)))
-    }
-
-    fn big(&self, at: usize, length: usize) -> Option<u64> {
-        Some(self.0.get(at..at + length)?.iter().fold(0, |above, byte| above << 8 | u64::from(*byte)))
-    }
 }
 
 /// Tells it by `head`, the first 64 KiB, and by the one superblock that lies behind them.
@@ -55,21 +39,21 @@ pub(super) fn of(image: &Window, head: &[u8]) -> Result<Option<Alone>, Trouble> 
         let sectors = head.little(40, 8).and_then(|sectors| sectors.checked_add(1));
         return Ok(boots("NTFS file system", product(sectors, head.little(11, 2))));
     }
-    if head.is(3, b"EXFAT   ") {
+    if head.has(EXFAT) {
         return Ok(boots("exFAT file system", product(head.little(72, 8), shifted(head.little(108, 1)))));
     }
     if is_fat(&head) {
         let sectors = head.little(19, 2).filter(|sectors| *sectors != 0).or_else(|| head.little(32, 4));
         return Ok(boots("FAT file system", product(sectors, head.little(11, 2))));
     }
-    if head.is(0x438, &[0x53, 0xef]) {
+    if head.has(EXT) {
         let is_64bit = head.little(0x460, 4).is_some_and(|features| features & 0x80 != 0);
         let high = if is_64bit { head.little(0x550, 4).unwrap_or(0) << 32 } else { 0 };
         let blocks = head.little(0x404, 4).map(|low| low | high);
         let block = shifted(head.little(0x418, 4).map(|log| log.saturating_add(10)));
         return Ok(boots("ext4 file system", product(blocks, block)));
     }
-    if head.is(0, b"XFSB") {
+    if head.has(XFS) {
         return Ok(boots("XFS file system", product(head.big(8, 8), head.big(4, 4))));
     }
     if head.is(0x400, b"\x10\x20\xf5\xf2") {
@@ -110,16 +94,6 @@ pub(super) fn of(image: &Window, head: &[u8]) -> Result<Option<Alone>, Trouble> 
         }
     }
     Ok(None)
-}
-
-/// As the kernel tells it from a partition table (`fat_valid_media`, and a count of tables and of reserved sectors), and a bit more: a
-/// block and a cluster that exist.
-fn is_fat(head: &At<'_>) -> bool {
-    let is_media = matches!(head.little(21, 1), Some(0xf0 | 0xf8..=0xff));
-    let is_block = matches!(head.little(11, 2), Some(512 | 1024 | 2048 | 4096));
-    let is_cluster = head.little(13, 1).is_some_and(u64::is_power_of_two);
-    let has = |at, length| head.little(at, length).is_some_and(|count| count != 0);
-    head.is(510, &[0x55, 0xaa]) && is_media && is_block && is_cluster && has(14, 2) && matches!(head.little(16, 1), Some(1 | 2))
 }
 
 /// What a squashfs is sealed for: a snap, or the bundle of an updater, which is never the image of a card.

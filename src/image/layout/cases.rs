@@ -91,8 +91,9 @@ fn a_file_system_without_a_table_is_of_the_blocks_it_was_made_for() {
         Layout::of(&first, Bytes(16 * MIB)).block
     };
     let boot: (usize, &[u8]) = (510, &[0x55, 0xaa]);
-    assert_eq!(of(&[(0, &[0xeb, 0x58, 0x90]), (11, &[0, 2]), boot]), Some(512), "FAT");
-    assert_eq!(of(&[(0, &[0xeb, 0x58, 0x90]), (11, &[0, 16]), boot]), Some(4096), "FAT of 4096");
+    let fat: (usize, &[u8]) = (13, b"\x04\x01\0\x02\0\x02\0\x10\xf8");
+    assert_eq!(of(&[(0, &[0xeb, 0x58, 0x90]), (11, &[0, 2]), fat, boot]), Some(512), "FAT");
+    assert_eq!(of(&[(0, &[0xeb, 0x58, 0x90]), (11, &[0, 16]), fat, boot]), Some(4096), "FAT of 4096");
     assert_eq!(of(&[(3, b"EXFAT   "), (108, &[9]), boot]), Some(512), "exFAT");
     assert_eq!(of(&[(0, b"XFSB"), (102, &[2, 0])]), Some(512), "XFS");
     assert_eq!(of(&[(0, b"XFSB"), (102, &[16, 0])]), Some(4096), "XFS of 4096");
