@@ -85,15 +85,14 @@ fn judge(image: &Window, is_zero: bool, meant: Contents) -> Result<Result<Vec<St
         return Ok(Err(No::Foreign(foreign)));
     }
     let alone = filesystem::of(image, &head)?;
+    let cut_short = |alone: &Alone| alone.needs.filter(|needs| *needs > image.length()).map(|needs| No::Short { needs, what: alone.name });
     let mut warnings = Vec::new();
     let mut unusual = Vec::new();
     match table(image, &head, alone.as_ref(), &mut warnings)? {
+        // An ISO brings a table along, and says itself how long it is.
         Ok(true) => {
-            // An ISO brings a table along, and says itself how long it is.
-            if let Some(Alone { is_iso: true, needs: Some(needs), name, .. }) = alone
-                && needs > image.length()
-            {
-                return Ok(Err(No::Short { needs, what: name }));
+            if let Some(no) = alone.as_ref().filter(|alone| alone.is_iso).and_then(cut_short) {
+                return Ok(Err(no));
             }
         }
         without => {
@@ -103,10 +102,10 @@ fn judge(image: &Window, is_zero: bool, meant: Contents) -> Result<Result<Vec<St
             if let Err(no) = without {
                 return Ok(Err(no));
             }
+            if let Some(no) = alone.as_ref().and_then(cut_short) {
+                return Ok(Err(no));
+            }
             match alone {
-                Some(Alone { needs: Some(needs), name, .. }) if needs > image.length() => {
-                    return Ok(Err(No::Short { needs, what: name }));
-                }
                 Some(Alone { name, boots: true, .. }) => {
                     warnings.push(format!("it has no partition table: it is one {name} from its first byte on"));
                 }
