@@ -133,29 +133,16 @@ fn capacity(source: &Source<'_>, window: &Spanned<[u64; 2]>) -> Result<(Bytes, B
     }
 }
 
-/// Digits of a World Wide Name, with or without what they begin with in sysfs and udev; or the longer name that NVMe gives to a disk without.
-fn names_a_disk(wwn: &str) -> bool {
-    let text = wwn.trim().to_ascii_lowercase();
-    if let Some(rest) = text.strip_prefix("nvme.").or_else(|| text.strip_prefix("t10.")) {
-        return !rest.is_empty();
-    }
-    let digits = ["naa.", "eui.", "uuid.", "0x"].iter().find_map(|prefix| text.strip_prefix(prefix)).unwrap_or(&text);
-    digits.len() >= 16 && digits.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
-}
-
 pub(super) fn own_disk(source: &Source<'_>, table: &Spanned<OwnDiskTable>) -> Result<OwnDisk, ConfigError> {
     let given = |text: &String| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
     match table.get_ref() {
-        OwnDiskTable { wwn: Some(wwn), vendor: None, product: None, serial: None, bytes: None } if names_a_disk(wwn) => {
-            Ok(OwnDisk::wwn(wwn))
-        }
-        OwnDiskTable { wwn: Some(wwn), vendor: None, product: None, serial: None, bytes: None } => {
+        OwnDiskTable { wwn: Some(wwn), vendor: None, product: None, serial: None, bytes: None } => OwnDisk::wwn(wwn).ok_or_else(|| {
             let problem = format!(
                 "`wwn`: {wwn:?} is no World Wide Name, and no disk would be kept from being erased: write it as `flashline slots own-disks` \
                  prints it, as \"0x5000c500a1b2c3d4\" or \"eui.0025385b71b00001\""
             );
-            Err(source.wrong(table.span(), problem))
-        }
+            source.wrong(table.span(), problem)
+        }),
         OwnDiskTable { wwn: None, bytes: Some(0), .. } => {
             let problem = "`bytes`: no disk has 0 bytes, so none would be kept from being erased: `flashline slots own-disks` prints the \
                            tables of this PC";

@@ -194,9 +194,9 @@ mod tests {
         };
         assert_eq!(admit(&card, Some(&image()), &own(other_size)), Ok(()));
         let mut with_wwn = card;
-        with_wwn.card.wwn = Some("naa.5002a".into());
-        for text in ["naa.5002a", "0x5002A", "5002a"] {
-            assert_eq!(admit(&with_wwn, Some(&image()), &own(OwnDisk::wwn(text))), Err(Refusal::OwnDisk), "{text}");
+        with_wwn.card.wwn = Some("naa.5002538e40a1b2c3".into());
+        for text in ["naa.5002538e40a1b2c3", "0x5002538E40A1B2C3", "5002538e40a1b2c3"] {
+            assert_eq!(admit(&with_wwn, Some(&image()), &own(OwnDisk::wwn(text).expect("a name"))), Err(Refusal::OwnDisk), "{text}");
         }
     }
 }

@@ -104,10 +104,15 @@ pub enum OwnDisk {
 }
 
 impl OwnDisk {
-    /// By world wide name, as sysfs (`naa.5002…`), udev (`0x5002…`) or a label (`5002…`) gives it.
+    /// By world wide name, as sysfs (`naa.5002…`), udev (`0x5002…`) or a label (`5002…`) gives it; nothing where it is none.
     #[must_use]
-    pub fn wwn(text: &str) -> Self {
-        Self::Wwn(bare_wwn(text))
+    pub fn wwn(text: &str) -> Option<Self> {
+        let wwn = bare_wwn(text);
+        // NVMe and SCSI give longer names to disks that have no number.
+        let is_name = ["nvme.", "t10."].iter().any(|prefix| wwn.strip_prefix(prefix).is_some_and(|rest| !rest.is_empty()));
+        let digits = wwn.strip_prefix("uuid.").unwrap_or(&wwn);
+        let is_number = digits.len() >= 16 && digits.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+        (is_name || is_number).then_some(Self::Wwn(wwn))
     }
 
     /// Is this the disk that was surveyed?
