@@ -1,4 +1,4 @@
-//! Which version of which file: a changed one differs in at least one of these, `ctime` above all, which nobody can set.
+//! Where a file is, and which version of it: a changed one differs in at least one of these, `ctime` above all, which nobody can set.
 
 use std::fs;
 use std::io;
@@ -48,4 +48,16 @@ impl FileVersion {
         let age = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH + changed).unwrap_or_default();
         thread::sleep(least.saturating_sub(age));
     }
+}
+
+/// Both are there, and one file.
+#[must_use]
+pub fn is_same_file(one: &Path, other: &Path) -> bool {
+    matches!((FileVersion::of(one), FileVersion::of(other)), (Ok(one), Ok(other)) if one.is_same_file(&other))
+}
+
+/// The directory that the file at `path` is in, as it is named.
+#[must_use]
+pub fn directory_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }

@@ -25,7 +25,7 @@
 //!
 //! [`panel`] shows what the station says: on a terminal, in a journal, by lamps. [`control`] is where it can be asked, and told.
 //!
-//! [`zone`] is the PC's time zone: which moment belongs to which day and shift. [`file`] is which version of a file that is.
+//! [`zone`] is the PC's time zone: which moment belongs to which day and shift. [`file`] is where a file is, and which version of it.
 //!
 //! [`daemon`] ties them together: one task owns the station, threads carry the bytes. [`cli`] is the command line.
 //!
@@ -55,7 +55,7 @@
 //! | `control` | `station` |
 //! | `panel` | `station`, `zone` |
 //! | `report` | `station`, `ledger` |
-//! | `ledger` | `station`, `device` |
+//! | `ledger` | `station`, `device`, `file` |
 //! | `watch` | `station`, `device` |
 //! | `flash` | `station`, `device`, `image` |
 //! | `image` | `station`, `model`, `device`, `file` |

@@ -33,6 +33,7 @@ use nix::unistd::{Gid, Uid, fchown};
 use super::BUSY;
 use super::error::{Doing, LogError, Trouble, not_there};
 use super::on_disk::{self, CHUNK, DirectFile};
+use crate::file::directory_of;
 use crate::station::units::to_u64;
 
 /// How long readers are waited for: none of ours reads longer, and whoever does is found in the error.
@@ -303,11 +304,6 @@ pub(super) fn clear(path: &Path) {
 /// A name that is not there is as good.
 fn remove(path: &Path) -> io::Result<()> {
     fs::remove_file(path).or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
-}
-
-/// Where the files of a log are.
-pub(super) fn directory_of(path: &Path) -> &Path {
-    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 fn beside(path: &Path, suffix: &str) -> PathBuf {

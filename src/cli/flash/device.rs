@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, BufRead, IsTerminal, Write};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Wrong;
 use crate::config::{self, ConfigError, Images, Settings};
+use crate::file::is_same_file;
 use crate::flash::rules::Rules;
 use crate::flash::unanswered::Unanswered;
 use crate::station::card::Card;
@@ -106,9 +106,8 @@ pub(super) fn lies_on_none_of(named: &[Named], files: &[&Path]) -> Result<(), Wr
         let backing = Path::new("/sys/block").join(&device.survey.card.kernel_name).join("loop/backing_file");
         // Another disk than a loop device has no such file.
         let Ok(backing) = fs::read_to_string(backing) else { continue };
-        let Ok(backing) = fs::metadata(backing.trim_end()) else { continue };
-        let is_it = |file: &&&Path| fs::metadata(file).is_ok_and(|file| (file.dev(), file.ino()) == (backing.dev(), backing.ino()));
-        if let Some(file) = files.iter().find(is_it) {
+        let backing = Path::new(backing.trim_end());
+        if let Some(file) = files.iter().find(|file| is_same_file(file, backing)) {
             return Err(Wrong::OnItself { device: device.path.clone(), file: file.to_path_buf() });
         }
     }

@@ -18,6 +18,7 @@ use super::prepare::prepare;
 use super::{GOOD, NOT_GOOD, WRONG, complain};
 use crate::config::{ConfigError, DEFAULT_PATH};
 use crate::daemon::arming::describe;
+use crate::file::directory_of;
 use crate::image::ImageError;
 use crate::image::inspect::disk;
 use crate::ledger::medium::volatile;
@@ -186,8 +187,7 @@ fn flash_all(args: &Args) -> Result<u8, Wrong> {
 
 /// A row in memory is gone with the power. Whoever names the file may want just that, and is told.
 fn volatile_log(log: &Path) -> Option<String> {
-    let directory = log.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    match volatile(directory) {
+    match volatile(directory_of(log)) {
         Ok(why) => why.map(|why| format!("the flash log {}: {why}, so every row is lost at the next power cut", log.display())),
         Err(error) => Some(format!("the flash log {}: on what disk it is cannot be found out: {error}", log.display())),
     }

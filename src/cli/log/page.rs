@@ -1,14 +1,15 @@
 //! `flashline log report`: a lot on one page.
 
-use std::fs::{Metadata, OpenOptions, Permissions};
+use std::fs::{OpenOptions, Permissions};
 use std::io::{self, BufWriter, Write};
 use std::ops::ControlFlow;
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use jiff::{Timestamp, ToSpan};
 
 use super::{Around, AskedArgs, Error, GOOD, NOT_GOOD, filter, serials};
+use crate::file::{directory_of, is_same_file};
 use crate::ledger::{Filter, LogReader};
 use crate::panel::lines;
 use crate::report::page::{Chain, Images, MOST, Page};
@@ -31,7 +32,7 @@ pub(super) fn run(args: &Args, log: &LogReader, around: &Around, out: &mut impl 
     }
     let failed = |source| Error::Page { path: args.output.clone(), source };
     if let Ok(there) = args.output.metadata() {
-        if is_of_the_log(&there, log.path()) {
+        if is_of_the_log(&args.output, log.path()) {
             return Err(Error::Itself { path: args.output.clone() });
         }
         let kind = there.file_type();
@@ -46,9 +47,8 @@ pub(super) fn run(args: &Args, log: &LogReader, around: &Around, out: &mut impl 
             return Ok(code);
         }
     }
-    let directory = args.output.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // Beside it, and in its place when it is whole.
-    let fresh = tempfile::NamedTempFile::new_in(directory).map_err(failed)?;
+    let fresh = tempfile::NamedTempFile::new_in(directory_of(&args.output)).map_err(failed)?;
     let mut file = BufWriter::new(fresh.as_file());
     let code = write(&asked, log, around, &mut file, &failed)?;
     file.flush().map_err(failed)?;
@@ -60,11 +60,11 @@ pub(super) fn run(args: &Args, log: &LogReader, around: &Around, out: &mut impl 
 }
 
 /// Is this the log that the page is made of, or a file beside it that belongs to it?
-fn is_of_the_log(there: &Metadata, log: &Path) -> bool {
+fn is_of_the_log(output: &Path, log: &Path) -> bool {
     ["", "-wal", "-shm", ".lock"].into_iter().any(|end| {
         let mut name = log.as_os_str().to_owned();
         name.push(end);
-        Path::new(&name).metadata().is_ok_and(|own| (own.dev(), own.ino()) == (there.dev(), there.ino()))
+        is_same_file(output, Path::new(&name))
     })
 }
 

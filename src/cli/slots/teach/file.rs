@@ -10,6 +10,7 @@ use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, Table, value};
 
 use super::lesson::Taught;
 use crate::config::{self, ConfigError, DEFAULT_STATE, Images, LOG_FILE};
+use crate::file::directory_of;
 use crate::station::lamp::{Lamp, SlotLamp};
 use crate::station::port::Port;
 
@@ -174,7 +175,7 @@ impl ConfigFile {
         if self.before.is_some() && fs::read_to_string(&self.path).ok() != self.before {
             return Err(FileError::Changed { path: self.path.clone() });
         }
-        let directory = self.path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let directory = directory_of(&self.path);
         fs::create_dir_all(directory).map_err(io("making the directory", directory))?;
         let copy = match &self.before {
             Some(before) => {
