@@ -64,6 +64,7 @@ use nix::sys::statvfs::{FsFlags, statvfs};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, FileControl, OpenFlags, OptionalExtension, TransactionBehavior, params};
 
+use crate::file::directory_of;
 use crate::station::record::{AttemptNumber, Entry, Receipt};
 
 use body::{Closed, Start};
@@ -187,15 +188,21 @@ impl Ledger {
             Err(error) if error.trouble == Trouble::Disk => error,
             opened => return opened,
         };
+        // The old file stays locked until the log is open again, and then for as long as the log says.
+        let mut forsaken = None;
         for which in [Which::Wal, Which::Both] {
             tracing::warn!("{}; trying new files", error.in_full());
-            let renewed = renew_files(path, which);
-            if let Err(why) = &renewed {
-                return Err(error.and_no_new_files(Some(&why.in_full())));
+            match renew_files(path, which) {
+                Ok(old) => forsaken = old.or(forsaken),
+                Err(why) => return Err(error.and_no_new_files(Some(&why.in_full()))),
             }
             match Self::open_on(path, station_name, machine) {
                 Err(error) if error.trouble == Trouble::Disk => {}
-                opened => return opened,
+                Ok(mut ledger) => {
+                    ledger.forsaken = forsaken;
+                    return Ok(ledger);
+                }
+                Err(other) => return Err(other),
             }
         }
         Err(error)
@@ -203,7 +210,7 @@ impl Ledger {
 
     pub(crate) fn open_on(path: &Path, station_name: &str, machine_id: &str) -> Result<Self, LogError> {
         version::learn();
-        medium::prepare(renew::directory_of(path));
+        medium::prepare(directory_of(path));
         let lock = lock(path)?;
         let mut connection = connect(path, OpenFlags::SQLITE_OPEN_CREATE)?;
         let mut machine = String::new();
@@ -682,9 +689,7 @@ fn bring_up_to_date(connection: &mut Connection, path: &Path, station_name: &str
     }
     transaction.commit().map_err(opening)?;
     // The log's own name must survive a power cut as its contents do.
-    File::open(renew::directory_of(path))
-        .and_then(|directory| directory.sync_all())
-        .map_err(|error| LogError::io(Doing::Opening, path, error))
+    File::open(directory_of(path)).and_then(|directory| directory.sync_all()).map_err(|error| LogError::io(Doing::Opening, path, error))
 }
 
 /// The format of a log, 0 for an empty file; an error for what is no log, or not one this program can use.

@@ -19,6 +19,19 @@ fn names_in(path: &Path) -> Vec<String> {
     names
 }
 
+/// A log of so many attempts, in doubt, whose `-wal` keeps nothing any more on its disk.
+fn with_a_spoilt_wal(attempts: u64) -> (tempfile::TempDir, PathBuf, Ledger, Shadow) {
+    let (dir, path) = place();
+    let mut ledger = open(&path);
+    for number in 1..=attempts {
+        ledger.append(&end(number)).expect("appended");
+    }
+    let disk = Shadow::of(&mut ledger);
+    ledger.doubt = true;
+    disk.spoil(&wal_of(&path));
+    (dir, path, ledger, disk)
+}
+
 /// Tries as the thread does that writes; answers how often it was in vain.
 fn tries(ledger: &mut Ledger, stamp: &Stamp, entry: &Entry) -> usize {
     for tried in 0..20 {
@@ -33,12 +46,7 @@ fn tries(ledger: &mut Ledger, stamp: &Stamp, entry: &Entry) -> usize {
 
 #[test]
 fn where_the_wal_keeps_nothing_any_more_the_log_goes_on_in_a_new_one() {
-    let (_dir, path) = place();
-    let mut ledger = open(&path);
-    ledger.append(&end(1)).expect("appended");
-    let disk = Shadow::of(&mut ledger);
-    ledger.doubt = true;
-    disk.spoil(&wal_of(&path));
+    let (_dir, path, mut ledger, disk) = with_a_spoilt_wal(1);
     let (old, file) = (fs::metadata(wal_of(&path)).expect("there"), fs::metadata(&path).expect("there"));
     assert_eq!(tries(&mut ledger, &Stamp::now(), &end(2)), 3, "not at the first error");
     assert_eq!(disk.after_a_power_cut(), [1, 2]);
@@ -85,14 +93,7 @@ fn where_the_logs_file_keeps_nothing_any_more_the_log_goes_on_in_two_new_ones() 
 fn a_renewal_that_ends_anywhere_leaves_a_log_with_everything_that_was_confirmed() {
     for which in [Which::Wal, Which::Both] {
         for last in STEPS {
-            let (_dir, path) = place();
-            let mut ledger = open(&path);
-            for number in 1..=3 {
-                ledger.append(&end(number)).expect("appended");
-            }
-            let disk = Shadow::of(&mut ledger);
-            ledger.doubt = true;
-            disk.spoil(&wal_of(&path));
+            let (_dir, path, mut ledger, disk) = with_a_spoilt_wal(3);
             let stamp = Stamp::now();
             ledger.append_at(&stamp, &end(4)).expect_err("in memory only");
             disk.watch(move |step| if step == last { Err(io::Error::other("killed")) } else { Ok(()) });
@@ -173,12 +174,7 @@ fn nobody_reads_a_log_while_its_files_change_their_places() {
 
 #[test]
 fn where_new_files_cannot_be_made_the_reason_is_told() {
-    let (_dir, path) = place();
-    let mut ledger = open(&path);
-    ledger.append(&end(1)).expect("appended");
-    let disk = Shadow::of(&mut ledger);
-    ledger.doubt = true;
-    disk.spoil(&wal_of(&path));
+    let (_dir, _path, mut ledger, disk) = with_a_spoilt_wal(1);
     disk.watch(|_| Err(io::Error::new(io::ErrorKind::StorageFull, "12 MiB more are needed for new files")));
     let stamp = Stamp::now();
     for _ in 0..4 {

@@ -166,7 +166,7 @@ fn open(
         vain += u32::from(error.trouble == Trouble::Disk);
         if let Some(which) = Which::after(vain) {
             match renew_files(path, which) {
-                Ok(old) => (forsaken, no_new_files) = (old, None),
+                Ok(old) => (forsaken, no_new_files) = (old.or(forsaken), None),
                 Err(error) => no_new_files = Some(error.in_full()),
             }
         }
