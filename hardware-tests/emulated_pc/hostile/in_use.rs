@@ -21,6 +21,16 @@ fn loop_devices_and_a_volume_group_on_a_card_are_told_with_their_cures_and_what_
         let said = flash_to(on);
         assert!(said.contains(&format!("in use: held by {by}")) && said.contains(&format!("`losetup -d /dev/{by}`")), "{on}: {said}");
     }
+    // A loop device on the image itself would be written over while it is read.
+    pc.sh("ln /srv/images/image.img /srv/images/linked.img; losetup /dev/loop5 /srv/images/linked.img");
+    let before = pc.sh("sha256sum < /srv/images/image.img");
+    let said = flash_to("/dev/loop5");
+    assert!(said.contains("/dev/loop5 is a loop device on /srv/images/image.img"), "{said}");
+    assert_eq!(pc.sh("sha256sum < /srv/images/image.img"), before);
+    // A log on a disk would write over it.
+    let said = pc.run(&format!("flashline flash /srv/images/image.img /dev/loop3 --yes --log {node} 2>&1")).stdout;
+    assert!(said.contains("a device, a pipe or a socket, and no file"), "{said}");
+    pc.sh("losetup -d /dev/loop5; rm /srv/images/linked.img");
     pc.sh("losetup -d /dev/loop4; losetup -d /dev/loop3; udevadm settle");
     assert!(used.untouched(), "touched at {:?}", used.first_touched());
 
