@@ -44,7 +44,7 @@ fn wait_for<const N: usize>(pc: &Pc, state: &str, leds: [&str; N], expected: [&s
     let begun = std::time::Instant::now();
     let mut seen = does(pc, leds);
     while seen != expected && begun.elapsed() < secs(30) {
-        std::thread::sleep(std::time::Duration::from_millis(100));
+        std::thread::sleep(std::time::Duration::from_millis(300));
         seen = does(pc, leds);
     }
     assert_eq!(seen, expected, "{state}");

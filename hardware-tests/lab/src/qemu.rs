@@ -93,10 +93,10 @@ impl Inner {
         Err(Error::Script { script: script.to_owned(), status: output.status, output: output.to_string() })
     }
 
-    /// Polls in the guest, where a look costs nothing, until `test` succeeds; the script may print its finding.
+    /// Polls in the guest, where a look costs little, until `test` succeeds; the script may print its finding.
     pub(crate) fn wait_in_guest(&self, what: &str, test: &str, timeout: Duration) -> Result<String> {
-        let looks = patient(timeout).as_millis() / 50 + 1;
-        let script = format!("n=0; until {test}; do n=$((n+1)); [ $n -lt {looks} ] || exit 99; sleep 0.05; done");
+        let looks = patient(timeout).as_millis() / 100 + 1;
+        let script = format!("n=0; until {test}; do n=$((n+1)); [ $n -lt {looks} ] || exit 99; sleep 0.1; done");
         // Each look takes some time of its own; the guest counts looks because its clock may be set at any moment.
         let output = self.agent.spawn(&script)?.try_wait(timeout * 2 + SCRIPT)?;
         match output.status {
