@@ -24,9 +24,13 @@ const AWAKENING: Duration = Duration::from_secs(60);
 /// Brings the booted PC to the point all scenarios start from.
 ///
 /// QEMU does not save the PCI configuration of its SD hosts: restored as they are, they raise an interrupt nobody
-/// answers. So they are taken out before, and found again by [`AWAKE`].
+/// answers. So they are taken out before, and found again by [`awake`].
+///
+/// The PC has been up for half a minute then: of a younger one a station cannot know whether a card that shows was put in by hand, or whether
+/// its host was only slow to start.
 const ASLEEP: &str = "
 systemctl is-system-running --wait >/dev/null
+until [ $(cut -d. -f1 /proc/uptime) -ge 30 ]; do sleep 0.5; done
 modprobe -a usb_storage uas sd_mod mmc_block sdhci_pci
 udevadm settle
 for host in /sys/bus/pci/drivers/sdhci-pci/0000:*; do
