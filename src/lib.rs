@@ -9,8 +9,8 @@
 //! [`image`] opens an image whatever it is packed in, hashes it piece by piece, and keeps a raw copy that nothing changes any
 //! more. Cards are written from that copy only. It looks inside the copy, without mounting it, and holds what it finds to the model.
 //!
-//! [`model`] reads the model assertion of the device an image is for, proves its signature and the chain of keys behind it, and
-//! knows the rules it must keep.
+//! The package [`snap_assertions`] reads the model assertion of the device an image is for, proves its signature and the chain of keys
+//! behind it, and knows the rules it must keep. It imports nothing of ours.
 //!
 //! [`watch`] looks at sysfs, prompted by udev, and tells of every card that came or left, each visit told apart by the kernel's
 //! `DISKSEQ`. It also finds out who uses a disk, and what hangs on what: slots that were taught know their hubs and readers.
@@ -58,10 +58,9 @@
 //! | `ledger` | `station`, `device`, `file` |
 //! | `watch` | `station`, `device` |
 //! | `flash` | `station`, `device`, `image` |
-//! | `image` | `station`, `model`, `device`, `file` |
-//! | `model` | `station` |
+//! | `image` | `station`, `device`, `file` |
 //! | `device` | `station` |
-//! | `config` | `station`, `model`, `file` |
+//! | `config` | `station`, `file` |
 //! | `station` | nothing but the standard library |
 //! | `zone` | no other |
 //! | `file` | no other |
@@ -75,7 +74,6 @@ pub mod file;
 pub mod flash;
 pub mod image;
 pub mod ledger;
-pub mod model;
 pub mod panel;
 pub mod report;
 pub mod station;

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use flashline::image::inspect::Wanted;
 use flashline::image::inspect::window::Medium;
 use flashline::image::packing::Opened;
-use flashline::model::allowed::Allowed;
-use flashline::model::trust::Trust;
+use flashline::station::allowed::Allowed;
+use snap_assertions::trust::Trust;
 use flashline::station::units::Bytes;
 
 const BLOCK: usize = 4096;

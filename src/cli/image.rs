@@ -13,10 +13,10 @@ use crate::image::Staged;
 use crate::image::inspect::page::{Answer, Page};
 use crate::image::inspect::table::Kind;
 use crate::image::inspect::{Wanted, inspect};
-use crate::model::allowed::Allowed;
-use crate::model::file::one_model;
 use crate::report::harmless;
+use crate::station::allowed::Allowed;
 use crate::station::units::Bytes;
+use snap_assertions::file::one_model;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {

@@ -31,11 +31,11 @@ use clap::{Parser, Subcommand};
 
 use crate::config::{self, ConfigError, DEFAULT_PATH, Images, Settings};
 use crate::ledger::{LogReader, believed};
-use crate::model::file::FileError;
-use crate::model::trust::Trust;
 use crate::watch::places::ports_of;
 use crate::watch::sysfs::Sysfs;
 use output::{remark, say, say_json};
+use snap_assertions::file::FileError;
+use snap_assertions::trust::Trust;
 
 /// Done and good.
 pub(crate) const GOOD: u8 = 0;
@@ -192,7 +192,7 @@ pub(crate) struct TrustArgs {
 
 impl TrustArgs {
     pub(crate) fn read(&self) -> Result<Trust, FileError> {
-        crate::model::file::trust(&self.trust, &self.with)
+        snap_assertions::file::trust(&self.trust, &self.with)
     }
 
     /// Without a time in the call: now, as far as the clock is believed by the station that is configured here, if there is one.

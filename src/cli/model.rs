@@ -6,9 +6,9 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 
 use super::{GOOD, NOT_GOOD, TrustArgs, WRONG, complain, say, say_json, sentence};
-use crate::model::check::{Checked, check};
-use crate::model::definition::Model;
-use crate::model::file;
+use snap_assertions::check::{Checked, check};
+use snap_assertions::definition::Model;
+use snap_assertions::file;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {

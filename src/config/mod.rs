@@ -17,7 +17,7 @@ use jiff::civil::Time;
 use toml::Spanned;
 
 use crate::file::FileVersion;
-use crate::model::allowed::Allowed;
+use crate::station::allowed::Allowed;
 use crate::station::lamp::SlotLamp;
 use crate::station::record::{Contents, Zeroes};
 use crate::station::settings::{OwnDisk, SlotSettings, StationSettings};

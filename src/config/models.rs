@@ -8,7 +8,7 @@ use toml::Spanned;
 use super::source::{ConfigError, Mistakes, Source, named_file};
 use super::tables::{ContentsWord, ModelTable, RequireWord, TrustTable, ZeroesWord};
 use super::{Images, ModelSettings, Require, TrustSettings};
-use crate::model::allowed::Allowed;
+use crate::station::allowed::Allowed;
 use crate::station::record::{Contents, Zeroes};
 
 /// The trust itself is proven where it is used, so that a file that is wrong there keeps those models from being armed that need it.

@@ -13,10 +13,10 @@ use crate::image::inspect::disk;
 use crate::image::inspect::page::Page;
 use crate::image::inspect::{Wanted, inspect};
 use crate::image::{ImageError, Staged};
-use crate::model::file::{self, FileError, NotOneModel, one_model};
-use crate::model::trust::Trust;
 use crate::report::harmless;
 use crate::station::record::{Contents, DeviceModel, ModelProof};
+use snap_assertions::file::{self, FileError, NotOneModel, one_model};
+use snap_assertions::trust::Trust;
 
 /// A reason beside a slot; what is longer `flashline image inspect` shows whole.
 const LONGEST: usize = 400;

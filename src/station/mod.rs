@@ -21,4 +21,4 @@ mod types;
 
 pub use rules::{Before, Effect, End, Event, RULES_FILE, Station, admit, cabling, outcome_of, outcome_of_stall};
 pub use status::{reason, sign, todo, view};
-pub use types::{card, command, labels, lamp, order, outcome, past, port, record, settings, sizes, standing, survey, units};
+pub use types::{allowed, card, command, labels, lamp, order, outcome, past, port, record, settings, sizes, standing, survey, units};

@@ -56,7 +56,7 @@ fn another_revision_of_the_model_is_refused() {
 fn a_model_that_says_something_else_under_the_same_revision_is_refused() {
     let text = std::fs::read_to_string(data("brand/my-pi18.model")).expect("it is there");
     let headers = text.split_once("\nsign-key-sha3-384").expect("it is signed").0.replace("armhf", "arm64");
-    let other = flashline::model::assertion::Assertion::read_all(forge::signed(&headers, "").as_bytes()).expect("well formed").remove(0);
+    let other = snap_assertions::assertion::Assertion::read_all(forge::signed(&headers, "").as_bytes()).expect("well formed").remove(0);
     let page = Changed::of("uc18-pi").judged_by(&Wanted { model: Some(other), ..wanted() });
     assert!(only_no(&page, Check::Model).contains("something else than the one that is wanted, under the same revision"));
 }
@@ -253,7 +253,7 @@ fn without_signatures_the_model_counts_and_what_they_would_prove_is_not_covered(
     let image = Changed::of("uc18-pi");
     let mut matching = for_model("my-pi18.model");
     matching.signatures = false;
-    matching.trust = flashline::model::trust::Trust::canonical();
+    matching.trust = snap_assertions::trust::Trust::canonical();
     let page = image.clone().judged_by(&matching);
     assert!(page.is_good(), "{page:#?}");
     let unmodified: &Page = &page;

@@ -8,8 +8,8 @@ use std::rc::Rc;
 use fatfs::{FatType, FileSystem, FormatVolumeOptions, FsOptions};
 use flashline::image::inspect::page::Page;
 use flashline::image::inspect::{Wanted, inspect_medium};
-use flashline::model::allowed::Allowed;
-use flashline::model::signature::Sha3Hasher;
+use flashline::station::allowed::Allowed;
+use snap_assertions::signature::Sha3Hasher;
 
 use crate::fixtures::wanted;
 use crate::forge;

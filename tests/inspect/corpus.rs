@@ -4,7 +4,6 @@ use std::fs;
 use std::path::Path;
 
 use flashline::image::inspect::fuzzing;
-use flashline::model::assertion::Assertion;
 
 use crate::fixtures::Changed;
 
@@ -21,7 +20,6 @@ fn each(target: &str, mut run: impl FnMut(Vec<u8>)) {
 
 #[test]
 fn what_the_fuzzer_begins_with_breaks_no_reader() {
-    each("assertion", |bytes| drop(Assertion::read_all(&bytes)));
     each("table", |bytes| _ = fuzzing::table(bytes));
     each("seed_yaml", |bytes| _ = fuzzing::seed_yaml(&bytes));
     each("snap", |bytes| _ = fuzzing::snap(bytes));

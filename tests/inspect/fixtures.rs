@@ -13,10 +13,10 @@ use flashline::image::inspect::page::{Answer, Check, Page};
 use flashline::image::inspect::window::Medium;
 use flashline::image::inspect::{Wanted, inspect_medium};
 use flashline::image::stage;
-use flashline::model::allowed::Allowed;
-use flashline::model::assertion::Assertion;
-use flashline::model::trust::Trust;
+use flashline::station::allowed::Allowed;
 use flashline::station::units::Bytes;
+use snap_assertions::assertion::Assertion;
+use snap_assertions::trust::Trust;
 
 pub(crate) fn data(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/snap").join(name)

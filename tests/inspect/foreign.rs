@@ -2,8 +2,8 @@
 
 use flashline::image::inspect::Wanted;
 use flashline::image::inspect::page::{Answer, Check, Page};
-use flashline::model::allowed::Allowed;
-use flashline::model::signature::Sha3Hasher;
+use flashline::station::allowed::Allowed;
+use snap_assertions::signature::Sha3Hasher;
 
 use crate::core20::{Core20, LABEL, Loader, Snaps};
 use crate::fixtures::{Changed, Place, data, fat_file, no, only_no, wanted};

@@ -4,11 +4,11 @@ use std::sync::LazyLock;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use flashline::model::signature::PublicKey;
 use rsa::pkcs1v15::Pkcs1v15Sign;
 use rsa::traits::PublicKeyParts;
 use rsa::{BoxedUint, PrivateKey};
 use sha2::{Digest, Sha512};
+use snap_assertions::signature::PublicKey;
 
 const P: &str = "f533ebf8fc91f884eb9fba0c8f700dc15c2e7db90142e4cce1013052f2e9b0236fabf20317fcfae116608e0a63bf3177d7ea3f7db93acfbb573d4ec4f898ab6e\
 c44200107c2d2129495a996ad2525d82455ee218fc584c67d9cbd1aaf5bbbdb8099f3e2eafbc7553f8bce5261286fb68f162b4ccf83aaaadee64e4d7c7715a6d";

@@ -2,7 +2,7 @@
 
 use flashline::image::inspect::inspect;
 use flashline::image::inspect::page::{Answer, Check, Page};
-use flashline::model::allowed::Allowed;
+use flashline::station::allowed::Allowed;
 
 use crate::fixtures::{Changed, model, no, only_no, staged, wanted};
 

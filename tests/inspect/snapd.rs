@@ -13,7 +13,7 @@ use std::sync::LazyLock;
 
 use flashline::image::inspect::page::Page;
 use flashline::image::inspect::{Wanted, inspect_medium};
-use flashline::model::signature::Sha3Hasher;
+use snap_assertions::signature::Sha3Hasher;
 
 use crate::core20::{Core20, LABEL, Loader, Snaps};
 use crate::fixtures::{Changed, data, wanted};

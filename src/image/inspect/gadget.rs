@@ -8,8 +8,8 @@ use serde::de::IgnoredAny;
 use super::readers::squashfs::{Inode, Squashfs};
 use super::readers::yaml;
 use super::trouble::Trouble;
-use crate::model::definition::well_known_id;
 use crate::station::units::{KIB, MIB};
+use snap_assertions::definition::well_known_id;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -34,12 +34,12 @@ use std::{io, thread};
 use jiff::Timestamp;
 
 use super::Staged;
-use crate::model::allowed::Allowed;
-use crate::model::assertion::Assertion;
-use crate::model::trust::Trust;
+use crate::station::allowed::Allowed;
 use crate::station::units::MIB;
 use page::Page;
 pub use readers::{table, window};
+use snap_assertions::assertion::Assertion;
+use snap_assertions::trust::Trust;
 pub use trouble::Trouble;
 use window::{FileMedium, Medium};
 

@@ -1,5 +1,6 @@
 //! Facts, settings, outcomes and entries of the log: what the rules decide about and what they answer with.
 
+pub mod allowed;
 pub mod card;
 pub mod command;
 pub mod labels;

@@ -11,7 +11,7 @@ use crate::image::inspect::readers::table::Table;
 use crate::image::inspect::readers::window::Window;
 use crate::image::inspect::seed::Seed;
 use crate::image::inspect::trouble::Trouble;
-use crate::model::allowed::{Allowed, named_on_fat};
+use crate::station::allowed::{Allowed, named_on_fat};
 use crate::station::units::KIB;
 
 /// Files of one tree inside a snap. A kernel snap for the Raspberry Pi has some four hundred device trees.

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::super::page::{self, Check};
 use super::super::seed::{Generation, Seed};
 use super::{Judged, keys};
-use crate::model::allowed::named_on_fat;
-use crate::model::assertion::{Assertion, Typed};
-use crate::model::definition::Model;
-use crate::model::trust::{Judge, Proof, Trust};
+use crate::station::allowed::named_on_fat;
+use snap_assertions::assertion::{Assertion, Typed};
+use snap_assertions::definition::Model;
+use snap_assertions::trust::{Judge, Proof, Trust};
 
 /// Assertions that prove others.
 const VOUCHING: [&str; 4] = ["account", "account-key", "snap-declaration", "snap-revision"];

@@ -11,7 +11,7 @@ use crate::image::inspect::readers::files::Files;
 use crate::image::inspect::readers::squashfs::Squashfs;
 use crate::image::inspect::trouble::Trouble;
 use crate::image::inspect::{boot, snap};
-use crate::model::definition::{Grade, Model, ModelSnap};
+use snap_assertions::definition::{Grade, Model, ModelSnap};
 
 /// The snaps that copies are taken out of.
 struct Sources<'r> {

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use super::super::page::{Answer, Check};
 use super::super::seed::Generation;
 use super::Judged;
-use crate::model::assertion::{Assertion, Typed};
-use crate::model::signature::Sha3;
-use crate::model::trust::Judge;
+use snap_assertions::assertion::{Assertion, Typed};
+use snap_assertions::signature::Sha3;
+use snap_assertions::trust::Judge;
 
 const COULD_NOT: &str = "the device could not verify this at its first boot";
 

@@ -13,9 +13,9 @@ use super::readers::files::{Files, System};
 use super::readers::table::{self, Table};
 use super::readers::window::Window;
 use super::seed::{self, Generation, Seed};
-use crate::model::assertion::Assertion;
-use crate::model::trust::Link;
 use assertions::undeclared;
+use snap_assertions::assertion::Assertion;
+use snap_assertions::trust::Link;
 
 /// Of many reasons of one kind, this many are told.
 const REASONS: usize = 20;

@@ -6,9 +6,9 @@ use super::super::snap::{self, SnapYaml};
 use super::{Judged, keys};
 use crate::image::inspect::readers::contents::read_through;
 use crate::image::inspect::trouble::Trouble;
-use crate::model::definition::{Model, ModelSnap, SnapKind};
-use crate::model::signature::Sha3Hasher;
-use crate::model::trust::{Judge, Proven};
+use snap_assertions::definition::{Model, ModelSnap, SnapKind};
+use snap_assertions::signature::Sha3Hasher;
+use snap_assertions::trust::{Judge, Proven};
 
 /// The account that publishes unmodified essential snaps.
 const CANONICAL: &str = "canonical";

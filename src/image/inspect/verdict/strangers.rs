@@ -12,7 +12,7 @@ use crate::image::inspect::readers::files::{Files, System};
 use crate::image::inspect::readers::table::{Kind, Partition, Table};
 use crate::image::inspect::readers::window::Window;
 use crate::image::inspect::trouble::Trouble;
-use crate::model::allowed::{Allowed, named_partition};
+use crate::station::allowed::{Allowed, named_partition};
 use crate::station::units::{KIB, to_u64, to_usize};
 
 /// Gaps of which every one is told.

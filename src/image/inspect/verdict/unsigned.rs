@@ -5,7 +5,7 @@ use crate::image::inspect::readers::files::Files;
 use crate::image::inspect::readers::listing::{Node, join};
 use crate::image::inspect::readers::squashfs::{Inode, Squashfs};
 use crate::image::inspect::seed::Seed;
-use crate::model::allowed::Allowed;
+use crate::station::allowed::Allowed;
 use crate::station::units::KIB;
 
 /// The gadget's cloud-init configuration, which the image tool copies here.

@@ -152,7 +152,7 @@ fn check_json(bytes: &[u8]) -> Checked {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::testing::{BRAND, ROOT, STORE};
+    use crate::testing::{BRAND, ROOT, STORE};
 
     const NOW: &str = "2026-11-20T08:00:00Z";
     const MODEL: &str = "type: model\nauthority-id: brand\nseries: 16\nbrand-id: brand\nmodel: box\narchitecture: amd64\ngadget: pc\n\

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use super::Root;
-use crate::model::headers::time;
-use crate::model::signature::{PublicKey, Sha3};
+use crate::headers::time;
+use crate::signature::{PublicKey, Sha3};
 
 /// The account it belongs to.
 pub(super) const ACCOUNT: &str = "canonical";

@@ -1,8 +1,8 @@
 //! Chains that a test signs itself: each link is broken once, and nothing else.
 
 use super::*;
-use crate::model::signature::{CryptoError, Signature};
-use crate::model::testing::{BRAND, ROOT, STORE, Signer, packet, read};
+use crate::signature::{CryptoError, Signature};
+use crate::testing::{BRAND, ROOT, STORE, Signer, packet, read};
 
 pub(super) fn at(time: &str) -> Timestamp {
     time.parse().expect("a time")

@@ -2,7 +2,7 @@
 
 use super::tests::{NOW, at, chain, model_of};
 use super::*;
-use crate::model::testing::{BRAND, ROOT, STORE, read};
+use crate::testing::{BRAND, ROOT, STORE, read};
 
 /// A device whose seed holds these.
 fn device(station: &Trust, seed: &[String]) -> Trust {

@@ -1,7 +1,7 @@
 //! Every rule of models: broken once, and nothing else; and what only looks broken.
 
 use super::*;
-use crate::model::text::Stream;
+use crate::text::Stream;
 
 const CORE16: &str = "type: model\nauthority-id: my-brand\nseries: 16\nbrand-id: my-brand\nmodel: my-pi3\narchitecture: armhf\n\
                       gadget: pi3\nkernel: pi2-kernel\nrequired-snaps:\n  - one\nserial-authority:\n  - generic\n\

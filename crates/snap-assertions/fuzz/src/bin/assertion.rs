@@ -1,7 +1,7 @@
 #![no_main]
 //! The text of assertions.
 
-use flashline::model::assertion::Assertion;
+use snap_assertions::assertion::Assertion;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use regex::{Regex, RegexBuilder};
 
-use crate::model::text::{Headers, Value, cited};
+use crate::text::{Headers, Value, cited};
 
 /// A pattern is read before anybody knows who wrote it: compiled it takes no more than this.
 const PATTERN_BYTES: usize = 64 * 1024;
@@ -120,7 +120,7 @@ fn pattern(name: &str, value: &Value, left: &mut usize) -> Result<Pattern, Strin
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::text::Stream;
+    use crate::text::Stream;
 
     fn headers(text: &str) -> Headers {
         Stream::new(format!("{text}\n\nAcLB").as_bytes()).next().expect("one").expect("well formed").headers

@@ -4,7 +4,7 @@
 //! seed or built in. One that cannot be resolved refuses the whole seed (snapd: `asserts/batch.go`, `seed/helpers.go`).
 
 use super::{Assertion, Judge, Link, PrimaryKey, Trust};
-use crate::model::signature::Sha3;
+use crate::signature::Sha3;
 
 /// The account, and the id of the key, that snapd has built in beside the root: for models and serials that nobody's brand signs
 /// (snapd: `asserts/sysdb/generic.go`).

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use super::{Grade, ModelSnap, SnapKind, well_known_id};
-use crate::model::headers::{Reading, SNAP_ID, SNAP_NAME, is_channel_with_track, is_placeholder, is_snap_id, is_snap_name};
-use crate::model::text::{Value, cited};
+use crate::headers::{Reading, SNAP_ID, SNAP_NAME, is_channel_with_track, is_placeholder, is_snap_id, is_snap_name};
+use crate::text::{Value, cited};
 
 const HEADER: &str = "snaps";
 /// When a snap is there that nothing boots without.

@@ -1,0 +1,23 @@
+#![doc = include_str!("../README.md")]
+//!
+//! # Where things are
+//!
+//! [`text`] reads what was signed, [`signature`] keys and signatures, [`assertion`] gives each assertion its type, [`definition`] knows the
+//! rules of models, [`trust`] whom to believe, [`check`] all there is to say of one file, and [`file`] reads files with a limit.
+
+pub mod assertion;
+pub mod check;
+mod connections;
+mod constraints;
+pub mod definition;
+pub mod file;
+mod headers;
+pub mod json;
+pub mod signature;
+#[cfg(test)]
+mod testing;
+pub mod text;
+pub mod trust;
+mod validation_set;
+
+pub use headers::Findings;
