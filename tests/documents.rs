@@ -12,7 +12,7 @@ use std::process::Command;
 use flashline::station::outcome::{Counted, Failure, OutcomeWord, Pull, Refusal, StationFault};
 use flashline::station::reason::{REASONS, SIGNS};
 use flashline::station::sign::{Call, Hold, Sign};
-use flashline::station::todo::Todo;
+use flashline::station::todo::Instruction;
 
 /// What has the tables written anew.
 const WRITE: &str = "FLASHLINE_WRITE_DOCUMENTS";
@@ -338,7 +338,7 @@ mod codes {
                     .map(|sign| vec![coded(sign.code()), sign.word().to_owned(), coded(sign.call().code()), coded(sign.todo().code())]),
             ),
             table("calls", &["code"], Call::ALL.map(|call| vec![coded(call.code())])),
-            table("todo", &["code", "text"], Todo::ALL.map(|todo| vec![coded(todo.code()), todo.text().to_owned()])),
+            table("todo", &["code", "text"], Instruction::ALL.map(|todo| vec![coded(todo.code()), todo.text().to_owned()])),
             table(
                 "reasons",
                 &["code", "facts", "with the signs"],

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use flashline::ledger::{Filter, Ledger, LogReader};
 use flashline::report::Table;
-use flashline::report::summary::{Asked, Summary};
+use flashline::report::summary::{Scope, Summary};
 use flashline::report::tally::By;
 use flashline::report::times::Shifts;
 use jiff::tz::TimeZone;
@@ -103,7 +103,7 @@ fn month_summary(path: &Path, made: &Made) -> Result<Figure> {
             summary.add(brief);
             ControlFlow::Continue(())
         })?;
-        let (json, text) = (summary.json(&Asked::default()), summary.text(false));
+        let (json, text) = (summary.json(&Scope::default()), summary.text(false));
         times.push(milliseconds(began));
         let attempts = json["total"]["attempts"].as_u64().unwrap_or_default();
         if attempts.abs_diff(made.attempts * 30 / DAYS) > 10 || !text.contains(model(0)) {

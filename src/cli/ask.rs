@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use super::{GOOD, NOT_GOOD, WRONG, complain, say, say_json};
-use crate::config::{self, DEFAULT_PATH, DEFAULT_SOCKET, Images};
+use crate::config::{self, DEFAULT_PATH, DEFAULT_SOCKET, ImageCheck};
 use crate::control::client::{Client, ClientError};
 use crate::control::wire::Request;
 
@@ -24,7 +24,7 @@ impl StationArgs {
     /// Where the station listens. A configuration that cannot be read here does not say; then it is the usual place.
     pub(super) fn socket(&self) -> PathBuf {
         self.socket.clone().unwrap_or_else(|| {
-            config::read(DEFAULT_PATH.as_ref(), Images::Unseen)
+            config::read(DEFAULT_PATH.as_ref(), ImageCheck::Unseen)
                 .map_or_else(|_unread| PathBuf::from(DEFAULT_SOCKET), |settings| settings.socket)
         })
     }

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::prepare::prepare;
 use super::{ConfigArg, GOOD, NOT_GOOD, WRONG, complain, medium, newest_in, say, say_json, sentence};
-use crate::config::{Images, ModelSettings, Settings};
+use crate::config::{ImageCheck, ModelSettings, Settings};
 use crate::daemon::arming::ArmError;
 use crate::daemon::interlock::{Interlock, Known};
 use crate::image::stage::find_staged;
@@ -51,7 +51,7 @@ impl Look<'_> {
 }
 
 pub(super) fn run(args: &Args) -> u8 {
-    let settings = match args.config.read_settled(Images::Proved) {
+    let settings = match args.config.read_settled(ImageCheck::Proved) {
         Ok(settings) => settings,
         Err(error) => {
             complain(&error);

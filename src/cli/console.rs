@@ -16,11 +16,11 @@ use ratatui::crossterm::{cursor, event, execute};
 use super::ask::StationArgs;
 use super::resident::stay_in_memory;
 use super::{GOOD, WRONG, complain, remark};
-use crate::config::{self, DEFAULT_PATH, Images};
+use crate::config::{self, DEFAULT_PATH, ImageCheck};
 use crate::control::client::{Client, ClientError};
 use crate::control::wire::{self, Status};
 use crate::panel::console::bell::{self, BEL, Bell};
-use crate::panel::console::board::{Board, Health, Model, Progress, Slot, Why};
+use crate::panel::console::board::{Board, BoardModel, BoardProgress, BoardSlot, Health, Why};
 use crate::panel::console::draw::draw;
 use crate::panel::console::language::Language;
 use crate::panel::lines::local_time;
@@ -62,7 +62,7 @@ enum Heard {
 pub(super) fn run(args: &Args) -> u8 {
     // Without the right to do so the picture may stand still where the program's disk does.
     let _not_allowed = stay_in_memory();
-    let configured = config::read(Path::new(DEFAULT_PATH), Images::Unseen).ok();
+    let configured = config::read(Path::new(DEFAULT_PATH), ImageCheck::Unseen).ok();
     let spoken = configured.as_ref().and_then(|settings| settings.language.clone());
     // Into a file or a journal nobody rings.
     let mut ringer =
@@ -324,7 +324,7 @@ fn board_of(heard: &Heard, clock: &str) -> Board {
         Heard::Down(why) => return Board::down(clock, why.clone()),
         Heard::Status(status) => status,
     };
-    let models = status.models.iter().map(|model| Model {
+    let models = status.models.iter().map(|model| BoardModel {
         name: model.name.clone(),
         device: model.device.clone(),
         image: model.image.as_ref().map(|image| (image.source.clone(), image.digest.clone())),
@@ -345,7 +345,7 @@ fn board_of(heard: &Heard, clock: &str) -> Board {
     }
 }
 
-fn slot(slot: &wire::Slot) -> Slot {
+fn slot(slot: &wire::SlotStatus) -> BoardSlot {
     let fact = |value: &wire::Value| match value {
         wire::Value::Bytes(bytes) => Fact::Bytes(*bytes),
         wire::Value::Count(count) => Fact::Count(*count),
@@ -353,7 +353,7 @@ fn slot(slot: &wire::Slot) -> Slot {
         wire::Value::Errno(errno) => Fact::Errno(*errno),
         wire::Value::Text(text) => Fact::Text(text.clone()),
     };
-    Slot {
+    BoardSlot {
         name: slot.slot.clone(),
         model: slot.model.clone(),
         sign: slot.sign.clone(),
@@ -368,7 +368,7 @@ fn slot(slot: &wire::Slot) -> Slot {
         todo: slot.todo.code.clone(),
         todo_text: slot.todo.text.clone(),
         card: slot.card.clone(),
-        progress: slot.progress.map(|progress| Progress {
+        progress: slot.progress.map(|progress| BoardProgress {
             done: Bytes(progress.done),
             of: Bytes(progress.of),
             rate: progress.rate.map(Bytes),

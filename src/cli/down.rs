@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{ConfigArg, GOOD, complain, remark, say};
-use crate::config::{DEFAULT_STATE, Images};
+use crate::config::{DEFAULT_STATE, ImageCheck};
 use crate::daemon::lamps::all;
 use crate::panel::lamps::led::{LedClass, SysfsLeds};
 use crate::panel::lamps::light::Light;
@@ -28,7 +28,7 @@ pub(super) struct Args {
 /// Never anything but good: what could not be put right must not look like the reason why the station ended.
 pub(super) fn run(args: &Args) -> u8 {
     say(lines::down(std::env::var("SERVICE_RESULT").ok().as_deref()));
-    let (mut states, configured) = match args.config.read(Images::Unseen) {
+    let (mut states, configured) = match args.config.read(ImageCheck::Unseen) {
         Ok(settings) => (vec![settings.state], settings.lamps),
         Err(error) => {
             complain(&error);

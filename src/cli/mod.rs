@@ -29,7 +29,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::config::{self, ConfigError, DEFAULT_PATH, Images, Settings};
+use crate::config::{self, ConfigError, DEFAULT_PATH, ImageCheck, Settings};
 use crate::ledger::{LogReader, believed};
 use crate::watch::places::ports_of;
 use crate::watch::sysfs::Sysfs;
@@ -136,7 +136,7 @@ fn log_of(args: &log::Args) -> ExitCode {
     let place = args.place();
     // Who names a log need not be at its station: a configuration that lies here by chance is not asked.
     let config = place.config.as_deref().or_else(|| Some(Path::new(DEFAULT_PATH)).filter(|path| place.file.is_none() && path.exists()));
-    let configured = match config.map(|path| config::read(path, Images::Unseen)) {
+    let configured = match config.map(|path| config::read(path, ImageCheck::Unseen)) {
         Some(Ok(settings)) => log::Configured { log: Some(settings.log()), shifts: settings.shifts },
         Some(Err(error)) => {
             complain(&error);
@@ -167,11 +167,11 @@ impl ConfigArg {
     }
 
     /// For a command that goes by it: one that is still being written is waited for.
-    fn read_settled(&self, images: Images) -> Result<Settings, ConfigError> {
+    fn read_settled(&self, images: ImageCheck) -> Result<Settings, ConfigError> {
         config::read_settled(&self.config, images).map_err(|error| error.with_port(|text| ports_of(&Sysfs::default(), text)))
     }
 
-    fn read(&self, images: Images) -> Result<Settings, ConfigError> {
+    fn read(&self, images: ImageCheck) -> Result<Settings, ConfigError> {
         config::read(&self.config, images).map_err(|error| error.with_port(|text| ports_of(&Sysfs::default(), text)))
     }
 }
@@ -198,7 +198,7 @@ impl TrustArgs {
     /// Without a time in the call: now, as far as the clock is believed by the station that is configured here, if there is one.
     pub(crate) fn time(&self) -> jiff::Timestamp {
         self.at.unwrap_or_else(|| {
-            let log = config::read(Path::new(DEFAULT_PATH), Images::Unseen).ok().map(|settings| settings.log());
+            let log = config::read(Path::new(DEFAULT_PATH), ImageCheck::Unseen).ok().map(|settings| settings.log());
             jiff::Timestamp::from_microsecond(believed(log.as_deref().and_then(newest_in))).unwrap_or(jiff::Timestamp::MAX)
         })
     }

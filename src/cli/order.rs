@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::ask::StationArgs;
 use super::{GOOD, NOT_GOOD, say, say_json};
-use crate::control::wire::{Order, Request, Status};
+use crate::control::wire::{OrderStatus, Request, Status};
 use crate::report::harmless;
 use crate::station::labels;
 
@@ -69,7 +69,7 @@ pub(super) fn run(args: &Args) -> u8 {
 }
 
 fn print(status: &Status, json: bool) {
-    let orders: Vec<(&str, &Order)> =
+    let orders: Vec<(&str, &OrderStatus)> =
         status.models.iter().filter_map(|model| model.order.as_ref().map(|order| (model.device.as_str(), order))).collect();
     if json {
         let orders: Vec<_> = orders
@@ -96,7 +96,7 @@ fn print(status: &Status, json: bool) {
 }
 
 /// `acme/my-pi3  37 / 500  (lot 17, 3 under way)`
-pub(super) fn line(model: &str, order: &Order) -> String {
+pub(super) fn line(model: &str, order: &OrderStatus) -> String {
     let state = if order.passed >= order.count { "complete".to_owned() } else { format!("{} under way", order.under_way) };
     let name = order.name.as_ref().map_or_else(|| format!("no. {}", order.number), |name| harmless(name));
     let work_order = order.work_order.as_ref().map(|text| format!(", work order {}", harmless(text))).unwrap_or_default();

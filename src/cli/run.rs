@@ -10,11 +10,11 @@ use super::events::{Events, is_the_journal};
 use super::output::remark_if_taken as remark;
 use super::resident::stay_in_memory;
 use super::{ConfigArg, GOOD, WRONG, medium, sentence};
-use crate::config::{Images, Settings};
+use crate::config::{ImageCheck, Settings};
 use crate::daemon;
 use crate::daemon::arming::{ArmError, Armory, Proved, by};
 use crate::daemon::only::{LOCK, OnlyStation};
-use crate::ledger::{Ledger, LogError, Trouble, believed};
+use crate::ledger::{Ledger, LogError, LogProblem, believed};
 use crate::panel::Nowhere;
 use crate::panel::bars::ReadingBar;
 use crate::panel::plain::Plain;
@@ -48,7 +48,7 @@ fn complain(error: &dyn Error) {
 }
 
 fn run_station(args: &Args) -> u8 {
-    let settings = match args.config.read_settled(Images::Unseen) {
+    let settings = match args.config.read_settled(ImageCheck::Unseen) {
         Ok(settings) => settings,
         Err(error) => {
             complain(&error);
@@ -114,7 +114,7 @@ fn open(settings: &Settings) -> Result<Ledger, LogError> {
     let until = Instant::now() + LAST_WRITER;
     loop {
         match Ledger::open(&settings.log(), &settings.station.name) {
-            Err(error) if error.trouble == Trouble::InUse && Instant::now() < until => thread::sleep(Duration::from_millis(100)),
+            Err(error) if error.trouble == LogProblem::InUse && Instant::now() < until => thread::sleep(Duration::from_millis(100)),
             opened => return opened,
         }
     }

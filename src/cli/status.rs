@@ -4,7 +4,7 @@ use console::{measure_text_width, truncate_str};
 
 use super::ask::StationArgs;
 use super::{GOOD, NOT_GOOD, complain, order, say};
-use crate::control::wire::{Slot, Status};
+use crate::control::wire::{SlotStatus, Status};
 use crate::panel::lines::{anchor, clock, exposed, note};
 use crate::report::{harmless, harmless_json};
 use crate::station::standing::LogNote;
@@ -70,7 +70,7 @@ fn lines(status: &Status) -> Vec<String> {
         }
         lines.extend(model.order.as_ref().map(|order| format!("  order  {}", order::line(&model.device, order))));
     }
-    let name = |slot: &Slot| harmless(&slot.slot);
+    let name = |slot: &SlotStatus| harmless(&slot.slot);
     let names = status.slots.iter().map(|slot| measure_text_width(&name(slot))).max().unwrap_or(0);
     let words = status.slots.iter().map(|slot| slot.word.len()).max().unwrap_or(0);
     for slot in &status.slots {
@@ -81,7 +81,7 @@ fn lines(status: &Status) -> Vec<String> {
     lines
 }
 
-fn detail(slot: &Slot) -> String {
+fn detail(slot: &SlotStatus) -> String {
     let card = slot.card.as_deref().map(|card| format!("  [{}]", harmless(card))).unwrap_or_default();
     let what = match (&slot.progress, &slot.reason) {
         (Some(progress), _) => {

@@ -363,7 +363,7 @@ mod cases {
         std::fs::write(directory.path().join("box.img"), [1]).expect("written");
         let read = |bytes: &[u8]| {
             std::fs::write(&path, bytes).expect("written");
-            crate::config::read(&path, crate::config::Images::Proved).map(drop).map_err(|error| error.to_string())
+            crate::config::read(&path, crate::config::ImageCheck::Proved).map(drop).map_err(|error| error.to_string())
         };
         let utf_16 =
             |first: [u8; 2], bytes: fn(u16) -> [u8; 2]| first.into_iter().chain(GOOD.encode_utf16().flat_map(bytes)).collect::<Vec<u8>>();

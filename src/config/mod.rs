@@ -150,7 +150,7 @@ impl Settings {
 
 /// Does a reader of the configuration want its images? Who reads the log may not even see them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Images {
+pub enum ImageCheck {
     /// Each must be a file that can be opened.
     Proved,
     /// They are not looked at.
@@ -161,7 +161,7 @@ pub enum Images {
 ///
 /// # Errors
 /// Everything that is wrong; of a text that is no TOML, or of a table without a key that it must have, the first such thing.
-pub fn read(path: &Path, images: Images) -> Result<Settings, ConfigError> {
+pub fn read(path: &Path, images: ImageCheck) -> Result<Settings, ConfigError> {
     let bytes = fs::read(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
     prove(path, source::decode(path, &bytes)?, images)
 }
@@ -170,7 +170,7 @@ pub fn read(path: &Path, images: Images) -> Result<Settings, ConfigError> {
 ///
 /// # Errors
 /// As [`read`]; and that it is changed all the time.
-pub fn read_settled(path: &Path, images: Images) -> Result<Settings, ConfigError> {
+pub fn read_settled(path: &Path, images: ImageCheck) -> Result<Settings, ConfigError> {
     let bytes = settled(path, SETTLED, SETTLING)?;
     prove(path, source::decode(path, &bytes)?, images)
 }
@@ -197,7 +197,7 @@ fn settled(path: &Path, least: Duration, patience: Duration) -> Result<Vec<u8>, 
 ///
 /// # Errors
 /// Everything that is wrong; of a text that is no TOML, or of a table without a key that it must have, the first such thing.
-pub fn prove(path: &Path, text: &str, images: Images) -> Result<Settings, ConfigError> {
+pub fn prove(path: &Path, text: &str, images: ImageCheck) -> Result<Settings, ConfigError> {
     let source = Source { path, text };
     let mut mistakes = Mistakes::default();
     grammar::prove(&source, &mut mistakes)?;

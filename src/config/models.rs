@@ -7,12 +7,18 @@ use toml::Spanned;
 
 use super::source::{ConfigError, Mistakes, Source, named_file};
 use super::tables::{ContentsWord, ModelTable, RequireWord, TrustTable, ZeroesWord};
-use super::{Images, ModelSettings, Require, TrustSettings};
+use super::{ImageCheck, ModelSettings, Require, TrustSettings};
 use crate::station::allowed::Allowed;
 use crate::station::record::{Contents, Zeroes};
 
 /// The trust itself is proven where it is used, so that a file that is wrong there keeps those models from being armed that need it.
-pub(super) fn prove_trust(source: &Source<'_>, base: &Path, table: &TrustTable, images: Images, mistakes: &mut Mistakes) -> TrustSettings {
+pub(super) fn prove_trust(
+    source: &Source<'_>,
+    base: &Path,
+    table: &TrustTable,
+    images: ImageCheck,
+    mistakes: &mut Mistakes,
+) -> TrustSettings {
     let mut files = |key: &str, files: &[Spanned<PathBuf>]| {
         files.iter().filter_map(|file| mistakes.note(named_file(source, base, key, file, images))).collect::<Vec<_>>()
     };
@@ -23,7 +29,7 @@ pub(super) fn prove_models(
     source: &Source<'_>,
     base: &Path,
     tables: &[Spanned<ModelTable>],
-    images: Images,
+    images: ImageCheck,
     mistakes: &mut Mistakes,
 ) -> Vec<ModelSettings> {
     if tables.is_empty() {
@@ -37,7 +43,7 @@ fn prove_model(
     source: &Source<'_>,
     base: &Path,
     table: &ModelTable,
-    images: Images,
+    images: ImageCheck,
     names: &mut BTreeSet<String>,
     mistakes: &mut Mistakes,
 ) -> Option<ModelSettings> {

@@ -6,7 +6,7 @@ use std::{fmt, fs, io};
 
 use toml::Spanned;
 
-use super::Images;
+use super::ImageCheck;
 use crate::station::port::Port;
 
 /// What was wrong with a configuration, where, and what to do.
@@ -168,10 +168,10 @@ pub(super) fn named_file(
     base: &Path,
     key: &str,
     file: &Spanned<PathBuf>,
-    images: Images,
+    images: ImageCheck,
 ) -> Result<PathBuf, ConfigError> {
     let path = base.join(file.get_ref());
-    if images == Images::Proved
+    if images == ImageCheck::Proved
         && let Err(error) = openable(&path)
     {
         let problem = format!("`{key}`: {}: {error}: correct the path, or copy the file there", path.display());

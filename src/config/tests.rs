@@ -9,7 +9,7 @@ pub(in crate::config) fn proved(text: &str) -> Result<Settings, String> {
     fs::write(directory.path().join("box.img"), [1]).expect("it can be written");
     let path = directory.path().join("config.toml");
     fs::write(&path, text).expect("it can be written");
-    read(&path, Images::Proved).map_err(|error| error.to_string().replace(&directory.path().display().to_string(), "DIR"))
+    read(&path, ImageCheck::Proved).map_err(|error| error.to_string().replace(&directory.path().display().to_string(), "DIR"))
 }
 
 pub(in crate::config) const GOOD: &str = r#"
@@ -39,7 +39,7 @@ fn a_small_configuration_gets_every_default() {
 fn the_directory_of_the_log_files_counts_from_the_configuration_as_every_path_does() {
     let files = |directory: &str| {
         let text = format!("[log]\ndirectory = {directory:?}\n{GOOD}");
-        prove(Path::new("/etc/flashline/config.toml"), &text, Images::Unseen).expect("it is good").log_files
+        prove(Path::new("/etc/flashline/config.toml"), &text, ImageCheck::Unseen).expect("it is good").log_files
     };
     assert_eq!(files("/srv/share"), Some("/srv/share".into()));
     assert_eq!(files("log"), Some("/etc/flashline/log".into()));
@@ -146,8 +146,8 @@ fn who_only_reads_the_log_needs_no_image() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let path = directory.path().join("config.toml");
     fs::write(&path, GOOD).expect("it can be written");
-    read(&path, Images::Unseen).expect("the image is not looked at");
-    read(&path, Images::Proved).expect_err("the image is not there");
+    read(&path, ImageCheck::Unseen).expect("the image is not looked at");
+    read(&path, ImageCheck::Proved).expect_err("the image is not there");
 }
 
 #[test]
@@ -174,7 +174,7 @@ fn a_lamp_is_its_slots_own_in_either_form_of_the_table() {
 
 #[test]
 fn a_missing_file_and_an_empty_one_say_what_to_do() {
-    let error = read(Path::new("/nonexistent/config.toml"), Images::Unseen).expect_err("it is not there");
+    let error = read(Path::new("/nonexistent/config.toml"), ImageCheck::Unseen).expect_err("it is not there");
     assert!(error.to_string().contains("--config"), "{error}");
     assert!(proved("").expect_err("no model").contains("add a [[model]]"));
 }

@@ -5,7 +5,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::wire::{Error, Reply, Request, Status, VERSION};
+use super::wire::{Reply, Request, Status, VERSION, WireError};
 use crate::station::view::LIFELESS;
 
 /// Longer than a station takes to answer anything but a reload.
@@ -44,7 +44,7 @@ pub enum ClientError {
     },
     /// It said no.
     #[error("{}", .0.message)]
-    Refused(Error),
+    Refused(WireError),
 }
 
 /// A connection to a station.

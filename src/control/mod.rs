@@ -19,18 +19,18 @@ use crate::station::command::{Command, Denied, Who};
 
 /// What somebody asks of the station.
 #[derive(Debug)]
-pub struct Asked {
+pub struct Incoming {
     /// Who, as the kernel says.
     pub by: Who,
     /// What.
-    pub what: What,
+    pub what: IncomingRequest,
     /// Where the answer goes.
-    pub answer: oneshot::Sender<Result<(), Refused>>,
+    pub answer: oneshot::Sender<Result<(), Denial>>,
 }
 
 /// What can be asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum What {
+pub enum IncomingRequest {
     /// Something the station decides.
     Command(Command),
     /// To read the configuration again.
@@ -39,14 +39,14 @@ pub enum What {
 
 /// Why it was not done.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refused {
+pub struct Denial {
     /// Stable.
     pub code: String,
     /// For people.
     pub message: String,
 }
 
-impl From<Denied> for Refused {
+impl From<Denied> for Denial {
     fn from(denied: Denied) -> Self {
         Self { code: denied.code().to_owned(), message: denied.to_string() }
     }

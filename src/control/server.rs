@@ -20,7 +20,7 @@ use tokio::time::{sleep, timeout};
 
 use super::access::{Ask, Rights, anybody_may_ask};
 use super::wire::{Reply, Request};
-use super::{Asked, Refused, What};
+use super::{Denial, Incoming, IncomingRequest};
 use crate::station::command::{Command, Target, Who};
 use crate::station::labels;
 use crate::station::view::{LIFELESS, View};
@@ -55,7 +55,7 @@ struct Shared {
     renewed: Rc<Cell<Instant>>,
     /// The newest snapshot as a line: made once, however many watch.
     line: watch::Receiver<Arc<[u8]>>,
-    ask: mpsc::Sender<Asked>,
+    ask: mpsc::Sender<Incoming>,
     rights: Ask,
 }
 
@@ -64,7 +64,7 @@ impl Server {
     ///
     /// # Errors
     /// When the socket cannot be made, or another station listens there.
-    pub fn start(socket: &Path, view: watch::Receiver<View>, ask: mpsc::Sender<Asked>, rights: Ask) -> io::Result<Self> {
+    pub fn start(socket: &Path, view: watch::Receiver<View>, ask: mpsc::Sender<Incoming>, rights: Ask) -> io::Result<Self> {
         let listener = listen(socket)?;
         let (stop, stopped) = oneshot::channel();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -117,7 +117,7 @@ fn listen(socket: &Path) -> io::Result<std::os::unix::net::UnixListener> {
     Ok(listener)
 }
 
-async fn serve(listener: std::os::unix::net::UnixListener, view: watch::Receiver<View>, ask: mpsc::Sender<Asked>, rights: Ask) {
+async fn serve(listener: std::os::unix::net::UnixListener, view: watch::Receiver<View>, ask: mpsc::Sender<Incoming>, rights: Ask) {
     let listener = match UnixListener::from_std(listener) {
         Ok(listener) => listener,
         Err(error) => {
@@ -280,16 +280,17 @@ async fn put(shared: &Shared, who: &Who, request: Request) -> Reply {
         Err(why) => return Reply::error("bad-request", why),
     };
     // Where the log cannot be written already, a change is refused. What is logged is decided first, and then waits for the disk.
-    let waits_for_disk = !matches!(what, What::Reload | What::Command(Command::Identify { .. })) && shared.view.borrow().fault.is_none();
+    let waits_for_disk = !matches!(what, IncomingRequest::Reload | IncomingRequest::Command(Command::Identify { .. }))
+        && shared.view.borrow().fault.is_none();
     let (answer, answered) = oneshot::channel();
-    if shared.ask.try_send(Asked { by: who.clone(), what, answer }).is_err() {
+    if shared.ask.try_send(Incoming { by: who.clone(), what, answer }).is_err() {
         return Reply::error("busy", "the station has more questions than it can answer: ask again");
     }
     tokio::select! {
         biased;
         answer = answered => match answer {
             Ok(Ok(())) => Reply::done(),
-            Ok(Err(Refused { code, message })) => Reply::error(&code, message),
+            Ok(Err(Denial { code, message })) => Reply::error(&code, message),
             Err(_) => Reply::error("stopping", "the station is stopping"),
         },
         fault = lasting_fault(shared.view.clone()), if waits_for_disk => {
@@ -309,22 +310,24 @@ async fn lasting_fault(mut view: watch::Receiver<View>) -> String {
 }
 
 /// What the station is to do; a sentence where a request contradicts itself.
-fn what_of(request: Request) -> Result<What, String> {
+fn what_of(request: Request) -> Result<IncomingRequest, String> {
     let target = |slot: Option<String>, model: Option<String>| match (slot, model) {
         (Some(slot), None) => Ok(Target::Slot(slot)),
         (None, Some(model)) => Ok(Target::Model(model)),
         _ => Err("name either a `slot` or a `model`".to_owned()),
     };
     Ok(match request {
-        Request::Disarm { slot, model, reason } => What::Command(Command::Disarm { target: target(slot, model)?, reason: plain(reason)? }),
-        Request::Arm { slot, model } => What::Command(Command::Arm { target: target(slot, model)? }),
-        Request::Identify { slot } => What::Command(Command::Identify { slot }),
-        Request::OrderStart { model, count, name, work_order } => {
-            What::Command(Command::StartOrder { model, count, name: plain(name)?, work_order: plain(work_order)? })
+        Request::Disarm { slot, model, reason } => {
+            IncomingRequest::Command(Command::Disarm { target: target(slot, model)?, reason: plain(reason)? })
         }
-        Request::OrderStop { model } => What::Command(Command::StopOrder { model }),
-        Request::LogConfirm {} => What::Command(Command::ConfirmLog),
-        Request::Reload {} => What::Reload,
+        Request::Arm { slot, model } => IncomingRequest::Command(Command::Arm { target: target(slot, model)? }),
+        Request::Identify { slot } => IncomingRequest::Command(Command::Identify { slot }),
+        Request::OrderStart { model, count, name, work_order } => {
+            IncomingRequest::Command(Command::StartOrder { model, count, name: plain(name)?, work_order: plain(work_order)? })
+        }
+        Request::OrderStop { model } => IncomingRequest::Command(Command::StopOrder { model }),
+        Request::LogConfirm {} => IncomingRequest::Command(Command::ConfirmLog),
+        Request::Reload {} => IncomingRequest::Reload,
         Request::Status {} | Request::Watch {} => return Err("this only asks what is shown".to_owned()),
     })
 }

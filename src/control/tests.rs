@@ -11,7 +11,7 @@ use super::access::Rights;
 use super::client::{Client, ClientError};
 use super::server::Server;
 use super::wire::{Reply, Request};
-use super::{Asked, Refused, What};
+use super::{Denial, Incoming, IncomingRequest};
 use crate::station::command::{Command, Target, Who};
 use crate::station::sign::Sign;
 use crate::station::view::{SlotView, View};
@@ -20,7 +20,7 @@ struct Station {
     _directory: tempfile::TempDir,
     socket: PathBuf,
     view: watch::Sender<View>,
-    asked: mpsc::Receiver<Asked>,
+    asked: mpsc::Receiver<Incoming>,
     server: Option<Server>,
 }
 
@@ -117,8 +117,8 @@ fn what_is_asked_reaches_the_station_with_who_asked_and_its_answer_comes_back() 
     let asking = std::thread::spawn(move || client.ask(&Request::Disarm { slot: Some("A9".into()), model: None, reason: None }));
     let asked = station.asked.blocking_recv().expect("it is asked");
     assert_eq!(asked.by, Who { uid: nix::unistd::geteuid().as_raw(), name: "ann".to_owned() });
-    assert_eq!(asked.what, What::Command(Command::Disarm { target: Target::Slot("A9".into()), reason: None }));
-    let no = Refused { code: "no-such-slot".to_owned(), message: "there is no slot".to_owned() };
+    assert_eq!(asked.what, IncomingRequest::Command(Command::Disarm { target: Target::Slot("A9".into()), reason: None }));
+    let no = Denial { code: "no-such-slot".to_owned(), message: "there is no slot".to_owned() };
     asked.answer.send(Err(no)).expect("somebody waits");
     let answer = asking.join().expect("it returns");
     assert!(matches!(answer, Err(ClientError::Refused(error)) if error.code == "no-such-slot"));
@@ -149,7 +149,7 @@ fn whoever_asks_when_the_log_cannot_be_written_already_hears_what_the_station_sa
     let asked = station.asked.blocking_recv().expect("it is asked");
     // Longer than it takes to say of a change that holds that it is not written down.
     std::thread::sleep(Duration::from_secs(6));
-    asked.answer.send(Err(Refused { code: "log-fault".to_owned(), message: "disk full".to_owned() })).expect("somebody waits");
+    asked.answer.send(Err(Denial { code: "log-fault".to_owned(), message: "disk full".to_owned() })).expect("somebody waits");
     let answer = asking.join().expect("it returns");
     assert!(matches!(&answer, Err(ClientError::Refused(error)) if error.code == "log-fault"), "{answer:?}");
 }

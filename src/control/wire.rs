@@ -81,7 +81,7 @@ pub struct Reply {
     pub done: Option<bool>,
     /// To what was not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub error: Option<Error>,
+    pub error: Option<WireError>,
 }
 
 impl Reply {
@@ -94,13 +94,13 @@ impl Reply {
     }
 
     pub(super) fn error(code: &str, message: impl Into<String>) -> Self {
-        Self { flashline: VERSION, status: None, done: None, error: Some(Error { code: code.to_owned(), message: message.into() }) }
+        Self { flashline: VERSION, status: None, done: None, error: Some(WireError { code: code.to_owned(), message: message.into() }) }
     }
 }
 
 /// Why something was not done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Error {
+pub struct WireError {
     /// Stable.
     pub code: String,
     /// For people.
@@ -118,11 +118,11 @@ pub struct Status {
     pub today: Today,
     /// The flash log's head when a shift ended last; nothing before the first one did.
     #[serde(default)]
-    pub anchor: Option<Anchor>,
+    pub anchor: Option<ShiftAnchor>,
     /// Every model that slots name; then those that only an order names, which no armed model answers to.
-    pub models: Vec<Model>,
+    pub models: Vec<ModelStatus>,
     /// Every slot, in the order of the configuration.
-    pub slots: Vec<Slot>,
+    pub slots: Vec<SlotStatus>,
     /// Slots from which the PC's other programs are not kept.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub exposed: Vec<String>,
@@ -145,7 +145,7 @@ pub struct Today {
 
 /// What is to be written on the shift sheet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Anchor {
+pub struct ShiftAnchor {
     /// When the shift ended: UTC, RFC 3339.
     pub at: String,
     /// `COUNT:HASH`.
@@ -154,7 +154,7 @@ pub struct Anchor {
 
 /// A model.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Model {
+pub struct ModelStatus {
     /// As slots name it.
     pub name: String,
     /// As the log names it: `BRAND/MODEL`.
@@ -162,7 +162,7 @@ pub struct Model {
     /// Its image; nothing where none may be written.
     pub image: Option<Image>,
     /// What is ordered of it.
-    pub order: Option<Order>,
+    pub order: Option<OrderStatus>,
 }
 
 /// An image that may be written.
@@ -180,7 +180,7 @@ pub struct Image {
 
 /// An order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Order {
+pub struct OrderStatus {
     /// Its number.
     pub number: u64,
     /// What people call it.
@@ -198,7 +198,7 @@ pub struct Order {
 
 /// A slot.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Slot {
+pub struct SlotStatus {
     /// As on its sticker.
     pub slot: String,
     /// The model it is for.
@@ -210,9 +210,9 @@ pub struct Slot {
     /// What lamps and colours follow: `put-in`, `wait`, `take-good`, `take-aside`, `take-bad`, `nothing`, `station-fault`.
     pub call: String,
     /// Why, where the word alone does not say it.
-    pub reason: Option<Reason>,
+    pub reason: Option<SlotReason>,
     /// What the operator does now.
-    pub todo: Todo,
+    pub todo: SlotInstruction,
     /// The card in a few words.
     pub card: Option<String>,
     /// The attempt that is shown.
@@ -235,7 +235,7 @@ fn is_zero(count: &u32) -> bool {
 
 /// A reason, in pieces and as a sentence.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Reason {
+pub struct SlotReason {
     /// Stable.
     pub code: String,
     /// English.
@@ -262,7 +262,7 @@ pub enum Value {
 
 /// What to do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Todo {
+pub struct SlotInstruction {
     /// Stable.
     pub code: String,
     /// English.
@@ -290,9 +290,9 @@ impl Status {
             station: view.station.clone(),
             fault: view.fault.clone(),
             today: Today { passed: view.today.passed, failed: view.today.failed },
-            anchor: view.anchor.as_ref().map(Anchor::of),
-            models: view.models.iter().map(Model::of).collect(),
-            slots: view.slots.iter().map(Slot::of).collect(),
+            anchor: view.anchor.as_ref().map(ShiftAnchor::of),
+            models: view.models.iter().map(ModelStatus::of).collect(),
+            slots: view.slots.iter().map(SlotStatus::of).collect(),
             exposed: view.exposed.clone(),
             faults: view.faults.clone(),
             log: view.log.iter().map(|note| note.word().to_owned()).collect(),
@@ -300,7 +300,7 @@ impl Status {
     }
 }
 
-impl Anchor {
+impl ShiftAnchor {
     fn of(view: &view::Anchor) -> Self {
         let at = jiff::Timestamp::from_microsecond(view.at).unwrap_or_default();
         Self { at: at.to_string(), text: view.text.clone() }
@@ -313,7 +313,7 @@ impl Anchor {
     }
 }
 
-impl Model {
+impl ModelStatus {
     fn of(view: &ModelView) -> Self {
         let image = view.armed.as_ref().map(|armed| Image {
             source: armed.source.clone(),
@@ -321,7 +321,7 @@ impl Model {
             span: armed.span.0,
             model_proof: armed.model_proof.word().to_owned(),
         });
-        let order = view.order.as_ref().map(|order| Order {
+        let order = view.order.as_ref().map(|order| OrderStatus {
             number: order.number,
             name: order.name.clone(),
             work_order: order.work_order.clone(),
@@ -333,10 +333,10 @@ impl Model {
     }
 }
 
-impl Slot {
+impl SlotStatus {
     fn of(view: &SlotView) -> Self {
         let sign = &view.sign;
-        let reason = sign.why().map(|why| Reason {
+        let reason = sign.why().map(|why| SlotReason {
             code: why.code.to_owned(),
             text: sign.reason().unwrap_or_default(),
             facts: why.facts.into_iter().map(|(name, fact)| (name.to_owned(), Value::of(fact))).collect(),
@@ -349,7 +349,7 @@ impl Slot {
             word: sign.word().to_owned(),
             call: view.call.code().to_owned(),
             reason,
-            todo: Todo { code: todo.code().to_owned(), text: todo.text().to_owned() },
+            todo: SlotInstruction { code: todo.code().to_owned(), text: todo.text().to_owned() },
             card: view.card.clone(),
             attempt: view.attempt,
             diskseq: view.diskseq,

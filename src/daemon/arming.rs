@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use nix::unistd::{Uid, User};
 
-use super::interlock::{Demand, Interlock, Known, Refused};
-use crate::config::{self, ConfigError, Images, ModelSettings, Settings};
+use super::interlock::{Demand, ImageRefused, Interlock, Known};
+use crate::config::{self, ConfigError, ImageCheck, ModelSettings, Settings};
 use crate::image::packing::refuse_at_sight;
 use crate::image::stage::{find_staged, stage, sweep};
 use crate::image::{ImageError, Staged, store};
@@ -49,7 +49,7 @@ pub enum ArmError {
     Image(#[from] ImageError),
     /// What is inside its image is not what it must be.
     #[error(transparent)]
-    Refused(#[from] Refused),
+    Refused(#[from] ImageRefused),
 }
 
 impl Armory {
@@ -241,7 +241,7 @@ pub struct Proved {
 /// The first thing that is not.
 pub fn prove(config: &Path, state: &Path, at: i64, asked_by: Option<Who>) -> Result<Proved, ReloadError> {
     let settings =
-        config::read_settled(config, Images::Proved).map_err(|error| error.with_port(|text| ports_of(&Sysfs::default(), text)))?;
+        config::read_settled(config, ImageCheck::Proved).map_err(|error| error.with_port(|text| ports_of(&Sysfs::default(), text)))?;
     let by = by(config, Occasion::Reload, asked_by);
     if settings.state != state {
         return Err(ReloadError::State);

@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 
 use crate::ledger::{Filter, Head, LogError, LogReader, Named, line_of_past, past_of_line};
 use crate::station::past::Past;
-use crate::station::view::Tally;
+use crate::station::view::DayCount;
 
 /// What processes beside the station are called.
 const NAME: &str = "flashline-log";
@@ -65,11 +65,11 @@ fn ask(log: &Path, task: &str, what: &str) -> Result<String, Unread> {
 }
 
 /// What became of the cards since this time.
-pub(super) fn ask_tally(log: &Path, since: i64) -> Result<Tally, Unread> {
+pub(super) fn ask_tally(log: &Path, since: i64) -> Result<DayCount, Unread> {
     let line = ask(log, "tally", &since.to_string())?;
     let counts = line.split_once(' ').and_then(|(passed, failed)| Some((passed.parse().ok()?, failed.parse().ok()?)));
     let (passed, failed) = counts.ok_or(Unread::Said(line))?;
-    Ok(Tally { passed, failed })
+    Ok(DayCount { passed, failed })
 }
 
 /// The log's anchor as it was before this time; nothing where the log began later.
@@ -96,7 +96,7 @@ pub(super) fn files(log: &Path, directory: &Path) -> Command {
 /// # Errors
 /// Where the log cannot be read.
 pub fn tally(log: &Path, since: i64) -> Result<String, LogError> {
-    let mut tally = Tally::default();
+    let mut tally = DayCount::default();
     LogReader::open(log)?.briefs(&Filter { since: Some(since), ..Filter::default() }, |brief| {
         tally.add(brief.outcome);
         ControlFlow::Continue(())

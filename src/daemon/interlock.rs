@@ -23,7 +23,7 @@ const LONGEST: usize = 400;
 
 /// Why an image that can be read is not armed.
 #[derive(Debug, thiserror::Error)]
-pub enum Refused {
+pub enum ImageRefused {
     /// Nobody said what must be inside.
     #[error(
         "it is not said what device the image is for: set `assertion` to the signed model, or `require = \"none\"` for an image that is \
@@ -93,17 +93,17 @@ impl Interlock {
     ///
     /// # Errors
     /// Where that cannot be known, so that no image can be armed for it.
-    pub fn demand(&self, model: &ModelSettings) -> Result<Demand, Refused> {
+    pub fn demand(&self, model: &ModelSettings) -> Result<Demand, ImageRefused> {
         if model.require == Require::None {
             return Ok(Demand { wanted: None, contents: model.contents });
         }
-        let path = model.assertion.as_deref().ok_or(Refused::NoAssertion)?;
+        let path = model.assertion.as_deref().ok_or(ImageRefused::NoAssertion)?;
         let given = one_model(path)?;
         if let Some(problem) = given.problems().first() {
-            return Err(Refused::Rules { path: path.to_owned(), problem: problem.clone() });
+            return Err(ImageRefused::Rules { path: path.to_owned(), problem: problem.clone() });
         }
         let wanted = Wanted {
-            trust: self.trust.clone().map_err(Refused::Trust)?,
+            trust: self.trust.clone().map_err(ImageRefused::Trust)?,
             at: self.at,
             model: Some(given),
             signatures: model.require == Require::Proven,
@@ -118,18 +118,20 @@ impl Demand {
     ///
     /// # Errors
     /// Why it is not armed.
-    pub fn prove(self, staged: &Staged) -> Result<Known, Refused> {
+    pub fn prove(self, staged: &Staged) -> Result<Known, ImageRefused> {
         let Some(wanted) = self.wanted else {
             let words = "nobody looked inside the image: `require = \"none\"`";
             let warnings = disk::look(staged, self.contents)?;
             return Ok(Known { model_proof: ModelProof::None, uncovered: vec![words.to_owned()], warnings });
         };
         let signatures = wanted.signatures;
-        let page = inspect(staged, *wanted).map_err(Refused::Look)?;
+        let page = inspect(staged, *wanted).map_err(ImageRefused::Look)?;
         if !page.is_good() {
-            return Err(Refused::Inside(page.refusal().map_or_else(|| "what is inside could not be judged".to_owned(), |why| shown(&why))));
+            return Err(ImageRefused::Inside(
+                page.refusal().map_or_else(|| "what is inside could not be judged".to_owned(), |why| shown(&why)),
+            ));
         }
-        let device = device(&page).ok_or_else(|| Refused::Inside("there is no model in it".to_owned()))?;
+        let device = device(&page).ok_or_else(|| ImageRefused::Inside("there is no model in it".to_owned()))?;
         let in_lines = |words: Vec<String>| words.iter().map(|words| harmless(words)).collect();
         let model_proof = if signatures { ModelProof::Proven(device) } else { ModelProof::Matching(device) };
         let mut warnings = disk::look(staged, self.contents)?;

@@ -65,12 +65,12 @@ use tokio::time::MissedTickBehavior;
 use crate::config::Settings;
 use crate::control::access::by_groups;
 use crate::control::server::Server;
-use crate::control::{Asked, What};
+use crate::control::{Incoming, IncomingRequest};
 use crate::device::background;
 use crate::flash::rules::Rules;
 use crate::flash::unanswered::Unanswered;
 use crate::image::{Staged, store};
-use crate::ledger::{Answer, Ledger, LogError, NotTaken, Unwritten, Writer, believed};
+use crate::ledger::{Ledger, LogError, NotTaken, Unwritten, Writer, WriterAnswer, believed};
 use crate::panel::lamps::Lamps;
 use crate::panel::lamps::led::SysfsLeds;
 use crate::panel::{Panel, Screen};
@@ -197,9 +197,9 @@ struct Daemon {
     /// Kept, so that a way on which nothing comes is not a closed one.
     tell: mpsc::Sender<Event>,
     /// What people ask; nothing comes where the socket could not be made.
-    asked: mpsc::Receiver<Asked>,
+    asked: mpsc::Receiver<Incoming>,
     /// Kept, so that a closed way is never taken for a question.
-    _ask: mpsc::Sender<Asked>,
+    _ask: mpsc::Sender<Incoming>,
     questions: Questions,
     control: Option<Server>,
     restaging: Restaging,
@@ -233,8 +233,8 @@ impl Daemon {
             move |newest| aside::writer(&written, &name, newest),
             move |answer| {
                 let event = match answer {
-                    Answer::Recorded(receipt) => Event::Recorded(receipt),
-                    Answer::Health(fault) => Event::LogHealth(fault),
+                    WriterAnswer::Recorded(receipt) => Event::Recorded(receipt),
+                    WriterAnswer::Health(fault) => Event::LogHealth(fault),
                 };
                 // Nobody listens any more only after the station stopped.
                 let _stopped = answers.blocking_send(event);
@@ -417,14 +417,14 @@ impl Daemon {
     }
 
     /// Has the station answer what somebody asks.
-    fn ask(&mut self, asked: Asked) -> Result<(), RunError> {
-        let Asked { by, what, answer } = asked;
+    fn ask(&mut self, asked: Incoming) -> Result<(), RunError> {
+        let Incoming { by, what, answer } = asked;
         match what {
-            What::Reload => {
+            IncomingRequest::Reload => {
                 self.questions.want_reload(by, answer);
                 Ok(())
             }
-            What::Command(command) => {
+            IncomingRequest::Command(command) => {
                 tracing::info!(by = by.name, uid = by.uid, ?command, "asked");
                 let request: RequestId = self.questions.put(answer);
                 self.apply(Event::Asked { request, by, command })

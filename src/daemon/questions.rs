@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use tokio::sync::oneshot;
 
 use super::arming::ReloadError;
-use crate::control::Refused;
+use crate::control::Denial;
 use crate::station::command::{Denied, RequestId, Who};
 
-type Answer = oneshot::Sender<Result<(), Refused>>;
+type Answer = oneshot::Sender<Result<(), Denial>>;
 
 /// Everybody who waits.
 #[derive(Debug, Default)]
@@ -33,7 +33,7 @@ impl Questions {
     pub(super) fn answer(&mut self, request: RequestId, answer: Result<(), Denied>) {
         if let Some(waiting) = self.waiting.remove(&request) {
             // Whoever asked may be gone.
-            let _gone = waiting.send(answer.map_err(Refused::from));
+            let _gone = waiting.send(answer.map_err(Denial::from));
         }
     }
 
@@ -54,7 +54,7 @@ impl Questions {
 
     /// It holds, or it does not.
     pub(super) fn reload_ended(&mut self, result: Result<(), &ReloadError>) {
-        let refused = result.map_err(|error| Refused { code: "bad-configuration".to_owned(), message: super::arming::sentence(error) });
+        let refused = result.map_err(|error| Denial { code: "bad-configuration".to_owned(), message: super::arming::sentence(error) });
         for waiting in self.proving.drain(..) {
             let _gone = waiting.send(refused.clone());
         }

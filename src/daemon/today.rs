@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 
 use super::aside::ask_tally;
 use crate::station::Event;
-use crate::station::view::Tally;
+use crate::station::view::DayCount;
 use crate::zone;
 
 /// How often it is asked what day it is: a clock may be set.
@@ -59,7 +59,7 @@ impl Days {
         }
         if before.is_some() {
             // What the station counted until now was yesterday's. A card recorded in this very moment is counted by nobody; the log has it.
-            return Some(Event::Today(Tally::default()));
+            return Some(Event::Today(DayCount::default()));
         }
         let midnight = now.start_of_day().map_or(0, |midnight| midnight.timestamp().as_microsecond());
         match ask_tally(&self.log, midnight) {

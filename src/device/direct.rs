@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use nix::libc;
 
 use super::scsi::Meaning;
-use super::{Asked, BlockDevice, Shortfall, Source, counts, devnum, ioctl};
+use super::{BlockDevice, FlushAnswer, Shortfall, Source, counts, devnum, ioctl};
 use crate::station::card::Visit;
 use crate::station::units::Bytes;
 
@@ -180,29 +180,29 @@ impl BlockDevice for DirectDevice {
         }
     }
 
-    fn ask_to_flush(&mut self, patience: Duration) -> Asked {
+    fn ask_to_flush(&mut self, patience: Duration) -> FlushAnswer {
         let answer = self.synchronize(patience);
         tracing::debug!(?answer, make = self.make(), "asked to flush");
-        let there = |device: &Self| if device.departed() { Asked::Gone } else { Asked::Lost };
+        let there = |device: &Self| if device.departed() { FlushAnswer::Gone } else { FlushAnswer::Lost };
         match answer {
             Ok(Meaning::Done) => {
                 self.flushes_itself = true;
-                Asked::Taken
+                FlushAnswer::Taken
             }
-            Ok(Meaning::Unknown) => Asked::Refused,
-            Ok(Meaning::Silent) if self.departed() => Asked::Gone,
-            Ok(Meaning::Silent) => Asked::Stalled,
+            Ok(Meaning::Unknown) => FlushAnswer::Refused,
+            Ok(Meaning::Silent) if self.departed() => FlushAnswer::Gone,
+            Ok(Meaning::Silent) => FlushAnswer::Stalled,
             // One that was reset by every one of them is no better than one that is silent.
             Ok(Meaning::Broken | Meaning::NoMedium | Meaning::Reset) => there(self),
             // It may be this card alone.
-            Ok(Meaning::Failed | Meaning::Again) => Asked::Unclear,
+            Ok(Meaning::Failed | Meaning::Again) => FlushAnswer::Unclear,
             // Whoever is no SCSI device does not know SG_IO: ENOTTY, and EINVAL from loop devices.
             Err(error) => match error.raw_os_error() {
-                Some(libc::ENOTTY | libc::EINVAL | libc::EOPNOTSUPP) => Asked::NotScsi,
+                Some(libc::ENOTTY | libc::EINVAL | libc::EOPNOTSUPP) => FlushAnswer::NotScsi,
                 Some(libc::ENODEV | libc::ENXIO | libc::ENOMEDIUM | libc::EIO) => there(self),
                 _ => {
                     tracing::warn!(%error, "the kernel does not let the device be asked to flush");
-                    Asked::Unclear
+                    FlushAnswer::Unclear
                 }
             },
         }

@@ -73,7 +73,7 @@ pub trait BlockDevice {
 
     /// Tells the device itself to empty its cache, whatever the kernel believes of it, and waits at most `patience` for its answer. Some
     /// devices hang, reset or leave the bus on it, so this comes before anything is written.
-    fn ask_to_flush(&mut self, patience: Duration) -> Asked;
+    fn ask_to_flush(&mut self, patience: Duration) -> FlushAnswer;
 
     /// The make of the device that would be asked: vendor, product and revision. Nothing where it is not asked.
     fn make(&self) -> Option<String>;
@@ -89,7 +89,7 @@ pub trait BlockDevice {
 
 /// What came of telling a device to empty its cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Asked {
+pub enum FlushAnswer {
     /// It did. It is told at every flush from now on.
     Taken,
     /// It does not know the command: it has no cache.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use nix::libc;
 
 use super::aligned::{ALIGNMENT, AlignedBuf};
-use super::{Asked, BlockDevice, Shortfall, Source};
+use super::{BlockDevice, FlushAnswer, Shortfall, Source};
 use crate::station::units::{Bytes, to_u64, to_usize};
 
 /// In which a kernel counts.
@@ -42,7 +42,7 @@ pub(crate) enum Fault {
     /// Another medium is in the reader after so many calls.
     SwapAfter(u64),
     /// It is a SCSI device that answers so when it is asked to flush; without this it is none.
-    Asked(Asked),
+    FlushAnswer(FlushAnswer),
     /// The medium leaves after so many calls; they then answer with this error number.
     LeaveAfter { calls: u64, errno: i32 },
 }
@@ -292,14 +292,17 @@ impl BlockDevice for RamDevice {
         Ok(())
     }
 
-    fn ask_to_flush(&mut self, _patience: Duration) -> Asked {
+    fn ask_to_flush(&mut self, _patience: Duration) -> FlushAnswer {
         self.calls += 1;
         self.did.push(Did::Ask);
-        self.faults.iter().find_map(|fault| if let Fault::Asked(answer) = fault { Some(*answer) } else { None }).unwrap_or(Asked::NotScsi)
+        self.faults
+            .iter()
+            .find_map(|fault| if let Fault::FlushAnswer(answer) = fault { Some(*answer) } else { None })
+            .unwrap_or(FlushAnswer::NotScsi)
     }
 
     fn make(&self) -> Option<String> {
-        self.faults.iter().any(|fault| matches!(fault, Fault::Asked(_))).then(|| "0011:2233 revision 0100".to_owned())
+        self.faults.iter().any(|fault| matches!(fault, Fault::FlushAnswer(_))).then(|| "0011:2233 revision 0100".to_owned())
     }
 
     fn sectors_written(&self) -> Option<u64> {
@@ -309,7 +312,7 @@ impl BlockDevice for RamDevice {
     fn departed(&self) -> bool {
         self.faults.iter().any(|fault| match fault {
             Fault::LeaveAfter { calls, .. } | Fault::SwapAfter(calls) => self.calls > *calls,
-            Fault::Asked(Asked::Gone) => self.did.contains(&Did::Ask),
+            Fault::FlushAnswer(FlushAnswer::Gone) => self.did.contains(&Did::Ask),
             _ => false,
         })
     }

@@ -8,7 +8,7 @@ use nix::libc;
 use super::tests::{attempt, card, flash_opened, pattern, rules, staged};
 use super::*;
 use crate::device::ram::{Did, Fault, RamDevice};
-use crate::device::{Asked, Shortfall, Source};
+use crate::device::{FlushAnswer, Shortfall, Source};
 use crate::station::outcome::{Act, CacheFlush, Effort, Failure, Refusal, StationFault};
 use crate::station::record::Zeroes;
 use crate::station::units::{Bytes, MIB, to_u64, to_usize};
@@ -55,7 +55,7 @@ impl<H: FnMut(&mut RamDevice, usize, usize)> BlockDevice for &mut Hooked<H> {
         self.call();
         self.ram.flush(patience)
     }
-    fn ask_to_flush(&mut self, patience: Duration) -> Asked {
+    fn ask_to_flush(&mut self, patience: Duration) -> FlushAnswer {
         self.call();
         self.ram.ask_to_flush(patience)
     }
@@ -337,8 +337,8 @@ fn all_cards_share_one_mapping_of_an_image() {
 }
 
 /// Runs the engine on a card whose device answers so when it is asked to flush.
-fn run_asked(answer: Asked, rules: Rules) -> (End, RamDevice, Effort) {
-    let mut device = with(4 * MIB, Fault::Asked(answer));
+fn run_asked(answer: FlushAnswer, rules: Rules) -> (End, RamDevice, Effort) {
+    let mut device = with(4 * MIB, Fault::FlushAnswer(answer));
     let gauge = Arc::new(Gauge::default());
     let (end, _) =
         flash_device(&mut device, &attempt(1, Zeroes::Prove, &Plan::WriteUnlessDone), staged(&pattern(3 * MIB)), Arc::clone(&gauge), rules);
@@ -348,12 +348,12 @@ fn run_asked(answer: Asked, rules: Rules) -> (End, RamDevice, Effort) {
 #[test]
 fn a_device_is_asked_to_flush_once_before_anything_is_written_and_the_row_says_what_it_answered() {
     let answers = [
-        (Asked::Taken, CacheFlush::Asked),
-        (Asked::Refused, CacheFlush::Refused),
-        (Asked::Stalled, CacheFlush::Unanswered),
-        (Asked::Lost, CacheFlush::Unanswered),
-        (Asked::Unclear, CacheFlush::Unanswered),
-        (Asked::NotScsi, CacheFlush::None),
+        (FlushAnswer::Taken, CacheFlush::Asked),
+        (FlushAnswer::Refused, CacheFlush::Refused),
+        (FlushAnswer::Stalled, CacheFlush::Unanswered),
+        (FlushAnswer::Lost, CacheFlush::Unanswered),
+        (FlushAnswer::Unclear, CacheFlush::Unanswered),
+        (FlushAnswer::NotScsi, CacheFlush::None),
     ];
     for (answer, word) in answers {
         let (end, device, effort) = run_asked(answer, rules());
@@ -370,10 +370,12 @@ fn a_device_is_asked_to_flush_once_before_anything_is_written_and_the_row_says_w
 
 #[test]
 fn a_make_that_did_not_answer_is_not_asked_again_and_one_that_only_failed_is() {
-    for (answer, again) in [(Asked::Stalled, false), (Asked::Lost, false), (Asked::Unclear, true), (Asked::Refused, true)] {
+    for (answer, again) in
+        [(FlushAnswer::Stalled, false), (FlushAnswer::Lost, false), (FlushAnswer::Unclear, true), (FlushAnswer::Refused, true)]
+    {
         let rules = rules();
         run_asked(answer, rules.clone());
-        let (end, device, effort) = run_asked(Asked::Taken, rules);
+        let (end, device, effort) = run_asked(FlushAnswer::Taken, rules);
         assert!(matches!(end, End::Verified(_)), "{answer:?}: {end:?}");
         assert_eq!(device.did.contains(&Did::Ask), again, "{answer:?}");
         assert_eq!(effort.flush, Some(if again { CacheFlush::Asked } else { CacheFlush::Unanswered }), "{answer:?}");
@@ -383,10 +385,10 @@ fn a_make_that_did_not_answer_is_not_asked_again_and_one_that_only_failed_is() {
 #[test]
 fn a_device_that_leaves_when_it_is_asked_is_gone_untouched_and_begun_anew_without_being_asked() {
     let rules = rules();
-    let (end, device, effort) = run_asked(Asked::Gone, rules.clone());
+    let (end, device, effort) = run_asked(FlushAnswer::Gone, rules.clone());
     assert_eq!((end, effort.flush, effort.head), (End::Gone, Some(CacheFlush::Unanswered), CardHead::Untouched));
     assert!(!device.did.iter().any(|did| matches!(did, Did::Write { .. })), "nothing was written");
-    let (end, device, effort) = run_asked(Asked::Gone, rules);
+    let (end, device, effort) = run_asked(FlushAnswer::Gone, rules);
     assert!(matches!(end, End::Verified(_)), "{end:?}");
     assert!(!device.did.contains(&Did::Ask));
     assert_eq!(effort.flush, Some(CacheFlush::Unanswered));
@@ -394,9 +396,13 @@ fn a_device_that_leaves_when_it_is_asked_is_gone_untouched_and_begun_anew_withou
 
 #[test]
 fn where_a_flush_is_required_a_device_that_does_not_answer_is_refused_untouched_and_one_without_a_cache_is_not() {
-    for (answer, taken) in
-        [(Asked::Taken, true), (Asked::Refused, true), (Asked::Stalled, false), (Asked::Lost, false), (Asked::Unclear, false)]
-    {
+    for (answer, taken) in [
+        (FlushAnswer::Taken, true),
+        (FlushAnswer::Refused, true),
+        (FlushAnswer::Stalled, false),
+        (FlushAnswer::Lost, false),
+        (FlushAnswer::Unclear, false),
+    ] {
         let (end, device, _) = run_asked(answer, Rules { flush_required: true, ..rules() });
         assert_eq!(matches!(end, End::Verified(_)), taken, "{answer:?}: {end:?}");
         assert_eq!(matches!(end, End::Refused(Refusal::Unflushed { .. })), !taken, "{answer:?}: {end:?}");
@@ -408,7 +414,7 @@ fn where_a_flush_is_required_a_device_that_does_not_answer_is_refused_untouched_
 fn a_card_that_is_done_already_is_not_asked_to_flush() {
     let image = pattern(3 * MIB);
     let (_, done, _) = run_quietly(card(4 * MIB, 512), &image, &Plan::Write);
-    let mut device = with(4 * MIB, Fault::Asked(Asked::Stalled));
+    let mut device = with(4 * MIB, Fault::FlushAnswer(FlushAnswer::Stalled));
     device.contents_mut().copy_from_slice(done.contents());
     let (end, device, effort) = run_quietly(device, &image, &Plan::WriteUnlessDone);
     assert!(matches!(end, End::Rechecked(_)), "{end:?}");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::claim::Claim;
 use super::error::FlashError;
 use super::gauge::Waits;
-use crate::device::{Asked, BlockDevice};
+use crate::device::{BlockDevice, FlushAnswer};
 use crate::station::outcome::{CacheFlush, Refusal};
 
 /// Before anything is written: does the card's device empty its cache when it is told to?
@@ -27,25 +27,25 @@ pub(super) fn ask_to_flush<'s, D: BlockDevice>(claim: Claim<'s, D>, place: &str)
     } else {
         let patience = rules.for_an_answer();
         match gauge.waiting(Waits::Answer, || session.device.ask_to_flush(patience)) {
-            Asked::Taken => {
+            FlushAnswer::Taken => {
                 rules.unanswered.answered(&make);
                 CacheFlush::Asked
             }
-            Asked::Refused => {
+            FlushAnswer::Refused => {
                 rules.unanswered.answered(&make);
                 CacheFlush::Refused
             }
-            Asked::Stalled | Asked::Lost => {
+            FlushAnswer::Stalled | FlushAnswer::Lost => {
                 rules.unanswered.remember(&make);
                 CacheFlush::Unanswered
             }
-            Asked::Gone => {
+            FlushAnswer::Gone => {
                 rules.unanswered.left(&make, place);
                 gauge.set_flush(CacheFlush::Unanswered);
                 return Err(FlashError::Changed);
             }
-            Asked::Unclear => CacheFlush::Unanswered,
-            Asked::NotScsi => CacheFlush::None,
+            FlushAnswer::Unclear => CacheFlush::Unanswered,
+            FlushAnswer::NotScsi => CacheFlush::None,
         }
     };
     gauge.set_flush(flush);

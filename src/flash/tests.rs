@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::tombstone::Tombstone;
 use super::*;
 use crate::device::ram::{Did, Fault, RamDevice};
-use crate::device::{Asked, Shortfall, Source};
+use crate::device::{FlushAnswer, Shortfall, Source};
 use crate::image::stage::in_place;
 use crate::station::card::{DevNum, Visit};
 use crate::station::outcome::{Act, Curve, Damage, Failure, Refusal, StationFault};
@@ -99,7 +99,7 @@ impl BlockDevice for &mut RamDevice {
     fn flush(&mut self, patience: std::time::Duration) -> std::io::Result<()> {
         (**self).flush(patience)
     }
-    fn ask_to_flush(&mut self, patience: std::time::Duration) -> Asked {
+    fn ask_to_flush(&mut self, patience: std::time::Duration) -> FlushAnswer {
         (**self).ask_to_flush(patience)
     }
     fn make(&self) -> Option<String> {

@@ -31,12 +31,12 @@ const LONGEST: u64 = 2 << 40;
 const SYNC_EVERY: u64 = 32 * MIB;
 
 /// Told how far staging has come: bytes of the source file read, and its length.
-pub trait Progress {
+pub trait StagingProgress {
     /// So far.
     fn advanced(&mut self, consumed: Bytes, of: Bytes);
 }
 
-impl<F: FnMut(Bytes, Bytes)> Progress for F {
+impl<F: FnMut(Bytes, Bytes)> StagingProgress for F {
     fn advanced(&mut self, consumed: Bytes, of: Bytes) {
         self(consumed, of);
     }
@@ -87,7 +87,7 @@ struct Sums {
 }
 
 /// Reads `source` from its beginning to its end. `place` is where the copy is written, for what the disk answers.
-pub(super) fn take_in(source: &Path, keep: Keep<'_>, place: &Path, progress: &mut dyn Progress) -> Result<TakenIn, ImageError> {
+pub(super) fn take_in(source: &Path, keep: Keep<'_>, place: &Path, progress: &mut dyn StagingProgress) -> Result<TakenIn, ImageError> {
     let stored = |error| ImageError::Store { path: place.to_owned(), source: error };
     let mut opened = Opened::open(source)?;
     let (filled, to_hash) = bounded::<Piece>(BUFFERS);
@@ -139,7 +139,7 @@ fn unpack(
     opened: &mut Opened,
     empty: &Receiver<Box<[u8]>>,
     filled: &Sender<Piece>,
-    progress: &mut dyn Progress,
+    progress: &mut dyn StagingProgress,
 ) -> Result<Bytes, ImageError> {
     let mut ahead: Option<Piece> = None;
     let mut span = Bytes(0);

@@ -15,7 +15,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::extents::Extents;
-pub use super::intake::Progress;
+pub use super::intake::StagingProgress;
 use super::intake::{Keep, TakenIn, take_in};
 use super::layout::{FIRST_BYTES, Layout};
 use super::map::{PieceMap, PieceValue, ZeroValues};
@@ -33,7 +33,7 @@ const READ_ONLY: u32 = 0o444;
 ///
 /// # Errors
 /// When the source cannot be read whole, or the copy cannot be written. Nothing half-made stays in the store.
-pub fn stage(source: &Path, store: &Path, progress: &mut dyn Progress) -> Result<Staged, ImageError> {
+pub fn stage(source: &Path, store: &Path, progress: &mut dyn StagingProgress) -> Result<Staged, ImageError> {
     fs::create_dir_all(store).map_err(|error| ImageError::Store { path: store.to_owned(), source: error })?;
     let identity = settled(source)?;
     if let Some(found) = find(store, source, &identity) {
@@ -86,7 +86,7 @@ fn least_needed(source: &Path) -> Result<Bytes, ImageError> {
 ///
 /// # Errors
 /// When it cannot be read.
-pub fn in_place(source: &Path, progress: &mut dyn Progress) -> Result<Staged, ImageError> {
+pub fn in_place(source: &Path, progress: &mut dyn StagingProgress) -> Result<Staged, ImageError> {
     let identity = settled(source)?;
     let file = File::open(source).map_err(|error| ImageError::Open { path: source.to_owned(), source: error })?;
     let read = unchanged(source, &identity, take_in(source, Keep::Nothing, source, progress))?;
@@ -97,7 +97,7 @@ pub fn in_place(source: &Path, progress: &mut dyn Progress) -> Result<Staged, Im
 ///
 /// # Errors
 /// As for [`stage`].
-pub fn for_now(source: &Path, directory: &Path, progress: &mut dyn Progress) -> Result<Staged, ImageError> {
+pub fn for_now(source: &Path, directory: &Path, progress: &mut dyn StagingProgress) -> Result<Staged, ImageError> {
     let stored = |error| ImageError::Store { path: directory.to_owned(), source: error };
     let file = tempfile::tempfile_in(directory).map_err(stored)?;
     let identity = settled(source)?;
@@ -323,7 +323,7 @@ pub(super) mod tests {
         (0..words).flat_map(|word| word.wrapping_mul(2_654_435_761).rotate_left(word % 31).to_le_bytes()).collect()
     }
 
-    pub(in crate::image) fn silent() -> impl Progress {
+    pub(in crate::image) fn silent() -> impl StagingProgress {
         |_: Bytes, _: Bytes| {}
     }
 

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use rusqlite::Connection;
 
-use super::query::Order;
+use super::query::Direction;
 use super::tests::{attempt, closed, open, place, started, verdict};
 use super::{Entry, Filter, LogReader};
 use crate::station::command::Who;
@@ -48,7 +48,7 @@ fn an_attempt_whose_card_changed_is_one_row_with_that_outcome_and_no_pass_anywhe
     assert_eq!(asked(&log, &word("changed")), [row(2, "changed")]);
     let serial = Filter { serial: Some("S-1".to_owned()), ..Filter::default() };
     assert_eq!(asked(&log, &serial), all);
-    let newest = |limit| Filter { limit: Some(limit), order: Order::NewestFirst, ..Filter::default() };
+    let newest = |limit| Filter { limit: Some(limit), order: Direction::NewestFirst, ..Filter::default() };
     assert_eq!(asked(&log, &newest(2)), [row(4, "running"), row(2, "changed")]);
     assert_eq!(briefs(&log, &Filter::default()), ["passed", "passed", "changed"]);
     assert_eq!(briefs(&log, &newest(3)), ["changed", "passed", "passed"], "what does not stand any more takes nobody's place");

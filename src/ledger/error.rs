@@ -36,7 +36,7 @@ impl fmt::Display for Doing {
 
 /// What is wrong, told apart by what cures it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Trouble {
+pub enum LogProblem {
     /// The directory it should be in does not exist.
     NoDirectory,
     /// There is no such file.
@@ -91,7 +91,7 @@ pub enum Trouble {
     Other,
 }
 
-impl fmt::Display for Trouble {
+impl fmt::Display for LogProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoDirectory => f.write_str("no such directory; create it, or name another file"),
@@ -137,37 +137,37 @@ pub struct LogError {
     /// To which file.
     pub path: PathBuf,
     /// What is wrong, and the cure.
-    pub trouble: Trouble,
+    pub trouble: LogProblem,
     /// Why, in the words of SQLite or of the system.
     pub source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
 impl LogError {
-    pub(super) fn new(doing: Doing, path: &Path, trouble: Trouble) -> Self {
+    pub(super) fn new(doing: Doing, path: &Path, trouble: LogProblem) -> Self {
         Self { doing, path: path.to_owned(), trouble, source: None }
     }
 
     pub(super) fn io(doing: Doing, path: &Path, error: io::Error) -> Self {
         let trouble = match error.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Trouble::NoDirectory,
-            io::ErrorKind::IsADirectory => Trouble::Directory,
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => LogProblem::NoDirectory,
+            io::ErrorKind::IsADirectory => LogProblem::Directory,
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => denied(doing),
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Trouble::DiskFull,
-            _ => Trouble::Disk,
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => LogProblem::DiskFull,
+            _ => LogProblem::Disk,
         };
         Self { doing, path: path.to_owned(), trouble, source: Some(Box::new(error)) }
     }
 
     pub(super) fn sqlite(doing: Doing, path: &Path, error: rusqlite::Error) -> Self {
         let trouble = match error.sqlite_error_code() {
-            Some(ErrorCode::DiskFull) => Trouble::DiskFull,
+            Some(ErrorCode::DiskFull) => LogProblem::DiskFull,
             Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => denied(doing),
-            Some(ErrorCode::DatabaseCorrupt) => Trouble::Corrupt,
-            Some(ErrorCode::NotADatabase) => Trouble::NotALog,
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Trouble::Locked,
-            Some(ErrorCode::SystemIoFailure) => Trouble::Disk,
-            Some(ErrorCode::ConstraintViolation) => Trouble::Contradicts,
-            _ => Trouble::Other,
+            Some(ErrorCode::DatabaseCorrupt) => LogProblem::Corrupt,
+            Some(ErrorCode::NotADatabase) => LogProblem::NotALog,
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => LogProblem::Locked,
+            Some(ErrorCode::SystemIoFailure) => LogProblem::Disk,
+            Some(ErrorCode::ConstraintViolation) => LogProblem::Contradicts,
+            _ => LogProblem::Other,
         };
         Self { doing, path: path.to_owned(), trouble, source: Some(Box::new(error)) }
     }
@@ -196,10 +196,10 @@ impl LogError {
     }
 }
 
-fn denied(doing: Doing) -> Trouble {
+fn denied(doing: Doing) -> LogProblem {
     match doing {
-        Doing::Reading => Trouble::NotReadable,
-        Doing::Opening | Doing::Writing | Doing::Copying | Doing::Renewing => Trouble::NotWritable,
+        Doing::Reading => LogProblem::NotReadable,
+        Doing::Opening | Doing::Writing | Doing::Copying | Doing::Renewing => LogProblem::NotWritable,
     }
 }
 

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use super::chain::{self, Break, Head};
-use super::error::{Doing, LogError, Trouble};
+use super::error::{Doing, LogError, LogProblem};
 use super::reader::LogReader;
 
 /// As the log itself: its owner writes it, its group reads it.
@@ -22,10 +22,10 @@ impl LogReader {
     pub fn export(&self, to: &Path) -> Result<Result<Head, Break>, LogError> {
         let failed = |error| LogError::io(Doing::Copying, to, error);
         if to.symlink_metadata().is_ok() {
-            return Err(LogError::new(Doing::Copying, to, Trouble::Exists));
+            return Err(LogError::new(Doing::Copying, to, LogProblem::Exists));
         }
         let to = std::path::absolute(to).map_err(failed)?;
-        let directory = to.parent().ok_or_else(|| LogError::new(Doing::Copying, &to, Trouble::Exists))?;
+        let directory = to.parent().ok_or_else(|| LogError::new(Doing::Copying, &to, LogProblem::Exists))?;
         // Beside its place, under a name of its own: whoever finds the copy finds all of it.
         let copy = tempfile::Builder::new()
             .prefix(".flash-log-")
@@ -41,13 +41,13 @@ impl LogReader {
             let at = i64::try_from(head.count).unwrap_or(i64::MAX);
             let original = self.within(|log| chain::at(log, at))?.map(|event| event.hash);
             if original != Some(head.hash) {
-                return Err(LogError::new(Doing::Copying, &to, Trouble::Corrupt));
+                return Err(LogError::new(Doing::Copying, &to, LogProblem::Corrupt));
             }
         }
         drop(copied);
         copy.as_file().sync_all().map_err(failed)?;
         copy.persist_noclobber(&to).map_err(|error| match error.error.kind() {
-            io::ErrorKind::AlreadyExists => LogError::new(Doing::Copying, &to, Trouble::Exists),
+            io::ErrorKind::AlreadyExists => LogError::new(Doing::Copying, &to, LogProblem::Exists),
             _ => LogError::io(Doing::Copying, &to, error.error),
         })?;
         // Its name must survive a power cut as its contents do.

@@ -74,13 +74,13 @@ use renew::{Forsaken, Renewal, Which};
 
 pub use chain::{Break, Head, NoAnchor, Tampering};
 pub use clock::{Stamp, believed};
-pub use error::{Doing, LogError, Trouble};
+pub use error::{Doing, LogError, LogProblem};
 pub use past::{Named, line_of_past, past_of_line};
-pub use query::{Attempts, Brief, Filter, Order};
-pub use reader::{Event, LogReader};
+pub use query::{Attempts, Brief, Direction, Filter};
+pub use reader::{LogEvent, LogReader};
 pub use row::Row;
 pub use served::{outlive, serve};
-pub use writer::{Answer, NotTaken, Unwritten, Writer};
+pub use writer::{NotTaken, Unwritten, Writer, WriterAnswer};
 
 /// "Flsh", so that `file` and we ourselves tell a flash log from any other database.
 const APPLICATION_ID: i32 = 0x466c_7368;
@@ -182,10 +182,10 @@ impl Ledger {
         let machine = fs::read_to_string("/etc/machine-id").unwrap_or_default();
         let machine = machine.trim();
         if machine.len() != 32 || !machine.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return Err(LogError::new(Doing::Opening, path, Trouble::NoMachineId));
+            return Err(LogError::new(Doing::Opening, path, LogProblem::NoMachineId));
         }
         let error = match Self::open_on(path, station_name, machine) {
-            Err(error) if error.trouble == Trouble::Disk => error,
+            Err(error) if error.trouble == LogProblem::Disk => error,
             opened => return opened,
         };
         // The old file stays locked until the log is open again, and then for as long as the log says.
@@ -197,7 +197,7 @@ impl Ledger {
                 Err(why) => return Err(error.and_no_new_files(Some(&why.in_full()))),
             }
             match Self::open_on(path, station_name, machine) {
-                Err(error) if error.trouble == Trouble::Disk => {}
+                Err(error) if error.trouble == LogProblem::Disk => {}
                 Ok(mut ledger) => {
                     ledger.forsaken = forsaken;
                     return Ok(ledger);
@@ -222,10 +222,10 @@ impl Ledger {
         keep_statements_in_memory(&connection, path)?;
         let newest = prove_tail(&connection, path)?;
         let created = chain::at(&connection, 1).map_err(opening)?.filter(|event| event.kind == CREATED);
-        let created = created.ok_or_else(|| LogError::new(Doing::Opening, path, Trouble::Broken { seq: 1 }))?;
+        let created = created.ok_or_else(|| LogError::new(Doing::Opening, path, LogProblem::Broken { seq: 1 }))?;
         let bound = serde_json::from_str::<serde_json::Value>(&created.body).ok();
         if bound.as_ref().and_then(|body| body.get("machine")).and_then(|bound| bound.as_str()) != Some(machine.as_str()) {
-            return Err(LogError::new(Doing::Opening, path, Trouble::OtherMachine));
+            return Err(LogError::new(Doing::Opening, path, LogProblem::OtherMachine));
         }
         let mut ledger = Self::settled(connection, lock, path, station_name, created.station, (newest.seq, newest.hash))?;
         ledger.interrupted = ledger.close_interrupted()?;
@@ -241,7 +241,7 @@ impl Ledger {
         let lock = lock(path)?;
         let connection = connect(path, OpenFlags::empty())?;
         let opening = |error| LogError::sqlite(Doing::Opening, path, error);
-        let moved = || LogError::new(Doing::Opening, path, Trouble::Moved);
+        let moved = || LogError::new(Doing::Opening, path, LogProblem::Moved);
         let seq = i64::try_from(newest.count).unwrap_or(i64::MAX);
         if format_of(&connection, path, Doing::Opening)? != FORMAT {
             return Err(moved());
@@ -377,7 +377,7 @@ impl Ledger {
     fn is_where_it_was(&self) -> Result<(), LogError> {
         // Another file under this name would be read through the `-wal` of ours, and look like it.
         if inode(&self.path)? != self.inode {
-            return Err(LogError::new(Doing::Opening, &self.path, Trouble::Moved));
+            return Err(LogError::new(Doing::Opening, &self.path, LogProblem::Moved));
         }
         Ok(())
     }
@@ -394,7 +394,7 @@ impl Ledger {
                 .map_err(opening)?
                 .is_some_and(|event| event.hash == self.newest.1 && event.station == self.station);
         if !ours {
-            return Err(LogError::new(Doing::Opening, &self.path, Trouble::Moved));
+            return Err(LogError::new(Doing::Opening, &self.path, LogProblem::Moved));
         }
         configure(&connection, &self.path)?;
         keep_statements_in_memory(&connection, &self.path)?;
@@ -426,7 +426,7 @@ impl Ledger {
         let mut closed = Vec::new();
         for (attempt, start, started) in open {
             let stamp = Stamp::now();
-            let broken = LogError::new(Doing::Opening, &self.path, Trouble::Broken { seq: u64::try_from(start.seq).unwrap_or(0) });
+            let broken = LogError::new(Doing::Opening, &self.path, LogProblem::Broken { seq: u64::try_from(start.seq).unwrap_or(0) });
             let body = body::of_interruption(&started, &stamp, &self.station_name, start).ok_or(broken)?;
             self.write(&[Draft { kind: "attempt-closed".to_owned(), at: stamp.at, body, ends: None }])?;
             closed.push(attempt);
@@ -444,7 +444,7 @@ impl Ledger {
                 self.forsaken.take_if(|forsaken| forsaken.is_past());
                 Ok(())
             }
-            Err(error) if error.trouble == Trouble::Disk => {
+            Err(error) if error.trouble == LogProblem::Disk => {
                 self.vain = self.vain.saturating_add(1);
                 Err(error.and_no_new_files(self.no_new_files.as_deref()))
             }
@@ -490,12 +490,12 @@ impl Ledger {
         let mut moved = 0;
         self.connection.file_control(Some("main"), FileControl::HasMoved(&mut moved)).map_err(writing)?;
         if moved != 0 {
-            return Err(LogError::new(Doing::Writing, path, Trouble::Moved));
+            return Err(LogError::new(Doing::Writing, path, LogProblem::Moved));
         }
         may_be_written(path)?;
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(writing)?;
         let Some(mut newest) = chain::newest(&transaction).map_err(writing)? else {
-            return Err(LogError::new(Doing::Writing, path, Trouble::Broken { seq: 1 }));
+            return Err(LogError::new(Doing::Writing, path, LogProblem::Broken { seq: 1 }));
         };
         // An error may hide that the last try did reach the disk: what is found there is not written again.
         let mut known = self.newest;
@@ -583,7 +583,7 @@ fn lock(path: &Path) -> Result<Flock<File>, LogError> {
     name.push(".lock");
     let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o640).open(name).map_err(opening)?;
     Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| match errno {
-        Errno::EWOULDBLOCK => LogError::new(Doing::Opening, path, Trouble::InUse),
+        Errno::EWOULDBLOCK => LogError::new(Doing::Opening, path, LogProblem::InUse),
         errno => opening(errno.into()),
     })
 }
@@ -591,8 +591,8 @@ fn lock(path: &Path) -> Result<Flock<File>, LogError> {
 /// Refuses what is there and is no file. A device has a length of zero, which SQLite takes for a new file: it would write over a disk.
 fn is_a_file(path: &Path, doing: Doing) -> Result<(), LogError> {
     match fs::metadata(path) {
-        Ok(there) if there.is_dir() => Err(LogError::new(doing, path, Trouble::Directory)),
-        Ok(there) if !there.is_file() => Err(LogError::new(doing, path, Trouble::NotAFile)),
+        Ok(there) if there.is_dir() => Err(LogError::new(doing, path, LogProblem::Directory)),
+        Ok(there) if !there.is_file() => Err(LogError::new(doing, path, LogProblem::NotAFile)),
         // Whatever else is wrong is told by who opens it.
         Ok(_) | Err(_) => Ok(()),
     }
@@ -612,17 +612,17 @@ fn renew_files(path: &Path, which: Which) -> Result<Option<Forsaken>, LogError> 
 /// Keeps every station from writing this log for as long as the answer lives. Nothing where no station ever wrote it.
 ///
 /// # Errors
-/// When a station writes it ([`Trouble::InUse`]), or nobody can tell.
-pub fn hold(path: &Path) -> Result<Option<Hold>, LogError> {
+/// When a station writes it ([`LogProblem::InUse`]), or nobody can tell.
+pub fn hold(path: &Path) -> Result<Option<LockedLog>, LogError> {
     if !path.exists() {
         return Ok(None);
     }
-    lock(path).map(|lock| Some(Hold { _lock: lock }))
+    lock(path).map(|lock| Some(LockedLog { _lock: lock }))
 }
 
 /// See [`hold`].
 #[derive(Debug)]
-pub struct Hold {
+pub struct LockedLog {
     _lock: Flock<File>,
 }
 
@@ -646,7 +646,7 @@ fn configure(connection: &Connection, path: &Path) -> Result<(), LogError> {
     connection.pragma_update(None, "page_size", PAGE).map_err(opening)?;
     let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).map_err(opening)?;
     if mode != "wal" {
-        return Err(LogError::new(Doing::Opening, path, Trouble::NotWritable));
+        return Err(LogError::new(Doing::Opening, path, LogProblem::NotWritable));
     }
     connection.pragma_update(None, "synchronous", "FULL").map_err(opening)?;
     connection.query_row(&format!("PRAGMA journal_size_limit = {WAL_KEPT}"), [], |_| Ok(())).map_err(opening)?;
@@ -698,17 +698,17 @@ fn format_of(connection: &Connection, path: &Path, doing: Doing) -> Result<i32, 
     let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i32>(0)).map_err(failed);
     let found = number("SELECT user_version FROM pragma_user_version")?;
     let trouble = match number("SELECT application_id FROM pragma_application_id")? {
-        APPLICATION_ID if found > FORMAT => Trouble::Newer { found, known: FORMAT },
+        APPLICATION_ID if found > FORMAT => LogProblem::Newer { found, known: FORMAT },
         APPLICATION_ID if found > 0 => return Ok(found),
         0 if found == 0 && number("SELECT count(*) FROM sqlite_schema")? == 0 => return Ok(0),
-        _ => Trouble::NotALog,
+        _ => LogProblem::NotALog,
     };
     Err(LogError::new(doing, path, trouble))
 }
 
 fn prove_tail(connection: &Connection, path: &Path) -> Result<Stored, LogError> {
     let opening = |error| LogError::sqlite(Doing::Opening, path, error);
-    let broken = |seq| LogError::new(Doing::Opening, path, Trouble::Broken { seq });
+    let broken = |seq| LogError::new(Doing::Opening, path, LogProblem::Broken { seq });
     let newest = chain::newest(connection).map_err(opening)?.ok_or_else(|| broken(1))?;
     match chain::walk(connection, (newest.seq - TAIL + 1).max(1)).map_err(opening)? {
         Ok(_) => Ok(newest),

@@ -27,7 +27,7 @@ use nix::fcntl::{FcntlArg, fcntl};
 use super::Ledger;
 use super::chain::Head;
 use super::served::{Reply, Request};
-use super::writer::{Answer, Queued, RETRY, Writer};
+use super::writer::{Queued, RETRY, Writer, WriterAnswer};
 
 /// How long the log's process may answer nothing.
 const SILENCE: Duration = Duration::from_secs(5);
@@ -60,7 +60,7 @@ impl Writer {
     pub fn start_apart(
         ledger: Ledger,
         program: impl Fn(Head) -> Command + Send + 'static,
-        answer: impl FnMut(Answer) + Send + 'static,
+        answer: impl FnMut(WriterAnswer) + Send + 'static,
     ) -> io::Result<Self> {
         let (path, newest, name) = (ledger.path.clone(), ledger.known(), ledger.station_name.clone());
         // Closed, and its lock let go of.
@@ -95,7 +95,7 @@ impl Writer {
 /// What both threads know.
 struct Shared {
     path: PathBuf,
-    answer: Box<dyn FnMut(Answer) + Send>,
+    answer: Box<dyn FnMut(WriterAnswer) + Send>,
     /// Not confirmed, oldest first, each with the bytes that tell of it.
     pending: VecDeque<(Queued, Vec<u8>)>,
     /// How many of these the process that runs was given, and their bytes.
@@ -150,7 +150,7 @@ impl Shared {
                 }
                 for _ in 0..count {
                     if let Some(queued) = self.oldest() {
-                        queued.receipt.into_iter().for_each(|receipt| (self.answer)(Answer::Recorded(receipt)));
+                        queued.receipt.into_iter().for_each(|receipt| (self.answer)(WriterAnswer::Recorded(receipt)));
                     }
                 }
             }
@@ -179,7 +179,7 @@ impl Shared {
                 Some(reason) => tracing::error!("the flash log cannot be written: {reason}"),
                 None => tracing::info!("the flash log can be written again"),
             }
-            (self.answer)(Answer::Health(health));
+            (self.answer)(WriterAnswer::Health(health));
         }
     }
 

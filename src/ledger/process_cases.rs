@@ -8,7 +8,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::tests::{closed, open, place, verdict};
-use super::writer::{Answer, Writer};
+use super::writer::{Writer, WriterAnswer};
 use super::*;
 use crate::station::outcome::{Outcome, Pull};
 use crate::station::record::Receipt;
@@ -61,7 +61,7 @@ fn the_process(path: &Path) -> Pid {
     panic!("no process has the log open");
 }
 
-fn start(path: &Path) -> (Writer, Receiver<Answer>, Receiver<()>) {
+fn start(path: &Path) -> (Writer, Receiver<WriterAnswer>, Receiver<()>) {
     let (answers, heard) = channel();
     let (started, starts) = channel();
     let answer = move |answer| drop(answers.send(answer));
@@ -74,13 +74,13 @@ fn record(writer: &Writer, number: AttemptNumber) {
 }
 
 /// The receipts until this one has come, and what was said of the log's health on the way.
-fn until(heard: &Receiver<Answer>, last: AttemptNumber) -> (Vec<AttemptNumber>, Vec<Option<String>>) {
+fn until(heard: &Receiver<WriterAnswer>, last: AttemptNumber) -> (Vec<AttemptNumber>, Vec<Option<String>>) {
     let (mut receipts, mut healths) = (Vec::new(), Vec::new());
     while receipts.last() != Some(&last) {
         match heard.recv_timeout(LONG).expect("an answer") {
-            Answer::Recorded(Receipt::Closed(number)) => receipts.push(number),
-            Answer::Recorded(other) => panic!("nobody asked for {other:?}"),
-            Answer::Health(health) => healths.push(health),
+            WriterAnswer::Recorded(Receipt::Closed(number)) => receipts.push(number),
+            WriterAnswer::Recorded(other) => panic!("nobody asked for {other:?}"),
+            WriterAnswer::Health(health) => healths.push(health),
         }
     }
     (receipts, healths)
@@ -140,7 +140,7 @@ fn a_process_that_hangs_is_a_fault_within_ten_seconds_and_goes_on_when_its_disk_
     kill(the_process(&path), Signal::SIGSTOP).expect("stopped");
     // Nothing is under way: it is noticed all the same.
     let began = std::time::Instant::now();
-    let Answer::Health(Some(reason)) = heard.recv_timeout(LONG).expect("an answer") else { panic!("nothing can be recorded") };
+    let WriterAnswer::Health(Some(reason)) = heard.recv_timeout(LONG).expect("an answer") else { panic!("nothing can be recorded") };
     assert!(reason.contains("has not answered for 5 s") && began.elapsed() < Duration::from_secs(10), "{reason}");
     (2..=300).for_each(|number| record(&writer, number));
     assert!(heard.recv_timeout(Duration::from_millis(1500)).is_err(), "it is told once");

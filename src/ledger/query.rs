@@ -13,7 +13,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, named_params};
 use crate::station::outcome::OutcomeWord;
 use crate::station::units::to_u64;
 
-use super::error::{Doing, LogError, Trouble};
+use super::error::{Doing, LogError, LogProblem};
 use super::reader::{LogReader, to_count};
 use super::row::Row;
 
@@ -27,7 +27,7 @@ const WINDOW: i64 = 65_536;
 
 /// In which order attempts are given.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Order {
+pub enum Direction {
     /// As they came to stand in the log.
     #[default]
     OldestFirst,
@@ -56,7 +56,7 @@ pub struct Filter {
     /// The newest so many of these only, in whatever order.
     pub limit: Option<u32>,
     /// In this order.
-    pub order: Order,
+    pub order: Direction,
 }
 
 impl Filter {
@@ -167,17 +167,17 @@ impl LogReader {
             Ok((span(log, filter, newest)?, superseded(log, newest)?))
         })?;
         let (Some((mut low, mut high)), superseded) = asked else { return Ok(()) };
-        if filter.order == Order::OldestFirst && filter.limit.is_some() {
+        if filter.order == Direction::OldestFirst && filter.limit.is_some() {
             // Where the first of the newest so many stands.
             let mut first = high + 1;
-            let back = Filter { order: Order::NewestFirst, ..filter.clone() };
+            let back = Filter { order: Direction::NewestFirst, ..filter.clone() };
             self.tell(&back, &mut |brief| {
                 first = i64::try_from(brief.seq).unwrap_or(first);
                 ControlFlow::Continue(())
             })?;
             low = first;
         }
-        let backwards = filter.order == Order::NewestFirst;
+        let backwards = filter.order == Direction::NewestFirst;
         let mut left = filter.limit.map_or(u64::MAX, u64::from);
         while low <= high && left > 0 {
             let (from, to) = window(low, high, WINDOW, backwards);
@@ -265,12 +265,12 @@ impl Attempts<'_> {
     fn begin(&self) -> Result<Option<Search>, LogError> {
         let filter = &self.filter;
         let mut search = self.reader.within(|log| search(log, filter))?;
-        if filter.order == Order::OldestFirst
+        if filter.order == Direction::OldestFirst
             && filter.limit.is_some()
             && let Some(search) = &mut search
         {
             // Where the first of the newest so many stands, as of the same moment.
-            let back = Filter { order: Order::NewestFirst, ..filter.clone() };
+            let back = Filter { order: Direction::NewestFirst, ..filter.clone() };
             let mut attempts = self.reader.attempts(&back);
             attempts.search = Some(search.turned());
             if let Some(first) = attempts.last().transpose()? {
@@ -287,7 +287,7 @@ impl Attempts<'_> {
             let row = row_at(log, *event, newest).map_err(failed)?;
             let Some(row) = row else { continue };
             let row = row.map_err(|()| {
-                LogError::new(Doing::Reading, self.reader.path(), Trouble::Broken { seq: u64::try_from(*event).unwrap_or(0) })
+                LogError::new(Doing::Reading, self.reader.path(), LogProblem::Broken { seq: u64::try_from(*event).unwrap_or(0) })
             })?;
             if self.filter.takes(&row) {
                 rows.push(row);
@@ -300,7 +300,7 @@ impl Attempts<'_> {
 impl Search {
     /// The events of the next page, and the newest event there is for whoever asks.
     fn page(&mut self, log: &Connection, filter: &Filter) -> rusqlite::Result<Option<(Vec<i64>, i64)>> {
-        let backwards = filter.order == Order::NewestFirst;
+        let backwards = filter.order == Direction::NewestFirst;
         match self {
             Self::These { events, newest } => {
                 if events.is_empty() {
@@ -370,7 +370,7 @@ fn search(log: &Connection, filter: &Filter) -> rusqlite::Result<Option<Search>>
     let newest = newest(log)?;
     if let Some(serial) = &filter.serial {
         let mut events = of_card(log, serial, filter.after, newest)?;
-        if filter.order == Order::NewestFirst {
+        if filter.order == Direction::NewestFirst {
             events.make_contiguous().reverse();
         }
         return Ok(Some(Search::These { events, newest }));
@@ -524,7 +524,7 @@ fn page_of_briefs(
     left: &mut u64,
     each: &mut Each<'_>,
 ) -> rusqlite::Result<ControlFlow<()>> {
-    let mut query = log.prepare_cached(&of_briefs(BRIEF, filter, filter.order == Order::NewestFirst))?;
+    let mut query = log.prepare_cached(&of_briefs(BRIEF, filter, filter.order == Direction::NewestFirst))?;
     let limit = left.saturating_add(to_u64(superseded.len()));
     bind(&mut query, filter, span, i64::try_from(limit).unwrap_or(i64::MAX))?;
     let mut rows = query.raw_query();

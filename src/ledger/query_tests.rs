@@ -87,7 +87,7 @@ fn what_is_found_is_what_was_asked_all_of_it_once_and_in_order() {
             let newest = &expected[expected.len().saturating_sub(limit)..];
             let filter = Filter { limit: Some(u32::try_from(limit).expect("fits")), ..filter.clone() };
             assert_eq!(found(&reader, &filter).iter().collect::<Vec<_>>(), newest, "{filter:?}");
-            let back = Filter { order: Order::NewestFirst, ..filter };
+            let back = Filter { order: Direction::NewestFirst, ..filter };
             assert_eq!(found(&reader, &back).iter().rev().collect::<Vec<_>>(), newest, "{back:?}");
         }
     }
@@ -103,12 +103,12 @@ fn a_summary_counts_the_rows_that_ended() {
         Filter { since: Some(3000), until: Some(9000), ..Filter::default() },
         Filter { model: Some("acme/box1".to_owned()), slot: Some("A1".to_owned()), ..Filter::default() },
         Filter { outcome: Some("pulled".to_owned()), limit: Some(9), ..Filter::default() },
-        Filter { limit: Some(9), order: Order::NewestFirst, ..Filter::default() },
+        Filter { limit: Some(9), order: Direction::NewestFirst, ..Filter::default() },
     ] {
         // Running ones have not ended: they are no part of a summary and take no place of its limit.
         let mut rows: Vec<_> =
             found(&reader, &Filter { limit: None, ..filter.clone() }).into_iter().filter(|row| row.ended.is_some()).collect();
-        if filter.order == Order::NewestFirst {
+        if filter.order == Direction::NewestFirst {
             rows.truncate(9);
         } else {
             rows.drain(..rows.len() - filter.limit.map_or(rows.len(), |limit| usize::try_from(limit).expect("fits")));
@@ -190,7 +190,7 @@ fn an_attempt_that_ends_while_a_reader_looks_is_neither_lost_nor_shown_twice() {
     let mut ledger = filled(&path, 3000);
     let reader = LogReader::open(&path).expect("a log");
     let before = found(&reader, &Filter::default());
-    for filter in [Filter::default(), Filter { order: Order::NewestFirst, ..Filter::default() }] {
+    for filter in [Filter::default(), Filter { order: Direction::NewestFirst, ..Filter::default() }] {
         let mut attempts = reader.attempts(&filter);
         let first = attempts.next().expect("a row").expect("readable");
         let open: Vec<u64> = found(&reader, &Filter { outcome: Some("running".to_owned()), limit: Some(10), ..Filter::default() })
@@ -245,7 +245,7 @@ fn an_event_that_is_not_ours_is_named_and_not_passed_over() {
     drop(filled(&path, 10));
     super::tests::tamper(&path, "UPDATE event SET body = json_set(body, '$.slot', 7) WHERE seq = 4");
     let error = LogReader::open(&path).expect("a log").attempts(&Filter::default()).find_map(Result::err).expect("an error");
-    assert_eq!(error.trouble, Trouble::Broken { seq: 4 });
+    assert_eq!(error.trouble, LogProblem::Broken { seq: 4 });
 }
 
 /// The view is what a person with the `sqlite3` program reads: it says the same.

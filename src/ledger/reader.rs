@@ -8,7 +8,7 @@ use rusqlite::{Connection, OpenFlags, Transaction};
 use crate::station::record::AttemptNumber;
 
 use super::chain::{self, Head};
-use super::error::{Doing, LogError, Trouble};
+use super::error::{Doing, LogError, LogProblem};
 use super::link::ORIGIN;
 use super::row::Row;
 use super::{BUSY, FORMAT, format_of};
@@ -20,7 +20,7 @@ pub(super) fn to_count(stored: i64) -> rusqlite::Result<u64> {
 
 /// One event, as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Event {
+pub struct LogEvent {
     /// The station's id.
     pub station: String,
     /// Its place in the log.
@@ -49,7 +49,7 @@ impl LogReader {
         let reading = |error| LogError::sqlite(Doing::Reading, path, error);
         match path.try_exists() {
             Ok(true) => super::is_a_file(path, Doing::Reading)?,
-            Ok(false) => return Err(LogError::new(Doing::Reading, path, Trouble::NoFile)),
+            Ok(false) => return Err(LogError::new(Doing::Reading, path, LogProblem::NoFile)),
             Err(error) => return Err(LogError::io(Doing::Reading, path, error)),
         }
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -67,8 +67,8 @@ impl LogReader {
         connection.pragma_update(None, "trusted_schema", false).map_err(reading)?;
         match format_of(&connection, path, Doing::Reading)? {
             FORMAT => Ok(Self { connection, path: path.to_owned() }),
-            0 => Err(LogError::new(Doing::Reading, path, Trouble::Nothing)),
-            _ => Err(LogError::new(Doing::Reading, path, Trouble::Older)),
+            0 => Err(LogError::new(Doing::Reading, path, LogProblem::Nothing)),
+            _ => Err(LogError::new(Doing::Reading, path, LogProblem::Older)),
         }
     }
 
@@ -86,7 +86,7 @@ impl LogReader {
         let mut events = self.events(attempt)?;
         events.retain(|event| matches!(event.kind.as_str(), "attempt-started" | "attempt-closed" | "attempt-changed"));
         let Some(newest) = events.pop() else { return Ok(None) };
-        let broken = || LogError::new(Doing::Reading, &self.path, Trouble::Broken { seq: newest.seq });
+        let broken = || LogError::new(Doing::Reading, &self.path, LogProblem::Broken { seq: newest.seq });
         let seq = i64::try_from(newest.seq).unwrap_or(i64::MAX);
         Row::of(seq, newest.station.clone(), &newest.kind, newest.at, &newest.body).map(Some).ok_or_else(broken)
     }
@@ -95,7 +95,7 @@ impl LogReader {
     ///
     /// # Errors
     /// Where the log cannot be read.
-    pub fn events(&self, attempt: AttemptNumber) -> Result<Vec<Event>, LogError> {
+    pub fn events(&self, attempt: AttemptNumber) -> Result<Vec<LogEvent>, LogError> {
         // A number beyond SQLite's integers is no attempt's.
         let Ok(attempt) = i64::try_from(attempt) else { return Ok(Vec::new()) };
         self.select("attempt = ?1", [attempt])
@@ -105,7 +105,7 @@ impl LogReader {
     ///
     /// # Errors
     /// Where the log cannot be read.
-    pub fn armings(&self, model: Option<&str>) -> Result<Vec<Event>, LogError> {
+    pub fn armings(&self, model: Option<&str>) -> Result<Vec<LogEvent>, LogError> {
         self.select("kind = 'model-armed' AND attempt IS NULL AND (?1 IS NULL OR json_extract(body, '$.image.model') = ?1)", [model])
     }
 
@@ -147,13 +147,13 @@ impl LogReader {
         Ok(chain::newest(&self.connection).map_err(|error| self.failed(error))?.map(|newest| newest.at))
     }
 
-    fn select(&self, condition: &str, parameters: impl rusqlite::Params) -> Result<Vec<Event>, LogError> {
+    fn select(&self, condition: &str, parameters: impl rusqlite::Params) -> Result<Vec<LogEvent>, LogError> {
         let select = || {
             let mut query = self
                 .connection
                 .prepare_cached(&format!("SELECT station, seq, kind, at, body FROM event WHERE {condition} ORDER BY seq"))?;
             let events = query.query_map(parameters, |row| {
-                Ok(Event { station: row.get(0)?, seq: to_count(row.get(1)?)?, kind: row.get(2)?, at: row.get(3)?, body: row.get(4)? })
+                Ok(LogEvent { station: row.get(0)?, seq: to_count(row.get(1)?)?, kind: row.get(2)?, at: row.get(3)?, body: row.get(4)? })
             })?;
             events.collect::<rusqlite::Result<Vec<_>>>()
         };

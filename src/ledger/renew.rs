@@ -31,7 +31,7 @@ use nix::sys::statvfs::statvfs;
 use nix::unistd::{Gid, Uid, fchown};
 
 use super::BUSY;
-use super::error::{Doing, LogError, Trouble, not_there};
+use super::error::{Doing, LogError, LogProblem, not_there};
 use super::on_disk::{self, CHUNK, DirectFile};
 use crate::file::directory_of;
 use crate::station::units::to_u64;
@@ -324,7 +324,7 @@ fn alone(file: &File, path: &Path) -> Result<(), LogError> {
     for (from, bytes) in [(PENDING, 1), (PENDING, LOCK_BYTES)] {
         while !try_lock(file, from, bytes).map_err(failed)? {
             if Instant::now() >= until {
-                return Err(LogError::new(Doing::Renewing, path, Trouble::Locked));
+                return Err(LogError::new(Doing::Renewing, path, LogProblem::Locked));
             }
             thread::sleep(Duration::from_millis(20));
         }

@@ -19,7 +19,7 @@ use super::chain::Head;
 use super::renew::Which;
 use super::settle::answers;
 use super::writer::{Queued, RETRY, Told, Writer};
-use super::{Draft, Ledger, Trouble, renew_files};
+use super::{Draft, Ledger, LogProblem, renew_files};
 use crate::station::record::Receipt;
 
 /// What is still tried when the station is gone.
@@ -163,7 +163,7 @@ fn open(
             reply(&Reply::Health(Some(reason.clone())));
             said = Some(reason);
         }
-        vain += u32::from(error.trouble == Trouble::Disk);
+        vain += u32::from(error.trouble == LogProblem::Disk);
         if let Some(which) = Which::after(vain) {
             match renew_files(path, which) {
                 Ok(old) => (forsaken, no_new_files) = (old.or(forsaken), None),

@@ -211,7 +211,7 @@ fn a_log_whose_last_events_were_tampered_with_does_not_open() {
     log_of(&path, 5);
     tamper(&path, "UPDATE event SET at = at + 1 WHERE seq = 9");
     let error = Ledger::open_on(&path, "bench-1", PC).expect_err("it was tampered with");
-    assert_eq!(error.trouble, Trouble::Broken { seq: 9 });
+    assert_eq!(error.trouble, LogProblem::Broken { seq: 9 });
 }
 
 #[test]
@@ -288,7 +288,7 @@ fn an_attempt_is_closed_once_and_its_number_is_not_used_again() {
     ledger.append(&closed(1, Outcome::Pulled(Pull::Taken))).expect("appended");
     for entry in [closed(1, Outcome::Passed(proof())), started(1)] {
         let error = ledger.append(&entry).expect_err("it is already there");
-        assert_eq!(error.trouble, Trouble::Contradicts, "{error}");
+        assert_eq!(error.trouble, LogProblem::Contradicts, "{error}");
     }
     assert_eq!(rows(&path).len(), 1);
     assert_eq!(rows(&path)[0].outcome, OutcomeWord::Pulled);
@@ -510,7 +510,7 @@ fn a_second_writer_is_refused_until_the_first_is_gone() {
     let (_dir, path) = place();
     let ledger = open(&path);
     let error = Ledger::open_on(&path, "bench-1", PC).expect_err("the log is in use");
-    assert_eq!(error.trouble, Trouble::InUse);
+    assert_eq!(error.trouble, LogProblem::InUse);
     drop(ledger);
     open(&path);
 }
@@ -521,7 +521,7 @@ fn who_holds_a_log_keeps_stations_from_it_and_cannot_while_one_writes_it() {
     assert!(hold(&path).expect("it can be told").is_none(), "no station ever wrote it");
     assert!(!path.exists());
     let ledger = open(&path);
-    assert_eq!(hold(&path).expect_err("a station writes it").trouble, Trouble::InUse);
+    assert_eq!(hold(&path).expect_err("a station writes it").trouble, LogProblem::InUse);
     drop(ledger);
     let held = hold(&path).expect("nobody writes it");
     assert!(held.is_some() && Ledger::open_on(&path, "bench-1", PC).is_err());
@@ -534,7 +534,7 @@ fn the_log_of_another_pc_is_refused_and_left_as_it_is() {
     let (_dir, path) = place();
     log_of(&path, 1);
     let error = Ledger::open_on(&path, "bench-1", &PC.replace('0', "f")).expect_err("another PC's");
-    assert_eq!(error.trouble, Trouble::OtherMachine);
+    assert_eq!(error.trouble, LogProblem::OtherMachine);
     assert!(error.to_string().contains("move it away"), "the error names the cure: {error}");
     assert_eq!(verdict(&path).expect("the chain holds").count, 3);
 }
@@ -555,24 +555,24 @@ fn what_is_no_log_of_ours_is_refused_and_left_as_it_is() {
     fs::write(&path, "not a database, but a long enough text to be taken for the header of one, if nobody looks".repeat(20))
         .expect("written");
     let before = fs::read(&path).expect("readable");
-    assert_eq!(Ledger::open_on(&path, "bench-1", PC).expect_err("no log").trouble, Trouble::NotALog);
-    assert_eq!(LogReader::open(&path).expect_err("no log").trouble, Trouble::NotALog);
+    assert_eq!(Ledger::open_on(&path, "bench-1", PC).expect_err("no log").trouble, LogProblem::NotALog);
+    assert_eq!(LogReader::open(&path).expect_err("no log").trouble, LogProblem::NotALog);
     assert_eq!(fs::read(&path).expect("readable"), before);
 
     let other = dir.path().join("other.db");
     Connection::open(&other).expect("opens").execute_batch("CREATE TABLE event (x)").expect("made");
-    assert_eq!(Ledger::open_on(&other, "bench-1", PC).expect_err("no log").trouble, Trouble::NotALog);
+    assert_eq!(Ledger::open_on(&other, "bench-1", PC).expect_err("no log").trouble, LogProblem::NotALog);
 
     let newer = dir.path().join("newer.db");
     log_of(&newer, 1);
     Connection::open(&newer).expect("opens").execute_batch("PRAGMA user_version = 99").expect("set");
-    let trouble = Trouble::Newer { found: 99, known: FORMAT };
+    let trouble = LogProblem::Newer { found: 99, known: FORMAT };
     assert_eq!(Ledger::open_on(&newer, "bench-1", PC).expect_err("newer").trouble, trouble);
     assert_eq!(LogReader::open(&newer).expect_err("newer").trouble, trouble);
 
     let absent = dir.path().join("absent/flash-log.db");
-    assert_eq!(Ledger::open_on(&absent, "bench-1", PC).expect_err("no directory").trouble, Trouble::NoDirectory);
-    assert_eq!(LogReader::open(&absent).expect_err("no file").trouble, Trouble::NoFile);
+    assert_eq!(Ledger::open_on(&absent, "bench-1", PC).expect_err("no directory").trouble, LogProblem::NoDirectory);
+    assert_eq!(LogReader::open(&absent).expect_err("no file").trouble, LogProblem::NoFile);
     assert!(!dir.path().join("absent").exists());
 
     // A device looks like a new file to SQLite, which would write over the disk.
@@ -580,7 +580,7 @@ fn what_is_no_log_of_ours_is_refused_and_left_as_it_is() {
     nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
     let link = dir.path().join("link");
     std::os::unix::fs::symlink("/dev/null", &link).expect("a link");
-    for (path, trouble) in [(&pipe, Trouble::NotAFile), (&link, Trouble::NotAFile), (&dir.path().to_owned(), Trouble::Directory)] {
+    for (path, trouble) in [(&pipe, LogProblem::NotAFile), (&link, LogProblem::NotAFile), (&dir.path().to_owned(), LogProblem::Directory)] {
         assert_eq!(Ledger::open_on(path, "bench-1", PC).expect_err("no file").trouble, trouble);
         assert_eq!(LogReader::open(path).expect_err("no file").trouble, trouble);
     }
@@ -593,7 +593,7 @@ fn a_file_moved_away_while_in_use_is_an_error_and_not_written_to() {
     let mut ledger = open(&path);
     let away = dir.path().join("away.db");
     fs::rename(&path, &away).expect("moved");
-    assert_eq!(ledger.append(&started(1)).expect_err("moved").trouble, Trouble::Moved);
+    assert_eq!(ledger.append(&started(1)).expect_err("moved").trouble, LogProblem::Moved);
     assert!(ledger.reopen().is_err(), "a log is not made anew under a running station");
     fs::rename(&away, &path).expect("moved back");
     ledger.reopen().expect("the same log");
@@ -602,8 +602,8 @@ fn a_file_moved_away_while_in_use_is_an_error_and_not_written_to() {
     let (_dir, foreign) = place();
     log_of(&foreign, 3);
     fs::rename(&foreign, &path).expect("replaced");
-    assert_eq!(ledger.append(&started(2)).expect_err("replaced").trouble, Trouble::Moved);
-    assert_eq!(ledger.reopen().expect_err("not the log that was open").trouble, Trouble::Moved);
+    assert_eq!(ledger.append(&started(2)).expect_err("replaced").trouble, LogProblem::Moved);
+    assert_eq!(ledger.reopen().expect_err("not the log that was open").trouble, LogProblem::Moved);
 }
 
 #[test]
@@ -663,18 +663,18 @@ fn a_full_disk_is_told_once_and_nothing_is_lost_when_there_is_room_again() {
     let mut receipts = Vec::new();
     let reason = loop {
         match heard.recv_timeout(LONG).expect("an answer") {
-            Answer::Recorded(receipt) => receipts.push(receipt),
-            Answer::Health(reason) => break reason.expect("the disk is full before thirty attempts are written"),
+            WriterAnswer::Recorded(receipt) => receipts.push(receipt),
+            WriterAnswer::Health(reason) => break reason.expect("the disk is full before thirty attempts are written"),
         }
     };
     assert!(reason.contains("the disk is full; make room"), "{reason}");
     assert!(heard.recv_timeout(Duration::from_millis(50)).is_err(), "it is told once");
     room.store(1_000_000, Ordering::SeqCst);
-    assert_eq!(heard.recv_timeout(LONG).expect("an answer"), Answer::Health(None));
+    assert_eq!(heard.recv_timeout(LONG).expect("an answer"), WriterAnswer::Health(None));
     writer.finish(LONG).expect("all is written");
     receipts.extend(heard.iter().map(|answer| match answer {
-        Answer::Recorded(receipt) => receipt,
-        Answer::Health(health) => panic!("no more news of health: {health:?}"),
+        WriterAnswer::Recorded(receipt) => receipt,
+        WriterAnswer::Health(health) => panic!("no more news of health: {health:?}"),
     }));
     assert_eq!(receipts, (1..=30).map(Receipt::Started).collect::<Vec<_>>(), "all of them, in order");
     assert_eq!(rows(&path).iter().map(|row| row.attempt).collect::<Vec<_>>(), (1..=30).collect::<Vec<_>>());
@@ -693,10 +693,10 @@ fn a_log_put_back_is_written_again() {
     })
     .expect("a thread");
     writer.record(Box::new(started(1))).expect("taken");
-    assert!(matches!(heard.recv_timeout(LONG).expect("an answer"), Answer::Health(Some(_))));
+    assert!(matches!(heard.recv_timeout(LONG).expect("an answer"), WriterAnswer::Health(Some(_))));
     fs::rename(&away, &path).expect("moved back");
-    assert_eq!(heard.recv_timeout(LONG).expect("an answer"), Answer::Health(None));
-    assert_eq!(heard.recv_timeout(LONG).expect("an answer"), Answer::Recorded(Receipt::Started(1)));
+    assert_eq!(heard.recv_timeout(LONG).expect("an answer"), WriterAnswer::Health(None));
+    assert_eq!(heard.recv_timeout(LONG).expect("an answer"), WriterAnswer::Recorded(Receipt::Started(1)));
     writer.finish(LONG).expect("all is written");
     assert_eq!(rows(&path).len(), 1);
 }
@@ -709,7 +709,7 @@ fn another_reason_is_told_when_it_is_another() {
     ledger.page_limit = Some(room.clone());
     let (answers, heard) = channel();
     let writer = Writer::start_retrying(ledger, Duration::from_millis(1), move |answer| {
-        if let Answer::Health(health) = answer {
+        if let WriterAnswer::Health(health) = answer {
             answers.send(health.unwrap_or_default()).expect("the test listens");
         }
     })
@@ -745,7 +745,7 @@ fn what_somebody_asked_is_confirmed_once_it_is_on_disk_and_to_whoever_asked() {
     writer.record_asked(7, Box::new(Entry::StationStopped)).expect("taken");
     assert_eq!(
         heard.recv_timeout(LONG).expect("an answer"),
-        (Answer::Recorded(Receipt::Asked(7)), 2),
+        (WriterAnswer::Recorded(Receipt::Asked(7)), 2),
         "behind the event that began the log"
     );
     writer.finish(LONG).expect("all is written");
@@ -762,7 +762,7 @@ fn an_entry_that_contradicts_the_log_is_never_confirmed_and_holds_up_no_other() 
     }
     writer.finish(LONG).expect("all is dealt with");
     let answers: Vec<_> = heard.iter().collect();
-    assert_eq!(answers, [Answer::Recorded(Receipt::Closed(1)), Answer::Recorded(Receipt::Closed(2))]);
+    assert_eq!(answers, [WriterAnswer::Recorded(Receipt::Closed(1)), WriterAnswer::Recorded(Receipt::Closed(2))]);
     assert_eq!(rows(&path)[0].outcome, OutcomeWord::Pulled);
 }
 

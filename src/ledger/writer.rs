@@ -15,7 +15,7 @@ use crate::station::command::RequestId;
 use crate::station::record::{Entry, Receipt};
 
 use super::chain::Head;
-use super::{Draft, Ledger, LogError, Stamp, Trouble};
+use super::{Draft, Ledger, LogError, LogProblem, Stamp};
 
 /// Entries under way. A station that cannot write its log starts nothing new, so a slot has two here at most, its start and its
 /// outcome, and whoever asks for something has one: more than any station has slots and the control socket connections for.
@@ -32,7 +32,7 @@ const LAST_CALL: Duration = Duration::from_secs(2);
 
 /// What the log answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub enum WriterAnswer {
     /// This is on disk.
     Recorded(Receipt),
     /// The log cannot be written, for this reason; or it can again. Said when it changes.
@@ -66,7 +66,7 @@ pub(super) enum Told {
     Recorded(Vec<Option<Receipt>>, Head),
     /// This one never will be: the log holds what forbids it.
     Dropped,
-    /// See [`Answer::Health`].
+    /// See [`WriterAnswer::Health`].
     Health(Option<String>),
     /// It was tried once more, in vain.
     Tried,
@@ -89,14 +89,14 @@ impl Writer {
     ///
     /// # Errors
     /// Where the system has no thread to give.
-    pub fn start(ledger: Ledger, answer: impl Fn(Answer) + Send + 'static) -> io::Result<Self> {
+    pub fn start(ledger: Ledger, answer: impl Fn(WriterAnswer) + Send + 'static) -> io::Result<Self> {
         Self::start_retrying(ledger, RETRY, answer)
     }
 
-    pub(super) fn start_retrying(ledger: Ledger, retry: Duration, answer: impl Fn(Answer) + Send + 'static) -> io::Result<Self> {
+    pub(super) fn start_retrying(ledger: Ledger, retry: Duration, answer: impl Fn(WriterAnswer) + Send + 'static) -> io::Result<Self> {
         Self::start_telling(ledger, retry, move |told| match told {
-            Told::Recorded(receipts, _) => receipts.into_iter().flatten().for_each(|receipt| answer(Answer::Recorded(receipt))),
-            Told::Health(health) => answer(Answer::Health(health)),
+            Told::Recorded(receipts, _) => receipts.into_iter().flatten().for_each(|receipt| answer(WriterAnswer::Recorded(receipt))),
+            Told::Health(health) => answer(WriterAnswer::Health(health)),
             Told::Dropped | Told::Tried => {}
         })
     }
@@ -235,7 +235,7 @@ impl<T: Fn(Told)> Work<T> {
                     return true;
                 }
                 // No second try makes it fit. Its slot never hears that it was recorded; the others go on.
-                Err(error) if error.trouble == Trouble::Contradicts => {
+                Err(error) if error.trouble == LogProblem::Contradicts => {
                     tracing::error!("an entry was dropped: {}: {:?}", error.in_full(), queued.draft);
                     self.waiting.fetch_sub(1, Ordering::SeqCst);
                     (self.tell)(Told::Dropped);
@@ -248,7 +248,7 @@ impl<T: Fn(Told)> Work<T> {
                 return false;
             }
             // Room on a full disk needs no new connection; a connection that met an error of the disk may never recover.
-            if error.trouble != Trouble::DiskFull
+            if error.trouble != LogProblem::DiskFull
                 && let Err(error) = self.ledger.reopen()
             {
                 tracing::debug!("{}", error.in_full());

@@ -8,13 +8,13 @@ use std::io::{self, Write};
 use jiff::tz::TimeZone;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use crate::ledger::{Event, Row};
+use crate::ledger::{LogEvent, Row};
 use crate::station::card::Identified;
 use crate::station::units::to_u64;
 
 use super::kinds;
 use super::serials::{Serials, Time, seen, short};
-use super::summary::{Asked, Summary, standing_out};
+use super::summary::{Scope, Summary, standing_out};
 use super::table::local;
 use super::tally::{Counts, Tally};
 use super::text::{harmless, percent, seconds};
@@ -24,7 +24,7 @@ pub const MOST: u64 = 100_000;
 
 /// What the page says of the log itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Chain {
+pub struct ChainVerdict {
     /// The whole chain holds.
     pub whole: bool,
     /// Its head, or what is wrong with it.
@@ -91,9 +91,9 @@ impl ModelFacts {
 
 /// What a page tells of the images.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Images(Vec<ImageFacts>);
+pub struct ImagesOfLot(Vec<ImageFacts>);
 
-impl Images {
+impl ImagesOfLot {
     /// Takes note of a row.
     pub fn count(&mut self, row: &Row) {
         let Some(digest) = row.image_blake3.as_ref().filter(|_| row.outcome.is_good()) else { return };
@@ -123,7 +123,7 @@ impl Images {
     }
 
     /// Takes note of when an image was armed, at which station and by whom, and of what could not be covered.
-    pub fn armed(&mut self, event: &Event) {
+    pub fn armed(&mut self, event: &LogEvent) {
         let Ok(body) = serde_json::from_str::<serde_json::Value>(&event.body) else { return };
         let mut who = format!("on {}", body["station_name"].as_str().unwrap_or("a station without a name"));
         if let Some(config) = body["by"]["config"].as_str() {
@@ -145,17 +145,17 @@ impl Images {
 
 /// The page, in the order it is written.
 #[derive(Debug)]
-pub struct Page<'a> {
+pub struct LotPage<'a> {
     /// What was asked for.
-    pub asked: &'a Asked,
+    pub asked: &'a Scope,
     /// Counted by day or shift.
     pub summary: &'a Summary,
     /// The images of the lot.
-    pub images: &'a Images,
+    pub images: &'a ImagesOfLot,
     /// Every card of it.
     pub serials: &'a Serials,
     /// The log it is made of.
-    pub chain: &'a Chain,
+    pub chain: &'a ChainVerdict,
     /// The station's name and id.
     pub station: (&'a str, &'a str),
     /// What is to be known of the log, above all numbers.
@@ -166,7 +166,7 @@ pub struct Page<'a> {
     pub zone: &'a TimeZone,
 }
 
-impl Page<'_> {
+impl LotPage<'_> {
     /// Everything above the list of serials.
     ///
     /// # Errors
@@ -469,20 +469,20 @@ mod tests {
     use crate::report::times::Shifts;
     use crate::station::outcome::OutcomeWord;
 
-    fn page_of(briefs: &[Brief<'_>], rows: &[Row], asked: &Asked) -> (String, serde_json::Value) {
+    fn page_of(briefs: &[Brief<'_>], rows: &[Row], asked: &Scope) -> (String, serde_json::Value) {
         let mut summary = Summary::new(By::Day, &TimeZone::UTC, &Shifts::default());
         briefs.iter().for_each(|brief| summary.add(brief));
-        let (mut images, mut serials) = (Images::default(), Serials::default());
+        let (mut images, mut serials) = (ImagesOfLot::default(), Serials::default());
         for row in rows {
             images.count(row);
             serials.count(row);
         }
-        let page = Page {
+        let page = LotPage {
             asked,
             summary: &summary,
             images: &images,
             serials: &serials,
-            chain: &Chain { whole: true, says: "7:00ff".to_owned() },
+            chain: &ChainVerdict { whole: true, says: "7:00ff".to_owned() },
             note: None,
             station: ("<station>", "6f1e"),
             made: 1_700_000_000_000_000,
@@ -512,7 +512,7 @@ mod tests {
     #[test]
     fn its_numbers_are_those_of_the_summary() {
         let again = Brief { outcome: &OutcomeWord::Rechecked, ..brief() };
-        let (page, json) = page_of(&[a_lot(), vec![again, again]].concat(), &[], &Asked::default());
+        let (page, json) = page_of(&[a_lot(), vec![again, again]].concat(), &[], &Scope::default());
         assert_eq!(number(&page, "total", None, "looked_again"), "2");
         for name in ["attempts", "passed", "passed_mapped_only", "failed", "pulled", "interrupted", "refused", "looked_again"] {
             assert_eq!(number(&page, "total", None, name), json["total"][name].to_string(), "{name}");
@@ -547,7 +547,7 @@ mod tests {
             ..Row::default()
         };
         let brief = Brief { slot: Some(evil), cid_name: Some(evil), code: Some(evil), outcome: &OutcomeWord::Failed, ..brief() };
-        let asked = Asked { model: Some(evil.to_owned()), slot: Some(evil.to_owned()), ..Asked::default() };
+        let asked = Scope { model: Some(evil.to_owned()), slot: Some(evil.to_owned()), ..Scope::default() };
         let (page, _) = page_of(&[brief], &[row], &asked);
         for forbidden in ["<script", "<img", "\u{202e}", evil] {
             assert!(!page.contains(forbidden), "{forbidden}");
@@ -555,7 +555,7 @@ mod tests {
         assert!(page.contains("data-key=\"&quot;&gt;&lt;script&gt;"), "in an attribute, too");
         assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;"));
         assert!(page.contains("&amp;amp;"), "what looks escaped already is escaped again");
-        let (page, _) = page_of(&a_lot(), &testing::rows()[..1], &Asked::default());
+        let (page, _) = page_of(&a_lot(), &testing::rows()[..1], &Scope::default());
         for forbidden in ["http:", "https:", "src=", "href=", "url(", "@import", "<script", "<link", "<iframe"] {
             assert!(!page.contains(forbidden), "the page fetches nothing: {forbidden}");
         }
@@ -563,7 +563,7 @@ mod tests {
 
     #[test]
     fn it_is_one_whole_document() {
-        let (page, _) = page_of(&a_lot(), &testing::rows(), &Asked::default());
+        let (page, _) = page_of(&a_lot(), &testing::rows(), &Scope::default());
         assert!(page.starts_with("<!DOCTYPE html><html lang=\"en\"><head>"));
         assert!(page.ends_with("</tbody></table></body></html>\n"));
         for tag in ["html", "body", "table", "thead", "tbody", "tr", "td", "div", "svg", "dl", "p", "ul"] {
@@ -580,7 +580,7 @@ mod tests {
             outcome: OutcomeWord::Passed,
             ..Row::default()
         };
-        let (page, _) = page_of(&[], &[row(Some("aa")), row(Some("aa")), row(None), row(Some("bb"))], &Asked::default());
+        let (page, _) = page_of(&[], &[row(Some("aa")), row(Some("aa")), row(None), row(Some("bb"))], &Scope::default());
         assert!(page.contains("2 of 4 good cards: every byte read back"));
         assert!(page.contains(" 1: only the image's data read back"));
         assert!(page.contains(" 1: what was read back is NOT this image."));
@@ -590,7 +590,7 @@ mod tests {
     fn the_model_of_an_image_stands_beside_it_with_its_proof_and_each_kind_of_proof_once() {
         let proven = testing::proven(&testing::rows()[0]);
         let nobody = Row { image_blake3: proven.image_blake3.clone(), model_proof: Some("none".to_owned()), ..testing::rows()[0].clone() };
-        let (page, _) = page_of(&[], &[proven.clone(), proven.clone(), nobody], &Asked::default());
+        let (page, _) = page_of(&[], &[proven.clone(), proven.clone(), nobody], &Scope::default());
         for expected in [
             "<b>proven</b>: signatures reach from this model, and from every snap of the image, to a trusted root",
             "brand/model acme/my-pi3, series 16, revision 4",
@@ -600,11 +600,11 @@ mod tests {
         ] {
             assert_eq!(page.matches(expected).count(), 1, "{expected} in {page}");
         }
-        let mut images = Images::default();
+        let mut images = ImagesOfLot::default();
         images.count(&proven);
         let digest = proven.image_blake3.expect("an image");
         for _ in 0..2 {
-            images.armed(&Event {
+            images.armed(&LogEvent {
                 station: "6f1e".to_owned(),
                 seq: 2,
                 kind: "model-armed".to_owned(),
@@ -617,9 +617,9 @@ mod tests {
 
     #[test]
     fn an_arming_is_told_with_its_image() {
-        let mut images = Images::default();
+        let mut images = ImagesOfLot::default();
         images.count(&Row { image_blake3: Some("aa".to_owned()), outcome: OutcomeWord::Passed, ..Row::default() });
-        let event = |digest: &str| Event {
+        let event = |digest: &str| LogEvent {
             station: "6f1e".to_owned(),
             seq: 2,
             kind: "model-armed".to_owned(),

@@ -14,7 +14,7 @@ use super::times::{Shifts, Window};
 
 /// What was asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Asked {
+pub struct Scope {
     /// This model only.
     pub model: Option<String>,
     /// This slot only.
@@ -23,7 +23,7 @@ pub struct Asked {
     pub window: Window,
 }
 
-impl Asked {
+impl Scope {
     /// As members of a JSON object.
     pub(super) fn json(&self) -> Value {
         let time = |time: Option<Timestamp>| time.map(|time| time.to_string());
@@ -71,7 +71,7 @@ impl Summary {
 
     /// One JSON object.
     #[must_use]
-    pub fn json(&self, asked: &Asked) -> Value {
+    pub fn json(&self, asked: &Scope) -> Value {
         let groups: Vec<Value> = self.main.groups().iter().map(group_json).collect();
         let total = self.main.total();
         let standing_out: Vec<Value> = [&self.slots, &self.card_types]
@@ -315,7 +315,7 @@ mod tests {
     #[test]
     fn the_table_and_the_json_count_the_same() {
         let summary = summary(By::Slot);
-        let json = summary.json(&Asked::default());
+        let json = summary.json(&Scope::default());
         assert_eq!((&json["total"]["attempts"], &json["total"]["good"]), (&json!(303), &json!(268)));
         assert_eq!(json["total"]["reasons"], json!({ "mismatch": 33, "pulled": 1, "write-protected": 1 }));
         let groups = json["groups"].as_array().expect("groups");
@@ -342,7 +342,7 @@ mod tests {
         for outcome in [&OutcomeWord::Rechecked, &OutcomeWord::Rechecked, &OutcomeWord::RecheckedMapped] {
             with.add(&Brief { outcome, ..brief() });
         }
-        let (text, json) = (with.text(false), with.json(&Asked::default()));
+        let (text, json) = (with.text(false), with.json(&Scope::default()));
         assert!(text.contains("Looked at again: 3."), "{text}");
         let line = |text: &str| text.lines().find(|line| line.starts_with("A1 ")).expect("its line").to_owned();
         assert_eq!(line(&text).split_whitespace().nth(6), Some("3"), "{text}");
@@ -351,7 +351,7 @@ mod tests {
         assert_eq!(json["groups"][0]["looked_again"], 3);
         let mut others = json["total"].clone();
         others["looked_again"] = json!(0);
-        assert_eq!(others, summary(By::Slot).json(&Asked::default())["total"]);
+        assert_eq!(others, summary(By::Slot).json(&Scope::default())["total"]);
         let mut alone = Summary::new(By::Slot, &TimeZone::UTC, &Shifts::default());
         alone.add(&Brief { outcome: &OutcomeWord::Rechecked, ..brief() });
         assert!(alone.text(true).contains("Looked at again: 1."), "they are told where there is nothing else: {}", alone.text(true));

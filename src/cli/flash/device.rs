@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Wrong;
-use crate::config::{self, ConfigError, Images, Settings};
+use crate::config::{self, ConfigError, ImageCheck, Settings};
 use crate::file::is_same_file;
 use crate::flash::rules::Rules;
 use crate::flash::unanswered::Unanswered;
@@ -29,7 +29,7 @@ impl Guard {
     /// A PC without a station has no configuration; one that is there must be good, because it may name the PC's own disks.
     /// Whether marks are erased says `erase_marks`, and where nothing was said the configuration.
     pub(super) fn read(config: &Path, erase_marks: Option<bool>) -> Result<Self, ConfigError> {
-        let settings = config.exists().then(|| config::read(config, Images::Unseen)).transpose()?;
+        let settings = config.exists().then(|| config::read(config, ImageCheck::Unseen)).transpose()?;
         let configured = || settings.iter().flat_map(|settings| &settings.slots).any(|slot| slot.policy.erase_marks);
         let erase_marks = erase_marks.unwrap_or_else(configured);
         Ok(Self { settings, erase_marks })

@@ -19,9 +19,9 @@ use jiff::Zoned;
 use jiff::civil::Time;
 
 use super::{GOOD, NOT_GOOD, ask};
-use crate::ledger::{Filter, LogError, LogReader, Order};
+use crate::ledger::{Direction, Filter, LogError, LogReader};
 use crate::report::harmless;
-use crate::report::summary::Asked;
+use crate::report::summary::Scope;
 use crate::report::times::{self, Shifts, TimeError, Window};
 
 /// Where a station keeps its flash log.
@@ -110,14 +110,14 @@ struct AskedArgs {
 }
 
 impl AskedArgs {
-    fn asked(&self, around: &Around) -> Result<Asked, TimeError> {
+    fn asked(&self, around: &Around) -> Result<Scope, TimeError> {
         let window = times::window(self.since.as_deref(), self.until.as_deref(), &around.now, &around.shifts)?;
-        Ok(Asked { model: self.model.clone(), slot: self.slot.clone(), window })
+        Ok(Scope { model: self.model.clone(), slot: self.slot.clone(), window })
     }
 }
 
 /// The filter that takes what was asked for.
-fn filter(asked: &Asked) -> Filter {
+fn filter(asked: &Scope) -> Filter {
     let Window { since, until } = asked.window;
     Filter {
         model: asked.model.clone(),
@@ -227,7 +227,7 @@ fn none(what: &str, log: &LogReader, filter: &Filter) -> Result<String, LogError
     let mut text = format!("No {what}.");
     if filter.model.is_some() || filter.slot.is_some() {
         let (mut models, mut slots) = (BTreeSet::new(), BTreeSet::new());
-        log.briefs(&Filter { limit: Some(NEWEST), order: Order::NewestFirst, ..Filter::default() }, |brief| {
+        log.briefs(&Filter { limit: Some(NEWEST), order: Direction::NewestFirst, ..Filter::default() }, |brief| {
             for (names, name) in [(&mut models, brief.model), (&mut slots, brief.slot)] {
                 if let Some(name) = name.filter(|name| !names.contains(*name)) {
                     names.insert(name.to_owned());

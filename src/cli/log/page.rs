@@ -12,8 +12,8 @@ use super::{Around, AskedArgs, Error, GOOD, NOT_GOOD, filter, serials};
 use crate::file::{directory_of, is_same_file};
 use crate::ledger::{Filter, LogReader};
 use crate::panel::lines;
-use crate::report::page::{Chain, Images, MOST, Page};
-use crate::report::summary::{Asked, Summary};
+use crate::report::page::{ChainVerdict, ImagesOfLot, LotPage, MOST};
+use crate::report::summary::{Scope, Summary};
 use crate::report::tally::By;
 
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -69,13 +69,13 @@ fn is_of_the_log(output: &Path, log: &Path) -> bool {
 }
 
 /// By shift for up to four days, by day for longer.
-fn by(asked: &Asked, around: &Around) -> By {
+fn by(asked: &Scope, around: &Around) -> By {
     let until = asked.window.until.unwrap_or_else(|| around.now.timestamp());
     let long = asked.window.since.and_then(|since| since.checked_add((4 * 24).hours()).ok()).is_none_or(|end| until > end);
     if long { By::Day } else { By::Shift }
 }
 
-fn write(asked: &Asked, log: &LogReader, around: &Around, out: &mut impl Write, failed: &dyn Fn(io::Error) -> Error) -> Result<u8, Error> {
+fn write(asked: &Scope, log: &LogReader, around: &Around, out: &mut impl Write, failed: &dyn Fn(io::Error) -> Error) -> Result<u8, Error> {
     // Up to now: what is counted first and what is listed later are the same cards.
     let made = around.now.timestamp();
     let until = asked.window.until.map_or(made, |until| until.min(made));
@@ -90,7 +90,7 @@ fn write(asked: &Asked, log: &LogReader, around: &Around, out: &mut impl Write, 
     if attempts > MOST {
         return Err(Error::TooMany { attempts, most: MOST });
     }
-    let mut images = Images::default();
+    let mut images = ImagesOfLot::default();
     let mut station = None;
     let counted = serials::count(log, &filter, |row| {
         images.count(row);
@@ -102,13 +102,13 @@ fn write(asked: &Asked, log: &LogReader, around: &Around, out: &mut impl Write, 
         }
     }
     let chain = match log.verify()? {
-        Ok(head) => Chain { whole: true, says: head.to_string() },
-        Err(broken) => Chain { whole: false, says: broken.to_string() },
+        Ok(head) => ChainVerdict { whole: true, says: head.to_string() },
+        Err(broken) => ChainVerdict { whole: false, says: broken.to_string() },
     };
     let (name, id) = station.unwrap_or_default();
     let zone = around.now.time_zone();
     let note = log.volatile()?.map(|why| lines::volatile(&why));
-    let page = Page {
+    let page = LotPage {
         asked,
         summary: &summary,
         images: &images,

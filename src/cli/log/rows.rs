@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 
 use super::{Around, AskedArgs, Error, GOOD, filter, none};
-use crate::ledger::{Filter, LogReader, Order, Row};
+use crate::ledger::{Direction, Filter, LogReader, Row};
 use crate::report::{self, RowCsv, Table};
 use crate::station::outcome::OutcomeWord;
 
@@ -136,7 +136,7 @@ fn follow(log: &LogReader, filter: Filter, sheet: Sheet, out: &mut impl Write, m
     let ended = |row: &Row| row.ended.is_some();
     // Everything up to here is looked at below, whatever of it is shown.
     let mut after = log.head()?.count;
-    let first = log.attempts(&Filter { limit: Some(filter.limit.unwrap_or(BEFORE)), order: Order::OldestFirst, ..filter.clone() });
+    let first = log.attempts(&Filter { limit: Some(filter.limit.unwrap_or(BEFORE)), order: Direction::OldestFirst, ..filter.clone() });
     let first = first.filter(|row| !row.as_ref().is_ok_and(|row| row.seq > after)).collect::<Result<Vec<_>, _>>()?;
     let mut writing = sheet.begin(&first, true, out)?;
     first.iter().filter(|row| ended(row)).try_for_each(|row| writing.row(row))?;

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use super::{Around, Error, GOOD, Place};
-use crate::ledger::{Event, LogReader};
+use crate::ledger::{LogEvent, LogReader};
 use crate::report::{self, harmless};
 
 #[derive(Clone, Debug, clap::Args)]
@@ -29,8 +29,8 @@ pub(super) fn run(args: &Args, log: &LogReader, around: &Around, out: &mut impl 
 }
 
 /// What a newer program recorded of the attempt, as it stands there.
-fn others(events: &[Event], around: &Around) -> String {
-    let known = |event: &&Event| !matches!(event.kind.as_str(), "attempt-started" | "attempt-closed" | "attempt-changed");
+fn others(events: &[LogEvent], around: &Around) -> String {
+    let known = |event: &&LogEvent| !matches!(event.kind.as_str(), "attempt-started" | "attempt-closed" | "attempt-changed");
     let lines: Vec<String> = events
         .iter()
         .filter(known)
@@ -49,7 +49,7 @@ mod cases {
 
     #[test]
     fn what_a_newer_program_recorded_of_an_attempt_is_shown_as_it_stands_there() {
-        let event = |seq, kind: &str, body: &str| Event {
+        let event = |seq, kind: &str, body: &str| LogEvent {
             station: String::new(),
             seq,
             kind: kind.to_owned(),

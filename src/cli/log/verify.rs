@@ -69,7 +69,7 @@ pub(super) fn anchor(path: &Path, out: &mut impl Write) -> Result<u8, Error> {
 mod cases {
     use super::super::testing::log_of;
     use super::*;
-    use crate::ledger::{Ledger, Trouble};
+    use crate::ledger::{Ledger, LogProblem};
 
     #[test]
     fn a_copy_without_its_wal_is_not_taken_for_a_whole_log_without_a_word() {
@@ -79,7 +79,7 @@ mod cases {
         std::fs::copy(&path, &copy).expect("copied");
         // Of a log that was just made everything stands in its -wal.
         let error = LogReader::open(&copy).expect_err("nothing is in it");
-        assert_eq!(error.trouble, Trouble::Nothing);
+        assert_eq!(error.trouble, LogProblem::Nothing);
         assert!(error.to_string().contains("make a copy with `flashline log export`"), "{error}");
         let error = LogReader::open(dir.path()).expect_err("a directory");
         assert!(error.to_string().contains("is a directory; name the file in it, as flash-log.db"), "{error}");
@@ -105,7 +105,7 @@ mod cases {
 mod tests {
     use super::super::testing::log_of;
     use super::*;
-    use crate::ledger::Trouble;
+    use crate::ledger::LogProblem;
 
     fn verified(path: &Path, anchor: Option<&str>) -> (u8, String) {
         let mut out = Vec::new();
@@ -171,6 +171,6 @@ mod tests {
     fn a_log_that_is_not_there_is_named() {
         let error = run(&Args::default(), Path::new("/nowhere/flash-log.db"), &mut Vec::new()).expect_err("no such file");
         assert!(error.to_string().contains("/nowhere/flash-log.db"), "{error}");
-        assert!(matches!(error, Error::Log(error) if error.trouble == Trouble::NoFile));
+        assert!(matches!(error, Error::Log(error) if error.trouble == LogProblem::NoFile));
     }
 }

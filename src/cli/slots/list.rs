@@ -7,7 +7,7 @@ use console::{measure_text_width, truncate_str};
 use serde_json::{Value, json};
 
 use crate::cli::{GOOD, complain, say, say_json};
-use crate::config::{self, Images};
+use crate::config::{self, ImageCheck};
 use crate::report::harmless;
 use crate::station::cabling::compare;
 use crate::station::card::{Bus, Card};
@@ -32,7 +32,10 @@ pub(super) struct ListArgs {
 pub(super) fn run(args: &ListArgs) -> u8 {
     // Without a configuration the ports are listed all the same: they are needed to write one.
     let slots = if args.config.exists() {
-        config::read(&args.config, Images::Unseen).inspect_err(|error| complain(error)).map(|settings| settings.slots).unwrap_or_default()
+        config::read(&args.config, ImageCheck::Unseen)
+            .inspect_err(|error| complain(error))
+            .map(|settings| settings.slots)
+            .unwrap_or_default()
     } else {
         Vec::new()
     };

@@ -1,11 +1,11 @@
 //! `flashline slots rules`
 
 use crate::cli::{ConfigArg, GOOD, WRONG, complain, say};
-use crate::config::Images;
+use crate::config::ImageCheck;
 use crate::watch::rules;
 
 pub(super) fn run(config: &ConfigArg) -> u8 {
-    let settings = match config.read(Images::Unseen) {
+    let settings = match config.read(ImageCheck::Unseen) {
         Ok(settings) => settings,
         Err(error) => {
             complain(&error);

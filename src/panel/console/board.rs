@@ -16,9 +16,9 @@ pub struct Board {
     /// How the station itself is.
     pub health: Health,
     /// Every model that slots name.
-    pub models: Vec<Model>,
+    pub models: Vec<BoardModel>,
     /// Every slot, in the order of the configuration.
-    pub slots: Vec<Slot>,
+    pub slots: Vec<BoardSlot>,
     /// Good cards since midnight.
     pub passed: u64,
     /// Bad ones.
@@ -49,7 +49,7 @@ pub enum Health {
 
 /// A model.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Model {
+pub struct BoardModel {
     /// As slots name it.
     pub name: String,
     /// `BRAND/MODEL`.
@@ -62,7 +62,7 @@ pub struct Model {
 
 /// A slot.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Slot {
+pub struct BoardSlot {
     /// As on its sticker.
     pub name: String,
     /// The model it is for.
@@ -82,7 +82,7 @@ pub struct Slot {
     /// The card in a few words.
     pub card: Option<String>,
     /// How far, while busy.
-    pub progress: Option<Progress>,
+    pub progress: Option<BoardProgress>,
     /// Somebody looks for it.
     pub identify: bool,
 }
@@ -100,7 +100,7 @@ pub struct Why {
 
 /// How far a step has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Progress {
+pub struct BoardProgress {
     /// Bytes done.
     pub done: Bytes,
     /// Of so many.
@@ -115,13 +115,13 @@ impl Board {
     /// What a station shows, at this time of day.
     #[must_use]
     pub fn of(view: &View, clock: &str) -> Self {
-        let models = view.models.iter().map(|model| Model {
+        let models = view.models.iter().map(|model| BoardModel {
             name: model.name.clone(),
             device: model.device.clone(),
             image: model.armed.as_ref().map(|armed| (armed.source.clone(), armed.digest.to_string())),
             order: model.order.as_ref().map(|order| (order.passed, order.count)),
         });
-        let slots = view.slots.iter().map(|slot| Slot {
+        let slots = view.slots.iter().map(|slot| BoardSlot {
             name: slot.slot.clone(),
             model: slot.model.clone(),
             sign: slot.sign.code().to_owned(),
@@ -135,7 +135,7 @@ impl Board {
             todo: slot.sign.todo().code().to_owned(),
             todo_text: slot.sign.todo().text().to_owned(),
             card: slot.card.clone(),
-            progress: slot.progress.map(|progress| Progress {
+            progress: slot.progress.map(|progress| BoardProgress {
                 done: progress.done,
                 of: progress.of,
                 rate: progress.rate,

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier, Style};
 
 use super::big;
-use super::board::{Board, Health, Model, Slot};
+use super::board::{Board, BoardModel, BoardSlot, Health};
 use super::language::Language;
 use crate::panel::lines::clock;
 use crate::station::reason::Fact;
@@ -98,11 +98,11 @@ fn header(buffer: &mut Buffer, area: Rect, board: &Board, language: &Language) -
     lines
 }
 
-fn made(model: &Model, language: &Language) -> String {
+fn made(model: &BoardModel, language: &Language) -> String {
     format!("{}   {}", model.device, image(model, language))
 }
 
-fn image(model: &Model, language: &Language) -> String {
+fn image(model: &BoardModel, language: &Language) -> String {
     match &model.image {
         Some((source, digest)) => {
             let file = source.rsplit('/').next().unwrap_or(source);
@@ -234,7 +234,7 @@ fn grid(buffer: &mut Buffer, area: Rect, board: &Board, language: &Language) {
 
 /// A screen too small for all: what somebody has to do comes first.
 fn worst_first(buffer: &mut Buffer, area: Rect, board: &Board, language: &Language) {
-    let mut slots: Vec<&Slot> = board.slots.iter().collect();
+    let mut slots: Vec<&BoardSlot> = board.slots.iter().collect();
     slots.sort_by_key(|slot| match slot.call {
         Call::StationFault => 0,
         Call::TakeBad => 1,
@@ -285,7 +285,7 @@ fn frame(call: Call) -> char {
     }
 }
 
-fn draw_cell(buffer: &mut Buffer, cell: Rect, slot: &Slot, language: &Language, several: bool) {
+fn draw_cell(buffer: &mut Buffer, cell: Rect, slot: &BoardSlot, language: &Language, several: bool) {
     let style = style(slot.call);
     // One column to the right and, where there are many, one row below part the cells.
     let outer = Rect { width: cell.width - 1, height: if cell.height > 4 { cell.height - 1 } else { cell.height }, ..cell };
@@ -346,7 +346,7 @@ fn draw_cell(buffer: &mut Buffer, cell: Rect, slot: &Slot, language: &Language, 
 type Line = (String, Style);
 
 /// How far the card is, or why it is no good; and what to do.
-fn news(slot: &Slot, language: &Language, width: u16) -> (Vec<Line>, Vec<Line>) {
+fn news(slot: &BoardSlot, language: &Language, width: u16) -> (Vec<Line>, Vec<Line>) {
     if let Some(progress) = &slot.progress {
         let rate = progress.rate.map(|rate| format!("{rate}/s")).unwrap_or_default();
         let left = progress.left.map(|left| language.phrase("left").replace("{time}", &clock(left))).unwrap_or_default();
@@ -376,7 +376,7 @@ fn cut(mut lines: Vec<Line>, room: usize, width: u16) -> Vec<Line> {
 
 /// The word in large letters, and the name too where both have room beside each other and above as many lines; of a busy slot whose word
 /// is too long, how far it is. Answers how many rows they took.
-fn large_word(buffer: &mut Buffer, area: Rect, slot: &Slot, name: &str, word: &str, lines: usize) -> Option<u16> {
+fn large_word(buffer: &mut Buffer, area: Rect, slot: &BoardSlot, name: &str, word: &str, lines: usize) -> Option<u16> {
     let lines = u16::try_from(lines).unwrap_or(u16::MAX);
     let width = |text: &str| big::width(text).filter(|width| (1..=area.width).contains(width));
     let percent = slot.progress.map(|progress| format!("{} %", percent(progress.done.0, progress.of.0)));

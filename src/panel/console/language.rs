@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::board::{Slot, Why};
+use super::board::{BoardSlot, Why};
 use crate::panel::lines::clock;
 use crate::station::reason::Fact;
 use crate::station::sizes::apart;
@@ -68,13 +68,13 @@ impl Language {
 
     /// The word of a slot's sign. One this program does not know is shown as the station says it.
     #[must_use]
-    pub fn word<'a>(&'a self, slot: &'a Slot) -> &'a str {
+    pub fn word<'a>(&'a self, slot: &'a BoardSlot) -> &'a str {
         self.signs.get(&slot.sign).map_or(&slot.word, String::as_str)
     }
 
     /// What to do about it.
     #[must_use]
-    pub fn todo(&self, slot: &Slot) -> String {
+    pub fn todo(&self, slot: &BoardSlot) -> String {
         let text = self.todo.get(&slot.todo).map_or(slot.todo_text.as_str(), String::as_str);
         let needs = slot.why.as_ref().and_then(|why| match why.facts.iter().find(|(name, _)| name == "needs") {
             Some((_, Fact::Bytes(bytes))) => size_to_buy(*bytes),
@@ -136,7 +136,7 @@ mod tests {
 
     use super::*;
     use crate::station::reason::{REASONS, SIGNS};
-    use crate::station::todo::Todo;
+    use crate::station::todo::Instruction;
 
     fn places(pattern: &str) -> BTreeSet<&str> {
         pattern.split('{').skip(1).map(|rest| rest.split('}').next().expect("it ends")).collect()
@@ -149,7 +149,7 @@ mod tests {
             let language = Language::of(code).unwrap_or_else(|| panic!("{code} can be read"));
             let keys = |map: &BTreeMap<String, String>| map.keys().cloned().collect::<BTreeSet<_>>();
             assert_eq!(keys(&language.signs), SIGNS.iter().map(ToString::to_string).collect(), "{code}");
-            assert_eq!(keys(&language.todo), Todo::ALL.iter().map(|todo| todo.code().to_owned()).collect(), "{code}");
+            assert_eq!(keys(&language.todo), Instruction::ALL.iter().map(|todo| todo.code().to_owned()).collect(), "{code}");
             assert_eq!(keys(&language.reasons), REASONS.iter().map(|(reason, _)| (*reason).to_owned()).collect(), "{code}");
             assert_eq!(keys(&language.panel), keys(&english.panel), "{code}");
             for (reason, facts) in REASONS {

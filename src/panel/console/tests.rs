@@ -14,7 +14,7 @@ use crate::station::outcome::{Act, Failure, Pull, Refusal, StationFault};
 use crate::station::port::Port;
 use crate::station::sign::{Hold, Sign};
 use crate::station::units::Bytes;
-use crate::station::view::{Anchor, ModelView, OrderView, Progress, SlotView, Tally, View};
+use crate::station::view::{Anchor, DayCount, ModelView, OrderView, Progress, SlotView, View};
 
 fn signs() -> Vec<Sign> {
     let failure = Failure::Io { act: Act::Writing, at: Bytes(4_194_304), span: Bytes(8_589_934_592), errno: Some(5) };
@@ -67,7 +67,7 @@ fn view(slots: usize, first: usize) -> View {
         station: "line 3".into(),
         slots: (0..slots).map(slot).collect(),
         models: vec![model],
-        today: Tally { passed: 37, failed: 2 },
+        today: DayCount { passed: 37, failed: 2 },
         ..View::default()
     }
 }

@@ -80,7 +80,7 @@ pub fn admit(survey: &Survey, image: Option<&Armed>, policy: &Policy) -> Result<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::station::status::todo::Todo;
+    use crate::station::status::todo::Instruction;
     use crate::station::testing::{image, survey};
     use crate::station::types::port::{Chain, Port};
     use crate::station::types::settings::OwnDisk;
@@ -144,7 +144,10 @@ mod tests {
         assert_eq!(admit(&card, Some(&image()), &policy), Ok(()));
         card.uses = vec![Use::Holder { name: "md77".into(), cure: Some("mdadm --stop /dev/md77".into()) }];
         let refusal = admit(&card, Some(&image()), &policy).expect_err("it runs");
-        assert!(refusal.to_string().contains("`mdadm --stop /dev/md77`") && Todo::of_refusal(&refusal) == Todo::CallEngineer, "{refusal}");
+        assert!(
+            refusal.to_string().contains("`mdadm --stop /dev/md77`") && Instruction::of_refusal(&refusal) == Instruction::CallEngineer,
+            "{refusal}"
+        );
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::station::status::view::{Anchor, Tally};
+use crate::station::status::view::{Anchor, DayCount};
 use crate::station::types::card::{Card, Visit};
 use crate::station::types::command::{Command, Denied, RequestId, Who};
 use crate::station::types::outcome::{Digest, Effort, Failure, MappedProof, Proof, Refusal, StationFault};
@@ -159,7 +159,7 @@ pub enum Event {
         command: Command,
     },
     /// What the log has of this day, by the PC's own clock: at the start, and when another day begins.
-    Today(Tally),
+    Today(DayCount),
     /// A shift has ended, and this was the log's head.
     ShiftEnded(Anchor),
     /// The station is to stop: nothing new begins, what runs is cancelled.

@@ -370,7 +370,7 @@ impl World {
         }
         world.station.next_attempt = 0;
         // Counted, and never asked.
-        world.station.today = Tally::default();
+        world.station.today = DayCount::default();
         // Of these only what a slot shows as proven is ever told of, and that is in the slot.
         world.station.proven = Proven::default();
         for diskseq in world.inserted.iter_mut().chain(&mut world.told).flatten() {

@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::status::sign::Hold;
-use super::status::view::{Anchor, ModelView, Tally, View};
+use super::status::view::{Anchor, DayCount, ModelView, View};
 use super::types::card::{Card, Identified, Visit};
 use super::types::labels::Labels;
 use super::types::order::OrderNumber;
@@ -58,7 +58,7 @@ pub struct Station {
     standing: Standing,
     cabling: Cabling,
     next_attempt: AttemptNumber,
-    today: Tally,
+    today: DayCount,
     anchor: Option<Anchor>,
     log_fault: Option<String>,
     stopping: bool,
@@ -82,7 +82,7 @@ impl Station {
             standing,
             cabling: Cabling::default(),
             next_attempt,
-            today: Tally::default(),
+            today: DayCount::default(),
             anchor: None,
             log_fault: None,
             stopping: false,

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::tests::{at, ended};
 use super::{Effect, End, Event, Station};
 use crate::station::status::sign::Sign;
-use crate::station::status::view::Tally;
+use crate::station::status::view::DayCount;
 use crate::station::testing::{armed_by, image, proof, survey};
 use crate::station::types::card::{Cid, Identified};
 use crate::station::types::command::{Command, Who};
@@ -188,7 +188,7 @@ impl Bench {
         self.station.view(at(self.now)).slots[slot].sign.clone()
     }
 
-    fn today(&self) -> Tally {
+    fn today(&self) -> DayCount {
         self.station.view(at(self.now)).today
     }
 
@@ -240,7 +240,7 @@ fn a_card_pulled_between_its_proof_and_its_row_takes_its_place_in_the_order_when
         bench.put_in(0, 0);
         bench.end(0, true);
         assert_eq!((bench.sign(0), bench.passed()), (Sign::Done, 1), "{identified:?}: it is the one card of the order");
-        assert_eq!(bench.today(), Tally { passed: 1, failed: 1 });
+        assert_eq!(bench.today(), DayCount { passed: 1, failed: 1 });
         assert!(matches!(bench.log.last(), Some((attempt, Outcome::Found(_))) if attempt.order == Some(1)));
         bench.put_in(1, 1);
         bench.end(0, true);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::todo::Todo;
+use super::todo::Instruction;
 use crate::station::types::outcome::{Failure, Outcome, Pull, Refusal, StationFault};
 use crate::station::types::record::Step;
 
@@ -171,19 +171,19 @@ impl Sign {
 
     /// What the operator does now.
     #[must_use]
-    pub fn todo(&self) -> Todo {
+    pub fn todo(&self) -> Instruction {
         match (self, self.call()) {
-            (Self::Held(_) | Self::Changed { .. }, _) => Todo::PutInAgain,
-            (Self::OrderComplete { .. }, _) => Todo::CallSupervisor,
-            (Self::Pulled(Pull::Taken), _) => Todo::ThatOneBad,
-            (Self::Pulled(Pull::ReaderLost { .. }), _) => Todo::AllThoseBad,
-            (Self::Refused(refusal), _) => Todo::of_refusal(refusal),
-            (_, Call::PutIn) => Todo::PutIn,
-            (_, Call::Wait) => Todo::Wait,
-            (_, Call::TakeGood) => Todo::TakeGood,
-            (_, Call::TakeAside) => Todo::TakeAside,
-            (_, Call::TakeBad) => Todo::TakeBad,
-            (_, Call::Nothing | Call::StationFault) => Todo::CallEngineer,
+            (Self::Held(_) | Self::Changed { .. }, _) => Instruction::PutInAgain,
+            (Self::OrderComplete { .. }, _) => Instruction::CallSupervisor,
+            (Self::Pulled(Pull::Taken), _) => Instruction::ThatOneBad,
+            (Self::Pulled(Pull::ReaderLost { .. }), _) => Instruction::AllThoseBad,
+            (Self::Refused(refusal), _) => Instruction::of_refusal(refusal),
+            (_, Call::PutIn) => Instruction::PutIn,
+            (_, Call::Wait) => Instruction::Wait,
+            (_, Call::TakeGood) => Instruction::TakeGood,
+            (_, Call::TakeAside) => Instruction::TakeAside,
+            (_, Call::TakeBad) => Instruction::TakeBad,
+            (_, Call::Nothing | Call::StationFault) => Instruction::CallEngineer,
         }
     }
 }

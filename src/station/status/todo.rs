@@ -5,7 +5,7 @@ use crate::station::types::outcome::Refusal;
 
 /// What the operator is asked to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Todo {
+pub enum Instruction {
     /// Put a card in.
     PutIn,
     /// Wait.
@@ -40,7 +40,7 @@ pub enum Todo {
     CallEngineer,
 }
 
-impl Todo {
+impl Instruction {
     /// Every one there is.
     pub const ALL: [Self; 16] = [
         Self::PutIn,

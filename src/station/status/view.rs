@@ -114,14 +114,14 @@ pub struct ModelView {
 
 /// What became of the cards of one day.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Tally {
+pub struct DayCount {
     /// Good ones.
     pub passed: u64,
     /// Bad ones: failed, pulled, interrupted.
     pub failed: u64,
 }
 
-impl Tally {
+impl DayCount {
     /// Counts an outcome that is on disk.
     pub fn add(&mut self, outcome: &OutcomeWord) {
         match outcome.counts() {
@@ -165,7 +165,7 @@ pub struct View {
     /// Every model that slots name, in the order in which they do; then those that only an order names.
     pub models: Vec<ModelView>,
     /// Since midnight.
-    pub today: Tally,
+    pub today: DayCount,
     /// Of the shift that ended last.
     pub anchor: Option<Anchor>,
     /// Slots from which the PC's other programs are not kept: what mounts what it sees would mount their cards.

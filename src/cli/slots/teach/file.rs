@@ -9,7 +9,7 @@ use tempfile::NamedTempFile;
 use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, Table, value};
 
 use super::lesson::Taught;
-use crate::config::{self, ConfigError, DEFAULT_STATE, Images, LOG_FILE};
+use crate::config::{self, ConfigError, DEFAULT_STATE, ImageCheck, LOG_FILE};
 use crate::file::directory_of;
 use crate::station::lamp::{Lamp, SlotLamp};
 use crate::station::port::Port;
@@ -167,8 +167,8 @@ impl ConfigFile {
             move |source| FileError::Io { doing, path, source }
         };
         let text = self.document.to_string();
-        let proved = config::prove(&self.named, &text, Images::Unseen);
-        let was_good = self.before.as_ref().is_none_or(|before| config::prove(&self.named, before, Images::Unseen).is_ok());
+        let proved = config::prove(&self.named, &text, ImageCheck::Unseen);
+        let was_good = self.before.as_ref().is_none_or(|before| config::prove(&self.named, before, ImageCheck::Unseen).is_ok());
         if let (Err(error), true) = (proved, was_good) {
             return Err(FileError::Spoilt(error));
         }
@@ -338,10 +338,10 @@ mod tests {
             assert!(text.contains(&format!("name = {:?}", model.unwrap_or("brand/model"))), "{text}");
             assert_eq!((copy.is_some(), text.starts_with("# ours")), (before.is_some(), before.is_some()));
             let path = directory.path().join("config.toml");
-            let error = config::read(&path, Images::Proved).expect_err("the image is missing").to_string();
+            let error = config::read(&path, ImageCheck::Proved).expect_err("the image is missing").to_string();
             assert!(error.contains("`image`") && error.contains("to-be-filled-in.img.xz: No such file"), "{error}");
             fs::write(directory.path().join("to-be-filled-in.img.xz"), [1]).expect("it can be written");
-            config::read(&path, Images::Proved).expect("nothing else is");
+            config::read(&path, ImageCheck::Proved).expect("nothing else is");
         }
     }
 

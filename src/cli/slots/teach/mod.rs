@@ -17,7 +17,7 @@ use lesson::{Lesson, Taught};
 use names::{Counted, Names};
 
 use crate::cli::{ConfigArg, GOOD, NOT_GOOD, WRONG, complain, say};
-use crate::ledger::{self, LogError, Trouble};
+use crate::ledger::{self, LogError, LogProblem};
 use crate::panel::lamps::led::SysfsLeds;
 use crate::report::harmless;
 use crate::station::units::Moment;
@@ -89,7 +89,7 @@ fn teach(args: &TeachArgs) -> Result<u8, TeachError> {
     let model = file.model(args.model.as_deref(), any_new)?;
     // Kept until the end: a station that is started meanwhile says that it cannot.
     let _nobody_writes = ledger::hold(&file.log())
-        .map_err(|error| if error.trouble == Trouble::InUse { TeachError::StationRuns } else { TeachError::Log(error) })?;
+        .map_err(|error| if error.trouble == LogProblem::InUse { TeachError::StationRuns } else { TeachError::Log(error) })?;
     let Some(taught) = listen(names, &file)? else {
         say("\nnothing is written");
         return Ok(NOT_GOOD);
