@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::tests::{attempt, open};
+use super::tests::{attempt, closed, open, place, started};
 use super::*;
 use crate::station::card::{Card, Cid, Identified};
 use crate::station::order::Order as Wanted;
@@ -112,4 +112,21 @@ fn a_serial_in_capitals_finds_the_card_whose_device_says_it_in_small_letters() {
     assert_eq!(found("4c531001AB"), [1, 2]);
     assert_eq!(found("4c531001abcf"), [0; 0]);
     assert!(log.card_names().expect("readable").contains("4c531001abCD"), "a name stays as the card says it");
+}
+
+#[test]
+fn a_code_that_has_another_word_today_is_read_as_todays() {
+    let (_dir, path) = place();
+    let mut ledger = open(&path);
+    ledger.append(&started(1)).expect("appended");
+    ledger.append(&closed(1, Outcome::Refused(Refusal::Busy))).expect("appended");
+    let reader = LogReader::open(&path).expect("opens");
+    assert_eq!(reader.row(1).expect("read").expect("there").code.as_deref(), Some("locked"));
+    let written = reader.events(1).expect("read").pop().expect("closed");
+    assert!(written.body.contains(r#""code":"locked""#), "{}", written.body);
+    for (then, today) in [("busy", "locked"), ("held", "in-use"), ("mounted", "mounted")] {
+        let body = written.body.replace(r#""code":"locked""#, &format!(r#""code":"{then}""#));
+        let row = Row::of(3, String::new(), &written.kind, written.at, &body).expect("a row");
+        assert_eq!(row.code.as_deref(), Some(today));
+    }
 }

@@ -10,7 +10,7 @@ use std::vec;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, named_params};
 
-use crate::station::outcome::OutcomeWord;
+use crate::station::outcome::{OutcomeWord, code_today};
 use crate::station::units::to_u64;
 
 use super::error::{Doing, LogError, LogProblem};
@@ -547,7 +547,7 @@ fn page_of_briefs(
             model: text(2)?,
             slot: text(3)?,
             outcome: &outcome,
-            code: text(5)?,
+            code: text(5)?.map(code_today),
             total_us: number(6)?,
             image_blake3: text(7)?,
             port: text(8)?,

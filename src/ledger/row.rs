@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::station::outcome::OutcomeWord;
+use crate::station::outcome::{OutcomeWord, code_today};
 use crate::station::record::AttemptNumber;
 
 /// One attempt. A closed one stands where its closing event stands; one without, where its start stands: its card is being
@@ -210,7 +210,7 @@ impl Row {
             readback_blake3: proof.blake3,
             readback_class: proof.class,
             outcome: outcome.word.as_deref().map(OutcomeWord::from).unwrap_or_default(),
-            code: outcome.code,
+            code: outcome.code.map(|code| code_today(&code).to_owned()),
             reason: outcome.reason,
             failed_at: outcome.at,
             order: body.order,

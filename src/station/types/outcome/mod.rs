@@ -13,7 +13,7 @@ use super::units::Bytes;
 pub use failure::{Act, Damage, Failure};
 pub use fault::StationFault;
 pub use proof::{Digest, MappedProof, Proof, ReadBack};
-pub use refusal::Refusal;
+pub use refusal::{Refusal, code_today};
 pub use word::{Counted, OutcomeWord};
 
 /// What an attempt did, measured by its thread. Zero where it did not come so far.

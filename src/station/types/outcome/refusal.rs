@@ -109,7 +109,7 @@ impl Refusal {
             Self::NotSd { .. } => "not-sd",
             Self::InUse(Use::Mounted(_)) => "mounted",
             Self::InUse(Use::Swap(_)) => "swap",
-            Self::InUse(Use::Holder { .. }) => "held",
+            Self::InUse(Use::Holder { .. }) => "in-use",
             Self::Marked { .. } => "marked",
             Self::InUse(Use::Station(_)) => "station-disk",
             Self::OwnDisk => "own-disk",
@@ -121,12 +121,23 @@ impl Refusal {
             Self::NoDiskSequence => "no-diskseq",
             Self::AnotherCard => "another-card",
             Self::Unknown => "unknown-use",
-            Self::Busy => "busy",
+            Self::Busy => "locked",
             Self::CannotOpen { .. } => "cannot-open",
             Self::Unflushed { .. } => "unflushed",
             Self::OrderComplete { .. } => "order-complete",
             Self::Uncovered => "uncovered",
         }
+    }
+}
+
+/// The code that a row bears today which was written when another stood for the same: until 0.1.0, `held` and `busy` were also the codes of a
+/// sign and of an answer of the control socket.
+#[must_use]
+pub fn code_today(written: &str) -> &str {
+    match written {
+        "held" => "in-use",
+        "busy" => "locked",
+        same => same,
     }
 }
 
