@@ -9,14 +9,14 @@ mod slots;
 mod source;
 mod tables;
 
-use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use jiff::civil::Time;
 use toml::Spanned;
 
-use crate::file::FileVersion;
+use crate::file::{self, FileVersion};
 use crate::model::allowed::Allowed;
 use crate::station::lamp::SlotLamp;
 use crate::station::record::{Contents, Zeroes};
@@ -162,8 +162,15 @@ pub enum Images {
 /// # Errors
 /// Everything that is wrong; of a text that is no TOML, or of a table without a key that it must have, the first such thing.
 pub fn read(path: &Path, images: Images) -> Result<Settings, ConfigError> {
-    let bytes = fs::read(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
-    prove(path, source::decode(path, &bytes)?, images)
+    prove(path, source::decode(path, &bytes_of(path)?)?, images)
+}
+
+fn bytes_of(path: &Path) -> Result<Vec<u8>, ConfigError> {
+    let mut bytes = Vec::new();
+    file::open(path).and_then(|mut file| file.read_to_end(&mut bytes)).map(|_| bytes).map_err(|source| {
+        let path = path.to_owned();
+        if file::is_no_file(&source) { ConfigError::NotAFile { path } } else { ConfigError::Read { path, source } }
+    })
 }
 
 /// The same for who goes by it: a file that is still being written is waited for.
@@ -183,7 +190,7 @@ fn settled(path: &Path, least: Duration, patience: Duration) -> Result<Vec<u8>, 
     loop {
         let before = version()?;
         before.rest(least);
-        let bytes = fs::read(path).map_err(failed)?;
+        let bytes = bytes_of(path)?;
         if version()? == before {
             return Ok(bytes);
         }

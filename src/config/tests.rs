@@ -1,3 +1,5 @@
+use std::fs;
+
 use super::tables::*;
 use super::*;
 use crate::station::lamp::Lamp;
@@ -139,6 +141,18 @@ fn all_mistakes_are_told_at_once_in_the_order_of_their_lines() {
     let told = several(&GOOD.replace("image =", "imgae =").replace("ports =", "port =").replace("model = \"acme/box\"", "model = 7"));
     let expected = ["line 4: unknown key `imgae`", "line 8: unknown key `port`", "line 9: `model` is a text"];
     assert!(told.len() == 3 && told.iter().zip(expected).all(|(line, begin)| line.contains(begin)), "{told:?}");
+}
+
+#[test]
+fn a_pipe_in_the_place_of_a_configuration_is_told_and_nobody_waits_for_it() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let path = directory.path().join("config.toml");
+    nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).expect("made");
+    for path in [&path, Path::new("/dev/zero"), directory.path()] {
+        for error in [read(path, Images::Proved).expect_err("no file"), read_settled(path, Images::Proved).expect_err("no file")] {
+            assert!(error.to_string().ends_with("it is no regular file: name a file with --config"), "{error}");
+        }
+    }
 }
 
 #[test]
