@@ -80,6 +80,12 @@ pub(super) fn of(image: &Window, head: &[u8]) -> Result<Option<Alone>, Trouble> 
     if head.is(0, b"LUKS\xba\xbe") {
         return Ok(part("encrypted volume (LUKS)", None));
     }
+    if head.is(3, b"-FVE-FS-") {
+        return Ok(part("encrypted volume (BitLocker)", None));
+    }
+    if head.is(3, b"ReFS\0\0\0\0") {
+        return Ok(part("ReFS file system", product(head.little(0x18, 8), head.little(0x20, 4))));
+    }
     if head.is(0x200, b"LABELONE") {
         return Ok(part("volume of LVM", None));
     }
@@ -96,12 +102,6 @@ pub(super) fn of(image: &Window, head: &[u8]) -> Result<Option<Alone>, Trouble> 
     Ok(None)
 }
 
-/// What a squashfs is sealed for: a snap, or the bundle of an updater, which is never the image of a card.
-pub(super) fn sealed(image: &Window, alone: Option<&Alone>) -> Option<Foreign> {
-    let alone = alone.filter(|alone| alone.name.starts_with("squashfs"))?;
-    if is_rauc(image, alone.needs?) {
-        return Some(Foreign {
-            name: "a RAUC bundle",
 /// Blocks that a UDF is made of.
 const UDF_BLOCKS: [u64; 4] = [512, 1024, 2048, 4096];
 /// The block of an anchor that every UDF on a disk has (ECMA-167, part 3, 8.4.2.1).
@@ -150,6 +150,12 @@ fn udf_descriptor(image: &Window, block: u64, place: u64) -> Result<Option<[u8; 
     Ok(holds.then_some(bytes))
 }
 
+/// What a squashfs is sealed for: a snap, or the bundle of an updater, which is never the image of a card.
+pub(super) fn sealed(image: &Window, alone: Option<&Alone>) -> Option<Foreign> {
+    let alone = alone.filter(|alone| alone.name.starts_with("squashfs"))?;
+    if is_rauc(image, alone.needs?) {
+        return Some(Foreign {
+            name: "a RAUC bundle",
             cure: "it updates a device that runs already: name the image for a card, often .wic, .img or .sdcard",
         });
     }
