@@ -78,8 +78,9 @@ impl Packing {
     }
 }
 
-/// Endings of packed files, of formats that are read and of some that are not.
-const ENDINGS: [&str; 12] = ["xz", "gz", "zst", "bz2", "zip", "lzma", "lz4", "lz", "7z", "rar", "tgz", "tar"];
+/// Endings of packed and sealed files, of formats that are read and of some that are not.
+const ENDINGS: [&str; 17] =
+    ["xz", "gz", "zst", "bz2", "zip", "lzma", "lz4", "lz", "7z", "rar", "tgz", "tar", "zz", "br", "gpg", "pgp", "lzo"];
 
 /// The name never makes a file packed, but a raw image that is named so is a packed one whose beginning is damaged, or of a format
 /// nobody here can read: written to a card as it is, it would be proven to be garbage.
