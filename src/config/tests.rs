@@ -202,7 +202,7 @@ fn the_example_shows_every_key_with_its_default() {
     let mut defaults = toml::Table::new();
     defaults.insert("name".to_owned(), name.into_inner().into());
     defaults.insert("state".to_owned(), state.to_str().expect("it is text").into());
-    defaults.insert("settle_ms".to_owned(), i64::try_from(settle_ms).expect("it is small").into());
+    defaults.insert("settle_ms".to_owned(), i64::try_from(settle_ms.into_inner()).expect("it is small").into());
     defaults.insert("flash_present".to_owned(), flash_present.into());
     defaults.insert("stall_timeout_s".to_owned(), i64::try_from(stall_timeout_s.into_inner()).expect("it is small").into());
     defaults.insert("store_limit_gb".to_owned(), i64::try_from(store_limit_gb.into_inner()).expect("it is small").into());
