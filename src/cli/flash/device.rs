@@ -88,7 +88,7 @@ pub(super) fn name(paths: &[PathBuf], guard: &Guard) -> Result<Vec<Named>, Wrong
     paths
         .iter()
         .map(|path| {
-            let number = block_number(path).ok_or_else(|| Wrong::NotADevice(path.clone()))?;
+            let number = block_number(path).ok_or_else(|| not_a_device(path))?;
             let (disk, whole) = sysfs.disk_of(number).ok_or_else(|| Wrong::NotADevice(path.clone()))?;
             if !seen.insert(disk.clone()) {
                 return Err(Wrong::Twice(path.clone()));
@@ -101,6 +101,12 @@ pub(super) fn name(paths: &[PathBuf], guard: &Guard) -> Result<Vec<Named>, Wrong
 }
 
 /// Refuses a loop device whose bytes are those of `file`: the image or the log of this call would be written over.
+/// What is told of a path that leads to no block device.
+fn not_a_device(path: &Path) -> Wrong {
+    let is_missing = matches!(path.metadata(), Err(error) if error.kind() == io::ErrorKind::NotFound);
+    if is_missing { Wrong::NotThere(path.to_owned()) } else { Wrong::NotADevice(path.to_owned()) }
+}
+
 pub(super) fn lies_on_none_of(named: &[Named], files: &[&Path]) -> Result<(), Wrong> {
     for device in named {
         let backing = Path::new("/sys/block").join(&device.survey.card.kernel_name).join("loop/backing_file");
