@@ -1,12 +1,13 @@
 //! Where a file is, and which version of it: a changed one differs in at least one of these, `ctime` above all, which nobody can set.
 
-use std::fs;
+use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
+use nix::libc;
 use serde::{Deserialize, Serialize};
 
 /// A file as it was at one moment.
@@ -56,8 +57,60 @@ pub fn is_same_file(one: &Path, other: &Path) -> bool {
     matches!((FileVersion::of(one), FileVersion::of(other)), (Ok(one), Ok(other)) if one.is_same_file(&other))
 }
 
+/// Opens a file for reading, and nothing that only looks like one: to open a pipe would wait for somebody to write into it, and a device may
+/// have no end.
+///
+/// # Errors
+/// What the kernel answered; and [`is_no_file`] where there is something else.
+pub fn open(path: &Path) -> io::Result<File> {
+    // A device is not even opened, because that alone may do something. What takes its place in between does not make anybody wait.
+    let is_file = |metadata: fs::Metadata| if metadata.is_file() { Ok(()) } else { Err(io::Error::other(NoFile)) };
+    is_file(fs::metadata(path)?)?;
+    let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
+    is_file(file.metadata()?)?;
+    Ok(file)
+}
+
+/// The error says that what is there is no file.
+#[must_use]
+pub fn is_no_file(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|inner| inner.is::<NoFile>())
+}
+
+/// A directory, a pipe, a socket or a device.
+#[derive(Debug, thiserror::Error)]
+#[error("not a regular file")]
+struct NoFile;
+
 /// The directory that the file at `path` is in, as it is named.
 #[must_use]
 pub fn directory_of(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use nix::sys::stat::Mode;
+    use nix::unistd::mkfifo;
+
+    use super::*;
+
+    #[test]
+    fn a_pipe_a_device_and_a_directory_are_no_files_and_nobody_waits_for_them() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let pipe = directory.path().join("pipe");
+        mkfifo(&pipe, Mode::S_IRWXU).expect("made");
+        for path in [&pipe, Path::new("/dev/zero"), directory.path()] {
+            let error = open(path).expect_err("no file");
+            assert!(is_no_file(&error), "{}: {error}", path.display());
+        }
+        let missing = open(&directory.path().join("missing")).expect_err("not there");
+        assert!(missing.kind() == io::ErrorKind::NotFound && !is_no_file(&missing));
+        let (path, mut text) = (directory.path().join("file"), String::new());
+        fs::write(&path, "text").expect("written");
+        open(&path).and_then(|mut file| file.read_to_string(&mut text)).expect("read");
+        assert_eq!(text, "text");
+    }
 }

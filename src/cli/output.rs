@@ -9,7 +9,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde_json::Value;
 
 use super::{WRONG, complain};
-use crate::report::harmless_json;
+use crate::report::{harmless_json, harmless_lines};
 
 /// Why something was not written.
 static UNWRITTEN: OnceLock<io::Error> = OnceLock::new();
@@ -17,7 +17,7 @@ static UNWRITTEN: OnceLock<io::Error> = OnceLock::new();
 /// Prints lines on standard output. Who does not read on still gets the exit code: a pipe that was closed is no fault. A disk that is full
 /// is one, which [`code`] tells.
 pub(crate) fn say(text: impl Display) {
-    match writeln!(io::stdout().lock(), "{text}") {
+    match writeln!(io::stdout().lock(), "{}", harmless_lines(&text.to_string())) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => _ = UNWRITTEN.set(error),
         _ => {}
     }
@@ -28,9 +28,9 @@ pub(crate) fn say_json(object: &Value) {
     say(harmless_json(object.to_string()));
 }
 
-/// The words for standard error. Where they cannot be written there is nobody to tell.
+/// The words for standard error, of which a file's name or a card's own words can be a part. Where they cannot be written there is nobody to tell.
 pub(crate) fn remark(words: impl Display) {
-    let _unwritten = writeln!(io::stderr().lock(), "flashline: {words}");
+    let _unwritten = writeln!(io::stderr().lock(), "flashline: {}", harmless_lines(&words.to_string()));
 }
 
 /// The same from a station, which must neither start nor end late because standard error is a pipe that nobody reads, or the stream of a

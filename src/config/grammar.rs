@@ -263,6 +263,10 @@ fn syntax(text: &str, message: &str, at: Option<std::ops::Range<usize>>) -> Stri
     }
     if message.contains("duplicate key") {
         let name = at.and_then(|at| text.get(at)).unwrap_or_default().trim();
+        if line.trim_start().starts_with('[') {
+            let name = name.trim_matches(['[', ']', ' ']);
+            return format!("[{name}] is there twice: put all keys of `{name}` below one of them, and remove the other");
+        }
         return format!("`{name}` is there twice in one table: remove one, or begin the next table before it");
     }
     format!(
@@ -345,6 +349,19 @@ mod cases {
             (GOOD.replacen("box.img", "D:\\images\\box.img", 1), "line 4: a backslash in a text in double quotes begins an escape"),
             (GOOD.replacen("\"box.img\"", "box.img", 1), "line 4: a text stands in quotes"),
             (GOOD.replacen("name = \"A1\"", "name = \"A1\"\nname = \"A2\"", 1), "line 8: `name` is there twice in one table"),
+            (
+                top("[station]\nname = \"a\"\n[panel]\nbell = true\n[station]\nsettle_ms = 700"),
+                "line 5: [station] is there twice: put all keys of `station` below one of them",
+            ),
+            (top("[station]\nsettle_ms = 700000"), "line 2: `settle_ms` is at most 60000"),
+            (top("[station]\nsettle_ms = 9223372036854775807"), "line 2: `settle_ms` is at most 60000"),
+            (top("[station]\nstall_timeout_s = 9223372036854775807"), "line 2: `stall_timeout_s` is at most 3600"),
+            (
+                slot("capacity_gb = [8, 18446744073]"),
+                "line 10: `capacity_gb` is [least, most] in GB, as printed on cards, at most 1000000: ",
+            ),
+            (slot("capacity_gb = [8, 9223372036854775807]"), "line 10: `capacity_gb` is [least, most] in GB, as printed on cards"),
+            (slot("capacity_gb = [16, 8]"), "line 10: `capacity_gb`: the least, 16, is more than the most, 8"),
             (GOOD.replacen("[[model]]", "[[model]", 1), "line 2: this line is no TOML ("),
         ];
         for (text, says) in cases {

@@ -9,14 +9,14 @@ mod slots;
 mod source;
 mod tables;
 
-use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use jiff::civil::Time;
 use toml::Spanned;
 
-use crate::file::FileVersion;
+use crate::file::{self, FileVersion};
 use crate::station::allowed::Allowed;
 use crate::station::lamp::SlotLamp;
 use crate::station::record::{Contents, Zeroes};
@@ -33,6 +33,11 @@ pub const DEFAULT_STALL: Duration = Duration::from_secs(STALL_S);
 /// The least that anybody may say: the kernel's own timeout of a SCSI command (`SD_TIMEOUT` in `drivers/scsi/sd.h`), and as much for what
 /// comes after it.
 const LEAST_STALL_S: u64 = 60;
+/// The most: a card that stands still for an hour is hung.
+const MOST_STALL_S: u64 = 3600;
+/// The most that anybody may wait for a card to sit still: whoever writes more has counted in another unit, and a station that starts no
+/// card looks broken.
+const MOST_SETTLE_MS: u64 = 60_000;
 /// How long a configuration must have been left alone before it is read by who goes by it: a copy under way is half of one.
 const SETTLED: Duration = Duration::from_secs(1);
 /// How long it is waited for.
@@ -162,8 +167,15 @@ pub enum ImageCheck {
 /// # Errors
 /// Everything that is wrong; of a text that is no TOML, or of a table without a key that it must have, the first such thing.
 pub fn read(path: &Path, images: ImageCheck) -> Result<Settings, ConfigError> {
-    let bytes = fs::read(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
-    prove(path, source::decode(path, &bytes)?, images)
+    prove(path, source::decode(path, &bytes_of(path)?)?, images)
+}
+
+fn bytes_of(path: &Path) -> Result<Vec<u8>, ConfigError> {
+    let mut bytes = Vec::new();
+    file::open(path).and_then(|mut file| file.read_to_end(&mut bytes)).map(|_| bytes).map_err(|source| {
+        let path = path.to_owned();
+        if file::is_no_file(&source) { ConfigError::NotAFile { path } } else { ConfigError::Read { path, source } }
+    })
 }
 
 /// The same for who goes by it: a file that is still being written is waited for.
@@ -183,7 +195,7 @@ fn settled(path: &Path, least: Duration, patience: Duration) -> Result<Vec<u8>, 
     loop {
         let before = version()?;
         before.rest(least);
-        let bytes = fs::read(path).map_err(failed)?;
+        let bytes = bytes_of(path)?;
         if version()? == before {
             return Ok(bytes);
         }
@@ -215,16 +227,19 @@ pub fn prove(path: &Path, text: &str, images: ImageCheck) -> Result<Settings, Co
     let name = mistakes.note(source.name("name", &file.station.name));
     let store_limit = mistakes.note(store_limit(&source, &file.station.store_limit_gb));
     let stall = mistakes.note(stall(&source, &file.station.stall_timeout_s));
+    let settle = mistakes.note(settle(&source, &file.station.settle_ms));
     let shifts = mistakes.note(prove_shifts(&source, &file.shift));
     let lamps = mistakes.note(prove_lamps(&source, &file.slot));
     mistakes.none()?;
-    let (Some(name), Some(store_limit), Some(stall), Some(shifts), Some(lamps)) = (name, store_limit, stall, shifts, lamps) else {
+    let (Some(name), Some(store_limit), Some(stall), Some(settle), Some(shifts), Some(lamps)) =
+        (name, store_limit, stall, settle, shifts, lamps)
+    else {
         return Err(mistakes.all());
     };
     Ok(Settings {
         station: StationSettings {
             name,
-            settle: Duration::from_millis(file.station.settle_ms),
+            settle,
             flash_present: file.station.flash_present,
             recheck_done: file.policy.done == DoneWord::Recheck,
         },
@@ -252,12 +267,27 @@ fn store_limit(source: &Source<'_>, limit: &Spanned<u64>) -> Result<Bytes, Confi
     })
 }
 
+fn settle(source: &Source<'_>, settle: &Spanned<u64>) -> Result<Duration, ConfigError> {
+    if *settle.get_ref() > MOST_SETTLE_MS {
+        let problem = format!(
+            "`settle_ms` is at most {MOST_SETTLE_MS}: it counts milliseconds, and so long a card stays in its slot before it is started; \
+             700 is usual"
+        );
+        return Err(source.wrong(settle.span(), problem));
+    }
+    Ok(Duration::from_millis(*settle.get_ref()))
+}
+
 fn stall(source: &Source<'_>, stall: &Spanned<u64>) -> Result<Duration, ConfigError> {
     if *stall.get_ref() < LEAST_STALL_S {
         let problem = format!(
             "`stall_timeout_s` is at least {LEAST_STALL_S}: a device has 30 s to answer a command before the kernel resets it, and udev may \
              keep a disk locked for as long again"
         );
+        return Err(source.wrong(stall.span(), problem));
+    }
+    if *stall.get_ref() > MOST_STALL_S {
+        let problem = format!("`stall_timeout_s` is at most {MOST_STALL_S}, an hour: a card that moves nothing for so long never will");
         return Err(source.wrong(stall.span(), problem));
     }
     Ok(Duration::from_secs(*stall.get_ref()))

@@ -12,6 +12,9 @@ use crate::station::port::{Chain, Port, places};
 use crate::station::settings::{OwnDisk, Policy, SlotSettings};
 use crate::station::units::Bytes;
 
+/// A thousand times what the largest card of today holds, and no number of bytes that was meant as one of GB.
+const MOST_GB: u64 = 1_000_000;
+
 /// `models` are the names of all models that there are, be they right or not.
 pub(super) fn prove_slots(
     source: &Source<'_>,
@@ -127,10 +130,18 @@ fn hung_on(source: &Source<'_>, ports: &[Port], chains: &Spanned<Vec<Spanned<Str
 
 fn capacity(source: &Source<'_>, window: &Spanned<[u64; 2]>) -> Result<(Bytes, Bytes), ConfigError> {
     let [least, most] = *window.get_ref();
-    match (least.checked_mul(GB), most.checked_mul(GB)) {
-        (Some(least), Some(most)) if least <= most => Ok((Bytes(least), Bytes(most))),
-        _ => Err(source.wrong(window.span(), "`capacity_gb` is [least, most] in GB of 1000000000 bytes, the least first")),
+    if least > most {
+        let problem = format!("`capacity_gb`: the least, {least}, is more than the most, {most}: write [least, most], the least first");
+        return Err(source.wrong(window.span(), problem));
     }
+    if most > MOST_GB {
+        let problem = format!(
+            "`capacity_gb` is [least, most] in GB, as printed on cards, at most {MOST_GB}: a card of {most} GB is none; write what the cards \
+             say, as in [8, 16]"
+        );
+        return Err(source.wrong(window.span(), problem));
+    }
+    Ok((Bytes(least * GB), Bytes(most * GB)))
 }
 
 pub(super) fn own_disk(source: &Source<'_>, table: &Spanned<OwnDiskTable>) -> Result<OwnDisk, ConfigError> {

@@ -2,11 +2,12 @@
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::{fmt, fs, io};
+use std::{fmt, io};
 
 use toml::Spanned;
 
 use super::ImageCheck;
+use crate::file;
 use crate::station::port::Port;
 
 /// What was wrong with a configuration, where, and what to do.
@@ -19,6 +20,12 @@ pub enum ConfigError {
         path: PathBuf,
         /// What the system said.
         source: io::Error,
+    },
+    /// It is a directory, a pipe or a device.
+    #[error("reading the configuration {path}: it is no regular file: name a file with --config")]
+    NotAFile {
+        /// What was named.
+        path: PathBuf,
     },
     /// It is never left alone.
     #[error("reading the configuration {path}: it is being changed all the time: try again when it is whole")]
@@ -63,7 +70,7 @@ impl ConfigError {
                 }
             }
             Self::Several { all } => all.iter_mut().for_each(|error| error.add_port(find)),
-            Self::Wrong { misplaced: None, .. } | Self::Read { .. } | Self::Unsettled { .. } => {}
+            Self::Wrong { misplaced: None, .. } | Self::Read { .. } | Self::NotAFile { .. } | Self::Unsettled { .. } => {}
         }
     }
 
@@ -167,23 +174,15 @@ pub(super) fn named_file(
     source: &Source<'_>,
     base: &Path,
     key: &str,
-    file: &Spanned<PathBuf>,
+    named: &Spanned<PathBuf>,
     images: ImageCheck,
 ) -> Result<PathBuf, ConfigError> {
-    let path = base.join(file.get_ref());
+    let path = base.join(named.get_ref());
     if images == ImageCheck::Proved
-        && let Err(error) = openable(&path)
+        && let Err(error) = file::open(&path)
     {
         let problem = format!("`{key}`: {}: {error}: correct the path, or copy the file there", path.display());
-        return Err(source.wrong(file.span(), problem));
+        return Err(source.wrong(named.span(), problem));
     }
     Ok(path)
-}
-
-/// A regular file that may be read. Asked before it is opened: opening a pipe would wait for somebody to write into it.
-fn openable(path: &Path) -> io::Result<()> {
-    if !fs::metadata(path)?.is_file() {
-        return Err(io::Error::other("not a regular file"));
-    }
-    fs::File::open(path).map(drop)
 }

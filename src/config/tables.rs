@@ -149,7 +149,7 @@ pub(super) struct LogTable {
 pub(super) struct StationTable {
     pub(super) name: Spanned<String>,
     pub(super) state: PathBuf,
-    pub(super) settle_ms: u64,
+    pub(super) settle_ms: Spanned<u64>,
     pub(super) flash_present: bool,
     pub(super) stall_timeout_s: Spanned<u64>,
     pub(super) store_limit_gb: Spanned<u64>,
@@ -160,7 +160,7 @@ impl Default for StationTable {
         Self {
             name: Spanned::new(0..0, "station".to_owned()),
             state: PathBuf::from(DEFAULT_STATE),
-            settle_ms: SETTLE_MS,
+            settle_ms: Spanned::new(0..0, SETTLE_MS),
             flash_present: false,
             stall_timeout_s: Spanned::new(0..0, STALL_S),
             store_limit_gb: Spanned::new(0..0, STORE_LIMIT_GB),

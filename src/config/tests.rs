@@ -1,3 +1,5 @@
+use std::fs;
+
 use super::tables::*;
 use super::*;
 use crate::station::lamp::Lamp;
@@ -142,6 +144,18 @@ fn all_mistakes_are_told_at_once_in_the_order_of_their_lines() {
 }
 
 #[test]
+fn a_pipe_in_the_place_of_a_configuration_is_told_and_nobody_waits_for_it() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let path = directory.path().join("config.toml");
+    nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).expect("made");
+    for path in [&path, Path::new("/dev/zero"), directory.path()] {
+        for error in [read(path, ImageCheck::Proved).expect_err("no file"), read_settled(path, ImageCheck::Proved).expect_err("no file")] {
+            assert!(error.to_string().ends_with("it is no regular file: name a file with --config"), "{error}");
+        }
+    }
+}
+
+#[test]
 fn who_only_reads_the_log_needs_no_image() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let path = directory.path().join("config.toml");
@@ -188,7 +202,7 @@ fn the_example_shows_every_key_with_its_default() {
     let mut defaults = toml::Table::new();
     defaults.insert("name".to_owned(), name.into_inner().into());
     defaults.insert("state".to_owned(), state.to_str().expect("it is text").into());
-    defaults.insert("settle_ms".to_owned(), i64::try_from(settle_ms).expect("it is small").into());
+    defaults.insert("settle_ms".to_owned(), i64::try_from(settle_ms.into_inner()).expect("it is small").into());
     defaults.insert("flash_present".to_owned(), flash_present.into());
     defaults.insert("stall_timeout_s".to_owned(), i64::try_from(stall_timeout_s.into_inner()).expect("it is small").into());
     defaults.insert("store_limit_gb".to_owned(), i64::try_from(store_limit_gb.into_inner()).expect("it is small").into());

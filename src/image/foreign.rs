@@ -4,7 +4,10 @@
 //! Told of the raw bytes, so of those that come out of a packed file, too: how a file is packed says nothing about what is in it. A file
 //! whose first block holds a partition table is not asked here: boot code may begin as anything does.
 
+use std::io::Read;
 use std::path::Path;
+
+use flate2::read::{DeflateDecoder, ZlibDecoder};
 
 use super::ImageError;
 use crate::station::units::{KIB, to_u64};
@@ -41,6 +44,7 @@ const FIND: &str = "name the disk image instead";
 const UPDATE: &str = "it updates a device that runs already: name the image for a card, often .wic, .img or .sdcard";
 const PART: &str = "it is a part of an image: name the whole image";
 const DECRYPT: &str = "decrypt it first";
+const MAC: &str = "convert it on a Mac with `hdiutil convert -format UDTO`";
 
 /// Formats that a few bytes at one place tell: place, bytes, name, cure. The more bytes, the earlier.
 #[rustfmt::skip]
@@ -88,11 +92,13 @@ const MAGICS: &[(usize, &[u8], &str, &str)] = &[
     (0, b"\x1f\x9d", "a file packed with compress (.Z), which is not read here", REPACK),
     (0, b"\x1f\xa0", "a file packed with lzh, which is not read here", REPACK),
     (0, b"\x1f\x1e", "a file packed with pack (.z), which is not read here", REPACK),
+    (0, b"\x1f\x9e", "a file packed with an old gzip, which is not read here", REPACK),
     // Disks of virtual machines.
     (0, b"QFI\xfb", "a qcow2 disk of a virtual machine", CONVERT),
     (0, b"QED\0", "a QED disk of a virtual machine", CONVERT),
     (0, b"KDMV", "a VMDK disk of a virtual machine", CONVERT),
     (0, b"COWD", "a VMDK disk of a virtual machine", CONVERT),
+    (0, b"\xbe\xba\xfe\xca\0\0\0\0", "a VMDK disk of a virtual machine", CONVERT),
     (0, b"# Disk DescriptorFile", "the description of a VMDK disk of a virtual machine", CONVERT),
     (0, b"vhdxfile", "a VHDX disk of a virtual machine", CONVERT),
     (0, b"conectix", "a VHD disk of a virtual machine", CONVERT),
@@ -111,7 +117,15 @@ const MAGICS: &[(usize, &[u8], &str, &str)] = &[
     (0, b"\xfe\xef\x01", "a Ghost copy", RESTORE),
     (0, b"EVF\x09\x0d\x0a\xff\0", "an EnCase copy", RESTORE),
     (0, b"LVF\x09\x0d\x0a\xff\0", "an EnCase copy", RESTORE),
+    (0, b"EVF2\r\n\x81\0", "an EnCase copy", RESTORE),
+    (0, b"LEF2\r\n\x81\0", "an EnCase copy", RESTORE),
+    (0, b"LVF2\r\n\x81\0", "an EnCase copy", RESTORE),
+    (0, b"ADCRYPT\0", "an encrypted copy made by FTK Imager", RESTORE),
     (0, b"AFF10\r\n\0", "an AFF copy", RESTORE),
+    (0, b"\xb4\x6e\x68\x44", "a copy made by Acronis True Image", RESTORE),
+    // Disks of Macs.
+    (0, b"sprs", "a sparse disk image of macOS", MAC),
+    (0, b"encrcdsa", "an encrypted disk image of macOS", MAC),
     // Images of discs in packings of their own.
     (0, b"\0\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\0", "a raw copy of a CD (.bin)", "make an .iso of it"),
     (0, b"IsZ!", "a packed disc image (ISZ)", "make an .iso of it"),
@@ -163,6 +177,7 @@ const MAGICS: &[(usize, &[u8], &str, &str)] = &[
     (0, b"age-encryption.org/", "a file encrypted with age", DECRYPT),
     (0, b"-----BEGIN PGP MESSAGE", "a file encrypted with PGP", DECRYPT),
     (0, b"-----BEGIN PGP SIGN", "a signature", FIND),
+    (0, b"-----BEGIN PGP ", "a key (PGP)", FIND),
     (0, b"-----BEGIN AGE ENCRYPTED", "a file encrypted with age", DECRYPT),
     // Texts, by what they begin with; what else is text is found below.
     (0, b"version https://git-lfs.github.com/", "a Git LFS pointer, not the file it stands for", "fetch the file with `git lfs pull`"),
@@ -193,10 +208,103 @@ pub(super) fn by_head(head: &[u8]) -> Option<Foreign> {
     let begins = |(at, magic, ..): &&(usize, &[u8], &str, &str)| head.get(*at..).is_some_and(|rest| rest.starts_with(magic));
     let mut known = MAGICS.iter().filter(begins);
     if let Some((_, _, name, cure)) = known.next() {
-        return Some(Foreign { name: if is_mender(name, head) { "a Mender artifact" } else { name }, cure });
+        return Some(match name {
+            name if is_mender(name, head) => Foreign { name: "a Mender artifact", cure: UPDATE },
+            name if is_swupdate(name, head) => Foreign { name: "an update for SWUpdate (.swu)", cure: UPDATE },
+            name => Foreign { name, cure },
+        });
     }
     let or = |is: bool, name, cure| is.then_some(Foreign { name, cure });
-    or(is_old_tar(head), "a tar archive", UNPACK).or_else(|| or(is_binary_cpio(head), "a cpio archive", UNPACK)).or_else(|| text(head))
+    or(is_old_tar(head), "a tar archive", UNPACK)
+        .or_else(|| or(is_binary_cpio(head), "a cpio archive", UNPACK))
+        .or_else(|| or(is_zlib(head), "a file packed with zlib, which is not read here", REPACK))
+        .or_else(|| or(is_lzma_stream(head), LZMA, REPACK))
+        .or_else(|| pgp(head))
+        .or_else(|| text(head))
+}
+
+const LZMA: &str = "a file packed with lzma, which is not read here";
+
+/// Two bytes tell little: a method, a checksum of both (RFC 1950, 2.2). So what follows must unpack as well.
+fn is_zlib(head: &[u8]) -> bool {
+    let [first @ 0x78, second, ..] = head else { return false };
+    if !(u16::from(*first) << 8 | u16::from(*second)).is_multiple_of(31) || second & 0x20 != 0 {
+        return false;
+    }
+    let mut unpacked = [0; 1024];
+    // Nothing but its beginning is here: what came out before it ended counts.
+    matches!(ZlibDecoder::new(head).read(&mut unpacked), Ok(count) if count > 0)
+}
+
+/// What [`is_lzma_alone`] takes, with the properties that packers choose, and the first byte of every range coder, which is zero.
+fn is_lzma_stream(head: &[u8]) -> bool {
+    head.first() == Some(&0x5d) && head.get(13) == Some(&0) && is_lzma_alone(head)
+}
+
+/// OpenPGP's binary packets (RFC 4880, 4.2), told by how a whole message is built: keys for one reader or several, then what they seal;
+/// or what was signed, packed; or a signature alone.
+fn pgp(head: &[u8]) -> Option<Foreign> {
+    let sealed = Foreign { name: "a file encrypted with PGP", cure: DECRYPT };
+    let mut rest = head;
+    // A message to a hundred readers is none that comes with an image.
+    for place in 0..100 {
+        let packet = Packet::of(rest)?;
+        match (packet.tag, packet.body) {
+            // To a key, version 3 or 6, or by a password, version 4, 5 or 6.
+            (1, [3 | 6, ..]) | (3, [4..=6, ..]) => rest = packet.behind?,
+            (9 | 18 | 20, [..]) if place > 0 => return Some(sealed),
+            (18, [1 | 2, ..]) => return Some(sealed),
+            // Packed by one of the three methods there are; nobody says how long it is.
+            (8, [1, ..]) if packet.behind.is_none() => {
+                let mut unpacked = [0; 64];
+                let is_packet = DeflateDecoder::new(&packet.body[1..]).read(&mut unpacked).is_ok_and(|count| count > 0);
+                return (is_packet && Packet::of(&unpacked).is_some()).then_some(SIGNED);
+            }
+            (8, [2, packed @ ..]) if packet.behind.is_none() => return is_zlib(packed).then_some(SIGNED),
+            (8, [3, b'B', b'Z', b'h', ..]) => return Some(SIGNED),
+            (2, [4..=6, ..]) if place == 0 && packet.behind.is_some_and(<[u8]>::is_empty) => {
+                return Some(Foreign { name: "a signature (PGP)", cure: FIND });
+            }
+            _ => return None,
+        }
+    }
+    None
+}
+
+/// Signed, and perhaps nothing more.
+const SIGNED: Foreign =
+    Foreign { name: "a file packed and signed with PGP", cure: "unpack it with `gpg --decrypt`, and name the disk image" };
+
+/// One of OpenPGP's packets, as far as it is here.
+struct Packet<'a> {
+    tag: u8,
+    body: &'a [u8],
+    /// What stands behind it; nothing where it goes on, or does not say how long it is.
+    behind: Option<&'a [u8]>,
+}
+
+impl<'a> Packet<'a> {
+    fn of(bytes: &'a [u8]) -> Option<Self> {
+        let (&first, rest) = bytes.split_first()?;
+        let big = |count: usize| Some(rest.get(..count)?.iter().fold(0, |above, byte| above << 8 | usize::from(*byte)));
+        let (tag, header, length) = match first {
+            // The newer form: one byte of length, two, or five; else parts of which each says its own.
+            0xc0.. => match *rest.first()? {
+                short @ 0..192 => (first & 0x3f, 1, Some(usize::from(short))),
+                long @ 192..224 => (first & 0x3f, 2, Some(((usize::from(long) - 192) << 8) + usize::from(*rest.get(1)?) + 192)),
+                255 => (first & 0x3f, 5, Some(big(5)? & 0xffff_ffff)),
+                _ => (first & 0x3f, 1, None),
+            },
+            0x80.. => match first & 3 {
+                3 => (first >> 2 & 0xf, 0, None),
+                kind => (first >> 2 & 0xf, 1 << kind, Some(big(1 << kind)?)),
+            },
+            _ => return None,
+        };
+        let body = rest.get(header..)?;
+        let behind = length.and_then(|length| body.get(length..));
+        Some(Self { tag, body: length.and_then(|length| body.get(..length)).unwrap_or(body), behind })
+    }
 }
 
 /// The first file of a Mender artifact is named so, and says which version it is.
@@ -204,6 +312,11 @@ fn is_mender(name: &str, head: &[u8]) -> bool {
     name == "a tar archive"
         && head.starts_with(b"version\0")
         && head.get(512..).is_some_and(|file| file.starts_with(b"{\"format\":\"mender\""))
+}
+
+/// The first file of an update for SWUpdate describes it, and stands behind a header of 110 digits (cpio(5)).
+fn is_swupdate(name: &str, head: &[u8]) -> bool {
+    name == "a cpio archive" && head.get(110..).is_some_and(|file| file.starts_with(b"sw-description\0"))
 }
 
 /// A header of the time before `ustar`: only its checksum tells (tar(5): bytes 148 to 156, octal, summed with spaces in their place).
@@ -282,6 +395,9 @@ pub(super) fn by_footer(footer: &[u8; FOOTER], length: u64) -> Option<Foreign> {
             cure: "convert it with `dmg2img`, or on a Mac with `hdiutil convert -format UDTO`",
         });
     }
+    if footer.ends_with(b"cdsaencr") {
+        return Some(Foreign { name: "an encrypted disk image of macOS", cure: MAC });
+    }
     // The footer's checksum is the complement of the sum of all its other bytes: one that is left over from elsewhere on a disk, in its
     // last block by chance, does not say this file's length (Virtual Hard Disk Image Format Specification, "Hard Disk Footer Format").
     let number = |at: usize| u32::from_be_bytes(footer[at..at + 4].try_into().expect("four bytes"));
@@ -322,6 +438,13 @@ pub(super) fn is_lzma_alone(head: &[u8]) -> bool {
 /// What a file that its name calls packed is, where it is none of those that are read here.
 pub(super) fn named_as_packed(path: &Path, head: &[u8]) -> Option<Foreign> {
     let is_lzma = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("lzma")) && is_lzma_alone(head);
-    let lzma = Foreign { name: "a file packed with lzma, which is not read here", cure: REPACK };
-    by_head(head).or(is_lzma.then_some(lzma))
+    let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default().to_ascii_lowercase();
+    let by_name = match ending.as_str() {
+        _ if is_lzma => Some(Foreign { name: LZMA, cure: REPACK }),
+        // It begins with what was packed already.
+        "br" => Some(Foreign { name: "a file packed with brotli, which is not read here", cure: REPACK }),
+        "gpg" | "pgp" => Some(Foreign { name: "a file encrypted with PGP", cure: DECRYPT }),
+        _ => None,
+    };
+    by_head(head).or(by_name)
 }

@@ -157,6 +157,19 @@ pub enum ImageError {
         /// How many bytes follow.
         more: u64,
     },
+    /// It has two parts, and programs differ about the second.
+    #[error(
+        "the image {path} has {zeroes} zeroes at byte {end} of the file, and behind them a second packed part, which gzip leaves out and other \
+         programs unpack: pack the raw image again, as one part. What `python3 -m gzip -d FILE.gz` makes of a .gz has all parts"
+    )]
+    Apart {
+        /// The file.
+        path: PathBuf,
+        /// Where the first part ends.
+        end: u64,
+        /// How many zeroes follow.
+        zeroes: u64,
+    },
     /// Unpacking it takes more memory than it may.
     #[error(
         "unpacking the image {path} takes {needs} of memory, and {free} are free, of which {may} may be taken: pack it with a smaller window \

@@ -138,7 +138,7 @@ fn a_copy_is_made_while_the_station_writes_and_is_whole_by_itself() {
     tamper(&path, "UPDATE event SET at = at + 1 WHERE seq = 4");
     let evidence = dir.path().join("copy/evidence.db");
     let broken = LogReader::open(&path).expect("a log").export(&evidence).expect("copied");
-    assert_eq!(broken, Err(Break { seq: 4, what: Tampering::Changed }), "what was done to a log is in its copy, and is told");
+    assert_eq!(broken, Err(Flaw::Event(Break { seq: 4, what: Tampering::Changed })), "what was done to a log is in its copy, and is told");
     assert!(evidence.exists());
 }
 

@@ -5,21 +5,26 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use super::chain::{self, Break, Head};
+use rusqlite::{Connection, OpenFlags};
+
+use super::agreement::Part;
+use super::chain::{self, Head};
 use super::error::{Doing, LogError, LogProblem};
-use super::reader::LogReader;
+use super::proof::Flaw;
+use super::reader::{self, LogReader};
+use super::{APPLICATION_ID, FORMAT};
 
 /// As the log itself: its owner writes it, its group reads it.
 const MODE: u32 = 0o640;
 
 impl LogReader {
-    /// Copies the log as it stands now to the new file `to`, proves the copy's chain, and puts it on disk. The copy is one file that
-    /// needs no other beside it. Nothing stays of one that could not be finished; one whose chain does not hold is kept, as
-    /// evidence, and the break is told.
+    /// Copies the log as it stands now to the new file `to`, proves the copy, and puts it on disk. The copy is one file that
+    /// needs no other beside it. If the log's indexes do not agree with its events, the copy's are made anew. Nothing stays of a copy that
+    /// could not be finished; one whose chain does not hold is kept, as evidence, and the break is told.
     ///
     /// # Errors
     /// Where the log cannot be read, or the copy not be made; a file that is there already is not touched.
-    pub fn export(&self, to: &Path) -> Result<Result<Head, Break>, LogError> {
+    pub fn export(&self, to: &Path) -> Result<Result<Head, Flaw>, LogError> {
         let failed = |error| LogError::io(Doing::Copying, to, error);
         if to.symlink_metadata().is_ok() {
             return Err(LogError::new(Doing::Copying, to, LogProblem::Exists));
@@ -33,10 +38,20 @@ impl LogReader {
             .tempfile_in(directory)
             .map_err(failed)?;
         let name = copy.path().to_str().ok_or_else(|| failed(io::ErrorKind::InvalidFilename.into()))?;
-        self.copy_into(name).map_err(|error| LogError::sqlite(Doing::Copying, &to, error))?;
-        let copied = Self::open(copy.path())?;
-        let verdict = copied.verify()?;
-        if let Ok(head) = verdict {
+        let copying = |error| LogError::sqlite(Doing::Copying, &to, error);
+        let mut verdict = match self.copy_into(name).map_err(copying) {
+            Ok(()) => Some(Self::open(copy.path())?.verify()?),
+            Err(error) if error.trouble == LogProblem::Corrupt => None,
+            Err(error) => return Err(error),
+        };
+        // Pages of indexes are copied as they are. The events need none to be read.
+        if matches!(verdict, None | Some(Err(Flaw::File(_)))) {
+            copy.as_file().set_len(0).map_err(failed)?;
+            self.copy_events_into(copy.path()).map_err(copying)?;
+            verdict = None;
+        }
+        let verdict = verdict.map_or_else(|| Self::open(copy.path())?.verify(), Ok)?;
+        if let Ok(head) = &verdict {
             // The copy stands alone and holds; it must be a copy of this log, too.
             let at = i64::try_from(head.count).unwrap_or(i64::MAX);
             let original = self.within(|log| chain::at(log, at))?.map(|event| event.hash);
@@ -44,7 +59,6 @@ impl LogReader {
                 return Err(LogError::new(Doing::Copying, &to, LogProblem::Corrupt));
             }
         }
-        drop(copied);
         copy.as_file().sync_all().map_err(failed)?;
         copy.persist_noclobber(&to).map_err(|error| match error.error.kind() {
             io::ErrorKind::AlreadyExists => LogError::new(Doing::Copying, &to, LogProblem::Exists),
@@ -59,4 +73,40 @@ impl LogReader {
     fn copy_into(&self, name: &str) -> rusqlite::Result<()> {
         self.connection().execute("VACUUM INTO ?1", [name]).map(drop)
     }
+
+    /// The same into an empty file, from the table alone: no other part of the log's file is read.
+    fn copy_events_into(&self, copy: &Path) -> rusqlite::Result<()> {
+        let page: i64 = self.connection().pragma_query_value(None, "page_size", |row| row.get(0))?;
+        let new = alone(copy)?;
+        new.pragma_update(None, "page_size", page)?;
+        new.execute("ATTACH ?1 AS log", [reader::uri(self.path(), reader::is_whole_copy(self.path()))])?;
+        let transaction = new.unchecked_transaction()?;
+        for part in Part::all_of_this_program()?.iter().filter(|part| part.kind == "table") {
+            transaction.execute_batch(&part.made_by)?;
+        }
+        transaction.execute_batch(
+            "INSERT INTO main.event (station, seq, kind, at, body, prev, hash)
+             SELECT station, seq, kind, at, body, prev, hash FROM log.event NOT INDEXED ORDER BY seq",
+        )?;
+        // Sorting an index once is faster than putting each event in its place, and triggers take events one by one.
+        for part in Part::all_of_this_program()?.iter().filter(|part| part.kind != "table") {
+            transaction.execute_batch(&part.made_by)?;
+        }
+        transaction.pragma_update(Some("main"), "application_id", APPLICATION_ID)?;
+        transaction.pragma_update(Some("main"), "user_version", FORMAT)?;
+        transaction.commit()?;
+        new.execute_batch("DETACH log")
+    }
+}
+
+/// A copy for its only writer, with no file beside it. What an event holds is judged by its hash, and by nothing else.
+fn alone(copy: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+    let connection = Connection::open_with_flags(copy, flags)?;
+    connection.query_row("PRAGMA locking_mode = EXCLUSIVE", [], |_| Ok(()))?;
+    // One that is not finished is thrown away.
+    connection.query_row("PRAGMA journal_mode = OFF", [], |_| Ok(()))?;
+    connection.pragma_update(None, "ignore_check_constraints", true)?;
+    connection.pragma_update(None, "trusted_schema", false)?;
+    Ok(connection)
 }

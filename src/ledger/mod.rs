@@ -9,6 +9,7 @@
 //!                                         └── holds ──▶ flash-log.db.lock: one writer at a time
 //! ```
 
+mod agreement;
 #[cfg(test)]
 mod begun_cases;
 mod body;
@@ -72,10 +73,12 @@ use chain::Stored;
 use link::{Link, ORIGIN};
 use renew::{Forsaken, Renewal, Which};
 
+pub use agreement::Disagreement;
 pub use chain::{Break, Head, NoAnchor, Tampering};
 pub use clock::{Stamp, believed};
 pub use error::{Doing, LogError, LogProblem};
 pub use past::{Named, line_of_past, past_of_line};
+pub use proof::Flaw;
 pub use query::{Attempts, Brief, Direction, Filter};
 pub use reader::{LogEvent, LogReader};
 pub use row::Row;

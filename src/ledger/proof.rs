@@ -1,9 +1,16 @@
-//! The proof of the whole chain, as fast as the PC can read it: parts of the log are proved side by side, each by a reader of its
+//! The proof of the whole log: that the chain of its events holds, and, beside that, that the rest of the file agrees with them
+//! ([`super::agreement`]).
+//!
+//! The chain is proved as fast as the PC can read it: parts of the log are proved side by side, each by a reader of its
 //! own and a page at a time, and then that each part begins where the one before it ends.
 
+use std::fmt;
 use std::num::NonZero;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::thread;
+use std::time::Duration;
+
+use super::agreement::Disagreement;
 
 use super::chain::{self, Break, Head, Tampering};
 use super::error::LogError;
@@ -18,15 +25,63 @@ const READERS_PER_CORE: usize = 2;
 /// More readers than this wait for the same disk.
 const READERS: usize = 16;
 
+/// Between two calls to stop: one that comes before a question is asked stops nothing.
+const BRIEFLY: Duration = Duration::from_millis(1);
+
 /// The links a page stands between.
 type Ends = Option<(Link, Link)>;
 
+/// Why a log is not good.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Flaw {
+    /// An event is not what was appended: the first one.
+    Event(Break),
+    /// Every event is, and what is found through the file's indexes is something else.
+    File(Disagreement),
+}
+
+impl fmt::Display for Flaw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Event(broken) => broken.fmt(f),
+            Self::File(disagreement) => disagreement.fmt(f),
+        }
+    }
+}
+
 impl LogReader {
-    /// Proves every event: the log's head, or the first event that was changed, removed, inserted or reordered.
+    /// Proves the log: every event, and that the file's indexes agree with them. Answers its head, or what is wrong with it; of an event,
+    /// the first that was changed, removed, inserted or reordered.
+    ///
+    /// As long as it takes, the station's `-wal` only grows.
     ///
     /// # Errors
     /// Where the log cannot be read.
-    pub fn verify(&self) -> Result<Result<Head, Break>, LogError> {
+    pub fn verify(&self) -> Result<Result<Head, Flaw>, LogError> {
+        let beside = Self::open(self.path())?;
+        let stop = beside.connection().get_interrupt_handle();
+        thread::scope(|scope| {
+            let agrees = scope.spawn(move || beside.agrees());
+            let chain = self.verify_chain();
+            // Of a log whose events do not hold, nothing else is worth waiting for.
+            while !matches!(chain, Ok(Ok(_))) && !agrees.is_finished() {
+                stop.interrupt();
+                thread::sleep(BRIEFLY);
+            }
+            // A panic of ours is no proof.
+            let agrees = agrees.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            match chain? {
+                Err(broken) => Ok(Err(Flaw::Event(broken))),
+                Ok(head) => Ok(agrees?.map(|()| head).map_err(Flaw::File)),
+            }
+        })
+    }
+
+    /// Proves every event, and nothing else: the log's head, or the first event that was changed, removed, inserted or reordered.
+    ///
+    /// # Errors
+    /// Where the log cannot be read.
+    pub fn verify_chain(&self) -> Result<Result<Head, Break>, LogError> {
         let newest = self.newest()?;
         let pages = (newest + PAGE - 1) / PAGE;
         let path = self.path();
@@ -78,10 +133,10 @@ impl LogReader {
     ///
     /// # Errors
     /// Where the log cannot be read.
-    pub fn verify_through(&self, anchor: &Head) -> Result<Result<Head, Break>, LogError> {
+    pub fn verify_through(&self, anchor: &Head) -> Result<Result<Head, Flaw>, LogError> {
         match self.verify()? {
-            Ok(head) => self.pass_through(anchor, head),
-            Err(broken) => Ok(Err(broken)),
+            Ok(head) => Ok(self.pass_through(anchor, head)?.map_err(Flaw::Event)),
+            Err(flaw) => Ok(Err(flaw)),
         }
     }
 

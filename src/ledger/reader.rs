@@ -53,14 +53,11 @@ impl LogReader {
             Err(error) => return Err(LogError::io(Doing::Reading, path, error)),
         }
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let mut wal = path.as_os_str().to_owned();
-        wal.push("-wal");
-        // A station's log always has its -wal beside it. A copy without one is whole and nobody writes it: told so, SQLite
-        // makes no files beside it, and can read it where it could make none.
-        let connection = if Path::new(&wal).exists() {
-            Connection::open_with_flags(path, flags)
+        // Told that nobody writes it, SQLite makes no files beside it, and can read it where it could make none.
+        let connection = if is_whole_copy(path) {
+            Connection::open_with_flags(uri(path, true), flags | OpenFlags::SQLITE_OPEN_URI)
         } else {
-            Connection::open_with_flags(immutable(path), flags | OpenFlags::SQLITE_OPEN_URI)
+            Connection::open_with_flags(path, flags)
         }
         .map_err(reading)?;
         connection.busy_timeout(BUSY).map_err(reading)?;
@@ -185,8 +182,8 @@ impl LogReader {
     }
 }
 
-/// The file as a URI that promises nobody writes it (`sqlite.org/uri.html`).
-fn immutable(path: &Path) -> String {
+/// The file as a URI (`sqlite.org/uri.html`), to be read only; `immutable` promises that nobody writes it.
+pub(super) fn uri(path: &Path, is_immutable: bool) -> String {
     let mut uri = "file:".to_owned();
     for byte in path.as_os_str().as_encoded_bytes() {
         match byte {
@@ -194,6 +191,13 @@ fn immutable(path: &Path) -> String {
             other => uri.push_str(&format!("%{other:02x}")),
         }
     }
-    uri.push_str("?immutable=1");
+    uri.push_str(if is_immutable { "?immutable=1" } else { "?mode=ro" });
     uri
+}
+
+/// A station's log always has its `-wal` beside it. A copy without one is whole and nobody writes it.
+pub(super) fn is_whole_copy(path: &Path) -> bool {
+    let mut wal = path.as_os_str().to_owned();
+    wal.push("-wal");
+    !Path::new(&wal).exists()
 }

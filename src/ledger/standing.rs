@@ -1,10 +1,12 @@
 //! What the log says still holds: orders that were not stopped, and what somebody took out of work.
 
+use std::collections::BTreeMap;
+
 use rusqlite::Connection;
 use serde::Deserialize;
 
-use super::Ledger;
 use super::error::{Doing, LogError};
+use super::{CHANGED, Ledger};
 use crate::station::command::{Target, Who};
 use crate::station::order::Order;
 use crate::station::outcome::OutcomeWord;
@@ -45,51 +47,60 @@ const BEGUN: &str = "SELECT EXISTS (SELECT 1 FROM event WHERE seq = 1 AND json_e
 fn read(log: &Connection) -> rusqlite::Result<Standing> {
     let mut standing = Standing::default();
     let mut query = log.prepare(
-        "SELECT kind, body FROM event
+        "SELECT kind, body, seq FROM event
          WHERE kind IN ('disarmed', 'rearmed', 'order-started', 'order-stopped') AND attempt IS NULL ORDER BY seq",
     )?;
     let mut rows = query.query([])?;
+    let mut begun_at: BTreeMap<u64, i64> = BTreeMap::new();
     while let Some(row) = rows.next()? {
         // A body of another making is not ours to act on; `log verify` names it.
         let Ok(body) = serde_json::from_str::<Body>(row.get_ref(1)?.as_str()?) else { continue };
+        if let Some(number) = body.order {
+            begun_at.entry(number).or_insert(row.get(2)?);
+        }
         take(&mut standing, row.get_ref(0)?.as_str()?, body);
     }
     // Logs of older programs ask for no confirmation.
     let begun = log.query_row(BEGUN, [], |row| row.get::<_, bool>(0))?;
     standing.log.extend(begun.then_some(LogNote::Begun));
-    for order in &mut standing.orders {
-        let number = i64::try_from(order.number).unwrap_or(i64::MAX);
-        let good = count(log, COUNTED, number, OutcomeWord::is_good)?;
-        // Those that were written to by somebody else before they were taken out are good no more.
-        let changed = count(log, CHANGED, number, OutcomeWord::is_good)?;
-        order.passed = good.saturating_sub(changed).saturating_sub(count(log, LEFT, number, |_| true)?);
-    }
+    count_passed(log, &mut standing.orders, &begun_at)?;
     Ok(standing)
 }
 
-/// Attempts that took a place in an order, by their outcome.
-const COUNTED: &str = "SELECT json_extract(body, '$.outcome.word'), count(*) FROM event INDEXED BY event_order
-    WHERE json_extract(body, '$.order') IS NOT NULL AND json_extract(body, '$.order') = ?1 AND kind = 'attempt-closed' GROUP BY 1";
+/// Ends of attempts behind an event, and changes of their cards, in no index: every start of a station counts its open orders anew, and a
+/// false count would go on for the life of the order. What was recorded since an order began is a few weeks of events at most.
+const ENDS: &str = "SELECT
+        kind,
+        json_extract(body, '$.order'),
+        json_extract(body, '$.leaves_order'),
+        json_extract(body, iif(kind = 'attempt-changed', '$.closed.word', '$.outcome.word'))
+    FROM event NOT INDEXED
+    WHERE seq > ?1 AND kind IN ('attempt-closed', 'attempt-changed')";
 
-/// Attempts after which a card counts in an order no more: it was written again, and is good in another place, or is not good.
-const LEFT: &str = "SELECT json_extract(body, '$.outcome.word'), count(*) FROM event INDEXED BY event_leaves_order
-    WHERE json_extract(body, '$.leaves_order') IS NOT NULL AND json_extract(body, '$.leaves_order') = ?1 AND kind = 'attempt-closed'
-    GROUP BY 1";
-
-/// Cards of an order that were written to after their proof, by what they were before.
-const CHANGED: &str = "SELECT json_extract(body, '$.closed.word'), count(*) FROM event INDEXED BY event_changed
-    WHERE kind = 'attempt-changed' AND json_extract(body, '$.closed.seq') >= 0 AND json_extract(body, '$.order') = ?1 GROUP BY 1";
-
-fn count(log: &Connection, question: &str, order: i64, counts: impl Fn(&OutcomeWord) -> bool) -> rusqlite::Result<u32> {
-    let mut query = log.prepare(question)?;
-    let mut groups = query.query([order])?;
-    let mut sum = 0_u32;
-    while let Some(group) = groups.next()? {
-        if counts(&OutcomeWord::from(group.get_ref(0)?.as_str_or_null()?.unwrap_or_default())) {
-            sum = sum.saturating_add(group.get(1)?);
+/// Counts what these orders have. Of the cards that took a place in one, those are good no more that were written to by somebody else
+/// before they were taken out, and those that were written again left it: they are good in another place, or not good.
+fn count_passed(log: &Connection, orders: &mut [Order], begun_at: &BTreeMap<u64, i64>) -> rusqlite::Result<()> {
+    let Some(first) = orders.iter().filter_map(|order| begun_at.get(&order.number)).min() else { return Ok(()) };
+    let mut counted: BTreeMap<u64, (u32, u32)> = orders.iter().map(|order| (order.number, (0, 0))).collect();
+    let mut query = log.prepare(ENDS)?;
+    let mut ends = query.query([first])?;
+    while let Some(end) = ends.next()? {
+        let order = |column| Ok::<_, rusqlite::Error>(end.get_ref(column)?.as_i64_or_null()?.and_then(|number| u64::try_from(number).ok()));
+        let is_change = end.get_ref(0)?.as_str()? == CHANGED;
+        let is_good = OutcomeWord::from(end.get_ref(3)?.as_str_or_null()?.unwrap_or_default()).is_good();
+        if let Some((good, gone)) = order(1)?.and_then(|order| counted.get_mut(&order)).filter(|_| is_good) {
+            let count = if is_change { gone } else { good };
+            *count = count.saturating_add(1);
+        }
+        if let Some((_, gone)) = order(2)?.and_then(|order| counted.get_mut(&order)).filter(|_| !is_change) {
+            *gone = gone.saturating_add(1);
         }
     }
-    Ok(sum)
+    for order in orders {
+        let (good, gone) = counted.get(&order.number).copied().unwrap_or_default();
+        order.passed = good.saturating_sub(gone);
+    }
+    Ok(())
 }
 
 fn take(standing: &mut Standing, kind: &str, body: Body) {
@@ -176,5 +187,8 @@ mod tests {
         assert_eq!(standing.halts, [Halt { target: slot, by, reason: Some("bent contacts".to_owned()) }]);
         assert_eq!(standing.orders, [Order { passed: 1, ..order(1, "acme/box") }], "only the card that passed is counted");
         assert_eq!(standing.orders_ever, 2, "no number is given twice");
+        // Through an index whose page was changed it would be counted as none.
+        super::super::agreement::cases::change_a_page_of(&path, "event_order", b"passed", b"failed");
+        assert_eq!(open().standing().expect("it can be read").orders[0].passed, 1, "it is counted from the events");
     }
 }

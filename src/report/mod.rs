@@ -18,7 +18,7 @@ pub mod times;
 pub use machine::{RowCsv, json};
 pub use show::show;
 pub use table::{Table, WIDTH, local_time};
-pub use text::{harmless, harmless_json};
+pub use text::{harmless, harmless_json, harmless_lines};
 
 #[cfg(test)]
 pub(crate) mod testing {

@@ -319,7 +319,7 @@ impl LotPage<'_> {
                 p.mono data-n="head" { (self.chain.says) }
                 p.soft { "Later, " span.mono { "flashline log verify --anchor " (self.chain.says) } " proves that the log still holds all of this." }
             } @else {
-                p.bad data-n="head" { "The log does not hold: " (harmless(&self.chain.says)) }
+                p.bad data-n="head" { "The log is not good: " (harmless(&self.chain.says)) }
             }
         }
     }

@@ -2,6 +2,8 @@
 
 use console::{measure_text_width, truncate_str};
 
+use crate::station::labels::is_unseen;
+
 /// A card's own words cannot move the cursor, change colours or turn the writing direction of the line they stand in.
 #[must_use]
 pub fn harmless(text: &str) -> String {
@@ -9,6 +11,15 @@ pub fn harmless(text: &str) -> String {
         return text.to_owned();
     }
     text.chars().map(|c| if is_unseen(c) { '\u{fffd}' } else { c }).collect()
+}
+
+/// The same for words of several lines: paths, names and causes in messages are words of others, too.
+#[must_use]
+pub fn harmless_lines(text: &str) -> String {
+    if is_plain(text) {
+        return text.to_owned();
+    }
+    text.chars().map(|c| if is_unseen(c) && c != '\n' { '\u{fffd}' } else { c }).collect()
 }
 
 /// JSON that can be shown on a terminal as well: what [`harmless`] takes away is written by its number, which means the same.
@@ -23,10 +34,6 @@ pub fn harmless_json(json: String) -> String {
         if is_unseen(c) { text.push_str(&format!("\\u{:04x}", u32::from(c))) } else { text.push(c) }
     }
     text
-}
-
-fn is_unseen(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 /// A column of a table.
@@ -145,6 +152,15 @@ mod tests {
         let shown = harmless_json(json);
         assert!(!shown.chars().any(is_unseen) && shown.contains("\\u009b") && shown.contains('ü'), "{shown}");
         assert_eq!(serde_json::from_str::<String>(&shown).expect("JSON"), text);
+    }
+
+    #[test]
+    fn what_turns_the_direction_of_a_line_or_hides_in_it_is_shown_as_a_sign_of_its_own() {
+        for hidden in ['\u{202e}', '\u{2066}', '\u{61c}', '\u{ad}', '\u{200b}', '\u{fff9}', '\u{1b}', '\u{7f}', '\u{85}'] {
+            let text = format!("kart\nü{hidden}gmi.txt");
+            assert_eq!(harmless_lines(&text), "kart\nü\u{fffd}gmi.txt", "{hidden:?}");
+            assert_eq!(harmless(&text), "kart\u{fffd}ü\u{fffd}gmi.txt", "{hidden:?}");
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::{fs, io};
 
 use super::devices::{DeviceId, Disk};
 use crate::station::card::{Bus, Card, Cid, DevNum, Identified, Visit};
+use crate::station::labels::is_unseen;
 use crate::station::port::{Chain, Port};
 use crate::station::units::Bytes;
 
@@ -276,7 +277,7 @@ impl Directory {
         let text = String::from_utf8_lossy(&text);
         let text = text.trim_matches(|letter: char| letter.is_whitespace() || letter == '\0');
         // A device's own words end up on consoles and in tables.
-        let text: String = text.chars().map(|letter| if letter.is_control() { '?' } else { letter }).collect();
+        let text: String = text.chars().map(|letter| if is_unseen(letter) { '?' } else { letter }).collect();
         (!text.is_empty()).then_some(text)
     }
 

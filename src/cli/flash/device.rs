@@ -12,6 +12,7 @@ use crate::config::{self, ConfigError, ImageCheck, Settings};
 use crate::file::is_same_file;
 use crate::flash::rules::Rules;
 use crate::flash::unanswered::Unanswered;
+use crate::report::harmless_lines;
 use crate::station::card::Card;
 use crate::station::settings::Policy;
 use crate::station::survey::Survey;
@@ -88,7 +89,7 @@ pub(super) fn name(paths: &[PathBuf], guard: &Guard) -> Result<Vec<Named>, Wrong
     paths
         .iter()
         .map(|path| {
-            let number = block_number(path).ok_or_else(|| Wrong::NotADevice(path.clone()))?;
+            let number = block_number(path).ok_or_else(|| not_a_device(path))?;
             let (disk, whole) = sysfs.disk_of(number).ok_or_else(|| Wrong::NotADevice(path.clone()))?;
             if !seen.insert(disk.clone()) {
                 return Err(Wrong::Twice(path.clone()));
@@ -98,6 +99,12 @@ pub(super) fn name(paths: &[PathBuf], guard: &Guard) -> Result<Vec<Named>, Wrong
             Ok(Named { path: path.clone(), survey })
         })
         .collect()
+}
+
+/// What is told of a path that leads to no block device.
+fn not_a_device(path: &Path) -> Wrong {
+    let is_missing = matches!(path.metadata(), Err(error) if error.kind() == io::ErrorKind::NotFound);
+    if is_missing { Wrong::NotThere(path.to_owned()) } else { Wrong::NotADevice(path.to_owned()) }
 }
 
 /// Refuses a loop device whose bytes are those of `file`: the image or the log of this call would be written over.
@@ -126,7 +133,7 @@ pub(super) fn confirm(named: &[Named], warnings: &[String]) -> Result<(), Wrong>
         eprintln!("  {}  {vendor} {}  in {port}", device.path.display(), device.survey.card.label());
     }
     for warning in warnings {
-        eprintln!("  warning: {warning}");
+        eprintln!("  warning: {}", harmless_lines(warning));
     }
     let _shown = write!(stderr, "Everything on these is lost. Type yes to go on: ").and_then(|()| stderr.flush());
     let mut answer = String::new();

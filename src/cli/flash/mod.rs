@@ -5,7 +5,7 @@ mod bench;
 mod device;
 mod report;
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,7 +15,7 @@ use std::time::Duration;
 use super::events::Events;
 use super::output::remark;
 use super::prepare::prepare;
-use super::{GOOD, NOT_GOOD, WRONG, complain};
+use super::{GOOD, NOT_GOOD, WRONG, complain, say};
 use crate::config::{ConfigError, DEFAULT_PATH};
 use crate::daemon::arming::describe;
 use crate::file::directory_of;
@@ -101,6 +101,8 @@ const INTERRUPTED: i32 = 130;
 enum Wrong {
     #[error("{0} is not a block device: name a whole disk, as /dev/sdb")]
     NotADevice(PathBuf),
+    #[error("there is no {}: is the card in, and its reader plugged in? `lsblk` lists the disks of this PC", .0.display())]
+    NotThere(PathBuf),
     #[error("{0} holds no medium, or udev has not looked at it yet, or this kernel gives no disk sequence number (Linux 5.15 does)")]
     NoMedium(PathBuf),
     #[error("{0} is named twice")]
@@ -194,12 +196,11 @@ fn volatile_log(log: &Path) -> Option<String> {
 }
 
 /// Prints what was not yet printed of devices that have ended.
+///
+/// A result that cannot be printed changes no card and no row. That it is missing is told at the end, and by the exit code.
 fn tell(bench: &mut Bench, json: bool) {
-    let mut out = io::stdout().lock();
     for report in bench.news() {
-        let text = if json { harmless_json(report.json().to_string()) } else { report.to_string() };
-        // Whoever read this may be gone; the cards and their rows are as they are.
-        let _gone = writeln!(out, "{text}").and_then(|()| out.flush());
+        if json { say(harmless_json(report.json().to_string())) } else { say(report) }
     }
 }
 

@@ -272,7 +272,7 @@ mod tests {
         let log = LogReader::open(&path).expect("a log");
         let mut out = Vec::new();
         assert_eq!(run(&Args { output: "-".into(), ..Args::default() }, &log, &now(), &mut out).expect("it is written"), NOT_GOOD);
-        assert!(String::from_utf8(out).expect("text").contains("The log does not hold: event 3 was changed"));
+        assert!(String::from_utf8(out).expect("text").contains("The log is not good: event 3 was changed"));
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! `flashline log` itself: the rows, as a table, as JSON or as CSV; and those to come.
 
-use std::io::Write;
-use std::thread;
-use std::time::Duration;
+use std::io::{self, Write};
+use std::os::fd::AsFd;
 
 use jiff::tz::TimeZone;
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, poll};
 
 use super::{Around, AskedArgs, Error, GOOD, filter, none};
 use crate::ledger::{Direction, Filter, LogReader, Row};
@@ -17,8 +18,8 @@ const SAMPLE: usize = 1000;
 /// How many rows stand above those to come, where nobody says.
 const BEFORE: u32 = 10;
 
-/// Soon enough for somebody who watches, and nothing for a disk that cards are recorded on.
-const PACE: Duration = Duration::from_millis(500);
+/// Milliseconds between two looks: soon enough for somebody who watches, and nothing for a disk that cards are recorded on.
+const PACE: u16 = 500;
 
 #[derive(Clone, Debug, Default, clap::Args)]
 #[group(skip)]
@@ -54,7 +55,7 @@ pub(super) fn run(args: &Args, log: &LogReader, around: &Around, out: &mut impl 
     let asked = args.asked.asked(around)?;
     let filter = Filter { outcome: args.outcome.clone(), serial: args.serial.clone(), limit: args.limit, ..filter(&asked) };
     let sheet = Sheet::of(args, around.now.time_zone());
-    if args.follow { follow(log, filter, sheet, out, || thread::sleep(PACE)) } else { list(log, &filter, sheet, out) }
+    if args.follow { follow(log, filter, sheet, out, || wait(io::stdout())) } else { list(log, &filter, sheet, out) }
 }
 
 /// What rows are written as.
@@ -130,9 +131,27 @@ fn list(log: &LogReader, filter: &Filter, sheet: Sheet, out: &mut impl Write) ->
     Ok(GOOD)
 }
 
+/// Waits for a while, and ends at once where nobody reads `out` any more: without this, it would be noticed at the next attempt, which may
+/// be tomorrow's.
+fn wait(out: impl AsFd) -> Result<(), Error> {
+    // No event is asked for; that the other end is closed is told all the same (poll(2)). Of a file nothing is told, and it is waited.
+    let mut reader = [PollFd::new(out.as_fd(), PollFlags::empty())];
+    match poll(&mut reader, PACE) {
+        Ok(0) | Err(Errno::EINTR) => Ok(()),
+        Ok(_) => Err(Error::Output(io::ErrorKind::BrokenPipe.into())),
+        Err(errno) => Err(Error::Output(errno.into())),
+    }
+}
+
 /// Shows each attempt when it has ended. `wait` is called between two looks; each look is a short one, so the station is never kept from
 /// tidying its log.
-fn follow(log: &LogReader, filter: Filter, sheet: Sheet, out: &mut impl Write, mut wait: impl FnMut()) -> Result<u8, Error> {
+fn follow(
+    log: &LogReader,
+    filter: Filter,
+    sheet: Sheet,
+    out: &mut impl Write,
+    mut wait: impl FnMut() -> Result<(), Error>,
+) -> Result<u8, Error> {
     let ended = |row: &Row| row.ended.is_some();
     // Everything up to here is looked at below, whatever of it is shown.
     let mut after = log.head()?.count;
@@ -142,7 +161,7 @@ fn follow(log: &LogReader, filter: Filter, sheet: Sheet, out: &mut impl Write, m
     first.iter().filter(|row| ended(row)).try_for_each(|row| writing.row(row))?;
     loop {
         writing.flush()?;
-        wait();
+        wait()?;
         let newest = log.head()?.count;
         if newest == after {
             continue;
@@ -160,8 +179,10 @@ fn follow(log: &LogReader, filter: Filter, sheet: Sheet, out: &mut impl Write, m
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
-    use std::io;
+    use std::fs::File;
     use std::path::Path;
+    use std::thread;
+    use std::time::{Duration, Instant};
 
     use super::super::seen_enough;
     use super::super::testing::{Pipe, around, log_of};
@@ -224,11 +245,32 @@ mod tests {
         let wait = || {
             looks.set(looks.get() + 1);
             log_of(&path, 2);
+            Ok(())
         };
         let followed = follow(&reader, Filter::default(), Sheet::Json, &mut Until(&looks, &mut out), wait);
         assert!(matches!(followed, Err(Error::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe));
         let text = String::from_utf8(out).expect("text");
         let attempts = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON")["attempt"].as_u64());
         assert_eq!(attempts.collect::<Option<Vec<_>>>().expect("numbers"), (21..=36).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn following_ends_when_the_reader_is_gone_and_not_only_at_the_next_attempt() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("flash-log.db");
+        log_of(&path, 3);
+        let (reader, writer) = io::pipe().expect("a pipe");
+        let reads_no_more = thread::spawn(move || {
+            thread::sleep(Duration::from_millis(100));
+            drop(reader);
+        });
+        let mut out = writer.try_clone().expect("another end");
+        let followed = follow(&open(&path), Filter::default(), Sheet::Json, &mut out, || wait(&writer));
+        assert_eq!(seen_enough(followed).expect("no error"), GOOD);
+        reads_no_more.join().expect("it ended");
+        // A file takes rows for ever; the pace is kept.
+        let began = Instant::now();
+        wait(File::create(dir.path().join("rows")).expect("made")).expect("a file has no reader");
+        assert!(began.elapsed() >= Duration::from_millis(u64::from(PACE)));
     }
 }

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 
 use super::{Error, GOOD, NOT_GOOD, Place};
-use crate::ledger::{Filter, Head, LogError, LogReader};
+use crate::ledger::{Filter, Flaw, Head, LogError, LogReader};
 use crate::station::outcome::OutcomeWord;
 
 /// Proves the log.
@@ -38,7 +38,11 @@ pub(super) fn run(args: &Args, path: &Path, out: &mut impl Write) -> Result<u8, 
     }
     let (line, code) = match verdict {
         Ok(head) => (head.to_string(), GOOD),
-        Err(broken) => (format!("{}: {broken}; keep the file as evidence", path.display()), NOT_GOOD),
+        Err(Flaw::Event(broken)) => (format!("{}: {broken}; keep the file as evidence", path.display()), NOT_GOOD),
+        Err(Flaw::File(disagreement)) => {
+            let cure = "reports of this file may be wrong: make a copy with `flashline log export`, whose indexes are made anew, and keep the file";
+            (format!("{}: {disagreement}; {cure}", path.display()), NOT_GOOD)
+        }
     };
     writeln!(out, "{line}").map_err(Error::Output).map(|()| code)
 }
@@ -129,6 +133,18 @@ mod tests {
         let (code, line) = verified(&path, None);
         assert_eq!(code, NOT_GOOD);
         assert!(line.contains("flash-log.db: event 3 was changed"), "{line}");
+    }
+
+    #[test]
+    fn an_index_that_disagrees_is_named_with_a_cure_and_is_not_good() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("flash-log.db");
+        log_of(&path, 5);
+        tamper(&path, "DROP INDEX event_at");
+        let (code, line) = verified(&path, None);
+        assert_eq!(code, NOT_GOOD);
+        assert!(line.contains("flash-log.db: every event holds, but the index event_at does not agree with them"), "{line}");
+        assert!(line.contains("make a copy with `flashline log export`") && !line.contains("evidence"), "{line}");
     }
 
     #[test]

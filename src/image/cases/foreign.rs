@@ -86,6 +86,30 @@ fn gpt_with(block: usize, entries: u32, at: u64, partition: bool) -> Vec<u8> {
     image
 }
 
+/// A packet of this kind, in the older form, and behind it one of sealed data that goes on.
+fn pgp_sealed(kind: u8, key: &[u8]) -> Vec<u8> {
+    [&[kind, u8::try_from(key.len()).expect("short")][..], key, &[0xd2, 0xed, 1, 0x5c, 0xe0]].concat()
+}
+
+fn zlib(raw: &[u8]) -> Vec<u8> {
+    let mut packed = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
+    std::io::Write::write_all(&mut packed, raw).and_then(|()| packed.finish()).expect("memory")
+}
+
+fn lzma(raw: &[u8]) -> Vec<u8> {
+    let options = liblzma::stream::LzmaOptions::new_preset(6).expect("a preset");
+    let stream = liblzma::stream::Stream::new_lzma_encoder(&options).expect("an encoder");
+    let mut packed = liblzma::write::XzEncoder::new_stream(Vec::new(), stream);
+    std::io::Write::write_all(&mut packed, raw).and_then(|()| packed.finish()).expect("memory")
+}
+
+fn swu() -> Vec<u8> {
+    let mut archive = vec![b'0'; 110];
+    put(&mut archive, 0, b"070702");
+    archive.extend_from_slice(b"sw-description\0");
+    archive
+}
+
 #[test]
 fn every_format_that_is_no_disk_image_is_told_by_its_name_raw_and_packed() {
     let mut lines: Vec<(&str, Vec<u8>, &str)> = vec![
@@ -128,6 +152,23 @@ fn every_format_that_is_no_disk_image_is_told_by_its_name_raw_and_packed() {
         ("a.img", b"RKFW\x66\0".to_vec(), "a Rockchip update image"),
         ("a.img", b"IMAGEWTY\0\x03".to_vec(), "an Allwinner firmware for PhoenixCard"),
         ("a.img", b"MSWIM\0\0\0\xd0".to_vec(), "a Windows image (WIM)"),
+        ("a.img", b"QED\0\0\x10\0\0".to_vec(), "a QED disk"),
+        ("a.img", b"\xbe\xba\xfe\xca\0\0\0\0\x01\0\0\0".to_vec(), "a VMDK disk"),
+        ("a.img", b"EVF2\r\n\x81\0\x02\x01".to_vec(), "an EnCase copy, no disk image: restore it"),
+        ("a.img", b"LEF2\r\n\x81\0\x02\x01".to_vec(), "an EnCase copy"),
+        ("a.img", b"sprs\0\0\0\x03".to_vec(), "a sparse disk image of macOS, no disk image: convert it on a Mac with `hdiutil"),
+        ("a.img", b"encrcdsa\0\0\0\x02".to_vec(), "an encrypted disk image of macOS"),
+        ("a.img", b"-----BEGIN PGP MESSAGE-----\n\njA0EBwMC\n".to_vec(), "a file encrypted with PGP, no disk image: decrypt it first"),
+        ("a.img", b"-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nmQGN\n".to_vec(), "a key (PGP)"),
+        // A packet for a key or a password, then what it seals.
+        ("a.img.gpg", pgp_sealed(0x8c, &[4, 9, 3, 2, 1, 2, 3, 4, 5, 6, 7, 8, 0xff]), "a file encrypted with PGP"),
+        ("a.img", pgp_sealed(0x84, &[&[3, 1, 2, 3, 4, 5, 6, 7, 8, 1][..], &[7; 60]].concat()), "a file encrypted with PGP"),
+        ("a.img", [&[0xa3, 2][..], &zlib(&[0xcb; 2000])].concat(), "a file packed and signed with PGP"),
+        ("a.img.zz", zlib(&card()), "packed with zlib, which is not read here, no disk image: pack the image as .xz"),
+        ("a.img", zlib(&[7; 5000]), "packed with zlib"),
+        ("a.img", lzma(&card()), "packed with lzma, which is not read here"),
+        ("a.img.br", vec![0x1b, 0xff, 0xff, 3], "packed with brotli, which is not read here"),
+        ("a.swu", swu(), "an update for SWUpdate (.swu), no disk image: it updates a device that runs already: name the image for a card"),
     ];
     let mut ustar = vec![0; 2048];
     put(&mut ustar, 0, b"sdcard.img");
@@ -146,7 +187,7 @@ fn every_format_that_is_no_disk_image_is_told_by_its_name_raw_and_packed() {
     lines.push(("sdcard.tar", ustar, "is a tar archive, no disk image: unpack it, and name the disk image"));
     lines.push(("sdcard.img", old, "a tar archive"));
     lines.push(("a.vdi", vdi, "a VDI disk"));
-    lines.push(("a.mender", mender, "a Mender artifact"));
+    lines.push(("a.mender", mender, "a Mender artifact, no disk image: it updates a device that runs already: name the image for a card"));
     let directory = tempfile::tempdir().expect("a temporary directory");
     for (name, head, words) in lines {
         // Whatever is meant: what is known to be something else is never written. Some end early, others are long.
@@ -155,6 +196,10 @@ fn every_format_that_is_no_disk_image_is_told_by_its_name_raw_and_packed() {
             let contents = if text { head.clone() } else { [&head[..], &vec![0; length.saturating_sub(head.len())]].concat() };
             let raw = taken(directory.path(), name, &contents, meant).expect_err(name).to_string();
             assert!(raw.contains(words) && raw.contains(" is "), "{name}: {raw}");
+            // Of brotli only the name tells.
+            if name.ends_with(".br") {
+                continue;
+            }
             let packed = taken(directory.path(), &format!("{name}.xz"), &xz(&contents), meant).expect_err(name).to_string();
             let words = words.trim_start_matches("is ");
             assert!(packed.contains(words) && packed.contains(" unpacks to "), "{name}: {packed}");
@@ -182,6 +227,106 @@ fn a_disk_of_a_virtual_machine_that_is_raw_but_for_its_footer_is_told_by_it() {
     let mut koly = [0; 512];
     put(&mut koly, 0, b"koly\0\0\0\x04\0\0\x02\0");
     assert!(said(&[card(), koly.to_vec()].concat(), Contents::Any).expect_err("a DMG").contains("DMG"));
+    let sealed = [vec![0xfe; 8192], b"cdsaencr".to_vec()].concat();
+    assert!(said(&sealed, Contents::Any).expect_err("a DMG").contains("an encrypted disk image of macOS"));
+}
+
+#[test]
+fn what_only_begins_a_bit_like_a_packed_or_sealed_file_is_not_called_one() {
+    let noise = blake3::hash(b"noise").as_bytes().repeat(64);
+    for begins in [
+        // zlib, whose contents do not unpack; one with a dictionary; another checksum.
+        &b"\x78\x9c\xff\xff\xff"[..],
+        b"\x78\xbb\0\0\0\0",
+        b"\x78\x9d",
+        // Packets of OpenPGP with a version that is none, or with nothing behind them.
+        b"\x8c\x0d\x01",
+        b"\x84\x01\x03\x00",
+        b"\xd2\xff\xff\xff\xff\xff\x07",
+        b"\xa3\x01\xff\xff",
+        // lzma's properties without its round numbers, and without the zero of its coder.
+        b"\x5d\x01\x02\x03\x04",
+        b"\x5d\0\0\x80\0\xff\xff\xff\xff\xff\xff\xff\xff\x01",
+    ] {
+        let mut image = noise.clone();
+        put(&mut image, 0, begins);
+        assert!(said(&image, Contents::Disk).expect_err("noise").contains("neither a partition nor a file system"), "{begins:x?}");
+        said(&image, Contents::Any).expect("somebody says that it is meant");
+    }
+    let signature = [&[0x89, 0, 40, 4][..], &[0; 39]].concat();
+    assert!(said(&signature, Contents::Any).expect_err("alone").contains("is a signature (PGP)"));
+}
+
+#[test]
+fn a_disk_of_bsd_is_taken_with_boot_code_in_front_of_its_label_or_none() {
+    let labelled = |at: usize, boot: &[[u8; 16]]| {
+        let mut image = mbr(4, boot);
+        put(&mut image, at, b"\x57\x45\x56\x82");
+        put(&mut image, at + 132, b"\x57\x45\x56\x82");
+        image
+    };
+    // The one entry of FreeBSD's boot1 stands for whatever disk it is written to.
+    let mut whole_disk = entry(0xa5, 0, 50_000);
+    whole_disk[0] = 0x80;
+    let mut code = entry(0, 0, 0);
+    put(&mut code, 0, b"Boot error\r\n");
+    for (what, image) in [
+        ("NetBSD's, no entry", labelled(512, &[])),
+        ("FreeBSD's boot1", labelled(512, &[entry(0, 0, 0), entry(0, 0, 0), entry(0, 0, 0), whole_disk])),
+        ("code in the place of a table", labelled(512, &[code])),
+        ("a label behind the boot code", labelled(64, &[])),
+    ] {
+        let warnings = said(&image, Contents::Disk).unwrap_or_else(|error| panic!("{what}: {error}"));
+        assert!(warnings.len() == 1 && warnings[0].contains("of another kind (BSD)"), "{what}: {warnings:?}");
+    }
+    // A slice is a partition of the MBR, and says how long the disk is.
+    let short = labelled(512, &[entry(0xa5, 63, 50_000)]);
+    assert!(said(&short, Contents::Any).expect_err("a slice behind the end").contains("is cut short"));
+}
+
+#[test]
+fn a_volume_of_bitlocker_is_named_and_its_boot_code_is_no_damaged_table() {
+    let mut image = vec![0x5a; to_usize(MIB)];
+    put(&mut image, 0, b"\xeb\x58\x90-FVE-FS-\0\x02\x08\0\0");
+    put(&mut image, 510, &[0x55, 0xaa]);
+    let error = said(&image, Contents::Disk).expect_err("a part of a disk");
+    assert!(error.contains("is one encrypted volume (BitLocker) without a partition table") && error.contains("--contents any"), "{error}");
+    assert_eq!(said(&image, Contents::Any).expect("it may be meant").len(), 1);
+}
+
+/// A UDF of so many blocks: its anchor, and a partition over the rest.
+fn udf(block: usize, blocks: u32) -> Vec<u8> {
+    let mut image = vec![0; block * usize::try_from(blocks).expect("small")];
+    put(&mut image, 0x8000, b"\0BEA01\x01");
+    put(&mut image, 0x8800, b"\0NSR03\x01");
+    let mut descriptor = |kind: u16, place: u32, fields: &[(usize, u32)]| {
+        let at = block * usize::try_from(place).expect("small");
+        put(&mut image, at, &kind.to_le_bytes());
+        put(&mut image, at + 12, &place.to_le_bytes());
+        fields.iter().for_each(|(field, value)| put(&mut image, at + field, &value.to_le_bytes()));
+        image[at + 4] = image[at..at + 16].iter().fold(0, |sum, byte| sum.wrapping_add(*byte));
+    };
+    let extent = u32::try_from(16 * block).expect("small");
+    let main = u32::try_from(0x1_0000 / block).expect("small");
+    descriptor(2, 256, &[(16, extent), (20, main), (24, extent), (28, 300)]);
+    descriptor(1, main, &[]);
+    descriptor(5, main + 1, &[(188, 257), (192, blocks - 257)]);
+    descriptor(8, main + 2, &[]);
+    image
+}
+
+#[test]
+fn a_udf_says_how_long_it_is_and_is_taken_only_whole() {
+    for block in [512, 2048] {
+        let whole = udf(block, 4096);
+        let warnings = said(&whole, Contents::Disk).expect("whole");
+        assert!(warnings[0].contains("it is one UDF file system"), "{warnings:?}");
+        let length = to_u64(whole.len());
+        for cut in [512, length / 2] {
+            let error = said(&whole[..to_usize(length - cut)], Contents::Any).expect_err("cut short");
+            assert!(error.contains(&format!("is cut short: its UDF file system reaches to byte {length}")), "{error}");
+        }
+    }
 }
 
 #[test]

@@ -27,6 +27,8 @@ use crate::station::units::{to_u64, to_usize};
 
 /// A chain of logical partitions that is longer leads in circles: the kernel stops at 256 partitions.
 const MOST_LOGICAL: usize = 256;
+/// The types of an MBR's entry that holds a BSD: of FreeBSD, OpenBSD, NetBSD.
+const BSD: [u8; 3] = [0xa5, 0xa6, 0xa9];
 /// Where an entry of an MBR stands.
 const ENTRIES: std::ops::Range<usize> = 446..510;
 
@@ -135,15 +137,23 @@ fn some(image: &Window, at: u64, length: u64) -> Result<Vec<u8>, Trouble> {
 /// Whether it has a partition table that is whole.
 fn table(image: &Window, head: &[u8], alone: Option<&Alone>, warnings: &mut Vec<String>) -> Result<Result<bool, No>, Trouble> {
     let gpt = GPT_BLOCKS.into_iter().find(|block| head.get(to_usize(*block)..).is_some_and(|rest| rest.starts_with(b"EFI PART")));
+    let mut of_another_kind = |name: &str| {
+        warnings.push(format!("its partition table is of another kind ({name}), which is not read here: nobody knows whether it is whole"));
+        Ok(Ok(true))
+    };
     if head.get(510..512) != Some(&[0x55, 0xaa]) {
         if let Some(name) = other_table(head) {
-            warnings
-                .push(format!("its partition table is of another kind ({name}), which is not read here: nobody knows whether it is whole"));
-            return Ok(Ok(true));
+            return of_another_kind(name);
         }
         return Ok(if gpt.is_some() { Err(No::Damaged("its GPT has no protective MBR in front of it".to_owned())) } else { Ok(false) });
     }
     let entries: Vec<Entry> = head[ENTRIES].chunks_exact(16).map(Entry::of).collect();
+    // A BSD that has the disk to itself: boot code in the place of an MBR, and no entry, or one that stands for the whole disk and says
+    // nothing of its length (FreeBSD's `boot1`).
+    let is_of_bsd = |entry: &Entry| !entry.is_used() || (entry.start == 0 && BSD.contains(&entry.kind));
+    if gpt.is_none() && alone.is_none() && is_bsd(head) && (entries.iter().all(is_of_bsd) || !entries.iter().all(Entry::is_plausible)) {
+        return of_another_kind("BSD");
+    }
     if let Some(number) = entries.iter().position(|entry| !entry.is_plausible()) {
         // Code of a file system's own stands where the table would be, as in a card formatted as a whole: the kernel sees no table then.
         if alone.is_some() {
@@ -182,14 +192,19 @@ fn table(image: &Window, head: &[u8], alone: Option<&Alone>, warnings: &mut Vec<
 /// Tables of other machines, told by their first bytes.
 fn other_table(head: &[u8]) -> Option<&'static str> {
     let at = |at: usize, magic: &[u8]| head.get(at..).is_some_and(|rest| rest.starts_with(magic));
-    let is_bsd = || at(512, b"\x57\x45\x56\x82") || at(64, b"\x57\x45\x56\x82");
     match () {
         () if at(0, b"ER") && at(512, b"PM") => Some("Apple"),
         () if at(508, b"\xda\xbe") => Some("Sun"),
         () if at(0, b"RDSK") => Some("Amiga"),
-        () if is_bsd() => Some("BSD"),
+        () if is_bsd(head) => Some("BSD"),
         () => None,
     }
+}
+
+/// A BSD disklabel bears its magic twice, 132 bytes apart (`sys/disklabel.h`), in the second block or behind the boot code of the first.
+fn is_bsd(head: &[u8]) -> bool {
+    let has = |at: usize| head.get(at..).is_some_and(|rest| rest.starts_with(b"\x57\x45\x56\x82"));
+    [512, 64].into_iter().any(|label| has(label) && has(label + 132))
 }
 
 /// An entry of an MBR, in blocks of 512 bytes.

@@ -63,7 +63,7 @@ pub(super) fn of(image: &Window, head: &[u8]) -> Result<Option<Alone>, Trouble> 
         return Ok(boots("HFS+ file system", product(head.big(0x42c, 4), head.big(0x428, 4))));
     }
     if head.is(0x8001, b"BEA01") {
-        return Ok(boots("UDF file system", None));
+        return Ok(boots("UDF file system", udf_end(image)?));
     }
     if head.is(0, b"hsqs") {
         return Ok(part("squashfs file system", head.little(40, 8)));
@@ -80,6 +80,12 @@ pub(super) fn of(image: &Window, head: &[u8]) -> Result<Option<Alone>, Trouble> 
     if head.is(0, b"LUKS\xba\xbe") {
         return Ok(part("encrypted volume (LUKS)", None));
     }
+    if head.is(3, b"-FVE-FS-") {
+        return Ok(part("encrypted volume (BitLocker)", None));
+    }
+    if head.is(3, b"ReFS\0\0\0\0") {
+        return Ok(part("ReFS file system", product(head.little(0x18, 8), head.little(0x20, 4))));
+    }
     if head.is(0x200, b"LABELONE") {
         return Ok(part("volume of LVM", None));
     }
@@ -94,6 +100,54 @@ pub(super) fn of(image: &Window, head: &[u8]) -> Result<Option<Alone>, Trouble> 
         }
     }
     Ok(None)
+}
+
+/// Blocks that a UDF is made of.
+const UDF_BLOCKS: [u64; 4] = [512, 1024, 2048, 4096];
+/// The block of an anchor that every UDF on a disk has (ECMA-167, part 3, 8.4.2.1).
+const UDF_ANCHOR: u64 = 256;
+/// Descriptors in its sequence: a handful, and there is room for sixteen (UDF 2.60, 2.2.3.1).
+const UDF_DESCRIPTORS: u64 = 64;
+
+/// Where a UDF ends by its own words: what its anchor and its partition descriptors reach to. Nothing where the anchor is missing or
+/// damaged: others may stand at the end.
+fn udf_end(image: &Window) -> Result<Option<u64>, Trouble> {
+    for block in UDF_BLOCKS {
+        let Some(anchor) = udf_descriptor(image, block, UDF_ANCHOR)?.filter(|anchor| At(anchor).little(0, 2) == Some(2)) else { continue };
+        let anchor = At(&anchor);
+        let extent = |at| Some((anchor.little(at + 4, 4)?, anchor.little(at, 4)?.div_ceil(block)));
+        let (Some((main, blocks)), Some((reserve, reserve_blocks))) = (extent(16), extent(24)) else { return Ok(None) };
+        let mut end = (main + blocks).max(reserve + reserve_blocks).max(UDF_ANCHOR + 1);
+        for place in main..main + blocks.min(UDF_DESCRIPTORS) {
+            let Some(descriptor) = udf_descriptor(image, block, place)? else { break };
+            let descriptor = At(&descriptor);
+            match descriptor.little(0, 2) {
+                // A partition: its first block, and how many it has.
+                Some(5) => {
+                    end = end.max(descriptor.little(188, 4).zip(descriptor.little(192, 4)).map_or(0, |(first, count)| first + count));
+                }
+                // The last one.
+                Some(8) => break,
+                _ => {}
+            }
+        }
+        return Ok(end.checked_mul(block));
+    }
+    Ok(None)
+}
+
+/// The descriptor in this block, if there is one whose tag holds (ECMA-167, part 3, 7.2): it knows its own place, and sums up to what it
+/// says.
+fn udf_descriptor(image: &Window, block: u64, place: u64) -> Result<Option<[u8; 512]>, Trouble> {
+    let mut bytes = [0; 512];
+    let at = place.saturating_mul(block);
+    if at.saturating_add(512) > image.length() {
+        return Ok(None);
+    }
+    image.read_exact_at(at, &mut bytes)?;
+    let sum = bytes[..16].iter().enumerate().filter(|(at, _)| *at != 4).fold(0_u8, |sum, (_, byte)| sum.wrapping_add(*byte));
+    let holds = sum == bytes[4] && At(&bytes).little(12, 4) == Some(place);
+    Ok(holds.then_some(bytes))
 }
 
 /// What a squashfs is sealed for: a snap, or the bundle of an updater, which is never the image of a card.

@@ -23,6 +23,14 @@ pub(super) enum Beyond {
         /// How many bytes follow.
         more: u64,
     },
+    /// The stream is whole, and behind zeroes stands another one, which some programs unpack and others leave out.
+    #[error("another stream follows behind zeroes")]
+    Apart {
+        /// The first byte of the file behind the stream.
+        end: u64,
+        /// How many zeroes follow.
+        zeroes: u64,
+    },
     /// Its window or dictionary takes more memory than it may.
     #[error("it takes more memory than it may")]
     Memory {
@@ -77,6 +85,8 @@ pub(super) enum Behind {
     End,
     /// The next stream, after so many zeroes.
     Next { zeroes: u64 },
+    /// The next stream, after so many zeroes, which may not stand there.
+    Apart { zeroes: u64 },
     /// Something that begins as a stream does and ends at once.
     Cut,
     /// Something else, this long.
@@ -108,7 +118,7 @@ impl Streams {
         let first = &first[..length];
         let begins = |magic: &&[u8]| first.iter().zip(*magic).all(|(byte, expected)| byte == expected);
         match self.magics.iter().find(|magic| begins(magic)) {
-            Some(_) if zeroes > 0 && !self.padded => Ok(Behind::Other { more }),
+            Some(_) if zeroes > 0 && !self.padded => Ok(Behind::Apart { zeroes }),
             // One byte that only a frame to be skipped begins with, as an `X`, is no frame that was cut.
             Some(magic) if first.len() == 1 && Some(magic) != self.magics.first() => Ok(Behind::Other { more }),
             Some(magic) if first.len() < magic.len() => Ok(Behind::Cut),
@@ -252,6 +262,7 @@ impl<R: BufRead, D: OneStream<Packed = Placed<R>>> Read for Members<D> {
                 Behind::End => {}
                 Behind::Next { .. } => self.decoder = Some(D::begin(packed)),
                 Behind::Cut => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Behind::Apart { zeroes } => return Err(Beyond::Apart { end, zeroes }.into()),
                 Behind::Other { more } => return Err(Beyond::GoesOn { end, more }.into()),
             }
         }

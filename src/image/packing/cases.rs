@@ -41,6 +41,21 @@ fn zeroes_behind_a_packed_image_fill_a_block_and_are_no_damage() {
     }
 }
 
+/// gzip unpacks the first part and leaves the second one out, Python unpacks both: whatever is written would be wrong for somebody. To cut
+/// the second part off is no cure.
+#[test]
+fn zeroes_between_two_parts_are_told_with_a_cure_that_loses_no_part() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    for pack in [gz, bz2] {
+        let first = pack(IMAGE);
+        let apart = [&first[..], &[0; 512], &pack(IMAGE)].concat();
+        let error = taken(directory.path(), "a", &apart).expect_err("who is right?");
+        assert!(matches!(error, ImageError::Apart { end, zeroes: 512, .. } if end == to_u64(first.len())), "{error:?}");
+        let words = error.to_string();
+        assert!(words.contains("pack the raw image again") && !words.contains("truncate") && !words.contains("copy it again"), "{words}");
+    }
+}
+
 #[test]
 fn what_else_stands_behind_a_packed_image_is_told_with_its_place_and_length() {
     let directory = tempfile::tempdir().expect("a temporary directory");

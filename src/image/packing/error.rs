@@ -14,6 +14,7 @@ pub(super) fn explain(path: &Path, at: u64, source: io::Error) -> ImageError {
     if let Some(beyond) = source.get_ref().and_then(|inner| inner.downcast_ref::<Beyond>()) {
         return match beyond {
             Beyond::GoesOn { end, more } => ImageError::GoesOn { path, end: *end, more: *more },
+            Beyond::Apart { end, zeroes } => ImageError::Apart { path, end: *end, zeroes: *zeroes },
             Beyond::Memory { needs, share } => {
                 let needs = needs.map_or_else(|| format!("more than {}", share.may), |needs| needs.to_string());
                 ImageError::Window { path, needs, may: share.may, free: share.free }

@@ -8,7 +8,7 @@ mod xz;
 pub(super) mod zip;
 mod zst;
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
@@ -19,6 +19,7 @@ use flate2::bufread::GzDecoder;
 
 use super::ImageError;
 use super::foreign::{self, HEAD};
+use crate::file;
 use crate::station::units::{Bytes, MIB, to_u64, to_usize};
 use behind::{Counted, Members, Share, Streams};
 use error::explain;
@@ -77,8 +78,9 @@ impl Packing {
     }
 }
 
-/// Endings of packed files, of formats that are read and of some that are not.
-const ENDINGS: [&str; 12] = ["xz", "gz", "zst", "bz2", "zip", "lzma", "lz4", "lz", "7z", "rar", "tgz", "tar"];
+/// Endings of packed and sealed files, of formats that are read and of some that are not.
+const ENDINGS: [&str; 17] =
+    ["xz", "gz", "zst", "bz2", "zip", "lzma", "lz4", "lz", "7z", "rar", "tgz", "tar", "zz", "br", "gpg", "pgp", "lzo"];
 
 /// The name never makes a file packed, but a raw image that is named so is a packed one whose beginning is damaged, or of a format
 /// nobody here can read: written to a card as it is, it would be proven to be garbage.
@@ -109,11 +111,10 @@ impl Opened {
     /// When it cannot be opened, is no file, or is a zip in which the image cannot be found.
     pub fn open(path: &Path) -> Result<Self, ImageError> {
         let failed = |source| ImageError::Open { path: path.to_owned(), source };
-        // Asked before it is opened: opening a pipe would wait for somebody to write into it.
-        if !fs::metadata(path).map_err(failed)?.is_file() {
-            return Err(ImageError::NotAFile { path: path.to_owned() });
-        }
-        let mut file = File::open(path).map_err(failed)?;
+        let mut file = match file::open(path) {
+            Err(error) if file::is_no_file(&error) => return Err(ImageError::NotAFile { path: path.to_owned() }),
+            opened => opened.map_err(failed)?,
+        };
         let metadata = file.metadata().map_err(failed)?;
         let mut first = Vec::new();
         (&mut file).take(LONGEST_MAGIC).read_to_end(&mut first).map_err(failed)?;

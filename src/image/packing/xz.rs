@@ -53,6 +53,7 @@ impl<R: BufRead> XzReader<R> {
         match streams.behind(end)? {
             Behind::End => Ok(false),
             Behind::Cut => Err(io::ErrorKind::UnexpectedEof.into()),
+            Behind::Apart { zeroes } => Err(Beyond::Apart { end, zeroes }.into()),
             Behind::Other { more } => Err(Beyond::GoesOn { end, more }.into()),
             // Padding of another length is a stream that was cut short, or damage.
             Behind::Next { zeroes } if zeroes % PADDING != 0 => Err(Error::Data.into()),

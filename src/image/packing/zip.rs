@@ -22,18 +22,21 @@ use unpack::Method;
 
 /// A file that is smaller and named as what people put beside an image is not the image.
 const SMALL: u64 = MIB;
-const BESIDE: [&str; 33] = [
+const BESIDE: [&str; 40] = [
     "asc",
     "b2",
     "b3",
     "blake3",
     "bmap",
+    "buildinfo",
     "cfg",
+    "csv",
     "htm",
     "html",
     "ini",
     "json",
     "log",
+    "manifest",
     "md",
     "md5",
     "md5sum",
@@ -53,11 +56,18 @@ const BESIDE: [&str; 33] = [
     "sha512",
     "sha512sum",
     "sig",
+    "spdx",
+    "toml",
     "txt",
     "url",
+    "xml",
+    "yaml",
     "yml",
 ];
-const BESIDE_NAMES: [&str; 8] = ["readme", "license", "licence", "copying", "changelog", "sha256sums", "md5sums", "thumbs.db"];
+const BESIDE_NAMES: [&str; 10] =
+    ["readme", "license", "licence", "copying", "changelog", "notice", "authors", "version", "manifest", "thumbs.db"];
+/// Checksums of a whole release are named so, with the release in front or behind: `SHA256SUMS`, `Fedora-IoT-39.1.5-CHECKSUM`.
+const BESIDE_WORDS: [&str; 5] = ["checksum", "sha1sum", "sha256sum", "sha512sum", "md5sum"];
 /// So many names are told.
 const NAMES: usize = 4;
 
@@ -140,7 +150,7 @@ impl Header<'_> {
         let is_beside = match name.rsplit_once('.') {
             Some((_, ending)) => BESIDE.contains(&ending) || BESIDE_NAMES.contains(&name.as_str()),
             None => BESIDE_NAMES.contains(&name.as_str()),
-        };
+        } || BESIDE_WORDS.iter().any(|word| name.contains(word));
         let is_passed_over = is_added || name.starts_with('.') || (is_beside && self.size < SMALL);
         self.is_file() && !is_passed_over
     }
@@ -273,6 +283,16 @@ pub(in crate::image) mod tests {
         assert!(refused(&[]).contains("holds 0 files"), "{}", refused(&[]));
         let two = refused(&[("a.img", b"one"), ("b.img", b"two")]);
         assert!(two.contains("holds 2 files") && two.contains("pack the image alone"), "{two}");
+    }
+
+    #[test]
+    fn what_people_put_beside_an_image_is_not_the_image() {
+        for beside in
+            ["CHECKSUM", "Fedora-IoT-39.1.5-CHECKSUM", "SHA256SUMS", "sha256sums.asc", "ovf.xml", "my-pi3.img.sha256", "VERSION", "my.spdx"]
+        {
+            let files: [(&str, &[u8]); 2] = [(beside, b"9f86d081"), ("my-pi3.img", b"the image")];
+            assert_eq!(read(&zip_of(CompressionMethod::DEFLATE, &files)).expect(beside), b"the image");
+        }
     }
 
     #[test]

@@ -173,6 +173,7 @@ fn unpack_frames(
             Behind::End => break,
             Behind::Next { .. } => {}
             Behind::Cut => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Behind::Apart { zeroes } => return Err(Beyond::Apart { end: at, zeroes }.into()),
             Behind::Other { more } => return Err(Beyond::GoesOn { end: at, more }.into()),
         }
         can_be_unpacked(&streams.file, at, share)?;

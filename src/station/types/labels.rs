@@ -28,19 +28,22 @@ impl fmt::Display for NotPlain {
 
 impl std::error::Error for NotPlain {}
 
+/// A control character, or one that is invisible or turns the direction of what follows (U+202E and its like): words that hold one are not
+/// what they look like, and shown as they are they do something to the terminal.
+#[must_use]
+pub fn is_unseen(sign: char) -> bool {
+    sign.is_control()
+        || matches!(sign, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
+}
+
 /// The words without the spaces around them.
 ///
 /// # Errors
-/// Where nothing is left, they are too long, or a character is none that is read: a control character, or one that is invisible or turns the
-/// direction of what follows.
+/// Where nothing is left, they are too long, or a character is none that is read ([`is_unseen`]).
 pub fn plain(words: &str) -> Result<String, NotPlain> {
     let words = words.trim();
-    let hidden = |sign: char| {
-        sign.is_control()
-            || matches!(sign, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
-    };
     let length = words.chars().count();
-    if length == 0 || length > LONGEST || words.chars().any(hidden) { Err(NotPlain) } else { Ok(words.to_owned()) }
+    if length == 0 || length > LONGEST || words.chars().any(is_unseen) { Err(NotPlain) } else { Ok(words.to_owned()) }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The configuration as a text that people wrote: `[[slot]]` tables are put in, and everything else stays as it is.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, Table, value};
 
 use super::lesson::Taught;
 use crate::config::{self, ConfigError, DEFAULT_STATE, ImageCheck, LOG_FILE};
-use crate::file::directory_of;
+use crate::file::{self, directory_of};
 use crate::station::lamp::{Lamp, SlotLamp};
 use crate::station::port::Port;
 
@@ -51,7 +51,8 @@ pub(super) struct ConfigFile {
 
 impl ConfigFile {
     pub(super) fn read(path: &Path) -> Result<Self, FileError> {
-        let before = match fs::read_to_string(path) {
+        let mut text = String::new();
+        let before = match file::open(path).and_then(|mut file| file.read_to_string(&mut text)).map(|_| text) {
             Ok(text) => Some(text),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(source) => return Err(FileError::Io { doing: "reading the configuration", path: path.to_owned(), source }),
