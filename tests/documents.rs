@@ -316,7 +316,7 @@ mod codes {
 
     fn errors() -> Vec<String> {
         let mut codes: BTreeSet<String> = sources::words("Denied", "code").into_iter().collect();
-        for mark in ["Reply::error(", "Refused { code: ", "\"code\": "] {
+        for mark in ["Reply::error(", "Denial { code: ", "\"code\": "] {
             codes.extend(sources::literals_behind(mark));
         }
         codes.into_iter().collect()
