@@ -73,6 +73,33 @@ go_program() {
 	"$work/go/probe"
 }
 
+# postgresql: PostgreSQL 15 of Debian 12 in the temporary directory, with the user `station`, who may do everything. `postgresql_server start`
+# starts it; it stops with the finding. It does not run as root.
+postgresql_user=()
+postgresql() {
+	deb postgresql-15=15.18-0+deb12u1 postgresql-client-15=15.18-0+deb12u1 libpq5=15.18-0+deb12u1
+	PATH=$work/root/usr/lib/postgresql/15/bin:/usr/lib/postgresql/15/bin:$PATH
+	mkdir -m 777 cluster
+	if [ "$(id -u)" = 0 ]; then
+		chmod 711 "$work"
+		postgresql_user=(setpriv --reuid nobody --regid nogroup --clear-groups)
+	fi
+	trap postgresql_stop EXIT
+	"${postgresql_user[@]}" initdb -D cluster/data -A trust -U station >log 2>&1 || fail "initdb: $(tail -1 log)"
+}
+postgresql_stop() {
+	"${postgresql_user[@]}" pg_ctl -D cluster/data -m immediate stop >/dev/null 2>&1 || true
+	clean_up
+}
+# postgresql_server start|restart [OPTION]...
+postgresql_server() {
+	"${postgresql_user[@]}" pg_ctl -D cluster/data -w -o "-k $work/cluster -h ''" -l cluster/log "$@" >log 2>&1 || fail "pg_ctl: $(tail -1 log)"
+}
+# sql_told VERBOSITY [OPTION]...: psql with that verbosity of errors, and plain rows.
+sql_told() {
+	psql -X -A -t -h "$work/cluster" -U station -v VERBOSITY="$1" postgres "${@:2}"
+}
+
 # attach FILE [OPTION]...: attaches a loop device to the file and stores its path in $loop.
 attach() {
 	[ "$(id -u)" = 0 ] || fail "loop devices need root"

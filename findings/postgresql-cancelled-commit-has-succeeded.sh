@@ -14,25 +14,9 @@
 #   and is a success; then the primary is lost too, and with it all rows since. Drivers show the warning to nobody.
 set -euo pipefail
 . "$(dirname "$0")/common.bash"
-deb postgresql-15=15.18-0+deb12u1 postgresql-client-15=15.18-0+deb12u1 libpq5=15.18-0+deb12u1
-PATH=$work/root/usr/lib/postgresql/15/bin:/usr/lib/postgresql/15/bin:$PATH
-
-# The server does not run as root.
-as_user=()
-mkdir -m 777 cluster
-if [ "$(id -u)" = 0 ]; then
-	chmod 711 "$work"
-	as_user=(setpriv --reuid nobody --regid nogroup --clear-groups)
-fi
-stop() {
-	"${as_user[@]}" pg_ctl -D cluster/data -m immediate stop >/dev/null 2>&1 || true
-	clean_up
-}
-trap stop EXIT
-server() { "${as_user[@]}" pg_ctl -D cluster/data -w -o "-k $work/cluster -h ''" -l cluster/log "$@" >log 2>&1 || fail "pg_ctl: $(tail -1 log)"; }
-"${as_user[@]}" initdb -D cluster/data -A trust -U station >log 2>&1 || fail "initdb: $(tail -1 log)"
-server start
-sql() { psql -X -A -t -h "$work/cluster" -U station -v VERBOSITY=terse postgres "$@"; }
+postgresql
+postgresql_server start
+sql() { sql_told terse "$@"; }
 sql -q -c 'CREATE TABLE cards (serial text)'
 sql -q -c "ALTER SYSTEM SET synchronous_standby_names = 'standby'"
 sql -q -c 'SELECT pg_reload_conf()' >/dev/null
@@ -68,7 +52,7 @@ cancel
 finish
 seen 'the COMMIT, cancelled' "exit 0, BEGIN | INSERT 0 1 | $warning | COMMIT" "$answer"
 begin -c "INSERT INTO cards VALUES ('A3')"
-server -m immediate restart
+postgresql_server restart -m immediate
 finish
 seen 'the INSERT, server restarted, its exit' 'not 0' "$(sed 's/^exit [1-9].*/not 0/' <<<"$answer")"
 seen 'rows' 3 "$(rows)"

@@ -15,24 +15,9 @@
 #   locks and its horizon, until TCP finds out; a timeout set as a protection against just that does nothing.
 set -euo pipefail
 . "$(dirname "$0")/common.bash"
-deb postgresql-15=15.18-0+deb12u1 postgresql-client-15=15.18-0+deb12u1 libpq5=15.18-0+deb12u1
-PATH=$work/root/usr/lib/postgresql/15/bin:/usr/lib/postgresql/15/bin:$PATH
-
-# The server does not run as root.
-as_user=()
-mkdir -m 777 cluster
-if [ "$(id -u)" = 0 ]; then
-	chmod 711 "$work"
-	as_user=(setpriv --reuid nobody --regid nogroup --clear-groups)
-fi
-stop() {
-	"${as_user[@]}" pg_ctl -D cluster/data -m immediate stop >/dev/null 2>&1 || true
-	clean_up
-}
-trap stop EXIT
-"${as_user[@]}" initdb -D cluster/data -A trust -U station >log 2>&1 || fail "initdb: $(tail -1 log)"
-"${as_user[@]}" pg_ctl -D cluster/data -w -o "-k $work/cluster -h ''" -l cluster/log start >log 2>&1 || fail "pg_ctl: $(tail -1 log)"
-sql() { psql -X -q -A -t -h "$work/cluster" -U station -v VERBOSITY=terse postgres "$@"; }
+postgresql
+postgresql_server start
+sql() { sql_told terse -q "$@"; }
 sql -c 'CREATE TABLE cards (serial text)'
 limits="SET statement_timeout = '300ms'; SET idle_in_transaction_session_timeout = '300ms';"
 
