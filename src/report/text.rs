@@ -7,19 +7,20 @@ use crate::station::labels::is_unseen;
 /// A card's own words cannot move the cursor, change colours or turn the writing direction of the line they stand in.
 #[must_use]
 pub fn harmless(text: &str) -> String {
-    if is_plain(text) {
-        return text.to_owned();
-    }
-    text.chars().map(|c| if is_unseen(c) { '\u{fffd}' } else { c }).collect()
+    harmless_but(text, |_| false)
 }
 
 /// The same for words of several lines: paths, names and causes in messages are words of others, too.
 #[must_use]
 pub fn harmless_lines(text: &str) -> String {
+    harmless_but(text, |c| c == '\n')
+}
+
+fn harmless_but(text: &str, stays: impl Fn(char) -> bool) -> String {
     if is_plain(text) {
         return text.to_owned();
     }
-    text.chars().map(|c| if is_unseen(c) && c != '\n' { '\u{fffd}' } else { c }).collect()
+    text.chars().map(|c| if is_unseen(c) && !stays(c) { '\u{fffd}' } else { c }).collect()
 }
 
 /// JSON that can be shown on a terminal as well: what [`harmless`] takes away is written by its number, which means the same.
