@@ -81,7 +81,8 @@ impl LogReader {
         new.pragma_update(None, "page_size", page)?;
         new.execute("ATTACH ?1 AS log", [reader::uri(self.path(), reader::is_whole_copy(self.path()))])?;
         let transaction = new.unchecked_transaction()?;
-        for part in Part::all_of_this_program()?.iter().filter(|part| part.kind == "table") {
+        let (tables, others): (Vec<Part>, Vec<Part>) = Part::all_of_this_program()?.into_iter().partition(|part| part.kind == "table");
+        for part in tables {
             transaction.execute_batch(&part.made_by)?;
         }
         transaction.execute_batch(
@@ -89,7 +90,7 @@ impl LogReader {
              SELECT station, seq, kind, at, body, prev, hash FROM log.event NOT INDEXED ORDER BY seq",
         )?;
         // Sorting an index once is faster than putting each event in its place, and triggers take events one by one.
-        for part in Part::all_of_this_program()?.iter().filter(|part| part.kind != "table") {
+        for part in others {
             transaction.execute_batch(&part.made_by)?;
         }
         transaction.pragma_update(Some("main"), "application_id", APPLICATION_ID)?;
