@@ -4,10 +4,12 @@
 //! Told of the raw bytes, so of those that come out of a packed file, too: how a file is packed says nothing about what is in it. A file
 //! whose first block holds a partition table is not asked here: boot code may begin as anything does.
 
+mod pgp;
+
 use std::io::Read;
 use std::path::Path;
 
-use flate2::read::{DeflateDecoder, ZlibDecoder};
+use flate2::read::ZlibDecoder;
 
 use super::ImageError;
 use crate::station::units::{KIB, to_u64};
@@ -219,7 +221,7 @@ pub(super) fn by_head(head: &[u8]) -> Option<Foreign> {
         .or_else(|| or(is_binary_cpio(head), "a cpio archive", UNPACK))
         .or_else(|| or(is_zlib(head), "a file packed with zlib, which is not read here", REPACK))
         .or_else(|| or(is_lzma_stream(head), LZMA, REPACK))
-        .or_else(|| pgp(head))
+        .or_else(|| pgp::message(head))
         .or_else(|| text(head))
 }
 
@@ -239,72 +241,6 @@ fn is_zlib(head: &[u8]) -> bool {
 /// What [`is_lzma_alone`] takes, with the properties that packers choose, and the first byte of every range coder, which is zero.
 fn is_lzma_stream(head: &[u8]) -> bool {
     head.first() == Some(&0x5d) && head.get(13) == Some(&0) && is_lzma_alone(head)
-}
-
-/// OpenPGP's binary packets (RFC 4880, 4.2), told by how a whole message is built: keys for one reader or several, then what they seal;
-/// or what was signed, packed; or a signature alone.
-fn pgp(head: &[u8]) -> Option<Foreign> {
-    let sealed = Foreign { name: "a file encrypted with PGP", cure: DECRYPT };
-    let mut rest = head;
-    // A message to a hundred readers is none that comes with an image.
-    for place in 0..100 {
-        let packet = Packet::of(rest)?;
-        match (packet.tag, packet.body) {
-            // To a key, version 3 or 6, or by a password, version 4, 5 or 6.
-            (1, [3 | 6, ..]) | (3, [4..=6, ..]) => rest = packet.behind?,
-            (9 | 18 | 20, [..]) if place > 0 => return Some(sealed),
-            (18, [1 | 2, ..]) => return Some(sealed),
-            // Packed by one of the three methods there are; nobody says how long it is.
-            (8, [1, ..]) if packet.behind.is_none() => {
-                let mut unpacked = [0; 64];
-                let is_packet = DeflateDecoder::new(&packet.body[1..]).read(&mut unpacked).is_ok_and(|count| count > 0);
-                return (is_packet && Packet::of(&unpacked).is_some()).then_some(SIGNED);
-            }
-            (8, [2, packed @ ..]) if packet.behind.is_none() => return is_zlib(packed).then_some(SIGNED),
-            (8, [3, b'B', b'Z', b'h', ..]) => return Some(SIGNED),
-            (2, [4..=6, ..]) if place == 0 && packet.behind.is_some_and(<[u8]>::is_empty) => {
-                return Some(Foreign { name: "a signature (PGP)", cure: FIND });
-            }
-            _ => return None,
-        }
-    }
-    None
-}
-
-/// Signed, and perhaps nothing more.
-const SIGNED: Foreign =
-    Foreign { name: "a file packed and signed with PGP", cure: "unpack it with `gpg --decrypt`, and name the disk image" };
-
-/// One of OpenPGP's packets, as far as it is here.
-struct Packet<'a> {
-    tag: u8,
-    body: &'a [u8],
-    /// What stands behind it; nothing where it goes on, or does not say how long it is.
-    behind: Option<&'a [u8]>,
-}
-
-impl<'a> Packet<'a> {
-    fn of(bytes: &'a [u8]) -> Option<Self> {
-        let (&first, rest) = bytes.split_first()?;
-        let big = |count: usize| Some(rest.get(..count)?.iter().fold(0, |above, byte| above << 8 | usize::from(*byte)));
-        let (tag, header, length) = match first {
-            // The newer form: one byte of length, two, or five; else parts of which each says its own.
-            0xc0.. => match *rest.first()? {
-                short @ 0..192 => (first & 0x3f, 1, Some(usize::from(short))),
-                long @ 192..224 => (first & 0x3f, 2, Some(((usize::from(long) - 192) << 8) + usize::from(*rest.get(1)?) + 192)),
-                255 => (first & 0x3f, 5, Some(big(5)? & 0xffff_ffff)),
-                _ => (first & 0x3f, 1, None),
-            },
-            0x80.. => match first & 3 {
-                3 => (first >> 2 & 0xf, 0, None),
-                kind => (first >> 2 & 0xf, 1 << kind, Some(big(1 << kind)?)),
-            },
-            _ => return None,
-        };
-        let body = rest.get(header..)?;
-        let behind = length.and_then(|length| body.get(length..));
-        Some(Self { tag, body: length.and_then(|length| body.get(..length)).unwrap_or(body), behind })
-    }
 }
 
 /// The first file of a Mender artifact is named so, and says which version it is.
