@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 use console::measure_text_width;
 use serde_json::{Value, json};
+use snap_assertions::file::one_model;
 
 use super::prepare::prepare;
 use super::{GOOD, NOT_GOOD, TrustArgs, WRONG, complain, say, say_json};
@@ -16,7 +17,6 @@ use crate::image::inspect::{Wanted, inspect};
 use crate::report::harmless;
 use crate::station::allowed::Allowed;
 use crate::station::units::Bytes;
-use snap_assertions::file::one_model;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {

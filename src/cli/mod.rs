@@ -28,14 +28,14 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use snap_assertions::file::FileError;
+use snap_assertions::trust::Trust;
 
 use crate::config::{self, ConfigError, DEFAULT_PATH, ImageCheck, Settings};
 use crate::ledger::{LogReader, believed};
 use crate::watch::places::ports_of;
 use crate::watch::sysfs::Sysfs;
 use output::{remark, say, say_json};
-use snap_assertions::file::FileError;
-use snap_assertions::trust::Trust;
 
 /// Done and good.
 pub(crate) const GOOD: u8 = 0;

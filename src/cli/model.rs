@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use serde_json::{Value, json};
-
-use super::{GOOD, NOT_GOOD, TrustArgs, WRONG, complain, say, say_json, sentence};
 use snap_assertions::check::{Checked, check};
 use snap_assertions::definition::Model;
 use snap_assertions::file;
+
+use super::{GOOD, NOT_GOOD, TrustArgs, WRONG, complain, say, say_json, sentence};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {

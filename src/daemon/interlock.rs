@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use snap_assertions::file::{self, FileError, NotOneModel, one_model};
+use snap_assertions::trust::Trust;
 
 use crate::config::{ModelSettings, Require, Settings};
 use crate::image::inspect::disk;
@@ -15,8 +17,6 @@ use crate::image::inspect::{Wanted, inspect};
 use crate::image::{ImageError, Staged};
 use crate::report::harmless;
 use crate::station::record::{Contents, DeviceModel, ModelProof};
-use snap_assertions::file::{self, FileError, NotOneModel, one_model};
-use snap_assertions::trust::Trust;
 
 /// A reason beside a slot; what is longer `flashline image inspect` shows whole.
 const LONGEST: usize = 400;

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use snap_assertions::definition::well_known_id;
 
 use super::readers::squashfs::{Inode, Squashfs};
 use super::readers::yaml;
 use super::trouble::Trouble;
 use crate::station::units::{KIB, MIB};
-use snap_assertions::definition::well_known_id;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]

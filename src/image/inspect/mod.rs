@@ -32,14 +32,14 @@ use std::time::{Duration, Instant};
 use std::{io, thread};
 
 use jiff::Timestamp;
+use snap_assertions::assertion::Assertion;
+use snap_assertions::trust::Trust;
 
 use super::Staged;
 use crate::station::allowed::Allowed;
 use crate::station::units::MIB;
 use page::Page;
 pub use readers::{table, window};
-use snap_assertions::assertion::Assertion;
-use snap_assertions::trust::Trust;
 pub use trouble::Trouble;
 use window::{FileMedium, Medium};
 

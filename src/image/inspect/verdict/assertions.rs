@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use snap_assertions::assertion::{Assertion, Typed};
+use snap_assertions::definition::Model;
+use snap_assertions::trust::{Judge, Proof, Trust};
+
 use super::super::page::{self, Check};
 use super::super::seed::{Generation, Seed};
 use super::{Judged, keys};
 use crate::station::allowed::named_on_fat;
-use snap_assertions::assertion::{Assertion, Typed};
-use snap_assertions::definition::Model;
-use snap_assertions::trust::{Judge, Proof, Trust};
 
 /// Assertions that prove others.
 const VOUCHING: [&str; 4] = ["account", "account-key", "snap-declaration", "snap-revision"];

@@ -1,5 +1,7 @@
 //! Everything in the image that no signature covers by itself: what boots, and what lies beside the seed.
 
+use snap_assertions::definition::{Grade, Model, ModelSnap};
+
 use super::super::gadget::Gadget;
 use super::super::page::{Answer, Check};
 use super::super::seed::Generation;
@@ -11,7 +13,6 @@ use crate::image::inspect::readers::files::Files;
 use crate::image::inspect::readers::squashfs::Squashfs;
 use crate::image::inspect::trouble::Trouble;
 use crate::image::inspect::{boot, snap};
-use snap_assertions::definition::{Grade, Model, ModelSnap};
 
 /// The snaps that copies are taken out of.
 struct Sources<'r> {

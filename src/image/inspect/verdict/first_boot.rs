@@ -3,12 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use super::super::page::{Answer, Check};
-use super::super::seed::Generation;
-use super::Judged;
 use snap_assertions::assertion::{Assertion, Typed};
 use snap_assertions::signature::Sha3;
 use snap_assertions::trust::Judge;
+
+use super::super::page::{Answer, Check};
+use super::super::seed::Generation;
+use super::Judged;
 
 const COULD_NOT: &str = "the device could not verify this at its first boot";
 

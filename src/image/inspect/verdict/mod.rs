@@ -7,6 +7,9 @@ mod snaps;
 mod strangers;
 mod unsigned;
 
+use snap_assertions::assertion::Assertion;
+use snap_assertions::trust::Link;
+
 use super::Wanted;
 use super::page::{self, Answer, Check, Page};
 use super::readers::files::{Files, System};
@@ -14,8 +17,6 @@ use super::readers::table::{self, Table};
 use super::readers::window::Window;
 use super::seed::{self, Generation, Seed};
 use assertions::undeclared;
-use snap_assertions::assertion::Assertion;
-use snap_assertions::trust::Link;
 
 /// Of many reasons of one kind, this many are told.
 const REASONS: usize = 20;

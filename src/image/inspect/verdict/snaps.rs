@@ -1,14 +1,15 @@
 //! The snaps of the seed: who published their bytes, and whether they are the ones the model means.
 
+use snap_assertions::definition::{Model, ModelSnap, SnapKind};
+use snap_assertions::signature::Sha3Hasher;
+use snap_assertions::trust::{Judge, Proven};
+
 use super::super::page::{self, Answer, Check};
 use super::super::seed::{Generation, RISKS, SnapFile};
 use super::super::snap::{self, SnapYaml};
 use super::{Judged, keys};
 use crate::image::inspect::readers::contents::read_through;
 use crate::image::inspect::trouble::Trouble;
-use snap_assertions::definition::{Model, ModelSnap, SnapKind};
-use snap_assertions::signature::Sha3Hasher;
-use snap_assertions::trust::{Judge, Proven};
 
 /// The account that publishes unmodified essential snaps.
 const CANONICAL: &str = "canonical";
