@@ -165,29 +165,35 @@ fn reach(pc: &Pc, station: &Station<'_>, image: &Image, states: &[State]) -> Car
         pulled.pull();
         station.wait_for(&Pulled.slot(), "PULLED");
     }
-    for (state, word) in [(Pass, "PASS"), (Mapped, "PASS"), (Locked, "REFUSED")] {
-        if has(state) {
-            cards.keep(state.stick(pc).plug());
-            station.wait_for(&state.slot(), word);
+    // All at once: each goes its own way, and is waited for when all are in.
+    let mut on_their_way: Vec<(State, &str)> = Vec::new();
+    for (state, word) in [
+        (Pass, "PASS"),
+        (Mapped, "PASS"),
+        (Locked, "REFUSED"),
+        (TooSmall, "REFUSED"),
+        (Flipped, "FAILED"),
+        (WriteError, "FAILED"),
+        (Done, "DONE"),
+    ] {
+        if !has(state) {
+            continue;
         }
+        let stick = match state {
+            TooSmall => state.stick(pc).size(4 * MIB),
+            Done => state.stick(pc).contents(image.raw()),
+            _ => state.stick(pc),
+        };
+        let card = cards.keep(stick.plug());
+        match state {
+            Flipped => card.faults(|faults| faults.flips_on_read.push((6 * MIB + 1234, 0x04))),
+            WriteError => card.faults(|faults| faults.all_writes = Some(Errno::IO)),
+            _ => {}
+        }
+        on_their_way.push((state, word));
     }
-    if has(TooSmall) {
-        cards.keep(TooSmall.stick(pc).size(4 * MIB).plug());
-        station.wait_for(&TooSmall.slot(), "REFUSED");
-    }
-    if has(Flipped) {
-        let bad = cards.keep(Flipped.stick(pc).plug());
-        bad.faults(|faults| faults.flips_on_read.push((6 * MIB + 1234, 0x04)));
-        station.wait_for(&Flipped.slot(), "FAILED");
-    }
-    if has(WriteError) {
-        let bad = cards.keep(WriteError.stick(pc).plug());
-        bad.faults(|faults| faults.all_writes = Some(Errno::IO));
-        station.wait_for(&WriteError.slot(), "FAILED");
-    }
-    if has(Done) {
-        cards.keep(Done.stick(pc).contents(image.raw()).plug());
-        station.wait_for(&Done.slot(), "DONE");
+    for (state, word) in on_their_way {
+        station.wait_for(&state.slot(), word);
     }
     if has(Disarmed) {
         pc.sh(&format!("flashline disarm --slot {} --reason 'bent contacts'", Disarmed.slot()));
