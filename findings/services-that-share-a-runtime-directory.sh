@@ -13,9 +13,7 @@
 #   the station's control socket is gone until the station starts again; or the station can no longer write its log.
 set -euo pipefail
 . "$(dirname "$0")/common.bash"
-[ "$(id -u)" = 0 ] || fail "containers need root"
-[ "$(dpkg-query -W -f '${Version}' systemd)" = 252.39-1~deb12u2 ] || fail "the installed systemd, which is booted, is not 252.39-1~deb12u2"
-deb systemd=252.39-1~deb12u2 systemd-container=252.39-1~deb12u2
+containers
 
 # unit NAME USER [LINE]
 unit() {
@@ -24,20 +22,7 @@ unit() {
 }
 # observed USER-OF-B LINE-IN-A LINE-IN-B: what is seen in a system, of a's files, when b starts and when it stops.
 observed() {
-	rm -rf system
-	mkdir -p system/{etc/systemd/system/basic.target.wants,usr,var,proc,sys,dev,run,tmp,root}
-	local name
-	for name in bin sbin lib lib64; do ln -s usr/$name system/$name; done
-	printf '%s\n' root:x:0:0::/root:/bin/sh ann:x:501:501::/:/bin/sh bob:x:502:502::/:/bin/sh >system/etc/passwd
-	printf '%s\n' root:x:0: ann:x:501: bob:x:502: >system/etc/group
-	echo 'ID=station' >system/etc/os-release
-	echo 0123456789abcdef0123456789abcdef >system/etc/machine-id
-	unit a ann "$2"
-	unit b "$1" "$3"
-	printf '[Unit]\nSuccessAction=exit\nFailureAction=exit\n[Service]\nType=oneshot\nExecStart=/bin/sh /var/observer\n' \
-		>system/etc/systemd/system/last.service
-	ln -s ../last.service system/etc/systemd/system/basic.target.wants/last.service
-	cat >system/var/observer <<'OBSERVER'
+	container <<'OBSERVER'
 until_there() { for i in $(seq 100); do if [ -e "$1" ]; then return; fi; sleep 0.05; done; }
 owners() { stat -c %U /run/station/a.socket /var/lib/station/a.log 2>/dev/null | paste -sd ' '; }
 socket() { if [ -e /run/station/a.socket ]; then echo there; else echo gone; fi; }
@@ -45,13 +30,13 @@ systemctl start a
 until_there /run/station/a.socket
 systemctl start b
 until_there /run/station/b.socket
-echo "$(owners)" >/var/seen
+owners >/var/seen
 systemctl stop b
 echo "$(socket), a is $(systemctl is-active a)" >>/var/seen
 OBSERVER
-	# Its /usr is this PC's, which no container may change.
-	timeout 120 systemd-nspawn --directory=system --bind-ro=/usr --boot --register=no --keep-unit --quiet --console=pipe -- \
-		systemd.unit=basic.target </dev/null >log 2>&1 || fail "the container did not boot: $(tail -1 log)"
+	unit a ann "$2"
+	unit b "$1" "$3"
+	container_boot
 	paste -sd '|' system/var/seen | sed 's/|/ | /'
 }
 preserve=RuntimeDirectoryPreserve=yes
