@@ -33,7 +33,7 @@ deb() {
 	done
 	PATH=$work/root/usr/sbin:$work/root/usr/bin:$work/root/sbin:$work/root/bin:$PATH
 	local libraries=$work/root/usr/lib/x86_64-linux-gnu:$work/root/lib/x86_64-linux-gnu
-	export LD_LIBRARY_PATH=$libraries:$work/root/usr/lib:$work/root/lib/x86_64-linux-gnu/systemd
+	export LD_LIBRARY_PATH=$libraries:$work/root/usr/lib:$work/root/lib/x86_64-linux-gnu/systemd:$work/root/usr/lib/x86_64-linux-gnu/swtpm
 	hash -r
 	local missing
 	# A program of any other kind is not one that ldd knows, and some of these directories do not exist.
@@ -98,6 +98,35 @@ postgresql_server() {
 # sql_told VERBOSITY [OPTION]...: psql with that verbosity of errors, and plain rows.
 sql_told() {
 	psql -X -A -t -h "$work/cluster" -U station -v VERBOSITY="$1" postgres "${@:2}"
+}
+
+# containers: systemd 252 of Debian 12, and the means to boot it as it is installed here. They do not run without root.
+containers() {
+	[ "$(id -u)" = 0 ] || fail "containers need root"
+	[ "$(dpkg-query -W -f '${Version}' systemd 2>/dev/null)" = 252.39-1~deb12u2 ] ||
+		fail "the installed systemd, which is booted, is not 252.39-1~deb12u2"
+	deb systemd=252.39-1~deb12u2 systemd-container=252.39-1~deb12u2
+}
+# container: a new system in ./system, with /usr of this PC and the users ann and bob. When it has booted it runs the script on standard
+# input, and ends.
+container() {
+	rm -rf system
+	mkdir -p system/{etc/systemd/system/basic.target.wants,etc/systemd/system-preset,usr,var,proc,sys,dev,run,tmp,root}
+	local name
+	for name in bin sbin lib lib64; do ln -s usr/$name system/$name; done
+	printf '%s\n' root:x:0:0::/root:/bin/sh ann:x:501:501::/:/bin/sh bob:x:502:502::/:/bin/sh >system/etc/passwd
+	printf '%s\n' root:x:0: ann:x:501: bob:x:502: >system/etc/group
+	echo 'ID=container' >system/etc/os-release
+	echo 0123456789abcdef0123456789abcdef >system/etc/machine-id
+	cat >system/var/last
+	printf '[Unit]\nSuccessAction=exit\nFailureAction=exit\n[Service]\nType=oneshot\nExecStart=/bin/sh /var/last\n' \
+		>system/etc/systemd/system/last.service
+	ln -s ../last.service system/etc/systemd/system/basic.target.wants/last.service
+}
+container_boot() {
+	# /usr is this PC's, which no container may change.
+	timeout 120 systemd-nspawn --directory=system --bind-ro=/usr --boot --register=no --keep-unit --quiet --console=pipe -- \
+		systemd.unit=basic.target </dev/null >log 2>&1 || fail "the container did not boot: $(tail -1 log)"
 }
 
 # attach FILE [OPTION]...: attaches a loop device to the file and stores its path in $loop.
