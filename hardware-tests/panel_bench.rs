@@ -14,7 +14,7 @@ use figures::{Bar, Figure, median};
 use flashline::control::access::Rights;
 use flashline::control::client::Client;
 use flashline::control::server::Server;
-use flashline::station::command::Who;
+use flashline::station::request::Who;
 use flashline::station::sign::Sign;
 use flashline::station::units::Bytes;
 use flashline::station::view::{Progress, SlotView, View};

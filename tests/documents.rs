@@ -9,10 +9,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use flashline::station::instruction::Instruction;
 use flashline::station::outcome::{Counted, Failure, OutcomeWord, Pull, Refusal, StationFault};
 use flashline::station::reason::{REASONS, SIGNS};
 use flashline::station::sign::{Call, Hold, Sign};
-use flashline::station::todo::Instruction;
 
 /// What has the tables written anew.
 const WRITE: &str = "FLASHLINE_WRITE_DOCUMENTS";
@@ -355,7 +355,7 @@ mod codes {
             plain("errors", errors()),
             plain("kinds of events", kinds()),
             plain("model proof", sources::words("ProofClass", "word")),
-            plain("identified", sources::words("Identified", "word")),
+            plain("identified", sources::words("Identity", "word")),
             plain("flush", sources::words("CacheFlush", "word")),
             plain("head of a card", sources::words("CardHead", "word")),
             plain("plan", sources::words("Plan", "word")),
@@ -363,7 +363,7 @@ mod codes {
             table(
                 "exit codes",
                 &["code"],
-                ["GOOD", "NOT_GOOD", "WRONG"].map(|name| vec![sources::constant(&format!("pub(crate) const {name}: u8"))]),
+                ["GOOD", "NOT_GOOD", "USAGE_OR_STATION"].map(|name| vec![sources::constant(&format!("pub(crate) const {name}: u8"))]),
             ),
         ]
     }

@@ -4,11 +4,12 @@
 use std::time::Duration;
 
 use flashline::ledger::Stamp;
-use flashline::station::card::{Bus, Card, Cid, DevNum, Identified, Visit};
+use flashline::station::armed::{Armed, DeviceModel, ModelProof, Zeroes};
+use flashline::station::card::{Bus, Card, Cid, DevNum, Identity, Visit};
 use flashline::station::outcome::{Act, CacheFlush, CardHead, Curve, Digest, Effort, Failure, Outcome, Proof, Pull, ReadBack};
 use flashline::station::past::Past;
 use flashline::station::port::Port;
-use flashline::station::record::{Armed, Attempt, DeviceModel, Entry, ModelProof, Plan, Zeroes};
+use flashline::station::record::{Attempt, Entry, Plan};
 use flashline::station::units::Bytes;
 
 /// How long the factory works.
@@ -142,7 +143,7 @@ fn card(number: u64) -> Card {
         serial: (!sd).then(|| serial(number)),
         wwn: None,
         cid,
-        identified: if sd { Identified::ByCid } else { Identified::ByUsb },
+        identified: if sd { Identity::Cid } else { Identity::UsbSerial },
         capacity: Bytes(31_914_983_424),
         logical_block: 512,
         write_protected: false,

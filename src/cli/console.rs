@@ -13,9 +13,9 @@ use ratatui::buffer::{Buffer, Cell};
 use ratatui::crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
 use ratatui::crossterm::{cursor, event, execute};
 
-use super::ask::StationArgs;
+use super::request::StationArgs;
 use super::resident::stay_in_memory;
-use super::{GOOD, WRONG, complain, remark};
+use super::{GOOD, USAGE_OR_STATION, complain, remark};
 use crate::config::{self, DEFAULT_PATH, ImageCheck};
 use crate::control::client::{Client, ClientError};
 use crate::control::wire::{self, Status};
@@ -56,7 +56,7 @@ pub(super) struct Args {
 /// What the thread that listens has heard.
 enum Heard {
     Status(Box<Status>),
-    Down(Option<String>),
+    PostStop(Option<String>),
 }
 
 pub(super) fn run(args: &Args) -> u8 {
@@ -72,7 +72,7 @@ pub(super) fn run(args: &Args) -> u8 {
         Err(code) => {
             let known: Vec<&str> = Language::codes().collect();
             remark(format_args!("there is no language {code:?}: there are {}", known.join(", ")));
-            return WRONG;
+            return USAGE_OR_STATION;
         }
     };
     if let Some(note) = note {
@@ -84,7 +84,7 @@ pub(super) fn run(args: &Args) -> u8 {
     let listening = thread::Builder::new().name("listen".to_owned()).spawn(move || listen(&socket, &tell));
     if let Err(error) = listening {
         complain(&error);
-        return WRONG;
+        return USAGE_OR_STATION;
     }
     let result = if args.plain || !io::stdout().is_terminal() {
         print(&heard, &language, &mut ringer)
@@ -95,7 +95,7 @@ pub(super) fn run(args: &Args) -> u8 {
         Ok(()) => GOOD,
         Err(error) => {
             complain(&error);
-            WRONG
+            USAGE_OR_STATION
         }
     }
 }

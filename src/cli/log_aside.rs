@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 
 use super::events::Events;
-use super::{GOOD, WRONG, complain, say};
+use super::{GOOD, USAGE_OR_STATION, complain, say};
 use crate::daemon::{aside, log_files};
 use crate::ledger::Named;
 
@@ -62,7 +62,7 @@ fn do_task(args: &Args) -> u8 {
         }
         Err(error) => {
             complain(&error);
-            WRONG
+            USAGE_OR_STATION
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use console::{measure_text_width, truncate_str};
 
-use super::ask::StationArgs;
+use super::request::StationArgs;
 use super::{GOOD, NOT_GOOD, complain, order, say};
 use crate::control::wire::{SlotStatus, Status};
 use crate::panel::lines::{anchor, clock, exposed, note};

@@ -18,8 +18,8 @@ use toml::Spanned;
 
 use crate::file::{self, FileVersion};
 use crate::station::allowed::Allowed;
+use crate::station::armed::{Contents, Zeroes};
 use crate::station::lamp::SlotLamp;
-use crate::station::record::{Contents, Zeroes};
 use crate::station::settings::{OwnDisk, SlotSettings, StationSettings};
 use crate::station::units::Bytes;
 use models::{prove_models, prove_trust};

@@ -3,7 +3,7 @@
 use nix::unistd::{Gid, Group, Uid, User, getgrouplist};
 use std::ffi::CString;
 
-use crate::station::command::Who;
+use crate::station::request::Who;
 
 /// Members may look.
 pub const READERS: &str = "flashline";

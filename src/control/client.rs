@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::wire::{Reply, Request, Status, VERSION, WireError};
-use crate::station::view::LIFELESS;
+use crate::station::view::DEAD_AFTER;
 
 /// Longer than a station takes to answer anything but a reload.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -108,7 +108,7 @@ impl Client {
     /// As [`Client::ask`].
     pub fn watch(&mut self) -> Result<Status, ClientError> {
         let reply = self.ask(&Request::Watch {})?;
-        self.wait_for(Some(LIFELESS))?;
+        self.wait_for(Some(DEAD_AFTER))?;
         reply.status.ok_or_else(|| ClientError::Version { path: self.path.clone() })
     }
 

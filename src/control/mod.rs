@@ -15,7 +15,7 @@ pub mod wire;
 
 use tokio::sync::oneshot;
 
-use crate::station::command::{Command, Denied, Who};
+use crate::station::request::{Command, Denied, Who};
 
 /// What somebody asks of the station.
 #[derive(Debug)]

@@ -21,9 +21,9 @@ use tokio::time::{sleep, timeout};
 use super::access::{Ask, Rights, anybody_may_ask};
 use super::wire::{Reply, Request};
 use super::{Denial, Incoming, IncomingRequest};
-use crate::station::command::{Command, Target, Who};
 use crate::station::labels;
-use crate::station::view::{LIFELESS, View};
+use crate::station::request::{Command, Target, Who};
+use crate::station::view::{DEAD_AFTER, View};
 
 /// Consoles, scripts and people of one station, with room to spare.
 const MOST_CLIENTS: usize = 64;
@@ -208,7 +208,7 @@ async fn converse(stream: UnixStream, shared: &Shared, who: Who, rights: Rights)
             }
         };
         match request {
-            Request::Status {} if shared.renewed.get().elapsed() > LIFELESS => {
+            Request::Status {} if shared.renewed.get().elapsed() > DEAD_AFTER => {
                 let hung = "the station runs and decides nothing any more: nothing that it showed is to be believed";
                 send(&mut write, &encoded(&Reply::error("hung", hung.to_owned()))).await?;
             }

@@ -12,7 +12,7 @@ use super::client::{Client, ClientError};
 use super::server::Server;
 use super::wire::{Reply, Request};
 use super::{Denial, Incoming, IncomingRequest};
-use crate::station::command::{Command, Target, Who};
+use crate::station::request::{Command, Target, Who};
 use crate::station::sign::Sign;
 use crate::station::view::{SlotView, View};
 

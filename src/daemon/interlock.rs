@@ -16,7 +16,7 @@ use crate::image::inspect::page::Page;
 use crate::image::inspect::{Wanted, inspect};
 use crate::image::{ImageError, Staged};
 use crate::report::harmless;
-use crate::station::record::{Contents, DeviceModel, ModelProof};
+use crate::station::armed::{Contents, DeviceModel, ModelProof};
 
 /// A reason beside a slot; what is longer `flashline image inspect` shows whole.
 const LONGEST: usize = 400;
@@ -64,7 +64,7 @@ pub struct Interlock {
 
 /// What is known of an image that may be armed.
 #[derive(Debug)]
-pub struct Known {
+pub struct Accepted {
     /// The device it is for, and how that is known.
     pub model_proof: ModelProof,
     /// What could not be covered, in words: it stands in the log.
@@ -75,7 +75,7 @@ pub struct Known {
 
 /// What an image is held to before it is armed.
 #[derive(Debug)]
-pub struct Demand {
+pub struct Requirement {
     /// Nothing where nobody looks inside.
     wanted: Option<Box<Wanted>>,
     contents: Contents,
@@ -93,9 +93,9 @@ impl Interlock {
     ///
     /// # Errors
     /// Where that cannot be known, so that no image can be armed for it.
-    pub fn demand(&self, model: &ModelSettings) -> Result<Demand, ImageRefused> {
+    pub fn requirement(&self, model: &ModelSettings) -> Result<Requirement, ImageRefused> {
         if model.require == Require::None {
-            return Ok(Demand { wanted: None, contents: model.contents });
+            return Ok(Requirement { wanted: None, contents: model.contents });
         }
         let path = model.assertion.as_deref().ok_or(ImageRefused::NoAssertion)?;
         let given = one_model(path)?;
@@ -109,20 +109,20 @@ impl Interlock {
             signatures: model.require == Require::Proven,
             allowed: model.allowed.clone(),
         };
-        Ok(Demand { wanted: Some(Box::new(wanted)), contents: model.contents })
+        Ok(Requirement { wanted: Some(Box::new(wanted)), contents: model.contents })
     }
 }
 
-impl Demand {
+impl Requirement {
     /// What is known of the device a staged image is for. Whatever is required of it, it is a disk image, and whole.
     ///
     /// # Errors
     /// Why it is not armed.
-    pub fn prove(self, staged: &Staged) -> Result<Known, ImageRefused> {
+    pub fn check(self, staged: &Staged) -> Result<Accepted, ImageRefused> {
         let Some(wanted) = self.wanted else {
             let words = "nobody looked inside the image: `require = \"none\"`";
             let warnings = disk::look(staged, self.contents)?;
-            return Ok(Known { model_proof: ModelProof::None, uncovered: vec![words.to_owned()], warnings });
+            return Ok(Accepted { model_proof: ModelProof::None, uncovered: vec![words.to_owned()], warnings });
         };
         let signatures = wanted.signatures;
         let page = inspect(staged, *wanted).map_err(ImageRefused::Look)?;
@@ -136,7 +136,7 @@ impl Demand {
         let model_proof = if signatures { ModelProof::Proven(device) } else { ModelProof::Matching(device) };
         let mut warnings = disk::look(staged, self.contents)?;
         warnings.extend(page.warnings.iter().cloned());
-        Ok(Known { model_proof, uncovered: in_lines(page.not_covered()), warnings: in_lines(warnings) })
+        Ok(Accepted { model_proof, uncovered: in_lines(page.not_covered()), warnings: in_lines(warnings) })
     }
 }
 

@@ -12,7 +12,7 @@ use crate::station::lamp::{Lamp, SlotLamp};
 /// The lamps that were lit last, inside the state directory.
 const NOTE: &str = "lamps.json";
 
-/// Keeps in the state directory which lamps are lit from now on: `flashline down` puts them right even when nobody can read the
+/// Keeps in the state directory which lamps are lit from now on: `flashline post-stop` puts them right even when nobody can read the
 /// configuration any more. In a thread of its own, because a disk takes its time.
 pub(super) fn note(state: &Path, lamps: &[SlotLamp]) {
     let (state, lamps) = (state.to_owned(), lamps.to_vec());

@@ -36,18 +36,18 @@
 pub mod arming;
 pub mod aside;
 mod awake;
+mod heartbeat;
 pub mod interlock;
+mod journal;
 mod keeper;
 pub mod lamps;
 pub mod log_files;
 pub mod only;
-mod pulse;
-mod questions;
+mod pending;
+mod publish;
 mod restage;
 mod service;
 mod shift;
-mod shown;
-mod story;
 mod today;
 mod work;
 
@@ -75,9 +75,9 @@ use crate::panel::lamps::Lamps;
 use crate::panel::lamps::led::SysfsLeds;
 use crate::panel::{Panel, Screen};
 use crate::report::times::Shifts;
-use crate::station::command::RequestId;
 use crate::station::port::Port;
 use crate::station::record::{Entry, Receipt};
+use crate::station::request::RequestId;
 use crate::station::settings::Configuration;
 use crate::station::standing::LogNote;
 use crate::station::units::Moment;
@@ -89,14 +89,14 @@ use crate::watch::sysfs::Sysfs;
 use crate::watch::uses::own_parts;
 use arming::{Armory, Proved, ReloadError};
 use awake::Awake;
+use heartbeat::Heartbeat;
 use keeper::Keeper;
 use log_files::LogFilesThread;
-use pulse::Pulse;
-use questions::Questions;
+use pending::PendingRequests;
+use publish::Published;
 use restage::{Restaged, Restaging};
 use service::ServiceManager;
 use shift::ShiftEnd;
-use shown::Shown;
 use today::Today;
 use work::Workers;
 
@@ -109,8 +109,8 @@ const STOP_PATIENCE: Duration = Duration::from_secs(3);
 const LOG_PATIENCE: Duration = Duration::from_secs(1);
 /// Events under way. A thread that tells of one waits for a place; there are a few a second.
 const EVENTS: usize = 256;
-/// Questions of people under way; one more is answered "busy" at once.
-const QUESTIONS: usize = 32;
+/// Requests of people that wait at most; one more is answered "busy" at once.
+const REQUESTS: usize = 32;
 /// How many events are taken in a row before the clock is looked at again.
 const BURST: usize = 64;
 
@@ -186,11 +186,11 @@ struct Daemon {
     cover: CoverWatch,
     /// Keeps the PC from sleeping while a card is written.
     awake: Awake,
-    shown: Shown,
+    published: Published,
     panel: Panel,
     lamps: Lamps,
     /// Beats while decisions are made: without it lamps and panel show a fault.
-    pulse: Pulse,
+    heartbeat: Heartbeat,
     service: ServiceManager,
     _today: Today,
     shift_end: ShiftEnd,
@@ -200,7 +200,7 @@ struct Daemon {
     asked: mpsc::Receiver<Incoming>,
     /// Kept, so that a closed way is never taken for a question.
     _ask: mpsc::Sender<Incoming>,
-    questions: Questions,
+    pending: PendingRequests,
     control: Option<Server>,
     restaging: Restaging,
     /// Reads the configuration again. One at a time: of two that overtake each other the older one would win.
@@ -216,7 +216,7 @@ impl Daemon {
         screen: impl Screen + 'static,
     ) -> Result<Self, RunError> {
         let settings = proved.settings.clone();
-        if !Sysfs::default().tells_media_apart() {
+        if !Sysfs::default().has_diskseq() {
             return Err(RunError::OldKernel);
         }
         let own = own_parts(Some((&settings.state, settings.store()))).into();
@@ -251,10 +251,10 @@ impl Daemon {
             CablingWatch::spawn(Sysfs::default(), move |event| seen.blocking_send(event).is_ok()).map_err(start("cabling thread"))?;
         let seen = tell.clone();
         let cover = CoverWatch::spawn(Sysfs::default(), move |event| seen.blocking_send(event).is_ok()).map_err(start("cover thread"))?;
-        let (pulse, shown) = (Pulse::default(), Shown::new(Instant::now(), station.view(Moment::default())));
-        let (ask, asked) = mpsc::channel(QUESTIONS);
+        let (heartbeat, published) = (Heartbeat::default(), Published::new(Instant::now(), station.view(Moment::default())));
+        let (ask, asked) = mpsc::channel(REQUESTS);
         // A station that cannot be asked still writes cards.
-        let control = Server::start(&settings.socket, shown.listen(), ask.clone(), by_groups)
+        let control = Server::start(&settings.socket, published.listen(), ask.clone(), by_groups)
             .inspect_err(|error| tracing::error!(%error, socket = %settings.socket.display(), "nobody can ask the station"))
             .ok();
         let keeper = Keeper::spawn(tell.clone()).map_err(start("keeper thread"))?;
@@ -266,9 +266,9 @@ impl Daemon {
         let shift_end = ShiftEnd::start(&log, Shifts::new(settings.shifts.clone()), tell.clone());
         let awake = Awake::start().map_err(start("thread that keeps the PC awake"))?;
         // Last: what is shown is shown by a station that decides, however slowly its parts came up.
-        pulse.beat();
-        let panel = Panel::spawn(screen, shown.dead_or_alive(&pulse)).map_err(start("panel thread"))?;
-        let lamps = Lamps::spawn(SysfsLeds::default(), shown.while_alive(&pulse)).map_err(start("lamps thread"))?;
+        heartbeat.beat();
+        let panel = Panel::spawn(screen, published.view_or_fault(&heartbeat)).map_err(start("panel thread"))?;
+        let lamps = Lamps::spawn(SysfsLeds::default(), published.live_view(&heartbeat)).map_err(start("lamps thread"))?;
         let mut daemon = Self {
             began: Instant::now(),
             config,
@@ -283,23 +283,23 @@ impl Daemon {
             cabling,
             cover,
             awake,
-            shown,
+            published,
             panel,
             lamps,
-            pulse,
+            heartbeat,
             service,
             _today: today,
             shift_end,
             tell,
             asked,
             _ask: ask,
-            questions: Questions::default(),
+            pending: PendingRequests::default(),
             control,
             restaging: Restaging::default(),
             proving: None,
         };
         daemon.configure(proved)?;
-        daemon.pulse.beat();
+        daemon.heartbeat.beat();
         for model in daemon.station.view(Moment::default()).models.iter().filter(|model| model.armed.is_none()) {
             if let Some(order) = &model.order {
                 tracing::error!(
@@ -320,7 +320,7 @@ impl Daemon {
             station: settings.station.clone(),
             slots: settings.slots.clone(),
             armed: armory.armed(),
-            disarmed: armory.disarmed(),
+            unarmed: armory.unarmed(),
             distrusted: self.workers.armory.still_in(&armory, self.station.distrusted()),
             by,
         };
@@ -332,13 +332,13 @@ impl Daemon {
         self.trim_store(used);
         restage::check(&self.workers.armory, &self.tell);
         self.keep_log_files();
-        self.shift_end.turn_to(Shifts::new(self.settings.shifts.clone()));
-        self.watch.turn_to(self.station.ports());
-        self.cover.turn_to(self.station.ports());
+        self.shift_end.set_shifts(Shifts::new(self.settings.shifts.clone()));
+        self.watch.set_ports(self.station.ports());
+        self.cover.set_ports(self.station.ports());
         lamps::note(&self.settings.state, &self.settings.lamps);
         // What they showed last is not to be lit again: what holds now is known first.
         self.show();
-        self.lamps.turn_to(self.settings.lamps.clone());
+        self.lamps.set_lamps(self.settings.lamps.clone());
         Ok(())
     }
 
@@ -399,7 +399,7 @@ impl Daemon {
                 // Cards first, whoever asks however often.
                 Some(asked) = self.asked.recv() => self.ask(asked)?,
             }
-            if self.questions.reload_is_wanted() && stop_by.is_none() && !self.is_proving() {
+            if self.pending.reload_is_wanted() && stop_by.is_none() && !self.is_proving() {
                 self.prove_anew(&reloaded);
             }
             self.show();
@@ -413,7 +413,7 @@ impl Daemon {
     }
 
     fn show(&mut self) {
-        self.shown.say(Instant::now(), self.station.view(Moment(self.began.elapsed())));
+        self.published.update(Instant::now(), self.station.view(Moment(self.began.elapsed())));
     }
 
     /// Has the station answer what somebody asks.
@@ -421,12 +421,12 @@ impl Daemon {
         let Incoming { by, what, answer } = asked;
         match what {
             IncomingRequest::Reload => {
-                self.questions.want_reload(by, answer);
+                self.pending.want_reload(by, answer);
                 Ok(())
             }
             IncomingRequest::Command(command) => {
                 tracing::info!(by = by.name, uid = by.uid, ?command, "asked");
-                let request: RequestId = self.questions.put(answer);
+                let request: RequestId = self.pending.put(answer);
                 self.apply(Event::Asked { request, by, command })
             }
         }
@@ -434,7 +434,7 @@ impl Daemon {
 
     /// Reads the configuration again and stages its images, in a thread of its own: the cards go on meanwhile.
     fn prove_anew(&mut self, reloaded: &mpsc::Sender<Reloaded>) {
-        let asked_by = self.questions.reload_began();
+        let asked_by = self.pending.reload_began();
         let by = asked_by.as_ref().map(|who| who.name.as_str());
         tracing::info!(config = %self.config.display(), by, "reading the configuration again");
         let (config, state, reloaded) = (self.config.clone(), self.settings.state.clone(), reloaded.clone());
@@ -467,11 +467,11 @@ impl Daemon {
                     tracing::info!(model = armed.model, image = armed.source, digest = %armed.digest, "armed");
                 }
                 self.configure(proved)?;
-                self.questions.reload_ended(Ok(()));
+                self.pending.reload_ended(Ok(()));
                 tracing::info!("the new configuration holds");
             }
             Err(error) => {
-                self.questions.reload_ended(Err(&error));
+                self.pending.reload_ended(Err(&error));
                 tracing::error!(error = &error as &dyn std::error::Error, "the configuration is not taken over: nothing has changed");
             }
         }
@@ -511,7 +511,7 @@ impl Daemon {
         }
         self.apply(Event::Tick)?;
         self.awake.keep(!self.station.is_idle());
-        self.pulse.beat();
+        self.heartbeat.beat();
         // Fed by the task that owns the station, and by nobody else: a station that decides nothing any more is restarted.
         self.service.feed(Instant::now());
         Ok(())
@@ -538,7 +538,7 @@ impl Daemon {
                     self.workers.start(*attempt, policy);
                 }
                 Effect::Cancel(attempt) => self.workers.cancel(attempt),
-                Effect::Answer { request, answer } => self.questions.answer(request, answer),
+                Effect::Answer { request, answer } => self.pending.answer(request, answer),
                 Effect::Restage { digest, unread } => {
                     if let Some(damaged) = self.workers.armory.image(digest) {
                         let sources = self.workers.armory.sources(digest, &self.settings.models);

@@ -48,7 +48,7 @@ impl ShiftEnd {
     }
 
     /// From now on shifts begin at these times.
-    pub(super) fn turn_to(&self, shifts: Shifts) {
+    pub(super) fn set_shifts(&self, shifts: Shifts) {
         let _without_a_thread = self.turn.send(shifts);
     }
 }

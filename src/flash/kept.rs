@@ -45,7 +45,8 @@ mod cases {
     use super::super::tests::{attempt, card, pattern, rules, staged};
     use super::*;
     use crate::device::ram::{Fault, RamDevice};
-    use crate::station::record::{Plan, Zeroes};
+    use crate::station::armed::Zeroes;
+    use crate::station::record::Plan;
     use crate::station::units::{MIB, to_usize};
 
     fn proven(device: RamDevice, image: &[u8], plan: &Plan, zeroes: Zeroes) -> (Kept<RamDevice>, Option<u64>) {

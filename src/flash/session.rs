@@ -15,9 +15,9 @@ use crate::device::aligned::{ALIGNMENT, AlignedBuf};
 use crate::device::{BlockDevice, Source, read_exact_at, write_all_at};
 use crate::image::Staged;
 use crate::image::map::PIECE;
+use crate::station::armed::Zeroes;
 use crate::station::card::Visit;
 use crate::station::outcome::{Act, CardHead};
-use crate::station::record::Zeroes;
 use crate::station::units::{Bytes, MIB, to_u64, to_usize};
 
 /// Pieces moved by one call at most: 4 MiB keep every card we know of at its full speed, and are small enough that a cancelled

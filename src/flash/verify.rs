@@ -20,8 +20,9 @@ use crate::image::Staged;
 use crate::image::extents::is_zero;
 use crate::image::map::{PIECE, PieceValue, root};
 use crate::station::End;
+use crate::station::armed::Zeroes;
 use crate::station::outcome::{CardHead, MappedProof, Proof, ReadBack};
-use crate::station::record::{Step, Zeroes};
+use crate::station::record::Step;
 use crate::station::units::{Bytes, to_u64, to_usize};
 
 /// A card whose body came back right, with the tombstone still in its head.

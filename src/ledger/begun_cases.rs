@@ -2,7 +2,7 @@
 
 use super::tests::{open, place};
 use super::*;
-use crate::station::command::{Command, Denied, Who};
+use crate::station::request::{Command, Denied, Who};
 use crate::station::settings::StationSettings;
 use crate::station::standing::LogNote;
 use crate::station::units::Moment;

@@ -7,8 +7,8 @@ use rusqlite::Connection;
 use super::query::Direction;
 use super::tests::{attempt, closed, open, place, started, verdict};
 use super::{Entry, Filter, LogReader};
-use crate::station::command::Who;
 use crate::station::outcome::Outcome;
+use crate::station::request::Who;
 use crate::station::testing::proof;
 
 fn changed(number: u64) -> Entry {

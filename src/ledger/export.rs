@@ -41,7 +41,7 @@ impl LogReader {
         let copying = |error| LogError::sqlite(Doing::Copying, &to, error);
         let mut verdict = match self.copy_into(name).map_err(copying) {
             Ok(()) => Some(Self::open(copy.path())?.verify()?),
-            Err(error) if error.trouble == LogProblem::Corrupt => None,
+            Err(error) if error.problem == LogProblem::Corrupt => None,
             Err(error) => return Err(error),
         };
         // Pages of indexes are copied as they are. The events need none to be read.

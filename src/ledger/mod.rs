@@ -188,7 +188,7 @@ impl Ledger {
             return Err(LogError::new(Doing::Opening, path, LogProblem::NoMachineId));
         }
         let error = match Self::open_on(path, station_name, machine) {
-            Err(error) if error.trouble == LogProblem::Disk => error,
+            Err(error) if error.problem == LogProblem::Disk => error,
             opened => return opened,
         };
         // The old file stays locked until the log is open again, and then for as long as the log says.
@@ -200,7 +200,7 @@ impl Ledger {
                 Err(why) => return Err(error.and_no_new_files(Some(&why.in_full()))),
             }
             match Self::open_on(path, station_name, machine) {
-                Err(error) if error.trouble == LogProblem::Disk => {}
+                Err(error) if error.problem == LogProblem::Disk => {}
                 Ok(mut ledger) => {
                     ledger.forsaken = forsaken;
                     return Ok(ledger);
@@ -447,7 +447,7 @@ impl Ledger {
                 self.forsaken.take_if(|forsaken| forsaken.is_past());
                 Ok(())
             }
-            Err(error) if error.trouble == LogProblem::Disk => {
+            Err(error) if error.problem == LogProblem::Disk => {
                 self.vain = self.vain.saturating_add(1);
                 Err(error.and_no_new_files(self.no_new_files.as_deref()))
             }
@@ -700,13 +700,13 @@ fn format_of(connection: &Connection, path: &Path, doing: Doing) -> Result<i32, 
     let failed = |error| LogError::sqlite(doing, path, error);
     let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i32>(0)).map_err(failed);
     let found = number("SELECT user_version FROM pragma_user_version")?;
-    let trouble = match number("SELECT application_id FROM pragma_application_id")? {
+    let problem = match number("SELECT application_id FROM pragma_application_id")? {
         APPLICATION_ID if found > FORMAT => LogProblem::Newer { found, known: FORMAT },
         APPLICATION_ID if found > 0 => return Ok(found),
         0 if found == 0 && number("SELECT count(*) FROM sqlite_schema")? == 0 => return Ok(0),
         _ => LogProblem::NotALog,
     };
-    Err(LogError::new(doing, path, trouble))
+    Err(LogError::new(doing, path, problem))
 }
 
 fn prove_tail(connection: &Connection, path: &Path) -> Result<Stored, LogError> {

@@ -37,7 +37,7 @@ fn tries(ledger: &mut Ledger, stamp: &Stamp, entry: &Entry) -> usize {
     for tried in 0..20 {
         match ledger.append_at(stamp, entry) {
             Ok(_) => return tried,
-            Err(error) => assert_eq!(error.trouble, LogProblem::Disk, "{}", error.in_full()),
+            Err(error) => assert_eq!(error.problem, LogProblem::Disk, "{}", error.in_full()),
         }
         let _in_vain = ledger.reopen();
     }
@@ -147,7 +147,7 @@ fn nobody_reads_a_log_while_its_files_change_their_places() {
         let reader = LogReader::open(&path).expect("a log");
         assert_eq!(reader.head().expect("readable").count, 2);
         let error = ledger.renew(which).expect_err("somebody reads");
-        assert_eq!(error.trouble, LogProblem::Locked, "{}", error.in_full());
+        assert_eq!(error.problem, LogProblem::Locked, "{}", error.in_full());
         drop(reader);
 
         let (seen, shown) = channel();

@@ -163,7 +163,7 @@ fn open(
             reply(&Reply::Health(Some(reason.clone())));
             said = Some(reason);
         }
-        vain += u32::from(error.trouble == LogProblem::Disk);
+        vain += u32::from(error.problem == LogProblem::Disk);
         if let Some(which) = Which::after(vain) {
             match renew_files(path, which) {
                 Ok(old) => (forsaken, no_new_files) = (old.or(forsaken), None),

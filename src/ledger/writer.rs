@@ -11,8 +11,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use crate::station::command::RequestId;
 use crate::station::record::{Entry, Receipt};
+use crate::station::request::RequestId;
 
 use super::chain::Head;
 use super::{Draft, Ledger, LogError, LogProblem, Stamp};
@@ -105,7 +105,7 @@ impl Writer {
         let station_name = ledger.station_name.clone();
         Self::spawn(station_name, move |queue, patient, waiting| {
             // The log is closed before its end is told.
-            Work { ledger, retry, tell, patient, waiting, ill: None }.run(queue);
+            Work { ledger, retry, tell, patient, waiting, fault: None }.run(queue);
         })
     }
 
@@ -185,7 +185,7 @@ struct Work<T> {
     patient: Receiver<()>,
     waiting: Arc<AtomicUsize>,
     /// What is wrong, as it was told.
-    ill: Option<String>,
+    fault: Option<String>,
 }
 
 impl<T: Fn(Told)> Work<T> {
@@ -205,7 +205,7 @@ impl<T: Fn(Told)> Work<T> {
 
     /// False where they did not reach the disk as one: each is then on its own.
     fn write_together(&mut self, batch: &[Queued]) -> bool {
-        if batch.len() == 1 || self.ill.is_some() {
+        if batch.len() == 1 || self.fault.is_some() {
             return false;
         }
         let drafts: Vec<_> = batch.iter().map(|queued| queued.draft.clone()).collect();
@@ -227,7 +227,7 @@ impl<T: Fn(Told)> Work<T> {
         loop {
             let error = match self.ledger.write(std::slice::from_ref(&queued.draft)) {
                 Ok(()) => {
-                    if self.ill.take().is_some() {
+                    if self.fault.take().is_some() {
                         tracing::info!("the flash log can be written again");
                         (self.tell)(Told::Health(None));
                     }
@@ -235,7 +235,7 @@ impl<T: Fn(Told)> Work<T> {
                     return true;
                 }
                 // No second try makes it fit. Its slot never hears that it was recorded; the others go on.
-                Err(error) if error.trouble == LogProblem::Contradicts => {
+                Err(error) if error.problem == LogProblem::Contradicts => {
                     tracing::error!("an entry was dropped: {}: {:?}", error.in_full(), queued.draft);
                     self.waiting.fetch_sub(1, Ordering::SeqCst);
                     (self.tell)(Told::Dropped);
@@ -243,12 +243,12 @@ impl<T: Fn(Told)> Work<T> {
                 }
                 Err(error) => error,
             };
-            self.fell_ill(&error);
+            self.report_fault(&error);
             if self.patient.recv_timeout(self.retry) == Err(RecvTimeoutError::Disconnected) {
                 return false;
             }
             // Room on a full disk needs no new connection; a connection that met an error of the disk may never recover.
-            if error.trouble != LogProblem::DiskFull
+            if error.problem != LogProblem::DiskFull
                 && let Err(error) = self.ledger.reopen()
             {
                 tracing::debug!("{}", error.in_full());
@@ -256,13 +256,13 @@ impl<T: Fn(Told)> Work<T> {
         }
     }
 
-    fn fell_ill(&mut self, error: &LogError) {
+    fn report_fault(&mut self, error: &LogError) {
         let reason = error.in_full();
-        if self.ill.as_ref() == Some(&reason) {
+        if self.fault.as_ref() == Some(&reason) {
             (self.tell)(Told::Tried);
         } else {
             tracing::error!("{reason}");
-            self.ill = Some(reason.clone());
+            self.fault = Some(reason.clone());
             (self.tell)(Told::Health(Some(reason)));
         }
     }

@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::ledger::{LogEvent, Row};
-use crate::station::card::Identified;
+use crate::station::card::Identity;
 use crate::station::units::to_u64;
 
 use super::kinds;
@@ -230,7 +230,7 @@ impl LotPage<'_> {
                 td.mono.card {
                     span { (kinds::serial(row).map_or_else(|| "-".to_owned(), harmless)) }
                     @if let Some(cid) = &row.cid { span.soft { "CID " (harmless(cid)) } }
-                    @if kinds::identified(row) != Some(Identified::ByCid) { span.soft { "by " (harmless(known)) } }
+                    @if kinds::identified(row) != Some(Identity::Cid) { span.soft { "by " (harmless(known)) } }
                 }
                 td.mono.digest { (row.image_blake3.as_deref().map(short).map(harmless).unwrap_or_default()) }
                 td.word.(if row.outcome.is_good() { "good" } else { "bad" }) {

@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use crate::ledger::Row;
-use crate::station::card::Identified;
+use crate::station::card::Identity;
 use crate::station::outcome::{Counted, OutcomeWord};
 
 use super::columns::time;
@@ -106,7 +106,7 @@ impl Serials {
         }
         match card(row) {
             Some(card) => {
-                let by_cid = kinds::identified(row) == Some(Identified::ByCid);
+                let by_cid = kinds::identified(row) == Some(Identity::Cid);
                 let seen = self.cards.entry(card).or_insert(Seen { times: 0, listed: 0, good: false, by_cid });
                 seen.times += 1;
                 seen.good = row.outcome.is_good();

@@ -1,10 +1,10 @@
 //! Cards and images for tests: each right in every respect, for a test to spoil in one.
 
-use super::types::card::{Bus, Card, DevNum, Identified, Visit};
+use super::types::armed::{Armed, ArmedBy, ModelProof, Occasion, Zeroes};
+use super::types::card::{Bus, Card, DevNum, Identity, Visit};
 use super::types::outcome::{Digest, MappedProof, OutcomeWord, Proof, ReadBack};
 use super::types::past::{Ended, Past, Rows};
 use super::types::port::{Chain, Port};
-use super::types::record::{Armed, ArmedBy, ModelProof, Occasion, Zeroes};
 use super::types::survey::Survey;
 use super::types::units::{Bytes, MIB};
 
@@ -22,7 +22,7 @@ pub(crate) fn card(port: &str, diskseq: u64) -> Card {
         serial: Some("S-1".to_owned()),
         wwn: None,
         cid: None,
-        identified: Identified::ByUsb,
+        identified: Identity::UsbSerial,
         capacity: Bytes(64 * MIB),
         logical_block: 512,
         write_protected: false,

@@ -125,7 +125,7 @@ impl CoverWatch {
     }
 
     /// Looks at these ports from now on.
-    pub fn turn_to(&self, ports: BTreeSet<Port>) {
+    pub fn set_ports(&self, ports: BTreeSet<Port>) {
         *self.shared.ports.lock().unwrap_or_else(PoisonError::into_inner) = ports;
         self.shared.turned.notify_one();
     }

@@ -84,7 +84,7 @@ impl Watch {
             let mut slept = time_slept();
             while !ours.stop.load(Ordering::Relaxed) {
                 if let Some(ports) = ours.ports.lock().unwrap_or_else(PoisonError::into_inner).take() {
-                    seen.turn_to(ports);
+                    seen.set_ports(ports);
                 }
                 let by_now = time_slept();
                 if by_now.saturating_sub(slept) > SLEEP {
@@ -111,7 +111,7 @@ impl Watch {
     }
 
     /// Looks at these ports from now on, and tells anew of what is in them.
-    pub fn turn_to(&self, ports: BTreeSet<Port>) {
+    pub fn set_ports(&self, ports: BTreeSet<Port>) {
         *self.orders.ports.lock().unwrap_or_else(PoisonError::into_inner) = Some(ports);
     }
 

@@ -55,7 +55,7 @@ impl Seen {
         }
     }
 
-    pub(super) fn turn_to(&mut self, ports: BTreeSet<Port>) {
+    pub(super) fn set_ports(&mut self, ports: BTreeSet<Port>) {
         self.new_ports = ports.difference(&self.ports).cloned().collect();
         self.ports = ports;
         self.tell_all = true;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use std::{fs, io};
 
 use super::devices::{DeviceId, Disk};
-use crate::station::card::{Bus, Card, Cid, DevNum, Identified, Visit};
+use crate::station::card::{Bus, Card, Cid, DevNum, Identity, Visit};
 use crate::station::labels::is_unseen;
 use crate::station::port::{Chain, Port};
 use crate::station::units::Bytes;
@@ -41,7 +41,7 @@ impl Sysfs {
 
     /// Does this kernel tell one medium from the next? Before 5.15 it does not, and no card is ever admitted.
     #[must_use]
-    pub fn tells_media_apart(&self) -> bool {
+    pub fn has_diskseq(&self) -> bool {
         let names = self.disk_names();
         names.is_empty() || names.iter().any(|name| self.root.join("block").join(name).join("diskseq").exists())
     }
@@ -99,10 +99,10 @@ impl Sysfs {
         let serial = cid.as_ref().and_then(|cid| cid.serial.clone()).or_else(|| usb_text("serial"));
         let product = usb_text("product").or_else(|| device.text("model"));
         let identified = match (&place.bus, &serial) {
-            (_, _) if cid.is_some() => Identified::ByCid,
-            (_, None) => Identified::Not,
-            (Bus::Usb, Some(_)) if place.luns > 1 || names_a_reader(product.as_deref()) => Identified::ReaderOnly,
-            (_, Some(_)) => Identified::ByUsb,
+            (_, _) if cid.is_some() => Identity::Cid,
+            (_, None) => Identity::None,
+            (Bus::Usb, Some(_)) if place.luns > 1 || names_a_reader(product.as_deref()) => Identity::ReaderOnly,
+            (_, Some(_)) => Identity::UsbSerial,
         };
         let card = Card {
             port: place.port,
@@ -416,7 +416,7 @@ mod tests {
         fake.stick("sdb", "3.1", 7);
         let card = fake.sysfs().card("sdb").expect("it is there");
         assert_eq!(card.port.0, "pci-0000:00:1c.0/usb3-3.1/lun-0");
-        assert_eq!((card.bus, card.identified), (Bus::Usb, Identified::ByUsb));
+        assert_eq!((card.bus, card.identified), (Bus::Usb, Identity::UsbSerial));
         assert_eq!(card.serial.as_deref(), Some("4C53"));
         assert_eq!((card.capacity, card.logical_block, card.visit.diskseq), (Bytes(131_072 * 512), 512, 7));
         assert!(!card.write_protected && !card.partitioned);
@@ -429,7 +429,7 @@ mod tests {
         fake.lun("sdc", "1", 3, 8);
         let card = fake.sysfs().card("sdc").expect("it is there");
         assert_eq!(card.port.0, "pci-0000:00:1c.0/usb3-1/lun-3");
-        assert_eq!(card.identified, Identified::ReaderOnly);
+        assert_eq!(card.identified, Identity::ReaderOnly);
     }
 
     #[test]
@@ -439,7 +439,7 @@ mod tests {
         fake.mmc("mmcblk6", 6, "MMC", 8);
         let card = fake.sysfs().card("mmcblk5").expect("it is there");
         assert_eq!(card.port.0, "pci-0000:00:07.0/mmc-0", "the first host of its controller, whatever its number");
-        assert_eq!(card.identified, Identified::ByCid);
+        assert_eq!(card.identified, Identity::Cid);
         let cid = card.cid.expect("it gives one");
         assert_eq!((cid.raw.as_str(), cid.name.as_deref()), ("035344534c31364780a1b2c3d4015b00", Some("SL16G")));
         assert_eq!(fake.sysfs().card("mmcblk6").expect("it is there").bus, Bus::Mmc("MMC".to_owned()));

@@ -53,7 +53,7 @@ pub enum What {
     /// Verify that no event was changed, removed, inserted or reordered, and print the log's anchor, COUNT:HASH
     Verify(verify::Args),
     /// Confirm that the running station was meant to begin a new flash log. Until then the station and the panel show NEW FLASH LOG
-    Confirm(ask::ConfirmLogArgs),
+    Confirm(request::ConfirmLogArgs),
     /// Print the log's anchor, COUNT:HASH, for `log verify --anchor`. Keep it where whoever can write the log cannot change it
     Anchor(verify::AnchorArgs),
     /// Copy the log as it is now into one new file, verify the copy, and print its anchor, COUNT:HASH
@@ -110,18 +110,18 @@ struct AskedArgs {
 }
 
 impl AskedArgs {
-    fn asked(&self, around: &Around) -> Result<Scope, TimeError> {
+    fn scope(&self, around: &Around) -> Result<Scope, TimeError> {
         let window = times::window(self.since.as_deref(), self.until.as_deref(), &around.now, &around.shifts)?;
         Ok(Scope { model: self.model.clone(), slot: self.slot.clone(), window })
     }
 }
 
 /// The filter that takes what was asked for.
-fn filter(asked: &Scope) -> Filter {
-    let Window { since, until } = asked.window;
+fn filter(scope: &Scope) -> Filter {
+    let Window { since, until } = scope.window;
     Filter {
-        model: asked.model.clone(),
-        slot: asked.slot.clone(),
+        model: scope.model.clone(),
+        slot: scope.slot.clone(),
         since: since.map(|since| since.as_microsecond()),
         until: until.map(|until| until.as_microsecond()),
         ..Filter::default()
@@ -202,7 +202,7 @@ pub fn run(args: &Args, configured: Configured) -> Result<ExitCode, Error> {
     let mut out = BufWriter::new(io::stdout().lock());
     let code = match &args.what {
         Some(What::Verify(args)) => verify::run(args, &path, &mut out),
-        Some(What::Confirm(args)) => Ok(ask::confirm_log(args)),
+        Some(What::Confirm(args)) => Ok(request::confirm_log(args)),
         Some(What::Anchor(_)) => verify::anchor(&path, &mut out),
         Some(What::Export(args)) => export::run(args, &path, &mut out),
         Some(What::Show(args)) => show::run(args, &open(&path)?, &around, &mut out),

@@ -52,8 +52,8 @@ fn outcomes() -> [&'static str; OutcomeWord::KNOWN.len()] {
 }
 
 pub(super) fn run(args: &Args, log: &LogReader, around: &Around, out: &mut impl Write) -> Result<u8, Error> {
-    let asked = args.asked.asked(around)?;
-    let filter = Filter { outcome: args.outcome.clone(), serial: args.serial.clone(), limit: args.limit, ..filter(&asked) };
+    let scope = args.asked.scope(around)?;
+    let filter = Filter { outcome: args.outcome.clone(), serial: args.serial.clone(), limit: args.limit, ..filter(&scope) };
     let sheet = Sheet::of(args, around.now.time_zone());
     if args.follow { follow(log, filter, sheet, out, || wait(io::stdout())) } else { list(log, &filter, sheet, out) }
 }

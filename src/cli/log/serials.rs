@@ -29,8 +29,8 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, log: &LogReader, around: &Around, out: &mut impl Write) -> Result<u8, Error> {
-    let asked = args.asked.asked(around)?;
-    let filter = Filter { serial: args.serial.clone(), ..filter(&asked) };
+    let scope = args.asked.scope(around)?;
+    let filter = Filter { serial: args.serial.clone(), ..filter(&scope) };
     let mut one = OneCard::default();
     let counted = count(log, &filter, |row| {
         if args.serial.is_some() {

@@ -6,9 +6,10 @@ use std::path::Path;
 use super::Around;
 use crate::ledger::{Ledger, Stamp};
 use crate::report::times::Shifts;
+use crate::station::armed::{Armed, DeviceModel, ModelProof};
 use crate::station::outcome::{Effort, Failure, Outcome, Pull, Refusal};
 use crate::station::past::Past;
-use crate::station::record::{Armed, Attempt, DeviceModel, Entry, ModelProof, Plan};
+use crate::station::record::{Attempt, Entry, Plan};
 use crate::station::testing::{armed_by, card, image, mapped_proof, proof};
 use crate::station::units::Bytes;
 

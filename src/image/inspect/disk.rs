@@ -22,7 +22,7 @@ use super::trouble::Trouble;
 use crate::image::foreign::{self, FOOTER, HEAD};
 use crate::image::packing::Opened;
 use crate::image::{ImageError, Staged};
-use crate::station::record::Contents;
+use crate::station::armed::Contents;
 use crate::station::units::{to_u64, to_usize};
 
 /// A chain of logical partitions that is longer leads in circles: the kernel stops at 256 partitions.

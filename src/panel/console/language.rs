@@ -135,8 +135,8 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::station::instruction::Instruction;
     use crate::station::reason::{REASONS, SIGNS};
-    use crate::station::todo::Instruction;
 
     fn places(pattern: &str) -> BTreeSet<&str> {
         pattern.split('{').skip(1).map(|rest| rest.split('}').next().expect("it ends")).collect()

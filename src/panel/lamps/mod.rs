@@ -85,7 +85,7 @@ impl Lamps {
     }
 
     /// From now on these are the lamps. Those that are none any more go dark.
-    pub fn turn_to(&self, lamps: Vec<SlotLamp>) {
+    pub fn set_lamps(&self, lamps: Vec<SlotLamp>) {
         self.wanted.tell(|wanted| {
             wanted.lamps = lamps;
             wanted.edition += 1;
@@ -249,7 +249,7 @@ mod tests {
     fn lamps(leds: &RamLeds, shown: &Shown, lamps: &[SlotLamp]) -> Lamps {
         let shown = Arc::clone(shown);
         let running = Lamps::spawn(leds.clone(), move || shown.lock().expect("no test panics here").clone()).expect("a thread");
-        running.turn_to(lamps.to_vec());
+        running.set_lamps(lamps.to_vec());
         running
     }
 
@@ -308,9 +308,9 @@ mod tests {
         let view_now = shown(&[("A1", Sign::Passed), ("A2", Sign::Empty)]);
         let running = lamps(&leds, &view_now, &[one("A1", "a"), one("A2", "b")]);
         wait_for("the first is green", || is_green(&leds, "a"));
-        running.turn_to(vec![one("A1", "b"), one("A2", "c")]);
+        running.set_lamps(vec![one("A1", "b"), one("A2", "c")]);
         wait_for("green moved with its slot", || is_green(&leds, "b") && leds.get("a", "brightness") == "0");
-        running.turn_to(Vec::new());
+        running.set_lamps(Vec::new());
         wait_for("and nothing is lit", || {
             ["a", "b", "c"].iter().all(|led| leds.trigger(led) == "none" && leds.get(led, "brightness") == "0")
         });

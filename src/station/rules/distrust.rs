@@ -11,8 +11,9 @@
 //! ```
 
 use super::{Effect, Station};
+use crate::station::types::armed::{Armed, ArmedBy, Occasion};
 use crate::station::types::outcome::{Digest, StationFault};
-use crate::station::types::record::{Armed, ArmedBy, Entry, Occasion};
+use crate::station::types::record::Entry;
 
 /// A copy that is damaged again and again is a sign of a bad disk or bad memory, and each time may cost a card its contents.
 const RESTAGES: u32 = 3;

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use crate::station::status::view::{Anchor, DayCount};
 use crate::station::types::card::{Card, Visit};
-use crate::station::types::command::{Command, Denied, RequestId, Who};
 use crate::station::types::outcome::{Digest, Effort, Failure, MappedProof, Proof, Refusal, StationFault};
 use crate::station::types::port::{Cabling, Port};
 use crate::station::types::record::{Attempt, AttemptNumber, Entry, Receipt, Step};
+use crate::station::types::request::{Command, Denied, RequestId, Who};
 use crate::station::types::settings::Configuration;
 use crate::station::types::survey::Survey;
 use crate::station::types::units::Bytes;

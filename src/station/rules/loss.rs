@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::station::status::sign::Hold;
-use crate::station::types::card::{Card, Identified, Visit};
+use crate::station::types::card::{Card, Identity, Visit};
 use crate::station::types::outcome::Outcome;
 use crate::station::types::port::Port;
 use crate::station::types::record::Attempt;
@@ -100,6 +100,6 @@ pub(super) fn can_be(one: &Card, other: &Card) -> bool {
 
 /// Does a number of the card's own say that these two are one card?
 pub(super) fn is_identified(one: &Card, other: &Card) -> bool {
-    let known = matches!(one.identified, Identified::ByCid | Identified::ByUsb) && one.identified == other.identified;
+    let known = matches!(one.identified, Identity::Cid | Identity::UsbSerial) && one.identified == other.identified;
     known && can_be(one, other)
 }

@@ -17,12 +17,13 @@ use std::time::Duration;
 
 use super::status::sign::Hold;
 use super::status::view::{Anchor, DayCount, ModelView, View};
-use super::types::card::{Card, Identified, Visit};
+use super::types::armed::{Armed, ArmedBy};
+use super::types::card::{Card, Identity, Visit};
 use super::types::labels::Labels;
 use super::types::order::OrderNumber;
 use super::types::outcome::{CacheFlush, CardHead, Digest, Effort, Failure, Outcome, Pull, Refusal, StationFault};
 use super::types::port::{Cabling, Port};
-use super::types::record::{Armed, ArmedBy, Attempt, AttemptNumber, Entry, Plan, Receipt, Step};
+use super::types::record::{Attempt, AttemptNumber, Entry, Plan, Receipt, Step};
 use super::types::settings::{Configuration, StationSettings};
 use super::types::standing::Standing;
 use super::types::survey::Survey;
@@ -213,10 +214,10 @@ impl Station {
             // Whatever it is, it was not to be touched. Of one that is known another one is told apart first, as soon as it is surveyed.
             Phase::Empty if before == Some(Before::Sleep) && slot.returned.is_some() => return slot.take_up(false),
             Phase::Empty if slot.returned.as_ref().is_some_and(Returned::was_held_unknown) => return slot.take_up(false),
-            Phase::Empty => slot.turn_to_present(now),
+            Phase::Empty => slot.restart_phase(now),
             // Another card than the one looked at begins anew; the same one announced again is only an echo.
-            Phase::Settling { visit: before, .. } | Phase::Surveying { visit: before, .. } if *before != visit => slot.turn_to_present(now),
-            Phase::Finished { attempt, .. } if attempt.card.visit != visit => slot.turn_to_present(now),
+            Phase::Settling { visit: before, .. } | Phase::Surveying { visit: before, .. } if *before != visit => slot.restart_phase(now),
+            Phase::Finished { attempt, .. } if attempt.card.visit != visit => slot.restart_phase(now),
             Phase::Busy { attempt, work } if attempt.card.visit != visit && !work.gone => {
                 work.gone = true;
                 return vec![Effect::Cancel(attempt.number)];
@@ -237,7 +238,7 @@ impl Station {
         match &mut slot.phase {
             Phase::Held(_) | Phase::Settling { .. } | Phase::Surveying { .. } => slot.phase = Phase::Empty,
             // PULLED stays until the next card: nobody may have looked yet.
-            Phase::Finished { outcome, .. } if !matches!(outcome, Outcome::Pulled(_)) => slot.turn_to_present(now),
+            Phase::Finished { outcome, .. } if !matches!(outcome, Outcome::Pulled(_)) => slot.restart_phase(now),
             Phase::Busy { attempt, work } if !work.gone => {
                 work.gone = true;
                 return vec![Effect::Cancel(attempt.number)];
@@ -285,7 +286,7 @@ impl Station {
         self.slots.iter().any(|slot| match &slot.phase {
             Phase::Leaving { attempt, .. } | Phase::Recording { attempt, .. } => is_of(slot, attempt),
             // Its thread may be long in coming back. Two sticks may share a serial, and one of them is not held up by the other.
-            Phase::Opening { attempt } | Phase::Busy { attempt, .. } => card.identified == Identified::ByCid && is_of(slot, attempt),
+            Phase::Opening { attempt } | Phase::Busy { attempt, .. } => card.identified == Identity::Cid && is_of(slot, attempt),
             _ => false,
         })
     }
@@ -400,7 +401,7 @@ impl Station {
             let here = |port: &Port| port.upstream().first().is_some_and(|reader| card.port.upstream().first() == Some(reader));
             slot.settings.ports.iter().any(here)
         };
-        let in_reader = card.identified == Identified::ReaderOnly && self.slots.iter().filter(shares_reader).count() > 1;
+        let in_reader = card.identified == Identity::ReaderOnly && self.slots.iter().filter(shares_reader).count() > 1;
         is_identified(card, left) || (in_reader && can_be(card, left))
     }
 
@@ -448,7 +449,7 @@ impl Station {
         if let Some(slot) = self.slots.iter_mut().find(|slot| slot.stuck == Some(number)) {
             slot.stuck = None;
             if slot.phase == Phase::OutOfService {
-                slot.turn_to_present(now);
+                slot.restart_phase(now);
             }
             return Vec::new();
         }
@@ -510,7 +511,7 @@ impl Station {
         if in_slot == Some(attempt.card.visit) || (in_slot.is_none() && matches!(outcome, Outcome::Pulled(_))) {
             slot.phase = Phase::Finished { attempt, outcome };
         } else {
-            slot.turn_to_present(now);
+            slot.restart_phase(now);
         }
         self.slots.retain(|slot| !slot.retired || !slot.is_idle());
         let (order, leaves, outcome) = counted;
@@ -520,7 +521,7 @@ impl Station {
 
     /// Slots keep their state by name. One that is no longer configured goes, a busy one when its card is done.
     fn configure(&mut self, configuration: Configuration) -> Vec<Effect> {
-        let Configuration { station, slots, armed, disarmed, distrusted, by } = configuration;
+        let Configuration { station, slots, armed, unarmed, distrusted, by } = configuration;
         let mut before = std::mem::take(&mut self.slots);
         for settings in slots {
             let known = before.iter().position(|slot| slot.settings.name == settings.name);
@@ -533,7 +534,7 @@ impl Station {
                 }
             }
             slot.armed = armed.iter().find(|armed| armed.model == settings.model).cloned();
-            slot.disarmed = disarmed.iter().find(|disarmed| disarmed.model == settings.model).map(|disarmed| disarmed.reason.clone());
+            slot.unarmed = unarmed.iter().find(|unarmed| unarmed.model == settings.model).map(|unarmed| unarmed.reason.clone());
             (slot.settings, slot.retired) = (settings, false);
             self.slots.push(slot);
         }
@@ -542,7 +543,7 @@ impl Station {
         self.slots.append(&mut before);
         self.compare_cabling();
         self.settings = station;
-        self.halt_slots();
+        self.note_disarmings();
         let is_trusted_again = |digest| self.distrust_of(digest).is_some() && !distrusted.contains(&digest);
         let newly_armed: Vec<Effect> = armed
             .iter()
@@ -650,7 +651,7 @@ pub fn outcome_of(end: End, gone: bool) -> Outcome {
 }
 
 #[cfg(test)]
-mod exploration;
+mod exploration_tests;
 #[cfg(test)]
 mod order_cases;
 #[cfg(test)]

@@ -6,9 +6,9 @@ use super::tests::{at, ended, seen, visit};
 use super::{Effect, End, Event, Station};
 use crate::station::status::sign::{Call, Sign};
 use crate::station::testing::{armed_by, image, proof, survey};
-use crate::station::types::command::{Command, Denied, Target, Who};
 use crate::station::types::outcome::{Effort, Failure, Outcome, Refusal};
 use crate::station::types::record::{AttemptNumber, Entry, Plan, Receipt};
+use crate::station::types::request::{Command, Denied, Target, Who};
 use crate::station::types::settings::{Configuration, Policy, SlotSettings, StationSettings};
 use crate::station::types::standing::Standing;
 
@@ -42,7 +42,7 @@ impl Line {
             station: settings.clone(),
             slots: slots.collect(),
             armed: vec![image()],
-            disarmed: Vec::new(),
+            unarmed: Vec::new(),
             distrusted: Vec::new(),
             by: armed_by(),
         };

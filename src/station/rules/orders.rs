@@ -7,10 +7,11 @@ use super::Station;
 use super::place::Place;
 use super::slot::{Phase, Slot};
 use crate::station::status::view::{ModelView, OrderView};
-use crate::station::types::command::{Denied, Who};
+use crate::station::types::armed::Armed;
 use crate::station::types::order::{Order, OrderNumber};
 use crate::station::types::outcome::Outcome;
-use crate::station::types::record::{Armed, Entry};
+use crate::station::types::record::Entry;
+use crate::station::types::request::{Denied, Who};
 
 impl Station {
     fn order_of(&self, model: &str) -> Option<&Order> {

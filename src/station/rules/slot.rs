@@ -22,9 +22,10 @@ use super::loss::{Left, Loss, NumbersAsked, Returned};
 use super::place::Place;
 use crate::station::status::sign::{Call, Hold, Sign};
 use crate::station::status::view::{Progress, SlotView};
+use crate::station::types::armed::Armed;
 use crate::station::types::card::{Card, Visit};
 use crate::station::types::outcome::{Effort, Outcome, Refusal, StationFault};
-use crate::station::types::record::{Armed, Attempt, AttemptNumber, Step};
+use crate::station::types::record::{Attempt, AttemptNumber, Step};
 use crate::station::types::settings::SlotSettings;
 use crate::station::types::units::{Bytes, Moment};
 
@@ -94,13 +95,13 @@ pub(super) struct Slot {
     pub(super) settings: SlotSettings,
     pub(super) armed: Option<Armed>,
     /// Why nothing is armed, where that is known.
-    pub(super) disarmed: Option<String>,
+    pub(super) unarmed: Option<String>,
     /// The staged copy of its image is damaged: no card is begun, and the engineer is called.
     pub(super) distrusted: Option<String>,
     /// What hangs in its ports is not what was taught: nothing is written here until it is.
     pub(super) recabled: Option<Refusal>,
     /// Somebody took the slot or its model out of work: who, and why.
-    pub(super) halted: Option<String>,
+    pub(super) disarmed: Option<String>,
     /// Somebody looks for the slot until then.
     pub(super) identify_until: Option<Moment>,
     /// What the kernel last said is in the slot.
@@ -128,10 +129,10 @@ impl Slot {
         Self {
             settings,
             armed: None,
-            disarmed: None,
+            unarmed: None,
             distrusted: None,
             recabled: None,
-            halted: None,
+            disarmed: None,
             identify_until: None,
             present: None,
             phase: Phase::Empty,
@@ -148,7 +149,7 @@ impl Slot {
 
     /// The image that may be written here now.
     pub(super) fn usable(&self) -> Option<&Armed> {
-        self.armed.as_ref().filter(|_| self.halted.is_none() && self.distrusted.is_none())
+        self.armed.as_ref().filter(|_| self.disarmed.is_none() && self.distrusted.is_none())
     }
 
     /// Is this visit the card that is in the slot now?
@@ -192,8 +193,8 @@ impl Slot {
         }
     }
 
-    /// Turns to whatever is in the slot now, after the phase's own card is done with.
-    pub(super) fn turn_to_present(&mut self, now: Moment) {
+    /// Starts the phases again with what is in the slot now. Called when the card of the last phase is done with.
+    pub(super) fn restart_phase(&mut self, now: Moment) {
         self.phase = match &self.present {
             _ if self.stuck.is_some() => Phase::OutOfService,
             Some(card) => Phase::Settling { visit: card.visit, since: now, asked: 0 },
@@ -235,7 +236,7 @@ impl Slot {
                 Sign::Disarmed(self.recabled.as_ref().map(ToString::to_string).unwrap_or_default())
             }
             (Phase::Empty, _) if self.usable().is_none() => {
-                let why = self.distrusted.as_ref().or(self.halted.as_ref()).or(self.disarmed.as_ref());
+                let why = self.distrusted.as_ref().or(self.disarmed.as_ref()).or(self.unarmed.as_ref());
                 Sign::Disarmed(why.cloned().unwrap_or_else(|| "no image is armed".to_owned()))
             }
             (Phase::Empty, Place::Complete { count }) => Sign::OrderComplete { count },

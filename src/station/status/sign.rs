@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::todo::Instruction;
+use super::instruction::Instruction;
 use crate::station::types::outcome::{Failure, Outcome, Pull, Refusal, StationFault};
 use crate::station::types::record::Step;
 

@@ -3,15 +3,16 @@
 use std::time::Duration;
 
 use super::sign::{Call, Sign};
+use crate::station::types::armed::Armed;
 use crate::station::types::order::OrderNumber;
 use crate::station::types::outcome::{Counted, OutcomeWord};
-use crate::station::types::record::{Armed, AttemptNumber};
+use crate::station::types::record::AttemptNumber;
 use crate::station::types::standing::LogNote;
 use crate::station::types::units::{Bytes, rate};
 
 /// Whoever decides says at least once a second what is shown, changed or not, and beats ten times as often; a burst of events or a slow
 /// disk takes nothing like this. After so long a silence nothing that was shown is to be believed: a green may belong to the card before.
-pub const LIFELESS: Duration = Duration::from_secs(3);
+pub const DEAD_AFTER: Duration = Duration::from_secs(3);
 
 /// How far the work on a card has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

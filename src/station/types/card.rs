@@ -77,33 +77,33 @@ pub struct Cid {
 
 /// How far the serial in a row identifies a card.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Identified {
+pub enum Identity {
     /// By the card's own register.
-    ByCid,
+    Cid,
     /// By the USB device's serial: the stick is the card.
-    ByUsb,
+    UsbSerial,
     /// The serial is the reader's; cards put into it one after another share it.
     ReaderOnly,
     /// Not at all.
-    Not,
+    None,
 }
 
-impl Identified {
+impl Identity {
     /// The word the log uses.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
-            Self::ByCid => "cid",
-            Self::ByUsb => "usb",
+            Self::Cid => "cid",
+            Self::UsbSerial => "usb",
             Self::ReaderOnly => "reader-only",
-            Self::Not => "none",
+            Self::None => "none",
         }
     }
 
     /// What a log's word means; nothing for a word of another program's.
     #[must_use]
     pub fn of(word: &str) -> Option<Self> {
-        [Self::ByCid, Self::ByUsb, Self::ReaderOnly, Self::Not].into_iter().find(|identified| identified.word() == word)
+        [Self::Cid, Self::UsbSerial, Self::ReaderOnly, Self::None].into_iter().find(|identified| identified.word() == word)
     }
 }
 
@@ -133,7 +133,7 @@ pub struct Card {
     /// The identification register of a card in an MMC host.
     pub cid: Option<Cid>,
     /// How far `serial` and `cid` identify this card.
-    pub identified: Identified,
+    pub identified: Identity,
     /// What it claims to hold.
     pub capacity: Bytes,
     /// Smallest unit of a read or write, 512 or 4096.
@@ -150,8 +150,8 @@ impl Card {
     pub fn is_same_as(&self, other: &Self) -> bool {
         let usb = |card: &Self| (card.wwn.clone(), card.vendor.clone(), card.product.clone(), card.serial.clone());
         match (self.identified, other.identified) {
-            (Identified::ByCid, Identified::ByCid) => self.cid.as_ref().map(|cid| &cid.raw) == other.cid.as_ref().map(|cid| &cid.raw),
-            (Identified::ByUsb, Identified::ByUsb) => usb(self) == usb(other),
+            (Identity::Cid, Identity::Cid) => self.cid.as_ref().map(|cid| &cid.raw) == other.cid.as_ref().map(|cid| &cid.raw),
+            (Identity::UsbSerial, Identity::UsbSerial) => usb(self) == usb(other),
             _ => false,
         }
     }

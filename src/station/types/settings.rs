@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use super::armed::{Armed, ArmedBy, UnarmedModel};
 use super::outcome::Digest;
 use super::port::{Chain, Port};
-use super::record::{Armed, ArmedBy, Disarmed};
 use super::survey::Survey;
 use super::units::Bytes;
 
@@ -18,7 +18,7 @@ pub struct Configuration {
     /// Every model whose image may be written.
     pub armed: Vec<Armed>,
     /// Every model whose image may not, and why.
-    pub disarmed: Vec<Disarmed>,
+    pub unarmed: Vec<UnarmedModel>,
     /// Images that the station does not trust, and whose staged copy is the same as before.
     pub distrusted: Vec<Digest>,
     /// Who says so.

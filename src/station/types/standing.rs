@@ -1,11 +1,11 @@
 //! What a station was told in earlier runs and still holds, and what is to be known of the log that says so.
 
-use super::command::{Target, Who};
 use super::order::Order;
+use super::request::{Target, Who};
 
 /// What somebody took out of work, and is to stay so over restarts.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Halt {
+pub struct Disarming {
     /// What.
     pub target: Target,
     /// Who.
@@ -14,7 +14,7 @@ pub struct Halt {
     pub reason: Option<String>,
 }
 
-impl Halt {
+impl Disarming {
     /// Is the slot of this name, which is for this model, out of work?
     pub(in crate::station) fn covers(&self, slot: &str, model: &str) -> bool {
         match &self.target {
@@ -34,7 +34,7 @@ impl Halt {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Standing {
     /// What is out of work.
-    pub halts: Vec<Halt>,
+    pub disarmings: Vec<Disarming>,
     /// Every order that was not stopped.
     pub orders: Vec<Order>,
     /// How many orders there ever were.

@@ -16,7 +16,7 @@ use lamps::TaughtLamps;
 use lesson::{Lesson, Taught};
 use names::{Counted, Names};
 
-use crate::cli::{ConfigArg, GOOD, NOT_GOOD, WRONG, complain, say};
+use crate::cli::{ConfigArg, GOOD, NOT_GOOD, USAGE_OR_STATION, complain, say};
 use crate::ledger::{self, LogError, LogProblem};
 use crate::panel::lamps::led::SysfsLeds;
 use crate::report::harmless;
@@ -69,7 +69,7 @@ pub(super) fn run(args: &TeachArgs) -> u8 {
         Ok(code) => code,
         Err(error) => {
             complain(&error);
-            WRONG
+            USAGE_OR_STATION
         }
     }
 }

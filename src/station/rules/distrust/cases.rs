@@ -4,8 +4,9 @@ use crate::station::rules::tests::{at, busy_in, closings, configuration, ended, 
 use crate::station::rules::{Effect, End, Event, Station};
 use crate::station::status::sign::{Call, Sign};
 use crate::station::testing::{image, proof, survey};
+use crate::station::types::armed::Occasion;
 use crate::station::types::outcome::{Counted, Digest, Effort, Outcome, StationFault};
-use crate::station::types::record::{Entry, Occasion, Receipt};
+use crate::station::types::record::{Entry, Receipt};
 use crate::station::types::settings::Configuration;
 use crate::station::types::standing::Standing;
 use crate::station::types::units::{Bytes, Moment};
@@ -18,7 +19,7 @@ fn rotten() -> StationFault {
 
 /// Three slots of one model, and one of another.
 fn of_two_models() -> Configuration {
-    let other = crate::station::record::Armed { model: "acme/other".to_owned(), digest: Digest([9; 32]), ..image() };
+    let other = crate::station::armed::Armed { model: "acme/other".to_owned(), digest: Digest([9; 32]), ..image() };
     let mut configuration = configuration(&SLOTS, vec![image(), other]);
     configuration.slots[3].model = "acme/other".to_owned();
     configuration

@@ -2,9 +2,9 @@ use super::super::tests::{at, busy_in, ended, gone, reconfigured, seen, sign, st
 use super::super::{Effect, End, Event, Station};
 use crate::station::status::sign::{Call, Sign};
 use crate::station::testing::{image, proof};
-use crate::station::types::command::{Command, Who};
 use crate::station::types::outcome::{Failure, Outcome};
 use crate::station::types::record::{AttemptNumber, Entry, Receipt};
+use crate::station::types::request::{Command, Who};
 
 const CHANGED: Sign = Sign::Changed { sectors: 8 };
 

@@ -6,13 +6,13 @@ use tokio::sync::oneshot;
 
 use super::arming::ReloadError;
 use crate::control::Denial;
-use crate::station::command::{Denied, RequestId, Who};
+use crate::station::request::{Denied, RequestId, Who};
 
 type Answer = oneshot::Sender<Result<(), Denial>>;
 
 /// Everybody who waits.
 #[derive(Debug, Default)]
-pub(super) struct Questions {
+pub(super) struct PendingRequests {
     next: RequestId,
     waiting: HashMap<RequestId, Answer>,
     /// Those who want the configuration read again. The reading that comes next answers them all.
@@ -21,7 +21,7 @@ pub(super) struct Questions {
     proving: Vec<Answer>,
 }
 
-impl Questions {
+impl PendingRequests {
     /// A number for a question whose answer goes there.
     pub(super) fn put(&mut self, answer: Answer) -> RequestId {
         self.next += 1;

@@ -4,26 +4,26 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use crate::station::view::LIFELESS;
+use crate::station::view::DEAD_AFTER;
 
 /// The sign of life of the task that decides.
 #[derive(Clone, Debug)]
-pub(super) struct Pulse {
+pub(super) struct Heartbeat {
     began: Instant,
     last: Arc<AtomicU64>,
 }
 
-impl Default for Pulse {
+impl Default for Heartbeat {
     fn default() -> Self {
         Self { began: Instant::now(), last: Arc::default() }
     }
 }
 
-impl Pulse {
+impl Heartbeat {
     /// One that was never felt.
     #[cfg(test)]
     pub(super) fn silent() -> Self {
-        Self { began: Instant::now().checked_sub(2 * LIFELESS).expect("the clock is not that young"), last: Arc::default() }
+        Self { began: Instant::now().checked_sub(2 * DEAD_AFTER).expect("the clock is not that young"), last: Arc::default() }
     }
 
     fn now(&self) -> u64 {
@@ -35,8 +35,8 @@ impl Pulse {
     }
 
     /// Was there one lately?
-    pub(super) fn is_felt(&self) -> bool {
-        u128::from(self.now().saturating_sub(self.last.load(Ordering::Relaxed))) < LIFELESS.as_millis()
+    pub(super) fn is_recent(&self) -> bool {
+        u128::from(self.now().saturating_sub(self.last.load(Ordering::Relaxed))) < DEAD_AFTER.as_millis()
     }
 }
 
@@ -46,9 +46,9 @@ mod tests {
 
     #[test]
     fn a_station_that_decides_no_more_is_noticed() {
-        let pulse = Pulse::silent();
-        assert!(!pulse.clone().is_felt());
-        pulse.beat();
-        assert!(pulse.clone().is_felt(), "whoever holds a copy feels it");
+        let heartbeat = Heartbeat::silent();
+        assert!(!heartbeat.clone().is_recent());
+        heartbeat.beat();
+        assert!(heartbeat.clone().is_recent(), "whoever holds a copy feels it");
     }
 }

@@ -4,34 +4,34 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use super::pulse::Pulse;
-use super::story::Story;
+use super::heartbeat::Heartbeat;
+use super::journal::SignJournal;
 use crate::station::view::View;
 
-/// It is said again so often, though nothing changed: whoever hears nothing for [`LIFELESS`](crate::station::view::LIFELESS) takes the
+/// It is said again so often, though nothing changed: whoever hears nothing for [`DEAD_AFTER`](crate::station::view::DEAD_AFTER) takes the
 /// station for dead.
-const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
+const REPEAT_AFTER: Duration = Duration::from_secs(1);
 
-pub(super) struct Shown {
+pub(super) struct Published {
     view: watch::Sender<View>,
-    said_at: Instant,
-    story: Story,
+    published_at: Instant,
+    journal: SignJournal,
 }
 
-impl Shown {
+impl Published {
     pub(super) fn new(now: Instant, view: View) -> Self {
-        Self { view: watch::Sender::new(view), said_at: now, story: Story::default() }
+        Self { view: watch::Sender::new(view), published_at: now, journal: SignJournal::default() }
     }
 
-    /// From now on this is shown. The journal is told what changed.
-    pub(super) fn say(&mut self, now: Instant, view: View) {
+    /// From now on this is published. The journal is told what changed.
+    pub(super) fn update(&mut self, now: Instant, view: View) {
         let changed = *self.view.borrow() != view;
         if changed {
-            self.story.go_on(&view);
+            self.journal.update(&view);
         }
-        if changed || now.duration_since(self.said_at) >= SIGN_OF_LIFE {
+        if changed || now.duration_since(self.published_at) >= REPEAT_AFTER {
             self.view.send_replace(view);
-            self.said_at = now;
+            self.published_at = now;
         }
     }
 
@@ -41,17 +41,17 @@ impl Shown {
     }
 
     /// For whoever looks when they like: what was said last, while somebody decides.
-    pub(super) fn while_alive(&self, pulse: &Pulse) -> impl Fn() -> Option<View> + Send + use<> {
-        let (shown, pulse) = (self.listen(), pulse.clone());
-        move || pulse.is_felt().then(|| shown.borrow().clone())
+    pub(super) fn live_view(&self, heartbeat: &Heartbeat) -> impl Fn() -> Option<View> + Send + use<> {
+        let (published, heartbeat) = (self.listen(), heartbeat.clone());
+        move || heartbeat.is_recent().then(|| published.borrow().clone())
     }
 
     /// The same, and a fault in every slot when nobody decides any more.
-    pub(super) fn dead_or_alive(&self, pulse: &Pulse) -> impl Fn() -> View + Send + use<> {
-        let (shown, pulse) = (self.listen(), pulse.clone());
+    pub(super) fn view_or_fault(&self, heartbeat: &Heartbeat) -> impl Fn() -> View + Send + use<> {
+        let (published, heartbeat) = (self.listen(), heartbeat.clone());
         move || {
-            let view = shown.borrow().clone();
-            if pulse.is_felt() { view } else { view.of_a_dead_station() }
+            let view = published.borrow().clone();
+            if heartbeat.is_recent() { view } else { view.of_a_dead_station() }
         }
     }
 }
@@ -70,10 +70,10 @@ mod tests {
     fn what_is_shown_is_said_when_it_changes_and_once_a_second_when_it_does_not() {
         let began = Instant::now();
         let after = |millis| began + Duration::from_millis(millis);
-        let mut shown = Shown::new(began, view(Sign::Empty));
-        let mut listener = shown.listen();
+        let mut published = Published::new(began, view(Sign::Empty));
+        let mut listener = published.listen();
         let mut is_said = |now: Instant, view: View| {
-            shown.say(now, view);
+            published.update(now, view);
             let said = listener.has_changed().expect("it is there");
             listener.mark_unchanged();
             said
@@ -87,14 +87,14 @@ mod tests {
 
     #[test]
     fn where_nobody_decides_any_more_the_panel_shows_a_fault_and_the_lamps_get_nothing() {
-        let shown = Shown::new(Instant::now(), view(Sign::Empty));
-        let pulse = Pulse::default();
-        pulse.beat();
-        assert_eq!(shown.dead_or_alive(&pulse)(), view(Sign::Empty));
-        assert_eq!(shown.while_alive(&pulse)(), Some(view(Sign::Empty)));
-        let silent = Pulse::silent();
-        let dead = shown.dead_or_alive(&silent)();
+        let published = Published::new(Instant::now(), view(Sign::Empty));
+        let heartbeat = Heartbeat::default();
+        heartbeat.beat();
+        assert_eq!(published.view_or_fault(&heartbeat)(), view(Sign::Empty));
+        assert_eq!(published.live_view(&heartbeat)(), Some(view(Sign::Empty)));
+        let silent = Heartbeat::silent();
+        let dead = published.view_or_fault(&silent)();
         assert!(dead.fault.is_some() && dead.slots.iter().all(|slot| slot.call == Call::StationFault), "{dead:?}");
-        assert_eq!(shown.while_alive(&silent)(), None);
+        assert_eq!(published.live_view(&silent)(), None);
     }
 }

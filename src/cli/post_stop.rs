@@ -1,4 +1,4 @@
-//! `flashline down`: what systemd runs when the station has ended, however it did. No sign of it stays on console or lamps.
+//! `flashline post-stop`: what systemd runs when the station has ended, however it did. No sign of it stays on console or lamps.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
