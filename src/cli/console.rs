@@ -25,7 +25,7 @@ use crate::panel::console::draw::draw;
 use crate::panel::console::language::Language;
 use crate::panel::lines::local_time;
 use crate::station::reason::Fact;
-use crate::station::sign::Call;
+use crate::station::sign::OperatorAction;
 use crate::station::units::Bytes;
 
 /// Ten pictures a second are motion to the eye, and no more are drawn.
@@ -359,7 +359,7 @@ fn slot(slot: &wire::SlotStatus) -> BoardSlot {
         sign: slot.sign.clone(),
         word: slot.word.clone(),
         // A call that is not known here asks for somebody who knows it.
-        call: slot.call().unwrap_or(Call::Nothing),
+        call: slot.call().unwrap_or(OperatorAction::Nothing),
         why: slot.reason.as_ref().map(|why| Why {
             code: why.code.clone(),
             facts: why.facts.iter().map(|(name, value)| (name.clone(), fact(value))).collect(),

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::station::reason::Fact;
-use crate::station::sign::Call;
+use crate::station::sign::OperatorAction;
 use crate::station::view;
 use crate::station::view::{ModelView, Progress, SlotView, View};
 
@@ -361,8 +361,8 @@ impl SlotStatus {
 
     /// The call, where it is one that is known here.
     #[must_use]
-    pub fn call(&self) -> Option<Call> {
-        Call::ALL.into_iter().find(|call| call.code() == self.call)
+    pub fn call(&self) -> Option<OperatorAction> {
+        OperatorAction::ALL.into_iter().find(|call| call.code() == self.call)
     }
 }
 

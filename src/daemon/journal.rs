@@ -1,7 +1,7 @@
 //! The lines of the journal about slots: every change of a slot's sign once, and nothing in between.
 
 use crate::panel::lines::{exposed, line, note};
-use crate::station::sign::{Call, Sign};
+use crate::station::sign::{OperatorAction, Sign};
 use crate::station::standing::LogNote;
 use crate::station::view::{SlotView, View};
 
@@ -63,7 +63,9 @@ fn tell(slot: &SlotView) {
     let SlotView { slot: name, model, sign, card, attempt, diskseq, .. } = slot;
     let (line, reason, card) = (line(slot), sign.reason(), card.as_deref());
     match sign.call() {
-        Call::TakeBad | Call::StationFault => tracing::warn!(slot = name, model, attempt, diskseq, card, reason, "{line}"),
+        OperatorAction::TakeBad | OperatorAction::StationFault => {
+            tracing::warn!(slot = name, model, attempt, diskseq, card, reason, "{line}")
+        }
         _ => tracing::info!(slot = name, model, attempt, diskseq, card, reason, "{line}"),
     }
 }

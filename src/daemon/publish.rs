@@ -59,7 +59,7 @@ impl Published {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::station::sign::{Call, Sign};
+    use crate::station::sign::{OperatorAction, Sign};
     use crate::station::view::SlotView;
 
     fn view(sign: Sign) -> View {
@@ -94,7 +94,7 @@ mod tests {
         assert_eq!(published.live_view(&heartbeat)(), Some(view(Sign::Empty)));
         let silent = Heartbeat::silent();
         let dead = published.view_or_fault(&silent)();
-        assert!(dead.fault.is_some() && dead.slots.iter().all(|slot| slot.call == Call::StationFault), "{dead:?}");
+        assert!(dead.fault.is_some() && dead.slots.iter().all(|slot| slot.call == OperatorAction::StationFault), "{dead:?}");
         assert_eq!(published.live_view(&silent)(), None);
     }
 }

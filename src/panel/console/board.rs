@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::panel::lines::local_time;
 use crate::station::reason::Fact;
-use crate::station::sign::Call;
+use crate::station::sign::OperatorAction;
 use crate::station::units::Bytes;
 use crate::station::view::View;
 
@@ -72,7 +72,7 @@ pub struct BoardSlot {
     /// The sign's word in English.
     pub word: String,
     /// What it asks for.
-    pub call: Call,
+    pub call: OperatorAction,
     /// Why, where there is a reason.
     pub why: Option<Why>,
     /// What to do: its code.

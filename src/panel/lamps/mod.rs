@@ -16,7 +16,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crate::station::lamp::SlotLamp;
-use crate::station::sign::Call;
+use crate::station::sign::OperatorAction;
 use crate::station::view::View;
 use led::LedClass;
 use light::Light;
@@ -116,7 +116,7 @@ fn follow<C>(class: &C, view: impl Fn() -> Option<View>, told: &Told<Wanted>)
 where
     C: LedClass + Clone + Send + 'static,
 {
-    let fault = Light::of(Call::StationFault, false);
+    let fault = Light::of(OperatorAction::StationFault, false);
     let mut lamps: Vec<Running> = Vec::new();
     let mut edition = 0;
     loop {

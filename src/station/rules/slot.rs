@@ -20,7 +20,7 @@
 
 use super::loss::{Left, Loss, NumbersAsked, Returned};
 use super::place::Place;
-use crate::station::status::sign::{Call, Hold, Sign};
+use crate::station::status::sign::{Hold, OperatorAction, Sign};
 use crate::station::status::view::{Progress, SlotView};
 use crate::station::types::armed::Armed;
 use crate::station::types::card::{Card, Visit};
@@ -215,8 +215,8 @@ impl Slot {
             slot: self.settings.name.clone(),
             // A reload may have given the slot another since.
             model: attempt.and_then(|attempt| attempt.image.as_ref()).map_or(&self.settings.model, |image| &image.model).clone(),
-            call: if station_fault || (self.distrusted.is_some() && sign.call() == Call::Nothing) {
-                Call::StationFault
+            call: if station_fault || (self.distrusted.is_some() && sign.call() == OperatorAction::Nothing) {
+                OperatorAction::StationFault
             } else {
                 sign.call()
             },

@@ -401,9 +401,9 @@ fn nothing_is_green_while_the_station_has_a_fault() {
     let attempt = run_until_busy(&mut station, 1);
     station.apply(at(800), ended(attempt, End::Verified(proof())));
     station.apply(at(801), Event::Recorded(Receipt::Closed(attempt)));
-    assert_eq!(station.view(Moment::default()).slots[0].call, sign::Call::TakeGood);
+    assert_eq!(station.view(Moment::default()).slots[0].call, sign::OperatorAction::TakeGood);
     station.apply(at(802), Event::LogHealth(Some("disk full".to_owned())));
-    assert_eq!(station.view(Moment::default()).slots[0].call, sign::Call::StationFault);
+    assert_eq!(station.view(Moment::default()).slots[0].call, sign::OperatorAction::StationFault);
 }
 
 #[test]

@@ -123,20 +123,20 @@ impl Sign {
 
     /// What it asks of the operator.
     #[must_use]
-    pub fn call(&self) -> Call {
+    pub fn call(&self) -> OperatorAction {
         match self {
-            Self::Empty => Call::PutIn,
-            Self::Disarmed(_) | Self::OutOfService | Self::OrderComplete { .. } => Call::Nothing,
+            Self::Empty => OperatorAction::PutIn,
+            Self::Disarmed(_) | Self::OutOfService | Self::OrderComplete { .. } => OperatorAction::Nothing,
             Self::Preparing
             | Self::OrderUnderWay { .. }
             | Self::Rechecking
             | Self::Writing
             | Self::ReadingBack
             | Self::Finishing
-            | Self::Recording => Call::Wait,
-            Self::Passed | Self::PassedMapped | Self::Done | Self::DoneMapped => Call::TakeGood,
-            Self::Held(_) | Self::Refused(_) | Self::Changed { .. } | Self::StationFault(_) => Call::TakeAside,
-            Self::Failed(_) | Self::Interrupted | Self::Pulled(_) => Call::TakeBad,
+            | Self::Recording => OperatorAction::Wait,
+            Self::Passed | Self::PassedMapped | Self::Done | Self::DoneMapped => OperatorAction::TakeGood,
+            Self::Held(_) | Self::Refused(_) | Self::Changed { .. } | Self::StationFault(_) => OperatorAction::TakeAside,
+            Self::Failed(_) | Self::Interrupted | Self::Pulled(_) => OperatorAction::TakeBad,
         }
     }
 
@@ -178,12 +178,12 @@ impl Sign {
             (Self::Pulled(Pull::Taken), _) => Instruction::ThatOneBad,
             (Self::Pulled(Pull::ReaderLost { .. }), _) => Instruction::AllThoseBad,
             (Self::Refused(refusal), _) => Instruction::of_refusal(refusal),
-            (_, Call::PutIn) => Instruction::PutIn,
-            (_, Call::Wait) => Instruction::Wait,
-            (_, Call::TakeGood) => Instruction::TakeGood,
-            (_, Call::TakeAside) => Instruction::TakeAside,
-            (_, Call::TakeBad) => Instruction::TakeBad,
-            (_, Call::Nothing | Call::StationFault) => Instruction::CallEngineer,
+            (_, OperatorAction::PutIn) => Instruction::PutIn,
+            (_, OperatorAction::Wait) => Instruction::Wait,
+            (_, OperatorAction::TakeGood) => Instruction::TakeGood,
+            (_, OperatorAction::TakeAside) => Instruction::TakeAside,
+            (_, OperatorAction::TakeBad) => Instruction::TakeBad,
+            (_, OperatorAction::Nothing | OperatorAction::StationFault) => Instruction::CallEngineer,
         }
     }
 }
@@ -215,7 +215,7 @@ impl fmt::Display for Hold {
 
 /// What a sign asks of the operator, and what a lamp can tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Call {
+pub enum OperatorAction {
     /// Put a card in.
     PutIn,
     /// Wait.
@@ -232,7 +232,7 @@ pub enum Call {
     StationFault,
 }
 
-impl Call {
+impl OperatorAction {
     /// Every one there is.
     pub const ALL: [Self; 7] = [Self::PutIn, Self::Wait, Self::TakeGood, Self::TakeAside, Self::TakeBad, Self::Nothing, Self::StationFault];
 

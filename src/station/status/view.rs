@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::sign::{Call, Sign};
+use super::sign::{OperatorAction, Sign};
 use crate::station::types::armed::Armed;
 use crate::station::types::order::OrderNumber;
 use crate::station::types::outcome::{Counted, OutcomeWord};
@@ -47,9 +47,9 @@ pub struct SlotView {
     pub model: String,
     /// The sign.
     pub sign: Sign,
-    /// What it asks for: the sign's own call, or [`Call::StationFault`] in every slot while the station has one. Colours and
+    /// What it asks for: the sign's own call, or [`OperatorAction::StationFault`] in every slot while the station has one. Colours and
     /// lamps follow this, so that nothing is green then.
-    pub call: Call,
+    pub call: OperatorAction,
     /// The card in a few words, when there is one.
     pub card: Option<String>,
     /// The attempt the sign speaks of.
@@ -180,7 +180,7 @@ impl View {
     #[must_use]
     pub fn of_a_dead_station(mut self) -> Self {
         self.fault = Some("it decides nothing any more".to_owned());
-        self.slots.iter_mut().for_each(|slot| slot.call = Call::StationFault);
+        self.slots.iter_mut().for_each(|slot| slot.call = OperatorAction::StationFault);
         self
     }
 }
