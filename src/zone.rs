@@ -13,7 +13,7 @@ use jiff::{Timestamp, Zoned};
 /// of November (glibc, `time/tzset.c`, `posixrules`; tzcode, `TZDEFRULESTRING`).
 const RULE: &str = ",M3.2.0,M11.1.0";
 
-/// What `TZ` says.
+/// What the variable `TZ` says.
 #[derive(Clone, Debug, PartialEq)]
 enum Said {
     /// It is not set: the PC's own zone holds.

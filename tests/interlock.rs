@@ -43,7 +43,7 @@ fn model(image: &str, assertion: &str, more: &str) -> String {
     format!("image = {image:?}\nassertion = {assertion:?}\n{more}")
 }
 
-/// One model alone.
+/// Runs `flashline check` over a configuration with one model of these keys.
 fn armed(keys: String) -> Result<Value, String> {
     let (code, models) = check(&TRUST, &[keys]);
     let armed = models[0]["armed"] == true;

@@ -15,7 +15,7 @@ use flashline::station::units::Bytes;
 
 const BLOCK: usize = 4096;
 
-/// The tests' data.
+/// The path of a file or directory under `tests/data`.
 pub fn data(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/data/snap").join(name)
 }

@@ -211,7 +211,7 @@ impl Card<'_> {
     }
 }
 
-/// What is counted.
+/// A counter of an emulated card that shows whether it was written to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Moved {
     Written,

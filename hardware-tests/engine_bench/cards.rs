@@ -106,7 +106,7 @@ impl Bench {
     }
 }
 
-/// A loop device.
+/// A loop device that stands for a card.
 #[derive(Debug)]
 pub(crate) struct Card {
     pub(crate) node: PathBuf,

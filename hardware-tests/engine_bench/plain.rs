@@ -10,7 +10,7 @@ use nix::libc;
 
 use crate::Result;
 
-/// One call.
+/// Bytes of one write: 4 MiB, as the station writes.
 const CALL: usize = 4 << 20;
 
 /// Writes and reads; prints nothing but the seconds it took.

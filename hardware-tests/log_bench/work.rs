@@ -15,10 +15,10 @@ use flashline::station::units::Bytes;
 /// How long the factory works.
 pub(crate) const DAYS: u64 = 500;
 
-/// 2025-01-01T00:00:00Z.
+/// The first moment of the factory, 2025-01-01T00:00:00Z, in microseconds since 1970.
 pub(crate) const BEGIN: i64 = 1_735_689_600_000_000;
 
-/// Microseconds.
+/// A day in microseconds.
 pub(crate) const DAY: u64 = 86_400_000_000;
 
 const MODELS: [&str; 3] = ["acme/my-pi3", "acme/my-pi4", "initech/gateway-2000"];
@@ -31,7 +31,7 @@ pub(crate) fn serial(number: u64) -> String {
     format!("{box_:08X}{card:04}")
 }
 
-/// Its model.
+/// The model of the card of an attempt.
 pub(crate) fn model(number: u64) -> &'static str {
     MODELS[usize::from(number % 16 > 7) + usize::from(number % 16 > 12)]
 }

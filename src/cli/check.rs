@@ -1,4 +1,4 @@
-//! `flashline check`
+//! `flashline check`: validate a configuration, its images and this PC.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! `flashline console`
+//! `flashline console`: the panel on a terminal, as a client of the station.
 
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;

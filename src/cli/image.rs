@@ -1,4 +1,4 @@
-//! `flashline image inspect`
+//! `flashline image inspect`: what is inside an image, and whether it may be armed.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};

@@ -11,7 +11,7 @@ use crate::ledger::Named;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The flash log
+    /// The flash log to read
     #[arg(long)]
     log: PathBuf,
     #[command(subcommand)]

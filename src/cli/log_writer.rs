@@ -10,7 +10,7 @@ use crate::ledger::{Head, serve};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The flash log
+    /// The flash log to write
     #[arg(long)]
     log: PathBuf,
     /// The station's name, for what is recorded

@@ -27,7 +27,7 @@ pub(super) enum Unfit {
         state.display(), parent.display()
     )]
     NoParent { state: PathBuf, parent: PathBuf },
-    /// Nobody can tell.
+    /// The disk of the state directory cannot be determined.
     #[error("finding out on what disk {} is", state.display())]
     Unknown { state: PathBuf, source: io::Error },
 }

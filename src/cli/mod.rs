@@ -37,7 +37,7 @@ use crate::watch::places::ports_of;
 use crate::watch::sysfs::Sysfs;
 use output::{remark, say, say_json};
 
-/// Done and good.
+/// Exit code: done, and the result is good.
 pub(crate) const GOOD: u8 = 0;
 /// Done and not good.
 pub(crate) const NOT_GOOD: u8 = 1;
@@ -76,7 +76,7 @@ enum Command {
     Identify(request::IdentifyArgs),
     /// Read the flash log
     Log(Box<log::Args>),
-    /// Inspect images
+    /// Inspect images: what is inside, and whether it may be armed
     Image(image::Args),
     /// Check model assertions and other signed assertions
     Model(model::Args),

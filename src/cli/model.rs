@@ -1,4 +1,4 @@
-//! `flashline model check`
+//! `flashline model check`: problems of model assertions, before and after signing.
 
 use std::path::{Path, PathBuf};
 
@@ -27,7 +27,7 @@ enum What {
 
 #[derive(Debug, clap::Args)]
 struct CheckArgs {
-    /// Assertion files
+    /// Files of assertions, or the JSON of an unsigned model
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
     #[command(flatten)]

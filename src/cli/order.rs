@@ -1,4 +1,4 @@
-//! `flashline order`
+//! `flashline order`: start, stop and list production orders.
 
 use clap::Subcommand;
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! `flashline run`
+//! `flashline run`: the station itself.
 
 use std::error::Error;
 use std::io::{self, IsTerminal};

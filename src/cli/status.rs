@@ -1,4 +1,4 @@
-//! `flashline status`
+//! `flashline status`: what the running station shows.
 
 use console::{measure_text_width, truncate_str};
 

@@ -11,7 +11,7 @@ use super::source::{ConfigError, Mistakes, Source};
 enum Holds {
     Text,
     Texts,
-    /// `[least, most]`
+    /// A window of sizes: `[least, most]`.
     Window,
     Flag,
     Whole,

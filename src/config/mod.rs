@@ -64,14 +64,14 @@ pub enum Require {
     Proven,
     /// The model inside is the one configured; signatures are not demanded.
     Matching,
-    /// Nobody looks inside.
+    /// The image is not looked into.
     None,
 }
 
 /// Whom the station believes, as files.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TrustSettings {
-    /// Roots beside Canonical's.
+    /// Trusted root keys besides Canonical's.
     pub roots: Vec<PathBuf>,
     /// Assertions that may complete a chain.
     pub with: Vec<PathBuf>,
@@ -80,7 +80,7 @@ pub struct TrustSettings {
 /// A model and the image its cards get.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModelSettings {
-    /// `BRAND/MODEL`.
+    /// The name by which slots refer to the model: `BRAND/MODEL`.
     pub name: String,
     /// The image file, raw or packed.
     pub image: PathBuf,
@@ -113,9 +113,9 @@ pub struct Settings {
     pub own_disks: Vec<OwnDisk>,
     /// Whom it believes about models.
     pub trust: TrustSettings,
-    /// Every model.
+    /// Every model of the configuration.
     pub models: Vec<ModelSettings>,
-    /// Every slot.
+    /// Every slot of the configuration, in its order.
     pub slots: Vec<SlotSettings>,
     /// When a shift begins, on the PC's own clock: in the order of the day, and at least one.
     pub shifts: Vec<Time>,

@@ -5,15 +5,15 @@ use std::ffi::CString;
 
 use crate::station::request::Who;
 
-/// Members may look.
+/// Members of this group may see what the station shows.
 pub const READERS: &str = "flashline";
 /// Members may change what the station does.
 pub const ADMINS: &str = "flashline-admin";
 
-/// What somebody may.
+/// What a user may do with a station.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rights {
-    /// Nothing.
+    /// Neither read nor change.
     None,
     /// See what the station shows.
     Look,

@@ -14,10 +14,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Why there is no answer, or not the one hoped for.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// Nobody listens.
+    /// No station listens on the socket.
     #[error("no station answers at {path}: is it running? See `systemctl status flashline`, or name its socket by --socket")]
     Connect {
-        /// The socket.
+        /// The socket that was tried.
         path: PathBuf,
         /// What the system said.
         source: io::Error,
@@ -25,24 +25,24 @@ pub enum ClientError {
     /// This user may not ask.
     #[error("{path} is not for you: only root and members of the groups `flashline` and `flashline-admin` may ask the station")]
     NotAllowed {
-        /// The socket.
+        /// The socket whose permissions exclude this user.
         path: PathBuf,
     },
-    /// The connection broke.
+    /// The connection ended before the answer came.
     #[error("the station at {path} does not answer any more")]
     Broken {
-        /// The socket.
+        /// The socket of that station.
         path: PathBuf,
         /// What the system said.
         source: io::Error,
     },
-    /// It speaks otherwise.
+    /// The station uses another version of the protocol.
     #[error("the station at {path} speaks another version of its protocol: this program is of version {VERSION}")]
     Version {
-        /// The socket.
+        /// The socket of that station.
         path: PathBuf,
     },
-    /// It said no.
+    /// The station refused the request.
     #[error("{}", .0.message)]
     Refused(WireError),
 }

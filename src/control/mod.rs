@@ -22,7 +22,7 @@ use crate::station::request::{Command, Denied, Who};
 pub struct Incoming {
     /// Who, as the kernel says.
     pub by: Who,
-    /// What.
+    /// The request itself.
     pub what: IncomingRequest,
     /// Where the answer goes.
     pub answer: oneshot::Sender<Result<(), Denial>>,
@@ -40,9 +40,9 @@ pub enum IncomingRequest {
 /// Why it was not done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Denial {
-    /// Stable.
+    /// A word for programs; stable.
     pub code: String,
-    /// For people.
+    /// A sentence for people, in English.
     pub message: String,
 }
 

@@ -35,9 +35,9 @@ pub struct Armory {
 /// A model that could not be armed.
 #[derive(Debug)]
 pub struct NotArmed {
-    /// Which.
+    /// The model, as slots name it.
     pub model: String,
-    /// Why.
+    /// Why its image is not armed.
     pub error: ArmError,
 }
 
@@ -146,7 +146,7 @@ impl Armory {
         images.filter(is_same).collect()
     }
 
-    /// Every staged image.
+    /// Every staged image, in the order of the digests.
     pub fn images(&self) -> impl Iterator<Item = &Arc<Staged>> {
         self.images.values()
     }
@@ -197,15 +197,15 @@ pub(super) fn sentence(error: &dyn std::error::Error) -> String {
 /// Why a configuration that was read again is not taken over.
 #[derive(Debug, thiserror::Error)]
 pub enum ReloadError {
-    /// It is wrong.
+    /// The configuration is not valid.
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// One of its models cannot be armed.
     #[error("the model {model} cannot be armed")]
     Model {
-        /// The model.
+        /// The model, as slots name it.
         model: String,
-        /// Why.
+        /// Why its image is not armed.
         source: ArmError,
     },
     /// No armed model would answer to an order any more, and its slots would make cards without end.
@@ -226,11 +226,11 @@ pub enum ReloadError {
 /// A configuration that is good in every part.
 #[derive(Debug)]
 pub struct Proved {
-    /// What it says.
+    /// The validated configuration.
     pub settings: Settings,
-    /// Its images, staged.
+    /// The staged images of its models.
     pub armory: Armory,
-    /// Who says so.
+    /// Who arms the images, and from which configuration.
     pub by: ArmedBy,
 }
 

@@ -79,7 +79,7 @@ struct Lock<F> {
     held: Option<Child>,
     /// None was to be had for these cards.
     gave_up: bool,
-    /// That was said.
+    /// The failure was logged.
     complained: bool,
 }
 

@@ -39,9 +39,9 @@ pub enum ImageRefused {
     /// It breaks a rule, so that no device would take it, however it is signed.
     #[error("the model {} cannot be used: {problem}; `flashline model check` says all that is wrong with it", path.display())]
     Rules {
-        /// Its file.
+        /// The file of the model assertion.
         path: PathBuf,
-        /// The first one.
+        /// The first problem that was found.
         problem: String,
     },
     /// The station could not look.

@@ -135,7 +135,7 @@ pub enum RunError {
     /// The system has no thread, timer or signal to give.
     #[error("starting the station's {part}")]
     Start {
-        /// Which part.
+        /// The part of the station that could not start.
         part: &'static str,
         /// What the system said.
         source: io::Error,

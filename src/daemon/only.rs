@@ -21,7 +21,7 @@ pub struct OnlyStation {
 /// Why this cannot be the PC's station.
 #[derive(Debug, thiserror::Error)]
 pub enum OnlyError {
-    /// Another one is.
+    /// Another station runs on this PC.
     #[error(
         "another station runs on this PC{holder}: two would open the same cards. Stop it first: `systemctl stop flashline`, or end its process"
     )]
@@ -32,7 +32,7 @@ pub enum OnlyError {
     /// It cannot be found out.
     #[error("finding out whether another station runs on this PC: locking {path}: run the station as root")]
     Lock {
-        /// The lock's file.
+        /// The file of the lock.
         path: PathBuf,
         /// What the system said.
         source: io::Error,

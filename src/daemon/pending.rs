@@ -10,7 +10,7 @@ use crate::station::request::{Denied, RequestId, Who};
 
 type Answer = oneshot::Sender<Result<(), Denial>>;
 
-/// Everybody who waits.
+/// Requests without an answer yet, and the channels their answers go to.
 #[derive(Debug, Default)]
 pub(super) struct PendingRequests {
     next: RequestId,

@@ -53,7 +53,7 @@ impl ServiceManager {
         self.tell(NotifyState::Ready);
     }
 
-    /// The station stops.
+    /// Tells systemd that the station is stopping.
     pub(super) fn stopping(&self) {
         self.tell(NotifyState::Stopping);
     }

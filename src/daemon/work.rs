@@ -25,7 +25,7 @@ use crate::watch::sysfs::Sysfs;
 use crate::watch::tables::Tables;
 use crate::watch::uses::{OwnPart, still_unused, survey};
 
-/// Threads at work.
+/// The threads that work for the station, and what they share.
 pub(super) struct Workers {
     tell: mpsc::Sender<Event>,
     pub(super) armory: Armory,

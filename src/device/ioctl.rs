@@ -22,7 +22,7 @@ mod raw {
     nix::ioctl_readwrite_bad!(sg_io, 0x2285, super::SgIoHeader);
 }
 
-/// `sg_io_hdr` of `include/scsi/sg.h`.
+/// The structure `sg_io_hdr` of `include/scsi/sg.h`.
 #[repr(C)]
 struct SgIoHeader {
     interface_id: c_int,
@@ -126,7 +126,7 @@ pub(super) fn loop_info(device: &File) -> io::Result<LoopInfo> {
     Ok(info)
 }
 
-/// `FS_NOCOW_FL` of `linux/fs.h`.
+/// The flag `FS_NOCOW_FL` of `linux/fs.h`.
 const NO_COPY_ON_WRITE: c_int = 0x0080_0000;
 
 /// Files that are made in this directory from now on are written in place (`FS_IOC_SETFLAGS`).

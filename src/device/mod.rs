@@ -94,7 +94,7 @@ pub enum FlushAnswer {
     Taken,
     /// It does not know the command: it has no cache.
     Refused,
-    /// It was silent.
+    /// The device did not answer in time.
     Stalled,
     /// It was reset, or answered nothing that means anything, and is still there.
     Lost,
@@ -113,7 +113,7 @@ pub enum Source<'a> {
     Bytes(&'a [u8]),
     /// A range of a mapped file, whose pages the kernel hands to the card.
     Mapped {
-        /// The file.
+        /// The mapped file.
         mapping: &'a Mapping,
         /// Where the range begins.
         at: Bytes,
@@ -123,7 +123,7 @@ pub enum Source<'a> {
 }
 
 impl Source<'_> {
-    /// How many bytes.
+    /// Length in bytes.
     #[must_use]
     pub fn length(&self) -> usize {
         match self {

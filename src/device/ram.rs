@@ -57,7 +57,7 @@ pub(crate) enum Did {
     Ask,
 }
 
-/// The card.
+/// A card in memory, with the rules of a real device.
 #[derive(Debug)]
 pub(crate) struct RamDevice {
     medium: Vec<u8>,

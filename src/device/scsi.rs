@@ -22,7 +22,7 @@ pub(super) struct Answer {
     pub(super) sense: Vec<u8>,
 }
 
-/// What it means.
+/// What an answer of the device means for a flush.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Meaning {
     /// It has done so.

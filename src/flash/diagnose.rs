@@ -21,7 +21,7 @@ const FLIPS: u32 = 64;
 pub(super) struct Wrong<'a> {
     /// Where the sector begins.
     pub(super) at: Bytes,
-    /// What came back.
+    /// The bytes that were read back.
     pub(super) found: &'a [u8],
     /// What the image has.
     pub(super) expected: &'a [u8],

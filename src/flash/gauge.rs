@@ -25,7 +25,7 @@ pub enum Waits {
     Image,
 }
 
-/// The thread works.
+/// State of a card's thread: it works.
 const RUNS: u8 = 0;
 /// It was asked to stop.
 const CANCELLED: u8 = 1;
@@ -37,7 +37,7 @@ const CONCLUDED: u8 = 2;
 pub(super) struct Call {
     /// What it asks for.
     pub(super) act: Act,
-    /// Where it begins.
+    /// First byte of the call.
     pub(super) at: Bytes,
     /// How many bytes it is about.
     pub(super) length: usize,
@@ -349,7 +349,7 @@ impl Gauge {
     }
 }
 
-/// 584 years fit.
+/// The duration in nanoseconds; `u64` holds 584 years.
 fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

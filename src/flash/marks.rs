@@ -19,7 +19,7 @@ pub(super) fn places<D: BlockDevice>(session: &Session<D>) -> Vec<u64> {
     powers.chain([last]).filter(|place| free(*place)).collect()
 }
 
-/// Writes them.
+/// Writes the marks to their places.
 pub(super) fn set<D: BlockDevice>(session: &mut Session<D>, places: &[u64]) -> Result<(), FlashError> {
     let block = to_usize(u64::from(session.device.logical_block()));
     for place in places {

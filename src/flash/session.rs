@@ -23,7 +23,7 @@ use crate::station::units::{Bytes, MIB, to_u64, to_usize};
 /// Pieces moved by one call at most: 4 MiB keep every card we know of at its full speed, and are small enough that a cancelled
 /// attempt ends soon.
 const PIECES_PER_CALL: usize = 4;
-/// One call's bytes.
+/// Bytes of one read or write.
 const CALL: u64 = 4 * MIB;
 /// The kernel zeroes so much in one call at most: it cannot be interrupted, and a cancelled attempt shall end soon.
 const ZEROED_PER_CALL: u64 = 64 * MIB;
@@ -54,9 +54,9 @@ pub(super) struct Session<D> {
 /// A run of pieces moved by one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Run {
-    /// The first piece.
+    /// Index of the first piece.
     pub(super) first: usize,
-    /// Where it begins.
+    /// First byte of the run.
     pub(super) at: Bytes,
     /// Bytes of the image in it.
     pub(super) length: usize,

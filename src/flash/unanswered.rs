@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 /// moment.
 const BACK_AT_ONCE: Duration = Duration::from_secs(30);
 
-/// The memory.
+/// Devices that did not answer a flush, kept over restarts.
 #[derive(Debug, Default)]
 pub struct Unanswered {
     file: Option<PathBuf>,

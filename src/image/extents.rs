@@ -22,7 +22,7 @@ impl Extents {
         (whole && apart).then_some(Self { data })
     }
 
-    /// Runs of data.
+    /// The ranges of the file that hold data, in bytes.
     #[must_use]
     pub fn data(&self) -> &[Range<u64>] {
         &self.data

@@ -26,7 +26,7 @@ const TEXT: usize = 4096;
 pub(super) struct Foreign {
     /// With its article: "a tar archive".
     pub(super) name: &'static str,
-    /// What to do.
+    /// What the engineer shall do about it.
     pub(super) cure: &'static str,
 }
 

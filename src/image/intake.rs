@@ -32,7 +32,7 @@ const SYNC_EVERY: u64 = 32 * MIB;
 
 /// Told how far staging has come: bytes of the source file read, and its length.
 pub trait StagingProgress {
-    /// So far.
+    /// Called when `consumed` bytes of the source file, which has `of` bytes, have been read.
     fn advanced(&mut self, consumed: Bytes, of: Bytes);
 }
 

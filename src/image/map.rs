@@ -39,7 +39,7 @@ impl PieceMap {
         Some(Self { span, values, root })
     }
 
-    /// The image's length.
+    /// Length of the image in bytes.
     #[must_use]
     pub fn span(&self) -> Bytes {
         self.span
@@ -57,7 +57,7 @@ impl PieceMap {
         &self.values
     }
 
-    /// How many pieces.
+    /// The number of pieces of the image.
     #[must_use]
     pub fn len(&self) -> usize {
         self.values.len()

@@ -21,7 +21,7 @@ pub struct Stamp {
 }
 
 impl Stamp {
-    /// Now.
+    /// The stamp of this moment.
     #[must_use]
     pub fn now() -> Self {
         Self {

@@ -12,7 +12,7 @@ use rusqlite::ErrorCode;
 pub enum Doing {
     /// Opening a log for writing.
     Opening,
-    /// Appending an event.
+    /// Appending an event to the log.
     Writing,
     /// Reading events or rows.
     Reading,
@@ -61,7 +61,7 @@ pub enum LogProblem {
     Nothing,
     /// A newer program made it.
     Newer {
-        /// Its format.
+        /// The format of the file.
         found: i32,
         /// The newest format known here.
         known: i32,
@@ -87,7 +87,7 @@ pub enum LogProblem {
     Contradicts,
     /// The disk answered with an error.
     Disk,
-    /// Anything else.
+    /// None of the above: `source` says what.
     Other,
 }
 
@@ -134,7 +134,7 @@ impl fmt::Display for LogProblem {
 pub struct LogError {
     /// What was being done.
     pub doing: Doing,
-    /// To which file.
+    /// The file concerned.
     pub path: PathBuf,
     /// What is wrong, and the cure.
     pub problem: LogProblem,

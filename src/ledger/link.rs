@@ -30,7 +30,7 @@ pub(super) struct Hashed<'e> {
 }
 
 impl Hashed<'_> {
-    /// Its hash.
+    /// The hash that the next event carries as `prev`.
     pub(super) fn link(&self) -> Link {
         let mut hasher = Hasher::new();
         self.tell(|bytes| {

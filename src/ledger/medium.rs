@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use nix::sys::statfs::{BTRFS_SUPER_MAGIC, FsType, OVERLAYFS_SUPER_MAGIC, TMPFS_MAGIC, statfs};
 use procfs::process::{MountInfo, Process};
 
-/// `RAMFS_MAGIC` of linux/magic.h.
+/// The magic number of a RAM file system: `RAMFS_MAGIC` of linux/magic.h.
 const RAMFS: FsType = FsType(0x8584_58f6);
 
 /// Prepares the directory a new log is to be made in, as long as nothing else is in it.

@@ -302,7 +302,7 @@ impl Ledger {
         &self.station
     }
 
-    /// The file.
+    /// The path of the log's file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -623,7 +623,7 @@ pub fn hold(path: &Path) -> Result<Option<LockedLog>, LogError> {
     lock(path).map(|lock| Some(LockedLog { _lock: lock }))
 }
 
-/// See [`hold`].
+/// A log that no station can write while this value lives. Made by [`hold`].
 #[derive(Debug)]
 pub struct LockedLog {
     _lock: Flock<File>,

@@ -208,7 +208,7 @@ impl Body {
     }
 }
 
-/// See [`super::query::questions`].
+/// The queries of this module, for the test that each uses an index.
 #[cfg(test)]
 pub(super) fn questions() -> [&'static str; 4] {
     [BY_CID, BY_SERIAL, OF_SLOT, CHANGED]

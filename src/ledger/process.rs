@@ -229,7 +229,7 @@ fn line(request: &Request) -> Vec<u8> {
     line
 }
 
-/// The station's thread.
+/// The thread of the station that feeds the process which writes the log.
 struct Pump {
     shared: Arc<Mutex<Shared>>,
     program: Box<dyn Fn(Head) -> Command + Send>,

@@ -55,7 +55,7 @@ pub struct Filter {
     pub after: Option<u64>,
     /// The newest so many of these only, in whatever order.
     pub limit: Option<u32>,
-    /// In this order.
+    /// The order of the rows.
     pub order: Direction,
 }
 
@@ -88,7 +88,7 @@ fn begins_with(name: &str, beginning: &str) -> bool {
 /// What a summary counts of a closed attempt. Times are UTC, in microseconds since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Brief<'r> {
-    /// The closing event.
+    /// The number of the event that closes the attempt.
     pub seq: u64,
     /// When the attempt ended.
     pub at: i64,
@@ -96,7 +96,7 @@ pub struct Brief<'r> {
     pub model: Option<&'r str>,
     /// The slot, as on its sticker.
     pub slot: Option<&'r str>,
-    /// How it ended.
+    /// How the attempt ended.
     pub outcome: &'r OutcomeWord,
     /// The reason in one stable word.
     pub code: Option<&'r str>,

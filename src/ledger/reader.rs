@@ -21,7 +21,7 @@ pub(super) fn to_count(stored: i64) -> rusqlite::Result<u64> {
 /// One event, as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogEvent {
-    /// The station's id.
+    /// The id of the station.
     pub station: String,
     /// Its place in the log.
     pub seq: u64,
@@ -69,7 +69,7 @@ impl LogReader {
         }
     }
 
-    /// The file.
+    /// The path of the log's file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path

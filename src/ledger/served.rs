@@ -36,7 +36,7 @@ pub(super) enum Request {
     End,
 }
 
-/// What it answers.
+/// What the process that writes the log answers.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Reply {
     /// So many of the oldest that were not confirmed are on disk, and the newest event is now this one: `COUNT:HASH`.
@@ -47,7 +47,7 @@ pub(super) enum Reply {
     Health(Option<String>),
     /// It is still tried.
     Tried,
-    /// The disk answered.
+    /// The disk answered the probe.
     Here,
 }
 

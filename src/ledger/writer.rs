@@ -48,7 +48,7 @@ pub struct NotTaken(pub Box<Entry>);
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the flash log could not be written in time: {entries} entries are lost, the next start closes their attempts as interrupted")]
 pub struct Unwritten {
-    /// How many.
+    /// How many entries were lost.
     pub entries: usize,
 }
 
@@ -66,7 +66,7 @@ pub(super) enum Told {
     Recorded(Vec<Option<Receipt>>, Head),
     /// This one never will be: the log holds what forbids it.
     Dropped,
-    /// See [`WriterAnswer::Health`].
+    /// The health of the log changed: see [`WriterAnswer::Health`].
     Health(Option<String>),
     /// It was tried once more, in vain.
     Tried,

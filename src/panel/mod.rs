@@ -26,13 +26,13 @@ const REPEATS: u32 = 5;
 
 /// Something a view can be drawn on. Drawing the same view again changes nothing.
 pub trait Screen: Send {
-    /// Shows this view.
+    /// Shows this view in place of the last.
     fn draw(&mut self, view: &View);
-    /// Shows nothing more.
+    /// Ends the display; nothing more is shown.
     fn end(&mut self);
 }
 
-/// Where nobody looks.
+/// A screen that shows nothing.
 #[derive(Debug)]
 pub struct Nowhere;
 

@@ -29,7 +29,7 @@ pub enum FilesError {
     /// A file or a directory cannot be written.
     #[error("writing the log file {}", path.display())]
     Write {
-        /// Which.
+        /// The file or directory that could not be written.
         path: PathBuf,
         /// What the system said.
         source: io::Error,
@@ -37,7 +37,7 @@ pub enum FilesError {
     /// The directory itself is not there, or is none.
     #[error("the directory of the log files {}: create it, or mount it: see `directory` in [log]", path.display())]
     Directory {
-        /// Which.
+        /// The directory of the log files.
         path: PathBuf,
         /// What the system said.
         source: io::Error,

@@ -22,7 +22,7 @@ pub use text::{harmless, harmless_json, harmless_lines};
 
 #[cfg(test)]
 pub(crate) mod testing {
-    //! Rows for tests.
+    //! Makes rows for tests.
 
     use crate::ledger::{Brief, Row};
     use crate::station::outcome::OutcomeWord;

@@ -306,7 +306,7 @@ impl SerialTable {
         self.layout.head()
     }
 
-    /// A card's line.
+    /// The line of a card in the table.
     #[must_use]
     pub fn line(&self, row: &Row, time: Time) -> String {
         self.layout.line(&cells(row, time, &self.zone))

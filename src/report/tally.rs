@@ -21,9 +21,9 @@ pub enum By {
     Day,
     /// The shift they ended in.
     Shift,
-    /// `BRAND/MODEL`.
+    /// By model: `BRAND/MODEL`.
     Model,
-    /// The slot.
+    /// By the name of the slot.
     Slot,
     /// What the slot hangs on.
     Reader,
@@ -57,17 +57,17 @@ impl By {
 pub struct Counts {
     /// All that have ended.
     pub attempts: u64,
-    /// Every byte proven.
+    /// Cards of which every byte was proven.
     pub passed: u64,
     /// Proven where the image has data.
     pub mapped_only: u64,
-    /// Failed.
+    /// Cards that failed: their contents are undefined.
     pub failed: u64,
-    /// Not touched.
+    /// Cards that were refused and not touched.
     pub refused: u64,
     /// Taken out, or lost with their reader.
     pub pulled: u64,
-    /// The station stopped.
+    /// Attempts that ended because the station stopped.
     pub interrupted: u64,
     /// Proven, and written to by another program before they were taken out.
     pub changed: u64,
@@ -191,7 +191,7 @@ impl Counts {
 /// One of the things attempts are told apart by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
-    /// Its name.
+    /// The name of the group, such as a model or a day.
     pub key: String,
     /// What became of its attempts.
     pub counts: Counts,
@@ -199,7 +199,7 @@ pub struct Group {
     pub stands_out: bool,
 }
 
-/// Attempts, being counted.
+/// Counts of attempts, by one property.
 #[derive(Clone, Debug)]
 pub struct Tally {
     by: By,
@@ -217,7 +217,7 @@ impl Tally {
         Self { by, zone, shifts, groups: HashMap::new(), current: None }
     }
 
-    /// Counts one more.
+    /// Counts one more attempt.
     pub fn add(&mut self, brief: &Brief<'_>) {
         let made;
         let key = match self.by {
@@ -257,7 +257,7 @@ impl Tally {
         (from.timestamp().as_microsecond(), to.timestamp().as_microsecond(), name)
     }
 
-    /// By what.
+    /// The property that attempts are counted by.
     #[must_use]
     pub fn by(&self) -> By {
         self.by

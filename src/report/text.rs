@@ -45,7 +45,7 @@ pub(super) struct Head {
     pub(super) least: Option<usize>,
 }
 
-/// Between two columns.
+/// What stands between two columns.
 pub(super) const GAP: &str = "  ";
 
 /// How many cells of a terminal a text takes.

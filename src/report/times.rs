@@ -8,9 +8,9 @@ use jiff::{Timestamp, ToSpan, Zoned};
 /// What is asked for has a beginning and an end, each of which may be open. The beginning belongs to it, the end does not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Window {
-    /// From here.
+    /// The first moment that belongs to it; `None` for an open beginning.
     pub since: Option<Timestamp>,
-    /// Up to here.
+    /// The first moment that no longer belongs to it; `None` for an open end.
     pub until: Option<Timestamp>,
 }
 
@@ -23,21 +23,21 @@ pub enum TimeError {
          \"2026-11-24 14:00\", or 14:00 for today's, or RFC 3339"
     )]
     Unknown {
-        /// As typed.
+        /// The text as typed.
         word: String,
     },
     /// It lies outside the calendar.
     #[error("{word:?} is a time further away than a calendar goes")]
     OutOfRange {
-        /// As typed.
+        /// The text as typed.
         word: String,
     },
     /// The end lies before the beginning.
     #[error("--since {since:?} does not begin before --until {until:?} ends: nothing lies between them")]
     Backwards {
-        /// As typed.
+        /// The beginning as typed.
         since: String,
-        /// As typed.
+        /// The end as typed.
         until: String,
     },
 }

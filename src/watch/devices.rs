@@ -35,7 +35,7 @@ struct There {
     is_first: bool,
 }
 
-/// Every device.
+/// Every device on a bus, and since when it is there.
 #[derive(Debug)]
 pub(super) struct Devices {
     /// Since when what comes was not there before: the first look may come later, on a busy PC.

@@ -26,7 +26,7 @@ impl Default for Sysfs {
 }
 
 impl Sysfs {
-    /// Mounted at `root`.
+    /// A sysfs that is mounted at `root`.
     #[must_use]
     pub fn at(root: &Path) -> Self {
         Self { root: root.to_owned() }
@@ -381,7 +381,7 @@ pub(super) fn usb_chain(ancestors: &[&Path]) -> Option<String> {
     Some(format!("{controller}/usb{generation}-{chain}"))
 }
 
-/// `host:channel:target:lun`
+/// Is this the address of a SCSI device, `host:channel:target:lun`?
 fn is_scsi_address(name: Option<&str>) -> bool {
     name.is_some_and(|name| name.split(':').count() == 4 && name.split(':').all(|part| part.parse::<u32>().is_ok()))
 }

@@ -67,7 +67,7 @@ pub struct Companion {
 /// A place a card could come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Socket {
-    /// Where.
+    /// The port of the socket.
     pub port: Port,
     /// The disk, where there is one: an empty SD host has none.
     pub kernel_name: Option<String>,

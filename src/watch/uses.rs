@@ -30,7 +30,7 @@ use crate::station::survey::Survey;
 pub struct OwnPart {
     /// As the refusal calls it: `root`, `state`, `image store`.
     pub name: &'static str,
-    /// Where it lies.
+    /// The path of the part.
     pub path: PathBuf,
 }
 

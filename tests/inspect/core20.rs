@@ -256,7 +256,7 @@ pub(crate) fn revision(digest: &str, id: &str, size: usize) -> String {
 }
 
 impl Core20 {
-    /// A good image.
+    /// A good image with this boot loader.
     pub(crate) fn with(loader: Loader) -> Self {
         Snaps::of(loader).image(loader)
     }

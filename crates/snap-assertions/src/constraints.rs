@@ -24,7 +24,7 @@ enum Pattern {
     Ascii(Regex),
     /// A map in which each of these is.
     Map(Vec<(String, Pattern)>),
-    /// One of these.
+    /// Matches if one of these matches.
     Any(Vec<Pattern>),
 }
 

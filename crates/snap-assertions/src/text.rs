@@ -22,7 +22,7 @@ const CITED: usize = 64;
 pub enum Value {
     /// The only scalar there is: `true` and `3` are text.
     Text(String),
-    /// `  -` lines.
+    /// A list: lines that begin with `  -`.
     List(Vec<Value>),
     /// `  key: value` lines.
     Map(BTreeMap<String, Value>),
@@ -54,7 +54,7 @@ pub type Headers = BTreeMap<String, Value>;
 /// One assertion as it was read: nothing about it is proven.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Text {
-    /// The headers.
+    /// The headers in the order of the text.
     pub headers: Headers,
     /// The body; empty where there is none.
     pub body: Vec<u8>,
@@ -87,7 +87,7 @@ pub struct TextError {
     pub assertion: usize,
     /// The line of the stream, counted from one, where there is one to point at.
     pub line: Option<usize>,
-    /// What.
+    /// What is wrong with the text.
     pub problem: Problem,
 }
 
@@ -107,7 +107,7 @@ impl fmt::Display for Place<'_> {
 /// What is wrong with the text.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Problem {
-    /// Windows line ends.
+    /// The lines end in CR LF, as on Windows.
     #[error("the lines end in CR LF: an assertion has LF only; copy the file again as it was signed, not as text")]
     CarriageReturn,
     /// A byte order mark.
@@ -128,19 +128,19 @@ pub enum Problem {
     /// The body is cut, or its length is wrong.
     #[error("the body is not `body-length` = {0} bytes followed by an empty line: the file is cut or was changed")]
     Body(usize),
-    /// Not text.
+    /// The headers are not UTF-8.
     #[error("the headers are not UTF-8: the file is damaged, or is no assertion")]
     NotUtf8,
     /// An empty line where a header must be.
     #[error("an empty line where an assertion must begin")]
     Blank,
-    /// No colon.
+    /// A line has no colon, so it is no header.
     #[error("{0:?} is no header: a header is `name: value`")]
     NoColon(String),
-    /// Not a name.
+    /// What stands before the colon cannot be the name of a header.
     #[error("{0:?} is no header name: lower case letters and digits, words joined by single dashes, beginning with a letter")]
     Name(String),
-    /// Twice the same.
+    /// The same header appears twice.
     #[error("`{0}` is there twice")]
     Repeated(String),
     /// No space behind the colon.
@@ -296,7 +296,7 @@ impl Iterator for Stream<'_> {
 
 /// Why no separator was found.
 enum Unended {
-    /// The bytes end.
+    /// The text ended inside a header.
     Ended,
     /// It would come behind the limit.
     Long,
@@ -312,7 +312,7 @@ fn find(bytes: &[u8], limit: usize) -> Result<usize, Unended> {
     }
 }
 
-/// `^[a-z](?:-?[a-z0-9])*$`
+/// Matches `^[a-z](?:-?[a-z0-9])*$`, the name of a header.
 pub(super) fn is_header_name(name: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     name.bytes().next().is_some_and(|first| first.is_ascii_lowercase())

@@ -116,7 +116,7 @@ macro_rules! medium_options {
 }
 pub(crate) use medium_options;
 
-/// A card's memory.
+/// The memory of an emulated card, in a file of the host.
 #[derive(Debug)]
 pub struct Medium {
     file: NamedTempFile,

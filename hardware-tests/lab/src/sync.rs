@@ -20,7 +20,7 @@ pub(crate) struct Watched<T> {
 }
 
 impl<T> Watched<T> {
-    /// For a look.
+    /// Locks the value, and wakes nobody who waits for a change.
     pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
         lock(&self.value)
     }

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use super::{Error, GOOD, NOT_GOOD, Place};
 use crate::ledger::LogReader;
 
-/// Copies the log.
+/// Options of `flashline log export`.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Args {
-    /// The new file
+    /// File to create for the copy
     #[arg(value_name = "FILE")]
     pub(super) copy: PathBuf,
     #[command(flatten)]

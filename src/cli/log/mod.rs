@@ -150,7 +150,7 @@ pub enum Error {
     /// The page cannot be written.
     #[error("writing {}: name another file, or make room", path.display())]
     Page {
-        /// The file.
+        /// The page that could not be written.
         path: PathBuf,
         /// What the system said.
         source: io::Error,
@@ -158,7 +158,7 @@ pub enum Error {
     /// The page would take the place of what it is made of.
     #[error("{} belongs to the flash log itself: name another file", path.display())]
     Itself {
-        /// The file.
+        /// The page, which is the flash log itself.
         path: PathBuf,
     },
     /// The page would take the place of a disk or a directory.
@@ -170,7 +170,7 @@ pub enum Error {
     /// There is more than a page can show.
     #[error("these are {attempts} attempts, and a page holds {most}: ask for less with --since and --until")]
     TooMany {
-        /// How many.
+        /// How many attempts the page would have.
         attempts: u64,
         /// How many a page holds.
         most: u64,
@@ -178,7 +178,7 @@ pub enum Error {
     /// Nobody made this attempt.
     #[error("there is no attempt {attempt} in this flash log: `flashline log` lists them")]
     NoAttempt {
-        /// Its number.
+        /// The number that was asked for.
         attempt: u64,
     },
 }
@@ -186,9 +186,9 @@ pub enum Error {
 /// What the configuration says of the log.
 #[derive(Clone, Debug, Default)]
 pub struct Configured {
-    /// The log's file.
+    /// The flash log of the configuration; `None` if there is no configuration.
     pub log: Option<PathBuf>,
-    /// When shifts begin.
+    /// Start times of the shifts; empty if the configuration has none.
     pub shifts: Vec<Time>,
 }
 

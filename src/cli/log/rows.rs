@@ -88,7 +88,7 @@ impl Sheet {
     }
 }
 
-/// Rows being written.
+/// Rows on their way to the output, in the format that was asked for.
 enum Writing<'o, W: Write> {
     Table(Table, &'o mut W),
     Json(&'o mut W),

@@ -7,7 +7,7 @@ use super::{Error, GOOD, NOT_GOOD, Place};
 use crate::ledger::{Filter, Flaw, Head, LogError, LogReader};
 use crate::station::outcome::OutcomeWord;
 
-/// Proves the log.
+/// Options of `flashline log verify`.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(super) struct Args {
     /// Verify that the log still contains this anchor, which `flashline log anchor` or a report printed earlier

@@ -1,4 +1,4 @@
-//! `flashline slots rules`
+//! `flashline slots rules`: udev rules that keep other programs off the slots.
 
 use crate::cli::{ConfigArg, GOOD, USAGE_OR_STATION, complain, say};
 use crate::config::ImageCheck;

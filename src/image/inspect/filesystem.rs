@@ -12,7 +12,7 @@ use crate::station::units::to_usize;
 /// What fills the whole image.
 #[derive(Debug)]
 pub(super) struct Alone {
-    /// "FAT file system"
+    /// The name for people, such as "FAT file system".
     pub(super) name: &'static str,
     /// Where it ends by its own words, if it says.
     pub(super) needs: Option<u64>,

@@ -36,7 +36,7 @@ pub(super) enum Beyond {
     Memory {
         /// How much, where that is known.
         needs: Option<Bytes>,
-        /// What there is.
+        /// Free memory, and how much of it a decoder may take.
         share: Share,
     },
     /// It was packed with the help of another file.
@@ -81,7 +81,7 @@ impl Share {
 /// What stands behind a stream.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Behind {
-    /// Nothing that counts.
+    /// The file ends here, or only padding follows.
     End,
     /// The next stream, after so many zeroes.
     Next { zeroes: u64 },
@@ -174,7 +174,7 @@ impl<R> Placed<R> {
         &self.inner
     }
 
-    /// The next byte.
+    /// Offset of the next byte in the file.
     pub(super) fn at(&self) -> u64 {
         self.at
     }
@@ -201,7 +201,7 @@ impl<R: BufRead> BufRead for Placed<R> {
 
 /// A decoder of one stream, which takes not a byte more than the stream has.
 pub(super) trait OneStream: Read + Sized {
-    /// What it reads.
+    /// The source of the packed bytes.
     type Packed: BufRead;
     /// Begins at the next byte.
     fn begin(packed: Self::Packed) -> Self;

@@ -40,21 +40,21 @@ const MAGICS: [(Packing, &[u8]); 8] = [
 ];
 /// A `.zst` may also begin with a frame to be skipped; these are the first bytes of such a frame's magic (RFC 8878, 3.1.2).
 const SKIPPABLE: std::ops::RangeInclusive<u8> = 0x50..=0x5f;
-/// The longest magic.
+/// Bytes of the longest magic number.
 const LONGEST_MAGIC: u64 = 6;
 
 /// How a file is packed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Packing {
-    /// Not at all.
+    /// Not packed: the raw image.
     Raw,
-    /// `.xz`
+    /// Packed with xz.
     Xz,
-    /// `.gz`
+    /// Packed with gzip.
     Gz,
-    /// `.zst`
+    /// Packed with zstd.
     Zst,
-    /// `.bz2`
+    /// Packed with bzip2.
     Bz2,
     /// `.zip` with one file in it
     Zip,

@@ -26,7 +26,7 @@ const SOLD: [u64; 10] = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
 /// One decimal gigabyte, as on a card's label.
 const GB: u64 = 1_000_000_000;
 
-/// One language, whole.
+/// The words of one language, every one of them.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Language {
@@ -41,7 +41,7 @@ pub struct Language {
     todo: BTreeMap<String, String>,
     /// By the code of a reason, with `{facts}`.
     reasons: BTreeMap<String, String>,
-    /// The panel's own.
+    /// Words that belong to the panel itself, by key.
     panel: BTreeMap<String, String>,
 }
 
@@ -86,7 +86,7 @@ impl Language {
         }
     }
 
-    /// Why.
+    /// The reason in this language; in English if the code has no translation.
     #[must_use]
     pub fn reason(&self, why: &Why) -> String {
         let Some(pattern) = self.reasons.get(&why.code) else { return why.text.clone() };

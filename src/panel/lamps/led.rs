@@ -72,7 +72,7 @@ impl LedClass for SysfsLeds {
 /// How well an LED does what it was told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Means {
-    /// Beat by beat.
+    /// Exactly, beat by beat.
     Exactly,
     /// This kernel has no trigger `pattern` now: lit and dark by turns.
     Evenly,

@@ -9,7 +9,7 @@ use crate::station::sign::OperatorAction;
 /// What a lamp shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Light {
-    /// Nothing.
+    /// No LED is lit.
     Dark,
     /// This colour, where the lamp has it, in this rhythm.
     Lit(Colour, Rhythm),
@@ -18,22 +18,22 @@ pub enum Light {
 /// A colour, as far as a lamp has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Colour {
-    /// Proven.
+    /// The card is proven.
     Green,
     /// Bad, or not to be trusted.
     Red,
     /// Neither good nor bad.
     Yellow,
-    /// Busy.
+    /// A card is busy.
     Blue,
-    /// None of these.
+    /// Neither good, bad nor busy.
     White,
 }
 
 /// How a lamp blinks. Each is told from every other without its colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Rhythm {
-    /// It does not.
+    /// It is lit all the time.
     Steady,
     /// A second on, a second off.
     Slow,
@@ -50,7 +50,7 @@ pub enum Rhythm {
 /// A time in which an LED is lit or dark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Beat {
-    /// Lit?
+    /// Whether the LED is lit.
     pub lit: bool,
     /// For so many milliseconds.
     pub ms: u16,
@@ -59,15 +59,15 @@ pub struct Beat {
 /// What one LED does.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Program {
-    /// It is dark.
+    /// The LED is dark.
     Dark,
-    /// It is lit.
+    /// The LED is lit all the time.
     Steady(Colour),
     /// It blinks, over and over.
     Blink {
         /// Where it can take every colour.
         colour: Colour,
-        /// So.
+        /// The beats of one round.
         beats: Vec<Beat>,
         /// Where only an even rhythm can be had: lit and dark, in milliseconds.
         even: (u16, u16),

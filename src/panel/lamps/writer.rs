@@ -13,10 +13,10 @@ pub enum News {
     Ill {
         /// The LED, as it is configured.
         led: String,
-        /// Why.
+        /// Why it could not be switched.
         error: io::Error,
     },
-    /// It does again.
+    /// It shows again what it should.
     Well {
         /// The LED, as it is configured.
         led: String,
@@ -26,7 +26,7 @@ pub enum News {
         /// The LED, as it is configured.
         led: String,
     },
-    /// It cannot blink.
+    /// It cannot blink at all.
     Still {
         /// The LED, as it is configured.
         led: String,
@@ -143,7 +143,7 @@ impl Bulb {
     }
 }
 
-/// One lamp.
+/// A lamp and what its LEDs were last told.
 #[derive(Debug)]
 pub struct LampWriter<C> {
     class: C,
@@ -160,7 +160,7 @@ impl<C: LedClass> LampWriter<C> {
         Self { class, lamp, odd, bulbs, light: Light::Dark }
     }
 
-    /// Shows this.
+    /// Shows this light, and returns what the engineer should know of the LEDs.
     pub fn show(&mut self, light: Light) -> Vec<News> {
         self.light = light;
         let mut parts: Vec<(&mut Bulb, Program)> = self.bulbs.iter_mut().zip(light.programs(&self.lamp, self.odd)).collect();

@@ -50,7 +50,7 @@ impl Loss {
 pub(super) enum Left {
     /// Put in by hand and not begun.
     Waiting,
-    /// Held.
+    /// Held, and never written.
     Held(Hold),
     /// Begun and not finished: contents undefined.
     Begun,
@@ -62,7 +62,7 @@ pub(super) enum Left {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct NumbersAsked {
     pub(super) visit: Visit,
-    /// How often.
+    /// How often the card was asked for its numbers.
     pub(super) times: u32,
     /// Since when it is to be asked again; nothing while it is being asked.
     pub(super) open_since: Option<Moment>,

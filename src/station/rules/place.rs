@@ -11,6 +11,6 @@ pub(super) enum Place {
     Free(OrderNumber),
     /// As many are under way as are missing: it may be needed yet.
     UnderWay { count: u32 },
-    /// None is missing.
+    /// The order has all its good cards.
     Complete { count: u32 },
 }

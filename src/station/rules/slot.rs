@@ -32,7 +32,7 @@ use crate::station::types::units::{Bytes, Moment};
 /// Where the work stands.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Phase {
-    /// Nothing.
+    /// No card is in the slot.
     Empty,
     /// Nobody put it in to be erased.
     Held(Hold),
@@ -48,7 +48,7 @@ pub(super) enum Phase {
     Leaving { attempt: Box<Attempt>, effort: Effort, since: Moment },
     /// The outcome is on its way to the disk.
     Recording { attempt: Box<Attempt>, outcome: Outcome },
-    /// Recorded.
+    /// The outcome is on disk and shown.
     Finished { attempt: Box<Attempt>, outcome: Outcome },
     /// The thread of an attempt that stalled is still in the kernel.
     OutOfService,

@@ -11,9 +11,9 @@ use crate::station::types::sizes::window;
 pub enum Fact {
     /// Bytes, or a place on a card.
     Bytes(u64),
-    /// A count.
+    /// A number of things.
     Count(u64),
-    /// Seconds.
+    /// A duration in seconds.
     Seconds(u64),
     /// A number of the system's errors.
     Errno(i32),

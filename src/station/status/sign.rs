@@ -29,15 +29,15 @@ pub enum Sign {
     Preparing,
     /// It may hold the image already, and is being read back.
     Rechecking,
-    /// Being written.
+    /// The image is being written.
     Writing,
-    /// Being read back.
+    /// The card is being read back.
     ReadingBack,
     /// The head is being written and read back.
     Finishing,
     /// The outcome is on its way to the disk. Never green.
     Recording,
-    /// Proven and recorded.
+    /// Every byte is proven, and the row is on disk.
     Passed,
     /// The image's data is proven and recorded; its zeroes were skipped. Never PASS: nobody knows what stands there.
     PassedMapped,
@@ -45,15 +45,15 @@ pub enum Sign {
     Done,
     /// The same where the image's zeroes are skipped.
     DoneMapped,
-    /// Contents undefined.
+    /// The attempt failed: the contents of the card are undefined.
     Failed(Failure),
-    /// Not touched.
+    /// The card was refused and not touched.
     Refused(Refusal),
     /// Gone while busy. Stays until the next card.
     Pulled(Pull),
     /// A card's thread has not come back from the kernel, so no other card can be trusted to this slot.
     OutOfService,
-    /// The station stopped.
+    /// The station stopped before the card was done.
     Interrupted,
     /// It was proven, and written to by somebody else since.
     Changed {
@@ -218,7 +218,7 @@ impl fmt::Display for Hold {
 pub enum OperatorAction {
     /// Put a card in.
     PutIn,
-    /// Wait.
+    /// Wait: the station is busy with the card.
     Wait,
     /// Take it out: good.
     TakeGood,

@@ -45,7 +45,7 @@ pub struct SlotView {
     pub slot: String,
     /// The model it is for.
     pub model: String,
-    /// The sign.
+    /// The sign that the slot shows.
     pub sign: Sign,
     /// What it asks for: the sign's own call, or [`OperatorAction::StationFault`] in every slot while the station has one. Colours and
     /// lamps follow this, so that nothing is green then.
@@ -86,7 +86,7 @@ impl SlotView {
 /// An order, as shown.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct OrderView {
-    /// Its number.
+    /// The number of the order in the flash log.
     pub number: OrderNumber,
     /// What people call it.
     pub name: Option<String>,
@@ -116,7 +116,7 @@ pub struct ModelView {
 /// What became of the cards of one day.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct DayCount {
-    /// Good ones.
+    /// Good cards since midnight.
     pub passed: u64,
     /// Bad ones: failed, pulled, interrupted.
     pub failed: u64,
@@ -155,7 +155,7 @@ pub struct Anchor {
 /// The whole station, as shown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct View {
-    /// The station's name.
+    /// The name of the station.
     pub station: String,
     /// Why nothing can be flashed at all, when that is so.
     pub fault: Option<String>,
@@ -165,7 +165,7 @@ pub struct View {
     pub slots: Vec<SlotView>,
     /// Every model that slots name, in the order in which they do; then those that only an order names.
     pub models: Vec<ModelView>,
-    /// Since midnight.
+    /// What was made since midnight.
     pub today: DayCount,
     /// Of the shift that ended last.
     pub anchor: Option<Anchor>,

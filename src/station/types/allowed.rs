@@ -5,7 +5,7 @@ const PARTITION: &str = "partition-";
 /// The word for all that lies outside of every partition.
 const GAPS: &str = "gaps";
 
-/// The list.
+/// Files, partitions and gaps that may differ from what the model accounts for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Allowed {
     paths: Vec<String>,

@@ -45,9 +45,9 @@ impl Zeroes {
 pub struct DeviceModel {
     /// The account of whoever makes the device.
     pub brand: String,
-    /// The model's name.
+    /// The value of the header `model`.
     pub model: String,
-    /// `16`.
+    /// The series of snapd, `16`.
     pub series: String,
     /// Which edition of the assertion.
     pub revision: u64,
@@ -72,11 +72,11 @@ pub enum ModelProof {
 /// How far it is known what device an image is for, without the device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ProofClass {
-    /// See [`ModelProof::None`].
+    /// The image was not looked into: see [`ModelProof::None`].
     None,
-    /// See [`ModelProof::Matching`].
+    /// The configured model was found: see [`ModelProof::Matching`].
     Matching,
-    /// See [`ModelProof::Proven`].
+    /// A chain of signatures was verified: see [`ModelProof::Proven`].
     Proven,
 }
 
@@ -138,7 +138,7 @@ pub struct Armed {
     pub digest: Digest,
     /// The file it came from, as configured.
     pub source: String,
-    /// Its raw length.
+    /// Length of the raw image.
     pub span: Bytes,
     /// The logical block its partition table was made for, where it says.
     pub block: Option<u32>,
@@ -166,7 +166,7 @@ pub struct UnarmedModel {
 /// What made the station arm an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Occasion {
-    /// It started.
+    /// The station started.
     Start,
     /// It was told to read its configuration again.
     Reload,

@@ -8,7 +8,7 @@ use super::units::Bytes;
 /// A block device's number. Reused by the kernel as soon as a device is gone, so never an identity by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DevNum {
-    /// The driver's number.
+    /// The number of the driver.
     pub major: u32,
     /// The device's number under its driver.
     pub minor: u32,
@@ -59,15 +59,15 @@ impl fmt::Display for Bus {
 pub struct Cid {
     /// The whole register, 32 hexadecimal digits.
     pub raw: String,
-    /// Manufacturer id, `MID`.
+    /// Manufacturer id of the card, `MID`.
     pub manfid: Option<String>,
-    /// OEM/application id, `OID`.
+    /// OEM/application id of the card, `OID`.
     pub oemid: Option<String>,
-    /// Product name, `PNM`.
+    /// Product name of the card, `PNM`.
     pub name: Option<String>,
     /// Product serial number, `PSN`.
     pub serial: Option<String>,
-    /// Manufacturing date, `MDT`.
+    /// Manufacturing date of the card, `MDT`.
     pub date: Option<String>,
     /// Hardware revision, the upper half of `PRV`.
     pub hwrev: Option<String>,
@@ -84,7 +84,7 @@ pub enum Identity {
     UsbSerial,
     /// The serial is the reader's; cards put into it one after another share it.
     ReaderOnly,
-    /// Not at all.
+    /// The card cannot be told from others.
     None,
 }
 
@@ -110,7 +110,7 @@ impl Identity {
 /// A disk with a medium in it, as sysfs described it at one moment.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Card {
-    /// Where it sits.
+    /// The port it sits in.
     pub port: Port,
     /// Which insertion this is.
     pub visit: Visit,
@@ -167,9 +167,9 @@ impl Card {
 /// Who uses a disk, itself or through a partition of it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Use {
-    /// Mounted there.
+    /// Mounted at this path.
     Mounted(String),
-    /// Active swap.
+    /// In use as swap, under this name.
     Swap(String),
     /// Another block device is built on it: device mapper (LVM, crypt), RAID, bcache, loop …
     Holder {

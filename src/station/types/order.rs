@@ -6,7 +6,7 @@ pub type OrderNumber = u64;
 /// So many good cards of one model.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Order {
-    /// Its number.
+    /// The number of the order in the flash log.
     pub number: OrderNumber,
     /// `BRAND/MODEL` as in the log.
     pub model: String,

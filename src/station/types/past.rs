@@ -21,16 +21,16 @@ pub enum Past {
 /// What the log has of one card. Rows of attempts that did not touch it, or only looked at it again, are left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Rows {
-    /// The newest row.
+    /// The newest of its rows.
     pub newest: Option<Ended>,
     /// The newest good one.
     pub good: Option<Ended>,
 }
 
-/// A closed row.
+/// A closed row of the log.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Ended {
-    /// How it ended.
+    /// How the attempt ended.
     pub outcome: OutcomeWord,
     /// BLAKE3 of its image, hexadecimal.
     pub image: Option<String>,

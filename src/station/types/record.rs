@@ -59,7 +59,7 @@ pub struct Attempt {
     pub model: String,
     /// The image; absent where the refusal was that there is none.
     pub image: Option<Armed>,
-    /// The card.
+    /// The card, as it was surveyed.
     pub card: Card,
     /// What is to be done with it.
     pub plan: Plan,
@@ -82,34 +82,34 @@ impl Attempt {
 /// One event of the flash log.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Entry {
-    /// The daemon began.
+    /// The station started.
     StationStarted {
-        /// The program's version.
+        /// The version of the program.
         version: String,
         /// Why the log is gone when the power is, where it is.
         volatile: Option<String>,
     },
     /// A model's image may be written from now on.
     ModelArmed {
-        /// What is armed.
+        /// The image that is armed.
         armed: Armed,
-        /// By whom.
+        /// Who armed it, and from where.
         by: ArmedBy,
     },
     /// An attempt begins. Durable before the first byte is written.
     AttemptStarted(Box<Attempt>),
     /// An attempt's one closing event. A card refused by admission has only this.
     AttemptClosed {
-        /// Which.
+        /// The attempt that is closed.
         attempt: Box<Attempt>,
-        /// How it ended.
+        /// How the attempt ended.
         outcome: Outcome,
-        /// What was done.
+        /// How long it took, and what was done.
         effort: Effort,
     },
     /// A card that nobody touched left the bus and came back. Not every time: the 1st, 2nd, 4th, 8th …
     CardReturned {
-        /// In which slot.
+        /// The name of the slot.
         slot: String,
         /// The card, as it was seen again.
         card: Box<Card>,
@@ -118,46 +118,46 @@ pub enum Entry {
     },
     /// Somebody took a slot or a model out of work.
     Disarmed {
-        /// What.
+        /// The slot or model.
         target: Target,
-        /// Who.
+        /// The user who asked for it.
         by: Who,
         /// Why, as they say.
         reason: Option<String>,
     },
     /// Somebody put it to work again.
     Rearmed {
-        /// What.
+        /// The slot or model.
         target: Target,
-        /// Who.
+        /// The user who asked for it.
         by: Who,
     },
     /// So many good cards of a model are wanted, and no more.
     OrderStarted {
         /// The order; nothing is counted in it yet.
         order: Order,
-        /// Who wants them.
+        /// The user who started the order.
         by: Who,
     },
     /// An order is ended, complete or not.
     OrderStopped {
         /// The order, as far as it came.
         order: Order,
-        /// Who ended it.
+        /// The user who stopped the order.
         by: Who,
     },
     /// The log was begun anew, and somebody says that this is right.
     LogConfirmed {
-        /// Who.
+        /// The user who confirmed it.
         by: Who,
     },
     /// The daemon ended as asked.
     StationStopped,
     /// A card that was proven was written to by somebody else before it was taken out. Takes the place of its attempt's outcome.
     AttemptChanged {
-        /// Which.
+        /// The attempt that proved the card.
         attempt: Box<Attempt>,
-        /// [`Outcome::Changed`].
+        /// How it ended: always [`Outcome::Changed`].
         outcome: Outcome,
     },
     /// The station took a model out of work by itself: the staged copy of its image is damaged, or cannot be read.

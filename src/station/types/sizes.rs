@@ -48,7 +48,7 @@ pub enum Room {
     Enough,
     /// Cards that are sold as this size may hold a little less than the image.
     Tight(Bytes),
-    /// None does.
+    /// No card of this size holds it.
     None,
 }
 

@@ -6,11 +6,11 @@ use super::request::{Target, Who};
 /// What somebody took out of work, and is to stay so over restarts.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Disarming {
-    /// What.
+    /// The slot or model.
     pub target: Target,
-    /// Who.
+    /// The user who disarmed it.
     pub by: Who,
-    /// Why.
+    /// The reason they gave.
     pub reason: Option<String>,
 }
 

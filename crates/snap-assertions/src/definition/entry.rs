@@ -218,7 +218,7 @@ fn is_presence(word: &str) -> bool {
     matches!(word, "required" | "optional")
 }
 
-/// `^[a-z][-a-z]+$`
+/// Matches `^[a-z][-a-z]+$`, the mode of a snap.
 fn is_mode(text: &str) -> bool {
     text.len() > 1 && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-') && !text.starts_with('-')
 }

@@ -60,12 +60,12 @@ pub enum TrustError {
     /// One of its assertions cannot be a root's.
     #[error("{assertion} is no root's: {reason}; what only completes a chain goes to `with`")]
     NotARoot {
-        /// Which.
+        /// The assertion that was given as a root, by type and primary key.
         assertion: String,
-        /// Why.
+        /// Why it cannot be a root of trust.
         reason: String,
     },
-    /// Too much.
+    /// There are more assertions than any chain of signatures needs.
     #[error("more than {MAX_KNOWN} assertions, or more than {MAX_CANDIDATES} forms of one: this is no set of assertions anybody uses")]
     TooMany,
 }
@@ -73,11 +73,11 @@ pub enum TrustError {
 /// One key of a chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Link {
-    /// The key's id.
+    /// The id of the key that signed.
     pub key: Sha3,
-    /// Whose it is.
+    /// The account id of the owner of the key.
     pub account: String,
-    /// The key's name.
+    /// The name of the key.
     pub name: String,
 }
 
@@ -110,11 +110,11 @@ impl Proof {
 /// Something with its proof.
 #[derive(Clone, Debug)]
 pub struct Proven<T> {
-    /// What.
+    /// The assertion that is proven.
     pub what: T,
     /// The assertion that says so.
     pub assertion: Assertion,
-    /// Its chain.
+    /// The chain of signatures that proves it.
     pub proof: Proof,
 }
 
@@ -235,7 +235,7 @@ fn root(assertion: &Assertion, key: &AccountKey) -> Result<Root, String> {
 /// Why an assertion is not proven.
 #[derive(Clone, Debug)]
 struct Unproven {
-    /// Every reason.
+    /// Each way to a root that was tried, and why it failed.
     reasons: Vec<String>,
     /// Where it began, for what depends on this: one sentence, however long the chain.
     cause: String,

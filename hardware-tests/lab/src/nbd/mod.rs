@@ -54,7 +54,7 @@ impl Server {
         Ok(Self { socket: socket.to_owned(), exports, stopped })
     }
 
-    /// Where clients connect.
+    /// The Unix socket that clients connect to.
     #[must_use]
     pub fn socket(&self) -> &Path {
         &self.socket

@@ -13,7 +13,7 @@ use super::lesson::Key;
 /// What came from the keyboard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Heard {
-    /// One of ours.
+    /// A key with a meaning here.
     Key(Key),
     /// Ctrl-C, or a terminal that is gone.
     Abort,

@@ -30,11 +30,11 @@ pub(super) enum Key {
     Back,
     /// The guessed port is the same socket.
     Add,
-    /// Enough.
+    /// End the lesson and keep what was taught.
     Quit,
 }
 
-/// A slot's place.
+/// A slot and the ports that were taught for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Taught {
     /// As on its sticker.

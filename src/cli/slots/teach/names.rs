@@ -8,7 +8,7 @@ const MOST: u64 = 256;
 /// Names one after the other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Names {
-    /// These.
+    /// A list of names, given in full.
     Listed(Vec<String>),
     /// This one, and from then on one more each time, until somebody says that it is enough.
     From(Counted),
@@ -46,7 +46,7 @@ impl Names {
 impl FromStr for Names {
     type Err = String;
 
-    /// `A1..A8,B1`
+    /// Parses names and ranges with commas between, such as `A1..A8,B1`.
     fn from_str(text: &str) -> Result<Self, String> {
         let mut names = Vec::new();
         for part in text.split(',').map(str::trim) {

@@ -15,7 +15,7 @@ use crate::image::inspect::readers::listing::Node;
 use crate::image::inspect::readers::squashfs::Inode;
 use crate::image::inspect::trouble::Trouble;
 
-/// GRUB's menu.
+/// The path of GRUB's menu on the boot partition.
 const GRUB_CONFIG: &str = "efi/ubuntu/grub.cfg";
 /// An environment of GRUB has exactly this length, and this beginning.
 const GRUB_LENGTH: usize = 1024;

@@ -20,7 +20,7 @@ const MOST_GAPS: usize = 8;
 /// What is read of a gap at once.
 const CHUNK: u64 = 64 * KIB;
 
-/// What was found.
+/// What was found that nothing accounts for.
 #[derive(Debug, Default)]
 pub(super) struct Strangers {
     /// What nothing accounts for, as sentences.

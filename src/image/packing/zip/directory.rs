@@ -146,7 +146,7 @@ impl Header<'_> {
 
 /// What the end says of the directory.
 pub(super) struct End {
-    /// Where it begins.
+    /// Offset of its first byte in the file.
     pub(super) start: u64,
     pub(super) size: u64,
     pub(super) entries: u64,
