@@ -1,4 +1,4 @@
-//! What a benchmark measured: a table to read, and a list for machines.
+//! The figures of a benchmark: a table for people, and a list for programs.
 
 use std::fs;
 use std::io;

@@ -1,5 +1,5 @@
-//! What it costs to be looked at: 32 slots that change ten times a second, a panel that draws them, and somebody who asked to watch and
-//! never reads.
+//! The benchmark of views: 32 slots that change ten times a second, a panel that draws them, and a client that asks to watch and never
+//! reads.
 
 mod figures;
 

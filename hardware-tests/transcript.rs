@@ -1,4 +1,4 @@
-//! What the demo tells: short enough to be read on the terminal, and whole in a file.
+//! Writes what the demo shows: short on the terminal, complete in a file.
 
 use std::error::Error;
 use std::fs::File;

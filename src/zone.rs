@@ -1,6 +1,7 @@
 //! The PC's time zone, as the C library understands it: `TZ`, else `/etc/localtime`.
 //!
-//! What "today" is, when a shift ends and which file a row stands in hang on it, so a zone that is not understood is told. Knows no time.
+//! The zone decides what "today" is, when a shift ends and which file a row is in, so a zone that is not understood is reported. Knows no
+//! time.
 
 use std::ffi::OsStr;
 use std::path::Path;

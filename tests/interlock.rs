@@ -1,4 +1,4 @@
-//! The interlock as the station engineer meets it: `flashline check` over a configuration, which asks what the station asks when it arms.
+//! Tests of the interlock as the engineer meets it: `flashline check` makes the same checks as a station that arms.
 
 use std::fs;
 use std::path::{Path, PathBuf};

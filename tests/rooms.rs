@@ -1,4 +1,4 @@
-//! The import table of `src/lib.rs`, held against the sources themselves.
+//! Tests of the import table of `src/lib.rs` against the sources.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

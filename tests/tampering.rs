@@ -1,4 +1,4 @@
-//! The flash log in the hands of somebody who has the file, the `sqlite3` program and time: whatever they do to an event, a trigger
+//! Tests of a flash log in the hands of somebody with the file, the `sqlite3` program and time: for every change of an event, a trigger
 //! refuses it or `flashline log verify` names it.
 
 use std::io::ErrorKind;

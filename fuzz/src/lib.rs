@@ -1,4 +1,4 @@
-//! What the fuzz targets share: an image of the tests' own, changed by what the fuzzer says.
+//! Shared code of the fuzz targets: a test image, changed by the input of the fuzzer.
 
 use std::collections::BTreeMap;
 use std::fs;

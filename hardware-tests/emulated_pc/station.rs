@@ -1,4 +1,4 @@
-//! The daemon at work in the emulated PC, as scenarios follow it: in the foreground, a line for every sign.
+//! A running station in the emulated PC, for scenarios: in the foreground, with one line for every sign.
 
 use std::time::Duration;
 

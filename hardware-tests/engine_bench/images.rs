@@ -1,4 +1,4 @@
-//! The images that are written.
+//! The images that the benchmark writes.
 
 use std::fs::File;
 use std::io;

@@ -1,4 +1,4 @@
-//! A writer and reader that does nothing but move bytes: the image's data to the device, then the whole span back.
+//! A minimal writer and reader for comparison: copies the image's data to the device, then reads the whole span.
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};

@@ -1,4 +1,5 @@
-//! `flashline log-aside`: reads the flash log for the running station, in a process of its own, started by it and by nobody else.
+//! `flashline log-aside`: a process that reads the flash log for the running station. Only the station starts it. If the disk of the log
+//! hangs, only this process is stopped by it.
 //!
 //! A disk that hangs stops whoever reads the log. Here that is nobody but this process.
 

@@ -1,4 +1,4 @@
-//! `flashline log-writer`: the process that writes the flash log of a running station, started by it and by nobody else.
+//! `flashline log-writer`: the process that writes the flash log of a running station. Only the station starts it.
 
 use std::io::{BufReader, stdin, stdout};
 use std::path::PathBuf;

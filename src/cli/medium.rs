@@ -1,4 +1,4 @@
-//! Where the flash log may be: on a disk that is there.
+//! Checks that the flash log will be on a disk, and that the disk is mounted.
 
 use std::io;
 use std::path::{Path, PathBuf};

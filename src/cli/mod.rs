@@ -1,4 +1,4 @@
-//! The command line: what each command takes, and what its exit code says.
+//! The command line: the commands, their arguments and their exit codes.
 //!
 //! Exit codes: 0 done and good; 1 done and not good (a card failed, a file was refused); 2 the call, the configuration or the
 //! station is wrong.

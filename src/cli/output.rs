@@ -1,4 +1,4 @@
-//! What commands print, and what it means for the exit code where that cannot be written.
+//! What commands print, and the exit code if it cannot be written.
 
 use std::fmt::Display;
 use std::io::{self, Write};

@@ -1,4 +1,5 @@
-//! `flashline post-stop`: what systemd runs when the station has ended, however it did. No sign of it stays on console or lamps.
+//! `flashline post-stop`: systemd runs it when the station has ended, for any reason. It replaces the last signs on the console and on the
+//! lamps, which no longer hold.
 
 use std::ffi::OsString;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! Commands that tell the running station something: `reload`, `disarm`, `arm`, `identify`.
+//! Commands that send one request to the running station: `reload`, `disarm`, `arm`, `identify` and `log confirm`.
 
 use std::path::PathBuf;
 

@@ -1,5 +1,5 @@
-//! What each key holds, asked before the file is read into tables: the reader's own words for a value of another type name the types of this
-//! program, ours name the key and the cure.
+//! Checks the type of every key before the file is read into tables. The parser's own errors name types of this program; these name the key
+//! and the cure.
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};

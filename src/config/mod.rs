@@ -1,6 +1,6 @@
-//! The configuration: TOML as typed, read once and proved once, then [`Settings`].
+//! The configuration: TOML as typed is read once, validated once, and becomes [`Settings`].
 //!
-//! An error names the file, the line, the key and the cure. A key nobody knows is an error: a typo must not become a default.
+//! An error names the file, the line, the key and the cure. An unknown key is an error, so that a typo does not become a default.
 
 mod grammar;
 mod models;

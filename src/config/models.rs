@@ -1,4 +1,4 @@
-//! The models of a station: their images, and what those are held to.
+//! The models of a station: their images, and what must be inside them.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! The text of a configuration, and how it is said where in it something is wrong.
+//! The text of a configuration, and errors that name a place in it.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};

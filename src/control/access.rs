@@ -1,4 +1,4 @@
-//! Who may ask what: the kernel says who is at the other end (`SO_PEERCRED`, unix(7)), the groups of the PC say what they may.
+//! Decides who may ask what: the kernel names the user at the other end (`SO_PEERCRED`, unix(7)), the groups of the PC give the rights.
 
 use nix::unistd::{Gid, Group, Uid, User, getgrouplist};
 use std::ffi::CString;

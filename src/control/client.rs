@@ -1,4 +1,4 @@
-//! The other end of the socket, for the commands of `flashline`.
+//! The client's end of the control socket, for the commands of `flashline`.
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;

@@ -1,5 +1,5 @@
-//! The station's end of the socket: a thread of its own, with a runtime of its own. It can be flooded, starved or hung without the
-//! task that owns the station noticing: that one publishes what is shown into a cell and takes questions from a queue that never waits.
+//! The station's end of the control socket: a thread with its own runtime. If it is flooded, starved or hangs, the task that owns the
+//! station does not notice: that task publishes its view into a cell and takes requests from a queue without waiting.
 
 use std::cell::Cell;
 use std::collections::HashMap;

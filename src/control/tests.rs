@@ -1,4 +1,4 @@
-//! The socket as its clients meet it, good ones and others.
+//! Tests of the control socket with good and bad clients.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;

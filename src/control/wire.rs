@@ -1,4 +1,5 @@
-//! What goes over the socket: a JSON object a line. Types of their own, so that the station's may change without the clients'.
+//! The messages of the control socket: one JSON object a line. They have types of their own, so that the types of the station can change
+//! without a change for clients.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! Arming: which models' images are staged and may be written.
+//! Arming: stages the images of the models and decides which may be written.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;

@@ -1,6 +1,6 @@
-//! Reading the flash log without touching it: a process of its own reads, and says what it found.
+//! Reads the flash log in a process of its own and returns what it found.
 //!
-//! The station itself maps no file of the log, so a disk that hangs holds up none of its threads but the one that asked.
+//! The station itself maps no file of the log. If the disk hangs, only the thread that asked is stopped.
 
 use std::io;
 use std::ops::ControlFlow;

@@ -1,7 +1,7 @@
-//! Keeps the PC from sleeping while cards are being written: what sleeps loses every busy card.
+//! Keeps the PC from sleeping while cards are being written: a PC that sleeps loses every busy card.
 //!
-//! `systemd-inhibit` holds logind's lock for as long as the program that it runs, and that is `cat`, which ends when our end of its pipe is
-//! closed: whatever becomes of the station, the PC may sleep again.
+//! `systemd-inhibit` holds the lock of logind for as long as the program it runs. That program is `cat`, which ends when our end of its
+//! pipe is closed. So the PC may sleep again when the station ends, for any reason.
 
 use std::io;
 use std::process::{Child, Command, Stdio};

@@ -1,4 +1,4 @@
-//! Is anybody left who decides? Lamps and panel ask before they show anything.
+//! The heartbeat of the task that decides. Lamps and panel check it before they show anything.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,6 +1,6 @@
-//! The interlock: an image is armed only when what is inside it is what the engineer said it is.
+//! The interlock: an image is armed only if it contains what the engineer configured.
 //!
-//! Asked once, of the staged copy, when the image is armed: what was looked at is what is written.
+//! The staged copy is inspected once, when the image is armed. Cards are written from that copy.
 
 use std::io;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! The lines of the journal about slots: every change of a slot's sign once, and nothing in between.
+//! Writes the state of the slots to the journal: one line for each change of a sign, and none in between.
 
 use crate::panel::lines::{exposed, line, note};
 use crate::station::sign::{OperatorAction, Sign};

@@ -1,4 +1,4 @@
-//! What concerns the lamps beyond showing the view: which LEDs are to be put right after a crash.
+//! Notes in the state directory which lamps are lit, so that they can be corrected after a crash.
 
 use std::fs::{self, File};
 use std::io;

@@ -1,12 +1,12 @@
 //! The running station: one task that owns the [`Station`], and the threads it sets to work.
 //!
-//! Carries out effects and turns what threads, signals and the clock say into events; decides nothing. A card's thread, the
-//! log's, the watch's and the panel's each go at their own pace: none of them is ever waited for here while cards are busy.
+//! Carries out effects, and turns messages of threads, signals and the clock into events; decides nothing. The threads of cards, log, watch
+//! and panel run at their own pace. The task never waits for one of them while cards are busy.
 //!
 //! # What the deciding task calls, and why none of it waits
 //!
-//! Whatever may hang has a thread, a bounded queue and a word for a queue that is full. This is the list of what the task calls between the
-//! first card and the stop; what is not in it belongs into a thread.
+//! Everything that may hang has a thread, a bounded queue and a defined result if the queue is full. This table lists what the task calls
+//! between the first card and the stop. Anything else belongs in a thread.
 //!
 //! | call | why it does not wait |
 //! | --- | --- |

@@ -1,7 +1,7 @@
-//! One station a PC: two of them would open the same cards, switch the same lamps and answer at the same socket.
+//! Allows one station on a PC: two would open the same cards, switch the same lamps and answer on the same socket.
 //!
-//! A lock on a file that outlives the stations (`RuntimeDirectoryPreserve=` of the unit): one that is removed while its lock is held would let
-//! a second station lock another file of the same name.
+//! The lock is on a file that outlives the stations (`RuntimeDirectoryPreserve=` of the unit). If the file were removed while it is locked,
+//! a second station could lock a new file of the same name.
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions, TryLockError};

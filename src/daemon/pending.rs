@@ -1,4 +1,4 @@
-//! What people asked of the station, until it has been answered.
+//! Requests of people that wait for an answer of the station.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! What the station shows, on its way to everybody who looks: panel, lamps, and whoever asks through the socket.
+//! Publishes what the station shows to panel, lamps and clients of the control socket.
 
 use std::time::{Duration, Instant};
 

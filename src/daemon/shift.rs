@@ -1,7 +1,8 @@
-//! The end of a shift: the flash log's head as it was then, to be written down where nobody who can write the log can change it.
+//! Finds the end of a shift and the head of the flash log at that time. People write the head down where nobody who can write the log can
+//! change it.
 //!
-//! Found in the log itself, by a thread that nobody waits for, so that a station that was started again shows the same. It also reads
-//! the time zone, which lies on a disk.
+//! A thread reads it from the log itself, so that a restarted station shows the same. No other thread waits for it. It also reads the time
+//! zone, which is on a disk.
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};

@@ -1,8 +1,8 @@
-//! What became of the cards of this day: counted in the log when the station starts and when another day begins. What is recorded
-//! meanwhile is counted by the station, so the log is asked as of one moment before it.
+//! Counts the cards of this day in the log, when the station starts and when another day begins. The station counts what it records in the
+//! meantime, so the log is read up to a moment before that.
 //!
-//! A thread of its own, which nobody waits for: the log is on a disk, and so is the time zone (`/etc/localtime`), which `jiff` reads again
-//! every few minutes.
+//! This is done in a thread that no other waits for: the log is on a disk, and so is the time zone (`/etc/localtime`), which `jiff` reads
+//! again every few minutes.
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};

@@ -1,4 +1,4 @@
-//! The threads that do what a slot wants done: one for a card, named after its slot, and short ones that ask who uses a disk.
+//! The threads that carry out effects for a slot: one for a card, named after its slot, and short ones that find out what uses a disk.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! A card opened for direct I/O: exclusive, locked against udev, and known to be the one that was admitted.
+//! A card opened for direct I/O: exclusive, locked against udev, and checked to be the card that was admitted.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;

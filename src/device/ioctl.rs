@@ -1,5 +1,5 @@
-//! The block layer's ioctls, one safe function each. Numbers and argument types are those of `linux/fs.h`. And two system calls that say how
-//! a thread's reads and writes are to be queued.
+//! The ioctls of the block layer, one safe function for each. Numbers and argument types are those of `linux/fs.h`. Also two system calls
+//! that set how a thread's reads and writes are queued.
 
 use std::fs::File;
 use std::io;

@@ -1,4 +1,4 @@
-//! A block device as the engine needs it, and nothing of what is written to it.
+//! A block device, as the engine needs it. Knows nothing of what is written to it.
 //!
 //! [`direct::DirectDevice`] is the kernel's, opened `O_DIRECT | O_EXCL`; `ram::RamDevice` is a fake for tests that keeps the
 //! real one's rules. All `unsafe` of the crate lives here, in `aligned`, `ioctl` and `mapped`.

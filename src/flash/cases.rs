@@ -1,4 +1,4 @@
-//! What stands in the head of a card that is not finished, however its attempt ended.
+//! Tests of what is in the head of an unfinished card, for every way an attempt can end.
 
 use std::io;
 use std::time::Duration;

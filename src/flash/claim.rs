@@ -1,4 +1,4 @@
-//! The claim: the exclusive right to erase one card. Everything behind it needs one.
+//! The claim: the exclusive right to erase one card. Every later step needs one.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What is wrong with what came back, in a word: looked at once, when a card has failed already.
+//! Classifies wrong contents that came back. Called once, for a card that has failed already.
 
 use std::io;
 

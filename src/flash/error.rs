@@ -1,4 +1,4 @@
-//! Why a card's attempt ended early, with its cause kept, and what the station is told of it.
+//! Why the attempt of a card ended early, with its cause, and what the station is told of it.
 
 use std::io;
 

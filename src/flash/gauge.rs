@@ -1,6 +1,6 @@
-//! What a card's thread lets others see, and the one thing others may tell it: to stop.
+//! The progress of a card's thread, visible to others, and the request to stop it.
 //!
-//! Atomics only: whoever looks never makes the thread wait, and what was measured outlives a thread that panicked.
+//! Uses atomics only: reading it never makes the thread wait, and the measurements outlive a thread that panicked.
 
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};

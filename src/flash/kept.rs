@@ -1,4 +1,4 @@
-//! A proven card that is still claimed: nobody can mount it, and what is written to it past the claim is noticed.
+//! A proven card that is still claimed: it cannot be mounted, and writes that bypass the claim are detected.
 //!
 //! A whole disk that is held with `O_EXCL` lets no partition of it be mounted or claimed (kernel, `block/bdev.c`, `bd_may_claim`), and udev,
 //! which reads the partition table again when a writer closes a disk, sees no close. Only the descriptor is kept: buffers and mapping went

@@ -1,4 +1,4 @@
-//! Marks expose a card that claims to hold more than it does.
+//! Marks detect a card that claims to hold more than it does.
 //!
 //! A mark is one block that names the attempt's nonce and its own address, put where nothing else is written: at power-of-two places
 //! behind the image and inside its zeroes, because false cards drop or wrap addresses at such places, and into the card's last

@@ -1,4 +1,4 @@
-//! What holds for every card of a program: how long a device is waited for, and what is done about one that does not flush.
+//! Rules for every card of a program: how long to wait for a device, and what to do with one that does not flush.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! A claimed card at work: which parts of the image go where, and single calls, each measured and each to the card that was
-//! admitted.
+//! A claimed card at work: which parts of the image go where, and single reads and writes. Each call is measured, and each goes to the card
+//! that was admitted.
 
 use std::io;
 use std::ops::Range;

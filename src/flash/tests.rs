@@ -1,4 +1,4 @@
-//! The engine on a card in memory: the order of what it does, and what it says when the card lies.
+//! Tests of the engine on a card in memory: the order of its steps, and its results for cards that lie.
 
 use std::fs;
 use std::sync::Arc;

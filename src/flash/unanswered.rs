@@ -1,4 +1,4 @@
-//! Devices that do not bear being asked to flush, remembered by their make: asked once, and never again.
+//! Remembers makes of devices that fail when they are asked to flush, so that each make is asked only once.
 //!
 //! ```text
 //! STATE/unanswered.json   ["05e3:0749 revision 0200", …]   vendor, product and revision; whoever deletes a line has that make asked anew

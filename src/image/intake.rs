@@ -1,4 +1,4 @@
-//! Taking an image in: unpacked, hashed, mapped and kept in one pass, each in a thread of its own.
+//! Takes an image in: unpacks, hashes, maps and keeps it in one pass, with a thread for each step.
 //!
 //! ```text
 //!   unpack ──pieces──▶ hash ──runs of data──▶ keep ──every now and then──▶ sync

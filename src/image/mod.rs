@@ -1,4 +1,4 @@
-//! Images: opened whatever they are packed in, hashed piece by piece, staged as immutable raw copies.
+//! Images: opened and unpacked, hashed piece by piece, and staged as immutable raw copies.
 //!
 //! Knows nothing of cards. What the rest of the station gets is a [`Staged`]: bytes, their [`map::PieceMap`], and the places
 //! that make a card bootable ([`layout::Layout`]).

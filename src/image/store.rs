@@ -1,4 +1,4 @@
-//! The store of staged images: who uses which, what goes when there are too many, and whether there is room for one more.
+//! The store of staged images: which are in use, which are deleted when there are too many, and whether there is room for one more.
 //!
 //! Whoever has a staged image open holds a shared lock on it, in whatever process: an image that is armed, or being written to a
 //! card, is locked for as long as anybody has it. Only what nobody has locked may go, the one that was used longest ago first. An

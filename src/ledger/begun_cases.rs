@@ -1,4 +1,4 @@
-//! A log that was begun anew, and one that is kept in memory, say so to whoever runs the station and to whoever reads.
+//! Tests: a log that was begun anew, or is kept in memory, says so to operators and readers.
 
 use super::tests::{open, place};
 use super::*;

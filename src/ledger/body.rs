@@ -1,4 +1,4 @@
-//! An entry as the canonical JSON that is hashed and stored. Every key is explained in `schema.sql`.
+//! Writes an entry as the canonical JSON that is hashed and stored. `schema.sql` explains every key.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! A card that was written to after its proof: one row an attempt, and it is no pass, in every question that is asked of a log.
+//! Tests: a card that was written to after its proof has one row, and no query counts it as a pass.
 
 use std::ops::ControlFlow;
 

@@ -1,4 +1,4 @@
-//! When an event happened, as the PC knows it, and what a decision about keys may believe of the clock.
+//! The time of an event as the PC knows it, and the time that decisions about keys use.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Who else has the log open: readers that follow it, members of the group, whoever takes a copy home.
+//! Tests with other programs that have the log open: readers that follow it, members of the group, people who make a copy.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};

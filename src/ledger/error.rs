@@ -1,4 +1,4 @@
-//! What can be wrong with a log: what was being done, to which file, and what cures it. The cause is the source.
+//! Errors of a log: what was being done, to which file, the problem and its cure. The cause is the source.
 
 use std::error::Error as StdError;
 use std::fmt;

@@ -1,4 +1,4 @@
-//! A consistent copy of a log, made while its station writes, and proved before it gets its name.
+//! Makes a consistent copy of a log while its station writes, and verifies it before it gets its name.
 
 use std::fs::File;
 use std::io;

@@ -1,4 +1,4 @@
-//! What the flash log lies on: a disk, or memory that is gone with the power.
+//! Tells what the flash log is kept on: a disk, or memory that is lost with the power.
 
 use std::fmt;
 use std::fs;

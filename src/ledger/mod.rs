@@ -1,8 +1,8 @@
-//! The flash log: one table of events that only grows, each bound to the one before it by its hash.
+//! The flash log: one table of events that only grows. Each event is bound to the one before it by a hash.
 //!
-//! Owns the file, its format and its durability: what [`Ledger::append`] returned from is on disk, and after any error of the disk
-//! was read back from there (`settle.rs`). Knows nothing of slots or
-//! threads of cards; what it is told are [`Entry`]s. `schema.sql` tells the meaning and unit of everything stored.
+//! Owns the file, its format and its durability: when [`Ledger::append`] returns, the event is on disk, and after any error of the disk it
+//! was read back from there (`settle.rs`). Knows nothing of slots or of the threads of cards; it is given [`Entry`]s. `schema.sql` gives
+//! the meaning and unit of everything stored.
 //!
 //! ```text
 //! Writer (thread "ledger") ── owns ──▶ Ledger ── appends ──▶ flash-log.db, -wal, -shm ◀── reads ── LogReader (any process)

@@ -1,4 +1,4 @@
-//! What became of a card before: asked when an attempt with it is about to begin.
+//! Finds the earlier rows of a card, when an attempt with it is about to begin.
 
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};

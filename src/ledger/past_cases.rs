@@ -1,4 +1,4 @@
-//! What the log answers of a card that comes back.
+//! Tests of the answers for a card that comes back.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! The station's end of the log's process: what is not confirmed yet is kept here, whatever becomes of the process and its disk.
+//! The station's end of the log's process. Entries without a confirmation are kept here, so that they survive the process and its disk.
 //!
 //! SQLite maps a file that readers share. A page of it that cannot be had stops whoever touches it, holding the lock of the whole process's
 //! memory before Linux 6.4: a disk that hangs would stop the watch and every card with it. On a full btrfs such a page is the signal SIGBUS.

@@ -1,8 +1,8 @@
-//! What is asked of a log: attempts by card, time, model, slot and outcome. Pages of it are read in transactions of their own,
-//! so that however long somebody takes to look, the station's `-wal` can be worked off and cut.
+//! Queries of a log: attempts by card, time, model, slot and outcome. Each page is read in its own transaction. So the station can work off
+//! and cut its `-wal` however long a reader takes.
 //!
-//! The log only grows, so everything up to one event stays as it is: what is asked is fixed to the newest event at that time,
-//! and its pages fit together whatever is appended meanwhile.
+//! The log only grows, so everything up to one event stays as it is: a query covers the events up to the newest one at its start, and its
+//! pages fit together whatever is appended in the meantime.
 
 use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::ops::ControlFlow;

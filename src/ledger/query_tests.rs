@@ -1,4 +1,4 @@
-//! What is asked of a log, and that what is found is what was asked: all of it, once, in order, as of one moment.
+//! Tests of queries: the result is complete, in order, without repeats, and as of one moment.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;

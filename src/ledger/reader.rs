@@ -1,4 +1,4 @@
-//! Reading a log, in any process, while its station writes and after it stopped.
+//! Reads a log, in any process, while its station writes and after it has stopped.
 
 use std::path::{Path, PathBuf};
 

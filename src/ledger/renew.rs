@@ -1,4 +1,4 @@
-//! A log that cannot be made sure of where it lies goes on in new files.
+//! Replaces the files of a log by new ones, if what is written to them cannot be confirmed.
 //!
 //! A file system may never get over a write that failed, although its disk works again. On ext4 (seen with Linux 6.12, not with 6.1) the
 //! extent stays unwritten while its page stays mapped: the same bytes are written again, `fsync` answers success, and the disk reads as

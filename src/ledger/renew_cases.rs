@@ -1,4 +1,4 @@
-//! A file that keeps nothing any more is followed by a new one; at no moment is the log less than it was.
+//! Tests: a file that no longer keeps what is written is replaced by a new one, and at no moment is an event missing.
 
 use std::cell::Cell;
 use std::fs;

@@ -1,4 +1,4 @@
-//! One attempt as readers of the log get it: taken from the event that stands for it, which holds everything.
+//! One attempt, as readers of the log get it. It is read from the event that closes the attempt, which holds everything.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;

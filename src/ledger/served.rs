@@ -1,4 +1,4 @@
-//! The log's process: events come in by a pipe, what became of them goes out by another.
+//! The log's process: events come in through one pipe, results go out through another.
 //!
 //! A line is a message, in JSON. The process ignores what asks programs to end: it ends when its pipe is closed, and not before all that came
 //! through it was tried. So a service manager that ends a whole group of processes does not take the last rows away, not even a watchdog's,

@@ -1,4 +1,4 @@
-//! A disk that loses what it said it kept, and a log that finds it out.
+//! Tests with a disk that loses what it confirmed, and a log that detects it.
 //!
 //! What such a disk holds is a copy beside the log: made by a flush, unless the disk lies.
 

@@ -1,4 +1,4 @@
-//! What the log says still holds: orders that were not stopped, and what somebody took out of work.
+//! Reads from the log what still holds: orders that were not stopped, and slots and models that are disarmed.
 
 use std::collections::BTreeMap;
 

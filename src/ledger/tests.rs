@@ -1,4 +1,4 @@
-//! The promises of the log, one test each.
+//! The promises of the log, with one test for each.
 
 use std::fs;
 use std::path::{Path, PathBuf};

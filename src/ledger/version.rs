@@ -1,4 +1,4 @@
-//! Which program a row was made by: old rows cannot be given this later.
+//! The program and version that made a row. It is stored with each row, because it cannot be added later.
 
 use std::fs::File;
 use std::io;

@@ -1,8 +1,8 @@
-//! The thread named `ledger`: it alone writes the log, so that nobody who decides waits for a disk. In a running station it does so in a
-//! process of its own, and the station's thread of this name keeps what was not confirmed yet (`process.rs`).
+//! The thread `ledger`: the only one that writes the log, so that the deciding task never waits for a disk. In a running station, a
+//! separate process writes, and the station's thread of this name keeps what is not confirmed yet (`process.rs`).
 //!
-//! An entry that cannot be written stays in its place and is tried again: nothing is lost and the order is kept. Entries that
-//! came while the disk was busy go together: one flush of the disk serves them all, and none waits for another to come.
+//! An entry that cannot be written stays in its place and is tried again: nothing is lost and the order is kept. Entries that arrive while
+//! the disk is busy are written together with one flush, and none waits for another to come.
 
 use std::io;
 use std::sync::Arc;

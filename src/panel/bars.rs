@@ -1,4 +1,4 @@
-//! Progress bars, all drawn alike: of slots, of devices named on a command line, of images being staged.
+//! Progress bars of slots, of devices named on a command line, and of images being staged, all drawn alike.
 
 use std::time::Duration;
 

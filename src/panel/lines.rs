@@ -1,4 +1,4 @@
-//! The text of a slot's line. A function of the view and of nothing else.
+//! The text of a slot's line. It depends on the view only.
 
 use std::time::Duration;
 

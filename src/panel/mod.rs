@@ -1,7 +1,7 @@
-//! What people see: lines made from a [`View`], on a terminal or into a log, and the [`lamps`] at the slots.
+//! What people see: lines made from a [`View`], on a terminal or in a log, and the [`lamps`] at the slots.
 //!
-//! Decides nothing. [`lines`] makes the text, [`terminal`] keeps it on a screen, [`plain`] prints what changed; each draws in a
-//! thread of its own, so that a terminal that is stopped with Ctrl-S, or gone, stops no card.
+//! Decides nothing. [`lines`] makes the text, [`terminal`] keeps it on a screen, [`plain`] prints what changed. Each draws in its own
+//! thread: a terminal that is stopped with Ctrl-S, or is gone, stops no card.
 
 pub mod bars;
 pub mod console;

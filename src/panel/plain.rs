@@ -1,4 +1,4 @@
-//! A line for every sign that changed: for a journal, a file, a pipe.
+//! Prints a line for every sign that changed: to a journal, a file or a pipe.
 
 use std::io::Write;
 

@@ -1,4 +1,4 @@
-//! A line a slot, kept in its place on a terminal: word, bar, MB/s, time left.
+//! Keeps a line for each slot in its place on a terminal: word, bar, MB/s, time left.
 
 use console::{Alignment, Style, Term, measure_text_width, pad_str};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget};

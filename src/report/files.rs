@@ -1,7 +1,7 @@
-//! The flash log as files for people who open a shared folder: `BRAND/MODEL/YYYY-MM-DD.csv`, a line an outcome.
+//! The flash log as files in a shared folder: `BRAND/MODEL/YYYY-MM-DD.csv`, one line for each outcome.
 //!
-//! They are made from the log and follow it. Nothing is ever read from them but where they end: a file that was deleted, cut or written
-//! to by somebody else is made anew. Knows no thread; whoever calls may wait for a slow disk or a network as long as it takes.
+//! They are made from the log and follow it. Of a file, only its end is read: a file that was deleted, cut or written to by another program
+//! is made anew. Knows no thread; a call may take as long as a slow disk or network takes.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};

@@ -1,4 +1,4 @@
-//! What a row says of a card besides its words: of which kind it is, in which reader it sat, whether it can be told from another.
+//! Facts that are derived from a row: the kind of the card, the reader it sat in, and whether it can be told from other cards.
 
 use crate::station::armed::ProofClass;
 use crate::station::card::Identity;

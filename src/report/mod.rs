@@ -1,5 +1,4 @@
-//! What people and programs read of the log: rows in, text out. Owns the names and the order of the columns; knows no
-//! clock or terminal.
+//! Reports made from the log: rows in, text out. Owns the names and the order of the columns; knows no clock or terminal.
 
 mod columns;
 pub mod files;

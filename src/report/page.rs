@@ -1,6 +1,6 @@
-//! A lot on one page, for whoever gets its cards: self-contained, for a browser and for paper. Its numbers are those of the summary.
+//! The report of a lot on one page, for its buyer: self-contained, for a browser and for paper. Its numbers are those of the summary.
 //!
-//! What a card, a slot or a file is named is text and nothing else: the template escapes it.
+//! Names of cards, slots and files are shown as text only: the template escapes them.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};

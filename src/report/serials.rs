@@ -1,7 +1,7 @@
 //! The packing list: every card that was begun, by its serial, and whether it was there before.
 //!
-//! Goes over the rows twice: first it counts how often each card is there, in a few bytes a card; then it lists them. What is listed may
-//! be longer than memory.
+//! Reads the rows twice: first to count how often each card occurs, in a few bytes for each card; then to list them. The list may be longer
+//! than memory.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Write};

@@ -1,4 +1,4 @@
-//! One attempt, whole: everything its row knows, and its speed along the image as a small plot.
+//! One attempt in full: every fact of its row, and its speed along the image as a small plot.
 
 use jiff::tz::TimeZone;
 

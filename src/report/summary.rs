@@ -1,4 +1,4 @@
-//! How the work went: attempts counted, and who stands out. As a table with bars, or as one JSON object.
+//! The summary: attempts counted, and the groups that stand out. As a table with bars, or as one JSON object.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;

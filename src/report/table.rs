@@ -1,5 +1,4 @@
-//! Rows as a table for people: times local, numbers to the right, never wider than a terminal that has been there for forty
-//! years and a bit.
+//! Rows as a table for people: local times, numbers to the right, never wider than a terminal of 132 columns.
 
 use console::truncate_str;
 use jiff::Timestamp;

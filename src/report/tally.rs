@@ -1,4 +1,4 @@
-//! Attempts counted: by day, shift, model, slot, reader, kind of card or image. Owns what yield means.
+//! Counts attempts by day, shift, model, slot, reader, kind of card or image. Owns the definition of yield.
 
 use std::collections::{BTreeMap, HashMap};
 

@@ -1,4 +1,4 @@
-//! Text that stands in a line: cut, padded, and unable to do anything to the terminal it is shown on.
+//! Text for one line of a terminal: cut to width, padded, and without control characters.
 
 use console::{measure_text_width, truncate_str};
 

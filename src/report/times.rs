@@ -1,5 +1,5 @@
-//! The words people use for times, and the shifts of a factory. Owns what `yesterday` means on a day of 23 hours; knows no clock:
-//! now is passed in, and with it the time zone.
+//! The words for times and the shifts of a factory. Owns what `yesterday` means on a day of 23 hours; knows no clock: the current time is
+//! passed in, and with it the time zone.
 
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::Disambiguation;

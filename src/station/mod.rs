@@ -1,7 +1,7 @@
-//! The pure core: what happens in each slot, decided.
+//! The pure core: decides what happens in each slot.
 //!
-//! Owns every decision and every word. Knows no device, file, clock, thread or channel: [`Station::apply`] takes an event with
-//! its time and answers with effects, which `daemon` carries out. An event that does not fit changes nothing.
+//! Owns every decision and every word. Knows no device, file, clock, thread or channel: [`Station::apply`] takes an event with its time and
+//! answers with effects, which `daemon` carries out. An event that does not fit changes nothing.
 //!
 //! ```text
 //!   rules    the station as a value: admission, slots, orders, requests, what comes back

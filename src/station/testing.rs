@@ -1,4 +1,4 @@
-//! Cards and images for tests: each right in every respect, for a test to spoil in one.
+//! Cards and images for tests: each is good in every respect, so that a test can spoil one.
 
 use super::types::armed::{Armed, ArmedBy, ModelProof, Occasion, Zeroes};
 use super::types::card::{Bus, Card, DevNum, Identity, Visit};

@@ -1,6 +1,6 @@
-//! Tells the station what its slots hang on: at once, and whenever a device comes or leaves.
+//! Tells the station what its slots hang on: at the start, and whenever a device comes or leaves.
 //!
-//! A thread of its own, because asking a device for its serial waits while the kernel resets it, and no card may wait for that.
+//! This is a thread of its own: asking a device for its serial waits while the kernel resets the device, and no card may wait for that.
 
 use std::io;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
-//! Are the slots' disks kept from the PC's other programs? The udev rules that do it ([`super::rules`]) are installed by hand, and a reload
-//! that gives a slot another port makes them stale.
+//! Checks that the slots' disks are kept from the PC's other programs. The udev rules for it ([`super::rules`]) are installed by hand, and
+//! a reload that gives a slot another port makes them stale.
 //!
-//! udev's database tells of a disk that is there; of a port without one, the rules that are installed do.
+//! For a port with a disk, the database of udev tells it; for an empty port, the installed rules do.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

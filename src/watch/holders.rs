@@ -1,5 +1,5 @@
-//! What is built on a card, and what lets go of it: an array, a volume or a cache that only this card is in was started by the PC itself,
-//! by a mark on a used card, and an engineer can stop it.
+//! Finds what is built on a card, and the commands that release the card. The PC itself starts an array, a volume or a cache when it finds
+//! its mark on a used card. An engineer can stop one that uses only this card.
 
 use std::collections::BTreeSet;
 use std::fs;

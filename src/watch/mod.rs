@@ -1,4 +1,4 @@
-//! Which cards are where: sysfs read and compared, udev as the hint to look again.
+//! Finds which cards are where: sysfs is read and compared, and udev is the hint to look again.
 //!
 //! ```text
 //!  udev monitor ─ hint ─┐

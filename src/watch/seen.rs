@@ -1,4 +1,4 @@
-//! What the station has been told of, compared with what is there now.
+//! Compares what the station was told with what is there now.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};

@@ -1,5 +1,5 @@
-//! A disk's facts, read from sysfs alone: what udev says of a bus or a path differs between its versions, and for MMC it says
-//! nothing (udev 252 gives such disks no `ID_PATH`).
+//! Reads the facts of a disk from sysfs alone: the names udev gives to a bus or a path differ between its versions, and udev gives none for
+//! MMC (udev 252 gives such disks no `ID_PATH`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt;

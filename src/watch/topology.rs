@@ -1,4 +1,4 @@
-//! What hangs on what: USB devices from the controller down, MMC hosts, and every port a card could come from.
+//! The topology of devices: USB devices from the controller down, MMC hosts, and every port that can hold a card.
 //!
 //! A USB socket is two ports of its controller, one for USB 2 and one for USB 3. The kernel links the two as peers where the firmware says
 //! where sockets are, and else by their numbers alone, which is a guess (kernel, `drivers/usb/core/port.c`).

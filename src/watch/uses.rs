@@ -1,4 +1,4 @@
-//! Who uses a disk, itself or through a partition: asked afresh, right before an attempt.
+//! Finds out who uses a disk, directly or through a partition, right before an attempt.
 //!
 //! Mounts are matched by device number, never by the beginning of a path, which would take `sda` for `sdaa`. Mounts of other namespaces,
 //! arrays, volumes, pools and exports by the kernel claim the disk, which is found out when it is opened to be written (`O_EXCL`). A program

@@ -1,4 +1,5 @@
-//! A root of the tests' own, whose key everybody knows: it says whatever a test needs said. The root of the fixtures signs no more.
+//! A root key of the tests' own, whose private half is public: it signs whatever a test needs. The root of the fixtures cannot sign any
+//! more.
 
 use std::sync::LazyLock;
 

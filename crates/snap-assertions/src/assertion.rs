@@ -1,7 +1,7 @@
 //! Assertions with their types: account, account-key, model, snap-declaration, snap-revision.
 //!
-//! An assertion that breaks a rule of its type is kept with what is wrong with it: whoever asks gets sentences, and nothing proves it.
-//! Whether anybody trusted has signed it is [`super::trust`]'s business.
+//! An assertion that breaks a rule of its type is kept together with the problems found: they are reported as sentences, and such an
+//! assertion proves nothing. [`super::trust`] decides whether a trusted key has signed it.
 
 use std::fmt;
 use std::sync::Arc;

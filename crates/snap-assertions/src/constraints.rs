@@ -1,4 +1,4 @@
-//! What a key may sign, where its account-key assertion does not let it sign everything.
+//! The constraints of an account-key: which assertions the key may sign.
 
 use std::collections::BTreeMap;
 

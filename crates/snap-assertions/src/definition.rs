@@ -1,6 +1,6 @@
-//! What a model assertion says of a device, and the rules for it: of Ubuntu Core 16 and 18, and of 20 and newer.
+//! What a model assertion says of a device, and its rules: for Ubuntu Core 16 and 18, and for 20 and newer.
 //!
-//! Stricter than snapd where the tools that make images are: what no image can be made for is wrong here, too.
+//! Stricter than snapd where the image tools are: a model for which no image can be made is an error here, too.
 
 mod entry;
 #[cfg(test)]

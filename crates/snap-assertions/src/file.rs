@@ -1,4 +1,4 @@
-//! Files of assertions: read with a limit, and nothing but regular files. Opening a pipe would wait for somebody to write into it.
+//! Reads files of assertions, with a limit, and regular files only. Opening a pipe would wait for a writer.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _};

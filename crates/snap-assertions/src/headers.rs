@@ -1,4 +1,4 @@
-//! Reading headers by name, and the rules for what stands in them. Whatever is wrong becomes a sentence that names the header.
+//! Reads headers by name and checks their values. Each problem becomes a sentence that names the header.
 
 use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;

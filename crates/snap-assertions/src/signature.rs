@@ -1,7 +1,7 @@
 //! Keys and signatures of assertions: OpenPGP packets of one kind each, read by their layout, and RSA.
 //!
-//! Only what signing tools make is taken: a new-format packet, version 4, RSA with SHA-512. A general OpenPGP library does not fit:
-//! an assertion's key has its time forced, so that the fingerprint in the signature is not the key's.
+//! Only what signing tools make is accepted: a new-format packet, version 4, RSA with SHA-512. A general OpenPGP library does not fit: the
+//! time of an assertion's key is forced, so the fingerprint in the signature is not that of the key.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! Keys that sign, for tests: what no fixture can be, a test signs itself.
+//! Keys that sign, for tests that need an assertion which no fixture has.
 
 use std::sync::LazyLock;
 

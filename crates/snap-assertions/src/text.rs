@@ -1,4 +1,4 @@
-//! The text form of assertions: headers, an optional body, a signature, one assertion behind the other.
+//! The text form of assertions: headers, an optional body and a signature, one assertion after the other.
 //!
 //! Reads with the limits of a stream, whatever the text comes from, and keeps the signed bytes as they were: what was signed is
 //! never put together again. Knows no type of assertion.

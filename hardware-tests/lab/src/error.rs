@@ -1,4 +1,4 @@
-//! What can go wrong between a scenario and the emulated PC, and the one place where it becomes a panic.
+//! Errors between a scenario and the emulated PC, and the one place where they become a panic.
 //!
 //! The users of this crate are tests, so its verbs panic with a full sentence; everything below them returns [`Error`].
 

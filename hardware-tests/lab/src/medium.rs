@@ -1,4 +1,4 @@
-//! What is on a card, seen from outside: a file of the host, what it held at first, and the defects in front of it.
+//! The contents of a card, seen from outside: a file of the host, its first contents, and the defects in front of it.
 //!
 //! Owns the backing file. It does not know where the card is plugged, or whether.
 

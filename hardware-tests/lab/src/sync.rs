@@ -1,4 +1,4 @@
-//! Locks and waiting that a panicking test cannot poison: the other half of a pair must still be able to clean up.
+//! Locks and waits that a panicking test cannot poison: the other half of a pair must still be able to clean up.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! The devices at work: a thread each, a row each, recorded as soon as its device has ended.
+//! Works on the devices of `flashline flash`: one thread and one row for each, recorded as soon as the device has ended.
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! The devices named on the command line: which disks they are, who uses them, and whether somebody really means them.
+//! The devices named on the command line: which disks they are, what uses them, and whether the user confirms them.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,5 +1,5 @@
-//! `flashline flash`: a rework bench, and a benchmark. The rules about slots, arming and presence at start do not apply; every
-//! other rule does, and there is no override.
+//! `flashline flash`: writes cards on a rework bench, without a station. The rules about slots, arming and cards present at start do not
+//! apply. Every other rule does, and no option overrides one.
 
 mod bench;
 mod device;

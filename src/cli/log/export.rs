@@ -1,4 +1,4 @@
-//! `flashline log export`: a copy to give away, to keep, or to read elsewhere with `--file`.
+//! `flashline log export`: makes a consistent copy of the flash log, to keep or to read elsewhere with `--file`.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

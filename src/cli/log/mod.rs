@@ -1,4 +1,4 @@
-//! `flashline log`: what the station did, from its flash log, while it runs or after; and whether that log is whole.
+//! `flashline log`: reads the flash log, whether the station runs or not, and verifies it.
 
 mod export;
 mod page;

@@ -1,4 +1,4 @@
-//! `flashline log report`: a lot on one page.
+//! `flashline log report`: writes the report of a lot as one HTML page.
 
 use std::fs::{OpenOptions, Permissions};
 use std::io::{self, BufWriter, Write};

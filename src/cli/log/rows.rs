@@ -1,4 +1,4 @@
-//! `flashline log` itself: the rows, as a table, as JSON or as CSV; and those to come.
+//! `flashline log` without a subcommand: prints rows as a table, as JSON or as CSV, and with `--follow` the rows to come.
 
 use std::io::{self, Write};
 use std::os::fd::AsFd;

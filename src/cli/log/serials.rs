@@ -1,4 +1,4 @@
-//! `flashline log serials`: the packing list.
+//! `flashline log serials`: prints the packing list.
 
 use std::io::Write;
 

@@ -1,4 +1,4 @@
-//! `flashline log summary`: how the work went.
+//! `flashline log summary`: prints attempts, yield and failures of a time.
 
 use std::io::{self, IsTerminal, Write};
 use std::ops::ControlFlow;

@@ -1,4 +1,4 @@
-//! A log for tests, and a pipe that ends.
+//! A flash log for tests, and an output whose reader has gone.
 
 use std::io::{self, Write};
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! `flashline log verify` and `flashline log anchor`: has anyone touched the log?
+//! `flashline log verify` and `flashline log anchor`: find out whether the log was tampered with.
 
 use std::io::Write;
 use std::path::Path;

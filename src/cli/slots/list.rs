@@ -1,4 +1,4 @@
-//! `flashline slots`: every port a card could come from, what is in it, how fast it is, and what it shares with others.
+//! `flashline slots`: lists every port that can hold a card, what is in it, its speed, and what it shares with other ports.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! What is no disk image, is cut short, or is damaged, is told by its name and never written; what is one is taken.
+//! Tests: a file that is no disk image, is cut short or is damaged is named as such and never written; a good one is accepted.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! Whether an image is a disk image at all, and whole: asked of every image before it is armed or written, whatever it is for.
+//! Checks that an image is a disk image, and whole. Every image is checked before it is armed or written, whatever it is for.
 //!
 //! ```text
 //! footer of another format ─────────────────────────────────▶ refused by its name

@@ -1,4 +1,4 @@
-//! `meta/gadget.yaml`: what the image tool put where.
+//! Reads `meta/gadget.yaml`: what the image tool put where.
 
 use std::collections::BTreeMap;
 

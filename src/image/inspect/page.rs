@@ -1,4 +1,4 @@
-//! What an inspection found: for the person at the bench, for the machine, and for the station that arms by it.
+//! The result of an inspection, for people, for programs, and for the station that arms by it.
 
 use serde::Serialize;
 

@@ -1,5 +1,5 @@
-//! What stands behind a whole packed stream: the end, zeroes, the next stream, or something else. And what a decoder cannot do for
-//! reasons other than damage: each has words of its own, because copying such a file again changes nothing.
+//! Finds out what follows a packed stream: the end of the file, zeroes, the next stream, or something else. Also names the limits of a
+//! decoder that are no damage, because copying such a file again changes nothing.
 
 use std::fs::File;
 use std::io::{self, BufRead, Read};

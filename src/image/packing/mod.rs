@@ -1,4 +1,4 @@
-//! Opening an image file whatever it is packed in, told by its first bytes; its name may only contradict.
+//! Opens an image file in any supported packing. The first bytes tell the packing; the name is only checked against it.
 
 mod behind;
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! When the panel beeps: once for each outcome, and never for one that stood there before anybody listened.
+//! Decides when the panel beeps: once for each outcome, and never for one that was there before the panel started.
 
 use std::collections::BTreeMap;
 

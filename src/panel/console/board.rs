@@ -1,4 +1,4 @@
-//! What is on the panel: plain data, from whatever tells of a station.
+//! The contents of the panel as plain data, made from the state of a station.
 
 use std::time::Duration;
 

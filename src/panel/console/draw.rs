@@ -1,4 +1,4 @@
-//! The picture: a header that says what is being made, a cell a slot, a footer that says how the station is.
+//! Draws the panel: a header with what is being made, a cell for each slot, a footer with the state of the station.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;

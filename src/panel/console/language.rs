@@ -1,4 +1,4 @@
-//! The panel in the operator's language: a small file each, with every code of `station::reason` and the panel's own phrases.
+//! The panel in the operator's language: a small file for each, with every code of `station::reason` and the panel's own phrases.
 
 use std::collections::BTreeMap;
 use std::io;

@@ -1,7 +1,7 @@
-//! What a lamp shows: a pure table from what a slot asks of the operator to colour and rhythm, and from those to each LED of a lamp.
+//! What a lamp shows: a pure table from the action a slot asks for to colour and rhythm, and from those to each LED of a lamp.
 //!
-//! The rhythm alone says everything, so that one LED of any colour is enough; colours say it again. Of several LEDs the green one is
-//! lit for a proven card and for nothing else.
+//! The rhythm alone says everything, so that one LED of any colour is enough; the colours repeat it. In a lamp of several LEDs the green
+//! one is lit for a proven card only.
 
 use crate::station::lamp::Lamp;
 use crate::station::sign::OperatorAction;

@@ -1,4 +1,4 @@
-//! Lamps: the LEDs at the slots, which say what the console says, to somebody who does not read it.
+//! Lamps: the LEDs at the slots. They show what the console shows, to people who cannot see it.
 //!
 //! [`light`] is what a lamp shows, a pure table; [`led`] has the kernel show it; [`writer`] is one lamp. Here are the threads: one that
 //! looks at the view, and one for each lamp, so that a light whose USB cable hangs keeps no other lamp from telling the truth. None of

@@ -1,4 +1,4 @@
-//! One lamp: what it is to show is written to its LEDs when it changes, and again when one of them was plugged in anew.
+//! One lamp: writes to its LEDs when what they show changes, and again when one of them was plugged in anew.
 
 use std::{fmt, io};
 

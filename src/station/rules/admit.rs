@@ -1,4 +1,4 @@
-//! Admission: may this card be erased? Pure rules, asked in one order; the first no is what the operator reads.
+//! Admission: decides whether a card may be erased. The rules are asked in one order; the first that refuses is shown to the operator.
 
 use super::cabling::compare;
 use crate::station::types::armed::Armed;

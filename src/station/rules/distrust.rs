@@ -1,4 +1,5 @@
-//! Images whose staged copy is damaged or cannot be read. The station's fault is never the card's: no card is begun with such an image.
+//! Images whose staged copy is damaged or cannot be read. This is a fault of the station, never of a card: no card is started with such an
+//! image.
 //!
 //! ```text
 //!              a card, or a check of the copy, finds it

@@ -1,4 +1,4 @@
-//! What the station is told, and what it wants done about it: all that passes between it and the rest of the program.
+//! Events and effects: everything that passes between the station and the rest of the program.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

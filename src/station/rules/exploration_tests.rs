@@ -1,4 +1,4 @@
-//! Every state a station with two slots of one reader can reach, and random walks far beyond.
+//! Tests of every state that a station with two slots of one reader can reach, and of random walks far beyond.
 //!
 //! A [`World`] is a station with everything around it: what is in the slots, which entries wait for the disk, which threads run.
 //! Its names of things (visits, attempts, times) grow without end, but what the station does depends only on which of them are

@@ -1,4 +1,4 @@
-//! What left a slot, and whether it can be what came back.
+//! Compares a card that left a slot with one that appears, to decide whether it came back.
 
 use std::time::Duration;
 

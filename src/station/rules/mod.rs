@@ -1,4 +1,4 @@
-//! What happens in each slot, decided: a [`Station`] takes events and answers with effects.
+//! Decides what happens in each slot: a [`Station`] takes events and answers with effects.
 
 pub mod admit;
 pub mod cabling;

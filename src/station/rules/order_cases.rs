@@ -1,4 +1,4 @@
-//! Orders of cards that come back: pulled between proof and row, found done, failed later, moved from slot to slot.
+//! Tests of orders with cards that come back: pulled between proof and row, found done, failed later, moved from slot to slot.
 
 use proptest::prelude::*;
 

@@ -1,4 +1,4 @@
-//! Orders and commands as a whole line of slots meets them.
+//! Tests of orders and commands with a whole line of slots.
 
 use proptest::prelude::*;
 

@@ -1,7 +1,7 @@
-//! How a station keeps an order: never one card more, however many slots work on it.
+//! Keeps an order to its number of good cards, however many slots work on it.
 //!
-//! A card takes its place in the order when it is admitted. It gives the place back when it turns out not to be good, and only then
-//! another card gets it: with as many cards under way as are still wanted, the next ones wait.
+//! A card takes its place in the order when it is admitted. It gives the place back if it turns out not to be good, and only then another
+//! card gets it: if as many cards are under way as are still needed, further cards wait.
 
 use super::Station;
 use super::place::Place;

@@ -1,4 +1,4 @@
-//! What an order says to one more card.
+//! The place of one more card in an order.
 
 use crate::station::types::order::OrderNumber;
 

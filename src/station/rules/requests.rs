@@ -1,4 +1,4 @@
-//! What a station does about what it is asked.
+//! Carries out the requests of people.
 
 use std::time::Duration;
 

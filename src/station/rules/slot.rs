@@ -1,4 +1,4 @@
-//! One slot: what is in it, and where the work on it stands.
+//! The state of one slot: what is in it, and how far the work on it is.
 //!
 //! ```text
 //!                     Seen                settle over              no

@@ -1,4 +1,4 @@
-//! What an operator relies on, one story each.
+//! Tests of what an operator relies on.
 
 use std::time::Duration;
 

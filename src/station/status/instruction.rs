@@ -1,4 +1,4 @@
-//! What the operator is asked to do.
+//! What the operator is asked to do, as stable codes and English sentences.
 
 use crate::station::types::card::Use;
 use crate::station::types::outcome::Refusal;

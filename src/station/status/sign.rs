@@ -1,4 +1,4 @@
-//! Every sign a slot can give, and what each asks for.
+//! Every sign that a slot can show, and the action each asks for.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! What an operator is shown. Console, lamps and status are functions of a [`View`] and of nothing else.
+//! The view: all that an operator is shown. Console, lamps and status depend on a [`View`] only.
 
 use std::time::Duration;
 

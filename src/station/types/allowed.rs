@@ -1,4 +1,4 @@
-//! What a station engineer takes on trust: the words of `allow`, each of which means one kind of thing and no other.
+//! What a station engineer accepts without proof: the words of `allow`, each with exactly one meaning.
 
 /// A word for a whole partition: `partition-3`.
 const PARTITION: &str = "partition-";

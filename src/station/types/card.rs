@@ -1,4 +1,4 @@
-//! What the station knows of a card: owned facts, read once from sysfs. Nothing here can reach the device.
+//! The facts of a card, read once from sysfs. Nothing here can reach the device.
 
 use std::fmt;
 

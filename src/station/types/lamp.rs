@@ -1,4 +1,4 @@
-//! A slot's lamp: which LEDs of the PC it is made of. What they show is not decided here.
+//! The LEDs of a slot's lamp. What they show is decided elsewhere.
 
 use std::fmt;
 

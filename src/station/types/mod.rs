@@ -1,4 +1,4 @@
-//! Facts, settings, outcomes and entries of the log: what the rules decide about and what they answer with.
+//! Facts, settings, outcomes and entries of the log: the input and the output of the rules.
 
 pub mod allowed;
 pub mod armed;

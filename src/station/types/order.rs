@@ -1,4 +1,4 @@
-//! Orders: so many good cards of a model, and never one more.
+//! Production orders: a target number of good cards of a model.
 
 /// The number of an order, counted over the whole life of a station's log.
 pub type OrderNumber = u64;

@@ -1,5 +1,5 @@
-//! What the flash log has of a card, and what a card counts as by it. The log is asked before an attempt begins, outside of the task that
-//! decides; the answer comes with the survey.
+//! The earlier rows of a card in the flash log, and what the card counts as. The log is read before an attempt begins, outside the deciding
+//! task; the result comes with the survey.
 
 use super::order::OrderNumber;
 use super::outcome::{Counted, Digest, OutcomeWord};

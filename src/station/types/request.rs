@@ -1,7 +1,7 @@
-//! What people may ask of a running station, and why it may say no.
+//! What people may ask of a running station, and why it may refuse.
 //!
-//! Who may ask what is the control socket's business; here everybody may. What a station was told holds over its restarts, so each
-//! change is an entry of the log.
+//! The control socket checks who may ask; here every request is allowed. What a station was told holds over its restarts, so each change is
+//! an entry of the log.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! What an engineer decides, proved and complete. Where it is written down is the configuration's business.
+//! The settings of the engineer, validated and complete. The configuration knows where they are written down.
 
 use std::time::Duration;
 

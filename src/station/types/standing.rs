@@ -1,4 +1,4 @@
-//! What a station was told in earlier runs and still holds, and what is to be known of the log that says so.
+//! What a station was told in earlier runs and still holds, and notes about the log that says so.
 
 use super::order::Order;
 use super::request::{Target, Who};

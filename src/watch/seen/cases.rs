@@ -1,4 +1,4 @@
-//! Devices that are slow, come back by themselves, or hang.
+//! Tests with devices that are slow, come back by themselves, or hang.
 
 use std::sync::mpsc;
 

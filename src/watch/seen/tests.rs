@@ -1,4 +1,4 @@
-//! What is told of cards that come and go.
+//! Tests of the events for cards that come and go.
 
 use super::super::polls::MEDIA_POLL;
 use super::super::testing::FakeSysfs;

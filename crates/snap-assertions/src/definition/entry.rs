@@ -1,5 +1,4 @@
-//! An entry of `snaps`: what a model of Ubuntu Core 20 or newer says of one snap. Read by itself; what entries owe one another is the
-//! model's business.
+//! An entry of `snaps`: what a model of Ubuntu Core 20 or newer says of one snap. Rules that concern several entries are in the model.
 
 use std::collections::BTreeMap;
 

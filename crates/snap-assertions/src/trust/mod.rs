@@ -1,8 +1,7 @@
-//! Whom the station believes: roots, and chains of keys that end there.
+//! Trust: root keys, and chains of signatures that end at one.
 //!
-//! A root is believed because somebody configured it, or because it is Canonical's. Everything else is known, and believed only as
-//! far as a chain of signatures reaches from it to a root, at a given time. Names mean nothing: anybody can call an account
-//! `canonical`.
+//! A root is trusted because the configuration names it, or because it is Canonical's. Every other assertion is known, and proven only if a
+//! chain of signatures reaches from it to a root, at a given time. Names prove nothing: anybody can call an account `canonical`.
 //!
 //! ```text
 //! root key ──signs──▶ store key ──signs──▶ account and account-key of a brand ──signs──▶ model

@@ -1,4 +1,4 @@
-//! A card's memory: a file, the defects in front of it, and a record of every request.
+//! The memory of a card: a file, the defects in front of it, and a record of every request.
 //!
 //! Owns the answers to requests. It knows neither the protocol that carries them nor QEMU.
 

@@ -1,4 +1,4 @@
-//! What may be wrong with a card. All of it can be changed while the card is in use.
+//! The faults a card can have. All of them can be changed while the card is in use.
 
 use std::ops::Range;
 use std::time::Duration;

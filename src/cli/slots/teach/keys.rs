@@ -1,4 +1,4 @@
-//! The keyboard, a key at a time and without waiting for one; as it was when this ends.
+//! Reads single keys without waiting, and restores the terminal at the end.
 
 use std::io;
 use std::os::fd::AsFd;

@@ -1,4 +1,4 @@
-//! The lamp of the slot that is taught, so that whoever stands before thirty slots sees which one is meant.
+//! Lights the lamp of the slot that is being taught, so that it can be found among many.
 
 use crate::panel::lamps::led::LedClass;
 use crate::panel::lamps::light::Light;

@@ -1,4 +1,4 @@
-//! How slots are taught: what was seen and which key was pressed goes in, sentences come out. Touches nothing.
+//! How slots are taught: what was seen and which key was pressed goes in, sentences come out. Touches no device.
 //!
 //! ```text
 //!             one new card sits still            it is gone

@@ -1,4 +1,4 @@
-//! `flashline slots teach`: a card put into one slot after the other teaches where each is. No card is ever opened.
+//! `flashline slots teach`: learns the port of each slot from a card that is put into one slot after the other. No card is opened.
 
 mod file;
 mod keys;

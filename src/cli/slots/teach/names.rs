@@ -1,4 +1,4 @@
-//! The names of the slots that are taught, in their order.
+//! The names of the slots to teach, in their order.
 
 use std::str::FromStr;
 

@@ -1,4 +1,4 @@
-//! What boots is compared with: the originals, what the boot partition must hold by them, and what came of it.
+//! Compares the files that boot with their originals, and collects the results.
 
 use std::collections::BTreeMap;
 use std::ops::Range;

@@ -1,4 +1,4 @@
-//! What neither the seed, nor the boot partition, nor the gadget accounts for: whole partitions, and bytes outside of them.
+//! Finds what neither the seed, nor the boot partition, nor the gadget accounts for: whole partitions, and bytes outside of them.
 //!
 //! A partition nobody described may be mounted by its label, or started by a boot loader that was told of it elsewhere; what its file
 //! system is makes no difference to that, and neither does whether it is read here.

@@ -1,4 +1,4 @@
-//! A damaged staged copy, from the first card that finds it to the model's being armed again.
+//! Tests with a damaged staged copy, from the first card that finds it until the model is armed again.
 
 use crate::station::rules::tests::{at, busy_in, closings, configuration, ended, gone, seen, visit};
 use crate::station::rules::{Effect, End, Event, Station};

@@ -1,4 +1,4 @@
-//! Cards that leave the bus and come back, by themselves and by hand.
+//! Tests with cards that leave the bus and come back, by themselves and by hand.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! How a card failed, and where on it.
+//! How and where a card failed.
 
 use std::time::Duration;
 use std::{fmt, io};

@@ -1,4 +1,4 @@
-//! Every outcome an operator, a row or a lamp can meet, and what it took.
+//! Every outcome of an attempt that an operator, a row or a lamp can show, and the effort it took.
 
 mod failure;
 mod fault;

@@ -1,4 +1,4 @@
-//! Why a card was not touched.
+//! Why a card was refused. A refused card was not touched.
 
 use std::{fmt, io};
 

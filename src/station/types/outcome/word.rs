@@ -1,5 +1,5 @@
-//! The word of an outcome, as a log has it, and what it counts as. The one place that decides this: reports, the day's sums, orders and
-//! packing lists ask here, and none compares words.
+//! The word of an outcome, as a log has it, and what it counts as. Reports, the day's sums, orders and packing lists ask this module; none
+//! of them compares words.
 
 use std::fmt;
 
