@@ -56,7 +56,7 @@ pub(super) struct Args {
 /// What the thread that listens has heard.
 enum Heard {
     Status(Box<Status>),
-    PostStop(Option<String>),
+    Down(Option<String>),
 }
 
 pub(super) fn run(args: &Args) -> u8 {

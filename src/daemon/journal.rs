@@ -64,7 +64,7 @@ fn tell(slot: &SlotView) {
     let (line, reason, card) = (line(slot), sign.reason(), card.as_deref());
     match sign.call() {
         OperatorAction::TakeBad | OperatorAction::StationFault => {
-            tracing::warn!(slot = name, model, attempt, diskseq, card, reason, "{line}")
+            tracing::warn!(slot = name, model, attempt, diskseq, card, reason, "{line}");
         }
         _ => tracing::info!(slot = name, model, attempt, diskseq, card, reason, "{line}"),
     }

@@ -18,7 +18,7 @@ use clap::Subcommand;
 use jiff::Zoned;
 use jiff::civil::Time;
 
-use super::{GOOD, NOT_GOOD, ask};
+use super::{GOOD, NOT_GOOD, request};
 use crate::ledger::{Direction, Filter, LogError, LogReader};
 use crate::report::harmless;
 use crate::report::summary::Scope;

@@ -89,7 +89,7 @@ fn teach(args: &TeachArgs) -> Result<u8, TeachError> {
     let model = file.model(args.model.as_deref(), any_new)?;
     // Kept until the end: a station that is started meanwhile says that it cannot.
     let _nobody_writes = ledger::hold(&file.log())
-        .map_err(|error| if error.trouble == LogProblem::InUse { TeachError::StationRuns } else { TeachError::Log(error) })?;
+        .map_err(|error| if error.problem == LogProblem::InUse { TeachError::StationRuns } else { TeachError::Log(error) })?;
     let Some(taught) = listen(names, &file)? else {
         say("\nnothing is written");
         return Ok(NOT_GOOD);
