@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::json;
 
-use super::prepare::prepare;
+use super::prepare_image::prepare;
 use super::{ConfigArg, GOOD, NOT_GOOD, USAGE_OR_STATION, complain, medium, newest_in, say, say_json, sentence};
 use crate::config::{ImageCheck, ModelSettings, Settings};
 use crate::daemon::arming::ArmError;

@@ -13,8 +13,8 @@ use ratatui::buffer::{Buffer, Cell};
 use ratatui::crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
 use ratatui::crossterm::{cursor, event, execute};
 
+use super::memory_lock::stay_in_memory;
 use super::request::StationArgs;
-use super::resident::stay_in_memory;
 use super::{GOOD, USAGE_OR_STATION, complain, remark};
 use crate::config::{self, DEFAULT_PATH, ImageCheck};
 use crate::control::client::{Client, ClientError};

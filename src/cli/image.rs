@@ -8,7 +8,7 @@ use console::measure_text_width;
 use serde_json::{Value, json};
 use snap_assertions::file::one_model;
 
-use super::prepare::prepare;
+use super::prepare_image::prepare;
 use super::{GOOD, NOT_GOOD, TrustArgs, USAGE_OR_STATION, complain, say, say_json};
 use crate::image::Staged;
 use crate::image::inspect::page::{Answer, Page};

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::GOOD;
 use super::events::Events;
-use crate::daemon::aside;
+use crate::daemon::log_process;
 use crate::ledger::{Head, serve};
 
 #[derive(Debug, clap::Args)]
@@ -22,7 +22,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> u8 {
-    aside::be_named();
+    log_process::be_named();
     let events = Events::start();
     serve(&args.log, &args.station_name, args.newest, BufReader::new(stdin()), stdout());
     events.flush();

@@ -9,16 +9,16 @@ mod events;
 mod flash;
 mod image;
 pub mod log;
-mod log_aside;
+mod log_reader;
 mod log_writer;
 mod medium;
+mod memory_lock;
 mod model;
 mod order;
 mod output;
 mod post_stop;
-mod prepare;
+mod prepare_image;
 mod request;
-mod resident;
 mod run;
 mod slots;
 mod status;
@@ -85,8 +85,9 @@ enum Command {
     #[command(hide = true, alias = "down")]
     PostStop(post_stop::Args),
     /// Read the flash log for the running station
-    #[command(hide = true)]
-    LogAside(log_aside::Args),
+    // A station of an earlier build that still runs calls it `log-aside`.
+    #[command(hide = true, alias = "log-aside")]
+    LogReader(log_reader::Args),
     /// Write the flash log for the running station
     #[command(hide = true)]
     LogWriter(log_writer::Args),
@@ -123,7 +124,7 @@ pub fn main() -> ExitCode {
         Command::Log(args) => return log_of(&args),
         Command::Image(args) => image::run(&args),
         Command::Model(args) => model::run(&args),
-        Command::LogAside(args) => log_aside::run(&args),
+        Command::LogReader(args) => log_reader::run(&args),
         Command::LogWriter(args) => log_writer::run(&args),
         Command::Slots(args) => slots::run(&args),
         // Whatever it could not say, it must not look like the reason why the station ended.

@@ -7,13 +7,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::events::{Events, is_the_journal};
+use super::memory_lock::stay_in_memory;
 use super::output::remark_if_taken as remark;
-use super::resident::stay_in_memory;
 use super::{ConfigArg, GOOD, USAGE_OR_STATION, medium, sentence};
 use crate::config::{ImageCheck, Settings};
 use crate::daemon;
 use crate::daemon::arming::{ArmError, Armory, Proved, by};
-use crate::daemon::only::{LOCK, OnlyStation};
+use crate::daemon::single_instance::{LOCK, OnlyStation};
 use crate::ledger::{Ledger, LogError, LogProblem, believed};
 use crate::panel::Nowhere;
 use crate::panel::bars::ReadingBar;

@@ -26,30 +26,30 @@
 //! | watch, cover, shifts, lamps told of another configuration | a value behind a lock that is held for its exchange alone, or an unbounded channel with one message a reload |
 //! | a configuration, an image | read, judged and staged in threads (`reload`, `stage`, `check-images`); what comes back is moved in |
 //! | images nobody needs any more | closed and removed in a thread (`store`): the last close of a long file that was removed takes its disk's time |
-//! | the PC kept awake | a thread holds and lets go of the inhibitor (`awake`); it is told by a value |
-//! | lamps.json, log files | written by a thread, and by a process of their own (`aside`) |
+//! | the PC kept awake | a thread holds and lets go of the inhibitor (`sleep_inhibitor`); it is told by a value |
+//! | lamps.json, log files | written by a thread, and by a process of their own (`log_process`) |
 //! | orders | stand in the log alone |
 //!
 //! Not in anybody's hand here: the pages of the program itself come from the root disk, and a PC without memory waits for its disk in any
 //! allocation.
 
 pub mod arming;
-pub mod aside;
-mod awake;
+mod claim_keeper;
+mod day_count;
 mod heartbeat;
 pub mod interlock;
 mod journal;
-mod keeper;
 pub mod lamps;
 pub mod log_files;
-pub mod only;
+pub mod log_process;
 mod pending;
 mod publish;
 mod restage;
 mod service;
 mod shift;
-mod today;
-mod work;
+pub mod single_instance;
+mod sleep_inhibitor;
+mod workers;
 
 use std::collections::BTreeSet;
 use std::io;
@@ -88,17 +88,17 @@ use crate::watch::cover::CoverWatch;
 use crate::watch::sysfs::Sysfs;
 use crate::watch::uses::own_parts;
 use arming::{Armory, Proved, ReloadError};
-use awake::Awake;
+use claim_keeper::Keeper;
+use day_count::DayCounter;
 use heartbeat::Heartbeat;
-use keeper::Keeper;
 use log_files::LogFilesThread;
 use pending::PendingRequests;
 use publish::Published;
 use restage::{Restaged, Restaging};
 use service::ServiceManager;
 use shift::ShiftEnd;
-use today::Today;
-use work::Workers;
+use sleep_inhibitor::SleepInhibitor;
+use workers::Workers;
 
 /// How often progress is looked at and settling cards are asked about.
 const TICK: Duration = Duration::from_millis(100);
@@ -185,14 +185,14 @@ struct Daemon {
     cabling: CablingWatch,
     cover: CoverWatch,
     /// Keeps the PC from sleeping while a card is written.
-    awake: Awake,
+    awake: SleepInhibitor,
     published: Published,
     panel: Panel,
     lamps: Lamps,
     /// Beats while decisions are made: without it lamps and panel show a fault.
     heartbeat: Heartbeat,
     service: ServiceManager,
-    _today: Today,
+    _day_counter: DayCounter,
     shift_end: ShiftEnd,
     /// Kept, so that a way on which nothing comes is not a closed one.
     tell: mpsc::Sender<Event>,
@@ -230,7 +230,7 @@ impl Daemon {
         // From here on no thread of the station touches the log's files.
         let writer = Writer::start_apart(
             ledger,
-            move |newest| aside::writer(&written, &name, newest),
+            move |newest| log_process::writer(&written, &name, newest),
             move |answer| {
                 let event = match answer {
                     WriterAnswer::Recorded(receipt) => Event::Recorded(receipt),
@@ -262,9 +262,9 @@ impl Daemon {
         let rules = Rules { stall: settings.stall, flush_required: settings.flush_required, unanswered };
         let workers = Workers::new(tell.clone(), Armory::default(), own, rules, keeper);
         let service = ServiceManager::start().map_err(start("thread for systemd"))?;
-        let today = Today::start(&log, tell.clone());
+        let day_counter = DayCounter::start(&log, tell.clone());
         let shift_end = ShiftEnd::start(&log, Shifts::new(settings.shifts.clone()), tell.clone());
-        let awake = Awake::start().map_err(start("thread that keeps the PC awake"))?;
+        let awake = SleepInhibitor::start().map_err(start("thread that keeps the PC awake"))?;
         // Last: what is shown is shown by a station that decides, however slowly its parts came up.
         heartbeat.beat();
         let panel = Panel::spawn(screen, published.view_or_fault(&heartbeat)).map_err(start("panel thread"))?;
@@ -288,7 +288,7 @@ impl Daemon {
             lamps,
             heartbeat,
             service,
-            _today: today,
+            _day_counter: day_counter,
             shift_end,
             tell,
             asked,

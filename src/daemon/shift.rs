@@ -11,7 +11,7 @@ use std::time::Duration;
 use jiff::Zoned;
 use tokio::sync::mpsc;
 
-use super::aside::ask_anchor;
+use super::log_process::ask_anchor;
 use crate::report::times::Shifts;
 use crate::station::Event;
 use crate::station::view::Anchor;
@@ -97,7 +97,7 @@ mod tests {
     use jiff::civil::Time;
 
     use super::*;
-    use crate::daemon::aside::anchor;
+    use crate::daemon::log_process::anchor;
     use crate::ledger::{Ledger, LogReader, Stamp};
     use crate::station::record::Entry;
 

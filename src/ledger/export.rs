@@ -7,9 +7,9 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::agreement::Part;
 use super::chain::{self, Head};
 use super::error::{Doing, LogError, LogProblem};
+use super::index_check::Part;
 use super::proof::Flaw;
 use super::reader::{self, LogReader};
 use super::{APPLICATION_ID, FORMAT};

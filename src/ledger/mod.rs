@@ -1,7 +1,7 @@
 //! The flash log: one table of events that only grows. Each event is bound to the one before it by a hash.
 //!
 //! Owns the file, its format and its durability: when [`Ledger::append`] returns, the event is on disk, and after any error of the disk it
-//! was read back from there (`settle.rs`). Knows nothing of slots or of the threads of cards; it is given [`Entry`]s. `schema.sql` gives
+//! was read back from there (`confirm.rs`). Knows nothing of slots or of the threads of cards; it is given [`Entry`]s. `schema.sql` gives
 //! the meaning and unit of everything stored.
 //!
 //! ```text
@@ -9,29 +9,33 @@
 //!                                         └── holds ──▶ flash-log.db.lock: one writer at a time
 //! ```
 
-mod agreement;
-#[cfg(test)]
-mod begun_cases;
 mod body;
+mod card_history;
+#[cfg(test)]
+mod card_history_cases;
 mod chain;
 #[cfg(test)]
 mod changed_cases;
 mod clock;
+mod confirm;
+#[cfg(test)]
+mod confirm_cases;
 #[cfg(test)]
 mod copy_tests;
 mod error;
 mod export;
 #[cfg(test)]
 mod foreign_cases;
+mod index_check;
 mod link;
 pub mod medium;
-mod on_disk;
-mod past;
 #[cfg(test)]
-mod past_cases;
+mod new_log_cases;
+mod on_disk;
 mod process;
 #[cfg(test)]
 mod process_cases;
+mod process_main;
 mod proof;
 mod query;
 #[cfg(test)]
@@ -41,10 +45,6 @@ mod renew;
 #[cfg(test)]
 mod renew_cases;
 mod row;
-mod served;
-mod settle;
-#[cfg(test)]
-mod settle_cases;
 mod standing;
 #[cfg(test)]
 mod tests;
@@ -73,16 +73,16 @@ use chain::Stored;
 use link::{Link, ORIGIN};
 use renew::{Forsaken, Renewal, Which};
 
-pub use agreement::Disagreement;
+pub use card_history::{Named, line_of_past, past_of_line};
 pub use chain::{Break, Head, NoAnchor, Tampering};
 pub use clock::{Stamp, believed};
 pub use error::{Doing, LogError, LogProblem};
-pub use past::{Named, line_of_past, past_of_line};
+pub use index_check::Disagreement;
+pub use process_main::{outlive, serve};
 pub use proof::Flaw;
 pub use query::{Attempts, Brief, Direction, Filter};
 pub use reader::{LogEvent, LogReader};
 pub use row::Row;
-pub use served::{outlive, serve};
 pub use writer::{NotTaken, Unwritten, Writer, WriterAnswer};
 
 /// "Flsh", so that `file` and we ourselves tell a flash log from any other database.
@@ -142,11 +142,11 @@ pub struct Ledger {
     /// Device and inode of the file.
     inode: (u64, u64),
     interrupted: Vec<AttemptNumber>,
-    /// What memory says of the newest events is not believed: see [`settle`].
+    /// What memory says of the newest events is not believed: see [`confirm`].
     doubt: bool,
     /// What was moved from the `-wal` to the log's file was not read back yet.
     unproven: bool,
-    files: settle::Files,
+    files: confirm::Files,
     /// The connection is to nothing: another one must be opened.
     closed: bool,
     /// So often it could not be written because of its disk, since it could.
@@ -275,7 +275,7 @@ impl Ledger {
             interrupted: Vec::new(),
             doubt: true,
             unproven: true,
-            files: settle::Files::open(path)?,
+            files: confirm::Files::open(path)?,
             closed: false,
             vain: 0,
             file_fails: false,
@@ -654,7 +654,7 @@ fn configure(connection: &Connection, path: &Path) -> Result<(), LogError> {
     connection.pragma_update(None, "synchronous", "FULL").map_err(opening)?;
     connection.query_row(&format!("PRAGMA journal_size_limit = {WAL_KEPT}"), [], |_| Ok(())).map_err(opening)?;
     connection.pragma_update(None, "cache_size", -CACHE_KIB).map_err(opening)?;
-    // When and how pages are moved to the log's file is `settle`'s.
+    // When and how pages are moved to the log's file is decided in `confirm`.
     connection.query_row("PRAGMA wal_autocheckpoint = 0", [], |_| Ok(())).map_err(opening)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(opening)?;
     connection.pragma_update(None, "trusted_schema", false).map_err(opening)?;

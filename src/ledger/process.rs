@@ -26,7 +26,7 @@ use nix::fcntl::{FcntlArg, fcntl};
 
 use super::Ledger;
 use super::chain::Head;
-use super::served::{Reply, Request};
+use super::process_main::{Reply, Request};
 use super::writer::{Queued, RETRY, Writer, WriterAnswer};
 
 /// How long the log's process may answer nothing.

@@ -595,7 +595,7 @@ pub(super) fn questions() -> Vec<String> {
     };
     let mut questions: Vec<_> = NAMES.into_iter().map(of_name).collect();
     questions.extend([SESSION, SPAN, RUNNING, CHANGED, FOREIGN].map(str::to_owned));
-    questions.extend(super::past::questions().map(str::to_owned));
+    questions.extend(super::card_history::questions().map(str::to_owned));
     questions.extend([of_briefs("seq", &narrow, true), of_briefs("seq", &Filter::default(), false)]);
     questions.extend([of_briefs(BRIEF, &narrow, false), of_briefs(BRIEF, &Filter::default(), true)]);
     questions

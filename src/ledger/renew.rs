@@ -111,7 +111,7 @@ pub(super) struct Renewal<'a> {
     /// What became of the log's file, also where the renewal did not come to its end.
     pub(super) forsaken: Option<Forsaken>,
     #[cfg(test)]
-    pub(super) shadow: Option<super::settle_cases::Shadow>,
+    pub(super) shadow: Option<super::confirm_cases::Shadow>,
 }
 
 impl<'a> Renewal<'a> {

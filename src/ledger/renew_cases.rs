@@ -5,8 +5,8 @@ use std::fs;
 use std::io;
 use std::sync::mpsc::channel;
 
+use super::confirm_cases::{Shadow, attempts_of, end, wal_of};
 use super::renew::{Step, Which};
-use super::settle_cases::{Shadow, attempts_of, end, wal_of};
 use super::tests::{open, place, verdict};
 use super::*;
 
@@ -79,7 +79,7 @@ fn where_the_logs_file_keeps_nothing_any_more_the_log_goes_on_in_two_new_ones() 
     assert_eq!((new.mode(), new.uid(), new.gid()), (old.mode(), old.uid(), old.gid()), "whoever could read it can");
     assert!(disk.after_a_power_cut().iter().copied().eq(1..=number));
     // The new files are on a disk like any other.
-    ledger.files = settle::Files::open(&path).expect("it is there");
+    ledger.files = confirm::Files::open(&path).expect("it is there");
     for more in number + 1..number + 400 {
         ledger.append_at(&stamp, &end(more)).expect("appended");
     }

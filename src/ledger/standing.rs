@@ -188,7 +188,7 @@ mod tests {
         assert_eq!(standing.orders, [Order { passed: 1, ..order(1, "acme/box") }], "only the card that passed is counted");
         assert_eq!(standing.orders_ever, 2, "no number is given twice");
         // Through an index whose page was changed it would be counted as none.
-        super::super::agreement::cases::change_a_page_of(&path, "event_order", b"passed", b"failed");
+        super::super::index_check::cases::change_a_page_of(&path, "event_order", b"passed", b"failed");
         assert_eq!(open().standing().expect("it can be read").orders[0].passed, 1, "it is counted from the events");
     }
 }

@@ -2,12 +2,12 @@
 
 mod columns;
 pub mod files;
-mod kinds;
 mod machine;
+mod outliers;
 pub mod page;
+mod row_facts;
 pub mod serials;
 mod show;
-mod standing_out;
 pub mod summary;
 mod table;
 pub mod tally;

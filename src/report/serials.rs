@@ -14,8 +14,8 @@ use crate::station::card::Identity;
 use crate::station::outcome::{Counted, OutcomeWord};
 
 use super::columns::time;
-use super::kinds;
 use super::machine::{Csv, no_formula};
+use super::row_facts;
 use super::table::{WIDTH, local};
 use super::text::{Head, Layout, harmless};
 
@@ -62,7 +62,7 @@ fn is_listed(row: &Row) -> bool {
 }
 
 fn card(row: &Row) -> Option<[u8; 16]> {
-    let hash = blake3::hash(kinds::identity(row)?.as_bytes());
+    let hash = blake3::hash(row_facts::identity(row)?.as_bytes());
     hash.as_bytes().first_chunk().copied()
 }
 
@@ -106,7 +106,7 @@ impl Serials {
         }
         match card(row) {
             Some(card) => {
-                let by_cid = kinds::identified(row) == Some(Identity::Cid);
+                let by_cid = row_facts::identified(row) == Some(Identity::Cid);
                 let seen = self.cards.entry(card).or_insert(Seen { times: 0, listed: 0, good: false, by_cid });
                 seen.times += 1;
                 seen.good = row.outcome.is_good();
@@ -238,7 +238,7 @@ impl OneCard {
         if matches!(row.outcome.counts(), Counted::Untouched) {
             return;
         }
-        let same = |other: &Row| kinds::identity(row).is_some() && kinds::identity(row) == kinds::identity(other);
+        let same = |other: &Row| row_facts::identity(row).is_some() && row_facts::identity(row) == row_facts::identity(other);
         self.several |= self.newest.as_ref().is_some_and(|newest| !same(newest));
         self.newest = Some(row.clone());
     }
@@ -247,11 +247,11 @@ impl OneCard {
     #[must_use]
     pub fn says(&self, zone: &TimeZone) -> Option<String> {
         let row = self.newest.as_ref().filter(|_| !self.several)?;
-        let name = kinds::serial(row).map(harmless).unwrap_or_default();
+        let name = row_facts::serial(row).map(harmless).unwrap_or_default();
         let when = local(row.at(), zone).unwrap_or_default();
         let image = row.image_blake3.as_deref().map(short).map(harmless).unwrap_or_default();
         let of = |text: &Option<String>| text.as_deref().map(harmless).unwrap_or_default();
-        let whose = if kinds::identity(row).is_some() { "" } else { ", if that is the card: the serial is no card's own" };
+        let whose = if row_facts::identity(row).is_some() { "" } else { ", if that is the card: the serial is no card's own" };
         Some(match (&row.outcome, row.outcome.counts()) {
             (OutcomeWord::Running, _) => format!("on {name} nothing is proven yet: it is being written since {when}{whose}\n"),
             (_, Counted::Good | Counted::Again) => {
@@ -326,7 +326,7 @@ fn cells(row: &Row, time: Time, zone: &TimeZone) -> [String; 7] {
     [
         row.attempt.to_string(),
         local(row.ended, zone).unwrap_or_default(),
-        kinds::serial(row).map(harmless).unwrap_or_default(),
+        row_facts::serial(row).map(harmless).unwrap_or_default(),
         row.identified.as_deref().map(harmless).unwrap_or_default(),
         row.image_blake3.as_deref().map(short).unwrap_or_default().to_owned(),
         harmless(row.outcome.as_str()),
@@ -341,10 +341,10 @@ pub fn serial_json(row: &Row, time: Time) -> Value {
         "attempt": row.attempt,
         "ended": ended(row),
         "model": row.model,
-        "serial": kinds::serial(row),
+        "serial": row_facts::serial(row),
         "cid": row.cid,
         "identified": row.identified,
-        "identified_means": kinds::serial_means(row.identified.as_deref()),
+        "identified_means": row_facts::serial_means(row.identified.as_deref()),
         "image_blake3": row.image_blake3,
         "image_source": row.image_source,
         "outcome": row.outcome.as_str(),
@@ -402,7 +402,7 @@ impl<W: Write> SerialCsv<W> {
             row.attempt.to_string(),
             ended(row).unwrap_or_default(),
             text(row.model.as_deref()),
-            text(kinds::serial(row)),
+            text(row_facts::serial(row)),
             text(row.cid.as_deref()),
             text(row.identified.as_deref()),
             text(row.image_blake3.as_deref()),

@@ -193,7 +193,7 @@ impl Summary {
 /// Why a group is marked, in words.
 pub(super) fn standing_out(what: &str, group: &Group, total: &Counts) -> String {
     let (rate, rest) = (group.counts.failure_rate(), group.counts.failure_rate().rest_of(total.failure_rate()));
-    let part = |rate: super::standing_out::Rate| percent(rate.failed, rate.of).unwrap_or_default();
+    let part = |rate: super::outliers::Rate| percent(rate.failed, rate.of).unwrap_or_default();
     format!(
         "{what} {}: {} of {} failed ({}), of all others {} of {} ({}): more than chance explains",
         harmless(&group.key),

@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 
 use crate::ledger::Row;
 
-use super::kinds;
+use super::row_facts;
 use super::text::{Head, Layout, harmless, seconds};
 
 /// No line is wider.
@@ -91,7 +91,7 @@ fn cells(row: &Row, zone: &TimeZone) -> [String; 7] {
         local(row.ended.or(row.started), zone).unwrap_or_default(),
         shown(&row.slot),
         shown(&row.model),
-        kinds::serial(row).map(harmless).unwrap_or_default(),
+        row_facts::serial(row).map(harmless).unwrap_or_default(),
         row.total_us.map(|micros| seconds(micros / 1000)).unwrap_or_default(),
         harmless(row.outcome.as_str()),
     ]

@@ -10,8 +10,8 @@ use crate::ledger::Brief;
 use crate::station::outcome::OutcomeWord;
 use crate::station::units::to_f64;
 
-use super::kinds;
-use super::standing_out::Rate;
+use super::outliers::Rate;
+use super::row_facts;
 use super::times::Shifts;
 
 /// What attempts are told apart by.
@@ -229,9 +229,9 @@ impl Tally {
             }
             By::Model => brief.model.unwrap_or(""),
             By::Slot => brief.slot.unwrap_or(""),
-            By::Reader => brief.port.map_or("", kinds::reader),
+            By::Reader => brief.port.map_or("", row_facts::reader),
             By::CardType => {
-                made = kinds::card_type(brief.cid_name, brief.vendor, brief.product, brief.capacity);
+                made = row_facts::card_type(brief.cid_name, brief.vendor, brief.product, brief.capacity);
                 &made
             }
             By::Image => brief.image_blake3.unwrap_or("no image"),
@@ -275,7 +275,7 @@ impl Tally {
             stands_out: marks && counts.failure_rate().stands_out_of(all),
         };
         let mut groups: Vec<Group> = self.groups.iter().map(group).collect();
-        groups.sort_by(|one, other| kinds::natural(&one.key, &other.key).then_with(|| one.key.cmp(&other.key)));
+        groups.sort_by(|one, other| row_facts::natural(&one.key, &other.key).then_with(|| one.key.cmp(&other.key)));
         groups
     }
 

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use super::events::Events;
 use super::output::remark;
-use super::prepare::prepare;
+use super::prepare_image::prepare;
 use super::{GOOD, NOT_GOOD, USAGE_OR_STATION, complain, say};
 use crate::config::{ConfigError, DEFAULT_PATH};
 use crate::daemon::arming::describe;

@@ -8,8 +8,8 @@ use std::thread::{self, JoinHandle};
 use tokio::sync::mpsc;
 
 use super::arming::Armory;
-use super::aside::ask_past;
-use super::keeper::Keeper;
+use super::claim_keeper::Keeper;
+use super::log_process::ask_past;
 use crate::flash::flash;
 use crate::flash::gauge::Gauge;
 use crate::flash::rules::Rules;

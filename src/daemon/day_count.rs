@@ -11,7 +11,7 @@ use std::time::Duration;
 use jiff::Zoned;
 use tokio::sync::mpsc;
 
-use super::aside::ask_tally;
+use super::log_process::ask_tally;
 use crate::station::Event;
 use crate::station::view::DayCount;
 use crate::zone;
@@ -21,11 +21,11 @@ const LOOK: Duration = Duration::from_secs(20);
 
 /// The thread that notices when another day begins. It ends with the value, or as soon as what it waits for answers.
 #[derive(Debug)]
-pub(super) struct Today {
+pub(super) struct DayCounter {
     _until_dropped: Sender<()>,
 }
 
-impl Today {
+impl DayCounter {
     /// Without a thread today's cards are counted from none.
     pub(super) fn start(log: &Path, tell: mpsc::Sender<Event>) -> Self {
         let (until_dropped, dropped) = channel::<()>();

@@ -16,8 +16,8 @@ use serde::{Deserialize, Serialize};
 use signal_hook::consts::{SIGABRT, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
 use super::chain::Head;
+use super::confirm::answers;
 use super::renew::Which;
-use super::settle::answers;
 use super::writer::{Queued, RETRY, Told, Writer};
 use super::{Draft, Ledger, LogProblem, renew_files};
 use crate::station::record::Receipt;

@@ -50,7 +50,7 @@ pub(super) struct Files {
     database: File,
     on_disk: DirectFile,
     #[cfg(test)]
-    pub(super) shadow: Option<super::settle_cases::Shadow>,
+    pub(super) shadow: Option<super::confirm_cases::Shadow>,
 }
 
 impl Files {

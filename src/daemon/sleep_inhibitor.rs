@@ -16,12 +16,12 @@ const LOOK: Duration = Duration::from_secs(5);
 
 /// The way to the thread that holds the lock.
 #[derive(Debug)]
-pub(super) struct Awake {
+pub(super) struct SleepInhibitor {
     tell: Sender<bool>,
     kept: bool,
 }
 
-impl Awake {
+impl SleepInhibitor {
     pub(super) fn start() -> io::Result<Self> {
         let inhibit = || {
             let mut command = Command::new("systemd-inhibit");
@@ -157,7 +157,7 @@ mod cases {
     fn the_pc_is_kept_awake_from_the_first_busy_card_to_a_while_after_the_last_one_and_given_back_when_the_station_ends() {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let sign = directory.path().join("sign");
-        let mut awake = Awake::start_with(holder(&sign), 10 * MOMENT, MOMENT).expect("a thread");
+        let mut awake = SleepInhibitor::start_with(holder(&sign), 10 * MOMENT, MOMENT).expect("a thread");
         thread::sleep(2 * MOMENT);
         assert!(!sign.exists(), "a station without cards lets the PC sleep");
         awake.keep(true);
@@ -199,7 +199,7 @@ mod cases {
             }
         }
         // Whoever tells it never waits, though nothing is held.
-        let mut awake = Awake::start_with(|| Command::new("/nonexistent/systemd-inhibit"), MOMENT, MOMENT).expect("a thread");
+        let mut awake = SleepInhibitor::start_with(|| Command::new("/nonexistent/systemd-inhibit"), MOMENT, MOMENT).expect("a thread");
         let began = Instant::now();
         (0..1000).for_each(|time| awake.keep(time % 2 == 0));
         assert!(began.elapsed() < Duration::from_secs(1));
