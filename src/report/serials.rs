@@ -68,7 +68,7 @@ fn card(row: &Row) -> Option<[u8; 16]> {
 
 /// How far the list came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum ListPlace {
     /// The row belongs into it.
     Listed(Time),
     /// It does not: the card was not touched, or it is still being written.
@@ -119,15 +119,15 @@ impl Serials {
     }
 
     /// Where a row belongs; each is asked once, in the order they were counted.
-    pub fn place(&mut self, row: &Row) -> Place {
+    pub fn place(&mut self, row: &Row) -> ListPlace {
         if row.seq > self.newest {
-            return Place::Later;
+            return ListPlace::Later;
         }
         if !is_listed(row) {
-            return Place::NotListed;
+            return ListPlace::NotListed;
         }
         let seen = card(row).and_then(|card| self.cards.get_mut(&card));
-        Place::Listed(seen.map(|seen| {
+        ListPlace::Listed(seen.map(|seen| {
             seen.listed += 1;
             (seen.listed, seen.times)
         }))
@@ -445,7 +445,7 @@ mod tests {
         }
     }
 
-    fn places(rows: &[Row]) -> (Serials, Vec<Place>) {
+    fn places(rows: &[Row]) -> (Serials, Vec<ListPlace>) {
         let mut serials = Serials::default();
         rows.iter().for_each(|row| serials.count(row));
         let places = rows.iter().map(|row| serials.place(row)).collect();
@@ -462,7 +462,7 @@ mod tests {
             row(5, "cid", "c2", "passed"),
         ];
         let (serials, places) = places(&rows);
-        let listed = [(1, 2), (1, 2), (1, 1), (2, 2), (2, 2)].map(|time| Place::Listed(Some(time)));
+        let listed = [(1, 2), (1, 2), (1, 1), (2, 2), (2, 2)].map(|time| ListPlace::Listed(Some(time)));
         assert_eq!(places, listed);
         assert_eq!(serials.good_cards(), 2, "c2 and the stick; c1 failed after it had passed");
         assert!(serials.sums(None).contains("2 cards were there more than once"), "{}", serials.sums(None));
@@ -472,7 +472,7 @@ mod tests {
     fn a_readers_serial_is_never_taken_for_a_cards() {
         let rows = [row(1, "reader-only", "R", "passed"), row(2, "reader-only", "R", "passed"), row(3, "none", "", "failed")];
         let (serials, places) = places(&rows);
-        assert_eq!(places, [Place::Listed(None); 3], "nobody can tell");
+        assert_eq!(places, [ListPlace::Listed(None); 3], "nobody can tell");
         assert_eq!(serials.good_cards(), 2);
         let sums = serials.sums(None);
         assert!(sums.contains("2 good cards: 0 known by their own register, 0 by their stick's serial, 2 not told apart"), "{sums}");
@@ -483,16 +483,16 @@ mod tests {
     fn a_card_that_was_not_touched_is_not_in_the_list_but_is_told_of() {
         let rows = [row(1, "cid", "c1", "refused"), row(2, "cid", "c1", "passed"), row(3, "cid", "c2", "running")];
         let (mut serials, places) = places(&rows);
-        assert_eq!(places, [Place::NotListed, Place::Listed(Some((1, 1))), Place::NotListed]);
+        assert_eq!(places, [ListPlace::NotListed, ListPlace::Listed(Some((1, 1))), ListPlace::NotListed]);
         assert!(serials.sums(None).contains("refused and not listed: 1"));
-        assert_eq!(serials.place(&row(9, "cid", "c9", "passed")), Place::Later, "it was not counted");
+        assert_eq!(serials.place(&row(9, "cid", "c9", "passed")), ListPlace::Later, "it was not counted");
     }
 
     #[test]
     fn a_card_looked_at_again_is_told_of_and_neither_listed_nor_counted_twice() {
         let rows = [row(1, "cid", "c1", "passed"), row(2, "cid", "c1", "recheck"), row(3, "cid", "c2", "recheck-mapped-only")];
         let (serials, places) = places(&rows);
-        assert_eq!(places, [Place::Listed(Some((1, 1))), Place::NotListed, Place::NotListed]);
+        assert_eq!(places, [ListPlace::Listed(Some((1, 1))), ListPlace::NotListed, ListPlace::NotListed]);
         assert_eq!(serials.good_cards(), 1, "no card is made by looking at it");
         let sums = serials.sums(Some(1));
         assert!(sums.contains("looked at again: 2;") && sums.contains("COMPLETE: 1 of 1\n"), "{sums}");

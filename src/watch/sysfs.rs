@@ -90,7 +90,7 @@ impl Sysfs {
         let visit = self.visit(name)?;
         let path = fs::canonicalize(self.root.join("block").join(name)).ok()?;
         let disk = Directory(path.clone());
-        let place = Place::of(&path, &self.root)?;
+        let place = DevicePlace::of(&path, &self.root)?;
         let device = Directory(path.join("device"));
         let hangs_on = if strings { place.chain(self) } else { Chain::default() };
         let usb = place.usb_device.map(Directory);
@@ -130,7 +130,7 @@ impl Sysfs {
     #[must_use]
     pub fn port(&self, name: &str) -> Option<Port> {
         let path = fs::canonicalize(self.root.join("block").join(name)).ok()?;
-        Place::of(&path, &self.root).map(|place| place.port)
+        DevicePlace::of(&path, &self.root).map(|place| place.port)
     }
 
     /// The number of a disk's own directory. The kernel draws it anew for each disk, also for one that has the name of another.
@@ -142,7 +142,7 @@ impl Sysfs {
     pub(super) fn disk(&self, name: &str) -> Option<Disk> {
         let path = fs::canonicalize(self.root.join("block").join(name)).ok()?;
         let id = self.disk_id(name)?;
-        let place = Place::of(&path, &self.root)?;
+        let place = DevicePlace::of(&path, &self.root)?;
         let device = match &place.mmc_host {
             Some(host) => DeviceId(fs::metadata(host).ok()?.ino()),
             None => id,
@@ -293,7 +293,7 @@ impl Directory {
 }
 
 /// Where a disk hangs in the device tree.
-pub(super) struct Place {
+pub(super) struct DevicePlace {
     pub(super) port: Port,
     pub(super) bus: Bus,
     pub(super) usb_device: Option<PathBuf>,
@@ -303,7 +303,7 @@ pub(super) struct Place {
     pub(super) mmc_host: Option<PathBuf>,
 }
 
-impl Place {
+impl DevicePlace {
     /// Reads a disk's real path under `devices`, for example
     /// `pci0000:00/0000:00:14.0/usb2/2-3/2-3.1/2-3.1:1.0/host4/target4:0:0/4:0:0:0/block/sdb`.
     pub(super) fn of(disk: &Path, root: &Path) -> Option<Self> {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::devices::DeviceId;
-use super::sysfs::{Directory, Place, Sysfs, above, file_name, is_hardware_partition, mmc_port, names_a_reader, usb_chain};
+use super::sysfs::{DevicePlace, Directory, Sysfs, above, file_name, is_hardware_partition, mmc_port, names_a_reader, usb_chain};
 use crate::station::card::{Bus, Card};
 use crate::station::port::{Cabling, Chain, Port};
 
@@ -101,7 +101,7 @@ impl Socket {
     }
 }
 
-impl Place {
+impl DevicePlace {
     /// What the disk in this place hangs on.
     pub(super) fn chain(&self, sysfs: &Sysfs) -> Chain {
         let Some(from) = self.usb_device.as_deref().or(self.mmc_host.as_deref()) else { return Chain::default() };
@@ -257,7 +257,7 @@ impl Sysfs {
 
     fn socket(&self, name: &str) -> Option<Socket> {
         let path = fs::canonicalize(self.root.join("block").join(name)).ok()?;
-        let place = Place::of(&path, &self.real_root())?;
+        let place = DevicePlace::of(&path, &self.real_root())?;
         let is_mmc = match &place.bus {
             Bus::Usb => false,
             Bus::Mmc(_) => true,

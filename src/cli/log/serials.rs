@@ -5,7 +5,7 @@ use std::io::Write;
 use super::{Around, AskedArgs, Error, GOOD, NOT_GOOD, filter, none};
 use crate::ledger::{Filter, LogError, LogReader, Row};
 use crate::report::harmless_json;
-use crate::report::serials::{self, OneCard, Place, SerialCsv, SerialTable, Serials, Time};
+use crate::report::serials::{self, ListPlace, OneCard, SerialCsv, SerialTable, Serials, Time};
 
 /// Lines that say how wide a table must be.
 const SAMPLE: usize = 1000;
@@ -108,9 +108,9 @@ pub(super) fn each(
     for row in log.attempts(filter) {
         let row = row?;
         match serials.place(&row) {
-            Place::Listed(time) => line(&row, time)?,
-            Place::NotListed => {}
-            Place::Later => break,
+            ListPlace::Listed(time) => line(&row, time)?,
+            ListPlace::NotListed => {}
+            ListPlace::Later => break,
         }
     }
     Ok(())

@@ -271,12 +271,12 @@ impl<R: BufRead, D: OneStream<Packed = Placed<R>>> Read for Members<D> {
 }
 
 /// Counts what is read from the file.
-pub(super) struct Counted {
+pub(super) struct CountingReader {
     pub(super) file: File,
     pub(super) consumed: Arc<AtomicU64>,
 }
 
-impl Read for Counted {
+impl Read for CountingReader {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let count = self.file.read(into)?;
         self.consumed.fetch_add(to_u64(count), Ordering::Relaxed);

@@ -21,7 +21,7 @@ use super::ImageError;
 use super::foreign::{self, HEAD};
 use crate::file;
 use crate::station::units::{Bytes, MIB, to_u64, to_usize};
-use behind::{Counted, Members, Share, Streams};
+use behind::{CountingReader, Members, Share, Streams};
 use error::explain;
 use xz::XzReader;
 use zst::ZstReader;
@@ -131,7 +131,7 @@ impl Opened {
         file.seek(SeekFrom::Start(0)).map_err(failed)?;
         let share = Share::now();
         let consumed = Arc::new(AtomicU64::new(0));
-        let counted = |file| Counted { file, consumed: Arc::clone(&consumed) };
+        let counted = |file| CountingReader { file, consumed: Arc::clone(&consumed) };
         let buffered = |file| BufReader::with_capacity(to_usize(MIB), counted(file));
         let streams = |file: &File, magics, padded| {
             Ok(Streams { file: Arc::new(file.try_clone().map_err(failed)?), length: metadata.len(), magics, padded })

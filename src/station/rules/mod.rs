@@ -5,8 +5,8 @@ pub mod cabling;
 mod distrust;
 mod event;
 mod loss;
+mod order_place;
 mod orders;
-mod place;
 mod proven;
 mod requests;
 mod returned;
@@ -33,7 +33,7 @@ use cabling::pairs;
 use distrust::Distrusted;
 pub use event::{Before, Effect, End, Event};
 use loss::{Returned, can_be, is_identified};
-use place::Place;
+use order_place::OrderPlace;
 use proven::Proven;
 use slot::{Phase, Slot, Work};
 
@@ -132,8 +132,8 @@ impl Station {
     }
 
     /// What the order of a slot's model says to the next card; nothing of a slot that takes none.
-    fn order_says(&self, slot: &Slot) -> Place {
-        slot.usable().map_or(Place::NoOrder, |armed| self.place_in_order(&armed.logged_model()))
+    fn order_says(&self, slot: &Slot) -> OrderPlace {
+        slot.usable().map_or(OrderPlace::NoOrder, |armed| self.place_in_order(&armed.logged_model()))
     }
 
     fn model_view(&self, name: String) -> ModelView {
@@ -261,7 +261,7 @@ impl Station {
             let slot = &self.slots[index];
             let Phase::Settling { visit, since, asked } = slot.phase else { continue };
             // A card that is not to be begun waits for no order.
-            let waits = slot.returned.is_none() && matches!(self.order_says(slot), Place::UnderWay { .. });
+            let waits = slot.returned.is_none() && matches!(self.order_says(slot), OrderPlace::UnderWay { .. });
             if slot.retired || now.since(since) < settle || waits {
                 continue;
             }
@@ -359,8 +359,8 @@ impl Station {
         let place = self.order_says(slot);
         // Asked again after the card has settled once more, until it is known who uses it, or seen that it has gone; and until it is
         // known whether its order needs it.
-        let waits = (found.is_none() && asked < SURVEYS) || matches!(place, Place::UnderWay { .. });
-        let work_order = if let Place::Free(order) = place { self.work_order_of(order) } else { None };
+        let waits = (found.is_none() && asked < SURVEYS) || matches!(place, OrderPlace::UnderWay { .. });
+        let work_order = if let OrderPlace::Free(order) = place { self.work_order_of(order) } else { None };
         let slot = &mut self.slots[index];
         if self.stopping || waits {
             let asked = if found.is_none() { asked } else { 0 };
@@ -587,19 +587,19 @@ impl Slot {
 ///
 /// Where done cards are looked for, one that only its policy or a complete order keeps out is opened all the same: if it holds the
 /// image already it is DONE, and otherwise it is refused as it would have been.
-fn plan(survey: &Survey, slot: &Slot, place: Place, recheck: bool) -> Result<(Plan, Option<OrderNumber>), Refusal> {
+fn plan(survey: &Survey, slot: &Slot, place: OrderPlace, recheck: bool) -> Result<(Plan, Option<OrderNumber>), Refusal> {
     // Another of the slot's ports, which the card is not in, may be another place now.
     let cabled = slot.recabled.clone().map_or(Ok(()), Err);
     let admitted = admit(survey, slot.usable(), &slot.settings.policy).and(cabled).and(match place {
-        Place::Complete { count } => Err(Refusal::OrderComplete { count }),
-        Place::NoOrder | Place::Free(_) | Place::UnderWay { .. } => Ok(()),
+        OrderPlace::Complete { count } => Err(Refusal::OrderComplete { count }),
+        OrderPlace::NoOrder | OrderPlace::Free(_) | OrderPlace::UnderWay { .. } => Ok(()),
     });
-    let order = if let Place::Free(order) = place { Some(order) } else { None };
+    let order = if let OrderPlace::Free(order) = place { Some(order) } else { None };
     match (admitted, place) {
         (Ok(()), _) if recheck => Ok((Plan::WriteUnlessDone, order)),
         (Ok(()), _) => Ok((Plan::Write, order)),
         // Nobody's place is left for it if it is good and was never counted.
-        (Err(Refusal::Partitioned), Place::Complete { count }) if recheck => {
+        (Err(Refusal::Partitioned), OrderPlace::Complete { count }) if recheck => {
             Ok((Plan::RecheckOnly(Refusal::OrderComplete { count }), None))
         }
         (Err(why @ (Refusal::Partitioned | Refusal::OrderComplete { .. })), _) if recheck => Ok((Plan::RecheckOnly(why), order)),

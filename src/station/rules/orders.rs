@@ -4,7 +4,7 @@
 //! card gets it: if as many cards are under way as are still needed, further cards wait.
 
 use super::Station;
-use super::place::Place;
+use super::order_place::OrderPlace;
 use super::slot::{Phase, Slot};
 use crate::station::status::view::{ModelView, OrderView};
 use crate::station::types::armed::Armed;
@@ -39,14 +39,14 @@ impl Station {
     }
 
     /// The place a card gets in the order of its model, as the log names that.
-    pub(super) fn place_in_order(&self, model: &str) -> Place {
+    pub(super) fn place_in_order(&self, model: &str) -> OrderPlace {
         match self.order_of(model) {
-            None => Place::NoOrder,
-            Some(order) if order.is_complete() => Place::Complete { count: order.count },
+            None => OrderPlace::NoOrder,
+            Some(order) if order.is_complete() => OrderPlace::Complete { count: order.count },
             Some(order) if order.passed.saturating_add(self.under_way(order.number)) >= order.count => {
-                Place::UnderWay { count: order.count }
+                OrderPlace::UnderWay { count: order.count }
             }
-            Some(order) => Place::Free(order.number),
+            Some(order) => OrderPlace::Free(order.number),
         }
     }
 

@@ -19,7 +19,7 @@
 //! another one, long before its thread has noticed. A phase never speaks of a card other than its own.
 
 use super::loss::{Left, Loss, NumbersAsked, Returned};
-use super::place::Place;
+use super::order_place::OrderPlace;
 use crate::station::status::sign::{Hold, OperatorAction, Sign};
 use crate::station::status::view::{Progress, SlotView};
 use crate::station::types::armed::Armed;
@@ -202,7 +202,7 @@ impl Slot {
         };
     }
 
-    pub(super) fn view(&self, now: Moment, station_fault: bool, place: Place) -> SlotView {
+    pub(super) fn view(&self, now: Moment, station_fault: bool, place: OrderPlace) -> SlotView {
         let sign = self.sign(place);
         let progress = match &self.phase {
             Phase::Busy { work, .. } => Some(Progress::new(work.done, work.of, work.last_heard.since(work.step_began))),
@@ -230,7 +230,7 @@ impl Slot {
         }
     }
 
-    fn sign(&self, place: Place) -> Sign {
+    fn sign(&self, place: OrderPlace) -> Sign {
         match (&self.phase, place) {
             (Phase::Empty, _) if self.recabled.is_some() => {
                 Sign::Disarmed(self.recabled.as_ref().map(ToString::to_string).unwrap_or_default())
@@ -239,8 +239,8 @@ impl Slot {
                 let why = self.distrusted.as_ref().or(self.disarmed.as_ref()).or(self.unarmed.as_ref());
                 Sign::Disarmed(why.cloned().unwrap_or_else(|| "no image is armed".to_owned()))
             }
-            (Phase::Empty, Place::Complete { count }) => Sign::OrderComplete { count },
-            (Phase::Settling { .. }, Place::UnderWay { count }) if self.returned.is_none() => Sign::OrderUnderWay { count },
+            (Phase::Empty, OrderPlace::Complete { count }) => Sign::OrderComplete { count },
+            (Phase::Settling { .. }, OrderPlace::UnderWay { count }) if self.returned.is_none() => Sign::OrderUnderWay { count },
             (phase, _) => Self::sign_of(phase),
         }
     }

@@ -14,7 +14,7 @@ use file::{ConfigFile, FileError};
 use keys::{Heard, Keyboard};
 use lamps::TaughtLamps;
 use lesson::{Lesson, Taught};
-use names::{Counted, Names};
+use names::{Names, NumberedName};
 
 use crate::cli::{ConfigArg, GOOD, NOT_GOOD, USAGE_OR_STATION, complain, say};
 use crate::ledger::{self, LogError, LogProblem};
@@ -43,7 +43,7 @@ pub(super) struct TeachArgs {
     names: Option<Names>,
     /// Name of the first slot; ask for further slots until `q`
     #[arg(long, value_name = "NAME")]
-    from: Option<Counted>,
+    from: Option<NumberedName>,
 }
 
 /// Why no slot is taught.

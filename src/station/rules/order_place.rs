@@ -4,7 +4,7 @@ use crate::station::types::order::OrderNumber;
 
 /// The place of a card in the order of its model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum OrderPlace {
     /// There is no order: the card is made.
     NoOrder,
     /// It is made, and counted here if it is good.
