@@ -38,7 +38,7 @@ pub(super) struct Args {
 struct Look<'a> {
     model: &'a ModelSettings,
     slots: Vec<&'a str>,
-    /// Nothing where nobody was to look.
+    /// `None` if images are not inspected.
     armed: Option<Result<Accepted, ArmError>>,
     /// How long the raw image is, where that is known.
     span: Option<Bytes>,

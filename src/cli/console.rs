@@ -100,7 +100,7 @@ pub(super) fn run(args: &Args) -> u8 {
     }
 }
 
-/// The language to speak, and why it is not the one asked for; the code that nobody knows.
+/// The language to speak, and why it is not the one asked for; the unknown code.
 fn language(asked: Option<&str>, configured: Option<String>) -> Result<(Language, Option<String>), String> {
     let chosen = match asked {
         Some(code) => Language::of(code).ok_or_else(|| code.to_owned())?,
@@ -134,7 +134,7 @@ fn listen(socket: &Path, tell: &mpsc::SyncSender<Heard>) {
     }
 }
 
-/// Tells what the station shows, until nobody listens any more.
+/// Tells what the station shows, until the receiver has gone.
 fn follow(socket: &Path, tell: &mpsc::SyncSender<Heard>) -> Result<(), ClientError> {
     let mut client = Client::connect(socket)?;
     let mut status = client.watch()?;
@@ -155,7 +155,7 @@ struct Ringer {
 }
 
 impl Ringer {
-    /// Rings if there is an outcome in these news that nobody heard of.
+    /// Rings if these news have an outcome it has not rung for.
     fn hear(&mut self, news: &Heard) -> io::Result<()> {
         let Heard::Status(status) = news else { return Ok(()) };
         let slots = status.slots.iter().map(|slot| bell::Heard {

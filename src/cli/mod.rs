@@ -206,7 +206,7 @@ impl TrustArgs {
     }
 }
 
-/// When the newest event of this log happened; nothing where there is no log, or it cannot be read by whoever asks.
+/// When the newest event of this log happened; nothing where there is no log, or the user may not read it.
 pub(crate) fn newest_in(log: &Path) -> Option<i64> {
     LogReader::open(log).and_then(|reader| reader.newest_at()).ok().flatten()
 }

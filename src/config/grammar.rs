@@ -274,7 +274,7 @@ fn syntax(text: &str, message: &str, at: Option<std::ops::Range<usize>>) -> Stri
     )
 }
 
-/// The words for what the tables themselves find: a key nobody knows, or one that is missing.
+/// The words for what the tables themselves find: an unknown key, or a missing one.
 pub(super) fn translated(message: &str) -> String {
     if let Some(rest) = message.strip_prefix("unknown field `")
         && let Some((name, expected)) = rest.split_once('`')

@@ -28,7 +28,7 @@ pub use source::ConfigError;
 use source::{Mistakes, Source};
 use tables::{DoneWord, File, FlushWord, MarksWord, RulesWord, STALL_S, ShiftTable};
 
-/// A card that moves nothing for so long has stalled, where nobody says otherwise.
+/// Default time without progress after which a card has stalled.
 pub const DEFAULT_STALL: Duration = Duration::from_secs(STALL_S);
 /// The least that anybody may say: the kernel's own timeout of a SCSI command (`SD_TIMEOUT` in `drivers/scsi/sd.h`), and as much for what
 /// comes after it.

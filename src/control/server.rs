@@ -33,9 +33,9 @@ const MOST_OF_ONE_USER: usize = 24;
 const LONGEST_REQUEST: u64 = 4096;
 /// Half a request waits for its other half so long, and an idle client for its next question.
 const IDLE: Duration = Duration::from_secs(60);
-/// Whoever does not read for so long is dropped.
+/// A client that does not read for this long is disconnected.
 const UNREAD: Duration = Duration::from_secs(5);
-/// So long a change may take to be on disk before whoever asked hears that the log cannot be written. Shorter than a client waits.
+/// If a change is not on disk after this time, the client is told that the log cannot be written. Shorter than a client waits.
 const UNWRITTEN: Duration = Duration::from_secs(5);
 /// Between two snapshots to one watcher: ten a second are motion to the eye.
 const PACE: Duration = Duration::from_millis(100);
@@ -89,7 +89,7 @@ impl Server {
     }
 }
 
-/// A socket file that nobody listens at any more is in the way of the next station only.
+/// A socket file without a listener is only in the way of the next station.
 fn listen(socket: &Path) -> io::Result<std::os::unix::net::UnixListener> {
     if let Some(directory) = socket.parent().filter(|directory| !directory.exists()) {
         std::fs::create_dir_all(directory)?;

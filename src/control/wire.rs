@@ -47,7 +47,7 @@ pub enum Request {
         /// Name of the slot, as on its sticker.
         slot: String,
     },
-    /// Make so many good cards of a model, and no more.
+    /// Make a number of good cards of a model, and no more.
     OrderStart {
         /// `BRAND/MODEL`, or the name that slots use for it.
         model: String,

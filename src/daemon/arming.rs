@@ -281,7 +281,7 @@ fn in_time<T: Send + 'static>(ask: impl FnOnce() -> T + Send + 'static) -> Optio
     answered.recv_timeout(NAMES).ok()
 }
 
-/// What the station is told of a staged image that nobody has looked into.
+/// Describes a staged image that was not inspected.
 #[must_use]
 pub fn describe(model: &str, source: &str, staged: &Staged, zeroes: Zeroes) -> Armed {
     Armed {

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use crate::station::view::DEAD_AFTER;
 
-/// The sign of life of the task that decides.
+/// The time of the last sign of life of the deciding task. Clones share it.
 #[derive(Clone, Debug)]
 pub(super) struct Heartbeat {
     began: Instant,
@@ -20,7 +20,7 @@ impl Default for Heartbeat {
 }
 
 impl Heartbeat {
-    /// One that was never felt.
+    /// A heartbeat that stopped long ago.
     #[cfg(test)]
     pub(super) fn silent() -> Self {
         Self { began: Instant::now().checked_sub(2 * DEAD_AFTER).expect("the clock is not that young"), last: Arc::default() }
@@ -34,7 +34,7 @@ impl Heartbeat {
         self.last.store(self.now(), Ordering::Relaxed);
     }
 
-    /// Was there one lately?
+    /// Was there a beat within [`DEAD_AFTER`]?
     pub(super) fn is_recent(&self) -> bool {
         u128::from(self.now().saturating_sub(self.last.load(Ordering::Relaxed))) < DEAD_AFTER.as_millis()
     }

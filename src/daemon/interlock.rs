@@ -24,7 +24,7 @@ const LONGEST: usize = 400;
 /// Why an image that can be read is not armed.
 #[derive(Debug, thiserror::Error)]
 pub enum ImageRefused {
-    /// Nobody said what must be inside.
+    /// The configuration does not say what must be inside.
     #[error(
         "it is not said what device the image is for: set `assertion` to the signed model, or `require = \"none\"` for an image that is \
          not of Ubuntu Core"
@@ -55,14 +55,14 @@ pub enum ImageRefused {
     Image(#[from] ImageError),
 }
 
-/// Whom the station believes, and at what time: asked once for all models.
+/// The keys that the station trusts, and the time they are judged at: read once for all models.
 #[derive(Debug)]
 pub struct Interlock {
     trust: Result<Trust, Arc<FileError>>,
     at: Timestamp,
 }
 
-/// What is known of an image that may be armed.
+/// The result of the checks of an image that may be armed.
 #[derive(Debug)]
 pub struct Accepted {
     /// The device it is for, and how that is known.
@@ -73,10 +73,10 @@ pub struct Accepted {
     pub warnings: Vec<String>,
 }
 
-/// What an image is held to before it is armed.
+/// What must be inside an image before it is armed.
 #[derive(Debug)]
 pub struct Requirement {
-    /// Nothing where nobody looks inside.
+    /// `None` if the image is not inspected.
     wanted: Option<Box<Wanted>>,
     contents: Contents,
 }
@@ -89,10 +89,10 @@ impl Interlock {
         Self { trust, at: Timestamp::from_microsecond(at).unwrap_or(Timestamp::MAX) }
     }
 
-    /// What the image of this model is held to.
+    /// What must be inside the image of this model.
     ///
     /// # Errors
-    /// Where that cannot be known, so that no image can be armed for it.
+    /// If the configured assertion or the trusted keys cannot be read, so that no image can be armed for it.
     pub fn requirement(&self, model: &ModelSettings) -> Result<Requirement, ImageRefused> {
         if model.require == Require::None {
             return Ok(Requirement { wanted: None, contents: model.contents });
@@ -114,7 +114,7 @@ impl Interlock {
 }
 
 impl Requirement {
-    /// What is known of the device a staged image is for. Whatever is required of it, it is a disk image, and whole.
+    /// Inspects a staged image. Whatever is required of it, it must be a complete disk image.
     ///
     /// # Errors
     /// Why it is not armed.

@@ -20,12 +20,12 @@
 //! | threads for a card, a survey, a check, the store | `clone(2)`; no thread is an answer that is dealt with. Nothing is joined that has not ended |
 //! | progress and stop of a card | atomics of its [`Gauge`](crate::flash::gauge::Gauge) |
 //! | has a card moved? | `/sys/dev/block/*/stat`: counters in memory, which the kernel never asks a device for |
-//! | claims of proven cards | a list behind a lock that nobody holds over a call; the close of a device has a thread of its own |
+//! | claims of proven cards | a list behind a lock that is never held during a call; the close of a device has a thread of its own |
 //! | panel, lamps, socket | `tokio::sync::watch` with the newest view; each has its thread, and takes a copy under the lock |
-//! | answers to people | `tokio::sync::oneshot`: whoever does not take one loses it |
+//! | answers to people | `tokio::sync::oneshot`: an answer that is not received is lost |
 //! | watch, cover, shifts, lamps told of another configuration | a value behind a lock that is held for its exchange alone, or an unbounded channel with one message a reload |
 //! | a configuration, an image | read, judged and staged in threads (`reload`, `stage`, `check-images`); what comes back is moved in |
-//! | images nobody needs any more | closed and removed in a thread (`store`): the last close of a long file that was removed takes its disk's time |
+//! | unused images | closed and removed in a thread (`store`): the last close of a long file that was removed takes its disk's time |
 //! | the PC kept awake | a thread holds and lets go of the inhibitor (`sleep_inhibitor`); it is told by a value |
 //! | lamps.json, log files | written by a thread, and by a process of their own (`log_process`) |
 //! | orders | stand in the log alone |

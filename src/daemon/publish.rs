@@ -8,8 +8,8 @@ use super::heartbeat::Heartbeat;
 use super::journal::SignJournal;
 use crate::station::view::View;
 
-/// It is said again so often, though nothing changed: whoever hears nothing for [`DEAD_AFTER`](crate::station::view::DEAD_AFTER) takes the
-/// station for dead.
+/// An unchanged view is published again after this time: a client that receives nothing for
+/// [`DEAD_AFTER`](crate::station::view::DEAD_AFTER) reports the station as down.
 const REPEAT_AFTER: Duration = Duration::from_secs(1);
 
 pub(super) struct Published {
@@ -23,7 +23,7 @@ impl Published {
         Self { view: watch::Sender::new(view), published_at: now, journal: SignJournal::default() }
     }
 
-    /// From now on this is published. The journal is told what changed.
+    /// Publishes this view from now on, and writes changes to the journal.
     pub(super) fn update(&mut self, now: Instant, view: View) {
         let changed = *self.view.borrow() != view;
         if changed {
@@ -35,18 +35,18 @@ impl Published {
         }
     }
 
-    /// For whoever waits for it to be said.
+    /// A receiver that can wait for the next view.
     pub(super) fn listen(&self) -> watch::Receiver<View> {
         self.view.subscribe()
     }
 
-    /// For whoever looks when they like: what was said last, while somebody decides.
+    /// The newest view at any time; `None` if the deciding task has stopped.
     pub(super) fn live_view(&self, heartbeat: &Heartbeat) -> impl Fn() -> Option<View> + Send + use<> {
         let (published, heartbeat) = (self.listen(), heartbeat.clone());
         move || heartbeat.is_recent().then(|| published.borrow().clone())
     }
 
-    /// The same, and a fault in every slot when nobody decides any more.
+    /// The newest view at any time; a fault in every slot if the deciding task has stopped.
     pub(super) fn view_or_fault(&self, heartbeat: &Heartbeat) -> impl Fn() -> View + Send + use<> {
         let (published, heartbeat) = (self.listen(), heartbeat.clone());
         move || {

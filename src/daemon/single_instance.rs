@@ -53,7 +53,7 @@ impl OnlyStation {
     /// Becomes the PC's station by the lock at `path`. `config` is what it goes by, for who comes second.
     ///
     /// # Errors
-    /// That there is another one, or that nobody can tell.
+    /// If there is another one, or that cannot be found out.
     pub fn claim(path: &Path, config: &Path) -> Result<Self, OnlyError> {
         let failed = |source| OnlyError::Lock { path: path.to_owned(), source };
         if let Some(directory) = path.parent().filter(|directory| !directory.exists()) {

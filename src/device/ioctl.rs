@@ -192,7 +192,7 @@ pub(super) fn zero(device: &File, at: u64, length: u64) -> io::Result<()> {
 const ONE_THREAD: c_int = 1;
 /// Where the class begins in an I/O priority.
 const CLASS_SHIFT: u32 = 13;
-/// `IOPRIO_CLASS_IDLE`: served when nobody else wants the disk.
+/// `IOPRIO_CLASS_IDLE`: served when no other request waits for the disk.
 const CLASS_IDLE: c_int = 3;
 
 /// The calling thread's reads and writes come last (`ioprio_set`).

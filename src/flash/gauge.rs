@@ -279,7 +279,7 @@ impl Gauge {
         Some((act, Bytes(self.slowest_at.load(Relaxed))))
     }
 
-    /// Speed is measured along so many bytes.
+    /// Length in bytes along which the speed is measured.
     pub(super) fn measure_along(&self, span: Bytes) {
         self.span.store(span.0, Relaxed);
     }

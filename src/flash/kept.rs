@@ -11,7 +11,7 @@ use crate::device::direct::DirectDevice;
 #[derive(Debug)]
 pub struct Kept<D = DirectDevice> {
     device: D,
-    /// What the kernel must count as long as nobody but the station has written since the read-back began.
+    /// The count the kernel must have if only the station has written since the read-back began.
     proven_at: Option<u64>,
 }
 

@@ -47,7 +47,7 @@ pub(super) struct Session<D> {
     pub(super) zeroes: Zeroes,
     pub(super) data: AlignedBuf,
     pub(super) other: AlignedBuf,
-    /// What the kernel must count of the card as long as nobody else writes to it; nothing where it does not count.
+    /// The count the kernel must have of the card if no other program writes to it; `None` if it does not count.
     writes: Option<u64>,
 }
 
@@ -365,7 +365,7 @@ impl<D: BlockDevice> Session<D> {
     }
 }
 
-/// One measured read, for whoever has the device and a buffer apart.
+/// One measured read, for callers that hold the device and a buffer separately.
 pub(super) fn read(device: &mut impl BlockDevice, gauge: &Gauge, span: Bytes, at: Bytes, into: &mut [u8]) -> Result<(), FlashError> {
     let call = Call { act: Act::Reading, at, length: into.len(), moves: true };
     gauge.time(call, || read_exact_at(device, at, into)).map_err(|ended| FlashError::of_call(Act::Reading, span, ended))

@@ -133,7 +133,7 @@ fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> T {
     thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
-/// Fills pieces until the image ends, or nobody takes them any more; answers the image's length.
+/// Fills pieces until the image ends, or the receiver has gone; returns the length of the image.
 fn unpack(
     source: &Path,
     opened: &mut Opened,

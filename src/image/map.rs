@@ -90,7 +90,7 @@ pub struct ZeroValues {
 }
 
 impl ZeroValues {
-    /// For an image of so many pieces; none is known yet.
+    /// For an image of this many pieces; none is known yet.
     #[must_use]
     pub fn new(pieces: usize) -> Self {
         Self { known: (0..pieces).map(|_| OnceLock::new()).collect() }

@@ -117,7 +117,7 @@ pub enum ImageError {
         /// How the table is damaged.
         why: String,
     },
-    /// It does not look like a disk image, and nobody said that this is meant.
+    /// It does not look like a disk image, and the configuration does not say that this is intended.
     #[error(
         "the image {path} {why}: it is hardly the image of a card. If it is, set `contents = \"any\"` in its [[model]] (`flash --contents \
          any`)"
@@ -253,7 +253,7 @@ pub enum ImageError {
         /// What the system said.
         source: io::Error,
     },
-    /// The disk of the store has no room for the staged copy, also without the images nobody uses.
+    /// The disk of the store has no room for the staged copy, even after unused images are deleted.
     #[error(
         "staging into {path} needs {missing} more than the {free} that are free on its disk: remove files there, or set `state` in \
          [station] to a place on a larger disk"

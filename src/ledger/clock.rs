@@ -16,7 +16,7 @@ pub struct Stamp {
     pub boot: String,
     /// Milliseconds since boot, suspend included.
     pub since_boot_ms: Option<u64>,
-    /// The clock was set from the network; `None` where nobody here knows.
+    /// The clock was set from the network; `None` if that is unknown.
     pub synced: Option<bool>,
 }
 

@@ -35,7 +35,7 @@ pub enum Volatile {
     Memory,
     /// An overlay whose changes are kept in memory, in this directory.
     Overlay(PathBuf),
-    /// An overlay of which nobody can tell where its changes are kept.
+    /// An overlay whose upper directory cannot be found out.
     OverlayUnknown,
     /// A disk in memory, or a file in memory that serves as one.
     Disk(String),

@@ -601,7 +601,7 @@ fn is_a_file(path: &Path, doing: Doing) -> Result<(), LogError> {
     }
 }
 
-/// Makes new files for a log that nobody has open for writing. Answers the old one, where it was given up.
+/// Makes new files for a log that no process has open for writing. Returns the old one, if it was given up.
 ///
 /// # Errors
 /// As [`Renewal::carry_out`], and where somebody has it open.
@@ -615,7 +615,7 @@ fn renew_files(path: &Path, which: Which) -> Result<Option<Forsaken>, LogError> 
 /// Keeps every station from writing this log for as long as the answer lives. Nothing where no station ever wrote it.
 ///
 /// # Errors
-/// When a station writes it ([`LogProblem::InUse`]), or nobody can tell.
+/// If a station writes it ([`LogProblem::InUse`]), or that cannot be found out.
 pub fn hold(path: &Path) -> Result<Option<LockedLog>, LogError> {
     if !path.exists() {
         return Ok(None);

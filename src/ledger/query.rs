@@ -20,8 +20,8 @@ use super::row::Row;
 /// Rows a page holds at most: a few of a megabyte.
 const PAGE: usize = 512;
 
-/// Events a page looks at before it gives its transaction back, first and at most: whoever wants the newest few reads little,
-/// and whoever finds nothing holds nothing for long.
+/// Events a page looks at before it gives its transaction back, first and at most: a query for the newest few reads little,
+/// and a query without a result holds nothing for long.
 const FIRST_WINDOW: i64 = 2048;
 const WINDOW: i64 = 65_536;
 
@@ -53,7 +53,7 @@ pub struct Filter {
     pub serial: Option<String>,
     /// That stand behind this event: what is new since a reader has seen the log up to there.
     pub after: Option<u64>,
-    /// The newest so many of these only, in whatever order.
+    /// At most this many rows, the newest ones, in any order.
     pub limit: Option<u32>,
     /// The order of the rows.
     pub order: Direction,
@@ -339,7 +339,7 @@ impl Search {
         }
     }
 
-    /// The same, for whoever comes from the other end.
+    /// The same, in the other direction.
     fn turned(&self) -> Self {
         match self {
             Self::Span { low, high, newest, session, .. } => {

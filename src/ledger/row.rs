@@ -82,7 +82,7 @@ pub struct Row {
     pub started: Option<i64>,
     /// When it ended; nothing while it runs.
     pub ended: Option<i64>,
-    /// The clock was set from the network by then; nothing where nobody knew.
+    /// The clock was set from the network by then; `None` if that was unknown.
     pub clock_synced: Option<bool>,
     /// Bytes handed to the card.
     pub bytes_written: Option<u64>,

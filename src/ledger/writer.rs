@@ -18,7 +18,7 @@ use super::chain::Head;
 use super::{Draft, Ledger, LogError, LogProblem, Stamp};
 
 /// Entries under way. A station that cannot write its log starts nothing new, so a slot has two here at most, its start and its
-/// outcome, and whoever asks for something has one: more than any station has slots and the control socket connections for.
+/// outcome, and each client's request has one: more than any station has slots and the control socket connections for.
 const QUEUE: usize = 1024;
 
 /// Entries that go together at most: each slot's own, in a station of many.
@@ -216,13 +216,13 @@ impl<T: Fn(Told)> Work<T> {
         true
     }
 
-    /// Told together: whoever hears of the newest event has heard of those before it.
+    /// Told together: with the newest event, those before it are confirmed as well.
     fn written(&mut self, batch: &[Queued]) {
         self.waiting.fetch_sub(batch.len(), Ordering::SeqCst);
         (self.tell)(Told::Recorded(batch.iter().map(|queued| queued.receipt).collect(), self.ledger.known()));
     }
 
-    /// Until it is written; false where nobody waits for it any more.
+    /// Tries until it is written; false if the station no longer waits for it.
     fn write(&mut self, queued: &Queued) -> bool {
         loop {
             let error = match self.ledger.write(std::slice::from_ref(&queued.draft)) {

@@ -6,7 +6,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::station::units::Bytes;
 
-/// At most so many redraws a second, on slow terminals too.
+/// The most redraws a second, on slow terminals too.
 pub(super) const REDRAWS_PER_SECOND: u8 = 10;
 /// What a bar is made of: full, empty. Both are in the kernel console's own fonts; half blocks are not.
 const BAR: &str = "█░";

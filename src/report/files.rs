@@ -331,7 +331,7 @@ fn last_seq(mut file: &File, length: u64) -> io::Result<Option<u64>> {
     Ok(last)
 }
 
-/// Has it the header row and so many records?
+/// Does it have the header row and this many records?
 fn holds(mut file: &File, expected: Expected) -> io::Result<bool> {
     file.seek(SeekFrom::Start(0))?;
     let mut csv = records(BufReader::new(file));

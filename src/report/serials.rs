@@ -227,7 +227,7 @@ impl Serials {
 #[derive(Clone, Debug, Default)]
 pub struct OneCard {
     newest: Option<Row>,
-    /// Rows are of several cards, or nobody can tell.
+    /// Rows are of several cards, or that cannot be found out.
     several: bool,
 }
 

@@ -17,7 +17,7 @@ pub struct Window {
 /// A word that is no time.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TimeError {
-    /// Nobody knows what it means.
+    /// The text is no known word or time.
     #[error(
         "{word:?} is no time: write today, yesterday, shift, last-shift, now, 90min, 2h or 7d (ago), a date as 2026-11-24, a local time as \
          \"2026-11-24 14:00\", or 14:00 for today's, or RFC 3339"

@@ -30,7 +30,7 @@ pub(crate) fn card(port: &str, diskseq: u64) -> Card {
     }
 }
 
-/// The same, used by nobody; it was made and counted before, if it holds [`image`].
+/// The same, not in use; if it holds [`image`], it was made and counted before.
 pub(crate) fn survey(port: &str, diskseq: u64) -> Survey {
     let counted = Ended { outcome: OutcomeWord::Passed, image: Some(image().digest.to_string()), order: None };
     let past = Past::BySerial(Rows { newest: Some(counted.clone()), good: Some(counted) });

@@ -22,7 +22,7 @@ pub struct CablingWatch {
 }
 
 impl CablingWatch {
-    /// `tell` returns false when nobody listens any more, which ends the thread.
+    /// `tell` returns false when the receiver has gone, which ends the thread.
     ///
     /// # Errors
     /// When the thread cannot be made.

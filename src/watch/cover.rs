@@ -101,7 +101,7 @@ struct Shared {
 }
 
 impl CoverWatch {
-    /// Begins to look. `tell` returns false when nobody listens any more, which ends the thread.
+    /// Starts the thread. `tell` returns false when the receiver has gone, which ends the thread.
     ///
     /// # Errors
     /// When the thread cannot be made.

@@ -18,7 +18,7 @@ pub(super) fn held_by(sysfs: &Sysfs, tables: &Tables, name: &str, numbers: &BTre
     Use::Holder { name: name.to_owned(), cure }
 }
 
-/// Adds the commands that stop `name`, what is built on it first. False where there is more in it than the card, or nobody knows how.
+/// Adds the commands that stop `name`, what is built on it first. False if there is more in it than the card, or the command is not known.
 fn stop(sysfs: &Sysfs, tables: &Tables, name: &str, under: &BTreeSet<DevNum>, deepest: usize, steps: &mut Vec<String>) -> bool {
     let directory = Directory(sysfs.root.join("block").join(name));
     let (Some(number), Some(own), true) = (directory.devnum(), command(&directory, name), deepest > 0) else { return false };

@@ -115,7 +115,7 @@ impl Watch {
         *self.orders.ports.lock().unwrap_or_else(PoisonError::into_inner) = Some(ports);
     }
 
-    /// Has the thread ended although nobody asked it to? Then no card is seen any more.
+    /// Has the thread ended without being asked to? Then no card is seen any more.
     #[must_use]
     pub fn is_dead(&self) -> bool {
         self.thread.is_finished()

@@ -43,7 +43,7 @@ const OTHER_TYPES: [&str; 21] = [
 /// Where a snap-revision does not say by what way its snap came.
 const PROVENANCE: &str = "global-upload";
 
-/// An account: whoever publishes snaps or models.
+/// An account: a publisher of snaps or models.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
     /// Its id; a model's brand.

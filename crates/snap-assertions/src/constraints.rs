@@ -8,7 +8,7 @@ use crate::text::{Headers, Value, cited};
 
 /// A pattern is read before anybody knows who wrote it: compiled it takes no more than this.
 const PATTERN_BYTES: usize = 64 * 1024;
-/// Of one key in all. Nobody tells models apart by more.
+/// Limit for all constraints of one key. Keys in use have far fewer.
 const PATTERNS: usize = 64;
 /// What would be signs of a pattern where a word must stand.
 const SIGNS: &str = r"\.+*?()|[]{}^$";

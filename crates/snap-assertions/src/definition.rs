@@ -155,7 +155,7 @@ pub struct ModelSnap {
 /// What a model assertion says. Texts are empty where the assertion lacks them, which is among its problems then.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Model {
-    /// The account id of whoever makes the device.
+    /// The account id of the maker of the device.
     pub brand: String,
     /// The value of the header `model`.
     pub name: String,
@@ -300,7 +300,7 @@ fn read(reading: &mut Reading<'_>) -> Model {
     model
 }
 
-/// A header nobody knows is signed like any other, and does nothing.
+/// An unknown header is signed like any other, and has no effect.
 fn unknown_headers(reading: &mut Reading<'_>) {
     let unknown: Vec<String> = reading.names().filter(|name| !KNOWN.contains(name)).map(cited).collect();
     for name in unknown {

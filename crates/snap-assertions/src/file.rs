@@ -80,7 +80,7 @@ pub enum NotOneModel {
     },
 }
 
-/// The model that an image is held to: alone in its file, so that nobody has to ask which one counts.
+/// The model that an image must have. It must be alone in its file, so that there is no doubt which one counts.
 ///
 /// # Errors
 /// Where it is not that.

@@ -16,7 +16,7 @@ pub struct Findings {
     pub warnings: Vec<String>,
 }
 
-/// More sentences about one assertion nobody reads, and a hostile one could ask for a hundred thousand.
+/// Limit of sentences about one assertion: a hostile one could cause a hundred thousand.
 const MOST: usize = 100;
 
 impl Findings {

@@ -14,7 +14,7 @@ pub const MAX_HEADERS: usize = 128 * 1024;
 pub const MAX_BODY: usize = 2 * 1024 * 1024;
 /// As in snapd's stream decoder.
 pub const MAX_SIGNATURE: usize = 128 * 1024;
-/// Text that is cited in an error is cut behind so many characters: a digest fits.
+/// Text that is cited in an error is cut to this many characters: a digest fits.
 const CITED: usize = 64;
 
 /// The value of a header.
@@ -163,7 +163,7 @@ pub(super) fn cited(text: &str) -> String {
     cited
 }
 
-/// Whoever reads assertions keeps their numbers in 64 bits, one of them the sign.
+/// Readers of assertions keep numbers in 64 bits, one of them the sign.
 pub(super) const MAX_NUMBER: u64 = i64::MAX.unsigned_abs();
 
 /// A decimal number as headers have them: no sign, no leading zero.

@@ -144,7 +144,7 @@ pub enum Error {
     /// A word is no time.
     #[error(transparent)]
     Time(#[from] TimeError),
-    /// Nobody takes what we show.
+    /// The output cannot be written.
     #[error("writing to standard output")]
     Output(#[source] io::Error),
     /// The page cannot be written.
@@ -175,7 +175,7 @@ pub enum Error {
         /// How many a page holds.
         most: u64,
     },
-    /// Nobody made this attempt.
+    /// The log has no attempt of this number.
     #[error("there is no attempt {attempt} in this flash log: `flashline log` lists them")]
     NoAttempt {
         /// The number that was asked for.
@@ -273,7 +273,7 @@ fn nearest(asked: &str, names: BTreeSet<String>) -> Vec<String> {
     near.into_iter().take(3).map(|(_, name)| harmless(&name)).collect()
 }
 
-/// Whoever read this may have seen enough.
+/// The reader of the output may have closed it early.
 fn seen_enough(result: Result<u8, Error>) -> Result<u8, Error> {
     match result {
         Err(Error::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(GOOD),

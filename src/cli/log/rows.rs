@@ -15,7 +15,7 @@ use crate::station::outcome::OutcomeWord;
 /// Rows that say how wide a table must be; those behind them are cut where they are wider.
 const SAMPLE: usize = 1000;
 
-/// How many rows stand above those to come, where nobody says.
+/// How many rows are shown before those to come, by default.
 const BEFORE: u32 = 10;
 
 /// Milliseconds between two looks: soon enough for somebody who watches, and nothing for a disk that cards are recorded on.

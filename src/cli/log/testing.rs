@@ -13,7 +13,7 @@ use crate::station::record::{Attempt, Entry, Plan};
 use crate::station::testing::{armed_by, card, image, mapped_proof, proof};
 use crate::station::units::Bytes;
 
-/// Takes so many bytes, then is gone.
+/// Accepts this many bytes, then is gone.
 pub(super) struct Pipe(pub(super) usize, pub(super) io::ErrorKind);
 
 impl Write for Pipe {

@@ -56,7 +56,7 @@ struct Line<'a> {
     socket: Option<Socket>,
 }
 
-/// Slots first, in the order of the configuration, then what is nobody's.
+/// Slots first, in the order of the configuration, then ports that belong to no slot.
 fn lines(sockets: Vec<Socket>, slots: &[SlotSettings]) -> Vec<Line<'_>> {
     let (ours, others): (Vec<Socket>, Vec<Socket>) =
         sockets.into_iter().partition(|socket| slots.iter().any(|slot| slot.ports.contains(&socket.port)));

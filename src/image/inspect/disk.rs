@@ -9,7 +9,7 @@
 //! ```
 //! What `image inspect` demands of an image of Ubuntu Core is more. Here a table is taken that any system would take: hybrid ones,
 //! entries elsewhere than usual, partitions that overlap as those of an ISO do. A damaged one is not, though a system might help itself
-//! with the backup: nobody builds an image so.
+//! with the backup: no tool builds an image in this way.
 
 use std::rc::Rc;
 use std::thread;

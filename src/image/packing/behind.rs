@@ -83,9 +83,9 @@ impl Share {
 pub(super) enum Behind {
     /// The file ends here, or only padding follows.
     End,
-    /// The next stream, after so many zeroes.
+    /// The next stream, after this many zeroes.
     Next { zeroes: u64 },
-    /// The next stream, after so many zeroes, which may not stand there.
+    /// The next stream, after this many zeroes, which are not allowed there.
     Apart { zeroes: u64 },
     /// Something that begins as a stream does and ends at once.
     Cut,

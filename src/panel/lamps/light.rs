@@ -52,7 +52,7 @@ pub enum Rhythm {
 pub struct Beat {
     /// Whether the LED is lit.
     pub lit: bool,
-    /// For so many milliseconds.
+    /// How long, in milliseconds.
     pub ms: u16,
 }
 

@@ -70,7 +70,7 @@ impl<T: Clone> Told<T> {
 }
 
 impl Lamps {
-    /// Has lamps, once they are named, show what `view` says; nothing where nobody is left who decides, which is a fault.
+    /// Has lamps, once they are named, show what `view` says; `None` if the deciding task has stopped, which is a fault.
     ///
     /// # Errors
     /// When the thread cannot be made.

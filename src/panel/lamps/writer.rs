@@ -6,7 +6,7 @@ use super::led::{self, LedClass, Means};
 use super::light::{Light, Program};
 use crate::station::lamp::{Lamp, fits};
 
-/// What whoever looks after the station should know of an LED. Said once, and once more when it is well again.
+/// A problem of an LED that the engineer should know. It is reported once, and once more when it is over.
 #[derive(Debug)]
 pub enum News {
     /// It does not show what it should.

@@ -8,7 +8,7 @@ use crate::station::types::settings::Policy;
 use crate::station::types::sizes::is_sold_as;
 use crate::station::types::survey::Survey;
 
-/// Does nobody use it?
+/// Checks that nothing uses the disk.
 ///
 /// # Errors
 /// The use that says most.

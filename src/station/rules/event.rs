@@ -37,7 +37,7 @@ pub enum End {
 }
 
 impl End {
-    /// The card holds the image, and nobody may write to it any more.
+    /// The card holds the image, and no program may write to it any more.
     #[must_use]
     pub fn is_proof(&self) -> bool {
         matches!(self, Self::Verified(_) | Self::VerifiedMapped(_) | Self::Rechecked(_) | Self::RecheckedMapped(_))

@@ -34,7 +34,7 @@ use crate::station::types::units::{Bytes, Moment};
 pub(super) enum Phase {
     /// No card is in the slot.
     Empty,
-    /// Nobody put it in to be erased.
+    /// The card was not put in to be erased.
     Held(Hold),
     /// Waiting for the card to sit still.
     Settling { visit: Visit, since: Moment, asked: u32 },

@@ -13,7 +13,7 @@ pub enum Sign {
     Empty,
     /// No image may be written here, for this reason.
     Disarmed(String),
-    /// Nobody put the card in to be flashed.
+    /// The card was not put in to be flashed.
     Held(Hold),
     /// The order of the slot's model is complete: no card is wanted.
     OrderComplete {
@@ -39,7 +39,7 @@ pub enum Sign {
     Recording,
     /// Every byte is proven, and the row is on disk.
     Passed,
-    /// The image's data is proven and recorded; its zeroes were skipped. Never PASS: nobody knows what stands there.
+    /// The image's data is proven and recorded; its zeroes were skipped. Never PASS: the contents of the rest are unknown.
     PassedMapped,
     /// It held the image already: proven anew, and counted once in all.
     Done,

@@ -10,8 +10,8 @@ use crate::station::types::record::AttemptNumber;
 use crate::station::types::standing::LogNote;
 use crate::station::types::units::{Bytes, rate};
 
-/// Whoever decides says at least once a second what is shown, changed or not, and beats ten times as often; a burst of events or a slow
-/// disk takes nothing like this. After so long a silence nothing that was shown is to be believed: a green may belong to the card before.
+/// The deciding task publishes its view at least once a second, changed or not, and beats ten times as often. A burst of events or a slow
+/// disk takes much less. After a silence of this length the last view no longer holds: a green sign may belong to the card before.
 pub const DEAD_AFTER: Duration = Duration::from_secs(3);
 
 /// How far the work on a card has come.
@@ -176,7 +176,7 @@ pub struct View {
 }
 
 impl View {
-    /// The same where nobody decides any more: nothing of it is to be believed.
+    /// The same view when the deciding task has stopped: none of its signs holds any more.
     #[must_use]
     pub fn of_a_dead_station(mut self) -> Self {
         self.fault = Some("it decides nothing any more".to_owned());

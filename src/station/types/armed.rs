@@ -4,13 +4,13 @@ use super::outcome::Digest;
 use super::request::Who;
 use super::units::Bytes;
 
-/// What an image may be, by the word of whoever configured it.
+/// Which contents of an image the configuration accepts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Contents {
     /// A disk image: a partition table that is whole, or one file system from the first byte on.
     #[default]
     Disk,
-    /// Also data of which nobody can tell whether it is whole: raw firmware, nothing but zeroes, a length between two blocks. What is
+    /// Also data whose completeness cannot be checked: raw firmware, nothing but zeroes, a length between two blocks. What is
     /// known to be something else than an image, or cut short, is not written for this word either.
     Any,
 }
@@ -43,7 +43,7 @@ impl Zeroes {
 /// The model assertion that was found inside an image.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct DeviceModel {
-    /// The account of whoever makes the device.
+    /// The account id of the maker of the device.
     pub brand: String,
     /// The value of the header `model`.
     pub model: String,
@@ -60,7 +60,7 @@ pub struct DeviceModel {
 /// How far it is known what device an image is for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub enum ModelProof {
-    /// Nobody looked inside: `require = "none"`, or a bench.
+    /// The image was not inspected: `require = "none"`, or a bench.
     #[default]
     None,
     /// The model inside is the one configured; signatures were not demanded.
@@ -147,7 +147,7 @@ pub struct Armed {
 }
 
 impl Armed {
-    /// `BRAND/MODEL` by the assertion inside; by the configuration where nobody looked.
+    /// `BRAND/MODEL` by the assertion inside; by the configuration if the image was not inspected.
     #[must_use]
     pub fn logged_model(&self) -> String {
         self.model_proof.device().map_or_else(|| self.model.clone(), |device| format!("{}/{}", device.brand, device.model))
@@ -186,7 +186,7 @@ impl Occasion {
     }
 }
 
-/// Who armed an image and from where: whoever may write the configuration says what is armed.
+/// Who armed an image and from where. Who may write the configuration decides what is armed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ArmedBy {
     /// When this took hold.

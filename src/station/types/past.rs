@@ -10,7 +10,7 @@ pub enum Past {
     /// The log was not asked, or gave no answer.
     #[default]
     Unknown,
-    /// The card is told from others by its own register: nobody else's row is taken for its.
+    /// The card is identified by its own register: no row of another card is found.
     ByCid(Rows),
     /// The card is told from others by its serial, which two sticks of a careless maker may share.
     BySerial(Rows),

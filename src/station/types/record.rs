@@ -107,7 +107,7 @@ pub enum Entry {
         /// How long it took, and what was done.
         effort: Effort,
     },
-    /// A card that nobody touched left the bus and came back. Not every time: the 1st, 2nd, 4th, 8th …
+    /// A card left the bus and came back by itself. Not every time: the 1st, 2nd, 4th, 8th …
     CardReturned {
         /// The name of the slot.
         slot: String,

@@ -57,7 +57,7 @@ pub enum Command {
         /// The name of the slot.
         slot: String,
     },
-    /// Make so many good cards of a model, and no more.
+    /// Make a number of good cards of a model, and no more.
     StartOrder {
         /// `BRAND/MODEL`, or the name that slots use for it.
         model: String,

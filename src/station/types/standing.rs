@@ -46,7 +46,7 @@ pub struct Standing {
 /// What is to be known of the flash log, and keeps no card from being begun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum LogNote {
-    /// It was begun anew, and nobody has said yet that this is right.
+    /// It was begun anew, and no user has confirmed that yet.
     Begun,
     /// It is gone when the power is, and the configuration allows that.
     Volatile,

@@ -260,7 +260,7 @@ type Finding = Result<Proof, Unproven>;
 pub struct Judge<'a> {
     trust: &'a Trust,
     time: Timestamp,
-    /// What helps where nobody knows the key that signed.
+    /// The cure if the key that signed is unknown.
     key_cure: &'static str,
     /// By digest; `None` while it is being looked for.
     found: RefCell<HashMap<Sha3, Option<Finding>>>,

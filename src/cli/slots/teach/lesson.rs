@@ -21,7 +21,7 @@ use crate::watch::topology::{Companion, Socket};
 /// Contacts bounce, and some USB 3 sticks show as USB 2 first.
 const SETTLE: Duration = Duration::from_millis(1500);
 
-/// What whoever teaches can say.
+/// What the teacher can say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Key {
     /// Leave this slot as it is.
@@ -57,7 +57,7 @@ impl Taught {
 #[derive(Clone, Debug)]
 enum Step {
     PutIn {
-        /// In a port already: nobody put these in for this slot.
+        /// Visits that were in a port already: these were not put in for this slot.
         known: BTreeSet<Visit>,
         /// Came since, and may still be bouncing.
         fresh: Option<(BTreeSet<Visit>, Moment)>,
@@ -100,7 +100,7 @@ impl Lesson {
         if self.is_over() { None } else { self.names.name(self.turn) }
     }
 
-    /// What whoever teaches is asked to do now.
+    /// What the teacher is asked to do now.
     pub(super) fn asks(&self) -> Option<String> {
         let slot = self.slot()?;
         match &self.step {

@@ -121,7 +121,7 @@ fn names(args: &TeachArgs, file: &ConfigFile) -> Names {
     }
 }
 
-/// The lesson itself. Nothing where whoever teaches broke it off.
+/// The lesson itself. `None` if the teacher ended it early.
 fn listen(names: Names, file: &ConfigFile) -> Result<Option<Vec<Taught>>, TeachError> {
     let sysfs = Sysfs::default();
     let mut polled = BTreeSet::new();

@@ -98,7 +98,7 @@ impl<R: BufRead> Unpacking<R> {
         }
     }
 
-    /// How much of what is packed nobody took.
+    /// How many packed bytes are left over.
     fn unread(&self) -> u64 {
         match self {
             Self::Stored(packed) => packed.limit(),
