@@ -42,7 +42,7 @@ impl Image {
         self.directory.path().join("image.img")
     }
 
-    /// Packed.
+    /// The image packed with xz.
     pub(crate) fn xz(&self) -> PathBuf {
         let packed = self.directory.path().join("image.img.xz");
         if !packed.exists() {

@@ -1,15 +1,15 @@
-//! What a benchmark measured: a table to read, and a list for machines.
+//! The figures of a benchmark: a table for people, and a list for programs.
 
 use std::fs;
 use std::io;
 use std::path::Path;
 
-/// One measured value.
+/// A measured value, its unit and the limit it must keep.
 #[derive(Clone, Debug)]
 pub(crate) struct Figure {
     /// What it is called.
     pub(crate) name: &'static str,
-    /// The measured value.
+    /// The measured value, in the unit of this figure.
     pub(crate) value: f64,
     /// Its unit; `ratio` has none.
     pub(crate) unit: &'static str,
@@ -65,7 +65,7 @@ fn short(value: f64) -> String {
     }
 }
 
-/// Prints the table.
+/// Prints all figures as one table.
 pub(crate) fn print(figures: &[Figure]) {
     println!();
     println!("{:<24} {:>9} {:<9} {:<9} measure", "name", "value", "unit", "bar");

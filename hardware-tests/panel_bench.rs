@@ -1,5 +1,5 @@
-//! What it costs to be looked at: 32 slots that change ten times a second, a panel that draws them, and somebody who asked to watch and
-//! never reads.
+//! The benchmark of views: 32 slots that change ten times a second, a panel that draws them, and a client that asks to watch and never
+//! reads.
 
 mod figures;
 
@@ -14,7 +14,7 @@ use figures::{Bar, Figure, median};
 use flashline::control::access::Rights;
 use flashline::control::client::Client;
 use flashline::control::server::Server;
-use flashline::station::command::Who;
+use flashline::station::request::Who;
 use flashline::station::sign::Sign;
 use flashline::station::units::Bytes;
 use flashline::station::view::{Progress, SlotView, View};

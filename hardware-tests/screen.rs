@@ -1,4 +1,4 @@
-//! The emulated PC's first screen, as an operator reads it.
+//! Reads the first screen of the emulated PC as text, as an operator sees it.
 
 use flashline_lab::Pc;
 

@@ -1,4 +1,4 @@
-//! What the demo tells: short enough to be read on the terminal, and whole in a file.
+//! Writes what the demo shows: short on the terminal, complete in a file.
 
 use std::error::Error;
 use std::fs::File;
@@ -32,7 +32,7 @@ pub(crate) struct Transcript {
 }
 
 impl Transcript {
-    /// Begins the file.
+    /// Creates the file and writes its head.
     pub(crate) fn begin(path: &Path) -> io::Result<Self> {
         Ok(Self { began: Instant::now(), whole: File::create(path)? })
     }
@@ -42,13 +42,13 @@ impl Transcript {
         self.began.elapsed().as_secs_f64()
     }
 
-    /// A heading.
+    /// Writes a heading to screen and file.
     pub(crate) fn heading(&self, text: &str) -> io::Result<()> {
         let line = "─".repeat(text.chars().count());
         self.both(&format!("\n{text}\n{line}\n"))
     }
 
-    /// A paragraph.
+    /// Writes a paragraph to screen and file.
     pub(crate) fn say(&self, text: &str) -> io::Result<()> {
         self.both(&format!("\n{}", wrapped(text, WIDTH)))
     }

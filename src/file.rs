@@ -1,4 +1,5 @@
-//! Where a file is, and which version of it: a changed one differs in at least one of these, `ctime` above all, which nobody can set.
+//! Identifies a file and its version. A changed file differs in at least one of these facts, above all in `ctime`, which no program can
+//! set.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;

@@ -3,29 +3,29 @@
 //! An operator puts a card into a slot; the station writes the image of that slot's model to it, reads every byte back, records
 //! the card in the flash log, and only then shows PASS. The rooms, in the order a card meets them:
 //!
-//! [`config`] reads what the station engineer wrote: which models, which slots, which ports. It is proved once, and an error
+//! [`config`] reads what the station engineer wrote: which models, which slots, which ports. It is validated once, and an error
 //! names line, key and cure.
 //!
-//! [`image`] opens an image whatever it is packed in, hashes it piece by piece, and keeps a raw copy that nothing changes any
-//! more. Cards are written from that copy only. It looks inside the copy, without mounting it, and holds what it finds to the model.
+//! [`image`] opens an image in any supported packing, hashes it piece by piece, and keeps a raw copy that never changes. Cards are
+//! written from that copy only. It inspects the copy, without mounting it, and compares what it finds with the model.
 //!
-//! The package [`snap_assertions`] reads the model assertion of the device an image is for, proves its signature and the chain of keys
-//! behind it, and knows the rules it must keep. It imports nothing of ours.
+//! The package [`snap_assertions`] reads the model assertion of the device an image is for, verifies its signature and the chain of keys
+//! to a trusted root, and checks its rules. It imports nothing of ours.
 //!
-//! [`watch`] looks at sysfs, prompted by udev, and tells of every card that came or left, each visit told apart by the kernel's
-//! `DISKSEQ`. It also finds out who uses a disk, and what hangs on what: slots that were taught know their hubs and readers.
+//! [`watch`] reads sysfs after every hint of udev, and reports every card that came or left. The kernel's `DISKSEQ` identifies each visit.
+//! It also finds out who uses a disk, and what hangs on what: slots that were taught know their hubs and readers.
 //!
 //! [`station`] decides. It is a value: an event with its time goes in, effects come out. Admission, outcomes and every word an
 //! operator meets live here, and nothing that could touch a disk.
 //!
-//! [`flash`] writes one card and proves it, in a thread of its own, by types that each earn the next. [`device`] is the card as
-//! the kernel gives it, with direct I/O, and holds the crate's `unsafe`.
+//! [`flash`] writes one card and proves it, in a thread of its own. Each step has a type that only the step before it can make.
+//! [`device`] is the card as the kernel gives it, with direct I/O, and holds the crate's `unsafe`.
 //!
 //! [`ledger`] is the flash log: an event is durable before it counts. [`report`] makes tables, pages and files of it.
 //!
-//! [`panel`] shows what the station says: on a terminal, in a journal, by lamps. [`control`] is where it can be asked, and told.
+//! [`panel`] shows the state of the station: on a terminal, in a journal, by lamps. [`control`] answers the requests of clients.
 //!
-//! [`zone`] is the PC's time zone: which moment belongs to which day and shift. [`file`] is where a file is, and which version of it.
+//! [`zone`] is the PC's time zone: it tells which moment belongs to which day and shift. [`file`] identifies a file and its version.
 //!
 //! [`daemon`] ties them together: one task owns the station, threads carry the bytes. [`cli`] is the command line.
 //!
@@ -41,8 +41,8 @@
 //!       │      PASS · FAILED · PULLED        │                                        ▼
 //!       └───────────────────────────── RECORDING ◀───── head read back ──────────  FINISHING
 //! ```
-//! Where done cards are looked for, RECHECKING comes before WRITING: a card that holds every byte of the image already goes to RECORDING
-//! from there, unwritten, and is DONE.
+//! If `[policy] done` is `"recheck"`, RECHECKING comes before WRITING: a card that already holds every byte of the image goes to
+//! RECORDING from there, unwritten, and is DONE.
 //!
 //! # Who may import whom
 //!

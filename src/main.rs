@@ -1,4 +1,4 @@
-//! The `flashline` command.
+//! The program `flashline`.
 
 use std::process::ExitCode;
 

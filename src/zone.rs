@@ -1,6 +1,7 @@
 //! The PC's time zone, as the C library understands it: `TZ`, else `/etc/localtime`.
 //!
-//! What "today" is, when a shift ends and which file a row stands in hang on it, so a zone that is not understood is told. Knows no time.
+//! The zone decides what "today" is, when a shift ends and which file a row is in, so a zone that is not understood is reported. Knows no
+//! time.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -13,7 +14,7 @@ use jiff::{Timestamp, Zoned};
 /// of November (glibc, `time/tzset.c`, `posixrules`; tzcode, `TZDEFRULESTRING`).
 const RULE: &str = ",M3.2.0,M11.1.0";
 
-/// What `TZ` says.
+/// What the variable `TZ` says.
 #[derive(Clone, Debug, PartialEq)]
 enum Said {
     /// It is not set: the PC's own zone holds.

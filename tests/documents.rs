@@ -1,5 +1,5 @@
-//! The documents say what is so: every link leads somewhere, the lists of codes are those of the program, and every command line can be
-//! typed.
+//! Tests of the documents: every link leads somewhere, the lists of codes are those of the program, every command line can be typed, and no
+//! doc comment is empty of meaning.
 //!
 //! A table below a line `<!-- from the code: NAME -->` is compared with the code, all columns but the last, which is written by hand. With
 //! `FLASHLINE_WRITE_DOCUMENTS=1` the tables are written anew; the last column of a code that stays is kept.
@@ -9,10 +9,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use flashline::station::instruction::Instruction;
 use flashline::station::outcome::{Counted, Failure, OutcomeWord, Pull, Refusal, StationFault};
 use flashline::station::reason::{REASONS, SIGNS};
-use flashline::station::sign::{Call, Hold, Sign};
-use flashline::station::todo::Instruction;
+use flashline::station::sign::{Hold, OperatorAction, Sign};
 
 /// What has the tables written anew.
 const WRITE: &str = "FLASHLINE_WRITE_DOCUMENTS";
@@ -337,7 +337,7 @@ mod codes {
                     .iter()
                     .map(|sign| vec![coded(sign.code()), sign.word().to_owned(), coded(sign.call().code()), coded(sign.todo().code())]),
             ),
-            table("calls", &["code"], Call::ALL.map(|call| vec![coded(call.code())])),
+            table("calls", &["code"], OperatorAction::ALL.map(|call| vec![coded(call.code())])),
             table("todo", &["code", "text"], Instruction::ALL.map(|todo| vec![coded(todo.code()), todo.text().to_owned()])),
             table(
                 "reasons",
@@ -355,7 +355,7 @@ mod codes {
             plain("errors", errors()),
             plain("kinds of events", kinds()),
             plain("model proof", sources::words("ProofClass", "word")),
-            plain("identified", sources::words("Identified", "word")),
+            plain("identified", sources::words("Identity", "word")),
             plain("flush", sources::words("CacheFlush", "word")),
             plain("head of a card", sources::words("CardHead", "word")),
             plain("plan", sources::words("Plan", "word")),
@@ -363,7 +363,7 @@ mod codes {
             table(
                 "exit codes",
                 &["code"],
-                ["GOOD", "NOT_GOOD", "WRONG"].map(|name| vec![sources::constant(&format!("pub(crate) const {name}: u8"))]),
+                ["GOOD", "NOT_GOOD", "USAGE_OR_STATION"].map(|name| vec![sources::constant(&format!("pub(crate) const {name}: u8"))]),
             ),
         ]
     }
@@ -679,5 +679,50 @@ mod scenarios {
         let hostile = sources.iter().filter(|path| is_hostile(path)).flat_map(|path| functions(path));
         let left_out: Vec<_> = hostile.filter(|name| !named.contains(name.as_str())).collect();
         assert!(left_out.is_empty(), "docs/developer/promises.md does not name: {left_out:#?}");
+    }
+}
+
+mod comments {
+    use super::*;
+
+    /// A doc comment must have more words than this: "Why." or "The file." says no more than the name below it.
+    const TOO_FEW: usize = 2;
+
+    /// The doc comments of a source that have too few words: the number of their first line, and their text.
+    fn short(source: &str) -> Vec<(usize, String)> {
+        let mark = |line: &str| match line.trim_start() {
+            line if line.starts_with("////") => None,
+            line if line.starts_with("///") => Some("///"),
+            line if line.starts_with("//!") => Some("//!"),
+            _ => None,
+        };
+        let mut comments: Vec<(usize, String)> = Vec::new();
+        let mut before = None;
+        for (number, line) in (1..).zip(source.lines()) {
+            let now = mark(line);
+            if let Some(mark) = now {
+                let text = line.trim_start().trim_start_matches(mark);
+                match comments.last_mut() {
+                    Some((_, comment)) if before == now => comment.push_str(text),
+                    _ => comments.push((number, text.to_owned())),
+                }
+            }
+            before = now;
+        }
+        let too_few = |text: &str| text.split_whitespace().count() <= TOO_FEW;
+        comments.into_iter().filter(|(_, text)| too_few(text)).map(|(number, text)| (number, text.trim().to_owned())).collect()
+    }
+
+    #[test]
+    fn no_doc_comment_of_a_source_has_only_one_or_two_words() {
+        let planted = "//! Reads a file.\n//!\nstruct File {\n    /// Why.\n    a: u8,\n    /// The\n    /// file.\n    b: u8,\n    /// Bytes read so far.\n    c: u8,\n}";
+        assert_eq!(short(planted), [(4, "Why.".to_owned()), (6, "The file.".to_owned())], "short comments are found");
+        let sources = files_below(root(), ".rs");
+        assert!(sources.len() > 200, "the sources are found: {}", sources.len());
+        let mut wrong = Vec::new();
+        for source in sources {
+            wrong.extend(short(&read(&source)).into_iter().map(|(line, text)| format!("{}, line {line}: {text}", shown(&source))));
+        }
+        assert!(wrong.is_empty(), "comments that say no more than a name: say meaning, unit, range, error or source\n{}", wrong.join("\n"));
     }
 }

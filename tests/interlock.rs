@@ -1,4 +1,4 @@
-//! The interlock as the station engineer meets it: `flashline check` over a configuration, which asks what the station asks when it arms.
+//! Tests of the interlock as the engineer meets it: `flashline check` makes the same checks as a station that arms.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -43,7 +43,7 @@ fn model(image: &str, assertion: &str, more: &str) -> String {
     format!("image = {image:?}\nassertion = {assertion:?}\n{more}")
 }
 
-/// One model alone.
+/// Runs `flashline check` over a configuration with one model of these keys.
 fn armed(keys: String) -> Result<Value, String> {
     let (code, models) = check(&TRUST, &[keys]);
     let armed = models[0]["armed"] == true;

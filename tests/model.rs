@@ -1,5 +1,4 @@
-//! `flashline model check` over files: a signed chain under a root of its own, what became of it in other hands, and the outcome and
-//! exit code each must have.
+//! Tests of `flashline model check`: a signed chain under a test root, changed copies of it, and the outcome and exit code of each.
 
 use std::fs;
 use std::path::{Path, PathBuf};

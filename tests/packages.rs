@@ -1,4 +1,4 @@
-//! What the packages of the workspace link, asked of cargo.
+//! Tests of what the packages of the workspace link, as `cargo` reports it.
 
 use std::collections::BTreeSet;
 use std::process::Command;

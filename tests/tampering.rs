@@ -1,4 +1,4 @@
-//! The flash log in the hands of somebody who has the file, the `sqlite3` program and time: whatever they do to an event, a trigger
+//! Tests of a flash log in the hands of somebody with the file, the `sqlite3` program and time: for every change of an event, a trigger
 //! refuses it or `flashline log verify` names it.
 
 use std::io::ErrorKind;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use flashline::ledger::{Ledger, Stamp};
-use flashline::station::card::{Bus, Card, DevNum, Identified, Visit};
+use flashline::station::card::{Bus, Card, DevNum, Identity, Visit};
 use flashline::station::outcome::{Effort, Outcome, Pull};
 use flashline::station::past::Past;
 use flashline::station::port::{Chain, Port};
@@ -98,7 +98,7 @@ fn attempt(number: u64) -> Attempt {
         serial: Some(format!("S-{number}")),
         wwn: None,
         cid: None,
-        identified: Identified::ByUsb,
+        identified: Identity::UsbSerial,
         capacity: Bytes(64 << 20),
         logical_block: 512,
         write_protected: false,

@@ -1,4 +1,4 @@
-//! What the fuzz targets share: an image of the tests' own, changed by what the fuzzer says.
+//! Shared code of the fuzz targets: a test image, changed by the input of the fuzzer.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,7 +15,7 @@ use flashline::station::units::Bytes;
 
 const BLOCK: usize = 4096;
 
-/// The tests' data.
+/// The path of a file or directory under `tests/data`.
 pub fn data(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/data/snap").join(name)
 }

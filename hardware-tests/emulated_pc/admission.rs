@@ -1,4 +1,4 @@
-//! Never the wrong disk.
+//! The wrong disk is never written.
 
 use flashline_lab::{MIB, Pc, secs};
 

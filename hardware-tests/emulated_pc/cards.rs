@@ -1,4 +1,4 @@
-//! A card of any source, handled alike: a stick in a USB port, a card in an SD slot, a card in a reader.
+//! A card of any kind behind one interface: a stick in a USB port, a card in an SD slot, a card in a reader.
 
 use std::ops::Deref;
 use std::panic::resume_unwind;
@@ -211,7 +211,7 @@ impl Card<'_> {
     }
 }
 
-/// What is counted.
+/// A counter of an emulated card that shows whether it was written to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Moved {
     Written,

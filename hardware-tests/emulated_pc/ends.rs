@@ -1,4 +1,4 @@
-//! How a station ends: asked to, or not. Either way every attempt has its one row, and no half-written card boots.
+//! How a station ends, on request or not. Either way every attempt has one row, and no half-written card boots.
 
 use std::time::Duration;
 

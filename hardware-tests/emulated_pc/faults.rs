@@ -1,4 +1,4 @@
-//! Cards that lie, and cards that break: green is true.
+//! Cards that lie and cards that break: a green sign is always true.
 
 use flashline_lab::{MIB, Pc};
 

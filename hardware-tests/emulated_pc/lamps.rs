@@ -1,4 +1,4 @@
-//! Lamps of every kind: a USB light, a keyboard's LED, an SD host's own. What they show in every state, and when the station is no more.
+//! Lamps of every kind: a USB light, a keyboard's LED, an SD host's own. What they show in every state, and when the station has ended.
 
 use flashline_lab::{Job, MIB, Pc, secs};
 

@@ -1,4 +1,4 @@
-//! The flash log cannot be written: nothing new begins, nothing turns green, and nothing is lost.
+//! If the flash log cannot be written, no card is started, no sign turns green, and no row is lost.
 
 use std::ops::Range;
 use std::time::Duration;

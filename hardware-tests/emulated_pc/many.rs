@@ -1,4 +1,4 @@
-//! Many cards in a moment: a whole tray at once, one card again and again, two that say the same of themselves.
+//! Many cards in a short time: a whole tray at once, one card again and again, two cards with the same identity.
 
 use std::collections::BTreeSet;
 use std::thread;

@@ -1,4 +1,4 @@
-//! The wrong image in the right place: what is inside an image decides which slots it is written in.
+//! An image of the wrong model: what is inside an image decides which slots it is written in.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,4 +1,4 @@
-//! Orders: so many good cards and not one more; and cards that are finished already, which make no order longer.
+//! Orders stop at their number of good cards; cards that hold the image already do not count twice.
 
 use flashline_lab::{Errno, MIB, Pc, UsbStick, secs};
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! The operator's panel on the first screen: every state a slot can be in, as it is read from three metres away.
+//! The operator's panel on the first screen: every state of a slot, made to be read from three metres away.
 //!
 //! With `FLASHLINE_PICTURES=DIR` every screen that was asserted on is kept there as a PNG.
 

@@ -1,4 +1,4 @@
-//! The power goes. Cards and the disk with the log lose, at random, what was written and not flushed.
+//! Power cuts: the cards and the disk with the log lose, at random, what was written and not flushed.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! A card taken out while it is busy: whenever that is and wherever it sits, it is pulled, and the slot takes the next card.
+//! A card taken out while it is busy is PULLED, at any moment and in any kind of slot, and the slot accepts the next card.
 
 use flashline_lab::{MIB, Pc};
 

@@ -1,4 +1,4 @@
-//! A reader with four slots behind one plug: four slots of the station, and one thing that can be lost.
+//! A reader with four slots behind one plug is four slots of the station, and one device that can be lost.
 
 use flashline_lab::{MIB, Pc, secs};
 

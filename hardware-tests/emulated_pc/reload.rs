@@ -1,4 +1,4 @@
-//! The configuration is read again while cards are busy: they finish with what they started with.
+//! The configuration is read again while cards are busy: those cards finish with the configuration they started with.
 
 use flashline_lab::{MIB, Pc, Signal, UsbStick, secs};
 

@@ -1,4 +1,4 @@
-//! The station as a service: what systemd does with it, and what it tells systemd.
+//! The station as a systemd service: what systemd does with it, and what it tells systemd.
 
 use flashline_lab::{MIB, Pc, secs};
 

@@ -1,4 +1,4 @@
-//! A shift ends: what is written on the shift sheet is on every screen, and catches a log that was cut off or put back.
+//! The end of a shift: every screen shows the anchor for the shift sheet, and the anchor detects a log that was cut or replaced.
 
 use flashline_lab::{MIB, Pc, secs};
 

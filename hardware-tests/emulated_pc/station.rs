@@ -1,4 +1,4 @@
-//! The daemon at work in the emulated PC, as scenarios follow it: in the foreground, a line for every sign.
+//! A running station in the emulated PC, for scenarios: in the foreground, with one line for every sign.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ const A_CARD: Duration = secs(120);
 /// A pace at which every step of a small card can be told apart: the engine moves pieces of a MiB.
 pub(crate) const A_PIECE_A_SECOND: u64 = MIB;
 
-/// A running daemon.
+/// A station that runs in the guest.
 pub(crate) struct Station<'a> {
     pub(crate) pc: &'a Pc,
     pub(crate) job: Job,

@@ -1,5 +1,5 @@
-//! A card swapped for another in a fifth of a second, too fast for a slot that is only looked at now and then: the second card is
-//! never shown or recorded as the first.
+//! A card swapped for another within a fifth of a second, faster than the slot is polled: the second card is never shown or recorded as the
+//! first.
 
 use std::thread;
 use std::time::Duration;

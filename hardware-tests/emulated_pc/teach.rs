@@ -1,4 +1,4 @@
-//! Slots that are taught by hand, on a terminal; and what becomes of them when their hub or reader is no longer the one they hung on.
+//! Slots taught by hand on a terminal, and what happens when their hub or reader is replaced.
 
 use std::time::Duration;
 

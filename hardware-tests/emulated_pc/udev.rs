@@ -1,4 +1,4 @@
-//! The rest of the PC keeps away from cards in slots, by the udev rules the station prints.
+//! The udev rules of the station keep other programs of the PC off the cards in slots.
 
 use flashline_lab::{MIB, Pc, UsbStick, secs};
 

@@ -1,4 +1,4 @@
-//! A card's visit: put in, written, proven, taken out; or taken out too soon.
+//! The visit of a card: put in, written, proven, taken out, or taken out too soon.
 
 use flashline_lab::{MIB, Pc, secs};
 

@@ -1,5 +1,4 @@
-//! Cards that are loop devices: over memory where the kernel can do direct I/O there, made slow by the block cgroup, and gone
-//! afterwards.
+//! Loop devices as cards: in memory if the kernel supports direct I/O there, slowed down by the block cgroup, and removed at the end.
 
 use std::fs::{self, File};
 use std::os::linux::fs::MetadataExt;
@@ -106,7 +105,7 @@ impl Bench {
     }
 }
 
-/// A loop device.
+/// A loop device that stands for a card.
 #[derive(Debug)]
 pub(crate) struct Card {
     pub(crate) node: PathBuf,

@@ -1,4 +1,4 @@
-//! The images that are written.
+//! The images that the benchmark writes.
 
 use std::fs::File;
 use std::io;
@@ -8,9 +8,9 @@ use std::process::Command;
 
 use crate::Result;
 
-/// A binary megabyte.
+/// Bytes in a mebibyte (2^20).
 pub(crate) const MIB: u64 = 1 << 20;
-/// A binary gigabyte.
+/// Bytes in a gibibyte (2^30).
 pub(crate) const GIB: u64 = 1 << 30;
 
 /// A raw image, and how much of it is not zero.

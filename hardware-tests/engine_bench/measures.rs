@@ -1,4 +1,4 @@
-//! What is measured, and the bars it must keep to.
+//! What the benchmark measures, and the limits of each figure.
 
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;

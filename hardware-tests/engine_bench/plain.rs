@@ -1,4 +1,4 @@
-//! A writer and reader that does nothing but move bytes: the image's data to the device, then the whole span back.
+//! A minimal writer and reader for comparison: copies the image's data to the device, then reads the whole span.
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
@@ -10,7 +10,7 @@ use nix::libc;
 
 use crate::Result;
 
-/// One call.
+/// Bytes of one write: 4 MiB, as the station writes.
 const CALL: usize = 4 << 20;
 
 /// Writes and reads; prints nothing but the seconds it took.

@@ -1,4 +1,4 @@
-//! Running ours and theirs, and what it cost: seconds, CPU, anonymous memory.
+//! Runs our program and the others, and measures the cost: seconds, CPU, anonymous memory.
 
 use std::ffi::OsString;
 use std::fs;

@@ -1,4 +1,4 @@
-//! The flash log's benchmark: a log as long as years of work, made through the ledger's own append, and what people ask of it.
+//! The benchmark of the flash log: a log of years of work, made through the ledger's own append, and typical queries of it.
 //!
 //! | module | owns |
 //! | --- | --- |

@@ -1,4 +1,4 @@
-//! What is measured. Every question is asked by a reader that opens the log for it, as the command does.
+//! What the benchmark measures. Every query opens the log with its own reader, as the command does.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;

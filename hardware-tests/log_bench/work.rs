@@ -4,20 +4,21 @@
 use std::time::Duration;
 
 use flashline::ledger::Stamp;
-use flashline::station::card::{Bus, Card, Cid, DevNum, Identified, Visit};
+use flashline::station::armed::{Armed, DeviceModel, ModelProof, Zeroes};
+use flashline::station::card::{Bus, Card, Cid, DevNum, Identity, Visit};
 use flashline::station::outcome::{Act, CacheFlush, CardHead, Curve, Digest, Effort, Failure, Outcome, Proof, Pull, ReadBack};
 use flashline::station::past::Past;
 use flashline::station::port::Port;
-use flashline::station::record::{Armed, Attempt, DeviceModel, Entry, ModelProof, Plan, Zeroes};
+use flashline::station::record::{Attempt, Entry, Plan};
 use flashline::station::units::Bytes;
 
 /// How long the factory works.
 pub(crate) const DAYS: u64 = 500;
 
-/// 2025-01-01T00:00:00Z.
+/// The first moment of the factory, 2025-01-01T00:00:00Z, in microseconds since 1970.
 pub(crate) const BEGIN: i64 = 1_735_689_600_000_000;
 
-/// Microseconds.
+/// A day in microseconds.
 pub(crate) const DAY: u64 = 86_400_000_000;
 
 const MODELS: [&str; 3] = ["acme/my-pi3", "acme/my-pi4", "initech/gateway-2000"];
@@ -30,7 +31,7 @@ pub(crate) fn serial(number: u64) -> String {
     format!("{box_:08X}{card:04}")
 }
 
-/// Its model.
+/// The model of the card of an attempt.
 pub(crate) fn model(number: u64) -> &'static str {
     MODELS[usize::from(number % 16 > 7) + usize::from(number % 16 > 12)]
 }
@@ -142,7 +143,7 @@ fn card(number: u64) -> Card {
         serial: (!sd).then(|| serial(number)),
         wwn: None,
         cid,
-        identified: if sd { Identified::ByCid } else { Identified::ByUsb },
+        identified: if sd { Identity::Cid } else { Identity::UsbSerial },
         capacity: Bytes(31_914_983_424),
         logical_block: 512,
         write_protected: false,

@@ -1,20 +1,20 @@
-//! `flashline check`
+//! `flashline check`: validate a configuration, its images and this PC.
 
 use std::fmt;
 
 use serde_json::json;
 
-use super::prepare::prepare;
-use super::{ConfigArg, GOOD, NOT_GOOD, WRONG, complain, medium, newest_in, say, say_json, sentence};
+use super::prepare_image::prepare;
+use super::{ConfigArg, GOOD, NOT_GOOD, USAGE_OR_STATION, complain, medium, newest_in, say, say_json, sentence};
 use crate::config::{ImageCheck, ModelSettings, Settings};
 use crate::daemon::arming::ArmError;
-use crate::daemon::interlock::{Interlock, Known};
+use crate::daemon::interlock::{Accepted, Interlock};
 use crate::image::stage::find_staged;
 use crate::ledger::believed;
 use crate::panel::lamps::led::{LedClass, SysfsLeds};
 use crate::panel::lines;
+use crate::station::armed::ModelProof;
 use crate::station::lamp::{SlotLamp, fits};
-use crate::station::record::ModelProof;
 use crate::station::sizes::{self, Room};
 use crate::station::standing::LogNote;
 use crate::station::units::Bytes;
@@ -38,8 +38,8 @@ pub(super) struct Args {
 struct Look<'a> {
     model: &'a ModelSettings,
     slots: Vec<&'a str>,
-    /// Nothing where nobody was to look.
-    armed: Option<Result<Known, ArmError>>,
+    /// `None` if images are not inspected.
+    armed: Option<Result<Accepted, ArmError>>,
     /// How long the raw image is, where that is known.
     span: Option<Bytes>,
 }
@@ -55,7 +55,7 @@ pub(super) fn run(args: &Args) -> u8 {
         Ok(settings) => settings,
         Err(error) => {
             complain(&error);
-            return WRONG;
+            return USAGE_OR_STATION;
         }
     };
     let log = medium::look(&settings);
@@ -122,15 +122,15 @@ fn exposed_slots(settings: &Settings) -> Vec<String> {
 /// What the station would do when it arms this model, with the copy it has, or with the image as it lies there.
 fn look<'a>(settings: &'a Settings, model: &'a ModelSettings, interlock: &Interlock, unseen: bool) -> Look<'a> {
     let slots = settings.slots.iter().filter(|slot| slot.model == model.name).map(|slot| slot.name.as_str()).collect();
-    let demand = interlock.demand(model).map_err(ArmError::from);
-    if unseen && demand.is_ok() {
+    let requirement = interlock.requirement(model).map_err(ArmError::from);
+    if unseen && requirement.is_ok() {
         return Look { model, slots, armed: None, span: None };
     }
     let mut span = None;
-    let armed = demand.and_then(|demand| {
+    let armed = requirement.and_then(|requirement| {
         let staged = find_staged(&model.image, &settings.store()).map_or_else(|| prepare(&model.image), Ok)?;
         span = Some(staged.span());
-        Ok(demand.prove(&staged)?)
+        Ok(requirement.check(&staged)?)
     });
     Look { model, slots, armed: Some(armed), span }
 }
@@ -274,7 +274,7 @@ fn print(args: &Args, settings: &Settings, looks: &[Look<'_>], impossible: &[Str
         say(format_args!("  {}  {}  in {slots}", look.model.name, look.model.image.display()));
         match &look.armed {
             None => say("    not looked into"),
-            Some(Ok(Known { model_proof, uncovered, warnings })) => {
+            Some(Ok(Accepted { model_proof, uncovered, warnings })) => {
                 let device =
                     model_proof.device().map(|device| format!(": {}/{}, revision {}", device.brand, device.model, device.revision));
                 say(format_args!("    model proof: {}{}", model_proof.word(), device.unwrap_or_default()));

@@ -1,4 +1,4 @@
-//! `flashline console`
+//! `flashline console`: the panel on a terminal, as a client of the station.
 
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
@@ -13,9 +13,9 @@ use ratatui::buffer::{Buffer, Cell};
 use ratatui::crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
 use ratatui::crossterm::{cursor, event, execute};
 
-use super::ask::StationArgs;
-use super::resident::stay_in_memory;
-use super::{GOOD, WRONG, complain, remark};
+use super::memory_lock::stay_in_memory;
+use super::request::StationArgs;
+use super::{GOOD, USAGE_OR_STATION, complain, remark};
 use crate::config::{self, DEFAULT_PATH, ImageCheck};
 use crate::control::client::{Client, ClientError};
 use crate::control::wire::{self, Status};
@@ -25,7 +25,7 @@ use crate::panel::console::draw::draw;
 use crate::panel::console::language::Language;
 use crate::panel::lines::local_time;
 use crate::station::reason::Fact;
-use crate::station::sign::Call;
+use crate::station::sign::OperatorAction;
 use crate::station::units::Bytes;
 
 /// Ten pictures a second are motion to the eye, and no more are drawn.
@@ -72,7 +72,7 @@ pub(super) fn run(args: &Args) -> u8 {
         Err(code) => {
             let known: Vec<&str> = Language::codes().collect();
             remark(format_args!("there is no language {code:?}: there are {}", known.join(", ")));
-            return WRONG;
+            return USAGE_OR_STATION;
         }
     };
     if let Some(note) = note {
@@ -84,7 +84,7 @@ pub(super) fn run(args: &Args) -> u8 {
     let listening = thread::Builder::new().name("listen".to_owned()).spawn(move || listen(&socket, &tell));
     if let Err(error) = listening {
         complain(&error);
-        return WRONG;
+        return USAGE_OR_STATION;
     }
     let result = if args.plain || !io::stdout().is_terminal() {
         print(&heard, &language, &mut ringer)
@@ -95,12 +95,12 @@ pub(super) fn run(args: &Args) -> u8 {
         Ok(()) => GOOD,
         Err(error) => {
             complain(&error);
-            WRONG
+            USAGE_OR_STATION
         }
     }
 }
 
-/// The language to speak, and why it is not the one asked for; the code that nobody knows.
+/// The language to speak, and why it is not the one asked for; the unknown code.
 fn language(asked: Option<&str>, configured: Option<String>) -> Result<(Language, Option<String>), String> {
     let chosen = match asked {
         Some(code) => Language::of(code).ok_or_else(|| code.to_owned())?,
@@ -134,7 +134,7 @@ fn listen(socket: &Path, tell: &mpsc::SyncSender<Heard>) {
     }
 }
 
-/// Tells what the station shows, until nobody listens any more.
+/// Tells what the station shows, until the receiver has gone.
 fn follow(socket: &Path, tell: &mpsc::SyncSender<Heard>) -> Result<(), ClientError> {
     let mut client = Client::connect(socket)?;
     let mut status = client.watch()?;
@@ -155,7 +155,7 @@ struct Ringer {
 }
 
 impl Ringer {
-    /// Rings if there is an outcome in these news that nobody heard of.
+    /// Rings if these news have an outcome it has not rung for.
     fn hear(&mut self, news: &Heard) -> io::Result<()> {
         let Heard::Status(status) = news else { return Ok(()) };
         let slots = status.slots.iter().map(|slot| bell::Heard {
@@ -359,7 +359,7 @@ fn slot(slot: &wire::SlotStatus) -> BoardSlot {
         sign: slot.sign.clone(),
         word: slot.word.clone(),
         // A call that is not known here asks for somebody who knows it.
-        call: slot.call().unwrap_or(Call::Nothing),
+        call: slot.call().unwrap_or(OperatorAction::Nothing),
         why: slot.reason.as_ref().map(|why| Why {
             code: why.code.clone(),
             facts: why.facts.iter().map(|(name, value)| (name.clone(), fact(value))).collect(),

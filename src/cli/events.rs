@@ -1,7 +1,7 @@
 //! Events for the person who looks after the station, written to the journal or to standard error by a thread of their own.
 //!
 //! The journal can take nothing for minutes: journald hangs with its disk, and a reader of a pipe stops. Its socket then blocks the
-//! sender, `tracing_journald` (0.3) included. So whoever tells of an event puts it into a bounded queue and never waits. Events that find
+//! sender, `tracing_journald` (0.3) included. So an event is put into a bounded queue, and its sender never waits. Events that find
 //! the queue full are lost and counted; the count is written as soon as one event was taken again. Events may be lost, cards may not.
 //!
 //! The thread writes with the layers of `tracing-journald` and `tracing-subscriber`. [`Queue`] only stands in front of them.

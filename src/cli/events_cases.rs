@@ -1,4 +1,4 @@
-//! A journal that takes nothing, and one that takes everything.
+//! Tests of the queue in front of a journal that accepts nothing, and of one that accepts everything.
 
 use std::io::Write;
 use std::sync::{Condvar, Mutex};

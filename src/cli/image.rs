@@ -1,4 +1,4 @@
-//! `flashline image inspect`
+//! `flashline image inspect`: what is inside an image, and whether it may be armed.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -8,8 +8,8 @@ use console::measure_text_width;
 use serde_json::{Value, json};
 use snap_assertions::file::one_model;
 
-use super::prepare::prepare;
-use super::{GOOD, NOT_GOOD, TrustArgs, WRONG, complain, say, say_json};
+use super::prepare_image::prepare;
+use super::{GOOD, NOT_GOOD, TrustArgs, USAGE_OR_STATION, complain, say, say_json};
 use crate::image::Staged;
 use crate::image::inspect::page::{Answer, Page};
 use crate::image::inspect::table::Kind;
@@ -57,7 +57,7 @@ pub(super) fn run(args: &Args) -> u8 {
         Ok(code) => code,
         Err(error) => {
             complain(error.as_ref());
-            WRONG
+            USAGE_OR_STATION
         }
     }
 }

@@ -1,16 +1,16 @@
-//! `flashline log-writer`: the process that writes the flash log of a running station, started by it and by nobody else.
+//! `flashline log-writer`: the process that writes the flash log of a running station. Only the station starts it.
 
 use std::io::{BufReader, stdin, stdout};
 use std::path::PathBuf;
 
 use super::GOOD;
 use super::events::Events;
-use crate::daemon::aside;
+use crate::daemon::log_process;
 use crate::ledger::{Head, serve};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The flash log
+    /// The flash log to write
     #[arg(long)]
     log: PathBuf,
     /// The station's name, for what is recorded
@@ -22,7 +22,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> u8 {
-    aside::be_named();
+    log_process::be_named();
     let events = Events::start();
     serve(&args.log, &args.station_name, args.newest, BufReader::new(stdin()), stdout());
     events.flush();

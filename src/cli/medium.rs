@@ -1,4 +1,4 @@
-//! Where the flash log may be: on a disk that is there.
+//! Checks that the flash log will be on a disk, and that the disk is mounted.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -27,7 +27,7 @@ pub(super) enum Unfit {
         state.display(), parent.display()
     )]
     NoParent { state: PathBuf, parent: PathBuf },
-    /// Nobody can tell.
+    /// The disk of the state directory cannot be determined.
     #[error("finding out on what disk {} is", state.display())]
     Unknown { state: PathBuf, source: io::Error },
 }

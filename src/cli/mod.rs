@@ -1,24 +1,24 @@
-//! The command line: what each command takes, and what its exit code says.
+//! The command line: the commands, their arguments and their exit codes.
 //!
 //! Exit codes: 0 done and good; 1 done and not good (a card failed, a file was refused); 2 the call, the configuration or the
 //! station is wrong.
 
-mod ask;
 mod check;
 mod console;
-mod down;
 mod events;
 mod flash;
 mod image;
 pub mod log;
-mod log_aside;
+mod log_reader;
 mod log_writer;
 mod medium;
+mod memory_lock;
 mod model;
 mod order;
 mod output;
-mod prepare;
-mod resident;
+mod post_stop;
+mod prepare_image;
+mod request;
 mod run;
 mod slots;
 mod status;
@@ -37,12 +37,12 @@ use crate::watch::places::ports_of;
 use crate::watch::sysfs::Sysfs;
 use output::{remark, say, say_json};
 
-/// Done and good.
+/// Exit code: done, and the result is good.
 pub(crate) const GOOD: u8 = 0;
 /// Done and not good.
 pub(crate) const NOT_GOOD: u8 = 1;
 /// The call, the configuration or the station is wrong.
-pub(crate) const WRONG: u8 = 2;
+pub(crate) const USAGE_OR_STATION: u8 = 2;
 
 /// Writes images to cards, proves every byte, logs every serial.
 #[derive(Debug, Parser)]
@@ -67,25 +67,27 @@ enum Command {
     /// Manage production orders: a target number of good cards for a model
     Order(order::Args),
     /// Make the running station read its configuration again, and print whether it took effect
-    Reload(ask::ReloadArgs),
+    Reload(request::ReloadArgs),
     /// Stop starting cards in a slot or a model, until `flashline arm`
-    Disarm(ask::DisarmArgs),
+    Disarm(request::DisarmArgs),
     /// Re-enable a slot or a model that was disarmed
-    Arm(ask::ArmArgs),
+    Arm(request::ArmArgs),
     /// Blink the lamp of a slot for half a minute, to find the slot
-    Identify(ask::IdentifyArgs),
+    Identify(request::IdentifyArgs),
     /// Read the flash log
     Log(Box<log::Args>),
-    /// Inspect images
+    /// Inspect images: what is inside, and whether it may be armed
     Image(image::Args),
     /// Check model assertions and other signed assertions
     Model(model::Args),
     /// Say on console and lamps that the station does not run: what it showed last is not to be believed
-    #[command(hide = true)]
-    Down(down::Args),
+    // Units written for earlier builds call it `down`.
+    #[command(hide = true, alias = "down")]
+    PostStop(post_stop::Args),
     /// Read the flash log for the running station
-    #[command(hide = true)]
-    LogAside(log_aside::Args),
+    // A station of an earlier build that still runs calls it `log-aside`.
+    #[command(hide = true, alias = "log-aside")]
+    LogReader(log_reader::Args),
     /// Write the flash log for the running station
     #[command(hide = true)]
     LogWriter(log_writer::Args),
@@ -99,7 +101,7 @@ pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            let code = if error.use_stderr() { WRONG } else { GOOD };
+            let code = if error.use_stderr() { USAGE_OR_STATION } else { GOOD };
             let _closed = error.print();
             return ExitCode::from(code);
         }
@@ -115,18 +117,18 @@ pub fn main() -> ExitCode {
         Command::Status(args) => status::run(&args),
         Command::Console(args) => console::run(&args),
         Command::Order(args) => order::run(&args),
-        Command::Reload(args) => ask::reload(&args),
-        Command::Disarm(args) => ask::disarm(&args),
-        Command::Arm(args) => ask::arm(&args),
-        Command::Identify(args) => ask::identify(&args),
+        Command::Reload(args) => request::reload(&args),
+        Command::Disarm(args) => request::disarm(&args),
+        Command::Arm(args) => request::arm(&args),
+        Command::Identify(args) => request::identify(&args),
         Command::Log(args) => return log_of(&args),
         Command::Image(args) => image::run(&args),
         Command::Model(args) => model::run(&args),
-        Command::LogAside(args) => log_aside::run(&args),
+        Command::LogReader(args) => log_reader::run(&args),
         Command::LogWriter(args) => log_writer::run(&args),
         Command::Slots(args) => slots::run(&args),
         // Whatever it could not say, it must not look like the reason why the station ended.
-        Command::Down(args) => return ExitCode::from(down::run(&args)),
+        Command::PostStop(args) => return ExitCode::from(post_stop::run(&args)),
     };
     ExitCode::from(output::code(code))
 }
@@ -140,7 +142,7 @@ fn log_of(args: &log::Args) -> ExitCode {
         Some(Ok(settings)) => log::Configured { log: Some(settings.log()), shifts: settings.shifts },
         Some(Err(error)) => {
             complain(&error);
-            return ExitCode::from(WRONG);
+            return ExitCode::from(USAGE_OR_STATION);
         }
         None => log::Configured::default(),
     };
@@ -148,7 +150,7 @@ fn log_of(args: &log::Args) -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             complain(&error);
-            ExitCode::from(WRONG)
+            ExitCode::from(USAGE_OR_STATION)
         }
     }
 }
@@ -204,7 +206,7 @@ impl TrustArgs {
     }
 }
 
-/// When the newest event of this log happened; nothing where there is no log, or it cannot be read by whoever asks.
+/// When the newest event of this log happened; nothing where there is no log, or the user may not read it.
 pub(crate) fn newest_in(log: &Path) -> Option<i64> {
     LogReader::open(log).and_then(|reader| reader.newest_at()).ok().flatten()
 }
@@ -252,8 +254,9 @@ mod tests {
             "flashline disarm --slot A3 --reason bent",
             "flashline arm --model acme/my-pi3 --json",
             "flashline identify A3",
+            "flashline post-stop",
             "flashline down",
-            "flashline down --config c.toml",
+            "flashline post-stop --config c.toml",
             "flashline reload --socket /run/s.sock",
             "flashline slots --json",
             "flashline slots teach --config c.toml --model acme/box --names A1..A8,B1",

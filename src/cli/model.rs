@@ -1,4 +1,4 @@
-//! `flashline model check`
+//! `flashline model check`: problems of model assertions, before and after signing.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ use snap_assertions::check::{Checked, check};
 use snap_assertions::definition::Model;
 use snap_assertions::file;
 
-use super::{GOOD, NOT_GOOD, TrustArgs, WRONG, complain, say, say_json, sentence};
+use super::{GOOD, NOT_GOOD, TrustArgs, USAGE_OR_STATION, complain, say, say_json, sentence};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -27,7 +27,7 @@ enum What {
 
 #[derive(Debug, clap::Args)]
 struct CheckArgs {
-    /// Assertion files
+    /// Files of assertions, or the JSON of an unsigned model
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
     #[command(flatten)]
@@ -43,7 +43,7 @@ pub(super) fn run(args: &Args) -> u8 {
         Ok(trust) => trust,
         Err(error) => {
             complain(&error);
-            return WRONG;
+            return USAGE_OR_STATION;
         }
     };
     let time = args.trust.time();
@@ -59,13 +59,13 @@ pub(super) fn run(args: &Args) -> u8 {
                 complain(&error);
                 let mut checked = Checked::default();
                 checked.findings.problems.push(sentence(&error));
-                (checked, WRONG)
+                (checked, USAGE_OR_STATION)
             }
         };
         code = code.max(grade);
         if args.json {
             say_json(&object(path, &checked));
-        } else if grade != WRONG {
+        } else if grade != USAGE_OR_STATION {
             say(lines(path, &checked).trim_end_matches('\n'));
         }
     }

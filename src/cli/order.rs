@@ -1,9 +1,9 @@
-//! `flashline order`
+//! `flashline order`: start, stop and list production orders.
 
 use clap::Subcommand;
 use serde_json::json;
 
-use super::ask::StationArgs;
+use super::request::StationArgs;
 use super::{GOOD, NOT_GOOD, say, say_json};
 use crate::control::wire::{OrderStatus, Request, Status};
 use crate::report::harmless;
@@ -53,17 +53,17 @@ pub(super) fn run(args: &Args) -> u8 {
     match &args.what {
         What::Start { model, count, name, work_order, station } => {
             let request = Request::OrderStart { model: model.clone(), count: *count, name: name.clone(), work_order: work_order.clone() };
-            station.have(&request, &format!("{count} good cards of {model} will be made, and no more"))
+            station.send(&request, &format!("{count} good cards of {model} will be made, and no more"))
         }
         What::Stop { model, station } => {
-            station.have(&Request::OrderStop { model: model.clone() }, &format!("{model} has no order any more"))
+            station.send(&Request::OrderStop { model: model.clone() }, &format!("{model} has no order any more"))
         }
         What::Status { station } => match station.connect().and_then(|mut client| client.status()) {
             Ok(status) => {
                 print(&status, station.json);
                 if status.fault.is_none() { GOOD } else { NOT_GOOD }
             }
-            Err(error) => station.say(Err(error), ""),
+            Err(error) => station.print_result(Err(error), ""),
         },
     }
 }

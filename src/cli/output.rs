@@ -1,4 +1,4 @@
-//! What commands print, and what it means for the exit code where that cannot be written.
+//! What commands print, and the exit code if it cannot be written.
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde_json::Value;
 
-use super::{WRONG, complain};
+use super::{USAGE_OR_STATION, complain};
 use crate::report::{harmless_json, harmless_lines};
 
 /// Why something was not written.
@@ -49,7 +49,7 @@ pub(super) fn code(of_command: u8) -> u8 {
     match UNWRITTEN.get() {
         Some(error) => {
             complain(&Unwritten(error));
-            WRONG
+            USAGE_OR_STATION
         }
         None => of_command,
     }

@@ -1,4 +1,4 @@
-//! `flashline run`
+//! `flashline run`: the station itself.
 
 use std::error::Error;
 use std::io::{self, IsTerminal};
@@ -7,19 +7,19 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::events::{Events, is_the_journal};
+use super::memory_lock::stay_in_memory;
 use super::output::remark_if_taken as remark;
-use super::resident::stay_in_memory;
-use super::{ConfigArg, GOOD, WRONG, medium, sentence};
+use super::{ConfigArg, GOOD, USAGE_OR_STATION, medium, sentence};
 use crate::config::{ImageCheck, Settings};
 use crate::daemon;
 use crate::daemon::arming::{ArmError, Armory, Proved, by};
-use crate::daemon::only::{LOCK, OnlyStation};
+use crate::daemon::single_instance::{LOCK, OnlyStation};
 use crate::ledger::{Ledger, LogError, LogProblem, believed};
 use crate::panel::Nowhere;
 use crate::panel::bars::ReadingBar;
 use crate::panel::plain::Plain;
 use crate::panel::terminal::Terminal;
-use crate::station::record::Occasion;
+use crate::station::armed::Occasion;
 
 /// Somewhat longer than the process that writes the log still tries when its station is gone.
 const LAST_WRITER: Duration = Duration::from_secs(4);
@@ -52,14 +52,14 @@ fn run_station(args: &Args) -> u8 {
         Ok(settings) => settings,
         Err(error) => {
             complain(&error);
-            return WRONG;
+            return USAGE_OR_STATION;
         }
     };
     let _only = match OnlyStation::claim(Path::new(LOCK), args.config.path()) {
         Ok(only) => only,
         Err(error) => {
             complain(&error);
-            return WRONG;
+            return USAGE_OR_STATION;
         }
     };
     // The log first: a station that cannot write it must not spend minutes on staging to say so.
@@ -67,29 +67,29 @@ fn run_station(args: &Args) -> u8 {
         Ok(volatile) => volatile.map(|why| why.to_string()),
         Err(error) => {
             complain(&error);
-            return WRONG;
+            return USAGE_OR_STATION;
         }
     };
     let ledger = match make(&settings.state).map(|()| open(&settings)) {
         Ok(Ok(ledger)) => ledger,
         Ok(Err(error)) => {
             complain(&error);
-            return WRONG;
+            return USAGE_OR_STATION;
         }
         Err(error) => {
             remark(format_args!("making the state directory {}: {error}: see `state` in [station]", settings.state.display()));
-            return WRONG;
+            return USAGE_OR_STATION;
         }
     };
     let at = match ledger.newest_at() {
         Ok(newest) => believed(newest),
         Err(error) => {
             complain(&error);
-            return WRONG;
+            return USAGE_OR_STATION;
         }
     };
     let by = by(args.config.path(), Occasion::Start, None);
-    let Some(armory) = arm(&settings, at) else { return WRONG };
+    let Some(armory) = arm(&settings, at) else { return USAGE_OR_STATION };
     let config = args.config.path().to_owned();
     let proved = Proved { settings, armory, by };
     let result = if io::stdout().is_terminal() && !args.plain {
@@ -104,7 +104,7 @@ fn run_station(args: &Args) -> u8 {
         Ok(()) => GOOD,
         Err(error) => {
             complain(&error);
-            WRONG
+            USAGE_OR_STATION
         }
     }
 }
@@ -114,7 +114,7 @@ fn open(settings: &Settings) -> Result<Ledger, LogError> {
     let until = Instant::now() + LAST_WRITER;
     loop {
         match Ledger::open(&settings.log(), &settings.station.name) {
-            Err(error) if error.trouble == LogProblem::InUse && Instant::now() < until => thread::sleep(Duration::from_millis(100)),
+            Err(error) if error.problem == LogProblem::InUse && Instant::now() < until => thread::sleep(Duration::from_millis(100)),
             opened => return opened,
         }
     }

@@ -1,8 +1,8 @@
-//! `flashline status`
+//! `flashline status`: what the running station shows.
 
 use console::{measure_text_width, truncate_str};
 
-use super::ask::StationArgs;
+use super::request::StationArgs;
 use super::{GOOD, NOT_GOOD, complain, order, say};
 use crate::control::wire::{SlotStatus, Status};
 use crate::panel::lines::{anchor, clock, exposed, note};
@@ -23,7 +23,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> u8 {
     let status = match args.station.connect().and_then(|mut client| client.status()) {
         Ok(status) => status,
-        Err(error) => return args.station.say(Err(error), ""),
+        Err(error) => return args.station.print_result(Err(error), ""),
     };
     if args.station.json {
         match serde_json::to_string(&status) {

@@ -1,5 +1,5 @@
-//! What each key holds, asked before the file is read into tables: the reader's own words for a value of another type name the types of this
-//! program, ours name the key and the cure.
+//! Checks the type of every key before the file is read into tables. The parser's own errors name types of this program; these name the key
+//! and the cure.
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -11,7 +11,7 @@ use super::source::{ConfigError, Mistakes, Source};
 enum Holds {
     Text,
     Texts,
-    /// `[least, most]`
+    /// A window of sizes: `[least, most]`.
     Window,
     Flag,
     Whole,
@@ -274,7 +274,7 @@ fn syntax(text: &str, message: &str, at: Option<std::ops::Range<usize>>) -> Stri
     )
 }
 
-/// The words for what the tables themselves find: a key nobody knows, or one that is missing.
+/// The words for what the tables themselves find: an unknown key, or a missing one.
 pub(super) fn translated(message: &str) -> String {
     if let Some(rest) = message.strip_prefix("unknown field `")
         && let Some((name, expected)) = rest.split_once('`')

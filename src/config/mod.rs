@@ -1,6 +1,6 @@
-//! The configuration: TOML as typed, read once and proved once, then [`Settings`].
+//! The configuration: TOML as typed is read once, validated once, and becomes [`Settings`].
 //!
-//! An error names the file, the line, the key and the cure. A key nobody knows is an error: a typo must not become a default.
+//! An error names the file, the line, the key and the cure. An unknown key is an error, so that a typo does not become a default.
 
 mod grammar;
 mod models;
@@ -18,8 +18,8 @@ use toml::Spanned;
 
 use crate::file::{self, FileVersion};
 use crate::station::allowed::Allowed;
+use crate::station::armed::{Contents, Zeroes};
 use crate::station::lamp::SlotLamp;
-use crate::station::record::{Contents, Zeroes};
 use crate::station::settings::{OwnDisk, SlotSettings, StationSettings};
 use crate::station::units::Bytes;
 use models::{prove_models, prove_trust};
@@ -28,7 +28,7 @@ pub use source::ConfigError;
 use source::{Mistakes, Source};
 use tables::{DoneWord, File, FlushWord, MarksWord, RulesWord, STALL_S, ShiftTable};
 
-/// A card that moves nothing for so long has stalled, where nobody says otherwise.
+/// Default time without progress after which a card has stalled.
 pub const DEFAULT_STALL: Duration = Duration::from_secs(STALL_S);
 /// The least that anybody may say: the kernel's own timeout of a SCSI command (`SD_TIMEOUT` in `drivers/scsi/sd.h`), and as much for what
 /// comes after it.
@@ -64,14 +64,14 @@ pub enum Require {
     Proven,
     /// The model inside is the one configured; signatures are not demanded.
     Matching,
-    /// Nobody looks inside.
+    /// The image is not looked into.
     None,
 }
 
 /// Whom the station believes, as files.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TrustSettings {
-    /// Roots beside Canonical's.
+    /// Trusted root keys besides Canonical's.
     pub roots: Vec<PathBuf>,
     /// Assertions that may complete a chain.
     pub with: Vec<PathBuf>,
@@ -80,7 +80,7 @@ pub struct TrustSettings {
 /// A model and the image its cards get.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModelSettings {
-    /// `BRAND/MODEL`.
+    /// The name by which slots refer to the model: `BRAND/MODEL`.
     pub name: String,
     /// The image file, raw or packed.
     pub image: PathBuf,
@@ -113,9 +113,9 @@ pub struct Settings {
     pub own_disks: Vec<OwnDisk>,
     /// Whom it believes about models.
     pub trust: TrustSettings,
-    /// Every model.
+    /// Every model of the configuration.
     pub models: Vec<ModelSettings>,
-    /// Every slot.
+    /// Every slot of the configuration, in its order.
     pub slots: Vec<SlotSettings>,
     /// When a shift begins, on the PC's own clock: in the order of the day, and at least one.
     pub shifts: Vec<Time>,

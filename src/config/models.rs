@@ -1,4 +1,4 @@
-//! The models of a station: their images, and what those are held to.
+//! The models of a station: their images, and what must be inside them.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use super::source::{ConfigError, Mistakes, Source, named_file};
 use super::tables::{ContentsWord, ModelTable, RequireWord, TrustTable, ZeroesWord};
 use super::{ImageCheck, ModelSettings, Require, TrustSettings};
 use crate::station::allowed::Allowed;
-use crate::station::record::{Contents, Zeroes};
+use crate::station::armed::{Contents, Zeroes};
 
 /// The trust itself is proven where it is used, so that a file that is wrong there keeps those models from being armed that need it.
 pub(super) fn prove_trust(

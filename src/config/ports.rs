@@ -56,7 +56,7 @@ fn is_number(text: &str) -> bool {
     digits && (text == "0" || !text.starts_with('0'))
 }
 
-/// `usb3-1.2`
+/// Is this a bus and its chain of hub ports, such as `usb3-1.2`?
 fn is_usb_chain(text: &str) -> bool {
     let parts = text.strip_prefix("usb").and_then(|rest| rest.split_once('-'));
     parts.is_some_and(|(generation, chain)| is_chain(generation, chain))
@@ -72,7 +72,7 @@ fn is_disk_name(text: &str) -> bool {
     (tail("sd") && text.bytes().all(|byte| byte.is_ascii_alphanumeric())) || tail("mmcblk") || tail("nvme")
 }
 
-/// `1-1.2`, `1-1.2:1.0`
+/// Is this a USB device or interface as sysfs names it, such as `1-1.2` or `1-1.2:1.0`?
 fn is_usb_name(text: &str) -> bool {
     let (device, interface) = text.split_once(':').unwrap_or((text, "1.0"));
     let numbers = |text: &str| !text.is_empty() && text.split('.').all(is_number);

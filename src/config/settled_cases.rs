@@ -1,4 +1,4 @@
-//! A configuration that is being copied.
+//! Tests of a configuration that is being copied while it is read.
 
 use std::fs::{self, File};
 use std::io::Write;

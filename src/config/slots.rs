@@ -1,4 +1,4 @@
-//! The slots of a station: their ports, cards and lamps, and the disks that are no cards.
+//! The slots of a station: their ports, cards and lamps, and the disks that belong to the PC.
 
 use std::collections::{BTreeMap, BTreeSet};
 

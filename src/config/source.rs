@@ -1,4 +1,4 @@
-//! The text of a configuration, and how it is said where in it something is wrong.
+//! The text of a configuration, and errors that name a place in it.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ pub enum ConfigError {
     /// The file cannot be read.
     #[error("reading the configuration {path}: check the path and who may read it, or name another with --config")]
     Read {
-        /// The file.
+        /// The configuration that could not be read.
         path: PathBuf,
         /// What the system said.
         source: io::Error,
@@ -24,19 +24,19 @@ pub enum ConfigError {
     /// It is a directory, a pipe or a device.
     #[error("reading the configuration {path}: it is no regular file: name a file with --config")]
     NotAFile {
-        /// What was named.
+        /// The path that was given.
         path: PathBuf,
     },
     /// It is never left alone.
     #[error("reading the configuration {path}: it is being changed all the time: try again when it is whole")]
     Unsettled {
-        /// The file.
+        /// The configuration that is still being written.
         path: PathBuf,
     },
     /// What is in it cannot be used.
     #[error("{}", Place(.path, .line, .problem))]
     Wrong {
-        /// The file.
+        /// The configuration that holds the mistake.
         path: PathBuf,
         /// The line, counted from one.
         line: usize,
@@ -48,7 +48,7 @@ pub enum ConfigError {
     /// Several things in it cannot be used: each as [`ConfigError::Wrong`], in the order of their lines.
     #[error("{}", Lines(.all))]
     Several {
-        /// All of them.
+        /// All mistakes, in the order of the file.
         all: Vec<ConfigError>,
     },
 }

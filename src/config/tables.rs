@@ -1,4 +1,4 @@
-//! The file as people type it: its tables and keys, and what holds where one is left out.
+//! The tables and keys of the file as people type them, with their defaults.
 
 use std::path::PathBuf;
 

@@ -1,19 +1,19 @@
-//! Who may ask what: the kernel says who is at the other end (`SO_PEERCRED`, unix(7)), the groups of the PC say what they may.
+//! Decides who may ask what: the kernel names the user at the other end (`SO_PEERCRED`, unix(7)), the groups of the PC give the rights.
 
 use nix::unistd::{Gid, Group, Uid, User, getgrouplist};
 use std::ffi::CString;
 
-use crate::station::command::Who;
+use crate::station::request::Who;
 
-/// Members may look.
+/// Members of this group may see what the station shows.
 pub const READERS: &str = "flashline";
 /// Members may change what the station does.
 pub const ADMINS: &str = "flashline-admin";
 
-/// What somebody may.
+/// What a user may do with a station.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rights {
-    /// Nothing.
+    /// Neither read nor change.
     None,
     /// See what the station shows.
     Look,

@@ -1,4 +1,4 @@
-//! The other end of the socket, for the commands of `flashline`.
+//! The client's end of the control socket, for the commands of `flashline`.
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::wire::{Reply, Request, Status, VERSION, WireError};
-use crate::station::view::LIFELESS;
+use crate::station::view::DEAD_AFTER;
 
 /// Longer than a station takes to answer anything but a reload.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -14,10 +14,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Why there is no answer, or not the one hoped for.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// Nobody listens.
+    /// No station listens on the socket.
     #[error("no station answers at {path}: is it running? See `systemctl status flashline`, or name its socket by --socket")]
     Connect {
-        /// The socket.
+        /// The socket that was tried.
         path: PathBuf,
         /// What the system said.
         source: io::Error,
@@ -25,24 +25,24 @@ pub enum ClientError {
     /// This user may not ask.
     #[error("{path} is not for you: only root and members of the groups `flashline` and `flashline-admin` may ask the station")]
     NotAllowed {
-        /// The socket.
+        /// The socket whose permissions exclude this user.
         path: PathBuf,
     },
-    /// The connection broke.
+    /// The connection ended before the answer came.
     #[error("the station at {path} does not answer any more")]
     Broken {
-        /// The socket.
+        /// The socket of that station.
         path: PathBuf,
         /// What the system said.
         source: io::Error,
     },
-    /// It speaks otherwise.
+    /// The station uses another version of the protocol.
     #[error("the station at {path} speaks another version of its protocol: this program is of version {VERSION}")]
     Version {
-        /// The socket.
+        /// The socket of that station.
         path: PathBuf,
     },
-    /// It said no.
+    /// The station refused the request.
     #[error("{}", .0.message)]
     Refused(WireError),
 }
@@ -108,7 +108,7 @@ impl Client {
     /// As [`Client::ask`].
     pub fn watch(&mut self) -> Result<Status, ClientError> {
         let reply = self.ask(&Request::Watch {})?;
-        self.wait_for(Some(LIFELESS))?;
+        self.wait_for(Some(DEAD_AFTER))?;
         reply.status.ok_or_else(|| ClientError::Version { path: self.path.clone() })
     }
 

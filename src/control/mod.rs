@@ -1,10 +1,10 @@
 //! The control socket: what a running station can be asked, and by whom.
 //!
-//! Newline-delimited JSON over a unix socket, one object a line in either direction; `docs/integrator/protocol.md` is what a
-//! client needs to know, and a test reads its examples. [`wire`] has the types, [`client`] is the other end for our own commands.
+//! Newline-delimited JSON over a Unix socket, one object a line in each direction. `docs/integrator/protocol.md` says what a client needs
+//! to know, and a test reads its examples. [`wire`] has the types, [`client`] is the other end for our own commands.
 //!
-//! Decides nothing: what is asked goes to the station, which answers. Serves in a thread of its own ([`server`]), so that a client
-//! that is slow, hostile or many costs itself its connection, and no card anything.
+//! Decides nothing: requests go to the station, which answers them. Serves in a thread of its own ([`server`]): a client that is slow or
+//! hostile loses its connection, and the cards are not affected.
 
 pub mod access;
 pub mod client;
@@ -15,14 +15,14 @@ pub mod wire;
 
 use tokio::sync::oneshot;
 
-use crate::station::command::{Command, Denied, Who};
+use crate::station::request::{Command, Denied, Who};
 
 /// What somebody asks of the station.
 #[derive(Debug)]
 pub struct Incoming {
     /// Who, as the kernel says.
     pub by: Who,
-    /// What.
+    /// The request itself.
     pub what: IncomingRequest,
     /// Where the answer goes.
     pub answer: oneshot::Sender<Result<(), Denial>>,
@@ -40,9 +40,9 @@ pub enum IncomingRequest {
 /// Why it was not done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Denial {
-    /// Stable.
+    /// A word for programs; stable.
     pub code: String,
-    /// For people.
+    /// A sentence for people, in English.
     pub message: String,
 }
 

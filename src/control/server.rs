@@ -1,5 +1,5 @@
-//! The station's end of the socket: a thread of its own, with a runtime of its own. It can be flooded, starved or hung without the
-//! task that owns the station noticing: that one publishes what is shown into a cell and takes questions from a queue that never waits.
+//! The station's end of the control socket: a thread with its own runtime. If it is flooded, starved or hangs, the task that owns the
+//! station does not notice: that task publishes its view into a cell and takes requests from a queue without waiting.
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -21,9 +21,9 @@ use tokio::time::{sleep, timeout};
 use super::access::{Ask, Rights, anybody_may_ask};
 use super::wire::{Reply, Request};
 use super::{Denial, Incoming, IncomingRequest};
-use crate::station::command::{Command, Target, Who};
 use crate::station::labels;
-use crate::station::view::{LIFELESS, View};
+use crate::station::request::{Command, Target, Who};
+use crate::station::view::{DEAD_AFTER, View};
 
 /// Consoles, scripts and people of one station, with room to spare.
 const MOST_CLIENTS: usize = 64;
@@ -33,9 +33,9 @@ const MOST_OF_ONE_USER: usize = 24;
 const LONGEST_REQUEST: u64 = 4096;
 /// Half a request waits for its other half so long, and an idle client for its next question.
 const IDLE: Duration = Duration::from_secs(60);
-/// Whoever does not read for so long is dropped.
+/// A client that does not read for this long is disconnected.
 const UNREAD: Duration = Duration::from_secs(5);
-/// So long a change may take to be on disk before whoever asked hears that the log cannot be written. Shorter than a client waits.
+/// If a change is not on disk after this time, the client is told that the log cannot be written. Shorter than a client waits.
 const UNWRITTEN: Duration = Duration::from_secs(5);
 /// Between two snapshots to one watcher: ten a second are motion to the eye.
 const PACE: Duration = Duration::from_millis(100);
@@ -89,7 +89,7 @@ impl Server {
     }
 }
 
-/// A socket file that nobody listens at any more is in the way of the next station only.
+/// A socket file without a listener is only in the way of the next station.
 fn listen(socket: &Path) -> io::Result<std::os::unix::net::UnixListener> {
     if let Some(directory) = socket.parent().filter(|directory| !directory.exists()) {
         std::fs::create_dir_all(directory)?;
@@ -208,7 +208,7 @@ async fn converse(stream: UnixStream, shared: &Shared, who: Who, rights: Rights)
             }
         };
         match request {
-            Request::Status {} if shared.renewed.get().elapsed() > LIFELESS => {
+            Request::Status {} if shared.renewed.get().elapsed() > DEAD_AFTER => {
                 let hung = "the station runs and decides nothing any more: nothing that it showed is to be believed";
                 send(&mut write, &encoded(&Reply::error("hung", hung.to_owned()))).await?;
             }

@@ -1,4 +1,4 @@
-//! The socket as its clients meet it, good ones and others.
+//! Tests of the control socket with good and bad clients.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -12,7 +12,7 @@ use super::client::{Client, ClientError};
 use super::server::Server;
 use super::wire::{Reply, Request};
 use super::{Denial, Incoming, IncomingRequest};
-use crate::station::command::{Command, Target, Who};
+use crate::station::request::{Command, Target, Who};
 use crate::station::sign::Sign;
 use crate::station::view::{SlotView, View};
 

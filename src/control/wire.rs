@@ -1,9 +1,10 @@
-//! What goes over the socket: a JSON object a line. Types of their own, so that the station's may change without the clients'.
+//! The messages of the control socket: one JSON object a line. They have types of their own, so that the types of the station can change
+//! without a change for clients.
 
 use serde::{Deserialize, Serialize};
 
 use crate::station::reason::Fact;
-use crate::station::sign::Call;
+use crate::station::sign::OperatorAction;
 use crate::station::view;
 use crate::station::view::{ModelView, Progress, SlotView, View};
 
@@ -14,7 +15,7 @@ pub const VERSION: u32 = 1;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "request", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Request {
-    /// Everything, once.
+    /// The whole state, once.
     Status {},
     /// Everything, and again whenever something changed, at most ten times a second.
     Watch {},
@@ -22,7 +23,7 @@ pub enum Request {
     Reload {},
     /// Begin no card in this slot, or in any slot of this model. Exactly one of them.
     Disarm {
-        /// A slot.
+        /// Name of the slot, as on its sticker.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         slot: Option<String>,
         /// A model, as slots name it.
@@ -34,7 +35,7 @@ pub enum Request {
     },
     /// Take a disarming back.
     Arm {
-        /// A slot.
+        /// Name of the slot, as on its sticker.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         slot: Option<String>,
         /// A model, as slots name it.
@@ -43,14 +44,14 @@ pub enum Request {
     },
     /// Let a slot's lamp wink for half a minute.
     Identify {
-        /// Which.
+        /// Name of the slot, as on its sticker.
         slot: String,
     },
-    /// Make so many good cards of a model, and no more.
+    /// Make a number of good cards of a model, and no more.
     OrderStart {
-        /// `BRAND/MODEL`.
+        /// `BRAND/MODEL`, or the name that slots use for it.
         model: String,
-        /// How many.
+        /// How many good cards to make.
         count: u32,
         /// What people call it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -63,7 +64,7 @@ pub enum Request {
     LogConfirm {},
     /// End the order of a model.
     OrderStop {
-        /// `BRAND/MODEL`.
+        /// `BRAND/MODEL`, or the name that slots use for it.
         model: String,
     },
 }
@@ -71,7 +72,7 @@ pub enum Request {
 /// What a client is answered.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Reply {
-    /// [`VERSION`].
+    /// The version of the protocol: [`VERSION`].
     pub flashline: u32,
     /// To `status` and `watch`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -101,16 +102,16 @@ impl Reply {
 /// Why something was not done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WireError {
-    /// Stable.
+    /// A word for programs; stable.
     pub code: String,
-    /// For people.
+    /// A sentence for people, in English.
     pub message: String,
 }
 
-/// The whole station.
+/// The state of the station.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Status {
-    /// Its name.
+    /// The name of the station.
     pub station: String,
     /// Why nothing can be flashed at all, where that is so.
     pub fault: Option<String>,
@@ -137,9 +138,9 @@ pub struct Status {
 /// Cards since midnight, by the PC's clock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Today {
-    /// Good ones.
+    /// Good cards since midnight.
     pub passed: u64,
-    /// Failed, pulled, interrupted.
+    /// Attempts since midnight that failed, were pulled or were interrupted.
     pub failed: u64,
 }
 
@@ -148,11 +149,11 @@ pub struct Today {
 pub struct ShiftAnchor {
     /// When the shift ended: UTC, RFC 3339.
     pub at: String,
-    /// `COUNT:HASH`.
+    /// The head of the flash log: `COUNT:HASH`.
     pub text: String,
 }
 
-/// A model.
+/// The state of a model.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModelStatus {
     /// As slots name it.
@@ -174,14 +175,14 @@ pub struct Image {
     pub digest: String,
     /// Raw length in bytes.
     pub span: u64,
-    /// `proven`, `matching`, `none`.
+    /// How far the model inside is proven: `proven`, `matching` or `none`.
     pub model_proof: String,
 }
 
-/// An order.
+/// The state of a production order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderStatus {
-    /// Its number.
+    /// The number of the order in the flash log.
     pub number: u64,
     /// What people call it.
     pub name: Option<String>,
@@ -196,7 +197,7 @@ pub struct OrderStatus {
     pub under_way: u32,
 }
 
-/// A slot.
+/// The state of a slot.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SlotStatus {
     /// As on its sticker.
@@ -236,11 +237,11 @@ fn is_zero(count: &u32) -> bool {
 /// A reason, in pieces and as a sentence.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SlotReason {
-    /// Stable.
+    /// A word for programs; stable.
     pub code: String,
-    /// English.
+    /// The reason as a sentence, in English.
     pub text: String,
-    /// By name.
+    /// The facts of the reason, by name.
     pub facts: Vec<(String, Value)>,
 }
 
@@ -250,22 +251,22 @@ pub struct SlotReason {
 pub enum Value {
     /// Bytes, or a place on a card.
     Bytes(u64),
-    /// A count.
+    /// A number of things.
     Count(u64),
-    /// Seconds.
+    /// A duration in seconds.
     Seconds(u64),
     /// A number of the system's errors; 0 where there was none.
     Errno(i32),
-    /// Words.
+    /// A text of the station.
     Text(String),
 }
 
-/// What to do.
+/// What the operator shall do now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SlotInstruction {
-    /// Stable.
+    /// A word for programs; stable.
     pub code: String,
-    /// English.
+    /// The instruction as a sentence, in English.
     pub text: String,
 }
 
@@ -276,9 +277,9 @@ pub struct Done {
     pub done: u64,
     /// Bytes of this step.
     pub of: u64,
-    /// Bytes a second.
+    /// Bytes per second in this step.
     pub rate: Option<u64>,
-    /// Seconds left.
+    /// Estimated seconds left in this step.
     pub left: Option<u64>,
 }
 
@@ -361,8 +362,8 @@ impl SlotStatus {
 
     /// The call, where it is one that is known here.
     #[must_use]
-    pub fn call(&self) -> Option<Call> {
-        Call::ALL.into_iter().find(|call| call.code() == self.call)
+    pub fn call(&self) -> Option<OperatorAction> {
+        OperatorAction::ALL.into_iter().find(|call| call.code() == self.call)
     }
 }
 

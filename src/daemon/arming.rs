@@ -1,4 +1,4 @@
-//! Arming: which models' images are staged and may be written.
+//! Arming: stages the images of the models and decides which may be written.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -10,14 +10,14 @@ use std::time::Duration;
 
 use nix::unistd::{Uid, User};
 
-use super::interlock::{Demand, ImageRefused, Interlock, Known};
+use super::interlock::{Accepted, ImageRefused, Interlock, Requirement};
 use crate::config::{self, ConfigError, ImageCheck, ModelSettings, Settings};
 use crate::image::packing::refuse_at_sight;
 use crate::image::stage::{find_staged, stage, sweep};
 use crate::image::{ImageError, Staged, store};
-use crate::station::command::Who;
+use crate::station::armed::{Armed, ArmedBy, ModelProof, Occasion, UnarmedModel, Zeroes};
 use crate::station::outcome::Digest;
-use crate::station::record::{Armed, ArmedBy, Disarmed, ModelProof, Occasion, Zeroes};
+use crate::station::request::Who;
 use crate::station::units::Bytes;
 use crate::watch::places::ports_of;
 use crate::watch::sysfs::Sysfs;
@@ -27,7 +27,7 @@ use crate::watch::sysfs::Sysfs;
 pub struct Armory {
     images: BTreeMap<Digest, Arc<Staged>>,
     armed: Vec<Armed>,
-    disarmed: Vec<Disarmed>,
+    unarmed: Vec<UnarmedModel>,
     /// The time keys were judged at.
     at: i64,
 }
@@ -35,9 +35,9 @@ pub struct Armory {
 /// A model that could not be armed.
 #[derive(Debug)]
 pub struct NotArmed {
-    /// Which.
+    /// The model, as slots name it.
     pub model: String,
-    /// Why.
+    /// Why its image is not armed.
     pub error: ArmError,
 }
 
@@ -65,14 +65,14 @@ impl Armory {
         let interlock = Interlock::new(settings, at);
         for model in &settings.models {
             // What it is held to is asked first: minutes of staging only to say that nobody knows would be wasted.
-            let armed = interlock.demand(model).map_err(ArmError::from).and_then(|demand| {
+            let armed = interlock.requirement(model).map_err(ArmError::from).and_then(|requirement| {
                 // A look at its first bytes saves the minutes that unpacking what is no image would take.
                 refuse_at_sight(&model.image)?;
                 let staged = stage(&model.image, &settings.store(), &mut |done, of| progress(&model.name, done, of))?;
-                armory.arm(model, staged, demand)
+                armory.arm(model, staged, requirement)
             });
             if let Err(error) = armed {
-                armory.disarmed.push(Disarmed { model: model.name.clone(), reason: sentence(&error) });
+                armory.unarmed.push(UnarmedModel { model: model.name.clone(), reason: sentence(&error) });
                 failed.push(NotArmed { model: model.name.clone(), error });
             }
         }
@@ -81,8 +81,8 @@ impl Armory {
         (armory, failed)
     }
 
-    fn arm(&mut self, model: &ModelSettings, staged: Staged, demand: Demand) -> Result<(), ArmError> {
-        let Known { model_proof, uncovered, warnings } = demand.prove(&staged)?;
+    fn arm(&mut self, model: &ModelSettings, staged: Staged, requirement: Requirement) -> Result<(), ArmError> {
+        let Accepted { model_proof, uncovered, warnings } = requirement.check(&staged)?;
         for words in warnings {
             tracing::warn!(model = model.name, "the image {}: {words}", model.image.display());
         }
@@ -100,8 +100,8 @@ impl Armory {
 
     /// What may not be written, and why.
     #[must_use]
-    pub fn disarmed(&self) -> Vec<Disarmed> {
-        self.disarmed.clone()
+    pub fn unarmed(&self) -> Vec<UnarmedModel> {
+        self.unarmed.clone()
     }
 
     /// The time that keys were judged at, in microseconds since 1970.
@@ -146,7 +146,7 @@ impl Armory {
         images.filter(is_same).collect()
     }
 
-    /// Every staged image.
+    /// Every staged image, in the order of the digests.
     pub fn images(&self) -> impl Iterator<Item = &Arc<Staged>> {
         self.images.values()
     }
@@ -197,15 +197,15 @@ pub(super) fn sentence(error: &dyn std::error::Error) -> String {
 /// Why a configuration that was read again is not taken over.
 #[derive(Debug, thiserror::Error)]
 pub enum ReloadError {
-    /// It is wrong.
+    /// The configuration is not valid.
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// One of its models cannot be armed.
     #[error("the model {model} cannot be armed")]
     Model {
-        /// The model.
+        /// The model, as slots name it.
         model: String,
-        /// Why.
+        /// Why its image is not armed.
         source: ArmError,
     },
     /// No armed model would answer to an order any more, and its slots would make cards without end.
@@ -226,11 +226,11 @@ pub enum ReloadError {
 /// A configuration that is good in every part.
 #[derive(Debug)]
 pub struct Proved {
-    /// What it says.
+    /// The validated configuration.
     pub settings: Settings,
-    /// Its images, staged.
+    /// The staged images of its models.
     pub armory: Armory,
-    /// Who says so.
+    /// Who arms the images, and from which configuration.
     pub by: ArmedBy,
 }
 
@@ -281,7 +281,7 @@ fn in_time<T: Send + 'static>(ask: impl FnOnce() -> T + Send + 'static) -> Optio
     answered.recv_timeout(NAMES).ok()
 }
 
-/// What the station is told of a staged image that nobody has looked into.
+/// Describes a staged image that was not inspected.
 #[must_use]
 pub fn describe(model: &str, source: &str, staged: &Staged, zeroes: Zeroes) -> Armed {
     Armed {

@@ -1,6 +1,6 @@
-//! The interlock: an image is armed only when what is inside it is what the engineer said it is.
+//! The interlock: an image is armed only if it contains what the engineer configured.
 //!
-//! Asked once, of the staged copy, when the image is armed: what was looked at is what is written.
+//! The staged copy is inspected once, when the image is armed. Cards are written from that copy.
 
 use std::io;
 use std::path::PathBuf;
@@ -16,7 +16,7 @@ use crate::image::inspect::page::Page;
 use crate::image::inspect::{Wanted, inspect};
 use crate::image::{ImageError, Staged};
 use crate::report::harmless;
-use crate::station::record::{Contents, DeviceModel, ModelProof};
+use crate::station::armed::{Contents, DeviceModel, ModelProof};
 
 /// A reason beside a slot; what is longer `flashline image inspect` shows whole.
 const LONGEST: usize = 400;
@@ -24,7 +24,7 @@ const LONGEST: usize = 400;
 /// Why an image that can be read is not armed.
 #[derive(Debug, thiserror::Error)]
 pub enum ImageRefused {
-    /// Nobody said what must be inside.
+    /// The configuration does not say what must be inside.
     #[error(
         "it is not said what device the image is for: set `assertion` to the signed model, or `require = \"none\"` for an image that is \
          not of Ubuntu Core"
@@ -39,9 +39,9 @@ pub enum ImageRefused {
     /// It breaks a rule, so that no device would take it, however it is signed.
     #[error("the model {} cannot be used: {problem}; `flashline model check` says all that is wrong with it", path.display())]
     Rules {
-        /// Its file.
+        /// The file of the model assertion.
         path: PathBuf,
-        /// The first one.
+        /// The first problem that was found.
         problem: String,
     },
     /// The station could not look.
@@ -55,16 +55,16 @@ pub enum ImageRefused {
     Image(#[from] ImageError),
 }
 
-/// Whom the station believes, and at what time: asked once for all models.
+/// The keys that the station trusts, and the time they are judged at: read once for all models.
 #[derive(Debug)]
 pub struct Interlock {
     trust: Result<Trust, Arc<FileError>>,
     at: Timestamp,
 }
 
-/// What is known of an image that may be armed.
+/// The result of the checks of an image that may be armed.
 #[derive(Debug)]
-pub struct Known {
+pub struct Accepted {
     /// The device it is for, and how that is known.
     pub model_proof: ModelProof,
     /// What could not be covered, in words: it stands in the log.
@@ -73,10 +73,10 @@ pub struct Known {
     pub warnings: Vec<String>,
 }
 
-/// What an image is held to before it is armed.
+/// What must be inside an image before it is armed.
 #[derive(Debug)]
-pub struct Demand {
-    /// Nothing where nobody looks inside.
+pub struct Requirement {
+    /// `None` if the image is not inspected.
     wanted: Option<Box<Wanted>>,
     contents: Contents,
 }
@@ -89,13 +89,13 @@ impl Interlock {
         Self { trust, at: Timestamp::from_microsecond(at).unwrap_or(Timestamp::MAX) }
     }
 
-    /// What the image of this model is held to.
+    /// What must be inside the image of this model.
     ///
     /// # Errors
-    /// Where that cannot be known, so that no image can be armed for it.
-    pub fn demand(&self, model: &ModelSettings) -> Result<Demand, ImageRefused> {
+    /// If the configured assertion or the trusted keys cannot be read, so that no image can be armed for it.
+    pub fn requirement(&self, model: &ModelSettings) -> Result<Requirement, ImageRefused> {
         if model.require == Require::None {
-            return Ok(Demand { wanted: None, contents: model.contents });
+            return Ok(Requirement { wanted: None, contents: model.contents });
         }
         let path = model.assertion.as_deref().ok_or(ImageRefused::NoAssertion)?;
         let given = one_model(path)?;
@@ -109,20 +109,20 @@ impl Interlock {
             signatures: model.require == Require::Proven,
             allowed: model.allowed.clone(),
         };
-        Ok(Demand { wanted: Some(Box::new(wanted)), contents: model.contents })
+        Ok(Requirement { wanted: Some(Box::new(wanted)), contents: model.contents })
     }
 }
 
-impl Demand {
-    /// What is known of the device a staged image is for. Whatever is required of it, it is a disk image, and whole.
+impl Requirement {
+    /// Inspects a staged image. Whatever is required of it, it must be a complete disk image.
     ///
     /// # Errors
     /// Why it is not armed.
-    pub fn prove(self, staged: &Staged) -> Result<Known, ImageRefused> {
+    pub fn check(self, staged: &Staged) -> Result<Accepted, ImageRefused> {
         let Some(wanted) = self.wanted else {
             let words = "nobody looked inside the image: `require = \"none\"`";
             let warnings = disk::look(staged, self.contents)?;
-            return Ok(Known { model_proof: ModelProof::None, uncovered: vec![words.to_owned()], warnings });
+            return Ok(Accepted { model_proof: ModelProof::None, uncovered: vec![words.to_owned()], warnings });
         };
         let signatures = wanted.signatures;
         let page = inspect(staged, *wanted).map_err(ImageRefused::Look)?;
@@ -136,7 +136,7 @@ impl Demand {
         let model_proof = if signatures { ModelProof::Proven(device) } else { ModelProof::Matching(device) };
         let mut warnings = disk::look(staged, self.contents)?;
         warnings.extend(page.warnings.iter().cloned());
-        Ok(Known { model_proof, uncovered: in_lines(page.not_covered()), warnings: in_lines(warnings) })
+        Ok(Accepted { model_proof, uncovered: in_lines(page.not_covered()), warnings: in_lines(warnings) })
     }
 }
 

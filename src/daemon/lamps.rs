@@ -1,4 +1,4 @@
-//! What concerns the lamps beyond showing the view: which LEDs are to be put right after a crash.
+//! Notes in the state directory which lamps are lit, so that they can be corrected after a crash.
 
 use std::fs::{self, File};
 use std::io;
@@ -12,7 +12,7 @@ use crate::station::lamp::{Lamp, SlotLamp};
 /// The lamps that were lit last, inside the state directory.
 const NOTE: &str = "lamps.json";
 
-/// Keeps in the state directory which lamps are lit from now on: `flashline down` puts them right even when nobody can read the
+/// Keeps in the state directory which lamps are lit from now on: `flashline post-stop` puts them right even when nobody can read the
 /// configuration any more. In a thread of its own, because a disk takes its time.
 pub(super) fn note(state: &Path, lamps: &[SlotLamp]) {
     let (state, lamps) = (state.to_owned(), lamps.to_vec());

@@ -1,7 +1,7 @@
-//! The thread named `log-files`: keeps the flash log's files level with the log, at its own pace, by a process of its own (`aside.rs`).
+//! The thread `log-files`: brings the CSV files up to date with the log, at its own pace, in a process of its own (`log_process.rs`).
 //!
-//! Nobody waits for it. A directory that is full, gone, or on a server that does not answer costs the files, and never a card or a row:
-//! the log is the truth, and what they miss is in it until they can be written again.
+//! No other thread waits for it. If the directory is full, missing, or on a server that does not answer, the files are late, and no card or
+//! row is affected: the log is complete, and the files are brought up to date when they can be written again.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-use super::aside;
+use super::log_process;
 use crate::ledger::{LogReader, outlive};
 use crate::report::files::{FilesError, LogFiles};
 use crate::zone;
@@ -76,7 +76,7 @@ impl LogFilesThread {
 /// Wakes the process that keeps the files, and starts another one where it ended.
 fn forward(log: &Path, directory: &Path, woken: &Receiver<()>) {
     loop {
-        match aside::files(log, directory).stdin(Stdio::piped()).stdout(Stdio::null()).spawn() {
+        match log_process::files(log, directory).stdin(Stdio::piped()).stdout(Stdio::null()).spawn() {
             Ok(mut child) => {
                 let over = wake(&mut child, woken);
                 // Without the pipe it writes what is there, and ends.

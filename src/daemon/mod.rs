@@ -1,12 +1,12 @@
 //! The running station: one task that owns the [`Station`], and the threads it sets to work.
 //!
-//! Carries out effects and turns what threads, signals and the clock say into events; decides nothing. A card's thread, the
-//! log's, the watch's and the panel's each go at their own pace: none of them is ever waited for here while cards are busy.
+//! Carries out effects, and turns messages of threads, signals and the clock into events; decides nothing. The threads of cards, log, watch
+//! and panel run at their own pace. The task never waits for one of them while cards are busy.
 //!
 //! # What the deciding task calls, and why none of it waits
 //!
-//! Whatever may hang has a thread, a bounded queue and a word for a queue that is full. This is the list of what the task calls between the
-//! first card and the stop; what is not in it belongs into a thread.
+//! Everything that may hang has a thread, a bounded queue and a defined result if the queue is full. This table lists what the task calls
+//! between the first card and the stop. Anything else belongs in a thread.
 //!
 //! | call | why it does not wait |
 //! | --- | --- |
@@ -20,36 +20,36 @@
 //! | threads for a card, a survey, a check, the store | `clone(2)`; no thread is an answer that is dealt with. Nothing is joined that has not ended |
 //! | progress and stop of a card | atomics of its [`Gauge`](crate::flash::gauge::Gauge) |
 //! | has a card moved? | `/sys/dev/block/*/stat`: counters in memory, which the kernel never asks a device for |
-//! | claims of proven cards | a list behind a lock that nobody holds over a call; the close of a device has a thread of its own |
+//! | claims of proven cards | a list behind a lock that is never held during a call; the close of a device has a thread of its own |
 //! | panel, lamps, socket | `tokio::sync::watch` with the newest view; each has its thread, and takes a copy under the lock |
-//! | answers to people | `tokio::sync::oneshot`: whoever does not take one loses it |
+//! | answers to people | `tokio::sync::oneshot`: an answer that is not received is lost |
 //! | watch, cover, shifts, lamps told of another configuration | a value behind a lock that is held for its exchange alone, or an unbounded channel with one message a reload |
 //! | a configuration, an image | read, judged and staged in threads (`reload`, `stage`, `check-images`); what comes back is moved in |
-//! | images nobody needs any more | closed and removed in a thread (`store`): the last close of a long file that was removed takes its disk's time |
-//! | the PC kept awake | a thread holds and lets go of the inhibitor (`awake`); it is told by a value |
-//! | lamps.json, log files | written by a thread, and by a process of their own (`aside`) |
+//! | unused images | closed and removed in a thread (`store`): the last close of a long file that was removed takes its disk's time |
+//! | the PC kept awake | a thread holds and lets go of the inhibitor (`sleep_inhibitor`); it is told by a value |
+//! | lamps.json, log files | written by a thread, and by a process of their own (`log_process`) |
 //! | orders | stand in the log alone |
 //!
 //! Not in anybody's hand here: the pages of the program itself come from the root disk, and a PC without memory waits for its disk in any
 //! allocation.
 
 pub mod arming;
-pub mod aside;
-mod awake;
+mod claim_keeper;
+mod day_count;
+mod heartbeat;
 pub mod interlock;
-mod keeper;
+mod journal;
 pub mod lamps;
 pub mod log_files;
-pub mod only;
-mod pulse;
-mod questions;
+pub mod log_process;
+mod pending;
+mod publish;
 mod restage;
 mod service;
 mod shift;
-mod shown;
-mod story;
-mod today;
-mod work;
+pub mod single_instance;
+mod sleep_inhibitor;
+mod workers;
 
 use std::collections::BTreeSet;
 use std::io;
@@ -75,9 +75,9 @@ use crate::panel::lamps::Lamps;
 use crate::panel::lamps::led::SysfsLeds;
 use crate::panel::{Panel, Screen};
 use crate::report::times::Shifts;
-use crate::station::command::RequestId;
 use crate::station::port::Port;
 use crate::station::record::{Entry, Receipt};
+use crate::station::request::RequestId;
 use crate::station::settings::Configuration;
 use crate::station::standing::LogNote;
 use crate::station::units::Moment;
@@ -88,17 +88,17 @@ use crate::watch::cover::CoverWatch;
 use crate::watch::sysfs::Sysfs;
 use crate::watch::uses::own_parts;
 use arming::{Armory, Proved, ReloadError};
-use awake::Awake;
-use keeper::Keeper;
+use claim_keeper::Keeper;
+use day_count::DayCounter;
+use heartbeat::Heartbeat;
 use log_files::LogFilesThread;
-use pulse::Pulse;
-use questions::Questions;
+use pending::PendingRequests;
+use publish::Published;
 use restage::{Restaged, Restaging};
 use service::ServiceManager;
 use shift::ShiftEnd;
-use shown::Shown;
-use today::Today;
-use work::Workers;
+use sleep_inhibitor::SleepInhibitor;
+use workers::Workers;
 
 /// How often progress is looked at and settling cards are asked about.
 const TICK: Duration = Duration::from_millis(100);
@@ -109,8 +109,8 @@ const STOP_PATIENCE: Duration = Duration::from_secs(3);
 const LOG_PATIENCE: Duration = Duration::from_secs(1);
 /// Events under way. A thread that tells of one waits for a place; there are a few a second.
 const EVENTS: usize = 256;
-/// Questions of people under way; one more is answered "busy" at once.
-const QUESTIONS: usize = 32;
+/// Requests of people that wait at most; one more is answered "busy" at once.
+const REQUESTS: usize = 32;
 /// How many events are taken in a row before the clock is looked at again.
 const BURST: usize = 64;
 
@@ -135,7 +135,7 @@ pub enum RunError {
     /// The system has no thread, timer or signal to give.
     #[error("starting the station's {part}")]
     Start {
-        /// Which part.
+        /// The part of the station that could not start.
         part: &'static str,
         /// What the system said.
         source: io::Error,
@@ -185,14 +185,14 @@ struct Daemon {
     cabling: CablingWatch,
     cover: CoverWatch,
     /// Keeps the PC from sleeping while a card is written.
-    awake: Awake,
-    shown: Shown,
+    awake: SleepInhibitor,
+    published: Published,
     panel: Panel,
     lamps: Lamps,
     /// Beats while decisions are made: without it lamps and panel show a fault.
-    pulse: Pulse,
+    heartbeat: Heartbeat,
     service: ServiceManager,
-    _today: Today,
+    _day_counter: DayCounter,
     shift_end: ShiftEnd,
     /// Kept, so that a way on which nothing comes is not a closed one.
     tell: mpsc::Sender<Event>,
@@ -200,7 +200,7 @@ struct Daemon {
     asked: mpsc::Receiver<Incoming>,
     /// Kept, so that a closed way is never taken for a question.
     _ask: mpsc::Sender<Incoming>,
-    questions: Questions,
+    pending: PendingRequests,
     control: Option<Server>,
     restaging: Restaging,
     /// Reads the configuration again. One at a time: of two that overtake each other the older one would win.
@@ -216,7 +216,7 @@ impl Daemon {
         screen: impl Screen + 'static,
     ) -> Result<Self, RunError> {
         let settings = proved.settings.clone();
-        if !Sysfs::default().tells_media_apart() {
+        if !Sysfs::default().has_diskseq() {
             return Err(RunError::OldKernel);
         }
         let own = own_parts(Some((&settings.state, settings.store()))).into();
@@ -230,7 +230,7 @@ impl Daemon {
         // From here on no thread of the station touches the log's files.
         let writer = Writer::start_apart(
             ledger,
-            move |newest| aside::writer(&written, &name, newest),
+            move |newest| log_process::writer(&written, &name, newest),
             move |answer| {
                 let event = match answer {
                     WriterAnswer::Recorded(receipt) => Event::Recorded(receipt),
@@ -251,10 +251,10 @@ impl Daemon {
             CablingWatch::spawn(Sysfs::default(), move |event| seen.blocking_send(event).is_ok()).map_err(start("cabling thread"))?;
         let seen = tell.clone();
         let cover = CoverWatch::spawn(Sysfs::default(), move |event| seen.blocking_send(event).is_ok()).map_err(start("cover thread"))?;
-        let (pulse, shown) = (Pulse::default(), Shown::new(Instant::now(), station.view(Moment::default())));
-        let (ask, asked) = mpsc::channel(QUESTIONS);
+        let (heartbeat, published) = (Heartbeat::default(), Published::new(Instant::now(), station.view(Moment::default())));
+        let (ask, asked) = mpsc::channel(REQUESTS);
         // A station that cannot be asked still writes cards.
-        let control = Server::start(&settings.socket, shown.listen(), ask.clone(), by_groups)
+        let control = Server::start(&settings.socket, published.listen(), ask.clone(), by_groups)
             .inspect_err(|error| tracing::error!(%error, socket = %settings.socket.display(), "nobody can ask the station"))
             .ok();
         let keeper = Keeper::spawn(tell.clone()).map_err(start("keeper thread"))?;
@@ -262,13 +262,13 @@ impl Daemon {
         let rules = Rules { stall: settings.stall, flush_required: settings.flush_required, unanswered };
         let workers = Workers::new(tell.clone(), Armory::default(), own, rules, keeper);
         let service = ServiceManager::start().map_err(start("thread for systemd"))?;
-        let today = Today::start(&log, tell.clone());
+        let day_counter = DayCounter::start(&log, tell.clone());
         let shift_end = ShiftEnd::start(&log, Shifts::new(settings.shifts.clone()), tell.clone());
-        let awake = Awake::start().map_err(start("thread that keeps the PC awake"))?;
+        let awake = SleepInhibitor::start().map_err(start("thread that keeps the PC awake"))?;
         // Last: what is shown is shown by a station that decides, however slowly its parts came up.
-        pulse.beat();
-        let panel = Panel::spawn(screen, shown.dead_or_alive(&pulse)).map_err(start("panel thread"))?;
-        let lamps = Lamps::spawn(SysfsLeds::default(), shown.while_alive(&pulse)).map_err(start("lamps thread"))?;
+        heartbeat.beat();
+        let panel = Panel::spawn(screen, published.view_or_fault(&heartbeat)).map_err(start("panel thread"))?;
+        let lamps = Lamps::spawn(SysfsLeds::default(), published.live_view(&heartbeat)).map_err(start("lamps thread"))?;
         let mut daemon = Self {
             began: Instant::now(),
             config,
@@ -283,23 +283,23 @@ impl Daemon {
             cabling,
             cover,
             awake,
-            shown,
+            published,
             panel,
             lamps,
-            pulse,
+            heartbeat,
             service,
-            _today: today,
+            _day_counter: day_counter,
             shift_end,
             tell,
             asked,
             _ask: ask,
-            questions: Questions::default(),
+            pending: PendingRequests::default(),
             control,
             restaging: Restaging::default(),
             proving: None,
         };
         daemon.configure(proved)?;
-        daemon.pulse.beat();
+        daemon.heartbeat.beat();
         for model in daemon.station.view(Moment::default()).models.iter().filter(|model| model.armed.is_none()) {
             if let Some(order) = &model.order {
                 tracing::error!(
@@ -320,7 +320,7 @@ impl Daemon {
             station: settings.station.clone(),
             slots: settings.slots.clone(),
             armed: armory.armed(),
-            disarmed: armory.disarmed(),
+            unarmed: armory.unarmed(),
             distrusted: self.workers.armory.still_in(&armory, self.station.distrusted()),
             by,
         };
@@ -332,13 +332,13 @@ impl Daemon {
         self.trim_store(used);
         restage::check(&self.workers.armory, &self.tell);
         self.keep_log_files();
-        self.shift_end.turn_to(Shifts::new(self.settings.shifts.clone()));
-        self.watch.turn_to(self.station.ports());
-        self.cover.turn_to(self.station.ports());
+        self.shift_end.set_shifts(Shifts::new(self.settings.shifts.clone()));
+        self.watch.set_ports(self.station.ports());
+        self.cover.set_ports(self.station.ports());
         lamps::note(&self.settings.state, &self.settings.lamps);
         // What they showed last is not to be lit again: what holds now is known first.
         self.show();
-        self.lamps.turn_to(self.settings.lamps.clone());
+        self.lamps.set_lamps(self.settings.lamps.clone());
         Ok(())
     }
 
@@ -399,7 +399,7 @@ impl Daemon {
                 // Cards first, whoever asks however often.
                 Some(asked) = self.asked.recv() => self.ask(asked)?,
             }
-            if self.questions.reload_is_wanted() && stop_by.is_none() && !self.is_proving() {
+            if self.pending.reload_is_wanted() && stop_by.is_none() && !self.is_proving() {
                 self.prove_anew(&reloaded);
             }
             self.show();
@@ -413,7 +413,7 @@ impl Daemon {
     }
 
     fn show(&mut self) {
-        self.shown.say(Instant::now(), self.station.view(Moment(self.began.elapsed())));
+        self.published.update(Instant::now(), self.station.view(Moment(self.began.elapsed())));
     }
 
     /// Has the station answer what somebody asks.
@@ -421,12 +421,12 @@ impl Daemon {
         let Incoming { by, what, answer } = asked;
         match what {
             IncomingRequest::Reload => {
-                self.questions.want_reload(by, answer);
+                self.pending.want_reload(by, answer);
                 Ok(())
             }
             IncomingRequest::Command(command) => {
                 tracing::info!(by = by.name, uid = by.uid, ?command, "asked");
-                let request: RequestId = self.questions.put(answer);
+                let request: RequestId = self.pending.put(answer);
                 self.apply(Event::Asked { request, by, command })
             }
         }
@@ -434,7 +434,7 @@ impl Daemon {
 
     /// Reads the configuration again and stages its images, in a thread of its own: the cards go on meanwhile.
     fn prove_anew(&mut self, reloaded: &mpsc::Sender<Reloaded>) {
-        let asked_by = self.questions.reload_began();
+        let asked_by = self.pending.reload_began();
         let by = asked_by.as_ref().map(|who| who.name.as_str());
         tracing::info!(config = %self.config.display(), by, "reading the configuration again");
         let (config, state, reloaded) = (self.config.clone(), self.settings.state.clone(), reloaded.clone());
@@ -467,11 +467,11 @@ impl Daemon {
                     tracing::info!(model = armed.model, image = armed.source, digest = %armed.digest, "armed");
                 }
                 self.configure(proved)?;
-                self.questions.reload_ended(Ok(()));
+                self.pending.reload_ended(Ok(()));
                 tracing::info!("the new configuration holds");
             }
             Err(error) => {
-                self.questions.reload_ended(Err(&error));
+                self.pending.reload_ended(Err(&error));
                 tracing::error!(error = &error as &dyn std::error::Error, "the configuration is not taken over: nothing has changed");
             }
         }
@@ -511,7 +511,7 @@ impl Daemon {
         }
         self.apply(Event::Tick)?;
         self.awake.keep(!self.station.is_idle());
-        self.pulse.beat();
+        self.heartbeat.beat();
         // Fed by the task that owns the station, and by nobody else: a station that decides nothing any more is restarted.
         self.service.feed(Instant::now());
         Ok(())
@@ -538,7 +538,7 @@ impl Daemon {
                     self.workers.start(*attempt, policy);
                 }
                 Effect::Cancel(attempt) => self.workers.cancel(attempt),
-                Effect::Answer { request, answer } => self.questions.answer(request, answer),
+                Effect::Answer { request, answer } => self.pending.answer(request, answer),
                 Effect::Restage { digest, unread } => {
                     if let Some(damaged) = self.workers.armory.image(digest) {
                         let sources = self.workers.armory.sources(digest, &self.settings.models);

@@ -1,4 +1,4 @@
-//! Staged copies that were made in an earlier run, or are damaged: the threads that look at them, and stage them anew.
+//! Checks staged copies that were made in an earlier run, and stages damaged ones again, in threads.
 
 use std::path::PathBuf;
 use std::sync::Arc;

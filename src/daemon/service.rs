@@ -1,7 +1,7 @@
-//! What systemd is told: that the station runs, that it stops, and once a second that it still decides.
+//! Tells systemd that the station runs, that it stops, and once a second that it still decides.
 //!
-//! The datagram blocks while PID 1 reads none, so a thread sends it. The thread says nothing by itself: a station that decides nothing
-//! any more is not fed, and systemd restarts it.
+//! Sending the datagram blocks while PID 1 reads none, so a thread sends it. The thread sends only what the deciding task gave it: if that
+//! task stops, systemd restarts the station.
 
 use std::io;
 use std::process::Command;
@@ -53,7 +53,7 @@ impl ServiceManager {
         self.tell(NotifyState::Ready);
     }
 
-    /// The station stops.
+    /// Tells systemd that the station is stopping.
     pub(super) fn stopping(&self) {
         self.tell(NotifyState::Stopping);
     }

@@ -1,7 +1,8 @@
-//! The end of a shift: the flash log's head as it was then, to be written down where nobody who can write the log can change it.
+//! Finds the end of a shift and the head of the flash log at that time. People write the head down where nobody who can write the log can
+//! change it.
 //!
-//! Found in the log itself, by a thread that nobody waits for, so that a station that was started again shows the same. It also reads
-//! the time zone, which lies on a disk.
+//! A thread reads it from the log itself, so that a restarted station shows the same. No other thread waits for it. It also reads the time
+//! zone, which is on a disk.
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
@@ -10,7 +11,7 @@ use std::time::Duration;
 use jiff::Zoned;
 use tokio::sync::mpsc;
 
-use super::aside::ask_anchor;
+use super::log_process::ask_anchor;
 use crate::report::times::Shifts;
 use crate::station::Event;
 use crate::station::view::Anchor;
@@ -48,7 +49,7 @@ impl ShiftEnd {
     }
 
     /// From now on shifts begin at these times.
-    pub(super) fn turn_to(&self, shifts: Shifts) {
+    pub(super) fn set_shifts(&self, shifts: Shifts) {
         let _without_a_thread = self.turn.send(shifts);
     }
 }
@@ -96,7 +97,7 @@ mod tests {
     use jiff::civil::Time;
 
     use super::*;
-    use crate::daemon::aside::anchor;
+    use crate::daemon::log_process::anchor;
     use crate::ledger::{Ledger, LogReader, Stamp};
     use crate::station::record::Entry;
 

@@ -1,4 +1,4 @@
-//! Work that must not slow cards down: unpacking an image while others are written.
+//! Gives work such as unpacking an image a low priority, so that it does not slow cards down.
 
 use super::ioctl;
 

@@ -1,4 +1,4 @@
-//! What the kernel counts of a disk: how much was written to it, by whomever.
+//! Reads the kernel's counters of a disk: how much was written to it, by any program.
 
 use std::fs;
 use std::path::{Path, PathBuf};

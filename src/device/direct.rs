@@ -1,4 +1,4 @@
-//! A card opened for direct I/O: exclusive, locked against udev, and known to be the one that was admitted.
+//! A card opened for direct I/O: exclusive, locked against udev, and checked to be the card that was admitted.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
@@ -31,10 +31,10 @@ const DEPARTURE_INTERVAL: Duration = Duration::from_millis(50);
 /// Why a card could not be opened. Nothing was written.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The kernel's answer.
+    /// The kernel refused to open the node.
     #[error("opening {node}")]
     Open {
-        /// The node.
+        /// The device node, such as `/dev/sdb`.
         node: PathBuf,
         /// What the kernel said.
         source: io::Error,
@@ -42,7 +42,7 @@ pub enum OpenError {
     /// The node is not the device that was admitted, or the medium in it is another one.
     #[error("{node} is not the card that was admitted")]
     AnotherCard {
-        /// The node.
+        /// The device node, such as `/dev/sdb`.
         node: PathBuf,
     },
     /// The kernel has no `BLKGETDISKSEQ`.
@@ -51,7 +51,7 @@ pub enum OpenError {
     /// Somebody kept it locked.
     #[error("{node} stayed locked by another program")]
     Locked {
-        /// The node.
+        /// The device node, such as `/dev/sdb`.
         node: PathBuf,
     },
 }

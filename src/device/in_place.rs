@@ -1,4 +1,4 @@
-//! How a file system keeps files.
+//! Tells how a file system stores a file: whether it is written in place.
 
 use std::fs::File;
 use std::io;

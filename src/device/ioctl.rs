@@ -1,5 +1,5 @@
-//! The block layer's ioctls, one safe function each. Numbers and argument types are those of `linux/fs.h`. And two system calls that say how
-//! a thread's reads and writes are to be queued.
+//! The ioctls of the block layer, one safe function for each. Numbers and argument types are those of `linux/fs.h`. Also two system calls
+//! that set how a thread's reads and writes are queued.
 
 use std::fs::File;
 use std::io;
@@ -22,7 +22,7 @@ mod raw {
     nix::ioctl_readwrite_bad!(sg_io, 0x2285, super::SgIoHeader);
 }
 
-/// `sg_io_hdr` of `include/scsi/sg.h`.
+/// The structure `sg_io_hdr` of `include/scsi/sg.h`.
 #[repr(C)]
 struct SgIoHeader {
     interface_id: c_int,
@@ -126,7 +126,7 @@ pub(super) fn loop_info(device: &File) -> io::Result<LoopInfo> {
     Ok(info)
 }
 
-/// `FS_NOCOW_FL` of `linux/fs.h`.
+/// The flag `FS_NOCOW_FL` of `linux/fs.h`.
 const NO_COPY_ON_WRITE: c_int = 0x0080_0000;
 
 /// Files that are made in this directory from now on are written in place (`FS_IOC_SETFLAGS`).
@@ -192,7 +192,7 @@ pub(super) fn zero(device: &File, at: u64, length: u64) -> io::Result<()> {
 const ONE_THREAD: c_int = 1;
 /// Where the class begins in an I/O priority.
 const CLASS_SHIFT: u32 = 13;
-/// `IOPRIO_CLASS_IDLE`: served when nobody else wants the disk.
+/// `IOPRIO_CLASS_IDLE`: served when no other request waits for the disk.
 const CLASS_IDLE: c_int = 3;
 
 /// The calling thread's reads and writes come last (`ioprio_set`).

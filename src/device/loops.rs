@@ -1,4 +1,4 @@
-//! What is behind a loop device, by number: its path may be of another mount namespace, or be deleted, and says nothing then.
+//! Finds the file or disk behind a loop device by its device number. A path would not do: it may be of another mount namespace, or deleted.
 
 use std::fs::{File, OpenOptions};
 use std::io;

@@ -42,7 +42,7 @@ impl Mapping {
         Ok(Self { file, start, length: size.get() })
     }
 
-    /// How many bytes.
+    /// Length of the mapping in bytes.
     #[must_use]
     pub fn length(&self) -> Bytes {
         Bytes(to_u64(self.length))

@@ -1,4 +1,4 @@
-//! A block device as the engine needs it, and nothing of what is written to it.
+//! A block device, as the engine needs it. Knows nothing of what is written to it.
 //!
 //! [`direct::DirectDevice`] is the kernel's, opened `O_DIRECT | O_EXCL`; `ram::RamDevice` is a fake for tests that keeps the
 //! real one's rules. All `unsafe` of the crate lives here, in `aligned`, `ioctl` and `mapped`.
@@ -94,7 +94,7 @@ pub enum FlushAnswer {
     Taken,
     /// It does not know the command: it has no cache.
     Refused,
-    /// It was silent.
+    /// The device did not answer in time.
     Stalled,
     /// It was reset, or answered nothing that means anything, and is still there.
     Lost,
@@ -113,7 +113,7 @@ pub enum Source<'a> {
     Bytes(&'a [u8]),
     /// A range of a mapped file, whose pages the kernel hands to the card.
     Mapped {
-        /// The file.
+        /// The mapped file.
         mapping: &'a Mapping,
         /// Where the range begins.
         at: Bytes,
@@ -123,7 +123,7 @@ pub enum Source<'a> {
 }
 
 impl Source<'_> {
-    /// How many bytes.
+    /// Length in bytes.
     #[must_use]
     pub fn length(&self) -> usize {
         match self {

@@ -35,15 +35,15 @@ pub(crate) enum Fault {
     DropBehind(u64),
     /// Writes that touch this byte are damaged there, from the second one on: the tombstone arrives, the head does not.
     SpoilSecondWrite { at: u64, bits: u8 },
-    /// Another program writes so many sectors while this byte is written for the second time.
+    /// Another program writes this many sectors while this byte is written for the second time.
     WrittenByAnotherAt { at: u64, sectors: u64 },
-    /// Flushes answer with this error number once so many were good.
+    /// Flushes answer with this error number after this many good ones.
     FlushErrorAfter { flushes: usize, errno: i32 },
-    /// Another medium is in the reader after so many calls.
+    /// Another medium is in the reader after this many calls.
     SwapAfter(u64),
     /// It is a SCSI device that answers so when it is asked to flush; without this it is none.
     FlushAnswer(FlushAnswer),
-    /// The medium leaves after so many calls; they then answer with this error number.
+    /// The medium leaves after this many calls; they then answer with this error number.
     LeaveAfter { calls: u64, errno: i32 },
 }
 
@@ -57,7 +57,7 @@ pub(crate) enum Did {
     Ask,
 }
 
-/// The card.
+/// A card in memory, with the rules of a real device.
 #[derive(Debug)]
 pub(crate) struct RamDevice {
     medium: Vec<u8>,

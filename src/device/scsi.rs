@@ -1,9 +1,9 @@
-//! What a SCSI device answers when it is told to empty its cache.
+//! Asks a SCSI device to empty its cache, and interprets the answer.
 //!
-//! The kernel sends SYNCHRONIZE CACHE only to a device that it believes to have a write-back cache. A USB device that shows no caching
-//! page counts as having none ("No Caching mode page found", `drivers/scsi/sd.c`), and is never sent one: so it is sent from here, on the
-//! open descriptor. The command is among those that anybody may send who has the device open for writing (`scsi_cmd_allowed` in
-//! `drivers/scsi/scsi_ioctl.c`, there named `GPCMD_FLUSH_CACHE`); no capability is needed.
+//! The kernel sends SYNCHRONIZE CACHE only to a device that it believes to have a write-back cache. A USB device that shows no caching page
+//! counts as having none ("No Caching mode page found", `drivers/scsi/sd.c`) and is never sent one, so this module sends it, on the open
+//! descriptor. Any process that has the device open for writing may send this command (`scsi_cmd_allowed` in `drivers/scsi/scsi_ioctl.c`,
+//! there named `GPCMD_FLUSH_CACHE`); no capability is needed.
 
 /// SYNCHRONIZE CACHE (10) of all blocks, answered once they are on the medium (SBC-4, 5.34): no IMMED, from block 0, and of a number of
 /// blocks that stands for all.
@@ -22,7 +22,7 @@ pub(super) struct Answer {
     pub(super) sense: Vec<u8>,
 }
 
-/// What it means.
+/// What an answer of the device means for a flush.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Meaning {
     /// It has done so.

@@ -1,4 +1,4 @@
-//! What stands in the head of a card that is not finished, however its attempt ended.
+//! Tests of what is in the head of an unfinished card, for every way an attempt can end.
 
 use std::io;
 use std::time::Duration;
@@ -9,8 +9,8 @@ use super::tests::{attempt, card, flash_opened, pattern, rules, staged};
 use super::*;
 use crate::device::ram::{Did, Fault, RamDevice};
 use crate::device::{FlushAnswer, Shortfall, Source};
+use crate::station::armed::Zeroes;
 use crate::station::outcome::{Act, CacheFlush, Effort, Failure, Refusal, StationFault};
-use crate::station::record::Zeroes;
 use crate::station::units::{Bytes, MIB, to_u64, to_usize};
 
 /// A card during whose calls something else happens: `hook` is told how many calls there were, and how many of them were flushes.

@@ -1,4 +1,4 @@
-//! The claim: the exclusive right to erase one card. Everything behind it needs one.
+//! The claim: the exclusive right to erase one card. Every later step needs one.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,9 +14,10 @@ use crate::device::direct::{DirectDevice, OpenError};
 use crate::image::Staged;
 use crate::image::map::PIECE;
 use crate::station::End;
+use crate::station::armed::Zeroes;
 use crate::station::card::Card;
 use crate::station::outcome::{Refusal, StationFault};
-use crate::station::record::{Attempt, Zeroes};
+use crate::station::record::Attempt;
 use crate::station::units::round_up;
 
 /// A card that is ours to erase, and all that is needed to do it.

@@ -1,4 +1,4 @@
-//! What is wrong with what came back, in a word: looked at once, when a card has failed already.
+//! Classifies wrong contents that came back. Called once, for a card that has failed already.
 
 use std::io;
 
@@ -21,7 +21,7 @@ const FLIPS: u32 = 64;
 pub(super) struct Wrong<'a> {
     /// Where the sector begins.
     pub(super) at: Bytes,
-    /// What came back.
+    /// The bytes that were read back.
     pub(super) found: &'a [u8],
     /// What the image has.
     pub(super) expected: &'a [u8],

@@ -1,4 +1,4 @@
-//! Why a card's attempt ended early, with its cause kept, and what the station is told of it.
+//! Why the attempt of a card ended early, with its cause, and what the station is told of it.
 
 use std::io;
 
@@ -15,9 +15,9 @@ pub enum FlashError {
     Io {
         /// What was asked of it.
         act: Act,
-        /// Where.
+        /// First byte of the failed call.
         at: Bytes,
-        /// The image's length.
+        /// Length of the image in bytes.
         span: Bytes,
         /// What the kernel said.
         source: io::Error,
@@ -27,7 +27,7 @@ pub enum FlashError {
     Short {
         /// What was asked of it.
         act: Act,
-        /// Where.
+        /// Where the call ended early, in bytes.
         at: Bytes,
     },
     /// The tombstone did not read back.
@@ -45,13 +45,13 @@ pub enum FlashError {
         expected: u8,
         /// What the card returned.
         found: u8,
-        /// Of what kind.
+        /// The kind of damage.
         damage: Damage,
     },
     /// What was written at one place came back at another, or not at all.
     #[error("lies about its capacity, at byte {}", .at.0)]
     FalseCapacity {
-        /// Where it showed.
+        /// The byte at which the false capacity showed.
         at: Bytes,
         /// What stands there belongs to this place.
         holds: Option<Bytes>,
@@ -68,7 +68,7 @@ pub enum FlashError {
     /// The staged image could not be read, or is not what was staged.
     #[error("reading the station's image at byte {}", .at.0)]
     StationImage {
-        /// Where.
+        /// The byte of the image at which it showed.
         at: Bytes,
         /// What the system said; absent where the bytes were read but are not those that were staged.
         source: Option<io::Error>,

@@ -1,4 +1,4 @@
-//! Whether a card's device empties its cache when it is told to: asked before anything is written.
+//! Finds out whether a device empties its cache on command, before anything is written to it.
 
 use std::sync::Arc;
 

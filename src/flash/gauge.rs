@@ -1,6 +1,6 @@
-//! What a card's thread lets others see, and the one thing others may tell it: to stop.
+//! The progress of a card's thread, visible to others, and the request to stop it.
 //!
-//! Atomics only: whoever looks never makes the thread wait, and what was measured outlives a thread that panicked.
+//! Uses atomics only: reading it never makes the thread wait, and the measurements outlive a thread that panicked.
 
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -25,7 +25,7 @@ pub enum Waits {
     Image,
 }
 
-/// The thread works.
+/// State of a card's thread: it works.
 const RUNS: u8 = 0;
 /// It was asked to stop.
 const CANCELLED: u8 = 1;
@@ -37,7 +37,7 @@ const CONCLUDED: u8 = 2;
 pub(super) struct Call {
     /// What it asks for.
     pub(super) act: Act,
-    /// Where it begins.
+    /// First byte of the call.
     pub(super) at: Bytes,
     /// How many bytes it is about.
     pub(super) length: usize,
@@ -279,7 +279,7 @@ impl Gauge {
         Some((act, Bytes(self.slowest_at.load(Relaxed))))
     }
 
-    /// Speed is measured along so many bytes.
+    /// Length in bytes along which the speed is measured.
     pub(super) fn measure_along(&self, span: Bytes) {
         self.span.store(span.0, Relaxed);
     }
@@ -349,7 +349,7 @@ impl Gauge {
     }
 }
 
-/// 584 years fit.
+/// The duration in nanoseconds; `u64` holds 584 years.
 fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -1,4 +1,4 @@
-//! A proven card that is still claimed: nobody can mount it, and what is written to it past the claim is noticed.
+//! A proven card that is still claimed: it cannot be mounted, and writes that bypass the claim are detected.
 //!
 //! A whole disk that is held with `O_EXCL` lets no partition of it be mounted or claimed (kernel, `block/bdev.c`, `bd_may_claim`), and udev,
 //! which reads the partition table again when a writer closes a disk, sees no close. Only the descriptor is kept: buffers and mapping went
@@ -11,7 +11,7 @@ use crate::device::direct::DirectDevice;
 #[derive(Debug)]
 pub struct Kept<D = DirectDevice> {
     device: D,
-    /// What the kernel must count as long as nobody but the station has written since the read-back began.
+    /// The count the kernel must have if only the station has written since the read-back began.
     proven_at: Option<u64>,
 }
 
@@ -45,7 +45,8 @@ mod cases {
     use super::super::tests::{attempt, card, pattern, rules, staged};
     use super::*;
     use crate::device::ram::{Fault, RamDevice};
-    use crate::station::record::{Plan, Zeroes};
+    use crate::station::armed::Zeroes;
+    use crate::station::record::Plan;
     use crate::station::units::{MIB, to_usize};
 
     fn proven(device: RamDevice, image: &[u8], plan: &Plan, zeroes: Zeroes) -> (Kept<RamDevice>, Option<u64>) {

@@ -1,4 +1,4 @@
-//! Marks expose a card that claims to hold more than it does.
+//! Marks detect a card that claims to hold more than it does.
 //!
 //! A mark is one block that names the attempt's nonce and its own address, put where nothing else is written: at power-of-two places
 //! behind the image and inside its zeroes, because false cards drop or wrap addresses at such places, and into the card's last
@@ -19,7 +19,7 @@ pub(super) fn places<D: BlockDevice>(session: &Session<D>) -> Vec<u64> {
     powers.chain([last]).filter(|place| free(*place)).collect()
 }
 
-/// Writes them.
+/// Writes the marks to their places.
 pub(super) fn set<D: BlockDevice>(session: &mut Session<D>, places: &[u64]) -> Result<(), FlashError> {
     let block = to_usize(u64::from(session.device.logical_block()));
     for place in places {

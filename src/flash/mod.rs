@@ -14,7 +14,7 @@
 //! Where the image's zeroes are skipped, the proof speaks of its data alone, and is of another type.
 //!
 //! Constructors are private to the step that earns them. Knows no slot, log or lamp; runs in a thread of its own and shares with
-//! other cards nothing but the staged image, which nobody writes.
+//! other cards nothing but the staged image, which is never written.
 
 #[cfg(test)]
 mod cases;

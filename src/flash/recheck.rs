@@ -74,8 +74,9 @@ mod tests {
     use super::super::tests::{card, flash_opened, pattern, staged};
     use crate::device::ram::{Did, Fault, RamDevice};
     use crate::station::End;
+    use crate::station::armed::Zeroes;
     use crate::station::outcome::{Act, Failure, Refusal};
-    use crate::station::record::{Plan, Zeroes};
+    use crate::station::record::Plan;
     use crate::station::units::{MIB, to_usize};
 
     fn run(mut device: RamDevice, image: &[u8], plan: &Plan, zeroes: Zeroes) -> (End, RamDevice) {

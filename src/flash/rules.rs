@@ -1,4 +1,4 @@
-//! What holds for every card of a program: how long a device is waited for, and what is done about one that does not flush.
+//! Rules for every card of a program: how long to wait for a device, and what to do with one that does not flush.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ const LONGER_FOR_AN_ANSWER: Duration = Duration::from_secs(30);
 /// What the kernel may take to get a device back that did not answer in time: it aborts the command, then resets device and bus.
 const TO_GET_IT_BACK: Duration = Duration::from_secs(120);
 
-/// The rules.
+/// Rules that hold for the writing of every card.
 #[derive(Clone, Debug)]
 pub struct Rules {
     /// A card that moves nothing for so long has stalled.

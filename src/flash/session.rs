@@ -1,5 +1,5 @@
-//! A claimed card at work: which parts of the image go where, and single calls, each measured and each to the card that was
-//! admitted.
+//! A claimed card at work: which parts of the image go where, and single reads and writes. Each call is measured, and each goes to the card
+//! that was admitted.
 
 use std::io;
 use std::ops::Range;
@@ -15,15 +15,15 @@ use crate::device::aligned::{ALIGNMENT, AlignedBuf};
 use crate::device::{BlockDevice, Source, read_exact_at, write_all_at};
 use crate::image::Staged;
 use crate::image::map::PIECE;
+use crate::station::armed::Zeroes;
 use crate::station::card::Visit;
 use crate::station::outcome::{Act, CardHead};
-use crate::station::record::Zeroes;
 use crate::station::units::{Bytes, MIB, to_u64, to_usize};
 
 /// Pieces moved by one call at most: 4 MiB keep every card we know of at its full speed, and are small enough that a cancelled
 /// attempt ends soon.
 const PIECES_PER_CALL: usize = 4;
-/// One call's bytes.
+/// Bytes of one read or write.
 const CALL: u64 = 4 * MIB;
 /// The kernel zeroes so much in one call at most: it cannot be interrupted, and a cancelled attempt shall end soon.
 const ZEROED_PER_CALL: u64 = 64 * MIB;
@@ -47,16 +47,16 @@ pub(super) struct Session<D> {
     pub(super) zeroes: Zeroes,
     pub(super) data: AlignedBuf,
     pub(super) other: AlignedBuf,
-    /// What the kernel must count of the card as long as nobody else writes to it; nothing where it does not count.
+    /// The count the kernel must have of the card if no other program writes to it; `None` if it does not count.
     writes: Option<u64>,
 }
 
 /// A run of pieces moved by one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Run {
-    /// The first piece.
+    /// Index of the first piece.
     pub(super) first: usize,
-    /// Where it begins.
+    /// First byte of the run.
     pub(super) at: Bytes,
     /// Bytes of the image in it.
     pub(super) length: usize,
@@ -365,7 +365,7 @@ impl<D: BlockDevice> Session<D> {
     }
 }
 
-/// One measured read, for whoever has the device and a buffer apart.
+/// One measured read, for callers that hold the device and a buffer separately.
 pub(super) fn read(device: &mut impl BlockDevice, gauge: &Gauge, span: Bytes, at: Bytes, into: &mut [u8]) -> Result<(), FlashError> {
     let call = Call { act: Act::Reading, at, length: into.len(), moves: true };
     gauge.time(call, || read_exact_at(device, at, into)).map_err(|ended| FlashError::of_call(Act::Reading, span, ended))

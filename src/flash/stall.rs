@@ -1,5 +1,5 @@
-//! Notices when nothing moves any more: neither what a card's thread counts nor what the disk counts, which advances inside one blocked
-//! call.
+//! Detects that an attempt makes no progress: neither the counters of the card's thread nor those of the disk advance. The disk's also
+//! advance during one blocked call.
 
 use std::time::{Duration, Instant};
 

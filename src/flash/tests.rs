@@ -1,4 +1,4 @@
-//! The engine on a card in memory: the order of what it does, and what it says when the card lies.
+//! Tests of the engine on a card in memory: the order of its steps, and its results for cards that lie.
 
 use std::fs;
 use std::sync::Arc;
@@ -11,9 +11,10 @@ use super::*;
 use crate::device::ram::{Did, Fault, RamDevice};
 use crate::device::{FlushAnswer, Shortfall, Source};
 use crate::image::stage::in_place;
+use crate::station::armed::Zeroes;
 use crate::station::card::{DevNum, Visit};
 use crate::station::outcome::{Act, Curve, Damage, Failure, Refusal, StationFault};
-use crate::station::record::{AttemptNumber, Zeroes};
+use crate::station::record::AttemptNumber;
 use crate::station::units::{Bytes, MIB, to_u64, to_usize};
 
 pub(super) const VISIT: Visit = Visit { devnum: DevNum { major: 8, minor: 0 }, diskseq: 1 };
@@ -44,7 +45,7 @@ pub(super) fn rules() -> Rules {
 /// An attempt on the card in memory.
 pub(super) fn attempt(number: AttemptNumber, zeroes: Zeroes, plan: &Plan) -> Attempt {
     let card = crate::station::card::Card { visit: VISIT, ..crate::station::testing::card("p1", VISIT.diskseq) };
-    let image = Some(crate::station::record::Armed { zeroes, ..crate::station::testing::image() });
+    let image = Some(crate::station::armed::Armed { zeroes, ..crate::station::testing::image() });
     Attempt {
         number,
         slot: "A1".to_owned(),

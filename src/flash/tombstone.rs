@@ -1,4 +1,4 @@
-//! What stands in a card's head until its proof is done: text a person can read, in every block, and nothing a firmware boots.
+//! The contents of a card's head until the card is proven: text that a person can read, in every block, and nothing that a firmware boots.
 //!
 //! Each block of 512 bytes names the attempt, a nonce drawn for it, and its own address, so that a card that drops or moves
 //! writes is caught when the tombstone is read back. No block ends in the boot signature `55 aa` or begins with a known magic.

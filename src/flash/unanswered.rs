@@ -1,7 +1,7 @@
-//! Devices that do not bear being asked to flush, remembered by their make: asked once, and never again.
+//! Remembers makes of devices that fail when they are asked to flush, so that each make is asked only once.
 //!
 //! ```text
-//! STATE/unanswered.json   ["05e3:0749 revision 0200", …]   vendor, product and revision; whoever deletes a line has that make asked anew
+//! STATE/unanswered.json   ["05e3:0749 revision 0200", …]   vendor, product and revision; delete a line, and that make is asked again
 //! ```
 //! A make is remembered when a device of it was silent, was reset by the question or left the bus on it. A card that leaves at that very
 //! moment may also have been pulled: its make is remembered when it is back in the same place at once, or when it happens twice.
@@ -19,12 +19,12 @@ use std::time::{Duration, Instant};
 /// moment.
 const BACK_AT_ONCE: Duration = Duration::from_secs(30);
 
-/// The memory.
+/// Devices that did not answer a flush, kept over restarts.
 #[derive(Debug, Default)]
 pub struct Unanswered {
     file: Option<PathBuf>,
     known: Mutex<Known>,
-    /// Held by whoever writes the file.
+    /// Held while the file is written.
     writing: Mutex<()>,
 }
 

@@ -20,8 +20,9 @@ use crate::image::Staged;
 use crate::image::extents::is_zero;
 use crate::image::map::{PIECE, PieceValue, root};
 use crate::station::End;
+use crate::station::armed::Zeroes;
 use crate::station::outcome::{CardHead, MappedProof, Proof, ReadBack};
-use crate::station::record::{Step, Zeroes};
+use crate::station::record::Step;
 use crate::station::units::{Bytes, to_u64, to_usize};
 
 /// A card whose body came back right, with the tombstone still in its head.
@@ -342,7 +343,7 @@ fn explain<D: BlockDevice>(session: &mut Session<D>, run: Run, hidden: bool) -> 
     Err(FlashError::Mismatch { at, expected: expected[offset], found: found[offset], damage })
 }
 
-/// Is everything that is wrong in `run` inside the image's zeroes? Then nobody wrote there, and old contents are no fault.
+/// Is everything that is wrong in `run` inside the image's zeroes? Then nothing was written there, and old contents are no fault.
 fn is_dirt<D: BlockDevice>(session: &Session<D>, run: Run) -> bool {
     let range = run.at.0..run.at.0 + to_u64(run.length);
     session.image.extents().data_in(&range).into_iter().all(|data| {

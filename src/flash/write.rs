@@ -8,8 +8,9 @@ use super::error::FlashError;
 use super::session::Session;
 use super::{marks, zeroes};
 use crate::device::BlockDevice;
+use crate::station::armed::Zeroes;
 use crate::station::outcome::CardHead;
-use crate::station::record::{Step, Zeroes};
+use crate::station::record::Step;
 use crate::station::units::{Bytes, to_u64};
 
 /// A card whose body is written and flushed, and in whose head the tombstone stands.
@@ -36,7 +37,7 @@ fn body<D: BlockDevice>(session: &mut Session<D>) -> Result<(), FlashError> {
     let bytes = |ranges: &[Range<u64>]| -> u64 { ranges.iter().map(|range| range.end - range.start).sum() };
     let always = bytes(&data) + bytes(&far_end);
     session.gauge.enter(Step::Writing, Bytes(always));
-    bury(session)?;
+    write_and_read_back_tombstone(session)?;
     let zero_now = match session.zeroes {
         Zeroes::Write => true,
         Zeroes::Prove => zeroes::look_dirty(session, &zero)?,
@@ -63,7 +64,7 @@ fn body<D: BlockDevice>(session: &mut Session<D>) -> Result<(), FlashError> {
 }
 
 /// Puts the tombstone into the head and reads it back: a worn card that ignores writes is caught before minutes are spent on it.
-fn bury<D: BlockDevice>(session: &mut Session<D>) -> Result<(), FlashError> {
+fn write_and_read_back_tombstone<D: BlockDevice>(session: &mut Session<D>) -> Result<(), FlashError> {
     session.stop_if_cancelled()?;
     session.write_tombstone()?;
     let Some((run, offset)) = session.missed_tombstone()? else {

@@ -1,4 +1,4 @@
-//! The zeroes of an image: proven like everything else, and written only where the card does not hold them already.
+//! The zeroes of an image: read back like everything else, and written only where the card does not hold zeroes already.
 //!
 //! A discard would be quicker than writing, and proves nothing: what an SD card returns behind it is undefined and may change later
 //! (SD Physical Layer Simplified Specification, 4.14).

@@ -1,4 +1,5 @@
-//! Where an image has data and where it has zeroes, by content: what a file system calls holes may hold data on another.
+//! The ranges of an image that hold data, and those that are zeroes, found by content. The holes of a file system would not do: they may
+//! differ on another one.
 
 use std::ops::Range;
 
@@ -22,7 +23,7 @@ impl Extents {
         (whole && apart).then_some(Self { data })
     }
 
-    /// Runs of data.
+    /// The ranges of the file that hold data, in bytes.
     #[must_use]
     pub fn data(&self) -> &[Range<u64>] {
         &self.data

@@ -1,5 +1,5 @@
-//! What people hand over in place of a disk image, told by its own bytes: archives, disks of virtual machines, packed files, programs,
-//! texts. Each has its name and its cure.
+//! Recognises files that are no disk images by their own bytes: archives, disks of virtual machines, packed files, programs, texts. Each
+//! has a name and a cure.
 //!
 //! Told of the raw bytes, so of those that come out of a packed file, too: how a file is packed says nothing about what is in it. A file
 //! whose first block holds a partition table is not asked here: boot code may begin as anything does.
@@ -26,7 +26,7 @@ const TEXT: usize = 4096;
 pub(super) struct Foreign {
     /// With its article: "a tar archive".
     pub(super) name: &'static str,
-    /// What to do.
+    /// What the engineer shall do about it.
     pub(super) cure: &'static str,
 }
 

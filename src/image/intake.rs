@@ -1,4 +1,4 @@
-//! Taking an image in: unpacked, hashed, mapped and kept in one pass, each in a thread of its own.
+//! Takes an image in: unpacks, hashes, maps and keeps it in one pass, with a thread for each step.
 //!
 //! ```text
 //!   unpack ──pieces──▶ hash ──runs of data──▶ keep ──every now and then──▶ sync
@@ -32,7 +32,7 @@ const SYNC_EVERY: u64 = 32 * MIB;
 
 /// Told how far staging has come: bytes of the source file read, and its length.
 pub trait StagingProgress {
-    /// So far.
+    /// Called when `consumed` bytes of the source file, which has `of` bytes, have been read.
     fn advanced(&mut self, consumed: Bytes, of: Bytes);
 }
 
@@ -133,7 +133,7 @@ fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> T {
     thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
-/// Fills pieces until the image ends, or nobody takes them any more; answers the image's length.
+/// Fills pieces until the image ends, or the receiver has gone; returns the length of the image.
 fn unpack(
     source: &Path,
     opened: &mut Opened,

@@ -1,4 +1,4 @@
-//! Where an image keeps what a firmware boots from: the head, which is written last.
+//! Finds the parts of an image that a firmware boots from: the head, which is written last.
 //!
 //! The head is all that lies before the first partition, at least the first piece of the span, and, where the image carries a GUID
 //! partition table, the pieces that hold its backup (UEFI specification 2.10, 5.3): a firmware may boot from either. Boot ROMs and

@@ -39,7 +39,7 @@ impl PieceMap {
         Some(Self { span, values, root })
     }
 
-    /// The image's length.
+    /// Length of the image in bytes.
     #[must_use]
     pub fn span(&self) -> Bytes {
         self.span
@@ -57,7 +57,7 @@ impl PieceMap {
         &self.values
     }
 
-    /// How many pieces.
+    /// The number of pieces of the image.
     #[must_use]
     pub fn len(&self) -> usize {
         self.values.len()
@@ -90,7 +90,7 @@ pub struct ZeroValues {
 }
 
 impl ZeroValues {
-    /// For an image of so many pieces; none is known yet.
+    /// For an image of this many pieces; none is known yet.
     #[must_use]
     pub fn new(pieces: usize) -> Self {
         Self { known: (0..pieces).map(|_| OnceLock::new()).collect() }

@@ -1,4 +1,4 @@
-//! Images: opened whatever they are packed in, hashed piece by piece, staged as immutable raw copies.
+//! Images: opened and unpacked, hashed piece by piece, and staged as immutable raw copies.
 //!
 //! Knows nothing of cards. What the rest of the station gets is a [`Staged`]: bytes, their [`map::PieceMap`], and the places
 //! that make a card bootable ([`layout::Layout`]).
@@ -35,7 +35,7 @@ pub enum ImageError {
     /// It could not be opened.
     #[error("opening the image {path}: check the path and who may read it")]
     Open {
-        /// The file.
+        /// The image file, as configured.
         path: PathBuf,
         /// What the system said.
         source: io::Error,
@@ -43,7 +43,7 @@ pub enum ImageError {
     /// It could not be read, or its packing is damaged.
     #[error("reading the image {path} at byte {at} of its raw contents")]
     Read {
-        /// The file.
+        /// The image file, as configured.
         path: PathBuf,
         /// How much came out of it before.
         at: u64,
@@ -53,7 +53,7 @@ pub enum ImageError {
     /// The packed file ends before its contents do.
     #[error("the image {path} is cut short: it ends at byte {at} of its raw contents; copy it again")]
     Truncated {
-        /// The file.
+        /// The image file, as configured.
         path: PathBuf,
         /// How much came out of it.
         at: u64,
@@ -61,7 +61,7 @@ pub enum ImageError {
     /// The packed file's own checks fail.
     #[error("the image {path} is damaged behind byte {at} of its raw contents; copy it again")]
     Damaged {
-        /// The file.
+        /// The image file, as configured.
         path: PathBuf,
         /// How much came out of it.
         at: u64,
@@ -71,25 +71,25 @@ pub enum ImageError {
     /// Its name says it is packed, and its beginning does not.
     #[error("the image {path} does not begin as its name says: copy it again, or pack it as .xz, .gz, .zst, .bz2 or .zip")]
     NotAsNamed {
-        /// The file.
+        /// The image file, as configured.
         path: PathBuf,
     },
     /// It was written to, or another took its name, while it was read.
     #[error("the image {path} changed while it was read: wait until it is copied whole")]
     Changed {
-        /// The file.
+        /// The image file, as configured.
         path: PathBuf,
     },
     /// It is something else than a disk image.
     #[error("the image {path} {verb} {name}, no disk image: {cure}")]
     Foreign {
-        /// The file.
+        /// The image file, as configured.
         path: PathBuf,
         /// "is", or "unpacks to".
         verb: &'static str,
         /// What it is, with its article.
         name: &'static str,
-        /// What to do.
+        /// What the engineer shall do about it.
         cure: &'static str,
     },
     /// The raw image ends before what it says of itself.
@@ -98,34 +98,34 @@ pub enum ImageError {
          again"
     )]
     CutShort {
-        /// The file.
+        /// The image file, as configured.
         path: PathBuf,
-        /// Its length.
+        /// Length of the raw image in bytes.
         at: u64,
         /// The least length it could have.
         needs: u64,
-        /// The difference.
+        /// How many bytes are missing.
         missing: u64,
-        /// What says so.
+        /// The structure that says how long the image must be.
         what: &'static str,
     },
     /// Its partition table is damaged.
     #[error("the partition table of the image {path} is damaged: {why}; copy the image again, or build it anew")]
     Table {
-        /// The file.
+        /// The image file, as configured.
         path: PathBuf,
-        /// How.
+        /// How the table is damaged.
         why: String,
     },
-    /// It does not look like a disk image, and nobody said that this is meant.
+    /// It does not look like a disk image, and the configuration does not say that this is intended.
     #[error(
         "the image {path} {why}: it is hardly the image of a card. If it is, set `contents = \"any\"` in its [[model]] (`flash --contents \
          any`)"
     )]
     Unusual {
-        /// The file.
+        /// The image file, as configured.
         path: PathBuf,
-        /// What is unusual.
+        /// What is unusual about the image.
         why: String,
     },
     /// One part of a file that was split.
@@ -133,15 +133,15 @@ pub enum ImageError {
         "the image {path} is one part of a file that was split ({why}): put all parts together, as `cat NAME.* > WHOLE`, and name that"
     )]
     Part {
-        /// The file.
+        /// The image file, as configured.
         path: PathBuf,
-        /// What shows it.
+        /// What shows that it is a part.
         why: String,
     },
     /// A part of a zip that was split.
     #[error("the zip {path} is one of several that a zip was split into: make it one, with `zip -s 0 NAME.zip --out WHOLE.zip`")]
     SplitZip {
-        /// The file.
+        /// The image file, as configured.
         path: PathBuf,
     },
     /// It is whole, and something else follows.
@@ -150,7 +150,7 @@ pub enum ImageError {
          again, or cut them off with `truncate -s {end}`"
     )]
     GoesOn {
-        /// The file.
+        /// The image file, as configured.
         path: PathBuf,
         /// Where the packed image ends.
         end: u64,
@@ -163,7 +163,7 @@ pub enum ImageError {
          programs unpack: pack the raw image again, as one part. What `python3 -m gzip -d FILE.gz` makes of a .gz has all parts"
     )]
     Apart {
-        /// The file.
+        /// The image file, as configured.
         path: PathBuf,
         /// Where the first part ends.
         end: u64,
@@ -176,27 +176,27 @@ pub enum ImageError {
          or dictionary, as zstd and xz do when nothing is asked of them"
     )]
     Window {
-        /// The file.
+        /// The image file, as configured.
         path: PathBuf,
         /// How much, as far as it is known.
         needs: String,
         /// What it may take.
         may: Bytes,
-        /// What is free.
+        /// Memory that is free now.
         free: Bytes,
     },
     /// It can only be unpacked with another file.
     #[error("the image {path} was packed with a dictionary (number {id}), which is not here: pack it without `-D`")]
     Dictionary {
-        /// The file.
+        /// The image file, as configured.
         path: PathBuf,
-        /// The dictionary's number.
+        /// The number of the missing dictionary.
         id: u64,
     },
     /// A zip in which no file, or more than one, could be the image.
     #[error("the zip {path} holds {count} files that could be the image{names}, where there must be one: pack the image alone")]
     NotOneFile {
-        /// The file.
+        /// The image file, as configured.
         path: PathBuf,
         /// How many could be.
         count: u64,
@@ -206,7 +206,7 @@ pub enum ImageError {
     /// A zip that only a password opens.
     #[error("the zip {path} is encrypted: pack the image without a password")]
     Encrypted {
-        /// The file.
+        /// The image file, as configured.
         path: PathBuf,
     },
     /// A zip packed in a way that is not read here.
@@ -214,7 +214,7 @@ pub enum ImageError {
         "the zip {path} is packed by {method}, which is not read here: pack the image with deflate, as zip does when nothing is asked of it, or as .xz"
     )]
     Method {
-        /// The file.
+        /// The image file, as configured.
         path: PathBuf,
         /// How it is packed.
         method: String,
@@ -222,21 +222,21 @@ pub enum ImageError {
     /// It is longer than any card.
     #[error("the image {path} unpacks to more than {most}, which no card holds: it is not an image of a card")]
     TooLong {
-        /// The file.
+        /// The image file, as configured.
         path: PathBuf,
-        /// The most.
+        /// The longest image that is accepted.
         most: Bytes,
     },
     /// There is nothing in it.
     #[error("the image {path} is empty")]
     Empty {
-        /// The file.
+        /// The image file, as configured.
         path: PathBuf,
     },
     /// It is not a file.
     #[error("the image {path} is not a regular file")]
     NotAFile {
-        /// What was named.
+        /// The path that was given.
         path: PathBuf,
     },
     /// The system has no thread to give.
@@ -248,22 +248,22 @@ pub enum ImageError {
     /// The system did not map the staged copy.
     #[error("mapping the staged image {path} into memory")]
     Map {
-        /// The staged file.
+        /// The staged copy that cannot be mapped.
         path: PathBuf,
         /// What the system said.
         source: io::Error,
     },
-    /// The disk of the store has no room for the staged copy, also without the images nobody uses.
+    /// The disk of the store has no room for the staged copy, even after unused images are deleted.
     #[error(
         "staging into {path} needs {missing} more than the {free} that are free on its disk: remove files there, or set `state` in \
          [station] to a place on a larger disk"
     )]
     NoRoom {
-        /// The store.
+        /// The directory of the store.
         path: PathBuf,
         /// How much would have to be free beyond what is.
         missing: Bytes,
-        /// What is free.
+        /// Room that is free there.
         free: Bytes,
     },
     /// The place for the time of one call has no room for the unpacked image.
@@ -272,11 +272,11 @@ pub enum ImageError {
          elsewhere and name the raw one, which needs no room"
     )]
     NoScratch {
-        /// The directory.
+        /// The directory for temporary files.
         path: PathBuf,
         /// How much would have to be free beyond what was.
         missing: Bytes,
-        /// What was free.
+        /// Room that was free there.
         free: Bytes,
     },
     /// The staged copy is not what was unpacked.
@@ -290,7 +290,7 @@ pub enum ImageError {
     /// The staged copy could not be made.
     #[error("writing the staged copy {path}: is the disk full, or read-only?")]
     Store {
-        /// The staged file.
+        /// The staged copy that cannot be written.
         path: PathBuf,
         /// What the system said.
         source: io::Error,
@@ -340,7 +340,7 @@ impl Staged {
         self.map.root()
     }
 
-    /// Its length.
+    /// Length of the raw image in bytes.
     #[must_use]
     pub fn span(&self) -> Bytes {
         self.map.span()
@@ -382,7 +382,7 @@ impl Staged {
         &self.mapping
     }
 
-    /// Where it lies.
+    /// The path of the staged copy.
     #[must_use]
     pub fn path(&self) -> &std::path::Path {
         &self.path

@@ -26,7 +26,7 @@ use crate::station::units::{Bytes, to_usize};
 
 /// How the names of files begin that are not whole yet: images, sidecars.
 const UNFINISHED: [&str; 2] = [".staging-", ".sidecar-"];
-/// Anybody may read a staged image, nobody may write it.
+/// Every user may read a staged image, and none may write it.
 const READ_ONLY: u32 = 0o444;
 
 /// Unpacks `source` into the directory `store`, or finds it there.
@@ -108,7 +108,7 @@ pub fn for_now(source: &Path, directory: &Path, progress: &mut dyn StagingProgre
     Ok(staged)
 }
 
-/// Removes what a staging that was killed left in `store`. For when nobody else stages there.
+/// Removes what a staging that was killed left in `store`. Call it only when no other program stages there.
 pub fn sweep(store: &Path) {
     let Ok(entries) = fs::read_dir(store) else { return };
     for entry in entries.filter_map(Result::ok) {

@@ -1,7 +1,7 @@
-//! The store of staged images: who uses which, what goes when there are too many, and whether there is room for one more.
+//! The store of staged images: which are in use, which are deleted when there are too many, and whether there is room for one more.
 //!
-//! Whoever has a staged image open holds a shared lock on it, in whatever process: an image that is armed, or being written to a
-//! card, is locked for as long as anybody has it. Only what nobody has locked may go, the one that was used longest ago first. An
+//! A process that has a staged image open holds a shared lock on it: an image that is armed, or being written to a
+//! card, is locked as long as it is in use. Only an image without a lock may be deleted, least recently used first. An
 //! image's time of modification is when it was last used; its bytes never change.
 
 use std::fs::{self, File, TryLockError};
@@ -22,7 +22,7 @@ const APART: Duration = Duration::from_millis(1);
 /// A staged image lies beside the log, which must not run out of room: so much holds more than ten thousand attempts.
 pub(super) const LEFT_FREE: Bytes = Bytes(16 * MIB);
 
-/// Opens a staged image for use: until it is closed again nobody removes it. Nothing where it has just been removed.
+/// Opens a staged image for use: it is not removed until it is closed again. `None` if it has just been removed.
 pub(super) fn open(path: &Path) -> Option<File> {
     let file = File::open(path).ok()?;
     file.lock_shared().ok()?;
@@ -39,7 +39,7 @@ pub(super) fn note_use(file: &File, store: &Path) {
     }
 }
 
-/// Removes an image that was found to be other than its name, and what lies beside it. Whoever has it open keeps what he has.
+/// Removes an image that was found to be other than its name, and what lies beside it. A process that has it open keeps it.
 pub(super) fn discard(image: &Path) {
     for path in [image.with_extension("json"), image.to_owned()] {
         if let Err(error) = fs::remove_file(&path) {
@@ -69,7 +69,7 @@ fn images(store: &Path) -> Vec<Kept> {
     images
 }
 
-/// Removes images nobody uses, the one that was used longest ago first, until all together take no more than `limit` on the disk.
+/// Removes unused images, least recently used first, until all together take no more than `limit` on the disk.
 /// Those in use stay, even where they alone are more than that. Answers what is left.
 pub fn trim(store: &Path, limit: Bytes) -> Bytes {
     let images = images(store);
@@ -88,7 +88,7 @@ pub fn trim(store: &Path, limit: Bytes) -> Bytes {
     Bytes(left)
 }
 
-/// Makes sure that `needs` bytes can be written into the store, at the cost of images nobody uses.
+/// Makes sure that `needs` bytes can be written into the store, if need be by removing unused images.
 ///
 /// # Errors
 /// When there is no room even so, with what is missing.

@@ -1,4 +1,4 @@
-//! Superblocks: what the first bytes of a file system say of it, as far as more than one file here asks.
+//! Reads superblocks: what the first bytes of a file system say of it, as far as more than one module needs it.
 
 /// A magic number, and where it stands.
 pub(super) type Magic = (usize, &'static [u8]);

@@ -1,14 +1,15 @@
-//! An entry as the canonical JSON that is hashed and stored. Every key is explained in `schema.sql`.
+//! Writes an entry as the canonical JSON that is hashed and stored. `schema.sql` explains every key.
 
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
+use crate::station::armed::{Armed, ArmedBy, ModelProof};
 use crate::station::card::{Card, Cid};
-use crate::station::command::{Target, Who};
 use crate::station::order::OrderNumber;
 use crate::station::outcome::{CacheFlush, Effort, Outcome, OutcomeWord};
-use crate::station::record::{Armed, ArmedBy, Attempt, Entry, ModelProof};
+use crate::station::record::{Attempt, Entry};
+use crate::station::request::{Target, Who};
 use crate::station::units::{Bytes, KIB};
 
 use super::clock::Stamp;

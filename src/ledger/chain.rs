@@ -51,7 +51,7 @@ pub struct Head {
 }
 
 impl fmt::Display for Head {
-    /// `COUNT:HASH`.
+    /// Writes the head as `COUNT:HASH`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:", self.count)?;
         self.hash.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
@@ -89,7 +89,7 @@ impl FromStr for Head {
 pub enum Tampering {
     /// It is not what it was.
     Changed,
-    /// It is gone.
+    /// It is missing.
     Removed,
     /// It was not there.
     Inserted,
@@ -102,9 +102,9 @@ pub enum Tampering {
 /// The first event that does not hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Break {
-    /// Its place.
+    /// The number of the event.
     pub seq: u64,
-    /// What happened there.
+    /// What happened to the event.
     pub what: Tampering,
 }
 
@@ -121,7 +121,7 @@ impl fmt::Display for Break {
     }
 }
 
-/// The newest event.
+/// The newest event of the log; `None` if the log is empty.
 pub(super) fn newest(connection: &Connection) -> Result<Option<Stored>> {
     let mut query = connection.prepare_cached(&format!("{COLUMNS} ORDER BY seq DESC LIMIT 1"))?;
     let mut rows = query.query([])?;

@@ -1,4 +1,4 @@
-//! A card that was written to after its proof: one row an attempt, and it is no pass, in every question that is asked of a log.
+//! Tests: a card that was written to after its proof has one row, and no query counts it as a pass.
 
 use std::ops::ControlFlow;
 
@@ -7,8 +7,8 @@ use rusqlite::Connection;
 use super::query::Direction;
 use super::tests::{attempt, closed, open, place, started, verdict};
 use super::{Entry, Filter, LogReader};
-use crate::station::command::Who;
 use crate::station::outcome::Outcome;
+use crate::station::request::Who;
 use crate::station::testing::proof;
 
 fn changed(number: u64) -> Entry {

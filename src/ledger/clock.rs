@@ -1,4 +1,4 @@
-//! When an event happened, as the PC knows it, and what a decision about keys may believe of the clock.
+//! The time of an event as the PC knows it, and the time that decisions about keys use.
 
 use std::fs;
 use std::path::Path;
@@ -16,12 +16,12 @@ pub struct Stamp {
     pub boot: String,
     /// Milliseconds since boot, suspend included.
     pub since_boot_ms: Option<u64>,
-    /// The clock was set from the network; `None` where nobody here knows.
+    /// The clock was set from the network; `None` if that is unknown.
     pub synced: Option<bool>,
 }
 
 impl Stamp {
-    /// Now.
+    /// The stamp of this moment.
     #[must_use]
     pub fn now() -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! Who else has the log open: readers that follow it, members of the group, whoever takes a copy home.
+//! Tests with other programs that have the log open: readers that follow it, members of the group, people who make a copy.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
@@ -75,7 +75,7 @@ fn entries_that_go_together_are_chained_in_order_and_none_is_there_twice() {
     }
     // One that contradicts the log takes the others with it.
     let wrong = [(&stamps[0], &started(4)), (&stamps[1], &started(2)), (&stamps[2], &started(5))];
-    assert_eq!(ledger.append_all(&wrong).expect_err("attempt 2 is there").trouble, LogProblem::Contradicts);
+    assert_eq!(ledger.append_all(&wrong).expect_err("attempt 2 is there").problem, LogProblem::Contradicts);
     assert_eq!(verdict(&path).expect("the chain holds").count, 7, "all of them, or none");
     ledger.append(&started(4)).expect("appended");
 }
@@ -101,7 +101,7 @@ fn a_log_of_the_first_format_gets_its_indexes_and_keeps_every_hashed_byte() {
     connection.execute_batch("DROP TRIGGER event_changes_what_is_closed; PRAGMA user_version = 1").expect("set");
     drop(connection);
     assert_eq!(indexes(&path), ["event_attempt"], "the first format");
-    assert_eq!(LogReader::open(&path).expect_err("a reader cannot bring it up to date").trouble, LogProblem::Older);
+    assert_eq!(LogReader::open(&path).expect_err("a reader cannot bring it up to date").problem, LogProblem::Older);
     drop(open(&path));
     assert_eq!(indexes(&path), new);
     assert_eq!(events(&path), before);
@@ -117,7 +117,7 @@ fn a_copy_is_made_while_the_station_writes_and_is_whole_by_itself() {
     }
     let reader = LogReader::open(&path).expect("a log");
     let copy = dir.path().join("copy/of.db");
-    assert_eq!(reader.export(&copy).expect_err("no directory").trouble, LogProblem::NoDirectory);
+    assert_eq!(reader.export(&copy).expect_err("no directory").problem, LogProblem::NoDirectory);
     fs::create_dir(dir.path().join("copy")).expect("made");
     let head = reader.export(&copy).expect("copied").expect("whole");
     assert_eq!(head, verdict(&path).expect("whole"));
@@ -130,7 +130,7 @@ fn a_copy_is_made_while_the_station_writes_and_is_whole_by_itself() {
     assert_eq!(fs::metadata(&copy).expect("there").permissions().mode() & 0o777, 0o640);
 
     let error = reader.export(&copy).expect_err("it is there already");
-    assert_eq!(error.trouble, LogProblem::Exists);
+    assert_eq!(error.problem, LogProblem::Exists);
     assert_eq!(error.to_string(), format!("copying the flash log to {}: that file is there already; name a new one", copy.display()));
     assert_eq!(copied.verify().expect("readable"), Ok(head), "and is not touched");
 
@@ -199,9 +199,9 @@ fn a_member_of_the_group_reads_the_log_while_the_station_runs_and_after_and_nobo
     assert_eq!(read(GROUP).expect("a member reads"), (2, 1), "while the station runs");
     ledger.append(&started(2)).expect("appended");
     assert_eq!(read(GROUP).expect("a member reads"), (3, 2));
-    assert_eq!(read(GROUP + 1).expect_err("a stranger does not").trouble, LogProblem::NotReadable);
+    assert_eq!(read(GROUP + 1).expect_err("a stranger does not").problem, LogProblem::NotReadable);
     let written = as_one_of(GROUP, || Ledger::open_on(&path, "bench-1", PC).map(drop));
-    assert_eq!(written.expect_err("a member does not write").trouble, LogProblem::NotWritable);
+    assert_eq!(written.expect_err("a member does not write").problem, LogProblem::NotWritable);
     drop(ledger);
     assert_eq!(read(GROUP).expect("a member reads"), (3, 2), "after it stopped");
 }

@@ -1,4 +1,4 @@
-//! What can be wrong with a log: what was being done, to which file, and what cures it. The cause is the source.
+//! Errors of a log: what was being done, to which file, the problem and its cure. The cause is the source.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -12,7 +12,7 @@ use rusqlite::ErrorCode;
 pub enum Doing {
     /// Opening a log for writing.
     Opening,
-    /// Appending an event.
+    /// Appending an event to the log.
     Writing,
     /// Reading events or rows.
     Reading,
@@ -61,7 +61,7 @@ pub enum LogProblem {
     Nothing,
     /// A newer program made it.
     Newer {
-        /// Its format.
+        /// The format of the file.
         found: i32,
         /// The newest format known here.
         known: i32,
@@ -87,7 +87,7 @@ pub enum LogProblem {
     Contradicts,
     /// The disk answered with an error.
     Disk,
-    /// Anything else.
+    /// None of the above: `source` says what.
     Other,
 }
 
@@ -130,36 +130,36 @@ impl fmt::Display for LogProblem {
 
 /// What went wrong, with which log.
 #[derive(Debug, thiserror::Error)]
-#[error("{doing} {}{}: {trouble}", if *doing == Doing::Copying { "" } else { "the flash log " }, path.display())]
+#[error("{doing} {}{}: {problem}", if *doing == Doing::Copying { "" } else { "the flash log " }, path.display())]
 pub struct LogError {
     /// What was being done.
     pub doing: Doing,
-    /// To which file.
+    /// The file concerned.
     pub path: PathBuf,
     /// What is wrong, and the cure.
-    pub trouble: LogProblem,
+    pub problem: LogProblem,
     /// Why, in the words of SQLite or of the system.
     pub source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
 impl LogError {
-    pub(super) fn new(doing: Doing, path: &Path, trouble: LogProblem) -> Self {
-        Self { doing, path: path.to_owned(), trouble, source: None }
+    pub(super) fn new(doing: Doing, path: &Path, problem: LogProblem) -> Self {
+        Self { doing, path: path.to_owned(), problem, source: None }
     }
 
     pub(super) fn io(doing: Doing, path: &Path, error: io::Error) -> Self {
-        let trouble = match error.kind() {
+        let problem = match error.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => LogProblem::NoDirectory,
             io::ErrorKind::IsADirectory => LogProblem::Directory,
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => denied(doing),
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => LogProblem::DiskFull,
             _ => LogProblem::Disk,
         };
-        Self { doing, path: path.to_owned(), trouble, source: Some(Box::new(error)) }
+        Self { doing, path: path.to_owned(), problem, source: Some(Box::new(error)) }
     }
 
     pub(super) fn sqlite(doing: Doing, path: &Path, error: rusqlite::Error) -> Self {
-        let trouble = match error.sqlite_error_code() {
+        let problem = match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => LogProblem::DiskFull,
             Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => denied(doing),
             Some(ErrorCode::DatabaseCorrupt) => LogProblem::Corrupt,
@@ -169,7 +169,7 @@ impl LogError {
             Some(ErrorCode::ConstraintViolation) => LogProblem::Contradicts,
             _ => LogProblem::Other,
         };
-        Self { doing, path: path.to_owned(), trouble, source: Some(Box::new(error)) }
+        Self { doing, path: path.to_owned(), problem, source: Some(Box::new(error)) }
     }
 
     /// The same, where new files could have helped and could not be made.

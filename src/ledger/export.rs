@@ -1,4 +1,4 @@
-//! A consistent copy of a log, made while its station writes, and proved before it gets its name.
+//! Makes a consistent copy of a log while its station writes, and verifies it before it gets its name.
 
 use std::fs::File;
 use std::io;
@@ -7,9 +7,9 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::agreement::Part;
 use super::chain::{self, Head};
 use super::error::{Doing, LogError, LogProblem};
+use super::index_check::Part;
 use super::proof::Flaw;
 use super::reader::{self, LogReader};
 use super::{APPLICATION_ID, FORMAT};
@@ -41,7 +41,7 @@ impl LogReader {
         let copying = |error| LogError::sqlite(Doing::Copying, &to, error);
         let mut verdict = match self.copy_into(name).map_err(copying) {
             Ok(()) => Some(Self::open(copy.path())?.verify()?),
-            Err(error) if error.trouble == LogProblem::Corrupt => None,
+            Err(error) if error.problem == LogProblem::Corrupt => None,
             Err(error) => return Err(error),
         };
         // Pages of indexes are copied as they are. The events need none to be read.

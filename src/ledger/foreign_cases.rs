@@ -1,4 +1,4 @@
-//! Events of kinds that a newer program wrote: they are no attempts, and count as none.
+//! Tests with events of kinds that a newer program wrote: they do not count as attempts.
 
 use super::tests::{closed, open, place, started, verdict};
 use super::*;

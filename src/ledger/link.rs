@@ -1,4 +1,4 @@
-//! The hash of an event, alone and of many events at once. Owns what is hashed, in which order; knows nothing of where events stand.
+//! Computes the hash of an event, or of many events at once. Owns what is hashed, in which order; does not know where events are stored.
 //!
 //! BLAKE3 cuts a message into chunks of a kilobyte, and a CPU's vectors hash as many chunks side by side as they are wide. An event has
 //! one or two: alone, it uses one lane of sixteen. The first chunks of many events fill them all.
@@ -30,7 +30,7 @@ pub(super) struct Hashed<'e> {
 }
 
 impl Hashed<'_> {
-    /// Its hash.
+    /// The hash that the next event carries as `prev`.
     pub(super) fn link(&self) -> Link {
         let mut hasher = Hasher::new();
         self.tell(|bytes| {

@@ -1,4 +1,4 @@
-//! What the flash log lies on: a disk, or memory that is gone with the power.
+//! Tells what the flash log is kept on: a disk, or memory that is lost with the power.
 
 use std::fmt;
 use std::fs;
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use nix::sys::statfs::{BTRFS_SUPER_MAGIC, FsType, OVERLAYFS_SUPER_MAGIC, TMPFS_MAGIC, statfs};
 use procfs::process::{MountInfo, Process};
 
-/// `RAMFS_MAGIC` of linux/magic.h.
+/// The magic number of a RAM file system: `RAMFS_MAGIC` of linux/magic.h.
 const RAMFS: FsType = FsType(0x8584_58f6);
 
 /// Prepares the directory a new log is to be made in, as long as nothing else is in it.
@@ -35,7 +35,7 @@ pub enum Volatile {
     Memory,
     /// An overlay whose changes are kept in memory, in this directory.
     Overlay(PathBuf),
-    /// An overlay of which nobody can tell where its changes are kept.
+    /// An overlay whose upper directory cannot be found out.
     OverlayUnknown,
     /// A disk in memory, or a file in memory that serves as one.
     Disk(String),

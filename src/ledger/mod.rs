@@ -1,37 +1,41 @@
-//! The flash log: one table of events that only grows, each bound to the one before it by its hash.
+//! The flash log: one table of events that only grows. Each event is bound to the one before it by a hash.
 //!
-//! Owns the file, its format and its durability: what [`Ledger::append`] returned from is on disk, and after any error of the disk
-//! was read back from there (`settle.rs`). Knows nothing of slots or
-//! threads of cards; what it is told are [`Entry`]s. `schema.sql` tells the meaning and unit of everything stored.
+//! Owns the file, its format and its durability: when [`Ledger::append`] returns, the event is on disk, and after any error of the disk it
+//! was read back from there (`confirm.rs`). Knows nothing of slots or of the threads of cards; it is given [`Entry`]s. `schema.sql` gives
+//! the meaning and unit of everything stored.
 //!
 //! ```text
 //! Writer (thread "ledger") ── owns ──▶ Ledger ── appends ──▶ flash-log.db, -wal, -shm ◀── reads ── LogReader (any process)
 //!                                         └── holds ──▶ flash-log.db.lock: one writer at a time
 //! ```
 
-mod agreement;
-#[cfg(test)]
-mod begun_cases;
 mod body;
+mod card_history;
+#[cfg(test)]
+mod card_history_cases;
 mod chain;
 #[cfg(test)]
 mod changed_cases;
 mod clock;
+mod confirm;
+#[cfg(test)]
+mod confirm_cases;
 #[cfg(test)]
 mod copy_tests;
 mod error;
 mod export;
 #[cfg(test)]
 mod foreign_cases;
+mod index_check;
 mod link;
 pub mod medium;
-mod on_disk;
-mod past;
 #[cfg(test)]
-mod past_cases;
+mod new_log_cases;
+mod on_disk;
 mod process;
 #[cfg(test)]
 mod process_cases;
+mod process_main;
 mod proof;
 mod query;
 #[cfg(test)]
@@ -41,10 +45,6 @@ mod renew;
 #[cfg(test)]
 mod renew_cases;
 mod row;
-mod served;
-mod settle;
-#[cfg(test)]
-mod settle_cases;
 mod standing;
 #[cfg(test)]
 mod tests;
@@ -73,16 +73,16 @@ use chain::Stored;
 use link::{Link, ORIGIN};
 use renew::{Forsaken, Renewal, Which};
 
-pub use agreement::Disagreement;
+pub use card_history::{Named, line_of_past, past_of_line};
 pub use chain::{Break, Head, NoAnchor, Tampering};
 pub use clock::{Stamp, believed};
 pub use error::{Doing, LogError, LogProblem};
-pub use past::{Named, line_of_past, past_of_line};
+pub use index_check::Disagreement;
+pub use process_main::{outlive, serve};
 pub use proof::Flaw;
 pub use query::{Attempts, Brief, Direction, Filter};
 pub use reader::{LogEvent, LogReader};
 pub use row::Row;
-pub use served::{outlive, serve};
 pub use writer::{NotTaken, Unwritten, Writer, WriterAnswer};
 
 /// "Flsh", so that `file` and we ourselves tell a flash log from any other database.
@@ -142,11 +142,11 @@ pub struct Ledger {
     /// Device and inode of the file.
     inode: (u64, u64),
     interrupted: Vec<AttemptNumber>,
-    /// What memory says of the newest events is not believed: see [`settle`].
+    /// What memory says of the newest events is not believed: see [`confirm`].
     doubt: bool,
     /// What was moved from the `-wal` to the log's file was not read back yet.
     unproven: bool,
-    files: settle::Files,
+    files: confirm::Files,
     /// The connection is to nothing: another one must be opened.
     closed: bool,
     /// So often it could not be written because of its disk, since it could.
@@ -188,7 +188,7 @@ impl Ledger {
             return Err(LogError::new(Doing::Opening, path, LogProblem::NoMachineId));
         }
         let error = match Self::open_on(path, station_name, machine) {
-            Err(error) if error.trouble == LogProblem::Disk => error,
+            Err(error) if error.problem == LogProblem::Disk => error,
             opened => return opened,
         };
         // The old file stays locked until the log is open again, and then for as long as the log says.
@@ -200,7 +200,7 @@ impl Ledger {
                 Err(why) => return Err(error.and_no_new_files(Some(&why.in_full()))),
             }
             match Self::open_on(path, station_name, machine) {
-                Err(error) if error.trouble == LogProblem::Disk => {}
+                Err(error) if error.problem == LogProblem::Disk => {}
                 Ok(mut ledger) => {
                     ledger.forsaken = forsaken;
                     return Ok(ledger);
@@ -275,7 +275,7 @@ impl Ledger {
             interrupted: Vec::new(),
             doubt: true,
             unproven: true,
-            files: settle::Files::open(path)?,
+            files: confirm::Files::open(path)?,
             closed: false,
             vain: 0,
             file_fails: false,
@@ -302,7 +302,7 @@ impl Ledger {
         &self.station
     }
 
-    /// The file.
+    /// The path of the log's file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -447,7 +447,7 @@ impl Ledger {
                 self.forsaken.take_if(|forsaken| forsaken.is_past());
                 Ok(())
             }
-            Err(error) if error.trouble == LogProblem::Disk => {
+            Err(error) if error.problem == LogProblem::Disk => {
                 self.vain = self.vain.saturating_add(1);
                 Err(error.and_no_new_files(self.no_new_files.as_deref()))
             }
@@ -601,7 +601,7 @@ fn is_a_file(path: &Path, doing: Doing) -> Result<(), LogError> {
     }
 }
 
-/// Makes new files for a log that nobody has open for writing. Answers the old one, where it was given up.
+/// Makes new files for a log that no process has open for writing. Returns the old one, if it was given up.
 ///
 /// # Errors
 /// As [`Renewal::carry_out`], and where somebody has it open.
@@ -615,7 +615,7 @@ fn renew_files(path: &Path, which: Which) -> Result<Option<Forsaken>, LogError> 
 /// Keeps every station from writing this log for as long as the answer lives. Nothing where no station ever wrote it.
 ///
 /// # Errors
-/// When a station writes it ([`LogProblem::InUse`]), or nobody can tell.
+/// If a station writes it ([`LogProblem::InUse`]), or that cannot be found out.
 pub fn hold(path: &Path) -> Result<Option<LockedLog>, LogError> {
     if !path.exists() {
         return Ok(None);
@@ -623,7 +623,7 @@ pub fn hold(path: &Path) -> Result<Option<LockedLog>, LogError> {
     lock(path).map(|lock| Some(LockedLog { _lock: lock }))
 }
 
-/// See [`hold`].
+/// A log that no station can write while this value lives. Made by [`hold`].
 #[derive(Debug)]
 pub struct LockedLog {
     _lock: Flock<File>,
@@ -654,7 +654,7 @@ fn configure(connection: &Connection, path: &Path) -> Result<(), LogError> {
     connection.pragma_update(None, "synchronous", "FULL").map_err(opening)?;
     connection.query_row(&format!("PRAGMA journal_size_limit = {WAL_KEPT}"), [], |_| Ok(())).map_err(opening)?;
     connection.pragma_update(None, "cache_size", -CACHE_KIB).map_err(opening)?;
-    // When and how pages are moved to the log's file is `settle`'s.
+    // When and how pages are moved to the log's file is decided in `confirm`.
     connection.query_row("PRAGMA wal_autocheckpoint = 0", [], |_| Ok(())).map_err(opening)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(opening)?;
     connection.pragma_update(None, "trusted_schema", false).map_err(opening)?;
@@ -700,13 +700,13 @@ fn format_of(connection: &Connection, path: &Path, doing: Doing) -> Result<i32, 
     let failed = |error| LogError::sqlite(doing, path, error);
     let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i32>(0)).map_err(failed);
     let found = number("SELECT user_version FROM pragma_user_version")?;
-    let trouble = match number("SELECT application_id FROM pragma_application_id")? {
+    let problem = match number("SELECT application_id FROM pragma_application_id")? {
         APPLICATION_ID if found > FORMAT => LogProblem::Newer { found, known: FORMAT },
         APPLICATION_ID if found > 0 => return Ok(found),
         0 if found == 0 && number("SELECT count(*) FROM sqlite_schema")? == 0 => return Ok(0),
         _ => LogProblem::NotALog,
     };
-    Err(LogError::new(doing, path, trouble))
+    Err(LogError::new(doing, path, problem))
 }
 
 fn prove_tail(connection: &Connection, path: &Path) -> Result<Stored, LogError> {

@@ -1,4 +1,4 @@
-//! What the files of the log hold on their disk, whatever memory says of them.
+//! Reads what the files of the log hold on their disk, independently of what memory holds.
 //!
 //! A page whose writing failed counts as clean afterwards (Linux, ext4 and XFS): it keeps what was written in memory, the next `fsync`
 //! has nothing to write, and answers success. So a file is not asked through memory here: it is read by direct I/O, past the page cache

@@ -1,8 +1,8 @@
-//! The station's end of the log's process: what is not confirmed yet is kept here, whatever becomes of the process and its disk.
+//! The station's end of the log's process. Entries without a confirmation are kept here, so that they survive the process and its disk.
 //!
-//! SQLite maps a file that readers share. A page of it that cannot be had stops whoever touches it, holding the lock of the whole process's
-//! memory before Linux 6.4: a disk that hangs would stop the watch and every card with it. On a full btrfs such a page is the signal SIGBUS.
-//! So no thread of the station touches the log; the log's process does, and the station asks whether it still answers.
+//! SQLite maps a file that readers share. A page of it that cannot be had stops the thread that touches it, which holds the lock of the
+//! whole process's memory before Linux 6.4: a disk that hangs would stop the watch and every card with it. On a full btrfs such a page is
+//! the signal SIGBUS. So no thread of the station touches the log; the log's process does, and the station asks whether it still answers.
 //!
 //! ```text
 //! Writer ──▶ thread "ledger" ── pipe ──▶ the log's process ── owns ──▶ Ledger
@@ -26,7 +26,7 @@ use nix::fcntl::{FcntlArg, fcntl};
 
 use super::Ledger;
 use super::chain::Head;
-use super::served::{Reply, Request};
+use super::process_main::{Reply, Request};
 use super::writer::{Queued, RETRY, Writer, WriterAnswer};
 
 /// How long the log's process may answer nothing.
@@ -229,7 +229,7 @@ fn line(request: &Request) -> Vec<u8> {
     line
 }
 
-/// The station's thread.
+/// The thread of the station that feeds the process which writes the log.
 struct Pump {
     shared: Arc<Mutex<Shared>>,
     program: Box<dyn Fn(Head) -> Command + Send>,

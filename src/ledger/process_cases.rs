@@ -1,4 +1,4 @@
-//! The log's process dies, hangs, and comes back: nothing is lost, nothing is there twice.
+//! Tests: the log's process dies, hangs and comes back, and no event is lost or written twice.
 
 use std::io::BufReader;
 use std::process::{Command, Stdio};

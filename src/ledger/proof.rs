@@ -1,8 +1,7 @@
-//! The proof of the whole log: that the chain of its events holds, and, beside that, that the rest of the file agrees with them
-//! ([`super::agreement`]).
+//! Verifies the whole log: the chain of its events holds, and the rest of the file agrees with them ([`super::index_check`]).
 //!
-//! The chain is proved as fast as the PC can read it: parts of the log are proved side by side, each by a reader of its
-//! own and a page at a time, and then that each part begins where the one before it ends.
+//! The chain is verified as fast as the PC can read it: parts of the log are verified side by side, each by its own reader and a page at a
+//! time, and then that each part begins where the one before it ends.
 
 use std::fmt;
 use std::num::NonZero;
@@ -10,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use super::agreement::Disagreement;
+use super::index_check::Disagreement;
 
 use super::chain::{self, Break, Head, Tampering};
 use super::error::LogError;

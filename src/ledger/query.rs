@@ -1,8 +1,8 @@
-//! What is asked of a log: attempts by card, time, model, slot and outcome. Pages of it are read in transactions of their own,
-//! so that however long somebody takes to look, the station's `-wal` can be worked off and cut.
+//! Queries of a log: attempts by card, time, model, slot and outcome. Each page is read in its own transaction. So the station can work off
+//! and cut its `-wal` however long a reader takes.
 //!
-//! The log only grows, so everything up to one event stays as it is: what is asked is fixed to the newest event at that time,
-//! and its pages fit together whatever is appended meanwhile.
+//! The log only grows, so everything up to one event stays as it is: a query covers the events up to the newest one at its start, and its
+//! pages fit together whatever is appended in the meantime.
 
 use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::ops::ControlFlow;
@@ -20,8 +20,8 @@ use super::row::Row;
 /// Rows a page holds at most: a few of a megabyte.
 const PAGE: usize = 512;
 
-/// Events a page looks at before it gives its transaction back, first and at most: whoever wants the newest few reads little,
-/// and whoever finds nothing holds nothing for long.
+/// Events a page looks at before it gives its transaction back, first and at most: a query for the newest few reads little,
+/// and a query without a result holds nothing for long.
 const FIRST_WINDOW: i64 = 2048;
 const WINDOW: i64 = 65_536;
 
@@ -53,9 +53,9 @@ pub struct Filter {
     pub serial: Option<String>,
     /// That stand behind this event: what is new since a reader has seen the log up to there.
     pub after: Option<u64>,
-    /// The newest so many of these only, in whatever order.
+    /// At most this many rows, the newest ones, in any order.
     pub limit: Option<u32>,
-    /// In this order.
+    /// The order of the rows.
     pub order: Direction,
 }
 
@@ -88,7 +88,7 @@ fn begins_with(name: &str, beginning: &str) -> bool {
 /// What a summary counts of a closed attempt. Times are UTC, in microseconds since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Brief<'r> {
-    /// The closing event.
+    /// The number of the event that closes the attempt.
     pub seq: u64,
     /// When the attempt ended.
     pub at: i64,
@@ -96,7 +96,7 @@ pub struct Brief<'r> {
     pub model: Option<&'r str>,
     /// The slot, as on its sticker.
     pub slot: Option<&'r str>,
-    /// How it ended.
+    /// How the attempt ended.
     pub outcome: &'r OutcomeWord,
     /// The reason in one stable word.
     pub code: Option<&'r str>,
@@ -339,7 +339,7 @@ impl Search {
         }
     }
 
-    /// The same, for whoever comes from the other end.
+    /// The same, in the other direction.
     fn turned(&self) -> Self {
         match self {
             Self::Span { low, high, newest, session, .. } => {
@@ -595,7 +595,7 @@ pub(super) fn questions() -> Vec<String> {
     };
     let mut questions: Vec<_> = NAMES.into_iter().map(of_name).collect();
     questions.extend([SESSION, SPAN, RUNNING, CHANGED, FOREIGN].map(str::to_owned));
-    questions.extend(super::past::questions().map(str::to_owned));
+    questions.extend(super::card_history::questions().map(str::to_owned));
     questions.extend([of_briefs("seq", &narrow, true), of_briefs("seq", &Filter::default(), false)]);
     questions.extend([of_briefs(BRIEF, &narrow, false), of_briefs(BRIEF, &Filter::default(), true)]);
     questions

@@ -1,4 +1,4 @@
-//! What is asked of a log, and that what is found is what was asked: all of it, once, in order, as of one moment.
+//! Tests of queries: the result is complete, in order, without repeats, and as of one moment.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -245,7 +245,7 @@ fn an_event_that_is_not_ours_is_named_and_not_passed_over() {
     drop(filled(&path, 10));
     super::tests::tamper(&path, "UPDATE event SET body = json_set(body, '$.slot', 7) WHERE seq = 4");
     let error = LogReader::open(&path).expect("a log").attempts(&Filter::default()).find_map(Result::err).expect("an error");
-    assert_eq!(error.trouble, LogProblem::Broken { seq: 4 });
+    assert_eq!(error.problem, LogProblem::Broken { seq: 4 });
 }
 
 /// The view is what a person with the `sqlite3` program reads: it says the same.

@@ -1,4 +1,4 @@
-//! Reading a log, in any process, while its station writes and after it stopped.
+//! Reads a log, in any process, while its station writes and after it has stopped.
 
 use std::path::{Path, PathBuf};
 
@@ -21,7 +21,7 @@ pub(super) fn to_count(stored: i64) -> rusqlite::Result<u64> {
 /// One event, as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogEvent {
-    /// The station's id.
+    /// The id of the station.
     pub station: String,
     /// Its place in the log.
     pub seq: u64,
@@ -69,7 +69,7 @@ impl LogReader {
         }
     }
 
-    /// The file.
+    /// The path of the log's file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path

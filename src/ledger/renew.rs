@@ -1,4 +1,4 @@
-//! A log that cannot be made sure of where it lies goes on in new files.
+//! Replaces the files of a log by new ones, if what is written to them cannot be confirmed.
 //!
 //! A file system may never get over a write that failed, although its disk works again. On ext4 (seen with Linux 6.12, not with 6.1) the
 //! extent stays unwritten while its page stays mapped: the same bytes are written again, `fsync` answers success, and the disk reads as
@@ -8,9 +8,9 @@
 //!
 //! # Who else has the log open
 //! A connection to a log in WAL mode holds SQLite's shared lock on the log's file for as long as it lives (`sqlite3PagerSharedLock`,
-//! `pager_unlock`). Here that lock is taken alone: nobody reads while files change their places, so nobody goes on with an old `-wal` beside
-//! the new one, and whoever comes waits. A connection that opened the old file and has not read from it yet must not do so any more, because
-//! nothing is added to that file: its lock is kept until such a connection has given up ([`Forsaken`]).
+//! `pager_unlock`). Here that lock is taken alone: no process reads while files change their places, so none goes on with an old `-wal`
+//! beside the new one, and a new reader waits. A connection that opened the old file and has not read from it yet must not do so any more,
+//! because nothing is added to that file: its lock is kept until such a connection has given up ([`Forsaken`]).
 //!
 //! # A power cut
 //! Each file is a copy of the one whose name it takes, byte by byte: whichever of the names was changed, the log is the same. What was
@@ -87,7 +87,7 @@ pub(super) enum Step {
     Unshared,
 }
 
-/// The log's old file: as long as this is kept, nobody begins to read it.
+/// The log's old file: as long as this value lives, no process begins to read it.
 #[derive(Debug)]
 pub(super) struct Forsaken {
     _locked: File,
@@ -97,7 +97,7 @@ pub(super) struct Forsaken {
 }
 
 impl Forsaken {
-    /// Whoever had opened the old file has given up.
+    /// Every process that had opened the old file has given up.
     pub(super) fn is_past(&self) -> bool {
         self.since.elapsed() > 4 * BUSY
     }
@@ -111,7 +111,7 @@ pub(super) struct Renewal<'a> {
     /// What became of the log's file, also where the renewal did not come to its end.
     pub(super) forsaken: Option<Forsaken>,
     #[cfg(test)]
-    pub(super) shadow: Option<super::settle_cases::Shadow>,
+    pub(super) shadow: Option<super::confirm_cases::Shadow>,
 }
 
 impl<'a> Renewal<'a> {

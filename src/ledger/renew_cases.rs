@@ -1,12 +1,12 @@
-//! A file that keeps nothing any more is followed by a new one; at no moment is the log less than it was.
+//! Tests: a file that no longer keeps what is written is replaced by a new one, and at no moment is an event missing.
 
 use std::cell::Cell;
 use std::fs;
 use std::io;
 use std::sync::mpsc::channel;
 
+use super::confirm_cases::{Shadow, attempts_of, end, wal_of};
 use super::renew::{Step, Which};
-use super::settle_cases::{Shadow, attempts_of, end, wal_of};
 use super::tests::{open, place, verdict};
 use super::*;
 
@@ -37,7 +37,7 @@ fn tries(ledger: &mut Ledger, stamp: &Stamp, entry: &Entry) -> usize {
     for tried in 0..20 {
         match ledger.append_at(stamp, entry) {
             Ok(_) => return tried,
-            Err(error) => assert_eq!(error.trouble, LogProblem::Disk, "{}", error.in_full()),
+            Err(error) => assert_eq!(error.problem, LogProblem::Disk, "{}", error.in_full()),
         }
         let _in_vain = ledger.reopen();
     }
@@ -79,7 +79,7 @@ fn where_the_logs_file_keeps_nothing_any_more_the_log_goes_on_in_two_new_ones() 
     assert_eq!((new.mode(), new.uid(), new.gid()), (old.mode(), old.uid(), old.gid()), "whoever could read it can");
     assert!(disk.after_a_power_cut().iter().copied().eq(1..=number));
     // The new files are on a disk like any other.
-    ledger.files = settle::Files::open(&path).expect("it is there");
+    ledger.files = confirm::Files::open(&path).expect("it is there");
     for more in number + 1..number + 400 {
         ledger.append_at(&stamp, &end(more)).expect("appended");
     }
@@ -147,7 +147,7 @@ fn nobody_reads_a_log_while_its_files_change_their_places() {
         let reader = LogReader::open(&path).expect("a log");
         assert_eq!(reader.head().expect("readable").count, 2);
         let error = ledger.renew(which).expect_err("somebody reads");
-        assert_eq!(error.trouble, LogProblem::Locked, "{}", error.in_full());
+        assert_eq!(error.problem, LogProblem::Locked, "{}", error.in_full());
         drop(reader);
 
         let (seen, shown) = channel();

@@ -1,4 +1,4 @@
-//! One attempt as readers of the log get it: taken from the event that stands for it, which holds everything.
+//! One attempt, as readers of the log get it. It is read from the event that closes the attempt, which holds everything.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -12,11 +12,11 @@ use crate::station::record::AttemptNumber;
 pub struct Row {
     /// The event it stands for.
     pub seq: u64,
-    /// The station's id.
+    /// The id of the station.
     pub station_id: String,
     /// The station's name at that time.
     pub station_name: Option<String>,
-    /// The attempt's number.
+    /// The number of the attempt.
     pub attempt: AttemptNumber,
     /// The slot, as on its sticker.
     pub slot: Option<String>,
@@ -36,9 +36,9 @@ pub struct Row {
     pub model_brand: Option<String>,
     /// The model's name, by that assertion.
     pub model_name: Option<String>,
-    /// Its series.
+    /// The series of that model.
     pub model_series: Option<String>,
-    /// Its revision.
+    /// The revision of that model assertion.
     pub model_revision: Option<u64>,
     /// SHA3-384 of the assertion.
     pub model_sha3_384: Option<String>,
@@ -52,23 +52,23 @@ pub struct Row {
     pub product: Option<String>,
     /// Serial, as the device says.
     pub serial: Option<String>,
-    /// World wide name.
+    /// World wide name of the device.
     pub wwn: Option<String>,
     /// The identification register, 32 hexadecimal digits.
     pub cid: Option<String>,
-    /// Manufacturer id.
+    /// Manufacturer id of the card, `MID`.
     pub cid_manfid: Option<String>,
-    /// OEM/application id.
+    /// OEM/application id of the card, `OID`.
     pub cid_oemid: Option<String>,
-    /// Product name.
+    /// Product name of the card, `PNM`.
     pub cid_name: Option<String>,
-    /// Product serial number.
+    /// Product serial number of the card, `PSN`.
     pub cid_serial: Option<String>,
-    /// Manufacturing date.
+    /// Manufacturing date of the card, `MDT`.
     pub cid_date: Option<String>,
-    /// Hardware revision.
+    /// Hardware revision of the card, in the upper half of `PRV`.
     pub cid_hwrev: Option<String>,
-    /// Firmware revision.
+    /// Firmware revision of the card, in the lower half of `PRV`.
     pub cid_fwrev: Option<String>,
     /// How far the serial identifies the card: `cid`, `usb`, `reader-only`, `none`.
     pub identified: Option<String>,
@@ -82,7 +82,7 @@ pub struct Row {
     pub started: Option<i64>,
     /// When it ended; nothing while it runs.
     pub ended: Option<i64>,
-    /// The clock was set from the network by then; nothing where nobody knew.
+    /// The clock was set from the network by then; `None` if that was unknown.
     pub clock_synced: Option<bool>,
     /// Bytes handed to the card.
     pub bytes_written: Option<u64>,
@@ -92,7 +92,7 @@ pub struct Row {
     pub writing_us: Option<u64>,
     /// Time spent reading back.
     pub reading_us: Option<u64>,
-    /// Claim to end.
+    /// Time from claim to end, in microseconds.
     pub total_us: Option<u64>,
     /// The slowest single call.
     pub slowest_call_us: Option<u64>,

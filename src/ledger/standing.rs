@@ -1,4 +1,4 @@
-//! What the log says still holds: orders that were not stopped, and what somebody took out of work.
+//! Reads from the log what still holds: orders that were not stopped, and slots and models that are disarmed.
 
 use std::collections::BTreeMap;
 
@@ -7,10 +7,10 @@ use serde::Deserialize;
 
 use super::error::{Doing, LogError};
 use super::{CHANGED, Ledger};
-use crate::station::command::{Target, Who};
 use crate::station::order::Order;
 use crate::station::outcome::OutcomeWord;
-use crate::station::standing::{Halt, LogNote, Standing};
+use crate::station::request::{Target, Who};
+use crate::station::standing::{Disarming, LogNote, Standing};
 
 impl Ledger {
     /// What was asked of the station in earlier runs and still holds, with every order counted anew from its cards.
@@ -111,10 +111,10 @@ fn take(standing: &mut Standing, kind: &str, body: Body) {
     };
     match (kind, target(), body.order) {
         ("disarmed", Some(target), _) => {
-            standing.halts.retain(|halt| halt.target != target);
-            standing.halts.push(Halt { target, by: Who { uid: body.by.uid, name: body.by.user }, reason: body.reason });
+            standing.disarmings.retain(|disarming| disarming.target != target);
+            standing.disarmings.push(Disarming { target, by: Who { uid: body.by.uid, name: body.by.user }, reason: body.reason });
         }
-        ("rearmed", Some(target), _) => standing.halts.retain(|halt| halt.target != target),
+        ("rearmed", Some(target), _) => standing.disarmings.retain(|disarming| disarming.target != target),
         ("order-started", Some(Target::Model(model)), Some(number)) => {
             standing.orders_ever = standing.orders_ever.max(number);
             standing.orders.retain(|order| order.model != model);
@@ -184,11 +184,11 @@ mod tests {
         }
         drop(ledger);
         let standing = open().standing().expect("it can be read");
-        assert_eq!(standing.halts, [Halt { target: slot, by, reason: Some("bent contacts".to_owned()) }]);
+        assert_eq!(standing.disarmings, [Disarming { target: slot, by, reason: Some("bent contacts".to_owned()) }]);
         assert_eq!(standing.orders, [Order { passed: 1, ..order(1, "acme/box") }], "only the card that passed is counted");
         assert_eq!(standing.orders_ever, 2, "no number is given twice");
         // Through an index whose page was changed it would be counted as none.
-        super::super::agreement::cases::change_a_page_of(&path, "event_order", b"passed", b"failed");
+        super::super::index_check::cases::change_a_page_of(&path, "event_order", b"passed", b"failed");
         assert_eq!(open().standing().expect("it can be read").orders[0].passed, 1, "it is counted from the events");
     }
 }

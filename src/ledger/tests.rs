@@ -1,4 +1,4 @@
-//! The promises of the log, one test each.
+//! The promises of the log, with one test for each.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,10 +11,11 @@ use rusqlite::{Connection, params};
 use tempfile::TempDir;
 
 use super::*;
-use crate::station::card::{Bus, Cid, Identified};
+use crate::station::armed::{Armed, DeviceModel, ModelProof};
+use crate::station::card::{Bus, Cid, Identity};
 use crate::station::outcome::{Act, CacheFlush, CardHead, Curve, Effort, Failure, Outcome, OutcomeWord, Pull, Refusal};
 use crate::station::past::Past;
-use crate::station::record::{Armed, Attempt, DeviceModel, ModelProof, Plan};
+use crate::station::record::{Attempt, Plan};
 use crate::station::testing::{armed_by, card, image, mapped_proof, proof};
 use crate::station::units::Bytes;
 
@@ -214,7 +215,7 @@ fn a_log_whose_last_events_were_tampered_with_does_not_open() {
     log_of(&path, 5);
     tamper(&path, "UPDATE event SET at = at + 1 WHERE seq = 9");
     let error = Ledger::open_on(&path, "bench-1", PC).expect_err("it was tampered with");
-    assert_eq!(error.trouble, LogProblem::Broken { seq: 9 });
+    assert_eq!(error.problem, LogProblem::Broken { seq: 9 });
 }
 
 #[test]
@@ -291,7 +292,7 @@ fn an_attempt_is_closed_once_and_its_number_is_not_used_again() {
     ledger.append(&closed(1, Outcome::Pulled(Pull::Taken))).expect("appended");
     for entry in [closed(1, Outcome::Passed(proof())), started(1)] {
         let error = ledger.append(&entry).expect_err("it is already there");
-        assert_eq!(error.trouble, LogProblem::Contradicts, "{error}");
+        assert_eq!(error.problem, LogProblem::Contradicts, "{error}");
     }
     assert_eq!(rows(&path).len(), 1);
     assert_eq!(rows(&path)[0].outcome, OutcomeWord::Pulled);
@@ -317,7 +318,7 @@ fn the_row_of_a_passed_card_carries_every_field() {
     passed.labels.card_lot = Some("L-9".to_owned());
     passed.card.bus = Bus::Mmc("SD".to_owned());
     passed.card.wwn = Some("0x5000".to_owned());
-    passed.card.identified = Identified::ByCid;
+    passed.card.identified = Identity::Cid;
     let part = |text: &str| Some(text.to_owned());
     passed.card.cid = Some(Cid {
         raw: "03534453433136478001234567014a00".to_owned(),
@@ -513,7 +514,7 @@ fn a_second_writer_is_refused_until_the_first_is_gone() {
     let (_dir, path) = place();
     let ledger = open(&path);
     let error = Ledger::open_on(&path, "bench-1", PC).expect_err("the log is in use");
-    assert_eq!(error.trouble, LogProblem::InUse);
+    assert_eq!(error.problem, LogProblem::InUse);
     drop(ledger);
     open(&path);
 }
@@ -524,7 +525,7 @@ fn who_holds_a_log_keeps_stations_from_it_and_cannot_while_one_writes_it() {
     assert!(hold(&path).expect("it can be told").is_none(), "no station ever wrote it");
     assert!(!path.exists());
     let ledger = open(&path);
-    assert_eq!(hold(&path).expect_err("a station writes it").trouble, LogProblem::InUse);
+    assert_eq!(hold(&path).expect_err("a station writes it").problem, LogProblem::InUse);
     drop(ledger);
     let held = hold(&path).expect("nobody writes it");
     assert!(held.is_some() && Ledger::open_on(&path, "bench-1", PC).is_err());
@@ -537,7 +538,7 @@ fn the_log_of_another_pc_is_refused_and_left_as_it_is() {
     let (_dir, path) = place();
     log_of(&path, 1);
     let error = Ledger::open_on(&path, "bench-1", &PC.replace('0', "f")).expect_err("another PC's");
-    assert_eq!(error.trouble, LogProblem::OtherMachine);
+    assert_eq!(error.problem, LogProblem::OtherMachine);
     assert!(error.to_string().contains("move it away"), "the error names the cure: {error}");
     assert_eq!(verdict(&path).expect("the chain holds").count, 3);
 }
@@ -558,24 +559,24 @@ fn what_is_no_log_of_ours_is_refused_and_left_as_it_is() {
     fs::write(&path, "not a database, but a long enough text to be taken for the header of one, if nobody looks".repeat(20))
         .expect("written");
     let before = fs::read(&path).expect("readable");
-    assert_eq!(Ledger::open_on(&path, "bench-1", PC).expect_err("no log").trouble, LogProblem::NotALog);
-    assert_eq!(LogReader::open(&path).expect_err("no log").trouble, LogProblem::NotALog);
+    assert_eq!(Ledger::open_on(&path, "bench-1", PC).expect_err("no log").problem, LogProblem::NotALog);
+    assert_eq!(LogReader::open(&path).expect_err("no log").problem, LogProblem::NotALog);
     assert_eq!(fs::read(&path).expect("readable"), before);
 
     let other = dir.path().join("other.db");
     Connection::open(&other).expect("opens").execute_batch("CREATE TABLE event (x)").expect("made");
-    assert_eq!(Ledger::open_on(&other, "bench-1", PC).expect_err("no log").trouble, LogProblem::NotALog);
+    assert_eq!(Ledger::open_on(&other, "bench-1", PC).expect_err("no log").problem, LogProblem::NotALog);
 
     let newer = dir.path().join("newer.db");
     log_of(&newer, 1);
     Connection::open(&newer).expect("opens").execute_batch("PRAGMA user_version = 99").expect("set");
-    let trouble = LogProblem::Newer { found: 99, known: FORMAT };
-    assert_eq!(Ledger::open_on(&newer, "bench-1", PC).expect_err("newer").trouble, trouble);
-    assert_eq!(LogReader::open(&newer).expect_err("newer").trouble, trouble);
+    let problem = LogProblem::Newer { found: 99, known: FORMAT };
+    assert_eq!(Ledger::open_on(&newer, "bench-1", PC).expect_err("newer").problem, problem);
+    assert_eq!(LogReader::open(&newer).expect_err("newer").problem, problem);
 
     let absent = dir.path().join("absent/flash-log.db");
-    assert_eq!(Ledger::open_on(&absent, "bench-1", PC).expect_err("no directory").trouble, LogProblem::NoDirectory);
-    assert_eq!(LogReader::open(&absent).expect_err("no file").trouble, LogProblem::NoFile);
+    assert_eq!(Ledger::open_on(&absent, "bench-1", PC).expect_err("no directory").problem, LogProblem::NoDirectory);
+    assert_eq!(LogReader::open(&absent).expect_err("no file").problem, LogProblem::NoFile);
     assert!(!dir.path().join("absent").exists());
 
     // A device looks like a new file to SQLite, which would write over the disk.
@@ -583,9 +584,9 @@ fn what_is_no_log_of_ours_is_refused_and_left_as_it_is() {
     nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
     let link = dir.path().join("link");
     std::os::unix::fs::symlink("/dev/null", &link).expect("a link");
-    for (path, trouble) in [(&pipe, LogProblem::NotAFile), (&link, LogProblem::NotAFile), (&dir.path().to_owned(), LogProblem::Directory)] {
-        assert_eq!(Ledger::open_on(path, "bench-1", PC).expect_err("no file").trouble, trouble);
-        assert_eq!(LogReader::open(path).expect_err("no file").trouble, trouble);
+    for (path, problem) in [(&pipe, LogProblem::NotAFile), (&link, LogProblem::NotAFile), (&dir.path().to_owned(), LogProblem::Directory)] {
+        assert_eq!(Ledger::open_on(path, "bench-1", PC).expect_err("no file").problem, problem);
+        assert_eq!(LogReader::open(path).expect_err("no file").problem, problem);
     }
     assert!(!dir.path().join("pipe.lock").exists() && !dir.path().join("link.lock").exists(), "nothing is made beside it");
 }
@@ -596,7 +597,7 @@ fn a_file_moved_away_while_in_use_is_an_error_and_not_written_to() {
     let mut ledger = open(&path);
     let away = dir.path().join("away.db");
     fs::rename(&path, &away).expect("moved");
-    assert_eq!(ledger.append(&started(1)).expect_err("moved").trouble, LogProblem::Moved);
+    assert_eq!(ledger.append(&started(1)).expect_err("moved").problem, LogProblem::Moved);
     assert!(ledger.reopen().is_err(), "a log is not made anew under a running station");
     fs::rename(&away, &path).expect("moved back");
     ledger.reopen().expect("the same log");
@@ -605,8 +606,8 @@ fn a_file_moved_away_while_in_use_is_an_error_and_not_written_to() {
     let (_dir, foreign) = place();
     log_of(&foreign, 3);
     fs::rename(&foreign, &path).expect("replaced");
-    assert_eq!(ledger.append(&started(2)).expect_err("replaced").trouble, LogProblem::Moved);
-    assert_eq!(ledger.reopen().expect_err("not the log that was open").trouble, LogProblem::Moved);
+    assert_eq!(ledger.append(&started(2)).expect_err("replaced").problem, LogProblem::Moved);
+    assert_eq!(ledger.reopen().expect_err("not the log that was open").problem, LogProblem::Moved);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Which program a row was made by: old rows cannot be given this later.
+//! The program and version that made a row. It is stored with each row, because it cannot be added later.
 
 use std::fs::File;
 use std::io;
@@ -12,7 +12,7 @@ const PROVER: &str = "direct-read-back-1";
 /// BLAKE3 of the running program, hexadecimal.
 static BUILD: OnceLock<Option<String>> = OnceLock::new();
 
-/// Reads the program once, in whatever thread opens the log: many megabytes, which nobody who decides may wait for.
+/// Reads the program once, in the thread that opens the log: many megabytes, for which the deciding task must not wait.
 pub(super) fn learn() {
     let _known = build();
 }

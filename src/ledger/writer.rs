@@ -1,8 +1,8 @@
-//! The thread named `ledger`: it alone writes the log, so that nobody who decides waits for a disk. In a running station it does so in a
-//! process of its own, and the station's thread of this name keeps what was not confirmed yet (`process.rs`).
+//! The thread `ledger`: the only one that writes the log, so that the deciding task never waits for a disk. In a running station, a
+//! separate process writes, and the station's thread of this name keeps what is not confirmed yet (`process.rs`).
 //!
-//! An entry that cannot be written stays in its place and is tried again: nothing is lost and the order is kept. Entries that
-//! came while the disk was busy go together: one flush of the disk serves them all, and none waits for another to come.
+//! An entry that cannot be written stays in its place and is tried again: nothing is lost and the order is kept. Entries that arrive while
+//! the disk is busy are written together with one flush, and none waits for another to come.
 
 use std::io;
 use std::sync::Arc;
@@ -11,14 +11,14 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use crate::station::command::RequestId;
 use crate::station::record::{Entry, Receipt};
+use crate::station::request::RequestId;
 
 use super::chain::Head;
 use super::{Draft, Ledger, LogError, LogProblem, Stamp};
 
 /// Entries under way. A station that cannot write its log starts nothing new, so a slot has two here at most, its start and its
-/// outcome, and whoever asks for something has one: more than any station has slots and the control socket connections for.
+/// outcome, and each client's request has one: more than any station has slots and the control socket connections for.
 const QUEUE: usize = 1024;
 
 /// Entries that go together at most: each slot's own, in a station of many.
@@ -48,7 +48,7 @@ pub struct NotTaken(pub Box<Entry>);
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the flash log could not be written in time: {entries} entries are lost, the next start closes their attempts as interrupted")]
 pub struct Unwritten {
-    /// How many.
+    /// How many entries were lost.
     pub entries: usize,
 }
 
@@ -66,7 +66,7 @@ pub(super) enum Told {
     Recorded(Vec<Option<Receipt>>, Head),
     /// This one never will be: the log holds what forbids it.
     Dropped,
-    /// See [`WriterAnswer::Health`].
+    /// The health of the log changed: see [`WriterAnswer::Health`].
     Health(Option<String>),
     /// It was tried once more, in vain.
     Tried,
@@ -105,7 +105,7 @@ impl Writer {
         let station_name = ledger.station_name.clone();
         Self::spawn(station_name, move |queue, patient, waiting| {
             // The log is closed before its end is told.
-            Work { ledger, retry, tell, patient, waiting, ill: None }.run(queue);
+            Work { ledger, retry, tell, patient, waiting, fault: None }.run(queue);
         })
     }
 
@@ -185,7 +185,7 @@ struct Work<T> {
     patient: Receiver<()>,
     waiting: Arc<AtomicUsize>,
     /// What is wrong, as it was told.
-    ill: Option<String>,
+    fault: Option<String>,
 }
 
 impl<T: Fn(Told)> Work<T> {
@@ -205,7 +205,7 @@ impl<T: Fn(Told)> Work<T> {
 
     /// False where they did not reach the disk as one: each is then on its own.
     fn write_together(&mut self, batch: &[Queued]) -> bool {
-        if batch.len() == 1 || self.ill.is_some() {
+        if batch.len() == 1 || self.fault.is_some() {
             return false;
         }
         let drafts: Vec<_> = batch.iter().map(|queued| queued.draft.clone()).collect();
@@ -216,18 +216,18 @@ impl<T: Fn(Told)> Work<T> {
         true
     }
 
-    /// Told together: whoever hears of the newest event has heard of those before it.
+    /// Told together: with the newest event, those before it are confirmed as well.
     fn written(&mut self, batch: &[Queued]) {
         self.waiting.fetch_sub(batch.len(), Ordering::SeqCst);
         (self.tell)(Told::Recorded(batch.iter().map(|queued| queued.receipt).collect(), self.ledger.known()));
     }
 
-    /// Until it is written; false where nobody waits for it any more.
+    /// Tries until it is written; false if the station no longer waits for it.
     fn write(&mut self, queued: &Queued) -> bool {
         loop {
             let error = match self.ledger.write(std::slice::from_ref(&queued.draft)) {
                 Ok(()) => {
-                    if self.ill.take().is_some() {
+                    if self.fault.take().is_some() {
                         tracing::info!("the flash log can be written again");
                         (self.tell)(Told::Health(None));
                     }
@@ -235,7 +235,7 @@ impl<T: Fn(Told)> Work<T> {
                     return true;
                 }
                 // No second try makes it fit. Its slot never hears that it was recorded; the others go on.
-                Err(error) if error.trouble == LogProblem::Contradicts => {
+                Err(error) if error.problem == LogProblem::Contradicts => {
                     tracing::error!("an entry was dropped: {}: {:?}", error.in_full(), queued.draft);
                     self.waiting.fetch_sub(1, Ordering::SeqCst);
                     (self.tell)(Told::Dropped);
@@ -243,12 +243,12 @@ impl<T: Fn(Told)> Work<T> {
                 }
                 Err(error) => error,
             };
-            self.fell_ill(&error);
+            self.report_fault(&error);
             if self.patient.recv_timeout(self.retry) == Err(RecvTimeoutError::Disconnected) {
                 return false;
             }
             // Room on a full disk needs no new connection; a connection that met an error of the disk may never recover.
-            if error.trouble != LogProblem::DiskFull
+            if error.problem != LogProblem::DiskFull
                 && let Err(error) = self.ledger.reopen()
             {
                 tracing::debug!("{}", error.in_full());
@@ -256,13 +256,13 @@ impl<T: Fn(Told)> Work<T> {
         }
     }
 
-    fn fell_ill(&mut self, error: &LogError) {
+    fn report_fault(&mut self, error: &LogError) {
         let reason = error.in_full();
-        if self.ill.as_ref() == Some(&reason) {
+        if self.fault.as_ref() == Some(&reason) {
             (self.tell)(Told::Tried);
         } else {
             tracing::error!("{reason}");
-            self.ill = Some(reason.clone());
+            self.fault = Some(reason.clone());
             (self.tell)(Told::Health(Some(reason)));
         }
     }

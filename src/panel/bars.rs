@@ -1,4 +1,4 @@
-//! Progress bars, all drawn alike: of slots, of devices named on a command line, of images being staged.
+//! Progress bars of slots, of devices named on a command line, and of images being staged, all drawn alike.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::station::units::Bytes;
 
-/// At most so many redraws a second, on slow terminals too.
+/// The most redraws a second, on slow terminals too.
 pub(super) const REDRAWS_PER_SECOND: u8 = 10;
 /// What a bar is made of: full, empty. Both are in the kernel console's own fonts; half blocks are not.
 const BAR: &str = "█░";

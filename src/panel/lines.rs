@@ -1,4 +1,4 @@
-//! The text of a slot's line. A function of the view and of nothing else.
+//! The text of a slot's line. It depends on the view only.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ pub fn pace(progress: &Progress) -> String {
     [rate, left].into_iter().flatten().collect::<Vec<_>>().join("  ")
 }
 
-/// `0:07`, `12:30`, `1:02:03`
+/// A duration as on a clock: `0:07`, `12:30`, `1:02:03`.
 #[must_use]
 pub fn clock(duration: Duration) -> String {
     let seconds = duration.as_secs();

@@ -1,7 +1,7 @@
-//! What people see: lines made from a [`View`], on a terminal or into a log, and the [`lamps`] at the slots.
+//! What people see: lines made from a [`View`], on a terminal or in a log, and the [`lamps`] at the slots.
 //!
-//! Decides nothing. [`lines`] makes the text, [`terminal`] keeps it on a screen, [`plain`] prints what changed; each draws in a
-//! thread of its own, so that a terminal that is stopped with Ctrl-S, or gone, stops no card.
+//! Decides nothing. [`lines`] makes the text, [`terminal`] keeps it on a screen, [`plain`] prints what changed. Each draws in its own
+//! thread: a terminal that is stopped with Ctrl-S, or is gone, stops no card.
 
 pub mod bars;
 pub mod console;
@@ -26,13 +26,13 @@ const REPEATS: u32 = 5;
 
 /// Something a view can be drawn on. Drawing the same view again changes nothing.
 pub trait Screen: Send {
-    /// Shows this view.
+    /// Shows this view in place of the last.
     fn draw(&mut self, view: &View);
-    /// Shows nothing more.
+    /// Ends the display; nothing more is shown.
     fn end(&mut self);
 }
 
-/// Where nobody looks.
+/// A screen that shows nothing.
 #[derive(Debug)]
 pub struct Nowhere;
 

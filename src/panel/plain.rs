@@ -1,4 +1,4 @@
-//! A line for every sign that changed: for a journal, a file, a pipe.
+//! Prints a line for every sign that changed: to a journal, a file or a pipe.
 
 use std::io::Write;
 
@@ -20,7 +20,7 @@ pub struct Plain<W> {
 }
 
 impl<W: Write> Plain<W> {
-    /// Prints to `out`.
+    /// A screen that prints lines to `out`.
     #[must_use]
     pub fn new(out: W) -> Self {
         Self { out, title: String::new(), anchor: None, log: Vec::new(), shown: Vec::new() }

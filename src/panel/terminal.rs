@@ -1,4 +1,4 @@
-//! A line a slot, kept in its place on a terminal: word, bar, MB/s, time left.
+//! Keeps a line for each slot in its place on a terminal: word, bar, MB/s, time left.
 
 use console::{Alignment, Style, Term, measure_text_width, pad_str};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget};
@@ -6,7 +6,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget};
 use super::Screen;
 use super::bars::{REDRAWS_PER_SECOND, with_bar, without_bar};
 use super::lines::{anchor, detail, note, title};
-use crate::station::sign::Call;
+use crate::station::sign::OperatorAction;
 use crate::station::view::{SlotView, View};
 
 /// The longest word, `OUT OF SERVICE`, but for `PASS (MAPPED ONLY)`, which few stations ever show and all would pay for.
@@ -50,13 +50,13 @@ impl Terminal {
 }
 
 /// Colours say again what the word says; nobody needs to see them. Never bold black: a kernel console shows it grey.
-fn style(call: Call) -> Style {
+fn style(call: OperatorAction) -> Style {
     match call {
-        Call::PutIn | Call::Nothing => Style::new().dim(),
-        Call::Wait => Style::new().cyan(),
-        Call::TakeGood => Style::new().black().on_green(),
-        Call::TakeAside => Style::new().black().on_yellow(),
-        Call::TakeBad | Call::StationFault => Style::new().white().on_red().bold(),
+        OperatorAction::PutIn | OperatorAction::Nothing => Style::new().dim(),
+        OperatorAction::Wait => Style::new().cyan(),
+        OperatorAction::TakeGood => Style::new().black().on_green(),
+        OperatorAction::TakeAside => Style::new().black().on_yellow(),
+        OperatorAction::TakeBad | OperatorAction::StationFault => Style::new().white().on_red().bold(),
     }
 }
 
@@ -68,7 +68,7 @@ fn prefix(slot: &SlotView, name_width: usize) -> String {
 
 impl Screen for Terminal {
     fn draw(&mut self, view: &View) {
-        let heading = if view.fault.is_some() || !view.faults.is_empty() { style(Call::TakeBad) } else { Style::new().bold() };
+        let heading = if view.fault.is_some() || !view.faults.is_empty() { style(OperatorAction::TakeBad) } else { Style::new().bold() };
         self.title.set_prefix(heading.apply_to(format!(" {} ", title(view))).to_string());
         self.title.tick();
         if let Some(shown) = &view.anchor {

@@ -1,7 +1,7 @@
-//! The flash log as files for people who open a shared folder: `BRAND/MODEL/YYYY-MM-DD.csv`, a line an outcome.
+//! The flash log as files in a shared folder: `BRAND/MODEL/YYYY-MM-DD.csv`, one line for each outcome.
 //!
-//! They are made from the log and follow it. Nothing is ever read from them but where they end: a file that was deleted, cut or written
-//! to by somebody else is made anew. Knows no thread; whoever calls may wait for a slow disk or a network as long as it takes.
+//! They are made from the log and follow it. Of a file, only its end is read: a file that was deleted, cut or written to by another program
+//! is made anew. Knows no thread; a call may take as long as a slow disk or network takes.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
@@ -29,7 +29,7 @@ pub enum FilesError {
     /// A file or a directory cannot be written.
     #[error("writing the log file {}", path.display())]
     Write {
-        /// Which.
+        /// The file or directory that could not be written.
         path: PathBuf,
         /// What the system said.
         source: io::Error,
@@ -37,7 +37,7 @@ pub enum FilesError {
     /// The directory itself is not there, or is none.
     #[error("the directory of the log files {}: create it, or mount it: see `directory` in [log]", path.display())]
     Directory {
-        /// Which.
+        /// The directory of the log files.
         path: PathBuf,
         /// What the system said.
         source: io::Error,
@@ -331,7 +331,7 @@ fn last_seq(mut file: &File, length: u64) -> io::Result<Option<u64>> {
     Ok(last)
 }
 
-/// Has it the header row and so many records?
+/// Does it have the header row and this many records?
 fn holds(mut file: &File, expected: Expected) -> io::Result<bool> {
     file.seek(SeekFrom::Start(0))?;
     let mut csv = records(BufReader::new(file));

@@ -1,5 +1,5 @@
-//! Rows for programs: a JSON object a line, and CSV (RFC 4180); and the same CSV for people, whose spreadsheet must not change what a card
-//! says of itself.
+//! Rows for programs: one JSON object a line, and CSV (RFC 4180). Also CSV for spreadsheets, which must not change what a card says of
+//! itself.
 
 use std::borrow::Cow;
 use std::io::{self, Write};

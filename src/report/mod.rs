@@ -1,14 +1,13 @@
-//! What people and programs read of the log: rows in, text out. Owns the names and the order of the columns; knows no
-//! clock or terminal.
+//! Reports made from the log: rows in, text out. Owns the names and the order of the columns; knows no clock or terminal.
 
 mod columns;
 pub mod files;
-mod kinds;
 mod machine;
+mod outliers;
 pub mod page;
+mod row_facts;
 pub mod serials;
 mod show;
-mod standing_out;
 pub mod summary;
 mod table;
 pub mod tally;
@@ -22,7 +21,7 @@ pub use text::{harmless, harmless_json, harmless_lines};
 
 #[cfg(test)]
 pub(crate) mod testing {
-    //! Rows for tests.
+    //! Makes rows for tests.
 
     use crate::ledger::{Brief, Row};
     use crate::station::outcome::OutcomeWord;

@@ -1,6 +1,6 @@
-//! A lot on one page, for whoever gets its cards: self-contained, for a browser and for paper. Its numbers are those of the summary.
+//! The report of a lot on one page, for its buyer: self-contained, for a browser and for paper. Its numbers are those of the summary.
 //!
-//! What a card, a slot or a file is named is text and nothing else: the template escapes it.
+//! Names of cards, slots and files are shown as text only: the template escapes them.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -9,10 +9,10 @@ use jiff::tz::TimeZone;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::ledger::{LogEvent, Row};
-use crate::station::card::Identified;
+use crate::station::card::Identity;
 use crate::station::units::to_u64;
 
-use super::kinds;
+use super::row_facts;
 use super::serials::{Serials, Time, seen, short};
 use super::summary::{Scope, Summary, standing_out};
 use super::table::local;
@@ -74,7 +74,7 @@ impl ModelFacts {
 
     fn markup(&self) -> Markup {
         html! {
-            dt { "model proof" } dd { b { (harmless(&self.class)) } ": " (kinds::proof_means(&self.class)) }
+            dt { "model proof" } dd { b { (harmless(&self.class)) } ": " (row_facts::proof_means(&self.class)) }
             @if let Some(device) = &self.device {
                 dt { "assertion" }
                 dd {
@@ -228,9 +228,9 @@ impl LotPage<'_> {
                 td.n.wide { (row.attempt) }
                 td.whole { (words(&local(row.ended, self.zone).unwrap_or_default())) }
                 td.mono.card {
-                    span { (kinds::serial(row).map_or_else(|| "-".to_owned(), harmless)) }
+                    span { (row_facts::serial(row).map_or_else(|| "-".to_owned(), harmless)) }
                     @if let Some(cid) = &row.cid { span.soft { "CID " (harmless(cid)) } }
-                    @if kinds::identified(row) != Some(Identified::ByCid) { span.soft { "by " (harmless(known)) } }
+                    @if row_facts::identified(row) != Some(Identity::Cid) { span.soft { "by " (harmless(known)) } }
                 }
                 td.mono.digest { (row.image_blake3.as_deref().map(short).map(harmless).unwrap_or_default()) }
                 td.word.(if row.outcome.is_good() { "good" } else { "bad" }) {

@@ -1,7 +1,7 @@
 //! The packing list: every card that was begun, by its serial, and whether it was there before.
 //!
-//! Goes over the rows twice: first it counts how often each card is there, in a few bytes a card; then it lists them. What is listed may
-//! be longer than memory.
+//! Reads the rows twice: first to count how often each card occurs, in a few bytes for each card; then to list them. The list may be longer
+//! than memory.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Write};
@@ -10,12 +10,12 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use crate::ledger::Row;
-use crate::station::card::Identified;
+use crate::station::card::Identity;
 use crate::station::outcome::{Counted, OutcomeWord};
 
 use super::columns::time;
-use super::kinds;
 use super::machine::{Csv, no_formula};
+use super::row_facts;
 use super::table::{WIDTH, local};
 use super::text::{Head, Layout, harmless};
 
@@ -62,13 +62,13 @@ fn is_listed(row: &Row) -> bool {
 }
 
 fn card(row: &Row) -> Option<[u8; 16]> {
-    let hash = blake3::hash(kinds::identity(row)?.as_bytes());
+    let hash = blake3::hash(row_facts::identity(row)?.as_bytes());
     hash.as_bytes().first_chunk().copied()
 }
 
 /// How far the list came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum ListPlace {
     /// The row belongs into it.
     Listed(Time),
     /// It does not: the card was not touched, or it is still being written.
@@ -106,7 +106,7 @@ impl Serials {
         }
         match card(row) {
             Some(card) => {
-                let by_cid = kinds::identified(row) == Some(Identified::ByCid);
+                let by_cid = row_facts::identified(row) == Some(Identity::Cid);
                 let seen = self.cards.entry(card).or_insert(Seen { times: 0, listed: 0, good: false, by_cid });
                 seen.times += 1;
                 seen.good = row.outcome.is_good();
@@ -119,15 +119,15 @@ impl Serials {
     }
 
     /// Where a row belongs; each is asked once, in the order they were counted.
-    pub fn place(&mut self, row: &Row) -> Place {
+    pub fn place(&mut self, row: &Row) -> ListPlace {
         if row.seq > self.newest {
-            return Place::Later;
+            return ListPlace::Later;
         }
         if !is_listed(row) {
-            return Place::NotListed;
+            return ListPlace::NotListed;
         }
         let seen = card(row).and_then(|card| self.cards.get_mut(&card));
-        Place::Listed(seen.map(|seen| {
+        ListPlace::Listed(seen.map(|seen| {
             seen.listed += 1;
             (seen.listed, seen.times)
         }))
@@ -227,7 +227,7 @@ impl Serials {
 #[derive(Clone, Debug, Default)]
 pub struct OneCard {
     newest: Option<Row>,
-    /// Rows are of several cards, or nobody can tell.
+    /// Rows are of several cards, or that cannot be found out.
     several: bool,
 }
 
@@ -238,7 +238,7 @@ impl OneCard {
         if matches!(row.outcome.counts(), Counted::Untouched) {
             return;
         }
-        let same = |other: &Row| kinds::identity(row).is_some() && kinds::identity(row) == kinds::identity(other);
+        let same = |other: &Row| row_facts::identity(row).is_some() && row_facts::identity(row) == row_facts::identity(other);
         self.several |= self.newest.as_ref().is_some_and(|newest| !same(newest));
         self.newest = Some(row.clone());
     }
@@ -247,11 +247,11 @@ impl OneCard {
     #[must_use]
     pub fn says(&self, zone: &TimeZone) -> Option<String> {
         let row = self.newest.as_ref().filter(|_| !self.several)?;
-        let name = kinds::serial(row).map(harmless).unwrap_or_default();
+        let name = row_facts::serial(row).map(harmless).unwrap_or_default();
         let when = local(row.at(), zone).unwrap_or_default();
         let image = row.image_blake3.as_deref().map(short).map(harmless).unwrap_or_default();
         let of = |text: &Option<String>| text.as_deref().map(harmless).unwrap_or_default();
-        let whose = if kinds::identity(row).is_some() { "" } else { ", if that is the card: the serial is no card's own" };
+        let whose = if row_facts::identity(row).is_some() { "" } else { ", if that is the card: the serial is no card's own" };
         Some(match (&row.outcome, row.outcome.counts()) {
             (OutcomeWord::Running, _) => format!("on {name} nothing is proven yet: it is being written since {when}{whose}\n"),
             (_, Counted::Good | Counted::Again) => {
@@ -306,7 +306,7 @@ impl SerialTable {
         self.layout.head()
     }
 
-    /// A card's line.
+    /// The line of a card in the table.
     #[must_use]
     pub fn line(&self, row: &Row, time: Time) -> String {
         self.layout.line(&cells(row, time, &self.zone))
@@ -326,7 +326,7 @@ fn cells(row: &Row, time: Time, zone: &TimeZone) -> [String; 7] {
     [
         row.attempt.to_string(),
         local(row.ended, zone).unwrap_or_default(),
-        kinds::serial(row).map(harmless).unwrap_or_default(),
+        row_facts::serial(row).map(harmless).unwrap_or_default(),
         row.identified.as_deref().map(harmless).unwrap_or_default(),
         row.image_blake3.as_deref().map(short).unwrap_or_default().to_owned(),
         harmless(row.outcome.as_str()),
@@ -341,10 +341,10 @@ pub fn serial_json(row: &Row, time: Time) -> Value {
         "attempt": row.attempt,
         "ended": ended(row),
         "model": row.model,
-        "serial": kinds::serial(row),
+        "serial": row_facts::serial(row),
         "cid": row.cid,
         "identified": row.identified,
-        "identified_means": kinds::serial_means(row.identified.as_deref()),
+        "identified_means": row_facts::serial_means(row.identified.as_deref()),
         "image_blake3": row.image_blake3,
         "image_source": row.image_source,
         "outcome": row.outcome.as_str(),
@@ -402,7 +402,7 @@ impl<W: Write> SerialCsv<W> {
             row.attempt.to_string(),
             ended(row).unwrap_or_default(),
             text(row.model.as_deref()),
-            text(kinds::serial(row)),
+            text(row_facts::serial(row)),
             text(row.cid.as_deref()),
             text(row.identified.as_deref()),
             text(row.image_blake3.as_deref()),
@@ -445,7 +445,7 @@ mod tests {
         }
     }
 
-    fn places(rows: &[Row]) -> (Serials, Vec<Place>) {
+    fn places(rows: &[Row]) -> (Serials, Vec<ListPlace>) {
         let mut serials = Serials::default();
         rows.iter().for_each(|row| serials.count(row));
         let places = rows.iter().map(|row| serials.place(row)).collect();
@@ -462,7 +462,7 @@ mod tests {
             row(5, "cid", "c2", "passed"),
         ];
         let (serials, places) = places(&rows);
-        let listed = [(1, 2), (1, 2), (1, 1), (2, 2), (2, 2)].map(|time| Place::Listed(Some(time)));
+        let listed = [(1, 2), (1, 2), (1, 1), (2, 2), (2, 2)].map(|time| ListPlace::Listed(Some(time)));
         assert_eq!(places, listed);
         assert_eq!(serials.good_cards(), 2, "c2 and the stick; c1 failed after it had passed");
         assert!(serials.sums(None).contains("2 cards were there more than once"), "{}", serials.sums(None));
@@ -472,7 +472,7 @@ mod tests {
     fn a_readers_serial_is_never_taken_for_a_cards() {
         let rows = [row(1, "reader-only", "R", "passed"), row(2, "reader-only", "R", "passed"), row(3, "none", "", "failed")];
         let (serials, places) = places(&rows);
-        assert_eq!(places, [Place::Listed(None); 3], "nobody can tell");
+        assert_eq!(places, [ListPlace::Listed(None); 3], "nobody can tell");
         assert_eq!(serials.good_cards(), 2);
         let sums = serials.sums(None);
         assert!(sums.contains("2 good cards: 0 known by their own register, 0 by their stick's serial, 2 not told apart"), "{sums}");
@@ -483,16 +483,16 @@ mod tests {
     fn a_card_that_was_not_touched_is_not_in_the_list_but_is_told_of() {
         let rows = [row(1, "cid", "c1", "refused"), row(2, "cid", "c1", "passed"), row(3, "cid", "c2", "running")];
         let (mut serials, places) = places(&rows);
-        assert_eq!(places, [Place::NotListed, Place::Listed(Some((1, 1))), Place::NotListed]);
+        assert_eq!(places, [ListPlace::NotListed, ListPlace::Listed(Some((1, 1))), ListPlace::NotListed]);
         assert!(serials.sums(None).contains("refused and not listed: 1"));
-        assert_eq!(serials.place(&row(9, "cid", "c9", "passed")), Place::Later, "it was not counted");
+        assert_eq!(serials.place(&row(9, "cid", "c9", "passed")), ListPlace::Later, "it was not counted");
     }
 
     #[test]
     fn a_card_looked_at_again_is_told_of_and_neither_listed_nor_counted_twice() {
         let rows = [row(1, "cid", "c1", "passed"), row(2, "cid", "c1", "recheck"), row(3, "cid", "c2", "recheck-mapped-only")];
         let (serials, places) = places(&rows);
-        assert_eq!(places, [Place::Listed(Some((1, 1))), Place::NotListed, Place::NotListed]);
+        assert_eq!(places, [ListPlace::Listed(Some((1, 1))), ListPlace::NotListed, ListPlace::NotListed]);
         assert_eq!(serials.good_cards(), 1, "no card is made by looking at it");
         let sums = serials.sums(Some(1));
         assert!(sums.contains("looked at again: 2;") && sums.contains("COMPLETE: 1 of 1\n"), "{sums}");

@@ -1,11 +1,11 @@
-//! One attempt, whole: everything its row knows, and its speed along the image as a small plot.
+//! One attempt in full: every fact of its row, and its speed along the image as a small plot.
 
 use jiff::tz::TimeZone;
 
 use crate::ledger::Row;
 use crate::station::units::{Bytes, to_u64};
 
-use super::kinds;
+use super::row_facts;
 use super::table::local;
 use super::text::harmless;
 
@@ -24,7 +24,7 @@ pub fn show(row: &Row, zone: &TimeZone) -> String {
     }
     let bytes = |bytes: Option<u64>| bytes.map(|bytes| format!("{} ({bytes} bytes)", Bytes(bytes)));
     let seconds = |micros: Option<u64>| micros.map(|micros| format!("{}.{:03} s", micros / 1_000_000, micros % 1_000_000 / 1000));
-    let known = kinds::serial_means(row.identified.as_deref());
+    let known = row_facts::serial_means(row.identified.as_deref());
     let known = row.identified.as_ref().map(|kind| format!("{kind}: {known}"));
     let clock = row.clock_synced.map(|synced| if synced { "set from the network" } else { "not set from the network yet" }.to_owned());
     let matches = row.readback_blake3.as_ref().map(|back| {
@@ -56,7 +56,7 @@ pub fn show(row: &Row, zone: &TimeZone) -> String {
         (
             "model assertion inside the image",
             vec![
-                ("proof", row.model_proof.as_deref().map(|class| format!("{class}: {}", kinds::proof_means(class)))),
+                ("proof", row.model_proof.as_deref().map(|class| format!("{class}: {}", row_facts::proof_means(class)))),
                 ("brand", row.model_brand.clone()),
                 ("model", row.model_name.clone()),
                 ("series", row.model_series.clone()),

@@ -1,4 +1,4 @@
-//! How the work went: attempts counted, and who stands out. As a table with bars, or as one JSON object.
+//! The summary: attempts counted, and the groups that stand out. As a table with bars, or as one JSON object.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -15,11 +15,11 @@ use super::times::{Shifts, Window};
 /// What was asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scope {
-    /// This model only.
+    /// Only attempts of this model; `None` for all.
     pub model: Option<String>,
-    /// This slot only.
+    /// Only attempts in this slot; `None` for all.
     pub slot: Option<String>,
-    /// In this time.
+    /// Only attempts in this time.
     pub window: Window,
 }
 
@@ -40,26 +40,26 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Nothing counted yet.
+    /// A summary that has counted nothing yet.
     #[must_use]
     pub fn new(by: By, zone: &TimeZone, shifts: &Shifts) -> Self {
         let tally = |by| Tally::new(by, zone.clone(), shifts.clone());
         Self { main: tally(by), slots: tally(By::Slot), card_types: tally(By::CardType) }
     }
 
-    /// Counts one more.
+    /// Counts one more attempt.
     pub fn add(&mut self, brief: &Brief<'_>) {
         self.main.add(brief);
         self.slots.add(brief);
         self.card_types.add(brief);
     }
 
-    /// As asked.
+    /// The counts by what was asked for.
     pub(super) fn main(&self) -> &Tally {
         &self.main
     }
 
-    /// By slot.
+    /// The counts by slot.
     pub(super) fn slots(&self) -> &Tally {
         &self.slots
     }
@@ -69,7 +69,7 @@ impl Summary {
         &self.card_types
     }
 
-    /// One JSON object.
+    /// The summary as one JSON object.
     #[must_use]
     pub fn json(&self, asked: &Scope) -> Value {
         let groups: Vec<Value> = self.main.groups().iter().map(group_json).collect();
@@ -96,7 +96,7 @@ impl Summary {
         })
     }
 
-    /// Nothing was counted.
+    /// True if no attempt was counted.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         let total = self.main.total();
@@ -193,7 +193,7 @@ impl Summary {
 /// Why a group is marked, in words.
 pub(super) fn standing_out(what: &str, group: &Group, total: &Counts) -> String {
     let (rate, rest) = (group.counts.failure_rate(), group.counts.failure_rate().rest_of(total.failure_rate()));
-    let part = |rate: super::standing_out::Rate| percent(rate.failed, rate.of).unwrap_or_default();
+    let part = |rate: super::outliers::Rate| percent(rate.failed, rate.of).unwrap_or_default();
     format!(
         "{what} {}: {} of {} failed ({}), of all others {} of {} ({}): more than chance explains",
         harmless(&group.key),

@@ -1,5 +1,4 @@
-//! Rows as a table for people: times local, numbers to the right, never wider than a terminal that has been there for forty
-//! years and a bit.
+//! Rows as a table for people: local times, numbers to the right, never wider than a terminal of 132 columns.
 
 use console::truncate_str;
 use jiff::Timestamp;
@@ -7,7 +6,7 @@ use jiff::tz::TimeZone;
 
 use crate::ledger::Row;
 
-use super::kinds;
+use super::row_facts;
 use super::text::{Head, Layout, harmless, seconds};
 
 /// No line is wider.
@@ -92,7 +91,7 @@ fn cells(row: &Row, zone: &TimeZone) -> [String; 7] {
         local(row.ended.or(row.started), zone).unwrap_or_default(),
         shown(&row.slot),
         shown(&row.model),
-        kinds::serial(row).map(harmless).unwrap_or_default(),
+        row_facts::serial(row).map(harmless).unwrap_or_default(),
         row.total_us.map(|micros| seconds(micros / 1000)).unwrap_or_default(),
         harmless(row.outcome.as_str()),
     ]

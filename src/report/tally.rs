@@ -1,4 +1,4 @@
-//! Attempts counted: by day, shift, model, slot, reader, kind of card or image. Owns what yield means.
+//! Counts attempts by day, shift, model, slot, reader, kind of card or image. Owns the definition of yield.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -10,8 +10,8 @@ use crate::ledger::Brief;
 use crate::station::outcome::OutcomeWord;
 use crate::station::units::to_f64;
 
-use super::kinds;
-use super::standing_out::Rate;
+use super::outliers::Rate;
+use super::row_facts;
 use super::times::Shifts;
 
 /// What attempts are told apart by.
@@ -21,9 +21,9 @@ pub enum By {
     Day,
     /// The shift they ended in.
     Shift,
-    /// `BRAND/MODEL`.
+    /// By model: `BRAND/MODEL`.
     Model,
-    /// The slot.
+    /// By the name of the slot.
     Slot,
     /// What the slot hangs on.
     Reader,
@@ -57,17 +57,17 @@ impl By {
 pub struct Counts {
     /// All that have ended.
     pub attempts: u64,
-    /// Every byte proven.
+    /// Cards of which every byte was proven.
     pub passed: u64,
     /// Proven where the image has data.
     pub mapped_only: u64,
-    /// Failed.
+    /// Cards that failed: their contents are undefined.
     pub failed: u64,
-    /// Not touched.
+    /// Cards that were refused and not touched.
     pub refused: u64,
     /// Taken out, or lost with their reader.
     pub pulled: u64,
-    /// The station stopped.
+    /// Attempts that ended because the station stopped.
     pub interrupted: u64,
     /// Proven, and written to by another program before they were taken out.
     pub changed: u64,
@@ -191,7 +191,7 @@ impl Counts {
 /// One of the things attempts are told apart by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
-    /// Its name.
+    /// The name of the group, such as a model or a day.
     pub key: String,
     /// What became of its attempts.
     pub counts: Counts,
@@ -199,7 +199,7 @@ pub struct Group {
     pub stands_out: bool,
 }
 
-/// Attempts, being counted.
+/// Counts of attempts, by one property.
 #[derive(Clone, Debug)]
 pub struct Tally {
     by: By,
@@ -217,7 +217,7 @@ impl Tally {
         Self { by, zone, shifts, groups: HashMap::new(), current: None }
     }
 
-    /// Counts one more.
+    /// Counts one more attempt.
     pub fn add(&mut self, brief: &Brief<'_>) {
         let made;
         let key = match self.by {
@@ -229,9 +229,9 @@ impl Tally {
             }
             By::Model => brief.model.unwrap_or(""),
             By::Slot => brief.slot.unwrap_or(""),
-            By::Reader => brief.port.map_or("", kinds::reader),
+            By::Reader => brief.port.map_or("", row_facts::reader),
             By::CardType => {
-                made = kinds::card_type(brief.cid_name, brief.vendor, brief.product, brief.capacity);
+                made = row_facts::card_type(brief.cid_name, brief.vendor, brief.product, brief.capacity);
                 &made
             }
             By::Image => brief.image_blake3.unwrap_or("no image"),
@@ -257,7 +257,7 @@ impl Tally {
         (from.timestamp().as_microsecond(), to.timestamp().as_microsecond(), name)
     }
 
-    /// By what.
+    /// The property that attempts are counted by.
     #[must_use]
     pub fn by(&self) -> By {
         self.by
@@ -275,7 +275,7 @@ impl Tally {
             stands_out: marks && counts.failure_rate().stands_out_of(all),
         };
         let mut groups: Vec<Group> = self.groups.iter().map(group).collect();
-        groups.sort_by(|one, other| kinds::natural(&one.key, &other.key).then_with(|| one.key.cmp(&other.key)));
+        groups.sort_by(|one, other| row_facts::natural(&one.key, &other.key).then_with(|| one.key.cmp(&other.key)));
         groups
     }
 

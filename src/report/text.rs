@@ -1,4 +1,4 @@
-//! Text that stands in a line: cut, padded, and unable to do anything to the terminal it is shown on.
+//! Text for one line of a terminal: cut to width, padded, and without control characters.
 
 use console::{measure_text_width, truncate_str};
 
@@ -45,7 +45,7 @@ pub(super) struct Head {
     pub(super) least: Option<usize>,
 }
 
-/// Between two columns.
+/// What stands between two columns.
 pub(super) const GAP: &str = "  ";
 
 /// How many cells of a terminal a text takes.

@@ -1,5 +1,5 @@
-//! The words people use for times, and the shifts of a factory. Owns what `yesterday` means on a day of 23 hours; knows no clock:
-//! now is passed in, and with it the time zone.
+//! The words for times and the shifts of a factory. Owns what `yesterday` means on a day of 23 hours; knows no clock: the current time is
+//! passed in, and with it the time zone.
 
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::Disambiguation;
@@ -8,36 +8,36 @@ use jiff::{Timestamp, ToSpan, Zoned};
 /// What is asked for has a beginning and an end, each of which may be open. The beginning belongs to it, the end does not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Window {
-    /// From here.
+    /// The first moment that belongs to it; `None` for an open beginning.
     pub since: Option<Timestamp>,
-    /// Up to here.
+    /// The first moment that no longer belongs to it; `None` for an open end.
     pub until: Option<Timestamp>,
 }
 
 /// A word that is no time.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TimeError {
-    /// Nobody knows what it means.
+    /// The text is no known word or time.
     #[error(
         "{word:?} is no time: write today, yesterday, shift, last-shift, now, 90min, 2h or 7d (ago), a date as 2026-11-24, a local time as \
          \"2026-11-24 14:00\", or 14:00 for today's, or RFC 3339"
     )]
     Unknown {
-        /// As typed.
+        /// The text as typed.
         word: String,
     },
     /// It lies outside the calendar.
     #[error("{word:?} is a time further away than a calendar goes")]
     OutOfRange {
-        /// As typed.
+        /// The text as typed.
         word: String,
     },
     /// The end lies before the beginning.
     #[error("--since {since:?} does not begin before --until {until:?} ends: nothing lies between them")]
     Backwards {
-        /// As typed.
+        /// The beginning as typed.
         since: String,
-        /// As typed.
+        /// The end as typed.
         until: String,
     },
 }

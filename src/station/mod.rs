@@ -1,7 +1,7 @@
-//! The pure core: what happens in each slot, decided.
+//! The pure core: decides what happens in each slot.
 //!
-//! Owns every decision and every word. Knows no device, file, clock, thread or channel: [`Station::apply`] takes an event with
-//! its time and answers with effects, which `daemon` carries out. An event that does not fit changes nothing.
+//! Owns every decision and every word. Knows no device, file, clock, thread or channel: [`Station::apply`] takes an event with its time and
+//! answers with effects, which `daemon` carries out. An event that does not fit changes nothing.
 //!
 //! ```text
 //!   rules    the station as a value: admission, slots, orders, requests, what comes back
@@ -20,5 +20,7 @@ pub(crate) mod testing;
 mod types;
 
 pub use rules::{Before, Effect, End, Event, RULES_FILE, Station, admit, cabling, outcome_of, outcome_of_stall};
-pub use status::{reason, sign, todo, view};
-pub use types::{allowed, card, command, labels, lamp, order, outcome, past, port, record, settings, sizes, standing, survey, units};
+pub use status::{instruction, reason, sign, view};
+pub use types::{
+    allowed, armed, card, labels, lamp, order, outcome, past, port, record, request, settings, sizes, standing, survey, units,
+};

@@ -1,10 +1,10 @@
-//! Cards and images for tests: each right in every respect, for a test to spoil in one.
+//! Cards and images for tests: each is good in every respect, so that a test can spoil one.
 
-use super::types::card::{Bus, Card, DevNum, Identified, Visit};
+use super::types::armed::{Armed, ArmedBy, ModelProof, Occasion, Zeroes};
+use super::types::card::{Bus, Card, DevNum, Identity, Visit};
 use super::types::outcome::{Digest, MappedProof, OutcomeWord, Proof, ReadBack};
 use super::types::past::{Ended, Past, Rows};
 use super::types::port::{Chain, Port};
-use super::types::record::{Armed, ArmedBy, ModelProof, Occasion, Zeroes};
 use super::types::survey::Survey;
 use super::types::units::{Bytes, MIB};
 
@@ -22,7 +22,7 @@ pub(crate) fn card(port: &str, diskseq: u64) -> Card {
         serial: Some("S-1".to_owned()),
         wwn: None,
         cid: None,
-        identified: Identified::ByUsb,
+        identified: Identity::UsbSerial,
         capacity: Bytes(64 * MIB),
         logical_block: 512,
         write_protected: false,
@@ -30,7 +30,7 @@ pub(crate) fn card(port: &str, diskseq: u64) -> Card {
     }
 }
 
-/// The same, used by nobody; it was made and counted before, if it holds [`image`].
+/// The same, not in use; if it holds [`image`], it was made and counted before.
 pub(crate) fn survey(port: &str, diskseq: u64) -> Survey {
     let counted = Ended { outcome: OutcomeWord::Passed, image: Some(image().digest.to_string()), order: None };
     let past = Past::BySerial(Rows { newest: Some(counted.clone()), good: Some(counted) });

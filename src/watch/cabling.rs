@@ -1,6 +1,6 @@
-//! Tells the station what its slots hang on: at once, and whenever a device comes or leaves.
+//! Tells the station what its slots hang on: at the start, and whenever a device comes or leaves.
 //!
-//! A thread of its own, because asking a device for its serial waits while the kernel resets it, and no card may wait for that.
+//! This is a thread of its own: asking a device for its serial waits while the kernel resets the device, and no card may wait for that.
 
 use std::io;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ pub struct CablingWatch {
 }
 
 impl CablingWatch {
-    /// `tell` returns false when nobody listens any more, which ends the thread.
+    /// `tell` returns false when the receiver has gone, which ends the thread.
     ///
     /// # Errors
     /// When the thread cannot be made.

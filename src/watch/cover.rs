@@ -1,7 +1,7 @@
-//! Are the slots' disks kept from the PC's other programs? The udev rules that do it ([`super::rules`]) are installed by hand, and a reload
-//! that gives a slot another port makes them stale.
+//! Checks that the slots' disks are kept from the PC's other programs. The udev rules for it ([`super::rules`]) are installed by hand, and
+//! a reload that gives a slot another port makes them stale.
 //!
-//! udev's database tells of a disk that is there; of a port without one, the rules that are installed do.
+//! For a port with a disk, the database of udev tells it; for an empty port, the installed rules do.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -101,7 +101,7 @@ struct Shared {
 }
 
 impl CoverWatch {
-    /// Begins to look. `tell` returns false when nobody listens any more, which ends the thread.
+    /// Starts the thread. `tell` returns false when the receiver has gone, which ends the thread.
     ///
     /// # Errors
     /// When the thread cannot be made.
@@ -125,7 +125,7 @@ impl CoverWatch {
     }
 
     /// Looks at these ports from now on.
-    pub fn turn_to(&self, ports: BTreeSet<Port>) {
+    pub fn set_ports(&self, ports: BTreeSet<Port>) {
         *self.shared.ports.lock().unwrap_or_else(PoisonError::into_inner) = ports;
         self.shared.turned.notify_one();
     }

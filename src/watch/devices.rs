@@ -1,7 +1,8 @@
-//! What cards are in: USB devices and MMC hosts, since when they are there, and whether a card came together with its device.
+//! USB devices and MMC hosts: since when they are there, and whether a card came together with its device.
 //!
-//! A device is told apart from the next by the number of its directory in sysfs, which the kernel gives once in a boot (kernel,
-//! `fs/kernfs/dir.c`, `__kernfs_new_node`). A USB device's `devnum` would not do: one that loses its driver and gets it back keeps it.
+//! The number of its directory in sysfs tells a device from the next: the kernel gives each number once in a boot (kernel,
+//! `fs/kernfs/dir.c`, `__kernfs_new_node`). The `devnum` of a USB device would not do: a device that loses its driver and gets it back
+//! keeps it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -35,7 +36,7 @@ struct There {
     is_first: bool,
 }
 
-/// Every device.
+/// Every device on a bus, and since when it is there.
 #[derive(Debug)]
 pub(super) struct Devices {
     /// Since when what comes was not there before: the first look may come later, on a busy PC.

@@ -1,5 +1,5 @@
-//! What is built on a card, and what lets go of it: an array, a volume or a cache that only this card is in was started by the PC itself,
-//! by a mark on a used card, and an engineer can stop it.
+//! Finds what is built on a card, and the commands that release the card. The PC itself starts an array, a volume or a cache when it finds
+//! its mark on a used card. An engineer can stop one that uses only this card.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -18,7 +18,7 @@ pub(super) fn held_by(sysfs: &Sysfs, tables: &Tables, name: &str, numbers: &BTre
     Use::Holder { name: name.to_owned(), cure }
 }
 
-/// Adds the commands that stop `name`, what is built on it first. False where there is more in it than the card, or nobody knows how.
+/// Adds the commands that stop `name`, what is built on it first. False if there is more in it than the card, or the command is not known.
 fn stop(sysfs: &Sysfs, tables: &Tables, name: &str, under: &BTreeSet<DevNum>, deepest: usize, steps: &mut Vec<String>) -> bool {
     let directory = Directory(sysfs.root.join("block").join(name));
     let (Some(number), Some(own), true) = (directory.devnum(), command(&directory, name), deepest > 0) else { return false };

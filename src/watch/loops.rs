@@ -1,4 +1,4 @@
-//! Loop devices: they claim nothing of the disk they are on, and are in no list of its holders (kernel, `drivers/block/loop.c`).
+//! Finds loop devices on a disk. They do not claim the disk and are not listed among its holders (kernel, `drivers/block/loop.c`).
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Which cards are where: sysfs read and compared, udev as the hint to look again.
+//! Finds which cards are where: sysfs is read and compared, and udev is the hint to look again.
 //!
 //! ```text
 //!  udev monitor ─ hint ─┐
@@ -84,7 +84,7 @@ impl Watch {
             let mut slept = time_slept();
             while !ours.stop.load(Ordering::Relaxed) {
                 if let Some(ports) = ours.ports.lock().unwrap_or_else(PoisonError::into_inner).take() {
-                    seen.turn_to(ports);
+                    seen.set_ports(ports);
                 }
                 let by_now = time_slept();
                 if by_now.saturating_sub(slept) > SLEEP {
@@ -111,11 +111,11 @@ impl Watch {
     }
 
     /// Looks at these ports from now on, and tells anew of what is in them.
-    pub fn turn_to(&self, ports: BTreeSet<Port>) {
+    pub fn set_ports(&self, ports: BTreeSet<Port>) {
         *self.orders.ports.lock().unwrap_or_else(PoisonError::into_inner) = Some(ports);
     }
 
-    /// Has the thread ended although nobody asked it to? Then no card is seen any more.
+    /// Has the thread ended without being asked to? Then no card is seen any more.
     #[must_use]
     pub fn is_dead(&self) -> bool {
         self.thread.is_finished()

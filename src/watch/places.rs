@@ -1,4 +1,4 @@
-//! The port behind another name of a place, as people know it from other programs.
+//! Finds the port behind the name that another program gives to a place.
 
 use std::collections::BTreeSet;
 use std::fs;

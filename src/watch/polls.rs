@@ -1,8 +1,9 @@
-//! Has readers asked for their media more often than the kernel does by itself.
+//! Makes the kernel poll readers for media more often than it does by default.
 //!
-//! A card put into a fixed reader raises no event of its own: the kernel asks the reader, every two seconds by default. `61-flashline.rules`
-//! sets this for our ports; here it is done for a PC without them. The kernel's write waits for a check of that disk which is under way
-//! (`block/disk-events.c`, `disk_block_events`), for half a minute and more where the reader hangs: each disk has a thread of its own.
+//! A card put into a fixed reader raises no event of its own: the kernel polls the reader, every two seconds by default.
+//! `61-flashline.rules` sets this for our ports; this module does it on a PC without those rules. The kernel's write waits for a check of
+//! that disk which is under way (`block/disk-events.c`, `disk_block_events`), for half a minute and more if the reader hangs, so each disk
+//! has its own thread.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

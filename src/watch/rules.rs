@@ -1,6 +1,6 @@
-//! udev rules for the station's own ports: nothing else on the PC may take an interest in the cards put in there.
+//! Makes udev rules that keep the PC's other programs off the cards in the station's ports.
 //!
-//! A port is matched by the disk's path in the device tree, because udev's own `ID_PATH` is not given for MMC (udev 252).
+//! A rule matches a port by the path of its disk in the device tree, because udev gives no `ID_PATH` for MMC (udev 252).
 
 use super::polls::MEDIA_POLL;
 use crate::station::port::{Port, Unit};

@@ -1,4 +1,4 @@
-//! What the station has been told of, compared with what is there now.
+//! Compares what the station was told with what is there now.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -55,7 +55,7 @@ impl Seen {
         }
     }
 
-    pub(super) fn turn_to(&mut self, ports: BTreeSet<Port>) {
+    pub(super) fn set_ports(&mut self, ports: BTreeSet<Port>) {
         self.new_ports = ports.difference(&self.ports).cloned().collect();
         self.ports = ports;
         self.tell_all = true;

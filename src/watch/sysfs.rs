@@ -1,5 +1,5 @@
-//! A disk's facts, read from sysfs alone: what udev says of a bus or a path differs between its versions, and for MMC it says
-//! nothing (udev 252 gives such disks no `ID_PATH`).
+//! Reads the facts of a disk from sysfs alone: the names udev gives to a bus or a path differ between its versions, and udev gives none for
+//! MMC (udev 252 gives such disks no `ID_PATH`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use std::{fs, io};
 
 use super::devices::{DeviceId, Disk};
-use crate::station::card::{Bus, Card, Cid, DevNum, Identified, Visit};
+use crate::station::card::{Bus, Card, Cid, DevNum, Identity, Visit};
 use crate::station::labels::is_unseen;
 use crate::station::port::{Chain, Port};
 use crate::station::units::Bytes;
@@ -26,7 +26,7 @@ impl Default for Sysfs {
 }
 
 impl Sysfs {
-    /// Mounted at `root`.
+    /// A sysfs that is mounted at `root`.
     #[must_use]
     pub fn at(root: &Path) -> Self {
         Self { root: root.to_owned() }
@@ -41,7 +41,7 @@ impl Sysfs {
 
     /// Does this kernel tell one medium from the next? Before 5.15 it does not, and no card is ever admitted.
     #[must_use]
-    pub fn tells_media_apart(&self) -> bool {
+    pub fn has_diskseq(&self) -> bool {
         let names = self.disk_names();
         names.is_empty() || names.iter().any(|name| self.root.join("block").join(name).join("diskseq").exists())
     }
@@ -90,7 +90,7 @@ impl Sysfs {
         let visit = self.visit(name)?;
         let path = fs::canonicalize(self.root.join("block").join(name)).ok()?;
         let disk = Directory(path.clone());
-        let place = Place::of(&path, &self.root)?;
+        let place = DevicePlace::of(&path, &self.root)?;
         let device = Directory(path.join("device"));
         let hangs_on = if strings { place.chain(self) } else { Chain::default() };
         let usb = place.usb_device.map(Directory);
@@ -99,10 +99,10 @@ impl Sysfs {
         let serial = cid.as_ref().and_then(|cid| cid.serial.clone()).or_else(|| usb_text("serial"));
         let product = usb_text("product").or_else(|| device.text("model"));
         let identified = match (&place.bus, &serial) {
-            (_, _) if cid.is_some() => Identified::ByCid,
-            (_, None) => Identified::Not,
-            (Bus::Usb, Some(_)) if place.luns > 1 || names_a_reader(product.as_deref()) => Identified::ReaderOnly,
-            (_, Some(_)) => Identified::ByUsb,
+            (_, _) if cid.is_some() => Identity::Cid,
+            (_, None) => Identity::None,
+            (Bus::Usb, Some(_)) if place.luns > 1 || names_a_reader(product.as_deref()) => Identity::ReaderOnly,
+            (_, Some(_)) => Identity::UsbSerial,
         };
         let card = Card {
             port: place.port,
@@ -130,7 +130,7 @@ impl Sysfs {
     #[must_use]
     pub fn port(&self, name: &str) -> Option<Port> {
         let path = fs::canonicalize(self.root.join("block").join(name)).ok()?;
-        Place::of(&path, &self.root).map(|place| place.port)
+        DevicePlace::of(&path, &self.root).map(|place| place.port)
     }
 
     /// The number of a disk's own directory. The kernel draws it anew for each disk, also for one that has the name of another.
@@ -142,7 +142,7 @@ impl Sysfs {
     pub(super) fn disk(&self, name: &str) -> Option<Disk> {
         let path = fs::canonicalize(self.root.join("block").join(name)).ok()?;
         let id = self.disk_id(name)?;
-        let place = Place::of(&path, &self.root)?;
+        let place = DevicePlace::of(&path, &self.root)?;
         let device = match &place.mmc_host {
             Some(host) => DeviceId(fs::metadata(host).ok()?.ino()),
             None => id,
@@ -293,7 +293,7 @@ impl Directory {
 }
 
 /// Where a disk hangs in the device tree.
-pub(super) struct Place {
+pub(super) struct DevicePlace {
     pub(super) port: Port,
     pub(super) bus: Bus,
     pub(super) usb_device: Option<PathBuf>,
@@ -303,7 +303,7 @@ pub(super) struct Place {
     pub(super) mmc_host: Option<PathBuf>,
 }
 
-impl Place {
+impl DevicePlace {
     /// Reads a disk's real path under `devices`, for example
     /// `pci0000:00/0000:00:14.0/usb2/2-3/2-3.1/2-3.1:1.0/host4/target4:0:0/4:0:0:0/block/sdb`.
     pub(super) fn of(disk: &Path, root: &Path) -> Option<Self> {
@@ -381,7 +381,7 @@ pub(super) fn usb_chain(ancestors: &[&Path]) -> Option<String> {
     Some(format!("{controller}/usb{generation}-{chain}"))
 }
 
-/// `host:channel:target:lun`
+/// Is this the address of a SCSI device, `host:channel:target:lun`?
 fn is_scsi_address(name: Option<&str>) -> bool {
     name.is_some_and(|name| name.split(':').count() == 4 && name.split(':').all(|part| part.parse::<u32>().is_ok()))
 }
@@ -416,7 +416,7 @@ mod tests {
         fake.stick("sdb", "3.1", 7);
         let card = fake.sysfs().card("sdb").expect("it is there");
         assert_eq!(card.port.0, "pci-0000:00:1c.0/usb3-3.1/lun-0");
-        assert_eq!((card.bus, card.identified), (Bus::Usb, Identified::ByUsb));
+        assert_eq!((card.bus, card.identified), (Bus::Usb, Identity::UsbSerial));
         assert_eq!(card.serial.as_deref(), Some("4C53"));
         assert_eq!((card.capacity, card.logical_block, card.visit.diskseq), (Bytes(131_072 * 512), 512, 7));
         assert!(!card.write_protected && !card.partitioned);
@@ -429,7 +429,7 @@ mod tests {
         fake.lun("sdc", "1", 3, 8);
         let card = fake.sysfs().card("sdc").expect("it is there");
         assert_eq!(card.port.0, "pci-0000:00:1c.0/usb3-1/lun-3");
-        assert_eq!(card.identified, Identified::ReaderOnly);
+        assert_eq!(card.identified, Identity::ReaderOnly);
     }
 
     #[test]
@@ -439,7 +439,7 @@ mod tests {
         fake.mmc("mmcblk6", 6, "MMC", 8);
         let card = fake.sysfs().card("mmcblk5").expect("it is there");
         assert_eq!(card.port.0, "pci-0000:00:07.0/mmc-0", "the first host of its controller, whatever its number");
-        assert_eq!(card.identified, Identified::ByCid);
+        assert_eq!(card.identified, Identity::Cid);
         let cid = card.cid.expect("it gives one");
         assert_eq!((cid.raw.as_str(), cid.name.as_deref()), ("035344534c31364780a1b2c3d4015b00", Some("SL16G")));
         assert_eq!(fake.sysfs().card("mmcblk6").expect("it is there").bus, Bus::Mmc("MMC".to_owned()));

@@ -1,4 +1,4 @@
-//! What the kernel says is mounted and swapped to, and the device numbers behind paths.
+//! Reads the kernel's tables of mounts and swap, and finds the device numbers behind paths.
 
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! A sysfs of our own making, shaped like the kernel's, for tests.
+//! A fake sysfs for tests, with the structure of the kernel's.
 
 use std::fs;
 use std::os::unix::fs::symlink;

@@ -1,4 +1,4 @@
-//! What hangs on what: USB devices from the controller down, MMC hosts, and every port a card could come from.
+//! The topology of devices: USB devices from the controller down, MMC hosts, and every port that can hold a card.
 //!
 //! A USB socket is two ports of its controller, one for USB 2 and one for USB 3. The kernel links the two as peers where the firmware says
 //! where sockets are, and else by their numbers alone, which is a guess (kernel, `drivers/usb/core/port.c`).
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::devices::DeviceId;
-use super::sysfs::{Directory, Place, Sysfs, above, file_name, is_hardware_partition, mmc_port, names_a_reader, usb_chain};
+use super::sysfs::{DevicePlace, Directory, Sysfs, above, file_name, is_hardware_partition, mmc_port, names_a_reader, usb_chain};
 use crate::station::card::{Bus, Card};
 use crate::station::port::{Cabling, Chain, Port};
 
@@ -67,7 +67,7 @@ pub struct Companion {
 /// A place a card could come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Socket {
-    /// Where.
+    /// The port of the socket.
     pub port: Port,
     /// The disk, where there is one: an empty SD host has none.
     pub kernel_name: Option<String>,
@@ -101,7 +101,7 @@ impl Socket {
     }
 }
 
-impl Place {
+impl DevicePlace {
     /// What the disk in this place hangs on.
     pub(super) fn chain(&self, sysfs: &Sysfs) -> Chain {
         let Some(from) = self.usb_device.as_deref().or(self.mmc_host.as_deref()) else { return Chain::default() };
@@ -257,7 +257,7 @@ impl Sysfs {
 
     fn socket(&self, name: &str) -> Option<Socket> {
         let path = fs::canonicalize(self.root.join("block").join(name)).ok()?;
-        let place = Place::of(&path, &self.real_root())?;
+        let place = DevicePlace::of(&path, &self.real_root())?;
         let is_mmc = match &place.bus {
             Bus::Usb => false,
             Bus::Mmc(_) => true,

@@ -1,4 +1,4 @@
-//! What udev knows of a disk, and whether it runs at all.
+//! Reads what udev knows of a disk, and whether udev runs at all.
 
 use crate::station::card::DevNum;
 

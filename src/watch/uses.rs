@@ -1,4 +1,4 @@
-//! Who uses a disk, itself or through a partition: asked afresh, right before an attempt.
+//! Finds out who uses a disk, directly or through a partition, right before an attempt.
 //!
 //! Mounts are matched by device number, never by the beginning of a path, which would take `sda` for `sdaa`. Mounts of other namespaces,
 //! arrays, volumes, pools and exports by the kernel claim the disk, which is found out when it is opened to be written (`O_EXCL`). A program
@@ -30,7 +30,7 @@ use crate::station::survey::Survey;
 pub struct OwnPart {
     /// As the refusal calls it: `root`, `state`, `image store`.
     pub name: &'static str,
-    /// Where it lies.
+    /// The path of the part.
     pub path: PathBuf,
 }
 

@@ -1,4 +1,4 @@
-//! One thing changed in a good image: refused, with a sentence of its own.
+//! Tests with a good image in which one thing is changed: each is refused with its own sentence.
 
 use flashline::image::inspect::Wanted;
 use flashline::image::inspect::page::{Answer, Check, Page};

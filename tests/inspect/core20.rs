@@ -1,5 +1,5 @@
-//! Images of Ubuntu Core 22 as `snapd` lays them out, for each of its boot loaders, made here from the first byte and signed by the
-//! tests' own root: what a test changes on the boot partition is the only thing that is wrong with them.
+//! Images of Ubuntu Core 22, laid out as `snapd` does for each of its boot loaders and signed by the tests' own root. A test changes one
+//! thing on the boot partition.
 
 use std::collections::BTreeMap;
 use std::io::{Cursor, Write};
@@ -256,7 +256,7 @@ pub(crate) fn revision(digest: &str, id: &str, size: usize) -> String {
 }
 
 impl Core20 {
-    /// A good image.
+    /// A good image with this boot loader.
     pub(crate) fn with(loader: Loader) -> Self {
         Snaps::of(loader).image(loader)
     }

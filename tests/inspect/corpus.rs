@@ -1,4 +1,4 @@
-//! The beginnings of the fuzz targets, each run once: nothing panics, and nothing takes long.
+//! Runs the seed corpora of the fuzz targets once: no input panics or takes long.
 
 use std::fs;
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! What the boot loader is told: by its environment, and on the Raspberry Pi by two text files. Nothing signs them, so every word must be
-//! the one that snapd writes into a fresh image.
+//! Tests of what the boot loader is told: by its environment, and on the Raspberry Pi by two text files. Nothing signs them, so every word
+//! must be the one that snapd writes into a fresh image.
 
 use flashline::image::inspect::page::Check;
 

@@ -1,5 +1,5 @@
-//! What the device could not verify by itself is not good, however much the station knows: a device has the assertions of its seed and
-//! what its snapd has built in.
+//! Tests: an image that the device cannot verify by itself is refused, even if the station could complete it. A device has the assertions
+//! of its seed and those built into its snapd.
 
 use std::fs;
 

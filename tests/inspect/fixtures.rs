@@ -176,7 +176,7 @@ pub(crate) fn only_no(page: &Page, check: Check) -> String {
 pub(crate) struct Place {
     /// Its entry in the directory.
     pub(crate) entry: u64,
-    /// Its first byte.
+    /// First byte of the place in the image.
     pub(crate) start: u64,
     pub(crate) length: usize,
 }

@@ -1,4 +1,4 @@
-//! What nobody described, and what nobody vouches for: partitions, bytes between them, assertions that do more than prove.
+//! Tests with contents that nothing describes or signs: partitions, bytes between them, assertions that do more than prove.
 
 use flashline::image::inspect::Wanted;
 use flashline::image::inspect::page::{Answer, Check, Page};

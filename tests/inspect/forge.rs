@@ -1,4 +1,5 @@
-//! A root of the tests' own, whose key everybody knows: it says whatever a test needs said. The root of the fixtures signs no more.
+//! A root key of the tests' own, whose private half is public: it signs whatever a test needs. The root of the fixtures cannot sign any
+//! more.
 
 use std::sync::LazyLock;
 
@@ -14,13 +15,13 @@ const P: &str = "f533ebf8fc91f884eb9fba0c8f700dc15c2e7db90142e4cce1013052f2e9b02
 c44200107c2d2129495a996ad2525d82455ee218fc584c67d9cbd1aaf5bbbdb8099f3e2eafbc7553f8bce5261286fb68f162b4ccf83aaaadee64e4d7c7715a6d";
 const Q: &str = "c853d008c5af5db6e1be2643c19516004b96a828104bd469ed0358f50d65a7ee2d0d246c112706990210ce6234215df6d8bd2b7f2dfcd1a19eeb4ddf6aa92168\
 fbb17c88e49e511d1a0f3ce883ccc5136f292ca85932c9954271843d0c73be80548fa8045ef714c3e94cb972db14298c33b79cf929a24e653e1626a2aaa2d2f3";
-/// The root's account.
+/// The account id of the forged root.
 pub(crate) const ACCOUNT: &str = "forge";
 
 /// A key that signs.
 pub(crate) struct Key(PrivateKey);
 
-/// The root's.
+/// The key of the forged root.
 pub(crate) static ROOT: LazyLock<Key> = LazyLock::new(|| {
     let number = |hexadecimal: &str| BoxedUint::from_be_hex(hexadecimal, 1024).expect("a number");
     Key(PrivateKey::from_p_q(number(P), number(Q), BoxedUint::from(65_537_u64)).expect("a key"))

@@ -1,4 +1,4 @@
-//! Images made to break their reader: every one is refused with a sentence, soon, and with little memory.
+//! Tests with images made to break their reader: each is refused with a sentence, quickly, and with little memory.
 
 use flashline::image::inspect::inspect_medium;
 use flashline::image::inspect::page::{Answer, Check, Page};

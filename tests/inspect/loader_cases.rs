@@ -1,4 +1,4 @@
-//! Boot loaders as gadgets set them up: empty environments, an environment in a partition, and gadgets that cannot be looked into.
+//! Tests of boot loaders as gadgets set them up: empty environments, an environment in a partition, and gadgets that cannot be read.
 
 use flashline::image::inspect::Wanted;
 use flashline::image::inspect::page::Check;

@@ -1,5 +1,4 @@
-//! Images of Ubuntu Core and what the station says of them: the good ones, the ones a factory must refuse, and the ones somebody
-//! made to break their reader.
+//! Tests of image inspection: good images of Ubuntu Core, images that a factory must refuse, and images made to break their reader.
 
 mod changed;
 mod core20;

@@ -1,4 +1,4 @@
-//! Each image of the fixtures has the outcome it was made for.
+//! Tests: each fixture image has the outcome it was made for.
 
 use flashline::image::inspect::inspect;
 use flashline::image::inspect::page::{Answer, Check, Page};

@@ -1,4 +1,4 @@
-//! Seeds that snapd itself would take otherwise than they look, or not at all.
+//! Tests with seeds that snapd would read in another way than they look, or not at all.
 
 use flashline::image::inspect::page::Check;
 

@@ -57,7 +57,7 @@ struct Element {
     headers: String,
     body: String,
     signer: Signer,
-    /// Signed, or spoilt.
+    /// The text of the element, signed or spoilt.
     text: String,
 }
 

@@ -249,7 +249,7 @@ fn is_colons(tokens: &[TokenTree], at: usize) -> bool {
     tokens.get(at..at + 2).is_some_and(|two| two.iter().all(|token| is_punct(token, ':')))
 }
 
-/// `[cfg(test)]`, `[cfg(doctest)]`.
+/// Is this the attribute `[cfg(test)]` or `[cfg(doctest)]`?
 fn is_for_tests(attribute: Option<&TokenTree>) -> bool {
     attribute.is_some_and(|attribute| {
         let text: String = attribute.to_string().split_whitespace().collect();

@@ -1,4 +1,4 @@
-//! Tells everything that is wrong with a model, before or after it is signed: `lint FILE`
+//! Prints everything that is wrong with a model, before or after it is signed: `lint FILE`
 //!
 //! The file is the JSON form that is given to the signing tool, or the assertion. Exit code 1 if a device would refuse it, 2 if it cannot be
 //! read.

@@ -1,7 +1,7 @@
 //! Assertions with their types: account, account-key, model, snap-declaration, snap-revision.
 //!
-//! An assertion that breaks a rule of its type is kept with what is wrong with it: whoever asks gets sentences, and nothing proves it.
-//! Whether anybody trusted has signed it is [`super::trust`]'s business.
+//! An assertion that breaks a rule of its type is kept together with the problems found: they are reported as sentences, and such an
+//! assertion proves nothing. [`super::trust`] decides whether a trusted key has signed it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -43,7 +43,7 @@ const OTHER_TYPES: [&str; 21] = [
 /// Where a snap-revision does not say by what way its snap came.
 const PROVENANCE: &str = "global-upload";
 
-/// An account: whoever publishes snaps or models.
+/// An account: a publisher of snaps or models.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
     /// Its id; a model's brand.
@@ -57,15 +57,15 @@ pub struct Account {
 /// The key of an account.
 #[derive(Clone, Debug)]
 pub struct AccountKey {
-    /// Whose it is.
+    /// The account id of the owner.
     pub account: String,
-    /// Its name.
+    /// The name the owner gave to the key.
     pub name: String,
     /// It signs from then on.
     pub since: Timestamp,
-    /// And before this.
+    /// The key signs nothing from this moment on; `None` if it has no end.
     pub until: Option<Timestamp>,
-    /// The key.
+    /// The RSA public key itself.
     pub key: PublicKey,
     /// What it may sign, where it may not sign everything.
     pub(super) constraints: Constraints,
@@ -89,11 +89,11 @@ impl AccountKey {
 /// What the store says of a snap: its name and publisher.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SnapDeclaration {
-    /// Its id.
+    /// The store's id of the snap: it stays when the name changes.
     pub snap_id: String,
     /// Its name; `None` where it was taken back.
     pub name: Option<String>,
-    /// Whose it is.
+    /// The account id of the publisher.
     pub publisher: String,
 }
 
@@ -102,13 +102,13 @@ pub struct SnapDeclaration {
 pub struct SnapRevision {
     /// The digest of the file.
     pub digest: Sha3,
-    /// Its length.
+    /// Length of the file in bytes.
     pub size: u64,
-    /// Which snap.
+    /// The store's id of the snap.
     pub snap_id: String,
-    /// Its number.
+    /// The number the store gave to this file of the snap.
     pub revision: u64,
-    /// Who uploaded it.
+    /// The account id that uploaded the file.
     pub developer: String,
     /// By what way, where it is not the usual one.
     pub provenance: Option<String>,
@@ -117,15 +117,15 @@ pub struct SnapRevision {
 /// An assertion by its type.
 #[derive(Clone, Debug)]
 pub enum Typed {
-    /// An account.
+    /// `account`: who somebody is, as the store knows them.
     Account(Account),
-    /// An account-key.
+    /// `account-key`: a public key and the account that owns it.
     AccountKey(Box<AccountKey>),
-    /// A model.
+    /// `model`: the definition of a device.
     Model(Box<Model>),
-    /// A snap-declaration.
+    /// `snap-declaration`: the name and the publisher of a snap id.
     SnapDeclaration(SnapDeclaration),
-    /// A snap-revision.
+    /// `snap-revision`: the digest, length and revision of one snap file.
     SnapRevision(SnapRevision),
     /// A type that is not read here, or one so wrong that it cannot be used.
     Other,
@@ -198,7 +198,7 @@ impl Assertion {
         Stream::new(bytes).map(|text| Ok(Self::new(&text?))).collect()
     }
 
-    /// Its `type`.
+    /// The value of the header `type`.
     #[must_use]
     pub fn kind(&self) -> &str {
         &self.0.kind

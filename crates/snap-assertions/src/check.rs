@@ -1,4 +1,4 @@
-//! What an engineer wants to know of a file before and after signing: what it is, and everything that is wrong with it.
+//! Checks a file before or after signing: what it is, and everything that is wrong with it.
 
 use jiff::Timestamp;
 

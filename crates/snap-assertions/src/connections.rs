@@ -1,7 +1,7 @@
-//! What a snap-declaration says of plugs and slots: what may be installed, and what may be connected by itself.
+//! The plugs and slots of a snap-declaration: what may be installed, and what may be connected automatically.
 //!
-//! A station decides nothing by it. Snapd reads it all when it reads the assertion, so that one whose form is broken keeps a seed from
-//! being taken (snapd: asserts/ifacedecls.go, `baseCompileRule`).
+//! A station decides nothing by it. Snapd reads all of it with the assertion, so a malformed part makes snapd reject the seed (snapd:
+//! asserts/ifacedecls.go, `baseCompileRule`).
 
 use super::text::Value;
 

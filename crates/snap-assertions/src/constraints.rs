@@ -1,4 +1,4 @@
-//! What a key may sign, where its account-key assertion does not let it sign everything.
+//! The constraints of an account-key: which assertions the key may sign.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use crate::text::{Headers, Value, cited};
 
 /// A pattern is read before anybody knows who wrote it: compiled it takes no more than this.
 const PATTERN_BYTES: usize = 64 * 1024;
-/// Of one key in all. Nobody tells models apart by more.
+/// Limit for all constraints of one key. Keys in use have far fewer.
 const PATTERNS: usize = 64;
 /// What would be signs of a pattern where a word must stand.
 const SIGNS: &str = r"\.+*?()|[]{}^$";
@@ -24,7 +24,7 @@ enum Pattern {
     Ascii(Regex),
     /// A map in which each of these is.
     Map(Vec<(String, Pattern)>),
-    /// One of these.
+    /// Matches if one of these matches.
     Any(Vec<Pattern>),
 }
 

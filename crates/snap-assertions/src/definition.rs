@@ -1,6 +1,6 @@
-//! What a model assertion says of a device, and the rules for it: of Ubuntu Core 16 and 18, and of 20 and newer.
+//! What a model assertion says of a device, and its rules: for Ubuntu Core 16 and 18, and for 20 and newer.
 //!
-//! Stricter than snapd where the tools that make images are: what no image can be made for is wrong here, too.
+//! Stricter than snapd where the image tools are: a model for which no image can be made is an error here, too.
 
 mod entry;
 #[cfg(test)]
@@ -75,11 +75,11 @@ pub enum SnapKind {
     Base,
     /// What is particular to the board.
     Gadget,
-    /// The kernel.
+    /// The kernel of the device.
     Kernel,
     /// The root file system of Ubuntu Core 16, with snapd inside.
     Core,
-    /// snapd.
+    /// The snap that holds snapd.
     Snapd,
 }
 
@@ -115,9 +115,9 @@ impl SnapKind {
 pub enum Grade {
     /// Anything may be added.
     Dangerous,
-    /// Signed snaps only.
+    /// Only snaps with a signed declaration and revision are accepted.
     Signed,
-    /// Signed, encrypted, measured.
+    /// As signed; the disk is also encrypted, and the boot is measured.
     Secured,
 }
 
@@ -136,7 +136,7 @@ impl Grade {
 /// A snap the model speaks of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModelSnap {
-    /// Its name.
+    /// The name of the snap in the store.
     pub name: String,
     /// Its id, where the model, or everybody, knows it.
     pub id: Option<String>,
@@ -155,11 +155,11 @@ pub struct ModelSnap {
 /// What a model assertion says. Texts are empty where the assertion lacks them, which is among its problems then.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Model {
-    /// The account id of whoever makes the device.
+    /// The account id of the maker of the device.
     pub brand: String,
-    /// The model's name.
+    /// The value of the header `model`.
     pub name: String,
-    /// `16`, always.
+    /// The series of snapd: always `16`.
     pub series: String,
     /// Debian's name of it.
     pub architecture: String,
@@ -206,13 +206,13 @@ impl Model {
         self.grade.is_some()
     }
 
-    /// The gadget.
+    /// The gadget snap of the model; `None` if it names none.
     #[must_use]
     pub fn gadget(&self) -> Option<&ModelSnap> {
         self.essential().find(|snap| snap.kind == SnapKind::Gadget)
     }
 
-    /// The kernel.
+    /// The kernel snap of the model; `None` if it names none.
     #[must_use]
     pub fn kernel(&self) -> Option<&ModelSnap> {
         self.essential().find(|snap| snap.kind == SnapKind::Kernel)
@@ -300,7 +300,7 @@ fn read(reading: &mut Reading<'_>) -> Model {
     model
 }
 
-/// A header nobody knows is signed like any other, and does nothing.
+/// An unknown header is signed like any other, and has no effect.
 fn unknown_headers(reading: &mut Reading<'_>) {
     let unknown: Vec<String> = reading.names().filter(|name| !KNOWN.contains(name)).map(cited).collect();
     for name in unknown {
@@ -411,7 +411,7 @@ fn without_snaps(reading: &mut Reading<'_>, model: &mut Model) {
     }
 }
 
-/// `name` or `name=track`.
+/// Reads a header that holds `name` or `name=track`.
 fn snap_with_track<'a>(reading: &mut Reading<'a>, header: &str) -> Option<(&'a str, Option<&'a str>)> {
     let text = reading.required(header)?;
     let (name, track) = match text.split_once('=') {

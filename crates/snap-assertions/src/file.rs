@@ -1,4 +1,4 @@
-//! Files of assertions: read with a limit, and nothing but regular files. Opening a pipe would wait for somebody to write into it.
+//! Reads files of assertions, with a limit, and regular files only. Opening a pipe would wait for a writer.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _};
@@ -17,7 +17,7 @@ pub enum FileError {
     /// It cannot be read.
     #[error("reading {path}: check the path and who may read it")]
     Read {
-        /// The file.
+        /// The file that could not be read.
         path: PathBuf,
         /// What the system said.
         source: io::Error,
@@ -25,21 +25,21 @@ pub enum FileError {
     /// It is something else.
     #[error("{path} is not a regular file")]
     NotAFile {
-        /// What was named.
+        /// The path that was given.
         path: PathBuf,
     },
     /// It is too large.
     #[error("{path} is longer than {MAX_FILE} bytes: this is no file of assertions; is it an image?")]
     Long {
-        /// The file.
+        /// The file that is too long.
         path: PathBuf,
     },
     /// What is in it does not serve.
     #[error("{path} cannot be used")]
     Contents {
-        /// The file.
+        /// The file whose contents were rejected.
         path: PathBuf,
-        /// Why.
+        /// Why the contents were rejected.
         source: TrustError,
     },
 }
@@ -67,7 +67,7 @@ pub enum NotOneModel {
     /// It is no assertion.
     #[error("{path} is no signed model assertion: sign it first, and give what the signing tool printed")]
     Text {
-        /// The file.
+        /// The file that holds no assertion.
         path: PathBuf,
         /// What is wrong with it.
         source: TextError,
@@ -75,12 +75,12 @@ pub enum NotOneModel {
     /// Something is missing, or stands beside it.
     #[error("{path} must hold one signed model and nothing else: `flashline model check` says what is in it")]
     Else {
-        /// The file.
+        /// The file that holds something else as well.
         path: PathBuf,
     },
 }
 
-/// The model that an image is held to: alone in its file, so that nobody has to ask which one counts.
+/// The model that an image must have. It must be alone in its file, so that there is no doubt which one counts.
 ///
 /// # Errors
 /// Where it is not that.

@@ -1,4 +1,4 @@
-//! Reading headers by name, and the rules for what stands in them. Whatever is wrong becomes a sentence that names the header.
+//! Reads headers by name and checks their values. Each problem becomes a sentence that names the header.
 
 use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
@@ -16,7 +16,7 @@ pub struct Findings {
     pub warnings: Vec<String>,
 }
 
-/// More sentences about one assertion nobody reads, and a hostile one could ask for a hundred thousand.
+/// Limit of sentences about one assertion: a hostile one could cause a hundred thousand.
 const MOST: usize = 100;
 
 impl Findings {
@@ -218,7 +218,7 @@ pub(super) fn is_placeholder(text: &str) -> bool {
 pub(super) const SNAP_NAME: &str = "a snap name (2 to 40 lower-case letters, digits and single dashes inside, at least one letter)";
 pub(super) const SNAP_ID: &str = "a snap id (32 letters and digits)";
 
-/// `^(?:[a-z0-9A-Z]{32}|[-a-z0-9]{2,28})$`
+/// Matches `^(?:[a-z0-9A-Z]{32}|[-a-z0-9]{2,28})$`, an account id.
 pub(super) fn is_account_id(text: &str) -> bool {
     is_snap_id(text)
         || ((2..=28).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-'))
@@ -239,12 +239,12 @@ pub(super) fn is_snap_name(text: &str) -> bool {
 
 pub(super) const KEY_NAME: &str = "a name for a key (lower-case letters and digits, words joined by single dashes, at least one letter)";
 
-/// `^(?:[a-z0-9]+-?)*[a-z](?:-?[a-z0-9])*$`
+/// Matches `^(?:[a-z0-9]+-?)*[a-z](?:-?[a-z0-9])*$`, the name of a key.
 pub(super) fn is_key_name(text: &str) -> bool {
     is_model_name(text) && text.bytes().any(|byte| byte.is_ascii_lowercase())
 }
 
-/// `^[a-zA-Z0-9][-_.a-zA-Z0-9]*$`
+/// Matches `^[a-zA-Z0-9][-_.a-zA-Z0-9]*$`, an alias of a command.
 pub(super) fn is_alias(text: &str) -> bool {
     text.starts_with(|first: char| first.is_ascii_alphanumeric())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'))
@@ -274,7 +274,7 @@ pub(super) fn is_channel_with_track(text: &str) -> bool {
         && parts.next().is_none()
 }
 
-/// `^[a-z0-9](?:-?[a-z0-9])*$`
+/// Matches `^[a-z0-9](?:-?[a-z0-9])*$`, the name of a model.
 pub(super) fn is_model_name(text: &str) -> bool {
     !text.is_empty()
         && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')

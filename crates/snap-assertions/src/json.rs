@@ -1,5 +1,5 @@
-//! The form of a model that is given to the signing tool: one JSON object of headers. It is evidence of nothing; only what was
-//! signed is. It is read so that what is wrong with it is known before.
+//! The form of a model that is given to the signing tool: one JSON object of headers. It proves nothing, because it is not signed. It is
+//! read so that mistakes are found before signing.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

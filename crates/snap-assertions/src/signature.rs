@@ -1,7 +1,7 @@
 //! Keys and signatures of assertions: OpenPGP packets of one kind each, read by their layout, and RSA.
 //!
-//! Only what signing tools make is taken: a new-format packet, version 4, RSA with SHA-512. A general OpenPGP library does not fit:
-//! an assertion's key has its time forced, so that the fingerprint in the signature is not the key's.
+//! Only what signing tools make is accepted: a new-format packet, version 4, RSA with SHA-512. A general OpenPGP library does not fit: the
+//! time of an assertion's key is forced, so the fingerprint in the signature is not that of the key.
 
 use std::fmt;
 
@@ -84,28 +84,28 @@ impl fmt::Debug for Sha3Hasher {
 /// What is wrong with a key or a signature.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CryptoError {
-    /// Not base64.
+    /// The text is not valid base64.
     #[error("it is not base64: it is cut or damaged")]
     Base64,
     /// Not what signing tools make.
     #[error("it is not version 1 of the form that signing tools make")]
     Version,
-    /// Another packet.
+    /// The bytes are not one packet of the kind that is needed here.
     #[error("it is not one new-format OpenPGP packet of the expected kind")]
     Packet,
-    /// Something behind it.
+    /// There are bytes behind the packet.
     #[error("there are bytes behind it that belong to nothing")]
     Trailing,
     /// It ends too early.
     #[error("it is cut short")]
     Short,
-    /// Another algorithm.
+    /// The signature uses an algorithm or a version that is not accepted.
     #[error("it is not an RSA signature with SHA-512 over a document (OpenPGP version 4), which is all that is accepted")]
     Algorithm,
-    /// Its subpackets.
+    /// The subpackets of the signature are damaged, or demand something unknown.
     #[error("its subpackets are damaged, lack the time of signing, or demand what is unknown here")]
     Subpackets,
-    /// The key.
+    /// The key is not an RSA key of an accepted length.
     #[error("the key is not an RSA key of 2048 to 8192 bits")]
     Key,
     /// The contents are others.

@@ -1,4 +1,4 @@
-//! Keys that sign, for tests: what no fixture can be, a test signs itself.
+//! Keys that sign, for tests that need an assertion which no fixture has.
 
 use std::sync::LazyLock;
 
@@ -61,7 +61,7 @@ impl Signer {
         [hashed.as_slice(), &[0, 0], &digest[..2], &number].concat()
     }
 
-    /// These headers, signed.
+    /// An assertion of these headers, with the signature of this key.
     pub(super) fn sign(&self, headers: &str) -> String {
         self.sign_with_body(headers, None)
     }

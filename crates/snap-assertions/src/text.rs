@@ -1,4 +1,4 @@
-//! The text form of assertions: headers, an optional body, a signature, one assertion behind the other.
+//! The text form of assertions: headers, an optional body and a signature, one assertion after the other.
 //!
 //! Reads with the limits of a stream, whatever the text comes from, and keeps the signed bytes as they were: what was signed is
 //! never put together again. Knows no type of assertion.
@@ -14,7 +14,7 @@ pub const MAX_HEADERS: usize = 128 * 1024;
 pub const MAX_BODY: usize = 2 * 1024 * 1024;
 /// As in snapd's stream decoder.
 pub const MAX_SIGNATURE: usize = 128 * 1024;
-/// Text that is cited in an error is cut behind so many characters: a digest fits.
+/// Text that is cited in an error is cut to this many characters: a digest fits.
 const CITED: usize = 64;
 
 /// The value of a header.
@@ -22,7 +22,7 @@ const CITED: usize = 64;
 pub enum Value {
     /// The only scalar there is: `true` and `3` are text.
     Text(String),
-    /// `  -` lines.
+    /// A list: lines that begin with `  -`.
     List(Vec<Value>),
     /// `  key: value` lines.
     Map(BTreeMap<String, Value>),
@@ -54,7 +54,7 @@ pub type Headers = BTreeMap<String, Value>;
 /// One assertion as it was read: nothing about it is proven.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Text {
-    /// The headers.
+    /// The headers in the order of the text.
     pub headers: Headers,
     /// The body; empty where there is none.
     pub body: Vec<u8>,
@@ -87,7 +87,7 @@ pub struct TextError {
     pub assertion: usize,
     /// The line of the stream, counted from one, where there is one to point at.
     pub line: Option<usize>,
-    /// What.
+    /// What is wrong with the text.
     pub problem: Problem,
 }
 
@@ -107,7 +107,7 @@ impl fmt::Display for Place<'_> {
 /// What is wrong with the text.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Problem {
-    /// Windows line ends.
+    /// The lines end in CR LF, as on Windows.
     #[error("the lines end in CR LF: an assertion has LF only; copy the file again as it was signed, not as text")]
     CarriageReturn,
     /// A byte order mark.
@@ -128,19 +128,19 @@ pub enum Problem {
     /// The body is cut, or its length is wrong.
     #[error("the body is not `body-length` = {0} bytes followed by an empty line: the file is cut or was changed")]
     Body(usize),
-    /// Not text.
+    /// The headers are not UTF-8.
     #[error("the headers are not UTF-8: the file is damaged, or is no assertion")]
     NotUtf8,
     /// An empty line where a header must be.
     #[error("an empty line where an assertion must begin")]
     Blank,
-    /// No colon.
+    /// A line has no colon, so it is no header.
     #[error("{0:?} is no header: a header is `name: value`")]
     NoColon(String),
-    /// Not a name.
+    /// What stands before the colon cannot be the name of a header.
     #[error("{0:?} is no header name: lower case letters and digits, words joined by single dashes, beginning with a letter")]
     Name(String),
-    /// Twice the same.
+    /// The same header appears twice.
     #[error("`{0}` is there twice")]
     Repeated(String),
     /// No space behind the colon.
@@ -163,7 +163,7 @@ pub(super) fn cited(text: &str) -> String {
     cited
 }
 
-/// Whoever reads assertions keeps their numbers in 64 bits, one of them the sign.
+/// Readers of assertions keep numbers in 64 bits, one of them the sign.
 pub(super) const MAX_NUMBER: u64 = i64::MAX.unsigned_abs();
 
 /// A decimal number as headers have them: no sign, no leading zero.
@@ -296,7 +296,7 @@ impl Iterator for Stream<'_> {
 
 /// Why no separator was found.
 enum Unended {
-    /// The bytes end.
+    /// The text ended inside a header.
     Ended,
     /// It would come behind the limit.
     Long,
@@ -312,7 +312,7 @@ fn find(bytes: &[u8], limit: usize) -> Result<usize, Unended> {
     }
 }
 
-/// `^[a-z](?:-?[a-z0-9])*$`
+/// Matches `^[a-z](?:-?[a-z0-9])*$`, the name of a header.
 pub(super) fn is_header_name(name: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     name.bytes().next().is_some_and(|first| first.is_ascii_lowercase())

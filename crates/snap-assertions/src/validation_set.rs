@@ -1,7 +1,7 @@
-//! Assertions of the type validation-set: which snaps, in which revisions, belong together. A model may demand that one is enforced.
+//! Assertions of the type validation-set: which snaps and revisions belong together. A model may demand that one is enforced.
 //!
-//! A station decides nothing by them; they are held to their rules because a seed with one that breaks them is not taken at all
-//! (snapd: asserts/validation_set.go).
+//! A station decides nothing by them. Their rules are checked because snapd rejects a seed with one that breaks them (snapd:
+//! asserts/validation_set.go).
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! The beginning of the fuzz target, run once: nothing panics, and nothing takes long.
+//! Runs the seed corpus of the fuzz target once: no input panics or takes long.
 
 use std::fs;
 use std::path::Path;

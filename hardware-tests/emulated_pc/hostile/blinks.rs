@@ -1,4 +1,4 @@
-//! Cards that nobody touched: they leave the bus and come back by themselves, or were in before the station and show late.
+//! Cards that nobody touched: they leave the bus and come back by themselves, or were there before the station and appear late.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Staged copies that rot: a fault of the station, and never of a card.
+//! Staged copies that are damaged: a fault of the station, and never of a card.
 
 use flashline_lab::{MIB, Pc, Signal, secs};
 

@@ -1,4 +1,4 @@
-//! Cards whose volatile cache the kernel does not know of: USB devices that show no caching page, which it never sends a flush.
+//! Cards with a volatile cache that the kernel does not know of: it never sends a flush to a USB device that shows no caching page.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Green is true until the card is out: a proven card stays claimed, and what is written to it all the same turns it into CHANGED.
+//! A green sign stays true until the card is out: a proven card stays claimed, and a write to it turns the sign into CHANGED.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

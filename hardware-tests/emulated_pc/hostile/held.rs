@@ -1,4 +1,4 @@
-//! Held is a card, and not a slot.
+//! HELD applies to a card, and not to a slot.
 
 use flashline_lab::{MIB, Pc, secs};
 

@@ -1,4 +1,4 @@
-//! Files that are no disk images, or not whole, at the command `flash`, at `check` and at a station.
+//! Files that are no disk images, or not whole, given to `flash`, to `check` and to a station.
 
 use flashline_lab::{MIB, Pc, secs};
 

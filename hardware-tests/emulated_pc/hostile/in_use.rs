@@ -1,4 +1,4 @@
-//! What uses a card is found whatever hides it, and told with what stops it; what only left its mark is told as a mark.
+//! A card in use is found however its use is hidden, and the message names what stops it. A mark that is left over is reported as a mark.
 
 use flashline_lab::{MIB, Pc, secs};
 

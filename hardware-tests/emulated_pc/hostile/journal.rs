@@ -1,4 +1,4 @@
-//! A journal that takes nothing: lines are lost and counted, cards are not.
+//! A journal that accepts nothing: lines are lost and counted, cards are not.
 
 use flashline_lab::{MIB, Pc, secs};
 

@@ -1,5 +1,5 @@
-//! The disk of the flash log answers nothing: no error either. It is said, nothing begins, cards are seen all the same, and when the disk
-//! answers again all goes on.
+//! The disk of the flash log does not answer, not even with an error. The station reports it and starts no card, still sees cards, and goes
+//! on when the disk answers again.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! The flash log is kept on a disk that is there, or not at all; and one that was begun anew says so.
+//! The flash log is kept on a mounted disk or not at all, and a log that was begun anew says so.
 
 use flashline_lab::{MIB, Pc, Signal, secs};
 

@@ -1,6 +1,6 @@
-//! What a hostile floor does to a station: faults that were found once, each held by what it should have been.
+//! Faults of a hostile factory floor: each was found once, and each has a scenario with the right behaviour.
 //!
-//! One file a subject. What needs no kernel stands beside the code it concerns, in modules named `cases`.
+//! One file for each subject. Cases that need no kernel are beside the code they concern, in modules named `cases`.
 
 mod blinks;
 mod copies;

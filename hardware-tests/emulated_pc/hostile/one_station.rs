@@ -1,4 +1,4 @@
-//! A PC has one station, and who may ask it is a matter of who they are.
+//! One station on a PC, and access to it by user and group.
 
 use flashline_lab::{MIB, Pc, secs};
 

@@ -25,9 +25,9 @@ use crate::sync::{Watched, lock, patient};
 pub struct Output {
     /// Exit status, or 128 + signal as in a shell.
     pub status: u32,
-    /// Standard output.
+    /// All that was written to standard output.
     pub stdout: String,
-    /// Standard error.
+    /// All that was written to standard error.
     pub stderr: String,
 }
 

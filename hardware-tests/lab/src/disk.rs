@@ -1,4 +1,4 @@
-//! Fixed disks of the PC's own: virtio, plugged while it runs. The station's state lives on one.
+//! Fixed disks of the PC: virtio, plugged while it runs. The state of the station is on one.
 //!
 //! Owns what is on the PCI bus. The bytes are [`Medium`]'s.
 

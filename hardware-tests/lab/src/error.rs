@@ -1,4 +1,4 @@
-//! What can go wrong between a scenario and the emulated PC, and the one place where it becomes a panic.
+//! Errors between a scenario and the emulated PC, and the one place where they become a panic.
 //!
 //! The users of this crate are tests, so its verbs panic with a full sentence; everything below them returns [`Error`].
 
@@ -15,15 +15,15 @@ pub enum Error {
     Io {
         /// What we were doing, to what.
         doing: String,
-        /// Why it failed.
+        /// The answer of the operating system.
         source: io::Error,
     },
-    /// QEMU said no.
+    /// The monitor of QEMU rejected a command.
     #[error("QEMU refused {command}: {answer}")]
     Refused {
-        /// The monitor's command.
+        /// The command that was sent to the monitor.
         command: String,
-        /// QEMU's words.
+        /// The error text of QEMU.
         answer: String,
     },
     /// QEMU is not there any more.
@@ -45,17 +45,17 @@ pub enum Error {
     /// A script in the guest ended with another status than it should.
     #[error("status {status} of {script:?} in the emulated PC\n{output}")]
     Script {
-        /// The script.
+        /// The script that failed in the guest.
         script: String,
         /// Its exit status, or 128 + signal.
         status: u32,
-        /// All it printed.
+        /// All that the script printed, standard error included.
         output: String,
     },
     /// The agent in the guest started anew, so a job's end will never be told.
     #[error("the agent in the emulated PC was restarted, and {script:?} with it\n{output}")]
     Lost {
-        /// The job's script.
+        /// The script of the job that was lost.
         script: String,
         /// What it had printed.
         output: String,

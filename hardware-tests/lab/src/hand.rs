@@ -1,5 +1,5 @@
-//! The hand that pulls a device and plugs in the next: it takes longer than a device that comes back by itself, and knows which hubs
-//! have just been plugged in.
+//! The pace of a hand that pulls a device and plugs in the next: slower than a device that comes back by itself. Knows which hubs have just
+//! been plugged in.
 
 use std::collections::HashMap;
 use std::sync::Mutex;

@@ -1,6 +1,6 @@
-//! The host's side of things: temporary files, the prepared guest, and processes that end with us.
+//! The host's side: temporary files, the prepared guest, and processes that end with the test.
 //!
-//! Owns where files lie and how QEMU is started. It does not know with which arguments.
+//! Owns where files are and how QEMU is started. It does not know with which arguments.
 
 use std::fs::{self, File};
 use std::io;

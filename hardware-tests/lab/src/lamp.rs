@@ -1,4 +1,4 @@
-//! A lamp the station can switch and a scenario can see: six LEDs of /sys/class/leds, in two lights.
+//! A lamp that the station can switch and a scenario can see: six LEDs of /sys/class/leds, in two lights.
 //!
 //! Owns the virtual device, which is a program in the guest (`bin/flashline-lamp.rs`) behind the kernel's own driver:
 //! a scenario sees the light as the real device would show it, blinking included.

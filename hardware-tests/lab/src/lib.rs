@@ -47,14 +47,14 @@ pub use reader::Reader;
 pub use sd::SdCard;
 pub use usb::{Hub, UsbBuilder, UsbStick};
 
-/// A binary kilobyte.
+/// Bytes in a kibibyte (2^10).
 pub const KIB: u64 = 1 << 10;
-/// A binary megabyte.
+/// Bytes in a mebibyte (2^20).
 pub const MIB: u64 = 1 << 20;
-/// A binary gigabyte.
+/// Bytes in a gibibyte (2^30).
 pub const GIB: u64 = 1 << 30;
 
-/// So many seconds.
+/// A duration of whole seconds.
 #[must_use]
 pub const fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)

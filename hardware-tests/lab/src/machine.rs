@@ -1,6 +1,6 @@
-//! The hardware of an emulated PC, as QEMU is told of it.
+//! The hardware of an emulated PC, as arguments for QEMU.
 //!
-//! Owns the command line and the PCI addresses that ports and slots are found by. It starts nothing.
+//! Owns the command line and the PCI addresses of ports and slots. It starts nothing.
 
 use std::path::{Path, PathBuf};
 

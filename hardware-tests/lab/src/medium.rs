@@ -1,4 +1,4 @@
-//! What is on a card, seen from outside: a file of the host, what it held at first, and the defects in front of it.
+//! The contents of a card, seen from outside: a file of the host, its first contents, and the defects in front of it.
 //!
 //! Owns the backing file. It does not know where the card is plugged, or whether.
 
@@ -116,7 +116,7 @@ macro_rules! medium_options {
 }
 pub(crate) use medium_options;
 
-/// A card's memory.
+/// The memory of an emulated card, in a file of the host.
 #[derive(Debug)]
 pub struct Medium {
     file: NamedTempFile,

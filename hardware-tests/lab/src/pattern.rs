@@ -1,4 +1,4 @@
-//! Bytes that look like somebody's data, from a seed: quick to make, and quick to check anywhere.
+//! Bytes that look like real data, made from a seed: quick to make, and quick to check.
 
 /// A stream of numbers from a seed. It is SplitMix64: each number is a fixed function of the seed and its index.
 #[derive(Clone, Copy, Debug)]

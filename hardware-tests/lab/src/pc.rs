@@ -1,7 +1,7 @@
 //! One emulated PC: how it is started, and the verbs of a scenario.
 //!
-//! Its process lives in [`qemu`](crate::qemu). What is plugged into it lives in [`usb`](crate::usb), [`sd`](crate::sd),
-//! [`disk`](crate::disk) and [`reader`](crate::reader).
+//! [`qemu`](crate::qemu) owns its process. [`usb`](crate::usb), [`sd`](crate::sd), [`disk`](crate::disk) and [`reader`](crate::reader) own
+//! what is plugged into it.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};

@@ -41,14 +41,14 @@ pub const STDERR: u8 = b'e';
 /// Guest to host: the end of request `id`. The payload is a status (a `u32`): of a job, its exit status or 128 + signal; of a file, an errno or 0.
 pub const END: u8 = b'x';
 
-/// One message.
+/// One message between host and guest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
     /// One of the constants above.
     pub kind: u8,
     /// The request it belongs to.
     pub id: u32,
-    /// What it carries.
+    /// The contents; their format depends on the kind.
     pub payload: Vec<u8>,
 }
 

@@ -1,4 +1,4 @@
-//! QEMU's process and the way in: what every piece of emulated hardware and the PC itself stand on.
+//! The QEMU process and its channels, on which the emulated hardware and the PC are built.
 //!
 //! Owns the process and its run directory.
 

@@ -1,4 +1,4 @@
-//! QEMU's monitor: commands with their answers, and the events in between.
+//! The QEMU monitor: commands with their answers, and the events in between.
 //!
 //! Owns the connection and the matching of answers to commands. It knows no command by name but the greeting.
 

@@ -1,6 +1,6 @@
-//! The saved state: a PC that was booted once, so that no other has to be.
+//! The saved state of a PC that was booted once, so that no other has to boot.
 //!
-//! Owns the file, its key and its making. Whatever could change what a restored PC is, is part of the key.
+//! Owns the file, its key and its making. Everything that could change a restored PC is part of the key.
 
 use std::fs::{self, File, OpenOptions};
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Locks and waiting that a panicking test cannot poison: the other half of a pair must still be able to clean up.
+//! Locks and waits that a panicking test cannot poison: the other half of a pair must still be able to clean up.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -20,7 +20,7 @@ pub(crate) struct Watched<T> {
 }
 
 impl<T> Watched<T> {
-    /// For a look.
+    /// Locks the value, and wakes nobody who waits for a change.
     pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
         lock(&self.value)
     }

@@ -174,7 +174,7 @@ impl UsbStick {
         &self.medium
     }
 
-    /// Its USB serial.
+    /// The USB serial number of the stick.
     #[must_use]
     pub fn serial(&self) -> &str {
         &self.shape.serial
@@ -353,7 +353,7 @@ impl Hub {
         Ok(Self { pc: Arc::clone(pc), device, serial })
     }
 
-    /// Its USB serial.
+    /// The USB serial number of the hub.
     #[must_use]
     pub fn serial(&self) -> &str {
         &self.serial

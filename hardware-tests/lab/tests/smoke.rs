@@ -1,4 +1,4 @@
-//! The emulated PC itself, at work: every verb once, on the real thing.
+//! Tests of the emulated PC itself: every verb once.
 
 use std::fs;
 use std::os::unix::fs::FileExt;

@@ -1,4 +1,4 @@
-//! The devices at work: a thread each, a row each, recorded as soon as its device has ended.
+//! Works on the devices of `flashline flash`: one thread and one row for each, recorded as soon as the device has ended.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,10 +15,11 @@ use crate::flash::stall::StallWatch;
 use crate::image::Staged;
 use crate::ledger::{Ledger, LogError};
 use crate::station::admit::admit;
+use crate::station::armed::Armed;
 use crate::station::labels::Labels;
 use crate::station::outcome::{Effort, Outcome, StationFault};
 use crate::station::past::Past;
-use crate::station::record::{Armed, Attempt, Entry, Plan, Step};
+use crate::station::record::{Attempt, Entry, Plan, Step};
 use crate::station::settings::Policy;
 use crate::station::sign::Sign;
 use crate::station::view::{Progress, SlotView};

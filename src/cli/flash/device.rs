@@ -1,4 +1,4 @@
-//! The devices named on the command line: which disks they are, who uses them, and whether somebody really means them.
+//! The devices named on the command line: which disks they are, what uses them, and whether the user confirms them.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -121,7 +121,7 @@ pub(super) fn lies_on_none_of(named: &[Named], files: &[&Path]) -> Result<(), Wr
     Ok(())
 }
 
-/// Asks whoever sits at the terminal.
+/// Asks the user at the terminal.
 pub(super) fn confirm(named: &[Named], warnings: &[String]) -> Result<(), Wrong> {
     let (stdin, mut stderr) = (io::stdin(), io::stderr());
     if !stdin.is_terminal() {

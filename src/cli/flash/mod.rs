@@ -1,5 +1,5 @@
-//! `flashline flash`: a rework bench, and a benchmark. The rules about slots, arming and presence at start do not apply; every
-//! other rule does, and there is no override.
+//! `flashline flash`: writes cards on a rework bench, without a station. The rules about slots, arming and cards present at start do not
+//! apply. Every other rule does, and no option overrides one.
 
 mod bench;
 mod device;
@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use super::events::Events;
 use super::output::remark;
-use super::prepare::prepare;
-use super::{GOOD, NOT_GOOD, WRONG, complain, say};
+use super::prepare_image::prepare;
+use super::{GOOD, NOT_GOOD, USAGE_OR_STATION, complain, say};
 use crate::config::{ConfigError, DEFAULT_PATH};
 use crate::daemon::arming::describe;
 use crate::file::directory_of;
@@ -26,8 +26,8 @@ use crate::ledger::{Ledger, LogError};
 use crate::panel::Screen;
 use crate::panel::terminal::Terminal;
 use crate::report::harmless_json;
+use crate::station::armed::{Contents, Zeroes};
 use crate::station::labels::{self, Labels};
-use crate::station::record::{Contents, Zeroes};
 use crate::station::view::View;
 use bench::Bench;
 
@@ -129,7 +129,7 @@ pub(super) fn run(args: &Args) -> u8 {
     events.flush();
     result.unwrap_or_else(|error| {
         complain(&error);
-        WRONG
+        USAGE_OR_STATION
     })
 }
 

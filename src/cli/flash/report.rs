@@ -1,4 +1,4 @@
-//! What is printed of a device when it has ended: a line, or a JSON object.
+//! Prints the result of a device that has ended: one line, or one JSON object.
 
 use std::fmt;
 use std::path::Path;

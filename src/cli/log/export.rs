@@ -1,4 +1,4 @@
-//! `flashline log export`: a copy to give away, to keep, or to read elsewhere with `--file`.
+//! `flashline log export`: makes a consistent copy of the flash log, to keep or to read elsewhere with `--file`.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use super::{Error, GOOD, NOT_GOOD, Place};
 use crate::ledger::LogReader;
 
-/// Copies the log.
+/// Options of `flashline log export`.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Args {
-    /// The new file
+    /// File to create for the copy
     #[arg(value_name = "FILE")]
     pub(super) copy: PathBuf,
     #[command(flatten)]

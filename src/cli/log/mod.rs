@@ -1,4 +1,4 @@
-//! `flashline log`: what the station did, from its flash log, while it runs or after; and whether that log is whole.
+//! `flashline log`: reads the flash log, whether the station runs or not, and verifies it.
 
 mod export;
 mod page;
@@ -18,7 +18,7 @@ use clap::Subcommand;
 use jiff::Zoned;
 use jiff::civil::Time;
 
-use super::{GOOD, NOT_GOOD, ask};
+use super::{GOOD, NOT_GOOD, request};
 use crate::ledger::{Direction, Filter, LogError, LogReader};
 use crate::report::harmless;
 use crate::report::summary::Scope;
@@ -53,7 +53,7 @@ pub enum What {
     /// Verify that no event was changed, removed, inserted or reordered, and print the log's anchor, COUNT:HASH
     Verify(verify::Args),
     /// Confirm that the running station was meant to begin a new flash log. Until then the station and the panel show NEW FLASH LOG
-    Confirm(ask::ConfirmLogArgs),
+    Confirm(request::ConfirmLogArgs),
     /// Print the log's anchor, COUNT:HASH, for `log verify --anchor`. Keep it where whoever can write the log cannot change it
     Anchor(verify::AnchorArgs),
     /// Copy the log as it is now into one new file, verify the copy, and print its anchor, COUNT:HASH
@@ -110,18 +110,18 @@ struct AskedArgs {
 }
 
 impl AskedArgs {
-    fn asked(&self, around: &Around) -> Result<Scope, TimeError> {
+    fn scope(&self, around: &Around) -> Result<Scope, TimeError> {
         let window = times::window(self.since.as_deref(), self.until.as_deref(), &around.now, &around.shifts)?;
         Ok(Scope { model: self.model.clone(), slot: self.slot.clone(), window })
     }
 }
 
 /// The filter that takes what was asked for.
-fn filter(asked: &Scope) -> Filter {
-    let Window { since, until } = asked.window;
+fn filter(scope: &Scope) -> Filter {
+    let Window { since, until } = scope.window;
     Filter {
-        model: asked.model.clone(),
-        slot: asked.slot.clone(),
+        model: scope.model.clone(),
+        slot: scope.slot.clone(),
         since: since.map(|since| since.as_microsecond()),
         until: until.map(|until| until.as_microsecond()),
         ..Filter::default()
@@ -144,13 +144,13 @@ pub enum Error {
     /// A word is no time.
     #[error(transparent)]
     Time(#[from] TimeError),
-    /// Nobody takes what we show.
+    /// The output cannot be written.
     #[error("writing to standard output")]
     Output(#[source] io::Error),
     /// The page cannot be written.
     #[error("writing {}: name another file, or make room", path.display())]
     Page {
-        /// The file.
+        /// The page that could not be written.
         path: PathBuf,
         /// What the system said.
         source: io::Error,
@@ -158,7 +158,7 @@ pub enum Error {
     /// The page would take the place of what it is made of.
     #[error("{} belongs to the flash log itself: name another file", path.display())]
     Itself {
-        /// The file.
+        /// The page, which is the flash log itself.
         path: PathBuf,
     },
     /// The page would take the place of a disk or a directory.
@@ -170,15 +170,15 @@ pub enum Error {
     /// There is more than a page can show.
     #[error("these are {attempts} attempts, and a page holds {most}: ask for less with --since and --until")]
     TooMany {
-        /// How many.
+        /// How many attempts the page would have.
         attempts: u64,
         /// How many a page holds.
         most: u64,
     },
-    /// Nobody made this attempt.
+    /// The log has no attempt of this number.
     #[error("there is no attempt {attempt} in this flash log: `flashline log` lists them")]
     NoAttempt {
-        /// Its number.
+        /// The number that was asked for.
         attempt: u64,
     },
 }
@@ -186,9 +186,9 @@ pub enum Error {
 /// What the configuration says of the log.
 #[derive(Clone, Debug, Default)]
 pub struct Configured {
-    /// The log's file.
+    /// The flash log of the configuration; `None` if there is no configuration.
     pub log: Option<PathBuf>,
-    /// When shifts begin.
+    /// Start times of the shifts; empty if the configuration has none.
     pub shifts: Vec<Time>,
 }
 
@@ -202,7 +202,7 @@ pub fn run(args: &Args, configured: Configured) -> Result<ExitCode, Error> {
     let mut out = BufWriter::new(io::stdout().lock());
     let code = match &args.what {
         Some(What::Verify(args)) => verify::run(args, &path, &mut out),
-        Some(What::Confirm(args)) => Ok(ask::confirm_log(args)),
+        Some(What::Confirm(args)) => Ok(request::confirm_log(args)),
         Some(What::Anchor(_)) => verify::anchor(&path, &mut out),
         Some(What::Export(args)) => export::run(args, &path, &mut out),
         Some(What::Show(args)) => show::run(args, &open(&path)?, &around, &mut out),
@@ -273,7 +273,7 @@ fn nearest(asked: &str, names: BTreeSet<String>) -> Vec<String> {
     near.into_iter().take(3).map(|(_, name)| harmless(&name)).collect()
 }
 
-/// Whoever read this may have seen enough.
+/// The reader of the output may have closed it early.
 fn seen_enough(result: Result<u8, Error>) -> Result<u8, Error> {
     match result {
         Err(Error::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(GOOD),

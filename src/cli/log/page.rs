@@ -1,4 +1,4 @@
-//! `flashline log report`: a lot on one page.
+//! `flashline log report`: writes the report of a lot as one HTML page.
 
 use std::fs::{OpenOptions, Permissions};
 use std::io::{self, BufWriter, Write};
@@ -26,9 +26,9 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, log: &LogReader, around: &Around, out: &mut impl Write) -> Result<u8, Error> {
-    let asked = args.asked.asked(around)?;
+    let scope = args.asked.scope(around)?;
     if args.output == Path::new("-") {
-        return write(&asked, log, around, out, &|source| Error::Output(source));
+        return write(&scope, log, around, out, &|source| Error::Output(source));
     }
     let failed = |source| Error::Page { path: args.output.clone(), source };
     if let Ok(there) = args.output.metadata() {
@@ -42,7 +42,7 @@ pub(super) fn run(args: &Args, log: &LogReader, around: &Around, out: &mut impl 
         // A pipe, a terminal or /dev/null takes the page as it comes, and is never replaced.
         if !kind.is_file() {
             let mut file = BufWriter::new(OpenOptions::new().write(true).open(&args.output).map_err(failed)?);
-            let code = write(&asked, log, around, &mut file, &failed)?;
+            let code = write(&scope, log, around, &mut file, &failed)?;
             file.flush().map_err(failed)?;
             return Ok(code);
         }
@@ -50,7 +50,7 @@ pub(super) fn run(args: &Args, log: &LogReader, around: &Around, out: &mut impl 
     // Beside it, and in its place when it is whole.
     let fresh = tempfile::NamedTempFile::new_in(directory_of(&args.output)).map_err(failed)?;
     let mut file = BufWriter::new(fresh.as_file());
-    let code = write(&asked, log, around, &mut file, &failed)?;
+    let code = write(&scope, log, around, &mut file, &failed)?;
     file.flush().map_err(failed)?;
     drop(file);
     // As a file that was just made; its maker says who else may read it.
@@ -69,18 +69,18 @@ fn is_of_the_log(output: &Path, log: &Path) -> bool {
 }
 
 /// By shift for up to four days, by day for longer.
-fn by(asked: &Scope, around: &Around) -> By {
-    let until = asked.window.until.unwrap_or_else(|| around.now.timestamp());
-    let long = asked.window.since.and_then(|since| since.checked_add((4 * 24).hours()).ok()).is_none_or(|end| until > end);
+fn by(scope: &Scope, around: &Around) -> By {
+    let until = scope.window.until.unwrap_or_else(|| around.now.timestamp());
+    let long = scope.window.since.and_then(|since| since.checked_add((4 * 24).hours()).ok()).is_none_or(|end| until > end);
     if long { By::Day } else { By::Shift }
 }
 
-fn write(asked: &Scope, log: &LogReader, around: &Around, out: &mut impl Write, failed: &dyn Fn(io::Error) -> Error) -> Result<u8, Error> {
+fn write(scope: &Scope, log: &LogReader, around: &Around, out: &mut impl Write, failed: &dyn Fn(io::Error) -> Error) -> Result<u8, Error> {
     // Up to now: what is counted first and what is listed later are the same cards.
     let made = around.now.timestamp();
-    let until = asked.window.until.map_or(made, |until| until.min(made));
-    let filter = Filter { until: Some(until.as_microsecond()), ..filter(asked) };
-    let mut summary = Summary::new(by(asked, around), around.now.time_zone(), &around.shifts);
+    let until = scope.window.until.map_or(made, |until| until.min(made));
+    let filter = Filter { until: Some(until.as_microsecond()), ..filter(scope) };
+    let mut summary = Summary::new(by(scope, around), around.now.time_zone(), &around.shifts);
     let mut attempts = 0;
     log.briefs(&filter, |brief| {
         attempts += 1;
@@ -96,7 +96,7 @@ fn write(asked: &Scope, log: &LogReader, around: &Around, out: &mut impl Write, 
         images.count(row);
         station = row.station_name.clone().map(|name| (name, row.station_id.clone()));
     })?;
-    for arming in log.armings(asked.model.as_deref())? {
+    for arming in log.armings(scope.model.as_deref())? {
         if Timestamp::from_microsecond(arming.at).is_ok_and(|at| at < until) {
             images.armed(&arming);
         }
@@ -109,7 +109,7 @@ fn write(asked: &Scope, log: &LogReader, around: &Around, out: &mut impl Write, 
     let zone = around.now.time_zone();
     let note = log.volatile()?.map(|why| lines::volatile(&why));
     let page = LotPage {
-        asked,
+        asked: scope,
         summary: &summary,
         images: &images,
         serials: &counted,

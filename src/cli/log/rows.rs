@@ -1,4 +1,4 @@
-//! `flashline log` itself: the rows, as a table, as JSON or as CSV; and those to come.
+//! `flashline log` without a subcommand: prints rows as a table, as JSON or as CSV, and with `--follow` the rows to come.
 
 use std::io::{self, Write};
 use std::os::fd::AsFd;
@@ -15,7 +15,7 @@ use crate::station::outcome::OutcomeWord;
 /// Rows that say how wide a table must be; those behind them are cut where they are wider.
 const SAMPLE: usize = 1000;
 
-/// How many rows stand above those to come, where nobody says.
+/// How many rows are shown before those to come, by default.
 const BEFORE: u32 = 10;
 
 /// Milliseconds between two looks: soon enough for somebody who watches, and nothing for a disk that cards are recorded on.
@@ -52,8 +52,8 @@ fn outcomes() -> [&'static str; OutcomeWord::KNOWN.len()] {
 }
 
 pub(super) fn run(args: &Args, log: &LogReader, around: &Around, out: &mut impl Write) -> Result<u8, Error> {
-    let asked = args.asked.asked(around)?;
-    let filter = Filter { outcome: args.outcome.clone(), serial: args.serial.clone(), limit: args.limit, ..filter(&asked) };
+    let scope = args.asked.scope(around)?;
+    let filter = Filter { outcome: args.outcome.clone(), serial: args.serial.clone(), limit: args.limit, ..filter(&scope) };
     let sheet = Sheet::of(args, around.now.time_zone());
     if args.follow { follow(log, filter, sheet, out, || wait(io::stdout())) } else { list(log, &filter, sheet, out) }
 }
@@ -88,7 +88,7 @@ impl Sheet {
     }
 }
 
-/// Rows being written.
+/// Rows on their way to the output, in the format that was asked for.
 enum Writing<'o, W: Write> {
     Table(Table, &'o mut W),
     Json(&'o mut W),

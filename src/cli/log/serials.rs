@@ -1,11 +1,11 @@
-//! `flashline log serials`: the packing list.
+//! `flashline log serials`: prints the packing list.
 
 use std::io::Write;
 
 use super::{Around, AskedArgs, Error, GOOD, NOT_GOOD, filter, none};
 use crate::ledger::{Filter, LogError, LogReader, Row};
 use crate::report::harmless_json;
-use crate::report::serials::{self, OneCard, Place, SerialCsv, SerialTable, Serials, Time};
+use crate::report::serials::{self, ListPlace, OneCard, SerialCsv, SerialTable, Serials, Time};
 
 /// Lines that say how wide a table must be.
 const SAMPLE: usize = 1000;
@@ -29,8 +29,8 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, log: &LogReader, around: &Around, out: &mut impl Write) -> Result<u8, Error> {
-    let asked = args.asked.asked(around)?;
-    let filter = Filter { serial: args.serial.clone(), ..filter(&asked) };
+    let scope = args.asked.scope(around)?;
+    let filter = Filter { serial: args.serial.clone(), ..filter(&scope) };
     let mut one = OneCard::default();
     let counted = count(log, &filter, |row| {
         if args.serial.is_some() {
@@ -108,9 +108,9 @@ pub(super) fn each(
     for row in log.attempts(filter) {
         let row = row?;
         match serials.place(&row) {
-            Place::Listed(time) => line(&row, time)?,
-            Place::NotListed => {}
-            Place::Later => break,
+            ListPlace::Listed(time) => line(&row, time)?,
+            ListPlace::NotListed => {}
+            ListPlace::Later => break,
         }
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! `flashline log show`: one attempt, whole.
+//! `flashline log show`: prints everything the log holds of one attempt.
 
 use std::io::Write;
 

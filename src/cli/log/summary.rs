@@ -1,4 +1,4 @@
-//! `flashline log summary`: how the work went.
+//! `flashline log summary`: prints attempts, yield and failures of a time.
 
 use std::io::{self, IsTerminal, Write};
 use std::ops::ControlFlow;
@@ -31,19 +31,19 @@ fn by() -> impl TypedValueParser<Value = By> {
 }
 
 pub(super) fn run(args: &Args, log: &LogReader, around: &Around, out: &mut impl Write) -> Result<u8, Error> {
-    let asked = args.asked.asked(around)?;
+    let scope = args.asked.scope(around)?;
     let mut summary = Summary::new(args.by, around.now.time_zone(), &around.shifts);
-    log.briefs(&filter(&asked), |brief| {
+    log.briefs(&filter(&scope), |brief| {
         summary.add(brief);
         ControlFlow::Continue(())
     })?;
     let volatile = log.volatile()?;
     let text = if args.json {
-        let mut json = summary.json(&asked);
+        let mut json = summary.json(&scope);
         json["volatile"] = volatile.into();
         format!("{}\n", harmless_json(json.to_string()))
     } else if summary.is_empty() {
-        none("attempts", log, &filter(&asked))?
+        none("attempts", log, &filter(&scope))?
     } else {
         let note = volatile.map(|why| format!("{}\n", lines::volatile(&why))).unwrap_or_default();
         format!("{note}{}", summary.text(io::stdout().is_terminal()))

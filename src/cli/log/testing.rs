@@ -1,4 +1,4 @@
-//! A log for tests, and a pipe that ends.
+//! A flash log for tests, and an output whose reader has gone.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -6,13 +6,14 @@ use std::path::Path;
 use super::Around;
 use crate::ledger::{Ledger, Stamp};
 use crate::report::times::Shifts;
+use crate::station::armed::{Armed, DeviceModel, ModelProof};
 use crate::station::outcome::{Effort, Failure, Outcome, Pull, Refusal};
 use crate::station::past::Past;
-use crate::station::record::{Armed, Attempt, DeviceModel, Entry, ModelProof, Plan};
+use crate::station::record::{Attempt, Entry, Plan};
 use crate::station::testing::{armed_by, card, image, mapped_proof, proof};
 use crate::station::units::Bytes;
 
-/// Takes so many bytes, then is gone.
+/// Accepts this many bytes, then is gone.
 pub(super) struct Pipe(pub(super) usize, pub(super) io::ErrorKind);
 
 impl Write for Pipe {

@@ -1,4 +1,4 @@
-//! `flashline log verify` and `flashline log anchor`: has anyone touched the log?
+//! `flashline log verify` and `flashline log anchor`: find out whether the log was tampered with.
 
 use std::io::Write;
 use std::path::Path;
@@ -7,7 +7,7 @@ use super::{Error, GOOD, NOT_GOOD, Place};
 use crate::ledger::{Filter, Flaw, Head, LogError, LogReader};
 use crate::station::outcome::OutcomeWord;
 
-/// Proves the log.
+/// Options of `flashline log verify`.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(super) struct Args {
     /// Verify that the log still contains this anchor, which `flashline log anchor` or a report printed earlier
@@ -83,7 +83,7 @@ mod cases {
         std::fs::copy(&path, &copy).expect("copied");
         // Of a log that was just made everything stands in its -wal.
         let error = LogReader::open(&copy).expect_err("nothing is in it");
-        assert_eq!(error.trouble, LogProblem::Nothing);
+        assert_eq!(error.problem, LogProblem::Nothing);
         assert!(error.to_string().contains("make a copy with `flashline log export`"), "{error}");
         let error = LogReader::open(dir.path()).expect_err("a directory");
         assert!(error.to_string().contains("is a directory; name the file in it, as flash-log.db"), "{error}");
@@ -187,6 +187,6 @@ mod tests {
     fn a_log_that_is_not_there_is_named() {
         let error = run(&Args::default(), Path::new("/nowhere/flash-log.db"), &mut Vec::new()).expect_err("no such file");
         assert!(error.to_string().contains("/nowhere/flash-log.db"), "{error}");
-        assert!(matches!(error, Error::Log(error) if error.trouble == LogProblem::NoFile));
+        assert!(matches!(error, Error::Log(error) if error.problem == LogProblem::NoFile));
     }
 }

@@ -1,4 +1,4 @@
-//! `flashline slots`: every port a card could come from, what is in it, how fast it is, and what it shares with others.
+//! `flashline slots`: lists every port that can hold a card, what is in it, its speed, and what it shares with other ports.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -56,7 +56,7 @@ struct Line<'a> {
     socket: Option<Socket>,
 }
 
-/// Slots first, in the order of the configuration, then what is nobody's.
+/// Slots first, in the order of the configuration, then ports that belong to no slot.
 fn lines(sockets: Vec<Socket>, slots: &[SlotSettings]) -> Vec<Line<'_>> {
     let (ours, others): (Vec<Socket>, Vec<Socket>) =
         sockets.into_iter().partition(|socket| slots.iter().any(|slot| slot.ports.contains(&socket.port)));

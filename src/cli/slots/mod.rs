@@ -1,4 +1,4 @@
-//! `flashline slots`: the ports of this PC, how slots are taught, and what other programs of the PC need to be told of them.
+//! `flashline slots`: lists the ports of this PC, teaches slots, and prints rules for the other programs of the PC.
 
 mod list;
 mod own_disks;

@@ -1,4 +1,4 @@
-//! `flashline slots own-disks`
+//! `flashline slots own-disks`: the disks of this PC, for `[[own_disk]]`.
 
 use crate::cli::{GOOD, say};
 use crate::station::card::Bus;

@@ -1,6 +1,6 @@
-//! `flashline slots rules`
+//! `flashline slots rules`: udev rules that keep other programs off the slots.
 
-use crate::cli::{ConfigArg, GOOD, WRONG, complain, say};
+use crate::cli::{ConfigArg, GOOD, USAGE_OR_STATION, complain, say};
 use crate::config::ImageCheck;
 use crate::watch::rules;
 
@@ -9,7 +9,7 @@ pub(super) fn run(config: &ConfigArg) -> u8 {
         Ok(settings) => settings,
         Err(error) => {
             complain(&error);
-            return WRONG;
+            return USAGE_OR_STATION;
         }
     };
     say(format_args!(

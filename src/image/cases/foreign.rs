@@ -1,4 +1,4 @@
-//! What is no disk image, is cut short, or is damaged, is told by its name and never written; what is one is taken.
+//! Tests: a file that is no disk image, is cut short or is damaged is named as such and never written; a good one is accepted.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use crate::image::inspect::disk::look;
 use crate::image::packing::refuse_at_sight;
 use crate::image::stage::tests::{silent, write, xz};
 use crate::image::stage::{for_now, in_place};
-use crate::station::record::Contents;
+use crate::station::armed::Contents;
 use crate::station::units::{MIB, to_u64, to_usize};
 
 /// Prepares `image` as a command does, and looks at it.

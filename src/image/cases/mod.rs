@@ -1,4 +1,4 @@
-//! What people give a station for an image, and what must come of it.
+//! Tests with the files that people give to a station as an image.
 
 mod foreign;
 pub(super) mod sizes;

@@ -1,4 +1,4 @@
-//! Images of more data than one round of everything that takes them in.
+//! Tests with images that have more data than one round of the intake pipeline.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! Messages, packed contents and signatures of OpenPGP, told by their binary packets.
+//! Recognises OpenPGP messages, packed contents and signatures by their binary packets.
 
 use std::io::Read;
 

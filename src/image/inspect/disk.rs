@@ -1,4 +1,4 @@
-//! Whether an image is a disk image at all, and whole: asked of every image before it is armed or written, whatever it is for.
+//! Checks that an image is a disk image, and whole. Every image is checked before it is armed or written, whatever it is for.
 //!
 //! ```text
 //! footer of another format ─────────────────────────────────▶ refused by its name
@@ -9,7 +9,7 @@
 //! ```
 //! What `image inspect` demands of an image of Ubuntu Core is more. Here a table is taken that any system would take: hybrid ones,
 //! entries elsewhere than usual, partitions that overlap as those of an ISO do. A damaged one is not, though a system might help itself
-//! with the backup: nobody builds an image so.
+//! with the backup: no tool builds an image in this way.
 
 use std::rc::Rc;
 use std::thread;
@@ -22,7 +22,7 @@ use super::trouble::Trouble;
 use crate::image::foreign::{self, FOOTER, HEAD};
 use crate::image::packing::Opened;
 use crate::image::{ImageError, Staged};
-use crate::station::record::Contents;
+use crate::station::armed::Contents;
 use crate::station::units::{to_u64, to_usize};
 
 /// A chain of logical partitions that is longer leads in circles: the kernel stops at 256 partitions.

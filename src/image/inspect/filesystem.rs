@@ -1,5 +1,5 @@
-//! What fills an image from its first byte on where no partition table does: a file system, told by its superblock, and how long it
-//! says it is. Nothing in it is read.
+//! Recognises an image without a partition table that is one file system, by its superblock, and reads how long the file system says it is.
+//! Nothing in it is read.
 
 use super::readers::squashfs::{Inode, Squashfs};
 use super::readers::window::Window;
@@ -12,7 +12,7 @@ use crate::station::units::to_usize;
 /// What fills the whole image.
 #[derive(Debug)]
 pub(super) struct Alone {
-    /// "FAT file system"
+    /// The name for people, such as "FAT file system".
     pub(super) name: &'static str,
     /// Where it ends by its own words, if it says.
     pub(super) needs: Option<u64>,

@@ -1,4 +1,4 @@
-//! `meta/gadget.yaml`: what the image tool put where.
+//! Reads `meta/gadget.yaml`: what the image tool put where.
 
 use std::collections::BTreeMap;
 
@@ -115,7 +115,7 @@ pub(super) struct NumberPlace<'a> {
     pub(super) offset: u64,
 }
 
-/// `440`, `1M`, `2G`.
+/// A size in `gadget.yaml`: `440`, `1M`, `2G`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(untagged)]
 enum Size {

@@ -89,7 +89,7 @@ pub fn inspect(staged: &Staged, wanted: Wanted) -> io::Result<Page> {
     })
 }
 
-/// The same for an image that lies anywhere, in the thread of whoever asks.
+/// The same for an image at any path, in the caller's thread.
 #[must_use]
 pub fn inspect_medium(medium: Rc<dyn Medium>, wanted: &Wanted) -> Page {
     verdict::judge(&window::Window::whole(medium), wanted)

@@ -1,4 +1,4 @@
-//! What an inspection found: for the person at the bench, for the machine, and for the station that arms by it.
+//! The result of an inspection, for people, for programs, and for the station that arms by it.
 
 use serde::Serialize;
 
@@ -16,11 +16,11 @@ pub enum Check {
     FirstBoot,
     /// What must be there is, and somebody published it.
     SnapsPresent,
-    /// Nothing else is.
+    /// The image holds nothing that the model does not account for.
     NothingExtra,
     /// Core or base, kernel and gadget as Canonical published them.
     Unmodified,
-    /// No brand store.
+    /// Every snap comes from the public store.
     PublicStore,
     /// Architectures and bases agree.
     Agreement,
@@ -76,7 +76,7 @@ pub enum Answer {
 }
 
 impl Answer {
-    /// As shown.
+    /// The word in the page and in JSON.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -90,9 +90,9 @@ impl Answer {
 /// A check, its answer, and the reasons.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Verdict {
-    /// Which.
+    /// The check that was made.
     pub check: Check,
-    /// What came out.
+    /// The result of the check.
     pub answer: Answer,
     /// Why; empty for a plain yes.
     pub reasons: Vec<String>,
@@ -112,18 +112,18 @@ pub struct Partition {
     pub trouble: Option<String>,
 }
 
-/// The model inside.
+/// The model assertion inside the image.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Model {
     /// The account that makes the device.
     pub brand: String,
-    /// Its name.
+    /// The value of the header `model`.
     pub model: String,
-    /// `16`
+    /// The series of snapd, `16`.
     pub series: String,
     /// Which edition of the assertion.
     pub revision: u64,
-    /// Debian's name.
+    /// The architecture by its Debian name, such as `arm64`.
     pub architecture: String,
     /// None is core, of Ubuntu Core 16.
     pub base: Option<String>,
@@ -153,17 +153,17 @@ pub struct Snap {
     /// `app`, `base`, `gadget`, `kernel`, `core`, `snapd`; unknown where it could not be looked into.
     #[serde(rename = "type")]
     pub kind: Option<String>,
-    /// By itself.
+    /// The version that the snap gives itself.
     pub version: Option<String>,
-    /// By its snap-revision.
+    /// The revision, from its snap-revision assertion.
     pub revision: Option<u64>,
-    /// By its declaration.
+    /// The snap id, from its snap-declaration.
     pub snap_id: Option<String>,
-    /// The publisher's account.
+    /// The account id of the publisher.
     pub publisher_id: Option<String>,
     /// Its name for people.
     pub publisher: Option<String>,
-    /// Bytes.
+    /// Length of the snap file in bytes.
     pub size: u64,
     /// Of its bytes, as assertions write it.
     pub sha3_384: String,
@@ -176,9 +176,9 @@ pub struct Snap {
 /// Everything that was found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Page {
-    /// The image's length.
+    /// Length of the image in bytes.
     pub span: u64,
-    /// `mbr` or `gpt`.
+    /// The kind of partition table: `mbr` or `gpt`.
     pub table: Option<table::Kind>,
     /// In the order of the card.
     pub partitions: Vec<Partition>,

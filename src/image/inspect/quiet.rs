@@ -1,4 +1,4 @@
-//! A reader that panics over something hostile has refused an image: that is told with the image, and not as a fault of the station.
+//! Turns a panic of a reader into a refusal of the image. The panic is reported with the image, and not as a fault of the station.
 
 use std::panic;
 use std::sync::Once;

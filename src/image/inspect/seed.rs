@@ -44,7 +44,7 @@ pub(super) struct AssertionFile {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct SnapFile {
     pub(super) path: String,
-    /// Its bare name.
+    /// The name of the file without its directory.
     pub(super) file: String,
     /// What `seed.yaml` calls the snap.
     pub(super) called: Option<String>,

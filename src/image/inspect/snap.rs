@@ -1,4 +1,4 @@
-//! Inside a snap: what `meta/snap.yaml` says of it.
+//! Reads `meta/snap.yaml` inside a snap.
 
 use serde::Deserialize;
 

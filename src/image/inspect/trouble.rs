@@ -22,7 +22,7 @@ impl Trouble {
         Self::Broken(what.to_owned())
     }
 
-    /// With the cause.
+    /// The problem and its cause in one sentence.
     pub(super) fn words(&self) -> String {
         match self {
             Self::Broken(why) | Self::Unreadable(why) => why.clone(),

@@ -1,5 +1,5 @@
-//! What stands behind a whole packed stream: the end, zeroes, the next stream, or something else. And what a decoder cannot do for
-//! reasons other than damage: each has words of its own, because copying such a file again changes nothing.
+//! Finds out what follows a packed stream: the end of the file, zeroes, the next stream, or something else. Also names the limits of a
+//! decoder that are no damage, because copying such a file again changes nothing.
 
 use std::fs::File;
 use std::io::{self, BufRead, Read};
@@ -36,7 +36,7 @@ pub(super) enum Beyond {
     Memory {
         /// How much, where that is known.
         needs: Option<Bytes>,
-        /// What there is.
+        /// Free memory, and how much of it a decoder may take.
         share: Share,
     },
     /// It was packed with the help of another file.
@@ -81,11 +81,11 @@ impl Share {
 /// What stands behind a stream.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Behind {
-    /// Nothing that counts.
+    /// The file ends here, or only padding follows.
     End,
-    /// The next stream, after so many zeroes.
+    /// The next stream, after this many zeroes.
     Next { zeroes: u64 },
-    /// The next stream, after so many zeroes, which may not stand there.
+    /// The next stream, after this many zeroes, which are not allowed there.
     Apart { zeroes: u64 },
     /// Something that begins as a stream does and ends at once.
     Cut,
@@ -174,7 +174,7 @@ impl<R> Placed<R> {
         &self.inner
     }
 
-    /// The next byte.
+    /// Offset of the next byte in the file.
     pub(super) fn at(&self) -> u64 {
         self.at
     }
@@ -201,7 +201,7 @@ impl<R: BufRead> BufRead for Placed<R> {
 
 /// A decoder of one stream, which takes not a byte more than the stream has.
 pub(super) trait OneStream: Read + Sized {
-    /// What it reads.
+    /// The source of the packed bytes.
     type Packed: BufRead;
     /// Begins at the next byte.
     fn begin(packed: Self::Packed) -> Self;
@@ -271,12 +271,12 @@ impl<R: BufRead, D: OneStream<Packed = Placed<R>>> Read for Members<D> {
 }
 
 /// Counts what is read from the file.
-pub(super) struct Counted {
+pub(super) struct CountingReader {
     pub(super) file: File,
     pub(super) consumed: Arc<AtomicU64>,
 }
 
-impl Read for Counted {
+impl Read for CountingReader {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let count = self.file.read(into)?;
         self.consumed.fetch_add(to_u64(count), Ordering::Relaxed);

@@ -1,5 +1,5 @@
-//! Packed files as people's archivers make them: what is whole is taken, and what is not taken is told for what it is. Only what is
-//! damaged is called damaged.
+//! Tests with packed files of common archivers: a whole file is accepted, a file of an unsupported form is named as such, and only a
+//! damaged file is called damaged.
 
 use std::io::Read;
 use std::path::Path;

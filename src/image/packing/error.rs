@@ -1,4 +1,4 @@
-//! What the error of a decoder means for a packed file.
+//! Explains the error of a decoder for a packed file.
 
 use std::io;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Opening an image file whatever it is packed in, told by its first bytes; its name may only contradict.
+//! Opens an image file in any supported packing. The first bytes tell the packing; the name is only checked against it.
 
 mod behind;
 #[cfg(test)]
@@ -21,7 +21,7 @@ use super::ImageError;
 use super::foreign::{self, HEAD};
 use crate::file;
 use crate::station::units::{Bytes, MIB, to_u64, to_usize};
-use behind::{Counted, Members, Share, Streams};
+use behind::{CountingReader, Members, Share, Streams};
 use error::explain;
 use xz::XzReader;
 use zst::ZstReader;
@@ -40,21 +40,21 @@ const MAGICS: [(Packing, &[u8]); 8] = [
 ];
 /// A `.zst` may also begin with a frame to be skipped; these are the first bytes of such a frame's magic (RFC 8878, 3.1.2).
 const SKIPPABLE: std::ops::RangeInclusive<u8> = 0x50..=0x5f;
-/// The longest magic.
+/// Bytes of the longest magic number.
 const LONGEST_MAGIC: u64 = 6;
 
 /// How a file is packed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Packing {
-    /// Not at all.
+    /// Not packed: the raw image.
     Raw,
-    /// `.xz`
+    /// Packed with xz.
     Xz,
-    /// `.gz`
+    /// Packed with gzip.
     Gz,
-    /// `.zst`
+    /// Packed with zstd.
     Zst,
-    /// `.bz2`
+    /// Packed with bzip2.
     Bz2,
     /// `.zip` with one file in it
     Zip,
@@ -131,7 +131,7 @@ impl Opened {
         file.seek(SeekFrom::Start(0)).map_err(failed)?;
         let share = Share::now();
         let consumed = Arc::new(AtomicU64::new(0));
-        let counted = |file| Counted { file, consumed: Arc::clone(&consumed) };
+        let counted = |file| CountingReader { file, consumed: Arc::clone(&consumed) };
         let buffered = |file| BufReader::with_capacity(to_usize(MIB), counted(file));
         let streams = |file: &File, magics, padded| {
             Ok(Streams { file: Arc::new(file.try_clone().map_err(failed)?), length: metadata.len(), magics, padded })

@@ -1,4 +1,4 @@
-//! The one file in a zip: found through the directory at the zip's end, then unpacked as it is read.
+//! Finds the one file in a zip through the directory at its end, and unpacks it while it is read.
 //!
 //! Read here and not by a library, because people's archivers do not keep to the format where files are long: macOS' writes sizes and
 //! places without what is beyond 32 bits, and no zip64. What the directory says is believed as far as the file's checksum bears it out.

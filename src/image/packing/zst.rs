@@ -79,7 +79,7 @@ struct Frame {
 }
 
 impl Drop for Frame {
-    /// Its thread finds nobody who takes its chunks, and ends.
+    /// Its thread finds that the receiver of its chunks has gone, and ends.
     fn drop(&mut self) {
         self.chunks = None;
         if let Some(thread) = self.thread.take()

@@ -1,4 +1,4 @@
-//! When the panel beeps: once for each outcome, and never for one that stood there before anybody listened.
+//! Decides when the panel beeps: once for each outcome, and never for one that was there before the panel started.
 
 use std::collections::BTreeMap;
 
@@ -10,9 +10,9 @@ pub const BEL: &str = "\u{7}";
 /// A slot, as far as it concerns the bell.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Heard<'a> {
-    /// The slot.
+    /// The name of the slot.
     pub slot: &'a str,
-    /// Its sign's code.
+    /// The code of the slot's sign.
     pub sign: &'a str,
     /// The attempt it speaks of.
     pub attempt: Option<u64>,

@@ -1,4 +1,4 @@
-//! Letters of five rows, made of one sign that every console font has.
+//! Letters five rows high, made of one character that every console font has.
 
 use ratatui::buffer::Buffer;
 use ratatui::style::Style;

@@ -1,17 +1,17 @@
-//! What is on the panel: plain data, from whatever tells of a station.
+//! The contents of the panel as plain data, made from the state of a station.
 
 use std::time::Duration;
 
 use crate::panel::lines::local_time;
 use crate::station::reason::Fact;
-use crate::station::sign::Call;
+use crate::station::sign::OperatorAction;
 use crate::station::units::Bytes;
 use crate::station::view::View;
 
 /// Everything that is shown.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Board {
-    /// The station's name.
+    /// The name of the station.
     pub station: String,
     /// How the station itself is.
     pub health: Health,
@@ -21,7 +21,7 @@ pub struct Board {
     pub slots: Vec<BoardSlot>,
     /// Good cards since midnight.
     pub passed: u64,
-    /// Bad ones.
+    /// Bad cards since midnight.
     pub failed: u64,
     /// When the last shift ended, as people read it, and the flash log's head then.
     pub anchor: Option<(String, String)>,
@@ -38,7 +38,7 @@ pub struct Board {
 /// How the station itself is.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Health {
-    /// It works.
+    /// The station has no fault.
     #[default]
     Well,
     /// Nothing new is begun, for this reason.
@@ -47,12 +47,12 @@ pub enum Health {
     Down(Option<String>),
 }
 
-/// A model.
+/// A model, as the panel shows it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct BoardModel {
     /// As slots name it.
     pub name: String,
-    /// `BRAND/MODEL`.
+    /// The device the model is for: `BRAND/MODEL`.
     pub device: String,
     /// The image's file and digest; nothing where none may be written.
     pub image: Option<(String, String)>,
@@ -60,19 +60,19 @@ pub struct BoardModel {
     pub order: Option<(u32, u32)>,
 }
 
-/// A slot.
+/// A slot, as the panel shows it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BoardSlot {
     /// As on its sticker.
     pub name: String,
     /// The model it is for.
     pub model: String,
-    /// The sign's code.
+    /// The code of the sign.
     pub sign: String,
     /// The sign's word in English.
     pub word: String,
     /// What it asks for.
-    pub call: Call,
+    pub call: OperatorAction,
     /// Why, where there is a reason.
     pub why: Option<Why>,
     /// What to do: its code.
@@ -87,25 +87,25 @@ pub struct BoardSlot {
     pub identify: bool,
 }
 
-/// A reason.
+/// Why a slot shows what it shows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Why {
-    /// Its code.
+    /// The code of the reason.
     pub code: String,
     /// Its facts, by name.
     pub facts: Vec<(String, Fact)>,
-    /// In English.
+    /// The reason as a sentence in English, for a code without a translation.
     pub text: String,
 }
 
 /// How far a step has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct BoardProgress {
-    /// Bytes done.
+    /// Bytes done in this step.
     pub done: Bytes,
-    /// Of so many.
+    /// Bytes of the whole step.
     pub of: Bytes,
-    /// Bytes a second.
+    /// Bytes per second in this step.
     pub rate: Option<Bytes>,
     /// Time left in this step.
     pub left: Option<Duration>,

@@ -1,4 +1,4 @@
-//! The picture: a header that says what is being made, a cell a slot, a footer that says how the station is.
+//! Draws the panel: a header with what is being made, a cell for each slot, a footer with the state of the station.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -9,7 +9,7 @@ use super::board::{Board, BoardModel, BoardSlot, Health};
 use super::language::Language;
 use crate::panel::lines::clock;
 use crate::station::reason::Fact;
-use crate::station::sign::Call;
+use crate::station::sign::OperatorAction;
 use crate::station::standing::LogNote;
 
 /// The smallest cell in which a slot's name and word can be read.
@@ -236,13 +236,13 @@ fn grid(buffer: &mut Buffer, area: Rect, board: &Board, language: &Language) {
 fn worst_first(buffer: &mut Buffer, area: Rect, board: &Board, language: &Language) {
     let mut slots: Vec<&BoardSlot> = board.slots.iter().collect();
     slots.sort_by_key(|slot| match slot.call {
-        Call::StationFault => 0,
-        Call::TakeBad => 1,
-        Call::Nothing => 2,
-        Call::TakeAside => 3,
-        Call::TakeGood => 4,
-        Call::PutIn => 5,
-        Call::Wait => 6,
+        OperatorAction::StationFault => 0,
+        OperatorAction::TakeBad => 1,
+        OperatorAction::Nothing => 2,
+        OperatorAction::TakeAside => 3,
+        OperatorAction::TakeGood => 4,
+        OperatorAction::PutIn => 5,
+        OperatorAction::Wait => 6,
     });
     for (row, slot) in (0..area.height).zip(slots) {
         bar(buffer, area, row, &format!(" {} {} {}", mark(slot.call), slot.name, language.word(slot)), style(slot.call));
@@ -251,37 +251,37 @@ fn worst_first(buffer: &mut Buffer, area: Rect, board: &Board, language: &Langua
 
 /// Colours say again what the word says. Black on a light ground or white on red: readable for every eye, and never bold black, which a
 /// kernel console shows grey.
-fn style(call: Call) -> Style {
+fn style(call: OperatorAction) -> Style {
     match call {
-        Call::PutIn => Style::new().fg(Color::Gray),
-        Call::Nothing => Style::new().fg(Color::Magenta),
-        Call::Wait => Style::new().fg(Color::Cyan),
-        Call::TakeGood => Style::new().fg(Color::Black).bg(Color::Green),
-        Call::TakeAside => Style::new().fg(Color::Black).bg(Color::Yellow),
-        Call::TakeBad | Call::StationFault => Style::new().fg(Color::White).bg(Color::Red).add_modifier(Modifier::BOLD),
+        OperatorAction::PutIn => Style::new().fg(Color::Gray),
+        OperatorAction::Nothing => Style::new().fg(Color::Magenta),
+        OperatorAction::Wait => Style::new().fg(Color::Cyan),
+        OperatorAction::TakeGood => Style::new().fg(Color::Black).bg(Color::Green),
+        OperatorAction::TakeAside => Style::new().fg(Color::Black).bg(Color::Yellow),
+        OperatorAction::TakeBad | OperatorAction::StationFault => Style::new().fg(Color::White).bg(Color::Red).add_modifier(Modifier::BOLD),
     }
 }
 
 /// The same as a shape: what the hand does.
-fn mark(call: Call) -> char {
+fn mark(call: OperatorAction) -> char {
     match call {
-        Call::PutIn => '↓',
-        Call::Wait => '·',
-        Call::TakeGood => '↑',
-        Call::TakeAside => '?',
-        Call::TakeBad | Call::StationFault => '!',
-        Call::Nothing => '-',
+        OperatorAction::PutIn => '↓',
+        OperatorAction::Wait => '·',
+        OperatorAction::TakeGood => '↑',
+        OperatorAction::TakeAside => '?',
+        OperatorAction::TakeBad | OperatorAction::StationFault => '!',
+        OperatorAction::Nothing => '-',
     }
 }
 
 /// And as a frame, which is told apart from afar: full for good, hatched for bad, dotted for neither, a thin line for all others.
-fn frame(call: Call) -> char {
+fn frame(call: OperatorAction) -> char {
     match call {
-        Call::TakeGood => '█',
-        Call::TakeBad | Call::StationFault => '▓',
-        Call::TakeAside => '▒',
-        Call::Nothing => '░',
-        Call::PutIn | Call::Wait => ' ',
+        OperatorAction::TakeGood => '█',
+        OperatorAction::TakeBad | OperatorAction::StationFault => '▓',
+        OperatorAction::TakeAside => '▒',
+        OperatorAction::Nothing => '░',
+        OperatorAction::PutIn | OperatorAction::Wait => ' ',
     }
 }
 
@@ -359,7 +359,7 @@ fn news(slot: &BoardSlot, language: &Language, width: u16) -> (Vec<Line>, Vec<Li
     // A cause that several slots share stands once, below all cells.
     let why = slot.why.as_ref().filter(|why| why.code != "reader-lost");
     let why = why.map(|why| lines(&capitalised(&language.reason(why)), bright())).unwrap_or_default();
-    let todo = if slot.call == Call::Wait { Vec::new() } else { lines(&language.todo(slot).to_uppercase(), bright()) };
+    let todo = if slot.call == OperatorAction::Wait { Vec::new() } else { lines(&language.todo(slot).to_uppercase(), bright()) };
     (why, todo)
 }
 
@@ -418,12 +418,12 @@ fn bright() -> Style {
 }
 
 /// Of a word in large letters, which are made of full cells.
-fn foreground(call: Call) -> Style {
+fn foreground(call: OperatorAction) -> Style {
     let style = style(call);
     Style::new().fg(style.bg.or(style.fg).unwrap_or(Color::White))
 }
 
-fn outline(buffer: &mut Buffer, area: Rect, call: Call) {
+fn outline(buffer: &mut Buffer, area: Rect, call: OperatorAction) {
     let sign = frame(call);
     let style = foreground(call);
     let thin = sign == ' ';

@@ -1,4 +1,4 @@
-//! The panel in the operator's language: a small file each, with every code of `station::reason` and the panel's own phrases.
+//! The panel in the operator's language: a small file for each, with every code of `station::reason` and the panel's own phrases.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -26,7 +26,7 @@ const SOLD: [u64; 10] = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
 /// One decimal gigabyte, as on a card's label.
 const GB: u64 = 1_000_000_000;
 
-/// One language, whole.
+/// The words of one language, every one of them.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Language {
@@ -41,7 +41,7 @@ pub struct Language {
     todo: BTreeMap<String, String>,
     /// By the code of a reason, with `{facts}`.
     reasons: BTreeMap<String, String>,
-    /// The panel's own.
+    /// Words that belong to the panel itself, by key.
     panel: BTreeMap<String, String>,
 }
 
@@ -86,7 +86,7 @@ impl Language {
         }
     }
 
-    /// Why.
+    /// The reason in this language; in English if the code has no translation.
     #[must_use]
     pub fn reason(&self, why: &Why) -> String {
         let Some(pattern) = self.reasons.get(&why.code) else { return why.text.clone() };
@@ -135,8 +135,8 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::station::instruction::Instruction;
     use crate::station::reason::{REASONS, SIGNS};
-    use crate::station::todo::Instruction;
 
     fn places(pattern: &str) -> BTreeSet<&str> {
         pattern.split('{').skip(1).map(|rest| rest.split('}').next().expect("it ends")).collect()

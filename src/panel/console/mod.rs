@@ -1,4 +1,4 @@
-//! The operator's panel: every slot a cell, read from three metres away with gloves on.
+//! The operator's panel: a cell for each slot, made to be read from three metres away.
 //!
 //! A picture is a function of a [`board::Board`] and a [`language::Language`], drawn into the cells of a terminal ([`draw`]); whoever
 //! shows it sends to the terminal only the cells that changed. Words say what is so, colours and borders say it again, and nobody

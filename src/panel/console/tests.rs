@@ -1,4 +1,4 @@
-//! The picture as an operator meets it: every sign, every language, every size of a screen.
+//! Tests of the panel with every sign, every language and every size of a screen.
 
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
-//! The kernel's LED class: a directory an LED, a file an attribute (Documentation/leds/leds-class.rst).
+//! The LED class of the kernel: a directory for each LED, a file for each attribute (Documentation/leds/leds-class.rst).
 //!
-//! Blinking is the kernel's own work, by its triggers `pattern` and `timer`: it costs nothing here, and goes on when nobody is left.
+//! The kernel does the blinking, by its triggers `pattern` and `timer`. It needs no work here, and goes on when the station has ended.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -72,7 +72,7 @@ impl LedClass for SysfsLeds {
 /// How well an LED does what it was told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Means {
-    /// Beat by beat.
+    /// Exactly, beat by beat.
     Exactly,
     /// This kernel has no trigger `pattern` now: lit and dark by turns.
     Evenly,

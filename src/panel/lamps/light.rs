@@ -1,15 +1,15 @@
-//! What a lamp shows: a pure table from what a slot asks of the operator to colour and rhythm, and from those to each LED of a lamp.
+//! What a lamp shows: a pure table from the action a slot asks for to colour and rhythm, and from those to each LED of a lamp.
 //!
-//! The rhythm alone says everything, so that one LED of any colour is enough; colours say it again. Of several LEDs the green one is
-//! lit for a proven card and for nothing else.
+//! The rhythm alone says everything, so that one LED of any colour is enough; the colours repeat it. In a lamp of several LEDs the green
+//! one is lit for a proven card only.
 
 use crate::station::lamp::Lamp;
-use crate::station::sign::Call;
+use crate::station::sign::OperatorAction;
 
 /// What a lamp shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Light {
-    /// Nothing.
+    /// No LED is lit.
     Dark,
     /// This colour, where the lamp has it, in this rhythm.
     Lit(Colour, Rhythm),
@@ -18,22 +18,22 @@ pub enum Light {
 /// A colour, as far as a lamp has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Colour {
-    /// Proven.
+    /// The card is proven.
     Green,
     /// Bad, or not to be trusted.
     Red,
     /// Neither good nor bad.
     Yellow,
-    /// Busy.
+    /// A card is busy.
     Blue,
-    /// None of these.
+    /// Neither good, bad nor busy.
     White,
 }
 
 /// How a lamp blinks. Each is told from every other without its colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Rhythm {
-    /// It does not.
+    /// It is lit all the time.
     Steady,
     /// A second on, a second off.
     Slow,
@@ -50,24 +50,24 @@ pub enum Rhythm {
 /// A time in which an LED is lit or dark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Beat {
-    /// Lit?
+    /// Whether the LED is lit.
     pub lit: bool,
-    /// For so many milliseconds.
+    /// How long, in milliseconds.
     pub ms: u16,
 }
 
 /// What one LED does.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Program {
-    /// It is dark.
+    /// The LED is dark.
     Dark,
-    /// It is lit.
+    /// The LED is lit all the time.
     Steady(Colour),
     /// It blinks, over and over.
     Blink {
         /// Where it can take every colour.
         colour: Colour,
-        /// So.
+        /// The beats of one round.
         beats: Vec<Beat>,
         /// Where only an even rhythm can be had: lit and dark, in milliseconds.
         even: (u16, u16),
@@ -78,19 +78,19 @@ pub enum Program {
 
 impl Light {
     /// What a slot shows that asks for this, and is, or is not, looked for. While a station has a fault all its slots ask for
-    /// [`Call::StationFault`].
+    /// [`OperatorAction::StationFault`].
     #[must_use]
-    pub fn of(call: Call, identify: bool) -> Self {
+    pub fn of(call: OperatorAction, identify: bool) -> Self {
         if identify {
             return Self::Lit(Colour::White, Rhythm::Flicker);
         }
         match call {
-            Call::PutIn => Self::Dark,
-            Call::Wait => Self::Lit(Colour::Blue, Rhythm::Slow),
-            Call::TakeGood => Self::Lit(Colour::Green, Rhythm::Steady),
-            Call::TakeAside | Call::Nothing => Self::Lit(Colour::Yellow, Rhythm::Double),
-            Call::TakeBad => Self::Lit(Colour::Red, Rhythm::Fast),
-            Call::StationFault => Self::Lit(Colour::Red, Rhythm::Alternating),
+            OperatorAction::PutIn => Self::Dark,
+            OperatorAction::Wait => Self::Lit(Colour::Blue, Rhythm::Slow),
+            OperatorAction::TakeGood => Self::Lit(Colour::Green, Rhythm::Steady),
+            OperatorAction::TakeAside | OperatorAction::Nothing => Self::Lit(Colour::Yellow, Rhythm::Double),
+            OperatorAction::TakeBad => Self::Lit(Colour::Red, Rhythm::Fast),
+            OperatorAction::StationFault => Self::Lit(Colour::Red, Rhythm::Alternating),
         }
     }
 
@@ -195,45 +195,45 @@ mod tests {
         let (one, two) = (lamp(&["led"]), lamp(&["green", "red"]));
         let (three, all) = (lamp(&["green", "red", "blue"]), lamp(&["green", "red", "yellow", "blue"]));
         let told = [
-            (Call::PutIn, "led -", "green -, red -", "green -, red -, blue -", "green -, red -, yellow -, blue -"),
+            (OperatorAction::PutIn, "led -", "green -, red -", "green -, red -, blue -", "green -, red -, yellow -, blue -"),
             (
-                Call::Wait,
+                OperatorAction::Wait,
                 "led 1000(1000)",
                 "green -, red 1000(1000)",
                 "green -, red -, blue 1000(1000)",
                 "green -, red -, yellow -, blue 1000(1000)",
             ),
-            (Call::TakeGood, "led =", "green =, red -", "green =, red -, blue -", "green =, red -, yellow -, blue -"),
+            (OperatorAction::TakeGood, "led =", "green =, red -", "green =, red -, blue -", "green =, red -, yellow -, blue -"),
             (
-                Call::TakeAside,
+                OperatorAction::TakeAside,
                 "led 200(200)200(1400)",
                 "green -, red 200(200)200(1400)",
                 "green -, red -, blue 200(200)200(1400)",
                 "green -, red -, yellow 200(200)200(1400), blue -",
             ),
             (
-                Call::TakeBad,
+                OperatorAction::TakeBad,
                 "led 100(100)",
                 "green -, red 100(100)",
                 "green -, red 100(100), blue -",
                 "green -, red 100(100), yellow -, blue -",
             ),
             (
-                Call::Nothing,
+                OperatorAction::Nothing,
                 "led 200(200)200(1400)",
                 "green -, red 200(200)200(1400)",
                 "green -, red -, blue 200(200)200(1400)",
                 "green -, red -, yellow 200(200)200(1400), blue -",
             ),
             (
-                Call::StationFault,
+                OperatorAction::StationFault,
                 "led 600(200)200(200)",
                 "green -, red 600(200)200(200)",
                 "green -, red 600(600), blue (600)600",
                 "green -, red 600(600), yellow -, blue (600)600",
             ),
         ];
-        assert_eq!(told.map(|row| row.0), Call::ALL);
+        assert_eq!(told.map(|row| row.0), OperatorAction::ALL);
         for (call, on_one, on_two, on_three, on_all) in told {
             let light = Light::of(call, false);
             let seen = [&one, &two, &three, &all].map(|lamp| drawn(light, lamp, false));
@@ -243,7 +243,7 @@ mod tests {
 
     #[test]
     fn whoever_looks_for_a_slot_sees_the_same_whatever_it_asks_for() {
-        for call in Call::ALL {
+        for call in OperatorAction::ALL {
             assert_eq!(drawn(Light::of(call, true), &lamp(&["green", "red"]), false), "green -, red 40(40)");
             assert_eq!(drawn(Light::of(call, true), &lamp(&["led"]), true), "led 40(40)");
         }
@@ -253,10 +253,10 @@ mod tests {
     fn green_is_lit_for_a_proven_card_and_for_nothing_else_where_another_colour_is_there() {
         for lamp in every_lamp() {
             let alone = lamp.leds().len() == 1;
-            for (call, identify) in Call::ALL.into_iter().flat_map(|call| [(call, false), (call, true)]) {
+            for (call, identify) in OperatorAction::ALL.into_iter().flat_map(|call| [(call, false), (call, true)]) {
                 for odd in [false, true] {
                     let programs = Light::of(call, identify).programs(&lamp, odd);
-                    let proven = call == Call::TakeGood && !identify;
+                    let proven = call == OperatorAction::TakeGood && !identify;
                     let steady = programs.iter().filter(|led| matches!(led, Program::Steady(_))).count();
                     assert_eq!(steady, usize::from(proven), "steady means proven: {lamp:?} {call:?}");
                     if !proven && !alone {
@@ -274,11 +274,12 @@ mod tests {
 
     #[test]
     fn one_led_tells_all_lights_apart_in_any_colour_also_where_only_even_rhythms_can_be_had() {
-        let lights: BTreeSet<&str> = Call::ALL.iter().filter(|call| **call != Call::Nothing).map(|call| call.code()).collect();
+        let lights: BTreeSet<&str> =
+            OperatorAction::ALL.iter().filter(|call| **call != OperatorAction::Nothing).map(|call| call.code()).collect();
         for lamp in every_lamp() {
             let mut exact = BTreeSet::new();
             let mut even = BTreeSet::new();
-            for (call, identify) in Call::ALL.into_iter().map(|call| (call, false)).chain([(Call::Wait, true)]) {
+            for (call, identify) in OperatorAction::ALL.into_iter().map(|call| (call, false)).chain([(OperatorAction::Wait, true)]) {
                 let programs = Light::of(call, identify).programs(&lamp, false);
                 exact.insert(
                     programs
@@ -309,9 +310,12 @@ mod tests {
     #[test]
     fn lamps_beside_each_other_alternate_and_one_led_is_lit_when_the_other_is_dark() {
         let three = lamp(&["green", "red", "blue"]);
-        let fault = Light::of(Call::StationFault, false);
+        let fault = Light::of(OperatorAction::StationFault, false);
         assert_eq!(drawn(fault, &three, true), "green -, red (600)600, blue 600(600)");
         assert_eq!(drawn(fault, &lamp(&["led"]), true), "led (200)200(200)600");
-        assert_eq!(drawn(Light::of(Call::Wait, false), &three, true), drawn(Light::of(Call::Wait, false), &three, false));
+        assert_eq!(
+            drawn(Light::of(OperatorAction::Wait, false), &three, true),
+            drawn(Light::of(OperatorAction::Wait, false), &three, false)
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! Lamps: the LEDs at the slots, which say what the console says, to somebody who does not read it.
+//! Lamps: the LEDs at the slots. They show what the console shows, to people who cannot see it.
 //!
 //! [`light`] is what a lamp shows, a pure table; [`led`] has the kernel show it; [`writer`] is one lamp. Here are the threads: one that
 //! looks at the view, and one for each lamp, so that a light whose USB cable hangs keeps no other lamp from telling the truth. None of
@@ -16,7 +16,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crate::station::lamp::SlotLamp;
-use crate::station::sign::Call;
+use crate::station::sign::OperatorAction;
 use crate::station::view::View;
 use led::LedClass;
 use light::Light;
@@ -70,7 +70,7 @@ impl<T: Clone> Told<T> {
 }
 
 impl Lamps {
-    /// Has lamps, once they are named, show what `view` says; nothing where nobody is left who decides, which is a fault.
+    /// Has lamps, once they are named, show what `view` says; `None` if the deciding task has stopped, which is a fault.
     ///
     /// # Errors
     /// When the thread cannot be made.
@@ -85,7 +85,7 @@ impl Lamps {
     }
 
     /// From now on these are the lamps. Those that are none any more go dark.
-    pub fn turn_to(&self, lamps: Vec<SlotLamp>) {
+    pub fn set_lamps(&self, lamps: Vec<SlotLamp>) {
         self.wanted.tell(|wanted| {
             wanted.lamps = lamps;
             wanted.edition += 1;
@@ -116,7 +116,7 @@ fn follow<C>(class: &C, view: impl Fn() -> Option<View>, told: &Told<Wanted>)
 where
     C: LedClass + Clone + Send + 'static,
 {
-    let fault = Light::of(Call::StationFault, false);
+    let fault = Light::of(OperatorAction::StationFault, false);
     let mut lamps: Vec<Running> = Vec::new();
     let mut edition = 0;
     loop {
@@ -249,7 +249,7 @@ mod tests {
     fn lamps(leds: &RamLeds, shown: &Shown, lamps: &[SlotLamp]) -> Lamps {
         let shown = Arc::clone(shown);
         let running = Lamps::spawn(leds.clone(), move || shown.lock().expect("no test panics here").clone()).expect("a thread");
-        running.turn_to(lamps.to_vec());
+        running.set_lamps(lamps.to_vec());
         running
     }
 
@@ -308,9 +308,9 @@ mod tests {
         let view_now = shown(&[("A1", Sign::Passed), ("A2", Sign::Empty)]);
         let running = lamps(&leds, &view_now, &[one("A1", "a"), one("A2", "b")]);
         wait_for("the first is green", || is_green(&leds, "a"));
-        running.turn_to(vec![one("A1", "b"), one("A2", "c")]);
+        running.set_lamps(vec![one("A1", "b"), one("A2", "c")]);
         wait_for("green moved with its slot", || is_green(&leds, "b") && leds.get("a", "brightness") == "0");
-        running.turn_to(Vec::new());
+        running.set_lamps(Vec::new());
         wait_for("and nothing is lit", || {
             ["a", "b", "c"].iter().all(|led| leds.trigger(led) == "none" && leds.get(led, "brightness") == "0")
         });

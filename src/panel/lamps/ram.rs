@@ -1,5 +1,5 @@
-//! LEDs in memory, for tests, with the kernel's rules: attributes of a trigger are there with it, a trigger that is not there is
-//! refused, an LED that is unplugged is gone and comes back as new.
+//! LEDs in memory, for tests, with the rules of the kernel: the attributes of a trigger exist with it, an unknown trigger is refused, and
+//! an LED that is unplugged is gone and comes back as new.
 
 use std::collections::BTreeMap;
 use std::io;

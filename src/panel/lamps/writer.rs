@@ -1,4 +1,4 @@
-//! One lamp: what it is to show is written to its LEDs when it changes, and again when one of them was plugged in anew.
+//! One lamp: writes to its LEDs when what they show changes, and again when one of them was plugged in anew.
 
 use std::{fmt, io};
 
@@ -6,17 +6,17 @@ use super::led::{self, LedClass, Means};
 use super::light::{Light, Program};
 use crate::station::lamp::{Lamp, fits};
 
-/// What whoever looks after the station should know of an LED. Said once, and once more when it is well again.
+/// A problem of an LED that the engineer should know. It is reported once, and once more when it is over.
 #[derive(Debug)]
 pub enum News {
     /// It does not show what it should.
     Ill {
         /// The LED, as it is configured.
         led: String,
-        /// Why.
+        /// Why it could not be switched.
         error: io::Error,
     },
-    /// It does again.
+    /// It shows again what it should.
     Well {
         /// The LED, as it is configured.
         led: String,
@@ -26,7 +26,7 @@ pub enum News {
         /// The LED, as it is configured.
         led: String,
     },
-    /// It cannot blink.
+    /// It cannot blink at all.
     Still {
         /// The LED, as it is configured.
         led: String,
@@ -143,7 +143,7 @@ impl Bulb {
     }
 }
 
-/// One lamp.
+/// A lamp and what its LEDs were last told.
 #[derive(Debug)]
 pub struct LampWriter<C> {
     class: C,
@@ -160,7 +160,7 @@ impl<C: LedClass> LampWriter<C> {
         Self { class, lamp, odd, bulbs, light: Light::Dark }
     }
 
-    /// Shows this.
+    /// Shows this light, and returns what the engineer should know of the LEDs.
     pub fn show(&mut self, light: Light) -> Vec<News> {
         self.light = light;
         let mut parts: Vec<(&mut Bulb, Program)> = self.bulbs.iter_mut().zip(light.programs(&self.lamp, self.odd)).collect();
@@ -180,14 +180,14 @@ impl<C: LedClass> LampWriter<C> {
 mod tests {
     use super::super::ram::RamLeds;
     use super::*;
-    use crate::station::sign::Call;
+    use crate::station::sign::OperatorAction;
 
     fn writer(leds: &RamLeds, keys: &[(&str, &str)]) -> LampWriter<RamLeds> {
         let lamp = Lamp::of_keys(|key| keys.iter().find(|(other, _)| *other == key).map(|(_, name)| (*name).to_owned())).expect("a lamp");
         LampWriter::new(leds.clone(), lamp, false)
     }
 
-    fn light(call: Call) -> Light {
+    fn light(call: OperatorAction) -> Light {
         Light::of(call, false)
     }
 
@@ -199,11 +199,11 @@ mod tests {
     fn what_is_shown_already_is_not_written_again() {
         let leds = RamLeds::with(&["g", "r"]);
         let mut lamp = writer(&leds, &[("green", "g"), ("red", "r")]);
-        assert!(lamp.show(light(Call::Wait)).is_empty());
+        assert!(lamp.show(light(OperatorAction::Wait)).is_empty());
         assert!(!leds.writes().is_empty());
-        assert!(lamp.show(light(Call::Wait)).is_empty() && lamp.look_after().is_empty());
+        assert!(lamp.show(light(OperatorAction::Wait)).is_empty() && lamp.look_after().is_empty());
         assert_eq!(leds.writes(), [], "nothing changed");
-        lamp.show(light(Call::TakeBad));
+        lamp.show(light(OperatorAction::TakeBad));
         assert!(leds.writes().iter().all(|(led, ..)| led == "r"), "green was dark and stays so");
     }
 
@@ -211,11 +211,11 @@ mod tests {
     fn what_was_shown_goes_out_before_anything_else_is_lit() {
         let leds = RamLeds::with(&["g", "r"]);
         let mut lamp = writer(&leds, &[("green", "g"), ("red", "r")]);
-        for (from, to) in [(Call::TakeGood, Call::TakeBad), (Call::TakeBad, Call::TakeGood)] {
+        for (from, to) in [(OperatorAction::TakeGood, OperatorAction::TakeBad), (OperatorAction::TakeBad, OperatorAction::TakeGood)] {
             lamp.show(light(from));
             leds.writes();
             lamp.show(light(to));
-            let goes_out = if from == Call::TakeGood { "g" } else { "r" };
+            let goes_out = if from == OperatorAction::TakeGood { "g" } else { "r" };
             let order: Vec<String> = leds.writes().into_iter().map(|(led, ..)| led).collect();
             let first_other = order.iter().position(|led| led != goes_out).expect("the other is lit");
             assert!(first_other > 0 && order[first_other..].iter().all(|led| led != goes_out), "{order:?}");
@@ -226,12 +226,12 @@ mod tests {
     fn a_light_that_is_unplugged_is_said_once_and_lit_again_when_it_is_back() {
         let leds = RamLeds::with(&["g", "r"]);
         let mut lamp = writer(&leds, &[("green", "g"), ("red", "r")]);
-        lamp.show(light(Call::TakeGood));
+        lamp.show(light(OperatorAction::TakeGood));
         leds.unplug("g");
         assert_eq!(said(&lamp.look_after()), ["there is no LED g in /sys/class/leds: it is lit when it is back"]);
-        assert!(lamp.look_after().is_empty() && lamp.show(light(Call::TakeBad)).is_empty(), "said once");
+        assert!(lamp.look_after().is_empty() && lamp.show(light(OperatorAction::TakeBad)).is_empty(), "said once");
         assert_eq!(leds.trigger("r"), "pattern", "and the other LED goes on");
-        lamp.show(light(Call::TakeGood));
+        lamp.show(light(OperatorAction::TakeGood));
         leds.plug("g");
         assert_eq!(said(&lamp.look_after()), ["the LED g shows again what it should"]);
         assert_eq!(leds.get("g", "brightness"), "255");
@@ -241,7 +241,7 @@ mod tests {
     fn a_light_that_was_plugged_in_anew_or_switched_by_somebody_else_shows_the_same_as_before() {
         let leds = RamLeds::with(&["a"]);
         let mut lamp = writer(&leds, &[("led", "a")]);
-        for call in Call::ALL {
+        for call in OperatorAction::ALL {
             lamp.show(light(call));
             let (trigger, brightness) = (leds.trigger("a"), leds.get("a", "brightness"));
             leds.plug("a");
@@ -256,11 +256,11 @@ mod tests {
         let leds = RamLeds::with(&["a"]);
         leds.have_triggers(&["none", "timer"]);
         let mut lamp = writer(&leds, &[("led", "a")]);
-        let news = said(&lamp.show(light(Call::Wait)));
+        let news = said(&lamp.show(light(OperatorAction::Wait)));
         assert!(news.len() == 1 && news[0].contains("modprobe ledtrig-pattern"), "{news:?}");
-        assert!(lamp.show(light(Call::TakeBad)).is_empty());
+        assert!(lamp.show(light(OperatorAction::TakeBad)).is_empty());
         leds.have_triggers(&["none"]);
-        let news = said(&lamp.show(light(Call::Wait)));
+        let news = said(&lamp.show(light(OperatorAction::Wait)));
         assert!(news.len() == 1 && news[0].contains("modprobe -a ledtrig-pattern ledtrig-timer"), "{news:?}");
         assert_eq!(leds.get("a", "brightness"), "0", "what cannot blink never looks good");
     }
@@ -269,17 +269,17 @@ mod tests {
     fn a_name_with_a_star_is_the_one_led_that_fits_and_stays_it_while_it_is_there() {
         let leds = RamLeds::with(&["input3::capslock", "input3::numlock"]);
         let mut lamp = writer(&leds, &[("led", "input*::capslock")]);
-        lamp.show(light(Call::TakeGood));
+        lamp.show(light(OperatorAction::TakeGood));
         assert_eq!(leds.get("input3::capslock", "brightness"), "255");
         leds.plug("input4::capslock");
-        assert!(lamp.show(light(Call::PutIn)).is_empty(), "a second keyboard changes nothing");
+        assert!(lamp.show(light(OperatorAction::PutIn)).is_empty(), "a second keyboard changes nothing");
         assert_eq!(leds.get("input3::capslock", "brightness"), "0");
-        lamp.show(light(Call::TakeGood));
+        lamp.show(light(OperatorAction::TakeGood));
         leds.unplug("input3::capslock");
         lamp.look_after();
         assert_eq!(leds.get("input4::capslock", "brightness"), "255", "the keyboard was put into another socket");
         leds.plug("input5::capslock");
-        let news = said(&writer(&leds, &[("led", "input*::capslock")]).show(light(Call::PutIn)));
+        let news = said(&writer(&leds, &[("led", "input*::capslock")]).show(light(OperatorAction::PutIn)));
         assert!(news[0].contains("several are called so (input4::capslock, input5::capslock): name one of them"), "{news:?}");
     }
 }

@@ -1,14 +1,14 @@
-//! Admission: may this card be erased? Pure rules, asked in one order; the first no is what the operator reads.
+//! Admission: decides whether a card may be erased. The rules are asked in one order; the first that refuses is shown to the operator.
 
 use super::cabling::compare;
+use crate::station::types::armed::Armed;
 use crate::station::types::card::{Bus, Use};
 use crate::station::types::outcome::Refusal;
-use crate::station::types::record::Armed;
 use crate::station::types::settings::Policy;
 use crate::station::types::sizes::is_sold_as;
 use crate::station::types::survey::Survey;
 
-/// Does nobody use it?
+/// Checks that nothing uses the disk.
 ///
 /// # Errors
 /// The use that says most.
@@ -80,7 +80,7 @@ pub fn admit(survey: &Survey, image: Option<&Armed>, policy: &Policy) -> Result<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::station::status::todo::Instruction;
+    use crate::station::status::instruction::Instruction;
     use crate::station::testing::{image, survey};
     use crate::station::types::port::{Chain, Port};
     use crate::station::types::settings::OwnDisk;

@@ -1,7 +1,7 @@
-//! What a slot's port hangs on: taught once, and compared with what is there now.
+//! Compares what a slot's port hangs on with what was taught.
 //!
-//! A port says where; a chain says through what. A hub put into another socket, or a reader exchanged for another, leaves ports that
-//! look the same and are other places: only the chain tells.
+//! A port names a place; a chain names the devices on the way to it. A hub in another socket, or a reader exchanged for another, gives
+//! ports with the same names that are other places. Only the chain shows this.
 
 use std::collections::BTreeSet;
 

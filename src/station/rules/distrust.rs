@@ -1,4 +1,5 @@
-//! Images whose staged copy is damaged or cannot be read. The station's fault is never the card's: no card is begun with such an image.
+//! Images whose staged copy is damaged or cannot be read. This is a fault of the station, never of a card: no card is started with such an
+//! image.
 //!
 //! ```text
 //!              a card, or a check of the copy, finds it
@@ -11,8 +12,9 @@
 //! ```
 
 use super::{Effect, Station};
+use crate::station::types::armed::{Armed, ArmedBy, Occasion};
 use crate::station::types::outcome::{Digest, StationFault};
-use crate::station::types::record::{Armed, ArmedBy, Entry, Occasion};
+use crate::station::types::record::Entry;
 
 /// A copy that is damaged again and again is a sign of a bad disk or bad memory, and each time may cost a card its contents.
 const RESTAGES: u32 = 3;

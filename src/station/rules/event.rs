@@ -1,14 +1,14 @@
-//! What the station is told, and what it wants done about it: all that passes between it and the rest of the program.
+//! Events and effects: everything that passes between the station and the rest of the program.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::station::status::view::{Anchor, DayCount};
 use crate::station::types::card::{Card, Visit};
-use crate::station::types::command::{Command, Denied, RequestId, Who};
 use crate::station::types::outcome::{Digest, Effort, Failure, MappedProof, Proof, Refusal, StationFault};
 use crate::station::types::port::{Cabling, Port};
 use crate::station::types::record::{Attempt, AttemptNumber, Entry, Receipt, Step};
+use crate::station::types::request::{Command, Denied, RequestId, Who};
 use crate::station::types::settings::Configuration;
 use crate::station::types::survey::Survey;
 use crate::station::types::units::Bytes;
@@ -30,14 +30,14 @@ pub enum End {
     Failed(Failure),
     /// The station failed, and the card has no part in it.
     StationFault(StationFault),
-    /// The card left.
+    /// The card left while it was busy.
     Gone,
     /// It stopped because it was asked to.
     Cancelled,
 }
 
 impl End {
-    /// The card holds the image, and nobody may write to it any more.
+    /// The card holds the image, and no program may write to it any more.
     #[must_use]
     pub fn is_proof(&self) -> bool {
         matches!(self, Self::Verified(_) | Self::VerifiedMapped(_) | Self::Rechecked(_) | Self::RecheckedMapped(_))
@@ -58,7 +58,7 @@ pub enum Before {
 pub enum Event {
     /// A card is in its port. Told again with the same visit when the kernel announces it again.
     Seen {
-        /// The card.
+        /// The card that was seen.
         card: Box<Card>,
         /// It was there before anybody looked.
         before: Option<Before>,
@@ -68,7 +68,7 @@ pub enum Event {
     },
     /// That visit is over. Told once more when its device follows it at once.
     Gone {
-        /// Which.
+        /// The visit that is over.
         visit: Visit,
         /// The USB device or the host left with the card, which thus need not have been taken out.
         with_device: bool,
@@ -77,7 +77,7 @@ pub enum Event {
     Surveyed {
         /// The visit asked about.
         visit: Visit,
-        /// What was found.
+        /// What was found out about the card.
         survey: Option<Box<Survey>>,
     },
     /// The answer to [`Effect::Identify`]; nothing where the card could not be asked, or had left.
@@ -89,7 +89,7 @@ pub enum Event {
     },
     /// A thread has come this far.
     Advanced {
-        /// Its attempt.
+        /// The attempt of the thread.
         attempt: AttemptNumber,
         /// The step it is in.
         step: Step,
@@ -98,18 +98,18 @@ pub enum Event {
         /// Bytes of this step.
         of: Bytes,
     },
-    /// A thread ended.
+    /// The thread of an attempt ended.
     Ended {
-        /// Its attempt.
+        /// The attempt of the thread.
         attempt: AttemptNumber,
-        /// How.
+        /// How the thread ended.
         end: End,
-        /// What it did.
+        /// How long it took, and what was done.
         effort: Effort,
     },
     /// A thread has moved nothing for so long that it will hardly come back.
     Stalled {
-        /// Its attempt.
+        /// The attempt of the thread.
         attempt: AttemptNumber,
         /// For how long nothing moved.
         waited: Duration,
@@ -127,14 +127,14 @@ pub enum Event {
     },
     /// A staged copy cannot be read, or is not what was staged.
     ImageFault {
-        /// Which image.
+        /// The digest of the image.
         digest: Digest,
-        /// What was found.
+        /// What is wrong with the copy.
         fault: StationFault,
     },
     /// The answer to [`Effect::Restage`].
     Restaged {
-        /// Which image.
+        /// The digest of the image.
         digest: Digest,
         /// It is staged anew, or why not, as a sentence.
         result: Result<(), String>,
@@ -153,9 +153,9 @@ pub enum Event {
     Asked {
         /// To tell answers apart.
         request: RequestId,
-        /// Who.
+        /// The user who asked.
         by: Who,
-        /// What.
+        /// What they want the station to do.
         command: Command,
     },
     /// What the log has of this day, by the PC's own clock: at the start, and when another day begins.
@@ -164,7 +164,7 @@ pub enum Event {
     ShiftEnded(Anchor),
     /// The station is to stop: nothing new begins, what runs is cancelled.
     Stop,
-    /// Time passed.
+    /// Time has passed; sent ten times a second.
     Tick,
 }
 
@@ -181,7 +181,7 @@ pub enum Effect {
     RecordAsked {
         /// What they wait for.
         request: RequestId,
-        /// The entry.
+        /// The entry to record.
         entry: Box<Entry>,
     },
     /// Claim, write and prove this card.
@@ -190,14 +190,14 @@ pub enum Effect {
     Cancel(AttemptNumber),
     /// Stage this image anew from its source: its staged copy is damaged. Answered by [`Event::Restaged`].
     Restage {
-        /// Which image.
+        /// The digest of the image.
         digest: Digest,
         /// The copy that is there may be read once more: it could not be read, which need not last.
         unread: bool,
     },
-    /// Tell whoever asked.
+    /// Answer a request.
     Answer {
-        /// What was asked.
+        /// The number of the request.
         request: RequestId,
         /// Done, or why not.
         answer: Result<(), Denied>,

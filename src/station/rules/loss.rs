@@ -1,9 +1,9 @@
-//! What left a slot, and whether it can be what came back.
+//! Compares a card that left a slot with one that appears, to decide whether it came back.
 
 use std::time::Duration;
 
 use crate::station::status::sign::Hold;
-use crate::station::types::card::{Card, Identified, Visit};
+use crate::station::types::card::{Card, Identity, Visit};
 use crate::station::types::outcome::Outcome;
 use crate::station::types::port::Port;
 use crate::station::types::record::Attempt;
@@ -50,7 +50,7 @@ impl Loss {
 pub(super) enum Left {
     /// Put in by hand and not begun.
     Waiting,
-    /// Held.
+    /// Held, and never written.
     Held(Hold),
     /// Begun and not finished: contents undefined.
     Begun,
@@ -62,7 +62,7 @@ pub(super) enum Left {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct NumbersAsked {
     pub(super) visit: Visit,
-    /// How often.
+    /// How often the card was asked for its numbers.
     pub(super) times: u32,
     /// Since when it is to be asked again; nothing while it is being asked.
     pub(super) open_since: Option<Moment>,
@@ -100,6 +100,6 @@ pub(super) fn can_be(one: &Card, other: &Card) -> bool {
 
 /// Does a number of the card's own say that these two are one card?
 pub(super) fn is_identified(one: &Card, other: &Card) -> bool {
-    let known = matches!(one.identified, Identified::ByCid | Identified::ByUsb) && one.identified == other.identified;
+    let known = matches!(one.identified, Identity::Cid | Identity::UsbSerial) && one.identified == other.identified;
     known && can_be(one, other)
 }

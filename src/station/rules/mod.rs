@@ -1,12 +1,12 @@
-//! What happens in each slot, decided: a [`Station`] takes events and answers with effects.
+//! Decides what happens in each slot: a [`Station`] takes events and answers with effects.
 
 pub mod admit;
 pub mod cabling;
 mod distrust;
 mod event;
 mod loss;
+mod order_place;
 mod orders;
-mod place;
 mod proven;
 mod requests;
 mod returned;
@@ -17,12 +17,13 @@ use std::time::Duration;
 
 use super::status::sign::Hold;
 use super::status::view::{Anchor, DayCount, ModelView, View};
-use super::types::card::{Card, Identified, Visit};
+use super::types::armed::{Armed, ArmedBy};
+use super::types::card::{Card, Identity, Visit};
 use super::types::labels::Labels;
 use super::types::order::OrderNumber;
 use super::types::outcome::{CacheFlush, CardHead, Digest, Effort, Failure, Outcome, Pull, Refusal, StationFault};
 use super::types::port::{Cabling, Port};
-use super::types::record::{Armed, ArmedBy, Attempt, AttemptNumber, Entry, Plan, Receipt, Step};
+use super::types::record::{Attempt, AttemptNumber, Entry, Plan, Receipt, Step};
 use super::types::settings::{Configuration, StationSettings};
 use super::types::standing::Standing;
 use super::types::survey::Survey;
@@ -32,7 +33,7 @@ use cabling::pairs;
 use distrust::Distrusted;
 pub use event::{Before, Effect, End, Event};
 use loss::{Returned, can_be, is_identified};
-use place::Place;
+use order_place::OrderPlace;
 use proven::Proven;
 use slot::{Phase, Slot, Work};
 
@@ -131,8 +132,8 @@ impl Station {
     }
 
     /// What the order of a slot's model says to the next card; nothing of a slot that takes none.
-    fn order_says(&self, slot: &Slot) -> Place {
-        slot.usable().map_or(Place::NoOrder, |armed| self.place_in_order(&armed.logged_model()))
+    fn order_says(&self, slot: &Slot) -> OrderPlace {
+        slot.usable().map_or(OrderPlace::NoOrder, |armed| self.place_in_order(&armed.logged_model()))
     }
 
     fn model_view(&self, name: String) -> ModelView {
@@ -213,10 +214,10 @@ impl Station {
             // Whatever it is, it was not to be touched. Of one that is known another one is told apart first, as soon as it is surveyed.
             Phase::Empty if before == Some(Before::Sleep) && slot.returned.is_some() => return slot.take_up(false),
             Phase::Empty if slot.returned.as_ref().is_some_and(Returned::was_held_unknown) => return slot.take_up(false),
-            Phase::Empty => slot.turn_to_present(now),
+            Phase::Empty => slot.restart_phase(now),
             // Another card than the one looked at begins anew; the same one announced again is only an echo.
-            Phase::Settling { visit: before, .. } | Phase::Surveying { visit: before, .. } if *before != visit => slot.turn_to_present(now),
-            Phase::Finished { attempt, .. } if attempt.card.visit != visit => slot.turn_to_present(now),
+            Phase::Settling { visit: before, .. } | Phase::Surveying { visit: before, .. } if *before != visit => slot.restart_phase(now),
+            Phase::Finished { attempt, .. } if attempt.card.visit != visit => slot.restart_phase(now),
             Phase::Busy { attempt, work } if attempt.card.visit != visit && !work.gone => {
                 work.gone = true;
                 return vec![Effect::Cancel(attempt.number)];
@@ -237,7 +238,7 @@ impl Station {
         match &mut slot.phase {
             Phase::Held(_) | Phase::Settling { .. } | Phase::Surveying { .. } => slot.phase = Phase::Empty,
             // PULLED stays until the next card: nobody may have looked yet.
-            Phase::Finished { outcome, .. } if !matches!(outcome, Outcome::Pulled(_)) => slot.turn_to_present(now),
+            Phase::Finished { outcome, .. } if !matches!(outcome, Outcome::Pulled(_)) => slot.restart_phase(now),
             Phase::Busy { attempt, work } if !work.gone => {
                 work.gone = true;
                 return vec![Effect::Cancel(attempt.number)];
@@ -260,7 +261,7 @@ impl Station {
             let slot = &self.slots[index];
             let Phase::Settling { visit, since, asked } = slot.phase else { continue };
             // A card that is not to be begun waits for no order.
-            let waits = slot.returned.is_none() && matches!(self.order_says(slot), Place::UnderWay { .. });
+            let waits = slot.returned.is_none() && matches!(self.order_says(slot), OrderPlace::UnderWay { .. });
             if slot.retired || now.since(since) < settle || waits {
                 continue;
             }
@@ -285,7 +286,7 @@ impl Station {
         self.slots.iter().any(|slot| match &slot.phase {
             Phase::Leaving { attempt, .. } | Phase::Recording { attempt, .. } => is_of(slot, attempt),
             // Its thread may be long in coming back. Two sticks may share a serial, and one of them is not held up by the other.
-            Phase::Opening { attempt } | Phase::Busy { attempt, .. } => card.identified == Identified::ByCid && is_of(slot, attempt),
+            Phase::Opening { attempt } | Phase::Busy { attempt, .. } => card.identified == Identity::Cid && is_of(slot, attempt),
             _ => false,
         })
     }
@@ -358,8 +359,8 @@ impl Station {
         let place = self.order_says(slot);
         // Asked again after the card has settled once more, until it is known who uses it, or seen that it has gone; and until it is
         // known whether its order needs it.
-        let waits = (found.is_none() && asked < SURVEYS) || matches!(place, Place::UnderWay { .. });
-        let work_order = if let Place::Free(order) = place { self.work_order_of(order) } else { None };
+        let waits = (found.is_none() && asked < SURVEYS) || matches!(place, OrderPlace::UnderWay { .. });
+        let work_order = if let OrderPlace::Free(order) = place { self.work_order_of(order) } else { None };
         let slot = &mut self.slots[index];
         if self.stopping || waits {
             let asked = if found.is_none() { asked } else { 0 };
@@ -400,7 +401,7 @@ impl Station {
             let here = |port: &Port| port.upstream().first().is_some_and(|reader| card.port.upstream().first() == Some(reader));
             slot.settings.ports.iter().any(here)
         };
-        let in_reader = card.identified == Identified::ReaderOnly && self.slots.iter().filter(shares_reader).count() > 1;
+        let in_reader = card.identified == Identity::ReaderOnly && self.slots.iter().filter(shares_reader).count() > 1;
         is_identified(card, left) || (in_reader && can_be(card, left))
     }
 
@@ -448,7 +449,7 @@ impl Station {
         if let Some(slot) = self.slots.iter_mut().find(|slot| slot.stuck == Some(number)) {
             slot.stuck = None;
             if slot.phase == Phase::OutOfService {
-                slot.turn_to_present(now);
+                slot.restart_phase(now);
             }
             return Vec::new();
         }
@@ -510,7 +511,7 @@ impl Station {
         if in_slot == Some(attempt.card.visit) || (in_slot.is_none() && matches!(outcome, Outcome::Pulled(_))) {
             slot.phase = Phase::Finished { attempt, outcome };
         } else {
-            slot.turn_to_present(now);
+            slot.restart_phase(now);
         }
         self.slots.retain(|slot| !slot.retired || !slot.is_idle());
         let (order, leaves, outcome) = counted;
@@ -520,7 +521,7 @@ impl Station {
 
     /// Slots keep their state by name. One that is no longer configured goes, a busy one when its card is done.
     fn configure(&mut self, configuration: Configuration) -> Vec<Effect> {
-        let Configuration { station, slots, armed, disarmed, distrusted, by } = configuration;
+        let Configuration { station, slots, armed, unarmed, distrusted, by } = configuration;
         let mut before = std::mem::take(&mut self.slots);
         for settings in slots {
             let known = before.iter().position(|slot| slot.settings.name == settings.name);
@@ -533,7 +534,7 @@ impl Station {
                 }
             }
             slot.armed = armed.iter().find(|armed| armed.model == settings.model).cloned();
-            slot.disarmed = disarmed.iter().find(|disarmed| disarmed.model == settings.model).map(|disarmed| disarmed.reason.clone());
+            slot.unarmed = unarmed.iter().find(|unarmed| unarmed.model == settings.model).map(|unarmed| unarmed.reason.clone());
             (slot.settings, slot.retired) = (settings, false);
             self.slots.push(slot);
         }
@@ -542,7 +543,7 @@ impl Station {
         self.slots.append(&mut before);
         self.compare_cabling();
         self.settings = station;
-        self.halt_slots();
+        self.note_disarmings();
         let is_trusted_again = |digest| self.distrust_of(digest).is_some() && !distrusted.contains(&digest);
         let newly_armed: Vec<Effect> = armed
             .iter()
@@ -586,19 +587,19 @@ impl Slot {
 ///
 /// Where done cards are looked for, one that only its policy or a complete order keeps out is opened all the same: if it holds the
 /// image already it is DONE, and otherwise it is refused as it would have been.
-fn plan(survey: &Survey, slot: &Slot, place: Place, recheck: bool) -> Result<(Plan, Option<OrderNumber>), Refusal> {
+fn plan(survey: &Survey, slot: &Slot, place: OrderPlace, recheck: bool) -> Result<(Plan, Option<OrderNumber>), Refusal> {
     // Another of the slot's ports, which the card is not in, may be another place now.
     let cabled = slot.recabled.clone().map_or(Ok(()), Err);
     let admitted = admit(survey, slot.usable(), &slot.settings.policy).and(cabled).and(match place {
-        Place::Complete { count } => Err(Refusal::OrderComplete { count }),
-        Place::NoOrder | Place::Free(_) | Place::UnderWay { .. } => Ok(()),
+        OrderPlace::Complete { count } => Err(Refusal::OrderComplete { count }),
+        OrderPlace::NoOrder | OrderPlace::Free(_) | OrderPlace::UnderWay { .. } => Ok(()),
     });
-    let order = if let Place::Free(order) = place { Some(order) } else { None };
+    let order = if let OrderPlace::Free(order) = place { Some(order) } else { None };
     match (admitted, place) {
         (Ok(()), _) if recheck => Ok((Plan::WriteUnlessDone, order)),
         (Ok(()), _) => Ok((Plan::Write, order)),
         // Nobody's place is left for it if it is good and was never counted.
-        (Err(Refusal::Partitioned), Place::Complete { count }) if recheck => {
+        (Err(Refusal::Partitioned), OrderPlace::Complete { count }) if recheck => {
             Ok((Plan::RecheckOnly(Refusal::OrderComplete { count }), None))
         }
         (Err(why @ (Refusal::Partitioned | Refusal::OrderComplete { .. })), _) if recheck => Ok((Plan::RecheckOnly(why), order)),
@@ -650,7 +651,7 @@ pub fn outcome_of(end: End, gone: bool) -> Outcome {
 }
 
 #[cfg(test)]
-mod exploration;
+mod exploration_tests;
 #[cfg(test)]
 mod order_cases;
 #[cfg(test)]

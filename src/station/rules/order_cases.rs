@@ -1,4 +1,4 @@
-//! Orders of cards that come back: pulled between proof and row, found done, failed later, moved from slot to slot.
+//! Tests of orders with cards that come back: pulled between proof and row, found done, failed later, moved from slot to slot.
 
 use proptest::prelude::*;
 
@@ -7,13 +7,14 @@ use super::{Effect, End, Event, Station};
 use crate::station::status::sign::Sign;
 use crate::station::status::view::DayCount;
 use crate::station::testing::{armed_by, image, proof, survey};
-use crate::station::types::card::{Cid, Identified};
-use crate::station::types::command::{Command, Who};
+use crate::station::types::armed::{Armed, DeviceModel, ModelProof};
+use crate::station::types::card::{Cid, Identity};
 use crate::station::types::order::OrderNumber;
 use crate::station::types::outcome::{Counted, Failure, Outcome, OutcomeWord, Refusal};
 use crate::station::types::past::{Ended, Past, Rows};
 use crate::station::types::port::Port;
-use crate::station::types::record::{Armed, Attempt, AttemptNumber, DeviceModel, Entry, ModelProof, Plan, Receipt};
+use crate::station::types::record::{Attempt, AttemptNumber, Entry, Plan, Receipt};
+use crate::station::types::request::{Command, Who};
 use crate::station::types::settings::{Configuration, Policy, SlotSettings, StationSettings};
 use crate::station::types::standing::Standing;
 
@@ -31,7 +32,7 @@ struct Bench {
     now: u64,
     next_diskseq: u64,
     cards: Vec<Own>,
-    identified: Identified,
+    identified: Identity,
     threads: Vec<Attempt>,
     log: Vec<(Attempt, Outcome)>,
 }
@@ -41,7 +42,7 @@ fn cid(card: usize) -> Cid {
 }
 
 impl Bench {
-    fn new(slots: usize, cards: usize, identified: Identified) -> Self {
+    fn new(slots: usize, cards: usize, identified: Identity) -> Self {
         let settings =
             StationSettings { name: "line".to_owned(), settle: std::time::Duration::ZERO, flash_present: false, recheck_done: true };
         let mut bench = Self {
@@ -68,7 +69,7 @@ impl Bench {
             station: self.station.settings.clone(),
             slots: slots.collect(),
             armed: vec![image()],
-            disarmed: Vec::new(),
+            unarmed: Vec::new(),
             distrusted: Vec::new(),
             by: armed_by(),
         };
@@ -88,7 +89,7 @@ impl Bench {
         let mut seen = survey(&format!("p{slot}"), self.cards[card].diskseq).card;
         seen.identified = self.identified;
         seen.serial = Some(format!("S-{card}"));
-        seen.cid = (self.identified == Identified::ByCid).then(|| cid(card));
+        seen.cid = (self.identified == Identity::Cid).then(|| cid(card));
         seen.partitioned = self.cards[card].holds_image;
         seen
     }
@@ -107,8 +108,8 @@ impl Bench {
         let of_card = || rows().filter(|(attempt, _)| attempt.card.is_same_as(seen)).map(|(_, ended)| ended);
         let rows_of_card = Rows { newest: of_card().next(), good: of_card().find(|ended| ended.outcome.is_good()) };
         match self.identified {
-            Identified::ByCid => Past::ByCid(rows_of_card),
-            Identified::ByUsb => Past::BySerial(rows_of_card),
+            Identity::Cid => Past::ByCid(rows_of_card),
+            Identity::UsbSerial => Past::BySerial(rows_of_card),
             _ => Past::OfSlot(rows().find(|(attempt, _)| attempt.card.port == seen.port).map(|(_, ended)| ended)),
         }
     }
@@ -231,7 +232,7 @@ impl Bench {
 
 #[test]
 fn a_card_pulled_between_its_proof_and_its_row_takes_its_place_in_the_order_when_it_comes_back_done() {
-    for identified in [Identified::ByCid, Identified::ByUsb, Identified::ReaderOnly, Identified::Not] {
+    for identified in [Identity::Cid, Identity::UsbSerial, Identity::ReaderOnly, Identity::None] {
         let mut bench = Bench::new(2, 3, identified);
         bench.order(1);
         bench.put_in(0, 0);
@@ -256,7 +257,7 @@ fn a_card_pulled_between_its_proof_and_its_row_takes_its_place_in_the_order_when
 
 #[test]
 fn a_card_that_a_stop_or_a_crash_cut_off_after_its_last_byte_and_one_made_at_a_bench_count_once_and_no_card_is_made_too_many() {
-    for identified in [Identified::ByCid, Identified::ByUsb, Identified::ReaderOnly] {
+    for identified in [Identity::Cid, Identity::UsbSerial, Identity::ReaderOnly] {
         let mut bench = Bench::new(2, 5, identified);
         bench.order(3);
         // A stop: its thread is told to end, when all is written.
@@ -285,7 +286,7 @@ fn a_card_that_a_stop_or_a_crash_cut_off_after_its_last_byte_and_one_made_at_a_b
         bench.cards[2].holds_image = true;
         bench.put_in(2, 1);
         bench.end(0, true);
-        let counts = identified != Identified::ReaderOnly;
+        let counts = identified != Identity::ReaderOnly;
         assert_eq!((bench.sign(1), bench.passed()), (Sign::Done, if counts { 3 } else { 2 }), "{identified:?}");
         if counts {
             bench.put_in(3, 0);
@@ -301,7 +302,7 @@ fn a_card_that_a_stop_or_a_crash_cut_off_after_its_last_byte_and_one_made_at_a_b
 
 #[test]
 fn each_card_of_an_order_names_the_work_order_it_is_made_for_and_no_other_card_does() {
-    let mut bench = Bench::new(1, 2, Identified::ByCid);
+    let mut bench = Bench::new(1, 2, Identity::Cid);
     bench.put_in(0, 0);
     bench.end(0, true);
     let command = Command::StartOrder { model: "acme/box".to_owned(), count: 1, name: None, work_order: Some("WO-4711".to_owned()) };
@@ -314,7 +315,7 @@ fn each_card_of_an_order_names_the_work_order_it_is_made_for_and_no_other_card_d
 
 #[test]
 fn a_done_card_that_never_counted_is_not_green_once_the_order_is_complete() {
-    for (identified, reuse) in [(Identified::ByCid, true), (Identified::ByUsb, true), (Identified::ByCid, false)] {
+    for (identified, reuse) in [(Identity::Cid, true), (Identity::UsbSerial, true), (Identity::Cid, false)] {
         let mut bench = Bench::new(2, 3, identified);
         bench.order(1);
         bench.put_in(0, 0);
@@ -334,7 +335,7 @@ fn a_done_card_that_never_counted_is_not_green_once_the_order_is_complete() {
 
 #[test]
 fn a_card_that_counted_and_failed_later_counts_no_more_and_its_register_is_believed_where_a_serial_is_not() {
-    for (identified, after) in [(Identified::ByCid, [0, 1]), (Identified::ByUsb, [1, 2])] {
+    for (identified, after) in [(Identity::Cid, [0, 1]), (Identity::UsbSerial, [1, 2])] {
         let mut bench = Bench::new(1, 2, identified);
         bench.order(3);
         bench.put_in(0, 0);
@@ -351,7 +352,7 @@ fn a_card_that_counted_and_failed_later_counts_no_more_and_its_register_is_belie
 
 #[test]
 fn a_card_whose_row_is_on_its_way_to_the_disk_waits_in_another_slot_until_the_log_has_it() {
-    let mut bench = Bench::new(2, 1, Identified::ByCid);
+    let mut bench = Bench::new(2, 1, Identity::Cid);
     bench.order(2);
     bench.put_in(0, 0);
     bench.cards[0].holds_image = true;
@@ -371,7 +372,7 @@ fn a_card_whose_row_is_on_its_way_to_the_disk_waits_in_another_slot_until_the_lo
 
 #[test]
 fn an_order_that_no_armed_model_answers_to_is_shown_and_the_reload_that_would_bring_it_about_is_known() {
-    let mut bench = Bench::new(1, 1, Identified::ByCid);
+    let mut bench = Bench::new(1, 1, Identity::Cid);
     bench.order(2);
     let device = DeviceModel {
         brand: "acme".to_owned(),
@@ -386,7 +387,7 @@ fn an_order_that_no_armed_model_answers_to_is_shown_and_the_reload_that_would_br
     for armed in [vec![proven.clone()], vec![renamed], Vec::new()] {
         assert_eq!(bench.station.orphaned_by(&armed).map(|order| order.model.as_str()), Some("acme/box"));
     }
-    let skipped = Armed { zeroes: crate::station::record::Zeroes::Skip, digest: crate::station::outcome::Digest([9; 32]), ..image() };
+    let skipped = Armed { zeroes: crate::station::armed::Zeroes::Skip, digest: crate::station::outcome::Digest([9; 32]), ..image() };
     assert_eq!(bench.station.orphaned_by(&[skipped]), None, "another image of the same model makes the rest of the order");
     bench.station.armed = vec![proven];
     let models = bench.station.view(at(bench.now)).models;
@@ -415,7 +416,7 @@ proptest! {
         count in 1_u32..6,
         choices in proptest::collection::vec((0_usize..12, 0_usize..4, 0_usize..7), 1..200),
     ) {
-        let mut bench = Bench::new(4, 12, Identified::ByCid);
+        let mut bench = Bench::new(4, 12, Identity::Cid);
         bench.order(count);
         for (card, slot, what) in choices {
             match what {

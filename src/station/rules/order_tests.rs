@@ -1,14 +1,14 @@
-//! Orders and commands as a whole line of slots meets them.
+//! Tests of orders and commands with a whole line of slots.
 
 use proptest::prelude::*;
 
 use super::tests::{at, ended, seen, visit};
 use super::{Effect, End, Event, Station};
-use crate::station::status::sign::{Call, Sign};
+use crate::station::status::sign::{OperatorAction, Sign};
 use crate::station::testing::{armed_by, image, proof, survey};
-use crate::station::types::command::{Command, Denied, Target, Who};
 use crate::station::types::outcome::{Effort, Failure, Outcome, Refusal};
 use crate::station::types::record::{AttemptNumber, Entry, Plan, Receipt};
+use crate::station::types::request::{Command, Denied, Target, Who};
 use crate::station::types::settings::{Configuration, Policy, SlotSettings, StationSettings};
 use crate::station::types::standing::Standing;
 
@@ -42,7 +42,7 @@ impl Line {
             station: settings.clone(),
             slots: slots.collect(),
             armed: vec![image()],
-            disarmed: Vec::new(),
+            unarmed: Vec::new(),
             distrusted: Vec::new(),
             by: armed_by(),
         };
@@ -170,7 +170,7 @@ fn the_last_cards_of_an_order_wait_for_those_under_way_and_take_their_place_if_o
     assert_eq!(line.sign(0), Sign::Refused(Refusal::OrderComplete { count: 2 }));
     line.tell(Event::Gone { visit: visit(line.next_diskseq - 1), with_device: false });
     let view = line.station.view(at(line.now));
-    assert_eq!((&view.slots[0].sign, view.slots[0].call), (&Sign::OrderComplete { count: 2 }, Call::Nothing));
+    assert_eq!((&view.slots[0].sign, view.slots[0].call), (&Sign::OrderComplete { count: 2 }, OperatorAction::Nothing));
     assert_eq!(view.models[0].order.as_ref().map(|order| (order.passed, order.count, order.under_way)), Some((2, 2, 0)));
 }
 
@@ -202,7 +202,7 @@ fn a_finished_card_is_done_again_and_counted_once_also_when_the_order_is_complet
         line.put_in(0);
         line.end(0, End::Rechecked(proof()));
         let view = line.station.view(at(line.now));
-        assert_eq!((&view.slots[0].sign, view.slots[0].call), (&Sign::Done, Call::TakeGood));
+        assert_eq!((&view.slots[0].sign, view.slots[0].call), (&Sign::Done, OperatorAction::TakeGood));
         assert_eq!((view.today.passed, view.models[0].order.as_ref().map(|order| order.passed)), (1, Some(1)), "counted once");
     }
     line.put_in(0);

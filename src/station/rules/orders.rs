@@ -1,16 +1,17 @@
-//! How a station keeps an order: never one card more, however many slots work on it.
+//! Keeps an order to its number of good cards, however many slots work on it.
 //!
-//! A card takes its place in the order when it is admitted. It gives the place back when it turns out not to be good, and only then
-//! another card gets it: with as many cards under way as are still wanted, the next ones wait.
+//! A card takes its place in the order when it is admitted. It gives the place back if it turns out not to be good, and only then another
+//! card gets it: if as many cards are under way as are still needed, further cards wait.
 
 use super::Station;
-use super::place::Place;
+use super::order_place::OrderPlace;
 use super::slot::{Phase, Slot};
 use crate::station::status::view::{ModelView, OrderView};
-use crate::station::types::command::{Denied, Who};
+use crate::station::types::armed::Armed;
 use crate::station::types::order::{Order, OrderNumber};
 use crate::station::types::outcome::Outcome;
-use crate::station::types::record::{Armed, Entry};
+use crate::station::types::record::Entry;
+use crate::station::types::request::{Denied, Who};
 
 impl Station {
     fn order_of(&self, model: &str) -> Option<&Order> {
@@ -38,14 +39,14 @@ impl Station {
     }
 
     /// The place a card gets in the order of its model, as the log names that.
-    pub(super) fn place_in_order(&self, model: &str) -> Place {
+    pub(super) fn place_in_order(&self, model: &str) -> OrderPlace {
         match self.order_of(model) {
-            None => Place::NoOrder,
-            Some(order) if order.is_complete() => Place::Complete { count: order.count },
+            None => OrderPlace::NoOrder,
+            Some(order) if order.is_complete() => OrderPlace::Complete { count: order.count },
             Some(order) if order.passed.saturating_add(self.under_way(order.number)) >= order.count => {
-                Place::UnderWay { count: order.count }
+                OrderPlace::UnderWay { count: order.count }
             }
-            Some(order) => Place::Free(order.number),
+            Some(order) => OrderPlace::Free(order.number),
         }
     }
 

@@ -1,4 +1,4 @@
-//! Cards that were proven: green is true until they are taken out, or until somebody else writes to them.
+//! Proven cards: their sign stays green until they are taken out, or until another program writes to them.
 //!
 //! ```text
 //!              proven            recorded           taken out

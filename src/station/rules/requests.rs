@@ -1,11 +1,12 @@
-//! What a station does about what it is asked.
+//! Carries out the requests of people.
 
 use std::time::Duration;
 
 use super::{Effect, Station};
-use crate::station::types::command::{Command, Denied, RequestId, Target, Who};
-use crate::station::types::record::{Armed, Entry};
-use crate::station::types::standing::{Halt, LogNote};
+use crate::station::types::armed::Armed;
+use crate::station::types::record::Entry;
+use crate::station::types::request::{Command, Denied, RequestId, Target, Who};
+use crate::station::types::standing::{Disarming, LogNote};
 use crate::station::types::units::Moment;
 
 /// How long a slot winks that somebody looks for.
@@ -38,20 +39,20 @@ impl Station {
             Command::Identify { .. } => Ok(None),
             Command::Disarm { target, reason } => {
                 self.knows(&target)?;
-                self.standing.halts.retain(|halt| halt.target != target);
-                self.standing.halts.push(Halt { target: target.clone(), by: by.clone(), reason: reason.clone() });
-                self.halt_slots();
+                self.standing.disarmings.retain(|disarming| disarming.target != target);
+                self.standing.disarmings.push(Disarming { target: target.clone(), by: by.clone(), reason: reason.clone() });
+                self.note_disarmings();
                 Ok(Some(Entry::Disarmed { target, by, reason }))
             }
             Command::Arm { target } => {
-                let before = self.standing.halts.len();
-                self.standing.halts.retain(|halt| halt.target != target);
-                if self.standing.halts.len() == before {
+                let before = self.standing.disarmings.len();
+                self.standing.disarmings.retain(|disarming| disarming.target != target);
+                if self.standing.disarmings.len() == before {
                     // A name nobody knows says more than that nobody disarmed it.
                     self.knows(&target)?;
                     return Err(Denied::NotDisarmed(target));
                 }
-                self.halt_slots();
+                self.note_disarmings();
                 Ok(Some(Entry::Rearmed { target, by }))
             }
             Command::StartOrder { model, count, name, work_order } => self.start_order(&model, count, (name, work_order), by).map(Some),
@@ -65,10 +66,14 @@ impl Station {
     }
 
     /// Every slot learns whether it is out of work, and why.
-    pub(super) fn halt_slots(&mut self) {
+    pub(super) fn note_disarmings(&mut self) {
         for slot in &mut self.slots {
-            slot.halted =
-                self.standing.halts.iter().find(|halt| halt.covers(&slot.settings.name, &slot.settings.model)).map(Halt::sentence);
+            slot.disarmed = self
+                .standing
+                .disarmings
+                .iter()
+                .find(|disarming| disarming.covers(&slot.settings.name, &slot.settings.model))
+                .map(Disarming::sentence);
         }
     }
 

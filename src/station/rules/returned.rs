@@ -1,8 +1,8 @@
-//! A hand or a blink? What left a slot, and whether what is there now came back by itself.
+//! Decides whether a card was put in by hand or came back to the bus by itself.
 //!
 //! A hub whose power dips, a reader that the kernel resets and a stick whose supply breaks down under load all leave the bus and come back.
-//! Nobody touched those cards, so none of them may be begun. A medium that is changed in a reader that stays on the bus was changed by a
-//! hand, however fast.
+//! Nobody touched those cards, so none of them may be started. If a medium changes in a reader that stays on the bus, a hand changed it,
+//! however fast.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! One slot: what is in it, and where the work on it stands.
+//! The state of one slot: what is in it, and how far the work on it is.
 //!
 //! ```text
 //!                     Seen                settle over              no
@@ -19,21 +19,22 @@
 //! another one, long before its thread has noticed. A phase never speaks of a card other than its own.
 
 use super::loss::{Left, Loss, NumbersAsked, Returned};
-use super::place::Place;
-use crate::station::status::sign::{Call, Hold, Sign};
+use super::order_place::OrderPlace;
+use crate::station::status::sign::{Hold, OperatorAction, Sign};
 use crate::station::status::view::{Progress, SlotView};
+use crate::station::types::armed::Armed;
 use crate::station::types::card::{Card, Visit};
 use crate::station::types::outcome::{Effort, Outcome, Refusal, StationFault};
-use crate::station::types::record::{Armed, Attempt, AttemptNumber, Step};
+use crate::station::types::record::{Attempt, AttemptNumber, Step};
 use crate::station::types::settings::SlotSettings;
 use crate::station::types::units::{Bytes, Moment};
 
 /// Where the work stands.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Phase {
-    /// Nothing.
+    /// No card is in the slot.
     Empty,
-    /// Nobody put it in to be erased.
+    /// The card was not put in to be erased.
     Held(Hold),
     /// Waiting for the card to sit still.
     Settling { visit: Visit, since: Moment, asked: u32 },
@@ -47,7 +48,7 @@ pub(super) enum Phase {
     Leaving { attempt: Box<Attempt>, effort: Effort, since: Moment },
     /// The outcome is on its way to the disk.
     Recording { attempt: Box<Attempt>, outcome: Outcome },
-    /// Recorded.
+    /// The outcome is on disk and shown.
     Finished { attempt: Box<Attempt>, outcome: Outcome },
     /// The thread of an attempt that stalled is still in the kernel.
     OutOfService,
@@ -94,13 +95,13 @@ pub(super) struct Slot {
     pub(super) settings: SlotSettings,
     pub(super) armed: Option<Armed>,
     /// Why nothing is armed, where that is known.
-    pub(super) disarmed: Option<String>,
+    pub(super) unarmed: Option<String>,
     /// The staged copy of its image is damaged: no card is begun, and the engineer is called.
     pub(super) distrusted: Option<String>,
     /// What hangs in its ports is not what was taught: nothing is written here until it is.
     pub(super) recabled: Option<Refusal>,
     /// Somebody took the slot or its model out of work: who, and why.
-    pub(super) halted: Option<String>,
+    pub(super) disarmed: Option<String>,
     /// Somebody looks for the slot until then.
     pub(super) identify_until: Option<Moment>,
     /// What the kernel last said is in the slot.
@@ -128,10 +129,10 @@ impl Slot {
         Self {
             settings,
             armed: None,
-            disarmed: None,
+            unarmed: None,
             distrusted: None,
             recabled: None,
-            halted: None,
+            disarmed: None,
             identify_until: None,
             present: None,
             phase: Phase::Empty,
@@ -148,7 +149,7 @@ impl Slot {
 
     /// The image that may be written here now.
     pub(super) fn usable(&self) -> Option<&Armed> {
-        self.armed.as_ref().filter(|_| self.halted.is_none() && self.distrusted.is_none())
+        self.armed.as_ref().filter(|_| self.disarmed.is_none() && self.distrusted.is_none())
     }
 
     /// Is this visit the card that is in the slot now?
@@ -192,8 +193,8 @@ impl Slot {
         }
     }
 
-    /// Turns to whatever is in the slot now, after the phase's own card is done with.
-    pub(super) fn turn_to_present(&mut self, now: Moment) {
+    /// Starts the phases again with what is in the slot now. Called when the card of the last phase is done with.
+    pub(super) fn restart_phase(&mut self, now: Moment) {
         self.phase = match &self.present {
             _ if self.stuck.is_some() => Phase::OutOfService,
             Some(card) => Phase::Settling { visit: card.visit, since: now, asked: 0 },
@@ -201,7 +202,7 @@ impl Slot {
         };
     }
 
-    pub(super) fn view(&self, now: Moment, station_fault: bool, place: Place) -> SlotView {
+    pub(super) fn view(&self, now: Moment, station_fault: bool, place: OrderPlace) -> SlotView {
         let sign = self.sign(place);
         let progress = match &self.phase {
             Phase::Busy { work, .. } => Some(Progress::new(work.done, work.of, work.last_heard.since(work.step_began))),
@@ -214,8 +215,8 @@ impl Slot {
             slot: self.settings.name.clone(),
             // A reload may have given the slot another since.
             model: attempt.and_then(|attempt| attempt.image.as_ref()).map_or(&self.settings.model, |image| &image.model).clone(),
-            call: if station_fault || (self.distrusted.is_some() && sign.call() == Call::Nothing) {
-                Call::StationFault
+            call: if station_fault || (self.distrusted.is_some() && sign.call() == OperatorAction::Nothing) {
+                OperatorAction::StationFault
             } else {
                 sign.call()
             },
@@ -229,17 +230,17 @@ impl Slot {
         }
     }
 
-    fn sign(&self, place: Place) -> Sign {
+    fn sign(&self, place: OrderPlace) -> Sign {
         match (&self.phase, place) {
             (Phase::Empty, _) if self.recabled.is_some() => {
                 Sign::Disarmed(self.recabled.as_ref().map(ToString::to_string).unwrap_or_default())
             }
             (Phase::Empty, _) if self.usable().is_none() => {
-                let why = self.distrusted.as_ref().or(self.halted.as_ref()).or(self.disarmed.as_ref());
+                let why = self.distrusted.as_ref().or(self.disarmed.as_ref()).or(self.unarmed.as_ref());
                 Sign::Disarmed(why.cloned().unwrap_or_else(|| "no image is armed".to_owned()))
             }
-            (Phase::Empty, Place::Complete { count }) => Sign::OrderComplete { count },
-            (Phase::Settling { .. }, Place::UnderWay { count }) if self.returned.is_none() => Sign::OrderUnderWay { count },
+            (Phase::Empty, OrderPlace::Complete { count }) => Sign::OrderComplete { count },
+            (Phase::Settling { .. }, OrderPlace::UnderWay { count }) if self.returned.is_none() => Sign::OrderUnderWay { count },
             (phase, _) => Self::sign_of(phase),
         }
     }

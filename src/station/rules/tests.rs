@@ -1,4 +1,4 @@
-//! What an operator relies on, one story each.
+//! Tests of what an operator relies on.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use super::*;
 use crate::station::status::sign::Sign;
 use crate::station::testing::{armed_by, card, image, proof, survey};
 use crate::station::types::settings::SlotSettings;
-use crate::station::{port, record, settings, sign};
+use crate::station::{armed, port, settings, sign};
 
 const SETTLE: Duration = Duration::from_millis(700);
 
@@ -17,7 +17,7 @@ pub(super) fn station(slots: &[(&str, &str)]) -> Station {
     station
 }
 
-pub(super) fn configuration(slots: &[(&str, &str)], armed: Vec<record::Armed>) -> Configuration {
+pub(super) fn configuration(slots: &[(&str, &str)], armed: Vec<armed::Armed>) -> Configuration {
     let station = StationSettings { name: "bench".to_owned(), settle: SETTLE, flash_present: false, recheck_done: false };
     let slots = slots.iter().map(|(name, port)| SlotSettings {
         name: (*name).to_owned(),
@@ -25,10 +25,10 @@ pub(super) fn configuration(slots: &[(&str, &str)], armed: Vec<record::Armed>) -
         model: "acme/box".to_owned(),
         policy: settings::Policy::default(),
     });
-    Configuration { station, slots: slots.collect(), armed, disarmed: Vec::new(), distrusted: Vec::new(), by: armed_by() }
+    Configuration { station, slots: slots.collect(), armed, unarmed: Vec::new(), distrusted: Vec::new(), by: armed_by() }
 }
 
-pub(super) fn reconfigured(slots: &[(&str, &str)], armed: record::Armed) -> Event {
+pub(super) fn reconfigured(slots: &[(&str, &str)], armed: armed::Armed) -> Event {
     Event::Configure(Box::new(configuration(slots, vec![armed])))
 }
 
@@ -364,8 +364,8 @@ fn a_model_that_is_no_longer_armed_disarms_its_slots() {
 fn a_model_whose_image_was_refused_says_why_and_no_card_of_its_slots_is_begun() {
     let mut station = station(&[("A1", "p1")]);
     let reason = "it is the image of another model";
-    let disarmed = vec![record::Disarmed { model: "acme/box".to_owned(), reason: reason.to_owned() }];
-    let configuration = Configuration { disarmed, ..configuration(&[("A1", "p1")], vec![]) };
+    let unarmed = vec![armed::UnarmedModel { model: "acme/box".to_owned(), reason: reason.to_owned() }];
+    let configuration = Configuration { unarmed, ..configuration(&[("A1", "p1")], vec![]) };
     station.apply(at(0), Event::Configure(Box::new(configuration)));
     assert_eq!(sign(&station, 0), Sign::Disarmed(reason.to_owned()));
     assert_eq!(sign(&station, 0).reason().as_deref(), Some(reason));
@@ -378,7 +378,7 @@ fn a_model_whose_image_was_refused_says_why_and_no_card_of_its_slots_is_begun() 
 #[test]
 fn a_card_is_logged_by_the_model_inside_its_image_not_by_the_name_somebody_typed() {
     let mut station = station(&[("A1", "p1")]);
-    let device = record::DeviceModel {
+    let device = armed::DeviceModel {
         brand: "brand".to_owned(),
         model: "device".to_owned(),
         series: "16".to_owned(),
@@ -386,7 +386,7 @@ fn a_card_is_logged_by_the_model_inside_its_image_not_by_the_name_somebody_typed
         sha3_384: String::new(),
         sign_key: None,
     };
-    let proven = Armed { model_proof: record::ModelProof::Proven(device), ..image() };
+    let proven = Armed { model_proof: armed::ModelProof::Proven(device), ..image() };
     station.apply(at(0), reconfigured(&[("A1", "p1")], proven));
     station.apply(at(1), seen("p1", 1));
     station.apply(at(800), Event::Tick);
@@ -401,9 +401,9 @@ fn nothing_is_green_while_the_station_has_a_fault() {
     let attempt = run_until_busy(&mut station, 1);
     station.apply(at(800), ended(attempt, End::Verified(proof())));
     station.apply(at(801), Event::Recorded(Receipt::Closed(attempt)));
-    assert_eq!(station.view(Moment::default()).slots[0].call, sign::Call::TakeGood);
+    assert_eq!(station.view(Moment::default()).slots[0].call, sign::OperatorAction::TakeGood);
     station.apply(at(802), Event::LogHealth(Some("disk full".to_owned())));
-    assert_eq!(station.view(Moment::default()).slots[0].call, sign::Call::StationFault);
+    assert_eq!(station.view(Moment::default()).slots[0].call, sign::OperatorAction::StationFault);
 }
 
 #[test]

@@ -1,6 +1,6 @@
-//! What an operator is shown: the sign of a slot, why it shows that, and what to do now.
+//! What an operator is shown: the sign of a slot, the reason for it, and what to do now.
 
+pub mod instruction;
 pub mod reason;
 pub mod sign;
-pub mod todo;
 pub mod view;

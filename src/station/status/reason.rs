@@ -1,5 +1,5 @@
-//! What a sign says, in pieces: stable codes, and the facts that belong to them. Lamps, the control socket and other languages take
-//! these; the English sentences are made of the same enums.
+//! The reason of a sign in parts: stable codes and their facts. Lamps, the control socket and other languages use these. The English
+//! sentences are made from the same enums.
 
 use super::sign::{Hold, Sign};
 use crate::station::types::card::Use;
@@ -11,9 +11,9 @@ use crate::station::types::sizes::window;
 pub enum Fact {
     /// Bytes, or a place on a card.
     Bytes(u64),
-    /// A count.
+    /// A number of things.
     Count(u64),
-    /// Seconds.
+    /// A duration in seconds.
     Seconds(u64),
     /// A number of the system's errors.
     Errno(i32),

@@ -1,8 +1,8 @@
-//! Every sign a slot can give, and what each asks for.
+//! Every sign that a slot can show, and the action each asks for.
 
 use std::fmt;
 
-use super::todo::Instruction;
+use super::instruction::Instruction;
 use crate::station::types::outcome::{Failure, Outcome, Pull, Refusal, StationFault};
 use crate::station::types::record::Step;
 
@@ -13,7 +13,7 @@ pub enum Sign {
     Empty,
     /// No image may be written here, for this reason.
     Disarmed(String),
-    /// Nobody put the card in to be flashed.
+    /// The card was not put in to be flashed.
     Held(Hold),
     /// The order of the slot's model is complete: no card is wanted.
     OrderComplete {
@@ -29,31 +29,31 @@ pub enum Sign {
     Preparing,
     /// It may hold the image already, and is being read back.
     Rechecking,
-    /// Being written.
+    /// The image is being written.
     Writing,
-    /// Being read back.
+    /// The card is being read back.
     ReadingBack,
     /// The head is being written and read back.
     Finishing,
     /// The outcome is on its way to the disk. Never green.
     Recording,
-    /// Proven and recorded.
+    /// Every byte is proven, and the row is on disk.
     Passed,
-    /// The image's data is proven and recorded; its zeroes were skipped. Never PASS: nobody knows what stands there.
+    /// The image's data is proven and recorded; its zeroes were skipped. Never PASS: the contents of the rest are unknown.
     PassedMapped,
     /// It held the image already: proven anew, and counted once in all.
     Done,
     /// The same where the image's zeroes are skipped.
     DoneMapped,
-    /// Contents undefined.
+    /// The attempt failed: the contents of the card are undefined.
     Failed(Failure),
-    /// Not touched.
+    /// The card was refused and not touched.
     Refused(Refusal),
     /// Gone while busy. Stays until the next card.
     Pulled(Pull),
     /// A card's thread has not come back from the kernel, so no other card can be trusted to this slot.
     OutOfService,
-    /// The station stopped.
+    /// The station stopped before the card was done.
     Interrupted,
     /// It was proven, and written to by somebody else since.
     Changed {
@@ -123,20 +123,20 @@ impl Sign {
 
     /// What it asks of the operator.
     #[must_use]
-    pub fn call(&self) -> Call {
+    pub fn call(&self) -> OperatorAction {
         match self {
-            Self::Empty => Call::PutIn,
-            Self::Disarmed(_) | Self::OutOfService | Self::OrderComplete { .. } => Call::Nothing,
+            Self::Empty => OperatorAction::PutIn,
+            Self::Disarmed(_) | Self::OutOfService | Self::OrderComplete { .. } => OperatorAction::Nothing,
             Self::Preparing
             | Self::OrderUnderWay { .. }
             | Self::Rechecking
             | Self::Writing
             | Self::ReadingBack
             | Self::Finishing
-            | Self::Recording => Call::Wait,
-            Self::Passed | Self::PassedMapped | Self::Done | Self::DoneMapped => Call::TakeGood,
-            Self::Held(_) | Self::Refused(_) | Self::Changed { .. } | Self::StationFault(_) => Call::TakeAside,
-            Self::Failed(_) | Self::Interrupted | Self::Pulled(_) => Call::TakeBad,
+            | Self::Recording => OperatorAction::Wait,
+            Self::Passed | Self::PassedMapped | Self::Done | Self::DoneMapped => OperatorAction::TakeGood,
+            Self::Held(_) | Self::Refused(_) | Self::Changed { .. } | Self::StationFault(_) => OperatorAction::TakeAside,
+            Self::Failed(_) | Self::Interrupted | Self::Pulled(_) => OperatorAction::TakeBad,
         }
     }
 
@@ -178,12 +178,12 @@ impl Sign {
             (Self::Pulled(Pull::Taken), _) => Instruction::ThatOneBad,
             (Self::Pulled(Pull::ReaderLost { .. }), _) => Instruction::AllThoseBad,
             (Self::Refused(refusal), _) => Instruction::of_refusal(refusal),
-            (_, Call::PutIn) => Instruction::PutIn,
-            (_, Call::Wait) => Instruction::Wait,
-            (_, Call::TakeGood) => Instruction::TakeGood,
-            (_, Call::TakeAside) => Instruction::TakeAside,
-            (_, Call::TakeBad) => Instruction::TakeBad,
-            (_, Call::Nothing | Call::StationFault) => Instruction::CallEngineer,
+            (_, OperatorAction::PutIn) => Instruction::PutIn,
+            (_, OperatorAction::Wait) => Instruction::Wait,
+            (_, OperatorAction::TakeGood) => Instruction::TakeGood,
+            (_, OperatorAction::TakeAside) => Instruction::TakeAside,
+            (_, OperatorAction::TakeBad) => Instruction::TakeBad,
+            (_, OperatorAction::Nothing | OperatorAction::StationFault) => Instruction::CallEngineer,
         }
     }
 }
@@ -215,10 +215,10 @@ impl fmt::Display for Hold {
 
 /// What a sign asks of the operator, and what a lamp can tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Call {
+pub enum OperatorAction {
     /// Put a card in.
     PutIn,
-    /// Wait.
+    /// Wait: the station is busy with the card.
     Wait,
     /// Take it out: good.
     TakeGood,
@@ -232,7 +232,7 @@ pub enum Call {
     StationFault,
 }
 
-impl Call {
+impl OperatorAction {
     /// Every one there is.
     pub const ALL: [Self; 7] = [Self::PutIn, Self::Wait, Self::TakeGood, Self::TakeAside, Self::TakeBad, Self::Nothing, Self::StationFault];
 

@@ -1,17 +1,18 @@
-//! What an operator is shown. Console, lamps and status are functions of a [`View`] and of nothing else.
+//! The view: all that an operator is shown. Console, lamps and status depend on a [`View`] only.
 
 use std::time::Duration;
 
-use super::sign::{Call, Sign};
+use super::sign::{OperatorAction, Sign};
+use crate::station::types::armed::Armed;
 use crate::station::types::order::OrderNumber;
 use crate::station::types::outcome::{Counted, OutcomeWord};
-use crate::station::types::record::{Armed, AttemptNumber};
+use crate::station::types::record::AttemptNumber;
 use crate::station::types::standing::LogNote;
 use crate::station::types::units::{Bytes, rate};
 
-/// Whoever decides says at least once a second what is shown, changed or not, and beats ten times as often; a burst of events or a slow
-/// disk takes nothing like this. After so long a silence nothing that was shown is to be believed: a green may belong to the card before.
-pub const LIFELESS: Duration = Duration::from_secs(3);
+/// The deciding task publishes its view at least once a second, changed or not, and beats ten times as often. A burst of events or a slow
+/// disk takes much less. After a silence of this length the last view no longer holds: a green sign may belong to the card before.
+pub const DEAD_AFTER: Duration = Duration::from_secs(3);
 
 /// How far the work on a card has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -44,11 +45,11 @@ pub struct SlotView {
     pub slot: String,
     /// The model it is for.
     pub model: String,
-    /// The sign.
+    /// The sign that the slot shows.
     pub sign: Sign,
-    /// What it asks for: the sign's own call, or [`Call::StationFault`] in every slot while the station has one. Colours and
+    /// What it asks for: the sign's own call, or [`OperatorAction::StationFault`] in every slot while the station has one. Colours and
     /// lamps follow this, so that nothing is green then.
-    pub call: Call,
+    pub call: OperatorAction,
     /// The card in a few words, when there is one.
     pub card: Option<String>,
     /// The attempt the sign speaks of.
@@ -85,7 +86,7 @@ impl SlotView {
 /// An order, as shown.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct OrderView {
-    /// Its number.
+    /// The number of the order in the flash log.
     pub number: OrderNumber,
     /// What people call it.
     pub name: Option<String>,
@@ -115,7 +116,7 @@ pub struct ModelView {
 /// What became of the cards of one day.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct DayCount {
-    /// Good ones.
+    /// Good cards since midnight.
     pub passed: u64,
     /// Bad ones: failed, pulled, interrupted.
     pub failed: u64,
@@ -154,7 +155,7 @@ pub struct Anchor {
 /// The whole station, as shown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct View {
-    /// The station's name.
+    /// The name of the station.
     pub station: String,
     /// Why nothing can be flashed at all, when that is so.
     pub fault: Option<String>,
@@ -164,7 +165,7 @@ pub struct View {
     pub slots: Vec<SlotView>,
     /// Every model that slots name, in the order in which they do; then those that only an order names.
     pub models: Vec<ModelView>,
-    /// Since midnight.
+    /// What was made since midnight.
     pub today: DayCount,
     /// Of the shift that ended last.
     pub anchor: Option<Anchor>,
@@ -175,11 +176,11 @@ pub struct View {
 }
 
 impl View {
-    /// The same where nobody decides any more: nothing of it is to be believed.
+    /// The same view when the deciding task has stopped: none of its signs holds any more.
     #[must_use]
     pub fn of_a_dead_station(mut self) -> Self {
         self.fault = Some("it decides nothing any more".to_owned());
-        self.slots.iter_mut().for_each(|slot| slot.call = Call::StationFault);
+        self.slots.iter_mut().for_each(|slot| slot.call = OperatorAction::StationFault);
         self
     }
 }

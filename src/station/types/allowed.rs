@@ -1,11 +1,11 @@
-//! What a station engineer takes on trust: the words of `allow`, each of which means one kind of thing and no other.
+//! What a station engineer accepts without proof: the words of `allow`, each with exactly one meaning.
 
 /// A word for a whole partition: `partition-3`.
 const PARTITION: &str = "partition-";
 /// The word for all that lies outside of every partition.
 const GAPS: &str = "gaps";
 
-/// The list.
+/// Files, partitions and gaps that may differ from what the model accounts for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Allowed {
     paths: Vec<String>,

@@ -1,4 +1,4 @@
-//! What the station knows of a card: owned facts, read once from sysfs. Nothing here can reach the device.
+//! The facts of a card, read once from sysfs. Nothing here can reach the device.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use super::units::Bytes;
 /// A block device's number. Reused by the kernel as soon as a device is gone, so never an identity by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DevNum {
-    /// The driver's number.
+    /// The number of the driver.
     pub major: u32,
     /// The device's number under its driver.
     pub minor: u32,
@@ -59,15 +59,15 @@ impl fmt::Display for Bus {
 pub struct Cid {
     /// The whole register, 32 hexadecimal digits.
     pub raw: String,
-    /// Manufacturer id, `MID`.
+    /// Manufacturer id of the card, `MID`.
     pub manfid: Option<String>,
-    /// OEM/application id, `OID`.
+    /// OEM/application id of the card, `OID`.
     pub oemid: Option<String>,
-    /// Product name, `PNM`.
+    /// Product name of the card, `PNM`.
     pub name: Option<String>,
     /// Product serial number, `PSN`.
     pub serial: Option<String>,
-    /// Manufacturing date, `MDT`.
+    /// Manufacturing date of the card, `MDT`.
     pub date: Option<String>,
     /// Hardware revision, the upper half of `PRV`.
     pub hwrev: Option<String>,
@@ -77,40 +77,40 @@ pub struct Cid {
 
 /// How far the serial in a row identifies a card.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Identified {
+pub enum Identity {
     /// By the card's own register.
-    ByCid,
+    Cid,
     /// By the USB device's serial: the stick is the card.
-    ByUsb,
+    UsbSerial,
     /// The serial is the reader's; cards put into it one after another share it.
     ReaderOnly,
-    /// Not at all.
-    Not,
+    /// The card cannot be told from others.
+    None,
 }
 
-impl Identified {
+impl Identity {
     /// The word the log uses.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
-            Self::ByCid => "cid",
-            Self::ByUsb => "usb",
+            Self::Cid => "cid",
+            Self::UsbSerial => "usb",
             Self::ReaderOnly => "reader-only",
-            Self::Not => "none",
+            Self::None => "none",
         }
     }
 
     /// What a log's word means; nothing for a word of another program's.
     #[must_use]
     pub fn of(word: &str) -> Option<Self> {
-        [Self::ByCid, Self::ByUsb, Self::ReaderOnly, Self::Not].into_iter().find(|identified| identified.word() == word)
+        [Self::Cid, Self::UsbSerial, Self::ReaderOnly, Self::None].into_iter().find(|identified| identified.word() == word)
     }
 }
 
 /// A disk with a medium in it, as sysfs described it at one moment.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Card {
-    /// Where it sits.
+    /// The port it sits in.
     pub port: Port,
     /// Which insertion this is.
     pub visit: Visit,
@@ -133,7 +133,7 @@ pub struct Card {
     /// The identification register of a card in an MMC host.
     pub cid: Option<Cid>,
     /// How far `serial` and `cid` identify this card.
-    pub identified: Identified,
+    pub identified: Identity,
     /// What it claims to hold.
     pub capacity: Bytes,
     /// Smallest unit of a read or write, 512 or 4096.
@@ -150,8 +150,8 @@ impl Card {
     pub fn is_same_as(&self, other: &Self) -> bool {
         let usb = |card: &Self| (card.wwn.clone(), card.vendor.clone(), card.product.clone(), card.serial.clone());
         match (self.identified, other.identified) {
-            (Identified::ByCid, Identified::ByCid) => self.cid.as_ref().map(|cid| &cid.raw) == other.cid.as_ref().map(|cid| &cid.raw),
-            (Identified::ByUsb, Identified::ByUsb) => usb(self) == usb(other),
+            (Identity::Cid, Identity::Cid) => self.cid.as_ref().map(|cid| &cid.raw) == other.cid.as_ref().map(|cid| &cid.raw),
+            (Identity::UsbSerial, Identity::UsbSerial) => usb(self) == usb(other),
             _ => false,
         }
     }
@@ -167,9 +167,9 @@ impl Card {
 /// Who uses a disk, itself or through a partition of it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Use {
-    /// Mounted there.
+    /// Mounted at this path.
     Mounted(String),
-    /// Active swap.
+    /// In use as swap, under this name.
     Swap(String),
     /// Another block device is built on it: device mapper (LVM, crypt), RAID, bcache, loop …
     Holder {

@@ -1,4 +1,4 @@
-//! What people know of a card and the station cannot see: the work order it is made for, who stands there, which lot it came from.
+//! What people know of a card and the station cannot see: its work order, the operator, its lot.
 
 use std::fmt;
 

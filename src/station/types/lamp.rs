@@ -1,4 +1,4 @@
-//! A slot's lamp: which LEDs of the PC it is made of. What they show is not decided here.
+//! The LEDs of a slot's lamp. What they show is decided elsewhere.
 
 use std::fmt;
 
@@ -17,13 +17,13 @@ pub enum Lamp {
 /// A lamp of several LEDs. The green one is lit for a proven card, and for nothing else as long as another is there.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Colours {
-    /// Green.
+    /// LED for a proven card.
     pub green: String,
-    /// Red.
+    /// LED for a bad card, or one not to be trusted.
     pub red: Option<String>,
-    /// Yellow or amber.
+    /// LED for neither good nor bad: yellow or amber.
     pub yellow: Option<String>,
-    /// Blue or white.
+    /// LED for a busy card: blue or white.
     pub blue: Option<String>,
 }
 
@@ -32,14 +32,14 @@ pub struct Colours {
 pub struct SlotLamp {
     /// The slot, as on its sticker.
     pub slot: String,
-    /// Its lamp.
+    /// The LEDs of the slot.
     pub lamp: Lamp,
 }
 
 /// Why this is no lamp.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NoLamp {
-    /// Nothing is named.
+    /// No LED is named.
     Empty,
     /// A single LED and colours.
     Both,
@@ -47,14 +47,14 @@ pub enum NoLamp {
     NoGreen,
     /// This cannot be the name of an LED.
     Name {
-        /// The key.
+        /// The key of the configuration.
         key: &'static str,
-        /// What stands there.
+        /// The value of that key.
         name: String,
     },
     /// One LED in two places.
     Twice {
-        /// The LED.
+        /// The LED that is named twice.
         name: String,
     },
 }

@@ -1,8 +1,8 @@
-//! Facts, settings, outcomes and entries of the log: what the rules decide about and what they answer with.
+//! Facts, settings, outcomes and entries of the log: the input and the output of the rules.
 
 pub mod allowed;
+pub mod armed;
 pub mod card;
-pub mod command;
 pub mod labels;
 pub mod lamp;
 pub mod order;
@@ -10,6 +10,7 @@ pub mod outcome;
 pub mod past;
 pub mod port;
 pub mod record;
+pub mod request;
 pub mod settings;
 pub mod sizes;
 pub mod standing;

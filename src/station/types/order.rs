@@ -1,4 +1,4 @@
-//! Orders: so many good cards of a model, and never one more.
+//! Production orders: a target number of good cards of a model.
 
 /// The number of an order, counted over the whole life of a station's log.
 pub type OrderNumber = u64;
@@ -6,7 +6,7 @@ pub type OrderNumber = u64;
 /// So many good cards of one model.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Order {
-    /// Its number.
+    /// The number of the order in the flash log.
     pub number: OrderNumber,
     /// `BRAND/MODEL` as in the log.
     pub model: String,

@@ -1,5 +1,5 @@
-//! What the flash log has of a card, and what a card counts as by it. The log is asked before an attempt begins, outside of the task that
-//! decides; the answer comes with the survey.
+//! The earlier rows of a card in the flash log, and what the card counts as. The log is read before an attempt begins, outside the deciding
+//! task; the result comes with the survey.
 
 use super::order::OrderNumber;
 use super::outcome::{Counted, Digest, OutcomeWord};
@@ -10,7 +10,7 @@ pub enum Past {
     /// The log was not asked, or gave no answer.
     #[default]
     Unknown,
-    /// The card is told from others by its own register: nobody else's row is taken for its.
+    /// The card is identified by its own register: no row of another card is found.
     ByCid(Rows),
     /// The card is told from others by its serial, which two sticks of a careless maker may share.
     BySerial(Rows),
@@ -21,16 +21,16 @@ pub enum Past {
 /// What the log has of one card. Rows of attempts that did not touch it, or only looked at it again, are left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Rows {
-    /// The newest row.
+    /// The newest of its rows.
     pub newest: Option<Ended>,
     /// The newest good one.
     pub good: Option<Ended>,
 }
 
-/// A closed row.
+/// A closed row of the log.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Ended {
-    /// How it ended.
+    /// How the attempt ended.
     pub outcome: OutcomeWord,
     /// BLAKE3 of its image, hexadecimal.
     pub image: Option<String>,

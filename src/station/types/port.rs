@@ -1,4 +1,4 @@
-//! Where a card sits, and what that place hangs on.
+//! The port of a card, and the chain of devices it hangs on.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,10 +1,10 @@
-//! What an engineer decides, proved and complete. Where it is written down is the configuration's business.
+//! The settings of the engineer, validated and complete. The configuration knows where they are written down.
 
 use std::time::Duration;
 
+use super::armed::{Armed, ArmedBy, UnarmedModel};
 use super::outcome::Digest;
 use super::port::{Chain, Port};
-use super::record::{Armed, ArmedBy, Disarmed};
 use super::survey::Survey;
 use super::units::Bytes;
 
@@ -13,22 +13,22 @@ use super::units::Bytes;
 pub struct Configuration {
     /// For the whole station.
     pub station: StationSettings,
-    /// Every slot.
+    /// Every slot, in the order of the configuration.
     pub slots: Vec<SlotSettings>,
     /// Every model whose image may be written.
     pub armed: Vec<Armed>,
     /// Every model whose image may not, and why.
-    pub disarmed: Vec<Disarmed>,
+    pub unarmed: Vec<UnarmedModel>,
     /// Images that the station does not trust, and whose staged copy is the same as before.
     pub distrusted: Vec<Digest>,
-    /// Who says so.
+    /// Who arms the images, and from which configuration.
     pub by: ArmedBy,
 }
 
 /// What holds for the whole station.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct StationSettings {
-    /// The station's name.
+    /// The name of the station.
     pub name: String,
     /// How long a card must sit still before an attempt begins: contact bounce makes no rows.
     pub settle: Duration,
@@ -47,7 +47,7 @@ pub struct SlotSettings {
     pub ports: Vec<Port>,
     /// The model it is for, as `BRAND/MODEL`.
     pub model: String,
-    /// What it takes.
+    /// Which cards the slot accepts.
     pub policy: Policy,
 }
 
@@ -92,13 +92,13 @@ pub enum OwnDisk {
     Wwn(String),
     /// By vendor, product, serial and size together.
     Description {
-        /// Maker.
+        /// The maker, as the disk says.
         vendor: Option<String>,
-        /// Product.
+        /// The product, as the disk says.
         product: Option<String>,
-        /// Serial.
+        /// The serial, as the disk says.
         serial: Option<String>,
-        /// Size.
+        /// The size of the disk.
         capacity: Bytes,
     },
 }
@@ -127,7 +127,7 @@ impl OwnDisk {
     }
 }
 
-/// The digits alone.
+/// The digits of a world wide name, without its prefix.
 fn bare_wwn(text: &str) -> String {
     let text = text.trim().to_ascii_lowercase();
     ["naa.", "eui.", "0x"].iter().find_map(|prefix| text.strip_prefix(prefix)).unwrap_or(&text).to_owned()

@@ -1,5 +1,5 @@
-//! Sizes as people know them: cards are sold by a round number of GB and hold a little less or more, and two sizes that are compared are told
-//! with as many digits as tell them apart.
+//! Sizes as people know them. Cards are sold by a round number of GB and hold a little less or more. Two sizes that are compared are shown
+//! with enough digits to differ.
 
 use super::units::Bytes;
 
@@ -48,7 +48,7 @@ pub enum Room {
     Enough,
     /// Cards that are sold as this size may hold a little less than the image.
     Tight(Bytes),
-    /// None does.
+    /// No card of this size holds it.
     None,
 }
 

@@ -1,20 +1,20 @@
-//! What a station was told in earlier runs and still holds, and what is to be known of the log that says so.
+//! What a station was told in earlier runs and still holds, and notes about the log that says so.
 
-use super::command::{Target, Who};
 use super::order::Order;
+use super::request::{Target, Who};
 
 /// What somebody took out of work, and is to stay so over restarts.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Halt {
-    /// What.
+pub struct Disarming {
+    /// The slot or model.
     pub target: Target,
-    /// Who.
+    /// The user who disarmed it.
     pub by: Who,
-    /// Why.
+    /// The reason they gave.
     pub reason: Option<String>,
 }
 
-impl Halt {
+impl Disarming {
     /// Is the slot of this name, which is for this model, out of work?
     pub(in crate::station) fn covers(&self, slot: &str, model: &str) -> bool {
         match &self.target {
@@ -34,7 +34,7 @@ impl Halt {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Standing {
     /// What is out of work.
-    pub halts: Vec<Halt>,
+    pub disarmings: Vec<Disarming>,
     /// Every order that was not stopped.
     pub orders: Vec<Order>,
     /// How many orders there ever were.
@@ -46,7 +46,7 @@ pub struct Standing {
 /// What is to be known of the flash log, and keeps no card from being begun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum LogNote {
-    /// It was begun anew, and nobody has said yet that this is right.
+    /// It was begun anew, and no user has confirmed that yet.
     Begun,
     /// It is gone when the power is, and the configuration allows that.
     Volatile,

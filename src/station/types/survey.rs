@@ -8,7 +8,7 @@ use super::past::Past;
 pub struct Survey {
     /// The facts as they are now.
     pub card: Card,
-    /// Every use found.
+    /// Everything that uses the disk.
     pub uses: Vec<Use>,
     /// What it bears the marks of although that does not run here: `a RAID`, `LVM`, `zfs` … The PC may start it at any moment.
     pub marks: Vec<String>,

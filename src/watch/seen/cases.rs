@@ -1,4 +1,4 @@
-//! Devices that are slow, come back by themselves, or hang.
+//! Tests with devices that are slow, come back by themselves, or hang.
 
 use std::sync::mpsc;
 
@@ -43,7 +43,7 @@ fn a_stick_put_in_once_the_station_has_begun_is_put_in_by_hand_however_late_the_
     let fake = FakeSysfs::new();
     let began = Instant::now();
     let mut seen = Seen::new(Duration::from_secs(3600), began);
-    seen.turn_to([port("1"), port("2")].into());
+    seen.set_ports([port("1"), port("2")].into());
     assert_eq!(told(&seen.look(&fake.sysfs(), || began + 1500 * MS)), [""; 0]);
     fake.stick("sda", "1", 11);
     fake.connected("1", 2000);
@@ -61,7 +61,7 @@ fn what_shows_no_medium_a_moment_before_its_device_leaves_left_with_it_and_a_car
         fake.lun(name, chain, lun, diskseq);
         fake.connected(chain, 60_000);
     }
-    seen.turn_to([port("1"), port("2")].into());
+    seen.set_ports([port("1"), port("2")].into());
     assert_eq!(seen.look(&fake.sysfs(), || start).len(), 2);
     for name in ["sda", "sdb"] {
         fake.set(name, "size", "0");
@@ -92,7 +92,7 @@ fn what_shows_no_medium_a_moment_before_its_device_leaves_left_with_it_and_a_car
 fn a_stick_behind_a_hub_that_was_connected_before_anybody_looked_is_from_before_too() {
     let fake = FakeSysfs::new();
     let mut seen = Seen::new(Duration::from_secs(3600), Instant::now());
-    seen.turn_to([port("3.1"), port("3.2")].into());
+    seen.set_ports([port("3.1"), port("3.2")].into());
     let start = Instant::now();
     fake.hub("3", "05e3", "0610");
     seen.look(&fake.sysfs(), || start);
@@ -111,7 +111,7 @@ fn a_stick_behind_a_hub_that_was_connected_before_anybody_looked_is_from_before_
 fn a_card_put_into_a_reader_that_has_always_been_there_is_put_in_by_hand_and_so_is_one_in_an_sd_host() {
     let fake = FakeSysfs::new();
     let mut seen = Seen::new(Duration::from_secs(3600), Instant::now());
-    seen.turn_to([port("1"), Port("pci-0000:00:07.0/mmc-0".to_owned())].into());
+    seen.set_ports([port("1"), Port("pci-0000:00:07.0/mmc-0".to_owned())].into());
     let start = Instant::now();
     fake.lun("sda", "1", 0, 11);
     fake.set("sda", "size", "0");
@@ -138,7 +138,7 @@ fn what_comes_with_its_reader_a_moment_later_came_with_it_and_what_comes_after_t
         fake.set(name, "size", "0");
     }
     fake.connected("1", 70_000);
-    seen.turn_to(["1", "2"].map(port).into_iter().chain([Port("pci-0000:00:1c.0/usb3-1/lun-1".to_owned())]).collect());
+    seen.set_ports(["1", "2"].map(port).into_iter().chain([Port("pci-0000:00:1c.0/usb3-1/lun-1".to_owned())]).collect());
     assert_eq!(told(&seen.look(&fake.sysfs(), || start + 60_000 * MS)), [""; 0]);
     fake.set("sda", "size", "131072");
     assert_eq!(told(&seen.look(&fake.sysfs(), || start + 61_000 * MS)), ["seen 11 Some(Start) 70000"]);
@@ -170,7 +170,7 @@ fn an_sd_card_that_shows_while_the_pc_boots_or_with_its_host_is_from_before() {
     let in_host = |uptime: u64, host_is_late: bool| {
         let fake = FakeSysfs::new();
         let mut seen = Seen::new(Duration::from_secs(uptime), Instant::now());
-        seen.turn_to([Port("pci-0000:00:07.0/mmc-0".to_owned())].into());
+        seen.set_ports([Port("pci-0000:00:07.0/mmc-0".to_owned())].into());
         let start = Instant::now();
         if !host_is_late {
             fake.mmc_host(3);

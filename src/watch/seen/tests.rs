@@ -1,4 +1,4 @@
-//! What is told of cards that come and go.
+//! Tests of the events for cards that come and go.
 
 use super::super::polls::MEDIA_POLL;
 use super::super::testing::FakeSysfs;
@@ -18,7 +18,7 @@ pub(super) fn names(events: &[Event]) -> Vec<String> {
 /// Looks at the first two ports of the controller.
 pub(super) fn seen() -> Seen {
     let mut seen = Seen::new(Duration::from_secs(3600), Instant::now());
-    seen.turn_to(["1", "2"].map(port).into());
+    seen.set_ports(["1", "2"].map(port).into());
     seen
 }
 
@@ -68,7 +68,7 @@ fn a_port_added_later_tells_its_card_as_one_that_was_there_before() {
     seen.look(&fake.sysfs(), Instant::now);
     fake.stick("sdc", "3", 13);
     assert_eq!(names(&seen.look(&fake.sysfs(), Instant::now)), [""; 0]);
-    seen.turn_to(["1", "2", "3"].map(port).into());
+    seen.set_ports(["1", "2", "3"].map(port).into());
     fake.stick("sda", "1", 14);
     assert_eq!(names(&seen.look(&fake.sysfs(), Instant::now)), ["seen sda 14 false", "seen sdc 13 true"]);
 }
@@ -79,7 +79,7 @@ fn the_same_ports_told_again_make_no_card_one_that_was_there_before() {
     let mut seen = seen();
     seen.look(&fake.sysfs(), Instant::now);
     fake.stick("sda", "1", 11);
-    seen.turn_to(["1", "2"].map(port).into());
+    seen.set_ports(["1", "2"].map(port).into());
     assert_eq!(names(&seen.look(&fake.sysfs(), Instant::now)), ["seen sda 11 false"]);
 }
 

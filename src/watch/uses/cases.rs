@@ -1,4 +1,4 @@
-//! Disks in use in ways that are easily missed, and marks that are no use.
+//! Tests with disks whose use is easily missed, and with marks that are no use.
 
 use std::io;
 use std::path::Path;

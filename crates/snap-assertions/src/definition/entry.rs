@@ -1,5 +1,4 @@
-//! An entry of `snaps`: what a model of Ubuntu Core 20 or newer says of one snap. Read by itself; what entries owe one another is the
-//! model's business.
+//! An entry of `snaps`: what a model of Ubuntu Core 20 or newer says of one snap. Rules that concern several entries are in the model.
 
 use std::collections::BTreeMap;
 
@@ -218,7 +217,7 @@ fn is_presence(word: &str) -> bool {
     matches!(word, "required" | "optional")
 }
 
-/// `^[a-z][-a-z]+$`
+/// Matches `^[a-z][-a-z]+$`, the mode of a snap.
 fn is_mode(text: &str) -> bool {
     text.len() > 1 && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-') && !text.starts_with('-')
 }

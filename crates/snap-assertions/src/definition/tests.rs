@@ -1,4 +1,4 @@
-//! Every rule of models: broken once, and nothing else; and what only looks broken.
+//! Tests of every rule of models: one rule is broken at a time. Also models that only look wrong.
 
 use super::*;
 use crate::text::Stream;

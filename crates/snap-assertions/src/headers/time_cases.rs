@@ -1,4 +1,4 @@
-//! Times as they were seen in assertions, and as snapd reads them (tried with 2.68 and 2.77).
+//! Tests with times found in assertions, and as snapd reads them (tried with 2.68 and 2.77).
 
 use super::time;
 

@@ -1,4 +1,4 @@
-//! The root that every published chain ends at: Canonical's, built in, pinned by its id.
+//! Canonical's root key, where every published chain ends: built in, and pinned by its id.
 
 use jiff::Timestamp;
 

@@ -1,4 +1,4 @@
-//! What a device has at its first boot: what its snapd has built in, and the assertions of its seed. Nobody completes a chain there.
+//! What a device has at its first boot: the assertions built into its snapd, and those of its seed. Nothing else completes a chain there.
 //!
 //! Snapd takes the assertions of a seed as one batch: each with its signing key and what else it refers to, all of them from the same
 //! seed or built in. One that cannot be resolved refuses the whole seed (snapd: `asserts/batch.go`, `seed/helpers.go`).

@@ -1,4 +1,4 @@
-//! What a device knows, beside what a station knows.
+//! Tests of what a device knows, compared with what a station knows.
 
 use super::tests::{NOW, at, chain, model_of};
 use super::*;

@@ -1,8 +1,7 @@
-//! Whom the station believes: roots, and chains of keys that end there.
+//! Trust: root keys, and chains of signatures that end at one.
 //!
-//! A root is believed because somebody configured it, or because it is Canonical's. Everything else is known, and believed only as
-//! far as a chain of signatures reaches from it to a root, at a given time. Names mean nothing: anybody can call an account
-//! `canonical`.
+//! A root is trusted because the configuration names it, or because it is Canonical's. Every other assertion is known, and proven only if a
+//! chain of signatures reaches from it to a root, at a given time. Names prove nothing: anybody can call an account `canonical`.
 //!
 //! ```text
 //! root key ──signs──▶ store key ──signs──▶ account and account-key of a brand ──signs──▶ model
@@ -60,12 +59,12 @@ pub enum TrustError {
     /// One of its assertions cannot be a root's.
     #[error("{assertion} is no root's: {reason}; what only completes a chain goes to `with`")]
     NotARoot {
-        /// Which.
+        /// The assertion that was given as a root, by type and primary key.
         assertion: String,
-        /// Why.
+        /// Why it cannot be a root of trust.
         reason: String,
     },
-    /// Too much.
+    /// There are more assertions than any chain of signatures needs.
     #[error("more than {MAX_KNOWN} assertions, or more than {MAX_CANDIDATES} forms of one: this is no set of assertions anybody uses")]
     TooMany,
 }
@@ -73,11 +72,11 @@ pub enum TrustError {
 /// One key of a chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Link {
-    /// The key's id.
+    /// The id of the key that signed.
     pub key: Sha3,
-    /// Whose it is.
+    /// The account id of the owner of the key.
     pub account: String,
-    /// The key's name.
+    /// The name of the key.
     pub name: String,
 }
 
@@ -110,11 +109,11 @@ impl Proof {
 /// Something with its proof.
 #[derive(Clone, Debug)]
 pub struct Proven<T> {
-    /// What.
+    /// The assertion that is proven.
     pub what: T,
     /// The assertion that says so.
     pub assertion: Assertion,
-    /// Its chain.
+    /// The chain of signatures that proves it.
     pub proof: Proof,
 }
 
@@ -235,7 +234,7 @@ fn root(assertion: &Assertion, key: &AccountKey) -> Result<Root, String> {
 /// Why an assertion is not proven.
 #[derive(Clone, Debug)]
 struct Unproven {
-    /// Every reason.
+    /// Each way to a root that was tried, and why it failed.
     reasons: Vec<String>,
     /// Where it began, for what depends on this: one sentence, however long the chain.
     cause: String,
@@ -261,7 +260,7 @@ type Finding = Result<Proof, Unproven>;
 pub struct Judge<'a> {
     trust: &'a Trust,
     time: Timestamp,
-    /// What helps where nobody knows the key that signed.
+    /// The cure if the key that signed is unknown.
     key_cure: &'static str,
     /// By digest; `None` while it is being looked for.
     found: RefCell<HashMap<Sha3, Option<Finding>>>,

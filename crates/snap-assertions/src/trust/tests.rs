@@ -1,4 +1,4 @@
-//! Chains that a test signs itself: each link is broken once, and nothing else.
+//! Tests with chains that the tests sign themselves: one link is broken at a time.
 
 use super::*;
 use crate::signature::{CryptoError, Signature};

@@ -1,4 +1,4 @@
-//! Cards as files of the host: what was changed is found, to the byte.
+//! Tests of cards as files of the host: changes are found to the byte.
 
 use std::io::Write;
 

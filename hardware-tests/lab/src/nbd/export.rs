@@ -1,4 +1,4 @@
-//! A card's memory: a file, the defects in front of it, and a record of every request.
+//! The memory of a card: a file, the defects in front of it, and a record of every request.
 //!
 //! Owns the answers to requests. It knows neither the protocol that carries them nor QEMU.
 
@@ -22,25 +22,25 @@ use crate::sync::{Watched, lock};
 pub enum Request {
     /// A read, answered or failed.
     Read {
-        /// Where it begins.
+        /// First byte of the range.
         offset: u64,
-        /// How many bytes.
+        /// Length of the range in bytes.
         length: u64,
     },
     /// A write that was acknowledged.
     Write {
-        /// Where it begins.
+        /// First byte of the range.
         offset: u64,
-        /// How many bytes.
+        /// Length of the range in bytes.
         length: u64,
     },
     /// A flush that was acknowledged.
     Flush,
     /// A discard; it changes nothing.
     Trim {
-        /// Where it begins.
+        /// First byte of the range.
         offset: u64,
-        /// How many bytes.
+        /// Length of the range in bytes.
         length: u64,
     },
 }
@@ -51,25 +51,25 @@ const REMEMBERED: usize = 1 << 20;
 /// Sums over all requests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Connections made.
+    /// Clients that have connected so far.
     pub connections: u64,
     /// Reads answered or failed.
     pub reads: u64,
-    /// Their bytes.
+    /// Bytes of all those reads.
     pub bytes_read: u64,
-    /// Writes acknowledged.
+    /// Writes that were acknowledged.
     pub writes: u64,
-    /// Their bytes.
+    /// Bytes of all acknowledged writes.
     pub bytes_written: u64,
     /// The longest of them.
     pub longest_write: u64,
     /// Bytes acknowledged since the last flush: 0 on a card that was let go of as it should be.
     pub bytes_since_flush: u64,
-    /// Flushes acknowledged.
+    /// Flushes that were acknowledged.
     pub flushes: u64,
     /// Flushes asked for, whatever came of them.
     pub flushes_asked: u64,
-    /// Discards.
+    /// Discards (trims) that were asked for.
     pub trims: u64,
     /// Requests that a fault answered.
     pub failed: u64,
@@ -95,7 +95,7 @@ pub struct Export {
     file: File,
     /// What the card says it holds.
     size: u64,
-    /// What it holds.
+    /// Bytes that the card can really keep.
     real: u64,
     beyond: Beyond,
     read_only: bool,

@@ -1,4 +1,4 @@
-//! What may be wrong with a card. All of it can be changed while the card is in use.
+//! The faults a card can have. All of them can be changed while the card is in use.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -10,11 +10,11 @@ pub struct Errno(u32);
 impl Errno {
     /// EPERM: how a card that turned read-only answers writes.
     pub const READ_ONLY: Self = Self(1);
-    /// EIO.
+    /// `EIO`: an error of the medium.
     pub const IO: Self = Self(5);
-    /// EINVAL.
+    /// `EINVAL`: a request the medium does not accept.
     pub const INVALID: Self = Self(22);
-    /// ENOSPC.
+    /// `ENOSPC`: the medium has no room left.
     pub const NO_SPACE: Self = Self(28);
 
     pub(super) fn number(self) -> u32 {
@@ -29,9 +29,9 @@ pub struct Faults {
     pub read_errors: Vec<Range<u64>>,
     /// Writes that touch one of these fail with EIO.
     pub write_errors: Vec<Range<u64>>,
-    /// Every write fails.
+    /// If set, every write fails with this error.
     pub all_writes: Option<Errno>,
-    /// Every flush fails.
+    /// If set, every flush fails with this error.
     pub all_flushes: Option<Errno>,
     /// Once this many bytes were written in all, every further write fails as on a card that protects itself.
     pub read_only_after: Option<u64>,

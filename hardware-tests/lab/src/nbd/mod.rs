@@ -1,4 +1,4 @@
-//! A block device server whose every answer a scenario can spoil: the NBD protocol over a unix socket.
+//! A block device server whose answers a scenario can spoil: the NBD protocol over a Unix socket.
 //!
 //! Owns the socket, and the exports by name. [`wire`] is the protocol, [`export`] a card's memory and its counters,
 //! [`faults`] what may be wrong with it. It does not know what QEMU makes of an export.
@@ -54,7 +54,7 @@ impl Server {
         Ok(Self { socket: socket.to_owned(), exports, stopped })
     }
 
-    /// Where clients connect.
+    /// The Unix socket that clients connect to.
     #[must_use]
     pub fn socket(&self) -> &Path {
         &self.socket

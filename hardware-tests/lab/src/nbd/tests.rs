@@ -1,4 +1,4 @@
-//! The server, spoken to by a small client over its socket: no QEMU needed.
+//! Tests of the server with a small client over its socket; no QEMU is needed.
 
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;

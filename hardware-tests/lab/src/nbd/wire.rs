@@ -9,7 +9,7 @@ use super::export::Export;
 use super::faults::Errno;
 
 const MAGIC: &[u8; 16] = b"NBDMAGICIHAVEOPT";
-/// FIXED_NEWSTYLE and NO_ZEROES.
+/// Flags of the handshake: `FIXED_NEWSTYLE` and `NO_ZEROES`.
 const HANDSHAKE_FLAGS: u16 = 1 | 2;
 const OPTION_REPLY: u64 = 0x0003_e889_0455_65a9;
 const REQUEST: u32 = 0x2560_9513;

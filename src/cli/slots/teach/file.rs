@@ -1,4 +1,4 @@
-//! The configuration as a text that people wrote: `[[slot]]` tables are put in, and everything else stays as it is.
+//! Edits the text of a configuration: puts `[[slot]]` tables in and leaves everything else as it is.
 
 use std::fs;
 use std::io::{self, Read, Write};

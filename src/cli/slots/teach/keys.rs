@@ -1,4 +1,4 @@
-//! The keyboard, a key at a time and without waiting for one; as it was when this ends.
+//! Reads single keys without waiting, and restores the terminal at the end.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -13,7 +13,7 @@ use super::lesson::Key;
 /// What came from the keyboard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Heard {
-    /// One of ours.
+    /// A key with a meaning here.
     Key(Key),
     /// Ctrl-C, or a terminal that is gone.
     Abort,

@@ -1,10 +1,10 @@
-//! The lamp of the slot that is taught, so that whoever stands before thirty slots sees which one is meant.
+//! Lights the lamp of the slot that is being taught, so that it can be found among many.
 
 use crate::panel::lamps::led::LedClass;
 use crate::panel::lamps::light::Light;
 use crate::panel::lamps::writer::LampWriter;
 use crate::station::lamp::SlotLamp;
-use crate::station::sign::Call;
+use crate::station::sign::OperatorAction;
 
 /// Every lamp there is. No station runs meanwhile; when this is dropped they say so again.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ impl<C: LedClass + Clone> TaughtLamps<C> {
     /// Flickers at this slot and nowhere else. A light that is not there is passed over: the words on the terminal say the same.
     pub(super) fn light(&mut self, slot: Option<&str>) {
         for (name, lamp) in &mut self.lamps {
-            let light = if slot == Some(name) { Light::of(Call::PutIn, true) } else { Light::Dark };
+            let light = if slot == Some(name) { Light::of(OperatorAction::PutIn, true) } else { Light::Dark };
             let _said = lamp.show(light);
         }
     }
@@ -31,7 +31,7 @@ impl<C: LedClass + Clone> TaughtLamps<C> {
 impl<C: LedClass> Drop for TaughtLamps<C> {
     fn drop(&mut self) {
         for (_, lamp) in &mut self.lamps {
-            let _said = lamp.show(Light::of(Call::StationFault, false));
+            let _said = lamp.show(Light::of(OperatorAction::StationFault, false));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! How slots are taught: what was seen and which key was pressed goes in, sentences come out. Touches nothing.
+//! How slots are taught: what was seen and which key was pressed goes in, sentences come out. Touches no device.
 //!
 //! ```text
 //!             one new card sits still            it is gone
@@ -21,7 +21,7 @@ use crate::watch::topology::{Companion, Socket};
 /// Contacts bounce, and some USB 3 sticks show as USB 2 first.
 const SETTLE: Duration = Duration::from_millis(1500);
 
-/// What whoever teaches can say.
+/// What the teacher can say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Key {
     /// Leave this slot as it is.
@@ -30,11 +30,11 @@ pub(super) enum Key {
     Back,
     /// The guessed port is the same socket.
     Add,
-    /// Enough.
+    /// End the lesson and keep what was taught.
     Quit,
 }
 
-/// A slot's place.
+/// A slot and the ports that were taught for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Taught {
     /// As on its sticker.
@@ -57,7 +57,7 @@ impl Taught {
 #[derive(Clone, Debug)]
 enum Step {
     PutIn {
-        /// In a port already: nobody put these in for this slot.
+        /// Visits that were in a port already: these were not put in for this slot.
         known: BTreeSet<Visit>,
         /// Came since, and may still be bouncing.
         fresh: Option<(BTreeSet<Visit>, Moment)>,
@@ -87,7 +87,7 @@ impl Lesson {
     /// `present` is what is in the ports before anybody put a card in.
     pub(super) fn new(names: Names, configured: Vec<(String, Vec<Port>)>, present: &[Socket]) -> Self {
         let mut lesson = Self { names, configured, taught: Vec::new(), turn: 0, step: Step::Over };
-        lesson.turn_to(0, present);
+        lesson.start_turn(0, present);
         lesson
     }
 
@@ -100,7 +100,7 @@ impl Lesson {
         if self.is_over() { None } else { self.names.name(self.turn) }
     }
 
-    /// What whoever teaches is asked to do now.
+    /// What the teacher is asked to do now.
     pub(super) fn asks(&self) -> Option<String> {
         let slot = self.slot()?;
         match &self.step {
@@ -115,7 +115,7 @@ impl Lesson {
         self.taught
     }
 
-    fn turn_to(&mut self, turn: usize, now_in: &[Socket]) {
+    fn start_turn(&mut self, turn: usize, now_in: &[Socket]) {
         self.turn = turn;
         self.step = match self.names.name(turn) {
             Some(_) => Step::PutIn { known: visits(now_in), fresh: None, empty: BTreeSet::new() },
@@ -129,7 +129,7 @@ impl Lesson {
             Step::Over => Vec::new(),
             Step::TakeOut { visit, .. } => {
                 if !visits(sockets).contains(visit) {
-                    self.turn_to(self.turn + 1, sockets);
+                    self.start_turn(self.turn + 1, sockets);
                 }
                 Vec::new()
             }
@@ -235,19 +235,19 @@ impl Lesson {
                 Vec::new()
             }
             (Key::Skip, Step::PutIn { .. }) => {
-                self.turn_to(self.turn + 1, now_in);
+                self.start_turn(self.turn + 1, now_in);
                 vec![format!("  {name} is left as it is")]
             }
             // The card may stay where it is.
             (Key::Skip, _) => {
-                self.turn_to(self.turn + 1, now_in);
+                self.start_turn(self.turn + 1, now_in);
                 Vec::new()
             }
             (Key::Back, step) => {
                 let again = if matches!(step, Step::PutIn { .. }) { self.turn.saturating_sub(1) } else { self.turn };
                 let name = self.names.name(again).unwrap_or_default();
                 self.taught.retain(|taught| taught.name != name);
-                self.turn_to(again, now_in);
+                self.start_turn(again, now_in);
                 vec![format!("  {name} once more")]
             }
             (Key::Add, Step::TakeOut { guess, .. }) => {
@@ -273,13 +273,13 @@ mod tests {
     use crate::watch::testing::FakeSysfs;
 
     /// A lesson beside a sysfs; time passes with every look.
-    struct School {
+    struct LessonFixture {
         fake: FakeSysfs,
         lesson: Lesson,
         now: Duration,
     }
 
-    impl School {
+    impl LessonFixture {
         fn new(names: &str, configured: &[(&str, &str)], fake: FakeSysfs) -> Self {
             let configured = configured.iter().map(|(name, port)| ((*name).to_owned(), vec![usb(port)])).collect();
             let lesson = Lesson::new(names.parse().expect("they are names"), configured, &fake.sysfs().sockets());
@@ -323,25 +323,25 @@ mod tests {
         let fake = FakeSysfs::new();
         fake.hub("3", "05e3", "0610");
         fake.stick("sda", "1", 1);
-        let mut school = School::new("A1,A2", &[], fake);
-        assert_eq!(school.wait(), "", "the card in port 1 was there before");
-        assert_eq!(school.asks(), "put a card into slot A1 …");
-        school.fake.stick("sdb", "3.1", 2);
-        assert_eq!(school.look(), "", "it may still bounce in its contacts");
-        assert!(school.wait().starts_with("  A1 is pci-0000:00:1c.0/usb3-3.1/lun-0, with Ultra"));
-        assert_eq!(school.asks(), "  take it out of A1");
-        school.fake.remove("sdb");
-        school.look();
-        assert_eq!(school.asks(), "put a card into slot A2 …");
+        let mut fixture = LessonFixture::new("A1,A2", &[], fake);
+        assert_eq!(fixture.wait(), "", "the card in port 1 was there before");
+        assert_eq!(fixture.asks(), "put a card into slot A1 …");
+        fixture.fake.stick("sdb", "3.1", 2);
+        assert_eq!(fixture.look(), "", "it may still bounce in its contacts");
+        assert!(fixture.wait().starts_with("  A1 is pci-0000:00:1c.0/usb3-3.1/lun-0, with Ultra"));
+        assert_eq!(fixture.asks(), "  take it out of A1");
+        fixture.fake.remove("sdb");
+        fixture.look();
+        assert_eq!(fixture.asks(), "put a card into slot A2 …");
         // Taken out and put in again, the other one counts.
-        school.fake.remove("sda");
-        school.look();
-        school.fake.stick("sdc", "1", 3);
-        school.wait();
-        school.fake.remove("sdc");
-        school.look();
-        assert!(school.lesson.is_over());
-        assert_eq!(school.ports(), ["A1 usb3-3.1/lun-0|05e3:0610", "A2 usb3-1/lun-0|"], "a stick is no part of its place, a hub is");
+        fixture.fake.remove("sda");
+        fixture.look();
+        fixture.fake.stick("sdc", "1", 3);
+        fixture.wait();
+        fixture.fake.remove("sdc");
+        fixture.look();
+        assert!(fixture.lesson.is_over());
+        assert_eq!(fixture.ports(), ["A1 usb3-3.1/lun-0|05e3:0610", "A2 usb3-1/lun-0|"], "a stick is no part of its place, a hub is");
     }
 
     #[test]
@@ -351,58 +351,58 @@ mod tests {
         fake.lun("sdb", "2", 1, 2);
         fake.set("sda", "size", "0");
         fake.set("sdb", "size", "0");
-        let mut school = School::new("A1", &[], fake);
-        school.wait();
-        school.fake.set("sdb", "size", "131072");
-        school.fake.set("sdb", "diskseq", "9");
-        assert!(school.wait().contains("A1 is pci-0000:00:1c.0/usb3-2/lun-1 (reader Ultra 0781:5581:4C53)"));
-        assert_eq!(school.ports(), ["A1 usb3-2/lun-1|0781:5581:4C53"]);
+        let mut fixture = LessonFixture::new("A1", &[], fake);
+        fixture.wait();
+        fixture.fake.set("sdb", "size", "131072");
+        fixture.fake.set("sdb", "diskseq", "9");
+        assert!(fixture.wait().contains("A1 is pci-0000:00:1c.0/usb3-2/lun-1 (reader Ultra 0781:5581:4C53)"));
+        assert_eq!(fixture.ports(), ["A1 usb3-2/lun-1|0781:5581:4C53"]);
     }
 
     #[test]
     fn two_cards_at_once_teach_nothing_and_a_place_is_only_one_slots() {
-        let mut school = School::new("A1,A2", &[("B1", "7")], FakeSysfs::new());
-        school.fake.stick("sda", "1", 1);
-        school.fake.stick("sdb", "2", 2);
-        assert!(school.wait().contains("2 cards came at once"), "nobody knows which one is A1");
-        school.fake.remove("sda");
-        school.fake.remove("sdb");
-        school.wait();
-        school.fake.stick("sda", "7", 3);
-        assert!(school.wait().contains("is slot B1 in the configuration"));
-        school.fake.remove("sda");
-        school.wait();
-        school.fake.stick("sda", "1", 4);
-        assert!(school.wait().contains("A1 is "));
-        school.fake.remove("sda");
-        school.wait();
-        school.fake.stick("sda", "1", 5);
-        assert!(school.wait().contains("is A1 already: take it out, and put it into A2"));
-        assert_eq!(school.asks(), "put a card into slot A2 …");
-        assert_eq!(school.ports(), ["A1 usb3-1/lun-0|"]);
+        let mut fixture = LessonFixture::new("A1,A2", &[("B1", "7")], FakeSysfs::new());
+        fixture.fake.stick("sda", "1", 1);
+        fixture.fake.stick("sdb", "2", 2);
+        assert!(fixture.wait().contains("2 cards came at once"), "nobody knows which one is A1");
+        fixture.fake.remove("sda");
+        fixture.fake.remove("sdb");
+        fixture.wait();
+        fixture.fake.stick("sda", "7", 3);
+        assert!(fixture.wait().contains("is slot B1 in the configuration"));
+        fixture.fake.remove("sda");
+        fixture.wait();
+        fixture.fake.stick("sda", "1", 4);
+        assert!(fixture.wait().contains("A1 is "));
+        fixture.fake.remove("sda");
+        fixture.wait();
+        fixture.fake.stick("sda", "1", 5);
+        assert!(fixture.wait().contains("is A1 already: take it out, and put it into A2"));
+        assert_eq!(fixture.asks(), "put a card into slot A2 …");
+        assert_eq!(fixture.ports(), ["A1 usb3-1/lun-0|"]);
     }
 
     #[test]
     fn a_slot_taught_again_says_where_it_was_and_keys_skip_go_back_and_end() {
-        let mut school = School::new("A1..A4", &[("A1", "5")], FakeSysfs::new());
-        school.fake.stick("sda", "1", 1);
-        assert!(school.wait().contains("it was pci-0000:00:1c.0/usb3-5/lun-0"));
-        assert_eq!(school.key(Key::Back), "  A1 once more");
-        assert_eq!(school.wait(), "", "the card that is still in was there before");
-        school.fake.remove("sda");
-        school.look();
-        school.fake.stick("sda", "5", 2);
-        assert!(!school.wait().contains("it was"));
-        school.fake.remove("sda");
-        school.look();
-        assert_eq!(school.key(Key::Skip), "  A2 is left as it is");
-        assert_eq!(school.asks(), "put a card into slot A3 …");
-        assert_eq!(school.key(Key::Back), "  A2 once more");
-        school.fake.stick("sda", "1", 3);
-        school.wait();
-        school.key(Key::Quit);
-        assert!(school.lesson.is_over());
-        assert_eq!(school.ports(), ["A1 usb3-5/lun-0|", "A2 usb3-1/lun-0|"]);
+        let mut fixture = LessonFixture::new("A1..A4", &[("A1", "5")], FakeSysfs::new());
+        fixture.fake.stick("sda", "1", 1);
+        assert!(fixture.wait().contains("it was pci-0000:00:1c.0/usb3-5/lun-0"));
+        assert_eq!(fixture.key(Key::Back), "  A1 once more");
+        assert_eq!(fixture.wait(), "", "the card that is still in was there before");
+        fixture.fake.remove("sda");
+        fixture.look();
+        fixture.fake.stick("sda", "5", 2);
+        assert!(!fixture.wait().contains("it was"));
+        fixture.fake.remove("sda");
+        fixture.look();
+        assert_eq!(fixture.key(Key::Skip), "  A2 is left as it is");
+        assert_eq!(fixture.asks(), "put a card into slot A3 …");
+        assert_eq!(fixture.key(Key::Back), "  A2 once more");
+        fixture.fake.stick("sda", "1", 3);
+        fixture.wait();
+        fixture.key(Key::Quit);
+        assert!(fixture.lesson.is_over());
+        assert_eq!(fixture.ports(), ["A1 usb3-5/lun-0|", "A2 usb3-1/lun-0|"]);
     }
 
     #[test]
@@ -412,15 +412,15 @@ mod tests {
             ("0x00000000", None, "A1 usb3-2/lun-0|"),
             ("0x00000000", Some(Key::Add), "A1 usb3-2/lun-0| usb2-2/lun-0|"),
         ] {
-            let mut school = School::new("A1", &[], FakeSysfs::new());
-            school.fake.stick("sda", "2", 1);
-            school.fake.peers("2", location);
-            let said = school.wait();
+            let mut fixture = LessonFixture::new("A1", &[], FakeSysfs::new());
+            fixture.fake.stick("sda", "2", 1);
+            fixture.fake.peers("2", location);
+            let said = fixture.wait();
             assert!(said.contains("usb2-2/lun-0"), "{said}");
             if let Some(key) = key {
-                school.key(key);
+                fixture.key(key);
             }
-            assert_eq!(school.ports(), [expected]);
+            assert_eq!(fixture.ports(), [expected]);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `flashline slots teach`: a card put into one slot after the other teaches where each is. No card is ever opened.
+//! `flashline slots teach`: learns the port of each slot from a card that is put into one slot after the other. No card is opened.
 
 mod file;
 mod keys;
@@ -14,9 +14,9 @@ use file::{ConfigFile, FileError};
 use keys::{Heard, Keyboard};
 use lamps::TaughtLamps;
 use lesson::{Lesson, Taught};
-use names::{Counted, Names};
+use names::{Names, NumberedName};
 
-use crate::cli::{ConfigArg, GOOD, NOT_GOOD, WRONG, complain, say};
+use crate::cli::{ConfigArg, GOOD, NOT_GOOD, USAGE_OR_STATION, complain, say};
 use crate::ledger::{self, LogError, LogProblem};
 use crate::panel::lamps::led::SysfsLeds;
 use crate::report::harmless;
@@ -43,7 +43,7 @@ pub(super) struct TeachArgs {
     names: Option<Names>,
     /// Name of the first slot; ask for further slots until `q`
     #[arg(long, value_name = "NAME")]
-    from: Option<Counted>,
+    from: Option<NumberedName>,
 }
 
 /// Why no slot is taught.
@@ -69,7 +69,7 @@ pub(super) fn run(args: &TeachArgs) -> u8 {
         Ok(code) => code,
         Err(error) => {
             complain(&error);
-            WRONG
+            USAGE_OR_STATION
         }
     }
 }
@@ -89,7 +89,7 @@ fn teach(args: &TeachArgs) -> Result<u8, TeachError> {
     let model = file.model(args.model.as_deref(), any_new)?;
     // Kept until the end: a station that is started meanwhile says that it cannot.
     let _nobody_writes = ledger::hold(&file.log())
-        .map_err(|error| if error.trouble == LogProblem::InUse { TeachError::StationRuns } else { TeachError::Log(error) })?;
+        .map_err(|error| if error.problem == LogProblem::InUse { TeachError::StationRuns } else { TeachError::Log(error) })?;
     let Some(taught) = listen(names, &file)? else {
         say("\nnothing is written");
         return Ok(NOT_GOOD);
@@ -121,7 +121,7 @@ fn names(args: &TeachArgs, file: &ConfigFile) -> Names {
     }
 }
 
-/// The lesson itself. Nothing where whoever teaches broke it off.
+/// The lesson itself. `None` if the teacher ended it early.
 fn listen(names: Names, file: &ConfigFile) -> Result<Option<Vec<Taught>>, TeachError> {
     let sysfs = Sysfs::default();
     let mut polled = BTreeSet::new();

@@ -1,4 +1,4 @@
-//! The names of the slots that are taught, in their order.
+//! The names of the slots to teach, in their order.
 
 use std::str::FromStr;
 
@@ -8,15 +8,15 @@ const MOST: u64 = 256;
 /// Names one after the other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Names {
-    /// These.
+    /// A list of names, given in full.
     Listed(Vec<String>),
     /// This one, and from then on one more each time, until somebody says that it is enough.
-    From(Counted),
+    From(NumberedName),
 }
 
 /// A name that ends in a number: `A1`, `left 07`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Counted {
+pub(super) struct NumberedName {
     stem: String,
     number: u64,
     width: usize,
@@ -35,7 +35,7 @@ impl Names {
     pub(super) fn contains(&self, name: &str) -> bool {
         match self {
             Self::Listed(names) => names.iter().any(|listed| listed == name),
-            Self::From(first) => Counted::from_str(name).is_ok_and(|other| {
+            Self::From(first) => NumberedName::from_str(name).is_ok_and(|other| {
                 let index = other.number.checked_sub(first.number).and_then(|index| first.plus(index));
                 index.as_deref() == Some(name)
             }),
@@ -46,7 +46,7 @@ impl Names {
 impl FromStr for Names {
     type Err = String;
 
-    /// `A1..A8,B1`
+    /// Parses names and ranges with commas between, such as `A1..A8,B1`.
     fn from_str(text: &str) -> Result<Self, String> {
         let mut names = Vec::new();
         for part in text.split(',').map(str::trim) {
@@ -62,7 +62,7 @@ impl FromStr for Names {
     }
 }
 
-fn range(first: &Counted, last: &Counted) -> Result<Vec<String>, String> {
+fn range(first: &NumberedName, last: &NumberedName) -> Result<Vec<String>, String> {
     let count = last.number.checked_sub(first.number).filter(|count| *count < MOST && first.stem == last.stem);
     let Some(count) = count else {
         return Err(format!("{}..{} is no range: write it as A1..A8, of at most {MOST} names", first.text(), last.text()));
@@ -78,7 +78,7 @@ fn sticker(name: &str) -> Result<String, String> {
     Ok(name.to_owned())
 }
 
-impl Counted {
+impl NumberedName {
     fn plus(&self, more: u64) -> Option<String> {
         let number = self.number.checked_add(more).filter(|_| more < MOST)?;
         Some(format!("{}{number:0width$}", self.stem, width = self.width))
@@ -89,7 +89,7 @@ impl Counted {
     }
 }
 
-impl FromStr for Counted {
+impl FromStr for NumberedName {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {

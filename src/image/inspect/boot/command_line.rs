@@ -21,9 +21,9 @@ const EMPTY: &str = " ";
 /// The files that a gadget without `kernel-cmdline` may have instead.
 #[derive(Debug, Default)]
 pub(super) struct GadgetFiles {
-    /// `cmdline.extra`.
+    /// Contents of `cmdline.extra`; `None` if the gadget has no such file.
     pub(super) extra: Option<Vec<u8>>,
-    /// `cmdline.full`.
+    /// Contents of `cmdline.full`; `None` if the gadget has no such file.
     pub(super) full: Option<Vec<u8>>,
 }
 
@@ -46,7 +46,7 @@ pub(super) struct Described<'g> {
 /// What follows because of settings that the gadget begins with.
 #[derive(Debug, Default)]
 struct Options {
-    /// Their words.
+    /// The words that the settings add to the command line.
     words: String,
     /// And a snapd that knows of such settings may leave them out.
     may_lack: bool,
@@ -146,7 +146,7 @@ impl Options {
     }
 }
 
-/// The menu's side.
+/// A menu of GRUB, and the words each of its lines gives to the kernel.
 pub(super) struct MenuWords<'m> {
     text: &'m str,
     own: Vec<&'m str>,

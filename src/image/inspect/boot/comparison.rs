@@ -1,4 +1,4 @@
-//! What boots is compared with: the originals, what the boot partition must hold by them, and what came of it.
+//! Compares the files that boot with their originals, and collects the results.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -75,7 +75,7 @@ impl Compared {
         self.different.push(format!("{}{rest}: {why}; only `allow` takes it on trust, by that name", names.join(", ")));
     }
 
-    /// The words for those that nobody takes on trust.
+    /// The words for those that `allow` does not name.
     pub(super) fn doubtful(&mut self, allowed: &Allowed, boot: &Files, paths: Vec<String>) -> Vec<String> {
         let (trusted, doubtful): (Vec<_>, Vec<_>) = paths.into_iter().partition(|path| allowed.on_fat(&boot.label, path));
         let named = |path: &String| named_on_fat(&boot.label, path);

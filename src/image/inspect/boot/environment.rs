@@ -15,7 +15,7 @@ use crate::image::inspect::readers::listing::Node;
 use crate::image::inspect::readers::squashfs::Inode;
 use crate::image::inspect::trouble::Trouble;
 
-/// GRUB's menu.
+/// The path of GRUB's menu on the boot partition.
 const GRUB_CONFIG: &str = "efi/ubuntu/grub.cfg";
 /// An environment of GRUB has exactly this length, and this beginning.
 const GRUB_LENGTH: usize = 1024;
@@ -291,7 +291,7 @@ fn of_gadget(originals: &mut Originals<'_, '_>, path: &str) -> Result<Option<Vec
     }
 }
 
-/// Why there is no such file of the gadget: it has none, or nobody can say.
+/// Why there is no such file of the gadget: it has none, or that cannot be found out.
 fn no_original(originals: &Originals<'_, '_>, file: &str) -> String {
     match &originals.gadget {
         Ok(_) => format!("the gadget has no {file} that it could be compared with"),

@@ -1,5 +1,5 @@
-//! GRUB's menu of Ubuntu Core 20 and later. No snap has it as a file: snapd carries it inside its program, and whoever makes an image
-//! writes the one of the snapd that runs there, which need not be the snapd in the image.
+//! The menu of GRUB in Ubuntu Core 20 and later. No snap has it as a file: snapd carries it inside its program. The tool that makes an
+//! image writes the menu of the snapd that runs there, which need not be the snapd in the image.
 //!
 //! So a menu is snapd's own if it is one of those that snapd has been published with, or if the proven snapd in the image carries it.
 

@@ -29,7 +29,7 @@ const DEEPEST: usize = 16;
 
 /// The number of a block in boot code.
 const BLOCK_NUMBER: u64 = 4;
-/// What it counts.
+/// Bytes of one of the blocks that boot code counts.
 const BLOCK: u64 = 512;
 
 /// A byte of the image, and the number of a block that must stand there.

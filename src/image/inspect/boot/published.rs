@@ -1,4 +1,4 @@
-//! What lies outside of every snap and is known all the same: by its digest, as it was published.
+//! Files that are in no snap and are known by their digest, as they were published.
 
 use sha2::{Digest, Sha256};
 

@@ -1,4 +1,4 @@
-//! What can be read from anywhere: a file inside the image, a part of the image, the image itself.
+//! A source of bytes at any offset: a file inside the image, a part of the image, or the image itself.
 
 use crate::image::inspect::trouble::Trouble;
 use crate::station::units::{KIB, to_u64, to_usize};

@@ -21,7 +21,7 @@ const MAGIC: [u8; 2] = [0x53, 0xef];
 const LARGEST_BLOCK_LOG: u32 = 6;
 /// Of 128 MiB each, as `mke2fs` makes them: 8 TiB.
 const MOST_GROUPS: u64 = 65_536;
-/// `PATH_MAX`.
+/// The longest target of a symbolic link in bytes (`PATH_MAX`).
 const LONGEST_TARGET: u64 = 4096;
 
 pub(in crate::image::inspect) fn is_here(partition: &Window) -> bool {

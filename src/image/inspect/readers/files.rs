@@ -79,7 +79,7 @@ impl Files {
         from.take_while(move |(path, _)| path.starts_with(&prefix)).map(|(path, node)| (path.as_str(), node))
     }
 
-    /// A regular file.
+    /// Opens a regular file; anything else is an error.
     pub(in crate::image::inspect) fn open_file<'a>(&'a self, path: &str) -> Result<Box<dyn Contents + 'a>, Trouble> {
         let path = self.key(path);
         match self.listing.get(&path) {

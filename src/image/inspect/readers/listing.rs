@@ -6,7 +6,7 @@ use crate::image::inspect::trouble::Trouble;
 
 /// A seed has some hundred files, a boot partition with every device tree some two thousand.
 const MOST_ENTRIES: usize = 20_000;
-/// All names together.
+/// The most bytes that all names together may have: 4 MiB.
 const MOST_NAMES: usize = 4 << 20;
 /// How deep directories lie in one another.
 pub(in crate::image::inspect) const DEEPEST: usize = 32;

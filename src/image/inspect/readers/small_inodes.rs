@@ -35,7 +35,7 @@ pub(in crate::image::inspect) struct Enlarged {
     end: u64,
     /// The length of one table.
     table: u64,
-    /// Inodes in it.
+    /// How many inodes the file system has.
     inodes: u64,
     /// The first byte of every group's real table.
     tables: Vec<u64>,

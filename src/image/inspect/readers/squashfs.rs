@@ -31,7 +31,7 @@ const KEPT: usize = 64;
 const XZ_MEMORY: u64 = 16 * MIB;
 /// What a directory may hold: names of 256 bytes, and more of them than any snap has in one place.
 const LARGEST_DIRECTORY: u64 = 4 * MIB;
-/// `PATH_MAX`.
+/// The longest target of a symbolic link in bytes (`PATH_MAX`).
 const LONGEST_TARGET: u64 = 4096;
 /// Blocks of one file: 64 GiB in blocks of 64 KiB.
 const MOST_BLOCKS: u64 = MIB;
@@ -52,7 +52,7 @@ pub(in crate::image::inspect) enum Inode {
     Link {
         target: String,
     },
-    /// Devices, pipes, sockets.
+    /// A device, a pipe or a socket.
     Other,
 }
 

@@ -20,18 +20,18 @@ use crate::station::units::to_usize;
 pub enum Kind {
     /// Four entries in the first block.
     Mbr,
-    /// GUID partition table.
+    /// A GUID partition table.
     Gpt,
 }
 
-/// One partition.
+/// One partition of the table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Partition {
     /// As the kernel counts it.
     pub number: u32,
-    /// Its first byte.
+    /// First byte of the partition.
     pub start: u64,
-    /// How many bytes.
+    /// Length of the partition in bytes.
     pub length: u64,
     /// Two hexadecimal digits, or a GUID.
     #[serde(rename = "type")]
@@ -50,7 +50,7 @@ impl Partition {
 /// The table and what it says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Table {
-    /// MBR or GPT.
+    /// The kind of table: MBR or GPT.
     pub kind: Kind,
     /// Its partitions, in the order of the card.
     pub partitions: Vec<Partition>,
@@ -75,7 +75,7 @@ const ENTRY: u32 = 128;
 const HEADER: u64 = 92;
 /// The type of an entry that is none.
 const UNUSED: [u8; 16] = [0; 16];
-/// A protective MBR.
+/// The type of the partition in a protective MBR.
 pub(in crate::image::inspect) const PROTECTIVE: u8 = 0xee;
 /// Types of an extended partition, which holds a chain of more tables.
 pub(in crate::image::inspect) const EXTENDED: [u8; 3] = [0x05, 0x0f, 0x85];

@@ -1,4 +1,4 @@
-//! What the seed's assertions say: the model, and whatever else came along.
+//! Judges the assertions of the seed: the model, and everything beside it.
 
 use std::collections::{BTreeMap, BTreeSet};
 

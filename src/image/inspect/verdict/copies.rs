@@ -1,4 +1,4 @@
-//! Everything in the image that no signature covers by itself: what boots, and what lies beside the seed.
+//! Judges what no signature covers by itself: the files that boot, and the files beside the seed.
 
 use snap_assertions::definition::{Grade, Model, ModelSnap};
 

@@ -1,5 +1,5 @@
-//! Whether the device takes its seed by itself. It has what its snapd has built in and what is in the seed, and nobody gives it more:
-//! what the station knows beside that may speak against an image, and completes none.
+//! Judges whether the device can verify its seed alone. It has what its snapd has built in and what is in the seed. What the station knows
+//! beyond that can count against an image, and never completes one.
 
 use std::collections::BTreeMap;
 

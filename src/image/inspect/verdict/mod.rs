@@ -1,4 +1,4 @@
-//! Holds what was found to the model, check by check.
+//! Compares what was found with the model, check by check.
 
 mod assertions;
 mod copies;

@@ -1,4 +1,4 @@
-//! The snaps of the seed: who published their bytes, and whether they are the ones the model means.
+//! Judges the snaps of the seed: who published them, and whether they are the ones the model names.
 
 use snap_assertions::definition::{Model, ModelSnap, SnapKind};
 use snap_assertions::signature::Sha3Hasher;

@@ -1,6 +1,6 @@
-//! What neither the seed, nor the boot partition, nor the gadget accounts for: whole partitions, and bytes outside of them.
+//! Finds what neither the seed, nor the boot partition, nor the gadget accounts for: whole partitions, and bytes outside of them.
 //!
-//! A partition nobody described may be mounted by its label, or started by a boot loader that was told of it elsewhere; what its file
+//! A partition that nothing describes may be mounted by its label, or started by a boot loader that was told of it elsewhere; what its file
 //! system is makes no difference to that, and neither does whether it is read here.
 
 use std::iter;
@@ -20,7 +20,7 @@ const MOST_GAPS: usize = 8;
 /// What is read of a gap at once.
 const CHUNK: u64 = 64 * KIB;
 
-/// What was found.
+/// What was found that nothing accounts for.
 #[derive(Debug, Default)]
 pub(super) struct Strangers {
     /// What nothing accounts for, as sentences.
@@ -37,7 +37,7 @@ pub(super) struct Around<'a> {
     pub(super) volumes: Vec<Option<&'a Files>>,
     pub(super) seed: &'a Files,
     pub(super) boot_label: &'a str,
-    /// Nothing where it cannot be looked into, or nobody published it: then nothing is described.
+    /// `None` if it cannot be read or was not published: then nothing is described.
     pub(super) gadget: Option<&'a Gadget>,
     /// Outside of every file system, and held to the gadget elsewhere.
     pub(super) compared: &'a [Range<u64>],

@@ -1,5 +1,5 @@
-//! What lies in `writable` beside the seed. Nothing signs it, and the first boot takes it as it is: cloud-init user data makes
-//! users and runs commands, a unit file starts whatever it names.
+//! Judges the files in `writable` beside the seed. Nothing signs them, and the first boot accepts them as they are: cloud-init user data
+//! makes users and runs commands, a unit file starts whatever it names.
 
 use crate::image::inspect::readers::files::Files;
 use crate::image::inspect::readers::listing::{Node, join};

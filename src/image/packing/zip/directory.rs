@@ -1,4 +1,4 @@
-//! The directory at a zip's end: where it is, what it says of every file, and whether anything is missing or added.
+//! Reads the directory at the end of a zip: where it is, what it says of every file, and whether anything is missing or added.
 //!
 //! Knows nothing of what the files are for. Numbers of sections are APPNOTE 6.3.10's.
 
@@ -146,7 +146,7 @@ impl Header<'_> {
 
 /// What the end says of the directory.
 pub(super) struct End {
-    /// Where it begins.
+    /// Offset of its first byte in the file.
     pub(super) start: u64,
     pub(super) size: u64,
     pub(super) entries: u64,

@@ -1,4 +1,4 @@
-//! What comes out of the one file of a zip: unpacked as it is read, and held to the size and the checksum of the directory.
+//! Unpacks the one file of a zip while it is read, and checks it against the size and the checksum of the directory.
 
 use std::io::{self, BufRead, Cursor, Read, Take};
 
@@ -98,7 +98,7 @@ impl<R: BufRead> Unpacking<R> {
         }
     }
 
-    /// How much of what is packed nobody took.
+    /// How many packed bytes are left over.
     fn unread(&self) -> u64 {
         match self {
             Self::Stored(packed) => packed.limit(),

@@ -1,11 +1,12 @@
-//! A damaged staged copy, from the first card that finds it to the model's being armed again.
+//! Tests with a damaged staged copy, from the first card that finds it until the model is armed again.
 
 use crate::station::rules::tests::{at, busy_in, closings, configuration, ended, gone, seen, visit};
 use crate::station::rules::{Effect, End, Event, Station};
-use crate::station::status::sign::{Call, Sign};
+use crate::station::status::sign::{OperatorAction, Sign};
 use crate::station::testing::{image, proof, survey};
+use crate::station::types::armed::Occasion;
 use crate::station::types::outcome::{Counted, Digest, Effort, Outcome, StationFault};
-use crate::station::types::record::{Entry, Occasion, Receipt};
+use crate::station::types::record::{Entry, Receipt};
 use crate::station::types::settings::Configuration;
 use crate::station::types::standing::Standing;
 use crate::station::types::units::{Bytes, Moment};
@@ -18,7 +19,7 @@ fn rotten() -> StationFault {
 
 /// Three slots of one model, and one of another.
 fn of_two_models() -> Configuration {
-    let other = crate::station::record::Armed { model: "acme/other".to_owned(), digest: Digest([9; 32]), ..image() };
+    let other = crate::station::armed::Armed { model: "acme/other".to_owned(), digest: Digest([9; 32]), ..image() };
     let mut configuration = configuration(&SLOTS, vec![image(), other]);
     configuration.slots[3].model = "acme/other".to_owned();
     configuration
@@ -65,7 +66,7 @@ fn the_first_card_that_finds_a_damaged_copy_is_not_bad_and_no_other_is_begun_unt
     let disarmed = "disarmed acme/box: the station's copy of the image is damaged at byte 4096; it is being staged anew".to_owned();
     assert_eq!(told(&effects), [disarmed, "restage, unread false".to_owned()]);
     station.apply(at(2001), Event::Recorded(Receipt::Closed(first)));
-    assert_eq!((sign(&station, 0).call(), sign(&station, 0).word()), (Call::TakeAside, "STATION FAULT"), "the card is not bad");
+    assert_eq!((sign(&station, 0).call(), sign(&station, 0).word()), (OperatorAction::TakeAside, "STATION FAULT"), "the card is not bad");
 
     // The one that is about to begin is not, and the one in flight ends the same way; it is told once.
     let effects = station.apply(at(2002), Event::Recorded(Receipt::Started(third.number)));
@@ -77,9 +78,9 @@ fn the_first_card_that_finds_a_damaged_copy_is_not_bad_and_no_other_is_begun_unt
     station.apply(at(2100), gone(1));
     let view = station.view(at(2100));
     assert!(matches!(&view.slots[0].sign, Sign::Disarmed(why) if why.contains("staged anew")), "{:?}", view.slots[0]);
-    assert_eq!(view.slots[0].call, Call::StationFault);
+    assert_eq!(view.slots[0].call, OperatorAction::StationFault);
     assert!(view.fault.is_none() && view.faults.len() == 1 && view.faults[0].starts_with("acme/box: "), "{:?}", view.faults);
-    assert_eq!((view.slots[3].sign.clone(), view.slots[3].call), (Sign::Empty, Call::PutIn));
+    assert_eq!((view.slots[3].sign.clone(), view.slots[3].call), (Sign::Empty, OperatorAction::PutIn));
     assert_eq!((view.today.passed, view.today.failed), (0, 0), "no sum has the cards");
     assert_eq!(Outcome::StationFault(rotten()).word().counts(), Counted::OurFault);
 

@@ -1,10 +1,10 @@
 use super::super::tests::{at, busy_in, ended, gone, reconfigured, seen, sign, station};
 use super::super::{Effect, End, Event, Station};
-use crate::station::status::sign::{Call, Sign};
+use crate::station::status::sign::{OperatorAction, Sign};
 use crate::station::testing::{image, proof};
-use crate::station::types::command::{Command, Who};
 use crate::station::types::outcome::{Failure, Outcome};
 use crate::station::types::record::{AttemptNumber, Entry, Receipt};
+use crate::station::types::request::{Command, Who};
 
 const CHANGED: Sign = Sign::Changed { sectors: 8 };
 
@@ -45,7 +45,7 @@ fn a_green_card_that_is_written_to_is_changed_in_sign_log_order_and_count_and_st
         let effects = station.apply(at(900), change(attempt));
         assert_eq!(recorded(&effects), ["attempt-changed"]);
         assert_eq!(sign(&station, 0), CHANGED);
-        assert_eq!(CHANGED.call(), Call::TakeAside, "neither good nor bad");
+        assert_eq!(CHANGED.call(), OperatorAction::TakeAside, "neither good nor bad");
         assert_eq!((ordered(&station), station.view(at(0)).today.passed), (0, 0), "the order needs one more");
         assert!(station.keeps(attempt), "nobody shall mount it meanwhile either");
         assert_eq!(station.apply(at(950), change(attempt)), [], "a card changes once");

@@ -1,4 +1,4 @@
-//! Cards that leave the bus and come back, by themselves and by hand.
+//! Tests with cards that leave the bus and come back, by themselves and by hand.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use super::super::tests::{at, busy_in, closings, configuration, ended, sign, sta
 use super::super::{Before, Effect, End, Event, Port, Standing, Station};
 use crate::station::status::sign::{Hold, Sign};
 use crate::station::testing::{card, proof, survey};
-use crate::station::types::card::{Card, Identified};
+use crate::station::types::card::{Card, Identity};
 use crate::station::types::outcome::{CacheFlush, Effort, Outcome, Pull};
 use crate::station::types::record::{AttemptNumber, Entry, Receipt};
 
@@ -33,7 +33,7 @@ fn look_into(station: &mut Station, from: u64, found: &Card) -> Vec<Effect> {
 
 /// What is seen of a card: no number of its own.
 fn glance(diskseq: u64) -> Card {
-    Card { serial: None, identified: Identified::Not, ..card(PORT, diskseq) }
+    Card { serial: None, identified: Identity::None, ..card(PORT, diskseq) }
 }
 
 fn returns(effects: &[Effect]) -> Vec<u32> {
@@ -167,7 +167,7 @@ fn a_pass_ends_with_a_blink_because_its_claim_does_and_the_same_card_is_held_and
 
     // Two sticks without a serial are alike: neither green nor begun.
     let mut nameless = station(&[("A1", PORT)]);
-    let bare = |diskseq| Card { serial: None, identified: Identified::Not, ..card(PORT, diskseq) };
+    let bare = |diskseq| Card { serial: None, identified: Identity::None, ..card(PORT, diskseq) };
     nameless.apply(at(0), back(bare(1), 0));
     let effects = look_into(&mut nameless, 700, &bare(1));
     let [Effect::Record(entry)] = effects.as_slice() else { panic!("{effects:?}") };
@@ -184,7 +184,7 @@ fn a_pass_ends_with_a_blink_because_its_claim_does_and_the_same_card_is_held_and
 fn in_a_reader_that_resets_itself_finished_cards_are_held_and_in_one_that_stays_a_hand_is_never_too_fast() {
     let ports = ["pci-1/usb3-2/lun-0", "pci-1/usb3-2/lun-1"];
     let in_reader =
-        |port: &str, diskseq| Card { serial: Some("READER".to_owned()), identified: Identified::ReaderOnly, ..card(port, diskseq) };
+        |port: &str, diskseq| Card { serial: Some("READER".to_owned()), identified: Identity::ReaderOnly, ..card(port, diskseq) };
     let mut station = station(&[("A1", ports[0]), ("A2", ports[1])]);
     let begin = |station: &mut Station, diskseq: u64, from: u64| {
         station.apply(at(from), Event::Tick);

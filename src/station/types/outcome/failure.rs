@@ -1,4 +1,4 @@
-//! How a card failed, and where on it.
+//! How and where a card failed.
 
 use std::time::Duration;
 use std::{fmt, io};
@@ -10,7 +10,7 @@ use super::super::units::Bytes;
 pub enum Act {
     /// Writing image or tombstone.
     Writing,
-    /// Reading back.
+    /// Reading back what was written.
     Reading,
     /// Waiting for the card's own cache to reach its medium.
     Flushing,
@@ -29,18 +29,18 @@ impl fmt::Display for Act {
 /// What kind of wrong contents came back, as seen around the first wrong byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Damage {
-    /// Zeroes.
+    /// Zeroes came back.
     Zeroes,
     /// All bits set, as erased flash memory reads.
     Ones,
     /// The image's own data, so many sectors of 512 bytes too late (or, below zero, too early).
     Shifted {
-        /// By how many.
+        /// By how many sectors of 512 bytes; negative if too early.
         sectors: i64,
     },
     /// So many bits of the block differ.
     BitsFlipped {
-        /// How many.
+        /// How many bits differ.
         bits: u32,
     },
     /// Something else: most likely what was there before, and the write was ignored.
@@ -69,7 +69,7 @@ pub enum Failure {
         act: Act,
         /// Where on the card.
         at: Bytes,
-        /// The image's length.
+        /// Length of the image.
         span: Bytes,
         /// The system's error number, where there was one.
         errno: Option<i32>,
@@ -94,12 +94,12 @@ pub enum Failure {
         expected: u8,
         /// What the card returned.
         found: u8,
-        /// Of what kind.
+        /// The kind of damage.
         damage: Damage,
     },
     /// A card that claims to hold more than it does: what was written at one place came back at another, or not at all.
     FalseCapacity {
-        /// Where it showed.
+        /// The byte at which the false capacity showed.
         at: Bytes,
         /// What stands there belongs to this place.
         holds: Option<Bytes>,

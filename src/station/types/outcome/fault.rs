@@ -1,4 +1,4 @@
-//! What the station itself could not do. The card has no part in it, and is not called bad.
+//! Faults of the station itself. The card did not cause them and is not called bad.
 
 use std::{fmt, io};
 

@@ -1,4 +1,4 @@
-//! Every outcome an operator, a row or a lamp can meet, and what it took.
+//! Every outcome of an attempt that an operator, a row or a lamp can show, and the effort it took.
 
 mod failure;
 mod fault;
@@ -27,7 +27,7 @@ pub struct Effort {
     pub writing: Duration,
     /// Time spent reading back.
     pub reading: Duration,
-    /// Claim to end.
+    /// Time from claim to end.
     pub total: Duration,
     /// The slowest single call.
     pub slowest_call: Duration,
@@ -100,9 +100,9 @@ impl CardHead {
 /// was moved. A card that slows down towards its end, or in one place, shows here.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Curve {
-    /// Written.
+    /// Bytes per second while it was written, for each part of the image.
     pub writing: Vec<Option<Bytes>>,
-    /// Read back.
+    /// Bytes per second while it was read back, for each part of the image.
     pub reading: Vec<Option<Bytes>>,
 }
 
@@ -137,7 +137,7 @@ impl fmt::Display for Pull {
 /// How an attempt ended.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
-    /// Proven, every byte.
+    /// Every byte was read back and proven.
     Passed(Proof),
     /// The image's data is proven; its zeroes were skipped, as the policy says.
     PassedMapped(MappedProof),
@@ -151,11 +151,11 @@ pub enum Outcome {
     RecheckedMapped(MappedProof),
     /// Contents undefined, cannot boot.
     Failed(Failure),
-    /// Not touched.
+    /// The card was refused and not touched.
     Refused(Refusal),
-    /// Gone while busy.
+    /// The card left while it was busy.
     Pulled(Pull),
-    /// The station stopped.
+    /// The station stopped before the card was done.
     Interrupted,
     /// Proven, and written to by somebody else before it was taken out: its contents are not what was proven.
     Changed {

@@ -1,4 +1,4 @@
-//! Why a card was not touched.
+//! Why a card was refused. A refused card was not touched.
 
 use std::{fmt, io};
 
@@ -15,7 +15,7 @@ pub enum Refusal {
     Recabled {
         /// The device that is another one, with its place: `reader usb3-1.2`.
         at: String,
-        /// What was taught.
+        /// What hung there when the slot was taught.
         was: String,
         /// What is there, where there is something.
         is: Option<String>,
@@ -34,7 +34,7 @@ pub enum Refusal {
         /// The kernel's word for what it is.
         kind: String,
     },
-    /// Somebody uses it.
+    /// Something on this PC uses the disk.
     InUse(Use),
     /// It bears the mark of what other programs start by themselves, and which does not run here: nobody uses it.
     Marked {

@@ -1,5 +1,5 @@
-//! The word of an outcome, as a log has it, and what it counts as. The one place that decides this: reports, the day's sums, orders and
-//! packing lists ask here, and none compares words.
+//! The word of an outcome, as a log has it, and what it counts as. Reports, the day's sums, orders and packing lists ask this module; none
+//! of them compares words.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use std::fmt;
 /// shown as it is, and counts as nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub enum OutcomeWord {
-    /// Every byte proven.
+    /// Every byte was read back and proven.
     Passed,
     /// Proven where the image has data; its zeroes were skipped.
     PassedMapped,
@@ -19,13 +19,13 @@ pub enum OutcomeWord {
     Rechecked,
     /// The same where the image's zeroes are skipped.
     RecheckedMapped,
-    /// Contents undefined.
+    /// The contents of the card are undefined.
     Failed,
-    /// Not touched.
+    /// The card was not touched.
     Refused,
-    /// Gone while busy.
+    /// The card left while it was busy.
     Pulled,
-    /// The station stopped.
+    /// The station stopped before the card was done.
     Interrupted,
     /// Proven, and written to by another program before it was taken out.
     Changed,

@@ -1,10 +1,10 @@
-//! What the log answers of a card that comes back.
+//! Tests of the answers for a card that comes back.
 
 use std::path::Path;
 
 use super::tests::{attempt, closed, open, place, started};
 use super::*;
-use crate::station::card::{Card, Cid, Identified};
+use crate::station::card::{Card, Cid, Identity};
 use crate::station::order::Order as Wanted;
 use crate::station::outcome::{Effort, Outcome, OutcomeWord, Pull, Refusal};
 use crate::station::past::Past;
@@ -16,7 +16,7 @@ fn of(number: u64, slot: &str, card: Card, order: Option<u64>) -> Box<Attempt> {
 }
 
 fn with_cid(raw: &str) -> Card {
-    Card { identified: Identified::ByCid, cid: Some(Cid { raw: raw.to_owned(), ..Cid::default() }), ..card("p1", 1) }
+    Card { identified: Identity::Cid, cid: Some(Cid { raw: raw.to_owned(), ..Cid::default() }), ..card("p1", 1) }
 }
 
 fn row(ledger: &mut Ledger, attempt: Box<Attempt>, outcome: Outcome) {
@@ -40,7 +40,7 @@ fn a_card_is_found_by_its_own_name_and_one_without_by_the_newest_row_of_its_slot
     let path = directory.path().join("flash-log.db");
     let mut ledger = open(&path);
     let stick = |serial: &str, product: &str| Card { serial: Some(serial.into()), product: Some(product.into()), ..card("p1", 1) };
-    let in_reader = Card { identified: Identified::ReaderOnly, ..card("p9", 1) };
+    let in_reader = Card { identified: Identity::ReaderOnly, ..card("p9", 1) };
     row(&mut ledger, of(1, "A1", with_cid("aa"), Some(1)), Outcome::Passed(proof()));
     row(&mut ledger, of(2, "A1", with_cid("aa"), Some(1)), Outcome::Pulled(Pull::Taken));
     row(&mut ledger, of(3, "A1", with_cid("aa"), None), Outcome::Rechecked(proof()));
@@ -67,7 +67,7 @@ fn an_order_is_counted_anew_from_its_cards_each_of_them_once() {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("flash-log.db");
     let mut ledger = open(&path);
-    let by = crate::station::command::Who { uid: 0, name: "root".to_owned() };
+    let by = crate::station::request::Who { uid: 0, name: "root".to_owned() };
     let order = |number| Wanted { number, model: format!("acme/{number}"), name: None, work_order: None, count: 9, passed: 0 };
     for number in [1, 2] {
         ledger.append(&Entry::OrderStarted { order: order(number), by: by.clone() }).expect("appended");

@@ -1,4 +1,4 @@
-//! A disk that loses what it said it kept, and a log that finds it out.
+//! Tests with a disk that loses what it confirmed, and a log that detects it.
 //!
 //! What such a disk holds is a copy beside the log: made by a flush, unless the disk lies.
 
@@ -155,7 +155,7 @@ fn after_an_error_an_event_counts_only_when_it_was_read_back_from_the_disk_and_i
     let stamp = Stamp::now();
     for _ in 0..3 {
         let error = ledger.append_at(&stamp, &end(2)).expect_err("it is in memory only");
-        assert_eq!(error.trouble, LogProblem::Disk, "{}", error.in_full());
+        assert_eq!(error.problem, LogProblem::Disk, "{}", error.in_full());
         assert!(error.in_full().contains("is not on the disk"), "{}", error.in_full());
         let _reopened = ledger.reopen();
         assert_eq!(disk.after_a_power_cut(), [1], "this is what would be left of it");
@@ -177,7 +177,7 @@ fn what_the_last_process_left_in_memory_is_not_believed_at_the_next_start() {
     ledger.append(&end(7)).expect("appended");
     assert!(!ledger.doubt, "and then flushes are believed until the next error");
     ledger.append(&started(8)).expect("appended");
-    assert_eq!(ledger.append(&end(7)).expect_err("twice").trouble, LogProblem::Contradicts);
+    assert_eq!(ledger.append(&end(7)).expect_err("twice").problem, LogProblem::Contradicts);
     assert!(ledger.doubt, "which any error ends");
 }
 

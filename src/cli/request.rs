@@ -1,10 +1,10 @@
-//! Commands that tell the running station something: `reload`, `disarm`, `arm`, `identify`.
+//! Commands that send one request to the running station: `reload`, `disarm`, `arm`, `identify` and `log confirm`.
 
 use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::{GOOD, NOT_GOOD, WRONG, complain, say, say_json};
+use super::{GOOD, NOT_GOOD, USAGE_OR_STATION, complain, say, say_json};
 use crate::config::{self, DEFAULT_PATH, DEFAULT_SOCKET, ImageCheck};
 use crate::control::client::{Client, ClientError};
 use crate::control::wire::Request;
@@ -34,16 +34,16 @@ impl StationArgs {
     }
 
     /// Has something done, and says that it was, or why not.
-    pub(super) fn have(&self, request: &Request, done: &str) -> u8 {
+    pub(super) fn send(&self, request: &Request, done: &str) -> u8 {
         let result = self.connect().and_then(|mut client| client.ask(request)).map(drop);
-        self.say(result, done)
+        self.print_result(result, done)
     }
 
-    pub(super) fn say(&self, result: Result<(), ClientError>, done: &str) -> u8 {
+    pub(super) fn print_result(&self, result: Result<(), ClientError>, done: &str) -> u8 {
         let (code, error) = match result {
             Ok(()) => (GOOD, None),
             Err(error) => {
-                let code = if matches!(error, ClientError::Refused(_)) { NOT_GOOD } else { WRONG };
+                let code = if matches!(error, ClientError::Refused(_)) { NOT_GOOD } else { USAGE_OR_STATION };
                 (code, Some(error))
             }
         };
@@ -123,26 +123,26 @@ pub(super) struct ConfirmLogArgs {
 }
 
 pub(super) fn confirm_log(args: &ConfirmLogArgs) -> u8 {
-    args.station.have(&Request::LogConfirm {}, "the flash log was to be begun anew, and the log says who confirmed it")
+    args.station.send(&Request::LogConfirm {}, "the flash log was to be begun anew, and the log says who confirmed it")
 }
 
 pub(super) fn reload(args: &ReloadArgs) -> u8 {
-    args.station.have(&Request::Reload {}, "the new configuration holds")
+    args.station.send(&Request::Reload {}, "the new configuration holds")
 }
 
 pub(super) fn disarm(args: &DisarmArgs) -> u8 {
     let TargetArgs { slot, model } = &args.target;
     let request = Request::Disarm { slot: slot.clone(), model: model.clone(), reason: args.reason.clone() };
     let words = args.target.words();
-    args.station.have(&request, &format!("{words} begins no card any more, until `flashline arm`; what runs is finished"))
+    args.station.send(&request, &format!("{words} begins no card any more, until `flashline arm`; what runs is finished"))
 }
 
 pub(super) fn arm(args: &ArmArgs) -> u8 {
     let TargetArgs { slot, model } = &args.target;
-    args.station.have(&Request::Arm { slot: slot.clone(), model: model.clone() }, &format!("{} is armed again", args.target.words()))
+    args.station.send(&Request::Arm { slot: slot.clone(), model: model.clone() }, &format!("{} is armed again", args.target.words()))
 }
 
 pub(super) fn identify(args: &IdentifyArgs) -> u8 {
     let done = format!("the lamp of {} winks for half a minute", args.slot);
-    args.station.have(&Request::Identify { slot: args.slot.clone() }, &done)
+    args.station.send(&Request::Identify { slot: args.slot.clone() }, &done)
 }

@@ -1,4 +1,4 @@
-//! Every state a station with two slots of one reader can reach, and random walks far beyond.
+//! Tests of every state that a station with two slots of one reader can reach, and of random walks far beyond.
 //!
 //! A [`World`] is a station with everything around it: what is in the slots, which entries wait for the disk, which threads run.
 //! Its names of things (visits, attempts, times) grow without end, but what the station does depends only on which of them are
@@ -14,7 +14,7 @@ use super::loss::{Left, Loss, RETURNS_WITHIN, Returned};
 use super::slot::Phase;
 use super::tests::{at, ended, gone, seen, station, visit};
 use super::*;
-use crate::station::status::sign::{Call, Hold, Sign};
+use crate::station::status::sign::{Hold, OperatorAction, Sign};
 use crate::station::testing::{proof, survey};
 use crate::station::types::outcome::Outcome;
 
@@ -283,7 +283,7 @@ impl World {
                 assert!(shown.attempt.is_some_and(|attempt| self.proven.contains(&attempt)), "never green before the row is recorded");
                 assert!(shown.attempt.is_some_and(|attempt| !self.changed.contains(&attempt)), "never green and changed");
             }
-            assert!(shown.call != Call::TakeGood || view.fault.is_none(), "nothing is green while the station has a fault");
+            assert!(shown.call != OperatorAction::TakeGood || view.fault.is_none(), "nothing is green while the station has a fault");
             if let Phase::Finished { attempt, outcome } = &slot.phase {
                 let another = slot.present.as_ref().is_some_and(|card| card.visit != attempt.card.visit);
                 assert!(!another, "the lamp never speaks of another card");

@@ -1,4 +1,4 @@
-//! The threads that do what a slot wants done: one for a card, named after its slot, and short ones that ask who uses a disk.
+//! The threads that carry out effects for a slot: one for a card, named after its slot, and short ones that find out what uses a disk.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,8 +8,8 @@ use std::thread::{self, JoinHandle};
 use tokio::sync::mpsc;
 
 use super::arming::Armory;
-use super::aside::ask_past;
-use super::keeper::Keeper;
+use super::claim_keeper::Keeper;
+use super::log_process::ask_past;
 use crate::flash::flash;
 use crate::flash::gauge::Gauge;
 use crate::flash::rules::Rules;
@@ -25,7 +25,7 @@ use crate::watch::sysfs::Sysfs;
 use crate::watch::tables::Tables;
 use crate::watch::uses::{OwnPart, still_unused, survey};
 
-/// Threads at work.
+/// The threads that work for the station, and what they share.
 pub(super) struct Workers {
     tell: mpsc::Sender<Event>,
     pub(super) armory: Armory,

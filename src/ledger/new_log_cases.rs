@@ -1,8 +1,8 @@
-//! A log that was begun anew, and one that is kept in memory, say so to whoever runs the station and to whoever reads.
+//! Tests: a log that was begun anew, or is kept in memory, says so to operators and readers.
 
 use super::tests::{open, place};
 use super::*;
-use crate::station::command::{Command, Denied, Who};
+use crate::station::request::{Command, Denied, Who};
 use crate::station::settings::StationSettings;
 use crate::station::standing::LogNote;
 use crate::station::units::Moment;

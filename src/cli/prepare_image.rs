@@ -1,4 +1,4 @@
-//! An image made ready for one call: written, or looked into, without a station's store.
+//! Opens and unpacks an image for one command, without the store of a station.
 
 use std::path::Path;
 

@@ -1,8 +1,8 @@
-//! What became of the cards of this day: counted in the log when the station starts and when another day begins. What is recorded
-//! meanwhile is counted by the station, so the log is asked as of one moment before it.
+//! Counts the cards of this day in the log, when the station starts and when another day begins. The station counts what it records in the
+//! meantime, so the log is read up to a moment before that.
 //!
-//! A thread of its own, which nobody waits for: the log is on a disk, and so is the time zone (`/etc/localtime`), which `jiff` reads again
-//! every few minutes.
+//! This is done in a thread that no other waits for: the log is on a disk, and so is the time zone (`/etc/localtime`), which `jiff` reads
+//! again every few minutes.
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
@@ -11,7 +11,7 @@ use std::time::Duration;
 use jiff::Zoned;
 use tokio::sync::mpsc;
 
-use super::aside::ask_tally;
+use super::log_process::ask_tally;
 use crate::station::Event;
 use crate::station::view::DayCount;
 use crate::zone;
@@ -21,11 +21,11 @@ const LOOK: Duration = Duration::from_secs(20);
 
 /// The thread that notices when another day begins. It ends with the value, or as soon as what it waits for answers.
 #[derive(Debug)]
-pub(super) struct Today {
+pub(super) struct DayCounter {
     _until_dropped: Sender<()>,
 }
 
-impl Today {
+impl DayCounter {
     /// Without a thread today's cards are counted from none.
     pub(super) fn start(log: &Path, tell: mpsc::Sender<Event>) -> Self {
         let (until_dropped, dropped) = channel::<()>();

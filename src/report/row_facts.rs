@@ -1,8 +1,8 @@
-//! What a row says of a card besides its words: of which kind it is, in which reader it sat, whether it can be told from another.
+//! Facts that are derived from a row: the kind of the card, the reader it sat in, and whether it can be told from other cards.
 
-use crate::station::card::Identified;
+use crate::station::armed::ProofClass;
+use crate::station::card::Identity;
 use crate::station::port::{Parts, Unit};
-use crate::station::record::ProofClass;
 use crate::station::units::Bytes;
 
 /// What attempts hang on: the USB device whose slots they are, or the host of an SD slot; without the LUN, which is one slot of it.
@@ -31,17 +31,17 @@ pub(super) fn card_type(cid_name: Option<&str>, vendor: Option<&str>, product: O
 const UNKNOWN: &str = "a word this program does not know";
 
 /// How the card of a row is known; nothing where the row does not say, or says it in a word of another program's.
-pub(super) fn identified(row: &crate::ledger::Row) -> Option<Identified> {
-    row.identified.as_deref().and_then(Identified::of)
+pub(super) fn identified(row: &crate::ledger::Row) -> Option<Identity> {
+    row.identified.as_deref().and_then(Identity::of)
 }
 
 /// How far the serial of a row says which card it was.
 pub(super) fn serial_means(identified: Option<&str>) -> &'static str {
-    match identified.map(Identified::of) {
-        Some(Some(Identified::ByCid)) => "the card's own register: no two cards share it",
-        Some(Some(Identified::ByUsb)) => "the stick's serial: as good as its maker's care",
-        Some(Some(Identified::ReaderOnly)) => "the reader's serial: says nothing about the card",
-        Some(Some(Identified::Not)) | None => "no serial: one card cannot be told from the next",
+    match identified.map(Identity::of) {
+        Some(Some(Identity::Cid)) => "the card's own register: no two cards share it",
+        Some(Some(Identity::UsbSerial)) => "the stick's serial: as good as its maker's care",
+        Some(Some(Identity::ReaderOnly)) => "the reader's serial: says nothing about the card",
+        Some(Some(Identity::None)) | None => "no serial: one card cannot be told from the next",
         Some(None) => UNKNOWN,
     }
 }
@@ -60,13 +60,13 @@ pub(super) fn proof_means(class: &str) -> &'static str {
 pub(super) fn identity(row: &crate::ledger::Row) -> Option<String> {
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
     match identified(row) {
-        Some(Identified::ByCid) => row.cid.clone().map(|cid| format!("cid {cid}")),
+        Some(Identity::Cid) => row.cid.clone().map(|cid| format!("cid {cid}")),
         // Makers count their sticks each from the beginning.
-        Some(Identified::ByUsb) => row
+        Some(Identity::UsbSerial) => row
             .serial
             .as_ref()
             .map(|serial| format!("usb {}\u{0}{}\u{0}{}\u{0}{serial}", text(&row.wwn), text(&row.vendor), text(&row.product))),
-        Some(Identified::ReaderOnly | Identified::Not) | None => None,
+        Some(Identity::ReaderOnly | Identity::None) | None => None,
     }
 }
 

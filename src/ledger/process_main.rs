@@ -1,4 +1,4 @@
-//! The log's process: events come in by a pipe, what became of them goes out by another.
+//! The log's process: events come in through one pipe, results go out through another.
 //!
 //! A line is a message, in JSON. The process ignores what asks programs to end: it ends when its pipe is closed, and not before all that came
 //! through it was tried. So a service manager that ends a whole group of processes does not take the last rows away, not even a watchdog's,
@@ -16,8 +16,8 @@ use serde::{Deserialize, Serialize};
 use signal_hook::consts::{SIGABRT, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
 use super::chain::Head;
+use super::confirm::answers;
 use super::renew::Which;
-use super::settle::answers;
 use super::writer::{Queued, RETRY, Told, Writer};
 use super::{Draft, Ledger, LogProblem, renew_files};
 use crate::station::record::Receipt;
@@ -36,7 +36,7 @@ pub(super) enum Request {
     End,
 }
 
-/// What it answers.
+/// What the process that writes the log answers.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Reply {
     /// So many of the oldest that were not confirmed are on disk, and the newest event is now this one: `COUNT:HASH`.
@@ -47,7 +47,7 @@ pub(super) enum Reply {
     Health(Option<String>),
     /// It is still tried.
     Tried,
-    /// The disk answered.
+    /// The disk answered the probe.
     Here,
 }
 
@@ -163,7 +163,7 @@ fn open(
             reply(&Reply::Health(Some(reason.clone())));
             said = Some(reason);
         }
-        vain += u32::from(error.trouble == LogProblem::Disk);
+        vain += u32::from(error.problem == LogProblem::Disk);
         if let Some(which) = Which::after(vain) {
             match renew_files(path, which) {
                 Ok(old) => (forsaken, no_new_files) = (old.or(forsaken), None),

@@ -1,24 +1,24 @@
-//! The story of a station, for whoever reads its journal a year later: every change of a slot's sign once, and nothing in between.
+//! Writes the state of the slots to the journal: one line for each change of a sign, and none in between.
 
 use crate::panel::lines::{exposed, line, note};
-use crate::station::sign::{Call, Sign};
+use crate::station::sign::{OperatorAction, Sign};
 use crate::station::standing::LogNote;
 use crate::station::view::{SlotView, View};
 
-/// What was told last.
+/// What the journal was last told of the station and its slots.
 #[derive(Debug, Default)]
-pub(super) struct Story {
-    /// Every slot's name, sign and attempt.
-    told: Vec<(String, Sign, Option<u64>)>,
+pub(super) struct SignJournal {
+    /// Name, sign and attempt of every slot.
+    written: Vec<(String, Sign, Option<u64>)>,
     fault: Option<String>,
     exposed: Vec<String>,
     faults: Vec<String>,
     log: Vec<LogNote>,
 }
 
-impl Story {
-    /// Tells what changed.
-    pub(super) fn go_on(&mut self, view: &View) {
+impl SignJournal {
+    /// Writes what has changed since the last call.
+    pub(super) fn update(&mut self, view: &View) {
         if view.fault != self.fault {
             match &view.fault {
                 Some(fault) => tracing::error!(fault, "the station has a fault: nothing new is begun"),
@@ -45,10 +45,10 @@ impl Story {
             tracing::warn!(log = new.word(), "{}", note(*new));
         }
         self.log.clone_from(&view.log);
-        for slot in changed(&self.told, view) {
+        for slot in changed(&self.written, view) {
             tell(slot);
         }
-        self.told = view.slots.iter().map(|slot| (slot.slot.clone(), slot.sign.clone(), slot.attempt)).collect();
+        self.written = view.slots.iter().map(|slot| (slot.slot.clone(), slot.sign.clone(), slot.attempt)).collect();
     }
 }
 
@@ -63,7 +63,9 @@ fn tell(slot: &SlotView) {
     let SlotView { slot: name, model, sign, card, attempt, diskseq, .. } = slot;
     let (line, reason, card) = (line(slot), sign.reason(), card.as_deref());
     match sign.call() {
-        Call::TakeBad | Call::StationFault => tracing::warn!(slot = name, model, attempt, diskseq, card, reason, "{line}"),
+        OperatorAction::TakeBad | OperatorAction::StationFault => {
+            tracing::warn!(slot = name, model, attempt, diskseq, card, reason, "{line}");
+        }
         _ => tracing::info!(slot = name, model, attempt, diskseq, card, reason, "{line}"),
     }
 }
@@ -80,7 +82,7 @@ mod tests {
             let progress = Some(Progress { done: Bytes(done), of: Bytes(10), rate: None, left: None });
             View { slots: vec![SlotView { slot: "A1".into(), attempt, progress, ..SlotView::of(sign) }], ..View::default() }
         };
-        let mut story = Story::default();
+        let mut journal = SignJournal::default();
         let mut told = 0;
         for now in [
             view(Sign::Empty, None, 0),
@@ -91,8 +93,8 @@ mod tests {
             view(Sign::Writing, Some(2), 1),
             view(Sign::Writing, Some(3), 1),
         ] {
-            told += changed(&story.told, &now).len();
-            story.go_on(&now);
+            told += changed(&journal.written, &now).len();
+            journal.update(&now);
         }
         assert_eq!(told, 5);
     }

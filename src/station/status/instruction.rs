@@ -1,4 +1,4 @@
-//! What the operator is asked to do.
+//! What the operator is asked to do, as stable codes and English sentences.
 
 use crate::station::types::card::Use;
 use crate::station::types::outcome::Refusal;
@@ -8,7 +8,7 @@ use crate::station::types::outcome::Refusal;
 pub enum Instruction {
     /// Put a card in.
     PutIn,
-    /// Wait.
+    /// Wait: the station is busy with the card.
     Wait,
     /// Take it out: good.
     TakeGood,
@@ -24,7 +24,7 @@ pub enum Instruction {
     PutInAgain,
     /// Slide the lock of the card, put it in again.
     SlideLock,
-    /// Take another card.
+    /// Take this card out and use another.
     UseAnother,
     /// Take a blank card.
     UseBlank,

@@ -1,4 +1,4 @@
-//! After an error: what the log holds is found out from its disk, and an event counts when it was read back from there.
+//! Confirms what the log holds after an error: an event counts when it was read back from the disk.
 //!
 //! While no error was met, an `fsync` that succeeds is believed: the pages it speaks of were dirty. After an error it is not. The pages
 //! whose writing failed count as clean, SQLite finds what it wrote in memory, and the next `fsync` succeeds without writing a byte. A
@@ -50,7 +50,7 @@ pub(super) struct Files {
     database: File,
     on_disk: DirectFile,
     #[cfg(test)]
-    pub(super) shadow: Option<super::settle_cases::Shadow>,
+    pub(super) shadow: Option<super::confirm_cases::Shadow>,
 }
 
 impl Files {

@@ -1,10 +1,10 @@
-//! What became of a card before: asked when an attempt with it is about to begin.
+//! Finds the earlier rows of a card, when an attempt with it is about to begin.
 
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::station::card::{Card, Identified};
+use crate::station::card::{Card, Identity};
 use crate::station::outcome::{Counted, OutcomeWord};
 use crate::station::past::{Ended, Past, Rows};
 
@@ -61,7 +61,7 @@ impl Named {
         }
     }
 
-    fn is_identified(&self, how: Identified) -> bool {
+    fn is_identified(&self, how: Identity) -> bool {
         self.identified.as_deref() == Some(how.word())
     }
 }
@@ -111,8 +111,8 @@ impl LogReader {
     /// Where the log cannot be read.
     pub fn past(&self, card: &Named) -> Result<Past, LogError> {
         self.within(|log| match (card.cid.as_deref(), card.serial.as_deref()) {
-            (Some(cid), _) if card.is_identified(Identified::ByCid) => rows(log, BY_CID, cid, card).map(Past::ByCid),
-            (_, Some(serial)) if card.is_identified(Identified::ByUsb) => rows(log, BY_SERIAL, serial, card).map(Past::BySerial),
+            (Some(cid), _) if card.is_identified(Identity::Cid) => rows(log, BY_CID, cid, card).map(Past::ByCid),
+            (_, Some(serial)) if card.is_identified(Identity::UsbSerial) => rows(log, BY_SERIAL, serial, card).map(Past::BySerial),
             _ => of_slot(log, &card.slot).map(Past::OfSlot),
         })
     }
@@ -190,8 +190,7 @@ impl Body {
     fn is_of(&self, card: &Named) -> bool {
         self.card.as_ref().is_some_and(|own| {
             own.identified == card.identified
-                && (card.is_identified(Identified::ByCid)
-                    || (own.vendor == card.vendor && own.product == card.product && own.wwn == card.wwn))
+                && (card.is_identified(Identity::Cid) || (own.vendor == card.vendor && own.product == card.product && own.wwn == card.wwn))
         })
     }
 
@@ -209,7 +208,7 @@ impl Body {
     }
 }
 
-/// See [`super::query::questions`].
+/// The queries of this module, for the test that each uses an index.
 #[cfg(test)]
 pub(super) fn questions() -> [&'static str; 4] {
     [BY_CID, BY_SERIAL, OF_SLOT, CHANGED]

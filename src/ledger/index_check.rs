@@ -1,5 +1,5 @@
-//! Does the rest of the file agree with the events? Reports, filters and orders are found through SQLite's indexes, and of those no hash
-//! speaks: a page of an index that was changed makes a false number of a log whose chain holds.
+//! Checks that the rest of the file agrees with the events. Reports, filters and orders use the indexes of SQLite, which no hash covers: a
+//! changed page of an index gives a false number although the chain of the log holds.
 //!
 //! SQLite compares every event with every index (`PRAGMA integrity_check`), and the table, the indexes and the view must be the ones that
 //! this program makes.

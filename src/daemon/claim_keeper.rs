@@ -1,7 +1,7 @@
-//! Keeps proven cards claimed until they are taken out, and looks every second whether anybody writes to them all the same.
+//! Keeps proven cards claimed until they are taken out, and checks every second whether anything writes to them all the same.
 //!
-//! One thread for all of them. It reads the kernel's counts, which never waits for a card; a claim is given back by a thread of its own,
-//! because the close of a disk may wait for it (it writes out what other programs left in the page cache).
+//! One thread serves all cards. It reads counters of the kernel, which never wait for a card. A claim is released by another thread,
+//! because closing a disk can wait for the disk (it writes out what other programs left in the page cache).
 
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};

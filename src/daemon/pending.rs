@@ -1,4 +1,4 @@
-//! What people asked of the station, until it has been answered.
+//! Requests of people that wait for an answer of the station.
 
 use std::collections::HashMap;
 
@@ -6,33 +6,33 @@ use tokio::sync::oneshot;
 
 use super::arming::ReloadError;
 use crate::control::Denial;
-use crate::station::command::{Denied, RequestId, Who};
+use crate::station::request::{Denied, RequestId, Who};
 
 type Answer = oneshot::Sender<Result<(), Denial>>;
 
-/// Everybody who waits.
+/// Requests without an answer yet, and the channels their answers go to.
 #[derive(Debug, Default)]
-pub(super) struct Questions {
+pub(super) struct PendingRequests {
     next: RequestId,
     waiting: HashMap<RequestId, Answer>,
-    /// Those who want the configuration read again. The reading that comes next answers them all.
+    /// Requests to read the configuration again. The next reading answers them all.
     reloads: Vec<(Who, Answer)>,
-    /// Those whose reading is under way.
+    /// Requests whose reading is under way.
     proving: Vec<Answer>,
 }
 
-impl Questions {
-    /// A number for a question whose answer goes there.
+impl PendingRequests {
+    /// Adds a request whose answer goes there, and returns its number.
     pub(super) fn put(&mut self, answer: Answer) -> RequestId {
         self.next += 1;
         self.waiting.insert(self.next, answer);
         self.next
     }
 
-    /// The station has answered.
+    /// Sends the station's answer to the client that asked.
     pub(super) fn answer(&mut self, request: RequestId, answer: Result<(), Denied>) {
         if let Some(waiting) = self.waiting.remove(&request) {
-            // Whoever asked may be gone.
+            // The client may be gone.
             let _gone = waiting.send(answer.map_err(Denial::from));
         }
     }
@@ -45,14 +45,14 @@ impl Questions {
         !self.reloads.is_empty()
     }
 
-    /// The configuration is being read; who asked for it first.
+    /// The configuration is being read. Returns the user who asked first.
     pub(super) fn reload_began(&mut self) -> Option<Who> {
         let (by, answers): (Vec<Who>, Vec<Answer>) = std::mem::take(&mut self.reloads).into_iter().unzip();
         self.proving.extend(answers);
         by.into_iter().next()
     }
 
-    /// It holds, or it does not.
+    /// Answers every request whose reading was under way.
     pub(super) fn reload_ended(&mut self, result: Result<(), &ReloadError>) {
         let refused = result.map_err(|error| Denial { code: "bad-configuration".to_owned(), message: super::arming::sentence(error) });
         for waiting in self.proving.drain(..) {

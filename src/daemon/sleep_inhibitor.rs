@@ -1,7 +1,7 @@
-//! Keeps the PC from sleeping while cards are being written: what sleeps loses every busy card.
+//! Keeps the PC from sleeping while cards are being written: a PC that sleeps loses every busy card.
 //!
-//! `systemd-inhibit` holds logind's lock for as long as the program that it runs, and that is `cat`, which ends when our end of its pipe is
-//! closed: whatever becomes of the station, the PC may sleep again.
+//! `systemd-inhibit` holds the lock of logind for as long as the program it runs. That program is `cat`, which ends when our end of its
+//! pipe is closed. So the PC may sleep again when the station ends, for any reason.
 
 use std::io;
 use std::process::{Child, Command, Stdio};
@@ -16,12 +16,12 @@ const LOOK: Duration = Duration::from_secs(5);
 
 /// The way to the thread that holds the lock.
 #[derive(Debug)]
-pub(super) struct Awake {
+pub(super) struct SleepInhibitor {
     tell: Sender<bool>,
     kept: bool,
 }
 
-impl Awake {
+impl SleepInhibitor {
     pub(super) fn start() -> io::Result<Self> {
         let inhibit = || {
             let mut command = Command::new("systemd-inhibit");
@@ -79,7 +79,7 @@ struct Lock<F> {
     held: Option<Child>,
     /// None was to be had for these cards.
     gave_up: bool,
-    /// That was said.
+    /// The failure was logged.
     complained: bool,
 }
 
@@ -157,7 +157,7 @@ mod cases {
     fn the_pc_is_kept_awake_from_the_first_busy_card_to_a_while_after_the_last_one_and_given_back_when_the_station_ends() {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let sign = directory.path().join("sign");
-        let mut awake = Awake::start_with(holder(&sign), 10 * MOMENT, MOMENT).expect("a thread");
+        let mut awake = SleepInhibitor::start_with(holder(&sign), 10 * MOMENT, MOMENT).expect("a thread");
         thread::sleep(2 * MOMENT);
         assert!(!sign.exists(), "a station without cards lets the PC sleep");
         awake.keep(true);
@@ -199,7 +199,7 @@ mod cases {
             }
         }
         // Whoever tells it never waits, though nothing is held.
-        let mut awake = Awake::start_with(|| Command::new("/nonexistent/systemd-inhibit"), MOMENT, MOMENT).expect("a thread");
+        let mut awake = SleepInhibitor::start_with(|| Command::new("/nonexistent/systemd-inhibit"), MOMENT, MOMENT).expect("a thread");
         let began = Instant::now();
         (0..1000).for_each(|time| awake.keep(time % 2 == 0));
         assert!(began.elapsed() < Duration::from_secs(1));

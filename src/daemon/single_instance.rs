@@ -1,7 +1,7 @@
-//! One station a PC: two of them would open the same cards, switch the same lamps and answer at the same socket.
+//! Allows one station on a PC: two would open the same cards, switch the same lamps and answer on the same socket.
 //!
-//! A lock on a file that outlives the stations (`RuntimeDirectoryPreserve=` of the unit): one that is removed while its lock is held would let
-//! a second station lock another file of the same name.
+//! The lock is on a file that outlives the stations (`RuntimeDirectoryPreserve=` of the unit). If the file were removed while it is locked,
+//! a second station could lock a new file of the same name.
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -21,7 +21,7 @@ pub struct OnlyStation {
 /// Why this cannot be the PC's station.
 #[derive(Debug, thiserror::Error)]
 pub enum OnlyError {
-    /// Another one is.
+    /// Another station runs on this PC.
     #[error(
         "another station runs on this PC{holder}: two would open the same cards. Stop it first: `systemctl stop flashline`, or end its process"
     )]
@@ -32,7 +32,7 @@ pub enum OnlyError {
     /// It cannot be found out.
     #[error("finding out whether another station runs on this PC: locking {path}: run the station as root")]
     Lock {
-        /// The lock's file.
+        /// The file of the lock.
         path: PathBuf,
         /// What the system said.
         source: io::Error,
@@ -53,7 +53,7 @@ impl OnlyStation {
     /// Becomes the PC's station by the lock at `path`. `config` is what it goes by, for who comes second.
     ///
     /// # Errors
-    /// That there is another one, or that nobody can tell.
+    /// If there is another one, or that cannot be found out.
     pub fn claim(path: &Path, config: &Path) -> Result<Self, OnlyError> {
         let failed = |source| OnlyError::Lock { path: path.to_owned(), source };
         if let Some(directory) = path.parent().filter(|directory| !directory.exists()) {

@@ -1,6 +1,6 @@
-//! Reading the flash log without touching it: a process of its own reads, and says what it found.
+//! Reads the flash log in a process of its own and returns what it found.
 //!
-//! The station itself maps no file of the log, so a disk that hangs holds up none of its threads but the one that asked.
+//! The station itself maps no file of the log. If the disk hangs, only the thread that asked is stopped.
 
 use std::io;
 use std::ops::ControlFlow;
@@ -56,7 +56,7 @@ pub(super) enum Unread {
 /// Has a task done, and answers the line it says. Waits.
 fn ask(log: &Path, task: &str, what: &str) -> Result<String, Unread> {
     let mut command = program();
-    command.arg("log-aside").arg("--log").arg(log).arg(task).arg("--").arg(what);
+    command.arg("log-reader").arg("--log").arg(log).arg(task).arg("--").arg(what);
     let output = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output()?;
     if !output.status.success() {
         return Err(Unread::Ended(output.status));
@@ -87,7 +87,7 @@ pub(super) fn ask_past(log: &Path, card: &Named) -> Result<Past, Unread> {
 /// The command of the process that keeps the log's files.
 pub(super) fn files(log: &Path, directory: &Path) -> Command {
     let mut command = program();
-    command.arg("log-aside").arg("--log").arg(log).arg("files").arg("--").arg(directory);
+    command.arg("log-reader").arg("--log").arg(log).arg("files").arg("--").arg(directory);
     command
 }
 

@@ -1,17 +1,18 @@
-//! `flashline log-aside`: reads the flash log for the running station, in a process of its own, started by it and by nobody else.
+//! `flashline log-reader`: a process that reads the flash log for the running station. Only the station starts it. If the disk of the log
+//! hangs, only this process is stopped by it.
 //!
 //! A disk that hangs stops whoever reads the log. Here that is nobody but this process.
 
 use std::path::PathBuf;
 
 use super::events::Events;
-use super::{GOOD, WRONG, complain, say};
-use crate::daemon::{aside, log_files};
+use super::{GOOD, USAGE_OR_STATION, complain, say};
+use crate::daemon::{log_files, log_process};
 use crate::ledger::Named;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The flash log
+    /// The flash log to read
     #[arg(long)]
     log: PathBuf,
     #[command(subcommand)]
@@ -38,7 +39,7 @@ fn named(card: &str) -> Result<Named, serde_json::Error> {
 }
 
 pub(super) fn run(args: &Args) -> u8 {
-    aside::be_named();
+    log_process::be_named();
     let events = Events::start();
     let code = do_task(args);
     events.flush();
@@ -47,9 +48,9 @@ pub(super) fn run(args: &Args) -> u8 {
 
 fn do_task(args: &Args) -> u8 {
     let said = match &args.task {
-        Task::Tally { since } => aside::tally(&args.log, *since),
-        Task::Anchor { before } => aside::anchor(&args.log, *before),
-        Task::Past { card } => aside::past(&args.log, card),
+        Task::Tally { since } => log_process::tally(&args.log, *since),
+        Task::Anchor { before } => log_process::anchor(&args.log, *before),
+        Task::Past { card } => log_process::past(&args.log, card),
         Task::Files { directory } => {
             log_files::serve(&args.log, directory);
             return GOOD;
@@ -62,7 +63,7 @@ fn do_task(args: &Args) -> u8 {
         }
         Err(error) => {
             complain(&error);
-            WRONG
+            USAGE_OR_STATION
         }
     }
 }

@@ -1,7 +1,7 @@
-//! What people may ask of a running station, and why it may say no.
+//! What people may ask of a running station, and why it may refuse.
 //!
-//! Who may ask what is the control socket's business; here everybody may. What a station was told holds over its restarts, so each
-//! change is an entry of the log.
+//! The control socket checks who may ask; here every request is allowed. What a station was told holds over its restarts, so each change is
+//! an entry of the log.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ pub type RequestId = u64;
 /// Who asked: a user of the PC, as the kernel vouches for them.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Who {
-    /// Their number.
+    /// The number of the user (uid).
     pub uid: u32,
     /// Their name, or the number where they have none.
     pub name: String,
@@ -42,26 +42,26 @@ impl fmt::Display for Target {
 pub enum Command {
     /// Begin no card there any more. What runs is finished.
     Disarm {
-        /// Where.
+        /// The slot or model to stop.
         target: Target,
         /// Why, for the operator to read.
         reason: Option<String>,
     },
     /// Take that back. What was never armed by its image does not become so.
     Arm {
-        /// Where.
+        /// The slot or model to re-enable.
         target: Target,
     },
     /// Let a slot's lamp wink for a while, so that it is found.
     Identify {
-        /// Which.
+        /// The name of the slot.
         slot: String,
     },
-    /// Make so many good cards of a model, and no more.
+    /// Make a number of good cards of a model, and no more.
     StartOrder {
         /// `BRAND/MODEL`, or the name that slots use for it.
         model: String,
-        /// How many.
+        /// How many good cards to make.
         count: u32,
         /// What people call the order.
         name: Option<String>,
@@ -84,31 +84,31 @@ pub enum Denied {
     NoSuchSlot {
         /// The name asked for.
         slot: String,
-        /// Those there are.
+        /// Every slot of the configuration.
         known: Vec<String>,
     },
     /// There is no such model.
     NoSuchModel {
         /// The name asked for.
         model: String,
-        /// Those there are.
+        /// Every model of the configuration.
         known: Vec<String>,
     },
     /// It was not disarmed by anybody.
     NotDisarmed(Target),
     /// Nothing can be counted: no image of the model may be written.
     NotArmed {
-        /// The model.
+        /// The model that was asked for.
         model: String,
     },
     /// The model has an order that is not complete.
     OrderOpen {
-        /// That order.
+        /// The order that is open.
         order: Order,
     },
     /// The model has none.
     NoOrder {
-        /// The model.
+        /// The model that was asked for.
         model: String,
     },
     /// The flash log was not begun anew, or that was confirmed.

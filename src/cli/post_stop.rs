@@ -1,4 +1,5 @@
-//! `flashline down`: what systemd runs when the station has ended, however it did. No sign of it stays on console or lamps.
+//! `flashline post-stop`: systemd runs it when the station has ended, for any reason. It replaces the last signs on the console and on the
+//! lamps, which no longer hold.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -14,7 +15,7 @@ use crate::panel::lamps::light::Light;
 use crate::panel::lamps::writer::LampWriter;
 use crate::panel::lines;
 use crate::station::lamp::SlotLamp;
-use crate::station::sign::Call;
+use crate::station::sign::OperatorAction;
 
 /// Of the two seconds in which no lamp may be green any more, what a light that hangs may take from those that start and end this.
 const PATIENCE: Duration = Duration::from_millis(1500);
@@ -61,7 +62,7 @@ fn put_right<C: LedClass + Clone + Send + 'static>(class: &C, lamps: Vec<SlotLam
         let (tell, name) = (tell.clone(), slot.clone());
         let mut writer = LampWriter::new(class.clone(), lamp, !place.is_multiple_of(2));
         let put = move || {
-            let news = writer.show(Light::of(Call::StationFault, false));
+            let news = writer.show(Light::of(OperatorAction::StationFault, false));
             let _late = tell.send((name, news));
         };
         match thread::Builder::new().name(format!("lamp/{slot}")).spawn(put) {

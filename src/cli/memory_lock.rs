@@ -1,4 +1,4 @@
-//! Programs that must go on while the disk they lie on answers nothing.
+//! Loads programs into memory, for those that must go on while their disk does not answer.
 
 use nix::errno::Errno;
 use nix::sys::mman::{MlockAllFlags, mlockall};
