@@ -197,7 +197,8 @@ impl Station {
     }
 
     fn seen(&mut self, now: Moment, card: Card, before: Option<Before>, with_device: Option<Duration>) -> Vec<Effect> {
-        let flash_present = self.settings.flash_present;
+        // Where cards that were there before are flashed, nothing is different about them.
+        let before = before.filter(|before| *before != Before::Start || !self.settings.flash_present);
         let Some(slot) = self.slots.iter_mut().find(|slot| slot.settings.ports.contains(&card.port)) else { return Vec::new() };
         let visit = card.visit;
         if !slot.holds(visit) {
@@ -209,7 +210,7 @@ impl Station {
         // What is told of a card anew is what is seen of it, and no more.
         (slot.present, slot.numbers_asked) = (Some(card), None);
         match &mut slot.phase {
-            Phase::Empty if before == Some(Before::Start) && !flash_present => slot.phase = Phase::Held(Hold::SinceStart),
+            Phase::Empty if before == Some(Before::Start) => slot.phase = Phase::Held(Hold::SinceStart),
             // Whatever it is, it was not to be touched. Of one that is known another one is told apart first, as soon as it is surveyed.
             Phase::Empty if before == Some(Before::Sleep) && slot.returned.is_some() => return slot.take_up(false),
             Phase::Empty if slot.returned.as_ref().is_some_and(Returned::was_held_unknown) => return slot.take_up(false),
@@ -217,7 +218,10 @@ impl Station {
             // Another card than the one looked at begins anew; the same one announced again is only an echo.
             Phase::Settling { visit: before, .. } | Phase::Surveying { visit: before, .. } if *before != visit => slot.turn_to_present(now),
             Phase::Finished { attempt, .. } if attempt.card.visit != visit => slot.turn_to_present(now),
-            Phase::Busy { attempt, work } if attempt.card.visit != visit && !work.gone => {
+            // A reload may have given the slot another port meanwhile. Its card is still in the one that it was put into.
+            Phase::Busy { attempt, work }
+                if attempt.card.visit != visit && !work.gone && slot.settings.ports.contains(&attempt.card.port) =>
+            {
                 work.gone = true;
                 return vec![Effect::Cancel(attempt.number)];
             }
@@ -414,11 +418,12 @@ impl Station {
         let attempt = attempt.clone();
         let distrust = attempt.image.as_ref().and_then(|image| self.distrust_of(image.digest)).cloned();
         let slot = &mut self.slots[index];
-        if !slot.holds(attempt.card.visit) {
+        let is_taught_away = !slot.settings.ports.contains(&attempt.card.port);
+        if !slot.holds(attempt.card.visit) && !is_taught_away {
             slot.phase = Phase::Leaving { attempt, effort: Effort::default(), since: now };
             return Vec::new();
         }
-        if stopping || slot.retired {
+        if stopping || slot.retired || is_taught_away {
             return slot.close(attempt, Outcome::Interrupted, Effort::default());
         }
         if let Some(fault) = distrust {
