@@ -281,6 +281,11 @@ impl Station {
         effects
     }
 
+    /// Is a card of the same number in another slot now? Then the number tells neither from the other: makers copy registers, too.
+    fn has_twin(&self, card: &Card) -> bool {
+        self.slots.iter().filter_map(|slot| slot.present.as_ref()).any(|other| other.visit != card.visit && other.is_same_as(card))
+    }
+
     /// A row of this card is on its way to the disk, from a slot that it has left.
     fn is_being_recorded(&self, card: &Card) -> bool {
         let is_of = |slot: &Slot, attempt: &Attempt| {
@@ -363,6 +368,7 @@ impl Station {
         // Asked again after the card has settled once more, until it is known who uses it, or seen that it has gone; and until it is
         // known whether its order needs it.
         let waits = (found.is_none() && asked < SURVEYS) || matches!(place, Place::UnderWay { .. });
+        let has_twin = found.as_ref().is_some_and(|survey| self.has_twin(&survey.card));
         let work_order = if let Place::Free(order) = place { self.work_order_of(order) } else { None };
         let slot = &mut self.slots[index];
         if self.stopping || waits {
@@ -380,7 +386,11 @@ impl Station {
             slot: slot.settings.name.clone(),
             model: image.as_ref().map_or_else(|| slot.settings.model.clone(), Armed::logged_model),
             image,
-            past: found.as_ref().map(|survey| survey.past.clone()).unwrap_or_default(),
+            past: found
+                .as_ref()
+                .map(|survey| survey.past.clone())
+                .map(|past| if has_twin { past.of_a_twin() } else { past })
+                .unwrap_or_default(),
             card: found.map_or(present, |survey| survey.card),
             plan: Plan::default(),
             order: None,
