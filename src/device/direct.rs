@@ -2,16 +2,16 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
-use std::os::fd::AsRawFd;
-use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::libc;
 
+use super::node::{Node, reopen};
 use super::scsi::Meaning;
-use super::{BlockDevice, FlushAnswer, Shortfall, Source, counts, devnum, ioctl};
+use super::{BlockDevice, FlushAnswer, Shortfall, Source, counts, ioctl};
 use crate::station::card::Visit;
 use crate::station::units::Bytes;
 
@@ -39,10 +39,16 @@ pub enum OpenError {
         /// What the kernel said.
         source: io::Error,
     },
-    /// The node is not the device that was admitted, or the medium in it is another one.
+    /// The medium in the device is another one.
     #[error("{node} is not the card that was admitted")]
     AnotherCard {
         /// The device node, such as `/dev/sdb`.
+        node: PathBuf,
+    },
+    /// What bears the device's name is not the kernel's node of it.
+    #[error("{node} is not the node of the card that was admitted")]
+    AnotherNode {
+        /// The node.
         node: PathBuf,
     },
     /// The kernel has no `BLKGETDISKSEQ`.
@@ -70,22 +76,19 @@ pub struct DirectDevice {
 impl DirectDevice {
     /// Opens `node` for writing, if it is `visit`'s device and still holds its medium. A lock is waited for until `give_up` says so.
     ///
-    /// Opened for reading first, and known before it is opened for writing: the name may belong to another disk by now, and udev probes
-    /// anew what a writer closes. The number cannot pass to another disk while the first descriptor is open.
+    /// Found by its name without being opened first: a program may have put a pipe in its place, which would keep whoever opens it waiting,
+    /// or another device. Then opened for reading, and known before it is opened for writing: the name may belong to another disk by now,
+    /// and udev probes anew what a writer closes. The number cannot pass to another disk while that descriptor is open.
     ///
     /// # Errors
     /// When it is not, is held by somebody, or cannot be opened.
     pub fn open(node: &Path, visit: Visit, give_up: impl Fn() -> bool) -> Result<Self, OpenError> {
         let failed = |source| OpenError::Open { node: node.to_owned(), source };
-        let looked_at = OpenOptions::new().read(true).custom_flags(libc::O_CLOEXEC | libc::O_NOFOLLOW).open(node).map_err(failed)?;
+        let found = Node::find(node, visit.devnum).map_err(failed)?.ok_or_else(|| OpenError::AnotherNode { node: node.to_owned() })?;
+        let looked_at = found.open(OpenOptions::new().read(true).custom_flags(libc::O_CLOEXEC)).map_err(failed)?;
         identify(&looked_at, node, visit)?;
-        // What is behind the descriptor, whatever its name is by now.
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .custom_flags(libc::O_DIRECT | libc::O_EXCL | libc::O_CLOEXEC)
-            .open(format!("/proc/self/fd/{}", looked_at.as_raw_fd()))
-            .map_err(failed)?;
+        let flags = libc::O_DIRECT | libc::O_EXCL | libc::O_CLOEXEC;
+        let file = reopen(&looked_at, OpenOptions::new().read(true).write(true).custom_flags(flags)).map_err(failed)?;
         identify(&file, node, visit)?;
         drop(looked_at);
         lock(&file, node, give_up)?;
@@ -101,13 +104,36 @@ impl DirectDevice {
     }
 }
 
-/// Is this the device that was admitted, and is its medium still in it?
+/// Has the medium of this visit left? A disk that is leaving may still be in sysfs for a moment.
+pub fn has_left(visit: Visit) -> bool {
+    within_patience(|| !is_in_sysfs(visit))
+}
+
+/// Asked again and again as long as a removal may take to show.
+fn within_patience(is_so: impl Fn() -> bool) -> bool {
+    let began = Instant::now();
+    loop {
+        if is_so() {
+            return true;
+        }
+        if began.elapsed() >= DEPARTURE_PATIENCE {
+            return false;
+        }
+        thread::sleep(DEPARTURE_INTERVAL);
+    }
+}
+
+fn is_in_sysfs(visit: Visit) -> bool {
+    let attribute = |name: &str| -> Option<u64> {
+        let path = format!("/sys/dev/block/{}/{name}", visit.devnum);
+        std::fs::read_to_string(path).ok()?.trim().parse().ok()
+    };
+    attribute("diskseq") == Some(visit.diskseq) && attribute("size").is_some_and(|size| size > 0)
+}
+
+/// Is the medium that was admitted still in the device?
 fn identify(file: &File, node: &Path, visit: Visit) -> Result<(), OpenError> {
     let failed = |source| OpenError::Open { node: node.to_owned(), source };
-    let metadata = file.metadata().map_err(failed)?;
-    if !metadata.file_type().is_block_device() || devnum(metadata.rdev()) != Some(visit.devnum) {
-        return Err(OpenError::AnotherCard { node: node.to_owned() });
-    }
     match ioctl::diskseq(file) {
         Ok(diskseq) if diskseq == visit.diskseq => Ok(()),
         Ok(_) => Err(OpenError::AnotherCard { node: node.to_owned() }),
@@ -219,16 +245,7 @@ impl BlockDevice for DirectDevice {
     }
 
     fn departed(&self) -> bool {
-        let began = Instant::now();
-        loop {
-            if !self.in_sysfs() || ioctl::length(&self.file).is_ok_and(|length| length == 0) {
-                return true;
-            }
-            if began.elapsed() >= DEPARTURE_PATIENCE {
-                return false;
-            }
-            thread::sleep(DEPARTURE_INTERVAL);
-        }
+        within_patience(|| !self.in_sysfs() || ioctl::length(&self.file).is_ok_and(|length| length == 0))
     }
 }
 
@@ -263,18 +280,14 @@ impl DirectDevice {
     /// for our lock until now, so that the disk of a reader may still show the size of a card that left. May wait for the device.
     pub fn look_for_medium(&self) {
         // By the descriptor: a name may be another disk's by now.
-        if let Err(error) = File::open(format!("/proc/self/fd/{}", self.file.as_raw_fd())) {
+        if let Err(error) = reopen(&self.file, OpenOptions::new().read(true)) {
             tracing::debug!(%error, "looked for the medium");
         }
     }
 
     /// sysfs is asked as well as the descriptor: a disk that is gone for everybody else keeps answering its last holder.
     fn in_sysfs(&self) -> bool {
-        let attribute = |name: &str| -> Option<u64> {
-            let path = format!("/sys/dev/block/{}/{name}", self.visit.devnum);
-            std::fs::read_to_string(path).ok()?.trim().parse().ok()
-        };
-        attribute("diskseq") == Some(self.visit.diskseq) && attribute("size").is_some_and(|size| size > 0)
+        is_in_sysfs(self.visit)
     }
 }
 

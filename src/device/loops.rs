@@ -1,14 +1,13 @@
 //! Finds the file or disk behind a loop device by its device number. A path would not do: it may be of another mount namespace, or deleted.
 
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io;
-use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
 
 use nix::libc;
-use nix::sys::stat::fstat;
 
+use super::node::Node;
 use super::{devnum, ioctl};
 use crate::station::card::DevNum;
 
@@ -43,17 +42,12 @@ pub fn backing(node: &Path) -> io::Result<Option<Backing>> {
 /// # Errors
 /// When it is not the device of this number, or the kernel does not tell.
 pub fn is_claimed(node: &Path, devnum: DevNum) -> io::Result<bool> {
-    let flags = libc::O_EXCL | libc::O_NONBLOCK | libc::O_CLOEXEC | libc::O_NOFOLLOW;
-    match OpenOptions::new().read(true).custom_flags(flags).open(node) {
-        Ok(file) if device_number(&file)? == Some(devnum) => Ok(false),
-        Ok(_another) => Err(io::Error::from_raw_os_error(libc::ESTALE)),
+    let Some(node) = Node::find(node, devnum)? else { return Err(io::Error::from_raw_os_error(libc::ESTALE)) };
+    match node.open(OpenOptions::new().read(true).custom_flags(libc::O_EXCL | libc::O_NONBLOCK | libc::O_CLOEXEC)) {
+        Ok(_claimed) => Ok(false),
         Err(error) if error.raw_os_error() == Some(libc::EBUSY) => Ok(true),
         Err(error) => Err(error),
     }
-}
-
-fn device_number(file: &File) -> io::Result<Option<DevNum>> {
-    Ok(number(fstat(file.as_fd())?.st_rdev))
 }
 
 /// As the kernel writes numbers of devices into 64 bits (`huge_encode_dev`, `linux/kdev_t.h`); 0 is none.

@@ -11,6 +11,7 @@ pub mod in_place;
 mod ioctl;
 pub mod loops;
 pub mod mapped;
+mod node;
 #[cfg(test)]
 pub(crate) mod ram;
 mod scsi;

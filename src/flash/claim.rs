@@ -10,7 +10,7 @@ use super::rules::Rules;
 use super::session::Session;
 use super::tombstone::Tombstone;
 use crate::device::BlockDevice;
-use crate::device::direct::{DirectDevice, OpenError};
+use crate::device::direct::{DirectDevice, OpenError, has_left};
 use crate::image::Staged;
 use crate::image::map::PIECE;
 use crate::station::End;
@@ -37,24 +37,26 @@ pub fn open(card: &Card, gauge: &Gauge) -> Result<DirectDevice, End> {
     let node = Path::new(DEV).join(&card.kernel_name);
     DirectDevice::open(&node, card.visit, || gauge.is_cancelled()).map_err(|error| {
         tracing::debug!(error = &error as &dyn std::error::Error, "not claimed");
-        if gauge.is_cancelled() { End::Cancelled } else { end_of(&error) }
+        if gauge.is_cancelled() { End::Cancelled } else { end_of(&error, || has_left(card.visit)) }
     })
 }
 
 /// What it means that a card could not be opened. One that left meanwhile is no other card, and not refused: whatever took it may
-/// have taken its neighbours, too.
-fn end_of(error: &OpenError) -> End {
+/// have taken its neighbours, too. But a node may be gone, and a device be offline, with its card still in: then nobody pulled it.
+fn end_of(error: &OpenError, has_left: impl FnOnce() -> bool) -> End {
+    let gone_or = |errno: i32| if has_left() { End::Gone } else { End::Refused(Refusal::CannotOpen { errno }) };
     match error {
         OpenError::Open { source, .. } => match source.raw_os_error() {
             Some(libc::EBUSY) => End::Refused(Refusal::Busy),
             Some(libc::EROFS) => End::Refused(Refusal::WriteProtected),
-            Some(libc::ENOENT | libc::ENODEV | libc::ENXIO | libc::ENOMEDIUM) => End::Gone,
+            Some(errno @ (libc::ENOENT | libc::ENODEV | libc::ENXIO | libc::ENOMEDIUM)) => gone_or(errno),
             // Out of descriptors or memory: any card would be met like this.
             Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM) => {
                 End::StationFault(StationFault::Internal { message: format!("opening the card: {source}") })
             }
             errno => End::Refused(Refusal::CannotOpen { errno: errno.unwrap_or(libc::EIO) }),
         },
+        OpenError::AnotherNode { .. } => gone_or(libc::ENOTBLK),
         OpenError::AnotherCard { .. } => End::Refused(Refusal::AnotherCard),
         OpenError::NoDiskSequence => End::Refused(Refusal::NoDiskSequence),
         OpenError::Locked { .. } => End::Refused(Refusal::Busy),
@@ -93,7 +95,7 @@ mod cases {
     #[test]
     fn a_station_without_a_descriptor_or_memory_to_open_a_card_with_says_that_it_is_its_own_fault() {
         for errno in [libc::EMFILE, libc::ENFILE, libc::ENOMEM] {
-            let end = end_of(&OpenError::Open { node: "/dev/sdx".into(), source: io::Error::from_raw_os_error(errno) });
+            let end = end_of(&OpenError::Open { node: "/dev/sdx".into(), source: io::Error::from_raw_os_error(errno) }, || false);
             assert!(
                 matches!(&end, End::StationFault(StationFault::Internal { message }) if message.starts_with("opening the card: ")),
                 "{end:?}"
@@ -110,13 +112,20 @@ mod tests {
 
     #[test]
     fn a_card_that_left_before_it_was_opened_is_gone_and_not_refused() {
-        let answered = |errno| end_of(&OpenError::Open { node: "/dev/sdx".into(), source: io::Error::from_raw_os_error(errno) });
+        let answer =
+            |errno, left| end_of(&OpenError::Open { node: "/dev/sdx".into(), source: io::Error::from_raw_os_error(errno) }, || left);
         for errno in [libc::ENOENT, libc::ENODEV, libc::ENXIO, libc::ENOMEDIUM] {
-            assert_eq!(answered(errno), End::Gone);
+            assert_eq!(answer(errno, true), End::Gone);
+            let refused = End::Refused(Refusal::CannotOpen { errno });
+            assert_eq!(answer(errno, false), refused, "nobody pulled a card that is still there, though its node is gone");
         }
+        let another_node = |left| end_of(&OpenError::AnotherNode { node: "/dev/sdx".into() }, || left);
+        assert_eq!(another_node(true), End::Gone);
+        assert_eq!(another_node(false), End::Refused(Refusal::CannotOpen { errno: libc::ENOTBLK }));
+        let answered = |errno| answer(errno, false);
         assert_eq!(answered(libc::EBUSY), End::Refused(Refusal::Busy));
         assert_eq!(answered(libc::EROFS), End::Refused(Refusal::WriteProtected));
         assert_eq!(answered(libc::EIO), End::Refused(Refusal::CannotOpen { errno: libc::EIO }));
-        assert_eq!(end_of(&OpenError::AnotherCard { node: "/dev/sdx".into() }), End::Refused(Refusal::AnotherCard));
+        assert_eq!(end_of(&OpenError::AnotherCard { node: "/dev/sdx".into() }, || false), End::Refused(Refusal::AnotherCard));
     }
 }

@@ -111,6 +111,11 @@ impl FlashError {
     /// What the station is told, for a card that is still there.
     pub(super) fn into_end(self) -> End {
         let failure = match self {
+            // Any card would be met like this.
+            Self::Io { act, at, source, .. } if source.raw_os_error() == Some(nix::libc::ENOMEM) => {
+                let message = format!("{act} at byte {} of the card: {source}", at.0);
+                return End::StationFault(StationFault::Internal { message });
+            }
             Self::Io { act, at, span, source } => Failure::Io { act, at, span, errno: source.raw_os_error() },
             Self::Short { act, at } => Failure::Short { act, at },
             Self::WriteIgnored { at } => Failure::WriteIgnored { at },

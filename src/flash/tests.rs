@@ -437,6 +437,24 @@ fn errors_keep_what_was_done_where_and_the_errors_number() {
 }
 
 #[test]
+fn a_station_that_has_no_memory_for_a_call_does_not_charge_it_to_the_card() {
+    for fault in [
+        Fault::WriteError { at: MIB + 5, errno: libc::ENOMEM },
+        Fault::ReadError { at: MIB + 5, errno: libc::ENOMEM },
+        Fault::FlushError(libc::ENOMEM),
+    ] {
+        let mut device = card(4 * MIB, 512);
+        device.inject(fault.clone());
+        let (end, device) = run(device, &pattern(3 * MIB));
+        assert!(
+            matches!(&end, End::StationFault(StationFault::Internal { message }) if message.contains("of the card")),
+            "{fault:?}: {end:?}"
+        );
+        assert!(cannot_boot(&device), "{fault:?}");
+    }
+}
+
+#[test]
 fn an_error_from_a_card_that_left_is_not_the_cards_fault_whatever_its_number() {
     for errno in [libc::ENODEV, libc::EIO, libc::ENOSPC, libc::ENOMEDIUM] {
         let mut device = card(4 * MIB, 512);

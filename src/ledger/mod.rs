@@ -9,6 +9,7 @@
 //!                                         └── holds ──▶ flash-log.db.lock: one writer at a time
 //! ```
 
+mod beside;
 mod body;
 mod card_history;
 #[cfg(test)]
@@ -68,6 +69,7 @@ use rusqlite::{Connection, FileControl, OpenFlags, OptionalExtension, Transactio
 use crate::file::directory_of;
 use crate::station::record::{AttemptNumber, Entry, Receipt};
 
+use beside::Beside;
 use body::{Closed, Start};
 use chain::Stored;
 use link::{Link, ORIGIN};
@@ -141,6 +143,8 @@ pub struct Ledger {
     newest: (i64, Link),
     /// Device and inode of the file.
     inode: (u64, u64),
+    /// The files beside it that the connection uses.
+    beside: Beside,
     interrupted: Vec<AttemptNumber>,
     /// What memory says of the newest events is not believed: see [`confirm`].
     doubt: bool,
@@ -272,6 +276,7 @@ impl Ledger {
             station,
             newest,
             inode: inode(path)?,
+            beside: Beside::of(path),
             interrupted: Vec::new(),
             doubt: true,
             unproven: true,
@@ -365,6 +370,9 @@ impl Ledger {
     /// Where it is not there, or is not the log that was open before.
     fn reopen(&mut self) -> Result<(), LogError> {
         self.is_where_it_was()?;
+        if !self.closed && self.has_its_files().is_err() {
+            self.save_nameless()?;
+        }
         if let Some(which) = Which::after(self.vain) {
             let which = if self.file_fails { Which::Both } else { which };
             self.no_new_files = self.renew(which).err().map(|error| error.in_full());
@@ -402,6 +410,7 @@ impl Ledger {
         configure(&connection, &self.path)?;
         keep_statements_in_memory(&connection, &self.path)?;
         self.connection = connection;
+        self.beside = Beside::of(&self.path);
         self.closed = false;
         Ok(())
     }
@@ -495,6 +504,7 @@ impl Ledger {
         if moved != 0 {
             return Err(LogError::new(Doing::Writing, path, LogProblem::Moved));
         }
+        self.has_its_files()?;
         may_be_written(path)?;
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(writing)?;
         let Some(mut newest) = chain::newest(&transaction).map_err(writing)? else {
@@ -526,6 +536,7 @@ impl Ledger {
         if written {
             transaction.commit().map_err(writing)?;
             may_be_written(path)?;
+            self.has_its_files()?;
         }
         Ok((known, events))
     }

@@ -16,7 +16,6 @@
 //! Each file is a copy of the one whose name it takes, byte by byte: whichever of the names was changed, the log is the same. What was
 //! confirmed is on the disk in both. What was not is recorded anew.
 
-use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
@@ -30,9 +29,9 @@ use nix::libc;
 use nix::sys::statvfs::statvfs;
 use nix::unistd::{Gid, Uid, fchown};
 
-use super::BUSY;
 use super::error::{Doing, LogError, LogProblem, not_there};
 use super::on_disk::{self, CHUNK, DirectFile};
+use super::{BUSY, beside};
 use crate::file::directory_of;
 use crate::station::units::to_u64;
 
@@ -133,7 +132,7 @@ impl<'a> Renewal<'a> {
         let failed = |error| LogError::io(Doing::Renewing, self.path, error);
         let old = OpenOptions::new().read(true).write(true).open(self.path).map_err(failed)?;
         alone(&old, self.path)?;
-        let wal = beside(self.path, "-wal");
+        let wal = beside::name(self.path, "-wal");
         let names = match self.which {
             Which::Wal => vec![wal.as_path()],
             Which::Both => vec![self.path, wal.as_path()],
@@ -187,7 +186,7 @@ impl<'a> Renewal<'a> {
         flush_names(self.path)?;
         self.did(Step::NamesFlushed)?;
         // Nobody has it mapped. The next connection makes it anew from the `-wal`.
-        remove(&beside(self.path, "-shm"))?;
+        remove(&beside::name(self.path, "-shm"))?;
         self.did(Step::Unshared)
     }
 
@@ -286,7 +285,7 @@ impl<'a> Copy<'a> {
 /// # Errors
 /// What the kernel answered.
 pub(super) fn flush_names(path: &Path) -> io::Result<()> {
-    let passing = beside(path, ".new");
+    let passing = beside::name(path, ".new");
     // On a full disk there may be no room for it. Then nothing was written there that could have failed.
     if File::create(&passing).is_ok() {
         remove(&passing)?;
@@ -296,7 +295,7 @@ pub(super) fn flush_names(path: &Path) -> io::Result<()> {
 
 /// Removes what a process that was killed left of a renewal. The log must be nobody else's.
 pub(super) fn clear(path: &Path) {
-    for name in [path.to_owned(), beside(path, "-wal")] {
+    for name in [path.to_owned(), beside::name(path, "-wal")] {
         let _not_there = fs::remove_file(new_name(&name));
     }
 }
@@ -306,14 +305,8 @@ fn remove(path: &Path) -> io::Result<()> {
     fs::remove_file(path).or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
 }
 
-fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = OsString::from(path);
-    name.push(suffix);
-    name.into()
-}
-
 fn new_name(name: &Path) -> PathBuf {
-    beside(name, ".copy")
+    beside::name(name, ".copy")
 }
 
 /// Takes all of SQLite's locks on the log's file.

@@ -48,6 +48,7 @@ fn of_ports_with(
 ) -> BTreeMap<Port, bool> {
     let disks: Vec<(Port, Option<bool>, bool)> = sysfs
         .disk_names()
+        .unwrap_or_default()
         .iter()
         .filter_map(|name| {
             let port = sysfs.port(name).filter(|port| ports.contains(port))?;

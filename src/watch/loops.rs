@@ -25,7 +25,7 @@ pub(super) fn on(
     ask: impl Fn(&str) -> io::Result<Option<Backing>>,
 ) -> io::Result<Vec<Use>> {
     let mut uses = Vec::new();
-    for name in sysfs.disk_names().into_iter().filter(|name| name.starts_with("loop")) {
+    for name in sysfs.disk_names()?.into_iter().filter(|name| name.starts_with("loop")) {
         let path = match fs::read(sysfs.root.join("block").join(&name).join("loop/backing_file")) {
             Ok(path) => PathBuf::from(String::from_utf8_lossy(&path).trim_end_matches('\n').to_owned()),
             // Nothing is behind it.

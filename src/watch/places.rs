@@ -26,7 +26,8 @@ pub fn ports_of(sysfs: &Sysfs, text: &str) -> Vec<Port> {
         let by_udev = || sysfs.devnum(name).and_then(known_to_udev)?.property_value("ID_PATH").map(|value| value == text);
         passes || by_udev() == Some(true)
     };
-    let ports: BTreeSet<Port> = sysfs.disk_names().iter().filter(|name| is_called(name)).filter_map(|name| sysfs.port(name)).collect();
+    let ports: BTreeSet<Port> =
+        sysfs.disk_names().unwrap_or_default().iter().filter(|name| is_called(name)).filter_map(|name| sysfs.port(name)).collect();
     // What fits half of the PC names no place.
     if ports.len() > FEW { Vec::new() } else { ports.into_iter().collect() }
 }

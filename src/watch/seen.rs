@@ -36,6 +36,8 @@ pub(super) struct Seen {
     woke: Option<Instant>,
     /// It woke up since the last look.
     just_woke: bool,
+    /// The last look failed, and that was told.
+    is_blind: bool,
 }
 
 impl Seen {
@@ -52,6 +54,7 @@ impl Seen {
             polls: MediaPolls::default(),
             woke: None,
             just_woke: false,
+            is_blind: false,
         }
     }
 
@@ -69,8 +72,20 @@ impl Seen {
     /// Compares with what is there now. What left is told before what came. Reads nothing that waits for a device.
     pub(super) fn look(&mut self, sysfs: &Sysfs, clock: impl Fn() -> Instant) -> Vec<Event> {
         let now = clock();
-        self.note_devices(sysfs, now);
-        let present = sysfs.visits();
+        let looked = sysfs.visits().and_then(|visits| Ok((visits, sysfs.disk_names()?, sysfs.mmc_host_ids()?)));
+        let (present, names, hosts) = match looked {
+            Ok(there) => there,
+            Err(error) => {
+                // No card has left because this process cannot look.
+                if !self.is_blind {
+                    tracing::error!(%error, "the disks of this PC cannot be looked at: what is in the slots counts as unchanged");
+                }
+                self.is_blind = true;
+                return Vec::new();
+            }
+        };
+        self.is_blind = false;
+        self.note_devices(sysfs, names, hosts, now);
         let mut events: Vec<Event> = Vec::new();
         let just_woke = std::mem::take(&mut self.just_woke);
         let is_waking = self.woke.is_some_and(|woke| now.saturating_duration_since(woke) < WAKES_WITHIN);
@@ -123,9 +138,9 @@ impl Seen {
 
     /// Notes every disk and every host, and has our readers asked for their media. A disk is told apart from the next one of its name by
     /// its directory.
-    fn note_devices(&mut self, sysfs: &Sysfs, now: Instant) {
+    fn note_devices(&mut self, sysfs: &Sysfs, names: Vec<String>, hosts: Vec<(DeviceId, Port)>, now: Instant) {
         let mut disks = BTreeMap::new();
-        for name in sysfs.disk_names() {
+        for name in names {
             let Some(id) = sysfs.disk_id(&name) else { continue };
             let known = self.disks.remove(&name).filter(|disk| disk.id == id);
             if let Some(disk) = known.or_else(|| sysfs.disk(&name)) {
@@ -134,7 +149,7 @@ impl Seen {
         }
         self.disks = disks;
         let of_disks = self.disks.values().map(|disk| (disk.device, disk.port.clone()));
-        let there: BTreeMap<DeviceId, Port> = of_disks.chain(sysfs.mmc_host_ids()).collect();
+        let there: BTreeMap<DeviceId, Port> = of_disks.chain(hosts).collect();
         self.devices.note(now, &there);
         let ours = self.disks.iter().filter(|(_, disk)| self.ports.contains(&disk.port));
         self.polls.ask(sysfs, ours.map(|(name, disk)| (name.as_str(), disk.id)));

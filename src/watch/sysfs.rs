@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::{fs, io};
 
+use nix::libc;
+
 use super::devices::{DeviceId, Disk};
 use crate::station::card::{Bus, Card, Cid, DevNum, Identity, Visit};
 use crate::station::labels::is_unseen;
@@ -33,33 +35,49 @@ impl Sysfs {
     }
 
     /// Every disk with a medium, by its visit. Kernels before 5.15 give no `diskseq`; their disks are not listed.
-    #[must_use]
-    pub fn visits(&self) -> BTreeMap<Visit, String> {
-        let names = self.disk_names();
-        names.into_iter().filter_map(|name| Some((self.visit(&name)?, name))).collect()
+    ///
+    /// # Errors
+    /// When this process cannot look: what it does not see then may all be there.
+    pub fn visits(&self) -> io::Result<BTreeMap<Visit, String>> {
+        let mut visits = BTreeMap::new();
+        for name in self.disk_names()? {
+            if let Some(visit) = self.try_visit(&name)? {
+                visits.insert(visit, name);
+            }
+        }
+        Ok(visits)
     }
 
     /// Does this kernel tell one medium from the next? Before 5.15 it does not, and no card is ever admitted.
     #[must_use]
     pub fn has_diskseq(&self) -> bool {
-        let names = self.disk_names();
+        let names = self.disk_names().unwrap_or_default();
         names.is_empty() || names.iter().any(|name| self.root.join("block").join(name).join("diskseq").exists())
     }
 
     /// Every disk the kernel has, also empty readers, by name.
-    #[must_use]
-    pub fn disk_names(&self) -> Vec<String> {
-        let Ok(entries) = fs::read_dir(self.root.join("block")) else { return Vec::new() };
-        let mut names: Vec<String> = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
-        names.sort();
-        names
+    ///
+    /// # Errors
+    /// When the kernel does not tell, as where there are no descriptors left.
+    pub fn disk_names(&self) -> io::Result<Vec<String>> {
+        names_in(&self.root.join("block"))
     }
 
     fn visit(&self, name: &str) -> Option<Visit> {
+        self.try_visit(name).ok().flatten()
+    }
+
+    /// Nothing of a disk without a medium, or one that is vanishing; an error where this process cannot look.
+    fn try_visit(&self, name: &str) -> io::Result<Option<Visit>> {
         let disk = Directory(self.root.join("block").join(name));
-        let holds_something = disk.number("size")? > 0;
-        (holds_something && !is_hardware_partition(name)).then_some(())?;
-        Some(Visit { devnum: disk.devnum()?, diskseq: disk.number("diskseq")? })
+        let number = |attribute| Ok::<_, io::Error>(disk.try_text(attribute)?.and_then(|text| text.parse::<u64>().ok()));
+        let holds_something = number("size")?.is_some_and(|size| size > 0);
+        if !holds_something || is_hardware_partition(name) {
+            return Ok(None);
+        }
+        let (devnum, diskseq) = (disk.try_text("dev")?, number("diskseq")?);
+        let devnum = devnum.and_then(|text| devnum_of(&text));
+        Ok(devnum.zip(diskseq).map(|(devnum, diskseq)| Visit { devnum, diskseq }))
     }
 
     /// The name of the disk with this number, or of the disk this partition is on; and whether it is the whole disk.
@@ -120,7 +138,7 @@ impl Sysfs {
             capacity: Bytes::from_sysfs_sectors(disk.number("size")?)?,
             logical_block: if strings { u32::try_from(disk.number("queue/logical_block_size")?).ok()? } else { 0 },
             write_protected: disk.number("ro")? != 0,
-            partitioned: !self.partitions(name).is_empty(),
+            partitioned: !self.partition_directories(name).ok()?.is_empty(),
         };
         // Facts of two media are none of either: the visit must have lasted for as long as it was read.
         (self.visit(name) == Some(visit)).then_some(card)
@@ -165,7 +183,7 @@ impl Sysfs {
     /// The numbers of a disk's partitions.
     #[must_use]
     pub fn partitions(&self, name: &str) -> Vec<DevNum> {
-        self.partition_directories(name).iter().filter_map(Directory::devnum).collect()
+        self.partition_directories(name).unwrap_or_default().iter().filter_map(Directory::devnum).collect()
     }
 
     /// A disk and its partitions, by number.
@@ -236,10 +254,36 @@ impl Sysfs {
         field(2)?.checked_add(field(6)?)
     }
 
-    fn partition_directories(&self, name: &str) -> Vec<Directory> {
-        let Ok(entries) = fs::read_dir(self.root.join("block").join(name)) else { return Vec::new() };
-        entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.join("partition").exists()).map(Directory).collect()
+    fn partition_directories(&self, name: &str) -> io::Result<Vec<Directory>> {
+        let disk = self.root.join("block").join(name);
+        let entries = names_in(&disk)?.into_iter().map(|entry| disk.join(entry));
+        Ok(entries.filter(|path| path.join("partition").exists()).map(Directory).collect())
     }
+}
+
+/// What is in a directory, in order. Nothing is in one that is not there: a kernel without MMC has none of its hosts.
+pub(super) fn names_in(directory: &Path) -> io::Result<Vec<String>> {
+    let entries = match fs::read_dir(directory) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        names.extend(entry?.file_name().into_string().ok());
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// Is it this process, or the whole PC, that has no more descriptors or memory? Any other error is the answer of what is asked.
+fn is_shortage(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM))
+}
+
+fn devnum_of(text: &str) -> Option<DevNum> {
+    let (major, minor) = text.split_once(':')?;
+    Some(DevNum { major: major.parse().ok()?, minor: minor.parse().ok()? })
 }
 
 /// The boot, general-purpose and replay-protected areas of an eMMC are disks of their own in the same host.
@@ -273,12 +317,21 @@ pub(super) struct Directory(pub(super) PathBuf);
 
 impl Directory {
     pub(super) fn text(&self, attribute: &str) -> Option<String> {
-        let text = fs::read(self.0.join(attribute)).ok()?;
+        self.try_text(attribute).ok().flatten()
+    }
+
+    /// Nothing where there is no such attribute, or nothing in it; an error where this process cannot look.
+    fn try_text(&self, attribute: &str) -> io::Result<Option<String>> {
+        let text = match fs::read(self.0.join(attribute)) {
+            Ok(text) => text,
+            Err(error) if is_shortage(&error) => return Err(error),
+            Err(_) => return Ok(None),
+        };
         let text = String::from_utf8_lossy(&text);
         let text = text.trim_matches(|letter: char| letter.is_whitespace() || letter == '\0');
         // A device's own words end up on consoles and in tables.
         let text: String = text.chars().map(|letter| if is_unseen(letter) { '?' } else { letter }).collect();
-        (!text.is_empty()).then_some(text)
+        Ok((!text.is_empty()).then_some(text))
     }
 
     pub(super) fn number(&self, attribute: &str) -> Option<u64> {
@@ -286,9 +339,7 @@ impl Directory {
     }
 
     pub(super) fn devnum(&self) -> Option<DevNum> {
-        let text = self.text("dev")?;
-        let (major, minor) = text.split_once(':')?;
-        Some(DevNum { major: major.parse().ok()?, minor: minor.parse().ok()? })
+        devnum_of(&self.text("dev")?)
     }
 }
 
@@ -472,7 +523,7 @@ mod tests {
         let fake = FakeSysfs::new();
         fake.mmc("mmcblk6", 6, "MMC", 8);
         fake.disk("pci0000:00/0000:00:07.0/mmc_host/mmc6/mmc6:4567", "mmcblk6boot0", "179:99", 9);
-        assert_eq!(fake.sysfs().visits().len(), 1);
+        assert_eq!(fake.sysfs().visits().expect("it can be read").len(), 1);
     }
 
     #[test]

@@ -11,6 +11,19 @@ pub(crate) struct FakeSysfs {
     root: tempfile::TempDir,
 }
 
+/// See [`FakeSysfs::hide`].
+pub(crate) struct Hidden {
+    there: PathBuf,
+    away: PathBuf,
+}
+
+impl Hidden {
+    pub(crate) fn give_back(self) {
+        fs::remove_file(&self.there).expect("it is there");
+        fs::rename(&self.away, &self.there).expect("it can be renamed");
+    }
+}
+
 impl FakeSysfs {
     pub(crate) fn new() -> Self {
         let root = tempfile::tempdir().expect("a temporary directory");
@@ -20,6 +33,15 @@ impl FakeSysfs {
 
     pub(crate) fn sysfs(&self) -> Sysfs {
         Sysfs::at(self.root.path())
+    }
+
+    /// Something that cannot be listed is in a directory's place, as of a process without descriptors.
+    pub(crate) fn hide(&self, directory: &str) -> Hidden {
+        let there = self.root.path().join(directory);
+        let away = there.with_extension("away");
+        fs::rename(&there, &away).expect("it can be renamed");
+        fs::write(&there, "").expect("it can be written");
+        Hidden { there, away }
     }
 
     /// Makes a directory of attributes under `devices`, belonging to `subsystem` when one is named.

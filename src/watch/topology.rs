@@ -3,13 +3,13 @@
 //! A USB socket is two ports of its controller, one for USB 2 and one for USB 3. The kernel links the two as peers where the firmware says
 //! where sockets are, and else by their numbers alone, which is a guess (kernel, `drivers/usb/core/port.c`).
 
-use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use std::{fs, io};
 
 use super::devices::DeviceId;
-use super::sysfs::{DevicePlace, Directory, Sysfs, above, file_name, is_hardware_partition, mmc_port, names_a_reader, usb_chain};
+use super::sysfs::{self, Directory, DevicePlace, Sysfs, above, file_name, is_hardware_partition, mmc_port, names_a_reader, usb_chain};
 use crate::station::card::{Bus, Card};
 use crate::station::port::{Cabling, Chain, Port};
 
@@ -169,9 +169,9 @@ impl Sysfs {
     }
 
     /// Every MMC host that is there, with a card or without, by the kernel's name; and its real path.
-    fn mmc_hosts(&self) -> Vec<(Port, PathBuf)> {
+    fn mmc_hosts(&self) -> io::Result<Vec<(Port, PathBuf)>> {
         let root = self.real_root();
-        let mut hosts: Vec<(Port, PathBuf)> = names_in(&self.root.join(MMC_HOSTS))
+        let mut hosts: Vec<(Port, PathBuf)> = sysfs::names_in(&self.root.join(MMC_HOSTS))?
             .iter()
             .filter_map(|name| {
                 let host = fs::canonicalize(self.root.join(MMC_HOSTS).join(name)).ok()?;
@@ -180,13 +180,16 @@ impl Sysfs {
             })
             .collect();
         hosts.sort();
-        hosts
+        Ok(hosts)
     }
 
     /// The MMC hosts that are there, with a card or without.
-    pub(super) fn mmc_host_ids(&self) -> Vec<(DeviceId, Port)> {
+    ///
+    /// # Errors
+    /// When this process cannot look.
+    pub(super) fn mmc_host_ids(&self) -> io::Result<Vec<(DeviceId, Port)>> {
         let number = |(port, host): (Port, PathBuf)| Some((DeviceId(fs::metadata(host).ok()?.ino()), port));
-        self.mmc_hosts().into_iter().filter_map(number).collect()
+        Ok(self.mmc_hosts()?.into_iter().filter_map(number).collect())
     }
 
     /// For how long the USB device that a disk hangs on has been on its bus; one that was found together with its hub, for as long as the
@@ -211,7 +214,7 @@ impl Sysfs {
     #[must_use]
     pub fn cabling(&self) -> Cabling {
         let usb = self.usb_devices().into_iter().map(|device| (device.place, device.id));
-        let mmc = self.mmc_hosts().into_iter().filter(|(port, _)| port.upstream().is_empty());
+        let mmc = self.mmc_hosts().unwrap_or_default().into_iter().filter(|(port, _)| port.upstream().is_empty());
         let mmc = mmc.filter_map(|(port, host)| Some((port.0, driver(&host)?)));
         Cabling(usb.chain(mmc).collect())
     }
@@ -228,9 +231,9 @@ impl Sysfs {
     /// that could be listed.
     #[must_use]
     pub fn sockets(&self) -> Vec<Socket> {
-        let names = self.disk_names().into_iter().filter(|name| !is_hardware_partition(name));
+        let names = self.disk_names().unwrap_or_default().into_iter().filter(|name| !is_hardware_partition(name));
         let mut sockets: Vec<Socket> = names.filter_map(|name| self.socket(&name)).collect();
-        for (port, host) in self.mmc_hosts() {
+        for (port, host) in self.mmc_hosts().unwrap_or_default() {
             let occupied = names_in(&host).iter().any(|name| name.starts_with("mmc") && name.contains(':'));
             // One with something in it that is no disk, a radio most often, takes no cards.
             if occupied || sockets.iter().any(|socket| socket.port == port) {
@@ -331,10 +334,7 @@ const USB: &str = "bus/usb/devices";
 const MMC_HOSTS: &str = "class/mmc_host";
 
 fn names_in(directory: &Path) -> Vec<String> {
-    let Ok(entries) = fs::read_dir(directory) else { return Vec::new() };
-    let mut names: Vec<String> = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
-    names.sort();
-    names
+    sysfs::names_in(directory).unwrap_or_default()
 }
 
 /// Numbers by their value, where they count: port 10 comes behind port 9.

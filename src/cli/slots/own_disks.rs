@@ -1,13 +1,20 @@
 //! `flashline slots own-disks`: the disks of this PC, for `[[own_disk]]`.
 
-use crate::cli::{GOOD, say};
+use crate::cli::{GOOD, WRONG, remark, say};
 use crate::station::card::Bus;
 use crate::watch::sysfs::Sysfs;
 
 pub(super) fn run() -> u8 {
     let sysfs = Sysfs::default();
     say("# The disks in this PC when this was made, by `flashline slots own-disks`: never to be written.");
-    for name in sysfs.disk_names() {
+    let names = match sysfs.disk_names() {
+        Ok(names) => names,
+        Err(error) => {
+            remark(format_args!("the disks of this PC cannot be listed: {error}; run it again"));
+            return WRONG;
+        }
+    };
+    for name in names {
         let Some(card) = sysfs.card(&name) else { continue };
         // A medium that can be taken out is no part of the PC, and what the kernel makes up is no disk.
         let made_up = matches!(&card.bus, Bus::Loop) || card.bus == Bus::Other("virtual".to_owned());

@@ -437,7 +437,7 @@ impl Names {
         match left {
             Left::Finished { attempt, .. } => self.attempt(attempt),
             Left::Held(hold) => Self::hold(hold),
-            Left::Waiting | Left::Begun => {}
+            Left::Waiting | Left::Begun | Left::Found => {}
         }
     }
 

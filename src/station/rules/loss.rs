@@ -52,6 +52,8 @@ pub(super) enum Left {
     Waiting,
     /// Held, and never written.
     Held(Hold),
+    /// Nothing: it was in a port before anybody looked there, and no hand put it in for this slot.
+    Found,
     /// Begun and not finished: contents undefined.
     Begun,
     /// Finished; its row is on disk, or on its way.

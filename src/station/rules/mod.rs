@@ -198,7 +198,8 @@ impl Station {
     }
 
     fn seen(&mut self, now: Moment, card: Card, before: Option<Before>, with_device: Option<Duration>) -> Vec<Effect> {
-        let flash_present = self.settings.flash_present;
+        // Where cards that were there before are flashed, nothing is different about them.
+        let before = before.filter(|before| *before != Before::Start || !self.settings.flash_present);
         let Some(slot) = self.slots.iter_mut().find(|slot| slot.settings.ports.contains(&card.port)) else { return Vec::new() };
         let visit = card.visit;
         if !slot.holds(visit) {
@@ -210,7 +211,7 @@ impl Station {
         // What is told of a card anew is what is seen of it, and no more.
         (slot.present, slot.numbers_asked) = (Some(card), None);
         match &mut slot.phase {
-            Phase::Empty if before == Some(Before::Start) && !flash_present => slot.phase = Phase::Held(Hold::SinceStart),
+            Phase::Empty if before == Some(Before::Start) => slot.phase = Phase::Held(Hold::SinceStart),
             // Whatever it is, it was not to be touched. Of one that is known another one is told apart first, as soon as it is surveyed.
             Phase::Empty if before == Some(Before::Sleep) && slot.returned.is_some() => return slot.take_up(false),
             Phase::Empty if slot.returned.as_ref().is_some_and(Returned::was_held_unknown) => return slot.take_up(false),
@@ -218,7 +219,10 @@ impl Station {
             // Another card than the one looked at begins anew; the same one announced again is only an echo.
             Phase::Settling { visit: before, .. } | Phase::Surveying { visit: before, .. } if *before != visit => slot.restart_phase(now),
             Phase::Finished { attempt, .. } if attempt.card.visit != visit => slot.restart_phase(now),
-            Phase::Busy { attempt, work } if attempt.card.visit != visit && !work.gone => {
+            // A reload may have given the slot another port meanwhile. Its card is still in the one that it was put into.
+            Phase::Busy { attempt, work }
+                if attempt.card.visit != visit && !work.gone && slot.settings.ports.contains(&attempt.card.port) =>
+            {
                 work.gone = true;
                 return vec![Effect::Cancel(attempt.number)];
             }
@@ -276,6 +280,11 @@ impl Station {
             }
         }
         effects
+    }
+
+    /// Is a card of the same number in another slot now? Then the number tells neither from the other: makers copy registers, too.
+    fn has_twin(&self, card: &Card) -> bool {
+        self.slots.iter().filter_map(|slot| slot.present.as_ref()).any(|other| other.visit != card.visit && other.is_same_as(card))
     }
 
     /// A row of this card is on its way to the disk, from a slot that it has left.
@@ -360,6 +369,7 @@ impl Station {
         // Asked again after the card has settled once more, until it is known who uses it, or seen that it has gone; and until it is
         // known whether its order needs it.
         let waits = (found.is_none() && asked < SURVEYS) || matches!(place, OrderPlace::UnderWay { .. });
+        let has_twin = found.as_ref().is_some_and(|survey| self.has_twin(&survey.card));
         let work_order = if let OrderPlace::Free(order) = place { self.work_order_of(order) } else { None };
         let slot = &mut self.slots[index];
         if self.stopping || waits {
@@ -377,7 +387,11 @@ impl Station {
             slot: slot.settings.name.clone(),
             model: image.as_ref().map_or_else(|| slot.settings.model.clone(), Armed::logged_model),
             image,
-            past: found.as_ref().map(|survey| survey.past.clone()).unwrap_or_default(),
+            past: found
+                .as_ref()
+                .map(|survey| survey.past.clone())
+                .map(|past| if has_twin { past.of_a_twin() } else { past })
+                .unwrap_or_default(),
             card: found.map_or(present, |survey| survey.card),
             plan: Plan::default(),
             order: None,
@@ -415,11 +429,12 @@ impl Station {
         let attempt = attempt.clone();
         let distrust = attempt.image.as_ref().and_then(|image| self.distrust_of(image.digest)).cloned();
         let slot = &mut self.slots[index];
-        if !slot.holds(attempt.card.visit) {
+        let is_taught_away = !slot.settings.ports.contains(&attempt.card.port);
+        if !slot.holds(attempt.card.visit) && !is_taught_away {
             slot.phase = Phase::Leaving { attempt, effort: Effort::default(), since: now };
             return Vec::new();
         }
-        if stopping || slot.retired {
+        if stopping || slot.retired || is_taught_away {
             return slot.close(attempt, Outcome::Interrupted, Effort::default());
         }
         if let Some(fault) = distrust {

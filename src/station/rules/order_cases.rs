@@ -33,6 +33,8 @@ struct Bench {
     next_diskseq: u64,
     cards: Vec<Own>,
     identified: Identity,
+    /// Their maker gave them one register.
+    are_twins: bool,
     threads: Vec<Attempt>,
     log: Vec<(Attempt, Outcome)>,
 }
@@ -51,6 +53,7 @@ impl Bench {
             next_diskseq: 1,
             cards: vec![Own::default(); cards],
             identified,
+            are_twins: false,
             threads: Vec::new(),
             log: Vec::new(),
         };
@@ -89,7 +92,7 @@ impl Bench {
         let mut seen = survey(&format!("p{slot}"), self.cards[card].diskseq).card;
         seen.identified = self.identified;
         seen.serial = Some(format!("S-{card}"));
-        seen.cid = (self.identified == Identity::Cid).then(|| cid(card));
+        seen.cid = (self.identified == Identity::Cid).then(|| cid(if self.are_twins { 0 } else { card }));
         seen.partitioned = self.cards[card].holds_image;
         seen
     }
@@ -348,6 +351,20 @@ fn a_card_that_counted_and_failed_later_counts_no_more_and_its_register_is_belie
         bench.end(0, true);
         assert_eq!(bench.passed(), after[1], "{identified:?}");
     }
+}
+
+#[test]
+fn cards_that_share_one_register_count_each_where_two_of_them_are_in_slots_at_once() {
+    let mut bench = Bench::new(2, 4, Identified::ByCid);
+    bench.are_twins = true;
+    bench.order(3);
+    for (card, slot) in [(0, 0), (1, 1), (2, 0)] {
+        bench.put_in(card, slot);
+        bench.end(0, true);
+    }
+    assert_eq!(bench.passed(), 3, "the one that is in the other slot is no earlier life of this one");
+    bench.put_in(3, 0);
+    assert!(bench.threads.iter().all(|attempt| attempt.plan != Plan::WriteUnlessDone), "the order is complete: {:?}", bench.threads);
 }
 
 #[test]

@@ -50,8 +50,11 @@ impl Slot {
     /// Another visit than before is in the slot: notes whether that card came back by itself or was put in by hand.
     pub(super) fn note_arrival(&mut self, now: Moment, card: &Card, before: Option<Before>, with_device: Option<Duration>) {
         let loss = self.loss.as_ref().filter(|loss| loss.returns(now, card, with_device));
+        let is_own = self.phase.attempt().is_some_and(|attempt| attempt.card.visit == card.visit);
         self.returned = match before {
             Some(Before::Sleep) => Some(Returned { left: Left::Held(Hold::Slept), card: card.clone() }),
+            // In a port that a reload gave to a slot which is not empty: the slot turns to this card later.
+            Some(Before::Start) if self.phase != Phase::Empty && !is_own => Some(Returned { left: Left::Found, card: card.clone() }),
             Some(Before::Start) | None => loss.cloned().and_then(Loss::into_returned),
         };
         if self.returned.is_none() {
@@ -80,8 +83,13 @@ impl Slot {
     /// come back.
     pub(super) fn take_up(&mut self, is_sure: bool) -> Vec<Effect> {
         let (Some(returned), Some(present)) = (self.returned.take(), self.present.clone()) else { return Vec::new() };
-        if returned.left == Left::Held(Hold::Slept) {
-            self.phase = Phase::Held(Hold::Slept);
+        let stays = match returned.left {
+            Left::Held(Hold::Slept) => Some(Hold::Slept),
+            Left::Found => Some(Hold::SinceStart),
+            _ => None,
+        };
+        if let Some(hold) = stays {
+            self.phase = Phase::Held(hold);
             return Vec::new();
         }
         self.returns = self.returns.saturating_add(1);
@@ -94,7 +102,7 @@ impl Slot {
                 Phase::Finished { attempt, outcome }
             }
             Left::Held(hold @ (Hold::SinceStart | Hold::Slept)) => Phase::Held(hold),
-            Left::Held(Hold::Returned { .. }) | Left::Begun | Left::Finished { .. } | Left::Waiting => Phase::Held(held),
+            Left::Held(Hold::Returned { .. }) | Left::Begun | Left::Finished { .. } | Left::Found | Left::Waiting => Phase::Held(held),
         };
         // A stick that does this all night must not fill the log: the 1st, 2nd, 4th, 8th … time is written down.
         if !self.returns.is_power_of_two() {

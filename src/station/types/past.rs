@@ -80,6 +80,15 @@ impl Past {
         counted.and_then(|row| row.order)
     }
 
+    /// The same of a card whose twin is in another slot at this moment: what the log has of its register may be of either.
+    #[must_use]
+    pub fn of_a_twin(self) -> Self {
+        match self {
+            Self::ByCid(rows) => Self::BySerial(rows),
+            other => other,
+        }
+    }
+
     /// The order in which this card is counted already, whatever becomes of it now.
     #[must_use]
     pub fn counts_in(&self) -> Option<OrderNumber> {

@@ -40,6 +40,21 @@ fn what_was_there_at_the_start_is_told_apart_from_what_came_later() {
 }
 
 #[test]
+fn a_card_is_not_gone_because_this_process_cannot_look() {
+    let fake = FakeSysfs::new();
+    let mut seen = seen();
+    fake.stick("sda", "1", 11);
+    fake.mmc("mmcblk5", 5, "SD", 12);
+    seen.turn_to(BTreeSet::from([port("1"), fake.sysfs().port("mmcblk5").expect("it is there")]));
+    assert_eq!(names(&seen.look(&fake.sysfs(), Instant::now)).len(), 2);
+    let away = fake.hide("block");
+    assert_eq!(names(&seen.look(&fake.sysfs(), Instant::now)), [""; 0], "what cannot be seen may be there");
+    away.give_back();
+    assert_eq!(names(&seen.look(&fake.sysfs(), Instant::now)), [""; 0], "nothing has changed, and nothing is new");
+    assert!(fake.sysfs().visits().is_ok());
+}
+
+#[test]
 fn a_card_swapped_between_two_looks_is_gone_and_seen_although_its_name_stayed() {
     let fake = FakeSysfs::new();
     let mut seen = seen();

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::super::tests::{at, busy_in, closings, configuration, ended, sign, station, visit};
+use super::super::tests::{at, busy_in, closings, configuration, ended, reconfigured, sign, station, visit};
 use super::super::{Before, Effect, End, Event, Port, Standing, Station};
 use crate::station::status::sign::{Hold, Sign};
-use crate::station::testing::{card, proof, survey};
+use crate::station::testing::{card, image, proof, survey};
 use crate::station::types::card::{Card, Identity};
 use crate::station::types::outcome::{CacheFlush, Effort, Outcome, Pull};
 use crate::station::types::record::{AttemptNumber, Entry, Receipt};
@@ -336,5 +336,105 @@ fn a_card_whose_device_left_when_it_was_asked_to_flush_is_begun_anew_whatever_is
         let effects = look_into(&mut station, 4000, &card(PORT, 2));
         let begun = matches!(effects.as_slice(), [Effect::Record(entry)] if matches!(**entry, Entry::AttemptStarted(_)));
         assert!(begun, "{order:?}: {effects:?}");
+    }
+}
+
+/// What was in this port before anybody looked there.
+fn found(port: &str, diskseq: u64) -> Event {
+    Event::Seen { card: Box::new(card(port, diskseq)), before: Some(Before::Start), with_device: None }
+}
+
+/// Does the slot, which has come to its rest otherwise, hold what was in its new port, and begin nothing?
+fn holds_what_was_found(station: &mut Station, from: u64, port: &str, case: &str) {
+    let effects = look_into(station, from, &card(port, 9));
+    assert_eq!((effects, sign(station, 0)), (vec![], Sign::Held(Hold::SinceStart)), "{case}");
+    let effects = station.apply(at(from + 5000), Event::Tick);
+    assert_eq!(effects, vec![], "{case}");
+}
+
+#[test]
+fn a_card_that_lay_in_a_port_before_a_reload_gave_it_to_a_slot_is_held_whatever_the_slot_was_doing() {
+    let moved = || reconfigured(&[("A1", "p9")], image());
+    let slot = || station(&[("A1", PORT)]);
+
+    // At work: the card in the old port is finished first, and nobody pulled it.
+    let mut busy = slot();
+    let attempt = busy_in(&mut busy, PORT, 1);
+    busy.apply(at(800), moved());
+    assert_eq!(busy.apply(at(801), found("p9", 9)), vec![], "what is in the new port takes nothing away");
+    let closed = closings(&busy.apply(at(900), ended(attempt, End::Verified(proof()))));
+    assert_eq!(closed, [("A1".to_owned(), Outcome::Passed(proof()))]);
+    busy.apply(at(901), Event::Recorded(Receipt::Closed(attempt)));
+    holds_what_was_found(&mut busy, 2000, "p9", "at work");
+
+    // Between admission and the first byte: it is not begun any more.
+    let mut opening = slot();
+    opening.apply(at(0), Event::Seen { card: Box::new(card(PORT, 1)), before: None, with_device: None });
+    assert_eq!(look_into(&mut opening, 700, &card(PORT, 1)).len(), 1, "its start is on its way to the disk");
+    opening.apply(at(800), moved());
+    opening.apply(at(801), found("p9", 9));
+    let closed = closings(&opening.apply(at(802), Event::Recorded(Receipt::Started(1))));
+    assert_eq!(closed, [("A1".to_owned(), Outcome::Interrupted)], "nobody pulled it");
+    opening.apply(at(901), Event::Recorded(Receipt::Closed(1)));
+    holds_what_was_found(&mut opening, 2000, "p9", "admitted");
+
+    // Empty, and saying that its last card was pulled.
+    let mut pulled = slot();
+    let attempt = busy_in(&mut pulled, PORT, 1);
+    pulled.apply(at(800), Event::Gone { visit: visit(1), with_device: false });
+    pulled.apply(at(801), ended(attempt, End::Gone));
+    pulled.apply(at(1900), Event::Tick);
+    pulled.apply(at(1901), Event::Recorded(Receipt::Closed(attempt)));
+    assert_eq!(sign(&pulled, 0), Sign::Pulled(Pull::Taken));
+    pulled.apply(at(2000), moved());
+    pulled.apply(at(2001), found("p9", 9));
+    holds_what_was_found(&mut pulled, 4000, "p9", "pulled");
+
+    // Out of service, until the thread that was given up returns.
+    let mut stuck = slot();
+    let attempt = busy_in(&mut stuck, PORT, 1);
+    stuck.apply(at(800), Event::Stalled { attempt, waited: Duration::from_secs(90), on_image: false, effort: Effort::default() });
+    stuck.apply(at(801), Event::Recorded(Receipt::Closed(attempt)));
+    stuck.apply(at(802), Event::Gone { visit: visit(1), with_device: false });
+    assert_eq!(sign(&stuck, 0), Sign::OutOfService);
+    stuck.apply(at(803), moved());
+    stuck.apply(at(804), found("p9", 9));
+    stuck.apply(at(900), ended(attempt, End::Gone));
+    holds_what_was_found(&mut stuck, 2000, "p9", "out of service");
+
+    // Green, and given a second port beside its first.
+    let mut green = slot();
+    let attempt = busy_in(&mut green, PORT, 1);
+    pass(&mut green, attempt);
+    let mut both = configuration(&[("A1", PORT)], vec![image()]);
+    both.slots[0].ports.push(Port("p9".to_owned()));
+    green.apply(at(900), Event::Configure(Box::new(both)));
+    green.apply(at(901), found("p9", 9));
+    holds_what_was_found(&mut green, 2000, "p9", "green");
+
+    // Put in by hand it is begun.
+    green.apply(at(10_000), Event::Gone { visit: visit(9), with_device: false });
+    green.apply(at(14_000), Event::Seen { card: Box::new(card("p9", 10)), before: None, with_device: None });
+    assert_eq!(look_into(&mut green, 15_000, &card("p9", 10)).len(), 1);
+}
+
+#[test]
+fn two_slots_that_change_their_ports_while_both_write_finish_both_cards_and_begin_none() {
+    let mut station = station(&[("A1", "p1"), ("A2", "p2")]);
+    let attempts = [busy_in(&mut station, "p1", 1), busy_in(&mut station, "p2", 2)];
+    station.apply(at(800), reconfigured(&[("A1", "p2"), ("A2", "p1")], image()));
+    for (port, diskseq) in [("p1", 1), ("p2", 2)] {
+        assert_eq!(station.apply(at(801), found(port, diskseq)), vec![], "nobody pulled anything");
+    }
+    for attempt in attempts {
+        let closed = closings(&station.apply(at(900), ended(attempt, End::Verified(proof()))));
+        assert!(matches!(closed.as_slice(), [(_, Outcome::Passed(_))]), "{closed:?}");
+        station.apply(at(901), Event::Recorded(Receipt::Closed(attempt)));
+    }
+    for (slot, port, diskseq) in [(0, "p2", 2), (1, "p1", 1)] {
+        station.apply(at(2000), Event::Tick);
+        let found = Some(Box::new(survey(port, diskseq)));
+        assert_eq!(station.apply(at(2001), Event::Surveyed { visit: visit(diskseq), survey: found }), vec![]);
+        assert_eq!(sign(&station, slot), Sign::Held(Hold::SinceStart));
     }
 }

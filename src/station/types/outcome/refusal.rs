@@ -141,6 +141,19 @@ pub fn code_today(written: &str) -> &str {
     }
 }
 
+/// Error numbers of Linux (`asm-generic/errno-base.h`): there is no such node; it is none of a block device.
+const ENOENT: i32 = 2;
+const ENOTBLK: i32 = 15;
+
+/// What makes a card's node in `/dev` right again, where it is the node that is wrong.
+fn cure_of(errno: i32) -> &'static str {
+    match errno {
+        ENOENT => " (its node in /dev was removed: unplug the card with its reader, and plug it in again)",
+        ENOTBLK => " (another program put something else in the place of its node in /dev: remove that, and put the card in again)",
+        _ => "",
+    }
+}
+
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -184,7 +197,10 @@ impl fmt::Display for Refusal {
             Self::AnotherCard => f.write_str("another card was in the slot when it was opened"),
             Self::Unknown => f.write_str("this PC could not tell who uses it"),
             Self::Busy => f.write_str("another program holds it"),
-            Self::CannotOpen { errno } => write!(f, "cannot be opened: {}", io::Error::from_raw_os_error(*errno)),
+            Self::CannotOpen { errno } => {
+                write!(f, "cannot be opened: {}", io::Error::from_raw_os_error(*errno))?;
+                f.write_str(cure_of(*errno))
+            }
             Self::Unflushed { make } => write!(
                 f,
                 "its device ({make}) does not answer when it is told to empty its cache, and `[policy] flush` is \"required\": use another \

@@ -1,0 +1,101 @@
+//! The files beside the log's own, `-wal` and `-shm`: another program may remove their names while the log is open.
+//!
+//! SQLite asks nothing and goes on writing to a file without a name, which is gone with the process: rows that were confirmed would be
+//! lost with it. So each write asks before and after it. As long as the connection lives it still reads what stands in the files.
+
+use std::ffi::OsString;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+
+use super::Ledger;
+use super::error::{Doing, LogError, LogProblem};
+
+/// The name of a file beside the log at `path`.
+pub(super) fn name(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(suffix);
+    name.into()
+}
+
+/// Device and inode of the files that a connection uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Beside([Option<(u64, u64)>; 2]);
+
+impl Beside {
+    /// What bears their names now.
+    pub(super) fn of(path: &Path) -> Self {
+        let inode = |suffix| fs::metadata(name(path, suffix)).ok().map(|there| (there.dev(), there.ino()));
+        Self(["-wal", "-shm"].map(inode))
+    }
+}
+
+impl Ledger {
+    /// Do the files that the connection uses still have their names?
+    ///
+    /// # Errors
+    /// When one of them does not.
+    pub(super) fn has_its_files(&self) -> Result<(), LogError> {
+        if Beside::of(&self.path) == self.beside {
+            return Ok(());
+        }
+        Err(LogError::new(Doing::Writing, &self.path, LogProblem::Moved))
+    }
+
+    /// Moves what stands in a `-wal` without a name to the log's file, and lets go of it. Another connection must be opened.
+    ///
+    /// # Errors
+    /// When a reader keeps it from being moved, or the disk does.
+    pub(super) fn save_nameless(&mut self) -> Result<(), LogError> {
+        let saving = |error| LogError::sqlite(Doing::Writing, &self.path, error);
+        let (frames, moved): (i64, i64) = self
+            .connection
+            .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| Ok((row.get(1)?, row.get(2)?)))
+            .map_err(saving)?;
+        if frames != moved {
+            return Err(LogError::new(Doing::Writing, &self.path, LogProblem::Locked));
+        }
+        let closed = Connection::open_in_memory().map_err(saving)?;
+        self.closed = true;
+        drop(std::mem::replace(&mut self.connection, closed));
+        tracing::warn!("files beside the flash log were removed under it: what stood in them is in the log's own file now");
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod cases {
+    use super::super::tests::{closed, open, place, started, verdict};
+    use super::*;
+    use crate::ledger::{Filter, LogReader};
+    use crate::station::outcome::Outcome;
+    use crate::station::testing::proof;
+
+    #[test]
+    fn a_row_is_confirmed_only_where_it_is_found_again_although_the_files_beside_the_log_are_removed() {
+        for removed in [&["-wal"][..], &["-shm"], &["-wal", "-shm"]] {
+            let (dir, path) = place();
+            let mut ledger = open(&path);
+            ledger.append(&started(1)).expect("a start");
+            for suffix in removed {
+                fs::remove_file(name(&path, suffix)).expect("it is there");
+            }
+            let end = closed(1, Outcome::Passed(proof()));
+            assert_eq!(ledger.append(&end).expect_err("it would be lost").trouble, LogProblem::Moved, "{removed:?}");
+            ledger.reopen().expect("what stood in them is saved");
+            ledger.append(&end).expect("an end");
+            // As a station that is killed now leaves it.
+            let left = dir.path().join("left.db");
+            for suffix in ["", "-wal"] {
+                fs::copy(name(&path, suffix), name(&left, suffix)).expect("it is there");
+            }
+            let rows = LogReader::open(&left).expect("a log").attempts(&Filter::default()).collect::<Result<Vec<_>, _>>().expect("rows");
+            assert_eq!(rows.len(), 1, "{removed:?}");
+            assert_eq!(rows[0].outcome.as_str(), "passed", "{removed:?}");
+            drop(ledger);
+            assert!(verdict(&path).is_ok(), "{removed:?}");
+        }
+    }
+}
