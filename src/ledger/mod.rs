@@ -13,6 +13,7 @@ mod agreement;
 #[cfg(test)]
 mod begun_cases;
 mod body;
+mod boxes;
 mod chain;
 #[cfg(test)]
 mod changed_cases;
@@ -74,6 +75,7 @@ use link::{Link, ORIGIN};
 use renew::{Forsaken, Renewal, Which};
 
 pub use agreement::Disagreement;
+pub use boxes::PackedBoxes;
 pub use chain::{Break, Head, NoAnchor, Tampering};
 pub use clock::{Stamp, believed};
 pub use error::{Doing, LogError, LogProblem};
@@ -555,6 +557,7 @@ impl Draft {
             | Entry::Rearmed { .. }
             | Entry::OrderStarted { .. }
             | Entry::OrderStopped { .. }
+            | Entry::BoxClosed { .. }
             | Entry::LogConfirmed { .. }
             | Entry::AttemptStarted(_)
             | Entry::ModelDistrusted { .. } => None,

@@ -20,5 +20,5 @@ pub(crate) mod testing;
 mod types;
 
 pub use rules::{Before, Effect, End, Event, RULES_FILE, Station, admit, cabling, outcome_of, outcome_of_stall};
-pub use status::{reason, sign, todo, view};
-pub use types::{allowed, card, command, labels, lamp, order, outcome, past, port, record, settings, sizes, standing, survey, units};
+pub use status::{reason, sign, station_call, todo, view};
+pub use types::{allowed, bins, card, command, labels, lamp, order, outcome, past, port, record, settings, sizes, standing, survey, units};

@@ -3,12 +3,12 @@
 //! A card takes its place in the order when it is admitted. It gives the place back when it turns out not to be good, and only then
 //! another card gets it: with as many cards under way as are still wanted, the next ones wait.
 
-use super::Station;
 use super::place::Place;
 use super::slot::{Phase, Slot};
+use super::{Effect, Station};
 use crate::station::status::view::{ModelView, OrderView};
 use crate::station::types::command::{Denied, Who};
-use crate::station::types::order::{Order, OrderNumber};
+use crate::station::types::order::{Boxes, Order, OrderNumber};
 use crate::station::types::outcome::Outcome;
 use crate::station::types::record::{Armed, Entry};
 
@@ -94,18 +94,31 @@ impl Station {
             return Err(Denied::OrderOpen { order: order.clone() });
         }
         self.standing.orders_ever += 1;
-        let order = Order { number: self.standing.orders_ever, model, name, work_order, count, passed: 0 };
+        let order = Order {
+            number: self.standing.orders_ever,
+            model,
+            name,
+            work_order,
+            count,
+            passed: 0,
+            boxes: Boxes::of_size(self.settings.box_size),
+        };
         // A complete one is over when the next begins.
         self.standing.orders.retain(|before| before.model != order.model);
         self.standing.orders.push(order.clone());
         Ok(Entry::OrderStarted { order, by })
     }
 
-    pub(super) fn stop_order(&mut self, model: &str, by: Who) -> Result<Entry, Denied> {
+    /// Answers what is to be recorded: the last box, if there is something in it, and then the end of the order.
+    pub(super) fn stop_order(&mut self, model: &str, by: Who) -> Result<(Option<Effect>, Entry), Denied> {
         let logged = self.logged(model);
         let found = self.standing.orders.iter().position(|order| order.model == logged || order.model == model);
         match found {
-            Some(place) => Ok(Entry::OrderStopped { order: self.standing.orders.remove(place), by }),
+            Some(place) => {
+                let mut order = self.standing.orders.remove(place);
+                let last_box = order.close_last_box();
+                Ok((last_box, Entry::OrderStopped { order, by }))
+            }
             None => Err(Denied::NoOrder { model: logged }),
         }
     }
@@ -134,6 +147,7 @@ impl Station {
             count: order.count,
             passed: order.passed,
             under_way: self.under_way(order.number),
+            open_box: order.box_view(),
         })
     }
 }

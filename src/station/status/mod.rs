@@ -2,5 +2,6 @@
 
 pub mod reason;
 pub mod sign;
+pub mod station_call;
 pub mod todo;
 pub mod view;

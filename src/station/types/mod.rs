@@ -1,6 +1,7 @@
 //! Facts, settings, outcomes and entries of the log: what the rules decide about and what they answer with.
 
 pub mod allowed;
+pub mod bins;
 pub mod card;
 pub mod command;
 pub mod labels;
