@@ -80,7 +80,7 @@ enum Command {
     Image(image::Args),
     /// Check model assertions and other signed assertions
     Model(model::Args),
-    /// Say on console and lamps that the station does not run: what it showed last is not to be believed
+    /// Say on console and lamps, and by the bell, that the station does not run: what it showed last is not to be believed
     #[command(hide = true)]
     Down(down::Args),
     /// Read the flash log for the running station

@@ -1,14 +1,17 @@
-//! What people see: lines made from a [`View`], on a terminal or into a log, and the [`lamps`] at the slots.
+//! What people see and hear: lines made from a [`View`], on a terminal or into a log, the [`lamps`] at the slots and of the station, and
+//! its [`bell`].
 //!
 //! Decides nothing. [`lines`] makes the text, [`terminal`] keeps it on a screen, [`plain`] prints what changed; each draws in a
 //! thread of its own, so that a terminal that is stopped with Ctrl-S, or gone, stops no card.
 
 pub mod bars;
+pub mod bell;
 pub mod console;
 pub mod lamps;
 pub mod lines;
 pub mod plain;
 pub mod terminal;
+mod told;
 
 use std::io;
 use std::sync::Arc;

@@ -1,10 +1,12 @@
-//! What a lamp shows: a pure table from what a slot asks of the operator to colour and rhythm, and from those to each LED of a lamp.
+//! What a lamp shows: a pure table from what a slot, or the whole station, asks for to colour and rhythm, and from those to each LED of a
+//! lamp.
 //!
-//! The rhythm alone says everything, so that one LED of any colour is enough; colours say it again. Of several LEDs the green one is
-//! lit for a proven card and for nothing else.
+//! The rhythm alone says everything, so that one LED of any colour is enough; colours say it again. Of several LEDs of a slot the green one
+//! is lit for a proven card and for nothing else; of those of the station, while all is well.
 
 use crate::station::lamp::Lamp;
 use crate::station::sign::Call;
+use crate::station::station_call::StationCall;
 
 /// What a lamp shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -91,6 +93,16 @@ impl Light {
             Call::TakeAside | Call::Nothing => Self::Lit(Colour::Yellow, Rhythm::Double),
             Call::TakeBad => Self::Lit(Colour::Red, Rhythm::Fast),
             Call::StationFault => Self::Lit(Colour::Red, Rhythm::Alternating),
+        }
+    }
+
+    /// What the lamp of the whole station shows. Never dark: a lamp that is unplugged, or belongs to a PC that is off, must not look well.
+    #[must_use]
+    pub fn of_station(call: StationCall) -> Self {
+        match call {
+            StationCall::Well => Self::Lit(Colour::Green, Rhythm::Steady),
+            StationCall::Wanted => Self::Lit(Colour::Yellow, Rhythm::Double),
+            StationCall::Fault => Self::of(Call::StationFault, false),
         }
     }
 
@@ -304,6 +316,19 @@ mod tests {
             assert_eq!(exact.len(), lights.len() + 1, "{lamp:?}: {exact:?}");
             assert_eq!(even.len(), lights.len() + 1, "{lamp:?}: {even:?}");
         }
+    }
+
+    #[test]
+    fn the_lamp_of_the_station_is_never_dark_and_its_three_lights_are_told_apart_by_any_lamp() {
+        for lamp in every_lamp() {
+            let drawn: BTreeSet<String> = StationCall::ALL.iter().map(|call| drawn(Light::of_station(*call), &lamp, false)).collect();
+            assert_eq!(drawn.len(), 3, "{drawn:?}");
+            assert!(drawn.iter().all(|drawn| drawn.contains(['=', '('])), "{drawn:?}");
+        }
+        let (one, three) = (lamp(&["led"]), lamp(&["green", "red", "blue"]));
+        assert_eq!(drawn(Light::of_station(StationCall::Well), &three, false), "green =, red -, blue -");
+        assert_eq!(drawn(Light::of_station(StationCall::Wanted), &three, false), "green -, red -, blue 200(200)200(1400)");
+        assert_eq!(drawn(Light::of_station(StationCall::Fault), &one, false), drawn(Light::of(Call::StationFault, false), &one, false));
     }
 
     #[test]
