@@ -13,6 +13,7 @@ use flashline::station::instruction::Instruction;
 use flashline::station::outcome::{Counted, Failure, OutcomeWord, Pull, Refusal, StationFault};
 use flashline::station::reason::{REASONS, SIGNS};
 use flashline::station::sign::{Hold, OperatorAction, Sign};
+use flashline::station::station_call::StationCall;
 
 /// What has the tables written anew.
 const WRITE: &str = "FLASHLINE_WRITE_DOCUMENTS";
@@ -338,6 +339,7 @@ mod codes {
                     .map(|sign| vec![coded(sign.code()), sign.word().to_owned(), coded(sign.call().code()), coded(sign.todo().code())]),
             ),
             table("calls", &["code"], OperatorAction::ALL.map(|call| vec![coded(call.code())])),
+            table("station calls", &["code"], StationCall::ALL.map(|call| vec![coded(call.code())])),
             table("todo", &["code", "text"], Instruction::ALL.map(|todo| vec![coded(todo.code()), todo.text().to_owned()])),
             table(
                 "reasons",
@@ -354,6 +356,7 @@ mod codes {
             ),
             plain("errors", errors()),
             plain("kinds of events", kinds()),
+            plain("ends of a box", sources::words("BoxEnd", "word")),
             plain("model proof", sources::words("ProofClass", "word")),
             plain("identified", sources::words("Identity", "word")),
             plain("flush", sources::words("CacheFlush", "word")),

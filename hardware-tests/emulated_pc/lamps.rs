@@ -234,6 +234,97 @@ fn no_lamp_stays_green_when_the_station_is_killed_stopped_hung_or_cannot_be_conf
     wait_for(&pc, "stopped", LEDS, FAULT);
 }
 
+/// The second light of the USB lamp is the whole station's.
+const STATION_LEDS: [&str; 3] = ["thingm*:green:led1", "thingm*:red:led1", "thingm*:blue:led1"];
+const WELL: [&str; 3] = [STEADY, DARK, DARK];
+const WANTED: [&str; 3] = [DARK, DARK, DOUBLE];
+const NO_STATION: [&str; 3] = [DARK, LONG_AFTERWARDS, LONG];
+
+/// The speaker of the PC.
+const SPEAKER: &str = "/dev/input/by-path/platform-pcspkr-event-spkr";
+
+/// The tones that the kernel was told to sound so far, in hertz.
+fn heard(pc: &Pc) -> Vec<u32> {
+    // An event: four words of time, the type and the code of a tone in one, and its hertz.
+    const TONE: u32 = 0x12 | (2 << 16);
+    let events = pc.sh("od -A n -v -t u4 -w24 /tmp/heard");
+    let words = events.lines().map(|line| line.split_whitespace().filter_map(|word| word.parse().ok()).collect::<Vec<u32>>());
+    words.filter_map(|words| (words.get(4) == Some(&TONE)).then(|| words.get(5).copied())?).filter(|hertz| *hertz > 0).collect()
+}
+
+#[track_caller]
+fn wait_heard(pc: &Pc, state: &str, expected: &[u32]) {
+    pc.wait_until(state, secs(30), || (heard(pc).len() >= expected.len()).then_some(()));
+    assert_eq!(heard(pc), expected, "{state}");
+}
+
+/// The open box, as `flashline order status --json` tells of it: number, size, cards in it, cards to come.
+fn open_box(pc: &Pc) -> [u64; 4] {
+    let told: serde_json::Value = serde_json::from_str(&pc.sh("flashline order status --json")).expect("JSON");
+    ["number", "size", "cards", "left"].map(|key| told["orders"][0]["box"][key].as_u64().unwrap_or_else(|| panic!("{key} in {told}")))
+}
+
+/// Puts one more good card into A1, waits until the station calls for somebody, and takes it out.
+fn one_more(pc: &Pc, station: &Station<'_>, number: usize, closed: &str) {
+    let stick = pc.usb("1").serial(&format!("STICK-{number}")).size(16 * MIB).filled(1).plug();
+    nth(station, "A1", "PASS", number);
+    wait_for(pc, "a card waits", STATION_LEDS, WANTED);
+    wait_for(pc, "and its slot says which", ["input*::capslock"], [STEADY]);
+    let said = pc.sh("flashline order status");
+    assert!(said.contains(closed), "{said}");
+    stick.pull();
+}
+
+#[test]
+fn one_lamp_and_one_bell_say_how_the_whole_station_is_while_the_boxes_of_an_order_fill() {
+    let pc = Pc::start();
+    let _light = pc.lamp();
+    pc.sh("modprobe pcspkr && udevadm settle");
+    let _ear = pc.spawn(&format!("exec cat {SPEAKER} >/tmp/heard"));
+    let image = Image::new(4 * MIB, 7);
+    let [green, red, blue] = STATION_LEDS;
+    let whole =
+        format!("lamp = {{ green = \"{green}\", red = \"{red}\", blue = \"{blue}\" }}\nbell = \"{SPEAKER}\"\n\n[order]\nbox = 2\n\n[log]");
+    let factory = Factory::new(&pc, &image.raw()).replaced("\n[log]", &whole);
+    factory.lit_slot("A1", usb("1"), KEYBOARD).slot("A2", usb("2")).configured();
+    let station = Station::under_systemd(&pc, "[Service]\nRestartSec=5\n");
+    wait_for(&pc, "all is well", STATION_LEDS, WELL);
+    let check = pc.run("flashline check");
+    assert!(check.status == 0 && !check.stdout.contains("the lamp of") && !check.stdout.contains("the bell"), "{check}");
+    assert_eq!(heard(&pc), [0_u32; 0], "nobody is wanted");
+
+    pc.sh("flashline order start --model acme/box --count 3");
+    assert_eq!(open_box(&pc), [1, 2, 0, 2]);
+    one_more(&pc, &station, 1, "box 1: 1 of 2");
+    wait_for(&pc, "it was taken out", STATION_LEDS, WELL);
+    wait_heard(&pc, "one tone", &[1000]);
+    // What is configured holds for the next order.
+    pc.sh("sed -i 's/^box = 2/box = 5/' /etc/flashline/config.toml && flashline reload");
+    assert_eq!(open_box(&pc), [1, 2, 1, 1]);
+    one_more(&pc, &station, 2, "box 1 is closed");
+    wait_heard(&pc, "one more", &[1000, 1000]);
+    wait_for(&pc, "it was taken out, too", STATION_LEDS, WELL);
+    assert_eq!(open_box(&pc), [2, 2, 0, 1], "one more, and the order is complete");
+
+    pc.sh("systemctl kill --kill-who=main --signal=KILL flashline");
+    wait_for(&pc, "killed", STATION_LEDS, NO_STATION);
+    wait_heard(&pc, "three low tones", &[1000, 1000, 400, 400, 400]);
+    station.job.wait_for_nth_line(2, "the station runs", secs(60));
+    wait_for(&pc, "it runs again", STATION_LEDS, WELL);
+    assert_eq!(open_box(&pc), [2, 2, 0, 1], "it remembers");
+
+    one_more(&pc, &station, 3, "box 2 is closed");
+    station.job.wait_for_line("^A1  ORDER DONE", secs(30));
+    wait_for(&pc, "no slot takes a card: somebody must decide", STATION_LEDS, WANTED);
+    let serials = pc.sh("flashline log serials --json");
+    let boxes: Vec<_> = serials.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON")["box"].clone()).collect();
+    assert_eq!(boxes, [1, 1, 2]);
+    pc.sh("flashline log verify");
+    pc.sh("systemctl stop flashline");
+    wait_for(&pc, "stopped", STATION_LEDS, NO_STATION);
+    wait_heard(&pc, "and it is heard", &[1000, 1000, 400, 400, 400, 1000, 400, 400, 400]);
+}
+
 #[test]
 fn teach_lights_the_lamp_of_the_slot_that_it_asks_for() {
     let pc = Pc::start();

@@ -1,6 +1,7 @@
 //! `flashline check`: validate a configuration, its images and this PC.
 
 use std::fmt;
+use std::path::Path;
 
 use serde_json::json;
 
@@ -11,10 +12,11 @@ use crate::daemon::arming::ArmError;
 use crate::daemon::interlock::{Accepted, Interlock};
 use crate::image::stage::find_staged;
 use crate::ledger::believed;
+use crate::panel::bell::speaker;
 use crate::panel::lamps::led::{LedClass, SysfsLeds};
 use crate::panel::lines;
 use crate::station::armed::ModelProof;
-use crate::station::lamp::{SlotLamp, fits};
+use crate::station::lamp::{LampOwner, OwnedLamp, fits};
 use crate::station::sizes::{self, Room};
 use crate::station::standing::LogNote;
 use crate::station::units::Bytes;
@@ -71,6 +73,7 @@ pub(super) fn run(args: &Args) -> u8 {
     let missing = missing(&SysfsLeds::default(), &settings.lamps);
     let exposed = exposed_slots(&settings);
     let mut warnings = nowhere(&settings, &Sysfs::default());
+    warnings.extend(silent_bell(settings.station_bell.as_deref()));
     let (impossible, tight) = rooms(&settings, &looks);
     warnings.extend(tight);
     warnings.extend(crate::zone::complaint());
@@ -94,6 +97,16 @@ pub(super) fn run(args: &Args) -> u8 {
     // Such a slot would begin no card.
     let shut = !impossible.is_empty() || settings.slots.iter().any(|slot| slot.policy.covered_only && exposed.contains(&slot.name));
     if looks.iter().all(|look| look.refusal().is_none()) && !shut { GOOD } else { NOT_GOOD }
+}
+
+/// Why the bell would not sound, where that is so. It may be plugged in later, so that is no reason against the configuration.
+fn silent_bell(bell: Option<&Path>) -> Option<String> {
+    let bell = bell?;
+    let error = speaker::look(bell).err()?;
+    Some(format!(
+        "the bell {} cannot sound: {error}: plug it in, or correct `bell` in [station]; the speaker of a PC needs `modprobe pcspkr`",
+        bell.display()
+    ))
 }
 
 /// Ports of controllers that this PC does not have now. One may be plugged in later, so that is no reason against the configuration.
@@ -160,39 +173,49 @@ fn rooms(settings: &Settings, looks: &[Look<'_>]) -> (Vec<String>, Vec<String>) 
 /// An LED of a lamp that is not as it should be.
 #[derive(Debug, PartialEq, Eq)]
 struct Missing<'a> {
-    slot: &'a str,
+    owner: &'a LampOwner,
     led: &'a str,
     why: String,
 }
 
 impl fmt::Display for Missing<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the lamp of {}: {}", self.slot, self.why)
+        write!(f, "the lamp of {}: {}", short(self.owner), self.why)
+    }
+}
+
+/// A slot by its name alone.
+fn short(owner: &LampOwner) -> &str {
+    match owner {
+        LampOwner::Station => "the station",
+        LampOwner::Slot(slot) => slot,
     }
 }
 
 /// The LEDs that no lamp could switch now.
-fn missing<'a>(class: &impl LedClass, lamps: &'a [SlotLamp]) -> Vec<Missing<'a>> {
+fn missing<'a>(class: &impl LedClass, lamps: &'a [OwnedLamp]) -> Vec<Missing<'a>> {
     let mut missing = Vec::new();
     if lamps.is_empty() {
         return missing;
     }
     let there = class.names().unwrap_or_default();
     let known = if there.is_empty() { "none at all".to_owned() } else { there.join(", ") };
-    let mut taken: Vec<(&str, &str)> = Vec::new();
-    for (slot, led) in lamps.iter().flat_map(|lamp| lamp.lamp.leds().into_iter().map(|(_, led)| (lamp.slot.as_str(), led))) {
+    let mut taken: Vec<(&LampOwner, &str)> = Vec::new();
+    for (owner, led) in lamps.iter().flat_map(|lamp| lamp.lamp.leds().into_iter().map(|(_, led)| (&lamp.owner, led))) {
         let fitting: Vec<&str> = there.iter().map(String::as_str).filter(|name| fits(led, name)).collect();
         let why = match fitting.as_slice() {
             [] => Some(format!("there is no LED {led} in /sys/class/leds: plug it in, or correct the name; there are {known}")),
             [only] => {
-                let before = taken.iter().find(|(_, name)| name == only).map(|(slot, _)| *slot);
-                taken.push((slot, only));
+                let before = taken.iter().find(|(_, name)| name == only).map(|(owner, _)| *owner);
+                taken.push((owner, only));
                 let has = |trigger: &str| {
                     let triggers = class.read(only, "trigger").unwrap_or_default();
                     triggers.split_whitespace().any(|word| word.trim_matches(['[', ']']) == trigger)
                 };
                 match before {
-                    Some(other) => Some(format!("the LED {led} is {only}, which is the lamp of {other}, too: an LED is one lamp's")),
+                    Some(other) => {
+                        Some(format!("the LED {led} is {only}, which is the lamp of {}, too: an LED is one lamp's", short(other)))
+                    }
                     None if !has("pattern") => {
                         Some(format!("the LED {led} cannot blink in beats yet: modprobe -a ledtrig-pattern ledtrig-timer"))
                     }
@@ -201,7 +224,7 @@ fn missing<'a>(class: &impl LedClass, lamps: &'a [SlotLamp]) -> Vec<Missing<'a>>
             }
             several => Some(format!("several LEDs are called {led} ({}): name one of them", several.join(", "))),
         };
-        missing.extend(why.map(|why| Missing { slot, led, why }));
+        missing.extend(why.map(|why| Missing { owner, led, why }));
     }
     missing
 }
@@ -220,10 +243,7 @@ fn print_json(
         .iter()
         .map(|slot| {
             let ports: Vec<&str> = slot.ports.iter().map(|port| port.0.as_str()).collect();
-            let lamp =
-                settings.lamps.iter().find(|lamp| lamp.slot == slot.name).map(|lamp| {
-                    lamp.lamp.leds().into_iter().map(|(key, led)| (key.to_owned(), json!(led))).collect::<serde_json::Map<_, _>>()
-                });
+            let lamp = lamp_json(settings, &LampOwner::Slot(slot.name.clone()));
             json!({"slot": slot.name, "ports": ports, "model": slot.model, "lamp": lamp})
         })
         .collect();
@@ -246,11 +266,22 @@ fn print_json(
             })
         })
         .collect();
-    let leds: Vec<_> = missing.iter().map(|led| json!({"slot": led.slot, "led": led.led, "reason": led.why})).collect();
+    let leds: Vec<_> = missing.iter().map(|led| json!({"slot": slot_of(led.owner), "led": led.led, "reason": led.why})).collect();
     say_json(&json!({
-        "station": settings.station.name, "state": settings.state, "models": models, "slots": slots, "leds_missing": leds, "exposed": exposed,
+        "station": settings.station.name, "lamp": lamp_json(settings, &LampOwner::Station), "state": settings.state, "models": models, "slots": slots, "leds_missing": leds, "exposed": exposed,
         "warnings": warnings, "impossible": impossible, "log_refused": log_refused,
     }));
+}
+
+/// The LEDs of a lamp by their keys; nothing where there is none.
+fn lamp_json(settings: &Settings, owner: &LampOwner) -> Option<serde_json::Map<String, serde_json::Value>> {
+    let lamp = settings.lamps.iter().find(|lamp| lamp.owner == *owner)?;
+    Some(lamp.lamp.leds().into_iter().map(|(key, led)| (key.to_owned(), json!(led))).collect())
+}
+
+/// Nothing for the lamp of the whole station.
+fn slot_of(owner: &LampOwner) -> Option<&str> {
+    if let LampOwner::Slot(slot) = owner { Some(slot) } else { None }
 }
 
 fn print(args: &Args, settings: &Settings, looks: &[Look<'_>], impossible: &[String]) {
@@ -306,7 +337,7 @@ mod tests {
             fs::create_dir(root.path().join(led)).expect("made");
             fs::write(root.path().join(led).join("trigger"), triggers).expect("written");
         }
-        let one = |slot: &str, led: &str| SlotLamp { slot: slot.to_owned(), lamp: Lamp::One(led.to_owned()) };
+        let one = |slot: &str, led: &str| OwnedLamp::of_slot(slot, Lamp::One(led.to_owned()));
         let class = SysfsLeds::at(root.path());
         let lamps = [
             one("A1", "thingm*:red:led0"),
@@ -315,6 +346,7 @@ mod tests {
             one("A4", "*m*"),
             one("A5", "mmc0::"),
             one("A6", "mm*::"),
+            OwnedLamp { owner: LampOwner::Station, lamp: Lamp::One("led8".to_owned()) },
         ];
         let said: Vec<String> = missing(&class, &lamps).iter().map(ToString::to_string).collect();
         let expected = [
@@ -322,9 +354,13 @@ mod tests {
             "the lamp of A3: there is no LED led9 in /sys/class/leds: plug it in, or correct the name; there are input3::capslock, mmc0::, thingm0:red:led0",
             "the lamp of A4: several LEDs are called *m* (mmc0::, thingm0:red:led0): name one of them",
             "the lamp of A6: the LED mm*:: is mmc0::, which is the lamp of A5, too",
+            "the lamp of the station: there is no LED led8 in /sys/class/leds",
         ];
         assert_eq!(said.len(), expected.len(), "{said:?}");
         assert!(said.iter().zip(expected).all(|(said, expected)| said.starts_with(expected)), "{said:#?}");
         assert_eq!(missing(&SysfsLeds::at("/nonexistent"), &[]), [], "a station without lamps is asked for none");
+        assert_eq!(silent_bell(None), None, "nor for a bell");
+        let said = silent_bell(Some(Path::new("/dev/input/none"))).expect("it is not there");
+        assert!(said.starts_with("the bell /dev/input/none cannot sound: No such file") && said.contains("modprobe pcspkr"), "{said}");
     }
 }

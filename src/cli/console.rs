@@ -20,10 +20,12 @@ use crate::config::{self, DEFAULT_PATH, ImageCheck};
 use crate::control::client::{Client, ClientError};
 use crate::control::wire::{self, Status};
 use crate::panel::console::bell::{self, BEL, Bell};
-use crate::panel::console::board::{Board, BoardModel, BoardProgress, BoardSlot, Health, Why};
+use crate::panel::console::bins::named_bin;
+use crate::panel::console::board::{Board, BoardBox, BoardModel, BoardProgress, BoardSlot, Health, Why};
 use crate::panel::console::draw::draw;
 use crate::panel::console::language::Language;
 use crate::panel::lines::local_time;
+use crate::station::bins::Bins;
 use crate::station::reason::Fact;
 use crate::station::sign::OperatorAction;
 use crate::station::units::Bytes;
@@ -64,9 +66,10 @@ pub(super) fn run(args: &Args) -> u8 {
     let _not_allowed = stay_in_memory();
     let configured = config::read(Path::new(DEFAULT_PATH), ImageCheck::Unseen).ok();
     let spoken = configured.as_ref().and_then(|settings| settings.language.clone());
+    let bins = configured.as_ref().map(|settings| settings.bins.clone()).unwrap_or_default();
     // Into a file or a journal nobody rings.
     let mut ringer =
-        Ringer { bell: Bell::default(), wanted: configured.is_some_and(|settings| settings.bell) && io::stdout().is_terminal() };
+        Ringer { bell: Bell::default(), wanted: configured.is_some_and(|settings| settings.panel_bell) && io::stdout().is_terminal() };
     let (language, note) = match language(args.language.as_deref(), spoken) {
         Ok(language) => language,
         Err(code) => {
@@ -87,9 +90,9 @@ pub(super) fn run(args: &Args) -> u8 {
         return USAGE_OR_STATION;
     }
     let result = if args.plain || !io::stdout().is_terminal() {
-        print(&heard, &language, &mut ringer)
+        print(&heard, &language, &bins, &mut ringer)
     } else {
-        show(&heard, &language, &mut ringer)
+        show(&heard, &language, &bins, &mut ringer)
     };
     match result {
         Ok(()) => GOOD,
@@ -174,11 +177,11 @@ impl Ringer {
 }
 
 /// A line for every sign that changed.
-fn print(heard: &mpsc::Receiver<Heard>, language: &Language, ringer: &mut Ringer) -> io::Result<()> {
+fn print(heard: &mpsc::Receiver<Heard>, language: &Language, bins: &Bins, ringer: &mut Ringer) -> io::Result<()> {
     let mut before = Board::default();
     let mut out = io::stdout();
     while let Ok(news) = heard.recv() {
-        let board = board_of(&news, "");
+        let board = board_of(&news, "", bins);
         if board.health != before.health {
             let words = match &board.health {
                 Health::Well => language.phrase("well").to_owned(),
@@ -204,7 +207,8 @@ fn print(heard: &mpsc::Receiver<Heard>, language: &Language, ringer: &mut Ringer
                 continue;
             }
             let why = slot.why.as_ref().map(|why| format!("{}: ", language.reason(why))).unwrap_or_default();
-            writeln!(out, "{} {}  {}  {why}{}", now(), slot.name, language.word(slot), language.todo(slot))?;
+            let bin = named_bin(slot, bins).unwrap_or_default();
+            writeln!(out, "{} {}  {}  {why}{}{bin}", now(), slot.name, language.word(slot), language.todo(slot))?;
         }
         out.flush()?;
         ringer.hear(&news)?;
@@ -253,7 +257,7 @@ fn setfont(arguments: &[&str]) -> bool {
     Command::new("setfont").args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
 }
 
-fn show(heard: &mpsc::Receiver<Heard>, language: &Language, ringer: &mut Ringer) -> io::Result<()> {
+fn show(heard: &mpsc::Receiver<Heard>, language: &Language, bins: &Bins, ringer: &mut Ringer) -> io::Result<()> {
     let mut screen = Screen::begin()?;
     let mut terminal = Terminal::new(CrosstermBackend::new(io::stdout()))?;
     let mut shown: Option<Board> = None;
@@ -263,7 +267,7 @@ fn show(heard: &mpsc::Receiver<Heard>, language: &Language, ringer: &mut Ringer)
     ringer.hear(&news)?;
     loop {
         let drawn = Instant::now();
-        let board = board_of(&news, &now());
+        let board = board_of(&news, &now(), bins);
         if (1..=FEW_SLOTS).contains(&board.slots.len()) && shown.is_none() {
             screen.enlarge();
             terminal.autoresize()?;
@@ -319,7 +323,7 @@ fn hang_up() -> io::Result<bool> {
     Ok(false)
 }
 
-fn board_of(heard: &Heard, clock: &str) -> Board {
+fn board_of(heard: &Heard, clock: &str, bins: &Bins) -> Board {
     let status = match heard {
         Heard::Down(why) => return Board::down(clock, why.clone()),
         Heard::Status(status) => status,
@@ -329,6 +333,10 @@ fn board_of(heard: &Heard, clock: &str) -> Board {
         device: model.device.clone(),
         image: model.image.as_ref().map(|image| (image.source.clone(), image.digest.clone())),
         order: model.order.as_ref().map(|order| (order.passed, order.count)),
+        open_box: model
+            .order
+            .as_ref()
+            .and_then(|order| order.open_box.map(|open| BoardBox { number: open.number, cards: open.cards, left: open.left })),
     });
     Board {
         station: status.station.clone(),
@@ -342,6 +350,7 @@ fn board_of(heard: &Heard, clock: &str) -> Board {
         exposed: status.exposed.clone(),
         faults: status.faults.clone(),
         log: status.log.clone(),
+        bins: bins.clone(),
     }
 }
 
@@ -383,7 +392,7 @@ mod tests {
     use super::*;
     use crate::station::outcome::Refusal;
     use crate::station::sign::Sign;
-    use crate::station::view::{Anchor, SlotView, View};
+    use crate::station::view::{Anchor, BoxView, ModelView, OrderView, SlotView, View};
 
     #[test]
     fn what_comes_over_the_socket_is_drawn_as_what_the_station_itself_would_show() {
@@ -396,9 +405,23 @@ mod tests {
                 SlotView { slot: "A2".into(), identify: true, ..SlotView::of(Sign::Refused(refusal)) },
             ],
             anchor: Some(Anchor { at: 1_700_000_000_000_000, text: "7:00ff".into() }),
+            models: vec![ModelView {
+                name: "acme/box".into(),
+                device: "acme/box".into(),
+                armed: None,
+                order: Some(OrderView {
+                    number: 1,
+                    name: None,
+                    work_order: None,
+                    count: 500,
+                    passed: 112,
+                    under_way: 1,
+                    open_box: Some(BoxView { number: 3, size: 50, cards: 12, left: 38 }),
+                }),
+            }],
             ..View::default()
         };
         let status: Status = serde_json::from_str(&serde_json::to_string(&Status::of(&view)).expect("JSON")).expect("read back");
-        assert_eq!(board_of(&Heard::Status(Box::new(status)), "12:00"), Board::of(&view, "12:00"));
+        assert_eq!(board_of(&Heard::Status(Box::new(status)), "12:00", &Bins::default()), Board::of(&view, "12:00"));
     }
 }

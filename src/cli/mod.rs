@@ -80,7 +80,7 @@ enum Command {
     Image(image::Args),
     /// Check model assertions and other signed assertions
     Model(model::Args),
-    /// Say on console and lamps that the station does not run: what it showed last is not to be believed
+    /// Show on the console and on the lamps, and by the bell, that the station does not run: the signs it showed last no longer hold
     // Units written for earlier builds call it `down`.
     #[command(hide = true, alias = "down")]
     PostStop(post_stop::Args),

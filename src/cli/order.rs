@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::request::StationArgs;
 use super::{GOOD, NOT_GOOD, say, say_json};
-use crate::control::wire::{OrderStatus, Request, Status};
+use crate::control::wire::{BoxStatus, OrderStatus, Request, Status};
 use crate::report::harmless;
 use crate::station::labels;
 
@@ -77,7 +77,7 @@ fn print(status: &Status, json: bool) {
             .map(|(model, order)| {
                 json!({
                     "order": order.number, "model": model, "name": order.name, "count": order.count, "passed": order.passed,
-                    "under_way": order.under_way, "complete": order.passed >= order.count, "work_order": order.work_order,
+                    "under_way": order.under_way, "complete": order.passed >= order.count, "work_order": order.work_order, "box": order.open_box,
                 })
             })
             .collect();
@@ -99,6 +99,39 @@ fn print(status: &Status, json: bool) {
 pub(super) fn line(model: &str, order: &OrderStatus) -> String {
     let state = if order.passed >= order.count { "complete".to_owned() } else { format!("{} under way", order.under_way) };
     let name = order.name.as_ref().map_or_else(|| format!("no. {}", order.number), |name| harmless(name));
+    let packing = order.open_box.as_ref().map(|open| format!(", {}", box_line(open))).unwrap_or_default();
     let work_order = order.work_order.as_ref().map(|text| format!(", work order {}", harmless(text))).unwrap_or_default();
-    format!("{}  {} / {}  ({name}{work_order}, {state})", harmless(model), order.passed, order.count)
+    format!("{}  {} / {}  ({name}{work_order}, {state}{packing})", harmless(model), order.passed, order.count)
+}
+
+/// `box 3: 12 of 50`, or the box that was closed last.
+fn box_line(open: &BoxStatus) -> String {
+    match open.number.checked_sub(1).filter(|closed| *closed > 0 && open.cards == 0) {
+        Some(closed) => format!("box {closed} is closed"),
+        None => format!("box {}: {} of {}", open.number, open.cards, open.size),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_order_says_which_box_is_open_and_which_was_closed_last() {
+        let order = |open_box| OrderStatus {
+            number: 4,
+            name: Some("lot 17".to_owned()),
+            work_order: None,
+            count: 500,
+            passed: 112,
+            under_way: 3,
+            open_box,
+        };
+        let open = |number, cards| Some(BoxStatus { number, size: 50, cards, left: 50 - cards });
+        let said = |open_box| line("acme/box", &order(open_box));
+        assert_eq!(said(None), "acme/box  112 / 500  (lot 17, 3 under way)");
+        assert_eq!(said(open(1, 0)), "acme/box  112 / 500  (lot 17, 3 under way, box 1: 0 of 50)");
+        assert_eq!(said(open(3, 12)), "acme/box  112 / 500  (lot 17, 3 under way, box 3: 12 of 50)");
+        assert_eq!(said(open(3, 0)), "acme/box  112 / 500  (lot 17, 3 under way, box 2 is closed)");
+    }
 }

@@ -1,21 +1,24 @@
 //! `flashline post-stop`: systemd runs it when the station has ended, for any reason. It replaces the last signs on the console and on the
-//! lamps, which no longer hold.
+//! lamps, which no longer hold, and silences the bell.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{ConfigArg, GOOD, complain, remark, say};
 use crate::config::{DEFAULT_STATE, ImageCheck};
-use crate::daemon::lamps::all;
+use crate::daemon::lamps::{all, noted_bell};
+use crate::panel::bell::ring;
+use crate::panel::bell::speaker::{InputSpeaker, Speaker};
 use crate::panel::lamps::led::{LedClass, SysfsLeds};
 use crate::panel::lamps::light::Light;
 use crate::panel::lamps::writer::LampWriter;
 use crate::panel::lines;
-use crate::station::lamp::SlotLamp;
+use crate::station::lamp::OwnedLamp;
 use crate::station::sign::OperatorAction;
+use crate::station::station_call::StationCall;
 
 /// Of the two seconds in which no lamp may be green any more, what a light that hangs may take from those that start and end this.
 const PATIENCE: Duration = Duration::from_millis(1500);
@@ -29,21 +32,54 @@ pub(super) struct Args {
 /// Never anything but good: what could not be put right must not look like the reason why the station ended.
 pub(super) fn run(args: &Args) -> u8 {
     say(lines::down(std::env::var("SERVICE_RESULT").ok().as_deref()));
-    let (mut states, configured) = match args.config.read(ImageCheck::Unseen) {
-        Ok(settings) => (vec![settings.state], settings.lamps),
+    let (mut states, configured, bell) = match args.config.read(ImageCheck::Unseen) {
+        Ok(settings) => (vec![settings.state], settings.lamps, settings.station_bell),
         Err(error) => {
             complain(&error);
-            (Vec::new(), Vec::new())
+            (Vec::new(), Vec::new(), None)
         }
     };
     let usual = state_of(std::env::var_os("STATE_DIRECTORY"));
     if !states.contains(&usual) {
         states.push(usual);
     }
+    let by = Instant::now() + PATIENCE;
+    let bell = bell.or_else(|| states.iter().find_map(|state| noted_bell(state))).map(|device| ring_apart(InputSpeaker, device));
     for words in put_right(&SysfsLeds::default(), all(configured, &states)) {
         remark(words);
     }
+    if let Some(words) = bell.and_then(|heard| unheard(&heard, by)) {
+        remark(words);
+    }
     GOOD
+}
+
+/// Rings that the station does not run, in a thread of its own. It may have ended in the middle of a tone, which would go on for ever.
+fn ring_apart(speaker: impl Speaker + Send + 'static, device: PathBuf) -> mpsc::Receiver<Result<(), String>> {
+    let (tell, heard) = mpsc::channel();
+    let work = move || {
+        let wait = |ms| {
+            thread::sleep(Duration::from_millis(ms));
+            false
+        };
+        let rung = speaker.sound(&device, 0).and_then(|()| ring(&speaker, &device, StationCall::Fault, wait));
+        let _late = tell.send(rung.map_err(|error| cannot_sound(&device, &error)));
+    };
+    // Without a thread nothing is ever told, and that is said.
+    let _none = thread::Builder::new().name("bell".to_owned()).spawn(work);
+    heard
+}
+
+fn cannot_sound(device: &Path, error: &dyn std::fmt::Display) -> String {
+    format!("the bell {} cannot sound: {error}", device.display())
+}
+
+/// Why the bell was not heard, where that is so.
+fn unheard(heard: &mpsc::Receiver<Result<(), String>>, by: Instant) -> Option<String> {
+    match heard.recv_timeout(by.saturating_duration_since(Instant::now())) {
+        Ok(rung) => rung.err(),
+        Err(_) => Some("the bell does not answer".to_owned()),
+    }
 }
 
 /// Where a station keeps its state whose configuration does not say so: systemd names it (systemd.exec(5)), several with colons between.
@@ -53,31 +89,32 @@ fn state_of(named: Option<OsString>) -> PathBuf {
 }
 
 /// Every lamp shows that the station does not run; one that hangs keeps no other from it. Answers what could not be done.
-fn put_right<C: LedClass + Clone + Send + 'static>(class: &C, lamps: Vec<SlotLamp>) -> Vec<String> {
+fn put_right<C: LedClass + Clone + Send + 'static>(class: &C, lamps: Vec<OwnedLamp>) -> Vec<String> {
     let by = Instant::now() + PATIENCE;
     let (tell, heard) = mpsc::channel();
     let mut waiting: Vec<String> = Vec::new();
     let mut said = Vec::new();
-    for (place, SlotLamp { slot, lamp }) in lamps.into_iter().enumerate() {
-        let (tell, name) = (tell.clone(), slot.clone());
+    for (place, OwnedLamp { owner, lamp }) in lamps.into_iter().enumerate() {
+        let owner = owner.to_string();
+        let (tell, name) = (tell.clone(), owner.clone());
         let mut writer = LampWriter::new(class.clone(), lamp, !place.is_multiple_of(2));
         let put = move || {
             let news = writer.show(Light::of(OperatorAction::StationFault, false));
             let _late = tell.send((name, news));
         };
-        match thread::Builder::new().name(format!("lamp/{slot}")).spawn(put) {
-            Ok(_) => waiting.push(slot),
-            Err(error) => said.push(format!("slot {slot}: no thread for its lamp, which shows what it showed: {error}")),
+        match thread::Builder::new().name("lamp".to_owned()).spawn(put) {
+            Ok(_) => waiting.push(owner),
+            Err(error) => said.push(format!("{owner}: no thread for its lamp, which shows what it showed: {error}")),
         }
     }
     drop(tell);
-    while let Ok((slot, news)) = heard.recv_timeout(by.saturating_duration_since(Instant::now())) {
-        said.extend(news.iter().map(|news| format!("slot {slot}: {news}")));
-        if let Some(place) = waiting.iter().position(|other| *other == slot) {
+    while let Ok((owner, news)) = heard.recv_timeout(by.saturating_duration_since(Instant::now())) {
+        said.extend(news.iter().map(|news| format!("{owner}: {news}")));
+        if let Some(place) = waiting.iter().position(|other| *other == owner) {
             waiting.remove(place);
         }
     }
-    said.extend(waiting.into_iter().map(|slot| format!("slot {slot}: its lamp does not answer, and may still show what it showed")));
+    said.extend(waiting.into_iter().map(|owner| format!("{owner}: its lamp does not answer, and may still show what it showed")));
     said
 }
 
@@ -87,7 +124,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::station::lamp::Lamp;
+    use crate::station::lamp::{Lamp, LampOwner};
 
     fn led(root: &Path, name: &str) {
         fs::create_dir(root.join(name)).expect("made");
@@ -115,9 +152,9 @@ mod tests {
             _ => None,
         });
         let lamps = vec![
-            SlotLamp { slot: "A1".into(), lamp: Lamp::One("gone".into()) },
-            SlotLamp { slot: "A2".into(), lamp: colours.expect("a lamp") },
-            SlotLamp { slot: "A3".into(), lamp: Lamp::One("one".into()) },
+            OwnedLamp::of_slot("A1", Lamp::One("gone".into())),
+            OwnedLamp::of_slot("A2", colours.expect("a lamp")),
+            OwnedLamp { owner: LampOwner::Station, lamp: Lamp::One("one".into()) },
         ];
         let said = put_right(&SysfsLeds::at(root.path()), lamps);
         assert_eq!(said, ["slot A1: there is no LED gone in /sys/class/leds: it is lit when it is back"]);
@@ -125,6 +162,36 @@ mod tests {
         assert_eq!((read("g", "trigger"), read("g", "brightness")), ("none".into(), "0".into()));
         assert_eq!(read("r", "pattern"), "0 200 0 0 255 200 255 0 0 200 0 0 255 600 255 0");
         assert_eq!(read("one", "pattern"), "255 600 255 0 0 200 0 0 255 200 255 0 0 200 0 0");
+    }
+
+    /// A speaker that was left sounding by a station that was killed, or is not there.
+    #[derive(Clone, Default)]
+    struct LeftSpeaker {
+        sounds: std::sync::Arc<std::sync::Mutex<Vec<u16>>>,
+        is_gone: bool,
+    }
+
+    impl Speaker for LeftSpeaker {
+        fn sound(&self, _: &Path, hertz: u16) -> std::io::Result<()> {
+            if self.is_gone {
+                return Err(std::io::ErrorKind::NotFound.into());
+            }
+            self.sounds.lock().expect("no test panics in here").push(hertz);
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn the_bell_is_silenced_first_and_rings_for_a_fault_within_the_time_that_lamps_have() {
+        let by = || Instant::now() + PATIENCE;
+        let speaker = LeftSpeaker::default();
+        let device = || PathBuf::from("/dev/input/spkr");
+        assert_eq!(unheard(&ring_apart(speaker.clone(), device()), by()), None);
+        let sounds = speaker.sounds.lock().expect("no test panics in here").clone();
+        assert_eq!(sounds, [0, 400, 0, 400, 0, 400, 0]);
+        let gone = LeftSpeaker { is_gone: true, ..LeftSpeaker::default() };
+        let words = unheard(&ring_apart(gone, device()), by()).expect("it is not there");
+        assert!(words.starts_with("the bell /dev/input/spkr cannot sound: "), "{words}");
     }
 
     #[test]

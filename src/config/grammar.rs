@@ -17,6 +17,7 @@ enum Holds {
     Whole,
     Word(&'static [&'static str]),
     Lamp,
+    Bins,
 }
 
 /// A key, by its table.
@@ -33,9 +34,14 @@ const fn key(table: &'static str, name: &'static str, holds: Holds, example: &'s
 }
 
 /// Tables there is one of.
-const SINGLE: [&str; 7] = ["station", "trust", "shift", "control", "panel", "log", "policy"];
+const SINGLE: [&str; 8] = ["station", "order", "trust", "shift", "control", "panel", "log", "policy"];
 /// Tables there may be several of.
 const SEVERAL: [&str; 3] = ["model", "slot", "own_disk"];
+
+/// A lamp of one LED, and one of several.
+const LAMP: &str = "lamp = { led = \"mmc0::\" }, or lamp = { green = \"NAME\", red = \"NAME\" }";
+/// One of the bins; the others stand beside it.
+const BINS: &str = "bins = { good = { word = \"TRAY\", colour = \"green\" } }; the bins are good, not_bad and bad";
 
 const KEYS: &[Key] = &[
     key("station", "name", Holds::Text, "name = \"line 3\""),
@@ -44,12 +50,16 @@ const KEYS: &[Key] = &[
     key("station", "flash_present", Holds::Flag, "flash_present = false"),
     key("station", "stall_timeout_s", Holds::Whole, "stall_timeout_s = 90, in seconds"),
     key("station", "store_limit_gb", Holds::Whole, "store_limit_gb = 64, in GB"),
+    key("station", "lamp", Holds::Lamp, LAMP),
+    key("station", "bell", Holds::Text, "bell = \"/dev/input/by-path/platform-pcspkr-event-spkr\""),
+    key("order", "box", Holds::Whole, "box = 50, in good cards; 0 for no boxes"),
     key("trust", "roots", Holds::Texts, "roots = [\"/srv/keys/own.root\"]"),
     key("trust", "with", Holds::Texts, "with = [\"/srv/keys/own.account\"]"),
     key("shift", "starts", Holds::Texts, "starts = [\"06:00\", \"14:00\", \"22:00\"]"),
     key("control", "socket", Holds::Text, "socket = \"/run/flashline/control.sock\""),
     key("panel", "language", Holds::Word(&["en", "de", "es", "pl", "zh"]), "language = \"en\""),
     key("panel", "bell", Holds::Flag, "bell = true"),
+    key("panel", "bins", Holds::Bins, BINS),
     key("log", "directory", Holds::Text, "directory = \"/srv/share/flashline\""),
     key("log", "volatile", Holds::Flag, "volatile = false"),
     key("policy", "done", Holds::Word(&["recheck", "reflash"]), "done = \"recheck\""),
@@ -69,7 +79,7 @@ const KEYS: &[Key] = &[
     key("slot", "model", Holds::Text, "model = \"acme/box\""),
     key("slot", "cards", Holds::Word(&["reuse", "blank"]), "cards = \"reuse\""),
     key("slot", "capacity_gb", Holds::Window, "capacity_gb = [8, 16]: the least and the most, in whole GB as printed on cards"),
-    key("slot", "lamp", Holds::Lamp, "lamp = { led = \"mmc0::\" }, or lamp = { green = \"NAME\", red = \"NAME\" }"),
+    key("slot", "lamp", Holds::Lamp, LAMP),
     key("own_disk", "wwn", Holds::Text, "wwn = \"naa.5002538e40a1b2c3\""),
     key("own_disk", "vendor", Holds::Text, "vendor = \"ATA\""),
     key("own_disk", "product", Holds::Text, "product = \"SSD 870\""),
@@ -229,6 +239,25 @@ fn prove_value(source: &Source<'_>, key: &Key, value: &Spanned<DeValue<'_>>) -> 
             None => Ok(()),
         },
         (Holds::Lamp, _) => wrong(value, "is a table of LEDs by their colour"),
+        (Holds::Bins, DeValue::Table(bins)) => bins.iter().try_for_each(|(bin, value)| prove_bin(source, bin.get_ref(), value, example)),
+        (Holds::Bins, _) => wrong(value, "is a table of bins, each with `word` and `colour`"),
+    }
+}
+
+/// What one of the bins holds.
+fn prove_bin(source: &Source<'_>, bin: &str, value: &Spanned<DeValue<'_>>, example: &str) -> Result<(), ConfigError> {
+    let DeValue::Table(keys) = value.get_ref() else {
+        let problem =
+            format!("`{bin}` of `bins` is a table with `word` and `colour`, and not {}: write {example}", called(value.get_ref()));
+        return Err(source.wrong(value.span(), problem));
+    };
+    match keys.iter().find(|(_, value)| !value.get_ref().is_str()) {
+        Some((key, value)) => {
+            let problem =
+                format!("`{}` of `{bin}` is a text in quotes, and not {}: write {example}", key.get_ref(), called(value.get_ref()));
+            Err(source.wrong(value.span(), problem))
+        }
+        None => Ok(()),
     }
 }
 

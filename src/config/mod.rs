@@ -4,6 +4,7 @@
 
 mod grammar;
 mod models;
+mod operator;
 mod ports;
 mod slots;
 mod source;
@@ -19,10 +20,12 @@ use toml::Spanned;
 use crate::file::{self, FileVersion};
 use crate::station::allowed::Allowed;
 use crate::station::armed::{Contents, Zeroes};
-use crate::station::lamp::SlotLamp;
+use crate::station::bins::Bins;
+use crate::station::lamp::OwnedLamp;
 use crate::station::settings::{OwnDisk, SlotSettings, StationSettings};
 use crate::station::units::Bytes;
 use models::{prove_models, prove_trust};
+use operator::{box_size, prove_bins, station_bell};
 use slots::{own_disk, prove_lamps, prove_slots};
 pub use source::ConfigError;
 use source::{Mistakes, Source};
@@ -128,9 +131,13 @@ pub struct Settings {
     /// The language of the panel, where one is chosen.
     pub language: Option<String>,
     /// The panel beeps when a card is done with.
-    pub bell: bool,
-    /// The slots' lamps, in the order of the slots.
-    pub lamps: Vec<SlotLamp>,
+    pub panel_bell: bool,
+    /// What the bins beside the station are called, and their colours.
+    pub bins: Bins,
+    /// The slots' lamps, in the order of the slots, and behind them the lamp of the station.
+    pub lamps: Vec<OwnedLamp>,
+    /// The input device that sounds when the station calls for somebody.
+    pub station_bell: Option<PathBuf>,
 }
 
 impl Settings {
@@ -229,10 +236,22 @@ pub fn prove(path: &Path, text: &str, images: ImageCheck) -> Result<Settings, Co
     let stall = mistakes.note(stall(&source, &file.station.stall_timeout_s));
     let settle = mistakes.note(settle(&source, &file.station.settle_ms));
     let shifts = mistakes.note(prove_shifts(&source, &file.shift));
-    let lamps = mistakes.note(prove_lamps(&source, &file.slot));
+    let lamps = mistakes.note(prove_lamps(&source, &file.slot, file.station.lamp.as_ref()));
+    let bell = mistakes.note(station_bell(&source, &file.station.bell));
+    let boxes = mistakes.note(box_size(&source, &file.order.box_size));
+    let bins = prove_bins(&source, &file.panel.bins, &mut mistakes);
     mistakes.none()?;
-    let (Some(name), Some(store_limit), Some(stall), Some(settle), Some(shifts), Some(lamps)) =
-        (name, store_limit, stall, settle, shifts, lamps)
+    let (
+        Some(name),
+        Some(store_limit),
+        Some(stall),
+        Some(settle),
+        Some(shifts),
+        Some(lamps),
+        Some(station_bell),
+        Some(box_size),
+        Some(bins),
+    ) = (name, store_limit, stall, settle, shifts, lamps, bell, boxes, bins)
     else {
         return Err(mistakes.all());
     };
@@ -242,6 +261,7 @@ pub fn prove(path: &Path, text: &str, images: ImageCheck) -> Result<Settings, Co
             settle,
             flash_present: file.station.flash_present,
             recheck_done: file.policy.done == DoneWord::Recheck,
+            box_size,
         },
         state: base.join(file.station.state),
         store_limit,
@@ -255,8 +275,10 @@ pub fn prove(path: &Path, text: &str, images: ImageCheck) -> Result<Settings, Co
         volatile_log: file.log.volatile,
         socket: base.join(file.control.socket),
         language: file.panel.language.map(|language| language.code().to_owned()),
-        bell: file.panel.bell,
+        panel_bell: file.panel.bell,
+        bins,
         lamps,
+        station_bell,
         log_files: Some(file.log.directory).filter(|directory| !directory.as_os_str().is_empty()).map(|directory| base.join(directory)),
     })
 }

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use toml::Spanned;
 
 use super::source::{ConfigError, Mistakes, Source};
-use super::tables::{Cards, OwnDiskTable, SlotTable};
+use super::tables::{Cards, LampTable, OwnDiskTable, SlotTable};
 use super::{GB, ports as form};
-use crate::station::lamp::{Lamp, NoLamp, SlotLamp, overlap};
+use crate::station::lamp::{Lamp, LampOwner, NoLamp, OwnedLamp, overlap};
 use crate::station::port::{Chain, Port, places};
 use crate::station::settings::{OwnDisk, Policy, SlotSettings};
 use crate::station::units::Bytes;
@@ -87,21 +87,32 @@ fn prove_port(source: &Source<'_>, port: &Spanned<String>, slot: &str, taken: &m
     Ok(Port(text))
 }
 
-pub(super) fn prove_lamps(source: &Source<'_>, tables: &[Spanned<SlotTable>]) -> Result<Vec<SlotLamp>, ConfigError> {
-    let mut lamps: Vec<SlotLamp> = Vec::new();
-    for table in tables.iter().map(Spanned::get_ref) {
-        let Some(keys) = &table.lamp else { continue };
+/// The lamps of the slots, in their order, and behind them the one of the station.
+pub(super) fn prove_lamps(
+    source: &Source<'_>,
+    tables: &[Spanned<SlotTable>],
+    station: Option<&Spanned<LampTable>>,
+) -> Result<Vec<OwnedLamp>, ConfigError> {
+    let mut lamps: Vec<OwnedLamp> = Vec::new();
+    let of_slots = tables.iter().map(Spanned::get_ref).filter_map(|table| {
+        let owner = LampOwner::Slot(table.name.get_ref().clone());
+        table.lamp.as_ref().map(|keys| (owner, keys))
+    });
+    for (owner, keys) in of_slots.chain(station.map(|keys| (LampOwner::Station, keys))) {
         let place = |key: Option<&str>| key.and_then(|key| keys.get_ref().key(key)).map_or_else(|| keys.span(), Spanned::span);
         let lamp = Lamp::of_keys(|key| keys.get_ref().key(key).map(|name| name.get_ref().clone()))
             .map_err(|error: NoLamp| source.wrong(place(error.key()), error.to_string()))?;
         for (key, led) in lamp.leds() {
-            if let Some(owner) = lamps.iter().find(|other| other.lamp.leds().iter().any(|(_, taken)| overlap(taken, led))) {
-                let problem =
-                    format!("`{key}`: the LED {led:?} already belongs to the lamp of slot {:?}: remove it from one of them", owner.slot);
+            if let Some(other) = lamps.iter().find(|other| other.lamp.leds().iter().any(|(_, taken)| overlap(taken, led))) {
+                let of = match &other.owner {
+                    LampOwner::Station => "the station".to_owned(),
+                    LampOwner::Slot(slot) => format!("slot {slot:?}"),
+                };
+                let problem = format!("`{key}`: the LED {led:?} already belongs to the lamp of {of}: remove it from one of them");
                 return Err(source.wrong(place(Some(key)), problem));
             }
         }
-        lamps.push(SlotLamp { slot: table.name.get_ref().clone(), lamp });
+        lamps.push(OwnedLamp { owner, lamp });
     }
     Ok(lamps)
 }

@@ -22,6 +22,8 @@ pub(super) struct File {
     #[serde(default)]
     pub(super) station: StationTable,
     #[serde(default)]
+    pub(super) order: OrderTable,
+    #[serde(default)]
     pub(super) trust: TrustTable,
     #[serde(default)]
     pub(super) model: Vec<Spanned<ModelTable>>,
@@ -46,6 +48,22 @@ pub(super) struct File {
 pub(super) struct PanelTable {
     pub(super) language: Option<Language>,
     pub(super) bell: bool,
+    pub(super) bins: BinsTable,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct BinsTable {
+    pub(super) good: BinTable,
+    pub(super) not_bad: BinTable,
+    pub(super) bad: BinTable,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct BinTable {
+    pub(super) word: Option<Spanned<String>>,
+    pub(super) colour: Option<Spanned<String>>,
 }
 
 /// The languages there are; what the panel has files for.
@@ -153,6 +171,8 @@ pub(super) struct StationTable {
     pub(super) flash_present: bool,
     pub(super) stall_timeout_s: Spanned<u64>,
     pub(super) store_limit_gb: Spanned<u64>,
+    pub(super) lamp: Option<Spanned<LampTable>>,
+    pub(super) bell: Spanned<PathBuf>,
 }
 
 impl Default for StationTable {
@@ -164,7 +184,22 @@ impl Default for StationTable {
             flash_present: false,
             stall_timeout_s: Spanned::new(0..0, STALL_S),
             store_limit_gb: Spanned::new(0..0, STORE_LIMIT_GB),
+            lamp: None,
+            bell: Spanned::new(0..0, PathBuf::new()),
         }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct OrderTable {
+    #[serde(rename = "box")]
+    pub(super) box_size: Spanned<u64>,
+}
+
+impl Default for OrderTable {
+    fn default() -> Self {
+        Self { box_size: Spanned::new(0..0, 0) }
     }
 }
 

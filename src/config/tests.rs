@@ -2,6 +2,7 @@ use std::fs;
 
 use super::tables::*;
 use super::*;
+use crate::station::bins::{BinColour, BinLabel};
 use crate::station::lamp::Lamp;
 use crate::station::settings::Policy;
 
@@ -35,6 +36,8 @@ fn a_small_configuration_gets_every_default() {
     assert_eq!(settings.slots[0].ports.len(), 2);
     assert_eq!(settings.shifts, [6, 14, 22].map(|hour| Time::constant(hour, 0, 0, 0)));
     assert_eq!(settings.log_files, None);
+    assert_eq!((settings.bins, settings.station_bell, settings.station.box_size), (Bins::default(), None, None));
+    assert_eq!(settings.lamps, []);
 }
 
 #[test]
@@ -108,6 +111,62 @@ fn every_mistake_is_named_with_its_line_its_key_and_a_cure() {
         ("name = \"A1\"", "name = \"A1\"\nlamp.green = \"g\"\nlamp.led = \"a\"", "line 9: `led` is for a lamp of a single LED"),
         ("name = \"A1\"", "name = \"A1\"\nlamp = { red = \"r\" }", "line 8: `lamp` has colours and no `green`"),
         ("\n[[model]]", "[panel]\nbell = 1\n[[model]]", "line 2: `bell` is true or false, without quotes, and not the number 1"),
+        ("\n[[model]]", "[station]\nlamp = { red = \"r\" }\n[[model]]", "line 2: `lamp` has colours and no `green`"),
+        ("\n[[model]]", "[station]\nlamp = \"mmc0::\"\n[[model]]", "line 2: `lamp` is a table of LEDs by their colour, and not the text"),
+        (
+            "\n[[model]]",
+            "[station]\nbell = true\n[[model]]",
+            "line 2: `bell` is a text in quotes, and not true: write bell = \"/dev/input/",
+        ),
+        ("\n[[model]]", "[station]\nbell = \"/dev/sda\"\n[[model]]", "line 2: `bell`: /dev/sda is no sound device of the kernel"),
+        ("\n[[model]]", "[station]\nbell = \"/dev/input/../sda\"\n[[model]]", "line 2: `bell`: /dev/input/../sda is no sound device"),
+        ("\n[[model]]", "[station]\nbell = \"/dev/input\"\n[[model]]", "line 2: `bell`: /dev/input is no sound device"),
+        ("\n[[model]]", "[order]\nbox = \"50\"\n[[model]]", "line 2: `box` is a whole number, not below zero, without quotes"),
+        ("\n[[model]]", "[order]\nbox = 100001\n[[model]]", "line 2: `box` is at most 100000: it counts the good cards"),
+        ("\n[[model]]", "[order]\nBox = 50\n[[model]]", "line 2: unknown key `Box` in [order]: it is called `box`"),
+        (
+            "\n[[model]]",
+            "[panel]\nbins = [\"A\"]\n[[model]]",
+            "line 2: `bins` is a table of bins, each with `word` and `colour`, and not a list",
+        ),
+        (
+            "\n[[model]]",
+            "[panel]\nbins.good = \"A\"\n[[model]]",
+            "line 2: `good` of `bins` is a table with `word` and `colour`, and not the text",
+        ),
+        ("\n[[model]]", "[panel]\nbins.good.word = 1\n[[model]]", "line 2: `word` of `good` is a text in quotes, and not the number 1"),
+        (
+            "\n[[model]]",
+            "[panel]\nbins.rework.word = \"A\"\n[[model]]",
+            "line 2: unknown key `rework`: the keys here are good, not_bad, bad",
+        ),
+        ("\n[[model]]", "[panel]\nbins.bad.color = \"red\"\n[[model]]", "line 2: unknown key `color`: the keys here are word, colour"),
+        (
+            "\n[[model]]",
+            "[panel]\nbins.bad.colour = \"pink\"\n[[model]]",
+            "line 2: `colour` of `bad`: \"pink\" is no colour of a terminal: write one of green",
+        ),
+        (
+            "\n[[model]]",
+            "[panel]\nbins.bad.colour = \"green\"\n[[model]]",
+            "line 2: `colour` of `bad` is green, which means good on this panel",
+        ),
+        ("\n[[model]]", "[panel]\nbins.bad.word = \" A\"\n[[model]]", "line 2: `word` must be a name"),
+        (
+            "\n[[model]]",
+            "[panel]\nbins.bad.word = \"ABCDEFGHIJKLMNOPQRSTU\"\n[[model]]",
+            "line 2: `word` of `bad`: \"ABCDEFGHIJKLMNOPQRSTU\" is too long",
+        ),
+        (
+            "\n[[model]]",
+            "[panel]\nbins.good.word = \"A\"\nbins.bad.word = \"A\"\n[[model]]",
+            "line 3: `bins`: `good` and `bad` have the same word, \"A\": each bin has its own",
+        ),
+        (
+            "\n[[model]]",
+            "[panel]\nbins.not_bad.colour = \"red\"\n[[model]]",
+            "line 2: `bins`: `not_bad` and `bad` have the same colour, \"red\": each bin has its own",
+        ),
         (
             "model = \"acme/box\"",
             "model = \"acme/box\"\ncards = \"new\"",
@@ -179,11 +238,31 @@ fn a_lamp_is_its_slots_own_in_either_form_of_the_table() {
          model = \"acme/box\"\nlamp = {{ led = \"LED\" }}\n"
     );
     let lamps = proved(&two.replace("LED", "mmc0::")).expect("it is good").lamps;
-    assert_eq!(lamps.iter().map(|lamp| lamp.slot.as_str()).collect::<Vec<_>>(), ["A1", "A2"]);
+    assert_eq!(lamps.iter().map(|lamp| lamp.owner.to_string()).collect::<Vec<_>>(), ["slot A1", "slot A2"]);
     assert_eq!(lamps[0].lamp.leds(), [("green", "input*::capslock"), ("red", "input*::numlock")]);
     assert_eq!(lamps[1].lamp, Lamp::One("mmc0::".into()));
     let error = proved(&two.replace("LED", "input3::capslock")).expect_err("one LED, two slots");
     assert!(error.contains("line 18: `led`: the LED \"input3::capslock\" already belongs to the lamp of slot \"A1\""), "{error}");
+    let of_station = |led: &str| proved(&format!("[station]\nlamp = {{ led = \"{led}\" }}\n{two}").replace("\"LED\"", "\"mmc0::\""));
+    let lamps = of_station("thingm0:green:led1").expect("it is good").lamps;
+    assert_eq!(lamps.last().map(|lamp| lamp.owner.to_string()).as_deref(), Some("the station"));
+    let error = of_station("mmc*::").expect_err("one LED, a slot and the station");
+    assert!(error.contains("line 2: `led`: the LED \"mmc*::\" already belongs to the lamp of slot \"A2\""), "{error}");
+}
+
+#[test]
+fn what_the_operator_sees_and_hears_is_read_as_it_is_written() {
+    let text = format!(
+        "[station]\nbell = \"/dev/input/by-path/platform-pcspkr-event-spkr\"\n[order]\nbox = 50\n[panel.bins]\n\
+         good = {{ word = \"Kiste A\", colour = \"blue\" }}\nbad.word = \"Schrott\"\n{GOOD}"
+    );
+    let settings = proved(&text).expect("it is good");
+    assert_eq!(settings.station_bell.as_deref(), Some(Path::new("/dev/input/by-path/platform-pcspkr-event-spkr")));
+    assert_eq!(settings.station.box_size, Some(50));
+    let label = |word: Option<&str>, colour| BinLabel { word: word.map(str::to_owned), colour };
+    let usual = Bins::default();
+    let expected = Bins { good: label(Some("Kiste A"), BinColour::Blue), bad: label(Some("Schrott"), BinColour::Red), ..usual };
+    assert_eq!(settings.bins, expected, "what is left out is as it was");
 }
 
 #[test]
@@ -198,7 +277,7 @@ fn a_missing_file_and_an_empty_one_say_what_to_do() {
 fn the_example_shows_every_key_with_its_default() {
     let text = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/config.example.toml")).expect("it is there");
     let example: toml::Table = toml::from_str(&text).expect("it is TOML");
-    let StationTable { name, state, settle_ms, flash_present, stall_timeout_s, store_limit_gb } = StationTable::default();
+    let StationTable { name, state, settle_ms, flash_present, stall_timeout_s, store_limit_gb, lamp, bell } = StationTable::default();
     let mut defaults = toml::Table::new();
     defaults.insert("name".to_owned(), name.into_inner().into());
     defaults.insert("state".to_owned(), state.to_str().expect("it is text").into());
@@ -206,7 +285,12 @@ fn the_example_shows_every_key_with_its_default() {
     defaults.insert("flash_present".to_owned(), flash_present.into());
     defaults.insert("stall_timeout_s".to_owned(), i64::try_from(stall_timeout_s.into_inner()).expect("it is small").into());
     defaults.insert("store_limit_gb".to_owned(), i64::try_from(store_limit_gb.into_inner()).expect("it is small").into());
-    assert_eq!(example.get("station").and_then(|table| table.as_table()), Some(&defaults));
+    defaults.insert("bell".to_owned(), bell.get_ref().to_str().expect("it is text").into());
+    let mut shown = example["station"].as_table().expect("it is a table").clone();
+    assert!(shown.remove("lamp").is_some() && lamp.is_none(), "the example shows a lamp, and without the key there is none");
+    assert_eq!(shown, defaults);
+    let OrderTable { box_size } = OrderTable::default();
+    assert_eq!(example["order"]["box"].as_integer(), i64::try_from(box_size.into_inner()).ok());
     let starts: Vec<toml::Value> = ShiftTable::default().starts.into_inner().into_iter().map(|start| start.into_inner().into()).collect();
     assert_eq!(example["shift"]["starts"].as_array(), Some(&starts));
     let LogTable { directory, volatile } = LogTable::default();
@@ -214,8 +298,11 @@ fn the_example_shows_every_key_with_its_default() {
     assert_eq!(example["log"]["directory"].as_str(), directory.to_str());
     let ControlTable { socket } = ControlTable::default();
     assert_eq!(example["control"]["socket"].as_str(), socket.to_str());
-    let PanelTable { language: _, bell } = PanelTable::default();
+    let PanelTable { language: _, bell, bins: _ } = PanelTable::default();
     assert_eq!(example["panel"]["bell"].as_bool(), Some(bell));
+    for (key, label) in [("good", &Bins::default().good), ("not_bad", &Bins::default().not_bad), ("bad", &Bins::default().bad)] {
+        assert_eq!(example["panel"]["bins"][key]["colour"].as_str(), Some(label.colour.word()));
+    }
     let PolicyTable { done, flush, marks, rules } = PolicyTable::default();
     assert_eq!((example["policy"]["flush"].as_str(), flush), (Some("ask"), FlushWord::Ask));
     assert_eq!((example["policy"]["rules"].as_str(), rules), (Some("warn"), RulesWord::Warn));
@@ -223,8 +310,10 @@ fn the_example_shows_every_key_with_its_default() {
     assert_eq!((example["policy"]["done"].as_str(), done), (Some("recheck"), DoneWord::Recheck));
     assert_eq!((example["model"][0]["contents"].as_str(), ContentsWord::default()), (Some("disk"), ContentsWord::Disk));
     let typed: File = toml::from_str(&text).expect("every key is known");
-    let lamps = prove_lamps(&Source { path: Path::new("config.example.toml"), text: &text }, &typed.slot).expect("they are lamps");
-    assert_eq!(lamps.len(), 1, "the example shows a lamp");
+    let source = Source { path: Path::new("config.example.toml"), text: &text };
+    let lamps = prove_lamps(&source, &typed.slot, typed.station.lamp.as_ref()).expect("they are lamps");
+    assert_eq!(lamps.len(), 2, "the example shows a lamp of a slot, and the one of the station");
+    assert!(prove_bins(&source, &typed.panel.bins, &mut Mistakes::default()).is_some(), "and bins");
 }
 
 mod cases {

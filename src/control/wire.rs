@@ -115,6 +115,10 @@ pub struct Status {
     pub station: String,
     /// Why nothing can be flashed at all, where that is so.
     pub fault: Option<String>,
+    /// What the station asks for as a whole, as its lamp and its bell say it: `well`, `wanted`, `fault`. Empty in the words of an older
+    /// station.
+    #[serde(default)]
+    pub call: String,
     /// Good and bad cards since midnight.
     pub today: Today,
     /// The flash log's head when a shift ended last; nothing before the first one did.
@@ -195,6 +199,22 @@ pub struct OrderStatus {
     pub passed: u32,
     /// How many are being made.
     pub under_way: u32,
+    /// The box that its good cards go to.
+    #[serde(rename = "box", default, skip_serializing_if = "Option::is_none")]
+    pub open_box: Option<BoxStatus>,
+}
+
+/// The open box of an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BoxStatus {
+    /// Its number within its order, from 1: one more than the boxes that are closed.
+    pub number: u32,
+    /// How many good cards fill a box.
+    pub size: u32,
+    /// How many are in it.
+    pub cards: u32,
+    /// How many are still made before it is closed.
+    pub left: u32,
 }
 
 /// The state of a slot.
@@ -290,6 +310,7 @@ impl Status {
         Self {
             station: view.station.clone(),
             fault: view.fault.clone(),
+            call: view.call().code().to_owned(),
             today: Today { passed: view.today.passed, failed: view.today.failed },
             anchor: view.anchor.as_ref().map(ShiftAnchor::of),
             models: view.models.iter().map(ModelStatus::of).collect(),
@@ -329,6 +350,7 @@ impl ModelStatus {
             count: order.count,
             passed: order.passed,
             under_way: order.under_way,
+            open_box: order.open_box.map(|open| BoxStatus { number: open.number, size: open.size, cards: open.cards, left: open.left }),
         });
         Self { name: view.name.clone(), device: view.device.clone(), image, order }
     }

@@ -1,4 +1,4 @@
-//! Notes in the state directory which lamps are lit, so that they can be corrected after a crash.
+//! Notes in the state directory which lamps are lit and which bell rings, so that they can be corrected after a crash.
 
 use std::fs::{self, File};
 use std::io;
@@ -7,17 +7,17 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value, json};
 use tempfile::NamedTempFile;
 
-use crate::station::lamp::{Lamp, SlotLamp};
+use crate::station::lamp::{Lamp, LampOwner, OwnedLamp};
 
 /// The lamps that were lit last, inside the state directory.
 const NOTE: &str = "lamps.json";
 
-/// Keeps in the state directory which lamps are lit from now on: `flashline post-stop` puts them right even when nobody can read the
+/// Keeps in the state directory which lamps are lit from now on, and which bell rings: `flashline post-stop` puts them right even when nobody can read the
 /// configuration any more. In a thread of its own, because a disk takes its time.
-pub(super) fn note(state: &Path, lamps: &[SlotLamp]) {
-    let (state, lamps) = (state.to_owned(), lamps.to_vec());
+pub(super) fn note(state: &Path, lamps: &[OwnedLamp], bell: Option<&Path>) {
+    let (state, lamps, bell) = (state.to_owned(), lamps.to_vec(), bell.map(Path::to_owned));
     let write = move || {
-        if let Err(error) = write(&state, &lamps) {
+        if let Err(error) = write(&state, &lamps, bell.as_deref()) {
             tracing::warn!(%error, "the lamps are not noted: after a crash only those of the configuration are put right");
         }
     };
@@ -26,15 +26,15 @@ pub(super) fn note(state: &Path, lamps: &[SlotLamp]) {
     }
 }
 
-fn write(state: &Path, lamps: &[SlotLamp]) -> io::Result<()> {
-    let lamps: Vec<Value> = lamps
-        .iter()
-        .map(|SlotLamp { slot, lamp }| {
-            let leds: Map<String, Value> = lamp.leds().into_iter().map(|(key, led)| (key.to_owned(), led.into())).collect();
-            json!({ "slot": slot, "lamp": leds })
-        })
-        .collect();
-    let text = Value::from(lamps).to_string();
+/// The lamp of the station has no slot.
+fn write(state: &Path, lamps: &[OwnedLamp], bell: Option<&Path>) -> io::Result<()> {
+    let lamps = lamps.iter().map(|OwnedLamp { owner, lamp }| {
+        let leds: Map<String, Value> = lamp.leds().into_iter().map(|(key, led)| (key.to_owned(), led.into())).collect();
+        let slot = if let LampOwner::Slot(slot) = owner { Some(slot) } else { None };
+        json!({ "slot": slot, "lamp": leds })
+    });
+    let bell = bell.and_then(Path::to_str).map(|bell| json!({ "bell": bell }));
+    let text = Value::from(lamps.chain(bell).collect::<Vec<_>>()).to_string();
     let path = state.join(NOTE);
     // Whole or not at all, and on disk: a station may come up after a power cut with a configuration that is broken. Also where the same
     // words are there already: they may be in memory only, if the last flush of the directory failed.
@@ -45,22 +45,36 @@ fn write(state: &Path, lamps: &[SlotLamp]) -> io::Result<()> {
     File::open(state)?.sync_all()
 }
 
+fn entries(state: &Path) -> Vec<Value> {
+    match fs::read(state.join(NOTE)).ok().and_then(|text| serde_json::from_slice(&text).ok()) {
+        Some(Value::Array(entries)) => entries,
+        _ => Vec::new(),
+    }
+}
+
 /// The lamps that were lit last by a station with this state directory; none where that cannot be told.
 #[must_use]
-pub fn noted(state: &Path) -> Vec<SlotLamp> {
-    let Some(Value::Array(lamps)) = fs::read(state.join(NOTE)).ok().and_then(|text| serde_json::from_slice(&text).ok()) else {
-        return Vec::new();
-    };
+pub fn noted(state: &Path) -> Vec<OwnedLamp> {
     let lamp = |lamp: &Value| {
         let led = |key: &str| Some(lamp.get("lamp")?.get(key)?.as_str()?.to_owned());
-        Some(SlotLamp { slot: lamp.get("slot")?.as_str()?.to_owned(), lamp: Lamp::of_keys(led).ok()? })
+        let owner = match lamp.get("slot")? {
+            Value::Null => LampOwner::Station,
+            slot => LampOwner::Slot(slot.as_str()?.to_owned()),
+        };
+        Some(OwnedLamp { owner, lamp: Lamp::of_keys(led).ok()? })
     };
-    lamps.iter().filter_map(lamp).collect()
+    entries(state).iter().filter_map(lamp).collect()
+}
+
+/// The bell that rang last for a station with this state directory; none where that cannot be told.
+#[must_use]
+pub fn noted_bell(state: &Path) -> Option<PathBuf> {
+    entries(state).iter().find_map(|entry| Some(PathBuf::from(entry.get("bell")?.as_str()?)))
 }
 
 /// Every lamp to be put right, those of the configuration first; of those that were lit last what is none of these, an LED each.
 #[must_use]
-pub fn all(configured: Vec<SlotLamp>, states: &[PathBuf]) -> Vec<SlotLamp> {
+pub fn all(configured: Vec<OwnedLamp>, states: &[PathBuf]) -> Vec<OwnedLamp> {
     let mut lamps = configured;
     for noted in states.iter().flat_map(|state| noted(state)) {
         let taken = |led: &str| lamps.iter().any(|other| other.lamp.leds().iter().any(|(_, taken)| *taken == led));
@@ -68,7 +82,7 @@ pub fn all(configured: Vec<SlotLamp>, states: &[PathBuf]) -> Vec<SlotLamp> {
         if left.len() == noted.lamp.leds().len() {
             lamps.push(noted);
         } else {
-            lamps.extend(left.into_iter().map(|led| SlotLamp { slot: noted.slot.clone(), lamp: Lamp::One(led) }));
+            lamps.extend(left.into_iter().map(|led| OwnedLamp { owner: noted.owner.clone(), lamp: Lamp::One(led) }));
         }
     }
     lamps
@@ -78,9 +92,9 @@ pub fn all(configured: Vec<SlotLamp>, states: &[PathBuf]) -> Vec<SlotLamp> {
 mod tests {
     use super::*;
 
-    fn lamp(slot: &str, keys: &[(&str, &str)]) -> SlotLamp {
+    fn lamp(slot: &str, keys: &[(&str, &str)]) -> OwnedLamp {
         let lamp = Lamp::of_keys(|key| keys.iter().find(|(other, _)| *other == key).map(|(_, name)| (*name).to_owned()));
-        SlotLamp { slot: slot.to_owned(), lamp: lamp.expect("a lamp") }
+        OwnedLamp::of_slot(slot, lamp.expect("a lamp"))
     }
 
     #[test]
@@ -88,10 +102,13 @@ mod tests {
         let state = tempfile::tempdir().expect("a directory");
         let path = state.path().to_owned();
         assert_eq!(noted(&path), []);
-        let lamps = [lamp("A1", &[("green", "g \"1\""), ("red", "r")]), lamp("A2", &[("led", "input*::capslock")])];
-        write(&path, &lamps).expect("written");
-        assert_eq!(noted(&path), lamps);
-        write(&path, &lamps[1..]).expect("written");
+        let station = OwnedLamp { owner: LampOwner::Station, ..lamp("", &[("led", "mmc0::")]) };
+        let lamps = [lamp("A1", &[("green", "g \"1\""), ("red", "r")]), lamp("A2", &[("led", "input*::capslock")]), station];
+        let bell = Path::new("/dev/input/by-path/platform-pcspkr-event-spkr");
+        write(&path, &lamps, Some(bell)).expect("written");
+        assert_eq!((noted(&path).as_slice(), noted_bell(&path).as_deref()), (&lamps[..], Some(bell)));
+        write(&path, &lamps[1..], None).expect("written");
+        assert_eq!(noted_bell(&path), None);
         assert_eq!(noted(&path), lamps[1..], "only the last count");
         fs::write(path.join(NOTE), "{\"half").expect("written");
         assert_eq!(noted(&path), [], "what is broken is none");
@@ -103,7 +120,7 @@ mod tests {
         let state = tempfile::tempdir().expect("a directory");
         let lamps = [lamp("A1", &[("led", "g")])];
         let written = || {
-            write(state.path(), &lamps).expect("written");
+            write(state.path(), &lamps, None).expect("written");
             // Open, so that its number is not given to the next one.
             let file = File::open(state.path().join(NOTE)).expect("it is there");
             (file.metadata().expect("known").ino(), file)
@@ -116,7 +133,7 @@ mod tests {
     fn what_was_lit_and_is_in_no_lamp_any_more_is_put_right_too() {
         let state = tempfile::tempdir().expect("a directory");
         let before = [lamp("A1", &[("green", "g"), ("red", "r")]), lamp("A2", &[("led", "mmc0::")])];
-        write(state.path(), &before).expect("written");
+        write(state.path(), &before, None).expect("written");
         let now = vec![lamp("A1", &[("green", "g"), ("red", "other")])];
         let states = [state.path().to_owned()];
         assert_eq!(all(now.clone(), &states), [now[0].clone(), lamp("A1", &[("led", "r")]), before[1].clone()]);

@@ -21,9 +21,9 @@
 //! | progress and stop of a card | atomics of its [`Gauge`](crate::flash::gauge::Gauge) |
 //! | has a card moved? | `/sys/dev/block/*/stat`: counters in memory, which the kernel never asks a device for |
 //! | claims of proven cards | a list behind a lock that is never held during a call; the close of a device has a thread of its own |
-//! | panel, lamps, socket | `tokio::sync::watch` with the newest view; each has its thread, and takes a copy under the lock |
+//! | panel, lamps, bell, socket | `tokio::sync::watch` with the newest view; each has its thread, and takes a copy under the lock |
 //! | answers to people | `tokio::sync::oneshot`: an answer that is not received is lost |
-//! | watch, cover, shifts, lamps told of another configuration | a value behind a lock that is held for its exchange alone, or an unbounded channel with one message a reload |
+//! | watch, cover, shifts, lamps, bell told of another configuration | a value behind a lock that is held for its exchange alone, or an unbounded channel with one message a reload |
 //! | a configuration, an image | read, judged and staged in threads (`reload`, `stage`, `check-images`); what comes back is moved in |
 //! | unused images | closed and removed in a thread (`store`): the last close of a long file that was removed takes its disk's time |
 //! | the PC kept awake | a thread holds and lets go of the inhibitor (`sleep_inhibitor`); it is told by a value |
@@ -71,6 +71,8 @@ use crate::flash::rules::Rules;
 use crate::flash::unanswered::Unanswered;
 use crate::image::{Staged, store};
 use crate::ledger::{Ledger, LogError, NotTaken, Unwritten, Writer, WriterAnswer, believed};
+use crate::panel::bell::StationBell;
+use crate::panel::bell::speaker::InputSpeaker;
 use crate::panel::lamps::Lamps;
 use crate::panel::lamps::led::SysfsLeds;
 use crate::panel::{Panel, Screen};
@@ -189,7 +191,8 @@ struct Daemon {
     published: Published,
     panel: Panel,
     lamps: Lamps,
-    /// Beats while decisions are made: without it lamps and panel show a fault.
+    bell: StationBell,
+    /// Beats while decisions are made: without it lamps, bell and panel show a fault.
     heartbeat: Heartbeat,
     service: ServiceManager,
     _day_counter: DayCounter,
@@ -269,6 +272,7 @@ impl Daemon {
         heartbeat.beat();
         let panel = Panel::spawn(screen, published.view_or_fault(&heartbeat)).map_err(start("panel thread"))?;
         let lamps = Lamps::spawn(SysfsLeds::default(), published.live_view(&heartbeat)).map_err(start("lamps thread"))?;
+        let bell = StationBell::spawn(InputSpeaker, published.live_view(&heartbeat)).map_err(start("bell thread"))?;
         let mut daemon = Self {
             began: Instant::now(),
             config,
@@ -286,6 +290,7 @@ impl Daemon {
             published,
             panel,
             lamps,
+            bell,
             heartbeat,
             service,
             _day_counter: day_counter,
@@ -335,10 +340,11 @@ impl Daemon {
         self.shift_end.set_shifts(Shifts::new(self.settings.shifts.clone()));
         self.watch.set_ports(self.station.ports());
         self.cover.set_ports(self.station.ports());
-        lamps::note(&self.settings.state, &self.settings.lamps);
+        lamps::note(&self.settings.state, &self.settings.lamps, self.settings.station_bell.as_deref());
         // What they showed last is not to be lit again: what holds now is known first.
         self.show();
         self.lamps.set_lamps(self.settings.lamps.clone());
+        self.bell.set_device(self.settings.station_bell.clone());
         Ok(())
     }
 
@@ -561,6 +567,7 @@ impl Daemon {
         self.writer.record(Box::new(Entry::StationStopped))?;
         // Now, and not after all that may still take its time.
         drop(self.lamps);
+        drop(self.bell);
         // Whoever still wants to tell something finds nobody, instead of waiting for a place.
         self.events.close();
         while self.events.try_recv().is_ok() {}

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::station::armed::{Armed, ArmedBy, ModelProof};
 use crate::station::card::{Card, Cid};
-use crate::station::order::OrderNumber;
+use crate::station::order::{Order, OrderNumber};
 use crate::station::outcome::{CacheFlush, Effort, Outcome, OutcomeWord};
 use crate::station::record::{Attempt, Entry};
 use crate::station::request::{Target, Who};
@@ -38,9 +38,16 @@ pub(super) fn of_entry(entry: &Entry, stamp: &Stamp, station_name: &str) -> Stri
         Entry::StationStopped => json!({}),
         Entry::Disarmed { target, by, reason } => with(target_of(target), [("by", who(by)), ("reason", json!(reason))]),
         Entry::Rearmed { target, by } => with(target_of(target), [("by", who(by))]),
-        Entry::OrderStarted { order, by } | Entry::OrderStopped { order, by } => {
-            json!({ "order": order.number, "model": order.model, "name": order.name, "work_order": order.work_order, "count": order.count, "passed": order.passed, "by": who(by) })
-        }
+        Entry::OrderStarted { order, by } | Entry::OrderStopped { order, by } => with(order_of(order), [("by", who(by))]),
+        Entry::BoxClosed { order, closed } => with(
+            order_of(order),
+            [
+                ("box", json!(closed.number)),
+                ("cards", json!(closed.cards)),
+                ("why", json!(closed.why.word())),
+                ("last_attempt", json!(closed.last)),
+            ],
+        ),
         Entry::ModelArmed { armed, by } => json!({ "image": image(armed), "uncovered": armed.uncovered, "by": armed_by(by) }),
         // By nobody: what a person took out of work has a number of theirs here.
         Entry::ModelDistrusted { armed, reason } => json!({
@@ -153,6 +160,18 @@ fn facts_of(attempt: &Attempt, leaves: Option<OrderNumber>) -> Value {
 
 fn who(who: &Who) -> Value {
     json!({ "uid": who.uid, "user": who.name })
+}
+
+fn order_of(order: &Order) -> Value {
+    json!({
+        "order": order.number,
+        "model": order.model,
+        "name": order.name,
+        "work_order": order.work_order,
+        "count": order.count,
+        "passed": order.passed,
+        "box_size": order.boxes.map(|boxes| boxes.size),
+    })
 }
 
 /// One of `slot` and `model` is null.

@@ -68,7 +68,7 @@ fn an_order_is_counted_anew_from_its_cards_each_of_them_once() {
     let path = directory.path().join("flash-log.db");
     let mut ledger = open(&path);
     let by = crate::station::request::Who { uid: 0, name: "root".to_owned() };
-    let order = |number| Wanted { number, model: format!("acme/{number}"), name: None, work_order: None, count: 9, passed: 0 };
+    let order = |number| Wanted { number, model: format!("acme/{number}"), name: None, work_order: None, count: 9, passed: 0, boxes: None };
     for number in [1, 2] {
         ledger.append(&Entry::OrderStarted { order: order(number), by: by.clone() }).expect("appended");
     }

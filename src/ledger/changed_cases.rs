@@ -82,7 +82,15 @@ fn a_card_that_changed_is_counted_out_of_its_order_over_restarts_too() {
     let (_dir, path) = place();
     let mut ledger = open(&path);
     let by = Who { uid: 0, name: "root".to_owned() };
-    let order = crate::station::order::Order { number: 1, model: "acme/box".to_owned(), name: None, work_order: None, count: 3, passed: 0 };
+    let order = crate::station::order::Order {
+        number: 1,
+        model: "acme/box".to_owned(),
+        name: None,
+        work_order: None,
+        count: 3,
+        passed: 0,
+        boxes: None,
+    };
     ledger.append(&Entry::OrderStarted { order, by }).expect("appended");
     let ordered = |number| {
         let mut attempt = attempt(number);

@@ -11,6 +11,7 @@
 
 mod beside;
 mod body;
+mod boxes;
 mod card_history;
 #[cfg(test)]
 mod card_history_cases;
@@ -75,6 +76,7 @@ use chain::Stored;
 use link::{Link, ORIGIN};
 use renew::{Forsaken, Renewal, Which};
 
+pub use boxes::PackedBoxes;
 pub use card_history::{Named, line_of_past, past_of_line};
 pub use chain::{Break, Head, NoAnchor, Tampering};
 pub use clock::{Stamp, believed};
@@ -566,6 +568,7 @@ impl Draft {
             | Entry::Rearmed { .. }
             | Entry::OrderStarted { .. }
             | Entry::OrderStopped { .. }
+            | Entry::BoxClosed { .. }
             | Entry::LogConfirmed { .. }
             | Entry::AttemptStarted(_)
             | Entry::ModelDistrusted { .. } => None,

@@ -7,7 +7,7 @@ CREATE TABLE event (
     station TEXT NOT NULL,              -- this station's id: a version 4 UUID drawn when the log was made; not its name
     seq     INTEGER PRIMARY KEY NOT NULL, -- 1, 2, 3 … without a gap
     kind    TEXT NOT NULL,              -- log-created, station-started, station-stopped, model-armed, attempt-started, attempt-closed;
-                                        -- disarmed, rearmed, order-started, order-stopped, card-returned
+                                        -- disarmed, rearmed, order-started, order-stopped, box-closed, card-returned
     at      INTEGER NOT NULL,           -- when it happened (not when it reached the disk), microseconds UTC
     body    TEXT NOT NULL CHECK (json_valid(body)), -- canonical JSON: keys in byte order, no spaces, whole numbers only
     prev    BLOB NOT NULL CHECK (length(prev) = 32), -- hash of event seq - 1; 32 zero bytes for the first
@@ -55,7 +55,15 @@ CREATE TABLE event (
     --   name                  what people call it
     --   work_order            the work order it is for, as the factory's own system names it; null where nobody said
     --   count, passed         how many are wanted, and how many were good by then
+    --   box_size              how many good cards fill a box of this order; null where boxes are not counted, and in older logs
     --   by.uid, by.user       who said so
+    -- box-closed: the station closed a box of an order, and the next good card goes to the next box
+    --   order, model, name, work_order, count, passed, box_size   as under order-started
+    --   box                   its number within the order: 1, 2, 3 … without a gap
+    --   cards                 how many good cards are in it
+    --   why                   full; order-complete, order-stopped: with fewer cards than fill it
+    --   last_attempt          the attempt of the last card in it; null: all good cards of the order that stand before this event and in no
+    --                         earlier box
     -- card-returned: a card left the bus with its device and came back by itself; it was not begun for that
     --   slot                  the slot's name, as on its sticker
     --   card                  as under attempt-started, as far as it was known so soon

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::error::{Doing, LogError};
 use super::{CHANGED, Ledger};
-use crate::station::order::Order;
+use crate::station::order::{Boxes, Order};
 use crate::station::outcome::OutcomeWord;
 use crate::station::request::{Target, Who};
 use crate::station::standing::{Disarming, LogNote, Standing};
@@ -32,7 +32,12 @@ struct Body {
     name: Option<String>,
     work_order: Option<String>,
     count: Option<u32>,
-    by: By,
+    box_size: Option<u32>,
+    #[serde(rename = "box")]
+    box_number: Option<u32>,
+    cards: Option<u32>,
+    /// Nobody closes a box: the station does.
+    by: Option<By>,
 }
 
 #[derive(Deserialize)]
@@ -41,6 +46,9 @@ struct By {
     user: String,
 }
 
+/// The kind of the event that tells of a box.
+const BOX_CLOSED: &str = "box-closed";
+
 const BEGUN: &str = "SELECT EXISTS (SELECT 1 FROM event WHERE seq = 1 AND json_extract(body, '$.confirm'))
     AND NOT EXISTS (SELECT 1 FROM event WHERE kind = 'log-confirmed' AND attempt IS NULL)";
 
@@ -48,7 +56,7 @@ fn read(log: &Connection) -> rusqlite::Result<Standing> {
     let mut standing = Standing::default();
     let mut query = log.prepare(
         "SELECT kind, body, seq FROM event
-         WHERE kind IN ('disarmed', 'rearmed', 'order-started', 'order-stopped') AND attempt IS NULL ORDER BY seq",
+         WHERE kind IN ('disarmed', 'rearmed', 'order-started', 'order-stopped', 'box-closed') AND attempt IS NULL ORDER BY seq",
     )?;
     let mut rows = query.query([])?;
     let mut begun_at: BTreeMap<u64, i64> = BTreeMap::new();
@@ -104,6 +112,10 @@ fn count_passed(log: &Connection, orders: &mut [Order], begun_at: &BTreeMap<u64,
 }
 
 fn take(standing: &mut Standing, kind: &str, body: Body) {
+    if kind == BOX_CLOSED {
+        return close_box(standing, &body);
+    }
+    let Some(by) = body.by else { return };
     let target = || match (&body.slot, &body.model) {
         (Some(slot), _) => Some(Target::Slot(slot.clone())),
         (None, Some(model)) => Some(Target::Model(model.clone())),
@@ -112,7 +124,7 @@ fn take(standing: &mut Standing, kind: &str, body: Body) {
     match (kind, target(), body.order) {
         ("disarmed", Some(target), _) => {
             standing.disarmings.retain(|disarming| disarming.target != target);
-            standing.disarmings.push(Disarming { target, by: Who { uid: body.by.uid, name: body.by.user }, reason: body.reason });
+            standing.disarmings.push(Disarming { target, by: Who { uid: by.uid, name: by.user }, reason: body.reason });
         }
         ("rearmed", Some(target), _) => standing.disarmings.retain(|disarming| disarming.target != target),
         ("order-started", Some(Target::Model(model)), Some(number)) => {
@@ -125,10 +137,19 @@ fn take(standing: &mut Standing, kind: &str, body: Body) {
                 work_order: body.work_order,
                 count: body.count.unwrap_or(0),
                 passed: 0,
+                boxes: Boxes::of_size(body.box_size),
             });
         }
         ("order-stopped", _, Some(number)) => standing.orders.retain(|order| order.number != number),
         _ => {}
+    }
+}
+
+fn close_box(standing: &mut Standing, body: &Body) {
+    let order = standing.orders.iter_mut().find(|order| Some(order.number) == body.order);
+    if let Some((boxes, (number, cards))) = order.and_then(|order| order.boxes.as_mut()).zip(body.box_number.zip(body.cards)) {
+        boxes.closed = boxes.closed.max(number);
+        boxes.packed = boxes.packed.saturating_add(cards);
     }
 }
 
@@ -154,6 +175,7 @@ mod tests {
             work_order: (number == 1).then(|| "WO-1".to_owned()),
             count: 20,
             passed: 0,
+            boxes: (number == 1).then_some(Boxes { size: 50, closed: 0, packed: 0 }),
         };
         let mut ledger = open();
         assert_eq!(ledger.standing().expect("it can be read"), Standing { log: vec![LogNote::Begun], ..Standing::default() });

@@ -1,14 +1,17 @@
-//! What people see: lines made from a [`View`], on a terminal or in a log, and the [`lamps`] at the slots.
+//! What people see and hear: lines made from a [`View`], on a terminal or in a log, the [`lamps`] at the slots and of the station, and
+//! its [`bell`].
 //!
 //! Decides nothing. [`lines`] makes the text, [`terminal`] keeps it on a screen, [`plain`] prints what changed. Each draws in its own
 //! thread: a terminal that is stopped with Ctrl-S, or is gone, stops no card.
 
 pub mod bars;
+pub mod bell;
 pub mod console;
 pub mod lamps;
 pub mod lines;
 pub mod plain;
 pub mod terminal;
+mod told;
 
 use std::io;
 use std::sync::Arc;

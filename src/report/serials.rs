@@ -9,7 +9,7 @@ use std::io::{self, Write};
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
-use crate::ledger::Row;
+use crate::ledger::{PackedBoxes, Row};
 use crate::station::card::Identity;
 use crate::station::outcome::{Counted, OutcomeWord};
 
@@ -270,7 +270,7 @@ pub(super) fn short(digest: &str) -> &str {
     digest.get(..SHORT).unwrap_or(digest)
 }
 
-static HEADS: [Head; 7] = [
+static HEADS: [Head; 8] = [
     Head { name: "ATTEMPT", right: true, least: None },
     Head { name: "TIME", right: false, least: None },
     Head { name: "SERIAL", right: false, least: Some(8) },
@@ -278,12 +278,14 @@ static HEADS: [Head; 7] = [
     Head { name: "IMAGE", right: false, least: None },
     Head { name: "OUTCOME", right: false, least: None },
     Head { name: "SEEN", right: false, least: None },
+    Head { name: "BOX", right: false, least: None },
 ];
 
 /// The list as a table.
 pub struct SerialTable {
-    layout: Layout<7>,
+    layout: Layout<8>,
     zone: TimeZone,
+    boxes: PackedBoxes,
 }
 
 impl std::fmt::Debug for SerialTable {
@@ -295,9 +297,9 @@ impl std::fmt::Debug for SerialTable {
 impl SerialTable {
     /// As wide as these lines need; what comes later and is wider is cut.
     #[must_use]
-    pub fn new(first: &[(Row, Time)], zone: TimeZone) -> Self {
-        let lines: Vec<_> = first.iter().map(|(row, time)| cells(row, *time, &zone)).collect();
-        Self { layout: Layout::new(&HEADS, &lines, WIDTH), zone }
+    pub fn new(first: &[(Row, Time)], zone: TimeZone, boxes: PackedBoxes) -> Self {
+        let lines: Vec<_> = first.iter().map(|(row, time)| cells(row, *time, &boxes, &zone)).collect();
+        Self { layout: Layout::new(&HEADS, &lines, WIDTH), zone, boxes }
     }
 
     /// The names of the columns.
@@ -309,7 +311,7 @@ impl SerialTable {
     /// The line of a card in the table.
     #[must_use]
     pub fn line(&self, row: &Row, time: Time) -> String {
-        self.layout.line(&cells(row, time, &self.zone))
+        self.layout.line(&cells(row, time, &self.boxes, &self.zone))
     }
 }
 
@@ -322,7 +324,8 @@ pub(super) fn seen(time: Time) -> String {
     }
 }
 
-fn cells(row: &Row, time: Time, zone: &TimeZone) -> [String; 7] {
+/// A box is named by its order and its number within that.
+fn cells(row: &Row, time: Time, boxes: &PackedBoxes, zone: &TimeZone) -> [String; 8] {
     [
         row.attempt.to_string(),
         local(row.ended, zone).unwrap_or_default(),
@@ -331,12 +334,13 @@ fn cells(row: &Row, time: Time, zone: &TimeZone) -> [String; 7] {
         row.image_blake3.as_deref().map(short).unwrap_or_default().to_owned(),
         harmless(row.outcome.as_str()),
         seen(time),
+        row.order.zip(boxes.of(row)).map(|(order, number)| format!("{order}/{number}")).unwrap_or_default(),
     ]
 }
 
 /// A line of the list as a JSON object.
 #[must_use]
-pub fn serial_json(row: &Row, time: Time) -> Value {
+pub fn serial_json(row: &Row, time: Time, boxes: &PackedBoxes) -> Value {
     json!({
         "attempt": row.attempt,
         "ended": ended(row),
@@ -353,6 +357,8 @@ pub fn serial_json(row: &Row, time: Time) -> Value {
         "work_order": row.work_order,
         "operator": row.operator,
         "card_lot": row.card_lot,
+        "order": row.order,
+        "box": boxes.of(row),
     })
 }
 
@@ -361,7 +367,7 @@ fn ended(row: &Row) -> Option<String> {
 }
 
 /// The header row of the list as CSV, and what a line of it is.
-const COLUMNS: [&str; 14] = [
+const COLUMNS: [&str; 16] = [
     "attempt",
     "ended",
     "model",
@@ -376,19 +382,24 @@ const COLUMNS: [&str; 14] = [
     "work_order",
     "operator",
     "card_lot",
+    "order",
+    "box",
 ];
 
 /// The list as CSV.
 #[derive(Debug)]
-pub struct SerialCsv<W: Write>(Csv<W>);
+pub struct SerialCsv<W: Write> {
+    csv: Csv<W>,
+    boxes: PackedBoxes,
+}
 
 impl<W: Write> SerialCsv<W> {
     /// Writes the header row.
     ///
     /// # Errors
     /// Where `out` cannot be written.
-    pub fn new(out: W) -> io::Result<Self> {
-        Csv::with_header(out, COLUMNS).map(Self)
+    pub fn new(out: W, boxes: PackedBoxes) -> io::Result<Self> {
+        Csv::with_header(out, COLUMNS).map(|csv| Self { csv, boxes })
     }
 
     /// Writes a line.
@@ -398,7 +409,8 @@ impl<W: Write> SerialCsv<W> {
     pub fn line(&mut self, row: &Row, time: Time) -> io::Result<()> {
         let text = |text: Option<&str>| text.map(no_formula).unwrap_or_default().into_owned();
         let number = |number: Option<u32>| number.map(|number| number.to_string()).unwrap_or_default();
-        self.0.record([
+        let order = row.order.map(|order| order.to_string()).unwrap_or_default();
+        self.csv.record([
             row.attempt.to_string(),
             ended(row).unwrap_or_default(),
             text(row.model.as_deref()),
@@ -413,6 +425,8 @@ impl<W: Write> SerialCsv<W> {
             text(row.work_order.as_deref()),
             text(row.operator.as_deref()),
             text(row.card_lot.as_deref()),
+            order,
+            number(self.boxes.of(row)),
         ])
     }
 
@@ -421,7 +435,7 @@ impl<W: Write> SerialCsv<W> {
     /// # Errors
     /// Where it cannot be written.
     pub fn finish(self) -> io::Result<()> {
-        self.0.finish()
+        self.csv.finish()
     }
 }
 
@@ -538,12 +552,12 @@ mod tests {
     fn the_list_fits_its_width_and_no_card_can_write_to_the_terminal_or_run_in_a_spreadsheet() {
         let rows = testing::rows();
         let lines: Vec<_> = rows.iter().map(|row| (row.clone(), Some((1_000, 1_000)))).collect();
-        let table = SerialTable::new(&lines, TimeZone::UTC);
+        let table = SerialTable::new(&lines, TimeZone::UTC, PackedBoxes::default());
         let text = lines.iter().fold(table.head(), |text, (row, time)| text + &table.line(row, *time));
         assert!(text.lines().all(|line| measure_text_width(line) <= WIDTH), "{text}");
         assert!(!text.contains('\u{1b}'));
         let mut out = Vec::new();
-        let mut csv = SerialCsv::new(&mut out).expect("a header");
+        let mut csv = SerialCsv::new(&mut out, PackedBoxes::default()).expect("a header");
         for (row, time) in &lines {
             csv.line(row, *time).expect("a line");
         }

@@ -20,7 +20,7 @@ pub(crate) mod testing;
 mod types;
 
 pub use rules::{Before, Effect, End, Event, RULES_FILE, Station, admit, cabling, outcome_of, outcome_of_stall};
-pub use status::{instruction, reason, sign, view};
+pub use status::{instruction, reason, sign, station_call, view};
 pub use types::{
-    allowed, armed, card, labels, lamp, order, outcome, past, port, record, request, settings, sizes, standing, survey, units,
+    allowed, armed, bins, card, labels, lamp, order, outcome, past, port, record, request, settings, sizes, standing, survey, units,
 };

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use super::{Around, AskedArgs, Error, GOOD, NOT_GOOD, filter, none};
-use crate::ledger::{Filter, LogError, LogReader, Row};
+use crate::ledger::{Filter, LogError, LogReader, PackedBoxes, Row};
 use crate::report::harmless_json;
 use crate::report::serials::{self, ListPlace, OneCard, SerialCsv, SerialTable, Serials, Time};
 
@@ -37,23 +37,31 @@ pub(super) fn run(args: &Args, log: &LogReader, around: &Around, out: &mut impl 
             one.count(row);
         }
     })?;
+    let boxes = log.boxes()?;
     if args.json {
         each(log, &filter, counted.clone(), |row, time| {
-            writeln!(out, "{}", harmless_json(serials::serial_json(row, time).to_string())).map_err(Error::Output)
+            writeln!(out, "{}", harmless_json(serials::serial_json(row, time, &boxes).to_string())).map_err(Error::Output)
         })?;
     } else if args.csv {
-        let mut csv = SerialCsv::new(&mut *out).map_err(Error::Output)?;
+        let mut csv = SerialCsv::new(&mut *out, boxes).map_err(Error::Output)?;
         each(log, &filter, counted.clone(), |row, time| csv.line(row, time).map_err(Error::Output))?;
         csv.finish().map_err(Error::Output)?;
     } else {
-        table(log, &filter, &counted, around, out)?;
+        table(log, &filter, &counted, &boxes, around, out)?;
         let answer = one.says(around.now.time_zone()).unwrap_or_default();
         write!(out, "{}{answer}", counted.sums(args.expect)).map_err(Error::Output)?;
     }
     Ok(if args.expect.is_some_and(|expected| counted.good_cards() < expected) { NOT_GOOD } else { GOOD })
 }
 
-fn table(log: &LogReader, filter: &Filter, counted: &Serials, around: &Around, out: &mut impl Write) -> Result<(), Error> {
+fn table(
+    log: &LogReader,
+    filter: &Filter,
+    counted: &Serials,
+    boxes: &PackedBoxes,
+    around: &Around,
+    out: &mut impl Write,
+) -> Result<(), Error> {
     let zone = around.now.time_zone();
     let mut first: Vec<(Row, Time)> = Vec::new();
     let mut table: Option<SerialTable> = None;
@@ -65,7 +73,7 @@ fn table(log: &LogReader, filter: &Filter, counted: &Serials, around: &Around, o
             if first.len() < SAMPLE {
                 return Ok(());
             }
-            let known = SerialTable::new(&first, zone.clone());
+            let known = SerialTable::new(&first, zone.clone(), boxes.clone());
             write(&known.head())?;
             for (row, time) in first.drain(..) {
                 write(&known.line(&row, time))?;
@@ -78,7 +86,7 @@ fn table(log: &LogReader, filter: &Filter, counted: &Serials, around: &Around, o
         return write(&none("cards", log, filter)?);
     }
     if !first.is_empty() {
-        let known = SerialTable::new(&first, zone.clone());
+        let known = SerialTable::new(&first, zone.clone(), boxes.clone());
         write(&known.head())?;
         for (row, time) in &first {
             write(&known.line(row, *time))?;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::panel::lines::local_time;
+use crate::station::bins::Bins;
 use crate::station::reason::Fact;
 use crate::station::sign::OperatorAction;
 use crate::station::units::Bytes;
@@ -33,6 +34,8 @@ pub struct Board {
     pub faults: Vec<String>,
     /// What is to be known of the flash log, by its words.
     pub log: Vec<String>,
+    /// What the bins beside the station are called.
+    pub bins: Bins,
 }
 
 /// How the station itself is.
@@ -58,6 +61,19 @@ pub struct BoardModel {
     pub image: Option<(String, String)>,
     /// Good cards and wanted ones, where there is an order.
     pub order: Option<(u32, u32)>,
+    /// The box that good cards go to, where boxes are counted.
+    pub open_box: Option<BoardBox>,
+}
+
+/// The open box of an order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BoardBox {
+    /// Its number, from 1.
+    pub number: u32,
+    /// How many cards are in it.
+    pub cards: u32,
+    /// How many more until it is closed.
+    pub left: u32,
 }
 
 /// A slot, as the panel shows it.
@@ -120,6 +136,10 @@ impl Board {
             device: model.device.clone(),
             image: model.armed.as_ref().map(|armed| (armed.source.clone(), armed.digest.to_string())),
             order: model.order.as_ref().map(|order| (order.passed, order.count)),
+            open_box: model
+                .order
+                .as_ref()
+                .and_then(|order| order.open_box.map(|open| BoardBox { number: open.number, cards: open.cards, left: open.left })),
         });
         let slots = view.slots.iter().map(|slot| BoardSlot {
             name: slot.slot.clone(),
@@ -155,6 +175,7 @@ impl Board {
             exposed: view.exposed.clone(),
             faults: view.faults.clone(),
             log: view.log.iter().map(|note| note.word().to_owned()).collect(),
+            bins: Bins::default(),
         }
     }
 

@@ -5,9 +5,11 @@ use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier, Style};
 
 use super::big;
+use super::bins::{bin_line, box_line, named_bin, says_the_same};
 use super::board::{Board, BoardModel, BoardSlot, Health};
 use super::language::Language;
 use crate::panel::lines::clock;
+use crate::station::bins::Bins;
 use crate::station::reason::Fact;
 use crate::station::sign::OperatorAction;
 use crate::station::standing::LogNote;
@@ -87,19 +89,24 @@ fn header(buffer: &mut Buffer, area: Rect, board: &Board, language: &Language) -
             return big::HEIGHT + 2;
         }
         let order = if order.is_empty() { order } else { format!("   {}", order.replace('/', " / ")) };
-        text(buffer, area, 0, &format!("{}{order}   {}", model.device, image(model, language)), bright());
+        text(buffer, area, 0, &format!("{}{order}{}   {}", model.device, packing(model, language), image(model, language)), bright());
         return 1;
     }
     let lines = u16::try_from(board.models.len()).unwrap_or(u16::MAX).clamp(1, (area.height / 4).max(1));
     for (row, model) in (0..lines).zip(&board.models) {
         let order = model.order.map(|(passed, count)| format!("   {passed} / {count}")).unwrap_or_default();
-        text(buffer, area, row, &format!("{}{order}   {}", model.device, image(model, language)), bright());
+        text(buffer, area, row, &format!("{}{order}{}   {}", model.device, packing(model, language), image(model, language)), bright());
     }
     lines
 }
 
 fn made(model: &BoardModel, language: &Language) -> String {
-    format!("{}   {}", model.device, image(model, language))
+    format!("{}{}   {}", model.device, packing(model, language), image(model, language))
+}
+
+/// How many more until the box of its order is full; nothing where boxes are not counted.
+fn packing(model: &BoardModel, language: &Language) -> String {
+    model.open_box.as_ref().map(|open| format!("   {}", box_line(open, language))).unwrap_or_default()
 }
 
 fn image(model: &BoardModel, language: &Language) -> String {
@@ -227,7 +234,7 @@ fn grid(buffer: &mut Buffer, area: Rect, board: &Board, language: &Language) {
     for (index, slot) in (0_u16..).zip(&board.slots) {
         let cell = Rect { x: area.x + index % columns * width, y: area.y + index / columns * height, width, height };
         if cell.bottom() <= area.bottom() {
-            draw_cell(buffer, cell, slot, language, several);
+            draw_cell(buffer, cell, slot, language, (several, &board.bins));
         }
     }
 }
@@ -285,7 +292,7 @@ fn frame(call: OperatorAction) -> char {
     }
 }
 
-fn draw_cell(buffer: &mut Buffer, cell: Rect, slot: &BoardSlot, language: &Language, several: bool) {
+fn draw_cell(buffer: &mut Buffer, cell: Rect, slot: &BoardSlot, language: &Language, (several, bins): (bool, &Bins)) {
     let style = style(slot.call);
     // One column to the right and, where there are many, one row below part the cells.
     let outer = Rect { width: cell.width - 1, height: if cell.height > 4 { cell.height - 1 } else { cell.height }, ..cell };
@@ -302,7 +309,7 @@ fn draw_cell(buffer: &mut Buffer, cell: Rect, slot: &BoardSlot, language: &Langu
     let identify = if slot.identify { " <<<" } else { "" };
     let name = format!("{} {}{identify}", mark(slot.call), slot.name);
     let mut y = 0;
-    let (news, todo) = news(slot, language, inner.width);
+    let (news, mut todo) = news(slot, language, inner.width);
     if let Some(height) = large_word(buffer, inner, slot, &name, word, news.len() + todo.len()) {
         y += height;
     } else if inner.height >= 4 || columns(&name) + columns(word) + 3 > usize::from(inner.width) {
@@ -333,11 +340,17 @@ fn draw_cell(buffer: &mut Buffer, cell: Rect, slot: &BoardSlot, language: &Langu
     }
     extra.extend(slot.card.iter().map(|card| (card.clone(), dim)));
     let room = usize::from(inner.height.saturating_sub(y));
+    let behind = place_bin(&mut todo, slot, (bins, language), inner.width, room.saturating_sub(news.len()));
     let todo_lines = todo.len().min(room);
     let news = cut(news, room - todo_lines, inner.width);
     extra.truncate(room - todo_lines - news.len());
-    for (line, style) in news.into_iter().chain(todo).chain(extra).take(room) {
+    let last_todo = news.len() + todo.len();
+    for (index, (line, style)) in news.into_iter().chain(todo).chain(extra).take(room).enumerate() {
         text(buffer, inner, y, &line, style);
+        if let Some((bin, style)) = behind.as_ref().filter(|_| index + 1 == last_todo) {
+            let at = u16::try_from(columns(&line) + 1).unwrap_or(u16::MAX).min(inner.width);
+            text(buffer, Rect { x: inner.x + at, width: inner.width - at, ..inner }, y, bin, *style);
+        }
         y += 1;
     }
 }
@@ -361,6 +374,21 @@ fn news(slot: &BoardSlot, language: &Language, width: u16) -> (Vec<Line>, Vec<Li
     let why = why.map(|why| lines(&capitalised(&language.reason(why)), bright())).unwrap_or_default();
     let todo = if slot.call == OperatorAction::Wait { Vec::new() } else { lines(&language.todo(slot).to_uppercase(), bright()) };
     (why, todo)
+}
+
+/// Puts the bin of a card below what to do, where there is room for it beside the reason, and answers it where it goes behind the last of
+/// these lines. A bin that the factory has named takes the place of words that say no more, if there is no other.
+fn place_bin(todo: &mut Vec<Line>, slot: &BoardSlot, (bins, language): (&Bins, &Language), width: u16, room: usize) -> Option<Line> {
+    let bin = bin_line(slot, bins, language)?;
+    if todo.last().is_some_and(|(last, _)| columns(last) + 1 + columns(&bin.0) <= usize::from(width)) {
+        return Some(bin);
+    }
+    if todo.len() < room {
+        todo.push(bin);
+    } else if says_the_same(&slot.todo) && named_bin(slot, bins).is_some() {
+        *todo = vec![bin];
+    }
+    None
 }
 
 /// The first of these lines, and a sign that there were more.

@@ -6,6 +6,7 @@
 
 pub mod bell;
 mod big;
+pub mod bins;
 pub mod board;
 pub mod draw;
 pub mod language;

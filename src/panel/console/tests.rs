@@ -10,11 +10,12 @@ use ratatui::style::Color;
 use super::board::{Board, Health};
 use super::draw::draw;
 use super::language::Language;
+use crate::station::bins::{BinColour, BinLabel, Bins};
 use crate::station::outcome::{Act, Failure, Pull, Refusal, StationFault};
 use crate::station::port::Port;
 use crate::station::sign::{Hold, Sign};
 use crate::station::units::Bytes;
-use crate::station::view::{Anchor, DayCount, ModelView, OrderView, Progress, SlotView, View};
+use crate::station::view::{Anchor, BoxView, DayCount, ModelView, OrderView, Progress, SlotView, View};
 
 fn signs() -> Vec<Sign> {
     let failure = Failure::Io { act: Act::Writing, at: Bytes(4_194_304), span: Bytes(8_589_934_592), errno: Some(5) };
@@ -56,7 +57,7 @@ fn view(slots: usize, first: usize) -> View {
         let card = (sign != Sign::Empty).then(|| "SanDisk Ultra 15.9 GB".to_owned());
         SlotView { slot: format!("A{}", index + 1), model: "acme/my-pi3".into(), card, progress, ..SlotView::of(sign) }
     };
-    let order = OrderView { number: 1, name: None, work_order: None, count: 500, passed: 37, under_way: 4 };
+    let order = OrderView { number: 1, name: None, work_order: None, count: 500, passed: 37, under_way: 4, open_box: None };
     let model = ModelView {
         name: "acme/my-pi3".into(),
         device: "acme/my-pi3".into(),
@@ -124,6 +125,55 @@ fn a_card_too_small_says_why_and_what_to_buy() {
     small.slots[2].sign = Sign::Refused(Refusal::TooSmall { capacity: Bytes(7_400_000_000), needs: Bytes(8_000_000_000) });
     let shown = lines(&picture(&Board::of(&small, "12:34:56"), &Language::english(), 160, 50));
     assert!(shown.contains("Too small: 7.4 GB, needs 8.0 GB") && shown.contains("USE A 16 GB CARD"), "{shown}");
+}
+
+#[test]
+fn every_finished_card_shows_its_bin_on_its_colour_in_every_language_on_every_common_screen() {
+    let failed = Sign::Failed(Failure::Io { act: Act::Writing, at: Bytes(4_194_304), span: Bytes(8_589_934_592), errno: Some(5) });
+    let bins = Bins { bad: BinLabel { word: Some("SCRAP".into()), colour: BinColour::Violet }, ..Bins::default() };
+    for code in Language::codes() {
+        let language = Language::of(code).expect("it can be read");
+        for (width, height) in [(80, 25), (100, 37), (160, 50)] {
+            for slots in [4, 8, 16] {
+                for (sign, ground, word) in [(Sign::Passed, Color::Green, None), (failed.clone(), Color::Magenta, Some("→ SCRAP"))] {
+                    let mut all = view(slots, 0);
+                    for slot in &mut all.slots {
+                        *slot = SlotView { slot: slot.slot.clone(), model: slot.model.clone(), ..SlotView::of(sign.clone()) };
+                    }
+                    let board = Board { bins: bins.clone(), ..Board::of(&all, "12:34:56") };
+                    let buffer = picture(&board, &language, width, height);
+                    let arrows = buffer.content().iter().filter(|cell| cell.symbol() == "→" && cell.bg == ground).count();
+                    assert_eq!(arrows, slots, "{code} {width}x{height}\n{}", lines(&buffer));
+                    assert!(word.is_none_or(|word| lines(&buffer).matches(word).count() == slots), "{}", lines(&buffer));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_bin_takes_no_line_from_a_reason_or_from_what_to_do() {
+    let mut small = view(16, 0);
+    let refusal = Refusal::TooSmall { capacity: Bytes(7_400_000_000), needs: Bytes(8_000_000_000) };
+    small.slots[2] = SlotView { slot: "A3".into(), ..SlotView::of(Sign::Refused(refusal)) };
+    let shown = lines(&picture(&Board::of(&small, "12:34:56"), &Language::english(), 80, 25));
+    assert!(shown.contains("Too small: 7.4 GB") && shown.contains("needs 8.0 GB") && shown.contains("USE A 16 GB CARD"), "{shown}");
+}
+
+#[test]
+fn the_header_says_how_many_more_until_a_box_is_full_beside_the_order() {
+    for (slots, width, height) in [(4, 160, 50), (8, 100, 37), (16, 80, 25)] {
+        let mut with = view(slots, 0);
+        let order = with.models[0].order.as_mut().expect("there is one");
+        order.open_box = Some(BoxView { number: 3, size: 50, cards: 12, left: 38 });
+        let shown = lines(&picture(&Board::of(&with, "12:34:56"), &Language::english(), width, height));
+        assert!(shown.contains("box 3: 38 more"), "{width}x{height}\n{shown}");
+        let without = lines(&picture(&Board::of(&view(slots, 0), "12:34:56"), &Language::english(), width, height));
+        assert!(!without.contains("box 3"), "boxes are not counted: {without}");
+        with.models.push(ModelView { device: "acme/other".into(), order: None, ..with.models[0].clone() });
+        let shown = lines(&picture(&Board::of(&with, "12:34:56"), &Language::english(), width, height));
+        assert_eq!(shown.matches("box 3: 38 more").count(), 1, "each model has its own: {shown}");
+    }
 }
 
 #[test]

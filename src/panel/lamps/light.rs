@@ -1,10 +1,12 @@
-//! What a lamp shows: a pure table from the action a slot asks for to colour and rhythm, and from those to each LED of a lamp.
+//! What a lamp shows: a pure table from what a slot, or the whole station, asks for to colour and rhythm, and from those to each LED of a
+//! lamp.
 //!
-//! The rhythm alone says everything, so that one LED of any colour is enough; the colours repeat it. In a lamp of several LEDs the green
-//! one is lit for a proven card only.
+//! The rhythm alone says everything, so that one LED of any colour is enough; the colours repeat it. In a slot's lamp of
+//! several LEDs the green one is lit for a proven card only; in the station's, while all is well.
 
 use crate::station::lamp::Lamp;
 use crate::station::sign::OperatorAction;
+use crate::station::station_call::StationCall;
 
 /// What a lamp shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -91,6 +93,16 @@ impl Light {
             OperatorAction::TakeAside | OperatorAction::Nothing => Self::Lit(Colour::Yellow, Rhythm::Double),
             OperatorAction::TakeBad => Self::Lit(Colour::Red, Rhythm::Fast),
             OperatorAction::StationFault => Self::Lit(Colour::Red, Rhythm::Alternating),
+        }
+    }
+
+    /// What the lamp of the whole station shows. Never dark: a lamp that is unplugged, or belongs to a PC that is off, must not look well.
+    #[must_use]
+    pub fn of_station(call: StationCall) -> Self {
+        match call {
+            StationCall::Well => Self::Lit(Colour::Green, Rhythm::Steady),
+            StationCall::Wanted => Self::Lit(Colour::Yellow, Rhythm::Double),
+            StationCall::Fault => Self::of(Call::StationFault, false),
         }
     }
 
@@ -305,6 +317,19 @@ mod tests {
             assert_eq!(exact.len(), lights.len() + 1, "{lamp:?}: {exact:?}");
             assert_eq!(even.len(), lights.len() + 1, "{lamp:?}: {even:?}");
         }
+    }
+
+    #[test]
+    fn the_lamp_of_the_station_is_never_dark_and_its_three_lights_are_told_apart_by_any_lamp() {
+        for lamp in every_lamp() {
+            let drawn: BTreeSet<String> = StationCall::ALL.iter().map(|call| drawn(Light::of_station(*call), &lamp, false)).collect();
+            assert_eq!(drawn.len(), 3, "{drawn:?}");
+            assert!(drawn.iter().all(|drawn| drawn.contains(['=', '('])), "{drawn:?}");
+        }
+        let (one, three) = (lamp(&["led"]), lamp(&["green", "red", "blue"]));
+        assert_eq!(drawn(Light::of_station(StationCall::Well), &three, false), "green =, red -, blue -");
+        assert_eq!(drawn(Light::of_station(StationCall::Wanted), &three, false), "green -, red -, blue 200(200)200(1400)");
+        assert_eq!(drawn(Light::of_station(StationCall::Fault), &one, false), drawn(Light::of(Call::StationFault, false), &one, false));
     }
 
     #[test]

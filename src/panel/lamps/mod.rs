@@ -1,4 +1,4 @@
-//! Lamps: the LEDs at the slots. They show what the console shows, to people who cannot see it.
+//! Lamps: the LEDs at the slots and of the whole station. They show what the console shows, to people who cannot see it.
 //!
 //! [`light`] is what a lamp shows, a pure table; [`led`] has the kernel show it; [`writer`] is one lamp. Here are the threads: one that
 //! looks at the view, and one for each lamp, so that a light whose USB cable hangs keeps no other lamp from telling the truth. None of
@@ -11,11 +11,12 @@ mod ram;
 pub mod writer;
 
 use std::io;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crate::station::lamp::SlotLamp;
+use super::told::{Told, wait_for};
+use crate::station::lamp::{LampOwner, OwnedLamp};
 use crate::station::sign::OperatorAction;
 use crate::station::view::View;
 use led::LedClass;
@@ -26,8 +27,6 @@ use writer::{LampWriter, News};
 const LOOK: Duration = Duration::from_millis(100);
 /// How often each LED is looked at: within a second a light that was plugged in again shows what it should.
 const CHECK: Duration = Duration::from_secs(1);
-/// A light that hangs is not waited for any longer.
-const PATIENCE: Duration = Duration::from_millis(500);
 
 /// The lamps of a station. Dropped, however that comes, they all show that it does not run.
 #[derive(Debug)]
@@ -38,35 +37,10 @@ pub struct Lamps {
 
 #[derive(Clone, Debug, Default)]
 struct Wanted {
-    lamps: Vec<SlotLamp>,
+    lamps: Vec<OwnedLamp>,
     /// Counts up with each change of the lamps.
     edition: u64,
     end: bool,
-}
-
-/// What one thread tells another; only the last of it matters.
-#[derive(Debug, Default)]
-struct Told<T> {
-    state: Mutex<T>,
-    changed: Condvar,
-}
-
-impl<T: Clone> Told<T> {
-    fn lock(&self) -> MutexGuard<'_, T> {
-        // What was told is whole, whoever panicked since.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn tell(&self, change: impl FnOnce(&mut T)) {
-        change(&mut self.lock());
-        self.changed.notify_all();
-    }
-
-    /// What was told last, after `time`, or as soon as there is something that is `new`.
-    fn wait(&self, time: Duration, is_new: impl Fn(&T) -> bool) -> T {
-        let wait = self.changed.wait_timeout_while(self.lock(), time, |state| !is_new(state));
-        wait.unwrap_or_else(PoisonError::into_inner).0.clone()
-    }
 }
 
 impl Lamps {
@@ -85,7 +59,7 @@ impl Lamps {
     }
 
     /// From now on these are the lamps. Those that are none any more go dark.
-    pub fn set_lamps(&self, lamps: Vec<SlotLamp>) {
+    pub fn set_lamps(&self, lamps: Vec<OwnedLamp>) {
         self.wanted.tell(|wanted| {
             wanted.lamps = lamps;
             wanted.edition += 1;
@@ -98,16 +72,6 @@ impl Drop for Lamps {
         self.wanted.tell(|wanted| wanted.end = true);
         if let Some(thread) = self.thread.take() {
             wait_for([&thread]);
-        }
-    }
-}
-
-/// Waits for threads that were told to end, unless one hangs, which is left behind.
-fn wait_for<'a>(threads: impl IntoIterator<Item = &'a JoinHandle<()>>) {
-    let by = Instant::now() + PATIENCE;
-    for thread in threads {
-        while !thread.is_finished() && Instant::now() < by {
-            thread::sleep(Duration::from_millis(5));
         }
     }
 }
@@ -131,22 +95,27 @@ where
         }
         let view = view();
         for lamp in &lamps {
-            lamp.show(view.as_ref().map_or(fault, |view| light_of(view, &lamp.lamp.slot)));
+            lamp.show(view.as_ref().map_or(fault, |view| light_of(view, &lamp.lamp.owner)));
         }
     }
 }
 
-fn light_of(view: &View, slot: &str) -> Light {
-    // A slot that the station does not know yet, or any more, is soon one that it does.
-    view.slots.iter().find(|other| other.slot == slot).map_or(Light::Dark, |slot| Light::of(slot.call, slot.identify))
+fn light_of(view: &View, owner: &LampOwner) -> Light {
+    match owner {
+        LampOwner::Station => Light::of_station(view.call()),
+        // A slot that the station does not know yet, or any more, is soon one that it does.
+        LampOwner::Slot(slot) => {
+            view.slots.iter().find(|other| other.slot == *slot).map_or(Light::Dark, |slot| Light::of(slot.call, slot.identify))
+        }
+    }
 }
 
 /// The lamps from now on: those that stay are not touched.
-fn replace<C>(class: &C, before: Vec<Running>, now: Vec<SlotLamp>) -> Vec<Running>
+fn replace<C>(class: &C, before: Vec<Running>, now: Vec<OwnedLamp>) -> Vec<Running>
 where
     C: LedClass + Clone + Send + 'static,
 {
-    let numbered: Vec<(SlotLamp, bool)> = now.into_iter().enumerate().map(|(place, lamp)| (lamp, !place.is_multiple_of(2))).collect();
+    let numbered: Vec<(OwnedLamp, bool)> = now.into_iter().enumerate().map(|(place, lamp)| (lamp, !place.is_multiple_of(2))).collect();
     let (mut lamps, gone): (Vec<Running>, Vec<Running>) =
         before.into_iter().partition(|running| numbered.iter().any(|(lamp, odd)| *lamp == running.lamp && *odd == running.odd));
     gone.iter().for_each(|lamp| lamp.end_with(Light::Dark));
@@ -167,7 +136,7 @@ where
 /// A lamp and the thread that writes it.
 #[derive(Debug)]
 struct Running {
-    lamp: SlotLamp,
+    lamp: OwnedLamp,
     odd: bool,
     order: Arc<Told<Order>>,
     thread: JoinHandle<()>,
@@ -181,11 +150,15 @@ struct Order {
 }
 
 impl Running {
-    fn start<C: LedClass + Send + 'static>(class: C, lamp: SlotLamp, odd: bool) -> io::Result<Self> {
-        let order = Arc::new(Told { state: Mutex::new(Order { light: None, end: false }), changed: Condvar::new() });
-        let (told, slot) = (Arc::clone(&order), lamp.slot.clone());
+    fn start<C: LedClass + Send + 'static>(class: C, lamp: OwnedLamp, odd: bool) -> io::Result<Self> {
+        let order = Arc::new(Told::new(Order { light: None, end: false }));
+        let (told, owner) = (Arc::clone(&order), lamp.owner.clone());
+        let name = match &owner {
+            LampOwner::Station => "station-lamp".to_owned(),
+            LampOwner::Slot(slot) => format!("lamp/{slot}"),
+        };
         let mut writer = LampWriter::new(class, lamp.lamp.clone(), odd);
-        let thread = thread::Builder::new().name(format!("lamp/{slot}")).spawn(move || {
+        let thread = thread::Builder::new().name(name).spawn(move || {
             let mut shown = None;
             loop {
                 let order = told.wait(CHECK, |order| order.end || order.light != shown);
@@ -195,7 +168,7 @@ impl Running {
                     Some(light) => writer.show(light),
                 };
                 shown = order.light;
-                news.iter().for_each(|news| log(&slot, news));
+                news.iter().for_each(|news| log(&owner, news));
                 if order.end {
                     return;
                 }
@@ -215,7 +188,8 @@ impl Running {
     }
 }
 
-fn log(slot: &str, news: &News) {
+fn log(owner: &LampOwner, news: &News) {
+    let slot = if let LampOwner::Slot(slot) = owner { Some(slot.as_str()) } else { None };
     match news {
         News::Ill { .. } | News::Evenly { .. } | News::Still { .. } => tracing::warn!(slot, "{news}"),
         News::Well { .. } => tracing::info!(slot, "{news}"),
@@ -224,14 +198,22 @@ fn log(slot: &str, news: &News) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+    use std::time::Instant;
+
     use super::ram::RamLeds;
     use super::*;
+    use crate::panel::told::PATIENCE;
     use crate::station::lamp::Lamp;
     use crate::station::sign::Sign;
     use crate::station::view::SlotView;
 
-    fn one(slot: &str, led: &str) -> SlotLamp {
-        SlotLamp { slot: slot.to_owned(), lamp: Lamp::One(led.to_owned()) }
+    fn one(slot: &str, led: &str) -> OwnedLamp {
+        OwnedLamp::of_slot(slot, Lamp::One(led.to_owned()))
+    }
+
+    fn of_station(led: &str) -> OwnedLamp {
+        OwnedLamp { owner: LampOwner::Station, lamp: Lamp::One(led.to_owned()) }
     }
 
     /// A view that tests change; nothing is a station that decides no more.
@@ -246,7 +228,7 @@ mod tests {
         View { slots: slots.collect(), ..View::default() }
     }
 
-    fn lamps(leds: &RamLeds, shown: &Shown, lamps: &[SlotLamp]) -> Lamps {
+    fn lamps(leds: &RamLeds, shown: &Shown, lamps: &[OwnedLamp]) -> Lamps {
         let shown = Arc::clone(shown);
         let running = Lamps::spawn(leds.clone(), move || shown.lock().expect("no test panics here").clone()).expect("a thread");
         running.set_lamps(lamps.to_vec());
@@ -284,6 +266,32 @@ mod tests {
         wait_for("all is well again", || is_green(&leds, "b") && leds.get("a", "pattern") == "255 1000 255 0 0 1000 0 0");
         drop(running);
         assert!(is_fault(&leds, "a") && is_fault(&leds, "b"), "the station ended: all show it at once");
+    }
+
+    #[test]
+    fn the_lamp_of_the_station_speaks_of_all_slots_and_is_a_fault_when_the_station_decides_no_more_or_ends() {
+        let leds = RamLeds::with(&["all", "a"]);
+        let view_now = shown(&[("A1", Sign::Writing), ("A2", Sign::Empty)]);
+        let running = lamps(&leds, &view_now, &[one("A1", "a"), of_station("all")]);
+        wait_for("nobody is wanted", || is_green(&leds, "all"));
+        let show = |signs: &[(&str, Sign)]| *view_now.lock().expect("no test panics here") = Some(view(signs));
+        show(&[("A1", Sign::Writing), ("A2", Sign::Passed)]);
+        wait_for("somebody is wanted", || leds.get("all", "pattern") == "255 200 255 0 0 200 0 0 255 200 255 0 0 1400 0 0");
+        show(&[("A1", Sign::OutOfService), ("A2", Sign::Passed)]);
+        wait_for("the engineer is wanted", || is_fault(&leds, "all"));
+        // A lamp that hangs is no reason for another one to say less.
+        leds.hang(Some("a"));
+        show(&[("A1", Sign::Passed), ("A2", Sign::Empty)]);
+        wait_for("somebody is wanted again", || leds.get("all", "pattern").ends_with("1400 0 0"));
+        show(&[("A1", Sign::Empty), ("A2", Sign::Empty)]);
+        wait_for("and well again", || is_green(&leds, "all"));
+        *view_now.lock().expect("no test panics here") = None;
+        wait_for("nobody decides", || is_fault(&leds, "all"));
+        *view_now.lock().expect("no test panics here") = Some(view(&[("A1", Sign::Empty)]));
+        wait_for("it decides again", || is_green(&leds, "all"));
+        leds.hang(None);
+        drop(running);
+        assert!(is_fault(&leds, "all"), "the station ended");
     }
 
     #[test]

@@ -15,6 +15,7 @@ use super::slot::Phase;
 use super::tests::{at, ended, gone, seen, station, visit};
 use super::*;
 use crate::station::status::sign::{Hold, OperatorAction, Sign};
+use crate::station::status::station_call::StationCall;
 use crate::station::testing::{proof, survey};
 use crate::station::types::outcome::Outcome;
 
@@ -295,6 +296,15 @@ impl World {
                 .filter(|(number, _)| slot.phase.attempt().is_some_and(|attempt| attempt.number == *number) || slot.stuck == Some(*number));
             assert!(threads.count() <= 1, "no slot runs two jobs");
         }
+        let waits = |slot: &super::slot::Slot| matches!(slot.phase, Phase::Finished { .. } | Phase::Held(_));
+        match view.call() {
+            StationCall::Well => assert!(!self.station.slots.iter().any(waits), "nobody is wanted only while no card waits"),
+            StationCall::Wanted => assert!(self.station.slots.iter().any(waits), "somebody is wanted only where a card waits"),
+            StationCall::Fault => {}
+        }
+        let is_out = self.station.slots.iter().any(|slot| slot.phase == Phase::OutOfService);
+        let has_fault = self.station.log_fault.is_some() || is_out;
+        assert_eq!(view.call() == StationCall::Fault, has_fault, "the station's lamp shows a fault where there is one, and nowhere else");
         assert!(self.threads.len() <= 2, "every thread belongs to a slot");
         for attempt in &self.open {
             let held = self.station.slots.iter().any(|slot| slot.phase.attempt().is_some_and(|own| own.number == *attempt));

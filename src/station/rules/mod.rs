@@ -1,6 +1,7 @@
 //! Decides what happens in each slot: a [`Station`] takes events and answers with effects.
 
 pub mod admit;
+mod boxes;
 pub mod cabling;
 mod distrust;
 mod event;
@@ -164,10 +165,7 @@ impl Station {
                 Vec::new()
             }
             Event::Recorded(Receipt::Started(attempt)) => self.start_recorded(now, attempt),
-            Event::Recorded(Receipt::Closed(attempt)) => {
-                self.outcome_recorded(now, attempt);
-                Vec::new()
-            }
+            Event::Recorded(Receipt::Closed(attempt)) => self.outcome_recorded(now, attempt),
             Event::Recorded(Receipt::Asked(request)) => vec![Effect::Answer { request, answer: Ok(()) }],
             Event::LogHealth(fault) => {
                 self.log_fault = fault;
@@ -513,13 +511,13 @@ impl Station {
         self.slots.iter_mut().find(|slot| matches!(&slot.phase, Phase::Busy { attempt, .. } if attempt.number == number))
     }
 
-    fn outcome_recorded(&mut self, now: Moment, number: AttemptNumber) {
+    fn outcome_recorded(&mut self, now: Moment, number: AttemptNumber) -> Vec<Effect> {
         let Some(slot) =
             self.slots.iter_mut().find(|slot| matches!(&slot.phase, Phase::Recording { attempt, .. } if attempt.number == number))
         else {
-            return;
+            return Vec::new();
         };
-        let Phase::Recording { attempt, outcome } = &slot.phase else { return };
+        let Phase::Recording { attempt, outcome } = &slot.phase else { return Vec::new() };
         let (attempt, outcome) = (attempt.clone(), outcome.clone());
         let counted = (attempt.order, attempt.leaves(&outcome.word()), outcome.clone());
         let in_slot = slot.present.as_ref().map(|card| card.visit);
@@ -532,6 +530,7 @@ impl Station {
         let (order, leaves, outcome) = counted;
         self.today.add(&outcome.word());
         self.count_in_order(order, leaves, &outcome);
+        self.close_box_with(order, number)
     }
 
     /// Slots keep their state by name. One that is no longer configured goes, a busy one when its card is done.
@@ -560,16 +559,17 @@ impl Station {
         self.settings = station;
         self.note_disarmings();
         let is_trusted_again = |digest| self.distrust_of(digest).is_some() && !distrusted.contains(&digest);
-        let newly_armed: Vec<Effect> = armed
+        let newly_armed = armed
             .iter()
             .filter(|armed| !self.armed.contains(armed) || is_trusted_again(armed.digest))
-            .map(|armed| Effect::Record(Box::new(Entry::ModelArmed { armed: armed.clone(), by: by.clone() })))
-            .collect();
+            .map(|armed| Effect::Record(Box::new(Entry::ModelArmed { armed: armed.clone(), by: by.clone() })));
+        let mut effects: Vec<Effect> = newly_armed.collect();
+        effects.extend(self.close_boxes_left_over());
         self.armed = armed;
         self.by = Some(by);
         self.trust_all_but(&distrusted);
         self.distrust_slots();
-        newly_armed
+        effects
     }
 
     /// Which slots hang on something else than what they were taught on?

@@ -45,8 +45,13 @@ fn cid(card: usize) -> Cid {
 
 impl Bench {
     fn new(slots: usize, cards: usize, identified: Identity) -> Self {
-        let settings =
-            StationSettings { name: "line".to_owned(), settle: std::time::Duration::ZERO, flash_present: false, recheck_done: true };
+        let settings = StationSettings {
+            name: "line".to_owned(),
+            settle: std::time::Duration::ZERO,
+            flash_present: false,
+            recheck_done: true,
+            box_size: None,
+        };
         let mut bench = Self {
             station: Station::new(settings, 1, Standing::default()),
             now: 0,

@@ -7,18 +7,20 @@ use super::{Effect, End, Event, Station};
 use crate::station::status::sign::{OperatorAction, Sign};
 use crate::station::testing::{armed_by, image, proof, survey};
 use crate::station::types::outcome::{Effort, Failure, Outcome, Refusal};
-use crate::station::types::record::{AttemptNumber, Entry, Plan, Receipt};
+use crate::station::types::record::{AttemptNumber, ClosedBox, Entry, Plan, Receipt};
 use crate::station::types::request::{Command, Denied, Target, Who};
 use crate::station::types::settings::{Configuration, Policy, SlotSettings, StationSettings};
 use crate::station::types::standing::Standing;
 
 /// A station of sixteen slots, with everything around it that answers at once but for the cards' threads.
-struct Line {
-    station: Station,
-    now: u64,
+pub(super) struct Line {
+    pub(super) station: Station,
+    pub(super) now: u64,
     next_diskseq: u64,
-    threads: Vec<(AttemptNumber, Plan)>,
+    pub(super) threads: Vec<(AttemptNumber, Plan)>,
     closed: Vec<(Plan, Outcome)>,
+    /// Every box of an order that was closed.
+    pub(super) boxes: Vec<ClosedBox>,
     /// The disk takes its time: receipts come when they are asked for.
     slow_disk: bool,
     owed: Vec<Receipt>,
@@ -31,7 +33,13 @@ fn port(slot: usize) -> String {
 
 impl Line {
     fn new(slots: usize, recheck_done: bool) -> Self {
-        let settings = StationSettings { name: "line".to_owned(), settle: std::time::Duration::ZERO, flash_present: false, recheck_done };
+        Self::going_on(slots, recheck_done, None, Standing::default())
+    }
+
+    /// One that starts with what its log says still holds.
+    pub(super) fn going_on(slots: usize, recheck_done: bool, box_size: Option<u32>, standing: Standing) -> Self {
+        let settings =
+            StationSettings { name: "line".to_owned(), settle: std::time::Duration::ZERO, flash_present: false, recheck_done, box_size };
         let slots = (0..slots).map(|slot| SlotSettings {
             name: format!("A{slot}"),
             ports: vec![crate::station::port::Port(port(slot))],
@@ -46,13 +54,14 @@ impl Line {
             distrusted: Vec::new(),
             by: armed_by(),
         };
-        let station = Station::new(settings, 1, Standing::default());
+        let station = Station::new(settings, 1, standing);
         let mut line = Self {
             station,
             now: 0,
             next_diskseq: 1,
             threads: Vec::new(),
             closed: Vec::new(),
+            boxes: Vec::new(),
             slow_disk: false,
             owed: Vec::new(),
             answers: Vec::new(),
@@ -61,7 +70,7 @@ impl Line {
         line
     }
 
-    fn tell(&mut self, event: Event) {
+    pub(super) fn tell(&mut self, event: Event) {
         let mut events = vec![event];
         while let Some(event) = events.pop() {
             for effect in self.station.apply(at(self.now), event) {
@@ -77,6 +86,9 @@ impl Line {
                         if let Entry::AttemptClosed { attempt, outcome, .. } = &*entry {
                             self.closed.push((attempt.plan.clone(), outcome.clone()));
                         }
+                        if let Entry::BoxClosed { closed, .. } = &*entry {
+                            self.boxes.push(*closed);
+                        }
                         match entry.receipt() {
                             Some(receipt) if self.slow_disk => self.owed.push(receipt),
                             receipt => events.extend(receipt.map(Event::Recorded)),
@@ -91,17 +103,17 @@ impl Line {
         }
     }
 
-    fn ask(&mut self, command: Command) -> Result<(), Denied> {
+    pub(super) fn ask(&mut self, command: Command) -> Result<(), Denied> {
         self.tell(Event::Asked { request: 1, by: Who { uid: 0, name: "root".to_owned() }, command });
         self.answers.pop().expect("every question is answered")
     }
 
-    fn order(&mut self, count: u32) -> Result<(), Denied> {
+    pub(super) fn order(&mut self, count: u32) -> Result<(), Denied> {
         self.ask(Command::StartOrder { model: "acme/box".to_owned(), count, name: None, work_order: None })
     }
 
     /// Puts another card into a slot, in place of the one that may be there.
-    fn put_in(&mut self, slot: usize) {
+    pub(super) fn put_in(&mut self, slot: usize) {
         if let Some(card) = self.station.slots[slot].present.clone() {
             self.tell(Event::Gone { visit: card.visit, with_device: false });
         }
@@ -119,7 +131,7 @@ impl Line {
         self.tell(Event::Tick);
     }
 
-    fn end(&mut self, thread: usize, end: End) {
+    pub(super) fn end(&mut self, thread: usize, end: End) {
         let (attempt, plan) = self.threads.remove(thread % self.threads.len());
         // A card that may only be looked at is never written, so it never passes.
         let end = match (plan, end) {
@@ -145,7 +157,7 @@ impl Line {
         }
     }
 
-    fn passed(&self) -> usize {
+    pub(super) fn passed(&self) -> usize {
         self.closed.iter().filter(|(_, outcome)| outcome.is_good()).count()
     }
 

@@ -6,9 +6,10 @@
 use super::Station;
 use super::order_place::OrderPlace;
 use super::slot::{Phase, Slot};
+use super::{Effect, Station};
 use crate::station::status::view::{ModelView, OrderView};
 use crate::station::types::armed::Armed;
-use crate::station::types::order::{Order, OrderNumber};
+use crate::station::types::order::{Boxes, Order, OrderNumber};
 use crate::station::types::outcome::Outcome;
 use crate::station::types::record::Entry;
 use crate::station::types::request::{Denied, Who};
@@ -95,18 +96,31 @@ impl Station {
             return Err(Denied::OrderOpen { order: order.clone() });
         }
         self.standing.orders_ever += 1;
-        let order = Order { number: self.standing.orders_ever, model, name, work_order, count, passed: 0 };
+        let order = Order {
+            number: self.standing.orders_ever,
+            model,
+            name,
+            work_order,
+            count,
+            passed: 0,
+            boxes: Boxes::of_size(self.settings.box_size),
+        };
         // A complete one is over when the next begins.
         self.standing.orders.retain(|before| before.model != order.model);
         self.standing.orders.push(order.clone());
         Ok(Entry::OrderStarted { order, by })
     }
 
-    pub(super) fn stop_order(&mut self, model: &str, by: Who) -> Result<Entry, Denied> {
+    /// Answers what is to be recorded: the last box, if there is something in it, and then the end of the order.
+    pub(super) fn stop_order(&mut self, model: &str, by: Who) -> Result<(Option<Effect>, Entry), Denied> {
         let logged = self.logged(model);
         let found = self.standing.orders.iter().position(|order| order.model == logged || order.model == model);
         match found {
-            Some(place) => Ok(Entry::OrderStopped { order: self.standing.orders.remove(place), by }),
+            Some(place) => {
+                let mut order = self.standing.orders.remove(place);
+                let last_box = order.close_last_box();
+                Ok((last_box, Entry::OrderStopped { order, by }))
+            }
             None => Err(Denied::NoOrder { model: logged }),
         }
     }
@@ -135,6 +149,7 @@ impl Station {
             count: order.count,
             passed: order.passed,
             under_way: self.under_way(order.number),
+            open_box: order.box_view(),
         })
     }
 }

@@ -15,15 +15,18 @@ const IDENTIFY: Duration = Duration::from_secs(30);
 impl Station {
     /// Does what was asked, or says why not.
     pub(super) fn asked(&mut self, now: Moment, request: RequestId, by: Who, command: Command) -> Vec<Effect> {
-        vec![match self.command(now, by, command) {
+        let mut first = None;
+        let answer = match self.command(now, by, command, &mut first) {
             // It holds from now on, and is said to hold when it would after a restart, too.
             Ok(Some(entry)) => Effect::RecordAsked { request, entry: Box::new(entry) },
             Ok(None) => Effect::Answer { request, answer: Ok(()) },
             Err(denied) => Effect::Answer { request, answer: Err(denied) },
-        }]
+        };
+        first.into_iter().chain([answer]).collect()
     }
 
-    fn command(&mut self, now: Moment, by: Who, command: Command) -> Result<Option<Entry>, Denied> {
+    /// `first` is what is to be recorded before the answer.
+    fn command(&mut self, now: Moment, by: Who, command: Command, first: &mut Option<Effect>) -> Result<Option<Entry>, Denied> {
         if self.stopping {
             return Err(Denied::Stopping);
         }
@@ -61,7 +64,11 @@ impl Station {
                 self.standing.log.retain(|note| *note != LogNote::Begun);
                 if self.standing.log.len() == before { Err(Denied::NothingToConfirm) } else { Ok(Some(Entry::LogConfirmed { by })) }
             }
-            Command::StopOrder { model } => self.stop_order(&model, by).map(Some),
+            Command::StopOrder { model } => {
+                let (last_box, stopped) = self.stop_order(&model, by)?;
+                *first = last_box;
+                Ok(Some(stopped))
+            }
         }
     }
 

@@ -3,4 +3,5 @@
 pub mod instruction;
 pub mod reason;
 pub mod sign;
+pub mod station_call;
 pub mod view;

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::instruction::Instruction;
+use crate::station::types::bins::Bin;
 use crate::station::types::outcome::{Failure, Outcome, Pull, Refusal, StationFault};
 use crate::station::types::record::Step;
 
@@ -235,6 +236,17 @@ pub enum OperatorAction {
 impl OperatorAction {
     /// Every one there is.
     pub const ALL: [Self; 7] = [Self::PutIn, Self::Wait, Self::TakeGood, Self::TakeAside, Self::TakeBad, Self::Nothing, Self::StationFault];
+
+    /// The bin that the card goes to; nothing where none is to be taken out.
+    #[must_use]
+    pub fn bin(self) -> Option<Bin> {
+        match self {
+            Self::TakeGood => Some(Bin::Good),
+            Self::TakeAside => Some(Bin::NotBad),
+            Self::TakeBad => Some(Bin::Bad),
+            Self::PutIn | Self::Wait | Self::Nothing | Self::StationFault => None,
+        }
+    }
 
     /// A word for programs; stable.
     #[must_use]

@@ -98,6 +98,21 @@ pub struct OrderView {
     pub passed: u32,
     /// How many are being made.
     pub under_way: u32,
+    /// The box that good cards go to; nothing where boxes are not counted.
+    pub open_box: Option<BoxView>,
+}
+
+/// The open box of an order, as shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct BoxView {
+    /// Its number within its order, from 1: one more than the boxes that are closed.
+    pub number: u32,
+    /// How many good cards fill a box.
+    pub size: u32,
+    /// How many are in it.
+    pub cards: u32,
+    /// How many good cards are still made before it is closed: until it is full, or its order complete.
+    pub left: u32,
 }
 
 /// A model, as shown.

@@ -1,11 +1,11 @@
-//! The LEDs of a slot's lamp. What they show is decided elsewhere.
+//! A lamp of a slot or of the whole station: the LEDs it is made of. What they show is decided elsewhere.
 
 use std::fmt;
 
 /// Every key a lamp may have, the single LED first.
 pub const KEYS: [&str; 5] = ["led", "green", "red", "yellow", "blue"];
 
-/// The LEDs of one slot's lamp, by the names that `/sys/class/leds` has for them.
+/// The LEDs of one lamp, by the names that `/sys/class/leds` has for them.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Lamp {
     /// One LED, of any colour or of all: it tells everything by its rhythm.
@@ -27,13 +27,39 @@ pub struct Colours {
     pub blue: Option<String>,
 }
 
-/// A lamp, and whose it is.
+/// What a lamp speaks of.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct SlotLamp {
-    /// The slot, as on its sticker.
-    pub slot: String,
-    /// The LEDs of the slot.
+pub enum LampOwner {
+    /// The whole station.
+    Station,
+    /// The slot of this name, as on its sticker.
+    Slot(String),
+}
+
+impl fmt::Display for LampOwner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Station => f.write_str("the station"),
+            Self::Slot(slot) => write!(f, "slot {slot}"),
+        }
+    }
+}
+
+/// A lamp, and what it speaks of.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct OwnedLamp {
+    /// What it speaks of.
+    pub owner: LampOwner,
+    /// Its LEDs.
     pub lamp: Lamp,
+}
+
+impl OwnedLamp {
+    /// The lamp of this slot.
+    #[must_use]
+    pub fn of_slot(slot: &str, lamp: Lamp) -> Self {
+        Self { owner: LampOwner::Slot(slot.to_owned()), lamp }
+    }
 }
 
 /// Why this is no lamp.

@@ -2,6 +2,7 @@
 
 pub mod allowed;
 pub mod armed;
+pub mod bins;
 pub mod card;
 pub mod labels;
 pub mod lamp;

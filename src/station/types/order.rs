@@ -1,4 +1,4 @@
-//! Production orders: a target number of good cards of a model.
+//! Production orders: a target number of good cards of a model, and the boxes that the cards are packed into.
 
 /// The number of an order, counted over the whole life of a station's log.
 pub type OrderNumber = u64;
@@ -18,6 +18,27 @@ pub struct Order {
     pub count: u32,
     /// How many are good, and on disk as such.
     pub passed: u32,
+    /// The boxes that its good cards are packed into; nothing where they are not counted.
+    pub boxes: Option<Boxes>,
+}
+
+/// The boxes of an order, as far as they are closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Boxes {
+    /// How many good cards fill one. As it was configured when the order began, and never zero.
+    pub size: u32,
+    /// How many are closed.
+    pub closed: u32,
+    /// How many cards were good when their box was closed, of all closed boxes.
+    pub packed: u32,
+}
+
+impl Boxes {
+    /// Boxes of this size, none of them closed; nothing where none are counted.
+    #[must_use]
+    pub fn of_size(size: Option<u32>) -> Option<Self> {
+        size.filter(|size| *size > 0).map(|size| Self { size, closed: 0, packed: 0 })
+    }
 }
 
 impl Order {

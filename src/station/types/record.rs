@@ -79,6 +79,42 @@ impl Attempt {
     }
 }
 
+/// A box that was closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ClosedBox {
+    /// Its number within its order, from 1.
+    pub number: u32,
+    /// How many good cards are in it.
+    pub cards: u32,
+    /// Why it was closed.
+    pub why: BoxEnd,
+    /// The attempt of the last card in it; nothing where it was closed at another time than right after that card's row.
+    pub last: Option<AttemptNumber>,
+}
+
+/// Why a box was closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum BoxEnd {
+    /// It is full.
+    Full,
+    /// Its order is complete.
+    OrderComplete,
+    /// Its order was stopped.
+    OrderStopped,
+}
+
+impl BoxEnd {
+    /// The word in the log; stable.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::OrderComplete => "order-complete",
+            Self::OrderStopped => "order-stopped",
+        }
+    }
+}
+
 /// One event of the flash log.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Entry {
@@ -146,6 +182,13 @@ pub enum Entry {
         /// The user who stopped the order.
         by: Who,
     },
+    /// The station closed a box of an order.
+    BoxClosed {
+        /// The order, as far as it has come.
+        order: Order,
+        /// The box.
+        closed: ClosedBox,
+    },
     /// The log was begun anew, and somebody says that this is right.
     LogConfirmed {
         /// The user who confirmed it.
@@ -183,6 +226,7 @@ impl Entry {
             Self::Rearmed { .. } => "rearmed",
             Self::OrderStarted { .. } => "order-started",
             Self::OrderStopped { .. } => "order-stopped",
+            Self::BoxClosed { .. } => "box-closed",
             Self::LogConfirmed { .. } => "log-confirmed",
             Self::StationStopped => "station-stopped",
             Self::AttemptChanged { .. } => "attempt-changed",
@@ -203,6 +247,7 @@ impl Entry {
             | Self::Rearmed { .. }
             | Self::OrderStarted { .. }
             | Self::OrderStopped { .. }
+            | Self::BoxClosed { .. }
             | Self::LogConfirmed { .. }
             | Self::StationStopped
             | Self::AttemptChanged { .. }

@@ -36,6 +36,8 @@ pub struct StationSettings {
     pub flash_present: bool,
     /// Read a card that holds its image already back and prove it, instead of writing it again.
     pub recheck_done: bool,
+    /// How many good cards fill a box, for orders that begin from now on; nothing where boxes are not counted.
+    pub box_size: Option<u32>,
 }
 
 /// A slot as configured.

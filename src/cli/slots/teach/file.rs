@@ -11,7 +11,7 @@ use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, Table, value};
 use super::lesson::Taught;
 use crate::config::{self, ConfigError, DEFAULT_STATE, ImageCheck, LOG_FILE};
 use crate::file::{self, directory_of};
-use crate::station::lamp::{Lamp, SlotLamp};
+use crate::station::lamp::{Lamp, OwnedLamp};
 use crate::station::port::Port;
 
 /// The image of a model that nobody named yet: no such file is there, so that `flashline check` asks for it.
@@ -83,11 +83,11 @@ impl ConfigFile {
     }
 
     /// The lamps of its slots, as far as they are lamps: `flashline check` says what is wrong with others.
-    pub(super) fn lamps(&self) -> Vec<SlotLamp> {
+    pub(super) fn lamps(&self) -> Vec<OwnedLamp> {
         let lamp = |table: &Table| {
             let keys = table.get("lamp")?.as_table_like()?;
             let lamp = Lamp::of_keys(|key| Some(keys.get(key)?.as_str()?.to_owned())).ok()?;
-            Some(SlotLamp { slot: name(table), lamp })
+            Some(OwnedLamp::of_slot(&name(table), lamp))
         };
         self.tables("slot").filter_map(lamp).collect()
     }
@@ -322,8 +322,8 @@ mod tests {
         let config = format!("{CONFIG}\n").replace("cards = \"blank\"\n", "[slot.lamp]\ngreen = \"thingm0\"\n");
         let (directory, text, ..) = taught(Some(&config), &[slot("A1", &[(&usb("1"), "a:1")]), slot("A2", &[(&usb("2"), "")])], None);
         let lamps = ConfigFile::read(&directory.path().join("config.toml")).expect("it can be read").lamps();
-        let lit: Vec<_> = lamps.iter().map(|lamp| (lamp.slot.as_str(), lamp.lamp.leds())).collect();
-        assert_eq!(lit, [("A1", vec![("green", "thingm0")])], "and is lit when the slot is taught");
+        let lit: Vec<_> = lamps.iter().map(|lamp| (lamp.owner.to_string(), lamp.lamp.leds())).collect();
+        assert_eq!(lit, [("slot A1".to_owned(), vec![("green", "thingm0")])], "and is lit when the slot is taught");
         let tables: toml::Table = text.parse().expect("it is TOML");
         let lamp = |index: usize| tables["slot"][index].get("lamp").is_some();
         assert!(lamp(0) && !lamp(1), "{text}");

@@ -3,26 +3,28 @@
 use crate::panel::lamps::led::LedClass;
 use crate::panel::lamps::light::Light;
 use crate::panel::lamps::writer::LampWriter;
-use crate::station::lamp::SlotLamp;
+use crate::station::lamp::{LampOwner, OwnedLamp};
 use crate::station::sign::OperatorAction;
 
 /// Every lamp there is. No station runs meanwhile; when this is dropped they say so again.
 #[derive(Debug)]
 pub(super) struct TaughtLamps<C: LedClass> {
-    lamps: Vec<(String, LampWriter<C>)>,
+    lamps: Vec<(LampOwner, LampWriter<C>)>,
 }
 
 impl<C: LedClass + Clone> TaughtLamps<C> {
-    pub(super) fn new(class: C, lamps: Vec<SlotLamp>) -> Self {
-        let writer =
-            |(place, SlotLamp { slot, lamp }): (usize, SlotLamp)| (slot, LampWriter::new(class.clone(), lamp, !place.is_multiple_of(2)));
+    pub(super) fn new(class: C, lamps: Vec<OwnedLamp>) -> Self {
+        let writer = |(place, OwnedLamp { owner, lamp }): (usize, OwnedLamp)| {
+            (owner, LampWriter::new(class.clone(), lamp, !place.is_multiple_of(2)))
+        };
         Self { lamps: lamps.into_iter().enumerate().map(writer).collect() }
     }
 
     /// Flickers at this slot and nowhere else. A light that is not there is passed over: the words on the terminal say the same.
     pub(super) fn light(&mut self, slot: Option<&str>) {
-        for (name, lamp) in &mut self.lamps {
-            let light = if slot == Some(name) { Light::of(OperatorAction::PutIn, true) } else { Light::Dark };
+        for (owner, lamp) in &mut self.lamps {
+            let is_asked_for = matches!(owner, LampOwner::Slot(name) if slot == Some(name));
+            let light = if is_asked_for { Light::of(OperatorAction::PutIn, true) } else { Light::Dark };
             let _said = lamp.show(light);
         }
     }
@@ -60,7 +62,7 @@ mod tests {
             fs::write(root.path().join(led).join("trigger"), "[none] pattern").expect("written");
             shown
         };
-        let lamp = |slot: &str, led: &str| SlotLamp { slot: slot.to_owned(), lamp: Lamp::One(led.to_owned()) };
+        let lamp = |slot: &str, led: &str| OwnedLamp::of_slot(slot, Lamp::One(led.to_owned()));
         let mut lamps = TaughtLamps::new(SysfsLeds::at(root.path()), vec![lamp("A1", "a"), lamp("A2", "b"), lamp("A3", "gone")]);
         lamps.light(Some("A1"));
         assert_eq!((shows("a"), shows("b")), ("1 40 1 0 0 40 0 0".into(), "0".into()));

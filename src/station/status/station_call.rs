@@ -1,0 +1,109 @@
+//! What the whole station asks for, seen from three metres: one lamp and one sound.
+
+use super::sign::{OperatorAction, Sign};
+use super::view::View;
+
+/// What a station asks for as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum StationCall {
+    /// Nobody is needed: cards are being written, or may be put in.
+    Well,
+    /// The operator is needed: a card waits to be taken out, or no slot takes a card.
+    Wanted,
+    /// The engineer is needed: the station has a fault, does not run, or a slot is out of service.
+    Fault,
+}
+
+impl StationCall {
+    /// Every one there is.
+    pub const ALL: [Self; 3] = [Self::Well, Self::Wanted, Self::Fault];
+
+    /// A word for programs; stable.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Well => "well",
+            Self::Wanted => "wanted",
+            Self::Fault => "fault",
+        }
+    }
+}
+
+impl View {
+    /// What the station asks for as a whole.
+    ///
+    /// A slot that takes no card (DISARMED, ORDER DONE) wants nobody as long as another one works: somebody decided so, and a lamp that is
+    /// always lit tells nothing. Where no slot takes a card, nothing happens any more until somebody comes. An empty slot wants nobody:
+    /// a station without work is well.
+    #[must_use]
+    pub fn call(&self) -> StationCall {
+        let is_fault = |call: OperatorAction, sign: &Sign| call == OperatorAction::StationFault || *sign == Sign::OutOfService;
+        if self.fault.is_some() || !self.faults.is_empty() || self.slots.iter().any(|slot| is_fault(slot.call, &slot.sign)) {
+            return StationCall::Fault;
+        }
+        let is_idle = !self.slots.is_empty() && self.slots.iter().all(|slot| slot.call == OperatorAction::Nothing);
+        if is_idle || self.slots.iter().any(|slot| slot.call.bin().is_some()) { StationCall::Wanted } else { StationCall::Well }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::station::status::sign::Hold;
+    use crate::station::status::view::SlotView;
+    use crate::station::types::outcome::{Failure, Pull, Refusal, StationFault};
+
+    fn view(signs: &[Sign]) -> View {
+        View { slots: signs.iter().cloned().map(SlotView::of).collect(), ..View::default() }
+    }
+
+    #[test]
+    fn somebody_is_wanted_while_a_card_waits_and_nobody_while_cards_are_written_or_slots_are_empty() {
+        let busy = [Sign::Preparing, Sign::Rechecking, Sign::Writing, Sign::ReadingBack, Sign::Finishing, Sign::Recording, Sign::Empty];
+        assert_eq!(view(&busy).call(), StationCall::Well);
+        assert_eq!(view(&[Sign::Empty, Sign::Empty]).call(), StationCall::Well);
+        let waiting = [
+            Sign::Passed,
+            Sign::PassedMapped,
+            Sign::Done,
+            Sign::DoneMapped,
+            Sign::Failed(Failure::Changed),
+            Sign::Refused(Refusal::Busy),
+            Sign::Pulled(Pull::Taken),
+            Sign::Held(Hold::SinceStart),
+            Sign::Interrupted,
+            Sign::Changed { sectors: 8 },
+        ];
+        for sign in waiting {
+            assert_eq!(view(&[&busy[..], std::slice::from_ref(&sign)].concat()).call(), StationCall::Wanted, "{sign:?}");
+        }
+    }
+
+    #[test]
+    fn a_slot_out_of_work_wants_nobody_until_no_slot_takes_a_card() {
+        let disarmed = Sign::Disarmed("disarmed by ann: bent contacts".to_owned());
+        let complete = Sign::OrderComplete { count: 50 };
+        for others in [Sign::Empty, Sign::Writing] {
+            assert_eq!(view(&[disarmed.clone(), complete.clone(), others]).call(), StationCall::Well);
+        }
+        assert_eq!(view(&[disarmed, complete]).call(), StationCall::Wanted);
+        assert_eq!(view(&[]).call(), StationCall::Well, "a station that has not read its configuration yet wants nobody");
+    }
+
+    #[test]
+    fn a_fault_of_the_station_comes_before_every_card_that_waits() {
+        let passed = || view(&[Sign::Passed, Sign::Writing]);
+        let faults = [
+            View { fault: Some("disk full".to_owned()), ..passed() },
+            View { faults: vec!["its staged copy is damaged".to_owned()], ..passed() },
+            view(&[Sign::Passed, Sign::OutOfService]),
+            passed().of_a_dead_station(),
+        ];
+        for view in faults {
+            assert_eq!(view.call(), StationCall::Fault, "{view:?}");
+        }
+        // A card that was spoilt by the station is not bad, and is taken out like any other.
+        let spoilt = Sign::StationFault(StationFault::Internal { message: "no memory".to_owned() });
+        assert_eq!(view(&[spoilt]).call(), StationCall::Wanted);
+    }
+}

@@ -1,0 +1,94 @@
+//! The bins that cards go to when they are taken out: what a factory calls them, and their colours.
+
+/// Where a card goes that is taken out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Bin {
+    /// Good cards.
+    Good,
+    /// Cards that are not bad: they are put in again, or somebody reads why.
+    NotBad,
+    /// Bad cards.
+    Bad,
+}
+
+impl Bin {
+    /// Every one there is.
+    pub const ALL: [Self; 3] = [Self::Good, Self::NotBad, Self::Bad];
+}
+
+/// A colour that a terminal can show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum BinColour {
+    /// Green: on a panel it means good, and no other bin has it.
+    Green,
+    /// Yellow; a kernel console shows it as orange.
+    Yellow,
+    /// Red.
+    Red,
+    /// Blue.
+    Blue,
+    /// Cyan.
+    Cyan,
+    /// Violet.
+    Violet,
+    /// White; a kernel console shows it as light grey.
+    White,
+}
+
+impl BinColour {
+    /// Every one there is.
+    pub const ALL: [Self; 7] = [Self::Green, Self::Yellow, Self::Red, Self::Blue, Self::Cyan, Self::Violet, Self::White];
+
+    /// The word in a configuration.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Green => "green",
+            Self::Yellow => "yellow",
+            Self::Red => "red",
+            Self::Blue => "blue",
+            Self::Cyan => "cyan",
+            Self::Violet => "violet",
+            Self::White => "white",
+        }
+    }
+}
+
+/// What a bin is called and what colour it has.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct BinLabel {
+    /// Its word; nothing where the panel says it in its language.
+    pub word: Option<String>,
+    /// Its colour.
+    pub colour: BinColour,
+}
+
+/// The three bins beside a station.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Bins {
+    /// For good cards.
+    pub good: BinLabel,
+    /// For cards that are not bad.
+    pub not_bad: BinLabel,
+    /// For bad cards.
+    pub bad: BinLabel,
+}
+
+impl Default for Bins {
+    fn default() -> Self {
+        let label = |colour| BinLabel { word: None, colour };
+        Self { good: label(BinColour::Green), not_bad: label(BinColour::Yellow), bad: label(BinColour::Red) }
+    }
+}
+
+impl Bins {
+    /// What this bin is called.
+    #[must_use]
+    pub fn of(&self, bin: Bin) -> &BinLabel {
+        match bin {
+            Bin::Good => &self.good,
+            Bin::NotBad => &self.not_bad,
+            Bin::Bad => &self.bad,
+        }
+    }
+}
