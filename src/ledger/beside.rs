@@ -83,7 +83,7 @@ mod cases {
                 fs::remove_file(name(&path, suffix)).expect("it is there");
             }
             let end = closed(1, Outcome::Passed(proof()));
-            assert_eq!(ledger.append(&end).expect_err("it would be lost").trouble, LogProblem::Moved, "{removed:?}");
+            assert_eq!(ledger.append(&end).expect_err("it would be lost").problem, LogProblem::Moved, "{removed:?}");
             ledger.reopen().expect("what stood in them is saved");
             ledger.append(&end).expect("an end");
             // As a station that is killed now leaves it.

@@ -1,6 +1,6 @@
 //! `flashline slots own-disks`: the disks of this PC, for `[[own_disk]]`.
 
-use crate::cli::{GOOD, WRONG, remark, say};
+use crate::cli::{GOOD, USAGE_OR_STATION, remark, say};
 use crate::station::card::Bus;
 use crate::watch::sysfs::Sysfs;
 
@@ -11,7 +11,7 @@ pub(super) fn run() -> u8 {
         Ok(names) => names,
         Err(error) => {
             remark(format_args!("the disks of this PC cannot be listed: {error}; run it again"));
-            return WRONG;
+            return USAGE_OR_STATION;
         }
     };
     for name in names {

@@ -60,7 +60,7 @@ fn view(sign: Sign) -> Option<View> {
 fn bell(speaker: &RamSpeaker, shown: &Shown, device: Option<&str>) -> StationBell {
     let shown = Arc::clone(shown);
     let bell = StationBell::spawn(speaker.clone(), move || shown.lock().expect("no test panics here").clone()).expect("a thread");
-    bell.turn_to(device.map(PathBuf::from));
+    bell.set_device(device.map(PathBuf::from));
     bell
 }
 
@@ -112,9 +112,9 @@ fn what_is_wanted_when_the_bell_comes_is_rung_for_and_without_a_bell_nothing_is(
     let running = bell(&speaker, &shown, None);
     a_while();
     assert_eq!(speaker.tones(), [0_u16; 0]);
-    running.turn_to(Some(PathBuf::from("spkr")));
+    running.set_device(Some(PathBuf::from("spkr")));
     wait_for("it is heard", || speaker.tones() == [1000] && speaker.is_silent());
-    running.turn_to(None);
+    running.set_device(None);
     show(&shown, None);
     a_while();
     assert_eq!(speaker.tones(), [1000]);

@@ -102,7 +102,7 @@ impl Light {
         match call {
             StationCall::Well => Self::Lit(Colour::Green, Rhythm::Steady),
             StationCall::Wanted => Self::Lit(Colour::Yellow, Rhythm::Double),
-            StationCall::Fault => Self::of(Call::StationFault, false),
+            StationCall::Fault => Self::of(OperatorAction::StationFault, false),
         }
     }
 
@@ -329,7 +329,7 @@ mod tests {
         let (one, three) = (lamp(&["led"]), lamp(&["green", "red", "blue"]));
         assert_eq!(drawn(Light::of_station(StationCall::Well), &three, false), "green =, red -, blue -");
         assert_eq!(drawn(Light::of_station(StationCall::Wanted), &three, false), "green -, red -, blue 200(200)200(1400)");
-        assert_eq!(drawn(Light::of_station(StationCall::Fault), &one, false), drawn(Light::of(Call::StationFault, false), &one, false));
+        assert_eq!(drawn(Light::of_station(StationCall::Fault), &one, false), drawn(Light::of(OperatorAction::StationFault, false), &one, false));
     }
 
     #[test]

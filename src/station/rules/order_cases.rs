@@ -360,7 +360,7 @@ fn a_card_that_counted_and_failed_later_counts_no_more_and_its_register_is_belie
 
 #[test]
 fn cards_that_share_one_register_count_each_where_two_of_them_are_in_slots_at_once() {
-    let mut bench = Bench::new(2, 4, Identified::ByCid);
+    let mut bench = Bench::new(2, 4, Identity::Cid);
     bench.are_twins = true;
     bench.order(3);
     for (card, slot) in [(0, 0), (1, 1), (2, 0)] {

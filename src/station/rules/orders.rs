@@ -3,7 +3,6 @@
 //! A card takes its place in the order when it is admitted. It gives the place back if it turns out not to be good, and only then another
 //! card gets it: if as many cards are under way as are still needed, further cards wait.
 
-use super::Station;
 use super::order_place::OrderPlace;
 use super::slot::{Phase, Slot};
 use super::{Effect, Station};

@@ -45,7 +45,7 @@ fn a_card_is_not_gone_because_this_process_cannot_look() {
     let mut seen = seen();
     fake.stick("sda", "1", 11);
     fake.mmc("mmcblk5", 5, "SD", 12);
-    seen.turn_to(BTreeSet::from([port("1"), fake.sysfs().port("mmcblk5").expect("it is there")]));
+    seen.set_ports(BTreeSet::from([port("1"), fake.sysfs().port("mmcblk5").expect("it is there")]));
     assert_eq!(names(&seen.look(&fake.sysfs(), Instant::now)).len(), 2);
     let away = fake.hide("block");
     assert_eq!(names(&seen.look(&fake.sysfs(), Instant::now)), [""; 0], "what cannot be seen may be there");
