@@ -133,7 +133,7 @@ impl Changed {
     }
 
     pub(crate) fn judged_by(self, wanted: &Wanted) -> Page {
-        inspect_medium(Rc::new(self), wanted)
+        inspect_medium(Rc::new(self), wanted).expect("the file can be read")
     }
 }
 
@@ -161,7 +161,7 @@ impl Medium for Changed {
 pub(crate) fn no(page: &Page, check: Check) -> String {
     let verdict = page.verdict(check).expect("every check has its verdict");
     assert_eq!(verdict.answer, Answer::No, "{check:?}: {:#?}", page.verdicts);
-    verdict.reasons.join("\n")
+    verdict.sentences().join("\n")
 }
 
 /// Refused for this alone.

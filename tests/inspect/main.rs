@@ -11,6 +11,7 @@ mod foreign;
 mod forge;
 mod hostile;
 mod loader_cases;
+mod medium;
 mod outcomes;
 mod seed;
 mod snapd;

@@ -323,7 +323,7 @@ impl Seed {
         image.boot.extend(self.tree());
         let words = [("snapd_recovery_mode", "install"), ("snapd_recovery_system", self.label.as_str())];
         image.boot.insert(Loader::Grub.environment().to_owned(), Loader::Grub.says(&words));
-        inspect_medium(Rc::new(image.image()), wanted)
+        inspect_medium(Rc::new(image.image()), wanted).expect("memory can be read")
     }
 
     fn judged18(&self, wanted: &Wanted) -> Page {
@@ -339,7 +339,7 @@ impl Seed {
         let mut bytes = Changed::of("uc18-pi").bytes(0, usize::try_from(WRITABLE).expect("small"));
         bytes.resize(bytes.len() + usize::try_from(TREE.length).expect("small"), 0);
         File::open(&file).and_then(|file| file.read_exact_at(&mut bytes[usize::try_from(WRITABLE).expect("small")..], 0)).expect("whole");
-        inspect_medium(Rc::new(bytes), wanted)
+        inspect_medium(Rc::new(bytes), wanted).expect("memory can be read")
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::raspberry::Made;
+use crate::image::inspect::codes::{VerdictCode, VerdictReason};
 use crate::image::inspect::gadget::Gadget;
 use crate::image::inspect::readers::files::Files;
 use crate::image::inspect::readers::squashfs::{Entry, Squashfs};
@@ -50,7 +51,7 @@ pub(in crate::image::inspect) struct Compared {
     /// Copies that are their originals.
     pub(in crate::image::inspect) equal: usize,
     /// Copies that are not, or are missing.
-    pub(in crate::image::inspect) different: Vec<String>,
+    pub(in crate::image::inspect) different: Vec<VerdictReason>,
     /// Files on the boot partition that no snap has.
     pub(in crate::image::inspect) foreign: Vec<String>,
     /// What is held to nothing, and on the list of what is allowed.
@@ -72,7 +73,8 @@ impl Compared {
         let more = names.len().saturating_sub(MOST_NAMED);
         names.truncate(MOST_NAMED);
         let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
-        self.different.push(format!("{}{rest}: {why}; only `allow` takes it on trust, by that name", names.join(", ")));
+        self.different
+            .push(VerdictCode::NoOriginal.with(format!("{}{rest}: {why}; only `allow` takes it on trust, by that name", names.join(", "))));
     }
 
     /// The words for those that nobody takes on trust.

@@ -9,6 +9,7 @@ use super::command_line::{self, Described, GadgetFiles, MenuWords};
 use super::comparison::{Compared, Expected, LARGEST_TEXT, Original, Originals};
 use super::loader::Loader;
 use super::{menu, published};
+use crate::image::inspect::codes::VerdictCode;
 use crate::image::inspect::gadget::Gadget;
 use crate::image::inspect::readers::files::Files;
 use crate::image::inspect::readers::listing::Node;
@@ -70,7 +71,11 @@ impl Compared {
                         .to_owned(),
                 );
             } else if loader.is_some() {
-                self.different.push(format!("{path} is missing on {}: {} reads it to know what to start", boot.label, which.name()));
+                self.different.push(VerdictCode::BootFileMissing.with(format!(
+                    "{path} is missing on {}: {} reads it to know what to start",
+                    boot.label,
+                    which.name()
+                )));
             }
             Ok(None)
         };
@@ -125,13 +130,13 @@ impl Compared {
     }
 
     fn whole<T>(&mut self, path: &str, read: Result<T, String>) -> Option<T> {
-        read.map_err(|why| self.different.push(format!("{path} {why}"))).ok()
+        read.map_err(|why| self.different.push(VerdictCode::EnvironmentDamaged.with(format!("{path} {why}")))).ok()
     }
 
     fn grub_config(&mut self, originals: &mut Originals<'_, '_>, boot: &Files, config: &[u8]) -> Result<(), Trouble> {
         match of_gadget(originals, "grub.conf")? {
             Some(original) if config == original => self.equal += 1,
-            Some(_) => self.different.push(format!("{GRUB_CONFIG} differs from the gadget's grub.conf")),
+            Some(_) => self.different.push(VerdictCode::BootFileDiffers.with(format!("{GRUB_CONFIG} differs from the gadget's grub.conf"))),
             None => {
                 let why = no_original(originals, "grub.conf");
                 self.held_to_nothing(originals.allowed, boot, vec![GRUB_CONFIG.to_owned()], &why);
@@ -184,14 +189,23 @@ impl Compared {
         self.strays(path, of_snaps, &["snap_kernel", "snap_core", "snap_menuentry"]);
         match original {
             Err(why) => self.held_to_nothing(originals.allowed, boot, vec![path.to_owned()], &why),
-            Ok((_, length)) if length != bytes.len() => self
-                .different
-                .push(format!("{path} is {} bytes long, and the gadget's uboot.conf {length}: U-Boot reads no other length", bytes.len())),
+            Ok((_, length)) if length != bytes.len() => {
+                self.different.push(VerdictCode::EnvironmentDamaged.with(format!(
+                    "{path} is {} bytes long, and the gadget's uboot.conf {length}: U-Boot reads no other length",
+                    bytes.len()
+                )));
+            }
             Ok((original, _)) if original.has_flag != found.has_flag => {
-                self.different.push(format!("{path} has another header than the gadget's uboot.conf: U-Boot takes it for damaged"));
+                self.different.push(
+                    VerdictCode::EnvironmentDamaged
+                        .with(format!("{path} has another header than the gadget's uboot.conf: U-Boot takes it for damaged")),
+                );
             }
             Ok((original, _)) if others(&original.variables) == others(&found.variables) => self.equal += 1,
-            Ok(_) => self.different.push(format!("{path} differs from the gadget's uboot.conf in more than the names of snaps")),
+            Ok(_) => self.different.push(
+                VerdictCode::EnvironmentDiffers
+                    .with(format!("{path} differs from the gadget's uboot.conf in more than the names of snaps")),
+            ),
         }
         Ok(())
     }
@@ -199,12 +213,17 @@ impl Compared {
     /// One that snapd made from nothing, in U-Boot's form.
     fn made(&mut self, path: &str, bytes: &[u8], has_flag: bool, label: &str, must_name_mode: bool) {
         if bytes.len() != UBOOT_LENGTH {
-            self.different.push(format!("{path} is {} bytes long, where snapd makes {UBOOT_LENGTH}", bytes.len()));
+            self.different.push(
+                VerdictCode::EnvironmentDamaged.with(format!("{path} is {} bytes long, where snapd makes {UBOOT_LENGTH}", bytes.len())),
+            );
             return;
         }
         let Some(found) = self.whole(path, uboot(bytes)) else { return };
         if found.has_flag != has_flag {
-            self.different.push(format!("{path} has another header than the gadget asks for: the boot loader takes it for damaged"));
+            self.different.push(
+                VerdictCode::EnvironmentDamaged
+                    .with(format!("{path} has another header than the gadget asks for: the boot loader takes it for damaged")),
+            );
         }
         self.recovery(path, &found.variables, label, must_name_mode);
     }
@@ -215,14 +234,20 @@ impl Compared {
         match variables.get("snapd_recovery_mode").map_or("", String::as_str) {
             INSTALL => {}
             "" if !must_name_mode => {}
-            "" => self.different.push(format!("{path} does not say snapd_recovery_mode, so that nothing starts")),
+            "" => self
+                .different
+                .push(VerdictCode::EnvironmentDiffers.with(format!("{path} does not say snapd_recovery_mode, so that nothing starts"))),
             other => {
-                self.different.push(format!("{path} names {other:?} as snapd_recovery_mode, and a fresh image begins with {INSTALL:?}"));
+                self.different.push(
+                    VerdictCode::EnvironmentDiffers
+                        .with(format!("{path} names {other:?} as snapd_recovery_mode, and a fresh image begins with {INSTALL:?}")),
+                );
             }
         }
         let flags = variables.get("snapd_boot_flags").map_or("", String::as_str);
         for flag in flags.split(',').filter(|flag| !flag.is_empty() && !FLAGS.contains(flag)) {
-            self.different.push(format!("{path} sets the boot flag {flag:?}, which snapd does not know"));
+            self.different
+                .push(VerdictCode::EnvironmentDiffers.with(format!("{path} sets the boot flag {flag:?}, which snapd does not know")));
         }
         self.strays(path, variables, &["snapd_recovery_system", "snapd_recovery_mode", "snapd_boot_flags"]);
     }
@@ -250,7 +275,7 @@ impl Compared {
         };
         let files = GadgetFiles { extra: of_gadget(originals, "cmdline.extra")?, full: of_gadget(originals, "cmdline.full")? };
         if let Some(words) = Described::by(gadget, &files, originals.is_dangerous).objection(menu, extra, full) {
-            self.different.push(format!("{path} {words}"));
+            self.different.push(VerdictCode::CommandLineDiffers.with(format!("{path} {words}")));
         }
         Ok(())
     }
@@ -259,8 +284,10 @@ impl Compared {
         for (name, value) in wanted {
             match variables.get(*name) {
                 Some(found) if found == value => {}
-                Some(found) => self.different.push(format!("{path} names {found:?} as {name}, and the seed's is {value:?}")),
-                None => self.different.push(format!("{path} does not say {name}")),
+                Some(found) => self
+                    .different
+                    .push(VerdictCode::EnvironmentDiffers.with(format!("{path} names {found:?} as {name}, and the seed's is {value:?}"))),
+                None => self.different.push(VerdictCode::EnvironmentDiffers.with(format!("{path} does not say {name}"))),
             }
         }
     }
@@ -272,7 +299,8 @@ impl Compared {
             // Also an empty one, where snapd does not know the name: what a menu set before is taken from it.
             let is_told = !value.is_empty() || !name.starts_with("snap");
             if is_told && !known.contains(&name.as_str()) {
-                self.different.push(format!("{path} sets {name} to {value:?}, which no fresh image does"));
+                self.different
+                    .push(VerdictCode::EnvironmentDiffers.with(format!("{path} sets {name} to {value:?}, which no fresh image does")));
             }
         }
     }

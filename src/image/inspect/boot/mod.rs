@@ -11,6 +11,7 @@ mod raspberry;
 
 use std::collections::BTreeSet;
 
+use super::codes::VerdictCode;
 use super::gadget::{Gadget, NumberPlace, Structure};
 use super::readers::contents::Contents;
 use super::readers::files::Files;
@@ -45,7 +46,7 @@ struct RawFile<'g> {
 pub(super) fn compare(mut originals: Originals<'_, '_>) -> Compared {
     let mut compared = Compared::default();
     if let Err(error) = compared.all(&mut originals) {
-        compared.different.push(format!("the boot files cannot be compared: {}", error.words()));
+        compared.different.push(VerdictCode::BootNotCompared.with(format!("the boot files cannot be compared: {}", error.words())));
     }
     compared
 }
@@ -67,7 +68,8 @@ impl Compared {
         }
         let Some(boot) = originals.boot else {
             // What cannot be read here may well be read by what boots.
-            self.different.push("there is no boot partition whose files can be read, so nobody knows what boots".to_owned());
+            self.different
+                .push(VerdictCode::NoBootPartition.with("there is no boot partition whose files can be read, so nobody knows what boots"));
             return Ok(());
         };
         let mut expected = Expected::default();
@@ -118,15 +120,20 @@ impl Compared {
             match difference(snap, &file, &mut originals.image.part(at, file.length), &is_number)? {
                 None => self.equal += 1,
                 Some(place) => {
-                    self.different.push(format!("the boot code at byte {at} differs from the gadget's {image}, from byte {place} on"));
+                    self.different.push(
+                        VerdictCode::BootCodeDiffers
+                            .with(format!("the boot code at byte {at} differs from the gadget's {image}, from byte {place} on")),
+                    );
                 }
             }
         }
         for (at, number) in &numbers {
             let mut found = [0; 4];
             if originals.image.read_exact_at(*at, &mut found).is_err() || found != *number {
-                self.different
-                    .push(format!("the boot code leads elsewhere than to the gadget's: the block number at byte {at} is another"));
+                self.different.push(
+                    VerdictCode::BootCodeDiffers
+                        .with(format!("the boot code leads elsewhere than to the gadget's: the block number at byte {at} is another")),
+                );
             }
         }
         Ok(())
@@ -160,7 +167,8 @@ impl Compared {
             for content in &structure.content {
                 let Some(image) = content.image.as_deref() else { continue };
                 let Some(Inode::File(file)) = snap.find(image)? else {
-                    self.different.push(format!("the gadget speaks of {image}, which it does not have"));
+                    self.different
+                        .push(VerdictCode::GadgetFileMissing.with(format!("the gadget speaks of {image}, which it does not have")));
                     continue;
                 };
                 let begin = content.begin(end);
@@ -208,7 +216,8 @@ impl Compared {
             if let Ok(snap) = &mut originals.gadget {
                 let found = place(snap, source, target, expected, Original::Gadget)?;
                 if !found {
-                    self.different.push(format!("the gadget speaks of {source}, which it does not have"));
+                    self.different
+                        .push(VerdictCode::GadgetFileMissing.with(format!("the gadget speaks of {source}, which it does not have")));
                 }
             }
         }
@@ -277,12 +286,15 @@ impl Compared {
 
     fn made_of(&mut self, boot: &Files, path: &str, of: &str, made: &Made) -> Result<(), Trouble> {
         if !matches!(boot.node(path), Some(Node::File { .. })) {
-            self.different.push(format!("{path} is missing on {}: snapd makes it from {of} in the gadget snap", boot.label));
+            self.different.push(
+                VerdictCode::BootFileMissing
+                    .with(format!("{path} is missing on {}: snapd makes it from {of} in the gadget snap", boot.label)),
+            );
             return Ok(());
         }
         match made.difference(&boot.read(path, LARGEST_TEXT)?) {
             None => self.equal += 1,
-            Some(words) => self.different.push(format!("{path} {words}")),
+            Some(words) => self.different.push(VerdictCode::BootFileDiffers.with(format!("{path} {words}"))),
         }
         Ok(())
     }
@@ -297,7 +309,9 @@ impl Compared {
         let Ok(snap) = snap else { return Ok(()) };
         let Inode::File(file) = snap.node(entry)? else { return Ok(()) };
         if !matches!(boot.node(path), Some(Node::File { .. })) {
-            self.different.push(format!("{path} is missing on {}: it is {inside} of the {whose} snap", boot.label));
+            self.different.push(
+                VerdictCode::BootFileMissing.with(format!("{path} is missing on {}: it is {inside} of the {whose} snap", boot.label)),
+            );
             return Ok(());
         }
         let mut copy = boot.open_file(path)?;
@@ -307,7 +321,9 @@ impl Compared {
         };
         drop(copy);
         let words = told(snap, &file, boot, path)?.map(|words| format!(": it {words}")).unwrap_or_default();
-        self.different.push(format!("{path} differs from {inside} in the {whose} snap, from byte {place} on{words}"));
+        self.different.push(
+            VerdictCode::BootFileDiffers.with(format!("{path} differs from {inside} in the {whose} snap, from byte {place} on{words}")),
+        );
         Ok(())
     }
 }

@@ -7,6 +7,7 @@ use std::iter;
 use std::ops::Range;
 
 use crate::image::inspect::boot::published::{BOOT_CODE, is_of_libparted};
+use crate::image::inspect::codes::{VerdictCode, VerdictReason};
 use crate::image::inspect::gadget::{Gadget, Structure};
 use crate::image::inspect::readers::files::{Files, System};
 use crate::image::inspect::readers::table::{Kind, Partition, Table};
@@ -23,8 +24,8 @@ const CHUNK: u64 = 64 * KIB;
 /// What was found.
 #[derive(Debug, Default)]
 pub(super) struct Strangers {
-    /// What nothing accounts for, as sentences.
-    pub(super) foreign: Vec<String>,
+    /// What nothing accounts for.
+    pub(super) foreign: Vec<VerdictReason>,
     /// What is taken on trust.
     pub(super) uncovered: Vec<String>,
 }
@@ -85,7 +86,9 @@ pub(super) fn look(around: &Around<'_>) -> Result<Strangers, Trouble> {
             Some(_) if around.allowed.partition(number) => {
                 found.uncovered.push(format!("{word} ({named:?}), which is allowed by configuration"));
             }
-            Some(words) => found.foreign.push(format!("{words}; `allow` takes it on trust as {word:?}")),
+            Some(words) => {
+                found.foreign.push(VerdictCode::PartitionNotSigned.with(format!("{words}; `allow` takes it on trust as {word:?}")));
+            }
         }
     }
     gaps(around, &held, &mut found)?;
@@ -132,9 +135,9 @@ fn gaps(around: &Around<'_>, held: &[Range<u64>], found: &mut Strangers) -> Resu
     let more = strange.len().saturating_sub(MOST_GAPS);
     strange.truncate(MOST_GAPS);
     let trust = "`allow` takes all such bytes on trust as \"gaps\"";
-    found.foreign.extend(strange.into_iter().map(|words| format!("{words}; {trust}")));
+    found.foreign.extend(strange.into_iter().map(|words| VerdictCode::GapNotSigned.with(format!("{words}; {trust}"))));
     if more > 0 {
-        found.foreign.push(format!("{more} more such places; {trust}"));
+        found.foreign.push(VerdictCode::GapNotSigned.with(format!("{more} more such places; {trust}")));
     }
     Ok(())
 }
