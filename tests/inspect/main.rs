@@ -16,3 +16,4 @@ mod outcomes;
 mod seed;
 mod snapd;
 mod snapmaker;
+mod unwritten;

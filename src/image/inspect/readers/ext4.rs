@@ -1,7 +1,7 @@
 //! ext4, through `ext4-view`, which reads it without mounting and checks its checksums.
 //!
 //! The reader trusts the superblock for the size of its own buffers, and a symbolic link for the length of its target; both are
-//! looked at here before it sees them.
+//! looked at here before it sees them. Files that it does not read as a device does are refused (`unwritten`).
 
 use std::io;
 
@@ -10,6 +10,7 @@ use ext4_view::{Ext4Error, Ext4Read, File, FileType, Metadata, Path};
 use super::contents::Contents;
 use super::listing::{Listing, Node, join, list};
 use super::small_inodes::{self, Enlarged};
+use super::unwritten;
 use super::window::Window;
 use crate::image::inspect::trouble::Trouble;
 use crate::station::units::to_u64;
@@ -42,6 +43,7 @@ impl Ext4 {
         let reader: Box<dyn Ext4Read> =
             if small_inodes::are_in(&superblock) { Box::new(Enlarged::new(partition, &superblock)?) } else { Box::new(partition.clone()) };
         let fs = ext4_view::Ext4::load(reader).map_err(trouble)?;
+        unwritten::refuse(partition, &superblock)?;
         Ok(Self { fs, length: partition.length() })
     }
 
