@@ -16,9 +16,9 @@ use std::rc::Rc;
 
 use super::filesystem::{self, Alone};
 use super::look::{self, Ended, LookError};
+use super::read_error::ReadError;
 use super::readers::table::{EXTENDED, GPT_BLOCKS, MBR_BLOCK, PROTECTIVE, sound_copy};
 use super::readers::window::{FileMedium, Medium, Window};
-use super::trouble::Trouble;
 use crate::image::foreign::{self, FOOTER, HEAD};
 use crate::image::packing::Opened;
 use crate::image::{ImageError, Staged};
@@ -85,7 +85,7 @@ pub fn look(staged: &Staged, meant: Contents) -> Result<Vec<String>, ImageError>
     }
 }
 
-fn judge(image: &Window, is_zero: bool, meant: Contents) -> Result<Result<Vec<String>, No>, Trouble> {
+fn judge(image: &Window, is_zero: bool, meant: Contents) -> Result<Result<Vec<String>, No>, ReadError> {
     let head = some(image, 0, HEAD)?;
     let foreign = if let Ok(footer) = some(image, image.length().saturating_sub(to_u64(FOOTER)), to_u64(FOOTER))?.try_into() {
         foreign::by_footer(&footer, image.length())
@@ -137,14 +137,14 @@ fn judge(image: &Window, is_zero: bool, meant: Contents) -> Result<Result<Vec<St
 }
 
 /// As much as there is.
-fn some(image: &Window, at: u64, length: u64) -> Result<Vec<u8>, Trouble> {
+fn some(image: &Window, at: u64, length: u64) -> Result<Vec<u8>, ReadError> {
     let mut bytes = vec![0; to_usize(length.min(image.length().saturating_sub(at)))];
     image.read_exact_at(at, &mut bytes)?;
     Ok(bytes)
 }
 
 /// Whether it has a partition table that is whole.
-fn table(image: &Window, head: &[u8], alone: Option<&Alone>, warnings: &mut Vec<String>) -> Result<Result<bool, No>, Trouble> {
+fn table(image: &Window, head: &[u8], alone: Option<&Alone>, warnings: &mut Vec<String>) -> Result<Result<bool, No>, ReadError> {
     let gpt = GPT_BLOCKS.into_iter().find(|block| head.get(to_usize(*block)..).is_some_and(|rest| rest.starts_with(b"EFI PART")));
     let mut of_another_kind = |name: &str| {
         warnings.push(format!("its partition table is of another kind ({name}), which is not read here: nobody knows whether it is whole"));
@@ -250,7 +250,7 @@ impl Entry {
 
 /// Follows the chain of an extended partition that begins at byte `first`, which lies in the image: in each link a partition, counted from
 /// that link, and the next link, counted from the first.
-fn logical(image: &Window, first: u64) -> Result<Result<(), String>, Trouble> {
+fn logical(image: &Window, first: u64) -> Result<Result<(), String>, ReadError> {
     let mut at = first;
     for _ in 0..MOST_LOGICAL {
         let link = some(image, at, MBR_BLOCK)?;
@@ -270,8 +270,8 @@ fn logical(image: &Window, first: u64) -> Result<Result<(), String>, Trouble> {
     Ok(Err("the chain of its logical partitions leads in circles".to_owned()))
 }
 
-fn gpt_table(image: &Window, block: u64, warnings: &mut Vec<String>) -> Result<Result<bool, No>, Trouble> {
-    let damaged = |what: &str, trouble: Trouble| Ok(Err(No::Damaged(format!("{what}: {}", trouble.words()))));
+fn gpt_table(image: &Window, block: u64, warnings: &mut Vec<String>) -> Result<Result<bool, No>, ReadError> {
+    let damaged = |what: &str, trouble: ReadError| Ok(Err(No::Damaged(format!("{what}: {}", trouble.words()))));
     let (header, entries) = match sound_copy(image, block, block) {
         Ok((header, entries, _)) => (header, entries),
         Err(trouble) => return damaged("its GPT", trouble),

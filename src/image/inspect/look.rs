@@ -11,7 +11,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::quiet;
+use super::panics;
 use super::readers::window::{Medium, Reading, Window};
 use crate::station::units::MIB;
 
@@ -71,8 +71,8 @@ pub(super) fn within<T: Send + 'static>(
     let reading = Arc::new(Reading::default());
     let (shared, began) = (Arc::clone(&reading), Instant::now());
     let (sender, receiver) = mpsc::sync_channel(1);
-    quiet::when_a_reader_gives_up();
-    let spawned = thread::Builder::new().name(quiet::THREAD.to_owned()).spawn(move || {
+    panics::hide_those_of_readers();
+    let spawned = thread::Builder::new().name(panics::THREAD.to_owned()).spawn(move || {
         let found = what(&Window::whole_until(medium(), Some(began + time), shared));
         // Nobody waits any more where it took too long; with its next read it ends by itself.
         let _late = sender.send(found);

@@ -21,11 +21,11 @@ mod filesystem;
 mod gadget;
 mod look;
 pub mod page;
-mod quiet;
+mod panics;
+mod read_error;
 mod readers;
 mod seed;
 mod snap;
-mod trouble;
 mod verdict;
 
 use std::rc::Rc;
@@ -40,8 +40,8 @@ use codes::VerdictCode;
 use look::Ended;
 pub use look::LookError;
 use page::Page;
+pub use read_error::ReadError;
 pub use readers::{table, window};
-pub use trouble::Trouble;
 use window::{FileMedium, Medium};
 
 /// What an image is held to.
@@ -93,11 +93,11 @@ pub mod fuzzing {
     use std::rc::Rc;
 
     use super::{seed, snap};
+    use crate::image::inspect::read_error::ReadError;
     use crate::image::inspect::readers::contents::Contents;
     use crate::image::inspect::readers::squashfs::{Inode, Squashfs};
     use crate::image::inspect::readers::table;
     use crate::image::inspect::readers::window::Window;
-    use crate::image::inspect::trouble::Trouble;
 
     /// Is there a partition table that can be relied on?
     #[must_use]
@@ -117,7 +117,7 @@ pub mod fuzzing {
         through(Window::whole(Rc::new(bytes))).is_ok()
     }
 
-    fn through(window: Window) -> Result<(), Trouble> {
+    fn through(window: Window) -> Result<(), ReadError> {
         let contents: Box<dyn Contents> = Box::new(window);
         let mut snap = Squashfs::open(contents)?;
         let described = snap::describe(&mut snap).map(drop);

@@ -109,7 +109,7 @@ impl Verdict {
 
 /// A partition and what is in it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Partition {
+pub struct FoundPartition {
     /// As the table has it.
     #[serde(flatten)]
     pub entry: table::Partition,
@@ -123,7 +123,7 @@ pub struct Partition {
 
 /// The model inside.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Model {
+pub struct FoundModel {
     /// The account that makes the device.
     pub brand: String,
     /// Its name.
@@ -154,7 +154,7 @@ pub struct Model {
 
 /// A snap in the seed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Snap {
+pub struct FoundSnap {
     /// Its file in the seed.
     pub file: String,
     /// By its declaration; by itself where there is none.
@@ -190,13 +190,13 @@ pub struct Page {
     /// `mbr` or `gpt`.
     pub table: Option<table::Kind>,
     /// In the order of the card.
-    pub partitions: Vec<Partition>,
+    pub partitions: Vec<FoundPartition>,
     /// Where the seed is.
     pub seed: Option<String>,
     /// The model inside, if there is exactly one.
-    pub model: Option<Model>,
+    pub model: Option<FoundModel>,
     /// The snaps of the seed.
-    pub snaps: Vec<Snap>,
+    pub snaps: Vec<FoundSnap>,
     /// One for every [`Check`], in its order.
     pub verdicts: Vec<Verdict>,
     /// What no check covers, in words.

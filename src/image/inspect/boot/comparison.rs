@@ -6,12 +6,12 @@ use std::ops::Range;
 use super::raspberry::Made;
 use crate::image::inspect::codes::{VerdictCode, VerdictReason};
 use crate::image::inspect::gadget::Gadget;
+use crate::image::inspect::read_error::ReadError;
 use crate::image::inspect::readers::files::Files;
 use crate::image::inspect::readers::squashfs::{Entry, Squashfs};
 use crate::image::inspect::readers::table::Table;
 use crate::image::inspect::readers::window::Window;
 use crate::image::inspect::seed::Seed;
-use crate::image::inspect::trouble::Trouble;
 use crate::station::allowed::{Allowed, named_on_fat};
 use crate::station::units::KIB;
 
@@ -34,12 +34,12 @@ pub(in crate::image::inspect) struct Originals<'a, 'f> {
     /// The kernel's file in the seed, and the base's or core's.
     pub(in crate::image::inspect) kernel_file: &'a str,
     pub(in crate::image::inspect) base_file: &'a str,
-    pub(in crate::image::inspect) kernel: Result<Squashfs<'f>, Trouble>,
-    pub(in crate::image::inspect) gadget: Result<Squashfs<'f>, Trouble>,
+    pub(in crate::image::inspect) kernel: Result<Squashfs<'f>, ReadError>,
+    pub(in crate::image::inspect) gadget: Result<Squashfs<'f>, ReadError>,
     /// The one whose bytes somebody published, since Ubuntu Core 18.
-    pub(in crate::image::inspect) snapd: Option<Result<Squashfs<'f>, Trouble>>,
+    pub(in crate::image::inspect) snapd: Option<Result<Squashfs<'f>, ReadError>>,
     /// What is described in it.
-    pub(in crate::image::inspect) gadget_yaml: Result<&'a Gadget, &'a Trouble>,
+    pub(in crate::image::inspect) gadget_yaml: Result<&'a Gadget, &'a ReadError>,
     /// The model's grade is dangerous, for which a gadget may give the kernel words that others do not get.
     pub(in crate::image::inspect) is_dangerous: bool,
     pub(in crate::image::inspect) allowed: &'a Allowed,
@@ -65,7 +65,7 @@ pub(in crate::image::inspect) struct Compared {
 impl Compared {
     /// Files that boot, or tell what boots, and have no original here that they could be compared with: refused, unless somebody takes
     /// them on trust by name.
-    pub(super) fn held_to_nothing(&mut self, allowed: &Allowed, boot: &Files, paths: Vec<String>, why: &str) {
+    pub(super) fn refuse_unless_allowed(&mut self, allowed: &Allowed, boot: &Files, paths: Vec<String>, why: &str) {
         let mut names = self.doubtful(allowed, boot, paths);
         if names.is_empty() {
             return;
@@ -105,10 +105,12 @@ pub(super) struct Expected {
 }
 
 impl Expected {
-    pub(super) fn insert(&mut self, path: String, original: Original) -> Result<(), Trouble> {
+    pub(super) fn insert(&mut self, path: String, original: Original) -> Result<(), ReadError> {
         self.filled += 1;
         if self.filled > MOST_EXPECTED {
-            return Err(Trouble::Broken(format!("the gadget puts more than {MOST_EXPECTED} files on the boot partition, which none does")));
+            return Err(ReadError::Broken(format!(
+                "the gadget puts more than {MOST_EXPECTED} files on the boot partition, which none does"
+            )));
         }
         self.files.insert(path, original);
         Ok(())

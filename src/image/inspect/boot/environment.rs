@@ -11,10 +11,10 @@ use super::loader::Loader;
 use super::{menu, published};
 use crate::image::inspect::codes::VerdictCode;
 use crate::image::inspect::gadget::Gadget;
+use crate::image::inspect::read_error::ReadError;
 use crate::image::inspect::readers::files::Files;
 use crate::image::inspect::readers::listing::Node;
 use crate::image::inspect::readers::squashfs::Inode;
-use crate::image::inspect::trouble::Trouble;
 
 /// GRUB's menu.
 const GRUB_CONFIG: &str = "efi/ubuntu/grub.cfg";
@@ -49,12 +49,12 @@ impl Compared {
         loader: Option<Loader>,
         boot: &Files,
         expected: &mut Expected,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), ReadError> {
         if gadget.is_some() && loader.is_none() {
             self.uncovered.push("the environment of the gadget's boot loader, which is neither GRUB nor U-Boot nor piboot".to_owned());
         }
         let has_state_partition = originals.seed.label.is_some() && gadget.is_some_and(Gadget::has_boot_state_partition);
-        let mut found = |which: Loader, path: &str| -> Result<Option<Vec<u8>>, Trouble> {
+        let mut found = |which: Loader, path: &str| -> Result<Option<Vec<u8>>, ReadError> {
             if loader.is_some_and(|loader| loader != which) {
                 return Ok(None);
             }
@@ -90,7 +90,7 @@ impl Compared {
                 let wanted = [("snap_kernel", originals.kernel_file), ("snap_core", originals.base_file)];
                 if let Some(variables) = grubenv.and_then(|bytes| self.whole("efi/ubuntu/grubenv", grub(&bytes))) {
                     self.names("efi/ubuntu/grubenv", &variables, &wanted);
-                    self.strays("efi/ubuntu/grubenv", &variables, &["snap_kernel", "snap_core", "snap_menuentry"]);
+                    self.unexpected("efi/ubuntu/grubenv", &variables, &["snap_kernel", "snap_core", "snap_menuentry"]);
                 }
                 if let Some(bytes) = uboot {
                     self.uboot_env(originals, boot, &bytes, &wanted)?;
@@ -133,20 +133,20 @@ impl Compared {
         read.map_err(|why| self.different.push(VerdictCode::EnvironmentDamaged.with(format!("{path} {why}")))).ok()
     }
 
-    fn grub_config(&mut self, originals: &mut Originals<'_, '_>, boot: &Files, config: &[u8]) -> Result<(), Trouble> {
+    fn grub_config(&mut self, originals: &mut Originals<'_, '_>, boot: &Files, config: &[u8]) -> Result<(), ReadError> {
         match of_gadget(originals, "grub.conf")? {
             Some(original) if config == original => self.equal += 1,
             Some(_) => self.different.push(VerdictCode::BootFileDiffers.with(format!("{GRUB_CONFIG} differs from the gadget's grub.conf"))),
             None => {
                 let why = no_original(originals, "grub.conf");
-                self.held_to_nothing(originals.allowed, boot, vec![GRUB_CONFIG.to_owned()], &why);
+                self.refuse_unless_allowed(originals.allowed, boot, vec![GRUB_CONFIG.to_owned()], &why);
             }
         }
         Ok(())
     }
 
     /// Since Ubuntu Core 20 the menu is snapd's own.
-    fn seed_menu(&mut self, originals: &mut Originals<'_, '_>, boot: &Files, config: &[u8]) -> Result<(), Trouble> {
+    fn seed_menu(&mut self, originals: &mut Originals<'_, '_>, boot: &Files, config: &[u8]) -> Result<(), ReadError> {
         if published::is_menu(config) {
             self.equal += 1;
             return Ok(());
@@ -164,12 +164,18 @@ impl Compared {
             }
             None => "it is no menu known here, and there is no proven snapd in the image that could carry it".to_owned(),
         };
-        self.held_to_nothing(originals.allowed, boot, vec![GRUB_CONFIG.to_owned()], &why);
+        self.refuse_unless_allowed(originals.allowed, boot, vec![GRUB_CONFIG.to_owned()], &why);
         Ok(())
     }
 
     /// Of Ubuntu Core 16 and 18: the gadget's, with the names of two snaps.
-    fn uboot_env(&mut self, originals: &mut Originals<'_, '_>, boot: &Files, bytes: &[u8], wanted: &[(&str, &str)]) -> Result<(), Trouble> {
+    fn uboot_env(
+        &mut self,
+        originals: &mut Originals<'_, '_>,
+        boot: &Files,
+        bytes: &[u8],
+        wanted: &[(&str, &str)],
+    ) -> Result<(), ReadError> {
         let path = "uboot.env";
         let Some(found) = self.whole(path, uboot(bytes)) else { return Ok(()) };
         self.names(path, &found.variables, wanted);
@@ -186,9 +192,9 @@ impl Compared {
             let is_set_by_snapd = matches!(name.as_str(), "snap_mode" | "snap_try_core" | "snap_try_kernel");
             name.starts_with("snap_") && (is_set_by_snapd || own.is_none_or(|own| own.get(*name) != Some(*value)))
         });
-        self.strays(path, of_snaps, &["snap_kernel", "snap_core", "snap_menuentry"]);
+        self.unexpected(path, of_snaps, &["snap_kernel", "snap_core", "snap_menuentry"]);
         match original {
-            Err(why) => self.held_to_nothing(originals.allowed, boot, vec![path.to_owned()], &why),
+            Err(why) => self.refuse_unless_allowed(originals.allowed, boot, vec![path.to_owned()], &why),
             Ok((_, length)) if length != bytes.len() => {
                 self.different.push(VerdictCode::EnvironmentDamaged.with(format!(
                     "{path} is {} bytes long, and the gadget's uboot.conf {length}: U-Boot reads no other length",
@@ -201,7 +207,7 @@ impl Compared {
                         .with(format!("{path} has another header than the gadget's uboot.conf: U-Boot takes it for damaged")),
                 );
             }
-            Ok((original, _)) if others(&original.variables) == others(&found.variables) => self.equal += 1,
+            Ok((original, _)) if without_snap_variables(&original.variables) == without_snap_variables(&found.variables) => self.equal += 1,
             Ok(_) => self.different.push(
                 VerdictCode::EnvironmentDiffers
                     .with(format!("{path} differs from the gadget's uboot.conf in more than the names of snaps")),
@@ -249,7 +255,7 @@ impl Compared {
             self.different
                 .push(VerdictCode::EnvironmentDiffers.with(format!("{path} sets the boot flag {flag:?}, which snapd does not know")));
         }
-        self.strays(path, variables, &["snapd_recovery_system", "snapd_recovery_mode", "snapd_boot_flags"]);
+        self.unexpected(path, variables, &["snapd_recovery_system", "snapd_recovery_mode", "snapd_boot_flags"]);
     }
 
     /// Since Ubuntu Core 20, with GRUB: the kernel of one system, and what it is told.
@@ -261,15 +267,15 @@ impl Compared {
         menu: &MenuWords<'_>,
         path: &str,
         variables: &Variables,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), ReadError> {
         self.names(path, variables, &[("snapd_recovery_kernel", &format!("/snaps/{}", originals.kernel_file))]);
-        self.strays(path, variables, &["snapd_recovery_kernel", command_line::EXTRA, command_line::FULL]);
+        self.unexpected(path, variables, &["snapd_recovery_kernel", command_line::EXTRA, command_line::FULL]);
         let value = |name: &str| variables.get(name).map_or("", String::as_str);
         let (extra, full) = (value(command_line::EXTRA), value(command_line::FULL));
         let Some(gadget) = gadget else {
             if let Some(words) = Described::nothing().objection(menu, extra, full) {
                 let why = format!("it {words}, and the gadget that may have brought this cannot be looked into");
-                self.held_to_nothing(originals.allowed, boot, vec![path.to_owned()], &why);
+                self.refuse_unless_allowed(originals.allowed, boot, vec![path.to_owned()], &why);
             }
             return Ok(());
         };
@@ -294,7 +300,7 @@ impl Compared {
 
     /// Every other variable is empty in a fresh image: a trial of another kernel or base, or words for the kernel's command line, come
     /// from nobody who signed anything.
-    fn strays<'v>(&mut self, path: &str, variables: impl IntoIterator<Item = (&'v String, &'v String)>, known: &[&str]) {
+    fn unexpected<'v>(&mut self, path: &str, variables: impl IntoIterator<Item = (&'v String, &'v String)>, known: &[&str]) {
         for (name, value) in variables {
             // Also an empty one, where snapd does not know the name: what a menu set before is taken from it.
             let is_told = !value.is_empty() || !name.starts_with("snap");
@@ -307,7 +313,7 @@ impl Compared {
 }
 
 /// A file of the gadget, a link in its place followed once: `uboot.conf` often leads to `uboot.env`.
-fn of_gadget(originals: &mut Originals<'_, '_>, path: &str) -> Result<Option<Vec<u8>>, Trouble> {
+fn of_gadget(originals: &mut Originals<'_, '_>, path: &str) -> Result<Option<Vec<u8>>, ReadError> {
     let Ok(snap) = &mut originals.gadget else { return Ok(None) };
     let mut found = snap.find(path)?;
     if let Some(Inode::Link { target }) = &found {
@@ -351,7 +357,7 @@ fn grub(bytes: &[u8]) -> Result<Variables, String> {
     if let Some(line) = rest.lines().find(|line| line.starts_with('#') == line.contains('=')) {
         return Err(format!("holds a line that GRUB and snapd read differently: {:?}", shortened(line)));
     }
-    once(rest.lines().filter(|line| !line.starts_with('#')))
+    unique(rest.lines().filter(|line| !line.starts_with('#')))
 }
 
 /// A CRC-32, perhaps a flag, and `NAME=VALUE`, ended by a zero each and the last by two.
@@ -364,7 +370,7 @@ fn uboot(bytes: &[u8]) -> Result<Uboot, String> {
         return Err("is damaged: it has no end".to_owned());
     };
     let text = std::str::from_utf8(&contents[..end]).map_err(|_error| "is damaged: it is not text".to_owned())?;
-    let variables = if text.is_empty() { Variables::new() } else { once(text.split('\0'))? };
+    let variables = if text.is_empty() { Variables::new() } else { unique(text.split('\0'))? };
     Ok(Uboot { variables, has_flag })
 }
 
@@ -393,7 +399,7 @@ fn is_padding(contents: &[u8]) -> bool {
 }
 
 /// Every name once: of two, one reader takes the first, and another the last.
-fn once<'t>(lines: impl Iterator<Item = &'t str>) -> Result<Variables, String> {
+fn unique<'t>(lines: impl Iterator<Item = &'t str>) -> Result<Variables, String> {
     let mut variables = Variables::new();
     for line in lines {
         let Some((name, value)) = line.split_once('=').filter(|(name, _)| !name.is_empty()) else {
@@ -411,7 +417,7 @@ fn shortened(line: &str) -> String {
 }
 
 /// What is not about snaps.
-fn others(variables: &Variables) -> Vec<(&String, &String)> {
+fn without_snap_variables(variables: &Variables) -> Vec<(&String, &String)> {
     variables.iter().filter(|(name, _)| !name.starts_with("snap_")).collect()
 }
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::window::Window;
-use crate::image::inspect::trouble::Trouble;
+use crate::image::inspect::read_error::ReadError;
 use crate::station::units::{KIB, to_u64, to_usize};
 
 /// In the superblock: features, and the revision that has inodes of other sizes than 128 bytes.
@@ -56,21 +56,21 @@ struct Extent {
 }
 
 /// Refuses a file system in which a file has unwritten space inside its length. Its superblock was looked at, and the reader took it.
-pub(super) fn refuse(partition: &Window, superblock: &[u8; 1024]) -> Result<(), Trouble> {
+pub(super) fn refuse(partition: &Window, superblock: &[u8; 1024]) -> Result<(), ReadError> {
     if word(superblock, 0x60) & NEEDS_RECOVERY != 0 {
-        return Err(Trouble::Unreadable("its journal was not played back: unmount it cleanly, or make the image again".to_owned()));
+        return Err(ReadError::Unreadable("its journal was not played back: unmount it cleanly, or make the image again".to_owned()));
     }
     let system = System::of(partition, superblock)?;
     let Some(found) = system.first_unwritten()? else { return Ok(()) };
     let name = system.path(found)?.unwrap_or_else(|| format!("the file with inode {found}"));
-    Err(Trouble::Unreadable(format!(
+    Err(ReadError::Unreadable(format!(
         "{name} has space that was reserved and never written, where a device reads zeroes: copy the file (`cp --sparse=always`) in the \
          place of the old one, or make the image again"
     )))
 }
 
 impl<'p> System<'p> {
-    fn of(partition: &'p Window, superblock: &[u8; 1024]) -> Result<Self, Trouble> {
+    fn of(partition: &'p Window, superblock: &[u8; 1024]) -> Result<Self, ReadError> {
         let features = word(superblock, 0x60);
         let block = 1024_u64 << word(superblock, 0x18);
         let is_64_bit = features & IS_64_BIT != 0;
@@ -79,15 +79,15 @@ impl<'p> System<'p> {
         let (first, per_group) = (u64::from(word(superblock, 0x14)), u64::from(word(superblock, 0x20)));
         let descriptor = if is_64_bit { u64::from(half(superblock, 0xfe)) } else { 32 };
         if word(superblock, 0x4c) != DYNAMIC {
-            return Err(Trouble::broken("ext4: its superblock is of a revision that no image has"));
+            return Err(ReadError::broken("ext4: its superblock is of a revision that no image has"));
         }
         if per_group == 0 || descriptor < 32 {
-            return Err(Trouble::broken("ext4: the numbers in its superblock do not add up"));
+            return Err(ReadError::broken("ext4: the numbers in its superblock do not add up"));
         }
         let groups = blocks.saturating_sub(first).div_ceil(per_group);
         let (at, length) = ((first + 1) * block, groups * descriptor);
         if at + length > partition.length() {
-            return Err(Trouble::broken("ext4: its groups are described behind its end"));
+            return Err(ReadError::broken("ext4: its groups are described behind its end"));
         }
         let mut descriptors = vec![0; to_usize(length)];
         partition.read_exact_at(at, &mut descriptors)?;
@@ -98,13 +98,13 @@ impl<'p> System<'p> {
         let tables = tables.collect();
         let (inode_size, inodes) = (u64::from(half(superblock, 0x58)), u64::from(word(superblock, 0x28)));
         if inode_size < 128 {
-            return Err(Trouble::broken("ext4: its inodes are smaller than any"));
+            return Err(ReadError::broken("ext4: its inodes are smaller than any"));
         }
         Ok(Self { partition, block, inode_size, inodes, tables })
     }
 
     /// The number of the first file with unwritten space inside its length.
-    fn first_unwritten(&self) -> Result<Option<u64>, Trouble> {
+    fn first_unwritten(&self) -> Result<Option<u64>, ReadError> {
         self.find(|number, inode| {
             let blocks = inode.length.div_ceil(self.block);
             let mut is_unwritten = false;
@@ -114,7 +114,7 @@ impl<'p> System<'p> {
     }
 
     /// What `look` finds first in the inodes that are in use.
-    fn find<T>(&self, mut look: impl FnMut(u64, &Inode) -> Result<Option<T>, Trouble>) -> Result<Option<T>, Trouble> {
+    fn find<T>(&self, mut look: impl FnMut(u64, &Inode) -> Result<Option<T>, ReadError>) -> Result<Option<T>, ReadError> {
         let mut part = vec![0; to_usize(PART / self.inode_size * self.inode_size)];
         for (group, start) in (0..).zip(&self.tables) {
             let end = start.saturating_add(self.inodes * self.inode_size).min(self.partition.length());
@@ -141,7 +141,7 @@ impl<'p> System<'p> {
     }
 
     /// Hands every extent of a file to `each`. What is damaged is left out: neither the reader nor a device goes on there.
-    fn extents(&self, inode: &Inode, each: &mut dyn FnMut(&Extent)) -> Result<(), Trouble> {
+    fn extents(&self, inode: &Inode, each: &mut dyn FnMut(&Extent)) -> Result<(), ReadError> {
         let mut nodes = vec![inode.root.to_vec()];
         while let Some(node) = nodes.pop() {
             let (count, depth) = (half(&node, 2), half(&node, 6));
@@ -169,7 +169,7 @@ impl<'p> System<'p> {
     }
 
     /// A block; nothing where it lies behind the end.
-    fn block(&self, number: u64) -> Result<Option<Vec<u8>>, Trouble> {
+    fn block(&self, number: u64) -> Result<Option<Vec<u8>>, ReadError> {
         let Some(at) = number.checked_mul(self.block).filter(|at| at.saturating_add(self.block) <= self.partition.length()) else {
             return Ok(None);
         };
@@ -179,7 +179,7 @@ impl<'p> System<'p> {
     }
 
     /// By which path a file is found; nothing where no directory names it.
-    fn path(&self, number: u64) -> Result<Option<String>, Trouble> {
+    fn path(&self, number: u64) -> Result<Option<String>, ReadError> {
         // Every file by the directory that names it, and its name in there.
         let mut names: BTreeMap<u64, (u64, String)> = BTreeMap::new();
         self.find(|directory, inode| {

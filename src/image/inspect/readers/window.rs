@@ -20,7 +20,7 @@ use nix::errno::Errno;
 use nix::unistd::{Whence, lseek};
 
 use super::contents::Contents;
-use crate::image::inspect::trouble::Trouble;
+use crate::image::inspect::read_error::ReadError;
 use crate::station::units::{KIB, MIB, to_u64, to_usize};
 
 /// What is kept of what was read: FAT chains and directories are read four bytes here and 512 there.
@@ -315,7 +315,7 @@ impl Contents for Window {
         self.length
     }
 
-    fn read_exact_at(&mut self, at: u64, into: &mut [u8]) -> Result<(), Trouble> {
+    fn read_exact_at(&mut self, at: u64, into: &mut [u8]) -> Result<(), ReadError> {
         Ok(Self::read_exact_at(self, at, into)?)
     }
 }

@@ -9,7 +9,7 @@ use snap_assertions::trust::{Judge, Proof, Trust};
 use super::super::codes::{VerdictCode, VerdictReason};
 use super::super::page::{self, Check};
 use super::super::seed::{Generation, Seed};
-use super::{Judged, keys};
+use super::{Inspection, keys};
 use crate::station::allowed::named_on_fat;
 
 /// Assertions that prove others.
@@ -18,7 +18,7 @@ const VOUCHING: [&str; 4] = ["account", "account-key", "snap-declaration", "snap
 /// brand's own, to parts of snaps, to a system that was installed in advance or to one device: nothing that is taken here has any.
 const GUIDING: [&str; 1] = ["validation-set"];
 
-impl<'a> Judged<'a> {
+impl<'a> Inspection<'a> {
     /// Takes the assertions of the seed into what is known, to the station and to the device; the models among them, and all others
     /// with the files they stand in.
     pub(super) fn assertions(
@@ -127,7 +127,7 @@ impl<'a> Judged<'a> {
         if let Some(given) = &self.wanted.model {
             reasons.extend(other_than(given, assertion, model));
         }
-        self.page.model = Some(page::Model {
+        self.page.model = Some(page::FoundModel {
             brand: model.brand.clone(),
             model: model.name.clone(),
             series: model.series.clone(),

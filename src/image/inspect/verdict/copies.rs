@@ -6,13 +6,13 @@ use super::super::codes::{VerdictCode, VerdictReason};
 use super::super::gadget::Gadget;
 use super::super::page::{Answer, Check};
 use super::super::seed::Generation;
+use super::foreign::Scan;
 use super::snaps::Row;
-use super::strangers::Around;
-use super::{Judged, strangers, unsigned};
+use super::{Inspection, foreign, unsigned};
 use crate::image::inspect::boot::comparison::{Compared, Originals};
+use crate::image::inspect::read_error::ReadError;
 use crate::image::inspect::readers::files::Files;
 use crate::image::inspect::readers::squashfs::Squashfs;
-use crate::image::inspect::trouble::Trouble;
 use crate::image::inspect::{boot, snap};
 
 /// The snaps that copies are taken out of.
@@ -22,10 +22,10 @@ struct Sources<'r> {
     base: &'r Row,
     /// Its program carries a menu since Ubuntu Core 20; before, core has it, and nothing is copied out of it.
     snapd: Option<&'r Row>,
-    described: Result<Gadget, Trouble>,
+    described: Result<Gadget, ReadError>,
 }
 
-impl Judged<'_> {
+impl Inspection<'_> {
     /// The two verdicts on them.
     pub(super) fn copies(&mut self, model: &Model, rows: &[Row], unsigned_assertions: Vec<VerdictReason>) {
         let sources = match self.sources(model, rows) {
@@ -59,7 +59,7 @@ impl Judged<'_> {
         Ok(Sources { kernel, gadget, base, snapd, described })
     }
 
-    fn open(&self, row: &Row) -> Result<Squashfs<'_>, Trouble> {
+    fn open(&self, row: &Row) -> Result<Squashfs<'_>, ReadError> {
         snap::open(self.files, &row.file.path)
     }
 
@@ -123,7 +123,7 @@ impl Judged<'_> {
             .iter()
             .map(|path| VerdictCode::FileNotSigned.with(format!("{path} is in {}, and nothing signs it", self.files.label)))
             .collect();
-        let strangers = strangers::look(&Around {
+        let unaccounted = foreign::look(&Scan {
             image: self.image,
             table: self.table,
             volumes: self.volumes.iter().map(Option::as_ref).collect(),
@@ -134,7 +134,7 @@ impl Judged<'_> {
             allowed: &self.wanted.allowed,
             is_pc: matches!(model.architecture.as_str(), "amd64" | "i386"),
         });
-        match strangers {
+        match unaccounted {
             Ok(found) => {
                 reasons.extend(found.foreign);
                 self.page.uncovered.extend(found.uncovered);

@@ -10,11 +10,11 @@ use snap_assertions::trust::Judge;
 use super::super::codes::{VerdictCode, VerdictReason};
 use super::super::page::{Answer, Check};
 use super::super::seed::Generation;
-use super::Judged;
+use super::Inspection;
 
 const COULD_NOT: &str = "the device could not verify this at its first boot";
 
-impl Judged<'_> {
+impl Inspection<'_> {
     /// `judge` knows what the station knows, `device` what the device will.
     pub(super) fn first_boot(&mut self, judge: &Judge<'_>, device: &Judge<'_>, model: &Assertion, others: &[(&str, Assertion)]) {
         if !self.wanted.signatures {

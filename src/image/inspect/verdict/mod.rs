@@ -3,8 +3,8 @@
 mod assertions;
 mod copies;
 mod first_boot;
+mod foreign;
 mod snaps;
-mod strangers;
 mod unsigned;
 
 use snap_assertions::assertion::Assertion;
@@ -56,9 +56,9 @@ pub(super) fn judge(image: &Window, wanted: &Wanted) -> Page {
         page.rest("there is no seed");
         return page;
     };
-    let mut judged = Judged { image, table: &table, volumes: &volumes, files: seed_files, seed: &seed, wanted, page };
-    judged.all();
-    let mut page = judged.page;
+    let mut inspection = Inspection { image, table: &table, volumes: &volumes, files: seed_files, seed: &seed, wanted, page };
+    inspection.run();
+    let mut page = inspection.page;
     page.rest("there is no model to hold it to");
     for verdict in &mut page.verdicts {
         if verdict.reasons.len() > REASONS {
@@ -83,7 +83,7 @@ fn open(image: &Window, table: &Table, page: &mut Page) -> Vec<Option<Files>> {
             System::Ext4 => "ext4",
         });
         let label = files.as_ref().map(|files| files.label.clone());
-        page.partitions.push(page::Partition { entry: partition.clone(), filesystem, label, trouble });
+        page.partitions.push(page::FoundPartition { entry: partition.clone(), filesystem, label, trouble });
         volumes.push(files);
     }
     volumes
@@ -130,7 +130,7 @@ fn find_seed<'a>(volumes: &'a [Option<Files>], page: &mut Page) -> Option<(&'a F
     }
 }
 
-struct Judged<'a> {
+struct Inspection<'a> {
     image: &'a Window,
     table: &'a Table,
     volumes: &'a [Option<Files>],
@@ -140,8 +140,8 @@ struct Judged<'a> {
     page: Page,
 }
 
-impl Judged<'_> {
-    fn all(&mut self) {
+impl Inspection<'_> {
+    fn run(&mut self) {
         let mut trust = self.wanted.trust.clone();
         let mut reasons = Vec::new();
         let mut device = trust.built_in(self.seed.generation == Generation::Core16);

@@ -8,9 +8,9 @@ use super::super::codes::{VerdictCode, VerdictReason};
 use super::super::page::{self, Answer, Check};
 use super::super::seed::{Generation, RISKS, SnapFile};
 use super::super::snap::{self, SnapYaml};
-use super::{Judged, keys};
+use super::{Inspection, keys};
+use crate::image::inspect::read_error::ReadError;
 use crate::image::inspect::readers::contents::read_through;
-use crate::image::inspect::trouble::Trouble;
 
 /// The account that publishes unmodified essential snaps.
 const CANONICAL: &str = "canonical";
@@ -19,7 +19,7 @@ const CANONICAL: &str = "canonical";
 pub(super) struct Row {
     pub(super) file: SnapFile,
     pub(super) name: String,
-    pub(super) yaml: Result<SnapYaml, Trouble>,
+    pub(super) yaml: Result<SnapYaml, ReadError>,
     pub(super) publisher: Option<String>,
     pub(super) snap_id: Option<String>,
     pub(super) proven: bool,
@@ -42,7 +42,7 @@ fn latest<T>(device: Result<Proven<T>, Vec<String>>, station: Result<Proven<T>, 
     }
 }
 
-impl Judged<'_> {
+impl Inspection<'_> {
     /// Hashes every snap and looks for who published those bytes: by the seed's own word, which the device goes by, where the station
     /// does not know a later one.
     pub(super) fn snaps(&mut self, judge: &Judge<'_>, device: &Judge<'_>) -> Vec<Row> {
@@ -55,10 +55,10 @@ impl Judged<'_> {
         rows
     }
 
-    fn snap(&self, judge: &Judge<'_>, device: &Judge<'_>, file: &SnapFile) -> (Row, page::Snap) {
+    fn snap(&self, judge: &Judge<'_>, device: &Judge<'_>, file: &SnapFile) -> (Row, page::FoundSnap) {
         let yaml = snap::open(self.files, &file.path).and_then(|mut snap| snap::describe(&mut snap));
         let own_name = yaml.as_ref().ok().map(|yaml| yaml.name.clone());
-        let mut shown = page::Snap {
+        let mut shown = page::FoundSnap {
             file: file.file.clone(),
             name: own_name.clone().or_else(|| file.called.clone()).unwrap_or_else(|| file.file.clone()),
             kind: yaml.as_ref().ok().map(|yaml| yaml.kind().to_owned()),
@@ -249,7 +249,7 @@ impl Judged<'_> {
         for row in rows {
             let yaml = match &row.yaml {
                 Ok(yaml) => yaml,
-                Err(Trouble::Unreadable(why)) => {
+                Err(ReadError::Unreadable(why)) => {
                     unread.push(VerdictCode::SnapNotRead.with(format!("cannot look inside {}: {why}", row.name)));
                     continue;
                 }
