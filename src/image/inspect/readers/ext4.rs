@@ -22,6 +22,8 @@ const MAGIC: [u8; 2] = [0x53, 0xef];
 const LARGEST_BLOCK_LOG: u32 = 6;
 /// Of 128 MiB each, as `mke2fs` makes them: 8 TiB.
 const MOST_GROUPS: u64 = 65_536;
+/// A feature in the superblock: the journal holds what is not in its place yet.
+const NEEDS_RECOVERY: u32 = 0x4;
 /// `PATH_MAX`.
 const LONGEST_TARGET: u64 = 4096;
 
@@ -105,6 +107,10 @@ fn absolute(path: &str) -> String {
 /// What the reader would believe.
 fn check(superblock: &[u8; 1024], length: u64) -> Result<(), ReadError> {
     let word = |at: usize| u32::from_le_bytes([superblock[at], superblock[at + 1], superblock[at + 2], superblock[at + 3]]);
+    if word(0x60) & NEEDS_RECOVERY != 0 {
+        // What is read of it now is not what a device reads.
+        return Err(ReadError::Unreadable("its journal was not played back: unmount it cleanly, or make the image again".to_owned()));
+    }
     let is_64_bit = word(0x60) & 0x80 != 0;
     let blocks = u64::from(word(0x04)) | if is_64_bit { u64::from(word(0x150)) << 32 } else { 0 };
     let log = word(0x18);

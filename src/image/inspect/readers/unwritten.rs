@@ -7,8 +7,7 @@ use super::window::Window;
 use crate::image::inspect::read_error::ReadError;
 use crate::station::units::{KIB, to_u64, to_usize};
 
-/// In the superblock: features, and the revision that has inodes of other sizes than 128 bytes.
-const NEEDS_RECOVERY: u32 = 0x4;
+/// In the superblock: a feature, and the revision that has inodes of other sizes than 128 bytes.
 const IS_64_BIT: u32 = 0x80;
 const DYNAMIC: u32 = 1;
 /// In an inode: it has extents.
@@ -57,9 +56,6 @@ struct Extent {
 
 /// Refuses a file system in which a file has unwritten space inside its length. Its superblock was looked at, and the reader took it.
 pub(super) fn refuse(partition: &Window, superblock: &[u8; 1024]) -> Result<(), ReadError> {
-    if word(superblock, 0x60) & NEEDS_RECOVERY != 0 {
-        return Err(ReadError::Unreadable("its journal was not played back: unmount it cleanly, or make the image again".to_owned()));
-    }
     let system = System::of(partition, superblock)?;
     let Some(found) = system.first_unwritten()? else { return Ok(()) };
     let name = system.path(found)?.unwrap_or_else(|| format!("the file with inode {found}"));
