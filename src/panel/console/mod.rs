@@ -8,6 +8,8 @@ pub mod bell;
 mod big;
 pub mod board;
 pub mod draw;
+mod frame;
+mod grid;
 pub mod language;
 #[cfg(test)]
 mod tests;
