@@ -9,6 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use flashline::image::inspect::codes::VerdictCode;
 use flashline::station::instruction::Instruction;
 use flashline::station::outcome::{Counted, Failure, OutcomeWord, Pull, Refusal, StationFault};
 use flashline::station::reason::{REASONS, SIGNS};
@@ -363,6 +364,7 @@ mod codes {
             plain("head of a card", sources::words("CardHead", "word")),
             plain("plan", sources::words("Plan", "word")),
             plain("notes of the log", sources::words("LogNote", "word")),
+            plain("reasons of an inspection", VerdictCode::ALL.iter().map(|code| code.code().to_owned()).collect()),
             table(
                 "exit codes",
                 &["code"],

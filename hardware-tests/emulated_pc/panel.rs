@@ -65,9 +65,10 @@ impl State {
     fn shown(self) -> (&'static str, &'static str) {
         match self {
             Empty => ("EMPTY", "PUT A CARD IN"),
-            Writing => ("WRITING", "%"),
-            ReadingBack => ("READING BACK", "%"),
-            Rechecking => ("RECHECKING", "%"),
+            // How far it is may stand in letters of many cells; the bar is there in any case.
+            Writing => ("WRITING", "░"),
+            ReadingBack => ("READING BACK", "░"),
+            Rechecking => ("RECHECKING", "░"),
             Pass => ("PASS", "TAKE IT OUT, GOOD"),
             Done => ("DONE", "TAKE IT OUT, GOOD"),
             Mapped => ("PASS (MAPPED ONLY)", "TAKE IT OUT, GOOD"),

@@ -15,7 +15,7 @@ const CALL: usize = 4 << 20;
 
 /// Writes and reads; prints nothing but the seconds it took.
 pub(crate) fn run(image: &Path, device: &Path) -> Result<()> {
-    let staged = stage::in_place(image, &mut |_, _| ())?;
+    let staged = stage::SourceImage::open(image)?.in_place(&mut |_, _| ())?;
     let source = File::open(image)?;
     let card = OpenOptions::new().read(true).write(true).custom_flags(libc::O_DIRECT | libc::O_EXCL).open(device)?;
     let mut buffer = AlignedBuf::zeroed(CALL).expect("there is memory");

@@ -21,11 +21,11 @@ use crate::station::units::Bytes;
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]
-    what: What,
+    command: ImageCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum What {
+enum ImageCommand {
     /// Print what is inside an image, and whether a station would write it to cards
     ///
     /// Reads without mounting and without root. Exit code 0 only if a station with this trust, and this model, would arm the image;
@@ -52,8 +52,12 @@ struct InspectArgs {
 }
 
 pub(super) fn run(args: &Args) -> u8 {
-    let What::Inspect(args) = &args.what;
-    match look(args) {
+    let ImageCommand::Inspect(args) = &args.command;
+    ended(look(args))
+}
+
+fn ended(result: Result<u8, Box<dyn Error>>) -> u8 {
+    match result {
         Ok(code) => code,
         Err(error) => {
             complain(error.as_ref());
@@ -93,6 +97,7 @@ fn object(path: &Path, staged: &Staged, page: &Page) -> serde_json::Result<Value
         fields.insert("mapped".to_owned(), json!(mapped(staged)));
         fields.insert("accepted".to_owned(), json!(page.is_good()));
         fields.insert("refusal".to_owned(), json!(page.refusal()));
+        fields.insert("refusal_code".to_owned(), json!(page.refusal_code()));
         fields.insert("not_covered".to_owned(), json!(page.not_covered()));
     }
     Ok(object)
@@ -207,4 +212,18 @@ fn snaps(page: &Page) -> Vec<String> {
         text.push(line);
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::sentence;
+    use crate::image::inspect::LookError;
+
+    #[test]
+    fn an_image_that_the_station_cannot_read_is_exit_code_2_and_no_verdict() {
+        let error = || LookError::Read { at: 65_536, source: std::io::Error::from_raw_os_error(5) };
+        assert_eq!(sentence(&error()), "the station could not read its image, at byte 65536: Input/output error (os error 5)");
+        assert_eq!(ended(Err(Box::new(error()))), USAGE_OR_STATION);
+    }
 }

@@ -13,11 +13,11 @@ use super::{GOOD, NOT_GOOD, TrustArgs, USAGE_OR_STATION, complain, say, say_json
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]
-    what: What,
+    command: ModelCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum What {
+enum ModelCommand {
     /// Check model assertions: content, signature, chain of keys, and every rule they break
     ///
     /// Takes model assertions, the JSON that is given to the signing tool, and account, account-key, snap-declaration and
@@ -38,7 +38,7 @@ struct CheckArgs {
 }
 
 pub(super) fn run(args: &Args) -> u8 {
-    let What::Check(args) = &args.what;
+    let ModelCommand::Check(args) = &args.command;
     let trust = match args.trust.read() {
         Ok(trust) => trust,
         Err(error) => {

@@ -12,11 +12,11 @@ use crate::station::labels;
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]
-    what: What,
+    command: OrderCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum What {
+enum OrderCommand {
     /// Start an order: the slots of the model make COUNT good cards and then take no more
     Start {
         /// The model, as BRAND/MODEL
@@ -50,15 +50,15 @@ enum What {
 }
 
 pub(super) fn run(args: &Args) -> u8 {
-    match &args.what {
-        What::Start { model, count, name, work_order, station } => {
+    match &args.command {
+        OrderCommand::Start { model, count, name, work_order, station } => {
             let request = Request::OrderStart { model: model.clone(), count: *count, name: name.clone(), work_order: work_order.clone() };
             station.send(&request, &format!("{count} good cards of {model} will be made, and no more"))
         }
-        What::Stop { model, station } => {
+        OrderCommand::Stop { model, station } => {
             station.send(&Request::OrderStop { model: model.clone() }, &format!("{model} has no order any more"))
         }
-        What::Status { station } => match station.connect().and_then(|mut client| client.status()) {
+        OrderCommand::Status { station } => match station.connect().and_then(|mut client| client.status()) {
             Ok(status) => {
                 print(&status, station.json);
                 if status.fault.is_none() { GOOD } else { NOT_GOOD }

@@ -12,7 +12,6 @@ use nix::unistd::{Uid, User};
 
 use super::interlock::{Accepted, ImageRefused, Interlock, Requirement};
 use crate::config::{self, ConfigError, ImageCheck, ModelSettings, Settings};
-use crate::image::packing::refuse_at_sight;
 use crate::image::stage::{find_staged, stage, sweep};
 use crate::image::{ImageError, Staged, store};
 use crate::station::armed::{Armed, ArmedBy, ModelProof, Occasion, UnarmedModel, Zeroes};
@@ -66,8 +65,6 @@ impl Armory {
         for model in &settings.models {
             // What it is held to is asked first: minutes of staging only to say that nobody knows would be wasted.
             let armed = interlock.requirement(model).map_err(ArmError::from).and_then(|requirement| {
-                // A look at its first bytes saves the minutes that unpacking what is no image would take.
-                refuse_at_sight(&model.image)?;
                 let staged = stage(&model.image, &settings.store(), &mut |done, of| progress(&model.name, done, of))?;
                 armory.arm(model, staged, requirement)
             });

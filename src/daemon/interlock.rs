@@ -2,7 +2,6 @@
 //!
 //! The staged copy is inspected once, when the image is armed. Cards are written from that copy.
 
-use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -13,7 +12,7 @@ use snap_assertions::trust::Trust;
 use crate::config::{ModelSettings, Require, Settings};
 use crate::image::inspect::disk;
 use crate::image::inspect::page::Page;
-use crate::image::inspect::{Wanted, inspect};
+use crate::image::inspect::{LookError, Wanted, inspect};
 use crate::image::{ImageError, Staged};
 use crate::report::harmless;
 use crate::station::armed::{Contents, DeviceModel, ModelProof};
@@ -45,8 +44,8 @@ pub enum ImageRefused {
         problem: String,
     },
     /// The station could not look.
-    #[error("looking inside the image")]
-    Look(#[source] io::Error),
+    #[error(transparent)]
+    Look(#[from] LookError),
     /// What is inside is not what it must be.
     #[error("{0}")]
     Inside(String),
@@ -125,7 +124,7 @@ impl Requirement {
             return Ok(Accepted { model_proof: ModelProof::None, uncovered: vec![words.to_owned()], warnings });
         };
         let signatures = wanted.signatures;
-        let page = inspect(staged, *wanted).map_err(ImageRefused::Look)?;
+        let page = inspect(staged, *wanted)?;
         if !page.is_good() {
             return Err(ImageRefused::Inside(
                 page.refusal().map_or_else(|| "what is inside could not be judged".to_owned(), |why| shown(&why)),

@@ -48,7 +48,7 @@ pub enum OpenError {
     /// What bears the device's name is not the kernel's node of it.
     #[error("{node} is not the node of the card that was admitted")]
     AnotherNode {
-        /// The node.
+        /// The path that was to lead to the card.
         node: PathBuf,
     },
     /// The kernel has no `BLKGETDISKSEQ`.

@@ -324,7 +324,11 @@ fn all_cards_share_one_mapping_of_an_image() {
     };
     let file = tempfile::NamedTempFile::new().expect("a temporary file");
     std::fs::write(file.path(), pattern(3 * MIB)).expect("a temporary file can be written");
-    let image = Arc::new(crate::image::stage::in_place(file.path(), &mut |_: Bytes, _: Bytes| {}).expect("a good image"));
+    let image = Arc::new(
+        crate::image::stage::SourceImage::open(file.path())
+            .and_then(|source| source.in_place(&mut |_: Bytes, _: Bytes| {}))
+            .expect("a good image"),
+    );
     assert_eq!(mappings(file.path()), 1);
     let ours = attempt(1, Zeroes::Prove, &Plan::Write);
     let claim = || Session::begin(card(4 * MIB, 512), &ours, Arc::clone(&image), Arc::default(), rules()).expect("it is large enough");

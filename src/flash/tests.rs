@@ -10,7 +10,7 @@ use super::tombstone::Tombstone;
 use super::*;
 use crate::device::ram::{Did, Fault, RamDevice};
 use crate::device::{FlushAnswer, Shortfall, Source};
-use crate::image::stage::in_place;
+use crate::image::stage::SourceImage;
 use crate::station::armed::Zeroes;
 use crate::station::card::{DevNum, Visit};
 use crate::station::outcome::{Act, Curve, Damage, Failure, Refusal, StationFault};
@@ -27,7 +27,7 @@ pub(super) fn pattern(length: u64) -> Vec<u8> {
 pub(super) fn staged(raw: &[u8]) -> Arc<Staged> {
     let file = tempfile::NamedTempFile::new().expect("a temporary file");
     fs::write(file.path(), raw).expect("a temporary file can be written");
-    Arc::new(in_place(file.path(), &mut |_: Bytes, _: Bytes| {}).expect("a good image"))
+    Arc::new(SourceImage::open(file.path()).and_then(|source| source.in_place(&mut |_: Bytes, _: Bytes| {})).expect("a good image"))
 }
 
 /// A card filled with a stamp, which shows what was not touched.
@@ -408,7 +408,8 @@ fn what_came_back_is_named_by_its_kind() {
 fn a_staged_image_that_was_cut_is_the_stations_fault_and_no_signal() {
     let file = tempfile::NamedTempFile::new().expect("a temporary file");
     fs::write(file.path(), pattern(3 * MIB)).expect("a temporary file can be written");
-    let image = Arc::new(in_place(file.path(), &mut |_: Bytes, _: Bytes| {}).expect("a good image"));
+    let image =
+        Arc::new(SourceImage::open(file.path()).and_then(|source| source.in_place(&mut |_: Bytes, _: Bytes| {})).expect("a good image"));
     file.as_file().set_len(MIB + 4096).expect("it can be cut");
     let mut device = card(3 * MIB, 512);
     let end = flash_opened(&mut device, 1, image, Zeroes::Prove, &Plan::Write, Arc::new(Gauge::default()));
@@ -499,7 +500,8 @@ fn a_cancelled_attempt_stops_and_its_card_cannot_boot() {
 fn an_image_that_changed_since_it_was_staged_is_the_stations_fault_not_the_cards() {
     let file = tempfile::NamedTempFile::new().expect("a temporary file");
     fs::write(file.path(), pattern(3 * MIB)).expect("a temporary file can be written");
-    let image = Arc::new(in_place(file.path(), &mut |_: Bytes, _: Bytes| {}).expect("a good image"));
+    let image =
+        Arc::new(SourceImage::open(file.path()).and_then(|source| source.in_place(&mut |_: Bytes, _: Bytes| {})).expect("a good image"));
     let mut changed = pattern(3 * MIB);
     changed[to_usize(2 * MIB)] ^= 1;
     fs::write(file.path(), &changed).expect("a temporary file can be written");

@@ -86,10 +86,15 @@ struct Sums {
     zeroes: Vec<usize>,
 }
 
-/// Reads `source` from its beginning to its end. `place` is where the copy is written, for what the disk answers.
-pub(super) fn take_in(source: &Path, keep: Keep<'_>, place: &Path, progress: &mut dyn StagingProgress) -> Result<TakenIn, ImageError> {
+/// Reads `source`, just opened, from its beginning to its end. `place` is where the copy is written, for what the disk answers.
+pub(super) fn take_in(
+    source: &Path,
+    opened: &mut Opened,
+    keep: Keep<'_>,
+    place: &Path,
+    progress: &mut dyn StagingProgress,
+) -> Result<TakenIn, ImageError> {
     let stored = |error| ImageError::Store { path: place.to_owned(), source: error };
-    let mut opened = Opened::open(source)?;
     let (filled, to_hash) = bounded::<Piece>(BUFFERS);
     let (hashed, to_keep) = bounded::<Hashed>(BUFFERS);
     let (emptied, empty) = bounded::<Box<[u8]>>(BUFFERS);
@@ -105,7 +110,7 @@ pub(super) fn take_in(source: &Path, keep: Keep<'_>, place: &Path, progress: &mu
         let keeper = keeper.spawn_scoped(scope, move || write(keep, &to_keep, &emptied, &written)).map_err(spawn_failed)?;
         let syncer = thread::Builder::new().name("stage/sync".to_owned());
         let syncer = syncer.spawn_scoped(scope, move || sync(keep, &to_sync)).map_err(spawn_failed)?;
-        let span = unpack(source, &mut opened, &empty, &filled, progress);
+        let span = unpack(source, opened, &empty, &filled, progress);
         // The hasher ends with its last piece, the keeper with the hasher, the sync with the keeper.
         drop(filled);
         let (sums, kept, synced) = (joined(hasher), joined(keeper), joined(syncer));

@@ -19,6 +19,7 @@ pub use super::intake::StagingProgress;
 use super::intake::{Keep, TakenIn, take_in};
 use super::layout::{FIRST_BYTES, Layout};
 use super::map::{PieceMap, PieceValue, ZeroValues};
+use super::packing::Opened;
 use super::{ImageError, Staged, store};
 use crate::file::FileVersion;
 use crate::station::outcome::Digest;
@@ -40,10 +41,11 @@ pub fn stage(source: &Path, store: &Path, progress: &mut dyn StagingProgress) ->
         found.note_use();
         return Ok(found);
     }
-    store::make_room(store, least_needed(source)?)?;
+    let mut source = SourceImage::open_as(source, identity)?;
+    store::make_room(store, least_needed(&source.path)?)?;
     let stored = |error| ImageError::Store { path: store.to_owned(), source: error };
     let copy = tempfile::Builder::new().prefix(UNFINISHED[0]).tempfile_in(store).map_err(stored)?;
-    let read = unchanged(source, &identity, take_in(source, Keep::Durably(copy.as_file()), store, progress))?;
+    let read = source.read(Keep::Durably(copy.as_file()), store, progress)?;
     let digest = read.map.root();
     let path = store.join(format!("{digest}.img"));
     copy.as_file().set_len(read.map.span().0).map_err(stored)?;
@@ -53,12 +55,12 @@ pub fn stage(source: &Path, store: &Path, progress: &mut dyn StagingProgress) ->
     copy.as_file().lock_shared().map_err(stored)?;
     let written = copy.persist(&path).map_err(|error| ImageError::Store { path: path.clone(), source: error.error })?;
     let sidecar = store.join(format!("{digest}.json"));
-    Sidecar::new(&read.map, &read.extents, identity, Sidecar::read(&sidecar)).write(&sidecar).map_err(stored)?;
+    Sidecar::new(&read.map, &read.extents, source.version, Sidecar::read(&sidecar)).write(&sidecar).map_err(stored)?;
     File::open(store).and_then(|directory| directory.sync_all()).map_err(stored)?;
     let file = store::open(&path).ok_or_else(|| ImageError::Store { path: path.clone(), source: io::ErrorKind::NotFound.into() })?;
     drop(written);
     store::note_use(&file, store);
-    let staged = Staged::new(file, path, source, read.map, read.extents, read.layout, read.zeroes)?;
+    let staged = Staged::new(file, path, &source.path, read.map, read.extents, read.layout, read.zeroes)?;
     if let Err(error) = staged.compare() {
         // Found again at the next start, it would be armed without a look at its bytes.
         store::discard(&staged.path);
@@ -81,31 +83,67 @@ fn least_needed(source: &Path) -> Result<Bytes, ImageError> {
     Ok(Bytes((metadata.blocks() * 512).min(metadata.len())))
 }
 
-/// Takes a raw image where it lies: hashed, not copied. For a bench that writes it now; a file that changes later is caught by the
-/// read-back, because the card is compared with the map made here.
-///
-/// # Errors
-/// When it cannot be read.
-pub fn in_place(source: &Path, progress: &mut dyn StagingProgress) -> Result<Staged, ImageError> {
-    let identity = settled(source)?;
-    let file = File::open(source).map_err(|error| ImageError::Open { path: source.to_owned(), source: error })?;
-    let read = unchanged(source, &identity, take_in(source, Keep::Nothing, source, progress))?;
-    Staged::new(file, source.to_owned(), source, read.map, read.extents, read.layout, read.zeroes)
+/// A source file, opened once: what it is, and which version of it.
+#[derive(Debug)]
+pub struct SourceImage {
+    path: PathBuf,
+    /// Asked before it was opened: a file that takes its place meanwhile is noticed.
+    version: FileVersion,
+    opened: Opened,
 }
 
-/// Unpacks into a file without a name in `directory`, which is gone with the value, or with the process.
-///
-/// # Errors
-/// As for [`stage`].
-pub fn for_now(source: &Path, directory: &Path, progress: &mut dyn StagingProgress) -> Result<Staged, ImageError> {
-    let stored = |error| ImageError::Store { path: directory.to_owned(), source: error };
-    let file = tempfile::tempfile_in(directory).map_err(stored)?;
-    let identity = settled(source)?;
-    let read = unchanged(source, &identity, take_in(source, Keep::Copy(&file), directory, progress))?;
-    file.set_len(read.map.span().0).map_err(stored)?;
-    let staged = Staged::new(file, source.to_owned(), source, read.map, read.extents, read.layout, read.zeroes)?;
-    staged.compare()?;
-    Ok(staged)
+impl SourceImage {
+    /// Opens it, and refuses what its first bytes show to be no disk image.
+    ///
+    /// # Errors
+    /// When it cannot be opened or read, or is something else than a disk image.
+    pub fn open(path: &Path) -> Result<Self, ImageError> {
+        Self::open_as(path, settled(path)?)
+    }
+
+    fn open_as(path: &Path, version: FileVersion) -> Result<Self, ImageError> {
+        let mut opened = Opened::open(path)?;
+        opened.refuse_at_sight(path)?;
+        Ok(Self { path: path.to_owned(), version, opened })
+    }
+
+    /// Are the file's bytes the image's own?
+    #[must_use]
+    pub fn is_raw(&self) -> bool {
+        self.opened.packing.is_raw()
+    }
+
+    /// Takes a raw image where it lies: hashed, not copied. For a bench that writes it now; a file that changes later is caught by the
+    /// read-back, because the card is compared with the map made here.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is packed.
+    pub fn in_place(mut self, progress: &mut dyn StagingProgress) -> Result<Staged, ImageError> {
+        let path = self.path.clone();
+        let read = self.read(Keep::Nothing, &path, progress)?;
+        let packed = || ImageError::Open { path: path.clone(), source: io::Error::new(io::ErrorKind::InvalidInput, "it is packed") };
+        let file = self.opened.into_raw().ok_or_else(packed)?;
+        Staged::new(file, path.clone(), &path, read.map, read.extents, read.layout, read.zeroes)
+    }
+
+    /// Unpacks into a file without a name in `directory`, which is gone with the value, or with the process.
+    ///
+    /// # Errors
+    /// When it cannot be read whole, or the copy cannot be written.
+    pub fn for_now(mut self, directory: &Path, progress: &mut dyn StagingProgress) -> Result<Staged, ImageError> {
+        let stored = |error| ImageError::Store { path: directory.to_owned(), source: error };
+        let file = tempfile::tempfile_in(directory).map_err(stored)?;
+        let read = self.read(Keep::Copy(&file), directory, progress)?;
+        file.set_len(read.map.span().0).map_err(stored)?;
+        let staged = Staged::new(file, self.path.clone(), &self.path, read.map, read.extents, read.layout, read.zeroes)?;
+        staged.compare()?;
+        Ok(staged)
+    }
+
+    fn read(&mut self, keep: Keep<'_>, place: &Path, progress: &mut dyn StagingProgress) -> Result<TakenIn, ImageError> {
+        let read = take_in(&self.path, &mut self.opened, keep, place, progress);
+        unchanged(&self.path, &self.version, read)
+    }
 }
 
 /// Removes what a staging that was killed left in `store`. Call it only when no other program stages there.
@@ -411,6 +449,37 @@ pub(super) mod tests {
         assert!(matches!(error, ImageError::Changed { .. }), "{error:?}");
     }
 
+    #[test]
+    fn the_file_that_was_looked_at_is_the_file_that_is_used() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let path = write(directory.path(), "a.img", &sample());
+        let replaced = |use_it: &dyn Fn(SourceImage) -> Result<Staged, ImageError>| {
+            let source = SourceImage::open(&path).expect("it is no other format");
+            fs::rename(write(directory.path(), "b.img", &noise(5000)), &path).expect("one directory");
+            use_it(source)
+        };
+        for error in [
+            replaced(&|source| source.in_place(&mut silent())).expect_err("another file bears its name"),
+            replaced(&|source| source.for_now(directory.path(), &mut silent())).expect_err("another file bears its name"),
+        ] {
+            assert!(matches!(error, ImageError::Changed { .. }), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_looked_at_is_taken_in_as_well() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        // Shorter than the look, as long, and longer than a piece.
+        for words in [175, 1 << 18, u32::try_from(PIECE / 4).expect("it is small") + 175] {
+            let raw = noise(words);
+            for (name, contents) in [("a.img", raw.clone()), ("a.img.xz", xz(&raw))] {
+                let source = SourceImage::open(&write(directory.path(), name, &contents)).expect("it can be read");
+                let staged = if source.is_raw() { source.in_place(&mut silent()) } else { source.for_now(directory.path(), &mut silent()) };
+                assert_eq!(staged.expect("a good image").digest().0, *blake3::hash(&raw).as_bytes(), "{name} of {words} words");
+            }
+        }
+    }
+
     type Disturb<'d> = &'d dyn Fn(&Path);
 
     /// What somebody does to a source while it is read, and what may come of it.
@@ -425,7 +494,8 @@ pub(super) mod tests {
             }
         };
         let staged = stage(&source, &store, &mut progress);
-        let for_now = for_now(&write(directory.path(), "other", contents), directory.path(), &mut silent());
+        let source = SourceImage::open(&write(directory.path(), "other", contents)).expect("it is there");
+        let for_now = source.for_now(directory.path(), &mut silent());
         assert!(for_now.is_ok(), "an undisturbed source is taken");
         (staged, fs::read_dir(&store).expect("it is there").count())
     }
@@ -556,7 +626,9 @@ pub(super) mod tests {
     #[test]
     fn what_lies_behind_the_end_of_the_image_is_zeroes_not_the_buffers_past() {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let staged = in_place(&write(directory.path(), "a.img", &[5; 700]), &mut silent()).expect("a good image");
+        let staged = SourceImage::open(&write(directory.path(), "a.img", &[5; 700]))
+            .and_then(|source| source.in_place(&mut silent()))
+            .expect("a good image");
         let mut buffer = [0xee; 1024];
         staged.read_padded(Bytes(0), &mut buffer).expect("it can be read");
         assert_eq!(buffer[..700], [5; 700]);

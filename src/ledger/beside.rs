@@ -50,10 +50,8 @@ impl Ledger {
     /// When a reader keeps it from being moved, or the disk does.
     pub(super) fn save_nameless(&mut self) -> Result<(), LogError> {
         let saving = |error| LogError::sqlite(Doing::Writing, &self.path, error);
-        let (frames, moved): (i64, i64) = self
-            .connection
-            .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| Ok((row.get(1)?, row.get(2)?)))
-            .map_err(saving)?;
+        let (frames, moved): (i64, i64) =
+            self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| Ok((row.get(1)?, row.get(2)?))).map_err(saving)?;
         if frames != moved {
             return Err(LogError::new(Doing::Writing, &self.path, LogProblem::Locked));
         }

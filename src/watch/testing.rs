@@ -11,7 +11,7 @@ pub(crate) struct FakeSysfs {
     root: tempfile::TempDir,
 }
 
-/// See [`FakeSysfs::hide`].
+/// A directory of a [`FakeSysfs`] that cannot be listed until it is given back; see [`FakeSysfs::hide`].
 pub(crate) struct Hidden {
     there: PathBuf,
     away: PathBuf,

@@ -9,7 +9,7 @@ use std::time::Duration;
 use std::{fs, io};
 
 use super::devices::DeviceId;
-use super::sysfs::{self, Directory, DevicePlace, Sysfs, above, file_name, is_hardware_partition, mmc_port, names_a_reader, usb_chain};
+use super::sysfs::{self, DevicePlace, Directory, Sysfs, above, file_name, is_hardware_partition, mmc_port, names_a_reader, usb_chain};
 use crate::station::card::{Bus, Card};
 use crate::station::port::{Cabling, Chain, Port};
 

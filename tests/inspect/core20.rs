@@ -300,7 +300,7 @@ impl Core20 {
         if !self.known.is_empty() {
             wanted.trust.add_known(self.known.as_bytes()).expect("assertions");
         }
-        inspect_medium(Rc::new(self.image()), &wanted)
+        inspect_medium(Rc::new(self.image()), &wanted).expect("memory can be read")
     }
 
     /// One FAT in the first partition of an MBR.

@@ -12,7 +12,7 @@ use flashline::image::Staged;
 use flashline::image::inspect::page::{Answer, Check, Page};
 use flashline::image::inspect::window::Medium;
 use flashline::image::inspect::{Wanted, inspect_medium};
-use flashline::image::stage;
+use flashline::image::stage::SourceImage;
 use flashline::station::allowed::Allowed;
 use flashline::station::units::Bytes;
 use snap_assertions::assertion::Assertion;
@@ -26,7 +26,9 @@ pub(crate) fn data(name: &str) -> PathBuf {
 pub(crate) fn staged(name: &str) -> Staged {
     let directory = std::env::temp_dir();
     let source = data("images").join(format!("{name}.img.xz"));
-    stage::for_now(&source, &directory, &mut |_: Bytes, _: Bytes| {}).expect("the fixture can be unpacked")
+    SourceImage::open(&source)
+        .and_then(|source| source.for_now(&directory, &mut |_: Bytes, _: Bytes| {}))
+        .expect("the fixture can be unpacked")
 }
 
 /// What the station of these tests trusts, when the fixtures were made.
@@ -133,7 +135,7 @@ impl Changed {
     }
 
     pub(crate) fn judged_by(self, wanted: &Wanted) -> Page {
-        inspect_medium(Rc::new(self), wanted)
+        inspect_medium(Rc::new(self), wanted).expect("the file can be read")
     }
 }
 
@@ -161,7 +163,7 @@ impl Medium for Changed {
 pub(crate) fn no(page: &Page, check: Check) -> String {
     let verdict = page.verdict(check).expect("every check has its verdict");
     assert_eq!(verdict.answer, Answer::No, "{check:?}: {:#?}", page.verdicts);
-    verdict.reasons.join("\n")
+    verdict.sentences().join("\n")
 }
 
 /// Refused for this alone.

@@ -200,7 +200,7 @@ fn nothing_is_compared_with_a_gadget_that_nobody_published() {
             let page = image.clone().flip(at + 100).judged();
             let said = page.verdict(Check::BootFiles).expect("a verdict");
             if said.answer == Answer::NotCovered {
-                break said.reasons.join("\n");
+                break said.sentences().join("\n");
             }
         }
     };

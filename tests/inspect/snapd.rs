@@ -27,7 +27,7 @@ static STRANGER: LazyLock<Key> = LazyLock::new(Key::random);
 const BRAND_ID: &str = "Fx7Qm2VtY9sKd4RwLpZ3bN8cHjG6aTu1";
 const OTHER_ID: &str = "Th1rdPartyAccountIdForFixture001";
 /// The partition `writable` of the image for the Raspberry Pi with Ubuntu Core 18.
-const WRITABLE: u64 = 51_380_224;
+pub(crate) const WRITABLE: u64 = 51_380_224;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Signer {
@@ -190,19 +190,19 @@ fn core20() -> Seed {
 }
 
 /// The tree of `writable` in the fixture with Ubuntu Core 18, from which every other one is made.
-struct Tree {
-    directory: tempfile::TempDir,
-    length: u64,
+pub(crate) struct Tree {
+    pub(crate) directory: tempfile::TempDir,
+    pub(crate) length: u64,
 }
 
 const IN_TREE: &str = "system-data/var/lib/snapd/seed";
 
-fn run(command: &mut Command) {
+pub(crate) fn run(command: &mut Command) {
     let output = command.output().expect("e2fsprogs is installed");
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-static TREE: LazyLock<Tree> = LazyLock::new(|| {
+pub(crate) static TREE: LazyLock<Tree> = LazyLock::new(|| {
     let image = Changed::of("uc18-pi");
     let length = image.length_now() - WRITABLE;
     let directory = tempfile::tempdir().expect("a directory");
@@ -323,7 +323,7 @@ impl Seed {
         image.boot.extend(self.tree());
         let words = [("snapd_recovery_mode", "install"), ("snapd_recovery_system", self.label.as_str())];
         image.boot.insert(Loader::Grub.environment().to_owned(), Loader::Grub.says(&words));
-        inspect_medium(Rc::new(image.image()), wanted)
+        inspect_medium(Rc::new(image.image()), wanted).expect("memory can be read")
     }
 
     fn judged18(&self, wanted: &Wanted) -> Page {
@@ -339,7 +339,7 @@ impl Seed {
         let mut bytes = Changed::of("uc18-pi").bytes(0, usize::try_from(WRITABLE).expect("small"));
         bytes.resize(bytes.len() + usize::try_from(TREE.length).expect("small"), 0);
         File::open(&file).and_then(|file| file.read_exact_at(&mut bytes[usize::try_from(WRITABLE).expect("small")..], 0)).expect("whole");
-        inspect_medium(Rc::new(bytes), wanted)
+        inspect_medium(Rc::new(bytes), wanted).expect("memory can be read")
     }
 }
 

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use super::{Error, GOOD, NOT_GOOD, Place};
+use super::{GOOD, LogCommandError, LogSource, NOT_GOOD};
 use crate::ledger::LogReader;
 
 /// Options of `flashline log export`.
@@ -13,13 +13,13 @@ pub(super) struct Args {
     #[arg(value_name = "FILE")]
     pub(super) copy: PathBuf,
     #[command(flatten)]
-    pub(super) place: Place,
+    pub(super) place: LogSource,
 }
 
-pub(super) fn run(args: &Args, path: &Path, out: &mut impl Write) -> Result<u8, Error> {
+pub(super) fn run(args: &Args, path: &Path, out: &mut impl Write) -> Result<u8, LogCommandError> {
     let (line, code) = match LogReader::open(path)?.export(&args.copy)? {
         Ok(head) => (head.to_string(), GOOD),
         Err(broken) => (format!("{}: {broken}; keep the file as evidence", args.copy.display()), NOT_GOOD),
     };
-    writeln!(out, "{line}").map_err(Error::Output).map(|()| code)
+    writeln!(out, "{line}").map_err(LogCommandError::Output).map(|()| code)
 }

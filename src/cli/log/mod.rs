@@ -33,7 +33,7 @@ pub const DEFAULT: &str = "/var/lib/flashline/flash-log.db";
 pub struct Args {
     /// What else is asked of the log
     #[command(subcommand)]
-    pub what: Option<What>,
+    pub what: Option<LogCommand>,
     #[command(flatten)]
     rows: rows::Args,
 }
@@ -41,7 +41,7 @@ pub struct Args {
 /// What can be asked of a flash log besides its rows.
 #[derive(Clone, Debug, Subcommand)]
 #[expect(private_interfaces, reason = "the arguments of a command are its own file's business")]
-pub enum What {
+pub enum LogCommand {
     /// List every card by its serial: the image it carries, and whether it was seen before
     Serials(serials::Args),
     /// Count attempts, and mark slots and card types that fail more often than chance explains
@@ -62,7 +62,7 @@ pub enum What {
 
 /// Where a flash log is.
 #[derive(Clone, Debug, Default, clap::Args)]
-pub struct Place {
+pub struct LogSource {
     /// Configuration that tells where the flash log is and when shifts begin
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -74,24 +74,24 @@ pub struct Place {
 impl Args {
     /// The log that is meant.
     #[must_use]
-    pub fn place(&self) -> &Place {
+    pub fn place(&self) -> &LogSource {
         match &self.what {
-            Some(What::Verify(args)) => &args.place,
-            Some(What::Anchor(args)) => &args.place,
-            Some(What::Export(args)) => &args.place,
-            Some(What::Show(args)) => &args.place,
-            Some(What::Serials(args)) => &args.asked.place,
-            Some(What::Summary(args)) => &args.asked.place,
-            Some(What::Report(args)) => &args.asked.place,
+            Some(LogCommand::Verify(args)) => &args.place,
+            Some(LogCommand::Anchor(args)) => &args.place,
+            Some(LogCommand::Export(args)) => &args.place,
+            Some(LogCommand::Show(args)) => &args.place,
+            Some(LogCommand::Serials(args)) => &args.scope.place,
+            Some(LogCommand::Summary(args)) => &args.scope.place,
+            Some(LogCommand::Report(args)) => &args.scope.place,
             // The station is asked, and no file.
-            Some(What::Confirm(_)) | None => &self.rows.asked.place,
+            Some(LogCommand::Confirm(_)) | None => &self.rows.scope.place,
         }
     }
 }
 
 /// Of which attempts something is asked.
 #[derive(Clone, Debug, Default, clap::Args)]
-struct AskedArgs {
+struct ScopeArgs {
     /// Only attempts of this model
     #[arg(long, value_name = "BRAND/MODEL")]
     model: Option<String>,
@@ -106,12 +106,12 @@ struct AskedArgs {
     #[arg(long, value_name = "SLOT")]
     slot: Option<String>,
     #[command(flatten)]
-    place: Place,
+    place: LogSource,
 }
 
-impl AskedArgs {
-    fn scope(&self, around: &Around) -> Result<Scope, TimeError> {
-        let window = times::window(self.since.as_deref(), self.until.as_deref(), &around.now, &around.shifts)?;
+impl ScopeArgs {
+    fn scope(&self, context: &LogContext) -> Result<Scope, TimeError> {
+        let window = times::window(self.since.as_deref(), self.until.as_deref(), &context.now, &context.shifts)?;
         Ok(Scope { model: self.model.clone(), slot: self.slot.clone(), window })
     }
 }
@@ -130,14 +130,14 @@ fn filter(scope: &Scope) -> Filter {
 
 /// What answers depend on besides the log: the time, the zone it is told in, and the factory's shifts.
 #[derive(Clone, Debug)]
-struct Around {
+struct LogContext {
     now: Zoned,
     shifts: Shifts,
 }
 
 /// Why nothing could be shown.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub enum LogCommandError {
     /// The log is unusable.
     #[error(transparent)]
     Log(#[from] LogError),
@@ -196,22 +196,22 @@ pub struct Configured {
 ///
 /// # Errors
 /// Where the log cannot be read or standard output cannot be written; a reader that has seen enough (`| head`) is no error.
-pub fn run(args: &Args, configured: Configured) -> Result<ExitCode, Error> {
+pub fn run(args: &Args, configured: Configured) -> Result<ExitCode, LogCommandError> {
     let path = args.place().file.clone().or(configured.log).unwrap_or_else(|| PathBuf::from(DEFAULT));
-    let around = Around { now: crate::zone::now(), shifts: Shifts::new(configured.shifts) };
+    let context = LogContext { now: crate::zone::now(), shifts: Shifts::new(configured.shifts) };
     let mut out = BufWriter::new(io::stdout().lock());
     let code = match &args.what {
-        Some(What::Verify(args)) => verify::run(args, &path, &mut out),
-        Some(What::Confirm(args)) => Ok(request::confirm_log(args)),
-        Some(What::Anchor(_)) => verify::anchor(&path, &mut out),
-        Some(What::Export(args)) => export::run(args, &path, &mut out),
-        Some(What::Show(args)) => show::run(args, &open(&path)?, &around, &mut out),
-        Some(What::Serials(args)) => serials::run(args, &open(&path)?, &around, &mut out),
-        Some(What::Summary(args)) => summary::run(args, &open(&path)?, &around, &mut out),
-        Some(What::Report(args)) => page::run(args, &open(&path)?, &around, &mut out),
-        None => rows::run(&args.rows, &open(&path)?, &around, &mut out),
+        Some(LogCommand::Verify(args)) => verify::run(args, &path, &mut out),
+        Some(LogCommand::Confirm(args)) => Ok(request::confirm_log(args)),
+        Some(LogCommand::Anchor(_)) => verify::anchor(&path, &mut out),
+        Some(LogCommand::Export(args)) => export::run(args, &path, &mut out),
+        Some(LogCommand::Show(args)) => show::run(args, &open(&path)?, &context, &mut out),
+        Some(LogCommand::Serials(args)) => serials::run(args, &open(&path)?, &context, &mut out),
+        Some(LogCommand::Summary(args)) => summary::run(args, &open(&path)?, &context, &mut out),
+        Some(LogCommand::Report(args)) => page::run(args, &open(&path)?, &context, &mut out),
+        None => rows::run(&args.rows, &open(&path)?, &context, &mut out),
     };
-    seen_enough(code.and_then(|code| out.flush().map_err(Error::Output).map(|()| code))).map(ExitCode::from)
+    seen_enough(code.and_then(|code| out.flush().map_err(LogCommandError::Output).map(|()| code))).map(ExitCode::from)
 }
 
 fn open(path: &Path) -> Result<LogReader, LogError> {
@@ -274,9 +274,9 @@ fn nearest(asked: &str, names: BTreeSet<String>) -> Vec<String> {
 }
 
 /// The reader of the output may have closed it early.
-fn seen_enough(result: Result<u8, Error>) -> Result<u8, Error> {
+fn seen_enough(result: Result<u8, LogCommandError>) -> Result<u8, LogCommandError> {
     match result {
-        Err(Error::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(GOOD),
+        Err(LogCommandError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(GOOD),
         other => other,
     }
 }

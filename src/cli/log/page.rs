@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::{Timestamp, ToSpan};
 
-use super::{Around, AskedArgs, Error, GOOD, NOT_GOOD, filter, serials};
+use super::{GOOD, LogCommandError, LogContext, NOT_GOOD, ScopeArgs, filter, serials};
 use crate::file::{directory_of, is_same_file};
 use crate::ledger::{Filter, LogReader};
 use crate::panel::lines;
@@ -19,30 +19,30 @@ use crate::report::tally::By;
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
-    pub(super) asked: AskedArgs,
+    pub(super) scope: ScopeArgs,
     /// File to write; `-` is standard output
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
 }
 
-pub(super) fn run(args: &Args, log: &LogReader, around: &Around, out: &mut impl Write) -> Result<u8, Error> {
-    let scope = args.asked.scope(around)?;
+pub(super) fn run(args: &Args, log: &LogReader, context: &LogContext, out: &mut impl Write) -> Result<u8, LogCommandError> {
+    let scope = args.scope.scope(context)?;
     if args.output == Path::new("-") {
-        return write(&scope, log, around, out, &|source| Error::Output(source));
+        return write(&scope, log, context, out, &|source| LogCommandError::Output(source));
     }
-    let failed = |source| Error::Page { path: args.output.clone(), source };
+    let failed = |source| LogCommandError::Page { path: args.output.clone(), source };
     if let Ok(there) = args.output.metadata() {
         if is_of_the_log(&args.output, log.path()) {
-            return Err(Error::Itself { path: args.output.clone() });
+            return Err(LogCommandError::Itself { path: args.output.clone() });
         }
         let kind = there.file_type();
         if kind.is_block_device() || kind.is_dir() {
-            return Err(Error::NoFile { path: args.output.clone() });
+            return Err(LogCommandError::NoFile { path: args.output.clone() });
         }
         // A pipe, a terminal or /dev/null takes the page as it comes, and is never replaced.
         if !kind.is_file() {
             let mut file = BufWriter::new(OpenOptions::new().write(true).open(&args.output).map_err(failed)?);
-            let code = write(&scope, log, around, &mut file, &failed)?;
+            let code = write(&scope, log, context, &mut file, &failed)?;
             file.flush().map_err(failed)?;
             return Ok(code);
         }
@@ -50,7 +50,7 @@ pub(super) fn run(args: &Args, log: &LogReader, around: &Around, out: &mut impl 
     // Beside it, and in its place when it is whole.
     let fresh = tempfile::NamedTempFile::new_in(directory_of(&args.output)).map_err(failed)?;
     let mut file = BufWriter::new(fresh.as_file());
-    let code = write(&scope, log, around, &mut file, &failed)?;
+    let code = write(&scope, log, context, &mut file, &failed)?;
     file.flush().map_err(failed)?;
     drop(file);
     // As a file that was just made; its maker says who else may read it.
@@ -69,18 +69,24 @@ fn is_of_the_log(output: &Path, log: &Path) -> bool {
 }
 
 /// By shift for up to four days, by day for longer.
-fn by(scope: &Scope, around: &Around) -> By {
-    let until = scope.window.until.unwrap_or_else(|| around.now.timestamp());
+fn by(scope: &Scope, context: &LogContext) -> By {
+    let until = scope.window.until.unwrap_or_else(|| context.now.timestamp());
     let long = scope.window.since.and_then(|since| since.checked_add((4 * 24).hours()).ok()).is_none_or(|end| until > end);
     if long { By::Day } else { By::Shift }
 }
 
-fn write(scope: &Scope, log: &LogReader, around: &Around, out: &mut impl Write, failed: &dyn Fn(io::Error) -> Error) -> Result<u8, Error> {
+fn write(
+    scope: &Scope,
+    log: &LogReader,
+    context: &LogContext,
+    out: &mut impl Write,
+    failed: &dyn Fn(io::Error) -> LogCommandError,
+) -> Result<u8, LogCommandError> {
     // Up to now: what is counted first and what is listed later are the same cards.
-    let made = around.now.timestamp();
+    let made = context.now.timestamp();
     let until = scope.window.until.map_or(made, |until| until.min(made));
     let filter = Filter { until: Some(until.as_microsecond()), ..filter(scope) };
-    let mut summary = Summary::new(by(scope, around), around.now.time_zone(), &around.shifts);
+    let mut summary = Summary::new(by(scope, context), context.now.time_zone(), &context.shifts);
     let mut attempts = 0;
     log.briefs(&filter, |brief| {
         attempts += 1;
@@ -88,7 +94,7 @@ fn write(scope: &Scope, log: &LogReader, around: &Around, out: &mut impl Write, 
         ControlFlow::Continue(())
     })?;
     if attempts > MOST {
-        return Err(Error::TooMany { attempts, most: MOST });
+        return Err(LogCommandError::TooMany { attempts, most: MOST });
     }
     let mut images = ImagesOfLot::default();
     let mut station = None;
@@ -106,7 +112,7 @@ fn write(scope: &Scope, log: &LogReader, around: &Around, out: &mut impl Write, 
         Err(broken) => ChainVerdict { whole: false, says: broken.to_string() },
     };
     let (name, id) = station.unwrap_or_default();
-    let zone = around.now.time_zone();
+    let zone = context.now.time_zone();
     let note = log.volatile()?.map(|why| lines::volatile(&why));
     let page = LotPage {
         asked: scope,
@@ -129,14 +135,14 @@ fn write(scope: &Scope, log: &LogReader, around: &Around, out: &mut impl Write, 
 mod tests {
     use std::collections::BTreeMap;
 
-    use super::super::testing::{around, log_of, log_of_a_lot};
+    use super::super::testing::{context, log_of, log_of_a_lot};
     use super::*;
     use crate::report::times::Shifts;
 
     /// The log is of the moment the test runs; so is the page.
-    fn now() -> Around {
+    fn now() -> LogContext {
         let now = jiff::Zoned::now().checked_add(1.minute()).expect("a minute later");
-        Around { now, shifts: Shifts::default() }
+        LogContext { now, shifts: Shifts::default() }
     }
 
     #[test]
@@ -234,16 +240,16 @@ mod tests {
         log_of_a_lot(&path);
         let log = LogReader::open(&path).expect("a log");
         for (time, since) in [("day", None), ("shift", Some("2026-11-22 04:00"))] {
-            let asked = AskedArgs { since: since.map(str::to_owned), ..AskedArgs::default() };
+            let scope = ScopeArgs { since: since.map(str::to_owned), ..ScopeArgs::default() };
             let mut page = Vec::new();
-            assert_eq!(run(&Args { asked, output: "-".into() }, &log, &around(), &mut page).expect("it is written"), GOOD);
+            assert_eq!(run(&Args { scope, output: "-".into() }, &log, &context(), &mut page).expect("it is written"), GOOD);
             let page = String::from_utf8(page).expect("text");
             let summary = |by: &str| {
                 let mut words = vec!["--json", "--by", by];
                 words.extend(since.iter().flat_map(|since| ["--since", since]));
                 let mut json = Vec::new();
                 let args = super::super::summary::Args::parse_for_test(&words);
-                super::super::summary::run(&args, &log, &around(), &mut json).expect("it can be read");
+                super::super::summary::run(&args, &log, &context(), &mut json).expect("it can be read");
                 serde_json::from_slice::<serde_json::Value>(&json).expect("JSON")
             };
             let by = [time, "slot", "card-type"].map(|by| (by, summary(by)));

@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, poll};
 
-use super::{Around, AskedArgs, Error, GOOD, filter, none};
+use super::{GOOD, LogCommandError, LogContext, ScopeArgs, filter, none};
 use crate::ledger::{Direction, Filter, LogReader, Row};
 use crate::report::{self, RowCsv, Table};
 use crate::station::outcome::OutcomeWord;
@@ -25,7 +25,7 @@ const PACE: u16 = 500;
 #[group(skip)]
 pub(super) struct Args {
     #[command(flatten)]
-    pub(super) asked: AskedArgs,
+    pub(super) scope: ScopeArgs,
     /// Only attempts with this outcome
     #[arg(long, value_name = "OUTCOME", value_parser = outcomes())]
     outcome: Option<String>,
@@ -51,10 +51,10 @@ fn outcomes() -> [&'static str; OutcomeWord::KNOWN.len()] {
     OutcomeWord::KNOWN.map(|word| word.known().unwrap_or_default())
 }
 
-pub(super) fn run(args: &Args, log: &LogReader, around: &Around, out: &mut impl Write) -> Result<u8, Error> {
-    let scope = args.asked.scope(around)?;
+pub(super) fn run(args: &Args, log: &LogReader, context: &LogContext, out: &mut impl Write) -> Result<u8, LogCommandError> {
+    let scope = args.scope.scope(context)?;
     let filter = Filter { outcome: args.outcome.clone(), serial: args.serial.clone(), limit: args.limit, ..filter(&scope) };
-    let sheet = Sheet::of(args, around.now.time_zone());
+    let sheet = Sheet::of(args, context.now.time_zone());
     if args.follow { follow(log, filter, sheet, out, || wait(io::stdout())) } else { list(log, &filter, sheet, out) }
 }
 
@@ -75,13 +75,13 @@ impl Sheet {
     }
 
     /// Writes what stands on top, for rows like these.
-    fn begin<'o, W: Write>(self, first: &[Row], more: bool, out: &'o mut W) -> Result<Writing<'o, W>, Error> {
+    fn begin<'o, W: Write>(self, first: &[Row], more: bool, out: &'o mut W) -> Result<Writing<'o, W>, LogCommandError> {
         Ok(match self {
             Self::Json => Writing::Json(out),
-            Self::Csv => Writing::Csv(Box::new(RowCsv::new(out).map_err(Error::Output)?)),
+            Self::Csv => Writing::Csv(Box::new(RowCsv::new(out).map_err(LogCommandError::Output)?)),
             Self::Table(zone) => {
                 let table = if more { Table::to_come(first, zone) } else { Table::new(first, zone) };
-                out.write_all(table.head().as_bytes()).map_err(Error::Output)?;
+                out.write_all(table.head().as_bytes()).map_err(LogCommandError::Output)?;
                 Writing::Table(table, out)
             }
         })
@@ -96,30 +96,30 @@ enum Writing<'o, W: Write> {
 }
 
 impl<W: Write> Writing<'_, W> {
-    fn row(&mut self, row: &Row) -> Result<(), Error> {
+    fn row(&mut self, row: &Row) -> Result<(), LogCommandError> {
         match self {
             Self::Table(table, out) => out.write_all(table.row(row).as_bytes()),
             Self::Json(out) => writeln!(out, "{}", report::json(row)),
             Self::Csv(csv) => csv.row(row),
         }
-        .map_err(Error::Output)
+        .map_err(LogCommandError::Output)
     }
 
-    fn flush(&mut self) -> Result<(), Error> {
+    fn flush(&mut self) -> Result<(), LogCommandError> {
         match self {
             Self::Table(_, out) | Self::Json(out) => out.flush(),
             Self::Csv(csv) => csv.flush(),
         }
-        .map_err(Error::Output)
+        .map_err(LogCommandError::Output)
     }
 }
 
-fn list(log: &LogReader, filter: &Filter, sheet: Sheet, out: &mut impl Write) -> Result<u8, Error> {
+fn list(log: &LogReader, filter: &Filter, sheet: Sheet, out: &mut impl Write) -> Result<u8, LogCommandError> {
     let mut rows = log.attempts(filter);
     let first = rows.by_ref().take(SAMPLE).collect::<Result<Vec<_>, _>>()?;
     if first.is_empty() && matches!(sheet, Sheet::Table(_)) {
         let said = none("attempts", log, filter)?;
-        return out.write_all(said.as_bytes()).map_err(Error::Output).map(|()| GOOD);
+        return out.write_all(said.as_bytes()).map_err(LogCommandError::Output).map(|()| GOOD);
     }
     let mut writing = sheet.begin(&first, false, out)?;
     first.iter().try_for_each(|row| writing.row(row))?;
@@ -133,13 +133,13 @@ fn list(log: &LogReader, filter: &Filter, sheet: Sheet, out: &mut impl Write) ->
 
 /// Waits for a while, and ends at once where nobody reads `out` any more: without this, it would be noticed at the next attempt, which may
 /// be tomorrow's.
-fn wait(out: impl AsFd) -> Result<(), Error> {
+fn wait(out: impl AsFd) -> Result<(), LogCommandError> {
     // No event is asked for; that the other end is closed is told all the same (poll(2)). Of a file nothing is told, and it is waited.
     let mut reader = [PollFd::new(out.as_fd(), PollFlags::empty())];
     match poll(&mut reader, PACE) {
         Ok(0) | Err(Errno::EINTR) => Ok(()),
-        Ok(_) => Err(Error::Output(io::ErrorKind::BrokenPipe.into())),
-        Err(errno) => Err(Error::Output(errno.into())),
+        Ok(_) => Err(LogCommandError::Output(io::ErrorKind::BrokenPipe.into())),
+        Err(errno) => Err(LogCommandError::Output(errno.into())),
     }
 }
 
@@ -150,8 +150,8 @@ fn follow(
     filter: Filter,
     sheet: Sheet,
     out: &mut impl Write,
-    mut wait: impl FnMut() -> Result<(), Error>,
-) -> Result<u8, Error> {
+    mut wait: impl FnMut() -> Result<(), LogCommandError>,
+) -> Result<u8, LogCommandError> {
     let ended = |row: &Row| row.ended.is_some();
     // Everything up to here is looked at below, whatever of it is shown.
     let mut after = log.head()?.count;
@@ -185,7 +185,7 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use super::super::seen_enough;
-    use super::super::testing::{Pipe, around, log_of};
+    use super::super::testing::{Pipe, context, log_of};
     use super::*;
 
     fn args(json: bool, csv: bool) -> Args {
@@ -203,9 +203,9 @@ mod tests {
         log_of(&path, 60);
         // More rows than any buffer on the way holds, and a pipe that ends before the first buffer does.
         for args in [args(false, false), args(true, false), args(false, true)] {
-            seen_enough(run(&args, &open(&path), &around(), &mut Pipe(10, io::ErrorKind::BrokenPipe))).expect("a closed pipe is no error");
-            let error = run(&args, &open(&path), &around(), &mut Pipe(10, io::ErrorKind::StorageFull)).expect_err("rows were lost");
-            assert!(matches!(error, Error::Output(error) if error.kind() == io::ErrorKind::StorageFull));
+            seen_enough(run(&args, &open(&path), &context(), &mut Pipe(10, io::ErrorKind::BrokenPipe))).expect("a closed pipe is no error");
+            let error = run(&args, &open(&path), &context(), &mut Pipe(10, io::ErrorKind::StorageFull)).expect_err("rows were lost");
+            assert!(matches!(error, LogCommandError::Output(error) if error.kind() == io::ErrorKind::StorageFull));
         }
     }
 
@@ -216,7 +216,7 @@ mod tests {
         log_of(&path, 0);
         let text = |args: Args| {
             let mut out = Vec::new();
-            run(&args, &open(&path), &around(), &mut out).expect("it can be read");
+            run(&args, &open(&path), &context(), &mut out).expect("it can be read");
             String::from_utf8(out).expect("text")
         };
         assert_eq!(text(args(false, false)), "No attempts.\n");
@@ -248,7 +248,7 @@ mod tests {
             Ok(())
         };
         let followed = follow(&reader, Filter::default(), Sheet::Json, &mut Until(&looks, &mut out), wait);
-        assert!(matches!(followed, Err(Error::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe));
+        assert!(matches!(followed, Err(LogCommandError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe));
         let text = String::from_utf8(out).expect("text");
         let attempts = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON")["attempt"].as_u64());
         assert_eq!(attempts.collect::<Option<Vec<_>>>().expect("numbers"), (21..=36).collect::<Vec<_>>());

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use super::{Around, AskedArgs, Error, GOOD, NOT_GOOD, filter, none};
+use super::{GOOD, LogCommandError, LogContext, NOT_GOOD, ScopeArgs, filter, none};
 use crate::ledger::{Filter, LogError, LogReader, PackedBoxes, Row};
 use crate::report::harmless_json;
 use crate::report::serials::{self, ListPlace, OneCard, SerialCsv, SerialTable, Serials, Time};
@@ -13,7 +13,7 @@ const SAMPLE: usize = 1000;
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
-    pub(super) asked: AskedArgs,
+    pub(super) scope: ScopeArgs,
     /// Only cards whose serial or CID begins with this, in upper or lower case
     #[arg(long, value_name = "SERIAL")]
     serial: Option<String>,
@@ -28,8 +28,8 @@ pub(super) struct Args {
     csv: bool,
 }
 
-pub(super) fn run(args: &Args, log: &LogReader, around: &Around, out: &mut impl Write) -> Result<u8, Error> {
-    let scope = args.asked.scope(around)?;
+pub(super) fn run(args: &Args, log: &LogReader, context: &LogContext, out: &mut impl Write) -> Result<u8, LogCommandError> {
+    let scope = args.scope.scope(context)?;
     let filter = Filter { serial: args.serial.clone(), ..filter(&scope) };
     let mut one = OneCard::default();
     let counted = count(log, &filter, |row| {
@@ -40,16 +40,16 @@ pub(super) fn run(args: &Args, log: &LogReader, around: &Around, out: &mut impl 
     let boxes = log.boxes()?;
     if args.json {
         each(log, &filter, counted.clone(), |row, time| {
-            writeln!(out, "{}", harmless_json(serials::serial_json(row, time, &boxes).to_string())).map_err(Error::Output)
+            writeln!(out, "{}", harmless_json(serials::serial_json(row, time, &boxes).to_string())).map_err(LogCommandError::Output)
         })?;
     } else if args.csv {
-        let mut csv = SerialCsv::new(&mut *out, boxes).map_err(Error::Output)?;
-        each(log, &filter, counted.clone(), |row, time| csv.line(row, time).map_err(Error::Output))?;
-        csv.finish().map_err(Error::Output)?;
+        let mut csv = SerialCsv::new(&mut *out, boxes).map_err(LogCommandError::Output)?;
+        each(log, &filter, counted.clone(), |row, time| csv.line(row, time).map_err(LogCommandError::Output))?;
+        csv.finish().map_err(LogCommandError::Output)?;
     } else {
-        table(log, &filter, &counted, &boxes, around, out)?;
-        let answer = one.says(around.now.time_zone()).unwrap_or_default();
-        write!(out, "{}{answer}", counted.sums(args.expect)).map_err(Error::Output)?;
+        table(log, &filter, &counted, &boxes, context, out)?;
+        let answer = one.says(context.now.time_zone()).unwrap_or_default();
+        write!(out, "{}{answer}", counted.sums(args.expect)).map_err(LogCommandError::Output)?;
     }
     Ok(if args.expect.is_some_and(|expected| counted.good_cards() < expected) { NOT_GOOD } else { GOOD })
 }
@@ -59,13 +59,13 @@ fn table(
     filter: &Filter,
     counted: &Serials,
     boxes: &PackedBoxes,
-    around: &Around,
+    context: &LogContext,
     out: &mut impl Write,
-) -> Result<(), Error> {
-    let zone = around.now.time_zone();
+) -> Result<(), LogCommandError> {
+    let zone = context.now.time_zone();
     let mut first: Vec<(Row, Time)> = Vec::new();
     let mut table: Option<SerialTable> = None;
-    let mut write = |text: &str| out.write_all(text.as_bytes()).map_err(Error::Output);
+    let mut write = |text: &str| out.write_all(text.as_bytes()).map_err(LogCommandError::Output);
     each(log, filter, counted.clone(), |row, time| match &table {
         Some(table) => write(&table.line(row, time)),
         None => {
@@ -111,8 +111,8 @@ pub(super) fn each(
     log: &LogReader,
     filter: &Filter,
     mut serials: Serials,
-    mut line: impl FnMut(&Row, Time) -> Result<(), Error>,
-) -> Result<(), Error> {
+    mut line: impl FnMut(&Row, Time) -> Result<(), LogCommandError>,
+) -> Result<(), LogCommandError> {
     for row in log.attempts(filter) {
         let row = row?;
         match serials.place(&row) {
@@ -126,7 +126,7 @@ pub(super) fn each(
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{around, log_of};
+    use super::super::testing::{context, log_of};
     use super::*;
 
     #[test]
@@ -137,7 +137,7 @@ mod tests {
         let log = LogReader::open(&path).expect("a log");
         let listed = |args: Args| {
             let mut out = Vec::new();
-            let code = run(&args, &log, &around(), &mut out).expect("it can be read");
+            let code = run(&args, &log, &context(), &mut out).expect("it can be read");
             (code, String::from_utf8(out).expect("text"))
         };
         let (code, text) = listed(Args { expect: Some(4), ..Args::default() });
@@ -168,7 +168,7 @@ mod tests {
         log_of(&path, 30);
         let log = LogReader::open(&path).expect("a log");
         let mut out = Vec::new();
-        run(&Args::default(), &log, &around(), &mut out).expect("it can be read");
+        run(&Args::default(), &log, &context(), &mut out).expect("it can be read");
         let text = String::from_utf8(out).expect("text");
         assert_eq!(text.lines().filter(|line| line.contains("  S-")).count(), 30, "{text}");
     }

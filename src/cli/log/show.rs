@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use super::{Around, Error, GOOD, Place};
+use super::{GOOD, LogCommandError, LogContext, LogSource};
 use crate::ledger::{LogEvent, LogReader};
 use crate::report::{self, harmless};
 
@@ -15,27 +15,27 @@ pub(super) struct Args {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    pub(super) place: Place,
+    pub(super) place: LogSource,
 }
 
-pub(super) fn run(args: &Args, log: &LogReader, around: &Around, out: &mut impl Write) -> Result<u8, Error> {
-    let row = log.row(args.attempt)?.ok_or(Error::NoAttempt { attempt: args.attempt })?;
+pub(super) fn run(args: &Args, log: &LogReader, context: &LogContext, out: &mut impl Write) -> Result<u8, LogCommandError> {
+    let row = log.row(args.attempt)?.ok_or(LogCommandError::NoAttempt { attempt: args.attempt })?;
     let text = if args.json {
         format!("{}\n", report::json(&row))
     } else {
-        format!("{}{}", report::show(&row, around.now.time_zone()), others(&log.events(args.attempt)?, around))
+        format!("{}{}", report::show(&row, context.now.time_zone()), others(&log.events(args.attempt)?, context))
     };
-    out.write_all(text.as_bytes()).map_err(Error::Output).map(|()| GOOD)
+    out.write_all(text.as_bytes()).map_err(LogCommandError::Output).map(|()| GOOD)
 }
 
 /// What a newer program recorded of the attempt, as it stands there.
-fn others(events: &[LogEvent], around: &Around) -> String {
+fn others(events: &[LogEvent], context: &LogContext) -> String {
     let known = |event: &&LogEvent| !matches!(event.kind.as_str(), "attempt-started" | "attempt-closed" | "attempt-changed");
     let lines: Vec<String> = events
         .iter()
         .filter(known)
         .map(|event| {
-            let at = report::local_time(event.at, around.now.time_zone()).unwrap_or_default();
+            let at = report::local_time(event.at, context.now.time_zone()).unwrap_or_default();
             format!("  event {:<7} {at}  {}  {}\n", event.seq, harmless(&event.kind), harmless(&event.body))
         })
         .collect();
@@ -44,7 +44,7 @@ fn others(events: &[LogEvent], around: &Around) -> String {
 
 #[cfg(test)]
 mod cases {
-    use super::super::testing::around;
+    use super::super::testing::context;
     use super::*;
 
     #[test]
@@ -57,15 +57,15 @@ mod cases {
             body: body.to_owned(),
         };
         let own = [event(2, "attempt-started", "{}"), event(3, "attempt-closed", "{}")];
-        assert_eq!(others(&own, &around()), "");
-        let text = others(&[&own[..], &[event(4, "label", "{\"printed\":\"\u{1b}[2J\"}")]].concat(), &around());
+        assert_eq!(others(&own, &context()), "");
+        let text = others(&[&own[..], &[event(4, "label", "{\"printed\":\"\u{1b}[2J\"}")]].concat(), &context());
         assert!(text.contains("event 4") && text.contains("label  {\"printed\":\"") && !text.contains('\u{1b}'), "{text}");
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{around, log_of};
+    use super::super::testing::{context, log_of};
     use super::*;
 
     #[test]
@@ -76,7 +76,8 @@ mod tests {
         let log = LogReader::open(&path).expect("a log");
         let shown = |attempt, json| {
             let mut out = Vec::new();
-            run(&Args { attempt, json, place: Place::default() }, &log, &around(), &mut out).map(|_| String::from_utf8(out).expect("text"))
+            run(&Args { attempt, json, place: LogSource::default() }, &log, &context(), &mut out)
+                .map(|_| String::from_utf8(out).expect("text"))
         };
         let text = shown(2, false).expect("it is there");
         assert!(text.contains("attempt 2: passed") && text.contains("serial        S-2"), "{text}");

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use clap::builder::PossibleValuesParser;
 use clap::builder::TypedValueParser;
 
-use super::{Around, AskedArgs, Error, GOOD, filter, none};
+use super::{GOOD, LogCommandError, LogContext, ScopeArgs, filter, none};
 use crate::ledger::LogReader;
 use crate::panel::lines;
 use crate::report::harmless_json;
@@ -16,7 +16,7 @@ use crate::report::tally::By;
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
-    pub(super) asked: AskedArgs,
+    pub(super) scope: ScopeArgs,
     /// What to group the attempts by
     #[arg(long, value_name = "WHAT", default_value = "model", value_parser = by())]
     by: By,
@@ -30,9 +30,9 @@ fn by() -> impl TypedValueParser<Value = By> {
     words.map(|word| By::ALL.into_iter().find(|(known, _)| *known == word).map_or(By::Model, |(_, by)| by))
 }
 
-pub(super) fn run(args: &Args, log: &LogReader, around: &Around, out: &mut impl Write) -> Result<u8, Error> {
-    let scope = args.asked.scope(around)?;
-    let mut summary = Summary::new(args.by, around.now.time_zone(), &around.shifts);
+pub(super) fn run(args: &Args, log: &LogReader, context: &LogContext, out: &mut impl Write) -> Result<u8, LogCommandError> {
+    let scope = args.scope.scope(context)?;
+    let mut summary = Summary::new(args.by, context.now.time_zone(), &context.shifts);
     log.briefs(&filter(&scope), |brief| {
         summary.add(brief);
         ControlFlow::Continue(())
@@ -48,7 +48,7 @@ pub(super) fn run(args: &Args, log: &LogReader, around: &Around, out: &mut impl 
         let note = volatile.map(|why| format!("{}\n", lines::volatile(&why))).unwrap_or_default();
         format!("{note}{}", summary.text(io::stdout().is_terminal()))
     };
-    out.write_all(text.as_bytes()).map_err(Error::Output).map(|()| GOOD)
+    out.write_all(text.as_bytes()).map_err(LogCommandError::Output).map(|()| GOOD)
 }
 
 #[cfg(test)]
@@ -66,7 +66,7 @@ impl Args {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{around, log_of};
+    use super::super::testing::{context, log_of};
     use super::*;
 
     #[test]
@@ -77,7 +77,7 @@ mod tests {
         let log = LogReader::open(&path).expect("a log");
         let summary = |words: &[&str]| {
             let mut out = Vec::new();
-            run(&Args::parse_for_test(words), &log, &around(), &mut out).expect("it can be read");
+            run(&Args::parse_for_test(words), &log, &context(), &mut out).expect("it can be read");
             String::from_utf8(out).expect("text")
         };
         let json = |words: &[&str]| serde_json::from_str::<serde_json::Value>(&summary(words)).expect("JSON");
@@ -91,7 +91,7 @@ mod tests {
             misspelt, "No attempts. The log knows no model box: there is acme/box. It knows no slot a1: there are A1, A2, A3, A4.\n",
             "a word that was never right is not taken for a day without work"
         );
-        let error = run(&Args::parse_for_test(&["--since", "soon"]), &log, &around(), &mut Vec::new()).expect_err("no time");
+        let error = run(&Args::parse_for_test(&["--since", "soon"]), &log, &context(), &mut Vec::new()).expect_err("no time");
         assert!(error.to_string().contains("\"soon\" is no time"), "{error}");
     }
 }

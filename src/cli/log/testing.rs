@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use super::Around;
+use super::LogContext;
 use crate::ledger::{Ledger, Stamp};
 use crate::report::times::Shifts;
 use crate::station::armed::{Armed, DeviceModel, ModelProof};
@@ -28,8 +28,8 @@ impl Write for Pipe {
     }
 }
 
-pub(super) fn around() -> Around {
-    Around { now: "2026-11-24T09:30[Europe/Berlin]".parse().expect("a time"), shifts: Shifts::default() }
+pub(super) fn context() -> LogContext {
+    LogContext { now: "2026-11-24T09:30[Europe/Berlin]".parse().expect("a time"), shifts: Shifts::default() }
 }
 
 /// So many attempts more: every third was pulled, the others passed; each of a card of its own, in slots A1 to A4.

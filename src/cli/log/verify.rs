@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
-use super::{Error, GOOD, NOT_GOOD, Place};
+use super::{GOOD, LogCommandError, LogSource, NOT_GOOD};
 use crate::ledger::{Filter, Flaw, Head, LogError, LogReader};
 use crate::station::outcome::OutcomeWord;
 
@@ -14,17 +14,17 @@ pub(super) struct Args {
     #[arg(long, value_name = "COUNT:HASH")]
     pub(super) anchor: Option<Head>,
     #[command(flatten)]
-    pub(super) place: Place,
+    pub(super) place: LogSource,
 }
 
 /// Prints the log's head.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(super) struct AnchorArgs {
     #[command(flatten)]
-    pub(super) place: Place,
+    pub(super) place: LogSource,
 }
 
-pub(super) fn run(args: &Args, path: &Path, out: &mut impl Write) -> Result<u8, Error> {
+pub(super) fn run(args: &Args, path: &Path, out: &mut impl Write) -> Result<u8, LogCommandError> {
     let log = LogReader::open(path)?;
     let verdict = match &args.anchor {
         Some(anchor) => log.verify_through(anchor)?,
@@ -44,7 +44,7 @@ pub(super) fn run(args: &Args, path: &Path, out: &mut impl Write) -> Result<u8, 
             (format!("{}: {disagreement}; {cure}", path.display()), NOT_GOOD)
         }
     };
-    writeln!(out, "{line}").map_err(Error::Output).map(|()| code)
+    writeln!(out, "{line}").map_err(LogCommandError::Output).map(|()| code)
 }
 
 /// A chain that was cut off behind any of its events holds. Attempts without an end are what may be seen of it.
@@ -64,9 +64,9 @@ fn unended(log: &LogReader) -> Result<Option<String>, LogError> {
     }))
 }
 
-pub(super) fn anchor(path: &Path, out: &mut impl Write) -> Result<u8, Error> {
+pub(super) fn anchor(path: &Path, out: &mut impl Write) -> Result<u8, LogCommandError> {
     let head = LogReader::open(path)?.head()?;
-    writeln!(out, "{head}").map_err(Error::Output).map(|()| GOOD)
+    writeln!(out, "{head}").map_err(LogCommandError::Output).map(|()| GOOD)
 }
 
 #[cfg(test)]
@@ -114,7 +114,7 @@ mod tests {
     fn verified(path: &Path, anchor: Option<&str>) -> (u8, String) {
         let mut out = Vec::new();
         let anchor = anchor.map(|anchor| anchor.parse().expect("an anchor"));
-        let code = run(&Args { anchor, place: Place::default() }, path, &mut out).expect("it can be read");
+        let code = run(&Args { anchor, place: LogSource::default() }, path, &mut out).expect("it can be read");
         (code, String::from_utf8(out).expect("it is text"))
     }
 
@@ -187,6 +187,6 @@ mod tests {
     fn a_log_that_is_not_there_is_named() {
         let error = run(&Args::default(), Path::new("/nowhere/flash-log.db"), &mut Vec::new()).expect_err("no such file");
         assert!(error.to_string().contains("/nowhere/flash-log.db"), "{error}");
-        assert!(matches!(error, Error::Log(error) if error.problem == LogProblem::NoFile));
+        assert!(matches!(error, LogCommandError::Log(error) if error.problem == LogProblem::NoFile));
     }
 }

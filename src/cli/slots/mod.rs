@@ -13,13 +13,13 @@ use super::ConfigArg;
 #[command(args_conflicts_with_subcommands = true)]
 pub(super) struct Args {
     #[command(subcommand)]
-    what: Option<What>,
+    command: Option<SlotsCommand>,
     #[command(flatten)]
     list: list::ListArgs,
 }
 
 #[derive(Debug, Subcommand)]
-enum What {
+enum SlotsCommand {
     /// Learn the port of each slot from cards put in one after the other, and write the slots into the configuration
     Teach(teach::TeachArgs),
     /// Print the udev rules that keep other programs away from cards in the configured slots
@@ -32,10 +32,10 @@ enum What {
 }
 
 pub(super) fn run(args: &Args) -> u8 {
-    match &args.what {
+    match &args.command {
         None => list::run(&args.list),
-        Some(What::Teach(args)) => teach::run(args),
-        Some(What::Rules { config }) => rules::run(config),
-        Some(What::OwnDisks) => own_disks::run(),
+        Some(SlotsCommand::Teach(args)) => teach::run(args),
+        Some(SlotsCommand::Rules { config }) => rules::run(config),
+        Some(SlotsCommand::OwnDisks) => own_disks::run(),
     }
 }

@@ -4,17 +4,16 @@ use std::path::Path;
 
 use crate::image::ImageError;
 use crate::image::inspect::disk::look;
-use crate::image::packing::refuse_at_sight;
+use crate::image::stage::SourceImage;
 use crate::image::stage::tests::{silent, write, xz};
-use crate::image::stage::{for_now, in_place};
 use crate::station::armed::Contents;
 use crate::station::units::{MIB, to_u64, to_usize};
 
 /// Prepares `image` as a command does, and looks at it.
 fn taken(directory: &Path, name: &str, contents: &[u8], meant: Contents) -> Result<Vec<String>, ImageError> {
     let path = write(directory, name, contents);
-    refuse_at_sight(&path)?;
-    let staged = if name.ends_with(".xz") { for_now(&path, directory, &mut silent())? } else { in_place(&path, &mut silent())? };
+    let source = SourceImage::open(&path)?;
+    let staged = if source.is_raw() { source.in_place(&mut silent())? } else { source.for_now(directory, &mut silent())? };
     look(&staged, meant)
 }
 

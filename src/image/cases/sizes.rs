@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::super::stage::tests::{packers, silent, write, xz};
-use super::super::stage::{find_staged, for_now, stage};
+use super::super::stage::{SourceImage, find_staged, stage};
 use crate::image::ImageError;
 use crate::station::outcome::Digest;
 use crate::station::units::{MIB, to_u64, to_usize};
@@ -26,7 +26,7 @@ fn come_out_whole(sizes: &[u64]) {
         let digest = Digest(*blake3::hash(&raw).as_bytes());
         for (packing, pack) in packers() {
             let source = write(directory.path(), "a.img", &pack(&raw));
-            let now = for_now(&source, directory.path(), &mut silent()).expect("a good image");
+            let now = SourceImage::open(&source).and_then(|source| source.for_now(directory.path(), &mut silent())).expect("a good image");
             assert_eq!((now.digest(), now.span().0), (digest, to_u64(raw.len())), "{packing}, {size} MiB");
             let mut copy = vec![0; raw.len()];
             now.file().try_clone().and_then(|mut file| std::io::Read::read_exact(&mut file, &mut copy)).expect("it can be read");

@@ -11,14 +11,14 @@
 //! entries elsewhere than usual, partitions that overlap as those of an ISO do. A damaged one is not, though a system might help itself
 //! with the backup: no tool builds an image in this way.
 
+use std::io;
 use std::rc::Rc;
-use std::thread;
 
 use super::filesystem::{self, Alone};
-use super::quiet;
+use super::look::{self, Ended, LookError};
+use super::read_error::ReadError;
 use super::readers::table::{EXTENDED, GPT_BLOCKS, MBR_BLOCK, PROTECTIVE, sound_copy};
-use super::readers::window::{FileMedium, Window};
-use super::trouble::Trouble;
+use super::readers::window::{FileMedium, Medium, Window};
 use crate::image::foreign::{self, FOOTER, HEAD};
 use crate::image::packing::Opened;
 use crate::image::{ImageError, Staged};
@@ -53,17 +53,26 @@ enum No {
 /// Why it is not written; or the system could not read it.
 pub fn look(staged: &Staged, meant: Contents) -> Result<Vec<String>, ImageError> {
     let path = staged.source().to_owned();
-    let read = |source| ImageError::Read { path: staged.path().to_owned(), at: 0, source };
-    let (file, span) = (staged.file().try_clone().map_err(read)?, staged.span().0);
+    let could_not = |error| match error {
+        LookError::Begin(source) => ImageError::Thread { source },
+        LookError::Read { at, source } => ImageError::Read { path: staged.path().to_owned(), at, source },
+        slow @ LookError::Slow { .. } => {
+            ImageError::Read { path: staged.path().to_owned(), at: 0, source: io::Error::new(io::ErrorKind::TimedOut, slow) }
+        }
+    };
+    let file = staged.file().try_clone().map_err(|source| ImageError::Read { path: staged.path().to_owned(), at: 0, source })?;
+    let span = staged.span().0;
     let is_zero = staged.extents().data().is_empty();
-    quiet::when_a_reader_gives_up();
+    let medium = move || Rc::new(FileMedium::new(file, span)) as Rc<dyn Medium>;
+    let damaged = |why: &str| Ok(Err(No::Damaged(why.to_owned())));
     // A reader that panics over something hostile has refused it, as in `inspect`.
-    let looking = thread::Builder::new().name(quiet::THREAD.to_owned());
-    let looking = looking.spawn(move || judge(&Window::whole(Rc::new(FileMedium::new(file, span))), is_zero, meant));
-    let judged = looking.map_err(|source| ImageError::Thread { source })?.join();
-    match judged.unwrap_or_else(|_panic| Ok(Err(No::Damaged("it is damaged so badly that its reader gave up".to_owned())))) {
-        Err(Trouble::Read(error)) => Err(read(error)),
-        Err(other) => Err(ImageError::Table { path, why: other.words() }),
+    let judged = match look::within(look::longest(span), medium, move |window| judge(window, is_zero, meant)).map_err(could_not)? {
+        Ended::Found(judged) => judged,
+        Ended::Endless => damaged("reading it comes to no end: its tables lead in circles"),
+        Ended::GaveUp => damaged("it is damaged so badly that its reader gave up"),
+    };
+    match judged {
+        Err(trouble) => Err(ImageError::Table { path, why: trouble.words() }),
         Ok(Ok(warnings)) => Ok(warnings),
         Ok(Err(No::Foreign(foreign))) => Err(foreign.refuse(&path, Opened::open(&path).is_ok_and(|opened| !opened.packing.is_raw()))),
         Ok(Err(No::Short { needs, what })) if foreign::is_a_part(&path) => {
@@ -76,7 +85,7 @@ pub fn look(staged: &Staged, meant: Contents) -> Result<Vec<String>, ImageError>
     }
 }
 
-fn judge(image: &Window, is_zero: bool, meant: Contents) -> Result<Result<Vec<String>, No>, Trouble> {
+fn judge(image: &Window, is_zero: bool, meant: Contents) -> Result<Result<Vec<String>, No>, ReadError> {
     let head = some(image, 0, HEAD)?;
     let foreign = if let Ok(footer) = some(image, image.length().saturating_sub(to_u64(FOOTER)), to_u64(FOOTER))?.try_into() {
         foreign::by_footer(&footer, image.length())
@@ -128,14 +137,14 @@ fn judge(image: &Window, is_zero: bool, meant: Contents) -> Result<Result<Vec<St
 }
 
 /// As much as there is.
-fn some(image: &Window, at: u64, length: u64) -> Result<Vec<u8>, Trouble> {
+fn some(image: &Window, at: u64, length: u64) -> Result<Vec<u8>, ReadError> {
     let mut bytes = vec![0; to_usize(length.min(image.length().saturating_sub(at)))];
     image.read_exact_at(at, &mut bytes)?;
     Ok(bytes)
 }
 
 /// Whether it has a partition table that is whole.
-fn table(image: &Window, head: &[u8], alone: Option<&Alone>, warnings: &mut Vec<String>) -> Result<Result<bool, No>, Trouble> {
+fn table(image: &Window, head: &[u8], alone: Option<&Alone>, warnings: &mut Vec<String>) -> Result<Result<bool, No>, ReadError> {
     let gpt = GPT_BLOCKS.into_iter().find(|block| head.get(to_usize(*block)..).is_some_and(|rest| rest.starts_with(b"EFI PART")));
     let mut of_another_kind = |name: &str| {
         warnings.push(format!("its partition table is of another kind ({name}), which is not read here: nobody knows whether it is whole"));
@@ -241,7 +250,7 @@ impl Entry {
 
 /// Follows the chain of an extended partition that begins at byte `first`, which lies in the image: in each link a partition, counted from
 /// that link, and the next link, counted from the first.
-fn logical(image: &Window, first: u64) -> Result<Result<(), String>, Trouble> {
+fn logical(image: &Window, first: u64) -> Result<Result<(), String>, ReadError> {
     let mut at = first;
     for _ in 0..MOST_LOGICAL {
         let link = some(image, at, MBR_BLOCK)?;
@@ -261,11 +270,8 @@ fn logical(image: &Window, first: u64) -> Result<Result<(), String>, Trouble> {
     Ok(Err("the chain of its logical partitions leads in circles".to_owned()))
 }
 
-fn gpt_table(image: &Window, block: u64, warnings: &mut Vec<String>) -> Result<Result<bool, No>, Trouble> {
-    let damaged = |what: &str, trouble: Trouble| match trouble {
-        Trouble::Read(error) if error.raw_os_error().is_some() => Err(Trouble::Read(error)),
-        other => Ok(Err(No::Damaged(format!("{what}: {}", other.words())))),
-    };
+fn gpt_table(image: &Window, block: u64, warnings: &mut Vec<String>) -> Result<Result<bool, No>, ReadError> {
+    let damaged = |what: &str, trouble: ReadError| Ok(Err(No::Damaged(format!("{what}: {}", trouble.words()))));
     let (header, entries) = match sound_copy(image, block, block) {
         Ok((header, entries, _)) => (header, entries),
         Err(trouble) => return damaged("its GPT", trouble),

@@ -1,10 +1,10 @@
 //! Recognises an image without a partition table that is one file system, by its superblock, and reads how long the file system says it is.
 //! Nothing in it is read.
 
+use super::read_error::ReadError;
 use super::readers::squashfs::{Inode, Squashfs};
 use super::readers::window::Window;
 use super::snap;
-use super::trouble::Trouble;
 use crate::image::foreign::Foreign;
 use crate::image::superblock::{At, EXFAT, EXT, XFS, is_fat};
 use crate::station::units::to_usize;
@@ -23,7 +23,7 @@ pub(super) struct Alone {
 }
 
 /// Tells it by `head`, the first 64 KiB, and by the one superblock that lies behind them.
-pub(super) fn of(image: &Window, head: &[u8]) -> Result<Option<Alone>, Trouble> {
+pub(super) fn of(image: &Window, head: &[u8]) -> Result<Option<Alone>, ReadError> {
     let head = At(head);
     let boots = |name, needs: Option<u64>| Some(Alone { name, needs, boots: true, is_iso: false });
     let part = |name, needs: Option<u64>| Some(Alone { name, needs, boots: false, is_iso: false });
@@ -111,7 +111,7 @@ const UDF_DESCRIPTORS: u64 = 64;
 
 /// Where a UDF ends by its own words: what its anchor and its partition descriptors reach to. Nothing where the anchor is missing or
 /// damaged: others may stand at the end.
-fn udf_end(image: &Window) -> Result<Option<u64>, Trouble> {
+fn udf_end(image: &Window) -> Result<Option<u64>, ReadError> {
     for block in UDF_BLOCKS {
         let Some(anchor) = udf_descriptor(image, block, UDF_ANCHOR)?.filter(|anchor| At(anchor).little(0, 2) == Some(2)) else { continue };
         let anchor = At(&anchor);
@@ -138,7 +138,7 @@ fn udf_end(image: &Window) -> Result<Option<u64>, Trouble> {
 
 /// The descriptor in this block, if there is one whose tag holds (ECMA-167, part 3, 7.2): it knows its own place, and sums up to what it
 /// says.
-fn udf_descriptor(image: &Window, block: u64, place: u64) -> Result<Option<[u8; 512]>, Trouble> {
+fn udf_descriptor(image: &Window, block: u64, place: u64) -> Result<Option<[u8; 512]>, ReadError> {
     let mut bytes = [0; 512];
     let at = place.saturating_mul(block);
     if at.saturating_add(512) > image.length() {

@@ -6,9 +6,9 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use snap_assertions::definition::well_known_id;
 
+use super::read_error::ReadError;
 use super::readers::squashfs::{Inode, Squashfs};
 use super::readers::yaml;
-use super::trouble::Trouble;
 use crate::station::units::{KIB, MIB};
 
 #[derive(Debug, Default, Deserialize)]
@@ -150,17 +150,17 @@ impl Size {
 }
 
 impl Gadget {
-    pub(super) fn of(snap: &mut Squashfs<'_>) -> Result<Self, Trouble> {
+    pub(super) fn of(snap: &mut Squashfs<'_>) -> Result<Self, ReadError> {
         match snap.find("meta/gadget.yaml")? {
             Some(Inode::File(file)) => {
                 let text = snap.read(&file, yaml::LONGEST)?;
                 Self::read(&text)
             }
-            _ => Err(Trouble::broken("it has no meta/gadget.yaml")),
+            _ => Err(ReadError::broken("it has no meta/gadget.yaml")),
         }
     }
 
-    pub(super) fn read(text: &[u8]) -> Result<Self, Trouble> {
+    pub(super) fn read(text: &[u8]) -> Result<Self, ReadError> {
         let mut gadget: Self = yaml::parse("its meta/gadget.yaml", text)?;
         gadget.volumes.values_mut().for_each(Volume::place);
         Ok(gadget)

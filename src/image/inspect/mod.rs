@@ -8,28 +8,27 @@
 //! what it was copied from, and `verdict` judges the whole. `disk` looks only at whether it is a disk image.
 //!
 //! [`inspect`] gives a [`Page`]: what was found, a verdict on everything the simple production model promises, and what could not be
-//! covered, in words. It decides nothing about cards.
+//! covered, in words. It decides nothing about cards. What the station could not read is no verdict, but a [`LookError`].
 //!
 //! An image is what somebody made of it. Every size, count and depth that stands in it is looked at before it is believed, every
 //! byte read is paid for ([`window`]), and the whole runs in a thread of its own that has an end: what a reader makes of something
 //! hostile, a panic included, is a refused image, and nothing else.
 
 mod boot;
+pub mod codes;
 pub mod disk;
 mod filesystem;
 mod gadget;
+mod look;
 pub mod page;
-mod quiet;
+mod panics;
+mod read_error;
 mod readers;
 mod seed;
 mod snap;
-mod trouble;
 mod verdict;
 
 use std::rc::Rc;
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::time::{Duration, Instant};
-use std::{io, thread};
 
 use jiff::Timestamp;
 use snap_assertions::assertion::Assertion;
@@ -37,10 +36,12 @@ use snap_assertions::trust::Trust;
 
 use super::Staged;
 use crate::station::allowed::Allowed;
-use crate::station::units::MIB;
+use codes::VerdictCode;
+use look::Ended;
+pub use look::LookError;
 use page::Page;
+pub use read_error::ReadError;
 pub use readers::{table, window};
-pub use trouble::Trouble;
 use window::{FileMedium, Medium};
 
 /// What an image is held to.
@@ -58,41 +59,32 @@ pub struct Wanted {
     pub allowed: Allowed,
 }
 
-/// What the smallest inspection may take, on a station that writes sixteen cards meanwhile.
-const LEAST_TIME: Duration = Duration::from_secs(60);
-/// How fast an image is inspected at least: a PC of ten years ago hashes five times as much.
-const SLOWEST: u64 = 16 * MIB;
-
 /// Looks inside a staged image.
 ///
 /// # Errors
 /// When the station could not look, for which the image is not to blame. Whatever is wrong with the image stands on the page.
-pub fn inspect(staged: &Staged, wanted: Wanted) -> io::Result<Page> {
-    let (file, span) = (staged.file().try_clone()?, staged.span().0);
-    let (sender, receiver) = mpsc::sync_channel(1);
-    let time = LEAST_TIME + Duration::from_secs(span / SLOWEST);
-    let until = Instant::now() + time;
-    quiet::when_a_reader_gives_up();
-    thread::Builder::new().name(quiet::THREAD.to_owned()).spawn(move || {
-        let window = window::Window::whole_until(Rc::new(FileMedium::new(file, span)), Some(until));
-        // Nobody waits any more where it took too long; with its next read it ends by itself.
-        let _late = sender.send(verdict::judge(&window, &wanted));
-    })?;
-    Ok(match receiver.recv_timeout(time) {
-        Ok(page) => page,
-        Err(RecvTimeoutError::Timeout) => {
-            Page::unreadable(span, format!("reading it takes longer than {} s: its tables lead in circles", time.as_secs()))
+pub fn inspect(staged: &Staged, wanted: Wanted) -> Result<Page, LookError> {
+    let (file, span) = (staged.file().try_clone().map_err(LookError::Begin)?, staged.span().0);
+    let time = look::longest(span);
+    let ended = look::within(time, move || Rc::new(FileMedium::new(file, span)), move |window| verdict::judge(window, &wanted))?;
+    Ok(match ended {
+        Ended::Found(page) => page,
+        Ended::Endless => {
+            let why = format!("reading it takes longer than {} s: its tables lead in circles", time.as_secs());
+            Page::unreadable(span, VerdictCode::Endless.with(why))
         }
-        Err(RecvTimeoutError::Disconnected) => {
-            Page::unreadable(span, "its tables are damaged so badly that their reader gave up".to_owned())
+        Ended::GaveUp => {
+            Page::unreadable(span, VerdictCode::ReaderGaveUp.with("its tables are damaged so badly that their reader gave up"))
         }
     })
 }
 
 /// The same for an image at any path, in the caller's thread.
-#[must_use]
-pub fn inspect_medium(medium: Rc<dyn Medium>, wanted: &Wanted) -> Page {
-    verdict::judge(&window::Window::whole(medium), wanted)
+///
+/// # Errors
+/// When the medium answers with an error.
+pub fn inspect_medium(medium: Rc<dyn Medium>, wanted: &Wanted) -> Result<Page, LookError> {
+    look::here(medium, |window| verdict::judge(window, wanted))
 }
 
 /// Single readers, for the fuzz targets: bytes in, and nothing may come of it but an answer.
@@ -101,11 +93,11 @@ pub mod fuzzing {
     use std::rc::Rc;
 
     use super::{seed, snap};
+    use crate::image::inspect::read_error::ReadError;
     use crate::image::inspect::readers::contents::Contents;
     use crate::image::inspect::readers::squashfs::{Inode, Squashfs};
     use crate::image::inspect::readers::table;
     use crate::image::inspect::readers::window::Window;
-    use crate::image::inspect::trouble::Trouble;
 
     /// Is there a partition table that can be relied on?
     #[must_use]
@@ -125,7 +117,7 @@ pub mod fuzzing {
         through(Window::whole(Rc::new(bytes))).is_ok()
     }
 
-    fn through(window: Window) -> Result<(), Trouble> {
+    fn through(window: Window) -> Result<(), ReadError> {
         let contents: Box<dyn Contents> = Box::new(window);
         let mut snap = Squashfs::open(contents)?;
         let described = snap::describe(&mut snap).map(drop);

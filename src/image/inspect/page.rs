@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::codes::{VerdictCode, VerdictReason};
 use super::readers::table;
 
 /// What the simple production model promises of an image.
@@ -95,12 +96,20 @@ pub struct Verdict {
     /// The result of the check.
     pub answer: Answer,
     /// Why; empty for a plain yes.
-    pub reasons: Vec<String>,
+    pub reasons: Vec<VerdictReason>,
+}
+
+impl Verdict {
+    /// Its reasons without their codes.
+    #[must_use]
+    pub fn sentences(&self) -> Vec<&str> {
+        self.reasons.iter().map(|reason| reason.text.as_str()).collect()
+    }
 }
 
 /// A partition and what is in it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Partition {
+pub struct FoundPartition {
     /// As the table has it.
     #[serde(flatten)]
     pub entry: table::Partition,
@@ -114,7 +123,7 @@ pub struct Partition {
 
 /// The model assertion inside the image.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Model {
+pub struct FoundModel {
     /// The account that makes the device.
     pub brand: String,
     /// The value of the header `model`.
@@ -145,7 +154,7 @@ pub struct Model {
 
 /// A snap in the seed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Snap {
+pub struct FoundSnap {
     /// Its file in the seed.
     pub file: String,
     /// By its declaration; by itself where there is none.
@@ -181,13 +190,13 @@ pub struct Page {
     /// The kind of partition table: `mbr` or `gpt`.
     pub table: Option<table::Kind>,
     /// In the order of the card.
-    pub partitions: Vec<Partition>,
+    pub partitions: Vec<FoundPartition>,
     /// Where the seed is.
     pub seed: Option<String>,
     /// The model inside, if there is exactly one.
-    pub model: Option<Model>,
+    pub model: Option<FoundModel>,
     /// The snaps of the seed.
-    pub snaps: Vec<Snap>,
+    pub snaps: Vec<FoundSnap>,
     /// One for every [`Check`], in its order.
     pub verdicts: Vec<Verdict>,
     /// What no check covers, in words.
@@ -213,19 +222,19 @@ impl Page {
     }
 
     /// Of an image that cannot be read at all.
-    pub(super) fn unreadable(span: u64, why: String) -> Self {
+    pub(super) fn unreadable(span: u64, why: VerdictReason) -> Self {
         let mut page = Self::new(span);
         page.say(Check::Whole, Answer::No, vec![why]);
         page.rest("the image could not be read");
         page
     }
 
-    pub(super) fn say(&mut self, check: Check, answer: Answer, reasons: Vec<String>) {
+    pub(super) fn say(&mut self, check: Check, answer: Answer, reasons: Vec<VerdictReason>) {
         self.verdicts.push(Verdict { check, answer, reasons });
     }
 
     /// Yes where there is no reason against it.
-    pub(super) fn unless(&mut self, check: Check, reasons: Vec<String>) {
+    pub(super) fn unless(&mut self, check: Check, reasons: Vec<VerdictReason>) {
         let answer = if reasons.is_empty() { Answer::Yes } else { Answer::No };
         self.say(check, answer, reasons);
     }
@@ -234,7 +243,7 @@ impl Page {
     pub(super) fn rest(&mut self, why: &str) {
         for check in Check::ALL {
             if self.verdict(check).is_none() {
-                self.say(check, Answer::NotCovered, vec![why.to_owned()]);
+                self.say(check, Answer::NotCovered, vec![VerdictCode::NotReached.with(why)]);
             }
         }
         self.verdicts.sort_by_key(|verdict| verdict.check);
@@ -256,14 +265,21 @@ impl Page {
     #[must_use]
     pub fn refusal(&self) -> Option<String> {
         let first = self.verdicts.iter().find(|verdict| verdict.answer == Answer::No)?;
-        Some(first.reasons.first().cloned().unwrap_or_else(|| format!("not so: {}", first.check.statement())))
+        Some(first.reasons.first().map_or_else(|| format!("not so: {}", first.check.statement()), |reason| reason.text.clone()))
+    }
+
+    /// The code of that reason.
+    #[must_use]
+    pub fn refusal_code(&self) -> Option<VerdictCode> {
+        let first = self.verdicts.iter().find(|verdict| verdict.answer == Answer::No)?;
+        first.reasons.first().map(|reason| reason.code)
     }
 
     /// What could not be covered, in words, for the log.
     #[must_use]
     pub fn not_covered(&self) -> Vec<String> {
         let checks = self.verdicts.iter().filter(|verdict| verdict.answer == Answer::NotCovered);
-        let checks = checks.map(|verdict| format!("{}: {}", verdict.check.statement(), verdict.reasons.join("; ")));
+        let checks = checks.map(|verdict| format!("{}: {}", verdict.check.statement(), verdict.sentences().join("; ")));
         checks.chain(self.uncovered.iter().cloned()).collect()
     }
 }

@@ -7,10 +7,10 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
+use super::read_error::ReadError;
 use super::readers::files::{Files, System};
 use super::readers::listing::Node;
 use super::readers::yaml;
-use super::trouble::Trouble;
 use crate::station::units::{KIB, MIB};
 
 /// Where `writable` has it.
@@ -82,11 +82,11 @@ pub(super) fn is_in(files: &Files) -> bool {
     core16 || core20
 }
 
-pub(super) fn read(files: &Files) -> Result<Seed, Trouble> {
+pub(super) fn read(files: &Files) -> Result<Seed, ReadError> {
     if files.label == "writable" { core16(files) } else { core20(files) }
 }
 
-fn core16(files: &Files) -> Result<Seed, Trouble> {
+fn core16(files: &Files) -> Result<Seed, ReadError> {
     let root = IN_WRITABLE.to_owned();
     let assertions = assertions(files, &format!("{root}/assertions"), ALL_ASSERTIONS)?;
     let text = files.read(&format!("{root}/seed.yaml"), yaml::LONGEST)?;
@@ -143,10 +143,10 @@ struct ListedSnap {
 }
 
 impl Seed {
-    fn take_listed(&mut self, files: &Files, listed: SeedYaml) -> Result<(), Trouble> {
+    fn take_listed(&mut self, files: &Files, listed: SeedYaml) -> Result<(), ReadError> {
         let directory = format!("{}/snaps", self.root);
         if listed.snaps.len() > MOST_SNAPS {
-            return Err(Trouble::Broken(format!("seed.yaml names more than {MOST_SNAPS} snaps")));
+            return Err(ReadError::Broken(format!("seed.yaml names more than {MOST_SNAPS} snaps")));
         }
         let mut known = BTreeSet::new();
         let mut named = BTreeSet::new();
@@ -192,14 +192,14 @@ impl Seed {
     }
 }
 
-fn core20(files: &Files) -> Result<Seed, Trouble> {
+fn core20(files: &Files) -> Result<Seed, ReadError> {
     let systems: Vec<_> = files.inside("systems").collect();
     let [(label, Node::Directory)] = systems.as_slice() else {
         let names: Vec<&str> = systems.iter().map(|(name, _)| *name).collect();
-        return Err(Trouble::Broken(format!("it must hold exactly one system, and holds {}: {}", names.len(), names.join(", "))));
+        return Err(ReadError::Broken(format!("it must hold exactly one system, and holds {}: {}", names.len(), names.join(", "))));
     };
     if !is_label(label) {
-        return Err(Trouble::Broken(format!(
+        return Err(ReadError::Broken(format!(
             "its system is called {label:?}, and snapd takes only lower-case letters and digits, with single dashes between them"
         )));
     }
@@ -230,7 +230,7 @@ fn core20(files: &Files) -> Result<Seed, Trouble> {
         }
     }
     if seed.snaps.len() > MOST_SNAPS {
-        return Err(Trouble::Broken(format!("it holds more than {MOST_SNAPS} snaps")));
+        return Err(ReadError::Broken(format!("it holds more than {MOST_SNAPS} snaps")));
     }
     Ok(seed)
 }
@@ -241,15 +241,15 @@ fn is_label(label: &str) -> bool {
     label.split('-').all(is_part)
 }
 
-fn assertions(files: &Files, directory: &str, mut left: u64) -> Result<Vec<AssertionFile>, Trouble> {
+fn assertions(files: &Files, directory: &str, mut left: u64) -> Result<Vec<AssertionFile>, ReadError> {
     let mut found = Vec::new();
     for (name, node) in files.inside(directory) {
         let path = format!("{directory}/{name}");
         let Node::File { length } = node else {
-            return Err(Trouble::Broken(format!("{path} is no file of assertions")));
+            return Err(ReadError::Broken(format!("{path} is no file of assertions")));
         };
         left = left.checked_sub(*length).ok_or_else(|| {
-            Trouble::Broken(format!("its assertions are more than {} KiB together, which no seed has", ALL_ASSERTIONS / KIB))
+            ReadError::Broken(format!("its assertions are more than {} KiB together, which no seed has", ALL_ASSERTIONS / KIB))
         })?;
         let bytes = files.read(&path, LARGEST_ASSERTIONS)?;
         found.push(AssertionFile { path, bytes, is_the_models: false });

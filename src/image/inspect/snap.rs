@@ -2,10 +2,10 @@
 
 use serde::Deserialize;
 
+use super::read_error::ReadError;
 use super::readers::files::Files;
 use super::readers::squashfs::{Inode, Squashfs};
 use super::readers::yaml;
-use super::trouble::Trouble;
 
 /// Where a snap says what it is.
 pub(super) const YAML: &str = "meta/snap.yaml";
@@ -46,16 +46,16 @@ impl SnapYaml {
 }
 
 /// Opens a snap in a file system.
-pub(super) fn open<'a>(files: &'a Files, path: &str) -> Result<Squashfs<'a>, Trouble> {
+pub(super) fn open<'a>(files: &'a Files, path: &str) -> Result<Squashfs<'a>, ReadError> {
     Squashfs::open(files.open_file(path)?)
 }
 
-pub(super) fn describe(snap: &mut Squashfs<'_>) -> Result<SnapYaml, Trouble> {
+pub(super) fn describe(snap: &mut Squashfs<'_>) -> Result<SnapYaml, ReadError> {
     match snap.find(YAML)? {
         Some(Inode::File(file)) => {
             let text = snap.read(&file, yaml::LONGEST)?;
             yaml::parse("its meta/snap.yaml", &text)
         }
-        _ => Err(Trouble::broken("it has no meta/snap.yaml")),
+        _ => Err(ReadError::broken("it has no meta/snap.yaml")),
     }
 }

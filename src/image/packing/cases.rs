@@ -14,7 +14,7 @@ use super::zip::tests::{deflated, with_method, zip_of};
 use super::zst::ZstReader;
 use crate::image::ImageError;
 use crate::image::cases::sizes;
-use crate::image::stage::for_now;
+use crate::image::stage::SourceImage;
 use crate::image::stage::tests::{STREAMS, bz2, gz, packers, silent, write, xz, zst};
 use crate::station::outcome::Digest;
 use crate::station::units::{Bytes, MIB, to_u64, to_usize};
@@ -22,7 +22,9 @@ use crate::station::units::{Bytes, MIB, to_u64, to_usize};
 const IMAGE: &[u8] = b"what stands in for an image, twice: what stands in for an image";
 
 fn taken(directory: &Path, name: &str, packed: &[u8]) -> Result<Digest, ImageError> {
-    for_now(&write(directory, name, packed), directory, &mut silent()).map(|staged| staged.digest())
+    SourceImage::open(&write(directory, name, packed))
+        .and_then(|source| source.for_now(directory, &mut silent()))
+        .map(|staged| staged.digest())
 }
 
 fn of(raw: &[u8]) -> Digest {
@@ -223,7 +225,7 @@ fn a_zip_is_read_however_it_is_packed() {
     }
     // Packed by 7-Zip with `-mm=Deflate64`, as Windows packs whatever is larger than 2 GiB.
     let deflate64 = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/packed/deflate64.zip");
-    let staged = for_now(&deflate64, directory.path(), &mut silent()).expect("it is whole");
+    let staged = SourceImage::open(&deflate64).and_then(|source| source.for_now(directory.path(), &mut silent())).expect("it is whole");
     assert_eq!(staged.digest(), of(&sizes::data(3)));
 }
 

@@ -96,6 +96,10 @@ pub struct Opened {
     pub packed: Bytes,
     reader: Box<dyn Read + Send>,
     consumed: Arc<AtomicU64>,
+    /// The file itself, where its bytes are the image's own.
+    raw: Option<File>,
+    /// What was looked at and not filled into anything yet.
+    ahead: Vec<u8>,
 }
 
 impl std::fmt::Debug for Opened {
@@ -136,8 +140,12 @@ impl Opened {
         let streams = |file: &File, magics, padded| {
             Ok(Streams { file: Arc::new(file.try_clone().map_err(failed)?), length: metadata.len(), magics, padded })
         };
+        let mut raw = None;
         let reader: Box<dyn Read + Send> = match packing {
-            Packing::Raw => Box::new(counted(file)),
+            Packing::Raw => {
+                raw = Some(file.try_clone().map_err(failed)?);
+                Box::new(counted(file))
+            }
             Packing::Xz => {
                 let streams = streams(&file, &[&[0xfd, b'7', b'z', b'X', b'Z', 0]], true)?;
                 Box::new(XzReader::new(buffered(file), Some(streams), share).map_err(failed)?)
@@ -151,7 +159,31 @@ impl Opened {
                 entry.unpack(buffered(file), share).map_err(|error| explain(path, 0, error))?
             }
         };
-        Ok(Self { packing, packed: Bytes(metadata.len()), reader, consumed })
+        Ok(Self { packing, packed: Bytes(metadata.len()), reader, consumed, raw, ahead: Vec::new() })
+    }
+
+    /// Refuses the image by the first bytes that come out of it, before minutes are spent on it; they are filled in again later. What only
+    /// its end tells is found when it is staged; so is the truth about a first block that ends as a partition table does.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is something else than a disk image.
+    pub(super) fn refuse_at_sight(&mut self, path: &Path) -> Result<(), ImageError> {
+        let mut head = vec![0; to_usize(HEAD)];
+        let length = self.fill(path, Bytes(0), &mut head)?;
+        head.truncate(length);
+        self.ahead.clone_from(&head);
+        if head.is_empty() {
+            return Err(ImageError::Empty { path: path.to_owned() });
+        }
+        if head.get(510..512) == Some(&[0x55, 0xaa]) {
+            return Ok(());
+        }
+        foreign::by_head(&head).map_or(Ok(()), |foreign| Err(foreign.refuse(path, !self.packing.is_raw())))
+    }
+
+    /// The file, if its bytes are the image's own; nothing for a packed one.
+    pub(super) fn into_raw(self) -> Option<File> {
+        self.raw
     }
 
     /// How much of the file itself has been read, for progress.
@@ -165,7 +197,9 @@ impl Opened {
     /// # Errors
     /// When the file cannot be read, is cut short, or fails the checks of its packing. `at` is where `into` begins.
     pub fn fill(&mut self, path: &Path, at: Bytes, into: &mut [u8]) -> Result<usize, ImageError> {
-        let mut filled = 0;
+        let mut filled = self.ahead.len().min(into.len());
+        into[..filled].copy_from_slice(&self.ahead[..filled]);
+        self.ahead.drain(..filled);
         while filled < into.len() {
             let here = at.0 + to_u64(filled);
             match self.reader.read(&mut into[filled..]) {
@@ -181,23 +215,4 @@ impl Opened {
     fn explain(&self, path: &Path, at: u64, source: io::Error) -> ImageError {
         if self.packing.is_raw() { ImageError::Read { path: path.to_owned(), at, source } } else { explain(path, at, source) }
     }
-}
-
-/// Refuses `path` by the first bytes that come out of it, before minutes are spent on it. What only its end tells is found when it is
-/// staged; so is the truth about a first block that ends as a partition table does.
-///
-/// # Errors
-/// When it cannot be opened or read, or is something else than a disk image.
-pub(crate) fn refuse_at_sight(path: &Path) -> Result<(), ImageError> {
-    let mut opened = Opened::open(path)?;
-    let mut head = vec![0; to_usize(HEAD)];
-    let length = opened.fill(path, Bytes(0), &mut head)?;
-    head.truncate(length);
-    if head.is_empty() {
-        return Err(ImageError::Empty { path: path.to_owned() });
-    }
-    if head.get(510..512) == Some(&[0x55, 0xaa]) {
-        return Ok(());
-    }
-    foreign::by_head(&head).map_or(Ok(()), |foreign| Err(foreign.refuse(path, !opened.packing.is_raw())))
 }

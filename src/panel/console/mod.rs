@@ -9,6 +9,8 @@ mod big;
 pub mod bins;
 pub mod board;
 pub mod draw;
+mod frame;
+mod grid;
 pub mod language;
 #[cfg(test)]
 mod tests;

@@ -7,8 +7,9 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Color;
 
+use super::big;
 use super::board::{Board, Health};
-use super::draw::draw;
+use super::draw::{draw, draw_cell};
 use super::language::Language;
 use crate::station::bins::{BinColour, BinLabel, Bins};
 use crate::station::outcome::{Act, Failure, Pull, Refusal, StationFault};
@@ -252,6 +253,121 @@ fn the_words_of_the_panel_are_those_of_the_log() {
     let english = Language::english();
     for (sign, slot) in signs().iter().zip(Board::of(&view(signs().len(), 0), "").slots) {
         assert_eq!(english.word(&slot), sign.word());
+    }
+}
+
+/// One slot alone, in every language and in cells of many sizes: the cell's picture, with all that it showed.
+fn for_every_cell(mut each: impl FnMut(&Buffer, &str)) {
+    for code in Language::codes() {
+        let language = Language::of(code).expect("it can be read");
+        for slot in &Board::of(&view(signs().len(), 0), "").slots {
+            for (width, height) in [19, 38, 39, 52, 79, 159].into_iter().flat_map(|width| (4..20).map(move |height| (width, height))) {
+                let cell = Rect::new(0, 0, width, height);
+                let mut buffer = Buffer::empty(cell);
+                draw_cell(&mut buffer, cell, slot, &language, (false, &Bins::default()));
+                each(&buffer, &format!("{code} {} {width}x{height}:\n{}", slot.sign, lines(&buffer)));
+            }
+        }
+    }
+}
+
+#[test]
+fn no_letter_touches_the_frame_of_its_cell_where_a_row_is_free() {
+    for_every_cell(|buffer, shown| {
+        let (width, height) = (buffer.area.width, buffer.area.height);
+        if height < super::frame::LEAST_HEIGHT {
+            return;
+        }
+        for y in 1..height - 1 {
+            assert!([1, width - 2].into_iter().all(|x| buffer[(x, y)].symbol() == " "), "a column on either side is free: {shown}");
+        }
+        let inner = |y: u16| (2..width - 2).map(move |x| buffer[(x, y)].symbol());
+        let free = (1..height - 1).filter(|y| inner(*y).all(|sign| sign == " ")).count();
+        // A bar is not a letter.
+        let is_large = |y: u16| inner(y).any(|sign| sign == "█") && inner(y).all(|sign| sign != "░");
+        assert!(free < 1 || !is_large(1), "above: {shown}");
+        assert!(free < 2 || !is_large(height - 2), "below: {shown}");
+    });
+}
+
+/// How often a letter of many cells stands in a picture.
+fn large(buffer: &Buffer, letter: &str) -> usize {
+    let mut wanted = Buffer::empty(Rect::new(0, 0, 5, big::HEIGHT));
+    big::draw(&mut wanted, (0, 0), letter, ratatui::style::Style::new());
+    let is_here = |left: u16, top: u16| {
+        wanted.content().iter().zip(0_u16..).all(|(cell, index)| {
+            let place = (left + index % 5, top + index / 5);
+            buffer.cell(place).is_some_and(|here| (here.symbol() == "█") == (cell.symbol() == "█"))
+        })
+    };
+    (0..buffer.area.height).map(|top| (0..buffer.area.width).filter(|left| is_here(*left, top)).count()).sum()
+}
+
+#[test]
+fn a_busy_slot_says_once_how_far_its_card_is() {
+    let mut seen = 0;
+    for_every_cell(|buffer, shown| {
+        let small = shown.split_once('\n').map_or("", |(_, picture)| picture).matches('%').count();
+        let said = small + large(buffer, "%");
+        let busy = [" writing ", " reading-back ", " rechecking "].into_iter().any(|sign| shown.contains(sign));
+        assert_eq!(said, usize::from(busy), "{shown}");
+        seen += said;
+    });
+    assert!(seen > 0);
+}
+
+#[test]
+fn no_name_of_a_model_is_cut_by_an_edge_of_the_screen() {
+    let english = Language::english();
+    let long = "Fx7Qm2VtY9sKd4RwLpZ3bN8cHjG6aTu1/my-pi18";
+    for (width, height) in [(40, 20), (60, 20), (80, 25), (100, 37), (160, 50)] {
+        for slots in [1, 2, 4, 8, 16] {
+            let mut several = view(slots, 0);
+            several.models[0].device = long.to_owned();
+            let mut second = several.models[0].clone();
+            "acme/another-one".clone_into(&mut second.device);
+            several.models.push(second);
+            let shown = lines(&picture(&Board::of(&several, "12:34:56"), &english, width, height));
+            assert!(shown.contains("my-pi18 ") && shown.contains("another-one "), "{width}x{height} {slots}:\n{shown}");
+            assert_eq!(shown.matches("37 / 500").count(), 2, "{width}x{height} {slots}:\n{shown}");
+            several.models.pop();
+            let buffer = picture(&Board::of(&several, "12:34:56"), &english, width, height);
+            let shown = lines(&buffer);
+            assert!(shown.contains("my-pi18"), "{width}x{height} {slots}:\n{shown}");
+            let edges = (0..big::HEIGHT + 1).flat_map(|y| [(0, y), (width - 1, y)]).chain((0..width).map(|x| (x, 0)));
+            let is_large = shown.lines().next().is_some_and(|line| !line.contains("my-pi18"));
+            assert!(!is_large || edges.clone().all(|at| buffer[at].symbol() == " "), "{width}x{height} {slots}:\n{shown}");
+        }
+    }
+}
+
+#[test]
+fn a_name_too_long_for_the_screen_ends_with_a_sign_that_there_is_more() {
+    let mut view = view(8, 0);
+    view.models[0].device = "acme/a-device-with-a-name-as-long-as-the-line".to_owned();
+    let shown = lines(&picture(&Board::of(&view, "12:34:56"), &Language::english(), 40, 20));
+    assert!(shown.lines().next().is_some_and(|line| line.starts_with(" a-device-with-a-") && line.ends_with("…   37 / 500")), "{shown}");
+}
+
+#[test]
+fn models_for_which_there_is_no_line_are_counted() {
+    let mut view = view(8, 0);
+    view.models = vec![view.models[0].clone(); 9];
+    let shown = lines(&picture(&Board::of(&view, "12:34:56"), &Language::english(), 80, 25));
+    assert!(shown.lines().nth(5).is_some_and(|line| line.ends_with("… +3")), "{shown}");
+}
+
+#[test]
+fn every_word_of_a_language_that_a_kernel_console_shows_can_stand_in_large_letters() {
+    for code in Language::codes() {
+        let language = Language::of(code).expect("it can be read");
+        for slot in Board::of(&view(signs().len(), 0), "").slots {
+            let word = language.word(&slot);
+            assert!(language.needs_glyphs || big::width(word).is_some(), "{code}: {word}");
+        }
+        for word in ["fault", "down"].map(|key| language.phrase(key)) {
+            assert!(language.needs_glyphs || big::width(word).is_some(), "{code}: {word}");
+        }
     }
 }
 

@@ -232,7 +232,7 @@ mod tests {
     const OWN: &str = "console=ttyS0 console=tty1 panic=-1";
 
     /// Which of these pairs, extra and full, are what the gadget describes?
-    fn told(yaml: &str, files: &GadgetFiles, is_dangerous: bool, pairs: &[(&str, &str)]) -> Vec<bool> {
+    fn accepted(yaml: &str, files: &GadgetFiles, is_dangerous: bool, pairs: &[(&str, &str)]) -> Vec<bool> {
         let gadget = Gadget::read(format!("volumes: {{}}\n{yaml}").as_bytes()).expect("it is one");
         let described = Described::by(&gadget, files, is_dangerous);
         pairs.iter().map(|(extra, full)| described.objection(&MenuWords::of(MENU), extra, full).is_none()).collect()
@@ -256,19 +256,23 @@ mod tests {
         ] {
             let yaml = format!("kernel-cmdline: {{remove: [{removed}]}}\n");
             // Without a word in the environment the menu says all of its own.
-            assert_eq!(told(&yaml, &GadgetFiles::default(), false, &[("", left), ("", "")]), [true, left == OWN], "{removed}");
+            assert_eq!(accepted(&yaml, &GadgetFiles::default(), false, &[("", left), ("", "")]), [true, left == OWN], "{removed}");
         }
         let yaml = "kernel-cmdline: {append: [quiet], remove: [console=*]}\n";
-        assert_eq!(told(yaml, &GadgetFiles::default(), false, &[("", "panic=-1 quiet"), ("quiet", "")]), [true, false]);
+        assert_eq!(accepted(yaml, &GadgetFiles::default(), false, &[("", "panic=-1 quiet"), ("quiet", "")]), [true, false]);
         let nothing = "kernel-cmdline: {remove: [console=*, panic=*]}\n";
-        assert_eq!(told(nothing, &GadgetFiles::default(), false, &[("", " "), ("", "")]), [true, false], "an empty one counts as not said");
+        assert_eq!(
+            accepted(nothing, &GadgetFiles::default(), false, &[("", " "), ("", "")]),
+            [true, false],
+            "an empty one counts as not said"
+        );
     }
 
     #[test]
     fn what_the_gadget_adds_is_told_behind_the_menus_words_or_by_a_newer_snapd_with_them() {
         let files = GadgetFiles { extra: file("quiet  splash\n"), full: None };
         let good = [("quiet splash", ""), ("", "console=ttyS0 console=tty1 panic=-1 quiet splash"), ("", "panic=-1 quiet splash")];
-        assert_eq!(told("", &files, false, &good), [true; 3]);
+        assert_eq!(accepted("", &files, false, &good), [true; 3]);
         let bad = [
             ("", ""),
             ("quiet", ""),
@@ -286,7 +290,7 @@ mod tests {
             ("quiet  splash", ""),
             ("", "panic=-1\u{2003}quiet splash"),
         ];
-        assert_eq!(told("", &files, false, &bad), [false; 14]);
+        assert_eq!(accepted("", &files, false, &bad), [false; 14]);
     }
 
     #[test]
@@ -305,20 +309,20 @@ mod tests {
             assert_eq!(Word::of(typed).written(), expected, "{typed}");
         }
         let files = GadgetFiles { extra: file("# not this\nfoo=\"a  b\"  c\n\nd#\n"), full: None };
-        assert_eq!(told("", &files, false, &[("foo=\"a  b\" c d#", ""), ("foo=\"a b\" c d#", "")]), [true, false]);
+        assert_eq!(accepted("", &files, false, &[("foo=\"a  b\" c d#", ""), ("foo=\"a b\" c d#", "")]), [true, false]);
     }
 
     #[test]
     fn keys_without_a_value_say_nothing() {
         for yaml in ["defaults:\nkernel-cmdline:\n", "defaults: ~\nkernel-cmdline:\n  append:\n  remove:\n", "defaults: {system: }\n"] {
-            assert_eq!(told(yaml, &GadgetFiles::default(), false, &[("", ""), ("", OWN), ("x", "")]), [true, true, false], "{yaml}");
+            assert_eq!(accepted(yaml, &GadgetFiles::default(), false, &[("", ""), ("", OWN), ("x", "")]), [true, true, false], "{yaml}");
         }
     }
 
     #[test]
     fn what_takes_the_place_of_all_counts_where_the_menu_heeds_it() {
         let files = GadgetFiles { extra: None, full: file("quiet") };
-        assert_eq!(told("", &files, false, &[("", "quiet"), ("quiet", ""), ("", "")]), [true, false, false]);
+        assert_eq!(accepted("", &files, false, &[("", "quiet"), ("quiet", ""), ("", "")]), [true, false, false]);
         let gadget = Gadget::read(b"volumes: {}\n").expect("it is one");
         let older = MENU.replace(FULL, "");
         let words = Described::by(&gadget, &files, false).objection(&MenuWords::of(&older), "", "quiet").expect("GRUB does not read it");
@@ -336,11 +340,11 @@ mod tests {
             "defaults: {99T7MUlRhtI3U0QFgl5mXXESAiSwt776: {system: {kernel: {cmdline-append: one, dangerous-cmdline-append: two}}}}\n",
         ] {
             // A snapd that leaves the second out leaves out both.
-            assert_eq!(told(yaml, &GadgetFiles::default(), false, &pairs), [true, true, false, false], "{yaml}");
-            assert_eq!(told(yaml, &GadgetFiles::default(), true, &pairs), [false, false, true, false], "{yaml}");
+            assert_eq!(accepted(yaml, &GadgetFiles::default(), false, &pairs), [true, true, false, false], "{yaml}");
+            assert_eq!(accepted(yaml, &GadgetFiles::default(), true, &pairs), [false, false, true, false], "{yaml}");
         }
         let yaml = "defaults: {system: {system.kernel.cmdline-append: one}}\n";
-        assert_eq!(told(yaml, &GadgetFiles::default(), false, &pairs), [false, true, false, false]);
-        assert_eq!(told(yaml, &GadgetFiles::default(), false, &[("", ""), ("one", ""), ("two", "")]), [false, true, false]);
+        assert_eq!(accepted(yaml, &GadgetFiles::default(), false, &pairs), [false, true, false, false]);
+        assert_eq!(accepted(yaml, &GadgetFiles::default(), false, &[("", ""), ("one", ""), ("two", "")]), [false, true, false]);
     }
 }

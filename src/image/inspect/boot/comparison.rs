@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::raspberry::Made;
+use crate::image::inspect::codes::{VerdictCode, VerdictReason};
 use crate::image::inspect::gadget::Gadget;
+use crate::image::inspect::read_error::ReadError;
 use crate::image::inspect::readers::files::Files;
 use crate::image::inspect::readers::squashfs::{Entry, Squashfs};
 use crate::image::inspect::readers::table::Table;
 use crate::image::inspect::readers::window::Window;
 use crate::image::inspect::seed::Seed;
-use crate::image::inspect::trouble::Trouble;
 use crate::station::allowed::{Allowed, named_on_fat};
 use crate::station::units::KIB;
 
@@ -33,12 +34,12 @@ pub(in crate::image::inspect) struct Originals<'a, 'f> {
     /// The kernel's file in the seed, and the base's or core's.
     pub(in crate::image::inspect) kernel_file: &'a str,
     pub(in crate::image::inspect) base_file: &'a str,
-    pub(in crate::image::inspect) kernel: Result<Squashfs<'f>, Trouble>,
-    pub(in crate::image::inspect) gadget: Result<Squashfs<'f>, Trouble>,
+    pub(in crate::image::inspect) kernel: Result<Squashfs<'f>, ReadError>,
+    pub(in crate::image::inspect) gadget: Result<Squashfs<'f>, ReadError>,
     /// The one whose bytes somebody published, since Ubuntu Core 18.
-    pub(in crate::image::inspect) snapd: Option<Result<Squashfs<'f>, Trouble>>,
+    pub(in crate::image::inspect) snapd: Option<Result<Squashfs<'f>, ReadError>>,
     /// What is described in it.
-    pub(in crate::image::inspect) gadget_yaml: Result<&'a Gadget, &'a Trouble>,
+    pub(in crate::image::inspect) gadget_yaml: Result<&'a Gadget, &'a ReadError>,
     /// The model's grade is dangerous, for which a gadget may give the kernel words that others do not get.
     pub(in crate::image::inspect) is_dangerous: bool,
     pub(in crate::image::inspect) allowed: &'a Allowed,
@@ -50,7 +51,7 @@ pub(in crate::image::inspect) struct Compared {
     /// Copies that are their originals.
     pub(in crate::image::inspect) equal: usize,
     /// Copies that are not, or are missing.
-    pub(in crate::image::inspect) different: Vec<String>,
+    pub(in crate::image::inspect) different: Vec<VerdictReason>,
     /// Files on the boot partition that no snap has.
     pub(in crate::image::inspect) foreign: Vec<String>,
     /// What is held to nothing, and on the list of what is allowed.
@@ -64,7 +65,7 @@ pub(in crate::image::inspect) struct Compared {
 impl Compared {
     /// Files that boot, or tell what boots, and have no original here that they could be compared with: refused, unless somebody takes
     /// them on trust by name.
-    pub(super) fn held_to_nothing(&mut self, allowed: &Allowed, boot: &Files, paths: Vec<String>, why: &str) {
+    pub(super) fn refuse_unless_allowed(&mut self, allowed: &Allowed, boot: &Files, paths: Vec<String>, why: &str) {
         let mut names = self.doubtful(allowed, boot, paths);
         if names.is_empty() {
             return;
@@ -72,7 +73,8 @@ impl Compared {
         let more = names.len().saturating_sub(MOST_NAMED);
         names.truncate(MOST_NAMED);
         let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
-        self.different.push(format!("{}{rest}: {why}; only `allow` takes it on trust, by that name", names.join(", ")));
+        self.different
+            .push(VerdictCode::NoOriginal.with(format!("{}{rest}: {why}; only `allow` takes it on trust, by that name", names.join(", "))));
     }
 
     /// The words for those that `allow` does not name.
@@ -103,10 +105,12 @@ pub(super) struct Expected {
 }
 
 impl Expected {
-    pub(super) fn insert(&mut self, path: String, original: Original) -> Result<(), Trouble> {
+    pub(super) fn insert(&mut self, path: String, original: Original) -> Result<(), ReadError> {
         self.filled += 1;
         if self.filled > MOST_EXPECTED {
-            return Err(Trouble::Broken(format!("the gadget puts more than {MOST_EXPECTED} files on the boot partition, which none does")));
+            return Err(ReadError::Broken(format!(
+                "the gadget puts more than {MOST_EXPECTED} files on the boot partition, which none does"
+            )));
         }
         self.files.insert(path, original);
         Ok(())

@@ -9,11 +9,12 @@ use super::command_line::{self, Described, GadgetFiles, MenuWords};
 use super::comparison::{Compared, Expected, LARGEST_TEXT, Original, Originals};
 use super::loader::Loader;
 use super::{menu, published};
+use crate::image::inspect::codes::VerdictCode;
 use crate::image::inspect::gadget::Gadget;
+use crate::image::inspect::read_error::ReadError;
 use crate::image::inspect::readers::files::Files;
 use crate::image::inspect::readers::listing::Node;
 use crate::image::inspect::readers::squashfs::Inode;
-use crate::image::inspect::trouble::Trouble;
 
 /// The path of GRUB's menu on the boot partition.
 const GRUB_CONFIG: &str = "efi/ubuntu/grub.cfg";
@@ -48,12 +49,12 @@ impl Compared {
         loader: Option<Loader>,
         boot: &Files,
         expected: &mut Expected,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), ReadError> {
         if gadget.is_some() && loader.is_none() {
             self.uncovered.push("the environment of the gadget's boot loader, which is neither GRUB nor U-Boot nor piboot".to_owned());
         }
         let has_state_partition = originals.seed.label.is_some() && gadget.is_some_and(Gadget::has_boot_state_partition);
-        let mut found = |which: Loader, path: &str| -> Result<Option<Vec<u8>>, Trouble> {
+        let mut found = |which: Loader, path: &str| -> Result<Option<Vec<u8>>, ReadError> {
             if loader.is_some_and(|loader| loader != which) {
                 return Ok(None);
             }
@@ -70,7 +71,11 @@ impl Compared {
                         .to_owned(),
                 );
             } else if loader.is_some() {
-                self.different.push(format!("{path} is missing on {}: {} reads it to know what to start", boot.label, which.name()));
+                self.different.push(VerdictCode::BootFileMissing.with(format!(
+                    "{path} is missing on {}: {} reads it to know what to start",
+                    boot.label,
+                    which.name()
+                )));
             }
             Ok(None)
         };
@@ -85,7 +90,7 @@ impl Compared {
                 let wanted = [("snap_kernel", originals.kernel_file), ("snap_core", originals.base_file)];
                 if let Some(variables) = grubenv.and_then(|bytes| self.whole("efi/ubuntu/grubenv", grub(&bytes))) {
                     self.names("efi/ubuntu/grubenv", &variables, &wanted);
-                    self.strays("efi/ubuntu/grubenv", &variables, &["snap_kernel", "snap_core", "snap_menuentry"]);
+                    self.unexpected("efi/ubuntu/grubenv", &variables, &["snap_kernel", "snap_core", "snap_menuentry"]);
                 }
                 if let Some(bytes) = uboot {
                     self.uboot_env(originals, boot, &bytes, &wanted)?;
@@ -125,23 +130,23 @@ impl Compared {
     }
 
     fn whole<T>(&mut self, path: &str, read: Result<T, String>) -> Option<T> {
-        read.map_err(|why| self.different.push(format!("{path} {why}"))).ok()
+        read.map_err(|why| self.different.push(VerdictCode::EnvironmentDamaged.with(format!("{path} {why}")))).ok()
     }
 
-    fn grub_config(&mut self, originals: &mut Originals<'_, '_>, boot: &Files, config: &[u8]) -> Result<(), Trouble> {
+    fn grub_config(&mut self, originals: &mut Originals<'_, '_>, boot: &Files, config: &[u8]) -> Result<(), ReadError> {
         match of_gadget(originals, "grub.conf")? {
             Some(original) if config == original => self.equal += 1,
-            Some(_) => self.different.push(format!("{GRUB_CONFIG} differs from the gadget's grub.conf")),
+            Some(_) => self.different.push(VerdictCode::BootFileDiffers.with(format!("{GRUB_CONFIG} differs from the gadget's grub.conf"))),
             None => {
                 let why = no_original(originals, "grub.conf");
-                self.held_to_nothing(originals.allowed, boot, vec![GRUB_CONFIG.to_owned()], &why);
+                self.refuse_unless_allowed(originals.allowed, boot, vec![GRUB_CONFIG.to_owned()], &why);
             }
         }
         Ok(())
     }
 
     /// Since Ubuntu Core 20 the menu is snapd's own.
-    fn seed_menu(&mut self, originals: &mut Originals<'_, '_>, boot: &Files, config: &[u8]) -> Result<(), Trouble> {
+    fn seed_menu(&mut self, originals: &mut Originals<'_, '_>, boot: &Files, config: &[u8]) -> Result<(), ReadError> {
         if published::is_menu(config) {
             self.equal += 1;
             return Ok(());
@@ -159,12 +164,18 @@ impl Compared {
             }
             None => "it is no menu known here, and there is no proven snapd in the image that could carry it".to_owned(),
         };
-        self.held_to_nothing(originals.allowed, boot, vec![GRUB_CONFIG.to_owned()], &why);
+        self.refuse_unless_allowed(originals.allowed, boot, vec![GRUB_CONFIG.to_owned()], &why);
         Ok(())
     }
 
     /// Of Ubuntu Core 16 and 18: the gadget's, with the names of two snaps.
-    fn uboot_env(&mut self, originals: &mut Originals<'_, '_>, boot: &Files, bytes: &[u8], wanted: &[(&str, &str)]) -> Result<(), Trouble> {
+    fn uboot_env(
+        &mut self,
+        originals: &mut Originals<'_, '_>,
+        boot: &Files,
+        bytes: &[u8],
+        wanted: &[(&str, &str)],
+    ) -> Result<(), ReadError> {
         let path = "uboot.env";
         let Some(found) = self.whole(path, uboot(bytes)) else { return Ok(()) };
         self.names(path, &found.variables, wanted);
@@ -181,17 +192,26 @@ impl Compared {
             let is_set_by_snapd = matches!(name.as_str(), "snap_mode" | "snap_try_core" | "snap_try_kernel");
             name.starts_with("snap_") && (is_set_by_snapd || own.is_none_or(|own| own.get(*name) != Some(*value)))
         });
-        self.strays(path, of_snaps, &["snap_kernel", "snap_core", "snap_menuentry"]);
+        self.unexpected(path, of_snaps, &["snap_kernel", "snap_core", "snap_menuentry"]);
         match original {
-            Err(why) => self.held_to_nothing(originals.allowed, boot, vec![path.to_owned()], &why),
-            Ok((_, length)) if length != bytes.len() => self
-                .different
-                .push(format!("{path} is {} bytes long, and the gadget's uboot.conf {length}: U-Boot reads no other length", bytes.len())),
-            Ok((original, _)) if original.has_flag != found.has_flag => {
-                self.different.push(format!("{path} has another header than the gadget's uboot.conf: U-Boot takes it for damaged"));
+            Err(why) => self.refuse_unless_allowed(originals.allowed, boot, vec![path.to_owned()], &why),
+            Ok((_, length)) if length != bytes.len() => {
+                self.different.push(VerdictCode::EnvironmentDamaged.with(format!(
+                    "{path} is {} bytes long, and the gadget's uboot.conf {length}: U-Boot reads no other length",
+                    bytes.len()
+                )));
             }
-            Ok((original, _)) if others(&original.variables) == others(&found.variables) => self.equal += 1,
-            Ok(_) => self.different.push(format!("{path} differs from the gadget's uboot.conf in more than the names of snaps")),
+            Ok((original, _)) if original.has_flag != found.has_flag => {
+                self.different.push(
+                    VerdictCode::EnvironmentDamaged
+                        .with(format!("{path} has another header than the gadget's uboot.conf: U-Boot takes it for damaged")),
+                );
+            }
+            Ok((original, _)) if without_snap_variables(&original.variables) == without_snap_variables(&found.variables) => self.equal += 1,
+            Ok(_) => self.different.push(
+                VerdictCode::EnvironmentDiffers
+                    .with(format!("{path} differs from the gadget's uboot.conf in more than the names of snaps")),
+            ),
         }
         Ok(())
     }
@@ -199,12 +219,17 @@ impl Compared {
     /// One that snapd made from nothing, in U-Boot's form.
     fn made(&mut self, path: &str, bytes: &[u8], has_flag: bool, label: &str, must_name_mode: bool) {
         if bytes.len() != UBOOT_LENGTH {
-            self.different.push(format!("{path} is {} bytes long, where snapd makes {UBOOT_LENGTH}", bytes.len()));
+            self.different.push(
+                VerdictCode::EnvironmentDamaged.with(format!("{path} is {} bytes long, where snapd makes {UBOOT_LENGTH}", bytes.len())),
+            );
             return;
         }
         let Some(found) = self.whole(path, uboot(bytes)) else { return };
         if found.has_flag != has_flag {
-            self.different.push(format!("{path} has another header than the gadget asks for: the boot loader takes it for damaged"));
+            self.different.push(
+                VerdictCode::EnvironmentDamaged
+                    .with(format!("{path} has another header than the gadget asks for: the boot loader takes it for damaged")),
+            );
         }
         self.recovery(path, &found.variables, label, must_name_mode);
     }
@@ -215,16 +240,22 @@ impl Compared {
         match variables.get("snapd_recovery_mode").map_or("", String::as_str) {
             INSTALL => {}
             "" if !must_name_mode => {}
-            "" => self.different.push(format!("{path} does not say snapd_recovery_mode, so that nothing starts")),
+            "" => self
+                .different
+                .push(VerdictCode::EnvironmentDiffers.with(format!("{path} does not say snapd_recovery_mode, so that nothing starts"))),
             other => {
-                self.different.push(format!("{path} names {other:?} as snapd_recovery_mode, and a fresh image begins with {INSTALL:?}"));
+                self.different.push(
+                    VerdictCode::EnvironmentDiffers
+                        .with(format!("{path} names {other:?} as snapd_recovery_mode, and a fresh image begins with {INSTALL:?}")),
+                );
             }
         }
         let flags = variables.get("snapd_boot_flags").map_or("", String::as_str);
         for flag in flags.split(',').filter(|flag| !flag.is_empty() && !FLAGS.contains(flag)) {
-            self.different.push(format!("{path} sets the boot flag {flag:?}, which snapd does not know"));
+            self.different
+                .push(VerdictCode::EnvironmentDiffers.with(format!("{path} sets the boot flag {flag:?}, which snapd does not know")));
         }
-        self.strays(path, variables, &["snapd_recovery_system", "snapd_recovery_mode", "snapd_boot_flags"]);
+        self.unexpected(path, variables, &["snapd_recovery_system", "snapd_recovery_mode", "snapd_boot_flags"]);
     }
 
     /// Since Ubuntu Core 20, with GRUB: the kernel of one system, and what it is told.
@@ -236,21 +267,21 @@ impl Compared {
         menu: &MenuWords<'_>,
         path: &str,
         variables: &Variables,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), ReadError> {
         self.names(path, variables, &[("snapd_recovery_kernel", &format!("/snaps/{}", originals.kernel_file))]);
-        self.strays(path, variables, &["snapd_recovery_kernel", command_line::EXTRA, command_line::FULL]);
+        self.unexpected(path, variables, &["snapd_recovery_kernel", command_line::EXTRA, command_line::FULL]);
         let value = |name: &str| variables.get(name).map_or("", String::as_str);
         let (extra, full) = (value(command_line::EXTRA), value(command_line::FULL));
         let Some(gadget) = gadget else {
             if let Some(words) = Described::nothing().objection(menu, extra, full) {
                 let why = format!("it {words}, and the gadget that may have brought this cannot be looked into");
-                self.held_to_nothing(originals.allowed, boot, vec![path.to_owned()], &why);
+                self.refuse_unless_allowed(originals.allowed, boot, vec![path.to_owned()], &why);
             }
             return Ok(());
         };
         let files = GadgetFiles { extra: of_gadget(originals, "cmdline.extra")?, full: of_gadget(originals, "cmdline.full")? };
         if let Some(words) = Described::by(gadget, &files, originals.is_dangerous).objection(menu, extra, full) {
-            self.different.push(format!("{path} {words}"));
+            self.different.push(VerdictCode::CommandLineDiffers.with(format!("{path} {words}")));
         }
         Ok(())
     }
@@ -259,27 +290,30 @@ impl Compared {
         for (name, value) in wanted {
             match variables.get(*name) {
                 Some(found) if found == value => {}
-                Some(found) => self.different.push(format!("{path} names {found:?} as {name}, and the seed's is {value:?}")),
-                None => self.different.push(format!("{path} does not say {name}")),
+                Some(found) => self
+                    .different
+                    .push(VerdictCode::EnvironmentDiffers.with(format!("{path} names {found:?} as {name}, and the seed's is {value:?}"))),
+                None => self.different.push(VerdictCode::EnvironmentDiffers.with(format!("{path} does not say {name}"))),
             }
         }
     }
 
     /// Every other variable is empty in a fresh image: a trial of another kernel or base, or words for the kernel's command line, come
     /// from nobody who signed anything.
-    fn strays<'v>(&mut self, path: &str, variables: impl IntoIterator<Item = (&'v String, &'v String)>, known: &[&str]) {
+    fn unexpected<'v>(&mut self, path: &str, variables: impl IntoIterator<Item = (&'v String, &'v String)>, known: &[&str]) {
         for (name, value) in variables {
             // Also an empty one, where snapd does not know the name: what a menu set before is taken from it.
             let is_told = !value.is_empty() || !name.starts_with("snap");
             if is_told && !known.contains(&name.as_str()) {
-                self.different.push(format!("{path} sets {name} to {value:?}, which no fresh image does"));
+                self.different
+                    .push(VerdictCode::EnvironmentDiffers.with(format!("{path} sets {name} to {value:?}, which no fresh image does")));
             }
         }
     }
 }
 
 /// A file of the gadget, a link in its place followed once: `uboot.conf` often leads to `uboot.env`.
-fn of_gadget(originals: &mut Originals<'_, '_>, path: &str) -> Result<Option<Vec<u8>>, Trouble> {
+fn of_gadget(originals: &mut Originals<'_, '_>, path: &str) -> Result<Option<Vec<u8>>, ReadError> {
     let Ok(snap) = &mut originals.gadget else { return Ok(None) };
     let mut found = snap.find(path)?;
     if let Some(Inode::Link { target }) = &found {
@@ -323,7 +357,7 @@ fn grub(bytes: &[u8]) -> Result<Variables, String> {
     if let Some(line) = rest.lines().find(|line| line.starts_with('#') == line.contains('=')) {
         return Err(format!("holds a line that GRUB and snapd read differently: {:?}", shortened(line)));
     }
-    once(rest.lines().filter(|line| !line.starts_with('#')))
+    unique(rest.lines().filter(|line| !line.starts_with('#')))
 }
 
 /// A CRC-32, perhaps a flag, and `NAME=VALUE`, ended by a zero each and the last by two.
@@ -336,7 +370,7 @@ fn uboot(bytes: &[u8]) -> Result<Uboot, String> {
         return Err("is damaged: it has no end".to_owned());
     };
     let text = std::str::from_utf8(&contents[..end]).map_err(|_error| "is damaged: it is not text".to_owned())?;
-    let variables = if text.is_empty() { Variables::new() } else { once(text.split('\0'))? };
+    let variables = if text.is_empty() { Variables::new() } else { unique(text.split('\0'))? };
     Ok(Uboot { variables, has_flag })
 }
 
@@ -365,7 +399,7 @@ fn is_padding(contents: &[u8]) -> bool {
 }
 
 /// Every name once: of two, one reader takes the first, and another the last.
-fn once<'t>(lines: impl Iterator<Item = &'t str>) -> Result<Variables, String> {
+fn unique<'t>(lines: impl Iterator<Item = &'t str>) -> Result<Variables, String> {
     let mut variables = Variables::new();
     for line in lines {
         let Some((name, value)) = line.split_once('=').filter(|(name, _)| !name.is_empty()) else {
@@ -383,7 +417,7 @@ fn shortened(line: &str) -> String {
 }
 
 /// What is not about snaps.
-fn others(variables: &Variables) -> Vec<(&String, &String)> {
+fn without_snap_variables(variables: &Variables) -> Vec<(&String, &String)> {
     variables.iter().filter(|(name, _)| !name.starts_with("snap_")).collect()
 }
 

@@ -1,8 +1,8 @@
 //! Which boot loader starts the kernel.
 
 use crate::image::inspect::gadget::Gadget;
+use crate::image::inspect::read_error::ReadError;
 use crate::image::inspect::readers::squashfs::Squashfs;
-use crate::image::inspect::trouble::Trouble;
 
 /// What starts the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub(super) enum Loader {
 
 impl Loader {
     /// As snapd finds it: by the first file in the gadget that marks one. `None` for those that are not known here.
-    pub(super) fn of(snap: &mut Squashfs<'_>, gadget: &Gadget) -> Result<Option<Self>, Trouble> {
+    pub(super) fn of(snap: &mut Squashfs<'_>, gadget: &Gadget) -> Result<Option<Self>, ReadError> {
         const MARKERS: [(&str, Option<Loader>); 5] = [
             ("uboot.conf", Some(Loader::Uboot)),
             ("grub.conf", Some(Loader::Grub)),

@@ -5,8 +5,8 @@
 
 use memchr::memmem;
 
+use crate::image::inspect::read_error::ReadError;
 use crate::image::inspect::readers::squashfs::{Inode, Squashfs};
-use crate::image::inspect::trouble::Trouble;
 
 /// What carries it inside a snapd snap.
 const PROGRAM: &str = "usr/lib/snapd/snapd";
@@ -19,7 +19,7 @@ const LOOKS_FOR_SYSTEMS: &[u8] = b" in /systems/*; do\n";
 ///
 /// # Errors
 /// Where the snap cannot be read.
-pub(super) fn is_in(snapd: &mut Squashfs<'_>, menu: &[u8]) -> Result<bool, Trouble> {
+pub(super) fn is_in(snapd: &mut Squashfs<'_>, menu: &[u8]) -> Result<bool, ReadError> {
     if !menu.starts_with(HEAD) || !menu.ends_with(b"}\n") || memmem::find(menu, LOOKS_FOR_SYSTEMS).is_none() {
         return Ok(false);
     }

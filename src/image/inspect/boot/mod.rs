@@ -11,14 +11,15 @@ mod raspberry;
 
 use std::collections::BTreeSet;
 
+use super::codes::VerdictCode;
 use super::gadget::{Gadget, NumberPlace, Structure};
+use super::read_error::ReadError;
 use super::readers::contents::Contents;
 use super::readers::files::Files;
 use super::readers::listing::{Node, join};
 use super::readers::squashfs::{Entry, FileInode, Inode, Squashfs};
 use super::readers::table::{self, Table};
 use super::seed::Generation;
-use super::trouble::Trouble;
 use crate::station::units::to_u64;
 use comparison::{Compared, Expected, LARGEST_TEXT, MOST_FILES, Original, Originals};
 use loader::Loader;
@@ -44,30 +45,31 @@ struct RawFile<'g> {
 
 pub(super) fn compare(mut originals: Originals<'_, '_>) -> Compared {
     let mut compared = Compared::default();
-    if let Err(error) = compared.all(&mut originals) {
-        compared.different.push(format!("the boot files cannot be compared: {}", error.words()));
+    if let Err(error) = compared.run(&mut originals) {
+        compared.different.push(VerdictCode::BootNotCompared.with(format!("the boot files cannot be compared: {}", error.words())));
     }
     compared
 }
 
 impl Compared {
-    fn all(&mut self, originals: &mut Originals<'_, '_>) -> Result<(), Trouble> {
+    fn run(&mut self, originals: &mut Originals<'_, '_>) -> Result<(), ReadError> {
         let gadget = match &originals.gadget_yaml {
             Ok(gadget) => Some(*gadget),
             Err(error) => {
-                self.cannot("the gadget snap", error)?;
+                self.note_unreadable("the gadget snap", error)?;
                 None
             }
         };
         if let Err(error) = &originals.kernel {
-            self.cannot("the kernel snap", error)?;
+            self.note_unreadable("the kernel snap", error)?;
         }
         if let Some(gadget) = gadget {
             self.raw(originals, gadget)?;
         }
         let Some(boot) = originals.boot else {
             // What cannot be read here may well be read by what boots.
-            self.different.push("there is no boot partition whose files can be read, so nobody knows what boots".to_owned());
+            self.different
+                .push(VerdictCode::NoBootPartition.with("there is no boot partition whose files can be read, so nobody knows what boots"));
             return Ok(());
         };
         let mut expected = Expected::default();
@@ -83,7 +85,7 @@ impl Compared {
         self.environments(originals, gadget, loader, boot, &mut expected)?;
         self.expect_seed(originals, boot, &mut expected)?;
         for (path, original) in &expected.files {
-            self.one(originals, boot, path, original)?;
+            self.compare_file(originals, boot, path, original)?;
         }
         let others = boot.listing.iter().filter(|(path, node)| !matches!(node, Node::Directory) && !expected.has(path));
         // A gadget that was not read may have brought it, but for what lies where only seeds and kernels have their files.
@@ -91,23 +93,23 @@ impl Compared {
             .map(|(path, _)| path.clone())
             .partition(|path| gadget.is_none() && !path.starts_with("systems/") && !path.starts_with("snaps/"));
         self.foreign = self.doubtful(originals.allowed, boot, foreign);
-        self.held_to_nothing(originals.allowed, boot, perhaps, "the gadget that may have brought it cannot be looked into");
+        self.refuse_unless_allowed(originals.allowed, boot, perhaps, "the gadget that may have brought it cannot be looked into");
         Ok(())
     }
 
     /// What is not read here is said, and every file that may have come out of it is doubted by itself; what is damaged is a difference.
-    fn cannot(&mut self, what: &str, error: &Trouble) -> Result<(), Trouble> {
+    fn note_unreadable(&mut self, what: &str, error: &ReadError) -> Result<(), ReadError> {
         match error {
-            Trouble::Unreadable(why) => {
+            ReadError::Unreadable(why) => {
                 self.uncovered.push(format!("cannot look inside {what}: {why}"));
                 Ok(())
             }
-            other => Err(Trouble::Broken(format!("{what}: {}", other.words()))),
+            other => Err(ReadError::Broken(format!("{what}: {}", other.words()))),
         }
     }
 
     /// Boot code outside of every file system.
-    fn raw(&mut self, originals: &mut Originals<'_, '_>, gadget: &Gadget) -> Result<(), Trouble> {
+    fn raw(&mut self, originals: &mut Originals<'_, '_>, gadget: &Gadget) -> Result<(), ReadError> {
         let (places, numbers) = self.places_of(originals, gadget)?;
         let Ok(snap) = &mut originals.gadget else { return Ok(()) };
         for RawFile { at, image, file } in places {
@@ -118,15 +120,20 @@ impl Compared {
             match difference(snap, &file, &mut originals.image.part(at, file.length), &is_number)? {
                 None => self.equal += 1,
                 Some(place) => {
-                    self.different.push(format!("the boot code at byte {at} differs from the gadget's {image}, from byte {place} on"));
+                    self.different.push(
+                        VerdictCode::BootCodeDiffers
+                            .with(format!("the boot code at byte {at} differs from the gadget's {image}, from byte {place} on")),
+                    );
                 }
             }
         }
         for (at, number) in &numbers {
             let mut found = [0; 4];
             if originals.image.read_exact_at(*at, &mut found).is_err() || found != *number {
-                self.different
-                    .push(format!("the boot code leads elsewhere than to the gadget's: the block number at byte {at} is another"));
+                self.different.push(
+                    VerdictCode::BootCodeDiffers
+                        .with(format!("the boot code leads elsewhere than to the gadget's: the block number at byte {at} is another")),
+                );
             }
         }
         Ok(())
@@ -138,7 +145,7 @@ impl Compared {
         &mut self,
         originals: &mut Originals<'_, '_>,
         gadget: &'g Gadget,
-    ) -> Result<(Vec<RawFile<'g>>, Vec<BlockNumber>), Trouble> {
+    ) -> Result<(Vec<RawFile<'g>>, Vec<BlockNumber>), ReadError> {
         let (mut places, mut numbers) = (Vec::new(), Vec::new());
         let Ok(snap) = &mut originals.gadget else { return Ok((places, numbers)) };
         let table = originals.table;
@@ -160,7 +167,8 @@ impl Compared {
             for content in &structure.content {
                 let Some(image) = content.image.as_deref() else { continue };
                 let Some(Inode::File(file)) = snap.find(image)? else {
-                    self.different.push(format!("the gadget speaks of {image}, which it does not have"));
+                    self.different
+                        .push(VerdictCode::GadgetFileMissing.with(format!("the gadget speaks of {image}, which it does not have")));
                     continue;
                 };
                 let begin = content.begin(end);
@@ -185,7 +193,7 @@ impl Compared {
         gadget: &Gadget,
         boot: &Files,
         expected: &mut Expected,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), ReadError> {
         let role = if originals.seed.generation == Generation::Core20 { "system-seed" } else { "system-boot" };
         let named = |structure: &&Structure| {
             structure.filesystem_label.eq_ignore_ascii_case(&boot.label) || structure.name.eq_ignore_ascii_case(&boot.label)
@@ -208,7 +216,8 @@ impl Compared {
             if let Ok(snap) = &mut originals.gadget {
                 let found = place(snap, source, target, expected, Original::Gadget)?;
                 if !found {
-                    self.different.push(format!("the gadget speaks of {source}, which it does not have"));
+                    self.different
+                        .push(VerdictCode::GadgetFileMissing.with(format!("the gadget speaks of {source}, which it does not have")));
                 }
             }
         }
@@ -222,7 +231,7 @@ impl Compared {
         loader: Option<Loader>,
         boot: &Files,
         expected: &mut Expected,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), ReadError> {
         let is_core20 = originals.seed.generation == Generation::Core20;
         let directory = kernel_directory(originals);
         let copies: BTreeSet<String> =
@@ -230,7 +239,7 @@ impl Compared {
         let Ok(kernel) = &mut originals.kernel else {
             copies.iter().try_for_each(|path| expected.insert(path.clone(), Original::Elsewhere))?;
             let why = "the kernel snap it is a copy out of cannot be looked into";
-            self.held_to_nothing(originals.allowed, boot, copies.into_iter().collect(), why);
+            self.refuse_unless_allowed(originals.allowed, boot, copies.into_iter().collect(), why);
             return Ok(());
         };
         let loads_copies = matches!(loader, Some(Loader::Uboot | Loader::Piboot));
@@ -259,13 +268,13 @@ impl Compared {
         if is_core20 && loader.is_none() && copies.contains(&command_line) && !expected.has(&command_line) {
             expected.insert(command_line.clone(), Original::Elsewhere)?;
             let why = "the gadget whose boot loader would say what is in it cannot be looked into";
-            self.held_to_nothing(originals.allowed, boot, vec![command_line], why);
+            self.refuse_unless_allowed(originals.allowed, boot, vec![command_line], why);
         }
         Ok(())
     }
 
     /// The seed of Ubuntu Core 20 lies on the boot partition; it is held to the model elsewhere.
-    fn expect_seed(&self, originals: &Originals<'_, '_>, boot: &Files, expected: &mut Expected) -> Result<(), Trouble> {
+    fn expect_seed(&self, originals: &Originals<'_, '_>, boot: &Files, expected: &mut Expected) -> Result<(), ReadError> {
         let seed = originals.seed;
         if seed.generation != Generation::Core20 {
             return Ok(());
@@ -275,29 +284,34 @@ impl Compared {
         paths.filter(|path| boot.node(path).is_some()).try_for_each(|path| expected.insert(path.to_lowercase(), Original::Elsewhere))
     }
 
-    fn made_of(&mut self, boot: &Files, path: &str, of: &str, made: &Made) -> Result<(), Trouble> {
+    fn compare_generated(&mut self, boot: &Files, path: &str, of: &str, made: &Made) -> Result<(), ReadError> {
         if !matches!(boot.node(path), Some(Node::File { .. })) {
-            self.different.push(format!("{path} is missing on {}: snapd makes it from {of} in the gadget snap", boot.label));
+            self.different.push(
+                VerdictCode::BootFileMissing
+                    .with(format!("{path} is missing on {}: snapd makes it from {of} in the gadget snap", boot.label)),
+            );
             return Ok(());
         }
         match made.difference(&boot.read(path, LARGEST_TEXT)?) {
             None => self.equal += 1,
-            Some(words) => self.different.push(format!("{path} {words}")),
+            Some(words) => self.different.push(VerdictCode::BootFileDiffers.with(format!("{path} {words}"))),
         }
         Ok(())
     }
 
-    fn one(&mut self, originals: &mut Originals<'_, '_>, boot: &Files, path: &str, original: &Original) -> Result<(), Trouble> {
+    fn compare_file(&mut self, originals: &mut Originals<'_, '_>, boot: &Files, path: &str, original: &Original) -> Result<(), ReadError> {
         let (snap, whose, inside, entry) = match original {
             Original::Elsewhere => return Ok(()),
-            Original::Made(of, made) => return self.made_of(boot, path, of, made),
+            Original::Made(of, made) => return self.compare_generated(boot, path, of, made),
             Original::Gadget(inside, entry) => (&mut originals.gadget, "gadget", inside, entry),
             Original::Kernel(inside, entry) => (&mut originals.kernel, "kernel", inside, entry),
         };
         let Ok(snap) = snap else { return Ok(()) };
         let Inode::File(file) = snap.node(entry)? else { return Ok(()) };
         if !matches!(boot.node(path), Some(Node::File { .. })) {
-            self.different.push(format!("{path} is missing on {}: it is {inside} of the {whose} snap", boot.label));
+            self.different.push(
+                VerdictCode::BootFileMissing.with(format!("{path} is missing on {}: it is {inside} of the {whose} snap", boot.label)),
+            );
             return Ok(());
         }
         let mut copy = boot.open_file(path)?;
@@ -306,8 +320,10 @@ impl Compared {
             return Ok(());
         };
         drop(copy);
-        let words = told(snap, &file, boot, path)?.map(|words| format!(": it {words}")).unwrap_or_default();
-        self.different.push(format!("{path} differs from {inside} in the {whose} snap, from byte {place} on{words}"));
+        let words = describe_change(snap, &file, boot, path)?.map(|words| format!(": it {words}")).unwrap_or_default();
+        self.different.push(
+            VerdictCode::BootFileDiffers.with(format!("{path} differs from {inside} in the {whose} snap, from byte {place} on{words}")),
+        );
         Ok(())
     }
 }
@@ -320,12 +336,12 @@ fn kernel_directory(originals: &Originals<'_, '_>) -> String {
 }
 
 /// What snapd makes for the firmware of the Raspberry Pi, which takes the place of what the gadget has.
-fn expect_of_firmware(originals: &mut Originals<'_, '_>, loader: Option<Loader>, expected: &mut Expected) -> Result<(), Trouble> {
+fn expect_of_firmware(originals: &mut Originals<'_, '_>, loader: Option<Loader>, expected: &mut Expected) -> Result<(), ReadError> {
     let directory = kernel_directory(originals);
     let (Some(Loader::Piboot), Some(label), Ok(gadget)) = (loader, &originals.seed.label, &mut originals.gadget) else {
         return Ok(());
     };
-    let mut text = |path: &str| -> Result<Option<(String, Vec<u8>)>, Trouble> {
+    let mut text = |path: &str| -> Result<Option<(String, Vec<u8>)>, ReadError> {
         let Some(Original::Gadget(inside, entry)) = expected.files.get(path) else { return Ok(None) };
         let Inode::File(file) = gadget.node(entry)? else { return Ok(None) };
         let text = gadget.read(&file, LARGEST_TEXT).map_err(|error| error.about(inside))?;
@@ -343,7 +359,7 @@ fn expect_of_firmware(originals: &mut Originals<'_, '_>, loader: Option<Loader>,
 }
 
 /// What a changed text of the firmware does, in words.
-fn told(snap: &mut Squashfs<'_>, file: &FileInode, boot: &Files, path: &str) -> Result<Option<String>, Trouble> {
+fn describe_change(snap: &mut Squashfs<'_>, file: &FileInode, boot: &Files, path: &str) -> Result<Option<String>, ReadError> {
     if !matches!(path, "config.txt" | "cmdline.txt") || file.length > LARGEST_TEXT {
         return Ok(None);
     }
@@ -358,7 +374,7 @@ fn place(
     target: &str,
     expected: &mut Expected,
     original: fn(String, Entry) -> Original,
-) -> Result<bool, Trouble> {
+) -> Result<bool, ReadError> {
     let source_path = source.trim_matches('/');
     let target_path = target.trim_matches('/').to_lowercase();
     let under = |name: &str| if target_path.is_empty() { name.to_lowercase() } else { format!("{target_path}/{}", name.to_lowercase()) };
@@ -384,7 +400,7 @@ fn place(
 }
 
 /// Every regular file below a directory of a snap, by path from the snap's root.
-fn tree(snap: &mut Squashfs<'_>, root: &str) -> Result<Vec<(String, Entry)>, Trouble> {
+fn tree(snap: &mut Squashfs<'_>, root: &str) -> Result<Vec<(String, Entry)>, ReadError> {
     let Some(Inode::Directory(directory)) = snap.find(root)? else { return Ok(Vec::new()) };
     let mut directories = vec![(root.to_owned(), directory, 0)];
     let mut files = Vec::new();
@@ -398,7 +414,9 @@ fn tree(snap: &mut Squashfs<'_>, root: &str) -> Result<Vec<(String, Entry)>, Tro
                 continue;
             }
             if seen > MOST_FILES || depth > DEEPEST {
-                return Err(Trouble::Broken(format!("a snap has more than {MOST_FILES} boot files, or they lie more than {DEEPEST} deep")));
+                return Err(ReadError::Broken(format!(
+                    "a snap has more than {MOST_FILES} boot files, or they lie more than {DEEPEST} deep"
+                )));
             }
             match snap.node(&entry)? {
                 Inode::File(_) => files.push((inside, entry)),
@@ -416,7 +434,7 @@ fn difference(
     file: &FileInode,
     copy: &mut dyn Contents,
     may_differ: &dyn Fn(u64) -> bool,
-) -> Result<Option<u64>, Trouble> {
+) -> Result<Option<u64>, ReadError> {
     if copy.length() != file.length {
         return Ok(Some(copy.length().min(file.length)));
     }

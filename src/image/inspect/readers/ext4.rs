@@ -1,7 +1,7 @@
 //! ext4, through `ext4-view`, which reads it without mounting and checks its checksums.
 //!
 //! The reader trusts the superblock for the size of its own buffers, and a symbolic link for the length of its target; both are
-//! looked at here before it sees them.
+//! looked at here before it sees them. Files that it does not read as a device does are refused (`unwritten`).
 
 use std::io;
 
@@ -10,8 +10,9 @@ use ext4_view::{Ext4Error, Ext4Read, File, FileType, Metadata, Path};
 use super::contents::Contents;
 use super::listing::{Listing, Node, join, list};
 use super::small_inodes::{self, Enlarged};
+use super::unwritten;
 use super::window::Window;
-use crate::image::inspect::trouble::Trouble;
+use crate::image::inspect::read_error::ReadError;
 use crate::station::units::to_u64;
 
 /// Where the superblock is, and its magic in it.
@@ -21,6 +22,8 @@ const MAGIC: [u8; 2] = [0x53, 0xef];
 const LARGEST_BLOCK_LOG: u32 = 6;
 /// Of 128 MiB each, as `mke2fs` makes them: 8 TiB.
 const MOST_GROUPS: u64 = 65_536;
+/// A feature in the superblock: the journal holds what is not in its place yet.
+const NEEDS_RECOVERY: u32 = 0x4;
 /// The longest target of a symbolic link in bytes (`PATH_MAX`).
 const LONGEST_TARGET: u64 = 4096;
 
@@ -35,13 +38,14 @@ pub(in crate::image::inspect) struct Ext4 {
 }
 
 impl Ext4 {
-    pub(in crate::image::inspect) fn open(partition: &Window) -> Result<Self, Trouble> {
+    pub(in crate::image::inspect) fn open(partition: &Window) -> Result<Self, ReadError> {
         let mut superblock = [0; 1024];
         partition.read_exact_at(SUPERBLOCK, &mut superblock)?;
         check(&superblock, partition.length())?;
         let reader: Box<dyn Ext4Read> =
             if small_inodes::are_in(&superblock) { Box::new(Enlarged::new(partition, &superblock)?) } else { Box::new(partition.clone()) };
         let fs = ext4_view::Ext4::load(reader).map_err(trouble)?;
+        unwritten::refuse(partition, &superblock)?;
         Ok(Self { fs, length: partition.length() })
     }
 
@@ -49,7 +53,7 @@ impl Ext4 {
         self.fs.label().display().to_string()
     }
 
-    pub(in crate::image::inspect) fn list(&self) -> Result<Listing, Trouble> {
+    pub(in crate::image::inspect) fn list(&self) -> Result<Listing, ReadError> {
         let mut listing = Listing::new();
         let mut names = 0;
         let mut directories = vec![String::new()];
@@ -57,7 +61,7 @@ impl Ext4 {
             for entry in self.fs.read_dir(absolute(&directory).as_str()).map_err(trouble)? {
                 let entry = entry.map_err(trouble)?;
                 let name = entry.file_name();
-                let name = name.as_str().map_err(|error| Trouble::Broken(format!("a name in /{directory} is not UTF-8: {error}")))?;
+                let name = name.as_str().map_err(|error| ReadError::Broken(format!("a name in /{directory} is not UTF-8: {error}")))?;
                 if name == "." || name == ".." {
                     continue;
                 }
@@ -72,15 +76,15 @@ impl Ext4 {
         Ok(listing)
     }
 
-    fn node(&self, path: &str, metadata: &Metadata) -> Result<Node, Trouble> {
+    fn node(&self, path: &str, metadata: &Metadata) -> Result<Node, ReadError> {
         match metadata.file_type() {
             FileType::Directory => Ok(Node::Directory),
             FileType::Regular if metadata.len() > self.length => {
-                Err(Trouble::Broken(format!("/{path} is said to be larger than the partition it lies in")))
+                Err(ReadError::Broken(format!("/{path} is said to be larger than the partition it lies in")))
             }
             FileType::Regular => Ok(Node::File { length: metadata.len() }),
             FileType::Symlink if metadata.len() > LONGEST_TARGET => {
-                Err(Trouble::Broken(format!("the symbolic link /{path} is longer than any path")))
+                Err(ReadError::Broken(format!("the symbolic link /{path} is longer than any path")))
             }
             FileType::Symlink => {
                 let target = self.fs.read_link(absolute(path).as_str()).map_err(trouble)?;
@@ -90,7 +94,7 @@ impl Ext4 {
         }
     }
 
-    pub(in crate::image::inspect) fn open_file<'a>(&'a self, path: &str, length: u64) -> Result<Box<dyn Contents + 'a>, Trouble> {
+    pub(in crate::image::inspect) fn open_file<'a>(&'a self, path: &str, length: u64) -> Result<Box<dyn Contents + 'a>, ReadError> {
         let file = self.fs.open(Path::new(absolute(path).as_str())).map_err(trouble)?;
         Ok(Box::new(Opened { file, length }))
     }
@@ -101,30 +105,34 @@ fn absolute(path: &str) -> String {
 }
 
 /// What the reader would believe.
-fn check(superblock: &[u8; 1024], length: u64) -> Result<(), Trouble> {
+fn check(superblock: &[u8; 1024], length: u64) -> Result<(), ReadError> {
     let word = |at: usize| u32::from_le_bytes([superblock[at], superblock[at + 1], superblock[at + 2], superblock[at + 3]]);
+    if word(0x60) & NEEDS_RECOVERY != 0 {
+        // What is read of it now is not what a device reads.
+        return Err(ReadError::Unreadable("its journal was not played back: unmount it cleanly, or make the image again".to_owned()));
+    }
     let is_64_bit = word(0x60) & 0x80 != 0;
     let blocks = u64::from(word(0x04)) | if is_64_bit { u64::from(word(0x150)) << 32 } else { 0 };
     let log = word(0x18);
     if log > LARGEST_BLOCK_LOG {
-        return Err(Trouble::broken("its superblock speaks of blocks larger than any kernel reads"));
+        return Err(ReadError::broken("its superblock speaks of blocks larger than any kernel reads"));
     }
     if blocks.checked_mul(1024 << log).is_none_or(|bytes| bytes > length) || (!is_64_bit && word(0x150) != 0) {
-        return Err(Trouble::broken("its file system is larger than the partition it lies in"));
+        return Err(ReadError::broken("its file system is larger than the partition it lies in"));
     }
     if blocks / u64::from(word(0x20).max(1)) >= MOST_GROUPS {
-        return Err(Trouble::broken("its superblock speaks of more block groups than a card has room for"));
+        return Err(ReadError::broken("its superblock speaks of more block groups than a card has room for"));
     }
     Ok(())
 }
 
-fn trouble(error: Ext4Error) -> Trouble {
+fn trouble(error: Ext4Error) -> ReadError {
     match error {
         Ext4Error::Io(source) => match source.downcast::<io::Error>() {
-            Ok(source) => Trouble::Read(*source),
-            Err(other) => Trouble::Broken(other.to_string()),
+            Ok(source) => ReadError::Read(*source),
+            Err(other) => ReadError::Broken(other.to_string()),
         },
-        other => Trouble::Broken(format!("ext4: {other}")),
+        other => ReadError::Broken(format!("ext4: {other}")),
     }
 }
 
@@ -138,9 +146,9 @@ impl Contents for Opened {
         self.length
     }
 
-    fn read_exact_at(&mut self, at: u64, into: &mut [u8]) -> Result<(), Trouble> {
+    fn read_exact_at(&mut self, at: u64, into: &mut [u8]) -> Result<(), ReadError> {
         if at.checked_add(to_u64(into.len())).is_none_or(|end| end > self.length) {
-            return Err(Trouble::Read(io::ErrorKind::UnexpectedEof.into()));
+            return Err(ReadError::Read(io::ErrorKind::UnexpectedEof.into()));
         }
         if self.file.position() != at {
             self.file.seek_to(at).map_err(trouble)?;
@@ -148,7 +156,7 @@ impl Contents for Opened {
         let mut filled = 0;
         while filled < into.len() {
             match self.file.read_bytes(&mut into[filled..]).map_err(trouble)? {
-                0 => return Err(Trouble::Read(io::ErrorKind::UnexpectedEof.into())),
+                0 => return Err(ReadError::Read(io::ErrorKind::UnexpectedEof.into())),
                 count => filled += count,
             }
         }

@@ -14,7 +14,7 @@ use fatfs::{FileSystem, FsOptions};
 use super::contents::Contents;
 use super::listing::{DEEPEST, Listing, Node, join, list};
 use super::window::Window;
-use crate::image::inspect::trouble::Trouble;
+use crate::image::inspect::read_error::ReadError;
 use crate::station::units::{KIB, MIB, to_u64, to_usize};
 
 /// The largest allocation table that is read: of 64 million clusters.
@@ -40,7 +40,7 @@ pub(in crate::image::inspect) struct Fat {
 }
 
 impl Fat {
-    pub(in crate::image::inspect) fn open(partition: &Window) -> Result<Self, Trouble> {
+    pub(in crate::image::inspect) fn open(partition: &Window) -> Result<Self, ReadError> {
         let mut first = [0; 512];
         partition.read_exact_at(0, &mut first)?;
         check(&first, partition)?;
@@ -48,24 +48,24 @@ impl Fat {
     }
 
     /// The one in the root directory, which is what udev and snapd go by; else the one in the first block.
-    pub(in crate::image::inspect) fn label(&self) -> Result<String, Trouble> {
+    pub(in crate::image::inspect) fn label(&self) -> Result<String, ReadError> {
         let label = guarded(|| Ok(self.fs.read_volume_label_from_root_dir()?))?;
         Ok(label.unwrap_or_else(|| self.fs.volume_label()).trim_end().to_owned())
     }
 
     /// Names are kept in lower case: FAT does not tell them apart, and neither do firmwares.
-    pub(in crate::image::inspect) fn list(&self) -> Result<Listing, Trouble> {
+    pub(in crate::image::inspect) fn list(&self) -> Result<Listing, ReadError> {
         guarded(|| self.walk())
     }
 
-    fn walk(&self) -> Result<Listing, Trouble> {
+    fn walk(&self) -> Result<Listing, ReadError> {
         let mut listing = Listing::new();
         let mut names = 0;
         let mut directories = vec![(String::new(), self.fs.root_dir())];
         while let Some((path, directory)) = directories.pop() {
             // Clusters of directories may lead in circles; the depth ends it before all memory is full of open ones.
             if path.split('/').count() > DEEPEST {
-                return Err(Trouble::Broken(format!("its directories lie more than {DEEPEST} deep in one another")));
+                return Err(ReadError::Broken(format!("its directories lie more than {DEEPEST} deep in one another")));
             }
             let mut known = BTreeSet::new();
             for entry in directory.iter() {
@@ -77,10 +77,10 @@ impl Fat {
                 // A file answers to its short name, too: one that is another's long name would be read here and booted there.
                 let short = entry.short_file_name().to_lowercase();
                 if !known.insert(name.clone()) || (short != name && !known.insert(short)) {
-                    return Err(Trouble::Broken(format!("two files in /{path} answer to one name; one of them is {name:?}")));
+                    return Err(ReadError::Broken(format!("two files in /{path} answer to one name; one of them is {name:?}")));
                 }
                 if name.is_empty() || name.contains(['/', '\0']) {
-                    return Err(Trouble::Broken(format!("a file in /{path} has a name that is none: {name:?}")));
+                    return Err(ReadError::Broken(format!("a file in /{path} has a name that is none: {name:?}")));
                 }
                 let inside = join(&path, &name);
                 if entry.is_dir() {
@@ -94,19 +94,19 @@ impl Fat {
         Ok(listing)
     }
 
-    pub(in crate::image::inspect) fn open_file<'a>(&'a self, path: &str, length: u64) -> Result<Box<dyn Contents + 'a>, Trouble> {
+    pub(in crate::image::inspect) fn open_file<'a>(&'a self, path: &str, length: u64) -> Result<Box<dyn Contents + 'a>, ReadError> {
         let file = guarded(|| Ok(self.fs.root_dir().open_file(path)?))?;
         Ok(Box::new(Opened { places: vec![file.clone()], file, at: 0, length }))
     }
 }
 
 /// The last resort: what the reader panics over is damaged. Nothing of it is used afterwards.
-fn guarded<T>(read: impl FnOnce() -> Result<T, Trouble>) -> Result<T, Trouble> {
-    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_panic| Err(Trouble::broken("its FAT leads to a place that is none")))
+fn guarded<T>(read: impl FnOnce() -> Result<T, ReadError>) -> Result<T, ReadError> {
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_panic| Err(ReadError::broken("its FAT leads to a place that is none")))
 }
 
 /// What the reader would multiply; numbers of bytes in the first block as Microsoft's FAT specification 1.03 has them.
-fn check(first: &[u8; 512], partition: &Window) -> Result<(), Trouble> {
+fn check(first: &[u8; 512], partition: &Window) -> Result<(), ReadError> {
     let short = |at: usize| u64::from(u16::from_le_bytes([first[at], first[at + 1]]));
     let long = |at: usize| u64::from(u32::from_le_bytes([first[at], first[at + 1], first[at + 2], first[at + 3]]));
     let (sector, cluster, reserved, fats) = (short(11), u64::from(first[13]), short(14), u64::from(first[16]));
@@ -115,10 +115,10 @@ fn check(first: &[u8; 512], partition: &Window) -> Result<(), Trouble> {
     let of_root = (short(17) * 32).div_ceil(sector.max(1));
     let whole = [512, 1024, 2048, 4096].contains(&sector) && cluster.is_power_of_two() && reserved > 0 && (1..=2).contains(&fats);
     if !whole || of_fat == 0 || of_fat * sector > LARGEST_FAT {
-        return Err(Trouble::broken("the first block of its FAT is damaged"));
+        return Err(ReadError::broken("the first block of its FAT is damaged"));
     }
     if reserved + fats * of_fat + of_root >= sectors || sectors * sector > partition.length() {
-        return Err(Trouble::broken("its FAT is larger than the partition it lies in"));
+        return Err(ReadError::broken("its FAT is larger than the partition it lies in"));
     }
     // The table must have an entry for every cluster, or a chain ends in what lies behind it.
     let clusters = (sectors - reserved - fats * of_fat - of_root) / cluster;
@@ -128,11 +128,11 @@ fn check(first: &[u8; 512], partition: &Window) -> Result<(), Trouble> {
         _ => 32,
     };
     if of_fat * sector * 8 / bits < clusters + 2 {
-        return Err(Trouble::broken("its FAT is too short for its clusters"));
+        return Err(ReadError::broken("its FAT is too short for its clusters"));
     }
     // Bit 7 of the flags: one table alone is kept, whose number stands in the lowest four bits.
     if bits == 32 && short(40) & 0x80 != 0 {
-        return Err(Trouble::broken(
+        return Err(ReadError::broken(
             "its FAT names one of its tables as the one that counts: which of them is read depends on who reads it",
         ));
     }
@@ -143,7 +143,7 @@ fn check(first: &[u8; 512], partition: &Window) -> Result<(), Trouble> {
 }
 
 /// Firmware may read the second table where the first one has a bad block: both must lead to the same files.
-fn check_copies(partition: &Window, start: u64, length: u64) -> Result<(), Trouble> {
+fn check_copies(partition: &Window, start: u64, length: u64) -> Result<(), ReadError> {
     let (mut one, mut other) = (vec![0; to_usize(64 * KIB)], vec![0; to_usize(64 * KIB)]);
     let mut at = 0;
     while at < length {
@@ -151,7 +151,7 @@ fn check_copies(partition: &Window, start: u64, length: u64) -> Result<(), Troub
         partition.read_exact_at(start + at, &mut one[..part])?;
         partition.read_exact_at(start + length + at, &mut other[..part])?;
         if one[..part] != other[..part] {
-            return Err(Trouble::broken("the two tables of its FAT disagree: which of them is read depends on who reads it"));
+            return Err(ReadError::broken("the two tables of its FAT disagree: which of them is read depends on who reads it"));
         }
         at += to_u64(part);
     }
@@ -159,7 +159,7 @@ fn check_copies(partition: &Window, start: u64, length: u64) -> Result<(), Troub
 }
 
 /// Every entry of the table must be free, bad, an end, or a cluster; and so must the root directory's first.
-fn check_chains(partition: &Window, start: u64, clusters: u64, root: u64) -> Result<(), Trouble> {
+fn check_chains(partition: &Window, start: u64, clusters: u64, root: u64) -> Result<(), ReadError> {
     let is_cluster = |entry: u64| (2..clusters + 2).contains(&entry);
     let mut buffer = vec![0; to_usize(64 * KIB)];
     let (mut at, end) = (start + 8, start + (clusters + 2) * 4);
@@ -171,7 +171,7 @@ fn check_chains(partition: &Window, start: u64, clusters: u64, root: u64) -> Res
         whole = entries.into_iter().all(|entry| entry == 0 || is_cluster(entry) || entry >= 0x0fff_fff7);
         at += to_u64(part.len());
     }
-    if whole { Ok(()) } else { Err(Trouble::broken("its FAT leads to a place that is none")) }
+    if whole { Ok(()) } else { Err(ReadError::broken("its FAT leads to a place that is none")) }
 }
 
 struct Opened<'a> {
@@ -184,7 +184,7 @@ struct Opened<'a> {
 
 impl Opened<'_> {
     /// Where a step ends, reading stops, so that the place can be kept.
-    fn read_some(&mut self, into: &mut [u8]) -> Result<usize, Trouble> {
+    fn read_some(&mut self, into: &mut [u8]) -> Result<usize, ReadError> {
         let most = usize::try_from(STEP - self.at % STEP).unwrap_or(usize::MAX).min(into.len());
         let count = self.file.read(&mut into[..most])?;
         self.at += to_u64(count);
@@ -194,7 +194,7 @@ impl Opened<'_> {
         Ok(count)
     }
 
-    fn go_to(&mut self, at: u64) -> Result<(), Trouble> {
+    fn go_to(&mut self, at: u64) -> Result<(), ReadError> {
         if at == self.at {
             return Ok(());
         }
@@ -209,7 +209,7 @@ impl Opened<'_> {
         while self.at < at {
             let most = to_usize(SKIP.min(at - self.at));
             if self.read_some(&mut skipped[..most])? == 0 {
-                return Err(Trouble::Read(std::io::ErrorKind::UnexpectedEof.into()));
+                return Err(ReadError::Read(std::io::ErrorKind::UnexpectedEof.into()));
             }
         }
         Ok(())
@@ -221,13 +221,13 @@ impl Contents for Opened<'_> {
         self.length
     }
 
-    fn read_exact_at(&mut self, at: u64, into: &mut [u8]) -> Result<(), Trouble> {
+    fn read_exact_at(&mut self, at: u64, into: &mut [u8]) -> Result<(), ReadError> {
         guarded(|| {
             self.go_to(at)?;
             let mut filled = 0;
             while filled < into.len() {
                 match self.read_some(&mut into[filled..])? {
-                    0 => return Err(Trouble::Read(std::io::ErrorKind::UnexpectedEof.into())),
+                    0 => return Err(ReadError::Read(std::io::ErrorKind::UnexpectedEof.into())),
                     count => filled += count,
                 }
             }

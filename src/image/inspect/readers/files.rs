@@ -7,7 +7,7 @@ use super::contents::Contents;
 use super::listing::{Listing, Node};
 use super::window::Window;
 use super::{ext4, fat};
-use crate::image::inspect::trouble::Trouble;
+use crate::image::inspect::read_error::ReadError;
 use crate::station::units::to_usize;
 
 /// Which file system it is.
@@ -32,9 +32,9 @@ enum Reader {
 
 impl Files {
     /// `None` where there is neither FAT nor ext4.
-    pub(in crate::image::inspect) fn open(partition: &Window) -> Result<Option<Self>, Trouble> {
+    pub(in crate::image::inspect) fn open(partition: &Window) -> Result<Option<Self>, ReadError> {
         if ext4::is_here(partition) && fat::is_here(partition) {
-            return Err(Trouble::broken("it is FAT and ext4 at once: which of them is read depends on who reads it"));
+            return Err(ReadError::broken("it is FAT and ext4 at once: which of them is read depends on who reads it"));
         }
         if ext4::is_here(partition) {
             let reader = ext4::Ext4::open(partition)?;
@@ -80,23 +80,23 @@ impl Files {
     }
 
     /// Opens a regular file; anything else is an error.
-    pub(in crate::image::inspect) fn open_file<'a>(&'a self, path: &str) -> Result<Box<dyn Contents + 'a>, Trouble> {
+    pub(in crate::image::inspect) fn open_file<'a>(&'a self, path: &str) -> Result<Box<dyn Contents + 'a>, ReadError> {
         let path = self.key(path);
         match self.listing.get(&path) {
             Some(Node::File { length }) => match &self.reader {
                 Reader::Fat(reader) => reader.open_file(&path, *length),
                 Reader::Ext4(reader) => reader.open_file(&path, *length),
             },
-            Some(_) => Err(Trouble::Broken(format!("{path:?} is not a regular file"))),
-            None => Err(Trouble::Broken(format!("{path:?} is missing"))),
+            Some(_) => Err(ReadError::Broken(format!("{path:?} is not a regular file"))),
+            None => Err(ReadError::Broken(format!("{path:?} is missing"))),
         }
     }
 
     /// A regular file of at most `most` bytes.
-    pub(in crate::image::inspect) fn read(&self, path: &str, most: u64) -> Result<Vec<u8>, Trouble> {
+    pub(in crate::image::inspect) fn read(&self, path: &str, most: u64) -> Result<Vec<u8>, ReadError> {
         let mut contents = self.open_file(path)?;
         if contents.length() > most {
-            return Err(Trouble::Broken(format!("{path:?} is {} bytes long, where {most} are the most", contents.length())));
+            return Err(ReadError::Broken(format!("{path:?} is {} bytes long, where {most} are the most", contents.length())));
         }
         let mut bytes = vec![0; to_usize(contents.length())];
         contents.read_exact_at(0, &mut bytes)?;

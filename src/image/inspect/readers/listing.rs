@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::image::inspect::trouble::Trouble;
+use crate::image::inspect::read_error::ReadError;
 
 /// A seed has some hundred files, a boot partition with every device tree some two thousand.
 const MOST_ENTRIES: usize = 20_000;
@@ -29,17 +29,17 @@ pub(in crate::image::inspect) enum Node {
 pub(in crate::image::inspect) type Listing = BTreeMap<String, Node>;
 
 /// Adds to a listing as long as it is one.
-pub(in crate::image::inspect) fn list(listing: &mut Listing, names: &mut usize, path: String, node: Node) -> Result<(), Trouble> {
+pub(in crate::image::inspect) fn list(listing: &mut Listing, names: &mut usize, path: String, node: Node) -> Result<(), ReadError> {
     *names += path.len();
     if listing.len() >= MOST_ENTRIES || *names > MOST_NAMES {
-        return Err(Trouble::Broken(format!("it holds more than {MOST_ENTRIES} files, which no seed does")));
+        return Err(ReadError::Broken(format!("it holds more than {MOST_ENTRIES} files, which no seed does")));
     }
     if path.split('/').count() > DEEPEST {
-        return Err(Trouble::Broken(format!("its directories lie more than {DEEPEST} deep in one another")));
+        return Err(ReadError::Broken(format!("its directories lie more than {DEEPEST} deep in one another")));
     }
     match listing.insert(path.clone(), node) {
         None => Ok(()),
-        Some(_) => Err(Trouble::Broken(format!("two of its files are called {path:?}"))),
+        Some(_) => Err(ReadError::Broken(format!("two of its files are called {path:?}"))),
     }
 }
 

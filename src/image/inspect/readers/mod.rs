@@ -8,5 +8,6 @@ pub(super) mod listing;
 mod small_inodes;
 pub(super) mod squashfs;
 pub mod table;
+mod unwritten;
 pub mod window;
 pub(super) mod yaml;

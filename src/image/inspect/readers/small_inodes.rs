@@ -5,7 +5,7 @@
 //! is filled up with zeroes, and has the whole checksum if its half holds, and a wrong one if not. All other checksums are the real ones.
 
 use super::window::Window;
-use crate::image::inspect::trouble::Trouble;
+use crate::image::inspect::read_error::ReadError;
 use crate::station::units::{to_u64, to_usize};
 
 const SUPERBLOCK: u64 = 1024;
@@ -45,13 +45,13 @@ pub(in crate::image::inspect) struct Enlarged {
 
 impl Enlarged {
     /// The superblock has been looked at: its blocks lie inside the partition, and its groups are not too many.
-    pub(in crate::image::inspect) fn new(partition: &Window, superblock: &[u8; 1024]) -> Result<Self, Trouble> {
+    pub(in crate::image::inspect) fn new(partition: &Window, superblock: &[u8; 1024]) -> Result<Self, ReadError> {
         let features = word(superblock, 0x60);
         if checksum(u32::MAX, &[&superblock[..0x3fc]]) != word(superblock, 0x3fc) {
-            return Err(Trouble::broken("ext4: the checksum of its superblock does not hold"));
+            return Err(ReadError::broken("ext4: the checksum of its superblock does not hold"));
         }
         if features & NEEDS_RECOVERY != 0 {
-            return Err(Trouble::Unreadable(
+            return Err(ReadError::Unreadable(
                 "its inodes have 128 bytes, and its journal was not played back: unmount it cleanly".to_owned(),
             ));
         }
@@ -62,7 +62,7 @@ impl Enlarged {
         let inodes = u64::from(word(superblock, 0x28));
         let per_group = u64::from(word(superblock, 0x20));
         let descriptor = if features & IS_64_BIT == 0 { 32 } else { u64::from(word(superblock, 0xfc) >> 16) };
-        let damaged = || Trouble::broken("ext4: the numbers in its superblock do not add up");
+        let damaged = || ReadError::broken("ext4: the numbers in its superblock do not add up");
         // One block is the map of a group's inodes, a bit for each.
         if per_group == 0 || inodes == 0 || inodes > block * 8 || !matches!(descriptor, 32 | 64) {
             return Err(damaged());
@@ -91,7 +91,7 @@ impl Enlarged {
         for (number, group) in (0_u32..).zip(descriptors.chunks_exact_mut(to_usize(descriptor))) {
             let sum = |group: &[u8]| checksum(seed, &[&number.to_le_bytes(), &group[..OF_GROUP], &[0, 0], &group[OF_GROUP + 2..]]);
             if low(u64::from(sum(group)))[..2] != group[OF_GROUP..OF_GROUP + 2] {
-                return Err(Trouble::Broken(format!("ext4: the checksum of its group {number} does not hold")));
+                return Err(ReadError::Broken(format!("ext4: the checksum of its group {number} does not hold")));
             }
             let upper = if descriptor == 64 { u64::from(word(group, 0x28)) << 32 } else { 0 };
             let start = (u64::from(word(group, 0x08)) | upper).checked_mul(block).filter(|start| *start < end).ok_or_else(damaged)?;
@@ -109,7 +109,7 @@ impl Enlarged {
     }
 
     /// One inode as it is shown; zeroes where there is none.
-    fn inode(&self, group: u64, index: u64) -> Result<[u8; LARGE], Trouble> {
+    fn inode(&self, group: u64, index: u64) -> Result<[u8; LARGE], ReadError> {
         let mut shown = [0; LARGE];
         let table = usize::try_from(group).ok().and_then(|group| self.tables.get(group));
         let (Some(table), true) = (table, index < self.inodes) else { return Ok(shown) };
@@ -125,7 +125,7 @@ impl Enlarged {
         Ok(shown)
     }
 
-    fn fill(&self, at: u64, into: &mut [u8]) -> Result<(), Trouble> {
+    fn fill(&self, at: u64, into: &mut [u8]) -> Result<(), ReadError> {
         let inside = to_usize(self.end.saturating_sub(at).min(to_u64(into.len())));
         let (real, mut rest) = into.split_at_mut(inside);
         self.partition.read_exact_at(at, real)?;
@@ -159,7 +159,7 @@ impl ext4_view::Ext4Read for Enlarged {
     fn read(&mut self, at: u64, into: &mut [u8]) -> Result<(), Box<dyn std::error::Error + Send + Sync + 'static>> {
         match self.fill(at, into) {
             Ok(()) => Ok(()),
-            Err(Trouble::Read(error)) => Err(Box::new(error)),
+            Err(ReadError::Read(error)) => Err(Box::new(error)),
             Err(other) => Err(Box::new(other)),
         }
     }

@@ -13,7 +13,7 @@ use flate2::{Decompress, FlushDecompress, Status as Inflated};
 use liblzma::stream::{Action, Status, Stream};
 
 use super::contents::Contents;
-use crate::image::inspect::trouble::Trouble;
+use crate::image::inspect::read_error::ReadError;
 use crate::station::units::{KIB, MIB, to_u64, to_usize};
 
 const MAGIC: u32 = 0x7371_7368;
@@ -112,32 +112,32 @@ struct Cursor {
 }
 
 impl<'a> Squashfs<'a> {
-    pub(in crate::image::inspect) fn open(mut file: Box<dyn Contents + 'a>) -> Result<Self, Trouble> {
+    pub(in crate::image::inspect) fn open(mut file: Box<dyn Contents + 'a>) -> Result<Self, ReadError> {
         let mut superblock = [0; 96];
-        file.read_exact_at(0, &mut superblock).map_err(|_short| Trouble::broken("it is no squashfs: it is too short"))?;
+        file.read_exact_at(0, &mut superblock).map_err(|_short| ReadError::broken("it is no squashfs: it is too short"))?;
         let short = |at: usize| u16::from_le_bytes([superblock[at], superblock[at + 1]]);
         let word = |at: usize| u32::from_le_bytes([superblock[at], superblock[at + 1], superblock[at + 2], superblock[at + 3]]);
         let long = |at: usize| u64::from(word(at)) | (u64::from(word(at + 4)) << 32);
         if word(0) != MAGIC {
-            return Err(Trouble::broken("it is no squashfs"));
+            return Err(ReadError::broken("it is no squashfs"));
         }
         if (short(28), short(30)) != (4, 0) {
-            return Err(Trouble::Unreadable(format!("squashfs {}.{} is not read here", short(28), short(30))));
+            return Err(ReadError::Unreadable(format!("squashfs {}.{} is not read here", short(28), short(30))));
         }
         let packing = match short(20) {
             1 => Packing::Zlib,
             3 => Packing::Lzo,
             4 => Packing::Xz,
             6 => Packing::Zstd,
-            5 => return Err(Trouble::Unreadable("it is packed with lz4, which is not read here".to_owned())),
-            other => return Err(Trouble::Unreadable(format!("it is packed by a method numbered {other}, which is not read here"))),
+            5 => return Err(ReadError::Unreadable("it is packed with lz4, which is not read here".to_owned())),
+            other => return Err(ReadError::Unreadable(format!("it is packed by a method numbered {other}, which is not read here"))),
         };
         let block = u64::from(word(12));
         if !block.is_power_of_two() || !(SMALLEST_BLOCK..=LARGEST_BLOCK).contains(&block) {
-            return Err(Trouble::broken("its squashfs has blocks of a size that does not exist"));
+            return Err(ReadError::broken("its squashfs has blocks of a size that does not exist"));
         }
         if long(40) > file.length() {
-            return Err(Trouble::broken("its squashfs is cut short"));
+            return Err(ReadError::broken("its squashfs is cut short"));
         }
         let root = InodePlace { block: long(32) >> 16, offset: long(32) & 0xffff };
         Ok(Self {
@@ -154,7 +154,7 @@ impl<'a> Squashfs<'a> {
     }
 
     /// `None` where nothing stands there. Symbolic links are not followed.
-    pub(in crate::image::inspect) fn find(&mut self, path: &str) -> Result<Option<Inode>, Trouble> {
+    pub(in crate::image::inspect) fn find(&mut self, path: &str) -> Result<Option<Inode>, ReadError> {
         let mut inode = self.inode(self.root)?;
         for name in path.split('/').filter(|name| !name.is_empty()) {
             let Inode::Directory(directory) = inode else { return Ok(None) };
@@ -165,26 +165,26 @@ impl<'a> Squashfs<'a> {
     }
 
     /// The name a path ends with, in its directory.
-    pub(in crate::image::inspect) fn entry(&mut self, path: &str) -> Result<Option<Entry>, Trouble> {
+    pub(in crate::image::inspect) fn entry(&mut self, path: &str) -> Result<Option<Entry>, ReadError> {
         let (directory, name) = path.rsplit_once('/').unwrap_or(("", path));
         let Some(Inode::Directory(directory)) = self.find(directory)? else { return Ok(None) };
         Ok(self.entries(directory)?.into_iter().find(|entry| entry.name == name))
     }
 
     /// What a name stands for.
-    pub(in crate::image::inspect) fn node(&mut self, entry: &Entry) -> Result<Inode, Trouble> {
+    pub(in crate::image::inspect) fn node(&mut self, entry: &Entry) -> Result<Inode, ReadError> {
         self.inode(entry.inode)
     }
 
     /// All names in a directory.
-    pub(in crate::image::inspect) fn entries(&mut self, directory: DirectoryInode) -> Result<Vec<Entry>, Trouble> {
+    pub(in crate::image::inspect) fn entries(&mut self, directory: DirectoryInode) -> Result<Vec<Entry>, ReadError> {
         // Its length counts `.` and `..`, which are not written, as three bytes.
         let mut left = directory.length.saturating_sub(3);
         if left == 0 {
             return Ok(Vec::new());
         }
         if left > LARGEST_DIRECTORY {
-            return Err(Trouble::broken("a directory in it is larger than any"));
+            return Err(ReadError::broken("a directory in it is larger than any"));
         }
         let mut entries = Vec::new();
         let mut cursor = Cursor { block: self.table(self.directory_table, directory.start)?, offset: directory.offset };
@@ -194,7 +194,7 @@ impl<'a> Squashfs<'a> {
             let count = u32::from_le_bytes([header[0], header[1], header[2], header[3]]);
             let block = u64::from(u32::from_le_bytes([header[4], header[5], header[6], header[7]]));
             if count >= 256 {
-                return Err(Trouble::broken("a directory in it is damaged"));
+                return Err(ReadError::broken("a directory in it is damaged"));
             }
             for _ in 0..=count {
                 let entry: [u8; 8] = self.read_array(&mut cursor)?;
@@ -202,7 +202,7 @@ impl<'a> Squashfs<'a> {
                 let mut name = vec![0; usize::from(u16::from_le_bytes([entry[6], entry[7]]) & 0xff) + 1];
                 self.read_metadata(&mut cursor, &mut name)?;
                 let cost = 8 + to_u64(name.len());
-                left = left.checked_sub(cost).ok_or_else(|| Trouble::broken("a directory in it is damaged"))?;
+                left = left.checked_sub(cost).ok_or_else(|| ReadError::broken("a directory in it is damaged"))?;
                 entries.push(Entry { name: String::from_utf8_lossy(&name).into_owned(), inode: InodePlace { block, offset } });
             }
         }
@@ -210,14 +210,14 @@ impl<'a> Squashfs<'a> {
     }
 
     /// Hands a file to `each`, block by block.
-    pub(in crate::image::inspect) fn read_through(&mut self, file: &FileInode, mut each: impl FnMut(&[u8])) -> Result<(), Trouble> {
+    pub(in crate::image::inspect) fn read_through(&mut self, file: &FileInode, mut each: impl FnMut(&[u8])) -> Result<(), ReadError> {
         let mut at = file.start;
         let mut left = file.length;
         for packed in file.blocks.iter() {
             let expected = left.min(self.block);
             let bytes = self.data(at, *packed, expected)?;
             if to_u64(bytes.len()) != expected {
-                return Err(Trouble::broken("a block in it has another length than its file says"));
+                return Err(ReadError::broken("a block in it has another length than its file says"));
             }
             each(&bytes);
             at = at.saturating_add(u64::from(packed & 0x00ff_ffff));
@@ -228,22 +228,22 @@ impl<'a> Squashfs<'a> {
             let bytes = self.data(start, packed, self.block)?;
             let from = usize::try_from(file.offset_in_fragment).ok().and_then(|from| bytes.get(from..));
             let part = from.and_then(|rest| rest.get(..to_usize(left)));
-            each(part.ok_or_else(|| Trouble::broken("the end of a file in it lies outside its block"))?);
+            each(part.ok_or_else(|| ReadError::broken("the end of a file in it lies outside its block"))?);
         }
         Ok(())
     }
 
     /// A whole file of at most `most` bytes.
-    pub(in crate::image::inspect) fn read(&mut self, file: &FileInode, most: u64) -> Result<Vec<u8>, Trouble> {
+    pub(in crate::image::inspect) fn read(&mut self, file: &FileInode, most: u64) -> Result<Vec<u8>, ReadError> {
         if file.length > most {
-            return Err(Trouble::Broken(format!("it is {} bytes long, where {most} are the most", file.length)));
+            return Err(ReadError::Broken(format!("it is {} bytes long, where {most} are the most", file.length)));
         }
         let mut bytes = Vec::new();
         self.read_through(file, |part| bytes.extend_from_slice(part))?;
         Ok(bytes)
     }
 
-    fn inode(&mut self, place: InodePlace) -> Result<Inode, Trouble> {
+    fn inode(&mut self, place: InodePlace) -> Result<Inode, ReadError> {
         let mut cursor = Cursor { block: self.table(self.inode_table, place.block)?, offset: place.offset };
         let common: [u8; 16] = self.read_array(&mut cursor)?;
         match u16::from_le_bytes([common[0], common[1]]) {
@@ -270,22 +270,29 @@ impl<'a> Squashfs<'a> {
                 let link: [u8; 8] = self.read_array(&mut cursor)?;
                 let length = le_32(&link, 4);
                 if length > LONGEST_TARGET {
-                    return Err(Trouble::broken("a symbolic link in it is longer than any path"));
+                    return Err(ReadError::broken("a symbolic link in it is longer than any path"));
                 }
                 let mut target = vec![0; to_usize(length)];
                 self.read_metadata(&mut cursor, &mut target)?;
                 Ok(Inode::Link { target: String::from_utf8_lossy(&target).into_owned() })
             }
             4..=7 | 11..=14 => Ok(Inode::Other),
-            _ => Err(Trouble::broken("one of its inodes is damaged")),
+            _ => Err(ReadError::broken("one of its inodes is damaged")),
         }
     }
 
-    fn file(&mut self, cursor: &mut Cursor, start: u64, length: u64, fragment: [u8; 4], offset_in_fragment: u64) -> Result<Inode, Trouble> {
+    fn file(
+        &mut self,
+        cursor: &mut Cursor,
+        start: u64,
+        length: u64,
+        fragment: [u8; 4],
+        offset_in_fragment: u64,
+    ) -> Result<Inode, ReadError> {
         let fragment = u32::from_le_bytes(fragment);
         let count = if fragment == NO_FRAGMENT { length.div_ceil(self.block) } else { length / self.block };
         if count > MOST_BLOCKS {
-            return Err(Trouble::broken("a file in it is larger than any card"));
+            return Err(ReadError::broken("a file in it is larger than any card"));
         }
         let mut sizes = vec![0; to_usize(count) * 4];
         self.read_metadata(cursor, &mut sizes)?;
@@ -293,10 +300,10 @@ impl<'a> Squashfs<'a> {
         Ok(Inode::File(FileInode { length, start, fragment, offset_in_fragment, blocks }))
     }
 
-    fn fragment(&mut self, number: u32) -> Result<(u64, u32), Trouble> {
+    fn fragment(&mut self, number: u32) -> Result<(u64, u32), ReadError> {
         let number = u64::from(number);
         if number >= self.fragments {
-            return Err(Trouble::broken("a file in it ends in a block that does not exist"));
+            return Err(ReadError::broken("a file in it ends in a block that does not exist"));
         }
         let mut place = [0; 8];
         let at = self.table(self.fragment_table, number / FRAGMENTS_PER_BLOCK * 8)?;
@@ -306,17 +313,20 @@ impl<'a> Squashfs<'a> {
         Ok((le_64(&entry, 0), u32::from_le_bytes([entry[8], entry[9], entry[10], entry[11]])))
     }
 
-    fn table(&self, table: u64, at: u64) -> Result<u64, Trouble> {
-        table.checked_add(at).filter(|at| *at < self.file.length()).ok_or_else(|| Trouble::broken("one of its tables lies behind its end"))
+    fn table(&self, table: u64, at: u64) -> Result<u64, ReadError> {
+        table
+            .checked_add(at)
+            .filter(|at| *at < self.file.length())
+            .ok_or_else(|| ReadError::broken("one of its tables lies behind its end"))
     }
 
-    fn read_array<const N: usize>(&mut self, cursor: &mut Cursor) -> Result<[u8; N], Trouble> {
+    fn read_array<const N: usize>(&mut self, cursor: &mut Cursor) -> Result<[u8; N], ReadError> {
         let mut bytes = [0; N];
         self.read_metadata(cursor, &mut bytes)?;
         Ok(bytes)
     }
 
-    fn read_metadata(&mut self, cursor: &mut Cursor, into: &mut [u8]) -> Result<(), Trouble> {
+    fn read_metadata(&mut self, cursor: &mut Cursor, into: &mut [u8]) -> Result<(), ReadError> {
         let mut filled = 0;
         while filled < into.len() {
             let metadata = self.metadata(cursor.block)?;
@@ -324,7 +334,7 @@ impl<'a> Squashfs<'a> {
             if rest.is_empty() {
                 // Only a full block goes on in the next one; past a shorter one lies another table.
                 if to_u64(metadata.bytes.len()) != METADATA || cursor.offset > METADATA {
-                    return Err(Trouble::broken("one of its tables ends too early"));
+                    return Err(ReadError::broken("one of its tables ends too early"));
                 }
                 (cursor.block, cursor.offset) = (metadata.next, 0);
                 continue;
@@ -337,7 +347,7 @@ impl<'a> Squashfs<'a> {
         Ok(())
     }
 
-    fn metadata(&mut self, at: u64) -> Result<Metadata, Trouble> {
+    fn metadata(&mut self, at: u64) -> Result<Metadata, ReadError> {
         if let Some((_, known)) = self.kept.iter().find(|(known, _)| *known == at) {
             return Ok(known.clone());
         }
@@ -346,13 +356,13 @@ impl<'a> Squashfs<'a> {
         let header = u16::from_le_bytes(header);
         let length = u64::from(header & 0x7fff);
         if length == 0 || length > METADATA {
-            return Err(Trouble::broken("a block of its metadata is longer than it may be"));
+            return Err(ReadError::broken("a block of its metadata is longer than it may be"));
         }
         let mut packed = vec![0; to_usize(length)];
         self.file.read_exact_at(at + 2, &mut packed)?;
         let bytes = if header & 0x8000 != 0 { packed } else { self.unpack(&packed, METADATA)? };
         if bytes.is_empty() {
-            return Err(Trouble::broken("a block of its metadata is empty"));
+            return Err(ReadError::broken("a block of its metadata is empty"));
         }
         let metadata = Metadata { bytes: bytes.into(), next: at + 2 + length };
         self.kept.truncate(KEPT - 1);
@@ -361,13 +371,13 @@ impl<'a> Squashfs<'a> {
     }
 
     /// A block of data that unpacks to at most `most` bytes.
-    fn data(&mut self, at: u64, packed: u32, most: u64) -> Result<Vec<u8>, Trouble> {
+    fn data(&mut self, at: u64, packed: u32, most: u64) -> Result<Vec<u8>, ReadError> {
         let length = u64::from(packed & 0x00ff_ffff);
         if length == 0 {
             return Ok(vec![0; to_usize(most)]);
         }
         if length > self.block {
-            return Err(Trouble::broken("a block in it is longer than its squashfs allows"));
+            return Err(ReadError::broken("a block in it is longer than its squashfs allows"));
         }
         let mut bytes = vec![0; to_usize(length)];
         self.file.read_exact_at(at, &mut bytes)?;
@@ -375,8 +385,8 @@ impl<'a> Squashfs<'a> {
     }
 
     /// What does not fit into `most` bytes is an error before it is unpacked.
-    fn unpack(&self, packed: &[u8], most: u64) -> Result<Vec<u8>, Trouble> {
-        let damaged = |error: &dyn std::fmt::Display| Trouble::Broken(format!("a block in it cannot be unpacked: {error}"));
+    fn unpack(&self, packed: &[u8], most: u64) -> Result<Vec<u8>, ReadError> {
+        let damaged = |error: &dyn std::fmt::Display| ReadError::Broken(format!("a block in it cannot be unpacked: {error}"));
         let mut bytes = vec![0; to_usize(most)];
         let length = match self.packing {
             Packing::Zlib => {

@@ -11,7 +11,7 @@ use mbrman::MBRHeader;
 use serde::Serialize;
 
 use super::window::Window;
-use crate::image::inspect::trouble::Trouble;
+use crate::image::inspect::read_error::ReadError;
 use crate::station::units::to_usize;
 
 /// What the table is.
@@ -81,7 +81,7 @@ pub(in crate::image::inspect) const PROTECTIVE: u8 = 0xee;
 pub(in crate::image::inspect) const EXTENDED: [u8; 3] = [0x05, 0x0f, 0x85];
 
 /// Reads it; `None` where the image has no table at all.
-pub(in crate::image::inspect) fn read(image: &Window) -> Result<Option<Table>, Trouble> {
+pub(in crate::image::inspect) fn read(image: &Window) -> Result<Option<Table>, ReadError> {
     let mut reader = image.clone();
     let gpt_block = GPT_BLOCKS.into_iter().find(|block| {
         let mut signature = [0; 8];
@@ -92,26 +92,26 @@ pub(in crate::image::inspect) fn read(image: &Window) -> Result<Option<Table>, T
     if !has_mbr {
         return match gpt_block {
             None => Ok(None),
-            Some(_) => Err(Trouble::broken("its GPT has no protective MBR in front of it")),
+            Some(_) => Err(ReadError::broken("its GPT has no protective MBR in front of it")),
         };
     }
-    let mbr = MBRHeader::read_from(&mut reader).map_err(|error| Trouble::Broken(format!("its MBR is damaged: {error}")))?;
+    let mbr = MBRHeader::read_from(&mut reader).map_err(|error| ReadError::Broken(format!("its MBR is damaged: {error}")))?;
     let used: Vec<_> = mbr.iter().filter(|(_, entry)| entry.sys != 0).collect();
     let protective = used.iter().any(|(_, entry)| entry.sys == PROTECTIVE);
     let table = match (protective, gpt_block) {
         (true, Some(_)) if used.len() > 1 => {
-            return Err(Trouble::broken("it has two partition tables, an MBR and a GPT: which of them counts depends on who reads it"));
+            return Err(ReadError::broken("it has two partition tables, an MBR and a GPT: which of them counts depends on who reads it"));
         }
         (true, Some(block)) => gpt(image, block)?,
-        (true, None) => return Err(Trouble::broken("its MBR speaks of a GPT, and there is none")),
+        (true, None) => return Err(ReadError::broken("its MBR speaks of a GPT, and there is none")),
         (false, Some(_)) if !used.is_empty() => {
-            return Err(Trouble::broken("it has two partition tables, an MBR and a GPT: which of them counts depends on who reads it"));
+            return Err(ReadError::broken("it has two partition tables, an MBR and a GPT: which of them counts depends on who reads it"));
         }
-        (false, Some(_)) => return Err(Trouble::broken("its GPT has no protective MBR in front of it")),
+        (false, Some(_)) => return Err(ReadError::broken("its GPT has no protective MBR in front of it")),
         (false, None) if used.is_empty() => return Ok(None),
         (false, None) => {
             if let Some((number, _)) = used.iter().find(|(_, entry)| EXTENDED.contains(&entry.sys)) {
-                return Err(Trouble::Broken(format!("partition {number} is an extended one, which no Ubuntu Core image has")));
+                return Err(ReadError::Broken(format!("partition {number} is an extended one, which no Ubuntu Core image has")));
             }
             let partitions = used.iter().map(|(number, entry)| Partition {
                 number: u32::try_from(*number).unwrap_or(u32::MAX),
@@ -126,19 +126,19 @@ pub(in crate::image::inspect) fn read(image: &Window) -> Result<Option<Table>, T
     apart(table).map(Some)
 }
 
-fn gpt(image: &Window, block: u64) -> Result<Table, Trouble> {
+fn gpt(image: &Window, block: u64) -> Result<Table, ReadError> {
     let (header, entries) = copy(image, block, block).map_err(|error| error.about("its partition table is damaged"))?;
     let partitions = entries.iter().zip(1..).filter(|(entry, _)| entry.is_used()).map(|(entry, number)| {
         let blocks = entry.ending_lba.checked_sub(entry.starting_lba).and_then(|blocks| blocks.checked_add(1));
         let start = entry.starting_lba.checked_mul(block);
         let length = blocks.and_then(|blocks| blocks.checked_mul(block));
         let (Some(start), Some(length)) = (start, length) else {
-            return Err(Trouble::Broken(format!("partition {number} begins or ends nowhere")));
+            return Err(ReadError::Broken(format!("partition {number} begins or ends nowhere")));
         };
         Ok(Partition { number, start, length, kind: guid(&entry.partition_type_guid), name: entry.partition_name.as_str().to_owned() })
     });
     let partitions: Vec<_> = partitions.collect::<Result<_, _>>()?;
-    let backup = header.backup_lba.checked_mul(block).ok_or_else(|| Trouble::broken("the backup of its partition table lies nowhere"))?;
+    let backup = header.backup_lba.checked_mul(block).ok_or_else(|| ReadError::broken("the backup of its partition table lies nowhere"))?;
     let needs = backup.saturating_add(block);
     let mut own = vec![IN_FIRST_BLOCK];
     own.extend(places(&header, block, block));
@@ -147,7 +147,7 @@ fn gpt(image: &Window, block: u64) -> Result<Table, Trouble> {
         let (second, of_second) =
             copy(image, block, backup).map_err(|error| error.about("the backup of its partition table is damaged"))?;
         if second.disk_guid != header.disk_guid || of_second != entries {
-            return Err(Trouble::broken("its partition table and the backup of it disagree"));
+            return Err(ReadError::broken("its partition table and the backup of it disagree"));
         }
         own.extend(places(&second, block, backup));
     }
@@ -162,11 +162,11 @@ fn places(header: &GPTHeader, block: u64, at: u64) -> [Range<u64>; 2] {
 }
 
 /// One copy of the table, its checksums held, as tools leave it behind.
-fn copy(image: &Window, block: u64, at: u64) -> Result<(GPTHeader, Vec<GPTPartitionEntry>), Trouble> {
+fn copy(image: &Window, block: u64, at: u64) -> Result<(GPTHeader, Vec<GPTPartitionEntry>), ReadError> {
     let (header, entries, bytes) = sound_copy(image, block, at)?;
     let mut unused = bytes.chunks_exact(to_usize(ENTRY.into())).zip(1..).filter(|(entry, _)| entry.starts_with(&UNUSED));
     if let Some((_, number)) = unused.find(|(entry, _)| entry.iter().any(|byte| *byte != 0)) {
-        return Err(Trouble::Broken(format!("its entry {number} is unused and not empty, which no tool leaves behind")));
+        return Err(ReadError::Broken(format!("its entry {number} is unused and not empty, which no tool leaves behind")));
     }
     Ok((header, entries))
 }
@@ -176,38 +176,40 @@ pub(in crate::image::inspect) fn sound_copy(
     image: &Window,
     block: u64,
     at: u64,
-) -> Result<(GPTHeader, Vec<GPTPartitionEntry>, Vec<u8>), Trouble> {
-    let cut_short = || Trouble::broken("the file ends in the middle of it: it is cut short; copy it again");
+) -> Result<(GPTHeader, Vec<GPTPartitionEntry>, Vec<u8>), ReadError> {
+    let cut_short = || ReadError::broken("the file ends in the middle of it: it is cut short; copy it again");
     if at.checked_add(block).is_none_or(|end| end > image.length()) {
         return Err(cut_short());
     }
     let mut reader = image.clone();
     reader.seek(SeekFrom::Start(at))?;
-    let header = GPTHeader::read_from(&mut reader).map_err(|error| Trouble::Broken(error.to_string()))?;
+    let header = GPTHeader::read_from(&mut reader).map_err(|error| ReadError::Broken(error.to_string()))?;
     // Before the entries are read: the reader makes room for as many as the header says, and multiplies without looking.
     if header.number_of_partition_entries > MOST_ENTRIES || header.size_of_partition_entry != ENTRY {
         let (count, size) = (header.number_of_partition_entries, header.size_of_partition_entry);
-        return Err(Trouble::Broken(format!("it speaks of {count} entries of {size} bytes, where {MOST_ENTRIES} of {ENTRY} are the most")));
+        return Err(ReadError::Broken(format!(
+            "it speaks of {count} entries of {size} bytes, where {MOST_ENTRIES} of {ENTRY} are the most"
+        )));
     }
     let length = u64::from(header.number_of_partition_entries) * u64::from(ENTRY);
     let start = header.partition_entry_lba.checked_mul(block);
     let start = start.filter(|start| start.checked_add(length).is_some_and(|end| end <= image.length())).ok_or_else(cut_short)?;
-    let entries = header.read_partitions(&mut reader, block).map_err(|error| Trouble::Broken(error.to_string()))?;
+    let entries = header.read_partitions(&mut reader, block).map_err(|error| ReadError::Broken(error.to_string()))?;
     let mut bytes = vec![0; to_usize(length)];
     image.read_exact_at(start, &mut bytes)?;
     Ok((header, entries, bytes))
 }
 
 /// Partitions that overlap are two things in one place: what was checked in one is changed through the other.
-fn apart(mut table: Table) -> Result<Table, Trouble> {
+fn apart(mut table: Table) -> Result<Table, ReadError> {
     table.partitions.sort_by_key(|partition| partition.start);
     for pair in table.partitions.windows(2) {
         if pair[0].bytes().end > pair[1].start {
-            return Err(Trouble::Broken(format!("its partitions {} and {} overlap", pair[0].number, pair[1].number)));
+            return Err(ReadError::Broken(format!("its partitions {} and {} overlap", pair[0].number, pair[1].number)));
         }
     }
     if table.partitions.iter().any(|partition| partition.start == 0 || partition.length == 0) {
-        return Err(Trouble::broken("one of its partitions has no place or no length"));
+        return Err(ReadError::broken("one of its partitions has no place or no length"));
     }
     let last = table.partitions.iter().map(|partition| partition.bytes().end).max().unwrap_or(0);
     table.needs = table.needs.max(last);

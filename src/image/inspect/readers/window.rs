@@ -2,7 +2,10 @@
 //! gives out no more than the inspection may cost.
 //!
 //! What is inside an image is what somebody made of it. Whatever loops its tables and chains have, every turn reads, and every
-//! read is paid for from one [`Purse`], in bytes and in time: a reader that never comes to an end runs out.
+//! read is charged to one [`ReadBudget`], in bytes and in time: a reader that never comes to an end runs out.
+//!
+//! Readers may take an error for something that is not there. What the medium itself answered, and how long it was waited for, is
+//! therefore kept beside them, in a [`Reading`].
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -10,13 +13,14 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt;
 use std::rc::Rc;
-use std::time::Instant;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::unistd::{Whence, lseek};
 
 use super::contents::Contents;
-use crate::image::inspect::trouble::Trouble;
+use crate::image::inspect::read_error::ReadError;
 use crate::station::units::{KIB, MIB, to_u64, to_usize};
 
 /// What is kept of what was read: FAT chains and directories are read four bytes here and 512 there.
@@ -94,19 +98,77 @@ impl Medium for Vec<u8> {
     }
 }
 
+/// How the medium answers, seen from outside of the thread that reads it.
+#[derive(Debug, Default)]
+pub(in crate::image::inspect) struct Reading(Mutex<Answers>);
+
+#[derive(Debug, Default)]
+struct Answers {
+    /// Where the first read began that was answered with an error, and the error.
+    failed: Option<(u64, io::Error)>,
+    /// For all reads that were answered.
+    waited: Duration,
+    /// When the one began that was not answered yet.
+    since: Option<Instant>,
+}
+
+impl Reading {
+    /// Reads from the medium; after an error, no more. An error is given back and kept as well.
+    fn read(&self, medium: &dyn Medium, at: u64, into: &mut [u8]) -> io::Result<()> {
+        let began = Instant::now();
+        {
+            let mut answers = self.answers();
+            // A disk that fails may take half a minute for each read.
+            if let Some((_, error)) = &answers.failed {
+                return Err(like(error));
+            }
+            answers.since = Some(began);
+        }
+        let answer = medium.read_exact_at(at, into);
+        let mut answers = self.answers();
+        answers.since = None;
+        answers.waited += began.elapsed();
+        answer.map_err(|error| {
+            let given_back = like(&error);
+            answers.failed = Some((at, error));
+            given_back
+        })
+    }
+
+    /// The first error that the medium answered with, and where; once.
+    pub(in crate::image::inspect) fn failed(&self) -> Option<(u64, io::Error)> {
+        self.answers().failed.take()
+    }
+
+    /// How long the medium was waited for, a read included that was not answered yet.
+    pub(in crate::image::inspect) fn waited(&self) -> Duration {
+        let answers = self.answers();
+        answers.waited + answers.since.map_or(Duration::ZERO, |since| since.elapsed())
+    }
+
+    fn answers(&self) -> MutexGuard<'_, Answers> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An error that says the same.
+fn like(error: &io::Error) -> io::Error {
+    error.raw_os_error().map_or_else(|| io::Error::new(error.kind(), error.to_string()), io::Error::from_raw_os_error)
+}
+
 /// What is left of what an inspection may read, and until when.
 #[derive(Debug)]
-struct Purse {
+struct ReadBudget {
     bytes: Cell<u64>,
     until: Option<Instant>,
 }
 
-impl Purse {
+impl ReadBudget {
     fn for_image(length: u64, until: Option<Instant>) -> Rc<Self> {
         Rc::new(Self { bytes: Cell::new(length.saturating_mul(TIMES).saturating_add(ALWAYS)), until })
     }
 
-    fn pay(&self, bytes: usize) -> io::Result<()> {
+    fn charge(&self, bytes: usize) -> io::Result<()> {
         if self.until.is_some_and(|until| Instant::now() > until) {
             return Err(io::Error::new(io::ErrorKind::TimedOut, "reading it takes too long: its tables lead in circles"));
         }
@@ -130,7 +192,8 @@ type Kept = VecDeque<(u64, Rc<[u8]>)>;
 #[derive(Clone)]
 pub(in crate::image::inspect) struct Window {
     medium: Rc<dyn Medium>,
-    purse: Rc<Purse>,
+    reading: Arc<Reading>,
+    budget: Rc<ReadBudget>,
     start: u64,
     length: u64,
     position: u64,
@@ -139,22 +202,22 @@ pub(in crate::image::inspect) struct Window {
 
 impl Window {
     pub(in crate::image::inspect) fn whole(medium: Rc<dyn Medium>) -> Self {
-        Self::whole_until(medium, None)
+        Self::whole_until(medium, None, Arc::default())
     }
 
     /// One that gives out nothing any more after that time.
-    pub(in crate::image::inspect) fn whole_until(medium: Rc<dyn Medium>, until: Option<Instant>) -> Self {
+    pub(in crate::image::inspect) fn whole_until(medium: Rc<dyn Medium>, until: Option<Instant>, reading: Arc<Reading>) -> Self {
         let length = medium.length();
-        let purse = Purse::for_image(length, until);
-        Self { medium, purse, start: 0, length, position: 0, kept: Rc::default() }
+        let budget = ReadBudget::for_image(length, until);
+        Self { medium, reading, budget, start: 0, length, position: 0, kept: Rc::default() }
     }
 
     /// A part of this one; shorter where this one ends before.
     pub(in crate::image::inspect) fn part(&self, start: u64, length: u64) -> Self {
         let start_inside = start.min(self.length);
         let length = length.min(self.length - start_inside);
-        let (medium, purse) = (Rc::clone(&self.medium), Rc::clone(&self.purse));
-        Self { medium, purse, start: self.start + start_inside, length, position: 0, kept: Rc::default() }
+        let (medium, reading, budget) = (Rc::clone(&self.medium), Arc::clone(&self.reading), Rc::clone(&self.budget));
+        Self { medium, reading, budget, start: self.start + start_inside, length, position: 0, kept: Rc::default() }
     }
 
     pub(in crate::image::inspect) fn length(&self) -> u64 {
@@ -170,7 +233,7 @@ impl Window {
     pub(in crate::image::inspect) fn read_some_at(&self, at: u64, into: &mut [u8]) -> io::Result<usize> {
         let left = self.length.saturating_sub(at);
         let count = into.len().min(usize::try_from(left).unwrap_or(usize::MAX));
-        self.purse.pay(count)?;
+        self.budget.charge(count)?;
         let mut filled = 0;
         while filled < count {
             let here = at + to_u64(filled);
@@ -202,7 +265,7 @@ impl Window {
         }
         let start = number * BLOCK;
         let mut bytes = vec![0; to_usize(BLOCK.min(self.length.saturating_sub(start)))];
-        self.medium.read_exact_at(self.start + start, &mut bytes)?;
+        self.reading.read(self.medium.as_ref(), self.start + start, &mut bytes)?;
         let bytes: Rc<[u8]> = bytes.into();
         kept.truncate(BLOCKS - 1);
         kept.push_front((number, Rc::clone(&bytes)));
@@ -252,7 +315,7 @@ impl Contents for Window {
         self.length
     }
 
-    fn read_exact_at(&mut self, at: u64, into: &mut [u8]) -> Result<(), Trouble> {
+    fn read_exact_at(&mut self, at: u64, into: &mut [u8]) -> Result<(), ReadError> {
         Ok(Self::read_exact_at(self, at, into)?)
     }
 }
@@ -290,7 +353,7 @@ mod tests {
     #[test]
     fn nobody_reads_on_when_the_time_is_over() {
         let past = Instant::now();
-        let window = Window::whole_until(Rc::new(numbered(1000)), Some(past));
+        let window = Window::whole_until(Rc::new(numbered(1000)), Some(past), Arc::default());
         let error = window.part(10, 10).read_exact_at(0, &mut [0; 4]).expect_err("it is over");
         assert!(error.to_string().contains("takes too long"), "{error}");
     }

@@ -3,14 +3,14 @@
 use serde::de::DeserializeOwned;
 use serde_saphyr::Options;
 
-use crate::image::inspect::trouble::Trouble;
+use crate::image::inspect::read_error::ReadError;
 use crate::station::units::KIB;
 
 /// The longest such file that is read. The largest `seed.yaml` seen is 4 KiB, the largest `gadget.yaml` 30 KiB.
 pub(in crate::image::inspect) const LONGEST: u64 = 512 * KIB;
 
 /// Parses `bytes`, which are called `what` in an error.
-pub(in crate::image::inspect) fn parse<T: DeserializeOwned>(what: &str, bytes: &[u8]) -> Result<T, Trouble> {
+pub(in crate::image::inspect) fn parse<T: DeserializeOwned>(what: &str, bytes: &[u8]) -> Result<T, ReadError> {
     let mut options = Options::default();
     // An alias makes one line stand for a million; nothing here has a use for them.
     options.budget = serde_saphyr::budget! {
@@ -25,6 +25,6 @@ pub(in crate::image::inspect) fn parse<T: DeserializeOwned>(what: &str, bytes: &
     };
     serde_saphyr::from_slice_with_options(bytes, options).map_err(|error| {
         let words = error.to_string();
-        Trouble::Broken(format!("{what} is not what it should be: {}", words.lines().next().unwrap_or_default()))
+        ReadError::Broken(format!("{what} is not what it should be: {}", words.lines().next().unwrap_or_default()))
     })
 }

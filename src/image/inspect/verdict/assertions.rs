@@ -6,9 +6,10 @@ use snap_assertions::assertion::{Assertion, Typed};
 use snap_assertions::definition::Model;
 use snap_assertions::trust::{Judge, Proof, Trust};
 
+use super::super::codes::{VerdictCode, VerdictReason};
 use super::super::page::{self, Check};
 use super::super::seed::{Generation, Seed};
-use super::{Judged, keys};
+use super::{Inspection, keys};
 use crate::station::allowed::named_on_fat;
 
 /// Assertions that prove others.
@@ -17,14 +18,14 @@ const VOUCHING: [&str; 4] = ["account", "account-key", "snap-declaration", "snap
 /// brand's own, to parts of snaps, to a system that was installed in advance or to one device: nothing that is taken here has any.
 const GUIDING: [&str; 1] = ["validation-set"];
 
-impl<'a> Judged<'a> {
+impl<'a> Inspection<'a> {
     /// Takes the assertions of the seed into what is known, to the station and to the device; the models among them, and all others
     /// with the files they stand in.
     pub(super) fn assertions(
         &self,
         trust: &mut Trust,
         device: &mut Trust,
-        reasons: &mut Vec<String>,
+        reasons: &mut Vec<VerdictReason>,
     ) -> (Vec<Assertion>, Vec<(&'a str, Assertion)>) {
         let (mut models, mut others) = (Vec::new(), Vec::new());
         let seed: &'a Seed = self.seed;
@@ -32,7 +33,7 @@ impl<'a> Judged<'a> {
             let found = match Assertion::read_all(&file.bytes) {
                 Ok(found) => found,
                 Err(error) => {
-                    reasons.push(format!("{} cannot be read: {error}", file.path));
+                    reasons.push(VerdictCode::AssertionUnreadable.with(format!("{} cannot be read: {error}", file.path)));
                     continue;
                 }
             };
@@ -40,15 +41,22 @@ impl<'a> Judged<'a> {
             for assertion in found {
                 if assertion.as_model().is_some() {
                     if !is_the_place {
-                        reasons.push(format!("{} holds a model, which belongs nowhere but into {}/model", file.path, self.seed.root));
+                        reasons.push(
+                            VerdictCode::AssertionMisplaced
+                                .with(format!("{} holds a model, which belongs nowhere but into {}/model", file.path, self.seed.root)),
+                        );
                     }
                     models.push(assertion);
                 } else if file.is_the_models {
-                    reasons.push(format!("{} holds {}, and may hold the model only", file.path, assertion.name()));
+                    reasons.push(VerdictCode::AssertionMisplaced.with(format!(
+                        "{} holds {}, and may hold the model only",
+                        file.path,
+                        assertion.name()
+                    )));
                 } else {
                     others.push((file.path.as_str(), assertion.clone()));
                     if let Err(error) = trust.insert(assertion.clone()).and_then(|()| device.insert(assertion)) {
-                        reasons.push(format!("{}: {error}", file.path));
+                        reasons.push(VerdictCode::AssertionRejected.with(format!("{}: {error}", file.path)));
                     }
                 }
             }
@@ -58,7 +66,7 @@ impl<'a> Judged<'a> {
 
     /// What assertions beside the model do that nobody asked for: they make logins, or give every card one identity. One that nobody
     /// vouches for keeps the first boot from taking the seed at all.
-    pub(super) fn other_assertions(&mut self, judge: &Judge<'_>, others: &[(&str, Assertion)]) -> Vec<String> {
+    pub(super) fn other_assertions(&mut self, judge: &Judge<'_>, others: &[(&str, Assertion)]) -> Vec<VerdictReason> {
         let mut reasons = Vec::new();
         for (path, assertion) in others {
             let (kind, name) = (assertion.kind(), assertion.name());
@@ -68,14 +76,17 @@ impl<'a> Judged<'a> {
             }
             if !VOUCHING.contains(&kind) && !GUIDING.contains(&kind) {
                 let does = if kind == "system-user" { "makes a login on every card" } else { "belongs into no image of many cards" };
-                reasons.push(format!("{path} holds {name}, which {does}; `allow` takes it on trust as {:?}", self.word(path)));
+                reasons.push(
+                    VerdictCode::AssertionNotForImages
+                        .with(format!("{path} holds {name}, which {does}; `allow` takes it on trust as {:?}", self.word(path))),
+                );
                 continue;
             }
             if self.wanted.signatures
                 && let Err(problems) = judge.prove(assertion)
             {
                 let why = problems.first().map_or("", String::as_str);
-                reasons.push(format!("{path} holds {name}, which nobody trusted vouches for: {why}"));
+                reasons.push(VerdictCode::AssertionNotProven.with(format!("{path} holds {name}, which nobody trusted vouches for: {why}")));
             } else if GUIDING.contains(&kind) {
                 self.page.uncovered.push(format!("what {name} asks for"));
             }
@@ -98,21 +109,25 @@ impl<'a> Judged<'a> {
         }
     }
 
-    pub(super) fn model(&mut self, judge: &Judge<'_>, assertion: &Assertion, model: &Model, mut reasons: Vec<String>) {
+    pub(super) fn model(&mut self, judge: &Judge<'_>, assertion: &Assertion, model: &Model, mut reasons: Vec<VerdictReason>) {
         let proof = judge.prove(assertion);
         let (chain, problems) = found(proof);
         if self.wanted.signatures {
-            reasons.extend(problems.iter().map(|problem| format!("the model {}: {problem}", model.full_name())));
+            reasons.extend(
+                problems.iter().map(|problem| VerdictCode::ModelNotProven.with(format!("the model {}: {problem}", model.full_name()))),
+            );
         }
         let is_core20 = self.seed.generation == Generation::Core20;
         if model.has_snaps_header() != is_core20 {
             let seed = if is_core20 { "of Ubuntu Core 20 or later" } else { "of Ubuntu Core 16 or 18" };
-            reasons.push(format!("the seed is one {seed}, and the model {} is not", model.full_name()));
+            reasons.push(
+                VerdictCode::ModelOfOtherGeneration.with(format!("the seed is one {seed}, and the model {} is not", model.full_name())),
+            );
         }
         if let Some(given) = &self.wanted.model {
             reasons.extend(other_than(given, assertion, model));
         }
-        self.page.model = Some(page::Model {
+        self.page.model = Some(page::FoundModel {
             brand: model.brand.clone(),
             model: model.name.clone(),
             series: model.series.clone(),
@@ -132,7 +147,7 @@ impl<'a> Judged<'a> {
 }
 
 /// Since Ubuntu Core 20, snapd takes a seed only with one snap-declaration for every snap-revision, and the other way round.
-pub(super) fn undeclared(others: &[(&str, Assertion)]) -> Vec<String> {
+pub(super) fn undeclared(others: &[(&str, Assertion)]) -> Vec<VerdictReason> {
     let mut declared = BTreeMap::new();
     let mut revisions: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
     for (_, assertion) in others {
@@ -147,39 +162,56 @@ pub(super) fn undeclared(others: &[(&str, Assertion)]) -> Vec<String> {
     let mut reasons = Vec::new();
     for (id, of_id) in &revisions {
         if !declared.contains_key(id) {
-            reasons
-                .push(format!("the system has a snap-revision of the snap {id} and no snap-declaration: snapd does not take such a seed"));
+            reasons.push(
+                VerdictCode::Unpaired.with(format!(
+                    "the system has a snap-revision of the snap {id} and no snap-declaration: snapd does not take such a seed"
+                )),
+            );
         } else if of_id.len() > 1 {
-            reasons.push(format!("the system has {} snap-revisions of the snap {id}: snapd takes a seed with one of each", of_id.len()));
+            reasons.push(
+                VerdictCode::Doubled
+                    .with(format!("the system has {} snap-revisions of the snap {id}: snapd takes a seed with one of each", of_id.len())),
+            );
         }
     }
     for (id, name) in declared.iter().filter(|(id, _)| !revisions.contains_key(*id)) {
         let name = name.unwrap_or("a snap without a name");
-        reasons.push(format!("the system has a snap-declaration of {name} ({id}) and no snap-revision: snapd does not take such a seed"));
+        reasons.push(
+            VerdictCode::Unpaired
+                .with(format!("the system has a snap-declaration of {name} ({id}) and no snap-revision: snapd does not take such a seed")),
+        );
     }
     reasons
 }
 
 /// How the model inside differs from the one that is wanted.
-fn other_than(given: &Assertion, inside: &Assertion, model: &Model) -> Vec<String> {
-    let Some(wanted) = given.as_model() else { return vec!["what was given is no model".to_owned()] };
+fn other_than(given: &Assertion, inside: &Assertion, model: &Model) -> Vec<VerdictReason> {
+    let Some(wanted) = given.as_model() else { return vec![VerdictCode::NotAModel.with("what was given is no model")] };
     let mut reasons = Vec::new();
     if (&model.brand, &model.name) != (&wanted.brand, &wanted.name) {
-        reasons.push(format!("it is the image of another model: it has {}, and {} is wanted", model.full_name(), wanted.full_name()));
+        reasons.push(VerdictCode::OtherModel.with(format!(
+            "it is the image of another model: it has {}, and {} is wanted",
+            model.full_name(),
+            wanted.full_name()
+        )));
         return reasons;
     }
     if model.series != wanted.series {
-        reasons.push(format!("its model is of series {:?}, and {:?} is wanted", model.series, wanted.series));
+        reasons
+            .push(VerdictCode::OtherSeries.with(format!("its model is of series {:?}, and {:?} is wanted", model.series, wanted.series)));
     }
     if inside.revision() != given.revision() {
-        reasons.push(format!(
+        reasons.push(VerdictCode::OtherRevision.with(format!(
             "its model is revision {} of {}, and revision {} is wanted",
             inside.revision(),
             model.full_name(),
             given.revision()
-        ));
+        )));
     } else if inside.headers() != given.headers() {
-        reasons.push(format!("its model says something else than the one that is wanted, under the same revision {}", inside.revision()));
+        reasons.push(
+            VerdictCode::OtherContents
+                .with(format!("its model says something else than the one that is wanted, under the same revision {}", inside.revision())),
+        );
     }
     reasons
 }

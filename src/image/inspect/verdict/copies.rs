@@ -2,16 +2,17 @@
 
 use snap_assertions::definition::{Grade, Model, ModelSnap};
 
+use super::super::codes::{VerdictCode, VerdictReason};
 use super::super::gadget::Gadget;
 use super::super::page::{Answer, Check};
 use super::super::seed::Generation;
+use super::foreign::Scan;
 use super::snaps::Row;
-use super::strangers::Around;
-use super::{Judged, strangers, unsigned};
+use super::{Inspection, foreign, unsigned};
 use crate::image::inspect::boot::comparison::{Compared, Originals};
+use crate::image::inspect::read_error::ReadError;
 use crate::image::inspect::readers::files::Files;
 use crate::image::inspect::readers::squashfs::Squashfs;
-use crate::image::inspect::trouble::Trouble;
 use crate::image::inspect::{boot, snap};
 
 /// The snaps that copies are taken out of.
@@ -21,17 +22,17 @@ struct Sources<'r> {
     base: &'r Row,
     /// Its program carries a menu since Ubuntu Core 20; before, core has it, and nothing is copied out of it.
     snapd: Option<&'r Row>,
-    described: Result<Gadget, Trouble>,
+    described: Result<Gadget, ReadError>,
 }
 
-impl Judged<'_> {
+impl Inspection<'_> {
     /// The two verdicts on them.
-    pub(super) fn copies(&mut self, model: &Model, rows: &[Row], unsigned_assertions: Vec<String>) {
+    pub(super) fn copies(&mut self, model: &Model, rows: &[Row], unsigned_assertions: Vec<VerdictReason>) {
         let sources = match self.sources(model, rows) {
             Ok(sources) => sources,
             Err(why) => {
                 for check in [Check::BootFiles, Check::NothingUnsigned] {
-                    self.page.say(check, Answer::NotCovered, vec![why.to_owned()]);
+                    self.page.say(check, Answer::NotCovered, vec![VerdictCode::NotReached.with(why)]);
                 }
                 return;
             }
@@ -58,7 +59,7 @@ impl Judged<'_> {
         Ok(Sources { kernel, gadget, base, snapd, described })
     }
 
-    fn open(&self, row: &Row) -> Result<Squashfs<'_>, Trouble> {
+    fn open(&self, row: &Row) -> Result<Squashfs<'_>, ReadError> {
         snap::open(self.files, &row.file.path)
     }
 
@@ -82,17 +83,18 @@ impl Judged<'_> {
         });
         let mut reasons = std::mem::take(&mut compared.different);
         if with_boot_label.len() > 1 {
-            reasons.push(format!(
+            reasons.push(VerdictCode::SeveralBootPartitions.with(format!(
                 "there are {} partitions called {boot_label}: which of them boots depends on who looks first",
                 with_boot_label.len()
-            ));
+            )));
         }
-        reasons.extend(
-            compared.foreign.iter().map(|path| format!("{path} is in neither the kernel nor the gadget snap, and nothing signs it")),
-        );
+        reasons.extend(compared.foreign.iter().map(|path| {
+            VerdictCode::BootFileForeign.with(format!("{path} is in neither the kernel nor the gadget snap, and nothing signs it"))
+        }));
         let uncovered = std::mem::take(&mut compared.uncovered);
         if reasons.is_empty() && compared.equal == 0 {
-            self.page.say(Check::BootFiles, Answer::NotCovered, uncovered);
+            let reasons = uncovered.into_iter().map(|why| VerdictCode::BootNotCompared.with(why));
+            self.page.say(Check::BootFiles, Answer::NotCovered, reasons.collect());
         } else {
             self.page.uncovered.extend(uncovered);
             self.page.unless(Check::BootFiles, reasons);
@@ -107,7 +109,7 @@ impl Judged<'_> {
         sources: &Sources<'_>,
         boot_label: &str,
         compared: Compared,
-        unsigned_assertions: Vec<String>,
+        unsigned_assertions: Vec<VerdictReason>,
     ) {
         let mut gadget = self.open(sources.gadget).ok();
         let found = match self.seed.generation {
@@ -116,9 +118,12 @@ impl Judged<'_> {
             Generation::Core20 => unsigned::Found::default(),
         };
         drop(gadget);
-        let mut reasons: Vec<String> =
-            found.foreign.iter().map(|path| format!("{path} is in {}, and nothing signs it", self.files.label)).collect();
-        let strangers = strangers::look(&Around {
+        let mut reasons: Vec<VerdictReason> = found
+            .foreign
+            .iter()
+            .map(|path| VerdictCode::FileNotSigned.with(format!("{path} is in {}, and nothing signs it", self.files.label)))
+            .collect();
+        let unaccounted = foreign::look(&Scan {
             image: self.image,
             table: self.table,
             volumes: self.volumes.iter().map(Option::as_ref).collect(),
@@ -129,12 +134,14 @@ impl Judged<'_> {
             allowed: &self.wanted.allowed,
             is_pc: matches!(model.architecture.as_str(), "amd64" | "i386"),
         });
-        match strangers {
+        match unaccounted {
             Ok(found) => {
                 reasons.extend(found.foreign);
                 self.page.uncovered.extend(found.uncovered);
             }
-            Err(error) => reasons.push(format!("what lies outside of the seed cannot be read: {}", error.words())),
+            Err(error) => {
+                reasons.push(VerdictCode::RestUnreadable.with(format!("what lies outside of the seed cannot be read: {}", error.words())));
+            }
         }
         reasons.extend(unsigned_assertions);
         let allowed = compared.allowed.into_iter().chain(found.allowed);

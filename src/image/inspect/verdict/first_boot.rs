@@ -7,31 +7,42 @@ use snap_assertions::assertion::{Assertion, Typed};
 use snap_assertions::signature::Sha3;
 use snap_assertions::trust::Judge;
 
+use super::super::codes::{VerdictCode, VerdictReason};
 use super::super::page::{Answer, Check};
 use super::super::seed::Generation;
-use super::Judged;
+use super::Inspection;
 
 const COULD_NOT: &str = "the device could not verify this at its first boot";
 
-impl Judged<'_> {
+impl Inspection<'_> {
     /// `judge` knows what the station knows, `device` what the device will.
     pub(super) fn first_boot(&mut self, judge: &Judge<'_>, device: &Judge<'_>, model: &Assertion, others: &[(&str, Assertion)]) {
         if !self.wanted.signatures {
-            self.page.say(Check::FirstBoot, Answer::NotCovered, vec!["signatures are not demanded".to_owned()]);
+            self.page.say(
+                Check::FirstBoot,
+                Answer::NotCovered,
+                vec![VerdictCode::SignaturesNotDemanded.with("signatures are not demanded")],
+            );
             return;
         }
         let all = || std::iter::once(model).chain(others.iter().map(|(_, assertion)| assertion));
         let missing = device.lacking(all());
-        let mut reasons: Vec<String> = missing
+        let mut reasons: Vec<VerdictReason> = missing
             .iter()
             .map(|missing| {
-                format!("{COULD_NOT}: {} is not in the seed, and {} needs it; make the image again", missing.what, missing.needed_by)
+                VerdictCode::NotInSeed.with(format!(
+                    "{COULD_NOT}: {} is not in the seed, and {} needs it; make the image again",
+                    missing.what, missing.needed_by
+                ))
             })
             .collect();
         for snap in &self.page.snaps {
             let Some(digest) = Sha3::parse(&snap.sha3_384).filter(|digest| judge.snap_revision(*digest).is_ok()) else { continue };
             if !device.has_snap_revision(digest) {
-                reasons.push(format!("{COULD_NOT}: snap-revision {digest} is not in the seed, and {} needs it", snap.file));
+                reasons.push(
+                    VerdictCode::NotInSeed
+                        .with(format!("{COULD_NOT}: snap-revision {digest} is not in the seed, and {} needs it", snap.file)),
+                );
             }
         }
         if reasons.is_empty() {
@@ -43,7 +54,7 @@ impl Judged<'_> {
     }
 
     /// Nothing is missing, and all the same the device does not believe what the station believes, or what it was told to let through.
-    fn not_by_itself(&self, judge: &Judge<'_>, device: &Judge<'_>, model: &Assertion, others: &[(&str, Assertion)]) -> Vec<String> {
+    fn not_by_itself(&self, judge: &Judge<'_>, device: &Judge<'_>, model: &Assertion, others: &[(&str, Assertion)]) -> Vec<VerdictReason> {
         let mut reasons = Vec::new();
         let allowed = others.iter().map(|(path, assertion)| (self.is_allowed(path), assertion));
         for (is_allowed, assertion) in std::iter::once((false, model)).chain(allowed) {
@@ -52,14 +63,14 @@ impl Judged<'_> {
                 && (is_allowed || judge.prove(assertion).is_ok())
             {
                 let why = problems.first().map_or("", String::as_str);
-                reasons.push(format!("{COULD_NOT}: {}: {why}", assertion.name()));
+                reasons.push(VerdictCode::NotVerifiable.with(format!("{COULD_NOT}: {}: {why}", assertion.name())));
             }
         }
         reasons
     }
 
     /// What snapd refuses because the seed says it twice, however well both are signed.
-    fn doubled(&self, others: &[(&str, Assertion)]) -> Vec<String> {
+    fn doubled(&self, others: &[(&str, Assertion)]) -> Vec<VerdictReason> {
         let is_core20 = self.seed.generation == Generation::Core20;
         let mut reasons = Vec::new();
         let mut known: BTreeMap<String, &Assertion> = BTreeMap::new();
@@ -71,9 +82,14 @@ impl Judged<'_> {
             {
                 // Of two revisions the higher one counts; a system of Ubuntu Core 20 counts both (snapd: `seed/seed20.go`).
                 if first.revision() == assertion.revision() {
-                    reasons.push(format!("the seed has two of {key}, both of revision {}, that say different things", first.revision()));
+                    reasons.push(
+                        VerdictCode::Doubled
+                            .with(format!("the seed has two of {key}, both of revision {}, that say different things", first.revision())),
+                    );
                 } else if is_core20 && matches!(assertion.typed(), Typed::SnapDeclaration(_) | Typed::SnapRevision(_)) {
-                    reasons.push(format!("the system has two revisions of {key}: snapd takes a seed with one of each"));
+                    reasons.push(
+                        VerdictCode::Doubled.with(format!("the system has two revisions of {key}: snapd takes a seed with one of each")),
+                    );
                 }
             }
             if let Typed::SnapDeclaration(declaration) = assertion.typed()
@@ -81,7 +97,10 @@ impl Judged<'_> {
                 && let Some(first) = names.insert(name, &declaration.snap_id).filter(|first| *first != declaration.snap_id)
             {
                 let id = &declaration.snap_id;
-                reasons.push(format!("the system has snap-declarations of two snaps called {name}, {first} and {id}: snapd takes one"));
+                reasons.push(
+                    VerdictCode::Doubled
+                        .with(format!("the system has snap-declarations of two snaps called {name}, {first} and {id}: snapd takes one")),
+                );
             }
         }
         reasons
@@ -89,16 +108,16 @@ impl Judged<'_> {
 }
 
 /// Snapd takes no two keys of an account that have one name (snapd: asserts/account_key.go, `checkConsistency`).
-fn keys_of_one_name(device: &Judge<'_>, others: &[(&str, Assertion)]) -> Vec<String> {
+fn keys_of_one_name(device: &Judge<'_>, others: &[(&str, Assertion)]) -> Vec<VerdictReason> {
     let mut known: BTreeMap<(String, String), Sha3> = device.roots().map(|root| ((root.account, root.name), root.key)).collect();
     let mut reasons = Vec::new();
     for key in others.iter().filter_map(|(_, assertion)| assertion.as_account_key()).filter(|key| !key.name.is_empty()) {
         let id = key.key.id();
         match known.insert((key.account.clone(), key.name.clone()), id) {
-            Some(first) if first != id => reasons.push(format!(
+            Some(first) if first != id => reasons.push(VerdictCode::Doubled.with(format!(
                 "the seed has two keys of {} with the name {:?}, {first} and {id}: snapd takes one of each name",
                 key.account, key.name
-            )),
+            ))),
             _ => {}
         }
     }

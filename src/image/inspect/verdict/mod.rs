@@ -3,14 +3,15 @@
 mod assertions;
 mod copies;
 mod first_boot;
+mod foreign;
 mod snaps;
-mod strangers;
 mod unsigned;
 
 use snap_assertions::assertion::Assertion;
 use snap_assertions::trust::Link;
 
 use super::Wanted;
+use super::codes::{VerdictCode, VerdictReason};
 use super::page::{self, Answer, Check, Page};
 use super::readers::files::{Files, System};
 use super::readers::table::{self, Table};
@@ -26,13 +27,17 @@ pub(super) fn judge(image: &Window, wanted: &Wanted) -> Page {
     let table = match table::read(image) {
         Ok(Some(table)) => table,
         Ok(None) => {
-            page.say(Check::Whole, Answer::NotCovered, vec!["it has no partition table, which would say how long it must be".to_owned()]);
-            page.say(Check::Model, Answer::No, vec!["it is no image of Ubuntu Core: it has no partition table".to_owned()]);
+            page.say(
+                Check::Whole,
+                Answer::NotCovered,
+                vec![VerdictCode::NoTable.with("it has no partition table, which would say how long it must be")],
+            );
+            page.say(Check::Model, Answer::No, vec![VerdictCode::NoTable.with("it is no image of Ubuntu Core: it has no partition table")]);
             page.rest("there is no model to hold it to");
             return page;
         }
         Err(error) => {
-            page.say(Check::Whole, Answer::No, vec![error.words()]);
+            page.say(Check::Whole, Answer::No, vec![VerdictCode::TableDamaged.with(error.words())]);
             page.rest("its partition table cannot be relied on");
             return page;
         }
@@ -42,7 +47,7 @@ pub(super) fn judge(image: &Window, wanted: &Wanted) -> Page {
         let missing = table.needs - image.length();
         let why =
             format!("it is cut short: it ends at byte {} of {}, {missing} bytes are missing; copy it again", image.length(), table.needs);
-        page.say(Check::Whole, Answer::No, vec![why]);
+        page.say(Check::Whole, Answer::No, vec![VerdictCode::CutShort.with(why)]);
     } else {
         page.say(Check::Whole, Answer::Yes, Vec::new());
     }
@@ -51,15 +56,15 @@ pub(super) fn judge(image: &Window, wanted: &Wanted) -> Page {
         page.rest("there is no seed");
         return page;
     };
-    let mut judged = Judged { image, table: &table, volumes: &volumes, files: seed_files, seed: &seed, wanted, page };
-    judged.all();
-    let mut page = judged.page;
+    let mut inspection = Inspection { image, table: &table, volumes: &volumes, files: seed_files, seed: &seed, wanted, page };
+    inspection.run();
+    let mut page = inspection.page;
     page.rest("there is no model to hold it to");
     for verdict in &mut page.verdicts {
         if verdict.reasons.len() > REASONS {
             let more = verdict.reasons.len() - REASONS;
             verdict.reasons.truncate(REASONS);
-            verdict.reasons.push(format!("and {more} more"));
+            verdict.reasons.push(VerdictCode::More.with(format!("and {more} more")));
         }
     }
     page
@@ -78,7 +83,7 @@ fn open(image: &Window, table: &Table, page: &mut Page) -> Vec<Option<Files>> {
             System::Ext4 => "ext4",
         });
         let label = files.as_ref().map(|files| files.label.clone());
-        page.partitions.push(page::Partition { entry: partition.clone(), filesystem, label, trouble });
+        page.partitions.push(page::FoundPartition { entry: partition.clone(), filesystem, label, trouble });
         volumes.push(files);
     }
     volumes
@@ -88,23 +93,26 @@ fn open(image: &Window, table: &Table, page: &mut Page) -> Vec<Option<Files>> {
 fn find_seed<'a>(volumes: &'a [Option<Files>], page: &mut Page) -> Option<(&'a Files, Seed)> {
     let mut holders = volumes.iter().flatten().filter(|files| seed::is_in(files));
     let troubles = page.partitions.iter().filter_map(|partition| {
-        partition.trouble.as_ref().map(|trouble| format!("partition {} cannot be read: {trouble}", partition.entry.number))
+        partition
+            .trouble
+            .as_ref()
+            .map(|trouble| VerdictCode::PartitionUnreadable.with(format!("partition {} cannot be read: {trouble}", partition.entry.number)))
     });
-    let mut reasons: Vec<String> = troubles.collect();
+    let mut reasons: Vec<VerdictReason> = troubles.collect();
     let (first, second) = (holders.next(), holders.next());
     let read = match (first, second) {
         (None, _) => {
-            reasons.push("it has no seed of Ubuntu Core: neither `writable` nor `ubuntu-seed` holds one".to_owned());
+            reasons.push(VerdictCode::NoSeed.with("it has no seed of Ubuntu Core: neither `writable` nor `ubuntu-seed` holds one"));
             None
         }
         (Some(_), Some(_)) => {
-            reasons.push("it has two seeds: which of them boots depends on who looks first".to_owned());
+            reasons.push(VerdictCode::SeveralSeeds.with("it has two seeds: which of them boots depends on who looks first"));
             None
         }
         (Some(files), None) => match seed::read(files) {
             Ok(seed) => Some((files, seed)),
             Err(error) => {
-                reasons.push(format!("the seed in {} cannot be used: {}", files.label, error.words()));
+                reasons.push(VerdictCode::SeedUnusable.with(format!("the seed in {} cannot be used: {}", files.label, error.words())));
                 None
             }
         },
@@ -122,7 +130,7 @@ fn find_seed<'a>(volumes: &'a [Option<Files>], page: &mut Page) -> Option<(&'a F
     }
 }
 
-struct Judged<'a> {
+struct Inspection<'a> {
     image: &'a Window,
     table: &'a Table,
     volumes: &'a [Option<Files>],
@@ -132,8 +140,8 @@ struct Judged<'a> {
     page: Page,
 }
 
-impl Judged<'_> {
-    fn all(&mut self) {
+impl Inspection<'_> {
+    fn run(&mut self) {
         let mut trust = self.wanted.trust.clone();
         let mut reasons = Vec::new();
         let mut device = trust.built_in(self.seed.generation == Generation::Core16);
@@ -144,12 +152,16 @@ impl Judged<'_> {
         let inside = match models.as_slice() {
             [only] => Some(only),
             [] => {
-                reasons.push("there is no model assertion in it".to_owned());
+                reasons.push(VerdictCode::NoModel.with("there is no model assertion in it"));
                 None
             }
             several => {
                 let names: Vec<String> = several.iter().map(Assertion::name).collect();
-                reasons.push(format!("there are {} model assertions in it, where exactly one must be: {}", names.len(), names.join(", ")));
+                reasons.push(VerdictCode::SeveralModels.with(format!(
+                    "there are {} model assertions in it, where exactly one must be: {}",
+                    names.len(),
+                    names.join(", ")
+                )));
                 None
             }
         };
@@ -163,7 +175,10 @@ impl Judged<'_> {
         self.present(model, &rows, undeclared);
         self.extra(model, &rows);
         self.unmodified(model, &rows);
-        let store = model.store.as_ref().map(|store| format!("the model names the brand store {store:?}, and the simple model has none"));
+        let store = model
+            .store
+            .as_ref()
+            .map(|store| VerdictCode::BrandStore.with(format!("the model names the brand store {store:?}, and the simple model has none")));
         self.page.unless(Check::PublicStore, store.into_iter().collect());
         self.agreement(model, &rows);
         let unsigned_assertions = self.other_assertions(&judge, &others);

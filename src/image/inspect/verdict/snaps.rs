@@ -4,12 +4,13 @@ use snap_assertions::definition::{Model, ModelSnap, SnapKind};
 use snap_assertions::signature::Sha3Hasher;
 use snap_assertions::trust::{Judge, Proven};
 
+use super::super::codes::{VerdictCode, VerdictReason};
 use super::super::page::{self, Answer, Check};
 use super::super::seed::{Generation, RISKS, SnapFile};
 use super::super::snap::{self, SnapYaml};
-use super::{Judged, keys};
+use super::{Inspection, keys};
+use crate::image::inspect::read_error::ReadError;
 use crate::image::inspect::readers::contents::read_through;
-use crate::image::inspect::trouble::Trouble;
 
 /// The account that publishes unmodified essential snaps.
 const CANONICAL: &str = "canonical";
@@ -18,7 +19,7 @@ const CANONICAL: &str = "canonical";
 pub(super) struct Row {
     pub(super) file: SnapFile,
     pub(super) name: String,
-    pub(super) yaml: Result<SnapYaml, Trouble>,
+    pub(super) yaml: Result<SnapYaml, ReadError>,
     pub(super) publisher: Option<String>,
     pub(super) snap_id: Option<String>,
     pub(super) proven: bool,
@@ -41,7 +42,7 @@ fn latest<T>(device: Result<Proven<T>, Vec<String>>, station: Result<Proven<T>, 
     }
 }
 
-impl Judged<'_> {
+impl Inspection<'_> {
     /// Hashes every snap and looks for who published those bytes: by the seed's own word, which the device goes by, where the station
     /// does not know a later one.
     pub(super) fn snaps(&mut self, judge: &Judge<'_>, device: &Judge<'_>) -> Vec<Row> {
@@ -54,10 +55,10 @@ impl Judged<'_> {
         rows
     }
 
-    fn snap(&self, judge: &Judge<'_>, device: &Judge<'_>, file: &SnapFile) -> (Row, page::Snap) {
+    fn snap(&self, judge: &Judge<'_>, device: &Judge<'_>, file: &SnapFile) -> (Row, page::FoundSnap) {
         let yaml = snap::open(self.files, &file.path).and_then(|mut snap| snap::describe(&mut snap));
         let own_name = yaml.as_ref().ok().map(|yaml| yaml.name.clone());
-        let mut shown = page::Snap {
+        let mut shown = page::FoundSnap {
             file: file.file.clone(),
             name: own_name.clone().or_else(|| file.called.clone()).unwrap_or_else(|| file.file.clone()),
             kind: yaml.as_ref().ok().map(|yaml| yaml.kind().to_owned()),
@@ -144,7 +145,7 @@ impl Judged<'_> {
 
     /// Why the bytes of snaps are not proven, in a sentence for every cause: a root that nobody trusts here is one, however many
     /// snaps it stands behind.
-    fn doubts<'r>(&self, rows: impl IntoIterator<Item = &'r Row>) -> Vec<String> {
+    fn doubts<'r>(&self, rows: impl IntoIterator<Item = &'r Row>) -> Vec<VerdictReason> {
         let mut causes: Vec<(String, Vec<String>)> = Vec::new();
         for row in rows {
             let cause = self.page.snaps.get(row.index).map(|snap| snap.problems.join("; ")).unwrap_or_default();
@@ -156,26 +157,27 @@ impl Judged<'_> {
         }
         let sentence = |(cause, names): (String, Vec<String>)| {
             let are = if names.len() == 1 { "is" } else { "are" };
-            format!("{} {are} not asserted: {cause}", names.join(", "))
+            VerdictCode::SnapNotProven.with(format!("{} {are} not asserted: {cause}", names.join(", ")))
         };
         causes.into_iter().map(sentence).collect()
     }
 
-    pub(super) fn present(&mut self, model: &Model, rows: &[Row], undeclared: Vec<String>) {
-        let mut reasons = self.seed.missing.clone();
+    pub(super) fn present(&mut self, model: &Model, rows: &[Row], undeclared: Vec<VerdictReason>) {
+        let mut reasons: Vec<VerdictReason> = self.seed.missing.iter().map(|why| VerdictCode::SnapMissing.with(why.as_str())).collect();
         let mut doubtful = Vec::new();
         for wanted in &model.snaps {
             let found: Vec<&Row> = rows.iter().filter(|row| row.is_called(&wanted.name)).collect();
             match found.as_slice() {
-                [] if wanted.required => reasons.push(format!("the model requires {}, and the seed does not have it", wanted.name)),
+                [] if wanted.required => reasons
+                    .push(VerdictCode::SnapMissing.with(format!("the model requires {}, and the seed does not have it", wanted.name))),
                 [] => {}
                 [row] => {
                     // Where the snap is, they are demanded with it (snapd: seed/seed20.go, `deriveSideInfo`).
                     reasons.extend(wanted.required_components.iter().map(|component| {
-                        format!(
+                        VerdictCode::ComponentRequired.with(format!(
                             "the model requires the component {component} of {}, and images with components are not taken here",
                             wanted.name
-                        )
+                        ))
                     }));
                     if self.wanted.signatures && !row.proven {
                         doubtful.push(*row);
@@ -183,10 +185,13 @@ impl Judged<'_> {
                     if let (Some(id), Some(found)) = (&wanted.id, &row.snap_id)
                         && id != found
                     {
-                        reasons.push(format!("the model means the snap {} with the id {id}, and the seed has {found}", wanted.name));
+                        reasons.push(
+                            VerdictCode::OtherSnapId
+                                .with(format!("the model means the snap {} with the id {id}, and the seed has {found}", wanted.name)),
+                        );
                     }
                 }
-                _ => reasons.push(format!("the seed has {} snaps called {}", found.len(), wanted.name)),
+                _ => reasons.push(VerdictCode::SeveralSnaps.with(format!("the seed has {} snaps called {}", found.len(), wanted.name))),
             }
         }
         reasons.extend(self.doubts(doubtful));
@@ -202,31 +207,38 @@ impl Judged<'_> {
                 continue;
             }
             let why = "the model does not require it, so the customer could remove it; put it into required-snaps and sign the model again";
-            reasons.push(format!("{} ({}) is in the seed: {why}", row.name, row.file.file));
+            reasons.push(VerdictCode::SnapNotRequired.with(format!("{} ({}) is in the seed: {why}", row.name, row.file.file)));
             if self.wanted.signatures && !row.proven {
                 reasons.extend(self.doubts([row]));
             }
         }
-        reasons.extend(self.seed.odd.iter().cloned());
+        reasons.extend(self.seed.odd.iter().map(|why| VerdictCode::SeedOdd.with(why.as_str())));
         self.page.unless(Check::NothingExtra, reasons);
     }
 
     pub(super) fn unmodified(&mut self, model: &Model, rows: &[Row]) {
         if !self.wanted.signatures {
-            self.page.say(Check::Unmodified, Answer::NotCovered, vec!["signatures are not demanded".to_owned()]);
+            self.page.say(
+                Check::Unmodified,
+                Answer::NotCovered,
+                vec![VerdictCode::SignaturesNotDemanded.with("signatures are not demanded")],
+            );
             return;
         }
         let mut reasons = Vec::new();
         for wanted in model.essential() {
             let Some(row) = rows.iter().find(|row| row.is_called(&wanted.name)) else {
-                reasons.push(format!("{} is missing", wanted.name));
+                reasons.push(VerdictCode::SnapMissing.with(format!("{} is missing", wanted.name)));
                 continue;
             };
             if !row.proven {
-                reasons.push(format!("{} is not asserted", row.name));
+                reasons.push(VerdictCode::SnapNotProven.with(format!("{} is not asserted", row.name)));
             } else if row.publisher.as_deref() != Some(CANONICAL) {
                 let publisher = row.publisher.as_deref().unwrap_or("nobody known");
-                reasons.push(format!("{} is published by {publisher}, not by Canonical: the simple model takes it unmodified", row.name));
+                reasons.push(
+                    VerdictCode::NotCanonicals
+                        .with(format!("{} is published by {publisher}, not by Canonical: the simple model takes it unmodified", row.name)),
+                );
             }
         }
         self.page.unless(Check::Unmodified, reasons);
@@ -237,17 +249,22 @@ impl Judged<'_> {
         for row in rows {
             let yaml = match &row.yaml {
                 Ok(yaml) => yaml,
-                Err(Trouble::Unreadable(why)) => {
-                    unread.push(format!("cannot look inside {}: {why}", row.name));
+                Err(ReadError::Unreadable(why)) => {
+                    unread.push(VerdictCode::SnapNotRead.with(format!("cannot look inside {}: {why}", row.name)));
                     continue;
                 }
                 Err(error) => {
-                    reasons.push(format!("{} cannot be looked into: {}", row.name, error.words()));
+                    reasons.push(VerdictCode::SnapDamaged.with(format!("{} cannot be looked into: {}", row.name, error.words())));
                     continue;
                 }
             };
             if !yaml.runs_on(&model.architecture) {
-                reasons.push(format!("{} is made for {}, and the model is {}", row.name, yaml.architectures(), model.architecture));
+                reasons.push(VerdictCode::OtherArchitecture.with(format!(
+                    "{} is made for {}, and the model is {}",
+                    row.name,
+                    yaml.architectures(),
+                    model.architecture
+                )));
             }
             let Some(wanted) = model.snap(&row.name) else { continue };
             if let Some(kind) = kind_other_than(wanted, yaml) {
@@ -256,7 +273,9 @@ impl Judged<'_> {
             let base = |base: Option<&str>| base.unwrap_or("core").to_owned();
             let (own, of_model) = (base(yaml.base.as_deref()), base(model.base.as_deref()));
             if wanted.essential && wanted.kind == SnapKind::Gadget && own != of_model {
-                reasons.push(format!("the gadget {} is made for {own}, and the model boots {of_model}", row.name));
+                reasons.push(
+                    VerdictCode::OtherBase.with(format!("the gadget {} is made for {own}, and the model boots {of_model}", row.name)),
+                );
             }
         }
         match (reasons.is_empty(), unread.is_empty()) {
@@ -300,8 +319,15 @@ fn is_implicit_core(model: &Model, row: &Row, rows: &[Row]) -> bool {
 }
 
 /// A snap that is not of the kind the model takes it for. Apps may need any of what the model lists as theirs.
-fn kind_other_than(wanted: &ModelSnap, yaml: &SnapYaml) -> Option<String> {
+fn kind_other_than(wanted: &ModelSnap, yaml: &SnapYaml) -> Option<VerdictReason> {
     // Snapd was an app by its own description before Ubuntu Core 18 had one.
     let is_it = !wanted.essential || yaml.kind() == wanted.kind.word() || (wanted.kind == SnapKind::Snapd && yaml.kind() == "app");
-    (!is_it).then(|| format!("{} is of type {}, and the model takes it for the {}", wanted.name, yaml.kind(), wanted.kind.word()))
+    (!is_it).then(|| {
+        VerdictCode::OtherSnapType.with(format!(
+            "{} is of type {}, and the model takes it for the {}",
+            wanted.name,
+            yaml.kind(),
+            wanted.kind.word()
+        ))
+    })
 }

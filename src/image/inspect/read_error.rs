@@ -4,7 +4,7 @@ use std::io;
 
 /// Why something inside the image could not be read.
 #[derive(Debug, thiserror::Error)]
-pub enum Trouble {
+pub enum ReadError {
     /// The image is damaged, or was made to be.
     #[error("{0}")]
     Broken(String),
@@ -16,7 +16,7 @@ pub enum Trouble {
     Read(#[from] io::Error),
 }
 
-impl Trouble {
+impl ReadError {
     /// Damaged in this way.
     pub(super) fn broken(what: &str) -> Self {
         Self::Broken(what.to_owned())

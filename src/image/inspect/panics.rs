@@ -8,7 +8,7 @@ use std::thread;
 pub(super) const THREAD: &str = "inspect";
 
 /// Keeps the panics of that thread, and of no other, from what people read; the log has them for its developers.
-pub(super) fn when_a_reader_gives_up() {
+pub(super) fn hide_those_of_readers() {
     static SET: Once = Once::new();
     SET.call_once(|| {
         let others = panic::take_hook();

@@ -7,11 +7,12 @@ use std::iter;
 use std::ops::Range;
 
 use crate::image::inspect::boot::published::{BOOT_CODE, is_of_libparted};
+use crate::image::inspect::codes::{VerdictCode, VerdictReason};
 use crate::image::inspect::gadget::{Gadget, Structure};
+use crate::image::inspect::read_error::ReadError;
 use crate::image::inspect::readers::files::{Files, System};
 use crate::image::inspect::readers::table::{Kind, Partition, Table};
 use crate::image::inspect::readers::window::Window;
-use crate::image::inspect::trouble::Trouble;
 use crate::station::allowed::{Allowed, named_partition};
 use crate::station::units::{KIB, to_u64, to_usize};
 
@@ -22,15 +23,15 @@ const CHUNK: u64 = 64 * KIB;
 
 /// What was found that nothing accounts for.
 #[derive(Debug, Default)]
-pub(super) struct Strangers {
-    /// What nothing accounts for, as sentences.
-    pub(super) foreign: Vec<String>,
+pub(super) struct Unaccounted {
+    /// What nothing accounts for.
+    pub(super) foreign: Vec<VerdictReason>,
     /// What is taken on trust.
     pub(super) uncovered: Vec<String>,
 }
 
 /// What is looked at, and by what.
-pub(super) struct Around<'a> {
+pub(super) struct Scan<'a> {
     pub(super) image: &'a Window,
     pub(super) table: &'a Table,
     /// In the table's order; nothing where there is neither FAT nor ext4, or it could not be read.
@@ -46,24 +47,25 @@ pub(super) struct Around<'a> {
     pub(super) is_pc: bool,
 }
 
-pub(super) fn look(around: &Around<'_>) -> Result<Strangers, Trouble> {
-    let mut found = Strangers::default();
-    let held = held(around)?;
+pub(super) fn look(scan: &Scan<'_>) -> Result<Unaccounted, ReadError> {
+    let mut found = Unaccounted::default();
+    let held = held(scan)?;
     let mut described: Vec<&Structure> =
-        around.gadget.map(|gadget| gadget.structures().filter(|structure| !structure.is_mbr()).collect()).unwrap_or_default();
-    for (partition, files) in around.table.partitions.iter().zip(&around.volumes) {
-        if files.is_some_and(|files| std::ptr::eq(files, around.seed) || files.label.eq_ignore_ascii_case(around.boot_label)) {
+        scan.gadget.map(|gadget| gadget.structures().filter(|structure| !structure.is_mbr()).collect()).unwrap_or_default();
+    for (partition, files) in scan.table.partitions.iter().zip(&scan.volumes) {
+        if files.is_some_and(|files| std::ptr::eq(files, scan.seed) || files.label.eq_ignore_ascii_case(scan.boot_label)) {
             continue;
         }
         let number = partition.number;
         let named = named(partition, *files);
-        let structure = described.iter().position(|structure| is(structure, partition, around.table.kind)).map(|at| described.remove(at));
-        let stranger = match (files, structure) {
+        let structure =
+            described.iter().position(|structure| describes(structure, partition, scan.table.kind)).map(|at| described.remove(at));
+        let unaccounted = match (files, structure) {
             (Some(files), _) => {
                 let system = if files.system == System::Fat { "FAT" } else { "ext4" };
                 Some(format!("partition {number} ({named:?}) holds files ({system}) that belong to no seed, and nothing signs them"))
             }
-            (None, Some(structure)) if structure.is_bare() => first_stranger(around.image, &held, partition.bytes())?.map(|at| {
+            (None, Some(structure)) if structure.is_bare() => first_unaccounted(scan.image, &held, partition.bytes())?.map(|at| {
                 format!(
                     "partition {number} ({named:?}) holds more than the gadget's own files: byte {at} is not zero, and nothing signs it"
                 )
@@ -72,7 +74,7 @@ pub(super) fn look(around: &Around<'_>) -> Result<Strangers, Trouble> {
                 "partition {number} ({named:?}) is described as {}, and what it holds cannot be read as that",
                 structure.filesystem
             )),
-            (None, None) if around.gadget.is_none() => Some(format!(
+            (None, None) if scan.gadget.is_none() => Some(format!(
                 "partition {number} ({named:?}) holds what is not read here, and the gadget that may describe it was not read"
             )),
             (None, None) => Some(format!(
@@ -80,15 +82,17 @@ pub(super) fn look(around: &Around<'_>) -> Result<Strangers, Trouble> {
             )),
         };
         let word = named_partition(number);
-        match stranger {
+        match unaccounted {
             None => {}
-            Some(_) if around.allowed.partition(number) => {
+            Some(_) if scan.allowed.partition(number) => {
                 found.uncovered.push(format!("{word} ({named:?}), which is allowed by configuration"));
             }
-            Some(words) => found.foreign.push(format!("{words}; `allow` takes it on trust as {word:?}")),
+            Some(words) => {
+                found.foreign.push(VerdictCode::PartitionNotSigned.with(format!("{words}; `allow` takes it on trust as {word:?}")));
+            }
         }
     }
-    gaps(around, &held, &mut found)?;
+    gaps(scan, &held, &mut found)?;
     Ok(found)
 }
 
@@ -100,7 +104,7 @@ fn named(partition: &Partition, files: Option<&Files>) -> String {
 
 /// A GPT carries the gadget's own names; an MBR has none, so that there the place must agree, where the gadget tells it. The type must
 /// agree with both.
-fn is(structure: &Structure, partition: &Partition, kind: Kind) -> bool {
+fn describes(structure: &Structure, partition: &Partition, kind: Kind) -> bool {
     let is_there = if kind == Kind::Gpt && !structure.name.is_empty() {
         structure.name == partition.name
     } else {
@@ -110,44 +114,44 @@ fn is(structure: &Structure, partition: &Partition, kind: Kind) -> bool {
 }
 
 /// Bytes that are not zero, outside of every partition, of the table itself, and of what the gadget writes there.
-fn gaps(around: &Around<'_>, held: &[Range<u64>], found: &mut Strangers) -> Result<(), Trouble> {
-    let table = around.table;
+fn gaps(scan: &Scan<'_>, held: &[Range<u64>], found: &mut Unaccounted) -> Result<(), ReadError> {
+    let table = scan.table;
     let accounted = in_order(table.partitions.iter().map(Partition::bytes).chain(table.own.iter().cloned()));
-    let mut strange = Vec::new();
-    for gap in outside(around.image.length(), 0, &accounted) {
-        if let Some(at) = first_stranger(around.image, held, gap.clone())? {
-            strange.push(format!(
+    let mut unaccounted = Vec::new();
+    for gap in outside(scan.image.length(), 0, &accounted) {
+        if let Some(at) = first_unaccounted(scan.image, held, gap.clone())? {
+            unaccounted.push(format!(
                 "bytes {} to {} lie outside of every partition, and byte {at} is neither zero nor the gadget's",
                 gap.start, gap.end
             ));
         }
     }
-    if strange.is_empty() {
+    if unaccounted.is_empty() {
         return Ok(());
     }
-    if around.allowed.gaps() {
+    if scan.allowed.gaps() {
         found.uncovered.push("what lies outside of every partition, which is allowed by configuration".to_owned());
         return Ok(());
     }
-    let more = strange.len().saturating_sub(MOST_GAPS);
-    strange.truncate(MOST_GAPS);
+    let more = unaccounted.len().saturating_sub(MOST_GAPS);
+    unaccounted.truncate(MOST_GAPS);
     let trust = "`allow` takes all such bytes on trust as \"gaps\"";
-    found.foreign.extend(strange.into_iter().map(|words| format!("{words}; {trust}")));
+    found.foreign.extend(unaccounted.into_iter().map(|words| VerdictCode::GapNotSigned.with(format!("{words}; {trust}"))));
     if more > 0 {
-        found.foreign.push(format!("{more} more such places; {trust}"));
+        found.foreign.push(VerdictCode::GapNotSigned.with(format!("{more} more such places; {trust}")));
     }
     Ok(())
 }
 
 /// What is accounted for outside of every file system, in order: the gadget's, and what a tool is known to write. On a PC that would run,
 /// and what it starts is held to nothing.
-fn held(around: &Around<'_>) -> Result<Vec<Range<u64>>, Trouble> {
+fn held(scan: &Scan<'_>) -> Result<Vec<Range<u64>>, ReadError> {
     let mut code = [0; BOOT_CODE];
-    let is_libparted = !around.is_pc && {
-        around.image.read_exact_at(0, &mut code)?;
+    let is_libparted = !scan.is_pc && {
+        scan.image.read_exact_at(0, &mut code)?;
         is_of_libparted(&code)
     };
-    Ok(in_order(around.compared.iter().cloned().chain(is_libparted.then_some(0..to_u64(BOOT_CODE)))))
+    Ok(in_order(scan.compared.iter().cloned().chain(is_libparted.then_some(0..to_u64(BOOT_CODE)))))
 }
 
 fn in_order(places: impl Iterator<Item = Range<u64>>) -> Vec<Range<u64>> {
@@ -157,7 +161,7 @@ fn in_order(places: impl Iterator<Item = Range<u64>>) -> Vec<Range<u64>> {
 }
 
 /// The first byte in a place that is neither zero nor held to something.
-fn first_stranger(image: &Window, held: &[Range<u64>], inside: Range<u64>) -> Result<Option<u64>, Trouble> {
+fn first_unaccounted(image: &Window, held: &[Range<u64>], inside: Range<u64>) -> Result<Option<u64>, ReadError> {
     for rest in outside(inside.end.min(image.length()), inside.start, held) {
         if let Some(at) = first_set(image, rest)? {
             return Ok(Some(at));
@@ -178,7 +182,7 @@ fn outside(to: u64, from: u64, known: &[Range<u64>]) -> Vec<Range<u64>> {
     left
 }
 
-fn first_set(image: &Window, range: Range<u64>) -> Result<Option<u64>, Trouble> {
+fn first_set(image: &Window, range: Range<u64>) -> Result<Option<u64>, ReadError> {
     let mut buffer = vec![0; to_usize(CHUNK)];
     let mut at = image.next_data(range.start);
     while at < range.end {
@@ -204,12 +208,15 @@ mod tests {
         let partition =
             |name: &str, kind: &str, start: u64| Partition { number: 1, start, length: 1, kind: kind.to_owned(), name: name.to_owned() };
         const BIOS_BOOT: &str = "21686148-6449-6e6f-744e-656564454649";
-        assert!(is(structure, &partition("BIOS Boot", BIOS_BOOT, 5 << 20), Kind::Gpt), "a GPT has its name");
-        assert!(!is(structure, &partition("BIOS Boot", "0fc63daf-8483-4772-8e79-3d69d8477de4", 1 << 20), Kind::Gpt), "of another type");
-        assert!(!is(structure, &partition("other", BIOS_BOOT, 1 << 20), Kind::Gpt), "of another name");
-        assert!(is(structure, &partition("", "da", 1 << 20), Kind::Mbr));
-        assert!(!is(structure, &partition("", "da", 5 << 20), Kind::Mbr), "in another place");
-        assert!(!is(structure, &partition("", "83", 1 << 20), Kind::Mbr));
+        assert!(describes(structure, &partition("BIOS Boot", BIOS_BOOT, 5 << 20), Kind::Gpt), "a GPT has its name");
+        assert!(
+            !describes(structure, &partition("BIOS Boot", "0fc63daf-8483-4772-8e79-3d69d8477de4", 1 << 20), Kind::Gpt),
+            "of another type"
+        );
+        assert!(!describes(structure, &partition("other", BIOS_BOOT, 1 << 20), Kind::Gpt), "of another name");
+        assert!(describes(structure, &partition("", "da", 1 << 20), Kind::Mbr));
+        assert!(!describes(structure, &partition("", "da", 5 << 20), Kind::Mbr), "in another place");
+        assert!(!describes(structure, &partition("", "83", 1 << 20), Kind::Mbr));
     }
 
     #[test]

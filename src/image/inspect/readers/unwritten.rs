@@ -1,0 +1,242 @@
+//! Files of an ext4 with space that was reserved and never written. A device reads zeroes there; the reader takes such space for data,
+//! and for longer than it is, so that it reads old bytes there and other blocks behind it. Such a file system is refused.
+
+use std::collections::BTreeMap;
+
+use super::window::Window;
+use crate::image::inspect::read_error::ReadError;
+use crate::station::units::{KIB, to_u64, to_usize};
+
+/// In the superblock: a feature, and the revision that has inodes of other sizes than 128 bytes.
+const IS_64_BIT: u32 = 0x80;
+const DYNAMIC: u32 = 1;
+/// In an inode: it has extents.
+const HAS_EXTENTS: u32 = 0x8_0000;
+const DIRECTORY: u16 = 0x4000;
+const KIND: u16 = 0xf000;
+/// Where the extents begin in an inode, and what a node of them begins with.
+const ROOT: usize = 0x28;
+const ROOT_LENGTH: usize = 60;
+const NODE: u16 = 0xf30a;
+const ENTRY: usize = 12;
+/// An extent that says it has more blocks has this many fewer, and none of them was written.
+const LONGEST_WRITTEN: u16 = 32_768;
+/// The root directory.
+const ROOT_INODE: u64 = 2;
+/// What of a table of inodes is read at once.
+const PART: u64 = 64 * KIB;
+/// Deeper than any path that a name is looked for.
+const DEEPEST: usize = 32;
+
+/// What the superblock says, looked at before.
+struct System<'p> {
+    partition: &'p Window,
+    block: u64,
+    inode_size: u64,
+    /// In one group.
+    inodes: u64,
+    /// The first byte of each group's table of inodes.
+    tables: Vec<u64>,
+}
+
+/// One inode, as far as it says where its contents are.
+struct Inode {
+    kind: u16,
+    length: u64,
+    root: [u8; ROOT_LENGTH],
+}
+
+/// Blocks of a file that lie one behind the other.
+struct Extent {
+    in_file: u64,
+    first: u64,
+    count: u64,
+    is_written: bool,
+}
+
+/// Refuses a file system in which a file has unwritten space inside its length. Its superblock was looked at, and the reader took it.
+pub(super) fn refuse(partition: &Window, superblock: &[u8; 1024]) -> Result<(), ReadError> {
+    let system = System::of(partition, superblock)?;
+    let Some(found) = system.first_unwritten()? else { return Ok(()) };
+    let name = system.path(found)?.unwrap_or_else(|| format!("the file with inode {found}"));
+    Err(ReadError::Unreadable(format!(
+        "{name} has space that was reserved and never written, where a device reads zeroes: copy the file (`cp --sparse=always`) in the \
+         place of the old one, or make the image again"
+    )))
+}
+
+impl<'p> System<'p> {
+    fn of(partition: &'p Window, superblock: &[u8; 1024]) -> Result<Self, ReadError> {
+        let features = word(superblock, 0x60);
+        let block = 1024_u64 << word(superblock, 0x18);
+        let is_64_bit = features & IS_64_BIT != 0;
+        let upper = if is_64_bit { u64::from(word(superblock, 0x150)) << 32 } else { 0 };
+        let blocks = u64::from(word(superblock, 0x04)) | upper;
+        let (first, per_group) = (u64::from(word(superblock, 0x14)), u64::from(word(superblock, 0x20)));
+        let descriptor = if is_64_bit { u64::from(half(superblock, 0xfe)) } else { 32 };
+        if word(superblock, 0x4c) != DYNAMIC {
+            return Err(ReadError::broken("ext4: its superblock is of a revision that no image has"));
+        }
+        if per_group == 0 || descriptor < 32 {
+            return Err(ReadError::broken("ext4: the numbers in its superblock do not add up"));
+        }
+        let groups = blocks.saturating_sub(first).div_ceil(per_group);
+        let (at, length) = ((first + 1) * block, groups * descriptor);
+        if at + length > partition.length() {
+            return Err(ReadError::broken("ext4: its groups are described behind its end"));
+        }
+        let mut descriptors = vec![0; to_usize(length)];
+        partition.read_exact_at(at, &mut descriptors)?;
+        let tables = descriptors.chunks_exact(to_usize(descriptor)).map(|group| {
+            let upper = if descriptor >= 64 { u64::from(word(group, 0x28)) << 32 } else { 0 };
+            (u64::from(word(group, 0x08)) | upper).saturating_mul(block)
+        });
+        let tables = tables.collect();
+        let (inode_size, inodes) = (u64::from(half(superblock, 0x58)), u64::from(word(superblock, 0x28)));
+        if inode_size < 128 {
+            return Err(ReadError::broken("ext4: its inodes are smaller than any"));
+        }
+        Ok(Self { partition, block, inode_size, inodes, tables })
+    }
+
+    /// The number of the first file with unwritten space inside its length.
+    fn first_unwritten(&self) -> Result<Option<u64>, ReadError> {
+        self.find(|number, inode| {
+            let blocks = inode.length.div_ceil(self.block);
+            let mut is_unwritten = false;
+            self.extents(inode, &mut |extent| is_unwritten |= !extent.is_written && extent.in_file < blocks)?;
+            Ok(is_unwritten.then_some(number))
+        })
+    }
+
+    /// What `look` finds first in the inodes that are in use.
+    fn find<T>(&self, mut look: impl FnMut(u64, &Inode) -> Result<Option<T>, ReadError>) -> Result<Option<T>, ReadError> {
+        let mut part = vec![0; to_usize(PART / self.inode_size * self.inode_size)];
+        for (group, start) in (0..).zip(&self.tables) {
+            let end = start.saturating_add(self.inodes * self.inode_size).min(self.partition.length());
+            let mut at = *start;
+            while at < end {
+                // Most of a table is a hole that was never written.
+                let data = self.partition.next_data(at);
+                at += data.min(end).saturating_sub(at) / self.inode_size * self.inode_size;
+                let length = to_u64(part.len()).min(end - at);
+                let bytes = &mut part[..to_usize(length)];
+                self.partition.read_exact_at(at, bytes)?;
+                for (index, bytes) in (0..).zip(bytes.chunks_exact(to_usize(self.inode_size))) {
+                    let number = group * self.inodes + (at - start) / self.inode_size + index + 1;
+                    if let Some(inode) = Inode::of(bytes)
+                        && let Some(found) = look(number, &inode)?
+                    {
+                        return Ok(Some(found));
+                    }
+                }
+                at += length.max(self.inode_size);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Hands every extent of a file to `each`. What is damaged is left out: neither the reader nor a device goes on there.
+    fn extents(&self, inode: &Inode, each: &mut dyn FnMut(&Extent)) -> Result<(), ReadError> {
+        let mut nodes = vec![inode.root.to_vec()];
+        while let Some(node) = nodes.pop() {
+            let (count, depth) = (half(&node, 2), half(&node, 6));
+            if half(&node, 0) != NODE || depth > 5 {
+                continue;
+            }
+            for entry in node[ENTRY..].chunks_exact(ENTRY).take(usize::from(count)) {
+                if depth == 0 {
+                    let length = half(entry, 4);
+                    let is_written = length <= LONGEST_WRITTEN;
+                    let count = if is_written { length } else { length - LONGEST_WRITTEN };
+                    let first = u64::from(word(entry, 8)) | u64::from(half(entry, 6)) << 32;
+                    each(&Extent { in_file: word(entry, 0).into(), first, count: count.into(), is_written });
+                    continue;
+                }
+                let child = u64::from(word(entry, 4)) | u64::from(half(entry, 8)) << 32;
+                if let Some(node) = self.block(child)?
+                    && half(&node, 6).checked_add(1) == Some(depth)
+                {
+                    nodes.push(node);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A block; nothing where it lies behind the end.
+    fn block(&self, number: u64) -> Result<Option<Vec<u8>>, ReadError> {
+        let Some(at) = number.checked_mul(self.block).filter(|at| at.saturating_add(self.block) <= self.partition.length()) else {
+            return Ok(None);
+        };
+        let mut block = vec![0; to_usize(self.block)];
+        self.partition.read_exact_at(at, &mut block)?;
+        Ok(Some(block))
+    }
+
+    /// By which path a file is found; nothing where no directory names it.
+    fn path(&self, number: u64) -> Result<Option<String>, ReadError> {
+        // Every file by the directory that names it, and its name in there.
+        let mut names: BTreeMap<u64, (u64, String)> = BTreeMap::new();
+        self.find(|directory, inode| {
+            if inode.kind == DIRECTORY {
+                let mut blocks = Vec::new();
+                let most = inode.length.div_ceil(self.block);
+                self.extents(inode, &mut |extent| {
+                    blocks.extend((extent.first..extent.first.saturating_add(extent.count)).take(to_usize(most.min(PART))));
+                })?;
+                for block in blocks.into_iter().take(to_usize(most.min(PART))) {
+                    if let Some(block) = self.block(block)? {
+                        named(&block, |child, name| _ = names.insert(child, (directory, name)));
+                    }
+                }
+            }
+            Ok(None::<()>)
+        })?;
+        let (mut path, mut at) = (String::new(), number);
+        for _ in 0..DEEPEST {
+            if at == ROOT_INODE {
+                return Ok(Some(path).filter(|path| !path.is_empty()));
+            }
+            let Some((directory, name)) = names.get(&at) else { return Ok(None) };
+            path = format!("/{name}{path}");
+            at = *directory;
+        }
+        Ok(None)
+    }
+}
+
+impl Inode {
+    /// Nothing where it is not in use, or has no extents.
+    fn of(bytes: &[u8]) -> Option<Self> {
+        let kind = half(bytes, 0) & KIND;
+        let has_extents = word(bytes, 0x20) & HAS_EXTENTS != 0;
+        let length = u64::from(word(bytes, 0x04)) | u64::from(word(bytes, 0x6c)) << 32;
+        let root = bytes.get(ROOT..ROOT + ROOT_LENGTH)?.try_into().ok()?;
+        (kind != 0 && has_extents).then_some(Self { kind, length, root })
+    }
+}
+
+/// The names in a block of a directory, and the inodes they stand for.
+fn named(block: &[u8], mut each: impl FnMut(u64, String)) {
+    let mut at = 0;
+    while let Some(entry) = block.get(at..).filter(|rest| rest.len() >= 8) {
+        let (inode, length) = (word(entry, 0), usize::from(half(entry, 4)));
+        let name = entry.get(8..8 + usize::from(entry[6]));
+        if length < 8 {
+            return;
+        }
+        if let Some(name) = name.filter(|name| inode != 0 && *name != b"." && *name != b"..") {
+            each(inode.into(), String::from_utf8_lossy(name).into_owned());
+        }
+        at += length;
+    }
+}
+
+fn half(bytes: &[u8], at: usize) -> u16 {
+    u16::from_le_bytes([bytes[at], bytes[at + 1]])
+}
+
+fn word(bytes: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+}
