@@ -12,7 +12,8 @@ const SCRATCH: &str = "/var/tmp";
 /// A raw image is used where it lies; a packed one is unpacked into a file that has no name, so that nothing stays behind whatever
 /// ends this call.
 pub(super) fn prepare(image: &Path) -> Result<Staged, ImageError> {
-    let source = SourceImage::open(image)?;
+    let mut source = SourceImage::open(image)?;
+    source.refuse_at_sight()?;
     let bar = ReadingBar::new(&format!("{} {}", if source.is_raw() { "hashing" } else { "unpacking" }, image.display()));
     let mut progress = |done, of| bar.set(done, of);
     if source.is_raw() { source.in_place(&mut progress) } else { source.for_now(Path::new(SCRATCH), &mut progress) }

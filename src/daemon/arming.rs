@@ -12,7 +12,7 @@ use nix::unistd::{Uid, User};
 
 use super::interlock::{Accepted, ImageRefused, Interlock, Requirement};
 use crate::config::{self, ConfigError, ImageCheck, ModelSettings, Settings};
-use crate::image::stage::{find_staged, stage, sweep};
+use crate::image::stage::{find_staged, stage, stage_disk_image, sweep};
 use crate::image::{ImageError, Staged, store};
 use crate::station::armed::{Armed, ArmedBy, ModelProof, Occasion, UnarmedModel, Zeroes};
 use crate::station::outcome::Digest;
@@ -65,7 +65,7 @@ impl Armory {
         for model in &settings.models {
             // What it is held to is asked first: minutes of staging only to say that nobody knows would be wasted.
             let armed = interlock.requirement(model).map_err(ArmError::from).and_then(|requirement| {
-                let staged = stage(&model.image, &settings.store(), &mut |done, of| progress(&model.name, done, of))?;
+                let staged = stage_disk_image(&model.image, &settings.store(), &mut |done, of| progress(&model.name, done, of))?;
                 armory.arm(model, staged, requirement)
             });
             if let Err(error) = armed {

@@ -35,6 +35,23 @@ const READ_ONLY: u32 = 0o444;
 /// # Errors
 /// When the source cannot be read whole, or the copy cannot be written. Nothing half-made stays in the store.
 pub fn stage(source: &Path, store: &Path, progress: &mut dyn StagingProgress) -> Result<Staged, ImageError> {
+    stage_after(|_source| Ok(()), source, store, progress)
+}
+
+/// The same, if its first bytes do not show that it is no disk image: that saves the minutes that unpacking it would take.
+///
+/// # Errors
+/// As for [`stage`], and what it is instead.
+pub fn stage_disk_image(source: &Path, store: &Path, progress: &mut dyn StagingProgress) -> Result<Staged, ImageError> {
+    stage_after(SourceImage::refuse_at_sight, source, store, progress)
+}
+
+fn stage_after(
+    look: impl FnOnce(&mut SourceImage) -> Result<(), ImageError>,
+    source: &Path,
+    store: &Path,
+    progress: &mut dyn StagingProgress,
+) -> Result<Staged, ImageError> {
     fs::create_dir_all(store).map_err(|error| ImageError::Store { path: store.to_owned(), source: error })?;
     let identity = settled(source)?;
     if let Some(found) = find(store, source, &identity) {
@@ -42,6 +59,7 @@ pub fn stage(source: &Path, store: &Path, progress: &mut dyn StagingProgress) ->
         return Ok(found);
     }
     let mut source = SourceImage::open_as(source, identity)?;
+    look(&mut source)?;
     store::make_room(store, least_needed(&source.path)?)?;
     let stored = |error| ImageError::Store { path: store.to_owned(), source: error };
     let copy = tempfile::Builder::new().prefix(UNFINISHED[0]).tempfile_in(store).map_err(stored)?;
@@ -93,18 +111,24 @@ pub struct SourceImage {
 }
 
 impl SourceImage {
-    /// Opens it, and refuses what its first bytes show to be no disk image.
+    /// Opens it.
     ///
     /// # Errors
-    /// When it cannot be opened or read, or is something else than a disk image.
+    /// When it cannot be opened, or is no file that an image can be in.
     pub fn open(path: &Path) -> Result<Self, ImageError> {
         Self::open_as(path, settled(path)?)
     }
 
     fn open_as(path: &Path, version: FileVersion) -> Result<Self, ImageError> {
-        let mut opened = Opened::open(path)?;
-        opened.refuse_at_sight(path)?;
-        Ok(Self { path: path.to_owned(), version, opened })
+        Ok(Self { path: path.to_owned(), version, opened: Opened::open(path)? })
+    }
+
+    /// Refuses what its first bytes show to be no disk image.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is something else than a disk image.
+    pub fn refuse_at_sight(&mut self) -> Result<(), ImageError> {
+        self.opened.refuse_at_sight(&self.path)
     }
 
     /// Are the file's bytes the image's own?
@@ -454,7 +478,8 @@ pub(super) mod tests {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let path = write(directory.path(), "a.img", &sample());
         let replaced = |use_it: &dyn Fn(SourceImage) -> Result<Staged, ImageError>| {
-            let source = SourceImage::open(&path).expect("it is no other format");
+            let mut source = SourceImage::open(&path).expect("it is there");
+            source.refuse_at_sight().expect("it is no other format");
             fs::rename(write(directory.path(), "b.img", &noise(5000)), &path).expect("one directory");
             use_it(source)
         };
@@ -473,7 +498,8 @@ pub(super) mod tests {
         for words in [175, 1 << 18, u32::try_from(PIECE / 4).expect("it is small") + 175] {
             let raw = noise(words);
             for (name, contents) in [("a.img", raw.clone()), ("a.img.xz", xz(&raw))] {
-                let source = SourceImage::open(&write(directory.path(), name, &contents)).expect("it can be read");
+                let mut source = SourceImage::open(&write(directory.path(), name, &contents)).expect("it can be read");
+                source.refuse_at_sight().expect("it is no other format");
                 let staged = if source.is_raw() { source.in_place(&mut silent()) } else { source.for_now(directory.path(), &mut silent()) };
                 assert_eq!(staged.expect("a good image").digest().0, *blake3::hash(&raw).as_bytes(), "{name} of {words} words");
             }

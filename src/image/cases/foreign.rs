@@ -12,7 +12,8 @@ use crate::station::units::{MIB, to_u64, to_usize};
 /// Prepares `image` as a command does, and looks at it.
 fn taken(directory: &Path, name: &str, contents: &[u8], meant: Contents) -> Result<Vec<String>, ImageError> {
     let path = write(directory, name, contents);
-    let source = SourceImage::open(&path)?;
+    let mut source = SourceImage::open(&path)?;
+    source.refuse_at_sight()?;
     let staged = if source.is_raw() { source.in_place(&mut silent())? } else { source.for_now(directory, &mut silent())? };
     look(&staged, meant)
 }
