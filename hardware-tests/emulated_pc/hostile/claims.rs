@@ -6,7 +6,7 @@ use crate::factory::{Factory, Image, usb};
 use crate::station::{Run, digest, is_tombstone};
 
 #[test]
-fn what_becomes_of_a_card_while_its_claim_waits_is_seen_before_its_first_byte_is_written() {
+fn long_what_becomes_of_a_card_while_its_claim_waits_is_seen_before_its_first_byte_is_written() {
     let pc = Pc::start();
     let (old, new) = (Image::new(4 * MIB, 7), Image::new(4 * MIB, 8));
     let factory = (1..=4).fold(Factory::new(&pc, &old.raw()), |factory, port| factory.slot(&format!("A{port}"), usb(&port.to_string())));

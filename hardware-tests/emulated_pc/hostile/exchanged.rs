@@ -23,10 +23,10 @@ fn an_image_that_is_removed_or_cut_while_it_is_staged_arms_nothing_and_two_copie
     let pc = Pc::start();
     let (one, other, large) = (Image::new(4 * MIB, 1), Image::new(4 * MIB, 2), Image::new(192 * MIB, 3));
     pc.put_file(other.raw(), "/srv/images/other.img", 0o644);
+    pc.put_file(large.raw(), "/srv/images/kept.img", 0o644);
     let station = Factory::new(&pc, &one.raw()).slot("A1", usb("1")).and(OTHER).run();
     for (nth, spoil) in [(1, "rm /srv/images/large.img"), (2, "truncate --size 100M /srv/images/large.img")] {
-        pc.put_file(large.raw(), "/srv/images/large.img", 0o644);
-        pc.sh("cp /etc/flashline/config.toml /tmp/good.toml; sed -i s,/srv/images/image.img,/srv/images/large.img, /etc/flashline/config.toml");
+        pc.sh("ln -f /srv/images/kept.img /srv/images/large.img; cp /etc/flashline/config.toml /tmp/good.toml; sed -i s,/srv/images/image.img,/srv/images/large.img, /etc/flashline/config.toml");
         station.job.kill(Signal::SIGHUP);
         // As soon as it is being copied.
         pc.wait_for(&format!("ls {STATE}/images/.staging-* 2>/dev/null"), secs(30));
@@ -42,16 +42,13 @@ fn an_image_that_is_removed_or_cut_while_it_is_staged_arms_nothing_and_two_copie
     }
     // First the bytes alone, then with all that is known of them.
     for (round, names) in [(2, "img"), (3, "img json")] {
-        for job in [&station.job] {
-            if job.is_running() {
-                job.kill(Signal::SIGTERM);
-                job.wait(secs(30));
-            }
+        if station.job.is_running() {
+            station.job.kill(Signal::SIGTERM);
+            station.job.wait(secs(30));
         }
         sticks.iter().for_each(flashline_lab::UsbStick::pull);
         pc.sh(&format!(
-            "pkill --exact flashline; while pidof flashline; do sleep 0.2; done >/dev/null; cd {STATE}/images; \
-             for e in {names}; do mv {0}.$e spare && mv {1}.$e {0}.$e && mv spare {1}.$e; done",
+            "cd {STATE}/images; for e in {names}; do mv {0}.$e spare && mv {1}.$e {0}.$e && mv spare {1}.$e; done",
             digest(&one),
             digest(&other)
         ));
