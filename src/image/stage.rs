@@ -228,8 +228,10 @@ const SIDECAR_VERSION: u32 = 2;
 impl Sidecar {
     /// Two sources may hold the same image: both are kept, the newest last.
     fn new(map: &PieceMap, extents: &Extents, source: FileVersion, before: Option<Self>) -> Self {
-        let pieces = map.values().iter().map(|value| Digest(*value).to_string()).collect();
+        let pieces: Vec<String> = map.values().iter().map(|value| Digest(*value).to_string()).collect();
         let data = extents.data().iter().map(|range| (range.start, range.end)).collect();
+        // One that speaks of another image knows nothing of this one's sources.
+        let before = before.filter(|before| before.span == map.span().0 && before.pieces == pieces);
         let mut sources = before.map(|before| before.sources).unwrap_or_default();
         sources.retain(|known| !known.is_same_file(&source));
         sources.drain(..sources.len().saturating_sub(SOURCES - 1));
@@ -442,6 +444,27 @@ pub(super) mod tests {
         packed[0] ^= 1;
         let error = stage(&write(directory.path(), "a.img.xz", &packed), &store, &mut silent()).expect_err("it is damaged");
         assert!(matches!(error, ImageError::NotAsNamed { .. }), "{error:?}");
+    }
+
+    #[test]
+    fn files_of_two_images_exchanged_in_the_store_are_never_taken_for_each_other() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let store = directory.path().join("images");
+        let mut other = sample();
+        other[0] = 1;
+        let sources = [write(directory.path(), "a.img", &sample()), write(directory.path(), "b.img", &other)];
+        let staged = || sources.each_ref().map(|source| stage(source, &store, &mut silent()).expect("a good image").digest());
+        let digests = staged();
+        for endings in [&["img", "json"][..], &["json"], &["img"]] {
+            for ending in endings {
+                let [one, two] = digests.map(|digest| store.join(format!("{digest}.{ending}")));
+                let spare = store.join("spare");
+                fs::rename(&one, &spare).and_then(|()| fs::rename(&two, &one)).and_then(|()| fs::rename(&spare, &two)).expect("renamed");
+            }
+            for _ in 0..2 {
+                assert_eq!(staged(), digests, "{endings:?}: each source is the image it holds");
+            }
+        }
     }
 
     #[test]

@@ -467,6 +467,10 @@ impl Ledger {
     }
 
     fn try_to_write(&mut self, drafts: &[Draft]) -> Result<(), LogError> {
+        if !self.closed && self.has_its_files().is_err() && self.is_where_it_was().is_ok() {
+            // At once: what is only in a file without a name is gone with this process.
+            self.save_nameless()?;
+        }
         if self.closed {
             self.is_where_it_was()?;
             self.connect_again()?;

@@ -3,8 +3,13 @@
 //! One file for each subject. Cases that need no kernel are beside the code they concern, in modules named `cases`.
 
 mod blinks;
+mod claims;
+mod clients;
+mod clock;
 mod copies;
+mod exchanged;
 mod flush;
+mod foreign_cards;
 mod green;
 mod held;
 mod images;
@@ -12,4 +17,13 @@ mod in_use;
 mod journal;
 mod log_disk;
 mod log_medium;
+mod log_programs;
+mod nodes;
 mod one_station;
+mod other_programs;
+mod removed_disks;
+mod row_on_its_way;
+mod shortage;
+mod stopped;
+mod taught_away;
+mod udev_gone;

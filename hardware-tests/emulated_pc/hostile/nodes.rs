@@ -1,0 +1,52 @@
+//! Nodes in `/dev` that another program removed, or in whose place it put something else, after the card was seen.
+
+use flashline_lab::{MIB, Pc, secs};
+
+use crate::factory::{Factory, Image, usb};
+use crate::station::Run;
+
+#[test]
+fn a_node_that_another_program_removed_or_replaced_costs_no_card_and_opens_nothing_else() {
+    let pc = Pc::start();
+    let image = Image::new(4 * MIB, 7);
+    let victim = pc.disk("victim").size(32 * MIB).filled(9).plug();
+    let factory = (1..=5).fold(Factory::new(&pc, &image.raw()), |factory, port| factory.slot(&format!("A{port}"), usb(&port.to_string())));
+    // Time for the other program, between the look at the card and the claim.
+    let station = factory.replaced("name = \"emulated\"", "name = \"emulated\"\nsettle_ms = 6000").run();
+    let sticks = [1, 2, 3, 4, 5].map(|port: u64| pc.usb(&port.to_string()).size(16 * MIB).filled(port).plug());
+    let nodes = sticks.each_ref().map(|stick| stick.node());
+    let opened_before = victim.counts();
+    pc.sh(&format!(
+        "rm {0}; rm {1} && echo 'as dd makes it where there is no disk' >{1}; rm {2} && mkfifo {2}; rm {3} && cp -a {4} {3}",
+        nodes[0],
+        nodes[1],
+        nodes[2],
+        nodes[3],
+        victim.node()
+    ));
+    for (slot, cure) in [("A1", "in /dev was removed"), ("A2", "remove that"), ("A3", "remove that"), ("A4", "remove that")] {
+        let line = station.wait_for(slot, "REFUSED");
+        assert!(line.contains("cannot be opened") && line.contains(cure) && line.contains("call the station engineer"), "{line}");
+        let rows = station.rows_of(slot);
+        assert_eq!(
+            (rows.len(), rows[0]["outcome"].as_str(), rows[0]["code"].as_str()),
+            (1, Some("refused"), Some("cannot-open")),
+            "{rows:?}"
+        );
+    }
+    station.wait_for("A5", "PASS");
+    assert_eq!(sticks[4].first_difference(image.raw()), None);
+    for stick in &sticks[..4] {
+        assert!(stick.untouched(), "touched at {:?}", stick.first_touched());
+    }
+    assert!(victim.untouched());
+    assert_eq!(victim.counts().writes, opened_before.writes, "another disk was not even written back");
+    // The cure is one.
+    pc.sh(&format!("rm {}", nodes[1]));
+    sticks[1].pull();
+    station.job.wait_for_nth_line(2, "^A2  EMPTY", secs(60));
+    sticks[1].plug();
+    station.wait_for("A2", "PASS");
+    assert_eq!(sticks[1].first_difference(image.raw()), None);
+    pc.sh("flashline log verify");
+}
