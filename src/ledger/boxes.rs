@@ -75,10 +75,10 @@ mod tests {
     use super::*;
     use crate::ledger::tests::{attempt, open, place, verdict};
     use crate::ledger::{Filter, Ledger};
-    use crate::station::request::Who;
     use crate::station::order::{Boxes, Order};
     use crate::station::outcome::{Effort, Failure, Outcome};
     use crate::station::record::{BoxEnd, ClosedBox, Entry};
+    use crate::station::request::Who;
     use crate::station::testing::proof;
 
     fn order(closed: u32, packed: u32) -> Order {

@@ -14,7 +14,7 @@ use nix::sys::stat::{major, minor};
 /// The device number of every input device (`INPUT_MAJOR` in `linux/major.h`).
 const INPUT_MAJOR: u64 = 13;
 
-/// `linux/input-event-codes.h`.
+/// Types and codes of input events, from `linux/input-event-codes.h`.
 const EV_SYN: u16 = 0x00;
 const EV_SND: u16 = 0x12;
 const SYN_REPORT: u16 = 0;
@@ -30,7 +30,7 @@ pub trait Speaker {
     fn sound(&self, device: &Path, hertz: u16) -> io::Result<()>;
 }
 
-/// The kernel's.
+/// Sound devices of the kernel's input layer.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct InputSpeaker;
 

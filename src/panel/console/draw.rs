@@ -319,7 +319,9 @@ pub(super) fn draw_cell(buffer: &mut Buffer, cell: Rect, slot: &BoardSlot, langu
     }
     extra.extend(slot.card.iter().map(|card| (card.clone(), dim)));
     let room = usize::from(inner.height.saturating_sub(y));
-    if !below.is_bin_behind && let Some(bin) = below.bin.take() {
+    if !below.is_bin_behind
+        && let Some(bin) = below.bin.take()
+    {
         if below.news.len() + below.todo.len() < room {
             below.todo.push(bin);
         } else if says_the_same(&slot.todo) && named_bin(slot, bins).is_some() {
@@ -377,7 +379,13 @@ impl Below {
             let pace = format!("{rate}  {left}");
             let pace = if columns(&pace) > usize::from(width) { left } else { pace };
             let bar = progress_bar(progress.done.0, progress.of.0, width, with_percent);
-            return Self { news: vec![(bar, busy()), (pace, Style::new())], todo: Vec::new(), right: None, bin: None, is_bin_behind: false };
+            return Self {
+                news: vec![(bar, busy()), (pace, Style::new())],
+                todo: Vec::new(),
+                right: None,
+                bin: None,
+                is_bin_behind: false,
+            };
         }
         let lines = |text: &str| wrap(text, width).into_iter().map(|line| (line, bright())).collect::<Vec<_>>();
         // A cause that several slots share stands once, below all cells.
@@ -398,7 +406,13 @@ impl Below {
             let pace = format!("{rate}  {left}");
             let bar = room.checked_sub(columns(&pace).max(PACE) + 2).filter(|bar| *bar >= LEAST_BAR)?;
             let bar = progress_bar(progress.done.0, progress.of.0, u16::try_from(bar).ok()?, with_percent);
-            return Some(Self { news: vec![(bar, busy())], todo: Vec::new(), right: Some((pace, Style::new())), bin: None, is_bin_behind: false });
+            return Some(Self {
+                news: vec![(bar, busy())],
+                todo: Vec::new(),
+                right: Some((pace, Style::new())),
+                bin: None,
+                is_bin_behind: false,
+            });
         }
         let mut below = Self::of(slot, (language, bins), width, with_percent);
         let ([(why, _)], [(todo, _)]) = (below.news.as_mut_slice(), below.todo.as_slice()) else { return None };

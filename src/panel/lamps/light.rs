@@ -329,7 +329,10 @@ mod tests {
         let (one, three) = (lamp(&["led"]), lamp(&["green", "red", "blue"]));
         assert_eq!(drawn(Light::of_station(StationCall::Well), &three, false), "green =, red -, blue -");
         assert_eq!(drawn(Light::of_station(StationCall::Wanted), &three, false), "green -, red -, blue 200(200)200(1400)");
-        assert_eq!(drawn(Light::of_station(StationCall::Fault), &one, false), drawn(Light::of(OperatorAction::StationFault, false), &one, false));
+        assert_eq!(
+            drawn(Light::of_station(StationCall::Fault), &one, false),
+            drawn(Light::of(OperatorAction::StationFault, false), &one, false)
+        );
     }
 
     #[test]

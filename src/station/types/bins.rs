@@ -3,11 +3,11 @@
 /// Where a card goes that is taken out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Bin {
-    /// Good cards.
+    /// For cards that are proven.
     Good,
     /// Cards that are not bad: they are put in again, or somebody reads why.
     NotBad,
-    /// Bad cards.
+    /// For cards that failed: they are never put in again.
     Bad,
 }
 
@@ -23,13 +23,13 @@ pub enum BinColour {
     Green,
     /// Yellow; a kernel console shows it as orange.
     Yellow,
-    /// Red.
+    /// Red: the letters on it are white.
     Red,
-    /// Blue.
+    /// Blue: the letters on it are white.
     Blue,
-    /// Cyan.
+    /// Cyan: the letters on it are black.
     Cyan,
-    /// Violet.
+    /// Violet, magenta to a terminal: the letters on it are white.
     Violet,
     /// White; a kernel console shows it as light grey.
     White,
@@ -59,7 +59,7 @@ impl BinColour {
 pub struct BinLabel {
     /// Its word; nothing where the panel says it in its language.
     pub word: Option<String>,
-    /// Its colour.
+    /// The ground on which its word stands on a panel.
     pub colour: BinColour,
 }
 

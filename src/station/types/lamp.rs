@@ -50,7 +50,7 @@ impl fmt::Display for LampOwner {
 pub struct OwnedLamp {
     /// What it speaks of.
     pub owner: LampOwner,
-    /// Its LEDs.
+    /// The LEDs it is made of.
     pub lamp: Lamp,
 }
 

@@ -186,7 +186,7 @@ pub enum Entry {
     BoxClosed {
         /// The order, as far as it has come.
         order: Order,
-        /// The box.
+        /// The box that was closed.
         closed: ClosedBox,
     },
     /// The log was begun anew, and somebody says that this is right.

@@ -6,8 +6,8 @@ use crate::station::rules::tests::at;
 use crate::station::rules::{End, Event};
 use crate::station::status::view::OrderView;
 use crate::station::testing::proof;
-use crate::station::types::request::{Command, Who};
 use crate::station::types::outcome::Failure;
+use crate::station::types::request::{Command, Who};
 use crate::station::types::standing::Standing;
 
 /// A station with one slot whose orders are packed into boxes of this size.
