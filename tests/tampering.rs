@@ -152,6 +152,19 @@ fn an_event_that_was_deleted_is_named_and_so_are_the_newest_by_whoever_kept_the_
 }
 
 #[test]
+fn a_log_that_ends_in_a_start_is_told_to_whoever_verifies_it() {
+    let verify = |log: &Log| {
+        let output = flashline(&["log", "verify"], &log.path);
+        (output.status.success(), String::from_utf8(output.stdout).expect("text"), String::from_utf8(output.stderr).expect("text"))
+    };
+    let cut = Log::tampered(&format!("DELETE FROM event WHERE seq > {};", 2 * ATTEMPTS));
+    let (is_good, head, said) = verify(&cut);
+    assert!(is_good && head.starts_with(&format!("{}:", 2 * ATTEMPTS)), "its chain holds: {head}");
+    assert!(said.contains("1 attempt has no end") && said.contains("flashline log export"), "{said}");
+    assert_eq!(verify(&Log::new()).2, "", "of a whole log there is nothing to say");
+}
+
+#[test]
 fn an_event_that_was_inserted_is_named() {
     let copy = format!("INSERT INTO event ({COLUMNS}) SELECT station, 6, kind, at, body, prev, hash FROM event WHERE seq = 5;");
     Log::tampered(&format!("{MOVE_UP} {copy}")).is_found("6 was inserted");

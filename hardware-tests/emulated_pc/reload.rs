@@ -75,12 +75,13 @@ fn a_reload_with_anything_wrong_changes_nothing_and_says_why() {
     let middle = damaged.len() / 2;
     damaged[middle] ^= 1;
     pc.put(&damaged, "/srv/images/damaged.img.xz", 0o644);
-    pc.sh(&format!("cp {CONFIG} /tmp/good.toml"));
+    pc.sh(&format!("cp {CONFIG} /tmp/good.toml; flashline order start --model acme/box --count 9"));
     let mistakes = [
         ("$ a speed = 3", "unknown key `speed`"),
         ("s,/srv/images/image.img.xz,/srv/images/damaged.img.xz,", "the model acme/box cannot be armed"),
         ("s,/srv/images/image.img.xz,/srv/images/none.img.xz,", "none.img.xz: No such file or directory"),
         ("s,^\\[station\\],[station]\\nstate = \"/var/lib/elsewhere\",", "`state` in [station] cannot change"),
+        ("s,acme/box,acme/crate,", "of acme/box would be nobody's: stop it first"),
     ];
     for (number, (edit, says)) in (1..).zip(mistakes) {
         pc.sh(&format!("sed '{edit}' /tmp/good.toml > {CONFIG}"));

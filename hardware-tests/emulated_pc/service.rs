@@ -15,6 +15,8 @@ fn a_station_that_hangs_is_restarted_by_systemd_and_its_attempt_is_interrupted()
     Factory::new(&pc, &image.raw()).slot("A1", usb("1")).configured();
     let station = Station::under_systemd(&pc, IMPATIENT);
     assert_eq!(pc.sh("systemctl show --value -p Type -p ActiveState flashline"), "notify\nactive", "started means that it watches");
+    // A PC without memory ends every other program first.
+    assert_eq!(pc.sh("cat /proc/$(systemctl show --value -p MainPID flashline)/oom_score_adj"), "-900");
     let stick = pc.usb("1").size(32 * MIB).filled(1).plug();
     stick.medium().faults(|faults| faults.bytes_per_second = Some(2_000_000));
     station.wait_for("A1", "WRITING");

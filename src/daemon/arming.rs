@@ -297,6 +297,18 @@ pub fn describe(model: &str, source: &str, staged: &Staged, zeroes: Zeroes) -> A
 mod tests {
     use super::*;
 
+    /// A directory service that hangs costs a name. Asked in a thread of its own, so that whoever waits without end is found.
+    #[test]
+    fn a_users_database_that_answers_nothing_is_not_waited_for() {
+        let (hangs, never) = std::sync::mpsc::channel::<()>();
+        let (tell, told) = std::sync::mpsc::channel();
+        std::thread::spawn(move || tell.send(in_time(move || never.recv().is_ok())));
+        let answer = told.recv_timeout(NAMES + Duration::from_secs(20)).expect("it is given up");
+        assert_eq!(answer, None);
+        drop(hangs);
+        assert_eq!(in_time(|| "root"), Some("root"));
+    }
+
     #[test]
     fn what_is_armed_is_signed_with_the_file_that_says_so_and_whose_it_is() {
         let dir = tempfile::tempdir().expect("a directory");

@@ -301,6 +301,16 @@ fn make_of(disk: &Path) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::station::card::DevNum;
+
+    /// The name may be another disk's by now. A directory stands for it: it can be opened for reading alone (`open(2)`, EISDIR).
+    #[test]
+    fn what_is_not_known_yet_is_not_opened_for_writing() {
+        let other = tempfile::tempdir().expect("a temporary directory");
+        let visit = Visit { devnum: DevNum { major: 8, minor: 16 }, diskseq: 7 };
+        let error = DirectDevice::open(other.path(), visit, || true).expect_err("it is no card");
+        assert!(matches!(error, OpenError::AnotherCard { .. }), "{error:?}");
+    }
 
     #[test]
     fn a_lock_is_waited_for_and_given_up_when_told() {

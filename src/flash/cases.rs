@@ -424,3 +424,9 @@ fn a_card_that_is_done_already_is_not_asked_to_flush() {
     assert!(matches!(end, End::Rechecked(_)), "{end:?}");
     assert_eq!((device.did.contains(&Did::Ask), effort.flush), (false, None), "nothing was written");
 }
+
+#[test]
+fn memory_that_cannot_be_had_for_the_values_of_an_image_is_a_fault_of_the_station_and_not_the_end_of_the_process() {
+    let error = verify::no_values(usize::MAX).expect_err("nobody has so much");
+    assert!(matches!(error.into_end(), End::StationFault(StationFault::Internal { .. })));
+}

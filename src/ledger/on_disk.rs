@@ -241,3 +241,19 @@ pub(super) fn lay_down_anew(path: &Path, length: u64) -> io::Result<blake3::Hash
     file.sync_all()?;
     Ok(hasher.finalize())
 }
+
+#[cfg(test)]
+mod cases {
+    use nix::fcntl::{FcntlArg, fcntl};
+
+    use super::*;
+
+    /// Of a file that is read through memory after all, the pages are dropped first ([`DirectFile::forget`]).
+    #[test]
+    fn a_file_is_read_past_memory_and_known_where_the_file_system_cannot_do_that() {
+        let there = tempfile::NamedTempFile::new().expect("a temporary file");
+        let opened = DirectFile::open(there.path(), CHUNK).expect("it is there");
+        let flags = fcntl(&opened.file, FcntlArg::F_GETFL).expect("the kernel tells");
+        assert_eq!(flags & libc::O_DIRECT != 0, opened.direct, "memory would be taken for the disk");
+    }
+}

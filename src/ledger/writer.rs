@@ -267,3 +267,29 @@ impl<T: Fn(Told)> Work<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod cases {
+    use std::sync::mpsc::channel;
+
+    use super::*;
+
+    /// The disk of the log takes nothing for a night. Recorded in a thread of its own, so that a test in which somebody waits has an end.
+    #[test]
+    fn whoever_records_waits_for_no_disk_and_is_given_back_what_finds_no_place() {
+        let (wake, asleep) = channel::<()>();
+        let sleeps = move |_queue: &Receiver<Queued>, _patience: Receiver<()>, _waiting: Arc<AtomicUsize>| {
+            let _woken = asleep.recv();
+        };
+        let writer = Writer::spawn("bench".to_owned(), sleeps).expect("a thread");
+        let (tell, told) = channel();
+        thread::spawn(move || {
+            let taken = (0..=QUEUE).take_while(|_| writer.record(Box::new(Entry::StationStopped)).is_ok()).count();
+            tell.send((taken, writer))
+        });
+        let (taken, writer) = told.recv_timeout(Duration::from_secs(60)).expect("nobody waits");
+        assert_eq!(taken, QUEUE);
+        drop(wake);
+        assert_eq!(writer.finish(Duration::from_secs(10)), Err(Unwritten { entries: QUEUE }));
+    }
+}

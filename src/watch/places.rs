@@ -57,4 +57,14 @@ mod cases {
         assert_eq!(ports("sdx"), [""; 0]);
         assert_eq!(ports("3.1"), [""; 0]);
     }
+
+    #[test]
+    fn a_port_of_a_controller_that_this_pc_does_not_have_is_known() {
+        let fake = FakeSysfs::new();
+        let sysfs = fake.sysfs();
+        fs::create_dir_all(sysfs.root.join("bus/pci/devices/0000:00:1c.0")).expect("made");
+        let has = |port: &str| sysfs.has_controller(&Port(port.to_owned()));
+        assert!(has("pci-0000:00:1c.0/usb3-9/lun-0"), "whether anything is in that port or not");
+        assert!(!has("pci-0000:00:1d.0/usb3-9/lun-0"));
+    }
 }

@@ -107,10 +107,12 @@ fn uses(sysfs: &Sysfs, tables: &Tables, own: &[OwnPart], card: &Card) -> io::Res
         .iter()
         // File systems on several devices (btrfs) show a number of their own, and one device as their source.
         .filter(|mount| {
-            is_here(parse_devnum(&mount.majmin)) || is_here(mount.mount_source.as_deref().and_then(|source| node_number(Path::new(source))))
+            is_here(parse_devnum(&mount.majmin))
+                || is_here(mount.mount_source.as_deref().and_then(|source| node_number(Path::new(source), block_number)))
         })
         .map(|mount| Use::Mounted(mount.mount_point.display().to_string()));
-    let swapped = tables.swaps.iter().filter(|swap| is_here(node_number(swap))).map(|swap| Use::Swap(swap.display().to_string()));
+    let swapped =
+        tables.swaps.iter().filter(|swap| is_here(node_number(swap, block_number))).map(|swap| Use::Swap(swap.display().to_string()));
     let mut uses: Vec<Use> = mounted.chain(swapped).collect();
     uses.extend(sysfs.holders(&name)?.iter().map(|holder| held_by(sysfs, tables, holder, &numbers)));
     uses.extend(loops::on(sysfs, tables, &numbers, loops::ask)?);
@@ -130,8 +132,8 @@ fn uses(sysfs: &Sysfs, tables: &Tables, own: &[OwnPart], card: &Card) -> io::Res
 }
 
 /// The number behind a node below `/dev`. Nothing else is asked for: a source may be a path on a server that hangs.
-fn node_number(node: &Path) -> Option<DevNum> {
-    if node.starts_with("/dev") { block_number(node) } else { None }
+fn node_number(node: &Path, ask: impl Fn(&Path) -> Option<DevNum>) -> Option<DevNum> {
+    if node.starts_with("/dev") { ask(node) } else { None }
 }
 
 /// The device under the file system that holds `path`.

@@ -1,9 +1,9 @@
 //! A card in use is found however its use is hidden, and the message names what stops it. A mark that is left over is reported as a mark.
 
-use flashline_lab::{MIB, Pc, secs};
+use flashline_lab::{MIB, Pc, Signal, secs};
 
 use crate::factory::{Factory, Image, usb};
-use crate::station::Run;
+use crate::station::{Run, Station};
 
 #[test]
 fn loop_devices_and_a_volume_group_on_a_card_are_told_with_their_cures_and_what_only_left_its_mark_as_a_mark() {
@@ -77,4 +77,25 @@ fn loop_devices_and_a_volume_group_on_a_card_are_told_with_their_cures_and_what_
     let flashed = flash_to(&node);
     assert!(flashed.contains("VERIFIED"), "{flashed}");
     assert!(used.reads_as(image.raw()));
+}
+
+/// udev holds the lock of a card while it probes it, and may find something by then.
+#[test]
+fn what_comes_onto_a_card_while_its_lock_is_waited_for_is_found_and_the_card_is_untouched() {
+    let pc = Pc::start();
+    let image = Image::new(8 * MIB, 7);
+    Factory::new(&pc, &image.raw()).slot("A1", usb("1")).configured();
+    let card = pc.usb("1").size(32 * MIB).filled(1).plug();
+    let node = card.node();
+    let probing = pc.spawn(&format!("exec flock --no-fork --exclusive {node} sh -c 'echo locked; exec sleep 300'"));
+    probing.wait_for_line("^locked$", secs(30));
+    pc.sh("modprobe loop; sed -i 's/^\\[station\\]/[station]\\nflash_present = true/' /etc/flashline/config.toml");
+    let station = Station::start(&pc);
+    // It was admitted by what was known before.
+    station.wait_for("A1", "WRITING");
+    pc.sh(&format!("losetup /dev/loop3 {node}"));
+    probing.kill(Signal::SIGKILL);
+    let line = station.wait_for("A1", "(REFUSED|PASS)");
+    assert!(line.contains("in use: held by loop3") && line.contains("losetup -d /dev/loop3"), "{line}");
+    assert!(card.untouched(), "touched at {:?}", card.first_touched());
 }

@@ -247,3 +247,51 @@ impl Bench {
         self.trouble
     }
 }
+
+#[cfg(test)]
+mod cases {
+    use std::sync::mpsc::channel;
+
+    use super::*;
+    use crate::station::card::DevNum;
+    use crate::station::outcome::Failure;
+    use crate::station::testing::{card, image};
+
+    /// Its thread is held by the kernel: what was asked for ends without it.
+    #[test]
+    fn a_device_that_hangs_is_given_up_and_the_command_ends() {
+        let mut card = card("p1", 1);
+        // Of no disk here, whose counters would move.
+        card.visit.devnum = DevNum { major: 4000, minor: 16 };
+        let attempt = Attempt {
+            number: 1,
+            slot: "/dev/sdx".to_owned(),
+            model: "acme/box".to_owned(),
+            image: Some(image()),
+            card,
+            plan: Plan::Write,
+            order: None,
+            past: Past::Unknown,
+            labels: Labels::default(),
+        };
+        let (release, held) = channel::<()>();
+        let hangs = thread::spawn(move || {
+            let _released = held.recv();
+            (End::Cancelled, None)
+        });
+        let (now, stall) = (Instant::now(), StallWatch::default());
+        let state = State::Busy { gauge: Arc::default(), thread: hangs, step: Step::Writing, step_began: now, stall, looked: now };
+        let rules = Rules { stall: Duration::from_millis(10), flush_required: false, unanswered: Arc::default() };
+        let device = Device { path: "/dev/sdx".into(), attempt, state, told: false, kept: None };
+        let mut bench = Bench { devices: vec![device], ledger: None, trouble: None, rules, policy: Policy::default(), stuck: Vec::new() };
+        while bench.is_busy() && now.elapsed() < Duration::from_secs(20) {
+            bench.look();
+            thread::sleep(STALL_LOOK / 4);
+        }
+        assert!(!bench.is_busy(), "the command never ends");
+        assert_eq!(bench.stuck(), [PathBuf::from("/dev/sdx")]);
+        assert!(matches!(bench.devices[0].state, State::Ended { outcome: Outcome::Failed(Failure::Stalled { .. }), .. }));
+        assert!(!bench.is_good());
+        drop(release);
+    }
+}

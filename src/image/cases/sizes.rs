@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use super::super::intake::{Keep, take_in};
 use super::super::stage::tests::{packers, silent, write, xz};
 use super::super::stage::{SourceImage, find_staged, stage};
 use crate::image::ImageError;
@@ -49,6 +50,16 @@ fn a_packed_image_of_any_length_comes_out_whole() {
 #[ignore = "it takes minutes"]
 fn long_a_packed_image_of_hundreds_of_mebibytes_comes_out_whole() {
     come_out_whole(&[300]);
+}
+
+#[test]
+fn an_error_of_a_sync_of_the_copy_is_told_and_no_later_sync_is_taken_for_that_one() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let source = write(directory.path(), "a.img", &data(40));
+    // It takes every write, and answers EINVAL when it is told to sync.
+    let copy = fs::OpenOptions::new().write(true).open("/dev/null").expect("Linux has it");
+    let error = take_in(&source, Keep::Durably(&copy), directory.path(), &mut silent()).expect_err("who knows what is on the disk");
+    assert!(matches!(&error, ImageError::Store { source, .. } if source.raw_os_error() == Some(nix::libc::EINVAL)), "{error:?}");
 }
 
 #[test]

@@ -112,6 +112,7 @@ fn a_mark_is_called_what_it_is_and_a_file_system_is_none() {
 
 #[test]
 fn no_source_is_asked_for_that_is_not_below_dev() {
-    assert_eq!(node_number(Path::new("/srv/nodes/sdb")), None);
+    assert_eq!(node_number(Path::new("/srv/nodes/sdb"), |_| panic!("the server that it is on may hang")), None);
+    assert_eq!(node_number(Path::new("/dev/sdb"), |_| Some(CARD)), Some(CARD));
     assert_eq!(swaps_in("Filename Type Size Used Priority\n/dev/my\\040disk partition 1 0 -2\n"), [PathBuf::from("/dev/my disk")]);
 }
