@@ -3,6 +3,7 @@
 use std::fs;
 
 use super::super::intake::{Keep, take_in};
+use super::super::packing::Opened;
 use super::super::stage::tests::{packers, silent, write, xz};
 use super::super::stage::{SourceImage, find_staged, stage};
 use crate::image::ImageError;
@@ -58,7 +59,9 @@ fn an_error_of_a_sync_of_the_copy_is_told_and_no_later_sync_is_taken_for_that_on
     let source = write(directory.path(), "a.img", &data(40));
     // It takes every write, and answers EINVAL when it is told to sync.
     let copy = fs::OpenOptions::new().write(true).open("/dev/null").expect("Linux has it");
-    let error = take_in(&source, Keep::Durably(&copy), directory.path(), &mut silent()).expect_err("who knows what is on the disk");
+    let mut opened = Opened::open(&source).expect("it can be read");
+    let error =
+        take_in(&source, &mut opened, Keep::Durably(&copy), directory.path(), &mut silent()).expect_err("who knows what is on the disk");
     assert!(matches!(&error, ImageError::Store { source, .. } if source.raw_os_error() == Some(nix::libc::EINVAL)), "{error:?}");
 }
 
