@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 /// A file as it was at one moment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FileVersion {
+pub(crate) struct FileVersion {
     device: u64,
     inode: u64,
     length: u64,
@@ -26,7 +26,7 @@ impl FileVersion {
     ///
     /// # Errors
     /// What the kernel answered.
-    pub fn of(path: &Path) -> io::Result<Self> {
+    pub(crate) fn of(path: &Path) -> io::Result<Self> {
         let metadata = fs::metadata(path)?;
         Ok(Self {
             device: metadata.dev(),
@@ -39,12 +39,12 @@ impl FileVersion {
 
     /// Both are versions of one file.
     #[must_use]
-    pub fn is_same_file(&self, other: &Self) -> bool {
+    pub(crate) fn is_same_file(&self, other: &Self) -> bool {
         (self.device, self.inode) == (other.device, other.inode)
     }
 
     /// Waits until this version is at least so old.
-    pub fn rest(&self, least: Duration) {
+    pub(crate) fn rest(&self, least: Duration) {
         let (seconds, nanoseconds) = self.ctime;
         let changed = Duration::from_secs(seconds.unsigned_abs()) + Duration::from_nanos(nanoseconds.unsigned_abs());
         let age = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH + changed).unwrap_or_default();
@@ -54,7 +54,7 @@ impl FileVersion {
 
 /// Both are there, and one file.
 #[must_use]
-pub fn is_same_file(one: &Path, other: &Path) -> bool {
+pub(crate) fn is_same_file(one: &Path, other: &Path) -> bool {
     matches!((FileVersion::of(one), FileVersion::of(other)), (Ok(one), Ok(other)) if one.is_same_file(&other))
 }
 
@@ -63,7 +63,7 @@ pub fn is_same_file(one: &Path, other: &Path) -> bool {
 ///
 /// # Errors
 /// What the kernel answered; and [`is_no_file`] where there is something else.
-pub fn open(path: &Path) -> io::Result<File> {
+pub(crate) fn open(path: &Path) -> io::Result<File> {
     // A device is not even opened, because that alone may do something. What takes its place in between does not make anybody wait.
     let is_file = |metadata: fs::Metadata| if metadata.is_file() { Ok(()) } else { Err(io::Error::other(NoFile)) };
     is_file(fs::metadata(path)?)?;
@@ -74,7 +74,7 @@ pub fn open(path: &Path) -> io::Result<File> {
 
 /// The error says that what is there is no file.
 #[must_use]
-pub fn is_no_file(error: &io::Error) -> bool {
+pub(crate) fn is_no_file(error: &io::Error) -> bool {
     error.get_ref().is_some_and(|inner| inner.is::<NoFile>())
 }
 
@@ -85,7 +85,7 @@ struct NoFile;
 
 /// The directory that the file at `path` is in, as it is named.
 #[must_use]
-pub fn directory_of(path: &Path) -> &Path {
+pub(crate) fn directory_of(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 

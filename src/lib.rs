@@ -66,16 +66,16 @@
 //! | `file` | no other |
 
 pub mod cli;
-pub mod config;
+pub(crate) mod config;
 pub mod control;
-pub mod daemon;
+pub(crate) mod daemon;
 pub mod device;
-pub mod file;
-pub mod flash;
+pub(crate) mod file;
+pub(crate) mod flash;
 pub mod image;
 pub mod ledger;
-pub mod panel;
+pub(crate) mod panel;
 pub mod report;
 pub mod station;
-pub mod watch;
-pub mod zone;
+pub(crate) mod watch;
+pub(crate) mod zone;

@@ -32,7 +32,7 @@ fn said() -> &'static Said {
 
 /// The zone that people of this PC count their days in. Of the PC's own zone the file is read again where it changed: may wait for its disk.
 #[must_use]
-pub fn here() -> TimeZone {
+pub(crate) fn here() -> TimeZone {
     match said() {
         Said::Nothing => TimeZone::system(),
         Said::Zone(zone) => zone.clone(),
@@ -42,13 +42,13 @@ pub fn here() -> TimeZone {
 
 /// The time by the PC's clock, in its zone.
 #[must_use]
-pub fn now() -> Zoned {
+pub(crate) fn now() -> Zoned {
     Timestamp::now().to_zoned(here())
 }
 
 /// What is wrong with `TZ`, and the cure; nothing where it is not set or is a zone.
 #[must_use]
-pub fn complaint() -> Option<String> {
+pub(crate) fn complaint() -> Option<String> {
     match said() {
         Said::NoZone(text) => Some(sentence(text)),
         Said::Nothing | Said::Zone(_) => None,

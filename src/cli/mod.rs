@@ -8,7 +8,7 @@ mod console;
 mod events;
 mod flash;
 mod image;
-pub mod log;
+pub(crate) mod log;
 mod log_reader;
 mod log_writer;
 mod medium;

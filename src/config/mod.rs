@@ -27,12 +27,12 @@ use crate::station::units::Bytes;
 use models::{prove_models, prove_trust};
 use operator::{box_size, prove_bins, station_bell};
 use slots::{own_disk, prove_lamps, prove_slots};
-pub use source::ConfigError;
+pub(crate) use source::ConfigError;
 use source::{Mistakes, Source};
 use tables::{DoneWord, File, FlushWord, MarksWord, RulesWord, STALL_S, ShiftTable};
 
 /// Default time without progress after which a card has stalled.
-pub const DEFAULT_STALL: Duration = Duration::from_secs(STALL_S);
+pub(crate) const DEFAULT_STALL: Duration = Duration::from_secs(STALL_S);
 /// The least that anybody may say: the kernel's own timeout of a SCSI command (`SD_TIMEOUT` in `drivers/scsi/sd.h`), and as much for what
 /// comes after it.
 const LEAST_STALL_S: u64 = 60;
@@ -46,22 +46,22 @@ const SETTLED: Duration = Duration::from_secs(1);
 /// How long it is waited for.
 const SETTLING: Duration = Duration::from_secs(10);
 /// Where a packaged station has it.
-pub const DEFAULT_PATH: &str = "/etc/flashline/config.toml";
+pub(crate) const DEFAULT_PATH: &str = "/etc/flashline/config.toml";
 /// Where a packaged station keeps log and staged images.
-pub const DEFAULT_STATE: &str = "/var/lib/flashline";
+pub(crate) const DEFAULT_STATE: &str = "/var/lib/flashline";
 /// Where a packaged station can be asked.
-pub const DEFAULT_SOCKET: &str = "/run/flashline/control.sock";
+pub(crate) const DEFAULT_SOCKET: &str = "/run/flashline/control.sock";
 /// The flash log, inside the state directory.
-pub const LOG_FILE: &str = "flash-log.db";
+pub(crate) const LOG_FILE: &str = "flash-log.db";
 /// The staged images, inside the state directory.
-pub const STORE: &str = "images";
+pub(crate) const STORE: &str = "images";
 
 /// One decimal gigabyte, as on a card's label.
 const GB: u64 = 1_000_000_000;
 
 /// How sure the station must be of what device an image is for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Require {
+pub(crate) enum Require {
     /// The model inside is the one configured, and signatures reach from it and from every snap to a trusted root.
     #[default]
     Proven,
@@ -73,7 +73,7 @@ pub enum Require {
 
 /// Whom the station believes, as files.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TrustSettings {
+pub(crate) struct TrustSettings {
     /// Trusted root keys besides Canonical's.
     pub roots: Vec<PathBuf>,
     /// Assertions that may complete a chain.
@@ -82,7 +82,7 @@ pub struct TrustSettings {
 
 /// A model and the image its cards get.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ModelSettings {
+pub(crate) struct ModelSettings {
     /// The name by which slots refer to the model: `BRAND/MODEL`.
     pub name: String,
     /// The image file, raw or packed.
@@ -101,7 +101,7 @@ pub struct ModelSettings {
 
 /// A whole configuration, proved.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// What holds for the whole station.
     pub station: StationSettings,
     /// Where log and staged images live.
@@ -143,26 +143,26 @@ pub struct Settings {
 impl Settings {
     /// The flash log's file.
     #[must_use]
-    pub fn log(&self) -> PathBuf {
+    pub(crate) fn log(&self) -> PathBuf {
         self.state.join(LOG_FILE)
     }
 
     /// The staged images' directory.
     #[must_use]
-    pub fn store(&self) -> PathBuf {
+    pub(crate) fn store(&self) -> PathBuf {
         self.state.join(STORE)
     }
 
     /// The file with the makes of devices that must not be asked to flush.
     #[must_use]
-    pub fn unanswered(&self) -> PathBuf {
+    pub(crate) fn unanswered(&self) -> PathBuf {
         self.state.join("unanswered.json")
     }
 }
 
 /// Does a reader of the configuration want its images? Who reads the log may not even see them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ImageCheck {
+pub(crate) enum ImageCheck {
     /// Each must be a file that can be opened.
     Proved,
     /// They are not looked at.
@@ -173,7 +173,7 @@ pub enum ImageCheck {
 ///
 /// # Errors
 /// Everything that is wrong; of a text that is no TOML, or of a table without a key that it must have, the first such thing.
-pub fn read(path: &Path, images: ImageCheck) -> Result<Settings, ConfigError> {
+pub(crate) fn read(path: &Path, images: ImageCheck) -> Result<Settings, ConfigError> {
     prove(path, source::decode(path, &bytes_of(path)?)?, images)
 }
 
@@ -189,7 +189,7 @@ fn bytes_of(path: &Path) -> Result<Vec<u8>, ConfigError> {
 ///
 /// # Errors
 /// As [`read`]; and that it is changed all the time.
-pub fn read_settled(path: &Path, images: ImageCheck) -> Result<Settings, ConfigError> {
+pub(crate) fn read_settled(path: &Path, images: ImageCheck) -> Result<Settings, ConfigError> {
     let bytes = settled(path, SETTLED, SETTLING)?;
     prove(path, source::decode(path, &bytes)?, images)
 }
@@ -216,7 +216,7 @@ fn settled(path: &Path, least: Duration, patience: Duration) -> Result<Vec<u8>, 
 ///
 /// # Errors
 /// Everything that is wrong; of a text that is no TOML, or of a table without a key that it must have, the first such thing.
-pub fn prove(path: &Path, text: &str, images: ImageCheck) -> Result<Settings, ConfigError> {
+pub(crate) fn prove(path: &Path, text: &str, images: ImageCheck) -> Result<Settings, ConfigError> {
     let source = Source { path, text };
     let mut mistakes = Mistakes::default();
     grammar::prove(&source, &mut mistakes)?;

@@ -12,7 +12,7 @@ use crate::station::port::Port;
 
 /// What was wrong with a configuration, where, and what to do.
 #[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
+pub(crate) enum ConfigError {
     /// The file cannot be read.
     #[error("reading the configuration {path}: check the path and who may read it, or name another with --config")]
     Read {
@@ -56,7 +56,7 @@ pub enum ConfigError {
 impl ConfigError {
     /// The same, with the port behind what stands in its place, where this PC has one there now. `find` answers with every port it may be.
     #[must_use]
-    pub fn with_port(mut self, find: impl Fn(&str) -> Vec<Port>) -> Self {
+    pub(crate) fn with_port(mut self, find: impl Fn(&str) -> Vec<Port>) -> Self {
         self.add_port(&find);
         self
     }

@@ -11,7 +11,7 @@ pub mod client;
 pub mod server;
 #[cfg(test)]
 mod tests;
-pub mod wire;
+pub(crate) mod wire;
 
 use tokio::sync::oneshot;
 

@@ -9,7 +9,7 @@ use crate::station::view;
 use crate::station::view::{ModelView, Progress, SlotView, View};
 
 /// The version of what is said here. A client that knows another one does not go on.
-pub const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 1;
 
 /// What a client may ask.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -23,7 +23,7 @@ use crate::watch::sysfs::Sysfs;
 
 /// Every staged image, by digest, and which model it is armed for.
 #[derive(Debug, Default)]
-pub struct Armory {
+pub(crate) struct Armory {
     images: BTreeMap<Digest, Arc<Staged>>,
     armed: Vec<Armed>,
     unarmed: Vec<UnarmedModel>,
@@ -33,7 +33,7 @@ pub struct Armory {
 
 /// A model that could not be armed.
 #[derive(Debug)]
-pub struct NotArmed {
+pub(crate) struct NotArmed {
     /// The model, as slots name it.
     pub model: String,
     /// Why its image is not armed.
@@ -42,7 +42,7 @@ pub struct NotArmed {
 
 /// Why a model could not be armed.
 #[derive(Debug, thiserror::Error)]
-pub enum ArmError {
+pub(crate) enum ArmError {
     /// Its image cannot be staged.
     #[error(transparent)]
     Image(#[from] ImageError),
@@ -55,7 +55,7 @@ impl Armory {
     /// Stages the image of every model. `progress` is told the model, how much of its file was read, and the file's length.
     ///
     /// What is inside is judged by keys that are valid `at` that time, in microseconds since 1970. One bad image does not stop the other models: what could not be armed comes back beside what could.
-    pub fn stage(settings: &Settings, at: i64, mut progress: impl FnMut(&str, Bytes, Bytes)) -> (Self, Vec<NotArmed>) {
+    pub(crate) fn stage(settings: &Settings, at: i64, mut progress: impl FnMut(&str, Bytes, Bytes)) -> (Self, Vec<NotArmed>) {
         sweep(&settings.store());
         // Held until all are staged: none of them makes room for another.
         let held: Vec<Staged> = settings.models.iter().filter_map(|model| find_staged(&model.image, &settings.store())).collect();
@@ -91,26 +91,26 @@ impl Armory {
 
     /// What may be written.
     #[must_use]
-    pub fn armed(&self) -> Vec<Armed> {
+    pub(crate) fn armed(&self) -> Vec<Armed> {
         self.armed.clone()
     }
 
     /// What may not be written, and why.
     #[must_use]
-    pub fn unarmed(&self) -> Vec<UnarmedModel> {
+    pub(crate) fn unarmed(&self) -> Vec<UnarmedModel> {
         self.unarmed.clone()
     }
 
     /// The time that keys were judged at, in microseconds since 1970.
     #[must_use]
-    pub fn judged_at(&self) -> i64 {
+    pub(crate) fn judged_at(&self) -> i64 {
         self.at
     }
 
     /// Takes the place of `before`, and keeps those of its images that are still needed. Answers the others, which were used until now:
     /// to note that, and to close the last file of a removed image, takes as long as their disk does.
     #[must_use]
-    pub fn replace(&mut self, before: Self, needed: impl Fn(Digest) -> bool) -> Vec<Arc<Staged>> {
+    pub(crate) fn replace(&mut self, before: Self, needed: impl Fn(Digest) -> bool) -> Vec<Arc<Staged>> {
         for (digest, image) in &before.images {
             if let Some(now) = self.images.get(digest) {
                 now.goes_on_from(image);
@@ -130,34 +130,34 @@ impl Armory {
 
     /// The files that the image of this digest is armed from.
     #[must_use]
-    pub fn sources(&self, digest: Digest, models: &[ModelSettings]) -> Vec<PathBuf> {
+    pub(crate) fn sources(&self, digest: Digest, models: &[ModelSettings]) -> Vec<PathBuf> {
         let is_of = |model: &&ModelSettings| self.armed.iter().any(|armed| armed.model == model.name && armed.digest == digest);
         models.iter().filter(is_of).map(|model| model.image.clone()).collect()
     }
 
     /// Those of these images of which `other` has the same staged copy.
     #[must_use]
-    pub fn still_in(&self, other: &Self, images: impl Iterator<Item = Digest>) -> Vec<Digest> {
+    pub(crate) fn still_in(&self, other: &Self, images: impl Iterator<Item = Digest>) -> Vec<Digest> {
         let is_same =
             |digest: &Digest| self.images.get(digest).zip(other.images.get(digest)).is_some_and(|(before, now)| before.is_same_file(now));
         images.filter(is_same).collect()
     }
 
     /// Every staged image, in the order of the digests.
-    pub fn images(&self) -> impl Iterator<Item = &Arc<Staged>> {
+    pub(crate) fn images(&self) -> impl Iterator<Item = &Arc<Staged>> {
         self.images.values()
     }
 
     /// Puts this copy of an image in the place of `damaged`. Nothing where that is not the copy in use any more; otherwise the old one, whose
     /// last file may take as long to close as its disk does.
-    pub fn exchange(&mut self, damaged: &Arc<Staged>, copy: Arc<Staged>) -> Option<Arc<Staged>> {
+    pub(crate) fn exchange(&mut self, damaged: &Arc<Staged>, copy: Arc<Staged>) -> Option<Arc<Staged>> {
         let place = self.images.get_mut(&copy.digest()).filter(|image| Arc::ptr_eq(image, damaged))?;
         Some(std::mem::replace(place, copy))
     }
 
     /// The staged image of this digest.
     #[must_use]
-    pub fn image(&self, digest: Digest) -> Option<Arc<Staged>> {
+    pub(crate) fn image(&self, digest: Digest) -> Option<Arc<Staged>> {
         self.images.get(&digest).cloned()
     }
 }
@@ -167,7 +167,7 @@ impl Armory {
 ///
 /// # Errors
 /// Why there is no other copy, as a sentence.
-pub fn restage(damaged: &Staged, unread: bool, sources: &[PathBuf], store: &Path) -> Result<Option<Staged>, String> {
+pub(crate) fn restage(damaged: &Staged, unread: bool, sources: &[PathBuf], store: &Path) -> Result<Option<Staged>, String> {
     if unread && damaged.compare().is_ok() {
         return Ok(None);
     }
@@ -193,7 +193,7 @@ pub(super) fn sentence(error: &dyn std::error::Error) -> String {
 
 /// Why a configuration that was read again is not taken over.
 #[derive(Debug, thiserror::Error)]
-pub enum ReloadError {
+pub(crate) enum ReloadError {
     /// The configuration is not valid.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -222,7 +222,7 @@ pub enum ReloadError {
 
 /// A configuration that is good in every part.
 #[derive(Debug)]
-pub struct Proved {
+pub(crate) struct Proved {
     /// The validated configuration.
     pub settings: Settings,
     /// The staged images of its models.
@@ -236,7 +236,7 @@ pub struct Proved {
 ///
 /// # Errors
 /// The first thing that is not.
-pub fn prove(config: &Path, state: &Path, at: i64, asked_by: Option<Who>) -> Result<Proved, ReloadError> {
+pub(crate) fn prove(config: &Path, state: &Path, at: i64, asked_by: Option<Who>) -> Result<Proved, ReloadError> {
     let settings =
         config::read_settled(config, ImageCheck::Proved).map_err(|error| error.with_port(|text| ports_of(&Sysfs::default(), text)))?;
     let by = by(config, Occasion::Reload, asked_by);
@@ -253,7 +253,7 @@ pub fn prove(config: &Path, state: &Path, at: i64, asked_by: Option<Who>) -> Res
 /// Who says what is armed: whoever wrote the configuration. Asked where it is read, because the disk and a directory service may hang;
 /// for the name of its owner it waits two seconds at most.
 #[must_use]
-pub fn by(config: &Path, occasion: Occasion, asked_by: Option<Who>) -> ArmedBy {
+pub(crate) fn by(config: &Path, occasion: Occasion, asked_by: Option<Who>) -> ArmedBy {
     let metadata = std::fs::metadata(config).ok();
     let owner = metadata.as_ref().map(|metadata| {
         let uid = metadata.uid();
@@ -280,7 +280,7 @@ fn in_time<T: Send + 'static>(ask: impl FnOnce() -> T + Send + 'static) -> Optio
 
 /// Describes a staged image that was not inspected.
 #[must_use]
-pub fn describe(model: &str, source: &str, staged: &Staged, zeroes: Zeroes) -> Armed {
+pub(crate) fn describe(model: &str, source: &str, staged: &Staged, zeroes: Zeroes) -> Armed {
     Armed {
         model: model.to_owned(),
         model_proof: ModelProof::None,

@@ -22,7 +22,7 @@ const LONGEST: usize = 400;
 
 /// Why an image that can be read is not armed.
 #[derive(Debug, thiserror::Error)]
-pub enum ImageRefused {
+pub(crate) enum ImageRefused {
     /// The configuration does not say what must be inside.
     #[error(
         "it is not said what device the image is for: set `assertion` to the signed model, or `require = \"none\"` for an image that is \
@@ -56,14 +56,14 @@ pub enum ImageRefused {
 
 /// The keys that the station trusts, and the time they are judged at: read once for all models.
 #[derive(Debug)]
-pub struct Interlock {
+pub(crate) struct Interlock {
     trust: Result<Trust, Arc<FileError>>,
     at: Timestamp,
 }
 
 /// The result of the checks of an image that may be armed.
 #[derive(Debug)]
-pub struct Accepted {
+pub(crate) struct Accepted {
     /// The device it is for, and how that is known.
     pub model_proof: ModelProof,
     /// What could not be covered, in words: it stands in the log.
@@ -74,7 +74,7 @@ pub struct Accepted {
 
 /// What must be inside an image before it is armed.
 #[derive(Debug)]
-pub struct Requirement {
+pub(crate) struct Requirement {
     /// `None` if the image is not inspected.
     wanted: Option<Box<Wanted>>,
     contents: Contents,
@@ -83,7 +83,7 @@ pub struct Requirement {
 impl Interlock {
     /// By this configuration, with keys judged at `at`, in microseconds since 1970.
     #[must_use]
-    pub fn new(settings: &Settings, at: i64) -> Self {
+    pub(crate) fn new(settings: &Settings, at: i64) -> Self {
         let trust = file::trust(&settings.trust.roots, &settings.trust.with).map_err(Arc::new);
         Self { trust, at: Timestamp::from_microsecond(at).unwrap_or(Timestamp::MAX) }
     }
@@ -92,7 +92,7 @@ impl Interlock {
     ///
     /// # Errors
     /// If the configured assertion or the trusted keys cannot be read, so that no image can be armed for it.
-    pub fn requirement(&self, model: &ModelSettings) -> Result<Requirement, ImageRefused> {
+    pub(crate) fn requirement(&self, model: &ModelSettings) -> Result<Requirement, ImageRefused> {
         if model.require == Require::None {
             return Ok(Requirement { wanted: None, contents: model.contents });
         }
@@ -117,7 +117,7 @@ impl Requirement {
     ///
     /// # Errors
     /// Why it is not armed.
-    pub fn check(self, staged: &Staged) -> Result<Accepted, ImageRefused> {
+    pub(crate) fn check(self, staged: &Staged) -> Result<Accepted, ImageRefused> {
         let Some(wanted) = self.wanted else {
             let words = "nobody looked inside the image: `require = \"none\"`";
             let warnings = disk::look(staged, self.contents)?;

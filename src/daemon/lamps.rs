@@ -54,7 +54,7 @@ fn entries(state: &Path) -> Vec<Value> {
 
 /// The lamps that were lit last by a station with this state directory; none where that cannot be told.
 #[must_use]
-pub fn noted(state: &Path) -> Vec<OwnedLamp> {
+pub(crate) fn noted(state: &Path) -> Vec<OwnedLamp> {
     let lamp = |lamp: &Value| {
         let led = |key: &str| Some(lamp.get("lamp")?.get(key)?.as_str()?.to_owned());
         let owner = match lamp.get("slot")? {
@@ -68,13 +68,13 @@ pub fn noted(state: &Path) -> Vec<OwnedLamp> {
 
 /// The bell that rang last for a station with this state directory; none where that cannot be told.
 #[must_use]
-pub fn noted_bell(state: &Path) -> Option<PathBuf> {
+pub(crate) fn noted_bell(state: &Path) -> Option<PathBuf> {
     entries(state).iter().find_map(|entry| Some(PathBuf::from(entry.get("bell")?.as_str()?)))
 }
 
 /// Every lamp to be put right, those of the configuration first; of those that were lit last what is none of these, an LED each.
 #[must_use]
-pub fn all(configured: Vec<OwnedLamp>, states: &[PathBuf]) -> Vec<OwnedLamp> {
+pub(crate) fn all(configured: Vec<OwnedLamp>, states: &[PathBuf]) -> Vec<OwnedLamp> {
     let mut lamps = configured;
     for noted in states.iter().flat_map(|state| noted(state)) {
         let taken = |led: &str| lamps.iter().any(|other| other.lamp.leds().iter().any(|(_, taken)| *taken == led));

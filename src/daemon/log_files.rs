@@ -113,7 +113,7 @@ fn wake(child: &mut Child, woken: &Receiver<()>) -> bool {
 
 /// The process: a line that comes in says that something was recorded. What asks programs to end is left to the station, which closes
 /// the pipe.
-pub fn serve(log: &Path, directory: &Path) {
+pub(crate) fn serve(log: &Path, directory: &Path) {
     outlive(&[SIGTERM, SIGINT, SIGHUP]);
     let (wake, woken) = sync_channel(1);
     let listen = move || {

@@ -25,7 +25,7 @@ fn program() -> Command {
 }
 
 /// Says to the kernel what this process is called: it would be `exe`.
-pub fn be_named() {
+pub(crate) fn be_named() {
     if let Err(error) = std::fs::write("/proc/self/comm", NAME) {
         tracing::debug!(%error, "this process keeps the name `exe`");
     }
@@ -95,7 +95,7 @@ pub(super) fn files(log: &Path, directory: &Path) -> Command {
 ///
 /// # Errors
 /// Where the log cannot be read.
-pub fn tally(log: &Path, since: i64) -> Result<String, LogError> {
+pub(crate) fn tally(log: &Path, since: i64) -> Result<String, LogError> {
     let mut tally = DayCount::default();
     LogReader::open(log)?.briefs(&Filter { since: Some(since), ..Filter::default() }, |brief| {
         tally.add(brief.outcome);
@@ -108,7 +108,7 @@ pub fn tally(log: &Path, since: i64) -> Result<String, LogError> {
 ///
 /// # Errors
 /// Where the log cannot be read.
-pub fn anchor(log: &Path, before: i64) -> Result<String, LogError> {
+pub(crate) fn anchor(log: &Path, before: i64) -> Result<String, LogError> {
     Ok(LogReader::open(log)?.head_before(before)?.map(|head| head.to_string()).unwrap_or_default())
 }
 
@@ -116,6 +116,6 @@ pub fn anchor(log: &Path, before: i64) -> Result<String, LogError> {
 ///
 /// # Errors
 /// Where the log cannot be read.
-pub fn past(log: &Path, card: &Named) -> Result<String, LogError> {
+pub(crate) fn past(log: &Path, card: &Named) -> Result<String, LogError> {
     LogReader::open(log)?.past(card).map(|past| line_of_past(&past))
 }

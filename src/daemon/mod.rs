@@ -33,21 +33,21 @@
 //! Not in anybody's hand here: the pages of the program itself come from the root disk, and a PC without memory waits for its disk in any
 //! allocation.
 
-pub mod arming;
+pub(crate) mod arming;
 mod claim_keeper;
 mod day_count;
 mod heartbeat;
-pub mod interlock;
+pub(crate) mod interlock;
 mod journal;
-pub mod lamps;
-pub mod log_files;
-pub mod log_process;
+pub(crate) mod lamps;
+pub(crate) mod log_files;
+pub(crate) mod log_process;
 mod pending;
 mod publish;
 mod restage;
 mod service;
 mod shift;
-pub mod single_instance;
+pub(crate) mod single_instance;
 mod sleep_inhibitor;
 mod workers;
 
@@ -118,7 +118,7 @@ const BURST: usize = 64;
 
 /// Why the station could not run, or did not end well.
 #[derive(Debug, thiserror::Error)]
-pub enum RunError {
+pub(crate) enum RunError {
     /// The log could not be opened.
     #[error(transparent)]
     Log(#[from] LogError),
@@ -156,7 +156,7 @@ fn start(part: &'static str) -> impl FnOnce(io::Error) -> RunError {
 ///
 /// # Errors
 /// When it cannot start, or loses its log's thread.
-pub fn run(
+pub(crate) fn run(
     config: PathBuf,
     proved: Proved,
     ledger: Ledger,

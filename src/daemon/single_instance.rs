@@ -10,17 +10,17 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// Where the lock is, whatever the configuration says: it is about the PC.
-pub const LOCK: &str = "/run/flashline/station.lock";
+pub(crate) const LOCK: &str = "/run/flashline/station.lock";
 
 /// The right to be this PC's station, for as long as it lives.
 #[derive(Debug)]
-pub struct OnlyStation {
+pub(crate) struct OnlyStation {
     _lock: File,
 }
 
 /// Why this cannot be the PC's station.
 #[derive(Debug, thiserror::Error)]
-pub enum OnlyError {
+pub(crate) enum OnlyError {
     /// Another station runs on this PC.
     #[error(
         "another station runs on this PC{holder}: two would open the same cards. Stop it first: `systemctl stop flashline`, or end its process"
@@ -41,7 +41,7 @@ pub enum OnlyError {
 
 /// The other station, as far as it says.
 #[derive(Debug)]
-pub struct Holder(Option<String>);
+pub(crate) struct Holder(Option<String>);
 
 impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -54,7 +54,7 @@ impl OnlyStation {
     ///
     /// # Errors
     /// If there is another one, or that cannot be found out.
-    pub fn claim(path: &Path, config: &Path) -> Result<Self, OnlyError> {
+    pub(crate) fn claim(path: &Path, config: &Path) -> Result<Self, OnlyError> {
         let failed = |source| OnlyError::Lock { path: path.to_owned(), source };
         if let Some(directory) = path.parent().filter(|directory| !directory.exists()) {
             fs::create_dir_all(directory).map_err(failed)?;

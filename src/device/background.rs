@@ -8,7 +8,7 @@ const NICENESS: i32 = 10;
 
 /// From now on this thread, and every thread that it begins, leaves processor and disk to others (`sched(7)`, `ioprio_set(2)`). A disk whose
 /// scheduler knows no classes takes no notice.
-pub fn yield_to_others() {
+pub(crate) fn yield_to_others() {
     if let Err(error) = ioctl::set_niceness(NICENESS) {
         tracing::debug!(%error, "this thread is as important as others");
     }

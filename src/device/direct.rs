@@ -30,7 +30,7 @@ const DEPARTURE_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Why a card could not be opened. Nothing was written.
 #[derive(Debug, thiserror::Error)]
-pub enum OpenError {
+pub(crate) enum OpenError {
     /// The kernel refused to open the node.
     #[error("opening {node}")]
     Open {
@@ -64,7 +64,7 @@ pub enum OpenError {
 
 /// The kernel's device behind one descriptor, held from the claim to the end of the proof.
 #[derive(Debug)]
-pub struct DirectDevice {
+pub(crate) struct DirectDevice {
     file: File,
     visit: Visit,
     length: Bytes,
@@ -82,7 +82,7 @@ impl DirectDevice {
     ///
     /// # Errors
     /// When it is not, is held by somebody, or cannot be opened.
-    pub fn open(node: &Path, visit: Visit, give_up: impl Fn() -> bool) -> Result<Self, OpenError> {
+    pub(crate) fn open(node: &Path, visit: Visit, give_up: impl Fn() -> bool) -> Result<Self, OpenError> {
         let failed = |source| OpenError::Open { node: node.to_owned(), source };
         let found = Node::find(node, visit.devnum).map_err(failed)?.ok_or_else(|| OpenError::AnotherNode { node: node.to_owned() })?;
         let looked_at = found.open(OpenOptions::new().read(true).custom_flags(libc::O_CLOEXEC)).map_err(failed)?;
@@ -105,7 +105,7 @@ impl DirectDevice {
 }
 
 /// Has the medium of this visit left? A disk that is leaving may still be in sysfs for a moment.
-pub fn has_left(visit: Visit) -> bool {
+pub(crate) fn has_left(visit: Visit) -> bool {
     within_patience(|| !is_in_sysfs(visit))
 }
 
@@ -278,7 +278,7 @@ impl DirectDevice {
 
     /// Has the kernel look whether the medium is still there: it does so when a disk is opened. udev, which opens what changed, has waited
     /// for our lock until now, so that the disk of a reader may still show the size of a card that left. May wait for the device.
-    pub fn look_for_medium(&self) {
+    pub(crate) fn look_for_medium(&self) {
         // By the descriptor: a name may be another disk's by now.
         if let Err(error) = reopen(&self.file, OpenOptions::new().read(true)) {
             tracing::debug!(%error, "looked for the medium");
@@ -305,11 +305,11 @@ mod tests {
 
     /// The name may be another disk's by now. A directory stands for it: it can be opened for reading alone (`open(2)`, EISDIR).
     #[test]
-    fn what_is_not_known_yet_is_not_opened_for_writing() {
+    fn what_is_not_the_card_is_not_opened_for_writing() {
         let other = tempfile::tempdir().expect("a temporary directory");
         let visit = Visit { devnum: DevNum { major: 8, minor: 16 }, diskseq: 7 };
         let error = DirectDevice::open(other.path(), visit, || true).expect_err("it is no card");
-        assert!(matches!(error, OpenError::AnotherCard { .. }), "{error:?}");
+        assert!(matches!(error, OpenError::AnotherNode { .. }), "{error:?}");
     }
 
     #[test]

@@ -10,6 +10,6 @@ use super::ioctl;
 ///
 /// # Errors
 /// What the kernel answered.
-pub fn write_in_place(directory: &Path) -> io::Result<()> {
+pub(crate) fn write_in_place(directory: &Path) -> io::Result<()> {
     ioctl::write_in_place(&File::open(directory)?)
 }

@@ -13,7 +13,7 @@ use crate::station::card::DevNum;
 
 /// What a loop device reads and writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Backing {
+pub(crate) struct Backing {
     /// The block device that it is, where it is one.
     pub device: Option<DevNum>,
     /// The block device under the file system that it is a file of. Also where that was unmounted by `umount --lazy`.
@@ -24,7 +24,7 @@ pub struct Backing {
 ///
 /// # Errors
 /// When the kernel does not tell. Waits as long as the file system under a backing file does.
-pub fn backing(node: &Path) -> io::Result<Option<Backing>> {
+pub(crate) fn backing(node: &Path) -> io::Result<Option<Backing>> {
     let device = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_CLOEXEC).open(node)?;
     if !device.metadata()?.file_type().is_block_device() {
         return Err(io::Error::from_raw_os_error(libc::ENOTBLK));
@@ -41,7 +41,7 @@ pub fn backing(node: &Path) -> io::Result<Option<Backing>> {
 ///
 /// # Errors
 /// When it is not the device of this number, or the kernel does not tell.
-pub fn is_claimed(node: &Path, devnum: DevNum) -> io::Result<bool> {
+pub(crate) fn is_claimed(node: &Path, devnum: DevNum) -> io::Result<bool> {
     let Some(node) = Node::find(node, devnum)? else { return Err(io::Error::from_raw_os_error(libc::ESTALE)) };
     match node.open(OpenOptions::new().read(true).custom_flags(libc::O_EXCL | libc::O_NONBLOCK | libc::O_CLOEXEC)) {
         Ok(_claimed) => Ok(false),

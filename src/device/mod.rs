@@ -4,13 +4,13 @@
 //! real one's rules. All `unsafe` of the crate lives here, in `aligned`, `ioctl` and `mapped`.
 
 pub mod aligned;
-pub mod background;
+pub(crate) mod background;
 mod counts;
-pub mod direct;
-pub mod in_place;
+pub(crate) mod direct;
+pub(crate) mod in_place;
 mod ioctl;
-pub mod loops;
-pub mod mapped;
+pub(crate) mod loops;
+pub(crate) mod mapped;
 mod node;
 #[cfg(test)]
 pub(crate) mod ram;

@@ -22,7 +22,7 @@ use crate::station::units::round_up;
 
 /// A card that is ours to erase, and all that is needed to do it.
 #[derive(Debug)]
-pub struct Claim<'s, D> {
+pub(crate) struct Claim<'s, D> {
     pub(super) session: &'s mut Session<D>,
 }
 
@@ -33,7 +33,7 @@ const DEV: &str = "/dev";
 ///
 /// # Errors
 /// A refusal, that the card has left, or that it was asked to stop. Nothing was written.
-pub fn open(card: &Card, gauge: &Gauge) -> Result<DirectDevice, End> {
+pub(crate) fn open(card: &Card, gauge: &Gauge) -> Result<DirectDevice, End> {
     let node = Path::new(DEV).join(&card.kernel_name);
     DirectDevice::open(&node, card.visit, || gauge.is_cancelled()).map_err(|error| {
         tracing::debug!(error = &error as &dyn std::error::Error, "not claimed");

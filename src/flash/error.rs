@@ -9,7 +9,7 @@ use crate::station::units::Bytes;
 
 /// Why an attempt stopped. Except before the first write, the card's contents are undefined.
 #[derive(Debug, thiserror::Error)]
-pub enum FlashError {
+pub(crate) enum FlashError {
     /// The card answered with an error.
     #[error("{act} at byte {} of {}", .at.0, .span.0)]
     Io {

@@ -14,7 +14,7 @@ const SHORTEST_MEASURED: u64 = 64 * KIB;
 
 /// For what a card's thread waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Waits {
+pub(crate) enum Waits {
     /// For a read or write of the card.
     Card,
     /// For the card, to empty its own cache: nothing moves then, for longer than otherwise.
@@ -93,7 +93,7 @@ impl Parts {
 
 /// Progress and effort of one attempt.
 #[derive(Debug)]
-pub struct Gauge {
+pub(crate) struct Gauge {
     began: Instant,
     /// Runs, was asked to stop, or has come to its proof: of the last two the first one holds.
     course: AtomicU8,
@@ -156,13 +156,13 @@ impl Default for Gauge {
 
 impl Gauge {
     /// Asks the thread to stop after its current call. False where it has proven its card already.
-    pub fn cancel(&self) -> bool {
+    pub(crate) fn cancel(&self) -> bool {
         self.course.compare_exchange(RUNS, CANCELLED, Relaxed, Relaxed) != Err(CONCLUDED)
     }
 
     /// Was it asked to?
     #[must_use]
-    pub fn is_cancelled(&self) -> bool {
+    pub(crate) fn is_cancelled(&self) -> bool {
         self.course.load(Relaxed) == CANCELLED
     }
 
@@ -194,7 +194,7 @@ impl Gauge {
 
     /// The step, bytes done in it, bytes of it.
     #[must_use]
-    pub fn progress(&self) -> (Step, Bytes, Bytes) {
+    pub(crate) fn progress(&self) -> (Step, Bytes, Bytes) {
         let step = match self.step.load(Relaxed) {
             0 => Step::Writing,
             1 => Step::ReadingBack,
@@ -206,7 +206,7 @@ impl Gauge {
 
     /// For what the thread is waiting now.
     #[must_use]
-    pub fn waits_for(&self) -> Waits {
+    pub(crate) fn waits_for(&self) -> Waits {
         match self.waits.load(Relaxed) {
             0 => Waits::Card,
             1 => Waits::Flush,
@@ -251,7 +251,7 @@ impl Gauge {
 
     /// What was done so far.
     #[must_use]
-    pub fn effort(&self) -> Effort {
+    pub(crate) fn effort(&self) -> Effort {
         let duration = |ns: &AtomicU64| Duration::from_nanos(ns.load(Relaxed));
         let total = Some(duration(&self.total_ns)).filter(|total| !total.is_zero());
         Effort {

@@ -9,7 +9,7 @@ use crate::device::direct::DirectDevice;
 
 /// The claim of a card that was proven. Given back when it is dropped, which may wait for the card.
 #[derive(Debug)]
-pub struct Kept<D = DirectDevice> {
+pub(crate) struct Kept<D = DirectDevice> {
     device: D,
     /// The count the kernel must have if only the station has written since the read-back began.
     proven_at: Option<u64>,
@@ -23,7 +23,7 @@ impl<D: BlockDevice> Kept<D> {
     /// Sectors that were written to the card, or discarded on it, since its read-back began, the station's own not counted. Nothing where
     /// that cannot be known: the card has left, or the kernel does not count.
     #[must_use]
-    pub fn written_since(&self) -> Option<u64> {
+    pub(crate) fn written_since(&self) -> Option<u64> {
         // A count that was off for a while lies behind: that is nobody's write.
         Some(self.device.sectors_written()?.saturating_sub(self.proven_at?))
     }
@@ -31,7 +31,7 @@ impl<D: BlockDevice> Kept<D> {
 
 impl Kept {
     /// Gives the card back. May wait for it.
-    pub fn give_back(self) {
+    pub(crate) fn give_back(self) {
         self.device.look_for_medium();
     }
 }

@@ -18,23 +18,23 @@
 
 #[cfg(test)]
 mod cases;
-pub mod claim;
+pub(crate) mod claim;
 mod diagnose;
-pub mod error;
+pub(crate) mod error;
 mod flush;
-pub mod gauge;
-pub mod kept;
+pub(crate) mod gauge;
+pub(crate) mod kept;
 mod marks;
-pub mod recheck;
-pub mod rules;
+pub(crate) mod recheck;
+pub(crate) mod rules;
 mod session;
-pub mod stall;
+pub(crate) mod stall;
 #[cfg(test)]
 mod tests;
-pub mod tombstone;
-pub mod unanswered;
-pub mod verify;
-pub mod write;
+pub(crate) mod tombstone;
+pub(crate) mod unanswered;
+pub(crate) mod verify;
+pub(crate) mod write;
 mod zeroes;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -59,7 +59,7 @@ use session::Session;
 ///
 /// `still_unused` is asked once the card is claimed and locked: udev, which was waited for, may have found something since the survey.
 #[must_use]
-pub fn flash(
+pub(crate) fn flash(
     attempt: &Attempt,
     image: Arc<Staged>,
     gauge: Arc<Gauge>,

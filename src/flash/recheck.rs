@@ -13,7 +13,7 @@ use crate::station::units::{Bytes, to_u64};
 
 /// What a look at a card came to.
 #[derive(Debug)]
-pub enum Rechecked<'s, D> {
+pub(crate) enum Rechecked<'s, D> {
     /// It holds the image, every byte.
     Done(Verified),
     /// It does not; it is as it was.
@@ -25,7 +25,7 @@ pub enum Rechecked<'s, D> {
 /// # Errors
 /// What the card answered behind a head that is the image's; that it does not always read the same; that it was asked to stop.
 /// Nothing was written. A head that cannot be read is no error: such a card is not done.
-pub fn recheck<D: BlockDevice>(claim: Claim<'_, D>) -> Result<Rechecked<'_, D>, FlashError> {
+pub(crate) fn recheck<D: BlockDevice>(claim: Claim<'_, D>) -> Result<Rechecked<'_, D>, FlashError> {
     let Claim { session } = claim;
     Ok(match look(session)? {
         Some(verified) => Rechecked::Done(verified),

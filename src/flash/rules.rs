@@ -13,7 +13,7 @@ const TO_GET_IT_BACK: Duration = Duration::from_secs(120);
 
 /// Rules that hold for the writing of every card.
 #[derive(Clone, Debug)]
-pub struct Rules {
+pub(crate) struct Rules {
     /// A card that moves nothing for so long has stalled.
     pub stall: Duration,
     /// A card whose device does not answer a flush is refused.
@@ -25,19 +25,19 @@ pub struct Rules {
 impl Rules {
     /// How long a flush may take: a third longer than anything else, because nothing moves meanwhile.
     #[must_use]
-    pub fn for_a_flush(&self) -> Duration {
+    pub(crate) fn for_a_flush(&self) -> Duration {
         self.stall + self.stall / 3
     }
 
     /// How long a device may take to answer whether it takes a flush.
     #[must_use]
-    pub fn for_an_answer(&self) -> Duration {
+    pub(crate) fn for_an_answer(&self) -> Duration {
         self.for_a_flush() + LONGER_FOR_AN_ANSWER
     }
 
     /// For how long nothing may move before a card has stalled, by what its thread is waiting for now.
     #[must_use]
-    pub fn patience(&self, gauge: &Gauge) -> Duration {
+    pub(crate) fn patience(&self, gauge: &Gauge) -> Duration {
         match gauge.waits_for() {
             Waits::Card | Waits::Image => self.stall,
             Waits::Flush => self.for_a_flush(),

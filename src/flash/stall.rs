@@ -10,7 +10,7 @@ use crate::station::units::Bytes;
 
 /// The watch over one attempt.
 #[derive(Debug)]
-pub struct StallWatch {
+pub(crate) struct StallWatch {
     moved: (Bytes, Bytes, Option<u64>, Waits),
     since: Instant,
     reported: bool,
@@ -18,7 +18,7 @@ pub struct StallWatch {
 
 /// An attempt that was given up.
 #[derive(Debug)]
-pub struct Stalled {
+pub(crate) struct Stalled {
     /// For how long nothing moved.
     pub waited: Duration,
     /// It waited for the station's own image, and not for the card.
@@ -36,7 +36,7 @@ impl Default for StallWatch {
 impl StallWatch {
     /// Looks at an attempt whose disk has moved so many `sectors`, and gives it up when it stands still for longer than the rules allow.
     /// Told once, and never of one that has proven its card.
-    pub fn look(&mut self, gauge: &Gauge, sectors: Option<u64>, rules: &Rules) -> Option<Stalled> {
+    pub(crate) fn look(&mut self, gauge: &Gauge, sectors: Option<u64>, rules: &Rules) -> Option<Stalled> {
         let (effort, waits) = (gauge.effort(), gauge.waits_for());
         let moved = (effort.written, effort.read, sectors, waits);
         if moved != self.moved {

@@ -16,7 +16,7 @@ const OPENING: &str = "FLASHLINE:";
 
 /// The tombstone of one attempt.
 #[derive(Clone, Debug)]
-pub struct Tombstone {
+pub(crate) struct Tombstone {
     attempt: AttemptNumber,
     nonce: [u8; 16],
 }
@@ -26,14 +26,14 @@ impl Tombstone {
     ///
     /// # Errors
     /// When the kernel has none to give.
-    pub fn fresh(attempt: AttemptNumber) -> Result<Self, getrandom::Error> {
+    pub(crate) fn fresh(attempt: AttemptNumber) -> Result<Self, getrandom::Error> {
         let mut nonce = [0; 16];
         getrandom::fill(&mut nonce)?;
         Ok(Self { attempt, nonce })
     }
 
     /// Fills `buffer`, which lies at `at` on the card. Both are multiples of 512.
-    pub fn fill(&self, at: Bytes, buffer: &mut [u8]) {
+    pub(crate) fn fill(&self, at: Bytes, buffer: &mut [u8]) {
         buffer.fill(0);
         let nonce = u128::from_be_bytes(self.nonce);
         for (index, block) in buffer.chunks_mut(to_usize(BLOCK)).enumerate() {
@@ -52,7 +52,7 @@ impl Tombstone {
 impl Tombstone {
     /// The address a block of ours names; nothing where it is not of this attempt. The nonce tells: it was drawn for this attempt alone.
     #[must_use]
-    pub fn address_of(&self, block: &[u8]) -> Option<Bytes> {
+    pub(crate) fn address_of(&self, block: &[u8]) -> Option<Bytes> {
         if !block.starts_with(OPENING.as_bytes()) {
             return None;
         }

@@ -21,7 +21,7 @@ const BACK_AT_ONCE: Duration = Duration::from_secs(30);
 
 /// Devices that did not answer a flush, kept over restarts.
 #[derive(Debug, Default)]
-pub struct Unanswered {
+pub(crate) struct Unanswered {
     file: Option<PathBuf>,
     known: Mutex<Known>,
     /// Held while the file is written.
@@ -38,7 +38,7 @@ struct Known {
 impl Unanswered {
     /// The memory kept in `file`. One that cannot be read is empty, which costs one more question of each make.
     #[must_use]
-    pub fn read(file: &Path) -> Self {
+    pub(crate) fn read(file: &Path) -> Self {
         let makes = match std::fs::read(file) {
             Ok(text) => serde_json::from_slice(&text).unwrap_or_else(|error| {
                 tracing::warn!(path = %file.display(), %error, "which devices must not be asked to flush is not known: each is asked again");
@@ -55,7 +55,7 @@ impl Unanswered {
 
     /// Must devices of this make not be asked? `place` is where one is now.
     #[must_use]
-    pub fn knows(self: &Arc<Self>, make: &str, place: &str) -> bool {
+    pub(crate) fn knows(self: &Arc<Self>, make: &str, place: &str) -> bool {
         let mut known = self.known();
         let came_back = known.left.get(make).is_some_and(|(left, at)| left == place && at.elapsed() < BACK_AT_ONCE);
         if came_back {
@@ -69,14 +69,14 @@ impl Unanswered {
     }
 
     /// A device of this make did not answer, and is still there.
-    pub fn remember(self: &Arc<Self>, make: &str) {
+    pub(crate) fn remember(self: &Arc<Self>, make: &str) {
         tracing::warn!(make, "the device does not answer when it is asked to flush: devices of this make are not asked any more");
         self.known().makes.insert(make.to_owned());
         self.keep();
     }
 
     /// A device of this make left when it was asked.
-    pub fn left(self: &Arc<Self>, make: &str, place: &str) {
+    pub(crate) fn left(self: &Arc<Self>, make: &str, place: &str) {
         tracing::warn!(make, place, "the device left when it was asked to flush");
         let mut known = self.known();
         if known.left.insert(make.to_owned(), (place.to_owned(), Instant::now())).is_some() {
@@ -87,7 +87,7 @@ impl Unanswered {
     }
 
     /// A device of this make answered.
-    pub fn answered(&self, make: &str) {
+    pub(crate) fn answered(&self, make: &str) {
         self.known().left.remove(make);
     }
 

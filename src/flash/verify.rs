@@ -27,7 +27,7 @@ use crate::station::units::{Bytes, to_u64, to_usize};
 
 /// A card whose body came back right, with the tombstone still in its head.
 #[derive(Debug)]
-pub struct BodyProven<'s, D> {
+pub(crate) struct BodyProven<'s, D> {
     session: &'s mut Session<D>,
     /// The values of what the card returned; the head's are still missing.
     found: Vec<Option<PieceValue>>,
@@ -36,7 +36,7 @@ pub struct BodyProven<'s, D> {
 /// A card every byte of whose span came back from the medium and is the image's; or, where the image's zeroes are skipped, every byte
 /// of its data. Made here alone.
 #[derive(Debug)]
-pub struct Verified {
+pub(crate) struct Verified {
     evidence: Evidence,
     /// Nothing was written for it: the card held the image already.
     rechecked: bool,
@@ -51,7 +51,7 @@ pub(super) enum Evidence {
 impl Verified {
     /// The evidence, for the log.
     #[must_use]
-    pub fn into_end(self) -> End {
+    pub(crate) fn into_end(self) -> End {
         match (self.evidence, self.rechecked) {
             (Evidence::Whole(proof), false) => End::Verified(proof),
             (Evidence::Mapped(proof), false) => End::VerifiedMapped(proof),
@@ -70,7 +70,7 @@ impl Verified {
 ///
 /// # Errors
 /// What the card answered, or the first wrong byte. The card cannot boot then: its head is the tombstone.
-pub fn read_back<D: BlockDevice>(written: Written<'_, D>) -> Result<BodyProven<'_, D>, FlashError> {
+pub(crate) fn read_back<D: BlockDevice>(written: Written<'_, D>) -> Result<BodyProven<'_, D>, FlashError> {
     let Written { session } = written;
     let found = read_body(session)?;
     Ok(BodyProven { session, found })
@@ -182,7 +182,7 @@ pub(super) fn compare_body<D: BlockDevice>(session: &mut Session<D>, runs: &[Run
 ///
 /// # Errors
 /// What the card or the station's image answered, or the first wrong byte.
-pub fn finish<D: BlockDevice>(body: BodyProven<'_, D>) -> Result<Verified, FlashError> {
+pub(crate) fn finish<D: BlockDevice>(body: BodyProven<'_, D>) -> Result<Verified, FlashError> {
     let BodyProven { session, mut found } = body;
     let evidence = write_head(session, &mut found)?;
     // An attempt that was given up until now stays given up: its row says so already.

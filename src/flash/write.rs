@@ -15,7 +15,7 @@ use crate::station::units::{Bytes, to_u64};
 
 /// A card whose body is written and flushed, and in whose head the tombstone stands.
 #[derive(Debug)]
-pub struct Written<'s, D> {
+pub(crate) struct Written<'s, D> {
     pub(super) session: &'s mut Session<D>,
 }
 
@@ -23,7 +23,7 @@ pub struct Written<'s, D> {
 ///
 /// # Errors
 /// What the card or the station's image answered. The card cannot boot then: its head is the tombstone, or was never touched.
-pub fn write<D: BlockDevice>(claim: Claim<'_, D>) -> Result<Written<'_, D>, FlashError> {
+pub(crate) fn write<D: BlockDevice>(claim: Claim<'_, D>) -> Result<Written<'_, D>, FlashError> {
     let Claim { session } = claim;
     body(session)?;
     Ok(Written { session })

@@ -6,7 +6,7 @@ use std::ops::Range;
 use crate::station::units::{Bytes, KIB, to_u64, to_usize};
 
 /// Runs of zeroes shorter than this are taken for data: a write of its own for each would cost more than it saves.
-pub const GRAIN: u64 = 64 * KIB;
+pub(crate) const GRAIN: u64 = 64 * KIB;
 
 /// The runs of data of an image, ascending and apart; everything between them is zeroes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -82,7 +82,7 @@ impl Extents {
 
 /// Compared as words, which the compiler turns into wide loads.
 #[must_use]
-pub fn is_zero(bytes: &[u8]) -> bool {
+pub(crate) fn is_zero(bytes: &[u8]) -> bool {
     let (words, rest) = bytes.as_chunks::<8>();
     words.iter().all(|word| u64::from_ne_bytes(*word) == 0) && rest.iter().all(|byte| *byte == 0)
 }

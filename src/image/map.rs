@@ -14,11 +14,11 @@ use crate::station::outcome::Digest;
 use crate::station::units::{Bytes, MIB, to_u64, to_usize};
 
 /// The length of a piece; the last one of an image may be shorter.
-pub const PIECE: u64 = MIB;
+pub(crate) const PIECE: u64 = MIB;
 
 /// The value of one piece: its subtree's chaining value; of an image that is one piece only, the root itself, because a tree
 /// of one subtree has no other value.
-pub type PieceValue = [u8; 32];
+pub(crate) type PieceValue = [u8; 32];
 
 /// Span, values and root of an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,14 +85,14 @@ impl PieceMap {
 /// The values of pieces that are nothing but zeroes: most of many an image, and every card returns the same. Each is hashed once, by
 /// whoever meets it first.
 #[derive(Debug)]
-pub struct ZeroValues {
+pub(crate) struct ZeroValues {
     known: Box<[OnceLock<PieceValue>]>,
 }
 
 impl ZeroValues {
     /// For an image of this many pieces; none is known yet.
     #[must_use]
-    pub fn new(pieces: usize) -> Self {
+    pub(crate) fn new(pieces: usize) -> Self {
         Self { known: (0..pieces).map(|_| OnceLock::new()).collect() }
     }
 
@@ -106,7 +106,7 @@ impl ZeroValues {
 
     /// The value of `data`, which is piece `piece` of an image of `span` bytes. Nobody waits: two that meet zeroes at once hash them twice.
     #[must_use]
-    pub fn value(&self, piece: usize, data: &[u8], span: Bytes) -> PieceValue {
+    pub(crate) fn value(&self, piece: usize, data: &[u8], span: Bytes) -> PieceValue {
         let hashed = || value(Bytes(to_u64(piece) * PIECE), data, span);
         if !is_zero(data) {
             return hashed();
@@ -121,13 +121,13 @@ impl ZeroValues {
 
 /// How many pieces an image of `span` bytes has.
 #[must_use]
-pub fn pieces(span: Bytes) -> u64 {
+pub(crate) fn pieces(span: Bytes) -> u64 {
     span.0.div_ceil(PIECE)
 }
 
 /// The value of the piece that holds `data` and begins at `start`, of an image of `span` bytes.
 #[must_use]
-pub fn value(start: Bytes, data: &[u8], span: Bytes) -> PieceValue {
+pub(crate) fn value(start: Bytes, data: &[u8], span: Bytes) -> PieceValue {
     let mut hasher = Hasher::new();
     if span.0 <= PIECE {
         return *hasher.update(data).finalize().as_bytes();
@@ -138,7 +138,7 @@ pub fn value(start: Bytes, data: &[u8], span: Bytes) -> PieceValue {
 
 /// Merges the values of all pieces of an image, at least one.
 #[must_use]
-pub fn root(values: &[PieceValue]) -> Digest {
+pub(crate) fn root(values: &[PieceValue]) -> Digest {
     match values {
         [only] => Digest(*only),
         _ => {

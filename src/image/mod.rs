@@ -5,15 +5,15 @@
 
 #[cfg(test)]
 mod cases;
-pub mod extents;
-pub mod foreign;
+pub(crate) mod extents;
+pub(crate) mod foreign;
 pub mod inspect;
 mod intake;
-pub mod layout;
-pub mod map;
+pub(crate) mod layout;
+pub(crate) mod map;
 pub mod packing;
 pub mod stage;
-pub mod store;
+pub(crate) mod store;
 mod superblock;
 
 use std::fs::File;

@@ -71,7 +71,7 @@ fn images(store: &Path) -> Vec<Kept> {
 
 /// Removes unused images, least recently used first, until all together take no more than `limit` on the disk.
 /// Those in use stay, even where they alone are more than that. Answers what is left.
-pub fn trim(store: &Path, limit: Bytes) -> Bytes {
+pub(crate) fn trim(store: &Path, limit: Bytes) -> Bytes {
     let images = images(store);
     let mut left = images.iter().map(|image| image.size.0).sum::<u64>();
     for image in images {

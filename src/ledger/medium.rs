@@ -30,7 +30,7 @@ const DEPTH: usize = 8;
 
 /// Why what is kept somewhere does not survive a power cut.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Volatile {
+pub(crate) enum Volatile {
     /// A file system in memory.
     Memory,
     /// An overlay whose changes are kept in memory, in this directory.
@@ -57,7 +57,7 @@ impl fmt::Display for Volatile {
 ///
 /// # Errors
 /// Where the kernel does not tell at all.
-pub fn volatile(directory: &Path) -> io::Result<Option<Volatile>> {
+pub(crate) fn volatile(directory: &Path) -> io::Result<Option<Volatile>> {
     let mounts = Process::myself().and_then(|own| own.mountinfo()).map_err(io::Error::other)?.0;
     let there = directory.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/"));
     volatile_at(&fs::canonicalize(there)?, &mounts, Path::new("/sys/dev/block"), 0)
@@ -68,7 +68,7 @@ pub fn volatile(directory: &Path) -> io::Result<Option<Volatile>> {
 ///
 /// # Errors
 /// Where the kernel does not tell what is mounted.
-pub fn not_mounted(directory: &Path) -> io::Result<Option<PathBuf>> {
+pub(crate) fn not_mounted(directory: &Path) -> io::Result<Option<PathBuf>> {
     // An automount point mounts what it stands for when it is looked into.
     let _mounts_it = fs::metadata(directory);
     let mounts = Process::myself().and_then(|own| own.mountinfo()).map_err(io::Error::other)?.0;

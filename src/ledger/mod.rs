@@ -30,7 +30,7 @@ mod export;
 mod foreign_cases;
 mod index_check;
 mod link;
-pub mod medium;
+pub(crate) mod medium;
 #[cfg(test)]
 mod new_log_cases;
 mod on_disk;

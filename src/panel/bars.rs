@@ -23,14 +23,14 @@ pub(super) fn without_bar() -> ProgressStyle {
 
 /// One bar on standard error, for something that is read from its beginning to its end. Hidden where that is no terminal.
 #[derive(Debug)]
-pub struct ReadingBar {
+pub(crate) struct ReadingBar {
     bar: ProgressBar,
 }
 
 impl ReadingBar {
     /// With this name in front.
     #[must_use]
-    pub fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr_with_hz(REDRAWS_PER_SECOND));
         let style = ProgressStyle::with_template("{prefix} {bar:24.cyan} {percent:>3} %  {bytes_per_sec}  {eta} left");
         bar.set_style(style.expect("the template is fixed").progress_chars(BAR));
@@ -40,7 +40,7 @@ impl ReadingBar {
     }
 
     /// So much of so much.
-    pub fn set(&self, done: Bytes, of: Bytes) {
+    pub(crate) fn set(&self, done: Bytes, of: Bytes) {
         self.bar.set_length(of.0);
         self.bar.set_position(done.0);
     }

@@ -7,7 +7,7 @@ use crate::station::view::{Progress, SlotView, View};
 
 /// `38.2 MB/s  0:12 left`, as far as it is known.
 #[must_use]
-pub fn pace(progress: &Progress) -> String {
+pub(crate) fn pace(progress: &Progress) -> String {
     let rate = progress.rate.map(|rate| format!("{rate}/s"));
     let left = progress.left.map(|left| format!("{} left", clock(left)));
     [rate, left].into_iter().flatten().collect::<Vec<_>>().join("  ")
@@ -15,7 +15,7 @@ pub fn pace(progress: &Progress) -> String {
 
 /// A duration as on a clock: `0:07`, `12:30`, `1:02:03`.
 #[must_use]
-pub fn clock(duration: Duration) -> String {
+pub(crate) fn clock(duration: Duration) -> String {
     let seconds = duration.as_secs();
     let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
     if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes}:{seconds:02}") }
@@ -23,20 +23,20 @@ pub fn clock(duration: Duration) -> String {
 
 /// A moment on the PC's own clock, to the minute.
 #[must_use]
-pub fn local_time(micros: i64) -> String {
+pub(crate) fn local_time(micros: i64) -> String {
     let time = jiff::Timestamp::from_microsecond(micros).unwrap_or_default();
     time.to_zoned(crate::zone::here()).strftime("%Y-%m-%d %H:%M").to_string()
 }
 
 /// What is to be kept elsewhere of the shift that ended.
 #[must_use]
-pub fn anchor(at: i64, text: &str) -> String {
+pub(crate) fn anchor(at: i64, text: &str) -> String {
     format!("shift ended {}: write this on the shift sheet: {text}", local_time(at))
 }
 
 /// What stands behind the word: reason, then what to do; or how fast, while busy.
 #[must_use]
-pub fn detail(slot: &SlotView) -> String {
+pub(crate) fn detail(slot: &SlotView) -> String {
     match (&slot.progress, slot.sign.reason()) {
         (Some(progress), _) => pace(progress),
         (None, Some(reason)) => format!("{reason}: {}", slot.sign.todo().text()),
@@ -46,7 +46,7 @@ pub fn detail(slot: &SlotView) -> String {
 
 /// The line of a slot in a log: name, word, detail, card.
 #[must_use]
-pub fn line(slot: &SlotView) -> String {
+pub(crate) fn line(slot: &SlotView) -> String {
     let mut line = format!("{}  {}", slot.slot, slot.sign.word());
     // Speeds change with every drawing; a line is printed once for a sign.
     let detail = match slot.sign.reason() {
@@ -65,7 +65,7 @@ pub fn line(slot: &SlotView) -> String {
 
 /// The station's own line: its name, or what is wrong with all of it.
 #[must_use]
-pub fn title(view: &View) -> String {
+pub(crate) fn title(view: &View) -> String {
     match &view.fault {
         Some(fault) => format!("STATION FAULT  {fault}: call the station engineer"),
         None if !view.faults.is_empty() => format!("STATION FAULT  {}: call the station engineer", view.faults.join("; ")),
@@ -76,13 +76,13 @@ pub fn title(view: &View) -> String {
 
 /// What a report says of a log that is gone when the power is, and why it is.
 #[must_use]
-pub fn volatile(why: &str) -> String {
+pub(crate) fn volatile(why: &str) -> String {
     format!("This flash log is volatile: {why}. Its rows are lost at the next power cut.")
 }
 
 /// What is to be known of the flash log, and what to do about it.
 #[must_use]
-pub fn note(note: LogNote) -> &'static str {
+pub(crate) fn note(note: LogNote) -> &'static str {
     match note {
         LogNote::Begun => {
             "NEW FLASH LOG  it has no earlier rows: if that is right run `flashline log confirm`, otherwise stop the station and put the old log back"
@@ -95,7 +95,7 @@ pub fn note(note: LogNote) -> &'static str {
 
 /// Which slots the PC's other programs are not kept from, and the cure.
 #[must_use]
-pub fn exposed(slots: &[String]) -> String {
+pub(crate) fn exposed(slots: &[String]) -> String {
     let (noun, verb) = if slots.len() == 1 { ("slot", "is") } else { ("slots", "are") };
     format!(
         "{noun} {} {verb} not kept from this PC's other programs: run `flashline slots rules > {}` and `udevadm control --reload`",
@@ -107,7 +107,7 @@ pub fn exposed(slots: &[String]) -> String {
 /// What takes the place of every sign when the station has ended, for whatever reason systemd gives (`SERVICE_RESULT`,
 /// systemd.exec(5)): nothing that stood there is to be believed any more.
 #[must_use]
-pub fn down(result: Option<&str>) -> String {
+pub(crate) fn down(result: Option<&str>) -> String {
     let why = match result {
         None | Some("success") => String::new(),
         Some(reason) => format!(" ({reason})"),

@@ -4,13 +4,13 @@
 //! Decides nothing. [`lines`] makes the text, [`terminal`] keeps it on a screen, [`plain`] prints what changed. Each draws in its own
 //! thread: a terminal that is stopped with Ctrl-S, or is gone, stops no card.
 
-pub mod bars;
-pub mod bell;
-pub mod console;
-pub mod lamps;
-pub mod lines;
-pub mod plain;
-pub mod terminal;
+pub(crate) mod bars;
+pub(crate) mod bell;
+pub(crate) mod console;
+pub(crate) mod lamps;
+pub(crate) mod lines;
+pub(crate) mod plain;
+pub(crate) mod terminal;
 mod told;
 
 use std::io;
@@ -28,7 +28,7 @@ const REDRAW: Duration = Duration::from_millis(200);
 const REPEATS: u32 = 5;
 
 /// Something a view can be drawn on. Drawing the same view again changes nothing.
-pub trait Screen: Send {
+pub(crate) trait Screen: Send {
     /// Shows this view in place of the last.
     fn draw(&mut self, view: &View);
     /// Ends the display; nothing more is shown.
@@ -37,7 +37,7 @@ pub trait Screen: Send {
 
 /// A screen that shows nothing.
 #[derive(Debug)]
-pub struct Nowhere;
+pub(crate) struct Nowhere;
 
 impl Screen for Nowhere {
     fn draw(&mut self, _view: &View) {}
@@ -46,7 +46,7 @@ impl Screen for Nowhere {
 
 /// The thread that draws.
 #[derive(Debug)]
-pub struct Panel {
+pub(crate) struct Panel {
     thread: JoinHandle<()>,
     stop: Arc<AtomicBool>,
 }
@@ -56,7 +56,7 @@ impl Panel {
     ///
     /// # Errors
     /// When the thread cannot be made.
-    pub fn spawn(mut screen: impl Screen + 'static, view: impl Fn() -> View + Send + 'static) -> io::Result<Self> {
+    pub(crate) fn spawn(mut screen: impl Screen + 'static, view: impl Fn() -> View + Send + 'static) -> io::Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let thread = thread::Builder::new().name("panel".to_owned()).spawn(move || {
@@ -81,7 +81,7 @@ impl Panel {
     }
 
     /// Draws the last view and ends, unless the terminal is stuck, which is not waited for.
-    pub fn stop(self) {
+    pub(crate) fn stop(self) {
         self.stop.store(true, Ordering::Relaxed);
         for _ in 0..10 {
             if self.thread.is_finished() {

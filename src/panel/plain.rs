@@ -10,7 +10,7 @@ use crate::station::view::{Anchor, View};
 
 /// Prints to anything that can be written to.
 #[derive(Debug)]
-pub struct Plain<W> {
+pub(crate) struct Plain<W> {
     out: W,
     title: String,
     anchor: Option<Anchor>,
@@ -22,7 +22,7 @@ pub struct Plain<W> {
 impl<W: Write> Plain<W> {
     /// A screen that prints lines to `out`.
     #[must_use]
-    pub fn new(out: W) -> Self {
+    pub(crate) fn new(out: W) -> Self {
         Self { out, title: String::new(), anchor: None, log: Vec::new(), shown: Vec::new() }
     }
 }

@@ -14,7 +14,7 @@ const WORD_WIDTH: usize = 14;
 
 /// Lines on standard output.
 #[derive(Debug)]
-pub struct Terminal {
+pub(crate) struct Terminal {
     /// Where it draws; its cursor is hidden meanwhile.
     term: Term,
     lines: MultiProgress,
@@ -29,13 +29,13 @@ pub struct Terminal {
 impl Terminal {
     /// On standard output, which is a terminal.
     #[must_use]
-    pub fn on_stdout() -> Self {
+    pub(crate) fn on_stdout() -> Self {
         Self::on(Term::buffered_stdout())
     }
 
     /// On standard error, where that is a terminal; nowhere otherwise.
     #[must_use]
-    pub fn on_stderr() -> Self {
+    pub(crate) fn on_stderr() -> Self {
         Self::on(Term::buffered_stderr())
     }
 

@@ -22,7 +22,7 @@ use super::machine::RowCsv;
 
 /// Why the files are not level with the log.
 #[derive(Debug, thiserror::Error)]
-pub enum FilesError {
+pub(crate) enum FilesError {
     /// The log cannot be read.
     #[error(transparent)]
     Log(#[from] LogError),
@@ -60,7 +60,7 @@ struct Expected {
 
 /// The files of one directory.
 #[derive(Debug)]
-pub struct LogFiles {
+pub(crate) struct LogFiles {
     directory: PathBuf,
     zone: TimeZone,
     /// Everything up to this event is in the files; nothing until they were brought level.
@@ -72,7 +72,7 @@ pub struct LogFiles {
 impl LogFiles {
     /// Nothing is looked at yet. Days are those of `zone`.
     #[must_use]
-    pub fn new(directory: PathBuf, zone: TimeZone) -> Self {
+    pub(crate) fn new(directory: PathBuf, zone: TimeZone) -> Self {
         Self { directory, zone, level_to: None, lengths: HashMap::new() }
     }
 
@@ -80,7 +80,7 @@ impl LogFiles {
     ///
     /// # Errors
     /// Where they are not level now; what was begun is put right by the next call.
-    pub fn follow(&mut self, log: &LogReader) -> Result<u64, FilesError> {
+    pub(crate) fn follow(&mut self, log: &LogReader) -> Result<u64, FilesError> {
         // A share that is not mounted must not be written into the directory it is mounted on: we make no more than the last part of it.
         let found = match fs::metadata(&self.directory) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => make_directory(&self.directory),

@@ -1,12 +1,12 @@
 //! Reports made from the log: rows in, text out. Owns the names and the order of the columns; knows no clock or terminal.
 
 mod columns;
-pub mod files;
+pub(crate) mod files;
 mod machine;
 mod outliers;
-pub mod page;
+pub(crate) mod page;
 mod row_facts;
-pub mod serials;
+pub(crate) mod serials;
 mod show;
 pub mod summary;
 mod table;

@@ -20,11 +20,11 @@ use super::tally::{Counts, Tally};
 use super::text::{harmless, percent, seconds};
 
 /// More serials than anybody reads on a page, and a browser still shows without trouble.
-pub const MOST: u64 = 100_000;
+pub(crate) const MOST: u64 = 100_000;
 
 /// What the page says of the log itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ChainVerdict {
+pub(crate) struct ChainVerdict {
     /// The whole chain holds.
     pub whole: bool,
     /// Its head, or what is wrong with it.
@@ -33,7 +33,7 @@ pub struct ChainVerdict {
 
 /// An image cards of the lot carry.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ImageFacts {
+pub(crate) struct ImageFacts {
     digest: String,
     source: Option<String>,
     span: Option<u64>,
@@ -91,11 +91,11 @@ impl ModelFacts {
 
 /// What a page tells of the images.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ImagesOfLot(Vec<ImageFacts>);
+pub(crate) struct ImagesOfLot(Vec<ImageFacts>);
 
 impl ImagesOfLot {
     /// Takes note of a row.
-    pub fn count(&mut self, row: &Row) {
+    pub(crate) fn count(&mut self, row: &Row) {
         let Some(digest) = row.image_blake3.as_ref().filter(|_| row.outcome.is_good()) else { return };
         let index = self.0.iter().position(|image| image.digest == *digest).unwrap_or_else(|| {
             self.0.push(ImageFacts {
@@ -123,7 +123,7 @@ impl ImagesOfLot {
     }
 
     /// Takes note of when an image was armed, at which station and by whom, and of what could not be covered.
-    pub fn armed(&mut self, event: &LogEvent) {
+    pub(crate) fn armed(&mut self, event: &LogEvent) {
         let Ok(body) = serde_json::from_str::<serde_json::Value>(&event.body) else { return };
         let mut who = format!("on {}", body["station_name"].as_str().unwrap_or("a station without a name"));
         if let Some(config) = body["by"]["config"].as_str() {
@@ -145,7 +145,7 @@ impl ImagesOfLot {
 
 /// The page, in the order it is written.
 #[derive(Debug)]
-pub struct LotPage<'a> {
+pub(crate) struct LotPage<'a> {
     /// What was asked for.
     pub asked: &'a Scope,
     /// Counted by day or shift.
@@ -171,7 +171,7 @@ impl LotPage<'_> {
     ///
     /// # Errors
     /// Where `out` cannot be written.
-    pub fn head(&self, out: &mut impl Write) -> io::Result<()> {
+    pub(crate) fn head(&self, out: &mut impl Write) -> io::Result<()> {
         let model = self.asked.model.as_deref().map_or_else(|| "all models".to_owned(), harmless);
         let total = self.summary.main().total();
         let zone = self.zone.iana_name().unwrap_or("local time");
@@ -221,7 +221,7 @@ impl LotPage<'_> {
     ///
     /// # Errors
     /// Where `out` cannot be written.
-    pub fn card(&self, row: &Row, time: Time, out: &mut impl Write) -> io::Result<()> {
+    pub(crate) fn card(&self, row: &Row, time: Time, out: &mut impl Write) -> io::Result<()> {
         let known = row.identified.as_deref().unwrap_or("none");
         let markup = html! {
             tr {
@@ -247,7 +247,7 @@ impl LotPage<'_> {
     ///
     /// # Errors
     /// Where `out` cannot be written.
-    pub fn end(&self, out: &mut impl Write) -> io::Result<()> {
+    pub(crate) fn end(&self, out: &mut impl Write) -> io::Result<()> {
         out.write_all(b"</tbody></table></body></html>\n")
     }
 

@@ -30,7 +30,7 @@ struct Seen {
 
 /// What was learned of all cards before the first is listed.
 #[derive(Clone, Debug, Default)]
-pub struct Serials {
+pub(crate) struct Serials {
     cards: HashMap<[u8; 16], Seen>,
     /// Attempts by outcome: of cards that are good, and of those that were begun and are not.
     outcomes: HashMap<OutcomeWord, u64>,
@@ -54,7 +54,7 @@ const IMAGES: usize = 20;
 const SHORT: usize = 12;
 
 /// Of one line: which time this is that the card is listed, and how many there are; nothing where that cannot be known.
-pub type Time = Option<(u32, u32)>;
+pub(crate) type Time = Option<(u32, u32)>;
 
 /// Cards that are good, and those that were begun and are not.
 fn is_listed(row: &Row) -> bool {
@@ -68,7 +68,7 @@ fn card(row: &Row) -> Option<[u8; 16]> {
 
 /// How far the list came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ListPlace {
+pub(crate) enum ListPlace {
     /// The row belongs into it.
     Listed(Time),
     /// It does not: the card was not touched, or it is still being written.
@@ -79,7 +79,7 @@ pub enum ListPlace {
 
 impl Serials {
     /// Counts a row, in the order of the log.
-    pub fn count(&mut self, row: &Row) {
+    pub(crate) fn count(&mut self, row: &Row) {
         self.newest = self.newest.max(row.seq);
         match row.outcome.counts() {
             Counted::Good | Counted::Bad | Counted::OurFault => {}
@@ -119,7 +119,7 @@ impl Serials {
     }
 
     /// Where a row belongs; each is asked once, in the order they were counted.
-    pub fn place(&mut self, row: &Row) -> ListPlace {
+    pub(crate) fn place(&mut self, row: &Row) -> ListPlace {
         if row.seq > self.newest {
             return ListPlace::Later;
         }
@@ -135,7 +135,7 @@ impl Serials {
 
     /// Cards that are good now: one that passed and failed later is not.
     #[must_use]
-    pub fn good_cards(&self) -> u64 {
+    pub(crate) fn good_cards(&self) -> u64 {
         self.good_known(true) + self.good_known(false) + self.good_unknown
     }
 
@@ -149,7 +149,7 @@ impl Serials {
 
     /// What stands below the list: the images it speaks of, and what it comes to.
     #[must_use]
-    pub fn sums(&self, expected: Option<u64>) -> String {
+    pub(crate) fn sums(&self, expected: Option<u64>) -> String {
         let mut text = String::new();
         for (image, source, model) in &self.images {
             let of = |text: &Option<String>| text.as_deref().map(harmless).unwrap_or_default();
@@ -225,7 +225,7 @@ impl Serials {
 
 /// What is on the one card that somebody asked for by its serial.
 #[derive(Clone, Debug, Default)]
-pub struct OneCard {
+pub(crate) struct OneCard {
     newest: Option<Row>,
     /// Rows are of several cards, or that cannot be found out.
     several: bool,
@@ -233,7 +233,7 @@ pub struct OneCard {
 
 impl OneCard {
     /// Takes note of a row, in the order of the log.
-    pub fn count(&mut self, row: &Row) {
+    pub(crate) fn count(&mut self, row: &Row) {
         // A card that was not touched holds what it held.
         if matches!(row.outcome.counts(), Counted::Untouched) {
             return;
@@ -245,7 +245,7 @@ impl OneCard {
 
     /// As a sentence; nothing where no card was found, or several.
     #[must_use]
-    pub fn says(&self, zone: &TimeZone) -> Option<String> {
+    pub(crate) fn says(&self, zone: &TimeZone) -> Option<String> {
         let row = self.newest.as_ref().filter(|_| !self.several)?;
         let name = row_facts::serial(row).map(harmless).unwrap_or_default();
         let when = local(row.at(), zone).unwrap_or_default();
@@ -282,7 +282,7 @@ static HEADS: [Head; 8] = [
 ];
 
 /// The list as a table.
-pub struct SerialTable {
+pub(crate) struct SerialTable {
     layout: Layout<8>,
     zone: TimeZone,
     boxes: PackedBoxes,
@@ -297,20 +297,20 @@ impl std::fmt::Debug for SerialTable {
 impl SerialTable {
     /// As wide as these lines need; what comes later and is wider is cut.
     #[must_use]
-    pub fn new(first: &[(Row, Time)], zone: TimeZone, boxes: PackedBoxes) -> Self {
+    pub(crate) fn new(first: &[(Row, Time)], zone: TimeZone, boxes: PackedBoxes) -> Self {
         let lines: Vec<_> = first.iter().map(|(row, time)| cells(row, *time, &boxes, &zone)).collect();
         Self { layout: Layout::new(&HEADS, &lines, WIDTH), zone, boxes }
     }
 
     /// The names of the columns.
     #[must_use]
-    pub fn head(&self) -> String {
+    pub(crate) fn head(&self) -> String {
         self.layout.head()
     }
 
     /// The line of a card in the table.
     #[must_use]
-    pub fn line(&self, row: &Row, time: Time) -> String {
+    pub(crate) fn line(&self, row: &Row, time: Time) -> String {
         self.layout.line(&cells(row, time, &self.boxes, &self.zone))
     }
 }
@@ -340,7 +340,7 @@ fn cells(row: &Row, time: Time, boxes: &PackedBoxes, zone: &TimeZone) -> [String
 
 /// A line of the list as a JSON object.
 #[must_use]
-pub fn serial_json(row: &Row, time: Time, boxes: &PackedBoxes) -> Value {
+pub(crate) fn serial_json(row: &Row, time: Time, boxes: &PackedBoxes) -> Value {
     json!({
         "attempt": row.attempt,
         "ended": ended(row),
@@ -388,7 +388,7 @@ const COLUMNS: [&str; 16] = [
 
 /// The list as CSV.
 #[derive(Debug)]
-pub struct SerialCsv<W: Write> {
+pub(crate) struct SerialCsv<W: Write> {
     csv: Csv<W>,
     boxes: PackedBoxes,
 }
@@ -398,7 +398,7 @@ impl<W: Write> SerialCsv<W> {
     ///
     /// # Errors
     /// Where `out` cannot be written.
-    pub fn new(out: W, boxes: PackedBoxes) -> io::Result<Self> {
+    pub(crate) fn new(out: W, boxes: PackedBoxes) -> io::Result<Self> {
         Csv::with_header(out, COLUMNS).map(|csv| Self { csv, boxes })
     }
 
@@ -406,7 +406,7 @@ impl<W: Write> SerialCsv<W> {
     ///
     /// # Errors
     /// Where it cannot be written.
-    pub fn line(&mut self, row: &Row, time: Time) -> io::Result<()> {
+    pub(crate) fn line(&mut self, row: &Row, time: Time) -> io::Result<()> {
         let text = |text: Option<&str>| text.map(no_formula).unwrap_or_default().into_owned();
         let number = |number: Option<u32>| number.map(|number| number.to_string()).unwrap_or_default();
         let order = row.order.map(|order| order.to_string()).unwrap_or_default();
@@ -434,7 +434,7 @@ impl<W: Write> SerialCsv<W> {
     ///
     /// # Errors
     /// Where it cannot be written.
-    pub fn finish(self) -> io::Result<()> {
+    pub(crate) fn finish(self) -> io::Result<()> {
         self.csv.finish()
     }
 }

@@ -16,7 +16,7 @@ const LOOK: Duration = Duration::from_millis(250);
 
 /// The thread that looks.
 #[derive(Debug)]
-pub struct CablingWatch {
+pub(crate) struct CablingWatch {
     thread: JoinHandle<()>,
     stop: Arc<AtomicBool>,
 }
@@ -26,7 +26,7 @@ impl CablingWatch {
     ///
     /// # Errors
     /// When the thread cannot be made.
-    pub fn spawn(sysfs: Sysfs, tell: impl Fn(Event) -> bool + Send + 'static) -> io::Result<Self> {
+    pub(crate) fn spawn(sysfs: Sysfs, tell: impl Fn(Event) -> bool + Send + 'static) -> io::Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let ours = Arc::clone(&stop);
         let thread = thread::Builder::new().name("cabling".to_owned()).spawn(move || {
@@ -47,7 +47,7 @@ impl CablingWatch {
     }
 
     /// Ends the thread. One that a device keeps waiting is left behind.
-    pub fn stop(self) {
+    pub(crate) fn stop(self) {
         self.stop.store(true, Ordering::Relaxed);
         drop(self.thread);
     }

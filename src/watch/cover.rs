@@ -24,7 +24,7 @@ const LOOK: Duration = Duration::from_secs(10);
 
 /// Does udev know this disk as one that others leave alone? Nothing where no udev runs or has looked at it: then nobody acts on it either.
 #[must_use]
-pub fn is_covered(number: DevNum) -> Option<bool> {
+pub(crate) fn is_covered(number: DevNum) -> Option<bool> {
     let device = known_to_udev(number)?;
     let says = |property: &str, value: &str| device.property_value(property).is_some_and(|found| found == value);
     Some(says("UDISKS_IGNORE", "1") && says("SYSTEMD_READY", "0"))
@@ -32,7 +32,7 @@ pub fn is_covered(number: DevNum) -> Option<bool> {
 
 /// Of each port whether it is kept from others. Empty where no udev runs.
 #[must_use]
-pub fn of_ports(sysfs: &Sysfs, ports: &BTreeSet<Port>) -> BTreeMap<Port, bool> {
+pub(crate) fn of_ports(sysfs: &Sysfs, ports: &BTreeSet<Port>) -> BTreeMap<Port, bool> {
     if !Path::new(UDEV_CONTROL).exists() {
         return BTreeMap::new();
     }
@@ -91,7 +91,7 @@ fn installed(directories: &[PathBuf]) -> BTreeSet<String> {
 
 /// Tells the station which ports are kept from others: at once, and at every change.
 #[derive(Debug)]
-pub struct CoverWatch {
+pub(crate) struct CoverWatch {
     shared: Arc<Shared>,
 }
 
@@ -106,7 +106,7 @@ impl CoverWatch {
     ///
     /// # Errors
     /// When the thread cannot be made.
-    pub fn spawn(sysfs: Sysfs, tell: impl Fn(Event) -> bool + Send + 'static) -> io::Result<Self> {
+    pub(crate) fn spawn(sysfs: Sysfs, tell: impl Fn(Event) -> bool + Send + 'static) -> io::Result<Self> {
         let shared = Arc::new(Shared::default());
         let ours = Arc::clone(&shared);
         thread::Builder::new().name("cover".to_owned()).spawn(move || {
@@ -126,7 +126,7 @@ impl CoverWatch {
     }
 
     /// Looks at these ports from now on.
-    pub fn set_ports(&self, ports: BTreeSet<Port>) {
+    pub(crate) fn set_ports(&self, ports: BTreeSet<Port>) {
         *self.shared.ports.lock().unwrap_or_else(PoisonError::into_inner) = ports;
         self.shared.turned.notify_one();
     }

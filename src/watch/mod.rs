@@ -8,22 +8,22 @@
 //! Uevents get lost (a full socket, a disk that udevd found locked for three minutes), so none is ever believed: each only
 //! makes the thread look. libudev stays in this one thread; owned [`Card`]s leave it.
 
-pub mod cabling;
-pub mod cover;
+pub(crate) mod cabling;
+pub(crate) mod cover;
 mod devices;
 mod holders;
 mod loops;
-pub mod places;
+pub(crate) mod places;
 mod polls;
-pub mod rules;
+pub(crate) mod rules;
 mod seen;
-pub mod sysfs;
-pub mod tables;
+pub(crate) mod sysfs;
+pub(crate) mod tables;
 #[cfg(test)]
 pub(crate) mod testing;
-pub mod topology;
+pub(crate) mod topology;
 mod udev_database;
-pub mod uses;
+pub(crate) mod uses;
 
 use std::collections::BTreeSet;
 use std::io;
@@ -52,7 +52,7 @@ const SLEEP: Duration = Duration::from_millis(500);
 
 /// The thread that looks.
 #[derive(Debug)]
-pub struct Watch {
+pub(crate) struct Watch {
     thread: JoinHandle<()>,
     orders: Arc<Orders>,
 }
@@ -70,7 +70,7 @@ impl Watch {
     ///
     /// # Errors
     /// When the thread cannot be made.
-    pub fn spawn(sysfs: Sysfs, ports: BTreeSet<Port>, tell: impl Fn(Event) -> bool + Send + 'static) -> io::Result<Self> {
+    pub(crate) fn spawn(sysfs: Sysfs, ports: BTreeSet<Port>, tell: impl Fn(Event) -> bool + Send + 'static) -> io::Result<Self> {
         let orders = Arc::new(Orders { stop: AtomicBool::new(false), ports: Mutex::new(Some(ports)) });
         let ours = Arc::clone(&orders);
         // What is put in from now on was not there before, however late the thread comes to its first look.
@@ -111,18 +111,18 @@ impl Watch {
     }
 
     /// Looks at these ports from now on, and tells anew of what is in them.
-    pub fn set_ports(&self, ports: BTreeSet<Port>) {
+    pub(crate) fn set_ports(&self, ports: BTreeSet<Port>) {
         *self.orders.ports.lock().unwrap_or_else(PoisonError::into_inner) = Some(ports);
     }
 
     /// Has the thread ended without being asked to? Then no card is seen any more.
     #[must_use]
-    pub fn is_dead(&self) -> bool {
+    pub(crate) fn is_dead(&self) -> bool {
         self.thread.is_finished()
     }
 
     /// Ends the thread; returns when it has ended, in a moment.
-    pub fn stop(self) {
+    pub(crate) fn stop(self) {
         self.orders.stop.store(true, Ordering::Relaxed);
         if self.thread.join().is_err() {
             tracing::error!("the watch thread panicked");

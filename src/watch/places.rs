@@ -14,7 +14,7 @@ const FEW: usize = 8;
 
 /// The ports of every disk that is called so now: a node under `/dev`, a disk's or a USB device's name in sysfs, udev's `ID_PATH`.
 #[must_use]
-pub fn ports_of(sysfs: &Sysfs, text: &str) -> Vec<Port> {
+pub(crate) fn ports_of(sysfs: &Sysfs, text: &str) -> Vec<Port> {
     let by_node = text.starts_with('/').then(|| block_number(Path::new(text))).flatten().and_then(|number| sysfs.disk_of(number));
     let bare = text.trim_start_matches("/dev/");
     let is_called = |name: &str| {
@@ -35,7 +35,7 @@ pub fn ports_of(sysfs: &Sysfs, text: &str) -> Vec<Port> {
 impl Sysfs {
     /// Does this PC have the controller that a port names? Without it, no card is ever seen there.
     #[must_use]
-    pub fn has_controller(&self, port: &Port) -> bool {
+    pub(crate) fn has_controller(&self, port: &Port) -> bool {
         port.controller().split_once('-').is_some_and(|(bus, name)| self.root.join("bus").join(bus).join("devices").join(name).exists())
     }
 }

@@ -6,7 +6,7 @@ use super::polls::MEDIA_POLL;
 use crate::station::port::{Port, Unit};
 
 /// After `60-block.rules`, which has udev watch every disk, and before `69-lvm.rules`, which may start what it finds.
-pub const FILE: &str = crate::station::RULES_FILE;
+pub(crate) const FILE: &str = crate::station::RULES_FILE;
 
 /// The rule for one port. Nothing for a port that no card is ever in.
 ///
@@ -18,7 +18,7 @@ pub const FILE: &str = crate::station::RULES_FILE;
 /// - `DM_UDEV_DISABLE_OTHER_RULES_FLAG`: LVM's rules, which set `SYSTEMD_READY` back for a physical volume and activate it, pass
 ///   it by (`69-lvm.rules`).
 #[must_use]
-pub fn rule(port: &Port) -> Option<String> {
+pub(crate) fn rule(port: &Port) -> Option<String> {
     let path = path_pattern(port)?;
     let ours = format!("ACTION!=\"remove\", SUBSYSTEM==\"block\", DEVPATH==\"{path}\"");
     let poll = MEDIA_POLL.as_millis();

@@ -17,7 +17,7 @@ use crate::station::units::Bytes;
 
 /// Where sysfs is mounted.
 #[derive(Clone, Debug)]
-pub struct Sysfs {
+pub(crate) struct Sysfs {
     pub(super) root: PathBuf,
 }
 
@@ -30,7 +30,7 @@ impl Default for Sysfs {
 impl Sysfs {
     /// A sysfs that is mounted at `root`.
     #[must_use]
-    pub fn at(root: &Path) -> Self {
+    pub(crate) fn at(root: &Path) -> Self {
         Self { root: root.to_owned() }
     }
 
@@ -38,7 +38,7 @@ impl Sysfs {
     ///
     /// # Errors
     /// When this process cannot look: what it does not see then may all be there.
-    pub fn visits(&self) -> io::Result<BTreeMap<Visit, String>> {
+    pub(crate) fn visits(&self) -> io::Result<BTreeMap<Visit, String>> {
         let mut visits = BTreeMap::new();
         for name in self.disk_names()? {
             if let Some(visit) = self.try_visit(&name)? {
@@ -50,7 +50,7 @@ impl Sysfs {
 
     /// Does this kernel tell one medium from the next? Before 5.15 it does not, and no card is ever admitted.
     #[must_use]
-    pub fn has_diskseq(&self) -> bool {
+    pub(crate) fn has_diskseq(&self) -> bool {
         let names = self.disk_names().unwrap_or_default();
         names.is_empty() || names.iter().any(|name| self.root.join("block").join(name).join("diskseq").exists())
     }
@@ -59,7 +59,7 @@ impl Sysfs {
     ///
     /// # Errors
     /// When the kernel does not tell, as where there are no descriptors left.
-    pub fn disk_names(&self) -> io::Result<Vec<String>> {
+    pub(crate) fn disk_names(&self) -> io::Result<Vec<String>> {
         names_in(&self.root.join("block"))
     }
 
@@ -82,7 +82,7 @@ impl Sysfs {
 
     /// The name of the disk with this number, or of the disk this partition is on; and whether it is the whole disk.
     #[must_use]
-    pub fn disk_of(&self, devnum: DevNum) -> Option<(String, bool)> {
+    pub(crate) fn disk_of(&self, devnum: DevNum) -> Option<(String, bool)> {
         let path = fs::canonicalize(self.root.join("dev/block").join(devnum.to_string())).ok()?;
         let whole = !path.join("partition").exists();
         let disk = if whole { path.as_path() } else { path.parent()? };
@@ -92,7 +92,7 @@ impl Sysfs {
     /// All facts about a disk that holds a medium. Asks the USB device for its strings, which waits while the kernel resets it:
     /// not for a thread that others wait for.
     #[must_use]
-    pub fn card(&self, name: &str) -> Option<Card> {
+    pub(crate) fn card(&self, name: &str) -> Option<Card> {
         self.read(name, true)
     }
 
@@ -100,7 +100,7 @@ impl Sysfs {
     /// locks that it holds while it resets the device, or waits for what is under way on the disk (`usb_lock_device_interruptible` in
     /// `drivers/usb/core/sysfs.c`, `queue_attr_show` in `block/blk-sysfs.c` before 6.16).
     #[must_use]
-    pub fn glance(&self, name: &str) -> Option<Card> {
+    pub(crate) fn glance(&self, name: &str) -> Option<Card> {
         self.read(name, false)
     }
 
@@ -146,7 +146,7 @@ impl Sysfs {
 
     /// The port of a disk, whether it holds a medium or not.
     #[must_use]
-    pub fn port(&self, name: &str) -> Option<Port> {
+    pub(crate) fn port(&self, name: &str) -> Option<Port> {
         let path = fs::canonicalize(self.root.join("block").join(name)).ok()?;
         DevicePlace::of(&path, &self.root).map(|place| place.port)
     }
@@ -170,19 +170,19 @@ impl Sysfs {
 
     /// The number of a disk, whether it holds a medium or not.
     #[must_use]
-    pub fn devnum(&self, name: &str) -> Option<DevNum> {
+    pub(crate) fn devnum(&self, name: &str) -> Option<DevNum> {
         Directory(self.root.join("block").join(name)).devnum()
     }
 
     /// Is there a medium in it?
     #[must_use]
-    pub fn holds_medium(&self, name: &str) -> bool {
+    pub(crate) fn holds_medium(&self, name: &str) -> bool {
         Directory(self.root.join("block").join(name)).number("size").is_some_and(|size| size > 0)
     }
 
     /// The numbers of a disk's partitions.
     #[must_use]
-    pub fn partitions(&self, name: &str) -> Vec<DevNum> {
+    pub(crate) fn partitions(&self, name: &str) -> Vec<DevNum> {
         self.partition_directories(name).unwrap_or_default().iter().filter_map(Directory::devnum).collect()
     }
 
@@ -190,7 +190,7 @@ impl Sysfs {
     ///
     /// # Errors
     /// When one of them cannot be read: it may be vanishing.
-    pub fn numbers(&self, name: &str) -> io::Result<BTreeSet<DevNum>> {
+    pub(crate) fn numbers(&self, name: &str) -> io::Result<BTreeSet<DevNum>> {
         let number = |directory: &Directory| directory.devnum().ok_or_else(|| io::Error::from(io::ErrorKind::NotFound));
         self.disk_and_partitions(name)?.iter().map(number).collect()
     }
@@ -199,7 +199,7 @@ impl Sysfs {
     ///
     /// # Errors
     /// When the kernel does not tell of one of them.
-    pub fn holders(&self, name: &str) -> io::Result<Vec<String>> {
+    pub(crate) fn holders(&self, name: &str) -> io::Result<Vec<String>> {
         let mut holders = Vec::new();
         for directory in self.disk_and_partitions(name)? {
             for entry in fs::read_dir(directory.0.join("holders"))? {
@@ -226,7 +226,7 @@ impl Sysfs {
 
     /// The kernel's word that a disk's medium can be taken out.
     #[must_use]
-    pub fn is_removable(&self, name: &str) -> bool {
+    pub(crate) fn is_removable(&self, name: &str) -> bool {
         Directory(self.root.join("block").join(name)).number("removable") == Some(1)
     }
 
@@ -235,7 +235,7 @@ impl Sysfs {
     ///
     /// # Errors
     /// When the attribute cannot be written.
-    pub fn poll_media(&self, name: &str, interval: Duration) -> io::Result<()> {
+    pub(crate) fn poll_media(&self, name: &str, interval: Duration) -> io::Result<()> {
         let disk = Directory(self.root.join("block").join(name));
         let wanted = interval.as_millis().to_string();
         let is_asked = disk.text("events").is_some_and(|events| events.contains("media_change"));
@@ -248,7 +248,7 @@ impl Sysfs {
     /// Sectors a disk has completed in its life, read and written: they advance inside one blocked call
     /// (kernel, `Documentation/block/stat.rst`). Nothing where it is gone.
     #[must_use]
-    pub fn sectors_moved(&self, devnum: DevNum) -> Option<u64> {
+    pub(crate) fn sectors_moved(&self, devnum: DevNum) -> Option<u64> {
         let stat = fs::read_to_string(self.root.join("dev/block").join(devnum.to_string()).join("stat")).ok()?;
         let field = |index: usize| stat.split_whitespace().nth(index)?.parse::<u64>().ok();
         field(2)?.checked_add(field(6)?)

@@ -11,7 +11,7 @@ use crate::station::card::DevNum;
 
 /// What is there to be asked besides sysfs. A table that cannot be read is an error: what is unknown is refused.
 #[derive(Debug)]
-pub struct Tables {
+pub(crate) struct Tables {
     pub(super) mounts: Vec<MountInfo>,
     pub(super) swaps: Vec<PathBuf>,
 }
@@ -24,7 +24,7 @@ impl Tables {
     ///
     /// # Errors
     /// When `/proc` cannot be read.
-    pub fn now() -> Result<Self, procfs::ProcError> {
+    pub(crate) fn now() -> Result<Self, procfs::ProcError> {
         let mounts = procfs::process::Process::myself()?.mountinfo()?.0;
         let swaps = match fs::read_to_string("/proc/swaps") {
             Ok(table) => swaps_in(&table),
@@ -63,7 +63,7 @@ pub(super) fn parse_devnum(text: &str) -> Option<DevNum> {
 
 /// The number behind a node.
 #[must_use]
-pub fn block_number(node: &Path) -> Option<DevNum> {
+pub(crate) fn block_number(node: &Path) -> Option<DevNum> {
     let metadata = fs::metadata(node).ok()?;
     if metadata.file_type().is_block_device() { devnum(metadata.rdev()) } else { None }
 }

@@ -19,7 +19,7 @@ const FOUND_WITH_HUB: Duration = Duration::from_secs(10);
 
 /// A USB device that is no root hub.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UsbDevice {
+pub(crate) struct UsbDevice {
     /// Where it is: `pci-0000:00:14.0/usb3-2.4`.
     pub place: String,
     /// `vendor:product`, with `:serial` where it has one.
@@ -35,7 +35,7 @@ pub struct UsbDevice {
 impl UsbDevice {
     /// In a few words: what it calls itself, and its numbers.
     #[must_use]
-    pub fn words(&self) -> String {
+    pub(crate) fn words(&self) -> String {
         let kind = if self.hub { "hub" } else { "reader" };
         self.product.as_ref().map_or_else(|| format!("{kind} {}", self.id), |product| format!("{kind} {product} {}", self.id))
     }
@@ -55,7 +55,7 @@ impl UsbDevice {
 
 /// The port of the same socket for the other USB generation.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Companion {
+pub(crate) struct Companion {
     /// The port a card in that socket has then.
     pub port: Port,
     /// What that port hangs on, as far as it is there now.
@@ -66,7 +66,7 @@ pub struct Companion {
 
 /// A place a card could come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Socket {
+pub(crate) struct Socket {
     /// The port of the socket.
     pub port: Port,
     /// The disk, where there is one: an empty SD host has none.
@@ -90,13 +90,13 @@ pub struct Socket {
 impl Socket {
     /// The USB generation its own device runs at, `2` or `3`.
     #[must_use]
-    pub fn generation(&self) -> Option<char> {
+    pub(crate) fn generation(&self) -> Option<char> {
         self.port.parts()?.usb?.generation.chars().next()
     }
 
     /// The USB device it is a slot of.
     #[must_use]
-    pub fn reader(&self) -> Option<&UsbDevice> {
+    pub(crate) fn reader(&self) -> Option<&UsbDevice> {
         self.devices.last()
     }
 }
@@ -155,7 +155,7 @@ impl Sysfs {
 
     /// Every USB device but the root hubs. Asks each for its serial, which waits while the kernel resets it.
     #[must_use]
-    pub fn usb_devices(&self) -> Vec<UsbDevice> {
+    pub(crate) fn usb_devices(&self) -> Vec<UsbDevice> {
         let root = self.real_root();
         self.usb_names().iter().filter_map(|name| UsbDevice::read(&fs::canonicalize(self.root.join(USB).join(name)).ok()?, &root)).collect()
     }
@@ -212,7 +212,7 @@ impl Sysfs {
 
     /// What is at every place a port can hang on. Waits as [`usb_devices`](Self::usb_devices) does.
     #[must_use]
-    pub fn cabling(&self) -> Cabling {
+    pub(crate) fn cabling(&self) -> Cabling {
         let usb = self.usb_devices().into_iter().map(|device| (device.place, device.id));
         let mmc = self.mmc_hosts().unwrap_or_default().into_iter().filter(|(port, _)| port.upstream().is_empty());
         let mmc = mmc.filter_map(|(port, host)| Some((port.0, driver(&host)?)));
@@ -221,7 +221,7 @@ impl Sysfs {
 
     /// Changes whenever [`cabling`](Self::cabling) may have changed, and never waits: a device that comes back has another number.
     #[must_use]
-    pub fn cabling_marks(&self) -> Vec<String> {
+    pub(crate) fn cabling_marks(&self) -> Vec<String> {
         let number = |name: &String| Directory(self.root.join(USB).join(name)).text("devnum").unwrap_or_default();
         let usb = self.usb_names().into_iter().map(|name| format!("{name} {}", number(&name)));
         usb.chain(names_in(&self.root.join(MMC_HOSTS))).collect()
@@ -230,7 +230,7 @@ impl Sysfs {
     /// Every port a card could come from, empty slots of readers and empty SD hosts included, by port. An empty USB socket has nothing
     /// that could be listed.
     #[must_use]
-    pub fn sockets(&self) -> Vec<Socket> {
+    pub(crate) fn sockets(&self) -> Vec<Socket> {
         let names = self.disk_names().unwrap_or_default().into_iter().filter(|name| !is_hardware_partition(name));
         let mut sockets: Vec<Socket> = names.filter_map(|name| self.socket(&name)).collect();
         for (port, host) in self.mmc_hosts().unwrap_or_default() {

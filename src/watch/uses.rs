@@ -27,7 +27,7 @@ use crate::station::survey::Survey;
 
 /// A part of the station that must never be erased, by name and path.
 #[derive(Clone, Debug)]
-pub struct OwnPart {
+pub(crate) struct OwnPart {
     /// As the refusal calls it: `root`, `state`, `image store`.
     pub name: &'static str,
     /// The path of the part.
@@ -36,7 +36,7 @@ pub struct OwnPart {
 
 /// The PC's root and, where a station is configured, its state and its image store.
 #[must_use]
-pub fn own_parts(station: Option<(&Path, PathBuf)>) -> Vec<OwnPart> {
+pub(crate) fn own_parts(station: Option<(&Path, PathBuf)>) -> Vec<OwnPart> {
     let mut parts = vec![OwnPart { name: "root", path: PathBuf::from("/") }];
     if let Some((state, store)) = station {
         parts.extend([OwnPart { name: "state", path: state.to_owned() }, OwnPart { name: "image store", path: store }]);
@@ -47,7 +47,7 @@ pub fn own_parts(station: Option<(&Path, PathBuf)>) -> Vec<OwnPart> {
 /// The facts about the disk `name` now, and every use of it. Nothing where it holds no medium any more, where udev has not looked at all
 /// of it yet, or where a question was not answered: what is unknown is refused. The flash log is not asked.
 #[must_use]
-pub fn survey(sysfs: &Sysfs, tables: &Tables, own: &[OwnPart], name: &str) -> Option<Survey> {
+pub(crate) fn survey(sysfs: &Sysfs, tables: &Tables, own: &[OwnPart], name: &str) -> Option<Survey> {
     let card = sysfs.card(name)?;
     match uses(sysfs, tables, own, &card) {
         Ok(Some((uses, marks))) => {
@@ -67,7 +67,7 @@ pub fn survey(sysfs: &Sysfs, tables: &Tables, own: &[OwnPart], name: &str) -> Op
 ///
 /// # Errors
 /// The refusal; [`Refusal::Unknown`] where the kernel does not tell, as of a card that has left.
-pub fn still_unused(card: &Card, policy: &Policy) -> Result<(), Refusal> {
+pub(crate) fn still_unused(card: &Card, policy: &Policy) -> Result<(), Refusal> {
     let asked = Tables::now().map_err(io::Error::other).and_then(|tables| {
         let sysfs = Sysfs::default();
         let numbers = sysfs.numbers(&card.kernel_name.replace('/', "!"))?;

@@ -25,12 +25,12 @@ use crate::report::summary::Scope;
 use crate::report::times::{self, Shifts, TimeError, Window};
 
 /// Where a station keeps its flash log.
-pub const DEFAULT: &str = "/var/lib/flashline/flash-log.db";
+pub(crate) const DEFAULT: &str = "/var/lib/flashline/flash-log.db";
 
 /// Shows the flash log: one row an attempt, newest last.
 #[derive(Clone, Debug, clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
-pub struct Args {
+pub(crate) struct Args {
     /// What else is asked of the log
     #[command(subcommand)]
     pub what: Option<LogCommand>,
@@ -41,7 +41,7 @@ pub struct Args {
 /// What can be asked of a flash log besides its rows.
 #[derive(Clone, Debug, Subcommand)]
 #[expect(private_interfaces, reason = "the arguments of a command are its own file's business")]
-pub enum LogCommand {
+pub(crate) enum LogCommand {
     /// List every card by its serial: the image it carries, and whether it was seen before
     Serials(serials::Args),
     /// Count attempts, and mark slots and card types that fail more often than chance explains
@@ -62,7 +62,7 @@ pub enum LogCommand {
 
 /// Where a flash log is.
 #[derive(Clone, Debug, Default, clap::Args)]
-pub struct LogSource {
+pub(crate) struct LogSource {
     /// Configuration that tells where the flash log is and when shifts begin
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -74,7 +74,7 @@ pub struct LogSource {
 impl Args {
     /// The log that is meant.
     #[must_use]
-    pub fn place(&self) -> &LogSource {
+    pub(crate) fn place(&self) -> &LogSource {
         match &self.what {
             Some(LogCommand::Verify(args)) => &args.place,
             Some(LogCommand::Anchor(args)) => &args.place,
@@ -137,7 +137,7 @@ struct LogContext {
 
 /// Why nothing could be shown.
 #[derive(Debug, thiserror::Error)]
-pub enum LogCommandError {
+pub(crate) enum LogCommandError {
     /// The log is unusable.
     #[error(transparent)]
     Log(#[from] LogError),
@@ -185,7 +185,7 @@ pub enum LogCommandError {
 
 /// What the configuration says of the log.
 #[derive(Clone, Debug, Default)]
-pub struct Configured {
+pub(crate) struct Configured {
     /// The flash log of the configuration; `None` if there is no configuration.
     pub log: Option<PathBuf>,
     /// Start times of the shifts; empty if the configuration has none.
@@ -196,7 +196,7 @@ pub struct Configured {
 ///
 /// # Errors
 /// Where the log cannot be read or standard output cannot be written; a reader that has seen enough (`| head`) is no error.
-pub fn run(args: &Args, configured: Configured) -> Result<ExitCode, LogCommandError> {
+pub(crate) fn run(args: &Args, configured: Configured) -> Result<ExitCode, LogCommandError> {
     let path = args.place().file.clone().or(configured.log).unwrap_or_else(|| PathBuf::from(DEFAULT));
     let context = LogContext { now: crate::zone::now(), shifts: Shifts::new(configured.shifts) };
     let mut out = BufWriter::new(io::stdout().lock());

@@ -3,7 +3,7 @@
 //! [`speaker`] makes the sound. The bell is the station's and not the panel's, because a panel need not run, may be on another PC, and ends
 //! with its terminal. A thread looks at the view, so a device that hangs costs sounds and nothing else.
 
-pub mod speaker;
+pub(crate) mod speaker;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -30,7 +30,7 @@ const GAP: u64 = 120;
 
 /// The bell of a station. Dropped, it is silent.
 #[derive(Debug)]
-pub struct StationBell {
+pub(crate) struct StationBell {
     told: Arc<Told<Wanted>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -46,7 +46,7 @@ impl StationBell {
     ///
     /// # Errors
     /// When the thread cannot be made.
-    pub fn spawn(speaker: impl Speaker + Send + 'static, view: impl Fn() -> Option<View> + Send + 'static) -> io::Result<Self> {
+    pub(crate) fn spawn(speaker: impl Speaker + Send + 'static, view: impl Fn() -> Option<View> + Send + 'static) -> io::Result<Self> {
         let told = Arc::new(Told::<Wanted>::default());
         let heard = Arc::clone(&told);
         let thread = thread::Builder::new().name("bell".to_owned()).spawn(move || follow(&speaker, view, &heard))?;
@@ -54,7 +54,7 @@ impl StationBell {
     }
 
     /// From now on this device sounds, or none does.
-    pub fn set_device(&self, device: Option<PathBuf>) {
+    pub(crate) fn set_device(&self, device: Option<PathBuf>) {
         self.told.tell(|wanted| wanted.device = device);
     }
 }
@@ -101,7 +101,7 @@ fn follow(speaker: &impl Speaker, view: impl Fn() -> Option<View>, told: &Told<W
 ///
 /// # Errors
 /// What the device answered.
-pub fn ring(speaker: &impl Speaker, device: &Path, call: StationCall, mut wait: impl FnMut(u64) -> bool) -> io::Result<()> {
+pub(crate) fn ring(speaker: &impl Speaker, device: &Path, call: StationCall, mut wait: impl FnMut(u64) -> bool) -> io::Result<()> {
     let tones: &[Tone] = match call {
         StationCall::Well => &[],
         StationCall::Wanted => &WANTED,

@@ -22,7 +22,7 @@ const SND_BELL: u16 = 1;
 const SND_TONE: u16 = 2;
 
 /// Something that sounds.
-pub trait Speaker {
+pub(crate) trait Speaker {
     /// Has a device sound at so many hertz until it is told otherwise; 0 is silence.
     ///
     /// # Errors
@@ -32,7 +32,7 @@ pub trait Speaker {
 
 /// Sound devices of the kernel's input layer.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct InputSpeaker;
+pub(crate) struct InputSpeaker;
 
 impl Speaker for InputSpeaker {
     fn sound(&self, device: &Path, hertz: u16) -> io::Result<()> {
@@ -47,7 +47,7 @@ impl Speaker for InputSpeaker {
 ///
 /// # Errors
 /// Why not.
-pub fn look(device: &Path) -> io::Result<()> {
+pub(crate) fn look(device: &Path) -> io::Result<()> {
     open(device).map(drop)
 }
 

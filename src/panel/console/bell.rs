@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use crate::station::reason::OUTCOMES;
 
 /// What a terminal rings at.
-pub const BEL: &str = "\u{7}";
+pub(crate) const BEL: &str = "\u{7}";
 
 /// A slot, as far as it concerns the bell.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Heard<'a> {
+pub(crate) struct Heard<'a> {
     /// The name of the slot.
     pub slot: &'a str,
     /// The code of the slot's sign.
@@ -25,14 +25,14 @@ type Outcome = (String, Option<u64>, Option<u64>);
 
 /// Which outcomes were rung for.
 #[derive(Debug, Default)]
-pub struct Bell {
+pub(crate) struct Bell {
     /// The last outcome of each slot; nothing before the first news.
     last: Option<BTreeMap<String, Outcome>>,
 }
 
 impl Bell {
     /// Is there an outcome among these that was not there before? Those of the first news are old.
-    pub fn rings<'a>(&mut self, slots: impl IntoIterator<Item = Heard<'a>>) -> bool {
+    pub(crate) fn rings<'a>(&mut self, slots: impl IntoIterator<Item = Heard<'a>>) -> bool {
         let is_first = self.last.is_none();
         let last = self.last.get_or_insert_default();
         let mut any_new = false;

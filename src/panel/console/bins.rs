@@ -45,7 +45,7 @@ pub(super) fn says_the_same(todo: &str) -> bool {
 
 /// Where the card of a slot goes, in words behind others: ` → TRAY`, where the factory has named the bin.
 #[must_use]
-pub fn named_bin(slot: &BoardSlot, bins: &Bins) -> Option<String> {
+pub(crate) fn named_bin(slot: &BoardSlot, bins: &Bins) -> Option<String> {
     let word = bins.of(slot.call.bin()?).word.as_deref()?;
     Some(format!(" → {word}"))
 }

@@ -11,7 +11,7 @@ use crate::station::view::View;
 
 /// Everything that is shown.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Board {
+pub(crate) struct Board {
     /// The name of the station.
     pub station: String,
     /// How the station itself is.
@@ -40,7 +40,7 @@ pub struct Board {
 
 /// How the station itself is.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub enum Health {
+pub(crate) enum Health {
     /// The station has no fault.
     #[default]
     Well,
@@ -52,7 +52,7 @@ pub enum Health {
 
 /// A model, as the panel shows it.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct BoardModel {
+pub(crate) struct BoardModel {
     /// As slots name it.
     pub name: String,
     /// The device the model is for: `BRAND/MODEL`.
@@ -67,7 +67,7 @@ pub struct BoardModel {
 
 /// The open box of an order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct BoardBox {
+pub(crate) struct BoardBox {
     /// Its number, from 1.
     pub number: u32,
     /// How many cards are in it.
@@ -78,7 +78,7 @@ pub struct BoardBox {
 
 /// A slot, as the panel shows it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct BoardSlot {
+pub(crate) struct BoardSlot {
     /// As on its sticker.
     pub name: String,
     /// The model it is for.
@@ -105,7 +105,7 @@ pub struct BoardSlot {
 
 /// Why a slot shows what it shows.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Why {
+pub(crate) struct Why {
     /// The code of the reason.
     pub code: String,
     /// Its facts, by name.
@@ -116,7 +116,7 @@ pub struct Why {
 
 /// How far a step has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct BoardProgress {
+pub(crate) struct BoardProgress {
     /// Bytes done in this step.
     pub done: Bytes,
     /// Bytes of the whole step.
@@ -130,7 +130,7 @@ pub struct BoardProgress {
 impl Board {
     /// What a station shows, at this time of day.
     #[must_use]
-    pub fn of(view: &View, clock: &str) -> Self {
+    pub(crate) fn of(view: &View, clock: &str) -> Self {
         let models = view.models.iter().map(|model| BoardModel {
             name: model.name.clone(),
             device: model.device.clone(),
@@ -181,7 +181,7 @@ impl Board {
 
     /// Nobody answers, or for this reason not to us: what stood here is not to be believed any more.
     #[must_use]
-    pub fn down(clock: &str, why: Option<String>) -> Self {
+    pub(crate) fn down(clock: &str, why: Option<String>) -> Self {
         Self { health: Health::Down(why), clock: clock.to_owned(), ..Self::default() }
     }
 }

@@ -30,7 +30,7 @@ const LEAST_REASON: usize = 30;
 const LEAST_BAR: usize = 20;
 
 /// Draws the board into all of `buffer`.
-pub fn draw(board: &Board, language: &Language, buffer: &mut Buffer) {
+pub(crate) fn draw(board: &Board, language: &Language, buffer: &mut Buffer) {
     let area = buffer.area;
     buffer.reset();
     if area.width < LEAST_SCREEN.0 || area.height < LEAST_SCREEN.1 {

@@ -29,7 +29,7 @@ const GB: u64 = 1_000_000_000;
 /// The words of one language, every one of them.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Language {
+pub(crate) struct Language {
     /// What stands at the head of the file: its name for people.
     pub name: String,
     /// It needs more than the 512 signs of a kernel console's font.
@@ -48,7 +48,7 @@ pub struct Language {
 impl Language {
     /// The language of this code, as `de` or `de_AT.UTF-8`.
     #[must_use]
-    pub fn of(code: &str) -> Option<Self> {
+    pub(crate) fn of(code: &str) -> Option<Self> {
         let wanted = code.split(['_', '.', '-', '@']).next().unwrap_or_default().to_ascii_lowercase();
         let (_, text) = FILES.iter().find(|(known, _)| *known == wanted)?;
         // A test reads every file.
@@ -57,24 +57,24 @@ impl Language {
 
     /// English, which is always there.
     #[must_use]
-    pub fn english() -> Self {
+    pub(crate) fn english() -> Self {
         Self::of("en").expect("a test reads it")
     }
 
     /// Every code there is.
-    pub fn codes() -> impl Iterator<Item = &'static str> {
+    pub(crate) fn codes() -> impl Iterator<Item = &'static str> {
         FILES.iter().map(|(code, _)| *code)
     }
 
     /// The word of a slot's sign. One this program does not know is shown as the station says it.
     #[must_use]
-    pub fn word<'a>(&'a self, slot: &'a BoardSlot) -> &'a str {
+    pub(crate) fn word<'a>(&'a self, slot: &'a BoardSlot) -> &'a str {
         self.signs.get(&slot.sign).map_or(&slot.word, String::as_str)
     }
 
     /// What to do about it.
     #[must_use]
-    pub fn todo(&self, slot: &BoardSlot) -> String {
+    pub(crate) fn todo(&self, slot: &BoardSlot) -> String {
         let text = self.todo.get(&slot.todo).map_or(slot.todo_text.as_str(), String::as_str);
         let needs = slot.why.as_ref().and_then(|why| match why.facts.iter().find(|(name, _)| name == "needs") {
             Some((_, Fact::Bytes(bytes))) => size_to_buy(*bytes),
@@ -88,7 +88,7 @@ impl Language {
 
     /// The reason in this language; in English if the code has no translation.
     #[must_use]
-    pub fn reason(&self, why: &Why) -> String {
+    pub(crate) fn reason(&self, why: &Why) -> String {
         let Some(pattern) = self.reasons.get(&why.code) else { return why.text.clone() };
         let said = |name: &str| pattern.contains(&format!("{{{name}}}"));
         let sizes = why.facts.iter().filter(|(name, _)| said(name)).filter_map(|(_, fact)| match fact {
@@ -109,7 +109,7 @@ impl Language {
 
     /// A phrase of the panel's own.
     #[must_use]
-    pub fn phrase(&self, key: &str) -> &str {
+    pub(crate) fn phrase(&self, key: &str) -> &str {
         self.panel.get(key).map_or("", String::as_str)
     }
 }

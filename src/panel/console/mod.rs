@@ -4,13 +4,13 @@
 //! shows it sends to the terminal only the cells that changed. Words say what is so, colours and borders say it again, and nobody
 //! needs to tell colours apart.
 
-pub mod bell;
+pub(crate) mod bell;
 mod big;
-pub mod bins;
-pub mod board;
-pub mod draw;
+pub(crate) mod bins;
+pub(crate) mod board;
+pub(crate) mod draw;
 mod frame;
 mod grid;
-pub mod language;
+pub(crate) mod language;
 #[cfg(test)]
 mod tests;

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use super::light::{Beat, Colour, Program};
 
 /// Where LEDs are, by name. Errors are the kernel's.
-pub trait LedClass {
+pub(crate) trait LedClass {
     /// The names of all LEDs.
     ///
     /// # Errors
@@ -31,7 +31,7 @@ pub trait LedClass {
 
 /// The kernel's, in sysfs.
 #[derive(Clone, Debug)]
-pub struct SysfsLeds {
+pub(crate) struct SysfsLeds {
     root: PathBuf,
 }
 
@@ -43,7 +43,7 @@ impl Default for SysfsLeds {
 
 impl SysfsLeds {
     /// Those below this directory.
-    pub fn at(root: impl Into<PathBuf>) -> Self {
+    pub(crate) fn at(root: impl Into<PathBuf>) -> Self {
         Self { root: root.into() }
     }
 }

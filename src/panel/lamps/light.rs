@@ -10,7 +10,7 @@ use crate::station::station_call::StationCall;
 
 /// What a lamp shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Light {
+pub(crate) enum Light {
     /// No LED is lit.
     Dark,
     /// This colour, where the lamp has it, in this rhythm.
@@ -19,7 +19,7 @@ pub enum Light {
 
 /// A colour, as far as a lamp has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Colour {
+pub(crate) enum Colour {
     /// The card is proven.
     Green,
     /// Bad, or not to be trusted.
@@ -34,7 +34,7 @@ pub enum Colour {
 
 /// How a lamp blinks. Each is told from every other without its colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Rhythm {
+pub(crate) enum Rhythm {
     /// It is lit all the time.
     Steady,
     /// A second on, a second off.
@@ -51,7 +51,7 @@ pub enum Rhythm {
 
 /// A time in which an LED is lit or dark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Beat {
+pub(crate) struct Beat {
     /// Whether the LED is lit.
     pub lit: bool,
     /// How long, in milliseconds.
@@ -60,7 +60,7 @@ pub struct Beat {
 
 /// What one LED does.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Program {
+pub(crate) enum Program {
     /// The LED is dark.
     Dark,
     /// The LED is lit all the time.
@@ -82,7 +82,7 @@ impl Light {
     /// What a slot shows that asks for this, and is, or is not, looked for. While a station has a fault all its slots ask for
     /// [`OperatorAction::StationFault`].
     #[must_use]
-    pub fn of(call: OperatorAction, identify: bool) -> Self {
+    pub(crate) fn of(call: OperatorAction, identify: bool) -> Self {
         if identify {
             return Self::Lit(Colour::White, Rhythm::Flicker);
         }
@@ -98,7 +98,7 @@ impl Light {
 
     /// What the lamp of the whole station shows. Never dark: a lamp that is unplugged, or belongs to a PC that is off, must not look well.
     #[must_use]
-    pub fn of_station(call: StationCall) -> Self {
+    pub(crate) fn of_station(call: StationCall) -> Self {
         match call {
             StationCall::Well => Self::Lit(Colour::Green, Rhythm::Steady),
             StationCall::Wanted => Self::Lit(Colour::Yellow, Rhythm::Double),
@@ -108,7 +108,7 @@ impl Light {
 
     /// Each LED's part in it, in the order of [`Lamp::leds`]. `odd` slots alternate the other way round than those beside them.
     #[must_use]
-    pub fn programs(self, lamp: &Lamp, odd: bool) -> Vec<Program> {
+    pub(crate) fn programs(self, lamp: &Lamp, odd: bool) -> Vec<Program> {
         let leds = lamp.leds();
         let Self::Lit(colour, rhythm) = self else { return vec![Program::Dark; leds.len()] };
         let lit = chosen(lamp, colour);

@@ -4,11 +4,11 @@
 //! looks at the view, and one for each lamp, so that a light whose USB cable hangs keeps no other lamp from telling the truth. None of
 //! them is ever waited for by who decides about cards.
 
-pub mod led;
-pub mod light;
+pub(crate) mod led;
+pub(crate) mod light;
 #[cfg(test)]
 mod ram;
-pub mod writer;
+pub(crate) mod writer;
 
 use std::io;
 use std::sync::Arc;
@@ -30,7 +30,7 @@ const CHECK: Duration = Duration::from_secs(1);
 
 /// The lamps of a station. Dropped, however that comes, they all show that it does not run.
 #[derive(Debug)]
-pub struct Lamps {
+pub(crate) struct Lamps {
     wanted: Arc<Told<Wanted>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -48,7 +48,7 @@ impl Lamps {
     ///
     /// # Errors
     /// When the thread cannot be made.
-    pub fn spawn<C>(class: C, view: impl Fn() -> Option<View> + Send + 'static) -> io::Result<Self>
+    pub(crate) fn spawn<C>(class: C, view: impl Fn() -> Option<View> + Send + 'static) -> io::Result<Self>
     where
         C: LedClass + Clone + Send + 'static,
     {
@@ -59,7 +59,7 @@ impl Lamps {
     }
 
     /// From now on these are the lamps. Those that are none any more go dark.
-    pub fn set_lamps(&self, lamps: Vec<OwnedLamp>) {
+    pub(crate) fn set_lamps(&self, lamps: Vec<OwnedLamp>) {
         self.wanted.tell(|wanted| {
             wanted.lamps = lamps;
             wanted.edition += 1;

@@ -8,7 +8,7 @@ use crate::station::lamp::{Lamp, fits};
 
 /// A problem of an LED that the engineer should know. It is reported once, and once more when it is over.
 #[derive(Debug)]
-pub enum News {
+pub(crate) enum News {
     /// It does not show what it should.
     Ill {
         /// The LED, as it is configured.
@@ -145,7 +145,7 @@ impl Bulb {
 
 /// A lamp and what its LEDs were last told.
 #[derive(Debug)]
-pub struct LampWriter<C> {
+pub(crate) struct LampWriter<C> {
     class: C,
     lamp: Lamp,
     odd: bool,
@@ -155,13 +155,13 @@ pub struct LampWriter<C> {
 
 impl<C: LedClass> LampWriter<C> {
     /// A lamp that has not been told anything yet; `odd` ones alternate the other way round.
-    pub fn new(class: C, lamp: Lamp, odd: bool) -> Self {
+    pub(crate) fn new(class: C, lamp: Lamp, odd: bool) -> Self {
         let bulbs = lamp.leds().into_iter().map(|(_, led)| Bulb::new(led)).collect();
         Self { class, lamp, odd, bulbs, light: Light::Dark }
     }
 
     /// Shows this light, and returns what the engineer should know of the LEDs.
-    pub fn show(&mut self, light: Light) -> Vec<News> {
+    pub(crate) fn show(&mut self, light: Light) -> Vec<News> {
         self.light = light;
         let mut parts: Vec<(&mut Bulb, Program)> = self.bulbs.iter_mut().zip(light.programs(&self.lamp, self.odd)).collect();
         // First away with what it showed: red and green at once would be neither.
@@ -170,7 +170,7 @@ impl<C: LedClass> LampWriter<C> {
     }
 
     /// Shows the same where it is not shown any more.
-    pub fn look_after(&mut self) -> Vec<News> {
+    pub(crate) fn look_after(&mut self) -> Vec<News> {
         let programs = self.light.programs(&self.lamp, self.odd);
         self.bulbs.iter_mut().zip(programs).flat_map(|(bulb, program)| bulb.look_after(&self.class, &program)).collect()
     }
