@@ -305,11 +305,11 @@ mod tests {
 
     /// The name may be another disk's by now. A directory stands for it: it can be opened for reading alone (`open(2)`, EISDIR).
     #[test]
-    fn what_is_not_known_yet_is_not_opened_for_writing() {
+    fn what_is_not_the_card_is_not_opened_for_writing() {
         let other = tempfile::tempdir().expect("a temporary directory");
         let visit = Visit { devnum: DevNum { major: 8, minor: 16 }, diskseq: 7 };
         let error = DirectDevice::open(other.path(), visit, || true).expect_err("it is no card");
-        assert!(matches!(error, OpenError::AnotherCard { .. }), "{error:?}");
+        assert!(matches!(error, OpenError::AnotherNode { .. }), "{error:?}");
     }
 
     #[test]
