@@ -6,9 +6,9 @@ use std::ffi::CString;
 use crate::station::request::Who;
 
 /// Members of this group may see what the station shows.
-pub const READERS: &str = "flashline";
+pub(crate) const READERS: &str = "flashline";
 /// Members may change what the station does.
-pub const ADMINS: &str = "flashline-admin";
+pub(crate) const ADMINS: &str = "flashline-admin";
 
 /// What a user may do with a station.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,7 +26,7 @@ pub type Ask = fn(u32, u32) -> (Who, Rights);
 
 /// By the groups of this PC. Root may everything.
 #[must_use]
-pub fn by_groups(uid: u32, gid: u32) -> (Who, Rights) {
+pub(crate) fn by_groups(uid: u32, gid: u32) -> (Who, Rights) {
     let user = User::from_uid(Uid::from_raw(uid)).ok().flatten();
     let name = user.as_ref().map_or_else(|| uid.to_string(), |user| user.name.clone());
     let rights = if uid == 0 { Rights::Change } else { rights_of(user.as_ref(), gid) };
@@ -53,6 +53,6 @@ fn rights_of(user: Option<&User>, gid: u32) -> Rights {
 
 /// Does the PC have one of the groups?
 #[must_use]
-pub fn anybody_may_ask() -> bool {
+pub(crate) fn anybody_may_ask() -> bool {
     [READERS, ADMINS].iter().any(|name| Group::from_name(name).ok().flatten().is_some())
 }

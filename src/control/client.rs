@@ -82,7 +82,7 @@ impl Client {
     ///
     /// # Errors
     /// Where there is none, or it is a no.
-    pub fn ask(&mut self, request: &Request) -> Result<Reply, ClientError> {
+    pub(crate) fn ask(&mut self, request: &Request) -> Result<Reply, ClientError> {
         // Images may have to be unpacked first.
         if matches!(request, Request::Reload {}) {
             self.wait_for(None)?;
@@ -97,7 +97,7 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::ask`].
-    pub fn status(&mut self) -> Result<Status, ClientError> {
+    pub(crate) fn status(&mut self) -> Result<Status, ClientError> {
         let reply = self.ask(&Request::Status {})?;
         reply.status.ok_or_else(|| ClientError::Version { path: self.path.clone() })
     }

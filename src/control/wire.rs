@@ -14,7 +14,7 @@ pub(crate) const VERSION: u32 = 1;
 /// What a client may ask.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "request", rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Request {
+pub(crate) enum Request {
     /// The whole state, once.
     Status {},
     /// Everything, and again whenever something changed, at most ten times a second.
@@ -71,7 +71,7 @@ pub enum Request {
 
 /// What a client is answered.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Reply {
+pub(crate) struct Reply {
     /// The version of the protocol: [`VERSION`].
     pub flashline: u32,
     /// To `status` and `watch`.
@@ -306,7 +306,7 @@ pub struct Done {
 impl Status {
     /// What is shown, to be sent.
     #[must_use]
-    pub fn of(view: &View) -> Self {
+    pub(crate) fn of(view: &View) -> Self {
         Self {
             station: view.station.clone(),
             fault: view.fault.clone(),
@@ -330,7 +330,7 @@ impl ShiftAnchor {
 
     /// When the shift ended, in microseconds since 1970; nothing where it does not say so in our way.
     #[must_use]
-    pub fn micros(&self) -> Option<i64> {
+    pub(crate) fn micros(&self) -> Option<i64> {
         self.at.parse().ok().map(jiff::Timestamp::as_microsecond)
     }
 }
@@ -384,7 +384,7 @@ impl SlotStatus {
 
     /// The call, where it is one that is known here.
     #[must_use]
-    pub fn call(&self) -> Option<OperatorAction> {
+    pub(crate) fn call(&self) -> Option<OperatorAction> {
         OperatorAction::ALL.into_iter().find(|call| call.code() == self.call)
     }
 }

@@ -7,7 +7,7 @@ use std::ptr::NonNull;
 use std::slice;
 
 /// One page: at least any logical block (512, 4096) and any `dma_alignment` (at most 4095) of a card.
-pub const ALIGNMENT: usize = 4096;
+pub(crate) const ALIGNMENT: usize = 4096;
 
 /// A fixed run of zeroed, page-aligned bytes.
 #[derive(Debug)]

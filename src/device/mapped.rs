@@ -7,18 +7,18 @@ use std::fs::File;
 use std::io;
 use std::num::NonZeroUsize;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::FileExt;
 use std::ptr::NonNull;
 
 use nix::errno::Errno;
 use nix::libc::{self, c_void};
 use nix::sys::mman::{MapFlags, MmapAdvise, ProtFlags, madvise, mmap, munmap};
 
-use crate::station::units::{Bytes, to_u64, to_usize};
+use crate::station::units::{Bytes, to_usize};
 
 /// A whole file, mapped read-only.
 #[derive(Debug)]
 pub struct Mapping {
+    #[cfg(test)]
     file: File,
     start: NonNull<c_void>,
     length: usize,
@@ -34,18 +34,16 @@ impl Mapping {
     ///
     /// # Errors
     /// What the kernel answered.
-    pub fn new(file: &File, length: Bytes) -> io::Result<Self> {
-        let file = file.try_clone()?;
+    pub(crate) fn new(file: &File, length: Bytes) -> io::Result<Self> {
         let size = NonZeroUsize::new(to_usize(length.0)).ok_or(io::ErrorKind::InvalidInput)?;
         // SAFETY: a new mapping of our own, placed by the kernel, over no memory of anybody else.
-        let start = unsafe { mmap(None, size, ProtFlags::PROT_READ, MapFlags::MAP_SHARED, &file, 0) }?;
-        Ok(Self { file, start, length: size.get() })
-    }
-
-    /// Length of the mapping in bytes.
-    #[must_use]
-    pub fn length(&self) -> Bytes {
-        Bytes(to_u64(self.length))
+        let start = unsafe { mmap(None, size, ProtFlags::PROT_READ, MapFlags::MAP_SHARED, file, 0) }?;
+        Ok(Self {
+            #[cfg(test)]
+            file: file.try_clone()?,
+            start,
+            length: size.get(),
+        })
     }
 
     /// Brings a range into the page cache (`MADV_POPULATE_READ`, Linux 5.14): where the file cannot be read, or was cut, this
@@ -53,7 +51,7 @@ impl Mapping {
     ///
     /// # Errors
     /// What the kernel answered.
-    pub fn populate(&self, at: Bytes, length: usize) -> io::Result<()> {
+    pub(crate) fn populate(&self, at: Bytes, length: usize) -> io::Result<()> {
         // A range begins on a page.
         let from = to_usize(at.0) / super::aligned::ALIGNMENT * super::aligned::ALIGNMENT;
         let end = self.inside(at, length)?;
@@ -83,8 +81,9 @@ impl Mapping {
     ///
     /// # Errors
     /// What the kernel answered.
-    pub fn read_at(&self, at: Bytes, into: &mut [u8]) -> io::Result<()> {
-        self.file.read_exact_at(into, at.0)
+    #[cfg(test)]
+    pub(crate) fn read_at(&self, at: Bytes, into: &mut [u8]) -> io::Result<()> {
+        std::os::unix::fs::FileExt::read_exact_at(&self.file, into, at.0)
     }
 
     /// The end of a range inside the mapping; outside is our own fault, and no memory access.
@@ -105,6 +104,7 @@ impl Drop for Mapping {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::os::unix::fs::FileExt;
 
     use super::*;
 

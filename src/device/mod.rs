@@ -126,7 +126,7 @@ pub enum Source<'a> {
 impl Source<'_> {
     /// Length in bytes.
     #[must_use]
-    pub fn length(&self) -> usize {
+    pub(crate) fn length(&self) -> usize {
         match self {
             Self::Bytes(bytes) => bytes.len(),
             Self::Mapped { length, .. } => *length,
@@ -157,7 +157,7 @@ pub enum Shortfall {
 ///
 /// # Errors
 /// The place where it ended, and why.
-pub fn write_all_at(device: &mut impl BlockDevice, at: Bytes, source: Source<'_>) -> Result<(), (Bytes, Shortfall)> {
+pub(crate) fn write_all_at(device: &mut impl BlockDevice, at: Bytes, source: Source<'_>) -> Result<(), (Bytes, Shortfall)> {
     let block = device.logical_block();
     whole(at, source.length(), block, |at, from| device.write_from(at, source.behind(from)))
 }
@@ -166,7 +166,7 @@ pub fn write_all_at(device: &mut impl BlockDevice, at: Bytes, source: Source<'_>
 ///
 /// # Errors
 /// The place where it ended, and why.
-pub fn read_exact_at(device: &mut impl BlockDevice, at: Bytes, into: &mut [u8]) -> Result<(), (Bytes, Shortfall)> {
+pub(crate) fn read_exact_at(device: &mut impl BlockDevice, at: Bytes, into: &mut [u8]) -> Result<(), (Bytes, Shortfall)> {
     let block = device.logical_block();
     whole(at, into.len(), block, |at, from| device.read_at(at, &mut into[from..]).map_err(Shortfall::Error))
 }

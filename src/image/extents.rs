@@ -17,7 +17,7 @@ pub struct Extents {
 impl Extents {
     /// From ranges as [`data`](Self::data) gives them; `None` where they are not ascending and apart, or reach behind `span`.
     #[must_use]
-    pub fn new(data: Vec<Range<u64>>, span: Bytes) -> Option<Self> {
+    pub(crate) fn new(data: Vec<Range<u64>>, span: Bytes) -> Option<Self> {
         let whole = data.iter().all(|range| range.start < range.end && range.end <= span.0);
         let apart = data.windows(2).all(|pair| pair[0].end < pair[1].start);
         (whole && apart).then_some(Self { data })
@@ -25,13 +25,13 @@ impl Extents {
 
     /// The ranges of the file that hold data, in bytes.
     #[must_use]
-    pub fn data(&self) -> &[Range<u64>] {
+    pub(crate) fn data(&self) -> &[Range<u64>] {
         &self.data
     }
 
     /// Takes note of the next part of the image, which begins at `at`, a multiple of the grain; answers its runs of data, counted
     /// from its own beginning.
-    pub fn push(&mut self, at: Bytes, part: &[u8]) -> Vec<Range<usize>> {
+    pub(crate) fn push(&mut self, at: Bytes, part: &[u8]) -> Vec<Range<usize>> {
         let mut runs: Vec<Range<usize>> = Vec::new();
         for (index, grain) in part.chunks(to_usize(GRAIN)).enumerate() {
             if is_zero(grain) {
@@ -64,7 +64,7 @@ impl Extents {
 
     /// Runs of zeroes inside a range.
     #[must_use]
-    pub fn zeroes_in(&self, range: &Range<u64>) -> Vec<Range<u64>> {
+    pub(crate) fn zeroes_in(&self, range: &Range<u64>) -> Vec<Range<u64>> {
         let mut zeroes = Vec::new();
         let mut from = range.start;
         for data in self.data_in(range) {

@@ -40,7 +40,7 @@ const BLOCKS: [u32; 2] = [512, 4096];
 
 /// How an image is laid out, as far as writing it safely depends on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Layout {
+pub(crate) struct Layout {
     /// The logical block its partition table was made for, where it says.
     pub block: Option<u32>,
     /// Pieces of the head, ascending. Always at least piece 0, and all before the first partition.
@@ -50,7 +50,7 @@ pub struct Layout {
 impl Layout {
     /// Reads it off the first bytes of an image of `span` bytes. `first` holds 64 KiB, or the whole image if that is shorter.
     #[must_use]
-    pub fn of(first: &[u8], span: Bytes) -> Self {
+    pub(crate) fn of(first: &[u8], span: Bytes) -> Self {
         let gpt = BLOCKS.into_iter().find_map(|block| {
             let header = first.get(to_usize(u64::from(block))..)?;
             header.starts_with(GPT_SIGNATURE).then_some((block, header))
@@ -75,14 +75,15 @@ impl Layout {
     }
 
     /// Pieces that are written last, ascending.
+    #[cfg(test)]
     #[must_use]
-    pub fn head(&self) -> &[usize] {
+    pub(crate) fn head(&self) -> &[usize] {
         &self.head
     }
 
     /// Is this piece part of the head?
     #[must_use]
-    pub fn is_head(&self, piece: usize) -> bool {
+    pub(crate) fn is_head(&self, piece: usize) -> bool {
         self.head.binary_search(&piece).is_ok()
     }
 }

@@ -22,7 +22,7 @@ pub(crate) type PieceValue = [u8; 32];
 
 /// Span, values and root of an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PieceMap {
+pub(crate) struct PieceMap {
     span: Bytes,
     values: Vec<PieceValue>,
     root: Digest,
@@ -31,7 +31,7 @@ pub struct PieceMap {
 impl PieceMap {
     /// From the values of all pieces; `None` when they are not as many as `span` has.
     #[must_use]
-    pub fn new(span: Bytes, values: Vec<PieceValue>) -> Option<Self> {
+    pub(crate) fn new(span: Bytes, values: Vec<PieceValue>) -> Option<Self> {
         if values.is_empty() || to_u64(values.len()) != pieces(span) {
             return None;
         }
@@ -41,43 +41,37 @@ impl PieceMap {
 
     /// Length of the image in bytes.
     #[must_use]
-    pub fn span(&self) -> Bytes {
+    pub(crate) fn span(&self) -> Bytes {
         self.span
     }
 
     /// The BLAKE3 of the whole image.
     #[must_use]
-    pub fn root(&self) -> Digest {
+    pub(crate) fn root(&self) -> Digest {
         self.root
     }
 
     /// All values, in the image's order.
     #[must_use]
-    pub fn values(&self) -> &[PieceValue] {
+    pub(crate) fn values(&self) -> &[PieceValue] {
         &self.values
     }
 
     /// The number of pieces of the image.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.values.len()
-    }
-
-    /// Never: an empty image has no map.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.values.is_empty()
     }
 
     /// Where piece `index` begins.
     #[must_use]
-    pub fn start(&self, index: usize) -> Bytes {
+    pub(crate) fn start(&self, index: usize) -> Bytes {
         Bytes(to_u64(index) * PIECE)
     }
 
     /// How many bytes of the image piece `index` has.
     #[must_use]
-    pub fn length(&self, index: usize) -> Bytes {
+    pub(crate) fn length(&self, index: usize) -> Bytes {
         Bytes(self.span.0.saturating_sub(self.start(index).0).min(PIECE))
     }
 }

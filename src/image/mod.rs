@@ -336,7 +336,7 @@ impl Staged {
 
     /// BLAKE3 of its bytes.
     #[must_use]
-    pub fn digest(&self) -> Digest {
+    pub(crate) fn digest(&self) -> Digest {
         self.map.root()
     }
 
@@ -348,19 +348,19 @@ impl Staged {
 
     /// The value of every piece.
     #[must_use]
-    pub fn map(&self) -> &PieceMap {
+    pub(crate) fn map(&self) -> &PieceMap {
         &self.map
     }
 
     /// The value of what came back where piece `piece` stands.
     #[must_use]
-    pub fn value_of(&self, piece: usize, data: &[u8]) -> PieceValue {
+    pub(crate) fn value_of(&self, piece: usize, data: &[u8]) -> PieceValue {
         self.zeroes.value(piece, data, self.span())
     }
 
     /// Which pieces make a card bootable, and for which logical block.
     #[must_use]
-    pub fn layout(&self) -> &Layout {
+    pub(crate) fn layout(&self) -> &Layout {
         &self.layout
     }
 
@@ -378,19 +378,19 @@ impl Staged {
 
     /// The same, for who hands them to the kernel. Nobody else may look at them there: see [`Mapping`].
     #[must_use]
-    pub fn mapping(&self) -> &Mapping {
+    pub(crate) fn mapping(&self) -> &Mapping {
         &self.mapping
     }
 
     /// The path of the staged copy.
     #[must_use]
-    pub fn path(&self) -> &std::path::Path {
+    pub(crate) fn path(&self) -> &std::path::Path {
         &self.path
     }
 
     /// The file it was made of.
     #[must_use]
-    pub fn source(&self) -> &Path {
+    pub(crate) fn source(&self) -> &Path {
         &self.source
     }
 
@@ -398,7 +398,7 @@ impl Staged {
     ///
     /// # Errors
     /// The first piece that differs, or what the system said.
-    pub fn compare(&self) -> Result<(), ImageError> {
+    pub(crate) fn compare(&self) -> Result<(), ImageError> {
         let mut buffer = vec![0; to_usize(map::PIECE)];
         for (piece, value) in self.map.values().iter().enumerate() {
             let (at, length) = (self.map.start(piece).0, to_usize(self.map.length(piece).0));
@@ -414,12 +414,12 @@ impl Staged {
 
     /// Since it was opened, every byte of it was read once, and was the image's.
     #[must_use]
-    pub fn is_compared(&self) -> bool {
+    pub(crate) fn is_compared(&self) -> bool {
         self.compared.load(Ordering::Relaxed)
     }
 
     /// What was read through `before`, which is the same file, need not be read again.
-    pub fn goes_on_from(&self, before: &Self) {
+    pub(crate) fn goes_on_from(&self, before: &Self) {
         if self.is_same_file(before) && before.is_compared() {
             self.compared.store(true, Ordering::Relaxed);
         }
@@ -427,17 +427,17 @@ impl Staged {
 
     /// Both are one file.
     #[must_use]
-    pub fn is_same_file(&self, other: &Self) -> bool {
+    pub(crate) fn is_same_file(&self, other: &Self) -> bool {
         self.identity == other.identity
     }
 
     /// Removes it from the store, since it is not what its name says. Who has it open keeps it.
-    pub fn discard(&self) {
+    pub(crate) fn discard(&self) {
         store::discard(&self.path);
     }
 
     /// Notes in the store that it is used now; what is used longest ago leaves the store first.
-    pub fn note_use(&self) {
+    pub(crate) fn note_use(&self) {
         if let Some(store) = self.path.parent() {
             store::note_use(&self.file, store);
         }
@@ -447,7 +447,7 @@ impl Staged {
     ///
     /// # Errors
     /// What the system said; a file that became shorter is `UnexpectedEof`.
-    pub fn read_padded(&self, at: Bytes, into: &mut [u8]) -> io::Result<()> {
+    pub(crate) fn read_padded(&self, at: Bytes, into: &mut [u8]) -> io::Result<()> {
         let left = self.span().0.saturating_sub(at.0).min(to_u64(into.len()));
         let (image, padding) = into.split_at_mut(to_usize(left));
         padding.fill(0);

@@ -42,7 +42,7 @@ pub fn stage(source: &Path, store: &Path, progress: &mut dyn StagingProgress) ->
 ///
 /// # Errors
 /// As for [`stage`], and what it is instead.
-pub fn stage_disk_image(source: &Path, store: &Path, progress: &mut dyn StagingProgress) -> Result<Staged, ImageError> {
+pub(crate) fn stage_disk_image(source: &Path, store: &Path, progress: &mut dyn StagingProgress) -> Result<Staged, ImageError> {
     stage_after(SourceImage::refuse_at_sight, source, store, progress)
 }
 
@@ -89,7 +89,7 @@ fn stage_after(
 
 /// The staged copy of `source`, where the store has it already.
 #[must_use]
-pub fn find_staged(source: &Path, store: &Path) -> Option<Staged> {
+pub(crate) fn find_staged(source: &Path, store: &Path) -> Option<Staged> {
     let found = find(store, source, &settled(source).ok()?)?;
     found.note_use();
     Some(found)
@@ -127,13 +127,13 @@ impl SourceImage {
     ///
     /// # Errors
     /// When it cannot be read, or is something else than a disk image.
-    pub fn refuse_at_sight(&mut self) -> Result<(), ImageError> {
+    pub(crate) fn refuse_at_sight(&mut self) -> Result<(), ImageError> {
         self.opened.refuse_at_sight(&self.path)
     }
 
     /// Are the file's bytes the image's own?
     #[must_use]
-    pub fn is_raw(&self) -> bool {
+    pub(crate) fn is_raw(&self) -> bool {
         self.opened.packing.is_raw()
     }
 
@@ -171,7 +171,7 @@ impl SourceImage {
 }
 
 /// Removes what a staging that was killed left in `store`. Call it only when no other program stages there.
-pub fn sweep(store: &Path) {
+pub(crate) fn sweep(store: &Path) {
     let Ok(entries) = fs::read_dir(store) else { return };
     for entry in entries.filter_map(Result::ok) {
         let name = entry.file_name();

@@ -11,7 +11,7 @@ use crate::station::record::AttemptNumber;
 
 /// Every box that was closed, in the order of the log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PackedBoxes(Vec<PackedBox>);
+pub(crate) struct PackedBoxes(Vec<PackedBox>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct PackedBox {
@@ -35,7 +35,7 @@ impl LogReader {
     ///
     /// # Errors
     /// Where the log cannot be read.
-    pub fn boxes(&self) -> Result<PackedBoxes, LogError> {
+    pub(crate) fn boxes(&self) -> Result<PackedBoxes, LogError> {
         self.within(|log| {
             let mut boxes = Vec::new();
             let mut query = log.prepare("SELECT seq, body FROM event WHERE kind = 'box-closed' AND attempt IS NULL ORDER BY seq")?;
@@ -63,7 +63,7 @@ impl PackedBoxes {
     /// The number, within its order, of the box that the card of this row is in; nothing for a card that is not good, belongs to no order,
     /// or whose box is still open.
     #[must_use]
-    pub fn of(&self, row: &Row) -> Option<u32> {
+    pub(crate) fn of(&self, row: &Row) -> Option<u32> {
         let order = row.order.filter(|_| row.outcome.is_good())?;
         let packed = self.0.iter().find(|packed| packed.order == order && packed.until >= row.seq)?;
         Some(packed.number)

@@ -36,7 +36,7 @@ const CHANGED: &str = "SELECT 1 FROM event WHERE attempt = ?1 AND kind = 'attemp
 
 /// By what a card is known to the log, in which slot: what a process that reads the log for a station is asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Named {
+pub(crate) struct Named {
     identified: Option<String>,
     cid: Option<String>,
     serial: Option<String>,
@@ -49,7 +49,7 @@ pub struct Named {
 impl Named {
     /// This card, in this slot.
     #[must_use]
-    pub fn of(card: &Card, slot: &str) -> Self {
+    pub(crate) fn of(card: &Card, slot: &str) -> Self {
         Self {
             identified: Some(card.identified.word().to_owned()),
             cid: card.cid.as_ref().map(|cid| cid.raw.clone()),
@@ -68,7 +68,7 @@ impl Named {
 
 /// What the log has of a card, as one line: see [`past_of_line`].
 #[must_use]
-pub fn line_of_past(past: &Past) -> String {
+pub(crate) fn line_of_past(past: &Past) -> String {
     let ended = |ended: &Option<Ended>| {
         ended.as_ref().map(|ended| json!({ "outcome": ended.outcome.as_str(), "image": ended.image, "order": ended.order }))
     };
@@ -84,7 +84,7 @@ pub fn line_of_past(past: &Past) -> String {
 
 /// What [`line_of_past`] made a line of; nothing for a line of another making.
 #[must_use]
-pub fn past_of_line(line: &str) -> Option<Past> {
+pub(crate) fn past_of_line(line: &str) -> Option<Past> {
     let said: Value = serde_json::from_str(line).ok()?;
     let ended = |rows: &Value, which: &str| match rows.get(which)? {
         Value::Null => Some(None),
@@ -109,7 +109,7 @@ impl LogReader {
     ///
     /// # Errors
     /// Where the log cannot be read.
-    pub fn past(&self, card: &Named) -> Result<Past, LogError> {
+    pub(crate) fn past(&self, card: &Named) -> Result<Past, LogError> {
         self.within(|log| match (card.cid.as_deref(), card.serial.as_deref()) {
             (Some(cid), _) if card.is_identified(Identity::Cid) => rows(log, BY_CID, cid, card).map(Past::ByCid),
             (_, Some(serial)) if card.is_identified(Identity::UsbSerial) => rows(log, BY_SERIAL, serial, card).map(Past::BySerial),

@@ -23,7 +23,7 @@ pub struct Stamp {
 impl Stamp {
     /// The stamp of this moment.
     #[must_use]
-    pub fn now() -> Self {
+    pub(crate) fn now() -> Self {
         Self {
             at: utc_micros(),
             boot: fs::read_to_string("/proc/sys/kernel/random/boot_id").map(|id| id.trim().to_owned()).unwrap_or_default(),
@@ -36,7 +36,7 @@ impl Stamp {
 /// The time that keys are judged at, in microseconds since 1970: the clock's, but never before this program was built, nor before the
 /// newest event of the flash log. A PC whose battery is empty begins in 1970, when no key was valid yet and none was expired.
 #[must_use]
-pub fn believed(newest_event: Option<i64>) -> i64 {
+pub(crate) fn believed(newest_event: Option<i64>) -> i64 {
     let built = env!("FLASHLINE_BUILT").parse::<i64>().unwrap_or(0).saturating_mul(1_000_000);
     utc_micros().max(built).max(newest_event.unwrap_or(0))
 }

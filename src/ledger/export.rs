@@ -24,7 +24,7 @@ impl LogReader {
     ///
     /// # Errors
     /// Where the log cannot be read, or the copy not be made; a file that is there already is not touched.
-    pub fn export(&self, to: &Path) -> Result<Result<Head, Flaw>, LogError> {
+    pub(crate) fn export(&self, to: &Path) -> Result<Result<Head, Flaw>, LogError> {
         let failed = |error| LogError::io(Doing::Copying, to, error);
         if to.symlink_metadata().is_ok() {
             return Err(LogError::new(Doing::Copying, to, LogProblem::Exists));

@@ -76,18 +76,23 @@ use chain::Stored;
 use link::{Link, ORIGIN};
 use renew::{Forsaken, Renewal, Which};
 
-pub use boxes::PackedBoxes;
-pub use card_history::{Named, line_of_past, past_of_line};
-pub use chain::{Break, Head, NoAnchor, Tampering};
-pub use clock::{Stamp, believed};
-pub use error::{Doing, LogError, LogProblem};
-pub use index_check::Disagreement;
-pub use process_main::{outlive, serve};
-pub use proof::Flaw;
-pub use query::{Attempts, Brief, Direction, Filter};
-pub use reader::{LogEvent, LogReader};
-pub use row::Row;
-pub use writer::{NotTaken, Unwritten, Writer, WriterAnswer};
+pub use clock::Stamp;
+pub use query::Filter;
+pub use reader::LogReader;
+
+pub(crate) use boxes::PackedBoxes;
+pub(crate) use card_history::{Named, line_of_past, past_of_line};
+pub(crate) use chain::Head;
+#[cfg(test)]
+pub(crate) use chain::{Break, Tampering};
+pub(crate) use clock::believed;
+pub(crate) use error::{Doing, LogError, LogProblem};
+pub(crate) use process_main::{outlive, serve};
+pub(crate) use proof::Flaw;
+pub(crate) use query::{Brief, Direction};
+pub(crate) use reader::LogEvent;
+pub(crate) use row::Row;
+pub(crate) use writer::{NotTaken, Unwritten, Writer, WriterAnswer};
 
 /// "Flsh", so that `file` and we ourselves tell a flash log from any other database.
 const APPLICATION_ID: i32 = 0x466c_7368;
@@ -304,20 +309,22 @@ impl Ledger {
     }
 
     /// The id of this station: a UUID drawn when the log was made.
+    #[cfg(test)]
     #[must_use]
-    pub fn station(&self) -> &str {
+    pub(crate) fn station(&self) -> &str {
         &self.station
     }
 
     /// The path of the log's file.
     #[must_use]
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// The attempts that were found open, and closed, when the log was opened.
+    #[cfg(test)]
     #[must_use]
-    pub fn interrupted(&self) -> &[AttemptNumber] {
+    pub(crate) fn interrupted(&self) -> &[AttemptNumber] {
         &self.interrupted
     }
 
@@ -325,7 +332,7 @@ impl Ledger {
     ///
     /// # Errors
     /// Where the log cannot be read.
-    pub fn newest_at(&self) -> Result<Option<i64>, LogError> {
+    pub(crate) fn newest_at(&self) -> Result<Option<i64>, LogError> {
         let newest = chain::newest(&self.connection).map_err(|error| LogError::sqlite(Doing::Reading, &self.path, error))?;
         Ok(newest.map(|event| event.at))
     }
@@ -334,7 +341,7 @@ impl Ledger {
     ///
     /// # Errors
     /// Where the log cannot be read.
-    pub fn next_attempt(&self) -> Result<AttemptNumber, LogError> {
+    pub(crate) fn next_attempt(&self) -> Result<AttemptNumber, LogError> {
         self.connection
             .query_row("SELECT coalesce(max(attempt), 0) + 1 FROM event WHERE attempt IS NOT NULL", [], |row| reader::to_count(row.get(0)?))
             .map_err(|error| LogError::sqlite(Doing::Reading, &self.path, error))
@@ -634,7 +641,7 @@ fn renew_files(path: &Path, which: Which) -> Result<Option<Forsaken>, LogError> 
 ///
 /// # Errors
 /// If a station writes it ([`LogProblem::InUse`]), or that cannot be found out.
-pub fn hold(path: &Path) -> Result<Option<LockedLog>, LogError> {
+pub(crate) fn hold(path: &Path) -> Result<Option<LockedLog>, LogError> {
     if !path.exists() {
         return Ok(None);
     }

@@ -57,7 +57,7 @@ impl Writer {
     ///
     /// # Errors
     /// Where the system has no thread to give. A process that does not start is tried again, and said.
-    pub fn start_apart(
+    pub(crate) fn start_apart(
         ledger: Ledger,
         program: impl Fn(Head) -> Command + Send + 'static,
         answer: impl FnMut(WriterAnswer) + Send + 'static,

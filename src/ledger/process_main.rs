@@ -52,7 +52,7 @@ pub(super) enum Reply {
 }
 
 /// From now on these signals do not end this process: it ends when the station closes its pipe.
-pub fn outlive(signals: &[i32]) {
+pub(crate) fn outlive(signals: &[i32]) {
     let told = Arc::new(AtomicBool::new(false));
     for signal in signals {
         if let Err(error) = signal_hook::flag::register(*signal, Arc::clone(&told)) {
@@ -62,7 +62,13 @@ pub fn outlive(signals: &[i32]) {
 }
 
 /// Writes the log for a station, until `requests` ends. `newest` is the last event that was confirmed, as `COUNT:HASH`.
-pub fn serve(path: &Path, station_name: &str, newest: Head, requests: impl BufRead + Send + 'static, replies: impl Write + Send + 'static) {
+pub(crate) fn serve(
+    path: &Path,
+    station_name: &str,
+    newest: Head,
+    requests: impl BufRead + Send + 'static,
+    replies: impl Write + Send + 'static,
+) {
     outlive(&[SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGABRT]);
     let replies = Arc::new(Mutex::new(replies));
     let reply = move |reply: &Reply| {

@@ -132,7 +132,7 @@ impl LogReader {
     ///
     /// # Errors
     /// Where the log cannot be read.
-    pub fn verify_through(&self, anchor: &Head) -> Result<Result<Head, Flaw>, LogError> {
+    pub(crate) fn verify_through(&self, anchor: &Head) -> Result<Result<Head, Flaw>, LogError> {
         match self.verify()? {
             Ok(head) => Ok(self.pass_through(anchor, head)?.map_err(Flaw::Event)),
             Err(flaw) => Ok(Err(flaw)),

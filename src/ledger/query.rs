@@ -201,7 +201,7 @@ impl LogReader {
     ///
     /// # Errors
     /// Where the log cannot be read.
-    pub fn card_names(&self) -> Result<BTreeSet<String>, LogError> {
+    pub(crate) fn card_names(&self) -> Result<BTreeSet<String>, LogError> {
         self.within(|log| {
             let mut names = BTreeSet::new();
             for (name, index) in NAMES.iter().zip(["event_serial", "event_cid", "event_cid_serial"]) {

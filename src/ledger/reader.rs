@@ -20,7 +20,7 @@ pub(super) fn to_count(stored: i64) -> rusqlite::Result<u64> {
 
 /// One event, as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogEvent {
+pub(crate) struct LogEvent {
     /// The id of the station.
     pub station: String,
     /// Its place in the log.
@@ -71,7 +71,7 @@ impl LogReader {
 
     /// The path of the log's file.
     #[must_use]
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
@@ -79,7 +79,7 @@ impl LogReader {
     ///
     /// # Errors
     /// Where the log cannot be read.
-    pub fn row(&self, attempt: AttemptNumber) -> Result<Option<Row>, LogError> {
+    pub(crate) fn row(&self, attempt: AttemptNumber) -> Result<Option<Row>, LogError> {
         let mut events = self.events(attempt)?;
         events.retain(|event| matches!(event.kind.as_str(), "attempt-started" | "attempt-closed" | "attempt-changed"));
         let Some(newest) = events.pop() else { return Ok(None) };
@@ -92,7 +92,7 @@ impl LogReader {
     ///
     /// # Errors
     /// Where the log cannot be read.
-    pub fn events(&self, attempt: AttemptNumber) -> Result<Vec<LogEvent>, LogError> {
+    pub(crate) fn events(&self, attempt: AttemptNumber) -> Result<Vec<LogEvent>, LogError> {
         // A number beyond SQLite's integers is no attempt's.
         let Ok(attempt) = i64::try_from(attempt) else { return Ok(Vec::new()) };
         self.select("attempt = ?1", [attempt])
@@ -102,7 +102,7 @@ impl LogReader {
     ///
     /// # Errors
     /// Where the log cannot be read.
-    pub fn armings(&self, model: Option<&str>) -> Result<Vec<LogEvent>, LogError> {
+    pub(crate) fn armings(&self, model: Option<&str>) -> Result<Vec<LogEvent>, LogError> {
         self.select("kind = 'model-armed' AND attempt IS NULL AND (?1 IS NULL OR json_extract(body, '$.image.model') = ?1)", [model])
     }
 
@@ -110,7 +110,7 @@ impl LogReader {
     ///
     /// # Errors
     /// Where the log cannot be read.
-    pub fn volatile(&self) -> Result<Option<String>, LogError> {
+    pub(crate) fn volatile(&self) -> Result<Option<String>, LogError> {
         let started = self.select("kind = 'station-started' AND attempt IS NULL", [])?;
         let said = started.last().and_then(|event| serde_json::from_str::<serde_json::Value>(&event.body).ok());
         Ok(said.and_then(|body| body.get("volatile")?.as_str().map(str::to_owned)))
@@ -120,7 +120,7 @@ impl LogReader {
     ///
     /// # Errors
     /// Where the log cannot be read.
-    pub fn head(&self) -> Result<Head, LogError> {
+    pub(crate) fn head(&self) -> Result<Head, LogError> {
         let newest = chain::newest(&self.connection).map_err(|error| self.failed(error))?;
         Ok(newest
             .map_or(Head { count: 0, hash: ORIGIN }, |newest| Head { count: u64::try_from(newest.seq).unwrap_or(0), hash: newest.hash }))
@@ -131,7 +131,7 @@ impl LogReader {
     ///
     /// # Errors
     /// Where the log cannot be read.
-    pub fn head_before(&self, at: i64) -> Result<Option<Head>, LogError> {
+    pub(crate) fn head_before(&self, at: i64) -> Result<Option<Head>, LogError> {
         let newest = self.within(|log| chain::newest_before(log, at))?;
         Ok(newest.map(|newest| Head { count: u64::try_from(newest.seq).unwrap_or(0), hash: newest.hash }))
     }
@@ -140,7 +140,7 @@ impl LogReader {
     ///
     /// # Errors
     /// Where the log cannot be read.
-    pub fn newest_at(&self) -> Result<Option<i64>, LogError> {
+    pub(crate) fn newest_at(&self) -> Result<Option<i64>, LogError> {
         Ok(chain::newest(&self.connection).map_err(|error| self.failed(error))?.map(|newest| newest.at))
     }
 

@@ -137,7 +137,7 @@ pub struct Row {
 impl Row {
     /// When it ended or, while it runs, began: the time a log is asked for.
     #[must_use]
-    pub fn at(&self) -> Option<i64> {
+    pub(crate) fn at(&self) -> Option<i64> {
         self.ended.or(self.started)
     }
 

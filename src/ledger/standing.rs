@@ -17,7 +17,7 @@ impl Ledger {
     ///
     /// # Errors
     /// Where the log cannot be read.
-    pub fn standing(&self) -> Result<Standing, LogError> {
+    pub(crate) fn standing(&self) -> Result<Standing, LogError> {
         read(&self.connection).map_err(|error| LogError::sqlite(Doing::Reading, &self.path, error))
     }
 }

@@ -32,7 +32,7 @@ const LAST_CALL: Duration = Duration::from_secs(2);
 
 /// What the log answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum WriterAnswer {
+pub(crate) enum WriterAnswer {
     /// This is on disk.
     Recorded(Receipt),
     /// The log cannot be written, for this reason; or it can again. Said when it changes.
@@ -42,12 +42,12 @@ pub enum WriterAnswer {
 /// An entry the thread did not take: its queue is full, or it has ended.
 #[derive(Debug, thiserror::Error)]
 #[error("the flash log's thread takes no more entries")]
-pub struct NotTaken(pub Box<Entry>);
+pub(crate) struct NotTaken(pub Box<Entry>);
 
 /// Entries that did not reach the disk before the station stopped.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the flash log could not be written in time: {entries} entries are lost, the next start closes their attempts as interrupted")]
-pub struct Unwritten {
+pub(crate) struct Unwritten {
     /// How many entries were lost.
     pub entries: usize,
 }
@@ -74,7 +74,7 @@ pub(super) enum Told {
 
 /// The way to the thread that owns the log.
 #[derive(Debug)]
-pub struct Writer {
+pub(crate) struct Writer {
     entries: SyncSender<Queued>,
     /// Dropped to say: give up.
     patience: SyncSender<()>,
@@ -89,10 +89,12 @@ impl Writer {
     ///
     /// # Errors
     /// Where the system has no thread to give.
-    pub fn start(ledger: Ledger, answer: impl Fn(WriterAnswer) + Send + 'static) -> io::Result<Self> {
+    #[cfg(test)]
+    pub(crate) fn start(ledger: Ledger, answer: impl Fn(WriterAnswer) + Send + 'static) -> io::Result<Self> {
         Self::start_retrying(ledger, RETRY, answer)
     }
 
+    #[cfg(test)]
     pub(super) fn start_retrying(ledger: Ledger, retry: Duration, answer: impl Fn(WriterAnswer) + Send + 'static) -> io::Result<Self> {
         Self::start_telling(ledger, retry, move |told| match told {
             Told::Recorded(receipts, _) => receipts.into_iter().flatten().for_each(|receipt| answer(WriterAnswer::Recorded(receipt))),
@@ -130,7 +132,7 @@ impl Writer {
     ///
     /// # Errors
     /// Where the thread takes no more; the entry comes back.
-    pub fn record(&self, entry: Box<Entry>) -> Result<(), NotTaken> {
+    pub(crate) fn record(&self, entry: Box<Entry>) -> Result<(), NotTaken> {
         let receipt = entry.receipt();
         self.queue(entry, receipt)
     }
@@ -139,7 +141,7 @@ impl Writer {
     ///
     /// # Errors
     /// As for [`Writer::record`].
-    pub fn record_asked(&self, request: RequestId, entry: Box<Entry>) -> Result<(), NotTaken> {
+    pub(crate) fn record_asked(&self, request: RequestId, entry: Box<Entry>) -> Result<(), NotTaken> {
         self.queue(entry, Some(Receipt::Asked(request)))
     }
 
@@ -161,7 +163,7 @@ impl Writer {
     ///
     /// # Errors
     /// Where entries were lost.
-    pub fn finish(self, wait: Duration) -> Result<(), Unwritten> {
+    pub(crate) fn finish(self, wait: Duration) -> Result<(), Unwritten> {
         let Self { entries, patience, ended, waiting, thread, .. } = self;
         drop(entries);
         let mut hangs = ended.recv_timeout(wait) == Err(RecvTimeoutError::Timeout);

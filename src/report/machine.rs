@@ -15,7 +15,7 @@ use super::text::harmless_json;
 
 /// A row as one JSON object in one line, without its end. What a row does not have is `null`.
 #[must_use]
-pub fn json(row: &Row) -> String {
+pub(crate) fn json(row: &Row) -> String {
     let members: Vec<_> = COLUMNS.iter().map(|(name, cell)| format!("{}:{}", Value::from(*name), json_value(&cell(row)))).collect();
     harmless_json(format!("{{{}}}", members.join(",")))
 }
@@ -70,7 +70,7 @@ const LOCAL: [&str; 2] = ["started_local", "ended_local"];
 
 /// Rows as CSV (RFC 4180): a header row, then a record a row. What a row does not have is empty.
 #[derive(Debug)]
-pub struct RowCsv<W: Write> {
+pub(crate) struct RowCsv<W: Write> {
     csv: Csv<W>,
     /// For people, whose times these are: texts that a spreadsheet takes for numbers or dates are kept from it.
     people: Option<TimeZone>,
@@ -81,7 +81,7 @@ impl<W: Write> RowCsv<W> {
     ///
     /// # Errors
     /// Where `out` cannot be written.
-    pub fn new(out: W) -> io::Result<Self> {
+    pub(crate) fn new(out: W) -> io::Result<Self> {
         Csv::with_header(out, COLUMNS.iter().map(|(name, _)| name)).map(|csv| Self { csv, people: None })
     }
 
@@ -89,14 +89,14 @@ impl<W: Write> RowCsv<W> {
     ///
     /// # Errors
     /// Where `out` cannot be written.
-    pub fn for_people(out: W, zone: TimeZone) -> io::Result<Self> {
+    pub(crate) fn for_people(out: W, zone: TimeZone) -> io::Result<Self> {
         let names = COLUMNS.iter().map(|(name, _)| *name).chain(LOCAL);
         Csv::with_header(out, names).map(|csv| Self { csv, people: Some(zone) })
     }
 
     /// Goes on, for people, with what has its header row already.
     #[must_use]
-    pub fn more_for_people(out: W, zone: TimeZone) -> Self {
+    pub(crate) fn more_for_people(out: W, zone: TimeZone) -> Self {
         Self { csv: Csv::without_header(out), people: Some(zone) }
     }
 
@@ -104,7 +104,7 @@ impl<W: Write> RowCsv<W> {
     ///
     /// # Errors
     /// Where it cannot be written.
-    pub fn row(&mut self, row: &Row) -> io::Result<()> {
+    pub(crate) fn row(&mut self, row: &Row) -> io::Result<()> {
         let fields = COLUMNS.iter().map(|(_, cell)| cell(row));
         match &self.people {
             None => self.csv.record(fields.map(|cell| csv_field(&cell).into_owned())),
@@ -129,7 +129,7 @@ impl<W: Write> RowCsv<W> {
     ///
     /// # Errors
     /// Where it cannot be written.
-    pub fn flush(&mut self) -> io::Result<()> {
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
         self.csv.0.flush()
     }
 }

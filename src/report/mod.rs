@@ -14,10 +14,12 @@ pub mod tally;
 mod text;
 pub mod times;
 
-pub use machine::{RowCsv, json};
-pub use show::show;
-pub use table::{Table, WIDTH, local_time};
-pub use text::{harmless, harmless_json, harmless_lines};
+pub use table::Table;
+
+pub(crate) use machine::{RowCsv, json};
+pub(crate) use show::show;
+pub(crate) use table::local_time;
+pub(crate) use text::{harmless, harmless_json, harmless_lines};
 
 #[cfg(test)]
 pub(crate) mod testing {

@@ -17,7 +17,7 @@ type Section = (&'static str, Vec<(&'static str, Option<String>)>);
 
 /// Everything a row knows, in words; times in `zone`.
 #[must_use]
-pub fn show(row: &Row, zone: &TimeZone) -> String {
+pub(crate) fn show(row: &Row, zone: &TimeZone) -> String {
     let mut text = format!("attempt {}: {}\n", row.attempt, harmless(row.outcome.as_str()));
     if let Some(reason) = &row.reason {
         text.push_str(&format!("{}\n", harmless(reason)));

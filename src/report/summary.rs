@@ -98,7 +98,7 @@ impl Summary {
 
     /// True if no attempt was counted.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         let total = self.main.total();
         total.attempts == 0 && total.looked_again == 0 && total.station_faults == 0 && total.unknown.is_empty()
     }

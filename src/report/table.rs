@@ -10,7 +10,7 @@ use super::row_facts;
 use super::text::{Head, Layout, harmless, seconds};
 
 /// No line is wider.
-pub const WIDTH: usize = 100;
+pub(crate) const WIDTH: usize = 100;
 
 /// Where the reason of a row stands, in a line of its own below it.
 const REASON: &str = "           ";
@@ -47,7 +47,7 @@ impl Table {
 
     /// For rows that are still to come: what is common has room.
     #[must_use]
-    pub fn to_come(first: &[Row], zone: TimeZone) -> Self {
+    pub(crate) fn to_come(first: &[Row], zone: TimeZone) -> Self {
         let mut lines: Vec<_> = first.iter().map(|row| cells(row, &zone)).collect();
         let room = [7, 19, 4, 20, 20, 7, 11].map(|width| " ".repeat(width));
         lines.push(room);
@@ -80,7 +80,7 @@ pub(super) fn local(micros: Option<i64>, zone: &TimeZone) -> Option<String> {
 
 /// A time in microseconds since 1970 as people read it; nothing for one outside the calendar.
 #[must_use]
-pub fn local_time(micros: i64, zone: &TimeZone) -> Option<String> {
+pub(crate) fn local_time(micros: i64, zone: &TimeZone) -> Option<String> {
     local(Some(micros), zone)
 }
 

@@ -35,7 +35,7 @@ pub enum By {
 
 impl By {
     /// Every way there is, with its word.
-    pub const ALL: [(&'static str, Self); 7] = [
+    pub(crate) const ALL: [(&'static str, Self); 7] = [
         ("day", Self::Day),
         ("shift", Self::Shift),
         ("model", Self::Model),
@@ -47,7 +47,7 @@ impl By {
 
     /// The word on the command line.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         Self::ALL.iter().find(|(_, by)| *by == self).map_or("", |(word, _)| word)
     }
 }
@@ -130,19 +130,19 @@ impl Counts {
 
     /// Cards that were begun: all but those that were refused.
     #[must_use]
-    pub fn begun(&self) -> u64 {
+    pub(crate) fn begun(&self) -> u64 {
         self.attempts - self.refused
     }
 
     /// Cards that are good.
     #[must_use]
-    pub fn good(&self) -> u64 {
+    pub(crate) fn good(&self) -> u64 {
         self.passed + self.mapped_only
     }
 
     /// The good cards' part of those begun; nothing where none was.
     #[must_use]
-    pub fn yielded(&self) -> Option<f64> {
+    pub(crate) fn yielded(&self) -> Option<f64> {
         (self.begun() > 0).then(|| to_f64(self.good()) / to_f64(self.begun()))
     }
 
@@ -153,7 +153,7 @@ impl Counts {
 
     /// The middle one of the times that passed cards took, in milliseconds; of two in the middle, half way between them, rounded down.
     #[must_use]
-    pub fn median_ms(&self) -> Option<u64> {
+    pub(crate) fn median_ms(&self) -> Option<u64> {
         let mut millis = self.millis.clone();
         let middle = millis.len() / 2;
         if millis.is_empty() {
@@ -213,12 +213,12 @@ pub struct Tally {
 impl Tally {
     /// Nothing counted yet. Days and shifts are those of `zone`.
     #[must_use]
-    pub fn new(by: By, zone: TimeZone, shifts: Shifts) -> Self {
+    pub(crate) fn new(by: By, zone: TimeZone, shifts: Shifts) -> Self {
         Self { by, zone, shifts, groups: HashMap::new(), current: None }
     }
 
     /// Counts one more attempt.
-    pub fn add(&mut self, brief: &Brief<'_>) {
+    pub(crate) fn add(&mut self, brief: &Brief<'_>) {
         let made;
         let key = match self.by {
             By::Day | By::Shift => {
@@ -259,13 +259,13 @@ impl Tally {
 
     /// The property that attempts are counted by.
     #[must_use]
-    pub fn by(&self) -> By {
+    pub(crate) fn by(&self) -> By {
         self.by
     }
 
     /// What was counted, in the order people count, days and shifts as they passed.
     #[must_use]
-    pub fn groups(&self) -> Vec<Group> {
+    pub(crate) fn groups(&self) -> Vec<Group> {
         let all = self.total().failure_rate();
         // A day cannot be mended, and of images and models there is mostly one.
         let marks = matches!(self.by, By::Slot | By::Reader | By::CardType);
@@ -281,7 +281,7 @@ impl Tally {
 
     /// All of them together.
     #[must_use]
-    pub fn total(&self) -> Counts {
+    pub(crate) fn total(&self) -> Counts {
         let mut total = Counts::default();
         for counts in self.groups.values() {
             total.attempts += counts.attempts;

@@ -6,13 +6,13 @@ use crate::station::labels::is_unseen;
 
 /// A card's own words cannot move the cursor, change colours or turn the writing direction of the line they stand in.
 #[must_use]
-pub fn harmless(text: &str) -> String {
+pub(crate) fn harmless(text: &str) -> String {
     harmless_but(text, |_| false)
 }
 
 /// The same for words of several lines: paths, names and causes in messages are words of others, too.
 #[must_use]
-pub fn harmless_lines(text: &str) -> String {
+pub(crate) fn harmless_lines(text: &str) -> String {
     harmless_but(text, |c| c == '\n')
 }
 
@@ -25,7 +25,7 @@ fn harmless_but(text: &str, stays: impl Fn(char) -> bool) -> String {
 
 /// JSON that can be shown on a terminal as well: what [`harmless`] takes away is written by its number, which means the same.
 #[must_use]
-pub fn harmless_json(json: String) -> String {
+pub(crate) fn harmless_json(json: String) -> String {
     if is_plain(&json) {
         return json;
     }

@@ -55,7 +55,7 @@ impl Default for Shifts {
 impl Shifts {
     /// With these beginnings; the usual three where there are none.
     #[must_use]
-    pub fn new(mut starts: Vec<Time>) -> Self {
+    pub(crate) fn new(mut starts: Vec<Time>) -> Self {
         starts.sort_unstable();
         if starts.is_empty() { Self::default() } else { Self(starts) }
     }
@@ -64,7 +64,7 @@ impl Shifts {
     ///
     /// A shift lasts from one beginning to the next: on the days when clocks are changed one is an hour longer or shorter.
     #[must_use]
-    pub fn around(&self, at: &Zoned) -> Option<(Zoned, Zoned)> {
+    pub(crate) fn around(&self, at: &Zoned) -> Option<(Zoned, Zoned)> {
         let mut before = None;
         // Of the day before, too: a night shift; and two days each way, since a zone may leave out a whole day.
         for days in -2..=2_i64 {
@@ -86,7 +86,7 @@ impl Shifts {
 ///
 /// # Errors
 /// Where a word is no time, or they stand the wrong way round.
-pub fn window(since: Option<&str>, until: Option<&str>, now: &Zoned, shifts: &Shifts) -> Result<Window, TimeError> {
+pub(crate) fn window(since: Option<&str>, until: Option<&str>, now: &Zoned, shifts: &Shifts) -> Result<Window, TimeError> {
     let window = Window {
         since: since.map(|word| period(word, now, shifts)).transpose()?.map(|(start, _)| start),
         until: until.map(|word| period(word, now, shifts)).transpose()?.map(|(_, end)| end),

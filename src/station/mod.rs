@@ -19,8 +19,8 @@ mod status;
 pub(crate) mod testing;
 mod types;
 
-pub use rules::{Before, Effect, End, Event, RULES_FILE, Station, admit, cabling, outcome_of, outcome_of_stall};
+pub(crate) use rules::{Before, Effect, End, Event, RULES_FILE, Station, admit, cabling, outcome_of, outcome_of_stall};
 pub use status::{instruction, reason, sign, station_call, view};
-pub use types::{
-    allowed, armed, bins, card, labels, lamp, order, outcome, past, port, record, request, settings, sizes, standing, survey, units,
-};
+pub use types::{allowed, armed, card, labels, outcome, past, port, record, request, units};
+
+pub(crate) use types::{bins, lamp, order, settings, sizes, standing, survey};

@@ -181,6 +181,7 @@ impl Sysfs {
     }
 
     /// The numbers of a disk's partitions.
+    #[cfg(test)]
     #[must_use]
     pub(crate) fn partitions(&self, name: &str) -> Vec<DevNum> {
         self.partition_directories(name).unwrap_or_default().iter().filter_map(Directory::devnum).collect()

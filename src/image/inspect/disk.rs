@@ -51,7 +51,7 @@ enum No {
 ///
 /// # Errors
 /// Why it is not written; or the system could not read it.
-pub fn look(staged: &Staged, meant: Contents) -> Result<Vec<String>, ImageError> {
+pub(crate) fn look(staged: &Staged, meant: Contents) -> Result<Vec<String>, ImageError> {
     let path = staged.source().to_owned();
     let could_not = |error| match error {
         LookError::Begin(source) => ImageError::Thread { source },

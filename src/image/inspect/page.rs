@@ -48,7 +48,7 @@ impl Check {
 
     /// What a yes means.
     #[must_use]
-    pub fn statement(self) -> &'static str {
+    pub(crate) fn statement(self) -> &'static str {
         match self {
             Self::Whole => "the file is whole",
             Self::Model => "exactly one model, verified, and the one wanted",
@@ -79,7 +79,7 @@ pub enum Answer {
 impl Answer {
     /// The word in the page and in JSON.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Yes => "yes",
             Self::No => "no",
@@ -270,7 +270,7 @@ impl Page {
 
     /// The code of that reason.
     #[must_use]
-    pub fn refusal_code(&self) -> Option<VerdictCode> {
+    pub(crate) fn refusal_code(&self) -> Option<VerdictCode> {
         let first = self.verdicts.iter().find(|verdict| verdict.answer == Answer::No)?;
         first.reasons.first().map(|reason| reason.code)
     }

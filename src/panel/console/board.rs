@@ -2,12 +2,10 @@
 
 use std::time::Duration;
 
-use crate::panel::lines::local_time;
 use crate::station::bins::Bins;
 use crate::station::reason::Fact;
 use crate::station::sign::OperatorAction;
 use crate::station::units::Bytes;
-use crate::station::view::View;
 
 /// Everything that is shown.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -129,8 +127,9 @@ pub(crate) struct BoardProgress {
 
 impl Board {
     /// What a station shows, at this time of day.
+    #[cfg(test)]
     #[must_use]
-    pub(crate) fn of(view: &View, clock: &str) -> Self {
+    pub(crate) fn of(view: &crate::station::view::View, clock: &str) -> Self {
         let models = view.models.iter().map(|model| BoardModel {
             name: model.name.clone(),
             device: model.device.clone(),
@@ -170,7 +169,7 @@ impl Board {
             slots: slots.collect(),
             passed: view.today.passed,
             failed: view.today.failed,
-            anchor: view.anchor.as_ref().map(|anchor| (local_time(anchor.at), anchor.text.clone())),
+            anchor: view.anchor.as_ref().map(|anchor| (crate::panel::lines::local_time(anchor.at), anchor.text.clone())),
             clock: clock.to_owned(),
             exposed: view.exposed.clone(),
             faults: view.faults.clone(),

@@ -12,7 +12,7 @@ use crate::station::types::survey::Survey;
 ///
 /// # Errors
 /// The use that says most.
-pub fn unused(uses: &[Use]) -> Result<(), Refusal> {
+pub(crate) fn unused(uses: &[Use]) -> Result<(), Refusal> {
     // A use by others is told before a use by ourselves: "mounted at /" says more than "the station's own root".
     let ours = |by: &&Use| matches!(by, Use::Station(_));
     let by = uses.iter().find(|by| !ours(by)).or_else(|| uses.iter().find(ours));
@@ -23,7 +23,7 @@ pub fn unused(uses: &[Use]) -> Result<(), Refusal> {
 ///
 /// # Errors
 /// What it bears the mark of.
-pub fn unmarked(marks: &[String], policy: &Policy) -> Result<(), Refusal> {
+pub(crate) fn unmarked(marks: &[String], policy: &Policy) -> Result<(), Refusal> {
     if policy.erase_marks || marks.is_empty() { Ok(()) } else { Err(Refusal::Marked { of: marks.join(", ") }) }
 }
 
@@ -31,7 +31,7 @@ pub fn unmarked(marks: &[String], policy: &Policy) -> Result<(), Refusal> {
 ///
 /// # Errors
 /// The first rule that says no.
-pub fn admit(survey: &Survey, image: Option<&Armed>, policy: &Policy) -> Result<(), Refusal> {
+pub(crate) fn admit(survey: &Survey, image: Option<&Armed>, policy: &Policy) -> Result<(), Refusal> {
     let card = &survey.card;
     let Some(image) = image else { return Err(Refusal::NoArmedImage) };
     if let Some((port, taught)) = policy.hung_on.iter().find(|(port, _)| *port == card.port) {

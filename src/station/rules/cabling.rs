@@ -40,7 +40,7 @@ pub(super) fn pairs(port: &Port, taught: &Chain) -> impl Iterator<Item = (String
 ///
 /// # Errors
 /// [`Refusal::Recabled`], with the first device that is another one.
-pub fn compare(port: &Port, taught: &Chain, is: &Chain) -> Result<(), Refusal> {
+pub(crate) fn compare(port: &Port, taught: &Chain, is: &Chain) -> Result<(), Refusal> {
     let Some((index, was)) = taught.0.iter().enumerate().find(|(index, was)| !is.0.get(*index).is_some_and(|is| is_as(was, is))) else {
         return Ok(());
     };

@@ -44,7 +44,7 @@ impl Station {
     }
 
     /// Every image that no card is begun with.
-    pub fn distrusted(&self) -> impl Iterator<Item = Digest> + '_ {
+    pub(crate) fn distrusted(&self) -> impl Iterator<Item = Digest> + '_ {
         self.distrusted.iter().map(|image| image.digest)
     }
 

@@ -15,7 +15,7 @@ use crate::station::types::units::Bytes;
 
 /// How a card's thread ended.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum End {
+pub(crate) enum End {
     /// Every byte was read back and is the image's.
     Verified(Proof),
     /// The image's data was read back; its zeroes were skipped.
@@ -39,14 +39,14 @@ pub enum End {
 impl End {
     /// The card holds the image, and no program may write to it any more.
     #[must_use]
-    pub fn is_proof(&self) -> bool {
+    pub(crate) fn is_proof(&self) -> bool {
         matches!(self, Self::Verified(_) | Self::VerifiedMapped(_) | Self::Rechecked(_) | Self::RecheckedMapped(_))
     }
 }
 
 /// Before what a card was in its slot already, so that nobody put it in to be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Before {
+pub(crate) enum Before {
     /// The daemon began to look.
     Start,
     /// The PC slept: the card may have been changed meanwhile, and the kernel need not have noticed.
@@ -55,7 +55,7 @@ pub enum Before {
 
 /// What the station is told.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Event {
+pub(crate) enum Event {
     /// A card is in its port. Told again with the same visit when the kernel announces it again.
     Seen {
         /// The card that was seen.
@@ -170,7 +170,7 @@ pub enum Event {
 
 /// What the station wants done.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Effect {
+pub(crate) enum Effect {
     /// Ask who uses this card.
     Survey(Box<Card>),
     /// Ask this card for its numbers: it is not to be begun, and another one put in its place is to be told from it.

@@ -1,8 +1,8 @@
 //! Decides what happens in each slot: a [`Station`] takes events and answers with effects.
 
-pub mod admit;
+pub(crate) mod admit;
 mod boxes;
-pub mod cabling;
+pub(crate) mod cabling;
 mod distrust;
 mod event;
 mod loss;
@@ -32,7 +32,7 @@ use super::types::units::{Bytes, Moment};
 use admit::admit;
 use cabling::pairs;
 use distrust::Distrusted;
-pub use event::{Before, Effect, End, Event};
+pub(crate) use event::{Before, Effect, End, Event};
 use loss::{Returned, can_be, is_identified};
 use order_place::OrderPlace;
 use proven::Proven;
@@ -49,11 +49,11 @@ const ETIMEDOUT: i32 = 110;
 const LOST_TOGETHER: Duration = Duration::from_secs(1);
 
 /// Where the udev rules for slots belong, for words that name the cure.
-pub const RULES_FILE: &str = "/etc/udev/rules.d/61-flashline.rules";
+pub(crate) const RULES_FILE: &str = "/etc/udev/rules.d/61-flashline.rules";
 
 /// The station, as a value.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Station {
+pub(crate) struct Station {
     settings: StationSettings,
     slots: Vec<Slot>,
     armed: Vec<Armed>,
@@ -76,7 +76,7 @@ impl Station {
     /// A station without slots, until it is told of them by [`Event::Configure`]. `next_attempt` is one more than the newest
     /// attempt in the log, and `standing` what the log says still holds.
     #[must_use]
-    pub fn new(settings: StationSettings, next_attempt: AttemptNumber, standing: Standing) -> Self {
+    pub(crate) fn new(settings: StationSettings, next_attempt: AttemptNumber, standing: Standing) -> Self {
         Self {
             settings,
             slots: Vec::new(),
@@ -97,26 +97,26 @@ impl Station {
 
     /// Every port that is a slot's: a disk anywhere else does not exist for the station.
     #[must_use]
-    pub fn ports(&self) -> BTreeSet<Port> {
+    pub(crate) fn ports(&self) -> BTreeSet<Port> {
         self.slots.iter().filter(|slot| !slot.retired).flat_map(|slot| slot.settings.ports.iter().cloned()).collect()
     }
 
     /// May this image still be written, or is it being written?
     #[must_use]
-    pub fn needs_image(&self, digest: Digest) -> bool {
+    pub(crate) fn needs_image(&self, digest: Digest) -> bool {
         let at_work = self.slots.iter().filter(|slot| !slot.is_idle()).filter_map(|slot| slot.phase.attempt()?.image.as_ref());
         self.armed.iter().chain(at_work).any(|image| image.digest == digest)
     }
 
     /// Nothing is being written or recorded.
     #[must_use]
-    pub fn is_idle(&self) -> bool {
+    pub(crate) fn is_idle(&self) -> bool {
         self.slots.iter().all(Slot::is_idle)
     }
 
     /// What an operator is shown at this time.
     #[must_use]
-    pub fn view(&self, now: Moment) -> View {
+    pub(crate) fn view(&self, now: Moment) -> View {
         let mut models: Vec<ModelView> = self.models().into_iter().map(|model| self.model_view(model)).collect();
         models.extend(self.orders_without_a_model(&models));
         View {
@@ -144,7 +144,7 @@ impl Station {
     }
 
     /// Takes one event at its time and says what is to be done about it.
-    pub fn apply(&mut self, now: Moment, event: Event) -> Vec<Effect> {
+    pub(crate) fn apply(&mut self, now: Moment, event: Event) -> Vec<Effect> {
         match event {
             Event::Seen { card, before, with_device } => self.seen(now, *card, before, with_device),
             Event::Gone { visit, with_device } => self.gone(now, visit, with_device),
@@ -639,7 +639,7 @@ fn once(attempt: &Attempt, outcome: Outcome) -> Outcome {
 /// One outcome for an attempt that stood still behind `at` and was given up. Where it waited for the station's own image, the card has no
 /// part in it.
 #[must_use]
-pub fn outcome_of_stall(at: Bytes, waited: Duration, on_image: bool) -> Outcome {
+pub(crate) fn outcome_of_stall(at: Bytes, waited: Duration, on_image: bool) -> Outcome {
     if on_image {
         Outcome::StationFault(StationFault::Image { at, errno: Some(ETIMEDOUT) })
     } else {
@@ -650,7 +650,7 @@ pub fn outcome_of_stall(at: Bytes, waited: Duration, on_image: bool) -> Outcome 
 /// One outcome for an end. A card that left while its lamp said busy is pulled whatever its thread found, because nobody
 /// saw it turn green; only a refusal stays one, because then nothing was written.
 #[must_use]
-pub fn outcome_of(end: End, gone: bool) -> Outcome {
+pub(crate) fn outcome_of(end: End, gone: bool) -> Outcome {
     match end {
         End::Refused(refusal) => Outcome::Refused(refusal),
         _ if gone => Outcome::Pulled(Pull::Taken),

@@ -126,7 +126,7 @@ impl Station {
 
     /// An order that an armed model answers to now, and that none of these would answer to: its cards would be made without end.
     #[must_use]
-    pub fn orphaned_by(&self, armed: &[Armed]) -> Option<&Order> {
+    pub(crate) fn orphaned_by(&self, armed: &[Armed]) -> Option<&Order> {
         let answer = |armed: &[Armed], order: &Order| armed.iter().any(|armed| armed.logged_model() == order.model);
         self.standing.orders.iter().find(|order| answer(&self.armed, order) && !answer(armed, order))
     }

@@ -43,7 +43,7 @@ impl Proven {
 impl Station {
     /// Must the card of this attempt stay claimed? From its proof until it is taken out: nobody shall mount what is shown as good.
     #[must_use]
-    pub fn keeps(&self, number: AttemptNumber) -> bool {
+    pub(crate) fn keeps(&self, number: AttemptNumber) -> bool {
         self.slots.iter().any(|slot| {
             let attempt = match &slot.phase {
                 Phase::Busy { attempt, work } if !work.gone => attempt,

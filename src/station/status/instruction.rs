@@ -63,7 +63,7 @@ impl Instruction {
 
     /// What the operator does about a refusal.
     #[must_use]
-    pub fn of_refusal(refusal: &Refusal) -> Self {
+    pub(crate) fn of_refusal(refusal: &Refusal) -> Self {
         match refusal {
             Refusal::NoArmedImage
             | Refusal::CannotOpen { .. }

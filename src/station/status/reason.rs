@@ -106,7 +106,7 @@ pub const SIGNS: [&str; 22] = [
 ];
 
 /// The codes of signs that say what became of a card, and stay until the next.
-pub const OUTCOMES: [&str; 10] =
+pub(crate) const OUTCOMES: [&str; 10] =
     ["passed", "passed-mapped", "done", "done-mapped", "failed", "refused", "pulled", "interrupted", "changed", "station-fault"];
 
 impl Sign {

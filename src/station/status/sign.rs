@@ -68,7 +68,7 @@ pub enum Sign {
 impl Sign {
     /// The sign of an outcome that is on disk.
     #[must_use]
-    pub fn of_outcome(outcome: &Outcome) -> Self {
+    pub(crate) fn of_outcome(outcome: &Outcome) -> Self {
         match outcome {
             Outcome::Passed(_) => Self::Passed,
             Outcome::PassedMapped(_) => Self::PassedMapped,
@@ -85,7 +85,7 @@ impl Sign {
 
     /// The sign of a step under way.
     #[must_use]
-    pub fn of_step(step: Step) -> Self {
+    pub(crate) fn of_step(step: Step) -> Self {
         match step {
             Step::Rechecking => Self::Rechecking,
             Step::Writing => Self::Writing,
@@ -143,7 +143,7 @@ impl Sign {
 
     /// Why, where the word alone does not say it.
     #[must_use]
-    pub fn reason(&self) -> Option<String> {
+    pub(crate) fn reason(&self) -> Option<String> {
         match self {
             Self::Disarmed(reason) => Some(reason.clone()),
             Self::Held(hold) => Some(hold.to_string()),
@@ -239,7 +239,7 @@ impl OperatorAction {
 
     /// The bin that the card goes to; nothing where none is to be taken out.
     #[must_use]
-    pub fn bin(self) -> Option<Bin> {
+    pub(crate) fn bin(self) -> Option<Bin> {
         match self {
             Self::TakeGood => Some(Bin::Good),
             Self::TakeAside => Some(Bin::NotBad),

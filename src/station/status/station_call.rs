@@ -36,7 +36,7 @@ impl View {
     /// always lit tells nothing. Where no slot takes a card, nothing happens any more until somebody comes. An empty slot wants nobody:
     /// a station without work is well.
     #[must_use]
-    pub fn call(&self) -> StationCall {
+    pub(crate) fn call(&self) -> StationCall {
         let is_fault = |call: OperatorAction, sign: &Sign| call == OperatorAction::StationFault || *sign == Sign::OutOfService;
         if self.fault.is_some() || !self.faults.is_empty() || self.slots.iter().any(|slot| is_fault(slot.call, &slot.sign)) {
             return StationCall::Fault;

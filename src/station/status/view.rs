@@ -12,7 +12,7 @@ use crate::station::types::units::{Bytes, rate};
 
 /// The deciding task publishes its view at least once a second, changed or not, and beats ten times as often. A burst of events or a slow
 /// disk takes much less. After a silence of this length the last view no longer holds: a green sign may belong to the card before.
-pub const DEAD_AFTER: Duration = Duration::from_secs(3);
+pub(crate) const DEAD_AFTER: Duration = Duration::from_secs(3);
 
 /// How far the work on a card has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -139,7 +139,7 @@ pub struct DayCount {
 
 impl DayCount {
     /// Counts an outcome that is on disk.
-    pub fn add(&mut self, outcome: &OutcomeWord) {
+    pub(crate) fn add(&mut self, outcome: &OutcomeWord) {
         match outcome.counts() {
             Counted::Good => self.passed += 1,
             Counted::Bad => self.failed += 1,
@@ -148,7 +148,7 @@ impl DayCount {
     }
 
     /// Takes an outcome back that does not stand any more.
-    pub fn take_back(&mut self, outcome: &OutcomeWord) {
+    pub(crate) fn take_back(&mut self, outcome: &OutcomeWord) {
         match outcome.counts() {
             Counted::Good => self.passed = self.passed.saturating_sub(1),
             Counted::Bad => self.failed = self.failed.saturating_sub(1),
@@ -193,7 +193,7 @@ pub struct View {
 impl View {
     /// The same view when the deciding task has stopped: none of its signs holds any more.
     #[must_use]
-    pub fn of_a_dead_station(mut self) -> Self {
+    pub(crate) fn of_a_dead_station(mut self) -> Self {
         self.fault = Some("it decides nothing any more".to_owned());
         self.slots.iter_mut().for_each(|slot| slot.call = OperatorAction::StationFault);
         self

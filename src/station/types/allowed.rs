@@ -30,7 +30,7 @@ impl Allowed {
     ///
     /// # Errors
     /// What is wrong with it, and what it might be.
-    pub fn add(&mut self, word: &str) -> Result<(), String> {
+    pub(crate) fn add(&mut self, word: &str) -> Result<(), String> {
         let path = word.trim_matches('/');
         let is_like = |known: &str| path.to_lowercase().starts_with(known);
         if word != word.trim() {
@@ -57,39 +57,39 @@ impl Allowed {
 
     /// A path in `writable`, where names are told apart by their case.
     #[must_use]
-    pub fn in_writable(&self, path: &str) -> bool {
+    pub(crate) fn in_writable(&self, path: &str) -> bool {
         self.paths.iter().any(|allowed| is_in(path, allowed))
     }
 
     /// A path on the FAT of that label, where case tells nothing apart.
     #[must_use]
-    pub fn on_fat(&self, label: &str, path: &str) -> bool {
+    pub(crate) fn on_fat(&self, label: &str, path: &str) -> bool {
         let named = named_on_fat(label, path);
         self.paths.iter().any(|allowed| is_in(&named, &allowed.to_lowercase()))
     }
 
     /// The partition of that number, whatever it holds.
     #[must_use]
-    pub fn partition(&self, number: u32) -> bool {
+    pub(crate) fn partition(&self, number: u32) -> bool {
         self.partitions.contains(&number)
     }
 
     /// What lies between partitions.
     #[must_use]
-    pub fn gaps(&self) -> bool {
+    pub(crate) fn gaps(&self) -> bool {
         self.gaps
     }
 }
 
 /// The word for a file on the FAT of that label.
 #[must_use]
-pub fn named_on_fat(label: &str, path: &str) -> String {
+pub(crate) fn named_on_fat(label: &str, path: &str) -> String {
     format!("{label}/{path}").to_lowercase()
 }
 
 /// The word for a partition.
 #[must_use]
-pub fn named_partition(number: u32) -> String {
+pub(crate) fn named_partition(number: u32) -> String {
     format!("{PARTITION}{number}")
 }
 

@@ -31,7 +31,7 @@ pub enum Zeroes {
 impl Zeroes {
     /// The word in configuration and log; stable.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Prove => "prove",
             Self::Write => "write",
@@ -83,7 +83,7 @@ pub enum ProofClass {
 impl ProofClass {
     /// The word in the log; stable.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Self::None => "none",
             Self::Matching => "matching",
@@ -93,7 +93,7 @@ impl ProofClass {
 
     /// What a log's word means; nothing for a word of another program's.
     #[must_use]
-    pub fn of(word: &str) -> Option<Self> {
+    pub(crate) fn of(word: &str) -> Option<Self> {
         [Self::None, Self::Matching, Self::Proven].into_iter().find(|class| class.word() == word)
     }
 }
@@ -101,13 +101,13 @@ impl ProofClass {
 impl ModelProof {
     /// The word in the log; stable.
     #[must_use]
-    pub fn word(&self) -> &'static str {
+    pub(crate) fn word(&self) -> &'static str {
         self.class().word()
     }
 
     /// How far, without the model.
     #[must_use]
-    pub fn class(&self) -> ProofClass {
+    pub(crate) fn class(&self) -> ProofClass {
         match self {
             Self::None => ProofClass::None,
             Self::Matching(_) => ProofClass::Matching,
@@ -117,7 +117,7 @@ impl ModelProof {
 
     /// The model, where one was found.
     #[must_use]
-    pub fn device(&self) -> Option<&DeviceModel> {
+    pub(crate) fn device(&self) -> Option<&DeviceModel> {
         match self {
             Self::None => None,
             Self::Matching(device) | Self::Proven(device) => Some(device),
@@ -149,7 +149,7 @@ pub struct Armed {
 impl Armed {
     /// `BRAND/MODEL` by the assertion inside; by the configuration if the image was not inspected.
     #[must_use]
-    pub fn logged_model(&self) -> String {
+    pub(crate) fn logged_model(&self) -> String {
         self.model_proof.device().map_or_else(|| self.model.clone(), |device| format!("{}/{}", device.brand, device.model))
     }
 }
@@ -177,7 +177,7 @@ pub enum Occasion {
 impl Occasion {
     /// The word in the log; stable.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Start => "start",
             Self::Reload => "reload",

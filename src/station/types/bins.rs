@@ -2,7 +2,7 @@
 
 /// Where a card goes that is taken out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Bin {
+pub(crate) enum Bin {
     /// For cards that are proven.
     Good,
     /// Cards that are not bad: they are put in again, or somebody reads why.
@@ -13,12 +13,13 @@ pub enum Bin {
 
 impl Bin {
     /// Every one there is.
-    pub const ALL: [Self; 3] = [Self::Good, Self::NotBad, Self::Bad];
+    #[cfg(test)]
+    pub(crate) const ALL: [Self; 3] = [Self::Good, Self::NotBad, Self::Bad];
 }
 
 /// A colour that a terminal can show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum BinColour {
+pub(crate) enum BinColour {
     /// Green: on a panel it means good, and no other bin has it.
     Green,
     /// Yellow; a kernel console shows it as orange.
@@ -37,11 +38,11 @@ pub enum BinColour {
 
 impl BinColour {
     /// Every one there is.
-    pub const ALL: [Self; 7] = [Self::Green, Self::Yellow, Self::Red, Self::Blue, Self::Cyan, Self::Violet, Self::White];
+    pub(crate) const ALL: [Self; 7] = [Self::Green, Self::Yellow, Self::Red, Self::Blue, Self::Cyan, Self::Violet, Self::White];
 
     /// The word in a configuration.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Green => "green",
             Self::Yellow => "yellow",
@@ -56,7 +57,7 @@ impl BinColour {
 
 /// What a bin is called and what colour it has.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct BinLabel {
+pub(crate) struct BinLabel {
     /// Its word; nothing where the panel says it in its language.
     pub word: Option<String>,
     /// The ground on which its word stands on a panel.
@@ -65,7 +66,7 @@ pub struct BinLabel {
 
 /// The three bins beside a station.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Bins {
+pub(crate) struct Bins {
     /// For good cards.
     pub good: BinLabel,
     /// For cards that are not bad.
@@ -84,7 +85,7 @@ impl Default for Bins {
 impl Bins {
     /// What this bin is called.
     #[must_use]
-    pub fn of(&self, bin: Bin) -> &BinLabel {
+    pub(crate) fn of(&self, bin: Bin) -> &BinLabel {
         match bin {
             Bin::Good => &self.good,
             Bin::NotBad => &self.not_bad,

@@ -91,7 +91,7 @@ pub enum Identity {
 impl Identity {
     /// The word the log uses.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Cid => "cid",
             Self::UsbSerial => "usb",
@@ -102,7 +102,7 @@ impl Identity {
 
     /// What a log's word means; nothing for a word of another program's.
     #[must_use]
-    pub fn of(word: &str) -> Option<Self> {
+    pub(crate) fn of(word: &str) -> Option<Self> {
         [Self::Cid, Self::UsbSerial, Self::ReaderOnly, Self::None].into_iter().find(|identified| identified.word() == word)
     }
 }
@@ -147,7 +147,7 @@ pub struct Card {
 impl Card {
     /// Is this the same card as `other`, as far as anybody can tell? Cards that cannot be told apart are not.
     #[must_use]
-    pub fn is_same_as(&self, other: &Self) -> bool {
+    pub(crate) fn is_same_as(&self, other: &Self) -> bool {
         let usb = |card: &Self| (card.wwn.clone(), card.vendor.clone(), card.product.clone(), card.serial.clone());
         match (self.identified, other.identified) {
             (Identity::Cid, Identity::Cid) => self.cid.as_ref().map(|cid| &cid.raw) == other.cid.as_ref().map(|cid| &cid.raw),
@@ -158,7 +158,7 @@ impl Card {
 
     /// The card in a few words, for the console: product and label size.
     #[must_use]
-    pub fn label(&self) -> String {
+    pub(crate) fn label(&self) -> String {
         let name = self.cid.as_ref().and_then(|cid| cid.name.as_deref()).or(self.product.as_deref()).unwrap_or("card");
         format!("{name} {}", self.capacity)
     }

@@ -31,7 +31,7 @@ impl std::error::Error for NotPlain {}
 /// A control character, or one that is invisible or turns the direction of what follows (U+202E and its like): words that hold one are not
 /// what they look like, and shown as they are they do something to the terminal.
 #[must_use]
-pub fn is_unseen(sign: char) -> bool {
+pub(crate) fn is_unseen(sign: char) -> bool {
     sign.is_control()
         || matches!(sign, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
 }
@@ -40,7 +40,7 @@ pub fn is_unseen(sign: char) -> bool {
 ///
 /// # Errors
 /// Where nothing is left, they are too long, or a character is none that is read ([`is_unseen`]).
-pub fn plain(words: &str) -> Result<String, NotPlain> {
+pub(crate) fn plain(words: &str) -> Result<String, NotPlain> {
     let words = words.trim();
     let length = words.chars().count();
     if length == 0 || length > LONGEST || words.chars().any(is_unseen) { Err(NotPlain) } else { Ok(words.to_owned()) }

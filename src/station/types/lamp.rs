@@ -3,11 +3,11 @@
 use std::fmt;
 
 /// Every key a lamp may have, the single LED first.
-pub const KEYS: [&str; 5] = ["led", "green", "red", "yellow", "blue"];
+pub(crate) const KEYS: [&str; 5] = ["led", "green", "red", "yellow", "blue"];
 
 /// The LEDs of one lamp, by the names that `/sys/class/leds` has for them.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Lamp {
+pub(crate) enum Lamp {
     /// One LED, of any colour or of all: it tells everything by its rhythm.
     One(String),
     /// Several, each of one colour.
@@ -16,7 +16,7 @@ pub enum Lamp {
 
 /// A lamp of several LEDs. The green one is lit for a proven card, and for nothing else as long as another is there.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Colours {
+pub(crate) struct Colours {
     /// LED for a proven card.
     pub green: String,
     /// LED for a bad card, or one not to be trusted.
@@ -29,7 +29,7 @@ pub struct Colours {
 
 /// What a lamp speaks of.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum LampOwner {
+pub(crate) enum LampOwner {
     /// The whole station.
     Station,
     /// The slot of this name, as on its sticker.
@@ -47,7 +47,7 @@ impl fmt::Display for LampOwner {
 
 /// A lamp, and what it speaks of.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct OwnedLamp {
+pub(crate) struct OwnedLamp {
     /// What it speaks of.
     pub owner: LampOwner,
     /// The LEDs it is made of.
@@ -57,14 +57,14 @@ pub struct OwnedLamp {
 impl OwnedLamp {
     /// The lamp of this slot.
     #[must_use]
-    pub fn of_slot(slot: &str, lamp: Lamp) -> Self {
+    pub(crate) fn of_slot(slot: &str, lamp: Lamp) -> Self {
         Self { owner: LampOwner::Slot(slot.to_owned()), lamp }
     }
 }
 
 /// Why this is no lamp.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum NoLamp {
+pub(crate) enum NoLamp {
     /// No LED is named.
     Empty,
     /// A single LED and colours.
@@ -88,7 +88,7 @@ pub enum NoLamp {
 impl NoLamp {
     /// The key where it is wrong, where it is one.
     #[must_use]
-    pub fn key(&self) -> Option<&'static str> {
+    pub(crate) fn key(&self) -> Option<&'static str> {
         match self {
             Self::Empty | Self::NoGreen | Self::Twice { .. } => None,
             Self::Both => Some("led"),
@@ -120,7 +120,7 @@ impl Lamp {
     ///
     /// # Errors
     /// When they make none.
-    pub fn of_keys(named: impl Fn(&str) -> Option<String>) -> Result<Self, NoLamp> {
+    pub(crate) fn of_keys(named: impl Fn(&str) -> Option<String>) -> Result<Self, NoLamp> {
         let mut names: Vec<String> = Vec::new();
         for key in KEYS {
             let Some(name) = named(key) else { continue };
@@ -143,7 +143,7 @@ impl Lamp {
 
     /// Its LEDs by key, in the order of [`KEYS`].
     #[must_use]
-    pub fn leds(&self) -> Vec<(&'static str, &str)> {
+    pub(crate) fn leds(&self) -> Vec<(&'static str, &str)> {
         match self {
             Self::One(led) => vec![("led", led)],
             Self::Several(Colours { green, red, yellow, blue }) => {
@@ -163,7 +163,7 @@ fn is_name(name: &str) -> bool {
 
 /// Is this LED the one that is named, where `*` stands for any signs? The kernel numbers keyboards and lights anew with each plug.
 #[must_use]
-pub fn fits(named: &str, led: &str) -> bool {
+pub(crate) fn fits(named: &str, led: &str) -> bool {
     let Some((head, tail)) = named.split_once('*') else { return named == led };
     let Some(mut rest) = led.strip_prefix(head) else { return false };
     loop {
@@ -180,7 +180,7 @@ pub fn fits(named: &str, led: &str) -> bool {
 
 /// May two names mean one LED?
 #[must_use]
-pub fn overlap(one: &str, other: &str) -> bool {
+pub(crate) fn overlap(one: &str, other: &str) -> bool {
     fits(one, other) || fits(other, one)
 }
 

@@ -2,18 +2,18 @@
 
 pub mod allowed;
 pub mod armed;
-pub mod bins;
+pub(crate) mod bins;
 pub mod card;
 pub mod labels;
-pub mod lamp;
-pub mod order;
+pub(crate) mod lamp;
+pub(crate) mod order;
 pub mod outcome;
 pub mod past;
 pub mod port;
 pub mod record;
 pub mod request;
-pub mod settings;
-pub mod sizes;
-pub mod standing;
-pub mod survey;
+pub(crate) mod settings;
+pub(crate) mod sizes;
+pub(crate) mod standing;
+pub(crate) mod survey;
 pub mod units;

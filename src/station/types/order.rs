@@ -1,7 +1,7 @@
 //! Production orders: a target number of good cards of a model, and the boxes that the cards are packed into.
 
 /// The number of an order, counted over the whole life of a station's log.
-pub type OrderNumber = u64;
+pub(crate) type OrderNumber = u64;
 
 /// So many good cards of one model.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -36,7 +36,7 @@ pub struct Boxes {
 impl Boxes {
     /// Boxes of this size, none of them closed; nothing where none are counted.
     #[must_use]
-    pub fn of_size(size: Option<u32>) -> Option<Self> {
+    pub(crate) fn of_size(size: Option<u32>) -> Option<Self> {
         size.filter(|size| *size > 0).map(|size| Self { size, closed: 0, packed: 0 })
     }
 }
@@ -44,13 +44,13 @@ impl Boxes {
 impl Order {
     /// Nothing is missing any more.
     #[must_use]
-    pub fn is_complete(&self) -> bool {
+    pub(crate) fn is_complete(&self) -> bool {
         self.passed >= self.count
     }
 
     /// What people call it, else its number.
     #[must_use]
-    pub fn title(&self) -> String {
+    pub(crate) fn title(&self) -> String {
         self.name.clone().unwrap_or_else(|| format!("no. {}", self.number))
     }
 }

@@ -51,7 +51,7 @@ impl Past {
     /// A card that is told from no other was counted, unless the newest row of its slot says that a card of this image left, or that the
     /// station stopped, before there was an outcome.
     #[must_use]
-    pub fn has_counted(&self, image: Digest) -> bool {
+    pub(crate) fn has_counted(&self, image: Digest) -> bool {
         let lost = |row: &Ended| matches!(row.outcome, OutcomeWord::Pulled | OutcomeWord::Interrupted) && row.is_of(image);
         match self {
             Self::Unknown => false,
@@ -67,7 +67,7 @@ impl Past {
     /// Two sticks may share a serial. So one that is written counts beside the other, and only one that is found as it was made takes
     /// the other's place: an order never makes more cards than it should.
     #[must_use]
-    pub fn leaves(&self, image: Option<Digest>, outcome: &OutcomeWord) -> Option<OrderNumber> {
+    pub(crate) fn leaves(&self, image: Option<Digest>, outcome: &OutcomeWord) -> Option<OrderNumber> {
         let counted = match self {
             Self::ByCid(rows) if matches!(outcome.counts(), Counted::Good | Counted::Bad | Counted::OurFault) => {
                 rows.newest.as_ref().filter(|newest| newest.outcome.is_good())
@@ -82,7 +82,7 @@ impl Past {
 
     /// The same of a card whose twin is in another slot at this moment: what the log has of its register may be of either.
     #[must_use]
-    pub fn of_a_twin(self) -> Self {
+    pub(crate) fn of_a_twin(self) -> Self {
         match self {
             Self::ByCid(rows) => Self::BySerial(rows),
             other => other,
@@ -91,7 +91,7 @@ impl Past {
 
     /// The order in which this card is counted already, whatever becomes of it now.
     #[must_use]
-    pub fn counts_in(&self) -> Option<OrderNumber> {
+    pub(crate) fn counts_in(&self) -> Option<OrderNumber> {
         self.leaves(None, &OutcomeWord::Interrupted)
     }
 }

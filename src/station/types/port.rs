@@ -56,7 +56,7 @@ const HOST: &str = "mmc-";
 impl<'p> Parts<'p> {
     /// Of a text that is spelled like a port, whatever numbers stand in it.
     #[must_use]
-    pub fn of(text: &'p str) -> Option<Self> {
+    pub(crate) fn of(text: &'p str) -> Option<Self> {
         let (controller, place) = text.split_once('/')?;
         let Some((device, unit)) = place.split_once('/') else {
             // A LUN without a USB device is none.
@@ -78,32 +78,32 @@ impl<'p> Unit<'p> {
 impl Port {
     /// A LUN of the USB device at this place: `pci-0000:00:14.0/usb3-2.4`.
     #[must_use]
-    pub fn of_lun(usb_place: &str, lun: &str) -> Self {
+    pub(crate) fn of_lun(usb_place: &str, lun: &str) -> Self {
         Self(format!("{usb_place}/{LUN}{lun}"))
     }
 
     /// An MMC host of this controller, or of the USB device at this place.
     #[must_use]
-    pub fn of_host(above: &str, number: usize) -> Self {
+    pub(crate) fn of_host(above: &str, number: usize) -> Self {
         Self(format!("{above}/{HOST}{number}"))
     }
 
     /// What it is made of; nothing where it is not spelled as a port.
     #[must_use]
-    pub fn parts(&self) -> Option<Parts<'_>> {
+    pub(crate) fn parts(&self) -> Option<Parts<'_>> {
         Parts::of(&self.0)
     }
 
     /// What it hangs on in the end; the whole text where that is not spelled as a port.
     #[must_use]
-    pub fn controller(&self) -> &str {
+    pub(crate) fn controller(&self) -> &str {
         self.0.split('/').next().unwrap_or_default()
     }
 
     /// What this port hangs on, nearest first: the USB device it is a LUN or a host of, then the hubs above it. A controller is not
     /// named: what is lost with it is lost with the PC.
     #[must_use]
-    pub fn upstream(&self) -> Vec<String> {
+    pub(crate) fn upstream(&self) -> Vec<String> {
         let Some(usb) = self.parts().and_then(|parts| parts.usb) else { return Vec::new() };
         let root = &usb.place[..usb.place.len() - usb.chain.len()];
         let dots = usb.chain.match_indices('.').map(|(place, _)| place);
@@ -114,13 +114,13 @@ impl Port {
 
     /// Is this port a LUN of `device`, or behind it?
     #[must_use]
-    pub fn hangs_on(&self, device: &str) -> bool {
+    pub(crate) fn hangs_on(&self, device: &str) -> bool {
         self.0.strip_prefix(device).is_some_and(|rest| rest.starts_with(['.', '/']))
     }
 
     /// Is this an SD host of the PC's own?
     #[must_use]
-    pub fn is_own_host(&self) -> bool {
+    pub(crate) fn is_own_host(&self) -> bool {
         matches!(self.parts(), Some(Parts { usb: None, unit: Unit::Host(_), .. }))
     }
 }
@@ -138,7 +138,7 @@ pub struct Chain(pub Vec<String>);
 impl Chain {
     /// As it stands in the configuration: `05e3:0610 > 05e3:0749:READER0001`.
     #[must_use]
-    pub fn parse(text: &str) -> Self {
+    pub(crate) fn parse(text: &str) -> Self {
         Self(text.split(THEN.trim()).map(|device| device.trim().to_owned()).filter(|device| !device.is_empty()).collect())
     }
 }
@@ -152,7 +152,7 @@ impl fmt::Display for Chain {
 /// The places a port hangs on, from the controller down, as many as a whole chain has devices: those of its USB devices, or the port
 /// itself where an SD host of the PC's own is.
 #[must_use]
-pub fn places(port: &Port) -> Vec<String> {
+pub(crate) fn places(port: &Port) -> Vec<String> {
     let mut places = port.upstream();
     places.reverse();
     if port.is_own_host() {

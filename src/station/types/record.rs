@@ -26,7 +26,7 @@ pub enum Plan {
 impl Plan {
     /// The word in the log; stable.
     #[must_use]
-    pub fn word(&self) -> &'static str {
+    pub(crate) fn word(&self) -> &'static str {
         match self {
             Self::Write => "write",
             Self::WriteUnlessDone => "write-unless-done",
@@ -74,7 +74,7 @@ pub struct Attempt {
 impl Attempt {
     /// The order in which its card was counted before, and is not counted any more, when it ends like this.
     #[must_use]
-    pub fn leaves(&self, outcome: &OutcomeWord) -> Option<OrderNumber> {
+    pub(crate) fn leaves(&self, outcome: &OutcomeWord) -> Option<OrderNumber> {
         self.past.leaves(self.image.as_ref().map(|image| image.digest), outcome)
     }
 }
@@ -106,7 +106,7 @@ pub enum BoxEnd {
 impl BoxEnd {
     /// The word in the log; stable.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Full => "full",
             Self::OrderComplete => "order-complete",
@@ -215,7 +215,7 @@ pub enum Entry {
 impl Entry {
     /// The `kind` column; stable.
     #[must_use]
-    pub fn kind(&self) -> &'static str {
+    pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::StationStarted { .. } => "station-started",
             Self::ModelArmed { .. } => "model-armed",
@@ -236,7 +236,7 @@ impl Entry {
 
     /// The receipt the station waits for, for entries an attempt hangs on.
     #[must_use]
-    pub fn receipt(&self) -> Option<Receipt> {
+    pub(crate) fn receipt(&self) -> Option<Receipt> {
         match self {
             Self::AttemptStarted(attempt) => Some(Receipt::Started(attempt.number)),
             Self::AttemptClosed { attempt, .. } => Some(Receipt::Closed(attempt.number)),

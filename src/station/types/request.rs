@@ -124,7 +124,7 @@ pub enum Denied {
 impl Denied {
     /// A word for programs; stable.
     #[must_use]
-    pub fn code(&self) -> &'static str {
+    pub(crate) fn code(&self) -> &'static str {
         match self {
             Self::NoSuchSlot { .. } => "no-such-slot",
             Self::NoSuchModel { .. } => "no-such-model",

@@ -10,7 +10,7 @@ use super::units::Bytes;
 
 /// All that an engineer decides.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Configuration {
+pub(crate) struct Configuration {
     /// For the whole station.
     pub station: StationSettings,
     /// Every slot, in the order of the configuration.
@@ -27,7 +27,7 @@ pub struct Configuration {
 
 /// What holds for the whole station.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct StationSettings {
+pub(crate) struct StationSettings {
     /// The name of the station.
     pub name: String,
     /// How long a card must sit still before an attempt begins: contact bounce makes no rows.
@@ -42,7 +42,7 @@ pub struct StationSettings {
 
 /// A slot as configured.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct SlotSettings {
+pub(crate) struct SlotSettings {
     /// As on its sticker.
     pub name: String,
     /// Every port that is this place; one socket may show under a USB 2 and a USB 3 path.
@@ -55,7 +55,7 @@ pub struct SlotSettings {
 
 /// What a slot takes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Policy {
+pub(crate) struct Policy {
     /// Take a card that carries partitions already. Factory-new cards come formatted, so the default is yes.
     pub reuse: bool,
     /// The least and the most size a card may be sold as, both included.
@@ -89,7 +89,7 @@ impl Default for Policy {
 /// A disk that belongs to the PC. Matches by its world wide name, or by everything else together: one of them alone is
 /// shared by too many disks.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum OwnDisk {
+pub(crate) enum OwnDisk {
     /// By world wide name, its digits alone; made by [`OwnDisk::wwn`].
     Wwn(String),
     /// By vendor, product, serial and size together.
@@ -108,7 +108,7 @@ pub enum OwnDisk {
 impl OwnDisk {
     /// By world wide name, as sysfs (`naa.5002…`), udev (`0x5002…`) or a label (`5002…`) gives it; nothing where it is none.
     #[must_use]
-    pub fn wwn(text: &str) -> Option<Self> {
+    pub(crate) fn wwn(text: &str) -> Option<Self> {
         let wwn = bare_wwn(text);
         // NVMe and SCSI give longer names to disks that have no number.
         let is_name = ["nvme.", "t10."].iter().any(|prefix| wwn.strip_prefix(prefix).is_some_and(|rest| !rest.is_empty()));

@@ -17,7 +17,7 @@ const ABOVE: u64 = 50;
 /// Is a card of this capacity one that is sold as `least` to `most`? It belongs to the size that it comes nearest to, of those that are sold
 /// and of the two that are named; one that comes near to none is taken by its capacity.
 #[must_use]
-pub fn is_sold_as(capacity: Bytes, least: Bytes, most: Bytes) -> bool {
+pub(crate) fn is_sold_as(capacity: Bytes, least: Bytes, most: Bytes) -> bool {
     let sold = std::iter::successors(Some(GB), |size| size.checked_mul(2)).take_while(|size| *size <= LARGEST * GB);
     let nearest = sold.chain([least.0, most.0]).filter(|size| is_near(capacity.0, *size)).min_by_key(|size| size.abs_diff(capacity.0));
     let size = nearest.unwrap_or(capacity.0);
@@ -31,19 +31,19 @@ fn is_near(capacity: u64, size: u64) -> bool {
 
 /// The most that a card sold as this size holds.
 #[must_use]
-pub fn most_of(size: Bytes) -> Bytes {
+pub(crate) fn most_of(size: Bytes) -> Bytes {
     Bytes((size.0 / 1000).saturating_mul(1000 + ABOVE))
 }
 
 /// Less than this no card that is sold as this size holds.
 #[must_use]
-pub fn least_of(size: Bytes) -> Bytes {
+pub(crate) fn least_of(size: Bytes) -> Bytes {
     Bytes((size.0 / 1000).saturating_mul(1000 - BELOW))
 }
 
 /// What cards of this window cannot hold this image, or what an engineer should know before they order cards.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Room {
+pub(crate) enum Room {
     /// Every card holds it.
     Enough,
     /// Cards that are sold as this size may hold a little less than the image.
@@ -54,7 +54,7 @@ pub enum Room {
 
 /// Do cards that are sold as `window`, or as any size where there is none, hold an image of this length?
 #[must_use]
-pub fn room(span: Bytes, window: Option<(Bytes, Bytes)>) -> Room {
+pub(crate) fn room(span: Bytes, window: Option<(Bytes, Bytes)>) -> Room {
     let sizes = || std::iter::successors(Some(GB), |size| size.checked_mul(2)).take_while(|size| *size <= LARGEST * GB).map(Bytes);
     let tight = |size: &Bytes| span > least_of(*size) && span <= most_of(*size);
     match window {
@@ -69,19 +69,19 @@ pub fn room(span: Bytes, window: Option<(Bytes, Bytes)>) -> Room {
 
 /// A size as printed on a card, `16 GB`; as every other size where it is no whole number of GB.
 #[must_use]
-pub fn on_label(size: Bytes) -> String {
+pub(crate) fn on_label(size: Bytes) -> String {
     if size.0 > 0 && size.0.is_multiple_of(GB) { format!("{} GB", size.0 / GB) } else { size.to_string() }
 }
 
 /// Which cards are taken: `16 GB`, or `8 GB to 16 GB`. Never one number twice.
 #[must_use]
-pub fn window(least: Bytes, most: Bytes) -> String {
+pub(crate) fn window(least: Bytes, most: Bytes) -> String {
     if least == most { on_label(least) } else { format!("{} to {}", on_label(least), on_label(most)) }
 }
 
 /// Both sizes in one unit, with as many digits as tell them apart; neither reads larger than it is. Equal ones read the same.
 #[must_use]
-pub fn apart(one: Bytes, other: Bytes) -> (String, String) {
+pub(crate) fn apart(one: Bytes, other: Bytes) -> (String, String) {
     const STEPS: [(u64, &str, usize); 4] = [(1_000_000_000_000, "TB", 12), (GB, "GB", 9), (1_000_000, "MB", 6), (1_000, "kB", 3)];
     if one == other || one.to_string() != other.to_string() {
         return (one.to_string(), other.to_string());

@@ -5,7 +5,7 @@ use super::request::{Target, Who};
 
 /// What somebody took out of work, and is to stay so over restarts.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Disarming {
+pub(crate) struct Disarming {
     /// The slot or model.
     pub target: Target,
     /// The user who disarmed it.
@@ -32,7 +32,7 @@ impl Disarming {
 
 /// What the log says was asked of the station in earlier runs and still holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Standing {
+pub(crate) struct Standing {
     /// What is out of work.
     pub disarmings: Vec<Disarming>,
     /// Every order that was not stopped.
@@ -55,7 +55,7 @@ pub enum LogNote {
 impl LogNote {
     /// A word for programs; stable.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Begun => "begun",
             Self::Volatile => "volatile",
@@ -64,7 +64,7 @@ impl LogNote {
 
     /// What this word means; nothing for one that is not known here.
     #[must_use]
-    pub fn of(word: &str) -> Option<Self> {
+    pub(crate) fn of(word: &str) -> Option<Self> {
         [Self::Begun, Self::Volatile].into_iter().find(|note| note.word() == word)
     }
 }

@@ -5,7 +5,7 @@ use super::past::Past;
 
 /// A card and who uses it, asked afresh when an attempt is about to start.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Survey {
+pub(crate) struct Survey {
     /// The facts as they are now.
     pub card: Card,
     /// Everything that uses the disk.

@@ -6,9 +6,9 @@ use std::fmt;
 use std::time::Duration;
 
 /// One KiB in bytes.
-pub const KIB: u64 = 1 << 10;
+pub(crate) const KIB: u64 = 1 << 10;
 /// One MiB in bytes.
-pub const MIB: u64 = 1 << 20;
+pub(crate) const MIB: u64 = 1 << 20;
 
 /// The unit of `/sys/block/*/size`, whatever the disk's own logical block is (kernel, `Documentation/ABI/stable/sysfs-block`).
 const SYSFS_SECTOR: u64 = 512;
@@ -20,7 +20,7 @@ pub struct Bytes(pub u64);
 impl Bytes {
     /// The size that sysfs gives in its own sectors of 512 bytes; `None` where it would not fit 64 bits.
     #[must_use]
-    pub fn from_sysfs_sectors(sectors: u64) -> Option<Self> {
+    pub(crate) fn from_sysfs_sectors(sectors: u64) -> Option<Self> {
         sectors.checked_mul(SYSFS_SECTOR).map(Self)
     }
 }
@@ -44,39 +44,39 @@ pub struct Moment(pub Duration);
 impl Moment {
     /// How long ago `earlier` was; nothing where it lies ahead.
     #[must_use]
-    pub fn since(self, earlier: Self) -> Duration {
+    pub(crate) fn since(self, earlier: Self) -> Duration {
         self.0.saturating_sub(earlier.0)
     }
 }
 
 /// A buffer's length as a count of bytes.
 #[must_use]
-pub fn to_u64(length: usize) -> u64 {
+pub(crate) fn to_u64(length: usize) -> u64 {
     u64::try_from(length).expect("a length in memory fits 64 bits")
 }
 
 /// A count of bytes as a length in memory. For lengths bounded by a buffer; more than the address space holds is our own fault.
 #[must_use]
-pub fn to_usize(count: u64) -> usize {
+pub(crate) fn to_usize(count: u64) -> usize {
     usize::try_from(count).expect("a count bounded by a buffer fits the address space")
 }
 
 /// A duration in seconds, for people and for the log.
 #[must_use]
-pub fn seconds(duration: Duration) -> f64 {
+pub(crate) fn seconds(duration: Duration) -> f64 {
     duration.as_secs_f64()
 }
 
 /// A count for arithmetic with fractions: exact below 2⁵³, and the nearest there is above.
 #[must_use]
-pub fn to_f64(count: u64) -> f64 {
+pub(crate) fn to_f64(count: u64) -> f64 {
     let half = |bits: u64| f64::from(u32::try_from(bits & 0xffff_ffff).expect("half of 64 bits"));
     half(count >> 32) * 4_294_967_296.0 + half(count)
 }
 
 /// Bytes a second over `elapsed`, rounded down; `None` before any time has passed.
 #[must_use]
-pub fn rate(bytes: Bytes, elapsed: Duration) -> Option<Bytes> {
+pub(crate) fn rate(bytes: Bytes, elapsed: Duration) -> Option<Bytes> {
     let nanos = elapsed.as_nanos();
     if nanos == 0 {
         return None;
@@ -86,7 +86,7 @@ pub fn rate(bytes: Bytes, elapsed: Duration) -> Option<Bytes> {
 
 /// `value` rounded up to a multiple of `step`, a power of two or not; `None` where that would not fit.
 #[must_use]
-pub fn round_up(value: u64, step: u64) -> Option<u64> {
+pub(crate) fn round_up(value: u64, step: u64) -> Option<u64> {
     value.checked_next_multiple_of(step)
 }
 

@@ -60,7 +60,7 @@ pub struct FileMedium {
 impl FileMedium {
     /// The first `length` bytes of `file`.
     #[must_use]
-    pub fn new(file: File, length: u64) -> Self {
+    pub(crate) fn new(file: File, length: u64) -> Self {
         Self { file, length }
     }
 }

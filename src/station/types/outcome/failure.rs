@@ -123,7 +123,7 @@ pub enum Failure {
 impl Failure {
     /// A word for tables and filters; stable.
     #[must_use]
-    pub fn code(&self) -> &'static str {
+    pub(crate) fn code(&self) -> &'static str {
         match self {
             Self::Io { act: Act::Writing, .. } | Self::Short { act: Act::Writing, .. } => "write-error",
             Self::Io { act: Act::Reading, .. } | Self::Short { act: Act::Reading, .. } => "read-error",
@@ -139,7 +139,7 @@ impl Failure {
 
     /// Where on the card, where the failure has a place.
     #[must_use]
-    pub fn at(&self) -> Option<Bytes> {
+    pub(crate) fn at(&self) -> Option<Bytes> {
         match self {
             Self::Io { at, .. }
             | Self::Short { at, .. }

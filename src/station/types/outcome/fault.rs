@@ -24,7 +24,7 @@ pub enum StationFault {
 impl StationFault {
     /// A word for tables and filters; stable.
     #[must_use]
-    pub fn code(&self) -> &'static str {
+    pub(crate) fn code(&self) -> &'static str {
         match self {
             Self::Image { .. } => "station-image",
             Self::Internal { .. } => "station-internal",
@@ -33,7 +33,7 @@ impl StationFault {
 
     /// Where in the image.
     #[must_use]
-    pub fn at(&self) -> Option<Bytes> {
+    pub(crate) fn at(&self) -> Option<Bytes> {
         match self {
             Self::Image { at, .. } => Some(*at),
             Self::Internal { .. } => None,

@@ -13,7 +13,8 @@ use super::units::Bytes;
 pub use failure::{Act, Damage, Failure};
 pub use fault::StationFault;
 pub use proof::{Digest, MappedProof, Proof, ReadBack};
-pub use refusal::{Refusal, code_today};
+pub use refusal::Refusal;
+pub(crate) use refusal::code_today;
 pub use word::{Counted, OutcomeWord};
 
 /// What an attempt did, measured by its thread. Zero where it did not come so far.
@@ -59,7 +60,7 @@ pub enum CacheFlush {
 impl CacheFlush {
     /// The word in the log; stable.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Asked => "asked",
             Self::Refused => "refused",
@@ -86,7 +87,7 @@ pub enum CardHead {
 impl CardHead {
     /// The word in the log; stable.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Untouched => "untouched",
             Self::Tombstone => "tombstone",
@@ -108,7 +109,7 @@ pub struct Curve {
 
 impl Curve {
     /// How many parts at most: enough to see where a card is slow, and so few that a row stays small.
-    pub const PARTS: usize = 32;
+    pub(crate) const PARTS: usize = 32;
 }
 
 /// Why a card left while it was busy.
@@ -169,19 +170,19 @@ pub enum Outcome {
 impl Outcome {
     /// Every byte that counts came back right: the card is green until somebody writes to it.
     #[must_use]
-    pub fn is_proven(&self) -> bool {
+    pub(crate) fn is_proven(&self) -> bool {
         self.word().holds_image()
     }
 
     /// One more card that is good: written, proven, and not counted before.
     #[must_use]
-    pub fn is_good(&self) -> bool {
+    pub(crate) fn is_good(&self) -> bool {
         self.word().is_good()
     }
 
     /// Its word in the log, which says what it counts as.
     #[must_use]
-    pub fn word(&self) -> OutcomeWord {
+    pub(crate) fn word(&self) -> OutcomeWord {
         match self {
             Self::Passed(_) => OutcomeWord::Passed,
             Self::PassedMapped(_) => OutcomeWord::PassedMapped,
@@ -200,7 +201,7 @@ impl Outcome {
 
     /// A word for the reason, for filters; stable.
     #[must_use]
-    pub fn code(&self) -> Option<&'static str> {
+    pub(crate) fn code(&self) -> Option<&'static str> {
         match self {
             Self::Failed(failure) => Some(failure.code()),
             Self::Refused(refusal) => Some(refusal.code()),
@@ -220,7 +221,7 @@ impl Outcome {
 
     /// What was read back for it, where that proves something: the whole span, or only what the image has data in.
     #[must_use]
-    pub fn readback_class(&self) -> Option<&'static str> {
+    pub(crate) fn readback_class(&self) -> Option<&'static str> {
         match self {
             Self::Passed(_) | Self::Found(_) | Self::Rechecked(_) => Some("whole"),
             Self::PassedMapped(_) | Self::FoundMapped(_) | Self::RecheckedMapped(_) => Some("mapped-only"),
@@ -230,7 +231,7 @@ impl Outcome {
 
     /// The reason in words.
     #[must_use]
-    pub fn reason(&self) -> Option<String> {
+    pub(crate) fn reason(&self) -> Option<String> {
         match self {
             Self::Failed(failure) => Some(failure.to_string()),
             Self::Refused(refusal) => Some(refusal.to_string()),
@@ -250,7 +251,7 @@ impl Outcome {
 
     /// Where on the card it failed.
     #[must_use]
-    pub fn at(&self) -> Option<Bytes> {
+    pub(crate) fn at(&self) -> Option<Bytes> {
         match self {
             Self::Failed(failure) => failure.at(),
             Self::StationFault(fault) => fault.at(),

@@ -45,7 +45,7 @@ impl Proof {
 
     /// The digest computed from what the card returned.
     #[must_use]
-    pub fn digest(&self) -> Digest {
+    pub(crate) fn digest(&self) -> Digest {
         self.read_back.digest
     }
 }
@@ -61,13 +61,13 @@ impl MappedProof {
     /// `read_back` holds the digest of the data that came back from the card with zeroes in place of all that was not read, and the
     /// count of the bytes of data; `mapped` is how many the image has.
     #[must_use]
-    pub fn conclude(read_back: &ReadBack, image: Digest, mapped: Bytes) -> Option<Self> {
+    pub(crate) fn conclude(read_back: &ReadBack, image: Digest, mapped: Bytes) -> Option<Self> {
         (read_back.digest == image && read_back.bytes == mapped).then_some(Self { bytes: mapped })
     }
 
     /// How many bytes of the span were proven.
     #[must_use]
-    pub fn bytes(&self) -> Bytes {
+    pub(crate) fn bytes(&self) -> Bytes {
         self.bytes
     }
 }

@@ -100,7 +100,7 @@ pub enum Refusal {
 impl Refusal {
     /// A word for tables and filters; stable.
     #[must_use]
-    pub fn code(&self) -> &'static str {
+    pub(crate) fn code(&self) -> &'static str {
         match self {
             Self::NoArmedImage => "no-armed-image",
             Self::Recabled { .. } => "recabled",
@@ -133,7 +133,7 @@ impl Refusal {
 /// The code that a row bears today which was written when another stood for the same: until 0.1.0, `held` and `busy` were also the codes of a
 /// sign and of an answer of the control socket.
 #[must_use]
-pub fn code_today(written: &str) -> &str {
+pub(crate) fn code_today(written: &str) -> &str {
     match written {
         "held" => "in-use",
         "busy" => "locked",

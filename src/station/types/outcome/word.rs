@@ -75,7 +75,7 @@ impl OutcomeWord {
 
     /// The word as the log spells it, where this program knows it; stable.
     #[must_use]
-    pub fn known(&self) -> Option<&'static str> {
+    pub(crate) fn known(&self) -> Option<&'static str> {
         Some(match self {
             Self::Passed => "passed",
             Self::PassedMapped => "passed-mapped-only",
@@ -118,19 +118,19 @@ impl OutcomeWord {
 
     /// One more card that is good: proven, and not counted before.
     #[must_use]
-    pub fn is_good(&self) -> bool {
+    pub(crate) fn is_good(&self) -> bool {
         self.counts() == Counted::Good
     }
 
     /// The card is good, and this attempt wrote it: how long it took says how fast the station is.
     #[must_use]
-    pub fn was_written(&self) -> bool {
+    pub(crate) fn was_written(&self) -> bool {
         matches!(self, Self::Passed | Self::PassedMapped)
     }
 
     /// The card held its image at the end of this attempt, counted now or before.
     #[must_use]
-    pub fn holds_image(&self) -> bool {
+    pub(crate) fn holds_image(&self) -> bool {
         matches!(self.counts(), Counted::Good | Counted::Again)
     }
 }
