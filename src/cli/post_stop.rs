@@ -22,6 +22,8 @@ use crate::station::station_call::StationCall;
 
 /// Of the two seconds in which no lamp may be green any more, what a light that hangs may take from those that start and end this.
 const PATIENCE: Duration = Duration::from_millis(1500);
+/// What is left of it for the end of a tone: a process that ends within one leaves the bell sounding.
+const TO_END_A_TONE: Duration = Duration::from_millis(200);
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -44,7 +46,12 @@ pub(super) fn run(args: &Args) -> u8 {
         states.push(usual);
     }
     let by = Instant::now() + PATIENCE;
-    let bell = bell.or_else(|| states.iter().find_map(|state| noted_bell(state))).map(|device| ring_apart(InputSpeaker, device));
+    let noted: Vec<PathBuf> = states.iter().filter_map(|state| noted_bell(state)).collect();
+    let bell = bell.or_else(|| noted.first().cloned());
+    for device in noted.into_iter().filter(|noted| Some(noted) != bell.as_ref()) {
+        silence_apart(InputSpeaker, device);
+    }
+    let bell = bell.map(|device| ring_apart(InputSpeaker, device, by.checked_sub(TO_END_A_TONE).unwrap_or(by)));
     for words in put_right(&SysfsLeds::default(), all(configured, &states)) {
         remark(words);
     }
@@ -54,13 +61,20 @@ pub(super) fn run(args: &Args) -> u8 {
     GOOD
 }
 
-/// Rings that the station does not run, in a thread of its own. It may have ended in the middle of a tone, which would go on for ever.
-fn ring_apart(speaker: impl Speaker + Send + 'static, device: PathBuf) -> mpsc::Receiver<Result<(), String>> {
+/// Ends the tone of a bell that is not configured any more, in a thread of its own.
+fn silence_apart(speaker: impl Speaker + Send + 'static, device: PathBuf) {
+    // Where it is not there any more, it is silent.
+    let _none = thread::Builder::new().name("bell".to_owned()).spawn(move || speaker.sound(&device, 0));
+}
+
+/// Rings that the station does not run, in a thread of its own, and is silent at `by`. The station may have ended in the middle of a tone,
+/// which would go on for ever.
+fn ring_apart(speaker: impl Speaker + Send + 'static, device: PathBuf, by: Instant) -> mpsc::Receiver<Result<(), String>> {
     let (tell, heard) = mpsc::channel();
     let work = move || {
         let wait = |ms| {
-            thread::sleep(Duration::from_millis(ms));
-            false
+            thread::sleep(Duration::from_millis(ms).min(by.saturating_duration_since(Instant::now())));
+            Instant::now() >= by
         };
         let rung = speaker.sound(&device, 0).and_then(|()| ring(&speaker, &device, StationCall::Fault, wait));
         let _late = tell.send(rung.map_err(|error| cannot_sound(&device, &error)));
@@ -186,11 +200,11 @@ mod tests {
         let by = || Instant::now() + PATIENCE;
         let speaker = LeftSpeaker::default();
         let device = || PathBuf::from("/dev/input/spkr");
-        assert_eq!(unheard(&ring_apart(speaker.clone(), device()), by()), None);
+        assert_eq!(unheard(&ring_apart(speaker.clone(), device(), by()), by()), None);
         let sounds = speaker.sounds.lock().expect("no test panics in here").clone();
         assert_eq!(sounds, [0, 400, 0, 400, 0, 400, 0]);
         let gone = LeftSpeaker { is_gone: true, ..LeftSpeaker::default() };
-        let words = unheard(&ring_apart(gone, device()), by()).expect("it is not there");
+        let words = unheard(&ring_apart(gone, device(), by()), by()).expect("it is not there");
         assert!(words.starts_with("the bell /dev/input/spkr cannot sound: "), "{words}");
     }
 

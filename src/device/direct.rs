@@ -124,11 +124,16 @@ fn within_patience(is_so: impl Fn() -> bool) -> bool {
 }
 
 fn is_in_sysfs(visit: Visit) -> bool {
-    let attribute = |name: &str| -> Option<u64> {
-        let path = format!("/sys/dev/block/{}/{name}", visit.devnum);
-        std::fs::read_to_string(path).ok()?.trim().parse().ok()
-    };
-    attribute("diskseq") == Some(visit.diskseq) && attribute("size").is_some_and(|size| size > 0)
+    let directory = PathBuf::from(format!("/sys/dev/block/{}", visit.devnum));
+    holds(&directory.join("diskseq"), |number| number == visit.diskseq) && holds(&directory.join("size"), |size| size > 0)
+}
+
+/// Does this attribute hold such a number? As far as is known, where this process has no means to look: nothing has left because of that.
+fn holds(attribute: &Path, is_so: impl Fn(u64) -> bool) -> bool {
+    match std::fs::read_to_string(attribute) {
+        Ok(text) => text.trim().parse().is_ok_and(is_so),
+        Err(error) => matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM)),
+    }
 }
 
 /// Is the medium that was admitted still in the device?

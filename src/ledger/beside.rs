@@ -50,9 +50,9 @@ impl Ledger {
     /// When a reader keeps it from being moved, or the disk does.
     pub(super) fn save_nameless(&mut self) -> Result<(), LogError> {
         let saving = |error| LogError::sqlite(Doing::Writing, &self.path, error);
-        let (frames, moved): (i64, i64) =
-            self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| Ok((row.get(1)?, row.get(2)?))).map_err(saving)?;
-        if frames != moved {
+        // A reader that stays connected keeps the `-shm` it knows: only an empty `-wal` means the same to it and to the next connection.
+        let is_busy: bool = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)).map_err(saving)?;
+        if is_busy {
             return Err(LogError::new(Doing::Writing, &self.path, LogProblem::Locked));
         }
         let closed = Connection::open_in_memory().map_err(saving)?;

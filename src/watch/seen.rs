@@ -107,6 +107,7 @@ impl Seen {
             }
             stays
         });
+        let mut unread = BTreeSet::new();
         for (visit, name) in &present {
             let known = self.visits.contains_key(visit);
             if known && !self.tell_all {
@@ -114,7 +115,13 @@ impl Seen {
             }
             // Only its place is read of a disk that is no concern of ours. One that is vanishing while it is read is none.
             let Some(disk) = self.disks.get(name).filter(|disk| self.ports.contains(&disk.port)) else { continue };
-            let Some(card) = sysfs.glance(name).filter(|card| card.visit == *visit && card.port == disk.port) else { continue };
+            let Some(card) = sysfs.glance(name) else {
+                unread.insert(disk.port.clone());
+                continue;
+            };
+            if card.visit != *visit || card.port != disk.port {
+                continue;
+            }
             let arrival = if known {
                 None
             } else {
@@ -131,8 +138,9 @@ impl Seen {
             self.visits.insert(*visit, disk.device);
             events.push(Event::Seen { card: Box::new(card), before, with_device: arrival.map(|arrival| arrival.connected) });
         }
-        self.tell_all = false;
-        self.new_ports.clear();
+        // What could not be read now is looked at the next time as if that were this one: it lay there before.
+        self.tell_all &= !unread.is_empty();
+        self.new_ports.retain(|port| unread.contains(port));
         events
     }
 

@@ -325,7 +325,11 @@ pub(super) fn draw_cell(buffer: &mut Buffer, cell: Rect, slot: &BoardSlot, langu
         if below.news.len() + below.todo.len() < room {
             below.todo.push(bin);
         } else if says_the_same(&slot.todo) && named_bin(slot, bins).is_some() {
-            below.todo = vec![bin];
+            match &mut below.right {
+                Some(right) if columns(&bin.0) <= columns(&right.0) + 2 => *right = bin,
+                Some(_) => {}
+                None => below.todo = vec![bin],
+            }
         }
     }
     let todo_lines = below.todo.len().min(room);

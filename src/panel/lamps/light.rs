@@ -20,7 +20,7 @@ pub(crate) enum Light {
 /// A colour, as far as a lamp has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Colour {
-    /// The card is proven.
+    /// The card is proven, or the station is well.
     Green,
     /// Bad, or not to be trusted.
     Red,

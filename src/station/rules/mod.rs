@@ -196,6 +196,7 @@ impl Station {
     }
 
     fn seen(&mut self, now: Moment, card: Card, before: Option<Before>, with_device: Option<Duration>) -> Vec<Effect> {
+        let lay_there = before == Some(Before::Start);
         // Where cards that were there before are flashed, nothing is different about them.
         let before = before.filter(|before| *before != Before::Start || !self.settings.flash_present);
         let Some(slot) = self.slots.iter_mut().find(|slot| slot.settings.ports.contains(&card.port)) else { return Vec::new() };
@@ -217,9 +218,9 @@ impl Station {
             // Another card than the one looked at begins anew; the same one announced again is only an echo.
             Phase::Settling { visit: before, .. } | Phase::Surveying { visit: before, .. } if *before != visit => slot.restart_phase(now),
             Phase::Finished { attempt, .. } if attempt.card.visit != visit => slot.restart_phase(now),
-            // A reload may have given the slot another port meanwhile. Its card is still in the one that it was put into.
+            // A reload may have given the slot another port meanwhile, where another card lies. Its own is still where it was put in.
             Phase::Busy { attempt, work }
-                if attempt.card.visit != visit && !work.gone && slot.settings.ports.contains(&attempt.card.port) =>
+                if attempt.card.visit != visit && !work.gone && !lay_there && slot.settings.ports.contains(&attempt.card.port) =>
             {
                 work.gone = true;
                 return vec![Effect::Cancel(attempt.number)];

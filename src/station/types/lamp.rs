@@ -14,10 +14,11 @@ pub(crate) enum Lamp {
     Several(Colours),
 }
 
-/// A lamp of several LEDs. The green one is lit for a proven card, and for nothing else as long as another is there.
+/// A lamp of several LEDs. In a slot's lamp the green one is lit for a proven card, and for nothing else as long as another is there; in
+/// the station's, while all is well.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Colours {
-    /// LED for a proven card.
+    /// LED for a proven card, or a station that is well.
     pub green: String,
     /// LED for a bad card, or one not to be trusted.
     pub red: Option<String>,

@@ -138,12 +138,13 @@ impl<'p> System<'p> {
 
     /// Hands every extent of a file to `each`. What is damaged is left out: neither the reader nor a device goes on there.
     fn extents(&self, inode: &Inode, each: &mut dyn FnMut(&Extent)) -> Result<(), ReadError> {
-        let mut nodes = vec![inode.root.to_vec()];
-        while let Some(node) = nodes.pop() {
+        // Numbers of blocks and the depth that each is to have: what an image can have kept is a few thousand of them at a time.
+        let mut children: Vec<(u64, u16)> = Vec::new();
+        let mut next = Some(inode.root.to_vec());
+        while let Some(node) = next.take() {
             let (count, depth) = (half(&node, 2), half(&node, 6));
-            if half(&node, 0) != NODE || depth > 5 {
-                continue;
-            }
+            let is_node = half(&node, 0) == NODE && depth <= 5;
+            let count = if is_node { count } else { 0 };
             for entry in node[ENTRY..].chunks_exact(ENTRY).take(usize::from(count)) {
                 if depth == 0 {
                     let length = half(entry, 4);
@@ -153,12 +154,12 @@ impl<'p> System<'p> {
                     each(&Extent { in_file: word(entry, 0).into(), first, count: count.into(), is_written });
                     continue;
                 }
-                let child = u64::from(word(entry, 4)) | u64::from(half(entry, 8)) << 32;
-                if let Some(node) = self.block(child)?
-                    && half(&node, 6).checked_add(1) == Some(depth)
-                {
-                    nodes.push(node);
-                }
+                children.push((u64::from(word(entry, 4)) | u64::from(half(entry, 8)) << 32, depth - 1));
+            }
+            while next.is_none()
+                && let Some((child, depth)) = children.pop()
+            {
+                next = self.block(child)?.filter(|node| half(node, 6) == depth);
             }
         }
         Ok(())
@@ -181,11 +182,12 @@ impl<'p> System<'p> {
         self.find(|directory, inode| {
             if inode.kind == DIRECTORY {
                 let mut blocks = Vec::new();
-                let most = inode.length.div_ceil(self.block);
+                let most = to_usize(inode.length.div_ceil(self.block).min(PART));
                 self.extents(inode, &mut |extent| {
-                    blocks.extend((extent.first..extent.first.saturating_add(extent.count)).take(to_usize(most.min(PART))));
+                    let left = most - blocks.len();
+                    blocks.extend((extent.first..extent.first.saturating_add(extent.count)).take(left));
                 })?;
-                for block in blocks.into_iter().take(to_usize(most.min(PART))) {
+                for block in blocks {
                     if let Some(block) = self.block(block)? {
                         named(&block, |child, name| _ = names.insert(child, (directory, name)));
                     }

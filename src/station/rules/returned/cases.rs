@@ -412,6 +412,16 @@ fn a_card_that_lay_in_a_port_before_a_reload_gave_it_to_a_slot_is_held_whatever_
     green.apply(at(901), found("p9", 9));
     holds_what_was_found(&mut green, 2000, "p9", "green");
 
+    // At work, and given a second port beside its first: its card is finished as well.
+    let mut busy = slot();
+    let attempt = busy_in(&mut busy, PORT, 1);
+    let mut both = configuration(&[("A1", PORT)], vec![image()]);
+    both.slots[0].ports.push(Port("p9".to_owned()));
+    busy.apply(at(800), Event::Configure(Box::new(both)));
+    assert_eq!(busy.apply(at(801), found("p9", 9)), vec![], "what lies in the second port takes nothing away");
+    let closed = closings(&busy.apply(at(900), ended(attempt, End::Verified(proof()))));
+    assert_eq!(closed, [("A1".to_owned(), Outcome::Passed(proof()))]);
+
     // Put in by hand it is begun.
     green.apply(at(10_000), Event::Gone { visit: visit(9), with_device: false });
     green.apply(at(14_000), Event::Seen { card: Box::new(card("p9", 10)), before: None, with_device: None });
