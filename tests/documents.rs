@@ -172,7 +172,8 @@ mod sources {
     fn item<'t>(text: &'t str, indent: &str, begins: &str) -> Option<&'t str> {
         let start = text.match_indices(begins).map(|(at, _)| at).find(|at| {
             let line = text[..*at].rfind('\n').map_or(0, |end| end + 1);
-            text[line..*at].trim_start_matches(indent).trim_start_matches("pub ").is_empty() && text[line..].starts_with(indent)
+            text[line..*at].trim_start_matches(indent).trim_start_matches("pub ").trim_start_matches("pub(crate) ").is_empty()
+                && text[line..].starts_with(indent)
         })?;
         let end = text[start..].find(&format!("\n{indent}}}"))?;
         Some(&text[start..start + end])
