@@ -113,7 +113,7 @@ impl Opened {
     ///
     /// # Errors
     /// When it cannot be opened, is no file, or is a zip in which the image cannot be found.
-    pub(crate) fn open(path: &Path) -> Result<Self, ImageError> {
+    pub fn open(path: &Path) -> Result<Self, ImageError> {
         let failed = |source| ImageError::Open { path: path.to_owned(), source };
         let mut file = match file::open(path) {
             Err(error) if file::is_no_file(&error) => return Err(ImageError::NotAFile { path: path.to_owned() }),
@@ -196,7 +196,7 @@ impl Opened {
     ///
     /// # Errors
     /// When the file cannot be read, is cut short, or fails the checks of its packing. `at` is where `into` begins.
-    pub(crate) fn fill(&mut self, path: &Path, at: Bytes, into: &mut [u8]) -> Result<usize, ImageError> {
+    pub fn fill(&mut self, path: &Path, at: Bytes, into: &mut [u8]) -> Result<usize, ImageError> {
         let mut filled = self.ahead.len().min(into.len());
         into[..filled].copy_from_slice(&self.ahead[..filled]);
         self.ahead.drain(..filled);
