@@ -22,7 +22,6 @@
 //! written to the log, because the next event could take the place of the only good copy.
 
 use std::collections::HashMap;
-use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -32,6 +31,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use super::Ledger;
+use super::beside;
 use super::error::{Doing, LogError, not_there};
 use super::link::Link;
 use super::on_disk::{self, CHUNK, DirectFile, FRAME_HEADER, LARGEST_PAGE, WAL_HEADER, Wal};
@@ -55,13 +55,11 @@ pub(super) struct Files {
 
 impl Files {
     pub(super) fn open(path: &Path) -> Result<Self, LogError> {
-        let mut wal = OsString::from(path);
-        wal.push("-wal");
         let opening = |error| LogError::io(Doing::Opening, path, error);
         let database = OpenOptions::new().read(true).write(true).open(path).map_err(opening)?;
         let on_disk = DirectFile::open(path, LARGEST_PAGE).map_err(opening)?;
         Ok(Self {
-            wal: wal.into(),
+            wal: beside::name(path, "-wal"),
             database,
             on_disk,
             #[cfg(test)]
@@ -157,14 +155,10 @@ fn checkpoint(connection: &Connection, mode: &str) -> rusqlite::Result<(u64, u64
 
 /// Returns when the disk of the log at `path` answers, and its file system takes changes: what is asked for changes nothing.
 pub(super) fn answers(path: &Path) -> io::Result<()> {
-    let mut nobody = OsString::from(path);
-    nobody.push(".is-it-there");
     // To remove a name waits until a file system that is frozen is thawed, also where there is no such name (`do_unlinkat`).
-    let changes = std::fs::remove_file(&nobody);
+    let changes = std::fs::remove_file(beside::name(path, ".is-it-there"));
     // An error is an answer, too. Of the log's own file no descriptor may be closed here.
-    let mut wal = OsString::from(path);
-    wal.push("-wal");
-    DirectFile::open(Path::new(&wal), crate::device::aligned::ALIGNMENT)?.read_at(0, &mut [0])?;
+    DirectFile::open(&beside::name(path, "-wal"), crate::device::aligned::ALIGNMENT)?.read_at(0, &mut [0])?;
     changes.or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
 }
 

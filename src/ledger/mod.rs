@@ -53,7 +53,6 @@ mod tests;
 mod version;
 mod writer;
 
-use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -607,8 +606,7 @@ fn may_be_written(path: &Path) -> Result<(), LogError> {
 fn lock(path: &Path) -> Result<Flock<File>, LogError> {
     let opening = |error| LogError::io(Doing::Opening, path, error);
     is_a_file(path, Doing::Opening)?;
-    let mut name = OsString::from(path);
-    name.push(".lock");
+    let name = beside::name(path, ".lock");
     let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o640).open(name).map_err(opening)?;
     Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| match errno {
         Errno::EWOULDBLOCK => LogError::new(Doing::Opening, path, LogProblem::InUse),
