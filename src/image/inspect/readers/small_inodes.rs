@@ -13,7 +13,6 @@ const SMALL: usize = 128;
 const LARGE: usize = 256;
 /// Flags in the superblock.
 const HAS_CHECKSUMS: u32 = 0x400;
-const NEEDS_RECOVERY: u32 = 0x4;
 const IS_64_BIT: u32 = 0x80;
 const HAS_SEED: u32 = 0x2000;
 /// The halves of an inode's checksum, and what it is made with beside its number.
@@ -49,11 +48,6 @@ impl Enlarged {
         let features = word(superblock, 0x60);
         if checksum(u32::MAX, &[&superblock[..0x3fc]]) != word(superblock, 0x3fc) {
             return Err(ReadError::broken("ext4: the checksum of its superblock does not hold"));
-        }
-        if features & NEEDS_RECOVERY != 0 {
-            return Err(ReadError::Unreadable(
-                "its inodes have 128 bytes, and its journal was not played back: unmount it cleanly".to_owned(),
-            ));
         }
         let block = 1024_u64 << word(superblock, 0x18);
         let upper = if features & IS_64_BIT == 0 { 0 } else { u64::from(word(superblock, 0x150)) << 32 };
