@@ -45,3 +45,20 @@ pub(super) fn wait_for<'a>(threads: impl IntoIterator<Item = &'a JoinHandle<()>>
         }
     }
 }
+
+#[cfg(test)]
+pub(super) mod testing {
+    use std::thread;
+    use std::time::Duration;
+
+    /// Waits until the other thread has done it. No test waits this long unless it fails.
+    pub(in crate::panel) fn wait_for(what: &str, done: impl Fn() -> bool) {
+        for _ in 0..1000 {
+            if done() {
+                return;
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        panic!("{what}");
+    }
+}

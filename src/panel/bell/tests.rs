@@ -3,6 +3,7 @@ use std::time::Instant;
 
 use super::*;
 use crate::panel::told::PATIENCE;
+use crate::panel::told::testing::wait_for;
 use crate::station::sign::Sign;
 use crate::station::view::SlotView;
 
@@ -66,17 +67,6 @@ fn bell(speaker: &RamSpeaker, shown: &Shown, device: Option<&str>) -> StationBel
 
 fn show(shown: &Shown, view: Option<View>) {
     *shown.lock().expect("no test panics here") = view;
-}
-
-/// No test waits this long unless it fails.
-fn wait_for(what: &str, done: impl Fn() -> bool) {
-    for _ in 0..1000 {
-        if done() {
-            return;
-        }
-        thread::sleep(Duration::from_millis(10));
-    }
-    panic!("{what}");
 }
 
 /// Longer than it takes until a call is looked at.

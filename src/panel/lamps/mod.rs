@@ -204,6 +204,7 @@ mod tests {
     use super::ram::RamLeds;
     use super::*;
     use crate::panel::told::PATIENCE;
+    use crate::panel::told::testing::wait_for;
     use crate::station::lamp::Lamp;
     use crate::station::sign::Sign;
     use crate::station::view::SlotView;
@@ -233,17 +234,6 @@ mod tests {
         let running = Lamps::spawn(leds.clone(), move || shown.lock().expect("no test panics here").clone()).expect("a thread");
         running.set_lamps(lamps.to_vec());
         running
-    }
-
-    /// No test waits this long unless it fails.
-    fn wait_for(what: &str, done: impl Fn() -> bool) {
-        for _ in 0..1000 {
-            if done() {
-                return;
-            }
-            thread::sleep(Duration::from_millis(10));
-        }
-        panic!("{what}");
     }
 
     fn is_green(leds: &RamLeds, led: &str) -> bool {
