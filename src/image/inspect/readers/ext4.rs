@@ -8,6 +8,7 @@ use std::io;
 use ext4_view::{Ext4Error, Ext4Read, File, FileType, Metadata, Path};
 
 use super::contents::Contents;
+use super::ext4_superblock::{Superblock, word};
 use super::listing::{Listing, Node, join, list};
 use super::small_inodes::{self, Enlarged};
 use super::unwritten;
@@ -106,21 +107,18 @@ fn absolute(path: &str) -> String {
 
 /// What the reader would believe.
 fn check(superblock: &[u8; 1024], length: u64) -> Result<(), ReadError> {
-    let word = |at: usize| u32::from_le_bytes([superblock[at], superblock[at + 1], superblock[at + 2], superblock[at + 3]]);
-    if word(0x60) & NEEDS_RECOVERY != 0 {
+    let said = Superblock::of(superblock);
+    if said.features & NEEDS_RECOVERY != 0 {
         // What is read of it now is not what a device reads.
         return Err(ReadError::Unreadable("its journal was not played back: unmount it cleanly, or make the image again".to_owned()));
     }
-    let is_64_bit = word(0x60) & 0x80 != 0;
-    let blocks = u64::from(word(0x04)) | if is_64_bit { u64::from(word(0x150)) << 32 } else { 0 };
-    let log = word(0x18);
-    if log > LARGEST_BLOCK_LOG {
+    if said.block_log > LARGEST_BLOCK_LOG {
         return Err(ReadError::broken("its superblock speaks of blocks larger than any kernel reads"));
     }
-    if blocks.checked_mul(1024 << log).is_none_or(|bytes| bytes > length) || (!is_64_bit && word(0x150) != 0) {
+    if said.blocks.checked_mul(said.block()).is_none_or(|bytes| bytes > length) || (!said.is_64_bit() && word(superblock, 0x150) != 0) {
         return Err(ReadError::broken("its file system is larger than the partition it lies in"));
     }
-    if blocks / u64::from(word(0x20).max(1)) >= MOST_GROUPS {
+    if said.blocks / said.per_group.max(1) >= MOST_GROUPS {
         return Err(ReadError::broken("its superblock speaks of more block groups than a card has room for"));
     }
     Ok(())

@@ -2,6 +2,7 @@
 
 pub(super) mod contents;
 mod ext4;
+mod ext4_superblock;
 mod fat;
 pub(super) mod files;
 pub(super) mod listing;

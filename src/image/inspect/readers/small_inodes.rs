@@ -4,6 +4,7 @@
 //! is shown the file system as it would be with inodes of 256 bytes: tables of them begin where the real file system ends, every inode
 //! is filled up with zeroes, and has the whole checksum if its half holds, and a wrong one if not. All other checksums are the real ones.
 
+use super::ext4_superblock::{Superblock, word};
 use super::window::Window;
 use crate::image::inspect::read_error::ReadError;
 use crate::station::units::{to_u64, to_usize};
@@ -13,7 +14,6 @@ const SMALL: usize = 128;
 const LARGE: usize = 256;
 /// Flags in the superblock.
 const HAS_CHECKSUMS: u32 = 0x400;
-const IS_64_BIT: u32 = 0x80;
 const HAS_SEED: u32 = 0x2000;
 /// The halves of an inode's checksum, and what it is made with beside its number.
 const LOWER: usize = 0x7c;
@@ -45,17 +45,12 @@ pub(in crate::image::inspect) struct Enlarged {
 impl Enlarged {
     /// The superblock has been looked at: its blocks lie inside the partition, and its groups are not too many.
     pub(in crate::image::inspect) fn new(partition: &Window, superblock: &[u8; 1024]) -> Result<Self, ReadError> {
-        let features = word(superblock, 0x60);
+        let said = Superblock::of(superblock);
+        let Superblock { features, blocks, first, inodes, per_group, descriptor, .. } = said;
         if checksum(u32::MAX, &[&superblock[..0x3fc]]) != word(superblock, 0x3fc) {
             return Err(ReadError::broken("ext4: the checksum of its superblock does not hold"));
         }
-        let block = 1024_u64 << word(superblock, 0x18);
-        let upper = if features & IS_64_BIT == 0 { 0 } else { u64::from(word(superblock, 0x150)) << 32 };
-        let blocks = u64::from(word(superblock, 0x04)) | upper;
-        let first = u64::from(word(superblock, 0x14));
-        let inodes = u64::from(word(superblock, 0x28));
-        let per_group = u64::from(word(superblock, 0x20));
-        let descriptor = if features & IS_64_BIT == 0 { 32 } else { u64::from(word(superblock, 0xfc) >> 16) };
+        let block = said.block();
         let damaged = || ReadError::broken("ext4: the numbers in its superblock do not add up");
         // One block is the map of a group's inodes, a bit for each.
         if per_group == 0 || inodes == 0 || inodes > block * 8 || !matches!(descriptor, 32 | 64) {
@@ -157,10 +152,6 @@ impl ext4_view::Ext4Read for Enlarged {
             Err(other) => Err(Box::new(other)),
         }
     }
-}
-
-fn word(bytes: &[u8], at: usize) -> u32 {
-    u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
 }
 
 /// The lower four bytes.

@@ -3,12 +3,12 @@
 
 use std::collections::BTreeMap;
 
+use super::ext4_superblock::{Superblock, half, word};
 use super::window::Window;
 use crate::image::inspect::read_error::ReadError;
 use crate::station::units::{KIB, to_u64, to_usize};
 
-/// In the superblock: a feature, and the revision that has inodes of other sizes than 128 bytes.
-const IS_64_BIT: u32 = 0x80;
+/// In the superblock: the revision that has inodes of other sizes than 128 bytes.
 const DYNAMIC: u32 = 1;
 /// In an inode: it has extents.
 const HAS_EXTENTS: u32 = 0x8_0000;
@@ -67,14 +67,10 @@ pub(super) fn refuse(partition: &Window, superblock: &[u8; 1024]) -> Result<(), 
 
 impl<'p> System<'p> {
     fn of(partition: &'p Window, superblock: &[u8; 1024]) -> Result<Self, ReadError> {
-        let features = word(superblock, 0x60);
-        let block = 1024_u64 << word(superblock, 0x18);
-        let is_64_bit = features & IS_64_BIT != 0;
-        let upper = if is_64_bit { u64::from(word(superblock, 0x150)) << 32 } else { 0 };
-        let blocks = u64::from(word(superblock, 0x04)) | upper;
-        let (first, per_group) = (u64::from(word(superblock, 0x14)), u64::from(word(superblock, 0x20)));
-        let descriptor = if is_64_bit { u64::from(half(superblock, 0xfe)) } else { 32 };
-        if word(superblock, 0x4c) != DYNAMIC {
+        let said = Superblock::of(superblock);
+        let Superblock { blocks, first, per_group, inodes, inode_size, descriptor, .. } = said;
+        let block = said.block();
+        if said.revision != DYNAMIC {
             return Err(ReadError::broken("ext4: its superblock is of a revision that no image has"));
         }
         if per_group == 0 || descriptor < 32 {
@@ -92,7 +88,6 @@ impl<'p> System<'p> {
             (u64::from(word(group, 0x08)) | upper).saturating_mul(block)
         });
         let tables = tables.collect();
-        let (inode_size, inodes) = (u64::from(half(superblock, 0x58)), u64::from(word(superblock, 0x28)));
         if inode_size < 128 {
             return Err(ReadError::broken("ext4: its inodes are smaller than any"));
         }
@@ -233,12 +228,4 @@ fn named(block: &[u8], mut each: impl FnMut(u64, String)) {
         }
         at += length;
     }
-}
-
-fn half(bytes: &[u8], at: usize) -> u16 {
-    u16::from_le_bytes([bytes[at], bytes[at + 1]])
-}
-
-fn word(bytes: &[u8], at: usize) -> u32 {
-    u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
 }
