@@ -136,7 +136,7 @@ fn driver(host: &Path) -> Option<String> {
     let hosts = host.parent()?;
     let link = fs::read_link(hosts.parent()?.join("driver")).ok()?;
     let driver = file_name(&link)?;
-    match names_in(hosts).iter().filter(|name| name.starts_with("mmc")).count() {
+    match names_if_any(hosts).iter().filter(|name| name.starts_with("mmc")).count() {
         0 | 1 => Some(driver.to_owned()),
         several => Some(format!("{driver} ({several} hosts)")),
     }
@@ -162,7 +162,7 @@ impl Sysfs {
 
     fn usb_names(&self) -> Vec<String> {
         let is_device = |name: &String| !name.contains(':') && !name.starts_with("usb");
-        let mut names = names_in(&self.root.join(USB));
+        let mut names = names_if_any(&self.root.join(USB));
         names.retain(is_device);
         names.sort();
         names
@@ -224,7 +224,7 @@ impl Sysfs {
     pub(crate) fn cabling_marks(&self) -> Vec<String> {
         let number = |name: &String| Directory(self.root.join(USB).join(name)).text("devnum").unwrap_or_default();
         let usb = self.usb_names().into_iter().map(|name| format!("{name} {}", number(&name)));
-        usb.chain(names_in(&self.root.join(MMC_HOSTS))).collect()
+        usb.chain(names_if_any(&self.root.join(MMC_HOSTS))).collect()
     }
 
     /// Every port a card could come from, empty slots of readers and empty SD hosts included, by port. An empty USB socket has nothing
@@ -234,7 +234,7 @@ impl Sysfs {
         let names = self.disk_names().unwrap_or_default().into_iter().filter(|name| !is_hardware_partition(name));
         let mut sockets: Vec<Socket> = names.filter_map(|name| self.socket(&name)).collect();
         for (port, host) in self.mmc_hosts().unwrap_or_default() {
-            let occupied = names_in(&host).iter().any(|name| name.starts_with("mmc") && name.contains(':'));
+            let occupied = names_if_any(&host).iter().any(|name| name.starts_with("mmc") && name.contains(':'));
             // One with something in it that is no disk, a radio most often, takes no cards.
             if occupied || sockets.iter().any(|socket| socket.port == port) {
                 continue;
@@ -333,7 +333,8 @@ fn usb_root(ancestors: &[&Path]) -> Option<String> {
 const USB: &str = "bus/usb/devices";
 const MMC_HOSTS: &str = "class/mmc_host";
 
-fn names_in(directory: &Path) -> Vec<String> {
+/// The names in a directory; none where it is not there or cannot be read.
+fn names_if_any(directory: &Path) -> Vec<String> {
     sysfs::names_in(directory).unwrap_or_default()
 }
 
