@@ -178,22 +178,11 @@ mod tests {
     use super::*;
     use crate::ledger::Ledger;
     use crate::station::outcome::{Effort, Outcome, Pull};
-    use crate::station::past::Past;
-    use crate::station::record::{Attempt, Entry, Plan};
-    use crate::station::testing::card;
+    use crate::station::record::{Attempt, Entry};
+    use crate::station::testing::{attempt, card};
 
     fn close(ledger: &mut Ledger, number: u64) {
-        let attempt = Attempt {
-            number,
-            slot: "A1".to_owned(),
-            model: "acme/box".to_owned(),
-            image: None,
-            card: card("usb", number),
-            plan: Plan::Write,
-            order: None,
-            past: Past::Unknown,
-            labels: crate::station::labels::Labels::default(),
-        };
+        let attempt = Attempt { image: None, ..attempt(number, "A1", card("usb", number)) };
         let entry = Entry::AttemptClosed { attempt: Box::new(attempt), outcome: Outcome::Pulled(Pull::Taken), effort: Effort::default() };
         ledger.append(&entry).expect("appended");
     }

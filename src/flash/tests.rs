@@ -46,17 +46,7 @@ pub(super) fn rules() -> Rules {
 pub(super) fn attempt(number: AttemptNumber, zeroes: Zeroes, plan: &Plan) -> Attempt {
     let card = crate::station::card::Card { visit: VISIT, ..crate::station::testing::card("p1", VISIT.diskseq) };
     let image = Some(crate::station::armed::Armed { zeroes, ..crate::station::testing::image() });
-    Attempt {
-        number,
-        slot: "A1".to_owned(),
-        model: "acme/box".to_owned(),
-        image,
-        card,
-        plan: plan.clone(),
-        order: None,
-        past: crate::station::past::Past::Unknown,
-        labels: crate::station::labels::Labels::default(),
-    }
+    Attempt { image, plan: plan.clone(), ..crate::station::testing::attempt(number, "A1", card) }
 }
 
 /// Runs the engine on an opened card.

@@ -157,9 +157,8 @@ fn close_box(standing: &mut Standing, body: &Body) {
 mod tests {
     use super::*;
     use crate::station::outcome::{Effort, Outcome};
-    use crate::station::past::Past;
-    use crate::station::record::{Attempt, Entry, Plan};
-    use crate::station::testing::{card, image, proof};
+    use crate::station::record::{Attempt, Entry};
+    use crate::station::testing::{attempt, card, proof};
 
     #[test]
     fn what_was_asked_of_a_station_holds_over_its_restarts() {
@@ -190,17 +189,7 @@ mod tests {
             ledger.append(&entry).expect("appended");
         }
         for (number, outcome) in [(1, Outcome::Passed(proof())), (2, Outcome::Interrupted), (3, Outcome::Rechecked(proof()))] {
-            let attempt = Box::new(Attempt {
-                number,
-                slot: "A1".to_owned(),
-                model: "acme/box".to_owned(),
-                image: Some(image()),
-                card: card("p1", number),
-                plan: Plan::Write,
-                order: Some(1),
-                past: Past::Unknown,
-                labels: crate::station::labels::Labels::default(),
-            });
+            let attempt = Box::new(Attempt { order: Some(1), ..attempt(number, "A1", card("p1", number)) });
             ledger.append(&Entry::AttemptStarted(attempt.clone())).expect("appended");
             ledger.append(&Entry::AttemptClosed { attempt, outcome, effort: Effort::default() }).expect("appended");
         }

@@ -14,8 +14,7 @@ use super::*;
 use crate::station::armed::{Armed, DeviceModel, ModelProof};
 use crate::station::card::{Bus, Cid, Identity};
 use crate::station::outcome::{Act, CacheFlush, CardHead, Curve, Effort, Failure, Outcome, OutcomeWord, Pull, Refusal};
-use crate::station::past::Past;
-use crate::station::record::{Attempt, Plan};
+use crate::station::record::Attempt;
 use crate::station::testing::{armed_by, card, image, mapped_proof, proof};
 use crate::station::units::Bytes;
 
@@ -35,17 +34,7 @@ pub(super) fn open(path: &Path) -> Ledger {
 }
 
 pub(super) fn attempt(number: AttemptNumber) -> Box<Attempt> {
-    Box::new(Attempt {
-        number,
-        slot: "A1".to_owned(),
-        model: "acme/box".to_owned(),
-        image: Some(image()),
-        card: card("pci-0000:00:14.0/usb3-2/lun-0", 40 + number),
-        plan: Plan::Write,
-        order: None,
-        past: Past::Unknown,
-        labels: crate::station::labels::Labels::default(),
-    })
+    Box::new(crate::station::testing::attempt(number, "A1", card("pci-0000:00:14.0/usb3-2/lun-0", 40 + number)))
 }
 
 pub(super) fn started(number: AttemptNumber) -> Entry {

@@ -399,9 +399,8 @@ mod tests {
     use super::*;
     use crate::ledger::{Ledger, Stamp};
     use crate::station::outcome::{Effort, Outcome, Pull};
-    use crate::station::past::Past;
-    use crate::station::record::{Attempt, Entry, Plan};
-    use crate::station::testing::card;
+    use crate::station::record::{Attempt, Entry};
+    use crate::station::testing::{attempt, card};
 
     /// A log, and a directory beside it for its files.
     struct Place {
@@ -433,17 +432,7 @@ mod tests {
         fn close(&mut self, model: &str, local: &str) {
             self.number += 1;
             let at = format!("{local}[Europe/Berlin]").parse::<jiff::Zoned>().expect("a time").timestamp().as_microsecond();
-            let attempt = Attempt {
-                number: self.number,
-                slot: "A1".to_owned(),
-                model: model.to_owned(),
-                image: None,
-                card: card("usb", self.number),
-                plan: Plan::Write,
-                order: None,
-                past: Past::Unknown,
-                labels: crate::station::labels::Labels::default(),
-            };
+            let attempt = Attempt { model: model.to_owned(), image: None, ..attempt(self.number, "A1", card("usb", self.number)) };
             let entry =
                 Entry::AttemptClosed { attempt: Box::new(attempt), outcome: Outcome::Pulled(Pull::Taken), effort: Effort::default() };
             let stamp = Stamp { at, boot: "b".to_owned(), since_boot_ms: None, synced: None };
@@ -469,17 +458,7 @@ mod tests {
 
         fn prove_and_change(place: &mut Place, proven: &str, changed: &str) {
             place.number += 1;
-            let attempt = Box::new(Attempt {
-                number: place.number,
-                slot: "A1".to_owned(),
-                model: "acme/box".to_owned(),
-                image: None,
-                card: card("usb", place.number),
-                plan: Plan::Write,
-                order: None,
-                past: Past::Unknown,
-                labels: crate::station::labels::Labels::default(),
-            });
+            let attempt = Box::new(Attempt { image: None, ..attempt(place.number, "A1", card("usb", place.number)) });
             let stamp = |local| Stamp { at: at(local), boot: "b".to_owned(), since_boot_ms: None, synced: None };
             let closed = Entry::AttemptClosed { attempt: attempt.clone(), outcome: Outcome::Passed(proof()), effort: Effort::default() };
             place.ledger.append_at(&stamp(proven), &closed).expect("appended");

@@ -2,9 +2,11 @@
 
 use super::types::armed::{Armed, ArmedBy, ModelProof, Occasion, Zeroes};
 use super::types::card::{Bus, Card, DevNum, Identity, Visit};
+use super::types::labels::Labels;
 use super::types::outcome::{Digest, MappedProof, OutcomeWord, Proof, ReadBack};
 use super::types::past::{Ended, Past, Rows};
 use super::types::port::{Chain, Port};
+use super::types::record::{Attempt, AttemptNumber, Plan};
 use super::types::survey::Survey;
 use super::types::units::{Bytes, MIB};
 
@@ -48,6 +50,21 @@ pub(crate) fn image() -> Armed {
         span: Bytes(8 * MIB),
         block: Some(512),
         zeroes: Zeroes::Prove,
+    }
+}
+
+/// An attempt to write [`image`] to this card, of which nothing is known.
+pub(crate) fn attempt(number: AttemptNumber, slot: &str, card: Card) -> Attempt {
+    Attempt {
+        number,
+        slot: slot.to_owned(),
+        model: "acme/box".to_owned(),
+        image: Some(image()),
+        card,
+        plan: Plan::Write,
+        order: None,
+        past: Past::Unknown,
+        labels: Labels::default(),
     }
 }
 

@@ -255,7 +255,7 @@ mod cases {
     use super::*;
     use crate::station::card::DevNum;
     use crate::station::outcome::Failure;
-    use crate::station::testing::{card, image};
+    use crate::station::testing::{attempt, card};
 
     /// Its thread is held by the kernel: what was asked for ends without it.
     #[test]
@@ -263,17 +263,7 @@ mod cases {
         let mut card = card("p1", 1);
         // Of no disk here, whose counters would move.
         card.visit.devnum = DevNum { major: 4000, minor: 16 };
-        let attempt = Attempt {
-            number: 1,
-            slot: "/dev/sdx".to_owned(),
-            model: "acme/box".to_owned(),
-            image: Some(image()),
-            card,
-            plan: Plan::Write,
-            order: None,
-            past: Past::Unknown,
-            labels: Labels::default(),
-        };
+        let attempt = attempt(1, "/dev/sdx", card);
         let (release, held) = channel::<()>();
         let hangs = thread::spawn(move || {
             let _released = held.recv();

@@ -10,7 +10,7 @@ use crate::station::armed::{Armed, DeviceModel, ModelProof};
 use crate::station::outcome::{Effort, Failure, Outcome, Pull, Refusal};
 use crate::station::past::Past;
 use crate::station::record::{Attempt, Entry, Plan};
-use crate::station::testing::{armed_by, card, image, mapped_proof, proof};
+use crate::station::testing::{armed_by, attempt, card, image, mapped_proof, proof};
 use crate::station::units::Bytes;
 
 /// Accepts this many bytes, then is gone.
@@ -39,17 +39,7 @@ pub(super) fn log_of(path: &Path, attempts: u64) {
     for number in first..first + attempts {
         let mut card = card("pci-0000:00:14.0/usb3-1/lun-0", number);
         card.serial = Some(format!("S-{number}"));
-        let attempt = Attempt {
-            number,
-            slot: format!("A{}", number % 4 + 1),
-            model: "acme/box".to_owned(),
-            image: Some(image()),
-            card,
-            plan: Plan::Write,
-            order: None,
-            past: Past::Unknown,
-            labels: crate::station::labels::Labels::default(),
-        };
+        let attempt = attempt(number, &format!("A{}", number % 4 + 1), card);
         let outcome = if number % 3 == 0 { Outcome::Pulled(Pull::Taken) } else { Outcome::Passed(proof()) };
         ledger.append(&Entry::AttemptStarted(Box::new(attempt.clone()))).expect("appended");
         ledger.append(&Entry::AttemptClosed { attempt: Box::new(attempt), outcome, effort: Effort::default() }).expect("appended");
