@@ -89,8 +89,14 @@ impl Client {
         }
         let mut line = serde_json::to_vec(request).map_err(|error| self.broken(error.into()))?;
         line.push(b'\n');
-        self.stream.get_mut().write_all(&line).map_err(|source| self.broken(source))?;
-        self.answer()
+        match self.stream.get_mut().write_all(&line) {
+            Ok(()) => self.answer(),
+            // A station that takes no request says why before it hangs up: what it said can be read although nothing can be written any more.
+            Err(source) => self.answer().map_err(|unanswered| match unanswered {
+                ClientError::Broken { .. } => self.broken(source),
+                said => said,
+            }),
+        }
     }
 
     /// What the station shows.

@@ -148,6 +148,8 @@ async fn serve(listener: std::os::unix::net::UnixListener, view: watch::Receiver
         };
         if all >= MOST_CLIENTS || own >= MOST_OF_ONE_USER {
             tracing::debug!(uid, all, own, "one client too many");
+            // A connection that is new has room for the answer.
+            let _gone = stream.try_write(&encoded(&Reply::error("busy", "the station serves as many clients as it can: end one of them")));
             continue;
         }
         *clients.borrow_mut().entry(uid).or_default() += 1;
@@ -199,7 +201,18 @@ async fn converse(stream: UnixStream, shared: &Shared, who: Who, rights: Rights)
         return send(&mut write, &encoded(&no)).await;
     }
     let mut read = BufReader::with_capacity(1024, read);
-    while let Some(line) = timeout(IDLE, next_line(&mut read)).await?? {
+    loop {
+        let line = match timeout(IDLE, next_line(&mut read)).await? {
+            Ok(Some(line)) => line,
+            Ok(None) => return Ok(()),
+            Err(error) => {
+                // What follows is the rest of that line, and no request.
+                if error.kind() == io::ErrorKind::InvalidData {
+                    send(&mut write, &encoded(&Reply::error("bad-request", format!("no request: {error}")))).await?;
+                }
+                return Err(error);
+            }
+        };
         let request = match serde_json::from_slice::<Request>(&line) {
             Ok(request) => request,
             Err(error) => {
@@ -223,7 +236,6 @@ async fn converse(stream: UnixStream, shared: &Shared, who: Who, rights: Rights)
             }
         }
     }
-    Ok(())
 }
 
 fn may_only_look(who: &Who) -> Reply {

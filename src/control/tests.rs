@@ -188,7 +188,8 @@ fn what_is_no_request_is_answered_and_what_never_ends_is_cut_off() {
     let _cut = endless.write_all(&vec![b'a'; 1 << 20]);
     let mut rest = Vec::new();
     let _reset = endless.read_to_end(&mut rest);
-    assert!(rest.is_empty(), "nobody answers that");
+    let said = String::from_utf8(rest).expect("text");
+    assert!(said.contains("bad-request") && said.lines().count() == 1, "it is told once why it is hung up on: {said:?}");
     station.still_answers();
 }
 
@@ -200,9 +201,10 @@ fn a_thousand_connections_leave_room_for_nobody_else_only_as_long_as_they_stand(
     let mut open = 0;
     for mut stream in many {
         stream.set_read_timeout(Some(Duration::from_millis(20))).expect("a timeout");
-        let mut byte = [0];
-        if !matches!(stream.read(&mut byte), Ok(0)) {
-            open += 1;
+        let mut said = String::new();
+        match stream.read_to_string(&mut said) {
+            Ok(_) => assert!(said.contains("\"busy\""), "it hears why it was not served: {said:?}"),
+            Err(_) => open += 1,
         }
     }
     assert!(open <= 64, "{open} were served");
@@ -210,6 +212,27 @@ fn a_thousand_connections_leave_room_for_nobody_else_only_as_long_as_they_stand(
     while Client::connect(&station.socket).and_then(|mut client| client.status()).is_err() {
         assert!(Instant::now() < by, "their places are free again");
     }
+}
+
+#[test]
+fn a_client_hears_why_the_station_hung_up_even_where_that_was_before_it_asked() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let socket = directory.path().join("control.sock");
+    let listener = std::os::unix::net::UnixListener::bind(&socket).expect("it is made");
+    let mut client = Client::connect(&socket).expect("it listens");
+    let (mut served, _) = listener.accept().expect("a client");
+    let mut no = serde_json::to_vec(&Reply::error("not-allowed", "not you")).expect("JSON");
+    no.push(b'\n');
+    served.write_all(&no).expect("room for a line");
+    drop(served);
+    match client.status() {
+        Err(ClientError::Refused(error)) => assert_eq!(error.message, "not you"),
+        other => panic!("{other:?}"),
+    }
+    // And where it said nothing, it is the station that is gone.
+    let mut client = Client::connect(&socket).expect("it listens");
+    drop(listener.accept().expect("a client"));
+    assert!(matches!(client.status(), Err(ClientError::Broken { .. })));
 }
 
 #[test]
