@@ -9,7 +9,8 @@ use ratatui::style::Color;
 
 use super::big;
 use super::board::{Board, BoardSlot, Health};
-use super::draw::{draw, draw_cell};
+use super::cell::draw_cell;
+use super::draw::draw;
 use super::language::Language;
 use crate::station::bins::{BinColour, BinLabel, Bins};
 use crate::station::outcome::{Act, Failure, Pull, Refusal, StationFault};
