@@ -65,6 +65,9 @@ impl Ledger {
 
 #[cfg(test)]
 mod cases {
+    use std::io::{BufRead, BufReader, Write};
+    use std::process::{Child, Command, Stdio};
+
     use super::super::tests::{closed, open, place, started, verdict};
     use super::*;
     use crate::ledger::{Filter, LogReader};
@@ -93,5 +96,38 @@ mod cases {
             drop(ledger);
             assert!(verdict(&path).is_ok(), "{removed:?}");
         }
+    }
+
+    /// The `sqlite3` program with the log open: it answered a question, and asks nothing.
+    fn another_program(path: &Path) -> Child {
+        let program = Command::new("sqlite3").arg(path).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+        let mut program = program.expect("the sqlite3 program runs: hardware-tests/setup installs it");
+        let questions = program.stdin.as_mut().expect("it is a pipe");
+        questions.write_all(b"SELECT count(*) FROM event;\n").expect("it listens");
+        let mut answer = String::new();
+        BufReader::new(program.stdout.as_mut().expect("it is a pipe")).read_line(&mut answer).expect("it answers");
+        assert_eq!(answer, "2\n", "it reads the log");
+        program
+    }
+
+    #[test]
+    fn another_program_that_keeps_the_log_open_holds_up_no_row_when_the_wal_is_removed() {
+        let (_dir, path) = place();
+        let mut ledger = open(&path);
+        ledger.append(&started(1)).expect("a start");
+        let mut program = another_program(&path);
+        fs::remove_file(name(&path, "-wal")).expect("it is there");
+        ledger.append(&closed(1, Outcome::Passed(proof()))).expect("an end, behind what was saved");
+        ledger.append(&started(2)).expect("a start");
+        ledger.append(&closed(2, Outcome::Passed(proof()))).expect("an end");
+        assert!(program.try_wait().expect("it is ours").is_none(), "the other program has the log open all the time");
+        let log = LogReader::open(&path).expect("a log");
+        let rows = log.attempts(&Filter::default()).collect::<Result<Vec<_>, _>>().expect("rows");
+        let rows: Vec<_> = rows.iter().map(|row| (row.attempt, row.outcome.as_str())).collect();
+        assert_eq!(rows, [(1, "passed"), (2, "passed")]);
+        assert_eq!(verdict(&path).expect("the chain holds").count, 5);
+        // Its questions have an end, and so has it.
+        drop(program.stdin.take());
+        assert!(program.wait().expect("it is ours").success());
     }
 }

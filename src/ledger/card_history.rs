@@ -64,6 +64,17 @@ impl Named {
     fn is_identified(&self, how: Identity) -> bool {
         self.identified.as_deref() == Some(how.word())
     }
+
+    fn carrier(&self) -> Carrier {
+        Carrier {
+            identified: self.identified.clone(),
+            cid: self.cid.clone().map(|raw| Register { raw: Some(raw) }),
+            serial: self.serial.clone(),
+            vendor: self.vendor.clone(),
+            product: self.product.clone(),
+            wwn: self.wwn.clone(),
+        }
+    }
 }
 
 /// What the log has of a card, as one line: see [`past_of_line`].
@@ -121,9 +132,10 @@ impl LogReader {
 fn rows(log: &Connection, question: &str, name: &str, card: &Named) -> rusqlite::Result<Rows> {
     let mut query = log.prepare_cached(question)?;
     let mut events = query.query((name, ROWS))?;
+    let card = card.carrier();
     let mut found = Rows::default();
     while let Some(event) = events.next()? {
-        let Some(body) = Body::of(event.get_ref(0)?.as_str()?).filter(|body| body.is_of(card)) else { continue };
+        let Some(body) = Body::of(event.get_ref(0)?.as_str()?).filter(|body| body.is_of(&card)) else { continue };
         let Some(ended) = body.ended(log)? else { continue };
         if found.newest.is_none() {
             found.newest = Some(ended.clone());
@@ -172,12 +184,33 @@ struct Word {
     word: Option<String>,
 }
 
+/// By what a row says which card it is of.
 #[derive(Deserialize)]
-struct Carrier {
+pub(super) struct Carrier {
     identified: Option<String>,
+    cid: Option<Register>,
+    serial: Option<String>,
     vendor: Option<String>,
     product: Option<String>,
     wwn: Option<String>,
+}
+
+/// An SD card's own register.
+#[derive(PartialEq, Eq, Deserialize)]
+struct Register {
+    raw: Option<String>,
+}
+
+impl Carrier {
+    /// Makers count their sticks each from the beginning, and a reader's serial is no card's.
+    pub(super) fn is_same_card(&self, other: &Self) -> bool {
+        let is_by = |how: Identity| [self, other].into_iter().all(|card| card.identified.as_deref() == Some(how.word()));
+        if is_by(Identity::Cid) {
+            return self.cid == other.cid;
+        }
+        is_by(Identity::UsbSerial)
+            && (&self.serial, &self.vendor, &self.product, &self.wwn) == (&other.serial, &other.vendor, &other.product, &other.wwn)
+    }
 }
 
 impl Body {
@@ -186,12 +219,8 @@ impl Body {
         serde_json::from_str(body).ok()
     }
 
-    /// Makers count their sticks each from the beginning, and a reader's serial is no card's.
-    fn is_of(&self, card: &Named) -> bool {
-        self.card.as_ref().is_some_and(|own| {
-            own.identified == card.identified
-                && (card.is_identified(Identity::Cid) || (own.vendor == card.vendor && own.product == card.product && own.wwn == card.wwn))
-        })
+    fn is_of(&self, card: &Carrier) -> bool {
+        self.card.as_ref().is_some_and(|own| own.is_same_card(card))
     }
 
     /// How it ended; nothing for an attempt that left the card as it was.

@@ -394,7 +394,8 @@ fn span(log: &Connection, filter: &Filter, newest: i64) -> rusqlite::Result<Opti
     Ok(span.filter(|(low, high)| low <= high))
 }
 
-const CHANGED: &str = "SELECT json_extract(body, '$.closed.seq') FROM event INDEXED BY event_changed
+/// The ends in whose place another event stands, up to an event: see [`superseded`].
+pub(super) const CHANGED: &str = "SELECT json_extract(body, '$.closed.seq') FROM event INDEXED BY event_changed
     WHERE kind = 'attempt-changed' AND json_extract(body, '$.closed.seq') >= 0 AND seq <= ?1";
 
 const FOREIGN: &str = "SELECT seq FROM event INDEXED BY event_foreign WHERE json_extract(body, '$.outcome.word') IS NOT NULL

@@ -155,7 +155,7 @@ fn every_question_has_its_index_and_a_summary_reads_nothing_else() {
     let _ledger = filled(&path, 10);
     let reader = LogReader::open(&path).expect("a log");
     let mut plans = String::new();
-    for sql in query::questions() {
+    for sql in query::questions().into_iter().chain(boxes::questions().map(str::to_owned)) {
         let mut query = reader.connection().prepare(&format!("EXPLAIN QUERY PLAN {sql}")).expect("it can be asked");
         for parameter in 1..=query.parameter_count() {
             query.raw_bind_parameter(parameter, 1).expect("bound");
@@ -172,7 +172,7 @@ fn every_question_has_its_index_and_a_summary_reads_nothing_else() {
     ] {
         assert!(plans.contains(&format!("INDEX {index}")), "{index}: {plans}");
     }
-    for index in ["event_serial (<expr>=?)", "event_cid (<expr>=?)"] {
+    for index in ["event_serial (<expr>=?)", "event_cid (<expr>=?)", "event_order (<expr>=?)", "event_leaves_order (<expr>=?)"] {
         assert!(plans.contains(&format!("INDEX {index}")), "{index}: {plans}");
     }
     assert_eq!(plans.matches("COVERING INDEX event_brief (seq>? AND seq<?)").count(), 4, "{plans}");

@@ -62,8 +62,9 @@ CREATE TABLE event (
     --   box                   its number within the order: 1, 2, 3 … without a gap
     --   cards                 how many good cards are in it
     --   why                   full; order-complete, order-stopped: with fewer cards than fill it
-    --   last_attempt          the attempt of the last card in it; null: all good cards of the order that stand before this event and in no
-    --                         earlier box
+    --   last_attempt          the attempt of the last card in it; null: the station closed it at a start, or because its order was stopped.
+    --                         Then, of the order's cards that were good just before this event, it holds those that follow the cards of
+    --                         earlier boxes: as many as cards says, and where why is not full, all that are left
     -- card-returned: a card left the bus with its device and came back by itself; it was not begun for that
     --   slot                  the slot's name, as on its sticker
     --   card                  as under attempt-started, as far as it was known so soon

@@ -5,12 +5,17 @@
 //! needs to tell colours apart.
 
 pub(crate) mod bell;
+mod below;
 mod big;
 pub(crate) mod bins;
 pub(crate) mod board;
+mod cell;
+mod colours;
 pub(crate) mod draw;
 mod frame;
 mod grid;
 pub(crate) mod language;
+mod large;
 #[cfg(test)]
 mod tests;
+mod text;

@@ -8,8 +8,9 @@ use ratatui::layout::Rect;
 use ratatui::style::Color;
 
 use super::big;
-use super::board::{Board, Health};
-use super::draw::{draw, draw_cell};
+use super::board::{Board, BoardSlot, Health};
+use super::cell::draw_cell;
+use super::draw::draw;
 use super::language::Language;
 use crate::station::bins::{BinColour, BinLabel, Bins};
 use crate::station::outcome::{Act, Failure, Pull, Refusal, StationFault};
@@ -164,6 +165,28 @@ fn a_bin_takes_no_line_from_a_reason_or_from_what_to_do() {
 }
 
 #[test]
+fn a_bin_that_the_factory_has_named_hides_no_reason_on_any_screen() {
+    let reason_of = |slot: &BoardSlot, language: &Language| {
+        let reason = slot.why.as_ref().map(|why| language.reason(why)).unwrap_or_default();
+        // It may be cut, and not before it says something.
+        reason.chars().skip(1).take(if language.needs_glyphs { 2 } else { 5 }).collect::<String>()
+    };
+    let shows = |buffer: &Buffer, reason: &str| !reason.is_empty() && lines(buffer).contains(reason);
+    let mut usual = Vec::new();
+    for_every_cell(&Bins::default(), |buffer, _, (slot, language)| usual.push(shows(buffer, &reason_of(slot, language))));
+    assert!(usual.iter().filter(|shows| **shows).count() > 1000);
+    for word in ["SCRAP", "REWORK LINE 4, LEFT"] {
+        let named = |colour| BinLabel { word: Some(word.to_owned()), colour };
+        let bins = Bins { good: named(BinColour::Green), not_bad: named(BinColour::Yellow), bad: named(BinColour::Violet) };
+        let mut before = usual.iter();
+        for_every_cell(&bins, |buffer, shown, (slot, language)| {
+            let was_shown = *before.next().expect("the same cells");
+            assert!(!was_shown || shows(buffer, &reason_of(slot, language)), "{shown}");
+        });
+    }
+}
+
+#[test]
 fn the_header_says_how_many_more_until_a_box_is_full_beside_the_order() {
     for (slots, width, height) in [(4, 160, 50), (8, 100, 37), (16, 80, 25)] {
         let mut with = view(slots, 0);
@@ -259,15 +282,16 @@ fn the_words_of_the_panel_are_those_of_the_log() {
 }
 
 /// One slot alone, in every language and in cells of many sizes: the cell's picture, with all that it showed.
-fn for_every_cell(mut each: impl FnMut(&Buffer, &str)) {
+fn for_every_cell(bins: &Bins, mut each: impl FnMut(&Buffer, &str, (&BoardSlot, &Language))) {
     for code in Language::codes() {
         let language = Language::of(code).expect("it can be read");
         for slot in &Board::of(&view(signs().len(), 0), "").slots {
             for (width, height) in [19, 38, 39, 52, 79, 159].into_iter().flat_map(|width| (4..20).map(move |height| (width, height))) {
                 let cell = Rect::new(0, 0, width, height);
                 let mut buffer = Buffer::empty(cell);
-                draw_cell(&mut buffer, cell, slot, &language, (false, &Bins::default()));
-                each(&buffer, &format!("{code} {} {width}x{height}:\n{}", slot.sign, lines(&buffer)));
+                draw_cell(&mut buffer, cell, slot, &language, (false, bins));
+                let shown = format!("{code} {} {width}x{height}:\n{}", slot.sign, lines(&buffer));
+                each(&buffer, &shown, (slot, &language));
             }
         }
     }
@@ -275,7 +299,7 @@ fn for_every_cell(mut each: impl FnMut(&Buffer, &str)) {
 
 #[test]
 fn no_letter_touches_the_frame_of_its_cell_where_a_row_is_free() {
-    for_every_cell(|buffer, shown| {
+    for_every_cell(&Bins::default(), |buffer, shown, _| {
         let (width, height) = (buffer.area.width, buffer.area.height);
         if height < super::frame::LEAST_HEIGHT {
             return;
@@ -308,7 +332,7 @@ fn large(buffer: &Buffer, letter: &str) -> usize {
 #[test]
 fn a_busy_slot_says_once_how_far_its_card_is() {
     let mut seen = 0;
-    for_every_cell(|buffer, shown| {
+    for_every_cell(&Bins::default(), |buffer, shown, _| {
         let small = shown.split_once('\n').map_or("", |(_, picture)| picture).matches('%').count();
         let said = small + large(buffer, "%");
         let busy = [" writing ", " reading-back ", " rechecking "].into_iter().any(|sign| shown.contains(sign));

@@ -89,6 +89,25 @@ fn a_port_added_later_tells_its_card_as_one_that_was_there_before() {
 }
 
 #[test]
+fn a_card_in_a_port_added_later_that_cannot_be_read_at_first_was_there_before_all_the_same() {
+    let fake = FakeSysfs::new();
+    let mut seen = seen();
+    seen.look(&fake.sysfs(), Instant::now);
+    fake.stick("sdc", "3", 13);
+    assert_eq!(names(&seen.look(&fake.sysfs(), Instant::now)), [""; 0]);
+    seen.set_ports(["1", "2", "3", "4"].map(port).into());
+    // It is there, and one of its attributes says nothing yet.
+    fake.set("sdc", "ro", "");
+    assert_eq!(names(&seen.look(&fake.sysfs(), Instant::now)), [""; 0]);
+    fake.set("sdc", "ro", "0");
+    fake.stick("sdd", "4", 14);
+    let told = names(&seen.look(&fake.sysfs(), Instant::now));
+    assert_eq!(told, ["seen sdc 13 true", "seen sdd 14 false"], "the other new port was looked at and was empty");
+    fake.set("sdc", "diskseq", "15");
+    assert_eq!(names(&seen.look(&fake.sysfs(), Instant::now)), ["gone 13", "seen sdc 15 false"], "the next card is put in by hand");
+}
+
+#[test]
 fn the_same_ports_told_again_make_no_card_one_that_was_there_before() {
     let fake = FakeSysfs::new();
     let mut seen = seen();
