@@ -25,7 +25,7 @@ const SETTINGS: [&str; 20] = [
     "OOMScoreAdjust",
     "MemoryMax",
     "LimitNOFILE",
-    "PrivateNetwork",
+    "ReadWritePaths",
     "PrivateUsers",
     "PrivateMounts",
     "PrivateDevices",
@@ -38,13 +38,11 @@ const SETTINGS: [&str; 20] = [
 ];
 
 /// A setting of which one value harms, and what it does to the station. Each was tried with the shipped unit and a drop-in.
-const HARMFUL: [(&str, &str, &str); 6] = [
-    ("PrivateNetwork", "yes", "udev's messages do not arrive, and cards are seen a second late"),
+const HARMFUL: [(&str, &str, &str); 4] = [
     ("PrivateUsers", "yes", "the station's groups have no meaning, and the kernel refuses it the cards"),
     ("PrivateMounts", "yes", "the station sees other mounts than the PC, and refuses every card"),
     ("PrivateDevices", "yes", "the station sees no disk, and refuses every card"),
     ("ProcSubset", "pid", "the station cannot see what is mounted or swapped to, and refuses every card"),
-    ("ProtectKernelTunables", "yes", "no lamp can be switched"),
 ];
 
 /// System calls that the station needs and that a filter by group may forbid (`systemd-analyze syscall-filter`).
@@ -134,18 +132,19 @@ impl UnitSettings {
     }
 
     fn harms(&self, lamps: bool) -> Vec<(String, String)> {
-        let matters = |name: &str| lamps || name != "ProtectKernelTunables";
-        let harmful = HARMFUL.iter().filter(|(name, value, _)| self.get(name) == *value && matters(name));
+        let harmful = HARMFUL.iter().filter(|(name, value, _)| self.get(name) == *value);
         let mut harms: Vec<(String, String)> = harmful.map(|(name, value, harm)| (format!("{name}={value}"), (*harm).to_owned())).collect();
+        let writable = self.get("ReadWritePaths");
+        // A path may begin with signs for what is done where it is not there, or seen from a root of its own.
+        let lets_lamps = writable.split_whitespace().any(|path| matches!(path.trim_start_matches(['-', '+']), "/sys" | "/sys/devices"));
+        if lamps && self.get("ProtectKernelTunables") == "yes" && !lets_lamps {
+            harms.push(("ProtectKernelTunables=yes without ReadWritePaths=/sys/devices".to_owned(), "no lamp can be switched".to_owned()));
+        }
         let families = self.get("RestrictAddressFamilies");
-        for (family, harm) in [("AF_NETLINK", "udev's messages do not arrive"), ("AF_UNIX", "nobody can ask the station")] {
-            let is_denied = match families.strip_prefix('~') {
-                Some(denied) => denied.split_whitespace().any(|word| word == family),
-                None => !families.is_empty() && !families.split_whitespace().any(|word| word == family),
-            };
-            if is_denied {
-                harms.push((format!("RestrictAddressFamilies={families}"), format!("without {family} {harm}")));
-            }
+        let has_unix = |names: &str| names.split_whitespace().any(|name| name == "AF_UNIX");
+        let is_denied = families.strip_prefix('~').map_or(!families.is_empty() && !has_unix(families), has_unix);
+        if is_denied {
+            harms.push((format!("RestrictAddressFamilies={families}"), "without AF_UNIX nobody can ask the station".to_owned()));
         }
         harms
     }
@@ -198,7 +197,8 @@ mod tests {
     use super::*;
 
     const SHIPPED: &str = "LoadState=loaded\nUser=flashline\nWatchdogUSec=10s\nOOMScoreAdjust=-900\nLimitNOFILE=16384\nRestart=always\n\
-        PrivateNetwork=no\nPrivateUsers=no\nProcSubset=all\nRestrictAddressFamilies=AF_UNIX AF_NETLINK\nSystemCallFilter=\n";
+        PrivateUsers=no\nProcSubset=all\nRestrictAddressFamilies=AF_UNIX\nReadWritePaths=/sys/devices -/srv\n\
+        ProtectKernelTunables=yes\nSystemCallFilter=\n";
 
     fn said(change: &str) -> Vec<Finding> {
         UnitSettings::parse(&format!("{SHIPPED}{change}")).findings(true)
@@ -208,13 +208,12 @@ mod tests {
     fn every_setting_that_makes_a_station_blind_mute_or_deaf_is_named_with_its_cure() {
         assert!(said("").iter().all(|finding| finding.mark == Mark::Good), "{:?}", said(""));
         for (change, name) in [
-            ("PrivateNetwork=yes", "PrivateNetwork"),
             ("PrivateUsers=yes", "PrivateUsers"),
             ("PrivateMounts=yes", "PrivateMounts"),
             ("PrivateDevices=yes", "PrivateDevices"),
             ("ProcSubset=pid", "ProcSubset"),
-            ("ProtectKernelTunables=yes", "ProtectKernelTunables"),
-            ("RestrictAddressFamilies=AF_UNIX", "AF_NETLINK"),
+            ("ReadWritePaths=/srv", "ProtectKernelTunables"),
+            ("RestrictAddressFamilies=AF_INET", "AF_UNIX"),
             ("RestrictAddressFamilies=~AF_UNIX AF_INET", "AF_UNIX"),
             ("SystemCallFilter=~chown fchown:1 setuid", "SystemCallFilter"),
             ("SystemCallFilter=read write ioctl fchown ioprio_set", "mlockall"),
@@ -223,7 +222,7 @@ mod tests {
             assert_eq!(bad.len(), 1, "{change}: {bad:?}");
             assert!(bad[0].what.contains(name) && bad[0].cure.as_deref().is_some_and(|cure| cure.contains("daemon-reload")), "{bad:?}");
         }
-        let unlit = UnitSettings::parse(&format!("{SHIPPED}ProtectKernelTunables=yes")).findings(false);
+        let unlit = UnitSettings::parse(&format!("{SHIPPED}ReadWritePaths=/srv")).findings(false);
         assert!(unlit.iter().all(|finding| finding.mark == Mark::Good), "a station without lamps does not need it: {unlit:?}");
     }
 
