@@ -20,6 +20,7 @@ mod models;
 mod orders;
 mod panel;
 mod power;
+mod preflight;
 mod pulled;
 mod readers;
 mod reload;

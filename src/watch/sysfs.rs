@@ -15,6 +15,17 @@ use crate::station::labels::is_unseen;
 use crate::station::port::{Chain, Port};
 use crate::station::units::Bytes;
 
+/// How often the kernel asks a reader whether its card was changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MediaPolling {
+    /// The device says so by itself, or its medium cannot be changed.
+    Unneeded,
+    /// At this interval.
+    Every(Duration),
+    /// A card that is put in is not seen.
+    Never,
+}
+
 /// Where sysfs is mounted.
 #[derive(Clone, Debug)]
 pub(crate) struct Sysfs {
@@ -246,6 +257,25 @@ impl Sysfs {
         fs::write(disk.0.join("events_poll_msecs"), wanted)
     }
 
+    /// How often the kernel asks this disk for a change of media (kernel, `Documentation/ABI/stable/sysfs-block`, `events_poll_msecs`).
+    #[must_use]
+    pub(crate) fn media_polling(&self, name: &str) -> MediaPolling {
+        let disk = Directory(self.root.join("block").join(name));
+        let is_asked = disk.text("events").is_some_and(|events| events.contains("media_change"));
+        let announces = disk.text("events_async").is_some_and(|events| events.contains("media_change"));
+        if !self.is_removable(name) || !is_asked || announces {
+            return MediaPolling::Unneeded;
+        }
+        let own = disk.text("events_poll_msecs").and_then(|text| text.parse::<i64>().ok()).unwrap_or(-1);
+        // -1 stands for the default of the kernel's module, and 0 for never.
+        let every = if own >= 0 {
+            u64::try_from(own).ok()
+        } else {
+            Directory(self.root.join("module/block/parameters")).number("events_dfl_poll_msecs")
+        };
+        every.filter(|every| *every > 0).map_or(MediaPolling::Never, |every| MediaPolling::Every(Duration::from_millis(every)))
+    }
+
     /// Sectors a disk has completed in its life, read and written: they advance inside one blocked call
     /// (kernel, `Documentation/block/stat.rst`). Nothing where it is gone.
     #[must_use]
@@ -253,6 +283,13 @@ impl Sysfs {
         let stat = fs::read_to_string(self.root.join("dev/block").join(devnum.to_string()).join("stat")).ok()?;
         let field = |index: usize| stat.split_whitespace().nth(index)?.parse::<u64>().ok();
         field(2)?.checked_add(field(6)?)
+    }
+
+    /// The kernel's names of a disk's partitions.
+    #[must_use]
+    pub(super) fn partition_names(&self, name: &str) -> Vec<String> {
+        let directories = self.partition_directories(name).unwrap_or_default();
+        directories.iter().filter_map(|directory| Some(directory.0.file_name()?.to_str()?.to_owned())).collect()
     }
 
     fn partition_directories(&self, name: &str) -> io::Result<Vec<Directory>> {

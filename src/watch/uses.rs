@@ -8,6 +8,7 @@
 use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::{fs, io};
 
 use super::cover::is_covered;
@@ -169,6 +170,28 @@ fn look_up(number: DevNum) -> Found {
     // A file system on several disks, of which others are not here (udev's `64-btrfs.rules`).
     let in_parts = text("ID_BTRFS_READY").is_some_and(|ready| ready == "0");
     text("ID_FS_TYPE").and_then(|kind| Mark::of(&kind, text("ID_FS_LABEL"), in_parts)).map_or(Found::Other, Found::Mark)
+}
+
+/// The marks that a disk and its partitions bear on the medium now. udev's database does not have yet what another program wrote a moment
+/// ago: `udevadm settle` does not wait for a close that udev has not noticed. Nothing where this PC has no `blkid`, or it does not answer.
+#[must_use]
+pub(crate) fn marks_on_medium(sysfs: &Sysfs, name: &str) -> BTreeSet<String> {
+    let nodes = std::iter::once(name.to_owned()).chain(sysfs.partition_names(name));
+    let found = nodes.filter_map(|node| probe(&Path::new("/dev").join(node)));
+    found.filter_map(|found| mark_in(&found)).map(|mark| mark.of).collect()
+}
+
+/// What blkid(8) finds, in the words of udev: lines as `ID_FS_TYPE=LVM2_member`. A disk that does not answer is not waited for longer.
+fn probe(node: &Path) -> Option<String> {
+    const WITHIN: &str = "5";
+    let mut command = Command::new("timeout");
+    command.args([WITHIN, "blkid", "--probe", "--output", "udev"]).arg(node).stderr(Stdio::null());
+    String::from_utf8(command.output().ok()?.stdout).ok()
+}
+
+fn mark_in(found: &str) -> Option<Mark> {
+    let text = |name: &str| found.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('=')).map(str::to_owned);
+    Mark::of(&text("ID_FS_TYPE")?, text("ID_FS_LABEL"), false)
 }
 
 /// The mark of something that other programs of the PC start by themselves.

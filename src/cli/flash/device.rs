@@ -18,7 +18,7 @@ use crate::station::settings::Policy;
 use crate::station::survey::Survey;
 use crate::watch::sysfs::Sysfs;
 use crate::watch::tables::{Tables, block_number};
-use crate::watch::uses::{OwnPart, own_parts, survey};
+use crate::watch::uses::{OwnPart, marks_on_medium, own_parts, survey};
 
 /// What of this PC must not be erased, as its station's configuration says.
 pub(super) struct Guard {
@@ -96,6 +96,8 @@ pub(super) fn name(paths: &[PathBuf], guard: &Guard) -> Result<Vec<Named>, Wrong
             }
             let mut survey = patiently(|| survey(&sysfs, &tables, &own, &disk)).ok_or_else(|| Wrong::NoMedium(path.clone()))?;
             survey.card.whole_disk = whole;
+            let marks = marks_on_medium(&sysfs, &disk).into_iter().filter(|mark| !survey.marks.contains(mark)).collect::<Vec<_>>();
+            survey.marks.extend(marks);
             Ok(Named { path: path.clone(), survey })
         })
         .collect()

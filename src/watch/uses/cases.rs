@@ -116,3 +116,22 @@ fn no_source_is_asked_for_that_is_not_below_dev() {
     assert_eq!(node_number(Path::new("/dev/sdb"), |_| Some(CARD)), Some(CARD));
     assert_eq!(swaps_in("Filename Type Size Used Priority\n/dev/my\\040disk partition 1 0 -2\n"), [PathBuf::from("/dev/my disk")]);
 }
+
+#[test]
+fn a_mark_that_was_written_a_moment_ago_is_found_on_the_medium_itself() {
+    assert_eq!(mark_in("ID_FS_VERSION=LVM2 001\nID_FS_TYPE=LVM2_member\nID_FS_USAGE=raid\n").map(|mark| mark.of).as_deref(), Some("LVM"));
+    let zfs = mark_in("ID_FS_LABEL=tank\nID_FS_LABEL_ENC=tank\nID_FS_TYPE=zfs_member\n").expect("a mark");
+    assert_eq!((zfs.of.as_str(), zfs.label.as_deref()), ("zfs", Some("tank")));
+    assert_eq!(mark_in("ID_FS_TYPE=ext4\nID_FS_LABEL=LVM2_member\n"), None, "a file system is no mark, whatever its label is");
+    assert_eq!(mark_in(""), None);
+    // Asked of the program itself: a swap area in a file, whose type is told and is no mark.
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    let mut area = vec![0; 64 << 10];
+    area[4086..4096].copy_from_slice(b"SWAPSPACE2");
+    area[1024] = 1;
+    area[1028] = 15;
+    fs::write(file.path(), &area).expect("written");
+    let found = probe(file.path()).expect("blkid answers");
+    assert!(found.contains("ID_FS_TYPE=swap"), "{found:?}");
+    assert_eq!(mark_in(&found), None);
+}

@@ -1,0 +1,251 @@
+//! Whether the unit that the station runs under lets it do its work. Some settings of systemd.exec(5) harden a unit and make a station
+//! blind, mute or deaf without an error in its journal.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::process::Command;
+
+use nix::unistd::{Group, User};
+
+use super::finding::{Finding, Subject};
+use super::rights::Identity;
+
+/// The unit of the station.
+const UNIT: &str = "flashline.service";
+
+/// The settings that are asked for.
+const SETTINGS: [&str; 20] = [
+    "LoadState",
+    "User",
+    "Group",
+    "SupplementaryGroups",
+    "Type",
+    "Restart",
+    "WatchdogUSec",
+    "OOMScoreAdjust",
+    "MemoryMax",
+    "LimitNOFILE",
+    "ReadWritePaths",
+    "PrivateUsers",
+    "PrivateMounts",
+    "PrivateDevices",
+    "ProcSubset",
+    "ProtectKernelTunables",
+    "DevicePolicy",
+    "RestrictAddressFamilies",
+    "SystemCallFilter",
+    "DropInPaths",
+];
+
+/// A setting of which one value harms, and what it does to the station. Each was tried with the shipped unit and a drop-in.
+const HARMFUL: [(&str, &str, &str); 4] = [
+    ("PrivateUsers", "yes", "the station's groups have no meaning, and the kernel refuses it the cards"),
+    ("PrivateMounts", "yes", "the station sees other mounts than the PC, and refuses every card"),
+    ("PrivateDevices", "yes", "the station sees no disk, and refuses every card"),
+    ("ProcSubset", "pid", "the station cannot see what is mounted or swapped to, and refuses every card"),
+];
+
+/// System calls that the station needs and that a filter by group may forbid (`systemd-analyze syscall-filter`).
+const NEEDED_CALLS: [(&str, &str); 4] = [
+    ("fchown", "the flash log cannot go on in new files after an error of its disk (group @chown)"),
+    ("ioprio_set", "the proof of cards may slow down the flash log (group @resources)"),
+    ("mlockall", "a disk that hangs stops the station with it (group @memlock)"),
+    ("ioctl", "no card can be claimed (group @basic-io does not have it)"),
+];
+
+/// Two descriptors a busy slot, and some for readers of the log and for questions.
+const FEWEST_FILES: u64 = 4096;
+
+/// The settings of the unit as systemd has them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct UnitSettings(BTreeMap<String, String>);
+
+impl UnitSettings {
+    /// Asks systemd.
+    ///
+    /// # Errors
+    /// Where there is none, or it does not answer.
+    pub(super) fn ask() -> io::Result<Self> {
+        let output = Command::new("systemctl").args(["show", UNIT, "--property", &SETTINGS.join(",")]).output()?;
+        if !output.status.success() {
+            return Err(io::Error::other(String::from_utf8_lossy(&output.stderr).trim().to_owned()));
+        }
+        Ok(Self::parse(&String::from_utf8_lossy(&output.stdout)))
+    }
+
+    fn parse(text: &str) -> Self {
+        let pairs = text.lines().filter_map(|line| line.split_once('='));
+        Self(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+    }
+
+    fn get(&self, name: &str) -> &str {
+        self.0.get(name).map_or("", String::as_str)
+    }
+
+    fn is_installed(&self) -> bool {
+        self.get("LoadState") == "loaded"
+    }
+
+    /// Who the station is when it runs under this unit; nothing where the unit is not there, or names a user that this PC does not have.
+    pub(super) fn identity(&self) -> Option<Identity> {
+        if !self.is_installed() {
+            return None;
+        }
+        let name = self.get("User");
+        if name.is_empty() {
+            return Some(Identity { uid: 0, groups: [0].into() });
+        }
+        let user = User::from_name(name).ok()??;
+        let of_group = |name: &str| Group::from_name(name).ok().flatten().map(|group| group.gid.as_raw());
+        let main = Some(self.get("Group")).filter(|name| !name.is_empty()).and_then(of_group).unwrap_or(user.gid.as_raw());
+        let others = self.get("SupplementaryGroups").split_whitespace().filter_map(of_group);
+        let c_name = std::ffi::CString::new(name).ok()?;
+        let listed = nix::unistd::getgrouplist(&c_name, user.gid).unwrap_or_default().into_iter().map(nix::unistd::Gid::as_raw);
+        Some(Identity { uid: user.uid.as_raw(), groups: std::iter::once(main).chain(others).chain(listed).collect() })
+    }
+
+    /// Every setting that harms the station, with its name. `lamps` says whether the station has any.
+    pub(super) fn findings(&self, lamps: bool) -> Vec<Finding> {
+        if !self.is_installed() {
+            return vec![
+                Finding::warning(Subject::Unit, format!("{UNIT} is not installed: nothing starts the station when the PC comes up"))
+                    .cure("install the package `flashline-station`, or the unit by hand"),
+            ];
+        }
+        let mut harms = self.harms(lamps);
+        harms.extend(self.forbidden_calls());
+        let places = self.get("DropInPaths");
+        let place = if places.is_empty() { format!("`systemctl cat {UNIT}` shows where") } else { format!("look in {places}") };
+        let mut findings: Vec<Finding> = harms
+            .into_iter()
+            .map(|(setting, harm)| {
+                Finding::bad(Subject::Unit, format!("{setting} in {UNIT}: {harm}"))
+                    .cure(format!("take the setting out ({place}), then: systemctl daemon-reload && systemctl restart flashline"))
+            })
+            .collect();
+        findings.extend(self.weaknesses());
+        if findings.is_empty() {
+            findings.push(Finding::good(Subject::Unit, format!("{UNIT} lets the station do its work")));
+        }
+        findings.push(self.watchdog());
+        findings
+    }
+
+    fn harms(&self, lamps: bool) -> Vec<(String, String)> {
+        let harmful = HARMFUL.iter().filter(|(name, value, _)| self.get(name) == *value);
+        let mut harms: Vec<(String, String)> = harmful.map(|(name, value, harm)| (format!("{name}={value}"), (*harm).to_owned())).collect();
+        let writable = self.get("ReadWritePaths");
+        // A path may begin with signs for what is done where it is not there, or seen from a root of its own.
+        let lets_lamps = writable.split_whitespace().any(|path| matches!(path.trim_start_matches(['-', '+']), "/sys" | "/sys/devices"));
+        if lamps && self.get("ProtectKernelTunables") == "yes" && !lets_lamps {
+            harms.push(("ProtectKernelTunables=yes without ReadWritePaths=/sys/devices".to_owned(), "no lamp can be switched".to_owned()));
+        }
+        let families = self.get("RestrictAddressFamilies");
+        let has_unix = |names: &str| names.split_whitespace().any(|name| name == "AF_UNIX");
+        let is_denied = families.strip_prefix('~').map_or(!families.is_empty() && !has_unix(families), has_unix);
+        if is_denied {
+            harms.push((format!("RestrictAddressFamilies={families}"), "without AF_UNIX nobody can ask the station".to_owned()));
+        }
+        harms
+    }
+
+    fn forbidden_calls(&self) -> Vec<(String, String)> {
+        let filter = self.get("SystemCallFilter");
+        let (denies, names) = match filter.strip_prefix('~') {
+            Some(denied) => (true, denied),
+            None if filter.is_empty() => return Vec::new(),
+            None => (false, filter),
+        };
+        // A name may carry the error that it is answered with.
+        let listed = |call: &str| names.split_whitespace().any(|name| name.split(':').next() == Some(call));
+        let forbidden = NEEDED_CALLS.iter().filter(|(call, _)| listed(call) == denies);
+        forbidden.map(|(call, harm)| ("SystemCallFilter".to_owned(), format!("it forbids {call}: {harm}"))).collect()
+    }
+
+    fn weaknesses(&self) -> Vec<Finding> {
+        let warning = |what: String, cure: &str| Finding::warning(Subject::Unit, what).cure(cure.to_owned());
+        let number = |name: &str| self.get(name).parse::<i64>().ok();
+        let mut found = Vec::new();
+        if number("OOMScoreAdjust").is_some_and(|adjust| adjust > -500) {
+            found.push(warning(
+                format!("OOMScoreAdjust={}: the station is among the first to be killed when memory is short", self.get("OOMScoreAdjust")),
+                "set OOMScoreAdjust=-900",
+            ));
+        }
+        if number("LimitNOFILE").and_then(|limit| u64::try_from(limit).ok()).is_some_and(|limit| limit < FEWEST_FILES) {
+            found.push(warning(format!("LimitNOFILE={}: a large station needs more", self.get("LimitNOFILE")), "set LimitNOFILE=16384"));
+        }
+        if !matches!(self.get("Restart"), "always" | "on-failure" | "") {
+            found.push(warning(format!("Restart={}: a station that ends stays away", self.get("Restart")), "set Restart=always"));
+        }
+        found
+    }
+
+    fn watchdog(&self) -> Finding {
+        match self.get("WatchdogUSec") {
+            "0" | "infinity" | "" => {
+                Finding::warning(Subject::Watchdog, "a station that hangs is not restarted").cure("set WatchdogSec=10 in the unit")
+            }
+            after => Finding::good(Subject::Watchdog, format!("systemd restarts a station that has hung for {after}")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::finding::Mark;
+    use super::*;
+
+    const SHIPPED: &str = "LoadState=loaded\nUser=flashline\nWatchdogUSec=10s\nOOMScoreAdjust=-900\nLimitNOFILE=16384\nRestart=always\n\
+        PrivateUsers=no\nProcSubset=all\nRestrictAddressFamilies=AF_UNIX\nReadWritePaths=/sys/devices -/srv\n\
+        ProtectKernelTunables=yes\nSystemCallFilter=\n";
+
+    fn said(change: &str) -> Vec<Finding> {
+        UnitSettings::parse(&format!("{SHIPPED}{change}")).findings(true)
+    }
+
+    #[test]
+    fn every_setting_that_makes_a_station_blind_mute_or_deaf_is_named_with_its_cure() {
+        assert!(said("").iter().all(|finding| finding.mark == Mark::Good), "{:?}", said(""));
+        for (change, name) in [
+            ("PrivateUsers=yes", "PrivateUsers"),
+            ("PrivateMounts=yes", "PrivateMounts"),
+            ("PrivateDevices=yes", "PrivateDevices"),
+            ("ProcSubset=pid", "ProcSubset"),
+            ("ReadWritePaths=/srv", "ProtectKernelTunables"),
+            ("RestrictAddressFamilies=AF_INET", "AF_UNIX"),
+            ("RestrictAddressFamilies=~AF_UNIX AF_INET", "AF_UNIX"),
+            ("SystemCallFilter=~chown fchown:1 setuid", "SystemCallFilter"),
+            ("SystemCallFilter=read write ioctl fchown ioprio_set", "mlockall"),
+        ] {
+            let bad: Vec<Finding> = said(change).into_iter().filter(|finding| finding.mark == Mark::Bad).collect();
+            assert_eq!(bad.len(), 1, "{change}: {bad:?}");
+            assert!(bad[0].what.contains(name) && bad[0].cure.as_deref().is_some_and(|cure| cure.contains("daemon-reload")), "{bad:?}");
+        }
+        let unlit = UnitSettings::parse(&format!("{SHIPPED}ReadWritePaths=/srv")).findings(false);
+        assert!(unlit.iter().all(|finding| finding.mark == Mark::Good), "a station without lamps does not need it: {unlit:?}");
+    }
+
+    #[test]
+    fn what_is_weaker_than_the_shipped_unit_is_a_warning() {
+        for (change, name) in [
+            ("OOMScoreAdjust=0", "OOMScoreAdjust"),
+            ("LimitNOFILE=1024", "LimitNOFILE"),
+            ("Restart=no", "Restart"),
+            ("WatchdogUSec=infinity", "hangs"),
+        ] {
+            let weak: Vec<Finding> = said(change).into_iter().filter(|finding| finding.mark == Mark::Warning).collect();
+            assert!(weak.len() == 1 && weak[0].what.contains(name), "{change}: {weak:?}");
+        }
+        let absent = UnitSettings::parse("LoadState=not-found\n");
+        assert!(absent.identity().is_none());
+        assert!(absent.findings(true)[0].what.contains("not installed"));
+    }
+
+    #[test]
+    fn a_unit_without_a_user_runs_as_root() {
+        let unit = UnitSettings::parse("LoadState=loaded\nUser=\n");
+        assert_eq!(unit.identity().map(|who| who.uid), Some(0));
+        assert_eq!(UnitSettings::parse("LoadState=loaded\nUser=nobody-of-this-pc\n").identity(), None);
+    }
+}
