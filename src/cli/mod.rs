@@ -68,6 +68,8 @@ enum Command {
     Order(order::Args),
     /// Make the running station read its configuration again, and print whether it took effect
     Reload(request::ReloadArgs),
+    /// Restart the station when its last card is out, and start no card until then
+    Restart(request::RestartArgs),
     /// Stop starting cards in a slot or a model, until `flashline arm`
     Disarm(request::DisarmArgs),
     /// Re-enable a slot or a model that was disarmed
@@ -118,6 +120,7 @@ pub fn main() -> ExitCode {
         Command::Console(args) => console::run(&args),
         Command::Order(args) => order::run(&args),
         Command::Reload(args) => request::reload(&args),
+        Command::Restart(args) => request::restart(&args),
         Command::Disarm(args) => request::disarm(&args),
         Command::Arm(args) => request::arm(&args),
         Command::Identify(args) => request::identify(&args),
@@ -258,6 +261,7 @@ mod tests {
             "flashline down",
             "flashline post-stop --config c.toml",
             "flashline reload --socket /run/s.sock",
+            "flashline restart --json",
             "flashline slots --json",
             "flashline slots teach --config c.toml --model acme/box --names A1..A8,B1",
             "flashline slots teach --from A1",

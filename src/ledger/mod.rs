@@ -580,6 +580,7 @@ impl Draft {
             | Entry::OrderStopped { .. }
             | Entry::BoxClosed { .. }
             | Entry::LogConfirmed { .. }
+            | Entry::RestartAsked { .. }
             | Entry::AttemptStarted(_)
             | Entry::ModelDistrusted { .. } => None,
         };
