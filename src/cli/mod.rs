@@ -7,6 +7,7 @@ mod check;
 mod console;
 mod events;
 mod flash;
+mod formats;
 mod image;
 pub(crate) mod log;
 mod log_reader;
@@ -93,6 +94,10 @@ enum Command {
     /// Write the flash log for the running station
     #[command(hide = true)]
     LogWriter(log_writer::Args),
+    /// Print the formats of log and configuration that this program knows, and those on this PC
+    // For the scripts of the packages.
+    #[command(hide = true)]
+    Formats(formats::Args),
     /// List the ports that can hold a card, and what is in them
     Slots(slots::Args),
 }
@@ -127,6 +132,7 @@ pub fn main() -> ExitCode {
         Command::Log(args) => return log_of(&args),
         Command::Image(args) => image::run(&args),
         Command::Model(args) => model::run(&args),
+        Command::Formats(args) => formats::run(&args),
         Command::LogReader(args) => log_reader::run(&args),
         Command::LogWriter(args) => log_writer::run(&args),
         Command::Slots(args) => slots::run(&args),
@@ -262,6 +268,7 @@ mod tests {
             "flashline post-stop --config c.toml",
             "flashline reload --socket /run/s.sock",
             "flashline restart --json",
+            "flashline formats --config c.toml",
             "flashline slots --json",
             "flashline slots teach --config c.toml --model acme/box --names A1..A8,B1",
             "flashline slots teach --from A1",
