@@ -28,7 +28,7 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use snap_assertions::file::FileError;
 use snap_assertions::trust::Trust;
 
@@ -100,6 +100,12 @@ enum Command {
     Formats(formats::Args),
     /// List the ports that can hold a card, and what is in them
     Slots(slots::Args),
+}
+
+/// The command line, for what is made of it: manual pages, and completions of shells.
+#[must_use]
+pub fn command() -> clap::Command {
+    Cli::command()
 }
 
 /// Parses the command line and runs what it names.
@@ -239,8 +245,6 @@ pub(crate) fn complain(error: &dyn Error) {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
