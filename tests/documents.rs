@@ -259,6 +259,7 @@ mod codes {
     fn signs() -> Vec<Sign> {
         let signs = vec![
             Sign::Empty,
+            Sign::Restarting,
             Sign::Disarmed(String::new()),
             Sign::Held(Hold::SinceStart),
             Sign::OrderComplete { count: 1 },
@@ -295,6 +296,7 @@ mod codes {
         }
         let others = [
             Sign::Held(Hold::Slept),
+            Sign::Held(Hold::StationRestarts),
             Sign::Held(Hold::Returned { times: 1 }),
             Sign::Pulled(Pull::ReaderLost { device: String::new(), slots: Vec::new() }),
         ];

@@ -13,6 +13,7 @@ mod cards;
 mod ends;
 mod faults;
 mod hostile;
+mod install;
 mod lamps;
 mod log;
 mod many;

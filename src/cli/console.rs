@@ -53,6 +53,9 @@ pub(super) struct Args {
     /// Language: en, de, es, pl or zh [default: the configuration's, else LANG]
     #[arg(long, value_name = "CODE")]
     language: Option<String>,
+    /// Take no key: neither `q` nor Ctrl-C ends the panel
+    #[arg(long)]
+    locked: bool,
 }
 
 /// What the thread that listens has heard.
@@ -92,7 +95,7 @@ pub(super) fn run(args: &Args) -> u8 {
     let result = if args.plain || !io::stdout().is_terminal() {
         print(&heard, &language, &bins, &mut ringer)
     } else {
-        show(&heard, &language, &bins, &mut ringer)
+        show(&heard, &language, &bins, &mut ringer, args.locked)
     };
     match result {
         Ok(()) => GOOD,
@@ -257,7 +260,7 @@ fn setfont(arguments: &[&str]) -> bool {
     Command::new("setfont").args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
 }
 
-fn show(heard: &mpsc::Receiver<Heard>, language: &Language, bins: &Bins, ringer: &mut Ringer) -> io::Result<()> {
+fn show(heard: &mpsc::Receiver<Heard>, language: &Language, bins: &Bins, ringer: &mut Ringer, locked: bool) -> io::Result<()> {
     let mut screen = Screen::begin()?;
     let mut terminal = Terminal::new(CrosstermBackend::new(io::stdout()))?;
     let mut shown: Option<Board> = None;
@@ -282,7 +285,8 @@ fn show(heard: &mpsc::Receiver<Heard>, language: &Language, bins: &Bins, ringer:
             }
             shown = Some(board);
         }
-        if hang_up()? {
+        // Keys are read all the same: they must not be left to the next program on this terminal.
+        if hang_up()? && !locked {
             return Ok(());
         }
         thread::sleep(PACE.saturating_sub(drawn.elapsed()));

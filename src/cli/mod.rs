@@ -7,6 +7,7 @@ mod check;
 mod console;
 mod events;
 mod flash;
+mod formats;
 mod image;
 pub(crate) mod log;
 mod log_reader;
@@ -27,7 +28,7 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use snap_assertions::file::FileError;
 use snap_assertions::trust::Trust;
 
@@ -68,6 +69,8 @@ enum Command {
     Order(order::Args),
     /// Make the running station read its configuration again, and print whether it took effect
     Reload(request::ReloadArgs),
+    /// Restart the station when its last card is out, and start no card until then
+    Restart(request::RestartArgs),
     /// Stop starting cards in a slot or a model, until `flashline arm`
     Disarm(request::DisarmArgs),
     /// Re-enable a slot or a model that was disarmed
@@ -91,8 +94,18 @@ enum Command {
     /// Write the flash log for the running station
     #[command(hide = true)]
     LogWriter(log_writer::Args),
+    /// Print the formats of log and configuration that this program knows, and those on this PC
+    // For the scripts of the packages.
+    #[command(hide = true)]
+    Formats(formats::Args),
     /// List the ports that can hold a card, and what is in them
     Slots(slots::Args),
+}
+
+/// The command line, for what is made of it: manual pages, and completions of shells.
+#[must_use]
+pub fn command() -> clap::Command {
+    Cli::command()
 }
 
 /// Parses the command line and runs what it names.
@@ -118,12 +131,14 @@ pub fn main() -> ExitCode {
         Command::Console(args) => console::run(&args),
         Command::Order(args) => order::run(&args),
         Command::Reload(args) => request::reload(&args),
+        Command::Restart(args) => request::restart(&args),
         Command::Disarm(args) => request::disarm(&args),
         Command::Arm(args) => request::arm(&args),
         Command::Identify(args) => request::identify(&args),
         Command::Log(args) => return log_of(&args),
         Command::Image(args) => image::run(&args),
         Command::Model(args) => model::run(&args),
+        Command::Formats(args) => formats::run(&args),
         Command::LogReader(args) => log_reader::run(&args),
         Command::LogWriter(args) => log_writer::run(&args),
         Command::Slots(args) => slots::run(&args),
@@ -230,8 +245,6 @@ pub(crate) fn complain(error: &dyn Error) {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
@@ -258,6 +271,8 @@ mod tests {
             "flashline down",
             "flashline post-stop --config c.toml",
             "flashline reload --socket /run/s.sock",
+            "flashline restart --json",
+            "flashline formats --config c.toml",
             "flashline slots --json",
             "flashline slots teach --config c.toml --model acme/box --names A1..A8,B1",
             "flashline slots teach --from A1",

@@ -1,4 +1,4 @@
-//! Commands that send one request to the running station: `reload`, `disarm`, `arm`, `identify` and `log confirm`.
+//! Commands that send one request to the running station: `reload`, `restart`, `disarm`, `arm`, `identify` and `log confirm`.
 
 use std::path::PathBuf;
 
@@ -64,6 +64,12 @@ impl StationArgs {
 
 #[derive(Debug, clap::Args)]
 pub(super) struct ReloadArgs {
+    #[command(flatten)]
+    station: StationArgs,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct RestartArgs {
     #[command(flatten)]
     station: StationArgs,
 }
@@ -135,6 +141,11 @@ pub(super) fn disarm(args: &DisarmArgs) -> u8 {
     let request = Request::Disarm { slot: slot.clone(), model: model.clone(), reason: args.reason.clone() };
     let words = args.target.words();
     args.station.send(&request, &format!("{words} begins no card any more, until `flashline arm`; what runs is finished"))
+}
+
+pub(super) fn restart(args: &RestartArgs) -> u8 {
+    args.station
+        .send(&Request::Restart {}, "the station starts no card any more, and restarts when the last one is out: see `flashline status`")
 }
 
 pub(super) fn arm(args: &ArmArgs) -> u8 {

@@ -4,7 +4,7 @@ use console::{measure_text_width, truncate_str};
 
 use super::request::StationArgs;
 use super::{GOOD, NOT_GOOD, complain, order, say};
-use crate::control::wire::{SlotStatus, Status};
+use crate::control::wire::{Restart, SlotStatus, Status};
 use crate::panel::lines::{anchor, clock, exposed, note};
 use crate::report::{harmless, harmless_json};
 use crate::station::standing::LogNote;
@@ -50,6 +50,9 @@ fn lines(status: &Status) -> Vec<String> {
         let slots: Vec<String> = status.exposed.iter().map(|slot| harmless(slot)).collect();
         lines.push(format!("  {}", exposed(&slots)));
     }
+    if let Some(restart) = &status.restart {
+        lines.push(format!("  {}", restarts(restart)));
+    }
     for known in status.log.iter().filter_map(|word| LogNote::of(word)) {
         lines.push(format!("  {}", note(known)));
     }
@@ -81,6 +84,13 @@ fn lines(status: &Status) -> Vec<String> {
     lines
 }
 
+/// A restart that was asked for, and what it waits for.
+fn restarts(restart: &Restart) -> String {
+    let slots: Vec<String> = restart.waits_for.iter().map(|slot| harmless(slot)).collect();
+    let until = if slots.is_empty() { "now".to_owned() } else { format!("when the cards of {} are out", slots.join(", ")) };
+    format!("RESTARTS {until}: asked for by {}; no card is started until then", harmless(&restart.by))
+}
+
 fn detail(slot: &SlotStatus) -> String {
     let card = slot.card.as_deref().map(|card| format!("  [{}]", harmless(card))).unwrap_or_default();
     let what = match (&slot.progress, &slot.reason) {
@@ -101,7 +111,7 @@ mod tests {
     use super::*;
     use crate::station::outcome::Refusal;
     use crate::station::sign::Sign;
-    use crate::station::view::{Anchor, Progress, SlotView, View};
+    use crate::station::view::{Anchor, Progress, RestartView, SlotView, View};
 
     #[test]
     fn a_person_reads_every_slot_what_it_says_and_what_to_do() {
@@ -128,6 +138,12 @@ mod tests {
         );
         let ended = View { anchor: Some(Anchor { at: 1_700_000_000_000_000, text: "7:00ff".into() }), ..view.clone() };
         assert!(lines(&Status::of(&ended))[1].ends_with(": write this on the shift sheet: 7:00ff"), "what to write down has a line");
+        let restart = RestartView { by: "ann".into(), waits_for: vec!["A1".into(), "A10".into()] };
+        let restarting = View { restart: Some(restart), ..view.clone() };
+        assert_eq!(
+            lines(&Status::of(&restarting))[1],
+            "  RESTARTS when the cards of A1, A10 are out: asked for by ann; no card is started until then"
+        );
         let fault = View { fault: Some("disk full".into()), ..view };
         assert!(lines(&Status::of(&fault))[0].starts_with("STATION FAULT  disk full"));
     }

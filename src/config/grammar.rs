@@ -33,6 +33,10 @@ const fn key(table: &'static str, name: &'static str, holds: Holds, example: &'s
     Key { table, name, holds, example }
 }
 
+/// The newest version of the configuration that this program reads. It changes when an older program would misread what a newer one
+/// wrote; a new key needs no new version, because an unknown key is an error.
+pub(crate) const VERSION: u64 = 1;
+
 /// Tables there is one of.
 const SINGLE: [&str; 8] = ["station", "order", "trust", "shift", "control", "panel", "log", "policy"];
 /// Tables there may be several of.
@@ -99,7 +103,8 @@ fn heading(table: &str) -> String {
 pub(super) fn prove(source: &Source<'_>, mistakes: &mut Mistakes) -> Result<(), ConfigError> {
     let root = DeTable::parse(source.text)
         .map_err(|error| source.wrong(error.span().unwrap_or(0..0), syntax(source.text, error.message(), error.span())))?;
-    for (name, value) in root.get_ref() {
+    prove_version(source, root.get_ref())?;
+    for (name, value) in root.get_ref().iter().filter(|(name, _)| name.get_ref() != "version") {
         let table = name.get_ref().as_ref();
         let wrong = |problem: String| source.wrong(name.span(), problem);
         let found = match (SINGLE.contains(&table), SEVERAL.contains(&table), value.get_ref()) {
@@ -123,6 +128,29 @@ pub(super) fn prove(source: &Source<'_>, mistakes: &mut Mistakes) -> Result<(), 
         mistakes.note::<()>(Err(found));
     }
     Ok(())
+}
+
+/// Of a newer configuration nothing else is judged: this program does not know what it means.
+fn prove_version(source: &Source<'_>, root: &DeTable<'_>) -> Result<(), ConfigError> {
+    let Some((_, value)) = root.iter().find(|(name, _)| name.get_ref() == "version") else { return Ok(()) };
+    match whole(value.get_ref()).filter(|version| *version > 0) {
+        Some(version) if version > VERSION => Err(source.wrong(
+            value.span(),
+            format!("this configuration has version {version}, and this program reads at most version {VERSION}: install a newer one"),
+        )),
+        Some(_) => Ok(()),
+        None => Err(source.wrong(
+            value.span(),
+            format!("`version` is a whole number from 1, not {}: write version = {VERSION}", called(value.get_ref())),
+        )),
+    }
+}
+
+/// The version that this text says it has; the first one where it does not say. Nothing of a text that is no TOML.
+pub(crate) fn version_of(text: &str) -> Option<u64> {
+    let root = DeTable::parse(text).ok()?;
+    let said = root.get_ref().iter().find(|(name, _)| name.get_ref() == "version");
+    said.map_or(Some(1), |(_, value)| whole(value.get_ref()))
 }
 
 /// Something at the top that is none of our tables: where it belongs is said where that can be guessed.
@@ -368,6 +396,10 @@ mod cases {
             (top("[stations]\nname = \"a\""), "line 1: there is no table `stations`: write [station]"),
             (top("[printer]\nname = \"a\""), "line 1: there is no table `printer`: the tables are [station], "),
             (top("settle_ms = 700"), "line 1: `settle_ms` stands outside of every table: it belongs below [station]"),
+            (top("version = 2"), "line 1: this configuration has version 2, and this program reads at most version 1: install a newer one"),
+            (top("version = 2\nfuture = true"), "line 1: this configuration has version 2"),
+            (top("version = 0"), "line 1: `version` is a whole number from 1, not the number 0: write version = 1"),
+            (top("version = \"1\""), "line 1: `version` is a whole number from 1, not the text \"1\""),
             (top("colour = 700"), "line 1: `colour` stands outside of every table, and is no key of any"),
             (GOOD.replacen("[[slot]]", "[slot]", 1), "line 6: write [[slot]] with two brackets"),
             (

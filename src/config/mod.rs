@@ -24,6 +24,7 @@ use crate::station::bins::Bins;
 use crate::station::lamp::OwnedLamp;
 use crate::station::settings::{OwnDisk, SlotSettings, StationSettings};
 use crate::station::units::Bytes;
+pub(crate) use grammar::{VERSION, version_of};
 use models::{prove_models, prove_trust};
 use operator::{box_size, prove_bins, station_bell};
 use slots::{own_disk, prove_lamps, prove_slots};

@@ -19,6 +19,9 @@ const SHIFT_STARTS: [&str; 3] = ["06:00", "14:00", "22:00"];
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct File {
+    /// Proved before the tables are read.
+    #[serde(default, rename = "version")]
+    _version: serde::de::IgnoredAny,
     #[serde(default)]
     pub(super) station: StationTable,
     #[serde(default)]

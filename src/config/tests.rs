@@ -277,6 +277,7 @@ fn a_missing_file_and_an_empty_one_say_what_to_do() {
 fn the_example_shows_every_key_with_its_default() {
     let text = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/config.example.toml")).expect("it is there");
     let example: toml::Table = toml::from_str(&text).expect("it is TOML");
+    assert_eq!(example["version"].as_integer().and_then(|version| u64::try_from(version).ok()), Some(VERSION));
     let StationTable { name, state, settle_ms, flash_present, stall_timeout_s, store_limit_gb, lamp, bell } = StationTable::default();
     let mut defaults = toml::Table::new();
     defaults.insert("name".to_owned(), name.into_inner().into());

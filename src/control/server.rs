@@ -339,6 +339,7 @@ fn what_of(request: Request) -> Result<IncomingRequest, String> {
         }
         Request::OrderStop { model } => IncomingRequest::Command(Command::StopOrder { model }),
         Request::LogConfirm {} => IncomingRequest::Command(Command::ConfirmLog),
+        Request::Restart {} => IncomingRequest::Command(Command::Restart),
         Request::Reload {} => IncomingRequest::Reload,
         Request::Status {} | Request::Watch {} => return Err("this only asks what is shown".to_owned()),
     })

@@ -62,6 +62,8 @@ pub(crate) enum Request {
     },
     /// The flash log was begun anew, and that is right.
     LogConfirm {},
+    /// Begin no card any more, and restart when the last one is out.
+    Restart {},
     /// End the order of a model.
     OrderStop {
         /// `BRAND/MODEL`, or the name that slots use for it.
@@ -137,6 +139,18 @@ pub struct Status {
     /// What is to be known of the flash log: `begun`, `volatile`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub log: Vec<String>,
+    /// The station restarts when its last card is out; no card is begun until then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restart: Option<Restart>,
+}
+
+/// A restart that somebody asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Restart {
+    /// The user who asked for it.
+    pub by: String,
+    /// Slots whose cards are waited for.
+    pub waits_for: Vec<String>,
 }
 
 /// Cards since midnight, by the PC's clock.
@@ -318,6 +332,7 @@ impl Status {
             exposed: view.exposed.clone(),
             faults: view.faults.clone(),
             log: view.log.iter().map(|note| note.word().to_owned()).collect(),
+            restart: view.restart.as_ref().map(|restart| Restart { by: restart.by.clone(), waits_for: restart.waits_for.clone() }),
         }
     }
 }

@@ -409,6 +409,10 @@ impl Daemon {
                 self.prove_anew(&reloaded);
             }
             self.show();
+            if stop_by.is_none() && self.station.may_restart(Moment(self.began.elapsed())) {
+                tracing::info!("the last card is out: the station ends, and its service manager starts it again");
+                stop_by = Some(self.stop()?);
+            }
             if let Some(by) = stop_by
                 && (self.station.is_idle() || Instant::now() >= by)
             {

@@ -34,7 +34,7 @@ pub(super) struct Closed {
 pub(super) fn of_entry(entry: &Entry, stamp: &Stamp, station_name: &str) -> String {
     let facts = match entry {
         Entry::StationStarted { version, volatile } => json!({ "version": version, "volatile": volatile }),
-        Entry::LogConfirmed { by } => json!({ "by": who(by) }),
+        Entry::LogConfirmed { by } | Entry::RestartAsked { by } => json!({ "by": who(by) }),
         Entry::StationStopped => json!({}),
         Entry::Disarmed { target, by, reason } => with(target_of(target), [("by", who(by)), ("reason", json!(reason))]),
         Entry::Rearmed { target, by } => with(target_of(target), [("by", who(by))]),

@@ -108,7 +108,7 @@ const MIGRATIONS: [&str; 6] = [
 ];
 
 /// The format this program writes.
-const FORMAT: i32 = 6;
+pub(crate) const FORMAT: i32 = 6;
 const _: () = assert!(MIGRATIONS.len() == 6, "FORMAT counts the migrations");
 
 /// Longer than any reader of ours holds a lock, shorter than an operator's patience.
@@ -580,6 +580,7 @@ impl Draft {
             | Entry::OrderStopped { .. }
             | Entry::BoxClosed { .. }
             | Entry::LogConfirmed { .. }
+            | Entry::RestartAsked { .. }
             | Entry::AttemptStarted(_)
             | Entry::ModelDistrusted { .. } => None,
         };

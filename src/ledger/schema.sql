@@ -34,6 +34,8 @@ CREATE TABLE event (
     --   volatile              why the log is gone when the power is: it is kept in memory; null: it is on a disk
     -- log-confirmed: somebody says that this log was to be begun anew
     --   by.uid, by.user       who
+    -- restart-asked: no card is begun any more, and the station restarts when the last one is out
+    --   by.uid, by.user       who
     -- model-armed
     --   image                 as under attempt-started
     --   uncovered             what could not be covered when the image was looked into, a list of sentences

@@ -24,6 +24,7 @@ fn signs() -> Vec<Sign> {
     let lost = Pull::ReaderLost { device: "pci-0000:00:14.0/usb3-1".into(), slots: vec!["A1".into(), "A2".into()] };
     vec![
         Sign::Empty,
+        Sign::Restarting,
         Sign::Disarmed("disarmed by ann: bent contacts".into()),
         Sign::Held(Hold::SinceStart),
         Sign::OrderComplete { count: 500 },

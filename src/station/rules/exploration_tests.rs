@@ -18,6 +18,7 @@ use crate::station::status::sign::{Hold, OperatorAction, Sign};
 use crate::station::status::station_call::StationCall;
 use crate::station::testing::{proof, survey};
 use crate::station::types::outcome::Outcome;
+use crate::station::types::request::{Command, Who};
 
 /// Two LUNs of one reader.
 const PORTS: [&str; 2] = ["pci-1/usb3-2/lun-0", "pci-1/usb3-2/lun-1"];
@@ -77,6 +78,8 @@ enum Move {
     Change(AttemptNumber),
     LogFails,
     LogRecovers,
+    /// Somebody asks for a restart when the last card is out.
+    Restart,
     Stop,
     Nonsense,
 }
@@ -145,6 +148,9 @@ impl World {
         moves.push(if self.station.log_fault.is_none() { Move::LogFails } else { Move::LogRecovers });
         if !self.station.stopping {
             moves.push(Move::Stop);
+        }
+        if self.station.restart.is_none() {
+            moves.push(Move::Restart);
         }
         moves
     }
@@ -224,6 +230,10 @@ impl World {
             }
             Move::LogFails => self.tell(Event::LogHealth(Some("disk full".to_owned()))),
             Move::LogRecovers => self.tell(Event::LogHealth(None)),
+            Move::Restart => {
+                let by = Who { uid: 0, name: "root".to_owned() };
+                self.tell(Event::Asked { request: 0, by, command: Command::Restart });
+            }
             Move::Stop => self.tell(Event::Stop),
             Move::Nonsense => {
                 let before = self.station.clone();
@@ -246,7 +256,10 @@ impl World {
                 Effect::Identify(card) => panic!("every card here is known when it is seen: {card:?}"),
                 Effect::Record(entry) => {
                     match &*entry {
-                        Entry::AttemptStarted(attempt) => self.open.push(attempt.number),
+                        Entry::AttemptStarted(attempt) => {
+                            assert!(self.station.restart.is_none(), "nothing is begun in a station that is to restart");
+                            self.open.push(attempt.number);
+                        }
                         Entry::AttemptClosed { attempt, outcome, .. } => {
                             assert!(self.closed.insert(attempt.number), "no attempt is closed twice");
                             self.open.retain(|open| *open != attempt.number);
@@ -295,6 +308,14 @@ impl World {
                 .iter()
                 .filter(|(number, _)| slot.phase.attempt().is_some_and(|attempt| attempt.number == *number) || slot.stuck == Some(*number));
             assert!(threads.count() <= 1, "no slot runs two jobs");
+        }
+        if self.station.restart.is_some() {
+            let takes = view.slots.iter().any(|slot| slot.call == OperatorAction::PutIn);
+            assert!(!takes, "no slot of a station that is to restart looks as if it took a card");
+        }
+        if self.station.may_restart(at(self.now)) {
+            let is_green = view.slots.iter().any(|slot| slot.call == OperatorAction::TakeGood);
+            assert!(self.station.is_idle() && self.threads.is_empty() && !is_green, "a restart loses no card, and no green one");
         }
         let waits = |slot: &super::slot::Slot| matches!(slot.phase, Phase::Finished { .. } | Phase::Held(_));
         match view.call() {
@@ -379,6 +400,10 @@ impl World {
             }
         }
         world.station.next_attempt = 0;
+        if let Some(asked) = &mut world.station.restart {
+            // Asked only whether it is long ago.
+            asked.quiet_since = asked.quiet_since.map(|since| at(u64::from(at(world.now).since(since) >= Duration::from_millis(A_WHILE))));
+        }
         // Counted, and never asked.
         world.station.today = DayCount::default();
         // Of these only what a slot shows as proven is ever told of, and that is in the slot.
@@ -495,7 +520,15 @@ fn in_every_state_one_slot_can_reach_the_lamp_tells_the_truth() {
 fn in_every_state_two_slots_of_one_reader_can_reach_the_lamps_tell_the_truth() {
     // The log's faults, stops, stalls and what comes back by itself are explored with one slot; here it is about what slots have in common.
     let states = explore(false, |choice| {
-        !matches!(choice, Move::LogFails | Move::Stop | Move::Stall(_) | Move::Nonsense | Move::End(_, Ending::Refused | Ending::Cancelled))
+        !matches!(
+            choice,
+            Move::LogFails
+                | Move::Restart
+                | Move::Stop
+                | Move::Stall(_)
+                | Move::Nonsense
+                | Move::End(_, Ending::Refused | Ending::Cancelled)
+        )
     });
     println!("two slots: {states} states");
     assert!(states > 10_000, "the walk was cut short: {states} states");

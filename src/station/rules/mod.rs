@@ -10,6 +10,7 @@ mod order_place;
 mod orders;
 mod proven;
 mod requests;
+mod restart;
 mod returned;
 mod slot;
 
@@ -17,7 +18,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::status::sign::Hold;
-use super::status::view::{Anchor, DayCount, ModelView, View};
+use super::status::view::{Anchor, DayCount, ModelView, SlotView, View};
 use super::types::armed::{Armed, ArmedBy};
 use super::types::card::{Card, Identity, Visit};
 use super::types::labels::Labels;
@@ -36,6 +37,7 @@ pub(crate) use event::{Before, Effect, End, Event};
 use loss::{Returned, can_be, is_identified};
 use order_place::OrderPlace;
 use proven::Proven;
+use restart::RestartAsked;
 use slot::{Phase, Slot, Work};
 
 /// How often a PC that cannot tell who uses a card is asked again before the card is refused: what is unknown is refused, but
@@ -64,6 +66,8 @@ pub(crate) struct Station {
     anchor: Option<Anchor>,
     log_fault: Option<String>,
     stopping: bool,
+    /// Somebody wants it to restart when the last card is out.
+    restart: Option<RestartAsked>,
     proven: Proven,
     /// Who wrote the configuration that holds.
     by: Option<ArmedBy>,
@@ -88,6 +92,7 @@ impl Station {
             anchor: None,
             log_fault: None,
             stopping: false,
+            restart: None,
             proven: Proven::default(),
             by: None,
             distrusted: Vec::new(),
@@ -122,14 +127,20 @@ impl Station {
         View {
             station: self.settings.name.clone(),
             fault: self.log_fault.as_ref().map(|reason| format!("the flash log cannot be written: {reason}")),
-            slots: self.slots.iter().map(|slot| slot.view(now, self.log_fault.is_some(), self.order_says(slot))).collect(),
+            slots: self.slots.iter().map(|slot| self.slot_view(now, slot)).collect(),
             models,
             today: self.today,
             anchor: self.anchor.clone(),
             faults: self.faults(),
             log: self.standing.log.clone(),
+            restart: self.restart_view(),
             exposed: self.slots.iter().filter(|slot| slot.exposed).map(|slot| slot.settings.name.clone()).collect(),
         }
+    }
+
+    fn slot_view(&self, now: Moment, slot: &Slot) -> SlotView {
+        let view = slot.view(now, self.log_fault.is_some(), self.order_says(slot));
+        if self.restart.is_some() { view.of_a_restarting_station() } else { view }
     }
 
     /// What the order of a slot's model says to the next card; nothing of a slot that takes none.
@@ -253,6 +264,7 @@ impl Station {
 
     fn tick(&mut self, now: Moment) -> Vec<Effect> {
         let mut effects = self.close_those_who_left(now);
+        self.tick_restart(now);
         if !self.stopping {
             effects.extend(self.ask_for_numbers(now));
         }
@@ -362,6 +374,10 @@ impl Station {
                 Some(false) => slot.was_a_hand(),
                 None | Some(true) => return slot.take_up(is_sure),
             }
+        }
+        if self.restart.is_some() {
+            self.slots[index].hold_back();
+            return Vec::new();
         }
         let slot = &self.slots[index];
         let place = self.order_says(slot);

@@ -102,7 +102,11 @@ impl Slot {
                 Phase::Finished { attempt, outcome }
             }
             Left::Held(hold @ (Hold::SinceStart | Hold::Slept)) => Phase::Held(hold),
-            Left::Held(Hold::Returned { .. }) | Left::Begun | Left::Finished { .. } | Left::Found | Left::Waiting => Phase::Held(held),
+            Left::Held(Hold::Returned { .. } | Hold::StationRestarts)
+            | Left::Begun
+            | Left::Finished { .. }
+            | Left::Found
+            | Left::Waiting => Phase::Held(held),
         };
         // A stick that does this all night must not fill the log: the 1st, 2nd, 4th, 8th … time is written down.
         if !self.returns.is_power_of_two() {

@@ -35,6 +35,7 @@ pub const REASONS: &[(&str, &[&str])] = &[
     ("disarmed", &["why"]),
     ("present-at-start", &[]),
     ("slept", &[]),
+    ("station-restarts", &[]),
     ("came-back", &["times"]),
     ("recabled", &["at", "was", "is"]),
     ("order-under-way", &["count"]),
@@ -80,8 +81,9 @@ pub const REASONS: &[(&str, &[&str])] = &[
 ];
 
 /// Every code of a sign.
-pub const SIGNS: [&str; 22] = [
+pub const SIGNS: [&str; 23] = [
     "empty",
+    "restarting",
     "disarmed",
     "held",
     "order-complete",
@@ -115,6 +117,7 @@ impl Sign {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Empty => "empty",
+            Self::Restarting => "restarting",
             Self::Disarmed(_) => "disarmed",
             Self::Held(_) => "held",
             Self::OrderComplete { .. } => "order-complete",
@@ -147,6 +150,7 @@ impl Sign {
             Self::Disarmed(why) => reason("disarmed", vec![("why", Fact::Text(why.clone()))]),
             Self::Held(Hold::SinceStart) => reason("present-at-start", Vec::new()),
             Self::Held(Hold::Slept) => reason("slept", Vec::new()),
+            Self::Restarting | Self::Held(Hold::StationRestarts) => reason("station-restarts", Vec::new()),
             Self::Held(Hold::Returned { times }) => reason("came-back", vec![("times", Fact::Count(u64::from(*times)))]),
             Self::OrderUnderWay { count } => reason("order-under-way", vec![("count", Fact::Count(u64::from(*count)))]),
             Self::OrderComplete { count } => reason("order-complete", vec![("count", Fact::Count(u64::from(*count)))]),

@@ -7,11 +7,16 @@ use crate::station::types::bins::Bin;
 use crate::station::types::outcome::{Failure, Outcome, Pull, Refusal, StationFault};
 use crate::station::types::record::Step;
 
+/// Why no card is begun before a restart that somebody asked for.
+const RESTARTS: &str = "the station restarts when its last card is out";
+
 /// Every sign a slot can give. One enum, so that console, lamp and log cannot disagree.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Sign {
     /// Nothing in it; a card may be put in.
     Empty,
+    /// Nothing in it, and no card may be put in: the station restarts when its last card is out.
+    Restarting,
     /// No image may be written here, for this reason.
     Disarmed(String),
     /// The card was not put in to be flashed.
@@ -99,6 +104,7 @@ impl Sign {
     pub fn word(&self) -> &'static str {
         match self {
             Self::Empty => "EMPTY",
+            Self::Restarting => "RESTARTING",
             Self::Disarmed(_) => "DISARMED",
             Self::Held(_) => "HELD",
             Self::OrderComplete { .. } => "ORDER DONE",
@@ -127,7 +133,7 @@ impl Sign {
     pub fn call(&self) -> OperatorAction {
         match self {
             Self::Empty => OperatorAction::PutIn,
-            Self::Disarmed(_) | Self::OutOfService | Self::OrderComplete { .. } => OperatorAction::Nothing,
+            Self::Restarting | Self::Disarmed(_) | Self::OutOfService | Self::OrderComplete { .. } => OperatorAction::Nothing,
             Self::Preparing
             | Self::OrderUnderWay { .. }
             | Self::Rechecking
@@ -145,6 +151,7 @@ impl Sign {
     #[must_use]
     pub(crate) fn reason(&self) -> Option<String> {
         match self {
+            Self::Restarting => Some(RESTARTS.to_owned()),
             Self::Disarmed(reason) => Some(reason.clone()),
             Self::Held(hold) => Some(hold.to_string()),
             Self::OrderComplete { count } => Some(format!("the order is complete: {count} of {count}")),
@@ -175,6 +182,7 @@ impl Sign {
     pub fn todo(&self) -> Instruction {
         match (self, self.call()) {
             (Self::Held(_) | Self::Changed { .. }, _) => Instruction::PutInAgain,
+            (Self::Restarting, _) => Instruction::Wait,
             (Self::OrderComplete { .. }, _) => Instruction::CallSupervisor,
             (Self::Pulled(Pull::Taken), _) => Instruction::ThatOneBad,
             (Self::Pulled(Pull::ReaderLost { .. }), _) => Instruction::AllThoseBad,
@@ -201,6 +209,8 @@ pub enum Hold {
         /// So often, since a card was put in by hand.
         times: u32,
     },
+    /// It was put in while the station waited for its last card, to restart.
+    StationRestarts,
 }
 
 impl fmt::Display for Hold {
@@ -208,6 +218,7 @@ impl fmt::Display for Hold {
         match self {
             Self::SinceStart => f.write_str("in the slot since the station started"),
             Self::Slept => f.write_str("in the slot while this PC slept"),
+            Self::StationRestarts => f.write_str(RESTARTS),
             Self::Returned { times: 1 } => f.write_str("came back by itself"),
             Self::Returned { times } => write!(f, "came back by itself {times} times"),
         }

@@ -1,7 +1,7 @@
 //! What the whole station asks for, seen from three metres: one lamp and one sound.
 
 use super::sign::{OperatorAction, Sign};
-use super::view::View;
+use super::view::{SlotView, View};
 
 /// What a station asks for as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -41,7 +41,9 @@ impl View {
         if self.fault.is_some() || !self.faults.is_empty() || self.slots.iter().any(|slot| is_fault(slot.call, &slot.sign)) {
             return StationCall::Fault;
         }
-        let is_idle = !self.slots.is_empty() && self.slots.iter().all(|slot| slot.call == OperatorAction::Nothing);
+        // A station that is about to restart will take cards again by itself.
+        let takes_none = |slot: &SlotView| slot.call == OperatorAction::Nothing && slot.sign != Sign::Restarting;
+        let is_idle = !self.slots.is_empty() && self.slots.iter().all(takes_none);
         if is_idle || self.slots.iter().any(|slot| slot.call.bin().is_some()) { StationCall::Wanted } else { StationCall::Well }
     }
 }
@@ -50,7 +52,6 @@ impl View {
 mod tests {
     use super::*;
     use crate::station::status::sign::Hold;
-    use crate::station::status::view::SlotView;
     use crate::station::types::outcome::{Failure, Pull, Refusal, StationFault};
 
     fn view(signs: &[Sign]) -> View {

@@ -81,6 +81,25 @@ impl SlotView {
             returns: 0,
         }
     }
+
+    /// The same slot where the station waits for its last card, to restart: an empty one takes no card.
+    #[must_use]
+    pub(crate) fn of_a_restarting_station(self) -> Self {
+        if self.sign != Sign::Empty {
+            return self;
+        }
+        let call = if self.call == OperatorAction::StationFault { self.call } else { Sign::Restarting.call() };
+        Self { sign: Sign::Restarting, call, ..self }
+    }
+}
+
+/// A restart that somebody asked for, as shown.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct RestartView {
+    /// The user who asked for it.
+    pub by: String,
+    /// Slots whose cards are waited for.
+    pub waits_for: Vec<String>,
 }
 
 /// An order, as shown.
@@ -188,6 +207,8 @@ pub struct View {
     pub exposed: Vec<String>,
     /// What is to be known of the flash log.
     pub log: Vec<LogNote>,
+    /// The station restarts when its last card is out; no card is begun until then.
+    pub restart: Option<RestartView>,
 }
 
 impl View {

@@ -194,6 +194,11 @@ pub enum Entry {
         /// The user who confirmed it.
         by: Who,
     },
+    /// No card is begun any more, and the station restarts when the last one is out.
+    RestartAsked {
+        /// The user who asked for it.
+        by: Who,
+    },
     /// The daemon ended as asked.
     StationStopped,
     /// A card that was proven was written to by somebody else before it was taken out. Takes the place of its attempt's outcome.
@@ -228,6 +233,7 @@ impl Entry {
             Self::OrderStopped { .. } => "order-stopped",
             Self::BoxClosed { .. } => "box-closed",
             Self::LogConfirmed { .. } => "log-confirmed",
+            Self::RestartAsked { .. } => "restart-asked",
             Self::StationStopped => "station-stopped",
             Self::AttemptChanged { .. } => "attempt-changed",
             Self::ModelDistrusted { .. } => "disarmed",
@@ -249,6 +255,7 @@ impl Entry {
             | Self::OrderStopped { .. }
             | Self::BoxClosed { .. }
             | Self::LogConfirmed { .. }
+            | Self::RestartAsked { .. }
             | Self::StationStopped
             | Self::AttemptChanged { .. }
             | Self::ModelDistrusted { .. } => None,

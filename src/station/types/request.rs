@@ -70,6 +70,8 @@ pub enum Command {
     },
     /// The flash log was begun anew, and that is right.
     ConfirmLog,
+    /// Begin no card any more, and restart when the last one is out.
+    Restart,
     /// End the order of a model.
     StopOrder {
         /// As for its start.
