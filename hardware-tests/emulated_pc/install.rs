@@ -55,19 +55,24 @@ fn with_version(version: &str, preinst: (&str, &str)) -> tempfile::TempDir {
     directory
 }
 
-/// Has dpkg install both packages of this version from there, in one call as apt does.
-fn try_install(pc: &Pc, directory: &Path, version: &str) -> Output {
+/// Brings both packages of this version into the PC.
+fn bring(pc: &Pc, directory: &Path, version: &str) {
     for name in ["flashline", "flashline-station"] {
         let file = format!("{name}_{version}_amd64.deb");
         pc.put_file(directory.join(&file), &format!("/tmp/debs/{file}"), 0o644);
     }
+}
+
+/// Has dpkg install both packages of this version, in one call as apt does.
+fn try_install(pc: &Pc, version: &str) -> Output {
     // The emulated PC has no lists of installed files, of which dpkg complains.
     pc.run(&format!("mkdir -p /var/lib/dpkg/info /var/lib/dpkg/updates; dpkg -i /tmp/debs/*_{version}_amd64.deb 2>&1 | grep -v 'files list file'; exit $(dpkg-query -W -f '${{db:Status-Status}} ${{Version}}\\n' flashline flashline-station | grep -vc '^installed {version}$')"))
 }
 
 /// Packages, configuration and a station that runs under its unit.
 fn installed<'a>(pc: &'a Pc, image: &Image, slots: u64) -> Station<'a> {
-    let done = try_install(pc, packages()[0].parent().expect("a directory"), VERSION);
+    bring(pc, packages()[0].parent().expect("a directory"), VERSION);
+    let done = try_install(pc, VERSION);
     assert!(done.success(), "{done}");
     (1..=slots)
         .fold(Factory::new(pc, &image.raw()), |factory, port| factory.slot(&format!("A{port}"), usb(&port.to_string())))
@@ -78,8 +83,12 @@ fn installed<'a>(pc: &'a Pc, image: &Image, slots: u64) -> Station<'a> {
 
 fn slow_stick(pc: &Pc, port: u64) -> UsbStick {
     let stick = pc.usb(&port.to_string()).size(16 * MIB).filled(port).plug();
-    stick.faults(|faults| faults.bytes_per_second = Some(1_500_000));
+    stick.faults(|faults| faults.bytes_per_second = Some(400_000));
     stick
+}
+
+fn hurry(stick: &UsbStick) {
+    stick.faults(|faults| faults.bytes_per_second = None);
 }
 
 fn eight_busy_cards(station: &Station<'_>) -> Vec<UsbStick> {
@@ -114,6 +123,7 @@ fn a_station_installed_by_dpkg_flashes_a_card_and_is_removed_only_when_none_is_b
     station.wait_for("A2", "WRITING");
     let refused = pc.run("dpkg -r flashline-station 2>&1");
     assert!(!refused.success() && refused.stdout.contains("1 cards are busy: nothing is removed"), "{refused}");
+    hurry(&busy);
     station.wait_for("A2", "PASS");
     assert!(busy.reads_as(image.raw()), "the card went on");
     pc.sh("dpkg -r flashline-station 2>&1");
@@ -131,14 +141,15 @@ fn an_upgrade_interrupts_none_of_eight_busy_cards_and_the_station_restarts_when_
     let image = Image::new(6 * MIB, 7);
     let station = installed(&pc, &image, 9);
     let before = main_pid(&pc);
+    bring(&pc, with_version(LATER, ("set -e", "set -e")).path(), LATER);
     let sticks = eight_busy_cards(&station);
-    let later = with_version(LATER, ("set -e", "set -e"));
-    let done = try_install(&pc, later.path(), LATER);
+    let done = try_install(&pc, LATER);
     assert!(done.success() && done.stdout.contains("restarts when the last one is out"), "{done}");
     assert_eq!(station.job.count_lines("PASS"), 0, "all cards are still busy, or this proves nothing");
     station.wait_for("A9", "RESTARTING");
     let late = pc.usb("9").size(16 * MIB).filled(9).plug();
     station.wait_for("A9", "HELD");
+    sticks.iter().for_each(hurry);
     for port in 1..=8 {
         station.wait_for(&format!("A{port}"), "PASS");
     }
@@ -185,11 +196,13 @@ fn a_version_that_cannot_read_the_flash_log_or_the_configuration_is_refused_and_
     ] {
         let name = line.split('=').next().expect("a name");
         let earlier = with_version(EARLIER, (&line, &format!("{name}=0")));
-        let refused = try_install(&pc, earlier.path(), EARLIER);
+        bring(&pc, earlier.path(), EARLIER);
+        let refused = try_install(&pc, EARLIER);
         assert!(!refused.success() && refused.stdout.contains(says) && refused.stdout.contains("at most format 0"), "{refused}");
         let status = pc.sh("dpkg-query -W -f '${db:Status-Status} ${Version}\\n' flashline flashline-station | sort -u");
         assert_eq!(status, format!("installed {VERSION}"), "nothing is changed");
     }
+    hurry(&stick);
     station.wait_for("A1", "PASS");
     assert!(stick.reads_as(image.raw()));
     assert_eq!(main_pid(&pc), before);
@@ -216,6 +229,7 @@ fn ctrl_alt_del_sysrq_and_suspend_do_nothing_while_a_card_is_busy() {
     pc.press(&["alt", "sysrq", "b"]);
     let suspend = pc.run("systemctl suspend 2>&1");
     assert!(!suspend.success() && suspend.stdout.contains("masked"), "{suspend}");
+    hurry(&stick);
     station.wait_for("A1", "PASS");
     assert!(stick.reads_as(image.raw()));
     assert_eq!(pc.sh("cat /proc/sys/kernel/random/boot_id"), boot);
