@@ -15,10 +15,10 @@ use std::io;
 use std::rc::Rc;
 
 use super::filesystem::{self, Alone};
-use super::look::{self, Ended, LookError};
 use super::read_error::ReadError;
 use super::readers::table::{EXTENDED, GPT_BLOCKS, MBR_BLOCK, PROTECTIVE, sound_copy};
 use super::readers::window::{FileMedium, Medium, Window};
+use super::time_limit::{self, Ended, LookError};
 use crate::image::foreign::{self, FOOTER, HEAD};
 use crate::image::packing::Opened;
 use crate::image::{ImageError, Staged};
@@ -66,11 +66,12 @@ pub(crate) fn look(staged: &Staged, meant: Contents) -> Result<Vec<String>, Imag
     let medium = move || Rc::new(FileMedium::new(file, span)) as Rc<dyn Medium>;
     let damaged = |why: &str| Ok(Err(No::Damaged(why.to_owned())));
     // If a reader panics over hostile data, the image is refused, as in `inspect`.
-    let judged = match look::within(look::longest(span), medium, move |window| judge(window, is_zero, meant)).map_err(could_not)? {
-        Ended::Found(judged) => judged,
-        Ended::Endless => damaged("reading it does not end: its tables form a loop"),
-        Ended::GaveUp => damaged("it is damaged so badly that its reader gave up"),
-    };
+    let judged =
+        match time_limit::within(time_limit::longest(span), medium, move |window| judge(window, is_zero, meant)).map_err(could_not)? {
+            Ended::Found(judged) => judged,
+            Ended::Endless => damaged("reading it does not end: its tables form a loop"),
+            Ended::GaveUp => damaged("it is damaged so badly that its reader gave up"),
+        };
     match judged {
         Err(trouble) => Err(ImageError::Table { path, why: trouble.words() }),
         Ok(Ok(warnings)) => Ok(warnings),

@@ -20,13 +20,13 @@ pub mod codes;
 pub mod disk;
 mod filesystem;
 mod gadget;
-mod look;
 pub mod page;
 mod panics;
 mod read_error;
 mod readers;
 mod seed;
 mod snap;
+mod time_limit;
 mod verdict;
 
 use std::rc::Rc;
@@ -38,11 +38,11 @@ use snap_assertions::trust::Trust;
 use super::Staged;
 use crate::station::allowed::Allowed;
 use codes::VerdictCode;
-use look::Ended;
-pub use look::LookError;
 use page::Page;
 pub use read_error::ReadError;
 pub use readers::{table, window};
+use time_limit::Ended;
+pub use time_limit::LookError;
 use window::{FileMedium, Medium};
 
 /// The requirements for an image.
@@ -66,8 +66,8 @@ pub struct Wanted {
 /// If the station could not inspect it, without any fault of the image. All faults of the image are on the page.
 pub fn inspect(staged: &Staged, wanted: Wanted) -> Result<Page, LookError> {
     let (file, span) = (staged.file().try_clone().map_err(LookError::Begin)?, staged.span().0);
-    let time = look::longest(span);
-    let ended = look::within(time, move || Rc::new(FileMedium::new(file, span)), move |window| verdict::judge(window, &wanted))?;
+    let time = time_limit::longest(span);
+    let ended = time_limit::within(time, move || Rc::new(FileMedium::new(file, span)), move |window| verdict::judge(window, &wanted))?;
     Ok(match ended {
         Ended::Found(page) => page,
         Ended::Endless => {
@@ -85,7 +85,7 @@ pub fn inspect(staged: &Staged, wanted: Wanted) -> Result<Page, LookError> {
 /// # Errors
 /// If the medium answers with an error.
 pub fn inspect_medium(medium: Rc<dyn Medium>, wanted: &Wanted) -> Result<Page, LookError> {
-    look::here(medium, |window| verdict::judge(window, wanted))
+    time_limit::without_limit(medium, |window| verdict::judge(window, wanted))
 }
 
 /// Single readers for the fuzz targets: they take bytes, and their only effect may be a result.

@@ -9,7 +9,7 @@ use crate::image::inspect::gadget::Gadget;
 use crate::image::inspect::read_error::ReadError;
 use crate::image::inspect::readers::files::Files;
 use crate::image::inspect::readers::squashfs::{Entry, Squashfs};
-use crate::image::inspect::readers::table::Table;
+use crate::image::inspect::readers::table::PartitionTable;
 use crate::image::inspect::readers::window::Window;
 use crate::image::inspect::seed::Seed;
 use crate::station::allowed::{Allowed, named_on_fat};
@@ -27,7 +27,7 @@ pub(super) const LARGEST_TEXT: u64 = 256 * KIB;
 /// The inputs of the comparison.
 pub(in crate::image::inspect) struct Originals<'a, 'f> {
     pub(in crate::image::inspect) image: &'a Window,
-    pub(in crate::image::inspect) table: &'a Table,
+    pub(in crate::image::inspect) table: &'a PartitionTable,
     /// The boot partition: `system-boot`, or `ubuntu-seed`.
     pub(in crate::image::inspect) boot: Option<&'f Files>,
     pub(in crate::image::inspect) seed: &'a Seed,

@@ -18,7 +18,7 @@ use super::readers::contents::Contents;
 use super::readers::files::Files;
 use super::readers::listing::{Node, join};
 use super::readers::squashfs::{Entry, FileInode, Inode, Squashfs};
-use super::readers::table::{self, Table};
+use super::readers::table::{self, PartitionTable};
 use super::seed::Generation;
 use crate::station::units::to_u64;
 use comparison::{Compared, Expected, LARGEST_TEXT, MOST_FILES, Original, Originals};
@@ -462,7 +462,7 @@ fn difference(
 }
 
 /// The structure's first byte in the image: a GPT has its name, otherwise its own offset is used.
-fn start_of(structure: &Structure, table: &Table) -> Option<u64> {
+fn start_of(structure: &Structure, table: &PartitionTable) -> Option<u64> {
     // By the place, whatever the name of the partition.
     if structure.is_mbr() {
         return Some(0);
@@ -484,7 +484,7 @@ mod tests {
     fn no_partition_is_the_mbr_by_calling_itself_so() {
         let gadget = Gadget::read(b"volumes:\n  pc:\n    structure:\n      - {name: mbr, type: mbr, size: 440}\n").expect("it is one");
         let posing = Partition { number: 1, start: 5 << 20, length: 1 << 20, kind: String::new(), name: "mbr".to_owned() };
-        let table = Table { kind: Kind::Gpt, partitions: vec![posing], needs: 0, own: Vec::new() };
+        let table = PartitionTable { kind: Kind::Gpt, partitions: vec![posing], needs: 0, own: Vec::new() };
         assert_eq!(gadget.structures().map(|structure| start_of(structure, &table)).collect::<Vec<_>>(), [Some(0)]);
     }
 }

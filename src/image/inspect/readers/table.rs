@@ -49,7 +49,7 @@ impl Partition {
 
 /// The table and its contents.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Table {
+pub struct PartitionTable {
     /// The kind of table: MBR or GPT.
     pub kind: Kind,
     /// Its partitions, in the order of the card.
@@ -81,7 +81,7 @@ pub(in crate::image::inspect) const PROTECTIVE: u8 = 0xee;
 pub(in crate::image::inspect) const EXTENDED: [u8; 3] = [0x05, 0x0f, 0x85];
 
 /// Reads the table; `None` if the image has none at all.
-pub(in crate::image::inspect) fn read(image: &Window) -> Result<Option<Table>, ReadError> {
+pub(in crate::image::inspect) fn read(image: &Window) -> Result<Option<PartitionTable>, ReadError> {
     let mut reader = image.clone();
     let gpt_block = GPT_BLOCKS.into_iter().find(|block| {
         let mut signature = [0; 8];
@@ -120,13 +120,13 @@ pub(in crate::image::inspect) fn read(image: &Window) -> Result<Option<Table>, R
                 kind: format!("{:02x}", entry.sys),
                 name: String::new(),
             });
-            Table { kind: Kind::Mbr, partitions: partitions.collect(), needs: 0, own: vec![IN_FIRST_BLOCK] }
+            PartitionTable { kind: Kind::Mbr, partitions: partitions.collect(), needs: 0, own: vec![IN_FIRST_BLOCK] }
         }
     };
     apart(table).map(Some)
 }
 
-fn gpt(image: &Window, block: u64) -> Result<Table, ReadError> {
+fn gpt(image: &Window, block: u64) -> Result<PartitionTable, ReadError> {
     let (header, entries) = copy(image, block, block).map_err(|error| error.about("its partition table is damaged"))?;
     let partitions = entries.iter().zip(1..).filter(|(entry, _)| entry.is_used()).map(|(entry, number)| {
         let blocks = entry.ending_lba.checked_sub(entry.starting_lba).and_then(|blocks| blocks.checked_add(1));
@@ -151,7 +151,7 @@ fn gpt(image: &Window, block: u64) -> Result<Table, ReadError> {
         }
         own.extend(places(&second, block, backup));
     }
-    Ok(Table { kind: Kind::Gpt, partitions, needs, own })
+    Ok(PartitionTable { kind: Kind::Gpt, partitions, needs, own })
 }
 
 /// The ranges of a copy of the table: its header `at` this byte, and its entries. Both were read, so neither exceeds the image.
@@ -201,7 +201,7 @@ pub(in crate::image::inspect) fn sound_copy(
 }
 
 /// Partitions must not overlap: a checked byte in one could be changed through the other.
-fn apart(mut table: Table) -> Result<Table, ReadError> {
+fn apart(mut table: PartitionTable) -> Result<PartitionTable, ReadError> {
     table.partitions.sort_by_key(|partition| partition.start);
     for pair in table.partitions.windows(2) {
         if pair[0].bytes().end > pair[1].start {

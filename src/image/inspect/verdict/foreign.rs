@@ -11,7 +11,7 @@ use crate::image::inspect::codes::{VerdictCode, VerdictReason};
 use crate::image::inspect::gadget::{Gadget, Structure};
 use crate::image::inspect::read_error::ReadError;
 use crate::image::inspect::readers::files::{Files, System};
-use crate::image::inspect::readers::table::{Kind, Partition, Table};
+use crate::image::inspect::readers::table::{Kind, Partition, PartitionTable};
 use crate::image::inspect::readers::window::Window;
 use crate::station::allowed::{Allowed, named_partition};
 use crate::station::units::{KIB, to_u64, to_usize};
@@ -33,7 +33,7 @@ pub(super) struct Unaccounted {
 /// The inputs of the search.
 pub(super) struct Scan<'a> {
     pub(super) image: &'a Window,
-    pub(super) table: &'a Table,
+    pub(super) table: &'a PartitionTable,
     /// In the table's order; `None` for neither FAT nor ext4, or if it could not be read.
     pub(super) volumes: Vec<Option<&'a Files>>,
     pub(super) seed: &'a Files,

@@ -14,7 +14,7 @@ use super::Wanted;
 use super::codes::{VerdictCode, VerdictReason};
 use super::page::{self, Answer, Check, Page};
 use super::readers::files::{Files, System};
-use super::readers::table::{self, Table};
+use super::readers::table::{self, PartitionTable};
 use super::readers::window::Window;
 use super::seed::{self, Generation, Seed};
 use assertions::undeclared;
@@ -71,7 +71,7 @@ pub(super) fn judge(image: &Window, wanted: &Wanted) -> Page {
 }
 
 /// The file system of every partition, in the table's order; `None` for one that is not read here.
-fn open(image: &Window, table: &Table, page: &mut Page) -> Vec<Option<Files>> {
+fn open(image: &Window, table: &PartitionTable, page: &mut Page) -> Vec<Option<Files>> {
     let mut volumes = Vec::new();
     for partition in &table.partitions {
         let (files, trouble) = match Files::open(&image.part(partition.start, partition.length)) {
@@ -132,7 +132,7 @@ fn find_seed<'a>(volumes: &'a [Option<Files>], page: &mut Page) -> Option<(&'a F
 
 struct Inspection<'a> {
     image: &'a Window,
-    table: &'a Table,
+    table: &'a PartitionTable,
     volumes: &'a [Option<Files>],
     files: &'a Files,
     seed: &'a Seed,

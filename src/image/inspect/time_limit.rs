@@ -93,7 +93,7 @@ pub(super) fn within<T: Send + 'static>(
 }
 
 /// Runs `what` on the medium in the caller's thread.
-pub(super) fn here<T>(medium: Rc<dyn Medium>, what: impl FnOnce(&Window) -> T) -> Result<T, LookError> {
+pub(super) fn without_limit<T>(medium: Rc<dyn Medium>, what: impl FnOnce(&Window) -> T) -> Result<T, LookError> {
     let reading = Arc::new(Reading::default());
     let found = what(&Window::whole_until(medium, None, Arc::clone(&reading)));
     match reading.failed() {
