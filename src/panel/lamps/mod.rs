@@ -7,6 +7,8 @@
 pub(crate) mod led;
 pub(crate) mod light;
 #[cfg(test)]
+mod pictures;
+#[cfg(test)]
 mod ram;
 pub(crate) mod writer;
 
