@@ -3,7 +3,7 @@
 //! Newline-delimited JSON over a Unix socket, one object a line in each direction. `docs/integrator/protocol.md` is the reference for
 //! clients, and a test reads its examples. [`wire`] has the types, [`client`] is the other end for our own commands.
 //!
-//! Decides nothing: requests go to the station, which answers them. Serves in a thread of its own ([`server`]): a client that is slow or
+//! Makes no decisions: requests go to the station, which answers them. Runs in a separate thread ([`server`]): a client that is slow or
 //! hostile loses its connection, and the cards are not affected.
 
 pub mod access;

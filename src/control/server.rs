@@ -253,7 +253,7 @@ async fn send(write: &mut OwnedWriteHalf, line: &[u8]) -> io::Result<()> {
 /// Sends snapshots as fast as the client takes them: after a skipped snapshot it gets the newest one.
 async fn show(mut read: BufReader<OwnedReadHalf>, mut write: OwnedWriteHalf, shared: &Shared) -> io::Result<()> {
     let mut line = shared.line.clone();
-    // The last published line may be old, because nobody watched. A line that is published from now on is not.
+    // The last published line may be old, if no client was watching. A line that is published from now on is not.
     line.mark_unchanged();
     let now = line_of(&shared.view.borrow());
     send(&mut write, &now).await?;

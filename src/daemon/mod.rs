@@ -20,7 +20,7 @@
 //! | threads for a card, a survey, a check, the store | `clone(2)`; a failure is handled. Only ended threads are joined |
 //! | progress and stop of a card | atomics of its [`Gauge`](crate::flash::gauge::Gauge) |
 //! | has a card moved? | `/sys/dev/block/*/stat`: counters in memory, which the kernel never asks a device for |
-//! | claims of proven cards | a list behind a lock that is never held during a call; the close of a device has a thread of its own |
+//! | claims of proven cards | a list behind a lock that is never held during a call; the close of a device has a separate thread |
 //! | panel, lamps, bell, socket | `tokio::sync::watch` with the newest view; each has its thread, and takes a copy under the lock |
 //! | answers to people | `tokio::sync::oneshot`: an answer that is not received is lost |
 //! | another configuration for watch, cover, shifts, lamps, bell | a value behind a lock that is held only for the exchange, or an unbounded channel with one message per reload |

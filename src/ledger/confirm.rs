@@ -6,13 +6,13 @@
 //! all of these steps:
 //!
 //! 1. Every byte of the `-wal` is written again, which makes every page of it dirty, and flushed ([`on_disk::lay_down_anew`]). The
-//!    descriptor is opened before: it hears of every error since.
-//! 2. The `-wal` is read from the disk, past the page cache. It must hold what was written, byte by byte, as far as SQLite counts its
-//!    frames, and, walked as after a power cut, so many frames, and the events that are to be confirmed ([`Wal::walk`]). What stands behind
-//!    them is not asked: a commit whose flush failed leaves its frames there, whole and in order, and SQLite writes over them.
-//! 3. Only then are receipts given.
+//!    descriptor is opened before, so that it reports every error since.
+//! 2. The `-wal` is read from the disk, past the page cache. It must contain the written bytes, as far as SQLite counts its frames. When
+//!    it is walked as after a power cut, it must have as many frames, and the events that are to be confirmed ([`Wal::walk`]). Later bytes
+//!    are not checked: a commit whose flush failed leaves its frames there, complete and in order, and SQLite overwrites them.
+//! 3. Only then are receipts sent.
 //!
-//! Where this does not succeed although the disk works again, the log goes on in new files ([`renew`]).
+//! If this does not succeed although the disk works again, the log continues in new files ([`renew`]).
 //!
 //! # The checkpoint
 //! SQLite moves pages from the `-wal` to the log's file, flushes that, and then writes the next event over the `-wal`'s beginning. It moves

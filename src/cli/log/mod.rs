@@ -54,7 +54,7 @@ pub(crate) enum LogCommand {
     Verify(verify::Args),
     /// Confirm that the running station was meant to begin a new flash log. Until then the station and the panel show NEW FLASH LOG
     Confirm(request::ConfirmLogArgs),
-    /// Print the log's anchor, COUNT:HASH, for `log verify --anchor`. Keep it where whoever can write the log cannot change it
+    /// Print the log's anchor, COUNT:HASH, for `log verify --anchor`. Keep it in a place that users who can write the log cannot change
     Anchor(verify::AnchorArgs),
     /// Copy the log as it is now into one new file, verify the copy, and print its anchor, COUNT:HASH
     Export(export::Args),

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! partition table ─▶ file systems ─▶ seed ─▶ model, assertions, snaps ─▶ proofs
-//!                          └─▶ boot files ─▶ held to what is inside the kernel and the gadget snap
+//!                          └─▶ boot files ─▶ compared with the kernel and the gadget snap
 //! ```
 //! `readers` read bytes: tables, file systems, snaps. `seed`, `snap` and `gadget` interpret them, `boot` compares the boot files with their
 //! originals, and `verdict` judges the whole. `disk` checks only whether it is a disk image.
