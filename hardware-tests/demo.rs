@@ -1,8 +1,8 @@
 //! The demo: a product on its way from the brand's snaps to the packing list, in the five steps of the simple production model of Ubuntu
 //! Core, on an emulated factory PC.
 //!
-//! Every command is run in that PC as it is printed. Every claim is checked; the first one that is not so ends the demo with exit code 1.
-//! What was shown stays in the directory named on the command line.
+//! Every command is run in that PC as it is printed. Every claim is checked; the first false one ends the demo with exit code 1. The
+//! transcript and the files stay in the directory named on the command line.
 
 #[allow(dead_code, reason = "the scenarios use the rest")]
 mod factory;
@@ -29,12 +29,12 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 const BRAND: &str = "Fx7Qm2VtY9sKd4RwLpZ3bN8cHjG6aTu1";
 /// When the fixture was signed.
 const TIMESTAMP: &str = "2026-11-21T08:00:00+00:00";
-/// What the documentation of Ubuntu Core writes where a brand writes its own.
+/// The placeholders in the documentation of Ubuntu Core, and the brand's own values for them.
 const PLACEHOLDERS: [(&str, &str); 2] = [(BRAND, "<your account id>"), (TIMESTAMP, "<timestamp>")];
 
-/// The image of the model, as it lies among the fixtures.
+/// The image of the model, by the name of its fixture.
 const IMAGE: &str = "uc16-pi3-seed-sample";
-/// The snaps that make the product: with the model's name and the snap's revision.
+/// The snaps of the product, with their revisions and digests.
 const SNAPS: [(&str, u32, &str); 2] = [
     ("myawesomesnap", 7, "gD_QQ_2c3X4xls0fYi_jX1injIrHF-hjwlWN_csPjR5W2kRIja-XjpdFYKieTqJd"),
     ("mysecondawesomesnap", 3, "RMorySg0L7LG--WWOnw033zZ8zjviCo_JBijKJ0cj-jOhooWnRkU7Wt0sDxmp0hk"),
@@ -42,16 +42,16 @@ const SNAPS: [(&str, u32, &str); 2] = [
 /// Their ids, in the order of [`SNAPS`].
 const SNAP_IDS: [&str; 2] = ["aW3s0meSnapIdForTheFixtureNo0001", "aW3s0meSnapIdForTheFixtureNo0002"];
 
-/// What every card of the demo holds.
+/// The capacity of every card of the demo.
 const CARD: u64 = 128 * MIB;
 /// The slots of the model, by the kind of their port.
 const SLOTS: [&str; 6] = ["A1", "A2", "B1", "B2", "S1", "R1"];
 /// The slots of the model with the wrong image.
 const WRONG_SLOTS: [&str; 2] = ["C1", "C2"];
 
-/// How long all cards together may take, emulated, on a busy machine.
+/// How long all cards together may take in the emulated PC, on a busy machine.
 const ALL_CARDS: Duration = secs(270);
-/// The same for one.
+/// The same for one card.
 const ONE_CARD: Duration = secs(120);
 
 fn main() -> ExitCode {
@@ -59,7 +59,7 @@ fn main() -> ExitCode {
         eprintln!("demo: name the directory to keep its results in");
         return ExitCode::from(2);
     };
-    // The emulated PC says what went wrong by a panic with a sentence.
+    // A failure in the emulated PC is a panic with a sentence.
     set_hook(Box::new(|_| {}));
     let told = catch_unwind(AssertUnwindSafe(|| demo(&out).map_err(|error| error.to_string()))).unwrap_or_else(|panic| {
         let sentence = panic.downcast_ref::<String>().cloned().or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
@@ -74,7 +74,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// A claim of the demo.
+/// Fails the demo if this is false.
 fn claim(holds: bool, otherwise: &str) -> Result<()> {
     if holds { Ok(()) } else { Err(otherwise.into()) }
 }
@@ -167,7 +167,7 @@ fn model(tell: &Transcript, pc: &Pc) -> Result<()> {
     claim(said.contains("my-pi3.model: refused"), "the model of the fixtures was accepted without their root")
 }
 
-/// Answers the raw image, unpacked by other programs than the station.
+/// Returns the raw image, unpacked by programs other than the station.
 fn image(tell: &Transcript, pc: &Pc) -> Result<NamedTempFile> {
     tell.heading("3. The image")?;
     tell.say(
@@ -186,7 +186,7 @@ fn image(tell: &Transcript, pc: &Pc) -> Result<NamedTempFile> {
         let short: String = digest.chars().take(12).collect();
         let is_listed = said.lines().any(|line| line.trim_start().starts_with(&format!("{name} ")) && line.contains(&short));
         let snap = fs::read(fixture(&format!("snaps/{name}_{revision}.snap")))?;
-        // A file of one block stands in one piece.
+        // The file has one block, so it stays in one piece.
         let is_there = bytes.chunks(512).enumerate().any(|(block, _)| bytes[block * 512..].starts_with(&snap));
         claim(is_listed && is_there, &format!("{name} of step 1 is not in the image"))?;
     }
@@ -197,13 +197,13 @@ fn image(tell: &Transcript, pc: &Pc) -> Result<NamedTempFile> {
     Ok(raw)
 }
 
-/// A card that was put in.
+/// A card in a slot.
 struct Inserted<'a> {
     slot: &'static str,
     medium: &'a Medium,
 }
 
-/// What `sha256sum` says of the beginning of a file.
+/// The digest that `sha256sum` prints for the beginning of a file.
 fn sha256(file: &Path, length: u64) -> Result<String> {
     let script = "head -c \"$1\" \"$2\" | sha256sum";
     let output = Command::new("sh").args(["-c", script, "sh", &length.to_string()]).arg(file).output()?;
@@ -228,7 +228,7 @@ fn configuration() -> String {
     text
 }
 
-/// Program, configuration and units, as a station engineer installs them.
+/// Installs program, configuration and units, as a station engineer does.
 fn installed(pc: &Pc) {
     let disk = pc.disk("state").size(512 * MIB).plug();
     pc.sh(&format!("mkfs.ext4 -q {0} && mkdir -p /var/lib/flashline && mount {0} /var/lib/flashline", disk.node()));
@@ -243,7 +243,7 @@ fn installed(pc: &Pc) {
         systemctl daemon-reload");
 }
 
-/// Everything that is in a slot.
+/// The hardware in a slot.
 struct Cards {
     sticks: Vec<UsbStick>,
     sd: SdCard,
@@ -331,7 +331,7 @@ fn factory(tell: &Transcript, pc: &Pc, raw: &Path, out: &Path) -> Result<()> {
     compared(tell, raw, &inserted, &wrong)
 }
 
-/// Tells of every card of the order as it ends. Fails if one does not pass.
+/// Reports every card of the order as it ends. Fails if one does not pass.
 fn follow(tell: &Transcript, journal: &Job) -> Result<()> {
     let ended = format!("^({})  (PASS|DONE|FAILED|REFUSED|PULLED|HELD|CHANGED|STALLED)", SLOTS.join("|"));
     for number in 1..=SLOTS.len() {
@@ -342,9 +342,9 @@ fn follow(tell: &Transcript, journal: &Job) -> Result<()> {
     Ok(())
 }
 
-/// Keeps the panel, and looks at what stands on it.
+/// Takes a picture of the panel and checks its contents.
 fn pictured(pc: &Pc, out: &Path) -> Result<()> {
-    // It is drawn once a second at the least.
+    // It is drawn at least once a second.
     std::thread::sleep(secs(2));
     pc.screenshot(out.join("screen.png"));
     let text = screen_text(pc);
@@ -353,7 +353,7 @@ fn pictured(pc: &Pc, out: &Path) -> Result<()> {
     claim(text.matches("CALL THE ENGINEER").count() == WRONG_SLOTS.len(), &format!("the panel does not show two DISARMED slots:\n{text}"))
 }
 
-/// Compares the files of the cards with the image, and with what they were, by programs that know nothing of the station.
+/// Compares the files of the cards with the image and with their old contents, by programs that know nothing of the station.
 fn compared(tell: &Transcript, raw: &Path, inserted: &[Inserted<'_>], wrong: &[Inserted<'_>]) -> Result<()> {
     tell.say(
         "All cards are taken out. Their files are compared outside of the PC, by `cmp` with the image, or with what they held before:",

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use flashline_lab::{MIB, Pc};
 
-/// Where the station looks for its configuration.
+/// The path at which the station reads its configuration.
 const CONFIG: &str = "/etc/flashline/config.toml";
 
 /// An image on the host, half of it data that repeats nowhere, half zeroes, in turns, and a partition from the second block to the end.
@@ -16,7 +16,7 @@ pub(crate) struct Image {
 }
 
 impl Image {
-    /// Of so many bytes. Another seed, another image.
+    /// An image of this size. Another seed gives another image.
     pub(crate) fn new(bytes: u64, seed: u64) -> Self {
         let image = Self { directory: tempfile::tempdir().expect("a temporary directory") };
         let file = File::create(image.raw()).expect("a temporary file");
@@ -28,7 +28,7 @@ impl Image {
             data.fill(&mut chunk[..length]);
             file.write_all_at(&chunk[..length], at).expect("a temporary file");
         }
-        // An MBR: what is no disk image is not armed.
+        // An MBR: a file without one is not armed.
         let mut table = [0; 66];
         table[4] = 0x83;
         table[8..12].copy_from_slice(&1_u32.to_le_bytes());
@@ -53,7 +53,7 @@ impl Image {
     }
 }
 
-/// The ports of a socket on the USB controller: it may show under USB 2 or USB 3.
+/// The ports of a socket on the USB controller: it may appear under USB 2 or USB 3.
 pub(crate) fn usb(port: &str) -> Vec<String> {
     ["usb3", "usb2"].iter().map(|usb| format!("pci-0000:00:1c.0/{usb}-{port}/lun-0")).collect()
 }
@@ -63,7 +63,7 @@ pub(crate) fn sd(slot: u8) -> Vec<String> {
     vec![format!("pci-0000:00:{:02x}.0/mmc-0", 0x10 + slot)]
 }
 
-/// The port of a slot of the first reader, which has a controller to itself.
+/// The port of a slot of the first reader, which has its own controller.
 pub(crate) fn lun(slot: u8) -> Vec<String> {
     vec![format!("platform-dummy_hcd.0/usb3-1/lun-{slot}")]
 }
@@ -83,7 +83,7 @@ impl<'a> Factory<'a> {
         pc.put_file(image, &there, 0o644);
         Self {
             pc,
-            // Scenarios put one card in again and again; that a finished one is not written is a scenario of its own.
+            // Scenarios put one card in again and again; a separate scenario tests that a finished card is not written.
             config: format!(
                 "[station]\nname = \"emulated\"\n\n[log]\nvolatile = true\n\n[policy]\ndone = \"reflash\"\n\n[[model]]\nname = \"acme/box\"\nimage = \"{there}\"\nrequire = \"none\"\n"
             ),
@@ -95,14 +95,14 @@ impl<'a> Factory<'a> {
         self
     }
 
-    /// A slot with what each of its ports hung on when it was taught.
+    /// A slot with the devices that each of its ports hung on when it was taught.
     pub(crate) fn taught_slot(mut self, name: &str, ports: Vec<String>, hangs_on: Vec<String>) -> Self {
         self = self.slot(name, ports);
         self.config.push_str(&format!("hangs_on = {hangs_on:?}\n"));
         self
     }
 
-    /// A finished card is not written again, as it is without a word in the configuration.
+    /// A finished card is not written again, which is the default of the configuration.
     pub(crate) fn recheck(mut self) -> Self {
         self.config = self.config.replace("\n[policy]\ndone = \"reflash\"\n", "");
         self
@@ -114,13 +114,13 @@ impl<'a> Factory<'a> {
         self
     }
 
-    /// Other words in the configuration.
+    /// Replaces words in the configuration.
     pub(crate) fn replaced(mut self, from: &str, to: &str) -> Self {
         self.config = self.config.replace(from, to);
         self
     }
 
-    /// A slot with a lamp, as its table in the configuration says.
+    /// A slot with a lamp, as in its table in the configuration.
     pub(crate) fn lit_slot(mut self, name: &str, ports: Vec<String>, lamp: &str) -> Self {
         self = self.slot(name, ports);
         self.config.push_str(&format!("lamp = {{ {lamp} }}\n"));
@@ -133,7 +133,7 @@ impl<'a> Factory<'a> {
         self
     }
 
-    /// Writes the configuration, and starts nothing.
+    /// Writes the configuration without starting the station.
     pub(crate) fn configured(self) -> &'a Pc {
         self.pc.put(self.config.as_bytes(), CONFIG, 0o644);
         self.pc

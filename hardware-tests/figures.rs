@@ -7,24 +7,24 @@ use std::path::Path;
 /// A measured value, its unit and the limit it must keep.
 #[derive(Clone, Debug)]
 pub(crate) struct Figure {
-    /// What it is called.
+    /// The name in tables and lists.
     pub(crate) name: &'static str,
     /// The measured value, in the unit of this figure.
     pub(crate) value: f64,
     /// Its unit; `ratio` has none.
     pub(crate) unit: &'static str,
-    /// What it must keep to, when something hangs on it.
+    /// Its limit, if it has one.
     pub(crate) bar: Option<Bar>,
-    /// What was measured, in words.
+    /// The measured quantity, in words.
     pub(crate) of: String,
 }
 
-/// The bar of a figure.
+/// The limit of a figure.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Bar {
-    /// No more than this.
+    /// At most this.
     AtMost(f64),
-    /// No less than this.
+    /// At least this.
     #[allow(dead_code, reason = "each benchmark has bars of its own")]
     AtLeast(f64),
 }
@@ -45,7 +45,7 @@ impl Bar {
     }
 }
 
-/// The middle of several runs, none of them more important than the others.
+/// The median of several runs, which all count the same.
 pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     match values.len() {
@@ -55,7 +55,7 @@ pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     }
 }
 
-/// Three digits that mean something.
+/// The value with three significant digits.
 fn short(value: f64) -> String {
     match value.abs() {
         1000.0.. => format!("{value:.0}"),
@@ -80,7 +80,7 @@ pub(crate) fn print(figures: &[Figure]) {
 /// Writes the list for machines: `{"name","value","unit"}` each.
 ///
 /// # Errors
-/// When the file cannot be written.
+/// If the file cannot be written.
 pub(crate) fn write_json(path: &Path, figures: &[Figure]) -> io::Result<()> {
     let list: Vec<_> =
         figures.iter().map(|figure| serde_json::json!({"name": figure.name, "value": figure.value, "unit": figure.unit})).collect();

@@ -24,7 +24,7 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 const SLOTS: u64 = 32;
 const CHANGES: Duration = Duration::from_millis(100);
-/// One run; the middle of several counts.
+/// The duration of one run; the median of several counts.
 const RUN: Duration = Duration::from_secs(10);
 const RUNS: usize = 5;
 /// Ticks of `/proc/PID/stat` in a second (proc(5)): Linux has one number for all PCs.
@@ -36,7 +36,7 @@ struct Cli {
     /// Write the figures to this file as well
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// What `cargo bench` adds
+    /// The argument that `cargo bench` adds
     #[arg(long, hide = true)]
     bench: bool,
 }
@@ -78,7 +78,7 @@ fn bench(cli: &Cli) -> Result<()> {
         of_socket.push(percent(before.1, ticks(&control)?));
     }
     let grown = self::resident()? - resident;
-    // What was on its way when it was dropped is still read, and then nothing.
+    // The data that was on its way when it was dropped is still read, then nothing.
     let mut read = 0_u32;
     while deaf.next_status().is_ok() {
         read += 1;
@@ -134,7 +134,7 @@ fn view_at(change: u64) -> View {
     View { station: "bench".into(), slots: (0..SLOTS).map(slot).collect(), ..View::default() }
 }
 
-/// The panel on a terminal that takes all it is given.
+/// The panel on a terminal that accepts all its output.
 fn panel(socket: &Path) -> Result<Child> {
     let command =
         format!("stty rows 50 cols 160; exec {} console --language en --socket {}", env!("CARGO_BIN_EXE_flashline"), socket.display());
@@ -148,7 +148,7 @@ fn panel(socket: &Path) -> Result<Child> {
     Ok(script)
 }
 
-/// The panel's process, by the socket that it was told of.
+/// The process of the panel, found by the socket in its arguments.
 fn find(socket: &Path) -> Option<PathBuf> {
     let name = format!("\0{}", socket.display());
     let processes = fs::read_dir("/proc").ok()?.flatten().map(|entry| entry.path());
@@ -162,7 +162,7 @@ fn thread_named(name: &str) -> Option<PathBuf> {
     threads.into_iter().find(|thread| fs::read_to_string(thread.join("comm")).is_ok_and(|comm| comm.trim() == name))
 }
 
-/// What a process or thread has used, in ticks: user and system (proc(5), fields 14 and 15).
+/// The CPU time of a process or thread, in ticks: user and system (proc(5), fields 14 and 15).
 fn ticks(of: &Path) -> Result<f64> {
     let stat = fs::read_to_string(of.join("stat"))?;
     let (_, after) = stat.rsplit_once(')').ok_or("a stat without a name")?;

@@ -2,7 +2,7 @@
 
 use flashline_lab::Pc;
 
-/// What stands on the first screen, as text: the kernel gives its characters in UTF-32 (vcs(4)).
+/// The text on the first screen: the kernel gives its characters in UTF-32 (vcs(4)).
 pub(crate) fn screen_text(pc: &Pc) -> String {
     let columns: usize = pc.sh("stty -F /dev/tty1 size | cut -d' ' -f2").parse().expect("a number of columns");
     pc.sh("cat /dev/vcsu1 > /tmp/screen");

@@ -1,4 +1,4 @@
-//! Writes what the demo shows: short on the terminal, complete in a file.
+//! Writes the transcript of the demo: short on the terminal, complete in a file.
 
 use std::error::Error;
 use std::fs::File;
@@ -11,7 +11,7 @@ use flashline_lab::Pc;
 /// Columns of a sentence and of a line of output on the terminal.
 const WIDTH: usize = 110;
 
-/// Where every command is typed.
+/// The prompt in front of every command.
 pub(crate) const DIRECTORY: &str = "/srv/images";
 
 /// How much of the output of a command the terminal shows.
@@ -58,12 +58,12 @@ impl Transcript {
         self.both(&format!("  {text}\n"))
     }
 
-    /// A line about what happens at this moment.
+    /// A line about the present step.
     pub(crate) fn now(&self, text: &str) -> io::Result<()> {
         self.both(&format!("  {:5.1} s  {text}\n", self.seconds()))
     }
 
-    /// Types a command in the emulated PC and answers what it prints.
+    /// Types a command in the emulated PC and returns its output.
     ///
     /// Fails if the command ends with another exit code than `code`.
     pub(crate) fn typed(&self, pc: &Pc, command: &str, code: u32, show: Show<'_>) -> Result<String, Box<dyn Error>> {
@@ -104,7 +104,7 @@ impl Transcript {
     }
 }
 
-/// A line that fits, with a sign for what was left out.
+/// A line that fits, with a mark for the part that was cut.
 fn cut(line: &str, width: usize) -> String {
     if line.chars().count() <= width {
         return line.to_owned();
@@ -125,7 +125,7 @@ fn in_two(line: &str, width: usize) -> String {
     format!("{first}\n{}", cut(&format!("{}{}", " ".repeat(indent + 4), rest.trim_start()), width))
 }
 
-/// Words in lines that fit.
+/// Fills lines with words up to the width.
 fn wrapped(text: &str, width: usize) -> String {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {

@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 use nix::libc;
 use serde::{Deserialize, Serialize};
 
-/// A file as it was at one moment.
+/// A file at one moment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct FileVersion {
     device: u64,
@@ -22,10 +22,10 @@ pub(crate) struct FileVersion {
 }
 
 impl FileVersion {
-    /// The file that is at `path` now.
+    /// Identifies the file that is at `path` now.
     ///
     /// # Errors
-    /// What the kernel answered.
+    /// The error of the kernel.
     pub(crate) fn of(path: &Path) -> io::Result<Self> {
         let metadata = fs::metadata(path)?;
         Ok(Self {
@@ -43,7 +43,7 @@ impl FileVersion {
         (self.device, self.inode) == (other.device, other.inode)
     }
 
-    /// Waits until this version is at least so old.
+    /// Waits until this version has at least this age.
     pub(crate) fn rest(&self, least: Duration) {
         let (seconds, nanoseconds) = self.ctime;
         let changed = Duration::from_secs(seconds.unsigned_abs()) + Duration::from_nanos(nanoseconds.unsigned_abs());
@@ -52,19 +52,18 @@ impl FileVersion {
     }
 }
 
-/// Both are there, and one file.
+/// Both exist, and are the same file.
 #[must_use]
 pub(crate) fn is_same_file(one: &Path, other: &Path) -> bool {
     matches!((FileVersion::of(one), FileVersion::of(other)), (Ok(one), Ok(other)) if one.is_same_file(&other))
 }
 
-/// Opens a file for reading, and nothing that only looks like one: to open a pipe would wait for somebody to write into it, and a device may
-/// have no end.
+/// Opens a regular file for reading. Nothing else is opened: opening a pipe would wait for a writer, and a device may have no end.
 ///
 /// # Errors
-/// What the kernel answered; and [`is_no_file`] where there is something else.
+/// The error of the kernel; and [`is_no_file`] if there is something else.
 pub(crate) fn open(path: &Path) -> io::Result<File> {
-    // A device is not even opened, because that alone may do something. What takes its place in between does not make anybody wait.
+    // A device is not even opened, because opening alone may have an effect. If it is replaced in between, the opening does not wait.
     let is_file = |metadata: fs::Metadata| if metadata.is_file() { Ok(()) } else { Err(io::Error::other(NoFile)) };
     is_file(fs::metadata(path)?)?;
     let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
@@ -72,7 +71,7 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// The error says that what is there is no file.
+/// The error says that there is something else than a regular file.
 #[must_use]
 pub(crate) fn is_no_file(error: &io::Error) -> bool {
     error.get_ref().is_some_and(|inner| inner.is::<NoFile>())
@@ -83,7 +82,7 @@ pub(crate) fn is_no_file(error: &io::Error) -> bool {
 #[error("not a regular file")]
 struct NoFile;
 
-/// The directory that the file at `path` is in, as it is named.
+/// The directory of the file at `path`, as it is named.
 #[must_use]
 pub(crate) fn directory_of(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))

@@ -3,8 +3,7 @@
 //! An operator puts a card into a slot; the station writes the image of that slot's model to it, reads every byte back, records
 //! the card in the flash log, and only then shows PASS. The rooms, in the order a card meets them:
 //!
-//! [`config`] reads what the station engineer wrote: which models, which slots, which ports. It is validated once, and an error
-//! names line, key and cure.
+//! [`config`] reads the station engineer's file: models, slots, ports. It is validated once, and an error names line, key and cure.
 //!
 //! [`image`] opens an image in any supported packing, hashes it piece by piece, and keeps a raw copy that never changes. Cards are
 //! written from that copy only. It inspects the copy, without mounting it, and compares what it finds with the model.
@@ -13,13 +12,13 @@
 //! to a trusted root, and checks its rules. It imports nothing of ours.
 //!
 //! [`watch`] reads sysfs after every hint of udev, and reports every card that came or left. The kernel's `DISKSEQ` identifies each visit.
-//! It also finds out who uses a disk, and what hangs on what: slots that were taught know their hubs and readers.
+//! It also finds out which programs use a disk, and on which hubs and readers each port hangs.
 //!
-//! [`station`] decides. It is a value: an event with its time goes in, effects come out. Admission, outcomes and every word an
-//! operator meets live here, and nothing that could touch a disk.
+//! [`station`] decides. It is a value: an event with its time goes in, effects come out. Admission, outcomes and every word for the
+//! operator are here, and nothing that could touch a disk.
 //!
-//! [`flash`] writes one card and proves it, in a thread of its own. Each step has a type that only the step before it can make.
-//! [`device`] is the card as the kernel gives it, with direct I/O, and holds the crate's `unsafe`.
+//! [`flash`] writes one card and proves it, in a separate thread. Each step has a type that only the step before it can make. [`device`] is
+//! the card as the kernel gives it, with direct I/O, and holds the crate's `unsafe`.
 //!
 //! [`ledger`] is the flash log: an event is durable before it counts. [`report`] makes tables, pages and files of it.
 //!

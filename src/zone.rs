@@ -1,7 +1,6 @@
 //! The PC's time zone, as the C library understands it: `TZ`, else `/etc/localtime`.
 //!
-//! The zone decides what "today" is, when a shift ends and which file a row is in, so a zone that is not understood is reported. Knows no
-//! time.
+//! The zone decides what "today" is, when a shift ends and which file a row is in, so an invalid zone is reported. Has no clock of its own.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -10,17 +9,17 @@ use std::sync::OnceLock;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 
-/// What a zone of the POSIX form means that names its summer time and not when it begins and ends: the second Sunday of March and the first
+/// The rule for a zone of the POSIX form that names its summer time without its beginning and end: the second Sunday of March and the first
 /// of November (glibc, `time/tzset.c`, `posixrules`; tzcode, `TZDEFRULESTRING`).
 const RULE: &str = ",M3.2.0,M11.1.0";
 
-/// What the variable `TZ` says.
+/// The value of the variable `TZ`.
 #[derive(Clone, Debug, PartialEq)]
 enum Said {
-    /// It is not set: the PC's own zone holds.
+    /// It is not set: the PC's own zone is used.
     Nothing,
     Zone(TimeZone),
-    /// It is not understood. The C library takes UTC then, and so do we.
+    /// It is invalid. Then the C library uses UTC, and so does this program.
     NoZone(String),
 }
 
@@ -30,7 +29,8 @@ fn said() -> &'static Said {
     SAID.get_or_init(|| of_text(std::env::var_os("TZ").as_deref()))
 }
 
-/// The zone that people of this PC count their days in. Of the PC's own zone the file is read again where it changed: may wait for its disk.
+/// The zone in which people of this PC count their days. The file of the PC's own zone is read again if it changed, which may wait for its
+/// disk.
 #[must_use]
 pub(crate) fn here() -> TimeZone {
     match said() {
@@ -46,7 +46,7 @@ pub(crate) fn now() -> Zoned {
     Timestamp::now().to_zoned(here())
 }
 
-/// What is wrong with `TZ`, and the cure; nothing where it is not set or is a zone.
+/// The error in `TZ`, and the cure; `None` if it is not set or valid.
 #[must_use]
 pub(crate) fn complaint() -> Option<String> {
     match said() {
@@ -71,8 +71,8 @@ fn of_text(text: Option<&OsStr>) -> Said {
     zone.map_or_else(|| Said::NoZone(whole.clone().into_owned()), Said::Zone)
 }
 
-/// A zone of the database, or one of the POSIX form. `posix/` is the database itself; `right/` is the same zones on a clock that counts leap
-/// seconds, which no PC here does.
+/// A zone of the database, or one of the POSIX form. `posix/` is the database itself; `right/` has the same zones for a clock that counts
+/// leap seconds, which no PC uses here.
 fn of_name(name: &str) -> Option<TimeZone> {
     let plain = name.strip_prefix("posix/").or_else(|| name.strip_prefix("right/")).unwrap_or(name);
     let of_rules = || TimeZone::posix(name).or_else(|_no_rule| TimeZone::posix(&format!("{name}{RULE}"))).ok();
@@ -119,7 +119,7 @@ mod cases {
         ] {
             assert_eq!(of(text), Some([winter.to_owned(), summer.to_owned()]), "TZ={text:?}");
         }
-        // The rule of the C library, and not Europe's: summer time begins there three weeks earlier.
+        // The rule of the C library, not Europe's: summer time begins three weeks earlier there.
         let Said::Zone(zone) = of_text(Some(OsStr::new("CET-1CEST"))) else { panic!("it is one") };
         let at: Timestamp = "2026-03-16T12:00:00Z".parse().expect("a time");
         assert_eq!(at.to_zoned(zone).strftime("%H:%M").to_string(), "14:00");

@@ -1,5 +1,5 @@
-//! Tests of the documents: every link leads somewhere, the lists of codes are those of the program, every command line can be typed, and no
-//! doc comment is empty of meaning.
+//! Tests of the documents: every link has a target, the lists of codes are those of the program, every command line is valid, and no doc
+//! comment only repeats a name.
 //!
 //! A table below a line `<!-- from the code: NAME -->` is compared with the code, all columns but the last, which is written by hand. With
 //! `FLASHLINE_WRITE_DOCUMENTS=1` the tables are written anew; the last column of a code that stays is kept.
@@ -16,16 +16,16 @@ use flashline::station::reason::{REASONS, SIGNS};
 use flashline::station::sign::{Hold, OperatorAction, Sign};
 use flashline::station::station_call::StationCall;
 
-/// What has the tables written anew.
+/// The variable with which the tables are written anew.
 const WRITE: &str = "FLASHLINE_WRITE_DOCUMENTS";
-/// What a row says whose last column nobody has written yet.
+/// The text of a last column that has not been written yet.
 const UNWRITTEN: &str = "(describe)";
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Every file with this ending below a directory, without what is built or belongs to git.
+/// Every file with this ending below a directory, without build results and git's own files.
 fn files_below(directory: &Path, ending: &str) -> Vec<PathBuf> {
     let mut files = Vec::new();
     let mut entries: Vec<_> = fs::read_dir(directory).expect("a directory").map(|entry| entry.expect("an entry").path()).collect();
@@ -75,7 +75,7 @@ fn lines(text: &str) -> Vec<Line<'_>> {
     lines
 }
 
-/// A line without what stands between backticks: no link is meant there.
+/// A line without the text between backticks: no link is meant there.
 fn without_code(text: &str) -> String {
     text.split('`').step_by(2).collect::<Vec<_>>().join("``")
 }
@@ -83,7 +83,7 @@ fn without_code(text: &str) -> String {
 mod links {
     use super::*;
 
-    /// Where the links and pictures of a line lead.
+    /// The targets of the links and pictures in a line.
     fn targets(text: &str) -> Vec<String> {
         let text = without_code(text);
         text.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(target, _)| target.to_owned()).collect()
@@ -145,7 +145,7 @@ mod links {
     }
 }
 
-/// The program's own words, out of its sources: for those that no list of the program's names.
+/// The program's own words, extracted from its sources, for tables that no public list provides.
 mod sources {
     use super::*;
 
@@ -168,7 +168,7 @@ mod sources {
         files.map(|path| without_tests(&read(&path)).to_owned()).collect()
     }
 
-    /// What stands between a line that begins so, at this depth, and the line that closes it.
+    /// The lines between one that begins so, at this depth, and the line that closes it.
     fn item<'t>(text: &'t str, indent: &str, begins: &str) -> Option<&'t str> {
         let start = text.match_indices(begins).map(|(at, _)| at).find(|at| {
             let line = text[..*at].rfind('\n').map_or(0, |end| end + 1);
@@ -183,7 +183,7 @@ mod sources {
         text.strip_prefix('"')?.split_once('"').map(|(word, _)| word)
     }
 
-    /// The words that a method of an enum answers with, one for each of its arms, in their order.
+    /// The words that a method of an enum returns, one for each of its arms, in their order.
     pub(super) fn words(of: &str, method: &str) -> Vec<String> {
         let bodies: Vec<String> = product()
             .iter()
@@ -204,14 +204,14 @@ mod sources {
         words
     }
 
-    /// The literals that stand directly behind this text anywhere in the program.
+    /// The literals that follow this text directly anywhere in the program.
     pub(super) fn literals_behind(mark: &str) -> BTreeSet<String> {
         let found =
             |text: &String| text.split(mark).skip(1).filter_map(|rest| literal(rest.trim_start())).map(str::to_owned).collect::<Vec<_>>();
         product().iter().flat_map(found).collect()
     }
 
-    /// The value of a constant that is declared so.
+    /// The value of the constant with this declaration.
     pub(super) fn constant(declared: &str) -> String {
         let mark = format!("\n{declared} = ");
         let value = |text: &str| Some(text.split_once(&mark)?.1.split_once(';')?.0.to_owned());
@@ -236,7 +236,7 @@ mod sources {
 mod codes {
     use super::*;
 
-    /// A table of the program's: the heads of its columns, and its rows; the column that is written by hand comes behind them.
+    /// A table of the program: the heads of its columns, and its rows; the column that is written by hand follows.
     struct Table {
         name: &'static str,
         heads: &'static [&'static str],
@@ -384,7 +384,7 @@ mod codes {
         row.trim().trim_matches('|').split(" | ").map(|cell| cell.trim().to_owned()).collect()
     }
 
-    /// The table below the marker: where it begins and ends, and its rows.
+    /// The table below the marker: its first and last line, and its rows.
     fn found(text: &str, name: &str) -> Option<(std::ops::Range<usize>, Vec<Vec<String>>)> {
         let at = text.find(&marker(name))? + marker(name).len();
         let start = at + text[at..].find(|sign| sign != '\n')?;
@@ -394,7 +394,7 @@ mod codes {
     }
 
     impl Table {
-        /// As it should stand, with the last column as it is in these rows.
+        /// The expected table, with the last column of these rows.
         fn markdown(&self, rows: &[Vec<String>]) -> String {
             let mut text = format!("| {} | meaning |\n|{}\n", self.heads.join(" | "), " --- |".repeat(self.heads.len() + 1));
             for row in &self.rows {
@@ -473,11 +473,11 @@ mod codes {
 mod commands {
     use super::*;
 
-    /// What `--help` says of a command.
+    /// The contents of a command's `--help`.
     #[derive(Default)]
     struct Help {
         commands: BTreeSet<String>,
-        /// By name, and the words that may stand behind it where there are only some.
+        /// By name, with the allowed words behind it if there is a fixed list.
         options: BTreeMap<String, Vec<String>>,
         arguments: bool,
         usage: String,
@@ -489,7 +489,7 @@ mod commands {
         let text = String::from_utf8(output.stdout).expect("text");
         let mut help = Help::default();
         let mut section = "";
-        // By the names of each option, all that is said of it.
+        // The whole text of each option, by its names.
         let mut options: Vec<(Vec<&str>, String)> = Vec::new();
         for line in text.lines() {
             let words = line.trim();
@@ -519,7 +519,7 @@ mod commands {
         help
     }
 
-    /// The words of a line, as a shell makes them; a remark and everything behind it is gone, and an operator is a word.
+    /// The words of a line, split as by a shell; a comment is removed, and an operator is a word.
     fn words(line: &str) -> Vec<String> {
         let mut words = Vec::new();
         let mut word = String::new();
@@ -566,7 +566,7 @@ mod commands {
         calls
     }
 
-    /// Can this be typed? A sentence where it cannot.
+    /// Can this be typed? A sentence if it cannot.
     fn typed(call: &[String], known: &mut BTreeMap<Vec<String>, Help>) -> Result<(), String> {
         let mut path: Vec<String> = Vec::new();
         let mut rest = call;
@@ -621,7 +621,7 @@ mod commands {
                 let candidates: Vec<&str> = match line.block {
                     Some("sh") => vec![line.text],
                     Some(_) => Vec::new(),
-                    // Between backticks in a sentence, where it is more than a mention: `flashline NAME` names no command.
+                    // The command between backticks in a sentence, if it is more than a mention: `flashline NAME` names no command.
                     None => line.text.split('`').skip(1).step_by(2).filter(|code| code.starts_with("flashline ")).collect(),
                 };
                 for call in candidates.into_iter().flat_map(calls) {
@@ -696,7 +696,7 @@ mod comments {
     /// A doc comment must have more words than this: "Why." or "The file." says no more than the name below it.
     const TOO_FEW: usize = 2;
 
-    /// The doc comments of a source that have too few words: the number of their first line, and their text.
+    /// The doc comments of a source with too few words: the number of their first line, and their text.
     fn short(source: &str) -> Vec<(usize, String)> {
         let mark = |line: &str| match line.trim_start() {
             line if line.starts_with("////") => None,

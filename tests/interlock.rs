@@ -13,7 +13,7 @@ fn data(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/snap").join(path)
 }
 
-/// Exit code, and what it says of each model.
+/// The exit code, and the output for each model.
 fn check(trust: &str, models: &[String]) -> (i32, Vec<Value>) {
     let directory = tempfile::tempdir().expect("a directory");
     let config = directory.path().join("config.toml");
@@ -76,7 +76,7 @@ fn nothing_less_than_was_required_is_armed() {
     assert!(reason.contains("set `assertion` to the signed model, or `require = \"none\"`"), "the cure: {reason}");
     let none = armed(format!("image = {:?}\nrequire = \"none\"", data("images/uc18-pi.img.xz"))).expect("nobody need look");
     assert_eq!((&none["model_proof"], &none["device"]), (&"none".into(), &Value::Null));
-    assert!(none["uncovered"][0].as_str().is_some_and(|words| words.contains("nobody looked inside")));
+    assert!(none["uncovered"][0].as_str().is_some_and(|words| words.contains("the image was not inspected")));
 
     let (code, models) =
         check("", &[model("uc18-pi", "brand/my-pi18.model", ""), model("uc18-pi", "brand/my-pi18.model", "require = \"matching\"")]);
@@ -192,11 +192,11 @@ fn a_word_of_allow_that_means_nothing_makes_the_call_unusable() {
     assert!(said.contains("--allow: \"partition-x\" is no partition; write its number behind"), "{said}");
 }
 
-/// What nobody looks into is a disk image all the same, and whole.
+/// An image that is not inspected must still be a complete disk image.
 mod cases {
     use super::*;
 
-    /// What `check` says of an image with these bytes: its exit code, the reason against it, and its warnings.
+    /// The result of `check` for an image with these bytes: its exit code, the reason against it, and its warnings.
     fn looked_at(name: &str, contents: &[u8], more: &str) -> (i32, Option<String>, Vec<String>) {
         let directory = tempfile::tempdir().expect("a directory");
         let image = directory.path().join(name);

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-/// The keys of the fixtures are valid then.
+/// A time at which the keys of the fixtures are valid.
 const NOW: &str = "2026-11-22T00:00:00Z";
 const BRAND: &str = "Fx7Qm2VtY9sKd4RwLpZ3bN8cHjG6aTu1";
 
@@ -33,7 +33,7 @@ fn problems(object: &Value) -> String {
     problems.iter().map(|problem| problem.as_str().expect("a sentence")).collect::<Vec<_>>().join("\n")
 }
 
-/// A sentence of each tampered file's refusal: refused for the right reason.
+/// A sentence from the refusal of each tampered file: it is refused for the right reason.
 const REASONS: [(&str, &str); 33] = [
     ("k01", "which is valid from 2026-02-01T00:00:00Z until 2026-06-01T00:00:00Z, and not at 2026-11-22"),
     ("p01", "not an RSA signature with SHA-512"),
@@ -178,7 +178,7 @@ fn keys_are_judged_at_the_time_given() {
     assert_eq!(at("2026-02-01T00:00:00Z"), 0);
     assert_eq!(at("2026-01-31T23:59:59Z"), 1, "the brand's key is not valid yet");
     assert_eq!(at("yesterday, perhaps"), 2, "no time at all is a wrong call");
-    // A key by itself is judged as well, and says which of its ends it is beyond.
+    // A key alone is judged as well, and the result names the end of its validity that was passed.
     const GONE: &str = "chain/him8SWcxo-QJrVXf_-aWs-doDDkGOEqUODnmg7igmyOTNh2Nyehn7uXvgEvU11z9.account-key";
     let key_at = |time: &str| {
         let trust = ["--trust", "chain/test-root.trusted", "--with", "chain/accounts-and-keys.bundle", "--at", time];
@@ -217,7 +217,7 @@ fn what_was_not_filled_in_or_not_signed_is_named() {
     assert!(!found.contains("`body`"), "{found}");
     fs::write(&path, json.replacen('{', r#"{"body": "more", "#, 1)).expect("it can be written");
     let (_, objects) = check(&[path.to_str().expect("text")]);
-    assert!(problems(&objects[0]).contains("`body` is what would stand behind the headers, and a model has nothing there: remove it"));
+    assert!(problems(&objects[0]).contains("`body` would be signed as a body, and a model has no body: remove it"));
     for words in ["`series` is 16 and must be a text in quotes", "`authority-id` still has", "`timestamp` still has", "it is not signed"] {
         assert!(found.contains(words), "{words}: {found}");
     }

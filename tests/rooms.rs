@@ -126,7 +126,7 @@ fn no_file_climbs_out_of_its_room_by_super() {
     for file in files_below(&source("")) {
         let tokens = tokens_of(&file);
         let depth = file.strip_prefix(source("")).expect("it is in src").components().count();
-        // The tests inside a file are one level deeper than the file; nothing else has a reason to climb twice.
+        // The tests inside a file are one level deeper than the file; only they need to climb twice.
         let depth_of_tests =
             tokens.windows(3).position(|window| window[0] == "mod" && (window[1] == "tests" || window[1] == "cases") && window[2] == "(");
         let code = &tokens[..depth_of_tests.unwrap_or(tokens.len())];

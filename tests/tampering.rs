@@ -1,5 +1,5 @@
-//! Tests of a flash log in the hands of somebody with the file, the `sqlite3` program and time: for every change of an event, a trigger
-//! refuses it or `flashline log verify` names it.
+//! Tests of a flash log against an attacker with the file, the `sqlite3` program and time: for every change of an event, a trigger refuses
+//! it or `flashline log verify` names it.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -13,10 +13,10 @@ use flashline::station::port::{Chain, Port};
 use flashline::station::record::{Attempt, Entry, Plan};
 use flashline::station::units::Bytes;
 
-/// Attempts of the log, each an event of start and one of end behind the log's first event.
+/// Attempts of the log, each with an event of its start and one of its end, behind the log's first event.
 const ATTEMPTS: u64 = 6;
 
-/// A log, and the head that somebody wrote down when it was closed.
+/// A log, and its head that was written down when it was closed.
 struct Log {
     _directory: tempfile::TempDir,
     path: PathBuf,
@@ -27,7 +27,7 @@ impl Log {
     fn new() -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("flash-log.db");
-        // Made as a station makes it: this PC needs a machine-id, and the error names the cure where it has none.
+        // Made by the station's own code: this PC needs a machine-id, and the error names the cure if it has none.
         let mut ledger = Ledger::open(&path, "bench-1").unwrap_or_else(|error| panic!("{}", error.in_full()));
         for number in 1..=ATTEMPTS {
             let stamp = Stamp { at: 1_700_000_000_000_000, boot: String::new(), since_boot_ms: None, synced: None };
@@ -43,7 +43,7 @@ impl Log {
         Self { _directory: directory, path, anchor }
     }
 
-    /// The same, after somebody dropped the triggers and did this.
+    /// The same, after the triggers were dropped and these statements were run.
     fn tampered(sql: &str) -> Self {
         let log = Self::new();
         let triggers = ["event_is_never_changed", "event_is_never_removed", "event_follows_the_last"];
@@ -64,7 +64,7 @@ impl Log {
         }
     }
 
-    /// Exit code, and what is said.
+    /// The exit code, and the output.
     fn verified(&self, more: &[&str]) -> (i32, String) {
         let output = flashline(&[&["log", "verify"], more].concat(), &self.path);
         let said = String::from_utf8(output.stdout).expect("text");

@@ -28,13 +28,13 @@ fn cards_that_must_not_be_written_are_refused_with_the_reason_and_untouched() {
         factory = factory.slot(&format!("A{port}"), usb(&port.to_string()));
     }
     factory.configured();
-    // What makes them unfit is done before the station runs; then they are flashed as if put in now.
+    // The state that makes each card unfit is set up before the station runs; then they are flashed as if put in now.
     let mounted = pc.usb("1").size(64 * MIB).filled(1).plug();
     let swap = pc.usb("2").size(64 * MIB).filled(2).plug();
     let lvm = pc.usb("3").size(64 * MIB).filled(3).plug();
     let small = pc.usb("4").size(8 * MIB).filled(4).plug();
     let locked = pc.usb("5").size(64 * MIB).filled(5).read_only().plug();
-    // Read-only and fully laid out: ext4 writes by itself to a new file system it may write to.
+    // Read-only and fully laid out: otherwise ext4 itself writes to a new file system.
     let mkfs = "mkfs.ext4 -q -F -E lazy_itable_init=0,lazy_journal_init=0";
     pc.sh(&format!("{mkfs} {0} && mkdir -p /mnt/card && mount -o ro {0} /mnt/card", mounted.node()));
     pc.sh(&format!("mkswap {0} && swapon {0}", swap.node()));
@@ -66,7 +66,7 @@ fn cards_that_must_not_be_written_are_refused_with_the_reason_and_untouched() {
 fn the_pcs_own_disk_is_never_admitted_even_when_its_port_is_configured_as_a_slot() {
     let pc = Pc::start();
     let image = Image::new(8 * MIB, 1);
-    // The root is on virtio; a second disk of the PC stands for any other.
+    // The root is on virtio; a second disk of the PC represents all its other disks.
     let disk = pc.disk("data").size(64 * MIB).filled(3).plug();
     let factory = Factory::new(&pc, &image.raw());
     let port_of = |name: &str| {

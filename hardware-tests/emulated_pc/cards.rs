@@ -11,20 +11,20 @@ use flashline_lab::{Counts, KIB, MIB, Medium, Pc, Reader, SdCard, UsbStick, secs
 use crate::factory::{Factory, lun, sd, usb};
 use crate::station::{Station, is_tombstone};
 
-/// The image these cards get. Its first piece is the head, where the tombstone stands before.
+/// The image of these cards. Its first piece is the head, where the tombstone is until the end.
 pub(crate) const IMAGE: u64 = HEAD + BODY;
 pub(crate) const HEAD: u64 = MIB;
 const BODY: u64 = 7 * MIB;
-/// What is written behind the image: the card's last MiB, and marks, set and erased, of which there are a few.
+/// Bytes that are written behind the image: the card's last MiB, and a few marks, which are set and erased.
 const BEHIND: u64 = MIB + 16 * KIB;
 
-/// So slow that the steps of an attempt can be told apart, as long as [`IMAGE`] is no longer than it is.
+/// A pace in bytes a second at which the steps of an attempt can be distinguished, for an [`IMAGE`] of this length.
 const SLOW: u64 = 2 * MIB;
 
 /// How long a step of an attempt may take, on a busy machine.
 const A_STEP: Duration = secs(60);
 
-/// Where cards come from. Each stands for one slot of the station.
+/// The places of cards. Each stands for one slot of the station.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Source {
     Stick,
@@ -52,7 +52,7 @@ impl Source {
         }
     }
 
-    /// Puts a card of so many bytes into its slot.
+    /// Puts a card of this size into its slot.
     pub(crate) fn put_in<'a>(self, pc: &'a Pc, reader: &'a Reader, bytes: u64) -> Card<'a> {
         match self {
             Self::Stick => Card::Stick(pc.usb("1").size(bytes).filled(bytes).plug()),
@@ -67,17 +67,17 @@ impl Source {
 pub(crate) enum Moment {
     Writing,
     ReadingBack,
-    /// All of the body has come back, and the tombstone is read a last time.
+    /// The whole body was read back, and the tombstone is read a last time.
     BeforeTheHead,
     WritingTheHead,
 }
 
-/// A slot for every source.
+/// A slot for every place.
 pub(crate) fn slots<'a>(factory: Factory<'a>) -> Factory<'a> {
     Source::ALL.into_iter().fold(factory, |factory, source| factory.slot(source.slot(), source.ports()))
 }
 
-/// Does this for all of them at the same time: none is over before another began.
+/// Runs `scenario` for all of them at the same time.
 pub(crate) fn at_once<T: Send, R: Send, const N: usize>(all: [T; N], does: impl Fn(T) -> R + Sync) -> [R; N] {
     thread::scope(|scope| {
         let does = &does;
@@ -121,7 +121,7 @@ impl Card<'_> {
         }
     }
 
-    /// Takes it out once the guest has seen it, and waits until it has seen that, too.
+    /// Takes it out once the guest has seen it, and waits until the guest has noticed the removal.
     pub(crate) fn take_out_in_peace(&self) {
         match self {
             Self::Stick(stick) => {
@@ -143,7 +143,7 @@ impl Card<'_> {
         }
     }
 
-    /// From now on it is slow. An SD card always is: QEMU moves its sectors one by one.
+    /// Slows it down from now on. An SD card is always slow: QEMU moves its sectors one by one.
     pub(crate) fn slow_down(&self, station: &Station<'_>) {
         match self {
             Self::Stick(stick) => stick.faults(|faults| faults.bytes_per_second = Some(SLOW)),
@@ -152,25 +152,25 @@ impl Card<'_> {
         }
     }
 
-    /// Waits for this moment of the first attempt with it.
+    /// Waits for this moment in the first attempt with the card.
     pub(crate) fn wait_for(&self, moment: Moment) {
         self.wait(Moved::Written, HEAD + BODY / 4);
         if moment == Moment::Writing {
             return;
         }
-        // The tombstone and samples of the old contents were read by now; before the body is read only the marks are, a few KiB.
+        // The tombstone and samples of the old contents were read by now. Before the body, only the marks are read: a few KiB.
         let before = self.moved(Moved::Read);
         self.wait(Moved::Read, before + BODY / 2);
         if moment == Moment::ReadingBack {
             return;
         }
         if let Self::Sd(card) = self {
-            // What follows would be over in a moment. For that long the emulated PC can be slow as a whole.
+            // The next step would take only a moment. A delay per request, even if it slows the whole emulated PC, makes it long enough.
             self.wait(Moved::Read, before + BODY - MIB);
             card.faults(|faults| faults.delay = Duration::from_micros(200));
         }
         match (moment, self) {
-            // The pace is kept above the reader: what is under way there does not count yet.
+            // The pace is kept above the reader: requests under way there do not count yet.
             (Moment::WritingTheHead, Self::InReader(..)) => self.wait(Moved::Read, before + BODY + HEAD),
             (Moment::WritingTheHead, _) => self.wait(Moved::Written, HEAD + BODY + BEHIND + HEAD / 4),
             _ => self.wait(Moved::Read, before + BODY),
@@ -189,7 +189,7 @@ impl Card<'_> {
 
     fn wait(&self, moved: Moved, bytes: u64) {
         match self {
-            // Its medium lies behind the guest's memory, and sees things late.
+            // Its medium is behind the guest's memory and gets its requests late.
             Self::InReader(pc, reader, _) => {
                 let _printed = pc.wait_for(&format!("[ {} -ge {} ]", moved.sectors(&reader.node(0)), bytes / 512), A_STEP);
             }
@@ -197,14 +197,14 @@ impl Card<'_> {
         }
     }
 
-    /// From now on its file holds what was written to it.
+    /// From now on its file contains everything that was written to it.
     pub(crate) fn settle(&self) {
         if let Self::InReader(_, _, card) = self {
             card.settle();
         }
     }
 
-    /// A firmware finds nothing to start in it, and a person finds out why.
+    /// Has no boot sector that a firmware could start, and a text for people that says why.
     pub(crate) fn cannot_boot(&self) -> bool {
         self.settle();
         is_tombstone(&self.head(64))

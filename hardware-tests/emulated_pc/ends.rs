@@ -26,7 +26,7 @@ fn asked_to_stop_a_busy_station_records_interrupted_and_ends_within_five_seconds
     assert!(is_tombstone(&stick.medium().head(64)));
 }
 
-/// Where the work on a card stands, and how to find it there.
+/// The progress of the work on a card, and how to detect it there.
 const PHASES: [(&str, &str); 3] = [("A1", "WRITING"), ("A2", "READING BACK"), ("A3", "FINISHING")];
 
 #[test]
@@ -45,7 +45,7 @@ fn killed_in_any_phase_the_attempt_is_interrupted_at_the_next_start_and_the_card
             stick.medium().wait_written(3 * MIB, secs(60));
         }
         if phase == "FINISHING" {
-            // The tombstone and the body were read, but for the last of it: from here on the card takes its time for each request.
+            // The tombstone and the body were read, except its end: from here on the card delays each request.
             stick.medium().wait_counts("most of the body read back", secs(60), |counts| counts.bytes_read > SPAN - MIB);
             stick.medium().faults(|faults| faults.delay = Duration::from_millis(100));
         }
@@ -60,7 +60,7 @@ fn killed_in_any_phase_the_attempt_is_interrupted_at_the_next_start_and_the_card
         let rows = station.rows_of(slot);
         assert_eq!(rows.len(), 1, "killed while {phase}: exactly one row");
         assert_eq!(rows[0]["outcome"], "interrupted", "killed while {phase}: {}", rows[0]);
-        // The table's block goes last: the head is whole, or the tombstone stands.
+        // The table's block is written last: either the head is whole or the tombstone is there.
         let whole = phase == "FINISHING" && stick.medium().reads_as(image.raw());
         assert!(whole || is_tombstone(&stick.medium().head(64)), "killed while {phase}: the card must not boot");
         stick.pull();

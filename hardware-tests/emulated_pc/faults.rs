@@ -1,4 +1,4 @@
-//! Cards that lie and cards that break: a green sign is always true.
+//! Cards with false contents and cards that fail: a green sign is always true.
 
 use flashline_lab::{MIB, Pc};
 

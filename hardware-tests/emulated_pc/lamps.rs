@@ -1,4 +1,4 @@
-//! Lamps of every kind: a USB light, a keyboard's LED, an SD host's own. What they show in every state, and when the station has ended.
+//! Lamps of every kind: a USB light, a keyboard's LED, an SD host's own. Tests their light in every state and after the end of the station.
 
 use flashline_lab::{Job, MIB, Pc, secs};
 
@@ -6,12 +6,12 @@ use crate::factory::{Factory, Image, rows, sd, usb};
 use crate::station::{Run, Station};
 use crate::teach::Lesson;
 
-/// The keyboard's; the kernel numbers it.
+/// The keyboard's LED; the kernel numbers it.
 const KEYBOARD: &str = "led = \"input*::capslock\"";
-/// The USB light's, whatever number it gets.
+/// The USB light's LED, whatever its number.
 const USB_LIGHT: &str = "green = \"thingm*:green:led0\", red = \"thingm*:red:led0\", blue = \"thingm*:blue:led0\"";
 
-/// What LEDs do, in the words of [`does`].
+/// The states of LEDs, as [`does`] spells them.
 const DARK: &str = "none 0";
 const STEADY: &str = "none on";
 const SLOW: &str = "on 1000 on 0 0 1000 0 0";
@@ -26,7 +26,7 @@ const LONG_AFTERWARDS: &str = "0 600 0 0 on 600 on 0";
 /// The LEDs of the scenarios, as shell patterns: green, red and blue of the USB light, the keyboard's, the SD host's.
 const LEDS: [&str; 5] = ["thingm*:green:led0", "thingm*:red:led0", "thingm*:blue:led0", "input*::capslock", "mmc0::"];
 
-/// What each of these LEDs does, by what the kernel says: its pattern, or its trigger and brightness; `on` is as bright as it can be.
+/// The state of each of these LEDs in the kernel: its pattern, or its trigger and brightness; `on` is full brightness.
 fn does<const N: usize>(pc: &Pc, leds: [&str; N]) -> [String; N] {
     let script = format!(
         "cd /sys/class/leds; for led in {}; do cd $led || exit; most=$(cat max_brightness); if grep -q '\\[pattern\\]' trigger; \
@@ -38,7 +38,7 @@ fn does<const N: usize>(pc: &Pc, leds: [&str; N]) -> [String; N] {
     lines.try_into().unwrap_or_else(|lines| panic!("one line an LED: {lines:?}"))
 }
 
-/// Waits until these LEDs do this.
+/// Waits until these LEDs are in this state.
 #[track_caller]
 fn wait_for<const N: usize>(pc: &Pc, state: &str, leds: [&str; N], expected: [&str; N]) {
     let begun = std::time::Instant::now();
@@ -51,7 +51,7 @@ fn wait_for<const N: usize>(pc: &Pc, state: &str, leds: [&str; N], expected: [&s
     println!("{state}: {seen:?}");
 }
 
-/// Each kind of lamp at a slot of its own: A1, A2 and S1.
+/// One slot for each kind of lamp: A1, A2 and S1.
 fn three_lamps<'a>(pc: &'a Pc, image: &Image) -> Factory<'a> {
     Factory::new(pc, &image.raw()).lit_slot("A1", usb("1"), USB_LIGHT).lit_slot("A2", usb("2"), KEYBOARD).lit_slot(
         "S1",
@@ -88,7 +88,7 @@ fn lamps_of_every_kind_tell_the_operator_what_to_do_in_every_state() {
     station.pace(&node, Some(MIB / 4));
     nth(&station, "S1", "WRITING", 1);
     wait_for(&pc, "busy", LEDS, [DARK, DARK, SLOW, SLOW, SLOW]);
-    // The light itself, as the device is told: blue for a second, dark for a second.
+    // The light itself, by the reports that the device gets: blue for a second, dark for a second.
     let blue: Vec<u64> = pc.wait_until("two turns of blue", secs(60), || {
         let blue: Vec<u64> = light.history().iter().filter(|light| light.colour == (0, 0, 255)).map(|light| light.at).collect();
         (blue.len() >= 3).then_some(blue)
@@ -112,7 +112,7 @@ fn lamps_of_every_kind_tell_the_operator_what_to_do_in_every_state() {
     let sticks = ["1", "2"].map(|port| pc.usb(port).size(4 * MIB).filled(2).plug());
     let card = pc.sd(0).size(4 * MIB).filled(2).insert();
     SLOTS.iter().for_each(|slot| nth(&station, slot, "REFUSED", 1));
-    // Whoever was looked for is found by now.
+    // The search for the slot has ended by now.
     pc.wait_until("identify ends", secs(120), || (does(&pc, LEDS)[2] != FLICKER && does(&pc, LEDS)[4] != FLICKER).then_some(()));
     wait_for(&pc, "refused", LEDS, [DARK, DARK, DOUBLE, DOUBLE, DOUBLE]);
     assert!(sticks.iter().all(|stick| stick.untouched()) && card.untouched());
@@ -139,7 +139,7 @@ fn lamps_of_every_kind_tell_the_operator_what_to_do_in_every_state() {
     pc.sh("flashline arm --model acme/box");
     wait_for(&pc, "armed", LEDS, [DARK; 5]);
 
-    // Plugged out and in again: other LEDs by other names, and they show what the slot says.
+    // Unplugged and plugged in again: other LEDs with other names, and they show the sign of the slot.
     pc.sh("flashline disarm --slot A1");
     light.pull();
     let line = station.job.wait_for_line("there is no LED thingm\\*:blue:led0", secs(30));
@@ -153,10 +153,10 @@ fn lamps_of_every_kind_tell_the_operator_what_to_do_in_every_state() {
     assert_eq!(rows(&pc).len(), 9, "no card was lost for it");
 }
 
-/// The LEDs of A1, A2 and S1 when the station is no more.
+/// The LEDs of A1, A2 and S1 without a station.
 const FAULT: [&str; 5] = [DARK, LONG, LONG_AFTERWARDS, SHORT_AND_LONG, LONG_AND_SHORT];
 
-/// Kills the station: nothing is green any more before systemd starts another one. Tells how long that took.
+/// Kills the station: nothing is green any more before systemd starts another one. Returns how long that took.
 fn kill_until_none_is_green(pc: &Pc) {
     let script = "cd /sys/class/leds; systemctl kill --kill-who=main --signal=KILL flashline; a=$(cut -d' ' -f1 /proc/uptime); \
         until [ $(cat thingm*:green:led0/brightness) = 0 ] && grep -q '\\[pattern\\]' thingm*:red:led0/trigger && \
@@ -207,13 +207,13 @@ fn no_lamp_stays_green_when_the_station_is_killed_stopped_hung_or_cannot_be_conf
         let turns = |colour| after.iter().filter(|seen| **seen == colour).count();
         (turns((255, 0, 0)) >= 2 && turns((0, 0, 255)) >= 2).then_some(())
     });
-    // Systemd starts it again, with cards in that nobody put in.
+    // Systemd starts it again, with cards in the slots that were not put in by hand.
     SLOTS.iter().for_each(|slot| nth(&station, slot, "HELD", 1));
     wait_for(&pc, "held", LEDS, [DARK, DARK, DOUBLE, DOUBLE, DOUBLE]);
     drop(cards);
     SLOTS.iter().for_each(|slot| nth(&station, slot, "EMPTY", 2));
 
-    // Killed with a configuration that nobody can read any more: those that were lit are known all the same.
+    // Killed while its configuration is unreadable: the lamps that were lit are still known.
     let cards = all_pass(&pc, &station, 2);
     pc.sh("cp /etc/flashline/config.toml /tmp/good.toml; sed -i 's/^lamp = .*/lamp = 3/' /etc/flashline/config.toml");
     kill_until_none_is_green(&pc);
@@ -234,7 +234,7 @@ fn no_lamp_stays_green_when_the_station_is_killed_stopped_hung_or_cannot_be_conf
     wait_for(&pc, "stopped", LEDS, FAULT);
 }
 
-/// The second light of the USB lamp is the whole station's.
+/// The second light of the USB lamp is the lamp of the whole station.
 const STATION_LEDS: [&str; 3] = ["thingm*:green:led1", "thingm*:red:led1", "thingm*:blue:led1"];
 const WELL: [&str; 3] = [STEADY, DARK, DARK];
 const WANTED: [&str; 3] = [DARK, DARK, DOUBLE];
@@ -243,9 +243,9 @@ const NO_STATION: [&str; 3] = [DARK, LONG_AFTERWARDS, LONG];
 /// The speaker of the PC.
 const SPEAKER: &str = "/dev/input/by-path/platform-pcspkr-event-spkr";
 
-/// The tones that the kernel was told to sound so far, in hertz.
+/// The frequencies of the tones that the kernel was told to sound so far, in hertz.
 fn heard(pc: &Pc) -> Vec<u32> {
-    // An event: four words of time, the type and the code of a tone in one, and its hertz.
+    // An event has four words for its time, one with the type and code of a tone, and its frequency.
     const TONE: u32 = 0x12 | (2 << 16);
     let events = pc.sh("od -A n -v -t u4 -w24 /tmp/heard");
     let words = events.lines().map(|line| line.split_whitespace().filter_map(|word| word.parse().ok()).collect::<Vec<u32>>());
@@ -258,13 +258,13 @@ fn wait_heard(pc: &Pc, state: &str, expected: &[u32]) {
     assert_eq!(heard(pc), expected, "{state}");
 }
 
-/// The open box, as `flashline order status --json` tells of it: number, size, cards in it, cards to come.
+/// The open box in `flashline order status --json`: number, size, cards in it, cards to come.
 fn open_box(pc: &Pc) -> [u64; 4] {
     let told: serde_json::Value = serde_json::from_str(&pc.sh("flashline order status --json")).expect("JSON");
     ["number", "size", "cards", "left"].map(|key| told["orders"][0]["box"][key].as_u64().unwrap_or_else(|| panic!("{key} in {told}")))
 }
 
-/// Puts one more good card into A1, waits until the station calls for somebody, and takes it out.
+/// Puts one more good card into A1, waits until the station calls the operator, and takes it out.
 fn one_more(pc: &Pc, station: &Station<'_>, number: usize, closed: &str) {
     let stick = pc.usb("1").serial(&format!("STICK-{number}")).size(16 * MIB).filled(1).plug();
     nth(station, "A1", "PASS", number);
@@ -298,7 +298,7 @@ fn one_lamp_and_one_bell_say_how_the_whole_station_is_while_the_boxes_of_an_orde
     one_more(&pc, &station, 1, "box 1: 1 of 2");
     wait_for(&pc, "it was taken out", STATION_LEDS, WELL);
     wait_heard(&pc, "one tone", &[1000]);
-    // What is configured holds for the next order.
+    // The configured size is used for the next order.
     pc.sh("sed -i 's/^box = 2/box = 5/' /etc/flashline/config.toml && flashline reload");
     assert_eq!(open_box(&pc), [1, 2, 1, 1]);
     one_more(&pc, &station, 2, "box 1 is closed");

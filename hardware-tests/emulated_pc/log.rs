@@ -9,14 +9,14 @@ use serde_json::Value;
 use crate::factory::{Factory, Image, usb};
 use crate::station::{FileSystem, Run, STATE, Station, state_disk};
 
-/// What happens to the disk with the log, and what ends it.
+/// A failure of the log's disk, and how it ends.
 struct Cause {
     happens: fn(&Pc, &Disk),
     says: &'static str,
     ends: fn(&Pc, &Disk),
 }
 
-/// One card is busy when the log cannot be written any more, another is put in afterwards.
+/// One card is busy when the log becomes unwritable; another is put in afterwards.
 fn station_without_a_log(system: FileSystem, cause: &Cause) {
     let pc = Pc::start();
     let image = Image::new(4 * MIB, 7);
@@ -37,7 +37,7 @@ fn station_without_a_log(system: FileSystem, cause: &Cause) {
     let waiting = pc.usb("2").size(16 * MIB).filled(2).plug();
     let _seen = waiting.node();
     station.wait_for("A2", "WAIT");
-    // Longer than settling takes, and several tries to write the log.
+    // Longer than settling and several attempts to write the log.
     std::thread::sleep(secs(4));
     assert!(waiting.untouched(), "nothing new begins");
     assert_eq!(station.job.count_lines("^A.  PASS"), 0, "nothing is green without its row");
@@ -52,7 +52,7 @@ fn station_without_a_log(system: FileSystem, cause: &Cause) {
     assert_eq!(outcomes, [("A1".into(), "passed".into()), ("A2".into(), "passed".into())], "nothing is lost, nothing is there twice");
 }
 
-/// Slot and outcome of each row that is on the disk, and not only in this PC's memory.
+/// Slot and outcome of each row that is on the disk, not only in this PC's memory.
 fn after_a_power_cut(pc: Pc, disk: &Disk, image: &Image, survives: bool) -> Vec<(Value, Value)> {
     if !survives {
         pc.sh(&format!("pkill --signal KILL --exact flashline; sleep 0.5; umount {STATE}"));
@@ -77,7 +77,7 @@ const FULL: Cause = Cause {
 };
 
 const READ_ONLY: Cause = Cause {
-    // As the kernel does in an emergency, whoever has files open.
+    // As the kernel does in an emergency, even if files are open.
     happens: |pc, _| {
         pc.sh("echo u > /proc/sysrq-trigger");
         pc.wait_for(&format!("grep -q ' {STATE} [a-z0-9]* ro' /proc/mounts"), secs(20));
@@ -97,7 +97,7 @@ const ERRORS: Cause = Cause {
     },
 };
 
-/// What the file system keeps about its files is written, in the journal and in its place.
+/// The metadata of the file system is written, in the journal and in its place.
 const ERRORS_OF_DATA: Cause = Cause {
     happens: |pc, disk| {
         let errors = all_but_names_and_journal(pc, disk);
@@ -172,7 +172,7 @@ fn a_station_starts_on_a_log_whose_last_bytes_the_disk_did_not_take() {
     pc.usb("2").size(16 * MIB).filled(2).plug();
     station.wait_for("A2", "PASS");
     let outcomes = after_a_power_cut(pc, &disk, &image, false);
-    // The end of the first may be in the log, although it was not confirmed.
+    // The end of the first attempt may be in the log, although it was not confirmed.
     let first = outcomes.first().map(|(_, outcome)| outcome.clone());
     assert!(first == Some("passed".into()) || first == Some("interrupted".into()), "{first:?}");
     assert_eq!(outcomes[1..], [("A2".into(), "passed".into())], "nothing is lost, nothing is there twice");

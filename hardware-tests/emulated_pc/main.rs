@@ -1,4 +1,4 @@
-//! What users rely on, on the kernel's real USB and SD stacks with real udev, in the emulated factory PC.
+//! Tests of the properties that users rely on, on the kernel's real USB and SD stacks with real udev, in the emulated factory PC.
 //!
 //! Every scenario asserts on the cards' backing files, from outside. How to write one: `hardware-tests/README.md`.
 

@@ -58,7 +58,7 @@ fn a_card_put_in_and_taken_out_a_hundred_times_makes_honest_rows_only_and_passes
     let station = Factory::new(&pc, &image.raw()).slot("S1", sd(0)).run();
     let card = pc.sd(0).size(64 * MIB).filled(1).insert();
     for turn in 1..100 {
-        // Mostly as fast as the slot allows; now and then long enough to be seen, or even begun.
+        // Mostly as fast as the slot allows; sometimes long enough for the card to be seen or begun.
         let stays = match (turn % 25, turn % 5) {
             (0, _) => 2500,
             (_, 0) => turn * 8,
@@ -87,7 +87,7 @@ fn two_sticks_with_one_serial_are_two_cards_with_two_rows() {
     let pc = Pc::start();
     let image = Image::new(4 * MIB, 7);
     let station = Factory::new(&pc, &image.raw()).slot("A1", usb("1")).slot("A2", usb("2")).run();
-    // udev gives them one name by their serial, which either may have.
+    // udev gives both the same name by their serial; the link points to one of them.
     let [one, other] = [("1", 1), ("2", 2)].map(|(port, seed)| pc.usb(port).serial("SAME").size(16 * MIB).filled(seed).plug());
     one.faults(|faults| faults.bytes_per_second = Some(MIB / 2));
     station.wait_for("A2", "PASS");

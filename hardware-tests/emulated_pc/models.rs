@@ -1,4 +1,4 @@
-//! An image of the wrong model: what is inside an image decides which slots it is written in.
+//! An image of the wrong model: the contents of an image decide in which slots it is written.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,7 +14,7 @@ fn data(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/snap").join(path)
 }
 
-/// A model, its image and its slots. Its name here is nobody's but the configuration's.
+/// A model, its image and its slots. Only the configuration uses this name of it.
 fn model(name: &str, image: &str, assertion: &str, slots: &[(&str, &str)]) -> String {
     let mut text = format!("\n[[model]]\nname = \"{name}\"\nimage = \"/srv/images/{image}\"\nassertion = \"/srv/images/{assertion}\"\n");
     for (slot, port) in slots {

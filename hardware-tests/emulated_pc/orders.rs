@@ -6,12 +6,12 @@ use serde_json::Value;
 use crate::factory::{Factory, Image, usb};
 use crate::station::{Run, Station};
 
-/// A stick that holds another pattern for each number.
+/// A stick with another pattern for each number.
 fn stick(pc: &Pc, port: &str, number: u64) -> UsbStick {
     pc.usb(port).serial(&format!("STICK-{number:03}")).size(16 * MIB).filled(number).plug()
 }
 
-/// The one order, as `flashline order status --json` tells of it.
+/// The only order in `flashline order status --json`.
 fn order(pc: &Pc) -> Value {
     let told: Value = serde_json::from_str(&pc.sh("flashline order status --json || true")).expect("JSON");
     told["orders"][0].clone()
@@ -32,7 +32,7 @@ fn an_order_of_twenty_on_sixteen_slots_makes_exactly_twenty_and_touches_no_furth
     let said = pc.sh("flashline order start --model acme/box --count 20 --name 'lot 17'");
     assert!(said.contains("20 good cards of acme/box will be made, and no more"), "{said}");
 
-    // One of the first sixteen breaks: it makes no good card, and its place in the order is free again.
+    // One of the first sixteen fails: it is not a good card, and its place in the order is free again.
     let first: Vec<UsbStick> = ports.iter().zip(1..).map(|(port, number)| stick(&pc, port, number)).collect();
     first[5].faults(|faults| faults.all_writes = Some(Errno::IO));
     for (port, number) in ports.iter().zip(0..) {
@@ -41,7 +41,7 @@ fn an_order_of_twenty_on_sixteen_slots_makes_exactly_twenty_and_touches_no_furth
     let told = order(&pc);
     assert_eq!((told["passed"].as_u64(), told["complete"].as_bool()), (Some(15), Some(false)), "{told}");
 
-    // The station is killed, and remembers.
+    // The station is killed, and remembers the order.
     pc.sh("kill -9 $(pidof flashline)");
     assert_eq!(station.job.wait(secs(20)).status, 137);
     let station = Station::start(&pc);
@@ -51,10 +51,10 @@ fn an_order_of_twenty_on_sixteen_slots_makes_exactly_twenty_and_touches_no_furth
     for port in &ports {
         station.wait_for(&slot(port), "EMPTY");
     }
-    // Sixteen leave one after the other, and the last of them late: what is back within two seconds of that came back by itself.
+    // Sixteen leave one after the other, and the last of them late: a stick that is back within two seconds of that came back by itself.
     std::thread::sleep(secs(4));
 
-    // Sixteen more at once, and five are wanted.
+    // Sixteen more at once; five of them are needed.
     let second: Vec<UsbStick> = ports.iter().zip(101..).map(|(port, number)| stick(&pc, port, number)).collect();
     pc.wait_until("the order to be complete", secs(120), || (order(&pc)["complete"] == true).then_some(()));
     for port in &ports {
@@ -71,7 +71,7 @@ fn an_order_of_twenty_on_sixteen_slots_makes_exactly_twenty_and_touches_no_furth
     let refused = station.rows().into_iter().find(|row| row["outcome"] == "refused").expect("there are eleven");
     assert_eq!((refused["code"].as_str(), refused["reason"].as_str()), (Some("order-complete"), Some("the order is complete: 20 of 20")));
 
-    // Taken out, an empty slot says that no card is wanted; and when the order is stopped, it asks for one again.
+    // When it is taken out, the empty slot shows that no card is wanted; when the order is stopped, it asks for a card again.
     let stops = station.job.count_lines("ORDER DONE");
     kept[0].pull();
     station.job.wait_for_nth_line(stops + 1, "ORDER DONE", secs(20));
@@ -100,7 +100,7 @@ fn a_finished_card_of_an_order_put_in_again_five_times_is_done_five_times_untouc
     assert_eq!(card.first_difference(image.raw()), None);
     assert_eq!((outcomes(&station, "passed"), outcomes(&station, "recheck"), station.rows().len()), (1, 5, 6));
 
-    // One byte of it is another: that card is not done, and is made good.
+    // One byte of the card is changed: it is not done, and is written again.
     let at = 3 * MIB + 77;
     card.pull();
     card.write(at, &[!card.read(at, 1)[0]]);
@@ -108,7 +108,7 @@ fn a_finished_card_of_an_order_put_in_again_five_times_is_done_five_times_untouc
     pc.wait_until("the spoilt card to be written anew", secs(60), || (outcomes(&station, "passed") == 2).then_some(()));
     assert_eq!(card.first_difference(image.raw()), None);
     assert_eq!(order(&pc)["complete"], true);
-    // Where the order is complete, a finished card is still told from a blank one.
+    // If the order is complete, a finished card is still distinguished from a blank one.
     card.pull();
     card.plug();
     station.job.wait_for_nth_line(6, "^A1  DONE", secs(60));

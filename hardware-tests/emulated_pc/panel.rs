@@ -1,6 +1,6 @@
-//! The operator's panel on the first screen: every state of a slot, made to be read from three metres away.
+//! The operator's panel on the first screen: every state of a slot, readable from three metres away.
 //!
-//! With `FLASHLINE_PICTURES=DIR` every screen that was asserted on is kept there as a PNG.
+//! With `FLASHLINE_PICTURES=DIR` every checked screen is kept there as a PNG.
 
 use std::path::Path;
 
@@ -10,15 +10,15 @@ use crate::factory::{Factory, Image, usb};
 use crate::screen::screen_text;
 use crate::station::Station;
 
-/// Letters with which the first screen, of 1280 by 800 points, has 80 columns and 25 rows.
+/// Letters of this size give the first screen, of 1280 by 800 points, 80 columns and 25 rows.
 const LARGE: &str = "Uni2-TerminusBold32x16";
-/// And with which it has 160 and 50.
+/// Letters of this size give it 160 columns and 50 rows.
 const SMALL: &str = "Uni2-Terminus16";
 
 const IMAGE: u64 = 8 * MIB;
 const CARD: u64 = 16 * MIB;
 
-/// What is made of a slot.
+/// The state of a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Empty,
@@ -61,11 +61,11 @@ const ALL: [State; 16] = [
 ];
 
 impl State {
-    /// The word and what to do, or the reason, as the panel has them.
+    /// The words on the panel: the sign, and the instruction or the reason.
     fn shown(self) -> (&'static str, &'static str) {
         match self {
             Empty => ("EMPTY", "PUT A CARD IN"),
-            // How far it is may stand in letters of many cells; the bar is there in any case.
+            // The percentage may be drawn in letters of many cells; the bar is always there.
             Writing => ("WRITING", "░"),
             ReadingBack => ("READING BACK", "░"),
             Rechecking => ("RECHECKING", "░"),
@@ -109,7 +109,7 @@ impl State {
     }
 }
 
-/// What has to stay alive while the picture is taken.
+/// The hardware and jobs that must stay alive while the picture is taken.
 #[derive(Default)]
 struct Cards(Vec<UsbStick>);
 
@@ -148,7 +148,7 @@ fn panel_on_screen(pc: &Pc) {
     pc.sh("systemctl daemon-reload && systemctl start flashline-console");
 }
 
-/// Brings every slot into its state, and holds it there.
+/// Brings every slot into its state, and keeps it there.
 fn reach(pc: &Pc, station: &Station<'_>, image: &Image, states: &[State]) -> Cards {
     let mut cards = Cards::default();
     let has = |state| states.contains(&state);
@@ -166,7 +166,7 @@ fn reach(pc: &Pc, station: &Station<'_>, image: &Image, states: &[State]) -> Car
         pulled.pull();
         station.wait_for(&Pulled.slot(), "PULLED");
     }
-    // All at once: each goes its own way, and is waited for when all are in.
+    // All at once: each proceeds by itself, and is waited for when all are in.
     let mut on_their_way: Vec<(State, &str)> = Vec::new();
     for (state, word) in [
         (Pass, "PASS"),
@@ -200,7 +200,7 @@ fn reach(pc: &Pc, station: &Station<'_>, image: &Image, states: &[State]) -> Car
         pc.sh(&format!("flashline disarm --slot {} --reason 'bent contacts'", Disarmed.slot()));
         station.wait_for(&Disarmed.slot(), "DISARMED");
     }
-    // These take as long as the picture does.
+    // These steps take as long as the picture does.
     if has(ReadingBack) {
         let busy = cards.keep(ReadingBack.stick(pc).plug());
         busy.faults(|faults| faults.bytes_per_second = Some(2 * MIB));
@@ -220,11 +220,11 @@ fn reach(pc: &Pc, station: &Station<'_>, image: &Image, states: &[State]) -> Car
     cards
 }
 
-/// The screen in letters of that size, when it has been drawn in them; kept as a picture if somebody wants one.
+/// The screen in letters of that size, once it was drawn in them; kept as a picture if that was requested.
 fn screen(pc: &Pc, font: &str, columns: u32, name: &str) -> String {
     pc.sh(&format!("setfont {font} -C /dev/tty1"));
     assert_eq!(pc.sh("stty -F /dev/tty1 size | cut -d' ' -f2"), columns.to_string());
-    // A picture a second at the least, for the clock.
+    // At least one picture a second, for the clock.
     std::thread::sleep(secs(4));
     let text = screen_text(pc);
     if let Some(pictures) = std::env::var_os("FLASHLINE_PICTURES") {
@@ -233,7 +233,7 @@ fn screen(pc: &Pc, font: &str, columns: u32, name: &str) -> String {
     text
 }
 
-/// One station, its slots in these states, on both sizes of letters.
+/// One station with its slots in these states, in both sizes of letters.
 fn pictured(states: &[State], name: &str) {
     let pc = Pc::start();
     let image = Image::new(IMAGE, 7);
@@ -250,7 +250,7 @@ fn pictured(states: &[State], name: &str) {
         let text = screen(&pc, font, columns, &format!("panel-{name}-{size}"));
         for state in states {
             let (word, todo) = state.shown();
-            // Where there is room, names and words are drawn in letters of many cells, and the line below them tells.
+            // If there is room, names and words are drawn in letters of many cells, and the line below them repeats them.
             let small = columns == 80 && states.len() > 8;
             assert!(!small || (text.contains(&state.slot()) && text.contains(word)), "{state:?} has its name and {word}:\n{text}");
             assert!(small || text.contains(todo) || columns == 80, "{state:?} says what to do, {todo}:\n{text}");
@@ -293,7 +293,7 @@ fn the_panel_says_loudly_that_the_station_is_down_and_comes_back_with_it() {
     assert!(text.contains("what is in the slots is not good"), "{text}");
     assert!(!text.contains("TAKE IT OUT, GOOD"), "nothing of it is to be believed:\n{text}");
     pc.sh("systemctl start flashline; sleep 2");
-    // The card was in when the station came back: nobody put it in to be flashed.
+    // The card was in the slot when the station came back: it was not put in to be flashed.
     let text = screen(&pc, SMALL, 160, "panel-back");
     assert!(text.contains("TAKE OUT, PUT IN AGAIN"), "{text}");
 }

@@ -12,12 +12,12 @@ use crate::station::{FileSystem, Run, STATE, Station, believe_write_through, is_
 const CARDS: u64 = 8;
 const SPAN: u64 = 6 * MIB;
 
-/// When the power goes.
+/// The moment at which the power fails.
 #[derive(Clone, Copy, Debug)]
 enum Moment {
-    /// As soon as so many cards were shown to be good.
+    /// As soon as this number of cards was shown as good.
     Passed(usize),
-    /// So long after the first card began, or when one has something in its cache.
+    /// This time after the first card began, or when a card has something in its cache.
     Began(Duration),
 }
 
@@ -29,10 +29,10 @@ fn factory<'a>(pc: &'a Pc, image: &Image) -> Factory<'a> {
     (0..CARDS).fold(Factory::new(pc, &image.raw()), |factory, index| factory.slot(&slot(index), usb(&(index + 1).to_string())))
 }
 
-/// What a cut that no cache had anything for is worth.
+/// What a cut is worth if no cache contained anything.
 const NOTHING_LOST: &str = "nothing was under way, or what was is safe: this proves nothing";
 
-/// Eight cards, each at its own pace, so that at any moment they are in different phases. Answers how many bytes were lost.
+/// Eight cards, each at its own pace, so that they are in different phases at any moment. Returns how many bytes were lost.
 fn lose_power(system: FileSystem, moment: Moment, seed: u64) -> u64 {
     let image = Image::new(SPAN, 7);
     let (state, sticks, shown) = {
@@ -62,7 +62,7 @@ fn lose_power(system: FileSystem, moment: Moment, seed: u64) -> u64 {
                 pc.wait_until("a card with something to lose", secs(60), || sticks.iter().any(unflushed).then_some(()));
             }
         }
-        // Everything stops at once. Caches are emptied, by half, once nobody can notice any more.
+        // Everything stops at once. Half of each cache is lost, once the guest can no longer notice.
         let job = station.job;
         pc.power_cut();
         let end = Instant::now() + secs(20);
@@ -79,7 +79,7 @@ fn lose_power(system: FileSystem, moment: Moment, seed: u64) -> u64 {
     lost
 }
 
-/// What must hold when the power is back.
+/// The properties that must hold when the power is back.
 fn prove(image: &Image, state: &Disk, media: &[Arc<Medium>], shown: &str) {
     let shows = |slot: &str, word: &str| shown.lines().any(|line| line.starts_with(&format!("{slot}  {word}")));
     let pc = Pc::start();
@@ -118,8 +118,7 @@ fn prove(image: &Image, state: &Disk, media: &[Arc<Medium>], shown: &str) {
         match outcome {
             Some("passed") => assert!(whole, "{slot} passed and differs at {:?}", medium.first_difference(image.raw())),
             Some("interrupted") => {
-                // A tombstone that was on its way is what a card may have instead of its old head, and its last block: its body is still
-                // the old one.
+                // If a tombstone was on its way, a card may have it instead of its old head and last block: the body is still the old one.
                 let old_body = medium.first_touched_from(MIB).is_none_or(|touched| touched >= medium.size() - 512);
                 assert!(whole || is_tombstone(&medium.head(64)) || old_body, "{slot} is half written and could boot");
             }
@@ -139,7 +138,7 @@ fn power_lost_in_the_middle_leaves_a_whole_log_and_no_half_written_card_that_boo
     assert!(lose_power(FileSystem::Ext4, Moment::Began(Duration::from_millis(2500)), 2) > 0, "{NOTHING_LOST}");
 }
 
-/// Where each seed cuts: as a card turns green, or a while after the first one began.
+/// The moment of the cut for each seed: as a card turns green, or some time after the first one began.
 fn moment(seed: u64) -> Moment {
     match seed % 2 {
         0 => Moment::Passed(1 + usize::try_from(seed / 2 % (CARDS - 1)).expect("few")),
@@ -161,7 +160,7 @@ fn long_power_lost_with_the_log_on_xfs_or_btrfs_leaves_the_same() {
     }
 }
 
-/// The head is the one thing that makes a card boot, and a card may keep any of its sectors and lose the others.
+/// The head alone makes a card boot, and a card may keep any of its sectors and lose the others.
 #[test]
 fn power_lost_while_the_head_is_written_leaves_no_partition_table_before_the_rest_of_the_head() {
     let image = Image::new(SPAN, 7);

@@ -42,7 +42,7 @@ fn cards_in_a_reader_pass_and_its_empty_slots_stay_empty_and_make_no_rows() {
         [r#""R2" "passed" "reader-only""#, r#""R3" "refused" "reader-only""#, r#""R4" "passed" "reader-only""#],
         "a reader's serial is no card's"
     );
-    // Taken out, a slot asks for the next card, and takes it.
+    // When its card is taken out, a slot asks for the next card, and accepts it.
     cards[0].eject();
     station.job.wait_for_nth_line(2, "^R2  EMPTY", secs(20));
     cards[0].insert();
@@ -62,7 +62,7 @@ fn a_card_taken_out_of_a_busy_reader_is_pulled_and_its_neighbours_pass() {
     for slot in ["R1", "R2", "R3"] {
         station.wait_for(slot, "WRITING");
     }
-    // Taken out before, it would be what it was.
+    // If it were taken out before, it would keep its sign.
     let _written = pc.wait_for(&format!("[ {} -ge {} ]", Moved::Written.sectors(&reader.node(1)), HEAD / 512), secs(60));
     cards[1].eject();
     let line = station.wait_for("R2", "PULLED");
@@ -92,7 +92,7 @@ fn a_reader_unplugged_with_four_busy_cards_is_one_cause_in_four_rows_and_a_stick
     reader.plug();
     let stick = pc.usb("1").size(32 * MIB).filled(9).plug();
     stick.faults(|faults| faults.bytes_per_second = Some(2 * MIB));
-    // What is flushed has to get through here, and the reader does one thing after another: all four are busy.
+    // All data goes through one reader, which does one thing after another: all four slots are busy.
     cards.iter().for_each(|card| card.faults(|faults| faults.bytes_per_second = Some(MIB / 4)));
     for (slot, card) in SLOTS.iter().zip(&cards) {
         station.wait_for(slot, "WRITING");
@@ -113,7 +113,7 @@ fn a_reader_unplugged_with_four_busy_cards_is_one_cause_in_four_rows_and_a_stick
     station.wait_for("A1", "PASS");
     assert!(stick.reads_as(image.raw()));
     assert_eq!(station.rows().len(), 5);
-    // Plugged in again, the reader's cards are written from the start.
+    // When the reader is plugged in again, its cards are written from the start.
     reader.plug();
     for (slot, card) in SLOTS.iter().zip(&cards) {
         station.wait_for(slot, "PASS");
@@ -133,7 +133,7 @@ fn long_a_card_taken_out_of_a_reader_when_udev_has_long_given_it_up_is_pulled() 
     station.pace(&node, Some(A_PIECE_A_SECOND / 5));
     let card = reader.card(0).size(128 * MIB).filled(1).insert();
     station.wait_for("R1", "WRITING");
-    // udev keeps what happens to a disk that is locked, for three minutes, and then forgets it.
+    // udev keeps the events of a locked disk for three minutes, and then drops them.
     pc.sh(&format!("udevadm trigger --action=change {node}"));
     assert!(!pc.run("udevadm settle --timeout=3").success(), "the disk is ours: udev waits");
     std::thread::sleep(secs(200));

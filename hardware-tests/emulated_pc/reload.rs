@@ -81,7 +81,7 @@ fn a_reload_with_anything_wrong_changes_nothing_and_says_why() {
         ("s,/srv/images/image.img.xz,/srv/images/damaged.img.xz,", "the model acme/box cannot be armed"),
         ("s,/srv/images/image.img.xz,/srv/images/none.img.xz,", "none.img.xz: No such file or directory"),
         ("s,^\\[station\\],[station]\\nstate = \"/var/lib/elsewhere\",", "`state` in [station] cannot change"),
-        ("s,acme/box,acme/crate,", "of acme/box would be nobody's: stop it first"),
+        ("s,acme/box,acme/crate,", "of acme/box would have no model: stop it first"),
     ];
     for (number, (edit, says)) in (1..).zip(mistakes) {
         pc.sh(&format!("sed '{edit}' /tmp/good.toml > {CONFIG}"));
@@ -121,7 +121,7 @@ fn slots_come_and_go_by_reload_and_a_busy_one_finishes_its_card_first() {
     lying.wait_gone();
     lying.plug();
     station.wait_for("A3", "PASS");
-    // Its slot is gone: put in again the card is nobody's.
+    // Its slot is gone: put in again, the card belongs to no slot.
     busy.pull();
     busy.wait_gone();
     let before = busy.counts().bytes_written;

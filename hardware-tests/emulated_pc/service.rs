@@ -1,11 +1,11 @@
-//! The station as a systemd service: what systemd does with it, and what it tells systemd.
+//! The station as a systemd service: how systemd controls it, and what it reports to systemd.
 
 use flashline_lab::{MIB, Pc, secs};
 
 use crate::factory::{Factory, Image, usb};
 use crate::station::{Station, is_tombstone};
 
-/// Ten seconds are the unit's own; nobody wants to wait for them here.
+/// The unit's own value is ten seconds; the tests do not wait that long.
 const IMPATIENT: &str = "[Service]\nWatchdogSec=3\n";
 
 #[test]
@@ -15,7 +15,7 @@ fn a_station_that_hangs_is_restarted_by_systemd_and_its_attempt_is_interrupted()
     Factory::new(&pc, &image.raw()).slot("A1", usb("1")).configured();
     let station = Station::under_systemd(&pc, IMPATIENT);
     assert_eq!(pc.sh("systemctl show --value -p Type -p ActiveState flashline"), "notify\nactive", "started means that it watches");
-    // A PC without memory ends every other program first.
+    // If the PC has no memory left, every other program is ended first.
     assert_eq!(pc.sh("cat /proc/$(systemctl show --value -p MainPID flashline)/oom_score_adj"), "-900");
     let stick = pc.usb("1").size(32 * MIB).filled(1).plug();
     stick.medium().faults(|faults| faults.bytes_per_second = Some(2_000_000));
@@ -59,7 +59,7 @@ fn a_reload_of_a_bad_configuration_fails_and_changes_nothing_and_a_busy_station_
     stick.medium().wait_written(4 * MIB, secs(60));
     pc.sh("systemctl stop flashline");
     station.job.wait_for_line("^STATION DOWN  no card is being written", secs(20));
-    // `timeout` where it needed more than `TimeoutStopSec=` of the unit.
+    // The result is `timeout` if stopping needed more than `TimeoutStopSec=` of the unit.
     assert_eq!(pc.sh("systemctl show --value -p Result flashline"), "success");
     assert_eq!(station.rows_of("A2")[0]["outcome"], "interrupted");
     assert!(is_tombstone(&stick.medium().head(64)));

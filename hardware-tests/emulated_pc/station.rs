@@ -9,7 +9,7 @@ use crate::factory::{Factory, Image, rows};
 /// How long one small card may take under emulation, on a busy machine.
 const A_CARD: Duration = secs(120);
 
-/// A pace at which every step of a small card can be told apart: the engine moves pieces of a MiB.
+/// A pace at which every step of a small card can be distinguished: the engine moves pieces of a MiB.
 pub(crate) const A_PIECE_A_SECOND: u64 = MIB;
 
 /// A station that runs in the guest.
@@ -19,7 +19,7 @@ pub(crate) struct Station<'a> {
 }
 
 impl<'a> Station<'a> {
-    /// Starts the daemon with whatever configuration is there.
+    /// Starts the daemon with the configuration that is there.
     pub(crate) fn start(pc: &'a Pc) -> Self {
         let job = pc.spawn("FLASHLINE_LOG=info,flashline=debug exec flashline run 2>&1");
         Self { pc, job }
@@ -34,16 +34,16 @@ impl<'a> Station<'a> {
         Self { pc, job }
     }
 
-    /// Waits until a slot's line shows this word, and answers the line.
+    /// Waits until a slot's line shows this word, and returns the line.
     pub(crate) fn wait_for(&self, slot: &str, word: &str) -> String {
         self.job.wait_for_line(&format!("^{slot}  {word}"), A_CARD)
     }
 
-    /// From now on the station reads and writes this disk at so many bytes a second, or as fast as it can.
+    /// From now on the station reads and writes this disk at this number of bytes a second, or as fast as it can.
     ///
-    /// For the slots of readers, whose writes end in the guest's memory, so that a slow medium below slows nothing down: here the
-    /// guest's kernel holds the station back above the disk. Not for what is unplugged as a whole: with requests held back, its removal
-    /// was seen to hang (Linux 6.1).
+    /// For the slots of readers, whose writes end in the guest's memory, so that a slow medium below slows nothing down: here the guest's
+    /// kernel holds the station back above the disk. Do not use it for a device that is unplugged as a whole: with requests held back, its
+    /// removal was seen to hang (Linux 6.1).
     pub(crate) fn pace(&self, node: &str, bytes_per_second: Option<u64>) {
         let pace = bytes_per_second.map_or_else(|| "max".to_owned(), |pace| pace.to_string());
         self.pc.sh(&format!(
@@ -67,7 +67,7 @@ impl<'a> Station<'a> {
     }
 }
 
-/// Starts what was set up.
+/// Starts the station that was set up.
 pub(crate) trait Run<'a> {
     /// Starts the daemon and waits until it watches.
     fn run(self) -> Station<'a>;
@@ -81,7 +81,7 @@ impl<'a> Run<'a> for Factory<'a> {
     }
 }
 
-/// Where the station keeps its log and its staged images.
+/// The directory of the station's log and staged images.
 pub(crate) const STATE: &str = "/var/lib/flashline";
 
 /// A file system for the station's state.
@@ -89,7 +89,7 @@ pub(crate) const STATE: &str = "/var/lib/flashline";
 pub(crate) enum FileSystem {
     /// As Debian makes it.
     Ext4,
-    /// With a journal ext4 is given up at the first error in what it keeps there.
+    /// With a journal, ext4 stops at the first error in its metadata.
     Ext4WithoutJournal,
     /// As Debian makes it.
     Xfs,
@@ -98,7 +98,7 @@ pub(crate) enum FileSystem {
 }
 
 impl FileSystem {
-    /// Bytes of a disk it can be made on, and what makes it there.
+    /// The size of a disk for it, and the command that makes it.
     fn made(self) -> (u64, &'static str) {
         match self {
             Self::Ext4 => (48 * MIB, "mkfs.ext4 -q"),
@@ -109,7 +109,7 @@ impl FileSystem {
     }
 }
 
-/// A disk of its own for the station's state, with a fresh file system on it.
+/// A separate disk for the station's state, with a fresh file system on it.
 pub(crate) fn state_disk(pc: &Pc, system: FileSystem) -> Disk {
     let (size, mkfs) = system.made();
     let disk = pc.disk("state").size(size).plug();
@@ -117,8 +117,8 @@ pub(crate) fn state_disk(pc: &Pc, system: FileSystem) -> Disk {
     disk
 }
 
-/// From now on the guest's kernel believes of sticks and readers in odd ports, and of every LUN where `all`, what it believes of those that
-/// show no caching page: that they write through, and need no flush. It is told before udev is done with the disk.
+/// From now on the guest's kernel treats sticks and readers in odd ports (every LUN with `all`) as devices that show no caching page: it
+/// believes that they write through and need no flush. It is told before udev is done with the disk.
 pub(crate) fn believe_write_through(pc: &Pc, all: bool) {
     let script = format!(
         "#!/bin/sh
@@ -135,7 +135,7 @@ done
     pc.sh("udevadm control --reload");
 }
 
-/// What stands in the head of a card until all of it is proven.
+/// The tombstone, which is in the head of a card until the whole card is proven.
 pub(crate) fn is_tombstone(head: &[u8]) -> bool {
     head.starts_with(b"FLASHLINE: this card is not finished")
 }
@@ -145,8 +145,8 @@ pub(crate) fn digest(image: &Image) -> String {
     blake3::hash(&std::fs::read(image.raw()).expect("a temporary file")).to_string()
 }
 
-/// The first byte behind an image of `length` bytes that changed, other than where marks stood (at power-of-two places) and in the
-/// card's last MiB, where a stale backup table would be.
+/// The first changed byte behind an image of `length` bytes. Ignores the places of marks (powers of two) and the card's last MiB, where a
+/// stale backup table would be.
 pub(crate) fn first_stray(medium: &Medium, length: u64) -> Option<u64> {
     let mut from = length.next_multiple_of(512);
     while let Some(touched) = medium.first_touched_from(from) {

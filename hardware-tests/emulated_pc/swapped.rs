@@ -10,7 +10,7 @@ use crate::cards::{IMAGE, Moment, Source, at_once, slots};
 use crate::factory::{Factory, Image};
 use crate::station::Run;
 
-/// Told apart by their capacity: it is in every line and in every row.
+/// The cards differ in capacity, which is in every line and in every row.
 const FIRST: u64 = 16 * MIB;
 const SECOND: u64 = 32 * MIB;
 
@@ -34,7 +34,7 @@ fn swapped(moment: Moment) {
     let pc = Pc::start();
     let image = Image::new(IMAGE, 7);
     let reader = pc.reader("READER0001").plug();
-    // The second cards were in once, so that nothing but putting them in takes time later.
+    // The second cards were in once, so that only putting them in takes time later.
     let second = at_once(SOURCES, |source| {
         let card = source.put_in(&pc, &reader, SECOND);
         card.take_out_in_peace();
@@ -46,7 +46,7 @@ fn swapped(moment: Moment) {
         card.slow_down(&station);
         card.wait_for(moment);
         card.take_out();
-        // An SD slot must be empty for somewhat longer, or its kernel driver notices nothing; the card itself sees to that.
+        // An SD slot must be empty for somewhat longer, or its kernel driver notices nothing; the emulated card ensures that.
         thread::sleep(Duration::from_millis(50));
         second[index].put_in();
         card

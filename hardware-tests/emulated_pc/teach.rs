@@ -7,7 +7,7 @@ use flashline_lab::{Job, MIB, Medium, Pc, Reader, Signal, UsbStick, secs};
 use crate::factory::{Factory, Image, lun, usb};
 use crate::station::{Run, Station};
 
-/// How long a card may take to be seen, and to settle.
+/// How long a card may take to appear and to settle.
 const A_LOOK: Duration = secs(60);
 
 /// `flashline slots teach` on a pseudo-terminal; keys go through a pipe.
@@ -54,7 +54,7 @@ fn teach_makes_a_running_station_of_eight_slots_out_of_nothing() {
     let hub = pc.hub("3");
     let reader = pc.reader("READER0001").plug();
     let _installed = Factory::new(&pc, &image.raw());
-    // Somebody's stick, in before anybody was asked.
+    // A stick that was in before the first question.
     let bystander = stick(&pc, "9", 99);
     let _seen = bystander.node();
     let lesson = Lesson::begin(&pc, "--names A1..A8 --model acme/box");
@@ -135,7 +135,7 @@ fn teach_again_keeps_what_people_wrote_and_goes_back_skips_adds_and_breaks_off_b
     first.wait_gone();
     first.plug();
     lesson.says("^  A1 is pci-0000:00:1c.0/usb3-5/lun-0");
-    // This PC's firmware says nothing of sockets: the other path is a guess, which somebody confirms.
+    // This PC's firmware has no information about sockets: the other path is a guess that the engineer confirms.
     lesson.says("usb2-5/lun-0 may be the same socket");
     lesson.press("a");
     lesson.says("^  A1 is pci-0000:00:1c.0/usb2-5/lun-0 as well");
@@ -153,7 +153,7 @@ fn teach_again_keeps_what_people_wrote_and_goes_back_skips_adds_and_breaks_off_b
     assert_eq!(pc.sh("stat -c %a /etc/flashline/config.toml"), "640");
     assert_eq!(pc.get(&pc.sh("ls /etc/flashline/config.toml.*.bak")), before, "what it was lies beside it");
 
-    // An SD host of the PC's own, beside slots that stay as they are.
+    // An SD host of the PC itself, beside slots that stay unchanged.
     let lesson = Lesson::begin(&pc, "--names S1");
     lesson.asks_for("S1");
     first.plug();
@@ -212,7 +212,7 @@ fn teach_knows_its_hub_one_in_another_port_disarms_its_own_slots_and_no_others()
     passes(&station, "R1", 2);
     assert!(other.reads_as(image.raw()), "the others run");
     assert!(nobodys.untouched(), "the new place is nobody's");
-    // Another hub in the old place is not the one that was taught, and a card behind it is not touched.
+    // A different hub in the old place is not the taught one, and a card behind it is not touched.
     let stranger = pc.hub("3");
     let line = station.job.wait_for_line("^A1  DISARMED .* is 0409:55aa:HUB", A_LOOK);
     assert!(line.contains(stranger.serial()), "{line}");
@@ -224,7 +224,7 @@ fn teach_knows_its_hub_one_in_another_port_disarms_its_own_slots_and_no_others()
     behind.pull();
     stranger.pull();
     nobodys.pull();
-    // Back in its place all is well again.
+    // Back in its place, the hub is accepted again.
     let _back = hub.move_to("3");
     station.job.wait_for_nth_line(2, "^A1  EMPTY", A_LOOK);
     let good = stick(&pc, "3.1", 5);
@@ -240,7 +240,7 @@ fn teach_knows_its_reader_another_one_in_its_place_disarms_its_own_slots_also_at
     let reader = pc.reader("READER0001").plug();
     let station = station_on(&pc, &image, hub.serial());
     station.wait_for("R1", "EMPTY");
-    // Unplugged is not exchanged.
+    // Unplugged does not mean replaced.
     reader.pull();
     let stick = stick(&pc, "3.1", 1);
     passes(&station, "A1", 1);

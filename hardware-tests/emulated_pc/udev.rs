@@ -5,7 +5,7 @@ use flashline_lab::{MIB, Pc, UsbStick, secs};
 use crate::factory::{Factory, Image, usb};
 use crate::station::Run;
 
-/// What udev knows of a stick's disk.
+/// The properties that udev has of a stick's disk.
 fn properties(pc: &Pc, stick: &UsbStick) -> String {
     pc.sh(&format!("udevadm info --query=property --name={}", stick.node()))
 }
@@ -14,7 +14,7 @@ fn properties(pc: &Pc, stick: &UsbStick) -> String {
 fn with_the_rules_nothing_else_takes_an_interest_in_a_card_in_a_slot() {
     let pc = Pc::start();
     let image = Image::new(4 * MIB, 1);
-    // Somebody's volume group, made while the port was any other.
+    // A volume group that was made while the port was not yet a slot.
     let volumes = pc.usb("1").size(32 * MIB).plug();
     pc.sh(&format!("pvcreate -qy {0} && vgcreate -qy cards {0} && lvcreate -qy -L 8M -n one cards && vgchange -an cards", volumes.node()));
     volumes.pull();
@@ -40,13 +40,13 @@ fn with_the_rules_nothing_else_takes_an_interest_in_a_card_in_a_slot() {
     let monitor = pc.spawn("exec udevadm monitor --udev --property --subsystem-match=block");
     let sticks = ["1", "3"].map(|port| {
         let stick = pc.usb(port).size(16 * MIB).filled(1).plug();
-        // At once: a card that must first sit still is not written yet.
+        // At once: a card that must first settle is not written yet.
         stick.faults(|faults| faults.bytes_per_second = Some(4_000_000));
         stick
     });
     let names = sticks.each_ref().map(|stick| stick.node().trim_start_matches("/dev/").to_owned());
     let changes = || names.each_ref().map(|name| monitor.count_lines(&format!("^UDEV .* change .*/block/{name} ")));
-    // udev has each looked at once when it comes, whatever a rule says.
+    // udev examines each device once when it comes, whatever the rules say.
     station.wait_for("A1", "READING BACK");
     station.wait_for("A2", "READING BACK");
     let before = changes();

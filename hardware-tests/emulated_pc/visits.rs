@@ -43,7 +43,7 @@ fn sticks_behind_a_hub_and_sd_cards_pass_at_once_and_each_has_its_row() {
     for slot in ["S1", "S2"] {
         assert_eq!(station.rows_of(slot)[0]["cid"], "aa585951454d552101deadbeef006200");
     }
-    // Taken out, every slot asks for the next card.
+    // When its card is taken out, every slot asks for the next card.
     let asked = station.job.count_lines("EMPTY");
     sticks.iter().for_each(|stick| stick.pull());
     cards.iter().for_each(|card| card.eject());

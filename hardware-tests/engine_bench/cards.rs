@@ -11,7 +11,7 @@ use nix::sys::statfs::{TMPFS_MAGIC, statfs};
 use crate::Result;
 use crate::images::MIB;
 
-/// How fast a card is, in bytes a second.
+/// The speed of a card, in bytes a second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Speed {
     pub(crate) write: u64,
@@ -19,12 +19,12 @@ pub(crate) struct Speed {
 }
 
 impl Speed {
-    /// A card as they are sold: 40 MiB/s in, 90 MiB/s out.
+    /// A usual new card: 40 MiB/s written, 90 MiB/s read.
     pub(crate) const CARD: Self = Self { write: 40 * MIB, read: 90 * MIB };
-    /// One that is worn.
+    /// A worn card.
     pub(crate) const WORN: Self = Self { write: 4 * MIB, read: 4 * MIB };
 
-    /// The seconds that this speed alone asks for.
+    /// The seconds that this speed alone needs.
     pub(crate) fn seconds(self, written: u64, read: u64) -> f64 {
         per(written, self.write) + per(read, self.read)
     }
@@ -35,18 +35,18 @@ fn per(bytes: u64, speed: u64) -> f64 {
     bytes as f64 / speed as f64
 }
 
-/// Where cards are made, and the cgroup that slows them down. All of it goes with the value.
+/// The directory and the cgroup of the cards. Both are removed with the value.
 #[derive(Debug)]
 pub(crate) struct Bench {
     directory: tempfile::TempDir,
     throttle: Throttle,
 }
 
-/// Files of earlier runs that were killed have this in their name, and their process's number.
+/// Files of earlier runs that were killed have this in their name, and the process id.
 const PREFIX: &str = "flashline-bench-";
-/// Memory that is a file system.
+/// A file system in memory.
 const MEMORY: &str = "/dev/shm";
-/// A disk, where memory cannot do.
+/// A directory on a disk, if memory is not possible.
 const DISK: &str = "/var/tmp";
 
 impl Bench {
@@ -66,12 +66,12 @@ impl Bench {
         Ok(bench)
     }
 
-    /// A place beside the cards, for files that may be in memory.
+    /// A place beside the cards for files that may be in memory.
     pub(crate) fn directory(&self) -> &Path {
         self.directory.path()
     }
 
-    /// A fresh card, which holds nothing but zeroes.
+    /// A fresh card that contains only zeroes.
     pub(crate) fn card(&self, size: u64) -> Result<Card> {
         let backing = tempfile::Builder::new().prefix("card-").tempfile_in(self.directory.path())?.into_temp_path();
         File::options().write(true).open(&backing)?.set_len(size)?;
@@ -83,7 +83,7 @@ impl Bench {
         Ok(Card { node, _backing: backing })
     }
 
-    /// Several of them, each as fast as `speed`.
+    /// Several of them, each at `speed`.
     pub(crate) fn cards(&self, count: usize, size: u64, speed: Option<Speed>) -> Result<Vec<Card>> {
         (0..count)
             .map(|_| {
@@ -94,12 +94,12 @@ impl Bench {
             .collect()
     }
 
-    /// Makes a card as fast as `speed`, or as the machine can.
+    /// Makes a card with `speed`, or as fast as the machine allows.
     pub(crate) fn slow_down(&self, card: &Card, speed: Option<Speed>) -> Result<()> {
         self.throttle.set(card, speed)
     }
 
-    /// Where a process must write its number to be slowed down.
+    /// The files into which a process must write its id to be slowed down.
     pub(crate) fn membership(&self) -> PathBuf {
         self.throttle.group.join("cgroup.procs")
     }
@@ -138,7 +138,7 @@ fn detach(node: &Path) {
     }
 }
 
-/// A run that was killed took nothing away.
+/// A run that was killed left its files and loop devices.
 fn clear_what_was_killed() {
     let left = |path: &Path| {
         let text = path.to_string_lossy();
@@ -161,7 +161,7 @@ fn clear_what_was_killed() {
     }
 }
 
-/// A block cgroup of our own.
+/// A block cgroup for the benchmark.
 #[derive(Debug)]
 struct Throttle {
     group: PathBuf,
@@ -175,8 +175,7 @@ enum Version {
 }
 
 impl Throttle {
-    /// Version 1 where it is mounted, else version 2 (kernel, `Documentation/admin-guide/cgroup-v1/blkio-controller.rst`,
-    /// `cgroup-v2.rst`).
+    /// Version 1 if it is mounted, else version 2 (kernel, `Documentation/admin-guide/cgroup-v1/blkio-controller.rst`, `cgroup-v2.rst`).
     fn new() -> Result<Self> {
         let (one, two) = (Path::new("/sys/fs/cgroup/blkio"), Path::new("/sys/fs/cgroup"));
         let name = format!("{PREFIX}{}", std::process::id());
@@ -199,7 +198,7 @@ impl Throttle {
             fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))
         };
         match self.version {
-            // Nothing is no limit.
+            // Without a value there is no limit.
             Version::One => {
                 put("blkio.throttle.write_bps_device", format!("{number} {}", speed.map_or(0, |speed| speed.write)))?;
                 put("blkio.throttle.read_bps_device", format!("{number} {}", speed.map_or(0, |speed| speed.read)))?;
@@ -220,7 +219,7 @@ impl Drop for Throttle {
     }
 }
 
-/// A memory cgroup of our own: what runs in it has no more page cache than this.
+/// A memory cgroup for the benchmark: a process in it has at most this much page cache.
 #[derive(Debug)]
 pub(crate) struct MemoryLimit {
     group: PathBuf,

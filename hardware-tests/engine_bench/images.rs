@@ -22,7 +22,7 @@ pub(crate) struct Image {
 }
 
 impl Image {
-    /// `percent` of every 32 MiB are data that no packer makes smaller, in one run at its beginning; the rest are zeroes.
+    /// `percent` of every 32 MiB are incompressible data, in one run at its beginning; the rest are zeroes.
     pub(crate) fn make(path: &Path, span: u64, percent: u64) -> Result<Self> {
         const STRIDE: u64 = 32 * MIB;
         let file = File::create(path)?;
@@ -35,7 +35,7 @@ impl Image {
             noise.fill(&file, start, run)?;
             data += run;
         }
-        // An MBR with one partition: what is no disk image is not written.
+        // An MBR with one partition: a file without one is not written.
         let mut table = [0; 66];
         table[4] = 0x83;
         table[8..12].copy_from_slice(&1_u32.to_le_bytes());
@@ -46,7 +46,7 @@ impl Image {
         Ok(Self { path: path.to_owned(), span, data })
     }
 
-    /// The same, packed by `xz` into blocks that can be unpacked side by side.
+    /// The same, packed by `xz` into blocks that can be unpacked in parallel.
     pub(crate) fn pack_in_blocks(&self) -> Result<PathBuf> {
         let packed = self.path.with_extension("img.xz");
         let status = Command::new("xz").args(["-0", "-k", "-f", "-T2", "--block-size=16MiB"]).arg(&self.path).status()?;

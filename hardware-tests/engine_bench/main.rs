@@ -4,10 +4,10 @@
 //! | module | owns |
 //! | --- | --- |
 //! | `measures` | what is measured, and its bars |
-//! | `cards` | loop devices, their speeds, and that nothing of them stays |
+//! | `cards` | loop devices, their speeds, and their removal |
 //! | `images` | the images that are written |
 //! | `programs` | running ours and theirs: seconds, CPU, memory |
-//! | `plain` | a writer and reader that does nothing but move bytes: what the loops can do at all |
+//! | `plain` | a writer and reader that only moves bytes: the limit of the loop devices |
 
 mod cards;
 #[path = "../figures.rs"]
@@ -25,7 +25,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Parser;
 
-/// What went wrong, in words.
+/// An error, in words.
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 /// Measures the flash engine beside the tools it replaces.
@@ -37,7 +37,7 @@ struct Cli {
     /// Write the figures to this file as well
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// What `cargo bench` adds
+    /// The argument that `cargo bench` adds
     #[arg(long, hide = true)]
     bench: bool,
     /// Be the plain writer and reader: image, device
@@ -77,7 +77,7 @@ fn bench(cli: &Cli) -> Result<()> {
     if trouble.is_empty() { Ok(()) } else { Err(format!("not measured: {}", trouble.join("; ")).into()) }
 }
 
-/// Ends the benchmark by the way of an error, so that everything made is unmade.
+/// Ends the benchmark through an error, so that everything made is removed.
 fn go_on(stopped: &AtomicBool) -> Result<()> {
     if stopped.load(Ordering::Relaxed) { Err("stopped; what was made is gone again".into()) } else { Ok(()) }
 }

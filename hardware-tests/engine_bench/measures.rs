@@ -11,39 +11,39 @@ use crate::{Result, go_on};
 
 /// Runs of each measure; the median counts.
 const RUNS: usize = 3;
-/// The image every tool writes, and how much of it is data.
+/// The size of the image that every tool writes, and of its data.
 const SPAN: u64 = GIB;
 const PERCENT: u64 = 30;
-/// The cards it is written to.
+/// The size of the cards.
 const CARD: u64 = SPAN + 256 * MIB;
-/// The most anonymous memory of a station of 16 slots, in MiB: 16, and two buffers and a bit a slot.
+/// The limit of anonymous memory of a station with 16 slots, in MiB: 16, and for each slot two buffers and a margin.
 const ANONYMOUS_MIB: f64 = 16.0 + 9.0 * 16.0;
 
 /// Written, flushed past every cache, read back past every cache, compared: the guarantee of `prove` without its names.
 const DD_CMP: &str = "dd if=$1 of=$2 bs=4M oflag=direct conv=fsync status=none
 dd if=$2 bs=4M iflag=direct status=none | cmp -n $(stat -c %s $1) $1 -";
-/// Skips what its map calls holes, and reads nothing back.
+/// Skips the holes in its block map, and reads nothing back.
 const BMAPTOOL: &str = "bmaptool --quiet copy --bmap $1.bmap $1 $2 && sync $2";
-/// Writes every byte, hashes what it sent, and reads nothing back: its verify wants a card no longer than the image.
+/// Writes every byte, hashes the bytes it sent, and reads nothing back: its verification needs a card that is no longer than the image.
 const DCFLDD: &str = "dcfldd if=$1 of=$2 bs=4M hash=sha256 hashlog=/dev/null status=off 2>/dev/null && sync $2";
 
 /// Everything a measure needs.
 struct Lab<'a> {
     bench: Bench,
-    /// Images that must be on a disk, with what belongs to them.
+    /// Images that must be on a disk, with their directory.
     disk: tempfile::TempDir,
     image: Image,
     stopped: &'a AtomicBool,
     figures: Vec<Figure>,
 }
 
-/// A measure: the names of its figures, and how they come about.
+/// A measure: the names of its figures, and how they are measured.
 type Measure<'a> = (&'static [&'static str], fn(&mut Lab<'a>) -> Result<()>);
 
-/// Measures what was asked for: the figures, and what could not be measured.
+/// Takes the requested measures. Returns the figures, and the measures that could not be taken.
 ///
 /// # Errors
-/// When the machine lacks something, a tool fails, or it was stopped.
+/// If the machine lacks something, a tool fails, or it was stopped.
 pub(crate) fn all(only: &[String], stopped: &AtomicBool) -> Result<(Vec<Figure>, Vec<String>)> {
     let measures: [Measure<'_>; 9] = [
         (&["plain_ratio_1", "limit_ratio_1", "prove_vs_dd_cmp"], Lab::one_card),
@@ -56,7 +56,7 @@ pub(crate) fn all(only: &[String], stopped: &AtomicBool) -> Result<(Vec<Figure>,
         (&["cold_cache_ratio"], Lab::cold_cache),
         (&["peer_bmaptool_s", "peer_dcfldd_s"], Lab::peers),
     ];
-    // A name that is whole means itself; another one means all that begin so.
+    // A complete name means itself; another one means all names that begin with it.
     let asked_for = |name: &str| {
         let whole = |only: &&String| measures.iter().any(|(names, _)| names.contains(&only.as_str()));
         only.iter().any(|only| if whole(&only) { name == only } else { name.starts_with(only.as_str()) })
@@ -73,7 +73,7 @@ pub(crate) fn all(only: &[String], stopped: &AtomicBool) -> Result<(Vec<Figure>,
     let mut trouble: Vec<String> = Vec::new();
     for (names, measure) in measures.iter().filter(|(names, _)| wanted(names)) {
         eprintln!("bench: {}", names.join(" "));
-        // One measure that cannot be had here does not take the others with it.
+        // A measure that cannot be taken on this machine does not stop the others.
         if let Err(error) = measure(&mut lab) {
             go_on(stopped)?;
             trouble.push(format!("{}: {error}", names.join(" ")));
@@ -116,7 +116,7 @@ impl Lab<'_> {
         Ok(side_by_side(&commands, &self.slowed(), self.stopped)?.0)
     }
 
-    /// The slowest of plain writers and readers side by side.
+    /// The slowest of several plain writers and readers that run in parallel.
     fn plain(&self, count: usize, speed: Option<Speed>) -> Result<f64> {
         let cards = self.bench.cards(count, CARD, speed)?;
         let commands = cards.iter().map(|card| ourselves("--plain", &[&self.image.path, &card.node])).collect::<Result<Vec<_>>>()?;
@@ -124,7 +124,7 @@ impl Lab<'_> {
         printed.iter().try_fold(0.0, |slowest: f64, text| Ok(slowest.max(text.trim().parse::<f64>()?)))
     }
 
-    /// Fixed before any run: what the cards' speeds alone ask for.
+    /// Fixed before any run: the time that the speeds of the cards alone need.
     fn limit(&self) -> f64 {
         Speed::CARD.seconds(self.image.data, self.image.span)
     }
@@ -213,7 +213,7 @@ impl Lab<'_> {
         Ok(())
     }
 
-    /// The buffers are a slot's, not the image's: small and large images ask for the same.
+    /// The buffers belong to a slot, not to the image: small and large images need the same memory.
     fn memory(&mut self) -> Result<()> {
         for (name, span, percent) in
             [("anon_mib_16", SPAN, PERCENT), ("anon_mib_16_64_mib", 64 * MIB, PERCENT), ("anon_mib_16_4_gib", 4 * GIB, 3)]
@@ -262,7 +262,7 @@ impl Lab<'_> {
             let memory = MemoryLimit::new(LIMIT)?;
             let cards = self.bench.cards(speeds.len(), image.span + 64 * MIB, None)?;
             for (card, speed) in cards.iter().zip(&speeds) {
-                // The memory behind a card is not the station's: it is there before the limit holds.
+                // The memory behind a card does not belong to the station: it is allocated before the limit applies.
                 let line = "dd if=/dev/zero of=$1 bs=4M oflag=direct status=none || true";
                 side_by_side(&[shell(line, &[&card.node])], &[], self.stopped)?;
                 self.bench.slow_down(card, Some(*speed))?;
@@ -285,7 +285,7 @@ impl Lab<'_> {
         Ok(())
     }
 
-    /// What others take for less: nothing of it is compared, because nothing of it is the same.
+    /// Tools with a smaller guarantee: their figures are not compared, because they do not do the same.
     fn peers(&mut self) -> Result<()> {
         let map = shell("bmaptool --quiet create -o $1.bmap $1", &[&self.image.path]);
         side_by_side(&[map], &[], self.stopped)?;

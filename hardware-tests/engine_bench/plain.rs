@@ -13,7 +13,7 @@ use crate::Result;
 /// Bytes of one write: 4 MiB, as the station writes.
 const CALL: usize = 4 << 20;
 
-/// Writes and reads; prints nothing but the seconds it took.
+/// Writes and reads; prints only the seconds it took.
 pub(crate) fn run(image: &Path, device: &Path) -> Result<()> {
     let staged = stage::SourceImage::open(image)?.in_place(&mut |_, _| ())?;
     let source = File::open(image)?;

@@ -19,10 +19,10 @@ use serde::Deserialize;
 use crate::cards::Card;
 use crate::{Result, go_on};
 
-/// How often a running program is looked at.
+/// Interval at which a running program is examined.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// A program that must not outlive us.
+/// A program that must not outlive the benchmark.
 #[derive(Debug)]
 struct Running(Child);
 
@@ -37,7 +37,7 @@ impl Drop for Running {
 
 /// Runs `command` in the cgroups whose membership files are given.
 fn start(command: &[OsString], groups: &[PathBuf]) -> Result<Running> {
-    // The shell joins, and is then replaced: no moment passes in which the program is not slowed down.
+    // The shell joins and is then replaced, so the program is slowed down from its first moment.
     let join = groups.iter().map(|group| format!("echo $$ > '{}' && ", group.display())).collect::<String>();
     let child = Command::new("sh")
         .arg("-c")
@@ -51,23 +51,23 @@ fn start(command: &[OsString], groups: &[PathBuf]) -> Result<Running> {
     Ok(Running(child))
 }
 
-/// What programs that ran side by side cost together.
+/// The cost of programs that ran in parallel.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Cost {
     /// From the first start to the last end.
     pub(crate) wall: f64,
-    /// User and system, of them and their children.
+    /// User and system time of the programs and their children.
     pub(crate) cpu: f64,
 }
 
-/// Seconds of CPU of all our children that have ended.
+/// Seconds of CPU of all child processes that have ended.
 fn children_cpu() -> Result<f64> {
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
     let micros = usage.user_time().num_microseconds() + usage.system_time().num_microseconds();
     Ok(Duration::from_micros(u64::try_from(micros)?).as_secs_f64())
 }
 
-/// Runs programs side by side to their end; one that fails fails the benchmark. Answers what each printed.
+/// Runs programs in parallel to their end; one that fails fails the benchmark. Returns their output.
 pub(crate) fn side_by_side(commands: &[Vec<OsString>], groups: &[PathBuf], stopped: &AtomicBool) -> Result<(Cost, Vec<String>)> {
     let (cpu, began) = (children_cpu()?, Instant::now());
     let mut running = commands.iter().map(|command| start(command, groups)).collect::<Result<Vec<_>>>()?;
@@ -90,7 +90,7 @@ pub(crate) fn side_by_side(commands: &[Vec<OsString>], groups: &[PathBuf], stopp
     Ok((Cost { wall, cpu: children_cpu()? - cpu }, printed))
 }
 
-/// What `flashline flash --json` says of a card.
+/// The fields of a card in the output of `flashline flash --json`.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Flashed {
     pub(crate) device: PathBuf,
@@ -116,7 +116,7 @@ impl Flash {
     }
 }
 
-/// Flashes cards with one process. With `leave`, that card is given up once all others are done.
+/// Flashes cards with one process. With `leave`, that card is abandoned once all others are done.
 pub(crate) fn flash(
     image: &Path,
     zeroes: &str,
@@ -171,7 +171,7 @@ pub(crate) fn flash(
     Ok(Flash { cost, cards: done, anonymous_mib: f64::from(u32::try_from(anonymous_kib)?) / 1024.0 })
 }
 
-/// What of a process's memory is neither a file nor shared, in KiB (proc(5), `RssAnon`).
+/// The memory of a process that is neither a file nor shared, in KiB (proc(5), `RssAnon`).
 fn anonymous(pid: Pid) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
@@ -185,7 +185,7 @@ pub(crate) fn shell(line: &str, arguments: &[&Path]) -> Vec<OsString> {
     command
 }
 
-/// Ourselves, with a hidden option.
+/// The benchmark's own program, with a hidden option.
 pub(crate) fn ourselves(option: &str, arguments: &[&Path]) -> Result<Vec<OsString>> {
     let mut command: Vec<OsString> = vec![std::env::current_exe()?.into(), option.into()];
     command.extend(arguments.iter().map(|argument| argument.as_os_str().to_owned()));

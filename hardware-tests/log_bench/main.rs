@@ -21,10 +21,10 @@ use clap::Parser;
 use flashline::ledger::Ledger;
 use nix::sys::statvfs::statvfs;
 
-/// What went wrong, in words.
+/// An error, in words.
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-/// What an event takes on disk with its part of every index, rounded up, and what its `-wal` may.
+/// The bytes of an event on disk with its part of every index, rounded up, and of its `-wal`.
 const BYTES_PER_EVENT: u64 = 2000;
 
 /// Events of one commit: a batch is on disk as a whole.
@@ -39,7 +39,7 @@ struct Cli {
     /// Write the figures to this file as well
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// What `cargo bench` adds
+    /// The argument that `cargo bench` adds
     #[arg(long, hide = true)]
     bench: bool,
 }
@@ -70,7 +70,7 @@ fn bench(cli: &Cli) -> Result<()> {
     if needed > free {
         return Err("there is not that much room: ask for fewer --events, or name another directory in FLASHLINE_LOG_BENCH".into());
     }
-    // Gone with everything in it, however the benchmark ends.
+    // Removed with its contents, however the benchmark ends.
     let directory = tempfile::Builder::new().prefix("log-bench-").tempdir_in(&place)?;
     let path = directory.path().join("flash-log.db");
     let made = make(&path, cli.events / 2, &stopped)?;
@@ -86,11 +86,11 @@ fn gigabytes(bytes: u64) -> String {
     format!("{}.{} GB", bytes / 1_000_000_000, bytes / 100_000_000 % 10)
 }
 
-/// A log, as it was made.
+/// A finished log.
 struct Made {
-    /// How many attempts are in it.
+    /// The number of attempts in it.
     attempts: u64,
-    /// How long it took, for whoever waits for the next one.
+    /// How long making it took, for the estimate of the next one.
     seconds: f64,
 }
 

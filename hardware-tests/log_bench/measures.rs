@@ -17,7 +17,7 @@ use crate::figures::{Bar, Figure, median};
 use crate::work::{BEGIN, DAY, DAYS, attempt, model, serial};
 use crate::{Made, Result};
 
-/// How often what takes milliseconds is measured.
+/// Repetitions of a measure that takes milliseconds.
 const RUNS: u64 = 21;
 
 /// How many events and how many plain appends are timed.
@@ -27,7 +27,7 @@ fn milliseconds(since: Instant) -> f64 {
     since.elapsed().as_secs_f64() * 1000.0
 }
 
-/// The numbers of a benchmark are far below what an `f64` holds exactly.
+/// The numbers of a benchmark are far below the limit up to which an `f64` is exact.
 #[allow(clippy::cast_precision_loss, reason = "counts of events and bytes of a file")]
 fn float(count: u64) -> f64 {
     count as f64
@@ -140,7 +140,7 @@ fn bytes_per_event(path: &Path, made: &Made) -> Result<Figure> {
     Ok(Figure { name: "bytes_per_event", value, unit: "bytes", bar: None, of: "the file's size, indexes included".to_owned() })
 }
 
-/// One by one in turn, so that whatever else the disk does meets both.
+/// One by one in turn, so that other load of the disk affects both.
 fn append(path: &Path, made: &Made) -> Result<Figure> {
     let mut ledger = Ledger::open(path, "bench")?;
     let mut plain = OpenOptions::new().append(true).create_new(true).open(path.with_file_name("plain"))?;

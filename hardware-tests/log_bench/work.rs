@@ -12,7 +12,7 @@ use flashline::station::port::Port;
 use flashline::station::record::{Attempt, Entry, Plan};
 use flashline::station::units::Bytes;
 
-/// How long the factory works.
+/// The days of work of the factory.
 pub(crate) const DAYS: u64 = 500;
 
 /// The first moment of the factory, 2025-01-01T00:00:00Z, in microseconds since 1970.
@@ -23,8 +23,8 @@ pub(crate) const DAY: u64 = 86_400_000_000;
 
 const MODELS: [&str; 3] = ["acme/my-pi3", "acme/my-pi4", "initech/gateway-2000"];
 
-/// The serial of the card of an attempt; no two share one. Cards come in boxes of a thousand, whose serials stand near each other,
-/// in no order; boxes come in no order either.
+/// The serial of the card of an attempt; no two share one. Cards come in boxes of a thousand with nearby serials in no order; boxes are in
+/// no order either.
 pub(crate) fn serial(number: u64) -> String {
     // An odd factor visits each of 2^32 once, and 7 shares no factor with 1000.
     let (box_, card) = ((number / 1000).wrapping_mul(2_654_435_761) & 0xffff_ffff, number % 1000 * 7 % 1000);
@@ -36,13 +36,13 @@ pub(crate) fn model(number: u64) -> &'static str {
     MODELS[usize::from(number % 16 > 7) + usize::from(number % 16 > 12)]
 }
 
-/// When an attempt of so many begins.
+/// The beginning of an attempt when there are this many.
 fn begins(number: u64, attempts: u64) -> i64 {
     let since = u128::from(number) * u128::from(DAYS * DAY) / u128::from(attempts);
     BEGIN + i64::try_from(since).unwrap_or(i64::MAX - BEGIN)
 }
 
-/// A card's speed along the image, in bytes a second.
+/// The speeds of a card along the image, in bytes a second.
 fn curve(number: u64, least: u64) -> Vec<Option<Bytes>> {
     (0..32).map(|part| Some(Bytes(least + (number * 31 + part * 7919) % 4_000_000))).collect()
 }
@@ -102,7 +102,7 @@ pub(crate) fn attempt(number: u64, attempts: u64) -> [(Stamp, Entry); 2] {
     [(stamp(at), Entry::AttemptStarted(attempt.clone())), (stamp(end), Entry::AttemptClosed { attempt, outcome, effort })]
 }
 
-/// As long as a real one is.
+/// As long as a real value.
 fn proven(number: u64) -> ModelProof {
     let (brand, model) = model(number).split_once('/').unwrap_or(("acme", "box"));
     let id = |seed: char| seed.to_string().repeat(64);

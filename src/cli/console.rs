@@ -30,17 +30,18 @@ use crate::station::reason::Fact;
 use crate::station::sign::OperatorAction;
 use crate::station::units::Bytes;
 
-/// Ten pictures a second are motion to the eye, and no more are drawn.
+/// At most ten pictures a second are drawn: the eye sees that as motion.
 const PACE: Duration = Duration::from_millis(100);
-/// The clock goes on when nothing else does.
+/// The clock is drawn again after this time, even if nothing else changes.
 const CLOCK: Duration = Duration::from_secs(1);
-/// What others wrote over the picture does not stay: the kernel, `wall`, whoever owns the terminal.
+/// The whole picture is written again after this time, because the kernel, `wall` or another owner of the terminal may have written over
+/// it.
 const REPAINT: Duration = Duration::from_secs(5);
-/// Between two tries to reach a station that is down.
+/// Interval between attempts to reach a station that is down.
 const RETRY: Duration = Duration::from_millis(500);
-/// Fonts of a kernel console that are read from afar, the largest first (packages console-setup and kbd).
+/// Fonts of a kernel console that can be read from afar, the largest first (packages console-setup and kbd).
 const FONTS: [&str; 3] = ["Uni2-TerminusBold32x16", "Lat15-TerminusBold32x16", "Uni2-TerminusBold28x14"];
-/// More cells than this need the small letters.
+/// With more slots than this, the small letters are needed.
 const FEW_SLOTS: usize = 4;
 
 #[derive(Debug, clap::Args)]
@@ -58,19 +59,19 @@ pub(super) struct Args {
     locked: bool,
 }
 
-/// What the thread that listens has heard.
+/// The news from the thread that listens.
 enum Heard {
     Status(Box<Status>),
     Down(Option<String>),
 }
 
 pub(super) fn run(args: &Args) -> u8 {
-    // Without the right to do so the picture may stand still where the program's disk does.
+    // Without the permission to lock memory, the picture may stop when the program's disk hangs.
     let _not_allowed = stay_in_memory();
     let configured = config::read(Path::new(DEFAULT_PATH), ImageCheck::Unseen).ok();
     let spoken = configured.as_ref().and_then(|settings| settings.language.clone());
     let bins = configured.as_ref().map(|settings| settings.bins.clone()).unwrap_or_default();
-    // Into a file or a journal nobody rings.
+    // Output into a file or a journal rings no bell.
     let mut ringer =
         Ringer { bell: Bell::default(), wanted: configured.is_some_and(|settings| settings.panel_bell) && io::stdout().is_terminal() };
     let (language, note) = match language(args.language.as_deref(), spoken) {
@@ -86,7 +87,7 @@ pub(super) fn run(args: &Args) -> u8 {
     }
     let socket = args.station.socket();
     let (tell, heard) = mpsc::sync_channel(4);
-    // A station that does not answer, or not any more, is asked again and again.
+    // A station that does not answer, or no longer answers, is asked again and again.
     let listening = thread::Builder::new().name("listen".to_owned()).spawn(move || listen(&socket, &tell));
     if let Err(error) = listening {
         complain(&error);
@@ -106,7 +107,7 @@ pub(super) fn run(args: &Args) -> u8 {
     }
 }
 
-/// The language to speak, and why it is not the one asked for; the unknown code.
+/// The language to use, and the unknown code if the requested one does not exist.
 fn language(asked: Option<&str>, configured: Option<String>) -> Result<(Language, Option<String>), String> {
     let chosen = match asked {
         Some(code) => Language::of(code).ok_or_else(|| code.to_owned())?,
@@ -129,7 +130,7 @@ fn listen(socket: &Path, tell: &mpsc::SyncSender<Heard>) {
     loop {
         let why = match follow(socket, tell) {
             Ok(()) => return,
-            // It is down, or was stopped just now: that is what the panel says anyway.
+            // The station is down or was just stopped: the panel shows that anyway.
             Err(ClientError::Connect { .. } | ClientError::Broken { .. }) => None,
             Err(other) => Some(other.to_string()),
         };
@@ -140,7 +141,7 @@ fn listen(socket: &Path, tell: &mpsc::SyncSender<Heard>) {
     }
 }
 
-/// Tells what the station shows, until the receiver has gone.
+/// Sends the state of the station until the receiver is gone.
 fn follow(socket: &Path, tell: &mpsc::SyncSender<Heard>) -> Result<(), ClientError> {
     let mut client = Client::connect(socket)?;
     let mut status = client.watch()?;
@@ -161,7 +162,7 @@ struct Ringer {
 }
 
 impl Ringer {
-    /// Rings if these news have an outcome it has not rung for.
+    /// Rings if these news contain an outcome for which it has not rung yet.
     fn hear(&mut self, news: &Heard) -> io::Result<()> {
         let Heard::Status(status) = news else { return Ok(()) };
         let slots = status.slots.iter().map(|slot| bell::Heard {
@@ -179,7 +180,7 @@ impl Ringer {
     }
 }
 
-/// A line for every sign that changed.
+/// One line for every sign that changed.
 fn print(heard: &mpsc::Receiver<Heard>, language: &Language, bins: &Bins, ringer: &mut Ringer) -> io::Result<()> {
     let mut before = Board::default();
     let mut out = io::stdout();
@@ -220,7 +221,7 @@ fn print(heard: &mpsc::Receiver<Heard>, language: &Language, bins: &Bins, ringer
     Ok(())
 }
 
-/// The terminal as it was found, whatever happens.
+/// Restores the terminal to its former state, whatever happens.
 struct Screen {
     font: bool,
 }
@@ -230,13 +231,13 @@ impl Screen {
         enable_raw_mode()?;
         execute!(io::stdout(), EnterAlternateScreen, cursor::Hide)?;
         if is_kernel_console() {
-            // A panel that goes dark after ten minutes is none (console_codes(4)).
+            // Turns off the blanking of the console: a panel must not go dark after ten minutes (console_codes(4)).
             io::stdout().write_all(b"\x1b[9;0]\x1b[14;0]")?;
         }
         Ok(Self { font: false })
     }
 
-    /// Larger letters where there are few slots, on a kernel console that has them.
+    /// Uses larger letters if there are few slots and the kernel console has such a font.
     fn enlarge(&mut self) {
         if self.font || !is_kernel_console() {
             return;
@@ -248,7 +249,7 @@ impl Screen {
 impl Drop for Screen {
     fn drop(&mut self) {
         if self.font {
-            // What the PC is configured to have.
+            // Restores the font of the PC's configuration.
             let _left = Command::new("setupcon").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
         }
         let _gone = execute!(io::stdout(), LeaveAlternateScreen, cursor::Show);
@@ -265,7 +266,7 @@ fn show(heard: &mpsc::Receiver<Heard>, language: &Language, bins: &Bins, ringer:
     let mut terminal = Terminal::new(CrosstermBackend::new(io::stdout()))?;
     let mut shown: Option<Board> = None;
     let mut painted = Instant::now();
-    // The first answer takes a moment, and no alarm is given for that.
+    // The first answer takes a moment; that is no reason for an alarm.
     let Ok(mut news) = heard.recv() else { return Ok(()) };
     ringer.hear(&news)?;
     loop {
@@ -277,7 +278,7 @@ fn show(heard: &mpsc::Receiver<Heard>, language: &Language, bins: &Bins, ringer:
         }
         if shown.as_ref() != Some(&board) {
             let picture = terminal.draw(|frame| draw(&board, language, frame.buffer_mut()))?.buffer.clone();
-            // Without clearing anything, so that nothing flickers.
+            // Without clearing the screen first, so that nothing flickers.
             if painted.elapsed() >= REPAINT {
                 CrosstermBackend::new(io::stdout()).draw(cells(&picture))?;
                 io::stdout().flush()?;
@@ -298,7 +299,7 @@ fn show(heard: &mpsc::Receiver<Heard>, language: &Language, bins: &Bins, ringer:
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return Ok(()),
         }
-        // What came meanwhile is older than the last of it.
+        // Of all news that arrived meanwhile, only the last is shown.
         while let Ok(newest) = heard.try_recv() {
             ringer.hear(&newest)?;
             news = newest;
@@ -306,7 +307,7 @@ fn show(heard: &mpsc::Receiver<Heard>, language: &Language, bins: &Bins, ringer:
     }
 }
 
-/// Every cell of a picture, and where it stands.
+/// Every cell of a picture, with its position.
 fn cells(picture: &Buffer) -> impl Iterator<Item = (u16, u16, &Cell)> {
     picture.content.iter().enumerate().map(|(index, cell)| {
         let (x, y) = picture.pos_of(index);
@@ -314,7 +315,7 @@ fn cells(picture: &Buffer) -> impl Iterator<Item = (u16, u16, &Cell)> {
     })
 }
 
-/// Did somebody press `q` or Ctrl-C? A screen of another size is drawn anew.
+/// Was `q` or Ctrl-C pressed? If the size of the screen changed, it is drawn anew.
 fn hang_up() -> io::Result<bool> {
     while event::poll(Duration::ZERO)? {
         if let event::Event::Key(key) = event::read()? {
@@ -371,7 +372,7 @@ fn slot(slot: &wire::SlotStatus) -> BoardSlot {
         model: slot.model.clone(),
         sign: slot.sign.clone(),
         word: slot.word.clone(),
-        // A call that is not known here asks for somebody who knows it.
+        // If the code of the call is unknown here, the slot is shown as one where another person must act.
         call: slot.call().unwrap_or(OperatorAction::Nothing),
         why: slot.reason.as_ref().map(|why| Why {
             code: why.code.clone(),

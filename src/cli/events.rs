@@ -1,8 +1,8 @@
-//! Events for the person who looks after the station, written to the journal or to standard error by a thread of their own.
+//! Events for the station engineer, written to the journal or to standard error by a separate thread.
 //!
-//! The journal can take nothing for minutes: journald hangs with its disk, and a reader of a pipe stops. Its socket then blocks the
-//! sender, `tracing_journald` (0.3) included. So an event is put into a bounded queue, and its sender never waits. Events that find
-//! the queue full are lost and counted; the count is written as soon as one event was taken again. Events may be lost, cards may not.
+//! The journal may accept nothing for minutes: journald hangs with its disk, and a reader of a pipe stops. Its socket then blocks the
+//! sender, `tracing_journald` (0.3) included. So an event is put into a bounded queue, and its sender never waits. Events that find the
+//! queue full are lost and counted; the count is written as soon as an event is accepted again. Events may be lost, cards may not.
 //!
 //! The thread writes with the layers of `tracing-journald` and `tracing-subscriber`. [`Queue`] only stands in front of them.
 
@@ -26,28 +26,28 @@ use super::output::remark_if_taken;
 
 /// Events that wait to be written: the eight of a card, for each of a hundred slots, with room to spare. Some 300 bytes each.
 const QUEUE: usize = 1024;
-/// How long a program that ends gives its last events.
+/// The time in which a program that ends writes its last events.
 const LAST_EVENTS: Duration = Duration::from_millis(500);
 
-/// Where events go, for as long as the program runs.
+/// The destination of events, for as long as the program runs.
 #[derive(Clone, Debug)]
 pub(super) struct Events {
     to_writer: SyncSender<Message>,
 }
 
-/// What the thread is told.
+/// Messages to the thread.
 #[derive(Debug)]
 enum Message {
     Event(OwnedEvent),
-    /// All events before this one are written: answer.
+    /// Answer when all events before this one are written.
     Flush(SyncSender<()>),
 }
 
 impl Events {
-    /// Sends every event of this program to the journal where standard error is the journal's, and to standard error otherwise.
-    /// `FLASHLINE_LOG` says which are wanted, as `info`, `debug` or `flashline::watch=trace`.
+    /// Sends every event of this program to the journal if standard error is a stream of the journal, and to standard error otherwise.
+    /// `FLASHLINE_LOG` selects the events, for example `info`, `debug` or `flashline::watch=trace`.
     ///
-    /// Panics are told on standard error only if that takes them: the default hook waits for it.
+    /// A panic is written to standard error only if that accepts it at once: the default hook would wait for it.
     pub(super) fn start() -> Self {
         let (events, queue) = Self::to(writer);
         tracing_subscriber::registry().with(filter()).with(queue).init();
@@ -58,7 +58,7 @@ impl Events {
         events
     }
 
-    /// Events go through the queue to what `writer` makes. It is called on the writing thread, because it may block.
+    /// Events go through the queue to the writer that `writer` makes. It is called on the writing thread, because it may block.
     fn to(writer: impl FnOnce() -> Dispatch + Send + 'static) -> (Self, Queue) {
         let (to_writer, events) = sync_channel(QUEUE);
         let lost = Arc::<AtomicU64>::default();
@@ -70,7 +70,7 @@ impl Events {
         (Self { to_writer: to_writer.clone() }, Queue { to_writer, lost })
     }
 
-    /// Waits until what was told before is written, for a moment at most.
+    /// Waits, for a moment at most, until all events sent before are written.
     pub(super) fn flush(&self) {
         let (written, wait) = sync_channel(1);
         if self.to_writer.try_send(Message::Flush(written)).is_ok() {
@@ -83,14 +83,14 @@ fn filter() -> EnvFilter {
     EnvFilter::try_from_env("FLASHLINE_LOG").unwrap_or_else(|_unset| EnvFilter::new("info"))
 }
 
-/// The subscriber that writes. It has the filter, too, so that callsites nobody wants stay switched off for the whole program.
+/// The subscriber that writes. It also has the filter, so that unwanted callsites stay switched off for the whole program.
 fn writer() -> Dispatch {
     let lines = tracing_subscriber::fmt().with_env_filter(filter()).with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
     if !is_the_journal(io::stderr()) {
         return lines.into();
     }
-    // The journal knows the time, and keeps the fields of an event as fields. Its layer greets the journal with a datagram, and blocks
-    // until that is taken.
+    // The journal records the time and keeps the fields of an event as fields. Its layer sends the journal a first datagram, and blocks
+    // until that is accepted.
     match tracing_journald::layer() {
         Ok(journal) => {
             let journal = journal.with_field_prefix(Some("FLASHLINE".to_owned()));
@@ -100,7 +100,7 @@ fn writer() -> Dispatch {
     }
 }
 
-/// Systemd says which stream is the journal's (`JOURNAL_STREAM`, systemd.exec(5)); a child may have sent its own elsewhere since.
+/// `JOURNAL_STREAM` names the stream of the journal (systemd.exec(5)); a child may have redirected its own stream since.
 pub(super) fn is_the_journal(stream: impl AsFd) -> bool {
     let Ok(journal) = std::env::var("JOURNAL_STREAM") else { return false };
     nix::sys::stat::fstat(stream).is_ok_and(|stat| format!("{}:{}", stat.st_dev, stat.st_ino) == journal)
@@ -111,10 +111,13 @@ fn write_all(events: &Receiver<Message>, lost: &AtomicU64) {
         match message {
             Message::Event(event) => {
                 event.tell();
-                // That one was taken: there is room for this one, too.
+                // That event was accepted: there is room for this one, too.
                 let lost = lost.swap(0, Ordering::Relaxed);
                 if lost > 0 {
-                    tracing::warn!(lost, "{lost} events were lost: the journal, or whoever reads standard error, took none for a while");
+                    tracing::warn!(
+                        lost,
+                        "{lost} events were lost: the journal, or the reader of standard error, accepted none for a while"
+                    );
                 }
             }
             Message::Flush(written) => {
@@ -124,7 +127,7 @@ fn write_all(events: &Receiver<Message>, lost: &AtomicU64) {
     }
 }
 
-/// The layer that every event of the program meets first.
+/// The first layer that every event of the program reaches.
 #[derive(Debug)]
 struct Queue {
     to_writer: SyncSender<Message>,
@@ -139,10 +142,10 @@ impl<S: Subscriber> Layer<S> for Queue {
     }
 }
 
-/// An event with all its values, to be told again on another thread.
+/// An event with all its values, to be sent again on another thread.
 struct OwnedEvent {
     metadata: &'static Metadata<'static>,
-    /// In the order of the fields of `metadata`; nothing where an event left a field out.
+    /// In the order of the fields of `metadata`; `None` if an event left a field out.
     values: Vec<Option<Box<dyn Value + Send>>>,
 }
 
@@ -161,9 +164,9 @@ impl OwnedEvent {
         owned
     }
 
-    /// Tells the subscriber of this thread, as the event's own macro would have.
+    /// Sends the event to the subscriber of this thread, as its own macro would have.
     fn tell(&self) {
-        // Sent by hand it passes the filter by, which the macro asks.
+        // An event that is sent by hand bypasses the filter, which the macro checks.
         if !tracing::dispatcher::get_default(|writer| writer.enabled(self.metadata)) {
             return;
         }

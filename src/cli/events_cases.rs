@@ -6,11 +6,11 @@ use std::time::Instant;
 
 use super::*;
 
-/// What was written, by a writer that blocks until it is let go.
+/// The written events, by a writer that blocks until it is released.
 #[derive(Clone, Default)]
 struct Journal(Arc<(Mutex<Taken>, Condvar)>);
 
-/// Whether it takes anything, and what it took.
+/// Whether it accepts events, and the accepted ones.
 type Taken = (bool, Vec<u8>);
 
 impl Journal {

@@ -1,4 +1,4 @@
-//! `flashline image inspect`: what is inside an image, and whether it may be armed.
+//! `flashline image inspect`: shows the contents of an image, and whether it may be armed.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -84,7 +84,7 @@ fn look(args: &InspectArgs) -> Result<u8, Box<dyn Error>> {
     Ok(if page.is_good() { GOOD } else { NOT_GOOD })
 }
 
-/// How much of the image is data.
+/// The share of data in the image.
 fn mapped(staged: &Staged) -> u64 {
     staged.extents().data().iter().map(|range| range.end - range.start).sum()
 }
@@ -103,14 +103,13 @@ fn object(path: &Path, staged: &Staged, page: &Page) -> serde_json::Result<Value
     Ok(object)
 }
 
-/// What a person reads. Nothing that comes out of the image can do more than be read: whoever made it may want to write something
-/// else on a terminal.
+/// The output for people. Text from inside the image is escaped: its author may have put control characters of the terminal into it.
 fn lines(path: &Path, staged: &Staged, page: &Page) -> String {
     let mut text = vec![path.display().to_string()];
     let mut line = |label: &str, words: &str| text.push(format!("  {label:<10} {words}"));
     line("digest", &staged.digest().to_string());
     let data = mapped(staged);
-    // Rounded up: a card is never written with less than this says.
+    // Rounded up: a card never gets less than this number.
     let percent = (data.saturating_mul(100)).div_ceil(page.span.max(1));
     line("span", &format!("{} ({} bytes), {percent} % of it data ({})", Bytes(page.span), page.span, Bytes(data)));
     if let Some(kind) = page.table {
@@ -147,7 +146,7 @@ fn lines(path: &Path, staged: &Staged, page: &Page) -> String {
                     line(if index == 0 { "signed by" } else { "that by" }, key);
                 }
             }
-            None => line("signed by", "nobody who is trusted here"),
+            None => line("signed by", "no key that is trusted here"),
         }
     }
     text.extend(snaps(page));
@@ -173,7 +172,7 @@ fn lines(path: &Path, staged: &Staged, page: &Page) -> String {
     text.iter().map(|line| format!("{}\n", harmless(line))).collect()
 }
 
-/// The table of the snaps, or nothing.
+/// The table of the snaps; empty if there are none.
 fn snaps(page: &Page) -> Vec<String> {
     if page.snaps.is_empty() {
         return Vec::new();
@@ -206,7 +205,7 @@ fn snaps(page: &Page) -> Vec<String> {
         for (column, cell) in row.iter().enumerate() {
             let width = rows.iter().map(|row| measure_text_width(&row[column])).max().unwrap_or_default();
             let padding = " ".repeat(width - measure_text_width(cell));
-            // The last column is as long as it is.
+            // The last column is not padded.
             line.push_str(&if column + 1 == row.len() { cell.clone() } else { format!("{cell}{padding}  ") });
         }
         text.push(line);

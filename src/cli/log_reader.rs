@@ -1,7 +1,7 @@
 //! `flashline log-reader`: a process that reads the flash log for the running station. Only the station starts it. If the disk of the log
 //! hangs, only this process is stopped by it.
 //!
-//! A disk that hangs stops whoever reads the log. Here that is nobody but this process.
+//! A disk that hangs stops the process that reads the log, which is only this one.
 
 use std::path::PathBuf;
 

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use crate::config::Settings;
 use crate::ledger::medium::{Volatile, not_mounted, volatile};
 
-/// Why the log cannot be where the configuration puts it.
+/// Why the log cannot be in the configured directory.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Unfit {
-    /// It would be gone with the power.
+    /// It would be lost when the power fails.
     #[error(
         "the flash log cannot be kept in {}: {why}, so every row is lost at the next power cut: \
          set `state` in [station] to a directory on a disk, or `volatile = true` in [log]", state.display()
@@ -21,21 +21,21 @@ pub(super) enum Unfit {
         state.display(), point.display(), point.display()
     )]
     NotMounted { state: PathBuf, point: PathBuf },
-    /// The directory it is to be made in is not there.
+    /// The parent of its directory does not exist.
     #[error(
         "the state directory {} cannot be made: there is no directory {}: mount its disk, or create that directory, or correct `state` in [station]",
         state.display(), parent.display()
     )]
     NoParent { state: PathBuf, parent: PathBuf },
     /// The disk of the state directory cannot be determined.
-    #[error("finding out on what disk {} is", state.display())]
+    #[error("determining the disk of {}", state.display())]
     Unknown { state: PathBuf, source: io::Error },
 }
 
-/// Why the log is gone when the power is, where it is and the configuration allows it.
+/// Returns why the log would be lost when the power fails, if that is so and the configuration allows it.
 ///
 /// # Errors
-/// Where the log cannot be there.
+/// If the log cannot be in this directory.
 pub(super) fn look(settings: &Settings) -> Result<Option<Volatile>, Unfit> {
     judge(&settings.state, settings.volatile_log, volatile, not_mounted)
 }

@@ -108,7 +108,7 @@ pub fn command() -> clap::Command {
     Cli::command()
 }
 
-/// Parses the command line and runs what it names.
+/// Parses the command line and runs the command.
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -119,7 +119,7 @@ pub fn main() -> ExitCode {
             return ExitCode::from(code);
         }
     };
-    // Once, whatever is asked: a day that begins at another hour is not noticed by the numbers alone.
+    // Once, for every command: a wrong time zone cannot be seen in the numbers alone.
     if let Some(complaint) = crate::zone::complaint() {
         remark(format_args!("warning: {complaint}"));
     }
@@ -142,16 +142,16 @@ pub fn main() -> ExitCode {
         Command::LogReader(args) => log_reader::run(&args),
         Command::LogWriter(args) => log_writer::run(&args),
         Command::Slots(args) => slots::run(&args),
-        // Whatever it could not say, it must not look like the reason why the station ended.
+        // Errors of this command must not look like the reason why the station ended.
         Command::PostStop(args) => return ExitCode::from(post_stop::run(&args)),
     };
     ExitCode::from(output::code(code))
 }
 
-/// The log named, else the configured one, else the usual one.
+/// The named log, else the configured one, else the default.
 fn log_of(args: &log::Args) -> ExitCode {
     let place = args.place();
-    // Who names a log need not be at its station: a configuration that lies here by chance is not asked.
+    // A user who names a log need not be at its station: the configuration of this PC is not read.
     let config = place.config.as_deref().or_else(|| Some(Path::new(DEFAULT_PATH)).filter(|path| place.file.is_none() && path.exists()));
     let configured = match config.map(|path| config::read(path, ImageCheck::Unseen)) {
         Some(Ok(settings)) => log::Configured { log: Some(settings.log()), shifts: settings.shifts },
@@ -183,7 +183,7 @@ impl ConfigArg {
         &self.config
     }
 
-    /// For a command that goes by it: one that is still being written is waited for.
+    /// For a command that acts on the configuration: if the file is still being written, it is waited for.
     fn read_settled(&self, images: ImageCheck) -> Result<Settings, ConfigError> {
         config::read_settled(&self.config, images).map_err(|error| error.with_port(|text| ports_of(&Sysfs::default(), text)))
     }
@@ -193,7 +193,7 @@ impl ConfigArg {
     }
 }
 
-/// The options every command has that judges what is signed.
+/// The options of every command that judges signatures.
 #[derive(Debug, clap::Args)]
 pub(crate) struct TrustArgs {
     /// Also trust the root key in FILE, a self-signed account-key assertion. Canonical's root key is built in
@@ -212,7 +212,7 @@ impl TrustArgs {
         snap_assertions::file::trust(&self.trust, &self.with)
     }
 
-    /// Without a time in the call: now, as far as the clock is believed by the station that is configured here, if there is one.
+    /// Without a time on the command line: the present time, as far as the station configured here, if any, believes the clock.
     pub(crate) fn time(&self) -> jiff::Timestamp {
         self.at.unwrap_or_else(|| {
             let log = config::read(Path::new(DEFAULT_PATH), ImageCheck::Unseen).ok().map(|settings| settings.log());
@@ -221,7 +221,7 @@ impl TrustArgs {
     }
 }
 
-/// When the newest event of this log happened; nothing where there is no log, or the user may not read it.
+/// The time of the newest event of this log; `None` if there is no log, or the user may not read it.
 pub(crate) fn newest_in(log: &Path) -> Option<i64> {
     LogReader::open(log).and_then(|reader| reader.newest_at()).ok().flatten()
 }
@@ -238,7 +238,7 @@ pub(crate) fn sentence(error: &dyn Error) -> String {
     sentence
 }
 
-/// Says on standard error why nothing, or nothing more, is done.
+/// Reports on standard error why the command ends.
 pub(crate) fn complain(error: &dyn Error) {
     remark(sentence(error));
 }

@@ -72,7 +72,7 @@ pub(super) fn run(args: &Args) -> u8 {
     code
 }
 
-/// The object of a file; what it does not have is `null`.
+/// The JSON object of a file; a missing value is `null`.
 fn object(path: &Path, checked: &Checked) -> Value {
     let some = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
     let model = checked.model.as_ref();
@@ -92,7 +92,7 @@ fn object(path: &Path, checked: &Checked) -> Value {
     })
 }
 
-/// What a person reads of a file.
+/// The output for people about a file.
 fn lines(path: &Path, checked: &Checked) -> String {
     let verdict = if checked.is_accepted() { "accepted" } else { "refused" };
     let mut page = format!("{}: {verdict}\n", path.display().to_string().escape_debug());

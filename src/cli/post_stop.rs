@@ -1,5 +1,5 @@
 //! `flashline post-stop`: systemd runs it when the station has ended, for any reason. It replaces the last signs on the console and on the
-//! lamps, which no longer hold, and silences the bell.
+//! lamps, which are no longer true, and silences the bell.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -20,9 +20,10 @@ use crate::station::lamp::OwnedLamp;
 use crate::station::sign::OperatorAction;
 use crate::station::station_call::StationCall;
 
-/// Of the two seconds in which no lamp may be green any more, what a light that hangs may take from those that start and end this.
+/// No lamp may be green two seconds after the end of a station. A light that hangs may take this part of them; the rest is for starting and
+/// ending this program.
 const PATIENCE: Duration = Duration::from_millis(1500);
-/// What is left of it for the end of a tone: a process that ends within one leaves the bell sounding.
+/// The part of it that is reserved for the end of a tone: if the process ends within a tone, the bell keeps sounding.
 const TO_END_A_TONE: Duration = Duration::from_millis(200);
 
 #[derive(Debug, clap::Args)]
@@ -31,7 +32,7 @@ pub(super) struct Args {
     config: ConfigArg,
 }
 
-/// Never anything but good: what could not be put right must not look like the reason why the station ended.
+/// Always returns the good exit code: an error of this command must not look like the reason why the station ended.
 pub(super) fn run(args: &Args) -> u8 {
     say(lines::down(std::env::var("SERVICE_RESULT").ok().as_deref()));
     let (mut states, configured, bell) = match args.config.read(ImageCheck::Unseen) {
@@ -61,14 +62,14 @@ pub(super) fn run(args: &Args) -> u8 {
     GOOD
 }
 
-/// Ends the tone of a bell that is not configured any more, in a thread of its own.
+/// Ends the tone of a bell that is no longer configured, in a separate thread.
 fn silence_apart(speaker: impl Speaker + Send + 'static, device: PathBuf) {
-    // Where it is not there any more, it is silent.
+    // A device that no longer exists is silent.
     let _none = thread::Builder::new().name("bell".to_owned()).spawn(move || speaker.sound(&device, 0));
 }
 
-/// Rings that the station does not run, in a thread of its own, and is silent at `by`. The station may have ended in the middle of a tone,
-/// which would go on for ever.
+/// Rings that the station does not run, in a separate thread, and is silent at `by`. The station may have ended within a tone, which would
+/// otherwise never end.
 fn ring_apart(speaker: impl Speaker + Send + 'static, device: PathBuf, by: Instant) -> mpsc::Receiver<Result<(), String>> {
     let (tell, heard) = mpsc::channel();
     let work = move || {
@@ -79,7 +80,7 @@ fn ring_apart(speaker: impl Speaker + Send + 'static, device: PathBuf, by: Insta
         let rung = speaker.sound(&device, 0).and_then(|()| ring(&speaker, &device, StationCall::Fault, wait));
         let _late = tell.send(rung.map_err(|error| cannot_sound(&device, &error)));
     };
-    // Without a thread nothing is ever told, and that is said.
+    // Without a thread, no result is ever sent, and that is reported.
     let _none = thread::Builder::new().name("bell".to_owned()).spawn(work);
     heard
 }
@@ -88,7 +89,7 @@ fn cannot_sound(device: &Path, error: &dyn std::fmt::Display) -> String {
     format!("the bell {} cannot sound: {error}", device.display())
 }
 
-/// Why the bell was not heard, where that is so.
+/// Why the bell was not heard, or `None`.
 fn unheard(heard: &mpsc::Receiver<Result<(), String>>, by: Instant) -> Option<String> {
     match heard.recv_timeout(by.saturating_duration_since(Instant::now())) {
         Ok(rung) => rung.err(),
@@ -96,13 +97,13 @@ fn unheard(heard: &mpsc::Receiver<Result<(), String>>, by: Instant) -> Option<St
     }
 }
 
-/// Where a station keeps its state whose configuration does not say so: systemd names it (systemd.exec(5)), several with colons between.
+/// The state directory of a station whose configuration does not name it: systemd names it (systemd.exec(5)), several with colons between.
 fn state_of(named: Option<OsString>) -> PathBuf {
     let first = named.and_then(|named| Some(named.to_str()?.split(':').next()?.to_owned()));
     PathBuf::from(first.filter(|path| !path.is_empty()).unwrap_or_else(|| DEFAULT_STATE.to_owned()))
 }
 
-/// Every lamp shows that the station does not run; one that hangs keeps no other from it. Answers what could not be done.
+/// Makes every lamp show that the station does not run; one that hangs does not delay the others. Returns the errors.
 fn put_right<C: LedClass + Clone + Send + 'static>(class: &C, lamps: Vec<OwnedLamp>) -> Vec<String> {
     let by = Instant::now() + PATIENCE;
     let (tell, heard) = mpsc::channel();
@@ -118,7 +119,7 @@ fn put_right<C: LedClass + Clone + Send + 'static>(class: &C, lamps: Vec<OwnedLa
         };
         match thread::Builder::new().name("lamp".to_owned()).spawn(put) {
             Ok(_) => waiting.push(owner),
-            Err(error) => said.push(format!("{owner}: no thread for its lamp, which shows what it showed: {error}")),
+            Err(error) => said.push(format!("{owner}: no thread for its lamp, which still shows its last sign: {error}")),
         }
     }
     drop(tell);
@@ -128,7 +129,7 @@ fn put_right<C: LedClass + Clone + Send + 'static>(class: &C, lamps: Vec<OwnedLa
             waiting.remove(place);
         }
     }
-    said.extend(waiting.into_iter().map(|owner| format!("{owner}: its lamp does not answer, and may still show what it showed")));
+    said.extend(waiting.into_iter().map(|owner| format!("{owner}: its lamp does not answer, and may still show its last sign")));
     said
 }
 
@@ -178,7 +179,7 @@ mod tests {
         assert_eq!(read("one", "pattern"), "255 600 255 0 0 200 0 0 255 200 255 0 0 200 0 0");
     }
 
-    /// A speaker that was left sounding by a station that was killed, or is not there.
+    /// A speaker that a killed station left sounding, or that no longer exists.
     #[derive(Clone, Default)]
     struct LeftSpeaker {
         sounds: std::sync::Arc<std::sync::Mutex<Vec<u16>>>,

@@ -6,11 +6,10 @@ use crate::image::stage::SourceImage;
 use crate::image::{ImageError, Staged};
 use crate::panel::bars::ReadingBar;
 
-/// Where a packed image is unpacked to, for the time of the call. Larger than `/tmp`, which may be memory.
+/// The directory to which a packed image is unpacked during the call. It is larger than `/tmp`, which may be in memory.
 const SCRATCH: &str = "/var/tmp";
 
-/// A raw image is used where it lies; a packed one is unpacked into a file that has no name, so that nothing stays behind whatever
-/// ends this call.
+/// A raw image is used in its place; a packed one is unpacked into a file without a name, which disappears however this call ends.
 pub(super) fn prepare(image: &Path) -> Result<Staged, ImageError> {
     let mut source = SourceImage::open(image)?;
     source.refuse_at_sight()?;

@@ -21,7 +21,7 @@ pub(super) struct StationArgs {
 }
 
 impl StationArgs {
-    /// Where the station listens. A configuration that cannot be read here does not say; then it is the usual place.
+    /// The station's socket. If the configuration cannot be read, it is the default.
     pub(super) fn socket(&self) -> PathBuf {
         self.socket.clone().unwrap_or_else(|| {
             config::read(DEFAULT_PATH.as_ref(), ImageCheck::Unseen)
@@ -33,7 +33,7 @@ impl StationArgs {
         Client::connect(&self.socket())
     }
 
-    /// Has something done, and says that it was, or why not.
+    /// Sends a request, and prints that it was done, or why not.
     pub(super) fn send(&self, request: &Request, done: &str) -> u8 {
         let result = self.connect().and_then(|mut client| client.ask(request)).map(drop);
         self.print_result(result, done)
@@ -74,7 +74,7 @@ pub(super) struct RestartArgs {
     station: StationArgs,
 }
 
-/// What is disarmed or armed.
+/// The target of disarming or arming.
 #[derive(Debug, clap::Args)]
 #[group(required = true, multiple = false)]
 struct TargetArgs {
@@ -129,7 +129,7 @@ pub(super) struct ConfirmLogArgs {
 }
 
 pub(super) fn confirm_log(args: &ConfirmLogArgs) -> u8 {
-    args.station.send(&Request::LogConfirm {}, "the flash log was to be begun anew, and the log says who confirmed it")
+    args.station.send(&Request::LogConfirm {}, "the new flash log is confirmed; the log records who confirmed it")
 }
 
 pub(super) fn reload(args: &ReloadArgs) -> u8 {
@@ -140,7 +140,7 @@ pub(super) fn disarm(args: &DisarmArgs) -> u8 {
     let TargetArgs { slot, model } = &args.target;
     let request = Request::Disarm { slot: slot.clone(), model: model.clone(), reason: args.reason.clone() };
     let words = args.target.words();
-    args.station.send(&request, &format!("{words} begins no card any more, until `flashline arm`; what runs is finished"))
+    args.station.send(&request, &format!("{words} starts no further card until `flashline arm`; cards under way are finished"))
 }
 
 pub(super) fn restart(args: &RestartArgs) -> u8 {

@@ -21,7 +21,7 @@ use crate::panel::plain::Plain;
 use crate::panel::terminal::Terminal;
 use crate::station::armed::Occasion;
 
-/// Somewhat longer than the process that writes the log still tries when its station is gone.
+/// Somewhat longer than the process that writes the log keeps trying when its station is gone.
 const LAST_WRITER: Duration = Duration::from_secs(4);
 
 #[derive(Debug, clap::Args)]
@@ -62,7 +62,7 @@ fn run_station(args: &Args) -> u8 {
             return USAGE_OR_STATION;
         }
     };
-    // The log first: a station that cannot write it must not spend minutes on staging to say so.
+    // The log first: a station that cannot write it must not stage images for minutes before it reports that.
     let volatile = match medium::look(&settings) {
         Ok(volatile) => volatile.map(|why| why.to_string()),
         Err(error) => {
@@ -95,7 +95,7 @@ fn run_station(args: &Args) -> u8 {
     let result = if io::stdout().is_terminal() && !args.plain {
         daemon::run(config, proved, ledger, volatile, Terminal::on_stdout())
     } else if is_the_journal(io::stdout()) {
-        // It is told every sign as an event, with fields; once is enough.
+        // The journal gets every sign as an event with fields, so it needs no lines as well.
         daemon::run(config, proved, ledger, volatile, Nowhere)
     } else {
         daemon::run(config, proved, ledger, volatile, Plain::new(io::stdout()))
@@ -109,7 +109,7 @@ fn run_station(args: &Args) -> u8 {
     }
 }
 
-/// A station that was killed leaves the process behind that writes its log, which writes what it was given and ends: it is waited for.
+/// A killed station leaves its log-writing process behind, which writes the entries it was given and ends: it is waited for.
 fn open(settings: &Settings) -> Result<Ledger, LogError> {
     let until = Instant::now() + LAST_WRITER;
     loop {
@@ -120,7 +120,7 @@ fn open(settings: &Settings) -> Result<Ledger, LogError> {
     }
 }
 
-/// The state directory itself, and nothing above it: what is missing there may be a disk that is not mounted.
+/// Makes only the state directory itself: a missing parent may be a disk that is not mounted.
 fn make(state: &Path) -> io::Result<()> {
     match std::fs::create_dir(state) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
@@ -128,8 +128,8 @@ fn make(state: &Path) -> io::Result<()> {
     }
 }
 
-/// Stages every model's image and looks inside. A station with nothing to write at all does not run; with some of its models it does,
-/// and where an image was refused for what is inside: its slots say so.
+/// Stages every model's image and inspects it. A station without any usable image does not run. It runs with some of its models, also if
+/// images were refused for their contents: then the slots show that.
 fn arm(settings: &Settings, at: i64) -> Option<Armory> {
     let mut bar: Option<(String, ReadingBar)> = None;
     let (armory, failed) = Armory::stage(settings, at, |model, done, of| {

@@ -1,4 +1,4 @@
-//! `flashline status`: what the running station shows.
+//! `flashline status`: prints what the running station shows.
 
 use console::{measure_text_width, truncate_str};
 
@@ -10,7 +10,7 @@ use crate::report::{harmless, harmless_json};
 use crate::station::standing::LogNote;
 use crate::station::units::Bytes;
 
-/// Whatever it is shown on.
+/// Columns of the output, on any terminal or file.
 const WIDTH: usize = 100;
 
 #[derive(Debug, clap::Args)]
@@ -19,7 +19,7 @@ pub(super) struct Args {
     station: StationArgs,
 }
 
-/// Exit code 1 where the station has a fault, or a slot is out of service: somebody should come.
+/// Exit code 1 if the station has a fault or a slot is out of service: a person must act.
 pub(super) fn run(args: &Args) -> u8 {
     let status = match args.station.connect().and_then(|mut client| client.status()) {
         Ok(status) => status,

@@ -6,7 +6,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::source::{ConfigError, Mistakes, Source};
 
-/// What a key holds.
+/// The type of a key's value.
 #[derive(Clone, Copy)]
 enum Holds {
     Text,
@@ -25,7 +25,7 @@ struct Key {
     table: &'static str,
     name: &'static str,
     holds: Holds,
-    /// An example, as it may stand in the file.
+    /// An example line of the file.
     example: &'static str,
 }
 
@@ -37,14 +37,14 @@ const fn key(table: &'static str, name: &'static str, holds: Holds, example: &'s
 /// wrote; a new key needs no new version, because an unknown key is an error.
 pub(crate) const VERSION: u64 = 1;
 
-/// Tables there is one of.
+/// Tables that can occur once.
 const SINGLE: [&str; 8] = ["station", "order", "trust", "shift", "control", "panel", "log", "policy"];
-/// Tables there may be several of.
+/// Tables that can occur several times.
 const SEVERAL: [&str; 3] = ["model", "slot", "own_disk"];
 
-/// A lamp of one LED, and one of several.
+/// A lamp with one LED, and one with several.
 const LAMP: &str = "lamp = { led = \"mmc0::\" }, or lamp = { green = \"NAME\", red = \"NAME\" }";
-/// One of the bins; the others stand beside it.
+/// One of the bins; the others are written beside it.
 const BINS: &str = "bins = { good = { word = \"TRAY\", colour = \"green\" } }; the bins are good, not_bad and bad";
 
 const KEYS: &[Key] = &[
@@ -91,15 +91,15 @@ const KEYS: &[Key] = &[
     key("own_disk", "bytes", Holds::Whole, "bytes = 500107862016"),
 ];
 
-/// As the table stands in the file.
+/// The name of a table as it is written in the file.
 fn heading(table: &str) -> String {
     if SEVERAL.contains(&table) { format!("[[{table}]]") } else { format!("[{table}]") }
 }
 
-/// Holds the file to the keys that there are, and to what each holds.
+/// Checks that all keys of the file are known and have the right type.
 ///
 /// # Errors
-/// Where the text is no TOML. All else that is wrong is noted.
+/// If the text is not TOML. All other mistakes are noted.
 pub(super) fn prove(source: &Source<'_>, mistakes: &mut Mistakes) -> Result<(), ConfigError> {
     let root = DeTable::parse(source.text)
         .map_err(|error| source.wrong(error.span().unwrap_or(0..0), syntax(source.text, error.message(), error.span())))?;
@@ -153,7 +153,7 @@ pub(crate) fn version_of(text: &str) -> Option<u64> {
     said.map_or(Some(1), |(_, value)| whole(value.get_ref()))
 }
 
-/// Something at the top that is none of our tables: where it belongs is said where that can be guessed.
+/// An unknown name at the top of the file. The error names the table it belongs to, if that can be guessed.
 fn stranger(source: &Source<'_>, name: &Spanned<std::borrow::Cow<'_, str>>, value: &Spanned<DeValue<'_>>) -> ConfigError {
     let text = name.get_ref().as_ref();
     let is_table = match value.get_ref() {
@@ -272,7 +272,7 @@ fn prove_value(source: &Source<'_>, key: &Key, value: &Spanned<DeValue<'_>>) -> 
     }
 }
 
-/// What one of the bins holds.
+/// Checks the value of one of the bins.
 fn prove_bin(source: &Source<'_>, bin: &str, value: &Spanned<DeValue<'_>>, example: &str) -> Result<(), ConfigError> {
     let DeValue::Table(keys) = value.get_ref() else {
         let problem =
@@ -289,13 +289,13 @@ fn prove_bin(source: &Source<'_>, bin: &str, value: &Spanned<DeValue<'_>>, examp
     }
 }
 
-/// A count that fits what we count with.
+/// A number that fits the integer types used here.
 fn whole(value: &DeValue<'_>) -> Option<u64> {
     let number = value.as_integer()?;
     u64::from_str_radix(number.as_str(), number.radix()).ok().filter(|number| i64::try_from(*number).is_ok())
 }
 
-/// A value as people call it.
+/// A value, described for people.
 fn called(value: &DeValue<'_>) -> String {
     match value {
         DeValue::String(text) => format!("the text {:?}", text.as_ref()),
@@ -308,7 +308,7 @@ fn called(value: &DeValue<'_>) -> String {
     }
 }
 
-/// What is wrong with a text that is no TOML. `text` is the file, `at` where the reader stumbled.
+/// The error for a text that is not TOML. `text` is the file, `at` the place of the parser's error.
 fn syntax(text: &str, message: &str, at: Option<std::ops::Range<usize>>) -> String {
     let start = at.as_ref().map_or(0, |at| at.start.min(text.len()));
     let line = text.get(text[..start].rfind('\n').map_or(0, |end| end + 1)..).and_then(|rest| rest.lines().next()).unwrap_or_default();
@@ -331,7 +331,7 @@ fn syntax(text: &str, message: &str, at: Option<std::ops::Range<usize>>) -> Stri
     )
 }
 
-/// The words for what the tables themselves find: an unknown key, or a missing one.
+/// The words for errors of the tables themselves: an unknown or a missing key.
 pub(super) fn translated(message: &str) -> String {
     if let Some(rest) = message.strip_prefix("unknown field `")
         && let Some((name, expected)) = rest.split_once('`')
@@ -343,7 +343,7 @@ pub(super) fn translated(message: &str) -> String {
         let example = KEYS.iter().find(|key| key.name == name).map_or_else(|| format!("{name} = …"), |key| key.example.to_owned());
         return format!("this table has no `{name}`: add {example}");
     }
-    // Whatever this program's own types are called.
+    // These words replace the names of this program's own types.
     format!("this value is of another kind than its key takes ({message}): see `config.example.toml`")
 }
 

@@ -1,4 +1,4 @@
-//! The configuration: TOML as typed is read once, validated once, and becomes [`Settings`].
+//! The configuration: a TOML file is read once, validated once, and becomes [`Settings`].
 //!
 //! An error names the file, the line, the key and the cure. An unknown key is an error, so that a typo does not become a default.
 
@@ -34,23 +34,22 @@ use tables::{DoneWord, File, FlushWord, MarksWord, RulesWord, STALL_S, ShiftTabl
 
 /// Default time without progress after which a card has stalled.
 pub(crate) const DEFAULT_STALL: Duration = Duration::from_secs(STALL_S);
-/// The least that anybody may say: the kernel's own timeout of a SCSI command (`SD_TIMEOUT` in `drivers/scsi/sd.h`), and as much for what
-/// comes after it.
+/// The minimum: the kernel's own timeout of a SCSI command (`SD_TIMEOUT` in `drivers/scsi/sd.h`), and the same time again for its recovery.
 const LEAST_STALL_S: u64 = 60;
-/// The most: a card that stands still for an hour is hung.
+/// The maximum: a card that does not move for an hour hangs.
 const MOST_STALL_S: u64 = 3600;
-/// The most that anybody may wait for a card to sit still: whoever writes more has counted in another unit, and a station that starts no
-/// card looks broken.
+/// The longest time for which a card may have to sit still. A larger number was probably meant in another unit, and a station that starts
+/// no card looks broken.
 const MOST_SETTLE_MS: u64 = 60_000;
-/// How long a configuration must have been left alone before it is read by who goes by it: a copy under way is half of one.
+/// How long a configuration must have been unchanged before a command that acts on it reads it: a copy under way is incomplete.
 const SETTLED: Duration = Duration::from_secs(1);
-/// How long it is waited for.
+/// How long such a command waits for that.
 const SETTLING: Duration = Duration::from_secs(10);
-/// Where a packaged station has it.
+/// Path of the configuration of a packaged station.
 pub(crate) const DEFAULT_PATH: &str = "/etc/flashline/config.toml";
-/// Where a packaged station keeps log and staged images.
+/// Path of the log and the staged images of a packaged station.
 pub(crate) const DEFAULT_STATE: &str = "/var/lib/flashline";
-/// Where a packaged station can be asked.
+/// Path of the control socket of a packaged station.
 pub(crate) const DEFAULT_SOCKET: &str = "/run/flashline/control.sock";
 /// The flash log, inside the state directory.
 pub(crate) const LOG_FILE: &str = "flash-log.db";
@@ -60,19 +59,19 @@ pub(crate) const STORE: &str = "images";
 /// One decimal gigabyte, as on a card's label.
 const GB: u64 = 1_000_000_000;
 
-/// How sure the station must be of what device an image is for.
+/// The required proof of the device that an image is for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Require {
-    /// The model inside is the one configured, and signatures reach from it and from every snap to a trusted root.
+    /// The model inside is the configured one, and signatures reach from it and from every snap to a trusted root.
     #[default]
     Proven,
-    /// The model inside is the one configured; signatures are not demanded.
+    /// The model inside is the configured one; signatures are not required.
     Matching,
-    /// The image is not looked into.
+    /// The image is not inspected.
     None,
 }
 
-/// Whom the station believes, as files.
+/// The trusted keys and known assertions, as files.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct TrustSettings {
     /// Trusted root keys besides Canonical's.
@@ -81,63 +80,63 @@ pub(crate) struct TrustSettings {
     pub with: Vec<PathBuf>,
 }
 
-/// A model and the image its cards get.
+/// A model and the image of its cards.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ModelSettings {
     /// The name by which slots refer to the model: `BRAND/MODEL`.
     pub name: String,
     /// The image file, raw or packed.
     pub image: PathBuf,
-    /// What the image may be.
+    /// What kind of contents the image may have.
     pub contents: Contents,
-    /// What is done about its zeroes.
+    /// How its zeroes are handled.
     pub zeroes: Zeroes,
-    /// The signed model assertion the image must hold.
+    /// The signed model assertion that the image must contain.
     pub assertion: Option<PathBuf>,
-    /// How sure the station must be of it.
+    /// The required proof of its model.
     pub require: Require,
-    /// What may be in the image although nothing signs it.
+    /// Contents of the image that are allowed although nothing signs them.
     pub allowed: Allowed,
 }
 
-/// A whole configuration, proved.
+/// A whole, validated configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Settings {
-    /// What holds for the whole station.
+    /// Settings of the whole station.
     pub station: StationSettings,
-    /// Where log and staged images live.
+    /// The directory of the log and the staged images.
     pub state: PathBuf,
-    /// The staged images take no more of the disk than this, those in use excepted.
+    /// The limit of all staged images on the disk; images in use may exceed it.
     pub store_limit: Bytes,
-    /// A card that moves nothing for so long has stalled.
+    /// A card without progress for this time has stalled.
     pub stall: Duration,
-    /// A card whose device does not empty its cache when it is told to is refused.
+    /// A card whose device does not empty its cache on request is refused.
     pub flush_required: bool,
     /// The PC's own disks.
     pub own_disks: Vec<OwnDisk>,
-    /// Whom it believes about models.
+    /// Trusted keys for models.
     pub trust: TrustSettings,
     /// Every model of the configuration.
     pub models: Vec<ModelSettings>,
     /// Every slot of the configuration, in its order.
     pub slots: Vec<SlotSettings>,
-    /// When a shift begins, on the PC's own clock: in the order of the day, and at least one.
+    /// When the shifts begin, by the PC's clock: in the order of the day, at least one.
     pub shifts: Vec<Time>,
-    /// Where the flash log is also kept as files for people, if anywhere.
+    /// The directory for CSV files of the flash log, if any.
     pub log_files: Option<PathBuf>,
-    /// The flash log may be where it is gone when the power is.
+    /// The flash log may be in memory, where it is lost when the power fails.
     pub volatile_log: bool,
-    /// Where the station can be asked.
+    /// The path of the control socket.
     pub socket: PathBuf,
-    /// The language of the panel, where one is chosen.
+    /// The language of the panel, if one is configured.
     pub language: Option<String>,
-    /// The panel beeps when a card is done with.
+    /// The panel beeps when a card has an outcome.
     pub panel_bell: bool,
-    /// What the bins beside the station are called, and their colours.
+    /// The names and colours of the bins beside the station.
     pub bins: Bins,
-    /// The slots' lamps, in the order of the slots, and behind them the lamp of the station.
+    /// The lamps of the slots, in the order of the slots, followed by the lamp of the station.
     pub lamps: Vec<OwnedLamp>,
-    /// The input device that sounds when the station calls for somebody.
+    /// The input device that sounds when the station calls a person.
     pub station_bell: Option<PathBuf>,
 }
 
@@ -161,19 +160,19 @@ impl Settings {
     }
 }
 
-/// Does a reader of the configuration want its images? Who reads the log may not even see them.
+/// Must the images exist? A user who reads the log may not even have access to them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ImageCheck {
     /// Each must be a file that can be opened.
     Proved,
-    /// They are not looked at.
+    /// They are not checked.
     Unseen,
 }
 
-/// Reads and proves the file at `path`. Relative paths in it count from its own directory.
+/// Reads and validates the file at `path`. Relative paths in it are relative to its directory.
 ///
 /// # Errors
-/// Everything that is wrong; of a text that is no TOML, or of a table without a key that it must have, the first such thing.
+/// All mistakes. If the text is not TOML, or a table lacks a required key, only the first such mistake.
 pub(crate) fn read(path: &Path, images: ImageCheck) -> Result<Settings, ConfigError> {
     prove(path, source::decode(path, &bytes_of(path)?)?, images)
 }
@@ -186,16 +185,16 @@ fn bytes_of(path: &Path) -> Result<Vec<u8>, ConfigError> {
     })
 }
 
-/// The same for who goes by it: a file that is still being written is waited for.
+/// The same for a command that acts on it: waits for a file that is still being written.
 ///
 /// # Errors
-/// As [`read`]; and that it is changed all the time.
+/// As [`read`], and if the file changes all the time.
 pub(crate) fn read_settled(path: &Path, images: ImageCheck) -> Result<Settings, ConfigError> {
     let bytes = settled(path, SETTLED, SETTLING)?;
     prove(path, source::decode(path, &bytes)?, images)
 }
 
-/// What is in a file that nobody has changed for `least`, nor while it was read.
+/// The contents of a file that was not changed for `least`, nor while it was read.
 fn settled(path: &Path, least: Duration, patience: Duration) -> Result<Vec<u8>, ConfigError> {
     let failed = |source| ConfigError::Read { path: path.to_owned(), source };
     let version = || FileVersion::of(path).map_err(failed);
@@ -213,10 +212,10 @@ fn settled(path: &Path, least: Duration, patience: Duration) -> Result<Vec<u8>, 
     }
 }
 
-/// Proves this text as the file at `path`, which need not be there yet.
+/// Validates this text as the file at `path`, which need not exist yet.
 ///
 /// # Errors
-/// Everything that is wrong; of a text that is no TOML, or of a table without a key that it must have, the first such thing.
+/// All mistakes. If the text is not TOML, or a table lacks a required key, only the first such mistake.
 pub(crate) fn prove(path: &Path, text: &str, images: ImageCheck) -> Result<Settings, ConfigError> {
     let source = Source { path, text };
     let mut mistakes = Mistakes::default();

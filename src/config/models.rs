@@ -1,4 +1,4 @@
-//! The models of a station: their images, and what must be inside them.
+//! The models of a station: their images, and the required contents of these.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use super::{ImageCheck, ModelSettings, Require, TrustSettings};
 use crate::station::allowed::Allowed;
 use crate::station::armed::{Contents, Zeroes};
 
-/// The trust itself is proven where it is used, so that a file that is wrong there keeps those models from being armed that need it.
+/// The files are verified where they are used, so a bad file disarms only the models that need it.
 pub(super) fn prove_trust(
     source: &Source<'_>,
     base: &Path,

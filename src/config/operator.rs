@@ -1,4 +1,4 @@
-//! What the operator sees and hears: the bins, the boxes, and the bell of the station.
+//! The settings for the operator: the bins, the boxes, and the bell of the station.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -11,9 +11,9 @@ use crate::station::labels::is_unseen;
 
 /// As many letters as the smallest cell of a panel shows behind an arrow.
 const LONGEST_WORD: usize = 20;
-/// More than anybody packs; a larger number was meant as something else.
+/// No box is larger; a larger number was meant for something else.
 const MOST_CARDS: u64 = 100_000;
-/// Where the kernel's input devices are.
+/// The directory of the kernel's input devices.
 const INPUT_DEVICES: &str = "/dev/input";
 
 pub(super) fn prove_bins(source: &Source<'_>, table: &BinsTable, mistakes: &mut Mistakes) -> Option<Bins> {
@@ -53,7 +53,7 @@ fn prove_bin(source: &Source<'_>, bin: Bin, table: &BinTable, usual: &BinLabel) 
     Ok(label)
 }
 
-/// A card that could go to either of two bins goes to the wrong one.
+/// If a card could go to either of two bins, it goes to the wrong one.
 fn told_apart(source: &Source<'_>, table: &BinsTable, bins: &Bins) -> Result<(), ConfigError> {
     let tables = [(Bin::Good, &table.good), (Bin::NotBad, &table.not_bad), (Bin::Bad, &table.bad)];
     for (place, (one, _)) in tables.iter().enumerate() {
@@ -78,7 +78,7 @@ fn told_apart(source: &Source<'_>, table: &BinsTable, bins: &Bins) -> Result<(),
     Ok(())
 }
 
-/// As it is configured.
+/// The bins with their configured names and colours.
 fn key(bin: Bin) -> &'static str {
     match bin {
         Bin::Good => "good",
@@ -87,7 +87,7 @@ fn key(bin: Bin) -> &'static str {
     }
 }
 
-/// How many good cards fill a box; nothing where boxes are not counted.
+/// The number of good cards that fill a box; `None` if boxes are not counted.
 pub(super) fn box_size(source: &Source<'_>, size: &Spanned<u64>) -> Result<Option<u32>, ConfigError> {
     let cards = u32::try_from(*size.get_ref()).ok().filter(|cards| u64::from(*cards) <= MOST_CARDS);
     let cards = cards.ok_or_else(|| {
@@ -98,7 +98,7 @@ pub(super) fn box_size(source: &Source<'_>, size: &Spanned<u64>) -> Result<Optio
     Ok(Some(cards).filter(|cards| *cards > 0))
 }
 
-/// The device that sounds for the whole station; nothing where none does. Only an input device is ever opened: a slip must not write to a disk.
+/// The device that sounds for the whole station, if any. Only an input device is ever opened, because a mistake must not write to a disk.
 pub(super) fn station_bell(source: &Source<'_>, bell: &Spanned<PathBuf>) -> Result<Option<PathBuf>, ConfigError> {
     let path = bell.get_ref();
     if path.as_os_str().is_empty() {

@@ -1,15 +1,16 @@
-//! The form of a port: `CONTROLLER/usb3-1.2/lun-0`, `CONTROLLER/mmc-0`, or `CONTROLLER/usb3-1.2/mmc-0` for an SD host on a USB reader. A text
+//! The form of a port: `CONTROLLER/usb3-1.2/lun-0`, `CONTROLLER/mmc-0`, or `CONTROLLER/usb3-1.2/mmc-0` for an SD host on a USB reader. A
+//! text
 //! of another form can never be a port, so its slot could never see a card.
 
 use crate::station::port::{Parts, Port, Unit};
 
-/// Buses of disks that are no cards. A slot on one is refused card by card, in words that name the bus.
+/// Buses of disks that are not cards. A slot on such a bus is allowed here; its cards are refused one by one with the name of the bus.
 const DISKS: [&str; 6] = ["ata", "ide", "nvme", "scsi", "virtio", "xen"];
 
-/// Kinds of controllers that keep their name from boot to boot.
+/// Kinds of controllers whose names stay the same after a restart.
 const CONTROLLERS: [&str; 3] = ["pci-", "platform-", "amba-"];
 
-/// Why this is no port, and the cure as far as the text alone tells. Nothing where it is one.
+/// Why this is not a port, and the cure as far as the text alone tells; `None` if it is a port.
 pub(super) fn wrong(text: &str) -> Option<String> {
     if is_port(text) {
         return None;
@@ -79,7 +80,7 @@ fn is_usb_name(text: &str) -> bool {
     device.split_once('-').is_some_and(|(bus, chain)| is_number(bus) && numbers(chain)) && numbers(interface)
 }
 
-/// The ports that an ID_PATH can mean: it says the generation of USB only where udev was asked to (`usbv3-`).
+/// The ports that an ID_PATH can mean: it contains the generation of USB only if udev was configured so (`usbv3-`).
 fn id_path(text: &str) -> Option<Vec<String>> {
     let (controller, rest) = ["-usb-0:", "-usbv2-0:", "-usbv3-0:"].iter().find_map(|mark| text.split_once(mark))?;
     let generations: &[&str] = match &text.as_bytes()[controller.len()..] {
@@ -94,7 +95,7 @@ fn id_path(text: &str) -> Option<Vec<String>> {
     Some(generations.iter().map(|generation| Port::of_lun(&format!("{controller}/usb{generation}-{chain}"), lun).0).collect())
 }
 
-/// A port that was typed with a slip: capitals, spaces, a missing dash or LUN.
+/// A port with a typing error: capitals, spaces, a missing dash or LUN.
 fn repaired(text: &str) -> Option<String> {
     let lower = text.trim().to_ascii_lowercase().replace(['\\', ' '], "");
     let lower = lower.strip_prefix("/sys/devices/").unwrap_or(&lower).trim_end_matches('/').to_owned();

@@ -14,7 +14,7 @@ const SOON: Duration = Duration::from_millis(400);
 fn a_configuration_that_is_being_copied_is_read_when_it_is_whole() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let path = directory.path().join("config.toml");
-    // Cut behind a table it is a good one, of fewer slots.
+    // Cut behind a table, the file is a valid configuration with fewer slots.
     let slot = |name: &str| GOOD.replace("A1", name).split_once("\n\n").expect("two tables").1.to_owned();
     let parts = [GOOD.to_owned(), slot("A2"), slot("A3")];
     let (mut file, whole) = (File::create(&path).expect("a temporary file"), parts.concat());

@@ -12,10 +12,10 @@ use crate::station::port::{Chain, Port, places};
 use crate::station::settings::{OwnDisk, Policy, SlotSettings};
 use crate::station::units::Bytes;
 
-/// A thousand times what the largest card of today holds, and no number of bytes that was meant as one of GB.
+/// A thousand times the capacity of today's largest card: a larger number of GB was meant as a number of bytes.
 const MOST_GB: u64 = 1_000_000;
 
-/// `models` are the names of all models that there are, be they right or not.
+/// `models` are the names of all models, valid or not.
 pub(super) fn prove_slots(
     source: &Source<'_>,
     tables: &[Spanned<SlotTable>],
@@ -31,11 +31,11 @@ pub(super) fn prove_slots(
     tables.iter().filter_map(|table| prove_slot(source, table.get_ref(), models, own_disks, &mut taken, mistakes)).collect()
 }
 
-/// What belongs to the slots so far.
+/// Names and ports that are used by the slots so far.
 #[derive(Default)]
 struct Taken {
     names: BTreeSet<String>,
-    /// Each with its slot.
+    /// Each port with its slot.
     ports: BTreeMap<String, String>,
 }
 
@@ -87,7 +87,7 @@ fn prove_port(source: &Source<'_>, port: &Spanned<String>, slot: &str, taken: &m
     Ok(Port(text))
 }
 
-/// The lamps of the slots, in their order, and behind them the one of the station.
+/// The lamps of the slots, in their order, followed by the lamp of the station.
 pub(super) fn prove_lamps(
     source: &Source<'_>,
     tables: &[Spanned<SlotTable>],
@@ -117,7 +117,7 @@ pub(super) fn prove_lamps(
     Ok(lamps)
 }
 
-/// What each port hung on when the slot was taught; nothing for a port with an empty text.
+/// The devices on which each port hung when the slot was taught; a port with an empty text is left out.
 fn hung_on(source: &Source<'_>, ports: &[Port], chains: &Spanned<Vec<Spanned<String>>>) -> Result<Vec<(Port, Chain)>, ConfigError> {
     const CURE: &str = "`flashline slots teach` writes it, and without it nothing is compared";
     if chains.get_ref().len() != ports.len() {

@@ -10,7 +10,7 @@ use super::ImageCheck;
 use crate::file;
 use crate::station::port::Port;
 
-/// What was wrong with a configuration, where, and what to do.
+/// The mistake in a configuration, its place, and the cure.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConfigError {
     /// The file cannot be read.
@@ -18,7 +18,7 @@ pub(crate) enum ConfigError {
     Read {
         /// The configuration that could not be read.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
     /// It is a directory, a pipe or a device.
@@ -27,25 +27,25 @@ pub(crate) enum ConfigError {
         /// The path that was given.
         path: PathBuf,
     },
-    /// It is never left alone.
+    /// It changes all the time.
     #[error("reading the configuration {path}: it is being changed all the time: try again when it is whole")]
     Unsettled {
         /// The configuration that is still being written.
         path: PathBuf,
     },
-    /// What is in it cannot be used.
+    /// Its contents cannot be used.
     #[error("{}", Place(.path, .line, .problem))]
     Wrong {
         /// The configuration that holds the mistake.
         path: PathBuf,
         /// The line, counted from one.
         line: usize,
-        /// What, and the cure.
+        /// The mistake and the cure.
         problem: String,
-        /// What stands where a port should: where it is now may be known to whoever can ask this PC.
+        /// The text in the place of a port; the caller may be able to find the right port on this PC.
         misplaced: Option<String>,
     },
-    /// Several things in it cannot be used: each as [`ConfigError::Wrong`], in the order of their lines.
+    /// Several mistakes: each as [`ConfigError::Wrong`], in the order of their lines.
     #[error("{}", Lines(.all))]
     Several {
         /// All mistakes, in the order of the file.
@@ -54,7 +54,8 @@ pub(crate) enum ConfigError {
 }
 
 impl ConfigError {
-    /// The same, with the port behind what stands in its place, where this PC has one there now. `find` answers with every port it may be.
+    /// The same error. If a text stands in the place of a port that this PC has now, the error also names the port. `find` returns all
+    /// ports that it may be.
     #[must_use]
     pub(crate) fn with_port(mut self, find: impl Fn(&str) -> Vec<Port>) -> Self {
         self.add_port(&find);
@@ -79,25 +80,25 @@ impl ConfigError {
     }
 }
 
-/// Everything that is wrong with a configuration, as it is found.
+/// The mistakes in a configuration, as they are found.
 #[derive(Default)]
 pub(super) struct Mistakes(Vec<ConfigError>);
 
 impl Mistakes {
-    /// What was asked for; nothing where it is wrong, which is noted.
+    /// The value, or `None` if it is wrong, which is noted.
     pub(super) fn note<T>(&mut self, result: Result<T, ConfigError>) -> Option<T> {
         result.map_err(|error| self.0.push(error)).ok()
     }
 
-    /// Nothing was wrong so far.
+    /// Checks that there is no mistake so far.
     ///
     /// # Errors
-    /// All that was.
+    /// All mistakes so far.
     pub(super) fn none(&mut self) -> Result<(), ConfigError> {
         if self.0.is_empty() { Ok(()) } else { Err(self.all()) }
     }
 
-    /// All that was wrong, as one error.
+    /// All mistakes as one error.
     pub(super) fn all(&mut self) -> ConfigError {
         let mut all = std::mem::take(&mut self.0);
         all.sort_by_key(ConfigError::line);
@@ -117,7 +118,7 @@ impl fmt::Display for Lines<'_> {
 /// The text of a configuration file, which is UTF-8.
 pub(super) fn decode<'b>(path: &Path, bytes: &'b [u8]) -> Result<&'b str, ConfigError> {
     let wrong = |line, problem: &str| ConfigError::Wrong { path: path.to_owned(), line, problem: problem.to_owned(), misplaced: None };
-    // Windows' mark before a text; and a zero beside a letter, which no text has.
+    // The byte order mark of Windows; and a zero byte beside a letter, which occurs only in UTF-16.
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) || bytes.iter().take(2).any(|byte| *byte == 0) {
         return Err(wrong(1, "the file is UTF-16: save it as UTF-8 (in Notepad: Save as, Encoding)"));
     }
@@ -136,7 +137,7 @@ impl fmt::Display for Place<'_> {
     }
 }
 
-/// A text and the means to say where in it something is wrong.
+/// A text with the means to report the place of a mistake.
 pub(super) struct Source<'a> {
     pub(super) path: &'a Path,
     pub(super) text: &'a str,
@@ -149,7 +150,7 @@ impl Source<'_> {
         ConfigError::Wrong { path: self.path.to_owned(), line, problem: problem.into(), misplaced: None }
     }
 
-    /// Something stands in the place of a port.
+    /// The error for a text in the place of a port.
     pub(super) fn no_port(&self, text: &Spanned<String>, problem: String) -> ConfigError {
         match self.wrong(text.span(), format!("`ports`: {problem}")) {
             ConfigError::Wrong { path, line, problem, .. } => {
@@ -159,7 +160,7 @@ impl Source<'_> {
         }
     }
 
-    /// A name people read on stickers and in tables: something, and nothing that would break a line.
+    /// A name that people read on stickers and in tables: not empty, and without characters that would break a line.
     pub(super) fn name(&self, key: &str, name: &Spanned<String>) -> Result<String, ConfigError> {
         let text = name.get_ref();
         if text.trim().is_empty() || text.trim() != text || text.chars().any(char::is_control) {
@@ -169,7 +170,7 @@ impl Source<'_> {
     }
 }
 
-/// A file that the configuration names: where it lies, and that it can be opened, where that is wanted.
+/// Checks a file that the configuration names, and, if requested, that it can be opened.
 pub(super) fn named_file(
     source: &Source<'_>,
     base: &Path,

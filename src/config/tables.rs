@@ -1,4 +1,4 @@
-//! The tables and keys of the file as people type them, with their defaults.
+//! The tables and keys of the file as they are typed, with their defaults.
 
 use std::path::PathBuf;
 
@@ -7,13 +7,13 @@ use toml::Spanned;
 
 use super::{DEFAULT_SOCKET, DEFAULT_STATE};
 
-/// Contact bounce of a card pushed in by hand ends well within this.
+/// Contact bounce ends well within this time when a card is pushed in by hand.
 const SETTLE_MS: u64 = 700;
-/// Three times the kernel's own patience with a SCSI command: what it would still resolve by itself is left to it.
+/// Three times the kernel's own timeout of a SCSI command, so that the kernel can recover from everything it can.
 pub(super) const STALL_S: u64 = 90;
 /// Eight images of 8 GB, as for common cards, and half the disk of a small PC.
 const STORE_LIMIT_GB: u64 = 64;
-/// Three shifts, as most factories that never stop have them.
+/// Three shifts, as in most factories that never stop.
 const SHIFT_STARTS: [&str; 3] = ["06:00", "14:00", "22:00"];
 
 #[derive(Deserialize)]
@@ -69,7 +69,7 @@ pub(super) struct BinTable {
     pub(super) colour: Option<Spanned<String>>,
 }
 
-/// The languages there are; what the panel has files for.
+/// The languages that exist; the panel has a file for each.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Language {
@@ -113,7 +113,7 @@ pub(super) struct PolicyTable {
     pub(super) rules: RulesWord,
 }
 
-/// What is done where the PC's other programs are not kept from a slot.
+/// How the station reacts if a slot is not protected from the PC's other programs.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum RulesWord {

@@ -6,7 +6,7 @@ use crate::station::bins::{BinColour, BinLabel};
 use crate::station::lamp::Lamp;
 use crate::station::settings::Policy;
 
-/// A directory with an image in it, and what becomes of a configuration there.
+/// A directory with an image in it, and the result of a configuration there.
 pub(in crate::config) fn proved(text: &str) -> Result<Settings, String> {
     let directory = tempfile::tempdir().expect("a temporary directory");
     fs::write(directory.path().join("box.img"), [1]).expect("it can be written");
@@ -195,7 +195,7 @@ fn all_mistakes_are_told_at_once_in_the_order_of_their_lines() {
     for (line, begin) in told.iter().zip(expected.into_iter().chain(["line 14: `capacity_gb`"])) {
         assert!(line.contains(begin), "{line}, and not {begin}");
     }
-    // A model that is wrong is there all the same: its slots are not wrong by that.
+    // A model with a mistake still counts as a name: its slots are not wrong because of it.
     assert_eq!(several(&GOOD.replace("box.img", "none.img")).len(), 1);
     let told = several(&GOOD.replace("image =", "imgae =").replace("ports =", "port =").replace("model = \"acme/box\"", "model = 7"));
     let expected = ["line 4: unknown key `imgae`", "line 8: unknown key `port`", "line 9: `model` is a text"];

@@ -1,4 +1,5 @@
-//! Decides who may ask what: the kernel names the user at the other end (`SO_PEERCRED`, unix(7)), the groups of the PC give the rights.
+//! Decides which user may make which requests: the kernel names the user at the other end (`SO_PEERCRED`, unix(7)); the groups of the PC
+//! give the rights.
 
 use nix::unistd::{Gid, Group, Uid, User, getgrouplist};
 use std::ffi::CString;
@@ -15,16 +16,16 @@ pub(crate) const ADMINS: &str = "flashline-admin";
 pub enum Rights {
     /// Neither read nor change.
     None,
-    /// See what the station shows.
+    /// Read what the station shows.
     Look,
-    /// And tell it what to do.
+    /// Also give the station commands.
     Change,
 }
 
-/// How it is found out what a user may.
+/// The function that finds the rights of a user.
 pub type Ask = fn(u32, u32) -> (Who, Rights);
 
-/// By the groups of this PC. Root may everything.
+/// By the groups of this PC. Root may do everything.
 #[must_use]
 pub(crate) fn by_groups(uid: u32, gid: u32) -> (Who, Rights) {
     let user = User::from_uid(Uid::from_raw(uid)).ok().flatten();

@@ -8,10 +8,10 @@ use std::time::Duration;
 use super::wire::{Reply, Request, Status, VERSION, WireError};
 use crate::station::view::DEAD_AFTER;
 
-/// Longer than a station takes to answer anything but a reload.
+/// Longer than a station needs for any answer except to a reload.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Why there is no answer, or not the one hoped for.
+/// Why there is no answer, or a negative one.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// No station listens on the socket.
@@ -19,10 +19,10 @@ pub enum ClientError {
     Connect {
         /// The socket that was tried.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
-    /// This user may not ask.
+    /// This user may not connect.
     #[error("{path} is not for you: only root and members of the groups `flashline` and `flashline-admin` may ask the station")]
     NotAllowed {
         /// The socket whose permissions exclude this user.
@@ -33,7 +33,7 @@ pub enum ClientError {
     Broken {
         /// The socket of that station.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
     /// The station uses another version of the protocol.
@@ -58,7 +58,7 @@ impl Client {
     /// Connects to the station that listens at `path`.
     ///
     /// # Errors
-    /// Where none does, or this user may not.
+    /// If there is none, or this user may not connect.
     pub fn connect(path: &Path) -> Result<Self, ClientError> {
         let stream = UnixStream::connect(path).map_err(|source| match source.kind() {
             io::ErrorKind::PermissionDenied => ClientError::NotAllowed { path: path.to_owned() },
@@ -78,10 +78,10 @@ impl Client {
         ClientError::Broken { path: self.path.clone(), source }
     }
 
-    /// Asks and waits for the answer.
+    /// Sends a request and waits for the answer.
     ///
     /// # Errors
-    /// Where there is none, or it is a no.
+    /// If there is no answer, or the station refused.
     pub(crate) fn ask(&mut self, request: &Request) -> Result<Reply, ClientError> {
         // Images may have to be unpacked first.
         if matches!(request, Request::Reload {}) {
@@ -99,7 +99,7 @@ impl Client {
         }
     }
 
-    /// What the station shows.
+    /// The state that the station shows.
     ///
     /// # Errors
     /// As [`Client::ask`].
@@ -108,7 +108,8 @@ impl Client {
         reply.status.ok_or_else(|| ClientError::Version { path: self.path.clone() })
     }
 
-    /// What the station shows, and from then on [`Client::next_status`] whenever that changes, or a second has passed.
+    /// The state that the station shows. From then on, [`Client::next_status`] returns it again after each change, and at least every
+    /// second.
     ///
     /// # Errors
     /// As [`Client::ask`].
@@ -118,10 +119,10 @@ impl Client {
         reply.status.ok_or_else(|| ClientError::Version { path: self.path.clone() })
     }
 
-    /// Waits for the next.
+    /// Waits for the next state.
     ///
     /// # Errors
-    /// When the station has gone, or says nothing any more.
+    /// If the station has ended, or no longer sends anything.
     pub fn next_status(&mut self) -> Result<Status, ClientError> {
         let reply = self.answer()?;
         reply.status.ok_or_else(|| ClientError::Version { path: self.path.clone() })

@@ -1,9 +1,9 @@
-//! The control socket: what a running station can be asked, and by whom.
+//! The control socket: the requests to a running station, and who may make them.
 //!
-//! Newline-delimited JSON over a Unix socket, one object a line in each direction. `docs/integrator/protocol.md` says what a client needs
-//! to know, and a test reads its examples. [`wire`] has the types, [`client`] is the other end for our own commands.
+//! Newline-delimited JSON over a Unix socket, one object a line in each direction. `docs/integrator/protocol.md` is the reference for
+//! clients, and a test reads its examples. [`wire`] has the types, [`client`] is the other end for our own commands.
 //!
-//! Decides nothing: requests go to the station, which answers them. Serves in a thread of its own ([`server`]): a client that is slow or
+//! Makes no decisions: requests go to the station, which answers them. Runs in a separate thread ([`server`]): a client that is slow or
 //! hostile loses its connection, and the cards are not affected.
 
 pub mod access;
@@ -17,30 +17,30 @@ use tokio::sync::oneshot;
 
 use crate::station::request::{Command, Denied, Who};
 
-/// What somebody asks of the station.
+/// A request of a client.
 #[derive(Debug)]
 pub struct Incoming {
-    /// Who, as the kernel says.
+    /// The user, as the kernel names it.
     pub by: Who,
     /// The request itself.
     pub what: IncomingRequest,
-    /// Where the answer goes.
+    /// The channel for the answer.
     pub answer: oneshot::Sender<Result<(), Denial>>,
 }
 
-/// What can be asked.
+/// The kinds of requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum IncomingRequest {
-    /// Something the station decides.
+    /// A command that the station decides about.
     Command(Command),
     /// To read the configuration again.
     Reload,
 }
 
-/// Why it was not done.
+/// Why a request was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Denial {
-    /// A word for programs; stable.
+    /// A stable code for programs.
     pub code: String,
     /// A sentence for people, in English.
     pub message: String,

@@ -25,19 +25,19 @@ use crate::station::labels;
 use crate::station::request::{Command, Target, Who};
 use crate::station::view::{DEAD_AFTER, View};
 
-/// Consoles, scripts and people of one station, with room to spare.
+/// The limit of connections: consoles, scripts and people of one station, with room to spare.
 const MOST_CLIENTS: usize = 64;
-/// Of one user: a script that forgets to hang up leaves room for everybody else. Root is everybody's console.
+/// The limit for one user, so that a script that never disconnects leaves room for others. It is high enough for all consoles of root.
 const MOST_OF_ONE_USER: usize = 24;
 /// A request is a short line.
 const LONGEST_REQUEST: u64 = 4096;
-/// Half a request waits for its other half so long, and an idle client for its next question.
+/// How long the rest of an incomplete request, or the next request of an idle client, is waited for.
 const IDLE: Duration = Duration::from_secs(60);
 /// A client that does not read for this long is disconnected.
 const UNREAD: Duration = Duration::from_secs(5);
 /// If a change is not on disk after this time, the client is told that the log cannot be written. Shorter than a client waits.
 const UNWRITTEN: Duration = Duration::from_secs(5);
-/// Between two snapshots to one watcher: ten a second are motion to the eye.
+/// Interval between two snapshots to one watcher: the eye sees ten a second as motion.
 const PACE: Duration = Duration::from_millis(100);
 
 /// The thread that listens.
@@ -48,22 +48,22 @@ pub struct Server {
     thread: JoinHandle<()>,
 }
 
-/// What a connection is served with.
+/// The state that all connections share.
 struct Shared {
     view: watch::Receiver<View>,
-    /// When the station last said what it shows.
+    /// The time at which the station last published its view.
     renewed: Rc<Cell<Instant>>,
-    /// The newest snapshot as a line: made once, however many watch.
+    /// The newest snapshot as a line: made once for all watchers.
     line: watch::Receiver<Arc<[u8]>>,
     ask: mpsc::Sender<Incoming>,
     rights: Ask,
 }
 
 impl Server {
-    /// Listens at `socket`: shows `view`, and hands what is asked to `ask`, whose other end may be slow.
+    /// Listens at `socket`: shows `view`, and passes requests to `ask`, whose other end may be slow.
     ///
     /// # Errors
-    /// When the socket cannot be made, or another station listens there.
+    /// If the socket cannot be made, or another station listens there.
     pub fn start(socket: &Path, view: watch::Receiver<View>, ask: mpsc::Sender<Incoming>, rights: Ask) -> io::Result<Self> {
         let listener = listen(socket)?;
         let (stop, stopped) = oneshot::channel();
@@ -75,13 +75,13 @@ impl Server {
                     _ = stopped => {}
                 }
             });
-            // Answers under way are not waited for.
+            // Unfinished answers are not waited for.
             runtime.shutdown_background();
         })?;
         Ok(Self { socket: socket.to_owned(), stop, thread })
     }
 
-    /// Hangs up on everybody.
+    /// Closes all connections.
     pub fn stop(self) {
         let _ended = self.stop.send(());
         let _panicked = self.thread.join();
@@ -89,11 +89,12 @@ impl Server {
     }
 }
 
-/// A socket file without a listener is only in the way of the next station.
+/// Listens at the socket. A socket file without a listener is removed, because it would block the next station.
 fn listen(socket: &Path) -> io::Result<std::os::unix::net::UnixListener> {
     if let Some(directory) = socket.parent().filter(|directory| !directory.exists()) {
         std::fs::create_dir_all(directory)?;
-        // Whatever the station's files are like: who may not ask is told so by the station, and not by the way there.
+        // Every user can reach the socket, whatever the permissions of the station's other files: the station itself refuses users without
+        // rights.
         std::fs::set_permissions(directory, std::fs::Permissions::from_mode(0o755))?;
     }
     match std::fs::symlink_metadata(socket) {
@@ -108,8 +109,8 @@ fn listen(socket: &Path) -> io::Result<std::os::unix::net::UnixListener> {
     }
     let listener = std::os::unix::net::UnixListener::bind(socket)?;
     listener.set_nonblocking(true)?;
-    // Everybody may connect, and hears what they may: a file has one group, and there are two whose members may ask. Who it is says the
-    // kernel (`SO_PEERCRED`).
+    // Every user may connect, and gets what its rights allow: a file has one group, but the members of two groups may ask. The kernel names
+    // the user (`SO_PEERCRED`).
     std::fs::set_permissions(socket, std::fs::Permissions::from_mode(0o666))?;
     if !anybody_may_ask() {
         tracing::warn!(socket = %socket.display(), "this PC has neither a group `flashline` nor `flashline-admin`: only root can ask the station");
@@ -121,7 +122,7 @@ async fn serve(listener: std::os::unix::net::UnixListener, view: watch::Receiver
     let listener = match UnixListener::from_std(listener) {
         Ok(listener) => listener,
         Err(error) => {
-            tracing::error!(%error, "the control socket cannot be listened at: nobody can ask the station");
+            tracing::error!(%error, "listening on the control socket failed: no client can reach the station");
             return;
         }
     };
@@ -134,7 +135,7 @@ async fn serve(listener: std::os::unix::net::UnixListener, view: watch::Receiver
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
             Err(error) => {
-                // Of descriptors there may be more soon.
+                // Descriptors may become free soon.
                 tracing::debug!(%error, "a client could not be taken");
                 sleep(PACE).await;
                 continue;
@@ -175,17 +176,17 @@ fn line_of(view: &View) -> Arc<[u8]> {
 }
 
 fn encoded(reply: &Reply) -> Vec<u8> {
-    // There is nothing in it that JSON does not have.
+    // A reply contains only values that JSON can express.
     let mut line = serde_json::to_vec(reply).unwrap_or_else(|_unencodable| br#"{"flashline":1}"#.to_vec());
     line.push(b'\n');
     line
 }
 
-/// Makes a line of what is shown, where anybody reads it, and not more often than anybody may see.
+/// Makes a line of each view if there is a reader, at most as often as a watcher may get one.
 async fn publish(mut view: watch::Receiver<View>, line: watch::Sender<Arc<[u8]>>, renewed: Rc<Cell<Instant>>) {
     while view.changed().await.is_ok() {
         renewed.set(Instant::now());
-        // The two that are always there: this one's own, and the one that connections are given theirs from.
+        // One receiver always exists: the one that connections clone.
         if line.receiver_count() > 1 {
             let snapshot = line_of(&view.borrow_and_update());
             line.send_replace(snapshot);
@@ -222,7 +223,7 @@ async fn converse(stream: UnixStream, shared: &Shared, who: Who, rights: Rights)
         };
         match request {
             Request::Status {} if shared.renewed.get().elapsed() > DEAD_AFTER => {
-                let hung = "the station runs and decides nothing any more: nothing that it showed is to be believed";
+                let hung = "the station runs but no longer decides: the signs that it showed do not hold";
                 send(&mut write, &encoded(&Reply::error("hung", hung.to_owned()))).await?;
             }
             Request::Status {} => {
@@ -245,7 +246,7 @@ fn may_only_look(who: &Who) -> Reply {
     )
 }
 
-/// A line of bounded length, without its end; nothing where the client hung up.
+/// A line of limited length, without its line end; `None` if the client disconnected.
 async fn next_line(read: &mut BufReader<OwnedReadHalf>) -> io::Result<Option<Vec<u8>>> {
     let mut line = Vec::new();
     let count = read.take(LONGEST_REQUEST).read_until(b'\n', &mut line).await?;
@@ -261,10 +262,10 @@ async fn send(write: &mut OwnedWriteHalf, line: &[u8]) -> io::Result<()> {
     timeout(UNREAD, write.write_all(line)).await?
 }
 
-/// Sends every snapshot there is time for: one that was not sent is followed by the newest, and by no other.
+/// Sends snapshots as fast as the client takes them: after a skipped snapshot it gets the newest one.
 async fn show(mut read: BufReader<OwnedReadHalf>, mut write: OwnedWriteHalf, shared: &Shared) -> io::Result<()> {
     let mut line = shared.line.clone();
-    // What was published last may be old: nobody may have watched. What is published while this is sent is not.
+    // The last published line may be old, if no client was watching. A line that is published from now on is not.
     line.mark_unchanged();
     let now = line_of(&shared.view.borrow());
     send(&mut write, &now).await?;
@@ -275,23 +276,23 @@ async fn show(mut read: BufReader<OwnedReadHalf>, mut write: OwnedWriteHalf, sha
                 if changed.is_err() {
                     return Ok(());
                 }
-                // The same as before it may be, too: it says that the station lives.
+                // An unchanged state is sent, too: it shows that the station is alive.
                 let newest = Arc::clone(&line.borrow_and_update());
                 send(&mut write, &newest).await?;
             }
-            // Whoever watches says no more; that they hang up is heard here.
+            // A watching client sends nothing more; this read notices that it disconnects.
             count = read.read(&mut ignored) => if count? == 0 { return Ok(()) },
         }
     }
 }
 
-/// Has the station do what was asked.
+/// Passes a request to the station and waits for its answer.
 async fn put(shared: &Shared, who: &Who, request: Request) -> Reply {
     let what = match what_of(request) {
         Ok(what) => what,
         Err(why) => return Reply::error("bad-request", why),
     };
-    // Where the log cannot be written already, a change is refused. What is logged is decided first, and then waits for the disk.
+    // If the log already cannot be written, a change is refused. A logged change is decided first, and then waits for the disk.
     let waits_for_disk = !matches!(what, IncomingRequest::Reload | IncomingRequest::Command(Command::Identify { .. }))
         && shared.view.borrow().fault.is_none();
     let (answer, answered) = oneshot::channel();
@@ -306,12 +307,12 @@ async fn put(shared: &Shared, who: &Who, request: Request) -> Reply {
             Err(_) => Reply::error("stopping", "the station is stopping"),
         },
         fault = lasting_fault(shared.view.clone()), if waits_for_disk => {
-            Reply::error("unwritten", format!("it holds, and until it is written down it would not after a restart: {fault}"))
+            Reply::error("unwritten", format!("the change is in effect, but is not on disk, and a restart would undo it: {fault}"))
         }
     }
 }
 
-/// What keeps the station from writing anything down, where that is still so after a while, or becomes so later.
+/// The fault that keeps the station from writing, if it still exists after a while, or begins later.
 async fn lasting_fault(mut view: watch::Receiver<View>) -> String {
     sleep(UNWRITTEN).await;
     match view.wait_for(|view| view.fault.is_some()).await {
@@ -321,7 +322,7 @@ async fn lasting_fault(mut view: watch::Receiver<View>) -> String {
     }
 }
 
-/// What the station is to do; a sentence where a request contradicts itself.
+/// The command for the station; a sentence if a request contradicts itself.
 fn what_of(request: Request) -> Result<IncomingRequest, String> {
     let target = |slot: Option<String>, model: Option<String>| match (slot, model) {
         (Some(slot), None) => Ok(Target::Slot(slot)),
@@ -341,11 +342,11 @@ fn what_of(request: Request) -> Result<IncomingRequest, String> {
         Request::LogConfirm {} => IncomingRequest::Command(Command::ConfirmLog),
         Request::Restart {} => IncomingRequest::Command(Command::Restart),
         Request::Reload {} => IncomingRequest::Reload,
-        Request::Status {} | Request::Watch {} => return Err("this only asks what is shown".to_owned()),
+        Request::Status {} | Request::Watch {} => return Err("this request only reads the state".to_owned()),
     })
 }
 
-/// Words for the console and the log: a line of them, and nothing that does more than be read.
+/// Text for the console and the log: one line, without control characters.
 fn plain(words: Option<String>) -> Result<Option<String>, String> {
     words.map(|words| labels::plain(&words).map_err(|error| error.to_string())).transpose()
 }

@@ -134,7 +134,7 @@ fn whoever_asks_while_the_log_cannot_be_written_hears_that_it_holds_and_is_not_w
     match disarm.join().expect("it returns") {
         Err(ClientError::Refused(error)) => {
             assert_eq!(error.code, "unwritten");
-            assert!(error.message.starts_with("it holds") && error.message.ends_with("disk full"), "{}", error.message);
+            assert!(error.message.starts_with("the change is in effect") && error.message.ends_with("disk full"), "{}", error.message);
         }
         other => panic!("{other:?}"),
     }
@@ -147,7 +147,7 @@ fn whoever_asks_when_the_log_cannot_be_written_already_hears_what_the_station_sa
     let mut client = station.client();
     let asking = std::thread::spawn(move || client.ask(&Request::Disarm { slot: Some("A9".into()), model: None, reason: None }));
     let asked = station.asked.blocking_recv().expect("it is asked");
-    // Longer than it takes to say of a change that holds that it is not written down.
+    // Longer than the time after which the station reports that an accepted change is not on disk.
     std::thread::sleep(Duration::from_secs(6));
     asked.answer.send(Err(Denial { code: "log-fault".to_owned(), message: "disk full".to_owned() })).expect("somebody waits");
     let answer = asking.join().expect("it returns");
@@ -184,7 +184,7 @@ fn what_is_no_request_is_answered_and_what_never_ends_is_cut_off() {
         assert!(line.contains("bad-request"), "{bad}: {line}");
     }
     let mut endless = station.raw();
-    // It may have hung up before all was said.
+    // The client may have disconnected before the whole answer was sent.
     let _cut = endless.write_all(&vec![b'a'; 1 << 20]);
     let mut rest = Vec::new();
     let _reset = endless.read_to_end(&mut rest);
@@ -197,7 +197,7 @@ fn what_is_no_request_is_answered_and_what_never_ends_is_cut_off() {
 fn a_thousand_connections_leave_room_for_nobody_else_only_as_long_as_they_stand() {
     let station = Station::start(admin);
     let many: Vec<UnixStream> = (0..1000).filter_map(|_| UnixStream::connect(&station.socket).ok()).collect();
-    // Those over the bound were hung up on.
+    // The connections above the limit were closed.
     let mut open = 0;
     for mut stream in many {
         stream.set_read_timeout(Some(Duration::from_millis(20))).expect("a timeout");
@@ -244,7 +244,7 @@ fn a_watcher_that_never_reads_is_dropped_and_the_others_see_everything() {
     client.watch().expect("a snapshot");
     let by = Instant::now() + Duration::from_secs(60);
     let mut changes = 0;
-    // More than any socket holds, and for longer than anybody is waited for.
+    // More than any socket buffers, and longer than the station waits for a client.
     while changes < 100 {
         assert!(Instant::now() < by);
         let sign = if changes % 2 == 0 { Sign::Writing } else { Sign::ReadingBack };
@@ -290,7 +290,7 @@ fn a_station_that_decides_nothing_any_more_is_said_to_be_dead_and_one_that_only_
     let first = watcher.watch().expect("it answers");
     station.view.send_modify(|_| ());
     assert_eq!(watcher.next_status().expect("the same again: it lives"), first);
-    // From here on nobody says anything.
+    // From here on, no client sends anything.
     assert!(matches!(watcher.next_status(), Err(ClientError::Broken { .. })));
     match station.client().status() {
         Err(ClientError::Refused(error)) => assert_eq!(error.code, "hung"),

@@ -1,4 +1,4 @@
-//! The messages of the control socket: one JSON object a line. They have types of their own, so that the types of the station can change
+//! The messages of the control socket: one JSON object a line. They have separate types, so that the types of the station can change
 //! without a change for clients.
 
 use serde::{Deserialize, Serialize};
@@ -8,20 +8,20 @@ use crate::station::sign::OperatorAction;
 use crate::station::view;
 use crate::station::view::{ModelView, Progress, SlotView, View};
 
-/// The version of what is said here. A client that knows another one does not go on.
+/// The version of the protocol. A client that knows another version must not continue.
 pub(crate) const VERSION: u32 = 1;
 
-/// What a client may ask.
+/// The requests of a client.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "request", rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) enum Request {
     /// The whole state, once.
     Status {},
-    /// Everything, and again whenever something changed, at most ten times a second.
+    /// The whole state, and again after each change, at most ten times a second.
     Watch {},
-    /// Read the configuration again; answered when the new one holds.
+    /// Read the configuration again; answered when the new one is in effect.
     Reload {},
-    /// Begin no card in this slot, or in any slot of this model. Exactly one of them.
+    /// Start no card in this slot, or in any slot of this model. Exactly one of them is named.
     Disarm {
         /// Name of the slot, as on its sticker.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -29,11 +29,11 @@ pub(crate) enum Request {
         /// A model, as slots name it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         model: Option<String>,
-        /// Why, for the operator to read.
+        /// The reason, for the operator.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
     },
-    /// Take a disarming back.
+    /// Re-enable a slot or model that was disarmed.
     Arm {
         /// Name of the slot, as on its sticker.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -42,25 +42,25 @@ pub(crate) enum Request {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         model: Option<String>,
     },
-    /// Let a slot's lamp wink for half a minute.
+    /// Blink a slot's lamp for half a minute.
     Identify {
         /// Name of the slot, as on its sticker.
         slot: String,
     },
-    /// Make a number of good cards of a model, and no more.
+    /// Make a number of good cards of a model, and then stop.
     OrderStart {
         /// `BRAND/MODEL`, or the name that slots use for it.
         model: String,
-        /// How many good cards to make.
+        /// The number of good cards to make.
         count: u32,
-        /// What people call it.
+        /// The name of the order.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         name: Option<String>,
-        /// The work order it is for, which each of its rows then names.
+        /// The work order, which is recorded in each row.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         work_order: Option<String>,
     },
-    /// The flash log was begun anew, and that is right.
+    /// Confirm that the flash log was begun anew on purpose.
     LogConfirm {},
     /// Begin no card any more, and restart when the last one is out.
     Restart {},
@@ -71,18 +71,18 @@ pub(crate) enum Request {
     },
 }
 
-/// What a client is answered.
+/// The answer to a client.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Reply {
     /// The version of the protocol: [`VERSION`].
     pub flashline: u32,
-    /// To `status` and `watch`.
+    /// The answer to `status` and `watch`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<Status>,
-    /// To everything else that was done.
+    /// The answer to every other request that was carried out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub done: Option<bool>,
-    /// To what was not.
+    /// The answer to a request that was refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<WireError>,
 }
@@ -101,10 +101,10 @@ impl Reply {
     }
 }
 
-/// Why something was not done.
+/// Why a request was refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WireError {
-    /// A word for programs; stable.
+    /// A stable code for programs.
     pub code: String,
     /// A sentence for people, in English.
     pub message: String,
@@ -115,28 +115,27 @@ pub struct WireError {
 pub struct Status {
     /// The name of the station.
     pub station: String,
-    /// Why nothing can be flashed at all, where that is so.
+    /// Why nothing can be flashed; `None` if the station has no fault.
     pub fault: Option<String>,
-    /// What the station asks for as a whole, as its lamp and its bell say it: `well`, `wanted`, `fault`. Empty in the words of an older
-    /// station.
+    /// The call of the whole station, as its lamp and bell show it: `well`, `wanted`, `fault`. Empty in the messages of an older station.
     #[serde(default)]
     pub call: String,
     /// Good and bad cards since midnight.
     pub today: Today,
-    /// The flash log's head when a shift ended last; nothing before the first one did.
+    /// The head of the flash log at the end of the last shift; `None` before the first one.
     #[serde(default)]
     pub anchor: Option<ShiftAnchor>,
-    /// Every model that slots name; then those that only an order names, which no armed model answers to.
+    /// Every model that slots name, followed by models that only an order names and for which no image is armed.
     pub models: Vec<ModelStatus>,
     /// Every slot, in the order of the configuration.
     pub slots: Vec<SlotStatus>,
-    /// Slots from which the PC's other programs are not kept.
+    /// Slots that are not protected from the PC's other programs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub exposed: Vec<String>,
-    /// Faults of the station that concern some slots only.
+    /// Faults of the station that concern only some slots.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<String>,
-    /// What is to be known of the flash log: `begun`, `volatile`.
+    /// Facts about the flash log: `begun`, `volatile`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub log: Vec<String>,
     /// The station restarts when its last card is out; no card is begun until then.
@@ -162,7 +161,7 @@ pub struct Today {
     pub failed: u64,
 }
 
-/// What is to be written on the shift sheet.
+/// The text for the shift sheet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShiftAnchor {
     /// When the shift ended: UTC, RFC 3339.
@@ -174,13 +173,13 @@ pub struct ShiftAnchor {
 /// The state of a model.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModelStatus {
-    /// As slots name it.
+    /// The name that slots use.
     pub name: String,
-    /// As the log names it: `BRAND/MODEL`.
+    /// The name in the log: `BRAND/MODEL`.
     pub device: String,
-    /// Its image; nothing where none may be written.
+    /// Its image; `None` if none may be written.
     pub image: Option<Image>,
-    /// What is ordered of it.
+    /// Its order, if any.
     pub order: Option<OrderStatus>,
 }
 
@@ -193,7 +192,7 @@ pub struct Image {
     pub digest: String,
     /// Raw length in bytes.
     pub span: u64,
-    /// How far the model inside is proven: `proven`, `matching` or `none`.
+    /// How the model inside is proven: `proven`, `matching` or `none`.
     pub model_proof: String,
 }
 
@@ -202,18 +201,18 @@ pub struct Image {
 pub struct OrderStatus {
     /// The number of the order in the flash log.
     pub number: u64,
-    /// What people call it.
+    /// The name of the order.
     pub name: Option<String>,
-    /// The work order it is for.
+    /// Its work order.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub work_order: Option<String>,
-    /// How many are wanted.
+    /// The number of good cards to make.
     pub count: u32,
-    /// How many are good.
+    /// The number of good cards so far.
     pub passed: u32,
-    /// How many are being made.
+    /// The number of cards under way.
     pub under_way: u32,
-    /// The box that its good cards go to.
+    /// The box for its good cards.
     #[serde(rename = "box", default, skip_serializing_if = "Option::is_none")]
     pub open_box: Option<BoxStatus>,
 }
@@ -221,44 +220,44 @@ pub struct OrderStatus {
 /// The open box of an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BoxStatus {
-    /// Its number within its order, from 1: one more than the boxes that are closed.
+    /// Its number within its order, from 1: the number of closed boxes plus one.
     pub number: u32,
     /// How many good cards fill a box.
     pub size: u32,
-    /// How many are in it.
+    /// The number of good cards in it.
     pub cards: u32,
-    /// How many are still made before it is closed.
+    /// The number of good cards until it is closed.
     pub left: u32,
 }
 
 /// The state of a slot.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SlotStatus {
-    /// As on its sticker.
+    /// Its name, as on its sticker.
     pub slot: String,
     /// The model it is for.
     pub model: String,
     /// The sign's stable code, as `reading-back`.
     pub sign: String,
-    /// The same as shown, as `READING BACK`.
+    /// The same as the panel shows it, as `READING BACK`.
     pub word: String,
-    /// What lamps and colours follow: `put-in`, `wait`, `take-good`, `take-aside`, `take-bad`, `nothing`, `station-fault`.
+    /// The call that lamps and colours follow: `put-in`, `wait`, `take-good`, `take-aside`, `take-bad`, `nothing`, `station-fault`.
     pub call: String,
-    /// Why, where the word alone does not say it.
+    /// The reason, if the word alone does not tell it.
     pub reason: Option<SlotReason>,
-    /// What the operator does now.
+    /// The instruction for the operator.
     pub todo: SlotInstruction,
     /// The card in a few words.
     pub card: Option<String>,
-    /// The attempt that is shown.
+    /// The number of the attempt that is shown.
     pub attempt: Option<u64>,
-    /// The kernel's count of media for that card.
+    /// The kernel's sequence number (`DISKSEQ`) of that card's visit.
     pub diskseq: Option<u64>,
-    /// Somebody looks for the slot: its lamp winks.
+    /// A user is looking for the slot: its lamp blinks.
     pub identify: bool,
-    /// How far, while busy.
+    /// The progress, while busy.
     pub progress: Option<Done>,
-    /// How often a card left the bus and came back by itself, since one was put in by hand.
+    /// How often a card left the bus and came back by itself since it was put in by hand.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub returns: u32,
 }
@@ -268,10 +267,10 @@ fn is_zero(count: &u32) -> bool {
     *count == 0
 }
 
-/// A reason, in pieces and as a sentence.
+/// A reason, as code, facts and sentence.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SlotReason {
-    /// A word for programs; stable.
+    /// A stable code for programs.
     pub code: String,
     /// The reason as a sentence, in English.
     pub text: String,
@@ -283,22 +282,22 @@ pub struct SlotReason {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Value {
-    /// Bytes, or a place on a card.
+    /// A number of bytes, or a place on a card.
     Bytes(u64),
     /// A number of things.
     Count(u64),
     /// A duration in seconds.
     Seconds(u64),
-    /// A number of the system's errors; 0 where there was none.
+    /// An errno; 0 if there was none.
     Errno(i32),
-    /// A text of the station.
+    /// A text in the station's words.
     Text(String),
 }
 
-/// What the operator shall do now.
+/// An instruction for the operator.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SlotInstruction {
-    /// A word for programs; stable.
+    /// A stable code for programs.
     pub code: String,
     /// The instruction as a sentence, in English.
     pub text: String,
@@ -318,7 +317,7 @@ pub struct Done {
 }
 
 impl Status {
-    /// What is shown, to be sent.
+    /// A snapshot to be sent.
     #[must_use]
     pub(crate) fn of(view: &View) -> Self {
         Self {
@@ -343,7 +342,7 @@ impl ShiftAnchor {
         Self { at: at.to_string(), text: view.text.clone() }
     }
 
-    /// When the shift ended, in microseconds since 1970; nothing where it does not say so in our way.
+    /// The time when the shift ended, in microseconds since 1970; `None` if the text has another form.
     #[must_use]
     pub(crate) fn micros(&self) -> Option<i64> {
         self.at.parse().ok().map(jiff::Timestamp::as_microsecond)
@@ -397,7 +396,7 @@ impl SlotStatus {
         }
     }
 
-    /// The call, where it is one that is known here.
+    /// The call, if its code is known here.
     #[must_use]
     pub(crate) fn call(&self) -> Option<OperatorAction> {
         OperatorAction::ALL.into_iter().find(|call| call.code() == self.call)

@@ -1,4 +1,4 @@
-//! Arming: stages the images of the models and decides which may be written.
+//! Arming: stages the images of the models and decides which of them may be written.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -21,13 +21,13 @@ use crate::station::units::Bytes;
 use crate::watch::places::ports_of;
 use crate::watch::sysfs::Sysfs;
 
-/// Every staged image, by digest, and which model it is armed for.
+/// Every staged image by digest, and the models that it is armed for.
 #[derive(Debug, Default)]
 pub(crate) struct Armory {
     images: BTreeMap<Digest, Arc<Staged>>,
     armed: Vec<Armed>,
     unarmed: Vec<UnarmedModel>,
-    /// The time keys were judged at.
+    /// The time at which keys were judged.
     at: i64,
 }
 
@@ -46,24 +46,25 @@ pub(crate) enum ArmError {
     /// Its image cannot be staged.
     #[error(transparent)]
     Image(#[from] ImageError),
-    /// What is inside its image is not what it must be.
+    /// The contents of its image are not the required ones.
     #[error(transparent)]
     Refused(#[from] ImageRefused),
 }
 
 impl Armory {
-    /// Stages the image of every model. `progress` is told the model, how much of its file was read, and the file's length.
+    /// Stages the image of every model. `progress` gets the model, the bytes of its file that were read, and the file's length.
     ///
-    /// What is inside is judged by keys that are valid `at` that time, in microseconds since 1970. One bad image does not stop the other models: what could not be armed comes back beside what could.
+    /// The contents are judged by keys that are valid `at` this time, in microseconds since 1970. One bad image does not stop the other
+    /// models: the result contains the armed models and the failed ones.
     pub(crate) fn stage(settings: &Settings, at: i64, mut progress: impl FnMut(&str, Bytes, Bytes)) -> (Self, Vec<NotArmed>) {
         sweep(&settings.store());
-        // Held until all are staged: none of them makes room for another.
+        // Held until all are staged, so that staging one does not remove another.
         let held: Vec<Staged> = settings.models.iter().filter_map(|model| find_staged(&model.image, &settings.store())).collect();
         let mut armory = Self { at, ..Self::default() };
         let mut failed = Vec::new();
         let interlock = Interlock::new(settings, at);
         for model in &settings.models {
-            // What it is held to is asked first: minutes of staging only to say that nobody knows would be wasted.
+            // The requirement is read first: otherwise minutes of staging could be wasted on a model without a usable one.
             let armed = interlock.requirement(model).map_err(ArmError::from).and_then(|requirement| {
                 let staged = stage_disk_image(&model.image, &settings.store(), &mut |done, of| progress(&model.name, done, of))?;
                 armory.arm(model, staged, requirement)
@@ -89,26 +90,26 @@ impl Armory {
         Ok(())
     }
 
-    /// What may be written.
+    /// The models whose images may be written.
     #[must_use]
     pub(crate) fn armed(&self) -> Vec<Armed> {
         self.armed.clone()
     }
 
-    /// What may not be written, and why.
+    /// The models whose images may not be written, with the reasons.
     #[must_use]
     pub(crate) fn unarmed(&self) -> Vec<UnarmedModel> {
         self.unarmed.clone()
     }
 
-    /// The time that keys were judged at, in microseconds since 1970.
+    /// The time at which keys were judged, in microseconds since 1970.
     #[must_use]
     pub(crate) fn judged_at(&self) -> i64 {
         self.at
     }
 
-    /// Takes the place of `before`, and keeps those of its images that are still needed. Answers the others, which were used until now:
-    /// to note that, and to close the last file of a removed image, takes as long as their disk does.
+    /// Replaces `before`, and keeps those of its images that are still needed. Returns the others: recording their last use, and closing
+    /// the last file of a removed image, takes as long as their disk does.
     #[must_use]
     pub(crate) fn replace(&mut self, before: Self, needed: impl Fn(Digest) -> bool) -> Vec<Arc<Staged>> {
         for (digest, image) in &before.images {
@@ -119,7 +120,7 @@ impl Armory {
         let (kept, used) = before.images.into_iter().partition::<Vec<_>, _>(|(digest, _)| needed(*digest));
         let mut used: Vec<_> = used.into_iter().map(|(_, image)| image).collect();
         for (digest, image) in kept {
-            // Of two of one digest the newer one stays.
+            // Of two images with one digest, the newer one stays.
             match self.images.entry(digest) {
                 Entry::Vacant(place) => drop(place.insert(image)),
                 Entry::Occupied(_) => used.push(image),
@@ -128,14 +129,14 @@ impl Armory {
         used
     }
 
-    /// The files that the image of this digest is armed from.
+    /// The source files of the image with this digest.
     #[must_use]
     pub(crate) fn sources(&self, digest: Digest, models: &[ModelSettings]) -> Vec<PathBuf> {
         let is_of = |model: &&ModelSettings| self.armed.iter().any(|armed| armed.model == model.name && armed.digest == digest);
         models.iter().filter(is_of).map(|model| model.image.clone()).collect()
     }
 
-    /// Those of these images of which `other` has the same staged copy.
+    /// Those of these images whose staged copy in `other` is the same file.
     #[must_use]
     pub(crate) fn still_in(&self, other: &Self, images: impl Iterator<Item = Digest>) -> Vec<Digest> {
         let is_same =
@@ -148,8 +149,8 @@ impl Armory {
         self.images.values()
     }
 
-    /// Puts this copy of an image in the place of `damaged`. Nothing where that is not the copy in use any more; otherwise the old one, whose
-    /// last file may take as long to close as its disk does.
+    /// Replaces `damaged` by this copy. Returns `None` if `damaged` is no longer in use; otherwise the old copy, whose last file may take
+    /// as long to close as its disk does.
     pub(crate) fn exchange(&mut self, damaged: &Arc<Staged>, copy: Arc<Staged>) -> Option<Arc<Staged>> {
         let place = self.images.get_mut(&copy.digest()).filter(|image| Arc::ptr_eq(image, damaged))?;
         Some(std::mem::replace(place, copy))
@@ -162,11 +163,11 @@ impl Armory {
     }
 }
 
-/// Stages an image anew whose staged copy is `damaged`, from the first of its sources that still holds it. `unread`: the copy could not be
-/// read, which need not last; it is read once more before it is given up. Nothing where it is good after all.
+/// Stages an image anew whose staged copy is `damaged`, from the first source that still contains it. `unread`: the copy could not be read,
+/// which may be temporary, so it is read once more before it is given up. Returns `None` if it is good after all.
 ///
 /// # Errors
-/// Why there is no other copy, as a sentence.
+/// If there is no other copy: the reason, as a sentence.
 pub(crate) fn restage(damaged: &Staged, unread: bool, sources: &[PathBuf], store: &Path) -> Result<Option<Staged>, String> {
     if unread && damaged.compare().is_ok() {
         return Ok(None);
@@ -185,13 +186,13 @@ pub(crate) fn restage(damaged: &Staged, unread: bool, sources: &[PathBuf], store
     Err(why)
 }
 
-/// With all its causes, in one line.
+/// An error with all its causes, in one line.
 pub(super) fn sentence(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
-/// Why a configuration that was read again is not taken over.
+/// Why a configuration that was read again is not applied.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ReloadError {
     /// The configuration is not valid.
@@ -205,14 +206,15 @@ pub(crate) enum ReloadError {
         /// Why its image is not armed.
         source: ArmError,
     },
-    /// No armed model would answer to an order any more, and its slots would make cards without end.
+    /// No armed model would belong to an order any more, and its slots would make cards without limit.
     #[error(
-        "the order {title} of {model} would be nobody's: stop it first (`flashline order stop --model {model}`), or leave the model its name"
+        "the order {title} of {model} would have no model: stop it first (`flashline order stop --model {model}`), or keep the name of the \
+         model"
     )]
     Order {
-        /// What people call it.
+        /// The title of the order.
         title: String,
-        /// The model, as the log names it.
+        /// The model, as in the log.
         model: String,
     },
     /// The flash log would have to move.
@@ -227,15 +229,15 @@ pub(crate) struct Proved {
     pub settings: Settings,
     /// The staged images of its models.
     pub armory: Armory,
-    /// Who arms the images, and from which configuration.
+    /// Who armed the images, and from which configuration.
     pub by: ArmedBy,
 }
 
-/// Reads the configuration at `config` and stages all its images. At a start some models may be missing, which beats a station
-/// that does nothing; a station that runs has something to lose, so here everything must be good.
+/// Reads the configuration at `config` and stages all its images. At a start some models may fail, because that is better than a station
+/// that does nothing. A reload must not make a running station worse, so here all must be good.
 ///
 /// # Errors
-/// The first thing that is not.
+/// The first failure.
 pub(crate) fn prove(config: &Path, state: &Path, at: i64, asked_by: Option<Who>) -> Result<Proved, ReloadError> {
     let settings =
         config::read_settled(config, ImageCheck::Proved).map_err(|error| error.with_port(|text| ports_of(&Sysfs::default(), text)))?;
@@ -250,8 +252,8 @@ pub(crate) fn prove(config: &Path, state: &Path, at: i64, asked_by: Option<Who>)
     }
 }
 
-/// Who says what is armed: whoever wrote the configuration. Asked where it is read, because the disk and a directory service may hang;
-/// for the name of its owner it waits two seconds at most.
+/// Who armed: the owner of the configuration file. Call it where the file is read, because the disk and a directory service may hang; it
+/// waits two seconds at most for the name of the owner.
 #[must_use]
 pub(crate) fn by(config: &Path, occasion: Occasion, asked_by: Option<Who>) -> ArmedBy {
     let metadata = std::fs::metadata(config).ok();
@@ -259,16 +261,16 @@ pub(crate) fn by(config: &Path, occasion: Occasion, asked_by: Option<Who>) -> Ar
         let uid = metadata.uid();
         in_time(move || User::from_uid(Uid::from_raw(uid)).ok().flatten()).flatten().map_or_else(|| uid.to_string(), |user| user.name)
     });
-    // Seconds and what is below them: microseconds, rounded down.
+    // Seconds and nanoseconds as microseconds, rounded down.
     let changed = metadata.map(|metadata| metadata.mtime().saturating_mul(1_000_000).saturating_add(metadata.mtime_nsec() / 1000));
     let config = std::path::absolute(config).unwrap_or_else(|_| config.to_owned());
     ArmedBy { occasion, config: config.display().to_string(), owner, changed, asked_by }
 }
 
-/// How long the PC's users database, which may be a server, is waited for.
+/// How long the user database of the PC, which may be a server, is waited for.
 const NAMES: Duration = Duration::from_secs(2);
 
-/// The answer of a question that may hang; nothing where it has not come in time. Its thread is left behind then.
+/// The answer to a question that may hang; `None` if it does not come in time. Then its thread is left behind.
 fn in_time<T: Send + 'static>(ask: impl FnOnce() -> T + Send + 'static) -> Option<T> {
     let (answer, answered) = sync_channel(1);
     let ask = move || {
@@ -297,7 +299,8 @@ pub(crate) fn describe(model: &str, source: &str, staged: &Staged, zeroes: Zeroe
 mod tests {
     use super::*;
 
-    /// A directory service that hangs costs a name. Asked in a thread of its own, so that whoever waits without end is found.
+    /// If the directory service hangs, only the name is missing. The call runs in a separate thread, so that a call that never returns
+    /// fails the test.
     #[test]
     fn a_users_database_that_answers_nothing_is_not_waited_for() {
         let (hangs, never) = std::sync::mpsc::channel::<()>();

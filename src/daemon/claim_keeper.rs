@@ -1,4 +1,4 @@
-//! Keeps proven cards claimed until they are taken out, and checks every second whether anything writes to them all the same.
+//! Keeps proven cards claimed until they are taken out, and checks every second whether another program writes to them all the same.
 //!
 //! One thread serves all cards. It reads counters of the kernel, which never wait for a card. A claim is released by another thread,
 //! because closing a disk can wait for the disk (it writes out what other programs left in the page cache).
@@ -14,8 +14,8 @@ use crate::flash::kept::Kept;
 use crate::station::Event;
 use crate::station::record::AttemptNumber;
 
-/// How often the counts are read: a card that is taken out within this after a write by another program takes the news with it where the
-/// whole disk leaves (a USB stick, a card in an MMC host). In a USB reader the disk stays, and is asked once more.
+/// Interval at which the counts are read. If a card is taken out within this time after a write by another program, and the whole disk
+/// leaves with it (a USB stick, a card in an MMC host), the write is not noticed. In a USB reader the disk stays, and is asked once more.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// The claims of all proven cards.
@@ -24,13 +24,13 @@ pub(super) struct Keeper {
     shared: Arc<Shared>,
 }
 
-/// The way for the threads of cards to hand their claims over.
+/// The channel by which the threads of cards hand over their claims.
 pub(super) struct WayIn(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
     held: Mutex<Vec<Held>>,
-    /// Something is to be looked at before its time.
+    /// A look is needed before its time.
     hurry: Condvar,
 }
 
@@ -39,9 +39,9 @@ struct Held {
     attempt: AttemptNumber,
     slot: String,
     kept: Arc<Kept>,
-    /// That it changed was told.
+    /// Its change was reported.
     told: bool,
-    /// It need not be kept any more.
+    /// It is no longer needed.
     released: bool,
 }
 
@@ -50,7 +50,7 @@ impl Shared {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads every count once. Nothing is held meanwhile that the deciding task could wait for.
+    /// Reads every count once. While it reads, it holds no lock that the deciding task could wait for.
     fn look(&self) -> Vec<Event> {
         let held: Vec<Held> = self.held().iter().filter(|held| !held.told).cloned().collect();
         let changed = held.iter().filter_map(|held| {
@@ -75,16 +75,16 @@ impl WayIn {
 }
 
 impl Keeper {
-    /// Tells of every change, once.
+    /// Reports every change once.
     ///
     /// # Errors
-    /// When the thread cannot be made.
+    /// If the thread cannot be made.
     pub(super) fn spawn(tell: mpsc::Sender<Event>) -> io::Result<Self> {
         let shared = Arc::new(Shared::default());
         let ours = Arc::clone(&shared);
         thread::Builder::new().name("keeper".to_owned()).spawn(move || {
             while !tell.is_closed() {
-                // Only what was released before the look has had its last one.
+                // Only claims that were released before the look have had their last look.
                 let released: Vec<AttemptNumber> = ours.held().iter().filter(|held| held.released).map(|held| held.attempt).collect();
                 for event in ours.look() {
                     if tell.blocking_send(event).is_err() {
@@ -106,7 +106,7 @@ impl Keeper {
         WayIn(Arc::clone(&self.shared))
     }
 
-    /// Gives back every claim that need not be kept, after a last look at its card.
+    /// Releases every claim that is no longer needed, after a last look at its card.
     pub(super) fn let_go(&self, kept: impl Fn(AttemptNumber) -> bool) {
         let mut any = false;
         for held in self.shared.held().iter_mut().filter(|held| !held.released) {
@@ -118,24 +118,24 @@ impl Keeper {
         }
     }
 
-    /// What changed until now, for a station that ends.
+    /// The changes until now, for a station that ends.
     pub(super) fn look_at_last(&self) -> Vec<Event> {
         self.shared.look()
     }
 }
 
-/// In a thread of its own, so that a card that answers nothing holds up no other one.
+/// In a separate thread, so that a card that does not answer delays no other one.
 fn give_back(held: Held) {
     let slot = held.slot.clone();
     let close = move || {
         tracing::debug!(slot = held.slot, attempt = held.attempt, "the card is not claimed any more");
-        // Nobody else has it: looks are over before it is taken out of the list.
+        // This is the last reference: looks are over before the claim is taken out of the list.
         if let Some(kept) = Arc::into_inner(held.kept) {
             kept.give_back();
         }
     };
     if let Err(error) = thread::Builder::new().name(format!("close/{slot}")).spawn(close) {
-        // The claim went with the closure.
+        // The claim was dropped with the closure.
         tracing::warn!(slot, %error, "no thread to give a card back");
     }
 }

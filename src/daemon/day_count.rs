@@ -1,8 +1,8 @@
 //! Counts the cards of this day in the log, when the station starts and when another day begins. The station counts what it records in the
 //! meantime, so the log is read up to a moment before that.
 //!
-//! This is done in a thread that no other waits for: the log is on a disk, and so is the time zone (`/etc/localtime`), which `jiff` reads
-//! again every few minutes.
+//! This is done in a thread that no other thread waits for: the log is on a disk, and so is the time zone (`/etc/localtime`), which `jiff`
+//! reads again every few minutes.
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
@@ -16,17 +16,17 @@ use crate::station::Event;
 use crate::station::view::DayCount;
 use crate::zone;
 
-/// How often it is asked what day it is: a clock may be set.
+/// Interval at which the date is checked: a clock may be set.
 const LOOK: Duration = Duration::from_secs(20);
 
-/// The thread that notices when another day begins. It ends with the value, or as soon as what it waits for answers.
+/// The thread that notices when another day begins. It ends when this value is dropped, or as soon as the call it waits for returns.
 #[derive(Debug)]
 pub(super) struct DayCounter {
     _until_dropped: Sender<()>,
 }
 
 impl DayCounter {
-    /// Without a thread today's cards are counted from none.
+    /// If there is no thread, today's count begins at zero.
     pub(super) fn start(log: &Path, tell: mpsc::Sender<Event>) -> Self {
         let (until_dropped, dropped) = channel::<()>();
         let mut days = Days { log: log.to_owned(), day: None };
@@ -51,14 +51,15 @@ struct Days {
 }
 
 impl Days {
-    /// What the day has had so far, where it is another day than before.
+    /// The counts of the day so far, if it is another day than before.
     fn look(&mut self, now: &Zoned) -> Option<Event> {
         let before = self.day.replace(now.date());
         if before == Some(now.date()) {
             return None;
         }
         if before.is_some() {
-            // What the station counted until now was yesterday's. A card recorded in this very moment is counted by nobody; the log has it.
+            // The station's count until now was yesterday's. A card that is recorded at this very moment is missing from the count; the log
+            // has it.
             return Some(Event::Today(DayCount::default()));
         }
         let midnight = now.start_of_day().map_or(0, |midnight| midnight.timestamp().as_microsecond());

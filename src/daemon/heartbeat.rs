@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use crate::station::view::DEAD_AFTER;
 
-/// The time of the last sign of life of the deciding task. Clones share it.
+/// The time at which the deciding task last gave a sign of life. Clones share it.
 #[derive(Clone, Debug)]
 pub(super) struct Heartbeat {
     began: Instant,

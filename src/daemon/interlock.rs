@@ -17,25 +17,25 @@ use crate::image::{ImageError, Staged};
 use crate::report::harmless;
 use crate::station::armed::{Contents, DeviceModel, ModelProof};
 
-/// A reason beside a slot; what is longer `flashline image inspect` shows whole.
+/// The longest reason beside a slot; `flashline image inspect` shows longer ones completely.
 const LONGEST: usize = 400;
 
-/// Why an image that can be read is not armed.
+/// Why a readable image is not armed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ImageRefused {
-    /// The configuration does not say what must be inside.
+    /// The configuration does not state the required contents.
     #[error(
-        "it is not said what device the image is for: set `assertion` to the signed model, or `require = \"none\"` for an image that is \
-         not of Ubuntu Core"
+        "the configuration does not say which device the image is for: set `assertion` to the signed model, or `require = \"none\"` for an \
+         image that is not of Ubuntu Core"
     )]
     NoAssertion,
-    /// Whom to trust cannot be read.
+    /// The trusted keys cannot be read.
     #[error("`[trust]` of the configuration")]
     Trust(#[source] Arc<FileError>),
-    /// The model cannot be read, or is not one.
+    /// The model cannot be read, or is not a model.
     #[error(transparent)]
     Model(#[from] NotOneModel),
-    /// It breaks a rule, so that no device would take it, however it is signed.
+    /// It breaks a rule, so no device would accept it, whoever signed it.
     #[error("the model {} cannot be used: {problem}; `flashline model check` says all that is wrong with it", path.display())]
     Rules {
         /// The file of the model assertion.
@@ -43,18 +43,18 @@ pub(crate) enum ImageRefused {
         /// The first problem that was found.
         problem: String,
     },
-    /// The station could not look.
+    /// The station could not inspect it.
     #[error(transparent)]
     Look(#[from] LookError),
-    /// What is inside is not what it must be.
+    /// The contents are not the required ones.
     #[error("{0}")]
     Inside(String),
-    /// It is no disk image, or is not whole.
+    /// It is not a complete disk image.
     #[error(transparent)]
     Image(#[from] ImageError),
 }
 
-/// The keys that the station trusts, and the time they are judged at: read once for all models.
+/// The keys that the station trusts, and the time at which they are judged: read once for all models.
 #[derive(Debug)]
 pub(crate) struct Interlock {
     trust: Result<Trust, Arc<FileError>>,
@@ -64,15 +64,15 @@ pub(crate) struct Interlock {
 /// The result of the checks of an image that may be armed.
 #[derive(Debug)]
 pub(crate) struct Accepted {
-    /// The device it is for, and how that is known.
+    /// The device that it is for, and how that is proven.
     pub model_proof: ModelProof,
-    /// What could not be covered, in words: it stands in the log.
+    /// Checks that could not be made, in words: they are recorded in the log.
     pub uncovered: Vec<String>,
-    /// What an engineer should know, and what refuses nothing.
+    /// Warnings for the engineer, which refuse nothing.
     pub warnings: Vec<String>,
 }
 
-/// What must be inside an image before it is armed.
+/// The required contents of an image.
 #[derive(Debug)]
 pub(crate) struct Requirement {
     /// `None` if the image is not inspected.
@@ -81,14 +81,14 @@ pub(crate) struct Requirement {
 }
 
 impl Interlock {
-    /// By this configuration, with keys judged at `at`, in microseconds since 1970.
+    /// From this configuration, with keys judged at `at`, in microseconds since 1970.
     #[must_use]
     pub(crate) fn new(settings: &Settings, at: i64) -> Self {
         let trust = file::trust(&settings.trust.roots, &settings.trust.with).map_err(Arc::new);
         Self { trust, at: Timestamp::from_microsecond(at).unwrap_or(Timestamp::MAX) }
     }
 
-    /// What must be inside the image of this model.
+    /// The required contents of this model's image.
     ///
     /// # Errors
     /// If the configured assertion or the trusted keys cannot be read, so that no image can be armed for it.
@@ -113,13 +113,13 @@ impl Interlock {
 }
 
 impl Requirement {
-    /// Inspects a staged image. Whatever is required of it, it must be a complete disk image.
+    /// Inspects a staged image. It must always be a complete disk image, whatever else is required.
     ///
     /// # Errors
-    /// Why it is not armed.
+    /// If it is not armed: the reason.
     pub(crate) fn check(self, staged: &Staged) -> Result<Accepted, ImageRefused> {
         let Some(wanted) = self.wanted else {
-            let words = "nobody looked inside the image: `require = \"none\"`";
+            let words = "the image was not inspected: `require = \"none\"`";
             let warnings = disk::look(staged, self.contents)?;
             return Ok(Accepted { model_proof: ModelProof::None, uncovered: vec![words.to_owned()], warnings });
         };
@@ -127,7 +127,7 @@ impl Requirement {
         let page = inspect(staged, *wanted)?;
         if !page.is_good() {
             return Err(ImageRefused::Inside(
-                page.refusal().map_or_else(|| "what is inside could not be judged".to_owned(), |why| shown(&why)),
+                page.refusal().map_or_else(|| "the contents could not be judged".to_owned(), |why| shown(&why)),
             ));
         }
         let device = device(&page).ok_or_else(|| ImageRefused::Inside("there is no model in it".to_owned()))?;
@@ -139,7 +139,7 @@ impl Requirement {
     }
 }
 
-/// Names from inside an image reach the console and the log as text that fits a line, and as nothing else.
+/// Names from inside an image reach the console and the log only as printable text that fits a line.
 fn shown(words: &str) -> String {
     let mut shown: String = harmless(words).chars().take(LONGEST).collect();
     if words.chars().nth(LONGEST).is_some() {

@@ -5,7 +5,7 @@ use crate::station::sign::{OperatorAction, Sign};
 use crate::station::standing::LogNote;
 use crate::station::view::{SlotView, View};
 
-/// What the journal was last told of the station and its slots.
+/// The last state of the station and its slots that was written to the journal.
 #[derive(Debug, Default)]
 pub(super) struct SignJournal {
     /// Name, sign and attempt of every slot.
@@ -17,7 +17,7 @@ pub(super) struct SignJournal {
 }
 
 impl SignJournal {
-    /// Writes what has changed since the last call.
+    /// Writes the changes since the last call.
     pub(super) fn update(&mut self, view: &View) {
         if view.fault != self.fault {
             match &view.fault {
@@ -52,7 +52,7 @@ impl SignJournal {
     }
 }
 
-/// The slots whose sign, or whose attempt behind the same sign, is another than before.
+/// The slots whose sign has changed, or whose attempt has changed under the same sign.
 fn changed<'v>(told: &[(String, Sign, Option<u64>)], view: &'v View) -> Vec<&'v SlotView> {
     let is_told =
         |slot: &SlotView| told.iter().any(|(name, sign, attempt)| *name == slot.slot && *sign == slot.sign && *attempt == slot.attempt);

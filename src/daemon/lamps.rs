@@ -1,4 +1,4 @@
-//! Notes in the state directory which lamps are lit and which bell rings, so that they can be corrected after a crash.
+//! Records in the state directory which lamps are lit and which bell rings, so that they can be corrected after a crash.
 
 use std::fs::{self, File};
 use std::io;
@@ -12,8 +12,8 @@ use crate::station::lamp::{Lamp, LampOwner, OwnedLamp};
 /// The lamps that were lit last, inside the state directory.
 const NOTE: &str = "lamps.json";
 
-/// Keeps in the state directory which lamps are lit from now on, and which bell rings: `flashline post-stop` puts them right even when nobody can read the
-/// configuration any more. In a thread of its own, because a disk takes its time.
+/// Records in the state directory which lamps are lit from now on, and which bell rings: `flashline post-stop` corrects them even if the
+/// configuration cannot be read any more. In a separate thread, because a disk takes its time.
 pub(super) fn note(state: &Path, lamps: &[OwnedLamp], bell: Option<&Path>) {
     let (state, lamps, bell) = (state.to_owned(), lamps.to_vec(), bell.map(Path::to_owned));
     let write = move || {
@@ -36,8 +36,8 @@ fn write(state: &Path, lamps: &[OwnedLamp], bell: Option<&Path>) -> io::Result<(
     let bell = bell.and_then(Path::to_str).map(|bell| json!({ "bell": bell }));
     let text = Value::from(lamps.chain(bell).collect::<Vec<_>>()).to_string();
     let path = state.join(NOTE);
-    // Whole or not at all, and on disk: a station may come up after a power cut with a configuration that is broken. Also where the same
-    // words are there already: they may be in memory only, if the last flush of the directory failed.
+    // Written atomically, and flushed: after a power cut a station may start with a broken configuration. Also written if the file already
+    // has the same text: that may be in memory only, if the last flush of the directory failed.
     let file = NamedTempFile::new_in(state)?;
     fs::write(file.path(), text)?;
     file.as_file().sync_all()?;
@@ -52,7 +52,7 @@ fn entries(state: &Path) -> Vec<Value> {
     }
 }
 
-/// The lamps that were lit last by a station with this state directory; none where that cannot be told.
+/// The lamps that were lit last by a station with this state directory; none if that is unknown.
 #[must_use]
 pub(crate) fn noted(state: &Path) -> Vec<OwnedLamp> {
     let lamp = |lamp: &Value| {
@@ -66,13 +66,13 @@ pub(crate) fn noted(state: &Path) -> Vec<OwnedLamp> {
     entries(state).iter().filter_map(lamp).collect()
 }
 
-/// The bell that rang last for a station with this state directory; none where that cannot be told.
+/// The bell that rang last for a station with this state directory; `None` if that is unknown.
 #[must_use]
 pub(crate) fn noted_bell(state: &Path) -> Option<PathBuf> {
     entries(state).iter().find_map(|entry| Some(PathBuf::from(entry.get("bell")?.as_str()?)))
 }
 
-/// Every lamp to be put right, those of the configuration first; of those that were lit last what is none of these, an LED each.
+/// Every lamp to be corrected: first those of the configuration; then, of those that were lit last, each LED that is in none of these.
 #[must_use]
 pub(crate) fn all(configured: Vec<OwnedLamp>, states: &[PathBuf]) -> Vec<OwnedLamp> {
     let mut lamps = configured;
@@ -121,7 +121,7 @@ mod tests {
         let lamps = [lamp("A1", &[("led", "g")])];
         let written = || {
             write(state.path(), &lamps, None).expect("written");
-            // Open, so that its number is not given to the next one.
+            // Kept open, so that its number is not given to the next file.
             let file = File::open(state.path().join(NOTE)).expect("it is there");
             (file.metadata().expect("known").ino(), file)
         };

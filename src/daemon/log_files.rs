@@ -1,4 +1,4 @@
-//! The thread `log-files`: brings the CSV files up to date with the log, at its own pace, in a process of its own (`log_process.rs`).
+//! The thread `log-files`: brings the CSV files up to date with the log, at its own pace, in a separate process (`log_process.rs`).
 //!
 //! No other thread waits for it. If the directory is full, missing, or on a server that does not answer, the files are late, and no card or
 //! row is affected: the log is complete, and the files are brought up to date when they can be written again.
@@ -17,17 +17,17 @@ use crate::ledger::{LogReader, outlive};
 use crate::report::files::{FilesError, LogFiles};
 use crate::zone;
 
-/// Between two tries: what is wrong with a share is mended by somebody, and not within a second.
+/// Interval between attempts: the fault of a share is not repaired within a second.
 const RETRY: Duration = Duration::from_secs(30);
 
-/// What a station that stops gives the last lines; what is not written by then is at the next start.
+/// The time that a stopping station gives for the last lines; the rest is written at the next start.
 const LAST_LINES: Duration = Duration::from_millis(300);
 
 /// The way to the thread.
 #[derive(Debug)]
 pub(super) struct LogFilesThread {
     directory: PathBuf,
-    /// One word waits at most: it means everything that is new. Dropped to say: end.
+    /// At most one message waits: it means that there is something new. Dropping the sender ends the thread.
     wake: SyncSender<()>,
     ended: Receiver<()>,
 }
@@ -54,18 +54,18 @@ impl LogFilesThread {
         Ok(Self { directory: directory.to_owned(), wake, ended })
     }
 
-    /// Where the files are.
+    /// The directory of the files.
     pub(super) fn directory(&self) -> &Path {
         &self.directory
     }
 
-    /// Says that an outcome was recorded. Never waits.
+    /// Reports that an outcome was recorded. Never waits.
     pub(super) fn outcome_recorded(&self) {
-        // One that waits already says the same.
+        // A message that already waits means the same.
         let _said = self.wake.try_send(());
     }
 
-    /// Ends the thread when it has written what is there, or leaves it where it hangs.
+    /// Ends the thread when it has written all new rows, or leaves it if it hangs.
     pub(super) fn stop(self) {
         let Self { wake, ended, .. } = self;
         drop(wake);
@@ -73,13 +73,13 @@ impl LogFilesThread {
     }
 }
 
-/// Wakes the process that keeps the files, and starts another one where it ended.
+/// Wakes the process that keeps the files, and starts another one if it ended.
 fn forward(log: &Path, directory: &Path, woken: &Receiver<()>) {
     loop {
         match log_process::files(log, directory).stdin(Stdio::piped()).stdout(Stdio::null()).spawn() {
             Ok(mut child) => {
                 let over = wake(&mut child, woken);
-                // Without the pipe it writes what is there, and ends.
+                // When its pipe is closed, the process writes the new rows and ends.
                 drop(child.stdin.take());
                 let ended = child.wait();
                 if over {
@@ -95,7 +95,7 @@ fn forward(log: &Path, directory: &Path, woken: &Receiver<()>) {
     }
 }
 
-/// True where the station has stopped; false where the process has ended.
+/// True if the station has stopped; false if the process has ended.
 fn wake(child: &mut Child, woken: &Receiver<()>) -> bool {
     loop {
         match woken.recv_timeout(RETRY) {
@@ -111,14 +111,14 @@ fn wake(child: &mut Child, woken: &Receiver<()>) -> bool {
     }
 }
 
-/// The process: a line that comes in says that something was recorded. What asks programs to end is left to the station, which closes
-/// the pipe.
+/// The process: a line on its input means that something was recorded. It ignores the signals that ask programs to end: the station closes
+/// the pipe instead.
 pub(crate) fn serve(log: &Path, directory: &Path) {
     outlive(&[SIGTERM, SIGINT, SIGHUP]);
     let (wake, woken) = sync_channel(1);
     let listen = move || {
         for line in io::stdin().lines() {
-            // One that waits already says the same.
+            // A message that already waits means the same.
             if line.is_err() || matches!(wake.try_send(()), Err(TrySendError::Disconnected(()))) {
                 return;
             }
@@ -126,7 +126,7 @@ pub(crate) fn serve(log: &Path, directory: &Path) {
     };
     match thread::Builder::new().name("woken".to_owned()).spawn(listen) {
         Ok(_listens) => run(log, LogFiles::new(directory.to_owned(), zone::here()), &woken, RETRY),
-        Err(error) => tracing::warn!(%error, "no thread to hear what was recorded"),
+        Err(error) => tracing::warn!(%error, "no thread to receive the station's messages"),
     }
 }
 
@@ -140,7 +140,7 @@ fn run(log: &Path, mut files: LogFiles, woken: &Receiver<()>, retry: Duration) {
                     tracing::info!(rows, "the log files are level with the flash log again");
                 }
             }
-            // Once: whoever looks after the share reads it, and the journal is not filled with it.
+            // Only once: the person who maintains the share reads it, and the journal is not filled with it.
             Err(error) if !std::mem::replace(&mut ill, true) => {
                 tracing::warn!(error = error as &dyn std::error::Error, "the log files are behind the flash log, and are caught up later");
             }
@@ -155,7 +155,7 @@ fn run(log: &Path, mut files: LogFiles, woken: &Receiver<()>, retry: Duration) {
     }
 }
 
-/// Waits its time whatever is recorded meanwhile; true where the station has stopped.
+/// Waits for its time whatever is recorded meanwhile; true if the station has stopped.
 fn waited(woken: &Receiver<()>, retry: Duration) -> bool {
     let until = std::time::Instant::now() + retry;
     loop {
@@ -187,14 +187,14 @@ mod tests {
         ledger.append(&entry).expect("appended");
     }
 
-    /// Lines of all files together, their header rows excepted.
+    /// Lines of all files together, without their header rows.
     fn lines(directory: &Path) -> usize {
         let Ok(files) = fs::read_dir(directory.join("acme/box")) else { return 0 };
         let texts = files.map(|file| fs::read_to_string(file.expect("an entry").path()).unwrap_or_default());
         texts.map(|text| text.lines().count().saturating_sub(1)).sum()
     }
 
-    /// No test waits this long unless it fails.
+    /// A test waits this long only if it fails.
     fn wait_for(what: &str, done: impl Fn() -> bool) {
         for _ in 0..6000 {
             if done() {

@@ -11,27 +11,27 @@
 //! | call | why it does not wait |
 //! | --- | --- |
 //! | [`Station::apply`], [`Station::view`] | pure: memory alone |
-//! | events in: `tokio::sync::mpsc`, signals, the clock | awaited together, none alone; senders wait for the task, and not the task for them |
+//! | events in: `tokio::sync::mpsc`, signals, the clock | awaited together; senders wait for the task, the task does not wait for them |
 //! | [`Writer::record`] | `try_send` into a queue of 1024 entries; full: `NotTaken`, and the station ends rather than lose a row |
 //! | the stamp of an entry | `clock_gettime`, `adjtimex` and `/proc/uptime`: the kernel's memory, no device |
 //! | `tracing` | `try_send` into a queue of 1024 events (`cli::events`), whose thread alone writes to journal or stream; full: the event is lost and counted |
-//! | `sd_notify` | `try_send` into a queue of 8 (`service`), whose thread alone sends the datagram; full: not said |
+//! | `sd_notify` | `try_send` into a queue of 8 (`service`), whose thread alone sends the datagram; full: the message is dropped |
 //! | users and groups (NSS) | not asked here: the socket's threads and the reading of a configuration do, with a limit of two seconds |
-//! | threads for a card, a survey, a check, the store | `clone(2)`; no thread is an answer that is dealt with. Nothing is joined that has not ended |
+//! | threads for a card, a survey, a check, the store | `clone(2)`; a failure is handled. Only ended threads are joined |
 //! | progress and stop of a card | atomics of its [`Gauge`](crate::flash::gauge::Gauge) |
 //! | has a card moved? | `/sys/dev/block/*/stat`: counters in memory, which the kernel never asks a device for |
-//! | claims of proven cards | a list behind a lock that is never held during a call; the close of a device has a thread of its own |
+//! | claims of proven cards | a list behind a lock that is never held during a call; the close of a device has a separate thread |
 //! | panel, lamps, bell, socket | `tokio::sync::watch` with the newest view; each has its thread, and takes a copy under the lock |
 //! | answers to people | `tokio::sync::oneshot`: an answer that is not received is lost |
-//! | watch, cover, shifts, lamps, bell told of another configuration | a value behind a lock that is held for its exchange alone, or an unbounded channel with one message a reload |
-//! | a configuration, an image | read, judged and staged in threads (`reload`, `stage`, `check-images`); what comes back is moved in |
+//! | another configuration for watch, cover, shifts, lamps, bell | a value behind a lock that is held only for the exchange, or an unbounded channel with one message per reload |
+//! | a configuration, an image | read, judged and staged in threads (`reload`, `stage`, `check-images`); the result is moved in |
 //! | unused images | closed and removed in a thread (`store`): the last close of a long file that was removed takes its disk's time |
-//! | the PC kept awake | a thread holds and lets go of the inhibitor (`sleep_inhibitor`); it is told by a value |
-//! | lamps.json, log files | written by a thread, and by a process of their own (`log_process`) |
-//! | orders | stand in the log alone |
+//! | the PC kept awake | a thread holds and releases the inhibitor (`sleep_inhibitor`); it gets a value through a channel |
+//! | lamps.json, log files | written by a thread, and by a separate process (`log_process`) |
+//! | orders | are only in the log |
 //!
-//! Not in anybody's hand here: the pages of the program itself come from the root disk, and a PC without memory waits for its disk in any
-//! allocation.
+//! Two waits cannot be avoided here: the pages of the program itself come from the root disk, and a PC without free memory waits for its
+//! disk in any allocation.
 
 pub(crate) mod arming;
 mod claim_keeper;
@@ -102,18 +102,18 @@ use shift::ShiftEnd;
 use sleep_inhibitor::SleepInhibitor;
 use workers::Workers;
 
-/// How often progress is looked at and settling cards are asked about.
+/// Interval at which progress is checked and settling cards are examined.
 const TICK: Duration = Duration::from_millis(100);
-/// After a stop was asked for, threads held by the kernel are not waited for any longer: of the five seconds a stop may take, watch,
-/// console and log need the rest. What is not recorded by then is closed in the same words at the next start.
+/// After a stop was requested, threads held by the kernel are waited for no longer than this: of the five seconds that a stop may take,
+/// watch, console and log need the rest. Attempts that are not recorded by then are closed with the same outcome at the next start.
 const STOP_PATIENCE: Duration = Duration::from_secs(3);
-/// What the log may still take to write down how it all ended.
+/// The time that the log may still take for the last entries.
 const LOG_PATIENCE: Duration = Duration::from_secs(1);
-/// Events under way. A thread that tells of one waits for a place; there are a few a second.
+/// Limit of waiting events. A thread that reports one waits for a place; there are a few a second.
 const EVENTS: usize = 256;
-/// Requests of people that wait at most; one more is answered "busy" at once.
+/// Limit of waiting requests; one more is answered "busy" at once.
 const REQUESTS: usize = 32;
-/// How many events are taken in a row before the clock is looked at again.
+/// Events that are taken in a row before the clock is checked again.
 const BURST: usize = 64;
 
 /// Why the station could not run, or did not end well.
@@ -131,31 +131,31 @@ pub(crate) enum RunError {
     /// The kernel is too old.
     #[error("this kernel cannot tell one card from the next (no diskseq): the station needs Linux 5.15 or newer")]
     OldKernel,
-    /// The watch has died: no card would be seen any more.
+    /// The watch has ended: no card would be seen any more.
     #[error("the thread that looks for cards has died")]
     Blind,
-    /// The system has no thread, timer or signal to give.
+    /// The system provides no thread, timer or signal.
     #[error("starting the station's {part}")]
     Start {
         /// The part of the station that could not start.
         part: &'static str,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
 }
 
-/// What came of reading the configuration again.
+/// The result of reading the configuration again.
 type Reloaded = Result<Proved, ReloadError>;
 
 fn start(part: &'static str) -> impl FnOnce(io::Error) -> RunError {
     move |source| RunError::Start { part, source }
 }
 
-/// Runs the station until it is asked to stop by SIGTERM or SIGINT. `config`, from where `proved` came, is read again on SIGHUP. `volatile`
-/// is why the log is gone when the power is, where it is.
+/// Runs the station until SIGTERM or SIGINT. `config`, the source of `proved`, is read again on SIGHUP. `volatile` is the reason why the
+/// log would be lost when the power fails, if it would.
 ///
 /// # Errors
-/// When it cannot start, or loses its log's thread.
+/// If it cannot start, or loses its log's thread.
 pub(crate) fn run(
     config: PathBuf,
     proved: Proved,
@@ -165,23 +165,23 @@ pub(crate) fn run(
 ) -> Result<(), RunError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(start("runtime"))?;
     let result = runtime.block_on(Daemon::start(config, proved, ledger, volatile, screen)?.run());
-    // A thread that the kernel holds in a call is left to it.
+    // A thread that the kernel holds in a call is left behind.
     runtime.shutdown_background();
     result
 }
 
 struct Daemon {
     began: Instant,
-    /// Where the configuration is read from when it is to be read again.
+    /// The path of the configuration, for reloads.
     config: PathBuf,
     settings: Settings,
     station: Station,
     workers: Workers,
     events: mpsc::Receiver<Event>,
     writer: Writer,
-    /// The flash log, for those who read it.
+    /// The path of the flash log, for its readers.
     log: PathBuf,
-    /// Where the configuration wants the log's files, too.
+    /// The thread that keeps the CSV files of the log, if they are configured.
     log_files: Option<LogFilesThread>,
     watch: Watch,
     cabling: CablingWatch,
@@ -192,21 +192,21 @@ struct Daemon {
     panel: Panel,
     lamps: Lamps,
     bell: StationBell,
-    /// Beats while decisions are made: without it lamps, bell and panel show a fault.
+    /// Beats while decisions are made: without beats, lamps, bell and panel show a fault.
     heartbeat: Heartbeat,
     service: ServiceManager,
     _day_counter: DayCounter,
     shift_end: ShiftEnd,
-    /// Kept, so that a way on which nothing comes is not a closed one.
+    /// Kept, so that a channel without messages is not a closed one.
     tell: mpsc::Sender<Event>,
-    /// What people ask; nothing comes where the socket could not be made.
+    /// Requests of clients; none if the socket could not be made.
     asked: mpsc::Receiver<Incoming>,
-    /// Kept, so that a closed way is never taken for a question.
+    /// Kept, so that the closed channel is never taken for a request.
     _ask: mpsc::Sender<Incoming>,
     pending: PendingRequests,
     control: Option<Server>,
     restaging: Restaging,
-    /// Reads the configuration again. One at a time: of two that overtake each other the older one would win.
+    /// The thread that reads the configuration again. Only one at a time: of two that overtake each other, the older one would win.
     proving: Option<JoinHandle<()>>,
 }
 
@@ -239,14 +239,14 @@ impl Daemon {
                     WriterAnswer::Recorded(receipt) => Event::Recorded(receipt),
                     WriterAnswer::Health(fault) => Event::LogHealth(fault),
                 };
-                // Nobody listens any more only after the station stopped.
+                // The receiver is closed only after the station stopped.
                 let _stopped = answers.blocking_send(event);
             },
         )
         .map_err(start("log thread"))?;
         writer.record(Box::new(Entry::StationStarted { version: env!("CARGO_PKG_VERSION").to_owned(), volatile }))?;
         let seen = tell.clone();
-        // It looks at once: what is put in from now on was not there before.
+        // It looks at once: a card that is put in from now on was not there before.
         let ports: BTreeSet<Port> = settings.slots.iter().flat_map(|slot| slot.ports.iter().cloned()).collect();
         let watch = Watch::spawn(Sysfs::default(), ports, move |event| seen.blocking_send(event).is_ok()).map_err(start("watch thread"))?;
         let seen = tell.clone();
@@ -256,9 +256,11 @@ impl Daemon {
         let cover = CoverWatch::spawn(Sysfs::default(), move |event| seen.blocking_send(event).is_ok()).map_err(start("cover thread"))?;
         let (heartbeat, published) = (Heartbeat::default(), Published::new(Instant::now(), station.view(Moment::default())));
         let (ask, asked) = mpsc::channel(REQUESTS);
-        // A station that cannot be asked still writes cards.
+        // A station without a control socket still writes cards.
         let control = Server::start(&settings.socket, published.listen(), ask.clone(), by_groups)
-            .inspect_err(|error| tracing::error!(%error, socket = %settings.socket.display(), "nobody can ask the station"))
+            .inspect_err(
+                |error| tracing::error!(%error, socket = %settings.socket.display(), "no control socket: no client can reach the station"),
+            )
             .ok();
         let keeper = Keeper::spawn(tell.clone()).map_err(start("keeper thread"))?;
         let unanswered = Arc::new(Unanswered::read(&settings.unanswered()));
@@ -268,7 +270,7 @@ impl Daemon {
         let day_counter = DayCounter::start(&log, tell.clone());
         let shift_end = ShiftEnd::start(&log, Shifts::new(settings.shifts.clone()), tell.clone());
         let awake = SleepInhibitor::start().map_err(start("thread that keeps the PC awake"))?;
-        // Last: what is shown is shown by a station that decides, however slowly its parts came up.
+        // Last: panel and lamps start when the station decides, however slowly its other parts started.
         heartbeat.beat();
         let panel = Panel::spawn(screen, published.view_or_fault(&heartbeat)).map_err(start("panel thread"))?;
         let lamps = Lamps::spawn(SysfsLeds::default(), published.live_view(&heartbeat)).map_err(start("lamps thread"))?;
@@ -319,7 +321,7 @@ impl Daemon {
         Ok(daemon)
     }
 
-    /// From now on this holds; running cards finish with what they started with.
+    /// Applies a configuration from now on; running cards finish with the old one.
     fn configure(&mut self, Proved { settings, armory, by }: Proved) -> Result<(), RunError> {
         let configuration = Configuration {
             station: settings.station.clone(),
@@ -341,14 +343,14 @@ impl Daemon {
         self.watch.set_ports(self.station.ports());
         self.cover.set_ports(self.station.ports());
         lamps::note(&self.settings.state, &self.settings.lamps, self.settings.station_bell.as_deref());
-        // What they showed last is not to be lit again: what holds now is known first.
+        // The state is published first, so that the lamps do not light the old signs again.
         self.show();
         self.lamps.set_lamps(self.settings.lamps.clone());
         self.bell.set_device(self.settings.station_bell.clone());
         Ok(())
     }
 
-    /// What was armed until now may be one image too many. Removing a long file takes its time, and nobody waits for it here.
+    /// The old images may exceed the limit of the store. Removing a long file takes time, so a thread does it.
     fn trim_store(&self, used: Vec<Arc<Staged>>) {
         let (directory, limit) = (self.settings.store(), self.settings.store_limit);
         let trim = move || {
@@ -361,12 +363,12 @@ impl Daemon {
         }
     }
 
-    /// Where the configuration says now. Without a thread for them there are none until the next start.
+    /// Keeps the CSV files in the configured directory. If no thread can be made, they are kept again from the next start.
     fn keep_log_files(&mut self) {
         if self.log_files.as_ref().map(LogFilesThread::directory) == self.settings.log_files.as_deref() {
             return;
         }
-        // It ends by itself, when it can.
+        // The old thread ends by itself.
         self.log_files = None;
         if let Some(directory) = &self.settings.log_files {
             match LogFilesThread::start(&self.log, directory) {
@@ -402,7 +404,7 @@ impl Daemon {
                         self.apply(event)?;
                     }
                 }
-                // Cards first, whoever asks however often.
+                // Cards come first, however many requests there are.
                 Some(asked) = self.asked.recv() => self.ask(asked)?,
             }
             if self.pending.reload_is_wanted() && stop_by.is_none() && !self.is_proving() {
@@ -426,7 +428,7 @@ impl Daemon {
         self.published.update(Instant::now(), self.station.view(Moment(self.began.elapsed())));
     }
 
-    /// Has the station answer what somebody asks.
+    /// Passes a client's request to the station.
     fn ask(&mut self, asked: Incoming) -> Result<(), RunError> {
         let Incoming { by, what, answer } = asked;
         match what {
@@ -442,7 +444,7 @@ impl Daemon {
         }
     }
 
-    /// Reads the configuration again and stages its images, in a thread of its own: the cards go on meanwhile.
+    /// Reads the configuration again and stages its images, in a separate thread: the cards continue meanwhile.
     fn prove_anew(&mut self, reloaded: &mpsc::Sender<Reloaded>) {
         let asked_by = self.pending.reload_began();
         let by = asked_by.as_ref().map(|who| who.name.as_str());
@@ -450,7 +452,7 @@ impl Daemon {
         let (config, state, reloaded) = (self.config.clone(), self.settings.state.clone(), reloaded.clone());
         let at = believed(Some(self.workers.armory.judged_at()));
         let prove = move || {
-            // Cards are being written meanwhile. What this thread begins inherits it.
+            // Cards are being written meanwhile. Threads that this thread begins inherit the priority.
             background::yield_to_others();
             let _stopped = reloaded.blocking_send(arming::prove(&config, &state, at, asked_by));
         };
@@ -460,12 +462,12 @@ impl Daemon {
         }
     }
 
-    /// A reload asked for meanwhile waits, and then reads what is there by then.
+    /// A reload that is requested meanwhile waits, and then reads the newest file.
     fn is_proving(&self) -> bool {
         self.proving.as_ref().is_some_and(|thread| !thread.is_finished())
     }
 
-    /// A configuration that is good in every part takes the place of the old one; any other changes nothing.
+    /// A configuration that is valid in every part replaces the old one; any other changes nothing.
     fn take_over(&mut self, proved: Reloaded) -> Result<(), RunError> {
         let proved = proved.and_then(|proved| match self.station.orphaned_by(&proved.armory.armed()) {
             Some(order) => Err(ReloadError::Order { title: order.title(), model: order.model.clone() }),
@@ -488,7 +490,7 @@ impl Daemon {
         Ok(())
     }
 
-    /// The new copy takes the place of the damaged one before the station hears of it.
+    /// The new copy replaces the damaged one before the station hears of it.
     fn take_restaged(&mut self, Restaged { damaged, result }: Restaged) -> Result<(), RunError> {
         let digest = damaged.digest();
         let result = result.map(|copy| {
@@ -522,7 +524,7 @@ impl Daemon {
         self.apply(Event::Tick)?;
         self.awake.keep(!self.station.is_idle());
         self.heartbeat.beat();
-        // Fed by the task that owns the station, and by nobody else: a station that decides nothing any more is restarted.
+        // Only the task that owns the station feeds the watchdog: if the station no longer decides, it is restarted.
         self.service.feed(Instant::now());
         Ok(())
     }
@@ -564,15 +566,15 @@ impl Daemon {
     }
 
     fn end(mut self) -> Result<(), RunError> {
-        // The claims end with the process. What was written until now is still told.
+        // The claims end with the process. Writes until now are still reported.
         for event in self.workers.changed_at_last() {
             self.apply(event)?;
         }
         self.writer.record(Box::new(Entry::StationStopped))?;
-        // Now, and not after all that may still take its time.
+        // Now, before steps that may still take time.
         drop(self.lamps);
         drop(self.bell);
-        // Whoever still wants to tell something finds nobody, instead of waiting for a place.
+        // A thread that still wants to report an event finds a closed channel, instead of waiting for a place.
         self.events.close();
         while self.events.try_recv().is_ok() {}
         self.cabling.stop();

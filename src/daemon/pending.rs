@@ -1,4 +1,4 @@
-//! Requests of people that wait for an answer of the station.
+//! Requests of clients that wait for an answer of the station.
 
 use std::collections::HashMap;
 
@@ -15,14 +15,14 @@ type Answer = oneshot::Sender<Result<(), Denial>>;
 pub(super) struct PendingRequests {
     next: RequestId,
     waiting: HashMap<RequestId, Answer>,
-    /// Requests to read the configuration again. The next reading answers them all.
+    /// Requests to read the configuration again. The next reading answers all of them.
     reloads: Vec<(Who, Answer)>,
     /// Requests whose reading is under way.
     proving: Vec<Answer>,
 }
 
 impl PendingRequests {
-    /// Adds a request whose answer goes there, and returns its number.
+    /// Adds a request with its channel for the answer, and returns its number.
     pub(super) fn put(&mut self, answer: Answer) -> RequestId {
         self.next += 1;
         self.waiting.insert(self.next, answer);
@@ -45,7 +45,7 @@ impl PendingRequests {
         !self.reloads.is_empty()
     }
 
-    /// The configuration is being read. Returns the user who asked first.
+    /// Notes that the configuration is being read. Returns the user who asked first.
     pub(super) fn reload_began(&mut self) -> Option<Who> {
         let (by, answers): (Vec<Who>, Vec<Answer>) = std::mem::take(&mut self.reloads).into_iter().unzip();
         self.proving.extend(answers);

@@ -11,19 +11,19 @@ use crate::station::Event;
 use crate::station::outcome::StationFault;
 use crate::station::units::Bytes;
 
-/// Images staged anew that were not taken yet: hardly ever more than one, and a thread that finds no place waits for it.
+/// Limit of newly staged images that were not taken yet: hardly ever more than one. A thread that finds no place waits.
 const ENDED: usize = 4;
 
-/// What came of staging an image anew.
+/// The result of staging an image anew.
 #[derive(Debug)]
 pub(super) struct Restaged {
-    /// The copy that was not to be trusted.
+    /// The copy that was not trusted any more.
     pub(super) damaged: Arc<Staged>,
-    /// Another copy of the same image; nothing where the first is good after all; or why there is none, as a sentence.
+    /// Another copy of the same image; `None` if the first is good after all; or why there is none, as a sentence.
     pub(super) result: Result<Option<Staged>, String>,
 }
 
-/// The way on which it comes.
+/// The channel for the results.
 #[derive(Debug)]
 pub(super) struct Restaging {
     tell: mpsc::Sender<Restaged>,
@@ -48,25 +48,25 @@ impl Restaging {
         if let Err(error) = std::thread::Builder::new().name("stage".to_owned()).spawn(work) {
             let result = Err(format!("no thread to stage it anew: {error}; `flashline reload` tries again"));
             let tell = self.tell.clone();
-            // This task is the one that takes it, and must not wait for itself.
+            // This task receives from the channel, so it must not wait for a place in it.
             tokio::spawn(async move {
                 let _stopped = tell.send(Restaged { damaged, result }).await;
             });
         }
     }
 
-    /// The next one that came to an end.
+    /// The next result.
     pub(super) async fn ended(&mut self) -> Restaged {
         match self.ended.recv().await {
             Some(restaged) => restaged,
-            // A sender is kept here.
+            // Never closed: a sender is kept here.
             None => std::future::pending().await,
         }
     }
 }
 
-/// Reads every staged copy that was found in the store once, beside the first cards: one that was damaged since it was staged is known before
-/// a card is written from it. `find` armed it by its name and length alone.
+/// Reads every staged copy that was found in the store once, while the first cards are written, so that damage is known before a card gets
+/// it. `find` armed it only by its name and length.
 pub(super) fn check(armory: &Armory, tell: &mpsc::Sender<Event>) {
     let images: Vec<Arc<Staged>> = armory.images().filter(|image| !image.is_compared()).cloned().collect();
     if images.is_empty() {

@@ -1,7 +1,7 @@
-//! Tells systemd that the station runs, that it stops, and once a second that it still decides.
+//! Reports to systemd that the station runs, that it stops, and once a second that it still decides.
 //!
-//! Sending the datagram blocks while PID 1 reads none, so a thread sends it. The thread sends only what the deciding task gave it: if that
-//! task stops, systemd restarts the station.
+//! Sending the datagram blocks while PID 1 reads none, so a thread sends it. The thread sends only the messages of the deciding task: if
+//! that task stops, systemd restarts the station.
 
 use std::io;
 use std::process::Command;
@@ -13,20 +13,20 @@ use sd_notify::NotifyState;
 
 /// `WatchdogSec=` of the unit is ten times as long.
 const FEED: Duration = Duration::from_secs(1);
-/// Messages under way. Of a watchdog's the newest is enough; the two others are said once.
+/// Limit of waiting messages. Of the watchdog's messages only the newest matters; the two others are sent once.
 const QUEUE: usize = 8;
 
-/// What systemd gives to the service's main process and to no other (`sd_notify(3)`, `sd_watchdog_enabled(3)`).
+/// Variables that systemd sets for the service's main process only (`sd_notify(3)`, `sd_watchdog_enabled(3)`).
 const OF_THE_MAIN_PROCESS: [&str; 3] = ["NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"];
 
-/// A process that is started beside the station does not speak for it: systemd would log a warning for each of its messages.
+/// A process that is started beside the station must not send messages for it: systemd would log a warning for each of them.
 pub(super) fn is_not_the_service(command: &mut Command) {
     for name in OF_THE_MAIN_PROCESS {
         command.env_remove(name);
     }
 }
 
-/// The way to the thread.
+/// The channel to the thread.
 #[derive(Debug)]
 pub(super) struct ServiceManager {
     to_thread: SyncSender<NotifyState<'static>>,
@@ -37,7 +37,7 @@ impl ServiceManager {
     pub(super) fn start() -> io::Result<Self> {
         Self::start_with(|state| {
             if let Err(error) = sd_notify::notify(&[state]) {
-                tracing::debug!(%error, "systemd could not be told");
+                tracing::debug!(%error, "systemd accepted no message");
             }
         })
     }
@@ -48,17 +48,17 @@ impl ServiceManager {
         Ok(Self { to_thread, fed: None })
     }
 
-    /// The station watches its slots. Never waits, as the others.
+    /// Reports that the station watches its slots. Never waits, like the other functions.
     pub(super) fn ready(&self) {
         self.tell(NotifyState::Ready);
     }
 
-    /// Tells systemd that the station is stopping.
+    /// Reports that the station is stopping.
     pub(super) fn stopping(&self) {
         self.tell(NotifyState::Stopping);
     }
 
-    /// The task that owns the station still decides.
+    /// Reports that the task that owns the station still decides.
     pub(super) fn feed(&mut self, now: Instant) {
         if self.fed.is_none_or(|fed| now.duration_since(fed) >= FEED) {
             self.fed = Some(now);
@@ -67,7 +67,7 @@ impl ServiceManager {
     }
 
     fn tell(&self, state: NotifyState<'static>) {
-        // A systemd that takes nothing does not miss what does not fit.
+        // If systemd accepts no messages, those that do not fit are not missed.
         let _full = self.to_thread.try_send(state);
     }
 }

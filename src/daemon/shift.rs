@@ -1,5 +1,5 @@
-//! Finds the end of a shift and the head of the flash log at that time. People write the head down where nobody who can write the log can
-//! change it.
+//! Finds the end of a shift and the head of the flash log at that time. People write the head down in a place that cannot be changed by
+//! those who can write the log.
 //!
 //! A thread reads it from the log itself, so that a restarted station shows the same. No other thread waits for it. It also reads the time
 //! zone, which is on a disk.
@@ -17,17 +17,17 @@ use crate::station::Event;
 use crate::station::view::Anchor;
 use crate::zone;
 
-/// How often it is asked which shift it is: a clock may be set.
+/// Interval at which the shift is checked: a clock may be set.
 const LOOK: Duration = Duration::from_secs(20);
 
-/// The thread that notices when another shift begins. It ends with the value, or as soon as what it waits for answers.
+/// The thread that notices when another shift begins. It ends when this value is dropped, or as soon as the call it waits for returns.
 #[derive(Debug)]
 pub(super) struct ShiftEnd {
     turn: Sender<Shifts>,
 }
 
 impl ShiftEnd {
-    /// Without a thread no anchor is shown.
+    /// If there is no thread, no anchor is shown.
     pub(super) fn start(log: &Path, shifts: Shifts, tell: mpsc::Sender<Event>) -> Self {
         let (turn, turned) = channel();
         let mut ends = Ends { log: log.to_owned(), shifts, told: None };
@@ -48,7 +48,7 @@ impl ShiftEnd {
         Self { turn }
     }
 
-    /// From now on shifts begin at these times.
+    /// Shifts begin at these times from now on.
     pub(super) fn set_shifts(&self, shifts: Shifts) {
         let _without_a_thread = self.turn.send(shifts);
     }
@@ -58,12 +58,12 @@ impl ShiftEnd {
 struct Ends {
     log: PathBuf,
     shifts: Shifts,
-    /// When the shift began whose predecessor's end is shown, microseconds UTC.
+    /// The start of the current shift when the anchor was last reported, in microseconds UTC.
     told: Option<i64>,
 }
 
 impl Ends {
-    /// The log's head, where another shift has begun.
+    /// The log's head, if another shift has begun.
     fn look(&mut self, now: &Zoned) -> Option<Event> {
         let ended = self.ended(now)?;
         match ask_anchor(&self.log, ended) {
@@ -72,7 +72,7 @@ impl Ends {
                 tracing::info!(anchor = anchor.text, "a shift has ended: write this on the shift sheet");
                 Some(Event::ShiftEnded(anchor))
             }
-            // The log began in this shift: there is nothing yet to hold on to.
+            // The log began in this shift: there is no earlier anchor.
             Ok(None) => None,
             Err(error) => {
                 tracing::warn!(
@@ -84,7 +84,7 @@ impl Ends {
         }
     }
 
-    /// When the last shift ended, where that was not told yet.
+    /// The time when the last shift ended, if it was not reported yet.
     fn ended(&mut self, now: &Zoned) -> Option<i64> {
         let (began, _) = self.shifts.around(now)?;
         let began = began.timestamp().as_microsecond();
@@ -125,7 +125,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("flash-log.db");
         let mut ledger = Ledger::open_on(&path, "bench-1", "0123456789abcdef0123456789abcdef").expect("the log opens");
-        // A log begins when its file is made: shifts of times to come.
+        // A log begins when its file is made, so the test uses shifts in the future.
         let began = ledger.newest_at().expect("readable").expect("an event");
         let mut add = |later: i64| {
             let stamp = Stamp { at: began + later, boot: String::new(), since_boot_ms: None, synced: None };

@@ -9,10 +9,10 @@ use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-/// Where the lock is, whatever the configuration says: it is about the PC.
+/// The path of the lock, which does not depend on the configuration: it applies to the PC.
 pub(crate) const LOCK: &str = "/run/flashline/station.lock";
 
-/// The right to be this PC's station, for as long as it lives.
+/// The right to be this PC's station, as long as the value lives.
 #[derive(Debug)]
 pub(crate) struct OnlyStation {
     _lock: File,
@@ -26,20 +26,20 @@ pub(crate) enum OnlyError {
         "another station runs on this PC{holder}: two would open the same cards. Stop it first: `systemctl stop flashline`, or end its process"
     )]
     Another {
-        /// What it says of itself.
+        /// Its own description.
         holder: Holder,
     },
-    /// It cannot be found out.
+    /// Whether there is another station cannot be determined.
     #[error("finding out whether another station runs on this PC: locking {path}: run the station as root")]
     Lock {
         /// The file of the lock.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
 }
 
-/// The other station, as far as it says.
+/// The description of the other station, if it gives one.
 #[derive(Debug)]
 pub(crate) struct Holder(Option<String>);
 
@@ -50,15 +50,15 @@ impl fmt::Display for Holder {
 }
 
 impl OnlyStation {
-    /// Becomes the PC's station by the lock at `path`. `config` is what it goes by, for who comes second.
+    /// Becomes the PC's station by the lock at `path`. `config` is its configuration, for the error message of a second station.
     ///
     /// # Errors
-    /// If there is another one, or that cannot be found out.
+    /// If there is another one, or that cannot be determined.
     pub(crate) fn claim(path: &Path, config: &Path) -> Result<Self, OnlyError> {
         let failed = |source| OnlyError::Lock { path: path.to_owned(), source };
         if let Some(directory) = path.parent().filter(|directory| !directory.exists()) {
             fs::create_dir_all(directory).map_err(failed)?;
-            // The control socket is in there, too, and everybody may get to that.
+            // The control socket is in this directory, too, and every user may reach it.
             fs::set_permissions(directory, fs::Permissions::from_mode(0o755)).map_err(failed)?;
         }
         let mut lock = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(failed)?;
@@ -71,7 +71,7 @@ impl OnlyStation {
             }
             Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
-        // It may have been removed before it was locked.
+        // The file may have been removed before it was locked.
         let (ours, there) = (lock.metadata().map_err(failed)?, fs::metadata(path).map_err(failed)?);
         if (ours.dev(), ours.ino()) != (there.dev(), there.ino()) {
             return Err(failed(io::Error::other("it was removed meanwhile: try again")));

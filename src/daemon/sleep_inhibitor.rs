@@ -1,7 +1,7 @@
 //! Keeps the PC from sleeping while cards are being written: a PC that sleeps loses every busy card.
 //!
-//! `systemd-inhibit` holds the lock of logind for as long as the program it runs. That program is `cat`, which ends when our end of its
-//! pipe is closed. So the PC may sleep again when the station ends, for any reason.
+//! `systemd-inhibit` holds the lock of logind for as long as the program it runs. That program is `cat`, which ends when the station's end
+//! of its pipe is closed. So the PC may sleep again when the station ends, for any reason.
 
 use std::io;
 use std::process::{Child, Command, Stdio};
@@ -9,12 +9,12 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
-/// Between two cards of one hand the PC need not be given back.
+/// The lock is kept this long after the last card, because the next card usually follows.
 const LINGERS: Duration = Duration::from_secs(10);
-/// How often it is looked whether the lock is still held.
+/// Interval at which it is checked whether the lock is still held.
 const LOOK: Duration = Duration::from_secs(5);
 
-/// The way to the thread that holds the lock.
+/// The channel to the thread that holds the lock.
 #[derive(Debug)]
 pub(super) struct SleepInhibitor {
     tell: Sender<bool>,
@@ -48,7 +48,7 @@ impl SleepInhibitor {
                     Ok(now) => wanted = now,
                     Err(RecvTimeoutError::Timeout) if !wanted => {
                         lock.release();
-                        // Until there is something to do again.
+                        // Waits until a card is busy again.
                         match told.recv() {
                             Ok(now) => wanted = now,
                             Err(_stopped) => return,
@@ -65,7 +65,7 @@ impl SleepInhibitor {
         Ok(Self { tell, kept: false })
     }
 
-    /// From now on the PC may not sleep, or may again. Never waits; only a change is told.
+    /// Sets whether the PC may sleep from now on. Never waits; only a change is sent.
     pub(super) fn keep(&mut self, awake: bool) {
         if self.kept != awake {
             self.kept = awake;
@@ -77,7 +77,7 @@ impl SleepInhibitor {
 struct Lock<F> {
     inhibit: F,
     held: Option<Child>,
-    /// None was to be had for these cards.
+    /// The lock could not be taken for these cards.
     gave_up: bool,
     /// The failure was logged.
     complained: bool,
@@ -135,7 +135,7 @@ mod cases {
 
     const MOMENT: Duration = Duration::from_millis(50);
 
-    /// In place of systemd-inhibit: leaves a sign for as long as its standard input is open.
+    /// Replaces systemd-inhibit: leaves a sign as long as its standard input is open.
     fn holder(sign: &Path) -> impl Fn() -> Command + Send + 'static {
         let script = format!("echo held >>{0}.all; touch {0}; cat; rm {0}", sign.display());
         move || {
@@ -198,7 +198,7 @@ mod cases {
                 lock.release();
             }
         }
-        // Whoever tells it never waits, though nothing is held.
+        // The caller never waits, even if no lock can be held.
         let mut awake = SleepInhibitor::start_with(|| Command::new("/nonexistent/systemd-inhibit"), MOMENT, MOMENT).expect("a thread");
         let began = Instant::now();
         (0..1000).for_each(|time| awake.keep(time % 2 == 0));

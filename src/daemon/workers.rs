@@ -1,4 +1,5 @@
-//! The threads that carry out effects for a slot: one for a card, named after its slot, and short ones that find out what uses a disk.
+//! The threads that carry out effects for a slot: one for a card, named after its slot, and short ones that find out which programs use a
+//! disk.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -25,12 +26,12 @@ use crate::watch::sysfs::Sysfs;
 use crate::watch::tables::Tables;
 use crate::watch::uses::{OwnPart, still_unused, survey};
 
-/// The threads that work for the station, and what they share.
+/// The threads that work for the station, and their shared state.
 pub(super) struct Workers {
     tell: mpsc::Sender<Event>,
     pub(super) armory: Armory,
     own: Arc<[OwnPart]>,
-    /// What holds for cards from now on.
+    /// The rules for cards from now on.
     pub(super) rules: Rules,
     running: BTreeMap<AttemptNumber, Running>,
     keeper: Keeper,
@@ -44,11 +45,11 @@ struct Running {
     stall: StallWatch,
 }
 
-/// What the log has of this card: told by a process, because a log whose disk hangs would hold up more than this slot. A log that cannot be
-/// read is no reason to begin none: a card that is found done then counts, so that an order never makes too many.
+/// The history of this card in the log, asked in a separate process, because a log whose disk hangs would delay more than this slot. If the
+/// log cannot be read, the card is begun all the same; if it is then found done, it counts, so that an order never makes too many.
 fn past(log: &Path, card: &Card, slot: &str) -> Past {
     ask_past(log, &Named::of(card, slot)).unwrap_or_else(|error| {
-        tracing::warn!(error = &error as &dyn std::error::Error, slot, "the flash log cannot be asked what it has of the card");
+        tracing::warn!(error = &error as &dyn std::error::Error, slot, "the history of the card cannot be read from the flash log");
         Past::Unknown
     })
 }
@@ -58,8 +59,8 @@ impl Workers {
         Self { tell, armory, own, rules, running: BTreeMap::new(), keeper }
     }
 
-    /// Asks who uses this card, in a thread of its own: a `/proc` or a udev database that hangs holds up no other slot.
-    /// And asks the flash log what it has of the card, in this slot.
+    /// Asks which programs use this card, in a separate thread, so that a `/proc` or a udev database that hangs delays no other slot. Also
+    /// asks the flash log for the history of the card in this slot.
     pub(super) fn survey(&self, card: Card, slot: Option<String>, log: &Path) {
         let (tell, own, log) = (self.tell.clone(), Arc::clone(&self.own), log.to_owned());
         let visit = card.visit;
@@ -77,13 +78,13 @@ impl Workers {
             let _stopped = tell.blocking_send(Event::Surveyed { visit, survey: survey.map(Box::new) });
         };
         if let Err(error) = thread::Builder::new().name("survey".to_owned()).spawn(ask) {
-            // The card settles again, and is asked about again.
+            // The card settles again, and the question is repeated.
             tracing::error!(%error, "no thread to survey a card");
             let _full = self.tell.try_send(Event::Surveyed { visit, survey: None });
         }
     }
 
-    /// Asks a card that is not to be begun for its numbers, in a thread of its own: a device that is being reset answers late.
+    /// Asks a card that is not to be begun for its identity, in a separate thread: a device that is being reset answers late.
     pub(super) fn identify(&self, card: Card) {
         let tell = self.tell.clone();
         let visit = card.visit;
@@ -97,12 +98,12 @@ impl Workers {
         }
     }
 
-    /// Sets a thread to write and prove the attempt's card. `policy` is its slot's.
+    /// Starts a thread that writes and proves the attempt's card. `policy` is that of its slot.
     pub(super) fn start(&mut self, attempt: Attempt, policy: Policy) {
         let (number, slot, devnum) = (attempt.number, attempt.slot.clone(), attempt.card.visit.devnum);
         let image = attempt.image.as_ref().and_then(|armed| self.armory.image(armed.digest));
         let Some(image) = image else {
-            // An attempt names an image that was armed, and the armory keeps those.
+            // An attempt names an armed image, and the armory keeps those.
             return self.report(number, End::Refused(Refusal::NoArmedImage), Effort::default());
         };
         let gauge = Arc::new(Gauge::default());
@@ -112,7 +113,7 @@ impl Workers {
             let (end, kept) = flash(&attempt, image, Arc::clone(&shared), rules, |card| still_unused(card, &policy));
             tracing::debug!(slot = attempt.slot, attempt = number, ?end, "ended");
             let _stopped = tell.blocking_send(Event::Ended { attempt: number, end, effort: shared.effort() });
-            // Behind its end: what is found to be written to it is told of a card that is known to be proven.
+            // After the end was sent, so that a later write is reported for a card that is known to be proven.
             if let Some(kept) = kept {
                 keep.keep(number, attempt.slot, kept);
             }
@@ -128,7 +129,7 @@ impl Workers {
         }
     }
 
-    /// For what ends before it has a thread: told from a thread of the runtime, because this one must not wait for itself.
+    /// For an attempt that ends before it has a thread: sent from a task of the runtime, because this task must not wait for itself.
     fn report(&self, attempt: AttemptNumber, end: End, effort: Effort) {
         let tell = self.tell.clone();
         tokio::spawn(async move {
@@ -142,21 +143,21 @@ impl Workers {
         }
     }
 
-    /// Gives back every proven card of which this says that it need not be kept.
+    /// Releases the claim of every proven card that `kept` does not name.
     pub(super) fn let_go(&self, kept: impl Fn(AttemptNumber) -> bool) {
         self.keeper.let_go(kept);
     }
 
-    /// What was written to proven cards until now, asked for the last time.
+    /// The last writes to proven cards that are noticed.
     pub(super) fn changed_at_last(&self) -> Vec<Event> {
         self.keeper.look_at_last()
     }
 
-    /// How far every thread is. Those that ended are joined on the way.
+    /// The progress of every thread. Ended threads are joined here.
     pub(super) fn progress(&mut self) -> Vec<Event> {
         let ended: Vec<_> = self.running.iter().filter(|(_, running)| running.thread.is_finished()).map(|(number, _)| *number).collect();
         for running in ended.iter().filter_map(|number| self.running.remove(number)) {
-            // Its panics are caught inside; there is nothing to hear from it any more.
+            // Panics are caught inside the thread, so the result says nothing more.
             let _ended = running.thread.join();
         }
         let advanced = self.running.iter().map(|(attempt, running)| {
@@ -166,7 +167,7 @@ impl Workers {
         advanced.collect()
     }
 
-    /// Threads that have moved nothing for longer than the rules allow. Each is told once.
+    /// Threads without progress for longer than the rules allow. Each is reported once.
     pub(super) fn stalled(&mut self) -> Vec<Event> {
         let (sysfs, rules) = (Sysfs::default(), &self.rules);
         let look = |(attempt, running): (&AttemptNumber, &mut Running)| {

@@ -20,13 +20,13 @@ pub struct AlignedBuf {
 unsafe impl Send for AlignedBuf {}
 
 impl AlignedBuf {
-    /// `length` zeroes. A length of nothing, or one the address space cannot hold, is our own fault.
+    /// A buffer of `length` zeroes. A length of zero, or one beyond the address space, is a bug.
     ///
     /// # Errors
-    /// `OutOfMemory` where the system has no memory to give: one card's attempt ends then, and not the process with every other card.
+    /// `OutOfMemory` if the system has no free memory. Then one card's attempt ends, instead of the process with all cards.
     ///
     /// # Panics
-    /// On such a length.
+    /// For such a length.
     pub fn zeroed(length: usize) -> io::Result<Self> {
         assert!(length > 0, "a buffer holds something");
         let layout = Layout::from_size_align(length, ALIGNMENT).expect("a buffer's length fits the address space");

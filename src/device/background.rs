@@ -2,12 +2,12 @@
 
 use super::ioctl;
 
-/// A third of the way to the least a thread may ask for (`nice(2)`): beside cards that hash it gets about a tenth of a core, and all of it
-/// where they wait.
+/// A third of the way to the lowest priority of a thread (`nice(2)`): beside cards that hash, it gets about a tenth of a core; if they
+/// wait, it gets the whole core.
 const NICENESS: i32 = 10;
 
-/// From now on this thread, and every thread that it begins, leaves processor and disk to others (`sched(7)`, `ioprio_set(2)`). A disk whose
-/// scheduler knows no classes takes no notice.
+/// From now on this thread, and every thread that it begins, gives way to others on the processor and the disk (`sched(7)`,
+/// `ioprio_set(2)`). A disk scheduler without priority classes ignores this.
 pub(crate) fn yield_to_others() {
     if let Err(error) = ioctl::set_niceness(NICENESS) {
         tracing::debug!(%error, "this thread is as important as others");
@@ -24,7 +24,7 @@ mod cases {
 
     use super::*;
 
-    /// What the kernel has of the calling thread: its niceness (proc(5), field 19) and its class of I/O.
+    /// The kernel's values for the calling thread: its niceness (proc(5), field 19) and its class of I/O.
     fn own() -> (i32, i32) {
         let stat = fs::read_to_string("/proc/thread-self/stat").expect("there is a /proc");
         let behind_name = stat.rsplit(')').next().expect("it has a name");

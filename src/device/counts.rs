@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use crate::station::card::DevNum;
 
-/// Sectors of 512 bytes that were written to this disk or discarded, in its life. Writes to its partitions are in the disk's own count
-/// (kernel, `block/blk.h`, `part_stat_add`). Nothing where the disk is gone, or where its `queue/iostats` is off and nothing is counted.
+/// Sectors of 512 bytes that were written to this disk or discarded since it appeared. Writes to its partitions are in the disk's own count
+/// (kernel, `block/blk.h`, `part_stat_add`). `None` if the disk is gone, or if its `queue/iostats` is off and nothing is counted.
 ///
-/// What goes past the block layer is not in it: SCSI commands that a program sends by itself (`SG_IO`, `/dev/sg*`).
+/// SCSI commands that a program sends itself (`SG_IO`, `/dev/sg*`) bypass the block layer and are not counted.
 pub(super) fn sectors_written(devnum: DevNum) -> Option<u64> {
     at(&PathBuf::from(format!("/sys/dev/block/{devnum}")))
 }

@@ -15,17 +15,17 @@ use super::{BlockDevice, FlushAnswer, Shortfall, Source, counts, ioctl};
 use crate::station::card::Visit;
 use crate::station::units::Bytes;
 
-/// How long udev, which locks a disk while it probes it, is waited for. Its few reads queue behind the megabytes of the other cards
-/// in the same reader: seconds, on a slow one. Whatever holds the lock for longer is not udev probing.
+/// How long the lock of udev is waited for, which locks a disk while it probes it. Its few reads queue behind the megabytes of the other
+/// cards in the same reader: seconds, on a slow one. A program that holds the lock for longer is not udev probing.
 const LOCK_PATIENCE: Duration = Duration::from_secs(60);
-/// How often the lock is tried meanwhile.
+/// Interval at which the lock is tried.
 const LOCK_INTERVAL: Duration = Duration::from_millis(50);
-/// How often a device that asks for it is told again to flush, and how long it has in between.
+/// How often a flush is repeated for a device that requests it, and the time in between.
 const REPEATS: usize = 5;
 const REPEAT_INTERVAL: Duration = Duration::from_millis(200);
 /// A removal shows in sysfs after the first failed call: 40 ms for a pulled stick, one media poll (2 s) for a card in a reader.
 const DEPARTURE_PATIENCE: Duration = Duration::from_secs(3);
-/// How often sysfs is asked meanwhile.
+/// Interval at which sysfs is read meanwhile.
 const DEPARTURE_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Why a card could not be opened. Nothing was written.
@@ -36,7 +36,7 @@ pub(crate) enum OpenError {
     Open {
         /// The device node, such as `/dev/sdb`.
         node: PathBuf,
-        /// What the kernel said.
+        /// The error of the kernel.
         source: io::Error,
     },
     /// The medium in the device is another one.
@@ -45,16 +45,16 @@ pub(crate) enum OpenError {
         /// The device node, such as `/dev/sdb`.
         node: PathBuf,
     },
-    /// What bears the device's name is not the kernel's node of it.
+    /// The file with the device's name is not the kernel's node of it.
     #[error("{node} is not the node of the card that was admitted")]
     AnotherNode {
-        /// The path that was to lead to the card.
+        /// The path of the card's node.
         node: PathBuf,
     },
     /// The kernel has no `BLKGETDISKSEQ`.
     #[error("this kernel gives no disk sequence number")]
     NoDiskSequence,
-    /// Somebody kept it locked.
+    /// Another program kept it locked.
     #[error("{node} stayed locked by another program")]
     Locked {
         /// The device node, such as `/dev/sdb`.
@@ -69,19 +69,19 @@ pub(crate) struct DirectDevice {
     visit: Visit,
     length: Bytes,
     logical_block: u32,
-    /// The device has taken a flush that it was sent itself.
+    /// The device has accepted a flush command from the station.
     flushes_itself: bool,
 }
 
 impl DirectDevice {
-    /// Opens `node` for writing, if it is `visit`'s device and still holds its medium. A lock is waited for until `give_up` says so.
+    /// Opens `node` for writing, if it is `visit`'s device and still holds its medium. Waits for a lock until `give_up` returns true.
     ///
-    /// Found by its name without being opened first: a program may have put a pipe in its place, which would keep whoever opens it waiting,
-    /// or another device. Then opened for reading, and known before it is opened for writing: the name may belong to another disk by now,
-    /// and udev probes anew what a writer closes. The number cannot pass to another disk while that descriptor is open.
+    /// The node is checked by its name before it is opened: a program may have put another device in its place, or a pipe, whose opening
+    /// would wait. Then it is opened for reading and identified before it is opened for writing: the name may belong to another disk by
+    /// now, and udev probes a disk anew when a writer closes it. The number cannot pass to another disk while that descriptor is open.
     ///
     /// # Errors
-    /// When it is not, is held by somebody, or cannot be opened.
+    /// If it is not this device, is held by another program, or cannot be opened.
     pub(crate) fn open(node: &Path, visit: Visit, give_up: impl Fn() -> bool) -> Result<Self, OpenError> {
         let failed = |source| OpenError::Open { node: node.to_owned(), source };
         let found = Node::find(node, visit.devnum).map_err(failed)?.ok_or_else(|| OpenError::AnotherNode { node: node.to_owned() })?;
@@ -96,7 +96,7 @@ impl DirectDevice {
         identify(&file, node, visit)?;
         let length = Bytes(ioctl::length(&file).map_err(failed)?);
         if length.0 == 0 {
-            // It was there when it was opened, and left while its lock was waited for.
+            // The medium was there when the device was opened, and left while the lock was waited for.
             return Err(failed(io::Error::from_raw_os_error(libc::ENOMEDIUM)));
         }
         let logical_block = ioctl::logical_block(&file).map_err(failed)?;
@@ -109,7 +109,7 @@ pub(crate) fn has_left(visit: Visit) -> bool {
     within_patience(|| !is_in_sysfs(visit))
 }
 
-/// Asked again and again as long as a removal may take to show.
+/// Repeats the test as long as a removal may take to appear.
 fn within_patience(is_so: impl Fn() -> bool) -> bool {
     let began = Instant::now();
     loop {
@@ -128,7 +128,7 @@ fn is_in_sysfs(visit: Visit) -> bool {
     holds(&directory.join("diskseq"), |number| number == visit.diskseq) && holds(&directory.join("size"), |size| size > 0)
 }
 
-/// Does this attribute hold such a number? As far as is known, where this process has no means to look: nothing has left because of that.
+/// Does this attribute hold such a number? If this process lacks the means to look, the answer is yes: that is no sign of a removal.
 fn holds(attribute: &Path, is_so: impl Fn(u64) -> bool) -> bool {
     match std::fs::read_to_string(attribute) {
         Ok(text) => text.trim().parse().is_ok_and(is_so),
@@ -147,8 +147,8 @@ fn identify(file: &File, node: &Path, visit: Visit) -> Result<(), OpenError> {
     }
 }
 
-/// Holds udev off the disk for as long as the descriptor lives: it takes a shared `flock` before it probes
-/// (systemd, `docs/BLOCK_DEVICE_LOCKING.md`).
+/// Keeps udev off the disk for as long as the descriptor lives: udev takes a shared `flock` before it probes (systemd,
+/// `docs/BLOCK_DEVICE_LOCKING.md`).
 fn lock(file: &File, node: &Path, give_up: impl Fn() -> bool) -> Result<(), OpenError> {
     let began = Instant::now();
     loop {
@@ -223,11 +223,11 @@ impl BlockDevice for DirectDevice {
             Ok(Meaning::Unknown) => FlushAnswer::Refused,
             Ok(Meaning::Silent) if self.departed() => FlushAnswer::Gone,
             Ok(Meaning::Silent) => FlushAnswer::Stalled,
-            // One that was reset by every one of them is no better than one that is silent.
+            // A device that each command resets is no better than a silent one.
             Ok(Meaning::Broken | Meaning::NoMedium | Meaning::Reset) => there(self),
-            // It may be this card alone.
+            // This may be a fault of this card alone.
             Ok(Meaning::Failed | Meaning::Again) => FlushAnswer::Unclear,
-            // Whoever is no SCSI device does not know SG_IO: ENOTTY, and EINVAL from loop devices.
+            // A device that is not a SCSI device does not know SG_IO: ENOTTY, and EINVAL from loop devices.
             Err(error) => match error.raw_os_error() {
                 Some(libc::ENOTTY | libc::EINVAL | libc::EOPNOTSUPP) => FlushAnswer::NotScsi,
                 Some(libc::ENODEV | libc::ENXIO | libc::ENOMEDIUM | libc::EIO) => there(self),
@@ -243,8 +243,8 @@ impl BlockDevice for DirectDevice {
         make_of(Path::new("/sys/dev/block").join(self.visit.devnum.to_string()).as_path())
     }
 
-    /// Sectors, not requests: a request's sectors are counted before whoever waits for it is woken, the request itself only after that
-    /// (kernel, `block/blk-mq.c`, `blk_update_request`, `__blk_mq_end_request`).
+    /// Sectors, not requests: a request's sectors are counted before the thread that waits for it is woken, the request itself only after
+    /// that (kernel, `block/blk-mq.c`, `blk_update_request`, `__blk_mq_end_request`).
     fn sectors_written(&self) -> Option<u64> {
         counts::sectors_written(self.visit.devnum)
     }
@@ -255,10 +255,10 @@ impl BlockDevice for DirectDevice {
 }
 
 impl DirectDevice {
-    /// One SYNCHRONIZE CACHE, repeated where the device wants that: it reports each reset, by whomever, to the next command
-    /// (SAM-5, 5.14). What its cache lost by one is found when the card is read back.
+    /// One SYNCHRONIZE CACHE, repeated if the device requests that: it reports each reset, whoever caused it, to the next command (SAM-5,
+    /// 5.14). If its cache lost data by the reset, the read-back finds it.
     fn synchronize(&self, patience: Duration) -> io::Result<Meaning> {
-        // A command that ran out of time may come back as aborted, too (`usb_stor_control_thread` in `drivers/usb/storage/usb.c`).
+        // A command that ran out of time may also come back as aborted (`usb_stor_control_thread` in `drivers/usb/storage/usb.c`).
         let once = || -> io::Result<Meaning> {
             let began = Instant::now();
             let meaning = ioctl::synchronize_cache(&self.file, patience)?.meaning();
@@ -268,7 +268,7 @@ impl DirectDevice {
         for _ in 0..REPEATS {
             match meaning {
                 Meaning::Again | Meaning::Reset => thread::sleep(REPEAT_INTERVAL),
-                // Another unit of the same reader may have had it reset. The same answer once more is its own.
+                // Another unit of the same reader may have caused the reset. If the answer repeats, it is the device's own.
                 Meaning::Broken if self.in_sysfs() => {}
                 _ => break,
             }
@@ -281,22 +281,22 @@ impl DirectDevice {
         Ok(meaning)
     }
 
-    /// Has the kernel look whether the medium is still there: it does so when a disk is opened. udev, which opens what changed, has waited
-    /// for our lock until now, so that the disk of a reader may still show the size of a card that left. May wait for the device.
+    /// Makes the kernel check whether the medium is still there: it does so when a disk is opened. udev, which opens changed disks, has
+    /// waited for our lock until now, so the disk of a reader may still show the size of a card that left. May wait for the device.
     pub(crate) fn look_for_medium(&self) {
-        // By the descriptor: a name may be another disk's by now.
+        // By the descriptor: the name may belong to another disk by now.
         if let Err(error) = reopen(&self.file, OpenOptions::new().read(true)) {
             tracing::debug!(%error, "looked for the medium");
         }
     }
 
-    /// sysfs is asked as well as the descriptor: a disk that is gone for everybody else keeps answering its last holder.
+    /// sysfs is read as well as the descriptor: a disk that is gone for all other programs still answers its last holder.
     fn in_sysfs(&self) -> bool {
         is_in_sysfs(self.visit)
     }
 }
 
-/// Vendor, product and revision of the USB device a disk belongs to, by the numbers it gives (USB 2.0, 9.6.1).
+/// Vendor, product and revision of a disk's USB device, by its own numbers (USB 2.0, 9.6.1).
 fn make_of(disk: &Path) -> Option<String> {
     let device = disk.canonicalize().ok()?.ancestors().find(|directory| directory.join("idVendor").is_file())?.to_owned();
     let number = |attribute: &str| std::fs::read_to_string(device.join(attribute)).ok().map(|text| text.trim().to_owned());
@@ -308,7 +308,7 @@ mod tests {
     use super::*;
     use crate::station::card::DevNum;
 
-    /// The name may be another disk's by now. A directory stands for it: it can be opened for reading alone (`open(2)`, EISDIR).
+    /// The name may belong to another disk by now. A directory represents it: it can be opened only for reading (`open(2)`, EISDIR).
     #[test]
     fn what_is_not_the_card_is_not_opened_for_writing() {
         let other = tempfile::tempdir().expect("a temporary directory");

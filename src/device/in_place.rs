@@ -1,4 +1,4 @@
-//! Tells how a file system stores a file: whether it is written in place.
+//! Sets how a file system stores a file: written in place.
 
 use std::fs::File;
 use std::io;
@@ -6,10 +6,10 @@ use std::path::Path;
 
 use super::ioctl;
 
-/// Files that are made in this directory from now on are written in place, where the file system otherwise gives each write new blocks.
+/// Files that are made in this directory from now on are written in place, even if the file system otherwise gives each write new blocks.
 ///
 /// # Errors
-/// What the kernel answered.
+/// The error of the kernel.
 pub(crate) fn write_in_place(directory: &Path) -> io::Result<()> {
     ioctl::write_in_place(&File::open(directory)?)
 }

@@ -16,7 +16,7 @@ mod raw {
     nix::ioctl_read!(blkgetdiskseq, 0x12, 128, u64);
     nix::ioctl_read_bad!(loop_get_status64, 0x4c05, super::LoopInfo);
     nix::ioctl_write_ptr_bad!(blkzeroout, nix::request_code_none!(0x12, 127), [u64; 2]);
-    // Numbered as of a `long`, and moving an `int` (ioctl_iflags(2)).
+    // Its number is that of a `long`, but it moves an `int` (ioctl_iflags(2)).
     nix::ioctl_read_bad!(get_flags, nix::request_code_read!(b'f', 1, size_of::<nix::libc::c_long>()), nix::libc::c_int);
     nix::ioctl_write_ptr_bad!(set_flags, nix::request_code_write!(b'f', 2, size_of::<nix::libc::c_long>()), nix::libc::c_int);
     nix::ioctl_readwrite_bad!(sg_io, 0x2285, super::SgIoHeader);
@@ -49,15 +49,15 @@ struct SgIoHeader {
     info: c_uint,
 }
 
-/// The interface this is, `S`, and a command that moves no data (`SG_DXFER_NONE`).
+/// The interface id `S`, and a command that moves no data (`SG_DXFER_NONE`).
 const SG_INTERFACE: c_int = 0x53;
 const SG_NO_DATA: c_int = -1;
 
-/// Sends SYNCHRONIZE CACHE to the SCSI device behind `device` and waits for its answer, at most `patience`, and as long as the kernel then
-/// takes to get the device back. It is not repeated.
+/// Sends SYNCHRONIZE CACHE to the SCSI device behind `device` and waits for its answer, at most `patience` plus the time that the kernel
+/// then needs to recover the device. It is not repeated.
 ///
 /// # Errors
-/// What the kernel answered instead of sending it; `ENOTTY` where the device is no SCSI device.
+/// The error of the kernel if it does not send it; `ENOTTY` if the device is not a SCSI device.
 pub(super) fn synchronize_cache(device: &File, patience: Duration) -> io::Result<Answer> {
     let mut sense = [0; SENSE];
     let mut header = SgIoHeader {
@@ -91,13 +91,13 @@ pub(super) fn synchronize_cache(device: &File, patience: Duration) -> io::Result
     Ok(Answer { status: header.status, host: header.host_status, sense })
 }
 
-/// `struct loop_info64` of `linux/loop.h`: 232 bytes, of which two numbers are of interest here.
+/// `struct loop_info64` of `linux/loop.h`: 232 bytes, of which two numbers are used here.
 #[repr(C)]
 pub(super) struct LoopInfo {
-    /// The device that holds the backing file.
+    /// The device that contains the backing file.
     pub(super) device: u64,
     inode: u64,
-    /// The device that the backing file itself is.
+    /// The device number of the backing file, if it is a device.
     pub(super) rdevice: u64,
     offset_and_limit: [u64; 2],
     numbers_and_flags: [u32; 4],
@@ -106,10 +106,10 @@ pub(super) struct LoopInfo {
     init: [u64; 2],
 }
 
-/// What a loop device reads and writes (`LOOP_GET_STATUS64`).
+/// The backing of a loop device (`LOOP_GET_STATUS64`).
 ///
 /// # Errors
-/// What the kernel answered; `ENXIO` where nothing is behind it.
+/// The error of the kernel; `ENXIO` if it has no backing.
 pub(super) fn loop_info(device: &File) -> io::Result<LoopInfo> {
     let mut info = LoopInfo {
         device: 0,
@@ -132,7 +132,7 @@ const NO_COPY_ON_WRITE: c_int = 0x0080_0000;
 /// Files that are made in this directory from now on are written in place (`FS_IOC_SETFLAGS`).
 ///
 /// # Errors
-/// What the kernel answered; `ENOTTY` or `EOPNOTSUPP` where the file system knows no such thing.
+/// The error of the kernel; `ENOTTY` or `EOPNOTSUPP` if the file system does not support it.
 pub(super) fn write_in_place(directory: &File) -> io::Result<()> {
     let mut flags: c_int = 0;
     // SAFETY: FS_IOC_GETFLAGS stores one int through its argument; `flags` is one and outlives the call.
@@ -146,10 +146,11 @@ pub(super) fn write_in_place(directory: &File) -> io::Result<()> {
 /// The device's length in bytes (`BLKGETSIZE64`); 0 after its medium left.
 ///
 /// # Errors
-/// What the kernel answered.
+/// The error of the kernel.
 pub(super) fn length(device: &File) -> io::Result<u64> {
     let mut bytes: usize = 0;
-    // SAFETY: BLKGETSIZE64 stores one u64 through its argument; `bytes` is as wide on the 64-bit targets this crate builds for, and outlives the call.
+    // SAFETY: BLKGETSIZE64 stores one u64 through its argument; `bytes` is as wide on the 64-bit targets this crate builds for, and
+    // outlives the call.
     unsafe { raw::blkgetsize64(device.as_raw_fd(), &raw mut bytes) }?;
     Ok(crate::station::units::to_u64(bytes))
 }
@@ -157,7 +158,7 @@ pub(super) fn length(device: &File) -> io::Result<u64> {
 /// The logical block in bytes (`BLKSSZGET`).
 ///
 /// # Errors
-/// What the kernel answered.
+/// The error of the kernel.
 pub(super) fn logical_block(device: &File) -> io::Result<u32> {
     let mut bytes: libc::c_int = 0;
     // SAFETY: BLKSSZGET stores one int through its argument; `bytes` is one and outlives the call.
@@ -168,7 +169,7 @@ pub(super) fn logical_block(device: &File) -> io::Result<u32> {
 /// The medium's sequence number (`BLKGETDISKSEQ`, since Linux 5.15).
 ///
 /// # Errors
-/// What the kernel answered; `ENOTTY` before 5.15.
+/// The error of the kernel; `ENOTTY` before 5.15.
 pub(super) fn diskseq(device: &File) -> io::Result<u64> {
     let mut sequence: u64 = 0;
     // SAFETY: BLKGETDISKSEQ stores one u64 through its argument; `sequence` is one and outlives the call.
@@ -176,11 +177,11 @@ pub(super) fn diskseq(device: &File) -> io::Result<u64> {
     Ok(sequence)
 }
 
-/// Has the kernel write zeroes (`BLKZEROOUT`): never by a discard whose contents would be undefined, which it rules out itself
+/// Makes the kernel write zeroes (`BLKZEROOUT`). It never uses a discard with undefined contents, which the kernel itself rules out
 /// (`blkdev_issue_zeroout` with `BLKDEV_ZERO_NOUNMAP`). Offset and length are multiples of the logical block.
 ///
 /// # Errors
-/// What the kernel answered.
+/// The error of the kernel.
 pub(super) fn zero(device: &File, at: u64, length: u64) -> io::Result<()> {
     let range = [at, length];
     // SAFETY: BLKZEROOUT reads two u64 through its argument; `range` is two and outlives the call.
@@ -190,15 +191,15 @@ pub(super) fn zero(device: &File, at: u64, length: u64) -> io::Result<()> {
 
 /// `IOPRIO_WHO_PROCESS` of `linux/ioprio.h`: one thread, 0 the calling one.
 const ONE_THREAD: c_int = 1;
-/// Where the class begins in an I/O priority.
+/// The position of the class in an I/O priority.
 const CLASS_SHIFT: u32 = 13;
 /// `IOPRIO_CLASS_IDLE`: served when no other request waits for the disk.
 const CLASS_IDLE: c_int = 3;
 
-/// The calling thread's reads and writes come last (`ioprio_set`).
+/// Gives the calling thread's reads and writes the lowest priority (`ioprio_set`).
 ///
 /// # Errors
-/// What the kernel answered; `ENOSYS` where it was built without a block layer.
+/// The error of the kernel; `ENOSYS` if it was built without a block layer.
 pub(super) fn set_io_idle() -> io::Result<()> {
     // SAFETY: ioprio_set takes three numbers and touches no memory of ours.
     let answer = unsafe { libc::syscall(libc::SYS_ioprio_set, ONE_THREAD, 0, CLASS_IDLE << CLASS_SHIFT) };
@@ -213,10 +214,10 @@ pub(super) fn io_class() -> io::Result<i32> {
     if answer < 0 { Err(io::Error::last_os_error()) } else { Ok(i32::try_from(answer >> CLASS_SHIFT).unwrap_or(-1)) }
 }
 
-/// The calling thread's niceness (`setpriority`; of a thread on Linux, whatever POSIX says: sched(7)).
+/// Sets the calling thread's niceness (`setpriority`; on Linux it applies to the thread, unlike POSIX: sched(7)).
 ///
 /// # Errors
-/// What the kernel answered.
+/// The error of the kernel.
 pub(super) fn set_niceness(niceness: c_int) -> io::Result<()> {
     // SAFETY: setpriority takes three numbers and touches no memory of ours.
     let answer = unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, niceness) };

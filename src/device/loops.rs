@@ -1,4 +1,5 @@
-//! Finds the file or disk behind a loop device by its device number. A path would not do: it may be of another mount namespace, or deleted.
+//! Finds the file or disk behind a loop device by its device number. A path would not be reliable: it may belong to another mount
+//! namespace, or be deleted.
 
 use std::fs::OpenOptions;
 use std::io;
@@ -11,19 +12,19 @@ use super::node::Node;
 use super::{devnum, ioctl};
 use crate::station::card::DevNum;
 
-/// What a loop device reads and writes.
+/// The backing of a loop device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Backing {
-    /// The block device that it is, where it is one.
+    /// The block device behind it, if it is one.
     pub device: Option<DevNum>,
-    /// The block device under the file system that it is a file of. Also where that was unmounted by `umount --lazy`.
+    /// The block device under the file system of the backing file, also after `umount --lazy`.
     pub file_system: Option<DevNum>,
 }
 
-/// What is behind the loop device `node`; nothing where nothing is.
+/// The backing of the loop device `node`; `None` if it has none.
 ///
 /// # Errors
-/// When the kernel does not tell. Waits as long as the file system under a backing file does.
+/// If the kernel does not answer. Waits as long as the file system under a backing file does.
 pub(crate) fn backing(node: &Path) -> io::Result<Option<Backing>> {
     let device = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_CLOEXEC).open(node)?;
     if !device.metadata()?.file_type().is_block_device() {
@@ -36,11 +37,11 @@ pub(crate) fn backing(node: &Path) -> io::Result<Option<Backing>> {
     }
 }
 
-/// Does somebody in the kernel hold the whole disk `node`, or a partition of it, for itself: a mount in any namespace, an array, a volume,
-/// a pool, a cache, swap? Asked by claiming it for a moment.
+/// Does the kernel hold the whole disk `node`, or a partition of it, exclusively: for a mount in any namespace, an array, a volume, a pool,
+/// a cache, swap? It is tested by claiming the disk for a moment.
 ///
 /// # Errors
-/// When it is not the device of this number, or the kernel does not tell.
+/// If it is not the device with this number, or the kernel does not answer.
 pub(crate) fn is_claimed(node: &Path, devnum: DevNum) -> io::Result<bool> {
     let Some(node) = Node::find(node, devnum)? else { return Err(io::Error::from_raw_os_error(libc::ESTALE)) };
     match node.open(OpenOptions::new().read(true).custom_flags(libc::O_EXCL | libc::O_NONBLOCK | libc::O_CLOEXEC)) {
@@ -50,7 +51,7 @@ pub(crate) fn is_claimed(node: &Path, devnum: DevNum) -> io::Result<bool> {
     }
 }
 
-/// As the kernel writes numbers of devices into 64 bits (`huge_encode_dev`, `linux/kdev_t.h`); 0 is none.
+/// The kernel's encoding of device numbers in 64 bits (`huge_encode_dev`, `linux/kdev_t.h`); 0 means none.
 fn number(raw: u64) -> Option<DevNum> {
     devnum(raw).filter(|_| raw != 0)
 }

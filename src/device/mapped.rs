@@ -24,7 +24,7 @@ pub struct Mapping {
     length: usize,
 }
 
-// SAFETY: the memory is never read or written by this process, only named to the kernel.
+// SAFETY: this process never reads or writes the memory; it only passes its address to the kernel.
 unsafe impl Send for Mapping {}
 // SAFETY: as above; nothing in a mapping changes after it was made.
 unsafe impl Sync for Mapping {}
@@ -33,10 +33,10 @@ impl Mapping {
     /// Maps the first `length` bytes of `file`, at least one.
     ///
     /// # Errors
-    /// What the kernel answered.
+    /// The error of the kernel.
     pub(crate) fn new(file: &File, length: Bytes) -> io::Result<Self> {
         let size = NonZeroUsize::new(to_usize(length.0)).ok_or(io::ErrorKind::InvalidInput)?;
-        // SAFETY: a new mapping of our own, placed by the kernel, over no memory of anybody else.
+        // SAFETY: a new mapping at a place that the kernel chooses, which overlaps no other memory.
         let start = unsafe { mmap(None, size, ProtFlags::PROT_READ, MapFlags::MAP_SHARED, file, 0) }?;
         Ok(Self {
             #[cfg(test)]
@@ -46,11 +46,11 @@ impl Mapping {
         })
     }
 
-    /// Brings a range into the page cache (`MADV_POPULATE_READ`, Linux 5.14): where the file cannot be read, or was cut, this
-    /// fails instead of the write, so that the station's fault is not taken for the card's.
+    /// Brings a range into the page cache (`MADV_POPULATE_READ`, Linux 5.14): if the file cannot be read, or was cut, this fails instead of
+    /// the write, so that a fault of the station is not taken for a fault of the card.
     ///
     /// # Errors
-    /// What the kernel answered.
+    /// The error of the kernel.
     pub(crate) fn populate(&self, at: Bytes, length: usize) -> io::Result<()> {
         // A range begins on a page.
         let from = to_usize(at.0) / super::aligned::ALIGNMENT * super::aligned::ALIGNMENT;
@@ -72,21 +72,21 @@ impl Mapping {
         self.inside(at, length)?;
         let offset = libc::off_t::try_from(offset.0).map_err(|_far| io::Error::from_raw_os_error(libc::EINVAL))?;
         let begin = self.start.as_ptr().cast::<u8>().wrapping_add(to_usize(at.0)).cast::<c_void>();
-        // SAFETY: pwrite reads `length` bytes at `begin`, which lie inside this mapping; where they cannot be read it answers EFAULT.
+        // SAFETY: pwrite reads `length` bytes at `begin`, which lie inside this mapping; if they cannot be read, it returns EFAULT.
         let moved = unsafe { libc::pwrite(to.as_raw_fd(), begin, length, offset) };
         usize::try_from(moved).map_err(|_negative| io::Error::last_os_error())
     }
 
-    /// Reads a range as any other file is read, for who needs the bytes themselves.
+    /// Reads a range like any other file, for a caller that needs the bytes themselves.
     ///
     /// # Errors
-    /// What the kernel answered.
+    /// The error of the kernel.
     #[cfg(test)]
     pub(crate) fn read_at(&self, at: Bytes, into: &mut [u8]) -> io::Result<()> {
         std::os::unix::fs::FileExt::read_exact_at(&self.file, into, at.0)
     }
 
-    /// The end of a range inside the mapping; outside is our own fault, and no memory access.
+    /// The end of a range inside the mapping. A range outside is a bug, and causes no memory access.
     fn inside(&self, at: Bytes, length: usize) -> io::Result<usize> {
         let end = to_usize(at.0).checked_add(length).filter(|end| *end <= self.length);
         end.ok_or_else(|| io::Error::from_raw_os_error(libc::EFAULT))

@@ -32,93 +32,93 @@ pub(crate) fn devnum(raw: u64) -> Option<DevNum> {
 
 /// A card, open for as long as the value lives.
 ///
-/// Offsets and lengths of calls are multiples of [`logical_block`](Self::logical_block), and memory comes from
-/// [`aligned::AlignedBuf`]; the kernel answers anything else with `EINVAL`.
+/// Offsets and lengths of calls are multiples of [`logical_block`](Self::logical_block), and memory comes from [`aligned::AlignedBuf`]; the
+/// kernel rejects anything else with `EINVAL`.
 pub trait BlockDevice {
-    /// Its length when it was opened.
+    /// Its length at the time it was opened.
     fn length(&self) -> Bytes;
 
     /// The smallest unit of a read or write.
     fn logical_block(&self) -> u32;
 
-    /// The visit's `DISKSEQ`, asked of the kernel now.
+    /// The visit's `DISKSEQ`, as the kernel reports it now.
     ///
     /// # Errors
-    /// What the kernel answered; a card that left gives various.
+    /// The error of the kernel; a card that left causes various errors.
     fn diskseq(&self) -> io::Result<u64>;
 
     /// One write. May take fewer bytes than given.
     ///
     /// # Errors
-    /// What the kernel answered, or that the source could not be read.
+    /// The error of the kernel, or that the source could not be read.
     fn write_from(&mut self, at: Bytes, source: Source<'_>) -> Result<usize, Shortfall>;
 
     /// Writes zeroes, by the kernel's own means.
     ///
     /// # Errors
-    /// What the kernel answered.
+    /// The error of the kernel.
     fn zero(&mut self, at: Bytes, length: Bytes) -> io::Result<()>;
 
-    /// One read from the medium, past every cache of ours and the kernel's. May return fewer bytes than asked.
+    /// One read from the medium that bypasses every cache of the program and the kernel. May return fewer bytes than asked.
     ///
     /// # Errors
-    /// What the kernel answered.
+    /// The error of the kernel.
     fn read_at(&mut self, at: Bytes, into: &mut [u8]) -> io::Result<usize>;
 
-    /// Waits until everything written has left the card's own volatile cache: by the kernel's means, and, once the device has taken
-    /// [`ask_to_flush`](Self::ask_to_flush), also by a command of ours, for which it has `patience`.
+    /// Waits until everything written has left the card's own volatile cache: by the kernel's flush, and, if the device has accepted
+    /// [`ask_to_flush`](Self::ask_to_flush), also by a command of the station, for which it has `patience`.
     ///
     /// # Errors
-    /// What the kernel or the device answered; `ETIMEDOUT` where it was silent for `patience`.
+    /// The error of the kernel or the device; `ETIMEDOUT` if the device was silent for `patience`.
     fn flush(&mut self, patience: Duration) -> io::Result<()>;
 
-    /// Tells the device itself to empty its cache, whatever the kernel believes of it, and waits at most `patience` for its answer. Some
-    /// devices hang, reset or leave the bus on it, so this comes before anything is written.
+    /// Tells the device itself to empty its cache, whether or not the kernel believes that it has one, and waits at most `patience` for its
+    /// answer. Some devices hang, reset or leave the bus, so this is done before anything is written.
     fn ask_to_flush(&mut self, patience: Duration) -> FlushAnswer;
 
-    /// The make of the device that would be asked: vendor, product and revision. Nothing where it is not asked.
+    /// The make of the device that would be asked: vendor, product and revision; `None` if it is not asked.
     fn make(&self) -> Option<String>;
 
-    /// Sectors of 512 bytes that were written to it or discarded since the kernel knows it, by whomever and through whichever of its nodes.
-    /// Nothing where the kernel does not count them. A write of ours is in the count as soon as its call has returned.
+    /// Sectors of 512 bytes that were written to it or discarded since the kernel knows it, by any program and through any of its nodes.
+    /// `None` if the kernel does not count them. Our own write is counted as soon as its call has returned.
     fn sectors_written(&self) -> Option<u64>;
 
-    /// After an error: has the medium left, or another taken its place? May wait a moment, because the kernel often learns
-    /// of a removal only after the first failed call.
+    /// After an error: has the medium left, or been replaced by another? May wait a moment, because the kernel often learns of a removal
+    /// only after the first failed call.
     fn departed(&self) -> bool;
 }
 
-/// What came of telling a device to empty its cache.
+/// The result of telling a device to empty its cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FlushAnswer {
-    /// It did. It is told at every flush from now on.
+    /// It did so. It is told at every flush from now on.
     Taken,
     /// It does not know the command: it has no cache.
     Refused,
     /// The device did not answer in time.
     Stalled,
-    /// It was reset, or answered nothing that means anything, and is still there.
+    /// It was reset, or gave no meaningful answer, and is still there.
     Lost,
-    /// It is not there any more.
+    /// It has left.
     Gone,
-    /// It was not asked, because the kernel did not let it, or it answered that it failed: nothing is known of its make.
+    /// It was not asked, because the kernel did not allow it, or it reported a failure: nothing is known of its make.
     Unclear,
-    /// It is no SCSI device; the kernel knows how to flush it.
+    /// It is not a SCSI device; the kernel knows how to flush it.
     NotScsi,
 }
 
 /// Where written bytes come from.
 #[derive(Clone, Copy, Debug)]
 pub enum Source<'a> {
-    /// Aligned memory of ours.
+    /// Aligned memory of the program.
     Bytes(&'a [u8]),
     /// A range of a mapped file, whose pages the kernel hands to the card.
     Mapped {
         /// The mapped file.
         mapping: &'a Mapping,
-        /// Where the range begins.
+        /// The offset of the range.
         at: Bytes,
-        /// How long it is.
+        /// The length of the range in bytes.
         length: usize,
     },
 }
@@ -133,7 +133,7 @@ impl Source<'_> {
         }
     }
 
-    /// What is left behind the first `done` bytes.
+    /// The rest behind the first `done` bytes.
     fn behind(self, done: usize) -> Self {
         match self {
             Self::Bytes(bytes) => Self::Bytes(&bytes[done..]),
@@ -142,37 +142,37 @@ impl Source<'_> {
     }
 }
 
-/// Why a call that must be whole was not.
+/// Why a call did not move all its bytes.
 #[derive(Debug)]
 pub enum Shortfall {
     /// The device answered with an error.
     Error(io::Error),
-    /// The source of a write could not be read: not the device's fault.
+    /// The source of a write could not be read: this is not a fault of the device.
     Source(io::Error),
     /// The kernel moved nothing, or not even one block, and gave no error.
     Stopped,
 }
 
-/// Writes all of `source`, through short counts and interruptions.
+/// Writes all of `source`; continues after short counts and interruptions.
 ///
 /// # Errors
-/// The place where it ended, and why.
+/// The offset where it ended, and why.
 pub(crate) fn write_all_at(device: &mut impl BlockDevice, at: Bytes, source: Source<'_>) -> Result<(), (Bytes, Shortfall)> {
     let block = device.logical_block();
     whole(at, source.length(), block, |at, from| device.write_from(at, source.behind(from)))
 }
 
-/// Fills all of `into`, through short counts and interruptions.
+/// Fills all of `into`; continues after short counts and interruptions.
 ///
 /// # Errors
-/// The place where it ended, and why.
+/// The offset where it ended, and why.
 pub(crate) fn read_exact_at(device: &mut impl BlockDevice, at: Bytes, into: &mut [u8]) -> Result<(), (Bytes, Shortfall)> {
     let block = device.logical_block();
     whole(at, into.len(), block, |at, from| device.read_at(at, &mut into[from..]).map_err(Shortfall::Error))
 }
 
-/// Repeats `call` until `length` bytes are moved. What a short call moved beyond its last whole block is moved again: the
-/// next call must begin on a block.
+/// Repeats `call` until `length` bytes are moved. Bytes that a short call moved beyond its last whole block are moved again: the next call
+/// must begin on a block.
 fn whole(
     at: Bytes,
     length: usize,

@@ -1,7 +1,6 @@
-//! A device's node in `/dev`: found by its name, and known before it is opened.
+//! A device's node in `/dev`: found by its name, and identified before it is opened.
 //!
-//! Any program of root's may put something else in its place. A pipe keeps whoever opens it waiting, and some devices do something as soon
-//! as they are opened.
+//! Any program of root may put something else in its place. Opening a pipe would wait, and some devices act as soon as they are opened.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -14,15 +13,15 @@ use nix::libc;
 use super::devnum;
 use crate::station::card::DevNum;
 
-/// The node of a block device. It stays that, whatever its name comes to mean.
+/// The node of a block device. It refers to the same device even if its name changes.
 #[derive(Debug)]
 pub(super) struct Node(File);
 
 impl Node {
-    /// What `path` names, without following or opening it; nothing where that is not the node of the block device of this number.
+    /// The node at `path`, without following links or opening it; `None` if it is not the node of the block device with this number.
     ///
     /// # Errors
-    /// What the kernel answered.
+    /// The error of the kernel.
     pub(super) fn find(path: &Path, number: DevNum) -> io::Result<Option<Self>> {
         let found = OpenOptions::new().read(true).custom_flags(libc::O_PATH | libc::O_NOFOLLOW | libc::O_CLOEXEC).open(path)?;
         let metadata = found.metadata()?;
@@ -33,16 +32,16 @@ impl Node {
     /// Opens the device.
     ///
     /// # Errors
-    /// What the kernel answered.
+    /// The error of the kernel.
     pub(super) fn open(&self, how: &OpenOptions) -> io::Result<File> {
         reopen(&self.0, how)
     }
 }
 
-/// Opens what is behind a descriptor once more, whatever its name is by now.
+/// Opens the device behind a descriptor once more, whatever its name is by now.
 ///
 /// # Errors
-/// What the kernel answered.
+/// The error of the kernel.
 pub(super) fn reopen(file: &File, how: &OpenOptions) -> io::Result<File> {
     how.open(format!("/proc/self/fd/{}", file.as_raw_fd()))
 }
@@ -59,7 +58,7 @@ mod tests {
     fn what_is_in_the_place_of_a_node_is_found_out_without_opening_it() {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let at = |name: &str| directory.path().join(name);
-        // Whoever opens a pipe that nobody writes to waits for a writer.
+        // Opening a pipe without a writer waits for a writer.
         nix::unistd::mkfifo(&at("pipe"), nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
         std::fs::write(at("file"), b"as `dd` makes one where there is no such device").expect("a file");
         std::os::unix::fs::symlink("/dev/null", at("link")).expect("a link");

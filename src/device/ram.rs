@@ -1,4 +1,4 @@
-//! A card in memory for tests. It obeys length, offset and address alignment as the kernel's device does, and fails where told.
+//! A card in memory for tests. It requires aligned lengths, offsets and addresses as the kernel's device does, and fails at chosen places.
 
 use std::io;
 use std::time::Duration;
@@ -9,13 +9,13 @@ use super::aligned::{ALIGNMENT, AlignedBuf};
 use super::{BlockDevice, FlushAnswer, Shortfall, Source};
 use crate::station::units::{Bytes, to_u64, to_usize};
 
-/// In which a kernel counts.
+/// The unit in which a kernel counts.
 const SECTOR: u64 = 512;
 
-/// What is wrong with it.
+/// A fault of the card.
 #[derive(Clone, Debug)]
 pub(crate) enum Fault {
-    /// Calls move one block, or half of what was asked.
+    /// Calls move one block, or half of the requested length.
     ShortCounts,
     /// Every other call is interrupted, by turns with `EINTR` and `EAGAIN`.
     Interruptions,
@@ -27,11 +27,11 @@ pub(crate) enum Fault {
     FlushError(i32),
     /// This byte reads with these bits flipped.
     FlipOnRead { at: u64, bits: u8 },
-    /// Writes are taken and forgotten.
+    /// Writes are acknowledged and lost.
     IgnoreWrites,
     /// Addresses wrap at this length, as on a card that lies about its capacity.
     Wrap(u64),
-    /// What is written behind this length is dropped, and reads as zeroes.
+    /// Writes behind this length are dropped, and read as zeroes.
     DropBehind(u64),
     /// Writes that touch this byte are damaged there, from the second one on: the tombstone arrives, the head does not.
     SpoilSecondWrite { at: u64, bits: u8 },
@@ -41,13 +41,13 @@ pub(crate) enum Fault {
     FlushErrorAfter { flushes: usize, errno: i32 },
     /// Another medium is in the reader after this many calls.
     SwapAfter(u64),
-    /// It is a SCSI device that answers so when it is asked to flush; without this it is none.
+    /// It is a SCSI device with this answer to a flush command; without this, it is not a SCSI device.
     FlushAnswer(FlushAnswer),
     /// The medium leaves after this many calls; they then answer with this error number.
     LeaveAfter { calls: u64, errno: i32 },
 }
 
-/// One call that reached the device, for tests about order.
+/// One call that reached the device, for tests of the order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Did {
     Write { at: u64, length: u64 },
@@ -65,9 +65,9 @@ pub(crate) struct RamDevice {
     faults: Vec<Fault>,
     calls: u64,
     pub(crate) did: Vec<Did>,
-    /// Calls whose memory did not begin on a page: the block layer takes them, a USB 3 host without free scatter-gather does not.
+    /// Calls whose memory did not begin on a page: the block layer accepts them, a USB 3 host without free scatter-gather does not.
     pub(crate) off_page: usize,
-    /// Writes to a medium that took the first one's place.
+    /// Writes to a medium that replaced the first one.
     strays: usize,
     /// Sectors written, as a kernel counts them.
     sectors: Option<u64>,
@@ -88,12 +88,12 @@ impl RamDevice {
         }
     }
 
-    /// Another program writes so much to it.
+    /// Another program writes this many sectors to it.
     pub(crate) fn written_by_another(&mut self, sectors: u64) {
         self.count(sectors * SECTOR);
     }
 
-    /// The kernel counts nothing of it.
+    /// The kernel does not count its sectors.
     pub(crate) fn uncounted(&mut self) {
         self.sectors = None;
     }
@@ -102,27 +102,27 @@ impl RamDevice {
         self.sectors = self.sectors.map(|sectors| sectors + bytes / SECTOR);
     }
 
-    /// Makes it fail so from now on.
+    /// Adds this fault from now on.
     pub(crate) fn inject(&mut self, fault: Fault) {
         self.faults.push(fault);
     }
 
-    /// Nothing is wrong with it any more.
+    /// Removes all faults.
     pub(crate) fn heal(&mut self) {
         self.faults.clear();
     }
 
-    /// What the medium holds, past every fault.
+    /// The contents of the medium, without any fault.
     pub(crate) fn contents(&self) -> &[u8] {
         &self.medium
     }
 
-    /// What the medium holds, to stamp it before a test.
+    /// The contents of the medium, to stamp it before a test.
     pub(crate) fn contents_mut(&mut self) -> &mut [u8] {
         &mut self.medium
     }
 
-    /// How many writes another medium than the first has taken.
+    /// How many writes went to a medium other than the first.
     pub(crate) fn written_after_swap(&self) -> usize {
         self.strays
     }
@@ -139,7 +139,7 @@ impl RamDevice {
             .map(io::Error::from_raw_os_error)
     }
 
-    /// The rules every call obeys; answers how many bytes it may move.
+    /// The rules for every call; returns how many bytes it may move.
     fn begin(&mut self, at: Bytes, length: usize, address: *const u8, writing: bool) -> io::Result<usize> {
         self.calls += 1;
         let block = u64::from(self.logical_block);
@@ -207,7 +207,7 @@ impl RamDevice {
         }
     }
 
-    /// Where a byte really lies; nowhere behind the real end of a card that drops what it cannot hold.
+    /// The real place of a byte; `None` behind the real end of a card that drops what it cannot hold.
     fn place(&self, at: u64) -> Option<usize> {
         let mut place = Some(at);
         for fault in &self.faults {
@@ -253,7 +253,7 @@ impl BlockDevice for RamDevice {
             return Err(error);
         }
         self.did.push(Did::Zero { at: at.0, length: length.0 });
-        // A device that refuses to zero by itself is counted for the try, too.
+        // If a device refuses to zero by itself, the attempt is counted, too.
         self.count(2 * length.0);
         self.store(at, &vec![0; to_usize(length.0)]);
         Ok(())

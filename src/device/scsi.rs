@@ -5,31 +5,31 @@
 //! descriptor. Any process that has the device open for writing may send this command (`scsi_cmd_allowed` in `drivers/scsi/scsi_ioctl.c`,
 //! there named `GPCMD_FLUSH_CACHE`); no capability is needed.
 
-/// SYNCHRONIZE CACHE (10) of all blocks, answered once they are on the medium (SBC-4, 5.34): no IMMED, from block 0, and of a number of
-/// blocks that stands for all.
+/// SYNCHRONIZE CACHE (10) of all blocks, answered once they are on the medium (SBC-4, 5.34): no IMMED, from block 0, with the number that
+/// means all blocks.
 pub(super) const SYNCHRONIZE_CACHE: [u8; 10] = [0x35, 0, 0, 0, 0, 0, 0, 0, 0, 0];
-/// How much sense data is asked for: the fixed format has 18 bytes, and the descriptor format begins with the same facts.
+/// The requested length of sense data: the fixed format has 18 bytes, and the descriptor format begins with the same facts.
 pub(super) const SENSE: usize = 32;
 
-/// What came back, as `sg_io_hdr` has it (`include/scsi/sg.h`).
+/// The answer, as in `sg_io_hdr` (`include/scsi/sg.h`).
 #[derive(Clone, Debug)]
 pub(super) struct Answer {
     /// The device's status (SAM-5, 5.3.1).
     pub(super) status: u8,
-    /// The kernel's own word about the way to the device, `DID_…` (`include/scsi/scsi_status.h`).
+    /// The kernel's status of the transport to the device, `DID_…` (`include/scsi/scsi_status.h`).
     pub(super) host: u16,
-    /// Sense data, as much as came.
+    /// Sense data, as much as was received.
     pub(super) sense: Vec<u8>,
 }
 
-/// What an answer of the device means for a flush.
+/// The meaning of a device's answer for a flush.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Meaning {
     /// It has done so.
     Done,
-    /// It does not know the command: it has no cache to be emptied.
+    /// It does not know the command: it has no cache to empty.
     Unknown,
-    /// It wants to be asked again: it is busy.
+    /// It wants the command again: it is busy.
     Again,
     /// It was reset, which it reports to the next command.
     Reset,
@@ -37,7 +37,7 @@ pub(super) enum Meaning {
     NoMedium,
     /// It was silent until the time was over.
     Silent,
-    /// The way to it broke, or it is not there any more.
+    /// The transport failed, or the device is gone.
     Broken,
     /// It could not do so.
     Failed,

@@ -1,4 +1,4 @@
-//! Tests of what is in the head of an unfinished card, for every way an attempt can end.
+//! Tests of the contents of an unfinished card's head, for every way in which an attempt can end.
 
 use std::io;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::station::armed::Zeroes;
 use crate::station::outcome::{Act, CacheFlush, Effort, Failure, Refusal, StationFault};
 use crate::station::units::{Bytes, MIB, to_u64, to_usize};
 
-/// A card during whose calls something else happens: `hook` is told how many calls there were, and how many of them were flushes.
+/// A card during whose calls something else happens: `hook` gets the number of calls, and how many of them were flushes.
 struct Hooked<H> {
     ram: RamDevice,
     calls: usize,
@@ -70,7 +70,7 @@ impl<H: FnMut(&mut RamDevice, usize, usize)> BlockDevice for &mut Hooked<H> {
     }
 }
 
-/// Runs the engine on `ram` while `hook` watches; answers also what the row would say.
+/// Runs the engine on `ram` while `hook` watches; also returns the row.
 fn run(
     ram: RamDevice,
     image: &[u8],
@@ -93,7 +93,7 @@ fn with(length: u64, fault: Fault) -> RamDevice {
     device
 }
 
-/// An image whose every MiB begins as a boot sector, as a card that wraps would have it in its first block.
+/// An image in which every MiB begins as a boot sector, so that a card that wraps would have one in its first block.
 fn bootable(length: u64) -> Vec<u8> {
     let mut image = pattern(length);
     for start in (0..image.len()).step_by(to_usize(MIB)) {
@@ -168,7 +168,7 @@ fn the_first_block_is_not_written_once_the_attempt_was_given_up_during_the_flush
     let image = bootable(3 * MIB);
     let gauge = Arc::new(Gauge::default());
     let ours = Arc::clone(&gauge);
-    // Those of tombstone, body and marks are behind it.
+    // The flushes of tombstone, body and marks are done.
     let (end, device, _) = run(card(4 * MIB, 512), &image, &Plan::Write, &gauge, move |_, _, flushes| {
         if flushes == 4 {
             ours.cancel();
@@ -196,7 +196,7 @@ fn a_panic_ends_as_a_fault_of_the_station_and_the_tombstone_is_put_back() {
     let image = bootable(6 * MIB);
     let mut broken = false;
     let (end, device, effort) = run(card(8 * MIB, 512), &image, &Plan::Write, &Arc::default(), |_, _, flushes| {
-        // That behind the head's first block.
+        // The flush of the head's first block.
         if flushes == 5 && !std::mem::replace(&mut broken, true) {
             panic!("a broken promise");
         }
@@ -287,7 +287,7 @@ fn a_card_whose_old_head_cannot_be_read_is_not_done_and_is_written() {
     let image = pattern(5 * MIB);
     for at in [0, 4096, MIB - 1] {
         let mut healed = false;
-        // Written anew it can be read again.
+        // After it is written anew, it can be read again.
         let heal = |ram: &mut RamDevice, _: usize, _: usize| {
             if !healed && ram.did.iter().any(|did| matches!(did, Did::Write { at: 0, .. })) {
                 healed = true;
@@ -340,7 +340,7 @@ fn all_cards_share_one_mapping_of_an_image() {
     assert_eq!(mappings(file.path()), 0, "it goes with the image");
 }
 
-/// Runs the engine on a card whose device answers so when it is asked to flush.
+/// Runs the engine on a card whose device gives this answer to a flush command.
 fn run_asked(answer: FlushAnswer, rules: Rules) -> (End, RamDevice, Effort) {
     let mut device = with(4 * MIB, Fault::FlushAnswer(answer));
     let gauge = Arc::new(Gauge::default());

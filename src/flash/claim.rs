@@ -20,19 +20,19 @@ use crate::station::outcome::{Refusal, StationFault};
 use crate::station::record::Attempt;
 use crate::station::units::round_up;
 
-/// A card that is ours to erase, and all that is needed to do it.
+/// A card with the exclusive right to erase it, and everything that is needed for that.
 #[derive(Debug)]
 pub(crate) struct Claim<'s, D> {
     pub(super) session: &'s mut Session<D>,
 }
 
-/// Where the kernel makes nodes under its own names (devtmpfs).
+/// The directory in which the kernel makes nodes under its own names (devtmpfs).
 const DEV: &str = "/dev";
 
 /// Opens the card that was admitted, under its node.
 ///
 /// # Errors
-/// A refusal, that the card has left, or that it was asked to stop. Nothing was written.
+/// A refusal, or that the card has left, or that a stop was requested. Nothing was written.
 pub(crate) fn open(card: &Card, gauge: &Gauge) -> Result<DirectDevice, End> {
     let node = Path::new(DEV).join(&card.kernel_name);
     DirectDevice::open(&node, card.visit, || gauge.is_cancelled()).map_err(|error| {
@@ -41,8 +41,8 @@ pub(crate) fn open(card: &Card, gauge: &Gauge) -> Result<DirectDevice, End> {
     })
 }
 
-/// What it means that a card could not be opened. One that left meanwhile is no other card, and not refused: whatever took it may
-/// have taken its neighbours, too. But a node may be gone, and a device be offline, with its card still in: then nobody pulled it.
+/// The end of an attempt whose card could not be opened. A card that left meanwhile is neither another card nor refused: its neighbours may
+/// have left with it. But a node may be missing, or a device offline, with its card still in the slot: then it was not pulled.
 fn end_of(error: &OpenError, has_left: impl FnOnce() -> bool) -> End {
     let gone_or = |errno: i32| if has_left() { End::Gone } else { End::Refused(Refusal::CannotOpen { errno }) };
     match error {
@@ -50,7 +50,7 @@ fn end_of(error: &OpenError, has_left: impl FnOnce() -> bool) -> End {
             Some(libc::EBUSY) => End::Refused(Refusal::Busy),
             Some(libc::EROFS) => End::Refused(Refusal::WriteProtected),
             Some(errno @ (libc::ENOENT | libc::ENODEV | libc::ENXIO | libc::ENOMEDIUM)) => gone_or(errno),
-            // Out of descriptors or memory: any card would be met like this.
+            // Out of descriptors or memory: this would happen to any card.
             Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM) => {
                 End::StationFault(StationFault::Internal { message: format!("opening the card: {source}") })
             }
@@ -67,7 +67,7 @@ impl<D: BlockDevice> Session<D> {
     /// Claims an opened card for one attempt with one image.
     ///
     /// # Errors
-    /// When the open device cannot hold the image after all, or the kernel has no random numbers or no memory. Nothing was written.
+    /// If the open device cannot hold the image after all, or the kernel has no random numbers or no memory. Nothing was written.
     pub(super) fn begin(device: D, attempt: &Attempt, image: Arc<Staged>, gauge: Arc<Gauge>, rules: Rules) -> Result<Self, End> {
         let (capacity, needs) = (device.length(), image.span());
         let block = device.logical_block();

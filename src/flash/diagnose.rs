@@ -1,4 +1,4 @@
-//! Classifies wrong contents that came back. Called once, for a card that has failed already.
+//! Classifies wrong contents of a card. Called once, for a card that has failed already.
 
 use std::io;
 
@@ -11,24 +11,24 @@ use crate::station::units::{Bytes, to_u64, to_usize};
 
 /// Cards go wrong by whole sectors.
 pub(super) const SECTOR: usize = 512;
-/// How far data is looked for that came too late or too early, in sectors: a few of the largest blocks flash memory is erased by.
+/// The distance, in sectors, in which shifted data is searched: a few of the largest erase blocks of flash memory.
 const SHIFT: i64 = 64;
-/// More flipped bits than these in a sector are other contents.
+/// More flipped bits than these in a sector count as other contents.
 const FLIPS: u32 = 64;
 
-/// A sector that came back, and what the image has there.
+/// A sector that was read back, and the same sector of the image.
 #[derive(Debug)]
 pub(super) struct Wrong<'a> {
-    /// Where the sector begins.
+    /// The offset of the sector.
     pub(super) at: Bytes,
     /// The bytes that were read back.
     pub(super) found: &'a [u8],
-    /// What the image has.
+    /// The bytes of the image.
     pub(super) expected: &'a [u8],
 }
 
 impl Wrong<'_> {
-    /// Of what kind the damage is. What cannot be told because the image cannot be read is [`Damage::Other`].
+    /// The kind of the damage. If it cannot be determined because the image cannot be read, it is [`Damage::Other`].
     pub(super) fn damage(&self, image: &Staged) -> Damage {
         if is_zero(self.found) {
             return Damage::Zeroes;
@@ -53,7 +53,7 @@ impl Wrong<'_> {
         Damage::Other
     }
 
-    /// Where else in the image this sector stands, if it is nowhere near its own place: then the card gave one place two names. Reads
+    /// Another place of this sector in the image, if it is not near its own place: then the card mapped two addresses to one place. Reads
     /// the whole image.
     pub(super) fn stray(&self, image: &Staged) -> io::Result<Option<Bytes>> {
         if self.found.len() < SECTOR || self.found.iter().all(|byte| *byte == self.found[0]) {

@@ -1,4 +1,4 @@
-//! Why the attempt of a card ended early, with its cause, and what the station is told of it.
+//! Why the attempt of a card ended early, with its cause, and the outcome for the station.
 
 use std::io;
 
@@ -13,19 +13,19 @@ pub(crate) enum FlashError {
     /// The card answered with an error.
     #[error("{act} at byte {} of {}", .at.0, .span.0)]
     Io {
-        /// What was asked of it.
+        /// The operation that failed.
         act: Act,
         /// First byte of the failed call.
         at: Bytes,
         /// Length of the image in bytes.
         span: Bytes,
-        /// What the kernel said.
+        /// The error of the kernel.
         source: io::Error,
     },
-    /// The card moved nothing and no error told why.
+    /// The card moved nothing, without an error.
     #[error("{act} at byte {} stopped short without an error", .at.0)]
     Short {
-        /// What was asked of it.
+        /// The operation that ended early.
         act: Act,
         /// Where the call ended early, in bytes.
         at: Bytes,
@@ -33,33 +33,33 @@ pub(crate) enum FlashError {
     /// The tombstone did not read back.
     #[error("write ignored: byte {} did not change", .at.0)]
     WriteIgnored {
-        /// The first byte that is not ours.
+        /// The first wrong byte.
         at: Bytes,
     },
-    /// What came back is not the image.
+    /// The read-back contents are not those of the image.
     #[error("byte {} read back as {found:#04x}, the image has {expected:#04x} ({damage})", .at.0)]
     Mismatch {
         /// The first wrong byte.
         at: Bytes,
-        /// What the image has there.
+        /// The byte in the image.
         expected: u8,
         /// What the card returned.
         found: u8,
         /// The kind of damage.
         damage: Damage,
     },
-    /// What was written at one place came back at another, or not at all.
+    /// Data that was written at one place was read at another, or not at all.
     #[error("lies about its capacity, at byte {}", .at.0)]
     FalseCapacity {
-        /// The byte at which the false capacity showed.
+        /// The byte at which the false capacity was found.
         at: Bytes,
-        /// What stands there belongs to this place.
+        /// The place to which the contents belong.
         holds: Option<Bytes>,
     },
-    /// A part of the card read back wrong, and right when it was read once more.
+    /// A part of the card was read back wrong, and right when it was read once more.
     #[error("byte {} does not always read the same", .at.0)]
     Unsteady {
-        /// Where the part begins.
+        /// The offset of the part.
         at: Bytes,
     },
     /// Another medium than the admitted one answers, or none.
@@ -68,18 +68,18 @@ pub(crate) enum FlashError {
     /// The staged image could not be read, or is not what was staged.
     #[error("reading the station's image at byte {}", .at.0)]
     StationImage {
-        /// The byte of the image at which it showed.
+        /// The byte of the image at which it was found.
         at: Bytes,
-        /// What the system said; absent where the bytes were read but are not those that were staged.
+        /// The error of the system; `None` if the bytes were read but are not those that were staged.
         source: Option<io::Error>,
     },
-    /// A fault of the station: no thread, no memory, a broken promise of ours. The card has no part in it.
+    /// A fault of the station: no thread, no memory, a bug. The card did not cause it.
     #[error("a fault of the station: {message}")]
     Internal {
-        /// What the system said, or the panic's message.
+        /// The error of the system, or the panic's message.
         message: String,
     },
-    /// It was asked to stop.
+    /// A stop was requested.
     #[error("stopped as asked")]
     Cancelled,
 }
@@ -93,8 +93,8 @@ impl FlashError {
         }
     }
 
-    /// Would a card that left look like this? Then sysfs is asked before the card is called bad: a card that left is not one
-    /// errno.
+    /// Could a card that left cause this error? Then sysfs is read before the card is called bad: a card that left does not cause one
+    /// particular errno.
     pub(super) fn may_be_departure(&self) -> bool {
         match self {
             Self::Io { .. }
@@ -108,10 +108,10 @@ impl FlashError {
         }
     }
 
-    /// What the station is told, for a card that is still there.
+    /// The outcome for the station, for a card that is still there.
     pub(super) fn into_end(self) -> End {
         let failure = match self {
-            // Any card would be met like this.
+            // This would happen to any card.
             Self::Io { act, at, source, .. } if source.raw_os_error() == Some(nix::libc::ENOMEM) => {
                 let message = format!("{act} at byte {} of the card: {source}", at.0);
                 return End::StationFault(StationFault::Internal { message });
@@ -124,7 +124,7 @@ impl FlashError {
             Self::Unsteady { at } => Failure::Unsteady { at },
             Self::Changed => Failure::Changed,
             Self::StationImage { at, source } => {
-                // An error without a number is the end of a file that became shorter.
+                // An error without a number means the end of a file that became shorter.
                 let errno = source.map(|source| source.raw_os_error().unwrap_or(nix::libc::EIO));
                 return End::StationFault(StationFault::Image { at, errno });
             }

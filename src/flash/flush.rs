@@ -8,17 +8,17 @@ use super::gauge::Waits;
 use crate::device::{BlockDevice, FlushAnswer};
 use crate::station::outcome::{CacheFlush, Refusal};
 
-/// Before anything is written: does the card's device empty its cache when it is told to?
+/// Finds out, before anything is written, whether the card's device empties its cache on command.
 ///
 /// # Errors
-/// That the card left on the question, or is another one now.
+/// If the card left when it was asked, or was replaced.
 pub(super) fn ask_to_flush<'s, D: BlockDevice>(claim: Claim<'s, D>, place: &str) -> Result<Result<Claim<'s, D>, Refusal>, FlashError> {
     let session = claim.session;
     session.stop_if_cancelled()?;
     session.ask_identity()?;
     let (gauge, rules) = (Arc::clone(&session.gauge), session.rules.clone());
     let Some(make) = session.device.make() else {
-        // Nothing that could be remembered: not on USB, where the kernel knows of every cache.
+        // There is no make to remember: the device is not on USB, where alone the kernel may not know a cache.
         gauge.set_flush(CacheFlush::None);
         return Ok(Ok(Claim { session }));
     };

@@ -9,25 +9,25 @@ use crate::station::outcome::{Act, CacheFlush, CardHead, Curve, Effort};
 use crate::station::record::Step;
 use crate::station::units::{Bytes, KIB, rate, to_u64};
 
-/// What is shorter measures how soon a card answers, and not how fast it is.
+/// A shorter measurement shows how soon a card answers, not how fast it is.
 const SHORTEST_MEASURED: u64 = 64 * KIB;
 
-/// For what a card's thread waits.
+/// What a card's thread waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Waits {
     /// For a read or write of the card.
     Card,
-    /// For the card, to empty its own cache: nothing moves then, for longer than otherwise.
+    /// For the card to empty its own cache: nothing moves then, for longer than otherwise.
     Flush,
-    /// For the card's device, to answer whether it can be told to flush.
+    /// For the card's device to answer whether it accepts a flush command.
     Answer,
     /// For the station's own image.
     Image,
 }
 
-/// State of a card's thread: it works.
+/// States of a card's thread: it works.
 const RUNS: u8 = 0;
-/// It was asked to stop.
+/// A stop was requested.
 const CANCELLED: u8 = 1;
 /// It has proven its card.
 const CONCLUDED: u8 = 2;
@@ -35,17 +35,17 @@ const CONCLUDED: u8 = 2;
 /// One call to the card.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Call {
-    /// What it asks for.
+    /// The operation of the call.
     pub(super) act: Act,
     /// First byte of the call.
     pub(super) at: Bytes,
-    /// How many bytes it is about.
+    /// Its length in bytes.
     pub(super) length: usize,
-    /// Whether these bytes go to the card or come from it; the kernel may zero a range without.
+    /// Whether these bytes go to the card or come from it; when the kernel zeroes a range, they do neither.
     pub(super) moves: bool,
 }
 
-/// What was moved in one part of the image, and how long that took.
+/// The bytes moved in one part of the image, and the time that took.
 #[derive(Debug, Default)]
 struct Part {
     bytes: AtomicU64,
@@ -63,7 +63,7 @@ impl Default for Parts {
 }
 
 impl Parts {
-    /// A call that reaches over several parts counts in each by its share.
+    /// A call that covers several parts counts in each by its share.
     fn count(&self, span: u64, at: Bytes, length: u64, ns: u64) {
         let part_length = span.div_ceil(to_u64(Curve::PARTS)).max(1);
         let end = at.0.saturating_add(length).min(span);
@@ -80,7 +80,7 @@ impl Parts {
         }
     }
 
-    /// Nothing at all where nothing was moved.
+    /// Empty if nothing was moved.
     fn rates(&self) -> Vec<Option<Bytes>> {
         let of = |part: &Part| {
             let bytes = Some(Bytes(part.bytes.load(Relaxed))).filter(|bytes| bytes.0 > 0)?;
@@ -95,13 +95,13 @@ impl Parts {
 #[derive(Debug)]
 pub(crate) struct Gauge {
     began: Instant,
-    /// Runs, was asked to stop, or has come to its proof: of the last two the first one holds.
+    /// Works, was stopped, or has proven its card: of the last two, the first one to happen stays.
     course: AtomicU8,
-    /// What stands in the card's head.
+    /// The contents of the card's head.
     head: AtomicU8,
-    /// For what the thread is waiting.
+    /// What the thread waits for.
     waits: AtomicU8,
-    /// What came of asking the device to flush.
+    /// The answer of the device to the flush command.
     flush: AtomicU8,
     step: AtomicU64,
     done: AtomicU64,
@@ -117,9 +117,9 @@ pub(crate) struct Gauge {
     span: AtomicU64,
     writing: Parts,
     reading: Parts,
-    /// Claim to end, once it ended.
+    /// The time from claim to end, once it has ended.
     total_ns: AtomicU64,
-    /// What the kernel counted of the card at the proof; [`NOT_COUNTED`] where it did not, or there is none.
+    /// The kernel's count of the card at the proof; [`NOT_COUNTED`] if it does not count, or there is no proof.
     proven_at: AtomicU64,
 }
 
@@ -155,24 +155,24 @@ impl Default for Gauge {
 }
 
 impl Gauge {
-    /// Asks the thread to stop after its current call. False where it has proven its card already.
+    /// Asks the thread to stop after its current call. Returns false if it has already proven its card.
     pub(crate) fn cancel(&self) -> bool {
         self.course.compare_exchange(RUNS, CANCELLED, Relaxed, Relaxed) != Err(CONCLUDED)
     }
 
-    /// Was it asked to?
+    /// Was a stop requested?
     #[must_use]
     pub(crate) fn is_cancelled(&self) -> bool {
         self.course.load(Relaxed) == CANCELLED
     }
 
-    /// The card is proven. False where the attempt was given up before.
+    /// Marks the card as proven. Returns false if the attempt was given up before.
     #[must_use]
     pub(super) fn conclude(&self) -> bool {
         self.course.compare_exchange(RUNS, CONCLUDED, Relaxed, Relaxed) != Err(CANCELLED)
     }
 
-    /// What stands in the card's head, as far as it is known.
+    /// Sets the known contents of the card's head.
     pub(super) fn head(&self) -> CardHead {
         match self.head.load(Relaxed) {
             0 => CardHead::Untouched,
@@ -192,7 +192,7 @@ impl Gauge {
         self.head.store(number, Relaxed);
     }
 
-    /// The step, bytes done in it, bytes of it.
+    /// The step, the bytes done in it, and the bytes of it.
     #[must_use]
     pub(crate) fn progress(&self) -> (Step, Bytes, Bytes) {
         let step = match self.step.load(Relaxed) {
@@ -204,7 +204,7 @@ impl Gauge {
         (step, Bytes(self.done.load(Relaxed)), Bytes(self.of.load(Relaxed)))
     }
 
-    /// For what the thread is waiting now.
+    /// What the thread waits for now.
     #[must_use]
     pub(crate) fn waits_for(&self) -> Waits {
         match self.waits.load(Relaxed) {
@@ -215,7 +215,7 @@ impl Gauge {
         }
     }
 
-    /// Does something during which the thread waits for something else than a read or write of the card.
+    /// Runs `work`, during which the thread waits for something other than a read or write of the card.
     pub(super) fn waiting<T>(&self, waits: Waits, work: impl FnOnce() -> T) -> T {
         let number = match waits {
             Waits::Card => 0,
@@ -249,7 +249,7 @@ impl Gauge {
         self.flush.store(number, Relaxed);
     }
 
-    /// What was done so far.
+    /// The effort so far.
     #[must_use]
     pub(crate) fn effort(&self) -> Effort {
         let duration = |ns: &AtomicU64| Duration::from_nanos(ns.load(Relaxed));
@@ -279,17 +279,17 @@ impl Gauge {
         Some((act, Bytes(self.slowest_at.load(Relaxed))))
     }
 
-    /// Length in bytes along which the speed is measured.
+    /// Sets the length in bytes along which the speed is measured.
     pub(super) fn measure_along(&self, span: Bytes) {
         self.span.store(span.0, Relaxed);
     }
 
-    /// The attempt is over: its duration stands.
+    /// Ends the attempt: its duration no longer changes.
     pub(super) fn end(&self) {
         self.total_ns.store(nanoseconds(self.began.elapsed()), Relaxed);
     }
 
-    /// The card is proven, and this is the kernel's count of what was written to it.
+    /// Records the kernel's count of written sectors at the proof of the card.
     pub(super) fn proven(&self, sectors: Option<u64>) {
         self.proven_at.store(sectors.unwrap_or(NOT_COUNTED), Relaxed);
     }
@@ -310,13 +310,13 @@ impl Gauge {
         self.done.fetch_add(by, Relaxed);
     }
 
-    /// Measures one call to the card. Bytes count when the call was good.
+    /// Measures one call to the card. Its bytes count if the call succeeded.
     pub(super) fn time<T, E>(&self, call: Call, work: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
         let Call { act, at, length, moves } = call;
         let began = Instant::now();
         let answer = self.waiting(if act == Act::Flushing { Waits::Flush } else { Waits::Card }, work);
         let ns = nanoseconds(began.elapsed());
-        // One thread makes all calls of a card: nobody comes between these three.
+        // One thread makes all calls of a card, so no other can act between these three.
         if ns > self.slowest_ns.load(Relaxed) {
             let act = match act {
                 Act::Writing => 1,

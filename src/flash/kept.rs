@@ -1,17 +1,17 @@
 //! A proven card that is still claimed: it cannot be mounted, and writes that bypass the claim are detected.
 //!
-//! A whole disk that is held with `O_EXCL` lets no partition of it be mounted or claimed (kernel, `block/bdev.c`, `bd_may_claim`), and udev,
-//! which reads the partition table again when a writer closes a disk, sees no close. Only the descriptor is kept: buffers and mapping went
-//! with the attempt.
+//! A whole disk that is held with `O_EXCL` lets no partition of it be mounted or claimed (kernel, `block/bdev.c`, `bd_may_claim`), and
+//! udev, which reads the partition table again when a writer closes a disk, sees no close. Only the descriptor is kept: buffers and mapping
+//! are freed with the attempt.
 
 use crate::device::BlockDevice;
 use crate::device::direct::DirectDevice;
 
-/// The claim of a card that was proven. Given back when it is dropped, which may wait for the card.
+/// The claim of a proven card. It is released when it is dropped, which may wait for the card.
 #[derive(Debug)]
 pub(crate) struct Kept<D = DirectDevice> {
     device: D,
-    /// The count the kernel must have if only the station has written since the read-back began.
+    /// The count of the kernel if only the station has written since the read-back began.
     proven_at: Option<u64>,
 }
 
@@ -20,17 +20,17 @@ impl<D: BlockDevice> Kept<D> {
         Self { device, proven_at }
     }
 
-    /// Sectors that were written to the card, or discarded on it, since its read-back began, the station's own not counted. Nothing where
-    /// that cannot be known: the card has left, or the kernel does not count.
+    /// Sectors that were written to the card, or discarded on it, since its read-back began, without the station's own. `None` if that is
+    /// unknown: the card has left, or the kernel does not count.
     #[must_use]
     pub(crate) fn written_since(&self) -> Option<u64> {
-        // A count that was off for a while lies behind: that is nobody's write.
+        // If counting was off for a while, the count is too low: no program wrote then.
         Some(self.device.sectors_written()?.saturating_sub(self.proven_at?))
     }
 }
 
 impl Kept {
-    /// Gives the card back. May wait for it.
+    /// Releases the card. May wait for it.
     pub(crate) fn give_back(self) {
         self.device.look_for_medium();
     }
@@ -97,7 +97,7 @@ mod cases {
         let (mut kept, _) = proven(card(16 * MIB, 512), &image, &Plan::Write, Zeroes::Prove);
         kept.device.written_by_another(1);
         assert_eq!(kept.written_since(), Some(1));
-        // The tombstone is the first write there, the head the second: by then the body has been read back.
+        // The tombstone is the first write to it, the head the second: by then the body has been read back.
         let mut device = card(16 * MIB, 512);
         device.inject(Fault::WrittenByAnotherAt { at: 0, sectors: 8 });
         let (kept, _) = proven(device, &image, &Plan::Write, Zeroes::Prove);

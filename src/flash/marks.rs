@@ -1,15 +1,15 @@
-//! Marks detect a card that claims to hold more than it does.
+//! Marks detect a card with a false capacity.
 //!
-//! A mark is one block that names the attempt's nonce and its own address, put where nothing else is written: at power-of-two places
-//! behind the image and inside its zeroes, because false cards drop or wrap addresses at such places, and into the card's last
-//! block. After the body is written every mark must still stand, and then it is erased.
+//! A mark is one block that names the attempt's nonce and its own address, placed where nothing else is written: at power-of-two places
+//! behind the image and inside its zeroes, because false cards drop or wrap addresses at such places, and into the card's last block. After
+//! the body is written, every mark must still be there; then it is erased.
 
 use super::error::FlashError;
 use super::session::Session;
 use crate::device::BlockDevice;
 use crate::station::units::{Bytes, MIB, to_usize};
 
-/// Where the marks of this card go: ascending, each a whole block in which neither image nor head has data.
+/// The places of this card's marks: ascending, each a whole block in which neither image nor head has data.
 pub(super) fn places<D: BlockDevice>(session: &Session<D>) -> Vec<u64> {
     let block = u64::from(session.device.logical_block());
     let Some(last) = (session.device.length().0 / block).checked_sub(1).map(|index| index * block) else { return Vec::new() };
@@ -30,7 +30,7 @@ pub(super) fn set<D: BlockDevice>(session: &mut Session<D>, places: &[u64]) -> R
     Ok(())
 }
 
-/// Reads them: each must stand in its place.
+/// Reads them back: each must be in its place.
 pub(super) fn check<D: BlockDevice>(session: &mut Session<D>, places: &[u64]) -> Result<(), FlashError> {
     let block = to_usize(u64::from(session.device.logical_block()));
     for place in places {
@@ -45,7 +45,7 @@ pub(super) fn check<D: BlockDevice>(session: &mut Session<D>, places: &[u64]) ->
     Ok(())
 }
 
-/// Takes them away again.
+/// Erases the marks again.
 pub(super) fn erase<D: BlockDevice>(session: &mut Session<D>, places: &[u64]) -> Result<(), FlashError> {
     let block = to_usize(u64::from(session.device.logical_block()));
     for place in places {

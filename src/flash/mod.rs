@@ -8,13 +8,13 @@
 //!             ▼                  ▼                      ▼                    Proof
 //!          a step that fails ends the attempt: the tombstone is put back into the head, the card cannot boot
 //! ```
-//! A card that may hold the image already is looked at before its head is touched: if every byte comes back right, it is done, and
-//! nothing is written ([`recheck`]).
+//! A card that may already hold the image is read before its head is touched: if every byte is right, it is done, and nothing is written
+//! ([`recheck`]).
 //!
-//! Where the image's zeroes are skipped, the proof speaks of its data alone, and is of another type.
+//! If the image's zeroes are skipped, the proof covers only its data, and has another type.
 //!
-//! Constructors are private to the step that earns them. Knows no slot, log or lamp; runs in a thread of its own and shares with
-//! other cards nothing but the staged image, which is never written.
+//! Constructors are private to the step that makes the proof. Knows no slot, log or lamp. Runs in a separate thread and shares only the
+//! staged image with other cards, which is never written.
 
 #[cfg(test)]
 mod cases;
@@ -54,10 +54,10 @@ use recheck::Rechecked;
 use rules::Rules;
 use session::Session;
 
-/// Opens, writes and proves the card of `attempt`. A panic, which is a fault of ours, ends this attempt and nothing else. A card that was
-/// proven stays claimed for as long as [`Kept`] lives.
+/// Opens, writes and proves the card of `attempt`. A panic, which is a bug, ends only this attempt. A proven card stays claimed for as long
+/// as [`Kept`] lives.
 ///
-/// `still_unused` is asked once the card is claimed and locked: udev, which was waited for, may have found something since the survey.
+/// `still_unused` is called once the card is claimed and locked: udev, which was waited for, may have found something since the survey.
 #[must_use]
 pub(crate) fn flash(
     attempt: &Attempt,
@@ -69,7 +69,7 @@ pub(crate) fn flash(
     let end = contained(|| match claim::open(&attempt.card, &gauge) {
         Ok(device) => Ok(match still_unused(&attempt.card) {
             Ok(()) => flash_device(device, attempt, image, Arc::clone(&gauge), rules),
-            // Of a card that has left nothing can be asked.
+            // A card that has left cannot be asked.
             Err(Refusal::Unknown) if device.departed() => (End::Gone, None),
             Err(refusal) => (End::Refused(refusal), None),
         }),
@@ -87,7 +87,7 @@ fn contained<T>(work: impl FnOnce() -> Result<T, FlashError>) -> Result<T, Flash
     })
 }
 
-/// The same for a device that is open.
+/// The same for an open device.
 fn flash_device<D: BlockDevice>(
     device: D,
     attempt: &Attempt,
@@ -104,7 +104,7 @@ fn flash_device<D: BlockDevice>(
     (end, kept)
 }
 
-/// Each step needs what the one before it earned.
+/// Each step needs the result of the one before it.
 fn steps<D: BlockDevice>(session: &mut Session<D>, attempt: &Attempt) -> Result<End, FlashError> {
     let mut claim = Claim { session };
     if attempt.plan != Plan::Write {
@@ -116,7 +116,7 @@ fn steps<D: BlockDevice>(session: &mut Session<D>, attempt: &Attempt) -> Result<
     if let Plan::RecheckOnly(refusal) = &attempt.plan {
         return Ok(End::Refused(refusal.clone()));
     }
-    // The stick itself, or what a reader's slot is: not whatever may be put in there next.
+    // The stick itself, or the slot of a reader, whatever card is put into it next.
     let place = format!("{} {}", attempt.card.port, attempt.card.serial.as_deref().unwrap_or(""));
     let claim = match flush::ask_to_flush(claim, &place)? {
         Ok(claim) => claim,
@@ -127,8 +127,8 @@ fn steps<D: BlockDevice>(session: &mut Session<D>, attempt: &Attempt) -> Result<
     Ok(verify::finish(proven)?.into_end())
 }
 
-/// What an attempt that ended early means, while the device is still open to be asked. A card whose head was touched must not boot,
-/// whatever the body's writes, or a part of the head, made of it.
+/// The outcome of an attempt that ended early, while the device is still open. A card whose head was touched must not boot, whatever writes
+/// of the body, or of a part of the head, did to it.
 fn ended_early<D: BlockDevice>(session: &mut Session<D>, error: FlashError) -> End {
     let head = session.gauge.head();
     let restored = if head == CardHead::Untouched { Ok(()) } else { session.restore_tombstone() };
@@ -136,7 +136,7 @@ fn ended_early<D: BlockDevice>(session: &mut Session<D>, error: FlashError) -> E
     tracing::debug!(error = &error as &dyn std::error::Error, gone, "attempt ended early");
     match restored {
         Ok(()) => {}
-        // Nothing reached a card that had left: what was known of its head is still so.
+        // Nothing reached a card that had left: the known contents of its head are unchanged.
         Err(_) if gone => session.gauge.set_head(head),
         Err(second) => tracing::warn!(error = &second as &dyn std::error::Error, "the tombstone could not be put back"),
     }

@@ -1,7 +1,7 @@
 //! A card that may hold the image already: read, and never written to.
 //!
-//! Its head tells whether it is worth the look: only an image's own first MiB, and its backup partition table, stand there on a card
-//! that was finished, for the head is written last. Then the whole span is read back past every cache, as after writing.
+//! Its head tells whether reading it is worthwhile: the first MiB of an image and its backup partition table are only on a finished card,
+//! because the head is written last. Then the whole span is read back past every cache, as after writing.
 
 use super::claim::Claim;
 use super::error::FlashError;
@@ -11,20 +11,20 @@ use crate::device::BlockDevice;
 use crate::station::record::Step;
 use crate::station::units::{Bytes, to_u64};
 
-/// What a look at a card came to.
+/// The result of reading a card.
 #[derive(Debug)]
 pub(crate) enum Rechecked<'s, D> {
-    /// It holds the image, every byte.
+    /// It holds every byte of the image.
     Done(Verified),
-    /// It does not; it is as it was.
+    /// It does not; it was not changed.
     Other(Claim<'s, D>),
 }
 
-/// Reads the head and, if that is the image's, the whole span.
+/// Reads the head and, if it is the image's, the whole span.
 ///
 /// # Errors
-/// What the card answered behind a head that is the image's; that it does not always read the same; that it was asked to stop.
-/// Nothing was written. A head that cannot be read is no error: such a card is not done.
+/// The card's error behind a head that is the image's; that it does not always return the same bytes; that a stop was requested. Nothing
+/// was written. A head that cannot be read is not an error: such a card is not done.
 pub(crate) fn recheck<D: BlockDevice>(claim: Claim<'_, D>) -> Result<Rechecked<'_, D>, FlashError> {
     let Claim { session } = claim;
     Ok(match look(session)? {
@@ -43,7 +43,7 @@ fn look<D: BlockDevice>(session: &mut Session<D>) -> Result<Option<Verified>, Fl
         session.stop_if_cancelled()?;
         match session.read(run.at, run.padded) {
             Ok(()) => {}
-            // A finished card can be read. Flash memory that lost its power while it was written cannot, until it is written again.
+            // A finished card can be read. Flash memory that lost its power during a write may be unreadable until it is written again.
             Err(FlashError::Io { .. } | FlashError::Short { .. }) if !session.device.departed() => return Ok(None),
             Err(error) => return Err(error),
         }
@@ -54,7 +54,7 @@ fn look<D: BlockDevice>(session: &mut Session<D>) -> Result<Option<Verified>, Fl
     }
     let found = match compare_body(session, &body) {
         Ok(Compared::Right(found)) => found,
-        // Not this image, or not all of it: an older one, or a card that was used. It is written like any other.
+        // Not this image, or not all of it: an older one, or a used card. It is written like any other.
         Ok(Compared::Dirt { .. })
         | Err(FlashError::Mismatch { .. } | FlashError::FalseCapacity { .. } | FlashError::WriteIgnored { .. }) => return Ok(None),
         Err(error) => return Err(error),

@@ -6,19 +6,19 @@ use std::time::Duration;
 use super::gauge::{Gauge, Waits};
 use super::unanswered::Unanswered;
 
-/// More than a flush may take, a device has to answer whether it takes one: its cache may be full of what was written before.
+/// Additional time that a device has to answer whether it accepts a flush command: its cache may be full of earlier writes.
 const LONGER_FOR_AN_ANSWER: Duration = Duration::from_secs(30);
-/// What the kernel may take to get a device back that did not answer in time: it aborts the command, then resets device and bus.
+/// The time that the kernel may need to recover a device that did not answer in time: it aborts the command, then resets device and bus.
 const TO_GET_IT_BACK: Duration = Duration::from_secs(120);
 
 /// Rules that hold for the writing of every card.
 #[derive(Clone, Debug)]
 pub(crate) struct Rules {
-    /// A card that moves nothing for so long has stalled.
+    /// A card without progress for this time has stalled.
     pub stall: Duration,
     /// A card whose device does not answer a flush is refused.
     pub flush_required: bool,
-    /// The makes that must not be asked.
+    /// The makes of devices that must not be asked.
     pub unanswered: Arc<Unanswered>,
 }
 
@@ -29,13 +29,13 @@ impl Rules {
         self.stall + self.stall / 3
     }
 
-    /// How long a device may take to answer whether it takes a flush.
+    /// How long a device may take to answer whether it accepts a flush command.
     #[must_use]
     pub(crate) fn for_an_answer(&self) -> Duration {
         self.for_a_flush() + LONGER_FOR_AN_ANSWER
     }
 
-    /// For how long nothing may move before a card has stalled, by what its thread is waiting for now.
+    /// The time without progress after which a card has stalled, by what its thread is waiting for now.
     #[must_use]
     pub(crate) fn patience(&self, gauge: &Gauge) -> Duration {
         match gauge.waits_for() {

@@ -1,5 +1,5 @@
-//! A claimed card at work: which parts of the image go where, and single reads and writes. Each call is measured, and each goes to the card
-//! that was admitted.
+//! A claimed card at work: the places of the image's parts, and single reads and writes. Each call is measured, and each goes to the
+//! admitted card.
 
 use std::io;
 use std::ops::Range;
@@ -20,18 +20,18 @@ use crate::station::card::Visit;
 use crate::station::outcome::{Act, CardHead};
 use crate::station::units::{Bytes, MIB, to_u64, to_usize};
 
-/// Pieces moved by one call at most: 4 MiB keep every card we know of at its full speed, and are small enough that a cancelled
-/// attempt ends soon.
+/// The most pieces that one call moves: 4 MiB keep every known card at its full speed, and are small enough that a cancelled attempt ends
+/// soon.
 const PIECES_PER_CALL: usize = 4;
 /// Bytes of one read or write.
 const CALL: u64 = 4 * MIB;
-/// The kernel zeroes so much in one call at most: it cannot be interrupted, and a cancelled attempt shall end soon.
+/// The most that the kernel zeroes in one call, which cannot be interrupted, so that a cancelled attempt ends soon.
 const ZEROED_PER_CALL: u64 = 64 * MIB;
 /// The unit in which the kernel counts writes, whatever the card's own block is.
 const SECTOR: u64 = 512;
 /// A card's last MiB, where a backup partition table stands.
 const FAR_END: u64 = MIB;
-/// A card that answers with errors is not asked for longer to take its tombstone back: each call may take the kernel's 30 seconds.
+/// After a card answers with errors, this is the limit of time for putting its tombstone back: each call may take the kernel's 30 seconds.
 const RESTORE_PATIENCE: Duration = Duration::from_secs(20);
 
 /// The device, the image, and the two buffers that are a slot's whole share of memory: one being read, one being hashed.
@@ -43,11 +43,11 @@ pub(super) struct Session<D> {
     pub(super) gauge: Arc<Gauge>,
     pub(super) tombstone: Tombstone,
     pub(super) rules: Rules,
-    /// What is done about the image's zeroes.
+    /// How the image's zeroes are handled.
     pub(super) zeroes: Zeroes,
     pub(super) data: AlignedBuf,
     pub(super) other: AlignedBuf,
-    /// The count the kernel must have of the card if no other program writes to it; `None` if it does not count.
+    /// The count of the kernel if no other program writes to the card; `None` if it does not count.
     writes: Option<u64>,
 }
 
@@ -84,12 +84,12 @@ impl<D: BlockDevice> Session<D> {
         Ok(Self { device, visit, image, gauge, tombstone, rules, zeroes, data: buffer()?, other: buffer()?, writes: None })
     }
 
-    /// What is read from now on is to be the proof: every write from now on that is not the session's own spoils it.
+    /// From now on, reads are the proof: every later write by another program spoils it.
     pub(super) fn count_writes(&mut self) {
         self.writes = self.device.sectors_written();
     }
 
-    /// The card, with what the kernel counts of it as long as nobody but this session has written since [`Self::count_writes`].
+    /// The card, with the kernel's count if only this session has written since [`Self::count_writes`].
     pub(super) fn into_kept(self) -> Kept<D> {
         self.gauge.proven(self.writes);
         Kept::new(self.device, self.writes)
@@ -107,7 +107,7 @@ impl<D: BlockDevice> Session<D> {
         u64::from(self.device.logical_block())
     }
 
-    /// The image's length, rounded up to the card's logical block: all that is ours to prove.
+    /// The image's length, rounded up to the card's logical block: the span that must be proven.
     pub(super) fn padded_span(&self) -> u64 {
         self.span().0.next_multiple_of(self.block())
     }
@@ -117,7 +117,7 @@ impl<D: BlockDevice> Session<D> {
         self.runs_of(|piece| self.image.layout().is_head(piece) == head)
     }
 
-    /// What of the body is read back: all of it, or, where the image's zeroes are skipped, the pieces that hold data.
+    /// The parts of the body that are read back: all of it, or, if the image's zeroes are skipped, the pieces that contain data.
     pub(super) fn proven_runs(&self) -> Vec<Run> {
         let (map, extents) = (self.image.map(), self.image.extents());
         let has_data = |piece| {
@@ -150,7 +150,7 @@ impl<D: BlockDevice> Session<D> {
         runs
     }
 
-    /// Everything but the head, as ranges of the image.
+    /// Everything except the head, as ranges of the image.
     fn body(&self) -> Vec<Range<u64>> {
         let mut body: Vec<Range<u64>> = Vec::new();
         for run in self.runs(false) {
@@ -163,7 +163,7 @@ impl<D: BlockDevice> Session<D> {
         body
     }
 
-    /// Bytes of the image that are proven where its zeroes are skipped: its data, and the head, which is written and read whole.
+    /// Bytes of the image that are proven if its zeroes are skipped: its data, and the head, which is written and read completely.
     pub(super) fn mapped(&self) -> Bytes {
         let data = self.body().into_iter().flat_map(|range| self.image.extents().data_in(&range));
         Bytes(bytes_of(&self.runs(true)).0 + data.map(|range| range.end - range.start).sum::<u64>())
@@ -183,14 +183,14 @@ impl<D: BlockDevice> Session<D> {
         zeroes.map(whole).filter(|range| range.start < range.end).collect()
     }
 
-    /// The card's last MiB, as far as it lies behind the image.
+    /// The part of the card's last MiB that lies behind the image.
     pub(super) fn far_end(&self) -> Range<u64> {
         let end = self.device.length().0 / self.block() * self.block();
         let start = end.saturating_sub(FAR_END).next_multiple_of(self.block());
         start.max(self.padded_span()).min(end)..end
     }
 
-    /// Asks the kernel again whether this is still the medium that was admitted.
+    /// Asks the kernel again whether this is still the admitted medium.
     pub(super) fn ask_identity(&self) -> Result<(), FlashError> {
         match self.device.diskseq() {
             Ok(diskseq) if diskseq == self.visit.diskseq => Ok(()),
@@ -202,8 +202,8 @@ impl<D: BlockDevice> Session<D> {
         if self.gauge.is_cancelled() { Err(FlashError::Cancelled) } else { Ok(()) }
     }
 
-    /// Writes the first `length` bytes of `self.data`. The card is asked who it is before every write: a reader whose card was
-    /// swapped takes writes to the new one through the old descriptor.
+    /// Writes the first `length` bytes of `self.data`. The card is identified before every write: a reader whose card was swapped accepts
+    /// writes to the new one through the old descriptor.
     pub(super) fn write(&mut self, at: Bytes, length: usize) -> Result<(), FlashError> {
         self.ask_identity()?;
         let (span, gauge) = (self.span(), Arc::clone(&self.gauge));
@@ -218,8 +218,8 @@ impl<D: BlockDevice> Session<D> {
 
     /// Writes a range of the image of at most one call, straight from the page cache; its last, partial block padded with zeroes.
     ///
-    /// What does not begin on a page goes through a buffer of ours, which does: a USB host without free scatter-gather takes only
-    /// segments that are whole packets (kernel, `include/linux/usb.h`, `no_sg_constraint`), and a packet of USB 3 is 1024 bytes.
+    /// A range that does not begin on a page goes through a buffer that does: a USB host without free scatter-gather takes only segments
+    /// that are whole packets (kernel, `include/linux/usb.h`, `no_sg_constraint`), and a packet of USB 3 is 1024 bytes.
     pub(super) fn write_image(&mut self, range: &Range<u64>) -> Result<(), FlashError> {
         let block = self.block();
         if !range.start.is_multiple_of(to_u64(ALIGNMENT)) {
@@ -229,7 +229,7 @@ impl<D: BlockDevice> Session<D> {
         if range.start < whole {
             self.ask_identity()?;
             let (span, gauge, at, length) = (self.span(), Arc::clone(&self.gauge), Bytes(range.start), to_usize(whole - range.start));
-            // Apart from the card's own call: an image that does not come is not the card's fault, and not its speed.
+            // Separate from the card's own call: an unreadable image is not a fault of the card, and not part of its speed.
             gauge
                 .waiting(Waits::Image, || self.image.mapping().populate(at, length))
                 .map_err(|source| FlashError::StationImage { at, source: Some(source) })?;
@@ -254,7 +254,7 @@ impl<D: BlockDevice> Session<D> {
         self.write(at, length)
     }
 
-    /// Has the kernel zero a range of whole blocks.
+    /// Makes the kernel zero a range of whole blocks.
     pub(super) fn zero(&mut self, range: Range<u64>) -> Result<(), FlashError> {
         for slice in slices(range, ZEROED_PER_CALL) {
             self.stop_if_cancelled()?;
@@ -268,15 +268,15 @@ impl<D: BlockDevice> Session<D> {
                 source,
             })?;
         }
-        // How much of it the kernel counts is its own business: a device that refuses to zero by itself is counted for the try, too.
+        // The kernel's own count is used: if a device refuses to zero by itself, the attempt is counted, too.
         if self.writes.is_some() {
             self.count_writes();
         }
         Ok(())
     }
 
-    /// Puts the tombstone into the head and into the card's last block, and flushes it. An older partition table's backup header stands
-    /// in that block, and would outlive the table itself (UEFI specification 2.10, 5.3.2).
+    /// Puts the tombstone into the head and into the card's last block, and flushes it. The last block may contain the backup header of an
+    /// older partition table, which would outlive the table itself (UEFI specification 2.10, 5.3.2).
     pub(super) fn write_tombstone(&mut self) -> Result<(), FlashError> {
         self.gauge.set_head(CardHead::Unknown);
         for run in self.runs(true) {
@@ -297,8 +297,8 @@ impl<D: BlockDevice> Session<D> {
         self.write(run.at, run.padded)
     }
 
-    /// Reads the head, in which the tombstone must stand; answers the first run in which it does not, and where in it, with what came back
-    /// in `self.data` and the tombstone in `self.other`.
+    /// Reads the head, which must contain the tombstone. Returns the first run with a difference and its place in it; the read bytes are in
+    /// `self.data` and the tombstone in `self.other`.
     pub(super) fn missed_tombstone(&mut self) -> Result<Option<(Run, usize)>, FlashError> {
         for run in self.runs(true) {
             if let Some(offset) = self.missed_in(run)? {
@@ -316,11 +316,11 @@ impl<D: BlockDevice> Session<D> {
         Ok(found.iter().zip(expected).position(|(found, expected)| found != expected))
     }
 
-    /// Puts the tombstone back into the head of a card that is not finished, the partition table's block first, and reads it back. What
-    /// cannot be written does not keep the rest from being written.
+    /// Puts the tombstone back into the head of an unfinished card, the partition table's block first, and reads it back. A block that
+    /// cannot be written does not stop the others.
     ///
     /// # Errors
-    /// The first thing the card could not do. What stands in its head is not known then.
+    /// The first error of the card. Then the contents of its head are unknown.
     pub(super) fn restore_tombstone(&mut self) -> Result<(), FlashError> {
         let stood = self.gauge.head() == CardHead::Tombstone;
         self.gauge.set_head(CardHead::Unknown);
@@ -334,7 +334,7 @@ impl<D: BlockDevice> Session<D> {
             if trouble.is_some() && began.elapsed() > RESTORE_PATIENCE {
                 break;
             }
-            // One that was flushed and read back is there, unless the card put a later write in its place.
+            // A block that was flushed and read back is there, unless the card put a later write in its place.
             if !(stood && matches!(self.missed_in(run), Ok(None))) {
                 trouble = trouble.or(self.fill_tombstone(run).err());
             }
@@ -358,7 +358,7 @@ impl<D: BlockDevice> Session<D> {
 
     pub(super) fn flush(&mut self) -> Result<(), FlashError> {
         let (span, gauge) = (self.span(), Arc::clone(&self.gauge));
-        // A flush is of the whole card: its place is the image's end.
+        // A flush concerns the whole card: its place is the image's end.
         let call = Call { act: Act::Flushing, at: span, length: 0, moves: false };
         let patience = self.rules.for_a_flush();
         gauge.time(call, || self.device.flush(patience)).map_err(|source| FlashError::Io { act: Act::Flushing, at: span, span, source })

@@ -19,11 +19,11 @@ pub(crate) struct StallWatch {
 /// An attempt that was given up.
 #[derive(Debug)]
 pub(crate) struct Stalled {
-    /// For how long nothing moved.
+    /// The time without progress.
     pub waited: Duration,
-    /// It waited for the station's own image, and not for the card.
+    /// It waited for the station's image, not for the card.
     pub on_image: bool,
-    /// What was done before.
+    /// The effort until then.
     pub effort: Effort,
 }
 
@@ -34,8 +34,8 @@ impl Default for StallWatch {
 }
 
 impl StallWatch {
-    /// Looks at an attempt whose disk has moved so many `sectors`, and gives it up when it stands still for longer than the rules allow.
-    /// Told once, and never of one that has proven its card.
+    /// Checks an attempt whose disk has moved this many `sectors`, and gives it up if it makes no progress for longer than the rules allow.
+    /// It is reported once, and never for an attempt that has proven its card.
     pub(crate) fn look(&mut self, gauge: &Gauge, sectors: Option<u64>, rules: &Rules) -> Option<Stalled> {
         let (effort, waits) = (gauge.effort(), gauge.waits_for());
         let moved = (effort.written, effort.read, sectors, waits);

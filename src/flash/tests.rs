@@ -30,14 +30,14 @@ pub(super) fn staged(raw: &[u8]) -> Arc<Staged> {
     Arc::new(SourceImage::open(file.path()).and_then(|source| source.in_place(&mut |_: Bytes, _: Bytes| {})).expect("a good image"))
 }
 
-/// A card filled with a stamp, which shows what was not touched.
+/// A card filled with a stamp, which shows the parts that were not touched.
 pub(super) fn card(length: u64, block: u32) -> RamDevice {
     let mut device = RamDevice::new(Bytes(length), block);
     device.contents_mut().fill(0xa5);
     device
 }
 
-/// The rules of a station that was told nothing special.
+/// The rules of a station with the default settings.
 pub(super) fn rules() -> Rules {
     Rules { stall: std::time::Duration::from_secs(90), flush_required: false, unanswered: Arc::default() }
 }
@@ -117,7 +117,7 @@ fn a_good_card_holds_the_image_and_nothing_behind_it_is_touched() {
     assert_eq!(device.contents()[..image.len()], image);
     let padded = image.len().next_multiple_of(512);
     assert!(device.contents()[image.len()..padded].iter().all(|byte| *byte == 0), "the last block is padded with zeroes");
-    // Behind the image lie, here, only the card's last MiB, where a stale backup table would stand, and no mark's place.
+    // Behind the image, only the card's last MiB is written here, where a stale backup table would be, and no place of a mark.
     let far_end = to_usize(7 * MIB);
     assert!(device.contents()[padded..far_end].iter().all(|byte| *byte == 0xa5), "nothing behind it changed");
     assert!(device.contents()[far_end..].iter().all(|byte| *byte == 0), "no stale backup table, and no mark, stays");
@@ -201,7 +201,7 @@ fn a_head_that_does_not_come_back_fails_the_card_and_the_tombstone_is_put_back()
 #[test]
 fn a_head_that_cannot_be_flushed_fails_the_card_and_the_tombstone_is_put_back() {
     let mut device = card(4 * MIB, 512);
-    // The flushes of tombstone, body, marks and the rest of the head are good, the one behind its first block is not.
+    // The flushes of tombstone, body, marks and the rest of the head succeed, the one behind its first block does not.
     device.inject(Fault::FlushErrorAfter { flushes: 4, errno: libc::EIO });
     let (end, device) = run(device, &pattern(3 * MIB));
     assert!(matches!(end, End::Failed(Failure::Io { act: Act::Flushing, .. })), "{end:?}");
@@ -293,7 +293,7 @@ fn a_single_old_byte_that_no_sample_met_is_found_by_the_read_back_and_zeroed_onc
 fn data_of_an_older_version_of_the_image_is_zeroed_and_not_taken_for_a_lie() {
     let image = sparse(6 * MIB);
     let mut device = RamDevice::new(Bytes(8 * MIB), 512);
-    // A block that stands elsewhere in the new version, too, at a place no sample looks at.
+    // A block that is in another place of the new version, at a place that no sample reads.
     let (place, block) = (to_usize(3 * MIB + 5 * 512), to_usize(MIB - 4096));
     device.contents_mut()[place..place + 512].copy_from_slice(&image[block..block + 512]);
     let (end, device) = run(device, &image);
@@ -307,7 +307,7 @@ fn run_skipping(mut device: RamDevice, image: &[u8]) -> (End, RamDevice) {
     (end, device)
 }
 
-/// The places of an image's zeroes that no mark touches, outside its head.
+/// The places of an image's zeroes that no mark touches, outside of its head.
 fn skipped(image: &[u8]) -> Vec<usize> {
     let grain = to_usize(crate::image::extents::GRAIN);
     let zero = |place: &usize| image[*place..(*place + grain).min(image.len())].iter().all(|byte| *byte == 0);
@@ -536,7 +536,7 @@ fn effort_is_counted_for_the_row() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
-    /// Whatever the image's zeroes are: where it has data the card holds it, and where it has none nothing changed but marks.
+    /// Whatever the image's zeroes are: where the image has data, the card holds it, and elsewhere only marks changed.
     #[test]
     fn with_zeroes_skipped_the_card_holds_the_data_and_everything_else_stays(
         grains in proptest::collection::vec(any::<bool>(), 1..64), cut in 0u64..60_000, large_blocks: bool, short: bool

@@ -1,17 +1,17 @@
-//! The contents of a card's head until the card is proven: text that a person can read, in every block, and nothing that a firmware boots.
+//! The contents of a card's head until the card is proven: readable text in every block, and nothing that a firmware boots.
 //!
-//! Each block of 512 bytes names the attempt, a nonce drawn for it, and its own address, so that a card that drops or moves
-//! writes is caught when the tombstone is read back. No block ends in the boot signature `55 aa` or begins with a known magic.
+//! Each block of 512 bytes contains the attempt, a nonce for it, and its own address, so that a card that drops or moves writes is caught
+//! when the tombstone is read back. No block ends in the boot signature `55 aa` or begins with a known magic.
 
 use std::io::Write;
 
 use crate::station::record::AttemptNumber;
 use crate::station::units::{Bytes, to_u64, to_usize};
 
-/// Every block of this length is told from every other. At most a card's logical block.
+/// The length of a block that differs from every other. At most a card's logical block.
 const BLOCK: u64 = 512;
 
-/// How every block begins.
+/// The beginning of every block.
 const OPENING: &str = "FLASHLINE:";
 
 /// The tombstone of one attempt.
@@ -22,17 +22,17 @@ pub(crate) struct Tombstone {
 }
 
 impl Tombstone {
-    /// With a fresh nonce from the kernel's generator.
+    /// Makes one with a new nonce from the kernel's generator.
     ///
     /// # Errors
-    /// When the kernel has none to give.
+    /// If the kernel provides none.
     pub(crate) fn fresh(attempt: AttemptNumber) -> Result<Self, getrandom::Error> {
         let mut nonce = [0; 16];
         getrandom::fill(&mut nonce)?;
         Ok(Self { attempt, nonce })
     }
 
-    /// Fills `buffer`, which lies at `at` on the card. Both are multiples of 512.
+    /// Fills `buffer`, which is at `at` on the card. Both are multiples of 512.
     pub(crate) fn fill(&self, at: Bytes, buffer: &mut [u8]) {
         buffer.fill(0);
         let nonce = u128::from_be_bytes(self.nonce);
@@ -50,7 +50,7 @@ impl Tombstone {
 }
 
 impl Tombstone {
-    /// The address a block of ours names; nothing where it is not of this attempt. The nonce tells: it was drawn for this attempt alone.
+    /// The address in a block; `None` if it is not a block of this attempt. The nonce shows that: it is unique to this attempt.
     #[must_use]
     pub(crate) fn address_of(&self, block: &[u8]) -> Option<Bytes> {
         if !block.starts_with(OPENING.as_bytes()) {

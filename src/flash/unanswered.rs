@@ -3,10 +3,9 @@
 //! ```text
 //! STATE/unanswered.json   ["05e3:0749 revision 0200", …]   vendor, product and revision; delete a line, and that make is asked again
 //! ```
-//! A make is remembered when a device of it was silent, was reset by the question or left the bus on it. A card that leaves at that very
-//! moment may also have been pulled: its make is remembered when it is back in the same place at once, or when it happens twice.
-//! A file that cannot be written is made good at the next answer; until then the memory lasts as long as the process. Whoever asks never
-//! waits for it.
+//! A make is remembered if a device of it was silent, was reset by the question or left the bus. A card that leaves at that moment may also
+//! have been pulled: its make is remembered if it is back in the same place at once, or if it happens twice. A file that cannot be written
+//! is written at the next answer; until then the memory lasts as long as the process. No caller waits for the file.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
@@ -15,8 +14,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// What leaves on the question is back within seconds; what a hand puts in again takes about as long, and was hardly pulled at that very
-/// moment.
+/// A device that leaves the bus when it is asked is back within seconds. A card that is put in again takes about as long, but was hardly
+/// pulled at that moment.
 const BACK_AT_ONCE: Duration = Duration::from_secs(30);
 
 /// Devices that did not answer a flush, kept over restarts.
@@ -31,12 +30,12 @@ pub(crate) struct Unanswered {
 #[derive(Debug, Default)]
 struct Known {
     makes: BTreeSet<String>,
-    /// Makes of which a device left when it was asked: where that was, and when.
+    /// Makes of which a device left when it was asked, with its place and the time.
     left: BTreeMap<String, (String, Instant)>,
 }
 
 impl Unanswered {
-    /// The memory kept in `file`. One that cannot be read is empty, which costs one more question of each make.
+    /// The memory kept in `file`. An unreadable file counts as empty, which costs one more question for each make.
     #[must_use]
     pub(crate) fn read(file: &Path) -> Self {
         let makes = match std::fs::read(file) {
@@ -53,7 +52,7 @@ impl Unanswered {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Must devices of this make not be asked? `place` is where one is now.
+    /// Must devices of this make not be asked? `place` is the present place of one.
     #[must_use]
     pub(crate) fn knows(self: &Arc<Self>, make: &str, place: &str) -> bool {
         let mut known = self.known();
@@ -68,14 +67,14 @@ impl Unanswered {
         known.makes.contains(make)
     }
 
-    /// A device of this make did not answer, and is still there.
+    /// Records that a device of this make did not answer, and is still there.
     pub(crate) fn remember(self: &Arc<Self>, make: &str) {
         tracing::warn!(make, "the device does not answer when it is asked to flush: devices of this make are not asked any more");
         self.known().makes.insert(make.to_owned());
         self.keep();
     }
 
-    /// A device of this make left when it was asked.
+    /// Records that a device of this make left when it was asked.
     pub(crate) fn left(self: &Arc<Self>, make: &str, place: &str) {
         tracing::warn!(make, place, "the device left when it was asked to flush");
         let mut known = self.known();
@@ -86,12 +85,12 @@ impl Unanswered {
         }
     }
 
-    /// A device of this make answered.
+    /// Records that a device of this make answered.
     pub(crate) fn answered(&self, make: &str) {
         self.known().left.remove(make);
     }
 
-    /// Writes the file, in a thread of its own.
+    /// Writes the file, in a separate thread.
     fn keep(self: &Arc<Self>) {
         let ours = Arc::clone(self);
         let keep = move || {
@@ -108,7 +107,7 @@ impl Unanswered {
     }
 }
 
-/// Replaces the file as a whole.
+/// Replaces the file atomically.
 fn write(file: &Path, makes: &BTreeSet<String>) -> io::Result<()> {
     let directory = file.parent().unwrap_or(Path::new("."));
     let mut fresh = tempfile::Builder::new().prefix(".unanswered-").tempfile_in(directory)?;
@@ -129,7 +128,7 @@ mod cases {
         Arc::new(Unanswered::read(file))
     }
 
-    /// Waits until what was said is in the file.
+    /// Waits until all records are in the file.
     fn on_disk(file: &Path) -> bool {
         let end = Instant::now() + Duration::from_secs(20);
         while Instant::now() < end {

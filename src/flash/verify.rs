@@ -1,7 +1,7 @@
-//! Read-back: the body while the tombstone still stands, then the head, and only then a proof.
+//! Read-back: the body while the tombstone is still in the head, then the head, and only then a proof.
 //!
-//! Every piece the card returns is hashed and compared with the staged image's map; the first wrong one ends the attempt and is
-//! looked at byte by byte. The digest of a pass is merged from the values of what the card returned, not from the map.
+//! Every piece that is read is hashed and compared with the staged image's map; the first wrong one ends the attempt and is examined byte
+//! by byte. The digest of a pass is merged from the values of the bytes read from the card, not from the map.
 
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
@@ -25,20 +25,20 @@ use crate::station::outcome::{CardHead, MappedProof, Proof, ReadBack};
 use crate::station::record::Step;
 use crate::station::units::{Bytes, to_u64, to_usize};
 
-/// A card whose body came back right, with the tombstone still in its head.
+/// A card whose body was read back right, with the tombstone still in its head.
 #[derive(Debug)]
 pub(crate) struct BodyProven<'s, D> {
     session: &'s mut Session<D>,
-    /// The values of what the card returned; the head's are still missing.
+    /// The values of the pieces read from the card; those of the head are still missing.
     found: Vec<Option<PieceValue>>,
 }
 
-/// A card every byte of whose span came back from the medium and is the image's; or, where the image's zeroes are skipped, every byte
-/// of its data. Made here alone.
+/// A card of which every byte of the span was read from the medium and is the image's; or, if the image's zeroes are skipped, every byte of
+/// its data. Made only here.
 #[derive(Debug)]
 pub(crate) struct Verified {
     evidence: Evidence,
-    /// Nothing was written for it: the card held the image already.
+    /// Nothing was written: the card already held the image.
     rechecked: bool,
 }
 
@@ -69,7 +69,7 @@ impl Verified {
 /// Reads back the whole span: body as the image, head as the tombstone.
 ///
 /// # Errors
-/// What the card answered, or the first wrong byte. The card cannot boot then: its head is the tombstone.
+/// The error of the card, or the first wrong byte. Then the card cannot boot: its head is the tombstone.
 pub(crate) fn read_back<D: BlockDevice>(written: Written<'_, D>) -> Result<BodyProven<'_, D>, FlashError> {
     let Written { session } = written;
     let found = read_body(session)?;
@@ -82,10 +82,10 @@ fn read_body<D: BlockDevice>(session: &mut Session<D>) -> Result<Vec<Option<Piec
     session.count_writes();
     let found = match compare_body(session, &runs)? {
         Compared::Right(found) => found,
-        // Not even then: what is not hidden from the comparison was written.
+        // If zeroes are skipped, every compared byte was written: old contents mean that a write was ignored.
         Compared::Dirt { at } if session.zeroes == Zeroes::Skip => return Err(FlashError::WriteIgnored { at }),
         Compared::Dirt { .. } => {
-            // What stood there before was not seen by the samples. Zeroed once, and then everything is read again.
+            // The samples did not see the old contents there. They are zeroed once, and then everything is read again.
             let zero = session.zero_ranges();
             zeroes::zero_all(session, &zero, &[])?;
             session.flush()?;
@@ -97,7 +97,7 @@ fn read_body<D: BlockDevice>(session: &mut Session<D>) -> Result<Vec<Option<Piec
             }
         }
     };
-    // Writes of the body that strayed into the head would show here.
+    // Writes of the body that went to the head by mistake would show here.
     if let Some((run, _)) = session.missed_tombstone()? {
         let (data, expected) = (&session.data[..run.padded], &session.other[..run.padded]);
         let (offset, wrong) = first_wrong(run.at, data, expected).expect("they differ");
@@ -111,11 +111,11 @@ fn read_body<D: BlockDevice>(session: &mut Session<D>) -> Result<Vec<Option<Piec
     Ok(found)
 }
 
-/// What a read-back of the body came to.
+/// The result of a read-back of the body.
 pub(super) enum Compared {
-    /// Every piece is the image's: their values.
+    /// Every piece is the image's; these are their values.
     Right(Vec<Option<PieceValue>>),
-    /// Old contents stand where the image has zeroes, first at this byte.
+    /// There are old contents in the place of the image's zeroes, first at this byte.
     Dirt { at: Bytes },
 }
 
@@ -139,7 +139,7 @@ pub(super) fn compare_body<D: BlockDevice>(session: &mut Session<D>, runs: &[Run
                     if skips && hide_zeroes(&image, ours, run, buffer).is_some() || !judge(&image, run, buffer, found) {
                         return Some(run);
                     }
-                    // The reader may be done, and gone.
+                    // The reader may have ended.
                     let _done = give_back.send(buffer);
                 }
                 None
@@ -152,7 +152,7 @@ pub(super) fn compare_body<D: BlockDevice>(session: &mut Session<D>, runs: &[Run
                     failed = Some(FlashError::Cancelled);
                     break;
                 }
-                // A hasher that met a wrong piece takes no more.
+                // A hasher that met a wrong piece accepts no more.
                 let Ok(buffer) = take_back.recv() else { break };
                 if let Err(error) = session::read(device, gauge, span, run.at, &mut buffer[..run.padded]) {
                     failed = Some(error);
@@ -178,10 +178,10 @@ pub(super) fn compare_body<D: BlockDevice>(session: &mut Session<D>, runs: &[Run
     }
 }
 
-/// Writes the head, its first block last, flushes it, reads it back, and asks once more whether this is the card that was admitted.
+/// Writes the head, its first block last, flushes it, reads it back, and checks once more that this is the admitted card.
 ///
 /// # Errors
-/// What the card or the station's image answered, or the first wrong byte.
+/// The error of the card or of the station's image, or the first wrong byte.
 pub(crate) fn finish<D: BlockDevice>(body: BodyProven<'_, D>) -> Result<Verified, FlashError> {
     let BodyProven { session, mut found } = body;
     let evidence = write_head(session, &mut found)?;
@@ -199,8 +199,8 @@ fn write_head<D: BlockDevice>(session: &mut Session<D>, found: &mut [Option<Piec
     session.stop_if_cancelled()?;
     session.ask_identity()?;
     session.gauge.set_head(CardHead::Unknown);
-    // The first block is the last one written, and alone. Of what is not flushed a card that loses its power keeps any part: until
-    // all else is safe, the tombstone stands where a partition table would.
+    // The first block is written last, and alone. A card that loses its power keeps any part of its unflushed data: until everything else
+    // is durable, the tombstone is in the place of the partition table.
     head.reverse();
     let first = u64::from(session.device.logical_block());
     for run in &head {
@@ -210,7 +210,7 @@ fn write_head<D: BlockDevice>(session: &mut Session<D>, found: &mut [Option<Piec
             session.write_image(&rest)?;
         }
     }
-    // Whoever waits for a flush may give the card up: it is not finished behind their back.
+    // During the wait for a flush, the station may give the card up: then it must not be finished.
     session.flush()?;
     session.stop_if_cancelled()?;
     session.write_image(&(0..first.min(session.span().0)))?;
@@ -227,8 +227,8 @@ fn write_head<D: BlockDevice>(session: &mut Session<D>, found: &mut [Option<Piec
     conclude(session, found).ok_or(FlashError::StationImage { at: Bytes(0), source: None })
 }
 
-/// As many missing values as an image has pieces. They are reserved before they are made: an image of 16 GiB has half a MiB of them, and
-/// memory that cannot be had is the end of this attempt alone.
+/// As many missing values as an image has pieces. They are reserved before they are made: an image of 16 GiB has half a MiB of them, and if
+/// there is no memory, only this attempt ends.
 pub(super) fn no_values(pieces: usize) -> Result<Vec<Option<PieceValue>>, FlashError> {
     let mut values = Vec::new();
     let no_memory = |error| FlashError::Internal { message: format!("no memory for an image's values: {error}") };
@@ -237,7 +237,7 @@ pub(super) fn no_values(pieces: usize) -> Result<Vec<Option<PieceValue>>, FlashE
     Ok(values)
 }
 
-/// Merges what was found. Nothing where a piece was not read back, or the whole is not the image.
+/// Merges the values. `None` if a piece was not read back, or the whole is not the image.
 pub(super) fn conclude<D: BlockDevice>(session: &Session<D>, found: &[Option<PieceValue>]) -> Option<Evidence> {
     match session.zeroes {
         Zeroes::Prove | Zeroes::Write => conclude_whole(session, found).map(Evidence::Whole),
@@ -245,7 +245,7 @@ pub(super) fn conclude<D: BlockDevice>(session: &Session<D>, found: &[Option<Pie
     }
 }
 
-/// The same where zeroes are skipped: a piece of nothing else need not have been read, and of the others only the data counts.
+/// The same if zeroes are skipped: a piece with only zeroes need not have been read, and of the others only the data counts.
 fn conclude_mapped<D: BlockDevice>(session: &Session<D>, found: &[Option<PieceValue>]) -> Option<MappedProof> {
     let (map, layout, extents) = (session.image.map(), session.image.layout(), session.image.extents());
     let (mut values, mut bytes) = (Vec::with_capacity(found.len()), 0);
@@ -271,8 +271,8 @@ fn conclude_whole<D: BlockDevice>(session: &Session<D>, found: &[Option<PieceVal
     Proof::conclude(ReadBack { digest: root(&values), bytes: Bytes(bytes) }, map.root(), map.span())
 }
 
-/// Hashes every piece of `run`, which came back in `data`, and compares it with the map. The padding behind the image's end is ours as
-/// well, and must be zero.
+/// Hashes every piece of `run`, whose bytes are in `data`, and compares it with the map. The padding behind the image's end was written
+/// too, and must be zero.
 pub(super) fn judge(image: &Staged, run: Run, data: &[u8], found: &mut [Option<PieceValue>]) -> bool {
     let map = image.map();
     for (index, bytes) in data[..run.length].chunks(to_usize(PIECE)).enumerate() {
@@ -286,13 +286,13 @@ pub(super) fn judge(image: &Staged, run: Run, data: &[u8], found: &mut [Option<P
     is_zero(&data[run.length..run.padded])
 }
 
-/// Puts zeroes where the image has zeroes that were skipped, so that what the card holds there makes no difference. Answers where a
-/// block of this attempt stands among it, and which place that block names: it was written there, and nowhere else.
+/// Puts zeroes in the places of the image's skipped zeroes, so that the card's contents there make no difference. Returns where a block of
+/// this attempt is among them, and the place that the block names: it was written there, and not here.
 pub(super) fn hide_zeroes(image: &Staged, ours: &Tombstone, run: Run, data: &mut [u8]) -> Option<(Bytes, Bytes)> {
     let range = run.at.0..run.at.0 + to_u64(run.length);
     let mut lie = None;
     for zeroes in image.extents().zeroes_in(&range) {
-        // Behind the image's last byte its last block goes on as it ends.
+        // Behind the image's last byte, its last block continues as it ends.
         let end = if zeroes.end == range.end { run.padded } else { to_usize(zeroes.end - range.start) };
         let start = to_usize(zeroes.start - range.start);
         for (index, block) in data[start..end].chunks_mut(SECTOR).enumerate() {
@@ -305,10 +305,10 @@ pub(super) fn hide_zeroes(image: &Staged, ours: &Tombstone, run: Run, data: &mut
     lie
 }
 
-/// A run is wrong: read once more, and looked at against the staged image's own bytes. When those are equal, the image changed since
-/// it was staged, or the card changes its mind; the map tells which.
+/// A run is wrong: it is read once more, and compared with the staged image's own bytes. If those are equal, the image changed since it was
+/// staged, or the card does not always return the same; the map shows which.
 ///
-/// Answers the first wrong byte where all that is wrong is old contents inside the image's zeroes, and is an error otherwise.
+/// Returns the first wrong byte if the only difference is old contents inside the image's zeroes, and an error otherwise.
 fn explain<D: BlockDevice>(session: &mut Session<D>, run: Run, hidden: bool) -> Result<Bytes, FlashError> {
     session.read(run.at, run.padded)?;
     if hidden && let Some((at, holds)) = hide_zeroes(&session.image, &session.tombstone, run, &mut session.data) {
@@ -328,8 +328,9 @@ fn explain<D: BlockDevice>(session: &mut Session<D>, run: Run, hidden: bool) -> 
         });
     };
     let at = Bytes(run.at.0 + to_u64(offset));
-    // A block of this attempt in another place is proof; a block of the image is not, where the image has zeroes: it may be left from
-    // another version of it. Zeroing a place that is another one's second name spoils that one, and the next read-back shows it.
+    // A block of this attempt in another place is a proof of false capacity. A block of the image is not, if the image has zeroes there: it
+    // may be left from another version of the image. If a zeroed place is a second address of another place, zeroing spoils that place, and
+    // the next read-back shows it.
     if let Some(holds) = session.tombstone.address_of(wrong.found) {
         return Err(FlashError::FalseCapacity { at, holds: Some(holds) });
     }
@@ -343,7 +344,7 @@ fn explain<D: BlockDevice>(session: &mut Session<D>, run: Run, hidden: bool) -> 
     Err(FlashError::Mismatch { at, expected: expected[offset], found: found[offset], damage })
 }
 
-/// Is everything that is wrong in `run` inside the image's zeroes? Then nothing was written there, and old contents are no fault.
+/// Is every difference in `run` inside the image's zeroes? Then nothing was written there, and old contents are not a fault.
 fn is_dirt<D: BlockDevice>(session: &Session<D>, run: Run) -> bool {
     let range = run.at.0..run.at.0 + to_u64(run.length);
     session.image.extents().data_in(&range).into_iter().all(|data| {

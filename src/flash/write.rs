@@ -1,4 +1,4 @@
-//! Writing: first the tombstone, proven to have arrived, then everything but the head.
+//! Writing: first the tombstone, which is read back, then everything except the head.
 
 use std::ops::Range;
 
@@ -13,7 +13,7 @@ use crate::station::outcome::CardHead;
 use crate::station::record::Step;
 use crate::station::units::{Bytes, to_u64};
 
-/// A card whose body is written and flushed, and in whose head the tombstone stands.
+/// A card whose body is written and flushed, and whose head contains the tombstone.
 #[derive(Debug)]
 pub(crate) struct Written<'s, D> {
     pub(super) session: &'s mut Session<D>,
@@ -22,14 +22,14 @@ pub(crate) struct Written<'s, D> {
 /// Writes the body of the image.
 ///
 /// # Errors
-/// What the card or the station's image answered. The card cannot boot then: its head is the tombstone, or was never touched.
+/// The error of the card or of the station's image. Then the card cannot boot: its head is the tombstone, or was never touched.
 pub(crate) fn write<D: BlockDevice>(claim: Claim<'_, D>) -> Result<Written<'_, D>, FlashError> {
     let Claim { session } = claim;
     body(session)?;
     Ok(Written { session })
 }
 
-/// The order is the promise: see the module's own page.
+/// The order is essential: see the page of this module.
 fn body<D: BlockDevice>(session: &mut Session<D>) -> Result<(), FlashError> {
     session.ask_identity()?;
     let (data, zero, far_end) = (session.data_calls(), session.zero_ranges(), [session.far_end()]);
@@ -63,7 +63,7 @@ fn body<D: BlockDevice>(session: &mut Session<D>) -> Result<(), FlashError> {
     session.ask_identity()
 }
 
-/// Puts the tombstone into the head and reads it back: a worn card that ignores writes is caught before minutes are spent on it.
+/// Puts the tombstone into the head and reads it back: a worn card that ignores writes is detected before minutes are spent on it.
 fn write_and_read_back_tombstone<D: BlockDevice>(session: &mut Session<D>) -> Result<(), FlashError> {
     session.stop_if_cancelled()?;
     session.write_tombstone()?;

@@ -1,12 +1,12 @@
-//! The zeroes of an image: read back like everything else, and written only where the card does not hold zeroes already.
+//! The zeroes of an image: read back like everything else, and written only if the card does not already hold zeroes.
 //!
-//! A discard would be quicker than writing, and proves nothing: what an SD card returns behind it is undefined and may change later
-//! (SD Physical Layer Simplified Specification, 4.14).
+//! A discard would be faster than writing, but proves nothing: the contents of an SD card after it are undefined and may change later (SD
+//! Physical Layer Simplified Specification, 4.14).
 //!
-//! Where the policy skips them, they are neither looked at nor written: what the card held there stays, and nothing is claimed of it.
-//! Marks are set in them all the same, and erased again, so that a card is caught that lies about its capacity, and no text of ours
-//! stays: the few blocks that were marked are the only ones that change. What the read-back gets to see of them, in pieces that hold
-//! data as well, is hidden from the comparison, unless a block of this attempt stands there: that was written elsewhere, and is a lie.
+//! If the policy skips them, they are neither read nor written: the card keeps its old contents there, and nothing is claimed about them.
+//! Marks are set in them all the same, and erased again, so that a false capacity is detected and no text of the station stays: only the
+//! few marked blocks change. If the read-back reads some of them, in pieces that also contain data, they are hidden from the comparison,
+//! unless a block of this attempt is there: it was written in another place, so the card is false.
 
 use std::ops::Range;
 
@@ -16,13 +16,13 @@ use crate::device::BlockDevice;
 use crate::image::extents::is_zero;
 use crate::station::units::{Bytes, KIB, to_usize};
 
-/// How many places are looked at before the whole is believed to be zero, until the read-back: enough to meet an old file system,
-/// and done in a moment.
+/// Number of samples that are read before the whole is assumed to be zero until the read-back: enough to find an old file system, and done
+/// in a moment.
 const SAMPLES: u64 = 48;
-/// How much of each.
+/// Length of each sample.
 const SAMPLE: u64 = 4 * KIB;
 
-/// Is any of some places in `ranges` not zero? They are spread evenly over all ranges together, the first at the very beginning.
+/// Is any of some samples in `ranges` not zero? They are spread evenly over all ranges together, the first at the very beginning.
 pub(super) fn look_dirty<D: BlockDevice>(session: &mut Session<D>, ranges: &[Range<u64>]) -> Result<bool, FlashError> {
     let total: u64 = ranges.iter().map(|range| range.end - range.start).sum();
     let mut looked_at = None;
@@ -57,7 +57,7 @@ fn place_of(ranges: &[Range<u64>], mut offset: u64) -> Option<Range<u64>> {
     None
 }
 
-/// Zeroes `ranges`, all but the blocks at `kept`, which hold marks.
+/// Zeroes `ranges`, except the blocks at `kept`, which hold marks.
 pub(super) fn zero_all<D: BlockDevice>(session: &mut Session<D>, ranges: &[Range<u64>], kept: &[u64]) -> Result<(), FlashError> {
     let block = u64::from(session.device.logical_block());
     for range in ranges {

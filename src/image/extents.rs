@@ -1,11 +1,11 @@
-//! The ranges of an image that hold data, and those that are zeroes, found by content. The holes of a file system would not do: they may
+//! The ranges of an image that contain data, and those that are zeroes, found by content. The holes of a file system are not used: they may
 //! differ on another one.
 
 use std::ops::Range;
 
 use crate::station::units::{Bytes, KIB, to_u64, to_usize};
 
-/// Runs of zeroes shorter than this are taken for data: a write of its own for each would cost more than it saves.
+/// Runs of zeroes shorter than this are treated as data: a separate write for each would cost more than it saves.
 pub(crate) const GRAIN: u64 = 64 * KIB;
 
 /// The runs of data of an image, ascending and apart; everything between them is zeroes.
@@ -15,7 +15,7 @@ pub struct Extents {
 }
 
 impl Extents {
-    /// From ranges as [`data`](Self::data) gives them; `None` where they are not ascending and apart, or reach behind `span`.
+    /// From ranges as [`data`](Self::data) returns them; `None` if they are not ascending and apart, or exceed `span`.
     #[must_use]
     pub(crate) fn new(data: Vec<Range<u64>>, span: Bytes) -> Option<Self> {
         let whole = data.iter().all(|range| range.start < range.end && range.end <= span.0);
@@ -23,14 +23,14 @@ impl Extents {
         (whole && apart).then_some(Self { data })
     }
 
-    /// The ranges of the file that hold data, in bytes.
+    /// The ranges of the file that contain data, in bytes.
     #[must_use]
     pub(crate) fn data(&self) -> &[Range<u64>] {
         &self.data
     }
 
-    /// Takes note of the next part of the image, which begins at `at`, a multiple of the grain; answers its runs of data, counted
-    /// from its own beginning.
+    /// Adds the next part of the image, which begins at `at`, a multiple of the grain; returns its runs of data, counted from its own
+    /// beginning.
     pub(crate) fn push(&mut self, at: Bytes, part: &[u8]) -> Vec<Range<usize>> {
         let mut runs: Vec<Range<usize>> = Vec::new();
         for (index, grain) in part.chunks(to_usize(GRAIN)).enumerate() {

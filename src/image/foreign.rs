@@ -1,8 +1,8 @@
-//! Recognises files that are no disk images by their own bytes: archives, disks of virtual machines, packed files, programs, texts. Each
+//! Recognises files that are not disk images by their own bytes: archives, disks of virtual machines, packed files, programs, texts. Each
 //! has a name and a cure.
 //!
-//! Told of the raw bytes, so of those that come out of a packed file, too: how a file is packed says nothing about what is in it. A file
-//! whose first block holds a partition table is not asked here: boot code may begin as anything does.
+//! It examines the raw bytes, also those that are unpacked from a packed file, because a packing says nothing about the contents. A file
+//! whose first block contains a partition table is not examined here, because boot code may begin with any bytes.
 
 mod pgp;
 
@@ -14,19 +14,19 @@ use flate2::read::ZlibDecoder;
 use super::ImageError;
 use crate::station::units::{KIB, to_u64};
 
-/// So much of a file's beginning tells what it is.
+/// The number of leading bytes that are examined.
 pub(super) const HEAD: u64 = 64 * KIB;
-/// A footer: of a VHD, of a DMG.
+/// The length of a footer: of a VHD, of a DMG.
 pub(super) const FOOTER: usize = 512;
-/// So much text is a text.
+/// The number of leading bytes by which a text is recognised.
 const TEXT: usize = 4096;
 
-/// Something that is no disk image.
+/// A format that is not a disk image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Foreign {
     /// With its article: "a tar archive".
     pub(super) name: &'static str,
-    /// What the engineer shall do about it.
+    /// The cure for the engineer.
     pub(super) cure: &'static str,
 }
 
@@ -48,7 +48,7 @@ const PART: &str = "it is a part of an image: name the whole image";
 const DECRYPT: &str = "decrypt it first";
 const MAC: &str = "convert it on a Mac with `hdiutil convert -format UDTO`";
 
-/// Formats that a few bytes at one place tell: place, bytes, name, cure. The more bytes, the earlier.
+/// Formats with a few bytes at one place: place, bytes, name, cure. Longer patterns come first.
 #[rustfmt::skip]
 const MAGICS: &[(usize, &[u8], &str, &str)] = &[
     // Archives.
@@ -69,7 +69,7 @@ const MAGICS: &[(usize, &[u8], &str, &str)] = &[
     (0, b"\x60\xea", "an ARJ archive", UNPACK),
     (0, b"zPQ", "a zpaq archive", UNPACK),
     (0, b"7kSt", "a zpaq archive", UNPACK),
-    // Packed, and read here: packed twice.
+    // Packed in a supported format: packed twice.
     (0, b"\xfd7zXZ\0", "an xz file", TWICE),
     (0, b"\x1f\x8b\x08", "a gzip file", TWICE),
     (0, b"\x28\xb5\x2f\xfd", "a zstd file", TWICE),
@@ -77,7 +77,7 @@ const MAGICS: &[(usize, &[u8], &str, &str)] = &[
     (0, b"PK\x03\x04", "a zip", TWICE),
     (0, b"PK\x05\x06", "a zip", TWICE),
     (0, b"PK\x07\x08", "a part of a split zip", UNPACK),
-    // Packed, and not read here.
+    // Packed in an unsupported format.
     (0, b"\x89LZO\0\r\n\x1a\n", "a file packed with lzop, which is not read here", REPACK),
     (0, b"\x04\x22\x4d\x18", "a file packed with lz4, which is not read here", REPACK),
     (0, b"\x02\x21\x4c\x18", "a file packed with lz4, which is not read here", REPACK),
@@ -111,7 +111,7 @@ const MAGICS: &[(usize, &[u8], &str, &str)] = &[
     (0, b"Bochs Virtual HD Image", "a Bochs disk of a virtual machine", CONVERT),
     (0, b"SuperGrub\0", "a disk of a virtual machine", CONVERT),
     (0, b"#!/bin/sh\n#V2.0 Format\nmodprobe cloop", "a cloop file", CONVERT),
-    // Copies of disks that their own programs restore.
+    // Copies of disks that only their own programs restore.
     (0, b"partclone-image", "a copy made by partclone", RESTORE),
     (0, b"PaRtImAgE-VoLuMe", "a copy made by partimage", RESTORE),
     (0, b"FsArCh", "a copy made by fsarchiver", RESTORE),
@@ -128,12 +128,12 @@ const MAGICS: &[(usize, &[u8], &str, &str)] = &[
     // Disks of Macs.
     (0, b"sprs", "a sparse disk image of macOS", MAC),
     (0, b"encrcdsa", "an encrypted disk image of macOS", MAC),
-    // Images of discs in packings of their own.
+    // Images of discs in their own packings.
     (0, b"\0\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\0", "a raw copy of a CD (.bin)", "make an .iso of it"),
     (0, b"IsZ!", "a packed disc image (ISZ)", "make an .iso of it"),
     (0, b"CISO", "a packed disc image (CISO)", "make an .iso of it"),
     (0, b"DAA\0", "a packed disc image (DAA)", "make an .iso of it"),
-    // Of phones and boards.
+    // Images for phones and boards.
     (0, b"\x3a\xff\x26\xed", "an Android sparse image", "convert it with `simg2img`"),
     (0, b"ANDROID!", "an Android boot image", PART),
     (0, b"VNDRBOOT", "an Android boot image", PART),
@@ -174,20 +174,20 @@ const MAGICS: &[(usize, &[u8], &str, &str)] = &[
     (0, b"!<symlink>", "a symbolic link (Cygwin)", "name the file it points to"),
     (0, b"\0\x05\x16\x07", "what macOS keeps beside a file (._NAME)", "name the file without `._` in front"),
     (0, b"\0\x05\x16\0", "what macOS keeps beside a file (AppleDouble)", "name the file itself"),
-    // Sealed.
+    // Encrypted or signed.
     (0, b"Salted__", "a file encrypted with openssl", DECRYPT),
     (0, b"age-encryption.org/", "a file encrypted with age", DECRYPT),
     (0, b"-----BEGIN PGP MESSAGE", "a file encrypted with PGP", DECRYPT),
     (0, b"-----BEGIN PGP SIGN", "a signature", FIND),
     (0, b"-----BEGIN PGP ", "a key (PGP)", FIND),
     (0, b"-----BEGIN AGE ENCRYPTED", "a file encrypted with age", DECRYPT),
-    // Texts, by what they begin with; what else is text is found below.
+    // Texts, by their beginnings; other texts are recognised below.
     (0, b"version https://git-lfs.github.com/", "a Git LFS pointer, not the file it stands for", "fetch the file with `git lfs pull`"),
     (0, b"d8:announce", "a torrent, not the file it stands for", "download the file it stands for"),
     (0, b"# v2 git bundle", "a git bundle", FIND),
 ];
 
-/// What a text is, by words near its beginning, in small letters.
+/// The kind of a text, by words near its beginning, in lower case.
 #[rustfmt::skip]
 const TEXTS: &[(&str, &str, &str)] = &[
     ("<bmap", "a block map (.bmap)", "name the image that lies beside it"),
@@ -205,7 +205,7 @@ const TEXTS: &[(&str, &str, &str)] = &[
     ("#!", "a script", FIND),
 ];
 
-/// Names what a file is by its first bytes, at most [`HEAD`]; nothing where they could be a disk's.
+/// The format of a file by its first bytes, at most [`HEAD`]; `None` if they could be a disk's.
 pub(super) fn by_head(head: &[u8]) -> Option<Foreign> {
     let begins = |(at, magic, ..): &&(usize, &[u8], &str, &str)| head.get(*at..).is_some_and(|rest| rest.starts_with(magic));
     let mut known = MAGICS.iter().filter(begins);
@@ -227,35 +227,35 @@ pub(super) fn by_head(head: &[u8]) -> Option<Foreign> {
 
 const LZMA: &str = "a file packed with lzma, which is not read here";
 
-/// Two bytes tell little: a method, a checksum of both (RFC 1950, 2.2). So what follows must unpack as well.
+/// Two bytes are a weak sign: a method, and a checksum of both (RFC 1950, 2.2). So the data behind them must unpack as well.
 fn is_zlib(head: &[u8]) -> bool {
     let [first @ 0x78, second, ..] = head else { return false };
     if !(u16::from(*first) << 8 | u16::from(*second)).is_multiple_of(31) || second & 0x20 != 0 {
         return false;
     }
     let mut unpacked = [0; 1024];
-    // Nothing but its beginning is here: what came out before it ended counts.
+    // Only the beginning is available: the data that was unpacked before its end counts.
     matches!(ZlibDecoder::new(head).read(&mut unpacked), Ok(count) if count > 0)
 }
 
-/// What [`is_lzma_alone`] takes, with the properties that packers choose, and the first byte of every range coder, which is zero.
+/// The input that [`is_lzma_alone`] accepts, with the properties that packers choose, and with zero as the first byte of every range coder.
 fn is_lzma_stream(head: &[u8]) -> bool {
     head.first() == Some(&0x5d) && head.get(13) == Some(&0) && is_lzma_alone(head)
 }
 
-/// The first file of a Mender artifact is named so, and says which version it is.
+/// The first file of a Mender artifact has this name, and contains its version.
 fn is_mender(name: &str, head: &[u8]) -> bool {
     name == "a tar archive"
         && head.starts_with(b"version\0")
         && head.get(512..).is_some_and(|file| file.starts_with(b"{\"format\":\"mender\""))
 }
 
-/// The first file of an update for SWUpdate describes it, and stands behind a header of 110 digits (cpio(5)).
+/// The first file of an update for SWUpdate describes it, and follows a header of 110 digits (cpio(5)).
 fn is_swupdate(name: &str, head: &[u8]) -> bool {
     name == "a cpio archive" && head.get(110..).is_some_and(|file| file.starts_with(b"sw-description\0"))
 }
 
-/// A header of the time before `ustar`: only its checksum tells (tar(5): bytes 148 to 156, octal, summed with spaces in their place).
+/// A header from before `ustar`: its only sign is its checksum (tar(5): bytes 148 to 156, octal, summed with spaces in their place).
 fn is_old_tar(head: &[u8]) -> bool {
     let Some(header) = head.get(..512) else { return false };
     let written = &header[148..156];
@@ -265,7 +265,7 @@ fn is_old_tar(head: &[u8]) -> bool {
     header[0] != 0 && sum.sum::<u32>() == expected
 }
 
-/// The oldest kind begins with a number of 16 bits, in either order, and with a name that is there (cpio(5)).
+/// The oldest kind begins with a number of 16 bits, in either order, and has a name that is not empty (cpio(5)).
 fn is_binary_cpio(head: &[u8]) -> bool {
     let Some(header) = head.get(..26) else { return false };
     let name_length = match header {
@@ -277,7 +277,7 @@ fn is_binary_cpio(head: &[u8]) -> bool {
     name_length > 1 && head.get(end - 1) == Some(&0) && head.get(26..end - 1).is_some_and(|name| !name.contains(&0))
 }
 
-/// Texts, also as Notepad keeps them (UTF-16). A block with a partition table ends in 0x55 0xaa, which no text does.
+/// Texts, also those that Notepad stores (UTF-16). A block with a partition table ends in 0x55 0xaa, which no text does.
 fn text(head: &[u8]) -> Option<Foreign> {
     let head = &head[..head.len().min(TEXT)];
     let words = match head {
@@ -286,7 +286,7 @@ fn text(head: &[u8]) -> Option<Foreign> {
         [0xfe, 0xff, rest @ ..] => utf16(rest, u16::from_be_bytes)?,
         _ => match std::str::from_utf8(head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head)) {
             Ok(text) => text.to_owned(),
-            // A letter cut in two at the end of what was looked at.
+            // A letter that was cut in two at the end of the examined bytes.
             Err(error) if error.error_len().is_none() && head.len() == TEXT => {
                 String::from_utf8_lossy(&head[..error.valid_up_to()]).into_owned()
             }
@@ -298,7 +298,7 @@ fn text(head: &[u8]) -> Option<Foreign> {
     }
     let small = words.trim_start().to_lowercase();
     let known = TEXTS.iter().find(|(begin, ..)| match begin.len() {
-        // Short ones stand at the very beginning, longer ones somewhere near it.
+        // Short ones must be at the very beginning, longer ones near it.
         0..=2 => small.starts_with(begin),
         _ => small.contains(begin),
     });
@@ -321,10 +321,10 @@ fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Option<String> {
     String::from_utf16(&units).ok()
 }
 
-/// Names what a file of `length` bytes is by its last ones: disks of virtual machines and of Macs that keep a raw disk in front of
-/// what belongs to their own program.
+/// The format of a file of `length` bytes by its last ones: disks of virtual machines and of Macs that have a raw disk in front of the data
+/// of their own program.
 pub(super) fn by_footer(footer: &[u8; FOOTER], length: u64) -> Option<Foreign> {
-    // A DMG's own header says its version and how long it is (4, 512).
+    // The DMG's own header contains its version and its length (4, 512).
     if footer.starts_with(b"koly\0\0\0\x04\0\0\x02\0") {
         return Some(Foreign {
             name: "a disk image of macOS (DMG)",
@@ -334,8 +334,9 @@ pub(super) fn by_footer(footer: &[u8; FOOTER], length: u64) -> Option<Foreign> {
     if footer.ends_with(b"cdsaencr") {
         return Some(Foreign { name: "an encrypted disk image of macOS", cure: MAC });
     }
-    // The footer's checksum is the complement of the sum of all its other bytes: one that is left over from elsewhere on a disk, in its
-    // last block by chance, does not say this file's length (Virtual Hard Disk Image Format Specification, "Hard Disk Footer Format").
+    // The footer's checksum is the complement of the sum of all its other bytes. A footer that is left over from another place of a disk,
+    // by chance in its last block, does not contain this file's length (Virtual Hard Disk Image Format Specification, "Hard Disk Footer
+    // Format").
     let number = |at: usize| u32::from_be_bytes(footer[at..at + 4].try_into().expect("four bytes"));
     let sum: u32 = footer.iter().enumerate().filter(|(at, _)| !(64..68).contains(at)).map(|(_, byte)| u32::from(*byte)).sum();
     let size = u64::from(number(48)) << 32 | u64::from(number(52));
@@ -344,7 +345,7 @@ pub(super) fn by_footer(footer: &[u8; FOOTER], length: u64) -> Option<Foreign> {
         .then_some(Foreign { name: "a VHD disk of a virtual machine", cure: CONVERT })
 }
 
-/// Whether this file's name is that of one part of several, as `split`, 7-Zip and zip name them: `.001`, `.z01`, `.aa`, `.part1`.
+/// Whether this file has the name of one part of several, as `split`, 7-Zip and zip name them: `.001`, `.z01`, `.aa`, `.part1`.
 pub(super) fn is_a_part(path: &Path) -> bool {
     let Some(ending) = path.extension().and_then(|ending| ending.to_str()).map(str::to_ascii_lowercase) else { return false };
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -356,13 +357,13 @@ pub(super) fn is_a_part(path: &Path) -> bool {
         || matches!(ending.as_bytes(), [b'a', b'a'..=b'z'] | [b'x', b'a', b'a'..=b'z'])
 }
 
-/// What is said of one.
+/// The error for such a part.
 pub(super) fn part(path: &Path, why: &str) -> ImageError {
     ImageError::Part { path: path.to_owned(), why: why.to_owned() }
 }
 
-/// Whether this could be the header of a file packed as `.lzma`, which has no magic: properties that exist, a dictionary as packers
-/// choose it, a length that is none or no more than a card's.
+/// Whether this could be the header of a file packed as `.lzma`, which has no magic number: valid properties, a dictionary size that
+/// packers choose, a length that is absent or at most a card's.
 pub(super) fn is_lzma_alone(head: &[u8]) -> bool {
     let Some(header) = head.get(..13) else { return false };
     let dictionary = u32::from_le_bytes([header[1], header[2], header[3], header[4]]);
@@ -371,13 +372,13 @@ pub(super) fn is_lzma_alone(head: &[u8]) -> bool {
     header[0] < 225 && dictionary >= 4096 && is_round && (length == u64::MAX || length < 1 << 41)
 }
 
-/// What a file that its name calls packed is, where it is none of those that are read here.
+/// The kind of a file whose name belongs to a packed one, if it has none of the supported formats.
 pub(super) fn named_as_packed(path: &Path, head: &[u8]) -> Option<Foreign> {
     let is_lzma = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("lzma")) && is_lzma_alone(head);
     let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default().to_ascii_lowercase();
     let by_name = match ending.as_str() {
         _ if is_lzma => Some(Foreign { name: LZMA, cure: REPACK }),
-        // It begins with what was packed already.
+        // It begins with data that was packed already.
         "br" => Some(Foreign { name: "a file packed with brotli, which is not read here", cure: REPACK }),
         "gpg" | "pgp" => Some(Foreign { name: "a file encrypted with PGP", cure: DECRYPT }),
         _ => None,

@@ -1,11 +1,11 @@
-//! Takes an image in: unpacks, hashes, maps and keeps it in one pass, with a thread for each step.
+//! Reads an image in: unpacks, hashes, maps and stores it in one pass, with a thread for each step.
 //!
 //! ```text
 //!   unpack ──pieces──▶ hash ──runs of data──▶ keep ──every now and then──▶ sync
 //!     ▲                                        │
 //!     └──────────────── buffers ◀──────────────┘
 //! ```
-//! The buffers are all the memory there is to it, whatever the image's length: who is ahead waits for the next one.
+//! The buffers are its only memory, whatever the image's length: a thread that is ahead waits for the next buffer.
 
 use std::fs::File;
 use std::io;
@@ -23,14 +23,14 @@ use super::packing::Opened;
 use super::{ImageError, store};
 use crate::station::units::{Bytes, MIB, to_u64, to_usize};
 
-/// Two for each of unpack, hash and keep, one at work and one in wait, and one to look ahead.
+/// Buffers: two for each of unpack, hash and keep, one at work and one waiting, and one to look ahead.
 const BUFFERS: usize = 7;
-/// No card holds more (SDXC ends here): a small file that unpacks to more is made to harm.
+/// Limit of an image. No card is larger (SDXC ends here), so a small file that unpacks to more is made to harm.
 const LONGEST: u64 = 2 << 40;
-/// After so much the disk is told to begin, so that the last sync has little left to wait for.
+/// After this many bytes the disk is told to begin writing, so that the last sync has little left to wait for.
 const SYNC_EVERY: u64 = 32 * MIB;
 
-/// Told how far staging has come: bytes of the source file read, and its length.
+/// Receives the progress of staging: bytes of the source file that were read, and its length.
 pub trait StagingProgress {
     /// Called when `consumed` bytes of the source file, which has `of` bytes, have been read.
     fn advanced(&mut self, consumed: Bytes, of: Bytes);
@@ -42,7 +42,7 @@ impl<F: FnMut(Bytes, Bytes)> StagingProgress for F {
     }
 }
 
-/// What one pass over an image found.
+/// The result of one pass over an image.
 #[derive(Debug)]
 pub(super) struct TakenIn {
     pub(super) map: PieceMap,
@@ -51,18 +51,18 @@ pub(super) struct TakenIn {
     pub(super) zeroes: ZeroValues,
 }
 
-/// What becomes of the image's bytes.
+/// The use of the image's bytes.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Keep<'k> {
     /// They are only hashed.
     Nothing,
     /// Runs of data go to this file, zeroes become holes. Its length is left to the caller.
     Copy(&'k File),
-    /// The same, and the disk begins to write at once. Making the whole durable is left to the caller.
+    /// The same, and the disk begins to write at once. The caller makes the whole file durable.
     Durably(&'k File),
 }
 
-/// A piece on its way, and what it has come to so far.
+/// A piece on its way, with its contents so far.
 struct Piece {
     start: Bytes,
     buffer: Box<[u8]>,
@@ -71,7 +71,7 @@ struct Piece {
     span: Bytes,
 }
 
-/// A piece hashed: only its runs of data, counted from its beginning, are still of interest.
+/// A hashed piece: only its runs of data, counted from its beginning, are still needed.
 struct Hashed {
     piece: Piece,
     runs: Vec<Range<usize>>,
@@ -82,11 +82,11 @@ struct Sums {
     values: Vec<PieceValue>,
     extents: Extents,
     first: Vec<u8>,
-    /// Which pieces are nothing but zeroes.
+    /// The pieces that contain only zeroes.
     zeroes: Vec<usize>,
 }
 
-/// Reads `source`, just opened, from its beginning to its end. `place` is where the copy is written, for what the disk answers.
+/// Reads `source`, just opened, from its beginning to its end. `place` is the path of the copy, for errors of its disk.
 pub(super) fn take_in(
     source: &Path,
     opened: &mut Opened,
@@ -114,8 +114,8 @@ pub(super) fn take_in(
         // The hasher ends with its last piece, the keeper with the hasher, the sync with the keeper.
         drop(filled);
         let (sums, kept, synced) = (joined(hasher), joined(keeper), joined(syncer));
-        // A disk that is full stops everybody: what it said comes first, that of the sync before the keeper's, which only follows from
-        // it. An error of a sync is told once, and never to a later one.
+        // A full disk stops all threads. The keeper's own error comes first; then that of the sync, before the keeper's consequence of it.
+        // The kernel reports an error of a sync once, and not again at a later one.
         let full = synced.and(kept).map_err(stored)?;
         let span = span?;
         match full {
@@ -123,7 +123,7 @@ pub(super) fn take_in(
             None => Ok((span, sums)),
         }
     })?;
-    // Fewer values than pieces: a thread ended before its work did, and said nothing. What was kept is not the image then.
+    // Fewer values than pieces: a thread ended early without an error. Then the stored copy is not the image.
     let unfinished = || stored(io::Error::other("a part of the image was not kept: one of the threads that take it in ended early"));
     let map = PieceMap::new(span, sums.values).ok_or_else(unfinished)?;
     let zeroes = ZeroValues::new(map.len());
@@ -133,12 +133,12 @@ pub(super) fn take_in(
     Ok(TakenIn { map, extents: sums.extents, layout: Layout::of(&sums.first, span), zeroes })
 }
 
-/// A panic goes on in who waits.
+/// A panic continues in the thread that joins.
 fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> T {
     thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
-/// Fills pieces until the image ends, or the receiver has gone; returns the length of the image.
+/// Fills pieces until the image ends, or the receiver is gone; returns the length of the image.
 fn unpack(
     source: &Path,
     opened: &mut Opened,
@@ -157,7 +157,7 @@ fn unpack(
         if span.0 > LONGEST {
             return Err(ImageError::TooLong { path: source.to_owned(), most: Bytes(LONGEST) });
         }
-        // One piece ahead: only the end of the image tells whether its first piece is its only one, whose value is the root.
+        // One piece ahead: only the end of the image shows whether its first piece is its only one, whose value is the root.
         let next = (length > 0).then_some(Piece { start, buffer, length, span });
         let more = next.is_some();
         if let Some(before) = std::mem::replace(&mut ahead, next)
@@ -192,11 +192,11 @@ fn hash(to_hash: &Receiver<Piece>, hashed: &Sender<Hashed>) -> Sums {
     sums
 }
 
-/// A disk that could not take the whole copy.
+/// A disk without room for the whole copy.
 struct Full {
-    /// What was free on it before.
+    /// The free space before.
     free: u64,
-    /// What the copy takes in all.
+    /// The size of the whole copy.
     needs: u64,
 }
 
@@ -211,8 +211,8 @@ impl Full {
     }
 }
 
-/// Keeps runs of data. From a full disk on they are only counted, so that it can be said how much is missing; what was written of the
-/// copy is given back at once, because the log may lie on the same disk.
+/// Stores runs of data. Once the disk is full they are only counted, to report how much is missing; the written part of the copy is freed
+/// at once, because the log may be on the same disk.
 fn write(keep: Keep<'_>, to_keep: &Receiver<Hashed>, emptied: &Sender<Box<[u8]>>, written: &Sender<()>) -> io::Result<Option<Full>> {
     let (mut since_sync, mut kept) = (0, 0);
     let mut full: Option<Full> = None;
@@ -238,19 +238,19 @@ fn write(keep: Keep<'_>, to_keep: &Receiver<Hashed>, emptied: &Sender<Box<[u8]>>
         }
         if since_sync >= SYNC_EVERY && full.is_none() {
             since_sync = 0;
-            // One that is under way is followed by at most one more. Nobody there to sync ended with an error, which comes first.
+            // A sync under way is followed by at most one more. If its thread is gone, it ended with an error, which is reported first.
             if written.try_send(()).is_err_and(|error| error.is_disconnected()) {
                 return Err(io::Error::other("the thread that syncs the copy has ended"));
             }
         }
-        // Who unpacks may be done, and gone.
+        // The thread that unpacks may have ended already.
         let _done = emptied.send(piece.buffer);
     }
     Ok(full)
 }
 
-/// Its first error ends the staging: the kernel tells it once. It listens until the keeper has ended, also where nothing is to be synced:
-/// an end of this channel before that is an error to the keeper.
+/// Its first error ends the staging: the kernel reports it once. It runs until the keeper has ended, even if nothing is to be synced: an
+/// earlier end of this channel is an error for the keeper.
 fn sync(keep: Keep<'_>, to_sync: &Receiver<()>) -> io::Result<()> {
     for () in to_sync {
         if let Keep::Durably(file) = keep {

@@ -1,9 +1,9 @@
 //! Finds the parts of an image that a firmware boots from: the head, which is written last.
 //!
-//! The head is all that lies before the first partition, at least the first piece of the span, and, where the image carries a GUID
-//! partition table, the pieces that hold its backup (UEFI specification 2.10, 5.3): a firmware may boot from either. Boot ROMs and
-//! loaders read the next loader raw from before the first partition, by its place alone: many boards look at 8 MiB and some further
-//! (`Kconfig` of U-Boot, `SYS_MMCSD_RAW_MODE_U_BOOT_SECTOR`).
+//! The head is everything before the first partition, at least the first piece of the span, and, if the image has a GUID partition table,
+//! the pieces that contain its backup (UEFI specification 2.10, 5.3): a firmware may boot from either. Boot ROMs and loaders read the next
+//! loader raw from before the first partition, by its place alone: many boards read at 8 MiB and some further (`Kconfig` of U-Boot,
+//! `SYS_MMCSD_RAW_MODE_U_BOOT_SECTOR`).
 
 use std::ops::Range;
 
@@ -11,44 +11,43 @@ use super::map::{PIECE, pieces};
 use super::superblock;
 use crate::station::units::{Bytes, KIB, MIB, to_usize};
 
-/// A partition table of 128 entries in blocks of up to 4096 bytes lies in these, with room for one that begins later.
+/// Bytes that are read: they contain a partition table of 128 entries in blocks of up to 4096 bytes, with room for one that begins later.
 pub(super) const FIRST_BYTES: u64 = 64 * KIB;
-/// The head ends here at the latest, wherever the first partition begins: no boot ROM or loader is known to look further.
+/// The latest end of the head, wherever the first partition begins: no boot ROM or loader is known to read further.
 const LONGEST_HEAD: u64 = 32 * MIB;
-/// Bytes of a GPT header that hold the first block a partition may have, the block its entries begin in, how many there are, and
-/// the length of one.
+/// Offsets in a GPT header: the first block that a partition may use, the first block of its entries, their number, and the length of one.
 const FIRST_USABLE: Range<usize> = 40..48;
 const ENTRIES_LBA: Range<usize> = 72..80;
 const ENTRY_COUNT: Range<usize> = 80..84;
 const ENTRY_LENGTH: Range<usize> = 84..88;
-/// Bytes of an entry: its type, all zero where it is unused, and its first block.
+/// Offsets in an entry: its type, all zero if it is unused, and its first block.
 const ENTRY_TYPE: Range<usize> = 0..16;
 const ENTRY_START: Range<usize> = 32..40;
-/// Where an MBR has its four entries, and how long one is.
+/// The place of an MBR's four entries, and the length of one.
 const MBR_ENTRIES: Range<usize> = 446..510;
 const MBR_ENTRY: usize = 16;
-/// The type of an entry that only stands for a GPT.
+/// The type of the entry that represents a GPT.
 const PROTECTIVE: u8 = 0xee;
 /// `EFI PART`, the first eight bytes of a GPT header.
 const GPT_SIGNATURE: &[u8; 8] = b"EFI PART";
-/// Byte of the header that holds the LBA of the other copy.
+/// Offset in the header of the LBA of the other copy.
 const ALTERNATE_LBA: Range<usize> = 32..40;
 /// The backup's entries lie right before its header: 128 entries of 128 bytes.
 const ENTRIES: u64 = 128 * 128;
-/// Logical blocks a partition table is made for.
+/// Logical blocks for which a partition table is made.
 const BLOCKS: [u32; 2] = [512, 4096];
 
-/// How an image is laid out, as far as writing it safely depends on it.
+/// The layout of an image, as far as safe writing depends on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Layout {
-    /// The logical block its partition table was made for, where it says.
+    /// The logical block for which its partition table was made, if it shows that.
     pub block: Option<u32>,
     /// Pieces of the head, ascending. Always at least piece 0, and all before the first partition.
     head: Vec<usize>,
 }
 
 impl Layout {
-    /// Reads it off the first bytes of an image of `span` bytes. `first` holds 64 KiB, or the whole image if that is shorter.
+    /// Reads it from the first bytes of an image of `span` bytes. `first` has 64 KiB, or the whole image if that is shorter.
     #[must_use]
     pub(crate) fn of(first: &[u8], span: Bytes) -> Self {
         let gpt = BLOCKS.into_iter().find_map(|block| {
@@ -62,7 +61,7 @@ impl Layout {
         let Some((block, header)) = gpt else {
             let mbr =
                 first.get(510..512) == Some(&[0x55, 0xaa]) && first.get(446..510).is_some_and(|table| table.iter().any(|byte| *byte != 0));
-            // An MBR counts sectors of 512 bytes wherever it is in use on cards.
+            // An MBR on a card always counts sectors of 512 bytes.
             return Self { block: superblock::block(first).or(mbr.then_some(512)), head };
         };
         let alternate = header.get(ALTERNATE_LBA).and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_le_bytes);
@@ -88,8 +87,8 @@ impl Layout {
     }
 }
 
-/// The first byte of the first partition of a GPT. Where its entries lie further on than was read, no partition begins before the first
-/// block that the header leaves to them.
+/// The first byte of the first partition of a GPT. If its entries lie behind the bytes that were read, no partition begins before the first
+/// block that the header allows for them.
 fn first_of_gpt(first: &[u8], block: u64, header: &[u8]) -> Option<u64> {
     let (count, length) = (number(header, ENTRY_COUNT)?, number(header, ENTRY_LENGTH)?);
     let from = number(header, ENTRIES_LBA)?.checked_mul(block)?;
@@ -112,7 +111,7 @@ fn first_of_mbr(first: &[u8]) -> Option<u64> {
     used.filter_map(|entry| Some(number(entry, 8..12)? * 512)).min()
 }
 
-/// A number of up to 8 bytes, the lowest first.
+/// A number of up to 8 bytes, little-endian.
 fn number(bytes: &[u8], place: Range<usize>) -> Option<u64> {
     Some(bytes.get(place)?.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte)))
 }

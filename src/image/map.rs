@@ -16,8 +16,8 @@ use crate::station::units::{Bytes, MIB, to_u64, to_usize};
 /// The length of a piece; the last one of an image may be shorter.
 pub(crate) const PIECE: u64 = MIB;
 
-/// The value of one piece: its subtree's chaining value; of an image that is one piece only, the root itself, because a tree
-/// of one subtree has no other value.
+/// The value of one piece: its subtree's chaining value. For an image with only one piece it is the root itself, because a tree of one
+/// subtree has no other value.
 pub(crate) type PieceValue = [u8; 32];
 
 /// Span, values and root of an image.
@@ -29,7 +29,7 @@ pub(crate) struct PieceMap {
 }
 
 impl PieceMap {
-    /// From the values of all pieces; `None` when they are not as many as `span` has.
+    /// From the values of all pieces; `None` if their number does not fit `span`.
     #[must_use]
     pub(crate) fn new(span: Bytes, values: Vec<PieceValue>) -> Option<Self> {
         if values.is_empty() || to_u64(values.len()) != pieces(span) {
@@ -63,21 +63,21 @@ impl PieceMap {
         self.values.len()
     }
 
-    /// Where piece `index` begins.
+    /// The first byte of piece `index`.
     #[must_use]
     pub(crate) fn start(&self, index: usize) -> Bytes {
         Bytes(to_u64(index) * PIECE)
     }
 
-    /// How many bytes of the image piece `index` has.
+    /// The number of bytes of piece `index`.
     #[must_use]
     pub(crate) fn length(&self, index: usize) -> Bytes {
         Bytes(self.span.0.saturating_sub(self.start(index).0).min(PIECE))
     }
 }
 
-/// The values of pieces that are nothing but zeroes: most of many an image, and every card returns the same. Each is hashed once, by
-/// whoever meets it first.
+/// The values of pieces that contain only zeroes: most pieces of many images, and every card returns the same. Each is hashed once, by the
+/// first thread that meets it.
 #[derive(Debug)]
 pub(crate) struct ZeroValues {
     known: Box<[OnceLock<PieceValue>]>,
@@ -90,15 +90,16 @@ impl ZeroValues {
         Self { known: (0..pieces).map(|_| OnceLock::new()).collect() }
     }
 
-    /// Takes note of the value of a piece that was seen to be zeroes.
+    /// Records the value of a piece that consists of zeroes.
     pub(super) fn note(&self, piece: usize, value: PieceValue) {
         if let Some(place) = self.known.get(piece) {
-            // Somebody else may have been first, with the same.
+            // Another thread may have been first, with the same value.
             let _known = place.set(value);
         }
     }
 
-    /// The value of `data`, which is piece `piece` of an image of `span` bytes. Nobody waits: two that meet zeroes at once hash them twice.
+    /// The value of `data`, which is piece `piece` of an image of `span` bytes. Never waits: two threads that meet zeroes at once hash them
+    /// twice.
     #[must_use]
     pub(crate) fn value(&self, piece: usize, data: &[u8], span: Bytes) -> PieceValue {
         let hashed = || value(Bytes(to_u64(piece) * PIECE), data, span);
@@ -113,13 +114,13 @@ impl ZeroValues {
     }
 }
 
-/// How many pieces an image of `span` bytes has.
+/// The number of pieces of an image of `span` bytes.
 #[must_use]
 pub(crate) fn pieces(span: Bytes) -> u64 {
     span.0.div_ceil(PIECE)
 }
 
-/// The value of the piece that holds `data` and begins at `start`, of an image of `span` bytes.
+/// The value of the piece `data` that begins at `start`, of an image of `span` bytes.
 #[must_use]
 pub(crate) fn value(start: Bytes, data: &[u8], span: Bytes) -> PieceValue {
     let mut hasher = Hasher::new();

@@ -1,7 +1,7 @@
 //! Images: opened and unpacked, hashed piece by piece, and staged as immutable raw copies.
 //!
-//! Knows nothing of cards. What the rest of the station gets is a [`Staged`]: bytes, their [`map::PieceMap`], and the places
-//! that make a card bootable ([`layout::Layout`]).
+//! Knows nothing of cards. The rest of the station gets a [`Staged`]: bytes, their [`map::PieceMap`], and the places that make a card
+//! bootable ([`layout::Layout`]).
 
 #[cfg(test)]
 mod cases;
@@ -29,7 +29,7 @@ use extents::Extents;
 use layout::Layout;
 use map::{PieceMap, PieceValue, ZeroValues};
 
-/// What went wrong with an image. Nothing was written to any card.
+/// Errors of an image. Nothing was written to any card.
 #[derive(Debug, thiserror::Error)]
 pub enum ImageError {
     /// It could not be opened.
@@ -37,7 +37,7 @@ pub enum ImageError {
     Open {
         /// The image file, as configured.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
     /// It could not be read, or its packing is damaged.
@@ -45,9 +45,9 @@ pub enum ImageError {
     Read {
         /// The image file, as configured.
         path: PathBuf,
-        /// How much came out of it before.
+        /// How many bytes were unpacked before.
         at: u64,
-        /// What the system or the decoder said.
+        /// The error of the system or the decoder.
         source: io::Error,
     },
     /// The packed file ends before its contents do.
@@ -55,44 +55,44 @@ pub enum ImageError {
     Truncated {
         /// The image file, as configured.
         path: PathBuf,
-        /// How much came out of it.
+        /// How many bytes were unpacked.
         at: u64,
     },
-    /// The packed file's own checks fail.
+    /// The packed file's own checks failed.
     #[error("the image {path} is damaged behind byte {at} of its raw contents; copy it again")]
     Damaged {
         /// The image file, as configured.
         path: PathBuf,
-        /// How much came out of it.
+        /// How many bytes were unpacked.
         at: u64,
-        /// What the decoder said.
+        /// The error of the decoder.
         source: io::Error,
     },
-    /// Its name says it is packed, and its beginning does not.
+    /// Its name belongs to a packed file, and its first bytes do not.
     #[error("the image {path} does not begin as its name says: copy it again, or pack it as .xz, .gz, .zst, .bz2 or .zip")]
     NotAsNamed {
         /// The image file, as configured.
         path: PathBuf,
     },
-    /// It was written to, or another took its name, while it was read.
+    /// It was written to, or another file took its name, while it was read.
     #[error("the image {path} changed while it was read: wait until it is copied whole")]
     Changed {
         /// The image file, as configured.
         path: PathBuf,
     },
-    /// It is something else than a disk image.
+    /// It is not a disk image.
     #[error("the image {path} {verb} {name}, no disk image: {cure}")]
     Foreign {
         /// The image file, as configured.
         path: PathBuf,
         /// "is", or "unpacks to".
         verb: &'static str,
-        /// What it is, with its article.
+        /// The kind of file, with its article.
         name: &'static str,
-        /// What the engineer shall do about it.
+        /// The cure for the engineer.
         cure: &'static str,
     },
-    /// The raw image ends before what it says of itself.
+    /// The raw image ends before the length that it states.
     #[error(
         "the image {path} is cut short: its {what} reaches to byte {needs}, and it ends at byte {at}: {missing} bytes are missing; copy it \
          again"
@@ -102,7 +102,7 @@ pub enum ImageError {
         path: PathBuf,
         /// Length of the raw image in bytes.
         at: u64,
-        /// The least length it could have.
+        /// The least length that it could have.
         needs: u64,
         /// How many bytes are missing.
         missing: u64,
@@ -135,7 +135,7 @@ pub enum ImageError {
     Part {
         /// The image file, as configured.
         path: PathBuf,
-        /// What shows that it is a part.
+        /// The sign that it is a part.
         why: String,
     },
     /// A part of a zip that was split.
@@ -144,9 +144,9 @@ pub enum ImageError {
         /// The image file, as configured.
         path: PathBuf,
     },
-    /// It is whole, and something else follows.
+    /// It is complete, but data follows.
     #[error(
-        "the image {path} is whole up to byte {end} of the file, and goes on behind its end by {more} bytes that are no part of it: pack it \
+        "the image {path} is whole up to byte {end} of the file, and is followed by {more} bytes that are no part of it: pack it \
          again, or cut them off with `truncate -s {end}`"
     )]
     GoesOn {
@@ -157,7 +157,7 @@ pub enum ImageError {
         /// How many bytes follow.
         more: u64,
     },
-    /// It has two parts, and programs differ about the second.
+    /// It has two parts, and programs disagree about the second.
     #[error(
         "the image {path} has {zeroes} zeroes at byte {end} of the file, and behind them a second packed part, which gzip leaves out and other \
          programs unpack: pack the raw image again, as one part. What `python3 -m gzip -d FILE.gz` makes of a .gz has all parts"
@@ -170,7 +170,7 @@ pub enum ImageError {
         /// How many zeroes follow.
         zeroes: u64,
     },
-    /// Unpacking it takes more memory than it may.
+    /// Unpacking it needs more memory than allowed.
     #[error(
         "unpacking the image {path} takes {needs} of memory, and {free} are free, of which {may} may be taken: pack it with a smaller window \
          or dictionary, as zstd and xz do when nothing is asked of them"
@@ -178,9 +178,9 @@ pub enum ImageError {
     Window {
         /// The image file, as configured.
         path: PathBuf,
-        /// How much, as far as it is known.
+        /// The needed memory, if it is known.
         needs: String,
-        /// What it may take.
+        /// The memory that a decoder may use.
         may: Bytes,
         /// Memory that is free now.
         free: Bytes,
@@ -198,25 +198,25 @@ pub enum ImageError {
     NotOneFile {
         /// The image file, as configured.
         path: PathBuf,
-        /// How many could be.
+        /// The number of files that could be the image.
         count: u64,
-        /// The first of them, or what else is in it, in words; may be empty.
+        /// The first of them, or the other contents, in words; may be empty.
         names: String,
     },
-    /// A zip that only a password opens.
+    /// A zip that is encrypted with a password.
     #[error("the zip {path} is encrypted: pack the image without a password")]
     Encrypted {
         /// The image file, as configured.
         path: PathBuf,
     },
-    /// A zip packed in a way that is not read here.
+    /// A zip with a compression that is not supported here.
     #[error(
         "the zip {path} is packed by {method}, which is not read here: pack the image with deflate, as zip does when nothing is asked of it, or as .xz"
     )]
     Method {
         /// The image file, as configured.
         path: PathBuf,
-        /// How it is packed.
+        /// The name of the compression.
         method: String,
     },
     /// It is longer than any card.
@@ -227,7 +227,7 @@ pub enum ImageError {
         /// The longest image that is accepted.
         most: Bytes,
     },
-    /// There is nothing in it.
+    /// It is empty.
     #[error("the image {path} is empty")]
     Empty {
         /// The image file, as configured.
@@ -239,10 +239,10 @@ pub enum ImageError {
         /// The path that was given.
         path: PathBuf,
     },
-    /// The system has no thread to give.
+    /// The system provides no thread.
     #[error("starting a thread to read the image with")]
     Thread {
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
     /// The system did not map the staged copy.
@@ -250,7 +250,7 @@ pub enum ImageError {
     Map {
         /// The staged copy that cannot be mapped.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
     /// The disk of the store has no room for the staged copy, even after unused images are deleted.
@@ -261,12 +261,12 @@ pub enum ImageError {
     NoRoom {
         /// The directory of the store.
         path: PathBuf,
-        /// How much would have to be free beyond what is.
+        /// How much space is missing.
         missing: Bytes,
         /// Room that is free there.
         free: Bytes,
     },
-    /// The place for the time of one call has no room for the unpacked image.
+    /// The directory for temporary files has no room for the unpacked image.
     #[error(
         "unpacking the image into {path} needs {missing} more than the {free} that were free there: remove files there, or unpack the image \
          elsewhere and name the raw one, which needs no room"
@@ -274,15 +274,15 @@ pub enum ImageError {
     NoScratch {
         /// The directory for temporary files.
         path: PathBuf,
-        /// How much would have to be free beyond what was.
+        /// How much space was missing.
         missing: Bytes,
-        /// Room that was free there.
+        /// The free space there.
         free: Bytes,
     },
-    /// The staged copy is not what was unpacked.
+    /// The staged copy differs from the unpacked image.
     #[error("the copy of the image {path} differs from the image at byte {at}: the disk or the memory of this PC is at fault")]
     Copy {
-        /// The copy, or its source where the copy has no name.
+        /// The copy, or its source if the copy has no name.
         path: PathBuf,
         /// The first byte of the first piece that differs.
         at: u64,
@@ -292,12 +292,12 @@ pub enum ImageError {
     Store {
         /// The staged copy that cannot be written.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
 }
 
-/// An image that can be written: raw, hashed, and not to change any more.
+/// An image that can be written: raw, hashed, and unchangeable.
 #[derive(Debug)]
 pub struct Staged {
     file: File,
@@ -307,17 +307,16 @@ pub struct Staged {
     extents: Extents,
     layout: Layout,
     zeroes: ZeroValues,
-    /// One for all cards: every mapping of an image costs 2 MiB of page tables a GiB, and counts as memory in use (`proc(5)`, `VmPTE`
-    /// and `VmRSS`).
+    /// One mapping for all cards: each costs 2 MiB of page tables per GiB, which counts as memory in use (`proc(5)`, `VmPTE` and `VmRSS`).
     mapping: Mapping,
-    /// Every byte of the file was read, and was the image's.
+    /// Every byte of the file was read and compared with the map.
     compared: AtomicBool,
     /// The file's device and inode.
     identity: (u64, u64),
 }
 
 impl Staged {
-    /// The raw image in `file`, which lies at `path` and was made of `source`.
+    /// The raw image in `file`, which lies at `path` and was made from `source`.
     fn new(
         file: File,
         path: PathBuf,
@@ -352,31 +351,31 @@ impl Staged {
         &self.map
     }
 
-    /// The value of what came back where piece `piece` stands.
+    /// The value of the data that was read back in the place of piece `piece`.
     #[must_use]
     pub(crate) fn value_of(&self, piece: usize, data: &[u8]) -> PieceValue {
         self.zeroes.value(piece, data, self.span())
     }
 
-    /// Which pieces make a card bootable, and for which logical block.
+    /// The pieces that make a card bootable, and the logical block for which they do.
     #[must_use]
     pub(crate) fn layout(&self) -> &Layout {
         &self.layout
     }
 
-    /// Where it has data, and where zeroes.
+    /// The ranges of data and of zeroes.
     #[must_use]
     pub fn extents(&self) -> &Extents {
         &self.extents
     }
 
-    /// Its raw bytes, for who reads them.
+    /// The file with its raw bytes, for reading.
     #[must_use]
     pub fn file(&self) -> &File {
         &self.file
     }
 
-    /// The same, for who hands them to the kernel. Nobody else may look at them there: see [`Mapping`].
+    /// The same, to be passed to the kernel. The process itself must not read the bytes there: see [`Mapping`].
     #[must_use]
     pub(crate) fn mapping(&self) -> &Mapping {
         &self.mapping
@@ -388,16 +387,16 @@ impl Staged {
         &self.path
     }
 
-    /// The file it was made of.
+    /// The file from which it was made.
     #[must_use]
     pub(crate) fn source(&self) -> &Path {
         &self.source
     }
 
-    /// Reads all of it and compares every piece with the map, which was made of the bytes on their way here.
+    /// Reads all of it and compares every piece with the map, which was made while the bytes were unpacked.
     ///
     /// # Errors
-    /// The first piece that differs, or what the system said.
+    /// The first piece that differs, or the error of the system.
     pub(crate) fn compare(&self) -> Result<(), ImageError> {
         let mut buffer = vec![0; to_usize(map::PIECE)];
         for (piece, value) in self.map.values().iter().enumerate() {
@@ -412,41 +411,41 @@ impl Staged {
         Ok(())
     }
 
-    /// Since it was opened, every byte of it was read once, and was the image's.
+    /// Since it was opened, every byte of it was read once and compared with the map.
     #[must_use]
     pub(crate) fn is_compared(&self) -> bool {
         self.compared.load(Ordering::Relaxed)
     }
 
-    /// What was read through `before`, which is the same file, need not be read again.
+    /// Bytes that were read through `before`, which is the same file, need not be read again.
     pub(crate) fn goes_on_from(&self, before: &Self) {
         if self.is_same_file(before) && before.is_compared() {
             self.compared.store(true, Ordering::Relaxed);
         }
     }
 
-    /// Both are one file.
+    /// Are both one file?
     #[must_use]
     pub(crate) fn is_same_file(&self, other: &Self) -> bool {
         self.identity == other.identity
     }
 
-    /// Removes it from the store, since it is not what its name says. Who has it open keeps it.
+    /// Removes it from the store, because it does not have the digest of its name. Processes that have it open keep it.
     pub(crate) fn discard(&self) {
         store::discard(&self.path);
     }
 
-    /// Notes in the store that it is used now; what is used longest ago leaves the store first.
+    /// Records in the store that it is used now; the least recently used image leaves the store first.
     pub(crate) fn note_use(&self) {
         if let Some(store) = self.path.parent() {
             store::note_use(&self.file, store);
         }
     }
 
-    /// Fills `into` with the image from `at` on; behind its end come zeroes, never what the buffer held before.
+    /// Fills `into` with the image from `at` on; the part behind its end is filled with zeroes, never with the old contents of the buffer.
     ///
     /// # Errors
-    /// What the system said; a file that became shorter is `UnexpectedEof`.
+    /// The error of the system; a file that became shorter is `UnexpectedEof`.
     pub(crate) fn read_padded(&self, at: Bytes, into: &mut [u8]) -> io::Result<()> {
         let left = self.span().0.saturating_sub(at.0).min(to_u64(into.len()));
         let (image, padding) = into.split_at_mut(to_usize(left));

@@ -1,4 +1,4 @@
-//! Staging: unpacks and hashes an image once and keeps the raw copy under its digest, where nothing changes it any more.
+//! Staging: unpacks and hashes an image once and keeps the raw copy under its digest, where it never changes again.
 //!
 //! ```text
 //! STORE/<blake3>.img    raw, sparse by content, read-only, renamed into place after fsync; locked while in use, its mtime the last use
@@ -25,23 +25,23 @@ use crate::file::FileVersion;
 use crate::station::outcome::Digest;
 use crate::station::units::{Bytes, to_usize};
 
-/// How the names of files begin that are not whole yet: images, sidecars.
+/// Beginnings of the names of incomplete files: images, sidecars.
 const UNFINISHED: [&str; 2] = [".staging-", ".sidecar-"];
-/// Every user may read a staged image, and none may write it.
+/// Every user may read a staged image, and none may write to it.
 const READ_ONLY: u32 = 0o444;
 
 /// Unpacks `source` into the directory `store`, or finds it there.
 ///
 /// # Errors
-/// When the source cannot be read whole, or the copy cannot be written. Nothing half-made stays in the store.
+/// If the source cannot be read completely, or the copy cannot be written. No incomplete file stays in the store.
 pub fn stage(source: &Path, store: &Path, progress: &mut dyn StagingProgress) -> Result<Staged, ImageError> {
     stage_after(|_source| Ok(()), source, store, progress)
 }
 
-/// The same, if its first bytes do not show that it is no disk image: that saves the minutes that unpacking it would take.
+/// The same, but fails at once if its first bytes show that it is not a disk image: that saves the minutes that unpacking would take.
 ///
 /// # Errors
-/// As for [`stage`], and what it is instead.
+/// As for [`stage`], and the kind of file that it is instead.
 pub(crate) fn stage_disk_image(source: &Path, store: &Path, progress: &mut dyn StagingProgress) -> Result<Staged, ImageError> {
     stage_after(SourceImage::refuse_at_sight, source, store, progress)
 }
@@ -69,7 +69,7 @@ fn stage_after(
     copy.as_file().set_len(read.map.span().0).map_err(stored)?;
     copy.as_file().set_permissions(Permissions::from_mode(READ_ONLY)).map_err(stored)?;
     copy.as_file().sync_all().map_err(stored)?;
-    // Locked before it has its name, so that nobody takes it for one that is not in use.
+    // Locked before it gets its name, so that no process treats it as unused.
     copy.as_file().lock_shared().map_err(stored)?;
     let written = copy.persist(&path).map_err(|error| ImageError::Store { path: path.clone(), source: error.error })?;
     let sidecar = store.join(format!("{digest}.json"));
@@ -80,14 +80,14 @@ fn stage_after(
     store::note_use(&file, store);
     let staged = Staged::new(file, path, &source.path, read.map, read.extents, read.layout, read.zeroes)?;
     if let Err(error) = staged.compare() {
-        // Found again at the next start, it would be armed without a look at its bytes.
+        // Otherwise the next start would find and arm it without reading its bytes.
         store::discard(&staged.path);
         return Err(error);
     }
     Ok(staged)
 }
 
-/// The staged copy of `source`, where the store has it already.
+/// The staged copy of `source`, if the store already has it.
 #[must_use]
 pub(crate) fn find_staged(source: &Path, store: &Path) -> Option<Staged> {
     let found = find(store, source, &settled(source).ok()?)?;
@@ -95,17 +95,17 @@ pub(crate) fn find_staged(source: &Path, store: &Path) -> Option<Staged> {
     Some(found)
 }
 
-/// What a copy of `source` surely takes: a packed file is hardly ever longer than its contents, and a raw one has holes.
+/// The least space for a copy of `source`: a packed file is hardly ever longer than its contents, and a raw one may have holes.
 fn least_needed(source: &Path) -> Result<Bytes, ImageError> {
     let metadata = fs::metadata(source).map_err(|error| ImageError::Open { path: source.to_owned(), source: error })?;
     Ok(Bytes((metadata.blocks() * 512).min(metadata.len())))
 }
 
-/// A source file, opened once: what it is, and which version of it.
+/// A source file that was opened once, with its kind and its version.
 #[derive(Debug)]
 pub struct SourceImage {
     path: PathBuf,
-    /// Asked before it was opened: a file that takes its place meanwhile is noticed.
+    /// Identified before it was opened, so that a replacement in between is noticed.
     version: FileVersion,
     opened: Opened,
 }
@@ -114,7 +114,7 @@ impl SourceImage {
     /// Opens it.
     ///
     /// # Errors
-    /// When it cannot be opened, or is no file that an image can be in.
+    /// If it cannot be opened, or is not a file that can contain an image.
     pub fn open(path: &Path) -> Result<Self, ImageError> {
         Self::open_as(path, settled(path)?)
     }
@@ -123,25 +123,25 @@ impl SourceImage {
         Ok(Self { path: path.to_owned(), version, opened: Opened::open(path)? })
     }
 
-    /// Refuses what its first bytes show to be no disk image.
+    /// Refuses a file whose first bytes show that it is not a disk image.
     ///
     /// # Errors
-    /// When it cannot be read, or is something else than a disk image.
+    /// If it cannot be read, or is not a disk image.
     pub(crate) fn refuse_at_sight(&mut self) -> Result<(), ImageError> {
         self.opened.refuse_at_sight(&self.path)
     }
 
-    /// Are the file's bytes the image's own?
+    /// Are the file's bytes those of the image?
     #[must_use]
     pub(crate) fn is_raw(&self) -> bool {
         self.opened.packing.is_raw()
     }
 
-    /// Takes a raw image where it lies: hashed, not copied. For a bench that writes it now; a file that changes later is caught by the
-    /// read-back, because the card is compared with the map made here.
+    /// Uses a raw image in its place: hashed, not copied. For `flashline flash`, which writes it now. If the file changes later, the
+    /// read-back detects it, because the card is compared with the map made here.
     ///
     /// # Errors
-    /// When it cannot be read, or is packed.
+    /// If it cannot be read, or is packed.
     pub fn in_place(mut self, progress: &mut dyn StagingProgress) -> Result<Staged, ImageError> {
         let path = self.path.clone();
         let read = self.read(Keep::Nothing, &path, progress)?;
@@ -150,10 +150,10 @@ impl SourceImage {
         Staged::new(file, path.clone(), &path, read.map, read.extents, read.layout, read.zeroes)
     }
 
-    /// Unpacks into a file without a name in `directory`, which is gone with the value, or with the process.
+    /// Unpacks into a file without a name in `directory`, which disappears with the value or the process.
     ///
     /// # Errors
-    /// When it cannot be read whole, or the copy cannot be written.
+    /// If it cannot be read completely, or the copy cannot be written.
     pub fn for_now(mut self, directory: &Path, progress: &mut dyn StagingProgress) -> Result<Staged, ImageError> {
         let stored = |error| ImageError::Store { path: directory.to_owned(), source: error };
         let file = tempfile::tempfile_in(directory).map_err(stored)?;
@@ -170,7 +170,7 @@ impl SourceImage {
     }
 }
 
-/// Removes what a staging that was killed left in `store`. Call it only when no other program stages there.
+/// Removes the files that a killed staging left in `store`. Call it only if no other program stages there.
 pub(crate) fn sweep(store: &Path) {
     let Ok(entries) = fs::read_dir(store) else { return };
     for entry in entries.filter_map(Result::ok) {
@@ -182,8 +182,8 @@ pub(crate) fn sweep(store: &Path) {
     }
 }
 
-/// What was read counts when the file behind the path is still the one that was begun with: not written to, and not another one
-/// that took its name. What a decoder says of a file that changed under it is beside the point.
+/// The result counts only if the file behind the path is still the same: not written to, and not replaced by another. A decoder's error
+/// about a file that changed meanwhile is irrelevant.
 fn unchanged(source: &Path, identity: &FileVersion, read: Result<TakenIn, ImageError>) -> Result<TakenIn, ImageError> {
     match read {
         Err(error @ (ImageError::Store { .. } | ImageError::NoRoom { .. } | ImageError::NoScratch { .. } | ImageError::Thread { .. })) => {
@@ -194,10 +194,10 @@ fn unchanged(source: &Path, identity: &FileVersion, read: Result<TakenIn, ImageE
     }
 }
 
-/// A file system's clock may stand for a tick of the kernel, 10 ms at most: two writes within one leave the same times behind.
+/// A file system's clock may stand still for a tick of the kernel, at most 10 ms: two writes within one have the same times.
 const CLOCK_TICK: Duration = Duration::from_millis(20);
 
-/// Waits until a later write cannot share its times with the one before.
+/// Waits until a later write cannot have the same times as the one before.
 fn settled(path: &Path) -> Result<FileVersion, ImageError> {
     version(path)?.rest(CLOCK_TICK);
     version(path)
@@ -207,30 +207,30 @@ fn version(path: &Path) -> Result<FileVersion, ImageError> {
     FileVersion::of(path).map_err(|source| ImageError::Open { path: path.to_owned(), source })
 }
 
-/// What lies beside a staged image.
+/// The contents of the file beside a staged image.
 #[derive(Debug, Serialize, Deserialize)]
 struct Sidecar {
     version: u32,
     span: u64,
     /// BLAKE3 subtree values, in hexadecimal.
     pieces: Vec<String>,
-    /// Runs of data: first byte, and the one behind the last.
+    /// Runs of data: first byte, and the byte behind the last.
     data: Vec<(u64, u64)>,
     sources: Vec<FileVersion>,
 }
 
-/// How many sources of one image are remembered: a few copies of it, and not every download there ever was.
+/// Limit of sources that are remembered for one image: a few copies, not every download.
 const SOURCES: usize = 16;
 
 /// A sidecar of another version is not read; its image is staged again.
 const SIDECAR_VERSION: u32 = 2;
 
 impl Sidecar {
-    /// Two sources may hold the same image: both are kept, the newest last.
+    /// Two sources may contain the same image: both are kept, the newest last.
     fn new(map: &PieceMap, extents: &Extents, source: FileVersion, before: Option<Self>) -> Self {
         let pieces: Vec<String> = map.values().iter().map(|value| Digest(*value).to_string()).collect();
         let data = extents.data().iter().map(|range| (range.start, range.end)).collect();
-        // One that speaks of another image knows nothing of this one's sources.
+        // A sidecar for another image does not know this one's sources.
         let before = before.filter(|before| before.span == map.span().0 && before.pieces == pieces);
         let mut sources = before.map(|before| before.sources).unwrap_or_default();
         sources.retain(|known| !known.is_same_file(&source));
@@ -244,7 +244,7 @@ impl Sidecar {
         (sidecar.version == SIDECAR_VERSION).then_some(sidecar)
     }
 
-    /// Replaces the file as a whole, so that no reader meets half of it.
+    /// Replaces the file atomically, so that no reader sees half of it.
     fn write(&self, path: &Path) -> io::Result<()> {
         let directory = path.parent().unwrap_or(Path::new("."));
         let file = tempfile::Builder::new().prefix(UNFINISHED[1]).tempfile_in(directory)?;
@@ -269,7 +269,7 @@ fn parse_value(text: &str) -> Option<PieceValue> {
     blake3::Hash::from_hex(text).ok().map(|hash| *hash.as_bytes())
 }
 
-/// A staged copy made from exactly this source file, whose map still leads to the digest it is named after.
+/// A staged copy that was made from exactly this source file, and whose map leads to the digest in its name.
 fn find(store: &Path, source: &Path, identity: &FileVersion) -> Option<Staged> {
     fs::read_dir(store).ok()?.filter_map(Result::ok).find_map(|entry| {
         let sidecar_path = entry.path();
@@ -322,7 +322,7 @@ pub(super) mod tests {
         encoder.finish().expect("memory can be written")
     }
 
-    /// As `xz -T` packs it: blocks that say how long they are, which may be unpacked at the same time.
+    /// As `xz -T` packs it: blocks with their lengths, which may be unpacked in parallel.
     fn blocks(raw: &[u8]) -> Vec<u8> {
         let mut builder = liblzma::stream::MtStreamBuilder::new();
         let stream = builder.threads(1).preset(0).block_size(64 << 10).check(liblzma::stream::Check::Crc64).encoder();
@@ -337,7 +337,7 @@ pub(super) mod tests {
         encoder.finish().expect("memory can be written")
     }
 
-    /// With the checksum that the command `zstd` adds as well.
+    /// With the checksum that the command `zstd` adds, too.
     pub(in crate::image) fn zst(raw: &[u8]) -> Vec<u8> {
         let mut encoder = zstd::Encoder::new(Vec::new(), 1).expect("memory can be had");
         encoder.include_checksum(true).expect("zstd has checksums");
@@ -352,7 +352,7 @@ pub(super) mod tests {
         [&SKIPPED, &zst(raw)[..]].concat()
     }
 
-    /// As `pzstd` writes more than one: each behind its length. Cut right between two, such a file is whole, for all the format says.
+    /// As `pzstd` writes several: each behind its length. Cut right between two, such a file is complete by the format.
     fn frames(raw: &[u8]) -> Vec<u8> {
         let frames = |part: &[u8]| [&SKIPPED, &zst(part)[..]].concat();
         if raw.is_empty() { frames(raw) } else { raw.chunks(70_001).flat_map(frames).collect() }
@@ -366,7 +366,7 @@ pub(super) mod tests {
 
     pub(in crate::image) type Packer = fn(&[u8]) -> Vec<u8>;
 
-    /// Packings whose files may stand one behind another.
+    /// Packings whose files may be concatenated.
     pub(in crate::image) const STREAMS: [(&str, Packer); 7] = [
         ("xz", xz),
         ("xz of blocks", blocks),
@@ -382,7 +382,7 @@ pub(super) mod tests {
         STREAMS.into_iter().chain(ZIPS)
     }
 
-    /// Numbers that no packing makes shorter.
+    /// Numbers that no packer makes shorter.
     fn noise(words: u32) -> Vec<u8> {
         (0..words).flat_map(|word| word.wrapping_mul(2_654_435_761).rotate_left(word % 31).to_le_bytes()).collect()
     }
@@ -517,7 +517,7 @@ pub(super) mod tests {
     #[test]
     fn what_was_looked_at_is_taken_in_as_well() {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        // Shorter than the look, as long, and longer than a piece.
+        // Shorter than the first look, as long, and longer than a piece.
         for words in [175, 1 << 18, u32::try_from(PIECE / 4).expect("it is small") + 175] {
             let raw = noise(words);
             for (name, contents) in [("a.img", raw.clone()), ("a.img.xz", xz(&raw))] {
@@ -531,7 +531,7 @@ pub(super) mod tests {
 
     type Disturb<'d> = &'d dyn Fn(&Path);
 
-    /// What somebody does to a source while it is read, and what may come of it.
+    /// A change to a source while it is read, and the allowed results.
     fn staged_while(contents: &[u8], name: &str, disturb: impl Fn(&Path)) -> (Result<Staged, ImageError>, usize) {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let store = directory.path().join("images");
@@ -645,14 +645,14 @@ pub(super) mod tests {
             let packed = pack(b"a small image");
             for cut in 1..packed.len() {
                 let error = staged(&packed[..cut]).expect_err("it is cut short");
-                // A frame to be skipped and nothing behind it is whole, and empty.
+                // A frame to be skipped with nothing behind it is complete, and empty.
                 let empty = packing.starts_with("skippable zst") && cut == SKIPPED.len() && matches!(error, ImageError::Empty { .. });
                 assert!(empty || matches!(error, ImageError::Truncated { .. }), "{packing} cut at {cut}: {error:?}");
             }
             for trailing in [&b"s"[..], b"something else", &packed[..1], &packed[..packed.len() - 1]] {
                 let error = staged(&[&packed[..], trailing].concat()).expect_err("it goes on as something else");
                 let refused = matches!(error, ImageError::GoesOn { .. } | ImageError::Truncated { .. });
-                // Two zips are no zip, whatever stands where.
+                // Two zips are not a zip, whatever their places.
                 assert!(refused || packing.contains("zip") && matches!(error, ImageError::Damaged { .. }), "{packing}: {error:?}");
             }
             assert_eq!(fs::read_dir(&store).expect("it is there").count(), 0, "no half-made copy stays");

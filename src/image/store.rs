@@ -1,8 +1,8 @@
-//! The store of staged images: which are in use, which are deleted when there are too many, and whether there is room for one more.
+//! The store of staged images: knows which are in use, deletes unused ones above the limit, and checks whether there is room for one more.
 //!
-//! A process that has a staged image open holds a shared lock on it: an image that is armed, or being written to a
-//! card, is locked as long as it is in use. Only an image without a lock may be deleted, least recently used first. An
-//! image's time of modification is when it was last used; its bytes never change.
+//! A process that has a staged image open holds a shared lock on it: an image that is armed, or being written to a card, is locked as long
+//! as it is in use. Only an image without a lock may be deleted, least recently used first. An image's modification time is the time of its
+//! last use; its bytes never change.
 
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -15,22 +15,22 @@ use nix::sys::statvfs::{fstatvfs, statvfs};
 use super::ImageError;
 use crate::station::units::{Bytes, MIB};
 
-/// What `st_blocks` counts, on every file system (POSIX leaves it open, Linux does not: stat(2)).
+/// The unit of `st_blocks`, on every file system (POSIX leaves it open, Linux does not: stat(2)).
 const ALLOCATED: u64 = 512;
-/// Of two images used in one moment of a coarse clock the later one stays the later one.
+/// The step by which a later use is marked as later, if the clock is too coarse.
 const APART: Duration = Duration::from_millis(1);
-/// A staged image lies beside the log, which must not run out of room: so much holds more than ten thousand attempts.
+/// The space that staging leaves free: the log on the same disk must not run out of it, and more than ten thousand attempts fit into this.
 pub(super) const LEFT_FREE: Bytes = Bytes(16 * MIB);
 
 /// Opens a staged image for use: it is not removed until it is closed again. `None` if it has just been removed.
 pub(super) fn open(path: &Path) -> Option<File> {
     let file = File::open(path).ok()?;
     file.lock_shared().ok()?;
-    // Whoever removed it between the two lines had the lock before.
+    // A process that removed it between the two lines had the lock before.
     (file.metadata().ok()?.nlink() > 0).then_some(file)
 }
 
-/// Notes that this image is used now. A clock that was wrong once does not turn the order round: no image is noted before another.
+/// Records that this image is used now. A wrong clock does not reverse the order: no image is recorded before another.
 pub(super) fn note_use(file: &File, store: &Path) {
     let newest = images(store).iter().map(|image| image.used).max();
     let now = newest.map_or_else(SystemTime::now, |newest| SystemTime::now().max(newest + APART));
@@ -39,7 +39,7 @@ pub(super) fn note_use(file: &File, store: &Path) {
     }
 }
 
-/// Removes an image that was found to be other than its name, and what lies beside it. A process that has it open keeps it.
+/// Removes an image whose contents do not fit its name, with its sidecar. A process that has it open keeps it.
 pub(super) fn discard(image: &Path) {
     for path in [image.with_extension("json"), image.to_owned()] {
         if let Err(error) = fs::remove_file(&path) {
@@ -55,7 +55,7 @@ struct Kept {
     used: SystemTime,
 }
 
-/// Every image in the store, the one that was used longest ago first.
+/// Every image in the store, the least recently used first.
 fn images(store: &Path) -> Vec<Kept> {
     let Ok(entries) = fs::read_dir(store) else { return Vec::new() };
     let image = |entry: fs::DirEntry| {
@@ -69,8 +69,8 @@ fn images(store: &Path) -> Vec<Kept> {
     images
 }
 
-/// Removes unused images, least recently used first, until all together take no more than `limit` on the disk.
-/// Those in use stay, even where they alone are more than that. Answers what is left.
+/// Removes unused images, least recently used first, until all together take no more than `limit` on the disk. Images in use stay, even if
+/// they alone exceed it. Returns the remaining size.
 pub(crate) fn trim(store: &Path, limit: Bytes) -> Bytes {
     let images = images(store);
     let mut left = images.iter().map(|image| image.size.0).sum::<u64>();
@@ -91,7 +91,7 @@ pub(crate) fn trim(store: &Path, limit: Bytes) -> Bytes {
 /// Makes sure that `needs` bytes can be written into the store, if need be by removing unused images.
 ///
 /// # Errors
-/// When there is no room even so, with what is missing.
+/// If there is still not enough room: the missing bytes.
 pub(super) fn make_room(store: &Path, needs: Bytes) -> Result<(), ImageError> {
     let free = || statvfs(store).map(|fs| Bytes(fs.blocks_available() * fs.fragment_size()));
     make_room_in(store, needs, || free().map_err(|errno| ImageError::Store { path: store.to_owned(), source: errno.into() }))
@@ -105,14 +105,14 @@ fn make_room_in(store: &Path, needs: Bytes, free: impl Fn() -> Result<Bytes, Ima
         if free.0 >= wanted {
             return Ok(());
         }
-        // The free space is asked for again: what a removed image gave back is the file system's to say.
+        // The free space is read again: the file system decides how much a removed image frees.
         if !unused.by_ref().any(|image| remove(&image)) {
             return Err(ImageError::NoRoom { path: store.to_owned(), missing: Bytes(wanted - free.0), free });
         }
     }
 }
 
-/// Asked while an image is unpacked, whose length nobody knows before: what lies beside it must not run out of room.
+/// Called while an image is unpacked, whose length is not known before: other files on the disk must not run out of room.
 ///
 /// # Errors
 /// `ENOSPC` as soon as less than the reserve is free.
@@ -120,13 +120,13 @@ pub(super) fn leave_room(file: &File) -> io::Result<()> {
     if free(file)? < LEFT_FREE.0 { Err(nix::errno::Errno::ENOSPC.into()) } else { Ok(()) }
 }
 
-/// What is free on the disk that the file lies on.
+/// The free space on the disk of the file.
 pub(super) fn free(file: &File) -> io::Result<u64> {
     let disk = fstatvfs(file)?;
     Ok(disk.blocks_available().saturating_mul(disk.fragment_size()))
 }
 
-/// Removes an image and what lies beside it; false where it stays, because somebody uses it.
+/// Removes an image and its sidecar; false if it stays, because it is in use.
 fn remove(image: &Kept) -> bool {
     let removed = || -> io::Result<bool> {
         let file = File::open(&image.path)?;
@@ -135,7 +135,7 @@ fn remove(image: &Kept) -> bool {
             Err(TryLockError::WouldBlock) => return Ok(false),
             Err(TryLockError::Error(error)) => return Err(error),
         }
-        // The sidecar first: an image without one is staged again, a sidecar without its image would be a promise nobody keeps.
+        // The sidecar first: an image without one is staged again, but a sidecar without its image would be a false statement.
         match fs::remove_file(image.path.with_extension("json")) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => fs::remove_file(&image.path)?,
@@ -143,9 +143,9 @@ fn remove(image: &Kept) -> bool {
         Ok(true)
     };
     match removed() {
-        Ok(true) => tracing::info!(image = %image.path.display(), size = %image.size, "an image nobody uses has left the store"),
+        Ok(true) => tracing::info!(image = %image.path.display(), size = %image.size, "an unused image was deleted from the store"),
         Ok(false) => {}
-        Err(error) => tracing::warn!(image = %image.path.display(), %error, "an image nobody uses stays in the store"),
+        Err(error) => tracing::warn!(image = %image.path.display(), %error, "an unused image could not be deleted from the store"),
     }
     !image.path.exists()
 }

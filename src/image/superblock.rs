@@ -1,6 +1,6 @@
-//! Reads superblocks: what the first bytes of a file system say of it, as far as more than one module needs it.
+//! Reads superblocks, as far as more than one module needs them.
 
-/// A magic number, and where it stands.
+/// A magic number, and its place.
 pub(super) type Magic = (usize, &'static [u8]);
 
 /// Of exFAT (specification, 3.1.2).
@@ -10,7 +10,7 @@ pub(super) const EXT: Magic = (0x438, &[0x53, 0xef]);
 /// Of XFS (Linux, `fs/xfs/libxfs/xfs_format.h`).
 pub(super) const XFS: Magic = (0, b"XFSB");
 
-/// Numbers at a place; nothing behind the end of what is there.
+/// Numbers at a place; `None` behind the end of the bytes.
 pub(super) struct At<'a>(pub(super) &'a [u8]);
 
 impl At<'_> {
@@ -31,8 +31,8 @@ impl At<'_> {
     }
 }
 
-/// As the kernel tells it from a partition table (`fat_valid_media`, and a count of tables and of reserved sectors), and a bit more: a
-/// block and a cluster that exist.
+/// As the kernel distinguishes it from a partition table (`fat_valid_media`, and the numbers of tables and of reserved sectors), with a
+/// valid block and cluster size in addition.
 pub(super) fn is_fat(head: &At<'_>) -> bool {
     let is_media = matches!(head.little(21, 1), Some(0xf0 | 0xf8..=0xff));
     let is_block = matches!(head.little(11, 2), Some(512 | 1024 | 2048 | 4096));
@@ -41,7 +41,7 @@ pub(super) fn is_fat(head: &At<'_>) -> bool {
     head.is(510, &[0x55, 0xaa]) && is_media && is_block && is_cluster && has(14, 2) && matches!(head.little(16, 1), Some(1 | 2))
 }
 
-/// The logical block that a file system without a partition table was made for: of another one the kernel does not mount it. Nothing where
+/// The logical block for which a file system without a partition table was made: with another one the kernel does not mount it. `None` if
 /// it does not depend on it, or is not known here.
 pub(super) fn block(first: &[u8]) -> Option<u32> {
     let head = At(first);
@@ -52,7 +52,7 @@ pub(super) fn block(first: &[u8]) -> Option<u32> {
     } else if head.has(XFS) {
         head.big(102, 2)
     } else if head.has(EXT) {
-        // A block of its own must hold whole sectors: 1 KiB shifted by `s_log_block_size`.
+        // A block must hold whole sectors: 1 KiB shifted by `s_log_block_size`.
         head.little(0x418, 4).filter(|shift| *shift < 2).map(|_| 512)
     } else {
         None

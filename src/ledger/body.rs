@@ -15,14 +15,14 @@ use crate::station::units::{Bytes, KIB};
 use super::clock::Stamp;
 use super::version;
 
-/// Where an attempt's start stands.
+/// Key for the place of an attempt's start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Start {
     pub(super) seq: i64,
     pub(super) at: i64,
 }
 
-/// Where an attempt's end stands, and the word for it.
+/// Key for the place of an attempt's end, and its outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Closed {
     pub(super) seq: i64,
@@ -49,12 +49,13 @@ pub(super) fn of_entry(entry: &Entry, stamp: &Stamp, station_name: &str) -> Stri
             ],
         ),
         Entry::ModelArmed { armed, by } => json!({ "image": image(armed), "uncovered": armed.uncovered, "by": armed_by(by) }),
-        // By nobody: what a person took out of work has a number of theirs here.
+        // The station did this by itself: an event with a uid is the decision of a person.
         Entry::ModelDistrusted { armed, reason } => json!({
             "slot": null, "model": armed.model, "by": { "uid": null, "user": "the station" }, "reason": reason, "image": image(armed),
         }),
         Entry::CardReturned { slot, card: returned, times } => json!({ "slot": slot, "card": card(returned), "times": times }),
-        // If the station stops before the end, the card counts where it did no more: a start says so for its end.
+        // If the station stops before the end, the attempt ends as interrupted: its start names the order in which the card then no longer
+        // counts.
         Entry::AttemptStarted(attempt) => facts_of(attempt, attempt.leaves(&OutcomeWord::Interrupted)),
         Entry::AttemptClosed { attempt, outcome, effort } => {
             close(facts_of(attempt, attempt.leaves(&outcome.word())), outcome, Some(effort), None)
@@ -67,7 +68,7 @@ pub(super) fn of_entry(entry: &Entry, stamp: &Stamp, station_name: &str) -> Stri
     finish(facts, stamp, station_name)
 }
 
-/// The body of an entry that ends an attempt, with where the attempt's start stands, and, for a change, where its end does.
+/// The body of an entry that ends an attempt, with the place of the attempt's start, and, for a change, of its end.
 pub(super) fn with_places(body: &str, start: Option<Start>, closed: Option<Option<Closed>>) -> String {
     let facts = serde_json::from_str(body).unwrap_or(Value::Null);
     let mut facts = with(facts, [("start", json!(start.map(place_of)))]);
@@ -87,7 +88,7 @@ pub(super) fn of_creation(machine: &str, stamp: &Stamp, station_name: &str) -> S
     finish(json!({ "machine": machine, "confirm": true }), stamp, station_name)
 }
 
-/// The closing body of an attempt whose start is all there is. `None` where the start's body is no JSON object.
+/// The closing body of an attempt that has only a start. `None` if the start's body is not a JSON object.
 pub(super) fn of_interruption(started: &str, stamp: &Stamp, station_name: &str, start: Start) -> Option<String> {
     let facts = serde_json::from_str::<Value>(started).ok().filter(Value::is_object)?;
     Some(finish(close(facts, &Outcome::Interrupted, None, Some(start)), stamp, station_name))
@@ -103,7 +104,7 @@ fn close(facts: Value, outcome: &Outcome, effort: Option<&Effort>, start: Option
         Outcome::Passed(proof) | Outcome::Found(proof) | Outcome::Rechecked(proof) => {
             json!({ "class": outcome.readback_class(), "blake3": proof.digest().to_string() })
         }
-        // No digest: what was not read back has none.
+        // No digest: there is none if the card was not read back.
         Outcome::PassedMapped(proof) | Outcome::FoundMapped(proof) | Outcome::RecheckedMapped(proof) => {
             json!({ "class": outcome.readback_class(), "bytes": proof.bytes().0 })
         }
@@ -250,12 +251,12 @@ fn cid(cid: &Cid) -> Value {
     })
 }
 
-/// In whole KiB, so that the row of a fast card stays short, too; nothing where nothing was measured.
+/// In whole KiB, so that the row of a fast card stays short, too; `null` for parts that were not measured.
 fn rates(rates: &[Option<Bytes>]) -> Option<Vec<Option<u64>>> {
     (!rates.is_empty()).then(|| rates.iter().map(|rate| rate.map(|rate| rate.0 / KIB)).collect())
 }
 
-/// Rounded down; more than half a million years is a fault somewhere else.
+/// Rounded down; a duration of more than half a million years means a bug elsewhere.
 fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
@@ -269,7 +270,7 @@ fn with<const N: usize>(facts: Value, more: [(&str, Value); N]) -> Value {
     Value::Object(facts)
 }
 
-/// Sorted here and not left to `serde_json`, whose maps keep another order as soon as any crate of the build asks them to.
+/// Sorted here and not by `serde_json`, whose maps use another order as soon as any crate of the build enables that.
 fn canonical(value: &Value) -> String {
     match value {
         Value::Object(map) => {

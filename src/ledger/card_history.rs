@@ -11,10 +11,10 @@ use crate::station::past::{Ended, Past, Rows};
 use super::error::LogError;
 use super::reader::LogReader;
 
-/// Rows of one card that are looked at, newest first: a card is written a few times in its life, and looked at again a few dozen times.
+/// Limit of rows of one card that are read, newest first: a card is written a few times in its life, and rechecked a few dozen times.
 const ROWS: i64 = 256;
 
-/// How far back a slot's newest row is looked for, in events: weeks of a busy station, and nothing for a disk.
+/// Limit of events in which a slot's newest row is searched: weeks of a busy station, and little work for a disk.
 const BACK: i64 = 65_536;
 
 const BY_CID: &str = "SELECT body, seq FROM event INDEXED BY event_cid
@@ -31,10 +31,10 @@ const OF_SLOT: &str = "SELECT seq FROM event INDEXED BY event_brief
 
 const BODY: &str = "SELECT body FROM event WHERE seq = ?1 AND kind = 'attempt-closed'";
 
-/// A card that something wrote to after its proof is good no more, whatever its row says.
+/// A card that was written to after its proof is no longer good, whatever its row says.
 const CHANGED: &str = "SELECT 1 FROM event WHERE attempt = ?1 AND kind = 'attempt-changed'";
 
-/// By what a card is known to the log, in which slot: what a process that reads the log for a station is asked.
+/// The identity of a card in the log, and its slot: the question to a process that reads the log for a station.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Named {
     identified: Option<String>,
@@ -77,7 +77,7 @@ impl Named {
     }
 }
 
-/// What the log has of a card, as one line: see [`past_of_line`].
+/// The history of the card as one line: see [`past_of_line`].
 #[must_use]
 pub(crate) fn line_of_past(past: &Past) -> String {
     let ended = |ended: &Option<Ended>| {
@@ -93,7 +93,7 @@ pub(crate) fn line_of_past(past: &Past) -> String {
     .to_string()
 }
 
-/// What [`line_of_past`] made a line of; nothing for a line of another making.
+/// Parses the line of [`line_of_past`]; `None` for another form.
 #[must_use]
 pub(crate) fn past_of_line(line: &str) -> Option<Past> {
     let said: Value = serde_json::from_str(line).ok()?;
@@ -116,10 +116,10 @@ pub(crate) fn past_of_line(line: &str) -> Option<Past> {
 }
 
 impl LogReader {
-    /// What the log has of this card, in this slot.
+    /// The history of this card in this slot.
     ///
     /// # Errors
-    /// Where the log cannot be read.
+    /// If the log cannot be read.
     pub(crate) fn past(&self, card: &Named) -> Result<Past, LogError> {
         self.within(|log| match (card.cid.as_deref(), card.serial.as_deref()) {
             (Some(cid), _) if card.is_identified(Identity::Cid) => rows(log, BY_CID, cid, card).map(Past::ByCid),
@@ -164,7 +164,7 @@ fn of_slot(log: &Connection, slot: &str) -> rusqlite::Result<Option<Ended>> {
     Ok(None)
 }
 
-/// The keys of a closing event's body that are asked here, as `schema.sql` explains them.
+/// The keys of a closing event's body that are used here, as `schema.sql` explains them.
 #[derive(Deserialize)]
 struct Body {
     attempt: Option<i64>,
@@ -202,7 +202,7 @@ struct Register {
 }
 
 impl Carrier {
-    /// Makers count their sticks each from the beginning, and a reader's serial is no card's.
+    /// Each maker numbers its sticks from the beginning, and a reader's serial does not belong to the card.
     pub(super) fn is_same_card(&self, other: &Self) -> bool {
         let is_by = |how: Identity| [self, other].into_iter().all(|card| card.identified.as_deref() == Some(how.word()));
         if is_by(Identity::Cid) {
@@ -214,7 +214,7 @@ impl Carrier {
 }
 
 impl Body {
-    /// Nothing for a body of another making.
+    /// `None` for a body of another form.
     fn of(body: &str) -> Option<Self> {
         serde_json::from_str(body).ok()
     }
@@ -223,7 +223,7 @@ impl Body {
         self.card.as_ref().is_some_and(|own| own.is_same_card(card))
     }
 
-    /// How it ended; nothing for an attempt that left the card as it was.
+    /// How it ended; `None` for an attempt that left the card unchanged.
     fn ended(self, log: &Connection) -> rusqlite::Result<Option<Ended>> {
         let Some(word) = self.outcome.and_then(|outcome| outcome.word) else { return Ok(None) };
         let mut outcome = OutcomeWord::from(word.as_str());

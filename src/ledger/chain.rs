@@ -1,5 +1,5 @@
-//! The chain: every event's hash covers the event before it, so nothing can be changed, removed, inserted or reordered
-//! without breaking a link. Only the newest events can be cut off unseen; who keeps an older [`Head`] sees that too.
+//! The chain: every event's hash covers the event before it, so nothing can be changed, removed, inserted or reordered without breaking a
+//! link. Only the newest events can be cut off unnoticed; an older [`Head`] that was kept detects that, too.
 
 use std::fmt;
 use std::str::FromStr;
@@ -35,18 +35,18 @@ impl Stored {
         })
     }
 
-    /// Its hash, if it stood at `seq` behind `prev`.
+    /// Its hash, if it were at `seq` behind `prev`.
     pub(super) fn link(&self, seq: i64, prev: &Link) -> Link {
         Hashed { prev, station: self.station.as_bytes(), seq, kind: self.kind.as_bytes(), at: self.at, body: self.body.as_bytes() }.link()
     }
 }
 
-/// How many events there are and the hash of the newest.
+/// The number of events and the hash of the newest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Head {
     /// The count of events.
     pub count: u64,
-    /// The newest one's hash, or zeroes.
+    /// The hash of the newest event, or zeroes.
     pub hash: [u8; 32],
 }
 
@@ -58,7 +58,7 @@ impl fmt::Display for Head {
     }
 }
 
-/// An anchor that is none.
+/// A malformed anchor.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("an anchor is COUNT:HASH, the hash 64 hexadecimal digits, as `flashline log anchor` prints it")]
 pub struct NoAnchor;
@@ -76,7 +76,7 @@ impl FromStr for Head {
         }
         let mut hash = ORIGIN;
         for (place, byte) in hash.iter_mut().enumerate() {
-            // Digits only, and ASCII: neither can fail any more.
+            // Only ASCII digits: neither can fail any more.
             let pair = digits.get(2 * place..2 * place + 2).ok_or(NoAnchor)?;
             *byte = u8::from_str_radix(pair, 16).ok().ok_or(NoAnchor)?;
         }
@@ -84,18 +84,18 @@ impl FromStr for Head {
     }
 }
 
-/// What happened to an event.
+/// The kind of tampering with an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tampering {
-    /// It is not what it was.
+    /// It was changed.
     Changed,
-    /// It is missing.
+    /// It was removed.
     Removed,
-    /// It was not there.
+    /// It was inserted.
     Inserted,
-    /// It stands where another stood.
+    /// It was moved to another event's place.
     Reordered,
-    /// It is not the one that an anchor was taken of, although the chain holds: the log was written anew up to there.
+    /// It is not the event of the anchor, although the chain holds: the log was written anew up to there.
     Rewritten,
 }
 
@@ -104,7 +104,7 @@ pub enum Tampering {
 pub struct Break {
     /// The number of the event.
     pub seq: u64,
-    /// What happened to the event.
+    /// The kind of tampering.
     pub what: Tampering,
 }
 
@@ -128,15 +128,15 @@ pub(super) fn newest(connection: &Connection) -> Result<Option<Stored>> {
     rows.next()?.map(Stored::read).transpose()
 }
 
-/// The newest of the events that happened before this time. Walks back from the newest of all, and not along the index of times, in
-/// which the log's order would have to be looked for among all events there are.
+/// The newest event before this time. Walks back from the newest event, and not along the index of times, which would have to be compared
+/// with the log's order for all events.
 pub(super) fn newest_before(connection: &Connection, at: i64) -> Result<Option<Stored>> {
     let mut query = connection.prepare_cached(&format!("{COLUMNS} WHERE +at < ?1 ORDER BY seq DESC LIMIT 1"))?;
     let mut rows = query.query([at])?;
     rows.next()?.map(Stored::read).transpose()
 }
 
-/// An event before the first one: no number of ours, so 0 stands for it.
+/// An event before the first one: its number is none of ours, so 0 represents it.
 pub(super) fn before_the_first(connection: &Connection) -> Result<Option<u64>> {
     let least: Option<i64> = connection.query_row("SELECT min(seq) FROM event", [], |row| row.get(0))?;
     Ok(least.filter(|least| *least < 1).map(|least| u64::try_from(least).unwrap_or(0)))
@@ -149,8 +149,7 @@ pub(super) fn at(connection: &Connection, seq: i64) -> Result<Option<Stored>> {
     rows.next()?.map(Stored::read).transpose()
 }
 
-/// Walks the events from `first` to the newest. Their outer link, where `first` is not 1, is the event before it as it is
-/// stored.
+/// Walks the events from `first` to the newest. If `first` is not 1, the link before it is that of the stored event before it.
 pub(super) fn walk(connection: &Connection, first: i64) -> Result<std::result::Result<Head, Break>> {
     let before = if first > 1 { at(connection, first - 1)?.map(|event| event.hash) } else { Some(ORIGIN) };
     let Some(mut hash) = before else { return Ok(Err(broken(first - 1, Tampering::Removed))) };
@@ -171,8 +170,8 @@ pub(super) fn walk(connection: &Connection, first: i64) -> Result<std::result::R
     Ok(Ok(Head { count: u64::try_from(next - 1).unwrap_or(0), hash }))
 }
 
-/// Proves the events from `first` to `last`, both included, against each other: the link the first one stands behind, and the
-/// last one's own. `None` where they do not hold; where and why is [`walk`]'s to say.
+/// Verifies the events from `first` to `last`, both included, against each other. Returns the link behind which the first one stands, and
+/// the last one's own. `None` if they do not hold; [`walk`] finds the place and the kind.
 pub(super) fn prove(connection: &Connection, first: i64, last: i64) -> Result<Option<(Link, Link)>> {
     let mut query = connection.prepare_cached(&format!("{COLUMNS} WHERE seq >= ?1 AND seq <= ?2 ORDER BY seq"))?;
     let mut rows = query.query((first, last))?;
@@ -201,19 +200,19 @@ pub(super) fn prove(connection: &Connection, first: i64, last: i64) -> Result<Op
     Ok(ends.filter(|_| next == last + 1 && batch.links() == stored))
 }
 
-/// What happened where `event` stands and does not fit behind `before`: found out by asking which event would fit here, and
-/// where this one would. Seldom needed, so it may walk the whole log twice.
+/// Determines what happened if `event` does not fit behind `before`: searches which event would fit here, and where this one would. Rarely
+/// needed, so it may walk the whole log twice.
 fn explain(connection: &Connection, event: &Stored, before: &Link) -> Result<Break> {
     let here = event.seq;
     let last = newest(connection)?.map_or(here, |newest| newest.seq);
-    // Renumbered by those who inserted, removed or swapped, a genuine event still has the hash of its old place.
+    // If events were inserted, removed or swapped and renumbered, a genuine event still has the hash of its old place.
     let origin = (1..=last + 1024).filter(|seq| *seq != here).find(|seq| event.link(*seq, &event.prev) == event.hash);
     let mut query = connection.prepare(&format!("{COLUMNS} WHERE seq > ?1 ORDER BY seq"))?;
     let mut rows = query.query([here])?;
     while let Some(row) = rows.next()? {
         let later = Stored::read(row)?;
         if later.prev == *before && later.hash == later.link(here, before) {
-            // A copy of one that is still there as well moved nothing.
+            // If the original is still there as well, nothing was moved.
             let what = if origin.is_some() && !is_elsewhere(connection, event)? { Tampering::Reordered } else { Tampering::Inserted };
             return Ok(broken(here, what));
         }
@@ -221,13 +220,13 @@ fn explain(connection: &Connection, event: &Stored, before: &Link) -> Result<Bre
     Ok(match origin {
         Some(origin) if origin > here => broken(here, Tampering::Removed),
         Some(origin) => broken(origin, Tampering::Inserted),
-        // Whole in itself, but its link is to another event than the one before it: that one was given a new hash.
+        // The event itself is consistent, but its link is to another event than the one before it: that one was given a new hash.
         None if here > 1 && event.hash == event.link(here, &event.prev) => broken(here - 1, Tampering::Changed),
         None => broken(here, Tampering::Changed),
     })
 }
 
-/// Does another event bear the hash of this one?
+/// Does another event have the hash of this one?
 fn is_elsewhere(connection: &Connection, event: &Stored) -> Result<bool> {
     connection.query_row("SELECT EXISTS (SELECT 1 FROM event WHERE hash = ?1 AND seq <> ?2)", (event.hash, event.seq), |row| row.get(0))
 }

@@ -1,18 +1,19 @@
-//! The time of an event as the PC knows it, and the time that decisions about keys use.
+//! The time of an event by the PC's clock, and the time that decisions about keys use.
 
 use std::fs;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Where systemd-timesyncd says that it runs, and, in `synchronized`, that it has set the clock (`systemd-timesyncd.service(8)`).
+/// The files by which systemd-timesyncd shows that it runs, and (`synchronized`) that it has set the clock
+/// (`systemd-timesyncd.service(8)`).
 const TIMESYNC: &str = "/run/systemd/timesync";
 
-/// One moment on every clock the PC has.
+/// One moment on every clock of the PC.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stamp {
     /// UTC, in microseconds since 1970.
     pub at: i64,
-    /// The kernel's id of this boot; empty where it has none.
+    /// The kernel's id of this boot; empty if it has none.
     pub boot: String,
     /// Milliseconds since boot, suspend included.
     pub since_boot_ms: Option<u64>,
@@ -33,21 +34,21 @@ impl Stamp {
     }
 }
 
-/// The time that keys are judged at, in microseconds since 1970: the clock's, but never before this program was built, nor before the
-/// newest event of the flash log. A PC whose battery is empty begins in 1970, when no key was valid yet and none was expired.
+/// The time at which keys are judged, in microseconds since 1970: that of the clock, but never before the build of this program, nor before
+/// the newest event of the flash log. A PC with an empty battery begins in 1970, when no key was valid yet and none had expired.
 #[must_use]
 pub(crate) fn believed(newest_event: Option<i64>) -> i64 {
     let built = env!("FLASHLINE_BUILT").parse::<i64>().unwrap_or(0).saturating_mul(1_000_000);
     utc_micros().max(built).max(newest_event.unwrap_or(0))
 }
 
-/// A clock before 1970 says 1970: it is wrong either way.
+/// A clock before 1970 is set to 1970: it is wrong either way.
 fn utc_micros() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }
 
-/// `/proc/uptime` opens with the seconds of `CLOCK_BOOTTIME`, two digits behind the point (`proc_uptime(5)`).
+/// `/proc/uptime` begins with the seconds of `CLOCK_BOOTTIME`, with two decimal places (`proc_uptime(5)`).
 fn uptime_ms(text: &str) -> Option<u64> {
     let (seconds, hundredths) = text.split_whitespace().next()?.split_once('.')?;
     Some(seconds.parse::<u64>().ok()? * 1000 + hundredths.parse::<u64>().ok()? * 10)

@@ -1,25 +1,25 @@
 //! Confirms what the log holds after an error: an event counts when it was read back from the disk.
 //!
-//! While no error was met, an `fsync` that succeeds is believed: the pages it speaks of were dirty. After an error it is not. The pages
-//! whose writing failed count as clean, SQLite finds what it wrote in memory, and the next `fsync` succeeds without writing a byte. A
-//! process that was killed leaves such pages to the next one. So a log is *in doubt* from its opening and from every error on, until one
-//! write has gone through all of this:
+//! As long as there was no error, a successful `fsync` is trusted: its pages were dirty. After an error it is not trusted. The pages whose
+//! writing failed count as clean, SQLite finds what it wrote in memory, and the next `fsync` succeeds without writing a byte. A killed
+//! process leaves such pages to the next one. So a log is *in doubt* after its opening and after every error, until one write has passed
+//! all of these steps:
 //!
 //! 1. Every byte of the `-wal` is written again, which makes every page of it dirty, and flushed ([`on_disk::lay_down_anew`]). The
-//!    descriptor is opened before: it hears of every error since.
-//! 2. The `-wal` is read from the disk, past the page cache. It must hold what was written, byte by byte, as far as SQLite counts its
-//!    frames, and, walked as after a power cut, so many frames, and the events that are to be confirmed ([`Wal::walk`]). What stands behind
-//!    them is not asked: a commit whose flush failed leaves its frames there, whole and in order, and SQLite writes over them.
-//! 3. Only then are receipts given.
+//!    descriptor is opened before, so that it reports every error since.
+//! 2. The `-wal` is read from the disk, past the page cache. It must contain the written bytes, as far as SQLite counts its frames. When
+//!    it is walked as after a power cut, it must have as many frames, and the events that are to be confirmed ([`Wal::walk`]). Later bytes
+//!    are not checked: a commit whose flush failed leaves its frames there, complete and in order, and SQLite overwrites them.
+//! 3. Only then are receipts sent.
 //!
-//! Where this does not succeed although the disk works again, the log goes on in new files ([`renew`]).
+//! If this does not succeed although the disk works again, the log continues in new files ([`renew`]).
 //!
 //! # The checkpoint
 //! SQLite moves pages from the `-wal` to the log's file, flushes that, and then writes the next event over the `-wal`'s beginning. It moves
-//! only what it has not moved before, and takes the second flush's success for the first one's in the same way. So it is never left to
-//! SQLite when this happens (`wal_autocheckpoint = 0`, no checkpoint at closing). When every page was moved, each is read from the disk and
-//! compared; what differs is written again from the `-wal`, flushed, and compared again. As long as this does not succeed nothing is
-//! written to the log, because the next event could take the place of the only good copy.
+//! only what it has not moved before, and takes the second flush's success for the first one's in the same way. So SQLite never decides
+//! when this happens (`wal_autocheckpoint = 0`, no checkpoint at closing). When every page was moved, each is read from the disk and
+//! compared; pages that differ are written again from the `-wal`, flushed, and compared again. Until this succeeds, nothing is written to
+//! the log, because the next event could overwrite the only good copy.
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
@@ -38,10 +38,10 @@ use super::on_disk::{self, CHUNK, DirectFile, FRAME_HEADER, LARGEST_PAGE, WAL_HE
 use super::renew::{self, Renewal, Which};
 use crate::station::units::to_u64;
 
-/// How many frames the `-wal` has before its pages are moved to the log's file: three quarters of what the file is cut to.
+/// Number of frames in the `-wal` at which its pages are moved to the log's file: three quarters of the length to which the file is cut.
 const CHECKPOINT_BYTES: u64 = 3 << 20;
 
-/// The log's file, for what SQLite is not asked for.
+/// The log's file, for accesses that do not go through SQLite.
 ///
 /// Closing any descriptor of it would drop SQLite's own locks (`fcntl(2)`): these are closed after the last connection.
 #[derive(Debug)]
@@ -67,7 +67,7 @@ impl Files {
         })
     }
 
-    /// Opens it again where no connection is open: it may be another file.
+    /// Opens it again while no connection is open: it may be another file.
     pub(super) fn open_again(&mut self, path: &Path) -> Result<(), LogError> {
         let opened = Self::open(path)?;
         (self.database, self.on_disk) = (opened.database, opened.on_disk);
@@ -83,12 +83,12 @@ impl Files {
         DirectFile::open(&self.wal, chunk)
     }
 
-    /// What a fresh start would find in the `-wal`.
+    /// The events that a new start would find in the `-wal`.
     fn walk(&self, frames: u64, events: &[Link]) -> io::Result<Wal> {
         Wal::walk(&mut self.wal(CHUNK)?, frames, events)
     }
 
-    /// True where the first `length` bytes of the `-wal` are on the disk as they were written.
+    /// True if the first `length` bytes of the `-wal` are on the disk as they were written.
     fn lay_down_anew(&self, length: u64) -> io::Result<bool> {
         let written = on_disk::lay_down_anew(&self.wal, length)?;
         #[cfg(test)]
@@ -98,7 +98,7 @@ impl Files {
         Ok(on_disk::hash_of(&mut self.wal(CHUNK)?, length)? == written)
     }
 
-    /// The pages of which the disk holds something else than the `-wal` does.
+    /// The pages whose contents on the disk differ from those in the `-wal`.
     fn differing(&mut self, wal: &Wal) -> io::Result<HashMap<u32, u64>> {
         let mut frames = self.wal(LARGEST_PAGE)?;
         frames.forget()?;
@@ -110,7 +110,7 @@ impl Files {
         let mut differing = HashMap::new();
         let (mut moved, mut there) = (vec![0; wal.page], vec![0; wal.page]);
         let mut pages: Vec<_> = wal.pages.iter().collect();
-        // Along the file, as a disk likes it.
+        // In the order of the file, which is fastest for a disk.
         pages.sort_unstable();
         for (page, from) in pages {
             let whole = frames.read_exact_at(*from, &mut moved)?;
@@ -145,7 +145,8 @@ fn place(page: u32, bytes: usize) -> u64 {
     u64::from(page.saturating_sub(1)) * to_u64(bytes)
 }
 
-/// Frames in the `-wal`, and how many of them were moved to the log's file, as SQLite counts them; `mode` is one of its own words.
+/// Number of frames in the `-wal`, and how many of them were moved to the log's file, as SQLite counts them; `mode` is a mode of its
+/// checkpoint.
 fn checkpoint(connection: &Connection, mode: &str) -> rusqlite::Result<(u64, u64)> {
     connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| {
         let count = |column| row.get::<_, i64>(column).map(|count| u64::try_from(count).unwrap_or(0));
@@ -153,17 +154,17 @@ fn checkpoint(connection: &Connection, mode: &str) -> rusqlite::Result<(u64, u64
     })
 }
 
-/// Returns when the disk of the log at `path` answers, and its file system takes changes: what is asked for changes nothing.
+/// Returns when the disk of the log at `path` answers, and its file system accepts changes. The request changes nothing.
 pub(super) fn answers(path: &Path) -> io::Result<()> {
-    // To remove a name waits until a file system that is frozen is thawed, also where there is no such name (`do_unlinkat`).
+    // On a frozen file system, removing a name waits until it is thawed, even if there is no such name (`do_unlinkat`).
     let changes = std::fs::remove_file(beside::name(path, ".is-it-there"));
-    // An error is an answer, too. Of the log's own file no descriptor may be closed here.
+    // An error is an answer, too. No descriptor of the log's own file may be closed here.
     DirectFile::open(&beside::name(path, "-wal"), crate::device::aligned::ALIGNMENT)?.read_at(0, &mut [0])?;
     changes.or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
 }
 
 impl Ledger {
-    /// Lays the `-wal` down anew and reads it back: as SQLite has it, with these events in it.
+    /// Writes the `-wal` anew and reads it back: with SQLite's contents and these events.
     pub(super) fn settle(&mut self, events: &[Link]) -> Result<(), LogError> {
         let writing = |error| LogError::io(Doing::Writing, &self.path, error);
         let (frames, _) = self.counted()?;
@@ -178,7 +179,7 @@ impl Ledger {
         Ok(())
     }
 
-    /// Goes on in new files: see [`renew`]. The connection is closed afterwards, and whoever goes on opens another.
+    /// Continues in new files: see [`renew`]. The connection is closed afterwards, and the caller opens another.
     pub(super) fn renew(&mut self, which: Which) -> Result<(), LogError> {
         let closed = Connection::open_in_memory().map_err(|error| LogError::sqlite(Doing::Renewing, &self.path, error))?;
         self.closed = true;
@@ -205,32 +206,32 @@ impl Ledger {
         page.map(|page| u64::try_from(page).unwrap_or(0)).map_err(|error| LogError::sqlite(Doing::Writing, &self.path, error))
     }
 
-    /// Moves what is in the `-wal` to the log's file, where there is enough of it and no reader needs it as it is; proves it.
+    /// Moves the contents of the `-wal` to the log's file, if there is enough and no reader needs it unchanged, and reads it back.
     pub(super) fn checkpoint(&mut self, at_least: u64) -> Result<(), LogError> {
         let (frames, moved) = self.counted()?;
         if frames == moved || frames.saturating_mul(self.page_bytes()?) < at_least {
             return Ok(());
         }
-        // From here on the next event may begin the `-wal` anew.
+        // From here on the next event may overwrite the beginning of the `-wal`.
         self.unproven = true;
         checkpoint(&self.connection, "PASSIVE").map_err(|error| LogError::sqlite(Doing::Writing, &self.path, error))?;
         self.prove_checkpoint()
     }
 
-    /// The same, with as much as there is after some dozens of events.
+    /// The same with the usual amount, after some dozens of events.
     pub(super) fn checkpoint_when_due(&mut self) -> Result<(), LogError> {
         self.checkpoint(CHECKPOINT_BYTES)
     }
 
-    /// Reads every page that was moved back from the disk. Nothing is written to the log before this succeeded.
+    /// Reads every moved page back from the disk. Nothing is written to the log before this succeeded.
     pub(super) fn prove_checkpoint(&mut self) -> Result<(), LogError> {
         let (frames, moved) = self.counted()?;
-        // What is still needed in the `-wal` is not written over.
+        // The frames that are still needed in the `-wal` are not overwritten.
         if frames > 0 && frames == moved {
             let writing = |error| LogError::io(Doing::Writing, &self.path, error);
             let wal = self.files.walk(frames, &[]).map_err(writing)?;
             if wal.frames != frames {
-                return Err(writing(not_there("what is to be moved to the log's file")));
+                return Err(writing(not_there("the part of the `-wal` that must be moved to the log's file")));
             }
             let differing = self.files.differing(&wal).map_err(writing)?;
             if !differing.is_empty() {
@@ -247,7 +248,7 @@ impl Ledger {
         Ok(())
     }
 
-    /// Leaves one file behind that holds everything, where disk and readers allow it; else the next opening does.
+    /// Leaves one file behind that contains everything, if disk and readers allow it; otherwise the next opening does.
     pub(super) fn leave_whole(&mut self) -> Result<(), LogError> {
         if self.doubt || self.closed {
             return Ok(());

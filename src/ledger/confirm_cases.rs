@@ -1,6 +1,6 @@
-//! Tests with a disk that loses what it confirmed, and a log that detects it.
+//! Tests with a disk that loses data after it confirmed the write, and a log that detects this.
 //!
-//! What such a disk holds is a copy beside the log: made by a flush, unless the disk lies.
+//! The contents of such a disk are a copy beside the log, which a flush makes, unless the disk loses it.
 
 use std::fmt;
 use std::fs;
@@ -17,21 +17,21 @@ use super::tests::{closed, log_of, open, place, started, verdict};
 use super::*;
 use crate::station::outcome::{Outcome, Pull};
 
-/// What the disk holds, as a power cut would show it.
+/// The contents of the disk, as they are after a power cut.
 #[derive(Clone)]
 pub(super) struct Shadow {
     directory: Arc<TempDir>,
-    /// Flushes keep what they speak of.
+    /// Flushes store the data of their file.
     honest: Arc<AtomicBool>,
-    /// Of this inode they do not.
+    /// Flushes of this inode store nothing.
     spoilt: Arc<Mutex<Option<u64>>>,
     /// Names that were changed and not flushed.
     renames: Arc<Mutex<Vec<(PathBuf, PathBuf)>>>,
-    /// Asked between two steps of a renewal.
+    /// Called between two steps of a renewal.
     watched: Arc<Mutex<Option<Watcher>>>,
 }
 
-/// An error ends the renewal there.
+/// An error ends the renewal at this step.
 type Watcher = Box<dyn Fn(Step) -> io::Result<()> + Send>;
 
 impl fmt::Debug for Shadow {
@@ -66,7 +66,7 @@ impl Shadow {
     pub(super) fn flushed(&self, file: &Path, there: &Path) {
         let spoilt = *self.spoilt.lock().expect("no panic") == Some(fs::metadata(file).expect("it is there").ino());
         if self.honest.load(Ordering::SeqCst) && !spoilt {
-            // Read beside SQLite: a copy through a descriptor of this process would drop its locks on the log's file.
+            // Read by another process: a copy through a descriptor of this process would drop its locks on the log's file.
             let done = std::process::Command::new("cp").arg(file).arg(there).status().expect("cp runs");
             assert!(done.success());
         }
@@ -76,7 +76,7 @@ impl Shadow {
         self.honest.store(!lies, Ordering::SeqCst);
     }
 
-    /// From now on nothing that is written to this file reaches the disk, as long as it is this one.
+    /// From now on no write to this file reaches the disk, as long as it is the same file.
     pub(super) fn spoil(&self, file: &Path) {
         *self.spoilt.lock().expect("no panic") = Some(fs::metadata(file).expect("it is there").ino());
     }
@@ -85,7 +85,7 @@ impl Shadow {
         *self.watched.lock().expect("no panic") = Some(Box::new(watcher));
     }
 
-    /// Where the disk has what is at `path` in memory.
+    /// The path at which the disk has the file of `path`, in memory.
     pub(super) fn there(&self, path: &Path) -> PathBuf {
         self.directory.path().join(path.file_name().expect("a name"))
     }
@@ -103,7 +103,7 @@ impl Shadow {
         self.watched.lock().expect("no panic").as_ref().map_or(Ok(()), |watched| watched(step))
     }
 
-    /// The attempts a start after a power cut would find, and whether the chain holds: the same whichever new names the disk has.
+    /// The attempts that a start after a power cut would find, and whether the chain holds: the same whichever new names are on the disk.
     pub(super) fn after_a_power_cut(&self) -> Vec<AttemptNumber> {
         let renames = self.renames.lock().expect("no panic");
         let mut found: Vec<_> = (0..1_u32 << renames.len())
@@ -149,7 +149,7 @@ fn after_an_error_an_event_counts_only_when_it_was_read_back_from_the_disk_and_i
     let mut ledger = open(&path);
     ledger.append(&end(1)).expect("appended");
     let disk = Shadow::of(&mut ledger);
-    // What SQLite was told to be an error is in memory all the same, and every flush from now on succeeds without writing anything.
+    // SQLite got an error for this write, but the data is in memory all the same, and every later flush succeeds without writing anything.
     ledger.doubt = true;
     disk.lies(true);
     let stamp = Stamp::now();
@@ -188,7 +188,7 @@ fn pages_moved_to_the_logs_file_are_read_back_before_their_only_good_copy_is_wri
     ledger.append(&end(1)).expect("appended, and no doubt is left");
     let disk = Shadow::of(&mut ledger);
     disk.lies(true);
-    // Many more than the `-wal` is to hold.
+    // Many more than fit into the `-wal`.
     let mut number = 1;
     let error = loop {
         number += 1;
@@ -225,7 +225,7 @@ fn a_log_that_was_closed_is_one_file_that_holds_everything() {
     assert_eq!(verdict(&copy).expect("the chain holds").count, 7);
 }
 
-/// What a commit leaves whose flush failed: a frame that fits in every respect, behind those SQLite counts.
+/// A commit whose flush failed leaves this: a frame that fits in every respect, behind those that SQLite counts.
 fn leave_a_dead_frame(wal: &Path) {
     use std::io::Write;
     let bytes = fs::read(wal).expect("it is there");
@@ -237,7 +237,7 @@ fn leave_a_dead_frame(wal: &Path) {
     let sum = on_disk::checksum(on_disk::checksum(sum, &frame[..8], big_endian), &frame[on_disk::FRAME_HEADER..], big_endian);
     frame[16..20].copy_from_slice(&sum.0.to_be_bytes());
     frame[20..24].copy_from_slice(&sum.1.to_be_bytes());
-    // Only SQLite's own locks are on the log's file; of the `-wal` descriptors may be closed.
+    // Only SQLite's own locks are on the log's file; descriptors of the `-wal` may be closed.
     fs::OpenOptions::new().append(true).open(wal).expect("it opens").write_all(&frame).expect("written");
 }
 

@@ -11,7 +11,7 @@ use super::tests::{PC, closed, log_of, open, place, started, tamper, verdict};
 use super::*;
 use crate::station::outcome::{Outcome, Pull};
 
-/// What a follower may make the `-wal` grow to.
+/// The size to which a follower may make the `-wal` grow.
 const WAL_MOST: u64 = 16 << 20;
 
 #[test]
@@ -20,7 +20,7 @@ fn a_reader_that_follows_for_long_does_not_make_the_wal_grow() {
     let mut ledger = open(&path);
     let reader = LogReader::open(&path).expect("a log");
     let wal = path.with_file_name("flash-log.db-wal");
-    // Somebody who began to look and went to lunch.
+    // A reader that began and was then left open.
     ledger.append(&started(1)).expect("appended");
     let mut held = reader.attempts(&Filter::default());
     assert!(held.next().is_some());
@@ -43,7 +43,7 @@ fn a_reader_that_follows_for_long_does_not_make_the_wal_grow() {
     assert_eq!(rows, 1 + 400 * 15, "the follower saw every row once");
     assert!(held.next().is_none(), "the one who looked sees what there was");
     assert!(most < WAL_MOST, "the -wal grew to {most} bytes");
-    // The same work beside one single view that is held: that is what no reader of ours does.
+    // The same work while one single view is held, which none of our readers does.
     let view = reader.begin().expect("a view");
     let _first = chain::newest(&view).expect("readable");
     let most = (0..400).map(|_| append(&mut ledger)).max();
@@ -73,7 +73,7 @@ fn entries_that_go_together_are_chained_in_order_and_none_is_there_twice() {
         }
         assert_eq!(verdict(&path).expect("the chain holds").count, 7);
     }
-    // One that contradicts the log takes the others with it.
+    // One event that contradicts the log makes the whole batch fail.
     let wrong = [(&stamps[0], &started(4)), (&stamps[1], &started(2)), (&stamps[2], &started(5))];
     assert_eq!(ledger.append_all(&wrong).expect_err("attempt 2 is there").problem, LogProblem::Contradicts);
     assert_eq!(verdict(&path).expect("the chain holds").count, 7, "all of them, or none");
@@ -122,7 +122,7 @@ fn a_copy_is_made_while_the_station_writes_and_is_whole_by_itself() {
     let head = reader.export(&copy).expect("copied").expect("whole");
     assert_eq!(head, verdict(&path).expect("whole"));
     ledger.append(&started(11)).expect("the station goes on");
-    // What was appended since is not in it, and no second file belongs to it.
+    // Events that were appended since are not in it, and no second file belongs to it.
     let copied = LogReader::open(&copy).expect("a log");
     assert_eq!(copied.verify().expect("readable"), Ok(head));
     assert_eq!(copied.attempts(&Filter::default()).count(), 10);
@@ -161,11 +161,11 @@ fn a_log_keeps_the_pages_it_was_made_with_and_so_does_its_copy() {
     assert_eq!(pages(&new), PAGE);
 }
 
-/// Runs as somebody of this group alone; only root can.
+/// Runs as a member of this group only; only root can.
 fn as_one_of<T: Send>(group: u32, act: impl FnOnce() -> T + Send) -> T {
     std::thread::scope(|scope| {
         let someone = scope.spawn(move || {
-            // For the files this one thread opens, and with root's rights gone for them.
+            // For the files that this thread opens, and without root's rights for them.
             setfsgid(Gid::from_raw(group));
             setfsuid(Uid::from_raw(group));
             act()
@@ -178,11 +178,11 @@ fn as_one_of<T: Send>(group: u32, act: impl FnOnce() -> T + Send) -> T {
 fn a_member_of_the_group_reads_the_log_while_the_station_runs_and_after_and_nobody_else_does() {
     const GROUP: u32 = 4242;
     if !geteuid().is_root() {
-        // Nobody else can be somebody else.
+        // Only root can act as another user.
         return;
     }
     let (dir, path) = place();
-    // What the unit makes of the state directory: StateDirectoryMode=2750.
+    // The unit's mode of the state directory: StateDirectoryMode=2750.
     chown(dir.path(), Some(0), Some(GROUP)).expect("given");
     fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o2750)).expect("set");
     // And its UMask=.

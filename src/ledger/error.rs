@@ -16,7 +16,7 @@ pub enum Doing {
     Writing,
     /// Reading events or rows.
     Reading,
-    /// Making a copy, the file that is named.
+    /// Making a copy; the file is that of the copy.
     Copying,
     /// Putting copies of a log's files in their places.
     Renewing,
@@ -34,7 +34,7 @@ impl fmt::Display for Doing {
     }
 }
 
-/// What is wrong, told apart by what cures it.
+/// The problem, distinguished by its cure.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LogProblem {
     /// The directory it should be in does not exist.
@@ -45,32 +45,32 @@ pub enum LogProblem {
     Directory,
     /// It is a device, a pipe or a socket.
     NotAFile,
-    /// It may not be read.
+    /// The user may not read it.
     NotReadable,
-    /// It may not be written.
+    /// The user may not write to it.
     NotWritable,
-    /// A copy would take the place of something.
+    /// A copy would replace an existing file.
     Exists,
-    /// There is no room.
+    /// The disk is full.
     DiskFull,
     /// The file is damaged.
     Corrupt,
-    /// The file is something else.
+    /// The file is not a flash log.
     NotALog,
-    /// It is SQLite's, and nothing is in it yet: of a new log everything may still stand in the file beside it.
+    /// The file is a database of SQLite without contents: the contents of a new log may all be in the file beside it.
     Nothing,
     /// A newer program made it.
     Newer {
         /// The format of the file.
         found: i32,
-        /// The newest format known here.
+        /// The newest format that this program knows.
         known: i32,
     },
-    /// An older program made it, and a reader may not bring it up to date.
+    /// An older program made it, and a reader may not convert it.
     Older,
     /// Another process writes it.
     InUse,
-    /// Another process held it locked for longer than we wait.
+    /// Another process kept it locked for longer than the limit.
     Locked,
     /// It belongs to another PC.
     OtherMachine,
@@ -78,16 +78,16 @@ pub enum LogProblem {
     NoMachineId,
     /// The chain of its last events does not hold.
     Broken {
-        /// The first event that does not.
+        /// The first event that does not hold.
         seq: u64,
     },
     /// It was moved, deleted or replaced while in use.
     Moved,
-    /// It holds what forbids this entry: the attempt is already there.
+    /// Its contents forbid this entry: the attempt is already there.
     Contradicts,
     /// The disk answered with an error.
     Disk,
-    /// None of the above: `source` says what.
+    /// None of the above: `source` has the error.
     Other,
 }
 
@@ -128,7 +128,7 @@ impl fmt::Display for LogProblem {
     }
 }
 
-/// What went wrong, with which log.
+/// An error of a log.
 #[derive(Debug, thiserror::Error)]
 #[error("{doing} {}{}: {problem}", if *doing == Doing::Copying { "" } else { "the flash log " }, path.display())]
 pub struct LogError {
@@ -136,9 +136,9 @@ pub struct LogError {
     pub doing: Doing,
     /// The file concerned.
     pub path: PathBuf,
-    /// What is wrong, and the cure.
+    /// The problem, and the cure.
     pub problem: LogProblem,
-    /// Why, in the words of SQLite or of the system.
+    /// The cause, in the words of SQLite or of the system.
     pub source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -172,7 +172,7 @@ impl LogError {
         Self { doing, path: path.to_owned(), problem, source: Some(Box::new(error)) }
     }
 
-    /// The same, where new files could have helped and could not be made.
+    /// The same, if new files could have helped but could not be made.
     #[must_use]
     pub(super) fn and_no_new_files(mut self, why: Option<&str>) -> Self {
         if let Some(why) = why {
@@ -203,7 +203,7 @@ fn denied(doing: Doing) -> LogProblem {
     }
 }
 
-/// It was flushed with success, and is not there.
+/// It was flushed successfully, but it is not on the disk.
 pub(super) fn not_there(what: &str) -> io::Error {
-    io::Error::other(format!("{what} is not on the disk, although the disk was told to keep it and said that it does"))
+    io::Error::other(format!("{what} is not on the disk, although the disk confirmed the flush"))
 }

@@ -14,16 +14,16 @@ use super::proof::Flaw;
 use super::reader::{self, LogReader};
 use super::{APPLICATION_ID, FORMAT};
 
-/// As the log itself: its owner writes it, its group reads it.
+/// As the log itself: its owner may write to it, its group may read it.
 const MODE: u32 = 0o640;
 
 impl LogReader {
-    /// Copies the log as it stands now to the new file `to`, proves the copy, and puts it on disk. The copy is one file that
-    /// needs no other beside it. If the log's indexes do not agree with its events, the copy's are made anew. Nothing stays of a copy that
-    /// could not be finished; one whose chain does not hold is kept, as evidence, and the break is told.
+    /// Copies the log as it is now to the new file `to`, verifies the copy, and flushes it. The copy is one file that needs no other beside
+    /// it. If the log's indexes do not agree with its events, the copy gets new ones. An unfinished copy is removed; one whose chain does
+    /// not hold is kept as evidence, and the break is reported.
     ///
     /// # Errors
-    /// Where the log cannot be read, or the copy not be made; a file that is there already is not touched.
+    /// If the log cannot be read, or the copy cannot be made. An existing file is not touched.
     pub(crate) fn export(&self, to: &Path) -> Result<Result<Head, Flaw>, LogError> {
         let failed = |error| LogError::io(Doing::Copying, to, error);
         if to.symlink_metadata().is_ok() {
@@ -31,7 +31,7 @@ impl LogReader {
         }
         let to = std::path::absolute(to).map_err(failed)?;
         let directory = to.parent().ok_or_else(|| LogError::new(Doing::Copying, &to, LogProblem::Exists))?;
-        // Beside its place, under a name of its own: whoever finds the copy finds all of it.
+        // Made beside its place under another name: a file with the copy's name is always complete.
         let copy = tempfile::Builder::new()
             .prefix(".flash-log-")
             .permissions(std::fs::Permissions::from_mode(MODE))
@@ -44,7 +44,7 @@ impl LogReader {
             Err(error) if error.problem == LogProblem::Corrupt => None,
             Err(error) => return Err(error),
         };
-        // Pages of indexes are copied as they are. The events need none to be read.
+        // Pages of indexes are copied unchanged. The events can be read without them.
         if matches!(verdict, None | Some(Err(Flaw::File(_)))) {
             copy.as_file().set_len(0).map_err(failed)?;
             self.copy_events_into(copy.path()).map_err(copying)?;
@@ -52,7 +52,7 @@ impl LogReader {
         }
         let verdict = verdict.map_or_else(|| Self::open(copy.path())?.verify(), Ok)?;
         if let Ok(head) = &verdict {
-            // The copy stands alone and holds; it must be a copy of this log, too.
+            // The copy alone is valid; it must also be a copy of this log.
             let at = i64::try_from(head.count).unwrap_or(i64::MAX);
             let original = self.within(|log| chain::at(log, at))?.map(|event| event.hash);
             if original != Some(head.hash) {
@@ -64,12 +64,12 @@ impl LogReader {
             io::ErrorKind::AlreadyExists => LogError::new(Doing::Copying, &to, LogProblem::Exists),
             _ => LogError::io(Doing::Copying, &to, error.error),
         })?;
-        // Its name must survive a power cut as its contents do.
+        // Its name must survive a power cut, like its contents.
         File::open(directory).and_then(|directory| directory.sync_all()).map_err(|error| LogError::io(Doing::Copying, &to, error))?;
         Ok(verdict)
     }
 
-    /// One view of the log from its beginning to its end: as long as the copying takes, the station's `-wal` only grows.
+    /// One view of the log from its beginning to its end: during the copying, the station's `-wal` only grows.
     fn copy_into(&self, name: &str) -> rusqlite::Result<()> {
         self.connection().execute("VACUUM INTO ?1", [name]).map(drop)
     }
@@ -89,7 +89,7 @@ impl LogReader {
             "INSERT INTO main.event (station, seq, kind, at, body, prev, hash)
              SELECT station, seq, kind, at, body, prev, hash FROM log.event NOT INDEXED ORDER BY seq",
         )?;
-        // Sorting an index once is faster than putting each event in its place, and triggers take events one by one.
+        // Sorting an index once is faster than inserting each event, and triggers accept events one by one.
         for part in others {
             transaction.execute_batch(&part.made_by)?;
         }
@@ -100,12 +100,12 @@ impl LogReader {
     }
 }
 
-/// A copy for its only writer, with no file beside it. What an event holds is judged by its hash, and by nothing else.
+/// A copy for its only writer, with no file beside it. Events are judged by their hashes only.
 fn alone(copy: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
     let connection = Connection::open_with_flags(copy, flags)?;
     connection.query_row("PRAGMA locking_mode = EXCLUSIVE", [], |_| Ok(()))?;
-    // One that is not finished is thrown away.
+    // An unfinished one is removed.
     connection.query_row("PRAGMA journal_mode = OFF", [], |_| Ok(()))?;
     connection.pragma_update(None, "ignore_check_constraints", true)?;
     connection.pragma_update(None, "trusted_schema", false)?;

@@ -6,7 +6,7 @@ use crate::station::outcome::Outcome;
 use crate::station::standing::{LogNote, Standing};
 use crate::station::testing::proof;
 
-/// Appends an event of another program's, as that would.
+/// Appends an event as another program would.
 fn append(path: &Path, kind: &str, body: &str) {
     let log = Connection::open(path).expect("opens");
     let newest = chain::newest(&log).expect("readable").expect("there is one");
@@ -24,7 +24,7 @@ fn an_event_of_an_unknown_kind_is_no_attempt_whatever_it_holds_and_the_chain_hol
     }
     let own = LogReader::open(&path).expect("a log").events(1).expect("readable").pop().expect("its end").body;
     for (kind, body) in [
-        // All that a good card's end has, under another name.
+        // All keys of a good card's end, under another name.
         ("unit", own.as_str()),
         ("label", r#"{"attempt":1,"outcome":{"word":"passed"},"printed":"4711"}"#),
         ("approval", r#"{"attempt":7,"model":"acme/box","slot":"A1"}"#),

@@ -13,18 +13,18 @@ use super::MIGRATIONS;
 use super::error::LogError;
 use super::reader::LogReader;
 
-/// So many of SQLite's findings are enough to name what is wrong: one event that an index lacks is one.
+/// Limit of SQLite's findings: each event that an index lacks is one.
 const FINDINGS: usize = 100;
 
-/// Names that are told; there are hardly more.
+/// Limit of names that are listed; there are hardly more.
 const NAMES: usize = 3;
 
-/// What in the file does not agree with its events, which hold.
+/// A part of the file that does not agree with its events, which hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Disagreement {
-    /// What, with its kind: `the index event_brief`.
+    /// The part, with its kind: `the index event_brief`.
     parts: Vec<String>,
-    /// The first finding, in SQLite's words or in ours.
+    /// The first finding, in the words of SQLite or of this program.
     finding: String,
 }
 
@@ -51,21 +51,21 @@ pub(super) struct Part {
 }
 
 impl Part {
-    /// All that stand in this file's schema.
+    /// All parts in this file's schema.
     fn all(connection: &Connection) -> Result<BTreeSet<Self>> {
         let mut query = connection.prepare("SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL")?;
         let parts = query.query_map([], |row| Ok(Self { kind: row.get(0)?, name: row.get(1)?, made_by: row.get(2)? }))?;
         parts.collect()
     }
 
-    /// All that a log of this program has.
+    /// All parts of a log of this program.
     pub(super) fn all_of_this_program() -> Result<BTreeSet<Self>> {
         let made = Connection::open_in_memory()?;
         MIGRATIONS.iter().try_for_each(|step| made.execute_batch(step))?;
         Self::all(&made)
     }
 
-    /// Comments differ from version to version, and what they stand beside does not.
+    /// Comments differ between versions; the statements do not.
     fn bare(self) -> Self {
         let lines = self.made_by.lines().map(|line| line.split("--").next().unwrap_or_default());
         let words: Vec<&str> = lines.flat_map(str::split_whitespace).collect();
@@ -78,10 +78,10 @@ impl Part {
 }
 
 impl LogReader {
-    /// Compares the file with its events, which are proved elsewhere.
+    /// Compares the file with its events, which are verified elsewhere.
     ///
     /// # Errors
-    /// Where the log cannot be read.
+    /// If the log cannot be read.
     pub(super) fn agrees(&self) -> std::result::Result<std::result::Result<(), Disagreement>, LogError> {
         let found = self.within(|log| {
             let odd = odd_parts(log)?;
@@ -97,7 +97,7 @@ impl LogReader {
 
 /// Parts that are missing, or are not what this program makes.
 fn odd_parts(log: &Connection) -> Result<Option<Disagreement>> {
-    // Triggers keep events from being changed, and find none.
+    // Triggers keep events from being changed, and take no part in queries.
     let bare = |parts: BTreeSet<Part>| parts.into_iter().filter(|part| part.kind != "trigger").map(Part::bare).collect::<BTreeSet<_>>();
     let there = bare(Part::all(log)?);
     let odd: Vec<Part> = bare(Part::all_of_this_program()?).into_iter().filter(|part| !there.contains(part)).collect();
@@ -114,7 +114,7 @@ fn compare(log: &Connection) -> Result<Option<Disagreement>> {
     for finding in query.query_map([], |row| row.get::<_, String>(0))? {
         match finding {
             Ok(finding) => findings.push(finding),
-            // Where a page cannot be followed it ends, and what it found before names the part.
+            // It ends at a page that cannot be followed; its findings before that name the part.
             Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt) => {
                 findings.push(error.to_string());
                 break;
@@ -136,7 +136,7 @@ fn compare(log: &Connection) -> Result<Option<Disagreement>> {
     Ok(Some(Disagreement { parts, finding: first.to_owned() }))
 }
 
-/// Which part a finding speaks of: `row 7 missing from index NAME`, `wrong # of entries in index NAME`, `Tree 9 page 40 cell 3: …`, where
+/// The part that a finding concerns: `row 7 missing from index NAME`, `wrong # of entries in index NAME`, `Tree 9 page 40 cell 3: …`, where
 /// the number is the first page of the part.
 fn part_of(log: &Connection, finding: &str) -> Option<String> {
     if let Some((_, name)) = finding.rsplit_once(" index ") {
@@ -160,8 +160,7 @@ pub(super) mod cases {
     use super::super::{Break, Filter, Flaw, Tampering};
     use super::*;
 
-    /// Changes what one event has in an index, in the index's own pages, as a bad disk or somebody with a hex editor would: no event is
-    /// touched.
+    /// Changes the entry of one event in an index, in the index's own pages, as a bad disk or a hex editor would: no event is touched.
     pub(in crate::ledger) fn change_a_page_of(path: &Path, index: &str, from: &[u8], to: &[u8]) {
         let connection = Connection::open(path).expect("the file opens");
         let page: u64 =
@@ -213,7 +212,7 @@ pub(super) mod cases {
         let mut rest: Vec<String> = names.filter(|name| name.contains("copy") || name.starts_with('.')).collect();
         rest.sort();
         assert_eq!(rest, ["copy.db"], "nothing stands beside it");
-        // The copy is a log in every other way, too.
+        // The copy is a valid log in every other way, too.
         let parts = |path: &Path| Part::all(&Connection::open(path).expect("opens")).expect("asked");
         assert_eq!(parts(&copy), parts(&path));
         fs::remove_file(&path).expect("removed");

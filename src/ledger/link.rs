@@ -1,4 +1,4 @@
-//! Computes the hash of an event, or of many events at once. Owns what is hashed, in which order; does not know where events are stored.
+//! Computes the hash of an event, or of many events at once. Owns the hashed bytes and their order; does not know where events are stored.
 //!
 //! BLAKE3 cuts a message into chunks of a kilobyte, and a CPU's vectors hash as many chunks side by side as they are wide. An event has
 //! one or two: alone, it uses one lane of sixteen. The first chunks of many events fill them all.
@@ -12,13 +12,13 @@ use crate::station::units::to_u64;
 /// A link: BLAKE3 of one event.
 pub(super) type Link = [u8; 32];
 
-/// What stands before the first event.
+/// The link before the first event.
 pub(super) const ORIGIN: Link = [0; 32];
 
-/// Events hashed at once: as many lanes as the widest vectors have.
+/// Events that are hashed at once: as many as the widest vectors have lanes.
 pub(super) const LANES: usize = 16;
 
-/// What is hashed of an event. The layout is part of the format, and told in `schema.sql`.
+/// The hashed bytes of an event. The layout is part of the format, and described in `schema.sql`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Hashed<'e> {
     pub(super) prev: &'e [u8],
@@ -41,7 +41,7 @@ impl Hashed<'_> {
 
     fn tell(&self, mut each: impl FnMut(&[u8])) {
         for field in [self.prev, self.station, &self.seq.to_le_bytes(), self.kind, &self.at.to_le_bytes(), self.body] {
-            // Framed by its length: no two events run together into the same bytes.
+            // Preceded by its length, so that no two events give the same bytes.
             each(&to_u64(field.len()).to_le_bytes());
             each(field);
         }
@@ -51,7 +51,7 @@ impl Hashed<'_> {
 /// Events that are to be hashed together.
 #[derive(Debug)]
 pub(super) struct Batch {
-    /// Kept, so that no event needs memory of its own.
+    /// Kept, so that an event does not need its own allocation.
     messages: Vec<Vec<u8>>,
     filled: usize,
     platform: Platform,
@@ -62,7 +62,7 @@ impl Batch {
         Self { messages: vec![Vec::new(); LANES], filled: 0, platform: Platform::detect() }
     }
 
-    /// Takes one more; of a batch that has as many as there are lanes, none.
+    /// Adds one more; a batch must not have more than there are lanes.
     pub(super) fn add(&mut self, event: &Hashed<'_>) {
         if let Some(message) = self.messages.get_mut(self.filled) {
             message.clear();
@@ -75,7 +75,7 @@ impl Batch {
         self.filled == self.messages.len()
     }
 
-    /// The links of all there are, in the order they came, and begins anew.
+    /// Returns the links of all messages in their order, and begins anew.
     pub(super) fn links(&mut self) -> Vec<Link> {
         let messages = self.messages.get(..self.filled).unwrap_or_default();
         let links = links(self.platform, messages);
@@ -87,7 +87,7 @@ impl Batch {
 /// The hash of each message.
 fn links(platform: Platform, messages: &[Vec<u8>]) -> Vec<Link> {
     let mut leaves: Vec<Vec<ChainingValue>> = vec![Vec::new(); messages.len()];
-    // Chunks with the same number go together. The last one of a message is short, and no other's equal.
+    // Chunks with the same number are hashed together. The last one of a message is short and may have a unique length.
     for number in 0.. {
         let (lanes, chunks): (Vec<usize>, Vec<&[u8; CHUNK_LEN]>) =
             messages.iter().enumerate().filter_map(|(lane, message)| whole_chunk(message, number).map(|chunk| (lane, chunk))).unzip();
@@ -120,7 +120,7 @@ fn whole_chunk(message: &[u8], number: usize) -> Option<&[u8; CHUNK_LEN]> {
     message.get(number * CHUNK_LEN..).filter(|rest| rest.len() > CHUNK_LEN).and_then(<[u8]>::first_chunk)
 }
 
-/// How many of so many leaves are the left subtree's: the largest power of two that leaves something for the right.
+/// The number of leaves in the left subtree: the largest power of two that leaves something for the right.
 fn left(leaves: usize) -> usize {
     leaves.next_power_of_two() / 2
 }
@@ -142,7 +142,7 @@ const CHUNK_END: u8 = 2;
 mod tests {
     use super::*;
 
-    /// The lanes are the crate's own, but not what it promises to keep: every shape of a message is held against what it does promise.
+    /// The module `platform` gives no promise of stability, so every shape of a message is compared with the crate's stable function.
     #[test]
     fn events_hashed_together_have_the_hashes_they_have_alone() {
         let text: Vec<u8> = (0..5 * CHUNK_LEN).map(|index| u8::try_from(index % 251).expect("a byte")).collect();

@@ -1,4 +1,4 @@
-//! Tells what the flash log is kept on: a disk, or memory that is lost with the power.
+//! Determines where the flash log is kept: on a disk, or in memory that is lost with the power.
 
 use std::fmt;
 use std::fs;
@@ -11,7 +11,7 @@ use procfs::process::{MountInfo, Process};
 /// The magic number of a RAM file system: `RAMFS_MAGIC` of linux/magic.h.
 const RAMFS: FsType = FsType(0x8584_58f6);
 
-/// Prepares the directory a new log is to be made in, as long as nothing else is in it.
+/// Prepares the directory of a new log, as long as nothing else is in it.
 ///
 /// btrfs gives new blocks to every write, also to one of a page that SQLite has mapped: on a full disk that page is the signal SIGBUS.
 /// Files of this directory are written in place.
@@ -25,17 +25,17 @@ pub(super) fn prepare(directory: &Path) {
     }
 }
 
-/// Overlays over overlays, and files of disks in disks: more than these nobody builds, and a ring has no end.
+/// Limit of overlays over overlays, and files of disks in disks: real PCs have fewer, and a circle has no end.
 const DEPTH: usize = 8;
 
-/// Why what is kept somewhere does not survive a power cut.
+/// Why the contents of a directory do not survive a power cut.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Volatile {
     /// A file system in memory.
     Memory,
     /// An overlay whose changes are kept in memory, in this directory.
     Overlay(PathBuf),
-    /// An overlay whose upper directory cannot be found out.
+    /// An overlay whose upper directory is unknown.
     OverlayUnknown,
     /// A disk in memory, or a file in memory that serves as one.
     Disk(String),
@@ -52,24 +52,24 @@ impl fmt::Display for Volatile {
     }
 }
 
-/// Why what is kept in `directory`, or in its nearest parent that is there, is gone when the power is; nothing where it is on a disk, as
-/// far as the kernel tells.
+/// Why files in `directory`, or in its nearest existing parent, are lost when the power fails; `None` if they are on a disk, as far as the
+/// kernel tells.
 ///
 /// # Errors
-/// Where the kernel does not tell at all.
+/// If the kernel gives no information.
 pub(crate) fn volatile(directory: &Path) -> io::Result<Option<Volatile>> {
     let mounts = Process::myself().and_then(|own| own.mountinfo()).map_err(io::Error::other)?.0;
     let there = directory.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/"));
     volatile_at(&fs::canonicalize(there)?, &mounts, Path::new("/sys/dev/block"), 0)
 }
 
-/// The mount point above `directory`, or at it, that the PC mounts at its start and that is not mounted now: what is made there lies on
-/// another disk, and is hidden as soon as the right one is mounted. Read from fstab(5) and from mount units in `/etc/systemd/system`.
+/// The mount point above `directory`, or at it, that the PC mounts at its start and that is not mounted now: a file that is made there is
+/// on another disk, and is hidden as soon as the right one is mounted. Read from fstab(5) and from mount units in `/etc/systemd/system`.
 ///
 /// # Errors
-/// Where the kernel does not tell what is mounted.
+/// If the kernel does not report the mounts.
 pub(crate) fn not_mounted(directory: &Path) -> io::Result<Option<PathBuf>> {
-    // An automount point mounts what it stands for when it is looked into.
+    // An automount point mounts its file system when it is accessed.
     let _mounts_it = fs::metadata(directory);
     let mounts = Process::myself().and_then(|own| own.mountinfo()).map_err(io::Error::other)?.0;
     let table = fs::read_to_string("/etc/fstab").unwrap_or_default();
@@ -79,7 +79,7 @@ pub(crate) fn not_mounted(directory: &Path) -> io::Result<Option<PathBuf>> {
     Ok(missing(&real(directory)?, &mounts, &table, &units))
 }
 
-/// The nearest parent that is there without symbolic links, with the rest behind it.
+/// The nearest existing parent without symbolic links, with the rest of the path behind it.
 fn real(directory: &Path) -> io::Result<PathBuf> {
     let directory = std::path::absolute(directory)?;
     let there = directory.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/"));
@@ -95,7 +95,7 @@ fn missing(directory: &Path, mounts: &[MountInfo], table: &str, units: &[String]
     points.filter(|point| point.is_absolute() && directory.starts_with(point)).find(|point| !is_mounted(point))
 }
 
-/// fstab(5): a blank in a name is `\040`, a tab `\011`.
+/// fstab(5): a blank in a name is `\040`, a tab is `\011`.
 fn unescaped(field: &str) -> String {
     field.replace("\\040", " ").replace("\\011", "\t").replace("\\134", "\\")
 }
@@ -108,7 +108,7 @@ fn volatile_at(path: &Path, mounts: &[MountInfo], disks: &Path, depth: usize) ->
     if kind == TMPFS_MAGIC || kind == RAMFS {
         return Ok(Some(Volatile::Memory));
     }
-    // Of several at one place the last one covers those before it.
+    // Of several mounts at one place, the last one covers those before it.
     let mount =
         mounts.iter().filter(|mount| path.starts_with(&mount.mount_point)).max_by_key(|mount| mount.mount_point.components().count());
     if kind == OVERLAYFS_SUPER_MAGIC {
@@ -118,7 +118,7 @@ fn volatile_at(path: &Path, mounts: &[MountInfo], disks: &Path, depth: usize) ->
     Ok(in_memory(&disks.join(&mount.majmin), mounts, disks, depth).map(Volatile::Disk))
 }
 
-/// What is written to an overlay goes to its upper directory, named as whoever mounted it saw it: an initramfs may have seen another tree.
+/// Writes to an overlay go to its upper directory, named by its path at the time of mounting: an initramfs may have had another tree.
 fn overlay(mount: Option<&MountInfo>, mounts: &[MountInfo], disks: &Path, depth: usize) -> Option<Volatile> {
     let Some(mount) = mount.filter(|mount| mount.fs_type == "overlay") else { return Some(Volatile::OverlayUnknown) };
     let option = |name: &str| mount.super_options.get(name).or_else(|| mount.mount_options.get(name));
@@ -135,7 +135,7 @@ fn overlay(mount: Option<&MountInfo>, mounts: &[MountInfo], disks: &Path, depth:
     }
 }
 
-/// The name of the disk, where it is in memory: a RAM disk, a loop device over a file in memory, or what is made of such.
+/// The name of the disk, if it is in memory: a RAM disk, a loop device over a file in memory, or a device made of such.
 fn in_memory(disk: &Path, mounts: &[MountInfo], disks: &Path, depth: usize) -> Option<String> {
     let disk = fs::canonicalize(disk).ok()?;
     let name = disk.file_name()?.to_str()?.to_owned();

@@ -1,7 +1,7 @@
 //! The flash log: one table of events that only grows. Each event is bound to the one before it by a hash.
 //!
 //! Owns the file, its format and its durability: when [`Ledger::append`] returns, the event is on disk, and after any error of the disk it
-//! was read back from there (`confirm.rs`). Knows nothing of slots or of the threads of cards; it is given [`Entry`]s. `schema.sql` gives
+//! was read back from there (`confirm.rs`). Knows nothing of slots or of the threads of cards; it receives [`Entry`]s. `schema.sql` gives
 //! the meaning and unit of everything stored.
 //!
 //! ```text
@@ -93,11 +93,11 @@ pub(crate) use reader::LogEvent;
 pub(crate) use row::Row;
 pub(crate) use writer::{NotTaken, Unwritten, Writer, WriterAnswer};
 
-/// "Flsh", so that `file` and we ourselves tell a flash log from any other database.
+/// "Flsh": by it, `file` and this program distinguish a flash log from any other database.
 const APPLICATION_ID: i32 = 0x466c_7368;
 
-/// The step from each format to the next, the first from an empty file. They make and drop indexes, views, triggers and
-/// virtual columns; no step touches what was hashed.
+/// The step from each format to the next, the first from an empty file. They make and drop indexes, views, triggers and virtual columns; no
+/// step changes hashed data.
 const MIGRATIONS: [&str; 6] = [
     include_str!("schema.sql"),
     include_str!("lookups.sql"),
@@ -111,33 +111,33 @@ const MIGRATIONS: [&str; 6] = [
 pub(crate) const FORMAT: i32 = 6;
 const _: () = assert!(MIGRATIONS.len() == 6, "FORMAT counts the migrations");
 
-/// Longer than any reader of ours holds a lock, shorter than an operator's patience.
+/// Longer than any of our readers holds a lock, shorter than an operator's patience.
 const BUSY: Duration = Duration::from_secs(5);
 
-/// Bytes of a page of the file. Events of one and of two kilobytes leave an eighth of a page half as long empty, and whoever looks through
-/// an index reads it from twice as many places of the disk; of a page twice as long, one event would write a quarter of a megabyte.
+/// Bytes of a page of the file. With half of it, events of one and of two kilobytes leave an eighth of a page empty, and reading through an
+/// index visits twice as many places of the disk; with twice as much, one event would write a quarter of a megabyte.
 const PAGE: i64 = 16_384;
 
-/// What a `-wal` file is cut to once it was longer: some dozens of events between two checkpoints.
+/// The length to which a longer `-wal` file is cut: some dozens of events between two checkpoints.
 const WAL_KEPT: i64 = 4 << 20;
 
-/// What the writer's pages may take in memory, in KiB. One event needs a dozen; only many that go together need more, and would
-/// otherwise be written to the `-wal` again and again.
+/// Memory for the writer's pages, in KiB. One event needs a dozen; a large batch needs more, and would otherwise be written to the `-wal`
+/// several times.
 const CACHE_KIB: i64 = 64 << 10;
 
-/// How many of the newest events are proved at every start: what a torn write or a quick hand could have touched.
+/// How many of the newest events are verified at every start: those that a torn write or a quick manipulation could have changed.
 const TAIL: i64 = 64;
 
-/// The kind of the event that tells of a change after the proof: it names where the end of its attempt stands.
+/// The kind of the event that records a change after the proof: it names the place of its attempt's end.
 const CHANGED: &str = "attempt-changed";
 
-/// The kind of the event that a log begins with, and that binds it to a station and a PC.
+/// The kind of the first event of a log, which binds it to a station and a PC.
 const CREATED: &str = "log-created";
 
-/// `machine-id(5)` asks not to show the id itself.
+/// `machine-id(5)` asks programs not to show the id itself.
 const MACHINE_CONTEXT: &str = "flashline 2026-01-01 station bound to machine-id";
 
-/// The log, open for writing. One in the world at a time.
+/// The log, open for writing. There is only one at a time.
 #[derive(Debug)]
 pub struct Ledger {
     // Dropped before the lock that protects it.
@@ -145,29 +145,29 @@ pub struct Ledger {
     path: PathBuf,
     station_name: String,
     station: String,
-    /// The last event known to be on disk: whatever file is opened again must hold it.
+    /// The last event known to be on disk: a file that is opened again must contain it.
     newest: (i64, Link),
     /// Device and inode of the file.
     inode: (u64, u64),
     /// The files beside it that the connection uses.
     beside: Beside,
     interrupted: Vec<AttemptNumber>,
-    /// What memory says of the newest events is not believed: see [`confirm`].
+    /// The contents of the newest events in memory are not trusted: see [`confirm`].
     doubt: bool,
-    /// What was moved from the `-wal` to the log's file was not read back yet.
+    /// The pages that were moved from the `-wal` to the log's file were not read back yet.
     unproven: bool,
     files: confirm::Files,
-    /// The connection is to nothing: another one must be opened.
+    /// The connection is unusable: another one must be opened.
     closed: bool,
-    /// So often it could not be written because of its disk, since it could.
+    /// How often writing has failed because of its disk since it last succeeded.
     vain: u32,
-    /// It was the log's file that did not keep what was written, and not the `-wal`.
+    /// The log's file lost the data, not the `-wal`.
     file_fails: bool,
-    /// Why it does not go on in new files.
+    /// Why it cannot continue in new files.
     no_new_files: Option<String>,
     /// The file it was in before.
     forsaken: Option<Forsaken>,
-    /// There is no time to leave one whole file behind: the next opening reads the `-wal`.
+    /// There is no time to leave one complete file behind: the next opening reads the `-wal`.
     hurried: Arc<AtomicBool>,
     #[cfg(test)]
     page_limit: Option<std::sync::Arc<std::sync::atomic::AtomicU32>>,
@@ -186,11 +186,11 @@ impl Drop for Ledger {
 }
 
 impl Ledger {
-    /// Opens the log at `path`, or makes it, for the station of this name on this PC; then closes, as `interrupted`, every
-    /// attempt that was started and has no closing event. Proves the newest events' chain.
+    /// Opens the log at `path`, or makes it, for the station of this name on this PC; then closes, as `interrupted`, every attempt that was
+    /// started and has no closing event. Verifies the newest events' chain.
     ///
     /// # Errors
-    /// Where it cannot be written, is no log of this PC, was tampered with, or is written by another process.
+    /// If it cannot be written, is not a log of this PC, was tampered with, or is written by another process.
     pub fn open(path: &Path, station_name: &str) -> Result<Self, LogError> {
         let machine = fs::read_to_string("/etc/machine-id").unwrap_or_default();
         let machine = machine.trim();
@@ -201,7 +201,7 @@ impl Ledger {
             Err(error) if error.problem == LogProblem::Disk => error,
             opened => return opened,
         };
-        // The old file stays locked until the log is open again, and then for as long as the log says.
+        // The old file stays locked until the log is open again, and then as long as the log needs it.
         let mut forsaken = None;
         for which in [Which::Wal, Which::Both] {
             tracing::warn!("{}; trying new files", error.in_full());
@@ -245,11 +245,11 @@ impl Ledger {
         Ok(ledger)
     }
 
-    /// Goes on with a log that another process of this station let go of, or died with. Nothing is closed and nothing brought up to date:
-    /// the station runs. What stands behind `newest`, the last event that is known to be on disk, may be what was not confirmed.
+    /// Continues with a log that another process of this station released, or had open when it died. No attempt is closed and no format
+    /// converted, because the station runs. Events behind `newest`, the last event that is known to be on disk, may be unconfirmed ones.
     ///
     /// # Errors
-    /// Where it is in use, or is not the log that was open before.
+    /// If it is in use, or is not the log that was open before.
     pub(crate) fn resume(path: &Path, station_name: &str, newest: Head) -> Result<Self, LogError> {
         let lock = lock(path)?;
         let connection = connect(path, OpenFlags::empty())?;
@@ -265,7 +265,7 @@ impl Ledger {
         Self::settled(connection, lock, path, station_name, event.station, (seq, newest.hash))
     }
 
-    /// The log that this connection is to, once what it holds was found out from its disk.
+    /// The log of this connection, once its contents were read from its disk.
     fn settled(
         connection: Connection,
         lock: Flock<File>,
@@ -307,7 +307,7 @@ impl Ledger {
         Head { count: u64::try_from(self.newest.0).unwrap_or(0), hash: self.newest.1 }
     }
 
-    /// The id of this station: a UUID drawn when the log was made.
+    /// The id of this station: a UUID that was made with the log.
     #[cfg(test)]
     #[must_use]
     pub(crate) fn station(&self) -> &str {
@@ -320,41 +320,41 @@ impl Ledger {
         &self.path
     }
 
-    /// The attempts that were found open, and closed, when the log was opened.
+    /// The attempts that were open when the log was opened, and were closed then.
     #[cfg(test)]
     #[must_use]
     pub(crate) fn interrupted(&self) -> &[AttemptNumber] {
         &self.interrupted
     }
 
-    /// When the newest event happened, in microseconds since 1970.
+    /// The time of the newest event, in microseconds since 1970.
     ///
     /// # Errors
-    /// Where the log cannot be read.
+    /// If the log cannot be read.
     pub(crate) fn newest_at(&self) -> Result<Option<i64>, LogError> {
         let newest = chain::newest(&self.connection).map_err(|error| LogError::sqlite(Doing::Reading, &self.path, error))?;
         Ok(newest.map(|event| event.at))
     }
 
-    /// One more than the newest attempt; 1 in a new log.
+    /// The number of the newest attempt plus one; 1 in a new log.
     ///
     /// # Errors
-    /// Where the log cannot be read.
+    /// If the log cannot be read.
     pub(crate) fn next_attempt(&self) -> Result<AttemptNumber, LogError> {
         self.connection
             .query_row("SELECT coalesce(max(attempt), 0) + 1 FROM event WHERE attempt IS NOT NULL", [], |row| reader::to_count(row.get(0)?))
             .map_err(|error| LogError::sqlite(Doing::Reading, &self.path, error))
     }
 
-    /// Makes an entry durable, as of now. What this returned from survives a power cut.
+    /// Makes an entry durable, with the present time. When this returns, the entry survives a power cut.
     ///
     /// # Errors
-    /// Where it is not known to be on disk. Trying again never records it twice.
+    /// If it is not known to be on disk. Trying again never records it twice.
     pub fn append(&mut self, entry: &Entry) -> Result<Option<Receipt>, LogError> {
         self.append_at(&Stamp::now(), entry)
     }
 
-    /// The same, for what happened at `stamp`.
+    /// The same for an entry of the time `stamp`.
     ///
     /// # Errors
     /// As [`Ledger::append`]; the same entry tried again with the same stamp is not recorded twice.
@@ -363,7 +363,7 @@ impl Ledger {
         Ok(entry.receipt())
     }
 
-    /// The same for several, in this order, on disk together: all of them, or none.
+    /// The same for several, in this order: either all of them are on disk, or none.
     ///
     /// # Errors
     /// As [`Ledger::append`]. After an error they may be tried again together or one by one, and none is recorded twice.
@@ -372,10 +372,10 @@ impl Ledger {
         self.write(&drafts)
     }
 
-    /// Begins anew with the file after an error: the same one, nothing lost from it, or not at all.
+    /// Opens the file again after an error. It must be the same file without any loss.
     ///
     /// # Errors
-    /// Where it is not there, or is not the log that was open before.
+    /// If it is missing, or is not the log that was open before.
     fn reopen(&mut self) -> Result<(), LogError> {
         self.is_where_it_was()?;
         if !self.closed && self.has_its_files().is_err() {
@@ -394,7 +394,7 @@ impl Ledger {
     }
 
     fn is_where_it_was(&self) -> Result<(), LogError> {
-        // Another file under this name would be read through the `-wal` of ours, and look like it.
+        // Another file with this name would be read through our `-wal`, and look like this log.
         if inode(&self.path)? != self.inode {
             return Err(LogError::new(Doing::Opening, &self.path, LogProblem::Moved));
         }
@@ -423,7 +423,7 @@ impl Ledger {
         Ok(())
     }
 
-    /// Attempts can be open only since the last `station-started`: every opening ends here before anything else is appended.
+    /// Attempts can be open only since the last `station-started`: every opening closes them before anything else is appended.
     fn close_interrupted(&mut self) -> Result<Vec<AttemptNumber>, LogError> {
         let open: Vec<(AttemptNumber, Start, String)> = {
             let opening = |error| LogError::sqlite(Doing::Opening, &self.path, error);
@@ -454,9 +454,9 @@ impl Ledger {
         Ok(closed)
     }
 
-    /// Events in one transaction, on disk when this returns.
+    /// Appends events in one transaction, which is on disk when this returns.
     ///
-    /// In doubt, what stands in the log already is made sure of before, and what is written is read back.
+    /// If the log is in doubt, its present contents are confirmed before, and the new events are read back.
     fn write(&mut self, drafts: &[Draft]) -> Result<(), LogError> {
         match self.try_to_write(drafts) {
             Ok(()) => {
@@ -474,7 +474,7 @@ impl Ledger {
 
     fn try_to_write(&mut self, drafts: &[Draft]) -> Result<(), LogError> {
         if !self.closed && self.has_its_files().is_err() && self.is_where_it_was().is_ok() {
-            // At once: what is only in a file without a name is gone with this process.
+            // At once: data that is only in a file without a name is lost with this process.
             self.save_nameless()?;
         }
         if self.closed {
@@ -494,14 +494,14 @@ impl Ledger {
         }
         self.newest = newest;
         self.doubt = false;
-        // The events are safe where they are. If moving them fails, the next write finds out.
+        // The events are durable as they are. If moving them fails, the next write notices.
         if let Err(error) = self.checkpoint_when_due() {
             tracing::warn!("{}", error.in_full());
         }
         Ok(())
     }
 
-    /// Answers the newest event of these, and the hashes of all of them.
+    /// Returns the newest of these events, and the hashes of all of them.
     fn commit(&mut self, drafts: &[Draft]) -> Result<((i64, Link), Vec<Link>), LogError> {
         let path = &self.path;
         let writing = |error| LogError::sqlite(Doing::Writing, path, error);
@@ -510,7 +510,7 @@ impl Ledger {
             let pages = pages.load(std::sync::atomic::Ordering::SeqCst);
             self.connection.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(())).map_err(writing)?;
         }
-        // Into a file that has no name any more, SQLite would go on writing without a word.
+        // SQLite would continue to write into a file without a name, and report no error.
         let mut moved = 0;
         self.connection.file_control(Some("main"), FileControl::HasMoved(&mut moved)).map_err(writing)?;
         if moved != 0 {
@@ -522,7 +522,7 @@ impl Ledger {
         let Some(mut newest) = chain::newest(&transaction).map_err(writing)? else {
             return Err(LogError::new(Doing::Writing, path, LogProblem::Broken { seq: 1 }));
         };
-        // An error may hide that the last try did reach the disk: what is found there is not written again.
+        // After an error the last attempt may have reached the disk all the same: an event that is found there is not written again.
         let mut known = self.newest;
         let mut unknown = newest.seq > known.0;
         let mut written = false;
@@ -558,11 +558,11 @@ impl Ledger {
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Draft {
     kind: String,
-    /// When it happened: UTC, microseconds since 1970.
+    /// Its time: UTC, microseconds since 1970.
     at: i64,
-    /// What happened; of an attempt's end, all but where its start stands, and of a change, all but where its end does, too.
+    /// Its body; for an attempt's end without the place of its start, and for a change also without that of its end.
     body: String,
-    /// The attempt it closes, or tells a change of.
+    /// The attempt that it closes, or whose change it records.
     ends: Option<AttemptNumber>,
 }
 
@@ -595,15 +595,15 @@ impl Draft {
     }
 }
 
-/// A file system that was turned read-only under an open file takes writes into memory all the same, and answers `fsync` with
-/// success without writing anything (ext4): SQLite does not notice.
+/// If a file system becomes read-only under an open file, it still accepts writes into memory, and answers `fsync` with success without
+/// writing anything (ext4): SQLite does not notice.
 fn may_be_written(path: &Path) -> Result<(), LogError> {
     let writing = |errno: Errno| LogError::io(Doing::Writing, path, errno.into());
     if statvfs(path).map_err(writing)?.flags().contains(FsFlags::ST_RDONLY) { Err(writing(Errno::EROFS)) } else { Ok(()) }
 }
 
-/// One writer at a time. A file of its own: closing any descriptor of the database would drop SQLite's own locks on it
-/// (`fcntl(2)`), and SQLite's exclusive mode would shut the readers out.
+/// One writer at a time. A separate lock file: closing any descriptor of the database would drop SQLite's own locks on it (`fcntl(2)`), and
+/// SQLite's exclusive mode would exclude the readers.
 fn lock(path: &Path) -> Result<Flock<File>, LogError> {
     let opening = |error| LogError::io(Doing::Opening, path, error);
     is_a_file(path, Doing::Opening)?;
@@ -615,12 +615,12 @@ fn lock(path: &Path) -> Result<Flock<File>, LogError> {
     })
 }
 
-/// Refuses what is there and is no file. A device has a length of zero, which SQLite takes for a new file: it would write over a disk.
+/// Refuses an entry that is not a file. A device has a length of zero, so SQLite would treat it as a new file and write over a disk.
 fn is_a_file(path: &Path, doing: Doing) -> Result<(), LogError> {
     match fs::metadata(path) {
         Ok(there) if there.is_dir() => Err(LogError::new(doing, path, LogProblem::Directory)),
         Ok(there) if !there.is_file() => Err(LogError::new(doing, path, LogProblem::NotAFile)),
-        // Whatever else is wrong is told by who opens it.
+        // The caller that opens it reports all other errors.
         Ok(_) | Err(_) => Ok(()),
     }
 }
@@ -628,7 +628,7 @@ fn is_a_file(path: &Path, doing: Doing) -> Result<(), LogError> {
 /// Makes new files for a log that no process has open for writing. Returns the old one, if it was given up.
 ///
 /// # Errors
-/// As [`Renewal::carry_out`], and where somebody has it open.
+/// As [`Renewal::carry_out`], and if a process has it open.
 fn renew_files(path: &Path, which: Which) -> Result<Option<Forsaken>, LogError> {
     let _lock = lock(path)?;
     let mut renewal = Renewal::of(path, which);
@@ -636,10 +636,10 @@ fn renew_files(path: &Path, which: Which) -> Result<Option<Forsaken>, LogError> 
     Ok(renewal.forsaken)
 }
 
-/// Keeps every station from writing this log for as long as the answer lives. Nothing where no station ever wrote it.
+/// Keeps every station from writing this log as long as the result lives. `None` if no station ever wrote it.
 ///
 /// # Errors
-/// If a station writes it ([`LogProblem::InUse`]), or that cannot be found out.
+/// If a station writes it ([`LogProblem::InUse`]), or that cannot be determined.
 pub(crate) fn hold(path: &Path) -> Result<Option<LockedLog>, LogError> {
     if !path.exists() {
         return Ok(None);
@@ -666,10 +666,10 @@ fn connect(path: &Path, more: OpenFlags) -> Result<Connection, LogError> {
     Ok(connection)
 }
 
-/// Everything here holds for one connection only, the journal mode excepted.
+/// Every setting here applies to one connection only, except the journal mode.
 fn configure(connection: &Connection, path: &Path) -> Result<(), LogError> {
     let opening = |error| LogError::sqlite(Doing::Opening, path, error);
-    // Of a file that already has pages, the first does nothing.
+    // The first one has no effect on a file that already has pages.
     connection.pragma_update(None, "page_size", PAGE).map_err(opening)?;
     let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).map_err(opening)?;
     if mode != "wal" {
@@ -678,23 +678,23 @@ fn configure(connection: &Connection, path: &Path) -> Result<(), LogError> {
     connection.pragma_update(None, "synchronous", "FULL").map_err(opening)?;
     connection.query_row(&format!("PRAGMA journal_size_limit = {WAL_KEPT}"), [], |_| Ok(())).map_err(opening)?;
     connection.pragma_update(None, "cache_size", -CACHE_KIB).map_err(opening)?;
-    // When and how pages are moved to the log's file is decided in `confirm`.
+    // `confirm` decides when and how pages are moved to the log's file.
     connection.query_row("PRAGMA wal_autocheckpoint = 0", [], |_| Ok(())).map_err(opening)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(opening)?;
     connection.pragma_update(None, "trusted_schema", false).map_err(opening)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true).map_err(opening)?;
-    // Without -wal and -shm, a reader that may not write the directory cannot open the log of a stopped station.
+    // Without -wal and -shm, a reader that may not write to the directory cannot open the log of a stopped station.
     let mut persist = 1;
     connection.file_control(Some("main"), FileControl::PersistWal(&mut persist)).map_err(opening)
 }
 
-/// What takes an event back that a trigger refuses is a dozen pages at most. SQLite would put them into a file of their own beside every
-/// event where they are large. Not for an index that is made anew: sorting one takes as much as the index itself.
+/// The data that undoes an event which a trigger refuses is at most a dozen pages. SQLite would put it into a separate file for every event
+/// if pages are large. This does not apply to making an index anew: sorting one needs as much space as the index itself.
 fn keep_statements_in_memory(connection: &Connection, path: &Path) -> Result<(), LogError> {
     connection.pragma_update(None, "temp_store", "MEMORY").map_err(|error| LogError::sqlite(Doing::Opening, path, error))
 }
 
-/// An empty file becomes a log; an older log becomes one of this format; anything else is left alone.
+/// An empty file becomes a log; an older log is converted to this format; any other file is not changed.
 fn bring_up_to_date(connection: &mut Connection, path: &Path, station_name: &str, machine: &str) -> Result<(), LogError> {
     let opening = |error| LogError::sqlite(Doing::Opening, path, error);
     let found = format_of(connection, path, Doing::Opening)?;
@@ -715,11 +715,11 @@ fn bring_up_to_date(connection: &mut Connection, path: &Path, station_name: &str
         insert(&transaction, &chained(&station, None, CREATED, stamp.at, body)).map_err(opening)?;
     }
     transaction.commit().map_err(opening)?;
-    // The log's own name must survive a power cut as its contents do.
+    // The log's own name must survive a power cut, like its contents.
     File::open(directory_of(path)).and_then(|directory| directory.sync_all()).map_err(|error| LogError::io(Doing::Opening, path, error))
 }
 
-/// The format of a log, 0 for an empty file; an error for what is no log, or not one this program can use.
+/// The format of a log, 0 for an empty file; an error for a file that is not a log, or not one that this program can use.
 fn format_of(connection: &Connection, path: &Path, doing: Doing) -> Result<i32, LogError> {
     let failed = |error| LogError::sqlite(doing, path, error);
     let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i32>(0)).map_err(failed);
@@ -744,7 +744,7 @@ fn prove_tail(connection: &Connection, path: &Path) -> Result<Stored, LogError> 
 }
 
 fn start_of(connection: &Connection, attempt: AttemptNumber) -> rusqlite::Result<Option<Start>> {
-    // A number beyond SQLite's integers is no attempt's.
+    // A number beyond SQLite's integers is not the number of an attempt.
     let Ok(attempt) = i64::try_from(attempt) else { return Ok(None) };
     connection
         .prepare_cached("SELECT seq, at FROM event WHERE attempt = ?1 AND kind = 'attempt-started'")?

@@ -1,4 +1,4 @@
-//! Tests: a log that was begun anew, or is kept in memory, says so to operators and readers.
+//! Tests: a log that was begun anew, or is kept in memory, is reported to operators and readers.
 
 use super::tests::{open, place};
 use super::*;

@@ -1,8 +1,8 @@
-//! Reads what the files of the log hold on their disk, independently of what memory holds.
+//! Reads the contents of the log's files on their disk, independently of the page cache.
 //!
-//! A page whose writing failed counts as clean afterwards (Linux, ext4 and XFS): it keeps what was written in memory, the next `fsync`
-//! has nothing to write, and answers success. So a file is not asked through memory here: it is read by direct I/O, past the page cache
-//! (`open(2)`, O_DIRECT). Where a file system has no direct I/O, pages are dropped first (`posix_fadvise(2)`, POSIX_FADV_DONTNEED).
+//! A page whose writing failed counts as clean afterwards (Linux, ext4 and XFS): it keeps the written data in memory, the next `fsync` has
+//! nothing to write, and returns success. So a file is not read through memory here, but by direct I/O, past the page cache (`open(2)`,
+//! O_DIRECT). If a file system has no direct I/O, pages are dropped first (`posix_fadvise(2)`, POSIX_FADV_DONTNEED).
 //!
 //! The `-wal` is walked as SQLite does when it opens a log after a power cut: frames count up to the last one that ends a transaction,
 //! and none behind a frame whose salt or checksum does not fit (sqlite.org/fileformat2.html, "The Write-Ahead Log").
@@ -20,36 +20,36 @@ use super::link::Link;
 use crate::device::aligned::AlignedBuf;
 use crate::station::units::{to_u64, to_usize};
 
-/// Bytes moved by one call where a file is read from its beginning to its end.
+/// Bytes moved by one call if a file is read from its beginning to its end.
 pub(super) const CHUNK: usize = 1 << 20;
 
-/// Bytes moved by one call where single pages are read: the largest page SQLite has.
+/// Bytes moved by one call if single pages are read: the largest page of SQLite.
 pub(super) const LARGEST_PAGE: usize = 65_536;
 
-/// Bytes of the header of the `-wal`, and of each frame's own.
+/// Bytes of the header of the `-wal`, and of the header of each frame.
 pub(super) const WAL_HEADER: usize = 32;
 pub(super) const FRAME_HEADER: usize = 24;
 
-/// The first word of a `-wal`; its last bit says that checksums are made of big-endian words.
+/// The first word of a `-wal`; its last bit means that checksums are made of big-endian words.
 const MAGIC: u32 = 0x377f_0682;
 
 /// A file read from its disk.
 #[derive(Debug)]
 pub(super) struct DirectFile {
     file: File,
-    /// The descriptor passes the page cache by.
+    /// The descriptor bypasses the page cache.
     direct: bool,
     buffer: AlignedBuf,
-    /// Which bytes of the file the buffer holds.
+    /// The bytes of the file that are in the buffer.
     from: u64,
     filled: usize,
 }
 
 impl DirectFile {
-    /// Opens `path` for reading from its disk, `chunk` bytes by a call: a multiple of a page of memory.
+    /// Opens `path` for reading from its disk, `chunk` bytes per call, which must be a multiple of a page of memory.
     ///
     /// # Errors
-    /// What the kernel answered.
+    /// The error of the kernel.
     pub(super) fn open(path: &Path, chunk: usize) -> io::Result<Self> {
         let open = |flags| OpenOptions::new().read(true).custom_flags(flags).open(path);
         let (file, direct) = match open(libc::O_DIRECT) {
@@ -61,17 +61,17 @@ impl DirectFile {
         Ok(Self { file, direct, buffer: AlignedBuf::zeroed(chunk)?, from: 0, filled: 0 })
     }
 
-    /// From now on nothing is believed that was read before.
+    /// From now on, data that was read before is not used.
     pub(super) fn forget(&mut self) -> io::Result<()> {
         self.filled = 0;
         if !self.direct {
-            // What is dirty stays: whoever wants the disk's own bytes has flushed them before.
+            // Dirty pages stay: a caller that needs the disk's contents has flushed them before.
             posix_fadvise(&self.file, 0, 0, PosixFadviseAdvice::POSIX_FADV_DONTNEED)?;
         }
         Ok(())
     }
 
-    /// As many bytes from `at` on as there are and fit.
+    /// As many bytes from `at` on as exist and fit.
     pub(super) fn read_at(&mut self, at: u64, into: &mut [u8]) -> io::Result<usize> {
         let held = |from: u64, filled: usize| (from..from + to_u64(filled)).contains(&at);
         if !held(self.from, self.filled) {
@@ -86,7 +86,7 @@ impl DirectFile {
                     Err(error) => return Err(error),
                 };
                 self.filled += count;
-                // A piece that is no whole page is the file's last.
+                // A piece that is not a whole page is the file's last.
                 if count == 0 || count % crate::device::aligned::ALIGNMENT != 0 {
                     break;
                 }
@@ -101,7 +101,7 @@ impl DirectFile {
         Ok(count)
     }
 
-    /// Exactly these bytes; false where the file ends before.
+    /// Exactly these bytes; false if the file ends before.
     pub(super) fn read_exact_at(&mut self, mut at: u64, mut into: &mut [u8]) -> io::Result<bool> {
         while !into.is_empty() {
             let count = self.read_at(at, into)?;
@@ -115,26 +115,26 @@ impl DirectFile {
     }
 }
 
-/// What a fresh start would find in a `-wal`.
+/// The contents of a `-wal` that a new start would find.
 #[derive(Debug, Default)]
 pub(super) struct Wal {
-    /// Frames of transactions that ended.
+    /// Frames of finished transactions.
     pub(super) frames: u64,
     /// Bytes of a page.
     pub(super) page: usize,
-    /// Where the newest version of each page stands in the `-wal`.
+    /// The place of the newest version of each page in the `-wal`.
     pub(super) pages: HashMap<u32, u64>,
-    /// Which of the events that were looked for are in it.
+    /// Which of the searched events are in it.
     pub(super) found: Vec<bool>,
 }
 
 impl Wal {
-    /// Walks the first `frames` frames of the `-wal` and looks for the hashes of these events in pages of transactions that ended.
+    /// Walks the first `frames` frames of the `-wal` and searches the hashes of these events in pages of finished transactions.
     ///
-    /// Behind them may be more that fit: those of a commit that failed, which SQLite does not count and writes over.
+    /// More valid frames may follow: those of a failed commit, which SQLite does not count and will overwrite.
     ///
     /// # Errors
-    /// Where it cannot be read. One that is empty, or holds something else, has no frames.
+    /// If it cannot be read. A `-wal` that is empty, or has other contents, has no frames.
     pub(super) fn walk(wal: &mut DirectFile, frames: u64, events: &[Link]) -> io::Result<Self> {
         wal.forget()?;
         let mut whole = Self { found: vec![false; events.len()], ..Self::default() };
@@ -152,7 +152,7 @@ impl Wal {
             return Ok(whole);
         }
         let mut frame = vec![0; FRAME_HEADER + whole.page];
-        // What belongs to a transaction whose end was not met yet.
+        // Pages of a transaction whose end was not met yet.
         let mut open: Vec<(u32, u64)> = Vec::new();
         let mut seen = whole.found.clone();
         let mut at = to_u64(WAL_HEADER);
@@ -167,7 +167,7 @@ impl Wal {
             for (seen, event) in seen.iter_mut().zip(events) {
                 *seen = *seen || memchr::memmem::find(&frame[FRAME_HEADER..], event).is_some();
             }
-            // The count of pages after the transaction stands in its last frame only.
+            // Only the last frame of a transaction contains the number of pages.
             if word(&frame, 4) != 0 {
                 whole.frames += to_u64(open.len());
                 whole.pages.extend(open.drain(..));
@@ -198,7 +198,7 @@ pub(super) fn checksum((mut first, mut second): (u32, u32), bytes: &[u8], big_en
 /// BLAKE3 of the first `length` bytes of the file, or of all there are, as they are on its disk.
 ///
 /// # Errors
-/// What the kernel answered.
+/// The error of the kernel.
 pub(super) fn hash_of(file: &mut DirectFile, length: u64) -> io::Result<blake3::Hash> {
     file.forget()?;
     let mut hasher = blake3::Hasher::new();
@@ -215,11 +215,11 @@ pub(super) fn hash_of(file: &mut DirectFile, length: u64) -> io::Result<blake3::
     Ok(hasher.finalize())
 }
 
-/// Writes every byte of the file once more, so that every page of it is written to the disk again, and flushes it. Answers BLAKE3 of the
+/// Writes every byte of the file once more, so that every page of it is written to the disk again, and flushes it. Returns BLAKE3 of the
 /// first `length` bytes that were written, or of all there are.
 ///
 /// # Errors
-/// What the kernel answered: to a descriptor that is opened before the first byte is written, every error since is told.
+/// The error of the kernel. It reports every error since the opening to a descriptor that is opened before the first byte is written.
 pub(super) fn lay_down_anew(path: &Path, length: u64) -> io::Result<blake3::Hash> {
     let file = OpenOptions::new().read(true).write(true).open(path)?;
     let mut chunk = vec![0; CHUNK];
@@ -237,7 +237,7 @@ pub(super) fn lay_down_anew(path: &Path, length: u64) -> io::Result<blake3::Hash
         hasher.update(&chunk[..counted]);
         at += to_u64(count);
     }
-    // With its length and the places of its blocks: they may have been lost with the bytes.
+    // With its length and the places of its blocks, which may have been lost with the bytes.
     file.sync_all()?;
     Ok(hasher.finalize())
 }
@@ -248,7 +248,7 @@ mod cases {
 
     use super::*;
 
-    /// Of a file that is read through memory after all, the pages are dropped first ([`DirectFile::forget`]).
+    /// If the file has to be read through memory, its pages are dropped first ([`DirectFile::forget`]).
     #[test]
     fn a_file_is_read_past_memory_and_known_where_the_file_system_cannot_do_that() {
         let there = tempfile::NamedTempFile::new().expect("a temporary file");

@@ -1,16 +1,17 @@
 //! The station's end of the log's process. Entries without a confirmation are kept here, so that they survive the process and its disk.
 //!
-//! SQLite maps a file that readers share. A page of it that cannot be had stops the thread that touches it, which holds the lock of the
-//! whole process's memory before Linux 6.4: a disk that hangs would stop the watch and every card with it. On a full btrfs such a page is
-//! the signal SIGBUS. So no thread of the station touches the log; the log's process does, and the station asks whether it still answers.
+//! SQLite maps a file that readers share. If a page of it cannot be read or allocated, the thread that accesses it stops, and before Linux
+//! 6.4 it holds the lock of the whole process's memory: a disk that hangs would stop the watch and every card with it. On a full btrfs,
+//! such an access ends in the signal SIGBUS. So no thread of the station accesses the log; the log's process does, and the station checks
+//! whether it still answers.
 //!
 //! ```text
 //! Writer ──▶ thread "ledger" ── pipe ──▶ the log's process ── owns ──▶ Ledger
 //!                pending ◀── thread "ledger-replies" ◀── pipe ──┘
 //! ```
-//! A process that ended is followed by another one, which is given everything that was not confirmed, in the same order. What the first one
-//! had written without saying so is recognised ([`Ledger::append_all`]). One that hangs is waited for: it holds the log, and goes on when
-//! its disk does.
+//! If a process has ended, another one is started, which gets everything that was not confirmed, in the same order. Entries that the first
+//! one wrote without confirming them are recognised ([`Ledger::append_all`]). A process that hangs is waited for: it holds the log, and
+//! continues when its disk does.
 
 use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader, Write};
@@ -29,41 +30,42 @@ use super::chain::Head;
 use super::process_main::{Reply, Request};
 use super::writer::{Queued, RETRY, Writer, WriterAnswer};
 
-/// How long the log's process may answer nothing.
+/// How long the log's process may stay silent.
 const SILENCE: Duration = Duration::from_secs(5);
 
-/// How much longer it may take to start, and to read back what an earlier one left.
+/// The additional time for its start, and for reading back the entries of an earlier one.
 const START: Duration = Duration::from_secs(10);
 
-/// How often it is asked whether its disk is there.
+/// Interval at which it is asked whether its disk answers.
 const ASK: Duration = Duration::from_secs(2);
 
-/// How often the station looks.
+/// Interval at which the station checks it.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// What a pipe is made to hold, where the system allows it: the bytes of some hundred entries.
+/// The requested capacity of a pipe, if the system allows it: the bytes of some hundred entries.
 const PIPE: i32 = 1 << 20;
-/// What a pipe holds without being asked (`pipe(7)`).
+/// The default capacity of a pipe (`pipe(7)`).
 const LEAST_PIPE: usize = 65_536;
-/// A message takes whole pages of a pipe at worst: the kernel adds to the last page only what fits into it as a whole (`pipe_write`).
+/// In the worst case a message takes whole pages of a pipe: the kernel adds to the last page only data that fits into it completely
+/// (`pipe_write`).
 const PIPE_PAGE: usize = 4096;
 
-/// How long after the last start a process that ended is started again, at most: one that dies of its disk again and again is a burden to it.
+/// The longest wait before a process that ended is started again: one that ends again and again because of its disk is a load for it.
 const LONGEST_PAUSE: Duration = Duration::from_secs(16);
 
 impl Writer {
-    /// Starts the log's process, which takes the log over from here, and the thread that talks to it. `program` makes the command that
-    /// serves the log from this event on ([`super::serve`]); `answer` is called on threads of its own, one call at a time.
+    /// Starts the log's process, which takes over the log, and the thread that communicates with it. `program` makes the command that
+    /// serves the log from this event on ([`super::serve`]); `answer` is called on separate threads, one call at a time.
     ///
     /// # Errors
-    /// Where the system has no thread to give. A process that does not start is tried again, and said.
+    /// If the system provides no thread. If a process does not start, this is reported, and it is started again later.
     pub(crate) fn start_apart(
         ledger: Ledger,
         program: impl Fn(Head) -> Command + Send + 'static,
         answer: impl FnMut(WriterAnswer) + Send + 'static,
     ) -> io::Result<Self> {
         let (path, newest, name) = (ledger.path.clone(), ledger.known(), ledger.station_name.clone());
-        // Closed, and its lock let go of.
+        // Closed, and its lock released.
         drop(ledger);
         Self::spawn(name, move |queue, patient, waiting| {
             let shared = Shared {
@@ -86,42 +88,42 @@ impl Writer {
             let shared = Arc::new(Mutex::new(shared));
             let mut pump = Pump { shared, program: Box::new(program), child: None, started: None };
             pump.run(queue, &patient);
-            // Whatever became of it, the process ends when there is nothing more to come.
+            // However it ended: the process ends when nothing more can come.
             pump.shared().pipe = None;
         })
     }
 }
 
-/// What both threads know.
+/// The state that both threads share.
 struct Shared {
     path: PathBuf,
     answer: Box<dyn FnMut(WriterAnswer) + Send>,
-    /// Not confirmed, oldest first, each with the bytes that tell of it.
+    /// Unconfirmed entries, oldest first, each with its message.
     pending: VecDeque<(Queued, Vec<u8>)>,
-    /// How many of these the process that runs was given, and their bytes.
+    /// How many of these the running process has received, and their bytes.
     sent: usize,
     in_pipe: usize,
     capacity: usize,
     pipe: Option<ChildStdin>,
     newest: Head,
     waiting: Arc<AtomicUsize>,
-    /// What the process says is wrong, and what its silence or end does.
+    /// The fault that the process reports, or that its silence or end means.
     ill: Option<String>,
     silent: Option<String>,
     said: Option<String>,
     heard: Instant,
-    /// Since when an answer is waited for that is not that of an entry.
+    /// Since when an answer other than that to an entry is waited for.
     asked: Option<Instant>,
-    /// How many processes have ended since something was recorded.
+    /// The number of processes that have ended since something was recorded.
     ended: u32,
 }
 
 impl Shared {
-    /// Gives the process what there is room for: the pipe never makes us wait.
+    /// Gives the process as much as fits into the pipe, so that writing never waits.
     fn send(&mut self) {
         let Some(pipe) = &mut self.pipe else { return };
         while let Some((_, bytes)) = self.pending.get(self.sent) {
-            // One page is left for a question.
+            // One page is kept free for a question.
             if self.sent > 0 && self.in_pipe + room_of(bytes) + PIPE_PAGE > self.capacity {
                 return;
             }
@@ -129,7 +131,7 @@ impl Shared {
                 self.heard = Instant::now();
             }
             if let Err(error) = pipe.write_all(bytes) {
-                // Its end is seen by the other thread.
+                // The other thread notices its end.
                 tracing::debug!(%error, "the log's process takes no more");
                 self.pipe = None;
                 return;
@@ -183,7 +185,7 @@ impl Shared {
         }
     }
 
-    /// Asks where nothing else is waited for, and notices where no answer comes.
+    /// Sends a question if no answer is waited for, and notices if none comes.
     fn look(&mut self) {
         let heard = self.heard.elapsed();
         if self.sent == 0 && self.asked.is_none() && heard >= ASK && self.pipe.is_some() {
@@ -204,7 +206,7 @@ impl Shared {
         }
     }
 
-    /// The process is gone: everything that was not confirmed is the next one's.
+    /// The process is gone: all unconfirmed entries go to the next one.
     fn gone(&mut self, status: &str) {
         (self.pipe, self.sent, self.in_pipe, self.asked, self.silent) = (None, 0, 0, None, None);
         self.ended = self.ended.saturating_add(1);
@@ -213,12 +215,12 @@ impl Shared {
     }
 }
 
-/// What this message takes of a pipe at most.
+/// The most that this message takes of a pipe.
 fn room_of(message: &[u8]) -> usize {
     message.len().next_multiple_of(PIPE_PAGE)
 }
 
-/// How long after its start a process is followed by another one, when so many ended in a row without having recorded anything.
+/// The wait after the start of a process before the next one is started, if this many ended in a row without having recorded anything.
 fn pause(ended: u32) -> Duration {
     RETRY.saturating_mul(2_u32.saturating_pow(ended.saturating_sub(1))).min(LONGEST_PAUSE)
 }
@@ -233,9 +235,9 @@ fn line(request: &Request) -> Vec<u8> {
 struct Pump {
     shared: Arc<Mutex<Shared>>,
     program: Box<dyn Fn(Head) -> Command + Send>,
-    /// The process, and the thread that hears what it says.
+    /// The process, and the thread that reads its answers.
     child: Option<(Child, JoinHandle<()>)>,
-    /// When a process was started last.
+    /// The time at which the last process was started.
     started: Option<Instant>,
 }
 
@@ -255,7 +257,7 @@ impl Pump {
             }
             self.shared().look();
         }
-        // The station stops: what is pending is still confirmed, as long as somebody waits for it.
+        // The station stops: pending entries are still confirmed, as long as the caller waits for that.
         while !self.shared().pending.is_empty() {
             if patient.recv_timeout(Duration::from_millis(10)) == Err(RecvTimeoutError::Disconnected) {
                 return;
@@ -279,7 +281,7 @@ impl Pump {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sees to it that a process is there; not more often than a disk can bear.
+    /// Ensures that there is a process, without starting it more often than the disk can bear.
     fn keep_running(&mut self) {
         if let Some((mut child, listener)) = self.child.take() {
             let words = match child.try_wait() {
@@ -290,7 +292,7 @@ impl Pump {
                 Ok(Some(status)) => words(status),
                 Err(error) => error.to_string(),
             };
-            // What it said last is heard before another one is told what is missing.
+            // Its last answers are read before another one gets the rest.
             let _ended = listener.join();
             self.shared().gone(&words);
         }
@@ -316,7 +318,7 @@ impl Pump {
         let listener = match listener {
             Ok(listener) => listener,
             Err(error) => {
-                // It has nothing to do yet, and ends with its pipe.
+                // It has nothing to do yet, and ends when its pipe is closed.
                 drop(pipe);
                 let _ended = child.wait();
                 return Err(error);
@@ -326,7 +328,7 @@ impl Pump {
         let mut shared = self.shared();
         (shared.pipe, shared.capacity) = (Some(pipe), capacity.unwrap_or(LEAST_PIPE));
         shared.heard = Instant::now();
-        // It says when it has the log.
+        // It reports when it has opened the log.
         shared.asked = Some(Instant::now() + START);
         shared.send();
         Ok(())
@@ -338,12 +340,12 @@ fn listen(shared: &Mutex<Shared>, replies: ChildStdout) {
         let Ok(line) = line else { break };
         match serde_json::from_str(&line) {
             Ok(reply) => shared.lock().unwrap_or_else(PoisonError::into_inner).take(reply),
-            Err(error) => tracing::debug!(%error, line, "the log's process says what nobody knows"),
+            Err(error) => tracing::debug!(%error, line, "an unknown message from the log's process"),
         }
     }
 }
 
-/// A page of a mapped file that has no place on a full disk is SIGBUS.
+/// A page of a mapped file that gets no block on a full disk causes SIGBUS.
 fn words(status: ExitStatus) -> String {
     use std::os::unix::process::ExitStatusExt;
     if status.signal() == Some(nix::libc::SIGBUS) {

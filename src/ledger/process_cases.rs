@@ -17,12 +17,12 @@ const LONG: Duration = Duration::from_secs(60);
 const LOG: &str = "FLASHLINE_CASES_LOG";
 const NEWEST: &str = "FLASHLINE_CASES_NEWEST";
 
-/// Not a test of its own, but the process the others start: this very program again.
+/// Not a test itself, but the process that the others start: the same program again.
 #[test]
 fn serves_a_log_where_it_was_started_to() {
     let (Some(log), Ok(newest)) = (std::env::var_os(LOG), std::env::var(NEWEST)) else { return };
     let newest = newest.parse().expect("an anchor");
-    // What the harness says before a test has no end of a line.
+    // The harness prints text without a line end before a test.
     println!();
     serve(Path::new(&log), "bench-1", newest, BufReader::new(std::io::stdin()), std::io::stdout());
     std::process::exit(0);
@@ -73,7 +73,7 @@ fn record(writer: &Writer, number: AttemptNumber) {
     writer.record(Box::new(closed(number, Outcome::Pulled(Pull::Taken)))).expect("taken");
 }
 
-/// The receipts until this one has come, and what was said of the log's health on the way.
+/// The receipts up to this one, and the reports of the log's health on the way.
 fn until(heard: &Receiver<WriterAnswer>, last: AttemptNumber) -> (Vec<AttemptNumber>, Vec<Option<String>>) {
     let (mut receipts, mut healths) = (Vec::new(), Vec::new());
     while receipts.last() != Some(&last) {
@@ -93,7 +93,7 @@ fn the_log_is_written_by_another_process_which_leaves_one_whole_file_behind() {
     (1..=100).for_each(|number| record(&writer, number));
     assert_eq!(until(&heard, 100), ((1..=100).collect(), Vec::new()));
     assert_ne!(the_process(&path).as_raw(), std::process::id().cast_signed());
-    // What ends a group of processes does not end it.
+    // A signal that ends a group of processes does not end it.
     kill(the_process(&path), Signal::SIGTERM).expect("told");
     record(&writer, 101);
     assert_eq!(until(&heard, 101).1, Vec::<Option<String>>::new());
@@ -120,7 +120,7 @@ fn a_process_that_dies_is_said_and_followed_by_another_one_that_records_everythi
         record(&writer, number + 1);
         number += 1;
         said.extend(until(&heard, number).1);
-        // Also where nothing was under way, its end is noticed.
+        // Its end is noticed even if no entry is under way.
         starts.recv_timeout(LONG).expect("it is started again");
     }
     writer.finish(LONG).expect("all is written");
@@ -138,7 +138,7 @@ fn a_process_that_hangs_is_a_fault_within_ten_seconds_and_goes_on_when_its_disk_
     record(&writer, 1);
     until(&heard, 1);
     kill(the_process(&path), Signal::SIGSTOP).expect("stopped");
-    // Nothing is under way: it is noticed all the same.
+    // No entry is under way; it is noticed all the same.
     let began = std::time::Instant::now();
     let WriterAnswer::Health(Some(reason)) = heard.recv_timeout(LONG).expect("an answer") else { panic!("nothing can be recorded") };
     assert!(reason.contains("has not answered for 5 s") && began.elapsed() < Duration::from_secs(10), "{reason}");

@@ -1,8 +1,8 @@
 //! The log's process: events come in through one pipe, results go out through another.
 //!
-//! A line is a message, in JSON. The process ignores what asks programs to end: it ends when its pipe is closed, and not before all that came
-//! through it was tried. So a service manager that ends a whole group of processes does not take the last rows away, not even a watchdog's,
-//! which sends SIGABRT to all of them (systemd.kill(5)).
+//! A line is a message, in JSON. The process ignores the signals that ask programs to end: it ends when its pipe is closed, after it has
+//! tried to write everything that came through it. So the last rows are not lost if a service manager ends a whole group of processes, nor
+//! if a watchdog sends SIGABRT to all of them (systemd.kill(5)).
 
 use std::io::{BufRead, Write};
 use std::path::Path;
@@ -22,30 +22,30 @@ use super::writer::{Queued, RETRY, Told, Writer};
 use super::{Draft, Ledger, LogProblem, renew_files};
 use crate::station::record::Receipt;
 
-/// What is still tried when the station is gone.
+/// How long it keeps trying when the station is gone.
 const LAST_TRIES: Duration = Duration::from_secs(3);
 
-/// What the station tells the log's process.
+/// Messages from the station to the log's process.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Request {
-    /// This is to be recorded.
+    /// Record this entry.
     Record(Draft),
-    /// Is the disk there?
+    /// Does the disk answer?
     Ask,
-    /// All is confirmed; one whole file may be left behind.
+    /// All is confirmed; one complete file may be left behind.
     End,
 }
 
-/// What the process that writes the log answers.
+/// Answers of the process that writes the log.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Reply {
-    /// So many of the oldest that were not confirmed are on disk, and the newest event is now this one: `COUNT:HASH`.
+    /// This many of the oldest unconfirmed entries are on disk, and the newest event is now this one: `COUNT:HASH`.
     Recorded(usize, String),
-    /// The oldest that was not confirmed never will be.
+    /// The oldest unconfirmed entry will never be recorded.
     Dropped,
     /// The log cannot be written, or it can again.
     Health(Option<String>),
-    /// It is still tried.
+    /// Writing is still being tried.
     Tried,
     /// The disk answered the probe.
     Here,
@@ -73,12 +73,12 @@ pub(crate) fn serve(
     let replies = Arc::new(Mutex::new(replies));
     let reply = move |reply: &Reply| {
         let mut replies = replies.lock().unwrap_or_else(PoisonError::into_inner);
-        // Nobody listens any more after the station ended; what came is written all the same.
+        // After the station ended, no receiver is left; all received entries are written all the same.
         let _nobody = serde_json::to_writer(&mut *replies, reply).map_err(Into::into).and_then(|()| replies.write_all(b"\n"));
         let _nobody = replies.flush();
     };
     let (come, incoming) = channel();
-    // Read at once: the station never waits for a place in the pipe.
+    // Read at once, so that the station never waits for room in the pipe.
     let read = move || {
         for line in requests.lines() {
             let Ok(line) = line else { return };
@@ -88,12 +88,12 @@ pub(crate) fn serve(
                         return;
                     }
                 }
-                Err(error) => tracing::error!(%error, "the log's process was told what it does not know"),
+                Err(error) => tracing::error!(%error, "an unknown message from the station"),
             }
         }
     };
     if let Err(error) = thread::Builder::new().name("requests".to_owned()).spawn(read) {
-        return reply(&Reply::Health(Some(format!("no thread to read what is to be recorded: {error}"))));
+        return reply(&Reply::Health(Some(format!("no thread to read the station's entries: {error}"))));
     }
     let Some((ledger, early)) = open(path, station_name, newest, &incoming, &reply) else { return };
     reply(&Reply::Health(None));
@@ -118,7 +118,7 @@ pub(crate) fn serve(
         match request {
             Request::Record(draft) => {
                 let mut queued = Queued { draft, receipt: None::<Receipt> };
-                // The station has fewer under way than there are places.
+                // The station never has more entries under way than there are places.
                 while let Err(back) = writer.queue_draft(queued) {
                     queued = *back;
                     thread::sleep(Duration::from_millis(10));
@@ -142,7 +142,7 @@ pub(crate) fn serve(
     }
 }
 
-/// Tries until the log is open; what comes meanwhile is kept. Nothing where the station ended before.
+/// Tries until the log is open, and keeps the messages that arrive meanwhile. `None` if the station ended before.
 fn open(
     path: &Path,
     station_name: &str,

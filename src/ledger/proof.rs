@@ -1,7 +1,7 @@
 //! Verifies the whole log: the chain of its events holds, and the rest of the file agrees with them ([`super::index_check`]).
 //!
-//! The chain is verified as fast as the PC can read it: parts of the log are verified side by side, each by its own reader and a page at a
-//! time, and then that each part begins where the one before it ends.
+//! The chain is verified as fast as the PC can read it: parts of the log are verified in parallel, each by its own reader and a page at a
+//! time. Then it is checked that each part begins where the one before it ends.
 
 use std::fmt;
 use std::num::NonZero;
@@ -16,26 +16,26 @@ use super::error::LogError;
 use super::link::{Link, ORIGIN};
 use super::reader::LogReader;
 
-/// Events of one page: some megabytes, proved in hundredths of a second.
+/// Events of one page: some megabytes, verified in hundredths of a second.
 const PAGE: i64 = 8192;
 
-/// While one waits for the disk, another one proves what it has.
+/// Two per core: while one waits for the disk, another one verifies its page.
 const READERS_PER_CORE: usize = 2;
-/// More readers than this wait for the same disk.
+/// More readers than this would only wait for the same disk.
 const READERS: usize = 16;
 
-/// Between two calls to stop: one that comes before a question is asked stops nothing.
+/// Interval between two interrupts of a query: one that comes before the query has begun has no effect.
 const BRIEFLY: Duration = Duration::from_millis(1);
 
-/// The links a page stands between.
+/// The links at both ends of a page.
 type Ends = Option<(Link, Link)>;
 
-/// Why a log is not good.
+/// Why a log is not valid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Flaw {
-    /// An event is not what was appended: the first one.
+    /// An event was changed: the first one.
     Event(Break),
-    /// Every event is, and what is found through the file's indexes is something else.
+    /// Every event is valid, but the file's indexes give something else.
     File(Disagreement),
 }
 
@@ -49,25 +49,25 @@ impl fmt::Display for Flaw {
 }
 
 impl LogReader {
-    /// Proves the log: every event, and that the file's indexes agree with them. Answers its head, or what is wrong with it; of an event,
-    /// the first that was changed, removed, inserted or reordered.
+    /// Verifies the log: every event, and that the file's indexes agree with them. Returns its head, or what is wrong with it; for events,
+    /// the first one that was changed, removed, inserted or reordered.
     ///
-    /// As long as it takes, the station's `-wal` only grows.
+    /// Meanwhile the station's `-wal` only grows.
     ///
     /// # Errors
-    /// Where the log cannot be read.
+    /// If the log cannot be read.
     pub fn verify(&self) -> Result<Result<Head, Flaw>, LogError> {
         let beside = Self::open(self.path())?;
         let stop = beside.connection().get_interrupt_handle();
         thread::scope(|scope| {
             let agrees = scope.spawn(move || beside.agrees());
             let chain = self.verify_chain();
-            // Of a log whose events do not hold, nothing else is worth waiting for.
+            // If the events do not hold, the rest is not checked.
             while !matches!(chain, Ok(Ok(_))) && !agrees.is_finished() {
                 stop.interrupt();
                 thread::sleep(BRIEFLY);
             }
-            // A panic of ours is no proof.
+            // A panic is not a proof.
             let agrees = agrees.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             match chain? {
                 Err(broken) => Ok(Err(Flaw::Event(broken))),
@@ -76,10 +76,10 @@ impl LogReader {
         })
     }
 
-    /// Proves every event, and nothing else: the log's head, or the first event that was changed, removed, inserted or reordered.
+    /// Verifies only the events. Returns the log's head, or the first event that was changed, removed, inserted or reordered.
     ///
     /// # Errors
-    /// Where the log cannot be read.
+    /// If the log cannot be read.
     pub fn verify_chain(&self) -> Result<Result<Head, Break>, LogError> {
         let newest = self.newest()?;
         let pages = (newest + PAGE - 1) / PAGE;
@@ -106,7 +106,7 @@ impl LogReader {
                 Ok(proved)
             };
             let readers: Vec<_> = (0..readers).map(|_| scope.spawn(prove)).collect();
-            // A panic of ours is no proof.
+            // A panic is not a proof.
             readers.into_iter().map(|reader| reader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
         });
         let mut proved: Vec<_> = proved?.into_iter().flatten().collect();
@@ -115,23 +115,23 @@ impl LogReader {
         for (page, ends) in proved {
             match ends {
                 Some((prev, last)) if prev == hash => hash = last,
-                // Pages before this one hold, and each was begun before it: it is the first that does not.
+                // All pages before this one hold, and each was begun before it, so this is the first that does not.
                 _ => return self.name_the_break(page * PAGE + 1),
             }
         }
         let head = Head { count: u64::try_from(newest).unwrap_or(0), hash };
-        // Nothing may stand before the first event.
+        // Nothing may precede the first event.
         if let Some(before) = self.within(chain::before_the_first)? {
             return Ok(Err(Break { seq: before, what: Tampering::Inserted }));
         }
         Ok(Ok(head))
     }
 
-    /// The same, and that the log still passes through `anchor`, a head that somebody kept: it also tells where the newest events
-    /// were cut off, and whether the log was written anew.
+    /// The same, and that the log still contains `anchor`, a head that was kept: this also detects newest events that were cut off, and a
+    /// log that was written anew.
     ///
     /// # Errors
-    /// Where the log cannot be read.
+    /// If the log cannot be read.
     pub(crate) fn verify_through(&self, anchor: &Head) -> Result<Result<Head, Flaw>, LogError> {
         match self.verify()? {
             Ok(head) => Ok(self.pass_through(anchor, head)?.map_err(Flaw::Event)),
@@ -178,7 +178,7 @@ mod tests {
         newest
     }
 
-    /// What was done to which event, wherever the parts meet that are proved side by side.
+    /// The kind of tampering and the event, wherever the parts meet that are verified in parallel.
     #[test]
     fn in_a_long_log_the_first_event_that_does_not_hold_is_named() {
         let (dir, path) = place();

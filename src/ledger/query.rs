@@ -1,8 +1,8 @@
-//! Queries of a log: attempts by card, time, model, slot and outcome. Each page is read in its own transaction. So the station can work off
-//! and cut its `-wal` however long a reader takes.
+//! Queries of a log: attempts by card, time, model, slot and outcome. Each page is read in its own transaction. So the station can
+//! checkpoint and cut its `-wal` however long a reader takes.
 //!
 //! The log only grows, so everything up to one event stays as it is: a query covers the events up to the newest one at its start, and its
-//! pages fit together whatever is appended in the meantime.
+//! pages are consistent whatever is appended in the meantime.
 
 use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::ops::ControlFlow;
@@ -17,25 +17,25 @@ use super::error::{Doing, LogError, LogProblem};
 use super::reader::{LogReader, to_count};
 use super::row::Row;
 
-/// Rows a page holds at most: a few of a megabyte.
+/// The most rows of a page: a few tenths of a megabyte.
 const PAGE: usize = 512;
 
-/// Events a page looks at before it gives its transaction back, first and at most: a query for the newest few reads little,
-/// and a query without a result holds nothing for long.
+/// Events that a page reads before it ends its transaction, at first and at most: a query for the newest few reads little, and a query
+/// without a result holds nothing for long.
 const FIRST_WINDOW: i64 = 2048;
 const WINDOW: i64 = 65_536;
 
-/// In which order attempts are given.
+/// The order in which attempts are returned.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Direction {
-    /// As they came to stand in the log.
+    /// The order of the log.
     #[default]
     OldestFirst,
-    /// The other way round.
+    /// The reverse order.
     NewestFirst,
 }
 
-/// Which attempts are wanted; all of them by default.
+/// The requested attempts; all of them by default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
     /// Of this model only, `BRAND/MODEL`.
@@ -48,10 +48,10 @@ pub struct Filter {
     pub slot: Option<String>,
     /// With this outcome only; `running` is one.
     pub outcome: Option<String>,
-    /// Of cards whose serial, CID or serial number within the CID is this, or begins with it, in capitals or small letters: labels and
-    /// scanners print capitals, and the kernel gives what the card says.
+    /// Of cards whose serial, CID or serial number within the CID is or begins with this, in upper or lower case: labels and scanners use
+    /// capitals, and the kernel gives the card's own spelling.
     pub serial: Option<String>,
-    /// That stand behind this event: what is new since a reader has seen the log up to there.
+    /// Only events behind this one: those that are new since a reader read the log up to there.
     pub after: Option<u64>,
     /// At most this many rows, the newest ones, in any order.
     pub limit: Option<u32>,
@@ -85,7 +85,7 @@ fn begins_with(name: &str, beginning: &str) -> bool {
     name.as_bytes().get(..beginning.len()).is_some_and(|head| head.eq_ignore_ascii_case(beginning.as_bytes()))
 }
 
-/// What a summary counts of a closed attempt. Times are UTC, in microseconds since 1970.
+/// The facts of a closed attempt that a summary counts. Times are UTC, in microseconds since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Brief<'r> {
     /// The number of the event that closes the attempt.
@@ -94,7 +94,7 @@ pub struct Brief<'r> {
     pub at: i64,
     /// `BRAND/MODEL` of the slot.
     pub model: Option<&'r str>,
-    /// The slot, as on its sticker.
+    /// The slot, by the name on its sticker.
     pub slot: Option<&'r str>,
     /// How the attempt ended.
     pub outcome: &'r OutcomeWord,
@@ -104,7 +104,7 @@ pub struct Brief<'r> {
     pub total_us: Option<u64>,
     /// BLAKE3 of the image, hexadecimal.
     pub image_blake3: Option<&'r str>,
-    /// Where the card sat; up to the last `/` it names the reader.
+    /// The port of the card; up to the last `/` it names the reader.
     pub port: Option<&'r str>,
     /// How the card was attached.
     pub bus: Option<&'r str>,
@@ -114,11 +114,11 @@ pub struct Brief<'r> {
     pub product: Option<&'r str>,
     /// Product name in an SD card's own register.
     pub cid_name: Option<&'r str>,
-    /// What the card claims to hold, in bytes.
+    /// The capacity that the card claims, in bytes.
     pub capacity: Option<u64>,
 }
 
-/// Who is told of briefs.
+/// The receiver of briefs.
 type Each<'e> = dyn FnMut(&Brief<'_>) -> ControlFlow<()> + 'e;
 
 /// Attempts, read page by page. See [`LogReader::attempts`].
@@ -126,36 +126,36 @@ type Each<'e> = dyn FnMut(&Brief<'_>) -> ControlFlow<()> + 'e;
 pub struct Attempts<'r> {
     reader: &'r LogReader,
     filter: Filter,
-    /// `None` until the first page is asked for.
+    /// `None` until the first page is read.
     search: Option<Search>,
     page: vec::IntoIter<Row>,
-    /// How many are still wanted.
+    /// The number of attempts still wanted.
     left: u64,
     ended: bool,
 }
 
-/// Where matching events are looked for.
+/// The range in which matching events are searched.
 #[derive(Debug)]
 enum Search {
     /// In the log's order, between two events, both included.
     Span { low: i64, high: i64, newest: i64, session: i64, window: i64 },
-    /// These are all that can match.
+    /// Only these events can match.
     These { events: VecDeque<i64>, newest: i64 },
 }
 
 impl LogReader {
-    /// The attempts that pass `filter`, as the log stands at the first one; none is read before it is asked for.
+    /// The attempts that pass `filter`, as the log is at the first one; none is read before it is requested.
     #[must_use]
     pub fn attempts(&self, filter: &Filter) -> Attempts<'_> {
         let left = filter.limit.map_or(u64::MAX, u64::from);
         Attempts { reader: self, filter: filter.clone(), search: None, page: Vec::new().into_iter(), left, ended: false }
     }
 
-    /// Tells `each` of every closed attempt that passes `filter`, until it breaks. The order and the limit of `filter` are obeyed;
-    /// its serial is not: a summary is not made of one card.
+    /// Calls `each` for every closed attempt that passes `filter`, until it breaks. The order and the limit of `filter` apply; its serial
+    /// does not, because a summary is never about one card.
     ///
     /// # Errors
-    /// Where the log cannot be read.
+    /// If the log cannot be read.
     pub fn briefs(&self, filter: &Filter, mut each: impl FnMut(&Brief<'_>) -> ControlFlow<()>) -> Result<(), LogError> {
         self.tell(filter, &mut each)
     }
@@ -168,7 +168,7 @@ impl LogReader {
         })?;
         let (Some((mut low, mut high)), superseded) = asked else { return Ok(()) };
         if filter.order == Direction::OldestFirst && filter.limit.is_some() {
-            // Where the first of the newest so many stands.
+            // The place of the first of the newest attempts.
             let mut first = high + 1;
             let back = Filter { order: Direction::NewestFirst, ..filter.clone() };
             self.tell(&back, &mut |brief| {
@@ -197,10 +197,10 @@ impl LogReader {
 }
 
 impl LogReader {
-    /// Names of cards that the log has, in no order; of a long log not all.
+    /// Names of cards in the log, in no order; for a long log not all.
     ///
     /// # Errors
-    /// Where the log cannot be read.
+    /// If the log cannot be read.
     pub(crate) fn card_names(&self) -> Result<BTreeSet<String>, LogError> {
         self.within(|log| {
             let mut names = BTreeSet::new();
@@ -245,7 +245,7 @@ impl Iterator for Attempts<'_> {
 }
 
 impl Attempts<'_> {
-    /// The next page, which may be empty; false where there is none.
+    /// The next page, which may be empty; false if there is none.
     fn turn(&mut self) -> Result<bool, LogError> {
         let mut search = match self.search.take() {
             Some(search) => search,
@@ -269,7 +269,7 @@ impl Attempts<'_> {
             && filter.limit.is_some()
             && let Some(search) = &mut search
         {
-            // Where the first of the newest so many stands, as of the same moment.
+            // The place of the first of the newest attempts, as of the same moment.
             let back = Filter { order: Direction::NewestFirst, ..filter.clone() };
             let mut attempts = self.reader.attempts(&back);
             attempts.search = Some(search.turned());
@@ -298,7 +298,7 @@ impl Attempts<'_> {
 }
 
 impl Search {
-    /// The events of the next page, and the newest event there is for whoever asks.
+    /// The events of the next page, and the newest event in the same view.
     fn page(&mut self, log: &Connection, filter: &Filter) -> rusqlite::Result<Option<(Vec<i64>, i64)>> {
         let backwards = filter.order == Direction::NewestFirst;
         match self {
@@ -316,7 +316,7 @@ impl Search {
                 let (mut from, mut to) = window(*low, *high, *size, backwards);
                 *size = (*size * 2).min(WINDOW);
                 let mut events = if filter.takes_closed() { closed(log, filter, (from, to), backwards)? } else { Vec::new() };
-                // A full page ends where its last row stands.
+                // A full page ends at its last row.
                 if events.len() == PAGE
                     && let Some(last) = events.last()
                 {
@@ -375,13 +375,13 @@ fn search(log: &Connection, filter: &Filter) -> rusqlite::Result<Option<Search>>
         }
         return Ok(Some(Search::These { events, newest }));
     }
-    // Attempts can be open only since the station started last: each opening of the log closes those before.
+    // Attempts can be open only since the last start of the station: each opening of the log closes earlier ones.
     let session = log.prepare_cached(SESSION)?.query_row([], |row| row.get(0)).optional()?.unwrap_or(0);
     let span = span(log, filter, newest)?;
     Ok(span.map(|(low, high)| Search::Span { low, high, newest, session, window: FIRST_WINDOW }))
 }
 
-/// Between which events, both included, the times asked for stand.
+/// The events, both included, between which the requested times lie.
 fn span(log: &Connection, filter: &Filter, newest: i64) -> rusqlite::Result<Option<(i64, i64)>> {
     let first = filter.after.map_or(1, |after| i64::try_from(after).unwrap_or(i64::MAX).saturating_add(1));
     if filter.since.is_none() && filter.until.is_none() {
@@ -401,8 +401,8 @@ pub(super) const CHANGED: &str = "SELECT json_extract(body, '$.closed.seq') FROM
 const FOREIGN: &str = "SELECT seq FROM event INDEXED BY event_foreign WHERE json_extract(body, '$.outcome.word') IS NOT NULL
     AND kind NOT IN ('attempt-closed', 'attempt-changed') AND seq <= ?1";
 
-/// Events with an outcome that stand for no attempt: the ends of those whose card was written to later, for which another event stands; and
-/// events of kinds that this program does not know.
+/// Events with an outcome that do not stand for an attempt: the ends of attempts whose card was written to later, for which another event
+/// stands; and events of kinds that this program does not know.
 fn superseded(log: &Connection, newest: i64) -> rusqlite::Result<HashSet<u64>> {
     let mut events = HashSet::new();
     for question in [CHANGED, FOREIGN] {
@@ -418,19 +418,19 @@ const SESSION: &str = "SELECT seq FROM event WHERE kind = 'station-started' AND 
 
 const SPAN: &str = "SELECT min(seq), max(seq) FROM event INDEXED BY event_at WHERE at >= ?1 AND at < ?2";
 
-/// What names a card.
+/// The columns that identify a card.
 const NAMES: [&str; 3] = ["serial", "cid.raw", "cid.serial"];
 
 fn of_name(name: &str) -> String {
     let name = format!("json_extract(body, '$.card.{name}')");
-    // No character stands behind the last one there is.
+    // No character follows the last possible one.
     format!(
         "SELECT seq FROM event WHERE {name} IS NOT NULL AND {name} COLLATE NOCASE >= ?1
          AND {name} COLLATE NOCASE < ?1 || char(0x10ffff) AND seq > ?2 AND seq <= ?3"
     )
 }
 
-/// The events of cards that are named like this, oldest first.
+/// The events of cards with this name, oldest first.
 fn of_card(log: &Connection, serial: &str, after: Option<u64>, newest: i64) -> rusqlite::Result<VecDeque<i64>> {
     let after = after.map_or(0, |after| i64::try_from(after).unwrap_or(i64::MAX));
     let mut events = Vec::new();
@@ -445,7 +445,7 @@ fn of_card(log: &Connection, serial: &str, after: Option<u64>, newest: i64) -> r
     Ok(events.into())
 }
 
-/// What a brief is made of, in its order: the words of `event_brief`.
+/// The columns of a brief in its order; the index `event_brief` has all of them.
 const BRIEF: &str = "seq, at, json_extract(body, '$.model'), json_extract(body, '$.slot'), json_extract(body, '$.outcome.word'),
     json_extract(body, '$.outcome.code'), json_extract(body, '$.effort.total_us'), json_extract(body, '$.image.blake3'),
     json_extract(body, '$.card.port'), json_extract(body, '$.card.bus'), json_extract(body, '$.card.vendor'),
@@ -456,7 +456,7 @@ fn of_briefs(columns: &str, filter: &Filter, backwards: bool) -> String {
         "SELECT {columns} FROM event INDEXED BY event_brief
          WHERE json_extract(body, '$.outcome.word') IS NOT NULL AND seq >= :from AND seq <= :to"
     );
-    // Only what is asked: a condition that always holds costs a millionfold.
+    // Only the requested conditions: one that is always true would be evaluated a million times.
     for (asked, condition) in [
         (filter.since.is_some(), "at >= :since"),
         (filter.until.is_some(), "at < :until"),
@@ -510,7 +510,7 @@ const RUNNING: &str = "SELECT seq FROM event INDEXED BY event_start
         SELECT 1 FROM event AS closing INDEXED BY event_attempt
         WHERE closing.attempt = json_extract(event.body, '$.attempt') AND closing.kind = 'attempt-closed' AND closing.seq <= :newest)";
 
-/// The starts between two events that had no end at the newest one.
+/// The starts between two events that had no end at the newest event.
 fn running(log: &Connection, span: (i64, i64), newest: i64) -> rusqlite::Result<Vec<i64>> {
     let mut query = log.prepare_cached(RUNNING)?;
     let events = query.query_map(named_params! { ":from": span.0, ":to": span.1, ":newest": newest }, |row| row.get(0))?;
@@ -531,7 +531,7 @@ fn page_of_briefs(
     let mut rows = query.raw_query();
     while let Some(row) = rows.next()? {
         let text = |column: usize| row.get_ref(column).and_then(|value| Ok(value.as_str_or_null()?));
-        // SQLite has signed integers only; a count below zero is none of ours.
+        // SQLite has signed integers only; a negative count was not written by this program.
         let number = |column: usize| row.get::<_, Option<i64>>(column).map(|number| number.and_then(|number| u64::try_from(number).ok()));
         let seq = number(0)?.unwrap_or_default();
         if superseded.contains(&seq) {
@@ -565,7 +565,7 @@ fn page_of_briefs(
     Ok(ControlFlow::Continue(()))
 }
 
-/// The row that an event stands for, if it stands for one as of `newest`; an error where the event is not ours.
+/// The row for which an event stands, if it stands for one as of `newest`; an error if the event has another form.
 pub(super) fn row_at(log: &Connection, event: i64, newest: i64) -> rusqlite::Result<Option<Result<Row, ()>>> {
     let mut query = log.prepare_cached(
         "SELECT station, kind, at, body FROM event
@@ -583,7 +583,7 @@ pub(super) fn row_at(log: &Connection, event: i64, newest: i64) -> rusqlite::Res
     Ok(Some(Row::of(event, row.get(0)?, kind, row.get(2)?, body).ok_or(())))
 }
 
-/// Whatever is asked of a log of millions, for a look at how SQLite answers it.
+/// Makes the statistics of a log with millions of events, to see how SQLite answers queries of it.
 #[cfg(test)]
 pub(super) fn questions() -> Vec<String> {
     let narrow = Filter {

@@ -42,7 +42,7 @@ fn found(reader: &LogReader, filter: &Filter) -> Vec<Row> {
     reader.attempts(filter).collect::<Result<_, _>>().expect("rows")
 }
 
-/// Every filter there is, against the plainest way to answer it.
+/// Every possible filter, compared with the simplest way to get the result.
 #[test]
 fn what_is_found_is_what_was_asked_all_of_it_once_and_in_order() {
     let (_dir, path) = place();
@@ -105,7 +105,7 @@ fn a_summary_counts_the_rows_that_ended() {
         Filter { outcome: Some("pulled".to_owned()), limit: Some(9), ..Filter::default() },
         Filter { limit: Some(9), order: Direction::NewestFirst, ..Filter::default() },
     ] {
-        // Running ones have not ended: they are no part of a summary and take no place of its limit.
+        // Running attempts have not ended: they are not part of a summary and do not count for its limit.
         let mut rows: Vec<_> =
             found(&reader, &Filter { limit: None, ..filter.clone() }).into_iter().filter(|row| row.ended.is_some()).collect();
         if filter.order == Direction::NewestFirst {
@@ -148,7 +148,7 @@ fn a_summary_counts_the_rows_that_ended() {
     assert_eq!(seen, 3, "whoever has seen enough is told no more");
 }
 
-/// What makes the times of a large log: a million rows of a year are never read to find ten.
+/// Ensures the speed of a large log: a million rows of a year are never read to find ten.
 #[test]
 fn every_question_has_its_index_and_a_summary_reads_nothing_else() {
     let (_dir, path) = place();
@@ -248,7 +248,7 @@ fn an_event_that_is_not_ours_is_named_and_not_passed_over() {
     assert_eq!(error.problem, LogProblem::Broken { seq: 4 });
 }
 
-/// The view is what a person with the `sqlite3` program reads: it says the same.
+/// A person with the `sqlite3` program reads the view, so it must have the same contents.
 #[test]
 fn the_view_shows_the_same_rows() {
     let (_dir, path) = place();

@@ -13,23 +13,23 @@ use super::link::ORIGIN;
 use super::row::Row;
 use super::{BUSY, FORMAT, format_of};
 
-/// SQLite has signed integers only; a count below zero is none of ours.
+/// SQLite has signed integers only; a negative count was not written by this program.
 pub(super) fn to_count(stored: i64) -> rusqlite::Result<u64> {
     u64::try_from(stored).map_err(|error| rusqlite::Error::FromSqlConversionFailure(0, Type::Integer, Box::new(error)))
 }
 
-/// One event, as it is stored.
+/// One event as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LogEvent {
     /// The id of the station.
     pub station: String,
     /// Its place in the log.
     pub seq: u64,
-    /// What kind of event.
+    /// The kind of the event.
     pub kind: String,
-    /// When it happened: UTC, microseconds since 1970.
+    /// Its time: UTC, microseconds since 1970.
     pub at: i64,
-    /// What happened: canonical JSON, whose keys the file's own schema explains.
+    /// Its contents: canonical JSON, whose keys the file's own schema explains.
     pub body: String,
 }
 
@@ -41,10 +41,10 @@ pub struct LogReader {
 }
 
 impl LogReader {
-    /// Opens the log at `path`. It is never changed by a reader.
+    /// Opens the log at `path`. A reader never changes it.
     ///
     /// # Errors
-    /// Where it is not there, may not be read, is no log, or is of another format than this program's.
+    /// If it does not exist, may not be read, is not a log, or has another format than this program's.
     pub fn open(path: &Path) -> Result<Self, LogError> {
         let reading = |error| LogError::sqlite(Doing::Reading, path, error);
         match path.try_exists() {
@@ -53,7 +53,8 @@ impl LogReader {
             Err(error) => return Err(LogError::io(Doing::Reading, path, error)),
         }
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        // Told that nobody writes it, SQLite makes no files beside it, and can read it where it could make none.
+        // With the promise that no process writes it, SQLite makes no files beside it, and can read it in a directory without write
+        // permission.
         let connection = if is_whole_copy(path) {
             Connection::open_with_flags(uri(path, true), flags | OpenFlags::SQLITE_OPEN_URI)
         } else {
@@ -78,7 +79,7 @@ impl LogReader {
     /// The row of this attempt.
     ///
     /// # Errors
-    /// Where the log cannot be read.
+    /// If the log cannot be read.
     pub(crate) fn row(&self, attempt: AttemptNumber) -> Result<Option<Row>, LogError> {
         let mut events = self.events(attempt)?;
         events.retain(|event| matches!(event.kind.as_str(), "attempt-started" | "attempt-closed" | "attempt-changed"));
@@ -88,58 +89,58 @@ impl LogReader {
         Row::of(seq, newest.station.clone(), &newest.kind, newest.at, &newest.body).map(Some).ok_or_else(broken)
     }
 
-    /// The events of this attempt, oldest first: its start, its end, and what else was told of it.
+    /// The events of this attempt, oldest first: its start, its end, and others about it.
     ///
     /// # Errors
-    /// Where the log cannot be read.
+    /// If the log cannot be read.
     pub(crate) fn events(&self, attempt: AttemptNumber) -> Result<Vec<LogEvent>, LogError> {
-        // A number beyond SQLite's integers is no attempt's.
+        // A number beyond SQLite's integers is not the number of an attempt.
         let Ok(attempt) = i64::try_from(attempt) else { return Ok(Vec::new()) };
         self.select("attempt = ?1", [attempt])
     }
 
-    /// Who armed what, and when: the events of arming, of one model or of all, oldest first.
+    /// The events of arming, of one model or of all, oldest first.
     ///
     /// # Errors
-    /// Where the log cannot be read.
+    /// If the log cannot be read.
     pub(crate) fn armings(&self, model: Option<&str>) -> Result<Vec<LogEvent>, LogError> {
         self.select("kind = 'model-armed' AND attempt IS NULL AND (?1 IS NULL OR json_extract(body, '$.image.model') = ?1)", [model])
     }
 
-    /// Why the log is gone when the power is, as the station found at its last start; nothing where it is on a disk.
+    /// Why the log would be lost when the power fails, as the station found at its last start; `None` if it is on a disk.
     ///
     /// # Errors
-    /// Where the log cannot be read.
+    /// If the log cannot be read.
     pub(crate) fn volatile(&self) -> Result<Option<String>, LogError> {
         let started = self.select("kind = 'station-started' AND attempt IS NULL", [])?;
         let said = started.last().and_then(|event| serde_json::from_str::<serde_json::Value>(&event.body).ok());
         Ok(said.and_then(|body| body.get("volatile")?.as_str().map(str::to_owned)))
     }
 
-    /// How many events there are, and the newest one's hash. Nothing is proved by it.
+    /// The number of events, and the newest one's hash. This verifies nothing.
     ///
     /// # Errors
-    /// Where the log cannot be read.
+    /// If the log cannot be read.
     pub(crate) fn head(&self) -> Result<Head, LogError> {
         let newest = chain::newest(&self.connection).map_err(|error| self.failed(error))?;
         Ok(newest
             .map_or(Head { count: 0, hash: ORIGIN }, |newest| Head { count: u64::try_from(newest.seq).unwrap_or(0), hash: newest.hash }))
     }
 
-    /// What [`LogReader::head`] was when the newest of the events before this time was the newest of all: UTC, microseconds since 1970.
-    /// Nothing where there is none. Looks back from the newest event, so it is quick for a time that is not long ago.
+    /// The head of the log as it was after the last event before this time: UTC, microseconds since 1970. `None` if there is no such event.
+    /// Searches back from the newest event, so it is quick for a recent time.
     ///
     /// # Errors
-    /// Where the log cannot be read.
+    /// If the log cannot be read.
     pub(crate) fn head_before(&self, at: i64) -> Result<Option<Head>, LogError> {
         let newest = self.within(|log| chain::newest_before(log, at))?;
         Ok(newest.map(|newest| Head { count: u64::try_from(newest.seq).unwrap_or(0), hash: newest.hash }))
     }
 
-    /// When the newest event happened, in microseconds since 1970.
+    /// The time of the newest event, in microseconds since 1970.
     ///
     /// # Errors
-    /// Where the log cannot be read.
+    /// If the log cannot be read.
     pub(crate) fn newest_at(&self) -> Result<Option<i64>, LogError> {
         Ok(chain::newest(&self.connection).map_err(|error| self.failed(error))?.map(|newest| newest.at))
     }
@@ -161,7 +162,7 @@ impl LogReader {
         &self.connection
     }
 
-    /// A view of the log that stays as it is until it is dropped: for as short as can be.
+    /// A view of the log that does not change until it is dropped; keep it as short as possible.
     pub(super) fn begin(&self) -> rusqlite::Result<Transaction<'_>> {
         self.connection.unchecked_transaction()
     }
@@ -175,14 +176,14 @@ impl LogReader {
         self.within(|log| Ok(chain::newest(log)?.map_or(0, |newest| newest.seq)))
     }
 
-    /// Asks as of one moment.
+    /// Runs queries in one view.
     pub(super) fn within<T>(&self, ask: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, LogError> {
         let transaction = self.begin().map_err(|error| self.failed(error))?;
         ask(&transaction).map_err(|error| self.failed(error))
     }
 }
 
-/// The file as a URI (`sqlite.org/uri.html`), to be read only; `immutable` promises that nobody writes it.
+/// The file as a URI (`sqlite.org/uri.html`), read-only; `immutable` promises that no process writes it.
 pub(super) fn uri(path: &Path, is_immutable: bool) -> String {
     let mut uri = "file:".to_owned();
     for byte in path.as_os_str().as_encoded_bytes() {
@@ -195,7 +196,7 @@ pub(super) fn uri(path: &Path, is_immutable: bool) -> String {
     uri
 }
 
-/// A station's log always has its `-wal` beside it. A copy without one is whole and nobody writes it.
+/// A station's log always has its `-wal` beside it. A copy without one is complete, and no process writes it.
 pub(super) fn is_whole_copy(path: &Path) -> bool {
     let mut wal = path.as_os_str().to_owned();
     wal.push("-wal");

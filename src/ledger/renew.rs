@@ -1,20 +1,20 @@
 //! Replaces the files of a log by new ones, if what is written to them cannot be confirmed.
 //!
-//! A file system may never get over a write that failed, although its disk works again. On ext4 (seen with Linux 6.12, not with 6.1) the
-//! extent stays unwritten while its page stays mapped: the same bytes are written again, `fsync` answers success, and the disk reads as
-//! zeroes there. Only new blocks, of a new inode, end that. So after some tries in vain the `-wal` is copied as memory has it: written to a
-//! new file beside it, flushed, read back from the disk, and only then renamed over the old one. Where the log's own file does not keep what
-//! is written, it is copied as well.
+//! A file system may never recover from a failed write, although its disk works again. On ext4 (seen with Linux 6.12, not with 6.1) the
+//! extent stays unwritten while its page stays mapped: the same bytes are written again, `fsync` returns success, and the disk reads as
+//! zeroes there. Only new blocks of a new inode end this state. So after some failed attempts the `-wal` is copied from memory: written to
+//! a new file beside it, flushed, read back from the disk, and only then renamed over the old one. If the log's own file does not keep the
+//! written data, it is copied as well.
 //!
 //! # Who else has the log open
 //! A connection to a log in WAL mode holds SQLite's shared lock on the log's file for as long as it lives (`sqlite3PagerSharedLock`,
-//! `pager_unlock`). Here that lock is taken alone: no process reads while files change their places, so none goes on with an old `-wal`
-//! beside the new one, and a new reader waits. A connection that opened the old file and has not read from it yet must not do so any more,
-//! because nothing is added to that file: its lock is kept until such a connection has given up ([`Forsaken`]).
+//! `pager_unlock`). Here that lock is taken exclusively: no process reads while files are replaced, so none continues with an old `-wal`
+//! beside the new one, and a new reader waits. A connection that opened the old file and has not read from it yet must not read it any
+//! more, because no event is added to that file: its lock is kept until such a connection has given up ([`Forsaken`]).
 //!
 //! # A power cut
-//! Each file is a copy of the one whose name it takes, byte by byte: whichever of the names was changed, the log is the same. What was
-//! confirmed is on the disk in both. What was not is recorded anew.
+//! Each file is an exact copy of the one whose name it takes: whichever of the names was changed, the log is the same. Confirmed events are
+//! on the disk in both. Unconfirmed ones are recorded anew.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -35,31 +35,31 @@ use super::{BUSY, beside};
 use crate::file::directory_of;
 use crate::station::units::to_u64;
 
-/// How long readers are waited for: none of ours reads longer, and whoever does is found in the error.
+/// How long readers are waited for: none of ours reads longer, and the error names a process that does.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// So often in vain the log is settled where it is.
+/// The number of failed attempts in the old files before they are renewed.
 const TRIES: u32 = 3;
 
-/// What must be left on the disk beside the copies: the next events, and what others write there meanwhile.
+/// The space that must be left on the disk beside the copies: for the next events, and for writes of other programs meanwhile.
 const LEFT: u64 = 16 << 20;
 
-/// Where SQLite's locks are in the log's file: the byte that keeps new readers out, and all the bytes from it on that readers and
-/// writers hold (sqlite.org/src, `os.h`, `PENDING_BYTE`).
+/// The place of SQLite's locks in the log's file: the byte that excludes new readers, and from it on all bytes that readers and writers
+/// hold (sqlite.org/src, `os.h`, `PENDING_BYTE`).
 const PENDING: i64 = 0x4000_0000;
 const LOCK_BYTES: i64 = 512;
 
-/// Which files are renewed.
+/// The files that are renewed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Which {
-    /// What was not moved to the log's file yet.
+    /// The `-wal`: the events that were not moved to the log's file yet.
     Wal,
-    /// That and the log's file.
+    /// The `-wal` and the log's file.
     Both,
 }
 
 impl Which {
-    /// What is renewed after so many tries in vain: nothing most of the time, because a copy is a burden to a disk that fails.
+    /// The files to renew after this many failed attempts: none most of the time, because a copy is a load for a failing disk.
     pub(super) fn after(vain: u32) -> Option<Self> {
         match vain % (2 * TRIES) {
             0 if vain > 0 => Some(Self::Both),
@@ -69,20 +69,20 @@ impl Which {
     }
 }
 
-/// What was done so far.
+/// The steps of a renewal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
-    /// The copies are there, under names of their own.
+    /// The copies exist under temporary names.
     Written,
     /// They were flushed and read back.
     Proven,
-    /// The log's file is the copy.
+    /// The copy has replaced the log's file.
     FileRenamed,
-    /// The `-wal` is the copy.
+    /// The copy has replaced the `-wal`.
     WalRenamed,
     /// The names are on the disk.
     NamesFlushed,
-    /// What readers shared is gone.
+    /// The file that readers shared is removed.
     Unshared,
 }
 
@@ -96,18 +96,18 @@ pub(super) struct Forsaken {
 }
 
 impl Forsaken {
-    /// Every process that had opened the old file has given up.
+    /// Waits until every process that had opened the old file has given up.
     pub(super) fn is_past(&self) -> bool {
         self.since.elapsed() > 4 * BUSY
     }
 }
 
-/// The files of one log, of which this process has no connection.
+/// The files of one log to which this process has no connection.
 #[derive(Debug)]
 pub(super) struct Renewal<'a> {
     path: &'a Path,
     which: Which,
-    /// What became of the log's file, also where the renewal did not come to its end.
+    /// The old file of the log if it was replaced, even if the renewal was not completed.
     pub(super) forsaken: Option<Forsaken>,
     #[cfg(test)]
     pub(super) shadow: Option<super::confirm_cases::Shadow>,
@@ -124,10 +124,10 @@ impl<'a> Renewal<'a> {
         }
     }
 
-    /// Copies the files and puts the copies in their places.
+    /// Copies the files and replaces them by the copies.
     ///
     /// # Errors
-    /// Where there is no room, somebody reads, or the disk does not do it. The log is what it was, under old names or new ones.
+    /// If there is no room, a process reads, or the disk fails. The log is unchanged, in the old files or in new ones.
     pub(super) fn carry_out(&mut self) -> Result<(), LogError> {
         let failed = |error| LogError::io(Doing::Renewing, self.path, error);
         let old = OpenOptions::new().read(true).write(true).open(self.path).map_err(failed)?;
@@ -164,7 +164,7 @@ impl<'a> Renewal<'a> {
             self.prove(copy)?;
         }
         self.did(Step::Proven)?;
-        // Nobody reads the new file either before all is done.
+        // No process may read the new file either before everything is done.
         let locked = copies.iter().find(|copy| copy.of == self.path).map(|copy| copy.file.try_clone()).transpose()?;
         if locked.as_ref().is_some_and(|file| !matches!(try_lock(file, PENDING, LOCK_BYTES), Ok(true))) {
             return Err(io::ErrorKind::ResourceBusy.into());
@@ -185,12 +185,12 @@ impl<'a> Renewal<'a> {
         }
         flush_names(self.path)?;
         self.did(Step::NamesFlushed)?;
-        // Nobody has it mapped. The next connection makes it anew from the `-wal`.
+        // No process has it mapped. The next connection makes it anew from the `-wal`.
         remove(&beside::name(self.path, "-shm"))?;
         self.did(Step::Unshared)
     }
 
-    /// It is on the disk, as it was read from memory.
+    /// Checks that it is on the disk as it was read from memory.
     fn prove(&self, copy: &Copy<'_>) -> io::Result<()> {
         copy.file.sync_all()?;
         let there = self.on_disk(copy);
@@ -237,7 +237,7 @@ impl<'a> Renewal<'a> {
     }
 }
 
-/// A copy that is not in its place yet.
+/// A copy that has not replaced its original yet.
 #[derive(Debug)]
 struct Copy<'a> {
     of: &'a Path,
@@ -252,7 +252,7 @@ impl<'a> Copy<'a> {
         let new = new_name(of);
         let original = File::open(of)?;
         let metadata = original.metadata()?;
-        // One that an earlier process did not come to the end of.
+        // A copy that an earlier process did not finish.
         remove(&new)?;
         let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&new)?;
         let made = file.metadata()?;
@@ -280,27 +280,28 @@ impl<'a> Copy<'a> {
 
 /// Writes the names of the log's files to the disk.
 ///
-/// After an error the block they stand in may be the old one there and count as clean: a name that comes and goes makes it be written.
+/// After an error, the block of the directory may still be the old one on the disk and count as clean: a name that is made and removed
+/// causes it to be written.
 ///
 /// # Errors
-/// What the kernel answered.
+/// The error of the kernel.
 pub(super) fn flush_names(path: &Path) -> io::Result<()> {
     let passing = beside::name(path, ".new");
-    // On a full disk there may be no room for it. Then nothing was written there that could have failed.
+    // On a full disk there may be no room for it. Then no write could have failed there.
     if File::create(&passing).is_ok() {
         remove(&passing)?;
     }
     File::open(directory_of(path))?.sync_all()
 }
 
-/// Removes what a process that was killed left of a renewal. The log must be nobody else's.
+/// Removes the files of a renewal whose process was killed. No other process may use the log.
 pub(super) fn clear(path: &Path) {
     for name in [path.to_owned(), beside::name(path, "-wal")] {
         let _not_there = fs::remove_file(new_name(&name));
     }
 }
 
-/// A name that is not there is as good.
+/// A name that does not exist is as good as removed.
 fn remove(path: &Path) -> io::Result<()> {
     fs::remove_file(path).or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
 }
@@ -313,7 +314,7 @@ fn new_name(name: &Path) -> PathBuf {
 fn alone(file: &File, path: &Path) -> Result<(), LogError> {
     let failed = |error| LogError::io(Doing::Renewing, path, error);
     let until = Instant::now() + PATIENCE;
-    // As SQLite does: the first byte keeps new readers out while the last ones end.
+    // In SQLite's order: the first byte excludes new readers while the last ones end.
     for (from, bytes) in [(PENDING, 1), (PENDING, LOCK_BYTES)] {
         while !try_lock(file, from, bytes).map_err(failed)? {
             if Instant::now() >= until {
@@ -325,7 +326,8 @@ fn alone(file: &File, path: &Path) -> Result<(), LogError> {
     Ok(())
 }
 
-/// False where another process holds one of these bytes. The lock is the descriptor's: no other one of this process ends it.
+/// False if another process holds one of these bytes. The lock belongs to the descriptor: closing another one of this process does not
+/// release it.
 fn try_lock(file: &File, from: i64, bytes: i64) -> io::Result<bool> {
     let short = |word: libc::c_int| libc::c_short::try_from(word).map_err(io::Error::other);
     let range = libc::flock { l_type: short(libc::F_WRLCK)?, l_whence: short(libc::SEEK_SET)?, l_start: from, l_len: bytes, l_pid: 0 };

@@ -1,4 +1,4 @@
-//! Tests: a file that no longer keeps what is written is replaced by a new one, and at no moment is an event missing.
+//! Tests: a file that no longer keeps the written data is replaced by a new one, and at no moment is an event missing.
 
 use std::cell::Cell;
 use std::fs;
@@ -19,7 +19,7 @@ fn names_in(path: &Path) -> Vec<String> {
     names
 }
 
-/// A log of so many attempts, in doubt, whose `-wal` keeps nothing any more on its disk.
+/// A log with this many attempts, in doubt, whose `-wal` no longer keeps data on its disk.
 fn with_a_spoilt_wal(attempts: u64) -> (tempfile::TempDir, PathBuf, Ledger, Shadow) {
     let (dir, path) = place();
     let mut ledger = open(&path);
@@ -32,7 +32,7 @@ fn with_a_spoilt_wal(attempts: u64) -> (tempfile::TempDir, PathBuf, Ledger, Shad
     (dir, path, ledger, disk)
 }
 
-/// Tries as the thread does that writes; answers how often it was in vain.
+/// Tries like the writing thread; returns the number of failed attempts.
 fn tries(ledger: &mut Ledger, stamp: &Stamp, entry: &Entry) -> usize {
     for tried in 0..20 {
         match ledger.append_at(stamp, entry) {
@@ -78,7 +78,7 @@ fn where_the_logs_file_keeps_nothing_any_more_the_log_goes_on_in_two_new_ones() 
     assert_ne!(new.ino(), old.ino());
     assert_eq!((new.mode(), new.uid(), new.gid()), (old.mode(), old.uid(), old.gid()), "whoever could read it can");
     assert!(disk.after_a_power_cut().iter().copied().eq(1..=number));
-    // The new files are on a disk like any other.
+    // The new files are on a normal disk.
     ledger.files = confirm::Files::open(&path).expect("it is there");
     for more in number + 1..number + 400 {
         ledger.append_at(&stamp, &end(more)).expect("appended");
@@ -111,7 +111,7 @@ fn a_renewal_that_ends_anywhere_leaves_a_log_with_everything_that_was_confirmed(
             assert_eq!(attempts_of(&path), [1, 2, 3, 4, 5], "{which:?} {last:?}: each once");
             drop(ledger);
 
-            // Or the same one goes on.
+            // Or the same process continues.
             let mut ledger = open(&path);
             let disk = Shadow::of(&mut ledger);
             disk.watch(move |step| if step == last { Err(io::Error::other("no more")) } else { Ok(()) });

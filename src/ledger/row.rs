@@ -1,4 +1,4 @@
-//! One attempt, as readers of the log get it. It is read from the event that closes the attempt, which holds everything.
+//! One attempt, as readers of the log get it. It is read from the event that closes the attempt, which contains everything.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -6,11 +6,11 @@ use serde_json::value::RawValue;
 use crate::station::outcome::{OutcomeWord, code_today};
 use crate::station::record::AttemptNumber;
 
-/// One attempt. A closed one stands where its closing event stands; one without, where its start stands: its card is being
-/// written, or the station stopped and has not started since. Times are UTC, in microseconds since 1970; durations are microseconds.
+/// One attempt. A closed one has the place of its closing event; an open one has the place of its start: its card is being written, or the
+/// station stopped and has not started since. Times are UTC, in microseconds since 1970; durations are microseconds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Row {
-    /// The event it stands for.
+    /// The event for which it stands.
     pub seq: u64,
     /// The id of the station.
     pub station_id: String,
@@ -18,19 +18,19 @@ pub struct Row {
     pub station_name: Option<String>,
     /// The number of the attempt.
     pub attempt: AttemptNumber,
-    /// The slot, as on its sticker.
+    /// The slot, by the name on its sticker.
     pub slot: Option<String>,
-    /// Where the card sat.
+    /// The port of the card.
     pub port: Option<String>,
     /// `BRAND/MODEL` of the slot.
     pub model: Option<String>,
     /// BLAKE3 of the image, hexadecimal.
     pub image_blake3: Option<String>,
-    /// The file the image came from.
+    /// The file of the image.
     pub image_source: Option<String>,
     /// The image's raw length in bytes.
     pub image_span: Option<u64>,
-    /// How far it is known what device the image is for: `proven`, `matching`, `none`.
+    /// How it is proven which device the image is for: `proven`, `matching`, `none`.
     pub model_proof: Option<String>,
     /// The brand, by the model assertion inside the image.
     pub model_brand: Option<String>,
@@ -72,21 +72,21 @@ pub struct Row {
     pub cid_fwrev: Option<String>,
     /// How far the serial identifies the card: `cid`, `usb`, `reader-only`, `none`.
     pub identified: Option<String>,
-    /// What the card claims to hold, in bytes.
+    /// The capacity that the card claims, in bytes.
     pub capacity: Option<u64>,
     /// The card's logical block in bytes.
     pub block: Option<u64>,
-    /// The kernel's count of media in that boot.
+    /// The kernel's sequence number of the medium (`DISKSEQ`) in that boot.
     pub diskseq: Option<u64>,
-    /// When it began; nothing for a card that admission refused.
+    /// The time when it began; `None` for a card that admission refused.
     pub started: Option<i64>,
-    /// When it ended; nothing while it runs.
+    /// The time when it ended; `None` while it runs.
     pub ended: Option<i64>,
     /// The clock was set from the network by then; `None` if that was unknown.
     pub clock_synced: Option<bool>,
-    /// Bytes handed to the card.
+    /// Bytes sent to the card.
     pub bytes_written: Option<u64>,
-    /// Bytes the card returned.
+    /// Bytes read from the card.
     pub bytes_read: Option<u64>,
     /// Time spent writing and flushing.
     pub writing_us: Option<u64>,
@@ -96,7 +96,7 @@ pub struct Row {
     pub total_us: Option<u64>,
     /// The slowest single call.
     pub slowest_call_us: Option<u64>,
-    /// What that call was.
+    /// The operation of that call.
     pub slowest_call_act: Option<String>,
     /// The byte of the card where it began.
     pub slowest_call_at: Option<u64>,
@@ -104,11 +104,11 @@ pub struct Row {
     pub writing_kib_s: Option<String>,
     /// The same for reading back.
     pub reading_kib_s: Option<String>,
-    /// BLAKE3 of what the card returned, hexadecimal; for a pass only.
+    /// BLAKE3 of the bytes read back, hexadecimal; for a pass only.
     pub readback_blake3: Option<String>,
-    /// `whole` for a pass, `mapped-only` where the image's zeroes were skipped.
+    /// `whole` for a pass, `mapped-only` if the image's zeroes were skipped.
     pub readback_class: Option<String>,
-    /// How it ended, or that it is running.
+    /// The outcome, or that it is running.
     pub outcome: OutcomeWord,
     /// The reason in one stable word.
     pub code: Option<String>,
@@ -116,37 +116,37 @@ pub struct Row {
     pub reason: Option<String>,
     /// The byte of the card where it failed.
     pub failed_at: Option<u64>,
-    /// The order it is counted in if it is good.
+    /// The order in which it is counted if it is good.
     pub order: Option<u64>,
     /// How the card's own volatile cache was emptied: `asked`, `refused`, `unanswered`, `none`.
     pub flush: Option<String>,
-    /// What stands in the card's head: `untouched`, `tombstone`, `image`, `unknown`.
+    /// The contents of the card's head: `untouched`, `tombstone`, `image`, `unknown`.
     pub head: Option<String>,
-    /// When the end that this row takes the place of was recorded: of a card that changed after it was proven.
+    /// When the end that this row replaces was recorded, for a card that changed after it was proven.
     pub superseded_at: Option<i64>,
     /// The kernel's count of sectors of 512 bytes written to the disk when the card was proven.
     pub writes_at_proof: Option<u64>,
     /// The work order it was made for.
     pub work_order: Option<String>,
-    /// Who put the card in, as they said.
+    /// The operator, as they said.
     pub operator: Option<String>,
-    /// The lot the blank card came from.
+    /// The lot of the blank card.
     pub card_lot: Option<String>,
 }
 
 impl Row {
-    /// When it ended or, while it runs, began: the time a log is asked for.
+    /// The time of its end or, while it runs, of its start: the time by which a log is filtered.
     #[must_use]
     pub(crate) fn at(&self) -> Option<i64> {
         self.ended.or(self.started)
     }
 
-    /// The row of an attempt's event: its closing one, or its start while there is no other. `None` where the body is not ours.
+    /// The row of an attempt's event: its closing one, or its start while there is no other. `None` if the body has another form.
     pub(super) fn of(seq: i64, station: String, kind: &str, at: i64, body: &str) -> Option<Self> {
         let closed = match kind {
             "attempt-closed" | "attempt-changed" => true,
             "attempt-started" => false,
-            // An attempt may have events of other kinds; a row stands for none of them.
+            // An attempt may have events of other kinds; a row never stands for them.
             _ => return None,
         };
         let body: Body<'_> = serde_json::from_str(body).ok()?;
@@ -224,12 +224,12 @@ impl Row {
     }
 }
 
-/// As it is stored: nobody needs its numbers before they are drawn.
+/// Kept as it is stored: the numbers are parsed only when they are drawn.
 fn list(raw: Option<&RawValue>) -> Option<String> {
     raw.map(|raw| raw.get().to_owned())
 }
 
-/// The keys of `body`, as `schema.sql` explains them. Keys of later formats are passed over.
+/// The keys of `body`, as `schema.sql` explains them. Keys of later formats are ignored.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Body<'b> {

@@ -1,6 +1,6 @@
 -- The flash log, format 1. Applied once, to an empty database; later formats are steps from this one (MIGRATIONS in mod.rs).
 --
--- Comments that a reader of the file itself needs stand inside the statements: SQLite keeps those.
+-- Comments for readers of the file itself are inside the statements: SQLite keeps those.
 CREATE TABLE event (
     -- Times are UTC, in microseconds since 1970-01-01T00:00:00Z, as the PC's clock gave them. A clock may be wrong or be
     -- set back: the order of events is seq, and nothing else.
@@ -24,45 +24,45 @@ CREATE TABLE event (
     -- every kind
     --   clock.boot            the kernel's boot id
     --   clock.since_boot_ms   milliseconds since boot, suspend included; never set back
-    --   clock.synced          true: the clock was set from the network; false: not yet; null: nobody here knows
+    --   clock.synced          true: the clock was set from the network; false: not yet; null: unknown
     --   station_name          the station's configured name at that time
     -- log-created
-    --   confirm               true: somebody is to confirm that this log was to be begun anew; not in logs of older programs
+    --   confirm               true: a user must confirm that this log was begun anew on purpose; not in logs of older programs
     --   machine               the PC this log belongs to: BLAKE3 derived key of its /etc/machine-id (the id itself is private)
     -- station-started
     --   version               the program's version
-    --   volatile              why the log is gone when the power is: it is kept in memory; null: it is on a disk
-    -- log-confirmed: somebody says that this log was to be begun anew
-    --   by.uid, by.user       who
+    --   volatile              why the log would be lost when the power fails: it is kept in memory; null: it is on a disk
+    -- log-confirmed: a user confirmed that this log was begun anew on purpose
+    --   by.uid, by.user       the user
     -- restart-asked: no card is begun any more, and the station restarts when the last one is out
     --   by.uid, by.user       who
     -- model-armed
     --   image                 as under attempt-started
-    --   uncovered             what could not be covered when the image was looked into, a list of sentences
+    --   uncovered             the checks that could not be made when the image was inspected, a list of sentences
     --   by.occasion           start: the station started; reload: it was told to read its configuration again; restage: the staged copy
     --                         was damaged, and the station staged the same image anew from its source
     --   by.config             the configuration that names the image
-    --   by.config_owner       whose file that is: user name, or number where there is no name
+    --   by.config_owner       the owner of that file: user name, or number if there is no name
     --   by.config_changed     when it was last written, microseconds UTC
-    --   by.asked_by.uid, .user   who told the station to read it again; null where nobody is known
-    -- disarmed, rearmed: somebody took a slot, or every slot of a model, out of work, or back
+    --   by.asked_by.uid, .user   the user who requested the reload; null if unknown
+    -- disarmed, rearmed: a slot, or every slot of a model, was taken out of work, or re-enabled
     --   slot, model           which; one of them is null
-    --   by.uid, by.user       who; uid is null where the station did it by itself, because the staged copy of the model's image is
+    --   by.uid, by.user       the user; uid is null if the station did it by itself, because the staged copy of the model's image is
     --                         damaged or cannot be read: that ends with the next model-armed, or with the next start
-    --   reason                disarmed only: why, as they said
+    --   reason                disarmed only: the reason, as the user said
     --   image                 disarmed by the station only: as under attempt-started
-    -- order-started, order-stopped: so many good cards of a model are wanted, and no more
+    -- order-started, order-stopped: an order of a number of good cards of a model
     --   order                 its number, counted over the life of this log
     --   model                 BRAND/MODEL
-    --   name                  what people call it
-    --   work_order            the work order it is for, as the factory's own system names it; null where nobody said
-    --   count, passed         how many are wanted, and how many were good by then
-    --   box_size              how many good cards fill a box of this order; null where boxes are not counted, and in older logs
-    --   by.uid, by.user       who said so
+    --   name                  the name of the order
+    --   work_order            its work order, as the factory's own system names it; null if none was given
+    --   count, passed         the number of ordered cards, and of good ones by then
+    --   box_size              the number of good cards that fill a box of this order; null if boxes are not counted, and in older logs
+    --   by.uid, by.user       the user who did it
     -- box-closed: the station closed a box of an order, and the next good card goes to the next box
     --   order, model, name, work_order, count, passed, box_size   as under order-started
     --   box                   its number within the order: 1, 2, 3 … without a gap
-    --   cards                 how many good cards are in it
+    --   cards                 the number of good cards in it
     --   why                   full; order-complete, order-stopped: with fewer cards than fill it
     --   last_attempt          the attempt of the last card in it; null: the station closed it at a start, or because its order was stopped.
     --                         Then, of the order's cards that were good just before this event, it holds those that follow the cards of
@@ -70,27 +70,27 @@ CREATE TABLE event (
     -- card-returned: a card left the bus with its device and came back by itself; it was not begun for that
     --   slot                  the slot's name, as on its sticker
     --   card                  as under attempt-started, as far as it was known so soon
-    --   times                 how often by then, since a card was put in by hand; the 1st, 2nd, 4th, 8th … time has an event
-    -- label, approval, unit, maintenance, operator, harvest: kept for a label that was printed, an image that two people released, a device
-    --                         that was built of cards, work on a reader, who stands at the station, what devices reported. Like every
-    --                         kind that a reader does not know, they are shown as they are, and counted as nothing else
+    --   times                 the number of times since a card was put in by hand; the 1st, 2nd, 4th, 8th … time has an event
+    -- label, approval, unit, maintenance, operator, harvest: reserved for a printed label, an image that two people released, a device that
+    --                         was built of cards, work on a reader, the operator at the station, reports of devices. Like every kind
+    --                         that a reader does not know, they are shown unchanged, and not counted
     -- attempt-started: durable before the first byte is written
     --   attempt               number, counted over the life of this log
     --   slot                  the slot's name, as on its sticker
-    --   model                 BRAND/MODEL by the model assertion inside the image; as the slot names it where nobody looked inside
+    --   model                 BRAND/MODEL by the model assertion inside the image; as the slot names it if the image was not inspected
     --   image.blake3          digest of the raw image, hexadecimal: what b3sum prints
     --   image.source          the file it came from, as configured
     --   image.span            raw length, bytes
     --   image.block           logical block its partition table was made for, bytes
     --   image.model           BRAND/MODEL it is the image of, as above
     --   image.model_proof.class   proven: signatures reach from the model and every snap to a trusted root; matching: the model
-    --                         inside is the one configured, signatures were not demanded; none: nobody looked inside
+    --                         inside is the configured one, signatures were not required; none: the image was not inspected
     --   image.model_proof.brand, .model, .series, .revision   of the model assertion inside
     --   image.model_proof.sha3_384, .sign_key   digest of that assertion, and the key that signed it
-    --   image.zeroes          what is done about its zeroes: prove, write, skip
-    --   card.port             where it sat: controller and port chain, never a /dev name
+    --   image.zeroes          how its zeroes are handled: prove, write, skip
+    --   card.port             its port: controller and port chain, never a /dev name
     --   card.bus              usb, mmc-sd, …
-    --   card.vendor, card.product, card.serial, card.wwn   as the device says; a reader's own where card.identified says so
+    --   card.vendor, card.product, card.serial, card.wwn   as the device says; those of a reader if card.identified says so
     --   card.cid.raw          an SD card's identification register, 32 hexadecimal digits
     --   card.cid.manfid, .oemid, .name, .serial, .date, .hwrev, .fwrev   its parts as sysfs gives them
     --   card.identified       how far the above identify the card: cid, usb, reader-only, none
@@ -98,45 +98,44 @@ CREATE TABLE event (
     --   card.block            logical block, bytes
     --   card.diskseq          the kernel's count of media in this boot
     --   card.devnum, card.kernel_name   MAJOR:MINOR and name in that visit; reused, never an identity
-    --   card.write_protected, card.partitioned   what it was before the attempt
-    --   order                 the order it is counted in if it is good; null where there is none
-    --   leaves_order          the order in which this card was counted before, and is not counted any more when the attempt ends like
-    --                         this; null where there is none. In attempt-started: if the station stops before the end
+    --   card.write_protected, card.partitioned   its state before the attempt
+    --   order                 the order in which it is counted if it is good; null if there is none
+    --   leaves_order          the order in which this card was counted before, and is no longer counted when the attempt ends like
+    --                         this; null if there is none. In attempt-started: if the station stops before the end
     --   station_version.program, .build, .prover   the program's version, the BLAKE3 of its file, and what judges the card: a word
-    --   work_order            the work order the card is made for, as whoever began its order, or wrote it at a bench, named it; null where
-    --                         nobody did
-    --   operator              who wrote it at a bench, as they say; null for a station's card: nobody is asked
-    --   card_lot              the lot that the blank card came from, as they say; null where nobody did
+    --   work_order            the work order of the card, from its order or from `flashline flash`; null if none was given
+    --   operator              the operator of `flashline flash`, as they say; null for a card of a station, which does not ask
+    --   card_lot              the lot of the blank card, as they say; null if none was given
     --   plan                  write; write-unless-done: it is not written if it holds the image already; recheck-only: it is not written
-    -- attempt-closed: exactly one for every attempt, and all that attempt-started has, and
-    --   start.seq, start.at   its attempt-started; null where admission refused the card and nothing was started
+    -- attempt-closed: exactly one for every attempt; it has all keys of attempt-started, and
+    --   start.seq, start.at   its attempt-started; null if admission refused the card and nothing was started
     --   outcome.word          passed, passed-mapped-only, failed, refused, pulled, interrupted; station-fault: the station itself failed,
-    --                         and neither card nor slot has a part in it; recheck, recheck-mapped-only: it
+    --                         and neither card nor slot caused it; recheck, recheck-mapped-only: it
     --                         held the image already, nothing was written, and it is not counted again; passed-as-found,
     --                         passed-as-found-mapped-only: the same of a card that this log has no good row of, counted here
     --   outcome.code          the reason in one stable word
     --   outcome.reason        the reason as a sentence
-    --   outcome.at            byte of the card where it failed
-    --   outcome.proof.class   passed, recheck: whole; passed-mapped-only, recheck-mapped-only: mapped-only, where the image's zeroes were not read back
-    --   outcome.proof.bytes   passed-mapped-only: how many bytes of the span came back and are the image's data
-    --   outcome.proof.blake3  passed only: digest of what the card returned, every byte of the span, hexadecimal
-    --   effort                null where the station stopped unasked and closed the attempt when it started again
-    --   effort.written        bytes handed to the card, tombstone and head included
-    --   effort.read           bytes the card returned
+    --   outcome.at            byte of the card at which it failed
+    --   outcome.proof.class   passed, recheck: whole; passed-mapped-only, recheck-mapped-only: mapped-only: the image's zeroes were not read back
+    --   outcome.proof.bytes   passed-mapped-only: the number of bytes of the span that were read back and are the image's data
+    --   outcome.proof.blake3  passed only: digest of the bytes read from the card, every byte of the span, hexadecimal
+    --   effort                null if the station did not stop on request and closed the attempt at its next start
+    --   effort.written        bytes sent to the card, with tombstone and head
+    --   effort.read           bytes read from the card
     --   effort.writing_us, effort.reading_us, effort.total_us, effort.slowest_call_us   microseconds
-    --   effort.slowest_call.act, .at   what the slowest call was (writing, reading back, flushing), and the byte where it began
-    --   effort.writing_kib_s, effort.reading_kib_s   KiB a second along the image, a list of 32 parts of equal length; null in a
-    --                         part where nothing was moved, and for the list where nothing was moved at all
-    --   effort.head           what stands in the card's head: untouched (nothing was written), tombstone (it cannot boot), image,
+    --   effort.slowest_call.act, .at   the operation of the slowest call (writing, reading back, flushing), and the byte where it began
+    --   effort.writing_kib_s, effort.reading_kib_s   KiB a second along the image, a list of 32 parts of equal length; null for a
+    --                         part in which nothing was moved, and for the list if nothing was moved at all
+    --   effort.head           the contents of the card's head: untouched (nothing was written), tombstone (it cannot boot), image,
     --                         unknown (the tombstone could not be put back: it may boot)
-    --   effort.flush          how the card's own volatile cache was emptied: asked (a SCSI device that was told to at every flush), refused
-    --                         (one that does not know the command: it has no cache), unanswered (one that does not answer it, or leaves the bus
-    --                         on it: only what the kernel flushes by itself is flushed), none (no SCSI device: the kernel flushes it); null where
-    --                         nothing was written
+    --   effort.flush          how the card's own volatile cache was emptied: asked (a SCSI device that was told so at every flush), refused
+    --                         (one that does not know the command: it has no cache), unanswered (one that does not answer it, or leaves the
+    --                         bus: only the kernel's own flushes reach it), none (not a SCSI device: the kernel flushes it); null if nothing
+    --                         was written
 ) STRICT;
 
--- No other index may be UNIQUE: INSERT OR REPLACE deletes the rows it collides with, and a DELETE trigger hears of that
--- only where recursive_triggers is on, which every program that opens this file decides for itself.
+-- No other index may be UNIQUE: INSERT OR REPLACE deletes the rows it collides with, and a DELETE trigger fires for that
+-- only if recursive_triggers is on, which every program that opens this file decides for itself.
 CREATE INDEX event_attempt ON event (attempt, kind) WHERE attempt IS NOT NULL;
 
 CREATE TRIGGER event_is_never_changed BEFORE UPDATE ON event
@@ -149,7 +148,7 @@ BEGIN
     SELECT RAISE(ABORT, 'the flash log only grows: an event is never removed');
 END;
 
--- Fires before a conflict is looked for, and so before INSERT OR REPLACE, OR IGNORE or ON CONFLICT DO UPDATE act on one.
+-- Fires before a conflict is searched, and so before INSERT OR REPLACE, OR IGNORE or ON CONFLICT DO UPDATE act on one.
 CREATE TRIGGER event_follows_the_last BEFORE INSERT ON event
 BEGIN
     SELECT RAISE(ABORT, 'the flash log only grows: seq is not one more than the last')
@@ -171,9 +170,9 @@ END;
 
 CREATE VIEW attempt AS
 SELECT
-    -- One row an attempt. A closed attempt stands where its closing event stands; one without, where its start stands: its
-    -- card is being written, or the station stopped and has not started since.
-    seq,                                                              -- of the event the row stands for
+    -- One row per attempt. A closed attempt has the place of its closing event; an open one that of its start: its card is
+    -- being written, or the station stopped and has not started since.
+    seq,                                                              -- of the row's event
     station                                      AS station_id,
     json_extract(body, '$.station_name')         AS station_name,
     attempt,

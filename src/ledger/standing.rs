@@ -1,4 +1,4 @@
-//! Reads from the log what still holds: orders that were not stopped, and slots and models that are disarmed.
+//! Reads the requests that still hold from the log: orders that were not stopped, and slots and models that are disarmed.
 
 use std::collections::BTreeMap;
 
@@ -13,10 +13,10 @@ use crate::station::request::{Target, Who};
 use crate::station::standing::{Disarming, LogNote, Standing};
 
 impl Ledger {
-    /// What was asked of the station in earlier runs and still holds, with every order counted anew from its cards.
+    /// The requests of earlier runs that still hold, with every order counted anew from its cards.
     ///
     /// # Errors
-    /// Where the log cannot be read.
+    /// If the log cannot be read.
     pub(crate) fn standing(&self) -> Result<Standing, LogError> {
         read(&self.connection).map_err(|error| LogError::sqlite(Doing::Reading, &self.path, error))
     }
@@ -36,7 +36,7 @@ struct Body {
     #[serde(rename = "box")]
     box_number: Option<u32>,
     cards: Option<u32>,
-    /// Nobody closes a box: the station does.
+    /// No user closes a box: the station does.
     by: Option<By>,
 }
 
@@ -46,7 +46,7 @@ struct By {
     user: String,
 }
 
-/// The kind of the event that tells of a box.
+/// The kind of the event that records a closed box.
 const BOX_CLOSED: &str = "box-closed";
 
 const BEGUN: &str = "SELECT EXISTS (SELECT 1 FROM event WHERE seq = 1 AND json_extract(body, '$.confirm'))
@@ -61,22 +61,22 @@ fn read(log: &Connection) -> rusqlite::Result<Standing> {
     let mut rows = query.query([])?;
     let mut begun_at: BTreeMap<u64, i64> = BTreeMap::new();
     while let Some(row) = rows.next()? {
-        // A body of another making is not ours to act on; `log verify` names it.
+        // The station does not act on a body of another form; `log verify` names it.
         let Ok(body) = serde_json::from_str::<Body>(row.get_ref(1)?.as_str()?) else { continue };
         if let Some(number) = body.order {
             begun_at.entry(number).or_insert(row.get(2)?);
         }
         take(&mut standing, row.get_ref(0)?.as_str()?, body);
     }
-    // Logs of older programs ask for no confirmation.
+    // Logs of older programs need no confirmation.
     let begun = log.query_row(BEGUN, [], |row| row.get::<_, bool>(0))?;
     standing.log.extend(begun.then_some(LogNote::Begun));
     count_passed(log, &mut standing.orders, &begun_at)?;
     Ok(standing)
 }
 
-/// Ends of attempts behind an event, and changes of their cards, in no index: every start of a station counts its open orders anew, and a
-/// false count would go on for the life of the order. What was recorded since an order began is a few weeks of events at most.
+/// The ends of attempts after an event, and the changes of their cards, without an index: every start of a station counts its open orders
+/// anew, and a false count would last for the life of the order. The events since an order began are those of a few weeks at most.
 const ENDS: &str = "SELECT
         kind,
         json_extract(body, '$.order'),
@@ -85,8 +85,8 @@ const ENDS: &str = "SELECT
     FROM event NOT INDEXED
     WHERE seq > ?1 AND kind IN ('attempt-closed', 'attempt-changed')";
 
-/// Counts what these orders have. Of the cards that took a place in one, those are good no more that were written to by somebody else
-/// before they were taken out, and those that were written again left it: they are good in another place, or not good.
+/// Counts the good cards of these orders. A card that took a place in one no longer counts if another program wrote to it before it was
+/// taken out. A card that was written again has left its place: it is good in another place, or not good.
 fn count_passed(log: &Connection, orders: &mut [Order], begun_at: &BTreeMap<u64, i64>) -> rusqlite::Result<()> {
     let Some(first) = orders.iter().filter_map(|order| begun_at.get(&order.number)).min() else { return Ok(()) };
     let mut counted: BTreeMap<u64, (u32, u32)> = orders.iter().map(|order| (order.number, (0, 0))).collect();
@@ -198,7 +198,7 @@ mod tests {
         assert_eq!(standing.disarmings, [Disarming { target: slot, by, reason: Some("bent contacts".to_owned()) }]);
         assert_eq!(standing.orders, [Order { passed: 1, ..order(1, "acme/box") }], "only the card that passed is counted");
         assert_eq!(standing.orders_ever, 2, "no number is given twice");
-        // Through an index whose page was changed it would be counted as none.
+        // Through an index with a changed page it would not be counted.
         super::super::index_check::cases::change_a_page_of(&path, "event_order", b"passed", b"failed");
         assert_eq!(open().standing().expect("it can be read").orders[0].passed, 1, "it is counted from the events");
     }

@@ -20,7 +20,7 @@ use crate::station::units::Bytes;
 
 pub(super) const PC: &str = "0123456789abcdef0123456789abcdef";
 
-/// No test waits this long unless it fails.
+/// A test waits this long only if it fails.
 const LONG: Duration = Duration::from_secs(60);
 
 pub(super) fn place() -> (TempDir, PathBuf) {
@@ -65,7 +65,7 @@ pub(super) fn verdict(path: &Path) -> Result<Head, Break> {
     })
 }
 
-/// As somebody with the `sqlite3` program would.
+/// As a person with the `sqlite3` program would.
 pub(super) fn tamper(path: &Path, sql: &str) {
     let connection = Connection::open(path).expect("the file opens");
     connection
@@ -414,7 +414,7 @@ fn what_could_not_be_covered_stands_in_the_event_that_armed_the_image() {
         .expect("it is there");
     let body: serde_json::Value = serde_json::from_str(&body).expect("JSON");
     assert_eq!(body["uncovered"], serde_json::json!(["grub.cfg is signed by nobody"]));
-    assert_eq!(body["image"]["model_proof"]["class"], "none", "nobody looked inside");
+    assert_eq!(body["image"]["model_proof"]["class"], "none", "the image was not inspected");
 }
 
 #[test]
@@ -568,7 +568,7 @@ fn what_is_no_log_of_ours_is_refused_and_left_as_it_is() {
     assert_eq!(LogReader::open(&absent).expect_err("no file").problem, LogProblem::NoFile);
     assert!(!dir.path().join("absent").exists());
 
-    // A device looks like a new file to SQLite, which would write over the disk.
+    // SQLite treats a device as a new file and would write over the disk.
     let pipe = dir.path().join("pipe");
     nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
     let link = dir.path().join("link");

@@ -6,18 +6,18 @@ use std::sync::OnceLock;
 
 use serde_json::{Value, json};
 
-/// What judged the card: the read-back of this program, in this process. Another one, or another way to prove, has another word.
+/// What judged the card: the read-back of this program, in this process. Another program, or another kind of proof, has another word.
 const PROVER: &str = "direct-read-back-1";
 
 /// BLAKE3 of the running program, hexadecimal.
 static BUILD: OnceLock<Option<String>> = OnceLock::new();
 
-/// Reads the program once, in the thread that opens the log: many megabytes, for which the deciding task must not wait.
+/// Reads the program once, in the thread that opens the log: it has many megabytes, for which the deciding task must not wait.
 pub(super) fn learn() {
     let _known = build();
 }
 
-/// As it stands in a row.
+/// As it is written in a row.
 pub(super) fn of_station() -> Value {
     json!({ "program": env!("CARGO_PKG_VERSION"), "build": build(), "prover": PROVER })
 }
@@ -30,7 +30,7 @@ fn build() -> Option<&'static str> {
     BUILD.get_or_init(|| read().ok()).as_deref()
 }
 
-/// By the kernel's link to the file that runs, which is right even if a package has put another in its place.
+/// Read through the kernel's link to the running file, which is right even if a package has replaced the file.
 fn digest() -> io::Result<String> {
     let mut hasher = blake3::Hasher::new();
     io::copy(&mut File::open("/proc/self/exe")?, &mut hasher)?;

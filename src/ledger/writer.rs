@@ -1,8 +1,8 @@
 //! The thread `ledger`: the only one that writes the log, so that the deciding task never waits for a disk. In a running station, a
-//! separate process writes, and the station's thread of this name keeps what is not confirmed yet (`process.rs`).
+//! separate process writes, and the station's thread of this name keeps the unconfirmed entries (`process.rs`).
 //!
-//! An entry that cannot be written stays in its place and is tried again: nothing is lost and the order is kept. Entries that arrive while
-//! the disk is busy are written together with one flush, and none waits for another to come.
+//! An entry that cannot be written keeps its place and is tried again: nothing is lost and the order is kept. Entries that arrive while the
+//! disk is busy are written together with one flush, and none waits for another to come.
 
 use std::io;
 use std::sync::Arc;
@@ -17,29 +17,29 @@ use crate::station::request::RequestId;
 use super::chain::Head;
 use super::{Draft, Ledger, LogError, LogProblem, Stamp};
 
-/// Entries under way. A station that cannot write its log starts nothing new, so a slot has two here at most, its start and its
-/// outcome, and each client's request has one: more than any station has slots and the control socket connections for.
+/// Limit of entries under way. A station that cannot write its log starts nothing new, so a slot has at most two here, its start and its
+/// outcome, and each client's request has one: this is more than any station needs for its slots and connections.
 const QUEUE: usize = 1024;
 
-/// Entries that go together at most: each slot's own, in a station of many.
+/// Limit of entries that are written together: one of each slot, in a large station.
 const BATCH: usize = 64;
 
-/// Between two tries: soon enough for a supervisor who just made room, too seldom to wear a failing disk.
+/// Interval between attempts: short enough for a supervisor who just made room, long enough not to wear out a failing disk.
 pub(super) const RETRY: Duration = Duration::from_secs(1);
 
-/// How long a thread told to give up may still be in one call before it is left alone.
+/// How long a thread that was told to give up may stay in one call before it is left behind.
 const LAST_CALL: Duration = Duration::from_secs(2);
 
-/// What the log answers.
+/// Answers of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum WriterAnswer {
-    /// This is on disk.
+    /// This entry is on disk.
     Recorded(Receipt),
-    /// The log cannot be written, for this reason; or it can again. Said when it changes.
+    /// The log cannot be written, for this reason; or it can again. Sent when it changes.
     Health(Option<String>),
 }
 
-/// An entry the thread did not take: its queue is full, or it has ended.
+/// An entry that the thread did not accept: its queue is full, or it has ended.
 #[derive(Debug, thiserror::Error)]
 #[error("the flash log's thread takes no more entries")]
 pub(crate) struct NotTaken(pub Box<Entry>);
@@ -52,31 +52,31 @@ pub(crate) struct Unwritten {
     pub entries: usize,
 }
 
-/// An event, and what is said when it is on disk.
+/// An event, and the receipt to send when it is on disk.
 #[derive(Debug)]
 pub(super) struct Queued {
     pub(super) draft: Draft,
     pub(super) receipt: Option<Receipt>,
 }
 
-/// What the thread that writes tells of.
+/// Reports of the thread that writes.
 #[derive(Debug)]
 pub(super) enum Told {
     /// These are on disk, in this order, and the newest event is now this one.
     Recorded(Vec<Option<Receipt>>, Head),
-    /// This one never will be: the log holds what forbids it.
+    /// This one will never be recorded: the contents of the log forbid it.
     Dropped,
     /// The health of the log changed: see [`WriterAnswer::Health`].
     Health(Option<String>),
-    /// It was tried once more, in vain.
+    /// It was tried once more without success.
     Tried,
 }
 
-/// The way to the thread that owns the log.
+/// The channel to the thread that owns the log.
 #[derive(Debug)]
 pub(crate) struct Writer {
     entries: SyncSender<Queued>,
-    /// Dropped to say: give up.
+    /// Dropped to make the thread give up.
     patience: SyncSender<()>,
     ended: Receiver<()>,
     waiting: Arc<AtomicUsize>,
@@ -88,7 +88,7 @@ impl Writer {
     /// Starts the thread. `answer` is called on it, and must not block.
     ///
     /// # Errors
-    /// Where the system has no thread to give.
+    /// If the system provides no thread.
     #[cfg(test)]
     pub(crate) fn start(ledger: Ledger, answer: impl Fn(WriterAnswer) + Send + 'static) -> io::Result<Self> {
         Self::start_retrying(ledger, RETRY, answer)
@@ -106,12 +106,12 @@ impl Writer {
     pub(super) fn start_telling(ledger: Ledger, retry: Duration, tell: impl Fn(Told) + Send + 'static) -> io::Result<Self> {
         let station_name = ledger.station_name.clone();
         Self::spawn(station_name, move |queue, patient, waiting| {
-            // The log is closed before its end is told.
+            // The log is closed before the end of the thread is reported.
             Work { ledger, retry, tell, patient, waiting, fault: None }.run(queue);
         })
     }
 
-    /// The thread, and the way to it. What `work` was given last is dropped before its end is told.
+    /// The thread, and the channel to it. The last argument of `work` is dropped before its end is reported.
     pub(super) fn spawn(
         station_name: String,
         work: impl FnOnce(&Receiver<Queued>, Receiver<()>, Arc<AtomicUsize>) + Send + 'static,
@@ -128,16 +128,16 @@ impl Writer {
         Ok(Self { entries, patience, ended, waiting, thread, station_name })
     }
 
-    /// Hands over an entry, which happened now. Never waits.
+    /// Hands over an entry with the present time. Never waits.
     ///
     /// # Errors
-    /// Where the thread takes no more; the entry comes back.
+    /// If the thread accepts no more; the error contains the entry.
     pub(crate) fn record(&self, entry: Box<Entry>) -> Result<(), NotTaken> {
         let receipt = entry.receipt();
         self.queue(entry, receipt)
     }
 
-    /// The same for what somebody asked, with a receipt of its own.
+    /// The same for a client's request, with a separate receipt.
     ///
     /// # Errors
     /// As for [`Writer::record`].
@@ -159,10 +159,10 @@ impl Writer {
         })
     }
 
-    /// Writes what is still waiting, for `wait` at most, and ends the thread. One that hangs in a call is left alone.
+    /// Writes the waiting entries, for `wait` at most, and ends the thread. One that hangs in a call is left behind.
     ///
     /// # Errors
-    /// Where entries were lost.
+    /// If entries were lost.
     pub(crate) fn finish(self, wait: Duration) -> Result<(), Unwritten> {
         let Self { entries, patience, ended, waiting, thread, .. } = self;
         drop(entries);
@@ -171,7 +171,7 @@ impl Writer {
         if hangs {
             hangs = ended.recv_timeout(LAST_CALL) == Err(RecvTimeoutError::Timeout);
         }
-        // A panic of ours shows as entries that still wait.
+        // After a panic, entries are still waiting, which shows it.
         let died = !hangs && thread.join().is_err();
         match waiting.load(Ordering::SeqCst) {
             0 if !died => Ok(()),
@@ -186,7 +186,7 @@ struct Work<T> {
     tell: T,
     patient: Receiver<()>,
     waiting: Arc<AtomicUsize>,
-    /// What is wrong, as it was told.
+    /// The fault, as it was reported.
     fault: Option<String>,
 }
 
@@ -205,7 +205,7 @@ impl<T: Fn(Told)> Work<T> {
         }
     }
 
-    /// False where they did not reach the disk as one: each is then on its own.
+    /// False if the batch did not reach the disk: then each entry is tried alone.
     fn write_together(&mut self, batch: &[Queued]) -> bool {
         if batch.len() == 1 || self.fault.is_some() {
             return false;
@@ -218,7 +218,7 @@ impl<T: Fn(Told)> Work<T> {
         true
     }
 
-    /// Told together: with the newest event, those before it are confirmed as well.
+    /// Reported together: with the newest event, those before it are confirmed as well.
     fn written(&mut self, batch: &[Queued]) {
         self.waiting.fetch_sub(batch.len(), Ordering::SeqCst);
         (self.tell)(Told::Recorded(batch.iter().map(|queued| queued.receipt).collect(), self.ledger.known()));
@@ -236,7 +236,7 @@ impl<T: Fn(Told)> Work<T> {
                     self.written(std::slice::from_ref(queued));
                     return true;
                 }
-                // No second try makes it fit. Its slot never hears that it was recorded; the others go on.
+                // Trying again would not help. Its slot never gets a receipt; the other slots continue.
                 Err(error) if error.problem == LogProblem::Contradicts => {
                     tracing::error!("an entry was dropped: {}: {:?}", error.in_full(), queued.draft);
                     self.waiting.fetch_sub(1, Ordering::SeqCst);
@@ -249,7 +249,7 @@ impl<T: Fn(Told)> Work<T> {
             if self.patient.recv_timeout(self.retry) == Err(RecvTimeoutError::Disconnected) {
                 return false;
             }
-            // Room on a full disk needs no new connection; a connection that met an error of the disk may never recover.
+            // After a full disk the old connection can be used; one that met an error of the disk may never recover.
             if error.problem != LogProblem::DiskFull
                 && let Err(error) = self.ledger.reopen()
             {
@@ -276,7 +276,8 @@ mod cases {
 
     use super::*;
 
-    /// The disk of the log takes nothing for a night. Recorded in a thread of its own, so that a test in which somebody waits has an end.
+    /// The disk of the log accepts nothing for a night. Entries are recorded in a separate thread, so that a call that waits forever fails
+    /// the test.
     #[test]
     fn whoever_records_waits_for_no_disk_and_is_given_back_what_finds_no_place() {
         let (wake, asleep) = channel::<()>();

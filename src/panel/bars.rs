@@ -1,4 +1,4 @@
-//! Progress bars of slots, of devices named on a command line, and of images being staged, all drawn alike.
+//! Progress bars of slots, of devices named on a command line, and of images being staged, all in the same style.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::station::units::Bytes;
 
 /// The most redraws a second, on slow terminals too.
 pub(super) const REDRAWS_PER_SECOND: u8 = 10;
-/// What a bar is made of: full, empty. Both are in the kernel console's own fonts; half blocks are not.
+/// The characters of a bar: full, empty. Both are in the kernel console's own fonts; half blocks are not.
 const BAR: &str = "█░";
 
 /// A line with a bar: prefix, bar, percent, message, cut to the terminal's width.
@@ -21,7 +21,7 @@ pub(super) fn without_bar() -> ProgressStyle {
     ProgressStyle::with_template("{prefix} {wide_msg}").expect("the template is fixed")
 }
 
-/// One bar on standard error, for something that is read from its beginning to its end. Hidden where that is no terminal.
+/// One bar on standard error, for a file that is read from its beginning to its end. Hidden if standard error is not a terminal.
 #[derive(Debug)]
 pub(crate) struct ReadingBar {
     bar: ProgressBar,
@@ -39,7 +39,7 @@ impl ReadingBar {
         Self { bar }
     }
 
-    /// So much of so much.
+    /// Sets how much of the whole is done.
     pub(crate) fn set(&self, done: Bytes, of: Bytes) {
         self.bar.set_length(of.0);
         self.bar.set_position(done.0);

@@ -28,13 +28,13 @@ pub(crate) fn local_time(micros: i64) -> String {
     time.to_zoned(crate::zone::here()).strftime("%Y-%m-%d %H:%M").to_string()
 }
 
-/// What is to be kept elsewhere of the shift that ended.
+/// The shift's anchor, which must be kept in another place.
 #[must_use]
 pub(crate) fn anchor(at: i64, text: &str) -> String {
     format!("shift ended {}: write this on the shift sheet: {text}", local_time(at))
 }
 
-/// What stands behind the word: reason, then what to do; or how fast, while busy.
+/// The text behind the word: the reason and the instruction; or the speed, while busy.
 #[must_use]
 pub(crate) fn detail(slot: &SlotView) -> String {
     match (&slot.progress, slot.sign.reason()) {
@@ -48,7 +48,7 @@ pub(crate) fn detail(slot: &SlotView) -> String {
 #[must_use]
 pub(crate) fn line(slot: &SlotView) -> String {
     let mut line = format!("{}  {}", slot.slot, slot.sign.word());
-    // Speeds change with every drawing; a line is printed once for a sign.
+    // The speed changes with every drawing, but a line is printed once for a sign.
     let detail = match slot.sign.reason() {
         Some(reason) => format!("{reason}: {}", slot.sign.todo().text()),
         None => slot.sign.todo().text().to_owned(),
@@ -63,7 +63,7 @@ pub(crate) fn line(slot: &SlotView) -> String {
     line
 }
 
-/// The station's own line: its name, or what is wrong with all of it.
+/// The station's own line: its name, or the fault of the whole station.
 #[must_use]
 pub(crate) fn title(view: &View) -> String {
     match &view.fault {
@@ -74,13 +74,13 @@ pub(crate) fn title(view: &View) -> String {
     }
 }
 
-/// What a report says of a log that is gone when the power is, and why it is.
+/// The note in a report about a log that is lost when the power fails, with the reason.
 #[must_use]
 pub(crate) fn volatile(why: &str) -> String {
     format!("This flash log is volatile: {why}. Its rows are lost at the next power cut.")
 }
 
-/// What is to be known of the flash log, and what to do about it.
+/// The notes about the flash log, and their cures.
 #[must_use]
 pub(crate) fn note(note: LogNote) -> &'static str {
     match note {
@@ -93,7 +93,7 @@ pub(crate) fn note(note: LogNote) -> &'static str {
     }
 }
 
-/// Which slots the PC's other programs are not kept from, and the cure.
+/// The slots that are not protected from the PC's other programs, and the cure.
 #[must_use]
 pub(crate) fn exposed(slots: &[String]) -> String {
     let (noun, verb) = if slots.len() == 1 { ("slot", "is") } else { ("slots", "are") };
@@ -104,8 +104,8 @@ pub(crate) fn exposed(slots: &[String]) -> String {
     )
 }
 
-/// What takes the place of every sign when the station has ended, for whatever reason systemd gives (`SERVICE_RESULT`,
-/// systemd.exec(5)): nothing that stood there is to be believed any more.
+/// The text that replaces every sign when the station has ended, for the reason that systemd gives (`SERVICE_RESULT`, systemd.exec(5)): the
+/// old signs no longer hold.
 #[must_use]
 pub(crate) fn down(result: Option<&str>) -> String {
     let why = match result {

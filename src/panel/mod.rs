@@ -1,7 +1,7 @@
-//! What people see and hear: lines made from a [`View`], on a terminal or in a log, the [`lamps`] at the slots and of the station, and
-//! its [`bell`].
+//! The output for people: lines made from a [`View`], on a terminal or in a log, the [`lamps`] at the slots and of the station, and its
+//! [`bell`].
 //!
-//! Decides nothing. [`lines`] makes the text, [`terminal`] keeps it on a screen, [`plain`] prints what changed. Each draws in its own
+//! Makes no decisions. [`lines`] makes the text, [`terminal`] keeps it on a screen, [`plain`] prints the changes. Each draws in its own
 //! thread: a terminal that is stopped with Ctrl-S, or is gone, stops no card.
 
 pub(crate) mod bars;
@@ -21,13 +21,13 @@ use std::time::Duration;
 
 use crate::station::view::View;
 
-/// Five times a second is a moving bar to the eye.
+/// At five times a second, the eye sees a moving bar.
 const REDRAW: Duration = Duration::from_millis(200);
 
-/// A terminal that limits its pace may skip a drawing: the last view is drawn again until it surely stands.
+/// A terminal with a limited rate may skip a drawing: the last view is drawn again until it is certainly shown.
 const REPEATS: u32 = 5;
 
-/// Something a view can be drawn on. Drawing the same view again changes nothing.
+/// A display for views. Drawing the same view again changes nothing.
 pub(crate) trait Screen: Send {
     /// Shows this view in place of the last.
     fn draw(&mut self, view: &View);
@@ -52,10 +52,10 @@ pub(crate) struct Panel {
 }
 
 impl Panel {
-    /// Draws on `screen` what `view` says, as often as it changes.
+    /// Draws `view` on `screen` after each change.
     ///
     /// # Errors
-    /// When the thread cannot be made.
+    /// If the thread cannot be made.
     pub(crate) fn spawn(mut screen: impl Screen + 'static, view: impl Fn() -> View + Send + 'static) -> io::Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
@@ -80,7 +80,7 @@ impl Panel {
         Ok(Self { thread, stop })
     }
 
-    /// Draws the last view and ends, unless the terminal is stuck, which is not waited for.
+    /// Draws the last view and ends, but does not wait for a terminal that is stuck.
     pub(crate) fn stop(self) {
         self.stop.store(true, Ordering::Relaxed);
         for _ in 0..10 {

@@ -53,7 +53,7 @@ impl<W: Write + Send> Screen for Plain<W> {
             }
         }
         self.shown = view.slots.iter().map(|slot| (slot.slot.clone(), slot.sign.clone())).collect();
-        // Whoever read this is gone: the cards go on.
+        // The reader is gone: the cards continue.
         let _gone = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
     }
 

@@ -9,19 +9,19 @@ use super::lines::{anchor, detail, note, title};
 use crate::station::sign::OperatorAction;
 use crate::station::view::{SlotView, View};
 
-/// The longest word, `OUT OF SERVICE`, but for `PASS (MAPPED ONLY)`, which few stations ever show and all would pay for.
+/// The longest word, `OUT OF SERVICE`. `PASS (MAPPED ONLY)` is longer, but few stations ever show it, and all would need the wider column.
 const WORD_WIDTH: usize = 14;
 
 /// Lines on standard output.
 #[derive(Debug)]
 pub(crate) struct Terminal {
-    /// Where it draws; its cursor is hidden meanwhile.
+    /// The terminal; its cursor is hidden meanwhile.
     term: Term,
     lines: MultiProgress,
     title: ProgressBar,
-    /// There is a line for it when there is something to write down.
+    /// A line for the anchor, if there is one to write down.
     anchor: Option<ProgressBar>,
-    /// What is to be known of the flash log.
+    /// The notes about the flash log.
     notes: Vec<ProgressBar>,
     slots: Vec<ProgressBar>,
 }
@@ -33,7 +33,7 @@ impl Terminal {
         Self::on(Term::buffered_stdout())
     }
 
-    /// On standard error, where that is a terminal; nowhere otherwise.
+    /// On standard error, if that is a terminal; otherwise nothing is drawn.
     #[must_use]
     pub(crate) fn on_stderr() -> Self {
         Self::on(Term::buffered_stderr())
@@ -49,7 +49,7 @@ impl Terminal {
     }
 }
 
-/// Colours say again what the word says; nobody needs to see them. Never bold black: a kernel console shows it grey.
+/// Colours only repeat the word. Never bold black: a kernel console shows it grey.
 fn style(call: OperatorAction) -> Style {
     match call {
         OperatorAction::PutIn | OperatorAction::Nothing => Style::new().dim(),
@@ -93,7 +93,7 @@ impl Screen for Terminal {
         while self.slots.len() < view.slots.len() {
             self.slots.push(self.lines.add(ProgressBar::new(0).with_style(without_bar())));
         }
-        // A slot that is not configured any more: its last word must not stay.
+        // A slot that is no longer configured: its last word must not stay.
         while self.slots.len() > view.slots.len() {
             if let Some(bar) = self.slots.pop() {
                 bar.finish_and_clear();

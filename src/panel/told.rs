@@ -1,13 +1,13 @@
-//! What one thread is told by another, and how long its end is waited for.
+//! A value that one thread sends to another, and a wait with a limit for the end of threads.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// A thread that hangs is not waited for any longer.
+/// The limit of the wait for a thread that hangs.
 pub(super) const PATIENCE: Duration = Duration::from_millis(500);
 
-/// What one thread tells another; only the last of it matters.
+/// A value from one thread for another; only the last one matters.
 #[derive(Debug, Default)]
 pub(super) struct Told<T> {
     state: Mutex<T>,
@@ -20,7 +20,7 @@ impl<T: Clone> Told<T> {
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, T> {
-        // What was told is whole, whoever panicked since.
+        // The value is complete, even if a thread has panicked.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -29,14 +29,14 @@ impl<T: Clone> Told<T> {
         self.changed.notify_all();
     }
 
-    /// What was told last, after `time`, or as soon as there is something that is `new`.
+    /// The last value, after `time`, or as soon as there is a `new` one.
     pub(super) fn wait(&self, time: Duration, is_new: impl Fn(&T) -> bool) -> T {
         let wait = self.changed.wait_timeout_while(self.lock(), time, |state| !is_new(state));
         wait.unwrap_or_else(PoisonError::into_inner).0.clone()
     }
 }
 
-/// Waits for threads that were told to end, unless one hangs, which is left behind.
+/// Waits for threads that were told to end; one that hangs is left behind.
 pub(super) fn wait_for<'a>(threads: impl IntoIterator<Item = &'a JoinHandle<()>>) {
     let by = Instant::now() + PATIENCE;
     for thread in threads {
@@ -51,7 +51,7 @@ pub(super) mod testing {
     use std::thread;
     use std::time::Duration;
 
-    /// Waits until the other thread has done it. No test waits this long unless it fails.
+    /// Waits until the other thread has done it. A test waits this long only if it fails.
     pub(in crate::panel) fn wait_for(what: &str, done: impl Fn() -> bool) {
         for _ in 0..1000 {
             if done() {

@@ -1,4 +1,4 @@
-//! The columns of CSV and JSON: one list, so that the two cannot disagree. Names and order are stable; new ones go last.
+//! The columns of CSV and JSON: one list, so that the two cannot differ. Names and order are stable; new ones are added at the end.
 
 use jiff::Timestamp;
 
@@ -97,7 +97,7 @@ fn seconds(micros: Option<u64>) -> Cell<'static> {
     micros.map_or(Cell::Empty, |micros| Cell::Seconds(format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000)))
 }
 
-/// As UTC. A time outside the calendar is no time.
+/// As UTC. A time outside the calendar gives no value.
 pub(super) fn time(micros: Option<i64>) -> Option<String> {
     micros.and_then(|micros| Timestamp::from_microsecond(micros).ok()).map(|time| format!("{time:.3}"))
 }

@@ -1,7 +1,7 @@
 //! The flash log as files in a shared folder: `BRAND/MODEL/YYYY-MM-DD.csv`, one line for each outcome.
 //!
-//! They are made from the log and follow it. Of a file, only its end is read: a file that was deleted, cut or written to by another program
-//! is made anew. Knows no thread; a call may take as long as a slow disk or network takes.
+//! They are made from the log and follow it. Only the end of a file is read: a file that was deleted, cut or written to by another program
+//! is made anew. Uses no thread; a call may take as long as a slow disk or network takes.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
@@ -20,7 +20,7 @@ use crate::station::units::to_u64;
 
 use super::machine::RowCsv;
 
-/// Why the files are not level with the log.
+/// Why the files are not up to date with the log.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum FilesError {
     /// The log cannot be read.
@@ -31,15 +31,15 @@ pub(crate) enum FilesError {
     Write {
         /// The file or directory that could not be written.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
-    /// The directory itself is not there, or is none.
+    /// The directory itself does not exist, or is not a directory.
     #[error("the directory of the log files {}: create it, or mount it: see `directory` in [log]", path.display())]
     Directory {
         /// The directory of the log files.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
 }
@@ -51,7 +51,7 @@ fn writing(path: &Path) -> impl FnOnce(io::Error) -> FilesError {
 /// One file: a model on a day.
 type Key = (String, Date);
 
-/// What the log says a file must hold.
+/// The required contents of a file, by the log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Expected {
     rows: u64,
@@ -63,25 +63,26 @@ struct Expected {
 pub(crate) struct LogFiles {
     directory: PathBuf,
     zone: TimeZone,
-    /// Everything up to this event is in the files; nothing until they were brought level.
+    /// Everything up to this event is in the files; `None` until they were brought up to date.
     level_to: Option<u64>,
-    /// How long a file was when we left it.
+    /// The length of each file after our last write.
     lengths: HashMap<PathBuf, u64>,
 }
 
 impl LogFiles {
-    /// Nothing is looked at yet. Days are those of `zone`.
+    /// Nothing is read yet. Days are those of `zone`.
     #[must_use]
     pub(crate) fn new(directory: PathBuf, zone: TimeZone) -> Self {
         Self { directory, zone, level_to: None, lengths: HashMap::new() }
     }
 
-    /// Brings the files level with the log: all of them at first and after an error, and later what is new. How many rows were written.
+    /// Brings the files up to date with the log: all of them at first and after an error, later only new rows. Returns the number of rows
+    /// written.
     ///
     /// # Errors
-    /// Where they are not level now; what was begun is put right by the next call.
+    /// If they are not up to date now; the next call corrects incomplete files.
     pub(crate) fn follow(&mut self, log: &LogReader) -> Result<u64, FilesError> {
-        // A share that is not mounted must not be written into the directory it is mounted on: we make no more than the last part of it.
+        // Nothing must be written into the mount point of a share that is not mounted: at most the last part of the path is created.
         let found = match fs::metadata(&self.directory) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => make_directory(&self.directory),
             other => other.and_then(|found| if found.is_dir() { Ok(()) } else { Err(io::ErrorKind::NotADirectory.into()) }),
@@ -97,7 +98,7 @@ impl LogFiles {
         outcome
     }
 
-    /// Everything: each file that is not as the log says is made anew.
+    /// Checks everything: each file that differs from the log is made anew.
     fn level(&mut self, log: &LogReader) -> Result<u64, FilesError> {
         self.lengths.clear();
         let mut expected: BTreeMap<String, BTreeMap<Date, Expected>> = BTreeMap::new();
@@ -116,7 +117,7 @@ impl LogFiles {
             }
             ControlFlow::Continue(())
         })?;
-        // Their lines of proof may stand in files that were level before.
+        // The lines of their proofs may be in files that were up to date before.
         let mut spoiled: BTreeSet<Key> = BTreeSet::new();
         for row in log.attempts(&Filter { outcome: Some("changed".to_owned()), ..Filter::default() }) {
             let row = row?;
@@ -126,7 +127,7 @@ impl LogFiles {
         }
         let mut written = 0;
         for (model, days) in &expected {
-            // What a crash could have touched is read in full; the rest of a history was put on disk long ago.
+            // Files that a crash could have damaged are read completely; older ones were flushed long ago.
             let recent: BTreeSet<Date> = days.keys().rev().take(2).copied().collect();
             for (day, expected) in days {
                 let key = (model.clone(), *day);
@@ -139,7 +140,7 @@ impl LogFiles {
         Ok(written)
     }
 
-    /// What stands behind `level` in the log.
+    /// The rows behind `level` in the log.
     fn append(&mut self, log: &LogReader, level: u64) -> Result<u64, FilesError> {
         let mut newest = level;
         let mut rows: BTreeMap<Key, Vec<Row>> = BTreeMap::new();
@@ -150,7 +151,7 @@ impl LogFiles {
             let row = row?;
             let Some(key) = self.key(&row) else { continue };
             newest = newest.max(row.seq);
-            // The line of its proof stands in a file already, maybe of another day.
+            // The line of its proof is already in a file, perhaps that of another day.
             if let Some(proven) = row.superseded_at.and_then(|at| self.day(at)) {
                 rewritten.insert((key.0.clone(), proven));
             }
@@ -200,7 +201,7 @@ impl LogFiles {
         Ok(())
     }
 
-    /// Beside the old one, and in its place when it is whole and on disk.
+    /// Written to a new file, which replaces the old one when it is complete and on disk.
     fn make_anew(&mut self, log: &LogReader, key: &Key, newest: u64) -> Result<u64, FilesError> {
         let path = self.path(key);
         let parent = path.parent().unwrap_or(&self.directory).to_owned();
@@ -215,7 +216,7 @@ impl LogFiles {
         let filter = Filter { model: Some(key.0.clone()), since, until, ..Filter::default() };
         for row in log.attempts(&filter) {
             let row = row?;
-            // What is newer comes with its own turn.
+            // Newer rows are written later.
             if row.seq <= newest && self.key(&row).as_ref() == Some(key) {
                 csv.row(&row).map_err(writing(&path))?;
                 written += 1;
@@ -235,7 +236,7 @@ impl LogFiles {
         Ok(written)
     }
 
-    /// Does the file end with the row the log says, and, where asked, hold as many under today's names of the columns?
+    /// Does the file end with the row of the log, and, if requested, have as many rows with the present column names?
     fn is_level(&mut self, key: &Key, expected: Expected, in_full: bool) -> Result<bool, FilesError> {
         let path = self.path(key);
         let mut look = || {
@@ -257,7 +258,7 @@ impl LogFiles {
         look().map_err(writing(&path))
     }
 
-    /// Where a closed row belongs.
+    /// The file of a closed row.
     fn key(&self, row: &Row) -> Option<Key> {
         let day = self.day(row.ended?)?;
         Some((row.model.clone().unwrap_or_default(), day))
@@ -283,25 +284,25 @@ impl LogFiles {
     }
 }
 
-/// Rows kept in memory before they are written: some megabytes.
+/// Limit of rows that are kept in memory before they are written: some megabytes.
 const HELD: u32 = 4096;
 
-/// How much of a file's end holds its last record: twice the longest a row can be with every text at a kernel's limit.
+/// Bytes at a file's end that contain its last record: twice the longest possible row, with every text at a kernel's limit.
 const TAIL: u64 = 64 << 10;
 
-/// What the system says where a link stands in a file's place.
+/// The error of the system if a link is in the place of a file.
 fn libc_loop() -> i32 {
     nix::errno::Errno::ELOOP as i32
 }
 
 fn make_directory(path: &Path) -> io::Result<()> {
     match DirBuilder::new().mode(0o755).create(path) {
-        // The station's own mask keeps others out of its state; these are for others.
+        // The station's own mask protects its state; these files are for other users.
         Ok(()) => {
             let mode = fs::metadata(path)?.permissions().mode();
             fs::set_permissions(path, Permissions::from_mode(mode | 0o755))
         }
-        // A link could lead anywhere.
+        // A link could lead to any place.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => match fs::symlink_metadata(path)?.is_dir() {
             true => Ok(()),
             false => Err(io::ErrorKind::NotADirectory.into()),
@@ -310,7 +311,7 @@ fn make_directory(path: &Path) -> io::Result<()> {
     }
 }
 
-/// The event of a file's last record, where the file ends as we end it.
+/// The event of a file's last record, if the file ends in our form.
 fn last_seq(mut file: &File, length: u64) -> io::Result<Option<u64>> {
     let from = length.saturating_sub(TAIL);
     file.seek(SeekFrom::Start(from))?;
@@ -319,7 +320,7 @@ fn last_seq(mut file: &File, length: u64) -> io::Result<Option<u64>> {
     if !tail.ends_with(b"\r\n") {
         return Ok(None);
     }
-    // From the first line's end on there are whole records; a quoted line's end inside one can only make this say no.
+    // From the first line end on there are whole records; a quoted line end within a record can only make the result no.
     let start = if from == 0 { 0 } else { tail.windows(2).position(|pair| pair == b"\r\n").map_or(tail.len(), |at| at + 2) };
     let mut last = None;
     for record in records(&tail[start..]).byte_records() {
@@ -359,10 +360,10 @@ fn seq_of(record: &csv::ByteRecord) -> Option<u64> {
     std::str::from_utf8(record.get(RowCsv::<Vec<u8>>::seq_column())?).ok()?.parse().ok()
 }
 
-/// A name that is one part of a path, on our side of a share and on the other: what could be more is written as `%` and its bytes. No
-/// two names become one.
+/// A name that is one part of a path on both sides of a share: every other character is written as `%` and its bytes. No two names become
+/// one.
 fn safe(name: &str) -> String {
-    // Longer ones no file system takes; what is cut away goes on in the digest.
+    // File systems do not accept longer names; the part that is cut is represented by a digest.
     const LONGEST: usize = 120;
     let mut safe = String::new();
     let last = name.chars().count().saturating_sub(1);
@@ -439,7 +440,7 @@ mod tests {
             self.ledger.append_at(&stamp, &entry).expect("appended");
         }
 
-        /// The attempts in a file, in its order.
+        /// The attempts in a file, in their order.
         fn attempts(&self, file: &str) -> Vec<u64> {
             let text = fs::read_to_string(self.directory().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
             assert!(text.starts_with("attempt,started,"), "{text}");
@@ -477,7 +478,7 @@ mod tests {
                 files.follow(&place.log()).expect("they are written");
                 prove_and_change(&mut place, "2026-10-20T23:59", "2026-10-24T00:10");
                 if follows {
-                    // A follower that had the line of the proof.
+                    // A follower that has seen the line of the proof.
                     let level = files.level_to;
                     assert!(level.is_some());
                 } else {
@@ -528,12 +529,12 @@ mod tests {
         let whole = |day: u32| fs::read(file(day)).expect("it is there");
         let before: Vec<_> = (1..=5).map(whole).collect();
         fs::remove_file(file(1)).expect("deleted");
-        // A crash in the middle of a line, one behind a line, and one that left a hole.
+        // A crash in the middle of a line, one after a line, and one that left a hole.
         fs::write(file(2), &before[1][..before[1].len() - 7]).expect("cut");
         let lines: Vec<_> = String::from_utf8(before[2].clone()).expect("text").lines().map(str::to_owned).collect();
         fs::write(file(3), format!("{}\r\n{}\r\n", lines[0], lines[1])).expect("cut");
         fs::write(file(4), [&before[3][..before[3].len() - 2], &[0; 512]].concat()).expect("spoilt");
-        // Of the newest days a missing line in the middle is found, too.
+        // In the newest days, a missing line in the middle is found, too.
         fs::write(
             file(5),
             format!("{}\r\n{}", lines[0], String::from_utf8_lossy(&before[4]).lines().nth(2).expect("a line").to_owned() + "\r\n"),
@@ -585,7 +586,7 @@ mod tests {
         files.follow(&place.log()).expect("they are caught up");
         assert_eq!(place.attempts("acme/box/2026-11-24.csv"), [1, 2]);
         assert_eq!(place.attempts("acme/box/2026-11-25.csv"), [3]);
-        // The place of a share that is not mounted is not filled.
+        // No file is made in the mount point of a share that is not mounted.
         let mut lost = LogFiles::new(place.root.path().join("no/such"), TimeZone::UTC);
         assert!(matches!(lost.follow(&place.log()), Err(FilesError::Directory { .. })));
     }

@@ -1,5 +1,4 @@
-//! Rows for programs: one JSON object a line, and CSV (RFC 4180). Also CSV for spreadsheets, which must not change what a card says of
-//! itself.
+//! Rows for programs: one JSON object a line, and CSV (RFC 4180). Also CSV for spreadsheets, which must not change the card's own texts.
 
 use std::borrow::Cow;
 use std::io::{self, Write};
@@ -13,7 +12,7 @@ use super::columns::{COLUMNS, Cell};
 use super::table::local;
 use super::text::harmless_json;
 
-/// A row as one JSON object in one line, without its end. What a row does not have is `null`.
+/// A row as one JSON object in one line, without its end. A missing value is `null`.
 #[must_use]
 pub(crate) fn json(row: &Row) -> String {
     let members: Vec<_> = COLUMNS.iter().map(|(name, cell)| format!("{}:{}", Value::from(*name), json_value(&cell(row)))).collect();
@@ -21,7 +20,7 @@ pub(crate) fn json(row: &Row) -> String {
 }
 
 impl RowCsv<Vec<u8>> {
-    /// What was written until it was last handed on.
+    /// The bytes written since the last flush.
     pub(super) fn bytes(&self) -> &[u8] {
         self.csv.0.get_ref()
     }
@@ -33,10 +32,10 @@ fn json_value(cell: &Cell<'_>) -> String {
         Cell::Text(text) => Value::from(*text).to_string(),
         Cell::Time(text) => Value::from(text.as_str()).to_string(),
         Cell::Number(number) => number.to_string(),
-        // Decimal digits as they are: a JSON number without a detour over binary fractions.
+        // Decimal digits without change: a JSON number that was never a binary fraction.
         Cell::Seconds(digits) => digits.clone(),
         Cell::Truth(truth) => truth.to_string(),
-        // A log that somebody tampered with must not spoil the line.
+        // Changed data in a log must not break the line.
         Cell::List(text) => serde_json::from_str::<Vec<Option<u64>>>(text).map_or(Value::Null, |list| serde_json::json!(list)).to_string(),
     }
 }
@@ -65,14 +64,14 @@ impl<W: Write> Csv<W> {
     }
 }
 
-/// Behind all others in what is for people: the times by the PC's clock.
+/// Columns at the end of the output for people: the times by the PC's clock.
 const LOCAL: [&str; 2] = ["started_local", "ended_local"];
 
-/// Rows as CSV (RFC 4180): a header row, then a record a row. What a row does not have is empty.
+/// Rows as CSV (RFC 4180): a header row, then one record per row. A missing value is empty.
 #[derive(Debug)]
 pub(crate) struct RowCsv<W: Write> {
     csv: Csv<W>,
-    /// For people, whose times these are: texts that a spreadsheet takes for numbers or dates are kept from it.
+    /// The zone for people: then texts that a spreadsheet would change into numbers or dates are protected.
     people: Option<TimeZone>,
 }
 
@@ -80,7 +79,7 @@ impl<W: Write> RowCsv<W> {
     /// Writes the header row.
     ///
     /// # Errors
-    /// Where `out` cannot be written.
+    /// If `out` cannot be written.
     pub(crate) fn new(out: W) -> io::Result<Self> {
         Csv::with_header(out, COLUMNS.iter().map(|(name, _)| name)).map(|csv| Self { csv, people: None })
     }
@@ -88,13 +87,13 @@ impl<W: Write> RowCsv<W> {
     /// The same for people, with times of this zone beside those in UTC.
     ///
     /// # Errors
-    /// Where `out` cannot be written.
+    /// If `out` cannot be written.
     pub(crate) fn for_people(out: W, zone: TimeZone) -> io::Result<Self> {
         let names = COLUMNS.iter().map(|(name, _)| *name).chain(LOCAL);
         Csv::with_header(out, names).map(|csv| Self { csv, people: Some(zone) })
     }
 
-    /// Goes on, for people, with what has its header row already.
+    /// Continues, for people, a file that has its header row already.
     #[must_use]
     pub(crate) fn more_for_people(out: W, zone: TimeZone) -> Self {
         Self { csv: Csv::without_header(out), people: Some(zone) }
@@ -103,7 +102,7 @@ impl<W: Write> RowCsv<W> {
     /// Writes a record.
     ///
     /// # Errors
-    /// Where it cannot be written.
+    /// If it cannot be written.
     pub(crate) fn row(&mut self, row: &Row) -> io::Result<()> {
         let fields = COLUMNS.iter().map(|(_, cell)| cell(row));
         match &self.people {
@@ -115,26 +114,26 @@ impl<W: Write> RowCsv<W> {
         }
     }
 
-    /// The column that says which event a row stands for.
+    /// The column with the event of a row.
     pub(super) fn seq_column() -> usize {
         COLUMNS.iter().position(|(name, _)| *name == "seq").expect("it is a column")
     }
 
-    /// The header row of what is for people.
+    /// The header row of the output for people.
     pub(super) fn header_for_people() -> csv::ByteRecord {
         COLUMNS.iter().map(|(name, _)| *name).chain(LOCAL).collect()
     }
 
-    /// Hands on what is still held back.
+    /// Writes the buffered records.
     ///
     /// # Errors
-    /// Where it cannot be written.
+    /// If it cannot be written.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
         self.csv.0.flush()
     }
 }
 
-/// As the system gave it: the crate's own conversion makes every error an unnamed one, a closed pipe too.
+/// The error of the system: the crate's own conversion loses the kind of every error, even that of a closed pipe.
 fn io_error(error: csv::Error) -> io::Error {
     match error.into_kind() {
         csv::ErrorKind::Io(error) => error,
@@ -152,7 +151,7 @@ fn csv_field<'c>(cell: &Cell<'c>) -> Cow<'c, str> {
     }
 }
 
-/// As a spreadsheet that opens the file by a double click leaves it.
+/// The text after a spreadsheet opened the file by a double click.
 fn for_people<'c>(cell: &Cell<'c>) -> Cow<'c, str> {
     match cell {
         Cell::Text(text) if is_changed_by_spreadsheets(text) => Cow::Owned(format!("'{text}")),
@@ -160,7 +159,7 @@ fn for_people<'c>(cell: &Cell<'c>) -> Cow<'c, str> {
     }
 }
 
-/// Digits that fit a number without loss; a spreadsheet rounds what is longer (15 significant digits of a binary64).
+/// Digits of a number that a spreadsheet keeps; longer ones are rounded (15 significant digits of a binary64).
 const EXACT: usize = 15;
 
 /// Months as spreadsheets know them in English, German, Spanish, French, Polish and Italian: `MAR1` becomes a date.
@@ -189,7 +188,7 @@ const MONTHS_IN_FULL: [&str; 17] = [
     "dezember",
 ];
 
-/// Would a spreadsheet make a number, a date or a truth of this text that no longer reads the same?
+/// Would a spreadsheet change this text into a number, a date or a truth value that reads differently?
 fn is_changed_by_spreadsheets(text: &str) -> bool {
     let plain = text.trim();
     if plain.is_empty() || !plain.is_ascii() {
@@ -210,7 +209,7 @@ fn is_changed_by_spreadsheets(text: &str) -> bool {
     (numeric && plain.bytes().any(|sign| sign.is_ascii_digit())) || month() || truth()
 }
 
-/// A card chooses its own serial and name, and a spreadsheet runs a text that begins like a formula. Behind an apostrophe it is
+/// A card chooses its own serial and name, and a spreadsheet runs a text that begins like a formula. With an apostrophe in front it is
 /// text.
 pub(super) fn no_formula(text: &str) -> Cow<'_, str> {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { Cow::Owned(format!("'{text}")) } else { Cow::Borrowed(text) }

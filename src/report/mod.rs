@@ -1,4 +1,4 @@
-//! Reports made from the log: rows in, text out. Owns the names and the order of the columns; knows no clock or terminal.
+//! Reports made from the log: rows in, text out. Owns the names and the order of the columns; uses no clock or terminal.
 
 mod columns;
 pub(crate) mod files;
@@ -28,7 +28,7 @@ pub(crate) mod testing {
     use crate::ledger::{Brief, Row};
     use crate::station::outcome::OutcomeWord;
 
-    /// A card that passed, and one that failed in words that a terminal, a table and a spreadsheet all dislike.
+    /// A card that passed, and one that failed, with words that can break a terminal, a table and a spreadsheet.
     pub(crate) fn rows() -> [Row; 2] {
         let passed = Row {
             seq: 3,

@@ -1,4 +1,4 @@
-//! Whether a slot or a kind of card fails more often than the others, or only by chance.
+//! Finds slots and kinds of cards that fail more often than the others, beyond chance.
 //!
 //! Owns the exact binomial interval (Clopper and Pearson, 1934). Small lots are the rule here, and failures are rare: the usual
 //! approximation by a normal distribution is wrong in both cases.
@@ -7,24 +7,24 @@ use statrs::distribution::{Beta, ContinuousCDF};
 
 use crate::station::units::to_f64;
 
-/// The true rate lies outside its interval in at most one of twenty lots, on either side together.
+/// The allowed error: the true rate is outside of its interval in at most one of twenty lots, on both sides together.
 const DOUBT: f64 = 0.05;
 
-/// How many of how many failed.
+/// The number of failures, and the number of all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Rate {
     pub(super) failed: u64,
-    /// Cards that were written to their end, for better or worse.
+    /// Cards that were written to their end, good or bad.
     pub(super) of: u64,
 }
 
 impl Rate {
-    /// What is not this one.
+    /// All others together.
     pub(super) fn rest_of(self, all: Self) -> Self {
         Self { failed: all.failed.saturating_sub(self.failed), of: all.of.saturating_sub(self.of) }
     }
 
-    /// The lowest and the highest true rate that this count is still likely for. Of nothing, everything is likely.
+    /// The lowest and the highest true rate for which this count is still likely. For no cards, every rate is likely.
     pub(super) fn interval(self) -> (f64, f64) {
         let (failed, passed) = (to_f64(self.failed), to_f64(self.of.saturating_sub(self.failed)));
         let quantile = |a: f64, b: f64, p: f64| Beta::new(a, b).ok().map(|beta| beta.inverse_cdf(p));
@@ -63,7 +63,7 @@ mod tests {
 
     #[test]
     fn the_interval_is_the_exact_one() {
-        // At its ends, a count as far out as this one is exactly as likely as the doubt allows: the definition itself.
+        // At the ends of the interval, a count at least this extreme has exactly the allowed probability, by definition.
         for (failed, of) in [(1_u32, 10_u32), (3, 10), (9, 10), (1, 500), (25, 500), (250, 500), (499, 500), (7, 1000)] {
             let (low, high) = rate(failed.into(), of.into()).interval();
             let index = usize::try_from(failed).expect("small");

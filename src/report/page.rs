@@ -19,19 +19,19 @@ use super::table::local;
 use super::tally::{Counts, Tally};
 use super::text::{harmless, percent, seconds};
 
-/// More serials than anybody reads on a page, and a browser still shows without trouble.
+/// Limit of serials: more than a person reads on a page, and few enough for a browser.
 pub(crate) const MOST: u64 = 100_000;
 
-/// What the page says of the log itself.
+/// The statement about the log on the page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ChainVerdict {
     /// The whole chain holds.
     pub whole: bool,
-    /// Its head, or what is wrong with it.
+    /// Its head, or its problem.
     pub says: String,
 }
 
-/// An image cards of the lot carry.
+/// An image that cards of the lot carry.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ImageFacts {
     digest: String,
@@ -49,7 +49,7 @@ pub(crate) struct ImageFacts {
     uncovered: Vec<String>,
 }
 
-/// What was known of the device an image is for when cards were made with it.
+/// How it was proven which device an image is for, when cards were made with it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct ModelFacts {
     class: String,
@@ -89,12 +89,12 @@ impl ModelFacts {
     }
 }
 
-/// What a page tells of the images.
+/// The facts about the images on a page.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ImagesOfLot(Vec<ImageFacts>);
 
 impl ImagesOfLot {
-    /// Takes note of a row.
+    /// Adds a row.
     pub(crate) fn count(&mut self, row: &Row) {
         let Some(digest) = row.image_blake3.as_ref().filter(|_| row.outcome.is_good()) else { return };
         let index = self.0.iter().position(|image| image.digest == *digest).unwrap_or_else(|| {
@@ -122,7 +122,7 @@ impl ImagesOfLot {
         }
     }
 
-    /// Takes note of when an image was armed, at which station and by whom, and of what could not be covered.
+    /// Adds an arming event of an image: its time, the station, the user, and the checks that could not be made.
     pub(crate) fn armed(&mut self, event: &LogEvent) {
         let Ok(body) = serde_json::from_str::<serde_json::Value>(&event.body) else { return };
         let mut who = format!("on {}", body["station_name"].as_str().unwrap_or("a station without a name"));
@@ -143,26 +143,26 @@ impl ImagesOfLot {
     }
 }
 
-/// The page, in the order it is written.
+/// The page, in its order.
 #[derive(Debug)]
 pub(crate) struct LotPage<'a> {
-    /// What was asked for.
+    /// The scope of the report.
     pub asked: &'a Scope,
     /// Counted by day or shift.
     pub summary: &'a Summary,
     /// The images of the lot.
     pub images: &'a ImagesOfLot,
-    /// Every card of it.
+    /// The counts of all its cards.
     pub serials: &'a Serials,
-    /// The log it is made of.
+    /// The log from which it is made.
     pub chain: &'a ChainVerdict,
     /// The station's name and id.
     pub station: (&'a str, &'a str),
-    /// What is to be known of the log, above all numbers.
+    /// Notes about the log, above all numbers.
     pub note: Option<&'a str>,
-    /// When the page was made, microseconds UTC.
+    /// The time when the page was made, microseconds UTC.
     pub made: i64,
-    /// Times are shown in this zone.
+    /// The zone of the times.
     pub zone: &'a TimeZone,
 }
 
@@ -170,7 +170,7 @@ impl LotPage<'_> {
     /// Everything above the list of serials.
     ///
     /// # Errors
-    /// Where `out` cannot be written.
+    /// If `out` cannot be written.
     pub(crate) fn head(&self, out: &mut impl Write) -> io::Result<()> {
         let model = self.asked.model.as_deref().map_or_else(|| "all models".to_owned(), harmless);
         let total = self.summary.main().total();
@@ -212,7 +212,7 @@ impl LotPage<'_> {
                 (PreEscaped("</thead><tbody>"))
             }
         };
-        // The list comes between what is opened and what is closed; the markup itself ends with the closing tag of its root.
+        // The list comes between the opened and the closed part; the markup itself ends with the closing tag of its root.
         let text = markup.into_string();
         out.write_all(text.strip_suffix("</html>").unwrap_or(&text).as_bytes())
     }
@@ -220,7 +220,7 @@ impl LotPage<'_> {
     /// A card of the list.
     ///
     /// # Errors
-    /// Where `out` cannot be written.
+    /// If `out` cannot be written.
     pub(crate) fn card(&self, row: &Row, time: Time, out: &mut impl Write) -> io::Result<()> {
         let known = row.identified.as_deref().unwrap_or("none");
         let markup = html! {
@@ -243,10 +243,10 @@ impl LotPage<'_> {
         out.write_all(markup.into_string().as_bytes())
     }
 
-    /// The end.
+    /// Writes the end of the page.
     ///
     /// # Errors
-    /// Where `out` cannot be written.
+    /// If `out` cannot be written.
     pub(crate) fn end(&self, out: &mut impl Write) -> io::Result<()> {
         out.write_all(b"</tbody></table></body></html>\n")
     }
@@ -265,7 +265,7 @@ impl LotPage<'_> {
                 (sum("pulled", "pulled", total.pulled.to_string()))
                 (sum("interrupted", "interrupted", total.interrupted.to_string()))
                 (sum("refused, not touched", "refused", total.refused.to_string()))
-                @if total.looked_again > 0 { (sum("looked at again", "looked_again", total.looked_again.to_string())) }
+                @if total.looked_again > 0 { (sum("rechecked", "looked_again", total.looked_again.to_string())) }
                 (sum("yield of those begun", "yield", percent(total.good(), total.begun()).unwrap_or_else(|| "-".to_owned())))
                 (sum("seconds, median", "median_seconds", total.median_ms().map_or_else(|| "-".to_owned(), seconds)))
             }
@@ -325,7 +325,7 @@ impl LotPage<'_> {
     }
 }
 
-/// Each word on its own, for a style sheet that keeps words whole: a date has hyphens, at which a browser would break it.
+/// Each word alone, for a style sheet that keeps words together: a browser would break a date at its hyphens.
 fn words(text: &str) -> Markup {
     html! { @for (index, word) in text.split(' ').enumerate() { @if index > 0 { " " } span { (word) } } }
 }
@@ -348,13 +348,13 @@ fn over_time(tally: &Tally) -> Markup {
         }
         (table(per, &groups, most, per))
         @if tally.total().looked_again > 0 {
-            p.soft { "Cards looked at again held their image already and were proven anew; no other number counts them." }
+            p.soft { "Rechecked cards already held their image and were proven anew; no other number counts them." }
         }
         p.soft.key { span.good { "good" } span.bad { "failed" } span.rest { "pulled, interrupted, refused" } }
     }
 }
 
-/// Yield from left to right: nothing is drawn where there was none.
+/// Yield from left to right: nothing is drawn for a time without cards.
 fn curve(points: &[(u64, u64)]) -> Markup {
     let mut path = String::new();
     let mut pen_down = false;
@@ -497,7 +497,7 @@ mod tests {
         (String::from_utf8(out).expect("text"), summary.json(asked))
     }
 
-    /// The text of the first element behind `from` that carries this number.
+    /// The text of the first element behind `from` that contains this number.
     fn number<'p>(page: &'p str, group: &str, key: Option<&str>, name: &str) -> &'p str {
         let group = match key {
             Some(key) => format!("data-group=\"{group}\" data-key=\"{key}\""),
@@ -596,7 +596,7 @@ mod tests {
             "brand/model acme/my-pi3, series 16, revision 4",
             "<dt>SHA3-384</dt><dd class=\"mono\">dddd</dd>",
             "<dt>signed by</dt><dd class=\"mono\">kkkk</dd>",
-            "<b>none</b>: nobody looked inside the image",
+            "<b>none</b>: the image was not inspected",
         ] {
             assert_eq!(page.matches(expected).count(), 1, "{expected} in {page}");
         }

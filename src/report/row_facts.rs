@@ -1,11 +1,11 @@
-//! Facts that are derived from a row: the kind of the card, the reader it sat in, and whether it can be told from other cards.
+//! Facts derived from a row: the kind of the card, its reader, and whether it can be distinguished from other cards.
 
 use crate::station::armed::ProofClass;
 use crate::station::card::Identity;
 use crate::station::port::{Parts, Unit};
 use crate::station::units::Bytes;
 
-/// What attempts hang on: the USB device whose slots they are, or the host of an SD slot; without the LUN, which is one slot of it.
+/// The device of an attempt's slot: its USB device, or the host of an SD slot; without the LUN, which is one slot of it.
 pub(super) fn reader(port: &str) -> &str {
     match Parts::of(port) {
         Some(Parts { usb: Some(usb), unit: Unit::Lun(_), .. }) => usb.place,
@@ -13,8 +13,8 @@ pub(super) fn reader(port: &str) -> &str {
     }
 }
 
-/// Cards of one make and one size. A card's own register names it; of a card in a USB reader only the reader and the size are known, and
-/// then these are the kind.
+/// The kind of a card: make and size. A card's own register names it; for a card in a USB reader only the reader and the size are known,
+/// which are then the kind.
 pub(super) fn card_type(cid_name: Option<&str>, vendor: Option<&str>, product: Option<&str>, capacity: Option<u64>) -> String {
     let names = if cid_name.is_some() { [cid_name, None] } else { [vendor, product] };
     let mut name = names.into_iter().flatten().map(str::trim).filter(|name| !name.is_empty()).collect::<Vec<_>>().join(" ");
@@ -27,15 +27,15 @@ pub(super) fn card_type(cid_name: Option<&str>, vendor: Option<&str>, product: O
     }
 }
 
-/// Of a word that stands in a log written by a newer program.
+/// For a word of a newer program.
 const UNKNOWN: &str = "a word this program does not know";
 
-/// How the card of a row is known; nothing where the row does not say, or says it in a word of another program's.
+/// How the card of a row is identified; `None` if the row does not say, or uses an unknown word.
 pub(super) fn identified(row: &crate::ledger::Row) -> Option<Identity> {
     row.identified.as_deref().and_then(Identity::of)
 }
 
-/// How far the serial of a row says which card it was.
+/// How far the serial of a row identifies the card.
 pub(super) fn serial_means(identified: Option<&str>) -> &'static str {
     match identified.map(Identity::of) {
         Some(Some(Identity::Cid)) => "the card's own register: no two cards share it",
@@ -46,22 +46,22 @@ pub(super) fn serial_means(identified: Option<&str>) -> &'static str {
     }
 }
 
-/// How far it is known what device an image is for.
+/// How it is proven which device an image is for.
 pub(super) fn proof_means(class: &str) -> &'static str {
     match ProofClass::of(class) {
         Some(ProofClass::Proven) => "signatures reach from this model, and from every snap of the image, to a trusted root",
         Some(ProofClass::Matching) => "the model inside the image is the one configured; signatures were not demanded",
-        Some(ProofClass::None) => "nobody looked inside the image",
+        Some(ProofClass::None) => "the image was not inspected",
         None => UNKNOWN,
     }
 }
 
-/// What makes a card the same as another in the log; nothing where that cannot be known.
+/// The identity of a card in the log; `None` if it is unknown.
 pub(super) fn identity(row: &crate::ledger::Row) -> Option<String> {
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
     match identified(row) {
         Some(Identity::Cid) => row.cid.clone().map(|cid| format!("cid {cid}")),
-        // Makers count their sticks each from the beginning.
+        // Each maker numbers its sticks from the beginning.
         Some(Identity::UsbSerial) => row
             .serial
             .as_ref()
@@ -70,12 +70,12 @@ pub(super) fn identity(row: &crate::ledger::Row) -> Option<String> {
     }
 }
 
-/// The name a card is listed by: its own serial number, rather than the reader's.
+/// The name of a card in lists: its own serial number, in preference to the reader's.
 pub(super) fn serial(row: &crate::ledger::Row) -> Option<&str> {
     row.cid_serial.as_deref().or(row.serial.as_deref()).or(row.cid.as_deref())
 }
 
-/// The order in which people count: A2 before A10.
+/// The natural order of names: A2 before A10.
 pub(super) fn natural(one: &str, other: &str) -> std::cmp::Ordering {
     let (mut one, mut other) = (one, other);
     loop {

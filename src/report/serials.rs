@@ -1,4 +1,4 @@
-//! The packing list: every card that was begun, by its serial, and whether it was there before.
+//! The packing list: every card that was begun, by its serial, and whether it occurred before.
 //!
 //! Reads the rows twice: first to count how often each card occurs, in a few bytes for each card; then to list them. The list may be longer
 //! than memory.
@@ -19,7 +19,7 @@ use super::row_facts;
 use super::table::{WIDTH, local};
 use super::text::{Head, Layout, harmless};
 
-/// A card's newest outcome, and how often it is in the list.
+/// A card's newest outcome, and how often it occurs in the list.
 #[derive(Clone, Copy, Debug)]
 struct Seen {
     times: u32,
@@ -28,18 +28,18 @@ struct Seen {
     by_cid: bool,
 }
 
-/// What was learned of all cards before the first is listed.
+/// The counts of all cards, made before the first is listed.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Serials {
     cards: HashMap<[u8; 16], Seen>,
-    /// Attempts by outcome: of cards that are good, and of those that were begun and are not.
+    /// Attempts by outcome: good cards, and begun cards that are not good.
     outcomes: HashMap<OutcomeWord, u64>,
-    /// Attempts whose outcome is a word of another program's.
+    /// Attempts with an unknown outcome of another program.
     unknown_words: BTreeMap<String, u64>,
     refused: u64,
-    /// Cards that held their image already, and were proven anew.
+    /// Cards that already held their image and were proven anew.
     looked_again: u64,
-    /// Good cards that cannot be told from others.
+    /// Good cards that cannot be distinguished from others.
     good_unknown: u64,
     unknown: u64,
     newest: u64,
@@ -47,16 +47,16 @@ pub(crate) struct Serials {
     images_left_off: bool,
 }
 
-/// The images named below a list at most: a list has a few.
+/// Limit of the images named below a list: a list has a few.
 const IMAGES: usize = 20;
 
-/// How much of an image's digest names it in a table.
+/// Digits of an image's digest in a table.
 const SHORT: usize = 12;
 
-/// Of one line: which time this is that the card is listed, and how many there are; nothing where that cannot be known.
+/// For one line: how many times the card was listed so far, and in total; `None` if that is unknown.
 pub(crate) type Time = Option<(u32, u32)>;
 
-/// Cards that are good, and those that were begun and are not.
+/// Good cards, and begun cards that are not good.
 fn is_listed(row: &Row) -> bool {
     matches!(row.outcome.counts(), Counted::Good | Counted::Bad | Counted::OurFault)
 }
@@ -66,14 +66,14 @@ fn card(row: &Row) -> Option<[u8; 16]> {
     hash.as_bytes().first_chunk().copied()
 }
 
-/// How far the list came.
+/// Whether a row belongs in the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ListPlace {
-    /// The row belongs into it.
+    /// The row belongs in the list, with its count.
     Listed(Time),
     /// It does not: the card was not touched, or it is still being written.
     NotListed,
-    /// It was not there yet when the cards were counted.
+    /// It was recorded after the cards were counted.
     Later,
 }
 
@@ -118,7 +118,7 @@ impl Serials {
         }
     }
 
-    /// Where a row belongs; each is asked once, in the order they were counted.
+    /// Where a row belongs; called once for each, in the order of counting.
     pub(crate) fn place(&mut self, row: &Row) -> ListPlace {
         if row.seq > self.newest {
             return ListPlace::Later;
@@ -147,7 +147,7 @@ impl Serials {
         self.cards.values().filter(|seen| seen.times > 1).count()
     }
 
-    /// What stands below the list: the images it speaks of, and what it comes to.
+    /// The text below the list: its images, and its sums.
     #[must_use]
     pub(crate) fn sums(&self, expected: Option<u64>) -> String {
         let mut text = String::new();
@@ -185,13 +185,10 @@ impl Serials {
             ));
         }
         if self.looked_again > 0 {
-            text.push_str(&format!(
-                "looked at again: {}; they held their image already, and stand where they were made\n",
-                self.looked_again
-            ));
+            text.push_str(&format!("rechecked: {}; they already held their image, and count where they were made\n", self.looked_again));
         }
         text.push_str(&format!(
-            "{} good {}: {} known by their own register, {} by their stick's serial, {} not told apart\n",
+            "{} good {}: {} known by their own register, {} by their stick's serial, {} not identified\n",
             self.good_cards(),
             if self.good_cards() == 1 { "card" } else { "cards" },
             self.good_known(true),
@@ -200,12 +197,12 @@ impl Serials {
         ));
         match self.seen_again() {
             0 => {}
-            1 => text.push_str("1 card was there more than once: what its last line says, holds\n"),
-            more => text.push_str(&format!("{more} cards were there more than once: what the last line of each says, holds\n")),
+            1 => text.push_str("1 card occurs more than once: its last line counts\n"),
+            more => text.push_str(&format!("{more} cards occur more than once: the last line of each counts\n")),
         }
         if self.unknown > 0 {
             text.push_str(&format!(
-                "{} {} of cards whose serial is the reader's, or none: nobody can tell whether one was there twice\n",
+                "{} {} of cards whose serial is the reader's, or none: a card that occurs twice among them is not detected\n",
                 self.unknown,
                 if self.unknown == 1 { "line is" } else { "lines are" }
             ));
@@ -223,18 +220,18 @@ impl Serials {
     }
 }
 
-/// What is on the one card that somebody asked for by its serial.
+/// The contents of the one card whose serial was asked for.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct OneCard {
     newest: Option<Row>,
-    /// Rows are of several cards, or that cannot be found out.
+    /// The rows belong to several cards, or that is unknown.
     several: bool,
 }
 
 impl OneCard {
-    /// Takes note of a row, in the order of the log.
+    /// Adds a row, in the order of the log.
     pub(crate) fn count(&mut self, row: &Row) {
-        // A card that was not touched holds what it held.
+        // A card that was not touched keeps its contents.
         if matches!(row.outcome.counts(), Counted::Untouched) {
             return;
         }
@@ -243,7 +240,7 @@ impl OneCard {
         self.newest = Some(row.clone());
     }
 
-    /// As a sentence; nothing where no card was found, or several.
+    /// As a sentence; `None` if no card was found, or several.
     #[must_use]
     pub(crate) fn says(&self, zone: &TimeZone) -> Option<String> {
         let row = self.newest.as_ref().filter(|_| !self.several)?;
@@ -258,7 +255,7 @@ impl OneCard {
                 format!("on {name} is image {image}, {}, {}: proven {when}{whose}\n", of(&row.model), of(&row.image_source))
             }
             (OutcomeWord::Unknown(word), _) => {
-                format!("what is on {name} cannot be said: the outcome {} {when} is none that this program knows{whose}\n", harmless(word))
+                format!("the contents of {name} are unknown: this program does not know the outcome {} {when}{whose}\n", harmless(word))
             }
             (outcome, _) => format!("on {name} is nothing that could be used: {outcome} {when}{whose}\n"),
         })
@@ -295,7 +292,7 @@ impl std::fmt::Debug for SerialTable {
 }
 
 impl SerialTable {
-    /// As wide as these lines need; what comes later and is wider is cut.
+    /// The widths for these lines; later values that are wider are cut.
     #[must_use]
     pub(crate) fn new(first: &[(Row, Time)], zone: TimeZone, boxes: PackedBoxes) -> Self {
         let lines: Vec<_> = first.iter().map(|(row, time)| cells(row, *time, &boxes, &zone)).collect();
@@ -315,7 +312,7 @@ impl SerialTable {
     }
 }
 
-/// How often, in words a person sees at once.
+/// The count in words that are understood at once.
 pub(super) fn seen(time: Time) -> String {
     match time {
         Some((_, 1)) => String::new(),
@@ -324,7 +321,7 @@ pub(super) fn seen(time: Time) -> String {
     }
 }
 
-/// A box is named by its order and its number within that.
+/// A box is named by its order and its number in that order.
 fn cells(row: &Row, time: Time, boxes: &PackedBoxes, zone: &TimeZone) -> [String; 8] {
     [
         row.attempt.to_string(),
@@ -366,7 +363,7 @@ fn ended(row: &Row) -> Option<String> {
     time(row.ended)
 }
 
-/// The header row of the list as CSV, and what a line of it is.
+/// The header row of the list as CSV, and the values of a line.
 const COLUMNS: [&str; 16] = [
     "attempt",
     "ended",
@@ -397,7 +394,7 @@ impl<W: Write> SerialCsv<W> {
     /// Writes the header row.
     ///
     /// # Errors
-    /// Where `out` cannot be written.
+    /// If `out` cannot be written.
     pub(crate) fn new(out: W, boxes: PackedBoxes) -> io::Result<Self> {
         Csv::with_header(out, COLUMNS).map(|csv| Self { csv, boxes })
     }
@@ -405,7 +402,7 @@ impl<W: Write> SerialCsv<W> {
     /// Writes a line.
     ///
     /// # Errors
-    /// Where it cannot be written.
+    /// If it cannot be written.
     pub(crate) fn line(&mut self, row: &Row, time: Time) -> io::Result<()> {
         let text = |text: Option<&str>| text.map(no_formula).unwrap_or_default().into_owned();
         let number = |number: Option<u32>| number.map(|number| number.to_string()).unwrap_or_default();
@@ -430,10 +427,10 @@ impl<W: Write> SerialCsv<W> {
         ])
     }
 
-    /// Writes what is still held back.
+    /// Writes the buffered lines.
     ///
     /// # Errors
-    /// Where it cannot be written.
+    /// If it cannot be written.
     pub(crate) fn finish(self) -> io::Result<()> {
         self.csv.finish()
     }
@@ -479,7 +476,7 @@ mod tests {
         let listed = [(1, 2), (1, 2), (1, 1), (2, 2), (2, 2)].map(|time| ListPlace::Listed(Some(time)));
         assert_eq!(places, listed);
         assert_eq!(serials.good_cards(), 2, "c2 and the stick; c1 failed after it had passed");
-        assert!(serials.sums(None).contains("2 cards were there more than once"), "{}", serials.sums(None));
+        assert!(serials.sums(None).contains("2 cards occur more than once"), "{}", serials.sums(None));
     }
 
     #[test]
@@ -489,7 +486,7 @@ mod tests {
         assert_eq!(places, [ListPlace::Listed(None); 3], "nobody can tell");
         assert_eq!(serials.good_cards(), 2);
         let sums = serials.sums(None);
-        assert!(sums.contains("2 good cards: 0 known by their own register, 0 by their stick's serial, 2 not told apart"), "{sums}");
+        assert!(sums.contains("2 good cards: 0 known by their own register, 0 by their stick's serial, 2 not identified"), "{sums}");
         assert!(sums.contains("3 lines are of cards whose serial is the reader's"), "{sums}");
     }
 
@@ -509,7 +506,7 @@ mod tests {
         assert_eq!(places, [ListPlace::Listed(Some((1, 1))), ListPlace::NotListed, ListPlace::NotListed]);
         assert_eq!(serials.good_cards(), 1, "no card is made by looking at it");
         let sums = serials.sums(Some(1));
-        assert!(sums.contains("looked at again: 2;") && sums.contains("COMPLETE: 1 of 1\n"), "{sums}");
+        assert!(sums.contains("rechecked: 2;") && sums.contains("COMPLETE: 1 of 1\n"), "{sums}");
         assert!(!sums.contains("more than once"), "{sums}");
         assert!(!self::places(&rows[..1]).0.sums(None).contains("again"), "where there is none, nothing is said");
     }

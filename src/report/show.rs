@@ -12,10 +12,10 @@ use super::text::harmless;
 /// Lines of a plot.
 const HEIGHT: u64 = 5;
 
-/// A title, and below it what is known by name.
+/// A title, and the named facts below it.
 type Section = (&'static str, Vec<(&'static str, Option<String>)>);
 
-/// Everything a row knows, in words; times in `zone`.
+/// All facts of a row in words; times in `zone`.
 #[must_use]
 pub(crate) fn show(row: &Row, zone: &TimeZone) -> String {
     let mut text = format!("attempt {}: {}\n", row.attempt, harmless(row.outcome.as_str()));
@@ -128,14 +128,14 @@ fn slowest(row: &Row) -> Option<String> {
     Some(format!("{}.{:03} s{act}{at}", micros / 1_000_000, micros % 1_000_000 / 1000))
 }
 
-/// In which of so many parts of the image the card failed.
+/// The part of the image, of this number of parts, in which the card failed.
 fn mark(row: &Row, parts: usize) -> Option<usize> {
     let (at, span) = row.failed_at.zip(row.image_span)?;
     let part = usize::try_from(u128::from(at) * u128::from(to_u64(parts)) / u128::from(span.max(1))).ok()?;
     (part < parts).then_some(part)
 }
 
-/// KiB a second, two characters a part; a part without a measure is a dot.
+/// KiB a second, two characters per part; a part without a measurement is a dot.
 fn plot(curve: &[Option<u64>], mark: Option<usize>) -> String {
     const LEVELS: [&str; 9] = ["  ", "▁▁", "▂▂", "▃▃", "▄▄", "▅▅", "▆▆", "▇▇", "██"];
     let most = curve.iter().flatten().copied().max().unwrap_or(0).max(1);
@@ -209,7 +209,7 @@ mod tests {
         }
         let nobody = Row { model_proof: Some("none".to_owned()), ..testing::rows()[0].clone() };
         let text = show(&nobody, &TimeZone::UTC);
-        assert!(text.contains("proof         none: nobody looked inside the image\n") && !text.contains("signed by"), "{text}");
+        assert!(text.contains("proof         none: the image was not inspected\n") && !text.contains("signed by"), "{text}");
         assert!(!show(&testing::rows()[1], &TimeZone::UTC).contains("model assertion"), "a card without an image has no proof of one");
     }
 

@@ -12,7 +12,7 @@ use super::tally::{By, Counts, Group, Tally};
 use super::text::{Head, Layout, bar, harmless, percent, seconds};
 use super::times::{Shifts, Window};
 
-/// What was asked for.
+/// The scope of a summary.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scope {
     /// Only attempts of this model; `None` for all.
@@ -31,7 +31,7 @@ impl Scope {
     }
 }
 
-/// Attempts counted in one way, and by slot and kind of card to see who stands out.
+/// Attempts counted in one way, and by slot and kind of card to find outliers.
 #[derive(Clone, Debug)]
 pub struct Summary {
     main: Tally,
@@ -54,7 +54,7 @@ impl Summary {
         self.card_types.add(brief);
     }
 
-    /// The counts by what was asked for.
+    /// The counts by the requested property.
     pub(super) fn main(&self) -> &Tally {
         &self.main
     }
@@ -103,7 +103,7 @@ impl Summary {
         total.attempts == 0 && total.looked_again == 0 && total.station_faults == 0 && total.unknown.is_empty()
     }
 
-    /// A table no wider than [`WIDTH`], with bars where wanted.
+    /// A table no wider than [`WIDTH`], with bars if requested.
     #[must_use]
     pub fn text(&self, bars: bool) -> String {
         let total = self.main.total();
@@ -130,7 +130,7 @@ impl Summary {
         }
         if total.looked_again > 0 {
             text.push_str(&format!(
-                "\nLooked at again: {}. They held their image already and were proven anew; no other number counts them.\n",
+                "\nRechecked: {}. They held their image already and were proven anew; no other number counts them.\n",
                 total.looked_again
             ));
         }
@@ -206,19 +206,19 @@ pub(super) fn standing_out(what: &str, group: &Group, total: &Counts) -> String 
     )
 }
 
-/// Of a table that has bars.
+/// For a table with bars.
 const BAR: usize = 12;
 
-/// Good cards as a full bar, and behind it, lighter, those that were only looked at again.
+/// Good cards as a full bar, followed by a lighter part for cards that were only rechecked.
 fn good_and_again(counts: &Counts, most: u64) -> String {
     let cells = u128::from(counts.looked_again) * u128::from(to_u64(BAR)) / u128::from(most.max(1));
     let again = usize::try_from(cells.max(u128::from(counts.looked_again > 0))).unwrap_or(BAR).min(BAR);
-    // What is there at all is seen, at the cost of the last sliver of the others.
+    // Every count above zero is visible, at the cost of the last sliver of the others.
     let good: String = bar(counts.good(), most, BAR).chars().take(BAR - again).collect();
     good + &"░".repeat(again)
 }
 
-/// A table for each way to tell attempts apart: a column's name is fixed.
+/// A table for each property: the name of a column is fixed.
 fn heads(by: By) -> &'static [Head; 10] {
     const fn heads(name: &'static str) -> [Head; 10] {
         const fn number(name: &'static str) -> Head {
@@ -343,7 +343,7 @@ mod tests {
             with.add(&Brief { outcome, ..brief() });
         }
         let (text, json) = (with.text(false), with.json(&Scope::default()));
-        assert!(text.contains("Looked at again: 3."), "{text}");
+        assert!(text.contains("Rechecked: 3."), "{text}");
         let line = |text: &str| text.lines().find(|line| line.starts_with("A1 ")).expect("its line").to_owned();
         assert_eq!(line(&text).split_whitespace().nth(6), Some("3"), "{text}");
         assert!(line(&with.text(true)).ends_with('░'), "{}", with.text(true));
@@ -354,8 +354,8 @@ mod tests {
         assert_eq!(others, summary(By::Slot).json(&Scope::default())["total"]);
         let mut alone = Summary::new(By::Slot, &TimeZone::UTC, &Shifts::default());
         alone.add(&Brief { outcome: &OutcomeWord::Rechecked, ..brief() });
-        assert!(alone.text(true).contains("Looked at again: 1."), "they are told where there is nothing else: {}", alone.text(true));
-        assert!(!summary(By::Slot).text(false).contains("Looked at again"), "and not told of where there is none");
+        assert!(alone.text(true).contains("Rechecked: 1."), "they are told where there is nothing else: {}", alone.text(true));
+        assert!(!summary(By::Slot).text(false).contains("Rechecked"), "and not told of where there is none");
     }
 
     #[test]

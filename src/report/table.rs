@@ -12,7 +12,7 @@ use super::text::{Head, Layout, harmless, seconds};
 /// No line is wider.
 pub(crate) const WIDTH: usize = 100;
 
-/// Where the reason of a row stands, in a line of its own below it.
+/// The column of a row's reason, in a separate line below it.
 const REASON: &str = "           ";
 
 static HEADS: [Head; 7] = [
@@ -38,14 +38,14 @@ impl std::fmt::Debug for Table {
 }
 
 impl Table {
-    /// As wide as these rows need; what comes later and is wider is cut. Times are shown in `zone`.
+    /// The widths for these rows; later values that are wider are cut. Times are shown in `zone`.
     #[must_use]
     pub fn new(first: &[Row], zone: TimeZone) -> Self {
         let lines: Vec<_> = first.iter().map(|row| cells(row, &zone)).collect();
         Self { layout: Layout::new(&HEADS, &lines, WIDTH), zone }
     }
 
-    /// For rows that are still to come: what is common has room.
+    /// For rows that are still to come: usual values have room.
     #[must_use]
     pub(crate) fn to_come(first: &[Row], zone: TimeZone) -> Self {
         let mut lines: Vec<_> = first.iter().map(|row| cells(row, &zone)).collect();
@@ -60,7 +60,7 @@ impl Table {
         self.layout.head()
     }
 
-    /// The row's line. The reason of a card that did not pass stands in another below it.
+    /// The row's line. The reason of a card that did not pass is in another line below it.
     #[must_use]
     pub fn row(&self, row: &Row) -> String {
         let mut text = self.layout.line(&cells(row, &self.zone));
@@ -72,13 +72,13 @@ impl Table {
     }
 }
 
-/// A time as people read it, to the second.
+/// A time for people, to the second.
 pub(super) fn local(micros: Option<i64>, zone: &TimeZone) -> Option<String> {
     let time = micros.and_then(|micros| Timestamp::from_microsecond(micros).ok())?;
     Some(time.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string())
 }
 
-/// A time in microseconds since 1970 as people read it; nothing for one outside the calendar.
+/// A time in microseconds since 1970 for people; empty for one outside the calendar.
 #[must_use]
 pub(crate) fn local_time(micros: i64, zone: &TimeZone) -> Option<String> {
     local(Some(micros), zone)

@@ -14,18 +14,18 @@ use super::outliers::Rate;
 use super::row_facts;
 use super::times::Shifts;
 
-/// What attempts are told apart by.
+/// The properties by which attempts are grouped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum By {
-    /// The local day they ended on.
+    /// The local day on which they ended.
     Day,
-    /// The shift they ended in.
+    /// The shift in which they ended.
     Shift,
     /// By model: `BRAND/MODEL`.
     Model,
     /// By the name of the slot.
     Slot,
-    /// What the slot hangs on.
+    /// The device of the slot.
     Reader,
     /// Make and size of the card.
     CardType,
@@ -34,7 +34,7 @@ pub enum By {
 }
 
 impl By {
-    /// Every way there is, with its word.
+    /// Every property, with its word.
     pub(crate) const ALL: [(&'static str, Self); 7] = [
         ("day", Self::Day),
         ("shift", Self::Shift),
@@ -52,14 +52,14 @@ impl By {
     }
 }
 
-/// What became of attempts.
+/// The outcomes of attempts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// All that have ended.
     pub attempts: u64,
     /// Cards of which every byte was proven.
     pub passed: u64,
-    /// Proven where the image has data.
+    /// Cards whose data was proven.
     pub mapped_only: u64,
     /// Cards that failed: their contents are undefined.
     pub failed: u64,
@@ -69,23 +69,23 @@ pub struct Counts {
     pub pulled: u64,
     /// Attempts that ended because the station stopped.
     pub interrupted: u64,
-    /// Proven, and written to by another program before they were taken out.
+    /// Proven, but written to by another program before they were taken out.
     pub changed: u64,
-    /// Begun, and ended by a fault of the station: in no other number, since neither slot nor card has a part in it.
+    /// Begun, and ended by a fault of the station: not in the other numbers, because neither slot nor card caused it.
     pub station_faults: u64,
-    /// Cards that held their image already and were proven anew: in no other number, since each was counted when it was made.
+    /// Cards that already held their image and were proven anew: not in the other numbers, because each was counted when it was made.
     pub looked_again: u64,
-    /// Of the good ones, those that held their image already although the log had no good row of them.
+    /// Of the good ones, those that already held their image although the log had no good row of them.
     pub as_found: u64,
-    /// Attempts that ended in a word this program does not know, by that word: in no other number.
+    /// Attempts with an outcome that this program does not know, by its word: not in the other numbers.
     pub unknown: BTreeMap<String, u64>,
-    /// Of those that did not pass, by the reason's stable word, or the outcome's where it has none.
+    /// Those that did not pass, by the reason's stable code, or by the outcome's if it has none.
     pub reasons: BTreeMap<String, u64>,
-    /// How long those took that passed, in milliseconds. A card that failed at once would make a slow slot look fast.
+    /// The times of those that passed, in milliseconds. A card that failed at once would make a slow slot look fast.
     millis: Vec<u32>,
 }
 
-/// A million attempts have a dozen words: only a new one is copied.
+/// A million attempts have a dozen words: only a new one is allocated.
 fn add_to(counts: &mut BTreeMap<String, u64>, word: &str, more: u64) {
     match counts.get_mut(word) {
         Some(count) => *count += more,
@@ -128,7 +128,7 @@ impl Counts {
         }
     }
 
-    /// Cards that were begun: all but those that were refused.
+    /// Cards that were begun: all except those that were refused.
     #[must_use]
     pub(crate) fn begun(&self) -> u64 {
         self.attempts - self.refused
@@ -140,18 +140,18 @@ impl Counts {
         self.passed + self.mapped_only
     }
 
-    /// The good cards' part of those begun; nothing where none was.
+    /// The share of good cards among those begun; `None` if none was begun.
     #[must_use]
     pub(crate) fn yielded(&self) -> Option<f64> {
         (self.begun() > 0).then(|| to_f64(self.good()) / to_f64(self.begun()))
     }
 
-    /// Failed cards among those written to their end: a card that was pulled says nothing about slot or make.
+    /// The share of failed cards among those written to their end: a card that was pulled says nothing about slot or make.
     pub(super) fn failure_rate(&self) -> Rate {
         Rate { failed: self.failed, of: self.good() + self.failed }
     }
 
-    /// The middle one of the times that passed cards took, in milliseconds; of two in the middle, half way between them, rounded down.
+    /// The median time of passed cards in milliseconds; for an even number the mean of the middle two, rounded down.
     #[must_use]
     pub(crate) fn median_ms(&self) -> Option<u64> {
         let mut millis = self.millis.clone();
@@ -188,14 +188,14 @@ impl Counts {
     }
 }
 
-/// One of the things attempts are told apart by.
+/// One group of attempts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
     /// The name of the group, such as a model or a day.
     pub key: String,
-    /// What became of its attempts.
+    /// The outcomes of its attempts.
     pub counts: Counts,
-    /// Its failure rate is higher than that of all others together, and not by chance.
+    /// Its failure rate is higher than that of all others together, beyond chance.
     pub stands_out: bool,
 }
 
@@ -206,12 +206,12 @@ pub struct Tally {
     zone: TimeZone,
     shifts: Shifts,
     groups: HashMap<String, Counts>,
-    /// The stretch of time whose key was needed last, and most likely will be next.
+    /// The stretch of time that was needed last, and is most likely needed next.
     current: Option<(i64, i64, String)>,
 }
 
 impl Tally {
-    /// Nothing counted yet. Days and shifts are those of `zone`.
+    /// Nothing is counted yet. Days and shifts are those of `zone`.
     #[must_use]
     pub(crate) fn new(by: By, zone: TimeZone, shifts: Shifts) -> Self {
         Self { by, zone, shifts, groups: HashMap::new(), current: None }
@@ -242,7 +242,7 @@ impl Tally {
         }
     }
 
-    /// From when to when, in microseconds, a time's day or shift lasts, and its name.
+    /// The beginning and end, in microseconds, of the day or shift of a time, and its name.
     fn stretch(&self, at: i64) -> (i64, i64, String) {
         let nowhere = || (at, at, "unknown time".to_owned());
         let Ok(time) = Timestamp::from_microsecond(at) else { return nowhere() };
@@ -263,11 +263,11 @@ impl Tally {
         self.by
     }
 
-    /// What was counted, in the order people count, days and shifts as they passed.
+    /// The counts in natural order, days and shifts in order of time.
     #[must_use]
     pub(crate) fn groups(&self) -> Vec<Group> {
         let all = self.total().failure_rate();
-        // A day cannot be mended, and of images and models there is mostly one.
+        // A day cannot be improved, and there is mostly one image and one model.
         let marks = matches!(self.by, By::Slot | By::Reader | By::CardType);
         let group = |(key, counts): (&String, &Counts)| Group {
             key: key.clone(),
@@ -381,7 +381,7 @@ mod tests {
         assert_eq!(keys(&tally(By::Day, briefs())), [key("2026-03-28", 1), key("2026-03-29", 2), key("2026-03-30", 1)]);
         let night = "2026-03-28 22:00";
         assert_eq!(keys(&tally(By::Shift, briefs())), [key(night, 2), key("2026-03-29 22:00", 2)]);
-        // A clock set back puts a later row into an earlier day.
+        // A clock that was set back puts a later row into an earlier day.
         let back = [Brief { at: at("2026-10-25T23:59"), ..brief() }, Brief { at: at("2026-10-25T00:01"), ..brief() }];
         assert_eq!(keys(&tally(By::Day, back)), [key("2026-10-25", 2)]);
     }

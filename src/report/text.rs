@@ -4,13 +4,13 @@ use console::{measure_text_width, truncate_str};
 
 use crate::station::labels::is_unseen;
 
-/// A card's own words cannot move the cursor, change colours or turn the writing direction of the line they stand in.
+/// A card's own words cannot move the cursor, change colours or reverse the writing direction of their line.
 #[must_use]
 pub(crate) fn harmless(text: &str) -> String {
     harmless_but(text, |_| false)
 }
 
-/// The same for words of several lines: paths, names and causes in messages are words of others, too.
+/// The same for texts of several lines: paths, names and causes in messages come from outside, too.
 #[must_use]
 pub(crate) fn harmless_lines(text: &str) -> String {
     harmless_but(text, |c| c == '\n')
@@ -23,7 +23,7 @@ fn harmless_but(text: &str, stays: impl Fn(char) -> bool) -> String {
     text.chars().map(|c| if is_unseen(c) && !stays(c) { '\u{fffd}' } else { c }).collect()
 }
 
-/// JSON that can be shown on a terminal as well: what [`harmless`] takes away is written by its number, which means the same.
+/// JSON that can also be shown on a terminal: each character that [`harmless`] removes is written as its number, which means the same.
 #[must_use]
 pub(crate) fn harmless_json(json: String) -> String {
     if is_plain(&json) {
@@ -31,7 +31,7 @@ pub(crate) fn harmless_json(json: String) -> String {
     }
     let mut text = String::with_capacity(json.len());
     for c in json.chars() {
-        // None of them lies beyond 16 bits, and outside of strings JSON has none of them.
+        // All of them are within 16 bits, and JSON has none of them outside of strings.
         if is_unseen(c) { text.push_str(&format!("\\u{:04x}", u32::from(c))) } else { text.push(c) }
     }
     text
@@ -45,28 +45,28 @@ pub(super) struct Head {
     pub(super) least: Option<usize>,
 }
 
-/// What stands between two columns.
+/// The separator between two columns.
 pub(super) const GAP: &str = "  ";
 
-/// How many cells of a terminal a text takes.
+/// The number of terminal cells that a text takes.
 fn width(text: &str) -> usize {
     if is_plain(text) { text.len() } else { measure_text_width(text) }
 }
 
-/// Nearly every cell of a log is plain ASCII, and to look at each of its signs as a `char` is most of the work of a long table.
+/// Nearly every cell of a log is plain ASCII, and examining each `char` is most of the work of a long table.
 fn is_plain(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ')
 }
 
-/// A table: how wide its columns are.
+/// A table: the widths of its columns.
 pub(super) struct Layout<const N: usize> {
     heads: &'static [Head; N],
     widths: [usize; N],
 }
 
 impl<const N: usize> Layout<N> {
-    /// As wide as these lines need, and a whole line not wider than `most`: the widest of the columns that may be cut are, again and
-    /// again, until it fits.
+    /// The widths for these lines. A whole line is not wider than `most`: the widest of the columns that may be cut is reduced until it
+    /// fits.
     pub(super) fn new(heads: &'static [Head; N], lines: &[[String; N]], most: usize) -> Self {
         let mut widths: [usize; N] = std::array::from_fn(|column| heads[column].name.len());
         for line in lines {
@@ -110,7 +110,7 @@ impl<const N: usize> Layout<N> {
     }
 }
 
-/// `part` of `whole` as a bar of `width` cells; what is there at all shows at least a sliver.
+/// `part` of `whole` as a bar of `width` cells; a part above zero shows at least a sliver.
 pub(super) fn bar(part: u64, whole: u64, width: usize) -> String {
     const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
     let cells = u128::from(crate::station::units::to_u64(width)) * 8;
@@ -121,7 +121,7 @@ pub(super) fn bar(part: u64, whole: u64, width: usize) -> String {
     bar
 }
 
-/// A part as a percentage, rounded down: 100 % is said of nothing less. Nothing where there is nothing to be a part of.
+/// A part as a percentage, rounded down, so that 100 % always means all. `None` if the whole is zero.
 pub(super) fn percent(part: u64, whole: u64) -> Option<String> {
     let thousandths = (u128::from(part) * 1000).checked_div(u128::from(whole))?;
     Some(format!("{}.{} %", thousandths / 10, thousandths % 10))

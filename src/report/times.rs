@@ -1,11 +1,11 @@
-//! The words for times and the shifts of a factory. Owns what `yesterday` means on a day of 23 hours; knows no clock: the current time is
-//! passed in, and with it the time zone.
+//! The words for times and the shifts of a factory. Owns the meaning of `yesterday` on a day of 23 hours. Uses no clock: the current time
+//! is passed in with its time zone.
 
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::Disambiguation;
 use jiff::{Timestamp, ToSpan, Zoned};
 
-/// What is asked for has a beginning and an end, each of which may be open. The beginning belongs to it, the end does not.
+/// A requested time has a beginning and an end, each of which may be open. The beginning belongs to it, the end does not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Window {
     /// The first moment that belongs to it; `None` for an open beginning.
@@ -14,10 +14,10 @@ pub struct Window {
     pub until: Option<Timestamp>,
 }
 
-/// A word that is no time.
+/// A word is not a time.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TimeError {
-    /// The text is no known word or time.
+    /// The text is not a known word or time.
     #[error(
         "{word:?} is no time: write today, yesterday, shift, last-shift, now, 90min, 2h or 7d (ago), a date as 2026-11-24, a local time as \
          \"2026-11-24 14:00\", or 14:00 for today's, or RFC 3339"
@@ -42,7 +42,7 @@ pub enum TimeError {
     },
 }
 
-/// When shifts begin. There is at least one, and in the order of the day.
+/// The beginnings of the shifts: at least one, in the order of the day.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shifts(Vec<Time>);
 
@@ -53,20 +53,20 @@ impl Default for Shifts {
 }
 
 impl Shifts {
-    /// With these beginnings; the usual three where there are none.
+    /// With these beginnings; the usual three if there are none.
     #[must_use]
     pub(crate) fn new(mut starts: Vec<Time>) -> Self {
         starts.sort_unstable();
         if starts.is_empty() { Self::default() } else { Self(starts) }
     }
 
-    /// When the shift that `at` lies in began, and when the next begins; nothing at the calendar's own ends.
+    /// The beginning of the shift that contains `at`, and that of the next; `None` at the ends of the calendar.
     ///
-    /// A shift lasts from one beginning to the next: on the days when clocks are changed one is an hour longer or shorter.
+    /// A shift lasts from one beginning to the next: on the days when clocks are changed, one is an hour longer or shorter.
     #[must_use]
     pub(crate) fn around(&self, at: &Zoned) -> Option<(Zoned, Zoned)> {
         let mut before = None;
-        // Of the day before, too: a night shift; and two days each way, since a zone may leave out a whole day.
+        // The day before is included for the night shift; two days each way, because a zone may leave out a whole day.
         for days in -2..=2_i64 {
             let Ok(date) = at.date().checked_add(days.days()) else { continue };
             for time in &self.0 {
@@ -81,11 +81,10 @@ impl Shifts {
     }
 }
 
-/// The window that two words enclose: from the beginning of the one to the end of the other. `--until yesterday` ends with yesterday,
-/// and not before it.
+/// The window between two words: from the beginning of the first to the end of the second. `--until yesterday` includes yesterday.
 ///
 /// # Errors
-/// Where a word is no time, or they stand the wrong way round.
+/// If a word is not a time, or the end lies before the beginning.
 pub(crate) fn window(since: Option<&str>, until: Option<&str>, now: &Zoned, shifts: &Shifts) -> Result<Window, TimeError> {
     let window = Window {
         since: since.map(|word| period(word, now, shifts)).transpose()?.map(|(start, _)| start),
@@ -99,8 +98,8 @@ pub(crate) fn window(since: Option<&str>, until: Option<&str>, now: &Zoned, shif
     }
 }
 
-/// The beginning and the end of what a word names; of a single moment they are the same, but for one that two hours share when clocks
-/// are set back: that begins in the first and ends in the second.
+/// The beginning and the end of the time that a word names. For a single moment both are the same, except for one that occurs twice when
+/// clocks are set back: it begins at the first and ends at the second.
 fn period(word: &str, now: &Zoned, shifts: &Shifts) -> Result<(Timestamp, Timestamp), TimeError> {
     let too_far = || TimeError::OutOfRange { word: word.to_owned() };
     let unknown = || TimeError::Unknown { word: word.to_owned() };
@@ -119,7 +118,7 @@ fn period(word: &str, now: &Zoned, shifts: &Shifts) -> Result<(Timestamp, Timest
             if let Some(ago) = ago(word, now) {
                 return ago.map(|at| (at, at)).ok_or_else(too_far);
             }
-            // A date alone; with more behind it the parser would take the date and drop the rest.
+            // A date alone; from a longer text the parser would take the date and ignore the rest.
             if word.len() == "2026-11-24".len()
                 && let Ok(date) = word.parse::<Date>()
             {
@@ -128,7 +127,7 @@ fn period(word: &str, now: &Zoned, shifts: &Shifts) -> Result<(Timestamp, Timest
             if let Ok(at) = word.parse::<Timestamp>() {
                 return Ok((at, at));
             }
-            // A parser of local times would pass over an offset.
+            // A parser of local times would ignore an offset.
             let local = word.len() <= "2026-11-24T14:00:00".len();
             let whole = in_full(word, now.date()).unwrap_or_else(|| word.to_owned());
             let local: DateTime = whole.parse().ok().filter(|_| local && whole.contains(':')).ok_or_else(unknown)?;
@@ -141,7 +140,7 @@ fn period(word: &str, now: &Zoned, shifts: &Shifts) -> Result<(Timestamp, Timest
     }
 }
 
-/// `8:00` as the same with its date and two digits, today's where none is named; nothing for what has no such hour.
+/// Completes `8:00` with its date (today's if none is named) and two digits; `None` for a text without such an hour.
 fn in_full(word: &str, today: Date) -> Option<String> {
     let (date, time) = word.split_once([' ', 'T']).map_or_else(|| (today.to_string(), word), |(date, time)| (date.to_owned(), time));
     let (hour, rest) = time.split_once(':')?;
@@ -150,13 +149,13 @@ fn in_full(word: &str, today: Date) -> Option<String> {
     (is_hour && rest.split(':').all(|part| part.len() == 2 && digits(part))).then(|| format!("{date}T{hour:0>2}:{rest}"))
 }
 
-/// A day begins with its first moment, which need not be midnight, and ends with the next one's.
+/// A day begins with its first moment, which need not be midnight, and ends with the first moment of the next.
 fn day(date: Date, now: &Zoned) -> Option<(Timestamp, Timestamp)> {
     let start = |date: Date| date.to_zoned(now.time_zone().clone()).ok().map(|start| start.timestamp());
     Some((start(date)?, start(date.tomorrow().ok()?)?))
 }
 
-/// `90min` and `2h` as a clock that is never changed counts them; `7d` as a calendar does.
+/// `90min` and `2h` count hours of real time; `7d` counts days of the calendar.
 fn ago(word: &str, now: &Zoned) -> Option<Option<Timestamp>> {
     let digits = word.bytes().take_while(u8::is_ascii_digit).count();
     let (count, unit) = word.split_at_checked(digits)?;
@@ -240,7 +239,7 @@ mod tests {
         );
         assert_eq!(hours("shift", "shift", "2026-03-29T04:00"), 7, "the night in which an hour is missing");
         assert_eq!(hours("shift", "shift", "2026-10-25T02:30"), 9, "the night that has one more");
-        // A beginning that does not exist on that day comes as soon as it can.
+        // A beginning that does not exist on that day is moved to the next moment that exists.
         let shifts = Shifts::new(vec![Time::constant(2, 30, 0, 0)]);
         let (start, _) = shifts.around(&berlin("2026-03-29T12:00")).expect("a shift");
         assert_eq!(start.timestamp().to_string(), "2026-03-29T01:30:00Z");
@@ -258,7 +257,7 @@ mod tests {
     fn dates_and_times_are_local_unless_they_say_otherwise() {
         assert_eq!(of("2026-11-24 14:00", "2026-11-24T14:30:10", "2026-11-30T00:00").0, "2026-11-24T13:00:00Z");
         assert_eq!(of("2026-11-24T14:00Z", "2026-11-24T16:00:00+01:00", "2026-11-30T00:00").1, "2026-11-24T15:00:00Z");
-        // An hour that came twice is asked for with both.
+        // An hour that occurs twice is requested with both.
         assert_eq!(
             of("2026-10-25 02:30", "2026-10-25 02:30", "2026-11-30T00:00"),
             ("2026-10-25T00:30:00Z".to_owned(), "2026-10-25T01:30:00Z".to_owned())

@@ -1,7 +1,7 @@
 //! The pure core: decides what happens in each slot.
 //!
 //! Owns every decision and every word. Knows no device, file, clock, thread or channel: [`Station::apply`] takes an event with its time and
-//! answers with effects, which `daemon` carries out. An event that does not fit changes nothing.
+//! returns effects, which `daemon` carries out. An event that does not fit changes nothing.
 //!
 //! ```text
 //!   rules    the station as a value: admission, slots, orders, requests, what comes back
@@ -11,7 +11,7 @@
 //!     ▼        ▼
 //!   types    facts, settings, outcomes and entries of the log, which decide nothing
 //! ```
-//! Arrows never run up. Other rooms use the names below, wherever in here a file is.
+//! Arrows never run up. Other rooms use the names below, not the paths of files in this room.
 
 mod rules;
 mod status;

@@ -53,7 +53,7 @@ pub(crate) fn image() -> Armed {
     }
 }
 
-/// An attempt to write [`image`] to this card, of which nothing is known.
+/// An attempt to write [`image`] to this card, of which nothing else is known.
 pub(crate) fn attempt(number: AttemptNumber, slot: &str, card: Card) -> Attempt {
     Attempt {
         number,

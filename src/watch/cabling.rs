@@ -1,6 +1,6 @@
-//! Tells the station what its slots hang on: at the start, and whenever a device comes or leaves.
+//! Reports to the station on which devices its slots hang: at the start, and whenever a device comes or leaves.
 //!
-//! This is a thread of its own: asking a device for its serial waits while the kernel resets the device, and no card may wait for that.
+//! This is a separate thread: reading a device's serial waits while the kernel resets the device, and no card may wait for that.
 
 use std::io;
 use std::sync::Arc;
@@ -11,10 +11,10 @@ use std::time::Duration;
 use super::sysfs::Sysfs;
 use crate::station::Event;
 
-/// How often it is looked: a hub takes longer to come up.
+/// Interval of the checks: a hub takes longer to come up.
 const LOOK: Duration = Duration::from_millis(250);
 
-/// The thread that looks.
+/// The thread that checks.
 #[derive(Debug)]
 pub(crate) struct CablingWatch {
     thread: JoinHandle<()>,
@@ -22,17 +22,17 @@ pub(crate) struct CablingWatch {
 }
 
 impl CablingWatch {
-    /// `tell` returns false when the receiver has gone, which ends the thread.
+    /// `tell` returns false when the receiver is gone, which ends the thread.
     ///
     /// # Errors
-    /// When the thread cannot be made.
+    /// If the thread cannot be made.
     pub(crate) fn spawn(sysfs: Sysfs, tell: impl Fn(Event) -> bool + Send + 'static) -> io::Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let ours = Arc::clone(&stop);
         let thread = thread::Builder::new().name("cabling".to_owned()).spawn(move || {
             let mut told = None;
             while !ours.load(Ordering::Relaxed) {
-                // Before it is read: what changes meanwhile is read again.
+                // Taken before the devices are read: changes in between are read again.
                 let marks = sysfs.cabling_marks();
                 if told.as_ref() != Some(&marks) {
                     told = Some(marks);
@@ -46,7 +46,7 @@ impl CablingWatch {
         Ok(Self { thread, stop })
     }
 
-    /// Ends the thread. One that a device keeps waiting is left behind.
+    /// Ends the thread. If a device keeps it waiting, it is left behind.
     pub(crate) fn stop(self) {
         self.stop.store(true, Ordering::Relaxed);
         drop(self.thread);

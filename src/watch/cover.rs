@@ -1,7 +1,7 @@
-//! Checks that the slots' disks are kept from the PC's other programs. The udev rules for it ([`super::rules`]) are installed by hand, and
-//! a reload that gives a slot another port makes them stale.
+//! Checks that the slots' disks are protected from the PC's other programs. The udev rules for it ([`super::rules`]) are installed by hand,
+//! and a reload that gives a slot another port makes them stale.
 //!
-//! For a port with a disk, the database of udev tells it; for an empty port, the installed rules do.
+//! For a port with a disk, the database of udev shows it; for an empty port, the installed rules do.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -16,13 +16,14 @@ use crate::station::Event;
 use crate::station::card::DevNum;
 use crate::station::port::Port;
 
-/// Where udev finds rules, what counts first before what it overrides (udev(7)).
+/// The directories of rules, in the order of their priority (udev(7)).
 const RULES: [&str; 4] = ["/etc/udev/rules.d", "/run/udev/rules.d", "/usr/local/lib/udev/rules.d", "/usr/lib/udev/rules.d"];
 
-/// How often it is looked: soon enough for whoever has just installed the rules.
+/// Interval of the checks: short enough for an engineer who has just installed the rules.
 const LOOK: Duration = Duration::from_secs(10);
 
-/// Does udev know this disk as one that others leave alone? Nothing where no udev runs or has looked at it: then nobody acts on it either.
+/// Does udev know this disk as one that other programs leave alone? `None` if no udev runs or it has not examined the disk: then no program
+/// acts on it either.
 #[must_use]
 pub(crate) fn is_covered(number: DevNum) -> Option<bool> {
     let device = known_to_udev(number)?;
@@ -30,7 +31,7 @@ pub(crate) fn is_covered(number: DevNum) -> Option<bool> {
     Some(says("UDISKS_IGNORE", "1") && says("SYSTEMD_READY", "0"))
 }
 
-/// Of each port whether it is kept from others. Empty where no udev runs.
+/// Whether each port is protected. Empty if no udev runs.
 #[must_use]
 pub(crate) fn of_ports(sysfs: &Sysfs, ports: &BTreeSet<Port>) -> BTreeMap<Port, bool> {
     if !Path::new(UDEV_CONTROL).exists() {
@@ -57,13 +58,13 @@ fn of_ports_with(
         })
         .collect();
     let covered = |port: &Port| {
-        // The first line keeps others off; the second is about how often a reader is asked.
+        // The first line protects the disk; the second one sets the polling interval of a reader.
         let ruled = rules::rule(port).is_none_or(|rule| rule.lines().next().is_some_and(|rule| installed.contains(rule)));
         let here = disks.iter().find(|(there, ..)| there == port);
         match here {
-            // What udev has made of the card that is there is what counts for it.
+            // For a present card, only udev's record of it counts.
             Some((_, Some(known), true)) => *known,
-            // An empty reader is looked at again when a card comes, by the rules as they are then.
+            // An empty reader is examined again when a card comes, by the rules at that time.
             Some((_, Some(true), false)) => true,
             _ => ruled,
         }
@@ -71,7 +72,7 @@ fn of_ports_with(
     ports.iter().map(|port| (port.clone(), covered(port))).collect()
 }
 
-/// Every line of every rule file that counts: one that is overridden by a file of the same name does not.
+/// Every line of every rule file that counts: a file that another one with the same name overrides does not.
 fn installed(directories: &[PathBuf]) -> BTreeSet<String> {
     let mut files: BTreeMap<std::ffi::OsString, PathBuf> = BTreeMap::new();
     for directory in directories {
@@ -89,7 +90,7 @@ fn installed(directories: &[PathBuf]) -> BTreeSet<String> {
         .collect()
 }
 
-/// Tells the station which ports are kept from others: at once, and at every change.
+/// Reports to the station which ports are protected: at once, and at every change.
 #[derive(Debug)]
 pub(crate) struct CoverWatch {
     shared: Arc<Shared>,
@@ -102,17 +103,17 @@ struct Shared {
 }
 
 impl CoverWatch {
-    /// Starts the thread. `tell` returns false when the receiver has gone, which ends the thread.
+    /// Starts the thread. `tell` returns false when the receiver is gone, which ends the thread.
     ///
     /// # Errors
-    /// When the thread cannot be made.
+    /// If the thread cannot be made.
     pub(crate) fn spawn(sysfs: Sysfs, tell: impl Fn(Event) -> bool + Send + 'static) -> io::Result<Self> {
         let shared = Arc::new(Shared::default());
         let ours = Arc::clone(&shared);
         thread::Builder::new().name("cover".to_owned()).spawn(move || {
             loop {
                 let ports = ours.ports.lock().unwrap_or_else(PoisonError::into_inner).clone();
-                // Told each time: a slot may have been configured anew since.
+                // Reported each time: a slot may have been configured since.
                 if !tell(Event::Covered(of_ports(&sysfs, &ports))) {
                     return;
                 }
@@ -125,7 +126,7 @@ impl CoverWatch {
         Ok(Self { shared })
     }
 
-    /// Looks at these ports from now on.
+    /// Checks these ports from now on.
     pub(crate) fn set_ports(&self, ports: BTreeSet<Port>) {
         *self.shared.ports.lock().unwrap_or_else(PoisonError::into_inner) = ports;
         self.shared.turned.notify_one();
@@ -141,7 +142,7 @@ mod cases {
         Port(format!("pci-0000:00:1c.0/usb3-{chain}/lun-0"))
     }
 
-    /// The line that keeps others off.
+    /// The line that protects the disk.
     fn rule(chain: &str) -> String {
         rules::rule(&port(chain)).expect("a rule").lines().next().expect("a line").to_owned()
     }

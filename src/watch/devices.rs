@@ -1,7 +1,7 @@
-//! USB devices and MMC hosts: since when they are there, and whether a card came together with its device.
+//! USB devices and MMC hosts: since when they exist, and whether a card came together with its device.
 //!
-//! The number of its directory in sysfs tells a device from the next: the kernel gives each number once in a boot (kernel,
-//! `fs/kernfs/dir.c`, `__kernfs_new_node`). The `devnum` of a USB device would not do: a device that loses its driver and gets it back
+//! The number of its directory in sysfs distinguishes a device from the next: the kernel gives each number once in a boot (kernel,
+//! `fs/kernfs/dir.c`, `__kernfs_new_node`). The `devnum` of a USB device is not suitable: a device that loses its driver and gets it back
 //! keeps it.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 
 use crate::station::port::Port;
 
-/// A reader may say "no medium" for a moment before it has found the card that was in it all the time.
+/// A reader may report "no medium" for a moment before it has found the card that was in it all the time.
 const MEDIUM_SHOWS_WITHIN: Duration = Duration::from_secs(3);
 
-/// A PC that has been up for less may still be looking into its SD hosts, of which nobody knows since when they are there.
+/// A PC that has been up for less time may still be starting its SD hosts, for which the kernel gives no time of appearance.
 const BOOTS_WITHIN: Duration = Duration::from_secs(20);
 
-/// The number of a directory in sysfs: that of the disk a USB device is for the kernel, or that of an MMC host.
+/// The number of a directory in sysfs: that of a USB device or of an MMC host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct DeviceId(pub(super) u64);
 
@@ -24,26 +24,26 @@ pub(super) struct DeviceId(pub(super) u64);
 pub(super) struct Disk {
     pub(super) id: DeviceId,
     pub(super) port: Port,
-    /// What its medium is in: itself, or the MMC host.
+    /// The device of its medium: itself, or the MMC host.
     pub(super) device: DeviceId,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct There {
-    /// When it was seen first; nothing where it was there at the first look.
+    /// When it was seen first; `None` if it was there at the first look.
     appeared: Option<Instant>,
-    /// Nothing was in its place before.
+    /// Its place was empty before.
     is_first: bool,
 }
 
-/// Every device on a bus, and since when it is there.
+/// Every device on a bus, and since when it exists.
 #[derive(Debug)]
 pub(super) struct Devices {
-    /// Since when what comes was not there before: the first look may come later, on a busy PC.
+    /// The time from which devices count as new: the first look may come later, on a busy PC.
     began: Instant,
     /// There was a look.
     has_looked: bool,
-    /// For how long the PC had been up by then.
+    /// The uptime of the PC at that time.
     uptime: Duration,
     there: BTreeMap<DeviceId, There>,
     places: BTreeSet<Port>,
@@ -52,19 +52,19 @@ pub(super) struct Devices {
 /// A card that came together with its device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Arrival {
-    /// For how long the device has been on its bus.
+    /// How long the device has been on its bus.
     pub(super) connected: Duration,
-    /// It was on the bus before anybody looked, although it is seen only now.
+    /// It was on the bus before the station watched, although it is seen only now.
     pub(super) was_there_before: bool,
 }
 
 impl Devices {
-    /// `uptime`: for how long the PC had been up when the station `began` to look.
+    /// `uptime`: the uptime of the PC when the station `began` to watch.
     pub(super) fn new(uptime: Duration, began: Instant) -> Self {
         Self { began, has_looked: false, uptime, there: BTreeMap::new(), places: BTreeSet::new() }
     }
 
-    /// Notes which devices are there now, and where.
+    /// Updates the present devices and their places.
     pub(super) fn note(&mut self, now: Instant, there: &BTreeMap<DeviceId, Port>) {
         let appeared = self.has_looked.then_some(now);
         self.has_looked = true;
@@ -75,12 +75,12 @@ impl Devices {
         }
     }
 
-    /// Is this very device still there?
+    /// Does this same device still exist?
     pub(super) fn is_there(&self, id: DeviceId) -> bool {
         self.there.contains_key(&id)
     }
 
-    /// A card is seen for the first time, in this device, which has been `connected` to USB for so long. Nothing where the device was there
+    /// A card is seen for the first time, in this device, which has been `connected` to USB for this time. `None` if the device was there
     /// without it: then a hand put it in.
     pub(super) fn arrival(&self, now: Instant, device: DeviceId, connected: Option<Duration>) -> Option<Arrival> {
         let there = self.there.get(&device)?;
@@ -88,7 +88,7 @@ impl Devices {
         // How long the device could have shown a medium.
         let known_for = match (there.appeared, connected) {
             (Some(appeared), _) => now.saturating_duration_since(appeared),
-            // It is a disk for less.
+            // It has been a disk for a shorter time.
             (None, Some(connected)) => connected,
             (None, None) if self.uptime < BOOTS_WITHIN => looking,
             (None, None) => return None,
@@ -96,7 +96,7 @@ impl Devices {
         if known_for > MEDIUM_SHOWS_WITHIN {
             return None;
         }
-        // A host of the PC's own was built in before, however late it comes up.
+        // A host of the PC itself was built in before, however late it starts.
         let was_there_before = there.is_first && connected.is_none_or(|connected| connected >= looking);
         Some(Arrival { connected: connected.unwrap_or(known_for), was_there_before })
     }

@@ -1,5 +1,5 @@
-//! Finds what is built on a card, and the commands that release the card. The PC itself starts an array, a volume or a cache when it finds
-//! its mark on a used card. An engineer can stop one that uses only this card.
+//! Finds the devices that are built on a card, and the commands that release the card. The PC itself starts an array, a volume or a cache
+//! when it finds its mark on a used card. An engineer can stop one that uses only this card.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,17 +8,17 @@ use super::sysfs::{Directory, Sysfs};
 use super::tables::Tables;
 use crate::station::card::{DevNum, Use};
 
-/// Devices on devices on devices …; the kernel itself stops earlier.
+/// Limit of devices on devices; the kernel itself stops earlier.
 const DEEPEST: usize = 8;
 
-/// The use of a disk by the block device `name` that is built on it. `numbers` are the disk's own and its partitions'.
+/// The use of a disk by the block device `name` that is built on it. `numbers` are those of the disk and its partitions.
 pub(super) fn held_by(sysfs: &Sysfs, tables: &Tables, name: &str, numbers: &BTreeSet<DevNum>) -> Use {
     let mut steps = Vec::new();
     let cure = stop(sysfs, tables, name, numbers, DEEPEST, &mut steps).then(|| steps.join("; "));
     Use::Holder { name: name.to_owned(), cure }
 }
 
-/// Adds the commands that stop `name`, what is built on it first. False if there is more in it than the card, or the command is not known.
+/// Adds the commands that stop `name`, devices that are built on it first. False if it uses more than the card, or the command is unknown.
 fn stop(sysfs: &Sysfs, tables: &Tables, name: &str, under: &BTreeSet<DevNum>, deepest: usize, steps: &mut Vec<String>) -> bool {
     let directory = Directory(sysfs.root.join("block").join(name));
     let (Some(number), Some(own), true) = (directory.devnum(), command(&directory, name), deepest > 0) else { return false };
@@ -52,7 +52,7 @@ fn command(directory: &Directory, name: &str) -> Option<String> {
         return None;
     }
     let mapped = directory.text("dm/name")?;
-    // Who made a mapping begins its UUID with a word for itself (kernel, `Documentation/ABI/testing/sysfs-block-dm`).
+    // The program that made a mapping begins its UUID with its own word (kernel, `Documentation/ABI/testing/sysfs-block-dm`).
     let uuid = directory.text("dm/uuid").unwrap_or_default();
     Some(match uuid.split('-').next() {
         Some("LVM") => format!("vgchange -an {}", volume_group(&mapped)),
@@ -62,7 +62,7 @@ fn command(directory: &Directory, name: &str) -> Option<String> {
     })
 }
 
-/// The group in `GROUP-VOLUME`, where hyphens of their own are doubled (lvm(8), "VALID NAMES").
+/// The group in `GROUP-VOLUME`, where hyphens within the names are doubled (lvm(8), "VALID NAMES").
 fn volume_group(mapped: &str) -> String {
     let mut group = String::new();
     let mut letters = mapped.chars().peekable();

@@ -9,7 +9,7 @@ use super::tables::{Tables, block_number};
 use crate::device::loops::Backing;
 use crate::station::card::{DevNum, Use};
 
-/// Asks the kernel what is behind a loop device.
+/// Asks the kernel for the backing of a loop device.
 pub(super) fn ask(name: &str) -> io::Result<Option<Backing>> {
     crate::device::loops::backing(&Path::new("/dev").join(name))
 }
@@ -17,7 +17,7 @@ pub(super) fn ask(name: &str) -> io::Result<Option<Backing>> {
 /// The loop devices that use one of these numbers.
 ///
 /// # Errors
-/// When the kernel does not tell of one of them.
+/// If the kernel does not answer for one of them.
 pub(super) fn on(
     sysfs: &Sysfs,
     tables: &Tables,
@@ -28,18 +28,19 @@ pub(super) fn on(
     for name in sysfs.disk_names()?.into_iter().filter(|name| name.starts_with("loop")) {
         let path = match fs::read(sysfs.root.join("block").join(&name).join("loop/backing_file")) {
             Ok(path) => PathBuf::from(String::from_utf8_lossy(&path).trim_end_matches('\n').to_owned()),
-            // Nothing is behind it.
+            // It has no backing.
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound) => continue,
             Err(error) => return Err(error),
         };
-        // A server that hangs would keep the question, and no card is a file of it.
+        // A server that hangs would never answer, and a card is never a file of a server.
         if tables.is_on_a_server(&path) {
             continue;
         }
         let backing = match ask(&name) {
             Ok(Some(backing)) => backing,
             Ok(None) => continue,
-            // Its node is hidden from us, as in a container: its path has to do. What lies in a file system is that file system's affair.
+            // Its node is not visible here, as in a container: its path is used instead. A file in a file system is not a use of the disk
+            // itself.
             Err(error) if error.kind() == io::ErrorKind::NotFound => match block_number(&path) {
                 Some(number) => Backing { device: Some(number), file_system: None },
                 None if path.starts_with("/dev") => return Err(error),

@@ -5,8 +5,8 @@
 //!                       ├─▶ scan of /sys/block ─▶ difference by (devnum, DISKSEQ) ─▶ Event::Gone, Event::Seen
 //!  every second ────────┘
 //! ```
-//! Uevents get lost (a full socket, a disk that udevd found locked for three minutes), so none is ever believed: each only
-//! makes the thread look. libudev stays in this one thread; owned [`Card`]s leave it.
+//! Uevents get lost (a full socket, a disk that udevd found locked for three minutes), so they are never trusted: each only makes the
+//! thread look. libudev stays in this one thread; owned [`Card`]s leave it.
 
 pub(crate) mod cabling;
 pub(crate) mod cover;
@@ -41,23 +41,23 @@ use crate::station::port::Port;
 use seen::Seen;
 use sysfs::Sysfs;
 
-/// How long a lost uevent goes unnoticed at most.
+/// The longest time for which a lost uevent goes unnoticed.
 const RECONCILE: Duration = Duration::from_secs(1);
 
-/// How often it is asked meanwhile whether to go on: a station that stops waits for no more than this.
+/// Interval at which the thread checks whether to end: a stopping station waits no longer than this.
 const LISTEN: Duration = Duration::from_millis(100);
 
-/// A sleep is longer; the clocks are read one after the other.
+/// A shorter difference is not sleep: the clocks are read one after the other.
 const SLEEP: Duration = Duration::from_millis(500);
 
-/// The thread that looks.
+/// The thread that watches.
 #[derive(Debug)]
 pub(crate) struct Watch {
     thread: JoinHandle<()>,
     orders: Arc<Orders>,
 }
 
-/// What the thread is told.
+/// Messages to the thread.
 #[derive(Debug, Default)]
 struct Orders {
     stop: AtomicBool,
@@ -65,18 +65,18 @@ struct Orders {
 }
 
 impl Watch {
-    /// Looks at these ports, and tells of what is in them now and of every change. `tell` returns false when nobody listens any
-    /// more, which ends the thread.
+    /// Watches these ports, and reports the cards in them now and every change. `tell` returns false when the receiver is gone, which ends
+    /// the thread.
     ///
     /// # Errors
-    /// When the thread cannot be made.
+    /// If the thread cannot be made.
     pub(crate) fn spawn(sysfs: Sysfs, ports: BTreeSet<Port>, tell: impl Fn(Event) -> bool + Send + 'static) -> io::Result<Self> {
         let orders = Arc::new(Orders { stop: AtomicBool::new(false), ports: Mutex::new(Some(ports)) });
         let ours = Arc::clone(&orders);
-        // What is put in from now on was not there before, however late the thread comes to its first look.
+        // A card that is put in from now on was not there before, however late the first look of the thread is.
         let (uptime, began) = (clock(ClockId::CLOCK_BOOTTIME), Instant::now());
         let thread = thread::Builder::new().name("watch".to_owned()).spawn(move || {
-            // The monitor first, then the first look: what changes in between is seen twice rather than not at all.
+            // The monitor first, then the first look: a change in between is seen twice rather than not at all.
             let monitor = monitor().inspect_err(|error| {
                 tracing::warn!(error = error as &dyn std::error::Error, "no udev monitor: cards are looked for every second only");
             });
@@ -110,12 +110,12 @@ impl Watch {
         Ok(Self { thread, orders })
     }
 
-    /// Looks at these ports from now on, and tells anew of what is in them.
+    /// Watches these ports from now on, and reports their cards anew.
     pub(crate) fn set_ports(&self, ports: BTreeSet<Port>) {
         *self.orders.ports.lock().unwrap_or_else(PoisonError::into_inner) = Some(ports);
     }
 
-    /// Has the thread ended without being asked to? Then no card is seen any more.
+    /// Has the thread ended without a request? Then no card is seen any more.
     #[must_use]
     pub(crate) fn is_dead(&self) -> bool {
         self.thread.is_finished()
@@ -131,11 +131,11 @@ impl Watch {
 }
 
 fn clock(clock: ClockId) -> Duration {
-    // It is there on every kernel that runs this, and starts at boot.
+    // This clock exists on every kernel that can run this, and starts at boot.
     clock_gettime(clock).map_or(Duration::ZERO, Duration::from)
 }
 
-/// For how long the PC has slept since it was started: one of the clocks goes on while it sleeps (clock_gettime(2)).
+/// How long the PC has slept since it was started: one of the clocks continues during sleep (clock_gettime(2)).
 fn time_slept() -> Duration {
     let awake = clock(ClockId::CLOCK_MONOTONIC);
     clock(ClockId::CLOCK_BOOTTIME).saturating_sub(awake)
@@ -145,7 +145,7 @@ fn monitor() -> io::Result<udev::MonitorSocket> {
     udev::MonitorBuilder::new()?.match_subsystem("block")?.listen()
 }
 
-/// Whether udev had something to say, all of which is read and forgotten.
+/// Whether udev had news, all of which are read and dropped.
 fn wait(monitor: &udev::MonitorSocket) -> bool {
     let timeout = PollTimeout::try_from(LISTEN).expect("a moment is a timeout");
     let mut ready = [PollFd::new(monitor.as_fd(), PollFlags::POLLIN)];

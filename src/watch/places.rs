@@ -1,4 +1,4 @@
-//! Finds the port behind the name that another program gives to a place.
+//! Finds the port for a place that is named in the way of another program.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,7 +12,7 @@ use crate::station::port::Port;
 /// A reader has a few slots, and one name.
 const FEW: usize = 8;
 
-/// The ports of every disk that is called so now: a node under `/dev`, a disk's or a USB device's name in sysfs, udev's `ID_PATH`.
+/// The ports of every disk with this name now: a node under `/dev`, a disk's or a USB device's name in sysfs, udev's `ID_PATH`.
 #[must_use]
 pub(crate) fn ports_of(sysfs: &Sysfs, text: &str) -> Vec<Port> {
     let by_node = text.starts_with('/').then(|| block_number(Path::new(text))).flatten().and_then(|number| sysfs.disk_of(number));
@@ -28,7 +28,7 @@ pub(crate) fn ports_of(sysfs: &Sysfs, text: &str) -> Vec<Port> {
     };
     let ports: BTreeSet<Port> =
         sysfs.disk_names().unwrap_or_default().iter().filter(|name| is_called(name)).filter_map(|name| sysfs.port(name)).collect();
-    // What fits half of the PC names no place.
+    // A name that fits half of the PC is not the name of a place.
     if ports.len() > FEW { Vec::new() } else { ports.into_iter().collect() }
 }
 

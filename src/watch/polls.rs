@@ -14,13 +14,13 @@ use std::time::Duration;
 use super::devices::DeviceId;
 use super::sysfs::Sysfs;
 
-/// Soon enough for an operator, seldom enough for the reader.
+/// The interval: short enough for an operator, long enough for the reader.
 pub(super) const MEDIA_POLL: Duration = Duration::from_millis(500);
 
-/// As many disks as may hang at once: four readers of sixteen slots. Others wait until one is done.
+/// The limit of threads: four readers of sixteen slots may hang at once. Other disks wait until one is done.
 const AT_ONCE: usize = 64;
 
-/// Which disks were asked for.
+/// The disks that were handled.
 #[derive(Debug, Default)]
 pub(super) struct MediaPolls {
     asked: BTreeSet<DeviceId>,
@@ -28,7 +28,7 @@ pub(super) struct MediaPolls {
 }
 
 impl MediaPolls {
-    /// Has each of these disks polled, once.
+    /// Sets the polling of each of these disks, once.
     pub(super) fn ask<'a>(&mut self, sysfs: &Sysfs, disks: impl Iterator<Item = (&'a str, DeviceId)>) {
         let mut there = BTreeSet::new();
         for (name, id) in disks {

@@ -1,4 +1,4 @@
-//! Compares what the station was told with what is there now.
+//! Compares the last report to the station with the present state.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -10,38 +10,39 @@ use crate::station::card::Visit;
 use crate::station::port::Port;
 use crate::station::{Before, Event};
 
-/// What was in the PC while it slept is all there again within this, or never: readers come up anew.
+/// Devices that were in the PC while it slept are all back within this time, or never: readers start anew.
 const WAKES_WITHIN: Duration = Duration::from_secs(10);
 
-/// A stick or reader that leaves the bus may show no medium before it is no disk any more. A hand that took a card out a moment before its
-/// reader reset itself looks the same: the next card is then held, because to hold one costs a hand and to erase one costs its contents.
+/// A stick or reader that leaves the bus may show no medium before it stops being a disk. A hand that took a card out a moment before its
+/// reader reset itself looks the same: then the next card is held, because holding one costs a hand's work, and erasing one costs its
+/// contents.
 const LEAVES_WITHIN: Duration = Duration::from_secs(1);
 
-/// What the station has been told of.
+/// The last report to the station.
 #[derive(Debug)]
 pub(super) struct Seen {
     ports: BTreeSet<Port>,
-    /// Ports that were not looked at before: what is in them now was there before anybody looked.
+    /// Ports that were not watched before: cards that are in them now were there before the station watched them.
     new_ports: BTreeSet<Port>,
-    /// With what each card is in.
+    /// With the device of each card.
     visits: BTreeMap<Visit, DeviceId>,
-    /// Visits that ended while their devices were still there, and when: these may be leaving.
+    /// Visits that ended while their devices were still there, with the time: these may be leaving.
     ending: BTreeMap<Visit, (DeviceId, Instant)>,
     tell_all: bool,
     /// Every disk, by name.
     disks: BTreeMap<String, Disk>,
     devices: Devices,
     polls: MediaPolls,
-    /// When the PC woke up last.
+    /// When the PC last woke up.
     woke: Option<Instant>,
     /// It woke up since the last look.
     just_woke: bool,
-    /// The last look failed, and that was told.
+    /// The last look failed, and that was reported.
     is_blind: bool,
 }
 
 impl Seen {
-    /// `uptime`: for how long the PC had been up when the station `began` to look.
+    /// `uptime`: the uptime of the PC when the station `began` to watch.
     pub(super) fn new(uptime: Duration, began: Instant) -> Self {
         Self {
             ports: BTreeSet::new(),
@@ -69,16 +70,16 @@ impl Seen {
         (self.woke, self.just_woke) = (Some(now), true);
     }
 
-    /// Compares with what is there now. What left is told before what came. Reads nothing that waits for a device.
+    /// Compares with the present state. Removals are reported before arrivals. Reads nothing that waits for a device.
     pub(super) fn look(&mut self, sysfs: &Sysfs, clock: impl Fn() -> Instant) -> Vec<Event> {
         let now = clock();
         let looked = sysfs.visits().and_then(|visits| Ok((visits, sysfs.disk_names()?, sysfs.mmc_host_ids()?)));
         let (present, names, hosts) = match looked {
             Ok(there) => there,
             Err(error) => {
-                // No card has left because this process cannot look.
+                // A card has not left only because this process cannot look.
                 if !self.is_blind {
-                    tracing::error!(%error, "the disks of this PC cannot be looked at: what is in the slots counts as unchanged");
+                    tracing::error!(%error, "the disks of this PC cannot be read: the cards in the slots count as unchanged");
                 }
                 self.is_blind = true;
                 return Vec::new();
@@ -113,7 +114,7 @@ impl Seen {
             if known && !self.tell_all {
                 continue;
             }
-            // Only its place is read of a disk that is no concern of ours. One that is vanishing while it is read is none.
+            // For a disk in no slot, only its place is read. A disk that vanishes while it is read counts as gone.
             let Some(disk) = self.disks.get(name).filter(|disk| self.ports.contains(&disk.port)) else { continue };
             let Some(card) = sysfs.glance(name) else {
                 unread.insert(disk.port.clone());
@@ -138,13 +139,13 @@ impl Seen {
             self.visits.insert(*visit, disk.device);
             events.push(Event::Seen { card: Box::new(card), before, with_device: arrival.map(|arrival| arrival.connected) });
         }
-        // What could not be read now is looked at the next time as if that were this one: it lay there before.
+        // A card that could not be read now is treated at the next look as if that were this one: it was there before.
         self.tell_all &= !unread.is_empty();
         self.new_ports.retain(|port| unread.contains(port));
         events
     }
 
-    /// Notes every disk and every host, and has our readers asked for their media. A disk is told apart from the next one of its name by
+    /// Updates all disks and hosts, and sets the polling of the slots' readers. A disk is distinguished from the next one with its name by
     /// its directory.
     fn note_devices(&mut self, sysfs: &Sysfs, names: Vec<String>, hosts: Vec<(DeviceId, Port)>, now: Instant) {
         let mut disks = BTreeMap::new();
@@ -164,7 +165,7 @@ impl Seen {
     }
 }
 
-/// Reads what counts from some moment, and when that was: of a PC that did something else in between, again.
+/// Reads a time relative to some moment, and when that was; again if the PC was busy in between.
 fn at_once<T>(clock: impl Fn() -> Instant, read: impl Fn() -> T) -> (Instant, T) {
     const A_MOMENT: Duration = Duration::from_millis(20);
     let once = || {

@@ -1,5 +1,5 @@
-//! Reads the facts of a disk from sysfs alone: the names udev gives to a bus or a path differ between its versions, and udev gives none for
-//! MMC (udev 252 gives such disks no `ID_PATH`).
+//! Reads the facts of a disk only from sysfs: udev's names of a bus or a path differ between its versions, and udev gives none for MMC
+//! (udev 252 gives such disks no `ID_PATH`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt;
@@ -26,7 +26,7 @@ pub(crate) enum MediaPolling {
     Never,
 }
 
-/// Where sysfs is mounted.
+/// The mount point of sysfs.
 #[derive(Clone, Debug)]
 pub(crate) struct Sysfs {
     pub(super) root: PathBuf,
@@ -48,7 +48,7 @@ impl Sysfs {
     /// Every disk with a medium, by its visit. Kernels before 5.15 give no `diskseq`; their disks are not listed.
     ///
     /// # Errors
-    /// When this process cannot look: what it does not see then may all be there.
+    /// If this process cannot look: then media that it does not see may all be there.
     pub(crate) fn visits(&self) -> io::Result<BTreeMap<Visit, String>> {
         let mut visits = BTreeMap::new();
         for name in self.disk_names()? {
@@ -59,7 +59,7 @@ impl Sysfs {
         Ok(visits)
     }
 
-    /// Does this kernel tell one medium from the next? Before 5.15 it does not, and no card is ever admitted.
+    /// Can this kernel distinguish one medium from the next? Before 5.15 it cannot, and no card is ever admitted.
     #[must_use]
     pub(crate) fn has_diskseq(&self) -> bool {
         let names = self.disk_names().unwrap_or_default();
@@ -69,7 +69,7 @@ impl Sysfs {
     /// Every disk the kernel has, also empty readers, by name.
     ///
     /// # Errors
-    /// When the kernel does not tell, as where there are no descriptors left.
+    /// If the kernel gives no answer, for example because no descriptors are left.
     pub(crate) fn disk_names(&self) -> io::Result<Vec<String>> {
         names_in(&self.root.join("block"))
     }
@@ -78,7 +78,7 @@ impl Sysfs {
         self.try_visit(name).ok().flatten()
     }
 
-    /// Nothing of a disk without a medium, or one that is vanishing; an error where this process cannot look.
+    /// `None` for a disk without a medium, or one that is vanishing; an error if this process cannot look.
     fn try_visit(&self, name: &str) -> io::Result<Option<Visit>> {
         let disk = Directory(self.root.join("block").join(name));
         let number = |attribute| Ok::<_, io::Error>(disk.try_text(attribute)?.and_then(|text| text.parse::<u64>().ok()));
@@ -100,15 +100,15 @@ impl Sysfs {
         Some((disk.file_name()?.to_str()?.to_owned(), whole))
     }
 
-    /// All facts about a disk that holds a medium. Asks the USB device for its strings, which waits while the kernel resets it:
-    /// not for a thread that others wait for.
+    /// All facts about a disk with a medium. Reads the strings of the USB device, which waits while the kernel resets it: do not call it in
+    /// a thread that others wait for.
     #[must_use]
     pub(crate) fn card(&self, name: &str) -> Option<Card> {
         self.read(name, true)
     }
 
-    /// The same without a USB device's strings, and with 0 for its logical block, which never waits. The kernel hands those out under
-    /// locks that it holds while it resets the device, or waits for what is under way on the disk (`usb_lock_device_interruptible` in
+    /// The same without a USB device's strings, and with 0 for its logical block, so it never waits. The kernel returns those under locks
+    /// that it holds while it resets the device, or waits for requests on the disk (`usb_lock_device_interruptible` in
     /// `drivers/usb/core/sysfs.c`, `queue_attr_show` in `block/blk-sysfs.c` before 6.16).
     #[must_use]
     pub(crate) fn glance(&self, name: &str) -> Option<Card> {
@@ -151,7 +151,7 @@ impl Sysfs {
             write_protected: disk.number("ro")? != 0,
             partitioned: !self.partition_directories(name).ok()?.is_empty(),
         };
-        // Facts of two media are none of either: the visit must have lasted for as long as it was read.
+        // Mixed facts of two media belong to neither: the visit must be the same before and after they are read.
         (self.visit(name) == Some(visit)).then_some(card)
     }
 
@@ -162,12 +162,12 @@ impl Sysfs {
         DevicePlace::of(&path, &self.root).map(|place| place.port)
     }
 
-    /// The number of a disk's own directory. The kernel draws it anew for each disk, also for one that has the name of another.
+    /// The number of a disk's own directory. The kernel assigns a new one to each disk, also to one with the name of another.
     pub(super) fn disk_id(&self, name: &str) -> Option<DeviceId> {
         fs::metadata(self.root.join("block").join(name)).ok().map(|metadata| DeviceId(metadata.ino()))
     }
 
-    /// A disk that is in a place we know, with a medium or without.
+    /// A disk in a known place, with a medium or without.
     pub(super) fn disk(&self, name: &str) -> Option<Disk> {
         let path = fs::canonicalize(self.root.join("block").join(name)).ok()?;
         let id = self.disk_id(name)?;
@@ -201,16 +201,16 @@ impl Sysfs {
     /// A disk and its partitions, by number.
     ///
     /// # Errors
-    /// When one of them cannot be read: it may be vanishing.
+    /// If one of them cannot be read: it may be vanishing.
     pub(crate) fn numbers(&self, name: &str) -> io::Result<BTreeSet<DevNum>> {
         let number = |directory: &Directory| directory.devnum().ok_or_else(|| io::Error::from(io::ErrorKind::NotFound));
         self.disk_and_partitions(name)?.iter().map(number).collect()
     }
 
-    /// What is built on a disk or on a partition of it, by the kernel's names.
+    /// The devices that are built on a disk or on a partition of it, by the kernel's names.
     ///
     /// # Errors
-    /// When the kernel does not tell of one of them.
+    /// If the kernel does not answer for one of them.
     pub(crate) fn holders(&self, name: &str) -> io::Result<Vec<String>> {
         let mut holders = Vec::new();
         for directory in self.disk_and_partitions(name)? {
@@ -236,17 +236,17 @@ impl Sysfs {
         Ok(directories)
     }
 
-    /// The kernel's word that a disk's medium can be taken out.
+    /// The kernel's attribute for a disk with a removable medium.
     #[must_use]
     pub(crate) fn is_removable(&self, name: &str) -> bool {
         Directory(self.root.join("block").join(name)).number("removable") == Some(1)
     }
 
-    /// Has the kernel ask this disk for a change of media every `interval`, where it has to be asked and is not asked as often already.
-    /// Waits for as long as the reader does not answer.
+    /// Makes the kernel poll this disk for a change of media every `interval`, if it needs polling and is not polled as often already.
+    /// Waits as long as the reader does not answer.
     ///
     /// # Errors
-    /// When the attribute cannot be written.
+    /// If the attribute cannot be written.
     pub(crate) fn poll_media(&self, name: &str, interval: Duration) -> io::Result<()> {
         let disk = Directory(self.root.join("block").join(name));
         let wanted = interval.as_millis().to_string();
@@ -276,8 +276,8 @@ impl Sysfs {
         every.filter(|every| *every > 0).map_or(MediaPolling::Never, |every| MediaPolling::Every(Duration::from_millis(every)))
     }
 
-    /// Sectors a disk has completed in its life, read and written: they advance inside one blocked call
-    /// (kernel, `Documentation/block/stat.rst`). Nothing where it is gone.
+    /// Sectors that a disk has completed since it appeared, read and written: they advance during one blocked call (kernel,
+    /// `Documentation/block/stat.rst`). `None` if it is gone.
     #[must_use]
     pub(crate) fn sectors_moved(&self, devnum: DevNum) -> Option<u64> {
         let stat = fs::read_to_string(self.root.join("dev/block").join(devnum.to_string()).join("stat")).ok()?;
@@ -299,7 +299,7 @@ impl Sysfs {
     }
 }
 
-/// What is in a directory, in order. Nothing is in one that is not there: a kernel without MMC has none of its hosts.
+/// The contents of a directory, in order. A missing directory counts as empty: a kernel without MMC has no hosts.
 pub(super) fn names_in(directory: &Path) -> io::Result<Vec<String>> {
     let entries = match fs::read_dir(directory) {
         Ok(entries) => entries,
@@ -314,7 +314,8 @@ pub(super) fn names_in(directory: &Path) -> io::Result<Vec<String>> {
     Ok(names)
 }
 
-/// Is it this process, or the whole PC, that has no more descriptors or memory? Any other error is the answer of what is asked.
+/// Does the error mean that this process, or the whole PC, has no more descriptors or memory? Any other error is an answer about the
+/// device.
 fn is_shortage(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM))
 }
@@ -329,7 +330,7 @@ pub(super) fn is_hardware_partition(name: &str) -> bool {
     name.starts_with("mmcblk") && name.trim_start_matches("mmcblk").contains(|letter: char| !letter.is_ascii_digit())
 }
 
-/// A one-slot reader looks like a stick; many say what they are.
+/// A reader with one slot looks like a stick; many give their kind in their name.
 pub(super) fn names_a_reader(product: Option<&str>) -> bool {
     product.is_some_and(|product| {
         let product = product.to_ascii_lowercase();
@@ -358,7 +359,7 @@ impl Directory {
         self.try_text(attribute).ok().flatten()
     }
 
-    /// Nothing where there is no such attribute, or nothing in it; an error where this process cannot look.
+    /// `None` if there is no such attribute, or it is empty; an error if this process cannot look.
     fn try_text(&self, attribute: &str) -> io::Result<Option<String>> {
         let text = match fs::read(self.0.join(attribute)) {
             Ok(text) => text,
@@ -367,7 +368,7 @@ impl Directory {
         };
         let text = String::from_utf8_lossy(&text);
         let text = text.trim_matches(|letter: char| letter.is_whitespace() || letter == '\0');
-        // A device's own words end up on consoles and in tables.
+        // A device's own texts are shown on consoles and in tables.
         let text: String = text.chars().map(|letter| if is_unseen(letter) { '?' } else { letter }).collect();
         Ok((!text.is_empty()).then_some(text))
     }
@@ -381,14 +382,14 @@ impl Directory {
     }
 }
 
-/// Where a disk hangs in the device tree.
+/// The place of a disk in the device tree.
 pub(super) struct DevicePlace {
     pub(super) port: Port,
     pub(super) bus: Bus,
     pub(super) usb_device: Option<PathBuf>,
     /// Logical units of the same USB device.
     pub(super) luns: usize,
-    /// The MMC host, where it is in one.
+    /// The MMC host, if it is in one.
     pub(super) mmc_host: Option<PathBuf>,
 }
 
@@ -408,7 +409,7 @@ impl DevicePlace {
         if name.starts_with("loop") {
             return Some(Self { port: Port(name.to_owned()), bus: Bus::Loop, usb_device: None, luns: 1, mmc_host: None });
         }
-        // Anything else can be configured as a slot, and is then refused with this bus in the sentence.
+        // Any other bus can be configured as a slot; its cards are then refused with the name of the bus.
         let bus = ancestors.iter().find_map(|path| subsystem(path)).filter(|bus| bus != "block").unwrap_or_else(|| "virtual".to_owned());
         let controller = ancestors.iter().find_map(|path| controller(path)).unwrap_or_else(|| name.to_owned());
         Some(Self { port: Port(format!("{controller}/{bus}")), bus: Bus::Other(bus), usb_device: None, luns: 1, mmc_host: None })
@@ -433,7 +434,7 @@ impl DevicePlace {
     }
 }
 
-/// A path and what it hangs on, nearest first, as far as sysfs goes.
+/// A path and the devices on which it hangs, nearest first, as far as sysfs goes.
 pub(super) fn above<'a>(path: &'a Path, root: &'a Path) -> impl Iterator<Item = &'a Path> {
     path.ancestors().take_while(move |path| path.starts_with(root) && *path != root)
 }
@@ -441,10 +442,11 @@ pub(super) fn above<'a>(path: &'a Path, root: &'a Path) -> impl Iterator<Item = 
 /// The port of an MMC host, with a card in it or without.
 pub(super) fn mmc_port(host: &Path, ancestors: &[&Path]) -> Option<Port> {
     let hosts = host.parent()?;
-    // A host on a USB reader is found by the reader's own port: the name of its platform device is drawn anew at every boot.
+    // A host on a USB reader is found by the reader's own port: the name of its platform device changes at every boot.
     let above: Vec<&Path> = ancestors.iter().copied().filter(|path| hosts.starts_with(path)).collect();
     let controller = usb_chain(&above).or_else(|| above.iter().find_map(|path| controller(path)))?;
-    // mmcN is counted over the whole PC in the order drivers came up: only the place among the controller's own hosts stays.
+    // mmcN is counted over the whole PC in the order in which drivers started: only the place among the controller's own hosts stays the
+    // same.
     let mut siblings: Vec<u32> =
         fs::read_dir(hosts).ok()?.filter_map(|entry| entry.ok()?.file_name().to_str()?.strip_prefix("mmc")?.parse().ok()).collect();
     siblings.sort_unstable();
@@ -464,7 +466,7 @@ pub(super) fn usb_chain(ancestors: &[&Path]) -> Option<String> {
     let is_root_hub = |path: &&&Path| file_name(path).is_some_and(|name| name.starts_with("usb")) && path.join("idVendor").exists();
     let root_hub = ancestors.iter().find(is_root_hub)?;
     let controller = controller(root_hub.parent()?)?;
-    // A controller's USB 2 and USB 3 ports are counted apart, and the same number need not be the same socket.
+    // A controller's USB 2 and USB 3 ports are counted separately, and the same number need not be the same socket.
     let generation = Directory((*root_hub).to_owned()).text("version")?.chars().next()?;
     let (_, chain) = file_name(device)?.split_once('-')?;
     Some(format!("{controller}/usb{generation}-{chain}"))
@@ -487,7 +489,7 @@ fn subsystem(path: &Path) -> Option<String> {
 /// A device that a board or a slot fixes in place: its name stays the same from boot to boot.
 pub(super) fn controller(path: &Path) -> Option<String> {
     let subsystem = subsystem(path).filter(|subsystem| matches!(subsystem.as_str(), "pci" | "platform" | "amba"))?;
-    // Names that end so are counted in the order drivers came up.
+    // Names with these endings are counted in the order in which drivers started.
     if file_name(path)?.ends_with(".auto") {
         return None;
     }

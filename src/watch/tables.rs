@@ -9,21 +9,21 @@ use procfs::process::MountInfo;
 use crate::device::devnum;
 use crate::station::card::DevNum;
 
-/// What is there to be asked besides sysfs. A table that cannot be read is an error: what is unknown is refused.
+/// The tables that are needed besides sysfs. A table that cannot be read is an error: an unknown use is refused.
 #[derive(Debug)]
 pub(crate) struct Tables {
     pub(super) mounts: Vec<MountInfo>,
     pub(super) swaps: Vec<PathBuf>,
 }
 
-/// File systems whose files are on a server, or with a program: asking for one may never end.
+/// File systems whose files are on a server, or provided by a program: a call may never return.
 const ON_SERVERS: [&str; 9] = ["nfs", "nfs4", "cifs", "smb3", "ceph", "9p", "afs", "fuse", "lustre"];
 
 impl Tables {
     /// This process's mounts and the kernel's swaps, as they are now.
     ///
     /// # Errors
-    /// When `/proc` cannot be read.
+    /// If `/proc` cannot be read.
     pub(crate) fn now() -> Result<Self, procfs::ProcError> {
         let mounts = procfs::process::Process::myself()?.mountinfo()?.0;
         let swaps = match fs::read_to_string("/proc/swaps") {
@@ -35,7 +35,7 @@ impl Tables {
         Ok(Self { mounts, swaps })
     }
 
-    /// Where the block device of this number is mounted.
+    /// The mount point of the block device with this number.
     pub(super) fn mounts_of(&self, number: DevNum) -> impl Iterator<Item = String> {
         let here = move |mount: &&MountInfo| parse_devnum(&mount.majmin) == Some(number);
         self.mounts.iter().filter(here).map(|mount| mount.mount_point.display().to_string())
@@ -49,7 +49,7 @@ impl Tables {
     }
 }
 
-/// A heading, then a line each, which begins with the node or file; blanks in it are written in octal (kernel, `mm/swapfile.c`,
+/// A heading, then one line each, which begins with the node or file; blanks in it are written in octal (kernel, `mm/swapfile.c`,
 /// `swap_show`).
 pub(super) fn swaps_in(table: &str) -> Vec<PathBuf> {
     let names = table.lines().skip(1).filter_map(|line| line.split_whitespace().next());

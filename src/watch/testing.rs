@@ -35,7 +35,7 @@ impl FakeSysfs {
         Sysfs::at(self.root.path())
     }
 
-    /// Something that cannot be listed is in a directory's place, as of a process without descriptors.
+    /// Replaces a directory by something that cannot be listed, as for a process without descriptors.
     pub(crate) fn hide(&self, directory: &str) -> Hidden {
         let there = self.root.path().join(directory);
         let away = there.with_extension("away");
@@ -44,7 +44,7 @@ impl FakeSysfs {
         Hidden { there, away }
     }
 
-    /// Makes a directory of attributes under `devices`, belonging to `subsystem` when one is named.
+    /// Makes a directory of attributes under `devices`, which belongs to `subsystem` if one is named.
     pub(crate) fn device(&self, path: &str, subsystem: &str, attributes: &[(&str, &str)]) -> PathBuf {
         let directory = self.root.path().join("devices").join(path);
         fs::create_dir_all(&directory).expect("it can be written");
@@ -54,7 +54,7 @@ impl FakeSysfs {
             symlink(target, directory.join("subsystem")).expect("it can be written");
             let listed = self.root.path().join("bus").join(subsystem).join("devices");
             fs::create_dir_all(&listed).expect("it can be written");
-            // Names are the kernel's, and once in a subsystem; where a test repeats one, the first counts.
+            // Names are those of the kernel, and unique in a subsystem; if a test repeats one, the first counts.
             let _listed = symlink(&directory, listed.join(directory.file_name().expect("it has a name")));
         }
         for (name, value) in attributes {
@@ -108,8 +108,8 @@ impl FakeSysfs {
         self.device(&usb_path(chain), "usb", &attributes);
     }
 
-    /// The kernel's link from a device's port under the USB 3 root hub to the same port under the USB 2 root hub, and where the firmware
-    /// says both are.
+    /// The kernel's link from a device's port under the USB 3 root hub to the same port under the USB 2 root hub, and the firmware's
+    /// location of both.
     pub(crate) fn peers(&self, port: &str, location: &str) {
         let controller = "pci0000:00/0000:00:1c.0";
         self.device(&format!("{controller}/usb1"), "usb", &[("version", " 2.00"), ("idVendor", "1d6b")]);
@@ -180,7 +180,7 @@ impl FakeSysfs {
         write(&directory, "dev", devnum);
     }
 
-    /// A block device of the kernel's own, built on these disks.
+    /// A virtual block device of the kernel, built on these disks.
     pub(crate) fn built(&self, name: &str, devnum: &str, on: &[&str]) {
         let directory = self.device(&format!("virtual/block/{name}"), "block", &[("dev", devnum)]);
         for inside in ["holders", "slaves"] {
@@ -208,7 +208,7 @@ impl FakeSysfs {
 
     pub(crate) fn remove(&self, name: &str) {
         let link = self.root.path().join("block").join(name);
-        // Kept elsewhere: the number of its directory must not be given to the next one, as the kernel never does.
+        // Moved to another place: the number of its directory must not be reused, as in the kernel.
         let gone = self.root.path().join("gone");
         fs::create_dir_all(&gone).expect("it can be written");
         let count = fs::read_dir(&gone).expect("it is there").count();
@@ -216,7 +216,7 @@ impl FakeSysfs {
         fs::remove_file(link).expect("it is there");
     }
 
-    /// For how long a USB device in a chain of ports has been on its bus, in milliseconds.
+    /// How long a USB device in a chain of ports has been on its bus, in milliseconds.
     pub(crate) fn connected(&self, chain: &str, millis: u64) {
         let power = self.root.path().join("devices").join(usb_path(chain)).join("power");
         fs::create_dir_all(&power).expect("it can be written");
@@ -224,7 +224,7 @@ impl FakeSysfs {
     }
 }
 
-/// A device lies below the hubs it hangs on.
+/// A device lies below the hubs on which it hangs.
 fn usb_path(chain: &str) -> String {
     let dots = chain.match_indices('.').map(|(place, _)| place).chain([chain.len()]);
     dots.fold("pci0000:00/0000:00:1c.0/usb2".to_owned(), |path, end| format!("{path}/2-{}", &chain[..end]))

@@ -1,7 +1,7 @@
 //! The topology of devices: USB devices from the controller down, MMC hosts, and every port that can hold a card.
 //!
-//! A USB socket is two ports of its controller, one for USB 2 and one for USB 3. The kernel links the two as peers where the firmware says
-//! where sockets are, and else by their numbers alone, which is a guess (kernel, `drivers/usb/core/port.c`).
+//! A USB socket is two ports of its controller, one for USB 2 and one for USB 3. The kernel links the two as peers by the firmware's
+//! description of sockets, otherwise by their numbers alone, which is a guess (kernel, `drivers/usb/core/port.c`).
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -13,18 +13,18 @@ use super::sysfs::{self, DevicePlace, Directory, Sysfs, above, file_name, is_har
 use crate::station::card::{Bus, Card};
 use crate::station::port::{Cabling, Chain, Port};
 
-/// What is in the ports of a hub is found within this after the hub: it takes a moment for each port, and seconds for one whose device
-/// does not answer.
+/// Devices in the ports of a hub are found within this time after the hub: it takes a moment for each port, and seconds for one whose
+/// device does not answer.
 const FOUND_WITH_HUB: Duration = Duration::from_secs(10);
 
-/// A USB device that is no root hub.
+/// A USB device that is not a root hub.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct UsbDevice {
-    /// Where it is: `pci-0000:00:14.0/usb3-2.4`.
+    /// Its place: `pci-0000:00:14.0/usb3-2.4`.
     pub place: String,
-    /// `vendor:product`, with `:serial` where it has one.
+    /// `vendor:product`, with `:serial` if it has one.
     pub id: String,
-    /// What it calls itself.
+    /// Its own name.
     pub product: Option<String>,
     /// It is a hub.
     pub hub: bool,
@@ -33,7 +33,7 @@ pub(crate) struct UsbDevice {
 }
 
 impl UsbDevice {
-    /// In a few words: what it calls itself, and its numbers.
+    /// In a few words: its own name, and its numbers.
     #[must_use]
     pub(crate) fn words(&self) -> String {
         let kind = if self.hub { "hub" } else { "reader" };
@@ -56,32 +56,32 @@ impl UsbDevice {
 /// The port of the same socket for the other USB generation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Companion {
-    /// The port a card in that socket has then.
+    /// The port that a card in that socket has then.
     pub port: Port,
-    /// What that port hangs on, as far as it is there now.
+    /// The devices on which that port hangs, as far as they exist now.
     pub chain: Chain,
-    /// The firmware, or a hub's own two halves, say so; else it is the kernel's guess by numbers.
+    /// The firmware, or the two halves of a hub, state it; otherwise it is the kernel's guess by numbers.
     pub known: bool,
 }
 
-/// A place a card could come from.
+/// A place from which a card can come.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Socket {
     /// The port of the socket.
     pub port: Port,
-    /// The disk, where there is one: an empty SD host has none.
+    /// The disk, if there is one: an empty SD host has none.
     pub kernel_name: Option<String>,
-    /// What is in it.
+    /// The card in it.
     pub card: Option<Card>,
-    /// How it is attached; of an empty SD host this is not known before a card is in it.
+    /// How it is attached; for an empty SD host this is unknown until a card is in it.
     pub bus: Bus,
-    /// The USB devices it hangs on, from the controller down, the card's own included.
+    /// The USB devices on which it hangs, from the controller down, with the card's own.
     pub devices: Vec<UsbDevice>,
     /// The same as text, or the driver of its MMC host.
     pub chain: Chain,
     /// It stays when its card is taken out: a slot of a reader, or an SD host.
     pub stays: bool,
-    /// Its cards tell their CID.
+    /// Its cards report their CID.
     pub gives_cid: bool,
     /// The port of the same socket for the other USB generation.
     pub companion: Option<Companion>,
@@ -94,7 +94,7 @@ impl Socket {
         self.port.parts()?.usb?.generation.chars().next()
     }
 
-    /// The USB device it is a slot of.
+    /// The USB device of which it is a slot.
     #[must_use]
     pub(crate) fn reader(&self) -> Option<&UsbDevice> {
         self.devices.last()
@@ -102,14 +102,14 @@ impl Socket {
 }
 
 impl DevicePlace {
-    /// What the disk in this place hangs on.
+    /// The devices on which the disk in this place hangs.
     pub(super) fn chain(&self, sysfs: &Sysfs) -> Chain {
         let Some(from) = self.usb_device.as_deref().or(self.mmc_host.as_deref()) else { return Chain::default() };
         chain(from, sysfs)
     }
 }
 
-/// The USB devices from the controller down to `from`, itself included; for a host of the PC's own its driver.
+/// The USB devices from the controller down to `from`, which is included; for a host of the PC itself its driver.
 fn chain(from: &Path, sysfs: &Sysfs) -> Chain {
     let directories = usb_directories(from, sysfs);
     if directories.is_empty() {
@@ -130,8 +130,8 @@ fn is_root_hub(directory: &Path) -> bool {
     file_name(directory).is_some_and(|name| name.starts_with("usb"))
 }
 
-/// The driver of an MMC host's controller; with how many hosts the controller has, where it has several: a host's port is counted among
-/// those that came up, so that where one is missing the next has its place.
+/// The driver of an MMC host's controller, with the number of its hosts if it has several: a host's port is its place among those that
+/// started, so if one is missing, the next one has its place.
 fn driver(host: &Path) -> Option<String> {
     let hosts = host.parent()?;
     let link = fs::read_link(hosts.parent()?.join("driver")).ok()?;
@@ -144,7 +144,7 @@ fn driver(host: &Path) -> Option<String> {
 
 fn id(device: &Directory) -> Option<String> {
     let id = format!("{}:{}", device.text("idVendor")?, device.text("idProduct")?);
-    // Between the devices of a chain stands a `>`.
+    // A `>` separates the devices of a chain.
     Some(device.text("serial").map_or_else(|| id.clone(), |serial| format!("{id}:{}", serial.replace('>', "?"))))
 }
 
@@ -153,7 +153,7 @@ impl Sysfs {
         fs::canonicalize(&self.root).unwrap_or_else(|_| self.root.clone())
     }
 
-    /// Every USB device but the root hubs. Asks each for its serial, which waits while the kernel resets it.
+    /// Every USB device except the root hubs. Reads the serial of each, which waits while the kernel resets it.
     #[must_use]
     pub(crate) fn usb_devices(&self) -> Vec<UsbDevice> {
         let root = self.real_root();
@@ -168,7 +168,7 @@ impl Sysfs {
         names
     }
 
-    /// Every MMC host that is there, with a card or without, by the kernel's name; and its real path.
+    /// Every MMC host, with a card or without, by the kernel's name, with its real path.
     fn mmc_hosts(&self) -> io::Result<Vec<(Port, PathBuf)>> {
         let root = self.real_root();
         let mut hosts: Vec<(Port, PathBuf)> = sysfs::names_in(&self.root.join(MMC_HOSTS))?
@@ -186,16 +186,16 @@ impl Sysfs {
     /// The MMC hosts that are there, with a card or without.
     ///
     /// # Errors
-    /// When this process cannot look.
+    /// If this process cannot look.
     pub(super) fn mmc_host_ids(&self) -> io::Result<Vec<(DeviceId, Port)>> {
         let number = |(port, host): (Port, PathBuf)| Some((DeviceId(fs::metadata(host).ok()?.ino()), port));
         Ok(self.mmc_hosts()?.into_iter().filter_map(number).collect())
     }
 
-    /// For how long the USB device that a disk hangs on has been on its bus; one that was found together with its hub, for as long as the
-    /// hub. Nothing where it hangs on none; 0, as of one that came this moment, where the kernel does not tell. Never waits.
+    /// How long the USB device of a disk has been on its bus; if it was found together with its hub, as long as the hub. `None` if it hangs
+    /// on none; 0, as for one that came this moment, if the kernel does not tell. Never waits.
     ///
-    /// The kernel counts 32 bits of milliseconds (`power/connected_duration`, `drivers/usb/core/sysfs.c`) and begins anew after 49 days.
+    /// The kernel counts 32 bits of milliseconds (`power/connected_duration`, `drivers/usb/core/sysfs.c`) and starts again after 49 days.
     pub(super) fn connected(&self, name: &str) -> Option<Duration> {
         let path = fs::canonicalize(self.root.join("block").join(name)).ok()?;
         let mut above: Option<(Duration, Duration)> = None;
@@ -210,7 +210,7 @@ impl Sysfs {
         above.map(|(_, with_hub)| with_hub)
     }
 
-    /// What is at every place a port can hang on. Waits as [`usb_devices`](Self::usb_devices) does.
+    /// The device at every place on which a port can hang. Waits as [`usb_devices`](Self::usb_devices) does.
     #[must_use]
     pub(crate) fn cabling(&self) -> Cabling {
         let usb = self.usb_devices().into_iter().map(|device| (device.place, device.id));
@@ -227,15 +227,15 @@ impl Sysfs {
         usb.chain(names_if_any(&self.root.join(MMC_HOSTS))).collect()
     }
 
-    /// Every port a card could come from, empty slots of readers and empty SD hosts included, by port. An empty USB socket has nothing
-    /// that could be listed.
+    /// Every port from which a card could come, with empty slots of readers and empty SD hosts, by port. An empty USB socket has nothing to
+    /// list.
     #[must_use]
     pub(crate) fn sockets(&self) -> Vec<Socket> {
         let names = self.disk_names().unwrap_or_default().into_iter().filter(|name| !is_hardware_partition(name));
         let mut sockets: Vec<Socket> = names.filter_map(|name| self.socket(&name)).collect();
         for (port, host) in self.mmc_hosts().unwrap_or_default() {
             let occupied = names_if_any(&host).iter().any(|name| name.starts_with("mmc") && name.contains(':'));
-            // One with something in it that is no disk, a radio most often, takes no cards.
+            // A host with a device in it that is not a disk, most often a radio, does not take cards.
             if occupied || sockets.iter().any(|socket| socket.port == port) {
                 continue;
             }
@@ -295,7 +295,7 @@ impl Sysfs {
     fn companion(&self, device: &Path, port: &Port) -> Option<Companion> {
         let own = fs::canonicalize(device.join("port")).ok()?;
         let peer = fs::canonicalize(own.join("peer")).ok()?;
-        // What is in one socket is on one of its two ports; where both have something they are two sockets, or a hub.
+        // A device in one socket is on one of its two ports; if both have one, they are two sockets, or a hub.
         if peer.join("device").exists() {
             return None;
         }
@@ -315,7 +315,7 @@ impl Sysfs {
             let location = Directory(port.to_owned()).text("location");
             location.is_some_and(|location| location.trim_start_matches("0x").contains(|digit| digit != '0'))
         };
-        // The halves of a USB 3 hub number their ports alike (USB 3.2, 10.3.3); root hubs need not.
+        // The halves of a USB 3 hub number their ports equally (USB 3.2, 10.3.3); root hubs need not.
         let known = if is_root_hub(other_hub) { told(&own) && told(&peer) } else { vendor(hub) == vendor(other_hub) };
         let chain = if is_root_hub(other_hub) { Chain::default() } else { chain(other_hub, self) };
         Some(Companion { port: Port(format!("{place}/{unit}")), chain, known })
@@ -333,12 +333,12 @@ fn usb_root(ancestors: &[&Path]) -> Option<String> {
 const USB: &str = "bus/usb/devices";
 const MMC_HOSTS: &str = "class/mmc_host";
 
-/// The names in a directory; none where it is not there or cannot be read.
+/// The names in a directory; none if it does not exist or cannot be read.
 fn names_if_any(directory: &Path) -> Vec<String> {
     sysfs::names_in(directory).unwrap_or_default()
 }
 
-/// Numbers by their value, where they count: port 10 comes behind port 9.
+/// Numbers by their value: port 10 comes after port 9.
 fn in_order(port: &Port) -> Vec<(String, u64)> {
     let (controller, mut rest) = port.0.split_once('/').unwrap_or((&port.0, ""));
     let mut parts = vec![(controller.to_owned(), 0)];

@@ -1,9 +1,9 @@
-//! Finds out who uses a disk, directly or through a partition, right before an attempt.
+//! Finds out which programs and devices use a disk, directly or through a partition, right before an attempt.
 //!
 //! Mounts are matched by device number, never by the beginning of a path, which would take `sda` for `sdaa`. Mounts of other namespaces,
-//! arrays, volumes, pools and exports by the kernel claim the disk, which is found out when it is opened to be written (`O_EXCL`). A program
-//! that has opened the disk without claiming it (a virtual machine, an export by nbd-server or by a target's `fileio`) cannot be seen by
-//! anybody: such a disk must not be in a slot.
+//! arrays, volumes, pools and exports by the kernel claim the disk, which is detected when it is opened for writing (`O_EXCL`). A program
+//! that has opened the disk without claiming it (a virtual machine, an export by nbd-server or by a target's `fileio`) cannot be detected:
+//! such a disk must not be in a slot.
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt;
@@ -29,13 +29,13 @@ use crate::station::survey::Survey;
 /// A part of the station that must never be erased, by name and path.
 #[derive(Clone, Debug)]
 pub(crate) struct OwnPart {
-    /// As the refusal calls it: `root`, `state`, `image store`.
+    /// Its name in a refusal: `root`, `state`, `image store`.
     pub name: &'static str,
     /// The path of the part.
     pub path: PathBuf,
 }
 
-/// The PC's root and, where a station is configured, its state and its image store.
+/// The PC's root and, if a station is configured, its state and its image store.
 #[must_use]
 pub(crate) fn own_parts(station: Option<(&Path, PathBuf)>) -> Vec<OwnPart> {
     let mut parts = vec![OwnPart { name: "root", path: PathBuf::from("/") }];
@@ -45,8 +45,8 @@ pub(crate) fn own_parts(station: Option<(&Path, PathBuf)>) -> Vec<OwnPart> {
     parts
 }
 
-/// The facts about the disk `name` now, and every use of it. Nothing where it holds no medium any more, where udev has not looked at all
-/// of it yet, or where a question was not answered: what is unknown is refused. The flash log is not asked.
+/// The facts about the disk `name` now, and every use of it. `None` if it has no medium any more, if udev has not examined all of it yet,
+/// or if a question was not answered: an unknown use is refused. The flash log is not read.
 #[must_use]
 pub(crate) fn survey(sysfs: &Sysfs, tables: &Tables, own: &[OwnPart], name: &str) -> Option<Survey> {
     let card = sysfs.card(name)?;
@@ -63,11 +63,11 @@ pub(crate) fn survey(sysfs: &Sysfs, tables: &Tables, own: &[OwnPart], name: &str
     }
 }
 
-/// Asked by who has claimed and locked the card, so that nobody else can claim it and udev is done with it: does anybody use it who claims
-/// nothing, and what mark does it bear? `policy` says what that means.
+/// Checks a card that the caller has claimed and locked, so that no other program can claim it and udev is done with it: is it used without
+/// a claim, and does it have a mark? `policy` decides what a mark means.
 ///
 /// # Errors
-/// The refusal; [`Refusal::Unknown`] where the kernel does not tell, as of a card that has left.
+/// The refusal; [`Refusal::Unknown`] if the kernel does not answer, as for a card that has left.
 pub(crate) fn still_unused(card: &Card, policy: &Policy) -> Result<(), Refusal> {
     let asked = Tables::now().map_err(io::Error::other).and_then(|tables| {
         let sysfs = Sysfs::default();
@@ -86,7 +86,7 @@ fn judged(asked: io::Result<(Vec<Use>, BTreeSet<Mark>)>, policy: &Policy) -> Res
     unmarked(&marks.into_iter().map(|mark| mark.of).collect::<Vec<_>>(), policy)
 }
 
-/// What these disks and partitions bear the marks of; nothing at all where udev has not looked at one of them.
+/// The marks on these disks and partitions; `None` if udev has not examined one of them.
 fn marks(numbers: &BTreeSet<DevNum>, look_up: impl Fn(DevNum) -> Found) -> Option<BTreeSet<Mark>> {
     let mut marks = BTreeSet::new();
     for number in numbers {
@@ -123,7 +123,7 @@ fn uses(sysfs: &Sysfs, tables: &Tables, own: &[OwnPart], card: &Card) -> io::Res
         }
     }
     let Some(marks) = marks(&numbers, look_up) else { return Ok(None) };
-    // What bears a mark may run without a sign of it in sysfs (ZFS). The kernel knows who holds the disk.
+    // A marked device may be in use without a sign of it in sysfs (ZFS). The kernel knows whether the disk is claimed.
     if uses.is_empty() && !marks.is_empty() && is_claimed(&Path::new("/dev").join(&card.kernel_name), card.visit.devnum)? {
         let of = marks.iter().map(|mark: &Mark| mark.of.as_str()).collect::<Vec<_>>().join(", ");
         let cure = marks.iter().find_map(Mark::cure);
@@ -132,7 +132,7 @@ fn uses(sysfs: &Sysfs, tables: &Tables, own: &[OwnPart], card: &Card) -> io::Res
     Ok(Some((uses, marks.into_iter().map(|mark| mark.of).collect())))
 }
 
-/// The number behind a node below `/dev`. Nothing else is asked for: a source may be a path on a server that hangs.
+/// The number behind a node below `/dev`. Nothing else is examined: a source may be a path on a server that hangs.
 fn node_number(node: &Path, ask: impl Fn(&Path) -> Option<DevNum>) -> Option<DevNum> {
     if node.starts_with("/dev") { ask(node) } else { None }
 }
@@ -142,7 +142,7 @@ fn file_system_number(path: &Path) -> io::Result<Option<DevNum>> {
     for path in path.ancestors() {
         match fs::metadata(path) {
             Ok(metadata) => return Ok(devnum(metadata.dev())),
-            // What does not exist yet will be made in the nearest directory that does.
+            // A path that does not exist yet will be made in its nearest existing parent.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }
@@ -150,24 +150,24 @@ fn file_system_number(path: &Path) -> io::Result<Option<DevNum>> {
     Ok(None)
 }
 
-/// What udev found on a disk or partition.
+/// udev's finding on a disk or partition.
 enum Found {
-    /// It has not looked yet.
+    /// It has not examined it yet.
     Nothing,
-    /// The mark of something that other programs of the PC start by themselves.
+    /// The mark of an array, volume or pool that other programs of the PC start by themselves.
     Mark(Mark),
-    /// Anything else. A signature alone is no use of swap, crypt or a file system: cards come back with those.
+    /// Anything else. A signature of swap, crypt or a file system alone is not a use: used cards have those.
     Other,
 }
 
-/// Asks udev's database. A PC on which no udev runs has nobody who starts anything by a signature.
+/// Reads udev's database. On a PC without udev, no program starts anything by a signature.
 fn look_up(number: DevNum) -> Found {
     if !Path::new(UDEV_CONTROL).exists() {
         return Found::Other;
     }
     let Some(device) = known_to_udev(number) else { return Found::Nothing };
     let text = |property: &str| device.property_value(property).and_then(|value| value.to_str()).map(str::to_owned);
-    // A file system on several disks, of which others are not here (udev's `64-btrfs.rules`).
+    // A file system on several disks, some of which are missing (udev's `64-btrfs.rules`).
     let in_parts = text("ID_BTRFS_READY").is_some_and(|ready| ready == "0");
     text("ID_FS_TYPE").and_then(|kind| Mark::of(&kind, text("ID_FS_LABEL"), in_parts)).map_or(Found::Other, Found::Mark)
 }
@@ -194,17 +194,17 @@ fn mark_in(found: &str) -> Option<Mark> {
     Mark::of(&text("ID_FS_TYPE")?, text("ID_FS_LABEL"), false)
 }
 
-/// The mark of something that other programs of the PC start by themselves.
+/// The mark of an array, volume or pool that other programs of the PC start by themselves.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Mark {
-    /// As an engineer calls it.
+    /// Its kind, as engineers call it.
     of: String,
-    /// What it is called itself.
+    /// Its own name.
     label: Option<String>,
 }
 
 impl Mark {
-    /// By the type that libblkid gives it. `in_parts`: it is a file system of several disks that are not all here.
+    /// By the type that libblkid reports. `in_parts`: it is a file system of several disks, some of which are missing.
     fn of(kind: &str, label: Option<String>, in_parts: bool) -> Option<Self> {
         let of = match kind {
             "LVM2_member" | "LVM1_member" => "LVM",
@@ -219,7 +219,7 @@ impl Mark {
         Some(Self { of: of.to_owned(), label })
     }
 
-    /// What stops it, where sysfs does not know that it runs.
+    /// The command that stops it, if sysfs does not show that it runs.
     fn cure(&self) -> Option<String> {
         let pool = self.label.as_ref().filter(|_| self.of == "zfs")?;
         Some(format!("zpool export {pool}"))

@@ -14,7 +14,7 @@ fn for_model(name: &str) -> Wanted {
     Wanted { model: Some(model(name)), ..wanted() }
 }
 
-/// Trusts the tests' own root as well, which says this.
+/// Trusts the tests' own root as well, which signs the changed assertions.
 fn told(assertion: &str) -> Wanted {
     let mut wanted = wanted();
     wanted.trust.add_roots(forge::root().as_bytes()).expect("a root");
@@ -22,7 +22,7 @@ fn told(assertion: &str) -> Wanted {
     wanted
 }
 
-/// The place of the snap with a squashfs this long, more or less the file's padding.
+/// The place of the snap with a squashfs of this length, plus or minus the file's padding.
 fn snap_of(image: &Changed, from: u64, file: u64) -> u64 {
     let mut at = from;
     loop {
@@ -35,7 +35,7 @@ fn snap_of(image: &Changed, from: u64, file: u64) -> u64 {
     }
 }
 
-/// Where `writable` begins in the images for the Raspberry Pi.
+/// The beginning of `writable` in the images for the Raspberry Pi.
 const WRITABLE: u64 = 51_380_224;
 
 #[test]
@@ -58,7 +58,7 @@ fn a_model_that_says_something_else_under_the_same_revision_is_refused() {
     let headers = text.split_once("\nsign-key-sha3-384").expect("it is signed").0.replace("armhf", "arm64");
     let other = snap_assertions::assertion::Assertion::read_all(forge::signed(&headers, "").as_bytes()).expect("well formed").remove(0);
     let page = Changed::of("uc18-pi").judged_by(&Wanted { model: Some(other), ..wanted() });
-    assert!(only_no(&page, Check::Model).contains("something else than the one that is wanted, under the same revision"));
+    assert!(only_no(&page, Check::Model).contains("its model differs from the wanted one of the same revision"));
 }
 
 /// FAT keeps a file's length in its directory, without a checksum.
@@ -89,7 +89,7 @@ fn a_model_swapped_inside_the_image_is_refused() {
     let page = with_model(&[other.as_slice(), b""].concat()).judged_by(&for_model("my-pc22.model"));
     let said = no(&page, Check::Model);
     assert!(said.contains("it is the image of another model: it has") && said.contains("/my-pi18, and"), "{said}");
-    // Whoever swaps it for one of his own has no key the station knows.
+    // A person who replaces it has no key that the station knows.
     let text = String::from_utf8(old).expect("text");
     let headers = text.split_once("\nsign-key-sha3-384").expect("it is signed").0;
     let own = forge::signed(headers, "");
@@ -116,7 +116,7 @@ fn a_required_snap_taken_out_is_named() {
     let image = Changed::of("uc22-amd64");
     let entry = image.find(b"MYAWES~1SNA");
     let mut without = image.put(entry, &[0xe5]);
-    // And every part of its long name, which stands in front of it.
+    // And every part of its long name, which precedes it.
     for part in 1..=2 {
         without = without.put(entry - 32 * part, &[0xe5]);
     }
@@ -131,7 +131,7 @@ fn a_required_snap_taken_out_is_named() {
 
 #[test]
 fn an_asserted_snap_that_the_model_does_not_require_is_refused() {
-    // The store calls a snap otherwise from now on, so that the model's own is missing and another one is there.
+    // A later declaration gives the snap another name, so the model's own is missing and another one is there.
     let page = Changed::of("uc18-pi").judged_by(&told(&forge::declaration(FIRST_APP, "another-snap", BRAND)));
     let said = no(&page, Check::NothingExtra);
     assert!(
@@ -142,7 +142,7 @@ fn an_asserted_snap_that_the_model_does_not_require_is_refused() {
 
 #[test]
 fn one_byte_of_the_kernel_snap_is_enough() {
-    // In `writable` a file may lie in several parts.
+    // In `writable` a file may consist of several parts.
     for (name, from, places) in [("uc18-pi", WRITABLE, [8, 100, 1000]), ("uc22-amd64", 0, [8, 40_000, 69_631])] {
         let image = Changed::of(name);
         let at = snap_of(&image, from, 69_632);
@@ -166,7 +166,7 @@ fn a_boot_partition_that_cannot_be_found_is_none_that_was_compared() {
 
 #[test]
 fn one_byte_of_what_boots_is_enough() {
-    // Where the fixture with the wrong kernel differs from the good one last, there lies the kernel that boots.
+    // The last difference between the fixture with the wrong kernel and the good one is in the kernel that boots.
     let (good, bad) = (Changed::of("uc18-pi"), Changed::of("bad-boot-kernel-differs-from-snap"));
     let mut differing = (0..WRITABLE / 512).rev().map(|block| block * 512).filter(|at| good.bytes(*at, 512) != bad.bytes(*at, 512));
     let kernel = differing.next().expect("they differ");
@@ -184,7 +184,7 @@ fn one_byte_of_what_boots_is_enough() {
     ];
     for (name, old, new, sentence) in cases {
         let image = Changed::of(name);
-        // The first one: in `writable` the same words stand inside snaps.
+        // The first occurrence: in `writable` the same words are also inside snaps.
         let at = image.find(old);
         let page = image.put(at, new).judged();
         assert!(!page.is_good(), "{name}: {sentence}");
@@ -271,7 +271,7 @@ fn a_file_cut_short_is_told_by_its_length_wherever_it_is_cut() {
         for cut in [1, 512, 4096, 70_000, whole / 3, whole / 2, whole - (1 << 20), whole - 600] {
             let said = no(&image.clone().cut(whole - cut).judged(), Check::Whole);
             assert!(said.contains("cut short"), "{name}: {said}");
-            // Below that, not even the table is whole.
+            // In a shorter file not even the table is complete.
             let words = format!("it ends at byte {} of {whole}, {cut} bytes are missing", whole - cut);
             assert!(said.contains(&words) || whole - cut < 40_000, "{name}: {said}");
         }

@@ -35,7 +35,7 @@ pub(crate) enum Loader {
 impl Loader {
     pub(crate) const ALL: [Self; 3] = [Self::Grub, Self::Uboot, Self::Piboot];
 
-    /// Where its environment lies.
+    /// The place of its environment.
     pub(crate) fn environment(self) -> &'static str {
         match self {
             Self::Grub => "EFI/ubuntu/grubenv",
@@ -44,7 +44,7 @@ impl Loader {
         }
     }
 
-    /// An environment that says this.
+    /// An environment with these contents.
     pub(crate) fn says(self, variables: &[(&str, &str)]) -> Vec<u8> {
         match self {
             Self::Grub => grubenv(variables),
@@ -72,19 +72,19 @@ pub(crate) fn ubootenv(variables: &[(&str, &str)], flag: &[u8], length: usize) -
     [&crc.sum().to_le_bytes(), flag, &contents].concat()
 }
 
-/// What is put into it, before it is signed; and the files of its boot partition, after.
+/// Changes before it is signed, and changes to the files of its boot partition afterwards.
 #[derive(Clone)]
 pub(crate) struct Core20 {
     pub(crate) label: String,
     pub(crate) boot: BTreeMap<String, Vec<u8>>,
-    /// What the image begins with, in front of its table.
+    /// The bytes of the image in front of its table.
     pub(crate) code: Vec<u8>,
-    /// What the second partition holds, where there is one.
+    /// The contents of the second partition, if there is one.
     pub(crate) state: Vec<u8>,
     known: String,
 }
 
-/// The gadget's files and the kernel's, the program in snapd, and what the model says.
+/// The files of gadget and kernel, the program in snapd, and the model.
 pub(crate) struct Snaps {
     pub(crate) gadget: Items,
     pub(crate) kernel: Items,
@@ -93,12 +93,12 @@ pub(crate) struct Snaps {
     architecture: &'static str,
 }
 
-/// A menu of snapd's that is newer than any that is known here.
+/// A menu of snapd that is newer than any that is known here.
 pub(crate) const MENU: &str = "# Snapd-Boot-Config-Edition: 9\n\nset snapd_static_cmdline_args='panic=-1'\n\
                                if true; then\n    set snapd_static_cmdline_args='console=ttyS0 console=tty1 panic=-1'\nfi\n\
                                for label in /systems/*; do\n    load_env snapd_extra_cmdline_args snapd_full_cmdline_args\n    \
                                menuentry \"Install using $label\" {\n        chainloader (loop)/kernel.efi\n    }\ndone\n\nmenuentry 'Settings' {\n    fwsetup\n}\n";
-/// The one that starts an installed system.
+/// The menu that starts an installed system.
 pub(crate) const RUN_MENU: &str = "# Snapd-Boot-Config-Edition: 9\n\nmenuentry \"Run\" {\n    chainloader $prefix/kernel.efi\n}\n";
 
 pub(crate) const CONFIG: &str = "[pi4]\nmax_framebuffers=2\n\n[all]\nkernel=kernel.img\ninitramfs initrd.img followkernel\n";
@@ -157,7 +157,7 @@ impl Snaps {
         self
     }
 
-    /// Their gadget says this, too.
+    /// The additional lines of their gadget.
     pub(crate) fn describing(mut self, yaml: &str) -> Self {
         let Some(Item::File(described)) = self.gadget.get_mut("meta/gadget.yaml") else { panic!("every gadget has it") };
         described.extend(yaml.as_bytes());
@@ -271,7 +271,7 @@ impl Core20 {
         self
     }
 
-    /// Another place for everything below a directory.
+    /// Another prefix for everything below a directory.
     pub(crate) fn moved(mut self, from: &str, to: &str) -> Self {
         let change = |path: String| path.strip_prefix(from).map_or(path.clone(), |rest| format!("{to}{rest}"));
         self.boot = self.boot.into_iter().map(|(path, contents)| (change(path), contents)).collect();
@@ -282,7 +282,7 @@ impl Core20 {
         String::from_utf8(self.boot.get(path).expect("it is there").clone()).expect("text")
     }
 
-    /// What the station knows beside what is in the image.
+    /// The further knowledge of the station.
     pub(crate) fn known(mut self, assertion: &str) -> Self {
         self.known = assertion.to_owned();
         self

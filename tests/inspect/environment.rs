@@ -1,5 +1,5 @@
-//! Tests of what the boot loader is told: by its environment, and on the Raspberry Pi by two text files. Nothing signs them, so every word
-//! must be the one that snapd writes into a fresh image.
+//! Tests of the boot loader's inputs: its environment, and on the Raspberry Pi two text files. Nothing signs them, so every word must be
+//! the one that snapd writes into a fresh image.
 
 use flashline::image::inspect::page::Check;
 
@@ -8,7 +8,7 @@ use crate::fixtures::{Changed, only_no};
 use crate::fixtures::{fat_file, replaced};
 use crate::snapmaker::{Item, file};
 
-/// Where the boot partitions begin.
+/// The beginnings of the boot partitions.
 const OF_PI: u64 = 1 << 20;
 const OF_PC: u64 = 2 << 20;
 
@@ -69,7 +69,7 @@ fn a_first_boot_installs_and_does_nothing_else() {
             let said = refused(&image(mode));
             assert!(said.contains(&format!("names {mode:?} as snapd_recovery_mode, and a fresh image begins with \"install\"")), "{said}");
         }
-        // GRUB's menu and U-Boot's script install by themselves; for piboot snapd chooses when it writes a mode, or never.
+        // GRUB's menu and U-Boot's script start an installation by themselves; for piboot, snapd chooses when it writes a mode, or never.
         let without = Core20::with(loader).put(loader.environment(), loader.says(&[("snapd_recovery_system", LABEL)]));
         if loader == Loader::Piboot {
             assert!(refused(&without).contains("does not say snapd_recovery_mode, so that nothing starts"));
@@ -97,7 +97,7 @@ fn whatever_else_an_environment_says_is_refused() {
     let image =
         Core20::with(Loader::Grub).put(&system, grubenv(&[("snapd_recovery_kernel", "/snaps/pi-kernel_7.snap"), ("snapd_other", "1")]));
     assert!(refused(&image).contains("systems/20261122/grubenv sets snapd_other to \"1\""));
-    // A name that snapd does not know says something even without a value: GRUB forgets what its menu said.
+    // A name that snapd does not know has an effect even without a value: GRUB forgets the value of its menu.
     let image = Core20::with(Loader::Grub).put(&system, grubenv(&[("snapd_recovery_kernel", "/snaps/pi-kernel_7.snap"), ("timeout", "")]));
     assert!(refused(&image).contains("systems/20261122/grubenv sets timeout to \"\""));
 }
@@ -108,7 +108,7 @@ fn an_environment_that_the_boot_loader_needs_is_missed() {
         let path = loader.environment();
         let said = refused(&Core20::with(loader).without(path));
         assert!(said.contains(&format!("{} is missing on ubuntu-seed", path.to_lowercase())), "{said}");
-        // A directory in its place is none.
+        // A directory in its place does not count.
         let said = refused(&Core20::with(loader).without(path).put(&format!("{path}/x"), "x"));
         assert!(said.contains("is missing on ubuntu-seed"), "{said}");
     }
@@ -135,7 +135,7 @@ fn a_damaged_environment_is_told_from_a_wrong_one() {
         let said = refused(&Core20::with(loader).put(path, flipped));
         assert!(said.contains("is damaged"), "{said}");
     }
-    // U-Boot was built for a flag or not, and reads nothing where it is otherwise.
+    // U-Boot was built with or without a flag, and reads nothing if the environment differs.
     for loader in [Loader::Uboot, Loader::Piboot] {
         let said = refused(&Core20::with(loader).put(loader.environment(), ubootenv(&fresh(&[]), &[], 4096)));
         assert!(said.contains("has another header than the gadget asks for"), "{said}");
@@ -181,10 +181,10 @@ fn words_for_the_kernel_are_the_gadgets_and_snapds() {
     let said = refused(&image.clone().put(&path, COMMAND_LINE));
     assert!(said.contains("does not give the kernel \"snapd_recovery_mode=install\""), "{said}");
     assert!(refused(&image.clone().without(&path)).contains("cmdline.txt is missing on ubuntu-seed: snapd makes it"));
-    // The gadget's own, from which it is made again at every update.
+    // The gadget's own environment, from which it is made again at every update.
     let said = refused(&image.clone().put("cmdline.txt", format!("{} init=/x\n", COMMAND_LINE.trim_end())));
     assert!(said.contains("cmdline.txt differs from boot-assets/cmdline.txt") && said.contains("gives the kernel \"init=/x\""), "{said}");
-    // What the gadget says itself is the gadget's to say.
+    // The gadget's own statements are part of the gadget.
     let mut snaps = Snaps::of(Loader::Piboot);
     snaps.gadget.insert("boot-assets/cmdline.txt".to_owned(), file("console=tty1 init=/own panic=-1\n"));
     let image = snaps.image(Loader::Piboot);
@@ -193,7 +193,7 @@ fn words_for_the_kernel_are_the_gadgets_and_snapds() {
     assert!(image.put(&path, own).judged().is_good());
 }
 
-/// The environment of a system that says this about the kernel.
+/// The environment of a system with these words for the kernel.
 fn telling(extra: &str, full: &str) -> Vec<u8> {
     grubenv(&[("snapd_recovery_kernel", "/snaps/pi-kernel_7.snap"), ("snapd_extra_cmdline_args", extra), ("snapd_full_cmdline_args", full)])
 }
@@ -231,7 +231,7 @@ fn a_gadget_that_takes_words_away_leaves_no_room_for_others() {
     assert!(page.is_good(), "{:#?}", page.verdicts);
     assert_eq!(page.not_covered(), [""; 0], "everything is held");
     for (extra, full, words) in [
-        // A snapd that cannot take away brings back what the gadget took.
+        // A snapd that cannot remove words restores those that the gadget removed.
         ("quiet", "", "make it with a newer one"),
         ("", "console=ttyS0 console=tty1 panic=-1 quiet", "make it \"console=tty1 panic=-1 quiet\""),
         ("", "quiet", "make it \"console=tty1 panic=-1 quiet\""),
@@ -275,7 +275,7 @@ fn dangerous_words_of_a_gadget_are_for_models_of_that_grade() {
 
 #[test]
 fn a_menu_ends_where_the_program_has_what_is_no_text() {
-    // As behind the menus in programs of snapd's: a zero, a byte beyond ASCII, the next text.
+    // As behind the menus in snapd's programs: a zero, a byte beyond ASCII, the next text.
     for behind in [&[0][..], &[0xc6, 0], RUN_MENU.as_bytes()] {
         let mut snaps = Snaps::of(Loader::Grub);
         snaps.program = [&[9; 77], MENU.as_bytes(), behind].concat();
@@ -283,7 +283,7 @@ fn a_menu_ends_where_the_program_has_what_is_no_text() {
     }
     let mut snaps = Snaps::of(Loader::Grub);
     snaps.program = [MENU.as_bytes(), b"and so on\n\0"].concat();
-    assert!(refused(&snaps.image(Loader::Grub)).contains("the snapd in the image does not carry it"));
+    assert!(refused(&snaps.image(Loader::Grub)).contains("the snapd in the image does not contain it"));
 }
 
 #[test]
@@ -295,7 +295,7 @@ fn the_menu_of_grub_is_one_that_snapd_carries_and_all_of_it() {
     let (head, _) = MENU.split_once("menuentry 'Settings'").expect("it has two");
     for other in [
         MENU.replace("chainloader", "linux /evil #"),
-        // What the program carries as well, and what begins or ends elsewhere in it.
+        // Other texts that the program also contains, and texts with another beginning or end.
         RUN_MENU.to_owned(),
         head.split_once("done").expect("a loop").0.to_owned(),
         MENU.replacen("# Snapd", "Snapd", 1),
@@ -303,13 +303,13 @@ fn the_menu_of_grub_is_one_that_snapd_carries_and_all_of_it() {
         String::new(),
     ] {
         let said = refused(&put(&other));
-        assert!(said.contains("ubuntu-seed/efi/ubuntu/grub.cfg: it is no menu that snapd was published with"), "{said}");
+        assert!(said.contains("ubuntu-seed/efi/ubuntu/grub.cfg: it is not the menu of a published snapd"), "{said}");
     }
     let mut older = Snaps::of(Loader::Grub);
     older.program = MENU.replace("9", "8").into_bytes();
     let said = refused(&older.image(Loader::Grub));
-    assert!(said.contains("the snapd in the image does not carry it"), "{said}");
-    // What somebody takes on trust by its name is let through, and told.
+    assert!(said.contains("the snapd in the image does not contain it"), "{said}");
+    // A file that `allow` names is accepted, and reported.
     for word in ["ubuntu-seed/EFI/ubuntu/grub.cfg", "/ubuntu-seed/efi/"] {
         let page = put("# a menu of our own\n").judged_allowing(&[word]);
         assert!(page.is_good(), "{page:#?}");
@@ -356,7 +356,7 @@ fn the_firmware_is_led_to_the_kernel_that_was_compared() {
         let said = refused(&image.clone().put("config.txt", &text));
         assert!(said.contains(&format!("config.txt {words}")), "{said}");
     }
-    // Where another boot loader is in between, the firmware reads the gadget's own.
+    // If there is another boot loader in between, the firmware reads the gadget's own files.
     for loader in [Loader::Uboot, Loader::Grub] {
         let said = refused(&Core20::with(loader).put("config.txt", format!("{CONFIG}os_prefix=/x/\n")));
         assert!(said.contains("it leads the firmware to \"/x/\" (os_prefix), which the gadget's does not"), "{said}");
@@ -383,10 +383,10 @@ fn what_piboot_starts_is_the_kernels_own() {
     }
     assert!(refused(&image.clone().put(&below("overlays/README"), "x")).contains("overlays/readme is not empty, as snapd makes it"));
     assert!(refused(&image.clone().without(&below("overlays/README"))).contains("overlays/readme is missing"));
-    // Where the kernel snap has it, and the firmware does not look.
+    // The place in the kernel snap, where the firmware does not look.
     let moved = image.clone().put(&below("dtbs/overlays/vc4.dtbo"), [4; 600]);
     assert!(refused(&moved).contains("dtbs/overlays/vc4.dtbo is in neither the kernel nor the gadget snap"));
-    // With U-Boot, device trees lie as they are, and each must be there.
+    // With U-Boot, device trees keep their places, and each must be there.
     let image = Core20::with(Loader::Uboot);
     let said = refused(&image.without(&below("dtbs/broadcom/bcm2711-rpi-4-b.dtb")));
     assert!(said.contains("is missing on ubuntu-seed: it is dtbs/broadcom/bcm2711-rpi-4-b.dtb of the kernel snap"), "{said}");
@@ -455,7 +455,7 @@ fn in_ubuntu_core_16_and_18_the_environment_names_the_seeds_snaps_and_is_the_gad
     let said = only_no(&image.clone().put(place.entry + 28, &shorter.to_le_bytes()).judged(), Check::BootFiles);
     assert!(said.contains("uboot.env is damaged"), "{said}");
 
-    // Of half the length, and whole in itself.
+    // Half as long, and consistent in itself.
     let mut half = original[..place.length / 2].to_vec();
     let mut crc = flate2::Crc::new();
     crc.update(&half[5..]);

@@ -28,7 +28,7 @@ fn knowing_all() -> Wanted {
     wanted
 }
 
-/// Each assertion of a stream, by itself.
+/// Each assertion of a stream, separately.
 fn split(stream: &str) -> Vec<String> {
     let mut each: Vec<String> = Vec::new();
     for part in stream.split_inclusive("\n\n") {
@@ -40,7 +40,7 @@ fn split(stream: &str) -> Vec<String> {
     each
 }
 
-/// An image of Ubuntu Core 22 whose system has this file with other contents: as long as before, or shorter.
+/// An image of Ubuntu Core 22 in which this file of the system has other contents: as long as before, or shorter.
 fn with_file(short_name: &[u8; 11], change: impl FnOnce(&str) -> String) -> Changed {
     let image = Changed::of("uc22-amd64");
     let Place { entry, start, length } = fat_file(&image, OF_PC, short_name);
@@ -58,7 +58,7 @@ fn an_image_whose_seed_lacks_a_link_of_its_chain_is_refused_though_the_station_k
         for assertion in split(&String::from_utf8(image.bytes(start, length)).expect("text")) {
             let kind = assertion["type: ".len()..].split('\n').next().expect("a line").to_owned();
             let page = with_file(file, |all| all.replace(&assertion, "")).judged_by(&knowing_all());
-            // What a seed brings along and nothing in it needs is no link.
+            // An assertion of the seed that nothing in it needs is not part of the chain.
             if page.is_good() {
                 continue;
             }
@@ -88,7 +88,7 @@ fn a_link_missing_from_a_seed_of_ubuntu_core_18_is_named_with_its_key() {
             continue;
         }
         let key = path.file_stem().expect("a name").to_str().expect("text").to_owned();
-        // Another assertion in its place, as long as it was: ext4 holds no checksum over what files contain.
+        // Another assertion in its place, of the same length: ext4 has no checksum over the contents of files.
         let other = forge::filled(
             &format!(
                 "type: account\nauthority-id: {0}\naccount-id: somebody\ndisplay-name: S\nvalidation: unproven\ntimestamp: 2026-11-01T00:00:00Z",
@@ -135,8 +135,8 @@ fn a_system_that_says_two_things_of_a_snap_is_refused_however_well_both_are_sign
     let other = current.replace("timestamp: 2026-11-01", "x-note: 1\ntimestamp: 2026-11-01");
     let other = forge::signed(other.split_once("\nsign-key").expect("it is signed").0, "");
     let said = only_no(&image.clone().put(&path, format!("{all}{other}\n")).judged(), Check::FirstBoot);
-    assert!(said.contains("both of revision 99, that say different things"), "{said}");
-    // Another snap of the same name, declared and published, and nowhere in the seed.
+    assert!(said.contains("both of revision 99, with different contents"), "{said}");
+    // Another snap with the same name, declared and published, but not in the seed.
     let second = format!("{}\n{}\n", forge::declaration(OTHER, "snapd", "canonical"), revision(&"A".repeat(64), OTHER, 4096));
     let said = only_no(&image.clone().put(&path, format!("{all}{second}")).judged(), Check::FirstBoot);
     assert!(said.contains(&format!("snap-declarations of two snaps called snapd, {SNAPD} and {OTHER}: snapd takes one")), "{said}");
@@ -192,7 +192,7 @@ fn a_set_of_snaps_that_breaks_its_rules_keeps_the_seed_from_being_taken() {
         ("snaps:\n  -\n    name: one", "snaps:\n  -\n    name: one\n    id: aW3s0meSnapIdForTheFixtureNo0002\n  -\n    name: one"),
     ] {
         let said = no(&system_with(&set(from, to)).judged(), Check::NothingUnsigned);
-        assert!(said.contains("holds validation-set, which nobody trusted vouches for: `"), "{to}: {said}");
+        assert!(said.contains("holds validation-set, which no trusted key signs: `"), "{to}: {said}");
     }
 }
 
@@ -205,11 +205,11 @@ fn what_the_seed_says_of_a_snap_counts_though_the_station_knows_better() {
     for (from, to, words) in [
         ("snap-size: ", "snap-size: 1", "bytes long, and its snap-revision says"),
         ("snap-revision: 7", "snap-revision: 17", "its file must be called snapd_17.snap"),
-        ("\nsnap-id: ", "\nprovenance: other-way\nsnap-id: ", "it was published by a way of its own (other-way)"),
+        ("\nsnap-id: ", "\nprovenance: other-way\nsnap-id: ", "it was published with the provenance other-way"),
     ] {
         let headers = good.split_once("\nsign-key").expect("it is signed").0.replacen(from, to, 1);
         let other = forge::signed(&headers, "");
-        // As the store published it: of two that are equally late the device has its own.
+        // As the store published it: of two with the same revision, the device uses its own.
         let image = image.clone().put(&path, all.replace(good.trim_end(), other.trim_end())).known(&good);
         let said = no(&image.judged(), Check::SnapsPresent);
         assert!(said.contains(words), "{from}: {said}");

@@ -22,7 +22,7 @@ pub(crate) fn data(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/snap").join(name)
 }
 
-/// An image, raw, in a file that is gone with the test.
+/// A raw image in a file that is removed with the test.
 pub(crate) fn staged(name: &str) -> Staged {
     let directory = std::env::temp_dir();
     let source = data("images").join(format!("{name}.img.xz"));
@@ -31,7 +31,7 @@ pub(crate) fn staged(name: &str) -> Staged {
         .expect("the fixture can be unpacked")
 }
 
-/// What the station of these tests trusts, when the fixtures were made.
+/// The trust of the station in these tests, at the time when the fixtures were made.
 pub(crate) fn wanted() -> Wanted {
     let mut trust = Trust::canonical();
     trust.add_roots(&fs::read(data("chain/test-root.trusted")).expect("it is there")).expect("a root");
@@ -44,7 +44,7 @@ pub(crate) fn model(name: &str) -> Assertion {
     Assertion::read_all(&bytes).expect("it can be read").remove(0)
 }
 
-/// An image with some of its bytes changed, and perhaps cut short. The file below stays as it is.
+/// An image with some of its bytes changed, and perhaps cut short. The file below is not changed.
 #[derive(Clone)]
 pub(crate) struct Changed {
     file: Arc<File>,
@@ -55,7 +55,7 @@ pub(crate) struct Changed {
 static UNPACKED: Mutex<BTreeMap<String, Arc<File>>> = Mutex::new(BTreeMap::new());
 
 impl Changed {
-    /// An image as it is.
+    /// An unchanged image.
     pub(crate) fn of(name: &str) -> Self {
         let mut unpacked = UNPACKED.lock().expect("no test broke while it unpacked");
         let file = unpacked.entry(name.to_owned()).or_insert_with(|| Arc::new(staged(name).file().try_clone().expect("a descriptor")));
@@ -63,7 +63,7 @@ impl Changed {
         Self { file: Arc::clone(file), length, changes: BTreeMap::new() }
     }
 
-    /// The first place where these bytes stand, from `from` on.
+    /// The first place of these bytes, from `from` on.
     pub(crate) fn find_from(&self, from: u64, wanted: &[u8]) -> Option<u64> {
         const PART: usize = 1 << 20;
         let mut buffer = vec![0; PART + wanted.len()];
@@ -95,7 +95,7 @@ impl Changed {
         self
     }
 
-    /// Puts bytes of the same length in the place of others, wherever they stand.
+    /// Replaces bytes by others of the same length, everywhere.
     pub(crate) fn replace(mut self, old: &[u8], new: &[u8]) -> Self {
         assert_eq!(old.len(), new.len(), "an image keeps its layout");
         let mut from = 0;
@@ -109,7 +109,7 @@ impl Changed {
         self
     }
 
-    /// Turns a bit of one byte.
+    /// Flips a bit of one byte.
     pub(crate) fn flip(self, at: u64) -> Self {
         let byte = self.bytes(at, 1)[0] ^ 1;
         self.put(at, &[byte])
@@ -166,7 +166,7 @@ pub(crate) fn no(page: &Page, check: Check) -> String {
     verdict.sentences().join("\n")
 }
 
-/// Refused for this alone.
+/// Checks that it is refused for this reason only.
 pub(crate) fn only_no(page: &Page, check: Check) -> String {
     for verdict in page.verdicts.iter().filter(|verdict| verdict.check != check) {
         assert_ne!(verdict.answer, Answer::No, "{verdict:#?}");
@@ -174,7 +174,7 @@ pub(crate) fn only_no(page: &Page, check: Check) -> String {
     no(page, check)
 }
 
-/// Where a file stands on a freshly made FAT32.
+/// The place of a file on a freshly made FAT32.
 pub(crate) struct Place {
     /// Its entry in the directory.
     pub(crate) entry: u64,
@@ -185,7 +185,7 @@ pub(crate) struct Place {
 
 /// A file by its short name, on the partition that begins at this byte.
 pub(crate) fn fat_file(image: &Changed, partition: u64, short_name: &[u8; 11]) -> Place {
-    // Of a directory, the attribute in its entry says so.
+    // For a directory, the attribute in its entry marks it.
     let mut entry = image.find_from(partition, short_name).expect("it is there");
     while image.bytes(entry + 11, 1)[0] & 0x10 != 0 {
         entry = image.find_from(entry + 1, short_name).expect("it is there");
@@ -196,7 +196,7 @@ pub(crate) fn fat_file(image: &Changed, partition: u64, short_name: &[u8; 11]) -
     Place { entry, start, length: usize::try_from(number(entry + 28, 4)).expect("small") }
 }
 
-/// Text in the place of other text, and as long as before: what is longer pushes out the padding at the end.
+/// Replaces text by other text and keeps the length: longer text takes from the padding at the end.
 pub(crate) fn replaced(bytes: &[u8], old: &str, new: &str) -> Vec<u8> {
     let at = bytes.windows(old.len()).position(|window| window == old.as_bytes()).expect("it is there");
     let mut changed = [&bytes[..at], new.as_bytes(), &bytes[at + old.len()..]].concat();

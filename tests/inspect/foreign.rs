@@ -1,4 +1,4 @@
-//! Tests with contents that nothing describes or signs: partitions, bytes between them, assertions that do more than prove.
+//! Tests with contents that nothing describes or signs: partitions, bytes between them, assertions that have further effects.
 
 use flashline::image::inspect::Wanted;
 use flashline::image::inspect::page::{Answer, Check, Page};
@@ -9,10 +9,10 @@ use crate::core20::{Core20, LABEL, Loader, Snaps};
 use crate::fixtures::{Changed, Place, data, fat_file, no, only_no, wanted};
 use crate::forge;
 
-/// Where the partitions of the images for the Raspberry Pi begin.
+/// The beginnings of the partitions in the images for the Raspberry Pi.
 const BOOT: u64 = 1 << 20;
 const WRITABLE: u64 = 51_380_224;
-/// And the boot partition of the one for a PC.
+/// The beginning of the boot partition in the one for a PC.
 const OF_PC: u64 = 2 << 20;
 
 const PC: &str = "UqFziVZDHLSyO3TqSWgNBoAdHbLI4dAH";
@@ -28,7 +28,7 @@ fn uncovered(page: &Page) -> String {
 
 #[test]
 fn a_partition_that_the_gadget_does_not_describe_is_refused_whatever_it_holds() {
-    // In front of the first one; what lies there is no file system that is read here.
+    // In front of the first one; there is no file system there that can be read here.
     for kind in [0x83, 0x0c, 0x82] {
         let image = Changed::of("uc18-pi").put(446 + 32, &entry(kind, 64, 128));
         let said = only_no(&image.clone().judged(), Check::NothingUnsigned);
@@ -64,7 +64,7 @@ fn bytes_that_nobody_described_are_refused_and_holes_are_not() {
     }
 }
 
-/// What `parted mklabel msdos` of libparted 3.5 puts in front of the table.
+/// The code that `parted mklabel msdos` of libparted 3.5 puts in front of the table.
 const OF_LIBPARTED: &[u8] =
     b"\xfa\xb8\x00\x10\x8e\xd0\xbc\x00\xb0\xb8\x00\x00\x8e\xd8\x8e\xc0\xfb\xbe\x00\x7c\xbf\x00\x06\xb9\x00\x02\xf3\xa4\xea\x21\x06\
     \x00\x00\xbe\xbe\x07\x38\x04\x75\x0b\x83\xc6\x10\x81\xfe\xfe\x07\x75\xf3\xeb\x16\xb4\x02\xb0\x01\xbb\x00\x7c\xb2\x80\x8a\x74\x01\x8b\
@@ -79,10 +79,10 @@ fn the_boot_code_that_libparted_puts_into_every_mbr_is_known_where_nothing_runs_
         let said = only_no(&Changed::of("uc18-pi").put(0, code).flip(at).judged(), Check::NothingUnsigned);
         assert!(said.contains("bytes 0 to 440 lie outside of every partition"), "{at}: {said}");
     }
-    // Where the gadget brings boot code, that must be there.
+    // If the gadget has boot code, that must be there.
     let page = Changed::of("uc16-amd64").put(0, &[code, &[0; 365]].concat()).judged();
     assert!(no(&page, Check::BootFiles).contains("the boot code at byte 0 differs"), "{:#?}", page.verdicts);
-    // On a PC it runs, and what it starts is the first block of a partition, which nobody holds to anything.
+    // On a PC it runs and starts the first block of a partition, which is not compared with anything.
     for (snaps, is_good) in [(Snaps::of(Loader::Grub), true), (Snaps::of(Loader::Grub).for_pc(), false)] {
         let mut image = snaps.image(Loader::Grub);
         assert!(image.judged().is_good());
@@ -94,7 +94,7 @@ fn the_boot_code_that_libparted_puts_into_every_mbr_is_known_where_nothing_runs_
 
 #[test]
 fn behind_the_gadgets_own_bytes_a_partition_without_files_holds_nothing() {
-    // The partition with GRUB's core image, in which a file system or a loader of somebody's may lie from its second half on.
+    // The partition with GRUB's core image, whose second half may contain a file system or a loader of an attacker.
     let (start, length) = (1 << 20, 1 << 20);
     for name in ["uc16-amd64", "uc22-amd64"] {
         let page = Changed::of(name).judged();
@@ -169,7 +169,7 @@ fn an_identity_that_all_cards_would_share_is_refused() {
 fn an_assertion_that_nobody_vouches_for_is_refused_though_nothing_needs_it() {
     let other = std::fs::read_to_string(data("impostor/canonical.account")).expect("it is there");
     let said = no(&with_other_assertions(&other), Check::NothingUnsigned);
-    assert!(said.contains("which nobody trusted vouches for"), "{said}");
+    assert!(said.contains("which no trusted key signs"), "{said}");
 }
 
 #[test]
@@ -191,7 +191,7 @@ fn a_channel_that_the_model_does_not_mean_is_told_to_whoever_reads_the_log() {
 
 #[test]
 fn nothing_is_compared_with_a_gadget_that_nobody_published() {
-    // In the last block of the gadget's own file, where its squashfs has nothing any more.
+    // In the last block of the gadget's own file, behind the end of its squashfs.
     let image = Changed::of("uc22-amd64");
     let said = {
         let mut at = 0;
@@ -204,12 +204,12 @@ fn nothing_is_compared_with_a_gadget_that_nobody_published() {
             }
         }
     };
-    assert!(said.contains("nothing is held to a snap that nobody published"), "{said}");
+    assert!(said.contains("files are not compared with an unpublished snap"), "{said}");
 }
 
 #[test]
 fn with_a_gadget_that_cannot_be_looked_into_what_boots_is_refused_unless_it_is_allowed() {
-    // Squashfs says in its first block how it is packed; and somebody published it so, in the seed.
+    // The first block of squashfs names its compression; it was published so, in the seed.
     let published =
         std::fs::read_to_string(data("chain").join("t-Xr9bep191z4IckiIstRlJzE8Y92nB8Y3mOIrwZOurbSIfoxLug7rDXNEcNg5KI.snap-revision"))
             .expect("it is there");
@@ -243,7 +243,7 @@ fn with_a_gadget_that_cannot_be_looked_into_what_boots_is_refused_unless_it_is_a
     let second = image.find_from(first + 1, b"GRUBENV    ").expect("two of them");
     let said = no(&lz4(image.put(second, b"GRUBENX    "), &words), Check::BootFiles);
     assert!(said.contains("systems/20261122/grubenx is in neither the kernel nor the gadget snap"), "{said}");
-    // Words for the kernel, which may be that gadget's and may be anybody's.
+    // Words for the kernel, which may come from that gadget or from anywhere.
     let image = Changed::of("uc22-amd64");
     let line = image.find(b"snapd_full_cmdline_args=\n##########");
     let image = image.put(line, b"snapd_full_cmdline_args=init=/x\n");

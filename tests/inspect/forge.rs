@@ -1,5 +1,4 @@
-//! A root key of the tests' own, whose private half is public: it signs whatever a test needs. The root of the fixtures cannot sign any
-//! more.
+//! A root key of the tests, whose private half is public: it signs whatever a test needs. The root of the fixtures cannot sign any more.
 
 use std::sync::LazyLock;
 
@@ -45,12 +44,12 @@ fn number(bytes: &[u8]) -> Vec<u8> {
 }
 
 impl Key {
-    /// One that nobody had before.
+    /// A new key.
     pub(crate) fn random() -> Self {
         Self(PrivateKey::new(&mut getrandom::SysRng, 2048).expect("a key"))
     }
 
-    /// Its public half, as it stands in an account-key.
+    /// Its public half in the form of an account-key.
     pub(crate) fn public(&self) -> String {
         let key = &self.0;
         let contents = [vec![4, 0x56, 0x85, 0xc1, 0x80, 1], number(&key.n().to_be_bytes()), number(&key.e().to_be_bytes())].concat();
@@ -81,7 +80,7 @@ pub(crate) fn signed(headers: &str, body: &str) -> String {
     ROOT.signed(headers, body)
 }
 
-/// Headers, filled up with one that nobody reads until the whole is so long.
+/// Headers, padded with one that is not read until the whole has this length.
 pub(crate) fn filled(headers: &str, length: usize) -> String {
     let mut fill = length - signed(headers, "").len() - "\nx-fill: ".len();
     loop {
@@ -89,12 +88,12 @@ pub(crate) fn filled(headers: &str, length: usize) -> String {
         if text.len() == length {
             return text;
         }
-        // A signature in 256 is a byte shorter.
+        // One signature in 256 is a byte shorter.
         fill = fill + length - text.len();
     }
 }
 
-/// What to give to `--trust`.
+/// The file for `--trust`.
 pub(crate) fn root() -> String {
     let id = ROOT.id();
     signed(
@@ -105,7 +104,7 @@ pub(crate) fn root() -> String {
     )
 }
 
-/// Another word on a snap that is already declared, which holds because its revision is higher.
+/// Another declaration of a known snap, which holds because its revision is higher.
 pub(crate) fn declaration(snap_id: &str, name: &str, publisher: &str) -> String {
     signed(
         &format!(

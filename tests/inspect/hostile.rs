@@ -5,7 +5,7 @@ use flashline::image::inspect::page::{Answer, Check, Page};
 
 use crate::fixtures::{Changed, no, wanted};
 
-/// Where `writable` and the boot partition begin in the images for the Raspberry Pi.
+/// The beginnings of `writable` and the boot partition in the images for the Raspberry Pi.
 const WRITABLE: u64 = 51_380_224;
 const BOOT: u64 = 1 << 20;
 
@@ -20,7 +20,7 @@ fn crc32c(bytes: &[&[u8]]) -> u32 {
     crc
 }
 
-/// Changes the superblock of `writable` and makes its checksum right again.
+/// Changes the superblock of `writable` and corrects its checksum.
 fn superblock(at: usize, bytes: &[u8]) -> Changed {
     superblock_of("uc18-pi", WRITABLE, at, bytes)
 }
@@ -51,7 +51,7 @@ fn a_file_that_is_no_image_is_none() {
 #[test]
 fn tables_that_are_huge_cyclic_or_two_are_refused_before_they_cost_anything() {
     let gpt = || Changed::of("uc16-amd64");
-    // The header says more than there is, its checksum made right.
+    // The header states more than there is, with a correct checksum.
     for (at, value, sentence) in [
         (80, u32::MAX.to_le_bytes(), "entries of 128 bytes"),
         (84, 4_u32.to_le_bytes(), "entries of 4 bytes"),
@@ -68,7 +68,7 @@ fn tables_that_are_huge_cyclic_or_two_are_refused_before_they_cost_anything() {
     assert!(no(&gpt().flip(600).judged(), Check::Whole).contains("its partition table is damaged"), "a header changed");
     assert!(no(&gpt().flip(1030).judged(), Check::Whole).contains("its partition table is damaged"), "an entry changed");
     let backup = gpt().length_now() - 512;
-    // An entry that is none, with something in it, in both copies and with checksums that hold.
+    // An unused entry with contents, in both copies and with correct checksums.
     let entries = backup - 128 * 128;
     let mut image = gpt().put(1024 + 127 * 128 + 60, b"hidden").put(entries + 127 * 128 + 60, b"hidden");
     for (header, entries) in [(512, 1024), (backup, entries)] {
@@ -88,7 +88,7 @@ fn tables_that_are_huge_cyclic_or_two_are_refused_before_they_cost_anything() {
     assert!(no(&pi.clone().put(512, b"EFI PART").judged(), Check::Whole).contains("two partition tables"));
     let entry = pi.bytes(446, 16);
     assert!(no(&gpt().put(462, &entry).judged(), Check::Whole).contains("two partition tables"));
-    // Partitions upon one another, behind the end, without a length, with tables inside.
+    // Partitions that overlap, behind the end, without a length, with tables inside.
     assert!(no(&pi.clone().put(462 + 8, &2049_u32.to_le_bytes()).judged(), Check::Whole).contains("overlap"));
     assert!(no(&pi.clone().put(462 + 12, &u32::MAX.to_le_bytes()).judged(), Check::Whole).contains("cut short"));
     assert!(no(&pi.clone().put(462 + 12, &0_u32.to_le_bytes()).judged(), Check::Whole).contains("no length"));
@@ -142,7 +142,7 @@ fn small_inodes_in_a_superblock_that_does_not_add_up_are_refused() {
         let said = refused(&superblock_of("uc16-amd64-small-inodes", OF_PC, at, &bytes).judged());
         assert!(said.contains("partition 3 cannot be read"), "{at:#x}: {said}");
     }
-    // With the flag that asks for the journal to be played back, what is read is not what counts.
+    // With the flag that requests a replay of the journal, the data that is read is not final.
     let flags = Changed::of("uc16-amd64-small-inodes").bytes(OF_PC + 1024 + 0x60, 4);
     let said = refused(&superblock_of("uc16-amd64-small-inodes", OF_PC, 0x60, &[flags[0] | 4, flags[1], flags[2], flags[3]]).judged());
     assert!(said.contains("its journal was not played back: unmount it cleanly"), "{said}");
@@ -176,7 +176,7 @@ fn clusters_in_a_circle_come_to_an_end() {
     let reserved = u64::from(u16::from_le_bytes(image.bytes(BOOT + 14, 2).try_into().expect("two")));
     let fat = BOOT + reserved * 512;
     let length = usize::try_from(u32::from_le_bytes(image.bytes(BOOT + 36, 4).try_into().expect("four"))).expect("small") * 512;
-    // Every cluster leads to itself, to the first one, or nowhere: the root directory has no end any more.
+    // Every cluster leads to itself, to the first one, or nowhere: the root directory has no end.
     for to in [2_u32, 3, 0, 1, 0x0fff_fff0] {
         let circle: Vec<u8> = to.to_le_bytes().repeat(length / 4);
         let said = refused(&image.clone().put(fat, &circle).judged());
@@ -186,7 +186,7 @@ fn clusters_in_a_circle_come_to_an_end() {
 
 #[test]
 fn any_byte_of_the_tables_may_be_any_other() {
-    // Not all of them, in a test: some of every table, of every image, and always the same.
+    // Not all of them in a test: some of every table, of every image, and always the same.
     let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
     let mut next = |below: u64| {
         seed ^= seed << 13;

@@ -1,4 +1,4 @@
-//! Tests of boot loaders as gadgets set them up: empty environments, an environment in a partition, and gadgets that cannot be read.
+//! Tests of boot loaders in the forms of real gadgets: empty environments, an environment in a partition, and gadgets that cannot be read.
 
 use flashline::image::inspect::Wanted;
 use flashline::image::inspect::page::Check;
@@ -15,7 +15,7 @@ fn fresh() -> [(&'static str, &'static str); 2] {
     [("snapd_recovery_mode", "install"), ("snapd_recovery_system", LABEL)]
 }
 
-/// An environment of these bytes, filled up.
+/// An environment with these bytes, padded.
 fn environment(contents: &[u8], flag: &[u8], padding: u8) -> Vec<u8> {
     let mut contents = contents.to_vec();
     contents.resize(4096 - 4 - flag.len(), padding);
@@ -24,7 +24,7 @@ fn environment(contents: &[u8], flag: &[u8], padding: u8) -> Vec<u8> {
     [&crc.sum().to_le_bytes(), flag, &contents].concat()
 }
 
-/// A system whose gadget brings this as its pattern, and whose environment has a flag or not.
+/// A system whose gadget has this pattern, and whose environment has a flag or not.
 fn with_pattern(pattern: &[u8], flag: &[u8]) -> Core20 {
     let mut snaps = Snaps::of(Loader::Uboot);
     snaps.gadget.insert("boot.sel".to_owned(), file(pattern));
@@ -33,7 +33,7 @@ fn with_pattern(pattern: &[u8], flag: &[u8]) -> Core20 {
 
 #[test]
 fn an_empty_pattern_says_whether_u_boot_wants_a_flag_however_it_is_filled_up() {
-    // mkenvimage: one zero, then 0xff; fw_setenv: zeroes; and a text that is no list of variables.
+    // mkenvimage: one zero, then 0xff; fw_setenv: zeroes; and a text that is not a list of variables.
     for (contents, padding) in [(&b"\0"[..], 0xff), (b"\0\0", 0xff), (b"", 0), (b"", 0xff), (b"a=1\0b\0\0", 0xff)] {
         for flag in [&[][..], &[0], &[1]] {
             let pattern = environment(contents, flag, padding);
@@ -54,7 +54,7 @@ fn an_environment_that_is_empty_is_no_damaged_one_but_starts_nothing() {
     }
 }
 
-/// A gadget of snapd 2.77 whose U-Boot keeps its environment in a partition of its own.
+/// A gadget of snapd 2.77 whose U-Boot keeps its environment in a separate partition.
 fn in_a_partition(state: Vec<u8>) -> Core20 {
     let structure = "      - name: ubuntu-boot-state\n        role: system-boot-state\n        type: DA,3DE21764-95BD-54BD-A5C3-4ABE786F38A8\n        offset: 17M\n        size: 1M\n";
     let mut image = Snaps::of(Loader::Uboot).describing(structure).image(Loader::Uboot).without(SELECTION);
@@ -72,11 +72,11 @@ fn an_environment_in_a_partition_is_told_as_not_covered_and_let_through_by_name_
     assert!(page.is_good(), "{page:#?}");
     let words = page.not_covered().join("\n");
     assert!(words.contains("the role system-boot-state, and this loader is not covered"), "{words}");
-    // There nobody reads a file, so that one is nobody's.
+    // No program reads a file there, so one is a foreign file.
     let with_file = in_a_partition(state).put(SELECTION, ubootenv(&fresh(), &[0], 4096));
     let said = only_no(&with_file.judged_allowing(&["partition-2"]), Check::BootFiles);
     assert!(said.contains("uboot/ubuntu/boot.sel is in neither the kernel nor the gadget snap"), "{said}");
-    // Without such a partition the file is missed as ever.
+    // Without such a partition, the missing file is reported as usual.
     let said = only_no(&Core20::with(Loader::Uboot).without(SELECTION).judged(), Check::BootFiles);
     assert!(said.contains("uboot/ubuntu/boot.sel is missing on ubuntu-seed: U-Boot reads it"), "{said}");
 }
@@ -89,7 +89,7 @@ fn a_gadget_that_cannot_be_looked_into_is_not_said_to_lack_a_file() {
     let digest = row(good.clone().judged()).sha3_384;
     let path = data("chain").join(format!("{digest}.snap-revision"));
     let published = std::fs::read_to_string(path).expect("it is there");
-    // The superblock of the gadget, which says how it is packed, and is told from the others by its own time and size.
+    // The superblock of the gadget, which names the compression, and is distinguished from the others by its own time and size.
     let mut at = 51_380_224;
     loop {
         at = good.find_from(at, b"hsqs").expect("the gadget is in it");

@@ -1,4 +1,4 @@
-//! What the station cannot read of its own copy is never told as the image's fault.
+//! Tests: if the station cannot read its own copy, this is never reported as a fault of the image.
 
 use std::cell::Cell;
 use std::error::Error;
@@ -11,10 +11,10 @@ use flashline::image::inspect::{LookError, inspect_medium};
 use crate::core20::{Core20, Loader};
 use crate::fixtures::{Changed, wanted};
 
-/// The error that a failed read answers with (`EIO`).
+/// The errno of a failed read (`EIO`).
 const ERRNO: i32 = 5;
 
-/// Answers one read with an error, and every other one as the image says.
+/// Answers one read with an error, and every other one from the image.
 struct Failing {
     image: Rc<dyn Medium>,
     /// The read that fails, counted from zero.
@@ -38,7 +38,7 @@ impl Medium for Failing {
     }
 }
 
-/// Lets reads of an inspection fail in turn: each of the first hundred, and then each `step`th. Answers how many there are at least.
+/// Makes reads of an inspection fail in turn: each of the first hundred, and then each `step`th. Returns the least number of reads.
 fn reads_fail(name: &str, image: &Rc<dyn Medium>, step: usize) -> usize {
     for which in (0..100).chain((100..).step_by(step)) {
         let (reads, failed_at) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(None)));
@@ -61,7 +61,7 @@ fn reads_fail(name: &str, image: &Rc<dyn Medium>, step: usize) -> usize {
 
 #[test]
 fn a_read_that_fails_at_any_place_is_the_stations_trouble_and_no_verdict_on_the_image() {
-    // Every read of small images made here, and some of the many of the fixtures.
+    // Every read of small images made here, and some of the many reads of the fixtures.
     for loader in Loader::ALL {
         let image: Rc<dyn Medium> = Rc::new(Core20::with(loader).image());
         let reads = reads_fail(&format!("{loader:?}"), &image, 1);
@@ -77,7 +77,7 @@ fn a_read_that_fails_at_any_place_is_the_stations_trouble_and_no_verdict_on_the_
 #[test]
 fn a_read_that_fails_is_no_missing_or_damaged_table() {
     let image = Changed::of("uc22-amd64");
-    // Without a table, with a damaged one: what there would be to say of the image is not said.
+    // Without a table, or with a damaged one: the image would be refused, but that is not reported.
     let without = image.clone().put(510, &[0, 0]);
     let damaged = image.clone().flip(512 + 16);
     for (name, image) in [("without a table", without), ("damaged", damaged)] {

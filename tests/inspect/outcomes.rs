@@ -88,7 +88,7 @@ fn damage_to_small_inodes_is_found() {
         let said = no(&image.clone().flip(at).judged(), Check::Model);
         assert!(said.contains(words), "{at}: {said}");
     }
-    // A directory's own checksum is still held.
+    // The checksum of a directory itself is still verified.
     let names = image.find_from(WRITABLE, b"system-data").expect("a name in the root");
     let said = no(&image.clone().flip(names + 11).judged(), Check::Model);
     assert!(said.contains("ext4"), "{said}");

@@ -49,7 +49,7 @@ fn every_snap_of_a_system_has_one_declaration_and_one_revision() {
     let said = only_no(&with(&revision(&digest, "amcUKQILKXHHTlmSa7NMdnXSx02dNeeT", 4096)).judged(), Check::SnapsPresent);
     assert!(said.contains("the system has 2 snap-revisions of the snap amcUKQILKXHHTlmSa7NMdnXSx02dNeeT"), "{said}");
 
-    // That the station knows it from elsewhere makes no seed of it.
+    // An assertion that the station knows from another source is not part of the seed.
     let start = all.find("type: snap-revision").expect("there is one");
     let declaration = &all[..start];
     let page = image.clone().put(&path, &all[start..]).known(declaration).judged();

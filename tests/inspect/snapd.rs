@@ -1,5 +1,5 @@
 //! Seeds for the comparison with snapd's own loader: good ones in which one thing is changed, made as a tree for snapd and as an image for
-//! the station. `hardware-tests/snapd-compare` runs this and asks snapd; by itself it asserts nothing of snapd.
+//! the station. `hardware-tests/snapd-compare` runs this with snapd; alone it checks nothing about snapd.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -57,7 +57,7 @@ struct Element {
     headers: String,
     body: String,
     signer: Signer,
-    /// The text of the element, signed or spoilt.
+    /// The text of the element, signed or damaged.
     text: String,
 }
 
@@ -136,7 +136,7 @@ fn revision(id: &str, bytes: &[u8], number: &str, developer: &str) -> String {
     )
 }
 
-/// What stands in front of a model: the keys and accounts.
+/// The assertions in front of a model: the keys and accounts.
 fn chain() -> Vec<Element> {
     let (store, store_key, by) = key_of(Signer::Root, ACCOUNT, ACCOUNT, &STORE, "");
     let (brand, brand_key, _) = key_of(Signer::Store, ACCOUNT, BRAND_ID, &BRAND, "");
@@ -291,7 +291,7 @@ impl Seed {
         files
     }
 
-    /// Every file of the seed, by its path below where the seed lies.
+    /// Every file of the seed, by its path below the seed's directory.
     fn tree(&self) -> BTreeMap<String, Vec<u8>> {
         let root = if self.is_core20 { format!("systems/{}/", self.label) } else { String::new() };
         let mut files = BTreeMap::new();
@@ -309,7 +309,7 @@ impl Seed {
     fn judged(&self) -> Page {
         let mut wanted: Wanted = wanted();
         wanted.trust.add_roots(forge::root().as_bytes()).expect("a root");
-        // The station knows the whole chain: it may complete no seed by it.
+        // The station knows the whole chain, but must not complete a seed with it.
         let good = if self.is_core20 { &*GOOD20 } else { &*GOOD18 };
         let known: Vec<String> = good.elements.iter().map(|element| element.text.clone()).collect();
         wanted.trust.add_known(known.join("\n").as_bytes()).expect("assertions");
@@ -349,7 +349,7 @@ fn write_tree(root: &Path, files: &BTreeMap<String, Vec<u8>>) {
         fs::create_dir_all(path.parent().expect("a directory")).expect("room");
         fs::write(path, contents).expect("room");
     }
-    // Snapd lists directories that are not there as missing, whatever would be in them.
+    // Snapd reports missing directories, whatever they would contain.
     for directory in ["snaps", "assertions"] {
         if !root.join("systems").exists() {
             fs::create_dir_all(root.join(directory)).expect("room");
@@ -360,7 +360,7 @@ fn write_tree(root: &Path, files: &BTreeMap<String, Vec<u8>>) {
 static GOOD20: LazyLock<Seed> = LazyLock::new(core20);
 static GOOD18: LazyLock<Seed> = LazyLock::new(core18);
 
-/// What is done to one assertion: the same for all of them.
+/// Changes to one assertion: the same for all of them.
 fn of_one(seed: &Seed, at: usize, add: &mut dyn FnMut(&str, Seed)) {
     let element = seed.elements[at].clone();
     let elsewhere = |element: &Element, file: &str| Element { file: file.to_owned(), ..element.clone() };
@@ -429,7 +429,7 @@ fn of_one(seed: &Seed, at: usize, add: &mut dyn FnMut(&str, Seed)) {
     }
 }
 
-/// What is done to keys.
+/// Changes to keys.
 fn of_keys(seed: &Seed, add: &mut dyn FnMut(&str, Seed)) {
     for key in ["store-key", "brand-key"] {
         for (name, from, to) in [
@@ -454,7 +454,7 @@ fn of_keys(seed: &Seed, add: &mut dyn FnMut(&str, Seed)) {
     }
 }
 
-/// What is done to snaps and to what is said of them.
+/// Changes to snaps and to their assertions.
 fn of_snaps(seed: &Seed, add: &mut dyn FnMut(&str, Seed)) {
     let names: Vec<String> = seed.snaps.keys().cloned().collect();
     for name in &names {
@@ -520,7 +520,7 @@ fn of_snaps(seed: &Seed, add: &mut dyn FnMut(&str, Seed)) {
     }
 }
 
-/// What is done to the model.
+/// Changes to the model.
 fn of_model(seed: &Seed, add: &mut dyn FnMut(&str, Seed)) {
     let change = |from: &str, to: &str| seed.changed("model", |element| element.headers = element.headers.replacen(from, to, 1));
     add("model-of-other-brand", change(&format!("brand-id: {BRAND_ID}"), &format!("brand-id: {OTHER_ID}")));
@@ -572,7 +572,7 @@ fn of_model(seed: &Seed, add: &mut dyn FnMut(&str, Seed)) {
     }
 }
 
-/// What else may lie in a seed.
+/// Additional contents of a seed.
 fn of_others(seed: &Seed, add: &mut dyn FnMut(&str, Seed)) {
     let other = |name: &str, headers: &str, signer: Signer| Element::new(name, "more", signer, headers.to_owned(), String::new());
     let by_root = |kind: &str, rest: &str| format!("type: {kind}\nauthority-id: {ACCOUNT}\nrevision: 5\n{rest}");
@@ -677,7 +677,7 @@ fn of_others(seed: &Seed, add: &mut dyn FnMut(&str, Seed)) {
     }
 }
 
-/// What only one of the two layouts has.
+/// Cases that only one of the two layouts has.
 fn of_layout(seed: &Seed, add: &mut dyn FnMut(&str, Seed)) {
     if seed.is_core20 {
         for label in ["factory-1", "a--b", "a_b", "-a", "a-", "a.b"] {

@@ -1,4 +1,4 @@
-//! Snaps with just the files a test needs: squashfs 4.0, nothing packed.
+//! Makes snaps with just the files that a test needs: squashfs 4.0, without compression.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ const BLOCK: usize = 128 << 10;
 const METADATA: usize = 8 << 10;
 const NOT_PACKED: u32 = 0x0100_0000;
 
-/// What stands at a path.
+/// The entry at a path.
 #[derive(Clone)]
 pub(crate) enum Item {
     File(Vec<u8>),
@@ -28,7 +28,7 @@ struct Maker {
     count: u32,
 }
 
-/// Which inode, of which kind.
+/// The number and the kind of an inode.
 #[derive(Clone, Copy)]
 struct Made {
     place: usize,
@@ -44,7 +44,7 @@ fn u32_of(number: usize) -> u32 {
     u32::try_from(number).expect("small")
 }
 
-/// A byte of a table, as its block's place in the file and the place in that block.
+/// A byte of a table: its block's place in the file, and the place in that block.
 fn split(place: usize) -> (u32, u16) {
     (u32_of(place / METADATA * (METADATA + 2)), u16_of(place % METADATA))
 }

@@ -1,4 +1,4 @@
-//! Space of a file that was reserved and never written: a device reads zeroes there, and the station must not read anything else.
+//! Tests of space in a file that was reserved and never written: a device reads zeroes there, and the station must not read anything else.
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
@@ -16,8 +16,8 @@ use crate::snapd::{TREE, WRITABLE, run};
 const ADDED: &str = "system-data/etc/extra";
 const BLOCK: usize = 1024;
 
-/// Ubuntu Core 18 with one file more, whose blocks hold their own number or nothing; made by `mkfs.ext4` with these options, and changed
-/// by these calls of `debugfs`.
+/// Ubuntu Core 18 with one additional file, whose blocks contain their own number or nothing; made by `mkfs.ext4` with these options, and
+/// changed by these calls of `debugfs`.
 fn judged(blocks: &[u8], options: &[&str], calls: &[&str]) -> Page {
     let work = tempfile::tempdir().expect("a directory");
     let tree = work.path().join("tree");
@@ -45,7 +45,7 @@ const KINDS: [&[&str]; 3] = [&[], &["-O", "^metadata_csum"], &["-I", "128"]];
 
 #[test]
 fn a_file_with_space_that_was_never_written_is_refused_by_its_name_and_one_with_a_hole_is_taken() {
-    // Few extents stand in the inode, and many in a block of their own.
+    // A few extents fit into the inode, many are in a separate block.
     let many: Vec<u8> = (0..20).map(|number| if number % 2 == 0 { number + 1 } else { 0 }).collect();
     for options in KINDS {
         for (blocks, hole) in [(&[1, 0, 0, 4][..], "1 2"), (&many, "17 17")] {

@@ -1,11 +1,11 @@
 //! The imports between the files of a crate, read from their tokens, and the circles among them.
 //!
-//! An arrow goes from a file to the file that defines what it names: by `use`, or by a path in its code. A re-export is followed to
-//! that file. The name of a module alone is no arrow, only what is named behind it. A module is part of those it stands in: what it takes
-//! from them is no arrow. Code that exists in tests only (`#[cfg(test)]`) does not count. Methods cannot be seen: a call of one is no
-//! arrow.
+//! An arrow goes from a file to the file that defines a name that the first one uses, by `use` or by a path in its code. A re-export is
+//! followed to that file. The name of a module alone is not an arrow; a name behind it is. A module is part of the modules around it: a
+//! name that it takes from them is not an arrow. Code that exists in tests only (`#[cfg(test)]`) does not count. Methods cannot be seen: a
+//! call of one is not an arrow.
 //!
-//! A folder is one box for those beside it: what any of its files uses, it uses. So no two boxes of a folder, be they files or folders,
+//! A folder is one box for its neighbours: it uses everything that any of its files uses. So no two boxes of a folder, files or folders,
 //! may use each other in a circle. A circle of files is always one of boxes, too.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,19 +25,19 @@ type Arrows = BTreeMap<PathBuf, BTreeMap<PathBuf, BTreeSet<String>>>;
 /// Box, other box: the arrows of the files in them, in words.
 type Boxes = BTreeMap<PathBuf, BTreeMap<PathBuf, BTreeSet<String>>>;
 
-/// How many aliases may lead to one another before it is a mistake.
+/// Limit of aliases that lead to one another.
 const ALIASES: usize = 20;
 
 #[derive(Default)]
 struct Module {
     file: PathBuf,
-    /// The names that `use` binds here, and for what.
+    /// The names that `use` binds here, with their paths.
     aliases: BTreeMap<String, Vec<String>>,
     /// Every path that it imports, and every one of two segments or more in its code.
     paths: BTreeSet<Vec<String>>,
 }
 
-/// What a path leads to.
+/// The target of a path.
 enum Target {
     Module(ModulePath),
     /// An item of the module that this file holds.
@@ -71,7 +71,7 @@ impl<'a> Crate<'a> {
         own.paths = found.paths;
         for (path, name) in found.uses {
             own.paths.insert(path.clone());
-            // `x::*` and `x as _` bind no name that code could spell: what comes by the first is looked for in `x` itself.
+            // `x::*` and `x as _` bind no name that code could spell: names from the first are searched in `x` itself.
             if name != "*" && name != "_" {
                 own.aliases.insert(name, path);
             }
@@ -94,7 +94,7 @@ impl<'a> Crate<'a> {
         if self.sources.contains_key(&flat) { flat } else { directory.join(name).join("mod.rs") }
     }
 
-    /// What a path means where it stands in this module; nothing for what is of another crate or local.
+    /// The meaning of a path in this module; `None` for one of another crate or a local one.
     fn resolve(&self, at: &[String], path: &[String], aliases: usize) -> Option<Target> {
         let (first, rest) = path.split_first()?;
         match first.as_str() {
@@ -122,7 +122,7 @@ impl<'a> Crate<'a> {
         let module = self.modules.get(&at)?;
         let child = [at.clone(), vec![next.clone()]].concat();
         let is_child = self.modules.contains_key(&child);
-        // A function may have the name of its module, and be handed on beside it.
+        // A function may have the name of its module, and be re-exported beside it.
         let alias = module.aliases.get(next).filter(|path| (!is_child || behind.is_empty()) && path.last() == Some(next) && aliases > 0);
         let alias = alias.or_else(|| module.aliases.get(next).filter(|_| !is_child && aliases > 0));
         if let Some(path) = alias {
@@ -149,13 +149,13 @@ impl<'a> Crate<'a> {
     }
 }
 
-/// What stands in one module, its children apart.
+/// The contents of one module, without its children.
 #[derive(Default)]
 struct Found {
-    /// Path, and the name it is bound to.
+    /// A path, and the name it is bound to.
     uses: Vec<(Vec<String>, String)>,
     paths: BTreeSet<Vec<String>>,
-    /// With the tokens of those that stand in the same file.
+    /// With the tokens of children in the same file.
     children: Vec<(String, Option<TokenStream>)>,
 }
 
@@ -221,7 +221,7 @@ fn leaves(tree: &[TokenTree], before: &[String], bind: &mut impl FnMut(Vec<Strin
                 name = tree.get(index + 1).map(ToString::to_string);
                 index += 1;
             }
-            // `self` in a group is what stands before the group.
+            // `self` in a group means the path before the group.
             TokenTree::Ident(word) if word == "self" && !before.is_empty() => {}
             TokenTree::Ident(word) => path.push(word.to_string()),
             TokenTree::Punct(punct) if punct.as_char() == '*' => path.push("*".to_owned()),
@@ -257,19 +257,19 @@ fn is_for_tests(attribute: Option<&TokenTree>) -> bool {
     })
 }
 
-/// Behind the item that begins here: its `;`, or its braces.
+/// The position behind the item that begins here: its `;`, or its braces.
 fn end_of_item(tokens: &[TokenTree], from: usize) -> usize {
     let ends =
         |token: &TokenTree| is_punct(token, ';') || matches!(token, TokenTree::Group(group) if group.delimiter() == Delimiter::Brace);
     tokens[from..].iter().position(ends).map_or(tokens.len(), |position| from + position + 1)
 }
 
-/// What a file is called as a box: `slot` for `slot.rs` and what is in `slot/`.
+/// The name of a file as a box: `slot` for `slot.rs` and everything in `slot/`.
 fn box_of(file: &Path) -> Vec<String> {
     file.with_extension("").iter().map(|part| part.to_string_lossy().into_owned()).collect()
 }
 
-/// Each arrow once, between the two boxes that lie side by side and hold its ends.
+/// Each arrow once, between the two neighbouring boxes that contain its ends.
 fn between_boxes(arrows: &Arrows) -> Boxes {
     let mut boxes = Boxes::new();
     for (from, others) in arrows {
@@ -307,7 +307,7 @@ pub(super) fn circles(sources: &Sources, root: &str) -> Vec<String> {
     circles
 }
 
-/// Every box that can be come to from this one by one arrow or more.
+/// Every box that can be reached from this one by one arrow or more.
 fn reached<'a>(boxes: &'a Boxes, from: &PathBuf) -> BTreeSet<&'a PathBuf> {
     let mut found = BTreeSet::new();
     let mut open: Vec<&PathBuf> = boxes.get(from).into_iter().flat_map(BTreeMap::keys).collect();

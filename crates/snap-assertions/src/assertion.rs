@@ -16,7 +16,7 @@ use super::signature::{PublicKey, Sha3, Signature};
 use super::text::{Headers, Stream, Text, TextError, Value, cited};
 use super::validation_set;
 
-/// Types that exist beside those read here. One that is not even here is no assertion.
+/// Types that exist beside those read here. A text whose type is not in this list either is not an assertion.
 const OTHER_TYPES: [&str; 21] = [
     "account-key-request",
     "base-declaration",
@@ -40,7 +40,7 @@ const OTHER_TYPES: [&str; 21] = [
     "validation-set",
     "verdict",
 ];
-/// Where a snap-revision does not say by what way its snap came.
+/// The provenance of a snap whose snap-revision names none.
 const PROVENANCE: &str = "global-upload";
 
 /// An account: a publisher of snaps or models.
@@ -59,20 +59,20 @@ pub struct Account {
 pub struct AccountKey {
     /// The account id of the owner.
     pub account: String,
-    /// The name the owner gave to the key.
+    /// The name that the owner gave to the key.
     pub name: String,
-    /// It signs from then on.
+    /// The key signs from this moment on.
     pub since: Timestamp,
     /// The key signs nothing from this moment on; `None` if it has no end.
     pub until: Option<Timestamp>,
     /// The RSA public key itself.
     pub key: PublicKey,
-    /// What it may sign, where it may not sign everything.
+    /// The constraints on what it may sign; `None` if it may sign everything.
     pub(super) constraints: Constraints,
 }
 
 impl AccountKey {
-    /// Why it signs nothing at this time, where it does not.
+    /// Why the key is not valid at this time; `None` if it is valid.
     pub(super) fn not_valid_at(&self, time: Timestamp) -> Option<String> {
         match self.until {
             _ if time < self.since => {
@@ -91,7 +91,7 @@ impl AccountKey {
 pub struct SnapDeclaration {
     /// The store's id of the snap: it stays when the name changes.
     pub snap_id: String,
-    /// Its name; `None` where it was taken back.
+    /// Its name; `None` if the store revoked it.
     pub name: Option<String>,
     /// The account id of the publisher.
     pub publisher: String,
@@ -110,14 +110,14 @@ pub struct SnapRevision {
     pub revision: u64,
     /// The account id that uploaded the file.
     pub developer: String,
-    /// By what way, where it is not the usual one.
+    /// The provenance of the file, if it is not the usual one.
     pub provenance: Option<String>,
 }
 
 /// An assertion by its type.
 #[derive(Clone, Debug)]
 pub enum Typed {
-    /// `account`: who somebody is, as the store knows them.
+    /// `account`: a publisher of snaps or models, as the store knows it.
     Account(Account),
     /// `account-key`: a public key and the account that owns it.
     AccountKey(Box<AccountKey>),
@@ -127,7 +127,7 @@ pub enum Typed {
     SnapDeclaration(SnapDeclaration),
     /// `snap-revision`: the digest, length and revision of one snap file.
     SnapRevision(SnapRevision),
-    /// A type that is not read here, or one so wrong that it cannot be used.
+    /// A type that is not read here, or an assertion too malformed to be used.
     Other,
 }
 
@@ -146,7 +146,7 @@ struct Inner {
     findings: Findings,
 }
 
-/// An assertion: read, its own rules judged, not proven. Copies share what they hold.
+/// An assertion that was read and judged by the rules of its type. It is not proven. Copies share their contents.
 #[derive(Clone, Debug)]
 pub struct Assertion(Arc<Inner>);
 
@@ -172,7 +172,7 @@ impl Assertion {
             reading.placeholders();
         }
         let mut findings = reading.findings;
-        // A header may be asked for twice; it is wrong once.
+        // A header may be read twice; its problem is reported once.
         let mut seen = std::collections::BTreeSet::new();
         findings.problems.retain(|problem| seen.insert(problem.clone()));
         Self(Arc::new(Inner {
@@ -193,7 +193,7 @@ impl Assertion {
     /// Every assertion of a stream, as a file that holds one or a bundle.
     ///
     /// # Errors
-    /// Where the stream is not well formed. What breaks the rules of its type is no error here: see [`Assertion::problems`].
+    /// If the stream is not well formed. An assertion that breaks the rules of its type is not an error here: see [`Assertion::problems`].
     pub fn read_all(bytes: &[u8]) -> Result<Vec<Self>, TextError> {
         Stream::new(bytes).map(|text| Ok(Self::new(&text?))).collect()
     }
@@ -216,17 +216,17 @@ impl Assertion {
             "snap-revision" => format!("{} of {}", header("snap-revision"), header("snap-id")),
             _ => return format!("{:?}", cited(self.kind())).trim_matches('"').to_owned(),
         };
-        // Escaped: whoever made this file may want to write something else on the reader's terminal.
+        // Escaped: the author of the file may have put control characters of the reader's terminal into it.
         format!("{} {}", self.kind(), key.escape_debug())
     }
 
-    /// What it says, by its type.
+    /// Its contents, by its type.
     #[must_use]
     pub fn typed(&self) -> &Typed {
         &self.0.typed
     }
 
-    /// The model it is, however wrong.
+    /// Its model, even if it has problems.
     #[must_use]
     pub fn as_model(&self) -> Option<&Model> {
         if let Typed::Model(model) = &self.0.typed { Some(model) } else { None }
@@ -238,37 +238,37 @@ impl Assertion {
         if let Typed::AccountKey(key) = &self.0.typed { Some(key) } else { None }
     }
 
-    /// All its headers, for what is not read by type.
+    /// All its headers, for types that are not read here.
     #[must_use]
     pub fn headers(&self) -> &Headers {
         &self.0.headers
     }
 
-    /// Whose word it is, if it is signed.
+    /// The id of the authority that signs it; `None` if it names none.
     #[must_use]
     pub fn authority(&self) -> &str {
         &self.0.authority
     }
 
-    /// The key that it says it is signed by.
+    /// The id of the key that it names as its signer.
     #[must_use]
     pub fn sign_key(&self) -> Option<Sha3> {
         self.0.sign_key
     }
 
-    /// Its revision; of two with the same primary key the higher one holds.
+    /// Its revision. Of two assertions with the same primary key, the higher revision holds.
     #[must_use]
     pub fn revision(&self) -> u64 {
         self.0.revision
     }
 
-    /// When it was made, as it says.
+    /// The time at which it was made, as it says.
     #[must_use]
     pub fn timestamp(&self) -> Option<Timestamp> {
         self.0.timestamp
     }
 
-    /// The SHA3-384 of its text, the one line end behind it included: what `openssl dgst -sha3-384` says of the signed file.
+    /// The SHA3-384 of its text with one line end behind it, as `openssl dgst -sha3-384` prints it for the signed file.
     #[must_use]
     pub fn digest(&self) -> Sha3 {
         self.0.digest
@@ -294,7 +294,7 @@ impl Assertion {
         self.0.signature.as_ref()
     }
 
-    /// Do both say the same, to the byte?
+    /// Are both equal to the byte?
     pub(super) fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0) || self.digest() == other.digest()
     }
@@ -306,7 +306,8 @@ impl Assertion {
         (key != PrimaryKey::None).then(|| key.to_string())
     }
 
-    /// What must be known before snapd takes it: the key that signed, and what it speaks of (snapd: `Prerequisites` of each type).
+    /// What snapd must know before it accepts the assertion: the signing key, and every assertion that this one refers to (snapd:
+    /// `Prerequisites` of each type).
     pub(super) fn prerequisites(&self) -> Vec<PrimaryKey> {
         let account = |id: &String| PrimaryKey::Account(id.clone());
         let mut needed: Vec<PrimaryKey> = self.sign_key().map(PrimaryKey::AccountKey).into_iter().collect();
@@ -321,7 +322,7 @@ impl Assertion {
         needed
     }
 
-    /// What no two assertions of a type share.
+    /// The parts that identify an assertion: no two assertions of a type share them.
     pub(super) fn primary_key(&self) -> PrimaryKey {
         match &self.0.typed {
             Typed::Account(account) => PrimaryKey::Account(account.id.clone()),
@@ -358,7 +359,7 @@ impl fmt::Display for PrimaryKey {
     }
 }
 
-/// The newest format of a type that is read here.
+/// The newest format of each type that is read here.
 fn format(reading: &mut Reading<'_>, newest: u64) {
     if let Some(format) = reading.number("format", 0)
         && format > newest
@@ -367,7 +368,7 @@ fn format(reading: &mut Reading<'_>, newest: u64) {
     }
 }
 
-/// What nothing reads is no place to hide anything under a signature.
+/// Nothing reads a body of these types, so a body could hide anything under the signature.
 fn no_body(reading: &mut Reading<'_>, kind: &str, body: &[u8]) {
     if !body.is_empty() {
         let sentence = format!("is {}, and `type: {kind}` has no body: nothing would heed it; sign it again without a body", body.len());
@@ -478,7 +479,7 @@ fn is_target(item: &Value) -> bool {
     text("name").is_some_and(is_alias) && text("target").is_some_and(is_word)
 }
 
-/// What a station does not ask of a snap has its shape all the same.
+/// The station does not use these headers of a snap, but checks their form.
 fn shapes(reading: &mut Reading<'_>) {
     for header in ["plugs", "slots"] {
         let are_rules = |value: &Value| matches!(value, Value::Map(interfaces) if interfaces.values().all(is_rule));
@@ -496,7 +497,7 @@ fn shapes(reading: &mut Reading<'_>) {
 fn snap_declaration(reading: &mut Reading<'_>) -> Option<SnapDeclaration> {
     series(reading);
     let snap_id = reading.required_as("snap-id", is_snap_id, SNAP_ID);
-    // Empty where the declaration was taken back: it is read, and whoever looks for the snap refuses it.
+    // The name is empty if the store revoked the declaration. The declaration is read, and the search for the snap refuses it.
     let name = if !reading.has("snap-name") { reading.required("snap-name") } else { reading.text("snap-name") };
     let publisher = reading.account("publisher-id");
     let _checked = reading.time("timestamp");

@@ -12,22 +12,22 @@ use super::trust::{Proof, Trust, TrustError};
 /// Everything about one file.
 #[derive(Debug, Default)]
 pub struct Checked {
-    /// The `type` of what is in it: `model` where there is one, else that of the first assertion; empty where nothing can be read.
+    /// The `type` of the assertion: `model` if there is one, else that of the first assertion; empty if nothing can be read.
     pub kind: String,
-    /// The model in it, however wrong.
+    /// The model in the file, even if it has problems.
     pub model: Option<Model>,
-    /// What else, or whose key, it is; a name for people.
+    /// If it is not a model: its type and primary key, or the owner of the key, as text for people.
     pub name: Option<String>,
-    /// Of the assertion that gave type and name.
+    /// The revision of the assertion that gave type and name.
     pub revision: u64,
-    /// The chain, where it holds.
+    /// The chain of signatures, if it is complete.
     pub proof: Option<Proof>,
-    /// What is wrong and what is odd.
+    /// The errors and the warnings.
     pub findings: Findings,
 }
 
 impl Checked {
-    /// Would a station with this trust take it?
+    /// Does a station with this trust accept the file?
     #[must_use]
     pub fn is_accepted(&self) -> bool {
         self.findings.problems.is_empty()
@@ -82,14 +82,14 @@ pub fn check(bytes: &[u8], trust: &Trust, time: Timestamp) -> Checked {
                 match (newer.as_ref().and_then(Assertion::as_account_key).unwrap_or(key).not_valid_at(time), assertions.as_slice()) {
                     (None, _) => {}
                     (Some(sentence), [_]) => problems.push(sentence),
-                    // Others may need it no more, and what it signed is refused by itself.
+                    // Other assertions may not need this one, and every assertion that it signed is refused by itself.
                     (Some(sentence), _) => checked.findings.warnings.push(of(sentence)),
                 }
             }
             Typed::SnapDeclaration(declaration) if declaration.name.is_none() => {
                 problems.push("`snap-name` is empty: the store has taken this declaration back".to_owned());
             }
-            // What is wrong with one that should be of a type read here has been said.
+            // The problems of an assertion of a type read here were reported above.
             Typed::Other if problems.is_empty() => {
                 let types = "model, account, account-key, snap-declaration and snap-revision";
                 problems.push(format!("`type` is {}, and a station asks for {types} only", assertion.kind()));
@@ -112,11 +112,11 @@ fn check_json(bytes: &[u8]) -> Checked {
         Ok(read) => read,
         Err(problem) => return Checked::refused(problem),
     };
-    // The signing tool takes it out of the headers, and signs it behind them.
+    // The signing tool removes it from the headers and signs it behind them.
     if let Some(body) = headers.remove("body")
         && body != Value::Text(String::new())
     {
-        findings.problem("body", "is what would stand behind the headers, and a model has nothing there: remove it");
+        findings.problem("body", "would be signed as a body, and a model has no body: remove it");
     }
     let mut reading = Reading::new(&headers);
     let kind = reading.required("type").unwrap_or_default().to_owned();
@@ -139,7 +139,7 @@ fn check_json(bytes: &[u8]) -> Checked {
         reading.findings.problems.append(&mut found.problems);
         reading.findings.warnings.append(&mut found.warnings);
     } else if !checked.kind.is_empty() {
-        let sentence = format!("is {:?}, and of what a brand signs a station reads models only", super::text::cited(&checked.kind));
+        let sentence = format!("is {:?}, and of a brand's assertions a station reads only models", super::text::cited(&checked.kind));
         reading.problem("type", sentence);
     }
     findings.problems.append(&mut reading.findings.problems);
@@ -176,7 +176,7 @@ mod tests {
         check_at(text, NOW).findings.problems
     }
 
-    /// The one problem there is.
+    /// Returns the only problem; fails if there is not exactly one.
     fn problem(text: &str) -> String {
         let found = problems(text);
         assert_eq!(found.len(), 1, "one mistake is one problem: {found:?}: {text}");
@@ -334,7 +334,7 @@ mod tests {
         assert!(problem(&form(r#", "body": """#)).starts_with("it is not signed"), "nothing is signed of an empty one");
         for body in [r#""more""#, r#"["more"]"#, r#"{"a": "more"}"#] {
             let found = problems(&form(&format!(r#", "body": {body}"#)));
-            assert!(found.len() == 2 && found[0].starts_with("`body` is what would stand behind the headers"), "{found:?}");
+            assert!(found.len() == 2 && found[0].starts_with("`body` would be signed as a body"), "{found:?}");
         }
         let checked = check_at(&BRAND.sign(&MODEL.replace("series:", "body: more\nseries:")), NOW);
         assert!(checked.is_accepted() && checked.findings.warnings.concat().starts_with("`body` is no header of a model"), "only a header");

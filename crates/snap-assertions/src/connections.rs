@@ -1,7 +1,7 @@
 //! The plugs and slots of a snap-declaration: what may be installed, and what may be connected automatically.
 //!
-//! A station decides nothing by it. Snapd reads all of it with the assertion, so a malformed part makes snapd reject the seed (snapd:
-//! asserts/ifacedecls.go, `baseCompileRule`).
+//! The station makes no decision with them. Snapd reads all of them with the assertion, so a malformed part makes snapd reject the seed
+//! (snapd: asserts/ifacedecls.go, `baseCompileRule`).
 
 use super::text::Value;
 
@@ -9,7 +9,7 @@ const OUTCOMES: [&str; 6] =
     ["allow-installation", "deny-installation", "allow-connection", "deny-connection", "allow-auto-connection", "deny-auto-connection"];
 const ATTRIBUTES: [&str; 2] = ["plug-attributes", "slot-attributes"];
 
-/// Is this what may stand behind the name of an interface?
+/// Is this a valid value behind the name of an interface?
 pub(super) fn is_rule(rule: &Value) -> bool {
     match rule {
         Value::Map(map) => {
@@ -37,7 +37,8 @@ fn is_constraint(value: &Value) -> bool {
     ATTRIBUTES.iter().filter_map(|name| map.get(*name)).all(are_balanced)
 }
 
-/// Are all patterns in it closed? Whether they can be used otherwise only the language they were made for can say.
+/// Are all brackets of the pattern closed? Only Go's regular-expression compiler can say whether the pattern is valid in all other
+/// respects.
 fn are_balanced(value: &Value) -> bool {
     match value {
         Value::Text(pattern) => is_balanced(pattern),
@@ -48,7 +49,7 @@ fn are_balanced(value: &Value) -> bool {
 
 /// Is every group of a pattern, and every class of characters, closed?
 fn is_balanced(pattern: &str) -> bool {
-    // What stands between these is taken as it is.
+    // Characters between these two are literal.
     if pattern.contains("\\Q") {
         return true;
     }
@@ -62,7 +63,7 @@ fn is_balanced(pattern: &str) -> bool {
             ')' => depth -= 1,
             '[' => {
                 rest.next_if_eq(&'^');
-                // The first one is a character.
+                // The first one is a literal character.
                 rest.next_if_eq(&']');
                 loop {
                     match rest.next() {

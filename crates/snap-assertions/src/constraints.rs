@@ -6,25 +6,25 @@ use regex::{Regex, RegexBuilder};
 
 use crate::text::{Headers, Value, cited};
 
-/// A pattern is read before anybody knows who wrote it: compiled it takes no more than this.
+/// Limit of a compiled pattern in bytes: patterns are compiled before their author is known.
 const PATTERN_BYTES: usize = 64 * 1024;
 /// Limit for all constraints of one key. Keys in use have far fewer.
 const PATTERNS: usize = 64;
-/// What would be signs of a pattern where a word must stand.
+/// Characters that would be operators of a pattern in a place where a word must stand.
 const SIGNS: &str = r"\.+*?()|[]{}^$";
 
-/// What the value of a header, or of a part of it, must be. A list must be it item by item.
+/// A condition on the value of a header or of a part of it. A list must satisfy it item by item.
 #[derive(Clone, Debug)]
 enum Pattern {
-    /// `$MISSING`: there must be none.
+    /// `$MISSING`: the header must be absent.
     Missing,
-    /// A text that this matches as a whole.
+    /// The pattern must match the whole text.
     Text(Regex),
-    /// The same for a text of ASCII, which is all that classes as `\w` are of where keys are constrained.
+    /// The same for text in ASCII: in constraints, classes such as `\w` contain ASCII only.
     Ascii(Regex),
-    /// A map in which each of these is.
+    /// A map in which every entry satisfies its condition.
     Map(Vec<(String, Pattern)>),
-    /// Matches if one of these matches.
+    /// At least one of these must match.
     Any(Vec<Pattern>),
 }
 
@@ -47,7 +47,7 @@ fn all(patterns: &[(String, Pattern)], map: &BTreeMap<String, Value>) -> bool {
     patterns.iter().all(|(name, pattern)| pattern.matches(map.get(name)))
 }
 
-/// Sets of patterns for headers; an assertion must match one set as a whole. None at all lets everything be signed.
+/// Sets of patterns for headers; an assertion must match one set as a whole. Without any set, the key may sign everything.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Constraints(Vec<Vec<(String, Pattern)>>);
 

@@ -1,6 +1,6 @@
-//! What a model assertion says of a device, and its rules: for Ubuntu Core 16 and 18, and for 20 and newer.
+//! The contents of a model assertion and its rules, for Ubuntu Core 16 and 18, and for 20 and newer.
 //!
-//! Stricter than snapd where the image tools are: a model for which no image can be made is an error here, too.
+//! Stricter than snapd where the image tools are stricter: a model for which no image can be made is an error here, too.
 
 mod entry;
 #[cfg(test)]
@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use super::headers::{Findings, Reading, SNAP_NAME, is_account_id, is_model_name, is_placeholder, is_snap_name, is_track, no_number};
 use super::text::{Headers, Value, cited};
 
-/// Headers a model may have. Others are allowed, and most often a slip of the pen.
+/// Headers that a model may have. Other headers are allowed, but are most often a spelling mistake.
 const KNOWN: [&str; 30] = [
     "architecture",
     "authority-id",
@@ -47,7 +47,7 @@ const KNOWN: [&str; 30] = [
     "core",
     "os",
 ];
-/// They decode, and no image can be made from a model that has one.
+/// Headers that decode, but no image can be made from a model that has one of them.
 const RESERVED: [&str; 4] = ["allowed-modes", "class", "core", "os"];
 const ARCHITECTURES: [&str; 9] = ["amd64", "arm64", "armel", "armhf", "i386", "powerpc", "ppc64el", "riscv64", "s390x"];
 /// Snaps whose ids are the same in every model.
@@ -60,20 +60,20 @@ const WELL_KNOWN: [(&str, &str); 6] = [
     ("core24", "dwTAh7MZZ01zyriOZErqd1JynQLiOGvM"),
 ];
 
-/// The id of a snap that has the same in every model.
+/// The id of a snap whose id is the same in every model.
 #[must_use]
 pub fn well_known_id(name: &str) -> Option<&'static str> {
     WELL_KNOWN.iter().find(|(known, _)| *known == name).map(|(_, id)| *id)
 }
 
-/// What a snap is there for.
+/// The role of a snap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SnapKind {
     /// An application or service.
     App,
     /// A root file system that apps, or the device, run on.
     Base,
-    /// What is particular to the board.
+    /// The gadget: the files and settings of the board.
     Gadget,
     /// The kernel of the device.
     Kernel,
@@ -96,7 +96,7 @@ impl SnapKind {
         })
     }
 
-    /// As in the header `type`, and in a snap's own description.
+    /// As in the header `type`, and in the snap's own description.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -110,7 +110,7 @@ impl SnapKind {
     }
 }
 
-/// How much a device made from the model insists on what is signed.
+/// How strictly a device made from the model requires signatures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Grade {
     /// Anything may be added.
@@ -133,26 +133,26 @@ impl Grade {
     }
 }
 
-/// A snap the model speaks of.
+/// A snap that the model names or implies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModelSnap {
     /// The name of the snap in the store.
     pub name: String,
-    /// Its id, where the model, or everybody, knows it.
+    /// Its id, if the model gives it or it is the same in every model.
     pub id: Option<String>,
-    /// What it is there for; apps and bases are not told apart in models of Ubuntu Core 16 and 18, where this is [`SnapKind::App`].
+    /// Its role. Models of Ubuntu Core 16 and 18 do not distinguish apps from bases: both are [`SnapKind::App`] there.
     pub kind: SnapKind,
-    /// The track or channel it is followed on, where the model says.
+    /// The track or channel that it follows, if the model names one.
     pub channel: Option<String>,
     /// Must an image hold it?
     pub required: bool,
-    /// Is it one of those without which nothing boots?
+    /// Is it one of the snaps that the device needs to boot?
     pub essential: bool,
-    /// Components that must be there with it.
+    /// Components that must be present with it.
     pub required_components: Vec<String>,
 }
 
-/// What a model assertion says. Texts are empty where the assertion lacks them, which is among its problems then.
+/// The contents of a model assertion. A text that the assertion lacks is empty, and the lack is among its problems.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Model {
     /// The account id of the maker of the device.
@@ -161,17 +161,17 @@ pub struct Model {
     pub name: String,
     /// The series of snapd: always `16`.
     pub series: String,
-    /// Debian's name of it.
+    /// The architecture, by Debian's name.
     pub architecture: String,
     /// The name for people.
     pub display_name: Option<String>,
-    /// The base the device boots; none is Ubuntu Core 16.
+    /// The base that the device boots; `None` for Ubuntu Core 16.
     pub base: Option<String>,
     /// Present from Ubuntu Core 20 on.
     pub grade: Option<Grade>,
-    /// A brand store; none is the public one.
+    /// The brand store; `None` for the public store.
     pub store: Option<String>,
-    /// Who else may sign serials of this model.
+    /// The accounts that may also sign serials of this model.
     pub serial_authority: Vec<String>,
     /// When it was made.
     pub timestamp: Option<Timestamp>,
@@ -189,7 +189,7 @@ impl Model {
         format!("{}/{}", self.brand, self.name)
     }
 
-    /// The snaps without which nothing boots.
+    /// The snaps that the device needs to boot.
     pub fn essential(&self) -> impl Iterator<Item = &ModelSnap> {
         self.snaps.iter().filter(|snap| snap.essential)
     }
@@ -200,7 +200,7 @@ impl Model {
         self.snaps.iter().find(|snap| snap.name == name)
     }
 
-    /// Is it a model of Ubuntu Core 20 or newer, with its `snaps` and its seed on a partition of its own?
+    /// Is it a model of Ubuntu Core 20 or newer, with the header `snaps` and a seed on its own partition?
     #[must_use]
     pub fn has_snaps_header(&self) -> bool {
         self.grade.is_some()
@@ -218,7 +218,7 @@ impl Model {
         self.essential().find(|snap| snap.kind == SnapKind::Kernel)
     }
 
-    /// Reads a model's headers: what it says as far as it can be read, and every rule it breaks.
+    /// Reads a model's headers: its contents as far as they can be read, and every rule that it breaks.
     #[must_use]
     pub fn read(headers: &Headers) -> (Self, Findings) {
         let mut reading = Reading::new(headers);
@@ -272,7 +272,7 @@ fn read(reading: &mut Reading<'_>) -> Model {
         let _checked = reading.texts("system-user-authority", is_account_id, "an account id");
     }
     validation_sets(reading, brand);
-    // The default service signs serials as `generic`, for everybody but Canonical itself.
+    // The default service signs serials as `generic` for every brand but Canonical.
     if !serial_authority.contains(&"generic") && brand != Some("canonical") {
         reading.findings.warning(
             "serial-authority",
@@ -346,7 +346,7 @@ fn validation_sets(reading: &mut Reading<'_>, brand: Option<&str>) {
         if !matches!(mode, Some("enforce" | "prefer-enforce")) {
             reading.problem(HEADER, format!("has the set {:?} whose `mode` is not `enforce` or `prefer-enforce`", cited(name)));
         }
-        // A set without an account is the brand's.
+        // A set without an account belongs to the brand.
         let account = account.or(brand).unwrap_or_default();
         if !seen.insert((account, name)) {
             reading.problem(HEADER, format!("has the set {:?} of {:?} twice: remove one of them", cited(name), cited(account)));
@@ -366,7 +366,7 @@ fn essential(name: &str, kind: SnapKind, channel: Option<&str>) -> ModelSnap {
     }
 }
 
-/// Ubuntu Core 16 and 18: `gadget`, `kernel`, `required-snaps`, and what they imply.
+/// Ubuntu Core 16 and 18: `gadget`, `kernel`, `required-snaps`, and the snaps that they imply.
 fn without_snaps(reading: &mut Reading<'_>, model: &mut Model) {
     for header in ["grade", "storage-safety"] {
         if reading.has(header) {
@@ -379,7 +379,7 @@ fn without_snaps(reading: &mut Reading<'_>, model: &mut Model) {
     let kernel = snap_with_track(reading, "kernel");
     let gadget = snap_with_track(reading, "gadget");
     match base {
-        // `core` has snapd in it, and no header.
+        // `core` contains snapd and has no header.
         None => model.snaps.push(essential("core", SnapKind::Core, None)),
         Some(_) => model.snaps.push(essential("snapd", SnapKind::Snapd, None)),
     }

@@ -19,10 +19,10 @@ pub enum FileError {
     Read {
         /// The file that could not be read.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
-    /// It is something else.
+    /// It is not a regular file.
     #[error("{path} is not a regular file")]
     NotAFile {
         /// The path that was given.
@@ -34,7 +34,7 @@ pub enum FileError {
         /// The file that is too long.
         path: PathBuf,
     },
-    /// What is in it does not serve.
+    /// Its contents are not usable.
     #[error("{path} cannot be used")]
     Contents {
         /// The file whose contents were rejected.
@@ -47,7 +47,7 @@ pub enum FileError {
 /// The bytes of a file of assertions.
 ///
 /// # Errors
-/// Where there is no such file, or it is too long to be one.
+/// If the file cannot be read, is not a regular file, or is too large.
 pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {
     let reading = |source| FileError::Read { path: path.to_owned(), source };
     if !fs::metadata(path).map_err(reading)?.is_file() {
@@ -58,13 +58,13 @@ pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {
     if bytes.len() as u64 > MAX_FILE { Err(FileError::Long { path: path.to_owned() }) } else { Ok(bytes) }
 }
 
-/// Why a file is not the one signed model that is wanted.
+/// Why a file is not the single signed model that is required.
 #[derive(Debug, thiserror::Error)]
 pub enum NotOneModel {
     /// It cannot be read.
     #[error("the model assertion")]
     File(#[from] FileError),
-    /// It is no assertion.
+    /// It contains no assertion.
     #[error("{path} is no signed model assertion: sign it first, and give what the signing tool printed")]
     Text {
         /// The file that holds no assertion.
@@ -72,18 +72,18 @@ pub enum NotOneModel {
         /// What is wrong with it.
         source: TextError,
     },
-    /// Something is missing, or stands beside it.
+    /// An assertion is missing, or the file contains others as well.
     #[error("{path} must hold one signed model and nothing else: `flashline model check` says what is in it")]
     Else {
-        /// The file that holds something else as well.
+        /// The file that contains other assertions as well.
         path: PathBuf,
     },
 }
 
-/// The model that an image must have. It must be alone in its file, so that there is no doubt which one counts.
+/// Reads the model that an image must have. It must be alone in its file, so that there is no doubt which one counts.
 ///
 /// # Errors
-/// Where it is not that.
+/// If the file does not contain exactly one model.
 pub fn one_model(path: &Path) -> Result<Assertion, NotOneModel> {
     let bytes = read(path)?;
     let assertions = Assertion::read_all(&bytes).map_err(|source| NotOneModel::Text { path: path.to_owned(), source })?;
@@ -93,7 +93,7 @@ pub fn one_model(path: &Path) -> Result<Assertion, NotOneModel> {
     }
 }
 
-/// Canonical's root, the roots in these files, and the assertions in those.
+/// Trusts Canonical's root and the roots in the first files, and knows the assertions in the second ones.
 ///
 /// # Errors
 /// The first file that cannot be used.

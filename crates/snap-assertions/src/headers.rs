@@ -7,12 +7,12 @@ use jiff::{SignedDuration, Timestamp};
 use super::signature::Sha3;
 use super::text::{Headers, MAX_NUMBER, Value, cited, is_decimal, length, number};
 
-/// What keeps an assertion from being accepted, and what is only odd about it, in sentences that name the header.
+/// The errors and warnings about an assertion, in sentences that name the header.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Findings {
-    /// Each keeps it from being accepted.
+    /// Errors: each makes the assertion invalid.
     pub problems: Vec<String>,
-    /// Each is worth knowing, and keeps nothing from happening.
+    /// Warnings: each is worth knowing, and has no other effect.
     pub warnings: Vec<String>,
 }
 
@@ -37,7 +37,7 @@ fn add(sentences: &mut Vec<String>, sentence: impl FnOnce() -> String) {
     }
 }
 
-/// Headers being read, and what was found so far.
+/// Headers being read, and the problems found so far.
 #[derive(Debug)]
 pub(super) struct Reading<'a> {
     headers: &'a Headers,
@@ -65,7 +65,7 @@ impl<'a> Reading<'a> {
         self.findings.problem(header, sentence);
     }
 
-    /// A text, where there is one.
+    /// A text, if the header is present.
     pub(super) fn text(&mut self, header: &str) -> Option<&'a str> {
         match self.headers.get(header)? {
             Value::Text(text) => Some(text),
@@ -76,7 +76,7 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// A text that must be there, and not be empty.
+    /// A text that must be present and not empty.
     pub(super) fn required(&mut self, header: &str) -> Option<&'a str> {
         if !self.has(header) {
             self.problem(header, "is missing");
@@ -89,7 +89,7 @@ impl<'a> Reading<'a> {
         Some(text)
     }
 
-    /// A text that must be there and follow a rule, told in words.
+    /// A text that must be present and follow a rule, which `rule` describes in words.
     pub(super) fn required_as(&mut self, header: &str, rule: fn(&str) -> bool, words: &str) -> Option<&'a str> {
         let text = self.required(header)?;
         self.ruled(header, text, rule, words)
@@ -99,19 +99,19 @@ impl<'a> Reading<'a> {
         if rule(text) {
             return Some(text);
         }
-        // What was never filled in is named as such, once.
+        // A placeholder that was not filled in is reported as such, once.
         if !is_placeholder(text) {
             self.problem(header, format!("must be {words}, not {:?}", cited(text)));
         }
         None
     }
 
-    /// The same, for what may be missing.
+    /// The same for a header that may be missing.
     pub(super) fn text_as(&mut self, header: &str, rule: fn(&str) -> bool, words: &str) -> Option<&'a str> {
         if self.has(header) { self.required_as(header, rule, words) } else { None }
     }
 
-    /// The same, for what may be empty as well: either stands for the default.
+    /// The same for a header that may also be empty: missing and empty both mean the default.
     pub(super) fn default_as(&mut self, header: &str, rule: fn(&str) -> bool, words: &str) -> Option<&'a str> {
         let text = self.text(header).filter(|text| !text.is_empty())?;
         self.ruled(header, text, rule, words)
@@ -129,12 +129,12 @@ impl<'a> Reading<'a> {
         time(self.required_as(header, |text| time(text).is_some(), "an RFC 3339 time as 2026-11-20T08:00:00Z")?)
     }
 
-    /// A number; `default` where there is none.
+    /// A number; `default` if the header is missing.
     pub(super) fn number(&mut self, header: &'static str, default: u64) -> Option<u64> {
         if self.has(header) { self.required_number(header) } else { Some(default) }
     }
 
-    /// A number that must be there.
+    /// A number that must be present.
     pub(super) fn required_number(&mut self, header: &'static str) -> Option<u64> {
         let text = self.required(header)?;
         if let Some(sentence) = no_number(text) {
@@ -143,12 +143,12 @@ impl<'a> Reading<'a> {
         number(text)
     }
 
-    /// The length of a file, which must be there.
+    /// The length of a file, which must be present.
     pub(super) fn required_length(&mut self, header: &'static str) -> Option<u64> {
         length(self.required_as(header, |text| length(text).is_some(), "a length in bytes, in decimal, without sign or leading zeros")?)
     }
 
-    /// A list of texts, empty where there is none; each must follow the rule.
+    /// A list of texts, empty if the header is missing; each text must follow the rule.
     pub(super) fn texts(&mut self, header: &str, rule: fn(&str) -> bool, words: &str) -> Vec<&'a str> {
         let Some(value) = self.headers.get(header) else { return Vec::new() };
         let Some(texts) = value.as_texts() else {
@@ -161,19 +161,19 @@ impl<'a> Reading<'a> {
         texts
     }
 
-    /// What is not read here any further has a shape all the same.
+    /// Checks the form of a header that is not read any further here.
     pub(super) fn shape(&mut self, header: &str, rule: fn(&Value) -> bool, words: &str) {
         if self.headers.get(header).is_some_and(|value| !rule(value)) {
             self.problem(header, format!("must be {words}"));
         }
     }
 
-    /// `true` or `false`, which is what it is when it is not there.
+    /// `true` or `false`; `false` if the header is missing.
     pub(super) fn flag(&mut self, header: &str) -> bool {
         self.text_as(header, |text| matches!(text, "true" | "false"), "`true` or `false`") == Some("true")
     }
 
-    /// Everything of the form `<your account id>` that was never filled in, and what is in what is nested.
+    /// Every placeholder of the form `<your account id>` that was not filled in, in nested values too.
     pub(super) fn placeholders(&mut self) {
         for (name, value) in self.headers {
             let mut left = Vec::new();
@@ -199,7 +199,7 @@ fn collect_placeholders<'a>(value: &'a Value, into: &mut Vec<&'a str>) {
     }
 }
 
-/// What is wrong with a number.
+/// Describes the error of a number.
 pub(super) fn no_number(text: &str) -> Option<String> {
     if number(text).is_some() || is_placeholder(text) {
         None
@@ -210,7 +210,7 @@ pub(super) fn no_number(text: &str) -> Option<String> {
     }
 }
 
-/// `<your account id>`, as in the documentation that people copy from.
+/// Is it a placeholder such as `<your account id>`, copied from the documentation?
 pub(super) fn is_placeholder(text: &str) -> bool {
     text.len() > 2 && text.starts_with('<') && text.ends_with('>')
 }
@@ -250,14 +250,14 @@ pub(super) fn is_alias(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'))
 }
 
-/// An app, or by what way a snap came to the store: `^[a-zA-Z0-9](?:-?[a-zA-Z0-9])*$`
+/// Matches `^[a-zA-Z0-9](?:-?[a-zA-Z0-9])*$`: the name of an app, or a provenance.
 pub(super) fn is_word(text: &str) -> bool {
     is_model_name(&text.to_ascii_lowercase())
 }
 
 const RISKS: [&str; 4] = ["stable", "candidate", "beta", "edge"];
 
-/// What the store takes as a name of a track; the name of a risk is none.
+/// Is it a name that the store accepts for a track? The names of risks are not accepted.
 pub(super) fn is_track(text: &str) -> bool {
     text.starts_with(|first: char| first.is_ascii_alphanumeric())
         && text.ends_with(|last: char| last.is_ascii_alphanumeric())
@@ -301,16 +301,16 @@ pub(super) fn time(text: &str) -> Option<Timestamp> {
     let second = digits(&mut rest, 2)?;
     let nanosecond = fraction(&mut rest)?;
     let east = offset(rest)?;
-    // A leap second is no second of anybody's key.
+    // A leap second never occurs in the time of a key.
     let clock = |number: i32| i8::try_from(number).ok().filter(|number| *number < 60);
     let date = Date::new(i16::try_from(year).ok()?, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok()?;
     let clock = Time::new(clock(hour)?, clock(minute)?, clock(second)?, nanosecond).ok()?;
-    // The last days of the year 9999 are beyond what a `Timestamp` holds, and what a key is valid until that never ends.
+    // The last days of the year 9999 exceed a `Timestamp`. They stand for a key that never expires.
     let local = TimeZone::UTC.to_timestamp(date.to_datetime(clock)).unwrap_or(Timestamp::MAX);
     Some(local.checked_sub(SignedDuration::from_secs(east.into())).unwrap_or(Timestamp::MAX))
 }
 
-/// Exactly so many digits at the front.
+/// Exactly this many digits at the front.
 fn digits(rest: &mut &[u8], count: usize) -> Option<i32> {
     let (number, behind) = rest.split_at_checked(count)?;
     *rest = behind;
@@ -322,7 +322,7 @@ fn literal(rest: &mut &[u8], wanted: &[u8]) -> Option<()> {
     Some(())
 }
 
-/// Nanoseconds, where there is a fraction of a second. Nobody's clock is finer, and Go drops what is.
+/// Nanoseconds, if there is a fraction of a second. Go drops further digits.
 fn fraction(rest: &mut &[u8]) -> Option<i32> {
     let Some((b'.' | b',', behind)) = rest.split_first() else { return Some(0) };
     let count = behind.iter().take_while(|byte| byte.is_ascii_digit()).count();

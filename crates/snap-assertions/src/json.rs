@@ -10,7 +10,7 @@ use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 use super::headers::Findings;
 use super::text::{Headers, MAX_HEADERS, Value, cited, is_header_name};
 
-/// Headers, and as much again for how JSON writes them.
+/// The limit of the headers, doubled for JSON's own characters.
 const MAX_JSON: usize = 2 * MAX_HEADERS;
 
 /// Does this look like the form given to the signing tool, and not like an assertion?
@@ -19,17 +19,17 @@ pub fn is_json(bytes: &[u8]) -> bool {
     matches!(bytes.trim_ascii_start().first(), Some(b'{' | b'['))
 }
 
-/// JSON with everything in it that a map would swallow.
+/// JSON with the duplicate keys that a map would drop.
 enum Json {
     Text(String),
     List(Vec<Json>),
     Map(Vec<(String, Json)>),
-    /// A scalar that is no text, as it stands there.
+    /// A scalar that is not a text, as it is written.
     Scalar(String),
 }
 
 impl Json {
-    /// Of this nothing at all is signed.
+    /// A value of this kind cannot be signed.
     fn is_empty(&self) -> bool {
         match self {
             Self::Text(_) | Self::Scalar(_) => false,
@@ -40,7 +40,7 @@ impl Json {
 }
 
 fn unreadable(place: &str) -> String {
-    format!("has nothing in `{}`: the signing tool would sign what nobody can read; remove it", cited(place))
+    format!("has nothing in `{}`: the signing tool would sign text that cannot be read; remove it", cited(place))
 }
 
 impl<'de> Deserialize<'de> for Json {
@@ -97,10 +97,10 @@ impl<'de> Deserialize<'de> for Json {
     }
 }
 
-/// The headers as they would be signed, and what would keep them from it.
+/// The headers as they would be signed, and the problems that prevent signing.
 ///
 /// # Errors
-/// Where it is not one JSON object.
+/// If it is not one JSON object.
 pub fn read(bytes: &[u8]) -> Result<(Headers, Findings), String> {
     if bytes.len() > MAX_JSON {
         return Err(format!("this is JSON of more than {MAX_JSON} bytes: no headers are as long"));
@@ -128,9 +128,7 @@ pub fn read(bytes: &[u8]) -> Result<(Headers, Findings), String> {
     }
     let length: usize = headers.iter().map(|(name, value)| written(value, name.len() + 1, 0)).sum();
     if length > MAX_HEADERS {
-        findings
-            .problems
-            .push(format!("the headers would take {length} bytes when they are signed, and nobody reads more than {MAX_HEADERS}"));
+        findings.problems.push(format!("the headers would take {length} bytes when they are signed, and the limit is {MAX_HEADERS}"));
     }
     Ok((headers, findings))
 }
@@ -143,7 +141,7 @@ fn value_of(header: &str, place: &str, json: Json, findings: &mut Findings) -> O
             let sentence =
                 format!("is {word} {at}and must be a text in quotes (\"{}\"): the signing tool takes nothing else", cited(&word));
             findings.problem(header, sentence);
-            // What stands there is judged as the text it is going to be.
+            // The value is judged as the text that it becomes when it is signed.
             (word != "null").then_some(Value::Text(word))
         }
         Json::List(items) => {
@@ -174,7 +172,7 @@ fn value_of(header: &str, place: &str, json: Json, findings: &mut Findings) -> O
     }
 }
 
-/// How many bytes a value takes when it is signed, behind a name or dash of so many.
+/// The bytes that a value takes when it is signed, behind a name or dash of this length.
 fn written(value: &Value, intro: usize, base: usize) -> usize {
     match value {
         Value::Text(text) => match text.lines().count() {

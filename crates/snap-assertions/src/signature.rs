@@ -18,13 +18,13 @@ const VERSION: u8 = 1;
 const SIGNATURE_TAG: u8 = 0xc2;
 /// New format, tag 6.
 const KEY_TAG: u8 = 0xc6;
-/// The time every key is taken to be made at when its id is formed: 2016-01-01T00:00:00Z.
+/// The time of creation that is used for every key when its id is formed: 2016-01-01T00:00:00Z.
 const KEY_TIME: u32 = 0x5685_c180;
 /// Version 4, a signature over a document, RSA, SHA-512.
 const SIGNATURE_BEGIN: [u8; 4] = [4, 0, 1, 10];
-/// Below this a modulus can be factored; above it Canonical's root is the largest there is.
+/// Allowed bits of a modulus. A smaller one can be factored; the largest in use is that of Canonical's root.
 const MODULUS_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
-/// The SHA3-384 of something, as assertions write it: 48 bytes, 64 characters.
+/// Characters of a SHA3-384 digest in an assertion: 48 bytes, 64 characters.
 const DIGEST_LEN: usize = 48;
 
 /// A SHA3-384 digest: of a key, of a snap, of an assertion.
@@ -38,7 +38,7 @@ impl Sha3 {
         Self(Sha3_384::digest(bytes).into())
     }
 
-    /// As assertions write it: base64 for addresses, unpadded.
+    /// As assertions write it: base64 with the alphabet for URLs, without padding.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
@@ -58,7 +58,7 @@ impl fmt::Debug for Sha3 {
     }
 }
 
-/// Forms a [`Sha3`] of what arrives piece by piece.
+/// Computes a [`Sha3`] of data that arrives piece by piece.
 #[derive(Clone, Default)]
 pub struct Sha3Hasher(Sha3_384);
 
@@ -81,16 +81,16 @@ impl fmt::Debug for Sha3Hasher {
     }
 }
 
-/// What is wrong with a key or a signature.
+/// Why a key or a signature is rejected.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CryptoError {
     /// The text is not valid base64.
     #[error("it is not base64: it is cut or damaged")]
     Base64,
-    /// Not what signing tools make.
+    /// It does not have the form that signing tools make.
     #[error("it is not version 1 of the form that signing tools make")]
     Version,
-    /// The bytes are not one packet of the kind that is needed here.
+    /// The bytes are not exactly one packet of the required kind.
     #[error("it is not one new-format OpenPGP packet of the expected kind")]
     Packet,
     /// There are bytes behind the packet.
@@ -108,7 +108,7 @@ pub enum CryptoError {
     /// The key is not an RSA key of an accepted length.
     #[error("the key is not an RSA key of 2048 to 8192 bits")]
     Key,
-    /// The contents are others.
+    /// The contents were changed, or another key signed them.
     #[error("the signature does not fit: the contents were changed after signing, or another key signed them")]
     Contents,
 }
@@ -147,7 +147,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A big number, without the zeroes that some signers leave in front.
+    /// A big number, without the leading zeroes that some signers write.
     fn number(&mut self) -> Result<&'a [u8], CryptoError> {
         let bits = self.u16()?;
         let bytes = self.take(bits.div_ceil(8))?;
@@ -171,7 +171,7 @@ fn packet(text: &[u8], tag: u8) -> Result<Vec<u8>, CryptoError> {
     if reader.byte()? != tag {
         return Err(CryptoError::Packet);
     }
-    // 224 to 254 would be a packet in parts.
+    // 224 to 254 start a packet in parts.
     let len = reader.len(224)?;
     let contents = reader.take(len)?.to_vec();
     reader.end()?;
@@ -183,7 +183,7 @@ fn packet(text: &[u8], tag: u8) -> Result<Vec<u8>, CryptoError> {
 pub struct PublicKey {
     key: RsaKey,
     id: Sha3,
-    /// The modulus's bytes: every signature is as long.
+    /// Bytes of the modulus. Every signature has this length.
     len: usize,
 }
 
@@ -191,14 +191,14 @@ impl PublicKey {
     /// Reads the body of an account-key assertion.
     ///
     /// # Errors
-    /// Where it is not an RSA key as signing tools write it.
+    /// If it is not an RSA key as signing tools write it.
     pub fn decode(text: &[u8]) -> Result<Self, CryptoError> {
         let contents = packet(text, KEY_TAG)?;
         let mut reader = Reader(&contents);
         if reader.byte()? != 4 {
             return Err(CryptoError::Algorithm);
         }
-        // The time is not the key's: its id is formed with a time that is the same for all.
+        // The time in the packet is ignored: the id is formed with a time that is the same for all keys.
         reader.take(4)?;
         if reader.byte()? != 1 {
             return Err(CryptoError::Key);
@@ -221,7 +221,7 @@ impl PublicKey {
     /// Has this key signed these contents?
     ///
     /// # Errors
-    /// Where it has not, or the signature is none.
+    /// If the signature does not fit the key and the contents.
     pub fn verify(&self, content: &[u8], signature: &Signature) -> Result<(), CryptoError> {
         let mut hash = Sha512::new();
         hash.update(content);
@@ -232,7 +232,7 @@ impl PublicKey {
         if digest[..2] != signature.begins {
             return Err(CryptoError::Contents);
         }
-        // A big number is written without leading zeroes, and RSA wants all of its bytes.
+        // A big number is written without leading zeroes, but RSA needs all of its bytes.
         let zeroes = self.len.checked_sub(signature.number.len()).ok_or(CryptoError::Contents)?;
         let number = [vec![0; zeroes].as_slice(), &signature.number].concat();
         self.key.verify(Pkcs1v15Sign::new::<Sha512>(), &digest, &number).or(Err(CryptoError::Contents))
@@ -245,7 +245,7 @@ impl fmt::Debug for PublicKey {
     }
 }
 
-/// The key's packet is written anew, so that its id depends on modulus and exponent only.
+/// The key's packet is built again, so that its id depends only on modulus and exponent.
 fn key_id(modulus: &[u8], exponent: &[u8]) -> Result<Sha3, CryptoError> {
     let mut contents = vec![4];
     contents.extend(KEY_TIME.to_be_bytes());
@@ -269,10 +269,10 @@ fn key_id(modulus: &[u8], exponent: &[u8]) -> Result<Sha3, CryptoError> {
     Ok(Sha3::of(&packet))
 }
 
-/// The signature behind an assertion, taken apart.
+/// A parsed signature of an assertion.
 #[derive(Clone, Debug)]
 pub struct Signature {
-    /// The part of the packet that is signed with the contents.
+    /// The part of the packet that is signed together with the contents.
     hashed: Vec<u8>,
     /// The first two bytes of the digest.
     begins: [u8; 2],
@@ -283,7 +283,7 @@ impl Signature {
     /// Reads the text behind an assertion's contents.
     ///
     /// # Errors
-    /// Where it is not one signature as signing tools write it.
+    /// If it is not one signature as signing tools write it.
     pub fn decode(text: &[u8]) -> Result<Self, CryptoError> {
         let contents = packet(text, SIGNATURE_TAG)?;
         let mut reader = Reader(&contents);
@@ -305,7 +305,8 @@ impl Signature {
     }
 }
 
-/// Walks over subpackets; is the time of signing among them? Nothing in them is relied upon: who signed is in the assertion.
+/// Walks over the subpackets and returns whether the time of signing is among them. Nothing else in them is used: the assertion names the
+/// signer.
 fn subpackets(area: &[u8]) -> Result<bool, CryptoError> {
     const TIME: u8 = 2;
     const LIFETIME: u8 = 3;

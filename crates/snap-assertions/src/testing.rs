@@ -1,4 +1,4 @@
-//! Keys that sign, for tests that need an assertion which no fixture has.
+//! Keys that sign, for tests that need an assertion that is not among the fixtures.
 
 use std::sync::LazyLock;
 
@@ -12,7 +12,7 @@ use sha2::{Digest, Sha512};
 use super::assertion::Assertion;
 use super::signature::PublicKey;
 
-/// A key, and its public half as an account-key has it.
+/// A private key, and its public half in the form of an account-key.
 pub(super) struct Signer {
     key: PrivateKey,
     pub(super) body: String,
@@ -24,13 +24,13 @@ pub(super) static ROOT: LazyLock<Signer> = LazyLock::new(Signer::new);
 pub(super) static STORE: LazyLock<Signer> = LazyLock::new(Signer::new);
 pub(super) static BRAND: LazyLock<Signer> = LazyLock::new(Signer::new);
 
-/// A big number with so many zero bits in front as fill its bytes.
+/// A big number with enough leading zero bits to fill its bytes.
 fn number(bytes: &[u8]) -> Vec<u8> {
     let bits = u16::try_from(8 * bytes.len()).expect("a short number") - u16::try_from(bytes[0].leading_zeros()).expect("below 8");
     [bits.to_be_bytes().as_slice(), bytes].concat()
 }
 
-/// A packet of this tag, behind the version, in base64.
+/// A packet with this tag behind the version byte, in base64.
 pub(super) fn packet(tag: u8, contents: &[u8]) -> String {
     let more = contents.len().checked_sub(192).expect("a long packet");
     let len = [u8::try_from(more / 256).expect("below 8383") + 192, u8::try_from(more % 256).expect("a byte")];
@@ -40,14 +40,14 @@ pub(super) fn packet(tag: u8, contents: &[u8]) -> String {
 impl Signer {
     fn new() -> Self {
         let key = PrivateKey::new(&mut getrandom::SysRng, 2048).expect("a key");
-        // Made at any other time, it has the same id.
+        // A key with any other time of creation has the same id.
         let contents = [[4, 1, 2, 3, 4, 1].as_slice(), &number(&key.n_bytes()), &number(&[1, 0, 1])].concat();
         let body = packet(0xc6, &contents);
         let id = PublicKey::decode(body.as_bytes()).expect("a key").id().to_string();
         Self { key, body, id }
     }
 
-    /// The contents of the packet of a signature, whose number may be written with or without the zeroes in front of it.
+    /// The contents of a signature's packet, with or without leading zeroes of its number.
     pub(super) fn packet_over(&self, content: &str, keep_zeroes: bool) -> Vec<u8> {
         let hashed = [4, 0, 1, 10, 0, 6, 5, 2, 0x6b, 3, 0x65, 0xa5];
         let digest = Sha512::new().chain_update(content).chain_update(hashed).chain_update([4, 0xff, 0, 0, 0, 12]).finalize();
@@ -73,7 +73,7 @@ impl Signer {
         format!("{content}\n\n{}\n", packet(0xc2, &self.packet_over(&content, false)))
     }
 
-    /// An account-key assertion for the key of another.
+    /// An account-key assertion for the key of another account.
     pub(super) fn vouch_for(&self, authority: &str, account: &str, other: &Self, more: &str) -> String {
         let headers = format!(
             "type: account-key\nauthority-id: {authority}\npublic-key-sha3-384: {}\naccount-id: {account}\nname: key\n\

@@ -1,26 +1,26 @@
 //! The text form of assertions: headers, an optional body and a signature, one assertion after the other.
 //!
-//! Reads with the limits of a stream, whatever the text comes from, and keeps the signed bytes as they were: what was signed is
-//! never put together again. Knows no type of assertion.
+//! Applies the limits of snapd's stream decoder to every source, and keeps the signed bytes unchanged: they are never built again from the
+//! headers. It does not know the types of assertions.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// What ends headers, body and signature.
+/// The separator behind headers, body and signature.
 const SEPARATOR: &[u8] = b"\n\n";
-/// As in snapd's stream decoder: more headers are no assertion anybody signed.
+/// As in snapd's stream decoder: no signed assertion has longer headers.
 pub const MAX_HEADERS: usize = 128 * 1024;
 /// As in snapd's stream decoder.
 pub const MAX_BODY: usize = 2 * 1024 * 1024;
 /// As in snapd's stream decoder.
 pub const MAX_SIGNATURE: usize = 128 * 1024;
-/// Text that is cited in an error is cut to this many characters: a digest fits.
+/// Text that an error cites is cut to this many characters: a digest fits.
 const CITED: usize = 64;
 
 /// The value of a header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
-    /// The only scalar there is: `true` and `3` are text.
+    /// The only kind of scalar: `true` and `3` are text.
     Text(String),
     /// A list: lines that begin with `  -`.
     List(Vec<Value>),
@@ -29,7 +29,7 @@ pub enum Value {
 }
 
 impl Value {
-    /// The text, where it is one.
+    /// The text, if the value is one.
     #[must_use]
     pub fn as_text(&self) -> Option<&str> {
         match self {
@@ -38,7 +38,7 @@ impl Value {
         }
     }
 
-    /// The texts of a list that holds nothing else.
+    /// The texts of a list, if it contains only texts.
     #[must_use]
     pub fn as_texts(&self) -> Option<Vec<&str>> {
         match self {
@@ -51,12 +51,12 @@ impl Value {
 /// All headers, by name.
 pub type Headers = BTreeMap<String, Value>;
 
-/// One assertion as it was read: nothing about it is proven.
+/// An assertion as it was read. Nothing about it is proven.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Text {
     /// The headers in the order of the text.
     pub headers: Headers,
-    /// The body; empty where there is none.
+    /// The body; empty if there is none.
     pub body: Vec<u8>,
     /// The bytes that were signed.
     pub content: Vec<u8>,
@@ -65,7 +65,7 @@ pub struct Text {
 }
 
 impl Text {
-    /// The whole assertion as signing tools write it: what was signed, the signature, and one line end.
+    /// The whole assertion as signing tools write it: the signed bytes, the signature, and one line end.
     #[must_use]
     pub fn encoded(&self) -> Vec<u8> {
         let signature = self.signature.strip_suffix(b"\n").unwrap_or(&self.signature);
@@ -85,7 +85,7 @@ impl fmt::Debug for Text {
 pub struct TextError {
     /// Which assertion of the stream, counted from one.
     pub assertion: usize,
-    /// The line of the stream, counted from one, where there is one to point at.
+    /// The line of the stream, counted from one, if the error is at one line.
     pub line: Option<usize>,
     /// What is wrong with the text.
     pub problem: Problem,
@@ -137,7 +137,7 @@ pub enum Problem {
     /// A line has no colon, so it is no header.
     #[error("{0:?} is no header: a header is `name: value`")]
     NoColon(String),
-    /// What stands before the colon cannot be the name of a header.
+    /// The text before the colon cannot be the name of a header.
     #[error("{0:?} is no header name: lower case letters and digits, words joined by single dashes, beginning with a letter")]
     Name(String),
     /// The same header appears twice.
@@ -146,15 +146,15 @@ pub enum Problem {
     /// No space behind the colon.
     #[error("{0:?}: one space, or the end of the line, must follow the colon or dash")]
     NoSpace(String),
-    /// Nothing indented where something must be.
+    /// No indented line follows a header that needs one.
     #[error("`{0}` has no value: what follows must be indented by {1} spaces")]
     NoValue(String, usize),
-    /// A number that is none.
+    /// A malformed number.
     #[error("`{0}` must be a decimal number without sign or leading zeros, not {1:?}")]
     Number(&'static str, String),
 }
 
-/// Text short enough, and harmless enough, to stand in a sentence.
+/// Makes a text short and harmless enough to be part of a sentence.
 pub(super) fn cited(text: &str) -> String {
     let mut cited: String = text.chars().take(CITED).collect();
     if cited.len() < text.len() {
@@ -163,20 +163,20 @@ pub(super) fn cited(text: &str) -> String {
     cited
 }
 
-/// Readers of assertions keep numbers in 64 bits, one of them the sign.
+/// Readers of assertions keep numbers in 64 bits, one of which is the sign.
 pub(super) const MAX_NUMBER: u64 = i64::MAX.unsigned_abs();
 
-/// A decimal number as headers have them: no sign, no leading zero.
+/// A decimal number as in headers: without sign and without leading zero.
 pub(super) fn number(text: &str) -> Option<u64> {
     length(text).filter(|number| *number <= MAX_NUMBER)
 }
 
-/// The length of a file, which alone may have all 64 bits.
+/// The length of a file: the only number that may use all 64 bits.
 pub(super) fn length(text: &str) -> Option<u64> {
     is_decimal(text).then(|| text.parse().ok()).flatten()
 }
 
-/// Is it written as a number, however large?
+/// Is it written as a number, whatever its size?
 pub(super) fn is_decimal(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) && (text == "0" || !text.starts_with('0'))
 }
@@ -191,7 +191,7 @@ pub struct Stream<'a> {
 }
 
 impl<'a> Stream<'a> {
-    /// From the first byte.
+    /// Reads from the first byte.
     #[must_use]
     pub fn new(bytes: &'a [u8]) -> Self {
         Self { whole: bytes, at: 0, count: 0, failed: false }
@@ -218,7 +218,7 @@ impl<'a> Stream<'a> {
                 Unended::Long => Problem::LongHeaders,
                 Unended::Ended if rest.iter().all(|byte| *byte == b'\n') => Problem::Blank,
                 Unended::Ended if std::str::from_utf8(rest).is_err() => Problem::NotUtf8,
-                // What does not even begin as headers is named for what it is.
+                // A file that does not even begin as headers is reported by its kind.
                 Unended::Ended => {
                     let head = rest.strip_suffix(b"\n").unwrap_or(rest);
                     return self.headers(start, head).err().unwrap_or_else(|| self.error(None, Problem::NoSignature));
@@ -231,7 +231,7 @@ impl<'a> Stream<'a> {
         let mut content_len = head_len;
         let mut body = Vec::new();
         if body_len == 0 && rest[head_len + SEPARATOR.len()..].starts_with(SEPARATOR) {
-            // A body of no bytes between its separators: the first of them was signed.
+            // A body of length 0 between its separators: the first separator was signed.
             content_len += SEPARATOR.len();
         }
         if body_len > 0 {
@@ -261,7 +261,7 @@ impl<'a> Stream<'a> {
             self.error(Some(line), Problem::NotUtf8)
         })?;
         let lines: Vec<&str> = text.split('\n').collect();
-        // Lines are counted only where one is named: a stream may hold many thousand assertions.
+        // Lines are counted only when an error names one: a stream may have many thousand assertions.
         headers(&lines).map_err(|(line, problem)| self.error(Some(self.line_at(start) + line), problem))
     }
 
@@ -288,21 +288,21 @@ impl Iterator for Stream<'_> {
         }
         self.count += 1;
         let read = self.read();
-        // Where one assertion is broken nobody knows where the next begins.
+        // After a broken assertion the beginning of the next one is unknown.
         self.failed = read.is_err();
         Some(read)
     }
 }
 
-/// Why no separator was found.
+/// Why a separator was not found.
 enum Unended {
     /// The text ended inside a header.
     Ended,
-    /// It would come behind the limit.
+    /// The separator is behind the limit.
     Long,
 }
 
-/// Where the first separator stands, within the limit.
+/// The position of the first separator within the limit.
 fn find(bytes: &[u8], limit: usize) -> Result<usize, Unended> {
     let within = &bytes[..bytes.len().min(limit + SEPARATOR.len())];
     match within.windows(SEPARATOR.len()).position(|pair| pair == SEPARATOR) {
@@ -341,7 +341,7 @@ fn headers(lines: &[&str]) -> Result<Headers, Wrong> {
     Ok(headers)
 }
 
-/// The name in front of a colon, and how many bytes it takes with it.
+/// The name in front of a colon, and the bytes that it takes with the colon.
 fn name_of(entry: &str, at: usize) -> Result<(&str, usize), Wrong> {
     let carriage_return = entry.ends_with('\r');
     let colon =
@@ -350,7 +350,7 @@ fn name_of(entry: &str, at: usize) -> Result<(&str, usize), Wrong> {
     if is_header_name(name) { Ok((name, colon + 1)) } else { Err((at, Problem::Name(cited(name)))) }
 }
 
-/// The value behind the first `used` bytes of line `at`, and the line behind it. What is nested deeper is indented further, so that
+/// The value behind the first `used` bytes of line `at`, and the line behind it. A value that is nested deeper is indented further, so that
 /// the limit on headers bounds the depth: some 360 levels fit.
 fn entry(lines: &[&str], at: usize, used: usize, base: usize) -> Result<(Value, usize), Wrong> {
     let line = lines[at];
@@ -368,7 +368,7 @@ fn entry(lines: &[&str], at: usize, used: usize, base: usize) -> Result<(Value, 
     }
 }
 
-/// What is left of a line behind so many spaces.
+/// The rest of a line behind this many spaces.
 fn indented(line: &str, by: usize) -> Option<&str> {
     let (spaces, rest) = line.split_at_checked(by)?;
     spaces.bytes().all(|byte| byte == b' ').then_some(rest)
@@ -508,7 +508,7 @@ mod tests {
             let _read = Stream::new(&bytes).count();
         }
 
-        /// What is made of the format's own signs goes deeper than noise.
+        /// Input that is made of the format's own characters reaches deeper code than noise does.
         #[test]
         fn no_arrangement_of_its_signs_makes_it_panic(parts in prop::collection::vec(prop::sample::select(vec![
             "type", ": ", ":", "\n", "\n\n", "  ", "    ", "-", "- ", "a", "body-length: 3", "\r", "\u{feff}", "é", "AcLB",

@@ -1,6 +1,6 @@
 //! Assertions of the type validation-set: which snaps and revisions belong together. A model may demand that one is enforced.
 //!
-//! A station decides nothing by them. Their rules are checked because snapd rejects a seed with one that breaks them (snapd:
+//! The station makes no decision with them. Their rules are checked because snapd rejects a seed with one that breaks them (snapd:
 //! asserts/validation_set.go).
 
 use std::collections::BTreeSet;

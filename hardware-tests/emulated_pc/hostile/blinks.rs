@@ -1,4 +1,4 @@
-//! Cards that nobody touched: they leave the bus and come back by themselves, or were there before the station and appear late.
+//! Cards that were not touched: they leave the bus and come back by themselves, or were there before the station and appear late.
 
 use std::time::Duration;
 
@@ -7,12 +7,12 @@ use flashline_lab::{MIB, Pc, secs};
 use crate::factory::{Factory, Image, lun, usb};
 use crate::station::{A_PIECE_A_SECOND, Run};
 
-/// Takes a USB device, or a root hub with all that hangs on it, off its bus and gives it back.
+/// Takes a USB device, or a root hub with everything behind it, off its bus and brings it back.
 fn blink(pc: &Pc, device: &str) {
     pc.sh(&format!("cd /sys/bus/usb/devices/{device} && echo 0 >authorized && sleep 0.2 && echo 1 >authorized"));
 }
 
-/// The name of the USB device that a disk is on.
+/// The name of a disk's USB device.
 fn usb_device(pc: &Pc, node: &str) -> String {
     let path = pc.sh(&format!("readlink -f /sys/block/{}", node.trim_start_matches("/dev/")));
     path.split('/').rfind(|part| part.contains('-') && !part.contains(':')).expect("it is on USB").to_owned()
@@ -33,15 +33,15 @@ fn what_comes_back_by_itself_is_what_it_was_and_is_not_begun_and_what_a_hand_cha
     busy.faults(|faults| faults.bytes_per_second = Some(A_PIECE_A_SECOND));
     station.wait_for("A3", "WRITING");
 
-    // The hub whose power dips: the kernel's root hub, with all three.
+    // The power of a hub dips: this is the kernel's root hub, with all three.
     let root = format!("usb{}", usb_device(&pc, &held_node).split('-').next().expect("a bus"));
     blink(&pc, &root);
     let line = station.wait_for("A3", "HELD");
     assert!(line.contains("came back by itself: take out, put in again"), "{line}");
     station.job.wait_for_nth_line(2, "^A1  HELD", secs(60));
-    // Nobody held it while it was away: it is green again only when it was read again.
+    // The station did not hold it while it was away: it is green again only after it was read again.
     station.wait_for("A2", "HELD");
-    // And the stick that does so again and again.
+    // The stick that leaves and comes back several times.
     for time in 2..4 {
         blink(&pc, &usb_device(&pc, &busy.node()));
         station.job.wait_for_line(&format!("^A3  HELD  came back by itself {time} times"), secs(60));
@@ -54,7 +54,7 @@ fn what_comes_back_by_itself_is_what_it_was_and_is_not_begun_and_what_a_hand_cha
     assert!(held.untouched(), "touched at {:?}", held.first_touched());
     assert_eq!(passed.first_difference(image.raw()), None);
 
-    // A hand takes its time.
+    // A hand needs this time.
     busy.faults(|faults| faults.bytes_per_second = None);
     for stick in [&held, &busy] {
         stick.pull();
@@ -67,7 +67,7 @@ fn what_comes_back_by_itself_is_what_it_was_and_is_not_begun_and_what_a_hand_cha
         assert_eq!(stick.first_difference(image.raw()), None, "{slot}");
     }
 
-    // In a reader that stays, a hand is never too fast, however alike the cards are.
+    // In a reader that stays, no change is too fast for a hand, however similar the cards are.
     let card = reader.card(0).size(32 * MIB).filled(9).insert();
     station.wait_for("R1", "PASS");
     card.eject();
@@ -88,7 +88,7 @@ fn a_stick_that_is_in_before_the_station_and_shows_late_is_held_and_a_reader_tha
     pc.sh("echo 8 >/sys/module/usb_storage/parameters/delay_use; dmesg --clear");
     let late = pc.usb("1").serial("LATE").size(32 * MIB).filled(1).plug();
     pc.wait_for("dmesg | grep -q 'USB Mass Storage device detected'", secs(30));
-    // The kernel's check of this reader's media waits behind what hangs.
+    // The kernel's check of this reader's media waits behind the request that hangs.
     card.faults(|faults| faults.hang = true);
     let _reads = pc.spawn(&format!("exec dd if={node} of=/dev/null bs=1M iflag=direct"));
     let station = Factory::new(&pc, &image.raw()).slot("A1", usb("1")).slot("A2", usb("2")).slot("R1", lun(0)).run();

@@ -12,7 +12,7 @@ fn long_what_becomes_of_a_card_while_its_claim_waits_is_seen_before_its_first_by
     let factory = (1..=4).fold(Factory::new(&pc, &old.raw()), |factory, port| factory.slot(&format!("A{port}"), usb(&port.to_string())));
     let station = factory.replaced("name = \"emulated\"", "name = \"emulated\"\nsettle_ms = 5000").run();
     let put_in = |port: &str, serial: &str| pc.usb(port).serial(serial).size(16 * MIB).filled(1).plug();
-    // What takes their places is at hand.
+    // The replacements are ready beforehand.
     let others = ["9", "10"].map(|port| put_in(port, &format!("OTHER{port}")));
     for other in &others {
         let _seen = other.node();
@@ -27,7 +27,7 @@ fn long_what_becomes_of_a_card_while_its_claim_waits_is_seen_before_its_first_by
     for slot in ["A1", "A2", "A3"] {
         station.wait_for(slot, "WRITING");
     }
-    // A loop device on one, another image for the next, another card in the place of the third.
+    // A loop device is set up on the first, the next gets another image, another card takes the place of the third.
     pc.sh(&format!("modprobe loop; losetup /dev/loop3 {}", nodes[0]));
     pc.put_file(new.raw(), "/srv/images/new.img", 0o644);
     pc.sh("sed -i s,/srv/images/image.img,/srv/images/new.img, /etc/flashline/config.toml; flashline disarm --slot A2 --reason 'bent contacts'");
@@ -53,7 +53,7 @@ fn long_what_becomes_of_a_card_while_its_claim_waits_is_seen_before_its_first_by
     reloaded.pull();
     station.wait_for("A2", "DISARMED");
 
-    // On the question whether it flushes another card takes its place.
+    // When the station asks whether it flushes, another card takes its place.
     let asked = put_in("4", "ASKED");
     asked.faults(|faults| faults.flushes_hang = true);
     asked.wait_counts("the question", secs(60), |counts| counts.flushes_asked == 1);

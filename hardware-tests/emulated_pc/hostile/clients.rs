@@ -1,11 +1,11 @@
-//! People and programs around the station that do not listen: clients that never read, a screen and a pipe that take nothing.
+//! People and programs around the station that do not listen: clients that never read, a screen and a pipe that accept nothing.
 
 use flashline_lab::{MIB, Pc, Signal, secs};
 
 use crate::factory::{Factory, Image, rows, usb};
 use crate::station::Run;
 
-/// Two hundred clients of root's: each asks for everything and reads nothing.
+/// Two hundred clients of root: each requests everything and reads nothing.
 const DEAF: &str = r#"use Socket; my @all;
 for my $one (1 .. 200) {
     socket(my $client, AF_UNIX, SOCK_STREAM, 0) or die;
@@ -29,7 +29,7 @@ fn long_two_hundred_clients_that_never_read_and_a_pipe_that_nobody_empties_hold_
     deaf.wait_for_line("^deaf$", secs(60));
     station.wait_for("A1", "PASS");
     assert_eq!(stick.first_difference(image.raw()), None);
-    // Another user is still heard, whatever root's programs do.
+    // Another user is still answered, whatever root's programs do.
     pc.sh("echo 'flashline-admin:x:7001:' >>/etc/group");
     let status = pc.run("timeout 8 setpriv --reuid 4321 --regid 7001 --clear-groups flashline status");
     assert!(status.success() && status.stdout.contains("A1  PASS"), "{status}");
@@ -37,7 +37,7 @@ fn long_two_hundred_clients_that_never_read_and_a_pipe_that_nobody_empties_hold_
     station.job.kill(Signal::SIGTERM);
     station.job.wait(secs(30));
 
-    // What it prints goes nowhere, from the first line on.
+    // Its output is never read, from the first line on.
     let run = "mkfifo /tmp/full; exec 3<>/tmp/full; dd if=/dev/zero bs=64k count=1 >&3 2>/dev/null; FLASHLINE_LOG=trace exec flashline run >&3 2>&3";
     let mute = pc.spawn(run);
     pc.wait_for("timeout 8 flashline status | grep -q A2", secs(60));

@@ -31,7 +31,7 @@ fn long_a_clock_that_is_set_by_years_amid_a_card_spoils_neither_card_nor_row_nor
     };
     assert_eq!(complete(), (Some(2), Some(true)));
     pc.sh("flashline log verify");
-    // Whatever the clock says at the next start: the order of events is their number.
+    // Whatever the clock shows at the next start, the order of events is their number.
     station.job.kill(flashline_lab::Signal::SIGTERM);
     station.job.wait(secs(30));
     pc.sh("date -s \"$(date -d '3 years ago')\"");

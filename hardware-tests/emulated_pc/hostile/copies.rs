@@ -5,10 +5,10 @@ use flashline_lab::{MIB, Pc, Signal, secs};
 use crate::factory::{Factory, Image, usb};
 use crate::station::{Run, STATE, Station, is_tombstone};
 
-/// Where a damaged copy shows: in the data of an image that has data in every second MiB.
+/// A byte at which damage to a copy shows: in an image that has data in every second MiB, it is in the data.
 const ROTTEN: u64 = 4 * MIB + 5;
 
-/// One byte of every staged copy is another one from now on, on the disk and in the page cache.
+/// Changes one byte of every staged copy, on the disk and in the page cache.
 fn rot(pc: &Pc) {
     pc.sh(&format!(
         "for image in {STATE}/images/*.img; do chmod u+w $image; printf '\\377\\377' | dd of=$image bs=1 seek={ROTTEN} conv=notrunc 2>/dev/null; done"
@@ -27,7 +27,7 @@ fn a_staged_copy_that_rots_calls_no_card_bad_and_is_staged_anew_and_one_that_rot
     let image = Image::new(8 * MIB, 7);
     let station = Factory::new(&pc, &image.raw()).slot("A1", usb("1")).slot("A2", usb("2")).run();
 
-    // Its source is away: the model stays out of work, and the engineer is called.
+    // Its source is missing: the model stays out of work, and the engineer is called.
     pc.sh("mv /srv/images/image.img /srv/images/away.img");
     rot(&pc);
     let first = pc.usb("1").serial("FIRST").size(32 * MIB).filled(1).plug();
@@ -63,7 +63,7 @@ fn a_staged_copy_that_rots_calls_no_card_bad_and_is_staged_anew_and_one_that_rot
         assert_eq!(stick.first_difference(image.raw()), None, "{slot}");
     }
 
-    // With its source there the station helps itself.
+    // With its source present, the station repairs the copy itself.
     rot(&pc);
     first.pull();
     station.job.wait_for_nth_line(3, "^A1  EMPTY", secs(60));
@@ -83,7 +83,7 @@ fn a_staged_copy_that_rots_calls_no_card_bad_and_is_staged_anew_and_one_that_rot
     let occasions: Vec<_> = armed.iter().map(|body| body["by"]["occasion"].as_str()).collect();
     assert_eq!(occasions.last(), Some(&Some("restage")), "{occasions:?}");
 
-    // And one that is damaged before the start is found before a card is.
+    // A copy that was damaged before the start is found before a card is written.
     station.job.kill(Signal::SIGTERM);
     let _ended = station.job.wait(secs(30));
     rot(&pc);

@@ -28,7 +28,7 @@ fn an_image_that_is_removed_or_cut_while_it_is_staged_arms_nothing_and_two_copie
     for (nth, spoil) in [(1, "rm /srv/images/large.img"), (2, "truncate --size 100M /srv/images/large.img")] {
         pc.sh("ln -f /srv/images/kept.img /srv/images/large.img; cp /etc/flashline/config.toml /tmp/good.toml; sed -i s,/srv/images/image.img,/srv/images/large.img, /etc/flashline/config.toml");
         station.job.kill(Signal::SIGHUP);
-        // As soon as it is being copied.
+        // The file is cut as soon as its copying begins.
         pc.wait_for(&format!("ls {STATE}/images/.staging-* 2>/dev/null"), secs(30));
         pc.sh(&format!("{spoil}; cp /tmp/good.toml /etc/flashline/config.toml"));
         let line = station.job.wait_for_nth_line(nth, "the configuration is not taken over: nothing has changed", secs(60));
@@ -40,7 +40,7 @@ fn an_image_that_is_removed_or_cut_while_it_is_staged_arms_nothing_and_two_copie
         station.wait_for(slot, "PASS");
         assert_eq!(stick.first_difference(image.raw()), None, "{slot}");
     }
-    // First the bytes alone, then with all that is known of them.
+    // First the bytes alone, then together with the recorded facts about them.
     for (round, names) in [(2, "img"), (3, "img json")] {
         if station.job.is_running() {
             station.job.kill(Signal::SIGTERM);
@@ -64,7 +64,7 @@ fn an_image_that_is_removed_or_cut_while_it_is_staged_arms_nothing_and_two_copie
             }
             assert_ne!(stick.first_difference(wrong.raw()), None, "{slot}, round {round}: the image of the other model");
         }
-        // It helps itself: their sources are there.
+        // The station repairs the copies itself: their sources are present.
         pc.wait_until("both to be armed again", secs(60), || (pc.run("flashline status").status == 0).then_some(()));
         again.job.kill(Signal::SIGTERM);
         again.job.wait(secs(30));

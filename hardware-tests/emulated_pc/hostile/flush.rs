@@ -7,7 +7,7 @@ use flashline_lab::{Errno, MIB, Pc, UsbStick, secs};
 use crate::factory::{Factory, Image, usb};
 use crate::station::{Run, STATE, Station, believe_write_through};
 
-/// The make of every stick of QEMU's.
+/// The make of every stick of QEMU.
 const MAKE: &str = "46f4:0001 revision 0000";
 
 /// The newest row of a slot.
@@ -31,7 +31,7 @@ fn a_card_whose_cache_the_kernel_is_not_told_of_is_flushed_before_it_passes_howe
         ["1", "2", "3", "4"].iter().fold(Factory::new(&pc, &image.raw()), |factory, port| factory.slot(&format!("A{port}"), usb(port)));
     let station = factory.run();
 
-    // Taken, by either way of speaking to a stick.
+    // Accepted: by both ways of addressing a stick.
     let plain = stick(&pc, "1");
     let uas = pc.usb("2").uas().size(16 * MIB).filled(2).plug();
     uas.faults(|faults| faults.volatile_cache = true);
@@ -47,21 +47,21 @@ fn a_card_whose_cache_the_kernel_is_not_told_of_is_flushed_before_it_passes_howe
         assert_eq!(stick.first_difference(image.raw()), None, "{slot}");
     }
 
-    // Refused: ILLEGAL REQUEST is how QEMU tells EINVAL.
+    // Refused: QEMU reports EINVAL as ILLEGAL REQUEST.
     let without = pc.usb("3").size(16 * MIB).filled(3).plug();
     without.faults(|faults| faults.all_flushes = Some(Errno::INVALID));
     station.wait_for("A3", "PASS");
     assert_eq!(newest(&station, "A3")["flush"], "refused");
     assert_eq!(without.counts().flushes_asked, 1, "once, and not again after it said that it has no cache");
 
-    // Gone: it leaves the bus on the question, and is back at once.
+    // Gone: it leaves the bus when it is asked, and is back at once.
     let leaves = stick(&pc, "4");
     leaves.faults(|faults| faults.flushes_hang = true);
     leaves.wait_counts("the question", secs(60), |counts| counts.flushes_asked == 1);
     leaves.pull();
     leaves.faults(|faults| faults.flushes_hang = false);
     station.job.wait_for_line("^A4 .*PULLED", secs(60));
-    // QEMU flushes what is unplugged.
+    // QEMU flushes a device that is unplugged.
     let asked = leaves.counts().flushes_asked;
     leaves.plug();
     station.wait_for("A4", "PASS");
@@ -75,7 +75,7 @@ fn a_card_whose_cache_the_kernel_is_not_told_of_is_flushed_before_it_passes_howe
     });
     assert_eq!(serde_json::from_str::<Vec<String>>(&known).expect("JSON"), [MAKE]);
 
-    // Remembered over a restart; and where a flush is required, refused in words.
+    // Remembered over a restart. If the configuration requires a flush, the card is refused with the reason.
     station.job.kill(flashline_lab::Signal::SIGTERM);
     let _ended = station.job.wait(secs(30));
     pc.sh("sed -i 's/^done = .*/&\\nflush = \"required\"/' /etc/flashline/config.toml");
@@ -83,7 +83,7 @@ fn a_card_whose_cache_the_kernel_is_not_told_of_is_flushed_before_it_passes_howe
     again.job.wait_for_line("the station runs", secs(60));
     plain.pull();
     plain.wait_gone();
-    // A hand takes longer than a blink.
+    // A hand takes longer than a device that comes back by itself.
     std::thread::sleep(secs(3));
     let touched = plain.counts().writes;
     plain.plug();
@@ -93,7 +93,7 @@ fn a_card_whose_cache_the_kernel_is_not_told_of_is_flushed_before_it_passes_howe
     assert_eq!(newest(&again, "A1")["code"], "unflushed");
 }
 
-/// A device that answers nothing for as long as it is asked: one that hangs on the command, and goes on once the kernel has reset it.
+/// A device that answers nothing while it is asked: it hangs on the command, and goes on once the kernel has reset it.
 #[test]
 fn long_a_device_that_is_silent_when_it_is_asked_to_flush_is_written_all_the_same_and_not_asked_again() {
     let image = Image::new(6 * MIB, 7);

@@ -14,7 +14,7 @@ fn long_a_card_that_another_station_left_half_written_or_but_for_its_head_is_wri
     let (half, nearly) = (pc.usb("1").size(16 * MIB).filled(1).plug(), pc.usb("2").size(16 * MIB).filled(2).plug());
     half.faults(|faults| faults.bytes_per_second = Some(A_PIECE_A_SECOND));
     station.wait_for("A2", "PASS");
-    // All of the image, and the other station's tombstone in the first block, as the power leaves a card.
+    // The whole image, with the other station's tombstone in the first block, as a power cut leaves a card.
     half.wait_written(4 * MIB, secs(60));
     station.job.kill(Signal::SIGKILL);
     station.job.wait(secs(20));
@@ -23,7 +23,7 @@ fn long_a_card_that_another_station_left_half_written_or_but_for_its_head_is_wri
     nearly.write(0, &half.head(512));
     half.faults(|faults| faults.bytes_per_second = None);
     half.pull();
-    // Another station, with a log of its own, whose first attempt has the same number.
+    // Another station with its own log, whose first attempt has the same number.
     pc.sh(&format!("while pidof flashline; do sleep 0.1; done >/dev/null; sleep 0.5; rm -rf {STATE}"));
     let other = Station::start(&pc);
     other.job.wait_for_line("the station runs", secs(60));
@@ -44,7 +44,7 @@ fn an_order_makes_no_card_too_many_of_cards_that_share_one_register() {
     let image = Image::new(2 * MIB, 7);
     let station = Factory::new(&pc, &image.raw()).slot("S1", sd(0)).slot("S2", sd(1)).run();
     pc.sh("flashline order start --model acme/box --count 3");
-    // Every SD card of QEMU's has the same.
+    // All SD cards of QEMU have the same CID.
     let (first, second) = (pc.sd(0).size(16 * MIB).filled(1).insert(), pc.sd(1).size(16 * MIB).filled(2).insert());
     for slot in ["S1", "S2"] {
         station.wait_for(slot, "PASS");
@@ -63,7 +63,7 @@ fn an_order_makes_no_card_too_many_of_cards_that_share_one_register() {
     let blank = pc.sd(0).size(16 * MIB).filled(4).insert();
     station.wait_for("S1", "REFUSED");
     assert!(blank.untouched(), "touched at {:?}", blank.first_touched());
-    // The same after a restart: the log has it so.
+    // The same after a restart, because it is in the log.
     station.job.kill(Signal::SIGTERM);
     station.job.wait(secs(30));
     let station = Station::start(&pc);

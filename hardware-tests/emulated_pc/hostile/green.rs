@@ -8,7 +8,7 @@ use flashline_lab::{MIB, Pc, Signal, UsbStick, secs};
 use crate::factory::{Factory, Image, lun, sd, usb};
 use crate::station::{Run, Station};
 
-/// As PCs have that mount what they see; desktops do the same through udisks.
+/// As on PCs that mount every disk they see; desktops do the same through udisks.
 const AUTOMOUNT: &str = r#"ACTION!="remove", SUBSYSTEM=="block", ENV{ID_FS_USAGE}=="filesystem", RUN{program}+="/usr/bin/systemd-mount --no-block --collect --automount=no $devnode"
 "#;
 
@@ -33,7 +33,7 @@ fn is_mounted(pc: &Pc, node: &str) -> bool {
     !pc.sh(&format!("grep -c '^{node}' /proc/mounts || true")).trim().starts_with('0')
 }
 
-/// It is CHANGED in sign, row and status, and was green until then.
+/// Waits until the card is CHANGED in sign, row and status, and checks that it was green until then.
 fn is_changed(station: &Station<'_>, slot: &str) {
     let line = station.wait_for(slot, "CHANGED");
     assert!(line.contains("take out, put in again") && line.contains("after it was proven"), "{line}");
@@ -68,7 +68,7 @@ fn a_green_card_is_never_mounted_and_whoever_writes_to_it_all_the_same_turns_it_
     }
     let row = station.rows_of("A1").pop().expect("it has a row");
     assert!(row["writes_at_proof"].as_u64().is_some_and(|sectors| sectors * 512 >= 8 * MIB), "{row}");
-    // As long as nobody forces anything, they stay what they are.
+    // If no program uses force, the cards stay green.
     std::thread::sleep(secs(4));
     let nodes = [sticks[0].node(), sticks[1].node(), sticks[2].node(), sd.node(), reader.node(0), reader.node(1)];
     for node in &nodes {
@@ -80,7 +80,7 @@ fn a_green_card_is_never_mounted_and_whoever_writes_to_it_all_the_same_turns_it_
         let tried = pc.run(&format!("mkdir -p /mnt/card; partx --add {node}; mount {node}1 /mnt/card{by} || mount {node} /mnt/card"));
         assert!(!tried.success(), "a claimed card cannot be mounted");
     }
-    // Root's own programs do not ask for a claim.
+    // Root's own programs write without a claim.
     pc.sh(&format!("dd if=/dev/urandom of={} bs=512 count=1 seek=4096 conv=fsync,notrunc", nodes[0]));
     is_changed(&station, "A1");
     pc.sh(&format!("partx --add {0} || true; dd if=/dev/urandom of={0}1 bs=4096 count=1 seek=100 conv=fsync,notrunc", nodes[1]));
@@ -102,14 +102,14 @@ fn a_green_card_is_never_mounted_and_whoever_writes_to_it_all_the_same_turns_it_
     assert_eq!((&summary["total"]["passed"], &summary["total"]["changed"]), (&1.into(), &5.into()), "{summary}");
     let serials = pc.run("flashline log serials --expect 6");
     assert!(!serials.success(), "five are missing");
-    // Put in again, each is written anew; a claim that was kept hinders no next card.
+    // Put in again, each is written anew; a kept claim does not block the next card.
     sticks[0].pull();
     sd.eject();
     cards[0].eject();
     station.job.wait_for_nth_line(2, "^A1  EMPTY", secs(20));
     station.job.wait_for_nth_line(2, "^S1  EMPTY", secs(20));
     station.job.wait_for_nth_line(2, "^R1  EMPTY", secs(20));
-    // As long as a hand takes: what is back sooner came back by itself.
+    // As long as a hand takes: a card that is back sooner came back by itself.
     std::thread::sleep(secs(3));
     sticks[0].plug();
     sd.insert();
@@ -122,7 +122,7 @@ fn a_green_card_is_never_mounted_and_whoever_writes_to_it_all_the_same_turns_it_
     left_in_over_a_restart(&pc, station, &sticks[2], &image);
 }
 
-/// A card that was left in is green again only after a whole read, and is claimed again from then on.
+/// A card that was left in is green again only after it was read completely, and is claimed from then on.
 fn left_in_over_a_restart(pc: &Pc, station: Station<'_>, stick: &UsbStick, image: &Path) {
     station.job.kill(Signal::SIGTERM);
     station.job.wait(secs(30));
@@ -138,7 +138,7 @@ fn left_in_over_a_restart(pc: &Pc, station: Station<'_>, stick: &UsbStick, image
     is_changed(&station, "A3");
 }
 
-/// The slots that `status` says are not kept from the PC's other programs.
+/// The slots that `status` reports as not protected from the PC's other programs.
 fn exposed(pc: &Pc) -> String {
     let status: serde_json::Value = serde_json::from_str(&pc.sh("flashline status --json || true")).expect("JSON");
     status["exposed"].to_string()
@@ -167,7 +167,7 @@ fn a_slot_without_its_udev_rule_is_noticed_from_the_start_and_takes_no_card_wher
     stick.plug();
     station.wait_for("A1", "PASS");
     assert!(stick.reads_as(image.raw()));
-    // A reload that gives the slot another port leaves the rules behind.
+    // A reload that gives the slot another port does not renew the rules.
     pc.sh("sed -i 's,usb\\([23]\\)-2/,usb\\1-3/,g' /etc/flashline/config.toml && flashline reload");
     pc.wait_until("the stale rules to be noticed", secs(30), || (exposed(&pc) == "[\"A2\"]").then_some(()));
     assert_eq!(station.job.count_lines("^A1  CHANGED"), 0);

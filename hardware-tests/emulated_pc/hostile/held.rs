@@ -16,7 +16,7 @@ fn another_stick_put_at_once_into_the_place_of_a_held_one_is_flashed_and_the_hel
     station.wait_for("A1", "HELD");
     other.pull();
     other.wait_gone();
-    // It has been asked for its serial by now.
+    // The station has asked for its serial by now.
     std::thread::sleep(secs(2));
     held.pull();
     held.plug_at_once_into("1");

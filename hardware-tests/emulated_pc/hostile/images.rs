@@ -29,7 +29,7 @@ fn what_is_no_disk_image_is_never_written_and_told_by_its_name_everywhere() {
         let ended = config.run(&format!("flashline flash /srv/images/{file} {node} --yes --log /tmp/bench.db"));
         assert!(ended.status == 2 && ended.stderr.contains(words), "{file}: {}", ended.stderr);
         config.sh(&format!("sed 's,/images/image.img,/images/{file},' /etc/flashline/config.toml > /tmp/other.toml"));
-        // A station that runs says so of the slot, and goes on.
+        // A running station reports it for the slot, and goes on.
         for command in ["flashline check", "timeout 20 flashline run"] {
             let ended = config.run(&format!("{command} --config /tmp/other.toml < /dev/null"));
             let said = format!("{}{}", ended.stdout, ended.stderr);
@@ -37,7 +37,7 @@ fn what_is_no_disk_image_is_never_written_and_told_by_its_name_everywhere() {
         }
     }
     assert!(card.medium().untouched(), "nothing was written");
-    // A scratch directory without room says how much is missing, and where.
+    // If a scratch directory has no room, the error names the directory and the missing bytes.
     let packed = config.run(&format!(
         "mount -t tmpfs -o size=1M none /var/tmp && gzip -c /srv/images/image.img > /srv/images/image.img.gz
         flashline flash /srv/images/image.img.gz {node} --yes"
@@ -48,7 +48,7 @@ fn what_is_no_disk_image_is_never_written_and_told_by_its_name_everywhere() {
         packed.stderr
     );
     config.sh("umount /var/tmp");
-    // The word makes the one kind of file writable that may be meant, and it is warned of.
+    // The option makes only the kind of file writable that may be intended, and the station warns of it.
     let meant = config.run(&format!("flashline flash /srv/images/zeroes.img {node} --yes --contents any"));
     assert!(
         meant.status == 0 && meant.stderr.contains("warning: the image /srv/images/zeroes.img: it holds nothing but zeroes"),

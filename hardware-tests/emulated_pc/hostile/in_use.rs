@@ -1,4 +1,5 @@
-//! A card in use is found however its use is hidden, and the message names what stops it. A mark that is left over is reported as a mark.
+//! A card in use is found however its use is hidden, and the message names the program or device that uses it. A leftover mark is reported
+//! as a mark.
 
 use flashline_lab::{MIB, Pc, Signal, secs};
 
@@ -10,24 +11,24 @@ fn loop_devices_and_a_volume_group_on_a_card_are_told_with_their_cures_and_what_
     let pc = Pc::start();
     let image = Image::new(8 * MIB, 7);
     let factory = Factory::new(&pc, &image.raw()).slot("A1", usb("1"));
-    // A used card, in a port that is no slot.
+    // A used card in a port that is not a slot.
     let used = pc.usb("3").serial("USED").size(32 * MIB).filled(3).plug();
     let node = used.node();
     let flash_to = |node: &str| pc.run(&format!("flashline flash /srv/images/image.img {node} --yes 2>&1")).stdout;
 
-    // Neither of the two claims what it is on. The first one's path says nothing of it.
+    // Neither loop device claims the device below it. The path of the first one names nothing of it.
     pc.sh(&format!("modprobe loop; cp -a {node} /dev/elsewhere; losetup /dev/loop3 /dev/elsewhere && rm /dev/elsewhere && losetup /dev/loop4 /dev/loop3"));
     for (on, by) in [(node.as_str(), "loop3"), ("/dev/loop3", "loop4")] {
         let said = flash_to(on);
         assert!(said.contains(&format!("in use: held by {by}")) && said.contains(&format!("`losetup -d /dev/{by}`")), "{on}: {said}");
     }
-    // A loop device on the image itself would be written over while it is read.
+    // A loop device on the image itself: the image would be overwritten while it is read.
     pc.sh("ln /srv/images/image.img /srv/images/linked.img; losetup /dev/loop5 /srv/images/linked.img");
     let before = pc.sh("sha256sum < /srv/images/image.img");
     let said = flash_to("/dev/loop5");
     assert!(said.contains("/dev/loop5 is a loop device on /srv/images/image.img"), "{said}");
     assert_eq!(pc.sh("sha256sum < /srv/images/image.img"), before);
-    // A log on a disk would write over it.
+    // A log on a disk: writing the disk would overwrite it.
     let said = pc.run(&format!("flashline flash /srv/images/image.img /dev/loop3 --yes --log {node} 2>&1")).stdout;
     assert!(said.contains("a device, a pipe or a socket, and no file"), "{said}");
     pc.sh("losetup -d /dev/loop5; rm /srv/images/linked.img");
@@ -37,7 +38,7 @@ fn loop_devices_and_a_volume_group_on_a_card_are_told_with_their_cures_and_what_
     pc.sh(&format!("pvcreate -qy {node} && vgcreate -qy my-cards {node} && lvcreate -qy -L 8M -n one my-cards"));
     let said = flash_to(&node);
     assert!(said.contains("in use: held by dm-0") && said.contains("`vgchange -an my-cards`"), "{said}");
-    // The cure is one.
+    // Carries out the cure that the message names.
     pc.sh("vgchange -an my-cards");
     let before = used.medium().read(0, 32 << 20);
     let said = flash_to(&node);
@@ -45,7 +46,7 @@ fn loop_devices_and_a_volume_group_on_a_card_are_told_with_their_cures_and_what_
 
     used.pull();
     used.wait_gone();
-    // Nothing of this PC starts it in a slot.
+    // In a slot, no program of this PC starts it.
     let pc = factory.configured();
     pc.sh("flashline slots rules > /etc/udev/rules.d/61-flashline.rules && udevadm control --reload && udevadm settle");
     let station = Factory::new(pc, &image.raw()).slot("A1", usb("1")).run();
@@ -64,7 +65,7 @@ fn loop_devices_and_a_volume_group_on_a_card_are_told_with_their_cures_and_what_
     station.wait_for("A1", "PASS");
     assert!(used.reads_as(image.raw()));
 
-    // The bench does as the configuration says, unless it is told otherwise.
+    // `flashline flash` follows the configuration unless an option says otherwise.
     used.pull();
     used.wait_gone();
     used.plug_into("3");
@@ -79,7 +80,7 @@ fn loop_devices_and_a_volume_group_on_a_card_are_told_with_their_cures_and_what_
     assert!(used.reads_as(image.raw()));
 }
 
-/// udev holds the lock of a card while it probes it, and may find something by then.
+/// udev holds the lock of a card while it probes it, and may start a device on it by then.
 #[test]
 fn what_comes_onto_a_card_while_its_lock_is_waited_for_is_found_and_the_card_is_untouched() {
     let pc = Pc::start();
@@ -91,7 +92,7 @@ fn what_comes_onto_a_card_while_its_lock_is_waited_for_is_found_and_the_card_is_
     probing.wait_for_line("^locked$", secs(30));
     pc.sh("modprobe loop; sed -i 's/^\\[station\\]/[station]\\nflash_present = true/' /etc/flashline/config.toml");
     let station = Station::start(&pc);
-    // It was admitted by what was known before.
+    // The station admitted it by what it knew before.
     station.wait_for("A1", "WRITING");
     pc.sh(&format!("losetup /dev/loop3 {node}"));
     probing.kill(Signal::SIGKILL);

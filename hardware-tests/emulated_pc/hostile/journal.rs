@@ -5,13 +5,13 @@ use flashline_lab::{MIB, Pc, secs};
 use crate::factory::{Factory, Image, usb};
 use crate::station::Station;
 
-/// Every event is a line, each tick among them, ten a second: in [`SILENT`] seconds more than a queue of 1024 and a socket's buffer of some
-/// 170 hold, however slow the PC is.
+/// Every event is a line, each tick as well, ten a second: in [`SILENT`] seconds there are more than a queue of 1024 and a socket's buffer
+/// of some 170 can hold, however slow the PC is.
 const TALKATIVE: &str = "[Service]\nEnvironment=FLASHLINE_LOG=flashline=trace\n";
 
 const SILENT: u64 = 150;
 
-/// Somebody asks all the time; a question that is not answered in eight seconds ends it.
+/// A client asks all the time. If a request is not answered in eight seconds, it fails.
 const QUESTIONS: &str = "end=$(($(cut -d. -f1 /proc/uptime) + SILENT)); asked=0
     while [ $(cut -d. -f1 /proc/uptime) -lt $end ]; do
         timeout 8 flashline identify A1 >/dev/null || exit 1

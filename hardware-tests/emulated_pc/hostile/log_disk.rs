@@ -8,7 +8,7 @@ use flashline_lab::{MIB, Pc, Signal, secs};
 use crate::factory::{Factory, Image, usb};
 use crate::station::{STATE, Station};
 
-/// With one disk in the PC the program's own pages are on it, too.
+/// With one disk in the PC, the program's own pages are on that disk, too.
 fn station_on_the_disk_of_its_log(pc: &Pc) -> Station<'_> {
     pc.sh(&format!("cp /usr/bin/flashline {STATE}/flashline && sync"));
     let job = pc.spawn(&format!("FLASHLINE_LOG=info exec {STATE}/flashline run 2>&1"));
@@ -20,7 +20,7 @@ fn station_on_the_disk_of_its_log(pc: &Pc) -> Station<'_> {
 fn a_disk_of_the_log_that_answers_nothing_is_a_fault_within_ten_seconds_and_holds_up_nothing_else() {
     let pc = Pc::start();
     let image = Image::new(4 * MIB, 7);
-    // With room for the program, too.
+    // Large enough for the program, too.
     let disk = pc.disk("state").size(192 * MIB).plug();
     pc.sh(&format!("mkfs.ext4 -q {0} && mkdir -p {STATE} && mount {0} {STATE} && sync", disk.node()));
     Factory::new(&pc, &image.raw()).slot("A1", usb("1")).slot("A2", usb("2")).configured();
@@ -31,10 +31,10 @@ fn a_disk_of_the_log_that_answers_nothing_is_a_fault_within_ten_seconds_and_hold
     disk.faults(|faults| faults.hang = true);
     let hangs = Instant::now();
     let fault = station.job.wait_for_line("^STATION FAULT", secs(60));
-    // Its ten seconds, and what emulation and the way of a line take.
+    // The limit of ten seconds, and a margin for emulation and for the line's way to the host.
     assert!(fault.contains("has not answered for") && hangs.elapsed() < Duration::from_secs(15), "after {:?}: {fault}", hangs.elapsed());
     station.wait_for("A1", "RECORDING");
-    // What the program needs is in memory; nothing else is.
+    // The pages that the program needs are in memory; no other page is.
     pc.sh("echo 3 >/proc/sys/vm/drop_caches");
     let waiting = pc.usb("2").size(16 * MIB).filled(2).plug();
     let _seen = waiting.node();
@@ -55,21 +55,21 @@ fn a_disk_of_the_log_that_answers_nothing_is_a_fault_within_ten_seconds_and_hold
     assert_eq!(outcomes, [("A1".into(), "passed".into()), ("A2".into(), "passed".into())], "nothing is lost, nothing is there twice");
     pc.sh("flashline log verify");
 
-    // The same where it is not the disk but its file system that waits, and nothing is under way that it would be noticed by.
+    // The same if the file system waits, and not its disk, while no write is under way that would show it.
     pc.sh(&format!("fsfreeze --freeze {STATE}"));
     station.job.wait_for_nth_line(2, "^STATION FAULT", secs(20));
     pc.sh(&format!("fsfreeze --unfreeze {STATE}"));
     station.job.wait_for_nth_line(3, "^FLASHLINE  emulated", secs(20));
 
-    // A mapped page without a place on a full disk, an OOM killer: the process that writes the log dies beside a busy card.
-    // Rust's runtime looks first whether a SIGBUS is its stack's end, and leaves the next one to the kernel.
+    // A mapped page that gets no block on a full disk, or an OOM killer: the process that writes the log dies while a card is busy. Rust's
+    // runtime first checks whether a SIGBUS is a stack overflow, and leaves the second one to the kernel.
     for (nth, signals) in [(2, "BUS BUS"), (3, "KILL")] {
         busy.pull();
         station.job.wait_for_nth_line(nth, "^A1  EMPTY", secs(60));
         busy.plug();
         station.job.wait_for_nth_line(nth, "^A1  WRITING", secs(60));
         pc.sh(&format!("for signal in {signals}; do pkill --signal $signal --exact flashline-log; sleep 0.2; done"));
-        // In the journal: the next process is there so soon that a screen may show nothing in between.
+        // Read in the journal: the next process starts so soon that a screen may show nothing in between.
         station.job.wait_for_nth_line(nth - 1, "the station has a fault: .*(has ended|no place)", secs(20));
         station.job.wait_for_nth_line(nth, "^A1  PASS", secs(120));
     }
@@ -78,7 +78,7 @@ fn a_disk_of_the_log_that_answers_nothing_is_a_fault_within_ten_seconds_and_hold
     assert_eq!(outcomes, [passed("A1"), passed("A2"), passed("A1"), passed("A1")], "no row is lost, none is there twice");
     assert_eq!(pc.sh("flashline log verify >/dev/null; pgrep --exact --count flashline-log").trim(), "1", "one process writes the log");
 
-    // The station stops, and the last rows are written before the process ends that writes them.
+    // When the station stops, the last rows are written before the process that writes them ends.
     station.job.kill(Signal::SIGTERM);
     station.job.wait(secs(30));
     pc.sh(&format!("! pgrep --exact flashline-log && flashline log verify && test ! -s {STATE}/flash-log.db-wal"));

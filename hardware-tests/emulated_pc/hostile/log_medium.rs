@@ -1,4 +1,4 @@
-//! The flash log is kept on a mounted disk or not at all, and a log that was begun anew says so.
+//! The flash log is kept on a mounted disk or not at all, and the station reports a log that was begun anew.
 
 use flashline_lab::{MIB, Pc, Signal, secs};
 
@@ -44,7 +44,7 @@ fn a_log_in_memory_or_below_a_mount_point_without_its_disk_is_refused_and_a_new_
     station.job.kill(Signal::SIGTERM);
     station.job.wait(secs(30));
 
-    // Where it is allowed it is taken, and said.
+    // If the configuration allows it, the log is accepted and reported as volatile.
     pc.sh(&format!("umount {STATE} && sed -i '$d' /etc/fstab"));
     let station = Factory::new(&pc, &image.raw()).slot("A1", usb("1")).run();
     station.job.wait_for_line("^VOLATILE FLASH LOG", secs(60));

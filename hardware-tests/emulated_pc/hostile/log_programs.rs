@@ -1,4 +1,4 @@
-//! Programs of root's at the files of the flash log: readers that do not end, locks, and files that are removed under the station.
+//! Programs of root that use the files of the flash log: readers that do not end, locks, and files that are removed under the station.
 
 use flashline_lab::{MIB, Pc, Signal, secs};
 
@@ -23,7 +23,7 @@ fn long_a_program_that_reads_or_locks_the_log_for_long_holds_up_no_card_and_lose
     let reads = transaction(&pc, "BEGIN;");
     let first = pc.usb("1").size(16 * MIB).filled(1).plug();
     station.wait_for("A1", "PASS");
-    // One that wants to write, and does not come to an end: it is said, and nothing is green.
+    // A program that wants to write and does not end: the station reports it, and nothing is green.
     let second = pc.usb("2").size(16 * MIB).filled(2).plug();
     second.faults(|faults| faults.bytes_per_second = Some(3 * MIB));
     station.wait_for("A2", "READING BACK");
@@ -59,7 +59,7 @@ fn files_of_the_log_that_are_removed_or_moved_away_under_the_station_cost_no_row
         station.wait_for("A1", "WRITING");
         pc.sh(&format!("cd {STATE} && {away}"));
         let line = station.job.wait_for_line("^A1  PASS|^STATION FAULT", secs(120));
-        // Nobody is left who could still write it down.
+        // No process is left that could still write the row.
         pc.sh("pkill --signal KILL --exact flashline; pkill --signal KILL --exact flashline-log; sleep 0.5");
         let after = pc.run("flashline log --json | grep -c passed");
         println!("{away}: {line}, {before} before, {} after", after.stdout);

@@ -1,4 +1,4 @@
-//! Nodes in `/dev` that another program removed, or in whose place it put something else, after the card was seen.
+//! Nodes in `/dev` that another program removed or replaced after the card was seen.
 
 use flashline_lab::{MIB, Pc, secs};
 
@@ -41,7 +41,7 @@ fn a_node_that_another_program_removed_or_replaced_costs_no_card_and_opens_nothi
     }
     assert!(victim.untouched());
     assert_eq!(victim.counts().writes, opened_before.writes, "another disk was not even written back");
-    // The cure is one.
+    // Carries out the cure that the message names.
     pc.sh(&format!("rm {}", nodes[1]));
     sticks[1].pull();
     station.job.wait_for_nth_line(2, "^A2  EMPTY", secs(60));

@@ -5,11 +5,11 @@ use flashline_lab::{MIB, Pc, secs};
 use crate::factory::{Factory, Image, usb};
 use crate::station::{Run, Station};
 
-/// Prints the number of the station's own process, and not of those that keep its log.
+/// Prints the process id of the station itself, not of the processes that keep its log.
 const STATION: &str =
     "for process in $(pidof flashline); do tr '\\0' ' ' </proc/$process/cmdline | grep -qx 'flashline run ' && echo $process; done; true";
 
-/// A member of one group and of nothing else, whom nobody has given an account.
+/// Runs a command as a member of one group only, with a user id that has no account.
 const ADMIN: &str = "setpriv --reuid 4321 --regid 7001 --clear-groups";
 
 #[test]
@@ -34,7 +34,7 @@ fn a_second_station_refuses_with_cause_and_cure_and_a_member_of_the_admins_group
     let stranger = pc.run(&format!("{} flashline status", ADMIN.replace("7001", "7002")));
     assert!(stranger.status != 0 && stranger.stderr.contains("in neither `flashline` nor `flashline-admin`"), "{stranger}");
 
-    // The file that the lock is on stays, and is in nobody's way.
+    // The file of the lock stays and blocks no later start.
     pc.sh(&format!("kill -KILL $({STATION}); while pidof flashline; do sleep 0.1; done"));
     let next = Station::start(&pc);
     next.job.wait_for_line("the station runs", secs(60));

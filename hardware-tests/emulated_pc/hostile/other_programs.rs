@@ -1,4 +1,4 @@
-//! Programs of root's that do something to a card while the station is at work on it.
+//! Programs of root that act on a card while the station writes it.
 
 use flashline_lab::{MIB, Pc, secs};
 
@@ -16,7 +16,7 @@ fn long_a_program_that_rereads_protects_or_writes_a_card_at_work_gets_no_card_gr
         stick
     });
     let nodes = [&reread, &protected, &written].map(|stick| stick.node());
-    // Whatever looks at disks all the time: tables read again, partitions added and removed, signatures probed.
+    // Programs that examine disks all the time: they read tables again, add and remove partitions, probe signatures.
     let rereads = pc.spawn(&format!(
         "while :; do blockdev --rereadpt {0}; partx --add {0}; partx --delete {0}; sfdisk --list {0}; blkid -p {0}; wipefs {0}; udevadm trigger --name-match={0}; sleep 0.2; done >/dev/null 2>&1",
         nodes[0]

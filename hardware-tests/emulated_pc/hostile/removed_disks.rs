@@ -1,4 +1,4 @@
-//! Disks that the kernel is told to forget and to find again, and drivers that are taken from a device: no hand has touched the card.
+//! Disks that the kernel is told to delete and to find again, and drivers that are unbound from a device. No hand touched the card.
 
 use flashline_lab::{MIB, Pc, secs};
 

@@ -61,7 +61,7 @@ fn long_a_card_pulled_an_order_stopped_and_a_station_killed_between_proof_and_ro
     assert!(rows.len() == 2 && (ended == "interrupted" || ended == "passed"), "one row, whatever it says: {rows:?}");
     let counted = u64::from(ended == "passed");
     assert_eq!(order(&pc)["passed"].as_u64(), Some(counted), "{ended}");
-    // It comes back and takes its place, once; and no other card is made.
+    // It comes back and fills its place in the order, once; no further card is made.
     last.pull();
     last.plug();
     station.job.wait_for_line("^A1  (PASS|DONE)", secs(60));

@@ -1,11 +1,11 @@
-//! A station without descriptors or memory: it blames itself, and takes nothing for gone that it cannot see.
+//! A station without descriptors or memory: it reports its own fault, and does not count a card that it cannot see as gone.
 
 use flashline_lab::{MIB, Pc, secs};
 
 use crate::factory::{Factory, Image, sd, usb};
 use crate::station::{A_PIECE_A_SECOND, Run, Station, is_tombstone};
 
-/// Sets a limit of the station's own process, and not of those that keep its log.
+/// Sets a limit of the station's own process, not of the processes that keep its log.
 fn limit(pc: &Pc, limit: &str) {
     pc.sh(&format!(
         "for process in $(pidof flashline); do tr '\\0' ' ' </proc/$process/cmdline | grep -qx 'flashline run ' && prlimit --pid $process {limit}; done; true"
@@ -54,7 +54,7 @@ fn long_twelve_cards_in_a_station_that_may_have_half_the_memory_they_need_have_o
     let station = Station::under_systemd(&pc, "[Service]\nMemoryMax=64M\nMemorySwapMax=0\n");
     station.job.wait_for_line("the station runs", secs(60));
     let sticks: Vec<_> = (1..=12).map(|port: u64| pc.usb(&port.to_string()).size(32 * MIB).filled(port).plug()).collect();
-    // However often it is killed and started again: at last every card has been begun or is held.
+    // However often it is killed and started again, every card is begun or held in the end.
     let settled = |station: &Station<'_>| {
         let status = pc.run("timeout 8 flashline status");
         let busy = ["WAIT", "WRITING", "READING BACK", "FINISHING", "RECORDING"].iter().any(|word| status.stdout.contains(word));

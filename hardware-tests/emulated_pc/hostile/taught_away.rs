@@ -1,4 +1,4 @@
-//! A reload gives a slot another port while it is at work. What lies in that port was put there by nobody for this slot.
+//! A reload gives a slot another port while the slot is at work. The card in that port was not put in for this slot.
 
 use flashline_lab::{MIB, Pc, Signal, secs};
 
@@ -21,7 +21,7 @@ fn a_stick_in_a_port_that_a_reload_gives_to_a_slot_at_work_is_held_and_the_card_
     pulled.pull();
     station.wait_for("A2", "PULLED");
     station.wait_for("A1", "WRITING");
-    // The port of A2 was broken, thinks the engineer, and moves A1 as well.
+    // The engineer believes that the port of A2 was broken, and moves A1 as well.
     Factory::new(&pc, &image.raw()).slot("A1", usb("3")).slot("A2", usb("4")).configured();
     station.job.kill(Signal::SIGHUP);
     station.job.wait_for_line("the new configuration holds", secs(60));
@@ -38,7 +38,7 @@ fn a_stick_in_a_port_that_a_reload_gives_to_a_slot_at_work_is_held_and_the_card_
     for stick in &lying {
         assert!(stick.untouched(), "touched at {:?}", stick.first_touched());
     }
-    // By hand they are cards like any others.
+    // Put in by hand, they are ordinary cards.
     lying[1].pull();
     lying[1].plug();
     station.wait_for("A2", "PASS");

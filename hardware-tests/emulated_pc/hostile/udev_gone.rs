@@ -1,4 +1,4 @@
-//! A PC whose udev is killed, floods everybody with events, or does not run at all.
+//! A PC whose udev is killed, floods every listener with events, or does not run at all.
 
 use flashline_lab::{MIB, Pc, Signal, secs};
 

@@ -1,6 +1,6 @@
 //! The host's end of the channel to the agent in the guest: jobs, their output, files in and out.
 //!
-//! Owns the connection and everything jobs printed. It does not know what a job does.
+//! Owns the connection and the output of jobs. It does not know the purpose of a job.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -25,9 +25,9 @@ use crate::sync::{Watched, lock, patient};
 pub struct Output {
     /// Exit status, or 128 + signal as in a shell.
     pub status: u32,
-    /// All that was written to standard output.
+    /// Everything that was written to standard output.
     pub stdout: String,
-    /// All that was written to standard error.
+    /// Everything that was written to standard error.
     pub stderr: String,
 }
 
@@ -66,7 +66,7 @@ impl Printed {
         format!("{}{}", String::from_utf8_lossy(&self.stdout), String::from_utf8_lossy(&self.stderr))
     }
 
-    /// The lines of both streams, as far as they are whole.
+    /// The complete lines of both streams.
     fn lines(&self) -> impl Iterator<Item = String> {
         let over = self.fate != Fate::Running;
         lines(&self.stdout, over).chain(lines(&self.stderr, over))
@@ -82,7 +82,7 @@ struct Record {
 #[derive(Debug, Default)]
 struct Book {
     open: HashMap<u32, Arc<Record>>,
-    /// Scripts in the order they began, for whoever looks at a failure.
+    /// Scripts in the order they began, for the report of a failure.
     all: Vec<Arc<Record>>,
 }
 
@@ -156,7 +156,7 @@ impl Agent {
         Job { id, record, agent: Arc::clone(self) }.file_end(&what)
     }
 
-    /// What the last jobs printed, newest last: the first thing to look at after a failure.
+    /// The output of the last jobs, newest last: the first thing to look at after a failure.
     pub(crate) fn tail(&self, jobs: usize, bytes: usize) -> String {
         use fmt::Write as _;
         let book = lock(&self.book);
@@ -332,7 +332,7 @@ fn regex(pattern: &str) -> Result<Regex> {
     Regex::new(pattern).map_err(|error| Error::Impossible(format!("{pattern:?} is no regular expression: {error}")))
 }
 
-/// Whole lines; the rest without an end counts once nothing can follow it.
+/// Complete lines; an unfinished last line counts once nothing can follow it.
 fn lines(bytes: &[u8], over: bool) -> impl Iterator<Item = String> + '_ {
     bytes
         .split_inclusive(|&byte| byte == b'\n')
@@ -348,7 +348,7 @@ mod tests {
 
     const LONG: Duration = Duration::from_secs(20);
 
-    /// An agent connected to a guest that a test plays.
+    /// An agent connected to a guest whose part the test plays.
     fn pair() -> (Arc<Agent>, UnixStream) {
         let folder = tempfile::TempDir::new().expect("a temporary folder");
         let socket = folder.path().join("agent.sock");

@@ -1,6 +1,6 @@
 //! Fixed disks of the PC: virtio, plugged while it runs. The state of the station is on one.
 //!
-//! Owns what is on the PCI bus. The bytes are [`Medium`]'s.
+//! Owns the disks on the PCI bus. [`Medium`] owns their bytes.
 
 use std::ops::Deref;
 use std::sync::{Arc, Mutex};
@@ -13,7 +13,7 @@ use crate::medium::{Medium, Plan, medium_options};
 use crate::qemu::Inner;
 use crate::sync::lock;
 
-/// How long the guest may take to see a disk, or to let go of one.
+/// How long the guest may take to see or to release a disk.
 const SEEN: Duration = Duration::from_secs(60);
 
 /// A disk to be plugged.
@@ -32,7 +32,7 @@ impl DiskBuilder {
 
     medium_options!();
 
-    /// It refuses to be written.
+    /// It refuses writes.
     pub fn read_only(mut self) -> Self {
         self.plan.read_only = true;
         self
@@ -51,7 +51,7 @@ impl DiskBuilder {
         let medium = self.plan.make()?;
         let block = self.pc.add_served_node(&medium)?;
         let device = self.pc.name("disk");
-        // The serial is the name in the guest; there is room for twenty characters.
+        // The serial is the name in the guest; the limit is twenty characters.
         let arguments = json!({
             "driver": "virtio-blk-pci", "id": device, "drive": block, "serial": self.name,
             "werror": "report", "rerror": "report",
@@ -67,7 +67,7 @@ impl DiskBuilder {
     }
 }
 
-/// A fixed disk. It stays where it is when this is dropped.
+/// A fixed disk. It stays plugged in when this is dropped.
 #[derive(Debug)]
 pub struct Disk {
     pc: Arc<Inner>,
@@ -85,7 +85,7 @@ impl Deref for Disk {
 }
 
 impl Disk {
-    /// Its memory, to be put into another PC.
+    /// Its memory, to plug it into another PC.
     #[must_use]
     pub fn medium(&self) -> &Arc<Medium> {
         &self.medium
@@ -97,7 +97,7 @@ impl Disk {
         &self.node
     }
 
-    /// Takes it out. The guest takes part in this: it must not be frozen.
+    /// Unplugs it. The guest takes part in this, so it must not be frozen.
     ///
     /// # Panics
     /// If it is not plugged in.

@@ -13,7 +13,7 @@ pub enum Error {
     /// The host's own file or process.
     #[error("{doing}")]
     Io {
-        /// What we were doing, to what.
+        /// What was being done, to what.
         doing: String,
         /// The answer of the operating system.
         source: io::Error,
@@ -29,15 +29,15 @@ pub enum Error {
     /// QEMU is not there any more.
     #[error("QEMU has ended while {doing}")]
     Ended {
-        /// What we were doing.
+        /// What was being done.
         doing: String,
     },
     /// Something did not happen in time.
     #[error("{what}: not within {} ms{}", after.as_millis(), seen_instead(seen))]
     Late {
-        /// What should have happened.
+        /// The event that was waited for.
         what: String,
-        /// How long we waited.
+        /// How long it was waited for.
         after: Duration,
         /// What was seen instead.
         seen: String,
@@ -52,7 +52,7 @@ pub enum Error {
         /// All that the script printed, standard error included.
         output: String,
     },
-    /// The agent in the guest started anew, so a job's end will never be told.
+    /// The agent in the guest started anew, so the job's end will never be reported.
     #[error("the agent in the emulated PC was restarted, and {script:?} with it\n{output}")]
     Lost {
         /// The script of the job that was lost.
@@ -60,7 +60,7 @@ pub enum Error {
         /// What it had printed.
         output: String,
     },
-    /// A scenario asked for what this machine cannot be.
+    /// A scenario needs a feature that this machine lacks.
     #[error("{0}")]
     Impossible(String),
 }
@@ -79,7 +79,7 @@ impl Error {
 /// Every fallible step below the verbs.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Ends the test at its own line, with the whole chain of causes.
+/// Ends the test at the caller's line, with the whole chain of causes.
 pub(crate) trait OrPanic<T> {
     fn or_panic(self) -> T;
 }

@@ -1,6 +1,6 @@
 //! The host's side: temporary files, the prepared guest, and processes that end with the test.
 //!
-//! Owns where files are and how QEMU is started. It does not know with which arguments.
+//! Owns the places of files and the start of QEMU. It does not know QEMU's arguments.
 
 use std::fs::{self, File};
 use std::io;
@@ -15,13 +15,13 @@ use nix::sys::statvfs::statvfs;
 use crate::error::{Error, Result};
 use crate::sync::lock;
 
-/// Whatever we leave in shared folders begins with this, and then with our process id.
+/// The names of all files in shared directories begin with this, followed by the process id.
 const PREFIX: &str = "flashline-lab.";
 
 /// Cards live in memory if at least this much of it is free.
 const ROOM: u64 = 2 << 30;
 
-/// A maker of temporary files and folders whose names tell whose they are.
+/// Makes temporary files and folders whose names tell which process owns them.
 pub(crate) fn temporary(what: &str) -> TemporaryName {
     TemporaryName(format!("{PREFIX}{}.{what}.", std::process::id()))
 }
@@ -38,7 +38,7 @@ impl TemporaryName {
     }
 }
 
-/// Where cards are kept: in memory if there is room.
+/// The directory for cards: in memory if there is room.
 pub(crate) fn memory_dir() -> &'static Path {
     static DIR: OnceLock<PathBuf> = OnceLock::new();
     DIR.get_or_init(|| {
@@ -50,7 +50,7 @@ pub(crate) fn memory_dir() -> &'static Path {
     })
 }
 
-/// Where run directories are kept. Paths of sockets must be short, and those in here are.
+/// The directory for run directories. Paths of sockets must be short, and those in here are.
 pub(crate) fn run_dir() -> &'static Path {
     static DIR: OnceLock<PathBuf> = OnceLock::new();
     DIR.get_or_init(|| {
@@ -60,20 +60,20 @@ pub(crate) fn run_dir() -> &'static Path {
     })
 }
 
-/// Removes what killed test processes left behind.
+/// Removes the files that killed test processes left behind.
 fn sweep(dir: &Path) {
     for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
         let name = entry.file_name();
         let owner = name.to_str().and_then(|name| name.strip_prefix(PREFIX)).and_then(|rest| rest.split('.').next());
         let Some(owner) = owner.filter(|owner| owner.parse::<u32>().is_ok()) else { continue };
         if !Path::new("/proc").join(owner).exists() {
-            // Somebody else may be sweeping, too.
+            // Another process may remove it at the same time.
             drop(fs::remove_file(entry.path()).or_else(|_not_a_file| fs::remove_dir_all(entry.path())));
         }
     }
 }
 
-/// Where `setup` keeps guests, and we keep saved states and stripped programs.
+/// The directory of guests (made by `setup`), saved states and stripped programs.
 pub(crate) fn cache_dir() -> Result<PathBuf> {
     let given = std::env::var_os("FLASHLINE_CACHE").filter(|dir| !dir.is_empty()).map(PathBuf::from);
     let home = || std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache/flashline"));
@@ -101,7 +101,7 @@ pub(crate) fn guest() -> Result<PathBuf> {
     Ok(GUEST.get_or_init(|| guest).clone())
 }
 
-/// QEMU's own word about itself; a saved state is good for one version only.
+/// The version that QEMU prints; a saved state is valid for one version only.
 pub(crate) fn qemu_version() -> Result<&'static str> {
     static VERSION: OnceLock<String> = OnceLock::new();
     if let Some(version) = VERSION.get() {
@@ -129,7 +129,7 @@ pub(crate) fn start_qemu(arguments: &[String], log: &Path) -> Result<Child> {
         let (sender, orders) = mpsc::channel::<Order>();
         let started = thread::Builder::new().name("lab/launcher".to_owned()).spawn(move || {
             for (mut command, answer) in orders {
-                // Whoever asked has gone if this cannot be sent; the child dies with us all the same.
+                // If this cannot be sent, the caller has ended; the child ends with this process all the same.
                 drop(answer.send(command.spawn()));
             }
         });
@@ -145,7 +145,7 @@ pub(crate) fn start_qemu(arguments: &[String], log: &Path) -> Result<Child> {
     child.recv().map_err(|_gone| gone(())).and_then(|child| child).map_err(doing())
 }
 
-/// A copy of a program without its debug information, made once for each build of it: a tenth to carry into the guest.
+/// A copy of a program without its debug information, made once for each build: a tenth of the size to send to the guest.
 pub(crate) fn stripped(program: &Path) -> Result<PathBuf> {
     let doing = || Error::io(format!("stripping {}", program.display()));
     let metadata = fs::metadata(program).map_err(doing())?;
@@ -168,7 +168,7 @@ pub(crate) fn stripped(program: &Path) -> Result<PathBuf> {
     Ok(target)
 }
 
-/// Keeps a cache from growing for ever. What cannot be removed stays; it is only a cache.
+/// Limits the size of a cache. A file that cannot be removed stays; it is only a cache.
 pub(crate) fn remove_older_than_a_week(folder: &Path) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let age = entry.metadata().and_then(|metadata| metadata.modified()).ok().and_then(|at| at.elapsed().ok());

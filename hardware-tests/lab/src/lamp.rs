@@ -15,7 +15,7 @@ use crate::qemu::Inner;
 /// How long the guest may take to see the lamp.
 const SEEN: Duration = Duration::from_secs(60);
 
-/// A light, as it was switched.
+/// A change of a light.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Light {
     /// Milliseconds since the lamp was plugged in, by the guest's clock.
@@ -26,7 +26,7 @@ pub struct Light {
     pub colour: (u8, u8, u8),
 }
 
-/// A lamp. It stays where it is when this is dropped.
+/// A lamp. It stays plugged in when this is dropped.
 #[derive(Debug)]
 pub struct Lamp {
     job: Job,
@@ -38,7 +38,7 @@ impl Lamp {
         let unique = pc.name("lamp");
         pc.run("modprobe -a uhid hid_led ledtrig_timer ledtrig_pattern ledtrig_heartbeat ledtrig_oneshot", SEEN)?;
         let job = pc.agent.spawn(&format!("exec flashline-lamp {unique}"))?;
-        // The driver numbers its lamps; ours is the one whose device carries our name.
+        // The driver numbers its lamps; this one is the lamp whose device carries our name.
         let test = format!(
             "(dir=$(dirname $(grep -ls '^HID_UNIQ={unique}$' /sys/devices/virtual/misc/uhid/*/uevent)) && \
              led=$(ls $dir/leds 2>/dev/null | grep blue:led1) && echo ${{led%%:*}}) 2>/dev/null"
@@ -59,7 +59,7 @@ impl Lamp {
         self.job.printed().lines().filter_map(parse).collect()
     }
 
-    /// What a light shows now; it is dark until it is switched.
+    /// The colour that a light shows now; it is dark until it is switched.
     #[must_use]
     pub fn shows(&self, light: u8) -> (u8, u8, u8) {
         self.history().iter().rev().find(|change| change.light == light).map_or((0, 0, 0), |change| change.colour)
@@ -81,7 +81,7 @@ impl Lamp {
         }
     }
 
-    /// Pulls the lamp's plug.
+    /// Unplugs the lamp.
     ///
     /// # Panics
     /// If the guest does not answer.
@@ -92,7 +92,7 @@ impl Lamp {
     }
 }
 
-/// The device counts its lights from 1, and 0 is all of them; the kernel's driver never says 0.
+/// The device counts its lights from 1, and 0 means all of them; the kernel's driver never sends 0.
 fn parse(line: &str) -> Option<Light> {
     let mut words = line.split(' ');
     let at = words.next()?.parse().ok()?;

@@ -5,9 +5,9 @@
 //! | module | owns |
 //! | --- | --- |
 //! | [`pc`] | one emulated PC and its verbs |
-//! | [`usb`], [`sd`], [`disk`], [`reader`], [`lamp`] | the hardware that is plugged into it |
-//! | [`medium`] | what is on a card, seen from outside |
-//! | [`nbd`] | the block device server that spoils a card's answers |
+//! | [`usb`], [`sd`], [`disk`], [`reader`], [`lamp`] | the hardware plugged into it |
+//! | [`medium`] | the contents of a card, seen from outside |
+//! | [`nbd`] | the block device server with a card's defects |
 //! | [`agent`], [`protocol`] | the channel into the guest; its other end is `bin/flashline-agent.rs` |
 //! | `qmp` | QEMU's monitor |
 //! | `machine`, `state`, `host` | the command line, the saved state, files and processes of the host |

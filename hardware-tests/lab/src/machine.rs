@@ -10,7 +10,7 @@ use crate::protocol;
 /// fast (measured with `dd if=/dev/zero of=/dev/null bs=64k`).
 const PROCESSOR: &str = "max,erms=off,fsrm=off";
 
-/// What a scenario can choose.
+/// The options of a scenario.
 #[derive(Clone, Debug)]
 pub(crate) struct Machine {
     pub(crate) memory_mib: u32,
@@ -19,14 +19,14 @@ pub(crate) struct Machine {
     pub(crate) guest: PathBuf,
 }
 
-/// SD host `n` is PCI device 0x10 + n, USB controller `n` is 0x1c + n; QEMU gives the rest, and hot-plugged disks, lower ones.
+/// SD host `n` is PCI device 0x10 + n, USB controller `n` is 0x1c + n; QEMU gives lower numbers to all other devices and hot-plugged disks.
 pub(crate) const SD_SLOTS: u8 = 8;
 pub(crate) const CONTROLLERS: u8 = 3;
 
 /// Ports of one USB controller.
 const USB_PORTS: u8 = 15;
 
-/// `mitigations=off` and `cryptomgr.notests`: emulated, they only cost. `panic=-1` with `-no-reboot`: a panic ends QEMU at once.
+/// `mitigations=off` and `cryptomgr.notests`: in emulation, they only cost time. `panic=-1` with `-no-reboot`: a panic ends QEMU at once.
 ///
 /// `norandmaps`: QEMU 7.2 keeps translated code by its virtual address, so that a program that starts at another address each time is
 /// translated anew each time: a fork with its exec took 40 ms, and takes 10 (measured with 200 of them, on one of two cores).
@@ -61,7 +61,7 @@ impl Machine {
         add("-append", KERNEL.to_owned());
         add("-qmp", format!("unix:{run}/qmp.sock,server=on,wait=off"));
         add("-serial", format!("file:{run}/console.log"));
-        // One root for all PCs: read-only, so nobody needs to lock it.
+        // One root for all PCs: it is read-only, so no lock is needed.
         add("-blockdev", format!("driver=file,node-name=rootfile,filename={guest}/root.erofs,read-only=on,locking=off"));
         add("-blockdev", "driver=raw,node-name=root,file=rootfile,read-only=on".to_owned());
         add("-device", "virtio-blk-pci,drive=root,serial=root".to_owned());
@@ -70,7 +70,7 @@ impl Machine {
         add("-device", format!("virtserialport,bus=serial.0,nr=1,chardev=agent,name={}", protocol::PORT));
         add("-object", "rng-random,id=random,filename=/dev/urandom".to_owned());
         add("-device", "virtio-rng-pci,rng=random".to_owned());
-        // A restored PC sees another generation, and its kernel reseeds: no two PCs draw the same random numbers.
+        // A restored PC sees another generation id, and its kernel reseeds: no two PCs draw the same random numbers.
         add("-device", "vmgenid,guid=auto,id=generation".to_owned());
         for slot in 0..self.sd_slots {
             add("-drive", format!("if=none,id=sd{slot}"));

@@ -1,6 +1,6 @@
 //! The contents of a card, seen from outside: a file of the host, its first contents, and the defects in front of it.
 //!
-//! Owns the backing file. It does not know where the card is plugged, or whether.
+//! Owns the backing file. It does not know whether and where the card is plugged in.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -22,7 +22,7 @@ use crate::pattern;
 /// Files are compared in pieces of this size.
 const PIECE: usize = 1 << 20;
 
-/// What a card held before anybody wrote to it.
+/// The contents of a card before anything was written to it.
 #[derive(Clone, Debug, Default)]
 enum Contents {
     #[default]
@@ -38,7 +38,7 @@ pub(crate) struct Plan {
     real: Option<(u64, Beyond)>,
     contents: Contents,
     pub(crate) read_only: bool,
-    /// One that exists already, instead.
+    /// A card that exists already, instead of a new one.
     existing: Option<Arc<Medium>>,
 }
 
@@ -83,31 +83,31 @@ impl Plan {
 /// The options every kind of card has, as methods of its builder.
 macro_rules! medium_options {
     () => {
-        /// The capacity, in bytes; 64 MiB unless told.
+        /// The capacity in bytes; the default is 64 MiB.
         pub fn size(mut self, bytes: u64) -> Self {
             self.plan.set_size(bytes);
             self
         }
 
-        /// Only this many bytes are real: the card lies about its capacity.
+        /// Only this many bytes exist: the card claims a larger capacity.
         pub fn really(mut self, bytes: u64, beyond: $crate::Beyond) -> Self {
             self.plan.set_real(bytes, beyond);
             self
         }
 
-        /// Filled with somebody's data instead of zeroes: a pattern made from a seed.
+        /// Filled with a pattern made from a seed instead of zeroes.
         pub fn filled(mut self, seed: u64) -> Self {
             self.plan.set_pattern(seed);
             self
         }
 
-        /// Begins with what a file of the host holds.
+        /// Begins with the contents of a file of the host.
         pub fn contents(mut self, file: impl AsRef<std::path::Path>) -> Self {
             self.plan.set_file(file.as_ref());
             self
         }
 
-        /// A card that exists already, out of another slot or another PC.
+        /// A card that exists already, from another slot or another PC.
         pub fn medium(mut self, medium: &std::sync::Arc<$crate::Medium>) -> Self {
             self.plan.set_existing(medium);
             self
@@ -149,7 +149,7 @@ impl Medium {
         Ok(Self { file, export: Arc::new(export), initially: plan.contents.clone() })
     }
 
-    /// The file that holds the card's bytes, for whoever wants to look from outside.
+    /// The file that holds the card's bytes, to be examined from outside.
     #[must_use]
     pub fn path(&self) -> &Path {
         self.file.path()
@@ -165,12 +165,12 @@ impl Medium {
         &self.export
     }
 
-    /// Changes what is wrong with the card, while it is in use: `card.faults(|f| f.hang = true)`.
+    /// Changes the defects of the card while it is in use: `card.faults(|f| f.hang = true)`.
     pub fn faults<R>(&self, change: impl FnOnce(&mut Faults) -> R) -> R {
         self.export.faults(change)
     }
 
-    /// What the card was asked so far.
+    /// The sums of requests to the card so far.
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.export.counts()
@@ -182,7 +182,7 @@ impl Medium {
         self.export.requests()
     }
 
-    /// Waits until this many bytes were written in all: the moment to pull the card in the middle.
+    /// Waits until this many bytes were written in total: the moment to pull the card in the middle.
     ///
     /// # Panics
     /// If they are not in time.
@@ -212,12 +212,12 @@ impl Medium {
         self.export.power_cut(keep, seed).map_err(Error::io("storing what a power cut spares")).or_panic()
     }
 
-    /// Closes the card's connection to QEMU: from now on all it answers is EIO, until it is pulled and plugged again.
+    /// Closes the card's connection to QEMU: from now on it answers only EIO, until it is pulled and plugged in again.
     pub fn disconnect(&self) {
         self.export.disconnect();
     }
 
-    /// The bytes at a place.
+    /// The bytes at an offset.
     ///
     /// # Panics
     /// If the card ends before.
@@ -239,7 +239,7 @@ impl Medium {
         self.read(0, length)
     }
 
-    /// Changes bytes behind everybody's back.
+    /// Changes bytes without the guest's knowledge.
     ///
     /// # Panics
     /// If the file cannot be written.
@@ -248,7 +248,7 @@ impl Medium {
         self.file.as_file().write_all_at(data, offset).map_err(self.doing("writing")).or_panic();
     }
 
-    /// Where the card first differs from a file of the host, over that file's length; `None` if nowhere.
+    /// The first byte at which the card differs from a file of the host, over that file's length; `None` if there is none.
     ///
     /// # Panics
     /// If either cannot be read.
@@ -269,7 +269,7 @@ impl Medium {
         })
     }
 
-    /// The card begins with the very bytes of a file.
+    /// Does the card begin with the bytes of a file?
     ///
     /// # Panics
     /// If either cannot be read.
@@ -279,7 +279,7 @@ impl Medium {
         self.first_difference(image).is_none()
     }
 
-    /// Every byte is what it was when the card was made.
+    /// Is every byte the same as when the card was made?
     ///
     /// # Panics
     /// If the card cannot be read.
@@ -289,7 +289,7 @@ impl Medium {
         self.first_touched().is_none()
     }
 
-    /// The first byte that is not what it was when the card was made.
+    /// The first byte that differs from the time when the card was made.
     ///
     /// # Panics
     /// If the card cannot be read.
@@ -299,7 +299,7 @@ impl Medium {
         self.try_first_touched(0).map_err(self.doing("comparing")).or_panic()
     }
 
-    /// The same, from a place on: what a station must not have changed beyond its image.
+    /// The same from an offset on, for the part behind the image, which the station must not have changed.
     ///
     /// # Panics
     /// If the card cannot be read.
@@ -314,7 +314,7 @@ impl Medium {
         let mut wanted = vec![0; PIECE];
         match &self.initially {
             Contents::Zeroes => {
-                // A card of many gigabytes is mostly holes, which read as zeroes without being read.
+                // A card of many gigabytes is mostly holes, which are zeroes and need not be read.
                 let mut at = from;
                 while let Some(data) = self.next_extent(at, Whence::SeekData)? {
                     let end = self.next_extent(data, Whence::SeekHole)?.unwrap_or(real).min(real);
@@ -327,7 +327,7 @@ impl Medium {
                 Ok(None)
             }
             Contents::Pattern(seed) => {
-                // The pattern is made of words of 8 bytes: compare whole words, and answer for what was asked.
+                // The pattern is made of words of 8 bytes: compare whole words, and return the requested range.
                 self.compare(from / 8 * 8..real, |at, piece| {
                     let wanted = wanted.get_mut(..piece.len()).unwrap_or_default();
                     pattern::fill(*seed, at, wanted);
@@ -347,7 +347,7 @@ impl Medium {
         }
     }
 
-    /// Gives each piece of a range to `differs`, which says at which index it is not as it should be.
+    /// Gives each piece of a range to `differs`, which returns the index of the first difference.
     fn compare(
         &self,
         range: std::ops::Range<u64>,
@@ -365,7 +365,7 @@ impl Medium {
             }
             at += u64::try_from(read).map_err(io::Error::other)?;
             if read < length {
-                // The card is over before the range is.
+                // The card ends before the range does.
                 return Ok(Some(at));
             }
         }
@@ -387,7 +387,7 @@ impl Medium {
 }
 
 fn first_unequal(a: &[u8], b: &[u8]) -> Option<usize> {
-    // The whole comparison is one memcmp; only a difference is worth a walk.
+    // The whole comparison is one memcmp; only a difference needs a search.
     if a == b { None } else { a.iter().zip(b).position(|(a, b)| a != b) }
 }
 

@@ -1,4 +1,4 @@
-//! Bytes that look like real data, made from a seed: quick to make, and quick to check.
+//! Bytes that look like real data, made from a seed, fast to make and to check.
 
 /// A stream of numbers from a seed. It is SplitMix64: each number is a fixed function of the seed and its index.
 #[derive(Clone, Copy, Debug)]
@@ -23,7 +23,7 @@ impl Stream {
     }
 }
 
-/// Fills `data` with what the pattern of `seed` has at `offset`, a multiple of 8.
+/// Fills `data` with the pattern of `seed` at `offset`, which is a multiple of 8.
 pub(crate) fn fill(seed: u64, offset: u64, data: &mut [u8]) {
     let mut stream = Stream::new(seed.wrapping_add(STEP.wrapping_mul(offset / 8)));
     for word in data.chunks_mut(8) {

@@ -1,7 +1,7 @@
 //! One emulated PC: how it is started, and the verbs of a scenario.
 //!
 //! [`qemu`](crate::qemu) owns its process. [`usb`](crate::usb), [`sd`](crate::sd), [`disk`](crate::disk) and [`reader`](crate::reader) own
-//! what is plugged into it.
+//! the plugged-in hardware.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -23,10 +23,10 @@ use crate::sync::patient;
 use crate::usb::{Hub, UsbBuilder};
 use crate::{host, state};
 
-/// How often a condition is looked at.
+/// Interval at which a condition is tested.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// How many more PCs are restored in place of one that does not wake.
+/// How many more PCs are restored if one does not wake.
 const AWAKENINGS: u8 = 2;
 
 /// An emulated factory PC. It ends, with everything in it, when this is dropped.
@@ -49,21 +49,21 @@ pub struct PcBuilder {
 }
 
 impl PcBuilder {
-    /// SD slots, at most 8; 2 unless told. Without any a PC starts half a second sooner.
+    /// SD slots, at most 8; the default is 2. Without any, a PC starts half a second sooner.
     #[must_use]
     pub fn sd_slots(mut self, slots: u8) -> Self {
         self.sd_slots = slots;
         self
     }
 
-    /// USB controllers of 15 ports, at most 3; 1 unless told.
+    /// USB controllers of 15 ports, at most 3; the default is 1.
     #[must_use]
     pub fn controllers(mut self, controllers: u8) -> Self {
         self.controllers = controllers;
         self
     }
 
-    /// Memory in MiB; 1024 unless told. Three quarters of it can hold files.
+    /// Memory in MiB; the default is 1024. Three quarters of it can hold files.
     #[must_use]
     pub fn memory_mib(mut self, mib: u32) -> Self {
         self.memory_mib = mib;
@@ -77,7 +77,7 @@ impl PcBuilder {
         Ok(Machine { memory_mib: self.memory_mib, sd_slots: self.sd_slots, controllers: self.controllers, guest: host::guest()? })
     }
 
-    /// A PC that has been up for a while: restored from the saved state, in a second or two.
+    /// A PC that has been running for a while: restored from the saved state, in a second or two.
     ///
     /// # Panics
     /// If it does not start.
@@ -95,7 +95,7 @@ impl PcBuilder {
             let pc = Pc { inner: Inner::launch(&machine, &state::arguments(&state))? };
             match (state::awake(&pc.inner, &machine), tries.next()) {
                 (Ok(()), _) => return Ok(pc),
-                // Rare, and only seen on a busy machine: an SD host that does not come back. Another PC has it.
+                // Rare, and only seen on a busy machine: an SD host that does not come back. Another restored PC has it.
                 (Err(Error::Late { .. }), Some(number)) => {
                     eprintln!("an emulated PC did not wake; restoring another, {number} of {AWAKENINGS}");
                 }
@@ -120,7 +120,7 @@ impl PcBuilder {
     }
 
     fn try_power_on(&self) -> Result<Pc> {
-        // -S: the machine stands before its first instruction.
+        // -S: the machine waits before its first instruction.
         Ok(Pc { inner: Inner::launch(&self.machine()?, &["-S".to_owned()])? })
     }
 }
@@ -151,7 +151,7 @@ impl Pc {
         self.inner.run(script, SCRIPT).or_panic().stdout.trim_end().to_owned()
     }
 
-    /// Runs a shell script to its end, whatever that is.
+    /// Runs a shell script to its end, whatever its exit status.
     ///
     /// # Panics
     /// If it does not end.
@@ -191,7 +191,7 @@ impl Pc {
             .or_panic();
     }
 
-    /// What a file of the guest holds.
+    /// The contents of a file of the guest.
     ///
     /// # Panics
     /// If it cannot be read.
@@ -204,7 +204,7 @@ impl Pc {
     /// Installs a program of the host as /usr/bin/NAME, without its debug information.
     ///
     /// # Panics
-    /// If that is impossible.
+    /// If the program cannot be read or installed.
     #[track_caller]
     pub fn install(&self, program: impl AsRef<Path>) {
         let program = program.as_ref();
@@ -213,7 +213,7 @@ impl Pc {
         self.put_file(host::stripped(program).or_panic(), &target, 0o755);
     }
 
-    /// Writes what the operator sees, a picture of tty1, to a PNG file of the host.
+    /// Writes a picture of tty1, the operator's screen, to a PNG file of the host.
     ///
     /// # Panics
     /// If there is no picture.
@@ -233,10 +233,10 @@ impl Pc {
         self.inner.qmp.execute("send-key", json!({ "keys": keys })).or_panic();
     }
 
-    /// Waits until `ready` yields something.
+    /// Waits until `ready` returns a value.
     ///
     /// # Panics
-    /// If it does not in time.
+    /// If it returns none in time.
     #[track_caller]
     pub fn wait_until<T>(&self, what: &str, timeout: Duration, mut ready: impl FnMut() -> Option<T>) -> T {
         let end = Instant::now() + patient(timeout);
@@ -252,7 +252,7 @@ impl Pc {
         }
     }
 
-    /// Waits until a shell command succeeds in the guest, which is where it is repeated; returns what it printed.
+    /// Repeats a shell command in the guest until it succeeds; returns its output.
     ///
     /// # Panics
     /// If it does not in time.
@@ -307,19 +307,19 @@ impl Pc {
         self.inner.controllers()
     }
 
-    /// Where this PC's console, QEMU's log and its sockets are, while it lives.
+    /// The directory of this PC's console, QEMU's log and sockets, as long as it runs.
     #[must_use]
     pub fn run_directory(&self) -> PathBuf {
         self.inner.run_directory().to_owned()
     }
 
-    /// The kernel's and start-up's messages on the serial console so far.
+    /// The messages of kernel and start-up on the serial console so far.
     #[must_use]
     pub fn console(&self) -> String {
         String::from_utf8_lossy(&fs::read(self.inner.run_directory().join("console.log")).unwrap_or_default()).into_owned()
     }
 
-    /// The power fails: QEMU is killed between two instructions. Its cards keep what reached them.
+    /// The power fails: QEMU is killed between two instructions. Its cards keep the data that reached them.
     pub fn power_cut(self) {
         self.inner.kill();
     }

@@ -14,10 +14,10 @@ use std::io::{self, Read, Write};
 /// The port's name, by which the guest finds it.
 pub const PORT: &str = "flashline.0";
 
-/// No frame is longer: a reader that sees more has lost its place, and must not allocate what noise asks for.
+/// The longest payload. A reader that sees a larger length has lost its place, and must not allocate memory for it.
 pub const LONGEST: usize = 1 << 20;
 
-/// What a stream is cut into: small enough that a long file does not hold up the output of running jobs.
+/// The size of the pieces of a stream: small enough that a long file does not delay the output of running jobs.
 pub const CHUNK: usize = 128 << 10;
 
 /// Host to guest: run the payload with `sh -c`.
@@ -32,13 +32,14 @@ pub const PUT_DATA: u8 = b'D';
 pub const PUT_END: u8 = b'E';
 /// Host to guest: send the file named in the payload, as `STDOUT`.
 pub const GET: u8 = b'G';
-/// Guest to host: the agent has just started; whatever ran before has no answer any more.
+/// Guest to host: the agent has just started; jobs that ran before get no answer any more.
 pub const HELLO: u8 = b'h';
 /// Guest to host: a piece of standard output, or of a file.
 pub const STDOUT: u8 = b'o';
 /// Guest to host: a piece of standard error.
 pub const STDERR: u8 = b'e';
-/// Guest to host: the end of request `id`. The payload is a status (a `u32`): of a job, its exit status or 128 + signal; of a file, an errno or 0.
+/// Guest to host: the end of request `id`. The payload is a status (a `u32`): of a job, its exit status or 128 + signal; of a file, an
+/// errno or 0.
 pub const END: u8 = b'x';
 
 /// One message between host and guest.

@@ -23,13 +23,13 @@ use crate::nbd::Server;
 use crate::qmp::Qmp;
 use crate::sync::{lock, patient};
 
-/// A script that takes longer than this hangs, on the busiest machine.
+/// A script that takes longer than this hangs, even on the busiest machine.
 pub(crate) const SCRIPT: Duration = Duration::from_secs(120);
 
 /// How long the guest may take to see a card: the kernel itself waits for one second of it.
 const DISK: Duration = Duration::from_secs(60);
 
-/// What the hardware verbs share: it lives as long as the last of them, but QEMU does not.
+/// The state that the hardware verbs share: it lives as long as the last of them, but QEMU does not.
 #[derive(Debug)]
 pub(crate) struct Inner {
     pub(crate) qmp: Qmp,
@@ -39,14 +39,14 @@ pub(crate) struct Inner {
     controllers: u8,
     child: Mutex<Child>,
     next: AtomicU32,
-    /// For every place where a disk was found: what was plugged in, and the disk's sequence number.
+    /// For every place where a disk was found: the plugged-in device, and the disk's sequence number.
     seen: Mutex<HashMap<String, (String, String)>>,
     pub(crate) hand: Hand,
     run: TempDir,
 }
 
 impl Inner {
-    /// Starts QEMU and connects to it; nothing in the guest is waited for.
+    /// Starts QEMU and connects to it; does not wait for the guest.
     pub(crate) fn launch(machine: &Machine, more: &[String]) -> Result<Arc<Self>> {
         let run = host::temporary("pc").tempdir_in(host::run_dir()).map_err(Error::io("making a run directory"))?;
         let mut arguments = machine.arguments(run.path());
@@ -80,7 +80,7 @@ impl Inner {
         }))
     }
 
-    /// A name QEMU has not heard from us before.
+    /// A name that was not yet used with this QEMU.
     pub(crate) fn name(&self, what: &str) -> String {
         format!("{what}{}", self.next.fetch_add(1, Ordering::Relaxed))
     }
@@ -93,7 +93,7 @@ impl Inner {
         Err(Error::Script { script: script.to_owned(), status: output.status, output: output.to_string() })
     }
 
-    /// Polls in the guest, where a look costs little, until `test` succeeds; the script may print its finding.
+    /// Polls in the guest, where a look costs little, until `test` succeeds; the script may print its result.
     pub(crate) fn wait_in_guest(&self, what: &str, test: &str, timeout: Duration) -> Result<String> {
         let looks = patient(timeout).as_millis() / 100 + 1;
         let script = format!("n=0; until {test}; do n=$((n+1)); [ $n -lt {looks} ] || exit 99; sleep 0.1; done");
@@ -106,10 +106,10 @@ impl Inner {
         }
     }
 
-    /// Waits until the guest has a disk at a place and udev is done with it, and returns its node. `find` is a command
-    /// that prints the node, `place` and `plug` say what was plugged in where.
+    /// Waits until the guest has a disk at a place and udev is done with it, and returns its node. `find` is a command that prints the
+    /// node, `place` and `plug` name the place and the device in it.
     ///
-    /// A card pulled and plugged again in a moment may still have its old disk: that one is not taken for the new one.
+    /// A card that was pulled and plugged in again in a moment may still have its old disk, which is not returned as the new one.
     pub(crate) fn wait_disk(&self, place: &str, plug: &str, find: &str) -> Result<String> {
         let old = lock(&self.seen).get(place).filter(|(then, _)| then != plug).map(|(_, sequence)| sequence.clone());
         let test = format!(
@@ -157,7 +157,7 @@ impl Inner {
         Ok(node)
     }
 
-    /// Takes a node back. The device that used it lets go of it a moment after it is gone.
+    /// Removes a node. The device that used it releases it a moment after the device is gone.
     pub(crate) fn remove_node(&self, node: &str) -> Result<()> {
         let end = Instant::now() + Duration::from_secs(10);
         loop {
@@ -170,7 +170,7 @@ impl Inner {
         }
     }
 
-    /// Removes a device and waits until QEMU says so. One that went with its hub is gone, too.
+    /// Removes a device and waits until QEMU confirms it. A device that was removed with its hub is gone already.
     pub(crate) fn remove_device(&self, id: &str) -> Result<()> {
         match self.qmp.execute("device_del", json!({ "id": id })) {
             Err(Error::Refused { answer, .. }) if answer.contains("not found") => return Ok(()),
@@ -183,17 +183,17 @@ impl Inner {
         end(&mut lock(&self.child));
     }
 
-    /// How many USB controllers it has.
+    /// The number of USB controllers.
     pub(crate) fn controllers(&self) -> u8 {
         self.controllers
     }
 
-    /// Where the console, the log and the sockets are.
+    /// The directory of the console, the log and the sockets.
     pub(crate) fn run_directory(&self) -> &Path {
         self.run.path()
     }
 
-    /// What to look at after a failure.
+    /// The places to look at after a failure.
     pub(crate) fn tell(&self) -> String {
         let tail = |name: &str| {
             let text = fs::read(self.run.path().join(name)).unwrap_or_default();
@@ -210,7 +210,7 @@ impl Inner {
     }
 }
 
-/// QEMU makes its socket early, or ends early and says why.
+/// QEMU makes its socket early, or ends early with an error message.
 fn wait_for_monitor(child: &mut Child, socket: &Path, log: &Path) -> Result<()> {
     let end = Instant::now() + Duration::from_secs(30);
     while !socket.exists() {
@@ -227,7 +227,7 @@ fn wait_for_monitor(child: &mut Child, socket: &Path, log: &Path) -> Result<()> 
     Ok(())
 }
 
-/// Both may find it ended already, which is what we want.
+/// Both may have ended already.
 fn end(child: &mut Child) {
     drop(child.kill());
     drop(child.wait());

@@ -1,6 +1,6 @@
 //! The QEMU monitor: commands with their answers, and the events in between.
 //!
-//! Owns the connection and the matching of answers to commands. It knows no command by name but the greeting.
+//! Owns the connection and the matching of answers to commands. It knows only the greeting by name.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use crate::error::{Error, Result};
 use crate::sync::{Watched, lock, patient};
 
-/// A monitor that is silent this long will stay so: a USB request that hangs below it holds QEMU's one big lock.
+/// A monitor that is silent this long stays silent: a USB request that hangs below it holds QEMU's global lock.
 const ANSWER: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Default)]
@@ -65,7 +65,7 @@ impl Qmp {
         }
     }
 
-    /// Waits for an event that was ever raised: names in it must be used once only.
+    /// Waits for an event that was raised at any time: a name in it must be used only once.
     pub(crate) fn wait_event(&self, name: &str, timeout: Duration, holds: impl Fn(&Value) -> bool) -> Result<()> {
         let found = self.heard.wait(patient(timeout), |heard| {
             let found = heard.events.iter().any(|event| event["event"] == name && holds(&event["data"]));
@@ -93,7 +93,7 @@ fn listen(input: impl BufRead, heard: &Watched<Heard>) {
     heard.change(|heard| heard.ended = true);
 }
 
-/// A socket of QEMU's, which may not have made it yet.
+/// Connects to a socket of QEMU, which may not exist yet.
 pub(crate) fn connect(socket: &Path, patience: Duration) -> Result<UnixStream> {
     let end = Instant::now() + patience;
     loop {

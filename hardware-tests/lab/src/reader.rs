@@ -1,7 +1,7 @@
 //! Card readers with several slots behind one USB plug, as factories use them.
 //!
-//! Owns the reader, which is a USB gadget of the guest's own kernel plugged into a virtual host controller: media can
-//! come and go in it, it can hang, and it may say of itself what real readers say.
+//! Owns the reader, which is a USB gadget of the guest's own kernel plugged into a virtual host controller: media can come and go in it, it
+//! can hang, and it can have the identity of a real reader.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ pub struct ReaderBuilder {
     ids: (u16, u16),
 }
 
-/// Virtual ports a guest has for readers.
+/// Virtual ports for readers in a guest.
 const PORTS: u8 = 4;
 
 impl ReaderBuilder {
@@ -34,7 +34,7 @@ impl ReaderBuilder {
         Self { pc: Arc::clone(pc), serial: serial.to_owned(), slots: 4, ids: (0x05e3, 0x0749) }
     }
 
-    /// Slots, at most 8; 4 unless told.
+    /// Slots, at most 8; the default is 4.
     pub fn slots(mut self, slots: u8) -> Self {
         self.slots = slots;
         self
@@ -94,7 +94,7 @@ echo $port",
     }
 }
 
-/// A reader with several slots. It stays where it is when this is dropped.
+/// A reader with several slots. It stays plugged in when this is dropped.
 #[derive(Debug)]
 pub struct Reader {
     pc: Arc<Inner>,
@@ -119,7 +119,7 @@ impl Reader {
         self.try_node(slot).or_panic()
     }
 
-    /// The name udev gives a slot by its place.
+    /// The name of a slot in udev, by its place.
     #[must_use]
     pub fn by_path(&self, slot: u8) -> String {
         format!("/dev/disk/by-path/platform-{hcd}-usb-0:1:1.0-scsi-0:0:0:{slot}", hcd = self.hcd())
@@ -154,8 +154,8 @@ impl Reader {
     /// If it is not plugged in.
     #[track_caller]
     pub fn pull(&self) {
-        // The guest's port lets go first, as of a reader that is gone: whatever it still asked a reader that is being unbound
-        // would be freed while the virtual controller holds it, and then the guest's kernel falls over its list of requests.
+        // The guest's port is unbound first, as if the reader were gone: requests to a reader that is being unbound would be freed while
+        // the virtual controller holds them, and then the guest's kernel crashes in its list of requests.
         let unplug = format!(
             "set -e
 port=$(readlink -f /sys/devices/platform/{hcd}/usb*/*-1/port)
@@ -169,7 +169,8 @@ echo 0 >$port/disable",
         self.pc.hand.pulls(&self.port);
     }
 
-    /// Plugs it in again, four seconds after it was pulled at the earliest, with the cards in it, and waits until the guest has a disk for each slot.
+    /// Plugs it in again, at the earliest four seconds after it was pulled, with the cards in it, and waits until the guest has a disk for
+    /// each slot.
     ///
     /// # Panics
     /// If that does not happen.
@@ -193,7 +194,7 @@ pub struct ReaderCardBuilder<'a> {
 impl ReaderCardBuilder<'_> {
     medium_options!();
 
-    /// Its switch is at LOCK.
+    /// Its write-protect switch is at LOCK.
     pub fn write_protected(mut self) -> Self {
         self.write_protected = true;
         self
@@ -214,7 +215,7 @@ impl ReaderCardBuilder<'_> {
             return Err(Error::Impossible(format!("this reader has no slot {}", self.slot)));
         }
         let medium = self.plan.make()?;
-        // The card's memory is a disk of the PC's, so that the host owns its bytes and its faults.
+        // The card's memory is a disk of the PC, so that the host owns its bytes and its faults.
         let name = reader.pc.name("inreader");
         let disk = DiskBuilder::new(&reader.pc, &name).medium(&medium).try_plug()?;
         let card = ReaderCard { pc: Arc::clone(&reader.pc), lun: reader.lun(self.slot), write_protected: self.write_protected, disk };
@@ -223,7 +224,7 @@ impl ReaderCardBuilder<'_> {
     }
 }
 
-/// A card of a reader's. It stays where it is when this is dropped.
+/// A card in a reader. It stays there when this is dropped.
 #[derive(Debug)]
 pub struct ReaderCard {
     pc: Arc<Inner>,
@@ -241,7 +242,7 @@ impl Deref for ReaderCard {
 }
 
 impl ReaderCard {
-    /// Takes it out, whatever it is doing.
+    /// Takes it out, even if it is busy.
     ///
     /// # Panics
     /// If it is not inserted.
@@ -269,7 +270,7 @@ impl ReaderCard {
         self.pc.run(&script, SEEN).map(drop)
     }
 
-    /// Makes the host see what the guest wrote: the reader keeps it in the guest's memory, and sends it down late.
+    /// Brings the guest's writes to the host: the reader keeps them in the guest's memory and sends them late.
     ///
     /// # Panics
     /// If the guest does not answer.

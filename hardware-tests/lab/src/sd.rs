@@ -1,6 +1,6 @@
 //! SD cards in the PC's own SD slots.
 //!
-//! Owns what is in a slot. The bytes are [`Medium`]'s. Every card has the same CID: QEMU's cannot be varied.
+//! Owns the cards in the slots. [`Medium`] owns their bytes. Every card has the same CID, because QEMU's cannot be varied.
 
 use std::ops::Deref;
 use std::sync::{Arc, Mutex};
@@ -38,8 +38,8 @@ impl SdBuilder {
 
     medium_options!();
 
-    /// On the fault server, at half the speed: its requests are counted, and bits can be flipped and writes lost.
-    /// QEMU's SD card tells the guest of no I/O error, and one that hangs freezes the PC.
+    /// On the fault server, at half the speed: its requests are counted, and bits can be flipped and writes lost. QEMU's SD card does not
+    /// report I/O errors to the guest, and one that hangs freezes the PC.
     pub fn faulty(mut self) -> Self {
         self.served = true;
         self
@@ -84,13 +84,13 @@ impl Deref for SdCard {
 }
 
 impl SdCard {
-    /// Its memory, to be put into another slot or PC.
+    /// Its memory, to put it into another slot or PC.
     #[must_use]
     pub fn medium(&self) -> &Arc<Medium> {
         &self.medium
     }
 
-    /// Takes it out, whatever it is doing.
+    /// Takes it out, even if it is busy.
     ///
     /// # Panics
     /// If it is not inserted.

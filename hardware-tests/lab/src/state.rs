@@ -1,6 +1,6 @@
 //! The saved state of a PC that was booted once, so that no other has to boot.
 //!
-//! Owns the file, its key and its making. Everything that could change a restored PC is part of the key.
+//! Owns the file, its key and how it is made. Everything that could change a restored PC is part of the key.
 
 use std::fs::{self, File, OpenOptions};
 use std::path::{Path, PathBuf};
@@ -18,15 +18,15 @@ use crate::qemu::Inner;
 /// How long a boot may take on a busy machine; it takes ten seconds on an idle one.
 pub(crate) const BOOT: Duration = Duration::from_secs(180);
 
-/// How long a restored PC may take until it goes on; it takes a second on an idle machine.
+/// How long a restored PC may take to continue; it takes a second on an idle machine.
 const AWAKENING: Duration = Duration::from_secs(60);
 
 /// Brings the booted PC to the point all scenarios start from.
 ///
-/// QEMU does not save the PCI configuration of its SD hosts: restored as they are, they raise an interrupt nobody
-/// answers. So they are taken out before, and found again by [`awake`].
+/// QEMU does not save the PCI configuration of its SD hosts: if they are restored like this, they raise an interrupt that no driver
+/// answers. So they are removed before, and [`awake`] finds them again.
 ///
-/// The PC has been up for half a minute then: of a younger one a station cannot know whether a card that shows was put in by hand, or whether
+/// By then the PC has been up for half a minute: in the first seconds a station cannot know whether a card was put in by hand, or whether
 /// its host was only slow to start.
 const ASLEEP: &str = "
 systemctl is-system-running --wait >/dev/null
@@ -41,7 +41,7 @@ sync
 echo 3 >/proc/sys/vm/drop_caches
 ";
 
-/// The file to restore from; made now if it is not there.
+/// The file to restore from; made now if it does not exist.
 pub(crate) fn file(machine: &Machine) -> Result<PathBuf> {
     let folder = host::cache_dir()?.join("states");
     let doing = || Error::io(format!("keeping saved states in {}", folder.display()));
@@ -55,7 +55,7 @@ pub(crate) fn file(machine: &Machine) -> Result<PathBuf> {
     }
     let path = folder.join(&hash.finalize().to_hex()[..16]);
     if !path.exists() {
-        // Parallel tests wait here, and then find it made.
+        // Parallel tests wait here, and then find the finished file.
         let lock = OpenOptions::new().create(true).truncate(false).write(true).open(path.with_extension("lock")).map_err(doing())?;
         let _lock = Flock::lock(lock, FlockArg::LockExclusive).map_err(|(_, errno)| errno.into()).map_err(doing())?;
         if !path.exists() {
@@ -101,7 +101,7 @@ pub(crate) fn arguments(path: &Path) -> [String; 2] {
     ["-incoming".to_owned(), format!("exec:cat '{}'", path.display())]
 }
 
-/// Lets a restored PC go on, as if it had been up all the time: with the right date, and with its SD hosts.
+/// Lets a restored PC continue as if it had run all the time: with the right date, and with its SD hosts.
 pub(crate) fn awake(pc: &Inner, machine: &Machine) -> Result<()> {
     let end = Instant::now() + AWAKENING;
     while pc.qmp.execute("query-status", json!({}))?["status"] == "inmigrate" {

@@ -1,18 +1,18 @@
-//! Locks and waits that a panicking test cannot poison: the other half of a pair must still be able to clean up.
+//! Locks and waits that a panicking test cannot poison, because the other threads must still be able to clean up.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// A bound says that something never comes, and not how fast it does: on a machine that has other work to do, everything takes longer than
-/// on the quiet one where the bound was found.
+/// A bound detects an event that never comes; it does not measure speed. On a busy machine everything takes longer than on the quiet one
+/// where the bound was found.
 const PATIENCE: u32 = 4;
 
-/// For how long to wait in truth.
+/// The real time to wait.
 pub(crate) fn patient(bound: Duration) -> Duration {
     bound * PATIENCE
 }
 
-/// A value many threads change, and wait for.
+/// A value that many threads change and wait for.
 #[derive(Debug, Default)]
 pub(crate) struct Watched<T> {
     value: Mutex<T>,
@@ -20,19 +20,19 @@ pub(crate) struct Watched<T> {
 }
 
 impl<T> Watched<T> {
-    /// Locks the value, and wakes nobody who waits for a change.
+    /// Locks the value without waking the threads that wait for a change.
     pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
         lock(&self.value)
     }
 
-    /// Changes the value and wakes all who wait for it.
+    /// Changes the value and wakes all threads that wait for it.
     pub(crate) fn change<R>(&self, change: impl FnOnce(&mut T) -> R) -> R {
         let result = change(&mut self.lock());
         self.changed.notify_all();
         result
     }
 
-    /// Waits until `ready` yields something; `None` if it did not in time.
+    /// Waits until `ready` returns a value; `None` if it did not in time.
     pub(crate) fn wait<R>(&self, timeout: Duration, mut ready: impl FnMut(&mut T) -> Option<R>) -> Option<R> {
         let end = Instant::now() + timeout;
         let mut value = self.lock();

@@ -1,6 +1,6 @@
 //! USB sticks and hubs, plugged and pulled while the PC runs.
 //!
-//! Owns what is plugged into a port. The bytes are [`Medium`]'s.
+//! Owns the devices in the ports. [`Medium`] owns their bytes.
 
 use std::ops::Deref;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -18,10 +18,10 @@ use crate::sync::lock;
 /// How long the guest may take to notice that a stick is gone.
 const SEEN: Duration = Duration::from_secs(60);
 
-/// A stick that takes longer than this to answer is switched off before it is pulled, or QEMU would wait for it.
+/// A stick that takes longer than this to answer is switched off before it is pulled; otherwise QEMU waits for it.
 const SLOW: Duration = Duration::from_secs(1);
 
-/// How a stick presents itself.
+/// The kind of device that a stick claims to be.
 #[derive(Clone, Debug)]
 struct Shape {
     serial: String,
@@ -63,13 +63,13 @@ impl UsbBuilder {
 
     medium_options!();
 
-    /// Its USB serial; a fresh one unless told. Two sticks may share one.
+    /// Its USB serial; the default is a unique one. Two sticks may share one.
     pub fn serial(mut self, serial: &str) -> Self {
         serial.clone_into(&mut self.shape.serial);
         self
     }
 
-    /// On another controller than the first.
+    /// On a controller other than the first.
     pub fn controller(mut self, controller: u8) -> Self {
         self.controller = controller;
         self
@@ -81,13 +81,13 @@ impl UsbBuilder {
         self
     }
 
-    /// It says it is a fixed disk, as many large sticks do.
+    /// It claims to be a fixed disk, as many large sticks do.
     pub fn fixed(mut self) -> Self {
         self.shape.removable = false;
         self
     }
 
-    /// Vendor (8 characters) and product (16) other than QEMU's.
+    /// Vendor (8 characters) and product (16 characters), instead of QEMU's.
     pub fn identity(mut self, vendor: &str, product: &str) -> Self {
         self.shape.identity = Some((vendor.to_owned(), product.to_owned()));
         self
@@ -145,12 +145,12 @@ impl Socket {
     }
 }
 
-/// A port of a PC, told apart from those of other controllers.
+/// A port of a PC, distinguished from those of other controllers.
 fn place(controller: u8, port: &str) -> String {
     format!("xhci{controller} {port}")
 }
 
-/// A USB stick. It stays where it is when this is dropped.
+/// A USB stick. It stays plugged in when this is dropped.
 #[derive(Debug)]
 pub struct UsbStick {
     pc: Arc<Inner>,
@@ -168,7 +168,7 @@ impl Deref for UsbStick {
 }
 
 impl UsbStick {
-    /// Its memory, to be put into another port or PC.
+    /// Its memory, to plug it into another port or PC.
     #[must_use]
     pub fn medium(&self) -> &Arc<Medium> {
         &self.medium
@@ -180,7 +180,7 @@ impl UsbStick {
         &self.shape.serial
     }
 
-    /// Pulls it out, whatever it is doing. Returns when it is out; the guest notices within half a second.
+    /// Pulls it out, even if it is busy. Returns when it is out; the guest notices within half a second.
     ///
     /// # Panics
     /// If it is not plugged in.
@@ -197,16 +197,16 @@ impl UsbStick {
         let Some(Plugged { device, node }) = plugged else {
             return Err(Error::Impossible(format!("{} is not plugged in", self.shape.serial)));
         };
-        // QEMU cancels what is under way and waits for it, holding its one big lock: a silent card would freeze the PC.
+        // QEMU cancels the requests under way and waits for them with its global lock held: a silent card would freeze the PC.
         let silent = self.medium.faults(|faults| faults.hang || faults.flushes_hang || faults.delay > SLOW);
         if silent {
             self.medium.export().power_off();
         }
         if self.shape.scsi() {
-            // A UAS device removed under load breaks an assertion of QEMU's; one that was detached first does not.
+            // A UAS device that is removed under load breaks an assertion of QEMU; one that was detached first does not.
             let path = format!("/machine/peripheral/{device}");
             match self.pc.qmp.execute("qom-set", json!({ "path": path, "property": "attached", "value": false })) {
-                // It went with its hub.
+                // It was removed with its hub.
                 Err(Error::Refused { answer, .. }) if answer.contains("not found") => {}
                 other => drop(other?),
             }
@@ -216,7 +216,7 @@ impl UsbStick {
         self.pc.remove_node(&node)
     }
 
-    /// Plugs it into the same port again, four seconds after that was pulled empty at the earliest: no hand is faster.
+    /// Plugs it into the same port again, at the earliest four seconds after the last device was pulled: no hand is faster.
     ///
     /// # Panics
     /// If it is plugged in, or the port is taken.
@@ -235,7 +235,7 @@ impl UsbStick {
         self.try_plug().or_panic();
     }
 
-    /// The same as fast as two hands are: one pulls what is in the port, the other one has this ready.
+    /// The same as fast as two hands: one pulls the device in the port, the other one has this stick ready.
     ///
     /// # Panics
     /// If it is plugged in, or there is no such port, or it is taken.
@@ -287,7 +287,7 @@ impl UsbStick {
         self.pc.wait_in_guest(&format!("no disk at {link}"), &format!("[ ! -e {link} ]"), SEEN).or_panic();
     }
 
-    /// The name udev gives it by its port.
+    /// The name of the stick in udev, by its port.
     #[must_use]
     pub fn by_path(&self) -> String {
         let socket = lock(&self.socket);
@@ -297,7 +297,7 @@ impl UsbStick {
 }
 
 impl Shape {
-    /// Whether it takes a USB-to-SCSI bridge with a disk behind it; QEMU's simple stick cannot vary these.
+    /// Does it need a USB-to-SCSI bridge with a disk behind it? QEMU's simple stick cannot vary these.
     fn scsi(&self) -> bool {
         self.uas || self.identity.is_some() || self.logical_block != 512
     }
@@ -305,7 +305,7 @@ impl Shape {
     fn add(&self, pc: &Inner, device: &str, node: &str, socket: &Socket) -> Result<()> {
         let bus = format!("xhci{}.0", socket.controller);
         if !self.scsi() {
-            // What fails is reported to the guest. QEMU's own default would stop the PC for want of space.
+            // Errors are reported to the guest. QEMU's default would stop the PC if space is missing.
             let arguments = json!({
                 "driver": "usb-storage", "id": device, "drive": node, "bus": bus, "port": socket.port,
                 "serial": self.serial, "removable": self.removable, "werror": "report", "rerror": "report",
@@ -324,7 +324,7 @@ impl Shape {
             disk["product"] = Value::from(product.as_str());
         }
         pc.qmp.execute("device_add", disk)?;
-        // Only now does the bridge show itself on the bus.
+        // Only now does the bridge appear on the bus.
         let path = format!("/machine/peripheral/{device}");
         pc.qmp.execute("qom-set", json!({ "path": path, "property": "attached", "value": true })).map(drop)
     }
@@ -346,7 +346,7 @@ impl Hub {
 
     fn plug_as(pc: &Arc<Inner>, port: &str, serial: String) -> Result<Self> {
         let device = pc.name("hub");
-        // Without a serial of its own QEMU makes one of the port, and the same hub in another port is another hub.
+        // Without a serial, QEMU makes one from the port, and the same hub in another port would be a different hub.
         let arguments = json!({ "driver": "usb-hub", "id": device, "bus": "xhci0.0", "port": port, "ports": 8, "serial": serial });
         pc.qmp.execute("device_add", arguments)?;
         pc.hand.plugs_hub(&place(0, port));

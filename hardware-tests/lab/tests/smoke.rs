@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use flashline_lab::{Beyond, Errno, MIB, Pc, Request, Signal, secs};
 
-/// An image of the host's, with no two blocks alike.
+/// An image file of the host in which no two blocks are alike.
 fn image(bytes: u64) -> tempfile::NamedTempFile {
     let file = tempfile::NamedTempFile::new().expect("a temporary file");
     for at in (0..bytes).step_by(4096) {
@@ -47,7 +47,7 @@ fn the_pc_runs_scripts_and_carries_files() {
     assert_eq!(pc.sh("stat -c %a:%s /srv/new/folder/file"), "640:12000000");
     assert!(pc.get("/srv/new/folder/file") == bytes, "a file comes out as it went in");
 
-    // A program of the host's runs in the guest.
+    // A program of the host runs in the guest.
     let this = std::env::current_exe().expect("this very test");
     let begun = Instant::now();
     pc.install(&this);
@@ -55,7 +55,7 @@ fn the_pc_runs_scripts_and_carries_files() {
     let name = this.file_name().expect("a name").to_string_lossy().into_owned();
     assert!(pc.sh(&format!("{name} --list")).contains("the_pc_runs_scripts_and_carries_files: test"));
 
-    // A clock that is right, and a system that is whole.
+    // The clock is right and the system has started completely.
     let guest: u64 = pc.sh("date +%s").parse().expect("a number");
     let host = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_secs();
     assert!(guest.abs_diff(host) <= 2, "the guest's clock says {guest}, ours {host}");
@@ -91,7 +91,7 @@ fn a_stick_is_written_pulled_and_spoiled() {
     assert_eq!(stick.counts().bytes_since_flush, 0, "dd flushed at the end");
     assert!(stick.requests().contains(&Request::Flush));
 
-    // Pulled in the middle of a write: the writer is told, and fails.
+    // Pulled in the middle of a write: the writer gets an error.
     stick.faults(|faults| faults.bytes_per_second = Some(8_000_000));
     let before = stick.counts().bytes_written;
     let job = pc.spawn(&format!("dd if=/tmp/image of={node} bs=1M oflag=direct"));
@@ -199,7 +199,7 @@ fn what_was_not_flushed_dies_with_the_power() {
     stick.pull();
     assert!(!stick.reads_as(image.path()));
 
-    // The PC's own power: what was synced is there for the next PC.
+    // The power of the PC fails: data that was synced is there for the next PC.
     let medium = std::sync::Arc::clone(state.medium());
     pc.sh(&format!("mkfs.ext4 -q {0} && mount {0} /mnt && echo kept >/mnt/file && sync", state.node()));
     pc.power_cut();

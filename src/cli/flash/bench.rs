@@ -1,4 +1,4 @@
-//! Works on the devices of `flashline flash`: one thread and one row for each, recorded as soon as the device has ended.
+//! Works on the devices of `flashline flash`: one thread and one row for each; the row is recorded as soon as the device has ended.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -27,14 +27,14 @@ use crate::station::{End, outcome_of, outcome_of_stall};
 use crate::watch::sysfs::Sysfs;
 use crate::watch::uses::still_unused;
 
-/// How often it is looked whether a device still moves.
+/// Interval at which the progress of a device is checked.
 const STALL_LOOK: Duration = Duration::from_millis(200);
 
 /// All devices of one call.
 pub(super) struct Bench {
     devices: Vec<Device>,
     ledger: Option<Ledger>,
-    /// The first thing the log could not do.
+    /// The first error of the log.
     trouble: Option<LogError>,
     rules: Rules,
     policy: Policy,
@@ -46,16 +46,16 @@ struct Device {
     path: PathBuf,
     attempt: Attempt,
     state: State,
-    /// How it ended was said.
+    /// Its result was printed.
     told: bool,
-    /// A proven card stays claimed until all of them are done with.
+    /// A proven card stays claimed until all devices have ended.
     kept: Option<Kept>,
 }
 
 enum State {
-    /// Its thread works; the moment is when its step began.
+    /// Its thread works; `step_began` is the time when its step began.
     Busy { gauge: Arc<Gauge>, thread: JoinHandle<(End, Option<Kept>)>, step: Step, step_began: Instant, stall: StallWatch, looked: Instant },
-    /// It came to an end.
+    /// The attempt has ended.
     Ended { outcome: Outcome, effort: Box<Effort> },
 }
 
@@ -63,7 +63,7 @@ impl Bench {
     /// Starts every device that is admitted.
     ///
     /// # Errors
-    /// When the log cannot be read; nothing was begun then.
+    /// If the log cannot be read. Then nothing was begun.
     pub(super) fn begin(
         named: Vec<Named>,
         armed: &Armed,
@@ -124,13 +124,13 @@ impl Bench {
     fn end(&mut self, attempt: &Attempt, outcome: Outcome, effort: Effort) -> State {
         let entry = Entry::AttemptClosed { attempt: Box::new(attempt.clone()), outcome: outcome.clone(), effort: effort.clone() };
         if !self.record(&entry) && outcome.is_good() {
-            // A pass whose row is not on disk is none.
+            // A card counts as passed only if its row is on disk.
             return State::Ended { outcome: Outcome::Interrupted, effort: Box::new(effort) };
         }
         State::Ended { outcome, effort: Box::new(effort) }
     }
 
-    /// True when it is on disk, or no log was asked for.
+    /// Returns whether the entry is on disk, or no log was requested.
     fn record(&mut self, entry: &Entry) -> bool {
         let Some(ledger) = &mut self.ledger else { return true };
         match ledger.append(entry) {
@@ -154,7 +154,7 @@ impl Bench {
         }
     }
 
-    /// Takes note of how far every thread is, and records those that have ended.
+    /// Updates the progress of every thread, and records the devices that have ended.
     pub(super) fn look(&mut self) {
         let mut devices = std::mem::take(&mut self.devices);
         for device in &mut devices {
@@ -168,7 +168,7 @@ impl Bench {
                     *looked = Instant::now();
                     let sectors = Sysfs::default().sectors_moved(device.attempt.card.visit.devnum);
                     if let Some(stalled) = stall.look(gauge, sectors, &self.rules) {
-                        // Its thread is left to the kernel, and the other devices go on.
+                        // Its thread is left to the kernel, and the other devices continue.
                         self.stuck.push(device.path.clone());
                         let outcome = outcome_of_stall(gauge.progress().1, stalled.waited, stalled.on_image);
                         device.state = self.end(&device.attempt, outcome, stalled.effort);
@@ -179,7 +179,7 @@ impl Bench {
             let effort = gauge.effort();
             let placeholder = State::Ended { outcome: Outcome::Interrupted, effort: Box::new(effort.clone()) };
             let State::Busy { thread, .. } = std::mem::replace(&mut device.state, placeholder) else { continue };
-            // Its panics are caught inside: there is always an end to hear of.
+            // Panics are caught inside the thread, so it always returns an end.
             let (end, kept) = thread.join().unwrap_or((End::Cancelled, None));
             device.state = self.end(&device.attempt, outcome_of(end, false), effort);
             device.kept = kept;
@@ -192,7 +192,7 @@ impl Bench {
         &self.stuck
     }
 
-    /// What is shown of every device.
+    /// The views of all devices.
     pub(super) fn views(&self) -> Vec<SlotView> {
         let view = |device: &Device| {
             let (sign, progress) = match &device.state {
@@ -208,7 +208,7 @@ impl Bench {
         self.devices.iter().map(view).collect()
     }
 
-    /// What is printed of every device that has ended since this was asked last.
+    /// The reports of the devices that have ended since the last call.
     pub(super) fn news(&mut self) -> impl Iterator<Item = Report<'_>> {
         let recorded = self.ledger.is_some();
         self.devices.iter_mut().filter(|device| !device.told).filter_map(move |device| match &device.state {
@@ -221,7 +221,7 @@ impl Bench {
         })
     }
 
-    /// Asks the kernel whether anybody has written to a device since it was proven, and records that.
+    /// Asks the kernel whether any program has written to a device since it was proven, and records that.
     pub(super) fn look_at_proven(&mut self) {
         let mut devices = std::mem::take(&mut self.devices);
         for device in &mut devices {
@@ -237,12 +237,12 @@ impl Bench {
         self.devices = devices;
     }
 
-    /// Every device holds the image, or all its data where its zeroes were to be skipped, and every row is on disk.
+    /// Every device holds the image, or all its data if its zeroes are skipped, and every row is on disk.
     pub(super) fn is_good(&self) -> bool {
         self.devices.iter().all(|device| matches!(&device.state, State::Ended { outcome, .. } if outcome.is_good()))
     }
 
-    /// Why not every row is on disk, when that is so.
+    /// The first error of the log, if a row is not on disk.
     pub(super) fn into_trouble(self) -> Option<LogError> {
         self.trouble
     }
@@ -257,11 +257,11 @@ mod cases {
     use crate::station::outcome::Failure;
     use crate::station::testing::{attempt, card};
 
-    /// Its thread is held by the kernel: what was asked for ends without it.
+    /// The kernel holds the device's thread: the command ends without it.
     #[test]
     fn a_device_that_hangs_is_given_up_and_the_command_ends() {
         let mut card = card("p1", 1);
-        // Of no disk here, whose counters would move.
+        // The number of no disk of this PC, whose counters would move.
         card.visit.devnum = DevNum { major: 4000, minor: 16 };
         let attempt = attempt(1, "/dev/sdx", card);
         let (release, held) = channel::<()>();

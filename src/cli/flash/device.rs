@@ -20,15 +20,15 @@ use crate::watch::sysfs::Sysfs;
 use crate::watch::tables::{Tables, block_number};
 use crate::watch::uses::{OwnPart, marks_on_medium, own_parts, survey};
 
-/// What of this PC must not be erased, as its station's configuration says.
+/// The disks of this PC that must not be erased, from the configuration of its station.
 pub(super) struct Guard {
     settings: Option<Settings>,
     erase_marks: bool,
 }
 
 impl Guard {
-    /// A PC without a station has no configuration; one that is there must be good, because it may name the PC's own disks.
-    /// Whether marks are erased says `erase_marks`, and where nothing was said the configuration.
+    /// A PC without a station has no configuration. If there is one, it must be valid, because it may name the PC's own disks.
+    /// `erase_marks` decides whether marks are erased; without it, the configuration decides.
     pub(super) fn read(config: &Path, erase_marks: Option<bool>) -> Result<Self, ConfigError> {
         let settings = config.exists().then(|| config::read(config, ImageCheck::Unseen)).transpose()?;
         let configured = || settings.iter().flat_map(|settings| &settings.slots).any(|slot| slot.policy.erase_marks);
@@ -42,7 +42,7 @@ impl Guard {
         Policy { loop_devices: true, own_disks, erase_marks: self.erase_marks, ..Policy::default() }
     }
 
-    /// How a card's device is treated, as the station here does.
+    /// The rules for a card's device, as in the configuration of this PC's station.
     pub(super) fn rules(&self) -> Rules {
         match &self.settings {
             Some(settings) => Rules {
@@ -59,16 +59,16 @@ impl Guard {
     }
 }
 
-/// A device that was named, and what is known of it.
+/// A device from the command line, and the facts known about it.
 pub(super) struct Named {
     pub(super) path: PathBuf,
     pub(super) survey: Survey,
 }
 
-/// udev looks at a disk anew whenever a program that wrote to it closes it: whoever flashes one card twice is faster.
+/// udev examines a disk anew whenever a program that wrote to it closes it. A user who flashes one card twice may be faster.
 const UDEV_LOOKS_WITHIN: Duration = Duration::from_secs(5);
 
-/// Asks until there is an answer, for as long as udev may take.
+/// Repeats the question until there is an answer, for as long as udev may need.
 fn patiently<T>(ask: impl Fn() -> Option<T>) -> Option<T> {
     let began = Instant::now();
     loop {
@@ -103,17 +103,17 @@ pub(super) fn name(paths: &[PathBuf], guard: &Guard) -> Result<Vec<Named>, Wrong
         .collect()
 }
 
-/// What is told of a path that leads to no block device.
+/// The error for a path that leads to no block device.
 fn not_a_device(path: &Path) -> Wrong {
     let is_missing = matches!(path.metadata(), Err(error) if error.kind() == io::ErrorKind::NotFound);
     if is_missing { Wrong::NotThere(path.to_owned()) } else { Wrong::NotADevice(path.to_owned()) }
 }
 
-/// Refuses a loop device whose bytes are those of `file`: the image or the log of this call would be written over.
+/// Refuses a loop device whose bytes are those of `file`: otherwise the image or the log of this call would be overwritten.
 pub(super) fn lies_on_none_of(named: &[Named], files: &[&Path]) -> Result<(), Wrong> {
     for device in named {
         let backing = Path::new("/sys/block").join(&device.survey.card.kernel_name).join("loop/backing_file");
-        // Another disk than a loop device has no such file.
+        // A disk that is not a loop device has no such file.
         let Ok(backing) = fs::read_to_string(backing) else { continue };
         let backing = Path::new(backing.trim_end());
         if let Some(file) = files.iter().find(|file| is_same_file(file, backing)) {

@@ -91,12 +91,12 @@ enum MarksArg {
     Erase,
 }
 
-/// How often bars move and ended threads are looked for.
+/// Interval at which bars are updated and ended threads are joined.
 const LOOK: Duration = Duration::from_millis(5);
-/// What a shell says of a program that Ctrl-C ended.
+/// The exit code that a shell reports for a program ended by Ctrl-C.
 const INTERRUPTED: i32 = 130;
 
-/// Why nothing was begun, or the log not kept.
+/// Why nothing was begun, or why the log was not kept.
 #[derive(Debug, thiserror::Error)]
 enum Wrong {
     #[error("{0} is not a block device: name a whole disk, as /dev/sdb")]
@@ -168,7 +168,7 @@ fn flash_all(args: &Args) -> Result<u8, Wrong> {
             bench.cancel();
         }
         bench.look();
-        // Whoever reads by program learns of a card when it is done; a person's bars are not torn.
+        // A program that reads the output gets the result of a card at once; for a person, the bars are not interrupted.
         if !at_terminal {
             tell(&mut bench, args.json);
         }
@@ -180,24 +180,24 @@ fn flash_all(args: &Args) -> Result<u8, Wrong> {
         eprintln!("flashline: the kernel still holds {}: the command returns when it lets go of it", device.display());
     }
     tell(&mut bench, args.json);
-    // They were claimed until now; with the end of this program they are anybody's.
+    // The devices were claimed until now; when this program ends, other programs can use them.
     bench.look_at_proven();
     tell(&mut bench, args.json);
     let code = if bench.is_good() { GOOD } else { NOT_GOOD };
     bench.into_trouble().map_or(Ok(code), |error| Err(error.into()))
 }
 
-/// A row in memory is gone with the power. Whoever names the file may want just that, and is told.
+/// A row in memory is lost with the power. That may be intended for a file that the user names, so it is only a warning.
 fn volatile_log(log: &Path) -> Option<String> {
     match volatile(directory_of(log)) {
         Ok(why) => why.map(|why| format!("the flash log {}: {why}, so every row is lost at the next power cut", log.display())),
-        Err(error) => Some(format!("the flash log {}: on what disk it is cannot be found out: {error}", log.display())),
+        Err(error) => Some(format!("the flash log {}: its disk cannot be determined: {error}", log.display())),
     }
 }
 
-/// Prints what was not yet printed of devices that have ended.
+/// Prints the results of ended devices that were not printed yet.
 ///
-/// A result that cannot be printed changes no card and no row. That it is missing is told at the end, and by the exit code.
+/// A result that cannot be printed changes no card and no row. The end of the command and its exit code report the failure.
 fn tell(bench: &mut Bench, json: bool) {
     for report in bench.news() {
         if json { say(harmless_json(report.json().to_string())) } else { say(report) }

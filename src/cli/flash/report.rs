@@ -7,7 +7,7 @@ use crate::station::outcome::{Effort, Outcome};
 use crate::station::sign::Sign;
 use crate::station::units::{Bytes, KIB, seconds};
 
-/// What is printed of a device.
+/// The printed result of a device.
 pub(super) struct Report<'a> {
     pub(super) device: &'a Path,
     pub(super) outcome: &'a Outcome,
@@ -17,7 +17,7 @@ pub(super) struct Report<'a> {
 }
 
 impl Report<'_> {
-    /// PASS is a word for a recorded proof.
+    /// Only a recorded proof is called PASS.
     fn outcome(&self) -> String {
         match self.outcome {
             Outcome::Passed(_) if !self.recorded => "verified".to_owned(),

@@ -31,14 +31,14 @@ pub(crate) const DEFAULT: &str = "/var/lib/flashline/flash-log.db";
 #[derive(Clone, Debug, clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Args {
-    /// What else is asked of the log
+    /// The subcommand; without one, rows are listed
     #[command(subcommand)]
     pub what: Option<LogCommand>,
     #[command(flatten)]
     rows: rows::Args,
 }
 
-/// What can be asked of a flash log besides its rows.
+/// The questions about a flash log besides its rows.
 #[derive(Clone, Debug, Subcommand)]
 #[expect(private_interfaces, reason = "the arguments of a command are its own file's business")]
 pub(crate) enum LogCommand {
@@ -54,7 +54,7 @@ pub(crate) enum LogCommand {
     Verify(verify::Args),
     /// Confirm that the running station was meant to begin a new flash log. Until then the station and the panel show NEW FLASH LOG
     Confirm(request::ConfirmLogArgs),
-    /// Print the log's anchor, COUNT:HASH, for `log verify --anchor`. Keep it where whoever can write the log cannot change it
+    /// Print the log's anchor, COUNT:HASH, for `log verify --anchor`. Keep it in a place that users who can write the log cannot change
     Anchor(verify::AnchorArgs),
     /// Copy the log as it is now into one new file, verify the copy, and print its anchor, COUNT:HASH
     Export(export::Args),
@@ -72,7 +72,7 @@ pub(crate) struct LogSource {
 }
 
 impl Args {
-    /// The log that is meant.
+    /// The path of the flash log.
     #[must_use]
     pub(crate) fn place(&self) -> &LogSource {
         match &self.what {
@@ -83,13 +83,13 @@ impl Args {
             Some(LogCommand::Serials(args)) => &args.scope.place,
             Some(LogCommand::Summary(args)) => &args.scope.place,
             Some(LogCommand::Report(args)) => &args.scope.place,
-            // The station is asked, and no file.
+            // This request goes to the station and reads no file.
             Some(LogCommand::Confirm(_)) | None => &self.rows.scope.place,
         }
     }
 }
 
-/// Of which attempts something is asked.
+/// The attempts that a question is about.
 #[derive(Clone, Debug, Default, clap::Args)]
 struct ScopeArgs {
     /// Only attempts of this model
@@ -116,7 +116,7 @@ impl ScopeArgs {
     }
 }
 
-/// The filter that takes what was asked for.
+/// The filter for a scope.
 fn filter(scope: &Scope) -> Filter {
     let Window { since, until } = scope.window;
     Filter {
@@ -128,7 +128,7 @@ fn filter(scope: &Scope) -> Filter {
     }
 }
 
-/// What answers depend on besides the log: the time, the zone it is told in, and the factory's shifts.
+/// The context of an answer besides the log: the time with its zone, and the factory's shifts.
 #[derive(Clone, Debug)]
 struct LogContext {
     now: Zoned,
@@ -141,7 +141,7 @@ pub(crate) enum LogCommandError {
     /// The log is unusable.
     #[error(transparent)]
     Log(#[from] LogError),
-    /// A word is no time.
+    /// A word is not a time.
     #[error(transparent)]
     Time(#[from] TimeError),
     /// The output cannot be written.
@@ -152,10 +152,10 @@ pub(crate) enum LogCommandError {
     Page {
         /// The page that could not be written.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
-    /// The page would take the place of what it is made of.
+    /// The page would replace its own source.
     #[error("{} belongs to the flash log itself: name another file", path.display())]
     Itself {
         /// The page, which is the flash log itself.
@@ -164,26 +164,26 @@ pub(crate) enum LogCommandError {
     /// The page would take the place of a disk or a directory.
     #[error("{} is no file: name a new one", path.display())]
     NoFile {
-        /// What it is to be written to.
+        /// The path of the output.
         path: PathBuf,
     },
-    /// There is more than a page can show.
+    /// There are more attempts than a page can show.
     #[error("these are {attempts} attempts, and a page holds {most}: ask for less with --since and --until")]
     TooMany {
         /// How many attempts the page would have.
         attempts: u64,
-        /// How many a page holds.
+        /// The limit of a page.
         most: u64,
     },
     /// The log has no attempt of this number.
     #[error("there is no attempt {attempt} in this flash log: `flashline log` lists them")]
     NoAttempt {
-        /// The number that was asked for.
+        /// The requested number.
         attempt: u64,
     },
 }
 
-/// What the configuration says of the log.
+/// The settings of the configuration that concern the log.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Configured {
     /// The flash log of the configuration; `None` if there is no configuration.
@@ -192,10 +192,10 @@ pub(crate) struct Configured {
     pub shifts: Vec<Time>,
 }
 
-/// Answers what is asked. The file is the one named, else the configured one, else the station's usual one.
+/// Answers the question. The file is the named one, else the configured one, else the default of a station.
 ///
 /// # Errors
-/// Where the log cannot be read or standard output cannot be written; a reader that has seen enough (`| head`) is no error.
+/// If the log cannot be read or standard output cannot be written. A reader that closes the pipe (`| head`) is not an error.
 pub(crate) fn run(args: &Args, configured: Configured) -> Result<ExitCode, LogCommandError> {
     let path = args.place().file.clone().or(configured.log).unwrap_or_else(|| PathBuf::from(DEFAULT));
     let context = LogContext { now: crate::zone::now(), shifts: Shifts::new(configured.shifts) };
@@ -218,11 +218,11 @@ fn open(path: &Path) -> Result<LogReader, LogError> {
     LogReader::open(path)
 }
 
-/// Attempts among which names are looked for that somebody may have meant.
+/// Number of newest attempts in which similar names are searched.
 const NEWEST: u32 = 50_000;
 
-/// Nothing was found: of what it was asked, and whether that is a name that nothing bears. A misspelt model has no day's work, and that
-/// must not be taken for an answer.
+/// The text if nothing was found: what was asked, and whether the log knows the name. Otherwise the empty answer to a misspelt model would
+/// look like a model without work.
 fn none(what: &str, log: &LogReader, filter: &Filter) -> Result<String, LogError> {
     let mut text = format!("No {what}.");
     if filter.model.is_some() || filter.slot.is_some() {
@@ -254,10 +254,10 @@ fn none(what: &str, log: &LogReader, filter: &Filter) -> Result<String, LogError
     Ok(text)
 }
 
-/// Letters that somebody who types a serial may have wrong.
+/// Wrong letters in a typed serial up to which it counts as similar.
 const SLIPS: usize = 2;
 
-/// The names that differ least from what was asked, a few at most.
+/// The few names that differ least from the requested one.
 fn nearest(asked: &str, names: BTreeSet<String>) -> Vec<String> {
     let asked = asked.to_ascii_lowercase();
     let letters = asked.chars().count();
@@ -267,7 +267,7 @@ fn nearest(asked: &str, names: BTreeSet<String>) -> Vec<String> {
         strsim::damerau_levenshtein(&asked, &beginning).min(strsim::damerau_levenshtein(&asked, &name))
     };
     let mut near: Vec<(usize, String)> = names.into_iter().map(|name| (slips(&name), name)).collect();
-    // Of a short beginning every name is near.
+    // Every name is similar to a short beginning.
     near.retain(|(slips, _)| *slips <= SLIPS && letters > 2 * SLIPS);
     near.sort();
     near.into_iter().take(3).map(|(_, name)| harmless(&name)).collect()

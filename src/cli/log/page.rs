@@ -39,7 +39,7 @@ pub(super) fn run(args: &Args, log: &LogReader, context: &LogContext, out: &mut 
         if kind.is_block_device() || kind.is_dir() {
             return Err(LogCommandError::NoFile { path: args.output.clone() });
         }
-        // A pipe, a terminal or /dev/null takes the page as it comes, and is never replaced.
+        // A pipe, a terminal or /dev/null receives the page directly, and is never replaced.
         if !kind.is_file() {
             let mut file = BufWriter::new(OpenOptions::new().write(true).open(&args.output).map_err(failed)?);
             let code = write(&scope, log, context, &mut file, &failed)?;
@@ -47,13 +47,13 @@ pub(super) fn run(args: &Args, log: &LogReader, context: &LogContext, out: &mut 
             return Ok(code);
         }
     }
-    // Beside it, and in its place when it is whole.
+    // The page is written to a new file beside the old one, which it replaces when it is complete.
     let fresh = tempfile::NamedTempFile::new_in(directory_of(&args.output)).map_err(failed)?;
     let mut file = BufWriter::new(fresh.as_file());
     let code = write(&scope, log, context, &mut file, &failed)?;
     file.flush().map_err(failed)?;
     drop(file);
-    // As a file that was just made; its maker says who else may read it.
+    // The permissions of an ordinary new file; `tempfile` makes files that only the owner can read.
     fresh.as_file().set_permissions(Permissions::from_mode(0o644)).map_err(failed)?;
     fresh.persist(&args.output).map_err(|error| failed(error.error))?;
     Ok(code)
@@ -68,7 +68,7 @@ fn is_of_the_log(output: &Path, log: &Path) -> bool {
     })
 }
 
-/// By shift for up to four days, by day for longer.
+/// By shift up to four days, by day for longer times.
 fn by(scope: &Scope, context: &LogContext) -> By {
     let until = scope.window.until.unwrap_or_else(|| context.now.timestamp());
     let long = scope.window.since.and_then(|since| since.checked_add((4 * 24).hours()).ok()).is_none_or(|end| until > end);
@@ -82,7 +82,7 @@ fn write(
     out: &mut impl Write,
     failed: &dyn Fn(io::Error) -> LogCommandError,
 ) -> Result<u8, LogCommandError> {
-    // Up to now: what is counted first and what is listed later are the same cards.
+    // Up to now, so that the counted cards and the listed cards are the same.
     let made = context.now.timestamp();
     let until = scope.window.until.map_or(made, |until| until.min(made));
     let filter = Filter { until: Some(until.as_microsecond()), ..filter(scope) };
@@ -139,7 +139,7 @@ mod tests {
     use super::*;
     use crate::report::times::Shifts;
 
-    /// The log is of the moment the test runs; so is the page.
+    /// The log has the time of the test, and so does the page.
     fn now() -> LogContext {
         let now = jiff::Zoned::now().checked_add(1.minute()).expect("a minute later");
         LogContext { now, shifts: Shifts::default() }
@@ -177,7 +177,7 @@ mod tests {
         assert!(!left.iter().any(|name| name.to_string_lossy().starts_with(".tmp")), "{left:?}");
     }
 
-    /// Every number of a page: of which table, of which of its lines, of what.
+    /// Every number of a page: its table, its line, its column.
     type Numbers = BTreeMap<(String, String, String), String>;
 
     fn numbers(page: &str) -> Numbers {
@@ -199,7 +199,7 @@ mod tests {
         numbers
     }
 
-    /// The same, made of what `log summary --json` says.
+    /// The same, made from the output of `log summary --json`.
     fn expected(total: &serde_json::Value, by: &[(&str, serde_json::Value)]) -> Numbers {
         let mut numbers = Numbers::new();
         let tenths = |value: &serde_json::Value, times: f64| {

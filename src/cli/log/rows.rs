@@ -12,13 +12,13 @@ use crate::ledger::{Direction, Filter, LogReader, Row};
 use crate::report::{self, RowCsv, Table};
 use crate::station::outcome::OutcomeWord;
 
-/// Rows that say how wide a table must be; those behind them are cut where they are wider.
+/// Number of rows that determine the width of a table; a wider value behind them is cut.
 const SAMPLE: usize = 1000;
 
-/// How many rows are shown before those to come, by default.
+/// Default number of old rows that `--follow` shows first.
 const BEFORE: u32 = 10;
 
-/// Milliseconds between two looks: soon enough for somebody who watches, and nothing for a disk that cards are recorded on.
+/// Milliseconds between two looks: fast enough for a person, and little load for a disk on which cards are recorded.
 const PACE: u16 = 500;
 
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -58,7 +58,7 @@ pub(super) fn run(args: &Args, log: &LogReader, context: &LogContext, out: &mut 
     if args.follow { follow(log, filter, sheet, out, || wait(io::stdout())) } else { list(log, &filter, sheet, out) }
 }
 
-/// What rows are written as.
+/// The output format of rows.
 enum Sheet {
     Table(TimeZone),
     Json,
@@ -74,7 +74,7 @@ impl Sheet {
         }
     }
 
-    /// Writes what stands on top, for rows like these.
+    /// Writes the heading for rows such as these.
     fn begin<'o, W: Write>(self, first: &[Row], more: bool, out: &'o mut W) -> Result<Writing<'o, W>, LogCommandError> {
         Ok(match self {
             Self::Json => Writing::Json(out),
@@ -88,7 +88,7 @@ impl Sheet {
     }
 }
 
-/// Rows on their way to the output, in the format that was asked for.
+/// Rows on their way to the output, in the requested format.
 enum Writing<'o, W: Write> {
     Table(Table, &'o mut W),
     Json(&'o mut W),
@@ -131,10 +131,10 @@ fn list(log: &LogReader, filter: &Filter, sheet: Sheet, out: &mut impl Write) ->
     Ok(GOOD)
 }
 
-/// Waits for a while, and ends at once where nobody reads `out` any more: without this, it would be noticed at the next attempt, which may
-/// be tomorrow's.
+/// Waits for a while, and ends at once if no program reads `out` any more: otherwise that would be noticed only at the next attempt, which
+/// may be tomorrow's.
 fn wait(out: impl AsFd) -> Result<(), LogCommandError> {
-    // No event is asked for; that the other end is closed is told all the same (poll(2)). Of a file nothing is told, and it is waited.
+    // No event is requested; poll(2) reports a closed other end all the same. For a file it reports nothing, so the wait is complete.
     let mut reader = [PollFd::new(out.as_fd(), PollFlags::empty())];
     match poll(&mut reader, PACE) {
         Ok(0) | Err(Errno::EINTR) => Ok(()),
@@ -143,8 +143,8 @@ fn wait(out: impl AsFd) -> Result<(), LogCommandError> {
     }
 }
 
-/// Shows each attempt when it has ended. `wait` is called between two looks; each look is a short one, so the station is never kept from
-/// tidying its log.
+/// Shows each attempt when it has ended. `wait` is called between two looks. Each look is short, so it does not delay the checkpoints of
+/// the station's log.
 fn follow(
     log: &LogReader,
     filter: Filter,
@@ -153,7 +153,7 @@ fn follow(
     mut wait: impl FnMut() -> Result<(), LogCommandError>,
 ) -> Result<u8, LogCommandError> {
     let ended = |row: &Row| row.ended.is_some();
-    // Everything up to here is looked at below, whatever of it is shown.
+    // All events up to here are looked at below, whether they are shown or not.
     let mut after = log.head()?.count;
     let first = log.attempts(&Filter { limit: Some(filter.limit.unwrap_or(BEFORE)), order: Direction::OldestFirst, ..filter.clone() });
     let first = first.filter(|row| !row.as_ref().is_ok_and(|row| row.seq > after)).collect::<Result<Vec<_>, _>>()?;
@@ -232,7 +232,7 @@ mod tests {
         let reader = open(&path);
         let looks = Cell::new(0_u64);
         let mut out = Vec::new();
-        // At the fourth look the pipe is closed.
+        // The pipe is closed at the fourth look.
         struct Until<'a>(&'a Cell<u64>, &'a mut Vec<u8>);
         impl Write for Until<'_> {
             fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -268,7 +268,7 @@ mod tests {
         let followed = follow(&open(&path), Filter::default(), Sheet::Json, &mut out, || wait(&writer));
         assert_eq!(seen_enough(followed).expect("no error"), GOOD);
         reads_no_more.join().expect("it ended");
-        // A file takes rows for ever; the pace is kept.
+        // A file always accepts rows; the interval is kept.
         let began = Instant::now();
         wait(File::create(dir.path().join("rows")).expect("made")).expect("a file has no reader");
         assert!(began.elapsed() >= Duration::from_millis(u64::from(PACE)));

@@ -7,7 +7,7 @@ use crate::ledger::{Filter, LogError, LogReader, PackedBoxes, Row};
 use crate::report::harmless_json;
 use crate::report::serials::{self, ListPlace, OneCard, SerialCsv, SerialTable, Serials, Time};
 
-/// Lines that say how wide a table must be.
+/// Number of lines that determine the width of a table.
 const SAMPLE: usize = 1000;
 
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -95,7 +95,7 @@ fn table(
     write("\n")
 }
 
-/// Looks at all rows before the first is listed.
+/// Reads all rows before the first is listed.
 pub(super) fn count(log: &LogReader, filter: &Filter, mut also: impl FnMut(&Row)) -> Result<Serials, LogError> {
     let mut serials = Serials::default();
     for row in log.attempts(filter) {
@@ -106,7 +106,7 @@ pub(super) fn count(log: &LogReader, filter: &Filter, mut also: impl FnMut(&Row)
     Ok(serials)
 }
 
-/// Lists the rows that were counted, and none that came since.
+/// Lists the rows that were counted, and none that came later.
 pub(super) fn each(
     log: &LogReader,
     filter: &Filter,

@@ -1,4 +1,4 @@
-//! `flashline log show`: prints everything the log holds of one attempt.
+//! `flashline log show`: prints everything that the log contains about one attempt.
 
 use std::io::Write;
 
@@ -28,7 +28,7 @@ pub(super) fn run(args: &Args, log: &LogReader, context: &LogContext, out: &mut 
     out.write_all(text.as_bytes()).map_err(LogCommandError::Output).map(|()| GOOD)
 }
 
-/// What a newer program recorded of the attempt, as it stands there.
+/// Keys that a newer program recorded about the attempt, printed unchanged.
 fn others(events: &[LogEvent], context: &LogContext) -> String {
     let known = |event: &&LogEvent| !matches!(event.kind.as_str(), "attempt-started" | "attempt-closed" | "attempt-changed");
     let lines: Vec<String> = events

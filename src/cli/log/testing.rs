@@ -13,7 +13,7 @@ use crate::station::record::{Attempt, Entry, Plan};
 use crate::station::testing::{armed_by, attempt, card, image, mapped_proof, proof};
 use crate::station::units::Bytes;
 
-/// Accepts this many bytes, then is gone.
+/// Accepts this many bytes, then the reader is gone.
 pub(super) struct Pipe(pub(super) usize, pub(super) io::ErrorKind);
 
 impl Write for Pipe {
@@ -32,7 +32,7 @@ pub(super) fn context() -> LogContext {
     LogContext { now: "2026-11-24T09:30[Europe/Berlin]".parse().expect("a time"), shifts: Shifts::default() }
 }
 
-/// So many attempts more: every third was pulled, the others passed; each of a card of its own, in slots A1 to A4.
+/// This many more attempts: every third was pulled, the others passed; each with another card, in slots A1 to A4.
 pub(super) fn log_of(path: &Path, attempts: u64) {
     let mut ledger = Ledger::open_on(path, "bench-1", "0123456789abcdef0123456789abcdef").expect("the log opens");
     let first = ledger.next_attempt().expect("a number");
@@ -46,8 +46,8 @@ pub(super) fn log_of(path: &Path, attempts: u64) {
     }
 }
 
-/// Three days of November 2026 in which everything happened that can happen to a card, in four slots, on two kinds of cards, with an image
-/// that is proven to be one for `acme/my-pi3`.
+/// Three days of November 2026 with every kind of outcome, in four slots, on two kinds of cards, with an image that is proven for
+/// `acme/my-pi3`.
 pub(super) fn log_of_a_lot(path: &Path) {
     let hour = 3_600_000_000;
     let begin = "2026-11-21T05:30:00Z".parse::<jiff::Timestamp>().expect("a time").as_microsecond();

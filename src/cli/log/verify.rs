@@ -33,7 +33,7 @@ pub(super) fn run(args: &Args, path: &Path, out: &mut impl Write) -> Result<u8, 
     if verdict.is_ok()
         && let Some(words) = unended(&log)?
     {
-        // Not on standard output, where programs read the head.
+        // Not on standard output, from which programs read the head.
         super::super::output::remark(words);
     }
     let (line, code) = match verdict {
@@ -47,7 +47,7 @@ pub(super) fn run(args: &Args, path: &Path, out: &mut impl Write) -> Result<u8, 
     writeln!(out, "{line}").map_err(LogCommandError::Output).map(|()| code)
 }
 
-/// A chain that was cut off behind any of its events holds. Attempts without an end are what may be seen of it.
+/// A chain that was cut behind any of its events is still consistent. Attempts without an end are the only visible sign.
 fn unended(log: &LogReader) -> Result<Option<String>, LogError> {
     let filter = Filter { outcome: Some(OutcomeWord::Running.as_str().to_owned()), ..Filter::default() };
     let mut count = 0_u64;
@@ -81,7 +81,7 @@ mod cases {
         let (path, copy) = (dir.path().join("flash-log.db"), dir.path().join("copy.db"));
         let _writes = Ledger::open_on(&path, "bench", "0123456789abcdef0123456789abcdef").expect("a log");
         std::fs::copy(&path, &copy).expect("copied");
-        // Of a log that was just made everything stands in its -wal.
+        // A new log is completely in its -wal.
         let error = LogReader::open(&copy).expect_err("nothing is in it");
         assert_eq!(error.problem, LogProblem::Nothing);
         assert!(error.to_string().contains("make a copy with `flashline log export`"), "{error}");
@@ -96,7 +96,7 @@ mod cases {
         log_of(&path, 3);
         assert_eq!(unended(&LogReader::open(&path).expect("a log")).expect("readable"), None);
         let connection = rusqlite::Connection::open(&path).expect("opens");
-        // As a copy whose newest event is missing.
+        // As in a copy without the newest event.
         connection
             .execute_batch("DROP TRIGGER event_is_never_removed; DELETE FROM event WHERE seq = (SELECT max(seq) FROM event WHERE kind = 'attempt-closed')")
             .expect("removed");

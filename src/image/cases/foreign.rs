@@ -1,4 +1,4 @@
-//! Tests: a file that is no disk image, is cut short or is damaged is named as such and never written; a good one is accepted.
+//! Tests: a file that is not a disk image, is cut short or is damaged is reported as such and never written; a good one is accepted.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use crate::image::stage::tests::{silent, write, xz};
 use crate::station::armed::Contents;
 use crate::station::units::{MIB, to_u64, to_usize};
 
-/// Prepares `image` as a command does, and looks at it.
+/// Prepares `image` as a command does, and examines it.
 fn taken(directory: &Path, name: &str, contents: &[u8], meant: Contents) -> Result<Vec<String>, ImageError> {
     let path = write(directory, name, contents);
     let mut source = SourceImage::open(&path)?;
@@ -28,7 +28,7 @@ fn put(bytes: &mut [u8], at: usize, what: &[u8]) {
     bytes[at..at + what.len()].copy_from_slice(what);
 }
 
-/// An entry of an MBR, and the place of the first.
+/// An entry of an MBR, and the place of the first entry.
 const ENTRY: usize = 446;
 
 fn entry(kind: u8, start: u32, length: u32) -> [u8; 16] {
@@ -39,7 +39,7 @@ fn entry(kind: u8, start: u32, length: u32) -> [u8; 16] {
     entry
 }
 
-/// An image of so many MiB with these entries in its MBR.
+/// An image of this many MiB with these entries in its MBR.
 fn mbr(mebibytes: u64, entries: &[[u8; 16]]) -> Vec<u8> {
     let mut image = vec![0; to_usize(mebibytes * MIB)];
     for (number, entry) in entries.iter().enumerate() {
@@ -54,7 +54,7 @@ fn card() -> Vec<u8> {
     mbr(4, &[entry(0x0c, 2048, 2048), entry(0x83, 4096, 4096)])
 }
 
-/// A GPT of so many entries from block `at` on, one partition, and its backup, in an image of 4 MiB of blocks of this size.
+/// A GPT with this number of entries from block `at` on, one partition, and its backup, in an image of 4 MiB with blocks of this size.
 fn gpt(block: usize, entries: u32, at: u64) -> Vec<u8> {
     gpt_with(block, entries, at, true)
 }
@@ -86,7 +86,7 @@ fn gpt_with(block: usize, entries: u32, at: u64, partition: bool) -> Vec<u8> {
     image
 }
 
-/// A packet of this kind, in the older form, and behind it one of sealed data that goes on.
+/// A packet of this kind, in the older form, followed by one of encrypted data that continues.
 fn pgp_sealed(kind: u8, key: &[u8]) -> Vec<u8> {
     [&[kind, u8::try_from(key.len()).expect("short")][..], key, &[0xd2, 0xed, 1, 0x5c, 0xe0]].concat()
 }
@@ -160,7 +160,7 @@ fn every_format_that_is_no_disk_image_is_told_by_its_name_raw_and_packed() {
         ("a.img", b"encrcdsa\0\0\0\x02".to_vec(), "an encrypted disk image of macOS"),
         ("a.img", b"-----BEGIN PGP MESSAGE-----\n\njA0EBwMC\n".to_vec(), "a file encrypted with PGP, no disk image: decrypt it first"),
         ("a.img", b"-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nmQGN\n".to_vec(), "a key (PGP)"),
-        // A packet for a key or a password, then what it seals.
+        // A packet for a key or a password, then the encrypted data.
         ("a.img.gpg", pgp_sealed(0x8c, &[4, 9, 3, 2, 1, 2, 3, 4, 5, 6, 7, 8, 0xff]), "a file encrypted with PGP"),
         ("a.img", pgp_sealed(0x84, &[&[3, 1, 2, 3, 4, 5, 6, 7, 8, 1][..], &[7; 60]].concat()), "a file encrypted with PGP"),
         ("a.img", [&[0xa3, 2][..], &zlib(&[0xcb; 2000])].concat(), "a file packed and signed with PGP"),
@@ -190,13 +190,13 @@ fn every_format_that_is_no_disk_image_is_told_by_its_name_raw_and_packed() {
     lines.push(("a.mender", mender, "a Mender artifact, no disk image: it updates a device that runs already: name the image for a card"));
     let directory = tempfile::tempdir().expect("a temporary directory");
     for (name, head, words) in lines {
-        // Whatever is meant: what is known to be something else is never written. Some end early, others are long.
+        // Whatever is configured: a file that is known to be something else is never written. Some end early, others are long.
         for (meant, length) in [(Contents::Disk, head.len()), (Contents::Any, 3 * 512)] {
             let text = (head.is_ascii() && !head.contains(&0)) || head.starts_with(b"\xff\xfe");
             let contents = if text { head.clone() } else { [&head[..], &vec![0; length.saturating_sub(head.len())]].concat() };
             let raw = taken(directory.path(), name, &contents, meant).expect_err(name).to_string();
             assert!(raw.contains(words) && raw.contains(" is "), "{name}: {raw}");
-            // Of brotli only the name tells.
+            // Brotli has only its name as a sign.
             if name.ends_with(".br") {
                 continue;
             }
@@ -235,11 +235,11 @@ fn a_disk_of_a_virtual_machine_that_is_raw_but_for_its_footer_is_told_by_it() {
 fn what_only_begins_a_bit_like_a_packed_or_sealed_file_is_not_called_one() {
     let noise = blake3::hash(b"noise").as_bytes().repeat(64);
     for begins in [
-        // zlib, whose contents do not unpack; one with a dictionary; another checksum.
+        // zlib with contents that do not unpack; one with a dictionary; another checksum.
         &b"\x78\x9c\xff\xff\xff"[..],
         b"\x78\xbb\0\0\0\0",
         b"\x78\x9d",
-        // Packets of OpenPGP with a version that is none, or with nothing behind them.
+        // Packets of OpenPGP with an invalid version, or with nothing behind them.
         b"\x8c\x0d\x01",
         b"\x84\x01\x03\x00",
         b"\xd2\xff\xff\xff\xff\xff\x07",
@@ -265,7 +265,7 @@ fn a_disk_of_bsd_is_taken_with_boot_code_in_front_of_its_label_or_none() {
         put(&mut image, at + 132, b"\x57\x45\x56\x82");
         image
     };
-    // The one entry of FreeBSD's boot1 stands for whatever disk it is written to.
+    // The single entry of FreeBSD's boot1 represents any disk it is written to.
     let mut whole_disk = entry(0xa5, 0, 50_000);
     whole_disk[0] = 0x80;
     let mut code = entry(0, 0, 0);
@@ -279,7 +279,7 @@ fn a_disk_of_bsd_is_taken_with_boot_code_in_front_of_its_label_or_none() {
         let warnings = said(&image, Contents::Disk).unwrap_or_else(|error| panic!("{what}: {error}"));
         assert!(warnings.len() == 1 && warnings[0].contains("of another kind (BSD)"), "{what}: {warnings:?}");
     }
-    // A slice is a partition of the MBR, and says how long the disk is.
+    // A slice is a partition of the MBR, and states how long the disk is.
     let short = labelled(512, &[entry(0xa5, 63, 50_000)]);
     assert!(said(&short, Contents::Any).expect_err("a slice behind the end").contains("is cut short"));
 }
@@ -294,7 +294,7 @@ fn a_volume_of_bitlocker_is_named_and_its_boot_code_is_no_damaged_table() {
     assert_eq!(said(&image, Contents::Any).expect("it may be meant").len(), 1);
 }
 
-/// A UDF of so many blocks: its anchor, and a partition over the rest.
+/// A UDF of this many blocks: its anchor, and a partition over the rest.
 fn udf(block: usize, blocks: u32) -> Vec<u8> {
     let mut image = vec![0; block * usize::try_from(blocks).expect("small")];
     put(&mut image, 0x8000, b"\0BEA01\x01");
@@ -394,7 +394,7 @@ fn what_may_be_meant_is_taken_only_when_somebody_says_so_and_with_a_warning() {
 fn one_file_system_that_fills_the_image_is_taken_with_a_warning_and_only_whole() {
     let mut fat = vec![0; to_usize(2 * MIB)];
     put(&mut fat, 0, b"\xeb\x3c\x90mkfs.fat\0\x02\x04\x01\0\x02\0\x02\0\x10\xf8");
-    // Code of its own where a table would be, as Windows writes it.
+    // Code in the place of a table, as Windows writes it.
     put(&mut fat, ENTRY, b"Remove disks or other media.");
     put(&mut fat, 510, &[0x55, 0xaa]);
     let mut ext4 = vec![0; to_usize(2 * MIB)];
@@ -404,7 +404,7 @@ fn one_file_system_that_fills_the_image_is_taken_with_a_warning_and_only_whole()
     put(&mut iso, 32768, b"\x01CD001\x01");
     put(&mut iso, 32768 + 80, &1024_u32.to_le_bytes());
     put(&mut iso, 32768 + 128, &2048_u16.to_le_bytes());
-    // With a table over a part of it, as `xorriso` makes them; the ISO alone says how long it is.
+    // With a table over a part of it, as `xorriso` makes them; only the ISO states its length.
     let mut hybrid_iso = iso.clone();
     put(&mut hybrid_iso, ENTRY, &entry(0x17, 0, 1024));
     put(&mut hybrid_iso, 510, &[0x55, 0xaa]);
@@ -438,7 +438,7 @@ fn unusual_tables_that_systems_read_are_taken() {
     put(&mut boot_code, 0, b"MZ\x90 begins as a program does");
     let mut one_copy = gpt(512, 128, 2);
     put(&mut one_copy, 512 + 32, &1_u64.to_le_bytes());
-    // Its checksum, made anew over the 92 bytes of the header with zeroes in its own place.
+    // Its checksum, calculated again over the 92 bytes of the header with zeroes in its own place.
     put(&mut one_copy, 512 + 16, &[0; 4]);
     let mut crc = flate2::Crc::new();
     crc.update(&one_copy[512..512 + 92]);

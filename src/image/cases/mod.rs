@@ -1,4 +1,4 @@
-//! Tests with the files that people give to a station as an image.
+//! Tests with files that people give to a station as an image.
 
 mod foreign;
 pub(super) mod sizes;

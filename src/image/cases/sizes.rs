@@ -10,7 +10,7 @@ use crate::image::ImageError;
 use crate::station::outcome::Digest;
 use crate::station::units::{MIB, to_u64, to_usize};
 
-/// Of so many MiB, of which every grain is data, and that all packers make short: a few numbers in each.
+/// An image of this many MiB in which every grain is data that all packers make short: a few numbers in each.
 pub(in crate::image) fn data(mebibytes: u64) -> Vec<u8> {
     let mut raw = vec![0; to_usize(mebibytes * MIB)];
     for (number, grain) in raw.chunks_mut(32 << 10).enumerate() {
@@ -20,7 +20,7 @@ pub(in crate::image) fn data(mebibytes: u64) -> Vec<u8> {
     raw
 }
 
-/// Of each packing: an image for one call, and the staged copy of a station, are what was packed.
+/// For each packing: the image for one call, and the staged copy of a station, equal the packed image.
 fn come_out_whole(sizes: &[u64]) {
     let directory = tempfile::tempdir().expect("a temporary directory");
     for size in sizes {
@@ -57,7 +57,7 @@ fn long_a_packed_image_of_hundreds_of_mebibytes_comes_out_whole() {
 fn an_error_of_a_sync_of_the_copy_is_told_and_no_later_sync_is_taken_for_that_one() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let source = write(directory.path(), "a.img", &data(40));
-    // It takes every write, and answers EINVAL when it is told to sync.
+    // It accepts every write, and answers EINVAL to a sync.
     let copy = fs::OpenOptions::new().write(true).open("/dev/null").expect("Linux has it");
     let mut opened = Opened::open(&source).expect("it can be read");
     let error =
@@ -70,8 +70,8 @@ fn a_copy_that_is_not_the_image_is_noticed_and_does_not_stay_in_the_store() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let store = directory.path().join("images");
     let source = write(directory.path(), "a.img.xz", &xz(&data(12)));
-    // Somebody writes into the copy while it is made: what was hashed on its way is not what lies there. The first piece has been kept
-    // by the time the last one is unpacked, because there are fewer buffers than pieces.
+    // A program writes into the copy while it is made, so the copy differs from the hashed data. The first piece has been stored by the
+    // time the last one is unpacked, because there are fewer buffers than pieces.
     let mut disturb = |_, _| {
         for entry in fs::read_dir(&store).expect("it is there").filter_map(Result::ok) {
             let path = entry.path();

@@ -6,20 +6,20 @@ use flate2::read::DeflateDecoder;
 
 use super::{DECRYPT, FIND, Foreign, is_zlib};
 
-/// OpenPGP's binary packets (RFC 4880, 4.2), told by how a whole message is built: keys for one reader or several, then what they seal;
-/// or what was signed, packed; or a signature alone.
+/// OpenPGP's binary packets (RFC 4880, 4.2), recognised by the structure of a whole message: keys for one reader or several, then the
+/// encrypted data; or signed data, packed; or a signature alone.
 pub(super) fn message(head: &[u8]) -> Option<Foreign> {
     let sealed = Foreign { name: "a file encrypted with PGP", cure: DECRYPT };
     let mut rest = head;
-    // A message to a hundred readers is none that comes with an image.
+    // A message to a hundred readers does not come with an image.
     for place in 0..100 {
         let packet = Packet::of(rest)?;
         match (packet.tag, packet.body) {
-            // To a key, version 3 or 6, or by a password, version 4, 5 or 6.
+            // For a key, version 3 or 6, or for a password, version 4, 5 or 6.
             (1, [3 | 6, ..]) | (3, [4..=6, ..]) => rest = packet.behind?,
             (9 | 18 | 20, [..]) if place > 0 => return Some(sealed),
             (18, [1 | 2, ..]) => return Some(sealed),
-            // Packed by one of the three methods there are; nobody says how long it is.
+            // Packed by one of the three existing methods; the length is unknown.
             (8, [1, ..]) if packet.behind.is_none() => {
                 let mut unpacked = [0; 64];
                 let is_packet = DeflateDecoder::new(&packet.body[1..]).read(&mut unpacked).is_ok_and(|count| count > 0);
@@ -36,15 +36,15 @@ pub(super) fn message(head: &[u8]) -> Option<Foreign> {
     None
 }
 
-/// Signed, and perhaps nothing more.
+/// Signed, and perhaps without further data.
 const SIGNED: Foreign =
     Foreign { name: "a file packed and signed with PGP", cure: "unpack it with `gpg --decrypt`, and name the disk image" };
 
-/// One of OpenPGP's packets, as far as it is here.
+/// One of OpenPGP's packets, as far as it is available.
 struct Packet<'a> {
     tag: u8,
     body: &'a [u8],
-    /// What stands behind it; nothing where it goes on, or does not say how long it is.
+    /// The data behind it; `None` if it continues, or does not contain its length.
     behind: Option<&'a [u8]>,
 }
 
@@ -53,7 +53,7 @@ impl<'a> Packet<'a> {
         let (&first, rest) = bytes.split_first()?;
         let big = |count: usize| Some(rest.get(..count)?.iter().fold(0, |above, byte| above << 8 | usize::from(*byte)));
         let (tag, header, length) = match first {
-            // The newer form: one byte of length, two, or five; else parts of which each says its own.
+            // The newer form: one byte of length, two, or five; else parts that each contain their own length.
             0xc0.. => match *rest.first()? {
                 short @ 0..192 => (first & 0x3f, 1, Some(usize::from(short))),
                 long @ 192..224 => (first & 0x3f, 2, Some(((usize::from(long) - 192) << 8) + usize::from(*rest.get(1)?) + 192)),

@@ -1,21 +1,21 @@
-//! Why a check says no, or was not made: a code that programs may rely on, beside a sentence for people that may change.
+//! Why a check failed or was not made: a stable code for programs, and a sentence for people that may change.
 
 use serde::Serialize;
 
 /// Declares the codes, each once: the variant, its word, and the list of all.
 macro_rules! verdict_codes {
     ($($(#[doc = $doc:literal])+ $name:ident => $word:literal,)+) => {
-        /// What a reason is about.
+        /// The subject of a reason.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         pub enum VerdictCode {
             $($(#[doc = $doc])+ $name,)+
         }
 
         impl VerdictCode {
-            /// Every one there is.
+            /// All codes, in the order of their declaration.
             pub const ALL: &'static [Self] = &[$(Self::$name),+];
 
-            /// As it is written.
+            /// The code as it is written.
             #[must_use]
             pub fn code(self) -> &'static str {
                 match self {
@@ -29,43 +29,43 @@ macro_rules! verdict_codes {
 verdict_codes! {
     /// There is no partition table.
     NoTable => "no-partition-table",
-    /// The partition table cannot be relied on.
+    /// The partition table is not reliable.
     TableDamaged => "partition-table-damaged",
     /// The file ends before its last partition does.
     CutShort => "cut-short",
-    /// Reading it comes to no end.
+    /// Reading the image does not end.
     Endless => "endless",
-    /// A reader panicked over it.
+    /// A reader panicked while it read the image.
     ReaderGaveUp => "reader-gave-up",
-    /// What this check needs was not found, or is refused by another check.
+    /// An input of this check was not found, or is refused by another check.
     NotReached => "not-reached",
-    /// Signatures were not asked for.
+    /// Signatures were not required.
     SignaturesNotDemanded => "signatures-not-demanded",
     /// A partition cannot be read.
     PartitionUnreadable => "partition-unreadable",
     /// There is no seed.
     NoSeed => "no-seed",
-    /// There are several.
+    /// There are several seeds.
     SeveralSeeds => "several-seeds",
-    /// The seed is damaged, or not laid out as one.
+    /// The seed is damaged, or has an unknown layout.
     SeedUnusable => "seed-unusable",
     /// A file of assertions cannot be read.
     AssertionUnreadable => "assertion-unreadable",
-    /// An assertion contradicts another, or is none that is known.
+    /// An assertion contradicts another, or is of an unknown type.
     AssertionRejected => "assertion-rejected",
-    /// A model, or something else, stands in the wrong file.
+    /// A model, or another assertion, is in the wrong file.
     AssertionMisplaced => "assertion-misplaced",
-    /// An assertion that makes logins or belongs to one device.
+    /// An assertion that makes logins, or that belongs to one device.
     AssertionNotForImages => "assertion-not-for-images",
-    /// An assertion that nobody trusted vouches for.
+    /// An assertion that no trusted key signs.
     AssertionNotProven => "assertion-not-proven",
     /// The seed has no model.
     NoModel => "no-model",
-    /// The seed has several.
+    /// The seed has several models.
     SeveralModels => "several-models",
     /// The model is not proven.
     ModelNotProven => "model-not-proven",
-    /// Model and seed are of two generations of Ubuntu Core.
+    /// Model and seed belong to different generations of Ubuntu Core.
     ModelOfOtherGeneration => "model-of-other-generation",
     /// The image is for another model.
     OtherModel => "other-model",
@@ -73,84 +73,84 @@ verdict_codes! {
     OtherSeries => "other-series",
     /// The model has another revision.
     OtherRevision => "other-revision",
-    /// The model of this revision says something else.
+    /// The model of this revision has other contents.
     OtherContents => "other-contents",
-    /// What was given as the wanted model is none.
+    /// The given wanted model is not a model.
     NotAModel => "not-a-model",
-    /// An assertion is not in the seed, and the device needs it.
+    /// The device needs an assertion that is not in the seed.
     NotInSeed => "not-in-seed",
-    /// The device does not believe an assertion of its seed.
+    /// The device does not trust an assertion of its seed.
     NotVerifiable => "not-verifiable",
-    /// An assertion, a name or a key that may be there once is there twice.
+    /// An assertion, a name or a key that must be unique occurs twice.
     Doubled => "doubled",
-    /// A snap-revision and its snap-declaration are not both there.
+    /// Of a snap-revision and its snap-declaration, one is missing.
     Unpaired => "unpaired",
-    /// A required or essential snap is not there.
+    /// A required or essential snap is missing.
     SnapMissing => "snap-missing",
-    /// There are several snaps of one name.
+    /// There are several snaps with one name.
     SeveralSnaps => "several-snaps",
-    /// Nobody trusted published the bytes of a snap.
+    /// No trusted publisher signed the bytes of a snap.
     SnapNotProven => "snap-not-proven",
-    /// A snap has another id than the model says.
+    /// The id of a snap is not the one in the model.
     OtherSnapId => "other-snap-id",
     /// The model requires a component.
     ComponentRequired => "component-required",
     /// A snap that the model does not require.
     SnapNotRequired => "snap-not-required",
-    /// The seed contradicts itself, or asks for what nothing signs.
+    /// The seed contradicts itself, or needs something that nothing signs.
     SeedOdd => "seed-odd",
-    /// An essential snap is not Canonical's.
+    /// An essential snap is not published by Canonical.
     NotCanonicals => "not-canonicals",
     /// The model names a store of the brand.
     BrandStore => "brand-store",
-    /// A snap cannot be looked into because it is packed in a way that is not read here.
+    /// A snap cannot be read because of its compression.
     SnapNotRead => "snap-not-read",
     /// A snap is damaged.
     SnapDamaged => "snap-damaged",
     /// A snap is made for another architecture.
     OtherArchitecture => "other-architecture",
-    /// A snap is of another type than the model takes it for.
+    /// A snap has another type than in the model.
     OtherSnapType => "other-snap-type",
     /// The gadget is made for another base.
     OtherBase => "other-base",
-    /// There is no boot partition that can be read.
+    /// There is no readable boot partition.
     NoBootPartition => "no-boot-partition",
-    /// There are several.
+    /// There are several boot partitions.
     SeveralBootPartitions => "several-boot-partitions",
-    /// What boots cannot be compared.
+    /// The boot files cannot be compared.
     BootNotCompared => "boot-not-compared",
-    /// A file that boots, or tells what boots, has no original it could be compared with.
+    /// A file that boots, or controls what boots, has no original to compare with.
     NoOriginal => "no-original",
     /// A boot file differs from its original.
     BootFileDiffers => "boot-file-differs",
     /// A boot file is missing.
     BootFileMissing => "boot-file-missing",
-    /// A file on the boot partition that no snap has.
+    /// A file on the boot partition that is in no snap.
     BootFileForeign => "boot-file-foreign",
     /// Boot code outside of every file system differs from the gadget's.
     BootCodeDiffers => "boot-code-differs",
-    /// The gadget names a file that it does not have.
+    /// The gadget names a file that it does not contain.
     GadgetFileMissing => "gadget-file-missing",
-    /// An environment of the boot loader is damaged, or is read in two ways.
+    /// An environment of the boot loader is damaged, or ambiguous.
     EnvironmentDamaged => "environment-damaged",
-    /// An environment of the boot loader says what no fresh image says.
+    /// An environment of the boot loader has contents that no fresh image has.
     EnvironmentDiffers => "environment-differs",
-    /// The kernel is told something else than menu and gadget say.
+    /// The kernel's command line is not that of menu and gadget.
     CommandLineDiffers => "command-line-differs",
     /// A file beside the seed that nothing signs.
     FileNotSigned => "file-not-signed",
-    /// A partition that nothing accounts for.
+    /// A partition that nothing describes.
     PartitionNotSigned => "partition-not-signed",
-    /// Bytes outside of every partition that nothing accounts for.
+    /// Bytes outside of every partition that nothing describes.
     GapNotSigned => "gap-not-signed",
-    /// What lies beside the seed cannot be read.
+    /// The contents beside the seed cannot be read.
     RestUnreadable => "rest-unreadable",
-    /// How many more reasons there are.
+    /// The number of further reasons.
     More => "more",
 }
 
 impl VerdictCode {
-    /// With its sentence.
+    /// A reason with this code and sentence.
     pub(super) fn with(self, text: impl Into<String>) -> VerdictReason {
         VerdictReason { code: self, text: text.into() }
     }
@@ -162,10 +162,10 @@ impl Serialize for VerdictCode {
     }
 }
 
-/// Why a check says no, or was not made.
+/// Why a check failed or was not made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct VerdictReason {
-    /// The code, which programs may rely on.
+    /// The stable code for programs.
     pub code: VerdictCode,
     /// The sentence for people, in English; its words may change.
     pub text: String,

@@ -7,50 +7,50 @@
 //!    └ damaged: refused                    one file system ◀──────┤
 //!                                     taken, with a warning       └ neither: refused, or taken where that is meant
 //! ```
-//! What `image inspect` demands of an image of Ubuntu Core is more. Here a table is taken that any system would take: hybrid ones,
-//! entries elsewhere than usual, partitions that overlap as those of an ISO do. A damaged one is not, though a system might help itself
-//! with the backup: no tool builds an image in this way.
+//! `image inspect` requires more of an image of Ubuntu Core. Here every table is accepted that any system would accept: hybrid ones,
+//! entries at unusual places, partitions that overlap as those of an ISO do. A damaged one is refused, although a system might use the
+//! backup: no tool builds an image in this way.
 
 use std::io;
 use std::rc::Rc;
 
 use super::filesystem::{self, Alone};
-use super::look::{self, Ended, LookError};
 use super::read_error::ReadError;
 use super::readers::table::{EXTENDED, GPT_BLOCKS, MBR_BLOCK, PROTECTIVE, sound_copy};
 use super::readers::window::{FileMedium, Medium, Window};
+use super::time_limit::{self, Ended, LookError};
 use crate::image::foreign::{self, FOOTER, HEAD};
 use crate::image::packing::Opened;
 use crate::image::{ImageError, Staged};
 use crate::station::armed::Contents;
 use crate::station::units::{to_u64, to_usize};
 
-/// A chain of logical partitions that is longer leads in circles: the kernel stops at 256 partitions.
+/// Limit of a chain of logical partitions; a longer one is a circle: the kernel stops at 256 partitions.
 const MOST_LOGICAL: usize = 256;
-/// The types of an MBR's entry that holds a BSD: of FreeBSD, OpenBSD, NetBSD.
+/// Types of an MBR entry that holds a BSD: of FreeBSD, OpenBSD, NetBSD.
 const BSD: [u8; 3] = [0xa5, 0xa6, 0xa9];
-/// Where an entry of an MBR stands.
+/// The place of the entries in an MBR.
 const ENTRIES: std::ops::Range<usize> = 446..510;
 
 /// Why an image is not written.
 #[derive(Debug)]
 enum No {
-    /// It is something else.
+    /// It is of another format.
     Foreign(foreign::Foreign),
-    /// The file ends before what it says of itself.
+    /// The file ends before the length that it states.
     Short { needs: u64, what: &'static str },
     /// Its partition table is damaged.
     Damaged(String),
-    /// It may be meant.
+    /// It may be intended.
     Unusual(String),
 }
 
-/// Looks whether a staged image is a disk image, and whole. `meant` says what the engineer said of it.
+/// Checks whether a staged image is a complete disk image. `meant` is the kind of contents in the configuration.
 ///
-/// Answers what a person should know who has it written.
+/// Returns warnings for the person who writes it.
 ///
 /// # Errors
-/// Why it is not written; or the system could not read it.
+/// If it must not be written, or the system could not read it.
 pub(crate) fn look(staged: &Staged, meant: Contents) -> Result<Vec<String>, ImageError> {
     let path = staged.source().to_owned();
     let could_not = |error| match error {
@@ -65,12 +65,13 @@ pub(crate) fn look(staged: &Staged, meant: Contents) -> Result<Vec<String>, Imag
     let is_zero = staged.extents().data().is_empty();
     let medium = move || Rc::new(FileMedium::new(file, span)) as Rc<dyn Medium>;
     let damaged = |why: &str| Ok(Err(No::Damaged(why.to_owned())));
-    // A reader that panics over something hostile has refused it, as in `inspect`.
-    let judged = match look::within(look::longest(span), medium, move |window| judge(window, is_zero, meant)).map_err(could_not)? {
-        Ended::Found(judged) => judged,
-        Ended::Endless => damaged("reading it comes to no end: its tables lead in circles"),
-        Ended::GaveUp => damaged("it is damaged so badly that its reader gave up"),
-    };
+    // If a reader panics over hostile data, the image is refused, as in `inspect`.
+    let judged =
+        match time_limit::within(time_limit::longest(span), medium, move |window| judge(window, is_zero, meant)).map_err(could_not)? {
+            Ended::Found(judged) => judged,
+            Ended::Endless => damaged("reading it does not end: its tables form a loop"),
+            Ended::GaveUp => damaged("it is damaged so badly that its reader gave up"),
+        };
     match judged {
         Err(trouble) => Err(ImageError::Table { path, why: trouble.words() }),
         Ok(Ok(warnings)) => Ok(warnings),
@@ -100,7 +101,7 @@ fn judge(image: &Window, is_zero: bool, meant: Contents) -> Result<Result<Vec<St
     let mut warnings = Vec::new();
     let mut unusual = Vec::new();
     match table(image, &head, alone.as_ref(), &mut warnings)? {
-        // An ISO brings a table along, and says itself how long it is.
+        // An ISO contains a table, and states its own length.
         Ok(true) => {
             if let Some(no) = alone.as_ref().filter(|alone| alone.is_iso).and_then(cut_short) {
                 return Ok(Err(no));
@@ -132,22 +133,22 @@ fn judge(image: &Window, is_zero: bool, meant: Contents) -> Result<Result<Vec<St
     if !unusual.is_empty() && meant == Contents::Disk {
         return Ok(Err(No::Unusual(unusual.join(" and "))));
     }
-    warnings.extend(unusual.into_iter().map(|why| format!("it {why}, and `contents = \"any\"` says that this is meant")));
+    warnings.extend(unusual.into_iter().map(|why| format!("it {why}, and `contents = \"any\"` declares that this is intended")));
     Ok(Ok(warnings))
 }
 
-/// As much as there is.
+/// Reads as many bytes as there are.
 fn some(image: &Window, at: u64, length: u64) -> Result<Vec<u8>, ReadError> {
     let mut bytes = vec![0; to_usize(length.min(image.length().saturating_sub(at)))];
     image.read_exact_at(at, &mut bytes)?;
     Ok(bytes)
 }
 
-/// Whether it has a partition table that is whole.
+/// Whether it has a complete partition table.
 fn table(image: &Window, head: &[u8], alone: Option<&Alone>, warnings: &mut Vec<String>) -> Result<Result<bool, No>, ReadError> {
     let gpt = GPT_BLOCKS.into_iter().find(|block| head.get(to_usize(*block)..).is_some_and(|rest| rest.starts_with(b"EFI PART")));
     let mut of_another_kind = |name: &str| {
-        warnings.push(format!("its partition table is of another kind ({name}), which is not read here: nobody knows whether it is whole"));
+        warnings.push(format!("its partition table is of another kind ({name}), which is not read here, so its completeness is unknown"));
         Ok(Ok(true))
     };
     if head.get(510..512) != Some(&[0x55, 0xaa]) {
@@ -157,14 +158,15 @@ fn table(image: &Window, head: &[u8], alone: Option<&Alone>, warnings: &mut Vec<
         return Ok(if gpt.is_some() { Err(No::Damaged("its GPT has no protective MBR in front of it".to_owned())) } else { Ok(false) });
     }
     let entries: Vec<Entry> = head[ENTRIES].chunks_exact(16).map(Entry::of).collect();
-    // A BSD that has the disk to itself: boot code in the place of an MBR, and no entry, or one that stands for the whole disk and says
-    // nothing of its length (FreeBSD's `boot1`).
+    // A BSD that uses the whole disk: boot code in the place of an MBR, and no entry, or one that stands for the whole disk without stating
+    // its length (FreeBSD's `boot1`).
     let is_of_bsd = |entry: &Entry| !entry.is_used() || (entry.start == 0 && BSD.contains(&entry.kind));
     if gpt.is_none() && alone.is_none() && is_bsd(head) && (entries.iter().all(is_of_bsd) || !entries.iter().all(Entry::is_plausible)) {
         return of_another_kind("BSD");
     }
     if let Some(number) = entries.iter().position(|entry| !entry.is_plausible()) {
-        // Code of a file system's own stands where the table would be, as in a card formatted as a whole: the kernel sees no table then.
+        // The code of a file system is in the place of the table, as on a card that was formatted as a whole: then the kernel sees no
+        // table.
         if alone.is_some() {
             return Ok(Ok(false));
         }
@@ -198,7 +200,7 @@ fn table(image: &Window, head: &[u8], alone: Option<&Alone>, warnings: &mut Vec<
     Ok(if needs > image.length() { Err(No::Short { needs, what: "partition table" }) } else { Ok(true) })
 }
 
-/// Tables of other machines, told by their first bytes.
+/// Tables of other machines, recognised by their first bytes.
 fn other_table(head: &[u8]) -> Option<&'static str> {
     let at = |at: usize, magic: &[u8]| head.get(at..).is_some_and(|rest| rest.starts_with(magic));
     match () {
@@ -210,7 +212,8 @@ fn other_table(head: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// A BSD disklabel bears its magic twice, 132 bytes apart (`sys/disklabel.h`), in the second block or behind the boot code of the first.
+/// A BSD disklabel contains its magic number twice, 132 bytes apart (`sys/disklabel.h`), in the second block or behind the boot code of the
+/// first.
 fn is_bsd(head: &[u8]) -> bool {
     let has = |at: usize| head.get(at..).is_some_and(|rest| rest.starts_with(b"\x57\x45\x56\x82"));
     [512, 64].into_iter().any(|label| has(label) && has(label + 132))
@@ -234,7 +237,7 @@ impl Entry {
         matches!(self.status, 0 | 0x80)
     }
 
-    /// As the kernel sees it (block/partitions/msdos.c): one of no length is none, one of no kind is none, and may hold anything.
+    /// As the kernel interprets it (block/partitions/msdos.c): an entry without length or kind is unused, and may contain anything.
     fn is_used(&self) -> bool {
         self.kind != 0 && self.length != 0
     }
@@ -248,8 +251,8 @@ impl Entry {
     }
 }
 
-/// Follows the chain of an extended partition that begins at byte `first`, which lies in the image: in each link a partition, counted from
-/// that link, and the next link, counted from the first.
+/// Follows the chain of an extended partition that begins at byte `first` inside the image. Each link has a partition, counted from that
+/// link, and the next link, counted from the first.
 fn logical(image: &Window, first: u64) -> Result<Result<(), String>, ReadError> {
     let mut at = first;
     for _ in 0..MOST_LOGICAL {
@@ -279,7 +282,7 @@ fn gpt_table(image: &Window, block: u64, warnings: &mut Vec<String>) -> Result<R
     let own = u128::from(block);
     let ends = entries.iter().filter(|entry| entry.is_used()).map(|entry| (u128::from(entry.ending_lba) + 1) * own);
     let end = ends.max().unwrap_or(0);
-    // Tools that are told to leave the backup out let the header point to itself, or nowhere.
+    // Tools that leave the backup out on request let the header point to itself, or nowhere.
     let has_backup = header.backup_lba > 1;
     let backup_end = if has_backup { (u128::from(header.backup_lba) + 1) * own } else { 0 };
     let needs = end.max(backup_end);
@@ -300,6 +303,6 @@ fn gpt_table(image: &Window, block: u64, warnings: &mut Vec<String>) -> Result<R
         Ok(_) => return Ok(Err(No::Damaged("its GPT and the backup of it disagree".to_owned()))),
         Err(trouble) => return damaged("the backup of its GPT", trouble),
     }
-    // A table without a partition is as good as none.
+    // A table without a partition counts as none.
     Ok(Ok(has_partitions))
 }

@@ -1,5 +1,5 @@
-//! Recognises an image without a partition table that is one file system, by its superblock, and reads how long the file system says it is.
-//! Nothing in it is read.
+//! Recognises an image without a partition table that is one file system, by its superblock, and reads the length that the file system
+//! states. Its contents are not read.
 
 use super::read_error::ReadError;
 use super::readers::squashfs::{Inode, Squashfs};
@@ -9,33 +9,33 @@ use crate::image::foreign::Foreign;
 use crate::image::superblock::{At, EXFAT, EXT, XFS, is_fat};
 use crate::station::units::to_usize;
 
-/// What fills the whole image.
+/// The file system that fills the whole image.
 #[derive(Debug)]
 pub(super) struct Alone {
     /// The name for people, such as "FAT file system".
     pub(super) name: &'static str,
-    /// Where it ends by its own words, if it says.
+    /// Its end as it states it, if it does.
     pub(super) needs: Option<u64>,
-    /// Systems boot from cards that hold nothing else. Of others it is a part of an image, and hardly ever meant.
+    /// Systems boot from cards with only this file system. Other file systems are parts of an image, and are hardly ever intended.
     pub(super) boots: bool,
-    /// An ISO brings a table of its own, whose partitions overlap.
+    /// An ISO has its own table, whose partitions overlap.
     pub(super) is_iso: bool,
 }
 
-/// Tells it by `head`, the first 64 KiB, and by the one superblock that lies behind them.
+/// Recognises it by `head`, the first 64 KiB, and by the one superblock that lies behind them.
 pub(super) fn of(image: &Window, head: &[u8]) -> Result<Option<Alone>, ReadError> {
     let head = At(head);
     let boots = |name, needs: Option<u64>| Some(Alone { name, needs, boots: true, is_iso: false });
     let part = |name, needs: Option<u64>| Some(Alone { name, needs, boots: false, is_iso: false });
     let product = |a: Option<u64>, b: Option<u64>| a?.checked_mul(b?);
     let shifted = |by: Option<u64>| 1_u64.checked_shl(u32::try_from(by?).ok()?);
-    // ECMA-119, 8.4: a volume's length in blocks, and a block's.
+    // ECMA-119, 8.4: a volume's length in blocks, and the length of a block.
     if head.is(0x8001, b"CD001") {
         let needs = product(head.little(0x8050, 4), head.little(0x8080, 2));
         return Ok(Some(Alone { name: "ISO 9660 file system", needs, boots: true, is_iso: true }));
     }
     if head.is(3, b"NTFS    ") {
-        // The backup of the boot sector stands behind the last one that is counted.
+        // The backup of the boot sector follows the last counted one.
         let sectors = head.little(40, 8).and_then(|sectors| sectors.checked_add(1));
         return Ok(boots("NTFS file system", product(sectors, head.little(11, 2))));
     }
@@ -102,15 +102,15 @@ pub(super) fn of(image: &Window, head: &[u8]) -> Result<Option<Alone>, ReadError
     Ok(None)
 }
 
-/// Blocks that a UDF is made of.
+/// Blocks of a UDF.
 const UDF_BLOCKS: [u64; 4] = [512, 1024, 2048, 4096];
-/// The block of an anchor that every UDF on a disk has (ECMA-167, part 3, 8.4.2.1).
+/// The block of the anchor that every UDF on a disk has (ECMA-167, part 3, 8.4.2.1).
 const UDF_ANCHOR: u64 = 256;
-/// Descriptors in its sequence: a handful, and there is room for sixteen (UDF 2.60, 2.2.3.1).
+/// Limit of descriptors in its sequence: usually a handful; there is room for sixteen (UDF 2.60, 2.2.3.1).
 const UDF_DESCRIPTORS: u64 = 64;
 
-/// Where a UDF ends by its own words: what its anchor and its partition descriptors reach to. Nothing where the anchor is missing or
-/// damaged: others may stand at the end.
+/// The end of a UDF as it states it: what its anchor and its partition descriptors cover. `None` if the anchor is missing or damaged:
+/// others may be at the end.
 fn udf_end(image: &Window) -> Result<Option<u64>, ReadError> {
     for block in UDF_BLOCKS {
         let Some(anchor) = udf_descriptor(image, block, UDF_ANCHOR)?.filter(|anchor| At(anchor).little(0, 2) == Some(2)) else { continue };
@@ -136,8 +136,7 @@ fn udf_end(image: &Window) -> Result<Option<u64>, ReadError> {
     Ok(None)
 }
 
-/// The descriptor in this block, if there is one whose tag holds (ECMA-167, part 3, 7.2): it knows its own place, and sums up to what it
-/// says.
+/// The descriptor in this block, if its tag is valid (ECMA-167, part 3, 7.2): it contains its own place and a correct checksum.
 fn udf_descriptor(image: &Window, block: u64, place: u64) -> Result<Option<[u8; 512]>, ReadError> {
     let mut bytes = [0; 512];
     let at = place.saturating_mul(block);
@@ -150,7 +149,7 @@ fn udf_descriptor(image: &Window, block: u64, place: u64) -> Result<Option<[u8; 
     Ok(holds.then_some(bytes))
 }
 
-/// What a squashfs is sealed for: a snap, or the bundle of an updater, which is never the image of a card.
+/// The use of a squashfs that is not the image of a card: a snap, or the bundle of an updater.
 pub(super) fn sealed(image: &Window, alone: Option<&Alone>) -> Option<Foreign> {
     let alone = alone.filter(|alone| alone.name.starts_with("squashfs"))?;
     if is_rauc(image, alone.needs?) {
@@ -164,7 +163,7 @@ pub(super) fn sealed(image: &Window, alone: Option<&Alone>) -> Option<Foreign> {
     is_snap.then_some(Foreign { name: "a snap", cure: "name the image it was built into" })
 }
 
-/// Behind the file system stands a signature, a sequence in DER, and behind that its length (RAUC's manual, "Bundle Formats").
+/// The file system is followed by a signature, a sequence in DER, and then by its length (RAUC's manual, "Bundle Formats").
 fn is_rauc(image: &Window, end: u64) -> bool {
     let mut number = [0; 8];
     let Some(at) = image.length().checked_sub(8) else { return false };

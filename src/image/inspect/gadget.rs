@@ -1,4 +1,4 @@
-//! Reads `meta/gadget.yaml`: what the image tool put where.
+//! Reads `meta/gadget.yaml`: the places at which the image tool put the gadget's files.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ pub(super) struct Gadget {
     defaults: Option<BTreeMap<String, Setting>>,
 }
 
-/// What a gadget's `gadget.yaml` says under `kernel-cmdline`.
+/// The part of `gadget.yaml` under `kernel-cmdline`.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct KernelArguments {
     append: Option<Vec<String>>,
@@ -42,7 +42,7 @@ impl KernelArguments {
     }
 }
 
-/// A value among the settings that snaps begin with.
+/// A value among the default settings of snaps.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 enum Setting {
@@ -69,7 +69,7 @@ pub(super) struct Structure {
     pub(super) role: String,
     #[serde(default, rename = "type")]
     pub(super) kind: String,
-    /// `vfat`, `ext4`, `none`; empty where there is none.
+    /// `vfat`, `ext4`, `none`; empty if it is not given.
     #[serde(default)]
     pub(super) filesystem: String,
     #[serde(default)]
@@ -78,12 +78,12 @@ pub(super) struct Structure {
     offset: Option<Size>,
     #[serde(default)]
     size: Option<Size>,
-    /// Where the image tool writes the number of this structure's first block.
+    /// The place to which the image tool writes the number of this structure's first block.
     #[serde(default)]
     offset_write: Option<Size>,
     #[serde(default)]
     pub(super) content: Vec<Content>,
-    /// Its first byte in the image, where its own words and those of the structures in front of it tell.
+    /// Its first byte in the image, if its own offset or the structures in front of it determine it.
     #[serde(skip)]
     start: Option<u64>,
 }
@@ -95,22 +95,22 @@ pub(super) struct Content {
     pub(super) source: Option<String>,
     #[serde(default)]
     pub(super) target: Option<String>,
-    /// A file of the gadget, in a structure without.
+    /// A file of the gadget, in a structure without a file system.
     #[serde(default)]
     pub(super) image: Option<String>,
     #[serde(default)]
     offset: Option<Size>,
     #[serde(default)]
     size: Option<Size>,
-    /// Where the image tool writes the number of this file's first block.
+    /// The place to which the image tool writes the number of this file's first block.
     #[serde(default)]
     offset_write: Option<Size>,
 }
 
-/// A byte of the image where the number of a block is written.
+/// A byte of the image to which the number of a block is written.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct NumberPlace<'a> {
-    /// The structure it is counted from; the image itself where there is none.
+    /// The structure from which it is counted; `None` for the image itself.
     pub(super) from: Option<&'a str>,
     pub(super) offset: u64,
 }
@@ -166,23 +166,23 @@ impl Gadget {
         Ok(gadget)
     }
 
-    /// One of all volumes has it, and need not be the one that boots.
+    /// One volume of all names it, which need not be the one that boots.
     pub(super) fn bootloader(&self) -> &str {
         self.volumes.values().find_map(|volume| volume.bootloader.as_deref()).unwrap_or_default()
     }
 
-    /// Does U-Boot keep its environment in a partition of its own, in two copies, and in no file? (snapd 2.77: bootloader/ubootpart.go)
+    /// Does U-Boot keep its environment in a separate partition, in two copies, and in no file? (snapd 2.77: bootloader/ubootpart.go)
     pub(super) fn has_boot_state_partition(&self) -> bool {
         self.bootloader() == "u-boot" && self.structures().any(|structure| structure.role == "system-boot-state")
     }
 
-    /// They take the place of the files `cmdline.extra` and `cmdline.full`.
+    /// These replace the files `cmdline.extra` and `cmdline.full`.
     pub(super) fn kernel_arguments(&self) -> Option<&KernelArguments> {
         self.kernel_cmdline.as_ref()
     }
 
-    /// A setting that the system begins with, by its path with dots; in the file its parts may be keys of their own (snapd:
-    /// gadget/gadget.go, `SystemDefaults`).
+    /// A default setting of the system, by its path with dots; in the file, its parts may be nested keys (snapd: gadget/gadget.go,
+    /// `SystemDefaults`).
     pub(super) fn system_default(&self, path: &str) -> Option<&str> {
         let defaults = self.defaults.as_ref()?;
         defaults.get("system").or_else(|| defaults.get(well_known_id("core")?))?.at(path)
@@ -192,8 +192,8 @@ impl Gadget {
         self.volume().into_iter().flat_map(|volume| &volume.structure)
     }
 
-    /// What is laid onto the image. Of several volumes, each of which is an image by itself, that is the one that holds the partition
-    /// the device boots from; the others are for other disks. A gadget that speaks of no such partition has one volume.
+    /// The volume that is the image. Each volume is a separate image; of several, the right one is that with the partition the device boots
+    /// from, and the others are for other disks. A gadget that names no such partition has one volume.
     fn volume(&self) -> Option<&Volume> {
         let signs: [fn(&Volume) -> bool; 4] = [
             |volume| volume.structure.iter().any(|structure| structure.role == "system-seed"),
@@ -219,8 +219,8 @@ impl Setting {
 }
 
 impl Volume {
-    /// A structure that does not say where it begins does so where the one in front of it ends, and none but the MBR before 1 MiB
-    /// (snapd: gadget/gadget.go, `NonMBRStartOffset`).
+    /// A structure without an offset begins where the one in front of it ends; only the MBR may begin before 1 MiB (snapd:
+    /// gadget/gadget.go, `NonMBRStartOffset`).
     fn place(&mut self) {
         let mut end = Some(0);
         for structure in &mut self.structure {
@@ -237,12 +237,12 @@ impl Volume {
 }
 
 impl Content {
-    /// Where its file begins, counted from its structure's first byte, if the one in front of it ends at `end`.
+    /// The first byte of its file, counted from its structure's first byte, if the one in front of it ends at `end`.
     pub(super) fn begin(&self, end: Option<u64>) -> Option<u64> {
         self.offset.as_ref().map_or(end, Size::bytes)
     }
 
-    /// How much room it takes, if its file has this length.
+    /// The space that it takes, if its file has this length.
     pub(super) fn room(&self, length: u64) -> u64 {
         self.size.as_ref().and_then(Size::bytes).unwrap_or(length).max(length)
     }
@@ -257,22 +257,22 @@ impl Structure {
         self.kind == "mbr" || self.role == "mbr"
     }
 
-    /// The types of its partition: of an MBR, of a GPT, or both.
+    /// The types of its partition: for an MBR, for a GPT, or both.
     pub(super) fn kinds(&self) -> impl Iterator<Item = &str> {
         self.kind.split(',').map(str::trim)
     }
 
-    /// Does the firmware begin here, where there is no seed that it begins with? Gadgets of Ubuntu Core 16 may say so by the label alone.
+    /// Does the firmware begin here, if there is no seed partition? Gadgets of Ubuntu Core 16 may show this by the label alone.
     fn is_system_boot(&self) -> bool {
         self.role == "system-boot" || self.filesystem_label == "system-boot"
     }
 
-    /// Its first byte in the image, as the gadget has it.
+    /// Its first byte in the image, by the gadget.
     pub(super) fn start(&self) -> Option<u64> {
         self.start
     }
 
-    /// Has it no file system of its own?
+    /// Is it without a file system?
     pub(super) fn is_bare(&self) -> bool {
         self.filesystem.is_empty() || self.filesystem == "none"
     }
@@ -320,7 +320,7 @@ mod tests {
     fn of_several_volumes_the_one_that_boots_is_in_the_image() {
         let other = "  a-flash:\n    structure:\n      - {name: other, type: bare, size: 1M}\n";
         for boots in ["role: system-seed", "role: system-boot", "filesystem-label: system-boot"] {
-            // A boot loader may come from another disk than what it boots.
+            // A boot loader may be on another disk than the system that it boots.
             let yaml =
                 format!("volumes:\n{other}    bootloader: u-boot\n  pc:\n    structure:\n      - {{name: own, {boots}, size: 1M}}\n");
             let gadget = Gadget::read(yaml.as_bytes()).expect("it is one");

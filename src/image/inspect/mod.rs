@@ -1,31 +1,32 @@
-//! What is inside an image: read from the staged copy without mounting and without root, and held to the model.
+//! Inspects the contents of an image: reads them from the staged copy without mounting and without root, and compares them with the model.
 //!
 //! ```text
 //! partition table ─▶ file systems ─▶ seed ─▶ model, assertions, snaps ─▶ proofs
-//!                          └─▶ boot files ─▶ held to what is inside the kernel and the gadget snap
+//!                          └─▶ boot files ─▶ compared with the kernel and the gadget snap
 //! ```
-//! `readers` read bytes: tables, file systems, snaps. `seed`, `snap` and `gadget` say what those mean, `boot` compares what boots with
-//! what it was copied from, and `verdict` judges the whole. `disk` looks only at whether it is a disk image.
+//! `readers` read bytes: tables, file systems, snaps. `seed`, `snap` and `gadget` interpret them, `boot` compares the boot files with their
+//! originals, and `verdict` judges the whole. `disk` checks only whether it is a disk image.
 //!
-//! [`inspect`] gives a [`Page`]: what was found, a verdict on everything the simple production model promises, and what could not be
-//! covered, in words. It decides nothing about cards. What the station could not read is no verdict, but a [`LookError`].
+//! [`inspect`] returns a [`Page`]: the findings, a verdict on everything that the simple production model promises, and the checks that
+//! could not be made, in words. It makes no decision about cards. If the station could not read its copy, the result is not a verdict but a
+//! [`LookError`].
 //!
-//! An image is what somebody made of it. Every size, count and depth that stands in it is looked at before it is believed, every
-//! byte read is paid for ([`window`]), and the whole runs in a thread of its own that has an end: what a reader makes of something
-//! hostile, a panic included, is a refused image, and nothing else.
+//! An image may be hostile. Every size, count and depth in it is checked before it is used, every byte read is charged to a budget
+//! ([`window`]), and the whole runs in a separate thread with a time limit. Whatever hostile data does to a reader, even a panic, the only
+//! result is a refused image.
 
 mod boot;
 pub mod codes;
 pub mod disk;
 mod filesystem;
 mod gadget;
-mod look;
 pub mod page;
 mod panics;
 mod read_error;
 mod readers;
 mod seed;
 mod snap;
+mod time_limit;
 mod verdict;
 
 use std::rc::Rc;
@@ -37,40 +38,40 @@ use snap_assertions::trust::Trust;
 use super::Staged;
 use crate::station::allowed::Allowed;
 use codes::VerdictCode;
-use look::Ended;
-pub use look::LookError;
 use page::Page;
 pub use read_error::ReadError;
 pub use readers::{table, window};
+use time_limit::Ended;
+pub use time_limit::LookError;
 use window::{FileMedium, Medium};
 
-/// What an image is held to.
+/// The requirements for an image.
 #[derive(Clone, Debug)]
 pub struct Wanted {
-    /// Roots, and what may complete a chain.
+    /// The roots, and assertions that may complete a chain.
     pub trust: Trust,
-    /// The time keys are judged at.
+    /// The time at which keys are judged.
     pub at: Timestamp,
-    /// The model the image must be of; where there is none, it must be consistent in itself.
+    /// The model that the image must have; without one, the image must be consistent in itself.
     pub model: Option<Assertion>,
-    /// Must everything be proven by signatures? Where not, what they would prove is not covered.
+    /// Must everything be proven by signatures? If not, the properties that signatures prove are reported as not covered.
     pub signatures: bool,
-    /// What may be there although nothing signs it.
+    /// Contents that are allowed although nothing signs them.
     pub allowed: Allowed,
 }
 
-/// Looks inside a staged image.
+/// Inspects a staged image.
 ///
 /// # Errors
-/// When the station could not look, for which the image is not to blame. Whatever is wrong with the image stands on the page.
+/// If the station could not inspect it, without any fault of the image. All faults of the image are on the page.
 pub fn inspect(staged: &Staged, wanted: Wanted) -> Result<Page, LookError> {
     let (file, span) = (staged.file().try_clone().map_err(LookError::Begin)?, staged.span().0);
-    let time = look::longest(span);
-    let ended = look::within(time, move || Rc::new(FileMedium::new(file, span)), move |window| verdict::judge(window, &wanted))?;
+    let time = time_limit::longest(span);
+    let ended = time_limit::within(time, move || Rc::new(FileMedium::new(file, span)), move |window| verdict::judge(window, &wanted))?;
     Ok(match ended {
         Ended::Found(page) => page,
         Ended::Endless => {
-            let why = format!("reading it takes longer than {} s: its tables lead in circles", time.as_secs());
+            let why = format!("reading it takes longer than {} s: its tables form a loop", time.as_secs());
             Page::unreadable(span, VerdictCode::Endless.with(why))
         }
         Ended::GaveUp => {
@@ -82,12 +83,12 @@ pub fn inspect(staged: &Staged, wanted: Wanted) -> Result<Page, LookError> {
 /// The same for an image at any path, in the caller's thread.
 ///
 /// # Errors
-/// When the medium answers with an error.
+/// If the medium answers with an error.
 pub fn inspect_medium(medium: Rc<dyn Medium>, wanted: &Wanted) -> Result<Page, LookError> {
-    look::here(medium, |window| verdict::judge(window, wanted))
+    time_limit::without_limit(medium, |window| verdict::judge(window, wanted))
 }
 
-/// Single readers, for the fuzz targets: bytes in, and nothing may come of it but an answer.
+/// Single readers for the fuzz targets: they take bytes, and their only effect may be a result.
 #[doc(hidden)]
 pub mod fuzzing {
     use std::rc::Rc;
@@ -99,7 +100,7 @@ pub mod fuzzing {
     use crate::image::inspect::readers::table;
     use crate::image::inspect::readers::window::Window;
 
-    /// Is there a partition table that can be relied on?
+    /// Is there a reliable partition table?
     #[must_use]
     pub fn table(bytes: Vec<u8>) -> bool {
         table::read(&Window::whole(Rc::new(bytes))).is_ok_and(|table| table.is_some())
@@ -111,7 +112,7 @@ pub mod fuzzing {
         seed::is_yaml(bytes)
     }
 
-    /// Can this be a snap, whose every file in the first directories can be read?
+    /// Can this be a snap in which every file of the first directories can be read?
     #[must_use]
     pub fn snap(bytes: Vec<u8>) -> bool {
         through(Window::whole(Rc::new(bytes))).is_ok()

@@ -1,38 +1,38 @@
-//! The result of an inspection, for people, for programs, and for the station that arms by it.
+//! The result of an inspection, for people, for programs, and for the station, which arms by it.
 
 use serde::Serialize;
 
 use super::codes::{VerdictCode, VerdictReason};
 use super::readers::table;
 
-/// What the simple production model promises of an image.
+/// The promises of the simple production model about an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Check {
-    /// The file is whole, and so is its partition table.
+    /// The file and its partition table are complete.
     Whole,
-    /// One model, verified, and the one that is wanted.
+    /// There is exactly one model, verified, and it is the wanted one.
     Model,
     /// The seed needs nothing that only the station knows.
     FirstBoot,
-    /// What must be there is, and somebody published it.
+    /// Every required snap is present and published.
     SnapsPresent,
-    /// The image holds nothing that the model does not account for.
+    /// The image contains no snap that the model does not require.
     NothingExtra,
-    /// Core or base, kernel and gadget as Canonical published them.
+    /// Core or base, kernel and gadget are as Canonical published them.
     Unmodified,
     /// Every snap comes from the public store.
     PublicStore,
     /// Architectures and bases agree.
     Agreement,
-    /// What boots is what was proven.
+    /// The boot files equal the proven ones.
     BootFiles,
-    /// Nothing in `writable` that nothing signs.
+    /// `writable` contains nothing that is not signed.
     NothingUnsigned,
 }
 
 impl Check {
-    /// All of them, in the order they are made.
+    /// All checks, in their order.
     pub const ALL: [Self; 10] = [
         Self::Whole,
         Self::Model,
@@ -46,7 +46,7 @@ impl Check {
         Self::NothingUnsigned,
     ];
 
-    /// What a yes means.
+    /// The meaning of a yes.
     #[must_use]
     pub(crate) fn statement(self) -> &'static str {
         match self {
@@ -58,8 +58,8 @@ impl Check {
             Self::Unmodified => "core or base, kernel and gadget are unmodified and Canonical's",
             Self::PublicStore => "all from the public store",
             Self::Agreement => "architectures and the gadget's base agree with the model",
-            Self::BootFiles => "what boots equals what is in the kernel and gadget snaps",
-            Self::NothingUnsigned => "nothing that nobody signed, beyond what is allowed",
+            Self::BootFiles => "the boot files equal those in the kernel and gadget snaps",
+            Self::NothingUnsigned => "no unsigned contents, except those that are allowed",
         }
     }
 }
@@ -68,11 +68,11 @@ impl Check {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Answer {
-    /// It was looked at and holds.
+    /// It was checked and holds.
     Yes,
     /// It does not hold.
     No,
-    /// It could not be looked at.
+    /// It could not be checked.
     NotCovered,
 }
 
@@ -95,7 +95,7 @@ pub struct Verdict {
     pub check: Check,
     /// The result of the check.
     pub answer: Answer,
-    /// Why; empty for a plain yes.
+    /// The reasons; empty for a plain yes.
     pub reasons: Vec<VerdictReason>,
 }
 
@@ -107,15 +107,15 @@ impl Verdict {
     }
 }
 
-/// A partition and what is in it.
+/// A partition and its contents.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct FoundPartition {
-    /// As the table has it.
+    /// The partition in the table.
     #[serde(flatten)]
     pub entry: table::Partition,
-    /// `fat`, `ext4`, or nothing that is read here.
+    /// `fat`, `ext4`, or `None` for one that is not read here.
     pub filesystem: Option<&'static str>,
-    /// The file system's own.
+    /// The label of the file system.
     pub label: Option<String>,
     /// Why it could not be read.
     pub trouble: Option<String>,
@@ -130,25 +130,25 @@ pub struct FoundModel {
     pub model: String,
     /// The series of snapd, `16`.
     pub series: String,
-    /// Which edition of the assertion.
+    /// The revision of the assertion.
     pub revision: u64,
     /// The architecture by its Debian name, such as `arm64`.
     pub architecture: String,
-    /// None is core, of Ubuntu Core 16.
+    /// `None` is core, of Ubuntu Core 16.
     pub base: Option<String>,
-    /// From Ubuntu Core 20 on.
+    /// Present from Ubuntu Core 20 on.
     pub grade: Option<&'static str>,
     /// When it was made.
     pub timestamp: Option<String>,
-    /// What it requires beside the essential snaps.
+    /// The snaps that it requires beside the essential ones.
     pub required_snaps: Vec<String>,
     /// SHA3-384 of the assertion.
     pub sha3_384: String,
-    /// The key that signed it, as it says.
+    /// The key that it names as its signer.
     pub sign_key: Option<String>,
-    /// The keys from it to a root, where that was proven.
+    /// The keys from it to a root, if it is proven.
     pub chain: Option<Vec<String>>,
-    /// Why it was not.
+    /// Why it is not proven.
     pub problems: Vec<String>,
 }
 
@@ -157,9 +157,9 @@ pub struct FoundModel {
 pub struct FoundSnap {
     /// Its file in the seed.
     pub file: String,
-    /// By its declaration; by itself where there is none.
+    /// The name by its declaration; its own name without one.
     pub name: String,
-    /// `app`, `base`, `gadget`, `kernel`, `core`, `snapd`; unknown where it could not be looked into.
+    /// `app`, `base`, `gadget`, `kernel`, `core`, `snapd`; unknown if it could not be read.
     #[serde(rename = "type")]
     pub kind: Option<String>,
     /// The version that the snap gives itself.
@@ -174,24 +174,24 @@ pub struct FoundSnap {
     pub publisher: Option<String>,
     /// Length of the snap file in bytes.
     pub size: u64,
-    /// Of its bytes, as assertions write it.
+    /// The digest of its bytes, as assertions write it.
     pub sha3_384: String,
-    /// The keys from its snap-revision to a root, where its bytes were proven.
+    /// The keys from its snap-revision to a root, if its bytes are proven.
     pub chain: Option<Vec<String>>,
-    /// Why they were not.
+    /// Why they are not proven.
     pub problems: Vec<String>,
 }
 
-/// Everything that was found.
+/// All findings of an inspection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Page {
     /// Length of the image in bytes.
     pub span: u64,
     /// The kind of partition table: `mbr` or `gpt`.
     pub table: Option<table::Kind>,
-    /// In the order of the card.
+    /// The partitions, in the order of the card.
     pub partitions: Vec<FoundPartition>,
-    /// Where the seed is.
+    /// The place of the seed.
     pub seed: Option<String>,
     /// The model inside, if there is exactly one.
     pub model: Option<FoundModel>,
@@ -199,14 +199,14 @@ pub struct Page {
     pub snaps: Vec<FoundSnap>,
     /// One for every [`Check`], in its order.
     pub verdicts: Vec<Verdict>,
-    /// What no check covers, in words.
+    /// Properties that no check covers, in words.
     pub uncovered: Vec<String>,
-    /// What is worth knowing and refuses nothing.
+    /// Warnings, which refuse nothing.
     pub warnings: Vec<String>,
 }
 
 impl Page {
-    /// Of an image of which nothing is known yet.
+    /// The page of an image before anything is known.
     pub(super) fn new(span: u64) -> Self {
         Self {
             span,
@@ -221,7 +221,7 @@ impl Page {
         }
     }
 
-    /// Of an image that cannot be read at all.
+    /// The page of an image that cannot be read at all.
     pub(super) fn unreadable(span: u64, why: VerdictReason) -> Self {
         let mut page = Self::new(span);
         page.say(Check::Whole, Answer::No, vec![why]);
@@ -233,13 +233,13 @@ impl Page {
         self.verdicts.push(Verdict { check, answer, reasons });
     }
 
-    /// Yes where there is no reason against it.
+    /// Records a yes if there is no reason against it.
     pub(super) fn unless(&mut self, check: Check, reasons: Vec<VerdictReason>) {
         let answer = if reasons.is_empty() { Answer::Yes } else { Answer::No };
         self.say(check, answer, reasons);
     }
 
-    /// Every check that was not made was not covered, and in its place.
+    /// Records every check that was not made as not covered, in its place.
     pub(super) fn rest(&mut self, why: &str) {
         for check in Check::ALL {
             if self.verdict(check).is_none() {
@@ -255,13 +255,13 @@ impl Page {
         self.verdicts.iter().find(|verdict| verdict.check == check)
     }
 
-    /// May the image be written to cards, as far as what was wanted goes?
+    /// May the image be written to cards, by the requirements?
     #[must_use]
     pub fn is_good(&self) -> bool {
         !self.verdicts.is_empty() && self.verdicts.iter().all(|verdict| verdict.answer != Answer::No)
     }
 
-    /// Why it may not, in one sentence: the first thing that is wrong.
+    /// Why not, in one sentence: the first problem.
     #[must_use]
     pub fn refusal(&self) -> Option<String> {
         let first = self.verdicts.iter().find(|verdict| verdict.answer == Answer::No)?;
@@ -275,7 +275,7 @@ impl Page {
         first.reasons.first().map(|reason| reason.code)
     }
 
-    /// What could not be covered, in words, for the log.
+    /// The properties that could not be checked, in words, for the log.
     #[must_use]
     pub fn not_covered(&self) -> Vec<String> {
         let checks = self.verdicts.iter().filter(|verdict| verdict.answer == Answer::NotCovered);

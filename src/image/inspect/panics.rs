@@ -1,13 +1,13 @@
-//! Turns a panic of a reader into a refusal of the image. The panic is reported with the image, and not as a fault of the station.
+//! Turns a panic of a reader into a refusal of the image. The panic is reported as a property of the image, not as a fault of the station.
 
 use std::panic;
 use std::sync::Once;
 use std::thread;
 
-/// The thread in which a panic is an answer.
+/// The thread in which a panic is a result.
 pub(super) const THREAD: &str = "inspect";
 
-/// Keeps the panics of that thread, and of no other, from what people read; the log has them for its developers.
+/// Hides the panics of that thread, and of no other, from the output for people; the log contains them for developers.
 pub(super) fn hide_those_of_readers() {
     static SET: Once = Once::new();
     SET.call_once(|| {

@@ -1,23 +1,23 @@
-//! Why something inside an image could not be read.
+//! Errors of reading something inside an image.
 
 use std::io;
 
 /// Why something inside the image could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// The image is damaged, or was made to be.
+    /// The image is damaged, by accident or on purpose.
     #[error("{0}")]
     Broken(String),
-    /// It is as it should be, and not read here.
+    /// It is valid, but not supported here.
     #[error("{0}")]
     Unreadable(String),
-    /// The system could not, or the image ends before.
+    /// The system could not read it, or the image ends before.
     #[error("reading it")]
     Read(#[from] io::Error),
 }
 
 impl ReadError {
-    /// Damaged in this way.
+    /// A damage, in these words.
     pub(super) fn broken(what: &str) -> Self {
         Self::Broken(what.to_owned())
     }
@@ -30,7 +30,7 @@ impl ReadError {
         }
     }
 
-    /// What it is about, in front.
+    /// Adds its subject in front.
     pub(super) fn about(self, what: &str) -> Self {
         match self {
             Self::Broken(why) => Self::Broken(format!("{what}: {why}")),

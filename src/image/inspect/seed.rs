@@ -1,7 +1,7 @@
-//! The seed: what an image's first boot makes a system of. Found by label, never by number.
+//! The seed, from which the first boot of an image makes a system. It is found by label, never by number.
 //!
-//! Ubuntu Core 16 and 18 keep it in `writable`, with a `seed.yaml` that nothing signs; Ubuntu Core 20 and later in `ubuntu-seed`,
-//! under `systems/LABEL`. Nothing here is believed: what is read are files, and what they are is for [`super::verdict`] to say.
+//! Ubuntu Core 16 and 18 keep it in `writable`, with a `seed.yaml` that nothing signs; Ubuntu Core 20 and later in `ubuntu-seed`, under
+//! `systems/LABEL`. Nothing is trusted here: files are read, and [`super::verdict`] judges them.
 
 use std::collections::BTreeSet;
 
@@ -13,16 +13,16 @@ use super::readers::listing::Node;
 use super::readers::yaml;
 use crate::station::units::{KIB, MIB};
 
-/// Where `writable` has it.
+/// The path of the seed in `writable`.
 const IN_WRITABLE: &str = "system-data/var/lib/snapd/seed";
-/// The most that the headers, the body and the signature of one assertion may be, and some of them in a bundle.
+/// Limit of one file of assertions: the headers, body and signature of the largest assertion, or several in a bundle.
 const LARGEST_ASSERTIONS: u64 = 4 * MIB;
-/// All assertion files together. A seed of fifty snaps has 200 KiB.
+/// Limit of all files of assertions together. A seed of fifty snaps has 200 KiB.
 const ALL_ASSERTIONS: u64 = 8 * MIB;
-/// A seed of a large appliance has sixty.
+/// Limit of snaps. A seed of a large appliance has sixty.
 const MOST_SNAPS: usize = 500;
 
-/// How the seed is laid out.
+/// The layout of the seed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Generation {
     /// Ubuntu Core 16 and 18: `seed.yaml` in `writable`.
@@ -33,7 +33,7 @@ pub(super) enum Generation {
 
 /// A file of assertions.
 pub(super) struct AssertionFile {
-    /// From the root of its file system.
+    /// Its path from the root of its file system.
     pub(super) path: String,
     pub(super) bytes: Vec<u8>,
     /// `systems/LABEL/model`: the one place of the model since Ubuntu Core 20.
@@ -46,16 +46,16 @@ pub(super) struct SnapFile {
     pub(super) path: String,
     /// The name of the file without its directory.
     pub(super) file: String,
-    /// What `seed.yaml` calls the snap.
+    /// The name of the snap in `seed.yaml`.
     pub(super) called: Option<String>,
     /// The id that `seed.yaml` gives it.
     pub(super) id: Option<String>,
-    /// From where it is to be refreshed later, as `seed.yaml` says; nothing signs that.
+    /// The channel for later refreshes in `seed.yaml`; nothing signs it.
     pub(super) channel: Option<String>,
 }
 
 impl SnapFile {
-    /// One that nothing names.
+    /// A file that nothing names.
     fn found(directory: &str, file: &str) -> Self {
         Self { path: format!("{directory}/{file}"), file: file.to_owned(), called: None, id: None, channel: None }
     }
@@ -65,13 +65,13 @@ pub(super) struct Seed {
     pub(super) generation: Generation,
     /// The label of the system, since Ubuntu Core 20.
     pub(super) label: Option<String>,
-    /// Where it lies in its file system.
+    /// Its directory in its file system.
     pub(super) root: String,
     pub(super) assertions: Vec<AssertionFile>,
     pub(super) snaps: Vec<SnapFile>,
-    /// Snaps that are named and not there.
+    /// Snaps that are named but missing.
     pub(super) missing: Vec<String>,
-    /// What of it contradicts itself, or asks for what nothing signs.
+    /// Parts that contradict each other, or need something that nothing signs.
     pub(super) odd: Vec<String>,
 }
 
@@ -112,7 +112,7 @@ fn is_channel(channel: &str) -> bool {
     }
 }
 
-/// Can it be read?
+/// Can the file be read?
 pub(super) fn is_yaml(text: &[u8]) -> bool {
     yaml::parse::<SeedYaml>("seed.yaml", text).is_ok_and(|listed| listed.snaps.len() <= MOST_SNAPS)
 }
@@ -224,7 +224,7 @@ fn core20(files: &Files) -> Result<Seed, ReadError> {
             } else if directory == "snaps" && file.ends_with(".snap") {
                 seed.snaps.push(SnapFile::found(&directory, file));
             } else {
-                // Snaps of a model of grade dangerous, and parts of snaps: nothing in the model binds them.
+                // Snaps of a model of grade dangerous, and parts of snaps: nothing in the model determines them.
                 seed.odd.push(format!("{directory}/{file} is not in the model"));
             }
         }
@@ -235,7 +235,7 @@ fn core20(files: &Files) -> Result<Seed, ReadError> {
     Ok(seed)
 }
 
-/// What snapd takes for the label of a system.
+/// The labels of systems that snapd accepts.
 fn is_label(label: &str) -> bool {
     let is_part = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
     label.split('-').all(is_part)

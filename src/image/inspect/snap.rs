@@ -7,14 +7,14 @@ use super::readers::files::Files;
 use super::readers::squashfs::{Inode, Squashfs};
 use super::readers::yaml;
 
-/// Where a snap says what it is.
+/// The path of a snap's own description.
 pub(super) const YAML: &str = "meta/snap.yaml";
 
-/// What a snap says of itself. It is part of the snap's own digest, so it is as true as the snap is proven.
+/// A snap's own description. It is part of the snap's digest, so it is true if the snap is proven.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub(super) struct SnapYaml {
     pub(super) name: String,
-    /// Numbers are common here, and `1.10` is not `1.1`; it is shown and nothing is decided by it.
+    /// Numbers are common here, and `1.10` is not `1.1`; it is shown, and no decision uses it.
     #[serde(default)]
     pub(super) version: String,
     #[serde(default, rename = "type")]
@@ -26,7 +26,7 @@ pub(super) struct SnapYaml {
 }
 
 impl SnapYaml {
-    /// What the model calls it: `core` for what the file calls `os`.
+    /// The type as in the model: `core` for the type that the file calls `os`.
     pub(super) fn kind(&self) -> &str {
         match self.kind.as_deref() {
             None => "app",
@@ -35,7 +35,7 @@ impl SnapYaml {
         }
     }
 
-    /// Whether it runs on this architecture; nothing said means all.
+    /// Whether it runs on this architecture; without a list it runs on all.
     pub(super) fn runs_on(&self, architecture: &str) -> bool {
         self.architectures.is_empty() || self.architectures.iter().any(|known| known == "all" || known == architecture)
     }

@@ -36,7 +36,7 @@ fn gpt(block: u64, entries: u64, starts: &[u64], last: u64) -> Vec<u8> {
     first
 }
 
-/// How many pieces at the image's beginning are in its head, of an image of 100 MiB.
+/// The number of leading pieces that belong to the head, in an image of 100 MiB.
 fn leading(first: &[u8]) -> usize {
     let layout = Layout::of(first, Bytes(100 * MIB));
     layout.head().iter().enumerate().take_while(|(index, piece)| index == *piece).count()

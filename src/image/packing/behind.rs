@@ -1,5 +1,5 @@
-//! Finds out what follows a packed stream: the end of the file, zeroes, the next stream, or something else. Also names the limits of a
-//! decoder that are no damage, because copying such a file again changes nothing.
+//! Finds out what follows a packed stream: the end of the file, zeroes, the next stream, or other data. Also names the limits of a decoder;
+//! these are not damage, and copying such a file again does not help.
 
 use std::fs::File;
 use std::io::{self, BufRead, Read};
@@ -12,18 +12,18 @@ use procfs::{Current, Meminfo};
 use crate::image::extents::is_zero;
 use crate::station::units::{Bytes, KIB, MIB, to_u64, to_usize};
 
-/// Why a file that is as it was packed cannot be unpacked to its end.
+/// Why an undamaged file cannot be unpacked to its end.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Beyond {
-    /// The stream is whole, its checks held, and something follows that is no part of it.
-    #[error("it goes on behind its end")]
+    /// The stream is complete with valid checks, and other data follows.
+    #[error("it is followed by other data")]
     GoesOn {
         /// The first byte of the file behind the stream.
         end: u64,
         /// How many bytes follow.
         more: u64,
     },
-    /// The stream is whole, and behind zeroes stands another one, which some programs unpack and others leave out.
+    /// The stream is complete, and another one follows behind zeroes, which some programs unpack and others leave out.
     #[error("another stream follows behind zeroes")]
     Apart {
         /// The first byte of the file behind the stream.
@@ -31,15 +31,15 @@ pub(super) enum Beyond {
         /// How many zeroes follow.
         zeroes: u64,
     },
-    /// Its window or dictionary takes more memory than it may.
+    /// Its window or dictionary needs more memory than allowed.
     #[error("it takes more memory than it may")]
     Memory {
-        /// How much, where that is known.
+        /// The needed memory, if it is known.
         needs: Option<Bytes>,
         /// Free memory, and how much of it a decoder may take.
         share: Share,
     },
-    /// It was packed with the help of another file.
+    /// It was packed with a dictionary from another file.
     #[error("it was packed with a dictionary")]
     Dictionary {
         /// The number of that file.
@@ -53,21 +53,20 @@ impl From<Beyond> for io::Error {
     }
 }
 
-/// The memory of this PC, as far as a decoder is concerned.
+/// The memory of this PC for a decoder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Share {
-    /// What is free: also what the kernel gives back at once, as the page cache.
+    /// The free memory, including what the kernel frees at once, such as the page cache.
     pub(super) free: Bytes,
-    /// What a decoder may take of it.
+    /// The limit for a decoder.
     pub(super) may: Bytes,
 }
 
 impl Share {
-    /// Whatever else is short of memory, so much is a decoder's: what `xz -9` (65 MiB) and `zstd --long` (128 MiB) take that nothing else
-    /// was asked of, and a bit more.
+    /// The memory that a decoder may always use: enough for `xz -9` (65 MiB) and `zstd --long` (128 MiB) without further options.
     const LEAST: u64 = 192 * MIB;
 
-    /// Half of what is free: one image is unpacked at a time, and cards are written meanwhile.
+    /// Half of the free memory: one image is unpacked at a time, and cards are written meanwhile.
     pub(super) fn now() -> Self {
         let free = Meminfo::current().ok().and_then(|memory| memory.mem_available).unwrap_or(2 * Self::LEAST);
         Self::of(Bytes(free))
@@ -78,34 +77,34 @@ impl Share {
     }
 }
 
-/// What stands behind a stream.
+/// What follows a stream.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Behind {
     /// The file ends here, or only padding follows.
     End,
     /// The next stream, after this many zeroes.
     Next { zeroes: u64 },
-    /// The next stream, after this many zeroes, which are not allowed there.
+    /// The next stream, after this many zeroes, which this format does not allow there.
     Apart { zeroes: u64 },
-    /// Something that begins as a stream does and ends at once.
+    /// Data that begins like a stream and ends at once.
     Cut,
-    /// Something else, this long.
+    /// Other data of this length.
     Other { more: u64 },
 }
 
-/// A file whose streams stand one behind another.
+/// A file with streams one behind another.
 #[derive(Clone, Debug)]
 pub(super) struct Streams {
     pub(super) file: Arc<File>,
     pub(super) length: u64,
-    /// What a stream begins with, the usual beginning first.
+    /// The first bytes of a stream, the usual ones first.
     pub(super) magics: &'static [&'static [u8]],
     /// May zeroes stand between two streams? Behind the last one they always may: files are padded to whole blocks.
     pub(super) padded: bool,
 }
 
 impl Streams {
-    /// Looks at what stands at byte `at`, right behind a whole stream.
+    /// Examines the data at byte `at`, right behind a complete stream.
     pub(super) fn behind(&self, at: u64) -> io::Result<Behind> {
         let more = self.length.saturating_sub(at);
         let zeroes = self.zeroes(at)?;
@@ -119,7 +118,7 @@ impl Streams {
         let begins = |magic: &&[u8]| first.iter().zip(*magic).all(|(byte, expected)| byte == expected);
         match self.magics.iter().find(|magic| begins(magic)) {
             Some(_) if zeroes > 0 && !self.padded => Ok(Behind::Apart { zeroes }),
-            // One byte that only a frame to be skipped begins with, as an `X`, is no frame that was cut.
+            // A single byte such as `X`, with which only a frame to be skipped begins, is not a frame that was cut.
             Some(magic) if first.len() == 1 && Some(magic) != self.magics.first() => Ok(Behind::Other { more }),
             Some(magic) if first.len() < magic.len() => Ok(Behind::Cut),
             Some(_) => Ok(Behind::Next { zeroes }),
@@ -128,7 +127,7 @@ impl Streams {
         }
     }
 
-    /// How many zeroes stand at byte `at`, as far as the file goes.
+    /// The number of zeroes at byte `at`, until other data or the end of the file.
     fn zeroes(&self, mut at: u64) -> io::Result<u64> {
         let from = at;
         let mut buffer = vec![0; to_usize(64 * KIB)];
@@ -144,7 +143,7 @@ impl Streams {
         Ok(at - from)
     }
 
-    /// OpenWrt adds to its images what its own update reads, and each addition ends in 16 bytes that begin so (`fwtool`). The stream
+    /// OpenWrt appends data for its own updater to its images, and each addition ends in 16 bytes that begin so (`fwtool`). The stream
     /// before it has passed its own checks.
     fn is_openwrt(&self, at: u64, more: u64) -> io::Result<bool> {
         let mut trailer = [0; 16];
@@ -157,19 +156,19 @@ impl Streams {
     }
 }
 
-/// Counts what is taken out of it, so that a place in the file is known.
+/// Counts the bytes that are read from it, so that the place in the file is known.
 pub(super) struct Placed<R> {
     inner: R,
     at: u64,
 }
 
 impl<R> Placed<R> {
-    /// `inner` stands at byte `at`.
+    /// `inner` is at byte `at`.
     pub(super) fn new(inner: R, at: u64) -> Self {
         Self { inner, at }
     }
 
-    /// What it counts for.
+    /// The counted reader.
     pub(super) fn get_ref(&self) -> &R {
         &self.inner
     }
@@ -199,13 +198,13 @@ impl<R: BufRead> BufRead for Placed<R> {
     }
 }
 
-/// A decoder of one stream, which takes not a byte more than the stream has.
+/// A decoder of one stream, which reads no byte beyond the stream.
 pub(super) trait OneStream: Read + Sized {
     /// The source of the packed bytes.
     type Packed: BufRead;
-    /// Begins at the next byte.
+    /// Begins a stream at the next byte.
     fn begin(packed: Self::Packed) -> Self;
-    /// What stands behind the stream, once it has ended.
+    /// What follows the stream, once it has ended.
     fn end(self) -> Self::Packed;
 }
 
@@ -233,10 +232,10 @@ impl<R: BufRead> OneStream for bzip2::bufread::BzDecoder<R> {
     }
 }
 
-/// Reads streams one behind another, and says truthfully what stands behind the last one.
+/// Reads streams one behind another, and reports what follows the last one.
 pub(super) struct Members<D> {
     streams: Streams,
-    /// Nothing behind the last one.
+    /// Nothing follows the last stream.
     decoder: Option<D>,
 }
 
@@ -270,7 +269,7 @@ impl<R: BufRead, D: OneStream<Packed = Placed<R>>> Read for Members<D> {
     }
 }
 
-/// Counts what is read from the file.
+/// Counts the bytes that are read from the file.
 pub(super) struct CountingReader {
     pub(super) file: File,
     pub(super) consumed: Arc<AtomicU64>,

@@ -43,8 +43,8 @@ fn zeroes_behind_a_packed_image_fill_a_block_and_are_no_damage() {
     }
 }
 
-/// gzip unpacks the first part and leaves the second one out, Python unpacks both: whatever is written would be wrong for somebody. To cut
-/// the second part off is no cure.
+/// gzip unpacks the first part and leaves out the second one, Python unpacks both: either result would be wrong for some users. Cutting off
+/// the second part is not a cure.
 #[test]
 fn zeroes_between_two_parts_are_told_with_a_cure_that_loses_no_part() {
     let directory = tempfile::tempdir().expect("a temporary directory");
@@ -67,7 +67,7 @@ fn what_else_stands_behind_a_packed_image_is_told_with_its_place_and_length() {
             let error = taken(directory.path(), "a", &[&packed[..], behind].concat()).expect_err("it goes on");
             let ImageError::GoesOn { end, more, .. } = &error else { panic!("{packing}: {error:?}") };
             assert_eq!((*end, *more), (to_u64(packed.len()), to_u64(behind.len())), "{packing}: {error}");
-            assert!(error.to_string().contains(&format!("goes on behind its end by {} bytes", behind.len())), "{error}");
+            assert!(error.to_string().contains(&format!("is followed by {} bytes", behind.len())), "{error}");
             assert!(!error.to_string().contains("damaged") && !error.to_string().contains("copy it again"), "{error}");
         }
     }
@@ -78,7 +78,7 @@ fn what_else_stands_behind_a_packed_image_is_told_with_its_place_and_length() {
     }
 }
 
-/// As `fwtool` of OpenWrt adds it: what it is about, then 16 bytes.
+/// As `fwtool` of OpenWrt appends it: its contents, then 16 bytes.
 fn openwrt(about: &[u8], kind: u8) -> Vec<u8> {
     let length = u32::try_from(about.len() + 16).expect("it is short");
     [about, b"FWx0", &[1, 2, 3, 4, kind, 0, 0, 0], &length.to_be_bytes()].concat()
@@ -108,7 +108,7 @@ fn a_dictionary_that_is_not_here_is_told_by_its_number() {
     }
 }
 
-/// A `.xz` with a dictionary of so many MiB.
+/// A `.xz` with a dictionary of this many MiB.
 fn with_dictionary(mebibytes: u32) -> Vec<u8> {
     let mut options = liblzma::stream::LzmaOptions::new_preset(0).expect("a preset");
     options.dict_size(mebibytes << 20);
@@ -139,10 +139,10 @@ fn unzst(directory: &Path, packed: &[u8], free: u64) -> std::io::Result<Vec<u8>>
 #[test]
 fn a_decoder_may_take_half_of_the_memory_that_is_free_and_who_needs_more_is_told_both_numbers() {
     let directory = tempfile::tempdir().expect("a temporary directory");
-    // What 7-Zip's Ultra level takes from 192 MiB on.
+    // The dictionary of 7-Zip's Ultra level from 192 MiB of memory on.
     assert_eq!(unxz(&with_dictionary(256), 600 * MIB).expect("there is room"), IMAGE);
     assert_eq!(unzst(directory.path(), &with_window(28), 600 * MIB).expect("there is room"), [7; 9]);
-    // What packers take when nothing, or `--long`, is asked of them, is there on a small PC, too.
+    // The memory for packers' defaults, and for `--long`, is available on a small PC, too.
     assert_eq!(unxz(&with_dictionary(64), 100 * MIB).expect("it always may"), IMAGE);
     assert_eq!(unzst(directory.path(), &with_window(27), 100 * MIB).expect("it always may"), [7; 9]);
     let needs = |error: std::io::Error, least: u64| {
@@ -170,7 +170,7 @@ fn parts_of_a_split_file_are_told_as_parts() {
     let zip = deflated(IMAGE);
     let part = taken(directory.path(), "a.zip.001", &zip[..zip.len() - 30]).expect_err("it is a part");
     assert!(matches!(part, ImageError::Part { .. }), "{part:?}");
-    // The first part of a split zip begins so, and has no end; the last begins anywhere, and its end counts the parts.
+    // The first part of a split zip begins so, and has no end; the last begins anywhere, and its end record counts the parts.
     let first = taken(directory.path(), "a.z01", &[b"PK\x07\x08", &zip[..40]].concat()).expect_err("it is a part");
     let mut last = zip[20..].to_vec();
     let end = last.len() - 22;
@@ -206,7 +206,7 @@ fn a_zip_whose_comment_holds_the_signature_of_an_end_is_whole() {
 fn a_zip_is_read_however_it_is_packed() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let raw = sizes::data(2);
-    // As a `.lzma`, whose end is marked: the five bytes of its properties stand behind a version and their length in a zip.
+    // As in a `.lzma` with an end mark: in a zip, the five bytes of its properties follow a version and their length.
     let options = liblzma::stream::LzmaOptions::new_preset(1).expect("a preset");
     let stream = liblzma::stream::Stream::new_lzma_encoder(&options).expect("an encoder");
     let mut encoder = liblzma::write::XzEncoder::new_stream(Vec::new(), stream);
@@ -223,7 +223,7 @@ fn a_zip_is_read_however_it_is_packed() {
         let error = taken(directory.path(), "a.zip", &damaged).expect_err(name);
         assert!(matches!(error, ImageError::Damaged { .. } | ImageError::Truncated { .. }), "{name}: {error:?}");
     }
-    // Packed by 7-Zip with `-mm=Deflate64`, as Windows packs whatever is larger than 2 GiB.
+    // Packed by 7-Zip with `-mm=Deflate64`, as Windows packs files larger than 2 GiB.
     let deflate64 = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/packed/deflate64.zip");
     let staged = SourceImage::open(&deflate64).and_then(|source| source.for_now(directory.path(), &mut silent())).expect("it is whole");
     assert_eq!(staged.digest(), of(&sizes::data(3)));
@@ -247,7 +247,7 @@ fn what_people_put_beside_an_image_does_not_count_and_what_counts_is_named() {
     assert_eq!(taken(directory.path(), "a.zip", &zip_of(zip::CompressionMethod::STORE, &text)).expect("it is large"), of(&large));
 }
 
-/// A zip of one deflated file of 4.25 GiB, as macOS makes it: every number that does not fit 32 bits is cut, and nothing says so.
+/// A zip of one deflated file of 4.25 GiB, as macOS makes it: numbers that do not fit 32 bits are cut, and nothing marks that.
 fn as_finder_packs() -> Vec<u8> {
     const PART: u64 = 64 * MIB;
     const PARTS: u64 = 68;
@@ -287,7 +287,7 @@ fn a_zip_of_macos_with_a_file_of_more_than_4_gib_is_whole() {
     };
     let mut zip = as_finder_packs();
     assert_eq!(read(&zip).expect("it is whole"), 68 * 64 * MIB);
-    // One byte less than there is, also below 4 GiB: that is damage.
+    // One byte less than stated, also below 4 GiB: that is damage.
     let size = zip.len() - 22 - 46 - "my-pi3.img".len() + 24;
     zip[size] ^= 1;
     let error: ImageError = read(&zip).expect_err("another size");

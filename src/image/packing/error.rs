@@ -8,7 +8,7 @@ use zstd::zstd_safe::zstd_sys::ZSTD_ErrorCode;
 use super::behind::{Beyond, Share};
 use crate::image::{ImageError, foreign};
 
-/// What a decoder's error means for a packed file. An error number is the system's; anything else was made by the decoder.
+/// The meaning of a decoder's error for a packed file. An error with an errno comes from the system; any other comes from the decoder.
 pub(super) fn explain(path: &Path, at: u64, source: io::Error) -> ImageError {
     let path = path.to_owned();
     if let Some(beyond) = source.get_ref().and_then(|inner| inner.downcast_ref::<Beyond>()) {
@@ -36,7 +36,7 @@ pub(super) fn explain(path: &Path, at: u64, source: io::Error) -> ImageError {
     }
 }
 
-/// Whether the decoder stopped at its own bound: such a file is as it was packed, and copying it again changes nothing.
+/// Whether the decoder stopped at its own limit: such a file is undamaged, and copying it again does not help.
 fn wants_memory(error: &io::Error) -> bool {
     let Some(inner) = error.get_ref() else { return false };
     let xz = inner.downcast_ref::<liblzma::stream::Error>();

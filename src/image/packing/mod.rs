@@ -1,4 +1,4 @@
-//! Opens an image file in any supported packing. The first bytes tell the packing; the name is only checked against it.
+//! Opens an image file in any supported packing. The first bytes determine the packing; the name is only compared with it.
 
 mod behind;
 #[cfg(test)]
@@ -26,8 +26,8 @@ use error::explain;
 use xz::XzReader;
 use zst::ZstReader;
 
-/// What packed files begin with: The .xz File Format 1.2.1, 2.1.1.1; RFC 1952, 2.3.1; RFC 8878, 3.1.1; bzip2; APPNOTE 6.3.10,
-/// 4.3.7 to 4.3.16 and 8.5.4, where a zip begins with its file, with its end if it is empty, or says that it is a part.
+/// The first bytes of packed files: The .xz File Format 1.2.1, 2.1.1.1; RFC 1952, 2.3.1; RFC 8878, 3.1.1; bzip2; APPNOTE 6.3.10, 4.3.7 to
+/// 4.3.16 and 8.5.4, where a zip begins with its file, with its end if it is empty, or with a mark that it is a part.
 const MAGICS: [(Packing, &[u8]); 8] = [
     (Packing::Xz, &[0xfd, b'7', b'z', b'X', b'Z', 0]),
     (Packing::Gz, &[0x1f, 0x8b]),
@@ -43,7 +43,7 @@ const SKIPPABLE: std::ops::RangeInclusive<u8> = 0x50..=0x5f;
 /// Bytes of the longest magic number.
 const LONGEST_MAGIC: u64 = 6;
 
-/// How a file is packed.
+/// The packing of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Packing {
     /// Not packed: the raw image.
@@ -61,7 +61,7 @@ pub enum Packing {
 }
 
 impl Packing {
-    /// Told by as many of its first bytes as there are: three bytes of a `.xz` are a `.xz` cut short, not a raw image.
+    /// Recognised by as many of its first bytes as there are: three bytes of a `.xz` are a `.xz` that was cut short, not a raw image.
     fn of(first: &[u8]) -> Self {
         let begins = |magic: &[u8]| !first.is_empty() && first.iter().zip(magic).all(|(byte, expected)| byte == expected);
         match MAGICS.iter().find(|(_, magic)| begins(magic)) {
@@ -71,34 +71,34 @@ impl Packing {
         }
     }
 
-    /// Whether the file's bytes are the image's own.
+    /// Whether the file's bytes are those of the image.
     #[must_use]
     pub(crate) fn is_raw(self) -> bool {
         self == Self::Raw
     }
 }
 
-/// Endings of packed and sealed files, of formats that are read and of some that are not.
+/// Endings of packed and encrypted files, of supported and unsupported formats.
 const ENDINGS: [&str; 17] =
     ["xz", "gz", "zst", "bz2", "zip", "lzma", "lz4", "lz", "7z", "rar", "tgz", "tar", "zz", "br", "gpg", "pgp", "lzo"];
 
-/// The name never makes a file packed, but a raw image that is named so is a packed one whose beginning is damaged, or of a format
-/// nobody here can read: written to a card as it is, it would be proven to be garbage.
+/// The name alone never makes a file packed. But a raw image with such a name is a packed one whose first bytes are damaged, or of an
+/// unsupported format: written to a card, it would be proven to be garbage.
 fn is_named_as_packed(path: &Path) -> bool {
     path.extension().is_some_and(|ending| ENDINGS.iter().any(|known| ending.eq_ignore_ascii_case(known)))
 }
 
-/// An opened image file: yields raw bytes.
+/// An opened image file: reads as raw bytes.
 pub struct Opened {
-    /// How it is packed.
+    /// The packing, by the first bytes.
     pub packing: Packing,
-    /// The file's own length.
+    /// The length of the file.
     pub packed: Bytes,
     reader: Box<dyn Read + Send>,
     consumed: Arc<AtomicU64>,
-    /// The file itself, where its bytes are the image's own.
+    /// The file itself, if its bytes are those of the image.
     raw: Option<File>,
-    /// What was looked at and not filled into anything yet.
+    /// Bytes that were examined and not returned yet.
     ahead: Vec<u8>,
 }
 
@@ -109,10 +109,10 @@ impl std::fmt::Debug for Opened {
 }
 
 impl Opened {
-    /// Opens `path` and looks at its first bytes.
+    /// Opens `path` and examines its first bytes.
     ///
     /// # Errors
-    /// When it cannot be opened, is no file, or is a zip in which the image cannot be found.
+    /// If it cannot be opened, is not a file, or is a zip in which the image cannot be found.
     pub fn open(path: &Path) -> Result<Self, ImageError> {
         let failed = |source| ImageError::Open { path: path.to_owned(), source };
         let mut file = match file::open(path) {
@@ -162,11 +162,11 @@ impl Opened {
         Ok(Self { packing, packed: Bytes(metadata.len()), reader, consumed, raw, ahead: Vec::new() })
     }
 
-    /// Refuses the image by the first bytes that come out of it, before minutes are spent on it; they are filled in again later. What only
-    /// its end tells is found when it is staged; so is the truth about a first block that ends as a partition table does.
+    /// Refuses the image by its first unpacked bytes, before minutes are spent on it; they are returned again later. Formats that only the
+    /// end shows are found when the image is staged, and so is a first block that only ends like a partition table.
     ///
     /// # Errors
-    /// When it cannot be read, or is something else than a disk image.
+    /// If it cannot be read, or is not a disk image.
     pub(super) fn refuse_at_sight(&mut self, path: &Path) -> Result<(), ImageError> {
         let mut head = vec![0; to_usize(HEAD)];
         let length = self.fill(path, Bytes(0), &mut head)?;
@@ -181,21 +181,21 @@ impl Opened {
         foreign::by_head(&head).map_or(Ok(()), |foreign| Err(foreign.refuse(path, !self.packing.is_raw())))
     }
 
-    /// The file, if its bytes are the image's own; nothing for a packed one.
+    /// The file, if its bytes are those of the image; `None` for a packed one.
     pub(super) fn into_raw(self) -> Option<File> {
         self.raw
     }
 
-    /// How much of the file itself has been read, for progress.
+    /// How many bytes of the file were read, for progress.
     #[must_use]
     pub(crate) fn consumed(&self) -> Bytes {
         Bytes(self.consumed.load(Ordering::Relaxed))
     }
 
-    /// Fills `into` as far as the image goes; fewer bytes only at its end.
+    /// Fills `into` as far as the image goes; returns fewer bytes only at its end.
     ///
     /// # Errors
-    /// When the file cannot be read, is cut short, or fails the checks of its packing. `at` is where `into` begins.
+    /// If the file cannot be read, is cut short, or fails the checks of its packing. `at` is the offset of `into` in the image.
     pub fn fill(&mut self, path: &Path, at: Bytes, into: &mut [u8]) -> Result<usize, ImageError> {
         let mut filled = self.ahead.len().min(into.len());
         into[..filled].copy_from_slice(&self.ahead[..filled]);

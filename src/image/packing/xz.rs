@@ -1,7 +1,7 @@
-//! Unpacking `.xz`: the blocks of a stream at the same time where the file says how long they are, as `xz -T` packs them since 5.2;
-//! a stream of one block, or of blocks without lengths, one byte after another, which is all the format allows.
+//! Unpacks `.xz`: the blocks of a stream in parallel if the file contains their lengths, as `xz -T` packs them since 5.2; a stream of one
+//! block, or of blocks without lengths, in sequence, because the format allows no more.
 //!
-//! The decoder of several blocks takes one stream; what stands behind it is looked at here (The .xz File Format 1.2.1, 2 and 2.2).
+//! The decoder of several blocks takes one stream; the data behind it is examined here (The .xz File Format 1.2.1, 2 and 2.2).
 
 use std::io::{self, BufRead, Read};
 
@@ -10,12 +10,12 @@ use liblzma::stream::{Action, Error, MtStreamBuilder, Status, Stream};
 use super::behind::{Behind, Beyond, Placed, Share, Streams};
 use crate::station::units::{Bytes, MIB, to_u64, to_usize};
 
-/// What it may hold to work at several blocks at a time, each of which it keeps whole, packed and unpacked: two of `xz -6 -T0` (24 MiB
+/// Memory limit for working at several blocks at a time, each of which is kept completely, packed and unpacked: two of `xz -6 -T0` (24 MiB
 /// of contents) fit, and a file with larger blocks is unpacked with fewer threads instead.
 const PARALLEL_MEMORY: u64 = 128 * MIB;
-/// More threads would want more memory than that, and a disk that keeps up with four is rare.
+/// Limit of threads: more would exceed that memory, and disks that keep up with four are rare.
 const THREADS: usize = 4;
-/// Zeroes between streams come in fours. Behind the last one some tools leave any number of them.
+/// Zeroes between streams come in fours. Behind the last one, some tools leave any number of them.
 const PADDING: u64 = 4;
 /// A stream's header (2.1.1), and the longest header of a block (3.1.1).
 const STREAM_HEADER: usize = 12;
@@ -26,11 +26,11 @@ const LZMA2: u64 = 0x21;
 /// Reads the contents of a `.xz` of one or more streams.
 pub(super) struct XzReader<R> {
     packed: Placed<R>,
-    /// Where the file goes on behind a stream; nothing where there is only one, as in a zip.
+    /// The streams of the file; `None` if there is only one, as in a zip.
     streams: Option<Streams>,
-    /// The stream under way; nothing between two.
+    /// The stream under way; `None` between two.
     stream: Option<Stream>,
-    /// What the first block of it takes.
+    /// The memory for its first block.
     needs: Option<Bytes>,
     /// Nothing of it was decoded yet.
     is_new: bool,
@@ -46,7 +46,7 @@ impl<R: BufRead> XzReader<R> {
         Ok(Self { packed: Placed::new(packed, 0), streams, stream, needs: None, is_new: true, threads, share })
     }
 
-    /// Goes on to the stream behind the one that ended; false at the end of the file.
+    /// Continues with the stream behind the one that ended; false at the end of the file.
     fn next_stream(&mut self) -> io::Result<bool> {
         let Some(streams) = &self.streams else { return Ok(false) };
         let end = self.packed.at();
@@ -55,7 +55,7 @@ impl<R: BufRead> XzReader<R> {
             Behind::Cut => Err(io::ErrorKind::UnexpectedEof.into()),
             Behind::Apart { zeroes } => Err(Beyond::Apart { end, zeroes }.into()),
             Behind::Other { more } => Err(Beyond::GoesOn { end, more }.into()),
-            // Padding of another length is a stream that was cut short, or damage.
+            // Padding of another length means a stream that was cut short, or damage.
             Behind::Next { zeroes } if zeroes % PADDING != 0 => Err(Error::Data.into()),
             Behind::Next { zeroes } => {
                 io::copy(&mut (&mut self.packed).take(zeroes), &mut io::sink())?;
@@ -66,7 +66,7 @@ impl<R: BufRead> XzReader<R> {
         }
     }
 
-    /// What it reads from.
+    /// The source of the packed bytes.
     pub(super) fn get_ref(&self) -> &R {
         self.packed.get_ref()
     }
@@ -77,13 +77,13 @@ fn decoder(threads: u32, share: Share) -> io::Result<Stream> {
     Ok(builder.threads(threads).memlimit_threading(PARALLEL_MEMORY.min(share.may.0)).memlimit_stop(share.may.0).decoder()?)
 }
 
-/// What the decoder of the first block holds: its dictionary, and less than a MiB beside it. Nothing where the header is cut short, or
-/// has no LZMA2 in it.
+/// The memory that the decoder of the first block needs: its dictionary, and less than a MiB beside it. `None` if the header is cut short,
+/// or has no LZMA2.
 fn needs(stream: &[u8]) -> Option<Bytes> {
     let block = stream.get(STREAM_HEADER..)?;
     let header = block.get(..(usize::from(*block.first()?) + 1) * 4)?;
     let (flags, mut rest) = (*header.get(1)?, header.get(2..)?);
-    // How long it is, packed and unpacked, where it says so.
+    // Its packed and unpacked lengths, if it contains them.
     for _ in 0..(flags >> 6 & 1) + (flags >> 7) {
         number(&mut rest)?;
     }
@@ -141,7 +141,7 @@ impl<R: BufRead> Read for XzReader<R> {
             if count > 0 {
                 return Ok(count);
             }
-            // Said at the second call in a row that moves nothing: at the file's end there is nothing to come.
+            // Returned at the second call in a row that moves nothing: at the file's end no more input comes.
             if status == Status::MemNeeded {
                 return Err(if at_end { io::ErrorKind::UnexpectedEof.into() } else { Error::Data.into() });
             }

@@ -1,8 +1,8 @@
-//! Finds the one file in a zip through the directory at its end, and unpacks it while it is read.
+//! Finds the only file in a zip through the directory at its end, and unpacks it while it is read.
 //!
-//! Read here and not by a library, because people's archivers do not keep to the format where files are long: macOS' writes sizes and
-//! places without what is beyond 32 bits, and no zip64. What the directory says is believed as far as the file's checksum bears it out.
-//! Numbers of sections are APPNOTE 6.3.10's.
+//! Read here and not by a library, because common archivers break the format for long files: that of macOS writes only the lower 32 bits of
+//! sizes and places, and no zip64. The directory is trusted as far as the file's checksum confirms it. Section numbers are those of APPNOTE
+//! 6.3.10.
 
 mod directory;
 mod unpack;
@@ -20,7 +20,7 @@ pub(super) use directory::is_split;
 pub(super) use unpack::Entry;
 use unpack::Method;
 
-/// A file that is smaller and named as what people put beside an image is not the image.
+/// A smaller file with a name that is usual for files beside an image is not the image.
 const SMALL: u64 = MIB;
 const BESIDE: [&str; 40] = [
     "asc",
@@ -66,15 +66,15 @@ const BESIDE: [&str; 40] = [
 ];
 const BESIDE_NAMES: [&str; 10] =
     ["readme", "license", "licence", "copying", "changelog", "notice", "authors", "version", "manifest", "thumbs.db"];
-/// Checksums of a whole release are named so, with the release in front or behind: `SHA256SUMS`, `Fedora-IoT-39.1.5-CHECKSUM`.
+/// Names of checksum files for a whole release, with the release in front or behind: `SHA256SUMS`, `Fedora-IoT-39.1.5-CHECKSUM`.
 const BESIDE_WORDS: [&str; 5] = ["checksum", "sha1sum", "sha256sum", "sha512sum", "md5sum"];
-/// So many names are told.
+/// Limit of names that are listed.
 const NAMES: usize = 4;
 
-/// Finds the one file.
+/// Finds the only file.
 ///
 /// # Errors
-/// When the zip is cut short or damaged at its end, when it holds no file or several, or one that cannot be unpacked here.
+/// If the zip is cut short or damaged at its end, contains no file or several, or one that cannot be unpacked here.
 pub(super) fn find(file: &File, path: &Path) -> Result<Entry, ImageError> {
     let unread = |error| explain(path, 0, error);
     let not_one = |count, names: String| ImageError::NotOneFile { path: path.to_owned(), count, names };
@@ -118,7 +118,7 @@ pub(super) fn find(file: &File, path: &Path) -> Result<Entry, ImageError> {
     Ok(Entry { start, packed, method, size: image.size, wraps: !image.is_long, crc: image.crc })
 }
 
-/// The first few names, as text that is only text.
+/// The first few names, as harmless text.
 fn names(headers: &[&Header<'_>]) -> String {
     let mut names: Vec<String> = headers.iter().take(NAMES).map(|header| format!("{:?}", String::from_utf8_lossy(header.name))).collect();
     if headers.len() > NAMES {
@@ -141,8 +141,8 @@ fn method_name(method: u64) -> String {
 }
 
 impl Header<'_> {
-    /// A directory is no file, nor is what a system adds for itself: macOS `__MACOSX/` and `.DS_Store`, others' dot files. Small files
-    /// that people put beside an image, told by how they are named, are not the image.
+    /// Directories do not count, nor do files that a system adds by itself: macOS `__MACOSX/` and `.DS_Store`, dot files of others. Small
+    /// files that are usually put beside an image, recognised by their names, are not the image.
     fn counts(&self) -> bool {
         let mut parts = self.name.split(|byte| matches!(byte, b'/' | b'\\'));
         let is_added = parts.clone().next() == Some(b"__MACOSX");
@@ -156,7 +156,7 @@ impl Header<'_> {
     }
 }
 
-/// What is said of it.
+/// The error for it.
 pub(super) fn split(path: &Path) -> ImageError {
     ImageError::SplitZip { path: path.to_owned() }
 }
@@ -190,7 +190,7 @@ pub(in crate::image) mod tests {
         writer.finish().expect("memory can be written").into_inner()
     }
 
-    /// A zip that holds `packed` as it is, and says that it is `raw`, packed by this method.
+    /// A zip that contains `packed` unchanged, and states that it is `raw`, packed by this method.
     pub(in crate::image) fn with_method(packed: &[u8], raw: &[u8], method: u8, flags: u8) -> Vec<u8> {
         let mut zip = stored(packed);
         let header = zip.len() - END_LENGTH - HEADER_LENGTH - "my-pi3.img".len();
@@ -211,7 +211,7 @@ pub(in crate::image) mod tests {
         zip_of(CompressionMethod::STORE, &[("my-pi3.img", raw)])
     }
 
-    /// With every number that has a long form in it, as of a file beyond 4 GiB.
+    /// With the long form of every number that has one, as for a file beyond 4 GiB.
     pub(in crate::image) fn zip64(raw: &[u8]) -> Vec<u8> {
         let (zip, header, mut end) = parts64(raw);
         let end64 = end64(44, header.len(), zip.len());
@@ -220,7 +220,7 @@ pub(in crate::image) mod tests {
         [zip, header, end64, locator, end].concat()
     }
 
-    /// A zip, the only header of its directory with the long numbers in it, and its end without.
+    /// A zip; the only header of its directory with the long numbers, and its end without.
     fn parts64(raw: &[u8]) -> (Vec<u8>, Vec<u8>, Vec<u8>) {
         let mut zip = deflated(raw);
         let mut end = zip.split_off(zip.len() - END_LENGTH);
@@ -245,14 +245,14 @@ pub(in crate::image) mod tests {
         [&LOCATOR[..], &[0; 4], &to_u64(end64_at).to_le_bytes(), &[1, 0, 0, 0]].concat()
     }
 
-    /// Where the only header of the directory lies.
+    /// The place of the directory's only header.
     fn header_at(zip: &[u8], end: &[u8]) -> usize {
         let at = to_usize(number(&end[16..20]));
         assert!(zip[at..].starts_with(b"PK\x01\x02"), "the directory is there");
         at
     }
 
-    /// Opens a zip and reads it whole, with the error that ends it.
+    /// Opens a zip and reads it completely; returns the error that ends it.
     fn read(zip: &[u8]) -> Result<Vec<u8>, ImageError> {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let path = write(directory.path(), "a.zip", zip);
@@ -263,7 +263,7 @@ pub(in crate::image) mod tests {
         Ok(contents)
     }
 
-    /// What a zip of these files is refused with.
+    /// The error with which a zip of these files is refused.
     fn refused(files: &[(&str, &[u8])]) -> String {
         read(&zip_of(CompressionMethod::DEFLATE, files)).expect_err("the image is not the only file").to_string()
     }
@@ -335,7 +335,7 @@ pub(in crate::image) mod tests {
         for plain in [stored(b"the image"), deflated(b"the image")] {
             let (zip, end) = plain.split_at(plain.len() - END_LENGTH);
             let header = header_at(zip, end);
-            // Its CRC-32, its packed length and its length, each a little more and a little less.
+            // Its CRC-32, its packed length and its length, each changed a little up and down.
             for (field, step) in [16, 20, 24].into_iter().flat_map(|field| [(field, 1), (field, u8::MAX)]) {
                 let mut zip = plain.clone();
                 zip[header + field] = zip[header + field].wrapping_add(step);
@@ -366,7 +366,7 @@ pub(in crate::image) mod tests {
         let both = [&zip, &header, &end64(44, header.len(), zip.len()), &locator(at), &end].map(Vec::as_slice).concat();
         assert_eq!(read(&both).expect("its numbers fit the short end as well"), b"the image");
         end[8..20].fill(0xff);
-        // A longer one around a short one, which is what we look at.
+        // A longer zip around a short one, which is the one that is read.
         let longer = end64(44 + to_u64(END64_LENGTH), header.len(), zip.len());
         let short = end64(44, header.len() + END64_LENGTH, zip.len());
         let error = read(&[zip, header, longer, short, locator(at), end].concat()).expect_err("its ends do not agree");

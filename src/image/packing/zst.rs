@@ -1,8 +1,8 @@
-//! Unpacking `.zst`: its frames at the same time, as `pzstd` and the seekable format pack them.
+//! Unpacks `.zst`: its frames in parallel, as `pzstd` and the seekable format pack them.
 //!
-//! A frame says nowhere how long it is, but its blocks do, so that the next one is found by leaping from block to block (RFC 8878, 3.1.1).
-//! A file of one frame, as `zstd` and `zstd -T0` write it, is unpacked one byte after another: each block may refer to those before it,
-//! and that is all the format allows.
+//! A frame does not contain its length, but its blocks do, so the next frame is found by skipping from block to block (RFC 8878, 3.1.1). A
+//! file of one frame, as `zstd` and `zstd -T0` write it, is unpacked in sequence: each block may refer to those before it, so the format
+//! allows no more.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -18,22 +18,22 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use super::behind::{Behind, Beyond, Placed, Share, Streams};
 use crate::station::units::{Bytes, MIB, to_u64, to_usize};
 
-/// The largest window there is, of 2 GiB. How much of it may be had is asked before a frame is begun.
+/// The largest possible window, 2 GiB. The memory limit is checked before a frame is begun.
 const WINDOW_LOG: u32 = 31;
-/// What the decoder holds beside its window: a few buffers.
+/// Memory of the decoder beside its window: a few buffers.
 const BESIDE_WINDOW: u64 = MIB;
-/// Frames unpacked at a time at most; more would want more memory.
+/// Limit of frames that are unpacked in parallel; more would need more memory.
 const THREADS: usize = 4;
-/// What a frame's thread hands over at a time, and how far it may run ahead: as long as a frame of `pzstd`.
+/// Bytes that a frame's thread hands over at a time, and how far it may run ahead: as far as a frame of `pzstd`.
 const CHUNK: u64 = MIB;
 const CHUNKS_AHEAD: usize = 8;
-/// A frame with a larger window is not unpacked beside another one: each has its own.
+/// A frame with a larger window is not unpacked in parallel: each has its own window.
 const LARGEST_WINDOW: u64 = 8 * MIB;
-/// The end of a frame is not looked for behind this: of frames so long only the first would be waited for.
+/// The end of a frame is not searched behind this: with such long frames, only the first would be worked at.
 const LONGEST_FRAME: u64 = 64 * MIB;
 
 const MAGIC: u64 = 0xfd2f_b528;
-/// What stands behind a frame where the file goes on: another one, or one to be skipped, whose first byte varies (RFC 8878, 3.1.2).
+/// What follows a frame if the file continues: another one, or one to be skipped, whose first byte varies (RFC 8878, 3.1.2).
 const MAGICS: &[&[u8]] = &[
     b"\x28\xb5\x2f\xfd",
     b"\x50\x2a\x4d\x18",
@@ -53,18 +53,18 @@ const MAGICS: &[&[u8]] = &[
     b"\x5e\x2a\x4d\x18",
     b"\x5f\x2a\x4d\x18",
 ];
-/// A frame to be skipped has any of sixteen (RFC 8878, 3.1.2).
+/// A frame to be skipped has one of sixteen magic numbers (RFC 8878, 3.1.2).
 const SKIPPABLE: Range<u64> = 0x184d_2a50..0x184d_2a60;
 
 /// Reads the contents of a `.zst`.
 pub(super) struct ZstReader {
     streams: Streams,
     share: Share,
-    /// Where the next frame to be begun begins.
+    /// The place of the next frame.
     next: u64,
     threads: usize,
     frames: VecDeque<Frame>,
-    /// What the front frame handed over last, and how much of it was read.
+    /// The last chunk of the front frame, and how much of it was read.
     chunk: Vec<u8>,
     read: usize,
     emptied: Sender<Vec<u8>>,
@@ -79,7 +79,7 @@ struct Frame {
 }
 
 impl Drop for Frame {
-    /// Its thread finds that the receiver of its chunks has gone, and ends.
+    /// Its thread notices that the receiver is gone, and ends.
     fn drop(&mut self) {
         self.chunks = None;
         if let Some(thread) = self.thread.take()
@@ -91,7 +91,7 @@ impl Drop for Frame {
 }
 
 impl ZstReader {
-    /// Reads all of `file`, and counts in `consumed` how much of it.
+    /// Reads all of `file`, and counts the read bytes in `consumed`.
     pub(super) fn new(file: File, consumed: Arc<AtomicU64>, share: Share) -> io::Result<Self> {
         let length = file.metadata()?.len();
         let streams = Streams { file: Arc::new(file), length, magics: MAGICS, padded: false };
@@ -101,10 +101,10 @@ impl ZstReader {
         Ok(Self { streams, share, next: 0, threads, frames, chunk, read: 0, emptied, empty, consumed })
     }
 
-    /// Begins frames until as many are under way as may be.
+    /// Begins frames until the limit is reached.
     fn begin(&mut self) -> io::Result<()> {
         while self.frames.len() < self.threads && self.next < self.streams.length {
-            // What cannot be told apart goes on to the file's end; its thread goes from frame to frame.
+            // If the frames cannot be separated, the part extends to the file's end; its thread goes from frame to frame.
             let (file, length) = (&self.streams.file, self.streams.length);
             let end = frame_end(file, self.next)?.filter(|end| *end <= length).unwrap_or(length);
             let part = Part { file: Arc::clone(file), at: self.next, end, consumed: Arc::clone(&self.consumed) };
@@ -132,14 +132,14 @@ impl Read for ZstReader {
             let used = std::mem::take(&mut self.chunk);
             self.read = 0;
             if used.capacity() > 0 {
-                // Nobody needs more than there are places for.
+                // There are never more chunks than places.
                 let _enough = self.emptied.try_send(used);
             }
             self.begin()?;
             let Some(front) = self.frames.front() else { return Ok(0) };
             match front.chunks.as_ref().map(Receiver::recv) {
                 Some(Ok(chunk)) => self.chunk = chunk?,
-                // Its thread is done. A frame whose thread has panicked is not a frame that has ended.
+                // Its thread has ended. If it panicked, the frame has not ended properly.
                 Some(Err(_)) | None => {
                     let thread = self.frames.pop_front().and_then(|mut frame| frame.thread.take());
                     if let Some(Err(panic)) = thread.map(JoinHandle::join) {
@@ -151,10 +151,10 @@ impl Read for ZstReader {
     }
 }
 
-/// Hands over what the frames in `part` hold; an error is the last thing it hands over.
+/// Hands over the contents of the frames in `part`; an error is the last thing it hands over.
 fn unpack(part: Part, streams: &Streams, share: Share, empty: &Receiver<Vec<u8>>, hand_over: &Sender<io::Result<Vec<u8>>>) {
     if let Err(error) = unpack_frames(part, streams, share, empty, hand_over) {
-        // Nobody may be there any more.
+        // The receiver may be gone.
         let _gone = hand_over.send(Err(error));
     }
 }
@@ -184,7 +184,7 @@ fn unpack_frames(
             chunk.clear();
             chunk.reserve_exact(to_usize(CHUNK));
             let read = (&mut decoder).take(CHUNK).read_to_end(&mut chunk);
-            // What came before an error is good, and tells where it is.
+            // The contents before an error are good, and show its place.
             let is_last = read.is_err() || chunk.is_empty();
             if !chunk.is_empty() && hand_over.send(Ok(chunk)).is_err() {
                 return Ok(());
@@ -200,11 +200,11 @@ fn unpack_frames(
     Ok(())
 }
 
-/// Asked of a frame before it is begun, because the decoder would say less.
+/// Checked before a frame is begun, because the decoder's error would be less clear.
 fn can_be_unpacked(file: &File, at: u64, share: Share) -> io::Result<()> {
     let header = match Header::read(file, at) {
         Ok(header) => header,
-        // What is wrong with it the decoder knows.
+        // The decoder reports the problem.
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => None,
         Err(error) => return Err(error),
     };
@@ -213,12 +213,12 @@ fn can_be_unpacked(file: &File, at: u64, share: Share) -> io::Result<()> {
         return Err(Beyond::Dictionary { id: header.dictionary }.into());
     }
     let needs = Bytes(header.window.saturating_add(BESIDE_WINDOW));
-    // A frame in one segment holds its contents in place of a window; a decoder of streams has them in memory, too.
+    // A frame in one segment has its contents in place of a window; a streaming decoder keeps them in memory, too.
     if needs > share.may { Err(Beyond::Memory { needs: Some(needs), share }.into()) } else { Ok(()) }
 }
 
-/// Where the frame at `start` ends, with what is to be skipped before it. Nothing where there is none, where it is cut short, or where
-/// it is too long or wants too much memory to have another one beside it.
+/// The end of the frame at `start`, with the frames to be skipped before it. `None` if there is no frame, if it is cut short, or if it is
+/// too long or needs too much memory to be unpacked in parallel.
 fn frame_end(file: &File, start: u64) -> io::Result<Option<u64>> {
     match leap_over(file, start) {
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
@@ -234,7 +234,7 @@ fn leap_over(file: &File, start: u64) -> io::Result<Option<u64>> {
     let mut at = header.blocks;
     while at - header.start <= LONGEST_FRAME {
         let block = number(file, at, 3)?;
-        // Of one byte many times there is one; a kind that does not exist is for the decoder to name.
+        // A run of one byte stores it once; the decoder reports a kind that does not exist.
         let length = match block >> 1 & 3 {
             1 => 1,
             3 => return Ok(None),
@@ -248,27 +248,27 @@ fn leap_over(file: &File, start: u64) -> io::Result<Option<u64>> {
     Ok(None)
 }
 
-/// Up to eight bytes of a file, the lowest first.
+/// Up to eight bytes of a file, little-endian.
 fn number(file: &File, at: u64, length: usize) -> io::Result<u64> {
     let mut bytes = [0; 8];
     file.read_exact_at(&mut bytes[..length], at).map(|()| u64::from_le_bytes(bytes))
 }
 
-/// What the header of a frame says (RFC 8878, 3.1.1.1).
+/// The header of a frame (RFC 8878, 3.1.1.1).
 struct Header {
-    /// Where the frame begins.
+    /// The place of the frame.
     start: u64,
-    /// How much of what was unpacked its decoder holds.
+    /// How much unpacked data its decoder keeps.
     window: u64,
-    /// Which dictionary it was packed with; 0 for none, or for one that has no number.
+    /// The number of its dictionary; 0 for none, or for one without a number.
     dictionary: u64,
     has_checksum: bool,
-    /// Where its first block begins.
+    /// The place of its first block.
     blocks: u64,
 }
 
 impl Header {
-    /// Of the frame at `start`, or behind what is to be skipped there. Nothing where there is no frame.
+    /// The header of the frame at `start`, or behind the frames to be skipped there. `None` if there is no frame.
     fn read(file: &File, start: u64) -> io::Result<Option<Self>> {
         let mut frame = start;
         let magic = loop {
@@ -302,7 +302,7 @@ impl Header {
     }
 }
 
-/// A part of the file, read by whoever has it at a place of its own.
+/// A part of the file, read through a shared file with a separate position.
 struct Part {
     file: Arc<File>,
     at: u64,

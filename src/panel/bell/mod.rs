@@ -1,7 +1,7 @@
-//! The bell of the whole station: one sound when somebody is wanted, another when it has a fault.
+//! The bell of the whole station: one sound when a person is needed, another when it has a fault.
 //!
 //! [`speaker`] makes the sound. The bell is the station's and not the panel's, because a panel need not run, may be on another PC, and ends
-//! with its terminal. A thread looks at the view, so a device that hangs costs sounds and nothing else.
+//! with its terminal. A thread reads the view, so a device that hangs only costs sounds.
 
 pub(crate) mod speaker;
 
@@ -16,19 +16,19 @@ use crate::station::station_call::StationCall;
 use crate::station::view::View;
 use speaker::Speaker;
 
-/// How often the view is looked at: at once, to the ear.
+/// Interval at which the view is read: the ear notices no delay.
 const LOOK: Duration = Duration::from_millis(100);
 
 /// A tone: hertz, and milliseconds.
 type Tone = (u16, u64);
 /// One high tone.
 const WANTED: [Tone; 1] = [(1000, 300)];
-/// Three low ones, in a second: what systemd runs after the station has no longer.
+/// Three low tones in one second: the program that systemd runs after the station has no more time.
 const FAULT: [Tone; 3] = [(400, 250); 3];
 /// Between two tones, milliseconds.
 const GAP: u64 = 120;
 
-/// The bell of a station. Dropped, it is silent.
+/// The bell of a station. When it is dropped, it is silent.
 #[derive(Debug)]
 pub(crate) struct StationBell {
     told: Arc<Told<Wanted>>,
@@ -42,10 +42,10 @@ struct Wanted {
 }
 
 impl StationBell {
-    /// Rings, once a device is named, when what `view` says turns to a call for somebody. No view is a station that decides no more.
+    /// Once a device is set, rings when `view` changes to a call for a person. No view means a station that no longer decides.
     ///
     /// # Errors
-    /// When the thread cannot be made.
+    /// If the thread cannot be made.
     pub(crate) fn spawn(speaker: impl Speaker + Send + 'static, view: impl Fn() -> Option<View> + Send + 'static) -> io::Result<Self> {
         let told = Arc::new(Told::<Wanted>::default());
         let heard = Arc::clone(&told);
@@ -53,7 +53,7 @@ impl StationBell {
         Ok(Self { told, thread: Some(thread) })
     }
 
-    /// From now on this device sounds, or none does.
+    /// Sets the device that sounds from now on, or none.
     pub(crate) fn set_device(&self, device: Option<PathBuf>) {
         self.told.tell(|wanted| wanted.device = device);
     }
@@ -78,7 +78,7 @@ fn follow(speaker: &impl Speaker, view: impl Fn() -> Option<View>, told: &Told<W
             return;
         }
         if wanted.device != device {
-            // What is wanted already was never heard from this one.
+            // A call that already exists was never heard from this device, so it rings now.
             (device, said, is_ill) = (wanted.device, StationCall::Well, false);
         }
         let now = view().map_or(StationCall::Fault, |view| view.call());
@@ -86,7 +86,7 @@ fn follow(speaker: &impl Speaker, view: impl Fn() -> Option<View>, told: &Told<W
         if let Some(device) = device.as_deref().filter(|_| before != now && now != StationCall::Well) {
             match ring(speaker, device, now, |ms| told.wait(Duration::from_millis(ms), |wanted| wanted.end).end) {
                 Ok(()) => is_ill = false,
-                // Said once, and not for every card.
+                // Reported once, and not for every card.
                 Err(error) => {
                     if !std::mem::replace(&mut is_ill, true) {
                         tracing::warn!(%error, bell = %device.display(), "the bell cannot sound: it is tried at the next call");
@@ -97,10 +97,11 @@ fn follow(speaker: &impl Speaker, view: impl Fn() -> Option<View>, told: &Told<W
     }
 }
 
-/// Sounds what is said by this call, and is silent in the end. `wait` waits for so many milliseconds, or answers that it is to be cut short.
+/// Sounds the tones of this call, and is silent in the end. `wait` waits for this many milliseconds, or returns true to cut the tones
+/// short.
 ///
 /// # Errors
-/// What the device answered.
+/// The error of the device.
 pub(crate) fn ring(speaker: &impl Speaker, device: &Path, call: StationCall, mut wait: impl FnMut(u64) -> bool) -> io::Result<()> {
     let tones: &[Tone] = match call {
         StationCall::Well => &[],

@@ -1,7 +1,7 @@
 //! A sound device of the kernel's input layer (Documentation/input/event-codes.rst, EV_SND): the speaker of the PC, or a beeper on USB.
 //!
-//! Not the bell of a terminal: its sound is where the terminal is, if anybody has one open. A tone goes on until it is ended, also after
-//! whoever began it was killed, so the first thing that is done after the end of a station is silence.
+//! The bell of a terminal would sound at the terminal, if one is open. A tone continues until it is ended, even if the program that began
+//! it was killed, so the first action after the end of a station is to silence it.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -21,12 +21,12 @@ const SYN_REPORT: u16 = 0;
 const SND_BELL: u16 = 1;
 const SND_TONE: u16 = 2;
 
-/// Something that sounds.
+/// A device that makes sounds.
 pub(crate) trait Speaker {
-    /// Has a device sound at so many hertz until it is told otherwise; 0 is silence.
+    /// Makes a device sound at this frequency in hertz until the next call; 0 is silence.
     ///
     /// # Errors
-    /// When it is not there, is no such device, or does not take it.
+    /// If it does not exist, is not such a device, or rejects the event.
     fn sound(&self, device: &Path, hertz: u16) -> io::Result<()>;
 }
 
@@ -37,21 +37,21 @@ pub(crate) struct InputSpeaker;
 impl Speaker for InputSpeaker {
     fn sound(&self, device: &Path, hertz: u16) -> io::Result<()> {
         let (mut file, code) = open(device)?;
-        // A bell has one tone.
+        // A bell has only one tone.
         let value = if code == SND_BELL { i32::from(hertz > 0) } else { i32::from(hertz) };
         file.write_all(&[event(EV_SND, code, value), event(EV_SYN, SYN_REPORT, 0)].concat())
     }
 }
 
-/// Can this device sound? Nothing is heard.
+/// Checks that this device can sound, without a sound.
 ///
 /// # Errors
-/// Why not.
+/// If it cannot: the reason.
 pub(crate) fn look(device: &Path) -> io::Result<()> {
     open(device).map(drop)
 }
 
-/// The device, and what it takes: a tone, or a bell. Whatever else may be there under this name is not written to.
+/// The device, and its kind of sound: a tone, or a bell. Any other file with this name is not written to.
 fn open(device: &Path) -> io::Result<(File, u16)> {
     let file = OpenOptions::new().write(true).custom_flags(libc::O_NONBLOCK).open(device)?;
     let metadata = file.metadata()?;
@@ -66,13 +66,13 @@ fn open(device: &Path) -> io::Result<(File, u16)> {
     }
 }
 
-/// Which sound is asked for, by the kernel's list of those that there are: numbers of bits in hexadecimal, the lowest word last.
+/// Finds its kind of sound in the kernel's list: numbers of bits in hexadecimal, the lowest word last.
 fn code_of(sounds: &str) -> Option<u16> {
     let lowest = sounds.split_whitespace().last().and_then(|word| u64::from_str_radix(word, 16).ok())?;
     [SND_TONE, SND_BELL].into_iter().find(|code| lowest & (1 << code) != 0)
 }
 
-/// One event, as the kernel reads it (`struct input_event`): a time, which it sets itself, and behind it type, code and value.
+/// One event, as the kernel reads it (`struct input_event`): a time, which the kernel sets itself, followed by type, code and value.
 fn event(kind: u16, code: u16, value: i32) -> Vec<u8> {
     const BEHIND_TIME: usize = 8;
     let mut bytes = vec![0; size_of::<libc::input_event>() - BEHIND_TIME];

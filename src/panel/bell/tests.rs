@@ -23,7 +23,7 @@ impl RamSpeaker {
         self.0.lock().expect("no test panics in here")
     }
 
-    /// The tones that were heard so far; each must have ended.
+    /// The tones so far; each must have ended.
     fn tones(&self) -> Vec<u16> {
         let sounds: Vec<u16> = self.state().sounds.iter().map(|(_, hertz)| *hertz).collect();
         assert!(
@@ -69,7 +69,7 @@ fn show(shown: &Shown, view: Option<View>) {
     *shown.lock().expect("no test panics here") = view;
 }
 
-/// Longer than it takes until a call is looked at.
+/// Longer than the interval at which the view is read.
 fn a_while() {
     thread::sleep(4 * LOOK);
 }
@@ -89,7 +89,7 @@ fn it_rings_once_when_somebody_is_wanted_and_three_times_for_a_fault_and_not_for
     a_while();
     show(&shown, view(Sign::Done));
     wait_for("one more", || speaker.tones() == [1000; 2]);
-    // The station decides no more.
+    // The station no longer decides.
     show(&shown, None);
     wait_for("a fault", || speaker.tones() == [1000, 1000, 400, 400, 400] && speaker.is_silent());
     drop(running);

@@ -1,6 +1,6 @@
 //! The LED class of the kernel: a directory for each LED, a file for each attribute (Documentation/leds/leds-class.rst).
 //!
-//! The kernel does the blinking, by its triggers `pattern` and `timer`. It needs no work here, and goes on when the station has ended.
+//! The kernel makes them blink, by its triggers `pattern` and `timer`. This needs no work here, and continues after the station has ended.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -8,28 +8,28 @@ use std::path::PathBuf;
 
 use super::light::{Beat, Colour, Program};
 
-/// Where LEDs are, by name. Errors are the kernel's.
+/// Access to LEDs by name. Errors are those of the kernel.
 pub(crate) trait LedClass {
     /// The names of all LEDs.
     ///
     /// # Errors
-    /// When they cannot be listed.
+    /// If they cannot be listed.
     fn names(&self) -> io::Result<Vec<String>>;
 
-    /// What an attribute of an LED says.
+    /// The contents of an attribute of an LED.
     ///
     /// # Errors
-    /// When it is not there, or cannot be read.
+    /// If it does not exist, or cannot be read.
     fn read(&self, led: &str, attribute: &str) -> io::Result<String>;
 
-    /// Has an attribute of an LED say this.
+    /// Writes an attribute of an LED.
     ///
     /// # Errors
-    /// When it is not there, or does not take it.
+    /// If it does not exist, or rejects the value.
     fn write(&self, led: &str, attribute: &str, text: &str) -> io::Result<()>;
 }
 
-/// The kernel's, in sysfs.
+/// The kernel's LEDs, in sysfs.
 #[derive(Clone, Debug)]
 pub(crate) struct SysfsLeds {
     root: PathBuf,
@@ -42,7 +42,7 @@ impl Default for SysfsLeds {
 }
 
 impl SysfsLeds {
-    /// Those below this directory.
+    /// The LEDs below this directory.
     pub(crate) fn at(root: impl Into<PathBuf>) -> Self {
         Self { root: root.into() }
     }
@@ -63,24 +63,24 @@ impl LedClass for SysfsLeds {
     }
 
     fn write(&self, led: &str, attribute: &str, text: &str) -> io::Result<()> {
-        // Never made: an LED that is gone must not become a file.
+        // The file is never created: an LED that is gone must not become a regular file.
         let mut file = OpenOptions::new().write(true).truncate(true).open(self.root.join(led).join(attribute))?;
         file.write_all(text.as_bytes())
     }
 }
 
-/// How well an LED does what it was told.
+/// How exactly an LED does what was requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Means {
     /// Exactly, beat by beat.
     Exactly,
-    /// This kernel has no trigger `pattern` now: lit and dark by turns.
+    /// This kernel has no trigger `pattern` now: the LED blinks evenly.
     Evenly,
-    /// It has none that blinks.
+    /// It has no trigger that blinks.
     Still,
 }
 
-/// Has an LED do this.
+/// Makes an LED do this.
 pub(super) fn run(class: &impl LedClass, led: &str, program: &Program) -> io::Result<Means> {
     match program {
         Program::Dark => {
@@ -103,7 +103,7 @@ pub(super) fn run(class: &impl LedClass, led: &str, program: &Program) -> io::Re
                 Ok(Means::Exactly)
             } else if has("timer") {
                 tint(class, led, *colour)?;
-                // From an LED that is lit the timer takes its brightness; from a dark one the most there is.
+                // The timer uses the present brightness of an LED that is lit, and the maximum of a dark one.
                 class.write(led, "trigger", "none")?;
                 class.write(led, "brightness", "0")?;
                 class.write(led, "trigger", "timer")?;
@@ -130,7 +130,7 @@ fn most(class: &impl LedClass, led: &str) -> io::Result<String> {
     Ok(class.read(led, "max_brightness")?.trim().to_owned())
 }
 
-/// The colour of an LED that can take several (Documentation/leds/leds-class-multicolor.rst); nothing to do for any other.
+/// The colour of an LED with several colours (Documentation/leds/leds-class-multicolor.rst); any other LED needs nothing.
 fn tint(class: &impl LedClass, led: &str, colour: Colour) -> io::Result<()> {
     let index = match class.read(led, "multi_index") {
         Ok(index) => index,
@@ -149,7 +149,7 @@ fn tint(class: &impl LedClass, led: &str, colour: Colour) -> io::Result<()> {
     class.write(led, "multi_intensity", &parts.join(" "))
 }
 
-/// Steps of the trigger `pattern`: a brightness and a time, and a time of nothing where the next brightness comes at once.
+/// Steps of the trigger `pattern`: a brightness and a time, where a time of 0 means that the next brightness follows at once.
 fn pattern(beats: &[Beat], most: &str) -> String {
     let step = |beat: &Beat| {
         let brightness = if beat.lit { most } else { "0" };
@@ -158,7 +158,7 @@ fn pattern(beats: &[Beat], most: &str) -> String {
     beats.iter().map(step).collect::<Vec<_>>().join(" ")
 }
 
-/// Does an LED still do this, as far as it can be read back? A light that was plugged in anew does not.
+/// Does an LED still do this, as far as it can be read back? A light that was plugged in again does not.
 pub(super) fn stands(class: &impl LedClass, led: &str, program: &Program, means: Means) -> io::Result<bool> {
     let triggers = class.read(led, "trigger")?;
     let trigger = triggers.split_once('[').and_then(|(_, rest)| rest.split_once(']')).map_or("none", |(name, _)| name);

@@ -1,8 +1,8 @@
-//! What a lamp shows: a pure table from what a slot, or the whole station, asks for to colour and rhythm, and from those to each LED of a
-//! lamp.
+//! The light of a lamp: a pure table from the call of a slot, or of the whole station, to colour and rhythm, and from those to each LED of
+//! a lamp.
 //!
-//! The rhythm alone says everything, so that one LED of any colour is enough; the colours repeat it. In a slot's lamp of
-//! several LEDs the green one is lit for a proven card only; in the station's, while all is well.
+//! The rhythm alone is unambiguous, so one LED of any colour is enough; the colours repeat it. In a slot's lamp with several LEDs, the
+//! green one is lit for a proven card only; in the station's lamp, while all is well.
 
 use crate::station::lamp::Lamp;
 use crate::station::sign::OperatorAction;
@@ -13,7 +13,7 @@ use crate::station::station_call::StationCall;
 pub(crate) enum Light {
     /// No LED is lit.
     Dark,
-    /// This colour, where the lamp has it, in this rhythm.
+    /// This colour, if the lamp has it, in this rhythm.
     Lit(Colour, Rhythm),
 }
 
@@ -22,7 +22,7 @@ pub(crate) enum Light {
 pub(crate) enum Colour {
     /// The card is proven, or the station is well.
     Green,
-    /// Bad, or not to be trusted.
+    /// Bad, or not trustworthy.
     Red,
     /// Neither good nor bad.
     Yellow,
@@ -32,7 +32,7 @@ pub(crate) enum Colour {
     White,
 }
 
-/// How a lamp blinks. Each is told from every other without its colour.
+/// How a lamp blinks. Each rhythm differs from every other without its colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Rhythm {
     /// It is lit all the time.
@@ -43,9 +43,9 @@ pub(crate) enum Rhythm {
     Double,
     /// Five times a second.
     Fast,
-    /// Two LEDs in turn; one LED long and short in turn. Every other slot the other way round.
+    /// Two LEDs in turn; a single LED long and short in turn. Every second slot does so in the opposite phase.
     Alternating,
-    /// As fast as an eye can still tell.
+    /// As fast as the eye can still see it.
     Flicker,
 }
 
@@ -58,7 +58,7 @@ pub(crate) struct Beat {
     pub ms: u16,
 }
 
-/// What one LED does.
+/// The part of one LED.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Program {
     /// The LED is dark.
@@ -67,19 +67,19 @@ pub(crate) enum Program {
     Steady(Colour),
     /// It blinks, over and over.
     Blink {
-        /// Where it can take every colour.
+        /// If it supports patterns.
         colour: Colour,
         /// The beats of one round.
         beats: Vec<Beat>,
-        /// Where only an even rhythm can be had: lit and dark, in milliseconds.
+        /// If only an even rhythm is possible: lit and dark, in milliseconds.
         even: (u16, u16),
-        /// Where it cannot blink at all: may it be lit all the time? Not where that would mean good.
+        /// If it cannot blink at all: may it be lit all the time? Not if that would mean good.
         may_stay_lit: bool,
     },
 }
 
 impl Light {
-    /// What a slot shows that asks for this, and is, or is not, looked for. While a station has a fault all its slots ask for
+    /// The light of a slot with this call, which is, or is not, searched for. While a station has a fault, all its slots have the call
     /// [`OperatorAction::StationFault`].
     #[must_use]
     pub(crate) fn of(call: OperatorAction, identify: bool) -> Self {
@@ -96,7 +96,8 @@ impl Light {
         }
     }
 
-    /// What the lamp of the whole station shows. Never dark: a lamp that is unplugged, or belongs to a PC that is off, must not look well.
+    /// The light of the whole station's lamp. It is never dark: a lamp that is unplugged, or belongs to a PC that is off, must not look
+    /// well.
     #[must_use]
     pub(crate) fn of_station(call: StationCall) -> Self {
         match call {
@@ -106,7 +107,7 @@ impl Light {
         }
     }
 
-    /// Each LED's part in it, in the order of [`Lamp::leds`]. `odd` slots alternate the other way round than those beside them.
+    /// The part of each LED, in the order of [`Lamp::leds`]. `odd` slots alternate in the opposite phase to their neighbours.
     #[must_use]
     pub(crate) fn programs(self, lamp: &Lamp, odd: bool) -> Vec<Program> {
         let leds = lamp.leds();
@@ -131,7 +132,7 @@ fn beside_green(lamp: &Lamp) -> Vec<&'static str> {
     lamp.leds().into_iter().map(|(key, _)| key).filter(|key| !matches!(*key, "led" | "green")).collect()
 }
 
-/// The key of the LED that is lit for a colour: the nearest there is, and green only where nothing else is.
+/// The key of the LED for a colour: the nearest one there is, and green only if there is no other.
 fn chosen(lamp: &Lamp, colour: Colour) -> &'static str {
     let Lamp::Several(_) = lamp else { return "led" };
     let there = beside_green(lamp);
@@ -144,7 +145,7 @@ fn chosen(lamp: &Lamp, colour: Colour) -> &'static str {
     nearest.iter().copied().find(|key| there.contains(key)).unwrap_or("green")
 }
 
-/// The key of the LED that alternates with the one chosen for red. Never green.
+/// The key of the LED that alternates with the one chosen for red. It is never green.
 fn beside(lamp: &Lamp) -> Option<&'static str> {
     beside_green(lamp).last().copied().filter(|key| *key != chosen(lamp, Colour::Red))
 }
@@ -162,7 +163,7 @@ fn blinking(colour: Colour, rhythm: Rhythm, key: &str, in_turn: bool, odd: bool)
         Rhythm::Flicker => (beats(&[40, 40]), (40, 40)),
     };
     if odd && rhythm == Rhythm::Alternating {
-        // Half a turn of time, which is the first beat of either.
+        // Half a round, which is the first beat of either.
         beats.rotate_left(1);
     }
     Program::Blink { colour, beats, even, may_stay_lit: !matches!(key, "led" | "green") }
@@ -188,7 +189,7 @@ mod tests {
         lamps
     }
 
-    /// What each LED does: `-` dark, `=` lit, else its beats, the dark ones in brackets.
+    /// The state of each LED: `-` dark, `=` lit, else its beats, the dark ones in brackets.
     fn drawn(light: Light, lamp: &Lamp, odd: bool) -> String {
         let beat = |beat: &Beat| if beat.lit { beat.ms.to_string() } else { format!("({})", beat.ms) };
         let program = |program: &Program| match program {

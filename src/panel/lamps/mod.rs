@@ -1,11 +1,13 @@
-//! Lamps: the LEDs at the slots and of the whole station. They show what the console shows, to people who cannot see it.
+//! Lamps: the LEDs at the slots and of the whole station. They show the same as the console, to people who cannot see it.
 //!
-//! [`light`] is what a lamp shows, a pure table; [`led`] has the kernel show it; [`writer`] is one lamp. Here are the threads: one that
-//! looks at the view, and one for each lamp, so that a light whose USB cable hangs keeps no other lamp from telling the truth. None of
-//! them is ever waited for by who decides about cards.
+//! [`light`] decides what a lamp shows, as a pure table; [`led`] makes the kernel show it; [`writer`] is one lamp. This module has the
+//! threads: one that reads the view, and one for each lamp, so that a light whose USB cable hangs does not delay the others. The deciding
+//! task never waits for any of them.
 
 pub(crate) mod led;
 pub(crate) mod light;
+#[cfg(test)]
+mod pictures;
 #[cfg(test)]
 mod ram;
 pub(crate) mod writer;
@@ -23,12 +25,12 @@ use led::LedClass;
 use light::Light;
 use writer::{LampWriter, News};
 
-/// How often the view is looked at: at once, to the eye.
+/// Interval at which the view is read: the eye notices no delay.
 const LOOK: Duration = Duration::from_millis(100);
-/// How often each LED is looked at: within a second a light that was plugged in again shows what it should.
+/// Interval at which each LED is checked: within a second, a light that was plugged in again shows the right sign.
 const CHECK: Duration = Duration::from_secs(1);
 
-/// The lamps of a station. Dropped, however that comes, they all show that it does not run.
+/// The lamps of a station. When it is dropped, for any reason, they all show that the station does not run.
 #[derive(Debug)]
 pub(crate) struct Lamps {
     wanted: Arc<Told<Wanted>>,
@@ -38,16 +40,16 @@ pub(crate) struct Lamps {
 #[derive(Clone, Debug, Default)]
 struct Wanted {
     lamps: Vec<OwnedLamp>,
-    /// Counts up with each change of the lamps.
+    /// Increases with each change of the lamps.
     edition: u64,
     end: bool,
 }
 
 impl Lamps {
-    /// Has lamps, once they are named, show what `view` says; `None` if the deciding task has stopped, which is a fault.
+    /// Makes the lamps, once they are set, show the state in `view`; `None` means that the deciding task has stopped, which is a fault.
     ///
     /// # Errors
-    /// When the thread cannot be made.
+    /// If the thread cannot be made.
     pub(crate) fn spawn<C>(class: C, view: impl Fn() -> Option<View> + Send + 'static) -> io::Result<Self>
     where
         C: LedClass + Clone + Send + 'static,
@@ -58,7 +60,7 @@ impl Lamps {
         Ok(Self { wanted, thread: Some(thread) })
     }
 
-    /// From now on these are the lamps. Those that are none any more go dark.
+    /// Sets the lamps from now on. Lamps that are removed go dark.
     pub(crate) fn set_lamps(&self, lamps: Vec<OwnedLamp>) {
         self.wanted.tell(|wanted| {
             wanted.lamps = lamps;
@@ -103,7 +105,7 @@ where
 fn light_of(view: &View, owner: &LampOwner) -> Light {
     match owner {
         LampOwner::Station => Light::of_station(view.call()),
-        // A slot that the station does not know yet, or any more, is soon one that it does.
+        // A slot that the station does not know yet, or no longer knows, is soon a known one.
         LampOwner::Slot(slot) => {
             view.slots.iter().find(|other| other.slot == *slot).map_or(Light::Dark, |slot| Light::of(slot.call, slot.identify))
         }
@@ -119,7 +121,7 @@ where
     let (mut lamps, gone): (Vec<Running>, Vec<Running>) =
         before.into_iter().partition(|running| numbered.iter().any(|(lamp, odd)| *lamp == running.lamp && *odd == running.odd));
     gone.iter().for_each(|lamp| lamp.end_with(Light::Dark));
-    // An LED that is another slot's from now on must not go dark behind its back.
+    // An LED that now belongs to another slot must not be switched off.
     wait_for(gone.iter().map(|lamp| &lamp.thread));
     for (lamp, odd) in numbered {
         if lamps.iter().any(|running| running.lamp == lamp) {
@@ -144,7 +146,7 @@ struct Running {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Order {
-    /// Nothing was ordered yet.
+    /// No light was requested yet.
     light: Option<Light>,
     end: bool,
 }
@@ -217,7 +219,7 @@ mod tests {
         OwnedLamp { owner: LampOwner::Station, lamp: Lamp::One(led.to_owned()) }
     }
 
-    /// A view that tests change; nothing is a station that decides no more.
+    /// A view that tests change; `None` means a station that no longer decides.
     type Shown = Arc<Mutex<Option<View>>>;
 
     fn shown(signs: &[(&str, Sign)]) -> Shown {
@@ -269,7 +271,7 @@ mod tests {
         wait_for("somebody is wanted", || leds.get("all", "pattern") == "255 200 255 0 0 200 0 0 255 200 255 0 0 1400 0 0");
         show(&[("A1", Sign::OutOfService), ("A2", Sign::Passed)]);
         wait_for("the engineer is wanted", || is_fault(&leds, "all"));
-        // A lamp that hangs is no reason for another one to say less.
+        // A lamp that hangs does not affect another one.
         leds.hang(Some("a"));
         show(&[("A1", Sign::Passed), ("A2", Sign::Empty)]);
         wait_for("somebody is wanted again", || leds.get("all", "pattern").ends_with("1400 0 0"));

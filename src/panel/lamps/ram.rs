@@ -12,7 +12,7 @@ use super::led::LedClass;
 struct State {
     leds: BTreeMap<String, BTreeMap<String, String>>,
     triggers: Vec<String>,
-    /// Every write that was taken: LED, attribute, text.
+    /// Every accepted write: LED, attribute, text.
     writes: Vec<(String, String, String)>,
     hanging: Option<String>,
 }
@@ -20,7 +20,7 @@ struct State {
 #[derive(Clone, Debug, Default)]
 pub(super) struct RamLeds(Arc<Mutex<State>>);
 
-/// Files of an LED that are there whatever its trigger is.
+/// Files of an LED that exist with any trigger.
 const ALWAYS: [&str; 5] = ["brightness", "max_brightness", "trigger", "multi_index", "multi_intensity"];
 
 impl RamLeds {
@@ -49,7 +49,7 @@ impl RamLeds {
         self.state().leds.remove(name);
     }
 
-    /// From now on writing to this LED does not come back, until it is asked for again.
+    /// From now on, writing to this LED does not return until it is released.
     pub(super) fn hang(&self, name: Option<&str>) {
         self.state().hanging = name.map(str::to_owned);
     }
@@ -66,7 +66,7 @@ impl RamLeds {
         self.get(led, "trigger")
     }
 
-    /// What was written since this was asked last.
+    /// The writes since the last call.
     pub(super) fn writes(&self) -> Vec<(String, String, String)> {
         std::mem::take(&mut self.state().writes)
     }

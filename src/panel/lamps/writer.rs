@@ -1,4 +1,4 @@
-//! One lamp: writes to its LEDs when what they show changes, and again when one of them was plugged in anew.
+//! One lamp: writes to its LEDs when their light changes, and again when one of them was plugged in anew.
 
 use std::{fmt, io};
 
@@ -6,29 +6,29 @@ use super::led::{self, LedClass, Means};
 use super::light::{Light, Program};
 use crate::station::lamp::{Lamp, fits};
 
-/// A problem of an LED that the engineer should know. It is reported once, and once more when it is over.
+/// A problem of an LED for the engineer. It is reported once, and once more when it is over.
 #[derive(Debug)]
 pub(crate) enum News {
-    /// It does not show what it should.
+    /// It does not show the right light.
     Ill {
-        /// The LED, as it is configured.
+        /// The LED, as configured.
         led: String,
         /// Why it could not be switched.
         error: io::Error,
     },
-    /// It shows again what it should.
+    /// It shows the right light again.
     Well {
-        /// The LED, as it is configured.
+        /// The LED, as configured.
         led: String,
     },
-    /// It blinks evenly only.
+    /// It can only blink evenly.
     Evenly {
-        /// The LED, as it is configured.
+        /// The LED, as configured.
         led: String,
     },
     /// It cannot blink at all.
     Still {
-        /// The LED, as it is configured.
+        /// The LED, as configured.
         led: String,
     },
 }
@@ -40,31 +40,31 @@ impl fmt::Display for News {
                 write!(f, "there is no LED {led} in /sys/class/leds: it is lit when it is back")
             }
             Self::Ill { led, error } => write!(f, "the LED {led} cannot be switched: {error}: it is tried again and again"),
-            Self::Well { led } => write!(f, "the LED {led} shows again what it should"),
+            Self::Well { led } => write!(f, "the LED {led} works again"),
             Self::Evenly { led } => {
                 write!(f, "the LED {led} has no trigger `pattern` and blinks evenly: modprobe ledtrig-pattern, then restart the station")
             }
             Self::Still { led } => write!(
                 f,
-                "the LED {led} has no trigger that blinks and shows only what is steady: modprobe -a ledtrig-pattern ledtrig-timer, then \
+                "the LED {led} has no trigger that blinks and shows only steady signs: modprobe -a ledtrig-pattern ledtrig-timer, then \
                  restart the station"
             ),
         }
     }
 }
 
-/// An LED as it is configured, and what it was told.
+/// A configured LED, and its last request.
 #[derive(Debug)]
 struct Bulb {
     named: String,
-    /// What is really there by that name. Kept while it is there, so that a second one that comes to fit changes nothing.
+    /// The LED with that name. Kept while it exists, so that a second one that fits later changes nothing.
     found: Option<String>,
-    /// What it does, as far as it is known.
+    /// Its state, as far as it is known.
     does: Option<(Program, Means)>,
     ill: bool,
-    /// It was said that it cannot blink as it should.
+    /// It was reported that it cannot blink as it should.
     said: Option<Means>,
-    /// What is read back is never what was written: it is believed as it was written.
+    /// The value that is read back never equals the written one: it is assumed to be right.
     unreadable: bool,
 }
 
@@ -73,12 +73,12 @@ impl Bulb {
         Self { named: named.to_owned(), found: None, does: None, ill: false, said: None, unreadable: false }
     }
 
-    /// Has it do this, unless it does.
+    /// Makes it do this, unless it already does.
     fn show(&mut self, class: &impl LedClass, program: &Program) -> Vec<News> {
         if self.does.as_ref().is_some_and(|(does, _)| does == program) {
             return Vec::new();
         }
-        // Until it is known: it may be anything.
+        // Its state is unknown until this succeeds.
         self.does = None;
         let led = self.named.clone();
         let mut news = Vec::new();
@@ -102,7 +102,7 @@ impl Bulb {
         news
     }
 
-    /// The LED that is meant.
+    /// The LED with the configured name.
     fn find(&mut self, class: &impl LedClass) -> io::Result<String> {
         if !self.named.contains('*') {
             return Ok(self.named.clone());
@@ -124,7 +124,7 @@ impl Bulb {
         }
     }
 
-    /// Has it do this again if it does not any more.
+    /// Makes it do this again if it no longer does.
     fn look_after(&mut self, class: &impl LedClass, program: &Program) -> Vec<News> {
         if let (Some((does, means)), Ok(found)) = (self.does.clone(), self.find(class)) {
             match led::stands(class, &found, &does, means) {
@@ -135,7 +135,7 @@ impl Bulb {
         }
         let was_known = self.does.take().is_some();
         let news = self.show(class, program);
-        // Just written, and reads as something else at once: so it will for ever.
+        // Just written, but it already reads differently, so it always will.
         if let (true, Some((does, means)), Ok(found)) = (was_known, self.does.clone(), self.find(class)) {
             self.unreadable = led::stands(class, &found, &does, means).is_ok_and(|stands| !stands);
         }
@@ -143,7 +143,7 @@ impl Bulb {
     }
 }
 
-/// A lamp and what its LEDs were last told.
+/// A lamp and the last requests to its LEDs.
 #[derive(Debug)]
 pub(crate) struct LampWriter<C> {
     class: C,
@@ -154,22 +154,22 @@ pub(crate) struct LampWriter<C> {
 }
 
 impl<C: LedClass> LampWriter<C> {
-    /// A lamp that has not been told anything yet; `odd` ones alternate the other way round.
+    /// A lamp without a request so far; `odd` ones alternate in the opposite phase.
     pub(crate) fn new(class: C, lamp: Lamp, odd: bool) -> Self {
         let bulbs = lamp.leds().into_iter().map(|(_, led)| Bulb::new(led)).collect();
         Self { class, lamp, odd, bulbs, light: Light::Dark }
     }
 
-    /// Shows this light, and returns what the engineer should know of the LEDs.
+    /// Shows this light, and returns problems of the LEDs for the engineer.
     pub(crate) fn show(&mut self, light: Light) -> Vec<News> {
         self.light = light;
         let mut parts: Vec<(&mut Bulb, Program)> = self.bulbs.iter_mut().zip(light.programs(&self.lamp, self.odd)).collect();
-        // First away with what it showed: red and green at once would be neither.
+        // The old light is switched off first: red and green at once would be ambiguous.
         parts.sort_by_key(|(_, program)| *program != Program::Dark);
         parts.into_iter().flat_map(|(bulb, program)| bulb.show(&self.class, &program)).collect()
     }
 
-    /// Shows the same where it is not shown any more.
+    /// Shows the same light again on LEDs that no longer show it.
     pub(crate) fn look_after(&mut self) -> Vec<News> {
         let programs = self.light.programs(&self.lamp, self.odd);
         self.bulbs.iter_mut().zip(programs).flat_map(|(bulb, program)| bulb.look_after(&self.class, &program)).collect()
@@ -233,7 +233,7 @@ mod tests {
         assert_eq!(leds.trigger("r"), "pattern", "and the other LED goes on");
         lamp.show(light(OperatorAction::TakeGood));
         leds.plug("g");
-        assert_eq!(said(&lamp.look_after()), ["the LED g shows again what it should"]);
+        assert_eq!(said(&lamp.look_after()), ["the LED g works again"]);
         assert_eq!(leds.get("g", "brightness"), "255");
     }
 

@@ -1,4 +1,5 @@
-//! Admission: decides whether a card may be erased. The rules are asked in one order; the first that refuses is shown to the operator.
+//! Admission: decides whether a card may be erased. The rules are checked in a fixed order; the first that refuses is shown to the
+//! operator.
 
 use super::cabling::compare;
 use crate::station::types::armed::Armed;
@@ -11,26 +12,26 @@ use crate::station::types::survey::Survey;
 /// Checks that nothing uses the disk.
 ///
 /// # Errors
-/// The use that says most.
+/// The most informative use.
 pub(crate) fn unused(uses: &[Use]) -> Result<(), Refusal> {
-    // A use by others is told before a use by ourselves: "mounted at /" says more than "the station's own root".
+    // A use by others is reported before a use by the station: "mounted at /" says more than "the station's own root".
     let ours = |by: &&Use| matches!(by, Use::Station(_));
     let by = uses.iter().find(|by| !ours(by)).or_else(|| uses.iter().find(ours));
     by.map_or(Ok(()), |by| Err(Refusal::InUse(by.clone())))
 }
 
-/// Does it bear no mark of what this PC may start at any moment, or may that be erased?
+/// Checks that it has no mark of an array, volume or pool that this PC may start at any moment, unless marks may be erased.
 ///
 /// # Errors
-/// What it bears the mark of.
+/// If it has such a mark.
 pub(crate) fn unmarked(marks: &[String], policy: &Policy) -> Result<(), Refusal> {
     if policy.erase_marks || marks.is_empty() { Ok(()) } else { Err(Refusal::Marked { of: marks.join(", ") }) }
 }
 
-/// May `survey`'s card be erased and `image` be written to it?
+/// Checks that `survey`'s card may be erased and `image` may be written to it.
 ///
 /// # Errors
-/// The first rule that says no.
+/// The first rule that refuses.
 pub(crate) fn admit(survey: &Survey, image: Option<&Armed>, policy: &Policy) -> Result<(), Refusal> {
     let card = &survey.card;
     let Some(image) = image else { return Err(Refusal::NoArmedImage) };

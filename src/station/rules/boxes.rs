@@ -1,8 +1,8 @@
 //! Boxes: the good cards of an order are packed into boxes of one size, and an event of the log closes each.
 //!
-//! Counted, and decided, by the rows that are on disk: of an order's good cards those that are in no closed box are in the open one. A card
-//! that was good and is good no more is missing in its box, and the next good card takes its place, also where that box is closed. So a
-//! restart counts the same boxes, and a box whose event was lost with the power is closed by the next start.
+//! Counts and decisions use only rows that are on disk: an order's good cards that are in no closed box are in the open one. A card that is
+//! no longer good is missing in its box, and the next good card takes its place, even if that box is closed. So a restart counts the same
+//! boxes, and a box whose event was lost with the power is closed by the next start.
 
 use super::{Effect, Station};
 use crate::station::status::view::BoxView;
@@ -10,14 +10,14 @@ use crate::station::types::order::{Boxes, Order, OrderNumber};
 use crate::station::types::record::{AttemptNumber, BoxEnd, ClosedBox, Entry};
 
 impl Boxes {
-    /// How many good cards of an order with so many are in its open box.
+    /// The number of good cards in the open box of an order.
     fn open_cards(&self, passed: u32) -> u32 {
         passed.saturating_sub(self.packed)
     }
 }
 
 impl Order {
-    /// The box that is to be closed now, if one is.
+    /// The box that must be closed now, if any.
     fn due_box(&self) -> Option<(u32, BoxEnd)> {
         let boxes = self.boxes?;
         match boxes.open_cards(self.passed) {
@@ -27,7 +27,7 @@ impl Order {
         }
     }
 
-    /// Closes the open box with so many cards in it.
+    /// Closes the open box with this number of cards.
     fn close_box(&mut self, cards: u32, why: BoxEnd, last: Option<AttemptNumber>) -> Option<Effect> {
         let boxes = self.boxes.as_mut()?;
         boxes.closed = boxes.closed.saturating_add(1);
@@ -44,16 +44,16 @@ impl Order {
         effects
     }
 
-    /// The open box is closed as it is, because nothing more is counted in this order.
+    /// Closes the open box as it is, because nothing more is counted in this order.
     pub(super) fn close_last_box(&mut self) -> Option<Effect> {
         let cards = self.boxes?.open_cards(self.passed);
         if cards == 0 { None } else { self.close_box(cards, BoxEnd::OrderStopped, None) }
     }
 
-    /// What an operator is shown of the open box.
+    /// The view of the open box for the operator.
     pub(super) fn box_view(&self) -> Option<BoxView> {
         let boxes = self.boxes?;
-        // A card that is missing in a closed box comes first.
+        // A card that is missing in a closed box is shown first.
         let until_full = (u64::from(boxes.packed) + u64::from(boxes.size)).saturating_sub(u64::from(self.passed));
         let wanted = u64::from(self.count.saturating_sub(self.passed));
         Some(BoxView {
@@ -72,7 +72,7 @@ impl Station {
         own.map(|own| own.close_due_boxes(Some(last))).unwrap_or_default()
     }
 
-    /// Closes what an earlier run of the station did not come to close.
+    /// Closes the boxes that an earlier run of the station did not close.
     pub(super) fn close_boxes_left_over(&mut self) -> Vec<Effect> {
         self.standing.orders.iter_mut().flat_map(|order| order.close_due_boxes(None)).collect()
     }

@@ -1,7 +1,7 @@
-//! Compares what a slot's port hangs on with what was taught.
+//! Compares the devices on which a slot's port hangs with the taught ones.
 //!
-//! A port names a place; a chain names the devices on the way to it. A hub in another socket, or a reader exchanged for another, gives
-//! ports with the same names that are other places. Only the chain shows this.
+//! A port names a place; a chain names the devices on the way to it. A hub in another socket, or another reader, gives ports with the same
+//! names in other places. Only the chain shows this.
 
 use std::collections::BTreeSet;
 
@@ -9,13 +9,13 @@ use crate::station::types::outcome::Refusal;
 use crate::station::types::port::{Cabling, Chain, Port, places};
 
 impl Cabling {
-    /// What a card was found to hang on is newer than what was known.
+    /// The chain of a present card is newer than the known one.
     pub(super) fn learn(&mut self, port: &Port, chain: &Chain) {
         self.0.extend(places(port).into_iter().zip(chain.0.iter().cloned()));
     }
 
-    /// Is there something else now than what was taught? What is unplugged has not changed: nobody can put a card into it. Where it
-    /// hangs elsewhere, and that is no place where one like it was taught, this is said.
+    /// Does the port hang on other devices than the taught ones? Unplugged devices do not count as changed, because no card can be put into
+    /// them. If the taught device hangs in another place for which no equal one was taught, the result names it.
     pub(super) fn recabled(&self, port: &Port, taught: &Chain, all_taught: &BTreeSet<(String, String)>) -> Option<Refusal> {
         let places = places(port);
         let (index, was) = taught
@@ -36,10 +36,10 @@ pub(super) fn pairs(port: &Port, taught: &Chain) -> impl Iterator<Item = (String
     places(port).into_iter().zip(taught.0.clone())
 }
 
-/// Does a card hang on what was taught for its port? What is not known of it counts as something else.
+/// Checks that a card hangs on the devices that were taught for its port. An unknown device counts as a different one.
 ///
 /// # Errors
-/// [`Refusal::Recabled`], with the first device that is another one.
+/// [`Refusal::Recabled`], with the first device that differs.
 pub(crate) fn compare(port: &Port, taught: &Chain, is: &Chain) -> Result<(), Refusal> {
     let Some((index, was)) = taught.0.iter().enumerate().find(|(index, was)| !is.0.get(*index).is_some_and(|is| is_as(was, is))) else {
         return Ok(());
@@ -48,7 +48,7 @@ pub(crate) fn compare(port: &Port, taught: &Chain, is: &Chain) -> Result<(), Ref
     Err(refusal(&places(port), index, was, Some(is), None))
 }
 
-/// Is this device as it was taught? How many hosts a controller has was not always taught.
+/// Is this device the taught one? The number of a controller's hosts was not always taught.
 fn is_as(was: &str, is: &str) -> bool {
     is.strip_prefix(was).is_some_and(|rest| rest.is_empty() || rest.starts_with(" ("))
 }
@@ -80,7 +80,7 @@ mod tests {
         Chain::parse("05e3:0610 > 05e3:0749:READER0001")
     }
 
-    /// What the PC has: the places of this chain of ports with these devices.
+    /// The PC's devices: the places of this chain of ports with these devices.
     fn cabling(devices: &[(&str, &str)]) -> Cabling {
         Cabling(devices.iter().map(|(place, id)| (format!("pci-0000:00:14.0/{place}"), (*id).to_owned())).collect())
     }

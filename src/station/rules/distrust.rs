@@ -1,4 +1,4 @@
-//! Images whose staged copy is damaged or cannot be read. This is a fault of the station, never of a card: no card is started with such an
+//! Images whose staged copy is damaged or cannot be read. This is a fault of the station, never of a card. No card is started with such an
 //! image.
 //!
 //! ```text
@@ -16,15 +16,16 @@ use crate::station::types::armed::{Armed, ArmedBy, Occasion};
 use crate::station::types::outcome::{Digest, StationFault};
 use crate::station::types::record::Entry;
 
-/// A copy that is damaged again and again is a sign of a bad disk or bad memory, and each time may cost a card its contents.
+/// Limit of repeated damage: a copy that is damaged again and again shows a bad disk or bad memory, and each time may destroy the contents
+/// of a card.
 const RESTAGES: u32 = 3;
 
-/// An image that no card is begun with.
+/// An image that is not used for new cards.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Distrusted {
     digest: Digest,
     fault: StationFault,
-    /// Why it stays so; nothing while it is staged anew.
+    /// Why it stays so; `None` while it is staged anew.
     stays: Option<String>,
 }
 
@@ -38,17 +39,18 @@ impl Distrusted {
 }
 
 impl Station {
-    /// Why no card is begun with this image, where that is so.
+    /// Why this image is not used for new cards, or `None`.
     pub(super) fn distrust_of(&self, digest: Digest) -> Option<&StationFault> {
         self.distrusted.iter().find(|image| image.digest == digest).map(|image| &image.fault)
     }
 
-    /// Every image that no card is begun with.
+    /// Every image that is not used for new cards.
     pub(crate) fn distrusted(&self) -> impl Iterator<Item = Digest> + '_ {
         self.distrusted.iter().map(|image| image.digest)
     }
 
-    /// A card, or a check, found the staged copy of this image bad. The first to find it has its models disarmed and the image staged anew.
+    /// A card, or a check, found the staged copy of this image damaged. At the first report, its models are disarmed and the image is
+    /// staged anew.
     pub(super) fn distrust(&mut self, digest: Digest, fault: &StationFault) -> Vec<Effect> {
         let StationFault::Image { errno, .. } = fault else { return Vec::new() };
         let armed: Vec<Armed> = self.armed.iter().filter(|armed| armed.digest == digest).cloned().collect();
@@ -91,13 +93,13 @@ impl Station {
         effects
     }
 
-    /// A configuration was read: of these images the copy is still the one that is not trusted.
+    /// A configuration was read: the copies of these images are still the distrusted ones.
     pub(super) fn trust_all_but(&mut self, still: &[Digest]) {
         self.distrusted.retain(|image| still.contains(&image.digest));
         self.restages.retain(|digest| still.contains(digest));
     }
 
-    /// Every slot learns whether its image is not trusted, and why.
+    /// Updates in every slot whether its image is distrusted, and why.
     pub(super) fn distrust_slots(&mut self) {
         for slot in &mut self.slots {
             let digest = slot.armed.as_ref().map(|armed| armed.digest);
@@ -105,7 +107,7 @@ impl Station {
         }
     }
 
-    /// Every fault of the station that concerns some slots only, as a sentence.
+    /// Every fault of the station that concerns only some slots, as a sentence.
     pub(super) fn faults(&self) -> Vec<String> {
         let images = self.distrusted.iter().map(|image| {
             let models: Vec<&str> =

@@ -1,4 +1,4 @@
-//! Events and effects: everything that passes between the station and the rest of the program.
+//! Events and effects: all messages between the station and the rest of the program.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,26 +13,26 @@ use crate::station::types::settings::Configuration;
 use crate::station::types::survey::Survey;
 use crate::station::types::units::Bytes;
 
-/// How a card's thread ended.
+/// The end of a card's thread.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum End {
     /// Every byte was read back and is the image's.
     Verified(Proof),
     /// The image's data was read back; its zeroes were skipped.
     VerifiedMapped(MappedProof),
-    /// The card held the image already: every byte was read back, and nothing was written.
+    /// The card already held the image: every byte was read back, and nothing was written.
     Rechecked(Proof),
-    /// The same of the image's data, where its zeroes are skipped.
+    /// The same for the image's data, if its zeroes are skipped.
     RecheckedMapped(MappedProof),
     /// The claim was refused; nothing was written.
     Refused(Refusal),
     /// The card failed; contents undefined.
     Failed(Failure),
-    /// The station failed, and the card has no part in it.
+    /// The station failed; the card did not cause it.
     StationFault(StationFault),
     /// The card left while it was busy.
     Gone,
-    /// It stopped because it was asked to.
+    /// It stopped on request.
     Cancelled,
 }
 
@@ -44,50 +44,50 @@ impl End {
     }
 }
 
-/// Before what a card was in its slot already, so that nobody put it in to be written.
+/// The event before which a card was already in its slot, so that it was not put in to be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Before {
-    /// The daemon began to look.
+    /// The daemon began to watch.
     Start,
-    /// The PC slept: the card may have been changed meanwhile, and the kernel need not have noticed.
+    /// The PC slept: the card may have been changed meanwhile, which the kernel does not always notice.
     Sleep,
 }
 
-/// What the station is told.
+/// The messages to the station.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Event {
-    /// A card is in its port. Told again with the same visit when the kernel announces it again.
+    /// A card is in its port. Sent again with the same visit when the kernel announces it again.
     Seen {
         /// The card that was seen.
         card: Box<Card>,
-        /// It was there before anybody looked.
+        /// It was there before the station watched.
         before: Option<Before>,
-        /// For how long its USB device, or the host it is in, has been on its bus, where the card came together with that. Nothing where it
-        /// was put into something that was there already.
+        /// How long its USB device, or its host, has been on its bus, if the card came together with it. `None` if the card was put into a
+        /// device that was already there.
         with_device: Option<Duration>,
     },
-    /// That visit is over. Told once more when its device follows it at once.
+    /// That visit is over. Sent once more when its device follows at once.
     Gone {
         /// The visit that is over.
         visit: Visit,
-        /// The USB device or the host left with the card, which thus need not have been taken out.
+        /// The USB device or the host left with the card, so the card was not necessarily taken out.
         with_device: bool,
     },
-    /// The answer to [`Effect::Survey`]; nothing where the card could not be found any more.
+    /// The answer to [`Effect::Survey`]; `None` if the card could not be found any more.
     Surveyed {
         /// The visit asked about.
         visit: Visit,
-        /// What was found out about the card.
+        /// The facts about the card.
         survey: Option<Box<Survey>>,
     },
-    /// The answer to [`Effect::Identify`]; nothing where the card could not be asked, or had left.
+    /// The answer to [`Effect::Identify`]; `None` if the card could not be asked, or had left.
     Identified {
         /// The visit asked about.
         visit: Visit,
-        /// All that is known of it.
+        /// All known facts about it.
         card: Option<Box<Card>>,
     },
-    /// A thread has come this far.
+    /// Progress of a thread.
     Advanced {
         /// The attempt of the thread.
         attempt: AttemptNumber,
@@ -104,32 +104,32 @@ pub(crate) enum Event {
         attempt: AttemptNumber,
         /// How the thread ended.
         end: End,
-        /// How long it took, and what was done.
+        /// The duration and the effort.
         effort: Effort,
     },
-    /// A thread has moved nothing for so long that it will hardly come back.
+    /// A thread has made no progress for so long that it will hardly return.
     Stalled {
         /// The attempt of the thread.
         attempt: AttemptNumber,
-        /// For how long nothing moved.
+        /// The time without progress.
         waited: Duration,
-        /// It waited for the station's own image, and not for the card.
+        /// It waited for the station's image, not for the card.
         on_image: bool,
-        /// What it did before.
+        /// The effort until then.
         effort: Effort,
     },
-    /// Somebody else has written to the card of this attempt, which was proven and is still claimed, or was until it left.
+    /// Another program has written to the card of this attempt, which was proven and is still claimed, or was until it left.
     Changed {
         /// The attempt that proved it.
         attempt: AttemptNumber,
-        /// How many sectors of 512 bytes.
+        /// The number of sectors of 512 bytes.
         sectors: u64,
     },
     /// A staged copy cannot be read, or is not what was staged.
     ImageFault {
         /// The digest of the image.
         digest: Digest,
-        /// What is wrong with the copy.
+        /// The fault of the copy.
         fault: StationFault,
     },
     /// The answer to [`Effect::Restage`].
@@ -139,47 +139,48 @@ pub(crate) enum Event {
         /// It is staged anew, or why not, as a sentence.
         result: Result<(), String>,
     },
-    /// The devices that slots hang on, as they are now: told when the daemon begins to look, and at every change.
+    /// The devices on which slots hang: sent when the daemon begins to watch, and at every change.
     Cabling(Cabling),
-    /// Which ports udev keeps the PC's other programs from, and which not: told when the daemon begins to look, and again and again.
+    /// The ports that udev protects from the PC's other programs, and those that it does not: sent when the daemon begins to watch, and
+    /// repeatedly.
     Covered(BTreeMap<Port, bool>),
-    /// The log has it on disk.
+    /// An entry is on disk.
     Recorded(Receipt),
     /// The log cannot write, for this reason; or it can again.
     LogHealth(Option<String>),
-    /// What holds from now on: slots, and which models' images may be written. Running cards finish with what they started with.
+    /// The configuration from now on: slots, and the models whose images may be written. Running cards finish with the old one.
     Configure(Box<Configuration>),
-    /// Somebody asks for something; answered by [`Effect::Answer`].
+    /// A request of a client; answered by [`Effect::Answer`].
     Asked {
-        /// To tell answers apart.
+        /// The number of the request.
         request: RequestId,
         /// The user who asked.
         by: Who,
-        /// What they want the station to do.
+        /// The command for the station.
         command: Command,
     },
-    /// What the log has of this day, by the PC's own clock: at the start, and when another day begins.
+    /// The log's counts of this day, by the PC's own clock: at the start, and when another day begins.
     Today(DayCount),
     /// A shift has ended, and this was the log's head.
     ShiftEnded(Anchor),
-    /// The station is to stop: nothing new begins, what runs is cancelled.
+    /// The station must stop: nothing new begins, running attempts are cancelled.
     Stop,
     /// Time has passed; sent ten times a second.
     Tick,
 }
 
-/// What the station wants done.
+/// The actions that the station requests.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Effect {
-    /// Ask who uses this card.
+    /// Find out which programs use this card.
     Survey(Box<Card>),
-    /// Ask this card for its numbers: it is not to be begun, and another one put in its place is to be told from it.
+    /// Read the identity of this card: it is not to be begun, and another one put in its place must be distinguished from it.
     Identify(Box<Card>),
-    /// Make this durable, then say so with [`Event::Recorded`].
+    /// Make this durable, then report it with [`Event::Recorded`].
     Record(Box<Entry>),
-    /// The same for what somebody asked, who is answered when it is on disk: [`Receipt::Asked`].
+    /// The same for a client's request, which is answered when the entry is on disk: [`Receipt::Asked`].
     RecordAsked {
-        /// What they wait for.
+        /// The number of the request.
         request: RequestId,
         /// The entry to record.
         entry: Box<Entry>,
@@ -192,7 +193,7 @@ pub(crate) enum Effect {
     Restage {
         /// The digest of the image.
         digest: Digest,
-        /// The copy that is there may be read once more: it could not be read, which need not last.
+        /// The present copy may be read once more: reading failed, which may be temporary.
         unread: bool,
     },
     /// Answer a request.

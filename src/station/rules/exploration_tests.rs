@@ -1,8 +1,8 @@
 //! Tests of every state that a station with two slots of one reader can reach, and of random walks far beyond.
 //!
-//! A [`World`] is a station with everything around it: what is in the slots, which entries wait for the disk, which threads run.
-//! Its names of things (visits, attempts, times) grow without end, but what the station does depends only on which of them are
-//! equal, so a state is hashed under names given in the order of their appearance, and the walk over all of them comes to an end.
+//! A [`World`] is a station with its surroundings: the cards in the slots, the entries that wait for the disk, the running threads. Its
+//! names (of visits, attempts, times) grow without end, but the station's behaviour depends only on which of them are equal. So a state is
+//! hashed with names in the order of their appearance, and the walk over all states ends.
 
 use std::collections::hash_map::DefaultHasher;
 use std::collections::{HashSet, VecDeque};
@@ -23,7 +23,7 @@ use crate::station::types::request::{Command, Who};
 /// Two LUNs of one reader.
 const PORTS: [&str; 2] = ["pci-1/usb3-2/lun-0", "pci-1/usb3-2/lun-1"];
 
-/// Longer than settling, longer than cards may take to leave together, and longer than one takes that comes back by itself.
+/// Longer than settling, than the time in which cards leave together, and than the time in which one comes back by itself.
 const A_WHILE: u64 = 3000;
 
 #[derive(Clone, Debug)]
@@ -33,22 +33,22 @@ struct World {
     station: Station,
     now: u64,
     next_diskseq: u64,
-    /// What is in each slot, by `DISKSEQ`.
+    /// The card in each slot, by `DISKSEQ`.
     inserted: [Option<u64>; 2],
-    /// What the station was last told of each slot.
+    /// The last report to the station about each slot.
     told: [Option<u64>; 2],
-    /// What is in each slot left the bus with its device since the station was told, and came back by itself.
+    /// The device of the slot's card left the bus since the last report, and came back by itself.
     blinked: [bool; 2],
-    /// What came back by itself after it had been begun, finished or held: nothing of it may be begun.
+    /// Cards that came back by themselves after they had been begun, finished or held: none of them may be begun.
     untouchable: HashSet<u64>,
     surveys: Vec<Card>,
-    /// Receipts the log owes, oldest first.
+    /// Receipts that the log still owes, oldest first.
     unrecorded: VecDeque<Receipt>,
     /// Attempts whose thread runs.
     threads: Vec<(AttemptNumber, Visit)>,
     /// Attempts with a start and no closing entry.
     open: Vec<AttemptNumber>,
-    /// Attempts that passed, and whose row is on disk; those that wait for it are in `passing`.
+    /// Attempts that passed and whose row is on disk; those that wait for it are in `passing`.
     proven: Vec<AttemptNumber>,
     passing: Vec<AttemptNumber>,
     /// The newest attempt that was closed: an attempt is closed once.
@@ -57,14 +57,14 @@ struct World {
     changed: Vec<AttemptNumber>,
 }
 
-/// What can happen. Everything that concerns a slot says which.
+/// The possible moves. Everything that concerns a slot names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Move {
     Insert(usize),
     TakeOut(usize),
-    /// What is in the slot leaves the bus with its device, and is back at once.
+    /// The card in the slot leaves the bus with its device, and is back at once.
     Blink(usize),
-    /// The watch tells the station of what is in the slot: the first time, late, or once more.
+    /// The watch reports the card in the slot: for the first time, late, or once more.
     Tell(usize),
     Wait,
     Survey {
@@ -74,7 +74,7 @@ enum Move {
     Record,
     End(usize, Ending),
     Stall(usize),
-    /// Somebody else writes to the card of this attempt, whatever has become of it.
+    /// Another program writes to the card of this attempt, whatever happened to the card.
     Change(AttemptNumber),
     LogFails,
     LogRecovers,
@@ -117,7 +117,7 @@ impl World {
         }
     }
 
-    /// Every move that is possible now. Answers that are owed are bounded, as threads and queues of the daemon are.
+    /// Every move that is possible now. Outstanding answers are limited, like the daemon's threads and queues.
     fn moves(&self) -> Vec<Move> {
         let mut moves = vec![Move::Wait, Move::Nonsense];
         for slot in 0..2 {
@@ -139,7 +139,7 @@ impl World {
             moves.extend(ENDINGS.map(|ending| Move::End(thread, ending)));
             moves.push(Move::Stall(thread));
         }
-        // A claim is kept from the proof on, and what is written to its card is told once.
+        // A claim is kept from the proof on, and a write to its card is reported once.
         let shown = self.station.slots.iter().filter_map(|slot| match &slot.phase {
             Phase::Recording { attempt, outcome } | Phase::Finished { attempt, outcome } if outcome.is_proven() => Some(attempt.number),
             _ => None,
@@ -169,7 +169,7 @@ impl World {
             Move::Tell(slot) => {
                 let blinked = std::mem::take(&mut self.blinked[slot]);
                 if let Some(before) = self.told[slot].filter(|before| self.inserted[slot] != Some(*before)) {
-                    // Only what is still waited for may be begun after it blinked.
+                    // Only an attempt that is still waited for may be begun after it blinked.
                     let waited_for =
                         matches!(self.station.slots[slot].phase, Phase::Settling { .. } | Phase::Surveying { .. } | Phase::Empty)
                             && self.station.slots[slot].returned.is_none();
@@ -333,7 +333,7 @@ impl World {
         }
     }
 
-    /// Lets everything that was begun come to its end.
+    /// Lets all begun attempts end.
     fn settle(mut self) {
         self.make(Move::LogRecovers);
         if !self.station.stopping {
@@ -352,7 +352,7 @@ impl World {
         assert!(self.open.is_empty(), "every started attempt gets exactly one closing event");
     }
 
-    /// Under names that depend only on the order of their appearance.
+    /// With names that depend only on the order of their appearance.
     fn canonical(&self) -> u64 {
         let mut world = self.clone();
         let mut names = Names::default();
@@ -361,9 +361,9 @@ impl World {
             if let Some(card) = &mut slot.present {
                 names.visit(&mut card.visit);
             }
-            // What left before the last wait is not compared with anything any more.
+            // A card that left before the last wait is no longer compared with anything.
             slot.loss = slot.loss.take().filter(|loss| at(world.now).since(loss.at) <= RETURNS_WITHIN).map(|mut loss| {
-                // Asked only of what comes back by itself.
+                // Used only for cards that come back by themselves.
                 if !world.blinks {
                     loss.left = Left::Waiting;
                 }
@@ -375,7 +375,7 @@ impl World {
                 names.left(left);
                 card.visit = visit(0);
             }
-            // Counted, and never asked.
+            // Counted, but never used in a decision.
             slot.returns = slot.returns.min(1);
             match &mut slot.phase {
                 Phase::Settling { visit, since, .. } => {
@@ -404,9 +404,9 @@ impl World {
             // Asked only whether it is long ago.
             asked.quiet_since = asked.quiet_since.map(|since| at(u64::from(at(world.now).since(since) >= Duration::from_millis(A_WHILE))));
         }
-        // Counted, and never asked.
+        // Counted, but never used in a decision.
         world.station.today = DayCount::default();
-        // Of these only what a slot shows as proven is ever told of, and that is in the slot.
+        // Of these, only a card that a slot shows as proven is ever reported, and it is in the slot.
         world.station.proven = Proven::default();
         for diskseq in world.inserted.iter_mut().chain(&mut world.told).flatten() {
             names.diskseq(diskseq);
@@ -425,7 +425,7 @@ impl World {
             names.number(number);
             names.visit(visit);
         }
-        // Of all passes only those still shown or still waiting can matter.
+        // Of all passes, only those still shown or still waiting can matter.
         let shown: Vec<AttemptNumber> = self
             .station
             .slots
@@ -440,7 +440,7 @@ impl World {
     }
 }
 
-/// New names for old, in the order they are met.
+/// New names for old ones, in the order they are met.
 #[derive(Default)]
 struct Names {
     visits: Vec<u64>,
@@ -476,7 +476,7 @@ impl Names {
         }
     }
 
-    /// How often something came back is counted, and never asked.
+    /// The number of returns is counted, but never used in a decision.
     fn hold(hold: &mut Hold) {
         if let Hold::Returned { times } = hold {
             *times = 1;
@@ -498,7 +498,7 @@ fn explore(blinks: bool, allowed: impl Fn(Move) -> bool) -> usize {
         for choice in world.moves().into_iter().filter(|choice| allowed(*choice)) {
             let mut next = world.clone();
             next.make(choice);
-            // A survey that is never answered while cards come and go: the daemon has a thread for each, a walk has no need of more.
+            // A survey that is never answered while cards come and go: the daemon has a thread for each, and the walk needs no more.
             if next.surveys.len() <= 2 && seen.insert(next.canonical()) {
                 next.clone().settle();
                 waiting.push_back(next);
@@ -518,7 +518,8 @@ fn in_every_state_one_slot_can_reach_the_lamp_tells_the_truth() {
 
 #[test]
 fn in_every_state_two_slots_of_one_reader_can_reach_the_lamps_tell_the_truth() {
-    // The log's faults, stops, stalls and what comes back by itself are explored with one slot; here it is about what slots have in common.
+    // The log's faults, stops, stalls and cards that come back by themselves are explored with one slot; here the subject is what slots
+    // share.
     let states = explore(false, |choice| {
         !matches!(
             choice,

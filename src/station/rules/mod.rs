@@ -1,4 +1,4 @@
-//! Decides what happens in each slot: a [`Station`] takes events and answers with effects.
+//! Decides what happens in each slot: a [`Station`] takes events and returns effects.
 
 pub(crate) mod admit;
 mod boxes;
@@ -40,17 +40,17 @@ use proven::Proven;
 use restart::RestartAsked;
 use slot::{Phase, Slot, Work};
 
-/// How often a PC that cannot tell who uses a card is asked again before the card is refused: what is unknown is refused, but
-/// udev may take seconds to look at many cards at once.
+/// How often a PC that cannot determine the users of a card is asked again before the card is refused. An unknown use is refused, but udev
+/// may take seconds to examine many cards at once.
 const SURVEYS: u32 = 20;
 
-/// The error number of what did not answer in time (`asm-generic/errno.h`).
+/// The errno for a missing answer (`asm-generic/errno.h`).
 const ETIMEDOUT: i32 = 110;
 
-/// Cards of one reader or hub that leave within this are one cause.
+/// Cards of one reader or hub that leave within this time have one cause.
 const LOST_TOGETHER: Duration = Duration::from_secs(1);
 
-/// Where the udev rules for slots belong, for words that name the cure.
+/// The path of the udev rules for slots, for sentences that name the cure.
 pub(crate) const RULES_FILE: &str = "/etc/udev/rules.d/61-flashline.rules";
 
 /// The station, as a value.
@@ -77,8 +77,8 @@ pub(crate) struct Station {
 }
 
 impl Station {
-    /// A station without slots, until it is told of them by [`Event::Configure`]. `next_attempt` is one more than the newest
-    /// attempt in the log, and `standing` what the log says still holds.
+    /// A station without slots, until [`Event::Configure`] sets them. `next_attempt` is one more than the newest attempt in the log, and
+    /// `standing` has the requests in the log that still hold.
     #[must_use]
     pub(crate) fn new(settings: StationSettings, next_attempt: AttemptNumber, standing: Standing) -> Self {
         Self {
@@ -100,7 +100,7 @@ impl Station {
         }
     }
 
-    /// Every port that is a slot's: a disk anywhere else does not exist for the station.
+    /// Every port of a slot: a disk in any other port does not exist for the station.
     #[must_use]
     pub(crate) fn ports(&self) -> BTreeSet<Port> {
         self.slots.iter().filter(|slot| !slot.retired).flat_map(|slot| slot.settings.ports.iter().cloned()).collect()
@@ -119,7 +119,7 @@ impl Station {
         self.slots.iter().all(Slot::is_idle)
     }
 
-    /// What an operator is shown at this time.
+    /// The view for the operator at this time.
     #[must_use]
     pub(crate) fn view(&self, now: Moment) -> View {
         let mut models: Vec<ModelView> = self.models().into_iter().map(|model| self.model_view(model)).collect();
@@ -143,7 +143,7 @@ impl Station {
         if self.restart.is_some() { view.of_a_restarting_station() } else { view }
     }
 
-    /// What the order of a slot's model says to the next card; nothing of a slot that takes none.
+    /// The decision of the order of a slot's model about the next card; `None` for a slot that accepts none.
     fn order_says(&self, slot: &Slot) -> OrderPlace {
         slot.usable().map_or(OrderPlace::NoOrder, |armed| self.place_in_order(&armed.logged_model()))
     }
@@ -154,7 +154,7 @@ impl Station {
         ModelView { order: self.order_view(&device), name, device, armed }
     }
 
-    /// Takes one event at its time and says what is to be done about it.
+    /// Takes one event with its time and returns the actions.
     pub(crate) fn apply(&mut self, now: Moment, event: Event) -> Vec<Effect> {
         match event {
             Event::Seen { card, before, with_device } => self.seen(now, *card, before, with_device),
@@ -208,28 +208,28 @@ impl Station {
 
     fn seen(&mut self, now: Moment, card: Card, before: Option<Before>, with_device: Option<Duration>) -> Vec<Effect> {
         let lay_there = before == Some(Before::Start);
-        // Where cards that were there before are flashed, nothing is different about them.
+        // If cards that were there before are flashed, they are treated like any other.
         let before = before.filter(|before| *before != Before::Start || !self.settings.flash_present);
         let Some(slot) = self.slots.iter_mut().find(|slot| slot.settings.ports.contains(&card.port)) else { return Vec::new() };
         let visit = card.visit;
         if !slot.holds(visit) {
-            // One that went over to the other USB generation of its socket may be seen there before it is missed here.
+            // A card that switched to the other USB generation of its socket may be seen there before it is missed here.
             let moved = slot.present.as_ref().is_some_and(|before| before.port != card.port);
             slot.lose(now, moved);
             slot.note_arrival(now, &card, before, with_device);
         }
-        // What is told of a card anew is what is seen of it, and no more.
+        // A repeated report of a card contains only the facts that are seen, and no more.
         (slot.present, slot.numbers_asked) = (Some(card), None);
         match &mut slot.phase {
             Phase::Empty if before == Some(Before::Start) => slot.phase = Phase::Held(Hold::SinceStart),
-            // Whatever it is, it was not to be touched. Of one that is known another one is told apart first, as soon as it is surveyed.
+            // A held card must not be touched, whatever it is. The next card is distinguished from a known one as soon as it is surveyed.
             Phase::Empty if before == Some(Before::Sleep) && slot.returned.is_some() => return slot.take_up(false),
             Phase::Empty if slot.returned.as_ref().is_some_and(Returned::was_held_unknown) => return slot.take_up(false),
             Phase::Empty => slot.restart_phase(now),
-            // Another card than the one looked at begins anew; the same one announced again is only an echo.
+            // If it is another card than the surveyed one, everything begins anew; if it is the same one, the report is only a repetition.
             Phase::Settling { visit: before, .. } | Phase::Surveying { visit: before, .. } if *before != visit => slot.restart_phase(now),
             Phase::Finished { attempt, .. } if attempt.card.visit != visit => slot.restart_phase(now),
-            // A reload may have given the slot another port meanwhile, where another card lies. Its own is still where it was put in.
+            // A reload may have given the slot another port meanwhile, in which another card lies. Its own card is still in the old port.
             Phase::Busy { attempt, work }
                 if attempt.card.visit != visit && !work.gone && !lay_there && slot.settings.ports.contains(&attempt.card.port) =>
             {
@@ -243,7 +243,7 @@ impl Station {
 
     fn gone(&mut self, now: Moment, visit: Visit, with_device: bool) -> Vec<Effect> {
         let Some(slot) = self.slots.iter_mut().find(|slot| slot.holds(visit)) else {
-            // Its device has followed it.
+            // Its device has left after it.
             let losses = self.slots.iter_mut().filter_map(|slot| slot.loss.as_mut());
             losses.filter(|loss| loss.visit == visit).for_each(|loss| loss.with_device |= with_device);
             return Vec::new();
@@ -251,7 +251,7 @@ impl Station {
         slot.lose(now, with_device);
         match &mut slot.phase {
             Phase::Held(_) | Phase::Settling { .. } | Phase::Surveying { .. } => slot.phase = Phase::Empty,
-            // PULLED stays until the next card: nobody may have looked yet.
+            // PULLED stays until the next card, because it may not have been read yet.
             Phase::Finished { outcome, .. } if !matches!(outcome, Outcome::Pulled(_)) => slot.restart_phase(now),
             Phase::Busy { attempt, work } if !work.gone => {
                 work.gone = true;
@@ -275,12 +275,12 @@ impl Station {
         for index in 0..self.slots.len() {
             let slot = &self.slots[index];
             let Phase::Settling { visit, since, asked } = slot.phase else { continue };
-            // A card that is not to be begun waits for no order.
+            // A card that is not to be begun does not wait for an order.
             let waits = slot.returned.is_none() && matches!(self.order_says(slot), OrderPlace::UnderWay { .. });
             if slot.retired || now.since(since) < settle || waits {
                 continue;
             }
-            // What the log has of it is asked now, so what it is about to have is waited for.
+            // The log's history of the card is read now, so entries that are on their way are waited for.
             if slot.present.as_ref().is_some_and(|card| self.is_being_recorded(card)) {
                 continue;
             }
@@ -293,7 +293,7 @@ impl Station {
         effects
     }
 
-    /// Is a card of the same number in another slot now? Then the number tells neither from the other: makers copy registers, too.
+    /// Is a card with the same identity in another slot now? Then the identity distinguishes neither: makers copy registers, too.
     fn has_twin(&self, card: &Card) -> bool {
         self.slots.iter().filter_map(|slot| slot.present.as_ref()).any(|other| other.visit != card.visit && other.is_same_as(card))
     }
@@ -305,13 +305,13 @@ impl Station {
         };
         self.slots.iter().any(|slot| match &slot.phase {
             Phase::Leaving { attempt, .. } | Phase::Recording { attempt, .. } => is_of(slot, attempt),
-            // Its thread may be long in coming back. Two sticks may share a serial, and one of them is not held up by the other.
+            // Its thread may take long to return. Two sticks may share a serial, and one of them must not wait for the other.
             Phase::Opening { attempt } | Phase::Busy { attempt, .. } => card.identified == Identity::Cid && is_of(slot, attempt),
             _ => false,
         })
     }
 
-    /// Attempts whose card left are closed once it is known what left with it.
+    /// Attempts whose card left are closed once it is known which cards left with it.
     fn close_those_who_left(&mut self, now: Moment) -> Vec<Effect> {
         let waited = |slot: &Slot| matches!(slot.phase, Phase::Leaving { since, .. } if self.stopping || now.since(since) >= LOST_TOGETHER);
         let closing: Vec<(usize, Pull)> =
@@ -327,7 +327,7 @@ impl Station {
         effects
     }
 
-    /// Alone, or with every other card of the widest device it hung on?
+    /// Alone, or with every other card of the largest device on which it hung?
     fn why_it_left(&self, index: usize) -> Pull {
         let Some(loss) = self.slots[index].loss.as_ref() else { return Pull::Taken };
         let upstream = loss.port.upstream();
@@ -338,7 +338,8 @@ impl Station {
                     other.port.hangs_on(device) && apart <= LOST_TOGETHER
                 })
             };
-            // A card that is there again has left all the same. One that is gone may have shown no medium a moment before its reader left.
+            // A card that is there again has left all the same. A card that is gone may have shown no medium a moment before its reader
+            // left.
             let left_too = |slot: &Slot| left(slot).is_some_and(|other| other.with_device || slot.present.is_none());
             let on_it = |slot: &Slot| slot.present.as_ref().is_some_and(|card| card.port.hangs_on(device));
             let still_there = self.slots.iter().any(|slot| on_it(slot) && !left_too(slot));
@@ -351,7 +352,7 @@ impl Station {
 
     fn surveyed(&mut self, now: Moment, visit: Visit, survey: Option<Survey>) -> Vec<Effect> {
         if let Some(survey) = &survey {
-            // Fresher than what was told of the devices, which a reader that hangs may hold up.
+            // Newer than the report about devices, which a reader that hangs may delay.
             self.cabling.learn(&survey.card.port, &survey.card.hangs_on);
             self.compare_cabling();
         }
@@ -381,8 +382,8 @@ impl Station {
         }
         let slot = &self.slots[index];
         let place = self.order_says(slot);
-        // Asked again after the card has settled once more, until it is known who uses it, or seen that it has gone; and until it is
-        // known whether its order needs it.
+        // Asked again after the card has settled once more, until its users are known, or it has gone; and until it is known whether its
+        // order needs it.
         let waits = (found.is_none() && asked < SURVEYS) || matches!(place, OrderPlace::UnderWay { .. });
         let has_twin = found.as_ref().is_some_and(|survey| self.has_twin(&survey.card));
         let work_order = if let OrderPlace::Free(order) = place { self.work_order_of(order) } else { None };
@@ -423,8 +424,8 @@ impl Station {
         }
     }
 
-    /// Can nothing but the card that left have come back? Its own number says so; or it is in a reader of several slots, which no hand
-    /// takes off the bus to change a card.
+    /// Can only the card that left have come back? Its own identity proves it; or it is in a reader with several slots, which no hand takes
+    /// off the bus to change a card.
     fn stays_sure(&self, card: &Card, left: &Card) -> bool {
         let shares_reader = |slot: &&Slot| {
             let here = |port: &Port| port.upstream().first().is_some_and(|reader| card.port.upstream().first() == Some(reader));
@@ -486,7 +487,7 @@ impl Station {
         let Some(slot) = self.busy_with(number) else { return Vec::new() };
         let Phase::Busy { attempt, work } = &slot.phase else { return Vec::new() };
         let attempt = attempt.clone();
-        // What was found of the image holds, whatever became of the card.
+        // Findings about the image hold, whatever happened to the card.
         let fault = if let End::StationFault(fault) = &end { Some(fault.clone()) } else { None };
         let digest = attempt.image.as_ref().map(|image| image.digest);
         let mut effects = match outcome_of(end, work.gone) {
@@ -510,7 +511,7 @@ impl Station {
         effects
     }
 
-    /// Its thread is given up: the attempt is closed now, and the slot takes no card before the thread is back.
+    /// Its thread is given up: the attempt is closed now, and the slot accepts no card before the thread has returned.
     fn stalled(&mut self, number: AttemptNumber, waited: Duration, on_image: bool, effort: Effort) -> Vec<Effect> {
         let Some(slot) = self.busy_with(number) else { return Vec::new() };
         let Phase::Busy { attempt, work } = &slot.phase else { return Vec::new() };
@@ -550,7 +551,7 @@ impl Station {
         self.close_box_with(order, number)
     }
 
-    /// Slots keep their state by name. One that is no longer configured goes, a busy one when its card is done.
+    /// Slots keep their state by name. A slot that is no longer configured is removed, a busy one when its card is done.
     fn configure(&mut self, configuration: Configuration) -> Vec<Effect> {
         let Configuration { station, slots, armed, unarmed, distrusted, by } = configuration;
         let mut before = std::mem::take(&mut self.slots);
@@ -558,7 +559,7 @@ impl Station {
             let known = before.iter().position(|slot| slot.settings.name == settings.name);
             let mut slot = known.map_or_else(|| Slot::new(settings.clone()), |index| before.remove(index));
             if slot.present.as_ref().is_some_and(|card| !settings.ports.contains(&card.port)) {
-                // The card is in another slot's place now, or in nobody's; the watch tells of it anew.
+                // The card's port now belongs to another slot, or to none; the watch reports it anew.
                 (slot.present, slot.returned) = (None, None);
                 if slot.is_idle() {
                     slot.phase = Phase::Empty;
@@ -589,7 +590,7 @@ impl Station {
         effects
     }
 
-    /// Which slots hang on something else than what they were taught on?
+    /// Which slots hang on other devices than those they were taught with?
     fn compare_cabling(&mut self) {
         let taught = |slot: &Slot| slot.settings.policy.hung_on.clone();
         let all = self.slots.iter().flat_map(taught).flat_map(|(port, chain)| pairs(&port, &chain).collect::<Vec<_>>()).collect();
@@ -615,12 +616,12 @@ impl Slot {
     }
 }
 
-/// What is done with a card, and in which order it is counted if it is good.
+/// The plan for a card, and the order in which it is counted if it is good.
 ///
-/// Where done cards are looked for, one that only its policy or a complete order keeps out is opened all the same: if it holds the
-/// image already it is DONE, and otherwise it is refused as it would have been.
+/// If done cards are recognised, a card that would be refused only by policy or by a complete order is read all the same: if it already
+/// holds the image it is DONE, otherwise it is refused for that reason.
 fn plan(survey: &Survey, slot: &Slot, place: OrderPlace, recheck: bool) -> Result<(Plan, Option<OrderNumber>), Refusal> {
-    // Another of the slot's ports, which the card is not in, may be another place now.
+    // Another port of the slot, in which the card is not, may now be another place.
     let cabled = slot.recabled.clone().map_or(Ok(()), Err);
     let admitted = admit(survey, slot.usable(), &slot.settings.policy).and(cabled).and(match place {
         OrderPlace::Complete { count } => Err(Refusal::OrderComplete { count }),
@@ -630,7 +631,7 @@ fn plan(survey: &Survey, slot: &Slot, place: OrderPlace, recheck: bool) -> Resul
     match (admitted, place) {
         (Ok(()), _) if recheck => Ok((Plan::WriteUnlessDone, order)),
         (Ok(()), _) => Ok((Plan::Write, order)),
-        // Nobody's place is left for it if it is good and was never counted.
+        // No place is left for it if it is good and was never counted.
         (Err(Refusal::Partitioned), OrderPlace::Complete { count }) if recheck => {
             Ok((Plan::RecheckOnly(Refusal::OrderComplete { count }), None))
         }
@@ -639,8 +640,8 @@ fn plan(survey: &Survey, slot: &Slot, place: OrderPlace, recheck: bool) -> Resul
     }
 }
 
-/// A card that held its image already counts once: when it was made, or else now. One that counts now takes its place in the order; where
-/// the order has none left, it is refused like any other card.
+/// A card that already held its image counts once: when it was made, or else now. One that counts now takes its place in the order; if the
+/// order has none left, it is refused like any other card.
 fn once(attempt: &Attempt, outcome: Outcome) -> Outcome {
     let counted = attempt.image.as_ref().is_some_and(|image| attempt.past.has_counted(image.digest));
     match (outcome, &attempt.plan) {
@@ -653,8 +654,7 @@ fn once(attempt: &Attempt, outcome: Outcome) -> Outcome {
     }
 }
 
-/// One outcome for an attempt that stood still behind `at` and was given up. Where it waited for the station's own image, the card has no
-/// part in it.
+/// The outcome of an attempt that stopped at `at` and was given up. If it waited for the station's image, the card did not cause it.
 #[must_use]
 pub(crate) fn outcome_of_stall(at: Bytes, waited: Duration, on_image: bool) -> Outcome {
     if on_image {
@@ -664,8 +664,8 @@ pub(crate) fn outcome_of_stall(at: Bytes, waited: Duration, on_image: bool) -> O
     }
 }
 
-/// One outcome for an end. A card that left while its lamp said busy is pulled whatever its thread found, because nobody
-/// saw it turn green; only a refusal stays one, because then nothing was written.
+/// The outcome for an end. A card that left while its lamp showed busy is pulled whatever its thread returned, because it was never shown
+/// as green; only a refusal stays one, because then nothing was written.
 #[must_use]
 pub(crate) fn outcome_of(end: End, gone: bool) -> Outcome {
     match end {

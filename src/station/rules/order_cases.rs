@@ -18,7 +18,7 @@ use crate::station::types::request::{Command, Who};
 use crate::station::types::settings::{Configuration, Policy, SlotSettings, StationSettings};
 use crate::station::types::standing::Standing;
 
-/// A card of its own, wherever it is.
+/// A card with its own identity, wherever it is.
 #[derive(Clone, Debug, Default)]
 struct Own {
     holds_image: bool,
@@ -26,14 +26,14 @@ struct Own {
     diskseq: u64,
 }
 
-/// A station, its cards, and a log that answers as the real one does.
+/// A station, its cards, and a log that answers like the real one.
 struct Bench {
     station: Station,
     now: u64,
     next_diskseq: u64,
     cards: Vec<Own>,
     identified: Identity,
-    /// Their maker gave them one register.
+    /// Their maker gave them the same register.
     are_twins: bool,
     threads: Vec<Attempt>,
     log: Vec<(Attempt, Outcome)>,
@@ -171,7 +171,7 @@ impl Bench {
         self.wait();
     }
 
-    /// A card's thread comes to its end: it finds the card done, or writes it well or badly; or it is cut off, all written or not.
+    /// A card's thread ends: it finds the card done, or writes it well or badly; or it is cut off, all written or not.
     fn end(&mut self, thread: usize, well: bool) {
         let attempt = self.threads.remove(thread % self.threads.len());
         let card = self.card_of(attempt.card.visit.diskseq);
@@ -201,7 +201,7 @@ impl Bench {
         self.station.view(at(self.now)).today
     }
 
-    /// What the order's cards come to, by the log alone: cards whose newest row is good and took a place in it.
+    /// The result of the order by the log alone: cards whose newest row is good and took a place in it.
     fn good_by_log(&self, order: OrderNumber) -> usize {
         let newest = |card: usize| {
             self.log
@@ -215,7 +215,7 @@ impl Bench {
         (0..self.cards.len()).filter(|card| newest(*card)).count()
     }
 
-    /// The station starts anew, with what its log says.
+    /// The station starts anew with the contents of its log.
     fn start_again(&mut self, slots: usize) {
         let mut standing = self.station.standing.clone();
         for order in &mut standing.orders {
@@ -228,7 +228,7 @@ impl Bench {
         self.configure(slots, true);
     }
 
-    /// Its card leaves in the moment in which every byte of it is proven.
+    /// Its card leaves at the moment in which every byte of it is proven.
     fn pulled_as_it_was_proven(&mut self, card: usize) {
         self.take_out(card);
         let attempt = self.threads.remove(0);
@@ -254,7 +254,7 @@ fn a_card_pulled_between_its_proof_and_its_row_takes_its_place_in_the_order_when
         bench.put_in(1, 1);
         bench.end(0, true);
         assert_eq!(bench.sign(1), Sign::Refused(Refusal::OrderComplete { count: 1 }), "{identified:?}");
-        // However often it is looked at again, it counts once.
+        // However often it is rechecked, it counts once.
         for _ in 0..3 {
             bench.put_in(0, 0);
             bench.end(0, true);
@@ -268,7 +268,7 @@ fn a_card_that_a_stop_or_a_crash_cut_off_after_its_last_byte_and_one_made_at_a_b
     for identified in [Identity::Cid, Identity::UsbSerial, Identity::ReaderOnly] {
         let mut bench = Bench::new(2, 5, identified);
         bench.order(3);
-        // A stop: its thread is told to end, when all is written.
+        // A stop: its thread is told to end when all is written.
         bench.put_in(0, 0);
         bench.cards[0].holds_image = true;
         bench.tell(Event::Stop);
@@ -280,7 +280,7 @@ fn a_card_that_a_stop_or_a_crash_cut_off_after_its_last_byte_and_one_made_at_a_b
         bench.put_in(0, 0);
         bench.end(0, true);
         assert_eq!((bench.sign(0), bench.passed()), (Sign::Done, 1), "{identified:?}: it counts when it is found");
-        // A crash: the log closes what was begun when it is opened again.
+        // A crash: the log closes the begun attempts when it is opened again.
         bench.put_in(1, 0);
         bench.cards[1].holds_image = true;
         let attempt = bench.threads.remove(0);
@@ -290,7 +290,7 @@ fn a_card_that_a_stop_or_a_crash_cut_off_after_its_last_byte_and_one_made_at_a_b
         bench.put_in(1, 0);
         bench.end(0, true);
         assert_eq!((bench.sign(0), bench.passed()), (Sign::Done, 2), "{identified:?}");
-        // Made by `flashline flash`, in no log or in another one. A card that is told from no other counts where it was made.
+        // Made by `flashline flash`, in no log or in another one. A card that cannot be distinguished from others counts where it was made.
         bench.cards[2].holds_image = true;
         bench.put_in(2, 1);
         bench.end(0, true);
@@ -431,8 +431,8 @@ fn what_the_log_could_not_be_asked_counts_and_an_order_is_rather_short() {
 }
 
 proptest! {
-    /// Cards come and go and come back, are pulled with all of the image on them, fail, and are found done: never more of them are good
-    /// by the log than were ordered, the order counts what the log says, and it can always be met.
+    /// Cards come, go and come back, are pulled with the whole image on them, fail, and are found done: by the log there are never more
+    /// good ones than were ordered, the order counts as the log does, and it can always be completed.
     #[test]
     fn an_order_counts_each_card_once_however_often_it_comes_back(
         count in 1_u32..6,

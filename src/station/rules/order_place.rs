@@ -9,7 +9,7 @@ pub(super) enum OrderPlace {
     NoOrder,
     /// It is made, and counted here if it is good.
     Free(OrderNumber),
-    /// As many are under way as are missing: it may be needed yet.
+    /// As many cards are under way as are missing: it may still be needed.
     UnderWay { count: u32 },
     /// The order has all its good cards.
     Complete { count: u32 },

@@ -12,7 +12,7 @@ use crate::station::types::request::{Command, Denied, Target, Who};
 use crate::station::types::settings::{Configuration, Policy, SlotSettings, StationSettings};
 use crate::station::types::standing::Standing;
 
-/// A station of sixteen slots, with everything around it that answers at once but for the cards' threads.
+/// A station of sixteen slots; everything around it answers at once, except the threads of cards.
 pub(super) struct Line {
     pub(super) station: Station,
     pub(super) now: u64,
@@ -21,7 +21,7 @@ pub(super) struct Line {
     closed: Vec<(Plan, Outcome)>,
     /// Every box of an order that was closed.
     pub(super) boxes: Vec<ClosedBox>,
-    /// The disk takes its time: receipts come when they are asked for.
+    /// The disk takes its time: receipts come only on request.
     slow_disk: bool,
     owed: Vec<Receipt>,
     answers: Vec<Result<(), Denied>>,
@@ -36,7 +36,7 @@ impl Line {
         Self::going_on(slots, recheck_done, None, Standing::default())
     }
 
-    /// One that starts with what its log says still holds.
+    /// A station that starts with the requests in its log.
     pub(super) fn going_on(slots: usize, recheck_done: bool, box_size: Option<u32>, standing: Standing) -> Self {
         let settings =
             StationSettings { name: "line".to_owned(), settle: std::time::Duration::ZERO, flash_present: false, recheck_done, box_size };
@@ -112,7 +112,7 @@ impl Line {
         self.ask(Command::StartOrder { model: "acme/box".to_owned(), count, name: None, work_order: None })
     }
 
-    /// Puts another card into a slot, in place of the one that may be there.
+    /// Puts another card into a slot, replacing the one that may be there.
     pub(super) fn put_in(&mut self, slot: usize) {
         if let Some(card) = self.station.slots[slot].present.clone() {
             self.tell(Event::Gone { visit: card.visit, with_device: false });
@@ -133,7 +133,7 @@ impl Line {
 
     pub(super) fn end(&mut self, thread: usize, end: End) {
         let (attempt, plan) = self.threads.remove(thread % self.threads.len());
-        // A card that may only be looked at is never written, so it never passes.
+        // A card that may only be read is never written, so it never passes.
         let end = match (plan, end) {
             (Plan::RecheckOnly(why), End::Verified(_)) => End::Refused(why),
             (_, end) => end,
@@ -142,14 +142,14 @@ impl Line {
         self.wait();
     }
 
-    /// A thread does not come back from the kernel in time; and then it does, with whatever it has.
+    /// A thread does not return from the kernel in time; later it does, with any result.
     fn stall(&mut self, thread: usize) {
         let (attempt, _) = self.threads[thread % self.threads.len()];
         self.tell(Event::Stalled { attempt, waited: std::time::Duration::from_secs(60), on_image: false, effort: Effort::default() });
         self.end(thread, End::Verified(proof()));
     }
 
-    /// The disk has one more.
+    /// One more entry is on disk.
     fn deliver(&mut self, which: usize) {
         if !self.owed.is_empty() {
             let receipt = self.owed.remove(which % self.owed.len());
@@ -259,8 +259,8 @@ fn a_slot_that_is_looked_for_winks_for_half_a_minute() {
 }
 
 proptest! {
-    /// Whatever fails, leaves, stalls or is put in, however long the disk takes: never one card
-    /// too many, and never a slot that waits for nothing.
+    /// Whatever fails, leaves, stalls or is put in, however long the disk takes: never one card too many, and never a slot that waits
+    /// forever.
     #[test]
     fn an_order_is_met_exactly_whatever_happens_to_its_cards(
         count in 1_u32..30,

@@ -1,6 +1,6 @@
 //! Keeps an order to its number of good cards, however many slots work on it.
 //!
-//! A card takes its place in the order when it is admitted. It gives the place back if it turns out not to be good, and only then another
+//! A card takes its place in the order when it is admitted. It gives the place back if it is not good in the end, and only then another
 //! card gets it: if as many cards are under way as are still needed, further cards wait.
 
 use super::order_place::OrderPlace;
@@ -26,7 +26,7 @@ impl Station {
     /// Cards that may still become good ones of this order.
     fn under_way(&self, number: OrderNumber) -> u32 {
         let may_count = |slot: &&Slot| match &slot.phase {
-            // One that is counted already is one of those that are good.
+            // A card that is counted already is among the good ones.
             Phase::Opening { attempt } | Phase::Busy { attempt, .. } => {
                 attempt.order == Some(number) && attempt.past.counts_in() != Some(number)
             }
@@ -38,7 +38,7 @@ impl Station {
         u32::try_from(self.slots.iter().filter(may_count).count()).unwrap_or(u32::MAX)
     }
 
-    /// The place a card gets in the order of its model, as the log names that.
+    /// The place of a card in the order of its model, which is named as in the log.
     pub(super) fn place_in_order(&self, model: &str) -> OrderPlace {
         match self.order_of(model) {
             None => OrderPlace::NoOrder,
@@ -50,7 +50,7 @@ impl Station {
         }
     }
 
-    /// A card's outcome is on disk: it counts where it took its place if it is good, and nowhere else any more.
+    /// A card's outcome is on disk: if it is good, it counts in the order in which it took its place, and no longer in any other.
     pub(super) fn count_in_order(&mut self, order: Option<OrderNumber>, leaves: Option<OrderNumber>, outcome: &Outcome) {
         for own in &mut self.standing.orders {
             if Some(own.number) == order && outcome.is_good() {
@@ -62,7 +62,7 @@ impl Station {
         }
     }
 
-    /// A card that was counted is good no more: the order needs another one.
+    /// A counted card is no longer good: the order needs another one.
     pub(super) fn count_out_of_order(&mut self, order: Option<OrderNumber>, outcome: &Outcome) {
         if let Some(order) = self.standing.orders.iter_mut().find(|own| Some(own.number) == order && outcome.is_good()) {
             order.passed = order.passed.saturating_sub(1);
@@ -74,7 +74,7 @@ impl Station {
         self.standing.orders.iter().find(|order| order.number == number)?.work_order.clone()
     }
 
-    /// `names` are what people call the order, and the work order it is for.
+    /// `names` are the name of the order and its work order.
     pub(super) fn start_order(
         &mut self,
         model: &str,
@@ -104,13 +104,13 @@ impl Station {
             passed: 0,
             boxes: Boxes::of_size(self.settings.box_size),
         };
-        // A complete one is over when the next begins.
+        // A complete order ends when the next begins.
         self.standing.orders.retain(|before| before.model != order.model);
         self.standing.orders.push(order.clone());
         Ok(Entry::OrderStarted { order, by })
     }
 
-    /// Answers what is to be recorded: the last box, if there is something in it, and then the end of the order.
+    /// Returns the entries to record: the last box, if it contains cards, and then the end of the order.
     pub(super) fn stop_order(&mut self, model: &str, by: Who) -> Result<(Option<Effect>, Entry), Denied> {
         let logged = self.logged(model);
         let found = self.standing.orders.iter().position(|order| order.model == logged || order.model == model);
@@ -124,14 +124,14 @@ impl Station {
         }
     }
 
-    /// An order that an armed model answers to now, and that none of these would answer to: its cards would be made without end.
+    /// An order to which an armed model belongs now, but none of these: its cards would be made without limit.
     #[must_use]
     pub(crate) fn orphaned_by(&self, armed: &[Armed]) -> Option<&Order> {
         let answer = |armed: &[Armed], order: &Order| armed.iter().any(|armed| armed.logged_model() == order.model);
         self.standing.orders.iter().find(|order| answer(&self.armed, order) && !answer(armed, order))
     }
 
-    /// Orders that none of these models answers to, each as a model without an image: no card is counted in them.
+    /// Orders to which none of these models belongs, each as a model without an image: no card is counted in them.
     pub(super) fn orders_without_a_model(&self, models: &[ModelView]) -> Vec<ModelView> {
         let is_shown = |order: &&Order| models.iter().any(|model| model.device == order.model);
         let orders = self.standing.orders.iter().filter(|order| !is_shown(order));
@@ -139,7 +139,7 @@ impl Station {
         orders.map(|order| without(&order.model)).collect()
     }
 
-    /// What an operator is shown of the order of this model, as the log names it.
+    /// The view of the order of this model, which is named as in the log.
     pub(super) fn order_view(&self, model: &str) -> Option<OrderView> {
         self.order_of(model).map(|order| OrderView {
             number: order.number,

@@ -13,8 +13,8 @@ use super::{Effect, Station};
 use crate::station::types::outcome::Outcome;
 use crate::station::types::record::{Attempt, AttemptNumber, Entry};
 
-/// A change is told of at the latest when the card has left, so only as many as there are slots are ever asked for; a station has no more
-/// than this.
+/// Limit of proven attempts. A change is reported at the latest when the card has left, so at most one per slot is needed; no station has
+/// more slots than this.
 const REMEMBERED: usize = 512;
 
 /// The attempts whose cards were proven, the newest last.
@@ -33,7 +33,7 @@ impl Proven {
         self.0.push((attempt, outcome));
     }
 
-    /// Each is told of once.
+    /// Each is reported once.
     fn take(&mut self, number: AttemptNumber) -> Option<(Box<Attempt>, Outcome)> {
         let place = self.0.iter().position(|(attempt, _)| attempt.number == number)?;
         Some(self.0.remove(place))
@@ -41,7 +41,7 @@ impl Proven {
 }
 
 impl Station {
-    /// Must the card of this attempt stay claimed? From its proof until it is taken out: nobody shall mount what is shown as good.
+    /// Must the card of this attempt stay claimed? From its proof until it is taken out: a card that is shown as good must not be mounted.
     #[must_use]
     pub(crate) fn keeps(&self, number: AttemptNumber) -> bool {
         self.slots.iter().any(|slot| {
@@ -58,7 +58,7 @@ impl Station {
         })
     }
 
-    /// A card that was proven is another one now. Whatever is told of any other card changes nothing.
+    /// A proven card was changed. Reports about any other card change nothing.
     pub(super) fn changed(&mut self, number: AttemptNumber, sectors: u64) -> Vec<Effect> {
         let Some((attempt, before)) = self.proven.take(number) else { return Vec::new() };
         let changed = Outcome::Changed { sectors };
@@ -76,7 +76,7 @@ impl Station {
 }
 
 impl Slot {
-    /// Shows this instead of the proof, if the slot speaks of that attempt. True where the proof is not recorded yet, and so not counted.
+    /// Replaces the proof by this outcome, if the slot shows that attempt. True if the proof is not recorded yet, and so not counted.
     fn spoil(&mut self, number: AttemptNumber, changed: &Outcome) -> bool {
         match &mut self.phase {
             Phase::Recording { attempt, outcome } if attempt.number == number => {

@@ -1,4 +1,4 @@
-//! Carries out the requests of people.
+//! Carries out the requests of clients.
 
 use std::time::Duration;
 
@@ -9,15 +9,15 @@ use crate::station::types::request::{Command, Denied, RequestId, Target, Who};
 use crate::station::types::standing::{Disarming, LogNote};
 use crate::station::types::units::Moment;
 
-/// How long a slot winks that somebody looks for.
+/// How long a slot's lamp blinks for a search.
 const IDENTIFY: Duration = Duration::from_secs(30);
 
 impl Station {
-    /// Does what was asked, or says why not.
+    /// Carries out a request, or returns why not.
     pub(super) fn asked(&mut self, now: Moment, request: RequestId, by: Who, command: Command) -> Vec<Effect> {
         let mut first = None;
         let answer = match self.command(now, by, command, &mut first) {
-            // It holds from now on, and is said to hold when it would after a restart, too.
+            // The change is in effect from now on, and is confirmed when it would also survive a restart.
             Ok(Some(entry)) => Effect::RecordAsked { request, entry: Box::new(entry) },
             Ok(None) => Effect::Answer { request, answer: Ok(()) },
             Err(denied) => Effect::Answer { request, answer: Err(denied) },
@@ -25,7 +25,7 @@ impl Station {
         first.into_iter().chain([answer]).collect()
     }
 
-    /// `first` is what is to be recorded before the answer.
+    /// `first` is recorded before the answer.
     fn command(&mut self, now: Moment, by: Who, command: Command, first: &mut Option<Effect>) -> Result<Option<Entry>, Denied> {
         if self.stopping {
             return Err(Denied::Stopping);
@@ -51,7 +51,7 @@ impl Station {
                 let before = self.standing.disarmings.len();
                 self.standing.disarmings.retain(|disarming| disarming.target != target);
                 if self.standing.disarmings.len() == before {
-                    // A name nobody knows says more than that nobody disarmed it.
+                    // An unknown name is a better answer than that nothing was disarmed.
                     self.knows(&target)?;
                     return Err(Denied::NotDisarmed(target));
                 }
@@ -73,7 +73,7 @@ impl Station {
         }
     }
 
-    /// Every slot learns whether it is out of work, and why.
+    /// Updates in every slot whether it is out of work, and why.
     pub(super) fn note_disarmings(&mut self) {
         for slot in &mut self.slots {
             slot.disarmed = self
@@ -114,7 +114,7 @@ impl Station {
         models
     }
 
-    /// The image that is armed for a model, under the name slots use or under that of the device.
+    /// The image that is armed for a model, under the name of slots or under that of the device.
     pub(super) fn armed_for(&self, model: &str) -> Option<&Armed> {
         let armed = || self.armed.iter();
         armed().find(|armed| armed.model == model).or_else(|| armed().find(|armed| armed.logged_model() == model))

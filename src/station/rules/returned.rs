@@ -1,7 +1,7 @@
 //! Decides whether a card was put in by hand or came back to the bus by itself.
 //!
 //! A hub whose power dips, a reader that the kernel resets and a stick whose supply breaks down under load all leave the bus and come back.
-//! Nobody touched those cards, so none of them may be started. If a medium changes in a reader that stays on the bus, a hand changed it,
+//! These cards were not touched, so none of them may be started. If a medium changes in a reader that stays on the bus, a hand changed it,
 //! however fast.
 
 use std::time::Duration;
@@ -14,11 +14,11 @@ use crate::station::types::card::{Card, Visit};
 use crate::station::types::record::Entry;
 use crate::station::types::units::Moment;
 
-/// What did not answer is asked again after this.
+/// Interval after which a card that did not answer is asked again.
 const ASKED_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 impl Station {
-    /// Has every card that is held asked for its numbers, once, or until it answers.
+    /// Asks every held card for its identity, once, or until it answers.
     pub(super) fn ask_for_numbers(&mut self, now: Moment) -> Vec<Effect> {
         self.slots.iter_mut().filter_map(|slot| slot.ask_for_numbers(now)).map(|card| Effect::Identify(Box::new(card))).collect()
     }
@@ -47,13 +47,13 @@ impl Slot {
         Some(card.clone())
     }
 
-    /// Another visit than before is in the slot: notes whether that card came back by itself or was put in by hand.
+    /// Another visit than before is in the slot: records whether that card came back by itself or was put in by hand.
     pub(super) fn note_arrival(&mut self, now: Moment, card: &Card, before: Option<Before>, with_device: Option<Duration>) {
         let loss = self.loss.as_ref().filter(|loss| loss.returns(now, card, with_device));
         let is_own = self.phase.attempt().is_some_and(|attempt| attempt.card.visit == card.visit);
         self.returned = match before {
             Some(Before::Sleep) => Some(Returned { left: Left::Held(Hold::Slept), card: card.clone() }),
-            // In a port that a reload gave to a slot which is not empty: the slot turns to this card later.
+            // In a port that a reload gave to a slot that is not empty: the slot uses this card later.
             Some(Before::Start) if self.phase != Phase::Empty && !is_own => Some(Returned { left: Left::Found, card: card.clone() }),
             Some(Before::Start) | None => loss.cloned().and_then(Loss::into_returned),
         };
@@ -62,8 +62,8 @@ impl Slot {
         }
     }
 
-    /// This visit ended because the station asked its device to flush, and nothing was written: what comes back is still what a hand put in,
-    /// whatever was told of it first.
+    /// This visit ended because the station asked its device to flush, and nothing was written: a card that comes back still counts as put
+    /// in by hand, whatever was reported before.
     pub(super) fn send_away(&mut self, visit: Visit) {
         self.sent_away = Some(visit);
         if let Some(loss) = self.loss.as_mut().filter(|loss| loss.card.visit == visit) {
@@ -74,13 +74,13 @@ impl Slot {
         }
     }
 
-    /// It was another card after all, put in by a hand that was fast.
+    /// It was another card after all, put in by a fast hand.
     pub(super) fn was_a_hand(&mut self) {
         (self.returned, self.returns) = (None, 0);
     }
 
-    /// Goes on as what the slot was to the card that came back by itself, and counts that. `is_sure`: nothing but this card can have
-    /// come back.
+    /// Restores the slot's state for the card that came back by itself, and counts the return. `is_sure`: only this card can have come
+    /// back.
     pub(super) fn take_up(&mut self, is_sure: bool) -> Vec<Effect> {
         let (Some(returned), Some(present)) = (self.returned.take(), self.present.clone()) else { return Vec::new() };
         let stays = match returned.left {
@@ -108,7 +108,7 @@ impl Slot {
             | Left::Found
             | Left::Waiting => Phase::Held(held),
         };
-        // A stick that does this all night must not fill the log: the 1st, 2nd, 4th, 8th … time is written down.
+        // A stick that does this all night must not fill the log: the 1st, 2nd, 4th, 8th … time is recorded.
         if !self.returns.is_power_of_two() {
             return Vec::new();
         }

@@ -1,4 +1,4 @@
-//! The state of one slot: what is in it, and how far the work on it is.
+//! The state of one slot: the card in it, and the progress of the work on it.
 //!
 //! ```text
 //!                     Seen                settle over              no
@@ -15,8 +15,8 @@
 //!
 //! A card that came back by itself ([`Returned`]) settles and is surveyed like any other, and is then `Held`, or `Finished` as it was.
 //!
-//! What is in the slot ([`Slot::present`]) and what is being worked on ([`Phase`]) are kept apart: a card may be gone, or be
-//! another one, long before its thread has noticed. A phase never speaks of a card other than its own.
+//! The card in the slot ([`Slot::present`]) and the card being worked on ([`Phase`]) are separate: a card may be gone, or replaced, long
+//! before its thread notices. A phase never refers to a card other than its own.
 
 use super::loss::{Left, Loss, NumbersAsked, Returned};
 use super::order_place::OrderPlace;
@@ -29,7 +29,7 @@ use crate::station::types::record::{Attempt, AttemptNumber, Step};
 use crate::station::types::settings::SlotSettings;
 use crate::station::types::units::{Bytes, Moment};
 
-/// Where the work stands.
+/// The progress of the work.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Phase {
     /// No card is in the slot.
@@ -38,11 +38,11 @@ pub(super) enum Phase {
     Held(Hold),
     /// Waiting for the card to sit still.
     Settling { visit: Visit, since: Moment, asked: u32 },
-    /// Asking who uses it, for the `asked`th time.
+    /// Finding out which programs use it, for the `asked`th time.
     Surveying { visit: Visit, asked: u32 },
     /// The start is on its way to the disk. Nothing has been opened yet.
     Opening { attempt: Box<Attempt> },
-    /// A thread has the card.
+    /// A thread works on the card.
     Busy { attempt: Box<Attempt>, work: Work },
     /// The card left and its thread has ended; others may be leaving with it.
     Leaving { attempt: Box<Attempt>, effort: Effort, since: Moment },
@@ -50,12 +50,12 @@ pub(super) enum Phase {
     Recording { attempt: Box<Attempt>, outcome: Outcome },
     /// The outcome is on disk and shown.
     Finished { attempt: Box<Attempt>, outcome: Outcome },
-    /// The thread of an attempt that stalled is still in the kernel.
+    /// The thread of a stalled attempt is still in the kernel.
     OutOfService,
 }
 
 impl Phase {
-    /// The attempt the phase speaks of.
+    /// The attempt of the phase.
     pub(super) fn attempt(&self) -> Option<&Attempt> {
         match self {
             Self::Opening { attempt }
@@ -67,7 +67,7 @@ impl Phase {
         }
     }
 
-    /// What the station could not do for the card the phase speaks of.
+    /// The error of the station for the card of the phase.
     pub(super) fn station_fault(&self) -> Option<&StationFault> {
         match self {
             Self::Recording { outcome: Outcome::StationFault(fault), .. }
@@ -77,7 +77,7 @@ impl Phase {
     }
 }
 
-/// How far a thread has come.
+/// The progress of a thread.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Work {
     pub(super) step: Step,
@@ -94,33 +94,33 @@ pub(super) struct Work {
 pub(super) struct Slot {
     pub(super) settings: SlotSettings,
     pub(super) armed: Option<Armed>,
-    /// Why nothing is armed, where that is known.
+    /// Why nothing is armed, if that is known.
     pub(super) unarmed: Option<String>,
     /// The staged copy of its image is damaged: no card is begun, and the engineer is called.
     pub(super) distrusted: Option<String>,
-    /// What hangs in its ports is not what was taught: nothing is written here until it is.
+    /// Its ports hang on other devices than the taught ones: nothing is written here until that is corrected.
     pub(super) recabled: Option<Refusal>,
-    /// Somebody took the slot or its model out of work: who, and why.
+    /// A user took the slot or its model out of work: who, and why.
     pub(super) disarmed: Option<String>,
-    /// Somebody looks for the slot until then.
+    /// A user is searching for the slot until then.
     pub(super) identify_until: Option<Moment>,
-    /// What the kernel last said is in the slot.
+    /// The card in the slot by the kernel's last report.
     pub(super) present: Option<Card>,
     pub(super) phase: Phase,
     pub(super) loss: Option<Loss>,
-    /// What the card that is in the slot was before it came back by itself.
+    /// The earlier state of the card in the slot before it came back by itself.
     pub(super) returned: Option<Returned>,
-    /// How far it is with asking the card that is held for its numbers.
+    /// The progress of asking the held card for its identity.
     pub(super) numbers_asked: Option<NumbersAsked>,
     /// How often a card came back by itself since one was put in by hand.
     pub(super) returns: u32,
-    /// The visit whose device left the bus when the station asked it to flush, before anything was written: no hand and no blink.
+    /// The visit whose device left the bus when the station asked it to flush, before anything was written: neither a hand nor a blink.
     pub(super) sent_away: Option<Visit>,
-    /// The attempt whose thread has not come back although its outcome is recorded.
+    /// The attempt whose thread has not returned although its outcome is recorded.
     pub(super) stuck: Option<AttemptNumber>,
-    /// The PC's other programs are not kept from one of its ports.
+    /// One of its ports is not protected from the PC's other programs.
     pub(super) exposed: bool,
-    /// No longer configured; goes as soon as its work is done.
+    /// No longer configured; removed as soon as its work is done.
     pub(super) retired: bool,
 }
 
@@ -162,11 +162,11 @@ impl Slot {
         !matches!(self.phase, Phase::Opening { .. } | Phase::Busy { .. } | Phase::Leaving { .. } | Phase::Recording { .. })
     }
 
-    /// The kernel says that what was in the slot is not there any more, and whether the device that it was in left with it.
+    /// The kernel reports that the card has left the slot, and whether its device left with it.
     pub(super) fn lose(&mut self, now: Moment, with_device: bool) {
         if let Some(card) = self.present.take() {
             let returned = self.returned.take();
-            // What was found of it when it was surveyed is more than what was seen of it.
+            // The survey knows more facts about the card than the watch sees.
             let surveyed = self.phase.attempt().map(|attempt| &attempt.card).filter(|own| own.visit == card.visit).cloned();
             let (left, known) = match returned {
                 Some(Returned { left, card }) => (left, card),
@@ -176,7 +176,7 @@ impl Slot {
         }
     }
 
-    /// What the slot is to the card that leaves it.
+    /// The state of the slot for the card that leaves it.
     fn left_by(&self, card: &Card) -> Left {
         if self.sent_away == Some(card.visit) {
             return Left::Waiting;
@@ -193,7 +193,7 @@ impl Slot {
         }
     }
 
-    /// Starts the phases again with what is in the slot now. Called when the card of the last phase is done with.
+    /// Starts the phases again with the card in the slot. Called when the last phase has ended.
     pub(super) fn restart_phase(&mut self, now: Moment) {
         self.phase = match &self.present {
             _ if self.stuck.is_some() => Phase::OutOfService,
@@ -208,12 +208,12 @@ impl Slot {
             Phase::Busy { work, .. } => Some(Progress::new(work.done, work.of, work.last_heard.since(work.step_began))),
             _ => None,
         };
-        // While an attempt is shown, the card named is the attempt's own, never the one that took its place.
+        // While an attempt is shown, the named card is the attempt's own, never the one that replaced it.
         let attempt = self.phase.attempt();
         let card = attempt.map(|attempt| &attempt.card).or(self.present.as_ref()).map(Card::label);
         SlotView {
             slot: self.settings.name.clone(),
-            // A reload may have given the slot another since.
+            // A reload may have given the slot another port since.
             model: attempt.and_then(|attempt| attempt.image.as_ref()).map_or(&self.settings.model, |image| &image.model).clone(),
             call: if station_fault || (self.distrusted.is_some() && sign.call() == OperatorAction::Nothing) {
                 OperatorAction::StationFault

@@ -40,7 +40,7 @@ pub(super) fn seen(port: &str, diskseq: u64) -> Event {
     Event::Seen { card: Box::new(card(port, diskseq)), before: None, with_device: None }
 }
 
-/// The card was taken out, of something that stays.
+/// The card was taken out of a device that stays.
 pub(super) fn gone(diskseq: u64) -> Event {
     Event::Gone { visit: visit(diskseq), with_device: false }
 }

@@ -1,9 +1,9 @@
-//! What the operator is asked to do, as stable codes and English sentences.
+//! The instructions for the operator, as stable codes and English sentences.
 
 use crate::station::types::card::Use;
 use crate::station::types::outcome::Refusal;
 
-/// What the operator is asked to do.
+/// An instruction for the operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Instruction {
     /// Put a card in.
@@ -16,7 +16,7 @@ pub enum Instruction {
     TakeAside,
     /// Take it out: bad.
     TakeBad,
-    /// The card is out already, and bad.
+    /// The card is already out, and bad.
     ThatOneBad,
     /// Cards were lost with their reader.
     AllThoseBad,
@@ -34,14 +34,14 @@ pub enum Instruction {
     KeepForNextOrder,
     /// The PC needs a newer kernel.
     NewerKernel,
-    /// The supervisor decides what comes next.
+    /// The supervisor decides the next step.
     CallSupervisor,
     /// The operator cannot help.
     CallEngineer,
 }
 
 impl Instruction {
-    /// Every one there is.
+    /// All instructions that an operator can get.
     pub const ALL: [Self; 16] = [
         Self::PutIn,
         Self::Wait,
@@ -61,7 +61,7 @@ impl Instruction {
         Self::CallEngineer,
     ];
 
-    /// What the operator does about a refusal.
+    /// The instruction for a refusal.
     #[must_use]
     pub(crate) fn of_refusal(refusal: &Refusal) -> Self {
         match refusal {
@@ -85,7 +85,7 @@ impl Instruction {
         }
     }
 
-    /// A word for programs; stable.
+    /// A stable code for programs.
     #[must_use]
     pub fn code(self) -> &'static str {
         match self {
@@ -108,7 +108,7 @@ impl Instruction {
         }
     }
 
-    /// The same for people.
+    /// The sentence for people.
     #[must_use]
     pub fn text(self) -> &'static str {
         match self {

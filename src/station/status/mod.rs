@@ -1,4 +1,4 @@
-//! What an operator is shown: the sign of a slot, the reason for it, and what to do now.
+//! The information for the operator: the sign of a slot, the reason for it, and the instruction.
 
 pub mod instruction;
 pub mod reason;

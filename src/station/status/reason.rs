@@ -9,19 +9,19 @@ use crate::station::types::sizes::window;
 /// One fact of a reason.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Fact {
-    /// Bytes, or a place on a card.
+    /// A number of bytes, or a place on a card.
     Bytes(u64),
     /// A number of things.
     Count(u64),
     /// A duration in seconds.
     Seconds(u64),
-    /// A number of the system's errors.
+    /// An errno of the system.
     Errno(i32),
-    /// Somebody's words: a path, a slot's name, a bus.
+    /// A text: a path, a slot's name, a bus.
     Text(String),
 }
 
-/// Why, as a code and its facts.
+/// A reason, as a code and its facts.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Reason {
     /// Stable; one of [`REASONS`].
@@ -30,7 +30,7 @@ pub struct Reason {
     pub facts: Vec<(&'static str, Fact)>,
 }
 
-/// Every code of a reason, and the names of its facts. What a sign says in another language is complete when it says these.
+/// Every code of a reason, with the names of its facts. A translation of signs is complete when it has all of these.
 pub const REASONS: &[(&str, &[&str])] = &[
     ("disarmed", &["why"]),
     ("present-at-start", &[]),
@@ -107,12 +107,12 @@ pub const SIGNS: [&str; 23] = [
     "station-fault",
 ];
 
-/// The codes of signs that say what became of a card, and stay until the next.
+/// The codes of signs that show the outcome of a card, and stay until the next.
 pub(crate) const OUTCOMES: [&str; 10] =
     ["passed", "passed-mapped", "done", "done-mapped", "failed", "refused", "pulled", "interrupted", "changed", "station-fault"];
 
 impl Sign {
-    /// A word for programs; stable, and one of [`SIGNS`].
+    /// The stable code for programs, one of [`SIGNS`].
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
@@ -142,7 +142,7 @@ impl Sign {
         }
     }
 
-    /// Why, where the word alone does not say it: in pieces, for programs and other languages.
+    /// The reason, if the word alone does not tell it: in parts, for programs and other languages.
     #[must_use]
     pub fn why(&self) -> Option<Reason> {
         let reason = |code, facts: Vec<(&'static str, Fact)>| Some(Reason { code, facts });
@@ -198,7 +198,7 @@ fn of_refusal(refusal: &Refusal) -> Vec<(&'static str, Fact)> {
                 ("capacity", Fact::Bytes(capacity.0)),
                 ("at-least", Fact::Bytes(at_least.0)),
                 ("at-most", Fact::Bytes(at_most.0)),
-                // As printed on the cards; with a dash, which every language reads.
+                // As printed on the cards; with a dash, which is understood in every language.
                 ("takes", Fact::Text(window(*at_least, *at_most).replace(" to ", " - "))),
             ]
         }
@@ -223,7 +223,7 @@ fn of_refusal(refusal: &Refusal) -> Vec<(&'static str, Fact)> {
 
 fn of_failure(failure: &Failure) -> Vec<(&'static str, Fact)> {
     match failure {
-        // An error number of zero is none.
+        // An errno of zero means none.
         Failure::Io { at, span, errno, .. } => {
             vec![("at", Fact::Bytes(at.0)), ("of", Fact::Bytes(span.0)), ("error", Fact::Errno(errno.unwrap_or(0)))]
         }

@@ -1,4 +1,4 @@
-//! Every sign that a slot can show, and the action each asks for.
+//! Every sign that a slot can show, and the call of each.
 
 use std::fmt;
 
@@ -10,10 +10,10 @@ use crate::station::types::record::Step;
 /// Why no card is begun before a restart that somebody asked for.
 const RESTARTS: &str = "the station restarts when its last card is out";
 
-/// Every sign a slot can give. One enum, so that console, lamp and log cannot disagree.
+/// Every sign of a slot. One enum, so that console, lamp and log cannot differ.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Sign {
-    /// Nothing in it; a card may be put in.
+    /// The slot is empty; a card may be put in.
     Empty,
     /// Nothing in it, and no card may be put in: the station restarts when its last card is out.
     Restarting,
@@ -23,17 +23,17 @@ pub enum Sign {
     Held(Hold),
     /// The order of the slot's model is complete: no card is wanted.
     OrderComplete {
-        /// How many were ordered.
+        /// The number of ordered cards.
         count: u32,
     },
-    /// A card is in, and as many are under way as the order still needs: this one may be needed yet.
+    /// A card is in, and as many are under way as the order still needs: this one may be needed later.
     OrderUnderWay {
-        /// How many were ordered.
+        /// The number of ordered cards.
         count: u32,
     },
-    /// A card is in; the station waits for it to sit still, asks who uses it, or records the start.
+    /// A card is in; the station waits for it to sit still, finds out which programs use it, or records the start.
     Preparing,
-    /// It may hold the image already, and is being read back.
+    /// It may already hold the image, and is being read back.
     Rechecking,
     /// The image is being written.
     Writing,
@@ -47,9 +47,9 @@ pub enum Sign {
     Passed,
     /// The image's data is proven and recorded; its zeroes were skipped. Never PASS: the contents of the rest are unknown.
     PassedMapped,
-    /// It held the image already: proven anew, and counted once in all.
+    /// It already held the image: proven anew, and counted only once.
     Done,
-    /// The same where the image's zeroes are skipped.
+    /// The same if the image's zeroes are skipped.
     DoneMapped,
     /// The attempt failed: the contents of the card are undefined.
     Failed(Failure),
@@ -57,13 +57,13 @@ pub enum Sign {
     Refused(Refusal),
     /// Gone while busy. Stays until the next card.
     Pulled(Pull),
-    /// A card's thread has not come back from the kernel, so no other card can be trusted to this slot.
+    /// A card's thread has not returned from the kernel, so no other card can be used in this slot.
     OutOfService,
     /// The station stopped before the card was done.
     Interrupted,
-    /// It was proven, and written to by somebody else since.
+    /// It was proven, but another program has written to it since.
     Changed {
-        /// How many sectors of 512 bytes.
+        /// The number of sectors of 512 bytes.
         sectors: u64,
     },
     /// The station failed; the card is not called bad.
@@ -99,7 +99,7 @@ impl Sign {
         }
     }
 
-    /// The word in capitals, one sense each.
+    /// The word in capitals; each has one meaning.
     #[must_use]
     pub fn word(&self) -> &'static str {
         match self {
@@ -128,7 +128,7 @@ impl Sign {
         }
     }
 
-    /// What it asks of the operator.
+    /// The call of the sign.
     #[must_use]
     pub fn call(&self) -> OperatorAction {
         match self {
@@ -147,7 +147,7 @@ impl Sign {
         }
     }
 
-    /// Why, where the word alone does not say it.
+    /// The reason, if the word alone does not tell it.
     #[must_use]
     pub(crate) fn reason(&self) -> Option<String> {
         match self {
@@ -177,7 +177,7 @@ impl Sign {
         }
     }
 
-    /// What the operator does now.
+    /// The instruction for the operator.
     #[must_use]
     pub fn todo(&self) -> Instruction {
         match (self, self.call()) {
@@ -197,16 +197,16 @@ impl Sign {
     }
 }
 
-/// Why a card is held, and not touched before it is put in by hand.
+/// Why a card is held, and not touched until it is put in by hand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Hold {
     /// It was in the slot when the station started.
     SinceStart,
-    /// It was in the slot while the PC slept, where anybody could have changed it.
+    /// It was in the slot while the PC slept, when it could have been changed.
     Slept,
     /// It left the bus with its device and came back by itself.
     Returned {
-        /// So often, since a card was put in by hand.
+        /// The number of times since a card was put in by hand.
         times: u32,
     },
     /// It was put in while the station waited for its last card, to restart.
@@ -225,7 +225,7 @@ impl fmt::Display for Hold {
     }
 }
 
-/// What a sign asks of the operator, and what a lamp can tell.
+/// The call of a sign, which a lamp can show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum OperatorAction {
     /// Put a card in.
@@ -234,21 +234,21 @@ pub enum OperatorAction {
     Wait,
     /// Take it out: good.
     TakeGood,
-    /// Take it out: not bad, read why.
+    /// Take it out: not bad, read the reason.
     TakeAside,
     /// Take it out: bad.
     TakeBad,
-    /// Nothing to do here.
+    /// No action is needed here.
     Nothing,
-    /// Nothing may be trusted: the station itself needs help.
+    /// No sign is trustworthy: the station itself needs help.
     StationFault,
 }
 
 impl OperatorAction {
-    /// Every one there is.
+    /// All calls of signs.
     pub const ALL: [Self; 7] = [Self::PutIn, Self::Wait, Self::TakeGood, Self::TakeAside, Self::TakeBad, Self::Nothing, Self::StationFault];
 
-    /// The bin that the card goes to; nothing where none is to be taken out.
+    /// The bin for the card; `None` if no card is to be taken out.
     #[must_use]
     pub(crate) fn bin(self) -> Option<Bin> {
         match self {
@@ -259,7 +259,7 @@ impl OperatorAction {
         }
     }
 
-    /// A word for programs; stable.
+    /// The stable code for programs.
     #[must_use]
     pub fn code(self) -> &'static str {
         match self {

@@ -1,12 +1,12 @@
-//! What the whole station asks for, seen from three metres: one lamp and one sound.
+//! The call of the whole station, visible from three metres: one lamp and one sound.
 
 use super::sign::{OperatorAction, Sign};
 use super::view::{SlotView, View};
 
-/// What a station asks for as a whole.
+/// The call of the whole station.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum StationCall {
-    /// Nobody is needed: cards are being written, or may be put in.
+    /// No person is needed: cards are being written, or may be put in.
     Well,
     /// The operator is needed: a card waits to be taken out, or no slot takes a card.
     Wanted,
@@ -15,10 +15,10 @@ pub enum StationCall {
 }
 
 impl StationCall {
-    /// Every one there is.
+    /// All calls of a station.
     pub const ALL: [Self; 3] = [Self::Well, Self::Wanted, Self::Fault];
 
-    /// A word for programs; stable.
+    /// The stable code for programs.
     #[must_use]
     pub fn code(self) -> &'static str {
         match self {
@@ -30,11 +30,11 @@ impl StationCall {
 }
 
 impl View {
-    /// What the station asks for as a whole.
+    /// The call of the whole station.
     ///
-    /// A slot that takes no card (DISARMED, ORDER DONE) wants nobody as long as another one works: somebody decided so, and a lamp that is
-    /// always lit tells nothing. Where no slot takes a card, nothing happens any more until somebody comes. An empty slot wants nobody:
-    /// a station without work is well.
+    /// A slot that accepts no card (DISARMED, ORDER DONE) needs no person as long as another one works: a person decided so, and a lamp
+    /// that is always lit has no meaning. If no slot accepts a card, nothing more happens until a person comes. An empty slot needs no
+    /// person: a station without work is well.
     #[must_use]
     pub(crate) fn call(&self) -> StationCall {
         let is_fault = |call: OperatorAction, sign: &Sign| call == OperatorAction::StationFault || *sign == Sign::OutOfService;
@@ -103,7 +103,7 @@ mod tests {
         for view in faults {
             assert_eq!(view.call(), StationCall::Fault, "{view:?}");
         }
-        // A card that was spoilt by the station is not bad, and is taken out like any other.
+        // A card that the station spoilt is not bad, and is taken out like any other.
         let spoilt = Sign::StationFault(StationFault::Internal { message: "no memory".to_owned() });
         assert_eq!(view(&[spoilt]).call(), StationCall::Wanted);
     }

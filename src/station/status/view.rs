@@ -1,4 +1,4 @@
-//! The view: all that an operator is shown. Console, lamps and status depend on a [`View`] only.
+//! The view: everything that is shown to an operator. Console, lamps and status depend only on a [`View`].
 
 use std::time::Duration;
 
@@ -11,10 +11,11 @@ use crate::station::types::standing::LogNote;
 use crate::station::types::units::{Bytes, rate};
 
 /// The deciding task publishes its view at least once a second, changed or not, and beats ten times as often. A burst of events or a slow
-/// disk takes much less. After a silence of this length the last view no longer holds: a green sign may belong to the card before.
+/// disk takes much less time. After a silence of this length, the last view is no longer trusted: a green sign may belong to the previous
+/// card.
 pub(crate) const DEAD_AFTER: Duration = Duration::from_secs(3);
 
-/// How far the work on a card has come.
+/// The progress of the work on a card.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Progress {
     /// Bytes done in this step.
@@ -31,41 +32,41 @@ impl Progress {
     /// `done` of `of` bytes, in a step that has taken `elapsed`.
     #[must_use]
     pub fn new(done: Bytes, of: Bytes, elapsed: Duration) -> Self {
-        // Before the first byte nobody knows.
+        // Before the first byte the rate is unknown.
         let rate = rate(done, elapsed).filter(|rate| rate.0 > 0);
         let left = rate.map(|rate| Duration::from_secs(of.0.saturating_sub(done.0).div_ceil(rate.0)));
         Self { done, of, rate, left }
     }
 }
 
-/// One slot, as shown.
+/// One slot in the view.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SlotView {
-    /// As on its sticker.
+    /// Its name, as on its sticker.
     pub slot: String,
     /// The model it is for.
     pub model: String,
     /// The sign that the slot shows.
     pub sign: Sign,
-    /// What it asks for: the sign's own call, or [`OperatorAction::StationFault`] in every slot while the station has one. Colours and
-    /// lamps follow this, so that nothing is green then.
+    /// Its call: the sign's own, or [`OperatorAction::StationFault`] in every slot while the station has a fault. Colours and lamps follow
+    /// this, so that nothing is green then.
     pub call: OperatorAction,
     /// The card in a few words, when there is one.
     pub card: Option<String>,
-    /// The attempt the sign speaks of.
+    /// The attempt of the sign.
     pub attempt: Option<AttemptNumber>,
-    /// The kernel's count of media for that card.
+    /// The kernel's sequence number of the medium for that card.
     pub diskseq: Option<u64>,
-    /// Somebody looks for this slot: its lamp winks.
+    /// A user is searching for this slot: its lamp blinks.
     pub identify: bool,
-    /// How far, while busy.
+    /// The progress, while busy.
     pub progress: Option<Progress>,
     /// How often a card came back by itself since one was put in by hand.
     pub returns: u32,
 }
 
 impl SlotView {
-    /// A slot without a name that shows this sign, and nothing more.
+    /// A slot without a name that only shows this sign.
     #[must_use]
     pub fn of(sign: Sign) -> Self {
         Self {
@@ -102,52 +103,52 @@ pub struct RestartView {
     pub waits_for: Vec<String>,
 }
 
-/// An order, as shown.
+/// An order in the view.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct OrderView {
     /// The number of the order in the flash log.
     pub number: OrderNumber,
-    /// What people call it.
+    /// The name of the order.
     pub name: Option<String>,
-    /// The work order it is for.
+    /// Its work order.
     pub work_order: Option<String>,
-    /// How many are wanted.
+    /// The number of ordered cards.
     pub count: u32,
-    /// How many are good.
+    /// The number of good cards.
     pub passed: u32,
-    /// How many are being made.
+    /// The number of cards under way.
     pub under_way: u32,
-    /// The box that good cards go to; nothing where boxes are not counted.
+    /// The box for good cards; `None` if boxes are not counted.
     pub open_box: Option<BoxView>,
 }
 
-/// The open box of an order, as shown.
+/// The open box of an order in the view.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct BoxView {
-    /// Its number within its order, from 1: one more than the boxes that are closed.
+    /// Its number within its order, from 1: the number of closed boxes plus one.
     pub number: u32,
     /// How many good cards fill a box.
     pub size: u32,
-    /// How many are in it.
+    /// The number of cards in it.
     pub cards: u32,
-    /// How many good cards are still made before it is closed: until it is full, or its order complete.
+    /// The number of good cards until it is closed: until it is full, or its order complete.
     pub left: u32,
 }
 
-/// A model, as shown.
+/// A model in the view.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ModelView {
-    /// As slots name it.
+    /// The name that slots use.
     pub name: String,
-    /// As the log names it: `BRAND/MODEL`.
+    /// The name in the log: `BRAND/MODEL`.
     pub device: String,
-    /// Its image, where that may be written.
+    /// Its image, if it may be written.
     pub armed: Option<Armed>,
-    /// What is ordered of it.
+    /// Its order, if any.
     pub order: Option<OrderView>,
 }
 
-/// What became of the cards of one day.
+/// The outcomes of the cards of one day.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct DayCount {
     /// Good cards since midnight.
@@ -166,7 +167,7 @@ impl DayCount {
         }
     }
 
-    /// Takes an outcome back that does not stand any more.
+    /// Removes an outcome that no longer counts.
     pub(crate) fn take_back(&mut self, outcome: &OutcomeWord) {
         match outcome.counts() {
             Counted::Good => self.passed = self.passed.saturating_sub(1),
@@ -176,8 +177,8 @@ impl DayCount {
     }
 }
 
-/// The head of the flash log as it was when a shift ended. Kept where nobody who can write the log can change it, it proves later that
-/// nothing was cut off or written anew.
+/// The head of the flash log at the end of a shift. If it is kept in a place that cannot be changed by those who can write the log, it
+/// proves later that nothing was cut off or written anew.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Anchor {
     /// When the shift ended: UTC, microseconds since 1970.
@@ -186,36 +187,36 @@ pub struct Anchor {
     pub text: String,
 }
 
-/// The whole station, as shown.
+/// The whole station in the view.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct View {
     /// The name of the station.
     pub station: String,
-    /// Why nothing can be flashed at all, when that is so.
+    /// Why nothing can be flashed; `None` without a fault.
     pub fault: Option<String>,
-    /// Faults of the station that concern some slots only, as sentences.
+    /// Faults of the station that concern only some slots, as sentences.
     pub faults: Vec<String>,
     /// Every slot, in the order of the configuration.
     pub slots: Vec<SlotView>,
-    /// Every model that slots name, in the order in which they do; then those that only an order names.
+    /// Every model that slots name, in the order in which they do; followed by those that only an order names.
     pub models: Vec<ModelView>,
-    /// What was made since midnight.
+    /// The counts since midnight.
     pub today: DayCount,
-    /// Of the shift that ended last.
+    /// The anchor of the last shift.
     pub anchor: Option<Anchor>,
-    /// Slots from which the PC's other programs are not kept: what mounts what it sees would mount their cards.
+    /// Slots that are not protected from the PC's other programs, which could mount their cards.
     pub exposed: Vec<String>,
-    /// What is to be known of the flash log.
+    /// Notes about the flash log.
     pub log: Vec<LogNote>,
     /// The station restarts when its last card is out; no card is begun until then.
     pub restart: Option<RestartView>,
 }
 
 impl View {
-    /// The same view when the deciding task has stopped: none of its signs holds any more.
+    /// The same view when the deciding task has stopped: none of its signs is trustworthy any more.
     #[must_use]
     pub(crate) fn of_a_dead_station(mut self) -> Self {
-        self.fault = Some("it decides nothing any more".to_owned());
+        self.fault = Some("it no longer decides".to_owned());
         self.slots.iter_mut().for_each(|slot| slot.call = OperatorAction::StationFault);
         self
     }

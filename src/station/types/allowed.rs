@@ -1,11 +1,11 @@
-//! What a station engineer accepts without proof: the words of `allow`, each with exactly one meaning.
+//! The contents that a station engineer accepts without proof: the words of `allow`, each with exactly one meaning.
 
 /// A word for a whole partition: `partition-3`.
 const PARTITION: &str = "partition-";
-/// The word for all that lies outside of every partition.
+/// The word for everything outside of every partition.
 const GAPS: &str = "gaps";
 
-/// Files, partitions and gaps that may differ from what the model accounts for.
+/// Files, partitions and gaps that may contain data that the model does not describe.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Allowed {
     paths: Vec<String>,
@@ -14,29 +14,29 @@ pub struct Allowed {
 }
 
 impl Allowed {
-    /// As written in the configuration. `partition-N` is the partition of that number, whatever it holds; `gaps` is what lies between
-    /// partitions; everything else is a path: in `writable` from its root, on a boot partition behind that one's label
-    /// (`system-boot/`, `ubuntu-seed/`). A path is a file, or a directory with everything in it.
+    /// Reads the words of the configuration. `partition-N` is the partition with that number, whatever its contents; `gaps` are the bytes
+    /// between partitions; everything else is a path: in `writable` from its root, on a boot partition behind its label (`system-boot/`,
+    /// `ubuntu-seed/`). A path is a file, or a directory with all its contents.
     ///
     /// # Errors
-    /// What is wrong with the first word that means nothing, and what it might be.
+    /// The first word without a meaning, and a suggestion.
     pub fn new<S: AsRef<str>>(words: &[S]) -> Result<Self, String> {
         let mut allowed = Self::default();
         words.iter().try_for_each(|word| allowed.add(word.as_ref()))?;
         Ok(allowed)
     }
 
-    /// One word more.
+    /// Adds one word.
     ///
     /// # Errors
-    /// What is wrong with it, and what it might be.
+    /// What is wrong with it, and a suggestion.
     pub(crate) fn add(&mut self, word: &str) -> Result<(), String> {
         let path = word.trim_matches('/');
         let is_like = |known: &str| path.to_lowercase().starts_with(known);
         if word != word.trim() {
             return Err(format!("{word:?} has spaces around it, which no word has"));
         }
-        // All of the image is no path: that would let everything through.
+        // The whole image is not a valid path: that would allow everything.
         if path.split('/').any(|part| part.is_empty() || matches!(part, "." | "..")) {
             return Err(format!("{word:?} is no path inside the image, as \"system-data/var/lib/cloud\""));
         }
@@ -55,33 +55,33 @@ impl Allowed {
         Ok(())
     }
 
-    /// A path in `writable`, where names are told apart by their case.
+    /// A path in `writable`, where names are case-sensitive.
     #[must_use]
     pub(crate) fn in_writable(&self, path: &str) -> bool {
         self.paths.iter().any(|allowed| is_in(path, allowed))
     }
 
-    /// A path on the FAT of that label, where case tells nothing apart.
+    /// A path on the FAT with that label, where names are not case-sensitive.
     #[must_use]
     pub(crate) fn on_fat(&self, label: &str, path: &str) -> bool {
         let named = named_on_fat(label, path);
         self.paths.iter().any(|allowed| is_in(&named, &allowed.to_lowercase()))
     }
 
-    /// The partition of that number, whatever it holds.
+    /// The partition with that number, whatever its contents.
     #[must_use]
     pub(crate) fn partition(&self, number: u32) -> bool {
         self.partitions.contains(&number)
     }
 
-    /// What lies between partitions.
+    /// The bytes between partitions.
     #[must_use]
     pub(crate) fn gaps(&self) -> bool {
         self.gaps
     }
 }
 
-/// The word for a file on the FAT of that label.
+/// The word for a file on the FAT with that label.
 #[must_use]
 pub(crate) fn named_on_fat(label: &str, path: &str) -> String {
     format!("{label}/{path}").to_lowercase()

@@ -1,30 +1,30 @@
-//! Images that may be written: what is inside them, how far that is proven, and who armed them.
+//! Images that may be written: their contents, how these are proven, and who armed them.
 
 use super::outcome::Digest;
 use super::request::Who;
 use super::units::Bytes;
 
-/// Which contents of an image the configuration accepts.
+/// The kinds of contents of an image that the configuration accepts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Contents {
-    /// A disk image: a partition table that is whole, or one file system from the first byte on.
+    /// A disk image: a complete partition table, or one file system from the first byte on.
     #[default]
     Disk,
-    /// Also data whose completeness cannot be checked: raw firmware, nothing but zeroes, a length between two blocks. What is
-    /// known to be something else than an image, or cut short, is not written for this word either.
+    /// Also data whose completeness cannot be checked: raw firmware, only zeroes, a length between two blocks. A file that is known to be
+    /// something else than an image, or cut short, is refused here as well.
     Any,
 }
 
-/// What is done about the parts of an image that are zeroes.
+/// How the parts of an image that are zeroes are handled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Zeroes {
-    /// They are read back like everything else, and written only where the card does not hold zeroes already.
+    /// They are read back like everything else, and written only if the card does not already hold zeroes.
     #[default]
     Prove,
     /// They are always written.
     Write,
-    /// They are neither written nor read back, as a block map (bmap) asks for: what the card held there stays, and nothing is
-    /// claimed of it. Such a card never passes as a whole.
+    /// They are neither written nor read back, as a block map (bmap) asks for: the card keeps its old contents there, and nothing is
+    /// claimed about them. Such a card never shows PASS.
     Skip,
 }
 
@@ -49,30 +49,30 @@ pub struct DeviceModel {
     pub model: String,
     /// The series of snapd, `16`.
     pub series: String,
-    /// Which edition of the assertion.
+    /// The revision of the assertion.
     pub revision: u64,
     /// SHA3-384 of the assertion.
     pub sha3_384: String,
-    /// The key that signed it, as it says.
+    /// The key that it names as its signer.
     pub sign_key: Option<String>,
 }
 
-/// How far it is known what device an image is for.
+/// How it is proven which device an image is for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub enum ModelProof {
-    /// The image was not inspected: `require = "none"`, or a bench.
+    /// The image was not inspected: `require = "none"`, or `flashline flash`.
     #[default]
     None,
-    /// The model inside is the one configured; signatures were not demanded.
+    /// The model inside is the configured one; signatures were not required.
     Matching(DeviceModel),
-    /// And a chain of signatures reaches from it, and from every snap, to a trusted root.
+    /// Also, a chain of signatures reaches from it, and from every snap, to a trusted root.
     Proven(DeviceModel),
 }
 
-/// How far it is known what device an image is for, without the device.
+/// How it is proven which device an image is for, without the device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ProofClass {
-    /// The image was not looked into: see [`ModelProof::None`].
+    /// The image was not inspected: see [`ModelProof::None`].
     None,
     /// The configured model was found: see [`ModelProof::Matching`].
     Matching,
@@ -91,7 +91,7 @@ impl ProofClass {
         }
     }
 
-    /// What a log's word means; nothing for a word of another program's.
+    /// The meaning of a log's word; `None` for an unknown word of another program.
     #[must_use]
     pub(crate) fn of(word: &str) -> Option<Self> {
         [Self::None, Self::Matching, Self::Proven].into_iter().find(|class| class.word() == word)
@@ -105,7 +105,7 @@ impl ModelProof {
         self.class().word()
     }
 
-    /// How far, without the model.
+    /// The kind of proof, without the model.
     #[must_use]
     pub(crate) fn class(&self) -> ProofClass {
         match self {
@@ -115,7 +115,7 @@ impl ModelProof {
         }
     }
 
-    /// The model, where one was found.
+    /// The model, if one was found.
     #[must_use]
     pub(crate) fn device(&self) -> Option<&DeviceModel> {
         match self {
@@ -128,21 +128,21 @@ impl ModelProof {
 /// An image that may be written: staged, hashed, immutable.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Armed {
-    /// The model it is armed for, as slots name it in the configuration.
+    /// The model for which it is armed, as slots name it.
     pub model: String,
-    /// What was found inside it.
+    /// The proof of its model.
     pub model_proof: ModelProof,
-    /// What could not be covered when it was armed, in words.
+    /// The checks that could not be made when it was armed, in words.
     pub uncovered: Vec<String>,
     /// BLAKE3 of its raw bytes.
     pub digest: Digest,
-    /// The file it came from, as configured.
+    /// Its source file, as configured.
     pub source: String,
     /// Length of the raw image.
     pub span: Bytes,
-    /// The logical block its partition table was made for, where it says.
+    /// The logical block for which its partition table was made, if it shows that.
     pub block: Option<u32>,
-    /// What is done about its zeroes.
+    /// How its zeroes are handled.
     pub zeroes: Zeroes,
 }
 
@@ -154,16 +154,16 @@ impl Armed {
     }
 }
 
-/// A model that is configured, and whose image may not be written.
+/// A configured model whose image may not be written.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct UnarmedModel {
-    /// Which, as slots name it.
+    /// The model, as slots name it.
     pub model: String,
     /// Why, as a sentence.
     pub reason: String,
 }
 
-/// What made the station arm an image.
+/// The reason for which the station armed an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Occasion {
     /// The station started.
@@ -186,17 +186,17 @@ impl Occasion {
     }
 }
 
-/// Who armed an image and from where. Who may write the configuration decides what is armed.
+/// Who armed an image and from where. The owner of the configuration decides what is armed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ArmedBy {
-    /// When this took hold.
+    /// The reason for which it was armed.
     pub occasion: Occasion,
     /// The configuration that names the image.
     pub config: String,
-    /// Whose file that is: the name, or the number of a user without one.
+    /// The owner of that file: the name, or the number of a user without one.
     pub owner: Option<String>,
-    /// When it was last written: UTC, microseconds since 1970.
+    /// When the file was last written: UTC, microseconds since 1970.
     pub changed: Option<i64>,
-    /// Who told the station to read it again, where that is known.
+    /// The user who requested the reload, if known.
     pub asked_by: Option<Who>,
 }

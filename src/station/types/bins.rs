@@ -1,18 +1,18 @@
-//! The bins that cards go to when they are taken out: what a factory calls them, and their colours.
+//! The bins for cards that are taken out: their names in a factory, and their colours.
 
-/// Where a card goes that is taken out.
+/// The destination of a card that is taken out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Bin {
     /// For cards that are proven.
     Good,
-    /// Cards that are not bad: they are put in again, or somebody reads why.
+    /// Cards that are not bad: they are put in again, or a person reads the reason.
     NotBad,
     /// For cards that failed: they are never put in again.
     Bad,
 }
 
 impl Bin {
-    /// Every one there is.
+    /// All bins, for tests.
     #[cfg(test)]
     pub(crate) const ALL: [Self; 3] = [Self::Good, Self::NotBad, Self::Bad];
 }
@@ -37,7 +37,7 @@ pub(crate) enum BinColour {
 }
 
 impl BinColour {
-    /// Every one there is.
+    /// All colours of bins.
     pub(crate) const ALL: [Self; 7] = [Self::Green, Self::Yellow, Self::Red, Self::Blue, Self::Cyan, Self::Violet, Self::White];
 
     /// The word in a configuration.
@@ -55,12 +55,12 @@ impl BinColour {
     }
 }
 
-/// What a bin is called and what colour it has.
+/// The name and the colour of a bin.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct BinLabel {
-    /// Its word; nothing where the panel says it in its language.
+    /// Its word; `None` if the panel uses that of its language.
     pub word: Option<String>,
-    /// The ground on which its word stands on a panel.
+    /// The background colour of its word on a panel.
     pub colour: BinColour,
 }
 
@@ -83,7 +83,7 @@ impl Default for Bins {
 }
 
 impl Bins {
-    /// What this bin is called.
+    /// The name of this bin.
     #[must_use]
     pub(crate) fn of(&self, bin: Bin) -> &BinLabel {
         match bin {

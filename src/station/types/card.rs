@@ -1,11 +1,11 @@
-//! The facts of a card, read once from sysfs. Nothing here can reach the device.
+//! The facts of a card, read once from sysfs. Nothing here can access the device.
 
 use std::fmt;
 
 use super::port::{Chain, Port};
 use super::units::Bytes;
 
-/// A block device's number. Reused by the kernel as soon as a device is gone, so never an identity by itself.
+/// A block device's number. The kernel reuses it as soon as a device is gone, so it is never an identity by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DevNum {
     /// The number of the driver.
@@ -26,7 +26,7 @@ impl fmt::Display for DevNum {
 pub struct Visit {
     /// The disk's number during this visit.
     pub devnum: DevNum,
-    /// The kernel's count of media, drawn at insertion.
+    /// The kernel's sequence number of media, assigned at insertion.
     pub diskseq: u64,
 }
 
@@ -37,7 +37,7 @@ pub enum Bus {
     Usb,
     /// A card in an MMC host, with the kernel's word for its kind: `SD`, `MMC`, `SDIO`.
     Mmc(String),
-    /// A loop device: a rework bench and a benchmark name one, a slot never holds one.
+    /// A loop device: named by `flashline flash` and by benchmarks, never in a slot.
     Loop,
     /// Anything else, with the kernel's subsystem: `nvme`, `virtio`, `ata` …
     Other(String),
@@ -82,9 +82,9 @@ pub enum Identity {
     Cid,
     /// By the USB device's serial: the stick is the card.
     UsbSerial,
-    /// The serial is the reader's; cards put into it one after another share it.
+    /// The serial belongs to the reader; all cards that are put into it share it.
     ReaderOnly,
-    /// The card cannot be told from others.
+    /// The card cannot be distinguished from others.
     None,
 }
 
@@ -100,7 +100,7 @@ impl Identity {
         }
     }
 
-    /// What a log's word means; nothing for a word of another program's.
+    /// The meaning of a log's word; `None` for an unknown word of another program.
     #[must_use]
     pub(crate) fn of(word: &str) -> Option<Self> {
         [Self::Cid, Self::UsbSerial, Self::ReaderOnly, Self::None].into_iter().find(|identified| identified.word() == word)
@@ -110,13 +110,13 @@ impl Identity {
 /// A disk with a medium in it, as sysfs described it at one moment.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Card {
-    /// The port it sits in.
+    /// The port that it is in.
     pub port: Port,
-    /// Which insertion this is.
+    /// The insertion that it belongs to.
     pub visit: Visit,
     /// The kernel's name now, `sdb`: for the log and for naming the node under `/dev`, never an identity.
     pub kernel_name: String,
-    /// What it hangs on, itself included where it is a USB device. Empty where the card was only glanced at.
+    /// The devices on which it hangs, with itself if it is a USB device. Empty if the card was only seen.
     pub hangs_on: Chain,
     /// How it is attached.
     pub bus: Bus,
@@ -128,24 +128,24 @@ pub struct Card {
     pub product: Option<String>,
     /// The USB serial or the CID's serial.
     pub serial: Option<String>,
-    /// World wide name, where the device has one.
+    /// World wide name, if the device has one.
     pub wwn: Option<String>,
     /// The identification register of a card in an MMC host.
     pub cid: Option<Cid>,
     /// How far `serial` and `cid` identify this card.
     pub identified: Identity,
-    /// What it claims to hold.
+    /// The capacity that it claims.
     pub capacity: Bytes,
-    /// Smallest unit of a read or write, 512 or 4096.
+    /// The smallest unit of a read or write, 512 or 4096.
     pub logical_block: u32,
-    /// The kernel's `ro` attribute: the switch on the card, or a failed medium.
+    /// The kernel's `ro` attribute: the write-protect switch of the card, or a failed medium.
     pub write_protected: bool,
     /// The disk has a partition table with entries.
     pub partitioned: bool,
 }
 
 impl Card {
-    /// Is this the same card as `other`, as far as anybody can tell? Cards that cannot be told apart are not.
+    /// Is this the same card as `other`, as far as that can be known? Cards without an identity are never the same.
     #[must_use]
     pub(crate) fn is_same_as(&self, other: &Self) -> bool {
         let usb = |card: &Self| (card.wwn.clone(), card.vendor.clone(), card.product.clone(), card.serial.clone());
@@ -164,7 +164,7 @@ impl Card {
     }
 }
 
-/// Who uses a disk, itself or through a partition of it.
+/// A use of a disk, directly or through a partition of it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Use {
     /// Mounted at this path.
@@ -173,12 +173,12 @@ pub enum Use {
     Swap(String),
     /// Another block device is built on it: device mapper (LVM, crypt), RAID, bcache, loop …
     Holder {
-        /// The kernel's name of it, or what it is.
+        /// The kernel's name of it, or its kind.
         name: String,
-        /// What lets go of the card, where nothing but this card is in it: commands for a shell, one after the other.
+        /// The cure, if it uses only this card: shell commands that release the card, one after the other.
         cure: Option<String>,
     },
-    /// It holds this part of the station itself: its root, its state, its image store.
+    /// This part of the station itself is on it: its root, its state, its image store.
     Station(String),
 }
 

@@ -1,22 +1,22 @@
-//! What people know of a card and the station cannot see: its work order, the operator, its lot.
+//! Facts about a card that people know and the station cannot see: its work order, the operator, its lot.
 
 use std::fmt;
 
-/// As many characters as a line of a report holds, and more than any number of an ERP system has.
+/// The longest text that fits a line of a report; numbers of an ERP system are shorter.
 const LONGEST: usize = 120;
 
-/// What is known of one card's making. Kept in its row; decides nothing.
+/// The facts about the making of one card. Kept in its row; no decision uses them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Labels {
     /// The work order, as the factory's own system names it.
     pub work_order: Option<String>,
-    /// Who put the card in, as they say.
+    /// The operator, as they say.
     pub operator: Option<String>,
-    /// The lot or delivery that the blank card came from.
+    /// The lot or delivery of the blank card.
     pub card_lot: Option<String>,
 }
 
-/// Words that a row, a table and a terminal cannot take.
+/// A text that a row, a table or a terminal cannot show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotPlain;
 
@@ -28,18 +28,18 @@ impl fmt::Display for NotPlain {
 
 impl std::error::Error for NotPlain {}
 
-/// A control character, or one that is invisible or turns the direction of what follows (U+202E and its like): words that hold one are not
-/// what they look like, and shown as they are they do something to the terminal.
+/// A control character, or one that is invisible or reverses the writing direction (U+202E and similar): a text with such a character is
+/// not what it looks like, and would affect the terminal.
 #[must_use]
 pub(crate) fn is_unseen(sign: char) -> bool {
     sign.is_control()
         || matches!(sign, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
 }
 
-/// The words without the spaces around them.
+/// The text without the spaces around it.
 ///
 /// # Errors
-/// Where nothing is left, they are too long, or a character is none that is read ([`is_unseen`]).
+/// If nothing is left, it is too long, or it contains an unreadable character ([`is_unseen`]).
 pub(crate) fn plain(words: &str) -> Result<String, NotPlain> {
     let words = words.trim();
     let length = words.chars().count();

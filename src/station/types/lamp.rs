@@ -1,26 +1,26 @@
-//! A lamp of a slot or of the whole station: the LEDs it is made of. What they show is decided elsewhere.
+//! A lamp of a slot or of the whole station: its LEDs. Other modules decide what they show.
 
 use std::fmt;
 
-/// Every key a lamp may have, the single LED first.
+/// Every key of a lamp, the single LED first.
 pub(crate) const KEYS: [&str; 5] = ["led", "green", "red", "yellow", "blue"];
 
-/// The LEDs of one lamp, by the names that `/sys/class/leds` has for them.
+/// The LEDs of one lamp, by their names in `/sys/class/leds`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Lamp {
-    /// One LED, of any colour or of all: it tells everything by its rhythm.
+    /// One LED, of any colour or with several: its rhythm alone is unambiguous.
     One(String),
     /// Several, each of one colour.
     Several(Colours),
 }
 
-/// A lamp of several LEDs. In a slot's lamp the green one is lit for a proven card, and for nothing else as long as another is there; in
-/// the station's, while all is well.
+/// A lamp of several LEDs. In a slot's lamp the green one is lit for a proven card only, unless there is no other LED for a colour; in the
+/// station's lamp, while all is well.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Colours {
     /// LED for a proven card, or a station that is well.
     pub green: String,
-    /// LED for a bad card, or one not to be trusted.
+    /// LED for a bad card, or one that is not trustworthy.
     pub red: Option<String>,
     /// LED for neither good nor bad: yellow or amber.
     pub yellow: Option<String>,
@@ -28,12 +28,12 @@ pub(crate) struct Colours {
     pub blue: Option<String>,
 }
 
-/// What a lamp speaks of.
+/// The subject of a lamp.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum LampOwner {
     /// The whole station.
     Station,
-    /// The slot of this name, as on its sticker.
+    /// The slot with this name, as on its sticker.
     Slot(String),
 }
 
@@ -46,12 +46,12 @@ impl fmt::Display for LampOwner {
     }
 }
 
-/// A lamp, and what it speaks of.
+/// A lamp and its subject.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct OwnedLamp {
-    /// What it speaks of.
+    /// The slot or station that it belongs to.
     pub owner: LampOwner,
-    /// The LEDs it is made of.
+    /// The LEDs that it consists of.
     pub lamp: Lamp,
 }
 
@@ -63,14 +63,14 @@ impl OwnedLamp {
     }
 }
 
-/// Why this is no lamp.
+/// Why these keys do not make a lamp.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum NoLamp {
     /// No LED is named.
     Empty,
-    /// A single LED and colours.
+    /// A single LED and colours are both given.
     Both,
-    /// Colours, and no green one among them.
+    /// Colours are given, but no green one.
     NoGreen,
     /// This cannot be the name of an LED.
     Name {
@@ -79,7 +79,7 @@ pub(crate) enum NoLamp {
         /// The value of that key.
         name: String,
     },
-    /// One LED in two places.
+    /// One LED is given twice.
     Twice {
         /// The LED that is named twice.
         name: String,
@@ -87,7 +87,7 @@ pub(crate) enum NoLamp {
 }
 
 impl NoLamp {
-    /// The key where it is wrong, where it is one.
+    /// The key of the mistake, if it has one.
     #[must_use]
     pub(crate) fn key(&self) -> Option<&'static str> {
         match self {
@@ -117,10 +117,10 @@ impl fmt::Display for NoLamp {
 }
 
 impl Lamp {
-    /// The lamp that these keys make.
+    /// Makes a lamp of these keys.
     ///
     /// # Errors
-    /// When they make none.
+    /// If they do not make a lamp.
     pub(crate) fn of_keys(named: impl Fn(&str) -> Option<String>) -> Result<Self, NoLamp> {
         let mut names: Vec<String> = Vec::new();
         for key in KEYS {
@@ -156,13 +156,14 @@ impl Lamp {
     }
 }
 
-/// A file's name, without what would break a line or lead elsewhere.
+/// A valid file name, without characters that would break a line or lead to another directory.
 fn is_name(name: &str) -> bool {
     let plain = !name.chars().any(|sign| sign == '/' || sign.is_control()) && name.trim() == name;
     plain && !matches!(name, "" | "." | ".." | "*")
 }
 
-/// Is this LED the one that is named, where `*` stands for any signs? The kernel numbers keyboards and lights anew with each plug.
+/// Is this LED the named one, where `*` stands for any characters? The kernel numbers keyboards and lights anew each time they are plugged
+/// in.
 #[must_use]
 pub(crate) fn fits(named: &str, led: &str) -> bool {
     let Some((head, tail)) = named.split_once('*') else { return named == led };

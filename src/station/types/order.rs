@@ -3,38 +3,38 @@
 /// The number of an order, counted over the whole life of a station's log.
 pub(crate) type OrderNumber = u64;
 
-/// So many good cards of one model.
+/// An order of a number of good cards of one model.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Order {
     /// The number of the order in the flash log.
     pub number: OrderNumber,
     /// `BRAND/MODEL` as in the log.
     pub model: String,
-    /// What people call it.
+    /// The name that people gave it.
     pub name: Option<String>,
-    /// The work order it is for, as the factory's own system names it.
+    /// Its work order, as the factory's own system names it.
     pub work_order: Option<String>,
-    /// How many are wanted.
+    /// The number of ordered cards.
     pub count: u32,
-    /// How many are good, and on disk as such.
+    /// The number of good cards that are on disk.
     pub passed: u32,
-    /// The boxes that its good cards are packed into; nothing where they are not counted.
+    /// The boxes for its good cards; `None` if they are not counted.
     pub boxes: Option<Boxes>,
 }
 
-/// The boxes of an order, as far as they are closed.
+/// The boxes of an order that are closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Boxes {
-    /// How many good cards fill one. As it was configured when the order began, and never zero.
+    /// The number of good cards that fill one. It is configured when the order begins, and never zero.
     pub size: u32,
-    /// How many are closed.
+    /// The number of closed boxes.
     pub closed: u32,
-    /// How many cards were good when their box was closed, of all closed boxes.
+    /// The number of cards in all closed boxes that were good when their box was closed.
     pub packed: u32,
 }
 
 impl Boxes {
-    /// Boxes of this size, none of them closed; nothing where none are counted.
+    /// Boxes of this size, none of them closed; `None` if boxes are not counted.
     #[must_use]
     pub(crate) fn of_size(size: Option<u32>) -> Option<Self> {
         size.filter(|size| *size > 0).map(|size| Self { size, closed: 0, packed: 0 })
@@ -42,13 +42,13 @@ impl Boxes {
 }
 
 impl Order {
-    /// Nothing is missing any more.
+    /// No card is missing any more.
     #[must_use]
     pub(crate) fn is_complete(&self) -> bool {
         self.passed >= self.count
     }
 
-    /// What people call it, else its number.
+    /// Its name, else its number.
     #[must_use]
     pub(crate) fn title(&self) -> String {
         self.name.clone().unwrap_or_else(|| format!("no. {}", self.number))

@@ -4,21 +4,21 @@
 use super::order::OrderNumber;
 use super::outcome::{Counted, Digest, OutcomeWord};
 
-/// What the flash log has of a card.
+/// The history of a card in the flash log.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Past {
-    /// The log was not asked, or gave no answer.
+    /// The log was not read, or gave no answer.
     #[default]
     Unknown,
     /// The card is identified by its own register: no row of another card is found.
     ByCid(Rows),
-    /// The card is told from others by its serial, which two sticks of a careless maker may share.
+    /// The card is identified by its serial, which two sticks of a careless maker may share.
     BySerial(Rows),
-    /// The card is told from no other. The newest row of any card in the same slot.
+    /// The card cannot be identified. The newest row of any card in the same slot.
     OfSlot(Option<Ended>),
 }
 
-/// What the log has of one card. Rows of attempts that did not touch it, or only looked at it again, are left out.
+/// The history of one card. Rows of attempts that did not touch it, or only rechecked it, are left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Rows {
     /// The newest of its rows.
@@ -34,7 +34,7 @@ pub struct Ended {
     pub outcome: OutcomeWord,
     /// BLAKE3 of its image, hexadecimal.
     pub image: Option<String>,
-    /// The order it took a place in.
+    /// The order in which it took a place.
     pub order: Option<OrderNumber>,
 }
 
@@ -48,7 +48,7 @@ impl Past {
     /// Was a card that holds this image counted when it was made? If not, it counts now: its start may have been cut off between the last
     /// byte and the row, or another program may have written it.
     ///
-    /// A card that is told from no other was counted, unless the newest row of its slot says that a card of this image left, or that the
+    /// A card that cannot be identified was counted, unless the newest row of its slot says that a card with this image left, or that the
     /// station stopped, before there was an outcome.
     #[must_use]
     pub(crate) fn has_counted(&self, image: Digest) -> bool {
@@ -62,10 +62,10 @@ impl Past {
         }
     }
 
-    /// The order in which this card was counted, and is counted no more, when an attempt with it ends like this.
+    /// The order in which this card was counted, and is no longer counted, when an attempt with it ends like this.
     ///
-    /// Two sticks may share a serial. So one that is written counts beside the other, and only one that is found as it was made takes
-    /// the other's place: an order never makes more cards than it should.
+    /// Two sticks may share a serial. So a stick that is written counts beside the other, and only a stick that is found as it was made
+    /// replaces the other: an order never makes too many cards.
     #[must_use]
     pub(crate) fn leaves(&self, image: Option<Digest>, outcome: &OutcomeWord) -> Option<OrderNumber> {
         let counted = match self {
@@ -80,7 +80,7 @@ impl Past {
         counted.and_then(|row| row.order)
     }
 
-    /// The same of a card whose twin is in another slot at this moment: what the log has of its register may be of either.
+    /// The same for a card whose twin is in another slot at this moment: the log's rows of its register may belong to either.
     #[must_use]
     pub(crate) fn of_a_twin(self) -> Self {
         match self {
@@ -89,7 +89,7 @@ impl Past {
         }
     }
 
-    /// The order in which this card is counted already, whatever becomes of it now.
+    /// The order in which this card is already counted, whatever happens to it now.
     #[must_use]
     pub(crate) fn counts_in(&self) -> Option<OrderNumber> {
         self.leaves(None, &OutcomeWord::Interrupted)

@@ -1,9 +1,9 @@
-//! The port of a card, and the chain of devices it hangs on.
+//! The port of a card, and the chain of devices on which it hangs.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// The place a card sits in, in our own words: controller, then USB port chain and LUN, or MMC host.
+/// The place of a card, in the station's own spelling: controller, then USB port chain and LUN, or MMC host.
 ///
 /// Made by `watch` from sysfs, the same after every boot, and never a `/dev` name. Examples:
 /// `pci-0000:00:14.0/usb3-2.4/lun-0`, `pci-0000:00:1a.0/mmc-0`.
@@ -16,25 +16,25 @@ impl fmt::Display for Port {
     }
 }
 
-/// A port, taken apart: the one place that knows how a port is spelled.
+/// A parsed port: this is the only place that knows the spelling of a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Parts<'p> {
-    /// What keeps its name from boot to boot: `pci-0000:00:14.0`.
+    /// The controller, whose name stays the same after a restart: `pci-0000:00:14.0`.
     pub controller: &'p str,
-    /// The USB device whose LUN or host it is; nothing for an SD host of the PC's own.
+    /// The USB device of its LUN or host; `None` for an SD host of the PC itself.
     pub usb: Option<UsbPlace<'p>>,
-    /// The place of a card in that.
+    /// The place of a card in that device.
     pub unit: Unit<'p>,
 }
 
-/// Where a USB device is plugged in.
+/// The place of a USB device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UsbPlace<'p> {
     /// With its controller: `pci-0000:00:14.0/usb3-2.4`.
     pub place: &'p str,
-    /// USB 2 and USB 3 ports of a controller are counted apart: `3`.
+    /// The USB generation; USB 2 and USB 3 ports of a controller are counted separately: `3`.
     pub generation: &'p str,
-    /// From port to port: `2.4`.
+    /// The chain of ports: `2.4`.
     pub chain: &'p str,
 }
 
@@ -45,21 +45,21 @@ pub enum Unit<'p> {
     Lun(&'p str),
     /// An MMC host, by its number among those of its controller or USB device.
     Host(&'p str),
-    /// A disk on another bus, by the name of that: no place for cards.
+    /// A disk on another bus, with the name of the bus: not a place for cards.
     Other(&'p str),
 }
 
-/// Before the number of a LUN, and of an MMC host.
+/// The texts before the number of a LUN, and of an MMC host.
 const LUN: &str = "lun-";
 const HOST: &str = "mmc-";
 
 impl<'p> Parts<'p> {
-    /// Of a text that is spelled like a port, whatever numbers stand in it.
+    /// For a text that is spelled like a port, whatever its numbers.
     #[must_use]
     pub(crate) fn of(text: &'p str) -> Option<Self> {
         let (controller, place) = text.split_once('/')?;
         let Some((device, unit)) = place.split_once('/') else {
-            // A LUN without a USB device is none.
+            // A LUN without a USB device is not a port.
             let unit = Unit::of(place).unwrap_or(Unit::Other(place));
             return (!matches!(unit, Unit::Lun(_))).then_some(Self { controller, usb: None, unit });
         };
@@ -88,20 +88,20 @@ impl Port {
         Self(format!("{above}/{HOST}{number}"))
     }
 
-    /// What it is made of; nothing where it is not spelled as a port.
+    /// Its parts; `None` if it is not spelled like a port.
     #[must_use]
     pub(crate) fn parts(&self) -> Option<Parts<'_>> {
         Parts::of(&self.0)
     }
 
-    /// What it hangs on in the end; the whole text where that is not spelled as a port.
+    /// The last device on which it hangs; the whole text if it is not spelled like a port.
     #[must_use]
     pub(crate) fn controller(&self) -> &str {
         self.0.split('/').next().unwrap_or_default()
     }
 
-    /// What this port hangs on, nearest first: the USB device it is a LUN or a host of, then the hubs above it. A controller is not
-    /// named: what is lost with it is lost with the PC.
+    /// The devices on which this port hangs, nearest first: its USB device, then the hubs above it. A controller is not included: if it is
+    /// lost, the PC is lost.
     #[must_use]
     pub(crate) fn upstream(&self) -> Vec<String> {
         let Some(usb) = self.parts().and_then(|parts| parts.usb) else { return Vec::new() };
@@ -118,25 +118,25 @@ impl Port {
         self.0.strip_prefix(device).is_some_and(|rest| rest.starts_with(['.', '/']))
     }
 
-    /// Is this an SD host of the PC's own?
+    /// Is this an SD host of the PC itself?
     #[must_use]
     pub(crate) fn is_own_host(&self) -> bool {
         matches!(self.parts(), Some(Parts { usb: None, unit: Unit::Host(_), .. }))
     }
 }
 
-/// Between two devices of a chain, as text.
+/// The separator between two devices of a chain.
 const THEN: &str = " > ";
 
-/// The devices a port hangs on, from the controller down: hubs and reader as `vendor:product`, with `:serial` where they have one; for
-/// a host of the PC's own the name of its driver.
+/// The devices a port hangs on, from the controller down: hubs and reader as `vendor:product`, with `:serial` where they have one; for a
+/// host of the PC itself the name of its driver.
 ///
-/// A taught chain may end above the card's own USB device: a stick is no part of the place it is put into.
+/// A taught chain may end above the card's own USB device: a stick is not part of its place.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Chain(pub Vec<String>);
 
 impl Chain {
-    /// As it stands in the configuration: `05e3:0610 > 05e3:0749:READER0001`.
+    /// As it is written in the configuration: `05e3:0610 > 05e3:0749:READER0001`.
     #[must_use]
     pub(crate) fn parse(text: &str) -> Self {
         Self(text.split(THEN.trim()).map(|device| device.trim().to_owned()).filter(|device| !device.is_empty()).collect())
@@ -149,8 +149,8 @@ impl fmt::Display for Chain {
     }
 }
 
-/// The places a port hangs on, from the controller down, as many as a whole chain has devices: those of its USB devices, or the port
-/// itself where an SD host of the PC's own is.
+/// The places on which a port hangs, from the controller down, as many as a whole chain has devices: those of its USB devices, or the port
+/// itself for an SD host of the PC itself.
 #[must_use]
 pub(crate) fn places(port: &Port) -> Vec<String> {
     let mut places = port.upstream();
@@ -161,7 +161,7 @@ pub(crate) fn places(port: &Port) -> Vec<String> {
     places
 }
 
-/// Every device of the PC that a port may hang on: what is there, by its place.
+/// Every device of the PC on which a port may hang, by its place.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Cabling(pub BTreeMap<String, String>);
 

@@ -11,15 +11,15 @@ use super::request::{RequestId, Target, Who};
 /// The number of an attempt, counted over the whole life of a station's log.
 pub type AttemptNumber = u64;
 
-/// What is to be done with an admitted card.
+/// The plan for an admitted card.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Plan {
-    /// It is written, whatever it holds.
+    /// It is written, whatever its contents.
     #[default]
     Write,
-    /// It is written, unless it holds the image already: then it is read back and proven.
+    /// It is written, unless it already holds the image: then it is read back and proven.
     WriteUnlessDone,
-    /// It is read back and proven if it holds the image already, and refused for this reason if it does not. Nothing is written.
+    /// It is read back and proven if it already holds the image, and refused for this reason if it does not. Nothing is written.
     RecheckOnly(Refusal),
 }
 
@@ -38,7 +38,7 @@ impl Plan {
 /// The step of a running attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Step {
-    /// A card that may hold the image already is read back; nothing is written.
+    /// A card that may already hold the image is read back; nothing is written.
     Rechecking,
     /// Tombstone and body are written.
     Writing,
@@ -48,7 +48,7 @@ pub enum Step {
     Finishing,
 }
 
-/// Everything a row knows before its outcome: which card, where, with which image.
+/// The facts of a row before its outcome: card, port, image.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Attempt {
     /// Its number in this station's log.
@@ -57,22 +57,22 @@ pub struct Attempt {
     pub slot: String,
     /// The model: `BRAND/MODEL` by the assertion inside its image, else as the slot names it.
     pub model: String,
-    /// The image; absent where the refusal was that there is none.
+    /// The image; `None` if the refusal was that there is none.
     pub image: Option<Armed>,
     /// The card, as it was surveyed.
     pub card: Card,
-    /// What is to be done with it.
+    /// The plan for the card.
     pub plan: Plan,
-    /// The order it is counted in, if it turns out good.
+    /// The order in which it is counted if it is good.
     pub order: Option<OrderNumber>,
-    /// What the log had of the card before.
+    /// The history of the card in the log.
     pub past: Past,
-    /// What people know of it.
+    /// The facts that people know about it.
     pub labels: Labels,
 }
 
 impl Attempt {
-    /// The order in which its card was counted before, and is not counted any more, when it ends like this.
+    /// The order in which its card was counted before, and is no longer counted, when it ends like this.
     #[must_use]
     pub(crate) fn leaves(&self, outcome: &OutcomeWord) -> Option<OrderNumber> {
         self.past.leaves(self.image.as_ref().map(|image| image.digest), outcome)
@@ -84,11 +84,11 @@ impl Attempt {
 pub struct ClosedBox {
     /// Its number within its order, from 1.
     pub number: u32,
-    /// How many good cards are in it.
+    /// The number of good cards in it.
     pub cards: u32,
     /// Why it was closed.
     pub why: BoxEnd,
-    /// The attempt of the last card in it; nothing where it was closed at another time than right after that card's row.
+    /// The attempt of the last card in it; `None` if it was not closed right after that card's row.
     pub last: Option<AttemptNumber>,
 }
 
@@ -122,7 +122,7 @@ pub enum Entry {
     StationStarted {
         /// The version of the program.
         version: String,
-        /// Why the log is gone when the power is, where it is.
+        /// Why the log would be lost when the power fails, if it would.
         volatile: Option<String>,
     },
     /// A model's image may be written from now on.
@@ -140,56 +140,56 @@ pub enum Entry {
         attempt: Box<Attempt>,
         /// How the attempt ended.
         outcome: Outcome,
-        /// How long it took, and what was done.
+        /// The duration and the effort.
         effort: Effort,
     },
-    /// A card left the bus and came back by itself. Not every time: the 1st, 2nd, 4th, 8th …
+    /// A card left the bus and came back by itself. Recorded only the 1st, 2nd, 4th, 8th … time.
     CardReturned {
         /// The name of the slot.
         slot: String,
         /// The card, as it was seen again.
         card: Box<Card>,
-        /// How often by now, since a card was put in by hand.
+        /// The number of times since a card was put in by hand.
         times: u32,
     },
-    /// Somebody took a slot or a model out of work.
+    /// A user took a slot or a model out of work.
     Disarmed {
         /// The slot or model.
         target: Target,
         /// The user who asked for it.
         by: Who,
-        /// Why, as they say.
+        /// The reason, as they say.
         reason: Option<String>,
     },
-    /// Somebody put it to work again.
+    /// A user re-enabled it.
     Rearmed {
         /// The slot or model.
         target: Target,
         /// The user who asked for it.
         by: Who,
     },
-    /// So many good cards of a model are wanted, and no more.
+    /// An order of a number of good cards of a model was started.
     OrderStarted {
-        /// The order; nothing is counted in it yet.
+        /// The order, in which nothing is counted yet.
         order: Order,
         /// The user who started the order.
         by: Who,
     },
     /// An order is ended, complete or not.
     OrderStopped {
-        /// The order, as far as it came.
+        /// The order with its counts at that time.
         order: Order,
         /// The user who stopped the order.
         by: Who,
     },
     /// The station closed a box of an order.
     BoxClosed {
-        /// The order, as far as it has come.
+        /// The order with its counts at that time.
         order: Order,
         /// The box that was closed.
         closed: ClosedBox,
     },
-    /// The log was begun anew, and somebody says that this is right.
+    /// The log was begun anew, and a user confirms that this is right.
     LogConfirmed {
         /// The user who confirmed it.
         by: Who,
@@ -199,9 +199,9 @@ pub enum Entry {
         /// The user who asked for it.
         by: Who,
     },
-    /// The daemon ended as asked.
+    /// The daemon ended on request.
     StationStopped,
-    /// A card that was proven was written to by somebody else before it was taken out. Takes the place of its attempt's outcome.
+    /// Another program wrote to a proven card before it was taken out. Replaces the outcome of its attempt.
     AttemptChanged {
         /// The attempt that proved the card.
         attempt: Box<Attempt>,
@@ -218,7 +218,7 @@ pub enum Entry {
 }
 
 impl Entry {
-    /// The `kind` column; stable.
+    /// The value of the `kind` column; stable.
     #[must_use]
     pub(crate) fn kind(&self) -> &'static str {
         match self {
@@ -240,7 +240,7 @@ impl Entry {
         }
     }
 
-    /// The receipt the station waits for, for entries an attempt hangs on.
+    /// The receipt for which the station waits, for entries that an attempt depends on.
     #[must_use]
     pub(crate) fn receipt(&self) -> Option<Receipt> {
         match self {
@@ -263,13 +263,13 @@ impl Entry {
     }
 }
 
-/// The log's word that an entry is durable.
+/// The log's confirmation that an entry is durable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Receipt {
     /// The start of this attempt is on disk.
     Started(AttemptNumber),
     /// The outcome of this attempt is on disk.
     Closed(AttemptNumber),
-    /// What was asked is on disk.
+    /// The entry of this request is on disk.
     Asked(RequestId),
 }

@@ -1,16 +1,16 @@
-//! What people may ask of a running station, and why it may refuse.
+//! The requests of users to a running station, and the reasons for which it may refuse them.
 //!
-//! The control socket checks who may ask; here every request is allowed. What a station was told holds over its restarts, so each change is
-//! an entry of the log.
+//! The control socket checks the rights of users; here every request is allowed. Changes survive restarts, so each one is an entry of the
+//! log.
 
 use std::fmt;
 
 use super::order::Order;
 
-/// A question that waits for an answer.
+/// The number of a request that waits for an answer.
 pub type RequestId = u64;
 
-/// Who asked: a user of the PC, as the kernel vouches for them.
+/// A user of the PC, as the kernel identifies it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Who {
     /// The number of the user (uid).
@@ -19,7 +19,7 @@ pub struct Who {
     pub name: String,
 }
 
-/// What is disarmed or armed.
+/// The target of disarming or arming.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Target {
     /// One slot, by its sticker.
@@ -37,70 +37,70 @@ impl fmt::Display for Target {
     }
 }
 
-/// What a station can be asked to do.
+/// The commands to a station.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Command {
-    /// Begin no card there any more. What runs is finished.
+    /// Start no card there any more. Running cards are finished.
     Disarm {
         /// The slot or model to stop.
         target: Target,
-        /// Why, for the operator to read.
+        /// The reason, for the operator.
         reason: Option<String>,
     },
-    /// Take that back. What was never armed by its image does not become so.
+    /// Cancel a disarming. A model without an armed image does not become armed.
     Arm {
         /// The slot or model to re-enable.
         target: Target,
     },
-    /// Let a slot's lamp wink for a while, so that it is found.
+    /// Blink a slot's lamp for a while, to find it.
     Identify {
         /// The name of the slot.
         slot: String,
     },
-    /// Make a number of good cards of a model, and no more.
+    /// Make a number of good cards of a model, and then stop.
     StartOrder {
         /// `BRAND/MODEL`, or the name that slots use for it.
         model: String,
-        /// How many good cards to make.
+        /// The number of good cards to make.
         count: u32,
-        /// What people call the order.
+        /// The name of the order.
         name: Option<String>,
-        /// The work order it is for, which each of its rows then names.
+        /// The work order, which is recorded in each row.
         work_order: Option<String>,
     },
-    /// The flash log was begun anew, and that is right.
+    /// Confirm that the flash log was begun anew on purpose.
     ConfirmLog,
     /// Begin no card any more, and restart when the last one is out.
     Restart,
     /// End the order of a model.
     StopOrder {
-        /// As for its start.
+        /// The model, named as at the start.
         model: String,
     },
 }
 
-/// Why a station does not do what it was asked.
+/// Why a station refuses a request.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Denied {
     /// There is no such slot.
     NoSuchSlot {
-        /// The name asked for.
+        /// The requested name.
         slot: String,
         /// Every slot of the configuration.
         known: Vec<String>,
     },
     /// There is no such model.
     NoSuchModel {
-        /// The name asked for.
+        /// The requested name.
         model: String,
         /// Every model of the configuration.
         known: Vec<String>,
     },
-    /// It was not disarmed by anybody.
+    /// It was not disarmed by a command.
     NotDisarmed(Target),
     /// Nothing can be counted: no image of the model may be written.
     NotArmed {
-        /// The model that was asked for.
+        /// The requested model.
         model: String,
     },
     /// The model has an order that is not complete.
@@ -108,23 +108,23 @@ pub enum Denied {
         /// The order that is open.
         order: Order,
     },
-    /// The model has none.
+    /// The model has no order.
     NoOrder {
-        /// The model that was asked for.
+        /// The requested model.
         model: String,
     },
     /// The flash log was not begun anew, or that was confirmed.
     NothingToConfirm,
-    /// An order of nothing.
+    /// An order of zero cards.
     OrderOfNothing,
-    /// Nothing can be written down at present, so nothing is changed.
+    /// The log cannot be written at present, so nothing is changed.
     LogFault,
-    /// The station is about to end.
+    /// The station is stopping.
     Stopping,
 }
 
 impl Denied {
-    /// A word for programs; stable.
+    /// The stable code for programs.
     #[must_use]
     pub(crate) fn code(&self) -> &'static str {
         match self {
@@ -148,7 +148,7 @@ impl fmt::Display for Denied {
             Self::NoSuchSlot { slot, known } => write!(f, "there is no slot {slot:?}: the slots are {}", known.join(", ")),
             Self::NoSuchModel { model, known } => write!(f, "there is no model {model:?}: the models are {}", known.join(", ")),
             Self::NotDisarmed(target) => {
-                write!(f, "nobody disarmed {target}: what its sign gives as the reason must be mended, then reload")
+                write!(f, "{target} was not disarmed by a command: fix the cause that its sign shows, then run `flashline reload`")
             }
             Self::NotArmed { model } => write!(f, "no image of {model} is armed, so none can be ordered"),
             Self::OrderOpen { order } => {

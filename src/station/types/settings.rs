@@ -1,4 +1,4 @@
-//! The settings of the engineer, validated and complete. The configuration knows where they are written down.
+//! The settings of the engineer, validated and complete. The room `config` knows how they are written.
 
 use std::time::Duration;
 
@@ -8,16 +8,16 @@ use super::port::{Chain, Port};
 use super::survey::Survey;
 use super::units::Bytes;
 
-/// All that an engineer decides.
+/// All decisions of an engineer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Configuration {
-    /// For the whole station.
+    /// The settings of the whole station.
     pub station: StationSettings,
     /// Every slot, in the order of the configuration.
     pub slots: Vec<SlotSettings>,
     /// Every model whose image may be written.
     pub armed: Vec<Armed>,
-    /// Every model whose image may not, and why.
+    /// Every model whose image may not be written, with the reason.
     pub unarmed: Vec<UnarmedModel>,
     /// Images that the station does not trust, and whose staged copy is the same as before.
     pub distrusted: Vec<Digest>,
@@ -25,27 +25,27 @@ pub(crate) struct Configuration {
     pub by: ArmedBy,
 }
 
-/// What holds for the whole station.
+/// The settings of the whole station.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct StationSettings {
     /// The name of the station.
     pub name: String,
-    /// How long a card must sit still before an attempt begins: contact bounce makes no rows.
+    /// How long a card must sit still before an attempt begins, so that contact bounce makes no rows.
     pub settle: Duration,
     /// Flash cards that were in their slots when the station started.
     pub flash_present: bool,
-    /// Read a card that holds its image already back and prove it, instead of writing it again.
+    /// If a card already holds its image, read it back and prove it instead of writing it again.
     pub recheck_done: bool,
-    /// How many good cards fill a box, for orders that begin from now on; nothing where boxes are not counted.
+    /// The number of good cards that fill a box, for orders that begin from now on; `None` if boxes are not counted.
     pub box_size: Option<u32>,
 }
 
 /// A slot as configured.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct SlotSettings {
-    /// As on its sticker.
+    /// Its name, as on its sticker.
     pub name: String,
-    /// Every port that is this place; one socket may show under a USB 2 and a USB 3 path.
+    /// Every port of this place; one socket may appear under a USB 2 and a USB 3 path.
     pub ports: Vec<Port>,
     /// The model it is for, as `BRAND/MODEL`.
     pub model: String,
@@ -53,22 +53,22 @@ pub(crate) struct SlotSettings {
     pub policy: Policy,
 }
 
-/// What a slot takes.
+/// The cards that a slot accepts.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Policy {
-    /// Take a card that carries partitions already. Factory-new cards come formatted, so the default is yes.
+    /// Accept a card that already has partitions. Factory-new cards come formatted, so the default is yes.
     pub reuse: bool,
-    /// The least and the most size a card may be sold as, both included.
+    /// The least and the largest nominal size of a card, both included.
     pub capacity: Option<(Bytes, Bytes)>,
-    /// Take a card that bears the mark of a RAID, LVM or ZFS which does not run on this PC.
+    /// Accept a card with the mark of a RAID, LVM or ZFS that does not run on this PC.
     pub erase_marks: bool,
-    /// Take a loop device: for devices named on a command line, never for a slot.
+    /// Accept a loop device: for devices named on a command line, never for a slot.
     pub loop_devices: bool,
     /// The PC's own disks, listed once at installation.
     pub own_disks: Vec<OwnDisk>,
-    /// What the slot's ports hung on when it was taught. A port that is not listed may hang on anything.
+    /// The devices on which the slot's ports hung when it was taught. A port that is not listed may hang on any device.
     pub hung_on: Vec<(Port, Chain)>,
-    /// Take no card that the PC's other programs are not kept from.
+    /// Refuse cards that are not protected from the PC's other programs.
     pub covered_only: bool,
 }
 
@@ -86,11 +86,11 @@ impl Default for Policy {
     }
 }
 
-/// A disk that belongs to the PC. Matches by its world wide name, or by everything else together: one of them alone is
-/// shared by too many disks.
+/// A disk that belongs to the PC. It is identified by its world wide name, or by all the other facts together: each of them alone is shared
+/// by too many disks.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum OwnDisk {
-    /// By world wide name, its digits alone; made by [`OwnDisk::wwn`].
+    /// By world wide name, only its digits; made by [`OwnDisk::wwn`].
     Wwn(String),
     /// By vendor, product, serial and size together.
     Description {
@@ -106,18 +106,18 @@ pub(crate) enum OwnDisk {
 }
 
 impl OwnDisk {
-    /// By world wide name, as sysfs (`naa.5002…`), udev (`0x5002…`) or a label (`5002…`) gives it; nothing where it is none.
+    /// By world wide name, in the form of sysfs (`naa.5002…`), udev (`0x5002…`) or a label (`5002…`); `None` if it is not one.
     #[must_use]
     pub(crate) fn wwn(text: &str) -> Option<Self> {
         let wwn = bare_wwn(text);
-        // NVMe and SCSI give longer names to disks that have no number.
+        // NVMe and SCSI give longer names to disks without a number.
         let is_name = ["nvme.", "t10."].iter().any(|prefix| wwn.strip_prefix(prefix).is_some_and(|rest| !rest.is_empty()));
         let digits = wwn.strip_prefix("uuid.").unwrap_or(&wwn);
         let is_number = digits.len() >= 16 && digits.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
         (is_name || is_number).then_some(Self::Wwn(wwn))
     }
 
-    /// Is this the disk that was surveyed?
+    /// Is this the surveyed disk?
     pub(in crate::station) fn is(&self, survey: &Survey) -> bool {
         let card = &survey.card;
         match self {

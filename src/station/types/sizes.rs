@@ -1,21 +1,21 @@
-//! Sizes as people know them. Cards are sold by a round number of GB and hold a little less or more. Two sizes that are compared are shown
-//! with enough digits to differ.
+//! Sizes as people know them. Cards are sold by a round number of GB and hold a little less or more. Two compared sizes are shown with
+//! enough digits to differ.
 
 use super::units::Bytes;
 
 /// One decimal gigabyte, as on a card's label.
 const GB: u64 = 1_000_000_000;
 
-/// The most that is sold as one size, in GB; each is twice the one before it, from 1 GB on.
+/// The largest nominal size, in GB; each is twice the one before it, from 1 GB on.
 const LARGEST: u64 = 4096;
 
-/// So much less than its name a card may hold, in thousandths: "16 GB" are 15.5 to 15.99 GB in the field, "32 GB" down to 29.8.
+/// How much less than its nominal size a card may hold, in thousandths: "16 GB" are 15.5 to 15.99 GB in practice, "32 GB" down to 29.8.
 const BELOW: u64 = 70;
-/// So much more, in thousandths: 8.07 GB are sold as 8.
+/// How much more, in thousandths: 8.07 GB are sold as 8.
 const ABOVE: u64 = 50;
 
-/// Is a card of this capacity one that is sold as `least` to `most`? It belongs to the size that it comes nearest to, of those that are sold
-/// and of the two that are named; one that comes near to none is taken by its capacity.
+/// Is a card of this capacity sold as `least` to `most`? It has the nominal size that is nearest to it, among the usual ones and the two
+/// given; a card that is near to none is judged by its capacity.
 #[must_use]
 pub(crate) fn is_sold_as(capacity: Bytes, least: Bytes, most: Bytes) -> bool {
     let sold = std::iter::successors(Some(GB), |size| size.checked_mul(2)).take_while(|size| *size <= LARGEST * GB);
@@ -29,30 +29,30 @@ fn is_near(capacity: u64, size: u64) -> bool {
     (u128::from(size) * u128::from(1000 - BELOW)..=u128::from(size) * u128::from(1000 + ABOVE)).contains(&thousandths)
 }
 
-/// The most that a card sold as this size holds.
+/// The largest capacity of a card with this nominal size.
 #[must_use]
 pub(crate) fn most_of(size: Bytes) -> Bytes {
     Bytes((size.0 / 1000).saturating_mul(1000 + ABOVE))
 }
 
-/// Less than this no card that is sold as this size holds.
+/// The least capacity of a card with this nominal size.
 #[must_use]
 pub(crate) fn least_of(size: Bytes) -> Bytes {
     Bytes((size.0 / 1000).saturating_mul(1000 - BELOW))
 }
 
-/// What cards of this window cannot hold this image, or what an engineer should know before they order cards.
+/// Warnings for an engineer about cards of this window that cannot hold this image, before they order cards.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Room {
     /// Every card holds it.
     Enough,
-    /// Cards that are sold as this size may hold a little less than the image.
+    /// Cards with this nominal size may hold a little less than the image.
     Tight(Bytes),
     /// No card of this size holds it.
     None,
 }
 
-/// Do cards that are sold as `window`, or as any size where there is none, hold an image of this length?
+/// Do cards sold as `window`, or as any size without a window, hold an image of this length?
 #[must_use]
 pub(crate) fn room(span: Bytes, window: Option<(Bytes, Bytes)>) -> Room {
     let sizes = || std::iter::successors(Some(GB), |size| size.checked_mul(2)).take_while(|size| *size <= LARGEST * GB).map(Bytes);
@@ -67,19 +67,20 @@ pub(crate) fn room(span: Bytes, window: Option<(Bytes, Bytes)>) -> Room {
     }
 }
 
-/// A size as printed on a card, `16 GB`; as every other size where it is no whole number of GB.
+/// A size as printed on a card, `16 GB`; in the form of other sizes if it is not a whole number of GB.
 #[must_use]
 pub(crate) fn on_label(size: Bytes) -> String {
     if size.0 > 0 && size.0.is_multiple_of(GB) { format!("{} GB", size.0 / GB) } else { size.to_string() }
 }
 
-/// Which cards are taken: `16 GB`, or `8 GB to 16 GB`. Never one number twice.
+/// The accepted cards: `16 GB`, or `8 GB to 16 GB`. Never one number twice.
 #[must_use]
 pub(crate) fn window(least: Bytes, most: Bytes) -> String {
     if least == most { on_label(least) } else { format!("{} to {}", on_label(least), on_label(most)) }
 }
 
-/// Both sizes in one unit, with as many digits as tell them apart; neither reads larger than it is. Equal ones read the same.
+/// Both sizes in one unit, with as many digits as are needed to distinguish them; neither is shown larger than it is. Equal ones are shown
+/// equal.
 #[must_use]
 pub(crate) fn apart(one: Bytes, other: Bytes) -> (String, String) {
     const STEPS: [(u64, &str, usize); 4] = [(1_000_000_000_000, "TB", 12), (GB, "GB", 9), (1_000_000, "MB", 6), (1_000, "kB", 3)];

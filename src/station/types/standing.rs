@@ -1,9 +1,9 @@
-//! What a station was told in earlier runs and still holds, and notes about the log that says so.
+//! The requests of earlier runs that still hold, and notes about the log that contains them.
 
 use super::order::Order;
 use super::request::{Target, Who};
 
-/// What somebody took out of work, and is to stay so over restarts.
+/// A slot or model that a user took out of work, which survives restarts.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Disarming {
     /// The slot or model.
@@ -15,7 +15,7 @@ pub(crate) struct Disarming {
 }
 
 impl Disarming {
-    /// Is the slot of this name, which is for this model, out of work?
+    /// Is the slot with this name and model out of work?
     pub(in crate::station) fn covers(&self, slot: &str, model: &str) -> bool {
         match &self.target {
             Target::Slot(name) => name == slot,
@@ -23,37 +23,37 @@ impl Disarming {
         }
     }
 
-    /// Who, and why, for the operator to read.
+    /// The user and the reason, for the operator.
     pub(in crate::station) fn sentence(&self) -> String {
         let by = format!("disarmed by {}", self.by.name);
         self.reason.as_ref().map_or_else(|| by.clone(), |reason| format!("{by}: {reason}"))
     }
 }
 
-/// What the log says was asked of the station in earlier runs and still holds.
+/// The requests of earlier runs that still hold, by the log.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Standing {
-    /// What is out of work.
+    /// Slots and models out of work.
     pub disarmings: Vec<Disarming>,
     /// Every order that was not stopped.
     pub orders: Vec<Order>,
-    /// How many orders there ever were.
+    /// The number of all orders so far.
     pub orders_ever: u64,
-    /// What is to be known of the log itself.
+    /// Notes about the log itself.
     pub log: Vec<LogNote>,
 }
 
-/// What is to be known of the flash log, and keeps no card from being begun.
+/// A note about the flash log that does not stop cards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum LogNote {
     /// It was begun anew, and no user has confirmed that yet.
     Begun,
-    /// It is gone when the power is, and the configuration allows that.
+    /// It would be lost when the power fails, which the configuration allows.
     Volatile,
 }
 
 impl LogNote {
-    /// A word for programs; stable.
+    /// The stable code for programs.
     #[must_use]
     pub(crate) fn word(self) -> &'static str {
         match self {
@@ -62,7 +62,7 @@ impl LogNote {
         }
     }
 
-    /// What this word means; nothing for one that is not known here.
+    /// The meaning of this code; `None` for an unknown one.
     #[must_use]
     pub(crate) fn of(word: &str) -> Option<Self> {
         [Self::Begun, Self::Volatile].into_iter().find(|note| note.word() == word)

@@ -1,19 +1,19 @@
-//! What is found out about a card right before an attempt.
+//! The facts that are determined about a card right before an attempt.
 
 use super::card::{Card, Use};
 use super::past::Past;
 
-/// A card and who uses it, asked afresh when an attempt is about to start.
+/// A card and its uses, determined anew when an attempt is about to start.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Survey {
     /// The facts as they are now.
     pub card: Card,
-    /// Everything that uses the disk.
+    /// Every use of the disk.
     pub uses: Vec<Use>,
-    /// What it bears the marks of although that does not run here: `a RAID`, `LVM`, `zfs` … The PC may start it at any moment.
+    /// The marks on it of things that do not run here: `a RAID`, `LVM`, `zfs` … The PC may start them at any moment.
     pub marks: Vec<String>,
-    /// udev keeps the PC's other programs from it, by the rules for slots. Nothing where no udev runs.
+    /// Whether udev protects it from the PC's other programs, by the rules for slots. `None` if no udev runs.
     pub covered: Option<bool>,
-    /// What the flash log has of it.
+    /// The history of the card in the flash log.
     pub past: Past,
 }

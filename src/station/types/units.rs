@@ -26,8 +26,8 @@ impl Bytes {
 }
 
 impl fmt::Display for Bytes {
-    /// As printed on a card's label: decimal units, one digit behind the point, rounded down, so that a card never reads
-    /// larger than it is.
+    /// As printed on a card's label: decimal units, one digit behind the point, rounded down, so that a card is never shown larger than it
+    /// is.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const STEPS: [(u64, &str); 4] = [(1_000_000_000_000, "TB"), (1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB")];
         match STEPS.iter().find(|(step, _)| self.0 >= *step) {
@@ -42,7 +42,7 @@ impl fmt::Display for Bytes {
 pub struct Moment(pub Duration);
 
 impl Moment {
-    /// How long ago `earlier` was; nothing where it lies ahead.
+    /// The time since `earlier`; `None` if it lies ahead.
     #[must_use]
     pub(crate) fn since(self, earlier: Self) -> Duration {
         self.0.saturating_sub(earlier.0)
@@ -55,7 +55,7 @@ pub(crate) fn to_u64(length: usize) -> u64 {
     u64::try_from(length).expect("a length in memory fits 64 bits")
 }
 
-/// A count of bytes as a length in memory. For lengths bounded by a buffer; more than the address space holds is our own fault.
+/// A count of bytes as a length in memory. For lengths bounded by a buffer; more than the address space holds is a bug.
 #[must_use]
 pub(crate) fn to_usize(count: u64) -> usize {
     usize::try_from(count).expect("a count bounded by a buffer fits the address space")
@@ -67,7 +67,7 @@ pub(crate) fn seconds(duration: Duration) -> f64 {
     duration.as_secs_f64()
 }
 
-/// A count for arithmetic with fractions: exact below 2⁵³, and the nearest there is above.
+/// A count for arithmetic with fractions: exact below 2⁵³, and the nearest possible above.
 #[must_use]
 pub(crate) fn to_f64(count: u64) -> f64 {
     let half = |bits: u64| f64::from(u32::try_from(bits & 0xffff_ffff).expect("half of 64 bits"));
@@ -84,7 +84,7 @@ pub(crate) fn rate(bytes: Bytes, elapsed: Duration) -> Option<Bytes> {
     u64::try_from(u128::from(bytes.0) * 1_000_000_000 / nanos).ok().map(Bytes)
 }
 
-/// `value` rounded up to a multiple of `step`, a power of two or not; `None` where that would not fit.
+/// `value` rounded up to a multiple of `step`, a power of two or not; `None` if that would not fit.
 #[must_use]
 pub(crate) fn round_up(value: u64, step: u64) -> Option<u64> {
     value.checked_next_multiple_of(step)

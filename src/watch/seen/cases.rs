@@ -10,8 +10,8 @@ use super::*;
 
 const MS: Duration = Duration::from_millis(1);
 
-/// What is told at one look: `gone` with or without its device, `seen` with the reason it counts as there before, and how long its
-/// device has been on the bus where it came with it.
+/// The reports of one look: `gone` with or without its device, `seen` with the reason for which it counts as there before, and how long its
+/// device has been on the bus if it came with it.
 fn told(events: &[Event]) -> Vec<String> {
     let told = events.iter().map(|event| match event {
         Event::Seen { card, before, with_device } => {
@@ -77,7 +77,7 @@ fn what_shows_no_medium_a_moment_before_its_device_leaves_left_with_it_and_a_car
     assert_eq!(gone, ["gone 11 true", "gone 12 true"]);
     assert_eq!(told(&seen.look(&fake.sysfs(), || start + 1400 * MS)), [""; 0], "told once");
 
-    // A card that is taken out by hand: its reader is still there when the next one comes.
+    // A card is taken out by hand: its reader is still there when the next one comes.
     fake.lun("sdb", "2", 0, 14);
     fake.connected("2", 60_000);
     seen.look(&fake.sysfs(), || start + 9000 * MS);
@@ -121,7 +121,7 @@ fn a_card_put_into_a_reader_that_has_always_been_there_is_put_in_by_hand_and_so_
     fake.set("sda", "size", "131072");
     fake.mmc("mmcblk3", 3, "SD", 12);
     assert_eq!(told(&seen.look(&fake.sysfs(), || start + 1000 * MS)), ["seen 11 None -", "seen 12 None -"]);
-    // Changed by hand in what stays, within one look.
+    // Changed by hand in a reader that stays, within one look.
     fake.set("sda", "diskseq", "13");
     fake.remove("mmcblk3");
     assert_eq!(told(&seen.look(&fake.sysfs(), || start + 2000 * MS)), ["gone 11 false", "gone 12 false", "seen 13 None -"]);
@@ -158,7 +158,7 @@ fn a_device_that_left_and_came_back_between_two_looks_is_told_with_the_age_of_it
     fake.stick("sda", "1", 12);
     fake.connected("1", 300);
     assert_eq!(told(&seen.look(&fake.sysfs(), || start + 5000 * MS)), ["gone 11 true", "seen 12 None 300"]);
-    // Its driver is taken from it and given back: it never left the bus, and is not from before for that.
+    // Its driver is unbound and bound again: it never left the bus, and does not count as there before because of that.
     fake.remove("sda");
     fake.stick("sda", "1", 13);
     fake.connected("1", 95_000);
@@ -210,7 +210,7 @@ fn a_reader_that_hangs_while_it_is_to_be_polled_holds_up_no_look() {
         fake.set(name, "removable", "1");
         fake.set(name, "events", "media_change");
     }
-    // Opened for writing, a pipe that nobody reads waits as the kernel's attribute does behind a check of media that hangs.
+    // Opening a pipe without a reader for writing waits, like the kernel's attribute behind a media check that hangs.
     let pipe = fake.sysfs().root.join("block/sda/events_poll_msecs");
     nix::unistd::mkfifo(&pipe, Mode::S_IRWXU).expect("it can be made");
     fake.set("sdb", "events_poll_msecs", "-1");
@@ -228,6 +228,6 @@ fn a_reader_that_hangs_while_it_is_to_be_polled_holds_up_no_look() {
         assert!(began.elapsed() < Duration::from_secs(10), "the other one is polled");
         std::thread::sleep(Duration::from_millis(5));
     }
-    // Lets the thread go.
+    // Releases the thread.
     let _reader = std::fs::OpenOptions::new().read(true).write(true).open(&pipe).expect("it is there");
 }

@@ -1,4 +1,4 @@
-//! Tests with disks whose use is easily missed, and with marks that are no use.
+//! Tests with disks whose use is easily missed, and with marks that are not a use.
 
 use std::io;
 use std::path::Path;
@@ -55,7 +55,7 @@ fn a_question_that_fails_is_a_refusal() {
     let fake = stick();
     let survey_of = |own: &[OwnPart]| survey(&fake.sysfs(), &tables(""), own, "sdb");
     assert!(survey_of(&[]).is_some());
-    // Below a file nothing can be asked for.
+    // Below a file, no path can be examined.
     let file = tempfile::NamedTempFile::new().expect("a temporary file");
     assert_eq!(survey_of(&[OwnPart { name: "state", path: file.path().join("below") }]), None);
     std::fs::remove_dir_all(fake.sysfs().root.join("block/sdb/sdb1/holders")).expect("it is there");
@@ -78,7 +78,7 @@ fn what_only_this_card_is_in_is_told_with_what_stops_it_and_what_holds_more_with
     assert_eq!(said, "umount /mnt/volume; vgchange -an my-group; mdadm --stop /dev/md77");
     fake.built("bcache0", "251:0", &["sdb"]);
     assert_eq!(cure(&mounts, "bcache0", &numbers(&fake)).as_deref(), Some("echo 1 > /sys/block/bcache0/bcache/stop"));
-    // The PC's own array, which the card was added to.
+    // The PC's own array, to which the card was added.
     fake.stick("sda", "2", 8);
     fake.built("md0", "9:0", &["sdb", "sda"]);
     assert_eq!(cure(&mounts, "md0", &numbers(&fake)), None);

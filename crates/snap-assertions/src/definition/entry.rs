@@ -1,4 +1,4 @@
-//! An entry of `snaps`: what a model of Ubuntu Core 20 or newer says of one snap. Rules that concern several entries are in the model.
+//! An entry of `snaps`: one snap in a model of Ubuntu Core 20 or newer. Rules that concern several entries are in the model.
 
 use std::collections::BTreeMap;
 
@@ -7,9 +7,9 @@ use crate::headers::{Reading, SNAP_ID, SNAP_NAME, is_channel_with_track, is_plac
 use crate::text::{Value, cited};
 
 const HEADER: &str = "snaps";
-/// When a snap is there that nothing boots without.
+/// The modes in which an essential snap is present.
 const ESSENTIAL_MODES: [&str; 2] = ["run", "ephemeral"];
-/// When a snap is there that does not say.
+/// The modes of a snap that names none.
 const DEFAULT_MODES: [&str; 1] = ["run"];
 
 struct Entry<'r, 'h, 'e> {
@@ -23,7 +23,7 @@ impl<'e> Entry<'_, '_, 'e> {
         self.reading.problem(HEADER, format!("has {} with `{key}` {words}", self.name));
     }
 
-    /// A text. An empty one is as good as none: either stands for the default.
+    /// A text. An empty one counts as absent: both mean the default.
     fn text(&mut self, key: &str) -> Option<&'e str> {
         match self.map.get(key)? {
             Value::Text(text) => Some(text.as_str()).filter(|text| !text.is_empty()),
@@ -40,7 +40,7 @@ impl<'e> Entry<'_, '_, 'e> {
             (Some(id), _) if is_placeholder(id) => {}
             (Some(id), _) if !is_snap_id(id) => self.wrong("id", &format!("{:?}, which is not {SNAP_ID}", cited(id))),
             (Some(id), Some(known)) if id != known => {
-                self.wrong("id", &format!("{}, and everybody's {} has {known}", cited(id), self.name));
+                self.wrong("id", &format!("{}, and the id of {} is {known} in every model", cited(id), self.name));
             }
             (None, _) => match self.map.get("id") {
                 None if grade != Grade::Dangerous => {
@@ -101,12 +101,12 @@ impl<'e> Entry<'_, '_, 'e> {
         essential || presence != Some("optional")
     }
 
-    /// When it is there.
+    /// The modes in which it is present.
     fn modes(&mut self, essential: bool) -> Vec<&'e str> {
         let default = if essential { ESSENTIAL_MODES.to_vec() } else { DEFAULT_MODES.to_vec() };
         let Some(value) = self.map.get("modes") else { return default };
         match value.as_texts() {
-            // Only a form that is not signed yet can have it.
+            // Only a form that is not yet signed can have an empty list.
             Some(modes) if modes.is_empty() => default,
             Some(modes) if !essential && modes.iter().all(|mode| is_mode(mode)) => modes,
             _ => {
@@ -141,7 +141,7 @@ impl<'e> Entry<'_, '_, 'e> {
 
 const ESSENTIAL: &str = "although it is essential and always there: remove it";
 
-/// Judges an entry; there is no snap where it has no name.
+/// Judges an entry; returns no snap if the entry has no name.
 pub(super) fn read(reading: &mut Reading<'_>, entry: &Value, grade: Grade, base: Option<&str>) -> Option<ModelSnap> {
     let Value::Map(map) = entry else {
         reading.problem(HEADER, "must be a list of maps, one for each snap");
@@ -183,7 +183,7 @@ fn required_components(map: &BTreeMap<String, Value>) -> Vec<String> {
     components.iter().filter(|(_, value)| is_required(value)).map(|(name, _)| name.clone()).collect()
 }
 
-/// A component of a snap that is there in these modes.
+/// A component of a snap that is present in these modes.
 fn component(name: &str, value: &Value, modes: &[&str]) -> Result<(), String> {
     if !is_snap_name(name) {
         return Err(format!("is no name of a component: it must be as {SNAP_NAME}"));
@@ -202,7 +202,7 @@ fn component(name: &str, value: &Value, modes: &[&str]) -> Result<(), String> {
     let Some(value) = fields.get("modes") else { return Ok(()) };
     let own = value.as_texts().filter(|own| own.iter().all(|mode| is_mode(mode)));
     let own = own.ok_or("has `modes` that are not a list of modes, as run, ephemeral, install, recover")?;
-    // None at all is all of the snap's.
+    // A component without modes has all modes of the snap.
     match own.iter().find(|mode| !modes.contains(mode)) {
         Some(mode) => Err(format!(
             "is for the mode {}, in which the snap itself is not there (it is in {}): remove it here, or add it to the snap's `modes`",

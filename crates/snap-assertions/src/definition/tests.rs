@@ -18,7 +18,7 @@ fn read(headers: &str) -> (Model, Findings) {
     Model::read(&text.headers)
 }
 
-/// What is found when `from` stands as `to`.
+/// Returns the problems that are found when `from` is replaced by `to`.
 fn found(good: &str, from: &str, to: &str) -> Findings {
     assert!(good.contains(from), "{from:?} is there to be changed");
     read(&good.replacen(from, to, 1)).1
@@ -140,7 +140,7 @@ fn every_rule_of_core_20_and_newer_is_named() {
         ("type: kernel", "type: boot", "has pc-kernel with `type` \"boot\""),
         ("name: one", "name: One", "has an entry whose `name` is \"One\""),
         ("name: one", "name: pc", "lists the snap pc twice"),
-        ("name: one", "name: core22\n    type: base", "and everybody's core22 has"),
+        ("name: one", "name: core22\n    type: base", "and the id of core22 is"),
         ("name: one", "name: core22", "lists the base core22 with `type: app`"),
         ("name: one", "name: one\n    type: snapd", "which does not fit the name"),
         ("name: one", "name: one\n    default-channel: stable", "it must begin with a track"),

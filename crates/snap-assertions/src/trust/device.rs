@@ -1,17 +1,18 @@
-//! What a device has at its first boot: the assertions built into its snapd, and those of its seed. Nothing else completes a chain there.
+//! The assertions that a device has at its first boot: those built into its snapd and those of its seed. No other assertion can complete a
+//! chain there.
 //!
-//! Snapd takes the assertions of a seed as one batch: each with its signing key and what else it refers to, all of them from the same
-//! seed or built in. One that cannot be resolved refuses the whole seed (snapd: `asserts/batch.go`, `seed/helpers.go`).
+//! Snapd takes the assertions of a seed as one batch: each with its signing key and the assertions it refers to, all of them from the same
+//! seed or built in. If one cannot be resolved, the whole seed is refused (snapd: `asserts/batch.go`, `seed/helpers.go`).
 
 use super::{Assertion, Judge, Link, PrimaryKey, Trust};
 use crate::signature::Sha3;
 
-/// The account, and the id of the key, that snapd has built in beside the root: for models and serials that nobody's brand signs
-/// (snapd: `asserts/sysdb/generic.go`).
+/// The account and the id of the key that snapd has built in beside the root: they sign models and serials of brands that do not sign their
+/// own (snapd: `asserts/sysdb/generic.go`).
 const GENERIC: &str = "generic";
 const GENERIC_KEY: &str = "d-JcZF9nD9eBw7bwMnH61x-bklnQOhQud1Is6o_cn2wTj8EYDi9musrIT9z2MdAa";
 
-/// An assertion that others refer to, and that is neither built in nor among them.
+/// An assertion that others refer to, but that is neither built in nor part of the seed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Missing {
     /// Its type and primary key.
@@ -29,14 +30,14 @@ fn is_generic(key: &PrimaryKey) -> bool {
 }
 
 impl Trust {
-    /// The roots with their accounts, and nothing that is only known here. Before Ubuntu Core 20 the system that reads the seed has
-    /// the generic account and its key too; since then the seed is first read before there is one.
+    /// The roots with their accounts, without anything that only the station knows. Before Ubuntu Core 20, the system that reads the seed
+    /// also has the generic account and its key; since then the seed is read before there is such a system.
     #[must_use]
     pub fn built_in(&self, has_generic: bool) -> Self {
         let mut own = Self { roots: self.roots.clone(), ..Self::canonical() };
         let generic = self.known.iter().filter(|(key, _)| has_generic && is_generic(key)).flat_map(|(_, known)| known);
         for assertion in self.built_in.iter().chain(generic) {
-            // As many as were known already.
+            // It fits: the number of assertions is not larger than that of the known ones.
             let _fits = own.insert(assertion.clone());
         }
         own.built_in.clone_from(&self.built_in);
@@ -55,12 +56,12 @@ impl Trust {
 }
 
 impl Judge<'_> {
-    /// The keys that are believed without anybody's signature.
+    /// The keys that are believed without a signature.
     pub fn roots(&self) -> impl Iterator<Item = Link> {
         self.trust.roots.iter().map(|root| Link { key: root.key.id(), account: root.account.clone(), name: root.name.clone() })
     }
 
-    /// What these assertions refer to and is not known here, each once.
+    /// The assertions that these refer to and that are not known here, each once.
     #[must_use]
     pub fn lacking<'a>(&self, assertions: impl IntoIterator<Item = &'a Assertion>) -> Vec<Missing> {
         let mut found: Vec<Missing> = Vec::new();
@@ -75,7 +76,7 @@ impl Judge<'_> {
         found
     }
 
-    /// Is there any snap-revision of the file with this digest, proven or not?
+    /// Is there a snap-revision of the file with this digest, proven or not?
     #[must_use]
     pub fn has_snap_revision(&self, digest: Sha3) -> bool {
         !self.trust.lacks(&PrimaryKey::SnapRevision(digest))

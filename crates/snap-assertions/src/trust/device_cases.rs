@@ -1,10 +1,10 @@
-//! Tests of what a device knows, compared with what a station knows.
+//! Tests of the assertions that a device has, compared with those of a station.
 
 use super::tests::{NOW, at, chain, model_of};
 use super::*;
 use crate::testing::{BRAND, ROOT, STORE, read};
 
-/// A device whose seed holds these.
+/// A device whose seed contains these assertions.
 fn device(station: &Trust, seed: &[String]) -> Trust {
     let mut device = station.built_in(false);
     for text in seed {

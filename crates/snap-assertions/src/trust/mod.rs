@@ -28,13 +28,13 @@ pub use device::Missing;
 
 /// An image of a thousand snaps has some three thousand assertions.
 const MAX_KNOWN: usize = 8192;
-/// Revisions of one assertion that are kept beside one another. Each may be forged, so that none may push out another.
+/// Revisions of one assertion that are kept side by side. Each may be forged, so no revision may displace another.
 const MAX_CANDIDATES: usize = 16;
 
-/// Assertions that need one another in a row. A chain has four: model, key of the brand, key of the store, account.
+/// Length of a chain of assertions that need one another. A usual chain has four: model, key of the brand, key of the store, account.
 const MAX_DEPTH: usize = 16;
 
-/// A key that is believed without anybody's signature.
+/// A key that is believed without a signature.
 #[derive(Clone, Debug)]
 struct Root {
     account: String,
@@ -44,16 +44,16 @@ struct Root {
     key: PublicKey,
 }
 
-/// Why a file cannot say whom to trust, or cannot help a chain.
+/// Why a file cannot provide roots or known assertions.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TrustError {
-    /// It is no stream of assertions.
+    /// It is not a stream of assertions.
     #[error(transparent)]
     Text(#[from] TextError),
-    /// There is nothing in it.
+    /// It is empty.
     #[error("there is no assertion in it")]
     Empty,
-    /// There is no key in it.
+    /// It contains no key.
     #[error("there is no root in it: a root is an account-key assertion signed by its own key; what only completes a chain goes to `with`")]
     NoRoot,
     /// One of its assertions cannot be a root's.
@@ -80,14 +80,14 @@ pub struct Link {
     pub name: String,
 }
 
-/// The chain of an assertion: the key that signed it first, a root last. Made by [`Judge::prove`] only.
+/// The chain of an assertion: the signing key first, a root last. Only [`Judge::prove`] makes one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Proof {
     chain: Vec<Link>,
 }
 
 impl Proof {
-    /// The keys, the one that signed first, the root last.
+    /// The keys, the signing key first, the root last.
     #[must_use]
     pub fn chain(&self) -> &[Link] {
         &self.chain
@@ -99,38 +99,39 @@ impl Proof {
         &self.chain[0]
     }
 
-    /// The root it ends at.
+    /// The root at which the chain ends.
     #[must_use]
     pub fn root(&self) -> &Link {
         &self.chain[self.chain.len() - 1]
     }
 }
 
-/// Something with its proof.
+/// A value with its proof.
 #[derive(Clone, Debug)]
 pub struct Proven<T> {
-    /// The assertion that is proven.
+    /// The proven value.
     pub what: T,
-    /// The assertion that says so.
+    /// The assertion that states it.
     pub assertion: Assertion,
     /// The chain of signatures that proves it.
     pub proof: Proof,
 }
 
-/// Roots, and assertions that are known without being believed. A copy shares them: start from the station's own for every image.
+/// Roots, and assertions that are known without being believed. A clone shares its contents: for each image, start from a clone of the
+/// station's.
 #[derive(Clone, Debug)]
 pub struct Trust {
     roots: Vec<Root>,
     known: HashMap<PrimaryKey, Vec<Assertion>>,
     count: usize,
-    /// What came with the roots: a device that has them has this, too.
+    /// The assertions that came with the roots. A device that has the roots has these, too.
     built_in: Vec<Assertion>,
-    /// Is the generic account at hand, whatever is known of it? See [`Trust::built_in`].
+    /// Does the device have the generic account, whether or not it is known here? See [`Trust::built_in`].
     has_generic: bool,
 }
 
 impl Trust {
-    /// Canonical's root, and nothing known.
+    /// Canonical's root, and no known assertion.
     #[must_use]
     pub fn canonical() -> Self {
         Self { roots: vec![canonical::root()], known: HashMap::new(), count: 0, built_in: Vec::new(), has_generic: false }
@@ -139,7 +140,7 @@ impl Trust {
     /// Trusts more roots: every account-key in these bytes, which must be signed by itself. Their accounts may stand beside them.
     ///
     /// # Errors
-    /// Where there is no root in it, or anything that is not a root's. Nothing of it is trusted then.
+    /// If there is no root in it, or an assertion that does not belong to a root. Then nothing of it is trusted.
     pub fn add_roots(&mut self, bytes: &[u8]) -> Result<(), TrustError> {
         let assertions = Assertion::read_all(bytes)?;
         let mut roots = Vec::new();
@@ -172,10 +173,10 @@ impl Trust {
         assertions.into_iter().try_for_each(|assertion| self.insert(assertion))
     }
 
-    /// Knows these assertions from now on, and believes none of them for that.
+    /// Adds these assertions to the known ones. This does not make them believed.
     ///
     /// # Errors
-    /// Where they are none, or too many.
+    /// If the bytes are not assertions, or too many.
     pub fn add_known(&mut self, bytes: &[u8]) -> Result<(), TrustError> {
         let assertions = Assertion::read_all(bytes)?;
         if assertions.is_empty() {
@@ -184,10 +185,10 @@ impl Trust {
         assertions.into_iter().try_for_each(|assertion| self.insert(assertion))
     }
 
-    /// Knows this assertion from now on. Of those with the same primary key the highest revision that can be proven will hold.
+    /// Adds this assertion to the known ones. Of those with the same primary key, the highest revision that can be proven holds.
     ///
     /// # Errors
-    /// When it is one too many.
+    /// If there are too many assertions.
     pub fn insert(&mut self, assertion: Assertion) -> Result<(), TrustError> {
         let key = assertion.primary_key();
         if key == PrimaryKey::None {
@@ -221,7 +222,7 @@ impl Trust {
     }
 }
 
-/// The root that an account-key makes by itself.
+/// The root that a self-signed account-key is.
 fn root(assertion: &Assertion, key: &AccountKey) -> Result<Root, String> {
     if assertion.sign_key() != Some(key.key.id()) || assertion.authority() != key.account {
         return Err("it is not signed by its own key".to_owned());
@@ -236,11 +237,11 @@ fn root(assertion: &Assertion, key: &AccountKey) -> Result<Root, String> {
 struct Unproven {
     /// Each way to a root that was tried, and why it failed.
     reasons: Vec<String>,
-    /// Where it began, for what depends on this: one sentence, however long the chain.
+    /// The assertion where it began, for those that depend on this one: one sentence, whatever the length of the chain.
     cause: String,
 }
 
-/// One reason, and where it began where that was in another assertion.
+/// One reason, and the assertion where it began if that is another one.
 struct Reason {
     sentence: String,
     cause: Option<String>,
@@ -252,44 +253,44 @@ impl From<String> for Reason {
     }
 }
 
-/// What was found about an assertion: its chain, or why there is none.
+/// The result for an assertion: its chain, or why there is none.
 type Finding = Result<Proof, Unproven>;
 
-/// Proves assertions at one time. What was found once is kept.
+/// Proves assertions at one time. Each result is kept.
 #[derive(Debug)]
 pub struct Judge<'a> {
     trust: &'a Trust,
     time: Timestamp,
-    /// The cure if the key that signed is unknown.
+    /// The cure that is shown if the signing key is unknown.
     key_cure: &'static str,
-    /// By digest; `None` while it is being looked for.
+    /// By digest; `None` while the result is being computed.
     found: RefCell<HashMap<Sha3, Option<Finding>>>,
     depth: Cell<usize>,
 }
 
-/// Of a file that was given.
+/// For a file that was given to the station.
 const CURE_OF_A_FILE: &str = "give it by --with FILE, or `with` in [trust]";
-/// Of an image, whose device is given nothing.
+/// For an image: its device gets no further assertions.
 const CURE_OF_AN_IMAGE: &str = "it must be in the seed: make the image again with it";
 
 impl Judge<'_> {
-    /// The same for what is inside an image: there nobody gives a file beside it.
+    /// The same for the contents of an image, for which no further file can be given.
     #[must_use]
     pub fn of_an_image(mut self) -> Self {
         self.key_cure = CURE_OF_AN_IMAGE;
         self
     }
 
-    /// The time keys are judged at.
+    /// The time at which keys are judged.
     #[must_use]
     pub fn time(&self) -> Timestamp {
         self.time
     }
 
-    /// The chain from an assertion to a root. It need not be among those known.
+    /// Finds the chain from an assertion to a root. The assertion need not be a known one.
     ///
     /// # Errors
-    /// Everything that is wrong with it, in sentences: the rules of its type, its signature, its key, what it needs beside it.
+    /// Every problem, in sentences: of the rules of its type, its signature, its key, and the assertions it needs.
     pub fn prove(&self, assertion: &Assertion) -> Result<Proof, Vec<String>> {
         self.find(assertion).map_err(|unproven| unproven.reasons)
     }
@@ -332,9 +333,9 @@ impl Judge<'_> {
         }
     }
 
-    /// The chain of the key that signed, where it has, and may have.
+    /// The chain of the signing key, if this key made the signature and may sign the assertion.
     fn signer(&self, assertion: &Assertion) -> Result<Vec<Link>, Vec<Reason>> {
-        // An assertion without a key to look for, or without a signature, has said so among its problems.
+        // An assertion that names no key or has no signature has already reported this among its problems.
         let (Some(id), Some(signature)) = (assertion.sign_key(), assertion.signature()) else { return Err(Vec::new()) };
         let (key, account, span, chain) = if let Some(root) = self.trust.roots.iter().find(|root| root.key.id() == id) {
             let link = Link { key: id, account: root.account.clone(), name: root.name.clone() };
@@ -357,7 +358,7 @@ impl Judge<'_> {
             (signer.key.clone(), signer.account.clone(), (signer.since, signer.until), chain)
         };
         let mut problems: Vec<Reason> = Vec::new();
-        // An authority that cannot be read has been complained of.
+        // An authority that cannot be read was already reported.
         if account != assertion.authority() && !assertion.authority().is_empty() {
             problems.push(format!("`authority-id` is {}, but the key that signed belongs to {account}", assertion.authority()).into());
         }
@@ -378,7 +379,7 @@ impl Judge<'_> {
         if problems.is_empty() { Ok(chain) } else { Err(problems) }
     }
 
-    /// What an assertion of its type needs beside its signature and does not have.
+    /// The assertions that an assertion of its type needs besides its signature, and that are missing.
     fn missing(&self, assertion: &Assertion) -> Vec<Reason> {
         let mut problems: Vec<Reason> = Vec::new();
         let (authority, kind) = (assertion.authority(), assertion.kind());
@@ -398,7 +399,7 @@ impl Judge<'_> {
         match assertion.typed() {
             Typed::AccountKey(key) => {
                 account("account-id", &key.account);
-                // An added root may say what Canonical published, but gives Canonical no keys.
+                // An added root may state the same as Canonical published, but gives no keys to Canonical.
                 if self.trust.is_root_account(&key.account) && authority != key.account {
                     problems.push(format!("`account-id` is {}, a root's, and {authority} may not give it keys", key.account).into());
                 }
@@ -425,13 +426,13 @@ impl Judge<'_> {
         problems
     }
 
-    /// The revision that holds instead of this assertion, where a higher one can be proven.
+    /// The revision that holds instead of this assertion, if a higher one can be proven.
     pub(super) fn newer(&self, assertion: &Assertion) -> Option<Assertion> {
         let holds = self.proven(&assertion.primary_key()).ok()?.assertion;
         (holds.revision() > assertion.revision()).then_some(holds)
     }
 
-    /// The highest revision that can be proven. Else why the highest cannot; `None` where nothing at all is known.
+    /// The highest revision that can be proven. Otherwise the reason against the highest one; `None` if no revision is known.
     fn proven(&self, key: &PrimaryKey) -> Result<Proven<()>, Option<String>> {
         let mut first = None;
         for assertion in self.trust.known(key) {
@@ -457,28 +458,28 @@ impl Judge<'_> {
         }
     }
 
-    /// Is there a proven account of this id? A root's own needs no assertion.
+    /// Is there a proven account with this id? The account of a root needs no assertion.
     ///
     /// # Errors
-    /// Why there is none.
+    /// If there is none: the reason.
     pub fn account(&self, id: &str) -> Result<Option<Account>, Vec<String>> {
         self.account_or_cause(id).map_err(|cause| vec![cause.unwrap_or_else(|| "no account assertion of it is known".to_owned())])
     }
 
-    /// What a trusted root's store says of this snap. Its name is `None` where the declaration was taken back.
+    /// The declaration of this snap by the store of a trusted root. Its name is `None` if the store revoked it.
     ///
     /// # Errors
-    /// Why there is no proven declaration.
+    /// If there is no proven declaration: the reason.
     pub fn snap_declaration(&self, snap_id: &str) -> Result<Proven<SnapDeclaration>, Vec<String>> {
         let as_declaration = |typed: &Typed| if let Typed::SnapDeclaration(declaration) = typed { Some(declaration.clone()) } else { None };
         let key = PrimaryKey::SnapDeclaration(snap_id.to_owned());
         self.proven_as(&key, "no snap-declaration of it is known", as_declaration)
     }
 
-    /// What a trusted root's store says of the snap file with this digest.
+    /// The revision of the snap file with this digest, by the store of a trusted root.
     ///
     /// # Errors
-    /// Why there is no proven revision; the declaration of the snap is part of the proof.
+    /// If there is no proven revision: the reason. The declaration of the snap is part of the proof.
     pub fn snap_revision(&self, digest: Sha3) -> Result<Proven<SnapRevision>, Vec<String>> {
         let as_revision = |typed: &Typed| if let Typed::SnapRevision(revision) = typed { Some(revision.clone()) } else { None };
         self.proven_as(&PrimaryKey::SnapRevision(digest), "no snap-revision of this file is known: nobody published it", as_revision)

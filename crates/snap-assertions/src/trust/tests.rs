@@ -17,7 +17,7 @@ pub(super) fn model_of(brand: &str, timestamp: &str) -> String {
     )
 }
 
-/// Root, store and brand, with what each assertion is changed to by name; `None` leaves it out.
+/// Root, store and brand, with a change of each assertion by name; `None` leaves the assertion out.
 pub(super) fn chain(change: impl Fn(&str) -> Option<Option<String>>) -> Trust {
     let mut trust = Trust::canonical();
     trust.add_roots(ROOT.vouch_for("root", "root", &ROOT, "").as_bytes()).expect("a root");
@@ -38,7 +38,7 @@ fn reasons(trust: &Trust, signer: &Signer, headers: &str) -> String {
     trust.at(at(NOW)).prove(&read(&signer.sign(headers))).map_or_else(|reasons| reasons.join("\n"), |_| "proven".to_owned())
 }
 
-/// The reasons against a good model where one assertion of its chain is another.
+/// The reasons against a good model if one assertion of its chain is replaced by another.
 fn without(link: &'static str, change: Option<String>) -> String {
     reasons(&chain(|name| (name == link).then(|| change.clone())), &BRAND, &model_of("brand", NOW))
 }
@@ -223,7 +223,7 @@ fn what_is_known_is_bounded() {
 fn a_signature_is_of_the_one_kind_and_a_number_may_lack_its_zeroes() {
     let content = |count: u32| format!("type: model\ncount: {count}");
     let key = PublicKey::decode(BRAND.body.as_bytes()).expect("a key");
-    // One signature in 256 begins with a zero byte, which a big number does not show.
+    // One signature in 256 begins with a zero byte, which the big number does not contain.
     let (short, packet_of_short) = (0..4000)
         .map(|count| (content(count), BRAND.packet_over(&content(count), false)))
         .find(|(_, contents)| contents.len() < BRAND.packet_over("", true).len())

@@ -25,7 +25,7 @@ use protocol::Frame;
 /// How often a port that is not there, or not connected, is tried again.
 const PATIENCE: Duration = Duration::from_millis(20);
 
-/// EIO, for a failure that has no number of its own.
+/// EIO, for a failure without an errno.
 const EIO: u32 = 5;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -35,7 +35,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     agent.serve(&mut input)
 }
 
-/// The port, as soon as the kernel shows it; udev is not waited for.
+/// Opens the port as soon as the kernel shows it; does not wait for udev.
 fn open_port() -> File {
     loop {
         for entry in fs::read_dir("/sys/class/virtio-ports").into_iter().flatten().flatten() {
@@ -50,7 +50,7 @@ fn open_port() -> File {
     }
 }
 
-/// The port as `read_exact` likes it: with nobody at the other end it reads as empty, which is a pause, not an end.
+/// The port in the form that `read_exact` needs: while the other end is not open, it reads as empty, which is a pause and not an end.
 struct Patient<'a>(&'a mut File);
 
 impl Read for Patient<'_> {
@@ -71,7 +71,7 @@ trait Send {
 }
 
 impl Send for Port {
-    /// There is nobody to tell that nobody listens: a frame that cannot be sent is dropped.
+    /// Without a listener, an error cannot be reported either: a frame that cannot be sent is dropped.
     fn send(&self, frame: &Frame) {
         let mut port = self.lock().unwrap_or_else(PoisonError::into_inner);
         let _ = frame.write_to(&mut *port);
@@ -130,7 +130,7 @@ struct Agent {
 }
 
 impl Agent {
-    /// Answers until the port fails, which it does only when the agent must start anew.
+    /// Answers until the port fails, which happens only when the agent must start anew.
     fn serve(mut self, input: &mut File) -> Result<(), Box<dyn Error>> {
         let mut input = Patient(input);
         loop {
@@ -178,7 +178,7 @@ impl Agent {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            // Its own group, so that a signal reaches whatever the script started.
+            // A separate process group, so that a signal reaches every process that the script started.
             .process_group(0)
             .spawn();
         match spawned {
@@ -198,7 +198,7 @@ impl Agent {
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// `std` has no kill(2); the shell has.
+    /// `std` has no kill(2); the shell has one.
     fn signal(&self, id: u32, signal: u32) {
         let group = self.jobs().get(&id).copied();
         if let Some(group) = group {

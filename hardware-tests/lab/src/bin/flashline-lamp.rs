@@ -20,7 +20,7 @@ const BUS_USB: u16 = 3;
 const VENDOR: u32 = 0x27b8;
 const PRODUCT: u32 = 0x01ed;
 
-/// What the real device describes: feature report 1 of eight bytes and feature report 2 of sixty, on a vendor's page.
+/// The report descriptor of the real device: feature report 1 of eight bytes and feature report 2 of sixty, on a vendor's page.
 const DESCRIPTOR: &[u8] = &[
     0x06, 0x00, 0xff, // usage page: vendor
     0x09, 0x01, // usage
@@ -43,7 +43,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut uhid = OpenOptions::new().read(true).write(true).open("/dev/uhid")?;
     uhid.write_all(&create(&name))?;
     let begun = Instant::now();
-    // The version the driver asks for: 2.04, a device with two lights.
+    // The version that the driver asks for: 2.04, a device with two lights.
     let mut last = [1, b'v', 0, b'2', b'4', 0, 0, 0, 0];
     let mut event = vec![0; EVENT];
     loop {
@@ -65,7 +65,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                         (*major, *minor) = (b'2', b'4');
                     }
                 }
-                // Answered at once: the kernel would wait for five seconds.
+                // Answered at once: otherwise the kernel waits for five seconds.
                 reply(&mut uhid, SET_REPORT_REPLY, id, &[])?;
             }
             _ => {}
@@ -100,7 +100,7 @@ fn create(name: &str) -> Vec<u8> {
 fn reply(uhid: &mut File, kind: u32, id: u32, report: &[u8]) -> std::io::Result<()> {
     let mut event = kind.to_ne_bytes().to_vec();
     event.extend(id.to_ne_bytes());
-    // No error; and how much follows, which a SET reply lacks but the kernel does not read.
+    // No error, and the length of the data that follows. A SET reply lacks the length, but the kernel does not read it.
     event.extend(0_u16.to_ne_bytes());
     event.extend(u16::try_from(report.len()).unwrap_or_default().to_ne_bytes());
     event.extend(report);

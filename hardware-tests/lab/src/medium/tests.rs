@@ -9,7 +9,7 @@ const MIB: u64 = 1 << 20;
 #[test]
 fn an_empty_card_is_untouched_until_a_byte_changes() {
     let mut plan = Plan::default();
-    // Far larger than anything that could be read in a moment: holes are not.
+    // Far larger than a file that could be read in a moment: holes are not read.
     plan.set_size(64 << 30);
     let card = plan.make().expect("a card");
     assert!(card.untouched());

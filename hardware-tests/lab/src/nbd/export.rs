@@ -1,6 +1,6 @@
 //! The memory of a card: a file, the defects in front of it, and a record of every request.
 //!
-//! Owns the answers to requests. It knows neither the protocol that carries them nor QEMU.
+//! Owns the answers to requests. It does not know the protocol that carries them, nor QEMU.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -45,7 +45,7 @@ pub enum Request {
     },
 }
 
-/// Requests remembered one by one. Ten times what any scenario sends; older ones live on in the sums.
+/// The number of requests that are kept one by one: ten times that of any scenario. Older ones are only in the sums.
 const REMEMBERED: usize = 1 << 20;
 
 /// Sums over all requests.
@@ -55,21 +55,21 @@ pub struct Counts {
     pub connections: u64,
     /// Reads answered or failed.
     pub reads: u64,
-    /// Bytes of all those reads.
+    /// The bytes of these reads.
     pub bytes_read: u64,
     /// Writes that were acknowledged.
     pub writes: u64,
     /// Bytes of all acknowledged writes.
     pub bytes_written: u64,
-    /// The longest of them.
+    /// Bytes of the longest write.
     pub longest_write: u64,
-    /// Bytes acknowledged since the last flush: 0 on a card that was let go of as it should be.
+    /// Bytes acknowledged since the last flush: 0 on a card that was released properly.
     pub bytes_since_flush: u64,
     /// Flushes that were acknowledged.
     pub flushes: u64,
-    /// Flushes asked for, whatever came of them.
+    /// Flushes that were requested, whatever the answer.
     pub flushes_asked: u64,
-    /// Discards (trims) that were asked for.
+    /// Discards (trims) that were requested.
     pub trims: u64,
     /// Requests that a fault answered.
     pub failed: u64,
@@ -78,13 +78,13 @@ pub struct Counts {
 #[derive(Debug, Default)]
 struct State {
     faults: Faults,
-    /// The card has no power: everything fails, and what its cache held is gone.
+    /// The card has no power: every request fails, and the contents of its cache are lost.
     dead: bool,
     counts: Counts,
     requests: VecDeque<Request>,
     /// The volatile cache, oldest first.
     cache: Vec<(u64, Vec<u8>)>,
-    /// Until when the rate limit keeps the next request.
+    /// The time until which the rate limit delays the next request.
     busy_until: Option<Instant>,
 }
 
@@ -93,9 +93,9 @@ struct State {
 pub struct Export {
     name: String,
     file: File,
-    /// What the card says it holds.
+    /// The capacity that the card claims.
     size: u64,
-    /// Bytes that the card can really keep.
+    /// The bytes that the card can really keep.
     real: u64,
     beyond: Beyond,
     read_only: bool,
@@ -126,7 +126,7 @@ impl Export {
         &self.name
     }
 
-    /// What the card says it holds, in bytes.
+    /// The capacity that the card claims, in bytes.
     #[must_use]
     pub fn size(&self) -> u64 {
         self.size
@@ -138,7 +138,7 @@ impl Export {
         self.read_only
     }
 
-    /// Changes what is wrong with the card, at once.
+    /// Changes the defects of the card at once.
     pub fn faults<R>(&self, change: impl FnOnce(&mut Faults) -> R) -> R {
         self.state.change(|state| change(&mut state.faults))
     }
@@ -161,7 +161,7 @@ impl Export {
         self.state.wait(timeout, |state| holds(&state.counts).then_some(())).is_some()
     }
 
-    /// From now on everything fails, what hangs included, and the volatile cache is gone. For a card on its way out.
+    /// From now on every request fails, also one that hangs, and the volatile cache is lost. For a card that is being pulled.
     pub fn power_off(&self) {
         self.state.change(|state| {
             state.dead = true;
@@ -174,8 +174,8 @@ impl Export {
         self.state.change(|state| state.dead = false);
     }
 
-    /// Cuts the power: of what was never flushed, about `keep` percent of the 512-byte sectors reach the medium, in no
-    /// order; the rest is lost. Returns how many bytes that is. The same seed keeps the same sectors.
+    /// Cuts the power: of the unflushed data, about `keep` percent of the 512-byte sectors reach the medium, in no order; the rest is lost.
+    /// Returns the number of lost bytes. The same seed keeps the same sectors.
     ///
     /// QEMU flushes a card when it is removed, so cut first and pull then.
     pub fn power_cut(&self, keep: u8, seed: u64) -> io::Result<u64> {
@@ -200,18 +200,18 @@ impl Export {
     /// Closes every connection, as a card does whose controller dies.
     pub fn disconnect(&self) {
         for stream in lock(&self.connections).drain(..) {
-            // One that is closed already is what we want.
+            // One that is already closed needs nothing.
             drop(stream.shutdown(Shutdown::Both));
         }
     }
 
     pub(super) fn connected(&self, stream: &UnixStream) {
-        // A connection that cannot be remembered cannot be cut, and works otherwise.
+        // A connection that cannot be stored cannot be cut, but works otherwise.
         lock(&self.connections).extend(stream.try_clone());
         self.state.change(|state| state.counts.connections += 1);
     }
 
-    /// Takes its time, and says whether the card still lives.
+    /// Waits as the defects demand, and returns whether the card still has power.
     fn pace(&self, bytes: u64) -> Result<(), Errno> {
         let wait = loop {
             let step = self.state.wait(Duration::from_secs(3600), |state| {
@@ -230,7 +230,7 @@ impl Export {
         if !wait.is_zero() {
             thread::sleep(wait);
         }
-        // What took its time may have lost its power meanwhile.
+        // The card may have lost its power during the wait.
         if self.state.lock().dead { Err(Errno::IO) } else { Ok(()) }
     }
 
@@ -287,7 +287,7 @@ impl Export {
             faults::flip(&faults.flips_on_write, offset, &mut data);
             let volatile = faults.volatile_cache && !forced;
             if lost {
-                // Acknowledged like any other.
+                // Acknowledged like any other write.
             } else if volatile {
                 state.cache.push((offset, data));
             } else {
@@ -376,7 +376,7 @@ impl State {
     }
 }
 
-/// How long a request of so many bytes has to wait; books its time.
+/// How long a request of this size must wait; reserves its time.
 fn pause(state: &mut State, bytes: u64) -> Duration {
     let now = Instant::now();
     let mut wait = state.faults.delay;
@@ -389,7 +389,7 @@ fn pause(state: &mut State, bytes: u64) -> Duration {
     wait
 }
 
-/// Puts what a cached write holds over what the medium held.
+/// Puts the data of cached writes over the data of the medium.
 fn overlay(offset: u64, data: &mut [u8], at: u64, cached: &[u8]) {
     let start = offset.max(at);
     let end = (offset + length_of(data)).min(at + length_of(cached));

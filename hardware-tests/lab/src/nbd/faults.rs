@@ -3,12 +3,12 @@
 use std::ops::Range;
 use std::time::Duration;
 
-/// An error a card can answer with. NBD carries no other than these few.
+/// An error that a card can answer with. NBD has only these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Errno(u32);
 
 impl Errno {
-    /// EPERM: how a card that turned read-only answers writes.
+    /// EPERM: the answer of a card that turned read-only to writes.
     pub const READ_ONLY: Self = Self(1);
     /// `EIO`: an error of the medium.
     pub const IO: Self = Self(5);
@@ -33,9 +33,9 @@ pub struct Faults {
     pub all_writes: Option<Errno>,
     /// If set, every flush fails with this error.
     pub all_flushes: Option<Errno>,
-    /// Once this many bytes were written in all, every further write fails as on a card that protects itself.
+    /// Once this many bytes were written in total, every further write fails as on a card that protects itself.
     pub read_only_after: Option<u64>,
-    /// Bytes that read wrong: where, and which bits. The medium is right, and is again when this is cleared.
+    /// Bytes that are read wrong: where, and which bits. The medium itself is right, and reads right when this is cleared.
     pub flips_on_read: Vec<(u64, u8)>,
     /// Bytes that are stored wrong: where, and which bits.
     pub flips_on_write: Vec<(u64, u8)>,
@@ -43,9 +43,9 @@ pub struct Faults {
     pub stuck: Vec<Range<u64>>,
     /// All writes are acknowledged and lost.
     pub ignores_writes: bool,
-    /// Reads and writes together take at least this long.
+    /// The limit of reads and writes together, in bytes a second.
     pub bytes_per_second: Option<u64>,
-    /// Every request takes this much longer.
+    /// The additional time of every request.
     pub delay: Duration,
     /// No request is answered until this is cleared.
     ///
@@ -62,7 +62,7 @@ pub(super) fn touches(ranges: &[Range<u64>], offset: u64, length: u64) -> bool {
     ranges.iter().any(|range| range.start < offset.saturating_add(length) && offset < range.end)
 }
 
-/// Where a flip falls in the data of one request.
+/// The place of a flip in the data of one request.
 pub(super) fn flip(flips: &[(u64, u8)], offset: u64, data: &mut [u8]) {
     for (at, bits) in flips {
         let byte = at.checked_sub(offset).and_then(|index| usize::try_from(index).ok()).and_then(|i| data.get_mut(i));
@@ -72,10 +72,10 @@ pub(super) fn flip(flips: &[(u64, u8)], offset: u64, data: &mut [u8]) {
     }
 }
 
-/// What a card that claims more than it has does with an address it does not have.
+/// The behaviour of a card with a false capacity at an address that it does not have.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Beyond {
-    /// Takes it modulo the real size: the far write lands on a near block.
+    /// Takes the address modulo the real size: the far write lands on a near block.
     #[default]
     Wraps,
     /// Acknowledges writes and loses them; reads zeroes.

@@ -1,7 +1,7 @@
-//! A block device server whose answers a scenario can spoil: the NBD protocol over a Unix socket.
+//! A block device server whose answers a scenario can falsify: the NBD protocol over a Unix socket.
 //!
-//! Owns the socket, and the exports by name. [`wire`] is the protocol, [`export`] a card's memory and its counters,
-//! [`faults`] what may be wrong with it. It does not know what QEMU makes of an export.
+//! Owns the socket, and the exports by name. [`wire`] is the protocol, [`export`] a card's memory and its counters, [`faults`] its possible
+//! defects. It does not know how QEMU uses an export.
 
 pub mod export;
 pub mod faults;
@@ -20,7 +20,7 @@ use export::Export;
 
 type Exports = Arc<Mutex<HashMap<String, Arc<Export>>>>;
 
-/// One unix socket, many exports. Connections end with their client, the socket with the server.
+/// One Unix socket with many exports. Connections end with their client, the socket with the server.
 #[derive(Debug)]
 pub struct Server {
     socket: PathBuf,
@@ -46,7 +46,7 @@ impl Server {
                     }
                     let served = Arc::clone(&served);
                     let name = thread::Builder::new().name("lab/nbd-client".to_owned());
-                    // Without a thread the client sees its connection closed, and says so.
+                    // Without a thread, the client sees its connection closed and reports it.
                     drop(name.spawn(move || serve(stream, &served)));
                 }
             })
@@ -75,7 +75,7 @@ impl Drop for Server {
 }
 
 fn serve(mut stream: UnixStream, exports: &Mutex<HashMap<String, Arc<Export>>>) {
-    // A client that leaves, or talks nonsense, loses its connection; there is nobody else to tell.
+    // A client that leaves or breaks the protocol loses its connection; nothing else needs to know.
     let Ok(Some(export)) = wire::negotiate(&mut stream, |name| lock(exports).get(name).map(Arc::clone)) else { return };
     export.connected(&stream);
     drop(wire::transmit(&mut stream, &export));

@@ -18,7 +18,7 @@ const EIO: u32 = 5;
 const ENOSPC: u32 = 28;
 const LONG: Duration = Duration::from_secs(20);
 
-/// The other side of the protocol, as far as a disk needs it.
+/// The client side of the protocol, as far as a disk needs it.
 struct Client {
     stream: UnixStream,
     size: u64,
@@ -45,7 +45,7 @@ fn option(stream: &mut UnixStream, option: u32, payload: &[u8]) -> Vec<(u32, Vec
         let mut data = vec![0; usize::try_from(length).expect("short")];
         stream.read_exact(&mut data).expect("the reply is whole");
         replies.push((kind, data));
-        // Information goes on; an acknowledgement or an error ends it.
+        // After information, more answers follow; an acknowledgement or an error is the last one.
         if kind != 3 {
             return replies;
         }
@@ -153,7 +153,7 @@ impl Bench {
 fn options_are_answered_and_unknown_exports_refused() {
     let bench = Bench::new(1 << 20);
     let mut stream = greet(&bench.server);
-    // STRUCTURED_REPLY is what QEMU asks first, and can do without.
+    // QEMU requests STRUCTURED_REPLY first, and can work without it.
     assert_eq!(option(&mut stream, 8, &[]), [(0x8000_0001, vec![])]);
     assert_eq!(option(&mut stream, 7, &named("no such card")), [(0x8000_0006, vec![])]);
     assert_eq!(option(&mut stream, 7, &[0, 0]), [(0x8000_0003, vec![])], "a torn name is not a crash");

@@ -1,6 +1,6 @@
 //! The NBD protocol: newstyle negotiation as far as QEMU's client uses it, and simple replies.
 //!
-//! Owns bytes on the socket. It does not decide what an answer is: that is [`Export`]'s.
+//! Owns the bytes on the socket. [`Export`] decides the answers.
 
 use std::io::{self, Read, Write};
 use std::sync::Arc;
@@ -110,7 +110,7 @@ pub(super) fn negotiate(stream: &mut (impl Read + Write), find: impl Fn(&str) ->
                 info.extend_from_slice(&export.size().to_be_bytes());
                 info.extend_from_slice(&flags.to_be_bytes());
                 option_reply(stream, option, REP_INFO, &info)?;
-                // Smallest, preferred and largest request: without these QEMU asks for whole pages.
+                // Smallest, preferred and largest request: without these, QEMU requests whole pages.
                 let mut info = INFO_BLOCK_SIZE.to_be_bytes().to_vec();
                 for size in [1, 4096, LONGEST] {
                     info.extend_from_slice(&size.to_be_bytes());

@@ -1,21 +1,22 @@
-//! What GRUB tells the kernel of a system since Ubuntu Core 20: the words of snapd's menu, without those that the gadget takes away, and
-//! the gadget's own behind them. A snapd of 2.57 writes the gadget's alone into the environment of the system, and one of 2.62 all of them
-//! (snapd: boot/cmdline.go, `bootVarsForTrustedCommandLineFromGadget`); either way the kernel must be told the same.
+//! The kernel command line that GRUB gives to a system since Ubuntu Core 20: the words of snapd's menu, without those that the gadget
+//! removes, followed by the gadget's own. Some versions of snapd (2.57) write only the gadget's words into the environment of the system,
+//! others (2.62) all of them (snapd: boot/cmdline.go, `bootVarsForTrustedCommandLineFromGadget`); in both cases the kernel must get the
+//! same words.
 
 use std::collections::BTreeMap;
 
 use crate::image::inspect::gadget::Gadget;
 
-/// In the menu: what it tells the kernel by itself. It says so once for each kind of processor.
+/// In the menu: its own words for the kernel, once for each kind of processor.
 const OWN: &str = "set snapd_static_cmdline_args='";
-/// In the environment, and read by menus that know it: what takes the place of all the menu's words.
+/// In the environment, read by menus that know it: words that replace all words of the menu.
 pub(super) const FULL: &str = "snapd_full_cmdline_args";
-/// In the environment: what stands behind the menu's words.
+/// In the environment: words that follow those of the menu.
 pub(super) const EXTRA: &str = "snapd_extra_cmdline_args";
-/// Settings of the system that a gadget may begin with. The second is heeded for models of grade dangerous.
+/// Settings of the system that a gadget may set. The second one is used only for models of grade dangerous.
 const OPTION: &str = "system.kernel.cmdline-append";
 const DANGEROUS_OPTION: &str = "system.kernel.dangerous-cmdline-append";
-/// How snapd writes that nothing takes the place of the menu's words: an empty value would leave them.
+/// The value by which snapd replaces the menu's words with nothing: an empty value would keep them.
 const EMPTY: &str = " ";
 
 /// The files that a gadget without `kernel-cmdline` may have instead.
@@ -27,28 +28,28 @@ pub(super) struct GadgetFiles {
     pub(super) full: Option<Vec<u8>>,
 }
 
-/// Words to remove, by their name: `quiet`, `console=ttyS0`, or `console=*`, which is every value (`None`). Of two with one name the
-/// last counts (snapd: osutil/kcmdline).
+/// Words to remove, by their name: `quiet`, `console=ttyS0`, or `console=*`, which means every value (`None`). Of two with the same name
+/// the last one counts (snapd: osutil/kcmdline).
 type Removed<'g> = BTreeMap<&'g str, Option<&'g str>>;
 
-/// What the gadget describes.
+/// The description in the gadget.
 #[derive(Debug)]
 pub(super) struct Described<'g> {
     removed: Removed<'g>,
-    /// Behind what is kept of the menu's words, or in the place of them.
+    /// Words that follow the kept words of the menu, or replace them.
     words: String,
     replaces: bool,
-    /// It is `kernel-cmdline` of `gadget.yaml` that describes it, which not every snapd knows.
+    /// The description is in `kernel-cmdline` of `gadget.yaml`, which not every snapd knows.
     is_in_yaml: bool,
     options: Options,
 }
 
-/// What follows because of settings that the gadget begins with.
+/// The words that follow from settings of the gadget.
 #[derive(Debug, Default)]
 struct Options {
     /// The words that the settings add to the command line.
     words: String,
-    /// And a snapd that knows of such settings may leave them out.
+    /// A snapd that knows such settings may leave the words out.
     may_lack: bool,
 }
 
@@ -67,14 +68,14 @@ impl<'g> Described<'g> {
         }
     }
 
-    /// As a gadget that says nothing.
+    /// As for a gadget without a description.
     pub(super) fn nothing() -> Self {
         let options = Options::default();
         Self { removed: Removed::new(), words: String::new(), replaces: false, is_in_yaml: false, options }
     }
 
-    /// What is wrong with these two values of an environment, beside this menu. They are compared as they stand: what they are made of
-    /// is read by GRUB and by the kernel, each in its own way.
+    /// The error in these two values of an environment, for this menu. They are compared literally, because GRUB and the kernel each read
+    /// their parts in their own way.
     pub(super) fn objection(&self, menu: &MenuWords<'_>, extra: &str, full: &str) -> Option<String> {
         if !full.is_empty() && !extra.is_empty() {
             return Some(format!("sets both {EXTRA} and {FULL}, which no snapd does"));
@@ -98,19 +99,19 @@ impl<'g> Described<'g> {
         Some(format!("gives the kernel {given:?}, where menu and gadget make it {expected:?}{cure}"))
     }
 
-    /// Nothing is to be taken from any of the menu's lines, of which GRUB chooses one on the device, and the gadget's words follow.
+    /// Nothing is removed from any line of the menu, of which GRUB chooses one on the device, and the gadget's words follow.
     fn is_behind(&self, menu: &MenuWords<'_>, extra: &str) -> bool {
         let keeps_all = |own: &&str| self.kept(own) == words(own);
         !self.replaces && menu.own.iter().all(keeps_all) && self.behind().iter().any(|behind| behind == extra)
     }
 
-    /// What is left of one of the menu's lines, which whoever made the image chose, and the gadget's words.
+    /// The kept words of one line of the menu, which the image tool chose, and the gadget's words.
     fn is_whole(&self, menu: &MenuWords<'_>, full: &str) -> bool {
         let written = |whole: String| if whole.is_empty() { EMPTY.to_owned() } else { whole };
         menu.own.iter().any(|own| self.whole(own).into_iter().map(written).any(|whole| whole == full))
     }
 
-    /// What a snapd may write in the place of the menu's words, or behind what is kept of them; the likeliest first.
+    /// The values that a snapd may write to replace the menu's words, the most likely first.
     fn whole(&self, own: &str) -> Vec<String> {
         let kept = if self.replaces { String::new() } else { self.kept(own) };
         self.behind().iter().map(|behind| joined(&[&kept, behind])).collect()
@@ -125,7 +126,7 @@ impl<'g> Described<'g> {
         behind
     }
 
-    /// What is kept of the menu's words.
+    /// The kept words of the menu.
     fn kept(&self, own: &str) -> String {
         let is_kept = |word: &&str| {
             let word = Word::of(word);
@@ -139,7 +140,7 @@ impl Options {
     fn of(gadget: &Gadget, is_dangerous: bool) -> Self {
         let option = gadget.system_default(OPTION).unwrap_or_default();
         let dangerous = gadget.system_default(DANGEROUS_OPTION);
-        // Where the second is not heeded, snapd leaves out both (boot/makebootable.go, `buildOptionalKernelCommandLine`).
+        // If the second one is not used, snapd leaves out both (boot/makebootable.go, `buildOptionalKernelCommandLine`).
         let may_lack = dangerous.is_some() && !is_dangerous;
         let dangerous = dangerous.filter(|_| is_dangerous).unwrap_or_default();
         Self { words: joined(&[option, dangerous]), may_lack }
@@ -162,13 +163,13 @@ impl<'m> MenuWords<'m> {
         Self { text: menu, own }
     }
 
-    /// That of a PC, where there are several.
+    /// The line for PCs, if there are several.
     fn last(&self) -> &'m str {
         self.own.last().copied().unwrap_or_default()
     }
 }
 
-/// A word of the kernel's, as the kernel takes it apart (lib/cmdline.c, `next_arg`), and snapd as well (osutil/kcmdline, `Parse`).
+/// A word of the command line, split as by the kernel (lib/cmdline.c, `next_arg`) and by snapd (osutil/kcmdline, `Parse`).
 struct Word<'w> {
     name: &'w str,
     value: &'w str,
@@ -188,12 +189,12 @@ impl<'w> Word<'w> {
         Self { name, value, is_quoted: closed.is_some() || inner.is_some() }
     }
 
-    /// As a pattern for words to remove; a star in quotes is the star itself.
+    /// A pattern for words to remove; a star in quotes is a literal star.
     fn pattern(self) -> (&'w str, Option<&'w str>) {
         (self.name, Some(self.value).filter(|value| self.is_quoted || *value != "*"))
     }
 
-    /// As snapd writes it (`Argument.String`): no sign of equality before nothing, and quotes around the value alone.
+    /// As snapd writes it (`Argument.String`): no equals sign before an empty value, and quotes around the value only.
     fn written(self) -> String {
         let quoted = |text: &str, must: bool| if must || text.contains(' ') { format!("\"{text}\"") } else { text.to_owned() };
         match self.value {
@@ -203,7 +204,7 @@ impl<'w> Word<'w> {
     }
 }
 
-/// Words for the kernel, as gadgets keep them in files.
+/// Words for the kernel, as in files of gadgets.
 fn without_comments(text: &[u8]) -> String {
     let text = String::from_utf8_lossy(text);
     words(&text.lines().filter(|line| !line.starts_with('#')).collect::<Vec<_>>().join(" "))
@@ -214,7 +215,7 @@ fn joined(parts: &[&str]) -> String {
     parts.copied().collect::<Vec<_>>().join(" ")
 }
 
-/// One space between each two; what is in quotes is left as it is.
+/// One space between words; text in quotes is unchanged.
 fn words(text: &str) -> String {
     let mut is_quoted = false;
     let is_between = |letter: char| {
@@ -231,7 +232,7 @@ mod tests {
     const MENU: &str = "set snapd_static_cmdline_args='panic=-1'\nif true; then\n    set snapd_static_cmdline_args='console=ttyS0 console=tty1 panic=-1'\nfi\nload_env snapd_extra_cmdline_args snapd_full_cmdline_args\n";
     const OWN: &str = "console=ttyS0 console=tty1 panic=-1";
 
-    /// Which of these pairs, extra and full, are what the gadget describes?
+    /// Which of these pairs, extra and full, fit the gadget's description?
     fn accepted(yaml: &str, files: &GadgetFiles, is_dangerous: bool, pairs: &[(&str, &str)]) -> Vec<bool> {
         let gadget = Gadget::read(format!("volumes: {{}}\n{yaml}").as_bytes()).expect("it is one");
         let described = Described::by(&gadget, files, is_dangerous);
@@ -255,7 +256,7 @@ mod tests {
             ("console=*, console=tty1", "console=ttyS0 panic=-1"),
         ] {
             let yaml = format!("kernel-cmdline: {{remove: [{removed}]}}\n");
-            // Without a word in the environment the menu says all of its own.
+            // Without words in the environment, the menu gives all of its own.
             assert_eq!(accepted(&yaml, &GadgetFiles::default(), false, &[("", left), ("", "")]), [true, left == OWN], "{removed}");
         }
         let yaml = "kernel-cmdline: {append: [quiet], remove: [console=*]}\n";
@@ -282,7 +283,7 @@ mod tests {
             ("", "console=ttyS0 console=ttyS0 console=tty1 panic=-1 quiet splash"),
             ("", "console=tty1 console=ttyS0 panic=-1 quiet splash"),
             ("quiet splash", "console=ttyS0 console=tty1 panic=-1 quiet splash"),
-            // What one reader takes for the end of a word, and another does not.
+            // Characters that end a word for one reader and not for another.
             ("quiet\u{2003}splash", ""),
             ("quiet\u{a0}splash", ""),
             ("quiet\tsplash", ""),
@@ -339,7 +340,7 @@ mod tests {
             "defaults: {system: {system: {kernel: {cmdline-append: one, dangerous-cmdline-append: two}}}}\n",
             "defaults: {99T7MUlRhtI3U0QFgl5mXXESAiSwt776: {system: {kernel: {cmdline-append: one, dangerous-cmdline-append: two}}}}\n",
         ] {
-            // A snapd that leaves the second out leaves out both.
+            // A snapd that leaves out the second setting leaves out both.
             assert_eq!(accepted(yaml, &GadgetFiles::default(), false, &pairs), [true, true, false, false], "{yaml}");
             assert_eq!(accepted(yaml, &GadgetFiles::default(), true, &pairs), [false, false, true, false], "{yaml}");
         }

@@ -1,7 +1,8 @@
-//! The boot environments: files in which a boot loader keeps what it starts next, and how. They are made for one image, so that no
-//! snap holds their original; instead every word in them is accounted for.
+//! The boot environments: files in which a boot loader keeps what it starts next, and how. They are made for one image, so no snap contains
+//! their original; instead, every word in them is checked.
 //!
-//! Boot loader and snapd each read them with a parser of their own. What the two could read differently is refused, whatever it says.
+//! Boot loader and snapd read them with different parsers. An environment that the two could read differently is refused, whatever its
+//! contents.
 
 use std::collections::BTreeMap;
 
@@ -18,14 +19,14 @@ use crate::image::inspect::readers::squashfs::Inode;
 
 /// The path of GRUB's menu on the boot partition.
 const GRUB_CONFIG: &str = "efi/ubuntu/grub.cfg";
-/// An environment of GRUB has exactly this length, and this beginning.
+/// An environment of GRUB has exactly this length, and begins with this text.
 const GRUB_LENGTH: usize = 1024;
 const GRUB_HEAD: &str = "# GRUB Environment Block\n";
-/// The length of those in U-Boot's form that snapd makes itself.
+/// The length of environments in U-Boot's form that snapd makes itself.
 const UBOOT_LENGTH: usize = 4096;
-/// A CRC-32 stands in front, and behind it a flag where U-Boot was built for two copies.
+/// A CRC-32 at the beginning, followed by a flag if U-Boot was built for two copies.
 const CRC: usize = 4;
-/// Modes that snapd knows; a fresh image is in the first of them.
+/// Modes that snapd knows; a fresh image is in the first one.
 const INSTALL: &str = "install";
 /// Boot flags that snapd knows: the first boots happen in a factory (`ubuntu-image --factory-image`).
 const FLAGS: [&str; 1] = ["factory"];
@@ -40,8 +41,8 @@ struct Uboot {
 }
 
 impl Compared {
-    /// Every environment that the boot loader reads: there, whole, and saying what a fresh image says. Where nobody knows the boot
-    /// loader, each that is there.
+    /// Checks every environment that the boot loader reads: it must exist, be undamaged, and have the contents of a fresh image. If the
+    /// boot loader is unknown, every existing environment is checked.
     pub(super) fn environments(
         &mut self,
         originals: &mut Originals<'_, '_>,
@@ -58,7 +59,7 @@ impl Compared {
             if loader.is_some_and(|loader| loader != which) {
                 return Ok(None);
             }
-            // Beside such a partition nobody reads a file, and one that lies there is a stranger.
+            // If there is such a partition, no program reads the file, so it counts as a foreign one.
             let is_read = which != Loader::Uboot || !has_state_partition;
             if is_read && matches!(boot.node(path), Some(Node::File { .. })) {
                 expected.insert(path.to_owned(), Original::Elsewhere)?;
@@ -66,7 +67,7 @@ impl Compared {
             }
             if which == Loader::Uboot && has_state_partition {
                 self.uncovered.push(
-                    "what U-Boot is told: its environment lies in the gadget's partition of the role system-boot-state, and this loader is not \
+                    "the environment of U-Boot: it is in the gadget's partition with the role system-boot-state, and this loader is not \
                      covered"
                         .to_owned(),
                 );
@@ -106,7 +107,7 @@ impl Compared {
                 if let Some(config) = &config {
                     self.seed_menu(originals, boot, config)?;
                 }
-                // The menu of GRUB and the script of U-Boot begin with an installation where no mode is given.
+                // The menu of GRUB and the script of U-Boot start an installation if no mode is given.
                 if let Some(variables) = grubenv.and_then(|bytes| self.whole("efi/ubuntu/grubenv", grub(&bytes))) {
                     self.recovery("efi/ubuntu/grubenv", &variables, &label, false);
                 }
@@ -115,13 +116,13 @@ impl Compared {
                     self.system(originals, gadget, boot, &MenuWords::of(&menu), &of_system, &variables)?;
                 }
                 if let Some(bytes) = selection {
-                    // A gadget may bring one to say that its U-Boot wants no flag: only its checksum counts, whatever stands in it.
+                    // A gadget may contain one to show that its U-Boot wants no flag: only its checksum counts, not its contents.
                     let pattern = of_gadget(originals, "boot.sel")?;
                     let has_flag = pattern.and_then(|pattern| uboot_contents(&pattern).map(|(_, has_flag)| has_flag).ok());
                     self.made("uboot/ubuntu/boot.sel", &bytes, has_flag.unwrap_or(true), &label, false);
                 }
                 if let Some(bytes) = piboot {
-                    // Here nothing chooses a mode but what snapd wrote when it was set.
+                    // Here only the mode that snapd wrote is used, so it must be present.
                     self.made("piboot/ubuntu/piboot.conf", &bytes, true, &label, true);
                 }
             }
@@ -145,7 +146,7 @@ impl Compared {
         Ok(())
     }
 
-    /// Since Ubuntu Core 20 the menu is snapd's own.
+    /// Since Ubuntu Core 20, the menu is snapd's own.
     fn seed_menu(&mut self, originals: &mut Originals<'_, '_>, boot: &Files, config: &[u8]) -> Result<(), ReadError> {
         if published::is_menu(config) {
             self.equal += 1;
@@ -157,18 +158,18 @@ impl Compared {
                     self.equal += 1;
                     return Ok(());
                 }
-                "it is no menu that snapd was published with, and the snapd in the image does not carry it".to_owned()
+                "it is not the menu of a published snapd, and the snapd in the image does not contain it".to_owned()
             }
             Some(Err(error)) => {
-                format!("it is no menu known here, and the snapd that may carry it cannot be looked into: {}", error.words())
+                format!("it is not a known menu, and the snapd that may contain it cannot be read: {}", error.words())
             }
-            None => "it is no menu known here, and there is no proven snapd in the image that could carry it".to_owned(),
+            None => "it is not a known menu, and there is no proven snapd in the image that could contain it".to_owned(),
         };
         self.refuse_unless_allowed(originals.allowed, boot, vec![GRUB_CONFIG.to_owned()], &why);
         Ok(())
     }
 
-    /// Of Ubuntu Core 16 and 18: the gadget's, with the names of two snaps.
+    /// Of Ubuntu Core 16 and 18: the gadget's environment, with the names of two snaps.
     fn uboot_env(
         &mut self,
         originals: &mut Originals<'_, '_>,
@@ -181,7 +182,7 @@ impl Compared {
         self.names(path, &found.variables, wanted);
         let original = match of_gadget(originals, "uboot.conf")? {
             None => Err(no_original(originals, "uboot.conf")),
-            // Snapd makes one of its own where the gadget's is empty.
+            // Snapd makes one itself if the gadget's is empty.
             Some(original) if original.is_empty() => Ok((Uboot { variables: Variables::new(), has_flag: true }, UBOOT_LENGTH)),
             Some(original) => uboot(&original)
                 .map(|read| (read, original.len()))
@@ -216,7 +217,7 @@ impl Compared {
         Ok(())
     }
 
-    /// One that snapd made from nothing, in U-Boot's form.
+    /// An environment that snapd made from nothing, in U-Boot's form.
     fn made(&mut self, path: &str, bytes: &[u8], has_flag: bool, label: &str, must_name_mode: bool) {
         if bytes.len() != UBOOT_LENGTH {
             self.different.push(
@@ -234,7 +235,7 @@ impl Compared {
         self.recovery(path, &found.variables, label, must_name_mode);
     }
 
-    /// Since Ubuntu Core 20: which system is started, and what for.
+    /// Since Ubuntu Core 20: names the system to start and its mode.
     fn recovery(&mut self, path: &str, variables: &Variables, label: &str, must_name_mode: bool) {
         self.names(path, variables, &[("snapd_recovery_system", label)]);
         match variables.get("snapd_recovery_mode").map_or("", String::as_str) {
@@ -258,7 +259,7 @@ impl Compared {
         self.unexpected(path, variables, &["snapd_recovery_system", "snapd_recovery_mode", "snapd_boot_flags"]);
     }
 
-    /// Since Ubuntu Core 20, with GRUB: the kernel of one system, and what it is told.
+    /// Since Ubuntu Core 20, with GRUB: the kernel of one system, and its command line.
     fn system(
         &mut self,
         originals: &mut Originals<'_, '_>,
@@ -298,11 +299,11 @@ impl Compared {
         }
     }
 
-    /// Every other variable is empty in a fresh image: a trial of another kernel or base, or words for the kernel's command line, come
-    /// from nobody who signed anything.
+    /// Every other variable is empty in a fresh image: nothing signed describes a trial of another kernel or base, or words for the
+    /// kernel's command line.
     fn unexpected<'v>(&mut self, path: &str, variables: impl IntoIterator<Item = (&'v String, &'v String)>, known: &[&str]) {
         for (name, value) in variables {
-            // Also an empty one, where snapd does not know the name: what a menu set before is taken from it.
+            // Empty ones, too, if snapd does not know the name: they would remove a value that a menu set before.
             let is_told = !value.is_empty() || !name.starts_with("snap");
             if is_told && !known.contains(&name.as_str()) {
                 self.different
@@ -312,7 +313,7 @@ impl Compared {
     }
 }
 
-/// A file of the gadget, a link in its place followed once: `uboot.conf` often leads to `uboot.env`.
+/// A file of the gadget; a link in its place is followed once: `uboot.conf` often leads to `uboot.env`.
 fn of_gadget(originals: &mut Originals<'_, '_>, path: &str) -> Result<Option<Vec<u8>>, ReadError> {
     let Ok(snap) = &mut originals.gadget else { return Ok(None) };
     let mut found = snap.find(path)?;
@@ -325,7 +326,7 @@ fn of_gadget(originals: &mut Originals<'_, '_>, path: &str) -> Result<Option<Vec
     }
 }
 
-/// Why there is no such file of the gadget: it has none, or that cannot be found out.
+/// Why the gadget does not have this file: it is missing, or that cannot be determined.
 fn no_original(originals: &Originals<'_, '_>, file: &str) -> String {
     match &originals.gadget {
         Ok(_) => format!("the gadget has no {file} that it could be compared with"),
@@ -333,7 +334,7 @@ fn no_original(originals: &Originals<'_, '_>, file: &str) -> String {
     }
 }
 
-/// Lines of `NAME=VALUE`, filled up with `#`.
+/// Lines of `NAME=VALUE`, padded with `#`.
 fn grub(bytes: &[u8]) -> Result<Variables, String> {
     if bytes.len() != GRUB_LENGTH {
         return Err(format!("is {} bytes long, where an environment of GRUB has {GRUB_LENGTH}", bytes.len()));
@@ -342,25 +343,25 @@ fn grub(bytes: &[u8]) -> Result<Variables, String> {
     let Some(rest) = text.strip_prefix(GRUB_HEAD) else {
         return Err("is damaged: it does not begin as an environment of GRUB".to_owned());
     };
-    // GRUB takes what follows for a part of the value, a line's end included; snapd does not.
+    // GRUB takes everything that follows as part of the value, even a line's end; snapd does not.
     if rest.contains(['\\', '\r', '\0']) {
         return Err("holds a character that GRUB and snapd read differently".to_owned());
     }
-    // GRUB looks for the end of a name over the ends of lines, and gives up on a value that the file's end cuts off (grub-core/lib/envblk.c).
+    // GRUB searches the end of a name across line ends, and ignores a value that the end of the file cuts off (grub-core/lib/envblk.c).
     if rest.starts_with('\n') || rest.contains("\n\n") {
         return Err("holds an empty line, which GRUB takes for a part of the next name".to_owned());
     }
     if !text.trim_end_matches('#').ends_with('\n') {
         return Err("ends within a line, which GRUB does not read".to_owned());
     }
-    // GRUB skips what begins with `#`, and snapd takes it for a name; without `=` both skip it.
+    // GRUB skips lines that begin with `#`, and snapd reads them as names; lines without `=` are skipped by both.
     if let Some(line) = rest.lines().find(|line| line.starts_with('#') == line.contains('=')) {
         return Err(format!("holds a line that GRUB and snapd read differently: {:?}", shortened(line)));
     }
     unique(rest.lines().filter(|line| !line.starts_with('#')))
 }
 
-/// A CRC-32, perhaps a flag, and `NAME=VALUE`, ended by a zero each and the last by two.
+/// A CRC-32, an optional flag, and `NAME=VALUE` entries, each ended by a zero and the last by two.
 fn uboot(bytes: &[u8]) -> Result<Uboot, String> {
     let (contents, has_flag) = uboot_contents(bytes)?;
     if is_padding(contents) {
@@ -374,7 +375,7 @@ fn uboot(bytes: &[u8]) -> Result<Uboot, String> {
     Ok(Uboot { variables, has_flag })
 }
 
-/// What the checksum in front covers, and whether a flag stands between the two.
+/// The bytes that the leading checksum covers, and whether a flag stands between the two.
 fn uboot_contents(bytes: &[u8]) -> Result<(&[u8], bool), String> {
     let Some((checksum, rest)) = bytes.split_first_chunk::<CRC>().filter(|(_, rest)| rest.len() > 2) else {
         return Err(format!("is too short for an environment of U-Boot: {} bytes", bytes.len()));
@@ -387,18 +388,18 @@ fn uboot_contents(bytes: &[u8]) -> Result<(&[u8], bool), String> {
     match (holds(&rest[1..]), holds(rest)) {
         (true, false) => Ok((&rest[1..], true)),
         (false, true) => Ok((rest, false)),
-        (true, true) => Err("can be read with a flag and without one, and says two things".to_owned()),
+        (true, true) => Err("can be read with a flag and without one, with different results".to_owned()),
         (false, false) => Err("is damaged: its checksum does not hold; make the image again".to_owned()),
     }
 }
 
-/// Is this an environment of no variable? `mkenvimage` writes one zero and fills up with 0xff, `fw_setenv` fills up with zeroes.
+/// Is this an environment without variables? `mkenvimage` writes one zero and pads with 0xff, `fw_setenv` pads with zeroes.
 fn is_padding(contents: &[u8]) -> bool {
     let rest = contents.strip_prefix(&[0]).unwrap_or(contents);
     rest.first().is_none_or(|first| matches!(first, 0 | 0xff) && rest.iter().all(|byte| byte == first))
 }
 
-/// Every name once: of two, one reader takes the first, and another the last.
+/// Every name must occur once: of two, one reader takes the first, and another the last.
 fn unique<'t>(lines: impl Iterator<Item = &'t str>) -> Result<Variables, String> {
     let mut variables = Variables::new();
     for line in lines {
@@ -416,7 +417,7 @@ fn shortened(line: &str) -> String {
     line.chars().take(40).collect()
 }
 
-/// What is not about snaps.
+/// The variables that are not about snaps.
 fn without_snap_variables(variables: &Variables) -> Vec<(&String, &String)> {
     variables.iter().filter(|(name, _)| !name.starts_with("snap_")).collect()
 }

@@ -4,17 +4,17 @@ use crate::image::inspect::gadget::Gadget;
 use crate::image::inspect::read_error::ReadError;
 use crate::image::inspect::readers::squashfs::Squashfs;
 
-/// What starts the kernel.
+/// The program that starts the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Loader {
     Grub,
     Uboot,
-    /// The firmware of the Raspberry Pi alone.
+    /// Only the firmware of the Raspberry Pi.
     Piboot,
 }
 
 impl Loader {
-    /// As snapd finds it: by the first file in the gadget that marks one. `None` for those that are not known here.
+    /// Found as by snapd: by the first file in the gadget that marks one. `None` for loaders that are not known here.
     pub(super) fn of(snap: &mut Squashfs<'_>, gadget: &Gadget) -> Result<Option<Self>, ReadError> {
         const MARKERS: [(&str, Option<Loader>); 5] = [
             ("uboot.conf", Some(Loader::Uboot)),
@@ -36,7 +36,7 @@ impl Loader {
         })
     }
 
-    /// As people call it.
+    /// The name for people.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Grub => "GRUB",

@@ -1,5 +1,5 @@
-//! What really boots: the files on the boot partition and the boot code outside of it. They are copies out of the kernel and the
-//! gadget snap, made when the image was made, and nothing signs the copies. Here every one is held against its original.
+//! Checks what boots: the files on the boot partition and the boot code outside of it. They are copies from the kernel and gadget snaps,
+//! made together with the image, and nothing signs the copies. Here each one is compared with its original.
 
 mod command_line;
 pub(super) mod comparison;
@@ -18,22 +18,22 @@ use super::readers::contents::Contents;
 use super::readers::files::Files;
 use super::readers::listing::{Node, join};
 use super::readers::squashfs::{Entry, FileInode, Inode, Squashfs};
-use super::readers::table::{self, Table};
+use super::readers::table::{self, PartitionTable};
 use super::seed::Generation;
 use crate::station::units::to_u64;
 use comparison::{Compared, Expected, LARGEST_TEXT, MOST_FILES, Original, Originals};
 use loader::Loader;
 use raspberry::Made;
 
-/// How deep they lie.
+/// Limit of the depth of directories.
 const DEEPEST: usize = 16;
 
-/// The number of a block in boot code.
+/// Bytes of a block number in boot code.
 const BLOCK_NUMBER: u64 = 4;
 /// Bytes of one of the blocks that boot code counts.
 const BLOCK: u64 = 512;
 
-/// A byte of the image, and the number of a block that must stand there.
+/// A byte of the image, and the block number that it must contain.
 type BlockNumber = (u64, [u8; 4]);
 
 /// A file of the gadget that lies in the image outside of every file system.
@@ -67,9 +67,9 @@ impl Compared {
             self.raw(originals, gadget)?;
         }
         let Some(boot) = originals.boot else {
-            // What cannot be read here may well be read by what boots.
+            // A partition that cannot be read here may be readable for the boot loader.
             self.different
-                .push(VerdictCode::NoBootPartition.with("there is no boot partition whose files can be read, so nobody knows what boots"));
+                .push(VerdictCode::NoBootPartition.with("there is no boot partition whose files can be read, so it is unknown what boots"));
             return Ok(());
         };
         let mut expected = Expected::default();
@@ -88,7 +88,7 @@ impl Compared {
             self.compare_file(originals, boot, path, original)?;
         }
         let others = boot.listing.iter().filter(|(path, node)| !matches!(node, Node::Directory) && !expected.has(path));
-        // A gadget that was not read may have brought it, but for what lies where only seeds and kernels have their files.
+        // If the gadget was not read, a file may come from it, except in directories that belong to seeds and kernels only.
         let (perhaps, foreign) = others
             .map(|(path, _)| path.clone())
             .partition(|path| gadget.is_none() && !path.starts_with("systems/") && !path.starts_with("snaps/"));
@@ -97,7 +97,8 @@ impl Compared {
         Ok(())
     }
 
-    /// What is not read here is said, and every file that may have come out of it is doubted by itself; what is damaged is a difference.
+    /// An original that cannot be read here is reported, and every file that may have come from it is doubted; a damaged one is a
+    /// difference.
     fn note_unreadable(&mut self, what: &str, error: &ReadError) -> Result<(), ReadError> {
         match error {
             ReadError::Unreadable(why) => {
@@ -113,7 +114,7 @@ impl Compared {
         let (places, numbers) = self.places_of(originals, gadget)?;
         let Ok(snap) = &mut originals.gadget else { return Ok(()) };
         for RawFile { at, image, file } in places {
-            // The image tool writes block numbers into it; they are held to the table below.
+            // The image tool writes block numbers into it; they are compared with the table below.
             self.places.push(at..at.saturating_add(file.length));
             let is_number =
                 |place: u64| numbers.iter().any(|(number, _)| (*number..number.saturating_add(BLOCK_NUMBER)).contains(&(at + place)));
@@ -139,8 +140,8 @@ impl Compared {
         Ok(())
     }
 
-    /// Where the gadget's files without a file system lie, and where the number of which block is written. What has no known place is
-    /// not looked for: it would lie in a partition or a gap, and whatever lies there beyond what is compared is refused.
+    /// The places of the gadget's files without a file system, and of the block numbers. A file without a known place is not searched: it
+    /// would lie in a partition or a gap, and everything there that is not compared is refused.
     fn places_of<'g>(
         &mut self,
         originals: &mut Originals<'_, '_>,
@@ -179,7 +180,7 @@ impl Compared {
                     Some(at) => places.push(RawFile { at, image, file }),
                     // Partitions that the first boot makes are not in the image.
                     None if is_made_at_first_boot(structure) => {}
-                    None => self.uncovered.push(format!("where {image} of the gadget lies outside of the file systems was not found out")),
+                    None => self.uncovered.push(format!("the place of {image} of the gadget outside of the file systems is unknown")),
                 }
             }
         }
@@ -224,7 +225,7 @@ impl Compared {
         Ok(())
     }
 
-    /// What a boot loader that cannot read squashfs loads: the kernel, taken out of its snap.
+    /// The files that a boot loader loads if it cannot read squashfs: the kernel, extracted from its snap.
     fn expect_of_kernel(
         &mut self,
         originals: &mut Originals<'_, '_>,
@@ -246,7 +247,7 @@ impl Compared {
         if copies.is_empty() && !loads_copies {
             return Ok(());
         }
-        // Where nobody knows who loads them, they may lie either way.
+        // If the loader is unknown, both layouts are allowed.
         let (as_they_are, for_firmware) = match loader {
             Some(Loader::Piboot) => (!is_core20, is_core20),
             Some(_) => (true, false),
@@ -273,7 +274,7 @@ impl Compared {
         Ok(())
     }
 
-    /// The seed of Ubuntu Core 20 lies on the boot partition; it is held to the model elsewhere.
+    /// The seed of Ubuntu Core 20 lies on the boot partition; it is compared with the model in another place.
     fn expect_seed(&self, originals: &Originals<'_, '_>, boot: &Files, expected: &mut Expected) -> Result<(), ReadError> {
         let seed = originals.seed;
         if seed.generation != Generation::Core20 {
@@ -328,14 +329,14 @@ impl Compared {
     }
 }
 
-/// Since Ubuntu Core 20: where the system's kernel lies. Before: a directory called as the kernel's file.
+/// Since Ubuntu Core 20: the directory of the system's kernel. Before: a directory with the name of the kernel's file.
 fn kernel_directory(originals: &Originals<'_, '_>) -> String {
     let is_core20 = originals.seed.generation == Generation::Core20;
     let directory = if is_core20 { format!("{}/kernel", originals.seed.root) } else { originals.kernel_file.to_owned() };
     directory.to_lowercase()
 }
 
-/// What snapd makes for the firmware of the Raspberry Pi, which takes the place of what the gadget has.
+/// The files that snapd makes for the firmware of the Raspberry Pi; they replace those of the gadget.
 fn expect_of_firmware(originals: &mut Originals<'_, '_>, loader: Option<Loader>, expected: &mut Expected) -> Result<(), ReadError> {
     let directory = kernel_directory(originals);
     let (Some(Loader::Piboot), Some(label), Ok(gadget)) = (loader, &originals.seed.label, &mut originals.gadget) else {
@@ -358,7 +359,7 @@ fn expect_of_firmware(originals: &mut Originals<'_, '_>, loader: Option<Loader>,
     expected.insert(format!("{directory}/overlays/readme"), Original::Made("nothing".to_owned(), Made::Empty))
 }
 
-/// What a changed text of the firmware does, in words.
+/// The effect of a change to a text of the firmware, in words.
 fn describe_change(snap: &mut Squashfs<'_>, file: &FileInode, boot: &Files, path: &str) -> Result<Option<String>, ReadError> {
     if !matches!(path, "config.txt" | "cmdline.txt") || file.length > LARGEST_TEXT {
         return Ok(None);
@@ -367,7 +368,7 @@ fn describe_change(snap: &mut Squashfs<'_>, file: &FileInode, boot: &Files, path
     Ok(raspberry::difference(path, &snap.read(file, LARGEST_TEXT)?, &found))
 }
 
-/// Puts a file of the gadget, or what is in a directory, to its target; false where there is none.
+/// Adds a file of the gadget, or the contents of a directory, at its target; false if it does not exist.
 fn place(
     snap: &mut Squashfs<'_>,
     source: &str,
@@ -389,7 +390,7 @@ fn place(
     if !matches!(snap.find(source_path)?, Some(Inode::Directory(_))) {
         return Ok(false);
     }
-    // `dir/` is what is in it, `dir` is itself.
+    // `dir/` means its contents, `dir` means the directory itself.
     let inside_itself = !source.ends_with('/') && !source_path.is_empty();
     for (path, entry) in tree(snap, source_path)? {
         let relative = if source_path.is_empty() { path.as_str() } else { path.get(source_path.len() + 1..).unwrap_or_default() };
@@ -409,7 +410,7 @@ fn tree(snap: &mut Squashfs<'_>, root: &str) -> Result<Vec<(String, Entry)>, Rea
         for entry in snap.entries(directory)? {
             seen += 1;
             let inside = join(&path, &entry.name);
-            // Modules and firmware lie in the kernel snap by the thousand, and no boot loader reads them.
+            // A kernel snap has thousands of modules and firmware files, which no boot loader reads.
             if root.is_empty() && depth == 0 && matches!(entry.name.as_str(), "modules" | "firmware" | "meta" | "lib") {
                 continue;
             }
@@ -428,7 +429,7 @@ fn tree(snap: &mut Squashfs<'_>, root: &str) -> Result<Vec<(String, Entry)>, Rea
     Ok(files)
 }
 
-/// The first byte in which a copy is not its original, those that `may_differ` excepted.
+/// The first byte in which a copy differs from its original, without those that `may_differ` allows.
 fn difference(
     snap: &mut Squashfs<'_>,
     file: &FileInode,
@@ -460,9 +461,9 @@ fn difference(
     }
 }
 
-/// The structure's first byte in the image: a GPT has its name, else its own offset says.
-fn start_of(structure: &Structure, table: &Table) -> Option<u64> {
-    // Whatever a partition calls itself.
+/// The structure's first byte in the image: a GPT has its name, otherwise its own offset is used.
+fn start_of(structure: &Structure, table: &PartitionTable) -> Option<u64> {
+    // By the place, whatever the name of the partition.
     if structure.is_mbr() {
         return Some(0);
     }
@@ -483,7 +484,7 @@ mod tests {
     fn no_partition_is_the_mbr_by_calling_itself_so() {
         let gadget = Gadget::read(b"volumes:\n  pc:\n    structure:\n      - {name: mbr, type: mbr, size: 440}\n").expect("it is one");
         let posing = Partition { number: 1, start: 5 << 20, length: 1 << 20, kind: String::new(), name: "mbr".to_owned() };
-        let table = Table { kind: Kind::Gpt, partitions: vec![posing], needs: 0, own: Vec::new() };
+        let table = PartitionTable { kind: Kind::Gpt, partitions: vec![posing], needs: 0, own: Vec::new() };
         assert_eq!(gadget.structures().map(|structure| start_of(structure, &table)).collect::<Vec<_>>(), [Some(0)]);
     }
 }

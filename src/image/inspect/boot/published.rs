@@ -1,9 +1,9 @@
-//! Files that are in no snap and are known by their digest, as they were published.
+//! Files that are in no snap and are known by the digest of their published versions.
 
 use sha2::{Digest, Sha256};
 
-/// GRUB's menu of Ubuntu Core 20 and later: SHA-256 of `grub-recovery.cfg` as it was taken out of `/usr/lib/snapd/snapd` of Debian's and
-/// Ubuntu's packages of these versions.
+/// GRUB's menu of Ubuntu Core 20 and later: SHA-256 of `grub-recovery.cfg`, extracted from `/usr/lib/snapd/snapd` of Debian's and Ubuntu's
+/// packages of these versions.
 const MENUS: [(&str, &str); 5] = [
     ("2.49", "c1c5e351e067049af75f4e6edb38cf6c65d31eeec6e5302f86ab8a1bfdb1c90d"),
     ("2.55.3", "ccf14cc42dda4717045e2727d840e474eac71553a1eee7234c9c6419c5af6d6d"),
@@ -13,19 +13,19 @@ const MENUS: [(&str, &str); 5] = [
     ("2.78", "27f57484001861059f25759d290d995a229cc0a825ceda82b3710a6751c38194"),
 ];
 
-/// Room for boot code in front of a table.
+/// Length of the boot code in front of a partition table.
 pub(in crate::image::inspect) const BOOT_CODE: usize = 440;
-/// It as libparted 3.5 fills it where it makes an MBR, which older image tools have it do: code that starts the first block of the active
-/// partition, and zeroes.
+/// The boot code that libparted 3.5 writes when it makes an MBR, as older image tools let it: code that starts the first block of the
+/// active partition, and zeroes.
 const OF_LIBPARTED: &str = "0d0087a55200f3b6b52f32bcb39c0a267c014c4f50e90fcb95ea0039373c9d59";
 
-/// Has snapd been published with this menu?
+/// Is this the menu of a published snapd?
 pub(super) fn is_menu(menu: &[u8]) -> bool {
     let digest = sha256(menu);
     MENUS.iter().any(|(_, known)| *known == digest)
 }
 
-/// Does libparted put this boot code into every MBR?
+/// Is this the boot code that libparted puts into every MBR?
 pub(in crate::image::inspect) fn is_of_libparted(code: &[u8; BOOT_CODE]) -> bool {
     sha256(code) == OF_LIBPARTED
 }

@@ -1,8 +1,8 @@
-//! What the firmware of the Raspberry Pi reads where no U-Boot is between it and the kernel: `config.txt` says in which directory the
-//! kernel lies, and `cmdline.txt` in there what the kernel is told. Snapd makes both from the gadget's, and lays the kernel's files out
-//! as the firmware wants them. All of that can be made again here, so that it is held to what comes out.
+//! The files that the firmware of the Raspberry Pi reads if there is no U-Boot between it and the kernel: `config.txt` names the directory
+//! of the kernel, and `cmdline.txt` in it has the kernel's command line. Snapd makes both from the gadget's files, and arranges the
+//! kernel's files as the firmware needs them. All of that is made again here and compared.
 
-/// Where snapd puts a file of the kernel snap, below the directory the firmware is led to.
+/// The place of a file of the kernel snap, below the directory that the firmware uses.
 pub(super) fn place(path: &str, has_broadcom: bool) -> Option<String> {
     if path == "kernel.img" || path == "initrd.img" {
         return Some(path.to_owned());
@@ -11,7 +11,7 @@ pub(super) fn place(path: &str, has_broadcom: bool) -> Option<String> {
     if !has_broadcom {
         return Some(inside.to_owned());
     }
-    // Kernels for arm64 keep the boards of every maker; those of one are moved up, and so are the overlays.
+    // Kernels for arm64 keep the boards of every maker; those of one are moved up, as are the overlays.
     let moved = inside.strip_prefix("broadcom/").or_else(|| inside.starts_with("overlays/").then_some(inside));
     Some(moved.map_or_else(|| path.to_owned(), str::to_owned))
 }
@@ -20,14 +20,14 @@ pub(super) fn place(path: &str, has_broadcom: bool) -> Option<String> {
 pub(super) enum Made {
     /// The firmware's own configuration, with the directory of the kernel.
     Config { lines: Vec<String>, prefix: String },
-    /// What the kernel is told.
+    /// The kernel's command line.
     CommandLine { words: Vec<String> },
-    /// Its being there makes the firmware look for overlays beside it.
+    /// If this file exists, the firmware looks for overlays beside it.
     Empty,
 }
 
 impl Made {
-    /// The first `os_prefix=` becomes that of the system, the others comments; where there is none, it is the last line.
+    /// The first `os_prefix=` becomes that of the system, the others become comments; if there is none, it is added as the last line.
     pub(super) fn config(original: &[u8], prefix: &str) -> Self {
         let wanted = format!("os_prefix={prefix}");
         let mut lines: Vec<String> = lines(original);
@@ -42,14 +42,14 @@ impl Made {
         Self::Config { lines, prefix: prefix.to_owned() }
     }
 
-    /// The first line of the gadget's, then mode and system.
+    /// The first line of the gadget's file, then mode and system.
     pub(super) fn command_line(original: &[u8], label: &str) -> Self {
         let first = String::from_utf8_lossy(original.split(|byte| *byte == b'\n').next().unwrap_or_default()).into_owned();
         let text = format!("{first} snapd_recovery_mode=install snapd_recovery_system={label}");
         Self::CommandLine { words: words(&text) }
     }
 
-    /// How what is there differs, as what it does.
+    /// The difference of the found file, described by its effect.
     pub(super) fn difference(&self, found: &[u8]) -> Option<String> {
         match self {
             Self::Config { lines, prefix } => config_difference(lines, Some(prefix), found),
@@ -59,7 +59,7 @@ impl Made {
     }
 }
 
-/// How a copy of the gadget's own file differs from it, in words; nothing for files that are not the firmware's.
+/// How a copy of the gadget's own file differs from it, in words; `None` for files that are not the firmware's.
 pub(super) fn difference(path: &str, original: &[u8], found: &[u8]) -> Option<String> {
     match path {
         "config.txt" => config_difference(&lines(original), None, found),
@@ -99,7 +99,7 @@ fn config_difference(wanted: &[String], prefix: Option<&str>, found: &[u8]) -> O
 
 fn command_line_difference(wanted: &[String], found: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(found);
-    // The firmware hands on the first line only.
+    // The firmware passes on only the first line.
     let (first, rest) = text.split_once('\n').unwrap_or((&text, ""));
     let given = words(first);
     if let Some(word) = given.iter().find(|word| !wanted.contains(word)) {
@@ -114,7 +114,7 @@ fn command_line_difference(wanted: &[String], found: &[u8]) -> Option<String> {
     (!rest.trim().is_empty()).then(|| "has more than one line".to_owned())
 }
 
-/// Without empty ones, which mean nothing.
+/// Without empty lines, which have no meaning.
 fn lines(text: &[u8]) -> Vec<String> {
     let text = String::from_utf8_lossy(text);
     text.split('\n').filter(|line| !line.trim().is_empty()).map(str::to_owned).collect()

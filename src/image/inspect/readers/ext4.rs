@@ -1,7 +1,7 @@
 //! ext4, through `ext4-view`, which reads it without mounting and checks its checksums.
 //!
-//! The reader trusts the superblock for the size of its own buffers, and a symbolic link for the length of its target; both are
-//! looked at here before it sees them. Files that it does not read as a device does are refused (`unwritten`).
+//! The reader trusts the superblock for the size of its own buffers, and a symbolic link for the length of its target; both are checked
+//! here before it sees them. Files that it reads in another way than a device are refused (`unwritten`).
 
 use std::io;
 
@@ -16,14 +16,14 @@ use super::window::Window;
 use crate::image::inspect::read_error::ReadError;
 use crate::station::units::to_u64;
 
-/// Where the superblock is, and its magic in it.
+/// The place of the superblock, and the magic number in it.
 const SUPERBLOCK: u64 = 1024;
 const MAGIC: [u8; 2] = [0x53, 0xef];
-/// The largest block the kernel mounts on any machine.
+/// The largest block that the kernel mounts on any machine.
 const LARGEST_BLOCK_LOG: u32 = 6;
-/// Of 128 MiB each, as `mke2fs` makes them: 8 TiB.
+/// Limit of groups. With 128 MiB each, as `mke2fs` makes them: 8 TiB.
 const MOST_GROUPS: u64 = 65_536;
-/// A feature in the superblock: the journal holds what is not in its place yet.
+/// A feature in the superblock: the journal contains data that is not in its place yet.
 const NEEDS_RECOVERY: u32 = 0x4;
 /// The longest target of a symbolic link in bytes (`PATH_MAX`).
 const LONGEST_TARGET: u64 = 4096;
@@ -105,11 +105,11 @@ fn absolute(path: &str) -> String {
     format!("/{path}")
 }
 
-/// What the reader would believe.
+/// Checks the numbers that the reader would trust.
 fn check(superblock: &[u8; 1024], length: u64) -> Result<(), ReadError> {
     let said = Superblock::of(superblock);
     if said.features & NEEDS_RECOVERY != 0 {
-        // What is read of it now is not what a device reads.
+        // The data that is read now differs from what a device reads after it replayed the journal.
         return Err(ReadError::Unreadable("its journal was not played back: unmount it cleanly, or make the image again".to_owned()));
     }
     if said.block_log > LARGEST_BLOCK_LOG {

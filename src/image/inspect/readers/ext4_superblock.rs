@@ -1,28 +1,27 @@
-//! The numbers in the superblock of an ext4 (Linux, `Documentation/filesystems/ext4/super.rst`), as they stand there: nothing of them is
-//! checked here.
+//! The numbers in the superblock of an ext4 (Linux, `Documentation/filesystems/ext4/super.rst`), unchecked.
 
 const IS_64_BIT: u32 = 0x80;
 
-/// What the superblock says of blocks, groups and inodes.
+/// The superblock's numbers of blocks, groups and inodes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Superblock {
-    /// `s_feature_incompat`: what a reader must know.
+    /// `s_feature_incompat`: features that a reader must know.
     pub(super) features: u32,
     /// `s_rev_level`: 1 has inodes of other sizes than 128 bytes.
     pub(super) revision: u32,
-    /// A block has 1024 bytes, doubled this many times.
+    /// The length of a block is 1024 bytes, doubled this many times.
     pub(super) block_log: u32,
-    /// How many blocks there are.
+    /// The number of blocks.
     pub(super) blocks: u64,
     /// The first block of the first group.
     pub(super) first: u64,
-    /// Blocks in a group.
+    /// Blocks per group.
     pub(super) per_group: u64,
-    /// Inodes in a group.
+    /// Inodes per group.
     pub(super) inodes: u64,
     /// Length of an inode in bytes.
     pub(super) inode_size: u64,
-    /// Length of what describes a group, in bytes.
+    /// Length of a group descriptor in bytes.
     pub(super) descriptor: u64,
 }
 
@@ -43,23 +42,23 @@ impl Superblock {
         }
     }
 
-    /// Has every number of a block 64 bits, and not 32?
+    /// Do block numbers have 64 bits instead of 32?
     pub(super) fn is_64_bit(&self) -> bool {
         self.features & IS_64_BIT != 0
     }
 
-    /// Length of a block in bytes, when its logarithm has been looked at.
+    /// Length of a block in bytes, once its logarithm was checked.
     pub(super) fn block(&self) -> u64 {
         1024 << self.block_log
     }
 }
 
-/// The number of two bytes that stands here.
+/// The two-byte number at this place.
 pub(super) fn half(bytes: &[u8], at: usize) -> u16 {
     u16::from_le_bytes([bytes[at], bytes[at + 1]])
 }
 
-/// The number of four bytes that stands here.
+/// The four-byte number at this place.
 pub(super) fn word(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
 }

@@ -1,9 +1,9 @@
 //! FAT, through `fatfs`.
 //!
-//! The reader multiplies and subtracts what it finds without looking: the first block and the allocation table are looked at here
-//! before. What a directory says of a file's first cluster is not given out, so that a number which is none can only be met inside
-//! the reader, where it ends in a panic or in a read of something else, by how it was compiled; a panic ends in [`guarded`]. It wants
-//! a device it could write to; ours takes none.
+//! The reader calculates with the numbers it finds without checking them, so the first block and the allocation table are checked here
+//! before. It does not give out the first cluster of a file in a directory, so a false number shows only inside the reader: it ends in a
+//! panic or in a read of other data, depending on how it was compiled; a panic ends in [`guarded`]. The reader needs a writable device;
+//! ours accepts no writes.
 
 use std::collections::BTreeSet;
 use std::io::Read;
@@ -17,11 +17,11 @@ use super::window::Window;
 use crate::image::inspect::read_error::ReadError;
 use crate::station::units::{KIB, MIB, to_u64, to_usize};
 
-/// The largest allocation table that is read: of 64 million clusters.
+/// The largest allocation table that is read: that of 64 million clusters.
 const LARGEST_FAT: u64 = 256 * MIB;
-/// Seeking goes through the chain from its beginning, one cluster after the other; a place is kept for every so many bytes.
+/// Seeking follows the chain from its beginning, one cluster after the other; a position is kept each time after this many bytes.
 const STEP: u64 = MIB;
-/// What is thrown away at once on the way to a place.
+/// Bytes that are discarded at once on the way to a place.
 const SKIP: u64 = 4 * KIB;
 
 pub(in crate::image::inspect) fn is_here(partition: &Window) -> bool {
@@ -47,13 +47,13 @@ impl Fat {
         Ok(Self { fs: guarded(|| Ok(System::new(partition.clone(), FsOptions::new())?))? })
     }
 
-    /// The one in the root directory, which is what udev and snapd go by; else the one in the first block.
+    /// The label in the root directory, which udev and snapd use; otherwise the one in the first block.
     pub(in crate::image::inspect) fn label(&self) -> Result<String, ReadError> {
         let label = guarded(|| Ok(self.fs.read_volume_label_from_root_dir()?))?;
         Ok(label.unwrap_or_else(|| self.fs.volume_label()).trim_end().to_owned())
     }
 
-    /// Names are kept in lower case: FAT does not tell them apart, and neither do firmwares.
+    /// Names are kept in lower case: FAT does not distinguish case, and neither do firmwares.
     pub(in crate::image::inspect) fn list(&self) -> Result<Listing, ReadError> {
         guarded(|| self.walk())
     }
@@ -63,7 +63,7 @@ impl Fat {
         let mut names = 0;
         let mut directories = vec![(String::new(), self.fs.root_dir())];
         while let Some((path, directory)) = directories.pop() {
-            // Clusters of directories may lead in circles; the depth ends it before all memory is full of open ones.
+            // Clusters of directories may form circles; the limit of depth ends them before all memory is full of open ones.
             if path.split('/').count() > DEEPEST {
                 return Err(ReadError::Broken(format!("its directories lie more than {DEEPEST} deep in one another")));
             }
@@ -74,7 +74,7 @@ impl Fat {
                 if name == "." || name == ".." {
                     continue;
                 }
-                // A file answers to its short name, too: one that is another's long name would be read here and booted there.
+                // A file can also be opened by its short name: one that equals another's long name would be read here and booted there.
                 let short = entry.short_file_name().to_lowercase();
                 if !known.insert(name.clone()) || (short != name && !known.insert(short)) {
                     return Err(ReadError::Broken(format!("two files in /{path} answer to one name; one of them is {name:?}")));
@@ -100,12 +100,12 @@ impl Fat {
     }
 }
 
-/// The last resort: what the reader panics over is damaged. Nothing of it is used afterwards.
+/// The last resort: if the reader panics, the data is damaged. Nothing of it is used afterwards.
 fn guarded<T>(read: impl FnOnce() -> Result<T, ReadError>) -> Result<T, ReadError> {
     catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_panic| Err(ReadError::broken("its FAT leads to a place that is none")))
 }
 
-/// What the reader would multiply; numbers of bytes in the first block as Microsoft's FAT specification 1.03 has them.
+/// Checks the numbers with which the reader would calculate; offsets in the first block are those of Microsoft's FAT specification 1.03.
 fn check(first: &[u8; 512], partition: &Window) -> Result<(), ReadError> {
     let short = |at: usize| u64::from(u16::from_le_bytes([first[at], first[at + 1]]));
     let long = |at: usize| u64::from(u32::from_le_bytes([first[at], first[at + 1], first[at + 2], first[at + 3]]));
@@ -120,7 +120,7 @@ fn check(first: &[u8; 512], partition: &Window) -> Result<(), ReadError> {
     if reserved + fats * of_fat + of_root >= sectors || sectors * sector > partition.length() {
         return Err(ReadError::broken("its FAT is larger than the partition it lies in"));
     }
-    // The table must have an entry for every cluster, or a chain ends in what lies behind it.
+    // The table must have an entry for every cluster; otherwise a chain could end in the data behind it.
     let clusters = (sectors - reserved - fats * of_fat - of_root) / cluster;
     let bits = match clusters {
         0..4085 => 12,
@@ -130,7 +130,7 @@ fn check(first: &[u8; 512], partition: &Window) -> Result<(), ReadError> {
     if of_fat * sector * 8 / bits < clusters + 2 {
         return Err(ReadError::broken("its FAT is too short for its clusters"));
     }
-    // Bit 7 of the flags: one table alone is kept, whose number stands in the lowest four bits.
+    // Bit 7 of the flags: only one table is kept, whose number is in the lowest four bits.
     if bits == 32 && short(40) & 0x80 != 0 {
         return Err(ReadError::broken(
             "its FAT names one of its tables as the one that counts: which of them is read depends on who reads it",
@@ -142,7 +142,7 @@ fn check(first: &[u8; 512], partition: &Window) -> Result<(), ReadError> {
     if bits == 32 { check_chains(partition, reserved * sector, clusters, long(44)) } else { Ok(()) }
 }
 
-/// Firmware may read the second table where the first one has a bad block: both must lead to the same files.
+/// Firmware may read the second table if the first one has a bad block: both must lead to the same files.
 fn check_copies(partition: &Window, start: u64, length: u64) -> Result<(), ReadError> {
     let (mut one, mut other) = (vec![0; to_usize(64 * KIB)], vec![0; to_usize(64 * KIB)]);
     let mut at = 0;
@@ -158,7 +158,7 @@ fn check_copies(partition: &Window, start: u64, length: u64) -> Result<(), ReadE
     Ok(())
 }
 
-/// Every entry of the table must be free, bad, an end, or a cluster; and so must the root directory's first.
+/// Every entry of the table must be free, bad, an end, or a cluster; and so must the first one of the root directory.
 fn check_chains(partition: &Window, start: u64, clusters: u64, root: u64) -> Result<(), ReadError> {
     let is_cluster = |entry: u64| (2..clusters + 2).contains(&entry);
     let mut buffer = vec![0; to_usize(64 * KIB)];
@@ -178,12 +178,12 @@ struct Opened<'a> {
     file: fatfs::File<'a, Window>,
     at: u64,
     length: u64,
-    /// The file as it stands at multiples of [`STEP`], from the first on.
+    /// The positions in the file at multiples of [`STEP`], from the first on.
     places: Vec<fatfs::File<'a, Window>>,
 }
 
 impl Opened<'_> {
-    /// Where a step ends, reading stops, so that the place can be kept.
+    /// Reading stops at the end of a step, so that the position can be kept.
     fn read_some(&mut self, into: &mut [u8]) -> Result<usize, ReadError> {
         let most = usize::try_from(STEP - self.at % STEP).unwrap_or(usize::MAX).min(into.len());
         let count = self.file.read(&mut into[..most])?;

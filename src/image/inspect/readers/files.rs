@@ -1,7 +1,6 @@
-//! A file system inside the image: listed once, whole, and then read by what was listed.
+//! A file system inside the image: it is listed once completely, and then read by that list.
 //!
-//! Nothing follows a symbolic link, and nothing is opened that the list does not have as a regular file, so no name inside an image
-//! leads anywhere but to where it stands.
+//! Symbolic links are never followed, and only regular files of the list are opened, so no name inside an image can lead to another place.
 
 use super::contents::Contents;
 use super::listing::{Listing, Node};
@@ -10,7 +9,7 @@ use super::{ext4, fat};
 use crate::image::inspect::read_error::ReadError;
 use crate::station::units::to_usize;
 
-/// Which file system it is.
+/// The kind of file system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::image::inspect) enum System {
     Fat,
@@ -31,7 +30,7 @@ enum Reader {
 }
 
 impl Files {
-    /// `None` where there is neither FAT nor ext4.
+    /// `None` if there is neither FAT nor ext4.
     pub(in crate::image::inspect) fn open(partition: &Window) -> Result<Option<Self>, ReadError> {
         if ext4::is_here(partition) && fat::is_here(partition) {
             return Err(ReadError::broken("it is FAT and ext4 at once: which of them is read depends on who reads it"));
@@ -52,7 +51,7 @@ impl Files {
         Ok(None)
     }
 
-    /// As the list spells it: FAT has no upper and lower case.
+    /// The name as in the list: FAT does not distinguish upper and lower case.
     fn key(&self, path: &str) -> String {
         if self.system == System::Fat { path.to_lowercase() } else { path.to_owned() }
     }
@@ -61,7 +60,7 @@ impl Files {
         self.listing.get(&self.key(path))
     }
 
-    /// What lies right inside a directory: names and nodes.
+    /// The direct contents of a directory: names and nodes.
     pub(in crate::image::inspect) fn inside<'a>(&'a self, directory: &str) -> impl Iterator<Item = (&'a str, &'a Node)> + 'a {
         let prefix = if directory.is_empty() { String::new() } else { format!("{}/", self.key(directory)) };
         let from = self.listing.range(prefix.clone()..);

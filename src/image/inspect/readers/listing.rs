@@ -1,17 +1,17 @@
-//! Everything that a file system holds, by path: bounded, and no path twice.
+//! The contents of a file system by path: limited, and no path twice.
 
 use std::collections::BTreeMap;
 
 use crate::image::inspect::read_error::ReadError;
 
-/// A seed has some hundred files, a boot partition with every device tree some two thousand.
+/// Limit of entries. A seed has some hundred files, a boot partition with every device tree some two thousand.
 const MOST_ENTRIES: usize = 20_000;
 /// The most bytes that all names together may have: 4 MiB.
 const MOST_NAMES: usize = 4 << 20;
-/// How deep directories lie in one another.
+/// Limit of the depth of directories.
 pub(in crate::image::inspect) const DEEPEST: usize = 32;
 
-/// What stands at a path.
+/// The kind of entry at a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::image::inspect) enum Node {
     File {
@@ -25,10 +25,10 @@ pub(in crate::image::inspect) enum Node {
     Special,
 }
 
-/// Everything in a file system, by path from its root, without a slash in front. Parents come before what is in them.
+/// All entries of a file system, by path from its root, without a leading slash. Parents come before their contents.
 pub(in crate::image::inspect) type Listing = BTreeMap<String, Node>;
 
-/// Adds to a listing as long as it is one.
+/// Adds an entry, as long as the listing is within its limits.
 pub(in crate::image::inspect) fn list(listing: &mut Listing, names: &mut usize, path: String, node: Node) -> Result<(), ReadError> {
     *names += path.len();
     if listing.len() >= MOST_ENTRIES || *names > MOST_NAMES {

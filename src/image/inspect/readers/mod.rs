@@ -1,4 +1,4 @@
-//! What reads the bytes of an image: windows on it that pay for every byte, partition tables, file systems, snaps, YAML.
+//! Reads the bytes of an image: windows on it that charge every byte to a budget, partition tables, file systems, snaps, YAML.
 
 pub(super) mod contents;
 mod ext4;

@@ -1,8 +1,8 @@
-//! ext4 with inodes of 128 bytes, shown to a reader that wants larger ones.
+//! ext4 with inodes of 128 bytes, presented to a reader that needs larger ones.
 //!
-//! Where checksums are kept, an inode so small has room for the lower half of its own only, and the reader takes that for damage. So it
-//! is shown the file system as it would be with inodes of 256 bytes: tables of them begin where the real file system ends, every inode
-//! is filled up with zeroes, and has the whole checksum if its half holds, and a wrong one if not. All other checksums are the real ones.
+//! If the file system has checksums, such a small inode has room only for the lower half of its own, which the reader treats as damage. So
+//! the reader gets the file system as it would be with inodes of 256 bytes: their tables begin where the real file system ends, every inode
+//! is padded with zeroes, and has the full checksum if its half is right, and a wrong one if not. All other checksums are the real ones.
 
 use super::ext4_superblock::{Superblock, word};
 use super::window::Window;
@@ -15,22 +15,22 @@ const LARGE: usize = 256;
 /// Flags in the superblock.
 const HAS_CHECKSUMS: u32 = 0x400;
 const HAS_SEED: u32 = 0x2000;
-/// The halves of an inode's checksum, and what it is made with beside its number.
+/// The offsets of the halves of an inode's checksum, and of its second input beside the number.
 const LOWER: usize = 0x7c;
 const UPPER: usize = 0x82;
 const VERSION: usize = 0x64;
-/// The checksum of a descriptor.
+/// The offset of a descriptor's checksum.
 const OF_GROUP: usize = 0x1e;
 
 pub(in crate::image::inspect) fn are_in(superblock: &[u8; 1024]) -> bool {
     superblock[0x58..0x5a] == [128, 0] && word(superblock, 0x64) & HAS_CHECKSUMS != 0
 }
 
-/// A file system, with larger inodes.
+/// A file system, presented with larger inodes.
 pub(in crate::image::inspect) struct Enlarged {
     partition: Window,
     seed: u32,
-    /// Where the real file system ends, and the tables begin.
+    /// The end of the real file system, where the tables begin.
     end: u64,
     /// The length of one table.
     table: u64,
@@ -38,12 +38,12 @@ pub(in crate::image::inspect) struct Enlarged {
     inodes: u64,
     /// The first byte of every group's real table.
     tables: Vec<u64>,
-    /// What stands elsewhere instead of what is there: the superblock and the descriptors of the groups.
+    /// Blocks that are replaced: the superblock and the descriptors of the groups.
     instead: [(u64, Vec<u8>); 2],
 }
 
 impl Enlarged {
-    /// The superblock has been looked at: its blocks lie inside the partition, and its groups are not too many.
+    /// The superblock was checked: its blocks lie inside the partition, and its groups are not too many.
     pub(in crate::image::inspect) fn new(partition: &Window, superblock: &[u8; 1024]) -> Result<Self, ReadError> {
         let said = Superblock::of(superblock);
         let Superblock { features, blocks, first, inodes, per_group, descriptor, .. } = said;
@@ -52,14 +52,14 @@ impl Enlarged {
         }
         let block = said.block();
         let damaged = || ReadError::broken("ext4: the numbers in its superblock do not add up");
-        // One block is the map of a group's inodes, a bit for each.
+        // One block is the bitmap of a group's inodes.
         if per_group == 0 || inodes == 0 || inodes > block * 8 || !matches!(descriptor, 32 | 64) {
             return Err(damaged());
         }
         let real = blocks.checked_sub(first).filter(|real| *real > 0).ok_or_else(damaged)?;
         let groups = real.div_ceil(per_group);
         let table = (inodes * to_u64(LARGE)).next_multiple_of(block);
-        // As many groups as before, each as long as to have room for its table.
+        // As many groups as before, each long enough for its table.
         let longer = (real + groups * (table / block)).div_ceil(groups);
         let seed = if features & HAS_SEED == 0 { checksum(u32::MAX, &[&superblock[0x68..0x78]]) } else { word(superblock, 0x270) };
 
@@ -97,7 +97,7 @@ impl Enlarged {
         Ok(Self { partition: partition.clone(), seed, end, table, inodes, tables, instead })
     }
 
-    /// One inode as it is shown; zeroes where there is none.
+    /// One inode as it is presented; zeroes if there is none.
     fn inode(&self, group: u64, index: u64) -> Result<[u8; LARGE], ReadError> {
         let mut shown = [0; LARGE];
         let table = usize::try_from(group).ok().and_then(|group| self.tables.get(group));
@@ -160,7 +160,7 @@ fn low(number: u64) -> [u8; 4] {
     [a, b, c, d]
 }
 
-/// CRC-32C as ext4 has it: begun with a seed, and not turned around at the end.
+/// CRC-32C as in ext4: begun with a seed, and not inverted at the end.
 fn checksum(seed: u32, parts: &[&[u8]]) -> u32 {
     let mut sum = seed;
     for byte in parts.iter().copied().flatten() {

@@ -1,9 +1,8 @@
 //! The file system inside a snap: squashfs 4.0, read by path.
 //!
-//! Our own reader, because every library that reads squashfs builds the whole tree first, by as much recursion as the file asks
-//! for, and unpacks its metadata without a bound: a snap nobody has proven yet could end the station. This one looks up one path at
-//! a time, unpacks into buffers of the size the format allows and no more, and never recurses. The unpacking itself is done by the
-//! libraries that unpack images.
+//! Our own reader, because every library that reads squashfs builds the whole tree first, by as much recursion as the file asks for, and
+//! unpacks its metadata without a bound: a snap that is not yet proven could end the station. This one looks up one path at a time, unpacks
+//! into buffers of the largest size that the format allows, and never recurses. The decoders are those that unpack images.
 
 use std::collections::VecDeque;
 use std::io;
@@ -17,23 +16,23 @@ use crate::image::inspect::read_error::ReadError;
 use crate::station::units::{KIB, MIB, to_u64, to_usize};
 
 const MAGIC: u32 = 0x7371_7368;
-/// A block of metadata is this long when unpacked, the last one of a table excepted.
+/// Length of a block of metadata when unpacked, except the last one of a table.
 const METADATA: u64 = 8 * KIB;
-/// A block of data is between these.
+/// Allowed lengths of a block of data.
 const SMALLEST_BLOCK: u64 = 4 * KIB;
 const LARGEST_BLOCK: u64 = MIB;
-/// Fragments of which one metadata block tells the places.
+/// Fragments whose places are in one metadata block.
 const FRAGMENTS_PER_BLOCK: u64 = 512;
 const NO_FRAGMENT: u32 = u32::MAX;
 /// Blocks of metadata that are kept unpacked: 512 KiB.
 const KEPT: usize = 64;
-/// What the xz decoder may hold: blocks of at most 1 MiB need little more.
+/// Memory limit of the xz decoder: blocks of at most 1 MiB need little more.
 const XZ_MEMORY: u64 = 16 * MIB;
-/// What a directory may hold: names of 256 bytes, and more of them than any snap has in one place.
+/// Limit of a directory: names of 256 bytes, and more of them than any snap has in one place.
 const LARGEST_DIRECTORY: u64 = 4 * MIB;
 /// The longest target of a symbolic link in bytes (`PATH_MAX`).
 const LONGEST_TARGET: u64 = 4096;
-/// Blocks of one file: 64 GiB in blocks of 64 KiB.
+/// Limit of the blocks of one file: 64 GiB in blocks of 64 KiB.
 const MOST_BLOCKS: u64 = MIB;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +43,7 @@ enum Packing {
     Zstd,
 }
 
-/// What stands at a path inside a snap.
+/// The kind of entry at a path inside a snap.
 #[derive(Clone, Debug)]
 pub(in crate::image::inspect) enum Inode {
     File(FileInode),
@@ -98,14 +97,14 @@ pub(in crate::image::inspect) struct Squashfs<'a> {
     kept: VecDeque<(u64, Metadata)>,
 }
 
-/// An unpacked block of metadata, and where the next one begins.
+/// An unpacked block of metadata, and the place of the next one.
 #[derive(Clone)]
 struct Metadata {
     bytes: Rc<[u8]>,
     next: u64,
 }
 
-/// Reads on through metadata, from block to block.
+/// Reads metadata across blocks.
 struct Cursor {
     block: u64,
     offset: u64,
@@ -153,7 +152,7 @@ impl<'a> Squashfs<'a> {
         })
     }
 
-    /// `None` where nothing stands there. Symbolic links are not followed.
+    /// `None` if there is no such entry. Symbolic links are not followed.
     pub(in crate::image::inspect) fn find(&mut self, path: &str) -> Result<Option<Inode>, ReadError> {
         let mut inode = self.inode(self.root)?;
         for name in path.split('/').filter(|name| !name.is_empty()) {
@@ -164,21 +163,21 @@ impl<'a> Squashfs<'a> {
         Ok(Some(inode))
     }
 
-    /// The name a path ends with, in its directory.
+    /// The entry for the last name of a path, in its directory.
     pub(in crate::image::inspect) fn entry(&mut self, path: &str) -> Result<Option<Entry>, ReadError> {
         let (directory, name) = path.rsplit_once('/').unwrap_or(("", path));
         let Some(Inode::Directory(directory)) = self.find(directory)? else { return Ok(None) };
         Ok(self.entries(directory)?.into_iter().find(|entry| entry.name == name))
     }
 
-    /// What a name stands for.
+    /// The inode of a name.
     pub(in crate::image::inspect) fn node(&mut self, entry: &Entry) -> Result<Inode, ReadError> {
         self.inode(entry.inode)
     }
 
     /// All names in a directory.
     pub(in crate::image::inspect) fn entries(&mut self, directory: DirectoryInode) -> Result<Vec<Entry>, ReadError> {
-        // Its length counts `.` and `..`, which are not written, as three bytes.
+        // The stated length counts `.` and `..`, which are not stored, as three bytes.
         let mut left = directory.length.saturating_sub(3);
         if left == 0 {
             return Ok(Vec::new());
@@ -209,7 +208,7 @@ impl<'a> Squashfs<'a> {
         Ok(entries)
     }
 
-    /// Hands a file to `each`, block by block.
+    /// Passes a file to `each`, block by block.
     pub(in crate::image::inspect) fn read_through(&mut self, file: &FileInode, mut each: impl FnMut(&[u8])) -> Result<(), ReadError> {
         let mut at = file.start;
         let mut left = file.length;
@@ -332,7 +331,7 @@ impl<'a> Squashfs<'a> {
             let metadata = self.metadata(cursor.block)?;
             let rest = usize::try_from(cursor.offset).ok().and_then(|offset| metadata.bytes.get(offset..)).unwrap_or_default();
             if rest.is_empty() {
-                // Only a full block goes on in the next one; past a shorter one lies another table.
+                // Only a full block continues in the next one; behind a shorter one there is another table.
                 if to_u64(metadata.bytes.len()) != METADATA || cursor.offset > METADATA {
                     return Err(ReadError::broken("one of its tables ends too early"));
                 }
@@ -384,7 +383,7 @@ impl<'a> Squashfs<'a> {
         if packed & 0x0100_0000 != 0 { Ok(bytes) } else { self.unpack(&bytes, most) }
     }
 
-    /// What does not fit into `most` bytes is an error before it is unpacked.
+    /// Contents that do not fit into `most` bytes are an error before they are unpacked.
     fn unpack(&self, packed: &[u8], most: u64) -> Result<Vec<u8>, ReadError> {
         let damaged = |error: &dyn std::fmt::Display| ReadError::Broken(format!("a block in it cannot be unpacked: {error}"));
         let mut bytes = vec![0; to_usize(most)];

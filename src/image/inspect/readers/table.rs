@@ -1,7 +1,7 @@
 //! The partition table of an image: MBR, or GPT with its backup.
 //!
-//! It is believed only where it is whole. A table that is damaged, that disagrees with its own copy, or of which there are two,
-//! is read one way here and perhaps another way by the firmware that boots the card.
+//! It is accepted only if it is complete. A table that is damaged, that differs from its own copy, or of which there are two, may be read
+//! differently by the firmware that boots the card.
 
 use std::io::{Seek, SeekFrom};
 use std::ops::Range;
@@ -14,7 +14,7 @@ use super::window::Window;
 use crate::image::inspect::read_error::ReadError;
 use crate::station::units::to_usize;
 
-/// What the table is.
+/// The kind of table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
@@ -27,7 +27,7 @@ pub enum Kind {
 /// One partition of the table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Partition {
-    /// As the kernel counts it.
+    /// Its number in the kernel.
     pub number: u32,
     /// First byte of the partition.
     pub start: u64,
@@ -36,52 +36,52 @@ pub struct Partition {
     /// Two hexadecimal digits, or a GUID.
     #[serde(rename = "type")]
     pub kind: String,
-    /// What a GPT calls it.
+    /// Its name in a GPT.
     pub name: String,
 }
 
 impl Partition {
-    /// Its bytes in the image.
+    /// The range of its bytes in the image.
     pub(in crate::image::inspect) fn bytes(&self) -> Range<u64> {
         self.start..self.start.saturating_add(self.length)
     }
 }
 
-/// The table and what it says.
+/// The table and its contents.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Table {
+pub struct PartitionTable {
     /// The kind of table: MBR or GPT.
     pub kind: Kind,
     /// Its partitions, in the order of the card.
     pub partitions: Vec<Partition>,
-    /// Where the card must at least end: the last partition, or the backup of a GPT behind it.
+    /// The least length of the card: the end of the last partition, or of the backup of a GPT behind it.
     pub needs: u64,
-    /// The bytes it stands in itself, its backup included.
+    /// The ranges of the table itself, with its backup.
     #[serde(skip)]
     pub own: Vec<Range<u64>>,
 }
 
-/// An MBR counts blocks of this size wherever it is in use on cards.
+/// An MBR on a card always counts blocks of this size.
 pub(in crate::image::inspect) const MBR_BLOCK: u64 = 512;
-/// The disk's number, four entries, a signature: what boot code in the same block does not take.
+/// The disk's number, four entries and a signature: the bytes that boot code in the same block leaves free.
 const IN_FIRST_BLOCK: Range<u64> = 440..MBR_BLOCK;
-/// Logical blocks a GPT is made for.
+/// Logical blocks for which a GPT can be made.
 pub(in crate::image::inspect) const GPT_BLOCKS: [u64; 2] = [512, 4096];
-/// Tools write 128; more than this would be a table that only wants to cost time.
+/// Limit of entries. Tools write 128; a larger table could only be meant to cost time.
 const MOST_ENTRIES: u32 = 1024;
-/// The only size anybody writes (UEFI 2.10, 5.3.3, allows larger ones).
+/// The only size of an entry that is in use (UEFI 2.10, 5.3.3, allows larger ones).
 const ENTRY: u32 = 128;
-/// The length of a header: another is not read here (UEFI 2.10, 5.3.2).
+/// The length of a header; no other is read here (UEFI 2.10, 5.3.2).
 const HEADER: u64 = 92;
-/// The type of an entry that is none.
+/// The type of an unused entry.
 const UNUSED: [u8; 16] = [0; 16];
 /// The type of the partition in a protective MBR.
 pub(in crate::image::inspect) const PROTECTIVE: u8 = 0xee;
-/// Types of an extended partition, which holds a chain of more tables.
+/// Types of an extended partition, which contains a chain of more tables.
 pub(in crate::image::inspect) const EXTENDED: [u8; 3] = [0x05, 0x0f, 0x85];
 
-/// Reads it; `None` where the image has no table at all.
-pub(in crate::image::inspect) fn read(image: &Window) -> Result<Option<Table>, ReadError> {
+/// Reads the table; `None` if the image has none at all.
+pub(in crate::image::inspect) fn read(image: &Window) -> Result<Option<PartitionTable>, ReadError> {
     let mut reader = image.clone();
     let gpt_block = GPT_BLOCKS.into_iter().find(|block| {
         let mut signature = [0; 8];
@@ -120,13 +120,13 @@ pub(in crate::image::inspect) fn read(image: &Window) -> Result<Option<Table>, R
                 kind: format!("{:02x}", entry.sys),
                 name: String::new(),
             });
-            Table { kind: Kind::Mbr, partitions: partitions.collect(), needs: 0, own: vec![IN_FIRST_BLOCK] }
+            PartitionTable { kind: Kind::Mbr, partitions: partitions.collect(), needs: 0, own: vec![IN_FIRST_BLOCK] }
         }
     };
     apart(table).map(Some)
 }
 
-fn gpt(image: &Window, block: u64) -> Result<Table, ReadError> {
+fn gpt(image: &Window, block: u64) -> Result<PartitionTable, ReadError> {
     let (header, entries) = copy(image, block, block).map_err(|error| error.about("its partition table is damaged"))?;
     let partitions = entries.iter().zip(1..).filter(|(entry, _)| entry.is_used()).map(|(entry, number)| {
         let blocks = entry.ending_lba.checked_sub(entry.starting_lba).and_then(|blocks| blocks.checked_add(1));
@@ -142,7 +142,7 @@ fn gpt(image: &Window, block: u64) -> Result<Table, ReadError> {
     let needs = backup.saturating_add(block);
     let mut own = vec![IN_FIRST_BLOCK];
     own.extend(places(&header, block, block));
-    // Where the file ends before the backup, the verdict on its length says so; there is nothing here to compare.
+    // If the file ends before the backup, the check of its length reports that; there is nothing to compare here.
     if needs <= image.length() {
         let (second, of_second) =
             copy(image, block, backup).map_err(|error| error.about("the backup of its partition table is damaged"))?;
@@ -151,17 +151,17 @@ fn gpt(image: &Window, block: u64) -> Result<Table, ReadError> {
         }
         own.extend(places(&second, block, backup));
     }
-    Ok(Table { kind: Kind::Gpt, partitions, needs, own })
+    Ok(PartitionTable { kind: Kind::Gpt, partitions, needs, own })
 }
 
-/// Where a copy of the table stands: its header, which lies `at` that byte, and its entries. Both were read, so neither leads too far.
+/// The ranges of a copy of the table: its header `at` this byte, and its entries. Both were read, so neither exceeds the image.
 fn places(header: &GPTHeader, block: u64, at: u64) -> [Range<u64>; 2] {
     let entries = header.partition_entry_lba.saturating_mul(block);
     let length = u64::from(header.number_of_partition_entries) * u64::from(ENTRY);
     [at..at.saturating_add(HEADER), entries..entries.saturating_add(length)]
 }
 
-/// One copy of the table, its checksums held, as tools leave it behind.
+/// One copy of the table with valid checksums, as tools write it.
 fn copy(image: &Window, block: u64, at: u64) -> Result<(GPTHeader, Vec<GPTPartitionEntry>), ReadError> {
     let (header, entries, bytes) = sound_copy(image, block, at)?;
     let mut unused = bytes.chunks_exact(to_usize(ENTRY.into())).zip(1..).filter(|(entry, _)| entry.starts_with(&UNUSED));
@@ -171,7 +171,7 @@ fn copy(image: &Window, block: u64, at: u64) -> Result<(GPTHeader, Vec<GPTPartit
     Ok((header, entries))
 }
 
-/// One copy of the table, its checksums held, and the bytes of its entries.
+/// One copy of the table with valid checksums, and the bytes of its entries.
 pub(in crate::image::inspect) fn sound_copy(
     image: &Window,
     block: u64,
@@ -184,7 +184,7 @@ pub(in crate::image::inspect) fn sound_copy(
     let mut reader = image.clone();
     reader.seek(SeekFrom::Start(at))?;
     let header = GPTHeader::read_from(&mut reader).map_err(|error| ReadError::Broken(error.to_string()))?;
-    // Before the entries are read: the reader makes room for as many as the header says, and multiplies without looking.
+    // Before the entries are read: the reader allocates as many as the header states, and multiplies without a check.
     if header.number_of_partition_entries > MOST_ENTRIES || header.size_of_partition_entry != ENTRY {
         let (count, size) = (header.number_of_partition_entries, header.size_of_partition_entry);
         return Err(ReadError::Broken(format!(
@@ -200,8 +200,8 @@ pub(in crate::image::inspect) fn sound_copy(
     Ok((header, entries, bytes))
 }
 
-/// Partitions that overlap are two things in one place: what was checked in one is changed through the other.
-fn apart(mut table: Table) -> Result<Table, ReadError> {
+/// Partitions must not overlap: a checked byte in one could be changed through the other.
+fn apart(mut table: PartitionTable) -> Result<PartitionTable, ReadError> {
     table.partitions.sort_by_key(|partition| partition.start);
     for pair in table.partitions.windows(2) {
         if pair[0].bytes().end > pair[1].start {

@@ -1,5 +1,5 @@
-//! Files of an ext4 with space that was reserved and never written. A device reads zeroes there; the reader takes such space for data,
-//! and for longer than it is, so that it reads old bytes there and other blocks behind it. Such a file system is refused.
+//! Files of an ext4 with space that was reserved and never written. A device reads zeroes there. The reader treats such space as data, and
+//! as longer than it is, so it would read old bytes there and wrong blocks behind it. Such a file system is refused.
 
 use std::collections::BTreeMap;
 
@@ -8,45 +8,45 @@ use super::window::Window;
 use crate::image::inspect::read_error::ReadError;
 use crate::station::units::{KIB, to_u64, to_usize};
 
-/// In the superblock: the revision that has inodes of other sizes than 128 bytes.
+/// In the superblock: the revision in which inodes may have other sizes than 128 bytes.
 const DYNAMIC: u32 = 1;
-/// In an inode: it has extents.
+/// In an inode: it uses extents.
 const HAS_EXTENTS: u32 = 0x8_0000;
 const DIRECTORY: u16 = 0x4000;
 const KIND: u16 = 0xf000;
-/// Where the extents begin in an inode, and what a node of them begins with.
+/// The place of the extents in an inode, and the magic number of a node.
 const ROOT: usize = 0x28;
 const ROOT_LENGTH: usize = 60;
 const NODE: u16 = 0xf30a;
 const ENTRY: usize = 12;
-/// An extent that says it has more blocks has this many fewer, and none of them was written.
+/// Lengths above this mark an unwritten extent, which has this many blocks less.
 const LONGEST_WRITTEN: u16 = 32_768;
 /// The root directory.
 const ROOT_INODE: u64 = 2;
-/// What of a table of inodes is read at once.
+/// Bytes of a table of inodes that are read at once.
 const PART: u64 = 64 * KIB;
-/// Deeper than any path that a name is looked for.
+/// Limit of the depth when a path is searched.
 const DEEPEST: usize = 32;
 
-/// What the superblock says, looked at before.
+/// The numbers of the superblock, which were checked before.
 struct System<'p> {
     partition: &'p Window,
     block: u64,
     inode_size: u64,
-    /// In one group.
+    /// Inodes in one group.
     inodes: u64,
     /// The first byte of each group's table of inodes.
     tables: Vec<u64>,
 }
 
-/// One inode, as far as it says where its contents are.
+/// The part of an inode that describes the place of its contents.
 struct Inode {
     kind: u16,
     length: u64,
     root: [u8; ROOT_LENGTH],
 }
 
-/// Blocks of a file that lie one behind the other.
+/// Consecutive blocks of a file.
 struct Extent {
     in_file: u64,
     first: u64,
@@ -54,7 +54,7 @@ struct Extent {
     is_written: bool,
 }
 
-/// Refuses a file system in which a file has unwritten space inside its length. Its superblock was looked at, and the reader took it.
+/// Refuses a file system in which a file has unwritten space inside its length. Its superblock was checked, and the reader accepted it.
 pub(super) fn refuse(partition: &Window, superblock: &[u8; 1024]) -> Result<(), ReadError> {
     let system = System::of(partition, superblock)?;
     let Some(found) = system.first_unwritten()? else { return Ok(()) };
@@ -104,7 +104,7 @@ impl<'p> System<'p> {
         })
     }
 
-    /// What `look` finds first in the inodes that are in use.
+    /// The first result of `look` among the inodes that are in use.
     fn find<T>(&self, mut look: impl FnMut(u64, &Inode) -> Result<Option<T>, ReadError>) -> Result<Option<T>, ReadError> {
         let mut part = vec![0; to_usize(PART / self.inode_size * self.inode_size)];
         for (group, start) in (0..).zip(&self.tables) {
@@ -131,9 +131,9 @@ impl<'p> System<'p> {
         Ok(None)
     }
 
-    /// Hands every extent of a file to `each`. What is damaged is left out: neither the reader nor a device goes on there.
+    /// Passes every extent of a file to `each`. Damaged ones are left out: neither the reader nor a device follows them.
     fn extents(&self, inode: &Inode, each: &mut dyn FnMut(&Extent)) -> Result<(), ReadError> {
-        // Numbers of blocks and the depth that each is to have: what an image can have kept is a few thousand of them at a time.
+        // Block numbers with the required depth of each: an image can make this hold a few thousand at a time.
         let mut children: Vec<(u64, u16)> = Vec::new();
         let mut next = Some(inode.root.to_vec());
         while let Some(node) = next.take() {
@@ -160,7 +160,7 @@ impl<'p> System<'p> {
         Ok(())
     }
 
-    /// A block; nothing where it lies behind the end.
+    /// A block; `None` if it lies behind the end.
     fn block(&self, number: u64) -> Result<Option<Vec<u8>>, ReadError> {
         let Some(at) = number.checked_mul(self.block).filter(|at| at.saturating_add(self.block) <= self.partition.length()) else {
             return Ok(None);
@@ -170,9 +170,9 @@ impl<'p> System<'p> {
         Ok(Some(block))
     }
 
-    /// By which path a file is found; nothing where no directory names it.
+    /// The path of a file; `None` if no directory names it.
     fn path(&self, number: u64) -> Result<Option<String>, ReadError> {
-        // Every file by the directory that names it, and its name in there.
+        // Every file with the directory that names it, and its name there.
         let mut names: BTreeMap<u64, (u64, String)> = BTreeMap::new();
         self.find(|directory, inode| {
             if inode.kind == DIRECTORY {
@@ -204,7 +204,7 @@ impl<'p> System<'p> {
 }
 
 impl Inode {
-    /// Nothing where it is not in use, or has no extents.
+    /// `None` if it is not in use, or has no extents.
     fn of(bytes: &[u8]) -> Option<Self> {
         let kind = half(bytes, 0) & KIND;
         let has_extents = word(bytes, 0x20) & HAS_EXTENTS != 0;
@@ -214,7 +214,7 @@ impl Inode {
     }
 }
 
-/// The names in a block of a directory, and the inodes they stand for.
+/// The names in a block of a directory, with their inodes.
 fn named(block: &[u8], mut each: impl FnMut(u64, String)) {
     let mut at = 0;
     while let Some(entry) = block.get(at..).filter(|rest| rest.len() >= 8) {

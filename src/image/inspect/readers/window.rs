@@ -1,11 +1,11 @@
-//! The image as the readers of tables and file systems see it: a window that ends where its partition does, takes no writes, and
-//! gives out no more than the inspection may cost.
+//! The image as the readers of tables and file systems see it: a window that ends where its partition does, accepts no writes, and limits
+//! the cost of the inspection.
 //!
-//! What is inside an image is what somebody made of it. Whatever loops its tables and chains have, every turn reads, and every
-//! read is charged to one [`ReadBudget`], in bytes and in time: a reader that never comes to an end runs out.
+//! The contents of an image may be hostile. If its tables and chains form loops, every turn reads, and every read is charged to one
+//! [`ReadBudget`], in bytes and in time: the budget of an endless reader runs out.
 //!
-//! Readers may take an error for something that is not there. What the medium itself answered, and how long it was waited for, is
-//! therefore kept beside them, in a [`Reading`].
+//! A reader may treat an error as a missing entry. Therefore the errors of the medium, and the time spent waiting for it, are also kept in
+//! a [`Reading`].
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -23,28 +23,27 @@ use super::contents::Contents;
 use crate::image::inspect::read_error::ReadError;
 use crate::station::units::{KIB, MIB, to_u64, to_usize};
 
-/// What is kept of what was read: FAT chains and directories are read four bytes here and 512 there.
+/// Bytes of a cached block: FAT chains and directories are read in pieces of 4 and 512 bytes.
 const BLOCK: u64 = 64 * KIB;
-/// How many of those: the FAT, a directory, a file and what lies between them, in 1 MiB a window.
+/// Number of cached blocks: the FAT, a directory, a file and others between them, in 1 MiB per window.
 const BLOCKS: usize = 16;
-/// What a read costs at least, so that many small ones cost something, too.
+/// The least that a read costs, so that many small ones have a cost, too.
 const CHEAPEST: u64 = 64;
-/// Every byte of an image may be read this often: once to hash the snaps, once to look inside, and as much again for the tables
-/// that lead there.
+/// How often every byte of an image may be read: once to hash the snaps, once to inspect, and twice more for the tables that lead there.
 const TIMES: u64 = 4;
-/// What even a tiny image may cost.
+/// The budget of even a tiny image.
 const ALWAYS: u64 = 64 * MIB;
 
-/// Something that holds an image: a staged file, or bytes in memory.
+/// The bytes of an image: a staged file, or memory.
 pub trait Medium {
-    /// How long it is.
+    /// The length in bytes.
     fn length(&self) -> u64;
-    /// Fills `into` with what lies at `at`.
+    /// Fills `into` with the bytes at `at`.
     ///
     /// # Errors
-    /// What the system said; behind the end it is `UnexpectedEof`.
+    /// The error of the system; behind the end it is `UnexpectedEof`.
     fn read_exact_at(&self, at: u64, into: &mut [u8]) -> io::Result<()>;
-    /// The first byte from `at` on that may be something else than zero: a hole in a file need not be read to be known.
+    /// The first byte from `at` on that may differ from zero: a hole in a file need not be read.
     fn next_data(&self, at: u64) -> u64 {
         at
     }
@@ -78,9 +77,9 @@ impl Medium for FileMedium {
         let Ok(from) = i64::try_from(at) else { return at };
         match lseek(&self.file, from, Whence::SeekData) {
             Ok(data) => u64::try_from(data).unwrap_or(at),
-            // Only a hole is left (lseek(2)).
+            // Only a hole follows (lseek(2)).
             Err(Errno::ENXIO) => self.length,
-            // A file system that does not tell holes apart.
+            // The file system does not report holes.
             Err(_) => at,
         }
     }
@@ -98,27 +97,27 @@ impl Medium for Vec<u8> {
     }
 }
 
-/// How the medium answers, seen from outside of the thread that reads it.
+/// The state of the medium's answers, visible outside of the thread that reads it.
 #[derive(Debug, Default)]
 pub(in crate::image::inspect) struct Reading(Mutex<Answers>);
 
 #[derive(Debug, Default)]
 struct Answers {
-    /// Where the first read began that was answered with an error, and the error.
+    /// The offset and the error of the first failed read.
     failed: Option<(u64, io::Error)>,
-    /// For all reads that were answered.
+    /// The time spent in all finished reads.
     waited: Duration,
-    /// When the one began that was not answered yet.
+    /// The beginning of the read under way.
     since: Option<Instant>,
 }
 
 impl Reading {
-    /// Reads from the medium; after an error, no more. An error is given back and kept as well.
+    /// Reads from the medium; after an error, no more. The error is returned and kept.
     fn read(&self, medium: &dyn Medium, at: u64, into: &mut [u8]) -> io::Result<()> {
         let began = Instant::now();
         {
             let mut answers = self.answers();
-            // A disk that fails may take half a minute for each read.
+            // A disk that fails may need half a minute for each read.
             if let Some((_, error)) = &answers.failed {
                 return Err(like(error));
             }
@@ -135,12 +134,12 @@ impl Reading {
         })
     }
 
-    /// The first error that the medium answered with, and where; once.
+    /// The first error of the medium with its offset; returned once.
     pub(in crate::image::inspect) fn failed(&self) -> Option<(u64, io::Error)> {
         self.answers().failed.take()
     }
 
-    /// How long the medium was waited for, a read included that was not answered yet.
+    /// The time spent waiting for the medium, including a read under way.
     pub(in crate::image::inspect) fn waited(&self) -> Duration {
         let answers = self.answers();
         answers.waited + answers.since.map_or(Duration::ZERO, |since| since.elapsed())
@@ -151,12 +150,12 @@ impl Reading {
     }
 }
 
-/// An error that says the same.
+/// An equal error.
 fn like(error: &io::Error) -> io::Error {
     error.raw_os_error().map_or_else(|| io::Error::new(error.kind(), error.to_string()), io::Error::from_raw_os_error)
 }
 
-/// What is left of what an inspection may read, and until when.
+/// The remaining budget of an inspection: bytes, and a time limit.
 #[derive(Debug)]
 struct ReadBudget {
     bytes: Cell<u64>,
@@ -170,7 +169,7 @@ impl ReadBudget {
 
     fn charge(&self, bytes: usize) -> io::Result<()> {
         if self.until.is_some_and(|until| Instant::now() > until) {
-            return Err(io::Error::new(io::ErrorKind::TimedOut, "reading it takes too long: its tables lead in circles"));
+            return Err(io::Error::new(io::ErrorKind::TimedOut, "reading it takes too long: its tables form a loop"));
         }
         let price = to_u64(bytes).max(CHEAPEST);
         match self.bytes.get().checked_sub(price) {
@@ -178,9 +177,7 @@ impl ReadBudget {
                 self.bytes.set(left);
                 Ok(())
             }
-            None => Err(io::Error::other(
-                "reading it comes to no end: its tables lead in circles, or everything in it lies upon the same bytes",
-            )),
+            None => Err(io::Error::other("the inspection's read budget is used up: the image's tables loop or overlap")),
         }
     }
 }
@@ -205,14 +202,14 @@ impl Window {
         Self::whole_until(medium, None, Arc::default())
     }
 
-    /// One that gives out nothing any more after that time.
+    /// A window that fails every read after that time.
     pub(in crate::image::inspect) fn whole_until(medium: Rc<dyn Medium>, until: Option<Instant>, reading: Arc<Reading>) -> Self {
         let length = medium.length();
         let budget = ReadBudget::for_image(length, until);
         Self { medium, reading, budget, start: 0, length, position: 0, kept: Rc::default() }
     }
 
-    /// A part of this one; shorter where this one ends before.
+    /// A part of this window; shorter if this one ends before.
     pub(in crate::image::inspect) fn part(&self, start: u64, length: u64) -> Self {
         let start_inside = start.min(self.length);
         let length = length.min(self.length - start_inside);
@@ -224,12 +221,12 @@ impl Window {
         self.length
     }
 
-    /// The first byte from `at` on that may be something else than zero; the window's end where there is none.
+    /// The first byte from `at` on that may differ from zero; the window's end if there is none.
     pub(in crate::image::inspect) fn next_data(&self, at: u64) -> u64 {
         self.medium.next_data(self.start + at).saturating_sub(self.start).clamp(at, self.length.max(at))
     }
 
-    /// As much of `into` as is there.
+    /// Fills `into` as far as there are bytes.
     pub(in crate::image::inspect) fn read_some_at(&self, at: u64, into: &mut [u8]) -> io::Result<usize> {
         let left = self.length.saturating_sub(at);
         let count = into.len().min(usize::try_from(left).unwrap_or(usize::MAX));
@@ -294,7 +291,8 @@ impl Seek for Window {
 }
 
 impl Write for Window {
-    /// The reader of FAT wants a device it could write to, and marks what it opens. Nothing is ever written to an image.
+    /// The reader of FAT needs a writable device, and marks a file system that it opens. Writes are discarded: nothing is ever written to
+    /// an image.
     fn write(&mut self, _bytes: &[u8]) -> io::Result<usize> {
         Err(io::ErrorKind::ReadOnlyFilesystem.into())
     }

@@ -1,4 +1,4 @@
-//! YAML as it lies in seeds and snaps, read with a bound on everything that could grow: what describes a snap is a page of text.
+//! YAML in seeds and snaps, read with a limit on everything that could grow: the description of a snap is a page of text.
 
 use serde::de::DeserializeOwned;
 use serde_saphyr::Options;
@@ -6,13 +6,13 @@ use serde_saphyr::Options;
 use crate::image::inspect::read_error::ReadError;
 use crate::station::units::KIB;
 
-/// The longest such file that is read. The largest `seed.yaml` seen is 4 KiB, the largest `gadget.yaml` 30 KiB.
+/// The longest file that is read. The largest `seed.yaml` seen is 4 KiB, the largest `gadget.yaml` 30 KiB.
 pub(in crate::image::inspect) const LONGEST: u64 = 512 * KIB;
 
-/// Parses `bytes`, which are called `what` in an error.
+/// Parses `bytes`; an error calls them `what`.
 pub(in crate::image::inspect) fn parse<T: DeserializeOwned>(what: &str, bytes: &[u8]) -> Result<T, ReadError> {
     let mut options = Options::default();
-    // An alias makes one line stand for a million; nothing here has a use for them.
+    // An alias can expand one line to a million; these files need none.
     options.budget = serde_saphyr::budget! {
         max_events: 100_000,
         max_aliases: 64,

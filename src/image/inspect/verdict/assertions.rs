@@ -1,4 +1,4 @@
-//! Judges the assertions of the seed: the model, and everything beside it.
+//! Judges the assertions of the seed: the model, and all others.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,15 +12,15 @@ use super::super::seed::{Generation, Seed};
 use super::{Inspection, keys};
 use crate::station::allowed::named_on_fat;
 
-/// Assertions that prove others.
+/// Types of assertions that prove others.
 const VOUCHING: [&str; 4] = ["account", "account-key", "snap-declaration", "snap-revision"];
-/// What a model brings along, and what only says which snaps may be installed later. What else there is belongs to a store of the
-/// brand's own, to parts of snaps, to a system that was installed in advance or to one device: nothing that is taken here has any.
+/// Types that a model needs, and those that only determine which snaps may be installed later. All other types belong to a store of the
+/// brand, to parts of snaps, to a system that was installed in advance or to one device; the accepted types do not.
 const GUIDING: [&str; 1] = ["validation-set"];
 
 impl<'a> Inspection<'a> {
-    /// Takes the assertions of the seed into what is known, to the station and to the device; the models among them, and all others
-    /// with the files they stand in.
+    /// Adds the assertions of the seed to the known ones, of the station and of the device; returns the models, and all others with their
+    /// files.
     pub(super) fn assertions(
         &self,
         trust: &mut Trust,
@@ -64,8 +64,8 @@ impl<'a> Inspection<'a> {
         (models, others)
     }
 
-    /// What assertions beside the model do that nobody asked for: they make logins, or give every card one identity. One that nobody
-    /// vouches for keeps the first boot from taking the seed at all.
+    /// Effects of assertions beside the model that were not requested: they make logins, or give every card one identity. An assertion that
+    /// no trusted key signs makes the first boot reject the whole seed.
     pub(super) fn other_assertions(&mut self, judge: &Judge<'_>, others: &[(&str, Assertion)]) -> Vec<VerdictReason> {
         let mut reasons = Vec::new();
         for (path, assertion) in others {
@@ -86,7 +86,7 @@ impl<'a> Inspection<'a> {
                 && let Err(problems) = judge.prove(assertion)
             {
                 let why = problems.first().map_or("", String::as_str);
-                reasons.push(VerdictCode::AssertionNotProven.with(format!("{path} holds {name}, which nobody trusted vouches for: {why}")));
+                reasons.push(VerdictCode::AssertionNotProven.with(format!("{path} holds {name}, which no trusted key signs: {why}")));
             } else if GUIDING.contains(&kind) {
                 self.page.uncovered.push(format!("what {name} asks for"));
             }
@@ -94,7 +94,7 @@ impl<'a> Inspection<'a> {
         reasons
     }
 
-    /// A path of the seed, as `allow` calls it.
+    /// A path of the seed, in the form of `allow`.
     fn word(&self, path: &str) -> String {
         match self.seed.generation {
             Generation::Core16 => path.to_owned(),
@@ -146,7 +146,7 @@ impl<'a> Inspection<'a> {
     }
 }
 
-/// Since Ubuntu Core 20, snapd takes a seed only with one snap-declaration for every snap-revision, and the other way round.
+/// Since Ubuntu Core 20, snapd accepts a seed only with one snap-declaration for every snap-revision, and the reverse.
 pub(super) fn undeclared(others: &[(&str, Assertion)]) -> Vec<VerdictReason> {
     let mut declared = BTreeMap::new();
     let mut revisions: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
@@ -184,7 +184,7 @@ pub(super) fn undeclared(others: &[(&str, Assertion)]) -> Vec<VerdictReason> {
     reasons
 }
 
-/// How the model inside differs from the one that is wanted.
+/// How the model inside differs from the wanted one.
 fn other_than(given: &Assertion, inside: &Assertion, model: &Model) -> Vec<VerdictReason> {
     let Some(wanted) = given.as_model() else { return vec![VerdictCode::NotAModel.with("what was given is no model")] };
     let mut reasons = Vec::new();
@@ -209,8 +209,7 @@ fn other_than(given: &Assertion, inside: &Assertion, model: &Model) -> Vec<Verdi
         )));
     } else if inside.headers() != given.headers() {
         reasons.push(
-            VerdictCode::OtherContents
-                .with(format!("its model says something else than the one that is wanted, under the same revision {}", inside.revision())),
+            VerdictCode::OtherContents.with(format!("its model differs from the wanted one of the same revision {}", inside.revision())),
         );
     }
     reasons
@@ -220,7 +219,7 @@ fn found(proof: Result<Proof, Vec<String>>) -> (Option<Vec<String>>, Vec<String>
     match proof {
         Ok(proof) => (Some(keys(proof.chain())), Vec::new()),
         Err(problems) => {
-            // A chain repeats what is wrong with a key for everything the key signed.
+            // A chain repeats the problem of a key for everything that the key signed.
             let mut seen = BTreeSet::new();
             (None, problems.into_iter().filter(|problem| seen.insert(problem.clone())).collect())
         }

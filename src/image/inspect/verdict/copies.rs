@@ -1,4 +1,4 @@
-//! Judges what no signature covers by itself: the files that boot, and the files beside the seed.
+//! Judges the files that no signature covers directly: the boot files, and the files beside the seed.
 
 use snap_assertions::definition::{Grade, Model, ModelSnap};
 
@@ -15,18 +15,18 @@ use crate::image::inspect::readers::files::Files;
 use crate::image::inspect::readers::squashfs::Squashfs;
 use crate::image::inspect::{boot, snap};
 
-/// The snaps that copies are taken out of.
+/// The snaps that are the originals of the copies.
 struct Sources<'r> {
     kernel: &'r Row,
     gadget: &'r Row,
     base: &'r Row,
-    /// Its program carries a menu since Ubuntu Core 20; before, core has it, and nothing is copied out of it.
+    /// Since Ubuntu Core 20, its program contains a menu; before, snapd is part of core, and nothing is copied from it.
     snapd: Option<&'r Row>,
     described: Result<Gadget, ReadError>,
 }
 
 impl Inspection<'_> {
-    /// The two verdicts on them.
+    /// The two verdicts on copies.
     pub(super) fn copies(&mut self, model: &Model, rows: &[Row], unsigned_assertions: Vec<VerdictReason>) {
         let sources = match self.sources(model, rows) {
             Ok(sources) => sources,
@@ -52,7 +52,7 @@ impl Inspection<'_> {
         };
         let is_proven = |row: &Row| row.proven || !self.wanted.signatures;
         if !(is_proven(kernel) && is_proven(gadget)) {
-            return Err("kernel or gadget is not asserted, and nothing is held to a snap that nobody published");
+            return Err("kernel or gadget is not asserted, and files are not compared with an unpublished snap");
         }
         let described = self.open(gadget).and_then(|mut snap| Gadget::of(&mut snap).map_err(|error| error.about("the gadget snap")));
         let snapd = called("snapd").filter(|row| is_proven(row));
@@ -63,7 +63,7 @@ impl Inspection<'_> {
         snap::open(self.files, &row.file.path)
     }
 
-    /// What really boots. Gives back which places outside of the file systems were compared.
+    /// Compares the boot files. Returns the ranges outside of the file systems that were compared.
     fn boot_files(&mut self, model: &Model, sources: &Sources<'_>, boot_label: &str) -> Compared {
         let with_boot_label: Vec<&Files> =
             self.volumes.iter().flatten().filter(|files| files.label.eq_ignore_ascii_case(boot_label)).collect();
@@ -102,7 +102,7 @@ impl Inspection<'_> {
         compared
     }
 
-    /// What lies beside the seed, in its partition and outside of it.
+    /// Checks the contents beside the seed, in its partition and outside of it.
     fn nothing_unsigned(
         &mut self,
         model: &Model,

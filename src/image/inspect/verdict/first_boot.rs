@@ -1,5 +1,5 @@
-//! Judges whether the device can verify its seed alone. It has what its snapd has built in and what is in the seed. What the station knows
-//! beyond that can count against an image, and never completes one.
+//! Judges whether the device can verify its seed alone. It has the assertions built into its snapd and those in the seed. Further knowledge
+//! of the station can count against an image, but never complete it.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use super::Inspection;
 const COULD_NOT: &str = "the device could not verify this at its first boot";
 
 impl Inspection<'_> {
-    /// `judge` knows what the station knows, `device` what the device will.
+    /// `judge` has the knowledge of the station, `device` that of the device.
     pub(super) fn first_boot(&mut self, judge: &Judge<'_>, device: &Judge<'_>, model: &Assertion, others: &[(&str, Assertion)]) {
         if !self.wanted.signatures {
             self.page.say(
@@ -53,12 +53,12 @@ impl Inspection<'_> {
         self.page.unless(Check::FirstBoot, reasons);
     }
 
-    /// Nothing is missing, and all the same the device does not believe what the station believes, or what it was told to let through.
+    /// Nothing is missing, but the device does not believe an assertion that the station believes, or was told to let through.
     fn not_by_itself(&self, judge: &Judge<'_>, device: &Judge<'_>, model: &Assertion, others: &[(&str, Assertion)]) -> Vec<VerdictReason> {
         let mut reasons = Vec::new();
         let allowed = others.iter().map(|(path, assertion)| (self.is_allowed(path), assertion));
         for (is_allowed, assertion) in std::iter::once((false, model)).chain(allowed) {
-            // What nobody believes is refused as such.
+            // An assertion that neither believes is refused in another place.
             if let Err(problems) = device.prove(assertion)
                 && (is_allowed || judge.prove(assertion).is_ok())
             {
@@ -69,7 +69,7 @@ impl Inspection<'_> {
         reasons
     }
 
-    /// What snapd refuses because the seed says it twice, however well both are signed.
+    /// Things that occur twice in the seed and that snapd therefore refuses, however well both are signed.
     fn doubled(&self, others: &[(&str, Assertion)]) -> Vec<VerdictReason> {
         let is_core20 = self.seed.generation == Generation::Core20;
         let mut reasons = Vec::new();
@@ -84,7 +84,7 @@ impl Inspection<'_> {
                 if first.revision() == assertion.revision() {
                     reasons.push(
                         VerdictCode::Doubled
-                            .with(format!("the seed has two of {key}, both of revision {}, that say different things", first.revision())),
+                            .with(format!("the seed has two of {key}, both of revision {}, with different contents", first.revision())),
                     );
                 } else if is_core20 && matches!(assertion.typed(), Typed::SnapDeclaration(_) | Typed::SnapRevision(_)) {
                     reasons.push(
@@ -107,7 +107,7 @@ impl Inspection<'_> {
     }
 }
 
-/// Snapd takes no two keys of an account that have one name (snapd: asserts/account_key.go, `checkConsistency`).
+/// Snapd does not accept two keys of an account with one name (snapd: asserts/account_key.go, `checkConsistency`).
 fn keys_of_one_name(device: &Judge<'_>, others: &[(&str, Assertion)]) -> Vec<VerdictReason> {
     let mut known: BTreeMap<(String, String), Sha3> = device.roots().map(|root| ((root.account, root.name), root.key)).collect();
     let mut reasons = Vec::new();

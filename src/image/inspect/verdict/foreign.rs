@@ -1,7 +1,7 @@
-//! Finds what neither the seed, nor the boot partition, nor the gadget accounts for: whole partitions, and bytes outside of them.
+//! Finds contents that neither the seed, nor the boot partition, nor the gadget describes: whole partitions, and bytes outside of them.
 //!
-//! A partition that nothing describes may be mounted by its label, or started by a boot loader that was told of it elsewhere; what its file
-//! system is makes no difference to that, and neither does whether it is read here.
+//! A partition that nothing describes may be mounted by its label, or started by a boot loader that another file configures. This does not
+//! depend on its file system, nor on whether it can be read here.
 
 use std::iter;
 use std::ops::Range;
@@ -11,36 +11,36 @@ use crate::image::inspect::codes::{VerdictCode, VerdictReason};
 use crate::image::inspect::gadget::{Gadget, Structure};
 use crate::image::inspect::read_error::ReadError;
 use crate::image::inspect::readers::files::{Files, System};
-use crate::image::inspect::readers::table::{Kind, Partition, Table};
+use crate::image::inspect::readers::table::{Kind, Partition, PartitionTable};
 use crate::image::inspect::readers::window::Window;
 use crate::station::allowed::{Allowed, named_partition};
 use crate::station::units::{KIB, to_u64, to_usize};
 
-/// Gaps of which every one is told.
+/// Limit of gaps that are reported one by one.
 const MOST_GAPS: usize = 8;
-/// What is read of a gap at once.
+/// Bytes of a gap that are read at once.
 const CHUNK: u64 = 64 * KIB;
 
-/// What was found that nothing accounts for.
+/// The contents that nothing describes.
 #[derive(Debug, Default)]
 pub(super) struct Unaccounted {
     /// What nothing accounts for.
     pub(super) foreign: Vec<VerdictReason>,
-    /// What is taken on trust.
+    /// The names in `allow`.
     pub(super) uncovered: Vec<String>,
 }
 
-/// What is looked at, and by what.
+/// The inputs of the search.
 pub(super) struct Scan<'a> {
     pub(super) image: &'a Window,
-    pub(super) table: &'a Table,
-    /// In the table's order; nothing where there is neither FAT nor ext4, or it could not be read.
+    pub(super) table: &'a PartitionTable,
+    /// In the table's order; `None` for neither FAT nor ext4, or if it could not be read.
     pub(super) volumes: Vec<Option<&'a Files>>,
     pub(super) seed: &'a Files,
     pub(super) boot_label: &'a str,
     /// `None` if it cannot be read or was not published: then nothing is described.
     pub(super) gadget: Option<&'a Gadget>,
-    /// Outside of every file system, and held to the gadget elsewhere.
+    /// Ranges outside of every file system that were compared with the gadget.
     pub(super) compared: &'a [Range<u64>],
     pub(super) allowed: &'a Allowed,
     /// The device's processor runs boot code of PCs.
@@ -96,14 +96,13 @@ pub(super) fn look(scan: &Scan<'_>) -> Result<Unaccounted, ReadError> {
     Ok(found)
 }
 
-/// What people know it by.
+/// The name for people.
 fn named(partition: &Partition, files: Option<&Files>) -> String {
     let label = files.map(|files| files.label.clone()).filter(|label| !label.is_empty());
     label.unwrap_or_else(|| if partition.name.is_empty() { partition.kind.clone() } else { partition.name.clone() })
 }
 
-/// A GPT carries the gadget's own names; an MBR has none, so that there the place must agree, where the gadget tells it. The type must
-/// agree with both.
+/// A GPT contains the gadget's own names; an MBR has none, so the place must agree, if the gadget states it. The type must agree in both.
 fn describes(structure: &Structure, partition: &Partition, kind: Kind) -> bool {
     let is_there = if kind == Kind::Gpt && !structure.name.is_empty() {
         structure.name == partition.name
@@ -113,7 +112,7 @@ fn describes(structure: &Structure, partition: &Partition, kind: Kind) -> bool {
     is_there && structure.kinds().any(|kind| kind.eq_ignore_ascii_case(&partition.kind))
 }
 
-/// Bytes that are not zero, outside of every partition, of the table itself, and of what the gadget writes there.
+/// Bytes that are not zero, outside of every partition, of the table itself, and of the gadget's own files.
 fn gaps(scan: &Scan<'_>, held: &[Range<u64>], found: &mut Unaccounted) -> Result<(), ReadError> {
     let table = scan.table;
     let accounted = in_order(table.partitions.iter().map(Partition::bytes).chain(table.own.iter().cloned()));
@@ -143,8 +142,8 @@ fn gaps(scan: &Scan<'_>, held: &[Range<u64>], found: &mut Unaccounted) -> Result
     Ok(())
 }
 
-/// What is accounted for outside of every file system, in order: the gadget's, and what a tool is known to write. On a PC that would run,
-/// and what it starts is held to nothing.
+/// The known ranges outside of every file system, in order: the gadget's, and code that a tool is known to write. On a PC that code would
+/// run and start something unchecked, so it is not known there.
 fn held(scan: &Scan<'_>) -> Result<Vec<Range<u64>>, ReadError> {
     let mut code = [0; BOOT_CODE];
     let is_libparted = !scan.is_pc && {
@@ -160,7 +159,7 @@ fn in_order(places: impl Iterator<Item = Range<u64>>) -> Vec<Range<u64>> {
     places
 }
 
-/// The first byte in a place that is neither zero nor held to something.
+/// The first byte of a range that is neither zero nor known.
 fn first_unaccounted(image: &Window, held: &[Range<u64>], inside: Range<u64>) -> Result<Option<u64>, ReadError> {
     for rest in outside(inside.end.min(image.length()), inside.start, held) {
         if let Some(at) = first_set(image, rest)? {
@@ -170,7 +169,7 @@ fn first_unaccounted(image: &Window, held: &[Range<u64>], inside: Range<u64>) ->
     Ok(None)
 }
 
-/// What the known places, which are in order, leave between `from` and `to`.
+/// The parts between `from` and `to` that the known ranges, which are in order, leave.
 fn outside(to: u64, from: u64, known: &[Range<u64>]) -> Vec<Range<u64>> {
     let (mut at, mut left) = (from, Vec::new());
     for range in known.iter().chain(iter::once(&(to..u64::MAX))) {

@@ -1,4 +1,4 @@
-//! Compares what was found with the model, check by check.
+//! Compares the findings with the model, check by check.
 
 mod assertions;
 mod copies;
@@ -14,12 +14,12 @@ use super::Wanted;
 use super::codes::{VerdictCode, VerdictReason};
 use super::page::{self, Answer, Check, Page};
 use super::readers::files::{Files, System};
-use super::readers::table::{self, Table};
+use super::readers::table::{self, PartitionTable};
 use super::readers::window::Window;
 use super::seed::{self, Generation, Seed};
 use assertions::undeclared;
 
-/// Of many reasons of one kind, this many are told.
+/// Of many reasons of one kind, this many are listed.
 const REASONS: usize = 20;
 
 pub(super) fn judge(image: &Window, wanted: &Wanted) -> Page {
@@ -33,7 +33,7 @@ pub(super) fn judge(image: &Window, wanted: &Wanted) -> Page {
                 vec![VerdictCode::NoTable.with("it has no partition table, which would say how long it must be")],
             );
             page.say(Check::Model, Answer::No, vec![VerdictCode::NoTable.with("it is no image of Ubuntu Core: it has no partition table")]);
-            page.rest("there is no model to hold it to");
+            page.rest("there is no model to compare it with");
             return page;
         }
         Err(error) => {
@@ -59,7 +59,7 @@ pub(super) fn judge(image: &Window, wanted: &Wanted) -> Page {
     let mut inspection = Inspection { image, table: &table, volumes: &volumes, files: seed_files, seed: &seed, wanted, page };
     inspection.run();
     let mut page = inspection.page;
-    page.rest("there is no model to hold it to");
+    page.rest("there is no model to compare it with");
     for verdict in &mut page.verdicts {
         if verdict.reasons.len() > REASONS {
             let more = verdict.reasons.len() - REASONS;
@@ -70,8 +70,8 @@ pub(super) fn judge(image: &Window, wanted: &Wanted) -> Page {
     page
 }
 
-/// The file system of every partition, in the table's order; nothing where there is none that is read here.
-fn open(image: &Window, table: &Table, page: &mut Page) -> Vec<Option<Files>> {
+/// The file system of every partition, in the table's order; `None` for one that is not read here.
+fn open(image: &Window, table: &PartitionTable, page: &mut Page) -> Vec<Option<Files>> {
     let mut volumes = Vec::new();
     for partition in &table.partitions {
         let (files, trouble) = match Files::open(&image.part(partition.start, partition.length)) {
@@ -89,7 +89,7 @@ fn open(image: &Window, table: &Table, page: &mut Page) -> Vec<Option<Files>> {
     volumes
 }
 
-/// Exactly one, or a verdict on the model that says why not.
+/// The only model, or a verdict that says why there is none.
 fn find_seed<'a>(volumes: &'a [Option<Files>], page: &mut Page) -> Option<(&'a Files, Seed)> {
     let mut holders = volumes.iter().flatten().filter(|files| seed::is_in(files));
     let troubles = page.partitions.iter().filter_map(|partition| {
@@ -122,7 +122,7 @@ fn find_seed<'a>(volumes: &'a [Option<Files>], page: &mut Page) -> Option<(&'a F
             page.seed = Some(format!("{} in {}", seed.root, files.label));
             Some((files, seed))
         }
-        // A partition that cannot be read may hold anything, another seed included.
+        // A partition that cannot be read may contain anything, even another seed.
         _ => {
             page.say(Check::Model, Answer::No, reasons);
             None
@@ -132,7 +132,7 @@ fn find_seed<'a>(volumes: &'a [Option<Files>], page: &mut Page) -> Option<(&'a F
 
 struct Inspection<'a> {
     image: &'a Window,
-    table: &'a Table,
+    table: &'a PartitionTable,
     volumes: &'a [Option<Files>],
     files: &'a Files,
     seed: &'a Seed,

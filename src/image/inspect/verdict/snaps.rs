@@ -1,4 +1,4 @@
-//! Judges the snaps of the seed: who published them, and whether they are the ones the model names.
+//! Judges the snaps of the seed: their publishers, and whether they are those of the model.
 
 use snap_assertions::definition::{Model, ModelSnap, SnapKind};
 use snap_assertions::signature::Sha3Hasher;
@@ -15,7 +15,7 @@ use crate::image::inspect::readers::contents::read_through;
 /// The account that publishes unmodified essential snaps.
 const CANONICAL: &str = "canonical";
 
-/// A snap of the seed with everything that is known of it.
+/// A snap of the seed with all known facts.
 pub(super) struct Row {
     pub(super) file: SnapFile,
     pub(super) name: String,
@@ -23,7 +23,7 @@ pub(super) struct Row {
     pub(super) publisher: Option<String>,
     pub(super) snap_id: Option<String>,
     pub(super) proven: bool,
-    /// Of its place on the page.
+    /// Its index on the page.
     pub(super) index: usize,
 }
 
@@ -33,8 +33,8 @@ impl Row {
     }
 }
 
-/// Of what the device is told and what the station knows, the later one; the device's own word where both are as late. What only the
-/// station knows is refused elsewhere, as what the device could not verify.
+/// The later one of the device's and the station's knowledge; the device's if both are equal. An assertion that only the station knows is
+/// refused in another place, because the device could not verify it.
 fn latest<T>(device: Result<Proven<T>, Vec<String>>, station: Result<Proven<T>, Vec<String>>) -> Result<Proven<T>, Vec<String>> {
     match (device, station) {
         (Ok(device), Ok(station)) if device.assertion.revision() >= station.assertion.revision() => Ok(device),
@@ -43,8 +43,8 @@ fn latest<T>(device: Result<Proven<T>, Vec<String>>, station: Result<Proven<T>, 
 }
 
 impl Inspection<'_> {
-    /// Hashes every snap and looks for who published those bytes: by the seed's own word, which the device goes by, where the station
-    /// does not know a later one.
+    /// Hashes every snap and finds the publisher of its bytes: by the seed's own assertion, which the device uses, unless the station knows
+    /// a later one.
     pub(super) fn snaps(&mut self, judge: &Judge<'_>, device: &Judge<'_>) -> Vec<Row> {
         let mut rows = Vec::new();
         for file in &self.seed.snaps {
@@ -93,7 +93,7 @@ impl Inspection<'_> {
                         shown.problems.push(format!("it is {size} bytes long, and its snap-revision says {}", revision.what.size));
                     }
                     if let Some(way) = &revision.what.provenance {
-                        shown.problems.push(format!("it was published by a way of its own ({way}), which the simple model does not use"));
+                        shown.problems.push(format!("it was published with the provenance {way}, which the simple model does not use"));
                     }
                     let id = &revision.what.snap_id;
                     match latest(device.snap_declaration(id), judge.snap_declaration(id)) {
@@ -125,7 +125,7 @@ impl Inspection<'_> {
         {
             shown.problems.push(format!("seed.yaml gives it the id {given}, and its snap-revision {id}"));
         }
-        // The first boot of Ubuntu Core 20 finds snaps by this name alone.
+        // The first boot of Ubuntu Core 20 finds snaps only by this name.
         if let (Generation::Core20, Some(revision)) = (self.seed.generation, shown.revision)
             && !file.file.eq_ignore_ascii_case(&format!("{}_{revision}.snap", shown.name))
         {
@@ -143,8 +143,8 @@ impl Inspection<'_> {
         (row, shown)
     }
 
-    /// Why the bytes of snaps are not proven, in a sentence for every cause: a root that nobody trusts here is one, however many
-    /// snaps it stands behind.
+    /// Why the bytes of snaps are not proven, in one sentence per cause: a root that is not trusted here is one cause, however many snaps
+    /// depend on it.
     fn doubts<'r>(&self, rows: impl IntoIterator<Item = &'r Row>) -> Vec<VerdictReason> {
         let mut causes: Vec<(String, Vec<String>)> = Vec::new();
         for row in rows {
@@ -172,7 +172,7 @@ impl Inspection<'_> {
                     .push(VerdictCode::SnapMissing.with(format!("the model requires {}, and the seed does not have it", wanted.name))),
                 [] => {}
                 [row] => {
-                    // Where the snap is, they are demanded with it (snapd: seed/seed20.go, `deriveSideInfo`).
+                    // If the snap is present, its components are required with it (snapd: seed/seed20.go, `deriveSideInfo`).
                     reasons.extend(wanted.required_components.iter().map(|component| {
                         VerdictCode::ComponentRequired.with(format!(
                             "the model requires the component {component} of {}, and images with components are not taken here",
@@ -284,8 +284,8 @@ impl Inspection<'_> {
         }
     }
 
-    /// Where the device gets later revisions from. Nothing signs it, and it changes nothing of what is flashed: it is told, and refuses
-    /// nothing.
+    /// The source of later revisions for the device. Nothing signs it, and it does not change the flashed contents, so it is reported and
+    /// refuses nothing.
     pub(super) fn channels(&mut self, model: &Model, rows: &[Row]) {
         for row in rows {
             let Some(channel) = row.file.channel.as_deref() else { continue };
@@ -298,7 +298,7 @@ impl Inspection<'_> {
     }
 }
 
-/// Is this the channel the model means? A track alone is its stable risk, and a risk alone that of the track `latest`.
+/// Is this the channel of the model? A track alone means its stable risk, and a risk alone means that of the track `latest`.
 fn follows(channel: &str, wanted: Option<&str>) -> bool {
     let whole = |channel: &str| -> Vec<String> {
         let parts: Vec<&str> = channel.split('/').collect();
@@ -312,15 +312,15 @@ fn follows(channel: &str, wanted: Option<&str>) -> bool {
     whole(channel) == whole(wanted.unwrap_or("stable"))
 }
 
-/// Ubuntu Core 18 brings core along for apps made for it.
+/// Ubuntu Core 18 adds core for apps made for it.
 fn is_implicit_core(model: &Model, row: &Row, rows: &[Row]) -> bool {
     let without_base = |row: &Row| row.yaml.as_ref().is_ok_and(|yaml| yaml.kind() == "app" && yaml.base.is_none());
     row.name == "core" && model.base.is_some() && rows.iter().any(without_base)
 }
 
-/// A snap that is not of the kind the model takes it for. Apps may need any of what the model lists as theirs.
+/// A snap whose type is not that in the model. Where the model says app, the snap may have any type that apps can need.
 fn kind_other_than(wanted: &ModelSnap, yaml: &SnapYaml) -> Option<VerdictReason> {
-    // Snapd was an app by its own description before Ubuntu Core 18 had one.
+    // Before Ubuntu Core 18 had its own type for it, snapd described itself as an app.
     let is_it = !wanted.essential || yaml.kind() == wanted.kind.word() || (wanted.kind == SnapKind::Snapd && yaml.kind() == "app");
     (!is_it).then(|| {
         VerdictCode::OtherSnapType.with(format!(

@@ -1,5 +1,5 @@
 //! Judges the files in `writable` beside the seed. Nothing signs them, and the first boot accepts them as they are: cloud-init user data
-//! makes users and runs commands, a unit file starts whatever it names.
+//! makes users and runs commands, a unit file starts any program that it names.
 
 use crate::image::inspect::readers::files::Files;
 use crate::image::inspect::readers::listing::{Node, join};
@@ -12,14 +12,14 @@ use crate::station::units::KIB;
 const CLOUD_CFG: &str = "system-data/etc/cloud/cloud.cfg";
 const LARGEST_CLOUD_CFG: u64 = 64 * KIB;
 
-/// Files that nothing accounts for, and those that the list lets through.
+/// Files that nothing describes, and those that `allow` names.
 #[derive(Debug, Default)]
 pub(super) struct Found {
     pub(super) foreign: Vec<String>,
     pub(super) allowed: Vec<String>,
 }
 
-/// Everything in `writable` but the seed itself, which is read elsewhere, and empty directories.
+/// Everything in `writable` except the seed itself, which is read in another place, and empty directories.
 pub(super) fn look(files: &Files, seed: &Seed, gadget: Option<&mut Squashfs<'_>>, allowed: &Allowed) -> Found {
     let mut found = Found::default();
     let cloud_cfg = gadget.is_some_and(|gadget| is_the_gadgets_cloud_cfg(files, gadget));
@@ -44,7 +44,7 @@ fn is_of_seed(seed: &Seed, path: &str) -> bool {
         || seed.snaps.iter().any(|snap| snap.path == path)
 }
 
-/// `var/lib/snapd/snaps/NAME` may only lead to the seed's own file of that name.
+/// `var/lib/snapd/snaps/NAME` may only link to the seed's own file with that name.
 fn is_link_to_seed(seed: &Seed, path: &str, target: &str) -> bool {
     let Some(name) = path.strip_prefix("system-data/var/lib/snapd/snaps/") else { return false };
     target == format!("../seed/snaps/{name}") && seed.snaps.iter().any(|snap| snap.file == name)

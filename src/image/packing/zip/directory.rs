@@ -1,6 +1,6 @@
-//! Reads the directory at the end of a zip: where it is, what it says of every file, and whether anything is missing or added.
+//! Reads the directory at the end of a zip: its place, its entry for every file, and whether data is missing or was added.
 //!
-//! Knows nothing of what the files are for. Numbers of sections are APPNOTE 6.3.10's.
+//! Does not know the purpose of the files. Section numbers are those of APPNOTE 6.3.10.
 
 use std::fs::File;
 use std::io;
@@ -14,24 +14,24 @@ use crate::station::units::{KIB, MIB, to_u64, to_usize};
 const END: [u8; 4] = *b"PK\x05\x06";
 pub(super) const END_LENGTH: usize = 22;
 const LONGEST_COMMENT: usize = 0xffff;
-/// What lies before it in a zip64: the end's long form (4.3.14), and the place of that (4.3.15).
+/// The records before it in a zip64: the end's long form (4.3.14), and the place of that (4.3.15).
 pub(super) const END64: [u8; 4] = *b"PK\x06\x06";
 pub(super) const END64_LENGTH: usize = 56;
 pub(super) const LOCATOR: [u8; 4] = *b"PK\x06\x07";
 const LOCATOR_LENGTH: usize = 20;
-/// Everything the end may consist of.
+/// The most bytes that the end can have.
 const TAIL: usize = END64_LENGTH + LOCATOR_LENGTH + END_LENGTH + LONGEST_COMMENT;
 
-/// The longest directory that is read, because it is read into memory: room for the image, and for thousands of entries that do
-/// not count.
+/// The longest directory that is read, because it is read into memory: large enough for the image and for thousands of entries that do not
+/// count.
 pub(super) const LONGEST_DIRECTORY: u64 = MIB;
 
-/// A header of the directory (4.3.12) and of a file (4.3.7), without what follows each.
+/// The lengths of a header in the directory (4.3.12) and of a file (4.3.7), without the parts that follow.
 const HEADER: [u8; 4] = *b"PK\x01\x02";
 pub(super) const HEADER_LENGTH: usize = 46;
 const LOCAL: [u8; 4] = *b"PK\x03\x04";
 const LOCAL_LENGTH: usize = 30;
-/// What a number of 32 bits cannot say.
+/// The value that marks a number beyond 32 bits.
 pub(super) const WRAP: u64 = 1 << 32;
 
 /// A header of the directory.
@@ -42,7 +42,7 @@ pub(super) struct Header<'d> {
     pub(super) crc: u32,
     packed: u64,
     pub(super) size: u64,
-    /// Where the file's own header is.
+    /// The place of the file's own header.
     place: u64,
     /// It has the long numbers: none of those above is cut.
     pub(super) is_long: bool,
@@ -53,7 +53,7 @@ pub(super) fn headers(mut directory: &[u8]) -> io::Result<Vec<Header<'_>>> {
     let broken = || damaged("the zip's directory is not readable");
     let mut headers = Vec::new();
     while !directory.is_empty() {
-        // The directory may be signed (4.3.13): what follows is no file.
+        // The directory may be signed (4.3.13): that record is not a file.
         if directory.starts_with(b"PK\x05\x05") {
             break;
         }
@@ -82,7 +82,7 @@ pub(super) fn headers(mut directory: &[u8]) -> io::Result<Vec<Header<'_>>> {
 }
 
 impl Header<'_> {
-    /// Takes the long numbers of zip64 for those that are not there (4.5.3); nothing where they should be and are not.
+    /// Replaces the marked numbers by the long ones of zip64 (4.5.3); `None` if they should be there and are not.
     fn lengthen(&mut self, mut extra: &[u8]) -> Option<()> {
         while let Some((head, rest)) = extra.split_at_checked(4) {
             let (field, behind) = rest.split_at_checked(to_usize(number(&head[2..4])))?;
@@ -100,12 +100,12 @@ impl Header<'_> {
         Some(())
     }
 
-    /// A directory has a name that ends so (4.3.8 leaves no other sign that everybody sets).
+    /// The name of a directory ends so (4.3.8 has no other sign that every archiver sets).
     pub(super) fn is_file(&self) -> bool {
         !matches!(self.name.last(), Some(b'/' | b'\\'))
     }
 
-    /// Where its own header is, and where its packed bytes begin; nothing where there is no such header before the directory.
+    /// The place of its own header, and of its packed bytes; `None` if there is no such header before the directory.
     pub(super) fn local(&self, file: &File, directory: u64) -> io::Result<Option<(u64, u64)>> {
         let mut place = self.place;
         while place < directory {
@@ -125,8 +125,8 @@ impl Header<'_> {
         Ok(None)
     }
 
-    /// How long its packed bytes are: as the directory says, or longer by as many times 4 GiB as there is room for, which no other
-    /// file takes.
+    /// The length of its packed bytes: as in the directory, or longer by a multiple of 4 GiB, for which there is room that no other file
+    /// uses.
     pub(super) fn packed_length(&self, file: &File, start: u64, headers: &[Header<'_>], directory: u64) -> io::Result<u64> {
         if self.is_long || directory.saturating_sub(start) < WRAP {
             return Ok(self.packed);
@@ -144,7 +144,7 @@ impl Header<'_> {
     }
 }
 
-/// What the end says of the directory.
+/// The description of the directory in the end record.
 pub(super) struct End {
     /// Offset of its first byte in the file.
     pub(super) start: u64,
@@ -152,8 +152,8 @@ pub(super) struct End {
     pub(super) entries: u64,
 }
 
-/// The last bytes of a file, as many as a zip's end may have, without zeroes that only fill a block: where they begin, and how many zeroes
-/// follow. Zeroes of the end's own may be among those.
+/// The last bytes of a file, as many as a zip's end may have, without zeroes that only fill a block: their place, and the number of zeroes
+/// that follow. Zeroes of the end record itself may be among those.
 fn tail(file: &File) -> io::Result<(u64, Vec<u8>)> {
     let length = file.metadata()?.len();
     let mut end = length;
@@ -173,11 +173,11 @@ fn tail(file: &File) -> io::Result<(u64, Vec<u8>)> {
     Ok((start, tail))
 }
 
-/// Whether the file is a part of a zip that was split: the first, which begins so (8.5.3), or the last, whose end counts more disks than one.
+/// Whether the file is a part of a split zip: the first, which begins so (8.5.3), or the last, whose end record counts more than one disk.
 pub(in crate::image) fn is_split(file: &File) -> io::Result<bool> {
     let mut first = [0; 4];
     if file.read_at(&mut first, 0)? == first.len() && &first == b"PK\x07\x08" {
-        // An archive that could have been split, and was not, ends as any other.
+        // An archive that could have been split, but was not, ends like any other.
         return Ok(prove_end(file).is_err());
     }
     let (_, tail) = tail(file)?;
@@ -187,8 +187,8 @@ pub(in crate::image) fn is_split(file: &File) -> io::Result<bool> {
     Ok(disk > 0 && disk < 0xffff && number(&end[6..8]) <= disk)
 }
 
-/// Where the end of the directory stands: the last place whose comment reaches to the file's end, zeroes aside, for a comment may hold the
-/// signature of an end; and where none does, the last one that begins as an end.
+/// The place of the end record: the last one whose comment reaches to the file's end, not counting zeroes, because a comment may contain
+/// the signature of an end record; if there is none, the last one that begins like an end record.
 fn end_in(tail: &[u8]) -> Option<usize> {
     let begins = |at: &usize| tail[*at..].starts_with(&END);
     let is_whole = |at: &usize| {
@@ -199,8 +199,8 @@ fn end_in(tail: &[u8]) -> Option<usize> {
     places().find(is_whole).or_else(|| places().next())
 }
 
-/// Proves that the zip's end is the file's end, and that the directory ends there: nothing is missing, nothing was added. Zeroes that
-/// fill a block up are nothing.
+/// Checks that the zip's end is the file's end, and that the directory ends there: nothing is missing, and nothing was added. Zeroes that
+/// fill a block do not count.
 pub(super) fn prove_end(file: &File) -> io::Result<End> {
     let length = file.metadata()?.len();
     let (start, tail) = tail(file)?;
@@ -213,7 +213,7 @@ pub(super) fn prove_end(file: &File) -> io::Result<End> {
     if end_of_zip > length {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
-    // All that was looked at behind it is zeroes, or it is not.
+    // Checks whether everything behind it is zeroes.
     let comment = to_usize(number(&end[20..22]));
     let behind = end.get(END_LENGTH + comment..).unwrap_or_default();
     if !is_zero(behind) {
@@ -228,18 +228,18 @@ pub(super) fn prove_end(file: &File) -> io::Result<End> {
     {
         let (before, end64) = split_end(before, END64_LENGTH).ok_or_else(astray)?;
         directory_end = start + to_u64(before.len());
-        // Nothing between the two: there is room for data that nobody writes.
+        // There must be nothing between the two: otherwise there is room for unknown data.
         if !end64.starts_with(&END64) || number(&locator[8..16]) != directory_end {
             return Err(astray());
         }
-        // The short form's numbers count where they fit it.
+        // The numbers of the short form count if they are not marked.
         if entries == 0xffff || size == 0xffff_ffff || offset == 0xffff_ffff {
             (entries, size, offset) = (number(&end64[32..40]), number(&end64[40..48]), number(&end64[48..56]));
         }
         is_long = true;
     }
     let directory = directory_end.checked_sub(size).ok_or_else(astray)?;
-    // Without the long form a place beyond 4 GiB is told without its high bits, by those who do not know the long form.
+    // Archivers without the long form cut the high bits of a place beyond 4 GiB.
     if offset == directory || (!is_long && offset == directory % WRAP) {
         Ok(End { start: directory, size, entries })
     } else {
@@ -252,7 +252,7 @@ fn split_end(bytes: &[u8], length: usize) -> Option<(&[u8], &[u8])> {
     bytes.len().checked_sub(length).map(|at| bytes.split_at(at))
 }
 
-/// Up to eight bytes, the lowest first.
+/// Up to eight bytes, little-endian.
 pub(super) fn number(bytes: &[u8]) -> u64 {
     bytes.iter().rev().fold(0, |above, byte| above << 8 | u64::from(*byte))
 }

@@ -1,4 +1,4 @@
-//! Unpacks the one file of a zip while it is read, and checks it against the size and the checksum of the directory.
+//! Unpacks the only file of a zip while it is read, and checks it against the size and the checksum in the directory.
 
 use std::io::{self, BufRead, Cursor, Read, Take};
 
@@ -14,14 +14,14 @@ use crate::image::packing::behind::Share;
 use crate::image::packing::xz::XzReader;
 use crate::station::units::to_u64;
 
-/// How a file is packed (4.4.5).
+/// The compression of a file (4.4.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Method {
     Stored,
     Deflated,
     Deflate64,
     Bzip2,
-    /// With a mark at its end, by bit 1 of the flags (4.4.4), or only as long as it says.
+    /// With an end mark, by bit 1 of the flags (4.4.4), or only as long as stated.
     Lzma {
         marked: bool,
     },
@@ -29,10 +29,10 @@ pub(super) enum Method {
     Xz,
 }
 
-/// Where the one file lies in its zip, and what must come out of it.
+/// The place of the only file in its zip, and its expected contents.
 #[derive(Debug)]
 pub(in crate::image) struct Entry {
-    /// Where its packed bytes begin.
+    /// The first of its packed bytes.
     pub(in crate::image) start: u64,
     pub(super) packed: u64,
     pub(super) method: Method,
@@ -43,7 +43,7 @@ pub(in crate::image) struct Entry {
 }
 
 impl Entry {
-    /// Unpacks it from `zip`, which stands at its start. The end is reported only when size and checksum are the directory's.
+    /// Unpacks it from `zip`, which is at its start. The end is reported only if size and checksum are those of the directory.
     pub(in crate::image) fn unpack(self, zip: impl BufRead + Send + 'static, share: Share) -> io::Result<Box<dyn Read + Send>> {
         let mut packed = zip.take(self.packed);
         let unpacking = match self.method {
@@ -52,7 +52,7 @@ impl Entry {
             Method::Deflate64 => Unpacking::Deflate64(Box::new(Deflate64Decoder::with_buffer(packed))),
             Method::Bzip2 => Unpacking::Bzip2(BzDecoder::new(packed)),
             Method::Lzma { marked } => {
-                // Two bytes of a version and two of a length stand before the properties (5.8.8); a `.lzma` has a size behind them.
+                // Two bytes of a version and two of a length precede the properties (5.8.8); in a `.lzma` a size follows them.
                 let mut header = [0; 13];
                 packed.read_exact(&mut header[..4])?;
                 if number(&header[2..4]) != 5 {
@@ -98,7 +98,7 @@ impl<R: BufRead> Unpacking<R> {
         }
     }
 
-    /// How many packed bytes are left over.
+    /// The number of packed bytes that are left.
     fn unread(&self) -> u64 {
         match self {
             Self::Stored(packed) => packed.limit(),

@@ -33,7 +33,7 @@ fn order(line: &Line) -> OrderView {
     line.station.view(at(line.now)).models[0].order.clone().expect("there is an order")
 }
 
-/// What the panel says of the open box: its number, what is in it, and how many more.
+/// The open box in the view: its number, its cards, and how many more are needed.
 fn shown(line: &Line) -> (u32, u32, u32) {
     let open = order(line).open_box.expect("boxes are counted");
     (open.number, open.cards, open.left)
@@ -140,8 +140,8 @@ fn an_order_keeps_the_box_size_it_began_with_and_one_without_closes_none() {
 }
 
 proptest! {
-    /// Whatever fails and however often the power goes, also between a row and the event of its box: every good card is in one box, each
-    /// box but the last is full, and they are numbered without a gap.
+    /// Whatever fails and however often the power fails, also between a row and the event of its box: every good card is in one box, each
+    /// box except the last is full, and they are numbered without a gap.
     #[test]
     fn every_good_card_is_in_one_box_over_any_failures_and_power_cuts(
         count in 1_u32..40,
@@ -164,7 +164,7 @@ proptest! {
                     line.put_in(0);
                     line.end(0, End::Failed(Failure::Changed));
                 }
-                // The power goes, now or before what came last was on disk.
+                // The power fails, either now or before the last entry was on disk.
                 lost => {
                     passed += u32::from(lost == 5);
                     let packed = boxes.iter().map(|closed| closed.cards).sum();

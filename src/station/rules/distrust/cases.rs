@@ -36,7 +36,7 @@ fn sign(station: &Station, slot: usize) -> Sign {
     station.view(Moment::default()).slots[slot].sign.clone()
 }
 
-/// The station's own entries among effects, by what they say.
+/// The station's own entries among effects, by their kind and reason.
 fn told(effects: &[Effect]) -> Vec<String> {
     let said = |effect: &Effect| match effect {
         Effect::Record(entry) => match &**entry {
@@ -54,7 +54,7 @@ fn told(effects: &[Effect]) -> Vec<String> {
 fn the_first_card_that_finds_a_damaged_copy_is_not_bad_and_no_other_is_begun_until_the_image_is_staged_anew() {
     let mut station = station();
     let [first, second] = [1, 2].map(|n| busy_in(&mut station, SLOTS[n - 1].1, u64::try_from(n).expect("small")));
-    // One whose start is on its way to the disk.
+    // A card whose start is on its way to the disk.
     station.apply(at(700), seen("p3", 3));
     station.apply(at(1400), Event::Tick);
     let effects = station.apply(at(1401), Event::Surveyed { visit: visit(3), survey: Some(Box::new(survey("p3", 3))) });
@@ -68,13 +68,13 @@ fn the_first_card_that_finds_a_damaged_copy_is_not_bad_and_no_other_is_begun_unt
     station.apply(at(2001), Event::Recorded(Receipt::Closed(first)));
     assert_eq!((sign(&station, 0).call(), sign(&station, 0).word()), (OperatorAction::TakeAside, "STATION FAULT"), "the card is not bad");
 
-    // The one that is about to begin is not, and the one in flight ends the same way; it is told once.
+    // The one that is about to begin does not begin, and the one in flight ends the same way; it is reported once.
     let effects = station.apply(at(2002), Event::Recorded(Receipt::Started(third.number)));
     assert_eq!(closings(&effects), [("A3".to_owned(), Outcome::StationFault(rotten()))], "{effects:?}");
     let effects = station.apply(at(2003), ended(second, End::StationFault(rotten())));
     assert_eq!((closings(&effects).len(), told(&effects).len()), (1, 0), "{effects:?}");
 
-    // Another card is refused, the engineer is called, and the other model works on.
+    // Another card is refused, the engineer is called, and the other model continues.
     station.apply(at(2100), gone(1));
     let view = station.view(at(2100));
     assert!(matches!(&view.slots[0].sign, Sign::Disarmed(why) if why.contains("staged anew")), "{:?}", view.slots[0]);
@@ -105,14 +105,14 @@ fn a_copy_that_a_check_finds_damaged_costs_no_card_and_one_that_cannot_be_staged
     let why = |station: &Station| sign(station, 0).reason().unwrap_or_default();
     assert!(why(&station).ends_with("; its source is another image now"), "{}", why(&station));
     assert_eq!(station.view(at(3)).faults.len(), 1, "{:?}", station.view(at(3)).faults);
-    // Read again, and still that copy.
+    // Read again, and the copy is the same.
     let still = Configuration { distrusted: vec![image().digest], ..of_two_models() };
     station.apply(at(4), Event::Configure(Box::new(still)));
     assert!(matches!(sign(&station, 0), Sign::Disarmed(_)));
     let effects = station.apply(at(5), Event::Configure(Box::new(of_two_models())));
     assert_eq!(told(&effects), ["armed acme/box start"], "the log has an end of every disarming");
     assert_eq!(sign(&station, 0), Sign::Empty, "the engineer has staged another copy");
-    // What is known of an image that is not armed changes nothing.
+    // Reports about an image that is not armed change nothing.
     let before = station.clone();
     for event in [
         Event::ImageFault { digest: Digest([1; 32]), fault: rotten() },

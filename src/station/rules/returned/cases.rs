@@ -17,12 +17,12 @@ fn blinks(diskseq: u64) -> Event {
     Event::Gone { visit: visit(diskseq), with_device: true }
 }
 
-/// The card is there with its device, which has been on the bus for so many milliseconds.
+/// The card is there with its device, which has been on the bus for this many milliseconds.
 fn back(card: Card, connected: u64) -> Event {
     Event::Seen { card: Box::new(card), before: None, with_device: Some(Duration::from_millis(connected)) }
 }
 
-/// Lets the card in the only slot settle and be surveyed; answers what became of that.
+/// Lets the card in the only slot settle and be surveyed; returns the effects.
 fn look_into(station: &mut Station, from: u64, found: &Card) -> Vec<Effect> {
     let asked = station.apply(at(from), Event::Tick);
     assert!(matches!(asked.as_slice(), [Effect::Survey(_)]), "it is surveyed once it sits still: {asked:?}");
@@ -31,7 +31,7 @@ fn look_into(station: &mut Station, from: u64, found: &Card) -> Vec<Effect> {
     station.apply(at(from + 1), Event::Surveyed { visit: found.visit, survey: Some(Box::new(answer)) })
 }
 
-/// What is seen of a card: no number of its own.
+/// The facts that are seen of a card: no identity of its own.
 fn glance(diskseq: u64) -> Card {
     Card { serial: None, identified: Identity::None, ..card(PORT, diskseq) }
 }
@@ -54,7 +54,7 @@ fn a_held_card_whose_hub_blinks_stays_held_however_often_and_a_few_times_of_many
     let mut told = Vec::new();
     for time in 1..=20 {
         station.apply(at(time * 1000), blinks(time));
-        // Seconds pass on the way from the bus to the disk; the device was away for 0.2 s only.
+        // The way from the bus to the disk takes seconds; the device was away for only 0.2 s.
         told.extend(returns(&station.apply(at(time * 1000 + 900), back(glance(time + 1), 700))));
         assert_eq!(sign(&station, 0), Sign::Held(Hold::SinceStart), "time {time}");
         assert_eq!(station.view(at(0)).slots[0].returns, u32::try_from(time).expect("small"));
@@ -165,7 +165,7 @@ fn a_pass_ends_with_a_blink_because_its_claim_does_and_the_same_card_is_held_and
     let effects = look_into(&mut larger, 3000, &another);
     assert!(matches!(effects.as_slice(), [Effect::Record(entry)] if matches!(&**entry, Entry::AttemptStarted(_))), "{effects:?}");
 
-    // Two sticks without a serial are alike: neither green nor begun.
+    // Two sticks without a serial cannot be distinguished: neither becomes green nor is begun.
     let mut nameless = station(&[("A1", PORT)]);
     let bare = |diskseq| Card { serial: None, identified: Identity::None, ..card(PORT, diskseq) };
     nameless.apply(at(0), back(bare(1), 0));
@@ -210,7 +210,7 @@ fn in_a_reader_that_resets_itself_finished_cards_are_held_and_in_one_that_stays_
     station.apply(at(6000), back(in_reader(ports[0], 3), 500));
     look_into(&mut station, 7000, &in_reader(ports[0], 3));
     assert_eq!(sign(&station, 0), Sign::Held(Hold::Returned { times: 1 }));
-    // A hand takes the card, and the reader resets itself for that.
+    // A hand takes the card, and the reader resets itself because of that.
     station.apply(at(9000), Event::Gone { visit: visit(3), with_device: false });
     station.apply(at(10_000), back(in_reader(ports[0], 4), 500));
     begin(&mut station, 4, 11_000);
@@ -339,12 +339,12 @@ fn a_card_whose_device_left_when_it_was_asked_to_flush_is_begun_anew_whatever_is
     }
 }
 
-/// What was in this port before anybody looked there.
+/// A card that was in this port before the station watched it.
 fn found(port: &str, diskseq: u64) -> Event {
     Event::Seen { card: Box::new(card(port, diskseq)), before: Some(Before::Start), with_device: None }
 }
 
-/// Does the slot, which has come to its rest otherwise, hold what was in its new port, and begin nothing?
+/// Does the slot, which has otherwise come to rest, hold the card in its new port, and begin nothing?
 fn holds_what_was_found(station: &mut Station, from: u64, port: &str, case: &str) {
     let effects = look_into(station, from, &card(port, 9));
     assert_eq!((effects, sign(station, 0)), (vec![], Sign::Held(Hold::SinceStart)), "{case}");
@@ -357,7 +357,7 @@ fn a_card_that_lay_in_a_port_before_a_reload_gave_it_to_a_slot_is_held_whatever_
     let moved = || reconfigured(&[("A1", "p9")], image());
     let slot = || station(&[("A1", PORT)]);
 
-    // At work: the card in the old port is finished first, and nobody pulled it.
+    // At work: the card in the old port is finished first, and it does not count as pulled.
     let mut busy = slot();
     let attempt = busy_in(&mut busy, PORT, 1);
     busy.apply(at(800), moved());
@@ -367,7 +367,7 @@ fn a_card_that_lay_in_a_port_before_a_reload_gave_it_to_a_slot_is_held_whatever_
     busy.apply(at(901), Event::Recorded(Receipt::Closed(attempt)));
     holds_what_was_found(&mut busy, 2000, "p9", "at work");
 
-    // Between admission and the first byte: it is not begun any more.
+    // Between admission and the first byte: it is no longer begun.
     let mut opening = slot();
     opening.apply(at(0), Event::Seen { card: Box::new(card(PORT, 1)), before: None, with_device: None });
     assert_eq!(look_into(&mut opening, 700, &card(PORT, 1)).len(), 1, "its start is on its way to the disk");
@@ -378,7 +378,7 @@ fn a_card_that_lay_in_a_port_before_a_reload_gave_it_to_a_slot_is_held_whatever_
     opening.apply(at(901), Event::Recorded(Receipt::Closed(1)));
     holds_what_was_found(&mut opening, 2000, "p9", "admitted");
 
-    // Empty, and saying that its last card was pulled.
+    // Empty, and showing that its last card was pulled.
     let mut pulled = slot();
     let attempt = busy_in(&mut pulled, PORT, 1);
     pulled.apply(at(800), Event::Gone { visit: visit(1), with_device: false });
@@ -422,7 +422,7 @@ fn a_card_that_lay_in_a_port_before_a_reload_gave_it_to_a_slot_is_held_whatever_
     let closed = closings(&busy.apply(at(900), ended(attempt, End::Verified(proof()))));
     assert_eq!(closed, [("A1".to_owned(), Outcome::Passed(proof()))]);
 
-    // Put in by hand it is begun.
+    // When it is put in by hand, it is begun.
     green.apply(at(10_000), Event::Gone { visit: visit(9), with_device: false });
     green.apply(at(14_000), Event::Seen { card: Box::new(card("p9", 10)), before: None, with_device: None });
     assert_eq!(look_into(&mut green, 15_000, &card("p9", 10)).len(), 1);

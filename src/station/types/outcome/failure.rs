@@ -5,12 +5,12 @@ use std::{fmt, io};
 
 use super::super::units::Bytes;
 
-/// What was being done when a card failed.
+/// The operation during which a card failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Act {
     /// Writing image or tombstone.
     Writing,
-    /// Reading back what was written.
+    /// Reading back the written data.
     Reading,
     /// Waiting for the card's own cache to reach its medium.
     Flushing,
@@ -26,24 +26,24 @@ impl fmt::Display for Act {
     }
 }
 
-/// What kind of wrong contents came back, as seen around the first wrong byte.
+/// The kind of wrong contents, as seen around the first wrong byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Damage {
     /// Zeroes came back.
     Zeroes,
     /// All bits set, as erased flash memory reads.
     Ones,
-    /// The image's own data, so many sectors of 512 bytes too late (or, below zero, too early).
+    /// The image's own data, shifted by this many sectors of 512 bytes (negative if too early).
     Shifted {
-        /// By how many sectors of 512 bytes; negative if too early.
+        /// The shift in sectors of 512 bytes; negative if too early.
         sectors: i64,
     },
-    /// So many bits of the block differ.
+    /// This many bits of the block differ.
     BitsFlipped {
-        /// How many bits differ.
+        /// The number of different bits.
         bits: u32,
     },
-    /// Something else: most likely what was there before, and the write was ignored.
+    /// Something else: most likely the old contents, because the write was ignored.
     Other,
 }
 
@@ -65,55 +65,55 @@ impl fmt::Display for Damage {
 pub enum Failure {
     /// The card answered with an error.
     Io {
-        /// What was asked of it.
+        /// The operation that failed.
         act: Act,
-        /// Where on the card.
+        /// The place on the card.
         at: Bytes,
         /// Length of the image.
         span: Bytes,
-        /// The system's error number, where there was one.
+        /// The errno, if there was one.
         errno: Option<i32>,
     },
-    /// The card took fewer bytes than it was given and no error told why.
+    /// The card took fewer bytes than it was given, without an error.
     Short {
-        /// What was asked of it.
+        /// The operation that ended early.
         act: Act,
-        /// Where on the card.
+        /// The place on the card.
         at: Bytes,
     },
-    /// The tombstone did not read back: the card ignores writes, or writes elsewhere.
+    /// The tombstone did not read back: the card ignores writes, or writes to another place.
     WriteIgnored {
-        /// The first byte that is not ours.
+        /// The first wrong byte.
         at: Bytes,
     },
-    /// What came back is not the image.
+    /// The read-back contents are not those of the image.
     Mismatch {
         /// The first wrong byte.
         at: Bytes,
-        /// What the image has there.
+        /// The byte in the image.
         expected: u8,
         /// What the card returned.
         found: u8,
         /// The kind of damage.
         damage: Damage,
     },
-    /// A card that claims to hold more than it does: what was written at one place came back at another, or not at all.
+    /// A card with a false capacity: data that was written at one place was read at another, or not at all.
     FalseCapacity {
-        /// The byte at which the false capacity showed.
+        /// The byte at which the false capacity was found.
         at: Bytes,
-        /// What stands there belongs to this place.
+        /// The place to which the contents belong.
         holds: Option<Bytes>,
     },
-    /// The device moved nothing any more, and did not answer with an error either.
+    /// The device made no progress, and did not answer with an error either.
     Stalled {
-        /// What had been moved before, as the step counts it.
+        /// The bytes moved before, as the step counts them.
         at: Bytes,
-        /// For how long it stood still.
+        /// The time without progress.
         waited: Duration,
     },
-    /// A part read back wrong, and right when it was read once more: such a card is not to be trusted.
+    /// A part was read back wrong, and right when it was read once more: such a card is not trustworthy.
     Unsteady {
-        /// Where the part begins.
+        /// The beginning of the part.
         at: Bytes,
     },
     /// The card shrank, or its identity changed, with no sign of a removal.
@@ -121,7 +121,7 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// A word for tables and filters; stable.
+    /// The stable word for tables and filters.
     #[must_use]
     pub(crate) fn code(&self) -> &'static str {
         match self {
@@ -137,7 +137,7 @@ impl Failure {
         }
     }
 
-    /// Where on the card, where the failure has a place.
+    /// The place on the card, if the failure has one.
     #[must_use]
     pub(crate) fn at(&self) -> Option<Bytes> {
         match self {
@@ -153,7 +153,7 @@ impl Failure {
     }
 }
 
-/// The system's words for an error number, or that there was none.
+/// The system's text for an errno, or that there was none.
 fn errno_words(errno: Option<i32>) -> String {
     errno.map_or_else(|| "no error number".to_owned(), |errno| io::Error::from_raw_os_error(errno).to_string())
 }

@@ -4,25 +4,25 @@ use std::{fmt, io};
 
 use super::super::units::Bytes;
 
-/// Why an attempt ended by a fault of the station. What the card holds is told by [`CardHead`](super::CardHead).
+/// Why an attempt ended by a fault of the station. [`CardHead`](super::CardHead) describes the contents of the card.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum StationFault {
     /// The staged copy of the image cannot be read, or is not what was staged.
     Image {
-        /// Where in the image.
+        /// The place in the image.
         at: Bytes,
-        /// The system's error number. None: the bytes were read, and are not those that were staged.
+        /// The errno. `None` if the bytes were read, but are not those that were staged.
         errno: Option<i32>,
     },
-    /// No thread, memory, descriptor, mapping or random numbers, or a fault of the program.
+    /// No thread, memory, descriptor, mapping or random numbers, or a bug of the program.
     Internal {
-        /// What the system said, or the panic's message.
+        /// The error of the system, or the panic's message.
         message: String,
     },
 }
 
 impl StationFault {
-    /// A word for tables and filters; stable.
+    /// The stable word for tables and filters.
     #[must_use]
     pub(crate) fn code(&self) -> &'static str {
         match self {
@@ -31,7 +31,7 @@ impl StationFault {
         }
     }
 
-    /// Where in the image.
+    /// The place in the image.
     #[must_use]
     pub(crate) fn at(&self) -> Option<Bytes> {
         match self {

@@ -17,12 +17,12 @@ pub use refusal::Refusal;
 pub(crate) use refusal::code_today;
 pub use word::{Counted, OutcomeWord};
 
-/// What an attempt did, measured by its thread. Zero where it did not come so far.
+/// The effort of an attempt, measured by its thread. Zero for steps that it did not reach.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Effort {
-    /// Bytes handed to the card, tombstone and head included.
+    /// Bytes sent to the card, with tombstone and head.
     pub written: Bytes,
-    /// Bytes the card returned, the tombstone's included.
+    /// Bytes read from the card, with the tombstone.
     pub read: Bytes,
     /// Time spent writing and flushing.
     pub writing: Duration,
@@ -32,28 +32,28 @@ pub struct Effort {
     pub total: Duration,
     /// The slowest single call.
     pub slowest_call: Duration,
-    /// What that call was, and where it began.
+    /// The operation of that call, and the place where it began.
     pub slowest_was: Option<(Act, Bytes)>,
-    /// How fast the card was along the image.
+    /// The speed of the card along the image.
     pub curve: Curve,
-    /// What stands in the card's head.
+    /// The contents of the card's head.
     pub head: CardHead,
-    /// What came of telling the card's device to empty its cache; nothing where it did not come so far.
+    /// The result of telling the card's device to empty its cache; `None` if it did not get that far.
     pub flush: Option<CacheFlush>,
-    /// The kernel's count of sectors written to the card when it was proven; nothing where it was not, or is not counted.
+    /// The kernel's count of sectors written to the card when it was proven; `None` if it was not proven, or the kernel does not count.
     pub writes_at_proof: Option<u64>,
 }
 
-/// How it is known that nothing is left in a card's volatile cache.
+/// How it is known that no data is left in a card's volatile cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CacheFlush {
-    /// A SCSI device that empties its cache when it is told to, and was told at every flush.
+    /// A SCSI device that empties its cache on request, and was told so at every flush.
     Asked,
     /// A SCSI device that does not know the command: it has no cache.
     Refused,
-    /// A SCSI device that does not answer the command, or leaves on it: only what the kernel flushes by itself is flushed.
+    /// A SCSI device that does not answer the command, or leaves the bus: only the kernel's own flushes reach it.
     Unanswered,
-    /// No SCSI device: the kernel knows how to flush it.
+    /// Not a SCSI device: the kernel knows how to flush it.
     None,
 }
 
@@ -70,17 +70,17 @@ impl CacheFlush {
     }
 }
 
-/// What stands where a firmware looks for something to boot, as far as the attempt knows.
+/// The contents of the place from which a firmware boots, as far as the attempt knows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum CardHead {
-    /// What stood there before: nothing was written.
+    /// The old contents: nothing was written.
     #[default]
     Untouched,
     /// The tombstone, flushed and read back: the card cannot boot.
     Tombstone,
     /// The image's, read back.
     Image,
-    /// Not known. The head was being written when the attempt ended, and the tombstone could not be put back: the card may boot.
+    /// Unknown. The head was being written when the attempt ended, and the tombstone could not be put back: the card may boot.
     Unknown,
 }
 
@@ -97,8 +97,8 @@ impl CardHead {
     }
 }
 
-/// Bytes a second over the image's length, in parts of equal length, from its first byte to its last; nothing in a part where nothing
-/// was moved. A card that slows down towards its end, or in one place, shows here.
+/// Bytes a second along the image, in parts of equal length, from its first byte to its last; `None` for a part in which nothing was moved.
+/// It shows a card that becomes slow towards its end, or in one place.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Curve {
     /// Bytes per second while it was written, for each part of the image.
@@ -108,14 +108,14 @@ pub struct Curve {
 }
 
 impl Curve {
-    /// How many parts at most: enough to see where a card is slow, and so few that a row stays small.
+    /// The most parts: enough to see where a card is slow, and few enough that a row stays small.
     pub(crate) const PARTS: usize = 32;
 }
 
 /// Why a card left while it was busy.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Pull {
-    /// By itself: somebody took it out.
+    /// By itself: it was taken out.
     Taken,
     /// With every other card of a reader or hub: one cause, and not the operator's hand.
     ReaderLost {
@@ -140,15 +140,15 @@ impl fmt::Display for Pull {
 pub enum Outcome {
     /// Every byte was read back and proven.
     Passed(Proof),
-    /// The image's data is proven; its zeroes were skipped, as the policy says.
+    /// The image's data is proven; its zeroes were skipped by policy.
     PassedMapped(MappedProof),
-    /// It held the image already, and the log has no good row of it: nothing was written, every byte is proven, and it counts once.
+    /// It already held the image, and the log has no good row of it: nothing was written, every byte is proven, and it counts once.
     Found(Proof),
-    /// The same where the image's zeroes are skipped.
+    /// The same if the image's zeroes are skipped.
     FoundMapped(MappedProof),
-    /// It held the image already: nothing was written, and every byte is proven anew. Not counted again.
+    /// It already held the image: nothing was written, and every byte is proven anew. Not counted again.
     Rechecked(Proof),
-    /// The same where the image's zeroes are skipped.
+    /// The same if the image's zeroes are skipped.
     RecheckedMapped(MappedProof),
     /// Contents undefined, cannot boot.
     Failed(Failure),
@@ -158,29 +158,29 @@ pub enum Outcome {
     Pulled(Pull),
     /// The station stopped before the card was done.
     Interrupted,
-    /// Proven, and written to by somebody else before it was taken out: its contents are not what was proven.
+    /// Proven, but another program wrote to it before it was taken out: its contents are not those that were proven.
     Changed {
-        /// How many sectors of 512 bytes were written or discarded since.
+        /// The number of sectors of 512 bytes that were written or discarded since.
         sectors: u64,
     },
-    /// The station itself failed, and the card has no part in it. It was not proven: its contents are undefined unless its head is untouched.
+    /// The station itself failed; the card did not cause it. It was not proven: its contents are undefined unless its head is untouched.
     StationFault(StationFault),
 }
 
 impl Outcome {
-    /// Every byte that counts came back right: the card is green until somebody writes to it.
+    /// Every byte that counts was read back right: the card is green until another program writes to it.
     #[must_use]
     pub(crate) fn is_proven(&self) -> bool {
         self.word().holds_image()
     }
 
-    /// One more card that is good: written, proven, and not counted before.
+    /// Is this one more good card: written, proven, and not counted before?
     #[must_use]
     pub(crate) fn is_good(&self) -> bool {
         self.word().is_good()
     }
 
-    /// Its word in the log, which says what it counts as.
+    /// Its word in the log, which determines what it counts as.
     #[must_use]
     pub(crate) fn word(&self) -> OutcomeWord {
         match self {
@@ -199,7 +199,7 @@ impl Outcome {
         }
     }
 
-    /// A word for the reason, for filters; stable.
+    /// The stable word of the reason, for filters.
     #[must_use]
     pub(crate) fn code(&self) -> Option<&'static str> {
         match self {
@@ -219,7 +219,7 @@ impl Outcome {
         }
     }
 
-    /// What was read back for it, where that proves something: the whole span, or only what the image has data in.
+    /// The proven part: the whole span, or only the image's data; `None` without a proof.
     #[must_use]
     pub(crate) fn readback_class(&self) -> Option<&'static str> {
         match self {
@@ -249,7 +249,7 @@ impl Outcome {
         }
     }
 
-    /// Where on the card it failed.
+    /// The place on the card at which it failed.
     #[must_use]
     pub(crate) fn at(&self) -> Option<Bytes> {
         match self {

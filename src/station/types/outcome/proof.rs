@@ -20,12 +20,12 @@ impl fmt::Debug for Digest {
     }
 }
 
-/// What a read-back found: measured, not yet judged.
+/// The result of a read-back: measured, not yet judged.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ReadBack {
-    /// BLAKE3 over what the card returned, in the image's order.
+    /// BLAKE3 of the bytes read from the card, in the image's order.
     pub digest: Digest,
-    /// How many bytes of the span the card returned.
+    /// The number of bytes of the span that were read.
     pub bytes: Bytes,
 }
 
@@ -37,35 +37,35 @@ pub struct Proof {
 }
 
 impl Proof {
-    /// The one decision behind every PASS: every byte of the span came back from the card, and together they are the image.
+    /// The only decision behind every PASS: every byte of the span was read from the card, and together they are the image.
     #[must_use]
     pub fn conclude(read_back: ReadBack, image: Digest, span: Bytes) -> Option<Self> {
         (read_back.digest == image && read_back.bytes == span).then_some(Self { read_back })
     }
 
-    /// The digest computed from what the card returned.
+    /// The digest of the bytes read from the card.
     #[must_use]
     pub(crate) fn digest(&self) -> Digest {
         self.read_back.digest
     }
 }
 
-/// Evidence that a card holds the image's data, and of nothing else: what stands where the image has zeroes was not looked at. It has
-/// no digest, because that of the image would speak of bytes that were never read.
+/// Evidence that a card holds the image's data, and nothing more: the places of the image's zeroes were not read. It has no digest, because
+/// the image's digest covers bytes that were never read.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct MappedProof {
     bytes: Bytes,
 }
 
 impl MappedProof {
-    /// `read_back` holds the digest of the data that came back from the card with zeroes in place of all that was not read, and the
-    /// count of the bytes of data; `mapped` is how many the image has.
+    /// `read_back` has the digest of the data read from the card, with zeroes in place of the bytes that were not read, and the count of
+    /// the bytes of data; `mapped` is the image's count.
     #[must_use]
     pub(crate) fn conclude(read_back: &ReadBack, image: Digest, mapped: Bytes) -> Option<Self> {
         (read_back.digest == image && read_back.bytes == mapped).then_some(Self { bytes: mapped })
     }
 
-    /// How many bytes of the span were proven.
+    /// The number of proven bytes of the span.
     #[must_use]
     pub(crate) fn bytes(&self) -> Bytes {
         self.bytes

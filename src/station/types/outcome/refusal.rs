@@ -11,34 +11,34 @@ use super::super::units::Bytes;
 pub enum Refusal {
     /// The slot's model has no image that may be written.
     NoArmedImage,
-    /// The port hangs on something else than when the slot was taught: it may be another place.
+    /// The port hangs on another device than when the slot was taught: it may be another place.
     Recabled {
-        /// The device that is another one, with its place: `reader usb3-1.2`.
+        /// The device that differs, with its place: `reader usb3-1.2`.
         at: String,
-        /// What hung there when the slot was taught.
+        /// The taught device.
         was: String,
-        /// What is there, where there is something.
+        /// The present device, if any.
         is: Option<String>,
-        /// Where the taught device is now, where it was found.
+        /// The present place of the taught device, if it was found.
         now_on: Option<String>,
     },
     /// A partition, or something else that is not a whole disk.
     NotWholeDisk,
     /// Neither USB nor an MMC host.
     NotACard {
-        /// The kernel's word for what it is.
+        /// The kernel's name for its kind.
         bus: String,
     },
-    /// An MMC device that is no SD card: the PC's own eMMC.
+    /// An MMC device that is not an SD card: the PC's own eMMC.
     NotSd {
-        /// The kernel's word for what it is.
+        /// The kernel's name for its kind.
         kind: String,
     },
-    /// Something on this PC uses the disk.
+    /// A program or device of this PC uses the disk.
     InUse(Use),
-    /// It bears the mark of what other programs start by themselves, and which does not run here: nobody uses it.
+    /// It has the mark of an array, volume or pool that other programs start by themselves, and that does not run here: it is not in use.
     Marked {
-        /// Of what: `a RAID`, `LVM`.
+        /// The kind of mark: `a RAID`, `LVM`.
         of: String,
     },
     /// One of the PC's own disks, listed when the station was installed.
@@ -47,58 +47,58 @@ pub enum Refusal {
     WriteProtected,
     /// It cannot hold the image.
     TooSmall {
-        /// What the card holds.
+        /// The capacity of the card.
         capacity: Bytes,
-        /// What the image needs.
+        /// The length of the image.
         needs: Bytes,
     },
-    /// Outside what this slot takes.
+    /// Its size is not one that this slot accepts.
     CapacityOutside {
-        /// What the card holds.
+        /// The capacity of the card.
         capacity: Bytes,
-        /// The least this slot takes.
+        /// The least size that this slot accepts.
         at_least: Bytes,
-        /// The most this slot takes.
+        /// The largest size that this slot accepts.
         at_most: Bytes,
     },
     /// The image was made for another logical block.
     SectorSize {
         /// The card's logical block.
         card: u32,
-        /// What the image's partition table was made for.
+        /// The logical block for which the image's partition table was made.
         image: u32,
     },
-    /// The policy asks for blank cards, and this one has partitions.
+    /// The policy requires blank cards, and this one has partitions.
     Partitioned,
-    /// The kernel gives no `DISKSEQ`, so one card cannot be told from the next.
+    /// The kernel gives no `DISKSEQ`, so a card cannot be distinguished from the next.
     NoDiskSequence,
-    /// Another card was in the slot by the time it was opened.
+    /// Another card was in the slot when it was opened.
     AnotherCard,
-    /// The PC could not tell who uses it: what is unknown is refused.
+    /// The PC could not determine which programs use it: an unknown use is refused.
     Unknown,
     /// Another program holds it, or kept it locked.
     Busy,
     /// It could not be opened.
     CannotOpen {
-        /// The system's error number.
+        /// The errno of the open call.
         errno: i32,
     },
-    /// Its device does not empty its cache when it is told to, and the policy demands that.
+    /// Its device does not empty its cache on request, and the policy requires that.
     Unflushed {
         /// Vendor, product and revision of the device.
         make: String,
     },
-    /// The order of its model is complete: no card more is made.
+    /// The order of its model is complete: no further card is made.
     OrderComplete {
-        /// How many were ordered.
+        /// The number of ordered cards.
         count: u32,
     },
-    /// The policy asks for slots that are kept from the PC's other programs, and this one is not.
+    /// The policy requires slots that are protected from the PC's other programs, and this one is not.
     Uncovered,
 }
 
 impl Refusal {
-    /// A word for tables and filters; stable.
+    /// The stable word for tables and filters.
     #[must_use]
     pub(crate) fn code(&self) -> &'static str {
         match self {
@@ -130,8 +130,7 @@ impl Refusal {
     }
 }
 
-/// The code that a row bears today which was written when another stood for the same: until 0.1.0, `held` and `busy` were also the codes of a
-/// sign and of an answer of the control socket.
+/// The present code for an old row: until 0.1.0, `held` and `busy` were also the codes of a sign and of an answer of the control socket.
 #[must_use]
 pub(crate) fn code_today(written: &str) -> &str {
     match written {
@@ -141,11 +140,11 @@ pub(crate) fn code_today(written: &str) -> &str {
     }
 }
 
-/// Error numbers of Linux (`asm-generic/errno-base.h`): there is no such node; it is none of a block device.
+/// Errno values of Linux (`asm-generic/errno-base.h`): there is no such node; it is not a node of a block device.
 const ENOENT: i32 = 2;
 const ENOTBLK: i32 = 15;
 
-/// What makes a card's node in `/dev` right again, where it is the node that is wrong.
+/// The cure for a card's node in `/dev`, if the node is wrong.
 fn cure_of(errno: i32) -> &'static str {
     match errno {
         ENOENT => " (its node in /dev was removed: unplug the card with its reader, and plug it in again)",
@@ -182,7 +181,7 @@ impl fmt::Display for Refusal {
             Self::TooSmall { capacity, needs } => {
                 let (holds, wanted) = apart(*capacity, *needs);
                 write!(f, "too small: {holds}, needs {wanted}")?;
-                // Where the two look alike, what is missing says more than either.
+                // If the two look alike, the missing device says more than either.
                 if capacity.to_string() == needs.to_string() {
                     write!(f, ", {} more", Bytes(needs.0.saturating_sub(capacity.0)))?;
                 }

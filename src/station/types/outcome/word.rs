@@ -1,23 +1,23 @@
-//! The word of an outcome, as a log has it, and what it counts as. Reports, the day's sums, orders and packing lists ask this module; none
+//! The word of an outcome, as a log has it, and what it counts as. Reports, the day's sums, orders and packing lists use this module; none
 //! of them compares words.
 
 use std::fmt;
 
-/// The outcome of an attempt as its row has it. A log may have been written by a newer program, so a word may be unknown: it is then
-/// shown as it is, and counts as nothing.
+/// The outcome of an attempt as its row has it. A log may have been written by a newer program, so a word may be unknown: it is then shown
+/// unchanged, and is not counted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub enum OutcomeWord {
     /// Every byte was read back and proven.
     Passed,
-    /// Proven where the image has data; its zeroes were skipped.
+    /// The image's data is proven; its zeroes were skipped.
     PassedMapped,
-    /// It held the image already and had no good row: it was not written, every byte is proven, and it counts.
+    /// It already held the image and had no good row: it was not written, every byte is proven, and it counts.
     Found,
-    /// The same where the image's zeroes are skipped.
+    /// The same if the image's zeroes are skipped.
     FoundMapped,
-    /// It held the image already, and was counted before.
+    /// It already held the image, and was counted before.
     Rechecked,
-    /// The same where the image's zeroes are skipped.
+    /// The same if the image's zeroes are skipped.
     RecheckedMapped,
     /// The contents of the card are undefined.
     Failed,
@@ -31,14 +31,14 @@ pub enum OutcomeWord {
     Changed,
     /// The station itself failed; the card is not called bad.
     StationFault,
-    /// Not ended yet: what a row without a closing event shows.
+    /// Not ended yet: the outcome of a row without a closing event.
     #[default]
     Running,
-    /// A word of another program's.
+    /// An unknown word of another program.
     Unknown(String),
 }
 
-/// What an outcome counts as. Each one counts as one of these.
+/// How an outcome counts. Each has exactly one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Counted {
     /// One more good card.
@@ -47,16 +47,17 @@ pub enum Counted {
     Again,
     /// A card that was begun and is not good.
     Bad,
-    /// A card that was begun and is not good, by the station's own fault: in no sum of bad cards, and charged to no slot or kind of card.
+    /// A card that was begun and is not good because of the station's own fault: in no sum of bad cards, and not charged to a slot or kind
+    /// of card.
     OurFault,
     /// A card that was not touched.
     Untouched,
-    /// No outcome yet, or a word of another program's: in no sum of good or bad cards.
+    /// No outcome yet, or an unknown word of another program: in no sum of good or bad cards.
     Nothing,
 }
 
 impl OutcomeWord {
-    /// Every word this program knows, as people ask for them.
+    /// Every word that this program knows, in its external spelling.
     pub const KNOWN: [Self; 13] = [
         Self::Passed,
         Self::PassedMapped,
@@ -73,7 +74,7 @@ impl OutcomeWord {
         Self::Running,
     ];
 
-    /// The word as the log spells it, where this program knows it; stable.
+    /// The word in the spelling of the log, if this program knows it; stable.
     #[must_use]
     pub(crate) fn known(&self) -> Option<&'static str> {
         Some(match self {
@@ -94,7 +95,7 @@ impl OutcomeWord {
         })
     }
 
-    /// The word as it stands in the log.
+    /// The word as it is in the log.
     #[must_use]
     pub fn as_str(&self) -> &str {
         match self {
@@ -103,7 +104,7 @@ impl OutcomeWord {
         }
     }
 
-    /// What it counts as.
+    /// How it counts.
     #[must_use]
     pub fn counts(&self) -> Counted {
         match self {
@@ -116,13 +117,13 @@ impl OutcomeWord {
         }
     }
 
-    /// One more card that is good: proven, and not counted before.
+    /// Is this one more good card: proven, and not counted before?
     #[must_use]
     pub(crate) fn is_good(&self) -> bool {
         self.counts() == Counted::Good
     }
 
-    /// The card is good, and this attempt wrote it: how long it took says how fast the station is.
+    /// The card is good, and this attempt wrote it: its duration shows how fast the station is.
     #[must_use]
     pub(crate) fn was_written(&self) -> bool {
         matches!(self, Self::Passed | Self::PassedMapped)

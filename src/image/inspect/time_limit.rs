@@ -1,8 +1,7 @@
-//! Looks at a medium in a thread of its own that has an end, and tells the station's own trouble with it from what is wrong with the
-//! image.
+//! Inspects a medium in a separate thread with a time limit, and distinguishes the station's own faults from faults of the image.
 //!
-//! A medium that answers with an error, or answers too slowly, is the station's: what was found until then is thrown away, whatever a
-//! reader made of the error.
+//! An error or a slow answer of the medium is a fault of the station: the findings until then are discarded, however a reader interpreted
+//! the error.
 
 use std::io;
 use std::rc::Rc;
@@ -15,23 +14,23 @@ use super::panics;
 use super::readers::window::{Medium, Reading, Window};
 use crate::station::units::MIB;
 
-/// What the smallest inspection may take, on a station that writes sixteen cards meanwhile.
+/// The time for the smallest inspection, on a station that writes sixteen cards meanwhile.
 const LEAST_TIME: Duration = Duration::from_secs(60);
-/// How fast an image is inspected at least: a PC of ten years ago hashes five times as much.
+/// The lowest speed of an inspection, in bytes a second: a PC that is ten years old hashes five times as fast.
 const SLOWEST: u64 = 16 * MIB;
 
-/// Why the station could not look inside an image, for which the image is not to blame.
+/// Why the station could not inspect an image, without any fault of the image.
 #[derive(Debug, thiserror::Error)]
 pub enum LookError {
-    /// No thread or no descriptor.
+    /// There was no thread or no descriptor.
     #[error("the station could not begin to look inside its image")]
     Begin(#[source] io::Error),
     /// Its copy cannot be read.
     #[error("the station could not read its image, at byte {at}")]
     Read {
-        /// Where the read began.
+        /// The offset of the read.
         at: u64,
-        /// As the system answered.
+        /// The error of the system.
         source: io::Error,
     },
     /// Its copy is read too slowly.
@@ -40,29 +39,29 @@ pub enum LookError {
         within.as_secs(), waited.as_secs()
     )]
     Slow {
-        /// For the reads alone.
+        /// The time spent waiting for reads.
         waited: Duration,
-        /// For all of it.
+        /// The time of the whole inspection.
         within: Duration,
     },
 }
 
-/// How looking ended where the station is not to blame.
+/// The end of an inspection without a fault of the station.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Ended<T> {
     Found(T),
-    /// What is in it costs more time than any image of this length.
+    /// Its contents take more time than any image of this length.
     Endless,
     /// A reader panicked.
     GaveUp,
 }
 
-/// What an inspection of an image of this length may take.
+/// The time limit for an image of this length.
 pub(super) fn longest(span: u64) -> Duration {
     LEAST_TIME + Duration::from_secs(span / SLOWEST)
 }
 
-/// Does `what` with the medium in a thread of its own, which is left behind when `time` is over.
+/// Runs `what` on the medium in a separate thread, which is left behind when `time` is over.
 pub(super) fn within<T: Send + 'static>(
     time: Duration,
     medium: impl FnOnce() -> Rc<dyn Medium> + Send + 'static,
@@ -74,7 +73,7 @@ pub(super) fn within<T: Send + 'static>(
     panics::hide_those_of_readers();
     let spawned = thread::Builder::new().name(panics::THREAD.to_owned()).spawn(move || {
         let found = what(&Window::whole_until(medium(), Some(began + time), shared));
-        // Nobody waits any more where it took too long; with its next read it ends by itself.
+        // If it took too long, the receiver is gone; the thread ends itself at its next read.
         let _late = sender.send(found);
     });
     spawned.map_err(LookError::Begin)?;
@@ -93,8 +92,8 @@ pub(super) fn within<T: Send + 'static>(
     })
 }
 
-/// Does `what` with the medium in the caller's thread.
-pub(super) fn here<T>(medium: Rc<dyn Medium>, what: impl FnOnce(&Window) -> T) -> Result<T, LookError> {
+/// Runs `what` on the medium in the caller's thread.
+pub(super) fn without_limit<T>(medium: Rc<dyn Medium>, what: impl FnOnce(&Window) -> T) -> Result<T, LookError> {
     let reading = Arc::new(Reading::default());
     let found = what(&Window::whole_until(medium, None, Arc::clone(&reading)));
     match reading.failed() {
