@@ -219,6 +219,8 @@ fn ctrl_alt_del_sysrq_and_suspend_do_nothing_while_a_card_is_busy() {
     station.wait_for("A1", "WRITING");
     pc.sh("systemctl start flashline-console.service");
     let panel = || pc.sh("systemctl show --value -p MainPID -p NRestarts flashline-console.service");
+    // Until then the keys are the kernel's, and the panel is started again if they end it.
+    pc.wait_for("stty --file /dev/tty1 --all | grep -q -- '-isig'", secs(30));
     let shown_by = panel();
     for keys in [&["q"][..], &["ctrl", "c"], &["1"], &["ret"]] {
         pc.press(keys);
