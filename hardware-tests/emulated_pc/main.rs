@@ -23,6 +23,7 @@ mod power;
 mod pulled;
 mod readers;
 mod reload;
+mod rights;
 mod service;
 mod shift;
 mod station;

@@ -30,7 +30,7 @@ pub(crate) enum OnlyError {
         holder: Holder,
     },
     /// It cannot be found out.
-    #[error("finding out whether another station runs on this PC: locking {path}: run the station as root")]
+    #[error("finding out whether another station runs on this PC: locking {path}: start it by its service, or as root")]
     Lock {
         /// The file of the lock.
         path: PathBuf,
