@@ -232,15 +232,10 @@ fn configuration() -> String {
 fn installed(pc: &Pc) {
     let disk = pc.disk("state").size(512 * MIB).plug();
     pc.sh(&format!("mkfs.ext4 -q {0} && mkdir -p /var/lib/flashline && mount {0} /var/lib/flashline", disk.node()));
-    pc.put(include_bytes!("../systemd/flashline.service"), "/etc/systemd/system/flashline.service", 0o644);
-    pc.put(include_bytes!("../systemd/flashline-console.service"), "/etc/systemd/system/flashline-console.service", 0o644);
-    pc.put(include_bytes!("../systemd/flashline.sysusers"), "/etc/sysusers.d/flashline.conf", 0o644);
+    factory::install_units(pc);
     pc.put_file(fixture("brand/my-pi18.model"), &format!("{DIRECTORY}/my-pi18.model"), 0o644);
     pc.put(configuration().as_bytes(), "/etc/flashline/config.toml", 0o644);
-    pc.sh("systemd-sysusers
-        flashline slots rules >/etc/udev/rules.d/61-flashline.rules && udevadm control --reload
-        setfont Uni2-Terminus14 -C /dev/tty1
-        systemctl daemon-reload");
+    pc.sh("setfont Uni2-Terminus14 -C /dev/tty1");
 }
 
 /// The hardware in a slot.

@@ -140,6 +140,23 @@ impl<'a> Factory<'a> {
     }
 }
 
+/// What the package puts beside the program: units, users and directories.
+pub(crate) fn install_units(pc: &Pc) {
+    for (file, place) in [
+        (&include_bytes!("../systemd/flashline.service")[..], "systemd/system/flashline.service"),
+        (include_bytes!("../systemd/flashline-console.service"), "systemd/system/flashline-console.service"),
+        (include_bytes!("../systemd/flashline-awake.socket"), "systemd/system/flashline-awake.socket"),
+        (include_bytes!("../systemd/flashline-awake@.service"), "systemd/system/flashline-awake@.service"),
+        (include_bytes!("../systemd/flashline-rules.socket"), "systemd/system/flashline-rules.socket"),
+        (include_bytes!("../systemd/flashline-rules@.service"), "systemd/system/flashline-rules@.service"),
+        (include_bytes!("../systemd/flashline.sysusers"), "sysusers.d/flashline.conf"),
+        (include_bytes!("../systemd/flashline.tmpfiles"), "tmpfiles.d/flashline.conf"),
+    ] {
+        pc.put(file, &format!("/etc/{place}"), 0o644);
+    }
+    pc.sh("systemd-sysusers && systemd-tmpfiles --create flashline.conf && systemctl daemon-reload");
+}
+
 /// Every row of the flash log, oldest first.
 pub(crate) fn rows(pc: &Pc) -> Vec<serde_json::Value> {
     let lines = pc.sh("flashline log --json");

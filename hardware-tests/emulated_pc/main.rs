@@ -25,6 +25,7 @@ mod preflight;
 mod pulled;
 mod readers;
 mod reload;
+mod rights;
 mod service;
 mod shift;
 mod station;

@@ -138,14 +138,11 @@ fn configured(pc: &Pc, image: &Image, states: &[State]) {
         ));
     }
     factory.configured();
-    pc.put(include_bytes!("../../systemd/flashline.sysusers"), "/etc/sysusers.d/flashline.conf", 0o644);
-    pc.sh("systemd-sysusers");
 }
 
 /// The panel's unit, as the package installs it.
 fn panel_on_screen(pc: &Pc) {
-    pc.put(include_bytes!("../../systemd/flashline-console.service"), "/etc/systemd/system/flashline-console.service", 0o644);
-    pc.sh("systemctl daemon-reload && systemctl start flashline-console");
+    pc.sh("systemctl start flashline-console");
 }
 
 /// Brings every slot into its state, and keeps it there.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use flashline_lab::{Disk, Job, MIB, Medium, Pc, secs};
 
-use crate::factory::{Factory, Image, rows};
+use crate::factory::{Factory, Image, install_units, rows};
 
 /// How long one small card may take under emulation, on a busy machine.
 const A_CARD: Duration = secs(120);
@@ -27,7 +27,7 @@ impl<'a> Station<'a> {
 
     /// Starts it as the package does, with a drop-in beside the unit, and follows its journal.
     pub(crate) fn under_systemd(pc: &'a Pc, drop_in: &str) -> Self {
-        pc.put(include_bytes!("../../systemd/flashline.service"), "/etc/systemd/system/flashline.service", 0o644);
+        install_units(pc);
         pc.put(drop_in.as_bytes(), "/etc/systemd/system/flashline.service.d/scenario.conf", 0o644);
         pc.sh("systemctl daemon-reload && systemctl start flashline.service");
         let job = pc.spawn("exec journalctl --unit flashline.service --output cat --lines all --follow");

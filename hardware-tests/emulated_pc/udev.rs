@@ -20,7 +20,7 @@ fn with_the_rules_nothing_else_takes_an_interest_in_a_card_in_a_slot() {
     volumes.pull();
     volumes.wait_gone();
     Factory::new(&pc, &image.raw()).slot("A1", usb("1")).configured();
-    pc.sh("flashline slots rules > /etc/udev/rules.d/61-flashline.rules && udevadm control --reload && udevadm settle");
+    pc.sh("flashline slots rules --write");
 
     volumes.plug();
     let known = properties(&pc, &volumes);

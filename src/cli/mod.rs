@@ -276,6 +276,7 @@ mod tests {
             "flashline slots --json",
             "flashline slots teach --config c.toml --model acme/box --names A1..A8,B1",
             "flashline slots teach --from A1",
+            "flashline slots rules --write --config c.toml",
         ] {
             Cli::try_parse_from(line.split(' ')).unwrap_or_else(|error| panic!("{line}: {error}"));
         }

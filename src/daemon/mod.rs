@@ -25,6 +25,7 @@
 //! | answers to people | `tokio::sync::oneshot`: an answer that is not received is lost |
 //! | another configuration for watch, cover, shifts, lamps, bell | a value behind a lock that is held only for the exchange, or an unbounded channel with one message per reload |
 //! | a configuration, an image | read, judged and staged in threads (`reload`, `stage`, `check-images`); the result is moved in |
+//! | the udev rules of a new configuration | a thread has a unit of root's write them, before the configuration is moved in (`root_helper`) |
 //! | unused images | closed and removed in a thread (`store`): the last close of a long file that was removed takes its disk's time |
 //! | the PC kept awake | a thread holds and releases the inhibitor (`sleep_inhibitor`); it gets a value through a channel |
 //! | lamps.json, log files | written by a thread, and by a separate process (`log_process`) |
@@ -45,6 +46,7 @@ pub(crate) mod log_process;
 mod pending;
 mod publish;
 mod restage;
+mod root_helper;
 mod service;
 mod shift;
 pub(crate) mod single_instance;
@@ -53,7 +55,7 @@ mod workers;
 
 use std::collections::BTreeSet;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -144,8 +146,16 @@ pub(crate) enum RunError {
     },
 }
 
-/// The result of reading the configuration again.
-type Reloaded = Result<Proved, ReloadError>;
+/// What came of reading the configuration again.
+type Reloaded = Result<Box<Proved>, ReloadError>;
+
+/// How far a reload is.
+enum ReloadStep {
+    /// The configuration was read, and its images are staged.
+    Proved(Reloaded),
+    /// And udev has the rules of its slots, or why it has not was logged.
+    Ruled(Box<Proved>),
+}
 
 fn start(part: &'static str) -> impl FnOnce(io::Error) -> RunError {
     move |source| RunError::Start { part, source }
@@ -395,7 +405,7 @@ impl Daemon {
                 _ = terminate.recv(), if stop_by.is_none() => stop_by = Some(self.stop()?),
                 _ = interrupt.recv(), if stop_by.is_none() => stop_by = Some(self.stop()?),
                 _ = tick.tick() => self.tick()?,
-                Some(proved) = reloads.recv(), if stop_by.is_none() => self.take_over(proved)?,
+                Some(step) = reloads.recv(), if stop_by.is_none() => self.take_over(step, &reloaded)?,
                 restaged = self.restaging.ended() => self.take_restaged(restaged)?,
                 _ = reload.recv(), if stop_by.is_none() && !self.is_proving() => self.prove_anew(&reloaded),
                 count = self.events.recv_many(&mut burst, BURST) => {
@@ -444,8 +454,8 @@ impl Daemon {
         }
     }
 
-    /// Reads the configuration again and stages its images, in a separate thread: the cards continue meanwhile.
-    fn prove_anew(&mut self, reloaded: &mpsc::Sender<Reloaded>) {
+    /// Reads the configuration again and stages its images, in a thread of its own: the cards go on meanwhile.
+    fn prove_anew(&mut self, reloaded: &mpsc::Sender<ReloadStep>) {
         let asked_by = self.pending.reload_began();
         let by = asked_by.as_ref().map(|who| who.name.as_str());
         tracing::info!(config = %self.config.display(), by, "reading the configuration again");
@@ -454,7 +464,8 @@ impl Daemon {
         let prove = move || {
             // Cards are being written meanwhile. Threads that this thread begins inherit the priority.
             background::yield_to_others();
-            let _stopped = reloaded.blocking_send(arming::prove(&config, &state, at, asked_by));
+            let proved = arming::prove(&config, &state, at, asked_by).map(Box::new);
+            let _stopped = reloaded.blocking_send(ReloadStep::Proved(proved));
         };
         match std::thread::Builder::new().name("reload".to_owned()).spawn(prove) {
             Ok(thread) => self.proving = Some(thread),
@@ -467,18 +478,25 @@ impl Daemon {
         self.proving.as_ref().is_some_and(|thread| !thread.is_finished())
     }
 
-    /// A configuration that is valid in every part replaces the old one; any other changes nothing.
-    fn take_over(&mut self, proved: Reloaded) -> Result<(), RunError> {
+    /// A configuration that is good in every part takes the place of the old one; any other changes nothing. That includes the rules of udev,
+    /// which are the last step before.
+    fn take_over(&mut self, step: ReloadStep, reloaded: &mpsc::Sender<ReloadStep>) -> Result<(), RunError> {
+        let (proved, is_ruled) = match step {
+            ReloadStep::Proved(proved) => (proved, false),
+            ReloadStep::Ruled(proved) => (Ok(proved), true),
+        };
         let proved = proved.and_then(|proved| match self.station.orphaned_by(&proved.armory.armed()) {
             Some(order) => Err(ReloadError::Order { title: order.title(), model: order.model.clone() }),
             None => Ok(proved),
         });
         match proved {
             Ok(proved) => {
+                let proved = if is_ruled { Some(proved) } else { self.renew_rules(proved, reloaded) };
+                let Some(proved) = proved else { return Ok(()) };
                 for armed in proved.armory.armed() {
                     tracing::info!(model = armed.model, image = armed.source, digest = %armed.digest, "armed");
                 }
-                self.configure(proved)?;
+                self.configure(*proved)?;
                 self.pending.reload_ended(Ok(()));
                 tracing::info!("the new configuration holds");
             }
@@ -488,6 +506,32 @@ impl Daemon {
             }
         }
         Ok(())
+    }
+
+    /// Has the udev rules become those of the new slots, so that the station may open the first card in one. In a thread: udev takes its time.
+    /// Answers the configuration where that cannot be done: it holds all the same, and a slot without its rule says so.
+    fn renew_rules(&mut self, proved: Box<Proved>, reloaded: &mpsc::Sender<ReloadStep>) -> Option<Box<Proved>> {
+        let (give, given) = std::sync::mpsc::channel();
+        let reloaded = reloaded.clone();
+        let renew = move || {
+            let Ok(proved) = given.recv() else { return };
+            match root_helper::renew_rules(Path::new(root_helper::RULES)) {
+                Some(Ok(said)) => tracing::info!(said, "the udev rules of the slots"),
+                Some(Err(error)) => tracing::error!(%error, "the udev rules of the slots are not renewed: systemctl restart flashline"),
+                None => tracing::debug!("the udev rules of the slots are left to whoever started the station"),
+            }
+            let _stopped = reloaded.blocking_send(ReloadStep::Ruled(proved));
+        };
+        match std::thread::Builder::new().name("rules".to_owned()).spawn(renew) {
+            Ok(thread) => {
+                self.proving = Some(thread);
+                give.send(proved).err().map(|unheard| unheard.0)
+            }
+            Err(error) => {
+                tracing::error!(%error, "no thread to renew the udev rules of the slots: systemctl restart flashline");
+                Some(proved)
+            }
+        }
     }
 
     /// The new copy replaces the damaged one before the station hears of it.

@@ -29,8 +29,8 @@ pub(crate) enum OnlyError {
         /// Its own description.
         holder: Holder,
     },
-    /// Whether there is another station cannot be determined.
-    #[error("finding out whether another station runs on this PC: locking {path}: run the station as root")]
+    /// It cannot be found out.
+    #[error("finding out whether another station runs on this PC: locking {path}: start it by its service, or as root")]
     Lock {
         /// The file of the lock.
         path: PathBuf,

@@ -1,13 +1,20 @@
 //! Keeps the PC from sleeping while cards are being written: a PC that sleeps loses every busy card.
 //!
-//! `systemd-inhibit` holds the lock of logind for as long as the program it runs. That program is `cat`, which ends when the station's end
-//! of its pipe is closed. So the PC may sleep again when the station ends, for any reason.
+//! `systemd-inhibit` holds the lock of logind for as long as the program it runs. That program is `cat`, which ends when our end of its
+//! connection or pipe is closed. So the PC may sleep again when the station ends, for any reason.
+//!
+//! logind gives the lock to root alone, unless polkit says otherwise: a unit beside the station takes it (`flashline-awake.socket`). A station
+//! that was started by hand takes it itself.
 
-use std::io;
+use std::io::{self, Read};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::Duration;
+
+use super::root_helper;
 
 /// The lock is kept this long after the last card, because the next card usually follows.
 const LINGERS: Duration = Duration::from_secs(10);
@@ -23,25 +30,13 @@ pub(super) struct SleepInhibitor {
 
 impl SleepInhibitor {
     pub(super) fn start() -> io::Result<Self> {
-        let inhibit = || {
-            let mut command = Command::new("systemd-inhibit");
-            command.args([
-                "--what=sleep:idle:handle-lid-switch",
-                "--mode=block",
-                "--who=flashline",
-                "--why=cards are being written",
-                "cat",
-            ]);
-            super::service::is_not_the_service(&mut command);
-            command
-        };
-        Self::start_with(inhibit, LINGERS, LOOK)
+        Self::start_with(|| Holder::take(Path::new(root_helper::AWAKE)), LINGERS, LOOK)
     }
 
-    fn start_with(inhibit: impl Fn() -> Command + Send + 'static, lingers: Duration, look: Duration) -> io::Result<Self> {
+    fn start_with(take: impl Fn() -> io::Result<Holder> + Send + 'static, lingers: Duration, look: Duration) -> io::Result<Self> {
         let (tell, told) = channel();
         thread::Builder::new().name("awake".to_owned()).spawn(move || {
-            let mut lock = Lock::new(inhibit);
+            let mut lock = Lock::new(take);
             let mut wanted = false;
             loop {
                 match told.recv_timeout(if wanted { look } else { lingers }) {
@@ -74,37 +69,90 @@ impl SleepInhibitor {
     }
 }
 
+/// Who has the lock for us.
+#[derive(Debug)]
+enum Holder {
+    /// A program of ours, with a pipe to it.
+    Program(Child),
+    /// The unit beside the station.
+    Unit(UnixStream),
+}
+
+impl Holder {
+    /// The unit behind this socket, or a program of ours where it is not installed.
+    fn take(socket: &Path) -> io::Result<Self> {
+        let Some(unit) = root_helper::connect(socket) else { return Self::program(inhibit()) };
+        let unit = unit?;
+        unit.set_nonblocking(true)?;
+        Ok(Self::Unit(unit))
+    }
+
+    fn program(mut command: Command) -> io::Result<Self> {
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().map(Self::Program)
+    }
+
+    /// Is the lock still held?
+    ///
+    /// # Errors
+    /// Why it is not.
+    fn holds(&mut self) -> io::Result<()> {
+        match self {
+            Self::Program(child) => match child.try_wait()? {
+                None => Ok(()),
+                Some(status) => Err(io::Error::other(format!("systemd-inhibit ended: {status}"))),
+            },
+            Self::Unit(unit) => match unit.read(&mut [0]) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+                Err(error) => Err(error),
+                Ok(_) => Err(io::Error::other("the unit flashline-awake has ended: its journal says why")),
+            },
+        }
+    }
+
+    fn release(self) {
+        if let Self::Program(mut child) = self {
+            drop(child.stdin.take());
+            if let Err(error) = child.wait() {
+                tracing::debug!(%error, "waiting for systemd-inhibit");
+            }
+        }
+    }
+}
+
+fn inhibit() -> Command {
+    let mut command = Command::new("systemd-inhibit");
+    command.args(["--what=sleep:idle:handle-lid-switch", "--mode=block", "--who=flashline", "--why=cards are being written", "cat"]);
+    super::service::is_not_the_service(&mut command);
+    command
+}
+
 struct Lock<F> {
-    inhibit: F,
-    held: Option<Child>,
-    /// The lock could not be taken for these cards.
+    take: F,
+    held: Option<Holder>,
+    /// None was to be had for these cards.
     gave_up: bool,
     /// The failure was logged.
     complained: bool,
 }
 
-impl<F: Fn() -> Command> Lock<F> {
-    fn new(inhibit: F) -> Self {
-        Self { inhibit, held: None, gave_up: false, complained: false }
+impl<F: Fn() -> io::Result<Holder>> Lock<F> {
+    fn new(take: F) -> Self {
+        Self { take, held: None, gave_up: false, complained: false }
     }
 
     fn hold(&mut self) {
         if self.gave_up {
             return;
         }
-        if let Some(child) = &mut self.held {
-            match child.try_wait() {
-                Ok(None) => return,
-                Ok(Some(status)) => {
-                    self.held = None;
-                    return self.complain(&io::Error::other(format!("systemd-inhibit ended: {status}")));
-                }
-                Err(error) => return self.complain(&error),
+        let held = match &mut self.held {
+            Some(holder) => holder.holds(),
+            None => (self.take)().map(|holder| self.held = Some(holder)),
+        };
+        if let Err(error) = held {
+            if let Some(holder) = self.held.take() {
+                holder.release();
             }
-        }
-        match (self.inhibit)().stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn() {
-            Ok(child) => self.held = Some(child),
-            Err(error) => self.complain(&error),
+            self.complain(&error);
         }
     }
 
@@ -117,11 +165,8 @@ impl<F: Fn() -> Command> Lock<F> {
 
     fn release(&mut self) {
         self.gave_up = false;
-        if let Some(mut child) = self.held.take() {
-            drop(child.stdin.take());
-            if let Err(error) = child.wait() {
-                tracing::debug!(%error, "waiting for systemd-inhibit");
-            }
+        if let Some(holder) = self.held.take() {
+            holder.release();
         }
     }
 }
@@ -135,13 +180,13 @@ mod cases {
 
     const MOMENT: Duration = Duration::from_millis(50);
 
-    /// Replaces systemd-inhibit: leaves a sign as long as its standard input is open.
-    fn holder(sign: &Path) -> impl Fn() -> Command + Send + 'static {
+    /// In place of systemd-inhibit: leaves a sign for as long as its standard input is open.
+    fn holder(sign: &Path) -> impl Fn() -> io::Result<Holder> + Send + 'static {
         let script = format!("echo held >>{0}.all; touch {0}; cat; rm {0}", sign.display());
         move || {
             let mut command = Command::new("sh");
             command.args(["-c", &script]);
-            command
+            Holder::program(command)
         }
     }
 
@@ -180,11 +225,11 @@ mod cases {
 
     #[test]
     fn a_pc_without_logind_says_so_once_and_is_asked_again_for_later_cards() {
-        for inhibit in [|| Command::new("/nonexistent/systemd-inhibit"), || Command::new("false")] {
+        for program in ["/nonexistent/systemd-inhibit", "false"] {
             let asked = std::cell::Cell::new(0);
             let mut lock = Lock::new(|| {
                 asked.set(asked.get() + 1);
-                inhibit()
+                Holder::program(Command::new(program))
             });
             for time in 1..=2 {
                 let began = Instant::now();
@@ -198,10 +243,30 @@ mod cases {
                 lock.release();
             }
         }
-        // The caller never waits, even if no lock can be held.
-        let mut awake = SleepInhibitor::start_with(|| Command::new("/nonexistent/systemd-inhibit"), MOMENT, MOMENT).expect("a thread");
+        // Whoever tells it never waits, though nothing is held.
+        let mut awake =
+            SleepInhibitor::start_with(|| Holder::program(Command::new("/nonexistent/systemd-inhibit")), MOMENT, MOMENT).expect("a thread");
         let began = Instant::now();
         (0..1000).for_each(|time| awake.keep(time % 2 == 0));
         assert!(began.elapsed() < Duration::from_secs(1));
+    }
+
+    #[test]
+    fn the_unit_beside_the_station_holds_the_lock_for_as_long_as_the_connection_is_open_and_is_missed_when_it_has_ended() {
+        use std::os::unix::net::UnixListener;
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let socket = directory.path().join("awake.socket");
+        let unit = UnixListener::bind(&socket).expect("bound");
+        let mut lock = Lock::new(|| Holder::take(&socket));
+        lock.hold();
+        let (mut connection, _) = unit.accept().expect("the station connects");
+        lock.hold();
+        assert!(lock.held.is_some() && !lock.gave_up, "it is held");
+        lock.release();
+        assert_eq!(connection.read(&mut [0]).expect("it is told"), 0, "the unit ends with the connection");
+        lock.hold();
+        drop(unit.accept().expect("the station connects"));
+        lock.hold();
+        assert!(lock.gave_up && lock.complained, "one that could not take the lock says so by ending");
     }
 }

@@ -97,11 +97,7 @@ pub(crate) fn note(note: LogNote) -> &'static str {
 #[must_use]
 pub(crate) fn exposed(slots: &[String]) -> String {
     let (noun, verb) = if slots.len() == 1 { ("slot", "is") } else { ("slots", "are") };
-    format!(
-        "{noun} {} {verb} not kept from this PC's other programs: run `flashline slots rules > {}` and `udevadm control --reload`",
-        slots.join(" "),
-        crate::station::RULES_FILE
-    )
+    format!("{noun} {} {verb} not kept from this PC's other programs: run `flashline slots rules --write` as root", slots.join(" "))
 }
 
 /// The text that replaces every sign when the station has ended, for the reason that systemd gives (`SERVICE_RESULT`, systemd.exec(5)): the

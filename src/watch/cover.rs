@@ -1,5 +1,5 @@
-//! Checks that the slots' disks are protected from the PC's other programs. The udev rules for it ([`super::rules`]) are installed by hand,
-//! and a reload that gives a slot another port makes them stale.
+//! Checks that the slots' disks are kept from the PC's other programs. The udev rules for it ([`super::rules`]) may not have been written, or
+//! be those of other ports.
 //!
 //! For a port with a disk, the database of udev shows it; for an empty port, the installed rules do.
 
@@ -58,8 +58,7 @@ fn of_ports_with(
         })
         .collect();
     let covered = |port: &Port| {
-        // The first line protects the disk; the second one sets the polling interval of a reader.
-        let ruled = rules::rule(port).is_none_or(|rule| rule.lines().next().is_some_and(|rule| installed.contains(rule)));
+        let ruled = rules::rule(port).is_none_or(|rule| rule.lines().all(|rule| installed.contains(rule)));
         let here = disks.iter().find(|(there, ..)| there == port);
         match here {
             // For a present card, only udev's record of it counts.
@@ -142,18 +141,17 @@ mod cases {
         Port(format!("pci-0000:00:1c.0/usb3-{chain}/lun-0"))
     }
 
-    /// The line that protects the disk.
-    fn rule(chain: &str) -> String {
-        rules::rule(&port(chain)).expect("a rule").lines().next().expect("a line").to_owned()
+    fn rule(chain: &str) -> Vec<String> {
+        rules::rule(&port(chain)).expect("a rule").lines().map(str::to_owned).collect()
     }
 
     #[test]
     fn a_port_is_covered_by_its_own_rule_and_not_by_the_rule_of_the_port_it_was_before() {
         let fake = FakeSysfs::new();
-        let installed = BTreeSet::from([rule("1")]);
+        let installed: BTreeSet<String> = rule("1").into_iter().chain(rule("2").into_iter().skip(1)).collect();
         let ports = BTreeSet::from(["1", "2"].map(port));
         let found = of_ports_with(&fake.sysfs(), &ports, &installed, |_| None);
-        assert_eq!(found, BTreeMap::from([(port("1"), true), (port("2"), false)]));
+        assert_eq!(found, BTreeMap::from([(port("1"), true), (port("2"), false)]), "a part of its rules is not enough");
     }
 
     #[test]
@@ -169,7 +167,7 @@ mod cases {
             (found[&port("1")], found[&port("2")])
         };
         assert_eq!(covered(&[], true), (true, true), "rules of other words do it, too");
-        assert_eq!(covered(&[rule("1"), rule("2")], false), (false, true));
+        assert_eq!(covered(&[rule("1"), rule("2")].concat(), false), (false, true));
         assert_eq!(covered(&[], false), (false, false));
     }
 

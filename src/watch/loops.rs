@@ -39,12 +39,12 @@ pub(super) fn on(
         let backing = match ask(&name) {
             Ok(Some(backing)) => backing,
             Ok(None) => continue,
-            // Its node is not visible here, as in a container: its path is used instead. A file in a file system is not a use of the disk
-            // itself.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => match block_number(&path) {
+            // Its node is hidden from us, as in a container, or is root's: its path has to do. A file system that is not found by the path
+            // claims its disk all the same, which the card's own opening meets.
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) => match block_number(&path) {
                 Some(number) => Backing { device: Some(number), file_system: None },
                 None if path.starts_with("/dev") => return Err(error),
-                None => continue,
+                None => Backing { device: None, file_system: tables.file_system_of(&path) },
             },
             Err(error) => return Err(error),
         };

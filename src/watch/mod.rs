@@ -1,16 +1,18 @@
 //! Finds which cards are where: sysfs is read and compared, and udev is the hint to look again.
 //!
 //! ```text
-//!  udev monitor ─ hint ─┐
+//!  udev is done ─ hint ─┐
 //!                       ├─▶ scan of /sys/block ─▶ difference by (devnum, DISKSEQ) ─▶ Event::Gone, Event::Seen
 //!  every second ────────┘
 //! ```
-//! Uevents get lost (a full socket, a disk that udevd found locked for three minutes), so they are never trusted: each only makes the
-//! thread look. libudev stays in this one thread; owned [`Card`](crate::station::card::Card)s leave it.
+//! Hints get lost (a disk that udevd found locked for three minutes), so none is ever believed: each only makes the thread look.
+//! libudev stays in this one thread; owned [`Card`]s leave it.
 
+pub(crate) mod apply_rules;
 pub(crate) mod cabling;
 pub(crate) mod cover;
 mod devices;
+mod hints;
 mod holders;
 mod loops;
 pub(crate) mod places;
@@ -27,21 +29,21 @@ pub(crate) mod uses;
 
 use std::collections::BTreeSet;
 use std::io;
-use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::poll::PollTimeout;
 use nix::time::{ClockId, clock_gettime};
 
 use crate::station::Event;
 use crate::station::port::Port;
+use hints::UdevHints;
 use seen::Seen;
 use sysfs::Sysfs;
 
-/// The longest time for which a lost uevent goes unnoticed.
+/// How long a lost hint goes unnoticed at most.
 const RECONCILE: Duration = Duration::from_secs(1);
 
 /// Interval at which the thread checks whether to end: a stopping station waits no longer than this.
@@ -76,10 +78,9 @@ impl Watch {
         // A card that is put in from now on was not there before, however late the first look of the thread is.
         let (uptime, began) = (clock(ClockId::CLOCK_BOOTTIME), Instant::now());
         let thread = thread::Builder::new().name("watch".to_owned()).spawn(move || {
-            // The monitor first, then the first look: a change in between is seen twice rather than not at all.
-            let monitor = monitor().inspect_err(|error| {
-                tracing::warn!(error = error as &dyn std::error::Error, "no udev monitor: cards are looked for every second only");
-            });
+            // The hints first, then the first look: what changes in between is seen twice rather than not at all.
+            let mut hints = UdevHints::new();
+            let moment = PollTimeout::try_from(LISTEN).expect("a moment is a timeout");
             let mut seen = Seen::new(uptime, began);
             let mut slept = time_slept();
             while !ours.stop.load(Ordering::Relaxed) {
@@ -100,10 +101,7 @@ impl Watch {
                 let began = Instant::now();
                 let mut hint = false;
                 while !hint && began.elapsed() < RECONCILE && !ours.stop.load(Ordering::Relaxed) {
-                    hint = monitor.as_ref().is_ok_and(wait);
-                    if monitor.is_err() {
-                        thread::sleep(LISTEN);
-                    }
+                    hint = hints.wait(moment);
                 }
             }
         })?;
@@ -139,25 +137,4 @@ fn clock(clock: ClockId) -> Duration {
 fn time_slept() -> Duration {
     let awake = clock(ClockId::CLOCK_MONOTONIC);
     clock(ClockId::CLOCK_BOOTTIME).saturating_sub(awake)
-}
-
-fn monitor() -> io::Result<udev::MonitorSocket> {
-    udev::MonitorBuilder::new()?.match_subsystem("block")?.listen()
-}
-
-/// Whether udev had news, all of which are read and dropped.
-fn wait(monitor: &udev::MonitorSocket) -> bool {
-    let timeout = PollTimeout::try_from(LISTEN).expect("a moment is a timeout");
-    let mut ready = [PollFd::new(monitor.as_fd(), PollFlags::POLLIN)];
-    match poll(&mut ready, timeout) {
-        Ok(count) => {
-            monitor.iter().for_each(drop);
-            count > 0
-        }
-        Err(error) => {
-            tracing::warn!(%error, "waiting for udev");
-            thread::sleep(LISTEN);
-            false
-        }
-    }
 }

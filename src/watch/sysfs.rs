@@ -223,7 +223,7 @@ impl Sysfs {
         Ok(holders)
     }
 
-    fn disk_and_partitions(&self, name: &str) -> io::Result<Vec<Directory>> {
+    pub(super) fn disk_and_partitions(&self, name: &str) -> io::Result<Vec<Directory>> {
         let disk = self.root.join("block").join(name);
         let mut directories = Vec::new();
         for entry in fs::read_dir(&disk)? {

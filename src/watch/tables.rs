@@ -43,9 +43,19 @@ impl Tables {
 
     /// Is this the path of a file on a server?
     pub(super) fn is_on_a_server(&self, path: &Path) -> bool {
-        let above = self.mounts.iter().filter(|mount| path.starts_with(&mount.mount_point));
-        let nearest = above.max_by_key(|mount| mount.mount_point.components().count());
+        let nearest = self.mount_above(path);
         nearest.is_some_and(|mount| ON_SERVERS.contains(&mount.fs_type.as_str()) || mount.fs_type.starts_with("fuse."))
+    }
+
+    /// The device under the file system of this path, which is not asked for. Btrfs has numbers of its own making.
+    pub(super) fn file_system_of(&self, path: &Path) -> Option<DevNum> {
+        self.mount_above(path).and_then(|mount| parse_devnum(&mount.majmin))
+    }
+
+    /// Of several in one place the last is the one that is seen.
+    fn mount_above(&self, path: &Path) -> Option<&MountInfo> {
+        let above = self.mounts.iter().filter(|mount| path.starts_with(&mount.mount_point));
+        above.max_by_key(|mount| mount.mount_point.components().count())
     }
 }
 

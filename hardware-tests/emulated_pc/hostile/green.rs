@@ -150,7 +150,7 @@ fn a_slot_without_its_udev_rule_is_noticed_from_the_start_and_takes_no_card_wher
     let image = Image::new(4 * MIB, 7);
     Factory::new(&pc, &image.raw()).slot("A1", usb("1")).slot("A2", usb("2")).configured();
     let said = pc.sh("flashline check");
-    assert!(said.contains("slots A1 A2 are not kept from this PC's other programs: run `flashline slots rules > "), "{said}");
+    assert!(said.contains("slots A1 A2 are not kept from this PC's other programs: run `flashline slots rules --write`"), "{said}");
     pc.sh("sed -i 's/^done = .*/&\\nrules = \"required\"/' /etc/flashline/config.toml");
     assert_eq!(pc.run("flashline check").status, 1, "no card would be begun");
     let station = Station::start(&pc);
@@ -161,7 +161,7 @@ fn a_slot_without_its_udev_rule_is_noticed_from_the_start_and_takes_no_card_wher
     assert!(stick.untouched());
     stick.pull();
     stick.wait_gone();
-    pc.sh("flashline slots rules > /etc/udev/rules.d/61-flashline.rules && udevadm control --reload");
+    pc.sh("flashline slots rules --write");
     pc.wait_until("the rules to be noticed", secs(30), || (exposed(&pc) == "null").then_some(()));
     assert!(!pc.sh("flashline check").contains("not kept"));
     stick.plug();

@@ -48,7 +48,7 @@ fn loop_devices_and_a_volume_group_on_a_card_are_told_with_their_cures_and_what_
     used.wait_gone();
     // In a slot, no program of this PC starts it.
     let pc = factory.configured();
-    pc.sh("flashline slots rules > /etc/udev/rules.d/61-flashline.rules && udevadm control --reload && udevadm settle");
+    pc.sh("flashline slots rules --write");
     let station = Factory::new(pc, &image.raw()).slot("A1", usb("1")).run();
     used.plug_into("1");
     let line = station.wait_for("A1", "REFUSED");

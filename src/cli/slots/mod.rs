@@ -1,4 +1,4 @@
-//! `flashline slots`: lists the ports of this PC, teaches slots, and prints rules for the other programs of the PC.
+//! `flashline slots`: lists the ports of this PC, teaches slots, and writes the rules for the other programs of the PC.
 
 mod list;
 mod own_disks;
@@ -6,8 +6,6 @@ mod rules;
 mod teach;
 
 use clap::Subcommand;
-
-use super::ConfigArg;
 
 #[derive(Debug, clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -22,11 +20,8 @@ pub(super) struct Args {
 enum SlotsCommand {
     /// Learn the port of each slot from cards put in one after the other, and write the slots into the configuration
     Teach(teach::TeachArgs),
-    /// Print the udev rules that keep other programs away from cards in the configured slots
-    Rules {
-        #[command(flatten)]
-        config: ConfigArg,
-    },
+    /// Print the udev rules that keep other programs away from cards in the configured slots, or write them to their place
+    Rules(rules::RulesArgs),
     /// Print `[[own_disk]]` tables for the configuration: the disks that are in this PC now
     OwnDisks,
 }
@@ -35,7 +30,7 @@ pub(super) fn run(args: &Args) -> u8 {
     match &args.command {
         None => list::run(&args.list),
         Some(SlotsCommand::Teach(args)) => teach::run(args),
-        Some(SlotsCommand::Rules { config }) => rules::run(config),
+        Some(SlotsCommand::Rules(args)) => rules::run(args),
         Some(SlotsCommand::OwnDisks) => own_disks::run(),
     }
 }

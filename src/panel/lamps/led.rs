@@ -5,8 +5,16 @@
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::light::{Beat, Colour, Program};
+
+/// The files of a trigger come with it and belong to root, until udev has heard of it and given them to the station. A station that runs as
+/// root waits for nothing.
+const GIVEN_WITHIN: Duration = Duration::from_secs(1);
+/// How often it is tried meanwhile.
+const GIVEN_INTERVAL: Duration = Duration::from_millis(10);
 
 /// Access to LEDs by name. Errors are those of the kernel.
 pub(crate) trait LedClass {
@@ -98,8 +106,11 @@ pub(super) fn run(class: &impl LedClass, led: &str, program: &Program) -> io::Re
             if has("pattern") {
                 tint(class, led, *colour)?;
                 let most = most(class, led)?;
-                class.write(led, "trigger", "pattern")?;
-                class.write(led, "pattern", &pattern(beats, &most))?;
+                // Set once more, it would come with other files, which are root's again.
+                if current(&triggers) != "pattern" {
+                    class.write(led, "trigger", "pattern")?;
+                }
+                write_when_given(class, led, "pattern", &pattern(beats, &most))?;
                 Ok(Means::Exactly)
             } else if has("timer") {
                 tint(class, led, *colour)?;
@@ -107,8 +118,8 @@ pub(super) fn run(class: &impl LedClass, led: &str, program: &Program) -> io::Re
                 class.write(led, "trigger", "none")?;
                 class.write(led, "brightness", "0")?;
                 class.write(led, "trigger", "timer")?;
-                class.write(led, "delay_on", &even.0.to_string())?;
-                class.write(led, "delay_off", &even.1.to_string())?;
+                write_when_given(class, led, "delay_on", &even.0.to_string())?;
+                write_when_given(class, led, "delay_off", &even.1.to_string())?;
                 Ok(Means::Evenly)
             } else {
                 let still = if *may_stay_lit { Program::Steady(*colour) } else { Program::Dark };
@@ -117,6 +128,24 @@ pub(super) fn run(class: &impl LedClass, led: &str, program: &Program) -> io::Re
             }
         }
     }
+}
+
+/// Writes an attribute that came with the trigger a moment ago.
+fn write_when_given(class: &impl LedClass, led: &str, attribute: &str, text: &str) -> io::Result<()> {
+    let began = Instant::now();
+    loop {
+        match class.write(led, attribute, text) {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied && began.elapsed() < GIVEN_WITHIN => {
+                thread::sleep(GIVEN_INTERVAL);
+            }
+            written => return written,
+        }
+    }
+}
+
+/// The trigger that is set, of all that the kernel lists.
+fn current(triggers: &str) -> &str {
+    triggers.split_once('[').and_then(|(_, rest)| rest.split_once(']')).map_or("none", |(name, _)| name)
 }
 
 fn stay_lit(class: &impl LedClass, led: &str, colour: Colour) -> io::Result<()> {
@@ -161,7 +190,7 @@ fn pattern(beats: &[Beat], most: &str) -> String {
 /// Does an LED still do this, as far as it can be read back? A light that was plugged in again does not.
 pub(super) fn stands(class: &impl LedClass, led: &str, program: &Program, means: Means) -> io::Result<bool> {
     let triggers = class.read(led, "trigger")?;
-    let trigger = triggers.split_once('[').and_then(|(_, rest)| rest.split_once(']')).map_or("none", |(name, _)| name);
+    let trigger = current(&triggers);
     let lit = || class.read(led, "brightness").map(|brightness| brightness.trim() != "0");
     Ok(match (program, means) {
         (Program::Blink { .. }, Means::Exactly) => trigger == "pattern",
@@ -238,6 +267,25 @@ mod tests {
         }
         run(&leds, "a", &blink(false)).expect("it is there");
         assert_eq!(leds.get("a", "multi_intensity"), "255 255 0", "blinking, too");
+    }
+
+    #[test]
+    fn an_led_whose_trigger_is_roots_until_udev_has_given_it_blinks_then_and_is_not_set_anew_for_the_next_beat() {
+        let leds = RamLeds::with(&["a"]);
+        leds.refuse_after_trigger(3);
+        assert_eq!(run(&leds, "a", &blink(false)).expect("it is given"), Means::Exactly);
+        assert_eq!(leds.get("a", "pattern"), "255 200 255 0 0 300 0 0");
+        leds.writes();
+        let beats = [Beat { lit: true, ms: 70 }].to_vec();
+        let other = Program::Blink { colour: Colour::Red, beats, even: (1, 1), may_stay_lit: false };
+        run(&leds, "a", &other).expect("it is given already");
+        assert_eq!(leds.writes(), [("a".to_owned(), "pattern".to_owned(), "255 70 255 0".to_owned())]);
+        leds.have_triggers(&["none", "timer"]);
+        assert_eq!(run(&leds, "a", &blink(false)).expect("it is given"), Means::Evenly);
+        leds.refuse_after_trigger(usize::MAX);
+        leds.have_triggers(&["none", "pattern"]);
+        let error = run(&leds, "a", &blink(false)).expect_err("nobody gives it");
+        assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
     }
 
     #[test]

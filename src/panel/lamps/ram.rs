@@ -15,6 +15,9 @@ struct State {
     /// Every accepted write: LED, attribute, text.
     writes: Vec<(String, String, String)>,
     hanging: Option<String>,
+    /// How many writes to the files of a trigger are refused after it was set, as a kernel does that gave them to root, and how many still are.
+    refusals: usize,
+    still_refused: usize,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -52,6 +55,11 @@ impl RamLeds {
     /// From now on, writing to this LED does not return until it is released.
     pub(super) fn hang(&self, name: Option<&str>) {
         self.state().hanging = name.map(str::to_owned);
+    }
+
+    /// From now on the files of a new trigger are root's for so many writes.
+    pub(super) fn refuse_after_trigger(&self, writes: usize) {
+        self.state().refusals = writes;
     }
 
     pub(super) fn set(&self, led: &str, attribute: &str, text: &str) {
@@ -98,6 +106,12 @@ impl LedClass for RamLeds {
         }
         let mut state = self.state();
         let known = state.triggers.iter().any(|name| name == text);
+        if attribute == "trigger" {
+            state.still_refused = state.refusals;
+        } else if !ALWAYS.contains(&attribute) && state.still_refused > 0 {
+            state.still_refused -= 1;
+            return Err(io::Error::from_raw_os_error(nix::errno::Errno::EACCES as i32));
+        }
         let files = state.leds.get_mut(led).ok_or_else(not_there)?;
         if !files.contains_key(attribute) {
             return Err(not_there());

@@ -53,6 +53,10 @@ const LOST_TOGETHER: Duration = Duration::from_secs(1);
 /// The path of the udev rules for slots, for sentences that name the cure.
 pub(crate) const RULES_FILE: &str = "/etc/udev/rules.d/61-flashline.rules";
 
+/// The user that the station runs as under its service: the udev rules give it the disks in the slots. Not the group of that name, whose
+/// members may only look.
+pub(crate) const USER: &str = "flashline";
+
 /// The station, as a value.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Station {

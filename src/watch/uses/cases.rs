@@ -51,6 +51,21 @@ fn a_loop_device_on_the_disk_or_a_partition_of_it_is_a_use_whatever_its_path_say
 }
 
 #[test]
+fn a_loop_device_that_the_station_may_not_open_is_judged_by_its_path_and_keeps_no_other_card_out() {
+    let fake = stick();
+    for (name, path) in [("loop1", "/home/op/snap.img"), ("loop2", "/mnt/card/disk.img (deleted)")] {
+        fake.built(name, "7:1", &[]);
+        fake.file(name, "loop/backing_file", path);
+    }
+    let refused = |_: &str| Err(io::Error::from_raw_os_error(nix::libc::EACCES));
+    let found = |mounts: &str| loops::on(&fake.sysfs(), &tables(mounts), &numbers(&fake), refused).expect("the paths tell");
+    let root = "1 0 8:2 / / rw - ext4 /dev/sda2 rw\n";
+    assert_eq!(found(root), []);
+    let card = format!("{root}36 1 {PARTITION} / /mnt/card rw - ext4 /dev/sdb1 rw\n");
+    assert_eq!(found(&card), [Use::Holder { name: "loop2".to_owned(), cure: Some("losetup -d /dev/loop2".to_owned()) }]);
+}
+
+#[test]
 fn a_question_that_fails_is_a_refusal() {
     let fake = stick();
     let survey_of = |own: &[OwnPart]| survey(&fake.sysfs(), &tables(""), own, "sdb");

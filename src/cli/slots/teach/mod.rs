@@ -16,6 +16,7 @@ use lamps::TaughtLamps;
 use lesson::{Lesson, Taught};
 use names::{Names, NumberedName};
 
+use super::rules;
 use crate::cli::{ConfigArg, GOOD, NOT_GOOD, USAGE_OR_STATION, complain, say};
 use crate::ledger::{self, LogError, LogProblem};
 use crate::panel::lamps::led::SysfsLeds;
@@ -106,7 +107,9 @@ fn teach(args: &TeachArgs) -> Result<u8, TeachError> {
         Some(copy) => say(format_args!("{} is written; as it was before it is {}", file.path().display(), copy.display())),
         None => say(format_args!("{} is written", file.path().display())),
     }
-    say("next: flashline check; then keep the rest of the PC away (flashline slots rules), and: systemctl restart flashline");
+    // Before the next card comes into one of them.
+    rules::renew(&args.config);
+    say("next: flashline check; then: systemctl restart flashline");
     Ok(GOOD)
 }
 

@@ -140,13 +140,18 @@ pub(crate) fn code_today(written: &str) -> &str {
     }
 }
 
-/// Errno values of Linux (`asm-generic/errno-base.h`): there is no such node; it is not a node of a block device.
+/// Error numbers of Linux (`asm-generic/errno-base.h`): the sandbox forbids it; there is no such node; it belongs to somebody else; it is none
+/// of a block device.
+const EPERM: i32 = 1;
 const ENOENT: i32 = 2;
+const EACCES: i32 = 13;
 const ENOTBLK: i32 = 15;
 
 /// The cure for a card's node in `/dev`, if the node is wrong.
 fn cure_of(errno: i32) -> &'static str {
     match errno {
+        EACCES => " (the udev rules that give this slot to the station are missing or old: run `flashline slots rules --write` as root)",
+        EPERM => " (the service may not open such a disk: see `DeviceAllow=` of flashline.service and its drop-ins)",
         ENOENT => " (its node in /dev was removed: unplug the card with its reader, and plug it in again)",
         ENOTBLK => " (another program put something else in the place of its node in /dev: remove that, and put the card in again)",
         _ => "",
@@ -206,7 +211,7 @@ impl fmt::Display for Refusal {
                  reader or stick, or set it to \"ask\""
             ),
             Self::OrderComplete { count } => write!(f, "the order is complete: {count} of {count}"),
-            Self::Uncovered => f.write_str("not kept from this PC's other programs: install what `flashline slots rules` prints"),
+            Self::Uncovered => f.write_str("not kept from this PC's other programs: run `flashline slots rules --write` as root"),
         }
     }
 }
