@@ -16,6 +16,7 @@ use super::slots::{own_disks, rules};
 use super::{ConfigArg, GOOD, NOT_GOOD, USAGE_OR_STATION, complain, say};
 use crate::config::DEFAULT_SOCKET;
 use crate::control::client::Client;
+use crate::station::card::Card;
 use tables::NewModel;
 
 #[derive(Debug, clap::Args)]
@@ -165,7 +166,12 @@ fn set_up_slots(args: &Args, runs: bool) -> Result<(), SetupError> {
 
 fn set_up_own_disks(path: &Path) -> Result<(), SetupError> {
     let mut file = ConfigFile::read(path)?;
-    let added = file.add_own_disks(&own_disks::own_disks().map_err(SetupError::Disks)?);
+    // A card that is still in its slot is none of them, whatever it says of itself.
+    let slots = file.slots();
+    let in_slot = |card: &Card| slots.iter().any(|(_, ports)| ports.contains(&card.port));
+    let disks = own_disks::own_disks().map_err(SetupError::Disks)?;
+    let disks: Vec<(String, Card)> = disks.into_iter().filter(|(_, card)| !in_slot(card)).collect();
+    let added = file.add_own_disks(&disks);
     if added > 0 {
         file.write()?;
     }
