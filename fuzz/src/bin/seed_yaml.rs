@@ -1,9 +1,7 @@
 #![no_main]
 //! The text of `seed.yaml`.
 
-use flashline::image::inspect::fuzzing;
+use flashline_fuzz::seed_yaml;
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|bytes: &[u8]| {
-    let _answer = fuzzing::seed_yaml(bytes);
-});
+fuzz_target!(|bytes: &[u8]| seed_yaml(bytes));

@@ -1,9 +1,7 @@
 #![no_main]
 //! The text of assertions.
 
-use snap_assertions::assertion::Assertion;
 use libfuzzer_sys::fuzz_target;
+use snap_assertions_fuzz::assertion;
 
-fuzz_target!(|bytes: &[u8]| {
-    let _answer = Assertion::read_all(bytes);
-});
+fuzz_target!(|bytes: &[u8]| assertion(bytes));
