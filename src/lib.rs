@@ -24,7 +24,7 @@
 //!
 //! [`panel`] shows the state of the station: on a terminal, in a journal, by lamps. [`control`] answers the requests of clients.
 //!
-//! [`zone`] is the PC's time zone: it tells which moment belongs to which day and shift. [`file`] identifies a file and its version.
+//! [`zone`] is the PC's time zone: it tells which moment belongs to which day and shift. [`mod@file`] identifies a file and its version.
 //!
 //! [`daemon`] ties them together: one task owns the station, threads carry the bytes. [`cli`] is the command line.
 //!

@@ -6,7 +6,7 @@
 //!  every second ────────┘
 //! ```
 //! Uevents get lost (a full socket, a disk that udevd found locked for three minutes), so they are never trusted: each only makes the
-//! thread look. libudev stays in this one thread; owned [`Card`]s leave it.
+//! thread look. libudev stays in this one thread; owned [`Card`](crate::station::card::Card)s leave it.
 
 pub(crate) mod cabling;
 pub(crate) mod cover;

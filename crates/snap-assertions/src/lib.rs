@@ -2,8 +2,9 @@
 //!
 //! # Where things are
 //!
-//! [`text`] reads what was signed, [`signature`] keys and signatures, [`assertion`] gives each assertion its type, [`definition`] knows the
-//! rules of models, [`trust`] whom to believe, [`check`] all there is to say of one file, and [`file`] reads files with a limit.
+//! [`text`] reads the signed text, [`signature`] keys and signatures, [`assertion`] gives each assertion its type, [`definition`] has the
+//! rules of models, [`trust`] proves chains of signatures, [`check`] finds all problems of one file, and [`mod@file`] reads files with a
+//! limit.
 
 pub mod assertion;
 pub mod check;

@@ -54,8 +54,8 @@ pub(super) struct Args {
     /// What the image must be. "disk": a whole partition table or one file system. "any": other data too, with a warning
     #[arg(long, value_enum, default_value_t = ContentsArg::Disk)]
     contents: ContentsArg,
-    /// Whether to "refuse" or "erase" a device that bears the mark of a RAID, LVM, ZFS or bcache that does not run here [default: `marks`
-    /// in [policy] of the configuration, else refuse]
+    /// Whether to "refuse" or "erase" a device that bears the mark of a RAID, LVM, ZFS or bcache that does not run here [default:
+    /// `[policy] marks` of the configuration, else refuse]
     #[arg(long, value_enum)]
     marks: Option<MarksArg>,
     /// Work order to record in the rows
