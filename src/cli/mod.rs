@@ -4,6 +4,7 @@
 //! station is wrong.
 
 mod check;
+mod config_file;
 mod console;
 mod events;
 mod flash;
@@ -21,6 +22,7 @@ mod post_stop;
 mod prepare_image;
 mod request;
 mod run;
+mod setup;
 mod slots;
 mod status;
 
@@ -59,6 +61,8 @@ enum Command {
     Run(run::Args),
     /// Validate a configuration, its images and this PC, and print what it means
     Check(check::Args),
+    /// Set a station up, step by step: model, slots, disks of this PC, udev rules, service
+    Setup(setup::Args),
     /// Write and prove the named devices once, without a station
     Flash(flash::Args),
     /// Print what the running station shows: every slot and every order
@@ -126,6 +130,7 @@ pub fn main() -> ExitCode {
     let code = match cli.command {
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Setup(args) => setup::run(&args),
         Command::Flash(args) => flash::run(&args),
         Command::Status(args) => status::run(&args),
         Command::Console(args) => console::run(&args),
@@ -171,7 +176,7 @@ fn log_of(args: &log::Args) -> ExitCode {
 }
 
 /// The option every command has that reads the configuration.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub(crate) struct ConfigArg {
     /// Configuration of the station
     #[arg(long, value_name = "FILE", default_value = DEFAULT_PATH)]
@@ -273,6 +278,9 @@ mod tests {
             "flashline reload --socket /run/s.sock",
             "flashline restart --json",
             "flashline formats --config c.toml",
+            "flashline setup",
+            "flashline setup --image i.img --unsigned --model acme/box --names A1..A4 --no-start",
+            "flashline setup --image i.img --assertion m.model --with keys.assertions",
             "flashline slots --json",
             "flashline slots teach --config c.toml --model acme/box --names A1..A8,B1",
             "flashline slots teach --from A1",
@@ -288,6 +296,7 @@ mod tests {
             "flashline log summary --by weather",
             "flashline log report",
             "flashline log --json --csv",
+            "flashline setup --unsigned --assertion m.model",
             "flashline slots teach --names A1..",
             "flashline slots teach --from left",
         ] {

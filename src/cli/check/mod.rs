@@ -42,6 +42,13 @@ pub(super) struct Args {
     json: bool,
 }
 
+impl Args {
+    /// All of it, as lines.
+    pub(super) fn of_all(config: &ConfigArg) -> Self {
+        Self { config: config.clone(), without_images: false, json: false }
+    }
+}
+
 pub(super) fn run(args: &Args) -> u8 {
     let settings = match args.config.read_settled(ImageCheck::Proved) {
         Ok(settings) => settings,

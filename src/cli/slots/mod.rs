@@ -1,9 +1,9 @@
 //! `flashline slots`: lists the ports of this PC, teaches slots, and writes the rules for the other programs of the PC.
 
 mod list;
-mod own_disks;
-mod rules;
-mod teach;
+pub(super) mod own_disks;
+pub(super) mod rules;
+pub(super) mod teach;
 
 use clap::Subcommand;
 

@@ -1,6 +1,6 @@
 //! `flashline slots teach`: learns the port of each slot from a card that is put into one slot after the other. No card is opened.
 
-mod file;
+mod tables;
 mod keys;
 mod lamps;
 mod lesson;
@@ -10,11 +10,13 @@ use std::collections::BTreeSet;
 use std::io::{self, IsTerminal};
 use std::time::{Duration, Instant};
 
-use file::{ConfigFile, FileError};
+use crate::cli::config_file::{ConfigFile, FileError};
 use keys::{Heard, Keyboard};
 use lamps::TaughtLamps;
 use lesson::{Lesson, Taught};
-use names::{Names, NumberedName};
+pub(in crate::cli) use names::Names;
+use names::NumberedName;
+pub(in crate::cli) use tables::NO_MODEL;
 
 use super::rules;
 use crate::cli::{ConfigArg, GOOD, NOT_GOOD, USAGE_OR_STATION, complain, say};
@@ -33,7 +35,7 @@ const MEDIA_POLL: Duration = Duration::from_millis(500);
 const FIRST: &str = "A1";
 
 #[derive(Debug, clap::Args)]
-pub(super) struct TeachArgs {
+pub(in crate::cli) struct TeachArgs {
     #[command(flatten)]
     config: ConfigArg,
     /// Model of new slots, as BRAND/MODEL
@@ -65,7 +67,14 @@ enum TeachError {
     Terminal(#[from] io::Error),
 }
 
-pub(super) fn run(args: &TeachArgs) -> u8 {
+impl TeachArgs {
+    /// Of these slots, or of as many as there are; new ones are of the only model.
+    pub(in crate::cli) fn of_setup(config: &ConfigArg, names: Option<Names>) -> Self {
+        Self { config: config.clone(), model: None, names, from: None }
+    }
+}
+
+pub(in crate::cli) fn run(args: &TeachArgs) -> u8 {
     match teach(args) {
         Ok(code) => code,
         Err(error) => {

@@ -7,7 +7,7 @@ const MOST: u64 = 256;
 
 /// Names one after the other.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Names {
+pub(in crate::cli) enum Names {
     /// A list of names, given in full.
     Listed(Vec<String>),
     /// This one, and from then on one more each time, until somebody says that it is enough.
@@ -16,7 +16,7 @@ pub(super) enum Names {
 
 /// A name that ends in a number: `A1`, `left 07`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct NumberedName {
+pub(in crate::cli) struct NumberedName {
     stem: String,
     number: u64,
     width: usize,

@@ -1,80 +1,22 @@
-//! Edits the text of a configuration: puts `[[slot]]` tables in and leaves everything else as it is.
+//! Puts `[[slot]]` tables into a configuration, as a lesson taught them.
 
-use std::fs;
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use tempfile::NamedTempFile;
-use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, Table, value};
+use toml_edit::{Array, ArrayOfTables, Item, Table, value};
 
 use super::lesson::Taught;
-use crate::config::{self, ConfigError, DEFAULT_STATE, ImageCheck, LOG_FILE};
-use crate::file::{self, directory_of};
+use crate::cli::config_file::{ConfigFile, FileError, name};
 use crate::station::lamp::{Lamp, OwnedLamp};
 use crate::station::port::Port;
 
 /// The image of a model that nobody named yet: no such file is there, so that `flashline check` asks for it.
 const NO_IMAGE: &str = "to-be-filled-in.img.xz";
 /// The model of such a configuration.
-const NO_MODEL: &str = "brand/model";
-
-/// Why a configuration cannot be taught.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum FileError {
-    #[error("{doing} {path}")]
-    Io { doing: &'static str, path: PathBuf, source: io::Error },
-    #[error("{path} cannot be read as TOML: correct it first; `flashline check` names the line")]
-    Syntax { path: PathBuf, source: toml_edit::TomlError },
-    #[error("{path}: `{key}` is not written as [[{key}]] tables, which is the only form this command can add to: rewrite it so first")]
-    Form { path: PathBuf, key: &'static str },
-    #[error("there are several models, {known}: say with --model which one new slots are for")]
-    WhichModel { known: String },
-    #[error("there is no model {model:?} in {path}: use one of {known}, or add a [[model]] table first")]
-    NoSuchModel { model: String, path: PathBuf, known: String },
-    #[error("what was taught would make a configuration that is wrong, so nothing is written")]
-    Spoilt(#[source] ConfigError),
-    #[error("{path} was changed by somebody else meanwhile, so nothing is written: run this again")]
-    Changed { path: PathBuf },
-}
-
-/// A configuration file, there or not yet.
-#[derive(Debug)]
-pub(super) struct ConfigFile {
-    /// As it was named: what it says is beside it is beside the link.
-    named: PathBuf,
-    /// Where it really is: a link stays a link.
-    path: PathBuf,
-    before: Option<String>,
-    document: DocumentMut,
-}
+pub(in crate::cli) const NO_MODEL: &str = "brand/model";
 
 impl ConfigFile {
-    pub(super) fn read(path: &Path) -> Result<Self, FileError> {
-        let mut text = String::new();
-        let before = match file::open(path).and_then(|mut file| file.read_to_string(&mut text)).map(|_| text) {
-            Ok(text) => Some(text),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(source) => return Err(FileError::Io { doing: "reading the configuration", path: path.to_owned(), source }),
-        };
-        let named = path.to_owned();
-        let path = if before.is_some() { fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()) } else { path.to_owned() };
-        let text = before.as_deref().unwrap_or_default();
-        let document: DocumentMut = text.parse().map_err(|source| FileError::Syntax { path: path.clone(), source })?;
-        for key in ["slot", "model"] {
-            if document.get(key).is_some_and(|item| !item.is_array_of_tables()) {
-                return Err(FileError::Form { path, key });
-            }
-        }
-        Ok(Self { named, path, before, document })
-    }
-
-    pub(super) fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// The slots it has, with their ports.
-    pub(super) fn slots(&self) -> Vec<(String, Vec<Port>)> {
+    pub(in crate::cli) fn slots(&self) -> Vec<(String, Vec<Port>)> {
         let ports = |table: &Table| {
             let ports = table.get("ports").and_then(Item::as_array).into_iter().flatten();
             ports.filter_map(|port| Some(Port(port.as_str()?.to_owned()))).collect()
@@ -92,16 +34,6 @@ impl ConfigFile {
         self.tables("slot").filter_map(lamp).collect()
     }
 
-    /// The flash log that a station with this configuration writes.
-    pub(super) fn log(&self) -> PathBuf {
-        let state = self.document.get("station").and_then(|station| station.get("state")?.as_str()).unwrap_or(DEFAULT_STATE);
-        self.named.parent().unwrap_or(Path::new(".")).join(state).join(LOG_FILE)
-    }
-
-    fn tables(&self, key: &str) -> impl Iterator<Item = &Table> {
-        self.document.get(key).and_then(Item::as_array_of_tables).into_iter().flatten()
-    }
-
     /// The model of new slots: the one asked for, or the only one there is. None where there is no model yet.
     pub(super) fn model(&self, asked: Option<&str>, any_new: bool) -> Result<Option<String>, FileError> {
         let known: Vec<String> = self.tables("model").map(name).collect();
@@ -109,7 +41,7 @@ impl ConfigFile {
             (asked, []) => Ok(asked.map(str::to_owned)),
             (Some(asked), known) if known.iter().any(|model| model == asked) => Ok(Some(asked.to_owned())),
             (Some(asked), known) => {
-                Err(FileError::NoSuchModel { model: asked.to_owned(), path: self.path.clone(), known: known.join(", ") })
+                Err(FileError::NoSuchModel { model: asked.to_owned(), path: self.path().to_owned(), known: known.join(", ") })
             }
             (None, [only]) => Ok(Some(only.clone())),
             (None, known) if any_new => Err(FileError::WhichModel { known: known.join(", ") }),
@@ -160,56 +92,6 @@ impl ConfigFile {
         }
         said
     }
-
-    /// Writes it in one step, with the owner and the mode it had, and keeps the file before as a copy beside it. Answers the copy.
-    pub(super) fn write(&self) -> Result<Option<PathBuf>, FileError> {
-        let io = |doing, path: &Path| {
-            let path = path.to_owned();
-            move |source| FileError::Io { doing, path, source }
-        };
-        let text = self.document.to_string();
-        let proved = config::prove(&self.named, &text, ImageCheck::Unseen);
-        let was_good = self.before.as_ref().is_none_or(|before| config::prove(&self.named, before, ImageCheck::Unseen).is_ok());
-        if let (Err(error), true) = (proved, was_good) {
-            return Err(FileError::Spoilt(error));
-        }
-        if self.before.is_some() && fs::read_to_string(&self.path).ok() != self.before {
-            return Err(FileError::Changed { path: self.path.clone() });
-        }
-        let directory = directory_of(&self.path);
-        fs::create_dir_all(directory).map_err(io("making the directory", directory))?;
-        let copy = match &self.before {
-            Some(before) => {
-                let mut copy = self.path.clone().into_os_string();
-                copy.push(crate::zone::now().strftime(".%Y%m%d-%H%M%S.bak").to_string());
-                let copy = PathBuf::from(copy);
-                self.replace(directory, &copy, before).map_err(io("writing the copy", &copy))?;
-                Some(copy)
-            }
-            None => None,
-        };
-        self.replace(directory, &self.path, &text).map_err(io("writing", &self.path))?;
-        Ok(copy)
-    }
-
-    /// A file whole or not at all, on disk when this returns.
-    fn replace(&self, directory: &Path, path: &Path, text: &str) -> io::Result<()> {
-        let mut file = NamedTempFile::new_in(directory)?;
-        file.write_all(text.as_bytes())?;
-        if let Ok(like) = fs::metadata(&self.path) {
-            chown(file.path(), Some(like.uid()), Some(like.gid()))?;
-            file.as_file().set_permissions(like.permissions())?;
-        } else {
-            file.as_file().set_permissions(fs::Permissions::from_mode(0o644))?;
-        }
-        file.as_file().sync_all()?;
-        file.persist(path)?;
-        fs::File::open(directory)?.sync_all()
-    }
-}
-
-fn name(table: &Table) -> String {
-    table.get("name").and_then(Item::as_str).unwrap_or_default().to_owned()
 }
 
 /// Takes the ports that were taught for other slots out of a table, with what they hung on; answers them.
