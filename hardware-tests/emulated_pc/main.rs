@@ -27,6 +27,7 @@ mod readers;
 mod reload;
 mod rights;
 mod service;
+mod setup;
 mod shift;
 mod station;
 mod swapped;

@@ -18,18 +18,27 @@ pub(crate) struct Lesson<'a> {
 
 impl<'a> Lesson<'a> {
     pub(crate) fn begin(pc: &'a Pc, arguments: &str) -> Self {
+        Self::of(pc, &format!("flashline slots teach {arguments}"))
+    }
+
+    /// A command of which the lesson is a part.
+    pub(crate) fn of(pc: &'a Pc, command: &str) -> Self {
         pc.sh("rm -f /tmp/keys && mkfifo /tmp/keys");
-        let job = pc.spawn(&format!(
-            "exec 3<>/tmp/keys; exec script --quiet --return --flush --command 'flashline slots teach {arguments}' /dev/null <&3"
-        ));
+        let job = pc.spawn(&format!("exec 3<>/tmp/keys; exec script --quiet --return --flush --command '{command}' /dev/null <&3"));
         Self { pc, job }
+    }
+
+    /// Waits for a question that no line ends, and answers it.
+    pub(crate) fn answers(&self, question: &str, answer: &str) {
+        self.pc.wait_until(question, A_LOOK, || self.job.printed().contains(&format!("{question}: ")).then_some(()));
+        self.press(&format!("{answer}\n"));
     }
 
     pub(crate) fn asks_for(&self, slot: &str) {
         self.job.wait_for_line(&format!("^put a card into slot {slot} "), A_LOOK);
     }
 
-    fn says(&self, words: &str) -> String {
+    pub(crate) fn says(&self, words: &str) -> String {
         self.job.wait_for_line(words, A_LOOK)
     }
 

@@ -58,6 +58,9 @@ _flashline() {
             flashline,run)
                 cmd="flashline__subcmd__run"
                 ;;
+            flashline,setup)
+                cmd="flashline__subcmd__setup"
+                ;;
             flashline,slots)
                 cmd="flashline__subcmd__slots"
                 ;;
@@ -105,6 +108,9 @@ _flashline() {
                 ;;
             flashline__subcmd__help,run)
                 cmd="flashline__subcmd__help__subcmd__run"
+                ;;
+            flashline__subcmd__help,setup)
+                cmd="flashline__subcmd__help__subcmd__setup"
                 ;;
             flashline__subcmd__help,slots)
                 cmd="flashline__subcmd__help__subcmd__slots"
@@ -293,7 +299,7 @@ _flashline() {
 
     case "${cmd}" in
         flashline)
-            opts="-h -V --help --version run check flash status console order reload restart disarm arm identify log image model slots help"
+            opts="-h -V --help --version run check setup flash status console order reload restart disarm arm identify log image model slots help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -449,7 +455,7 @@ _flashline() {
             return 0
             ;;
         flashline__subcmd__help)
-            opts="run check flash status console order reload restart disarm arm identify log image model slots help"
+            opts="run check setup flash status console order reload restart disarm arm identify log image model slots help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -827,6 +833,20 @@ _flashline() {
             return 0
             ;;
         flashline__subcmd__help__subcmd__run)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        flashline__subcmd__help__subcmd__setup)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1746,6 +1766,44 @@ _flashline() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        flashline__subcmd__setup)
+            opts="-h --config --image --assertion --unsigned --with --model --names --no-start --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --image)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --assertion)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --with)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --model)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --names)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         flashline__subcmd__slots)
             opts="-h --config --json --help teach rules own-disks help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -1849,7 +1907,7 @@ _flashline() {
             return 0
             ;;
         flashline__subcmd__slots__subcmd__rules)
-            opts="-h --config --help"
+            opts="-h --config --write --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -136,9 +136,9 @@ fn set_up_model(args: &Args) -> Result<(), SetupError> {
     let assertion = assertion.map(|path| absolute(&path)).transpose()?;
     let signed = assertion.as_deref().map(one_model).transpose()?;
     let of_assertion = signed.as_ref().and_then(|model| model.as_model()).map(|model| format!("{}/{}", model.brand, model.name));
-    let name = match (&args.model, of_assertion) {
-        (Some(name), _) | (None, Some(name)) => name.clone(),
-        (None, None) => ask("the name of the model, as BRAND/MODEL", None)?,
+    let name = match args.model.clone().or(of_assertion) {
+        Some(name) => name,
+        None => ask("the name of the model, as BRAND/MODEL", None)?,
     };
     let with = args.with.iter().map(|file| absolute(file)).collect::<Result<_, _>>()?;
     let model = NewModel { name, image, assertion, with };
@@ -191,7 +191,9 @@ fn start(args: &Args, runs: bool) -> Result<u8, SetupError> {
     if !systemctl(verb)?.success() {
         return Err(SetupError::NotStarted);
     }
-    say("\nthe station runs: put a card into a slot, and wait for PASS. `flashline status` shows every slot, `flashline console` the panel");
+    say(
+        "\nthe station runs: put a card into a slot, and wait for PASS. `flashline status` shows every slot, `flashline console` the panel",
+    );
     Ok(GOOD)
 }
 

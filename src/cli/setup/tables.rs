@@ -11,7 +11,7 @@ use crate::station::card::Card;
 /// A model, and what its image is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct NewModel {
-    /// As `BRAND/MODEL`.
+    /// The name in the configuration, as `BRAND/MODEL`.
     pub(super) name: String,
     pub(super) image: PathBuf,
     /// The signed model; `None` for an image that is not of Ubuntu Core.
@@ -91,12 +91,18 @@ impl ConfigFile {
             let is = |key: &str, of: Option<&str>| table.get(key).and_then(Item::as_str) == of;
             match &card.wwn {
                 Some(wwn) => is("wwn", Some(wwn)),
-                None => is("serial", Some(card.serial.as_deref().unwrap_or_default())) && is("product", Some(card.product.as_deref().unwrap_or_default())),
+                None => {
+                    is("serial", Some(card.serial.as_deref().unwrap_or_default()))
+                        && is("product", Some(card.product.as_deref().unwrap_or_default()))
+                }
             }
         };
         let tables: Vec<&Table> = self.tables("own_disk").collect();
-        let new: Vec<Table> =
-            disks.iter().filter(|(_, card)| !tables.iter().any(|table| is_known(card, table))).map(|(kernel, card)| own_disk(kernel, card)).collect();
+        let new: Vec<Table> = disks
+            .iter()
+            .filter(|(_, card)| !tables.iter().any(|table| is_known(card, table)))
+            .map(|(kernel, card)| own_disk(kernel, card))
+            .collect();
         let count = new.len();
         if count > 0 {
             let tables = self.document.entry("own_disk").or_insert(Item::ArrayOfTables(ArrayOfTables::new()));

@@ -71,7 +71,7 @@ pub(super) fn run(args: &RulesArgs) -> u8 {
 }
 
 /// Writes and applies the rules of this configuration, and says how that went: never a reason for a command to fail that did more than that.
-pub(super) fn renew(config: &ConfigArg) {
+pub(in crate::cli) fn renew(config: &ConfigArg) {
     let settings = match config.read(ImageCheck::Unseen) {
         Ok(settings) => settings,
         Err(error) => {

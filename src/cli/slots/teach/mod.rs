@@ -1,10 +1,10 @@
 //! `flashline slots teach`: learns the port of each slot from a card that is put into one slot after the other. No card is opened.
 
-mod tables;
 mod keys;
 mod lamps;
 mod lesson;
 mod names;
+mod tables;
 
 use std::collections::BTreeSet;
 use std::io::{self, IsTerminal};

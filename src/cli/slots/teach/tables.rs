@@ -1,7 +1,5 @@
 //! Puts `[[slot]]` tables into a configuration, as a lesson taught them.
 
-use std::path::PathBuf;
-
 use toml_edit::{Array, ArrayOfTables, Item, Table, value};
 
 use super::lesson::Taught;
@@ -150,7 +148,12 @@ fn new_model(model: Option<&str>, head: &str) -> Table {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+    use std::path::PathBuf;
+
     use super::*;
+    use crate::config::{self, ImageCheck};
     use crate::station::port::Chain;
 
     fn slot(name: &str, ports: &[(&str, &str)]) -> Taught {
