@@ -34,8 +34,8 @@ const BREAKS: [Break; 18] = [
     ("no LED", "sed -i 's/::capslock/::none/' CONFIG", "sed -i 's/::none/::capslock/' CONFIG", "lamp", "warning", "::none"),
     (
         "another controller",
-        "sed -i 's,0000:00:1c.0/usb3-2,0000:00:1f.7/usb3-2,' CONFIG",
-        "sed -i 's,0000:00:1f.7/usb3-2,0000:00:1c.0/usb3-2,' CONFIG",
+        "sed -i 's,0000:00:1c.0/usb3-2,0000:00:1f.7/usb3-2,' CONFIG && flashline slots rules --write >/dev/null",
+        "sed -i 's,0000:00:1f.7/usb3-2,0000:00:1c.0/usb3-2,' CONFIG && flashline slots rules --write >/dev/null",
         "port",
         "warning",
         "slot A2",

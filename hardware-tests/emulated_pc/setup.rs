@@ -17,9 +17,6 @@ fn one_guided_command_leads_from_the_package_to_the_first_pass_and_keeps_what_is
     assert!(without.status == 2 && without.stderr.contains("run this on a terminal"), "{without}");
 
     let setup = Lesson::of(&pc, "flashline setup --names A1,A2");
-    setup.answers("the image that is written to the cards", "/srv/images/image.img");
-    setup.answers("its signed model assertion (empty: the image is not one of Ubuntu Core)", "");
-    setup.answers("the name of the model, as BRAND/MODEL", "acme/box");
     let cards = [("A1", "1"), ("A2", "2")].map(|(slot, port)| {
         setup.asks_for(slot);
         let card = pc.usb(port).size(32 * MIB).filled(1).plug();
@@ -27,6 +24,9 @@ fn one_guided_command_leads_from_the_package_to_the_first_pass_and_keeps_what_is
         card.pull();
         card
     });
+    setup.answers("the image that is written to the cards", "/srv/images/image.img");
+    setup.answers("its signed model assertion (empty: the image is not one of Ubuntu Core)", "");
+    setup.answers("the name of the model, as BRAND/MODEL", "acme/box");
     let (status, said) = setup.ends();
     assert_eq!(status, 0, "{said}");
     for words in ["step 5 of 5", "model proof: none", "0 ✗", "the station runs: put a card into a slot"] {

@@ -93,14 +93,14 @@ fn set_up(args: &Args) -> Result<u8, SetupError> {
         return Err(SetupError::NotRoot { path: path.to_owned() });
     }
     let runs = Client::connect(Path::new(DEFAULT_SOCKET)).is_ok();
-    say("step 1 of 5: the model and its image");
-    set_up_model(args)?;
-    say("\nstep 2 of 5: the slots");
+    say("step 1 of 5: the slots");
     set_up_slots(args, runs)?;
     if ConfigFile::read(path)?.slots().is_empty() {
         say("no slot is taught: run `flashline setup` again when cards are at hand");
         return Ok(NOT_GOOD);
     }
+    say("\nstep 2 of 5: the model and its image");
+    set_up_model(args)?;
     say("\nstep 3 of 5: the disks of this PC, which are never written");
     set_up_own_disks(path)?;
     say("\nstep 4 of 5: udev rules that keep other programs away from the slots, and this PC as a whole");
