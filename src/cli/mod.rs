@@ -61,7 +61,7 @@ enum Command {
     Run(run::Args),
     /// Validate a configuration, its images and this PC, and print what it means
     Check(check::Args),
-    /// Set a station up, step by step: model, slots, disks of this PC, udev rules, service
+    /// Set a station up, step by step: slots, model, disks of this PC, udev rules, service
     Setup(setup::Args),
     /// Write and prove the named devices once, without a station
     Flash(flash::Args),
