@@ -14,7 +14,7 @@ use super::rights::Identity;
 const UNIT: &str = "flashline.service";
 
 /// The settings that are asked for.
-const SETTINGS: [&str; 20] = [
+const SETTINGS: [&str; 19] = [
     "LoadState",
     "User",
     "Group",
@@ -27,7 +27,6 @@ const SETTINGS: [&str; 20] = [
     "LimitNOFILE",
     "ReadWritePaths",
     "PrivateUsers",
-    "PrivateMounts",
     "PrivateDevices",
     "ProcSubset",
     "ProtectKernelTunables",
@@ -38,11 +37,10 @@ const SETTINGS: [&str; 20] = [
 ];
 
 /// A setting of which one value harms, and what it does to the station. Each was tried with the shipped unit and a drop-in.
-const HARMFUL: [(&str, &str, &str); 4] = [
-    ("PrivateUsers", "yes", "the station's groups have no meaning, and the kernel refuses it the cards"),
-    ("PrivateMounts", "yes", "the station sees other mounts than the PC, and refuses every card"),
+const HARMFUL: [(&str, &str, &str); 3] = [
+    ("PrivateUsers", "yes", "the station cannot tell who asks it, and the flash log names nobody"),
     ("PrivateDevices", "yes", "the station sees no disk, and refuses every card"),
-    ("ProcSubset", "pid", "the station cannot see what is mounted or swapped to, and refuses every card"),
+    ("ProcSubset", "pid", "the station cannot see the kernel's swaps, nor which start of the PC a row belongs to"),
 ];
 
 /// System calls that the station needs and that a filter by group may forbid (`systemd-analyze syscall-filter`).
@@ -162,6 +160,7 @@ impl UnitSettings {
         forbidden.map(|(call, harm)| ("SystemCallFilter".to_owned(), format!("it forbids {call}: {harm}"))).collect()
     }
 
+    /// Settings with which the station works, and worse than it could.
     fn weaknesses(&self) -> Vec<Finding> {
         let warning = |what: String, cure: &str| Finding::warning(Subject::Unit, what).cure(cure.to_owned());
         let number = |name: &str| self.get(name).parse::<i64>().ok();
@@ -209,7 +208,6 @@ mod tests {
         assert!(said("").iter().all(|finding| finding.mark == Mark::Good), "{:?}", said(""));
         for (change, name) in [
             ("PrivateUsers=yes", "PrivateUsers"),
-            ("PrivateMounts=yes", "PrivateMounts"),
             ("PrivateDevices=yes", "PrivateDevices"),
             ("ProcSubset=pid", "ProcSubset"),
             ("ReadWritePaths=/srv", "ProtectKernelTunables"),
