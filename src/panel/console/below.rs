@@ -1,5 +1,7 @@
 //! What stands below the word of a cell: how far its card is, or why it is no good and what to do.
 
+use std::ops::Range;
+
 use ratatui::style::{Color, Style};
 
 use super::bins::bin_line;
@@ -93,6 +95,19 @@ impl Below {
 
     pub(super) fn rows(&self) -> usize {
         self.news.len() + self.todo.len()
+    }
+
+    /// Would the bin, in the first of these lines, run into what stands right above it in these columns and this colour?
+    pub(super) fn bin_runs_into(&self, width: u16, is_bin_at_right: bool, (above, colour): (Range<u16>, Option<Color>)) -> bool {
+        let Some((bin, ground)) = self.bin.as_ref().filter(|_| self.is_bin_behind) else { return false };
+        let long = |text: &str| u16::try_from(columns(text)).unwrap_or(u16::MAX);
+        let begins = match (&self.right, self.news.as_slice(), self.todo.as_slice()) {
+            (Some(_), _, _) => width.saturating_sub(long(bin)),
+            (None, [], [_]) if is_bin_at_right => width.saturating_sub(long(bin)),
+            (None, [], [(todo, _)]) => long(todo).saturating_add(1),
+            _ => return false,
+        };
+        ground.bg == colour && begins < above.end && above.start < begins.saturating_add(long(bin))
     }
 
     /// With a row for the bin where that needs one.

@@ -32,10 +32,13 @@ fn ground(colour: BinColour) -> Style {
     if letters == Color::White { style.add_modifier(Modifier::BOLD) } else { style }
 }
 
+/// What stands before the word of a bin.
+pub(super) const ARROW: &str = "→";
+
 /// Where the card of a slot goes: ` → TRAY ` on the colour of the bin. Nothing where no card is to be taken out.
 pub(super) fn bin_line(slot: &BoardSlot, bins: &Bins, language: &Language) -> Option<(String, Style)> {
     let bin = slot.call.bin()?;
-    Some((format!(" → {} ", word(bin, bins, language)), ground(bins.of(bin).colour)))
+    Some((format!(" {ARROW} {} ", word(bin, bins, language)), ground(bins.of(bin).colour)))
 }
 
 /// Does what the operator is told say no more than the bin does?
@@ -47,7 +50,7 @@ pub(super) fn says_the_same(todo: &str) -> bool {
 #[must_use]
 pub(crate) fn named_bin(slot: &BoardSlot, bins: &Bins) -> Option<String> {
     let word = bins.of(slot.call.bin()?).word.as_deref()?;
-    Some(format!(" → {word}"))
+    Some(format!(" {ARROW} {word}"))
 }
 
 /// `box 3: 38 more`, or that one was closed and the next is to be taken.

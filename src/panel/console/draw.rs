@@ -10,6 +10,7 @@ use super::board::{Board, BoardModel, BoardSlot, Health};
 use super::cell::draw_cell;
 use super::colours::{bright, mark, style};
 use super::grid::Grid;
+use super::grounds;
 use super::language::Language;
 use super::text::{bar, centred, columns, right, text, wrap};
 use crate::station::reason::Fact;
@@ -39,6 +40,7 @@ pub(crate) fn draw(board: &Board, language: &Language, buffer: &mut Buffer) {
     let foot = footer(buffer, area, head, board, language);
     let middle = Rect { y: area.y + head, height: area.height.saturating_sub(head + foot), ..area };
     grid(buffer, middle, board, language);
+    grounds::keep_apart(buffer);
 }
 
 /// Nothing else is to be believed: all of the screen says so.

@@ -1,11 +1,12 @@
 //! The frame of a cell: one cell of the terminal wide on every side whatever it says, so that all frames stand on one grid.
 //!
 //! It says the colour again as a shape that is told apart from afar: full for good, broken for bad, hatched for neither, finely hatched
-//! where nothing is done, and the corners alone for all others. Its signs are those that the fonts of a kernel console have.
+//! where nothing is done, and the corners alone for all others. Its signs are those that the fonts of a kernel console have. Where a cell
+//! has letters in every row, only its sides are drawn.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::style::Style;
+use ratatui::style::{Color, Style};
 
 use crate::station::sign::OperatorAction;
 
@@ -16,21 +17,40 @@ const CORNER: u16 = 4;
 /// Columns of a piece of a broken frame, and of the gap behind it: as long as one row is high.
 const PIECE: u16 = 2;
 
-/// Draws it along the edges of `area`.
+/// Draws it along the edges of `area`, around what stands there: its sides alone where a letter would touch it above or below. The sides
+/// are a column off all letters.
 pub(super) fn draw(buffer: &mut Buffer, area: Rect, call: OperatorAction, style: Style) {
     let (right, bottom) = (area.right().saturating_sub(1), area.bottom().saturating_sub(1));
+    let is_whole = is_clear(buffer, area, call);
     for y in area.top()..area.bottom() {
         for x in area.left()..area.right() {
-            if x != area.left() && x != right && y != area.top() && y != bottom {
-                continue;
-            }
-            // Counted from the nearest corner, so that all corners look alike.
-            let (across, down) = ((x - area.left()).min(right - x), (y - area.top()).min(bottom - y));
-            if let (Some(sign), Some(cell)) = (sign(call, across, down), buffer.cell_mut((x, y))) {
+            let (is_side, is_across) = (x == area.left() || x == right, y == area.top() || y == bottom);
+            let is_drawn = is_side || (is_across && is_whole);
+            if let (true, Some(sign), Some(cell)) = (is_drawn, sign_at(area, call, (x, y)), buffer.cell_mut((x, y))) {
                 cell.set_char(sign).set_style(style);
             }
         }
     }
+}
+
+/// Do all letters keep off the signs above and below?
+fn is_clear(buffer: &Buffer, area: Rect, call: OperatorAction) -> bool {
+    let inside = area.left() + 1..area.right().saturating_sub(1);
+    let is_blank = |place| buffer.cell(place).is_none_or(|cell| cell.symbol() == " " && cell.bg == Color::Reset);
+    let bottom = area.bottom().saturating_sub(1);
+    [(area.top(), area.top() + 1), (bottom, bottom.saturating_sub(1))].into_iter().all(|(edge, row)| {
+        let mut signs = inside.clone().filter(|x| sign_at(area, call, (*x, edge)).is_some());
+        let beside = |x: u16| (x - 1..=x + 1).filter(|x| inside.contains(x)).flat_map(|x| [(x, edge), (x, row)]);
+        signs.all(|x| beside(x).all(is_blank))
+    })
+}
+
+/// What stands in this place of an edge.
+fn sign_at(area: Rect, call: OperatorAction, (x, y): (u16, u16)) -> Option<char> {
+    let (right, bottom) = (area.right().saturating_sub(1), area.bottom().saturating_sub(1));
+    // Counted from the nearest corner, so that all corners look alike.
+    let (across, down) = ((x - area.left()).min(right - x), (y - area.top()).min(bottom - y));
+    sign(call, across, down)
 }
 
 /// What stands this many columns and rows from the nearest corner.

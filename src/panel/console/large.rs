@@ -20,16 +20,18 @@ pub(super) struct Large {
     is_word: bool,
     /// The name stands beside it in large letters, else above it in small ones.
     is_name_beside: bool,
-    /// Empty rows above all of it: the frame is off the letters where a row is free.
+    /// Empty rows above all of it.
     pad: u16,
     /// Rows down to the first line below the letters.
     pub(super) rows: u16,
     /// What stands there.
     pub(super) below: Below,
+    /// A bin in the first of these lines stands at the right edge: there is no row between, and the letters are at the left.
+    pub(super) is_bin_at_right: bool,
 }
 
 impl Large {
-    pub(super) fn of(area: Rect, slot: &BoardSlot, (language, bins): (&Language, &Bins)) -> Option<Self> {
+    pub(super) fn of(area: Rect, slot: &BoardSlot, (language, bins): (&Language, &Bins), is_framed: bool) -> Option<Self> {
         let word = language.word(slot);
         let fits = |text: &str| big::width(text).filter(|width| (1..=area.width).contains(width));
         let percent = slot.progress.map(|progress| format!("{} %", percent(progress.done.0, progress.of.0)));
@@ -42,7 +44,7 @@ impl Large {
         let (is_word, is_name_beside) = (letters == word, beside.is_some());
         let tall = big::HEIGHT + u16::from(!is_name_beside);
         let room = |below: &Below| area.height.checked_sub(tall)?.checked_sub(u16::try_from(below.rows()).ok()?);
-        // Letters beside each other reach up to the frame: a row between is worth two lines in one.
+        // A row between letters beside each other and what stands below them is worth two lines in one.
         let wanted = u16::from(is_name_beside);
         let separate = || Some(Below::of(slot, (language, bins), area.width, is_word));
         let below = separate().filter(|below| room(below) >= Some(wanted));
@@ -50,8 +52,30 @@ impl Large {
         let below = below.or_else(separate)?;
         let bin_row = u16::try_from(below.wanted_rows() - below.rows()).unwrap_or(0);
         let free = room(&below)?.saturating_sub(bin_row);
-        let (pad, gap) = if is_name_beside { (free.min(1), u16::from(free > 1)) } else { (u16::from(free > 1), free.min(1)) };
-        Some(Self { letters: letters.to_owned(), is_word, is_name_beside, pad, rows: pad + tall + gap, below })
+        let is_at_left = !is_name_beside && is_word;
+        let width = big::width(letters).unwrap_or(0);
+        let from = if is_at_left { 0 } else { area.width.saturating_sub(width) };
+        let above = (from..from.saturating_add(width), foreground(slot.call).fg);
+        let runs_into = below.bin_runs_into(area.width, is_at_left, above);
+        // A row that parts the letters from a bin of their colour is worth more than one that parts them from the frame, and that one more
+        // than any other row between.
+        let (pad, gap) = match free {
+            // The frame has no edge here, so its row is free.
+            0 if runs_into && is_framed => (0, 1),
+            0 => (0, 0),
+            1 => (0, 1),
+            2 if runs_into => (1, 1),
+            2 => (1, 0),
+            _ => (1, 1),
+        };
+        let (rows, is_bin_at_right) = (pad + tall + gap, is_at_left && gap == 0);
+        Some(Self { letters: letters.to_owned(), is_word, is_name_beside, pad, rows, below, is_bin_at_right })
+    }
+
+    /// How many rows it takes from the lower edge of the frame around an area of this height.
+    pub(super) fn rows_of_frame(&self, height: u16) -> u16 {
+        let below = u16::try_from(self.below.rows()).unwrap_or(0);
+        self.rows.saturating_add(below).saturating_sub(height)
     }
 
     pub(super) fn draw(&self, buffer: &mut Buffer, area: Rect, slot: &BoardSlot, name: &str, word: &str) {

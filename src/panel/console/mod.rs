@@ -14,6 +14,7 @@ mod colours;
 pub(crate) mod draw;
 mod frame;
 mod grid;
+mod grounds;
 pub(crate) mod language;
 mod large;
 #[cfg(test)]
