@@ -51,8 +51,8 @@
 //! | --- | --- |
 //! | `cli` | everything below |
 //! | `daemon` | all but `cli` |
+//! | `panel` | `station`, `control`, `zone` |
 //! | `control` | `station` |
-//! | `panel` | `station`, `zone` |
 //! | `report` | `station`, `ledger` |
 //! | `ledger` | `station`, `device`, `file` |
 //! | `watch` | `station`, `device` |

@@ -120,7 +120,7 @@ fn a_removal_is_refused_while_cards_are_busy_and_stops_the_station_otherwise() {
     for status in [r#"echo '{"slots":[{"call":"take-good"},{"call":"put-in"}]}'; exit 1"#, "exit 2"] {
         let idle = remove(status, "remove");
         assert!(idle.status.success(), "{}", said(&idle));
-        assert_eq!(said(&idle), "invoked stop flashline-console.service flashline.service\n");
+        assert_eq!(said(&idle), "invoked stop flashline-console.service flashline.service flashline-awake.socket flashline-rules.socket\n");
     }
     for argument in ["upgrade", "deconfigure", "failed-upgrade"] {
         let upgrade = remove(r#"echo '{"slots":[{"call":"wait"}]}'"#, argument);
@@ -152,7 +152,7 @@ fn an_upgrade_asks_the_station_to_restart_and_says_what_it_answers() {
     assert_eq!(configure("exit 2", &["configure", "0.0.1-1"]), "", "no station runs");
     let refused = configure("echo 'the flash log cannot be written' >&2; exit 1", &["configure", "0.0.1-1"]);
     assert!(refused.contains("goes on as the version") && refused.contains("the flash log cannot be written"), "{refused}");
-    assert!(configure("exit 9", &["configure", ""]).contains("README.Debian"), "at first nothing is asked, and the next step is said");
+    assert!(configure("exit 9", &["configure", ""]).contains("flashline setup"), "at first nothing is asked, and the next step is said");
     assert_eq!(configure("exit 9", &["abort-upgrade", "0.0.1-1"]), "");
 }
 

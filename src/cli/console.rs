@@ -18,17 +18,13 @@ use super::request::StationArgs;
 use super::{GOOD, USAGE_OR_STATION, complain, remark};
 use crate::config::{self, DEFAULT_PATH, ImageCheck};
 use crate::control::client::{Client, ClientError};
-use crate::control::wire::{self, Status};
+use crate::control::wire::Status;
 use crate::panel::console::bell::{self, BEL, Bell};
 use crate::panel::console::bins::named_bin;
-use crate::panel::console::board::{Board, BoardBox, BoardModel, BoardProgress, BoardSlot, Health, Why};
+use crate::panel::console::board::{Board, Health};
 use crate::panel::console::draw::draw;
 use crate::panel::console::language::Language;
-use crate::panel::lines::local_time;
 use crate::station::bins::Bins;
-use crate::station::reason::Fact;
-use crate::station::sign::OperatorAction;
-use crate::station::units::Bytes;
 
 /// At most ten pictures a second are drawn: the eye sees that as motion.
 const PACE: Duration = Duration::from_millis(100);
@@ -329,104 +325,8 @@ fn hang_up() -> io::Result<bool> {
 }
 
 fn board_of(heard: &Heard, clock: &str, bins: &Bins) -> Board {
-    let status = match heard {
-        Heard::Down(why) => return Board::down(clock, why.clone()),
-        Heard::Status(status) => status,
-    };
-    let models = status.models.iter().map(|model| BoardModel {
-        name: model.name.clone(),
-        device: model.device.clone(),
-        image: model.image.as_ref().map(|image| (image.source.clone(), image.digest.clone())),
-        order: model.order.as_ref().map(|order| (order.passed, order.count)),
-        open_box: model
-            .order
-            .as_ref()
-            .and_then(|order| order.open_box.map(|open| BoardBox { number: open.number, cards: open.cards, left: open.left })),
-    });
-    Board {
-        station: status.station.clone(),
-        health: status.fault.clone().map_or(Health::Well, Health::Fault),
-        models: models.collect(),
-        slots: status.slots.iter().map(slot).collect(),
-        passed: status.today.passed,
-        failed: status.today.failed,
-        anchor: status.anchor.as_ref().and_then(|anchor| Some((local_time(anchor.micros()?), anchor.text.clone()))),
-        clock: clock.to_owned(),
-        exposed: status.exposed.clone(),
-        faults: status.faults.clone(),
-        log: status.log.clone(),
-        bins: bins.clone(),
-    }
-}
-
-fn slot(slot: &wire::SlotStatus) -> BoardSlot {
-    let fact = |value: &wire::Value| match value {
-        wire::Value::Bytes(bytes) => Fact::Bytes(*bytes),
-        wire::Value::Count(count) => Fact::Count(*count),
-        wire::Value::Seconds(seconds) => Fact::Seconds(*seconds),
-        wire::Value::Errno(errno) => Fact::Errno(*errno),
-        wire::Value::Text(text) => Fact::Text(text.clone()),
-    };
-    BoardSlot {
-        name: slot.slot.clone(),
-        model: slot.model.clone(),
-        sign: slot.sign.clone(),
-        word: slot.word.clone(),
-        // If the code of the call is unknown here, the slot is shown as one where another person must act.
-        call: slot.call().unwrap_or(OperatorAction::Nothing),
-        why: slot.reason.as_ref().map(|why| Why {
-            code: why.code.clone(),
-            facts: why.facts.iter().map(|(name, value)| (name.clone(), fact(value))).collect(),
-            text: why.text.clone(),
-        }),
-        todo: slot.todo.code.clone(),
-        todo_text: slot.todo.text.clone(),
-        card: slot.card.clone(),
-        progress: slot.progress.map(|progress| BoardProgress {
-            done: Bytes(progress.done),
-            of: Bytes(progress.of),
-            rate: progress.rate.map(Bytes),
-            left: progress.left.map(Duration::from_secs),
-        }),
-        identify: slot.identify,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::station::outcome::Refusal;
-    use crate::station::sign::Sign;
-    use crate::station::view::{Anchor, BoxView, ModelView, OrderView, SlotView, View};
-
-    #[test]
-    fn what_comes_over_the_socket_is_drawn_as_what_the_station_itself_would_show() {
-        let refusal = Refusal::TooSmall { capacity: Bytes(7_400_000_000), needs: Bytes(8_000_000_000) };
-        let progress = crate::station::view::Progress::new(Bytes(5), Bytes(10), Duration::from_secs(1));
-        let view = View {
-            station: "line 3".into(),
-            slots: vec![
-                SlotView { slot: "A1".into(), card: Some("Ultra".into()), progress: Some(progress), ..SlotView::of(Sign::Writing) },
-                SlotView { slot: "A2".into(), identify: true, ..SlotView::of(Sign::Refused(refusal)) },
-            ],
-            anchor: Some(Anchor { at: 1_700_000_000_000_000, text: "7:00ff".into() }),
-            models: vec![ModelView {
-                name: "acme/box".into(),
-                device: "acme/box".into(),
-                armed: None,
-                order: Some(OrderView {
-                    number: 1,
-                    name: None,
-                    work_order: None,
-                    count: 500,
-                    passed: 112,
-                    under_way: 1,
-                    open_box: Some(BoxView { number: 3, size: 50, cards: 12, left: 38 }),
-                }),
-            }],
-            ..View::default()
-        };
-        let status: Status = serde_json::from_str(&serde_json::to_string(&Status::of(&view)).expect("JSON")).expect("read back");
-        assert_eq!(board_of(&Heard::Status(Box::new(status)), "12:00", &Bins::default()), Board::of(&view, "12:00"));
+    match heard {
+        Heard::Down(why) => Board::down(clock, why.clone()),
+        Heard::Status(status) => Board::of(status, clock, bins),
     }
 }

@@ -34,7 +34,7 @@ pub(crate) enum ConfigError {
         path: PathBuf,
     },
     /// Its contents cannot be used.
-    #[error("{}", Place(.path, .line, .problem))]
+    #[error("{}", InLine(.path, .line, .problem))]
     Wrong {
         /// The configuration that holds the mistake.
         path: PathBuf,
@@ -129,9 +129,9 @@ pub(super) fn decode<'b>(path: &Path, bytes: &'b [u8]) -> Result<&'b str, Config
     })
 }
 
-struct Place<'a>(&'a Path, &'a usize, &'a str);
+struct InLine<'a>(&'a Path, &'a usize, &'a str);
 
-impl fmt::Display for Place<'_> {
+impl fmt::Display for InLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}, line {}: {}", self.0.display(), self.1, self.2)
     }

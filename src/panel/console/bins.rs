@@ -64,6 +64,7 @@ pub(super) fn box_line(open: &BoardBox, language: &Language) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::control::wire::Status;
     use crate::panel::console::board::Board;
     use crate::station::bins::BinLabel;
     use crate::station::outcome::{Failure, Refusal};
@@ -72,7 +73,7 @@ mod tests {
 
     fn slot(sign: Sign) -> BoardSlot {
         let view = View { slots: vec![SlotView::of(sign)], ..View::default() };
-        Board::of(&view, "").slots.remove(0)
+        Board::of(&Status::of(&view), "", &Bins::default()).slots.remove(0)
     }
 
     #[test]

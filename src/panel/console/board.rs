@@ -1,7 +1,9 @@
-//! The contents of the panel as plain data, made from the state of a station.
+//! The contents of the panel as plain data, made from what a station says over its control socket.
 
 use std::time::Duration;
 
+use crate::control::wire::{ModelStatus, SlotStatus, Status, Value};
+use crate::panel::lines::local_time;
 use crate::station::bins::Bins;
 use crate::station::reason::Fact;
 use crate::station::sign::OperatorAction;
@@ -126,55 +128,22 @@ pub(crate) struct BoardProgress {
 }
 
 impl Board {
-    /// What a station shows, at this time of day.
-    #[cfg(test)]
+    /// What a station that answers shows, at this time of day.
     #[must_use]
-    pub(crate) fn of(view: &crate::station::view::View, clock: &str) -> Self {
-        let models = view.models.iter().map(|model| BoardModel {
-            name: model.name.clone(),
-            device: model.device.clone(),
-            image: model.armed.as_ref().map(|armed| (armed.source.clone(), armed.digest.to_string())),
-            order: model.order.as_ref().map(|order| (order.passed, order.count)),
-            open_box: model
-                .order
-                .as_ref()
-                .and_then(|order| order.open_box.map(|open| BoardBox { number: open.number, cards: open.cards, left: open.left })),
-        });
-        let slots = view.slots.iter().map(|slot| BoardSlot {
-            name: slot.slot.clone(),
-            model: slot.model.clone(),
-            sign: slot.sign.code().to_owned(),
-            word: slot.sign.word().to_owned(),
-            call: slot.call,
-            why: slot.sign.why().map(|why| Why {
-                code: why.code.to_owned(),
-                facts: why.facts.into_iter().map(|(name, fact)| (name.to_owned(), fact)).collect(),
-                text: slot.sign.reason().unwrap_or_default(),
-            }),
-            todo: slot.sign.todo().code().to_owned(),
-            todo_text: slot.sign.todo().text().to_owned(),
-            card: slot.card.clone(),
-            progress: slot.progress.map(|progress| BoardProgress {
-                done: progress.done,
-                of: progress.of,
-                rate: progress.rate,
-                left: progress.left,
-            }),
-            identify: slot.identify,
-        });
+    pub(crate) fn of(status: &Status, clock: &str, bins: &Bins) -> Self {
         Self {
-            station: view.station.clone(),
-            health: view.fault.clone().map_or(Health::Well, Health::Fault),
-            models: models.collect(),
-            slots: slots.collect(),
-            passed: view.today.passed,
-            failed: view.today.failed,
-            anchor: view.anchor.as_ref().map(|anchor| (crate::panel::lines::local_time(anchor.at), anchor.text.clone())),
+            station: status.station.clone(),
+            health: status.fault.clone().map_or(Health::Well, Health::Fault),
+            models: status.models.iter().map(BoardModel::of).collect(),
+            slots: status.slots.iter().map(BoardSlot::of).collect(),
+            passed: status.today.passed,
+            failed: status.today.failed,
+            anchor: status.anchor.as_ref().and_then(|anchor| Some((local_time(anchor.micros()?), anchor.text.clone()))),
             clock: clock.to_owned(),
-            exposed: view.exposed.clone(),
-            faults: view.faults.clone(),
-            log: view.log.iter().map(|note| note.word().to_owned()).collect(),
-            bins: Bins::default(),
+            exposed: status.exposed.clone(),
+            faults: status.faults.clone(),
+            log: status.log.clone(),
+            bins: bins.clone(),
         }
     }
 
@@ -182,5 +151,125 @@ impl Board {
     #[must_use]
     pub(crate) fn down(clock: &str, why: Option<String>) -> Self {
         Self { health: Health::Down(why), clock: clock.to_owned(), ..Self::default() }
+    }
+}
+
+impl BoardModel {
+    fn of(model: &ModelStatus) -> Self {
+        let open_box = model.order.as_ref().and_then(|order| order.open_box);
+        Self {
+            name: model.name.clone(),
+            device: model.device.clone(),
+            image: model.image.as_ref().map(|image| (image.source.clone(), image.digest.clone())),
+            order: model.order.as_ref().map(|order| (order.passed, order.count)),
+            open_box: open_box.map(|open| BoardBox { number: open.number, cards: open.cards, left: open.left }),
+        }
+    }
+}
+
+impl BoardSlot {
+    fn of(slot: &SlotStatus) -> Self {
+        Self {
+            name: slot.slot.clone(),
+            model: slot.model.clone(),
+            sign: slot.sign.clone(),
+            word: slot.word.clone(),
+            // A call that is not known here asks for somebody who knows it.
+            call: slot.call().unwrap_or(OperatorAction::Nothing),
+            why: slot.reason.as_ref().map(|why| Why {
+                code: why.code.clone(),
+                facts: why.facts.iter().map(|(name, value)| (name.clone(), fact(value))).collect(),
+                text: why.text.clone(),
+            }),
+            todo: slot.todo.code.clone(),
+            todo_text: slot.todo.text.clone(),
+            card: slot.card.clone(),
+            progress: slot.progress.map(|progress| BoardProgress {
+                done: Bytes(progress.done),
+                of: Bytes(progress.of),
+                rate: progress.rate.map(Bytes),
+                left: progress.left.map(Duration::from_secs),
+            }),
+            identify: slot.identify,
+        }
+    }
+}
+
+fn fact(value: &Value) -> Fact {
+    match value {
+        Value::Bytes(bytes) => Fact::Bytes(*bytes),
+        Value::Count(count) => Fact::Count(*count),
+        Value::Seconds(seconds) => Fact::Seconds(*seconds),
+        Value::Errno(errno) => Fact::Errno(*errno),
+        Value::Text(text) => Fact::Text(text.clone()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::station::outcome::Refusal;
+    use crate::station::sign::Sign;
+    use crate::station::view::{Anchor, BoxView, DayCount, ModelView, OrderView, Progress, SlotView, View};
+
+    #[test]
+    fn what_a_station_says_over_its_socket_is_on_the_board() {
+        let refusal = Refusal::TooSmall { capacity: Bytes(7_400_000_000), needs: Bytes(8_000_000_000) };
+        let progress = Progress::new(Bytes(5), Bytes(10), Duration::from_secs(1));
+        let order = OrderView {
+            number: 1,
+            name: None,
+            work_order: None,
+            count: 500,
+            passed: 112,
+            under_way: 1,
+            open_box: Some(BoxView { number: 3, size: 50, cards: 12, left: 38 }),
+        };
+        let armed = crate::station::testing::image();
+        let view = View {
+            station: "line 3".into(),
+            slots: vec![
+                SlotView {
+                    slot: "A1".into(),
+                    model: "box".into(),
+                    card: Some("Ultra".into()),
+                    progress: Some(progress),
+                    ..SlotView::of(Sign::Writing)
+                },
+                SlotView { slot: "A2".into(), identify: true, ..SlotView::of(Sign::Refused(refusal)) },
+            ],
+            anchor: Some(Anchor { at: 1_700_000_000_000_000, text: "7:00ff".into() }),
+            models: vec![ModelView { name: "box".into(), device: "acme/box".into(), armed: Some(armed.clone()), order: Some(order) }],
+            today: DayCount { passed: 37, failed: 2 },
+            exposed: vec!["A2".into()],
+            faults: vec!["A2 has no lamp".into()],
+            ..View::default()
+        };
+        let said = serde_json::to_string(&Status::of(&view)).expect("JSON");
+        let board = Board::of(&serde_json::from_str(&said).expect("read back"), "12:00", &Bins::default());
+        assert_eq!((board.station.as_str(), &board.health, board.clock.as_str()), ("line 3", &Health::Well, "12:00"));
+        assert_eq!((board.passed, board.failed, board.exposed, board.faults), (37, 2, view.exposed, view.faults));
+        assert_eq!(board.anchor, Some((local_time(1_700_000_000_000_000), "7:00ff".to_owned())));
+        let model = BoardModel {
+            name: "box".into(),
+            device: "acme/box".into(),
+            image: Some((armed.source, armed.digest.to_string())),
+            order: Some((112, 500)),
+            open_box: Some(BoardBox { number: 3, cards: 12, left: 38 }),
+        };
+        assert_eq!(board.models, [model]);
+        let [writing, refused] = board.slots.as_slice() else { panic!("two slots") };
+        assert_eq!((writing.name.as_str(), writing.model.as_str(), writing.card.as_deref()), ("A1", "box", Some("Ultra")));
+        assert_eq!((writing.sign.as_str(), writing.word.as_str(), writing.call), ("writing", "WRITING", OperatorAction::Wait));
+        let shown = writing.progress.expect("it is busy");
+        assert_eq!((shown.done, shown.of, shown.rate), (progress.done, progress.of, progress.rate));
+        assert_eq!((refused.call, refused.identify, writing.identify), (OperatorAction::TakeAside, true, false));
+        assert_eq!((refused.todo.as_str(), refused.todo_text.is_empty()), ("use-another", false));
+        let why = refused.why.as_ref().expect("a reason");
+        assert_eq!((why.code.as_str(), why.text.is_empty(), writing.why.is_none()), ("too-small", false, true));
+        assert!(why.facts.contains(&("needs".to_owned(), Fact::Bytes(8_000_000_000))), "{why:?}");
+        let down = Board { health: Health::Fault("disk full".into()), ..Board::default() };
+        let view = View { fault: Some("disk full".into()), ..View::default() };
+        assert_eq!(Board::of(&Status::of(&view), "", &Bins::default()), down);
     }
 }

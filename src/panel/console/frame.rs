@@ -25,10 +25,8 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, call: OperatorAction, style:
     for y in area.top()..area.bottom() {
         for x in area.left()..area.right() {
             let (is_side, is_across) = (x == area.left() || x == right, y == area.top() || y == bottom);
-            if !(is_side || is_across && is_whole) {
-                continue;
-            }
-            if let (Some(sign), Some(cell)) = (sign_at(area, call, (x, y)), buffer.cell_mut((x, y))) {
+            let is_drawn = is_side || (is_across && is_whole);
+            if let (true, Some(sign), Some(cell)) = (is_drawn, sign_at(area, call, (x, y)), buffer.cell_mut((x, y))) {
                 cell.set_char(sign).set_style(style);
             }
         }

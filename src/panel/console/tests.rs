@@ -12,6 +12,7 @@ use super::board::{Board, BoardSlot, Health};
 use super::cell::draw_cell;
 use super::draw::draw;
 use super::language::Language;
+use crate::control::wire::Status;
 use crate::station::bins::{BinColour, BinLabel, Bins};
 use crate::station::outcome::{Act, Failure, Pull, Refusal, StationFault};
 use crate::station::port::Port;
@@ -76,6 +77,11 @@ fn view(slots: usize, first: usize) -> View {
     }
 }
 
+/// What a station in this state shows.
+fn board(view: &View) -> Board {
+    Board::of(&Status::of(view), "12:34:56", &Bins::default())
+}
+
 fn picture(board: &Board, language: &Language, width: u16, height: u16) -> Buffer {
     let mut buffer = Buffer::empty(Rect::new(0, 0, width, height));
     draw(board, language, &mut buffer);
@@ -95,7 +101,7 @@ fn every_slot_shows_its_name_and_its_word_in_every_language_on_every_common_scre
         for (width, height) in [(80, 25), (100, 37), (160, 50)] {
             for slots in [4, 8, 16] {
                 for first in 0..signs().len() {
-                    let board = Board::of(&view(slots, first), "12:34:56");
+                    let board = board(&view(slots, first));
                     // Letters made of blocks cannot be read back; English and the rest share their layout.
                     let shown = lines(&picture(&board, &language, width, height));
                     for slot in &board.slots {
@@ -114,7 +120,7 @@ fn every_slot_shows_its_name_and_its_word_in_every_language_on_every_common_scre
 fn thirty_two_slots_fit_the_screen_of_a_kernel_console_each_with_name_and_word() {
     let english = Language::english();
     for first in 0..signs().len() {
-        let board = Board::of(&view(32, first), "12:34:56");
+        let board = board(&view(32, first));
         let shown = lines(&picture(&board, &english, 160, 50));
         for slot in &board.slots {
             assert!(shown.contains(&format!(" {}", slot.name)), "{}\n{shown}", slot.name);
@@ -126,7 +132,7 @@ fn thirty_two_slots_fit_the_screen_of_a_kernel_console_each_with_name_and_word()
 fn a_card_too_small_says_why_and_what_to_buy() {
     let mut small = view(8, 0);
     small.slots[2].sign = Sign::Refused(Refusal::TooSmall { capacity: Bytes(7_400_000_000), needs: Bytes(8_000_000_000) });
-    let shown = lines(&picture(&Board::of(&small, "12:34:56"), &Language::english(), 160, 50));
+    let shown = lines(&picture(&board(&small), &Language::english(), 160, 50));
     assert!(shown.contains("Too small: 7.4 GB, needs 8.0 GB") && shown.contains("USE A 16 GB CARD"), "{shown}");
 }
 
@@ -143,7 +149,7 @@ fn every_finished_card_shows_its_bin_on_its_colour_in_every_language_on_every_co
                     for slot in &mut all.slots {
                         *slot = SlotView { slot: slot.slot.clone(), model: slot.model.clone(), ..SlotView::of(sign.clone()) };
                     }
-                    let board = Board { bins: bins.clone(), ..Board::of(&all, "12:34:56") };
+                    let board = Board { bins: bins.clone(), ..board(&all) };
                     let buffer = picture(&board, &language, width, height);
                     let arrows = buffer.content().iter().filter(|cell| cell.symbol() == "→" && cell.bg == ground).count();
                     assert_eq!(arrows, slots, "{code} {width}x{height}\n{}", lines(&buffer));
@@ -160,7 +166,7 @@ fn a_bin_takes_no_line_from_a_reason_or_from_what_to_do() {
     for (slots, words) in [(16, vec!["USE A 16 GB", "CARD"]), (12, vec!["Too small: 7.4 GB", "USE A 16 GB CARD"])] {
         let mut small = view(slots, 0);
         small.slots[2] = SlotView { slot: "A3".into(), ..SlotView::of(Sign::Refused(refusal.clone())) };
-        let shown = lines(&picture(&Board::of(&small, "12:34:56"), &Language::english(), 80, 25));
+        let shown = lines(&picture(&board(&small), &Language::english(), 80, 25));
         assert!(words.iter().all(|word| shown.contains(word)), "{slots} slots\n{shown}");
     }
 }
@@ -193,12 +199,12 @@ fn the_header_says_how_many_more_until_a_box_is_full_beside_the_order() {
         let mut with = view(slots, 0);
         let order = with.models[0].order.as_mut().expect("there is one");
         order.open_box = Some(BoxView { number: 3, size: 50, cards: 12, left: 38 });
-        let shown = lines(&picture(&Board::of(&with, "12:34:56"), &Language::english(), width, height));
+        let shown = lines(&picture(&board(&with), &Language::english(), width, height));
         assert!(shown.contains("box 3: 38 more"), "{width}x{height}\n{shown}");
-        let without = lines(&picture(&Board::of(&view(slots, 0), "12:34:56"), &Language::english(), width, height));
+        let without = lines(&picture(&board(&view(slots, 0)), &Language::english(), width, height));
         assert!(!without.contains("box 3"), "boxes are not counted: {without}");
         with.models.push(ModelView { device: "acme/other".into(), order: None, ..with.models[0].clone() });
-        let shown = lines(&picture(&Board::of(&with, "12:34:56"), &Language::english(), width, height));
+        let shown = lines(&picture(&board(&with), &Language::english(), width, height));
         assert_eq!(shown.matches("box 3: 38 more").count(), 1, "each model has its own: {shown}");
     }
 }
@@ -210,7 +216,7 @@ fn nothing_is_green_while_the_station_has_a_fault_or_is_down() {
         (Health::Down(None), "no card is being written"),
         (Health::Down(Some("not for you".into())), "not for you"),
     ] {
-        let board = Board { health, ..Board::of(&view(8, 9), "12:34:56") };
+        let board = Board { health, ..board(&view(8, 9)) };
         let buffer = picture(&board, &Language::english(), 80, 25);
         assert!(buffer.content().iter().all(|cell| cell.bg != Color::Green && cell.fg != Color::Green), "{word}");
         assert!(lines(&buffer).contains(word), "{}", lines(&buffer));
@@ -225,7 +231,7 @@ fn a_hub_that_was_lost_with_several_cards_is_said_once() {
         let device = port.upstream().pop().expect("a hub");
         slot.sign = Sign::Pulled(Pull::ReaderLost { device, slots: vec!["A1".into(), "A2".into(), "A3".into(), "A4".into()] });
     }
-    let shown = lines(&picture(&Board::of(&lost, "12:34:56"), &Language::english(), 120, 40));
+    let shown = lines(&picture(&board(&lost), &Language::english(), 120, 40));
     assert_eq!(shown.matches("usb3-1 lost").count(), 1, "{shown}");
 }
 
@@ -243,9 +249,9 @@ fn the_anchor_of_the_last_shift_stands_whole_on_every_common_screen_in_every_lan
                 let before = view(slots, 6);
                 let with = View { anchor: ended(), ..before.clone() };
                 let figures = &with.anchor.as_ref().expect("it is there").text;
-                let shown = lines(&picture(&Board::of(&with, "12:34:56"), &language, width, height));
+                let shown = lines(&picture(&board(&with), &language, width, height));
                 assert!(shown.contains(figures.as_str()), "{code} {width}x{height} {slots}:\n{shown}");
-                let without = lines(&picture(&Board::of(&before, "12:34:56"), &language, width, height));
+                let without = lines(&picture(&board(&before), &language, width, height));
                 assert!(!without.contains("8124:"), "nothing is to be written down before a shift has ended");
             }
         }
@@ -258,7 +264,7 @@ fn what_is_to_be_written_down_hides_no_slot_and_no_lost_hub() {
     for (slots, width, height) in [(32, 160, 50), (16, 80, 25), (20, 80, 20), (32, 80, 25), (4, 60, 12), (8, 40, 16)] {
         for first in [0, 14] {
             let with = View { anchor: ended(), ..view(slots, first) };
-            let (mut with, without) = (Board::of(&with, ""), Board::of(&view(slots, first), ""));
+            let (mut with, without) = (board(&with), board(&view(slots, first)));
             let name = |board: &Board| {
                 let shown = lines(&picture(board, &english, width, height));
                 board.slots.iter().filter(|slot| shown.contains(&format!(" {}", slot.name))).count()
@@ -277,7 +283,7 @@ fn what_is_to_be_written_down_hides_no_slot_and_no_lost_hub() {
 #[test]
 fn the_words_of_the_panel_are_those_of_the_log() {
     let english = Language::english();
-    for (sign, slot) in signs().iter().zip(Board::of(&view(signs().len(), 0), "").slots) {
+    for (sign, slot) in signs().iter().zip(board(&view(signs().len(), 0)).slots) {
         assert_eq!(english.word(&slot), sign.word());
     }
 }
@@ -286,7 +292,7 @@ fn the_words_of_the_panel_are_those_of_the_log() {
 fn for_every_cell(bins: &Bins, mut each: impl FnMut(&Buffer, &str, (&BoardSlot, &Language))) {
     for code in Language::codes() {
         let language = Language::of(code).expect("it can be read");
-        for slot in &Board::of(&view(signs().len(), 0), "").slots {
+        for slot in &board(&view(signs().len(), 0)).slots {
             for (width, height) in [19, 38, 39, 52, 79, 159].into_iter().flat_map(|width| (4..20).map(move |height| (width, height))) {
                 let cell = Rect::new(0, 0, width, height);
                 let mut buffer = Buffer::empty(cell);
@@ -334,7 +340,7 @@ fn a_bin_runs_into_nothing_of_its_colour_on_any_screen() {
             for slots in [1, 2, 4, 6, 8, 12, 16, 24, 32] {
                 for (first, bins) in [(11, Bins::default()), (12, violet.clone()), (16, Bins::default()), (21, violet.clone())] {
                     let exposed = if first % 2 == 1 { vec!["A1".to_owned()] } else { Vec::new() };
-                    let board = Board { bins, exposed, ..Board::of(&view(slots, first), "12:34:56") };
+                    let board = Board { bins, exposed, ..board(&view(slots, first)) };
                     let buffer = picture(&board, &language, width, height);
                     for (place, cell) in buffer.content().iter().enumerate().filter(|(_, cell)| cell.symbol() == "→") {
                         arrows += 1;
@@ -394,11 +400,11 @@ fn no_name_of_a_model_is_cut_by_an_edge_of_the_screen() {
             let mut second = several.models[0].clone();
             "acme/another-one".clone_into(&mut second.device);
             several.models.push(second);
-            let shown = lines(&picture(&Board::of(&several, "12:34:56"), &english, width, height));
+            let shown = lines(&picture(&board(&several), &english, width, height));
             assert!(shown.contains("my-pi18 ") && shown.contains("another-one "), "{width}x{height} {slots}:\n{shown}");
             assert_eq!(shown.matches("37 / 500").count(), 2, "{width}x{height} {slots}:\n{shown}");
             several.models.pop();
-            let buffer = picture(&Board::of(&several, "12:34:56"), &english, width, height);
+            let buffer = picture(&board(&several), &english, width, height);
             let shown = lines(&buffer);
             assert!(shown.contains("my-pi18"), "{width}x{height} {slots}:\n{shown}");
             let edges = (0..big::HEIGHT + 1).flat_map(|y| [(0, y), (width - 1, y)]).chain((0..width).map(|x| (x, 0)));
@@ -412,7 +418,7 @@ fn no_name_of_a_model_is_cut_by_an_edge_of_the_screen() {
 fn a_name_too_long_for_the_screen_ends_with_a_sign_that_there_is_more() {
     let mut view = view(8, 0);
     view.models[0].device = "acme/a-device-with-a-name-as-long-as-the-line".to_owned();
-    let shown = lines(&picture(&Board::of(&view, "12:34:56"), &Language::english(), 40, 20));
+    let shown = lines(&picture(&board(&view), &Language::english(), 40, 20));
     assert!(shown.lines().next().is_some_and(|line| line.starts_with(" a-device-with-a-") && line.ends_with("…   37 / 500")), "{shown}");
 }
 
@@ -420,7 +426,7 @@ fn a_name_too_long_for_the_screen_ends_with_a_sign_that_there_is_more() {
 fn models_for_which_there_is_no_line_are_counted() {
     let mut view = view(8, 0);
     view.models = vec![view.models[0].clone(); 9];
-    let shown = lines(&picture(&Board::of(&view, "12:34:56"), &Language::english(), 80, 25));
+    let shown = lines(&picture(&board(&view), &Language::english(), 80, 25));
     assert!(shown.lines().nth(5).is_some_and(|line| line.ends_with("… +3")), "{shown}");
 }
 
@@ -428,7 +434,7 @@ fn models_for_which_there_is_no_line_are_counted() {
 fn every_word_of_a_language_that_a_kernel_console_shows_can_stand_in_large_letters() {
     for code in Language::codes() {
         let language = Language::of(code).expect("it can be read");
-        for slot in Board::of(&view(signs().len(), 0), "").slots {
+        for slot in board(&view(signs().len(), 0)).slots {
             let word = language.word(&slot);
             assert!(language.needs_glyphs || big::width(word).is_some(), "{code}: {word}");
         }
@@ -441,7 +447,7 @@ fn every_word_of_a_language_that_a_kernel_console_shows_can_stand_in_large_lette
 proptest! {
     #[test]
     fn no_size_of_a_screen_and_no_number_of_slots_breaks_the_picture(width in 0_u16..300, height in 0_u16..100, slots in 0_usize..70, first in 0_usize..21) {
-        let board = Board::of(&view(slots, first), "12:34:56");
+        let board = board(&view(slots, first));
         for code in ["en", "zh"] {
             drop(picture(&board, &Language::of(code).expect("it can be read"), width, height));
         }
