@@ -6,7 +6,7 @@
 //!  every second ────────┘
 //! ```
 //! Hints get lost (a disk that udevd found locked for three minutes), so none is ever believed: each only makes the thread look.
-//! libudev stays in this one thread; owned [`Card`]s leave it.
+//! libudev stays in this one thread; owned [`Card`](crate::station::card::Card)s leave it.
 
 pub(crate) mod apply_rules;
 pub(crate) mod cabling;
