@@ -90,7 +90,7 @@ fn complaints(findings: &[Value]) -> BTreeSet<(String, String, String)> {
 }
 
 #[test]
-fn a_check_of_a_healthy_station_has_no_cross_and_each_thing_that_is_broken_is_named_and_nothing_else() {
+fn long_a_check_of_a_healthy_station_has_no_cross_and_each_thing_that_is_broken_is_named_and_nothing_else() {
     let pc = Pc::start();
     let (image, two) = (Image::new(4 * MIB, 7), Image::new(2 * MIB, 8));
     let own = pc.disk("own").size(16 * MIB).plug();
