@@ -92,10 +92,13 @@ impl Client {
         match self.stream.get_mut().write_all(&line) {
             Ok(()) => self.answer(),
             // A station that takes no request says why before it hangs up: what it said can be read although nothing can be written any more.
-            Err(source) => self.answer().map_err(|unanswered| match unanswered {
-                ClientError::Broken { .. } => self.broken(source),
-                said => said,
-            }),
+            Err(source) if matches!(source.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset) => {
+                self.answer().map_err(|unanswered| match unanswered {
+                    ClientError::Broken { .. } => self.broken(source),
+                    said => said,
+                })
+            }
+            Err(source) => Err(self.broken(source)),
         }
     }
 
