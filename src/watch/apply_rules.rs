@@ -12,7 +12,7 @@ use nix::unistd::User;
 
 use super::cover::is_covered;
 use super::rules::LED_ATTRIBUTES;
-use super::sysfs::{Sysfs, names_in};
+use super::sysfs::{Sysfs, names_in, node_of};
 use crate::station::USER;
 use crate::station::lamp::{OwnedLamp, fits};
 use crate::station::port::Port;
@@ -60,10 +60,7 @@ pub(crate) fn apply(sysfs: &Sysfs, ports: &BTreeSet<Port>, lamps: &[OwnedLamp], 
         }
     };
     let is_given = |node: &Path| user.is_none_or(|user| fs::metadata(node).is_ok_and(|metadata| metadata.uid() == user));
-    let known = |name: &str| Known {
-        kept: sysfs.devnum(name).and_then(is_covered) == Some(true),
-        given: is_given(&Path::new("/dev").join(name.replace('!', "/"))),
-    };
+    let known = |name: &str| Known { kept: sysfs.devnum(name).and_then(is_covered) == Some(true), given: is_given(&node_of(name)) };
     match outdated(sysfs, ports, user.is_some(), known) {
         Ok(devices) => devices.iter().for_each(|device| applied.note(device, tell(device))),
         Err(error) => applied.failed.push(format!("listing the disks of this PC: {error}")),

@@ -4,14 +4,14 @@
 //! For a port with a disk, the database of udev shows it; for an empty port, the installed rules do.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 use std::{fs, io, thread};
 
 use super::rules;
 use super::sysfs::Sysfs;
-use super::udev_database::{UDEV_CONTROL, known_to_udev};
+use super::udev_database::{known_to_udev, udev_runs};
 use crate::station::Event;
 use crate::station::card::DevNum;
 use crate::station::port::Port;
@@ -34,7 +34,7 @@ pub(crate) fn is_covered(number: DevNum) -> Option<bool> {
 /// Whether each port is protected. Empty if no udev runs.
 #[must_use]
 pub(crate) fn of_ports(sysfs: &Sysfs, ports: &BTreeSet<Port>) -> BTreeMap<Port, bool> {
-    if !Path::new(UDEV_CONTROL).exists() {
+    if !udev_runs() {
         return BTreeMap::new();
     }
     let installed = installed(&RULES.map(PathBuf::from));

@@ -24,7 +24,7 @@ pub(crate) mod tables;
 #[cfg(test)]
 pub(crate) mod testing;
 pub(crate) mod topology;
-mod udev_database;
+pub(crate) mod udev_database;
 pub(crate) mod uses;
 
 use std::collections::BTreeSet;

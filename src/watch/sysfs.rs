@@ -250,20 +250,24 @@ impl Sysfs {
     pub(crate) fn poll_media(&self, name: &str, interval: Duration) -> io::Result<()> {
         let disk = Directory(self.root.join("block").join(name));
         let wanted = interval.as_millis().to_string();
-        let is_asked = disk.text("events").is_some_and(|events| events.contains("media_change"));
-        if !self.is_removable(name) || !is_asked || disk.text("events_poll_msecs").as_deref() == Some(&wanted) {
+        if !self.can_be_asked(name) || disk.text("events_poll_msecs").as_deref() == Some(&wanted) {
             return Ok(());
         }
         fs::write(disk.0.join("events_poll_msecs"), wanted)
+    }
+
+    /// Whether the medium of this disk can be changed, and the disk can be asked for it.
+    fn can_be_asked(&self, name: &str) -> bool {
+        let events = Directory(self.root.join("block").join(name)).text("events");
+        self.is_removable(name) && events.is_some_and(|events| events.contains("media_change"))
     }
 
     /// How often the kernel asks this disk for a change of media (kernel, `Documentation/ABI/stable/sysfs-block`, `events_poll_msecs`).
     #[must_use]
     pub(crate) fn media_polling(&self, name: &str) -> MediaPolling {
         let disk = Directory(self.root.join("block").join(name));
-        let is_asked = disk.text("events").is_some_and(|events| events.contains("media_change"));
         let announces = disk.text("events_async").is_some_and(|events| events.contains("media_change"));
-        if !self.is_removable(name) || !is_asked || announces {
+        if !self.can_be_asked(name) || announces {
             return MediaPolling::Unneeded;
         }
         let own = disk.text("events_poll_msecs").and_then(|text| text.parse::<i64>().ok()).unwrap_or(-1);
@@ -285,18 +289,17 @@ impl Sysfs {
         field(2)?.checked_add(field(6)?)
     }
 
-    /// The kernel's names of a disk's partitions.
-    #[must_use]
-    pub(super) fn partition_names(&self, name: &str) -> Vec<String> {
-        let directories = self.partition_directories(name).unwrap_or_default();
-        directories.iter().filter_map(|directory| Some(directory.0.file_name()?.to_str()?.to_owned())).collect()
-    }
-
     fn partition_directories(&self, name: &str) -> io::Result<Vec<Directory>> {
         let disk = self.root.join("block").join(name);
         let entries = names_in(&disk)?.into_iter().map(|entry| disk.join(entry));
         Ok(entries.filter(|path| path.join("partition").exists()).map(Directory).collect())
     }
+}
+
+/// The node of a disk or partition. A slash in its name is written as `!` in sysfs.
+#[must_use]
+pub(crate) fn node_of(name: &str) -> PathBuf {
+    Path::new("/dev").join(name.replace('!', "/"))
 }
 
 /// The contents of a directory, in order. A missing directory counts as empty: a kernel without MMC has no hosts.

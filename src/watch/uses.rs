@@ -14,9 +14,9 @@ use std::{fs, io};
 use super::cover::is_covered;
 use super::holders::held_by;
 use super::loops;
-use super::sysfs::Sysfs;
+use super::sysfs::{Sysfs, node_of};
 use super::tables::{Tables, block_number, parse_devnum};
-use super::udev_database::{UDEV_CONTROL, known_to_udev};
+use super::udev_database::{known_to_udev, udev_runs};
 use crate::device::devnum;
 use crate::device::loops::is_claimed;
 use crate::station::admit::{unmarked, unused};
@@ -162,7 +162,7 @@ enum Found {
 
 /// Reads udev's database. On a PC without udev, no program starts anything by a signature.
 fn look_up(number: DevNum) -> Found {
-    if !Path::new(UDEV_CONTROL).exists() {
+    if !udev_runs() {
         return Found::Other;
     }
     let Some(device) = known_to_udev(number) else { return Found::Nothing };
@@ -176,9 +176,9 @@ fn look_up(number: DevNum) -> Found {
 /// ago: `udevadm settle` does not wait for a close that udev has not noticed. Nothing where this PC has no `blkid`, or it does not answer.
 #[must_use]
 pub(crate) fn marks_on_medium(sysfs: &Sysfs, name: &str) -> BTreeSet<String> {
-    let nodes = std::iter::once(name.to_owned()).chain(sysfs.partition_names(name));
-    let found = nodes.filter_map(|node| probe(&Path::new("/dev").join(node)));
-    found.filter_map(|found| mark_in(&found)).map(|mark| mark.of).collect()
+    let directories = sysfs.disk_and_partitions(name).unwrap_or_default();
+    let nodes = directories.iter().filter_map(|directory| Some(node_of(directory.0.file_name()?.to_str()?)));
+    nodes.filter_map(|node| mark_in(&probe(&node)?)).map(|mark| mark.of).collect()
 }
 
 /// What blkid(8) finds, in the words of udev: lines as `ID_FS_TYPE=LVM2_member`. A disk that does not answer is not waited for longer.

@@ -15,9 +15,8 @@ use crate::file::directory_of;
 use crate::watch::apply_rules::apply;
 use crate::watch::rules;
 use crate::watch::sysfs::Sysfs;
+use crate::watch::udev_database::udev_runs;
 
-/// While this socket is there, udev runs.
-const UDEV_CONTROL: &str = "/run/udev/control";
 /// For how long udev may look at what it was told to look at again.
 const SETTLES: &str = "--timeout=10";
 
@@ -98,7 +97,7 @@ fn write(settings: &Settings, text: &str) -> Result<String, RulesError> {
     let path = Path::new(rules::FILE);
     let is_new = install(path, text)?;
     let done = if is_new { "written" } else { "as it was" };
-    if !Path::new(UDEV_CONTROL).exists() {
+    if !udev_runs() {
         return Ok(format!("{}: {done}; no udev runs here", path.display()));
     }
     if is_new {
