@@ -40,6 +40,9 @@ use crate::watch::places::ports_of;
 use crate::watch::sysfs::Sysfs;
 use output::{remark, say, say_json};
 
+/// The unit of systemd that the station runs under.
+pub(crate) const UNIT: &str = "flashline.service";
+
 /// Exit code: done, and the result is good.
 pub(crate) const GOOD: u8 = 0;
 /// Done and not good.

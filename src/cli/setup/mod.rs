@@ -13,7 +13,7 @@ use super::check;
 use super::config_file::{ConfigFile, FileError};
 use super::slots::teach::{self, Names};
 use super::slots::{own_disks, rules};
-use super::{ConfigArg, GOOD, NOT_GOOD, USAGE_OR_STATION, complain, say};
+use super::{ConfigArg, GOOD, NOT_GOOD, UNIT, USAGE_OR_STATION, complain, say};
 use crate::config::DEFAULT_SOCKET;
 use crate::control::client::Client;
 use crate::station::card::Card;
@@ -71,9 +71,6 @@ enum SetupError {
     NotStarted,
 }
 
-/// The unit of the station.
-const UNIT: &str = "flashline.service";
-
 pub(super) fn run(args: &Args) -> u8 {
     match set_up(args) {
         Ok(code) => code,
@@ -94,7 +91,10 @@ fn set_up(args: &Args) -> Result<u8, SetupError> {
     }
     let runs = Client::connect(Path::new(DEFAULT_SOCKET)).is_ok();
     say("step 1 of 5: the slots");
-    set_up_slots(args, runs)?;
+    let code = set_up_slots(args, runs)?;
+    if code != GOOD {
+        return Ok(code);
+    }
     if ConfigFile::read(path)?.slots().is_empty() {
         say("no slot is taught: run `flashline setup` again when cards are at hand");
         return Ok(NOT_GOOD);
@@ -148,20 +148,20 @@ fn set_up_model(args: &Args) -> Result<(), SetupError> {
     Ok(())
 }
 
-fn set_up_slots(args: &Args, runs: bool) -> Result<(), SetupError> {
+/// The exit code of a lesson that was broken off, or could not be given, ends the command.
+fn set_up_slots(args: &Args, runs: bool) -> Result<u8, SetupError> {
     let slots = ConfigFile::read(args.config.path())?.slots();
     if !slots.is_empty() && args.names.is_none() {
         let names = slots.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(" ");
         say(format_args!("  kept: {names} (again: `flashline slots teach`)"));
-        return Ok(());
+        return Ok(GOOD);
     }
     if runs {
         say("  a station runs, and would write every card put into a slot it knows: `systemctl stop flashline`, then run this again");
-        return Ok(());
+        return Ok(NOT_GOOD);
     }
     say("  put one card after the other into each slot; no card is written");
-    teach::run(&teach::TeachArgs::of_setup(&args.config, args.names.clone()));
-    Ok(())
+    Ok(teach::run(&teach::TeachArgs::of_setup(&args.config, args.names.clone())))
 }
 
 fn set_up_own_disks(path: &Path) -> Result<(), SetupError> {

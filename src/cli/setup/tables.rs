@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use toml_edit::{Array, ArrayOfTables, Item, Table, value};
 
 use crate::cli::config_file::{ConfigFile, name};
+use crate::cli::slots::own_disks;
 use crate::cli::slots::teach::NO_MODEL;
 use crate::station::card::Card;
 
@@ -32,20 +33,17 @@ impl ConfigFile {
 
     /// Sets a model: the table of that name, or the one that a lesson left to be filled in, or a new one.
     pub(super) fn set_model(&mut self, model: &NewModel) {
-        let to_fill_in = self.tables("model").map(name).find(|name| *name == model.name);
-        let to_fill_in = to_fill_in.or_else(|| self.tables("model").map(name).find(|name| name == NO_MODEL));
         let models = self.document.entry("model").or_insert(Item::ArrayOfTables(ArrayOfTables::new()));
         let Some(models) = models.as_array_of_tables_mut() else { return };
-        let place = models.iter().position(|table| Some(name(table)) == to_fill_in);
-        if place.is_none() {
-            let mut table = Table::new();
-            table.decor_mut().set_prefix("\n");
-            models.push(table);
+        let place = |called: &str| models.iter().position(|table| name(table) == called);
+        let (own, to_fill_in) = (place(&model.name), place(NO_MODEL));
+        let place = own.or(to_fill_in).unwrap_or(models.len());
+        if place == models.len() {
+            models.push(Table::new());
         }
-        let place = place.unwrap_or(models.len() - 1);
         let Some(table) = models.get_mut(place) else { return };
-        if to_fill_in.as_deref() == Some(NO_MODEL) {
-            // The comment asks for what is filled in now.
+        if own.is_none() {
+            // The comment above one that a lesson left open asks for what is filled in now.
             table.decor_mut().set_prefix("\n");
         }
         let text = |path: &Path| value(path.display().to_string());
@@ -101,7 +99,7 @@ impl ConfigFile {
         let new: Vec<Table> = disks
             .iter()
             .filter(|(_, card)| !tables.iter().any(|table| is_known(card, table)))
-            .map(|(kernel, card)| own_disk(kernel, card))
+            .map(|(name, card)| own_disks::table(name, card))
             .collect();
         let count = new.len();
         if count > 0 {
@@ -111,22 +109,6 @@ impl ConfigFile {
         }
         count
     }
-}
-
-fn own_disk(kernel: &str, card: &Card) -> Table {
-    let mut table = Table::new();
-    let label: String = format!("{kernel}: {} in {}", card.label(), card.port).chars().filter(|letter| !letter.is_control()).collect();
-    table.decor_mut().set_prefix(format!("\n# {label}\n"));
-    match &card.wwn {
-        Some(wwn) => drop(table.insert("wwn", value(wwn))),
-        None => {
-            for (key, text) in [("vendor", &card.vendor), ("product", &card.product), ("serial", &card.serial)] {
-                table.insert(key, value(text.as_deref().unwrap_or_default()));
-            }
-            table.insert("bytes", value(i64::try_from(card.capacity.0).unwrap_or(i64::MAX)));
-        }
-    }
-    table
 }
 
 #[cfg(test)]

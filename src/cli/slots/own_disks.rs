@@ -2,7 +2,10 @@
 
 use std::io;
 
+use toml_edit::{DocumentMut, Item, Table, value};
+
 use crate::cli::{GOOD, USAGE_OR_STATION, remark, say};
+use crate::report::harmless;
 use crate::station::card::{Bus, Card};
 use crate::watch::sysfs::Sysfs;
 
@@ -16,16 +19,8 @@ pub(super) fn run() -> u8 {
         }
     };
     for (name, card) in disks {
-        say(format_args!("\n# {name}: {} in {}\n[[own_disk]]", card.label(), card.port));
-        match &card.wwn {
-            Some(wwn) => say(format_args!("wwn = {}", text(wwn))),
-            None => {
-                for (key, value) in [("vendor", &card.vendor), ("product", &card.product), ("serial", &card.serial)] {
-                    say(format_args!("{key} = {}", text(value.as_deref().unwrap_or_default())));
-                }
-                say(format_args!("bytes = {}", card.capacity.0));
-            }
-        }
+        let tables = [table(&name, &card)].into_iter().collect();
+        say(DocumentMut::from(Table::from_iter([("own_disk", Item::ArrayOfTables(tables))])).to_string().trim_end());
     }
     GOOD
 }
@@ -45,7 +40,19 @@ pub(in crate::cli) fn own_disks() -> io::Result<Vec<(String, Card)>> {
     Ok(cards.filter(|(name, card)| is_own(name, card)).collect())
 }
 
-/// As a TOML string.
-fn text(value: &str) -> String {
-    toml::Value::from(value).to_string()
+/// An `[[own_disk]]` table for this disk, below a comment that says which one it is.
+#[must_use]
+pub(in crate::cli) fn table(name: &str, card: &Card) -> Table {
+    let mut table = Table::new();
+    table.decor_mut().set_prefix(format!("\n# {}\n", harmless(&format!("{name}: {} in {}", card.label(), card.port))));
+    match &card.wwn {
+        Some(wwn) => drop(table.insert("wwn", value(wwn))),
+        None => {
+            for (key, text) in [("vendor", &card.vendor), ("product", &card.product), ("serial", &card.serial)] {
+                table.insert(key, value(text.as_deref().unwrap_or_default()));
+            }
+            table.insert("bytes", value(i64::try_from(card.capacity.0).unwrap_or(i64::MAX)));
+        }
+    }
+    table
 }
