@@ -14,7 +14,7 @@ type Break = (&'static str, &'static str, &'static str, &'static str, &'static s
 /// Replaces the drop-in of the unit: lines of `[Service]`.
 const DROP_IN: &str = "/etc/systemd/system/flashline.service.d/broken.conf";
 
-const BREAKS: [Break; 17] = [
+const BREAKS: [Break; 18] = [
     (
         "no rules",
         "mv /etc/udev/rules.d/61-flashline.rules /root/ && udevadm control --reload && udevadm trigger --settle --subsystem-match=block",
@@ -53,6 +53,7 @@ const BREAKS: [Break; 17] = [
     ("PrivateDevices", "echo PrivateDevices=yes", "", "unit", "bad", "PrivateDevices=yes"),
     ("no socket", "printf 'RestrictAddressFamilies=\\nRestrictAddressFamilies=AF_INET\\n'", "", "unit", "bad", "AF_UNIX"),
     ("a system call", "echo 'SystemCallFilter=~ioctl'", "", "unit", "bad", "ioctl"),
+    ("no watchdog", "echo WatchdogSec=0", "", "watchdog", "warning", "hangs"),
     ("first to be killed", "echo OOMScoreAdjust=0", "", "unit", "warning", "OOMScoreAdjust=0"),
     ("few files", "echo LimitNOFILE=256", "", "unit", "warning", "LimitNOFILE=256"),
     ("root", "printf 'User=root\\n'", "", "rights", "warning", "root"),

@@ -47,7 +47,7 @@ complete -c flashline -n "__fish_flashline_using_subcommand run" -l config -d 'C
 complete -c flashline -n "__fish_flashline_using_subcommand run" -l plain -d 'Print one line for each change, also on a terminal'
 complete -c flashline -n "__fish_flashline_using_subcommand run" -s h -l help -d 'Print help'
 complete -c flashline -n "__fish_flashline_using_subcommand check" -l config -d 'Configuration of the station' -r -F
-complete -c flashline -n "__fish_flashline_using_subcommand check" -l without-images -d 'Validate the configuration alone: images and the flash log are not read, and the exit code does not depend on the state of this PC. Without this option every image is unpacked to its end, which can take minutes; the station does the same before it uses a configuration'
+complete -c flashline -n "__fish_flashline_using_subcommand check" -l without-images -d 'Validate the configuration alone: images and the flash log are not read, the PC\'s other programs are not looked at, and the exit code does not depend on the state of this PC. Without this option every image is unpacked to its end, which can take minutes; the station does the same before it uses a configuration'
 complete -c flashline -n "__fish_flashline_using_subcommand check" -l json -d 'Print one JSON object'
 complete -c flashline -n "__fish_flashline_using_subcommand check" -s h -l help -d 'Print help'
 complete -c flashline -n "__fish_flashline_using_subcommand setup" -l config -d 'Configuration of the station' -r -F

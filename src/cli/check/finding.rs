@@ -157,6 +157,11 @@ impl Finding {
     }
 }
 
+/// `1 lamp`, `3 lamps`.
+pub(super) fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
 /// The worst of them; good where there is none.
 pub(super) fn worst<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> Mark {
     findings.into_iter().map(|finding| finding.mark).max().unwrap_or(Mark::Good)

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use super::finding::{Finding, Subject};
+use super::finding::{Finding, Subject, counted};
 use crate::config::Settings;
 use crate::panel::bell::speaker;
 use crate::panel::lamps::led::LedClass;
@@ -105,11 +105,6 @@ pub(super) fn bell(bell: Option<&Path>) -> Option<Finding> {
             ),
         ),
     })
-}
-
-/// `1 lamp`, `3 lamps`.
-fn counted(count: usize, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]

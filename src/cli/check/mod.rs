@@ -22,8 +22,9 @@ use crate::ledger::{LogReader, Stamp, believed};
 use crate::panel::lamps::led::SysfsLeds;
 use crate::station::lamp::LampOwner;
 use crate::station::units::Bytes;
-use crate::watch::sysfs::Sysfs;
-use finding::{Finding, Mark, Subject, summary, worst};
+use crate::watch::sysfs::{Sysfs, node_of};
+use crate::watch::topology::Socket;
+use finding::{Finding, Mark, Subject, counted, summary, worst};
 use models::Look;
 use rights::Access;
 use unit::UnitSettings;
@@ -32,7 +33,8 @@ use unit::UnitSettings;
 pub(super) struct Args {
     #[command(flatten)]
     config: ConfigArg,
-    /// Validate the configuration alone: images and the flash log are not read, and the exit code does not depend on the state of this PC.
+    /// Validate the configuration alone: images and the flash log are not read, the PC's other programs are not looked at, and the exit code
+    /// does not depend on the state of this PC.
     /// Without this option every image is unpacked to its end, which can take minutes; the station does the same before it uses a
     /// configuration
     #[arg(long)]
@@ -78,16 +80,20 @@ pub(super) fn run(args: &Args) -> u8 {
     findings.extend(models::capacities(&settings, &looks));
     findings.extend(slots::ports(&settings, &sysfs, &sockets));
     findings.extend(slots::readers(&settings, &sockets));
-    findings.extend(slots::rules(&settings, &exposed, &slots::automounters(Path::new("/proc"))));
+    findings.push(slots::rules(&settings, &exposed));
     findings.extend(slots::polling(&settings, &sysfs, &sockets));
     findings.extend(lamps::findings(&settings.lamps, &missing));
     findings.extend(lamps::bell(settings.station_bell.as_deref()));
-    findings.extend(under_systemd(&settings, &sysfs));
     findings.extend(state_disk::findings(&settings, &place, !args.without_images));
     findings.extend(log(&settings.log(), args.without_images));
     findings.extend(pc::clock(&Stamp::now(), newest, crate::zone::complaint()));
-    findings.push(pc::sleep());
     findings.extend(memory(&looks));
+    // A reload asks in the sandbox of the unit, which hides the PC's other programs.
+    if !args.without_images {
+        findings.push(slots::automounter(&exposed, &slots::automounters(Path::new("/proc"))));
+        findings.extend(under_systemd(&settings, &sysfs, &sockets));
+        findings.push(pc::sleep());
+    }
 
     if args.json {
         let leds: Vec<_> = missing.iter().map(lamps::Missing::json).collect();
@@ -102,7 +108,6 @@ pub(super) fn run(args: &Args) -> u8 {
 }
 
 fn configuration(args: &Args, settings: &Settings) -> Finding {
-    let counted = |count: usize, noun: &str| format!("{count} {noun}{}", if count == 1 { "" } else { "s" });
     Finding::good(
         Subject::Configuration,
         format!(
@@ -117,7 +122,7 @@ fn configuration(args: &Args, settings: &Settings) -> Finding {
 }
 
 /// The unit, and which disks the kernel lets it open.
-fn under_systemd(settings: &Settings, sysfs: &Sysfs) -> Vec<Finding> {
+fn under_systemd(settings: &Settings, sysfs: &Sysfs, sockets: &[Socket]) -> Vec<Finding> {
     let unit = match UnitSettings::ask() {
         Ok(unit) => unit,
         Err(error) => {
@@ -129,13 +134,10 @@ fn under_systemd(settings: &Settings, sysfs: &Sysfs) -> Vec<Finding> {
     };
     let mut findings = unit.findings(!settings.lamps.is_empty());
     if let Some(who) = unit.identity() {
-        let sockets = sysfs.sockets();
-        let in_slots: BTreeMap<&str, &str> = slots::in_slots(settings, &sockets).into_iter().map(|(slot, name)| (name, slot)).collect();
+        let in_slots: BTreeMap<&str, &str> = slots::in_slots(settings, sockets).into_iter().map(|(slot, name)| (name, slot)).collect();
         let names = sysfs.disk_names().unwrap_or_default();
-        let disks: Vec<rights::Disk<'_>> = names
-            .iter()
-            .map(|name| (name.as_str(), in_slots.get(name.as_str()).copied(), Access::of(&Path::new("/dev").join(name))))
-            .collect();
+        let disks: Vec<rights::Disk<'_>> =
+            names.iter().map(|name| (name.as_str(), in_slots.get(name.as_str()).copied(), Access::of(&node_of(name)))).collect();
         findings.extend(rights::findings(&who, &disks));
     }
     findings

@@ -75,28 +75,27 @@ pub(super) fn exposed(settings: &Settings, sysfs: &Sysfs) -> Vec<String> {
     exposed.map(|slot| slot.name.clone()).collect()
 }
 
-/// The udev rules, and the programs that they keep away. Where a slot starts no card without its rule, the lack of one is worse.
-pub(super) fn rules(settings: &Settings, exposed: &[String], automounters: &BTreeSet<String>) -> Vec<Finding> {
-    let shut = settings.slots.iter().any(|slot| slot.policy.covered_only && exposed.contains(&slot.name));
-    let running = automounters.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
-    let mut findings = Vec::new();
+/// The udev rules. Where a slot starts no card without its rule, the lack of one is worse.
+pub(super) fn rules(settings: &Settings, exposed: &[String]) -> Finding {
     if exposed.is_empty() {
-        findings.push(Finding::good(Subject::Rules, "no slot is without the udev rules that keep other programs away"));
+        return Finding::good(Subject::Rules, "no slot is without the udev rules that keep other programs away");
+    }
+    let shut = settings.slots.iter().any(|slot| slot.policy.covered_only && exposed.contains(&slot.name));
+    let what = lines::exposed(exposed);
+    if shut { Finding::bad(Subject::Rules, what) } else { Finding::warning(Subject::Rules, what) }
+}
+
+/// The programs that the udev rules keep away.
+pub(super) fn automounter(exposed: &[String], automounters: &BTreeSet<String>) -> Finding {
+    let running = automounters.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+    if running.is_empty() {
+        Finding::good(Subject::Automounter, "no program runs that mounts what is plugged in")
+    } else if exposed.is_empty() {
+        Finding::good(Subject::Automounter, format!("{running} runs, and the udev rules keep it off the slots"))
     } else {
-        let what = lines::exposed(exposed);
-        findings.push(if shut { Finding::bad(Subject::Rules, what) } else { Finding::warning(Subject::Rules, what) });
+        Finding::warning(Subject::Automounter, format!("{running} runs and mounts the cards in {}", exposed.join(" ")))
+            .cure("install the udev rules, or remove that program")
     }
-    match (running.is_empty(), exposed.is_empty()) {
-        (true, _) => findings.push(Finding::good(Subject::Automounter, "no program runs that mounts what is plugged in")),
-        (false, true) => {
-            findings.push(Finding::good(Subject::Automounter, format!("{running} runs, and the udev rules keep it off the slots")));
-        }
-        (false, false) => findings.push(
-            Finding::warning(Subject::Automounter, format!("{running} runs and mounts the cards in {}", exposed.join(" ")))
-                .cure("install the udev rules, or remove that program"),
-        ),
-    }
-    findings
 }
 
 /// The automounters among the processes of this PC.
@@ -206,7 +205,7 @@ mod tests {
         let running = automounters(processes.path());
         assert_eq!(running, BTreeSet::from(["udisksd".to_owned()]));
         let settings = with_slots(&[("A1", "pci-0000:00:1c.0/usb3-1/lun-0")]);
-        let marks = |exposed: &[String]| rules(&settings, exposed, &running).iter().map(|finding| finding.mark).collect::<Vec<_>>();
+        let marks = |exposed: &[String]| [rules(&settings, exposed).mark, automounter(exposed, &running).mark];
         assert_eq!(marks(&[]), [Mark::Good, Mark::Good]);
         assert_eq!(marks(&["A1".to_owned()]), [Mark::Warning, Mark::Warning]);
     }

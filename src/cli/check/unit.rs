@@ -9,34 +9,29 @@ use nix::unistd::{Group, User};
 
 use super::finding::{Finding, Subject};
 use super::rights::Identity;
-
-/// The unit of the station.
-const UNIT: &str = "flashline.service";
+use crate::cli::UNIT;
 
 /// The settings that are asked for.
-const SETTINGS: [&str; 19] = [
+const SETTINGS: [&str; 15] = [
     "LoadState",
     "User",
     "Group",
     "SupplementaryGroups",
-    "Type",
     "Restart",
-    "WatchdogUSec",
     "OOMScoreAdjust",
-    "MemoryMax",
     "LimitNOFILE",
     "ReadWritePaths",
     "PrivateUsers",
     "PrivateDevices",
     "ProcSubset",
     "ProtectKernelTunables",
-    "DevicePolicy",
     "RestrictAddressFamilies",
     "SystemCallFilter",
     "DropInPaths",
 ];
 
-/// A setting of which one value harms, and what it does to the station. Each was tried with the shipped unit and a drop-in.
+/// A setting of which one value harms, and what it does to the station. Cards reach PASS with the first and the last all the same: what they
+/// take away is seen only in what the station reads (systemd.exec(5)).
 const HARMFUL: [(&str, &str, &str); 3] = [
     ("PrivateUsers", "yes", "the station cannot tell who asks it, and the flash log names nobody"),
     ("PrivateDevices", "yes", "the station sees no disk, and refuses every card"),
@@ -54,6 +49,10 @@ const NEEDED_CALLS: [(&str, &str); 4] = [
 /// Two descriptors a busy slot, and some for readers of the log and for questions.
 const FEWEST_FILES: u64 = 4096;
 
+/// How long a station may hang. systemd tells of a service that does not run that it may hang for ever, and of one that runs what held when
+/// it was started (systemd 252), so the unit's own text is read.
+const WATCHDOG: &str = "WatchdogSec";
+
 /// The settings of the unit as systemd has them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct UnitSettings(BTreeMap<String, String>);
@@ -64,11 +63,12 @@ impl UnitSettings {
     /// # Errors
     /// Where there is none, or it does not answer.
     pub(super) fn ask() -> io::Result<Self> {
-        let output = Command::new("systemctl").args(["show", UNIT, "--property", &SETTINGS.join(",")]).output()?;
-        if !output.status.success() {
-            return Err(io::Error::other(String::from_utf8_lossy(&output.stderr).trim().to_owned()));
+        let shown = systemctl(&["show", UNIT, "--property", &SETTINGS.join(",")])?;
+        let mut unit = Self::parse(&shown);
+        if unit.is_installed() {
+            unit.0.extend(watchdog_in(&systemctl(&["cat", UNIT])?).map(|value| (WATCHDOG.to_owned(), value)));
         }
-        Ok(Self::parse(&String::from_utf8_lossy(&output.stdout)))
+        Ok(unit)
     }
 
     fn parse(text: &str) -> Self {
@@ -181,7 +181,7 @@ impl UnitSettings {
     }
 
     fn watchdog(&self) -> Finding {
-        match self.get("WatchdogUSec") {
+        match self.get(WATCHDOG) {
             "0" | "infinity" | "" => {
                 Finding::warning(Subject::Watchdog, "a station that hangs is not restarted").cure("set WatchdogSec=10 in the unit")
             }
@@ -190,12 +190,27 @@ impl UnitSettings {
     }
 }
 
+/// What systemctl prints.
+fn systemctl(arguments: &[&str]) -> io::Result<String> {
+    let output = Command::new("systemctl").args(arguments).output()?;
+    if !output.status.success() {
+        return Err(io::Error::other(String::from_utf8_lossy(&output.stderr).trim().to_owned()));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// The value that holds of several in a unit and its drop-ins: the last one.
+fn watchdog_in(text: &str) -> Option<String> {
+    let mut values = text.lines().filter_map(|line| line.trim().strip_prefix(WATCHDOG)?.trim_start().strip_prefix('='));
+    values.next_back().map(|value| value.trim().to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::finding::Mark;
     use super::*;
 
-    const SHIPPED: &str = "LoadState=loaded\nUser=flashline\nWatchdogUSec=10s\nOOMScoreAdjust=-900\nLimitNOFILE=16384\nRestart=always\n\
+    const SHIPPED: &str = "LoadState=loaded\nUser=flashline\nWatchdogSec=10\nOOMScoreAdjust=-900\nLimitNOFILE=16384\nRestart=always\n\
         PrivateUsers=no\nProcSubset=all\nRestrictAddressFamilies=AF_UNIX\nReadWritePaths=/sys/devices -/srv\n\
         ProtectKernelTunables=yes\nSystemCallFilter=\n";
 
@@ -230,7 +245,7 @@ mod tests {
             ("OOMScoreAdjust=0", "OOMScoreAdjust"),
             ("LimitNOFILE=1024", "LimitNOFILE"),
             ("Restart=no", "Restart"),
-            ("WatchdogUSec=infinity", "hangs"),
+            ("WatchdogSec=infinity", "hangs"),
         ] {
             let weak: Vec<Finding> = said(change).into_iter().filter(|finding| finding.mark == Mark::Warning).collect();
             assert!(weak.len() == 1 && weak[0].what.contains(name), "{change}: {weak:?}");
@@ -238,6 +253,14 @@ mod tests {
         let absent = UnitSettings::parse("LoadState=not-found\n");
         assert!(absent.identity().is_none());
         assert!(absent.findings(true)[0].what.contains("not installed"));
+    }
+
+    #[test]
+    fn the_last_word_of_a_unit_and_its_drop_ins_is_how_long_a_station_may_hang() {
+        let shipped = include_str!("../../../systemd/flashline.service");
+        assert_eq!(watchdog_in(shipped).as_deref(), Some("10"));
+        assert_eq!(watchdog_in(&format!("{shipped}\n# drop-in\n[Service]\nWatchdogSec = 0\n")).as_deref(), Some("0"));
+        assert_eq!(watchdog_in("[Service]\n#WatchdogSec=10\n"), None);
     }
 
     #[test]
