@@ -13,17 +13,22 @@ fn a_node_that_another_program_removed_or_replaced_costs_no_card_and_opens_nothi
     let factory = (1..=5).fold(Factory::new(&pc, &image.raw()), |factory, port| factory.slot(&format!("A{port}"), usb(&port.to_string())));
     // Time for the other program, between the look at the card and the claim.
     let station = factory.replaced("name = \"emulated\"", "name = \"emulated\"\nsettle_ms = 6000").run();
-    let sticks = [1, 2, 3, 4, 5].map(|port: u64| pc.usb(&port.to_string()).size(16 * MIB).filled(port).plug());
-    let nodes = sticks.each_ref().map(|stick| stick.node());
     let opened_before = victim.counts();
-    pc.sh(&format!(
-        "rm {0}; rm {1} && echo 'as dd makes it where there is no disk' >{1}; rm {2} && mkfifo {2}; rm {3} && cp -a {4} {3}",
-        nodes[0],
-        nodes[1],
-        nodes[2],
-        nodes[3],
-        victim.node()
-    ));
+    // Each time `NODE` is that of the stick that was just put in.
+    let spoil = [
+        (1, "rm NODE"),
+        (2, "rm NODE && echo 'as dd makes it where there is no disk' >NODE"),
+        (3, "rm NODE && mkfifo NODE"),
+        (4, "rm NODE && cp -a VICTIM NODE"),
+        (5, "true"),
+    ];
+    let mut nodes = Vec::new();
+    let sticks = spoil.map(|(port, script)| {
+        let stick = pc.usb(&port.to_string()).size(16 * MIB).filled(port).plug();
+        nodes.push(stick.node());
+        pc.sh(&script.replace("NODE", &nodes[nodes.len() - 1]).replace("VICTIM", &victim.node()));
+        stick
+    });
     for (slot, cure) in [("A1", "in /dev was removed"), ("A2", "remove that"), ("A3", "remove that"), ("A4", "remove that")] {
         let line = station.wait_for(slot, "REFUSED");
         assert!(line.contains("cannot be opened") && line.contains(cure) && line.contains("call the station engineer"), "{line}");
