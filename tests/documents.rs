@@ -328,7 +328,7 @@ mod codes {
     }
 
     fn kinds() -> Vec<String> {
-        let mut kinds = vec![sources::constant("const CREATED: &str")];
+        let mut kinds = vec![sources::constant("pub(super) const CREATED: &str")];
         kinds.extend(sources::words("Entry", "kind"));
         kinds
     }

@@ -8,7 +8,7 @@ use crate::station::card::{Card, Cid, Identity};
 use crate::station::order::Order as Wanted;
 use crate::station::outcome::{Effort, Outcome, OutcomeWord, Pull, Refusal};
 use crate::station::past::Past;
-use crate::station::record::Attempt;
+use crate::station::record::{Attempt, Entry};
 use crate::station::testing::{card, proof};
 
 fn of(number: u64, slot: &str, card: Card, order: Option<u64>) -> Box<Attempt> {

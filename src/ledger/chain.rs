@@ -4,7 +4,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use rusqlite::{Connection, Result, Row};
+use rusqlite::{Connection, Result, Row, params};
 
 use super::link::{Batch, Hashed, Link, ORIGIN};
 
@@ -119,6 +119,21 @@ impl fmt::Display for Break {
         };
         write!(f, "event {} {what}", self.seq)
     }
+}
+
+/// The event that follows `newest`.
+pub(super) fn chained(station: &str, newest: Option<&Stored>, kind: &str, at: i64, body: String) -> Stored {
+    let (seq, prev) = newest.map_or((1, ORIGIN), |newest| (newest.seq + 1, newest.hash));
+    let mut event = Stored { station: station.to_owned(), seq, kind: kind.to_owned(), at, body, prev, hash: ORIGIN };
+    event.hash = event.link(seq, &prev);
+    event
+}
+
+pub(super) fn insert(connection: &Connection, event: &Stored) -> Result<()> {
+    connection
+        .prepare_cached("INSERT INTO event (station, seq, kind, at, body, prev, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?
+        .execute(params![event.station, event.seq, event.kind, event.at, event.body, event.prev, event.hash])
+        .map(drop)
 }
 
 /// The newest event of the log; `None` if the log is empty.

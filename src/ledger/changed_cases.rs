@@ -6,8 +6,9 @@ use rusqlite::Connection;
 
 use super::query::Direction;
 use super::tests::{attempt, closed, open, place, started, verdict};
-use super::{Entry, Filter, LogReader};
+use super::{Filter, LogReader};
 use crate::station::outcome::Outcome;
+use crate::station::record::Entry;
 use crate::station::request::Who;
 use crate::station::testing::proof;
 

@@ -5,6 +5,7 @@
 use std::fmt;
 use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -16,6 +17,7 @@ use super::renew::Step;
 use super::tests::{closed, log_of, open, place, started, verdict};
 use super::*;
 use crate::station::outcome::{Outcome, Pull};
+use crate::station::record::Entry;
 
 /// The contents of the disk, as they are after a power cut.
 #[derive(Clone)]

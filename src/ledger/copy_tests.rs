@@ -7,6 +7,7 @@ use std::path::Path;
 use nix::unistd::{Gid, Uid, geteuid, setfsgid, setfsuid};
 use rusqlite::Connection;
 
+use super::format::PAGE;
 use super::tests::{PC, closed, log_of, open, place, started, tamper, verdict};
 use super::*;
 use crate::station::outcome::{Outcome, Pull};

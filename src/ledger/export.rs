@@ -9,10 +9,10 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::chain::{self, Head};
 use super::error::{Doing, LogError, LogProblem};
+use super::format::{APPLICATION_ID, FORMAT};
 use super::index_check::Part;
 use super::proof::Flaw;
 use super::reader::{self, LogReader};
-use super::{APPLICATION_ID, FORMAT};
 
 /// As the log itself: its owner may write to it, its group may read it.
 const MODE: u32 = 0o640;

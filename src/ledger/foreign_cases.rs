@@ -1,5 +1,6 @@
 //! Tests with events of kinds that a newer program wrote: they do not count as attempts.
 
+use super::chain::{chained, insert};
 use super::tests::{closed, open, place, started, verdict};
 use super::*;
 use crate::station::outcome::Outcome;

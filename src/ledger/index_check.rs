@@ -9,8 +9,8 @@ use std::fmt;
 
 use rusqlite::{Connection, ErrorCode, Result};
 
-use super::MIGRATIONS;
 use super::error::LogError;
+use super::format::MIGRATIONS;
 use super::reader::LogReader;
 
 /// Limit of SQLite's findings: each event that an index lacks is one.

@@ -1,7 +1,10 @@
 //! Tests: a log that was begun anew, or is kept in memory, is reported to operators and readers.
 
+use std::time::Duration;
+
 use super::tests::{open, place};
 use super::*;
+use crate::station::record::Entry;
 use crate::station::request::{Command, Denied, Who};
 use crate::station::settings::StationSettings;
 use crate::station::standing::LogNote;

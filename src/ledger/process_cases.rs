@@ -1,8 +1,10 @@
 //! Tests: the log's process dies, hangs and comes back, and no event is lost or written twice.
 
+use std::fs;
 use std::io::BufReader;
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;

@@ -17,9 +17,10 @@ use signal_hook::consts::{SIGABRT, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
 use super::chain::Head;
 use super::confirm::answers;
-use super::renew::Which;
+use super::draft::Draft;
+use super::renew::{Which, renew_files};
 use super::writer::{Queued, RETRY, Told, Writer};
-use super::{Draft, Ledger, LogProblem, renew_files};
+use super::{Ledger, LogProblem};
 use crate::station::record::Receipt;
 
 /// How long it keeps trying when the station is gone.

@@ -160,10 +160,11 @@ mod tests {
 
     use rusqlite::Connection;
 
+    use super::super::Stamp;
     use super::super::tests::{closed, open, place, started, tamper, verdict};
-    use super::super::{Entry, Stamp};
     use super::*;
     use crate::station::outcome::{Outcome, Pull};
+    use crate::station::record::Entry;
 
     /// A log of several pages.
     fn long(path: &Path) -> i64 {

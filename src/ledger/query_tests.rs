@@ -8,6 +8,7 @@ use std::path::Path;
 use super::tests::{attempt, closed, open, place, started};
 use super::*;
 use crate::station::outcome::{Effort, Outcome, OutcomeWord, Pull, Refusal};
+use crate::station::record::Entry;
 use crate::station::testing::{armed_by, image, proof};
 
 fn stamp(at: i64) -> Stamp {

@@ -9,9 +9,10 @@ use crate::station::record::AttemptNumber;
 
 use super::chain::{self, Head};
 use super::error::{Doing, LogError, LogProblem};
+use super::format::{BUSY, FORMAT, format_of};
 use super::link::ORIGIN;
+use super::lock::is_a_file;
 use super::row::Row;
-use super::{BUSY, FORMAT, format_of};
 
 /// SQLite has signed integers only; a negative count was not written by this program.
 pub(super) fn to_count(stored: i64) -> rusqlite::Result<u64> {
@@ -48,7 +49,7 @@ impl LogReader {
     pub fn open(path: &Path) -> Result<Self, LogError> {
         let reading = |error| LogError::sqlite(Doing::Reading, path, error);
         match path.try_exists() {
-            Ok(true) => super::is_a_file(path, Doing::Reading)?,
+            Ok(true) => is_a_file(path, Doing::Reading)?,
             Ok(false) => return Err(LogError::new(Doing::Reading, path, LogProblem::NoFile)),
             Err(error) => return Err(LogError::io(Doing::Reading, path, error)),
         }

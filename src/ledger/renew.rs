@@ -29,9 +29,11 @@ use nix::libc;
 use nix::sys::statvfs::statvfs;
 use nix::unistd::{Gid, Uid, fchown};
 
+use super::beside;
 use super::error::{Doing, LogError, LogProblem, not_there};
+use super::format::BUSY;
+use super::lock::lock;
 use super::on_disk::{self, CHUNK, DirectFile};
-use super::{BUSY, beside};
 use crate::file::directory_of;
 use crate::station::units::to_u64;
 
@@ -100,6 +102,17 @@ impl Forsaken {
     pub(super) fn is_past(&self) -> bool {
         self.since.elapsed() > 4 * BUSY
     }
+}
+
+/// Makes new files for a log that no process has open for writing. Returns the old one, if it was given up.
+///
+/// # Errors
+/// As [`Renewal::carry_out`], and if a process has it open.
+pub(super) fn renew_files(path: &Path, which: Which) -> Result<Option<Forsaken>, LogError> {
+    let _lock = lock(path)?;
+    let mut renewal = Renewal::of(path, which);
+    renewal.carry_out()?;
+    Ok(renewal.forsaken)
 }
 
 /// The files of one log to which this process has no connection.

@@ -3,12 +3,15 @@
 use std::cell::Cell;
 use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::sync::mpsc::channel;
+use std::time::Duration;
 
 use super::confirm_cases::{Shadow, attempts_of, end, wal_of};
 use super::renew::{Step, Which};
 use super::tests::{open, place, verdict};
 use super::*;
+use crate::station::record::Entry;
 
 const STEPS: [Step; 6] = [Step::Written, Step::Proven, Step::FileRenamed, Step::WalRenamed, Step::NamesFlushed, Step::Unshared];
 

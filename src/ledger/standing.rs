@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use rusqlite::Connection;
 use serde::Deserialize;
 
+use super::Ledger;
+use super::draft::CHANGED;
 use super::error::{Doing, LogError};
-use super::{CHANGED, Ledger};
 use crate::station::order::{Boxes, Order};
 use crate::station::outcome::OutcomeWord;
 use crate::station::request::{Target, Who};

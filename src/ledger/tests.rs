@@ -10,11 +10,13 @@ use std::time::Duration;
 use rusqlite::{Connection, params};
 use tempfile::TempDir;
 
+use super::chain::{chained, insert};
+use super::format::WAL_KEPT;
 use super::*;
 use crate::station::armed::{Armed, DeviceModel, ModelProof};
 use crate::station::card::{Bus, Cid, Identity};
 use crate::station::outcome::{Act, CacheFlush, CardHead, Curve, Effort, Failure, Outcome, OutcomeWord, Pull, Refusal};
-use crate::station::record::Attempt;
+use crate::station::record::{Attempt, Entry, Receipt};
 use crate::station::testing::{armed_by, card, image, mapped_proof, proof};
 use crate::station::units::Bytes;
 

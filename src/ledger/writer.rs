@@ -15,7 +15,8 @@ use crate::station::record::{Entry, Receipt};
 use crate::station::request::RequestId;
 
 use super::chain::Head;
-use super::{Draft, Ledger, LogError, LogProblem, Stamp};
+use super::draft::Draft;
+use super::{Ledger, LogError, LogProblem, Stamp};
 
 /// Limit of entries under way. A station that cannot write its log starts nothing new, so a slot has at most two here, its start and its
 /// outcome, and each client's request has one: this is more than any station needs for its slots and connections.
