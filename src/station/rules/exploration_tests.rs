@@ -7,6 +7,7 @@
 use std::collections::hash_map::DefaultHasher;
 use std::collections::{HashSet, VecDeque};
 use std::hash::{Hash, Hasher};
+use std::time::Duration;
 
 use proptest::prelude::*;
 
@@ -17,7 +18,9 @@ use super::*;
 use crate::station::status::sign::{Hold, OperatorAction, Sign};
 use crate::station::status::station_call::StationCall;
 use crate::station::testing::{proof, survey};
-use crate::station::types::outcome::Outcome;
+use crate::station::types::card::{Card, Visit};
+use crate::station::types::outcome::{Effort, Failure, Outcome, Refusal};
+use crate::station::types::record::Attempt;
 use crate::station::types::request::{Command, Who};
 
 /// Two LUNs of one reader.

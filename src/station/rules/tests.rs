@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use super::*;
-use crate::station::status::sign::Sign;
+use crate::station::status::sign::{Hold, Sign};
 use crate::station::testing::{armed_by, card, image, proof, survey};
+use crate::station::types::card::Visit;
+use crate::station::types::outcome::{Effort, Failure, Outcome, Pull, Refusal};
 use crate::station::types::settings::SlotSettings;
 use crate::station::{armed, port, settings, sign};
 
