@@ -13,10 +13,10 @@ use crate::station::{Before, Event};
 /// Devices that were in the PC while it slept are all back within this time, or never: readers start anew.
 const WAKES_WITHIN: Duration = Duration::from_secs(10);
 
-/// A stick or reader that leaves the bus may show no medium before it stops being a disk. A hand that took a card out a moment before its
-/// reader reset itself looks the same: then the next card is held, because holding one costs a hand's work, and erasing one costs its
-/// contents.
-const LEAVES_WITHIN: Duration = Duration::from_secs(1);
+/// A stick or reader that leaves the bus may show no medium before it stops being a disk: for as long as it may be away and still have come
+/// back by itself, and until the next look. A hand that took a card out a moment before its reader reset itself looks the same: then the
+/// next card is held, because holding one costs a hand's work, and erasing one costs its contents.
+const LEAVES_WITHIN: Duration = Duration::from_secs(3);
 
 /// The last report to the station.
 #[derive(Debug)]
@@ -93,6 +93,7 @@ impl Seen {
         self.ending.retain(|visit, (device, since)| {
             let left = !self.devices.is_there(*device);
             if left {
+                tracing::debug!(diskseq = visit.diskseq, "the device of a card that left has left, too");
                 events.push(Event::Gone { visit: *visit, with_device: true });
             }
             !left && now.saturating_duration_since(*since) < LEAVES_WITHIN
@@ -101,6 +102,7 @@ impl Seen {
             let stays = present.contains_key(visit) && !just_woke;
             if !stays {
                 let device_left = !self.devices.is_there(*device);
+                tracing::debug!(diskseq = visit.diskseq, device_left, "card gone");
                 events.push(Event::Gone { visit: *visit, with_device: !just_woke && device_left });
                 if !just_woke && !device_left {
                     self.ending.insert(*visit, (*device, now));
