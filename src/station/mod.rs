@@ -19,7 +19,9 @@ mod status;
 pub(crate) mod testing;
 mod types;
 
-pub(crate) use rules::{Before, Effect, End, Event, RULES_FILE, Station, USER, admit, cabling, outcome_of, outcome_of_stall};
+pub(crate) use rules::{
+    Before, Effect, End, Event, RETURNS_WITHIN, RULES_FILE, Station, USER, admit, cabling, outcome_of, outcome_of_stall,
+};
 pub use status::{instruction, reason, sign, station_call, view};
 pub use types::{allowed, armed, card, labels, outcome, past, port, record, request, units};
 

@@ -1,17 +1,17 @@
 //! Finds loop devices on a disk. They do not claim the disk and are not listed among its holders (kernel, `drivers/block/loop.c`).
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::{fs, io};
 
-use super::sysfs::Sysfs;
+use super::sysfs::{Sysfs, node_of};
 use super::tables::{Tables, block_number};
 use crate::device::loops::Backing;
 use crate::station::card::{DevNum, Use};
 
 /// Asks the kernel for the backing of a loop device.
 pub(super) fn ask(name: &str) -> io::Result<Option<Backing>> {
-    crate::device::loops::backing(&Path::new("/dev").join(name))
+    crate::device::loops::backing(&node_of(name))
 }
 
 /// The loop devices that use one of these numbers.

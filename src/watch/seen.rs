@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+use super::RECONCILE;
 use super::devices::{DeviceId, Devices, Disk};
 use super::polls::MediaPolls;
 use super::sysfs::Sysfs;
 use crate::station::card::Visit;
 use crate::station::port::Port;
-use crate::station::{Before, Event};
+use crate::station::{Before, Event, RETURNS_WITHIN};
 
 /// Devices that were in the PC while it slept are all back within this time, or never: readers start anew.
 const WAKES_WITHIN: Duration = Duration::from_secs(10);
@@ -16,7 +17,7 @@ const WAKES_WITHIN: Duration = Duration::from_secs(10);
 /// A stick or reader that leaves the bus may show no medium before it stops being a disk: for as long as it may be away and still have come
 /// back by itself, and until the next look. A hand that took a card out a moment before its reader reset itself looks the same: then the
 /// next card is held, because holding one costs a hand's work, and erasing one costs its contents.
-const LEAVES_WITHIN: Duration = Duration::from_secs(3);
+const LEAVES_WITHIN: Duration = RETURNS_WITHIN.saturating_add(RECONCILE);
 
 /// The last report to the station.
 #[derive(Debug)]

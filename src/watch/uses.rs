@@ -124,7 +124,7 @@ fn uses(sysfs: &Sysfs, tables: &Tables, own: &[OwnPart], card: &Card) -> io::Res
     }
     let Some(marks) = marks(&numbers, look_up) else { return Ok(None) };
     // A marked device may be in use without a sign of it in sysfs (ZFS). The kernel knows whether the disk is claimed.
-    if uses.is_empty() && !marks.is_empty() && is_claimed(&Path::new("/dev").join(&card.kernel_name), card.visit.devnum)? {
+    if uses.is_empty() && !marks.is_empty() && is_claimed(&node_of(&card.kernel_name), card.visit.devnum)? {
         let of = marks.iter().map(|mark: &Mark| mark.of.as_str()).collect::<Vec<_>>().join(", ");
         let cure = marks.iter().find_map(Mark::cure);
         uses.push(Use::Holder { name: format!("{of}, which runs here"), cure });

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use nix::sys::statvfs::statvfs;
@@ -17,7 +17,7 @@ use crate::ledger::medium::Volatile;
 use crate::panel::lines;
 use crate::station::standing::LogNote;
 use crate::station::units::Bytes;
-use crate::watch::sysfs::Sysfs;
+use crate::watch::sysfs::{Sysfs, node_of};
 
 /// With less room a log of some thousand rows may fill the disk within a week.
 const LEAST_ROOM: Bytes = Bytes(500_000_000);
@@ -103,7 +103,7 @@ fn errors_of_ext4(directory: &Path, sys: &Path) -> Option<Finding> {
 
 /// What the disk itself says (SMART), where `smartctl` is there and may ask.
 fn health(disk: &str) -> Option<Finding> {
-    let output = Command::new("smartctl").args(["--json", "--health", "--"]).arg(PathBuf::from("/dev").join(disk)).output().ok()?;
+    let output = Command::new("smartctl").args(["--json", "--health", "--"]).arg(node_of(disk)).output().ok()?;
     judged(disk, &serde_json::from_slice(&output.stdout).ok()?)
 }
 

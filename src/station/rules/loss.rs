@@ -11,7 +11,7 @@ use crate::station::types::units::Moment;
 
 /// A device that is back on its bus within this time was not taken out and put in again: no hand is so fast. A hub that resets itself takes
 /// less than a second.
-pub(super) const RETURNS_WITHIN: Duration = Duration::from_secs(2);
+pub(crate) const RETURNS_WITHIN: Duration = Duration::from_secs(2);
 
 /// The last card that left the slot.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

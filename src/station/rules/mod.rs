@@ -31,6 +31,7 @@ use cabling::pairs;
 use distrust::Distrusted;
 pub(crate) use ending::{outcome_of, outcome_of_stall};
 pub(crate) use event::{Before, Effect, End, Event};
+pub(crate) use loss::RETURNS_WITHIN;
 use order_place::OrderPlace;
 use proven::Proven;
 use restart::RestartAsked;
