@@ -65,28 +65,24 @@ fn loop_devices_and_a_volume_group_on_a_card_are_told_with_their_cures_and_what_
     station.wait_for("A1", "PASS");
     assert!(used.reads_as(image.raw()));
 
+    // Puts it into the port that is no slot, has a mark written, and expects a refusal that touches nothing.
+    let refused_with_mark_by = |script: &str| {
+        used.pull();
+        used.wait_gone();
+        used.plug_into("3");
+        let node = used.node();
+        pc.sh(&script.replace("NODE", &node));
+        let marked = used.medium().read(0, 32 << 20);
+        let refused = pc.run(&format!("flashline flash /srv/images/image.img {node} --yes --marks refuse 2>&1")).stdout;
+        assert!(refused.contains("bears the mark of LVM") && refused.contains("--marks erase"), "{refused}");
+        assert_eq!(used.medium().read(0, 32 << 20), marked, "refused is untouched");
+        node
+    };
     // A mark that udev does not know of yet is found on the medium.
-    used.pull();
-    used.wait_gone();
-    used.plug_into("3");
-    let node = used.node();
-    pc.sh(&format!("wipefs -qa {node} && udevadm settle && udevadm control --stop-exec-queue && pvcreate -qy {node}"));
-    let marked = used.medium().read(0, 32 << 20);
-    let refused = pc.run(&format!("flashline flash /srv/images/image.img {node} --yes --marks refuse 2>&1")).stdout;
-    assert!(refused.contains("bears the mark of LVM"), "{refused}");
-    assert_eq!(used.medium().read(0, 32 << 20), marked, "refused is untouched");
+    refused_with_mark_by("wipefs -qa NODE && udevadm settle && udevadm control --stop-exec-queue && pvcreate -qy NODE");
     pc.sh("udevadm control --start-exec-queue && udevadm settle");
-
     // `flashline flash` follows the configuration unless an option says otherwise.
-    used.pull();
-    used.wait_gone();
-    used.plug_into("3");
-    let node = used.node();
-    pc.sh(&format!("wipefs -qa {node} && pvcreate -qy {node} && udevadm settle"));
-    let marked = used.medium().read(0, 32 << 20);
-    let refused = pc.run(&format!("flashline flash /srv/images/image.img {node} --yes --marks refuse 2>&1")).stdout;
-    assert!(refused.contains("bears the mark of LVM") && refused.contains("--marks erase"), "{refused}");
-    assert_eq!(used.medium().read(0, 32 << 20), marked, "refused is untouched");
+    let node = refused_with_mark_by("wipefs -qa NODE && pvcreate -qy NODE && udevadm settle");
     let flashed = flash_to(&node);
     assert!(flashed.contains("VERIFIED"), "{flashed}");
     assert!(used.reads_as(image.raw()));
