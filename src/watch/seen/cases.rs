@@ -69,6 +69,7 @@ fn what_shows_no_medium_a_moment_before_its_device_leaves_left_with_it_and_a_car
     let mut gone = told(&seen.look(&fake.sysfs(), || start + 1000 * MS));
     gone.sort();
     assert_eq!(gone, ["gone 11 false", "gone 12 false"]);
+    assert_eq!(told(&seen.look(&fake.sysfs(), || start + 2500 * MS)), [""; 0], "their devices are still there");
     for name in ["sda", "sdb", "sdc"] {
         fake.remove(name);
     }
