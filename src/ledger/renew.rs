@@ -270,7 +270,8 @@ impl<'a> Copy<'a> {
         let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&new)?;
         let made = file.metadata()?;
         if (made.uid(), made.gid()) != (metadata.uid(), metadata.gid()) {
-            fchown(&file, Some(Uid::from_raw(metadata.uid())), Some(Gid::from_raw(metadata.gid())))?;
+            let (uid, gid) = (Uid::from_raw(metadata.uid()), Gid::from_raw(metadata.gid()));
+            given(fchown(&file, Some(uid), Some(gid)), made.uid() == metadata.uid())?;
         }
         file.set_permissions(fs::Permissions::from_mode(metadata.permissions().mode() & 0o777))?;
         let mut chunk = vec![0; CHUNK];
@@ -288,6 +289,20 @@ impl<'a> Copy<'a> {
             length += to_u64(count);
         }
         Ok(Self { of, new, file, hash: hasher.finalize(), length })
+    }
+}
+
+/// Whether a copy that was given the owner and the group of its original may take its place.
+///
+/// A log that goes on is worth more than its group: a station without a capability may not give a file to a group that it is not in, and a
+/// unit may forbid to change any owner (`SystemCallFilter=~@chown`).
+pub(super) fn given(chown: nix::Result<()>, same_owner: bool) -> io::Result<()> {
+    match chown {
+        Err(Errno::EPERM) if same_owner => {
+            tracing::warn!("the flash log goes on in new files of another group, whose readers may not be the same: chgrp");
+            Ok(())
+        }
+        chown => Ok(chown?),
     }
 }
 

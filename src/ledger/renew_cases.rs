@@ -7,8 +7,10 @@ use std::os::unix::fs::MetadataExt;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
+use nix::errno::Errno;
+
 use super::confirm_cases::{Shadow, attempts_of, end, wal_of};
-use super::renew::{Step, Which};
+use super::renew::{Step, Which, given};
 use super::tests::{open, place, verdict};
 use super::*;
 use crate::station::record::Entry;
@@ -187,4 +189,11 @@ fn where_new_files_cannot_be_made_the_reason_is_told() {
     let error = ledger.append_at(&stamp, &end(2)).expect_err("in memory only").in_full();
     assert!(error.contains("making new files for the flash log") && error.contains("the disk is full; make room on it"), "{error}");
     assert!(error.contains("12 MiB more are needed"), "{error}");
+}
+
+#[test]
+fn a_copy_of_another_group_may_take_the_place_of_the_log_and_one_of_another_owner_may_not() {
+    assert!(given(Ok(()), false).is_ok() && given(Err(Errno::EPERM), true).is_ok());
+    assert_eq!(given(Err(Errno::EPERM), false).expect_err("the station could not write it").kind(), io::ErrorKind::PermissionDenied);
+    assert!(given(Err(Errno::EIO), true).is_err(), "any other error is one of the disk");
 }
