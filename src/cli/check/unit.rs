@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::path::Path;
 use std::process::Command;
 
 use nix::unistd::{Group, User};
@@ -12,7 +13,7 @@ use super::rights::Identity;
 use crate::cli::UNIT;
 
 /// The settings that are asked for.
-const SETTINGS: [&str; 15] = [
+const SETTINGS: [&str; 17] = [
     "LoadState",
     "User",
     "Group",
@@ -21,6 +22,8 @@ const SETTINGS: [&str; 15] = [
     "OOMScoreAdjust",
     "LimitNOFILE",
     "ReadWritePaths",
+    "ReadOnlyPaths",
+    "InaccessiblePaths",
     "PrivateUsers",
     "PrivateDevices",
     "ProcSubset",
@@ -34,13 +37,22 @@ const SETTINGS: [&str; 15] = [
 /// take away is seen only in what the station reads (systemd.exec(5)).
 const HARMFUL: [(&str, &str, &str); 3] = [
     ("PrivateUsers", "yes", "the station cannot tell who asks it, and the flash log names nobody"),
-    ("PrivateDevices", "yes", "the station sees no disk, and refuses every card"),
+    ("PrivateDevices", "yes", "the station sees no disk, and begins no card"),
     ("ProcSubset", "pid", "the station cannot see the kernel's swaps, nor which start of the PC a row belongs to"),
 ];
 
+/// What must not be inaccessible, and what that does to the station.
+const HIDDEN: [(&str, &str); 4] = [
+    ("/run/udev/data", "the station cannot read the records of udev, and begins no card"),
+    ("/proc", "the station cannot read the mounts of this PC, and begins no card"),
+    ("/dev", "the station sees no disk, and begins no card"),
+    ("/sys", "the station sees neither disks nor lamps"),
+];
+
 /// System calls that the station needs and that a filter by group may forbid (`systemd-analyze syscall-filter`).
-const NEEDED_CALLS: [(&str, &str); 4] = [
-    ("fchown", "the flash log cannot go on in new files after an error of its disk (group @chown)"),
+const NEEDED_CALLS: [(&str, &str); 5] = [
+    ("chmod", "nobody can ask the station, whose control socket cannot be opened to users (group @file-system)"),
+    ("inotify_init1", "new cards are noticed a second later (group @file-system)"),
     ("ioprio_set", "the proof of cards may slow down the flash log (group @resources)"),
     ("mlockall", "a disk that hangs stops the station with it (group @memlock)"),
     ("ioctl", "no card can be claimed (group @basic-io does not have it)"),
@@ -132,12 +144,10 @@ impl UnitSettings {
     fn harms(&self, lamps: bool) -> Vec<(String, String)> {
         let harmful = HARMFUL.iter().filter(|(name, value, _)| self.get(name) == *value);
         let mut harms: Vec<(String, String)> = harmful.map(|(name, value, harm)| (format!("{name}={value}"), (*harm).to_owned())).collect();
-        let writable = self.get("ReadWritePaths");
-        // A path may begin with signs for what is done where it is not there, or seen from a root of its own.
-        let lets_lamps = writable.split_whitespace().any(|path| matches!(path.trim_start_matches(['-', '+']), "/sys" | "/sys/devices"));
-        if lamps && self.get("ProtectKernelTunables") == "yes" && !lets_lamps {
-            harms.push(("ProtectKernelTunables=yes without ReadWritePaths=/sys/devices".to_owned(), "no lamp can be switched".to_owned()));
-        }
+        let hides = |place: &str| self.paths("InaccessiblePaths").find(|path| Path::new(place).starts_with(path));
+        let hidden = HIDDEN.iter().filter_map(|(place, harm)| Some((hides(place)?, harm)));
+        harms.extend(hidden.map(|(path, harm)| (format!("InaccessiblePaths={path}"), (*harm).to_owned())));
+        harms.extend(self.keeps_lamps().filter(|_| lamps).map(|setting| (setting, "no lamp can be switched".to_owned())));
         let families = self.get("RestrictAddressFamilies");
         let has_unix = |names: &str| names.split_whitespace().any(|name| name == "AF_UNIX");
         let is_denied = families.strip_prefix('~').map_or(!families.is_empty() && !has_unix(families), has_unix);
@@ -145,6 +155,25 @@ impl UnitSettings {
             harms.push((format!("RestrictAddressFamilies={families}"), "without AF_UNIX nobody can ask the station".to_owned()));
         }
         harms
+    }
+
+    /// The paths of a setting. They may begin with signs for what is done where one is not there, or seen from a root of its own.
+    fn paths(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.get(name).split_whitespace().map(|path| path.trim_start_matches(['-', '+']))
+    }
+
+    /// The setting that keeps the station from its lamps, whose LEDs are below `/sys/devices`. The deepest path that is listed decides, and of
+    /// a path that is listed twice, by a protection (`/sys`) or by hand, the one that may not be written (systemd 252, `MountMode` in
+    /// `src/core/namespace.c`).
+    fn keeps_lamps(&self) -> Option<String> {
+        let is_around = |path: &&str| matches!(*path, "/" | "/sys");
+        let is_inside = |path: &&str| ["/sys/devices", "/sys/class/leds"].iter().any(|leds| Path::new(path).starts_with(leds));
+        let lets = self.paths("ReadWritePaths").any(|path| path == "/sys/devices");
+        if let Some(path) = self.paths("ReadOnlyPaths").find(|path| is_inside(path) || (is_around(path) && !lets)) {
+            return Some(format!("ReadOnlyPaths={path}"));
+        }
+        let is_protected = self.get("ProtectKernelTunables") == "yes" && !lets;
+        is_protected.then(|| "ProtectKernelTunables=yes without ReadWritePaths=/sys/devices".to_owned())
     }
 
     fn forbidden_calls(&self) -> Vec<(String, String)> {
@@ -226,14 +255,25 @@ mod tests {
             ("PrivateDevices=yes", "PrivateDevices"),
             ("ProcSubset=pid", "ProcSubset"),
             ("ReadWritePaths=/srv", "ProtectKernelTunables"),
+            ("ReadWritePaths=/sys", "ProtectKernelTunables"),
+            ("ReadOnlyPaths=/sys/devices", "ReadOnlyPaths=/sys/devices"),
+            ("ReadWritePaths=/srv\nReadOnlyPaths=/usr -/sys", "ReadOnlyPaths=/sys"),
             ("RestrictAddressFamilies=AF_INET", "AF_UNIX"),
             ("RestrictAddressFamilies=~AF_UNIX AF_INET", "AF_UNIX"),
-            ("SystemCallFilter=~chown fchown:1 setuid", "SystemCallFilter"),
-            ("SystemCallFilter=read write ioctl fchown ioprio_set", "mlockall"),
+            ("InaccessiblePaths=/home -/run/udev /run/udev/tags", "InaccessiblePaths=/run/udev"),
+            ("SystemCallFilter=~chmod", "nobody can ask"),
+            ("SystemCallFilter=~chown ioctl:1 setuid", "SystemCallFilter"),
+            ("SystemCallFilter=read write ioctl ioprio_set chmod inotify_init1", "mlockall"),
         ] {
             let bad: Vec<Finding> = said(change).into_iter().filter(|finding| finding.mark == Mark::Bad).collect();
             assert_eq!(bad.len(), 1, "{change}: {bad:?}");
             assert!(bad[0].what.contains(name) && bad[0].cure.as_deref().is_some_and(|cure| cure.contains("daemon-reload")), "{bad:?}");
+        }
+        // Nothing of these is needed.
+        for change in
+            ["SystemCallFilter=~@privileged chown fchown setuid", "ReadOnlyPaths=/sys /usr", "PrivateNetwork=yes", "PrivateMounts=yes"]
+        {
+            assert!(said(change).iter().all(|finding| finding.mark == Mark::Good), "{change}: {:?}", said(change));
         }
         let unlit = UnitSettings::parse(&format!("{SHIPPED}ReadWritePaths=/srv")).findings(false);
         assert!(unlit.iter().all(|finding| finding.mark == Mark::Good), "a station without lamps does not need it: {unlit:?}");
