@@ -12,7 +12,7 @@
 //! to a trusted root, and checks its rules. It imports nothing of ours.
 //!
 //! [`watch`] reads sysfs after every hint of udev, and reports every card that came or left. The kernel's `DISKSEQ` identifies each visit.
-//! It also finds out which programs use a disk, and on which hubs and readers each port hangs.
+//! It also finds out which programs use a disk, on which hubs and readers each port hangs, and what the PC does not let the station do.
 //!
 //! [`station`] decides. It is a value: an event with its time goes in, effects come out. Admission, outcomes and every word for the
 //! operator are here, and nothing that could touch a disk.

@@ -358,6 +358,7 @@ mod codes {
                 &["word", "counts as"],
                 OutcomeWord::KNOWN.iter().map(|word| vec![coded(word.as_str()), counts_as(word).to_owned()]),
             ),
+            plain("restrictions", sources::words("Restriction", "code")),
             plain("errors", errors()),
             plain("kinds of events", kinds()),
             plain("ends of a box", sources::words("BoxEnd", "word")),

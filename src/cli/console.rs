@@ -194,6 +194,9 @@ fn print(heard: &mpsc::Receiver<Heard>, language: &Language, bins: &Bins, ringer
         for fault in board.faults.iter().filter(|fault| !before.faults.contains(fault)) {
             writeln!(out, "{} {}  {fault}", now(), language.phrase("fault"))?;
         }
+        for (code, text) in board.restrictions.iter().filter(|restriction| !before.restrictions.contains(restriction)) {
+            writeln!(out, "{} {}  {}", now(), language.phrase("fault"), language.restriction(code, text))?;
+        }
         if board.exposed != before.exposed && !board.exposed.is_empty() {
             writeln!(out, "{} {}", now(), language.phrase("exposed").replace("{slots}", &board.exposed.join(" ")))?;
         }

@@ -33,7 +33,8 @@ pub(super) fn run(args: &Args) -> u8 {
     } else {
         lines(&status).iter().for_each(say);
     }
-    let well = status.fault.is_none() && status.faults.is_empty() && status.slots.iter().all(|slot| slot.sign != "out-of-service");
+    let has_fault = status.fault.is_some() || !status.faults.is_empty() || !status.restrictions.is_empty();
+    let well = !has_fault && status.slots.iter().all(|slot| slot.sign != "out-of-service");
     if well { GOOD } else { NOT_GOOD }
 }
 
@@ -45,7 +46,11 @@ fn lines(status: &Status) -> Vec<String> {
     if let Some((end, at)) = status.anchor.as_ref().and_then(|end| Some((end, end.micros()?))) {
         lines.push(format!("  {}", anchor(at, &harmless(&end.text))));
     }
-    lines.extend(status.faults.iter().map(|fault| format!("STATION FAULT  {}: call the station engineer", harmless(fault))));
+    // One that stops the station is the fault above.
+    let restrictions = status.restrictions.iter().map(|restriction| &restriction.text).filter(|text| Some(*text) != status.fault.as_ref());
+    lines.extend(
+        status.faults.iter().chain(restrictions).map(|fault| format!("STATION FAULT  {}: call the station engineer", harmless(fault))),
+    );
     if !status.exposed.is_empty() {
         let slots: Vec<String> = status.exposed.iter().map(|slot| harmless(slot)).collect();
         lines.push(format!("  {}", exposed(&slots)));
@@ -110,6 +115,7 @@ fn detail(slot: &SlotStatus) -> String {
 mod tests {
     use super::*;
     use crate::station::outcome::Refusal;
+    use crate::station::restriction::Restriction;
     use crate::station::sign::Sign;
     use crate::station::view::{Anchor, Progress, RestartView, SlotView, View};
 
@@ -146,5 +152,15 @@ mod tests {
         );
         let fault = View { fault: Some("disk full".into()), ..view };
         assert!(lines(&Status::of(&fault))[0].starts_with("STATION FAULT  disk full"));
+    }
+
+    #[test]
+    fn what_the_unit_takes_from_the_station_is_said_with_its_cure_each_once() {
+        let restrictions = vec![Restriction::DisksHidden, Restriction::SwapsHidden];
+        let view = View { fault: Some(Restriction::DisksHidden.sentence()), restrictions, ..View::default() };
+        let lines = lines(&Status::of(&view));
+        let faults: Vec<&String> = lines.iter().filter(|line| line.starts_with("STATION FAULT  ")).collect();
+        let [stops, other] = faults.as_slice() else { panic!("{lines:?}") };
+        assert!(stops.contains("PrivateDevices=") && other.contains("ProcSubset=pid"), "{lines:?}");
     }
 }

@@ -68,6 +68,11 @@ impl Server {
         let listener = listen(socket)?;
         let (stop, stopped) = oneshot::channel();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        // A socket that the runtime cannot wait for is none: nobody would hear of it later.
+        let listener = {
+            let _entered = runtime.enter();
+            UnixListener::from_std(listener)?
+        };
         let thread = thread::Builder::new().name("control".to_owned()).spawn(move || {
             LocalSet::new().block_on(&runtime, async {
                 tokio::select! {
@@ -118,14 +123,7 @@ fn listen(socket: &Path) -> io::Result<std::os::unix::net::UnixListener> {
     Ok(listener)
 }
 
-async fn serve(listener: std::os::unix::net::UnixListener, view: watch::Receiver<View>, ask: mpsc::Sender<Incoming>, rights: Ask) {
-    let listener = match UnixListener::from_std(listener) {
-        Ok(listener) => listener,
-        Err(error) => {
-            tracing::error!(%error, "listening on the control socket failed: no client can reach the station");
-            return;
-        }
-    };
+async fn serve(listener: UnixListener, view: watch::Receiver<View>, ask: mpsc::Sender<Incoming>, rights: Ask) {
     let (write_line, line) = watch::channel(line_of(&view.borrow()));
     let renewed = Rc::new(Cell::new(Instant::now()));
     tokio::task::spawn_local(publish(view.clone(), write_line, Rc::clone(&renewed)));
@@ -294,7 +292,7 @@ async fn put(shared: &Shared, who: &Who, request: Request) -> Reply {
     };
     // If the log already cannot be written, a change is refused. A logged change is decided first, and then waits for the disk.
     let waits_for_disk = !matches!(what, IncomingRequest::Reload | IncomingRequest::Command(Command::Identify { .. }))
-        && shared.view.borrow().fault.is_none();
+        && shared.view.borrow().log_fault().is_none();
     let (answer, answered) = oneshot::channel();
     if shared.ask.try_send(Incoming { by: who.clone(), what, answer }).is_err() {
         return Reply::error("busy", "the station has more questions than it can answer: ask again");
@@ -315,8 +313,8 @@ async fn put(shared: &Shared, who: &Who, request: Request) -> Reply {
 /// The fault that keeps the station from writing, if it still exists after a while, or begins later.
 async fn lasting_fault(mut view: watch::Receiver<View>) -> String {
     sleep(UNWRITTEN).await;
-    match view.wait_for(|view| view.fault.is_some()).await {
-        Ok(view) => view.fault.clone().unwrap_or_default(),
+    match view.wait_for(|view| view.log_fault().is_some()).await {
+        Ok(view) => view.log_fault().unwrap_or_default().to_owned(),
         // The station is stopping, and the answer says so.
         Err(_) => std::future::pending().await,
     }

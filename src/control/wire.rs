@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::station::reason::Fact;
+use crate::station::restriction::Restriction;
 use crate::station::sign::OperatorAction;
 use crate::station::view;
 use crate::station::view::{ModelView, Progress, SlotView, View};
@@ -135,12 +136,24 @@ pub struct Status {
     /// Faults of the station that concern only some slots.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<String>,
+    /// What the PC or the unit does not let the station do.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub restrictions: Vec<RestrictionStatus>,
     /// Facts about the flash log: `begun`, `volatile`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub log: Vec<String>,
     /// The station restarts when its last card is out; no card is begun until then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restart: Option<Restart>,
+}
+
+/// Something that the PC or the unit does not let the station do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RestrictionStatus {
+    /// A stable code for programs.
+    pub code: String,
+    /// What does not work, why, and the cure: in English.
+    pub text: String,
 }
 
 /// A restart that somebody asked for.
@@ -330,9 +343,16 @@ impl Status {
             slots: view.slots.iter().map(SlotStatus::of).collect(),
             exposed: view.exposed.clone(),
             faults: view.faults.clone(),
+            restrictions: view.restrictions.iter().map(RestrictionStatus::of).collect(),
             log: view.log.iter().map(|note| note.word().to_owned()).collect(),
             restart: view.restart.as_ref().map(|restart| Restart { by: restart.by.clone(), waits_for: restart.waits_for.clone() }),
         }
+    }
+}
+
+impl RestrictionStatus {
+    fn of(restriction: &Restriction) -> Self {
+        Self { code: restriction.code().to_owned(), text: restriction.sentence() }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Writes the state of the slots to the journal: one line for each change of a sign, and none in between.
 
 use crate::panel::lines::{exposed, line, note};
+use crate::station::restriction::Restriction;
 use crate::station::sign::{OperatorAction, Sign};
 use crate::station::standing::LogNote;
 use crate::station::view::{SlotView, View};
@@ -13,6 +14,7 @@ pub(super) struct SignJournal {
     fault: Option<String>,
     exposed: Vec<String>,
     faults: Vec<String>,
+    restrictions: Vec<Restriction>,
     log: Vec<LogNote>,
 }
 
@@ -34,6 +36,16 @@ impl SignJournal {
                 tracing::info!("the station's fault is over");
             }
             self.faults.clone_from(&view.faults);
+        }
+        if view.restrictions != self.restrictions {
+            for new in view.restrictions.iter().filter(|restriction| !self.restrictions.contains(restriction)) {
+                let still = if new.stops() { "nothing new is begun" } else { "cards go on" };
+                tracing::error!(restriction = new.code(), "STATION FAULT  {}; {still}", new.sentence());
+            }
+            if view.restrictions.is_empty() {
+                tracing::info!("the station's fault is over");
+            }
+            self.restrictions.clone_from(&view.restrictions);
         }
         if view.exposed != self.exposed {
             if !view.exposed.is_empty() {

@@ -23,7 +23,7 @@
 //! | claims of proven cards | a list behind a lock that is never held during a call; the close of a device has a separate thread |
 //! | panel, lamps, bell, socket | `tokio::sync::watch` with the newest view; each has its thread, and takes a copy under the lock |
 //! | answers to people | `tokio::sync::oneshot`: an answer that is not received is lost |
-//! | another configuration for watch, cover, shifts, lamps, bell | a value behind a lock that is held only for the exchange, or an unbounded channel with one message per reload |
+//! | another configuration for watch, cover, restrictions, shifts, lamps, bell | a value behind a lock that is held only for the exchange, or an unbounded channel with one message per reload |
 //! | a configuration, an image | read, judged and staged in threads (`reload`, `stage`, `check-images`); the result is moved in |
 //! | the udev rules of a new configuration | a thread has a unit of root's write them, before the configuration is moved in (`root_helper`) |
 //! | unused images | closed and removed in a thread (`store`): the last close of a long file that was removed takes its disk's time |
@@ -89,6 +89,7 @@ use crate::station::{Effect, Event, Station};
 use crate::watch::Watch;
 use crate::watch::cabling::CablingWatch;
 use crate::watch::cover::CoverWatch;
+use crate::watch::restrictions::{ControlSocket, RestrictionWatch};
 use crate::watch::sysfs::Sysfs;
 use crate::watch::uses::own_parts;
 use arming::{Armory, Proved, ReloadError};
@@ -196,6 +197,7 @@ struct Daemon {
     watch: Watch,
     cabling: CablingWatch,
     cover: CoverWatch,
+    restrictions: RestrictionWatch,
     /// Keeps the PC from sleeping while a card is written.
     awake: SleepInhibitor,
     published: Published,
@@ -266,12 +268,16 @@ impl Daemon {
         let cover = CoverWatch::spawn(Sysfs::default(), move |event| seen.blocking_send(event).is_ok()).map_err(start("cover thread"))?;
         let (heartbeat, published) = (Heartbeat::default(), Published::new(Instant::now(), station.view(Moment::default())));
         let (ask, asked) = mpsc::channel(REQUESTS);
-        // A station without a control socket still writes cards.
-        let control = Server::start(&settings.socket, published.listen(), ask.clone(), by_groups)
-            .inspect_err(
-                |error| tracing::error!(%error, socket = %settings.socket.display(), "no control socket: no client can reach the station"),
-            )
-            .ok();
+        // A station without a control socket still writes cards, and shows a fault.
+        let (control, failed) = match Server::start(&settings.socket, published.listen(), ask.clone(), by_groups) {
+            Ok(server) => (Some(server), None),
+            Err(error) => (None, Some((error.to_string(), error.raw_os_error()))),
+        };
+        let seen = tell.clone();
+        let socket = ControlSocket { path: settings.socket.clone(), failed };
+        let (restrictions, restricted) =
+            RestrictionWatch::spawn(settings.lamps.clone(), socket, move |event| seen.blocking_send(event).is_ok())
+                .map_err(start("restrictions thread"))?;
         let keeper = Keeper::spawn(tell.clone()).map_err(start("keeper thread"))?;
         let unanswered = Arc::new(Unanswered::read(&settings.unanswered()));
         let rules = Rules { stall: settings.stall, flush_required: settings.flush_required, unanswered };
@@ -298,6 +304,7 @@ impl Daemon {
             watch,
             cabling,
             cover,
+            restrictions,
             awake,
             published,
             panel,
@@ -315,6 +322,7 @@ impl Daemon {
             restaging: Restaging::default(),
             proving: None,
         };
+        daemon.apply(Event::Restricted(restricted))?;
         daemon.configure(proved)?;
         daemon.heartbeat.beat();
         for model in daemon.station.view(Moment::default()).models.iter().filter(|model| model.armed.is_none()) {
@@ -356,6 +364,7 @@ impl Daemon {
         // The state is published first, so that the lamps do not light the old signs again.
         self.show();
         self.lamps.set_lamps(self.settings.lamps.clone());
+        self.restrictions.set_lamps(self.settings.lamps.clone());
         self.bell.set_device(self.settings.station_bell.clone());
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::station::restriction::Restriction;
 use crate::station::standing::LogNote;
 use crate::station::view::{Progress, SlotView, View};
 
@@ -68,7 +69,10 @@ pub(crate) fn line(slot: &SlotView) -> String {
 pub(crate) fn title(view: &View) -> String {
     match &view.fault {
         Some(fault) => format!("STATION FAULT  {fault}: call the station engineer"),
-        None if !view.faults.is_empty() => format!("STATION FAULT  {}: call the station engineer", view.faults.join("; ")),
+        None if !view.faults.is_empty() || !view.restrictions.is_empty() => {
+            let faults: Vec<String> = view.faults.iter().cloned().chain(view.restrictions.iter().map(Restriction::what)).collect();
+            format!("STATION FAULT  {}: call the station engineer", faults.join("; "))
+        }
         None if view.exposed.is_empty() => format!("FLASHLINE  {}", view.station),
         None => format!("FLASHLINE  {}  {}", view.station, exposed(&view.exposed)),
     }

@@ -13,9 +13,16 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 
 /// Where udev keeps what it knows.
-const DATABASE: &str = "/run/udev/data";
+pub(super) const DATABASE: &str = "/run/udev/data";
 /// How the file of a block device begins, whose name is its number.
 const BLOCK: &[u8] = b"b";
+
+/// Begins to hear what udev does in this directory.
+pub(super) fn watch_database(database: &Path) -> Result<Inotify, Errno> {
+    let watched = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK)?;
+    watched.add_watch(database, AddWatchFlags::IN_MOVED_TO | AddWatchFlags::IN_DELETE | AddWatchFlags::IN_ONLYDIR)?;
+    Ok(watched)
+}
 
 /// What udev does to its files of disks and partitions.
 pub(super) struct UdevHints {
@@ -37,14 +44,9 @@ impl UdevHints {
 
     /// Begins to watch, or begins again when udev has made its directory anew.
     fn watch(&mut self) {
-        let watch = || {
-            let watched = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK)?;
-            watched.add_watch(&self.database, AddWatchFlags::IN_MOVED_TO | AddWatchFlags::IN_DELETE | AddWatchFlags::IN_ONLYDIR)?;
-            Ok(watched)
-        };
-        self.watched = match watch() {
+        self.watched = match watch_database(&self.database) {
             Ok(watched) => Some(watched),
-            Err::<_, Errno>(error) => {
+            Err(error) => {
                 if !std::mem::replace(&mut self.complained, true) {
                     tracing::warn!(%error, database = %self.database.display(), "udev cannot be watched: cards are looked for every second only");
                 }

@@ -32,6 +32,8 @@ pub(crate) struct Board {
     pub exposed: Vec<String>,
     /// Faults of the station that concern some slots only.
     pub faults: Vec<String>,
+    /// What the PC or the unit does not let the station do: code, and sentence in English for a code without a translation.
+    pub restrictions: Vec<(String, String)>,
     /// What is to be known of the flash log, by its words.
     pub log: Vec<String>,
     /// What the bins beside the station are called.
@@ -142,6 +144,7 @@ impl Board {
             clock: clock.to_owned(),
             exposed: status.exposed.clone(),
             faults: status.faults.clone(),
+            restrictions: status.restrictions.iter().map(|restriction| (restriction.code.clone(), restriction.text.clone())).collect(),
             log: status.log.clone(),
             bins: bins.clone(),
         }
@@ -209,6 +212,7 @@ fn fact(value: &Value) -> Fact {
 mod tests {
     use super::*;
     use crate::station::outcome::Refusal;
+    use crate::station::restriction::Restriction;
     use crate::station::sign::Sign;
     use crate::station::view::{Anchor, BoxView, DayCount, ModelView, OrderView, Progress, SlotView, View};
 
@@ -243,12 +247,14 @@ mod tests {
             today: DayCount { passed: 37, failed: 2 },
             exposed: vec!["A2".into()],
             faults: vec!["A2 has no lamp".into()],
+            restrictions: vec![Restriction::SwapsHidden],
             ..View::default()
         };
         let said = serde_json::to_string(&Status::of(&view)).expect("JSON");
         let board = Board::of(&serde_json::from_str(&said).expect("read back"), "12:00", &Bins::default());
         assert_eq!((board.station.as_str(), &board.health, board.clock.as_str()), ("line 3", &Health::Well, "12:00"));
         assert_eq!((board.passed, board.failed, board.exposed, board.faults), (37, 2, view.exposed, view.faults));
+        assert_eq!(board.restrictions, [("swaps-hidden".to_owned(), Restriction::SwapsHidden.sentence())]);
         assert_eq!(board.anchor, Some((local_time(1_700_000_000_000_000), "7:00ff".to_owned())));
         let model = BoardModel {
             name: "box".into(),

@@ -184,7 +184,9 @@ fn causes(board: &Board, language: &Language) -> Vec<String> {
     let lost = lost(board).into_iter();
     let lost = lost.map(|(device, slots)| language.phrase("lost").replace("{device}", &device).replace("{slots}", &slots));
     let exposed = (!board.exposed.is_empty()).then(|| language.phrase("exposed").replace("{slots}", &board.exposed.join(" ")));
-    let faults = board.faults.iter().map(|fault| format!("{}: {fault}", language.phrase("fault")));
+    let restrictions = board.restrictions.iter().map(|(code, text)| language.restriction(code, text));
+    let faults = board.faults.iter().map(String::as_str).chain(restrictions);
+    let faults = faults.map(|fault| format!("{}: {fault}", language.phrase("fault")));
     let notes = board.log.iter().filter_map(|word| LogNote::of(word)).map(|note| {
         language.phrase(match note {
             LogNote::Begun => "log-begun",

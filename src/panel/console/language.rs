@@ -41,6 +41,8 @@ pub(crate) struct Language {
     todo: BTreeMap<String, String>,
     /// By the code of a reason, with `{facts}`.
     reasons: BTreeMap<String, String>,
+    /// By the code of a restriction.
+    restrictions: BTreeMap<String, String>,
     /// Words that belong to the panel itself, by key.
     panel: BTreeMap<String, String>,
 }
@@ -107,6 +109,12 @@ impl Language {
         })
     }
 
+    /// What the PC or the unit does not let the station do; in English if the code has no translation.
+    #[must_use]
+    pub(crate) fn restriction<'a>(&'a self, code: &str, text: &'a str) -> &'a str {
+        self.restrictions.get(code).map_or(text, String::as_str)
+    }
+
     /// A phrase of the panel's own.
     #[must_use]
     pub(crate) fn phrase(&self, key: &str) -> &str {
@@ -137,6 +145,7 @@ mod tests {
     use super::*;
     use crate::station::instruction::Instruction;
     use crate::station::reason::{REASONS, SIGNS};
+    use crate::station::restriction::testing::one_of_each;
 
     fn places(pattern: &str) -> BTreeSet<&str> {
         pattern.split('{').skip(1).map(|rest| rest.split('}').next().expect("it ends")).collect()
@@ -151,6 +160,7 @@ mod tests {
             assert_eq!(keys(&language.signs), SIGNS.iter().map(ToString::to_string).collect(), "{code}");
             assert_eq!(keys(&language.todo), Instruction::ALL.iter().map(|todo| todo.code().to_owned()).collect(), "{code}");
             assert_eq!(keys(&language.reasons), REASONS.iter().map(|(reason, _)| (*reason).to_owned()).collect(), "{code}");
+            assert_eq!(keys(&language.restrictions), one_of_each().iter().map(|one| one.code().to_owned()).collect(), "{code}");
             assert_eq!(keys(&language.panel), keys(&english.panel), "{code}");
             for (reason, facts) in REASONS {
                 let said = places(&language.reasons[*reason]);

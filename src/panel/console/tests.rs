@@ -16,6 +16,7 @@ use crate::control::wire::Status;
 use crate::station::bins::{BinColour, BinLabel, Bins};
 use crate::station::outcome::{Act, Failure, Pull, Refusal, StationFault};
 use crate::station::port::Port;
+use crate::station::restriction::testing::one_of_each;
 use crate::station::sign::{Hold, Sign};
 use crate::station::units::Bytes;
 use crate::station::view::{Anchor, BoxView, DayCount, ModelView, OrderView, Progress, SlotView, View};
@@ -450,6 +451,20 @@ proptest! {
         let board = board(&view(slots, first));
         for code in ["en", "zh"] {
             drop(picture(&board, &Language::of(code).expect("it can be read"), width, height));
+        }
+    }
+}
+
+#[test]
+fn what_the_unit_takes_from_the_station_is_a_line_in_the_operators_language() {
+    for code in Language::codes() {
+        let language = Language::of(code).expect("it can be read");
+        for restriction in one_of_each().into_iter().filter(|restriction| !restriction.stops()) {
+            let board = board(&View { restrictions: vec![restriction.clone()], ..view(4, 0) });
+            // A wide sign fills two cells.
+            let shown = lines(&picture(&board, &language, 160, 50)).replace(' ', "");
+            let words = language.restriction(restriction.code(), "no translation").replace(' ', "");
+            assert!(shown.contains(&words), "{code}: {words}\n{shown}");
         }
     }
 }

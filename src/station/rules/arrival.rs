@@ -75,7 +75,7 @@ impl Station {
         if !self.stopping {
             effects.extend(self.ask_for_numbers(now));
         }
-        if self.stopping || self.log_fault.is_some() {
+        if self.stopping || !self.may_begin() {
             return effects;
         }
         let settle = self.settings.settle;

@@ -48,14 +48,15 @@ impl Station {
         }
         let slot = &self.slots[index];
         let place = self.order_says(slot);
+        let is_stopped = self.is_stopped_by_restriction();
         // Asked again after the card has settled once more, until its users are known, or it has gone; and until it is known whether its
-        // order needs it.
-        let waits = (found.is_none() && asked < SURVEYS) || matches!(place, OrderPlace::UnderWay { .. });
+        // order needs it. A card that cannot be admitted because of the PC or the unit is not asked to its end.
+        let waits = is_stopped || (found.is_none() && asked < SURVEYS) || matches!(place, OrderPlace::UnderWay { .. });
         let has_twin = found.as_ref().is_some_and(|survey| self.has_twin(&survey.card));
         let work_order = if let OrderPlace::Free(order) = place { self.work_order_of(order) } else { None };
         let slot = &mut self.slots[index];
         if self.stopping || waits {
-            let asked = if found.is_none() { asked } else { 0 };
+            let asked = if found.is_none() && !is_stopped { asked } else { 0 };
             slot.phase = Phase::Settling { visit, since: now, asked };
             return Vec::new();
         }

@@ -9,6 +9,7 @@ use crate::station::types::outcome::{Digest, Effort, Failure, MappedProof, Proof
 use crate::station::types::port::{Cabling, Port};
 use crate::station::types::record::{Attempt, AttemptNumber, Entry, Receipt, Step};
 use crate::station::types::request::{Command, Denied, RequestId, Who};
+use crate::station::types::restriction::Restriction;
 use crate::station::types::settings::Configuration;
 use crate::station::types::survey::Survey;
 use crate::station::types::units::Bytes;
@@ -144,6 +145,8 @@ pub(crate) enum Event {
     /// The ports that udev protects from the PC's other programs, and those that it does not: sent when the daemon begins to watch, and
     /// repeatedly.
     Covered(BTreeMap<Port, bool>),
+    /// What the PC or the unit does not let the station do, all of it: sent when the daemon begins, and at every change.
+    Restricted(Vec<Restriction>),
     /// An entry is on disk.
     Recorded(Receipt),
     /// The log cannot write, for this reason; or it can again.

@@ -14,6 +14,7 @@ mod orders;
 mod proven;
 mod requests;
 mod restart;
+mod restricted;
 mod returned;
 mod slot;
 
@@ -24,6 +25,7 @@ use super::types::armed::{Armed, ArmedBy};
 use super::types::outcome::Digest;
 use super::types::port::{Cabling, Port};
 use super::types::record::{AttemptNumber, Entry, Receipt};
+use super::types::restriction::Restriction;
 use super::types::settings::{Configuration, StationSettings};
 use super::types::standing::Standing;
 use super::types::units::Moment;
@@ -60,6 +62,8 @@ pub(crate) struct Station {
     today: DayCount,
     anchor: Option<Anchor>,
     log_fault: Option<String>,
+    /// What the PC or the unit does not let the station do.
+    restrictions: Vec<Restriction>,
     stopping: bool,
     /// Somebody wants it to restart when the last card is out.
     restart: Option<RestartAsked>,
@@ -86,6 +90,7 @@ impl Station {
             today: DayCount::default(),
             anchor: None,
             log_fault: None,
+            restrictions: Vec::new(),
             stopping: false,
             restart: None,
             proven: Proven::default(),
@@ -121,7 +126,8 @@ impl Station {
         models.extend(self.orders_without_a_model(&models));
         View {
             station: self.settings.name.clone(),
-            fault: self.log_fault.as_ref().map(|reason| format!("the flash log cannot be written: {reason}")),
+            fault: self.fault(),
+            restrictions: self.restrictions.clone(),
             slots: self.slots.iter().map(|slot| self.slot_view(now, slot)).collect(),
             models,
             today: self.today,
@@ -134,7 +140,7 @@ impl Station {
     }
 
     fn slot_view(&self, now: Moment, slot: &Slot) -> SlotView {
-        let view = slot.view(now, self.log_fault.is_some(), self.order_says(slot));
+        let view = slot.view(now, !self.may_begin(), self.order_says(slot));
         if self.restart.is_some() { view.of_a_restarting_station() } else { view }
     }
 
@@ -175,6 +181,10 @@ impl Station {
             Event::Recorded(Receipt::Asked(request)) => vec![Effect::Answer { request, answer: Ok(()) }],
             Event::LogHealth(fault) => {
                 self.log_fault = fault;
+                Vec::new()
+            }
+            Event::Restricted(restrictions) => {
+                self.restrictions = restrictions;
                 Vec::new()
             }
             Event::Covered(ports) => {

@@ -38,7 +38,8 @@ impl View {
     #[must_use]
     pub(crate) fn call(&self) -> StationCall {
         let is_fault = |call: OperatorAction, sign: &Sign| call == OperatorAction::StationFault || *sign == Sign::OutOfService;
-        if self.fault.is_some() || !self.faults.is_empty() || self.slots.iter().any(|slot| is_fault(slot.call, &slot.sign)) {
+        let has_fault = self.fault.is_some() || !self.faults.is_empty() || !self.restrictions.is_empty();
+        if has_fault || self.slots.iter().any(|slot| is_fault(slot.call, &slot.sign)) {
             return StationCall::Fault;
         }
         // A station that is about to restart will take cards again by itself.
@@ -53,6 +54,7 @@ mod tests {
     use super::*;
     use crate::station::status::sign::Hold;
     use crate::station::types::outcome::{Failure, Pull, Refusal, StationFault};
+    use crate::station::types::restriction::Restriction;
 
     fn view(signs: &[Sign]) -> View {
         View { slots: signs.iter().cloned().map(SlotView::of).collect(), ..View::default() }
@@ -96,6 +98,7 @@ mod tests {
         let passed = || view(&[Sign::Passed, Sign::Writing]);
         let faults = [
             View { fault: Some("disk full".to_owned()), ..passed() },
+            View { restrictions: vec![Restriction::AskersUnknown], ..passed() },
             View { faults: vec!["its staged copy is damaged".to_owned()], ..passed() },
             view(&[Sign::Passed, Sign::OutOfService]),
             passed().of_a_dead_station(),

@@ -7,6 +7,7 @@ use crate::station::types::armed::Armed;
 use crate::station::types::order::OrderNumber;
 use crate::station::types::outcome::{Counted, OutcomeWord};
 use crate::station::types::record::AttemptNumber;
+use crate::station::types::restriction::Restriction;
 use crate::station::types::standing::LogNote;
 use crate::station::types::units::{Bytes, rate};
 
@@ -196,6 +197,8 @@ pub struct View {
     pub fault: Option<String>,
     /// Faults of the station that concern only some slots, as sentences.
     pub faults: Vec<String>,
+    /// What the PC or the unit does not let the station do. Those that stop it are also in `fault`.
+    pub restrictions: Vec<Restriction>,
     /// Every slot, in the order of the configuration.
     pub slots: Vec<SlotView>,
     /// Every model that slots name, in the order in which they do; followed by those that only an order names.
@@ -213,6 +216,12 @@ pub struct View {
 }
 
 impl View {
+    /// Why the flash log cannot be written; `None` if it can.
+    #[must_use]
+    pub(crate) fn log_fault(&self) -> Option<&str> {
+        self.fault.as_deref().filter(|_| !self.restrictions.iter().any(Restriction::stops))
+    }
+
     /// The same view when the deciding task has stopped: none of its signs is trustworthy any more.
     #[must_use]
     pub(crate) fn of_a_dead_station(mut self) -> Self {

@@ -12,6 +12,7 @@ pub mod past;
 pub mod port;
 pub mod record;
 pub mod request;
+pub(crate) mod restriction;
 pub(crate) mod settings;
 pub(crate) mod sizes;
 pub(crate) mod standing;
