@@ -29,6 +29,7 @@ mod rights;
 mod service;
 mod setup;
 mod shift;
+mod silent_settings;
 mod station;
 mod swapped;
 mod teach;
