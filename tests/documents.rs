@@ -264,6 +264,8 @@ mod codes {
             Sign::Held(Hold::SinceStart),
             Sign::OrderComplete { count: 1 },
             Sign::OrderUnderWay { count: 1 },
+            Sign::NotApproved { card: String::new() },
+            Sign::FirstCardUnderWay,
             Sign::Preparing,
             Sign::Rechecking,
             Sign::Writing,

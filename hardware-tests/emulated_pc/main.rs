@@ -12,6 +12,7 @@ mod bad_input;
 mod cards;
 mod ends;
 mod faults;
+mod first_off;
 mod hostile;
 mod install;
 mod lamps;

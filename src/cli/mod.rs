@@ -88,7 +88,7 @@ enum Command {
     Log(Box<log::Args>),
     /// Inspect images: what is inside, and whether it may be armed
     Image(image::Args),
-    /// Check model assertions and other signed assertions
+    /// Check model assertions and other signed assertions, and approve the first card of a model
     Model(model::Args),
     /// Show on the console and on the lamps, and by the bell, that the station does not run: the signs it showed last no longer hold
     // Units written for earlier builds call it `down`.
@@ -269,6 +269,8 @@ mod tests {
             "flashline log export copy.db",
             "flashline log confirm --json",
             "flashline status --json",
+            "flashline model approve acme/my-pi3",
+            "flashline model approve acme/my-pi3 --card 4C531001 --json",
             "flashline order start --model acme/my-pi3 --count 500 --name lot-17",
             "flashline order status --json",
             "flashline order stop --model acme/my-pi3",
@@ -292,6 +294,7 @@ mod tests {
             Cli::try_parse_from(line.split(' ')).unwrap_or_else(|error| panic!("{line}: {error}"));
         }
         for line in [
+            "flashline model approve",
             "flashline disarm",
             "flashline arm --slot A1 --model m",
             "flashline order start --model m --count 0",

@@ -1,4 +1,4 @@
-//! `flashline model check`: problems of model assertions, before and after signing.
+//! `flashline model`: problems of model assertions, before and after signing (`check`), and the approval of a model's first card (`approve`).
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,9 @@ use snap_assertions::check::{Checked, check};
 use snap_assertions::definition::Model;
 use snap_assertions::file;
 
+use super::request::StationArgs;
 use super::{GOOD, NOT_GOOD, TrustArgs, USAGE_OR_STATION, complain, say, say_json, sentence};
+use crate::control::wire::Request;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -23,6 +25,23 @@ enum ModelCommand {
     /// Takes model assertions, the JSON that is given to the signing tool, and account, account-key, snap-declaration and
     /// snap-revision assertions. Exit code 0 only if a station with this trust would take every file.
     Check(CheckArgs),
+    /// Approve the first card of a model, so that its slots make the others
+    ///
+    /// With `[policy] first_off = true`, the slots of a model make one card after its image was armed, and then wait. Whoever armed the
+    /// image may not approve: neither the owner of the configuration nor the user who asked for the reload. The approval ends with any
+    /// change of the image, of its model or of the configuration.
+    Approve(ApproveArgs),
+}
+
+#[derive(Debug, clap::Args)]
+struct ApproveArgs {
+    /// The model, as BRAND/MODEL or as slots name it
+    model: String,
+    /// The card that was looked at, by its serial or the number of its attempt: refused if that is not the first card
+    #[arg(long, value_name = "SERIAL|ATTEMPT")]
+    card: Option<String>,
+    #[command(flatten)]
+    station: StationArgs,
 }
 
 #[derive(Debug, clap::Args)]
@@ -38,7 +57,17 @@ struct CheckArgs {
 }
 
 pub(super) fn run(args: &Args) -> u8 {
-    let ModelCommand::Check(args) = &args.command;
+    match &args.command {
+        ModelCommand::Check(args) => check_files(args),
+        ModelCommand::Approve(ApproveArgs { model, card, station }) => {
+            let request = Request::Approve { model: model.clone(), card: card.clone() };
+            station
+                .send(&request, &format!("the first card of {model} is approved: its slots take cards; the log records card and approver"))
+        }
+    }
+}
+
+fn check_files(args: &CheckArgs) -> u8 {
     let trust = match args.trust.read() {
         Ok(trust) => trust,
         Err(error) => {

@@ -88,7 +88,7 @@ fn run_station(args: &Args) -> u8 {
             return USAGE_OR_STATION;
         }
     };
-    let by = by(args.config.path(), Occasion::Start, None);
+    let by = by(args.config.path(), settings.digest, Occasion::Start, None);
     let Some(armory) = arm(&settings, at) else { return USAGE_OR_STATION };
     let config = args.config.path().to_owned();
     let proved = Proved { settings, armory, by };

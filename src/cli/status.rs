@@ -4,6 +4,7 @@ use console::{measure_text_width, truncate_str};
 
 use super::request::StationArgs;
 use super::{GOOD, NOT_GOOD, complain, order, say};
+use crate::control::first_card::FirstCardStatus;
 use crate::control::wire::{Restart, SlotStatus, Status};
 use crate::panel::lines::{anchor, clock, exposed, note};
 use crate::report::{harmless, harmless_json};
@@ -77,6 +78,7 @@ fn lines(status: &Status) -> Vec<String> {
             lines.push("  NO ARMED MODEL answers to this order: no card is counted in it. Arm the model, or stop the order".to_owned());
         }
         lines.extend(model.order.as_ref().map(|order| format!("  order  {}", order::line(&model.device, order))));
+        lines.extend(model.first_card.as_ref().map(|first| format!("  first card  {}", first_card(&model.name, first))));
     }
     let name = |slot: &SlotStatus| harmless(&slot.slot);
     let names = status.slots.iter().map(|slot| measure_text_width(&name(slot))).max().unwrap_or(0);
@@ -87,6 +89,24 @@ fn lines(status: &Status) -> Vec<String> {
         lines.push(truncate_str(&line, WIDTH, "…").into_owned());
     }
     lines
+}
+
+/// How the first card of a model stands, and who may approve it.
+fn first_card(model: &str, first: &FirstCardStatus) -> String {
+    let slot = first.slot.as_deref().map(harmless).unwrap_or_default();
+    match (first.card().map(|card| harmless(&card.name())), &first.approved_by) {
+        (Some(card), Some(by)) => format!("{card}: approved by {}", harmless(by)),
+        (Some(card), None) => {
+            let armed_by: Vec<String> = first.armed_by.iter().map(|by| harmless(by)).collect();
+            format!(
+                "{card}, slot {slot}: WAITS FOR APPROVAL by somebody other than {}: `flashline model approve {}`",
+                armed_by.join(" and "),
+                harmless(model)
+            )
+        }
+        (None, _) if first.slot.is_some() => format!("under way in slot {slot}"),
+        (None, _) => "none yet: the first one that passes waits for approval".to_owned(),
+    }
 }
 
 /// A restart that was asked for, and what it waits for.
@@ -162,5 +182,27 @@ mod tests {
         let faults: Vec<&String> = lines.iter().filter(|line| line.starts_with("STATION FAULT  ")).collect();
         let [stops, other] = faults.as_slice() else { panic!("{lines:?}") };
         assert!(stops.contains("PrivateDevices=") && other.contains("ProcSubset=pid"), "{lines:?}");
+    }
+
+    #[test]
+    fn a_first_card_says_how_it_stands_and_who_may_not_approve_it() {
+        use crate::station::first_off::FirstCard;
+        use crate::station::view::{FirstOffState, FirstOffView, ModelView};
+        let said = |state| {
+            let first_off = Some(FirstOffView { state, armed_by: vec!["root".into(), "ann".into()] });
+            let armed = Some(crate::station::testing::image());
+            let model = ModelView { name: "box".into(), device: "acme/box".into(), armed, order: None, first_off };
+            lines(&Status::of(&View { models: vec![model], ..View::default() })).pop().expect("a line")
+        };
+        let card = || FirstCard { attempt: 12, slot: "A1".into(), serial: Some("S-1\u{1b}[2J".into()) };
+        assert_eq!(said(FirstOffState::Wanted), "  first card  none yet: the first one that passes waits for approval");
+        assert_eq!(said(FirstOffState::UnderWay { slot: "A1".into() }), "  first card  under way in slot A1");
+        let waits = said(FirstOffState::Waits(card()));
+        assert!(
+            waits.ends_with("by somebody other than root and ann: `flashline model approve box`") && waits.contains("attempt 12"),
+            "{waits}"
+        );
+        assert!(!waits.contains('\u{1b}'), "a serial is text only: {waits}");
+        assert!(said(FirstOffState::Approved { card: card(), by: "bob".into() }).ends_with(", attempt 12: approved by bob"));
     }
 }

@@ -67,6 +67,7 @@ const KEYS: &[Key] = &[
     key("log", "directory", Holds::Text, "directory = \"/srv/share/flashline\""),
     key("log", "volatile", Holds::Flag, "volatile = false"),
     key("policy", "done", Holds::Word(&["recheck", "reflash"]), "done = \"recheck\""),
+    key("policy", "first_off", Holds::Flag, "first_off = false"),
     key("policy", "flush", Holds::Word(&["ask", "required"]), "flush = \"ask\""),
     key("policy", "marks", Holds::Word(&["refuse", "erase"]), "marks = \"refuse\""),
     key("policy", "rules", Holds::Word(&["warn", "required"]), "rules = \"warn\""),

@@ -22,6 +22,7 @@ use crate::station::allowed::Allowed;
 use crate::station::armed::{Contents, Zeroes};
 use crate::station::bins::Bins;
 use crate::station::lamp::OwnedLamp;
+use crate::station::outcome::Digest;
 use crate::station::settings::{OwnDisk, SlotSettings, StationSettings};
 use crate::station::units::Bytes;
 pub(crate) use grammar::{VERSION, version_of};
@@ -102,6 +103,8 @@ pub(crate) struct ModelSettings {
 /// A whole, validated configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Settings {
+    /// BLAKE3 of the file as it was read.
+    pub digest: Digest,
     /// Settings of the whole station.
     pub station: StationSettings,
     /// The directory of the log and the staged images.
@@ -174,7 +177,17 @@ pub(crate) enum ImageCheck {
 /// # Errors
 /// All mistakes. If the text is not TOML, or a table lacks a required key, only the first such mistake.
 pub(crate) fn read(path: &Path, images: ImageCheck) -> Result<Settings, ConfigError> {
-    prove(path, source::decode(path, &bytes_of(path)?)?, images)
+    of_bytes(path, &bytes_of(path)?, images)
+}
+
+fn of_bytes(path: &Path, bytes: &[u8], images: ImageCheck) -> Result<Settings, ConfigError> {
+    let settings = prove(path, source::decode(path, bytes)?, images)?;
+    // Of the bytes, so that `b3sum` prints the same, also for a file with a byte order mark.
+    Ok(Settings { digest: digest(bytes), ..settings })
+}
+
+fn digest(bytes: &[u8]) -> Digest {
+    Digest(*blake3::hash(bytes).as_bytes())
 }
 
 fn bytes_of(path: &Path) -> Result<Vec<u8>, ConfigError> {
@@ -190,8 +203,7 @@ fn bytes_of(path: &Path) -> Result<Vec<u8>, ConfigError> {
 /// # Errors
 /// As [`read`], and if the file changes all the time.
 pub(crate) fn read_settled(path: &Path, images: ImageCheck) -> Result<Settings, ConfigError> {
-    let bytes = settled(path, SETTLED, SETTLING)?;
-    prove(path, source::decode(path, &bytes)?, images)
+    of_bytes(path, &settled(path, SETTLED, SETTLING)?, images)
 }
 
 /// The contents of a file that was not changed for `least`, nor while it was read.
@@ -256,11 +268,13 @@ pub(crate) fn prove(path: &Path, text: &str, images: ImageCheck) -> Result<Setti
         return Err(mistakes.all());
     };
     Ok(Settings {
+        digest: digest(text.as_bytes()),
         station: StationSettings {
             name,
             settle,
             flash_present: file.station.flash_present,
             recheck_done: file.policy.done == DoneWord::Recheck,
+            first_off: file.policy.first_off,
             box_size,
         },
         state: base.join(file.station.state),

@@ -108,6 +108,7 @@ impl Default for ControlTable {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct PolicyTable {
     pub(super) done: DoneWord,
+    pub(super) first_off: bool,
     pub(super) flush: FlushWord,
     pub(super) marks: MarksWord,
     pub(super) rules: RulesWord,

@@ -41,6 +41,21 @@ fn a_small_configuration_gets_every_default() {
 }
 
 #[test]
+fn the_digest_of_a_configuration_is_what_b3sum_prints_and_differs_with_every_byte_of_the_file() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let path = directory.path().join("config.toml");
+    let digest = |bytes: &[u8]| {
+        fs::write(&path, bytes).expect("it can be written");
+        read(&path, ImageCheck::Unseen).expect("it is good").digest.to_string()
+    };
+    let with_mark = [&b"\xef\xbb\xbf"[..], GOOD.as_bytes()].concat();
+    for bytes in [GOOD.as_bytes(), format!("{GOOD}# a remark\n").as_bytes(), &with_mark] {
+        assert_eq!(digest(bytes), blake3::hash(bytes).to_string());
+    }
+    assert_ne!(digest(GOOD.as_bytes()), digest(&with_mark), "of the bytes, and not of what they mean");
+}
+
+#[test]
 fn the_directory_of_the_log_files_counts_from_the_configuration_as_every_path_does() {
     let files = |directory: &str| {
         let text = format!("[log]\ndirectory = {directory:?}\n{GOOD}");
@@ -304,7 +319,8 @@ fn the_example_shows_every_key_with_its_default() {
     for (key, label) in [("good", &Bins::default().good), ("not_bad", &Bins::default().not_bad), ("bad", &Bins::default().bad)] {
         assert_eq!(example["panel"]["bins"][key]["colour"].as_str(), Some(label.colour.word()));
     }
-    let PolicyTable { done, flush, marks, rules } = PolicyTable::default();
+    let PolicyTable { done, first_off, flush, marks, rules } = PolicyTable::default();
+    assert_eq!(example["policy"]["first_off"].as_bool(), Some(first_off));
     assert_eq!((example["policy"]["flush"].as_str(), flush), (Some("ask"), FlushWord::Ask));
     assert_eq!((example["policy"]["rules"].as_str(), rules), (Some("warn"), RulesWord::Warn));
     assert_eq!((example["policy"]["marks"].as_str(), marks), (Some("refuse"), MarksWord::Refuse));

@@ -8,6 +8,7 @@
 
 pub mod access;
 pub mod client;
+pub(crate) mod first_card;
 pub mod server;
 #[cfg(test)]
 mod tests;

@@ -337,6 +337,7 @@ fn what_of(request: Request) -> Result<IncomingRequest, String> {
             IncomingRequest::Command(Command::StartOrder { model, count, name: plain(name)?, work_order: plain(work_order)? })
         }
         Request::OrderStop { model } => IncomingRequest::Command(Command::StopOrder { model }),
+        Request::Approve { model, card } => IncomingRequest::Command(Command::Approve { model, card }),
         Request::LogConfirm {} => IncomingRequest::Command(Command::ConfirmLog),
         Request::Restart {} => IncomingRequest::Command(Command::Restart),
         Request::Reload {} => IncomingRequest::Reload,

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::first_card::FirstCardStatus;
 use crate::station::reason::Fact;
 use crate::station::restriction::Restriction;
 use crate::station::sign::OperatorAction;
@@ -65,6 +66,14 @@ pub(crate) enum Request {
     LogConfirm {},
     /// Begin no card any more, and restart when the last one is out.
     Restart {},
+    /// Approve the first card that was made of a model since its image was armed.
+    Approve {
+        /// `BRAND/MODEL`, or the name that slots use for it.
+        model: String,
+        /// The card that is meant, by its serial or the number of its attempt.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        card: Option<String>,
+    },
     /// End the order of a model.
     OrderStop {
         /// `BRAND/MODEL`, or the name that slots use for it.
@@ -194,6 +203,9 @@ pub struct ModelStatus {
     pub image: Option<Image>,
     /// Its order, if any.
     pub order: Option<OrderStatus>,
+    /// Its first card and the approval; left out if no approval is wanted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_card: Option<FirstCardStatus>,
 }
 
 /// An image that may be written.
@@ -386,7 +398,8 @@ impl ModelStatus {
             under_way: order.under_way,
             open_box: order.open_box.map(|open| BoxStatus { number: open.number, size: open.size, cards: open.cards, left: open.left }),
         });
-        Self { name: view.name.clone(), device: view.device.clone(), image, order }
+        let first_card = view.first_off.as_ref().map(FirstCardStatus::of);
+        Self { name: view.name.clone(), device: view.device.clone(), image, order, first_card }
     }
 }
 

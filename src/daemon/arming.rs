@@ -241,7 +241,7 @@ pub(crate) struct Proved {
 pub(crate) fn prove(config: &Path, state: &Path, at: i64, asked_by: Option<Who>) -> Result<Proved, ReloadError> {
     let settings =
         config::read_settled(config, ImageCheck::Proved).map_err(|error| error.with_port(|text| ports_of(&Sysfs::default(), text)))?;
-    let by = by(config, Occasion::Reload, asked_by);
+    let by = by(config, settings.digest, Occasion::Reload, asked_by);
     if settings.state != state {
         return Err(ReloadError::State);
     }
@@ -252,19 +252,20 @@ pub(crate) fn prove(config: &Path, state: &Path, at: i64, asked_by: Option<Who>)
     }
 }
 
-/// Who armed: the owner of the configuration file. Call it where the file is read, because the disk and a directory service may hang; it
+/// Who armed: the owner of the configuration file, which was read as the bytes with this digest. Call it where the file is read, because the disk and a directory service may hang; it
 /// waits two seconds at most for the name of the owner.
 #[must_use]
-pub(crate) fn by(config: &Path, occasion: Occasion, asked_by: Option<Who>) -> ArmedBy {
+pub(crate) fn by(config: &Path, digest: Digest, occasion: Occasion, asked_by: Option<Who>) -> ArmedBy {
     let metadata = std::fs::metadata(config).ok();
     let owner = metadata.as_ref().map(|metadata| {
         let uid = metadata.uid();
-        in_time(move || User::from_uid(Uid::from_raw(uid)).ok().flatten()).flatten().map_or_else(|| uid.to_string(), |user| user.name)
+        let user = in_time(move || User::from_uid(Uid::from_raw(uid)).ok().flatten()).flatten();
+        Who { uid, name: user.map_or_else(|| uid.to_string(), |user| user.name) }
     });
     // Seconds and nanoseconds as microseconds, rounded down.
     let changed = metadata.map(|metadata| metadata.mtime().saturating_mul(1_000_000).saturating_add(metadata.mtime_nsec() / 1000));
     let config = std::path::absolute(config).unwrap_or_else(|_| config.to_owned());
-    ArmedBy { occasion, config: config.display().to_string(), owner, changed, asked_by }
+    ArmedBy { occasion, config: config.display().to_string(), digest, owner, changed, asked_by }
 }
 
 /// How long the user database of the PC, which may be a server, is waited for.
@@ -319,11 +320,12 @@ mod tests {
         std::fs::write(&config, "").expect("written");
         let written = std::time::UNIX_EPOCH + std::time::Duration::from_micros(1_700_000_000_123_456);
         std::fs::File::options().write(true).open(&config).and_then(|file| file.set_modified(written)).expect("set");
-        let me = User::from_uid(nix::unistd::geteuid()).expect("users can be asked").map(|user| user.name);
-        let signed = by(&config, Occasion::Reload, None);
+        let uid = nix::unistd::geteuid();
+        let me = User::from_uid(uid).expect("users can be asked").map(|user| Who { uid: uid.as_raw(), name: user.name });
+        let signed = by(&config, Digest([1; 32]), Occasion::Reload, None);
         assert_eq!((signed.occasion, signed.config), (Occasion::Reload, config.display().to_string()));
         assert_eq!((signed.changed, signed.owner), (Some(1_700_000_000_123_456), me));
-        let gone = by(&dir.path().join("gone.toml"), Occasion::Start, None);
+        let gone = by(&dir.path().join("gone.toml"), Digest([1; 32]), Occasion::Start, None);
         assert_eq!((gone.owner, gone.changed), (None, None), "what is not known is not said");
     }
 }

@@ -48,7 +48,16 @@ pub(super) fn of_entry(entry: &Entry, stamp: &Stamp, station_name: &str) -> Stri
                 ("last_attempt", json!(closed.last)),
             ],
         ),
-        Entry::ModelArmed { armed, by } => json!({ "image": image(armed), "uncovered": armed.uncovered, "by": armed_by(by) }),
+        Entry::ModelArmed { armed, by, first_off } => json!({
+            "model": armed.model, "first_off": first_off.word(), "image": image(armed), "uncovered": armed.uncovered, "by": armed_by(by),
+        }),
+        Entry::Approved { armed, config, card, by } => json!({
+            "model": armed.model,
+            "image": image(armed),
+            "config_blake3": config.to_string(),
+            "first_card": { "attempt": card.attempt, "slot": card.slot, "serial": card.serial },
+            "by": who(by),
+        }),
         // The station did this by itself: an event with a uid is the decision of a person.
         Entry::ModelDistrusted { armed, reason } => json!({
             "slot": null, "model": armed.model, "by": { "uid": null, "user": "the station" }, "reason": reason, "image": image(armed),
@@ -212,7 +221,9 @@ fn armed_by(by: &ArmedBy) -> Value {
     json!({
         "occasion": by.occasion.word(),
         "config": by.config,
-        "config_owner": by.owner,
+        "config_blake3": by.digest.to_string(),
+        "config_owner": by.owner.as_ref().map(|owner| &owner.name),
+        "config_owner_uid": by.owner.as_ref().map(|owner| owner.uid),
         "config_changed": by.changed,
         "asked_by": by.asked_by.as_ref().map(who),
     })

@@ -28,6 +28,7 @@ impl Draft {
             Entry::StationStarted { .. }
             | Entry::StationStopped
             | Entry::ModelArmed { .. }
+            | Entry::Approved { .. }
             | Entry::CardReturned { .. }
             | Entry::Disarmed { .. }
             | Entry::Rearmed { .. }

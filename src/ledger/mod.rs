@@ -28,6 +28,7 @@ mod copy_tests;
 mod draft;
 mod error;
 mod export;
+mod first_off;
 #[cfg(test)]
 mod foreign_cases;
 mod format;

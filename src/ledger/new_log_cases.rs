@@ -23,8 +23,14 @@ fn a_log_that_was_begun_anew_says_so_over_restarts_until_somebody_confirms_it_an
     let standing = ledger.standing().expect("readable");
     assert_eq!(standing.log, [LogNote::Begun]);
 
-    let settings =
-        StationSettings { name: "bench".to_owned(), settle: Duration::ZERO, flash_present: false, recheck_done: false, box_size: None };
+    let settings = StationSettings {
+        name: "bench".to_owned(),
+        settle: Duration::ZERO,
+        flash_present: false,
+        first_off: false,
+        recheck_done: false,
+        box_size: None,
+    };
     let mut station = Station::new(settings, 1, standing);
     assert_eq!(station.view(Moment::default()).log, [LogNote::Begun]);
     let mut confirm = |request| station.apply(Moment::default(), Told::Asked { request, by: who(), command: Command::ConfirmLog });

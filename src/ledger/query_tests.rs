@@ -7,6 +7,7 @@ use std::path::Path;
 
 use super::tests::{attempt, closed, open, place, started};
 use super::*;
+use crate::station::first_off::FirstOffRule;
 use crate::station::outcome::{Effort, Outcome, OutcomeWord, Pull, Refusal};
 use crate::station::record::Entry;
 use crate::station::testing::{armed_by, image, proof};
@@ -228,14 +229,15 @@ fn an_attempt_is_shown_with_its_events_and_as_it_is_now() {
     }
     assert_eq!(reader.head().expect("readable"), reader.verify().expect("readable").expect("whole"));
     assert!(reader.armings(None).expect("readable").is_empty());
-    ledger.append(&Entry::ModelArmed { armed: image(), by: armed_by() }).expect("appended");
+    ledger.append(&Entry::ModelArmed { armed: image(), by: armed_by(), first_off: FirstOffRule::Off }).expect("appended");
     for (model, count) in [(None, 1), (Some("acme/box"), 1), (Some("acme/other"), 0)] {
         assert_eq!(reader.armings(model).expect("readable").len(), count, "{model:?}");
     }
     let body = &reader.armings(None).expect("readable")[0].body;
     let body: serde_json::Value = serde_json::from_str(body).expect("JSON");
     let by = serde_json::json!({
-        "occasion": "start", "config": "/etc/flashline/config.toml", "config_owner": "root", "config_changed": 1_700_000_000_000_000_i64, "asked_by": null,
+        "occasion": "start", "config": "/etc/flashline/config.toml", "config_blake3": "01".repeat(32), "config_owner": "root",
+        "config_owner_uid": 0, "config_changed": 1_700_000_000_000_000_i64, "asked_by": null,
     });
     assert_eq!((&body["by"], &body["image"]["source"], &body["image"]["model"]), (&by, &"box.img".into(), &"acme/box".into()));
 }

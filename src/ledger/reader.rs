@@ -108,6 +108,14 @@ impl LogReader {
         self.select("kind = 'model-armed' AND attempt IS NULL AND (?1 IS NULL OR json_extract(body, '$.image.model') = ?1)", [model])
     }
 
+    /// The approvals of first cards, of one model or of all, oldest first.
+    ///
+    /// # Errors
+    /// If the log cannot be read.
+    pub(crate) fn approvals(&self, model: Option<&str>) -> Result<Vec<LogEvent>, LogError> {
+        self.select("kind = 'approval' AND attempt IS NULL AND (?1 IS NULL OR json_extract(body, '$.image.model') = ?1)", [model])
+    }
+
     /// Why the log would be lost when the power fails, as the station found at its last start; `None` if it is on a disk.
     ///
     /// # Errors

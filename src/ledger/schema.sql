@@ -7,7 +7,7 @@ CREATE TABLE event (
     station TEXT NOT NULL,              -- this station's id: a version 4 UUID drawn when the log was made; not its name
     seq     INTEGER PRIMARY KEY NOT NULL, -- 1, 2, 3 … without a gap
     kind    TEXT NOT NULL,              -- log-created, station-started, station-stopped, model-armed, attempt-started, attempt-closed;
-                                        -- disarmed, rearmed, order-started, order-stopped, box-closed, card-returned
+                                        -- approval; disarmed, rearmed, order-started, order-stopped, box-closed, card-returned
     at      INTEGER NOT NULL,           -- when it happened (not when it reached the disk), microseconds UTC
     body    TEXT NOT NULL CHECK (json_valid(body)), -- canonical JSON: keys in byte order, no spaces, whole numbers only
     prev    BLOB NOT NULL CHECK (length(prev) = 32), -- hash of event seq - 1; 32 zero bytes for the first
@@ -37,14 +37,23 @@ CREATE TABLE event (
     -- restart-asked: no card is begun any more, and the station restarts when the last one is out
     --   by.uid, by.user       who
     -- model-armed
+    --   model                 the model as slots name it; not in logs of older programs
+    --   first_off             wanted: from here on one card may be made, and the others wait for its approval; as-before: image, model and
+    --                         configuration are those of before, and so is the approval; null: no approval is wanted
     --   image                 as under attempt-started
     --   uncovered             the checks that could not be made when the image was inspected, a list of sentences
     --   by.occasion           start: the station started; reload: it was told to read its configuration again; restage: the staged copy
     --                         was damaged, and the station staged the same image anew from its source
     --   by.config             the configuration that names the image
-    --   by.config_owner       the owner of that file: user name, or number if there is no name
+    --   by.config_blake3      digest of that file as it was read, hexadecimal: what b3sum prints
+    --   by.config_owner, by.config_owner_uid   the owner of that file: user name, or number if there is no name; and the number
     --   by.config_changed     when it was last written, microseconds UTC
     --   by.asked_by.uid, .user   the user who requested the reload; null if unknown
+    -- approval: a user who did not arm the image approved the first card that was made with it: the others may be made
+    --   model, image          as under model-armed
+    --   config_blake3         the configuration, as by.config_blake3 there
+    --   first_card.attempt, .slot, .serial   the card: the attempt that made it, its slot, and its serial as far as it has one
+    --   by.uid, by.user       the user who approved it
     -- disarmed, rearmed: a slot, or every slot of a model, was taken out of work, or re-enabled
     --   slot, model           which; one of them is null
     --   by.uid, by.user       the user; uid is null if the station did it by itself, because the staged copy of the model's image is
@@ -71,9 +80,9 @@ CREATE TABLE event (
     --   slot                  the slot's name, as on its sticker
     --   card                  as under attempt-started, as far as it was known so soon
     --   times                 the number of times since a card was put in by hand; the 1st, 2nd, 4th, 8th … time has an event
-    -- label, approval, unit, maintenance, operator, harvest: reserved for a printed label, an image that two people released, a device that
-    --                         was built of cards, work on a reader, the operator at the station, reports of devices. Like every kind
-    --                         that a reader does not know, they are shown unchanged, and not counted
+    -- label, unit, maintenance, operator, harvest: reserved for a printed label, a device that was built of cards, work on a reader, the
+    --                         operator at the station, reports of devices. Like every kind that a reader does not know, they are shown
+    --                         unchanged, and not counted
     -- attempt-started: durable before the first byte is written
     --   attempt               number, counted over the life of this log
     --   slot                  the slot's name, as on its sticker

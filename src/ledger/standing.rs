@@ -1,4 +1,4 @@
-//! Reads the requests that still hold from the log: orders that were not stopped, and slots and models that are disarmed.
+//! Reads the requests that still hold from the log: orders that were not stopped, slots and models that are disarmed, and approvals.
 
 use std::collections::BTreeMap;
 
@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::Ledger;
 use super::draft::CHANGED;
 use super::error::{Doing, LogError};
+use super::first_off;
 use crate::station::order::{Boxes, Order};
 use crate::station::outcome::OutcomeWord;
 use crate::station::request::{Target, Who};
@@ -73,6 +74,7 @@ fn read(log: &Connection) -> rusqlite::Result<Standing> {
     let begun = log.query_row(BEGUN, [], |row| row.get::<_, bool>(0))?;
     standing.log.extend(begun.then_some(LogNote::Begun));
     count_passed(log, &mut standing.orders, &begun_at)?;
+    standing.first_offs = first_off::read(log)?;
     Ok(standing)
 }
 

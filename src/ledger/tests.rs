@@ -15,6 +15,7 @@ use super::format::WAL_KEPT;
 use super::*;
 use crate::station::armed::{Armed, DeviceModel, ModelProof};
 use crate::station::card::{Bus, Cid, Identity};
+use crate::station::first_off::FirstOffRule;
 use crate::station::outcome::{Act, CacheFlush, CardHead, Curve, Effort, Failure, Outcome, OutcomeWord, Pull, Refusal};
 use crate::station::record::{Attempt, Entry, Receipt};
 use crate::station::testing::{armed_by, card, image, mapped_proof, proof};
@@ -85,7 +86,7 @@ fn the_chain_holds_over_many_appends_and_openings() {
         assert_eq!(*station.get_or_insert(ledger.station().to_owned()), ledger.station(), "a station keeps its id");
         assert_eq!(ledger.next_attempt().expect("a number"), session * 40 + 1);
         ledger.append(&Entry::StationStarted { version: "1.0".to_owned(), volatile: None }).expect("appended");
-        ledger.append(&Entry::ModelArmed { armed: image(), by: armed_by() }).expect("appended");
+        ledger.append(&Entry::ModelArmed { armed: image(), by: armed_by(), first_off: FirstOffRule::Off }).expect("appended");
         for number in 1..=40 {
             let number = session * 40 + number;
             assert_eq!(ledger.append(&started(number)).expect("appended"), Some(Receipt::Started(number)));
@@ -410,7 +411,7 @@ fn what_could_not_be_covered_stands_in_the_event_that_armed_the_image() {
     let (_dir, path) = place();
     let mut ledger = open(&path);
     let armed = Armed { uncovered: vec!["grub.cfg is signed by nobody".to_owned()], ..image() };
-    ledger.append(&Entry::ModelArmed { armed, by: armed_by() }).expect("appended");
+    ledger.append(&Entry::ModelArmed { armed, by: armed_by(), first_off: FirstOffRule::Off }).expect("appended");
     let body: String = Connection::open(&path)
         .and_then(|log| log.query_row("SELECT body FROM event WHERE kind = 'model-armed'", [], |row| row.get(0)))
         .expect("it is there");

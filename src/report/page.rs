@@ -46,6 +46,7 @@ pub(crate) struct ImageFacts {
     last: Option<i64>,
     models: Vec<ModelFacts>,
     armed: Vec<(i64, String)>,
+    approved: Vec<(i64, String)>,
     uncovered: Vec<String>,
 }
 
@@ -122,6 +123,19 @@ impl ImagesOfLot {
         }
     }
 
+    /// Adds the approval of the first card that was made with an image.
+    pub(crate) fn approved(&mut self, event: &LogEvent) {
+        let Ok(body) = serde_json::from_str::<serde_json::Value>(&event.body) else { return };
+        for image in self.of(&body) {
+            image.approved.push((event.at, approval(&body)));
+        }
+    }
+
+    /// The image that the event with this body is about.
+    fn of<'i>(&'i mut self, body: &'i serde_json::Value) -> impl Iterator<Item = &'i mut ImageFacts> {
+        self.0.iter_mut().filter(|image| body["image"]["blake3"].as_str() == Some(&image.digest))
+    }
+
     /// Adds an arming event of an image: its time, the station, the user, and the checks that could not be made.
     pub(crate) fn armed(&mut self, event: &LogEvent) {
         let Ok(body) = serde_json::from_str::<serde_json::Value>(&event.body) else { return };
@@ -132,7 +146,7 @@ impl ImagesOfLot {
         if let Some(owner) = body["by"]["config_owner"].as_str() {
             who.push_str(&format!(", a file of {owner}"));
         }
-        for image in self.0.iter_mut().filter(|image| body["image"]["blake3"].as_str() == Some(&image.digest)) {
+        for image in self.of(&body) {
             image.armed.push((event.at, who.clone()));
             for sentence in body["uncovered"].as_array().into_iter().flatten().filter_map(|sentence| sentence.as_str()) {
                 if !image.uncovered.iter().any(|known| known == sentence) {
@@ -141,6 +155,16 @@ impl ImagesOfLot {
             }
         }
     }
+}
+
+/// The words of the page about the approval of a first card.
+fn approval(body: &serde_json::Value) -> String {
+    let by = body["by"]["user"].as_str().unwrap_or("a user without a name");
+    let card = &body["first_card"];
+    let serial = card["serial"].as_str().map(|serial| format!(", serial {serial}")).unwrap_or_default();
+    let attempt = card["attempt"].as_u64().map(|attempt| format!("attempt {attempt}")).unwrap_or_default();
+    let config = body["config_blake3"].as_str().map(|digest| format!(", under the configuration {}", short(digest))).unwrap_or_default();
+    format!("by {by}: the card of {attempt}{serial}{config}")
 }
 
 /// The page, in its order.
@@ -297,6 +321,10 @@ impl LotPage<'_> {
                     }
                     dt { "written" }
                     dd { (local(image.first, self.zone).unwrap_or_default()) " to " (local(image.last, self.zone).unwrap_or_default()) }
+                    @if !image.approved.is_empty() {
+                        dt { "first card approved" }
+                        dd { @for (at, text) in image.approved.iter().rev().take(10) { div { (local(Some(*at), self.zone).unwrap_or_default()) " " (harmless(text)) } } }
+                    }
                     @if !image.armed.is_empty() {
                         dt { "armed" }
                         dd {
@@ -470,6 +498,10 @@ mod tests {
     use crate::station::outcome::OutcomeWord;
 
     fn page_of(briefs: &[Brief<'_>], rows: &[Row], asked: &Scope) -> (String, serde_json::Value) {
+        page_with(briefs, rows, asked, |_| {})
+    }
+
+    fn page_with(briefs: &[Brief<'_>], rows: &[Row], asked: &Scope, add: impl FnOnce(&mut ImagesOfLot)) -> (String, serde_json::Value) {
         let mut summary = Summary::new(By::Day, &TimeZone::UTC, &Shifts::default());
         briefs.iter().for_each(|brief| summary.add(brief));
         let (mut images, mut serials) = (ImagesOfLot::default(), Serials::default());
@@ -477,6 +509,7 @@ mod tests {
             images.count(row);
             serials.count(row);
         }
+        add(&mut images);
         let page = LotPage {
             asked,
             summary: &summary,
@@ -632,6 +665,30 @@ mod tests {
         images.armed(&event("aa"));
         images.armed(&event("bb"));
         assert_eq!(images.0[0].armed, [(5, "on bench-1, as /etc/c.toml says, a file of ann".to_owned())]);
+    }
+
+    #[test]
+    fn the_approval_of_a_first_card_is_told_with_its_image_its_card_and_its_user() {
+        let row = Row { image_blake3: Some("aa".to_owned()), outcome: OutcomeWord::Passed, ..testing::rows()[0].clone() };
+        let event = |digest: &str| LogEvent {
+            station: "6f1e".to_owned(),
+            seq: 9,
+            kind: "approval".to_owned(),
+            at: 1_700_000_000_000_000,
+            body: format!(
+                "{{\"by\":{{\"uid\":1001,\"user\":\"<bob>\"}},\"config_blake3\":\"{}\",\"first_card\":{{\"attempt\":12,\"serial\":\"S-1\"}},\
+                 \"image\":{{\"blake3\":\"{digest}\"}}}}",
+                "cd".repeat(32)
+            ),
+        };
+        let mut images = ImagesOfLot::default();
+        images.count(&row);
+        images.approved(&event("aa"));
+        images.approved(&event("bb"));
+        let said = "by <bob>: the card of attempt 12, serial S-1, under the configuration cdcdcdcdcdcd";
+        assert!(images.0[0].approved.len() == 1 && images.0[0].approved[0].1.starts_with(said), "{:?}", images.0[0].approved);
+        let (page, _) = page_with(&[], &[row], &Scope::default(), |images| images.approved(&event("aa")));
+        assert!(page.contains("<dt>first card approved</dt>") && page.contains("by &lt;bob&gt;: the card of attempt 12"), "{page}");
     }
 
     #[test]

@@ -25,4 +25,4 @@ pub(crate) use rules::{
 pub use status::{instruction, reason, sign, station_call, view};
 pub use types::{allowed, armed, card, labels, outcome, past, port, record, request, units};
 
-pub(crate) use types::{bins, lamp, order, restriction, settings, sizes, standing, survey};
+pub(crate) use types::{bins, first_off, lamp, order, restriction, settings, sizes, standing, survey};

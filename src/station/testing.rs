@@ -7,6 +7,7 @@ use super::types::outcome::{Digest, MappedProof, OutcomeWord, Proof, ReadBack};
 use super::types::past::{Ended, Past, Rows};
 use super::types::port::{Chain, Port};
 use super::types::record::{Attempt, AttemptNumber, Plan};
+use super::types::request::Who;
 use super::types::survey::Survey;
 use super::types::units::{Bytes, MIB};
 
@@ -73,7 +74,8 @@ pub(crate) fn armed_by() -> ArmedBy {
     ArmedBy {
         occasion: Occasion::Start,
         config: "/etc/flashline/config.toml".to_owned(),
-        owner: Some("root".to_owned()),
+        digest: Digest([1; 32]),
+        owner: Some(Who { uid: 0, name: "root".to_owned() }),
         changed: Some(1_700_000_000_000_000),
         asked_by: None,
     }

@@ -63,6 +63,8 @@ pub(super) enum Subject {
     StateDisk,
     /// The flash log.
     Log,
+    /// Whether somebody may approve a first card.
+    Approval,
     /// The clock and the time zone.
     Clock,
     /// Whether a station that hangs is restarted.
@@ -91,6 +93,7 @@ impl Subject {
             Self::Rights => "rights",
             Self::StateDisk => "state-disk",
             Self::Log => "log",
+            Self::Approval => "approval",
             Self::Clock => "clock",
             Self::Watchdog => "watchdog",
             Self::Sleep => "sleep",

@@ -4,6 +4,7 @@ mod finding;
 mod lamps;
 mod models;
 mod pc;
+mod people;
 mod rights;
 mod slots;
 mod state_disk;
@@ -86,6 +87,7 @@ pub(super) fn run(args: &Args) -> u8 {
     findings.extend(lamps::bell(settings.station_bell.as_deref()));
     findings.extend(state_disk::findings(&settings, &place, !args.without_images));
     findings.extend(log(&settings.log(), args.without_images));
+    findings.extend(people::approval(settings.station.first_off, args.config.path()));
     findings.extend(pc::clock(&Stamp::now(), newest, crate::zone::complaint()));
     findings.extend(memory(&looks));
     // A reload asks in the sandbox of the unit, which hides the PC's other programs.

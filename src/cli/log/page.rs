@@ -10,7 +10,7 @@ use jiff::{Timestamp, ToSpan};
 
 use super::{GOOD, LogCommandError, LogContext, NOT_GOOD, ScopeArgs, filter, serials};
 use crate::file::{directory_of, is_same_file};
-use crate::ledger::{Filter, LogReader};
+use crate::ledger::{Filter, LogEvent, LogReader};
 use crate::panel::lines;
 use crate::report::page::{ChainVerdict, ImagesOfLot, LotPage, MOST};
 use crate::report::summary::{Scope, Summary};
@@ -102,11 +102,9 @@ fn write(
         images.count(row);
         station = row.station_name.clone().map(|name| (name, row.station_id.clone()));
     })?;
-    for arming in log.armings(scope.model.as_deref())? {
-        if Timestamp::from_microsecond(arming.at).is_ok_and(|at| at < until) {
-            images.armed(&arming);
-        }
-    }
+    let is_before = |event: &LogEvent| Timestamp::from_microsecond(event.at).is_ok_and(|at| at < until);
+    log.armings(scope.model.as_deref())?.iter().filter(|event| is_before(event)).for_each(|arming| images.armed(arming));
+    log.approvals(scope.model.as_deref())?.iter().filter(|event| is_before(event)).for_each(|approval| images.approved(approval));
     let chain = match log.verify()? {
         Ok(head) => ChainVerdict { whole: true, says: head.to_string() },
         Err(broken) => ChainVerdict { whole: false, says: broken.to_string() },

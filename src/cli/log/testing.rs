@@ -7,6 +7,7 @@ use super::LogContext;
 use crate::ledger::{Ledger, Stamp};
 use crate::report::times::Shifts;
 use crate::station::armed::{Armed, DeviceModel, ModelProof};
+use crate::station::first_off::FirstOffRule;
 use crate::station::outcome::{Effort, Failure, Outcome, Pull, Refusal};
 use crate::station::past::Past;
 use crate::station::record::{Attempt, Entry, Plan};
@@ -68,7 +69,7 @@ pub(super) fn log_of_a_lot(path: &Path) {
     let mut add = |at, entry| {
         ledger.append_at(&stamp(at), &entry).expect("appended");
     };
-    add(begin, Entry::ModelArmed { armed: armed.clone(), by: armed_by() });
+    add(begin, Entry::ModelArmed { armed: armed.clone(), by: armed_by(), first_off: FirstOffRule::Off });
     for number in 1..=120_u64 {
         let mut card = card(&format!("pci-0000:00:14.0/usb3-{}/lun-0", number % 4 + 1), number);
         card.serial = Some(format!("S-{number:04}"));

@@ -31,6 +31,8 @@ fn signs() -> Vec<Sign> {
         Sign::Held(Hold::SinceStart),
         Sign::OrderComplete { count: 500 },
         Sign::OrderUnderWay { count: 500 },
+        Sign::NotApproved { card: "4C531001230607119082, attempt 812".into() },
+        Sign::FirstCardUnderWay,
         Sign::Preparing,
         Sign::Rechecking,
         Sign::Writing,
@@ -68,6 +70,7 @@ fn view(slots: usize, first: usize) -> View {
         device: "acme/my-pi3".into(),
         armed: Some(crate::station::testing::image()),
         order: Some(order),
+        first_off: None,
     };
     View {
         station: "line 3".into(),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::first_off_place::FirstOffPlace;
 use super::loss::Returned;
 use super::order_place::OrderPlace;
 use super::slot::{Phase, Slot};
@@ -82,8 +83,10 @@ impl Station {
         for index in 0..self.slots.len() {
             let slot = &self.slots[index];
             let Phase::Settling { visit, since, asked } = slot.phase else { continue };
-            // A card that is not to be begun does not wait for an order.
-            let waits = slot.returned.is_none() && matches!(self.order_says(slot), OrderPlace::UnderWay { .. });
+            // A card that is not to be begun waits for no order and no approval.
+            let is_unsure =
+                matches!(self.order_says(slot), OrderPlace::UnderWay { .. }) || self.first_off_says(slot) != FirstOffPlace::Free;
+            let waits = slot.returned.is_none() && is_unsure;
             if slot.retired || now.since(since) < settle || waits {
                 continue;
             }

@@ -1,6 +1,7 @@
 //! An attempt begins: a surveyed card is admitted or refused, and work starts when its start is on the disk.
 
 use super::admit::admit;
+use super::first_off_place::FirstOffPlace;
 use super::loss::{can_be, is_identified};
 use super::order_place::OrderPlace;
 use super::slot::{Phase, Slot, Work};
@@ -50,8 +51,10 @@ impl Station {
         let place = self.order_says(slot);
         let is_stopped = self.is_stopped_by_restriction();
         // Asked again after the card has settled once more, until its users are known, or it has gone; and until it is known whether its
-        // order needs it. A card that cannot be admitted because of the PC or the unit is not asked to its end.
-        let waits = is_stopped || (found.is_none() && asked < SURVEYS) || matches!(place, OrderPlace::UnderWay { .. });
+        // order needs it, and the first card of its model is approved. A card that cannot be admitted because of the PC or the unit is not
+        // asked to its end.
+        let is_unsure = matches!(place, OrderPlace::UnderWay { .. }) || self.first_off_says(slot) != FirstOffPlace::Free;
+        let waits = is_stopped || is_unsure || (found.is_none() && asked < SURVEYS);
         let has_twin = found.as_ref().is_some_and(|survey| self.has_twin(&survey.card));
         let work_order = if let OrderPlace::Free(order) = place { self.work_order_of(order) } else { None };
         let slot = &mut self.slots[index];

@@ -81,7 +81,9 @@ impl Station {
                 self.distrusted.remove(place);
                 let by = ArmedBy { occasion: Occasion::Restage, asked_by: None, ..by.clone() };
                 let armed = self.armed.iter().filter(|armed| armed.digest == digest).cloned();
-                armed.map(|armed| Effect::Record(Box::new(Entry::ModelArmed { armed, by: by.clone() }))).collect()
+                let rule = |armed: &Armed| self.first_off_rule(armed);
+                let entry = |armed| Entry::ModelArmed { first_off: rule(&armed), armed, by: by.clone() };
+                armed.map(|armed| Effect::Record(Box::new(entry(armed)))).collect()
             }
             (Ok(()), None) => Vec::new(),
             (Err(why), _) => {

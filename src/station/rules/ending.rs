@@ -129,6 +129,7 @@ impl Station {
         let Phase::Recording { attempt, outcome } = &slot.phase else { return Vec::new() };
         let (attempt, outcome) = (attempt.clone(), outcome.clone());
         let counted = (attempt.order, attempt.leaves(&outcome.word()), outcome.clone());
+        let recorded = attempt.clone();
         let in_slot = slot.present.as_ref().map(|card| card.visit);
         if in_slot == Some(attempt.card.visit) || (in_slot.is_none() && matches!(outcome, Outcome::Pulled(_))) {
             slot.phase = Phase::Finished { attempt, outcome };
@@ -138,6 +139,7 @@ impl Station {
         self.slots.retain(|slot| !slot.retired || !slot.is_idle());
         let (order, leaves, outcome) = counted;
         self.today.add(&outcome.word());
+        self.note_first_card(&recorded, &outcome);
         self.count_in_order(order, leaves, &outcome);
         self.close_box_with(order, number)
     }

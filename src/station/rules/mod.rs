@@ -8,6 +8,8 @@ pub(crate) mod cabling;
 mod distrust;
 mod ending;
 mod event;
+mod first_off;
+mod first_off_place;
 mod loss;
 mod order_place;
 mod orders;
@@ -140,7 +142,7 @@ impl Station {
     }
 
     fn slot_view(&self, now: Moment, slot: &Slot) -> SlotView {
-        let view = slot.view(now, !self.may_begin(), self.order_says(slot));
+        let view = slot.view(now, !self.may_begin(), self.order_says(slot), &self.first_off_says(slot));
         if self.restart.is_some() { view.of_a_restarting_station() } else { view }
     }
 
@@ -152,7 +154,7 @@ impl Station {
     fn model_view(&self, name: String) -> ModelView {
         let armed = self.armed.iter().find(|armed| armed.model == name).cloned();
         let device = armed.as_ref().map_or_else(|| name.clone(), Armed::logged_model);
-        ModelView { order: self.order_view(&device), name, device, armed }
+        ModelView { order: self.order_view(&device), first_off: self.first_off_view(&name), name, device, armed }
     }
 
     /// Takes one event with its time and returns the actions.
@@ -236,11 +238,14 @@ impl Station {
         self.compare_cabling();
         self.settings = station;
         self.note_disarmings();
+        let rules = self.renew_first_offs(&armed, &by);
         let is_trusted_again = |digest| self.distrust_of(digest).is_some() && !distrusted.contains(&digest);
         let newly_armed = armed
             .iter()
-            .filter(|armed| !self.armed.contains(armed) || is_trusted_again(armed.digest))
-            .map(|armed| Effect::Record(Box::new(Entry::ModelArmed { armed: armed.clone(), by: by.clone() })));
+            .zip(rules)
+            .filter(|(armed, (_, is_new))| *is_new || !self.armed.contains(armed) || is_trusted_again(armed.digest))
+            .map(|(armed, (first_off, _))| Entry::ModelArmed { armed: armed.clone(), by: by.clone(), first_off })
+            .map(|entry| Effect::Record(Box::new(entry)));
         let mut effects: Vec<Effect> = newly_armed.collect();
         effects.extend(self.close_boxes_left_over());
         self.armed = armed;

@@ -49,6 +49,7 @@ impl Bench {
             name: "line".to_owned(),
             settle: std::time::Duration::ZERO,
             flash_present: false,
+            first_off: false,
             recheck_done: true,
             box_size: None,
         };

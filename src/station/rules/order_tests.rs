@@ -38,8 +38,14 @@ impl Line {
 
     /// A station that starts with the requests in its log.
     pub(super) fn going_on(slots: usize, recheck_done: bool, box_size: Option<u32>, standing: Standing) -> Self {
-        let settings =
-            StationSettings { name: "line".to_owned(), settle: std::time::Duration::ZERO, flash_present: false, recheck_done, box_size };
+        let settings = StationSettings {
+            name: "line".to_owned(),
+            settle: std::time::Duration::ZERO,
+            flash_present: false,
+            first_off: false,
+            recheck_done,
+            box_size,
+        };
         let slots = (0..slots).map(|slot| SlotSettings {
             name: format!("A{slot}"),
             ports: vec![crate::station::port::Port(port(slot))],

@@ -135,7 +135,13 @@ impl Station {
     pub(super) fn orders_without_a_model(&self, models: &[ModelView]) -> Vec<ModelView> {
         let is_shown = |order: &&Order| models.iter().any(|model| model.device == order.model);
         let orders = self.standing.orders.iter().filter(|order| !is_shown(order));
-        let without = |model: &String| ModelView { order: self.order_view(model), name: model.clone(), device: model.clone(), armed: None };
+        let without = |model: &String| ModelView {
+            order: self.order_view(model),
+            name: model.clone(),
+            device: model.clone(),
+            armed: None,
+            first_off: None,
+        };
         orders.map(|order| without(&order.model)).collect()
     }
 

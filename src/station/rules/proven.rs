@@ -62,6 +62,7 @@ impl Station {
     pub(super) fn changed(&mut self, number: AttemptNumber, sectors: u64) -> Vec<Effect> {
         let Some((attempt, before)) = self.proven.take(number) else { return Vec::new() };
         let changed = Outcome::Changed { sectors };
+        self.forget_first_card(number);
         let mut counted = true;
         for slot in &mut self.slots {
             counted &= !slot.spoil(number, &changed);

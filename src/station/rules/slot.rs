@@ -18,6 +18,7 @@
 //! The card in the slot ([`Slot::present`]) and the card being worked on ([`Phase`]) are separate: a card may be gone, or replaced, long
 //! before its thread notices. A phase never refers to a card other than its own.
 
+use super::first_off_place::FirstOffPlace;
 use super::loss::{Left, Loss, NumbersAsked, Returned};
 use super::order_place::OrderPlace;
 use crate::station::status::sign::{Hold, OperatorAction, Sign};
@@ -202,8 +203,8 @@ impl Slot {
         };
     }
 
-    pub(super) fn view(&self, now: Moment, station_fault: bool, place: OrderPlace) -> SlotView {
-        let sign = self.sign(place);
+    pub(super) fn view(&self, now: Moment, station_fault: bool, place: OrderPlace, first_off: &FirstOffPlace) -> SlotView {
+        let sign = self.sign(place, first_off);
         let progress = match &self.phase {
             Phase::Busy { work, .. } => Some(Progress::new(work.done, work.of, work.last_heard.since(work.step_began))),
             _ => None,
@@ -230,7 +231,16 @@ impl Slot {
         }
     }
 
-    fn sign(&self, place: OrderPlace) -> Sign {
+    fn sign(&self, place: OrderPlace, first_off: &FirstOffPlace) -> Sign {
+        // Before the order: whatever that needs, no card is begun.
+        let waits_in_slot = matches!(self.phase, Phase::Settling { .. }) && self.returned.is_none();
+        match first_off {
+            FirstOffPlace::Waits(card) if waits_in_slot || (self.phase == Phase::Empty && self.recabled.is_none()) => {
+                return Sign::NotApproved { card: card.name() };
+            }
+            FirstOffPlace::UnderWay if waits_in_slot => return Sign::FirstCardUnderWay,
+            FirstOffPlace::Free | FirstOffPlace::UnderWay | FirstOffPlace::Waits(_) => {}
+        }
         match (&self.phase, place) {
             (Phase::Empty, _) if self.recabled.is_some() => {
                 Sign::Disarmed(self.recabled.as_ref().map(ToString::to_string).unwrap_or_default())

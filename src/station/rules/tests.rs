@@ -20,7 +20,14 @@ pub(super) fn station(slots: &[(&str, &str)]) -> Station {
 }
 
 pub(super) fn configuration(slots: &[(&str, &str)], armed: Vec<armed::Armed>) -> Configuration {
-    let station = StationSettings { name: "bench".to_owned(), settle: SETTLE, flash_present: false, recheck_done: false, box_size: None };
+    let station = StationSettings {
+        name: "bench".to_owned(),
+        settle: SETTLE,
+        flash_present: false,
+        first_off: false,
+        recheck_done: false,
+        box_size: None,
+    };
     let slots = slots.iter().map(|(name, port)| SlotSettings {
         name: (*name).to_owned(),
         ports: vec![Port((*port).to_owned())],

@@ -40,6 +40,8 @@ pub const REASONS: &[(&str, &[&str])] = &[
     ("recabled", &["at", "was", "is"]),
     ("order-under-way", &["count"]),
     ("order-complete", &["count"]),
+    ("first-card-waits", &["card"]),
+    ("first-card-under-way", &[]),
     ("no-armed-image", &[]),
     ("not-whole-disk", &[]),
     ("not-a-card", &["bus"]),
@@ -81,13 +83,15 @@ pub const REASONS: &[(&str, &[&str])] = &[
 ];
 
 /// Every code of a sign.
-pub const SIGNS: [&str; 23] = [
+pub const SIGNS: [&str; 25] = [
     "empty",
     "restarting",
     "disarmed",
     "held",
     "order-complete",
     "order-under-way",
+    "not-approved",
+    "first-card-under-way",
     "preparing",
     "rechecking",
     "writing",
@@ -122,6 +126,8 @@ impl Sign {
             Self::Held(_) => "held",
             Self::OrderComplete { .. } => "order-complete",
             Self::OrderUnderWay { .. } => "order-under-way",
+            Self::NotApproved { .. } => "not-approved",
+            Self::FirstCardUnderWay => "first-card-under-way",
             Self::Preparing => "preparing",
             Self::Rechecking => "rechecking",
             Self::Writing => "writing",
@@ -154,6 +160,8 @@ impl Sign {
             Self::Held(Hold::Returned { times }) => reason("came-back", vec![("times", Fact::Count(u64::from(*times)))]),
             Self::OrderUnderWay { count } => reason("order-under-way", vec![("count", Fact::Count(u64::from(*count)))]),
             Self::OrderComplete { count } => reason("order-complete", vec![("count", Fact::Count(u64::from(*count)))]),
+            Self::NotApproved { card } => reason("first-card-waits", vec![("card", Fact::Text(card.clone()))]),
+            Self::FirstCardUnderWay => reason("first-card-under-way", Vec::new()),
             Self::Refused(refusal) => reason(refusal.code(), of_refusal(refusal)),
             Self::Failed(failure) => reason(failure.code(), of_failure(failure)),
             Self::Pulled(Pull::Taken) => reason("taken", Vec::new()),

@@ -31,6 +31,13 @@ pub enum Sign {
         /// The number of ordered cards.
         count: u32,
     },
+    /// One card was made since the image was armed, and a second person has to approve it. A card that is in waits, untouched.
+    NotApproved {
+        /// The card that waits for its approval.
+        card: String,
+    },
+    /// A card is in, and another one that may become the first since the image was armed is under way: this one waits, untouched.
+    FirstCardUnderWay,
     /// A card is in; the station waits for it to sit still, finds out which programs use it, or records the start.
     Preparing,
     /// It may already hold the image, and is being read back.
@@ -108,7 +115,8 @@ impl Sign {
             Self::Disarmed(_) => "DISARMED",
             Self::Held(_) => "HELD",
             Self::OrderComplete { .. } => "ORDER DONE",
-            Self::Preparing | Self::OrderUnderWay { .. } => "WAIT",
+            Self::NotApproved { .. } => "NOT APPROVED",
+            Self::Preparing | Self::OrderUnderWay { .. } | Self::FirstCardUnderWay => "WAIT",
             Self::Rechecking => "RECHECKING",
             Self::Writing => "WRITING",
             Self::ReadingBack => "READING BACK",
@@ -133,9 +141,12 @@ impl Sign {
     pub fn call(&self) -> OperatorAction {
         match self {
             Self::Empty => OperatorAction::PutIn,
-            Self::Restarting | Self::Disarmed(_) | Self::OutOfService | Self::OrderComplete { .. } => OperatorAction::Nothing,
+            Self::Restarting | Self::Disarmed(_) | Self::OutOfService | Self::OrderComplete { .. } | Self::NotApproved { .. } => {
+                OperatorAction::Nothing
+            }
             Self::Preparing
             | Self::OrderUnderWay { .. }
+            | Self::FirstCardUnderWay
             | Self::Rechecking
             | Self::Writing
             | Self::ReadingBack
@@ -156,6 +167,8 @@ impl Sign {
             Self::Held(hold) => Some(hold.to_string()),
             Self::OrderComplete { count } => Some(format!("the order is complete: {count} of {count}")),
             Self::OrderUnderWay { count } => Some(format!("the last cards of the order of {count} are under way")),
+            Self::NotApproved { card } => Some(format!("the first card ({card}) waits for approval")),
+            Self::FirstCardUnderWay => Some("the first card is under way".to_owned()),
             Self::Failed(failure) => Some(failure.to_string()),
             Self::Refused(refusal) => Some(refusal.to_string()),
             Self::Pulled(pull) => Some(pull.to_string()),
@@ -183,7 +196,7 @@ impl Sign {
         match (self, self.call()) {
             (Self::Held(_) | Self::Changed { .. }, _) => Instruction::PutInAgain,
             (Self::Restarting, _) => Instruction::Wait,
-            (Self::OrderComplete { .. }, _) => Instruction::CallSupervisor,
+            (Self::OrderComplete { .. } | Self::NotApproved { .. }, _) => Instruction::CallSupervisor,
             (Self::Pulled(Pull::Taken), _) => Instruction::ThatOneBad,
             (Self::Pulled(Pull::ReaderLost { .. }), _) => Instruction::AllThoseBad,
             (Self::Refused(refusal), _) => Instruction::of_refusal(refusal),

@@ -45,7 +45,9 @@ impl View {
         // A station that is about to restart will take cards again by itself.
         let takes_none = |slot: &SlotView| slot.call == OperatorAction::Nothing && slot.sign != Sign::Restarting;
         let is_idle = !self.slots.is_empty() && self.slots.iter().all(takes_none);
-        if is_idle || self.slots.iter().any(|slot| slot.call.bin().is_some()) { StationCall::Wanted } else { StationCall::Well }
+        // Nothing more is made of a model whose first card waits, however busy the others are.
+        let is_asked_for = |slot: &SlotView| slot.call.bin().is_some() || matches!(slot.sign, Sign::NotApproved { .. });
+        if is_idle || self.slots.iter().any(is_asked_for) { StationCall::Wanted } else { StationCall::Well }
     }
 }
 
@@ -91,6 +93,13 @@ mod tests {
         }
         assert_eq!(view(&[disarmed, complete]).call(), StationCall::Wanted);
         assert_eq!(view(&[]).call(), StationCall::Well, "a station that has not read its configuration yet wants nobody");
+    }
+
+    #[test]
+    fn a_first_card_that_waits_for_its_approval_wants_somebody_although_other_slots_work() {
+        let waits = Sign::NotApproved { card: "S-1, attempt 1".to_owned() };
+        assert_eq!(view(&[waits, Sign::Writing]).call(), StationCall::Wanted);
+        assert_eq!(view(&[Sign::FirstCardUnderWay, Sign::Writing]).call(), StationCall::Well);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::sign::{OperatorAction, Sign};
 use crate::station::types::armed::Armed;
+use crate::station::types::first_off::FirstCard;
 use crate::station::types::order::OrderNumber;
 use crate::station::types::outcome::{Counted, OutcomeWord};
 use crate::station::types::record::AttemptNumber;
@@ -147,6 +148,51 @@ pub struct ModelView {
     pub armed: Option<Armed>,
     /// Its order, if any.
     pub order: Option<OrderView>,
+    /// How its first card stands; `None` if no approval is wanted.
+    pub first_off: Option<FirstOffView>,
+}
+
+/// The approval of a model in the view.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct FirstOffView {
+    /// How far it is.
+    pub state: FirstOffState,
+    /// The users who armed the image, none of whom may approve.
+    pub armed_by: Vec<String>,
+}
+
+/// How far the approval of a model is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum FirstOffState {
+    /// One card may be begun.
+    Wanted,
+    /// A card that may become the first one is under way.
+    UnderWay {
+        /// The slot of that card.
+        slot: String,
+    },
+    /// This card waits for its approval, and no other one is begun.
+    Waits(FirstCard),
+    /// Every card may be made.
+    Approved {
+        /// The card that was approved.
+        card: FirstCard,
+        /// The user who approved it.
+        by: String,
+    },
+}
+
+impl FirstOffState {
+    /// A stable code for programs.
+    #[must_use]
+    pub(crate) fn code(&self) -> &'static str {
+        match self {
+            Self::Wanted => "wanted",
+            Self::UnderWay { .. } => "under-way",
+            Self::Waits(_) => "waits",
+            Self::Approved { .. } => "approved",
+        }
+    }
 }
 
 /// The outcomes of the cards of one day.

@@ -193,10 +193,24 @@ pub struct ArmedBy {
     pub occasion: Occasion,
     /// The configuration that names the image.
     pub config: String,
-    /// The owner of that file: the name, or the number of a user without one.
-    pub owner: Option<String>,
+    /// BLAKE3 of that file as it was read, as `b3sum` prints it.
+    pub digest: Digest,
+    /// The owner of that file.
+    pub owner: Option<Who>,
     /// When the file was last written: UTC, microseconds since 1970.
     pub changed: Option<i64>,
     /// The user who requested the reload, if known.
     pub asked_by: Option<Who>,
+}
+
+impl ArmedBy {
+    /// Everybody who decided that the image is armed, each once: the owner of the configuration, and the user who asked for the reload. If
+    /// nobody asked over the socket, root did: only root, and the user of the station itself, can start a station or send it a signal.
+    #[must_use]
+    pub(crate) fn people(&self) -> Vec<Who> {
+        let root = || Who { uid: 0, name: "root".to_owned() };
+        let asked = self.asked_by.clone().unwrap_or_else(root);
+        let other = self.owner.clone().filter(|owner| owner.uid != asked.uid);
+        other.into_iter().chain([asked]).collect()
+    }
 }

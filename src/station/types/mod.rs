@@ -4,6 +4,7 @@ pub mod allowed;
 pub mod armed;
 pub(crate) mod bins;
 pub mod card;
+pub(crate) mod first_off;
 pub mod labels;
 pub(crate) mod lamp;
 pub(crate) mod order;

@@ -2,9 +2,10 @@
 
 use super::armed::{Armed, ArmedBy};
 use super::card::Card;
+use super::first_off::{FirstCard, FirstOffRule};
 use super::labels::Labels;
 use super::order::{Order, OrderNumber};
-use super::outcome::{Effort, Outcome, OutcomeWord, Refusal};
+use super::outcome::{Digest, Effort, Outcome, OutcomeWord, Refusal};
 use super::past::Past;
 use super::request::{RequestId, Target, Who};
 
@@ -131,6 +132,19 @@ pub enum Entry {
         armed: Armed,
         /// Who armed it, and from where.
         by: ArmedBy,
+        /// Whether its first card is to be approved.
+        first_off: FirstOffRule,
+    },
+    /// A user approved the first card of an armed image: the others may be made.
+    Approved {
+        /// The image.
+        armed: Armed,
+        /// BLAKE3 of the configuration that armed it.
+        config: Digest,
+        /// The card that was approved.
+        card: FirstCard,
+        /// The user who approved it.
+        by: Who,
     },
     /// An attempt begins. Durable before the first byte is written.
     AttemptStarted(Box<Attempt>),
@@ -224,6 +238,7 @@ impl Entry {
         match self {
             Self::StationStarted { .. } => "station-started",
             Self::ModelArmed { .. } => "model-armed",
+            Self::Approved { .. } => "approval",
             Self::AttemptStarted(_) => "attempt-started",
             Self::AttemptClosed { .. } => "attempt-closed",
             Self::CardReturned { .. } => "card-returned",
@@ -248,6 +263,7 @@ impl Entry {
             Self::AttemptClosed { attempt, .. } => Some(Receipt::Closed(attempt.number)),
             Self::StationStarted { .. }
             | Self::ModelArmed { .. }
+            | Self::Approved { .. }
             | Self::CardReturned { .. }
             | Self::Disarmed { .. }
             | Self::Rearmed { .. }

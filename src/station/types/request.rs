@@ -72,6 +72,13 @@ pub enum Command {
     ConfirmLog,
     /// Begin no card any more, and restart when the last one is out.
     Restart,
+    /// Approve the first card of a model, so that the others may be made.
+    Approve {
+        /// `BRAND/MODEL`, or the name that slots use for it.
+        model: String,
+        /// The card that the user means, by its serial or the number of its attempt; `None` for the one that waits.
+        card: Option<String>,
+    },
     /// End the order of a model.
     StopOrder {
         /// The model, named as at the start.
@@ -113,6 +120,42 @@ pub enum Denied {
         /// The requested model.
         model: String,
     },
+    /// The configuration wants no approval.
+    NoApprovalWanted,
+    /// No card of the model was made since its image was armed.
+    NoFirstCard {
+        /// The requested model.
+        model: String,
+        /// The slot whose card may become the first one, if there is one under way.
+        under_way: Option<String>,
+    },
+    /// The first card of the model is approved already.
+    ApprovedBefore {
+        /// The requested model.
+        model: String,
+        /// The card that was approved.
+        card: String,
+        /// The user who approved it.
+        by: String,
+    },
+    /// The user means another card than the first one.
+    OtherFirstCard {
+        /// The requested model.
+        model: String,
+        /// The words of the user.
+        asked: String,
+        /// The card that waits.
+        first: String,
+    },
+    /// The user armed the image.
+    ArmedItself {
+        /// The requested model.
+        model: String,
+        /// The user who asks.
+        by: String,
+        /// Everybody who armed it.
+        armed_by: Vec<String>,
+    },
     /// The flash log was not begun anew, or that was confirmed.
     NothingToConfirm,
     /// An order of zero cards.
@@ -134,6 +177,11 @@ impl Denied {
             Self::NotArmed { .. } => "not-armed",
             Self::OrderOpen { .. } => "order-open",
             Self::NoOrder { .. } => "no-order",
+            Self::NoApprovalWanted => "no-approval-wanted",
+            Self::NoFirstCard { .. } => "no-first-card",
+            Self::ApprovedBefore { .. } => "approved-before",
+            Self::OtherFirstCard { .. } => "other-first-card",
+            Self::ArmedItself { .. } => "armed-by-approver",
             Self::NothingToConfirm => "nothing-to-confirm",
             Self::OrderOfNothing => "order-of-nothing",
             Self::LogFault => "log-fault",
@@ -150,11 +198,31 @@ impl fmt::Display for Denied {
             Self::NotDisarmed(target) => {
                 write!(f, "{target} was not disarmed by a command: fix the cause that its sign shows, then run `flashline reload`")
             }
-            Self::NotArmed { model } => write!(f, "no image of {model} is armed, so none can be ordered"),
+            Self::NotArmed { model } => write!(f, "no image of {model} is armed, so no card of it is made: `flashline status` says why"),
             Self::OrderOpen { order } => {
                 write!(f, "{} has the order {} still open, {} of {}: stop it first", order.model, order.title(), order.passed, order.count)
             }
             Self::NoOrder { model } => write!(f, "{model} has no order"),
+            Self::NoApprovalWanted => f.write_str("no card waits for an approval: `first_off` in [policy] is false"),
+            Self::NoFirstCard { model, under_way: None } => {
+                write!(
+                    f,
+                    "no card of {model} has passed since its image was armed, so there is none to approve: put one in, and wait for PASS"
+                )
+            }
+            Self::NoFirstCard { model, under_way: Some(slot) } => {
+                write!(f, "the first card of {model} is not finished: wait for the PASS of slot {slot}")
+            }
+            Self::ApprovedBefore { model, card, by } => write!(f, "the first card of {model} ({card}) is approved already, by {by}"),
+            Self::OtherFirstCard { model, asked, first } => {
+                write!(f, "the card {asked} is not the first one of {model} since its image was armed: that is {first}. Look at that card")
+            }
+            Self::ArmedItself { model, by, armed_by } => write!(
+                f,
+                "{by} may not approve the first card of {model}, because {} armed its image, and a second person approves. Let another member \
+                 of the group `flashline-admin` do it; root adds one by `adduser NAME flashline-admin`",
+                armed_by.join(" and ")
+            ),
             Self::NothingToConfirm => f.write_str("the flash log was not begun anew, or that is confirmed already"),
             Self::OrderOfNothing => f.write_str("an order is of at least one card"),
             Self::LogFault => f.write_str("the flash log cannot be written, so nothing is changed"),

@@ -36,6 +36,8 @@ pub(crate) struct StationSettings {
     pub flash_present: bool,
     /// If a card already holds its image, read it back and prove it instead of writing it again.
     pub recheck_done: bool,
+    /// After an image was armed, make one card and wait until a second person has approved it.
+    pub first_off: bool,
     /// The number of good cards that fill a box, for orders that begin from now on; `None` if boxes are not counted.
     pub box_size: Option<u32>,
 }

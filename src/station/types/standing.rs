@@ -1,5 +1,6 @@
 //! The requests of earlier runs that still hold, and notes about the log that contains them.
 
+use super::first_off::FirstOff;
 use super::order::Order;
 use super::request::{Target, Who};
 
@@ -39,6 +40,8 @@ pub(crate) struct Standing {
     pub orders: Vec<Order>,
     /// The number of all orders so far.
     pub orders_ever: u64,
+    /// Every armed image whose first card is to be approved, or was.
+    pub first_offs: Vec<FirstOff>,
     /// Notes about the log itself.
     pub log: Vec<LogNote>,
 }

@@ -41,7 +41,7 @@ fn told(effects: &[Effect]) -> Vec<String> {
     let said = |effect: &Effect| match effect {
         Effect::Record(entry) => match &**entry {
             Entry::ModelDistrusted { armed, reason } => Some(format!("disarmed {}: {reason}", armed.model)),
-            Entry::ModelArmed { armed, by } => Some(format!("armed {} {}", armed.model, by.occasion.word())),
+            Entry::ModelArmed { armed, by, .. } => Some(format!("armed {} {}", armed.model, by.occasion.word())),
             _ => None,
         },
         Effect::Restage { unread, .. } => Some(format!("restage, unread {unread}")),

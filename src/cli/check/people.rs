@@ -1,0 +1,48 @@
+//! What only people change: whether somebody may approve a first card.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use nix::unistd::{Group, Uid, User};
+
+use super::finding::{Finding, Subject};
+use crate::control::access::ADMINS;
+
+/// Who may approve first cards, where the configuration wants that.
+pub(super) fn approval(is_wanted: bool, config: &Path) -> Option<Finding> {
+    let owner = fs::metadata(config).ok().and_then(|there| User::from_uid(Uid::from_raw(there.uid())).ok().flatten());
+    let members = Group::from_name(ADMINS).ok().flatten().map(|group| group.mem).unwrap_or_default();
+    is_wanted.then(|| approvers(owner.map(|owner| owner.name).as_deref(), &members))
+}
+
+/// The owner of the configuration arms its images, and so approves nothing; nor does root, which starts the station.
+fn approvers(owner: Option<&str>, members: &[String]) -> Finding {
+    let others: Vec<&str> = members.iter().map(String::as_str).filter(|name| Some(*name) != owner && *name != "root").collect();
+    if others.is_empty() {
+        Finding::warning(Subject::Approval, format!("`first_off` is true, and nobody in the group `{ADMINS}` may approve a first card"))
+            .cure(format!("add somebody who does not own the configuration: adduser NAME {ADMINS}"))
+    } else {
+        let names = others.join(" ");
+        Finding::good(Subject::Approval, format!("first cards may be approved by {names}, except by whoever asked for the reload"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::finding::Mark;
+    use super::*;
+
+    #[test]
+    fn a_station_where_nobody_could_approve_is_warned_of_before_its_line_stands_still() {
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let mark = |owner, members: &[&str]| approvers(owner, &names(members)).mark;
+        assert_eq!(mark(Some("root"), &["ann"]), Mark::Good);
+        assert_eq!(mark(Some("ann"), &["ann", "bob"]), Mark::Good);
+        for (owner, members) in [(Some("root"), &[][..]), (Some("root"), &["root"]), (Some("ann"), &["ann"]), (None, &[])] {
+            let finding = approvers(owner, &names(members));
+            assert!(finding.mark == Mark::Warning && finding.cure.is_some_and(|cure| cure.contains("adduser")), "{owner:?} {members:?}");
+        }
+        assert!(approval(false, Path::new("/etc/passwd")).is_none(), "where it is not wanted, nobody has to");
+    }
+}
