@@ -260,6 +260,7 @@ mod codes {
         let signs = vec![
             Sign::Empty,
             Sign::Restarting,
+            Sign::Maintenance { by: String::new(), why: String::new() },
             Sign::Disarmed(String::new()),
             Sign::Held(Hold::SinceStart),
             Sign::OrderComplete { count: 1 },
@@ -299,6 +300,7 @@ mod codes {
         let others = [
             Sign::Held(Hold::Slept),
             Sign::Held(Hold::StationRestarts),
+            Sign::Held(Hold::Maintenance),
             Sign::Held(Hold::Returned { times: 1 }),
             Sign::Pulled(Pull::ReaderLost { device: String::new(), slots: Vec::new() }),
         ];

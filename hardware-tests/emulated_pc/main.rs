@@ -17,6 +17,7 @@ mod hostile;
 mod install;
 mod lamps;
 mod log;
+mod maintenance;
 mod many;
 mod models;
 mod orders;

@@ -13,6 +13,7 @@ mod image;
 pub(crate) mod log;
 mod log_reader;
 mod log_writer;
+mod maintenance;
 mod medium;
 mod memory_lock;
 mod model;
@@ -78,6 +79,8 @@ enum Command {
     Reload(request::ReloadArgs),
     /// Restart the station when its last card is out, and start no card until then
     Restart(request::RestartArgs),
+    /// Start no card while somebody works on the station, and say why
+    Maintenance(maintenance::Args),
     /// Stop starting cards in a slot or a model, until `flashline arm`
     Disarm(request::DisarmArgs),
     /// Re-enable a slot or a model that was disarmed
@@ -140,6 +143,7 @@ pub fn main() -> ExitCode {
         Command::Order(args) => order::run(&args),
         Command::Reload(args) => request::reload(&args),
         Command::Restart(args) => request::restart(&args),
+        Command::Maintenance(args) => maintenance::run(&args),
         Command::Disarm(args) => request::disarm(&args),
         Command::Arm(args) => request::arm(&args),
         Command::Identify(args) => request::identify(&args),
@@ -282,6 +286,8 @@ mod tests {
             "flashline post-stop --config c.toml",
             "flashline reload --socket /run/s.sock",
             "flashline restart --json",
+            "flashline maintenance on --why bent",
+            "flashline maintenance off --json",
             "flashline formats --config c.toml",
             "flashline setup",
             "flashline setup --image i.img --unsigned --model acme/box --names A1..A4 --no-start",
@@ -295,6 +301,9 @@ mod tests {
         }
         for line in [
             "flashline model approve",
+            "flashline maintenance",
+            "flashline maintenance on",
+            "flashline maintenance off --why bent",
             "flashline disarm",
             "flashline arm --slot A1 --model m",
             "flashline order start --model m --count 0",

@@ -6,7 +6,7 @@ use super::request::StationArgs;
 use super::{GOOD, NOT_GOOD, complain, order, say};
 use crate::control::first_card::FirstCardStatus;
 use crate::control::wire::{Restart, SlotStatus, Status};
-use crate::panel::lines::{anchor, clock, exposed, note};
+use crate::panel::lines::{anchor, clock, exposed, maintenance, note};
 use crate::report::{harmless, harmless_json};
 use crate::station::standing::LogNote;
 use crate::station::units::Bytes;
@@ -55,6 +55,10 @@ fn lines(status: &Status) -> Vec<String> {
     if !status.exposed.is_empty() {
         let slots: Vec<String> = status.exposed.iter().map(|slot| harmless(slot)).collect();
         lines.push(format!("  {}", exposed(&slots)));
+    }
+    if let Some(work) = &status.maintenance {
+        let said = maintenance(&harmless(&work.by), &harmless(&work.reason));
+        lines.push(format!("  {said}: no card is started until `flashline maintenance off`"));
     }
     if let Some(restart) = &status.restart {
         lines.push(format!("  {}", restarts(restart)));
@@ -175,16 +179,6 @@ mod tests {
     }
 
     #[test]
-    fn what_the_unit_takes_from_the_station_is_said_with_its_cure_each_once() {
-        let restrictions = vec![Restriction::DisksHidden, Restriction::SwapsHidden];
-        let view = View { fault: Some(Restriction::DisksHidden.sentence()), restrictions, ..View::default() };
-        let lines = lines(&Status::of(&view));
-        let faults: Vec<&String> = lines.iter().filter(|line| line.starts_with("STATION FAULT  ")).collect();
-        let [stops, other] = faults.as_slice() else { panic!("{lines:?}") };
-        assert!(stops.contains("PrivateDevices=") && other.contains("ProcSubset=pid"), "{lines:?}");
-    }
-
-    #[test]
     fn a_first_card_says_how_it_stands_and_who_may_not_approve_it() {
         use crate::station::first_off::FirstCard;
         use crate::station::view::{FirstOffState, FirstOffView, ModelView};
@@ -204,5 +198,25 @@ mod tests {
         );
         assert!(!waits.contains('\u{1b}'), "a serial is text only: {waits}");
         assert!(said(FirstOffState::Approved { card: card(), by: "bob".into() }).ends_with(", attempt 12: approved by bob"));
+    }
+
+    #[test]
+    fn a_maintenance_says_who_works_why_and_how_it_ends() {
+        use crate::station::view::MaintenanceView;
+        let view = View { maintenance: Some(MaintenanceView { by: "ann".into(), why: "new readers".into() }), ..View::default() };
+        assert_eq!(
+            lines(&Status::of(&view))[1],
+            "  MAINTENANCE  by ann: new readers: no card is started until `flashline maintenance off`"
+        );
+    }
+
+    #[test]
+    fn what_the_unit_takes_from_the_station_is_said_with_its_cure_each_once() {
+        let restrictions = vec![Restriction::DisksHidden, Restriction::SwapsHidden];
+        let view = View { fault: Some(Restriction::DisksHidden.sentence()), restrictions, ..View::default() };
+        let lines = lines(&Status::of(&view));
+        let faults: Vec<&String> = lines.iter().filter(|line| line.starts_with("STATION FAULT  ")).collect();
+        let [stops, other] = faults.as_slice() else { panic!("{lines:?}") };
+        assert!(stops.contains("PrivateDevices=") && other.contains("ProcSubset=pid"), "{lines:?}");
     }
 }

@@ -338,6 +338,11 @@ fn what_of(request: Request) -> Result<IncomingRequest, String> {
         }
         Request::OrderStop { model } => IncomingRequest::Command(Command::StopOrder { model }),
         Request::Approve { model, card } => IncomingRequest::Command(Command::Approve { model, card }),
+        Request::MaintenanceOn { reason } => {
+            let why = labels::plain(&reason).map_err(|error| error.to_string())?;
+            IncomingRequest::Command(Command::BeginMaintenance { why })
+        }
+        Request::MaintenanceOff {} => IncomingRequest::Command(Command::EndMaintenance),
         Request::LogConfirm {} => IncomingRequest::Command(Command::ConfirmLog),
         Request::Restart {} => IncomingRequest::Command(Command::Restart),
         Request::Reload {} => IncomingRequest::Reload,

@@ -93,7 +93,7 @@ fn what_the_page_of_the_protocol_shows_is_what_is_spoken() {
             read += 1;
         }
     }
-    assert_eq!(read, 15, "every example was read");
+    assert_eq!(read, 17, "every example was read");
 }
 
 #[test]

@@ -74,6 +74,13 @@ pub(crate) enum Request {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         card: Option<String>,
     },
+    /// Begin no card any more, because somebody works on the station.
+    MaintenanceOn {
+        /// The reason, for the operator.
+        reason: String,
+    },
+    /// Begin cards again.
+    MaintenanceOff {},
     /// End the order of a model.
     OrderStop {
         /// `BRAND/MODEL`, or the name that slots use for it.
@@ -154,6 +161,18 @@ pub struct Status {
     /// The station restarts when its last card is out; no card is begun until then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restart: Option<Restart>,
+    /// Somebody works on the station; no card is begun.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub maintenance: Option<Maintenance>,
+}
+
+/// A maintenance that nobody has ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Maintenance {
+    /// The user who began it.
+    pub by: String,
+    /// The reason, in their words.
+    pub reason: String,
 }
 
 /// Something that the PC or the unit does not let the station do.
@@ -357,6 +376,7 @@ impl Status {
             faults: view.faults.clone(),
             restrictions: view.restrictions.iter().map(RestrictionStatus::of).collect(),
             log: view.log.iter().map(|note| note.word().to_owned()).collect(),
+            maintenance: view.maintenance.as_ref().map(|view| Maintenance { by: view.by.clone(), reason: view.why.clone() }),
             restart: view.restart.as_ref().map(|restart| Restart { by: restart.by.clone(), waits_for: restart.waits_for.clone() }),
         }
     }

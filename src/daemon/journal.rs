@@ -4,7 +4,7 @@ use crate::panel::lines::{exposed, line, note};
 use crate::station::restriction::Restriction;
 use crate::station::sign::{OperatorAction, Sign};
 use crate::station::standing::LogNote;
-use crate::station::view::{SlotView, View};
+use crate::station::view::{MaintenanceView, SlotView, View};
 
 /// The last state of the station and its slots that was written to the journal.
 #[derive(Debug, Default)]
@@ -14,6 +14,7 @@ pub(super) struct SignJournal {
     fault: Option<String>,
     exposed: Vec<String>,
     faults: Vec<String>,
+    maintenance: Option<MaintenanceView>,
     restrictions: Vec<Restriction>,
     log: Vec<LogNote>,
 }
@@ -52,6 +53,13 @@ impl SignJournal {
                 tracing::warn!(slots = view.exposed.join(" "), "{}", exposed(&view.exposed));
             }
             self.exposed.clone_from(&view.exposed);
+        }
+        if view.maintenance != self.maintenance {
+            match &view.maintenance {
+                Some(MaintenanceView { by, why }) => tracing::warn!(by, why, "maintenance: no card is begun"),
+                None => tracing::info!("the maintenance is over"),
+            }
+            self.maintenance.clone_from(&view.maintenance);
         }
         for new in view.log.iter().filter(|note| !self.log.contains(note)) {
             tracing::warn!(log = new.word(), "{}", note(*new));

@@ -35,6 +35,8 @@ pub(super) fn of_entry(entry: &Entry, stamp: &Stamp, station_name: &str) -> Stri
     let facts = match entry {
         Entry::StationStarted { version, volatile } => json!({ "version": version, "volatile": volatile }),
         Entry::LogConfirmed { by } | Entry::RestartAsked { by } => json!({ "by": who(by) }),
+        Entry::MaintenanceBegun { by, why } => json!({ "state": "on", "reason": why, "by": who(by) }),
+        Entry::MaintenanceEnded { by } => json!({ "state": "off", "reason": null, "by": who(by) }),
         Entry::StationStopped => json!({}),
         Entry::Disarmed { target, by, reason } => with(target_of(target), [("by", who(by)), ("reason", json!(reason))]),
         Entry::Rearmed { target, by } => with(target_of(target), [("by", who(by))]),

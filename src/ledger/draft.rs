@@ -37,6 +37,8 @@ impl Draft {
             | Entry::BoxClosed { .. }
             | Entry::LogConfirmed { .. }
             | Entry::RestartAsked { .. }
+            | Entry::MaintenanceBegun { .. }
+            | Entry::MaintenanceEnded { .. }
             | Entry::AttemptStarted(_)
             | Entry::ModelDistrusted { .. } => None,
         };

@@ -7,7 +7,7 @@ CREATE TABLE event (
     station TEXT NOT NULL,              -- this station's id: a version 4 UUID drawn when the log was made; not its name
     seq     INTEGER PRIMARY KEY NOT NULL, -- 1, 2, 3 … without a gap
     kind    TEXT NOT NULL,              -- log-created, station-started, station-stopped, model-armed, attempt-started, attempt-closed;
-                                        -- approval; disarmed, rearmed, order-started, order-stopped, box-closed, card-returned
+                                        -- approval, maintenance; disarmed, rearmed, order-started, order-stopped, box-closed, card-returned
     at      INTEGER NOT NULL,           -- when it happened (not when it reached the disk), microseconds UTC
     body    TEXT NOT NULL CHECK (json_valid(body)), -- canonical JSON: keys in byte order, no spaces, whole numbers only
     prev    BLOB NOT NULL CHECK (length(prev) = 32), -- hash of event seq - 1; 32 zero bytes for the first
@@ -80,9 +80,12 @@ CREATE TABLE event (
     --   slot                  the slot's name, as on its sticker
     --   card                  as under attempt-started, as far as it was known so soon
     --   times                 the number of times since a card was put in by hand; the 1st, 2nd, 4th, 8th … time has an event
-    -- label, unit, maintenance, operator, harvest: reserved for a printed label, a device that was built of cards, work on a reader, the
-    --                         operator at the station, reports of devices. Like every kind that a reader does not know, they are shown
-    --                         unchanged, and not counted
+    -- maintenance: a user works on the station, and no card is begun; or has ended that
+    --   state                 on; off
+    --   reason                on only: the reason, as the user said
+    --   by.uid, by.user       the user
+    -- label, unit, operator, harvest: reserved for a printed label, a device that was built of cards, the operator at the station, reports
+    --                         of devices. Like every kind that a reader does not know, they are shown unchanged, and not counted
     -- attempt-started: durable before the first byte is written
     --   attempt               number, counted over the life of this log
     --   slot                  the slot's name, as on its sticker

@@ -2,17 +2,30 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension};
 use serde::Deserialize;
 
 use super::Ledger;
 use super::draft::CHANGED;
 use super::error::{Doing, LogError};
 use super::first_off;
+use super::reader::LogReader;
 use crate::station::order::{Boxes, Order};
 use crate::station::outcome::OutcomeWord;
 use crate::station::request::{Target, Who};
-use crate::station::standing::{Disarming, LogNote, Standing};
+use crate::station::standing::{Disarming, LogNote, Maintenance, Standing};
+
+impl LogReader {
+    /// The maintenance that nobody has ended: the user who began it, and why.
+    ///
+    /// # Errors
+    /// If the log cannot be read.
+    pub(crate) fn maintenance(&self) -> Result<Option<Maintenance>, LogError> {
+        let newest = "SELECT body FROM event WHERE kind = 'maintenance' AND attempt IS NULL ORDER BY seq DESC LIMIT 1";
+        let body: Option<String> = self.within(|log| log.query_row(newest, [], |row| row.get(0)).optional())?;
+        Ok(body.and_then(|body| serde_json::from_str::<Body>(&body).ok()).and_then(Body::maintenance))
+    }
+}
 
 impl Ledger {
     /// The requests of earlier runs that still hold, with every order counted anew from its cards.
@@ -30,6 +43,7 @@ struct Body {
     slot: Option<String>,
     model: Option<String>,
     reason: Option<String>,
+    state: Option<String>,
     order: Option<u64>,
     name: Option<String>,
     work_order: Option<String>,
@@ -48,8 +62,19 @@ struct By {
     user: String,
 }
 
+impl Body {
+    /// The maintenance that an event of that kind begins; `None` if it ends one.
+    fn maintenance(self) -> Option<Maintenance> {
+        let (by, why) = self.by.zip(self.reason).filter(|_| self.state.as_deref() == Some("on"))?;
+        Some(Maintenance { by: Who { uid: by.uid, name: by.user }, why })
+    }
+}
+
 /// The kind of the event that records a closed box.
 const BOX_CLOSED: &str = "box-closed";
+
+/// The kind of the event that begins or ends a maintenance.
+const MAINTENANCE: &str = "maintenance";
 
 const BEGUN: &str = "SELECT EXISTS (SELECT 1 FROM event WHERE seq = 1 AND json_extract(body, '$.confirm'))
     AND NOT EXISTS (SELECT 1 FROM event WHERE kind = 'log-confirmed' AND attempt IS NULL)";
@@ -58,7 +83,7 @@ fn read(log: &Connection) -> rusqlite::Result<Standing> {
     let mut standing = Standing::default();
     let mut query = log.prepare(
         "SELECT kind, body, seq FROM event
-         WHERE kind IN ('disarmed', 'rearmed', 'order-started', 'order-stopped', 'box-closed') AND attempt IS NULL ORDER BY seq",
+         WHERE kind IN ('disarmed', 'rearmed', 'order-started', 'order-stopped', 'box-closed', 'maintenance') AND attempt IS NULL ORDER BY seq",
     )?;
     let mut rows = query.query([])?;
     let mut begun_at: BTreeMap<u64, i64> = BTreeMap::new();
@@ -117,6 +142,10 @@ fn count_passed(log: &Connection, orders: &mut [Order], begun_at: &BTreeMap<u64,
 fn take(standing: &mut Standing, kind: &str, body: Body) {
     if kind == BOX_CLOSED {
         return close_box(standing, &body);
+    }
+    if kind == MAINTENANCE {
+        standing.maintenance = body.maintenance();
+        return;
     }
     let Some(by) = body.by else { return };
     let target = || match (&body.slot, &body.model) {

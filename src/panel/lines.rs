@@ -73,8 +73,11 @@ pub(crate) fn title(view: &View) -> String {
             let faults: Vec<String> = view.faults.iter().cloned().chain(view.restrictions.iter().map(Restriction::what)).collect();
             format!("STATION FAULT  {}: call the station engineer", faults.join("; "))
         }
-        None if view.exposed.is_empty() => format!("FLASHLINE  {}", view.station),
-        None => format!("FLASHLINE  {}  {}", view.station, exposed(&view.exposed)),
+        None => {
+            let work = view.maintenance.as_ref().map(|work| maintenance(&work.by, &work.why));
+            let exposed = (!view.exposed.is_empty()).then(|| exposed(&view.exposed));
+            [format!("FLASHLINE  {}", view.station)].into_iter().chain(work).chain(exposed).collect::<Vec<_>>().join("  ")
+        }
     }
 }
 
@@ -95,6 +98,12 @@ pub(crate) fn note(note: LogNote) -> &'static str {
             "VOLATILE FLASH LOG  it is kept in memory and lost at the next power cut or restart of this PC: put `state` on a disk"
         }
     }
+}
+
+/// The maintenance of the station: who works on it, and why.
+#[must_use]
+pub(crate) fn maintenance(by: &str, why: &str) -> String {
+    format!("MAINTENANCE  by {by}: {why}")
 }
 
 /// The slots that are not protected from the PC's other programs, and the cure.

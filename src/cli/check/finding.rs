@@ -63,6 +63,8 @@ pub(super) enum Subject {
     StateDisk,
     /// The flash log.
     Log,
+    /// Work on the station that nobody has ended.
+    Maintenance,
     /// Whether somebody may approve a first card.
     Approval,
     /// The clock and the time zone.
@@ -93,6 +95,7 @@ impl Subject {
             Self::Rights => "rights",
             Self::StateDisk => "state-disk",
             Self::Log => "log",
+            Self::Maintenance => "maintenance",
             Self::Approval => "approval",
             Self::Clock => "clock",
             Self::Watchdog => "watchdog",

@@ -92,6 +92,7 @@ pub(super) fn run(args: &Args) -> u8 {
     findings.extend(memory(&looks));
     // A reload asks in the sandbox of the unit, which hides the PC's other programs.
     if !args.without_images {
+        findings.extend(people::maintenance(&settings.log()));
         findings.push(slots::automounter(&exposed, &slots::automounters(Path::new("/proc"))));
         findings.extend(under_systemd(&settings, &sysfs, &sockets));
         findings.push(pc::sleep());

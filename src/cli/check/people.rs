@@ -1,4 +1,4 @@
-//! What only people change: whether somebody may approve a first card.
+//! What only people change: a maintenance that nobody has ended, and whether somebody may approve a first card.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -8,6 +8,14 @@ use nix::unistd::{Group, Uid, User};
 
 use super::finding::{Finding, Subject};
 use crate::control::access::ADMINS;
+use crate::ledger::LogReader;
+
+/// The maintenance of the station with this log, if it is in one. A log that cannot be read has a finding of its own.
+pub(super) fn maintenance(log: &Path) -> Option<Finding> {
+    let work = LogReader::open(log).and_then(|log| log.maintenance()).ok().flatten()?;
+    let what = format!("{} works on the station, and no card is started: {}", work.by.name, work.why);
+    Some(Finding::warning(Subject::Maintenance, what).cure("when that is done, run `flashline maintenance off`"))
+}
 
 /// Who may approve first cards, where the configuration wants that.
 pub(super) fn approval(is_wanted: bool, config: &Path) -> Option<Finding> {
@@ -32,6 +40,9 @@ fn approvers(owner: Option<&str>, members: &[String]) -> Finding {
 mod tests {
     use super::super::finding::Mark;
     use super::*;
+    use crate::ledger::Ledger;
+    use crate::station::record::Entry;
+    use crate::station::request::Who;
 
     #[test]
     fn a_station_where_nobody_could_approve_is_warned_of_before_its_line_stands_still() {
@@ -44,5 +55,23 @@ mod tests {
             assert!(finding.mark == Mark::Warning && finding.cure.is_some_and(|cure| cure.contains("adduser")), "{owner:?} {members:?}");
         }
         assert!(approval(false, Path::new("/etc/passwd")).is_none(), "where it is not wanted, nobody has to");
+    }
+
+    #[test]
+    fn a_maintenance_is_named_with_its_user_and_reason_until_somebody_ends_it() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("flash-log.db");
+        assert_eq!(maintenance(&path), None, "there is no log yet");
+        let mut ledger = Ledger::open_on(&path, "bench", "0123456789abcdef0123456789abcdef").expect("a log");
+        let by = Who { uid: 1000, name: "ann".to_owned() };
+        assert_eq!(maintenance(&path), None);
+        ledger.append(&Entry::MaintenanceBegun { by: by.clone(), why: "new readers".to_owned() }).expect("appended");
+        let said = maintenance(&path).expect("it is named");
+        assert!(
+            said.mark == Mark::Warning && said.what.contains("ann works on the station") && said.what.ends_with("new readers"),
+            "{said:?}"
+        );
+        ledger.append(&Entry::MaintenanceEnded { by }).expect("appended");
+        assert_eq!(maintenance(&path), None);
     }
 }

@@ -32,6 +32,8 @@ pub(crate) struct Board {
     pub exposed: Vec<String>,
     /// Faults of the station that concern some slots only.
     pub faults: Vec<String>,
+    /// Who works on the station, and why.
+    pub maintenance: Option<(String, String)>,
     /// What the PC or the unit does not let the station do: code, and sentence in English for a code without a translation.
     pub restrictions: Vec<(String, String)>,
     /// What is to be known of the flash log, by its words.
@@ -144,6 +146,7 @@ impl Board {
             clock: clock.to_owned(),
             exposed: status.exposed.clone(),
             faults: status.faults.clone(),
+            maintenance: status.maintenance.as_ref().map(|work| (work.by.clone(), work.reason.clone())),
             restrictions: status.restrictions.iter().map(|restriction| (restriction.code.clone(), restriction.text.clone())).collect(),
             log: status.log.clone(),
             bins: bins.clone(),
@@ -214,7 +217,7 @@ mod tests {
     use crate::station::outcome::Refusal;
     use crate::station::restriction::Restriction;
     use crate::station::sign::Sign;
-    use crate::station::view::{Anchor, BoxView, DayCount, ModelView, OrderView, Progress, SlotView, View};
+    use crate::station::view::{Anchor, BoxView, DayCount, MaintenanceView, ModelView, OrderView, Progress, SlotView, View};
 
     #[test]
     fn what_a_station_says_over_its_socket_is_on_the_board() {
@@ -253,6 +256,7 @@ mod tests {
             today: DayCount { passed: 37, failed: 2 },
             exposed: vec!["A2".into()],
             faults: vec!["A2 has no lamp".into()],
+            maintenance: Some(MaintenanceView { by: "ann".into(), why: "new readers".into() }),
             restrictions: vec![Restriction::SwapsHidden],
             ..View::default()
         };
@@ -260,6 +264,7 @@ mod tests {
         let board = Board::of(&serde_json::from_str(&said).expect("read back"), "12:00", &Bins::default());
         assert_eq!((board.station.as_str(), &board.health, board.clock.as_str()), ("line 3", &Health::Well, "12:00"));
         assert_eq!((board.passed, board.failed, board.exposed, board.faults), (37, 2, view.exposed, view.faults));
+        assert_eq!(board.maintenance, Some(("ann".to_owned(), "new readers".to_owned())));
         assert_eq!(board.restrictions, [("swaps-hidden".to_owned(), Restriction::SwapsHidden.sentence())]);
         assert_eq!(board.anchor, Some((local_time(1_700_000_000_000_000), "7:00ff".to_owned())));
         let model = BoardModel {

@@ -178,7 +178,7 @@ fn anchor(board: &Board, language: &Language, width: u16) -> Vec<String> {
     if columns(figures).max(columns(&words)) <= room { vec![words, figures.clone()] } else { Vec::new() }
 }
 
-/// What concerns several slots, once: faults of the station, devices that were lost, slots that are not kept from other programs, and
+/// What concerns several slots, once: faults of the station, work on it, devices that were lost, slots that are not kept from other programs, and
 /// what is to be known of the flash log.
 fn causes(board: &Board, language: &Language) -> Vec<String> {
     let lost = lost(board).into_iter();
@@ -193,7 +193,9 @@ fn causes(board: &Board, language: &Language) -> Vec<String> {
             LogNote::Volatile => "log-volatile",
         })
     });
-    faults.chain(lost).chain(exposed).chain(notes.map(str::to_owned)).collect()
+    let work = board.maintenance.as_ref();
+    let work = work.map(|(by, why)| language.phrase("maintenance").replace("{by}", by).replace("{why}", why));
+    faults.chain(work).chain(lost).chain(exposed).chain(notes.map(str::to_owned)).collect()
 }
 
 /// Devices that were lost with several slots' cards.

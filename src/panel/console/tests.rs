@@ -27,6 +27,7 @@ fn signs() -> Vec<Sign> {
     vec![
         Sign::Empty,
         Sign::Restarting,
+        Sign::Maintenance { by: "ann".into(), why: "the contacts of three readers are cleaned".into() },
         Sign::Disarmed("disarmed by ann: bent contacts".into()),
         Sign::Held(Hold::SinceStart),
         Sign::OrderComplete { count: 500 },

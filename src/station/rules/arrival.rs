@@ -72,6 +72,7 @@ impl Station {
 
     pub(super) fn tick(&mut self, now: Moment) -> Vec<Effect> {
         let mut effects = self.close_those_who_left(now);
+        self.hold_back();
         self.tick_restart(now);
         if !self.stopping {
             effects.extend(self.ask_for_numbers(now));

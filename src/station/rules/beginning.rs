@@ -43,8 +43,8 @@ impl Station {
                 None | Some(true) => return slot.take_up(is_sure),
             }
         }
-        if self.restart.is_some() {
-            self.slots[index].hold_back();
+        if let Some(hold) = self.rests() {
+            self.slots[index].hold_back(hold);
             return Vec::new();
         }
         let slot = &self.slots[index];

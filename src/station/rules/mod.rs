@@ -11,11 +11,13 @@ mod event;
 mod first_off;
 mod first_off_place;
 mod loss;
+mod maintenance;
 mod order_place;
 mod orders;
 mod proven;
 mod requests;
 mod restart;
+mod resting;
 mod restricted;
 mod returned;
 mod slot;
@@ -137,13 +139,17 @@ impl Station {
             faults: self.faults(),
             log: self.standing.log.clone(),
             restart: self.restart_view(),
+            maintenance: self.maintenance_view(),
             exposed: self.slots.iter().filter(|slot| slot.exposed).map(|slot| slot.settings.name.clone()).collect(),
         }
     }
 
     fn slot_view(&self, now: Moment, slot: &Slot) -> SlotView {
         let view = slot.view(now, !self.may_begin(), self.order_says(slot), &self.first_off_says(slot));
-        if self.restart.is_some() { view.of_a_restarting_station() } else { view }
+        match self.sign_of_rest() {
+            Some(sign) => view.of_a_resting_station(sign),
+            None => view,
+        }
     }
 
     /// The decision of the order of a slot's model about the next card; `None` for a slot that accepts none.

@@ -65,6 +65,8 @@ impl Station {
                 if self.standing.log.len() == before { Err(Denied::NothingToConfirm) } else { Ok(Some(Entry::LogConfirmed { by })) }
             }
             Command::Approve { model, card } => self.approve(&model, card.as_deref(), by).map(Some),
+            Command::BeginMaintenance { why } => Ok(Some(self.begin_maintenance(why, by))),
+            Command::EndMaintenance => self.end_maintenance(by).map(Some),
             Command::Restart => Ok(self.ask_for_restart(by)),
             Command::StopOrder { model } => {
                 let (last_box, stopped) = self.stop_order(&model, by)?;

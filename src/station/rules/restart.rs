@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use super::Station;
 use super::slot::{Phase, Slot};
-use crate::station::status::sign::Hold;
 use crate::station::status::view::RestartView;
 use crate::station::types::outcome::Outcome;
 use crate::station::types::record::Entry;
@@ -50,30 +49,16 @@ impl Station {
         Some(RestartView { by: asked.by.name.clone(), waits_for })
     }
 
-    /// Time has passed: cards that were put in meanwhile are held, and it is noted since when nothing is waited for.
+    /// Time has passed: it is noted since when nothing is waited for.
     pub(super) fn tick_restart(&mut self, now: Moment) {
-        self.hold_back();
         let waits = self.slots.iter().any(Slot::keeps_from_restart);
         if let Some(asked) = &mut self.restart {
             asked.quiet_since = if waits { None } else { asked.quiet_since.or(Some(now)) };
         }
     }
-
-    fn hold_back(&mut self) {
-        if self.restart.is_some() {
-            self.slots.iter_mut().for_each(Slot::hold_back);
-        }
-    }
 }
 
 impl Slot {
-    /// A card that waits to be begun is not to be touched. What came back by itself is not begun anyway, and is taken up as what it was.
-    pub(super) fn hold_back(&mut self) {
-        if self.returned.is_none() && matches!(self.phase, Phase::Settling { .. } | Phase::Surveying { .. }) {
-            self.phase = Phase::Held(Hold::StationRestarts);
-        }
-    }
-
     /// A card is busy here, or its outcome is shown and it was not taken out yet; or its thread has not come back, without which the program
     /// cannot end. A card that was refused or is held may lie where it is: nothing was written to it.
     fn keeps_from_restart(&self) -> bool {
@@ -91,7 +76,7 @@ mod cases {
     use super::*;
     use crate::station::rules::tests::{at, busy_in, ended, gone, run_until_busy, seen, sign, station, visit};
     use crate::station::rules::{Effect, End, Event};
-    use crate::station::status::sign::{OperatorAction, Sign};
+    use crate::station::status::sign::{Hold, OperatorAction, Sign};
     use crate::station::status::station_call::StationCall;
     use crate::station::testing::{proof, survey};
     use crate::station::types::outcome::Refusal;

@@ -102,7 +102,7 @@ impl Slot {
                 Phase::Finished { attempt, outcome }
             }
             Left::Held(hold @ (Hold::SinceStart | Hold::Slept)) => Phase::Held(hold),
-            Left::Held(Hold::Returned { .. } | Hold::StationRestarts)
+            Left::Held(Hold::Returned { .. } | Hold::StationRestarts | Hold::Maintenance)
             | Left::Begun
             | Left::Finished { .. }
             | Left::Found

@@ -36,6 +36,8 @@ pub const REASONS: &[(&str, &[&str])] = &[
     ("present-at-start", &[]),
     ("slept", &[]),
     ("station-restarts", &[]),
+    ("maintenance", &["by", "why"]),
+    ("put-in-during-maintenance", &[]),
     ("came-back", &["times"]),
     ("recabled", &["at", "was", "is"]),
     ("order-under-way", &["count"]),
@@ -83,9 +85,10 @@ pub const REASONS: &[(&str, &[&str])] = &[
 ];
 
 /// Every code of a sign.
-pub const SIGNS: [&str; 25] = [
+pub const SIGNS: [&str; 26] = [
     "empty",
     "restarting",
+    "maintenance",
     "disarmed",
     "held",
     "order-complete",
@@ -122,6 +125,7 @@ impl Sign {
         match self {
             Self::Empty => "empty",
             Self::Restarting => "restarting",
+            Self::Maintenance { .. } => "maintenance",
             Self::Disarmed(_) => "disarmed",
             Self::Held(_) => "held",
             Self::OrderComplete { .. } => "order-complete",
@@ -157,6 +161,8 @@ impl Sign {
             Self::Held(Hold::SinceStart) => reason("present-at-start", Vec::new()),
             Self::Held(Hold::Slept) => reason("slept", Vec::new()),
             Self::Restarting | Self::Held(Hold::StationRestarts) => reason("station-restarts", Vec::new()),
+            Self::Maintenance { by, why } => reason("maintenance", vec![("by", Fact::Text(by.clone())), ("why", Fact::Text(why.clone()))]),
+            Self::Held(Hold::Maintenance) => reason("put-in-during-maintenance", Vec::new()),
             Self::Held(Hold::Returned { times }) => reason("came-back", vec![("times", Fact::Count(u64::from(*times)))]),
             Self::OrderUnderWay { count } => reason("order-under-way", vec![("count", Fact::Count(u64::from(*count)))]),
             Self::OrderComplete { count } => reason("order-complete", vec![("count", Fact::Count(u64::from(*count)))]),

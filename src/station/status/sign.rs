@@ -17,6 +17,13 @@ pub enum Sign {
     Empty,
     /// Nothing in it, and no card may be put in: the station restarts when its last card is out.
     Restarting,
+    /// Nothing in it, and no card may be put in: somebody works on the station.
+    Maintenance {
+        /// The user who said so.
+        by: String,
+        /// The reason, in their words.
+        why: String,
+    },
     /// No image may be written here, for this reason.
     Disarmed(String),
     /// The card was not put in to be flashed.
@@ -112,6 +119,7 @@ impl Sign {
         match self {
             Self::Empty => "EMPTY",
             Self::Restarting => "RESTARTING",
+            Self::Maintenance { .. } => "MAINTENANCE",
             Self::Disarmed(_) => "DISARMED",
             Self::Held(_) => "HELD",
             Self::OrderComplete { .. } => "ORDER DONE",
@@ -141,9 +149,12 @@ impl Sign {
     pub fn call(&self) -> OperatorAction {
         match self {
             Self::Empty => OperatorAction::PutIn,
-            Self::Restarting | Self::Disarmed(_) | Self::OutOfService | Self::OrderComplete { .. } | Self::NotApproved { .. } => {
-                OperatorAction::Nothing
-            }
+            Self::Restarting
+            | Self::Maintenance { .. }
+            | Self::Disarmed(_)
+            | Self::OutOfService
+            | Self::OrderComplete { .. }
+            | Self::NotApproved { .. } => OperatorAction::Nothing,
             Self::Preparing
             | Self::OrderUnderWay { .. }
             | Self::FirstCardUnderWay
@@ -163,6 +174,7 @@ impl Sign {
     pub(crate) fn reason(&self) -> Option<String> {
         match self {
             Self::Restarting => Some(RESTARTS.to_owned()),
+            Self::Maintenance { by, why } => Some(format!("maintenance by {by}: {why}")),
             Self::Disarmed(reason) => Some(reason.clone()),
             Self::Held(hold) => Some(hold.to_string()),
             Self::OrderComplete { count } => Some(format!("the order is complete: {count} of {count}")),
@@ -195,7 +207,7 @@ impl Sign {
     pub fn todo(&self) -> Instruction {
         match (self, self.call()) {
             (Self::Held(_) | Self::Changed { .. }, _) => Instruction::PutInAgain,
-            (Self::Restarting, _) => Instruction::Wait,
+            (Self::Restarting | Self::Maintenance { .. }, _) => Instruction::Wait,
             (Self::OrderComplete { .. } | Self::NotApproved { .. }, _) => Instruction::CallSupervisor,
             (Self::Pulled(Pull::Taken), _) => Instruction::ThatOneBad,
             (Self::Pulled(Pull::ReaderLost { .. }), _) => Instruction::AllThoseBad,
@@ -224,6 +236,8 @@ pub enum Hold {
     },
     /// It was put in while the station waited for its last card, to restart.
     StationRestarts,
+    /// It was put in while somebody worked on the station.
+    Maintenance,
 }
 
 impl fmt::Display for Hold {
@@ -232,6 +246,7 @@ impl fmt::Display for Hold {
             Self::SinceStart => f.write_str("in the slot since the station started"),
             Self::Slept => f.write_str("in the slot while this PC slept"),
             Self::StationRestarts => f.write_str(RESTARTS),
+            Self::Maintenance => f.write_str("put in during maintenance"),
             Self::Returned { times: 1 } => f.write_str("came back by itself"),
             Self::Returned { times } => write!(f, "came back by itself {times} times"),
         }

@@ -85,15 +85,24 @@ impl SlotView {
         }
     }
 
-    /// The same slot where the station waits for its last card, to restart: an empty one takes no card.
+    /// The same slot where the station begins no card: an empty one takes none, and shows this.
     #[must_use]
-    pub(crate) fn of_a_restarting_station(self) -> Self {
+    pub(crate) fn of_a_resting_station(self, sign: Sign) -> Self {
         if self.sign != Sign::Empty {
             return self;
         }
-        let call = if self.call == OperatorAction::StationFault { self.call } else { Sign::Restarting.call() };
-        Self { sign: Sign::Restarting, call, ..self }
+        let call = if self.call == OperatorAction::StationFault { self.call } else { sign.call() };
+        Self { sign, call, ..self }
     }
+}
+
+/// Maintenance, as shown.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct MaintenanceView {
+    /// The user who began it.
+    pub by: String,
+    /// The reason, in their words.
+    pub why: String,
 }
 
 /// A restart that somebody asked for, as shown.
@@ -259,6 +268,8 @@ pub struct View {
     pub log: Vec<LogNote>,
     /// The station restarts when its last card is out; no card is begun until then.
     pub restart: Option<RestartView>,
+    /// Somebody works on the station; no card is begun until they say that they are done.
+    pub maintenance: Option<MaintenanceView>,
 }
 
 impl View {

@@ -213,6 +213,18 @@ pub enum Entry {
         /// The user who asked for it.
         by: Who,
     },
+    /// A user works on the station: no card is begun any more.
+    MaintenanceBegun {
+        /// The user who asked for it.
+        by: Who,
+        /// The reason, in their words.
+        why: String,
+    },
+    /// A user has ended the maintenance.
+    MaintenanceEnded {
+        /// The user who asked for it.
+        by: Who,
+    },
     /// The daemon ended on request.
     StationStopped,
     /// Another program wrote to a proven card before it was taken out. Replaces the outcome of its attempt.
@@ -249,6 +261,7 @@ impl Entry {
             Self::BoxClosed { .. } => "box-closed",
             Self::LogConfirmed { .. } => "log-confirmed",
             Self::RestartAsked { .. } => "restart-asked",
+            Self::MaintenanceBegun { .. } | Self::MaintenanceEnded { .. } => "maintenance",
             Self::StationStopped => "station-stopped",
             Self::AttemptChanged { .. } => "attempt-changed",
             Self::ModelDistrusted { .. } => "disarmed",
@@ -272,6 +285,8 @@ impl Entry {
             | Self::BoxClosed { .. }
             | Self::LogConfirmed { .. }
             | Self::RestartAsked { .. }
+            | Self::MaintenanceBegun { .. }
+            | Self::MaintenanceEnded { .. }
             | Self::StationStopped
             | Self::AttemptChanged { .. }
             | Self::ModelDistrusted { .. } => None,

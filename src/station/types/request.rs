@@ -79,6 +79,13 @@ pub enum Command {
         /// The card that the user means, by its serial or the number of its attempt; `None` for the one that waits.
         card: Option<String>,
     },
+    /// Begin no card any more, because somebody works on the station. Running cards are finished.
+    BeginMaintenance {
+        /// The reason, for the operator.
+        why: String,
+    },
+    /// Begin cards again.
+    EndMaintenance,
     /// End the order of a model.
     StopOrder {
         /// The model, named as at the start.
@@ -120,6 +127,8 @@ pub enum Denied {
         /// The requested model.
         model: String,
     },
+    /// The station is not in maintenance.
+    NoMaintenance,
     /// The configuration wants no approval.
     NoApprovalWanted,
     /// No card of the model was made since its image was armed.
@@ -177,6 +186,7 @@ impl Denied {
             Self::NotArmed { .. } => "not-armed",
             Self::OrderOpen { .. } => "order-open",
             Self::NoOrder { .. } => "no-order",
+            Self::NoMaintenance => "no-maintenance",
             Self::NoApprovalWanted => "no-approval-wanted",
             Self::NoFirstCard { .. } => "no-first-card",
             Self::ApprovedBefore { .. } => "approved-before",
@@ -203,6 +213,7 @@ impl fmt::Display for Denied {
                 write!(f, "{} has the order {} still open, {} of {}: stop it first", order.model, order.title(), order.passed, order.count)
             }
             Self::NoOrder { model } => write!(f, "{model} has no order"),
+            Self::NoMaintenance => f.write_str("the station is not in maintenance"),
             Self::NoApprovalWanted => f.write_str("no card waits for an approval: `first_off` in [policy] is false"),
             Self::NoFirstCard { model, under_way: None } => {
                 write!(

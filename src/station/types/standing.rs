@@ -31,6 +31,15 @@ impl Disarming {
     }
 }
 
+/// Somebody works on the station, and no card is begun.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Maintenance {
+    /// The user who began it.
+    pub by: Who,
+    /// The reason, in their words.
+    pub why: String,
+}
+
 /// The requests of earlier runs that still hold, by the log.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Standing {
@@ -42,6 +51,8 @@ pub(crate) struct Standing {
     pub orders_ever: u64,
     /// Every armed image whose first card is to be approved, or was.
     pub first_offs: Vec<FirstOff>,
+    /// The maintenance that nobody has ended.
+    pub maintenance: Option<Maintenance>,
     /// Notes about the log itself.
     pub log: Vec<LogNote>,
 }
