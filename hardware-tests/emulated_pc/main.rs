@@ -33,6 +33,7 @@ mod setup;
 mod shift;
 mod silent_settings;
 mod station;
+mod support;
 mod swapped;
 mod teach;
 mod udev;

@@ -19,7 +19,8 @@ pub(super) fn run(args: &Args) -> u8 {
     GOOD
 }
 
-fn lines(config: &Path) -> Vec<String> {
+/// A line for each format, as the scripts of the packages read it.
+pub(in crate::cli) fn lines(config: &Path) -> Vec<String> {
     let log =
         config::read(config, ImageCheck::Unseen).map_or_else(|_unread| Path::new(DEFAULT_STATE).join(LOG_FILE), |settings| settings.log());
     let mut lines = vec![format!("knows-log {FORMAT}"), format!("knows-configuration {}", config::VERSION)];

@@ -26,6 +26,7 @@ mod run;
 mod setup;
 mod slots;
 mod status;
+mod support;
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -89,6 +90,8 @@ enum Command {
     Identify(request::IdentifyArgs),
     /// Read the flash log
     Log(Box<log::Args>),
+    /// Collect into one archive what support needs to know about this station, without secrets
+    Support(support::Args),
     /// Inspect images: what is inside, and whether it may be armed
     Image(image::Args),
     /// Check model assertions and other signed assertions, and approve the first card of a model
@@ -148,6 +151,7 @@ pub fn main() -> ExitCode {
         Command::Arm(args) => request::arm(&args),
         Command::Identify(args) => request::identify(&args),
         Command::Log(args) => return log_of(&args),
+        Command::Support(args) => support::run(&args),
         Command::Image(args) => image::run(&args),
         Command::Model(args) => model::run(&args),
         Command::Formats(args) => formats::run(&args),
@@ -292,6 +296,8 @@ mod tests {
             "flashline setup",
             "flashline setup --image i.img --unsigned --model acme/box --names A1..A4 --no-start",
             "flashline setup --image i.img --assertion m.model --with keys.assertions",
+            "flashline support --out s.tar.gz --serials --host-name --lines 10 --config c.toml",
+            "flashline support --list",
             "flashline slots --json",
             "flashline slots teach --config c.toml --model acme/box --names A1..A8,B1",
             "flashline slots teach --from A1",

@@ -8,7 +8,7 @@ use super::source::{ConfigError, Mistakes, Source};
 
 /// The type of a key's value.
 #[derive(Clone, Copy)]
-enum Holds {
+pub(super) enum Holds {
     Text,
     Texts,
     /// A window of sizes: `[least, most]`.
@@ -91,6 +91,16 @@ const KEYS: &[Key] = &[
     key("own_disk", "serial", Holds::Text, "serial = \"S5Y1\", in quotes although it may be digits"),
     key("own_disk", "bytes", Holds::Whole, "bytes = 500107862016"),
 ];
+
+/// The type of the value of this key; `None` for a key that no table has.
+pub(super) fn holds(table: &str, name: &str) -> Option<Holds> {
+    KEYS.iter().find(|key| key.table == table && key.name == name).map(|key| key.holds)
+}
+
+/// The name of a table as it is written in the file; `None` for a table that does not exist.
+pub(super) fn heading_of(table: &str) -> Option<String> {
+    (SINGLE.contains(&table) || SEVERAL.contains(&table)).then(|| heading(table))
+}
 
 /// The name of a table as it is written in the file.
 fn heading(table: &str) -> String {
@@ -291,7 +301,7 @@ fn prove_bin(source: &Source<'_>, bin: &str, value: &Spanned<DeValue<'_>>, examp
 }
 
 /// A number that fits the integer types used here.
-fn whole(value: &DeValue<'_>) -> Option<u64> {
+pub(super) fn whole(value: &DeValue<'_>) -> Option<u64> {
     let number = value.as_integer()?;
     u64::from_str_radix(number.as_str(), number.radix()).ok().filter(|number| i64::try_from(*number).is_ok())
 }
