@@ -9,6 +9,7 @@ mod console;
 mod events;
 mod flash;
 mod formats;
+mod handover;
 mod image;
 pub(crate) mod log;
 mod log_reader;
@@ -92,6 +93,8 @@ enum Command {
     Log(Box<log::Args>),
     /// Collect into one archive what support needs to know about this station, without secrets
     Support(support::Args),
+    /// Print what is open at the end of a shift: cards to be put in again, orders, slots out of work, faults, and the log's anchor
+    Handover(handover::Args),
     /// Inspect images: what is inside, and whether it may be armed
     Image(image::Args),
     /// Check model assertions and other signed assertions, and approve the first card of a model
@@ -151,6 +154,7 @@ pub fn main() -> ExitCode {
         Command::Arm(args) => request::arm(&args),
         Command::Identify(args) => request::identify(&args),
         Command::Log(args) => return log_of(&args),
+        Command::Handover(args) => handover::run(&args),
         Command::Support(args) => support::run(&args),
         Command::Image(args) => image::run(&args),
         Command::Model(args) => model::run(&args),
@@ -166,16 +170,12 @@ pub fn main() -> ExitCode {
 
 /// The named log, else the configured one, else the default.
 fn log_of(args: &log::Args) -> ExitCode {
-    let place = args.place();
-    // A user who names a log need not be at its station: the configuration of this PC is not read.
-    let config = place.config.as_deref().or_else(|| Some(Path::new(DEFAULT_PATH)).filter(|path| place.file.is_none() && path.exists()));
-    let configured = match config.map(|path| config::read(path, ImageCheck::Unseen)) {
-        Some(Ok(settings)) => log::Configured { log: Some(settings.log()), shifts: settings.shifts },
-        Some(Err(error)) => {
+    let configured = match configured(args.place()) {
+        Ok(configured) => configured,
+        Err(error) => {
             complain(&error);
             return ExitCode::from(USAGE_OR_STATION);
         }
-        None => log::Configured::default(),
     };
     match log::run(args, configured) {
         Ok(code) => code,
@@ -184,6 +184,13 @@ fn log_of(args: &log::Args) -> ExitCode {
             ExitCode::from(USAGE_OR_STATION)
         }
     }
+}
+
+/// What the configuration says about the log. A user who names a log need not be at its station: the configuration of this PC is not read.
+fn configured(place: &log::LogSource) -> Result<log::Configured, ConfigError> {
+    let config = place.config.as_deref().or_else(|| Some(Path::new(DEFAULT_PATH)).filter(|path| place.file.is_none() && path.exists()));
+    let settings = config.map(|path| config::read(path, ImageCheck::Unseen)).transpose()?;
+    Ok(settings.map(|settings| log::Configured { log: Some(settings.log()), shifts: settings.shifts }).unwrap_or_default())
 }
 
 /// The option every command has that reads the configuration.
@@ -298,6 +305,8 @@ mod tests {
             "flashline setup --image i.img --assertion m.model --with keys.assertions",
             "flashline support --out s.tar.gz --serials --host-name --lines 10 --config c.toml",
             "flashline support --list",
+            "flashline handover --since last-shift --json --file copy.db",
+            "flashline handover --socket /run/s.sock",
             "flashline slots --json",
             "flashline slots teach --config c.toml --model acme/box --names A1..A8,B1",
             "flashline slots teach --from A1",

@@ -91,6 +91,7 @@ pub(crate) use proof::Flaw;
 pub(crate) use query::{Brief, Direction};
 pub(crate) use reader::LogEvent;
 pub(crate) use row::Row;
+pub(crate) use standing::Distrusted;
 pub(crate) use writer::{NotTaken, Unwritten, Writer, WriterAnswer};
 
 /// The log, open for writing. There is only one at a time.

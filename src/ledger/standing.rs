@@ -37,6 +37,52 @@ impl Ledger {
     }
 }
 
+/// A model whose image the station itself took out of work, for example because its staged copy is damaged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Distrusted {
+    /// The model, as slots name it.
+    pub model: String,
+    /// Why, in the words of the station at that time.
+    pub reason: String,
+}
+
+impl LogReader {
+    /// The requests that still hold, as [`Ledger::standing`].
+    ///
+    /// # Errors
+    /// If the log cannot be read.
+    pub(crate) fn standing(&self) -> Result<Standing, LogError> {
+        self.within(read)
+    }
+
+    /// The models that the station took out of work, and that were not armed since; each once, with the newest reason.
+    ///
+    /// # Errors
+    /// If the log cannot be read.
+    pub(crate) fn distrusted(&self) -> Result<Vec<Distrusted>, LogError> {
+        self.within(|log| {
+            let mut query = log.prepare(DISTRUSTED)?;
+            let rows = query.query_map([], |row| Ok(Distrusted { model: row.get(0)?, reason: row.get(1)? }))?;
+            let mut models: Vec<Distrusted> = Vec::new();
+            for model in rows {
+                let model = model?;
+                models.retain(|earlier| earlier.model != model.model);
+                models.push(model);
+            }
+            Ok(models)
+        })
+    }
+}
+
+/// The station is no user: it has no uid.
+const DISTRUSTED: &str = "SELECT coalesce(json_extract(body, '$.model'), ''), coalesce(json_extract(body, '$.reason'), '')
+    FROM event AS distrusted
+    WHERE kind = 'disarmed' AND attempt IS NULL AND json_extract(body, '$.by.uid') IS NULL
+      AND NOT EXISTS (SELECT 1 FROM event AS armed
+                      WHERE armed.kind = 'model-armed' AND armed.attempt IS NULL AND armed.seq > distrusted.seq
+                        AND json_extract(armed.body, '$.image.model') = json_extract(distrusted.body, '$.image.model'))
+    ORDER BY seq";
+
 /// The keys of the bodies of these events, as `schema.sql` explains them.
 #[derive(Deserialize)]
 struct Body {
@@ -188,9 +234,10 @@ fn close_box(standing: &mut Standing, body: &Body) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::station::armed::Armed;
     use crate::station::outcome::{Effort, Outcome};
     use crate::station::record::{Attempt, Entry};
-    use crate::station::testing::{attempt, card, proof};
+    use crate::station::testing::{armed_by, attempt, card, image, proof};
 
     #[test]
     fn what_was_asked_of_a_station_holds_over_its_restarts() {
@@ -227,11 +274,37 @@ mod tests {
         }
         drop(ledger);
         let standing = open().standing().expect("it can be read");
+        assert_eq!(
+            LogReader::open(&path).and_then(|reader| reader.standing()).expect("it can be read"),
+            standing,
+            "any reader has the same"
+        );
         assert_eq!(standing.disarmings, [Disarming { target: slot, by, reason: Some("bent contacts".to_owned()) }]);
         assert_eq!(standing.orders, [Order { passed: 1, ..order(1, "acme/box") }], "only the card that passed is counted");
         assert_eq!(standing.orders_ever, 2, "no number is given twice");
         // Through an index with a changed page it would not be counted.
         super::super::index_check::cases::change_a_page_of(&path, "event_order", b"passed", b"failed");
         assert_eq!(open().standing().expect("it can be read").orders[0].passed, 1, "it is counted from the events");
+    }
+
+    #[test]
+    fn a_model_that_the_station_took_out_of_work_is_told_until_it_is_armed_again() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("flash-log.db");
+        let mut ledger = Ledger::open_on(&path, "bench", "0123456789abcdef0123456789abcdef").expect("a log");
+        let armed = image();
+        let other = Armed { model: "acme/bag".to_owned(), ..image() };
+        let distrust = |armed: &Armed, reason: &str| Entry::ModelDistrusted { armed: armed.clone(), reason: reason.to_owned() };
+        let arm = |armed: &Armed| Entry::ModelArmed { armed: armed.clone(), by: armed_by() };
+        let told = || {
+            let models = LogReader::open(&path).and_then(|reader| reader.distrusted()).expect("it can be read");
+            models.into_iter().map(|model| format!("{}: {}", model.model, model.reason)).collect::<Vec<_>>()
+        };
+        for entry in [arm(&armed), arm(&other), distrust(&armed, "damaged"), distrust(&other, "gone"), distrust(&armed, "damaged again")] {
+            ledger.append(&entry).expect("appended");
+        }
+        assert_eq!(told(), ["acme/bag: gone", "acme/box: damaged again"]);
+        ledger.append(&arm(&armed)).expect("appended");
+        assert_eq!(told(), ["acme/bag: gone"]);
     }
 }

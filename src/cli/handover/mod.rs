@@ -1,0 +1,161 @@
+//! `flashline handover`: what is open at the end of a shift, for the sheet that is signed. The flash log tells it, also while the station is
+//! stopped; a running station adds its faults and its slots.
+
+mod cards;
+mod page;
+
+use std::path::{Path, PathBuf};
+
+use super::request::StationArgs;
+use super::{GOOD, NOT_GOOD, USAGE_OR_STATION, complain, say, say_json};
+use crate::config::ConfigError;
+use crate::control::wire::{SlotStatus, Status};
+use crate::ledger::{Distrusted, Filter, Head, LogError, LogReader};
+use crate::report::times::{Shifts, TimeError, window};
+use crate::station::order::Order;
+use crate::station::request::Target;
+use crate::station::standing::{LogNote, Standing};
+use cards::OpenCards;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Look at cards since TIME, as `flashline log --since` takes it
+    #[arg(long, value_name = "TIME", default_value = "shift")]
+    since: String,
+    #[command(flatten)]
+    place: super::log::LogSource,
+    #[command(flatten)]
+    station: StationArgs,
+}
+
+/// Why nothing can be handed over.
+#[derive(Debug, thiserror::Error)]
+enum HandoverError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Time(#[from] TimeError),
+    #[error(transparent)]
+    Log(#[from] LogError),
+}
+
+/// What is open.
+struct Handover {
+    now: jiff::Zoned,
+    since: Option<jiff::Timestamp>,
+    /// The end of the log: the number of its newest event, and the hash that proves all before it.
+    anchor: Head,
+    standing: Standing,
+    distrusted: Vec<Distrusted>,
+    cards: OpenCards,
+    volatile: bool,
+    /// What the running station shows; `None` if it was not asked, or the reason why it did not answer.
+    status: Option<Result<Status, String>>,
+}
+
+/// Exit code 1 if something is open.
+pub(super) fn run(args: &Args) -> u8 {
+    match gather(args) {
+        Ok(handover) => {
+            if args.station.json {
+                say_json(&handover.json());
+            } else {
+                handover.lines().iter().for_each(say);
+            }
+            if handover.is_open() { NOT_GOOD } else { GOOD }
+        }
+        Err(error) => {
+            complain(&error);
+            USAGE_OR_STATION
+        }
+    }
+}
+
+fn gather(args: &Args) -> Result<Handover, HandoverError> {
+    let configured = super::configured(&args.place)?;
+    let path = args.place.file.clone().or(configured.log).unwrap_or_else(|| PathBuf::from(super::log::DEFAULT));
+    let status = args.place.file.is_none().then(|| {
+        let answer = args.station.connect().and_then(|mut client| client.status());
+        answer.map_err(|error| super::sentence(&error))
+    });
+    read(&path, &args.since, crate::zone::now(), &Shifts::new(configured.shifts), status)
+}
+
+fn read(
+    path: &Path,
+    since: &str,
+    now: jiff::Zoned,
+    shifts: &Shifts,
+    status: Option<Result<Status, String>>,
+) -> Result<Handover, HandoverError> {
+    let since = window(Some(since), None, &now, shifts)?.since;
+    let log = LogReader::open(path)?;
+    // First: what is recorded meanwhile is behind the anchor, and may be in the list all the same.
+    let anchor = log.head()?;
+    let mut cards = OpenCards::default();
+    for row in log.attempts(&Filter { since: since.map(jiff::Timestamp::as_microsecond), ..Filter::default() }) {
+        cards.add(row?);
+    }
+    let (standing, distrusted, volatile) = (log.standing()?, log.distrusted()?, log.volatile()?.is_some());
+    Ok(Handover { now, since, anchor, standing, distrusted, cards, volatile, status })
+}
+
+impl Handover {
+    fn running(&self) -> Option<&Status> {
+        self.status.as_ref()?.as_ref().ok()
+    }
+
+    /// The faults that the running station shows now.
+    fn faults(&self) -> Vec<&str> {
+        self.running().into_iter().flat_map(|status| status.fault.iter().chain(&status.faults)).map(String::as_str).collect()
+    }
+
+    /// The notes about the log: as the station knows them, and as its file says it.
+    fn notes(&self) -> Vec<LogNote> {
+        let mut notes = self.standing.log.clone();
+        notes.extend(self.volatile.then_some(LogNote::Volatile));
+        notes.extend(self.running().into_iter().flat_map(|status| &status.log).filter_map(|word| LogNote::of(word)));
+        notes.sort_unstable();
+        notes.dedup();
+        notes
+    }
+
+    /// Slots that the running station starts no card in until somebody acts, by the code of their sign: name, sign, reason.
+    fn stopped_slots(&self) -> Vec<(&str, &str, String)> {
+        let slots = self.running().into_iter().flat_map(|status| &status.slots);
+        // What a person disarmed is told with the person.
+        let is_told = |slot: &SlotStatus| {
+            self.standing.disarmings.iter().any(|disarming| match &disarming.target {
+                Target::Slot(name) => *name == slot.slot,
+                Target::Model(name) => *name == slot.model,
+            })
+        };
+        let stopped = slots.filter(|slot| slot.sign == "out-of-service" || slot.sign == "disarmed" && !is_told(slot));
+        stopped
+            .map(|slot| {
+                (slot.slot.as_str(), slot.word.as_str(), slot.reason.as_ref().map(|reason| reason.text.clone()).unwrap_or_default())
+            })
+            .collect()
+    }
+
+    /// Orders that want more cards, with how many.
+    fn orders(&self) -> impl Iterator<Item = (&Order, u32)> {
+        self.standing.orders.iter().map(|order| (order, order.count.saturating_sub(order.passed))).filter(|(_, missing)| *missing > 0)
+    }
+
+    /// Is there anything that the next shift must know?
+    fn is_open(&self) -> bool {
+        !(self.cards.to_put_in_again().is_empty()
+            && self.cards.under_way().is_empty()
+            && self.orders().next().is_none()
+            && self.standing.disarmings.is_empty()
+            && self.distrusted.is_empty()
+            && self.stopped_slots().is_empty()
+            && self.faults().is_empty()
+            && self.notes().is_empty()
+            && !matches!(self.status, Some(Err(_))))
+    }
+}
+
+#[cfg(test)]
+mod tests;

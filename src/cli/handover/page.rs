@@ -1,0 +1,121 @@
+//! The sheet of a handover, for people and for programs.
+
+use serde_json::{Value, json};
+
+use super::Handover;
+use super::cards::name;
+use crate::ledger::Row;
+use crate::panel::lines::note;
+use crate::report::{harmless, local_time};
+use crate::station::request::Target;
+use crate::station::standing::LogNote;
+
+/// The label of a disarmed slot or model.
+fn target(target: &Target) -> String {
+    match target {
+        Target::Slot(slot) => format!("slot {}", harmless(slot)),
+        Target::Model(model) => format!("model {}", harmless(model)),
+    }
+}
+
+impl Handover {
+    pub(super) fn lines(&self) -> Vec<String> {
+        let mut lines = vec![format!("HANDOVER  {}", self.now.strftime("%Y-%m-%d %H:%M"))];
+        if let Some(since) = self.since {
+            lines[0].push_str(&format!(", cards since {}", since.to_zoned(self.now.time_zone().clone()).strftime("%Y-%m-%d %H:%M")));
+        }
+        lines.push(format!("anchor of the flash log: {}", self.anchor));
+        section(&mut lines, "Faults now", self.faults().iter().map(|fault| format!("STATION FAULT  {}", harmless(fault))));
+        if let Some(Err(error)) = &self.status {
+            lines.push(format!("  the station was not asked, so faults and slots out of service are not known: {}", harmless(error)));
+        }
+        section(&mut lines, "Flash log", self.notes().into_iter().map(|known| note(known).to_owned()));
+        let orders = self.orders().map(|(order, missing)| {
+            let name = order.name.as_ref().map(|name| format!("  ({})", harmless(name))).unwrap_or_default();
+            format!("{}  {} / {}, {missing} missing{name}", harmless(&order.model), order.passed, order.count)
+        });
+        section(&mut lines, "Open orders", orders);
+        let disarmed = self.standing.disarmings.iter().map(|disarming| {
+            let reason = disarming.reason.as_ref().map(|reason| format!(": {}", harmless(reason))).unwrap_or_default();
+            format!("{}  disarmed by {}{reason}", target(&disarming.target), harmless(&disarming.by.name))
+        });
+        let distrusted =
+            self.distrusted.iter().map(|model| format!("model {}  by the station: {}", harmless(&model.model), harmless(&model.reason)));
+        let slots =
+            self.stopped_slots().into_iter().map(|(slot, word, reason)| format!("slot {}  {word}  {}", harmless(slot), harmless(&reason)));
+        section(&mut lines, "Out of work", disarmed.chain(distrusted).chain(slots));
+        section(
+            &mut lines,
+            "Cards to be put in again, or to be thrown away",
+            self.cards.to_put_in_again().into_iter().map(|row| self.card(row)),
+        );
+        section(&mut lines, "Attempts without an end", self.cards.under_way().iter().map(|row| self.card(row)));
+        if !self.is_open() {
+            lines.push("nothing is open".to_owned());
+        }
+        lines.extend([String::new(), "handed over: ____________________    taken over: ____________________".to_owned()]);
+        lines
+    }
+
+    fn card(&self, row: &Row) -> String {
+        let at = row.at().and_then(|at| local_time(at, self.now.time_zone())).unwrap_or_default();
+        let text = |text: &Option<String>| harmless(text.as_deref().unwrap_or("?"));
+        let card = name(row).map_or_else(|| "without a serial of its own".to_owned(), |name| harmless(&name));
+        format!("attempt {}  {at}  {}  {}  {}  {card}", row.attempt, text(&row.slot), row.outcome, text(&row.model))
+    }
+
+    pub(super) fn json(&self) -> Value {
+        let card = |row: &Row| {
+            json!({
+                "attempt": row.attempt, "at": time(row.at()), "slot": row.slot, "model": row.model, "outcome": row.outcome.as_str(), "code": row.code,
+                "card": name(row), "identified": row.identified, "order": row.order,
+            })
+        };
+        let orders: Vec<Value> = self
+            .orders()
+            .map(|(order, missing)| {
+                json!({
+                    "order": order.number, "model": order.model, "name": order.name, "work_order": order.work_order, "count": order.count,
+                    "passed": order.passed, "missing": missing,
+                })
+            })
+            .collect();
+        let disarmed = self.standing.disarmings.iter().map(|disarming| {
+            let (slot, model) = match &disarming.target {
+                Target::Slot(slot) => (Some(slot), None),
+                Target::Model(model) => (None, Some(model)),
+            };
+            json!({"slot": slot, "model": model, "by": disarming.by.name, "reason": disarming.reason})
+        });
+        let distrusted =
+            self.distrusted.iter().map(|model| json!({"slot": null, "model": model.model, "by": null, "reason": model.reason}));
+        let slots = self.stopped_slots();
+        json!({
+            "at": self.now.timestamp().to_string(),
+            "since": self.since.map(|since| since.to_string()),
+            "anchor": self.anchor.to_string(),
+            "runs": self.status.as_ref().map(Result::is_ok),
+            "faults": self.faults(),
+            "log": self.notes().into_iter().map(LogNote::word).collect::<Vec<_>>(),
+            "orders": orders,
+            "disarmed": disarmed.chain(distrusted).collect::<Vec<_>>(),
+            "slots": slots.iter().map(|(slot, word, reason)| json!({"slot": slot, "word": word, "reason": reason})).collect::<Vec<_>>(),
+            "cards": self.cards.to_put_in_again().into_iter().map(card).collect::<Vec<_>>(),
+            "under_way": self.cards.under_way().iter().map(card).collect::<Vec<_>>(),
+            "open": self.is_open(),
+        })
+    }
+}
+
+fn time(micros: Option<i64>) -> Option<String> {
+    micros.and_then(|at| jiff::Timestamp::from_microsecond(at).ok()).map(|at| at.to_string())
+}
+
+/// A heading and its lines, if there are any.
+fn section(lines: &mut Vec<String>, heading: &str, entries: impl Iterator<Item = String>) {
+    let entries: Vec<String> = entries.map(|entry| format!("  {entry}")).collect();
+    if !entries.is_empty() {
+        lines.extend([String::new(), heading.to_owned()]);
+        lines.extend(entries);
+    }
+}
