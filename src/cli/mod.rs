@@ -5,6 +5,7 @@
 
 mod check;
 mod config_file;
+mod confirm;
 mod console;
 mod events;
 mod flash;

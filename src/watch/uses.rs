@@ -9,7 +9,8 @@ use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::{fs, io};
+use std::time::{Duration, Instant};
+use std::{fs, io, thread};
 
 use super::cover::is_covered;
 use super::holders::held_by;
@@ -61,6 +62,25 @@ pub(crate) fn survey(sysfs: &Sysfs, tables: &Tables, own: &[OwnPart], name: &str
             None
         }
     }
+}
+
+/// udev examines a disk anew whenever a program that wrote to it closes it. A person who names one disk twice may be faster.
+const UDEV_LOOKS_WITHIN: Duration = Duration::from_secs(5);
+
+/// The same for a disk that a person named: udev is waited for, and marks are also looked for on the medium itself.
+#[must_use]
+pub(crate) fn survey_named(sysfs: &Sysfs, tables: &Tables, own: &[OwnPart], name: &str) -> Option<Survey> {
+    let began = Instant::now();
+    let mut survey = loop {
+        match survey(sysfs, tables, own, name) {
+            Some(survey) => break survey,
+            None if began.elapsed() > UDEV_LOOKS_WITHIN => return None,
+            None => thread::sleep(Duration::from_millis(100)),
+        }
+    };
+    let marks = marks_on_medium(sysfs, name).into_iter().filter(|mark| !survey.marks.contains(mark)).collect::<Vec<_>>();
+    survey.marks.extend(marks);
+    Some(survey)
 }
 
 /// Checks a card that the caller has claimed and locked, so that no other program can claim it and udev is done with it: is it used without
@@ -175,7 +195,7 @@ fn look_up(number: DevNum) -> Found {
 /// The marks that a disk and its partitions bear on the medium now. udev's database does not have yet what another program wrote a moment
 /// ago: `udevadm settle` does not wait for a close that udev has not noticed. Nothing where this PC has no `blkid`, or it does not answer.
 #[must_use]
-pub(crate) fn marks_on_medium(sysfs: &Sysfs, name: &str) -> BTreeSet<String> {
+fn marks_on_medium(sysfs: &Sysfs, name: &str) -> BTreeSet<String> {
     let directories = sysfs.disk_and_partitions(name).unwrap_or_default();
     let nodes = directories.iter().filter_map(|directory| Some(node_of(directory.0.file_name()?.to_str()?)));
     nodes.filter_map(|node| mark_in(&probe(&node)?)).map(|mark| mark.of).collect()

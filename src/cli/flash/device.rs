@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use super::Wrong;
+use crate::cli::confirm::asked;
 use crate::config::{self, ConfigError, ImageCheck, Settings};
 use crate::file::is_same_file;
 use crate::flash::rules::Rules;
@@ -18,7 +18,7 @@ use crate::station::settings::Policy;
 use crate::station::survey::Survey;
 use crate::watch::sysfs::Sysfs;
 use crate::watch::tables::{Tables, block_number};
-use crate::watch::uses::{OwnPart, marks_on_medium, own_parts, survey};
+use crate::watch::uses::{OwnPart, own_parts, survey_named};
 
 /// The disks of this PC that must not be erased, from the configuration of its station.
 pub(super) struct Guard {
@@ -65,21 +65,6 @@ pub(super) struct Named {
     pub(super) survey: Survey,
 }
 
-/// udev examines a disk anew whenever a program that wrote to it closes it. A user who flashes one card twice may be faster.
-const UDEV_LOOKS_WITHIN: Duration = Duration::from_secs(5);
-
-/// Repeats the question until there is an answer, for as long as udev may need.
-fn patiently<T>(ask: impl Fn() -> Option<T>) -> Option<T> {
-    let began = Instant::now();
-    loop {
-        let answer = ask();
-        if answer.is_some() || began.elapsed() > UDEV_LOOKS_WITHIN {
-            return answer;
-        }
-        std::thread::sleep(Duration::from_millis(100));
-    }
-}
-
 /// Finds the disks behind the paths.
 pub(super) fn name(paths: &[PathBuf], guard: &Guard) -> Result<Vec<Named>, Wrong> {
     let sysfs = Sysfs::default();
@@ -94,10 +79,8 @@ pub(super) fn name(paths: &[PathBuf], guard: &Guard) -> Result<Vec<Named>, Wrong
             if !seen.insert(disk.clone()) {
                 return Err(Wrong::Twice(path.clone()));
             }
-            let mut survey = patiently(|| survey(&sysfs, &tables, &own, &disk)).ok_or_else(|| Wrong::NoMedium(path.clone()))?;
+            let mut survey = survey_named(&sysfs, &tables, &own, &disk).ok_or_else(|| Wrong::NoMedium(path.clone()))?;
             survey.card.whole_disk = whole;
-            let marks = marks_on_medium(&sysfs, &disk).into_iter().filter(|mark| !survey.marks.contains(mark)).collect::<Vec<_>>();
-            survey.marks.extend(marks);
             Ok(Named { path: path.clone(), survey })
         })
         .collect()
@@ -125,8 +108,7 @@ pub(super) fn lies_on_none_of(named: &[Named], files: &[&Path]) -> Result<(), Wr
 
 /// Asks the user at the terminal.
 pub(super) fn confirm(named: &[Named], warnings: &[String]) -> Result<(), Wrong> {
-    let (stdin, mut stderr) = (io::stdin(), io::stderr());
-    if !stdin.is_terminal() {
+    if !io::stdin().is_terminal() {
         return Err(Wrong::NotConfirmed);
     }
     for device in named {
@@ -137,10 +119,5 @@ pub(super) fn confirm(named: &[Named], warnings: &[String]) -> Result<(), Wrong>
     for warning in warnings {
         eprintln!("  warning: {}", harmless_lines(warning));
     }
-    let _shown = write!(stderr, "Everything on these is lost. Type yes to go on: ").and_then(|()| stderr.flush());
-    let mut answer = String::new();
-    match stdin.lock().read_line(&mut answer) {
-        Ok(_) if answer.trim() == "yes" => Ok(()),
-        _ => Err(Wrong::NotConfirmed),
-    }
+    if asked("Everything on these is lost. Type yes to go on: ") { Ok(()) } else { Err(Wrong::NotConfirmed) }
 }

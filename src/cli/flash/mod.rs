@@ -8,10 +8,11 @@ mod report;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
+use super::confirm::catch_interrupts;
 use super::events::Events;
 use super::output::remark;
 use super::prepare_image::prepare;
@@ -93,8 +94,6 @@ enum MarksArg {
 
 /// Interval at which bars are updated and ended threads are joined.
 const LOOK: Duration = Duration::from_millis(5);
-/// The exit code that a shell reports for a program ended by Ctrl-C.
-const INTERRUPTED: i32 = 130;
 
 /// Why nothing was begun, or why the log was not kept.
 #[derive(Debug, thiserror::Error)]
@@ -158,7 +157,7 @@ fn flash_all(args: &Args) -> Result<u8, Wrong> {
     };
     let armed = describe("-", &args.image.display().to_string(), &image, zeroes);
     let ledger = args.log.as_deref().map(|path| Ledger::open(path, "bench")).transpose()?;
-    let interrupted = catch_interrupts()?;
+    let interrupted = catch_interrupts().map_err(Wrong::Signals)?;
     let labels = Labels { work_order: args.work_order.clone(), operator: args.operator.clone(), card_lot: args.lot.clone() };
     let mut bench = Bench::begin(named, &armed, &labels, &image, &guard, ledger)?;
     let mut screen = Terminal::on_stderr();
@@ -202,17 +201,6 @@ fn tell(bench: &mut Bench, json: bool) {
     for report in bench.news() {
         if json { say(harmless_json(report.json().to_string())) } else { say(report) }
     }
-}
-
-/// Ctrl-C stops after the calls under way, so that every card is in a known state and every attempt gets its row. A second one
-/// ends at once: a card that hangs must not hold the bench.
-fn catch_interrupts() -> Result<Arc<AtomicBool>, Wrong> {
-    let flag = Arc::new(AtomicBool::new(false));
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-        signal_hook::flag::register_conditional_shutdown(signal, INTERRUPTED, Arc::clone(&flag)).map_err(Wrong::Signals)?;
-        signal_hook::flag::register(signal, Arc::clone(&flag)).map_err(Wrong::Signals)?;
-    }
-    Ok(flag)
 }
 
 #[cfg(test)]
