@@ -8,6 +8,7 @@ use crate::station::types::outcome::Refusal;
 use crate::station::types::settings::Policy;
 use crate::station::types::sizes::is_sold_as;
 use crate::station::types::survey::Survey;
+use crate::station::types::units::Bytes;
 
 /// Checks that nothing uses the disk.
 ///
@@ -33,8 +34,16 @@ pub(crate) fn unmarked(marks: &[String], policy: &Policy) -> Result<(), Refusal>
 /// # Errors
 /// The first rule that refuses.
 pub(crate) fn admit(survey: &Survey, image: Option<&Armed>, policy: &Policy) -> Result<(), Refusal> {
-    let card = &survey.card;
     let Some(image) = image else { return Err(Refusal::NoArmedImage) };
+    admit_for(survey, image.span, image.block, policy)
+}
+
+/// Checks that `survey`'s card may be erased by something of this length, which was made for this logical block, if for any.
+///
+/// # Errors
+/// The first rule that refuses.
+pub(crate) fn admit_for(survey: &Survey, needs: Bytes, made_for: Option<u32>, policy: &Policy) -> Result<(), Refusal> {
+    let card = &survey.card;
     if let Some((port, taught)) = policy.hung_on.iter().find(|(port, _)| *port == card.port) {
         compare(port, taught, &card.hangs_on)?;
     }
@@ -56,15 +65,15 @@ pub(crate) fn admit(survey: &Survey, image: Option<&Armed>, policy: &Policy) -> 
     if card.write_protected {
         return Err(Refusal::WriteProtected);
     }
-    if card.capacity < image.span {
-        return Err(Refusal::TooSmall { capacity: card.capacity, needs: image.span });
+    if card.capacity < needs {
+        return Err(Refusal::TooSmall { capacity: card.capacity, needs });
     }
     if let Some((at_least, at_most)) = policy.capacity
         && !is_sold_as(card.capacity, at_least, at_most)
     {
         return Err(Refusal::CapacityOutside { capacity: card.capacity, at_least, at_most });
     }
-    if let Some(block) = image.block
+    if let Some(block) = made_for
         && block != card.logical_block
     {
         return Err(Refusal::SectorSize { card: card.logical_block, image: block });
@@ -85,7 +94,6 @@ mod tests {
     use crate::station::testing::{image, survey};
     use crate::station::types::port::{Chain, Port};
     use crate::station::types::settings::OwnDisk;
-    use crate::station::types::units::Bytes;
 
     fn refused(change: impl FnOnce(&mut Survey)) -> Refusal {
         let mut survey = survey("p1", 1);
