@@ -24,6 +24,8 @@
 //!
 //! [`panel`] shows the state of the station: on a terminal, in a journal, by lamps. [`control`] answers the requests of clients.
 //!
+//! [`qualify`] tries a card reader on a card that may be erased, and says which settings suit it.
+//!
 //! [`zone`] is the PC's time zone: it tells which moment belongs to which day and shift. [`mod@file`] identifies a file and its version.
 //!
 //! [`daemon`] ties them together: one task owns the station, threads carry the bytes. [`cli`] is the command line.
@@ -55,6 +57,7 @@
 //! | `control` | `station` |
 //! | `report` | `station`, `ledger` |
 //! | `ledger` | `station`, `device`, `file` |
+//! | `qualify` | `station`, `device`, `flash`, `watch` |
 //! | `watch` | `station`, `device` |
 //! | `flash` | `station`, `device`, `image` |
 //! | `image` | `station`, `device`, `file` |
@@ -74,6 +77,7 @@ pub(crate) mod flash;
 pub mod image;
 pub mod ledger;
 pub(crate) mod panel;
+pub(crate) mod qualify;
 pub mod report;
 pub mod station;
 pub(crate) mod watch;

@@ -23,6 +23,7 @@ mod order;
 mod output;
 mod post_stop;
 mod prepare_image;
+mod qualify;
 mod request;
 mod run;
 mod setup;
@@ -72,6 +73,8 @@ enum Command {
     Setup(setup::Args),
     /// Write and prove the named devices once, without a station
     Flash(flash::Args),
+    /// Try the readers of slots on cards that are erased by it, and print the settings to use
+    Qualify(qualify::Args),
     /// Print what the running station shows: every slot and every order
     Status(status::Args),
     /// Show every slot in large letters, for the operator; `q` or Ctrl-C ends it
@@ -145,6 +148,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Setup(args) => setup::run(&args),
         Command::Flash(args) => flash::run(&args),
+        Command::Qualify(args) => qualify::run(&args),
         Command::Status(args) => status::run(&args),
         Command::Console(args) => console::run(&args),
         Command::Order(args) => order::run(&args),
@@ -301,6 +305,7 @@ mod tests {
             "flashline maintenance on --why bent",
             "flashline maintenance off --json",
             "flashline formats --config c.toml",
+            "flashline qualify A1 A2 --yes --no-hands --switch --page wall.txt --send sent.json",
             "flashline setup",
             "flashline setup --image i.img --unsigned --model acme/box --names A1..A4 --no-start",
             "flashline setup --image i.img --assertion m.model --with keys.assertions",
@@ -327,6 +332,7 @@ mod tests {
             "flashline log summary --by weather",
             "flashline log report",
             "flashline log --json --csv",
+            "flashline qualify",
             "flashline setup --unsigned --assertion m.model",
             "flashline slots teach --names A1..",
             "flashline slots teach --from left",

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use nix::libc;
 
+use super::mode_sense::{self, CachingPage};
 use super::node::{Node, reopen};
 use super::scsi::Meaning;
 use super::{BlockDevice, FlushAnswer, Shortfall, Source, counts, ioctl};
@@ -84,9 +85,7 @@ impl DirectDevice {
     /// If it is not this device, is held by another program, or cannot be opened.
     pub(crate) fn open(node: &Path, visit: Visit, give_up: impl Fn() -> bool) -> Result<Self, OpenError> {
         let failed = |source| OpenError::Open { node: node.to_owned(), source };
-        let found = Node::find(node, visit.devnum).map_err(failed)?.ok_or_else(|| OpenError::AnotherNode { node: node.to_owned() })?;
-        let looked_at = found.open(OpenOptions::new().read(true).custom_flags(libc::O_CLOEXEC)).map_err(failed)?;
-        identify(&looked_at, node, visit)?;
+        let looked_at = look_at(node, visit)?;
         let flags = libc::O_DIRECT | libc::O_EXCL | libc::O_CLOEXEC;
         let file = reopen(&looked_at, OpenOptions::new().read(true).write(true).custom_flags(flags)).map_err(failed)?;
         identify(&file, node, visit)?;
@@ -101,6 +100,45 @@ impl DirectDevice {
         }
         let logical_block = ioctl::logical_block(&file).map_err(failed)?;
         Ok(Self { file, visit, length, logical_block, flushes_itself: false })
+    }
+}
+
+/// Opens `node` for reading through the kernel's page cache, if it is `visit`'s device and still holds its medium.
+fn look_at(node: &Path, visit: Visit) -> Result<File, OpenError> {
+    let failed = |source| OpenError::Open { node: node.to_owned(), source };
+    let found = Node::find(node, visit.devnum).map_err(failed)?.ok_or_else(|| OpenError::AnotherNode { node: node.to_owned() })?;
+    let looked_at = found.open(OpenOptions::new().read(true).custom_flags(libc::O_CLOEXEC)).map_err(failed)?;
+    identify(&looked_at, node, visit)?;
+    Ok(looked_at)
+}
+
+/// A disk opened for reading through the kernel's page cache, as any other program of the PC reads it.
+#[derive(Debug)]
+pub(crate) struct CachedReader(File);
+
+impl CachedReader {
+    /// Opens `node`, if it is `visit`'s device and still holds its medium.
+    ///
+    /// # Errors
+    /// If it is not this device, or cannot be opened.
+    pub(crate) fn open(node: &Path, visit: Visit) -> Result<Self, OpenError> {
+        look_at(node, visit).map(Self)
+    }
+
+    /// Makes the kernel forget what it keeps of the disk, so that the next read goes to the device.
+    ///
+    /// # Errors
+    /// The error of the kernel.
+    pub(crate) fn forget_pages(&self) -> io::Result<()> {
+        ioctl::forget_pages(&self.0)
+    }
+
+    /// Fills all of `into`.
+    ///
+    /// # Errors
+    /// The error of the kernel.
+    pub(crate) fn read_exact_at(&self, at: Bytes, into: &mut [u8]) -> io::Result<()> {
+        self.0.read_exact_at(into, at.0)
     }
 }
 
@@ -279,6 +317,11 @@ impl DirectDevice {
             }
         }
         Ok(meaning)
+    }
+
+    /// The caching page that the device shows. It has `patience` to answer.
+    pub(crate) fn caching_page(&self, patience: Duration) -> CachingPage {
+        mode_sense::caching_page(&self.file, patience)
     }
 
     /// Makes the kernel check whether the medium is still there: it does so when a disk is opened. udev, which opens changed disks, has

@@ -19,6 +19,7 @@ mod raw {
     // Its number is that of a `long`, but it moves an `int` (ioctl_iflags(2)).
     nix::ioctl_read_bad!(get_flags, nix::request_code_read!(b'f', 1, size_of::<nix::libc::c_long>()), nix::libc::c_int);
     nix::ioctl_write_ptr_bad!(set_flags, nix::request_code_write!(b'f', 2, size_of::<nix::libc::c_long>()), nix::libc::c_int);
+    nix::ioctl_none_bad!(blkflsbuf, nix::request_code_none!(0x12, 97));
     nix::ioctl_readwrite_bad!(sg_io, 0x2285, super::SgIoHeader);
 }
 
@@ -49,9 +50,10 @@ struct SgIoHeader {
     info: c_uint,
 }
 
-/// The interface id `S`, and a command that moves no data (`SG_DXFER_NONE`).
+/// The interface id `S`; a command that moves no data (`SG_DXFER_NONE`), and one whose data comes from the device (`SG_DXFER_FROM_DEV`).
 const SG_INTERFACE: c_int = 0x53;
 const SG_NO_DATA: c_int = -1;
+const SG_FROM_DEVICE: c_int = -3;
 
 /// Sends SYNCHRONIZE CACHE to the SCSI device behind `device` and waits for its answer, at most `patience` plus the time that the kernel
 /// then needs to recover the device. It is not repeated.
@@ -59,16 +61,30 @@ const SG_NO_DATA: c_int = -1;
 /// # Errors
 /// The error of the kernel if it does not send it; `ENOTTY` if the device is not a SCSI device.
 pub(super) fn synchronize_cache(device: &File, patience: Duration) -> io::Result<Answer> {
+    send_scsi(device, &SYNCHRONIZE_CACHE, &mut [], patience).map(|(answer, _)| answer)
+}
+
+/// Sends a command that only asks, and returns the answer with the number of bytes that came with it. Otherwise as [`synchronize_cache`].
+///
+/// # Errors
+/// The error of the kernel if it does not send it; `ENOTTY` if the device is not a SCSI device.
+pub(super) fn ask_scsi(device: &File, command: &[u8; 6], data: &mut [u8], patience: Duration) -> io::Result<(Answer, usize)> {
+    send_scsi(device, command, data, patience)
+}
+
+/// Sends a command whose data, if there is room for any, comes from the device.
+fn send_scsi(device: &File, command: &[u8], data: &mut [u8], patience: Duration) -> io::Result<(Answer, usize)> {
     let mut sense = [0; SENSE];
+    let wrong_length = |_too_long| io::Error::from_raw_os_error(libc::EINVAL);
     let mut header = SgIoHeader {
         interface_id: SG_INTERFACE,
-        dxfer_direction: SG_NO_DATA,
-        cmd_len: 10,
+        dxfer_direction: if data.is_empty() { SG_NO_DATA } else { SG_FROM_DEVICE },
+        cmd_len: c_uchar::try_from(command.len()).map_err(wrong_length)?,
         mx_sb_len: 32,
         iovec_count: 0,
-        dxfer_len: 0,
-        dxferp: std::ptr::null_mut(),
-        cmdp: SYNCHRONIZE_CACHE.as_ptr(),
+        dxfer_len: c_uint::try_from(data.len()).map_err(wrong_length)?,
+        dxferp: if data.is_empty() { std::ptr::null_mut() } else { data.as_mut_ptr().cast() },
+        cmdp: command.as_ptr(),
         sbp: sense.as_mut_ptr(),
         timeout: c_uint::try_from(patience.as_millis()).unwrap_or(c_uint::MAX),
         flags: 0,
@@ -84,11 +100,12 @@ pub(super) fn synchronize_cache(device: &File, patience: Duration) -> io::Result
         duration: 0,
         info: 0,
     };
-    // SAFETY: SG_IO reads and writes one sg_io_hdr, reads `cmd_len` bytes at `cmdp` and writes at most `mx_sb_len` at `sbp`: a header, ten
-    // bytes and 32, all of which outlive the call.
+    // SAFETY: SG_IO reads and writes one sg_io_hdr, reads `cmd_len` bytes at `cmdp`, and writes at most `mx_sb_len` at `sbp` and `dxfer_len`
+    // at `dxferp`: a header, the command, 32 bytes and `data`, of exactly these lengths, all of which outlive the call.
     unsafe { raw::sg_io(device.as_raw_fd(), &raw mut header) }?;
     let sense = sense[..usize::from(header.sb_len_wr).min(SENSE)].to_vec();
-    Ok(Answer { status: header.status, host: header.host_status, sense })
+    let missing = usize::try_from(header.resid).unwrap_or(0).min(data.len());
+    Ok((Answer { status: header.status, host: header.host_status, sense }, data.len() - missing))
 }
 
 /// `struct loop_info64` of `linux/loop.h`: 232 bytes, of which two numbers are used here.
@@ -186,6 +203,16 @@ pub(super) fn zero(device: &File, at: u64, length: u64) -> io::Result<()> {
     let range = [at, length];
     // SAFETY: BLKZEROOUT reads two u64 through its argument; `range` is two and outlives the call.
     unsafe { raw::blkzeroout(device.as_raw_fd(), &raw const range) }?;
+    Ok(())
+}
+
+/// Writes back and forgets what the kernel keeps of the disk in its page cache (`BLKFLSBUF`).
+///
+/// # Errors
+/// The error of the kernel; `EACCES` without the capability for it.
+pub(super) fn forget_pages(device: &File) -> io::Result<()> {
+    // SAFETY: BLKFLSBUF takes no argument and touches no memory of ours.
+    unsafe { raw::blkflsbuf(device.as_raw_fd()) }?;
     Ok(())
 }
 

@@ -11,6 +11,7 @@ pub(crate) mod in_place;
 mod ioctl;
 pub(crate) mod loops;
 pub(crate) mod mapped;
+pub(crate) mod mode_sense;
 mod node;
 #[cfg(test)]
 pub(crate) mod ram;

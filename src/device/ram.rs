@@ -23,6 +23,8 @@ pub(crate) enum Fault {
     WriteError { at: u64, errno: i32 },
     /// Reads that touch this byte answer with this error number.
     ReadError { at: u64, errno: i32 },
+    /// Calls longer than this answer with this error number.
+    LongerThan { length: u64, errno: i32 },
     /// Flushes answer with this error number.
     FlushError(i32),
     /// This byte reads with these bits flipped.
@@ -165,6 +167,13 @@ impl RamDevice {
         }
         if let Some(error) = self.error_at(at.0..at.0 + moved, writing) {
             return Err(error);
+        }
+        let too_long = self.faults.iter().find_map(|fault| match *fault {
+            Fault::LongerThan { length: most, errno } if to_u64(length) > most => Some(errno),
+            _ => None,
+        });
+        if let Some(errno) = too_long {
+            return Err(io::Error::from_raw_os_error(errno));
         }
         Ok(to_usize(moved))
     }

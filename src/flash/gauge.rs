@@ -216,7 +216,7 @@ impl Gauge {
     }
 
     /// Runs `work`, during which the thread waits for something other than a read or write of the card.
-    pub(super) fn waiting<T>(&self, waits: Waits, work: impl FnOnce() -> T) -> T {
+    pub(crate) fn waiting<T>(&self, waits: Waits, work: impl FnOnce() -> T) -> T {
         let number = match waits {
             Waits::Card => 0,
             Waits::Flush => 1,

@@ -17,6 +17,7 @@ mod holders;
 mod loops;
 pub(crate) mod places;
 mod polls;
+pub(crate) mod reader_kind;
 pub(crate) mod restrictions;
 pub(crate) mod rules;
 mod seen;

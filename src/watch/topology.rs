@@ -169,7 +169,7 @@ impl Sysfs {
     }
 
     /// Every MMC host, with a card or without, by the kernel's name, with its real path.
-    fn mmc_hosts(&self) -> io::Result<Vec<(Port, PathBuf)>> {
+    pub(super) fn mmc_hosts(&self) -> io::Result<Vec<(Port, PathBuf)>> {
         let root = self.real_root();
         let mut hosts: Vec<(Port, PathBuf)> = sysfs::names_in(&self.root.join(MMC_HOSTS))?
             .iter()

@@ -1,0 +1,219 @@
+//! Reads after a disk was closed and opened again: is what is read the newest?
+//!
+//! A reader that answers from a cache of its own makes every read-back worthless; a page cache that does not notice a direct write harms
+//! only the other programs of the PC.
+
+use std::io;
+
+use super::facts::{Freshness, ReopenFacts};
+use super::pattern::Pattern;
+use super::trial::{HEAD, LEFT, Trial, TrialError};
+use crate::device::aligned::AlignedBuf;
+use crate::device::direct::CachedReader;
+use crate::device::{BlockDevice, Shortfall, read_exact_at};
+use crate::flash::gauge::Gauge;
+use crate::flash::rules::Rules;
+use crate::station::units::{Bytes, to_usize};
+
+/// How a card is opened.
+pub(crate) trait Place {
+    /// A claimed card.
+    type Device: BlockDevice;
+    /// The card, opened by way of the page cache.
+    type Cached: CachedRead;
+
+    /// Claims the card again, under every rule of the first time.
+    ///
+    /// # Errors
+    /// If it must not be written any more, or is not there.
+    fn claim(&self) -> Result<Self::Device, TrialError>;
+
+    /// Opens it as any other program does.
+    ///
+    /// # Errors
+    /// The error of the kernel.
+    fn open_cached(&self) -> io::Result<Self::Cached>;
+}
+
+/// Reads by way of the page cache.
+pub(crate) trait CachedRead {
+    /// Fills all of `into`.
+    ///
+    /// # Errors
+    /// The error of the kernel.
+    fn read(&self, at: Bytes, into: &mut [u8]) -> io::Result<()>;
+
+    /// Makes the kernel forget the pages of the disk.
+    ///
+    /// # Errors
+    /// The error of the kernel.
+    fn forget(&self) -> io::Result<()>;
+}
+
+impl CachedRead for CachedReader {
+    fn read(&self, at: Bytes, into: &mut [u8]) -> io::Result<()> {
+        self.read_exact_at(at, into)
+    }
+
+    fn forget(&self) -> io::Result<()> {
+        self.forget_pages()
+    }
+}
+
+/// Writes, closes, opens and reads the card by each way. Returns the card, claimed again.
+///
+/// # Errors
+/// If the card cannot be claimed again, or writing fails.
+pub(crate) fn reopened<P: Place>(
+    place: &P,
+    device: P::Device,
+    gauge: &Gauge,
+    rules: &Rules,
+    pattern: &mut Pattern,
+) -> Result<(ReopenFacts, P::Device), TrialError> {
+    let at = Bytes(HEAD);
+    let mut buffer = AlignedBuf::zeroed(to_usize(LEFT)).map_err(TrialError::Own)?;
+    leave_and_close(device, gauge, rules, pattern)?;
+    // The kernel forgets all pages of a disk that nobody has open (`blkdev_put_whole` in `block/bdev.c`): this one stays open meanwhile.
+    let reader = place.open_cached();
+    let _first = reader.as_ref().map(|reader| reader.read(at, &mut buffer));
+    leave_and_close(place.claim()?, gauge, rules, pattern)?;
+    let read = reader.and_then(|reader| reader.read(at, &mut buffer));
+    let cached = freshness(read, pattern, at, &buffer);
+    let read = place.open_cached().and_then(|reader| reader.forget().and_then(|()| reader.read(at, &mut buffer)));
+    let forgotten = freshness(read, pattern, at, &buffer);
+    let mut device = place.claim()?;
+    let read = read_exact_at(&mut device, at, &mut buffer).map_err(|(_, shortfall)| match shortfall {
+        Shortfall::Error(error) | Shortfall::Source(error) => error,
+        Shortfall::Stopped => io::Error::other("the device moves nothing, and gives no error"),
+    });
+    let direct = freshness(read, pattern, at, &buffer);
+    Ok((ReopenFacts { cached, forgotten, direct }, device))
+}
+
+fn leave_and_close<D: BlockDevice>(mut device: D, gauge: &Gauge, rules: &Rules, pattern: &mut Pattern) -> Result<(), TrialError> {
+    Trial::new(&mut device, gauge, rules, pattern)?.leave()
+}
+
+fn freshness(read: io::Result<()>, pattern: &Pattern, at: Bytes, buffer: &[u8]) -> Freshness {
+    match read {
+        Err(error) => Freshness::Failed(error.to_string()),
+        Ok(()) if pattern.is_all_of(at, buffer) => Freshness::Newest,
+        Ok(()) if pattern.before().is_any_of(at, buffer) => Freshness::Stale,
+        Ok(()) => Freshness::Wrong,
+    }
+}
+
+#[cfg(test)]
+mod cases {
+    use std::cell::RefCell;
+    use std::rc::Rc;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::device::ram::RamDevice;
+    use crate::device::{FlushAnswer, Source};
+    use crate::station::units::MIB;
+
+    /// A card that several openings share.
+    #[derive(Debug, Clone)]
+    struct Shared(Rc<RefCell<RamDevice>>);
+
+    impl BlockDevice for Shared {
+        fn length(&self) -> Bytes {
+            self.0.borrow().length()
+        }
+        fn logical_block(&self) -> u32 {
+            self.0.borrow().logical_block()
+        }
+        fn diskseq(&self) -> io::Result<u64> {
+            self.0.borrow().diskseq()
+        }
+        fn write_from(&mut self, at: Bytes, source: Source<'_>) -> Result<usize, Shortfall> {
+            self.0.borrow_mut().write_from(at, source)
+        }
+        fn zero(&mut self, at: Bytes, length: Bytes) -> io::Result<()> {
+            self.0.borrow_mut().zero(at, length)
+        }
+        fn read_at(&mut self, at: Bytes, into: &mut [u8]) -> io::Result<usize> {
+            self.0.borrow_mut().read_at(at, into)
+        }
+        fn flush(&mut self, patience: Duration) -> io::Result<()> {
+            self.0.borrow_mut().flush(patience)
+        }
+        fn ask_to_flush(&mut self, patience: Duration) -> FlushAnswer {
+            self.0.borrow_mut().ask_to_flush(patience)
+        }
+        fn make(&self) -> Option<String> {
+            self.0.borrow().make()
+        }
+        fn sectors_written(&self) -> Option<u64> {
+            self.0.borrow().sectors_written()
+        }
+        fn departed(&self) -> bool {
+            self.0.borrow().departed()
+        }
+    }
+
+    /// The pages of a kernel that keeps what was read first, if `stale`, until it is told to forget it.
+    #[derive(Clone)]
+    struct Pages {
+        card: Shared,
+        stale: bool,
+        kept: Rc<RefCell<Option<Vec<u8>>>>,
+    }
+
+    impl Place for Pages {
+        type Device = Shared;
+        type Cached = Self;
+
+        fn claim(&self) -> Result<Shared, TrialError> {
+            Ok(self.card.clone())
+        }
+
+        fn open_cached(&self) -> io::Result<Self> {
+            Ok(self.clone())
+        }
+    }
+
+    impl CachedRead for Pages {
+        fn read(&self, at: Bytes, into: &mut [u8]) -> io::Result<()> {
+            let card = self.card.0.borrow();
+            let fresh = card.contents()[to_usize(at.0)..to_usize(at.0) + into.len()].to_vec();
+            let mut kept = self.kept.borrow_mut();
+            if !self.stale || kept.is_none() {
+                *kept = Some(fresh);
+            }
+            into.copy_from_slice(kept.as_ref().expect("just put there"));
+            Ok(())
+        }
+
+        fn forget(&self) -> io::Result<()> {
+            *self.kept.borrow_mut() = None;
+            Ok(())
+        }
+    }
+
+    fn found(stale: bool) -> ReopenFacts {
+        let card = Shared(Rc::new(RefCell::new(RamDevice::new(Bytes(8 * MIB), 512))));
+        let slot = Pages { card: card.clone(), stale, kept: Rc::default() };
+        let rules = Rules { stall: Duration::from_secs(90), flush_required: false, unanswered: Arc::default() };
+        let mut pattern = Pattern::fresh().expect("random");
+        reopened(&slot, card, &Gauge::default(), &rules, &mut pattern).expect("the card is good").0
+    }
+
+    #[test]
+    fn the_newest_write_is_told_from_the_one_before_it_by_each_way_of_reading() {
+        assert_eq!(found(false), ReopenFacts { cached: Freshness::Newest, forgotten: Freshness::Newest, direct: Freshness::Newest });
+        assert_eq!(found(true), ReopenFacts { cached: Freshness::Stale, forgotten: Freshness::Newest, direct: Freshness::Newest });
+    }
+
+    #[test]
+    fn data_of_nobody_is_wrong_and_an_error_is_kept() {
+        let pattern = Pattern::fresh().expect("random");
+        assert_eq!(freshness(Ok(()), &pattern, Bytes(0), &[0; 4096]), Freshness::Wrong);
+        let failed = freshness(Err(io::Error::from_raw_os_error(5)), &pattern, Bytes(0), &[0; 4096]);
+        assert!(matches!(failed, Freshness::Failed(why) if why.contains("os error 5")));
+    }
+}
