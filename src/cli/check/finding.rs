@@ -45,6 +45,8 @@ pub(super) enum Subject {
     Port,
     /// A reader that several slots share.
     Reader,
+    /// Whether the slots were tried by `flashline qualify`.
+    Qualified,
     /// The udev rules that keep other programs off the slots.
     Rules,
     /// Programs that mount what is plugged in.
@@ -86,6 +88,7 @@ impl Subject {
             Self::Capacity => "capacity",
             Self::Port => "port",
             Self::Reader => "reader",
+            Self::Qualified => "qualified",
             Self::Rules => "rules",
             Self::Automounter => "automounter",
             Self::Polling => "polling",

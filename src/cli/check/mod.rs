@@ -5,6 +5,7 @@ mod lamps;
 mod models;
 mod pc;
 mod people;
+mod qualified;
 mod rights;
 mod slots;
 mod state_disk;
@@ -96,6 +97,7 @@ pub(super) fn run(args: &Args) -> u8 {
         findings.push(slots::automounter(&exposed, &slots::automounters(Path::new("/proc"))));
         findings.extend(under_systemd(&settings, &sysfs, &sockets));
         findings.push(pc::sleep());
+        findings.extend(qualified::findings(&settings, &sysfs, &sockets));
     }
 
     if args.json {
