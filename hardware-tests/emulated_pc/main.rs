@@ -25,6 +25,7 @@ mod panel;
 mod power;
 mod preflight;
 mod pulled;
+mod qualify;
 mod readers;
 mod reload;
 mod rights;
