@@ -20,7 +20,7 @@
 //! | udisks2 2.9.4, 2.10.1 | `80-udisks2.rules` | `DM_UDEV_DISABLE_OTHER_RULES_FLAG` | RAID members are not examined |
 //! | udisks2 2.9.4, 2.10.1 | the daemon | `UDISKS_IGNORE` | no desktop shows or mounts it (udisks(8)) |
 //! | udisks2 2.9.4, 2.10.1 | `80-udisks2.rules` | `ID_PART_TABLE_TYPE` of a partition | it cannot take `UDISKS_IGNORE` back, which it does for installer images |
-//! | multipath-tools 0.9.4, 0.11.1 | the daemon | `ID_WWN*` | it is no path: `multipathd` passes a disk without a WWN by, unless sg3-utils-udev names it |
+//! | multipath-tools 0.9.4, 0.11.1 | the daemon, and `60-multipath.rules` | `ID_WWN*`, `SCSI_IDENT_*` | it is no path, even with `allow_usb_devices`: a disk without these is none, and sg3-utils-udev, which comes with it, sets the latter |
 //! | kpartx 0.9.4, 0.11.1 | `68-del-part-nodes.rules` | `DM_MULTIPATH_DEVICE_PATH` | its partitions stay in the kernel |
 //! | dmraid 1.0.0.rc16 | `97-dmraid.rules` | `ID_FS_USAGE` | no array is activated |
 //! | automounters by `systemd-mount` | rules of the PC's engineer | `ID_FS_USAGE` | nothing is mounted |
@@ -80,9 +80,9 @@ fn harmless(text: &str) -> String {
 
 /// The rules for one port. Nothing for a port that no card is ever in.
 ///
-/// The first keeps others off the disk and its partitions, the second hides a partition from the one rule that would show it again. The third
-/// gives the disk to the station. The last, for readers, has the kernel ask them for their media as often as an operator expects
-/// ([`MEDIA_POLL`]), so that the station need not.
+/// The first keeps others off the disk and its partitions. The second takes the names away by which multipath knows a disk, and the third
+/// hides a partition from the one rule that would show it again. The fourth gives the disk to the station. The last, for readers, has the
+/// kernel ask them for their media as often as an operator expects ([`MEDIA_POLL`]), so that the station need not.
 #[must_use]
 pub(crate) fn rule(port: &Port) -> Option<String> {
     let disk = PortMatch::of(port)?;
@@ -91,6 +91,7 @@ pub(crate) fn rule(port: &Port) -> Option<String> {
     let kept = "OPTIONS+=\"nowatch\", OPTIONS+=\"link_priority=-100\", ENV{UDISKS_IGNORE}=\"1\", ENV{SYSTEMD_READY}=\"0\", \
                 ENV{DM_UDEV_DISABLE_OTHER_RULES_FLAG}=\"1\", ENV{DM_MULTIPATH_DEVICE_PATH}=\"0\", ENV{ID_FS_USAGE}=\"\", ENV{ID_WWN}=\"\", \
                 ENV{ID_WWN_WITH_EXTENSION}=\"\", ENV{ID_WWN_VENDOR_EXTENSION}=\"\"";
+    let nameless = scsi_names().map(|name| format!("ENV{{{name}}}=\"\"")).collect::<Vec<_>>().join(", ");
     let partition = "ENV{DEVTYPE}==\"partition\", ENV{ID_PART_TABLE_TYPE}=\"\"";
     let given = format!("ENV{{DEVTYPE}}==\"disk\", {}, OWNER=\"{USER}\"", disk.device);
     // Written once: each write has the reader asked at once.
@@ -98,7 +99,35 @@ pub(crate) fn rule(port: &Port) -> Option<String> {
         "ENV{{DEVTYPE}}==\"disk\", ATTR{{removable}}==\"1\", ATTR{{events}}==\"*media_change*\", ATTR{{events_poll_msecs}}!=\"{poll}\", \
          ATTR{{events_poll_msecs}}=\"{poll}\""
     );
-    Some([kept, partition, &given, &polled].map(|rule| format!("{ours}, {rule}")).join("\n"))
+    Some([kept, &nameless, partition, &given, &polled].map(|rule| format!("{ours}, {rule}")).join("\n"))
+}
+
+/// The kinds of identifiers of SCSI devices that `sg_inq --export` writes down (sg3-utils 1.46 and 1.48).
+const SCSI_NAMES: [&str; 17] = [
+    "ATA",
+    "EUI64",
+    "LOGICAL_UNIT_GROUP",
+    "MD5",
+    "NAA_EXT",
+    "NAA_LOCAL",
+    "NAA_REG",
+    "NAA_REGEXT",
+    "NAME",
+    "RELATIVE",
+    "SOP_ROUTING_ID",
+    "T10",
+    "TARGET_PORT_GROUP",
+    "UAS_DEVICE_ADDRESS",
+    "UAS_INTERFACE_NUMBER",
+    "UUID",
+    "VENDOR",
+];
+
+/// The properties that sg3-utils-udev gives a disk, by each of which multipath takes it for a path.
+fn scsi_names() -> impl Iterator<Item = String> {
+    let named = ["LUN", "PORT", "TARGET"];
+    let of_each = named.into_iter().flat_map(|of| SCSI_NAMES.into_iter().map(move |kind| format!("SCSI_IDENT_{of}_{kind}")));
+    std::iter::once("SCSI_IDENT_SERIAL".to_owned()).chain(of_each)
 }
 
 /// How the disks in a port are known to udev.
@@ -164,7 +193,7 @@ mod tests {
     #[test]
     fn a_rule_names_the_chain_of_ports_and_the_lun() {
         let lines = lines("pci-0000:00:14.0/usb3-2.4/lun-1");
-        assert_eq!(lines.len(), 4);
+        assert_eq!(lines.len(), 5);
         for line in &lines {
             assert!(line.contains(r#"DEVPATH=="*/0000:00:14.0/usb*/*-2.4:*/host*/target*/*:1/block/*""#), "{line}");
         }
@@ -178,14 +207,20 @@ mod tests {
             assert!(kept.contains(told), "{kept}");
         }
         assert!(!kept.contains("DEVTYPE"), "partitions are kept, too: {kept}");
-        let polled = &lines[3];
+        let nameless = &lines[1];
+        for name in ["SCSI_IDENT_SERIAL", "SCSI_IDENT_LUN_VENDOR", "SCSI_IDENT_LUN_NAA_REG", "SCSI_IDENT_TARGET_UAS_DEVICE_ADDRESS"] {
+            assert!(nameless.contains(&format!(r#", ENV{{{name}}}="""#)), "{name}: {nameless}");
+        }
+        // udev takes no longer line (UDEV_LINE_SIZE of systemd 252 and 257).
+        assert!(lines.iter().all(|line| line.len() < 16384), "{nameless}");
+        let polled = &lines[4];
         assert!(polled.contains(r#"ENV{DEVTYPE}=="disk", ATTR{removable}=="1""#), "a partition has no such attribute: {polled}");
         assert!(polled.ends_with(r#"ATTR{events_poll_msecs}!="500", ATTR{events_poll_msecs}="500""#), "{polled}");
     }
 
     #[test]
     fn the_disk_in_a_slot_is_the_stations_own_and_the_same_number_of_the_other_usb_generation_is_not() {
-        let given = |port: &str| lines(port)[2].clone();
+        let given = |port: &str| lines(port)[3].clone();
         let usb = given("pci-0000:00:14.0/usb3-2.4/lun-1");
         assert!(usb.ends_with(r#"ATTRS{devpath}=="0", ATTRS{version}=="*3.*", OWNER="flashline""#), "{usb}");
         assert!(given("pci-0000:00:14.0/usb2-2.4/lun-1").contains(r#"ATTRS{version}=="*2.*""#));
