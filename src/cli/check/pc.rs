@@ -51,7 +51,9 @@ pub(super) fn sleep() -> Finding {
         let output = Command::new(program).args(arguments).output().ok()?;
         Some((output.status.success(), String::from_utf8_lossy(&output.stdout).trim().to_owned()))
     };
-    let masked = answer("systemctl", &["is-enabled", "sleep.target"]).is_some_and(|(_, word)| word == "masked");
+    // However it is masked: the package does so by a generator, which `is-enabled` does not look at (systemd 252).
+    let masked =
+        answer("systemctl", &["show", "--value", "--property=LoadState", "sleep.target"]).is_some_and(|(_, word)| word == "masked");
     let logind = answer("systemctl", &["is-active", "systemd-logind.service"]).is_some_and(|(active, _)| active);
     let never =
         !Path::new("/sys/power/state").exists() || std::fs::read_to_string("/sys/power/state").is_ok_and(|states| states.trim().is_empty());
