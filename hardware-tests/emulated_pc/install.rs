@@ -1,6 +1,9 @@
 //! The station from its Debian packages, as `hardware-tests/package` builds them: what they do to a PC, to a station that runs, and to the
 //! flash log.
 
+mod clean;
+mod reboots;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -65,8 +68,9 @@ fn bring(pc: &Pc, directory: &Path, version: &str) {
 
 /// Has dpkg install both packages of this version, in one call as apt does.
 fn try_install(pc: &Pc, version: &str) -> Output {
-    // The emulated PC has no lists of installed files, of which dpkg complains.
-    pc.run(&format!("mkdir -p /var/lib/dpkg/info /var/lib/dpkg/updates; dpkg -i /tmp/debs/*_{version}_amd64.deb 2>&1 | grep -v 'files list file'; exit $(dpkg-query -W -f '${{db:Status-Status}} ${{Version}}\\n' flashline flashline-station | grep -vc '^installed {version}$')"))
+    pc.run(&format!(
+        "dpkg -i /tmp/debs/*_{version}_amd64.deb 2>&1; exit $(dpkg-query -W -f '${{db:Status-Status}} ${{Version}}\\n' flashline flashline-station | grep -vc '^installed {version}$')"
+    ))
 }
 
 /// Packages, configuration and a station that runs under its unit.

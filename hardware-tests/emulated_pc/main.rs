@@ -20,6 +20,7 @@ mod log;
 mod maintenance;
 mod many;
 mod models;
+mod neighbours;
 mod orders;
 mod panel;
 mod power;

@@ -115,6 +115,11 @@ impl Agent {
         })
     }
 
+    /// The guest boots again: from now on, only a new first word of its agent counts.
+    pub(crate) fn expect_hello(&self) {
+        self.hello.change(|hello| *hello = false);
+    }
+
     fn open(&self, script: &str) -> (u32, Arc<Record>) {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let record = Arc::new(Record { script: script.to_owned(), printed: Watched::default() });

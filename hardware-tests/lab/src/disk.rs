@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::error::{Error, OrPanic, Result};
+use crate::host;
 use crate::medium::{Medium, Plan, medium_options};
 use crate::qemu::Inner;
 use crate::sync::lock;
@@ -48,6 +49,15 @@ impl DiskBuilder {
     }
 
     pub(crate) fn try_plug(self) -> Result<Disk> {
+        let (pc, link) = (Arc::clone(&self.pc), format!("/dev/disk/by-id/virtio-{}", self.name));
+        let (medium, plugged) = self.try_insert()?;
+        let test = format!("[ -b {link} ] && readlink -f {link}");
+        let node = pc.wait_in_guest(&format!("the disk {link}"), &test, SEEN)?;
+        Ok(Disk { pc, medium, node, plugged: Mutex::new(Some(plugged)) })
+    }
+
+    /// Plugs it in and waits for nothing: the PC may be off. Returns the names of the device and of its node.
+    fn try_insert(self) -> Result<(Arc<Medium>, (String, String))> {
         let medium = self.plan.make()?;
         let block = self.pc.add_served_node(&medium)?;
         let device = self.pc.name("disk");
@@ -60,10 +70,15 @@ impl DiskBuilder {
             self.pc.remove_node(&block)?;
             return Err(error);
         }
-        let link = format!("/dev/disk/by-id/virtio-{}", self.name);
-        let test = format!("[ -b {link} ] && readlink -f {link}");
-        let node = self.pc.wait_in_guest(&format!("the disk {link}"), &test, SEEN)?;
-        Ok(Disk { pc: self.pc, medium, node, plugged: Mutex::new(Some((device, block))) })
+        Ok((medium, (device, block)))
+    }
+
+    /// Makes it an empty ext4 and plugs it into a PC that is off. It stays there.
+    pub(crate) fn try_insert_formatted(mut self) -> Result<Arc<Medium>> {
+        let medium = std::mem::take(&mut self.plan).make()?;
+        host::make_ext4(medium.path())?;
+        self.plan.set_existing(&medium);
+        self.try_insert().map(|(medium, _)| medium)
     }
 }
 

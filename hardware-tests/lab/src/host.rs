@@ -2,12 +2,13 @@
 //!
 //! Owns the places of files and the start of QEMU. It does not know QEMU's arguments.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
 use std::sync::mpsc::{self, Sender};
+use std::sync::{Mutex, OnceLock};
 use std::thread;
 
 use nix::sys::statvfs::statvfs;
@@ -80,15 +81,21 @@ pub(crate) fn cache_dir() -> Result<PathBuf> {
     given.or_else(home).ok_or_else(|| Error::Impossible("neither FLASHLINE_CACHE nor HOME is set".to_owned()))
 }
 
-/// The guest that `setup` built from the scripts as they are now.
-pub(crate) fn guest() -> Result<PathBuf> {
-    static GUEST: OnceLock<PathBuf> = OnceLock::new();
-    if let Some(guest) = GUEST.get() {
+/// The guest that `setup` built from the scripts as they are now; `with` is the name of more packages in it.
+pub(crate) fn guest(with: Option<&'static str>) -> Result<PathBuf> {
+    static GUESTS: Mutex<BTreeMap<Option<&'static str>, PathBuf>> = Mutex::new(BTreeMap::new());
+    let mut guests = lock(&GUESTS);
+    if let Some(guest) = guests.get(&with) {
         return Ok(guest.clone());
     }
     let setup = Path::new(env!("CARGO_MANIFEST_DIR")).join("../setup");
-    let output =
-        Command::new(&setup).arg("--key").stdin(Stdio::null()).output().map_err(Error::io(format!("running {} --key", setup.display())))?;
+    let with_it: Vec<&str> = with.iter().flat_map(|with| ["--with", with]).collect();
+    let output = Command::new(&setup)
+        .arg("--key")
+        .args(&with_it)
+        .stdin(Stdio::null())
+        .output()
+        .map_err(Error::io(format!("running {} --key", setup.display())))?;
     let key = String::from_utf8_lossy(&output.stdout).trim().to_owned();
     if !output.status.success() || key.is_empty() {
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -96,9 +103,11 @@ pub(crate) fn guest() -> Result<PathBuf> {
     }
     let guest = cache_dir()?.join(key);
     if !guest.exists() {
-        return Err(Error::Impossible(format!("there is no guest at {}: run hardware-tests/setup first", guest.display())));
+        let setup = ["hardware-tests/setup"].into_iter().chain(with_it).collect::<Vec<_>>().join(" ");
+        return Err(Error::Impossible(format!("there is no guest at {}: run {setup} first", guest.display())));
     }
-    Ok(GUEST.get_or_init(|| guest).clone())
+    guests.insert(with, guest.clone());
+    Ok(guest)
 }
 
 /// The version that QEMU prints; a saved state is valid for one version only.
@@ -123,7 +132,7 @@ type Order = (Command, Sender<io::Result<Child>>);
 /// The kernel's signal on a parent's death is sent when the *thread* that started the child ends, and tests run in
 /// threads. So one thread, which never ends, starts them all.
 pub(crate) fn start_qemu(arguments: &[String], log: &Path) -> Result<Child> {
-    static LAUNCHER: OnceLock<std::sync::Mutex<Sender<Order>>> = OnceLock::new();
+    static LAUNCHER: OnceLock<Mutex<Sender<Order>>> = OnceLock::new();
     let doing = || Error::io(format!("starting {QEMU}"));
     let launcher = LAUNCHER.get_or_init(|| {
         let (sender, orders) = mpsc::channel::<Order>();
@@ -134,7 +143,7 @@ pub(crate) fn start_qemu(arguments: &[String], log: &Path) -> Result<Child> {
             }
         });
         drop(started);
-        std::sync::Mutex::new(sender)
+        Mutex::new(sender)
     });
     let log = File::create(log).map_err(doing())?;
     let mut command = Command::new("setpriv");
@@ -166,6 +175,17 @@ pub(crate) fn stripped(program: &Path) -> Result<PathBuf> {
     }
     aside.persist(&target).map_err(|error| error.error).map_err(doing())?;
     Ok(target)
+}
+
+/// Makes an ext4 in a file.
+pub(crate) fn make_ext4(file: &Path) -> Result<()> {
+    let doing = || Error::io(format!("making an ext4 in {}", file.display()));
+    let output = Command::new("mkfs.ext4").args(["-q", "-F"]).arg(file).stdin(Stdio::null()).output().map_err(doing())?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    Err(Error::Impossible(format!("mkfs.ext4 {}: {}\n{said}", file.display(), output.status)))
 }
 
 /// Limits the size of a cache. A file that cannot be removed stays; it is only a cache.

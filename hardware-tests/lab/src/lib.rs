@@ -4,7 +4,7 @@
 //!
 //! | module | owns |
 //! | --- | --- |
-//! | [`pc`] | one emulated PC and its verbs |
+//! | [`pc`], `reboot` | one emulated PC and its verbs |
 //! | [`usb`], [`sd`], [`disk`], [`reader`], [`lamp`] | the hardware plugged into it |
 //! | [`medium`] | the contents of a card, seen from outside |
 //! | [`nbd`] | the block device server with a card's defects |
@@ -28,6 +28,7 @@ pub mod protocol;
 mod qemu;
 mod qmp;
 pub mod reader;
+mod reboot;
 pub mod sd;
 mod state;
 mod sync;

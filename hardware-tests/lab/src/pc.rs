@@ -16,12 +16,13 @@ use crate::disk::DiskBuilder;
 use crate::error::{Error, OrPanic, Result};
 use crate::lamp::Lamp;
 use crate::machine::{CONTROLLERS, Machine, SD_SLOTS};
+use crate::medium::Medium;
 use crate::qemu::{Inner, SCRIPT};
 use crate::reader::ReaderBuilder;
 use crate::sd::SdBuilder;
 use crate::sync::patient;
 use crate::usb::{Hub, UsbBuilder};
-use crate::{host, state};
+use crate::{GIB, host, state};
 
 /// Interval at which a condition is tested.
 const LOOK: Duration = Duration::from_millis(20);
@@ -29,9 +30,14 @@ const LOOK: Duration = Duration::from_millis(20);
 /// How many more PCs are restored if one does not wake.
 const AWAKENINGS: u8 = 2;
 
+/// The size of the disk of a kept root; what is not written takes no room.
+const KEPT: u64 = GIB;
+
 /// An emulated factory PC. It ends, with everything in it, when this is dropped.
 pub struct Pc {
     pub(crate) inner: Arc<Inner>,
+    /// The disk that its root is kept on, if it is.
+    pub(crate) kept: Option<Arc<Medium>>,
 }
 
 impl fmt::Debug for Pc {
@@ -46,6 +52,8 @@ pub struct PcBuilder {
     memory_mib: u32,
     sd_slots: u8,
     controllers: u8,
+    with: Option<&'static str>,
+    kept: bool,
 }
 
 impl PcBuilder {
@@ -70,11 +78,25 @@ impl PcBuilder {
         self
     }
 
+    /// With the packages of `guest/with/NAME`, too, in a guest of its own: `hardware-tests/setup --with NAME` makes it.
+    #[must_use]
+    pub fn with(mut self, name: &'static str) -> Self {
+        self.with = Some(name);
+        self
+    }
+
+    /// What is written to its root is on a disk, and is there after a [reboot](Pc::reboot). Such a PC must [boot](Self::boot).
+    #[must_use]
+    pub fn kept(mut self) -> Self {
+        self.kept = true;
+        self
+    }
+
     fn machine(&self) -> Result<Machine> {
         if self.sd_slots > SD_SLOTS || self.controllers > CONTROLLERS {
             return Err(Error::Impossible(format!("an emulated PC has at most {SD_SLOTS} SD slots and {CONTROLLERS} USB controllers")));
         }
-        Ok(Machine { memory_mib: self.memory_mib, sd_slots: self.sd_slots, controllers: self.controllers, guest: host::guest()? })
+        Ok(Machine { memory_mib: self.memory_mib, sd_slots: self.sd_slots, controllers: self.controllers, guest: host::guest(self.with)? })
     }
 
     /// A PC that has been running for a while: restored from the saved state, in a second or two.
@@ -88,11 +110,14 @@ impl PcBuilder {
     }
 
     fn try_start(&self) -> Result<Pc> {
+        if self.kept {
+            return Err(Error::Impossible("a PC whose root is kept on a disk cannot be restored: boot it".to_owned()));
+        }
         let machine = self.machine()?;
         let state = state::file(&machine)?;
         let mut tries = 1..=AWAKENINGS;
         loop {
-            let pc = Pc { inner: Inner::launch(&machine, &state::arguments(&state))? };
+            let pc = Pc { inner: Inner::launch(&machine, &state::arguments(&state))?, kept: None };
             match (state::awake(&pc.inner, &machine), tries.next()) {
                 (Ok(()), _) => return Ok(pc),
                 // Rare, and only seen on a busy machine: an SD host that does not come back. Another restored PC has it.
@@ -116,12 +141,18 @@ impl PcBuilder {
         before(&pc);
         pc.inner.qmp.execute("cont", json!({})).or_panic();
         pc.inner.agent.wait_hello(state::BOOT).or_panic();
+        if self.kept {
+            // The unit that does this is masked, and without an id the next boot would be a first one, too.
+            pc.sh("systemd-machine-id-setup --commit");
+        }
         pc
     }
 
     fn try_power_on(&self) -> Result<Pc> {
         // -S: the machine waits before its first instruction.
-        Ok(Pc { inner: Inner::launch(&self.machine()?, &["-S".to_owned()])? })
+        let inner = Inner::launch(&self.machine()?, &["-S".to_owned()])?;
+        let kept = self.kept.then(|| DiskBuilder::new(&inner, "kept").size(KEPT).try_insert_formatted()).transpose()?;
+        Ok(Pc { inner, kept })
     }
 }
 
@@ -139,7 +170,7 @@ impl Pc {
     /// A PC with other choices.
     #[must_use]
     pub fn builder() -> PcBuilder {
-        PcBuilder { memory_mib: 1024, sd_slots: 2, controllers: 1 }
+        PcBuilder { memory_mib: 1024, sd_slots: 2, controllers: 1, with: None, kept: false }
     }
 
     /// Runs a shell script to its end and returns what it printed on standard output, without the last line's end.

@@ -123,6 +123,11 @@ impl Inner {
         Ok(node.to_owned())
     }
 
+    /// The guest boots again, and counts its disks from the beginning.
+    pub(crate) fn forget_disks(&self) {
+        lock(&self.seen).clear();
+    }
+
     /// Gives QEMU a block node on the fault server.
     pub(crate) fn add_served_node(&self, medium: &Medium) -> Result<String> {
         let export = medium.export();
