@@ -14,6 +14,7 @@ use std::thread;
 use nix::sys::statvfs::statvfs;
 
 use crate::error::{Error, Result};
+use crate::machine::Architecture;
 use crate::sync::lock;
 
 /// The names of all files in shared directories begin with this, followed by the process id.
@@ -116,14 +117,13 @@ pub(crate) fn qemu_version() -> Result<&'static str> {
     if let Some(version) = VERSION.get() {
         return Ok(version);
     }
-    let output = Command::new(QEMU)
+    let emulator = Architecture::chosen().emulator();
+    let output = Command::new(emulator)
         .arg("--version")
         .output()
-        .map_err(Error::io(format!("running {QEMU} --version: is hardware-tests/setup done?")))?;
+        .map_err(Error::io(format!("running {emulator} --version: is hardware-tests/setup done?")))?;
     Ok(VERSION.get_or_init(|| String::from_utf8_lossy(&output.stdout).into_owned()))
 }
-
-const QEMU: &str = "qemu-system-x86_64";
 
 type Order = (Command, Sender<io::Result<Child>>);
 
@@ -133,7 +133,8 @@ type Order = (Command, Sender<io::Result<Child>>);
 /// threads. So one thread, which never ends, starts them all.
 pub(crate) fn start_qemu(arguments: &[String], log: &Path) -> Result<Child> {
     static LAUNCHER: OnceLock<Mutex<Sender<Order>>> = OnceLock::new();
-    let doing = || Error::io(format!("starting {QEMU}"));
+    let emulator = Architecture::chosen().emulator();
+    let doing = || Error::io(format!("starting {emulator}"));
     let launcher = LAUNCHER.get_or_init(|| {
         let (sender, orders) = mpsc::channel::<Order>();
         let started = thread::Builder::new().name("lab/launcher".to_owned()).spawn(move || {
@@ -147,7 +148,7 @@ pub(crate) fn start_qemu(arguments: &[String], log: &Path) -> Result<Child> {
     });
     let log = File::create(log).map_err(doing())?;
     let mut command = Command::new("setpriv");
-    command.args(["--pdeathsig", "KILL", QEMU]).args(arguments).stdin(Stdio::null()).stdout(log.try_clone().map_err(doing())?).stderr(log);
+    command.args(["--pdeathsig", "KILL", emulator]).args(arguments).stdin(Stdio::null()).stdout(log.try_clone().map_err(doing())?).stderr(log);
     let (answer, child) = mpsc::channel();
     let gone = |_| io::Error::other("the launching thread has ended");
     lock(launcher).send((command, answer)).map_err(|_gone| gone(())).map_err(doing())?;

@@ -15,7 +15,7 @@ use crate::agent::{Job, Output};
 use crate::disk::DiskBuilder;
 use crate::error::{Error, OrPanic, Result};
 use crate::lamp::Lamp;
-use crate::machine::{CONTROLLERS, Machine, SD_SLOTS};
+use crate::machine::{Architecture, CONTROLLERS, Machine, SD_SLOTS};
 use crate::medium::Medium;
 use crate::qemu::{Inner, SCRIPT};
 use crate::reader::ReaderBuilder;
@@ -96,7 +96,13 @@ impl PcBuilder {
         if self.sd_slots > SD_SLOTS || self.controllers > CONTROLLERS {
             return Err(Error::Impossible(format!("an emulated PC has at most {SD_SLOTS} SD slots and {CONTROLLERS} USB controllers")));
         }
-        Ok(Machine { memory_mib: self.memory_mib, sd_slots: self.sd_slots, controllers: self.controllers, guest: host::guest(self.with)? })
+        Ok(Machine {
+            architecture: Architecture::chosen(),
+            memory_mib: self.memory_mib,
+            sd_slots: self.sd_slots,
+            controllers: self.controllers,
+            guest: host::guest(self.with)?,
+        })
     }
 
     /// A PC that has been running for a while: restored from the saved state, in a second or two.
