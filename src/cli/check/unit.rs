@@ -210,11 +210,12 @@ impl UnitSettings {
     }
 
     fn watchdog(&self) -> Finding {
+        // A time is numbers with units, which are added (systemd.time(7)): without a digit from 1 to 9 it is none, or `infinity`.
         match self.get(WATCHDOG) {
-            "0" | "infinity" | "" => {
-                Finding::warning(Subject::Watchdog, "a station that hangs is not restarted").cure("set WatchdogSec=10 in the unit")
+            after if after.contains(|digit| matches!(digit, '1'..='9')) => {
+                Finding::good(Subject::Watchdog, format!("systemd restarts a station that has hung for {after}"))
             }
-            after => Finding::good(Subject::Watchdog, format!("systemd restarts a station that has hung for {after}")),
+            _ => Finding::warning(Subject::Watchdog, "a station that hangs is not restarted").cure("set WatchdogSec=10 in the unit"),
         }
     }
 }
@@ -286,6 +287,7 @@ mod tests {
             ("LimitNOFILE=1024", "LimitNOFILE"),
             ("Restart=no", "Restart"),
             ("WatchdogSec=infinity", "hangs"),
+            ("WatchdogSec=0min 0s", "hangs"),
         ] {
             let weak: Vec<Finding> = said(change).into_iter().filter(|finding| finding.mark == Mark::Warning).collect();
             assert!(weak.len() == 1 && weak[0].what.contains(name), "{change}: {weak:?}");
