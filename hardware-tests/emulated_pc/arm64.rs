@@ -40,5 +40,8 @@ fn the_arm64_packages_flash_a_stick_and_an_sd_card_on_an_arm64_board() {
     let outcomes: Vec<String> = station.rows().iter().map(|row| row["outcome"].as_str().unwrap_or_default().to_owned()).collect();
     assert_eq!(outcomes, ["passed", "passed"]);
     assert_eq!(pc.sh("systemctl show --value --property User flashline.service"), "flashline");
-    println!("{}", pc.sh("dpkg --print-architecture; flashline --version; systemd-analyze security flashline.service --no-pager | tail -n 1"));
+    println!(
+        "{}",
+        pc.sh("dpkg --print-architecture; flashline --version; systemd-analyze security flashline.service --no-pager | tail -n 1")
+    );
 }

@@ -235,6 +235,7 @@ fn close_box(standing: &mut Standing, body: &Body) {
 mod tests {
     use super::*;
     use crate::station::armed::Armed;
+    use crate::station::first_off::FirstOffRule;
     use crate::station::outcome::{Effort, Outcome};
     use crate::station::record::{Attempt, Entry};
     use crate::station::testing::{armed_by, attempt, card, image, proof};
@@ -295,7 +296,7 @@ mod tests {
         let armed = image();
         let other = Armed { model: "acme/bag".to_owned(), ..image() };
         let distrust = |armed: &Armed, reason: &str| Entry::ModelDistrusted { armed: armed.clone(), reason: reason.to_owned() };
-        let arm = |armed: &Armed| Entry::ModelArmed { armed: armed.clone(), by: armed_by() };
+        let arm = |armed: &Armed| Entry::ModelArmed { armed: armed.clone(), by: armed_by(), first_off: FirstOffRule::Off };
         let told = || {
             let models = LogReader::open(&path).and_then(|reader| reader.distrusted()).expect("it can be read");
             models.into_iter().map(|model| format!("{}: {}", model.model, model.reason)).collect::<Vec<_>>()

@@ -148,7 +148,12 @@ pub(crate) fn start_qemu(arguments: &[String], log: &Path) -> Result<Child> {
     });
     let log = File::create(log).map_err(doing())?;
     let mut command = Command::new("setpriv");
-    command.args(["--pdeathsig", "KILL", emulator]).args(arguments).stdin(Stdio::null()).stdout(log.try_clone().map_err(doing())?).stderr(log);
+    command
+        .args(["--pdeathsig", "KILL", emulator])
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().map_err(doing())?)
+        .stderr(log);
     let (answer, child) = mpsc::channel();
     let gone = |_| io::Error::other("the launching thread has ended");
     lock(launcher).send((command, answer)).map_err(|_gone| gone(())).map_err(doing())?;

@@ -6,6 +6,7 @@ use jiff::Zoned;
 
 use super::*;
 use crate::ledger::{Ledger, Stamp};
+use crate::station::first_off::FirstOffRule;
 use crate::station::outcome::{Effort, Outcome, Pull, Refusal};
 use crate::station::record::{Attempt, Entry};
 use crate::station::request::Who;
@@ -96,7 +97,7 @@ fn everything_that_is_open_is_told_from_the_log_alone() {
     let mut log = Log::new();
     log.add(Entry::OrderStarted { order: order(), by: who() });
     log.add(Entry::Disarmed { target: Target::Slot("A3".to_owned()), by: who(), reason: Some("bent \u{1b}contacts".to_owned()) });
-    log.add(Entry::ModelArmed { armed: image(), by: armed_by() });
+    log.add(Entry::ModelArmed { armed: image(), by: armed_by(), first_off: FirstOffRule::Off });
     log.next_shift();
     log.attempt(1, "S-1", Outcome::Passed(proof()));
     log.attempt(2, "S-2", Outcome::Pulled(Pull::Taken));
