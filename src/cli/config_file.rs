@@ -112,6 +112,28 @@ impl ConfigFile {
         Ok(copy)
     }
 
+    /// Puts back what was there before [`ConfigFile::write`], and removes the copy that it kept.
+    pub(in crate::cli) fn take_back(&self, copy: Option<&Path>) -> Result<(), FileError> {
+        let io = |doing, path: &Path| {
+            let path = path.to_owned();
+            move |source| FileError::Io { doing, path, source }
+        };
+        if fs::read_to_string(&self.path).ok() != Some(self.document.to_string()) {
+            return Err(FileError::Changed { path: self.path.clone() });
+        }
+        match &self.before {
+            Some(before) => self.replace(directory_of(&self.path), &self.path, before).map_err(io("writing", &self.path))?,
+            None => fs::remove_file(&self.path).map_err(io("removing", &self.path))?,
+        }
+        copy.map_or(Ok(()), |copy| fs::remove_file(copy).map_err(io("removing", copy)))
+    }
+
+    /// The table of this model, to be changed.
+    pub(in crate::cli) fn model_mut(&mut self, model: &str) -> Option<&mut Table> {
+        let tables = self.document.get_mut("model").and_then(Item::as_array_of_tables_mut)?;
+        tables.iter_mut().find(|table| name(table) == model)
+    }
+
     /// A file whole or not at all, on disk when this returns.
     fn replace(&self, directory: &Path, path: &Path, text: &str) -> io::Result<()> {
         let mut file = NamedTempFile::new_in(directory)?;

@@ -25,6 +25,7 @@ mod post_stop;
 mod prepare_image;
 mod qualify;
 mod request;
+mod rollback;
 mod run;
 mod setup;
 mod slots;
@@ -101,7 +102,7 @@ enum Command {
     Handover(handover::Args),
     /// Inspect images: what is inside, and whether it may be armed
     Image(image::Args),
-    /// Check model assertions and other signed assertions, and approve the first card of a model
+    /// Check model assertions and other signed assertions, approve the first card of a model, and go back to its image of before
     Model(model::Args),
     /// Show on the console and on the lamps, and by the bell, that the station does not run: the signs it showed last no longer hold
     // Units written for earlier builds call it `down`.
@@ -291,6 +292,8 @@ mod tests {
             "flashline status --json",
             "flashline model approve acme/my-pi3",
             "flashline model approve acme/my-pi3 --card 4C531001 --json",
+            "flashline model rollback acme/my-pi3",
+            "flashline model rollback acme/my-pi3 --config c.toml --socket /run/s.sock --json",
             "flashline order start --model acme/my-pi3 --count 500 --name lot-17",
             "flashline order status --json",
             "flashline order stop --model acme/my-pi3",
@@ -322,6 +325,7 @@ mod tests {
         }
         for line in [
             "flashline model approve",
+            "flashline model rollback",
             "flashline maintenance",
             "flashline maintenance on",
             "flashline maintenance off --why bent",

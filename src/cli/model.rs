@@ -1,4 +1,5 @@
-//! `flashline model`: problems of model assertions, before and after signing (`check`), and the approval of a model's first card (`approve`).
+//! `flashline model`: problems of model assertions, before and after signing (`check`), the approval of a model's first card (`approve`), and
+//! the image that was armed before (`rollback`).
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +10,7 @@ use snap_assertions::definition::Model;
 use snap_assertions::file;
 
 use super::request::StationArgs;
-use super::{GOOD, NOT_GOOD, TrustArgs, USAGE_OR_STATION, complain, say, say_json, sentence};
+use super::{GOOD, NOT_GOOD, TrustArgs, USAGE_OR_STATION, complain, rollback, say, say_json, sentence};
 use crate::control::wire::Request;
 
 #[derive(Debug, clap::Args)]
@@ -31,6 +32,12 @@ enum ModelCommand {
     /// image may not approve: neither the owner of the configuration nor the user who asked for the reload. The approval ends with any
     /// change of the image, of its model or of the configuration.
     Approve(ApproveArgs),
+    /// Arm the image that was armed before for a model, and keep it armed
+    ///
+    /// Changes `image` and `digest` of the model in the configuration, and makes the running station read it. The image is proven as at any
+    /// arming. Until it is armed, no card of the model is started; a busy card is finished with the image it began with. If the earlier
+    /// image cannot be armed, the configuration is put back as it was, and nothing has changed. A second rollback goes forward again.
+    Rollback(rollback::Args),
 }
 
 #[derive(Debug, clap::Args)]
@@ -59,6 +66,7 @@ struct CheckArgs {
 pub(super) fn run(args: &Args) -> u8 {
     match &args.command {
         ModelCommand::Check(args) => check_files(args),
+        ModelCommand::Rollback(args) => rollback::run(args),
         ModelCommand::Approve(ApproveArgs { model, card, station }) => {
             let request = Request::Approve { model: model.clone(), card: card.clone() };
             station

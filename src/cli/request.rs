@@ -1,6 +1,6 @@
 //! Commands that send one request to the running station: `reload`, `restart`, `disarm`, `arm`, `identify` and `log confirm`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
@@ -27,6 +27,11 @@ impl StationArgs {
             config::read(DEFAULT_PATH.as_ref(), ImageCheck::Unseen)
                 .map_or_else(|_unread| PathBuf::from(DEFAULT_SOCKET), |settings| settings.socket)
         })
+    }
+
+    /// Connects to the station of another configuration than the default one, which names this socket.
+    pub(super) fn connect_to(&self, configured: &Path) -> Result<Client, ClientError> {
+        Client::connect(self.socket.as_deref().unwrap_or(configured))
     }
 
     pub(super) fn connect(&self) -> Result<Client, ClientError> {

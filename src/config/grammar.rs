@@ -73,6 +73,7 @@ const KEYS: &[Key] = &[
     key("policy", "rules", Holds::Word(&["warn", "required"]), "rules = \"warn\""),
     key("model", "name", Holds::Text, "name = \"acme/box\""),
     key("model", "image", Holds::Text, "image = \"/srv/images/box.img.xz\""),
+    key("model", "digest", Holds::Text, "digest = \"0f3a…\", 64 digits, as `flashline status` prints it"),
     key("model", "assertion", Holds::Text, "assertion = \"/srv/images/box.model\""),
     key("model", "require", Holds::Word(&["proven", "matching", "none"]), "require = \"proven\""),
     key("model", "allow", Holds::Texts, "allow = [\"system-boot/overlays\"]"),

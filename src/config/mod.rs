@@ -90,6 +90,8 @@ pub(crate) struct ModelSettings {
     pub name: String,
     /// The image file, raw or packed.
     pub image: PathBuf,
+    /// BLAKE3 of the raw image that alone may be armed; `None` for whichever `image` holds.
+    pub digest: Option<Digest>,
     /// What kind of contents the image may have.
     pub contents: Contents,
     /// How its zeroes are handled.

@@ -10,6 +10,7 @@ use super::tables::{ContentsWord, ModelTable, RequireWord, TrustTable, ZeroesWor
 use super::{ImageCheck, ModelSettings, Require, TrustSettings};
 use crate::station::allowed::Allowed;
 use crate::station::armed::{Contents, Zeroes};
+use crate::station::outcome::Digest;
 
 /// The files are verified where they are used, so a bad file disarms only the models that need it.
 pub(super) fn prove_trust(
@@ -52,7 +53,10 @@ fn prove_model(
         let problem = format!("`name`: the model {name:?} is there twice: remove or rename one");
         mistakes.note::<()>(Err(source.wrong(table.name.span(), problem)));
     }
-    let image = mistakes.note(named_file(source, base, "image", &table.image, images));
+    let digest = table.digest.as_ref().map_or(Some(None), |text| mistakes.note(digest(source, text)).map(Some));
+    // An image with a digest may lie in the store alone.
+    let images_here = if table.digest.is_some() { ImageCheck::Unseen } else { images };
+    let image = mistakes.note(named_file(source, base, "image", &table.image, images_here));
     let assertion = table.assertion.as_ref();
     let assertion = assertion.map_or(Some(None), |file| mistakes.note(named_file(source, base, "assertion", file, images)).map(Some));
     let require = match table.require {
@@ -74,7 +78,17 @@ fn prove_model(
         ZeroesWord::Write => Zeroes::Write,
         ZeroesWord::Skip => Zeroes::Skip,
     };
-    Some(ModelSettings { name: name?, image: image?, contents, zeroes, assertion: assertion?, require, allowed: allowed? })
+    Some(ModelSettings { name: name?, image: image?, digest: digest?, contents, zeroes, assertion: assertion?, require, allowed: allowed? })
+}
+
+fn digest(source: &Source<'_>, text: &Spanned<String>) -> Result<Digest, ConfigError> {
+    blake3::Hash::from_hex(text.get_ref()).map(|hash| Digest(*hash.as_bytes())).map_err(|_other| {
+        let problem = format!(
+            "`digest` is the BLAKE3 of the raw image, 64 hexadecimal digits as `flashline status` and `b3sum` print them, and not {:?}",
+            text.get_ref()
+        );
+        source.wrong(text.span(), problem)
+    })
 }
 
 fn allowed(source: &Source<'_>, words: &[Spanned<String>]) -> Result<Allowed, ConfigError> {

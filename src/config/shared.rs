@@ -33,7 +33,7 @@ enum Shows {
 }
 
 /// The keys with texts that are shown. A key that is not here is left out.
-const TEXTS: [(&str, &str, Shows); 20] = [
+const TEXTS: [(&str, &str, Shows); 21] = [
     ("station", "name", Shows::Name),
     ("station", "state", Shows::Path),
     ("station", "bell", Shows::Path),
@@ -44,6 +44,7 @@ const TEXTS: [(&str, &str, Shows); 20] = [
     ("log", "directory", Shows::Path),
     ("model", "name", Shows::Name),
     ("model", "image", Shows::Path),
+    ("model", "digest", Shows::Name),
     ("model", "assertion", Shows::Path),
     ("model", "allow", Shows::Path),
     ("slot", "name", Shows::Name),

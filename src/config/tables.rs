@@ -219,6 +219,7 @@ pub(super) struct TrustTable {
 pub(super) struct ModelTable {
     pub(super) name: Spanned<String>,
     pub(super) image: Spanned<PathBuf>,
+    pub(super) digest: Option<Spanned<String>>,
     pub(super) assertion: Option<Spanned<PathBuf>>,
     pub(super) require: Option<RequireWord>,
     #[serde(default)]

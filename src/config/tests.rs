@@ -110,6 +110,11 @@ fn every_mistake_is_named_with_its_line_its_key_and_a_cure() {
             "image = \"box.img\"\ncontents = \"all\"",
             "line 5: `contents` is \"disk\" or \"any\", and not the text \"all\"",
         ),
+        (
+            "image = \"box.img\"",
+            "image = \"box.img\"\ndigest = \"af13\"",
+            "line 5: `digest` is the BLAKE3 of the raw image, 64 hexadecimal digits",
+        ),
         ("image = \"box.img\"", "image = \".\"", "line 4: `image`: DIR/.: not a regular file"),
         ("\n[[model]]", "[[own_disk]]\nserial = \"4C53\"\nbytes = 1000\n[[model]]", "line 1: [[own_disk]] has either"),
         ("\n[[model]]", "[[own_disk]]\nwwn = \"\"\n[[model]]", "is no World Wide Name"),

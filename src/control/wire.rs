@@ -132,6 +132,9 @@ pub struct WireError {
 pub struct Status {
     /// The name of the station.
     pub station: String,
+    /// BLAKE3 of the configuration file that is in effect, as `b3sum` prints it; left out by an older station.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config: Option<String>,
     /// Why nothing can be flashed; `None` if the station has no fault.
     pub fault: Option<String>,
     /// The call of the whole station, as its lamp and bell show it: `well`, `wanted`, `fault`. Empty in the messages of an older station.
@@ -366,6 +369,7 @@ impl Status {
     pub(crate) fn of(view: &View) -> Self {
         Self {
             station: view.station.clone(),
+            config: view.config.map(|digest| digest.to_string()),
             fault: view.fault.clone(),
             call: view.call().code().to_owned(),
             today: Today { passed: view.today.passed, failed: view.today.failed },

@@ -12,7 +12,7 @@ use nix::unistd::{Uid, User};
 
 use super::interlock::{Accepted, ImageRefused, Interlock, Requirement};
 use crate::config::{self, ConfigError, ImageCheck, ModelSettings, Settings};
-use crate::image::stage::{find_staged, stage, stage_disk_image, sweep};
+use crate::image::stage::{find_digest, find_staged, stage, stage_disk_image, sweep};
 use crate::image::{ImageError, Staged, store};
 use crate::station::armed::{Armed, ArmedBy, ModelProof, Occasion, UnarmedModel, Zeroes};
 use crate::station::outcome::Digest;
@@ -49,6 +49,56 @@ pub(crate) enum ArmError {
     /// The contents of its image are not the required ones.
     #[error(transparent)]
     Refused(#[from] ImageRefused),
+    /// Its source is another image than the one with the configured digest.
+    #[error(
+        "the image {path} is {found}, and its model takes only {wanted}: put that image there, or correct `digest` in its [[model]]; without \
+         `digest`, whichever image is there is armed"
+    )]
+    OtherImage {
+        /// The image file, as configured.
+        path: PathBuf,
+        /// The digest of what is there.
+        found: Digest,
+        /// The configured digest.
+        wanted: Digest,
+    },
+    /// No copy of the image with the configured digest is kept, and its source cannot be staged.
+    #[error("no staged copy of the image {digest} is kept")]
+    NotKept {
+        /// The configured digest.
+        digest: Digest,
+        /// Why the source cannot be staged.
+        source: ImageError,
+    },
+}
+
+/// The staged copy of a model's image, if the store has it already.
+#[must_use]
+pub(crate) fn find_image(model: &ModelSettings, store: &Path) -> Option<Staged> {
+    model.digest.map_or_else(|| find_staged(&model.image, store), |digest| find_digest(digest, &model.image, store))
+}
+
+/// Checks that this is the image of the configured digest, if there is one.
+///
+/// # Errors
+/// If it is another one.
+pub(crate) fn is_wanted(model: &ModelSettings, staged: Staged) -> Result<Staged, ArmError> {
+    match model.digest {
+        Some(wanted) if staged.digest() != wanted => {
+            Err(ArmError::OtherImage { path: model.image.clone(), found: staged.digest(), wanted })
+        }
+        _ => Ok(staged),
+    }
+}
+
+/// Stages the image of a model, or finds it. `progress` gets the bytes of its file that were read, and the file's length.
+fn stage_image(model: &ModelSettings, store: &Path, mut progress: impl FnMut(Bytes, Bytes)) -> Result<Staged, ArmError> {
+    let Some(digest) = model.digest else { return Ok(stage_disk_image(&model.image, store, &mut progress)?) };
+    if let Some(found) = find_digest(digest, &model.image, store) {
+        return Ok(found);
+    }
+    let staged = stage_disk_image(&model.image, store, &mut progress).map_err(|source| ArmError::NotKept { digest, source })?;
+    is_wanted(model, staged)
 }
 
 impl Armory {
@@ -59,14 +109,14 @@ impl Armory {
     pub(crate) fn stage(settings: &Settings, at: i64, mut progress: impl FnMut(&str, Bytes, Bytes)) -> (Self, Vec<NotArmed>) {
         sweep(&settings.store());
         // Held until all are staged, so that staging one does not remove another.
-        let held: Vec<Staged> = settings.models.iter().filter_map(|model| find_staged(&model.image, &settings.store())).collect();
+        let held: Vec<Staged> = settings.models.iter().filter_map(|model| find_image(model, &settings.store())).collect();
         let mut armory = Self { at, ..Self::default() };
         let mut failed = Vec::new();
         let interlock = Interlock::new(settings, at);
         for model in &settings.models {
             // The requirement is read first: otherwise minutes of staging could be wasted on a model without a usable one.
             let armed = interlock.requirement(model).map_err(ArmError::from).and_then(|requirement| {
-                let staged = stage_disk_image(&model.image, &settings.store(), &mut |done, of| progress(&model.name, done, of))?;
+                let staged = stage_image(model, &settings.store(), |done, of| progress(&model.name, done, of))?;
                 armory.arm(model, staged, requirement)
             });
             if let Err(error) = armed {
@@ -311,6 +361,49 @@ mod tests {
         assert_eq!(answer, None);
         drop(hangs);
         assert_eq!(in_time(|| "root"), Some("root"));
+    }
+
+    /// A station with one model, whose image is `image.img` in this directory.
+    fn settings(directory: &Path, digest: Option<Digest>) -> Settings {
+        let digest = digest.map(|digest| format!("digest = \"{digest}\"\n")).unwrap_or_default();
+        let text = format!(
+            "[station]\nname = \"line 3\"\nstate = \"state\"\n[[model]]\nname = \"acme/box\"\nimage = \"image.img\"\n{digest}\
+             require = \"none\"\ncontents = \"any\"\n[[slot]]\nname = \"A1\"\nports = [\"pci-0/usb1-1/lun-0\"]\nmodel = \"acme/box\"\n"
+        );
+        config::prove(&directory.join("config.toml"), &text, ImageCheck::Proved).expect("it is good")
+    }
+
+    /// What is armed, or why nothing is.
+    fn armed(settings: &Settings) -> Result<Digest, String> {
+        let (armory, failed) = Armory::stage(settings, 0, |_, _, _| {});
+        match failed.first() {
+            Some(failed) => Err(sentence(&failed.error)),
+            None => Ok(armory.armed()[0].digest),
+        }
+    }
+
+    #[test]
+    fn a_model_with_a_digest_takes_that_image_from_the_store_and_no_other_one_from_its_source() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let (directory, source) = (directory.path(), directory.path().join("image.img"));
+        let write = |fill: u8| std::fs::write(&source, vec![fill; 1 << 20]).expect("written");
+        write(1);
+        let earlier = armed(&settings(directory, None)).expect("whichever is there");
+        write(2);
+        let later = armed(&settings(directory, None)).expect("whichever is there");
+        assert_ne!(earlier, later);
+        assert_eq!(armed(&settings(directory, Some(earlier))), Ok(earlier), "the store has it, whatever the source holds now");
+        std::fs::remove_file(&source).expect("removed");
+        assert_eq!(armed(&settings(directory, Some(earlier))), Ok(earlier), "and without its source");
+
+        std::fs::remove_dir_all(directory.join("state/images")).expect("removed");
+        let why = armed(&settings(directory, Some(earlier))).expect_err("it is nowhere");
+        assert!(why.contains(&format!("no staged copy of the image {earlier} is kept")) && why.contains("image.img"), "{why}");
+        write(2);
+        let why = armed(&settings(directory, Some(earlier))).expect_err("another image");
+        assert!(why.contains(&format!("is {later}, and its model takes only {earlier}")), "{why}");
+        write(1);
+        assert_eq!(armed(&settings(directory, Some(earlier))), Ok(earlier), "its source has it again");
     }
 
     #[test]

@@ -22,6 +22,7 @@ use super::layout::{FIRST_BYTES, Layout};
 use super::map::ZeroValues;
 use super::{ImageError, Staged, store};
 use crate::file::FileVersion;
+use crate::station::outcome::Digest;
 use crate::station::units::{Bytes, to_usize};
 use sidecar::Sidecar;
 pub use source::SourceImage;
@@ -97,6 +98,14 @@ pub(crate) fn find_staged(source: &Path, store: &Path) -> Option<Staged> {
     Some(found)
 }
 
+/// The staged copy with this digest, if the store has it, whatever `source` holds now.
+#[must_use]
+pub(crate) fn find_digest(digest: Digest, source: &Path, store: &Path) -> Option<Staged> {
+    let found = staged_of(&store.join(format!("{digest}.json")), source, |_| true)?;
+    found.note_use();
+    Some(found)
+}
+
 /// The least space for a copy of `source`: a packed file is hardly ever longer than its contents, and a raw one may have holes.
 fn least_needed(source: &Path) -> Result<Bytes, ImageError> {
     let metadata = fs::metadata(source).map_err(|error| ImageError::Open { path: source.to_owned(), source: error })?;
@@ -115,25 +124,24 @@ pub(crate) fn sweep(store: &Path) {
     }
 }
 
-/// A staged copy that was made from exactly this source file, and whose map leads to the digest in its name.
+/// A staged copy that was made from exactly this source file.
 fn find(store: &Path, source: &Path, identity: &FileVersion) -> Option<Staged> {
-    fs::read_dir(store).ok()?.filter_map(Result::ok).find_map(|entry| {
-        let sidecar_path = entry.path();
-        if sidecar_path.extension()? != "json" {
-            return None;
-        }
-        let sidecar = Sidecar::read(&sidecar_path)?;
-        if !sidecar.sources.contains(identity) {
-            return None;
-        }
-        let (map, extents) = (sidecar.map()?, sidecar.extents()?);
-        let path: PathBuf = sidecar_path.with_extension("img");
-        let file = store::open(&path)?;
-        let intact = sidecar_path.file_stem()?.to_str()? == map.root().to_string() && file.metadata().ok()?.len() == map.span().0;
-        let mut first = vec![0; to_usize(map.span().0.min(FIRST_BYTES))];
-        file.read_exact_at(&mut first, 0).ok()?;
-        let layout = Layout::of(&first, map.span());
-        let zeroes = ZeroValues::new(map.len());
-        intact.then(|| Staged::new(file, path, source, map, extents, layout, zeroes).ok()).flatten()
+    let sidecars = fs::read_dir(store).ok()?.filter_map(Result::ok).map(|entry| entry.path());
+    sidecars.filter(|path| path.extension().is_some_and(|ending| ending == "json")).find_map(|path| {
+        staged_of(&path, source, |sidecar| sidecar.sources.contains(identity))
     })
+}
+
+/// The staged copy beside this sidecar, if the sidecar is the wanted one, and its map leads to the digest in its name.
+fn staged_of(sidecar_path: &Path, source: &Path, is_wanted: impl FnOnce(&Sidecar) -> bool) -> Option<Staged> {
+    let sidecar = Sidecar::read(sidecar_path).filter(is_wanted)?;
+    let (map, extents) = (sidecar.map()?, sidecar.extents()?);
+    let path: PathBuf = sidecar_path.with_extension("img");
+    let file = store::open(&path)?;
+    let intact = sidecar_path.file_stem()?.to_str()? == map.root().to_string() && file.metadata().ok()?.len() == map.span().0;
+    let mut first = vec![0; to_usize(map.span().0.min(FIRST_BYTES))];
+    file.read_exact_at(&mut first, 0).ok()?;
+    let layout = Layout::of(&first, map.span());
+    let zeroes = ZeroValues::new(map.len());
+    intact.then(|| Staged::new(file, path, source, map, extents, layout, zeroes).ok()).flatten()
 }

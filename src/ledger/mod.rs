@@ -10,6 +10,7 @@
 //! ```
 
 mod append;
+mod armed_before;
 mod beside;
 mod body;
 mod boxes;
@@ -77,6 +78,7 @@ pub use clock::Stamp;
 pub use query::Filter;
 pub use reader::LogReader;
 
+pub(crate) use armed_before::EarlierImage;
 pub(crate) use boxes::PackedBoxes;
 pub(crate) use card_history::{Named, line_of_past, past_of_line};
 pub(crate) use chain::Head;

@@ -130,6 +130,7 @@ impl Station {
         models.extend(self.orders_without_a_model(&models));
         View {
             station: self.settings.name.clone(),
+            config: self.by.as_ref().map(|by| by.digest),
             fault: self.fault(),
             restrictions: self.restrictions.clone(),
             slots: self.slots.iter().map(|slot| self.slot_view(now, slot)).collect(),

@@ -6,7 +6,7 @@ use super::sign::{OperatorAction, Sign};
 use crate::station::types::armed::Armed;
 use crate::station::types::first_off::FirstCard;
 use crate::station::types::order::OrderNumber;
-use crate::station::types::outcome::{Counted, OutcomeWord};
+use crate::station::types::outcome::{Counted, Digest, OutcomeWord};
 use crate::station::types::record::AttemptNumber;
 use crate::station::types::restriction::Restriction;
 use crate::station::types::standing::LogNote;
@@ -248,6 +248,8 @@ pub struct Anchor {
 pub struct View {
     /// The name of the station.
     pub station: String,
+    /// BLAKE3 of the configuration in effect, as its file was read; `None` before the first one is.
+    pub config: Option<Digest>,
     /// Why nothing can be flashed; `None` without a fault.
     pub fault: Option<String>,
     /// Faults of the station that concern only some slots, as sentences.

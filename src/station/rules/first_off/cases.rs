@@ -226,6 +226,27 @@ fn an_approval_ends_with_any_change_of_what_it_is_for_and_does_not_come_back_whe
     }
 }
 
+/// `flashline model rollback` has a configuration reloaded that names the image of before by its digest.
+#[test]
+fn an_image_that_is_rolled_back_to_wants_a_first_card_again_and_a_busy_card_ends_with_the_one_it_began_with() {
+    let later = Digest([9; 32]);
+    let mut station = line();
+    make(&mut station, "p1", 1);
+    approve(&mut station);
+    station.apply(at(1100), configured(|now| (now.armed[0].digest, now.by.digest) = (later, Digest([2; 32]))));
+    begin(&mut station, "p1", 2);
+    let effects = station.apply(at(1200), configured(|now| now.by.digest = Digest([3; 32])));
+    assert_eq!(rules(&effects), [FirstOffRule::Wanted], "it is recorded, and nothing else is done: {effects:?}");
+    assert_eq!(effects.len(), 1, "the busy card goes on: {effects:?}");
+    assert_eq!((state(&station), station.view(at(1200)).config), (FirstOffState::Wanted, Some(Digest([3; 32]))));
+    assert!(station.needs_image(later), "the busy card needs its image");
+    put_in(&mut station, "p2", 3);
+    let number = begun(&surveyed(&mut station, "p2", 3));
+    let effects = station.apply(at(702), Event::Recorded(Receipt::Started(number)));
+    let [Effect::Start(attempt)] = effects.as_slice() else { panic!("{effects:?}") };
+    assert_eq!(attempt.image.as_ref().map(|armed| armed.digest), Some(image().digest), "the next one gets the image of before");
+}
+
 /// A card passes that holds the image with this proof of its model.
 fn make_with(station: &mut Station, proof_of_model: ModelProof) {
     assert_eq!(station.armed[0].model_proof, proof_of_model);
