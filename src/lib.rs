@@ -11,6 +11,9 @@
 //! The package [`snap_assertions`] reads the model assertion of the device an image is for, verifies its signature and the chain of keys
 //! to a trusted root, and checks its rules. It imports nothing of ours.
 //!
+//! The package `flashline-fetch` brings images from elsewhere. It is a program of its own, and neither imports the other: the station has no
+//! network.
+//!
 //! [`watch`] reads sysfs after every hint of udev, and reports every card that came or left. The kernel's `DISKSEQ` identifies each visit.
 //! It also finds out which programs use a disk, on which hubs and readers each port hangs, and what the PC does not let the station do.
 //!

@@ -28,6 +28,15 @@ fn what_erases_disks_links_no_network_client_and_no_database_client() {
 }
 
 #[test]
+fn what_uses_the_network_links_nothing_of_the_station() {
+    let linked = linked_into("flashline-fetch");
+    assert!(linked.contains("ureq") && linked.contains("rustls"), "the tree was read: {linked:?}");
+    for name in ["flashline", "snap-assertions", "rusqlite", "udev"] {
+        assert!(!linked.contains(name), "{name}");
+    }
+}
+
+#[test]
 fn the_package_of_assertions_stands_alone() {
     let linked = linked_into("snap-assertions");
     assert!(linked.contains("snap-assertions") && linked.contains("rsa"), "the tree was read: {linked:?}");

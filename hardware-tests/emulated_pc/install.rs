@@ -2,6 +2,7 @@
 //! flash log.
 
 mod clean;
+mod fetch;
 mod reboots;
 
 use std::path::{Path, PathBuf};

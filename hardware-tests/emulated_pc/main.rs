@@ -31,6 +31,7 @@ mod qualify;
 mod readers;
 mod reload;
 mod rights;
+mod rollback;
 mod service;
 mod setup;
 mod shift;

@@ -254,7 +254,7 @@ pub(crate) enum ReloadError {
         /// The model, as slots name it.
         model: String,
         /// Why its image is not armed.
-        source: ArmError,
+        source: Box<ArmError>,
     },
     /// No armed model would belong to an order any more, and its slots would make cards without limit.
     #[error(
@@ -297,7 +297,7 @@ pub(crate) fn prove(config: &Path, state: &Path, at: i64, asked_by: Option<Who>)
     }
     let (armory, failed) = Armory::stage(&settings, at, |_, _, _| {});
     match failed.into_iter().next() {
-        Some(NotArmed { model, error }) => Err(ReloadError::Model { model, source: error }),
+        Some(NotArmed { model, error }) => Err(ReloadError::Model { model, source: Box::new(error) }),
         None => Ok(Proved { settings, armory, by }),
     }
 }

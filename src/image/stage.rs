@@ -127,9 +127,9 @@ pub(crate) fn sweep(store: &Path) {
 /// A staged copy that was made from exactly this source file.
 fn find(store: &Path, source: &Path, identity: &FileVersion) -> Option<Staged> {
     let sidecars = fs::read_dir(store).ok()?.filter_map(Result::ok).map(|entry| entry.path());
-    sidecars.filter(|path| path.extension().is_some_and(|ending| ending == "json")).find_map(|path| {
-        staged_of(&path, source, |sidecar| sidecar.sources.contains(identity))
-    })
+    sidecars
+        .filter(|path| path.extension().is_some_and(|ending| ending == "json"))
+        .find_map(|path| staged_of(&path, source, |sidecar| sidecar.sources.contains(identity)))
 }
 
 /// The staged copy beside this sidecar, if the sidecar is the wanted one, and its map leads to the digest in its name.

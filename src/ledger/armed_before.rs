@@ -33,8 +33,8 @@ impl LogReader {
     /// If the log cannot be read.
     pub(crate) fn armed_before(&self, model: &str, now: Option<Digest>) -> Result<Option<EarlierImage>, LogError> {
         let now = now.map(|digest| digest.to_string());
-        let row: Option<(i64, Option<String>, String)> = self
-            .within(|log| log.query_row(NEWEST, (model, now), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional())?;
+        let row: Option<(i64, Option<String>, String)> =
+            self.within(|log| log.query_row(NEWEST, (model, now), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional())?;
         Ok(row.and_then(|(at, digest, source)| {
             let digest = blake3::Hash::from_hex(digest?).ok()?;
             Some(EarlierImage { digest: Digest(*digest.as_bytes()), source, at })

@@ -1,0 +1,271 @@
+//! Fetches one image: which digest it must have, what is here of it, what is missing, and its name when all of it is proven.
+//!
+//! ```text
+//!  digest known ─▶ here already? ─▶ a part of it? ─▶ transfer ─▶ digest ─▶ flushed, read-only, named
+//!                                                     ▲     │ ended early: again from there, a few times
+//!                                                     └─────┘
+//! ```
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::digest::{Digest, Hasher, digest_of};
+use crate::error::{Broken, Bytes, FetchError, sentence};
+use crate::job::{Job, Trust, is_name};
+use crate::kept::{self, to_u64};
+use crate::part::{Origin, Part};
+use crate::progress::Progress;
+use crate::room;
+use crate::source::{SUMS, Source};
+use crate::sums::{self, Sums};
+use crate::transfer::{Opening, Piece, Resume, Transfer, small};
+
+/// After so many bytes the free space is looked at again: others write to the disk, too.
+const ROOM_STEP: u64 = 64 << 20;
+
+/// An image that is here, whole and proven.
+#[derive(Debug)]
+pub(crate) struct Fetched {
+    pub(crate) path: PathBuf,
+    pub(crate) digest: Digest,
+    pub(crate) bytes: Bytes,
+    /// It was fetched now, and was not here before.
+    pub(crate) is_new: bool,
+}
+
+/// What is to be fetched.
+struct Wanted {
+    source: Source,
+    name: String,
+    digest: Digest,
+}
+
+/// Fetches an image, unless it is here already.
+///
+/// # Errors
+/// Nothing has its name then that had not before. A part of it may stay, from which the next run goes on.
+pub(crate) fn fetch(job: &Job, progress: &mut dyn Progress) -> Result<Fetched, FetchError> {
+    let wanted = resolve(job)?;
+    let path = job.directory.join(&wanted.name);
+    let is_new = if is_here(&path, wanted.digest, progress)? {
+        false
+    } else {
+        fs::create_dir_all(&job.directory).map_err(|source| here("making", &job.directory, source))?;
+        let part = Part::open(&job.directory, &wanted.name)?;
+        // Another process may have finished it meanwhile.
+        if is_here(&path, wanted.digest, progress)? {
+            part.discard()?;
+            false
+        } else {
+            Download::new(job, &wanted, part).run(&path, progress)?;
+            kept::note(&path, wanted.digest);
+            true
+        }
+    };
+    let bytes = fs::metadata(&path).map_err(|source| here("looking at", &path, source))?.len();
+    Ok(Fetched { path, digest: wanted.digest, bytes: Bytes(bytes), is_new })
+}
+
+fn here(doing: &'static str, path: &Path, source: io::Error) -> FetchError {
+    FetchError::Here { doing, path: path.to_owned(), source }
+}
+
+/// Which file it is, how it is to be called, and which digest it must have.
+fn resolve(job: &Job) -> Result<Wanted, FetchError> {
+    let from = || job.source.to_string();
+    let is_directory = job.source.is_directory();
+    let (source, digest) = match (&job.trust, &job.file) {
+        (Trust::Digest(digest), _) if !is_directory => (job.source.clone(), *digest),
+        (Trust::Digest(digest), Some(file)) => (job.source.within(file), *digest),
+        (Trust::Digest(_), None) => return Err(FetchError::NoSums { from: from() }),
+        (Trust::Sums(pinned), file) => {
+            let list = if is_directory { job.source.within(SUMS) } else { job.source.beside(SUMS) };
+            let bytes = small(&list, &job.limits, sums::LONGEST);
+            let bytes = bytes.map_err(|source| FetchError::Broken { from: list.to_string(), source })?;
+            if let Some(wanted) = *pinned {
+                let found = digest_of(wanted.algorithm, &bytes);
+                if found != wanted {
+                    return Err(FetchError::WrongDigest { from: list.to_string(), found, wanted });
+                }
+            }
+            let own = if is_directory { file.clone() } else { job.source.file_name() };
+            let found = Sums::parse(&bytes).and_then(|sums| sums.digest_of(own.as_deref()));
+            let (file, digest) = found.map_err(|source| FetchError::Sums { from: list.to_string(), source })?;
+            (if is_directory { job.source.within(&file) } else { job.source.clone() }, digest)
+        }
+    };
+    let name = job.name.clone().or_else(|| source.file_name()).ok_or_else(|| FetchError::NoName { from: from() })?;
+    if is_name(&name) { Ok(Wanted { source, name, digest }) } else { Err(FetchError::BadName { name }) }
+}
+
+/// Is the wanted image here, under its name?
+fn is_here(path: &Path, wanted: Digest, progress: &mut dyn Progress) -> Result<bool, FetchError> {
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(here("looking at", path, error)),
+        Ok(metadata) if !metadata.is_file() => {
+            return Err(here("looking at", path, io::Error::new(io::ErrorKind::InvalidInput, "it is no file")));
+        }
+        Ok(_file) => {}
+    }
+    let found = match kept::known(path, wanted.algorithm) {
+        Some(found) => found,
+        None => kept::read(path, wanted.algorithm, progress).map_err(|source| here("reading", path, source))?,
+    };
+    if found != wanted {
+        return Err(FetchError::Other { path: path.to_owned(), found, wanted });
+    }
+    kept::note(path, found);
+    Ok(true)
+}
+
+/// A file on its way. `hasher` has seen exactly the bytes of `part`.
+struct Download<'a> {
+    job: &'a Job,
+    wanted: &'a Wanted,
+    part: Part,
+    hasher: Hasher,
+    /// Bytes of an earlier transfer are in it.
+    is_resumed: bool,
+    /// It was begun anew because what was here of it did not fit.
+    is_anew: bool,
+}
+
+impl<'a> Download<'a> {
+    fn new(job: &'a Job, wanted: &'a Wanted, part: Part) -> Self {
+        let hasher = Hasher::new(wanted.digest.algorithm);
+        Self { job, wanted, part, hasher, is_resumed: false, is_anew: false }
+    }
+
+    fn run(mut self, path: &Path, progress: &mut dyn Progress) -> Result<(), FetchError> {
+        if self.resume().is_some() {
+            self.part.hash(&mut self.hasher, progress)?;
+        } else {
+            self.begin_anew()?;
+        }
+        loop {
+            // All of it may be here already: the program ended before it got its name.
+            if self.hasher.digest() != self.wanted.digest || self.part.length() == 0 {
+                self.transfer(progress)?;
+            }
+            let found = self.hasher.digest();
+            if found == self.wanted.digest {
+                return self.part.finish(path);
+            }
+            if !self.is_resumed || self.is_anew {
+                self.part.discard()?;
+                return Err(FetchError::WrongDigest { from: self.wanted.source.to_string(), found, wanted: self.wanted.digest });
+            }
+            progress.remark("its digest is wrong; what was here of it from before may be of another version: it is fetched anew");
+            self.is_anew = true;
+            self.begin_anew()?;
+        }
+    }
+
+    fn begin_anew(&mut self) -> Result<(), FetchError> {
+        self.part.begin_anew()?;
+        self.hasher = Hasher::new(self.wanted.digest.algorithm);
+        self.is_resumed = false;
+        Ok(())
+    }
+
+    /// All that is missing, in as many attempts as it takes. One that brought something counts as the first.
+    fn transfer(&mut self, progress: &mut dyn Progress) -> Result<(), FetchError> {
+        let limits = &self.job.limits;
+        let mut failures = 0;
+        loop {
+            let before = self.part.length();
+            let broken = match self.attempt(progress) {
+                Ok(()) => return Ok(()),
+                Err(FetchError::Broken { source, .. }) => source,
+                Err(other) => return Err(other),
+            };
+            if matches!(broken, Broken::OtherPart) && before > 0 && !self.is_anew {
+                self.is_anew = true;
+                self.begin_anew()?;
+                continue;
+            }
+            failures = if self.part.length() > before { 1 } else { failures + 1 };
+            if !broken.may_pass() || failures >= limits.tries {
+                return Err(self.broken(broken));
+            }
+            progress.remark(&format!("{}; it is tried again in {:?}", sentence(&broken), limits.pause));
+            std::thread::sleep(limits.pause);
+        }
+    }
+
+    /// One transfer, from where the part ends, if the source is still the version that it is from.
+    fn attempt(&mut self, progress: &mut dyn Progress) -> Result<(), FetchError> {
+        let limits = &self.job.limits;
+        let transfer = Transfer::begin(&self.wanted.source, self.resume(), limits).map_err(|broken| self.broken(broken))?;
+        let (mut promised, mut looked) = (None, 0);
+        loop {
+            let at = self.part.length();
+            let data = match transfer.piece() {
+                Ok(Piece::Opened(opening)) => {
+                    promised = opening.length;
+                    self.opened(&opening, progress)?;
+                    looked = self.part.length();
+                    continue;
+                }
+                Ok(Piece::Data(data)) => data,
+                Ok(Piece::End) => {
+                    return match promised {
+                        Some(of) if at < of => Err(self.broken(Broken::Cut { at, of })),
+                        _ => Ok(()),
+                    };
+                }
+                Err(Broken::Disconnected { .. }) => {
+                    let cut = promised.map_or(Broken::Disconnected { at }, |of| Broken::Cut { at, of });
+                    return Err(self.broken(cut));
+                }
+                Err(broken) => return Err(self.broken(broken)),
+            };
+            let behind = at + to_u64(data.len());
+            if let Some(of) = promised.filter(|of| behind > *of) {
+                return Err(self.broken(Broken::Longer { of }));
+            }
+            if behind > limits.largest.0 {
+                return Err(self.broken(Broken::TooLarge(limits.largest)));
+            }
+            if behind - looked >= ROOM_STEP {
+                room::check(&self.job.directory, to_u64(data.len()), limits.keep_free)?;
+                looked = behind;
+            }
+            self.part.append(&data)?;
+            self.hasher.update(&data);
+            progress.is_at(behind);
+        }
+    }
+
+    /// The source has answered: is there room for what it promises, and does it go on where the part ends?
+    fn opened(&mut self, opening: &Opening, progress: &mut dyn Progress) -> Result<(), FetchError> {
+        let limits = &self.job.limits;
+        if opening.from != self.part.length() {
+            self.begin_anew()?;
+        }
+        self.is_resumed |= opening.from > 0;
+        if opening.length.is_some_and(|length| length > limits.largest.0) {
+            return Err(self.broken(Broken::TooLarge(limits.largest)));
+        }
+        let missing = opening.length.map_or(0, |length| length.saturating_sub(opening.from));
+        room::check(&self.job.directory, missing, limits.keep_free)?;
+        let origin = opening.validator.clone().map(|validator| Origin::new(self.wanted.source.to_string(), validator, self.wanted.digest));
+        self.part.note_origin(origin.as_ref())?;
+        progress.began("fetching", opening.from, opening.length);
+        Ok(())
+    }
+
+    /// Where a transfer may go on; `None` if what is here is of no use for this source and this digest.
+    fn resume(&self) -> Option<Resume> {
+        let origin = self.part.origin()?;
+        let same = Origin::new(self.wanted.source.to_string(), origin.validator.clone(), self.wanted.digest);
+        let from = self.part.length();
+        (from > 0 && origin == same).then_some(Resume { from, validator: origin.validator })
+    }
+
+    fn broken(&self, source: Broken) -> FetchError {
+        FetchError::Broken { from: self.wanted.source.to_string(), source }
+    }
+}
