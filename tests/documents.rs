@@ -332,7 +332,7 @@ mod codes {
     }
 
     fn kinds() -> Vec<String> {
-        let mut kinds = vec![sources::constant("pub(super) const CREATED: &str")];
+        let mut kinds = ["CREATED", "ARCHIVED"].map(|kind| sources::constant(&format!("pub(super) const {kind}: &str"))).to_vec();
         kinds.extend(sources::words("Entry", "kind"));
         kinds
     }

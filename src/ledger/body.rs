@@ -99,6 +99,11 @@ pub(super) fn of_creation(machine: &str, stamp: &Stamp, station_name: &str) -> S
     finish(json!({ "machine": machine, "confirm": true }), stamp, station_name)
 }
 
+/// The body of the event that records archives.
+pub(super) fn of_archive(facts: Value, by: &Who, stamp: &Stamp, station_name: &str) -> String {
+    finish(with(facts, [("by", who(by))]), stamp, station_name)
+}
+
 /// The closing body of an attempt that has only a start. `None` if the start's body is not a JSON object.
 pub(super) fn of_interruption(started: &str, stamp: &Stamp, station_name: &str, start: Start) -> Option<String> {
     let facts = serde_json::from_str::<Value>(started).ok().filter(Value::is_object)?;

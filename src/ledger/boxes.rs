@@ -1,10 +1,11 @@
 //! Boxes that were closed, as reports find the box of a card.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use rusqlite::{Connection, OptionalExtension};
 use serde::Deserialize;
 
+use super::beginning::{self, ArchivedBox};
 use super::card_history::Carrier;
 use super::error::LogError;
 use super::query;
@@ -62,6 +63,13 @@ impl LogReader {
         self.within(|log| {
             let mut boxes = Vec::new();
             let mut packed: BTreeMap<OrderNumber, u64> = BTreeMap::new();
+            // The cards that tell where these end are in archives.
+            let archived: BTreeMap<(OrderNumber, u32), u64> = beginning::missing(log)?
+                .map(|record| record.boxes)
+                .unwrap_or_default()
+                .iter()
+                .map(|known| ((known.order, known.number), known.until))
+                .collect();
             let mut query = log.prepare("SELECT seq, body FROM event WHERE kind = 'box-closed' AND attempt IS NULL ORDER BY seq")?;
             let mut rows = query.query([])?;
             while let Some(row) = rows.next()? {
@@ -70,7 +78,10 @@ impl LogReader {
                 let packed = packed.entry(body.order).or_default();
                 *packed = packed.saturating_add(body.cards.unwrap_or(0).into());
                 let seq = row.get(0)?;
-                let until = to_count(body.last_card(log, seq, *packed)?.unwrap_or(seq))?;
+                let until = match archived.get(&(body.order, body.number)) {
+                    Some(until) => *until,
+                    None => to_count(body.last_card(log, seq, *packed)?.unwrap_or(seq))?,
+                };
                 boxes.push(PackedBox { order: body.order, number: body.number, until });
             }
             Ok(PackedBoxes(boxes))
@@ -154,6 +165,12 @@ impl PackedBoxes {
         let order = row.order.filter(|_| row.outcome.is_good())?;
         let packed = self.0.iter().find(|packed| packed.order == order && packed.until >= row.seq)?;
         Some(packed.number)
+    }
+
+    /// The boxes of these orders that have cards behind this event.
+    pub(super) fn behind(&self, seq: u64, orders: &BTreeSet<OrderNumber>) -> Vec<ArchivedBox> {
+        let are_behind = self.0.iter().filter(|packed| packed.until > seq && orders.contains(&packed.order));
+        are_behind.map(|packed| ArchivedBox { order: packed.order, number: packed.number, until: packed.until }).collect()
     }
 }
 

@@ -8,6 +8,7 @@ use crate::station::card::{Card, Identity};
 use crate::station::outcome::{Counted, OutcomeWord};
 use crate::station::past::{Ended, Past, Rows};
 
+use super::archived_cards::{self, ArchivedEnd, Key};
 use super::error::LogError;
 use super::reader::LogReader;
 
@@ -122,8 +123,12 @@ impl LogReader {
     /// If the log cannot be read.
     pub(crate) fn past(&self, card: &Named) -> Result<Past, LogError> {
         self.within(|log| match (card.cid.as_deref(), card.serial.as_deref()) {
-            (Some(cid), _) if card.is_identified(Identity::Cid) => rows(log, BY_CID, cid, card).map(Past::ByCid),
-            (_, Some(serial)) if card.is_identified(Identity::UsbSerial) => rows(log, BY_SERIAL, serial, card).map(Past::BySerial),
+            (Some(cid), _) if card.is_identified(Identity::Cid) => {
+                rows(log, BY_CID, cid, card).and_then(|found| with_archived(log, found, card)).map(Past::ByCid)
+            }
+            (_, Some(serial)) if card.is_identified(Identity::UsbSerial) => {
+                rows(log, BY_SERIAL, serial, card).and_then(|found| with_archived(log, found, card)).map(Past::BySerial)
+            }
             _ => of_slot(log, &card.slot).map(Past::OfSlot),
         })
     }
@@ -148,6 +153,13 @@ fn rows(log: &Connection, question: &str, name: &str, card: &Named) -> rusqlite:
     Ok(found)
 }
 
+/// Completes what was found by what is known of archived attempts, which are older.
+fn with_archived(log: &Connection, found: Rows, card: &Named) -> rusqlite::Result<Rows> {
+    let Some(key) = card.carrier().key().filter(|_| found.newest.is_none() || found.good.is_none()) else { return Ok(found) };
+    let archived = archived_cards::rows(log, &key)?;
+    Ok(Rows { newest: found.newest.or(archived.newest), good: found.good.or(archived.good) })
+}
+
 fn of_slot(log: &Connection, slot: &str) -> rusqlite::Result<Option<Ended>> {
     let newest: i64 = log.prepare_cached("SELECT coalesce(max(seq), 0) FROM event")?.query_row([], |row| row.get(0))?;
     let mut query = log.prepare_cached(OF_SLOT)?;
@@ -161,13 +173,23 @@ fn of_slot(log: &Connection, slot: &str) -> rusqlite::Result<Option<Ended>> {
             return Ok(Some(ended));
         }
     }
-    Ok(None)
+    let archived = archived_cards::newest(log, &Key::of_slot(slot))?;
+    Ok(archived.filter(|end| end.seq > newest.saturating_sub(BACK)).map(|end| end.ended))
+}
+
+/// The names under which an attempt's end is found once it is archived, and how it ended; `None` if it left its card unchanged.
+pub(super) fn archived_end(log: &Connection, seq: i64, body: &str) -> rusqlite::Result<Option<(Vec<Key>, ArchivedEnd)>> {
+    let Some(body) = Body::of(body) else { return Ok(None) };
+    let by_card = body.card.as_ref().and_then(Carrier::key);
+    let keys = by_card.into_iter().chain(body.slot.as_deref().map(Key::of_slot)).collect();
+    Ok(body.ended(log)?.map(|ended| (keys, ArchivedEnd { seq, ended })))
 }
 
 /// The keys of a closing event's body that are used here, as `schema.sql` explains them.
 #[derive(Deserialize)]
 struct Body {
     attempt: Option<i64>,
+    slot: Option<String>,
     image: Option<Image>,
     card: Option<Carrier>,
     outcome: Option<Word>,
@@ -210,6 +232,16 @@ impl Carrier {
         }
         is_by(Identity::UsbSerial)
             && (&self.serial, &self.vendor, &self.product, &self.wwn) == (&other.serial, &other.vendor, &other.product, &other.wwn)
+    }
+
+    /// The name under which an archived card is found: equal for the same card. `None` for a card that cannot be identified.
+    fn key(&self) -> Option<Key> {
+        let is_by = |how: Identity| self.identified.as_deref() == Some(how.word());
+        if is_by(Identity::Cid) {
+            return self.cid.as_ref()?.raw.as_deref().map(Key::of_register);
+        }
+        let serial = self.serial.as_deref().filter(|_| is_by(Identity::UsbSerial))?;
+        Some(Key::of_serial(serial, [self.vendor.as_deref(), self.product.as_deref(), self.wwn.as_deref()]))
     }
 }
 

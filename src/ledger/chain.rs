@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use rusqlite::{Connection, Result, Row, params};
 
+use super::beginning;
 use super::link::{Batch, Hashed, Link, ORIGIN};
 
 const COLUMNS: &str = "SELECT station, seq, kind, at, body, prev, hash FROM event";
@@ -151,10 +152,10 @@ pub(super) fn newest_before(connection: &Connection, at: i64) -> Result<Option<S
     rows.next()?.map(Stored::read).transpose()
 }
 
-/// An event before the first one: its number is none of ours, so 0 represents it.
-pub(super) fn before_the_first(connection: &Connection) -> Result<Option<u64>> {
+/// An event before the first one, which is `first`. If its number is none of ours, 0 represents it.
+pub(super) fn before_the_first(connection: &Connection, first: i64) -> Result<Option<u64>> {
     let least: Option<i64> = connection.query_row("SELECT min(seq) FROM event", [], |row| row.get(0))?;
-    Ok(least.filter(|least| *least < 1).map(|least| u64::try_from(least).unwrap_or(0)))
+    Ok(least.filter(|least| *least < first).map(|least| u64::try_from(least).unwrap_or(0)))
 }
 
 /// The event at this place.
@@ -164,9 +165,22 @@ pub(super) fn at(connection: &Connection, seq: i64) -> Result<Option<Stored>> {
     rows.next()?.map(Stored::read).transpose()
 }
 
-/// Walks the events from `first` to the newest. If `first` is not 1, the link before it is that of the stored event before it.
+/// Calls `each` for the stored events before this one, in the log's order.
+pub(super) fn each_before(connection: &Connection, seq: i64, mut each: impl FnMut(&Stored)) -> Result<()> {
+    let mut query = connection.prepare(&format!("{COLUMNS} WHERE seq < ?1 ORDER BY seq"))?;
+    let mut rows = query.query([seq])?;
+    while let Some(row) = rows.next()? {
+        each(&Stored::read(row)?);
+    }
+    Ok(())
+}
+
+/// Walks the events from `first`, or from the beginning of this file's chain, to the newest. The link before that is the one of the stored
+/// event before it, or the one behind which the chain begins.
 pub(super) fn walk(connection: &Connection, first: i64) -> Result<std::result::Result<Head, Break>> {
-    let before = if first > 1 { at(connection, first - 1)?.map(|event| event.hash) } else { Some(ORIGIN) };
+    let begins = beginning::of(connection)?;
+    let first = first.max(begins.first);
+    let before = if first > begins.first { at(connection, first - 1)?.map(|event| event.hash) } else { Some(begins.prev) };
     let Some(mut hash) = before else { return Ok(Err(broken(first - 1, Tampering::Removed))) };
     let mut next = first;
     let mut query = connection.prepare(&format!("{COLUMNS} WHERE seq >= ?1 ORDER BY seq"))?;

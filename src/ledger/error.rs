@@ -72,6 +72,8 @@ pub enum LogProblem {
     InUse,
     /// Another process kept it locked for longer than the limit.
     Locked,
+    /// It is an archive of old months, and no station continues it.
+    Archive,
     /// It belongs to another PC.
     OtherMachine,
     /// This PC has no machine-id.
@@ -113,6 +115,7 @@ impl fmt::Display for LogProblem {
             Self::Older => f.write_str("made by an older version; start the station once to bring it up to date"),
             Self::InUse => f.write_str("another process writes it; stop that one first"),
             Self::Locked => f.write_str("another process keeps it locked; close programs that have it open"),
+            Self::Archive => f.write_str("an archive of old months, which is never written again; name the station's own log"),
             Self::OtherMachine => {
                 f.write_str("it belongs to another PC (/etc/machine-id differs); move it away, and this PC begins a log of its own")
             }

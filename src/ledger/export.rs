@@ -5,14 +5,11 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use rusqlite::{Connection, OpenFlags};
-
 use super::chain::{self, Head};
 use super::error::{Doing, LogError, LogProblem};
-use super::format::{APPLICATION_ID, FORMAT};
-use super::index_check::Part;
+use super::new_file::NewFile;
 use super::proof::Flaw;
-use super::reader::{self, LogReader};
+use super::reader::LogReader;
 
 /// As the log itself: its owner may write to it, its group may read it.
 const MODE: u32 = 0o640;
@@ -74,40 +71,16 @@ impl LogReader {
         self.connection().execute("VACUUM INTO ?1", [name]).map(drop)
     }
 
-    /// The same into an empty file, from the table alone: no other part of the log's file is read.
+    /// The same into an empty file, from the tables alone: no other part of the log's file is read.
     fn copy_events_into(&self, copy: &Path) -> rusqlite::Result<()> {
         let page: i64 = self.connection().pragma_query_value(None, "page_size", |row| row.get(0))?;
-        let new = alone(copy)?;
-        new.pragma_update(None, "page_size", page)?;
-        new.execute("ATTACH ?1 AS log", [reader::uri(self.path(), reader::is_whole_copy(self.path()))])?;
-        let transaction = new.unchecked_transaction()?;
-        let (tables, others): (Vec<Part>, Vec<Part>) = Part::all_of_this_program()?.into_iter().partition(|part| part.kind == "table");
-        for part in tables {
-            transaction.execute_batch(&part.made_by)?;
-        }
-        transaction.execute_batch(
-            "INSERT INTO main.event (station, seq, kind, at, body, prev, hash)
-             SELECT station, seq, kind, at, body, prev, hash FROM log.event NOT INDEXED ORDER BY seq",
+        let new = NewFile::begin(copy, page)?;
+        new.copy_events(self.path(), "true")?;
+        new.with_log(
+            self.path(),
+            "INSERT INTO main.beginning SELECT * FROM log.beginning;
+             INSERT INTO main.archived_card SELECT * FROM log.archived_card",
         )?;
-        // Sorting an index once is faster than inserting each event, and triggers accept events one by one.
-        for part in others {
-            transaction.execute_batch(&part.made_by)?;
-        }
-        transaction.pragma_update(Some("main"), "application_id", APPLICATION_ID)?;
-        transaction.pragma_update(Some("main"), "user_version", FORMAT)?;
-        transaction.commit()?;
-        new.execute_batch("DETACH log")
+        new.finish()
     }
-}
-
-/// A copy for its only writer, with no file beside it. Events are judged by their hashes only.
-fn alone(copy: &Path) -> rusqlite::Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
-    let connection = Connection::open_with_flags(copy, flags)?;
-    connection.query_row("PRAGMA locking_mode = EXCLUSIVE", [], |_| Ok(()))?;
-    // An unfinished one is removed.
-    connection.query_row("PRAGMA journal_mode = OFF", [], |_| Ok(()))?;
-    connection.pragma_update(None, "ignore_check_constraints", true)?;
-    connection.pragma_update(None, "trusted_schema", false)?;
-    Ok(connection)
 }

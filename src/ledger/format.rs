@@ -16,20 +16,21 @@ use crate::file::directory_of;
 /// "Flsh": by it, `file` and this program distinguish a flash log from any other database.
 pub(super) const APPLICATION_ID: i32 = 0x466c_7368;
 
-/// The step from each format to the next, the first from an empty file. They make and drop indexes, views, triggers and virtual columns; no
-/// step changes hashed data.
-pub(super) const MIGRATIONS: [&str; 6] = [
+/// The step from each format to the next, the first from an empty file. They make and drop indexes, views, triggers, virtual columns and
+/// other tables; no step changes hashed data.
+pub(super) const MIGRATIONS: [&str; 7] = [
     include_str!("schema.sql"),
     include_str!("lookups.sql"),
     include_str!("orders.sql"),
     include_str!("changed.sql"),
     include_str!("history.sql"),
     include_str!("foreign.sql"),
+    include_str!("archive.sql"),
 ];
 
 /// The format this program writes.
-pub(crate) const FORMAT: i32 = 6;
-const _: () = assert!(MIGRATIONS.len() == 6, "FORMAT counts the migrations");
+pub(crate) const FORMAT: i32 = 7;
+const _: () = assert!(MIGRATIONS.len() == 7, "FORMAT counts the migrations");
 
 /// Longer than any of our readers holds a lock, shorter than an operator's patience.
 pub(super) const BUSY: Duration = Duration::from_secs(5);

@@ -8,15 +8,20 @@
 //! Writer (thread "ledger") ── owns ──▶ Ledger ── appends ──▶ flash-log.db, -wal, -shm ◀── reads ── LogReader (any process)
 //!                                         └── holds ──▶ flash-log.db.lock: one writer at a time
 //! ```
+//! `archive/` takes old months out of the log of a stopped station: the log and its archives stay one chain.
 
 mod append;
+mod archive;
+mod archived_cards;
 mod armed_before;
+mod beginning;
 mod beside;
 mod body;
 mod boxes;
 mod card_history;
 #[cfg(test)]
 mod card_history_cases;
+mod carried;
 mod chain;
 #[cfg(test)]
 mod changed_cases;
@@ -37,6 +42,7 @@ mod index_check;
 mod link;
 mod lock;
 pub(crate) mod medium;
+mod new_file;
 #[cfg(test)]
 mod new_log_cases;
 mod on_disk;
@@ -78,7 +84,11 @@ pub use clock::Stamp;
 pub use query::Filter;
 pub use reader::LogReader;
 
+#[cfg(test)]
+pub(crate) use archive::archive_on;
+pub(crate) use archive::{ArchiveError, Month, Wanted, WholeLog, archive};
 pub(crate) use armed_before::EarlierImage;
+pub(crate) use beginning::ArchivedFile;
 pub(crate) use boxes::PackedBoxes;
 pub(crate) use card_history::{Named, line_of_past, past_of_line};
 pub(crate) use chain::Head;
@@ -95,6 +105,11 @@ pub(crate) use reader::LogEvent;
 pub(crate) use row::Row;
 pub(crate) use standing::Distrusted;
 pub(crate) use writer::{NotTaken, Unwritten, Writer, WriterAnswer};
+
+/// Attempts that are archived count as well.
+const NEXT_ATTEMPT: &str = "SELECT 1 + max(
+    coalesce((SELECT max(attempt) FROM event WHERE attempt IS NOT NULL), 0),
+    coalesce((SELECT max(json_extract(body, '$.attempts')) FROM event WHERE kind = 'archived' AND attempt IS NULL), 0))";
 
 /// The log, open for writing. There is only one at a time.
 #[derive(Debug)]
@@ -185,7 +200,7 @@ impl Ledger {
     /// If the log cannot be read.
     pub(crate) fn next_attempt(&self) -> Result<AttemptNumber, LogError> {
         self.connection
-            .query_row("SELECT coalesce(max(attempt), 0) + 1 FROM event WHERE attempt IS NOT NULL", [], |row| reader::to_count(row.get(0)?))
+            .query_row(NEXT_ATTEMPT, [], |row| reader::to_count(row.get(0)?))
             .map_err(|error| LogError::sqlite(Doing::Reading, &self.path, error))
     }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use nix::fcntl::Flock;
 use rusqlite::{Connection, OpenFlags};
 
+use super::beginning::{self, Part};
 use super::beside::Beside;
 use super::body::{self, Start};
 use super::chain::{self, Head, Stored};
@@ -74,6 +75,10 @@ impl Ledger {
             machine.push_str(&format!("{byte:02x}"));
         }
         let opening = |error| LogError::sqlite(Doing::Opening, path, error);
+        // Before anything is set, which would change the bytes of an archive.
+        if format_of(&connection, path, Doing::Opening)? == FORMAT && beginning::of(&connection).map_err(opening)?.part == Part::Archive {
+            return Err(LogError::new(Doing::Opening, path, LogProblem::Archive));
+        }
         bring_up_to_date(&mut connection, path, station_name, &machine)?;
         keep_statements_in_memory(&connection, path)?;
         let newest = prove_tail(&connection, path)?;

@@ -9,10 +9,11 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use super::index_check::Disagreement;
-
+use super::beginning::{self, Part};
+use super::carried::{self, Carried};
 use super::chain::{self, Break, Head, Tampering};
 use super::error::LogError;
+use super::index_check::Disagreement;
 use super::link::{Link, ORIGIN};
 use super::reader::LogReader;
 
@@ -37,6 +38,15 @@ pub enum Flaw {
     Event(Break),
     /// Every event is valid, but the file's indexes give something else.
     File(Disagreement),
+    /// Every event of the chain is valid, but not what the log carries on from its archived events.
+    Carried(Carried),
+    /// Everything is valid, but the event of the anchor is in an archive.
+    InArchive {
+        /// The event of the anchor.
+        seq: u64,
+        /// The name of the archive.
+        file: String,
+    },
 }
 
 impl fmt::Display for Flaw {
@@ -44,6 +54,10 @@ impl fmt::Display for Flaw {
         match self {
             Self::Event(broken) => broken.fmt(f),
             Self::File(disagreement) => disagreement.fmt(f),
+            Self::Carried(carried) => carried.fmt(f),
+            Self::InArchive { seq, file } => {
+                write!(f, "the log holds, but event {seq} of the anchor is in the archive {file}: verify with --with FOLDER")
+            }
         }
     }
 }
@@ -71,7 +85,10 @@ impl LogReader {
             let agrees = agrees.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             match chain? {
                 Err(broken) => Ok(Err(Flaw::Event(broken))),
-                Ok(head) => Ok(agrees?.map(|()| head).map_err(Flaw::File)),
+                Ok(head) => match agrees? {
+                    Err(disagreement) => Ok(Err(Flaw::File(disagreement))),
+                    Ok(()) => Ok(self.within(carried::check)?.map(|()| head).map_err(Flaw::Carried)),
+                },
             }
         })
     }
@@ -82,7 +99,8 @@ impl LogReader {
     /// If the log cannot be read.
     pub fn verify_chain(&self) -> Result<Result<Head, Break>, LogError> {
         let newest = self.newest()?;
-        let pages = (newest + PAGE - 1) / PAGE;
+        let begins = self.within(beginning::of)?;
+        let pages = ((newest - begins.first + PAGE) / PAGE).max(0);
         let path = self.path();
         let cores = thread::available_parallelism().map_or(1, NonZero::get);
         let readers = (READERS_PER_CORE * cores).min(READERS).min(usize::try_from(pages).unwrap_or(1));
@@ -96,7 +114,7 @@ impl LogReader {
                     if page >= pages {
                         break;
                     }
-                    let first = page * PAGE + 1;
+                    let first = begins.first + page * PAGE;
                     let ends = reader.within(|log| chain::prove(log, first, newest.min(first + PAGE - 1)))?;
                     if ends.is_none() {
                         broken.store(true, Ordering::Relaxed);
@@ -111,17 +129,18 @@ impl LogReader {
         });
         let mut proved: Vec<_> = proved?.into_iter().flatten().collect();
         proved.sort_unstable_by_key(|(page, _)| *page);
-        let mut hash = ORIGIN;
+        let mut hash = begins.prev;
         for (page, ends) in proved {
             match ends {
                 Some((prev, last)) if prev == hash => hash = last,
                 // All pages before this one hold, and each was begun before it, so this is the first that does not.
-                _ => return self.name_the_break(page * PAGE + 1),
+                _ => return self.name_the_break(begins.first + page * PAGE),
             }
         }
         let head = Head { count: u64::try_from(newest).unwrap_or(0), hash };
-        // Nothing may precede the first event.
-        if let Some(before) = self.within(chain::before_the_first)? {
+        // Nothing may precede the first event. Of a shortened log, what is there is verified elsewhere.
+        let first = if begins.part == Part::Shortened { 1 } else { begins.first };
+        if let Some(before) = self.within(|log| chain::before_the_first(log, first))? {
             return Ok(Err(Break { seq: before, what: Tampering::Inserted }));
         }
         Ok(Ok(head))
@@ -134,7 +153,7 @@ impl LogReader {
     /// If the log cannot be read.
     pub(crate) fn verify_through(&self, anchor: &Head) -> Result<Result<Head, Flaw>, LogError> {
         match self.verify()? {
-            Ok(head) => Ok(self.pass_through(anchor, head)?.map_err(Flaw::Event)),
+            Ok(head) => self.pass_through(anchor, head),
             Err(flaw) => Ok(Err(flaw)),
         }
     }
@@ -143,13 +162,26 @@ impl LogReader {
         self.within(|log| chain::walk(log, first))
     }
 
-    fn pass_through(&self, anchor: &Head, head: Head) -> Result<Result<Head, Break>, LogError> {
+    fn pass_through(&self, anchor: &Head, head: Head) -> Result<Result<Head, Flaw>, LogError> {
+        let broken = |seq, what| Ok(Err(Flaw::Event(Break { seq, what })));
         if anchor.count > head.count {
-            return Ok(Err(Break { seq: head.count + 1, what: Tampering::Removed }));
+            return broken(head.count + 1, Tampering::Removed);
         }
         let at = i64::try_from(anchor.count).unwrap_or(i64::MAX);
-        let hash = if at == 0 { Some(ORIGIN) } else { self.within(|log| chain::at(log, at))?.map(|event| event.hash) };
-        if hash == Some(anchor.hash) { Ok(Ok(head)) } else { Ok(Err(Break { seq: anchor.count, what: Tampering::Rewritten })) }
+        let begins = self.within(beginning::of)?;
+        let hash = match at {
+            0 => Some(ORIGIN),
+            _ if at + 1 == begins.first => Some(begins.prev),
+            _ => self.within(|log| chain::at(log, at))?.map(|event| event.hash),
+        };
+        if hash == Some(anchor.hash) {
+            return Ok(Ok(head));
+        }
+        let archive = self.archives()?.into_iter().find(|file| hash.is_none() && (file.first..=file.last).contains(&at));
+        match archive {
+            Some(archive) => Ok(Err(Flaw::InArchive { seq: anchor.count, file: archive.name })),
+            None => broken(anchor.count, Tampering::Rewritten),
+        }
     }
 }
 

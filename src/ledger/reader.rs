@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use rusqlite::types::Type;
-use rusqlite::{Connection, OpenFlags, Transaction};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction};
 
 use crate::station::record::AttemptNumber;
 
+use super::beginning;
 use super::chain::{self, Head};
 use super::error::{Doing, LogError, LogProblem};
 use super::format::{BUSY, FORMAT, format_of};
@@ -126,6 +127,16 @@ impl LogReader {
         Ok(said.and_then(|body| body.get("volatile")?.as_str().map(str::to_owned)))
     }
 
+    /// The name of the station, as its newest event has it; empty in a log without any.
+    ///
+    /// # Errors
+    /// If the log cannot be read.
+    pub(super) fn station_name(&self) -> Result<String, LogError> {
+        let newest = "SELECT json_extract(body, '$.station_name') FROM event ORDER BY seq DESC LIMIT 1";
+        let name = self.within(|log| log.query_row(newest, [], |row| row.get::<_, Option<String>>(0)).optional())?;
+        Ok(name.flatten().unwrap_or_default())
+    }
+
     /// The number of events, and the newest one's hash. This verifies nothing.
     ///
     /// # Errors
@@ -142,8 +153,17 @@ impl LogReader {
     /// # Errors
     /// If the log cannot be read.
     pub(crate) fn head_before(&self, at: i64) -> Result<Option<Head>, LogError> {
-        let newest = self.within(|log| chain::newest_before(log, at))?;
-        Ok(newest.map(|newest| Head { count: u64::try_from(newest.seq).unwrap_or(0), hash: newest.hash }))
+        let newest = self.within(|log| {
+            let begins = beginning::of(log)?;
+            let Some(newest) = chain::newest_before(log, at)? else { return Ok(None) };
+            if newest.seq >= begins.first {
+                return Ok(Some((newest.seq, newest.hash)));
+            }
+            // Not every archived event is here. The last one is known.
+            let is_before = beginning::missing(log)?.is_some_and(|record| record.last_at < at);
+            Ok(is_before.then_some((begins.first - 1, begins.prev)))
+        })?;
+        Ok(newest.map(|(seq, hash)| Head { count: u64::try_from(seq).unwrap_or(0), hash }))
     }
 
     /// The time of the newest event, in microseconds since 1970.

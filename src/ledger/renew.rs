@@ -100,7 +100,12 @@ pub(super) struct Forsaken {
 impl Forsaken {
     /// Waits until every process that had opened the old file has given up.
     pub(super) fn is_past(&self) -> bool {
-        self.since.elapsed() > 4 * BUSY
+        self.left().is_zero()
+    }
+
+    /// How long it must be kept.
+    pub(super) fn left(&self) -> Duration {
+        (4 * BUSY).saturating_sub(self.since.elapsed())
     }
 }
 
@@ -113,6 +118,28 @@ pub(super) fn renew_files(path: &Path, which: Which) -> Result<Option<Forsaken>,
     let mut renewal = Renewal::of(path, which);
     renewal.carry_out()?;
     Ok(renewal.forsaken)
+}
+
+/// Replaces the log's file by the proven file beside it that has the name of its copy; its `-wal` is empty. The log's lock is held, and this
+/// process has no connection to it. Returns the old file.
+///
+/// # Errors
+/// If a process reads the log, or the disk fails. Then either file has the name.
+pub(super) fn replace_by_copy(path: &Path) -> Result<Forsaken, LogError> {
+    let failed = |error| LogError::io(Doing::Renewing, path, error);
+    let open = |path: &Path| OpenOptions::new().read(true).write(true).open(path);
+    let old = open(path).map_err(failed)?;
+    alone(&old, path)?;
+    let copy = new_name(path);
+    let new = open(&copy).map_err(failed)?;
+    // No process may read the new file before its name is on the disk.
+    alone(&new, path)?;
+    let made = new.metadata().map_err(failed)?;
+    fs::rename(&copy, path).map_err(failed)?;
+    let forsaken = Forsaken { _locked: old, followed_by: (made.dev(), made.ino()), since: Instant::now() };
+    flush_names(path).map_err(failed)?;
+    remove(&beside::name(path, "-shm")).map_err(failed)?;
+    Ok(forsaken)
 }
 
 /// The files of one log to which this process has no connection.
@@ -334,7 +361,8 @@ fn remove(path: &Path) -> io::Result<()> {
     fs::remove_file(path).or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
 }
 
-fn new_name(name: &Path) -> PathBuf {
+/// The name of the copy that replaces this file: [`clear`] removes one that was left.
+pub(super) fn new_name(name: &Path) -> PathBuf {
     beside::name(name, ".copy")
 }
 

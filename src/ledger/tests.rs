@@ -64,7 +64,7 @@ fn rows(path: &Path) -> Vec<Row> {
 pub(super) fn verdict(path: &Path) -> Result<Head, Break> {
     LogReader::open(path).expect("a log").verify().expect("it can be read").map_err(|flaw| match flaw {
         Flaw::Event(broken) => broken,
-        Flaw::File(disagreement) => panic!("{disagreement}"),
+        flaw => panic!("{flaw}"),
     })
 }
 

@@ -78,6 +78,9 @@ fn verified(path: &Path) -> Result<Value, LogError> {
         Ok(head) => json!({"whole": true, "anchor": head.to_string(), "with_indexes": indexes}),
         Err(Flaw::Event(broken)) => json!({"whole": false, "event": broken.seq, "what": format!("{:?}", broken.what).to_lowercase()}),
         Err(Flaw::File(_)) => json!({"whole": false, "what": "an index of the file"}),
+        Err(Flaw::Carried(_)) => json!({"whole": false, "what": "what was kept of archived events"}),
+        // Only of an anchor, and none was given.
+        Err(Flaw::InArchive { .. }) => json!({"whole": false, "what": "an anchor"}),
     })
 }
 

@@ -1,0 +1,147 @@
+//! Archives and log together: verified as one chain, or read as one log.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempPath;
+
+use super::super::beginning::{self, ArchivedFile, Part, hex};
+use super::super::chain::{self, Break, Head, Tampering};
+use super::super::error::{Doing, LogError};
+use super::super::format::PAGE;
+use super::super::link::ORIGIN;
+use super::super::new_file::NewFile;
+use super::super::proof::Flaw;
+use super::super::reader::LogReader;
+use super::error::{ArchiveError, ArchiveFlaw, ArchiveProblem};
+
+/// A log with all its events: itself, or, if some of them are archived, a temporary file of all events.
+#[derive(Debug)]
+pub(crate) struct WholeLog {
+    log: LogReader,
+    /// Removed with this value.
+    _file: Option<TempPath>,
+}
+
+impl WholeLog {
+    /// Opens the log at `path`, with the archives in `folder` if one is named. That takes as much room in the directory for temporary files
+    /// as all of them have, and their bytes are verified.
+    ///
+    /// # Errors
+    /// If the log cannot be read, or an archive is not the one that was made.
+    pub(crate) fn open(path: &Path, folder: Option<&Path>) -> Result<Self, ArchiveError> {
+        let log = LogReader::open(path)?;
+        let files = log.archives()?;
+        let Some(folder) = folder.filter(|_| !files.is_empty()) else { return Ok(Self { log, _file: None }) };
+        let temporary = std::env::temp_dir();
+        let failed = |error| LogError::io(Doing::Copying, &temporary, error);
+        let file = tempfile::Builder::new().prefix("flash-log-").suffix(".db").tempfile().map_err(failed)?.into_temp_path();
+        let copying = |error| LogError::sqlite(Doing::Copying, &file, error);
+        let new = NewFile::begin(&file, PAGE).map_err(copying)?;
+        for archive in &files {
+            let path = bytes_are_those(archive, &files, folder)?;
+            new.copy_events(&path, "true").map_err(copying)?;
+        }
+        let first = log.within(beginning::of)?.first;
+        new.copy_events(path, &format!("seq >= {first}")).map_err(copying)?;
+        new.finish().map_err(copying)?;
+        Ok(Self { log: LogReader::open(&file)?, _file: Some(file) })
+    }
+
+    /// The log.
+    pub(crate) fn log(&self) -> &LogReader {
+        &self.log
+    }
+}
+
+/// The path of an archive that has the bytes it was written with.
+fn bytes_are_those(archive: &ArchivedFile, all: &[ArchivedFile], folder: &Path) -> Result<PathBuf, ArchiveFlaw> {
+    let path = folder.join(&archive.name);
+    let flaw = |what| ArchiveFlaw { path: path.clone(), what };
+    if fs::symlink_metadata(&path).is_err() {
+        return Err(flaw(ArchiveProblem::Missing));
+    }
+    let blake3 = digest_of(&path).map_err(|error| flaw(ArchiveProblem::Unreadable(error.to_string())))?;
+    if blake3 == archive.blake3 {
+        return Ok(path);
+    }
+    if let Some(with) = all.iter().find(|other| other.blake3 == blake3) {
+        return Err(flaw(ArchiveProblem::Swapped { with: with.name.clone() }));
+    }
+    // The first event that was changed, if one was.
+    let verified = LogReader::open(&path).and_then(|log| log.verify());
+    Err(flaw(match verified {
+        Ok(Err(found)) => ArchiveProblem::Flaw(found),
+        Ok(Ok(_)) => ArchiveProblem::NotTheFile,
+        Err(error) => ArchiveProblem::Unreadable(error.in_full()),
+    }))
+}
+
+fn digest_of(path: &Path) -> io::Result<String> {
+    let mut hasher = blake3::Hasher::new();
+    io::copy(&mut crate::file::open(path)?, &mut hasher)?;
+    Ok(hasher.finalize().to_hex().to_string())
+}
+
+impl LogReader {
+    /// Verifies this log and its archives in `folder` as one chain, through `anchor` if one is given. Returns the head of the log.
+    ///
+    /// # Errors
+    /// If the log cannot be read, or an archive does not hold.
+    pub(crate) fn verify_with(&self, folder: &Path, anchor: Option<&Head>) -> Result<Result<Head, Flaw>, ArchiveError> {
+        let verdict = match anchor {
+            Some(anchor) => self.verify_through(anchor)?,
+            None => self.verify()?,
+        };
+        let of_archive = matches!(verdict, Err(Flaw::InArchive { .. }));
+        if verdict.is_err() && !of_archive {
+            return Ok(verdict);
+        }
+        let files = self.archives()?;
+        let mut hash = hex(&ORIGIN);
+        for file in &files {
+            let archive = LogReader::open(&bytes_are_those(file, &files, folder)?)?;
+            self.fits(&archive, file, &hash)?;
+            hash.clone_from(&file.last_hash);
+            if let Some(anchor) = anchor.filter(|_| of_archive)
+                && let Ok(seq) = i64::try_from(anchor.count)
+                && (file.first..=file.last).contains(&seq)
+                && archive.within(|log| chain::at(log, seq))?.map(|event| event.hash) != Some(anchor.hash)
+            {
+                return Ok(Err(Flaw::Event(Break { seq: anchor.count, what: Tampering::Rewritten })));
+            }
+        }
+        // The log itself holds from the last archived event on, whose hash it has.
+        let begins = self.within(beginning::of)?;
+        if begins.part == Part::Shortened && hex(&begins.prev) != hash {
+            return Ok(Err(Flaw::Event(Break { seq: u64::try_from(begins.first).unwrap_or(0), what: Tampering::Changed })));
+        }
+        Ok(Ok(self.head()?))
+    }
+
+    /// Verifies one archive: its events follow this hash, and end as the log records. What of them stayed in the log is the same.
+    fn fits(&self, archive: &LogReader, file: &ArchivedFile, prev: &str) -> Result<(), ArchiveError> {
+        let flaw = |what| ArchiveFlaw { path: archive.path().to_owned(), what };
+        let begins = archive.within(beginning::of)?;
+        let head = match archive.verify()? {
+            Ok(head) => head,
+            Err(found) => return Err(flaw(ArchiveProblem::Flaw(found)).into()),
+        };
+        let ends_so = i64::try_from(head.count) == Ok(file.last) && hex(&head.hash) == file.last_hash;
+        if begins.part != Part::Archive || begins.first != file.first || hex(&begins.prev) != prev || !ends_so {
+            return Err(flaw(ArchiveProblem::OtherEvents).into());
+        }
+        let kept = self.within(|log| {
+            let mut query = log.prepare("SELECT seq, hash FROM event WHERE seq >= ?1 AND seq <= ?2 ORDER BY seq")?;
+            let events = query.query_map((file.first, file.last), |row| Ok((row.get::<_, i64>(0)?, row.get::<_, [u8; 32]>(1)?)))?;
+            events.collect::<rusqlite::Result<Vec<_>>>()
+        })?;
+        for (seq, hash) in kept {
+            if archive.within(|log| chain::at(log, seq))?.map(|event| event.hash) != Some(hash) {
+                return Err(flaw(ArchiveProblem::NotAsKept { seq: u64::try_from(seq).unwrap_or(0) }).into());
+            }
+        }
+        Ok(())
+    }
+}
