@@ -65,6 +65,8 @@ pub(crate) struct LogFiles {
     zone: TimeZone,
     /// Everything up to this event is in the files; `None` until they were brought up to date.
     level_to: Option<u64>,
+    /// The newest day with archived rows. The log lacks rows of this day and of earlier ones: their files stay as they are.
+    archived_to: Option<Date>,
     /// The length of each file after our last write.
     lengths: HashMap<PathBuf, u64>,
 }
@@ -73,7 +75,7 @@ impl LogFiles {
     /// Nothing is read yet. Days are those of `zone`.
     #[must_use]
     pub(crate) fn new(directory: PathBuf, zone: TimeZone) -> Self {
-        Self { directory, zone, level_to: None, lengths: HashMap::new() }
+        Self { directory, zone, level_to: None, archived_to: None, lengths: HashMap::new() }
     }
 
     /// Brings the files up to date with the log: all of them at first and after an error, later only new rows. Returns the number of rows
@@ -88,6 +90,7 @@ impl LogFiles {
             other => other.and_then(|found| if found.is_dir() { Ok(()) } else { Err(io::ErrorKind::NotADirectory.into()) }),
         };
         found.map_err(|source| FilesError::Directory { path: self.directory.clone(), source })?;
+        self.archived_to = log.archives()?.iter().map(|file| file.until).max().and_then(|at| self.day(at));
         let outcome = match self.level_to {
             Some(level) => self.append(log, level),
             None => self.level(log),
@@ -105,7 +108,7 @@ impl LogFiles {
         let mut newest = 0;
         log.briefs(&Filter::default(), |brief| {
             newest = newest.max(brief.seq);
-            let Some(day) = self.day(brief.at) else { return ControlFlow::Continue(()) };
+            let Some(day) = self.day(brief.at).filter(|day| self.is_complete(*day)) else { return ControlFlow::Continue(()) };
             let model = brief.model.unwrap_or_default();
             if !expected.contains_key(model) {
                 expected.insert(model.to_owned(), BTreeMap::new());
@@ -121,7 +124,8 @@ impl LogFiles {
         let mut spoiled: BTreeSet<Key> = BTreeSet::new();
         for row in log.attempts(&Filter { outcome: Some("changed".to_owned()), ..Filter::default() }) {
             let row = row?;
-            let (Some(model), Some(day)) = (row.model, row.superseded_at.and_then(|at| self.day(at))) else { continue };
+            let day = row.superseded_at.and_then(|at| self.day(at)).filter(|day| self.is_complete(*day));
+            let (Some(model), Some(day)) = (row.model, day) else { continue };
             expected.entry(model.clone()).or_default().entry(day).or_default();
             spoiled.insert((model, day));
         }
@@ -140,6 +144,11 @@ impl LogFiles {
         Ok(written)
     }
 
+    /// The log has every row of this day.
+    fn is_complete(&self, day: Date) -> bool {
+        self.archived_to.is_none_or(|archived| day > archived)
+    }
+
     /// The rows behind `level` in the log.
     fn append(&mut self, log: &LogReader, level: u64) -> Result<u64, FilesError> {
         let mut newest = level;
@@ -152,7 +161,7 @@ impl LogFiles {
             let Some(key) = self.key(&row) else { continue };
             newest = newest.max(row.seq);
             // The line of its proof is already in a file, perhaps that of another day.
-            if let Some(proven) = row.superseded_at.and_then(|at| self.day(at)) {
+            if let Some(proven) = row.superseded_at.and_then(|at| self.day(at)).filter(|day| self.is_complete(*day)) {
                 rewritten.insert((key.0.clone(), proven));
             }
             rows.entry(key).or_default().push(row);
@@ -398,9 +407,10 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
-    use crate::ledger::{Ledger, Stamp};
+    use crate::ledger::{Ledger, Month, Stamp, Wanted, archive_on};
     use crate::station::outcome::{Effort, Outcome, Pull};
     use crate::station::record::{Attempt, Entry};
+    use crate::station::request::Who;
     use crate::station::testing::{attempt, card};
 
     /// A log, and a directory beside it for its files.
@@ -515,6 +525,35 @@ mod tests {
         assert_eq!(files.follow(&place.log()).expect("nothing to do"), 0);
         let mode = fs::metadata(place.directory().join("acme/box/2026-10-26.csv")).expect("it is there").permissions().mode();
         assert_eq!(mode & 0o777, 0o644, "others can read it");
+    }
+
+    #[test]
+    fn the_file_of_a_day_whose_rows_are_archived_keeps_them() {
+        let mut place = Place::new();
+        for hour in 10..=12 {
+            place.close("acme/box", &format!("2041-05-03T{hour}:00"));
+        }
+        place.close("acme/box", "2041-05-04T10:00");
+        place.files().follow(&place.log()).expect("they are written");
+        let Place { root, ledger, number } = place;
+        let path = ledger.path().to_owned();
+        drop(ledger);
+        // The cut is amid a day: the rows behind it stay in the log.
+        let cut = "2041-05-03T11:30[Europe/Berlin]".parse::<jiff::Zoned>().expect("a time").timestamp().as_microsecond();
+        let month_of = |at| {
+            let (name, end) = if at < cut { ("2041-04", cut) } else { ("2041-05", i64::MAX) };
+            Month { name: name.to_owned(), end }
+        };
+        let by = Who { uid: 0, name: "root".to_owned() };
+        let wanted = Wanted { log: &path, folder: root.path(), before: cut, month_of: &month_of, by: &by };
+        archive_on(&wanted, "0123456789abcdef0123456789abcdef").expect("archived");
+        let ledger = Ledger::open_on(&path, "bench-1", "0123456789abcdef0123456789abcdef").expect("the log opens");
+        let place = Place { root, ledger, number };
+        assert_eq!(place.log().attempts(&Filter::default()).count(), 2, "two rows are archived");
+        fs::remove_file(place.directory().join("acme/box/2041-05-04.csv")).expect("deleted");
+        assert_eq!(place.files().follow(&place.log()).expect("they are put right"), 1);
+        assert_eq!(place.attempts("acme/box/2041-05-03.csv"), [1, 2, 3]);
+        assert_eq!(place.attempts("acme/box/2041-05-04.csv"), [4]);
     }
 
     #[test]

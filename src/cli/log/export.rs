@@ -3,8 +3,8 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use super::archived::{self, WithArchives};
 use super::{GOOD, LogCommandError, LogSource, NOT_GOOD};
-use crate::ledger::LogReader;
 
 /// Options of `flashline log export`.
 #[derive(Clone, Debug, clap::Args)]
@@ -13,11 +13,17 @@ pub(super) struct Args {
     #[arg(value_name = "FILE")]
     pub(super) copy: PathBuf,
     #[command(flatten)]
+    pub(super) archives: WithArchives,
+    #[command(flatten)]
     pub(super) place: LogSource,
 }
 
 pub(super) fn run(args: &Args, path: &Path, out: &mut impl Write) -> Result<u8, LogCommandError> {
-    let (line, code) = match LogReader::open(path)?.export(&args.copy)? {
+    let whole = args.archives.open(path)?;
+    if let Some(note) = archived::note(whole.log(), &whole.log().archives()?)? {
+        super::super::output::remark(note);
+    }
+    let (line, code) = match whole.log().export(&args.copy)? {
         Ok(head) => (head.to_string(), GOOD),
         Err(broken) => (format!("{}: {broken}; keep the file as evidence", args.copy.display()), NOT_GOOD),
     };

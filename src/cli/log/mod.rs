@@ -1,5 +1,7 @@
 //! `flashline log`: reads the flash log, whether the station runs or not, and verifies it.
 
+mod archive;
+mod archived;
 mod export;
 mod page;
 mod rows;
@@ -19,10 +21,11 @@ use jiff::Zoned;
 use jiff::civil::Time;
 
 use super::{GOOD, NOT_GOOD, request};
-use crate::ledger::{Direction, Filter, LogError, LogReader};
+use crate::ledger::{ArchiveError, Direction, Filter, LogError, LogReader, WholeLog};
 use crate::report::harmless;
 use crate::report::summary::Scope;
 use crate::report::times::{self, Shifts, TimeError, Window};
+use archived::WithArchives;
 
 /// Where a station keeps its flash log.
 pub(crate) const DEFAULT: &str = "/var/lib/flashline/flash-log.db";
@@ -58,6 +61,8 @@ pub(crate) enum LogCommand {
     Anchor(verify::AnchorArgs),
     /// Copy the log as it is now into one new file, verify the copy, and print its anchor, COUNT:HASH
     Export(export::Args),
+    /// Move old months of the log of a stopped station into one file a month, and verify each file before anything leaves the log
+    Archive(archive::Args),
 }
 
 /// Where a flash log is.
@@ -79,6 +84,7 @@ impl Args {
             Some(LogCommand::Verify(args)) => &args.place,
             Some(LogCommand::Anchor(args)) => &args.place,
             Some(LogCommand::Export(args)) => &args.place,
+            Some(LogCommand::Archive(args)) => &args.place,
             Some(LogCommand::Show(args)) => &args.place,
             Some(LogCommand::Serials(args)) => &args.scope.place,
             Some(LogCommand::Summary(args)) => &args.scope.place,
@@ -106,10 +112,22 @@ struct ScopeArgs {
     #[arg(long, value_name = "SLOT")]
     slot: Option<String>,
     #[command(flatten)]
+    archives: WithArchives,
+    #[command(flatten)]
     place: LogSource,
 }
 
 impl ScopeArgs {
+    /// The log at `path`. Says what the answer will lack because it is archived.
+    fn open(&self, path: &Path, context: &LogContext) -> Result<WholeLog, LogCommandError> {
+        let whole = self.archives.open(path)?;
+        let files = archived::of_time(whole.log(), self.scope(context)?.window)?;
+        if let Some(note) = archived::note(whole.log(), &files)? {
+            super::output::remark(note);
+        }
+        Ok(whole)
+    }
+
     fn scope(&self, context: &LogContext) -> Result<Scope, TimeError> {
         let window = times::window(self.since.as_deref(), self.until.as_deref(), &context.now, &context.shifts)?;
         Ok(Scope { model: self.model.clone(), slot: self.slot.clone(), window })
@@ -141,6 +159,27 @@ pub(crate) enum LogCommandError {
     /// The log is unusable.
     #[error(transparent)]
     Log(#[from] LogError),
+    /// Old months cannot be archived, or an archive cannot be read.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
+    /// A month that is not over cannot be archived.
+    #[error("{named} has not begun, so the month before it is not over: name {newest} or an earlier month")]
+    MonthNotOver {
+        /// The named month.
+        named: String,
+        /// The present month.
+        newest: String,
+    },
+    /// The attempt is in an archive.
+    #[error("attempt {attempt} is archived: read {file}, put into {folder}, with --with FOLDER")]
+    Archived {
+        /// The requested number.
+        attempt: u64,
+        /// The name of the archive.
+        file: String,
+        /// The directory into which it was put.
+        folder: String,
+    },
     /// A word is not a time.
     #[error(transparent)]
     Time(#[from] TimeError),
@@ -205,17 +244,14 @@ pub(crate) fn run(args: &Args, configured: Configured) -> Result<ExitCode, LogCo
         Some(LogCommand::Confirm(args)) => Ok(request::confirm_log(args)),
         Some(LogCommand::Anchor(_)) => verify::anchor(&path, &mut out),
         Some(LogCommand::Export(args)) => export::run(args, &path, &mut out),
-        Some(LogCommand::Show(args)) => show::run(args, &open(&path)?, &context, &mut out),
-        Some(LogCommand::Serials(args)) => serials::run(args, &open(&path)?, &context, &mut out),
-        Some(LogCommand::Summary(args)) => summary::run(args, &open(&path)?, &context, &mut out),
-        Some(LogCommand::Report(args)) => page::run(args, &open(&path)?, &context, &mut out),
-        None => rows::run(&args.rows, &open(&path)?, &context, &mut out),
+        Some(LogCommand::Archive(args)) => archive::run(args, &path, &context, &mut out),
+        Some(LogCommand::Show(args)) => show::run(args, args.archives.open(&path)?.log(), &context, &mut out),
+        Some(LogCommand::Serials(args)) => serials::run(args, args.scope.open(&path, &context)?.log(), &context, &mut out),
+        Some(LogCommand::Summary(args)) => summary::run(args, args.scope.open(&path, &context)?.log(), &context, &mut out),
+        Some(LogCommand::Report(args)) => page::run(args, args.scope.open(&path, &context)?.log(), &context, &mut out),
+        None => rows::run(&args.rows, args.rows.open(&path, &context)?.log(), &context, &mut out),
     };
     seen_enough(code.and_then(|code| out.flush().map_err(LogCommandError::Output).map(|()| code))).map(ExitCode::from)
-}
-
-fn open(path: &Path) -> Result<LogReader, LogError> {
-    LogReader::open(path)
 }
 
 /// Number of newest attempts in which similar names are searched.

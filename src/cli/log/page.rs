@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::{Timestamp, ToSpan};
 
-use super::{GOOD, LogCommandError, LogContext, NOT_GOOD, ScopeArgs, filter, serials};
+use super::{GOOD, LogCommandError, LogContext, NOT_GOOD, ScopeArgs, archived, filter, serials};
 use crate::file::{directory_of, is_same_file};
 use crate::ledger::{Filter, LogEvent, LogReader};
 use crate::panel::lines;
@@ -111,7 +111,9 @@ fn write(
     };
     let (name, id) = station.unwrap_or_default();
     let zone = context.now.time_zone();
-    let note = log.volatile()?.map(|why| lines::volatile(&why));
+    let archived = archived::note(log, &archived::of_time(log, scope.window)?)?;
+    let notes: Vec<String> = log.volatile()?.map(|why| lines::volatile(&why)).into_iter().chain(archived).collect();
+    let note = (!notes.is_empty()).then(|| notes.join(". "));
     let page = LotPage {
         asked: scope,
         summary: &summary,
@@ -133,7 +135,8 @@ fn write(
 mod tests {
     use std::collections::BTreeMap;
 
-    use super::super::testing::{context, log_of, log_of_a_lot};
+    use super::super::archived::WithArchives;
+    use super::super::testing::{archive_all, context, log_of, log_of_a_lot};
     use super::*;
     use crate::report::times::Shifts;
 
@@ -173,6 +176,28 @@ mod tests {
         assert!(page.contains(&head.to_string()));
         let left: Vec<_> = std::fs::read_dir(dir.path()).expect("readable").map(|entry| entry.expect("an entry").file_name()).collect();
         assert!(!left.iter().any(|name| name.to_string_lossy().starts_with(".tmp")), "{left:?}");
+    }
+
+    #[test]
+    fn a_page_of_an_archived_month_says_which_archive_it_lacks() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("flash-log.db");
+        log_of(&path, 6);
+        archive_all(&path, dir.path());
+        log_of(&path, 3);
+        let output = dir.path().join("lot.html");
+        let args = Args { output: output.clone(), ..Args::default() };
+        let page = |log: &LogReader| {
+            assert_eq!(run(&args, log, &now(), &mut io::sink()).expect("it is written"), GOOD);
+            std::fs::read_to_string(&output).expect("it is there")
+        };
+        let log = LogReader::open(&path).expect("a log");
+        let short = page(&log);
+        assert!(short.contains("2026-10 is archived and not in this answer"), "it is told");
+        assert!(short.contains(">S-7<") && !short.contains(">S-2<"));
+        let whole = WithArchives { with: Some(dir.path().to_owned()) }.open(&path).expect("a log");
+        let complete = page(whole.log());
+        assert!(!complete.contains("is archived") && complete.contains(">S-7<") && complete.contains(">S-2<"));
     }
 
     /// Every number of a page: its table, its line, its column.

@@ -2,13 +2,14 @@
 
 use std::io::{self, Write};
 use std::os::fd::AsFd;
+use std::path::Path;
 
 use jiff::tz::TimeZone;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, poll};
 
 use super::{GOOD, LogCommandError, LogContext, ScopeArgs, filter, none};
-use crate::ledger::{Direction, Filter, LogReader, Row};
+use crate::ledger::{Direction, Filter, LogReader, Row, WholeLog};
 use crate::report::{self, RowCsv, Table};
 use crate::station::outcome::OutcomeWord;
 
@@ -36,7 +37,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "N")]
     limit: Option<u32>,
     /// Print the newest ten attempts (or --limit), then each attempt as it ends, until stopped
-    #[arg(long)]
+    #[arg(long, conflicts_with = "with")]
     follow: bool,
     /// Print one JSON object per line
     #[arg(long, conflicts_with = "csv")]
@@ -44,6 +45,13 @@ pub(super) struct Args {
     /// Print CSV with a header row
     #[arg(long)]
     csv: bool,
+}
+
+impl Args {
+    /// The log at `path`. Rows to come are never archived.
+    pub(super) fn open(&self, path: &Path, context: &LogContext) -> Result<WholeLog, LogCommandError> {
+        if self.follow { self.scope.archives.open(path) } else { self.scope.open(path, context) }
+    }
 }
 
 /// The outcomes a row can have, as the log's words.
@@ -180,7 +188,6 @@ fn follow(
 mod tests {
     use std::cell::Cell;
     use std::fs::File;
-    use std::path::Path;
     use std::thread;
     use std::time::{Duration, Instant};
 

@@ -2,8 +2,9 @@
 
 use std::io::Write;
 
+use super::archived::WithArchives;
 use super::{GOOD, LogCommandError, LogContext, LogSource};
-use crate::ledger::{LogEvent, LogReader};
+use crate::ledger::{ArchivedFile, LogEvent, LogReader};
 use crate::report::{self, harmless};
 
 #[derive(Clone, Debug, clap::Args)]
@@ -15,17 +16,27 @@ pub(super) struct Args {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
+    pub(super) archives: WithArchives,
+    #[command(flatten)]
     pub(super) place: LogSource,
 }
 
 pub(super) fn run(args: &Args, log: &LogReader, context: &LogContext, out: &mut impl Write) -> Result<u8, LogCommandError> {
-    let row = log.row(args.attempt)?.ok_or(LogCommandError::NoAttempt { attempt: args.attempt })?;
+    let Some(row) = log.row(args.attempt)? else { return Err(not_there(log, args.attempt)?) };
     let text = if args.json {
         format!("{}\n", report::json(&row))
     } else {
         format!("{}{}", report::show(&row, context.now.time_zone()), others(&log.events(args.attempt)?, context))
     };
     out.write_all(text.as_bytes()).map_err(LogCommandError::Output).map(|()| GOOD)
+}
+
+/// Why there is no such attempt.
+fn not_there(log: &LogReader, attempt: u64) -> Result<LogCommandError, LogCommandError> {
+    let is_in =
+        |file: &ArchivedFile| file.first_attempt.zip(file.last_attempt).is_some_and(|(first, last)| (first..=last).contains(&attempt));
+    let Some(file) = log.archives()?.into_iter().find(is_in) else { return Ok(LogCommandError::NoAttempt { attempt }) };
+    Ok(LogCommandError::Archived { attempt, file: file.name, folder: log.archived_in()?.unwrap_or_default() })
 }
 
 /// Keys that a newer program recorded about the attempt, printed unchanged.
@@ -40,6 +51,14 @@ fn others(events: &[LogEvent], context: &LogContext) -> String {
         })
         .collect();
     if lines.is_empty() { String::new() } else { format!("\nrecorded in words this program does not know\n{}", lines.concat()) }
+}
+
+#[cfg(test)]
+impl Args {
+    /// For this attempt, as text.
+    pub(super) fn of_attempt(attempt: u64) -> Self {
+        Self { attempt, json: false, archives: WithArchives::default(), place: LogSource::default() }
+    }
 }
 
 #[cfg(test)]
@@ -76,7 +95,7 @@ mod tests {
         let log = LogReader::open(&path).expect("a log");
         let shown = |attempt, json| {
             let mut out = Vec::new();
-            run(&Args { attempt, json, place: LogSource::default() }, &log, &context(), &mut out)
+            run(&Args { attempt, json, archives: WithArchives::default(), place: LogSource::default() }, &log, &context(), &mut out)
                 .map(|_| String::from_utf8(out).expect("text"))
         };
         let text = shown(2, false).expect("it is there");

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use clap::builder::PossibleValuesParser;
 use clap::builder::TypedValueParser;
 
-use super::{GOOD, LogCommandError, LogContext, ScopeArgs, filter, none};
+use super::{GOOD, LogCommandError, LogContext, ScopeArgs, archived, filter, none};
 use crate::ledger::LogReader;
 use crate::panel::lines;
 use crate::report::harmless_json;
@@ -41,6 +41,8 @@ pub(super) fn run(args: &Args, log: &LogReader, context: &LogContext, out: &mut 
     let text = if args.json {
         let mut json = summary.json(&scope);
         json["volatile"] = volatile.into();
+        let archived = archived::of_time(log, scope.window)?;
+        json["archived"] = archived.iter().map(|file| serde_json::json!({ "file": file.name, "month": file.month })).collect();
         format!("{}\n", harmless_json(json.to_string()))
     } else if summary.is_empty() {
         none("attempts", log, &filter(&scope))?

@@ -4,13 +4,14 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use super::LogContext;
-use crate::ledger::{Ledger, Stamp};
+use crate::ledger::{Ledger, LogReader, Month, Stamp, Wanted, archive_on};
 use crate::report::times::Shifts;
 use crate::station::armed::{Armed, DeviceModel, ModelProof};
 use crate::station::first_off::FirstOffRule;
 use crate::station::outcome::{Effort, Failure, Outcome, Pull, Refusal};
 use crate::station::past::Past;
 use crate::station::record::{Attempt, Entry, Plan};
+use crate::station::request::Who;
 use crate::station::testing::{armed_by, attempt, card, image, mapped_proof, proof};
 use crate::station::units::Bytes;
 
@@ -45,6 +46,18 @@ pub(super) fn log_of(path: &Path, attempts: u64) {
         ledger.append(&Entry::AttemptStarted(Box::new(attempt.clone()))).expect("appended");
         ledger.append(&Entry::AttemptClosed { attempt: Box::new(attempt), outcome, effort: Effort::default() }).expect("appended");
     }
+}
+
+/// Archives everything that is in the log as October 2026.
+pub(super) fn archive_all(path: &Path, folder: &Path) {
+    let cut = LogReader::open(path).and_then(|log| log.newest_at()).expect("readable").expect("an event");
+    let month_of = |at| {
+        let (name, end) = if at <= cut { ("2026-10", cut + 1) } else { ("2026-11", i64::MAX) };
+        Month { name: name.to_owned(), end }
+    };
+    let by = Who { uid: 1000, name: "ann".to_owned() };
+    let wanted = Wanted { log: path, folder, before: cut + 1, month_of: &month_of, by: &by };
+    archive_on(&wanted, "0123456789abcdef0123456789abcdef").expect("archived");
 }
 
 /// Three days of November 2026 with every kind of outcome, in four slots, on two kinds of cards, with an image that is proven for

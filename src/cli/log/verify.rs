@@ -3,8 +3,10 @@
 use std::io::Write;
 use std::path::Path;
 
+use super::super::output::remark;
+use super::archived::WithArchives;
 use super::{GOOD, LogCommandError, LogSource, NOT_GOOD};
-use crate::ledger::{Filter, Flaw, Head, LogError, LogReader};
+use crate::ledger::{ArchiveError, Filter, Flaw, Head, LogError, LogReader};
 use crate::station::outcome::OutcomeWord;
 
 /// Options of `flashline log verify`.
@@ -13,6 +15,8 @@ pub(super) struct Args {
     /// Verify that the log still contains this anchor, which `flashline log anchor` or a report printed earlier
     #[arg(long, value_name = "COUNT:HASH")]
     pub(super) anchor: Option<Head>,
+    #[command(flatten)]
+    pub(super) archives: WithArchives,
     #[command(flatten)]
     pub(super) place: LogSource,
 }
@@ -26,25 +30,56 @@ pub(super) struct AnchorArgs {
 
 pub(super) fn run(args: &Args, path: &Path, out: &mut impl Write) -> Result<u8, LogCommandError> {
     let log = LogReader::open(path)?;
-    let verdict = match &args.anchor {
-        Some(anchor) => log.verify_through(anchor)?,
-        None => log.verify()?,
+    let verdict = match (&args.archives.with, &args.anchor) {
+        (Some(folder), anchor) => match log.verify_with(folder, anchor.as_ref()) {
+            Err(ArchiveError::Flaw(flaw)) => {
+                return writeln!(out, "{flaw}").map_err(LogCommandError::Output).map(|()| NOT_GOOD);
+            }
+            verdict => verdict?,
+        },
+        (None, Some(anchor)) => log.verify_through(anchor)?,
+        (None, None) => log.verify()?,
     };
-    if verdict.is_ok()
-        && let Some(words) = unended(&log)?
-    {
-        // Not on standard output, from which programs read the head.
-        super::super::output::remark(words);
+    // Not on standard output, from which programs read the head.
+    if verdict.is_ok() {
+        unended(&log)?.into_iter().for_each(remark);
+    }
+    if matches!(verdict, Ok(_) | Err(Flaw::InArchive { .. })) {
+        archives(&log, args.archives.with.as_deref())?.into_iter().for_each(remark);
     }
     let (line, code) = match verdict {
         Ok(head) => (head.to_string(), GOOD),
-        Err(Flaw::Event(broken)) => (format!("{}: {broken}; keep the file as evidence", path.display()), NOT_GOOD),
+        Err(flaw @ (Flaw::Event(_) | Flaw::Carried(_))) => (format!("{}: {flaw}; keep the file as evidence", path.display()), NOT_GOOD),
+        Err(flaw @ Flaw::InArchive { .. }) => (format!("{}: {flaw}", path.display()), NOT_GOOD),
         Err(Flaw::File(disagreement)) => {
             let cure = "reports of this file may be wrong: make a copy with `flashline log export`, whose indexes are made anew, and keep the file";
             (format!("{}: {disagreement}; {cure}", path.display()), NOT_GOOD)
         }
     };
     writeln!(out, "{line}").map_err(LogCommandError::Output).map(|()| code)
+}
+
+/// Which events are in archives, and whether those were verified.
+fn archives(log: &LogReader, with: Option<&Path>) -> Result<Option<String>, LogError> {
+    if let Some((first, last)) = log.as_archive()? {
+        return Ok(Some(format!(
+            "this is an archive of events {first} to {last}, and only they were verified: `flashline log verify --with FOLDER` of the station's log \
+             verifies it as a part of that log"
+        )));
+    }
+    let files = log.archives()?;
+    let Some(last) = files.last() else { return Ok(None) };
+    let names: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
+    let names = names.join(", ");
+    Ok(Some(match with {
+        Some(folder) => {
+            format!("events 1 to {} are archived, and were verified as one chain with the log: {names} in {}", last.last, folder.display())
+        }
+        None => {
+            let folder = log.archived_in()?.unwrap_or_default();
+            format!("events 1 to {} are archived, and were not verified: {names}, put into {folder}: add --with FOLDER", last.last)
+        }
+    }))
 }
 
 /// A chain that was cut behind any of its events is still consistent. Attempts without an end are the only visible sign.
@@ -114,7 +149,8 @@ mod tests {
     fn verified(path: &Path, anchor: Option<&str>) -> (u8, String) {
         let mut out = Vec::new();
         let anchor = anchor.map(|anchor| anchor.parse().expect("an anchor"));
-        let code = run(&Args { anchor, place: LogSource::default() }, path, &mut out).expect("it can be read");
+        let code =
+            run(&Args { anchor, archives: WithArchives::default(), place: LogSource::default() }, path, &mut out).expect("it can be read");
         (code, String::from_utf8(out).expect("it is text"))
     }
 
