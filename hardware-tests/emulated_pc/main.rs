@@ -8,6 +8,7 @@ mod factory;
 mod screen;
 
 mod admission;
+mod archive;
 mod arm64;
 mod bad_input;
 mod cards;
