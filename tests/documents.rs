@@ -334,6 +334,9 @@ mod codes {
     fn kinds() -> Vec<String> {
         let mut kinds = ["CREATED", "ARCHIVED"].map(|kind| sources::constant(&format!("pub(super) const {kind}: &str"))).to_vec();
         kinds.extend(sources::words("Entry", "kind"));
+        kinds.extend(
+            ["MOVED_AWAY", "STATION_MOVED", "MOVE_UNDONE"].map(|name| sources::constant(&format!("pub(super) const {name}: &str"))),
+        );
         kinds
     }
 

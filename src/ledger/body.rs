@@ -104,6 +104,11 @@ pub(super) fn of_archive(facts: Value, by: &Who, stamp: &Stamp, station_name: &s
     finish(with(facts, [("by", who(by))]), stamp, station_name)
 }
 
+/// The body of an event by which the log goes from one PC to another.
+pub(super) fn of_move(facts: Value, stamp: &Stamp, station_name: &str) -> String {
+    finish(facts, stamp, station_name)
+}
+
 /// The closing body of an attempt that has only a start. `None` if the start's body is not a JSON object.
 pub(super) fn of_interruption(started: &str, stamp: &Stamp, station_name: &str, start: Start) -> Option<String> {
     let facts = serde_json::from_str::<Value>(started).ok().filter(Value::is_object)?;
@@ -175,7 +180,7 @@ fn facts_of(attempt: &Attempt, leaves: Option<OrderNumber>) -> Value {
     })
 }
 
-fn who(who: &Who) -> Value {
+pub(super) fn who(who: &Who) -> Value {
     json!({ "uid": who.uid, "user": who.name })
 }
 

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::ErrorCode;
 
+use super::away::Away;
+
 /// What was being done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Doing {
@@ -76,6 +78,10 @@ pub enum LogProblem {
     Archive,
     /// It belongs to another PC.
     OtherMachine,
+    /// It has moved to another PC.
+    MovedAway(Away),
+    /// A move is to be taken back, and there was none.
+    NotMoved,
     /// This PC has no machine-id.
     NoMachineId,
     /// The chain of its last events does not hold.
@@ -116,9 +122,16 @@ impl fmt::Display for LogProblem {
             Self::InUse => f.write_str("another process writes it; stop that one first"),
             Self::Locked => f.write_str("another process keeps it locked; close programs that have it open"),
             Self::Archive => f.write_str("an archive of old months, which is never written again; name the station's own log"),
-            Self::OtherMachine => {
-                f.write_str("it belongs to another PC (/etc/machine-id differs); move it away, and this PC begins a log of its own")
-            }
+            Self::OtherMachine => f.write_str(
+                "it belongs to another PC (/etc/machine-id differs); move it away, and this PC begins a log of its own. \
+                      To go on with it here, restore a backup of it with `flashline restore`",
+            ),
+            Self::MovedAway(away) => write!(
+                f,
+                "this log has moved to {away}; switch on the new PC, and leave this one off. If no PC has restored it, take the move back \
+                 with `flashline move --undo`"
+            ),
+            Self::NotMoved => f.write_str("it has not moved away; there is nothing to take back"),
             Self::NoMachineId => f.write_str("this PC has no /etc/machine-id; run systemd-machine-id-setup"),
             Self::Broken { seq } => {
                 write!(f, "event {seq} was tampered with; keep the file as evidence and move it away to begin a new log")

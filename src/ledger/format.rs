@@ -18,7 +18,7 @@ pub(super) const APPLICATION_ID: i32 = 0x466c_7368;
 
 /// The step from each format to the next, the first from an empty file. They make and drop indexes, views, triggers, virtual columns and
 /// other tables; no step changes hashed data.
-pub(super) const MIGRATIONS: [&str; 7] = [
+pub(super) const MIGRATIONS: [&str; 8] = [
     include_str!("schema.sql"),
     include_str!("lookups.sql"),
     include_str!("orders.sql"),
@@ -26,11 +26,15 @@ pub(super) const MIGRATIONS: [&str; 7] = [
     include_str!("history.sql"),
     include_str!("foreign.sql"),
     include_str!("archive.sql"),
+    include_str!("moved.sql"),
 ];
 
 /// The format this program writes.
-pub(crate) const FORMAT: i32 = 7;
-const _: () = assert!(MIGRATIONS.len() == 7, "FORMAT counts the migrations");
+pub(crate) const FORMAT: i32 = 8;
+
+/// From this format on, a file may be an archive.
+pub(super) const ARCHIVES_SINCE: i32 = 7;
+const _: () = assert!(MIGRATIONS.len() == 8, "FORMAT counts the migrations");
 
 /// Longer than any of our readers holds a lock, shorter than an operator's patience.
 pub(super) const BUSY: Duration = Duration::from_secs(5);
@@ -54,6 +58,8 @@ pub(super) fn connect(path: &Path, more: OpenFlags) -> Result<Connection, LogErr
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | more;
     let connection = Connection::open_with_flags(path, flags).map_err(opening)?;
     connection.busy_timeout(BUSY).map_err(opening)?;
+    // A log that is refused is left as it is, and `confirm` decides when and how pages are moved to the file of one that is not.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(opening)?;
     Ok(connection)
 }
 
@@ -69,9 +75,7 @@ pub(super) fn configure(connection: &Connection, path: &Path) -> Result<(), LogE
     connection.pragma_update(None, "synchronous", "FULL").map_err(opening)?;
     connection.query_row(&format!("PRAGMA journal_size_limit = {WAL_KEPT}"), [], |_| Ok(())).map_err(opening)?;
     connection.pragma_update(None, "cache_size", -CACHE_KIB).map_err(opening)?;
-    // `confirm` decides when and how pages are moved to the log's file.
     connection.query_row("PRAGMA wal_autocheckpoint = 0", [], |_| Ok(())).map_err(opening)?;
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(opening)?;
     connection.pragma_update(None, "trusted_schema", false).map_err(opening)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true).map_err(opening)?;
     // Without -wal and -shm, a reader that may not write to the directory cannot open the log of a stopped station.

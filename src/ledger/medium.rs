@@ -15,7 +15,7 @@ const RAMFS: FsType = FsType(0x8584_58f6);
 ///
 /// btrfs gives new blocks to every write, also to one of a page that SQLite has mapped: on a full disk that page is the signal SIGBUS.
 /// Files of this directory are written in place.
-pub(super) fn prepare(directory: &Path) {
+pub(crate) fn prepare(directory: &Path) {
     let is_btrfs = statfs(directory).is_ok_and(|system| system.filesystem_type() == BTRFS_SUPER_MAGIC);
     if is_btrfs
         && fs::read_dir(directory).is_ok_and(|mut entries| entries.next().is_none())

@@ -14,6 +14,7 @@ mod append;
 mod archive;
 mod archived_cards;
 mod armed_before;
+mod away;
 mod beginning;
 mod beside;
 mod body;
@@ -26,6 +27,7 @@ mod chain;
 #[cfg(test)]
 mod changed_cases;
 mod clock;
+mod compare;
 mod confirm;
 #[cfg(test)]
 mod confirm_cases;
@@ -41,7 +43,11 @@ mod format;
 mod index_check;
 mod link;
 mod lock;
+mod machine;
 pub(crate) mod medium;
+mod moved;
+#[cfg(test)]
+mod moved_cases;
 mod new_file;
 #[cfg(test)]
 mod new_log_cases;
@@ -95,9 +101,11 @@ pub(crate) use chain::Head;
 #[cfg(test)]
 pub(crate) use chain::{Break, Tampering};
 pub(crate) use clock::believed;
+pub(crate) use compare::Relation;
 pub(crate) use error::{Doing, LogError, LogProblem};
 pub(crate) use format::FORMAT;
 pub(crate) use lock::hold;
+pub(crate) use on_disk::digest_on_disk;
 pub(crate) use process_main::{outlive, serve};
 pub(crate) use proof::Flaw;
 pub(crate) use query::{Brief, Direction};

@@ -215,6 +215,14 @@ pub(super) fn hash_of(file: &mut DirectFile, length: u64) -> io::Result<blake3::
     Ok(hasher.finalize())
 }
 
+/// BLAKE3 of the file at `path` as it is on its disk, and not in memory.
+///
+/// # Errors
+/// The error of the kernel.
+pub(crate) fn digest_on_disk(path: &Path) -> io::Result<blake3::Hash> {
+    hash_of(&mut DirectFile::open(path, CHUNK)?, u64::MAX)
+}
+
 /// Writes every byte of the file once more, so that every page of it is written to the disk again, and flushes it. Returns BLAKE3 of the
 /// first `length` bytes that were written, or of all there are.
 ///

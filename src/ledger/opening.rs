@@ -15,19 +15,17 @@ use super::chain::{self, Head, Stored};
 use super::clock::Stamp;
 use super::draft::Draft;
 use super::error::{Doing, LogError, LogProblem};
-use super::format::{APPLICATION_ID, CREATED, FORMAT, bring_up_to_date, configure, connect, format_of, keep_statements_in_memory};
+use super::format::{APPLICATION_ID, ARCHIVES_SINCE, CREATED, FORMAT, bring_up_to_date, configure, connect, format_of, keep_statements_in_memory};
 use super::link::Link;
 use super::lock::lock;
+use super::machine::{machine_key, this_machine};
 use super::renew::{self, Which, renew_files};
-use super::{Ledger, confirm, medium, reader, version};
+use super::{Ledger, confirm, medium, moved, reader, version};
 use crate::file::directory_of;
 use crate::station::record::AttemptNumber;
 
 /// How many of the newest events are verified at every start: those that a torn write or a quick manipulation could have changed.
 const TAIL: i64 = 64;
-
-/// `machine-id(5)` asks programs not to show the id itself.
-const MACHINE_CONTEXT: &str = "flashline 2026-01-01 station bound to machine-id";
 
 impl Ledger {
     /// Opens the log at `path`, or makes it, for the station of this name on this PC; then closes, as `interrupted`, every attempt that was
@@ -36,12 +34,8 @@ impl Ledger {
     /// # Errors
     /// If it cannot be written, is not a log of this PC, was tampered with, or is written by another process.
     pub fn open(path: &Path, station_name: &str) -> Result<Self, LogError> {
-        let machine = fs::read_to_string("/etc/machine-id").unwrap_or_default();
-        let machine = machine.trim();
-        if machine.len() != 32 || !machine.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return Err(LogError::new(Doing::Opening, path, LogProblem::NoMachineId));
-        }
-        let error = match Self::open_on(path, station_name, machine) {
+        let machine = this_machine(path)?;
+        let error = match Self::open_on(path, station_name, &machine) {
             Err(error) if error.problem == LogProblem::Disk => error,
             opened => return opened,
         };
@@ -53,7 +47,7 @@ impl Ledger {
                 Ok(old) => forsaken = old.or(forsaken),
                 Err(why) => return Err(error.and_no_new_files(Some(&why.in_full()))),
             }
-            match Self::open_on(path, station_name, machine) {
+            match Self::open_on(path, station_name, &machine) {
                 Err(error) if error.problem == LogProblem::Disk => {}
                 Ok(mut ledger) => {
                     ledger.forsaken = forsaken;
@@ -66,31 +60,40 @@ impl Ledger {
     }
 
     pub(crate) fn open_on(path: &Path, station_name: &str, machine_id: &str) -> Result<Self, LogError> {
+        let mut ledger = Self::open_if(path, station_name, machine_id, moved::may_write)?;
+        ledger.interrupted = ledger.close_interrupted()?;
+        Ok(ledger)
+    }
+
+    /// The same if `admit` accepts an existing log, given its connection, path, format and the key of this PC, before anything is written.
+    /// No attempt is closed.
+    pub(super) fn open_if(
+        path: &Path,
+        station_name: &str,
+        machine_id: &str,
+        admit: impl FnOnce(&Connection, &Path, i32, &str) -> Result<(), LogError>,
+    ) -> Result<Self, LogError> {
         version::learn();
         medium::prepare(directory_of(path));
         let lock = lock(path)?;
         let mut connection = connect(path, OpenFlags::SQLITE_OPEN_CREATE)?;
-        let mut machine = String::new();
-        for byte in blake3::derive_key(MACHINE_CONTEXT, machine_id.as_bytes()) {
-            machine.push_str(&format!("{byte:02x}"));
-        }
+        let machine = machine_key(machine_id);
         let opening = |error| LogError::sqlite(Doing::Opening, path, error);
+        let found = format_of(&connection, path, Doing::Opening)?;
         // Before anything is set, which would change the bytes of an archive.
-        if format_of(&connection, path, Doing::Opening)? == FORMAT && beginning::of(&connection).map_err(opening)?.part == Part::Archive {
+        if found >= ARCHIVES_SINCE && beginning::of(&connection).map_err(opening)?.part == Part::Archive {
             return Err(LogError::new(Doing::Opening, path, LogProblem::Archive));
+        }
+        if found > 0 {
+            prove_tail(&connection, path)?;
+            admit(&connection, path, found, &machine)?;
         }
         bring_up_to_date(&mut connection, path, station_name, &machine)?;
         keep_statements_in_memory(&connection, path)?;
         let newest = prove_tail(&connection, path)?;
         let created = chain::at(&connection, 1).map_err(opening)?.filter(|event| event.kind == CREATED);
         let created = created.ok_or_else(|| LogError::new(Doing::Opening, path, LogProblem::Broken { seq: 1 }))?;
-        let bound = serde_json::from_str::<serde_json::Value>(&created.body).ok();
-        if bound.as_ref().and_then(|body| body.get("machine")).and_then(|bound| bound.as_str()) != Some(machine.as_str()) {
-            return Err(LogError::new(Doing::Opening, path, LogProblem::OtherMachine));
-        }
-        let mut ledger = Self::settled(connection, lock, path, station_name, created.station, (newest.seq, newest.hash))?;
-        ledger.interrupted = ledger.close_interrupted()?;
-        Ok(ledger)
+        Self::settled(connection, lock, path, station_name, created.station, (newest.seq, newest.hash))
     }
 
     /// Continues with a log that another process of this station released, or had open when it died. No attempt is closed and no format

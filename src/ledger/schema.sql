@@ -84,6 +84,19 @@ CREATE TABLE event (
     --   state                 on; off
     --   reason                on only: the reason, as the user said
     --   by.uid, by.user       the user
+    -- moved-away: the log was copied for another PC. No PC writes it behind this event, until station-moved or move-undone
+    --   to                    the folder of the copy, as the user named it
+    --   by.uid, by.user       the user
+    -- station-moved: the log was restored from a backup, and goes on on this PC
+    --   machine               the PC that the log is bound to from here on, as under log-created
+    --   from                  the PC that it was bound to before
+    --   planned               true: it had moved away before, so that nothing is missing; false: events that the old PC recorded after the
+    --                         backup are missing
+    --   backup.anchor, .at    the head of the log in the backup, COUNT:HASH; when the backup was made, microseconds UTC
+    --   by.uid, by.user       the user
+    -- move-undone: the move was taken back, and the log goes on on the PC that it had left
+    --   reason                the reason, as the user said
+    --   by.uid, by.user       the user
     -- label, unit, operator, harvest: reserved for a printed label, a device that was built of cards, the operator at the station, reports
     --                         of devices. Like every kind that a reader does not know, they are shown unchanged, and not counted
     -- attempt-started: durable before the first byte is written
