@@ -25,6 +25,8 @@
 //!
 //! [`ledger`] is the flash log: an event is durable before it counts. [`report`] makes tables, pages and files of it.
 //!
+//! [`backup`] makes folders with a proven copy of the flash log, and puts one in its place on another PC as one history.
+//!
 //! [`panel`] shows the state of the station: on a terminal, in a journal, by lamps. [`control`] answers the requests of clients.
 //!
 //! [`qualify`] tries a card reader on a card that may be erased, and says which settings suit it.
@@ -59,6 +61,7 @@
 //! | `panel` | `station`, `control`, `zone` |
 //! | `control` | `station` |
 //! | `report` | `station`, `ledger` |
+//! | `backup` | `station`, `ledger`, `file` |
 //! | `ledger` | `station`, `device`, `file` |
 //! | `qualify` | `station`, `device`, `flash`, `watch` |
 //! | `watch` | `station`, `device` |
@@ -70,6 +73,7 @@
 //! | `zone` | no other |
 //! | `file` | no other |
 
+pub(crate) mod backup;
 pub mod cli;
 pub(crate) mod config;
 pub mod control;

@@ -1,0 +1,60 @@
+//! The backups that are in a folder, and the removal of old ones.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::error::BackupError;
+use super::make::sync;
+use super::manifest::{Backup, MANIFEST};
+
+/// The finished backups of a station in `folder`, oldest first. Several stations may share a folder.
+///
+/// # Errors
+/// If the folder cannot be read. A folder in it without a manifest of this program is not a backup.
+pub(crate) fn of_station(folder: &Path, station_id: &str) -> Result<Vec<Backup>, BackupError> {
+    let listing = |source: io::Error| match source.kind() {
+        io::ErrorKind::NotFound => BackupError::NoFolder { folder: folder.to_owned() },
+        _ => BackupError::io("reading", folder, source),
+    };
+    let mut backups = Vec::new();
+    for entry in fs::read_dir(folder).map_err(listing)? {
+        let entry = entry.map_err(listing)?;
+        // Unfinished ones are hidden.
+        if entry.file_name().to_string_lossy().starts_with('.') {
+            continue;
+        }
+        backups.extend(Backup::read(&entry.path()).ok().filter(|backup| backup.manifest.station_id == station_id));
+    }
+    backups.sort_by(|one, other| (one.at, &one.path).cmp(&(other.at, &other.path)));
+    Ok(backups)
+}
+
+/// Removes the oldest backups of the station of `new`, so that `keep` are left with it. A backup by which a log moved away is never removed:
+/// it may be the only place where the log goes on. Returns what was removed.
+///
+/// # Errors
+/// If the folder cannot be read, or one of them cannot be removed.
+pub(crate) fn remove_beyond(folder: &Path, new: &Backup, keep: usize) -> Result<Vec<PathBuf>, BackupError> {
+    let mut others = of_station(folder, &new.manifest.station_id)?;
+    others.retain(|backup| !backup.manifest.moved && backup.path != new.path);
+    let beyond = (others.len() + 1).saturating_sub(keep);
+    others.truncate(beyond);
+    for backup in &others {
+        remove(backup).map_err(|source| BackupError::io("removing the old backup", &backup.path, source))?;
+    }
+    Ok(others.into_iter().map(|backup| backup.path).collect())
+}
+
+/// The manifest first: what is interrupted here does not look like a backup. Files that other people put there stay, and their folder.
+fn remove(backup: &Backup) -> io::Result<()> {
+    fs::remove_file(backup.path.join(MANIFEST))?;
+    sync(&backup.path)?;
+    for file in &backup.manifest.files {
+        fs::remove_file(backup.path.join(&file.name))?;
+    }
+    match fs::remove_dir(&backup.path) {
+        Err(error) if error.kind() != io::ErrorKind::DirectoryNotEmpty => Err(error),
+        _ => Ok(()),
+    }
+}
