@@ -38,7 +38,7 @@ const fn key(table: &'static str, name: &'static str, holds: Holds, example: &'s
 pub(crate) const VERSION: u64 = 1;
 
 /// Tables that can occur once.
-const SINGLE: [&str; 8] = ["station", "order", "trust", "shift", "control", "panel", "log", "policy"];
+const SINGLE: [&str; 9] = ["station", "order", "trust", "shift", "control", "panel", "log", "backup", "policy"];
 /// Tables that can occur several times.
 const SEVERAL: [&str; 3] = ["model", "slot", "own_disk"];
 
@@ -66,6 +66,8 @@ const KEYS: &[Key] = &[
     key("panel", "bins", Holds::Bins, BINS),
     key("log", "directory", Holds::Text, "directory = \"/srv/share/flashline\""),
     key("log", "volatile", Holds::Flag, "volatile = false"),
+    key("backup", "folder", Holds::Text, "folder = \"/mnt/backup\""),
+    key("backup", "keep", Holds::Whole, "keep = 14, in backups of this station"),
     key("policy", "done", Holds::Word(&["recheck", "reflash"]), "done = \"recheck\""),
     key("policy", "first_off", Holds::Flag, "first_off = false"),
     key("policy", "flush", Holds::Word(&["ask", "required"]), "flush = \"ask\""),

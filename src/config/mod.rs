@@ -2,6 +2,7 @@
 //!
 //! An error names the file, the line, the key and the cure. An unknown key is an error, so that a typo does not become a default.
 
+mod backups;
 mod grammar;
 mod models;
 mod operator;
@@ -26,6 +27,8 @@ use crate::station::lamp::OwnedLamp;
 use crate::station::outcome::Digest;
 use crate::station::settings::{OwnDisk, SlotSettings, StationSettings};
 use crate::station::units::Bytes;
+pub(crate) use backups::BackupSettings;
+use backups::prove_backups;
 pub(crate) use grammar::{VERSION, version_of};
 use models::{prove_models, prove_trust};
 use operator::{box_size, prove_bins, station_bell};
@@ -131,6 +134,8 @@ pub(crate) struct Settings {
     pub shifts: Vec<Time>,
     /// The directory for CSV files of the flash log, if any.
     pub log_files: Option<PathBuf>,
+    /// Where backups are made by the timer, if they are.
+    pub backup: Option<BackupSettings>,
     /// The flash log may be in memory, where it is lost when the power fails.
     pub volatile_log: bool,
     /// The path of the control socket.
@@ -255,6 +260,8 @@ pub(crate) fn prove(path: &Path, text: &str, images: ImageCheck) -> Result<Setti
     let lamps = mistakes.note(prove_lamps(&source, &file.slot, file.station.lamp.as_ref()));
     let bell = mistakes.note(station_bell(&source, &file.station.bell));
     let boxes = mistakes.note(box_size(&source, &file.order.box_size));
+    let state = base.join(&file.station.state);
+    let backup = mistakes.note(prove_backups(&source, base, &state, &file.backup));
     let bins = prove_bins(&source, &file.panel.bins, &mut mistakes);
     mistakes.none()?;
     let (
@@ -266,8 +273,9 @@ pub(crate) fn prove(path: &Path, text: &str, images: ImageCheck) -> Result<Setti
         Some(lamps),
         Some(station_bell),
         Some(box_size),
+        Some(backup),
         Some(bins),
-    ) = (name, store_limit, stall, settle, shifts, lamps, bell, boxes, bins)
+    ) = (name, store_limit, stall, settle, shifts, lamps, bell, boxes, backup, bins)
     else {
         return Err(mistakes.all());
     };
@@ -281,7 +289,7 @@ pub(crate) fn prove(path: &Path, text: &str, images: ImageCheck) -> Result<Setti
             first_off: file.policy.first_off,
             box_size,
         },
-        state: base.join(file.station.state),
+        state,
         store_limit,
         stall,
         flush_required: file.policy.flush == FlushWord::Required,
@@ -290,6 +298,7 @@ pub(crate) fn prove(path: &Path, text: &str, images: ImageCheck) -> Result<Setti
         models,
         slots,
         shifts,
+        backup,
         volatile_log: file.log.volatile,
         socket: base.join(file.control.socket),
         language: file.panel.language.map(|language| language.code().to_owned()),

@@ -42,6 +42,7 @@ const TEXTS: [(&str, &str, Shows); 21] = [
     ("shift", "starts", Shows::Time),
     ("control", "socket", Shows::Path),
     ("log", "directory", Shows::Path),
+    ("backup", "folder", Shows::Path),
     ("model", "name", Shows::Name),
     ("model", "image", Shows::Path),
     ("model", "digest", Shows::Name),

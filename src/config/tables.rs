@@ -13,6 +13,8 @@ const SETTLE_MS: u64 = 700;
 pub(super) const STALL_S: u64 = 90;
 /// Eight images of 8 GB, as for common cards, and half the disk of a small PC.
 const STORE_LIMIT_GB: u64 = 64;
+/// Two weeks of nights: a fault is noticed before the last backup from before it is gone.
+const KEPT_BACKUPS: u64 = 14;
 /// Three shifts, as in most factories that never stop.
 const SHIFT_STARTS: [&str; 3] = ["06:00", "14:00", "22:00"];
 
@@ -38,6 +40,8 @@ pub(super) struct File {
     pub(super) shift: ShiftTable,
     #[serde(default)]
     pub(super) log: LogTable,
+    #[serde(default)]
+    pub(super) backup: BackupTable,
     #[serde(default)]
     pub(super) policy: PolicyTable,
     #[serde(default)]
@@ -164,6 +168,19 @@ impl Default for ShiftTable {
 pub(super) struct LogTable {
     pub(super) directory: PathBuf,
     pub(super) volatile: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct BackupTable {
+    pub(super) folder: Spanned<PathBuf>,
+    pub(super) keep: Spanned<u64>,
+}
+
+impl Default for BackupTable {
+    fn default() -> Self {
+        Self { folder: Spanned::new(0..0, PathBuf::new()), keep: Spanned::new(0..0, KEPT_BACKUPS) }
+    }
 }
 
 #[derive(Deserialize)]

@@ -317,6 +317,9 @@ fn the_example_shows_every_key_with_its_default() {
     let LogTable { directory, volatile } = LogTable::default();
     assert_eq!(example["log"]["volatile"].as_bool(), Some(volatile));
     assert_eq!(example["log"]["directory"].as_str(), directory.to_str());
+    let BackupTable { folder, keep } = BackupTable::default();
+    assert_eq!(example["backup"]["folder"].as_str(), folder.get_ref().to_str());
+    assert_eq!(example["backup"]["keep"].as_integer(), i64::try_from(keep.into_inner()).ok());
     let ControlTable { socket } = ControlTable::default();
     assert_eq!(example["control"]["socket"].as_str(), socket.to_str());
     let PanelTable { language: _, bell, bins: _ } = PanelTable::default();
