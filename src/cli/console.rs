@@ -15,7 +15,7 @@ use ratatui::crossterm::{cursor, event, execute};
 
 use super::memory_lock::stay_in_memory;
 use super::request::StationArgs;
-use super::{GOOD, USAGE_OR_STATION, complain, remark};
+use super::{GOOD, USAGE_OR_STATION, complain, refusal, remark};
 use crate::config::{self, DEFAULT_PATH, ImageCheck};
 use crate::control::client::{Client, ClientError};
 use crate::control::wire::Status;
@@ -59,6 +59,8 @@ pub(super) struct Args {
 enum Heard {
     Status(Box<Status>),
     Down(Option<String>),
+    /// No station runs, because the flash log refuses it.
+    Refused(String),
 }
 
 pub(super) fn run(args: &Args) -> u8 {
@@ -124,13 +126,13 @@ fn is_kernel_console() -> bool {
 
 fn listen(socket: &Path, tell: &mpsc::SyncSender<Heard>) {
     loop {
-        let why = match follow(socket, tell) {
+        let news = match follow(socket, tell) {
             Ok(()) => return,
             // The station is down or was just stopped: the panel shows that anyway.
-            Err(ClientError::Connect { .. } | ClientError::Broken { .. }) => None,
-            Err(other) => Some(other.to_string()),
+            Err(ClientError::Connect { .. } | ClientError::Broken { .. }) => refusal::last().map_or(Heard::Down(None), Heard::Refused),
+            Err(other) => Heard::Down(Some(other.to_string())),
         };
-        if tell.send(Heard::Down(why)).is_err() {
+        if tell.send(news).is_err() {
             return;
         }
         thread::sleep(RETRY);
@@ -330,6 +332,7 @@ fn hang_up() -> io::Result<bool> {
 fn board_of(heard: &Heard, clock: &str, bins: &Bins) -> Board {
     match heard {
         Heard::Down(why) => Board::down(clock, why.clone()),
+        Heard::Refused(why) => Board::refused(clock, why.clone()),
         Heard::Status(status) => Board::of(status, clock, bins),
     }
 }

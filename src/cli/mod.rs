@@ -3,6 +3,7 @@
 //! Exit codes: 0 done and good; 1 done and not good (a card failed, a file was refused); 2 the call, the configuration or the
 //! station is wrong.
 
+mod backup;
 mod check;
 mod config_file;
 mod confirm;
@@ -19,17 +20,21 @@ mod maintenance;
 mod medium;
 mod memory_lock;
 mod model;
+mod moving;
 mod order;
 mod output;
 mod post_stop;
 mod prepare_image;
 mod qualify;
+mod refusal;
 mod request;
+mod restore;
 mod rollback;
 mod run;
 mod setup;
 mod slots;
 mod status;
+mod stopped;
 mod support;
 
 use std::error::Error;
@@ -96,6 +101,12 @@ enum Command {
     Identify(request::IdentifyArgs),
     /// Read the flash log
     Log(Box<log::Args>),
+    /// Back up the flash log and the configuration into a folder, while the station works
+    Backup(backup::Args),
+    /// Put flash log and configuration of a backup on this PC, where the log goes on as one history
+    Restore(restore::Args),
+    /// Move the flash log to another PC: it is copied, and is not written on this one any more
+    Move(moving::Args),
     /// Collect into one archive what support needs to know about this station, without secrets
     Support(support::Args),
     /// Print what is open at the end of a shift: cards to be put in again, orders, slots out of work, faults, and the log's anchor
@@ -161,6 +172,9 @@ pub fn main() -> ExitCode {
         Command::Identify(args) => request::identify(&args),
         Command::Log(args) => return log_of(&args),
         Command::Handover(args) => handover::run(&args),
+        Command::Backup(args) => backup::run(&args),
+        Command::Restore(args) => restore::run(&args),
+        Command::Move(args) => moving::run(&args),
         Command::Support(args) => support::run(&args),
         Command::Image(args) => image::run(&args),
         Command::Model(args) => model::run(&args),
@@ -316,6 +330,13 @@ mod tests {
             "flashline support --list",
             "flashline handover --since last-shift --json --file copy.db",
             "flashline handover --socket /run/s.sock",
+            "flashline backup",
+            "flashline backup /mnt/stick --file old.db --config c.toml",
+            "flashline backup --if-configured",
+            "flashline restore /mnt/stick/line-3-20261130T092500Z --keep-configuration --old-log old.db",
+            "flashline move --to /mnt/stick",
+            "flashline move --undo --why broken",
+            "flashline log verify --against /mnt/stick/line-3-20261130T092500Z",
             "flashline slots --json",
             "flashline slots teach --config c.toml --model acme/box --names A1..A8,B1",
             "flashline slots teach --from A1",
@@ -329,6 +350,11 @@ mod tests {
             "flashline maintenance",
             "flashline maintenance on",
             "flashline maintenance off --why bent",
+            "flashline restore",
+            "flashline move",
+            "flashline move --undo",
+            "flashline move --to /mnt/stick --undo --why broken",
+            "flashline backup /mnt/stick --if-configured",
             "flashline disarm",
             "flashline arm --slot A1 --model m",
             "flashline order start --model m --count 0",

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::events::{Events, is_the_journal};
 use super::memory_lock::stay_in_memory;
 use super::output::remark_if_taken as remark;
-use super::{ConfigArg, GOOD, USAGE_OR_STATION, medium, sentence};
+use super::{ConfigArg, GOOD, USAGE_OR_STATION, medium, refusal, sentence};
 use crate::config::{ImageCheck, Settings};
 use crate::daemon;
 use crate::daemon::arming::{ArmError, Armory, Proved, by};
@@ -73,7 +73,12 @@ fn run_station(args: &Args) -> u8 {
     let ledger = match make(&settings.state).map(|()| open(&settings)) {
         Ok(Ok(ledger)) => ledger,
         Ok(Err(error)) => {
-            complain(&error);
+            if let Some(refusal) = refusal::of(&error) {
+                refusal::note(&refusal);
+                remark(format_args!("STATION FAULT  {refusal}"));
+            } else {
+                complain(&error);
+            }
             return USAGE_OR_STATION;
         }
         Err(error) => {
@@ -81,6 +86,7 @@ fn run_station(args: &Args) -> u8 {
             return USAGE_OR_STATION;
         }
     };
+    refusal::clear();
     let at = match ledger.newest_at() {
         Ok(newest) => believed(newest),
         Err(error) => {

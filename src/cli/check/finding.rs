@@ -65,6 +65,8 @@ pub(super) enum Subject {
     StateDisk,
     /// The flash log.
     Log,
+    /// Whether the flash log outlives the disk of this PC.
+    Backup,
     /// Work on the station that nobody has ended.
     Maintenance,
     /// Whether somebody may approve a first card.
@@ -98,6 +100,7 @@ impl Subject {
             Self::Rights => "rights",
             Self::StateDisk => "state-disk",
             Self::Log => "log",
+            Self::Backup => "backup",
             Self::Maintenance => "maintenance",
             Self::Approval => "approval",
             Self::Clock => "clock",

@@ -1,5 +1,6 @@
 //! `flashline check`: validates a configuration and its images, and looks over this PC before a station starts on it.
 
+mod backup;
 mod finding;
 mod lamps;
 mod models;
@@ -88,12 +89,14 @@ pub(super) fn run(args: &Args) -> u8 {
     findings.extend(lamps::bell(settings.station_bell.as_deref()));
     findings.extend(state_disk::findings(&settings, &place, !args.without_images));
     findings.extend(log(&settings.log(), args.without_images));
+    findings.extend(backup::owner(&settings.log()));
     findings.extend(people::approval(settings.station.first_off, args.config.path()));
     findings.extend(pc::clock(&Stamp::now(), newest, crate::zone::complaint()));
     findings.extend(memory(&looks));
     // A reload asks in the sandbox of the unit, which hides the PC's other programs.
     if !args.without_images {
         findings.extend(people::maintenance(&settings.log()));
+        findings.extend(backup::findings(&settings, believed(newest)));
         findings.push(slots::automounter(&exposed, &slots::automounters(Path::new("/proc"))));
         findings.extend(under_systemd(&settings, &sysfs, &sockets));
         findings.push(pc::sleep());

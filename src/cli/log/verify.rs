@@ -1,12 +1,13 @@
 //! `flashline log verify` and `flashline log anchor`: find out whether the log was tampered with.
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::super::output::remark;
 use super::archived::WithArchives;
 use super::{GOOD, LogCommandError, LogSource, NOT_GOOD};
-use crate::ledger::{ArchiveError, Filter, Flaw, Head, LogError, LogReader};
+use crate::backup::LOG;
+use crate::ledger::{ArchiveError, Filter, Flaw, Head, LogError, LogReader, Relation};
 use crate::station::outcome::OutcomeWord;
 
 /// Options of `flashline log verify`.
@@ -15,6 +16,9 @@ pub(super) struct Args {
     /// Verify that the log still contains this anchor, which `flashline log anchor` or a report printed earlier
     #[arg(long, value_name = "COUNT:HASH")]
     pub(super) anchor: Option<Head>,
+    /// Compare it with another flash log, or with that of a backup: are they one history, or after which event did they fork?
+    #[arg(long, value_name = "FILE|FOLDER")]
+    pub(super) against: Option<PathBuf>,
     #[command(flatten)]
     pub(super) archives: WithArchives,
     #[command(flatten)]
@@ -47,7 +51,24 @@ pub(super) fn run(args: &Args, path: &Path, out: &mut impl Write) -> Result<u8, 
     if matches!(verdict, Ok(_) | Err(Flaw::InArchive { .. })) {
         archives(&log, args.archives.with.as_deref())?.into_iter().for_each(remark);
     }
-    let (line, code) = match verdict {
+    let lost = match (&verdict, &args.anchor) {
+        (Err(Flaw::Event(_)), Some(anchor)) => lost_by_restoring(&log, anchor)?,
+        _ => None,
+    };
+    let (line, mut code) = told(path, verdict);
+    let mut lines = vec![line];
+    lines.extend(lost);
+    if let (GOOD, Some(other)) = (code, &args.against) {
+        let (line, of_both) = against(&log, other)?;
+        lines.push(line);
+        code = of_both;
+    }
+    lines.iter().try_for_each(|line| writeln!(out, "{line}")).map_err(LogCommandError::Output).map(|()| code)
+}
+
+/// The head of a log that holds, or what is wrong with it.
+fn told(path: &Path, verdict: Result<Head, Flaw>) -> (String, u8) {
+    match verdict {
         Ok(head) => (head.to_string(), GOOD),
         Err(flaw @ (Flaw::Event(_) | Flaw::Carried(_))) => (format!("{}: {flaw}; keep the file as evidence", path.display()), NOT_GOOD),
         Err(flaw @ Flaw::InArchive { .. }) => (format!("{}: {flaw}", path.display()), NOT_GOOD),
@@ -55,8 +76,60 @@ pub(super) fn run(args: &Args, path: &Path, out: &mut impl Write) -> Result<u8, 
             let cure = "reports of this file may be wrong: make a copy with `flashline log export`, whose indexes are made anew, and keep the file";
             (format!("{}: {disagreement}; {cure}", path.display()), NOT_GOOD)
         }
-    };
-    writeln!(out, "{line}").map_err(LogCommandError::Output).map(|()| code)
+    }
+}
+
+/// If the log holds in itself and was restored from a backup that is older than the anchor, nobody tampered with it: events are lost.
+fn lost_by_restoring(log: &LogReader, anchor: &Head) -> Result<Option<String>, LogError> {
+    if log.verify_chain()?.is_err() {
+        return Ok(None);
+    }
+    let from = log.restored()?.into_iter().find(|from| from.anchor.count < anchor.count);
+    Ok(from.map(|from| {
+        format!(
+            "the log itself holds, and was restored from a backup that ends with event {}: events {} to {} of the anchor were recorded on the \
+             old PC after that backup, and are missing here",
+            from.anchor.count,
+            from.anchor.count + 1,
+            anchor.count
+        )
+    }))
+}
+
+/// Compares the log, which holds, with another one, which is verified first.
+fn against(log: &LogReader, other: &Path) -> Result<(String, u8), LogCommandError> {
+    let file = if other.is_dir() { other.join(LOG) } else { other.to_owned() };
+    let there = LogReader::open(&file)?;
+    if let Err(flaw) = there.verify()? {
+        return Ok(told(&file, Err(flaw)));
+    }
+    let name = file.display();
+    Ok(match log.relation_to(&there)? {
+        Relation::Same { events } => (format!("same history: {name} has the same {events} events"), GOOD),
+        Relation::OtherIsBeginning { lacks } => {
+            (format!("same history: {name} is a beginning of this log, and lacks its newest {}", events(lacks)), GOOD)
+        }
+        Relation::OtherGoesOn { more } => {
+            (format!("same history: this log is a beginning of {name}, which has {} more", events(more)), GOOD)
+        }
+        Relation::Forked { after, here, there } => {
+            let sides = format!("this log has {} behind it, {name} has {}", events(here), events(there));
+            (
+                format!("forked after event {after}: {sides}. Two PCs went on with one log: keep both as evidence, and stop one of them"),
+                NOT_GOOD,
+            )
+        }
+        Relation::Strangers { here, there } if here == there => {
+            (format!("two histories: {name} is of the same station {here}, and has no event in common with this log"), NOT_GOOD)
+        }
+        Relation::Strangers { here, there } => {
+            (format!("two logs: this one is of station {here}, and {name} is of station {there}"), NOT_GOOD)
+        }
+    })
+}
+
+fn events(count: u64) -> String {
+    format!("{count} event{}", if count == 1 { "" } else { "s" })
 }
 
 /// Which events are in archives, and whether those were verified.
@@ -144,13 +217,13 @@ mod cases {
 mod tests {
     use super::super::testing::log_of;
     use super::*;
-    use crate::ledger::LogProblem;
+    use crate::ledger::{Ledger, LogProblem};
+    use crate::station::request::Who;
 
     fn verified(path: &Path, anchor: Option<&str>) -> (u8, String) {
         let mut out = Vec::new();
         let anchor = anchor.map(|anchor| anchor.parse().expect("an anchor"));
-        let code =
-            run(&Args { anchor, archives: WithArchives::default(), place: LogSource::default() }, path, &mut out).expect("it can be read");
+        let code = run(&Args { anchor, ..Args::default() }, path, &mut out).expect("it can be read");
         (code, String::from_utf8(out).expect("it is text"))
     }
 
@@ -205,6 +278,50 @@ mod tests {
         log_of(&other, 8);
         let (code, line) = verified(&other, Some(&yesterday));
         assert_eq!((code, line.contains("the log up to there was written anew")), (NOT_GOOD, true), "{line}");
+    }
+
+    #[test]
+    fn another_log_is_the_same_history_a_beginning_or_a_fork_that_is_named() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("flash-log.db");
+        log_of(&path, 5);
+        let folder = dir.path().join("backup");
+        std::fs::create_dir(&folder).expect("made");
+        LogReader::open(&path).expect("a log").export(&folder.join("flash-log.db")).expect("copied").expect("it holds");
+        let compared = |path: &Path, other: &Path| {
+            let mut out = Vec::new();
+            let args = Args { against: Some(other.to_owned()), ..Args::default() };
+            let code = run(&args, path, &mut out).expect("both can be read");
+            let text = String::from_utf8(out).expect("it is text");
+            (code, text.lines().nth(1).expect("a second line").to_owned())
+        };
+        let (code, line) = compared(&path, &folder);
+        assert!(code == GOOD && line.starts_with("same history: "), "{line}");
+        log_of(&path, 1);
+        let (code, line) = compared(&path, &folder);
+        assert!(code == GOOD && line.contains("is a beginning of this log, and lacks its newest "), "{line}");
+        let (code, line) = compared(&folder.join("flash-log.db"), &path);
+        assert!(code == GOOD && line.contains("this log is a beginning of "), "{line}");
+        let common = LogReader::open(&folder.join("flash-log.db")).and_then(|log| log.head()).expect("readable").count;
+        log_of(&folder.join("flash-log.db"), 1);
+        let (code, line) = compared(&path, &folder);
+        assert!(code == NOT_GOOD && line.starts_with(&format!("forked after event {common}: this log has ")), "{line}");
+    }
+
+    #[test]
+    fn events_that_a_restored_log_lacks_are_named_by_an_anchor_of_after_its_backup() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (path, copy) = (dir.path().join("flash-log.db"), dir.path().join("copy.db"));
+        log_of(&path, 5);
+        let backup = LogReader::open(&path).expect("a log").export(&copy).expect("copied").expect("it holds");
+        log_of(&path, 1);
+        let anchor = LogReader::open(&path).and_then(|log| log.head()).expect("readable").to_string();
+        let by = Who { uid: 1000, name: "ann".to_owned() };
+        Ledger::take_over(&copy, "bench-1", backup, 7, &by).expect("taken over");
+        let (code, text) = verified(&copy, Some(&anchor));
+        let lost = "was restored from a backup that ends with event 11: events 12 to 13 of the anchor were recorded on the old PC";
+        assert!(code == NOT_GOOD && text.contains(lost), "{text}");
+        assert_eq!(verified(&copy, None).0, GOOD, "it holds in itself");
     }
 
     #[test]

@@ -7,7 +7,14 @@ use super::context::{Context, Made, SOON, plain, why};
 use crate::station::USER;
 
 /// The units of a station.
-pub(super) const UNITS: [&str; 4] = ["flashline.service", "flashline-console.service", "flashline-awake.socket", "flashline-rules.socket"];
+pub(super) const UNITS: [&str; 6] = [
+    "flashline.service",
+    "flashline-console.service",
+    "flashline-awake.socket",
+    "flashline-rules.socket",
+    "flashline-backup.service",
+    "flashline-backup.timer",
+];
 
 /// What systemd says about the state of a unit.
 const STATE: [&str; 14] = [

@@ -158,6 +158,12 @@ impl Board {
     pub(crate) fn down(clock: &str, why: Option<String>) -> Self {
         Self { health: Health::Down(why), clock: clock.to_owned(), ..Self::default() }
     }
+
+    /// No station runs, and none will before a person acts, for this reason.
+    #[must_use]
+    pub(crate) fn refused(clock: &str, why: String) -> Self {
+        Self { health: Health::Fault(why), clock: clock.to_owned(), ..Self::default() }
+    }
 }
 
 impl BoardModel {

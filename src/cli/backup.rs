@@ -1,0 +1,105 @@
+//! `flashline backup`: a folder with a proven copy of the flash log and the configuration, while the station works.
+
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use super::output::remark;
+use super::{ConfigArg, GOOD, NOT_GOOD, USAGE_OR_STATION, complain, newest_in, say};
+use crate::backup::{Backup, BackupError, Contents, make, remove_beyond};
+use crate::config::{ConfigError, ImageCheck, Settings};
+use crate::file::directory_of;
+use crate::ledger::believed;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Existing folder that gets the folder of the backup; no other backup there is removed [default: that of [backup] in the
+    /// configuration]
+    #[arg(value_name = "FOLDER")]
+    folder: Option<PathBuf>,
+    /// Back up this flash log instead of the station's
+    #[arg(long, value_name = "FILE")]
+    file: Option<PathBuf>,
+    #[command(flatten)]
+    config: ConfigArg,
+    /// Do nothing if the configuration names no folder
+    // For the timer, which runs on every station.
+    #[arg(long, hide = true, conflicts_with = "folder")]
+    if_configured: bool,
+}
+
+/// Why there is no backup.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Wrong {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error("no folder for backups: name one, or set `folder` in [backup] of {}", config.display())]
+    NoFolder { config: PathBuf },
+    #[error("reading the configuration {}", path.display())]
+    Read { path: PathBuf, source: io::Error },
+    #[error("the configuration {} was changed meanwhile: run this again", path.display())]
+    Changed { path: PathBuf },
+    #[error(transparent)]
+    Backup(#[from] BackupError),
+}
+
+impl Wrong {
+    /// The station and the call are right, and the log is not.
+    fn code(&self) -> u8 {
+        if matches!(self, Self::Backup(BackupError::Flawed { .. })) { NOT_GOOD } else { USAGE_OR_STATION }
+    }
+}
+
+pub(super) fn run(args: &Args) -> u8 {
+    back_up(args).unwrap_or_else(|error| {
+        complain(&error);
+        error.code()
+    })
+}
+
+fn back_up(args: &Args) -> Result<u8, Wrong> {
+    let settings = args.config.read(ImageCheck::Unseen)?;
+    let (folder, keep) = match (&args.folder, &settings.backup) {
+        (Some(folder), _) => (folder.clone(), None),
+        (None, Some(configured)) => (configured.folder.clone(), Some(configured.keep)),
+        (None, None) if args.if_configured => return Ok(GOOD),
+        (None, None) => return Err(Wrong::NoFolder { config: args.config.path().to_owned() }),
+    };
+    let log = args.file.clone().unwrap_or_else(|| settings.log());
+    let made = one(&folder, &log, &args.config, &settings)?;
+    say(told(&made));
+    if is_on_one_disk(&made.path, directory_of(&log)) {
+        remark(format_args!("warning: {} is on the disk of the flash log, and is lost with it", made.path.display()));
+    }
+    if made.configuration_differs() {
+        remark("warning: the configuration was changed after the station armed its models: the backup has the file as it is now");
+    }
+    if let Some(keep) = keep {
+        for removed in remove_beyond(&folder, &made, keep)? {
+            say(format_args!("{}: removed, because {keep} newer ones are kept", removed.display()));
+        }
+    }
+    Ok(GOOD)
+}
+
+/// Makes a backup of this log, with the configuration as it is in its file.
+pub(super) fn one(folder: &Path, log: &Path, config: &ConfigArg, settings: &Settings) -> Result<Backup, Wrong> {
+    let path = config.path();
+    let bytes = std::fs::read(path).map_err(|source| Wrong::Read { path: path.to_owned(), source })?;
+    if *blake3::hash(&bytes).as_bytes() != settings.digest.0 {
+        return Err(Wrong::Changed { path: path.to_owned() });
+    }
+    let taken_at = believed(newest_in(log));
+    Ok(make(folder, &Contents { log, config: path, config_bytes: &bytes, station: &settings.station.name, taken_at })?)
+}
+
+/// The line about a backup that was made.
+pub(super) fn told(made: &Backup) -> String {
+    format!("{}: {} events, anchor {}", made.path.display(), made.anchor.count, made.anchor)
+}
+
+/// Are both on one file system? Then one fault takes both.
+pub(super) fn is_on_one_disk(one: &Path, other: &Path) -> bool {
+    let device = |path| std::fs::metadata(path).map(|there| there.dev()).ok();
+    device(one).is_some_and(|one| Some(one) == device(other))
+}
