@@ -149,6 +149,8 @@ pub(crate) fn install_units(pc: &Pc) {
         (include_bytes!("../systemd/flashline-awake@.service"), "systemd/system/flashline-awake@.service"),
         (include_bytes!("../systemd/flashline-rules.socket"), "systemd/system/flashline-rules.socket"),
         (include_bytes!("../systemd/flashline-rules@.service"), "systemd/system/flashline-rules@.service"),
+        (include_bytes!("../systemd/flashline-backup.service"), "systemd/system/flashline-backup.service"),
+        (include_bytes!("../systemd/flashline-backup.timer"), "systemd/system/flashline-backup.timer"),
         (include_bytes!("../systemd/flashline.sysusers"), "sysusers.d/flashline.conf"),
         (include_bytes!("../systemd/flashline.tmpfiles"), "tmpfiles.d/flashline.conf"),
     ] {

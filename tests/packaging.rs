@@ -120,7 +120,10 @@ fn a_removal_is_refused_while_cards_are_busy_and_stops_the_station_otherwise() {
     for status in [r#"echo '{"slots":[{"call":"take-good"},{"call":"put-in"}]}'; exit 1"#, "exit 2"] {
         let idle = remove(status, "remove");
         assert!(idle.status.success(), "{}", said(&idle));
-        assert_eq!(said(&idle), "invoked stop flashline-console.service flashline.service flashline-awake.socket flashline-rules.socket\n");
+        assert_eq!(
+            said(&idle),
+            "invoked stop flashline-console.service flashline.service flashline-backup.timer flashline-awake.socket flashline-rules.socket\n"
+        );
     }
     for argument in ["upgrade", "deconfigure", "failed-upgrade"] {
         let upgrade = remove(r#"echo '{"slots":[{"call":"wait"}]}'"#, argument);
