@@ -22,6 +22,7 @@ mod log;
 mod maintenance;
 mod many;
 mod models;
+mod moved;
 mod neighbours;
 mod orders;
 mod panel;

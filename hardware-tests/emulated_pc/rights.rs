@@ -206,7 +206,9 @@ fn systemd_finds_little_that_the_units_could_do_without() {
     Factory::new(&pc, &image.raw()).slot("A1", usb("1")).configured();
     let _station = Station::under_systemd(&pc, "");
     pc.sh("systemctl start flashline-console");
-    for (unit, most) in [("flashline", 10), ("flashline-console", 15), ("flashline-awake@1", 15), ("flashline-rules@1", 15)] {
+    let units =
+        [("flashline", 10), ("flashline-console", 15), ("flashline-backup", 15), ("flashline-awake@1", 15), ("flashline-rules@1", 15)];
+    for (unit, most) in units {
         let said = pc.run(&format!("systemd-analyze security --no-pager --threshold={most} {unit}.service"));
         let overall = said.stdout.lines().last().unwrap_or_default();
         println!("{unit}: {overall}");
