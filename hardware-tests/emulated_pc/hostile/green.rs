@@ -24,9 +24,14 @@ fn mountable(directory: &Path) -> PathBuf {
     raw
 }
 
+/// Changes udev's rules by a script. Nobody waits for udev's answer: a worker of version 257 that is forked meanwhile keeps the connection.
+fn rules(pc: &Pc, script: &str) {
+    pc.sh(&format!("{script} && udevadm control --reload --timeout=0 && sleep 1 && udevadm settle"));
+}
+
 fn automount(pc: &Pc) {
     pc.put(AUTOMOUNT.as_bytes(), "/etc/udev/rules.d/99-automount.rules", 0o644);
-    pc.sh("udevadm control --reload");
+    rules(pc, "true");
 }
 
 fn is_mounted(pc: &Pc, node: &str) -> bool {
@@ -112,14 +117,14 @@ fn a_green_card_is_never_mounted_and_whoever_writes_to_it_all_the_same_turns_it_
     // As long as a hand takes: a card that is back sooner came back by itself.
     std::thread::sleep(secs(3));
     // What is mounted before the station claims it is refused: that is another promise.
-    pc.sh("mv /etc/udev/rules.d/99-automount.rules /root/ && udevadm control --reload");
+    rules(&pc, "mv /etc/udev/rules.d/99-automount.rules /root/");
     sticks[0].plug();
     sd.insert();
     cards.iter().for_each(flashline_lab::reader::ReaderCard::insert);
     for slot in ["A1", "S1", "R1", "R2"] {
         station.job.wait_for_nth_line(2, &format!("^{slot}  PASS"), secs(120));
     }
-    pc.sh("mv /root/99-automount.rules /etc/udev/rules.d/ && udevadm control --reload");
+    rules(&pc, "mv /root/99-automount.rules /etc/udev/rules.d/");
     cards.iter().for_each(|card| card.settle());
     assert!(sticks[0].reads_as(&image) && sd.reads_as(&image) && cards.iter().all(|card| card.reads_as(&image)));
     left_in_over_a_restart(&pc, station, &sticks[2], &image);
@@ -130,8 +135,8 @@ fn left_in_over_a_restart(pc: &Pc, station: Station<'_>, stick: &UsbStick, image
     station.job.kill(Signal::SIGTERM);
     station.job.wait(secs(30));
     pc.sh("sed -i 's/^name = \"emulated\"/&\\nflash_present = true/; s/\"reflash\"/\"recheck\"/' /etc/flashline/config.toml");
-    pc.sh("rm /etc/udev/rules.d/99-automount.rules && udevadm control --reload && udevadm settle; \
-            for _ in 1 2 3 4 5; do umount --quiet /run/media/system/*; sleep 1; done; ! grep /run/media /proc/mounts");
+    rules(pc, "rm /etc/udev/rules.d/99-automount.rules");
+    pc.sh("for _ in 1 2 3 4 5; do umount --quiet /run/media/system/*; sleep 1; done; ! grep /run/media /proc/mounts");
     let station = Station::start(pc);
     station.wait_for("A3", "(DONE|PASS)");
     assert!(stick.reads_as(image), "whatever became of it while nobody watched");

@@ -17,8 +17,8 @@ use crate::watch::rules;
 use crate::watch::sysfs::Sysfs;
 use crate::watch::udev_database::udev_runs;
 
-/// For how long udev may look at what it was told to look at again.
-const SETTLES: &str = "--timeout=10";
+/// For how long udev may look at what it was told to look at again, and may take to answer that it has read the rules.
+const ANSWERS: &str = "--timeout=10";
 
 /// Why the rules are not in their place, or not in force.
 #[derive(Debug, thiserror::Error)]
@@ -100,13 +100,17 @@ fn write(settings: &Settings, text: &str) -> Result<String, RulesError> {
     if !udev_runs() {
         return Ok(format!("{}: {done}; no udev runs here", path.display()));
     }
-    if is_new {
-        udevadm(&["control", "--reload"])?;
-    }
+    let answer = if is_new { udevadm(&["control", "--reload", ANSWERS]) } else { Ok(()) };
     let ports = settings.slots.iter().flat_map(|slot| slot.ports.iter().cloned()).collect();
-    let applied = apply(&Sysfs::default(), &ports, &settings.lamps, settings.station_bell.as_deref());
-    if applied.told > 0 {
-        udevadm(&["settle", SETTLES])?;
+    let apply_once = || {
+        let applied = apply(&Sysfs::default(), &ports, &settings.lamps, settings.station_bell.as_deref());
+        if applied.told > 0 { udevadm(&["settle", ANSWERS]).map(|()| applied) } else { Ok(applied) }
+    };
+    let applied = apply_once()?;
+    // Without an answer, udev may have read them all the same: a worker that udevd 257 forks while it is asked inherits the connection, and
+    // as long as that worker lives nobody hears that it was closed. What counts is that nothing is left to be looked at.
+    if answer.is_err() && apply_once()?.told > 0 {
+        answer?;
     }
     applied.failed.iter().for_each(|failure| remark(format_args!("not as the udev rules say: {failure}: unplug it, and plug it in again")));
     Ok(format!("{}: {done}; looked at again: {}", path.display(), applied.told))
