@@ -159,6 +159,7 @@ fn related(relation: Option<&Relation>) -> String {
         Some(Relation::Forked { after, here, there }) => {
             format!(", which forked from that of the backup after event {after} (it has {here} events behind it, the backup {there})")
         }
+        Some(Relation::InArchives { until }) => format!(", a log whose events up to {until} are archived, which were not compared"),
         Some(Relation::Strangers { .. }) => ", a log with another history than that of the backup".to_owned(),
     }
 }

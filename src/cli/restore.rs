@@ -53,6 +53,11 @@ enum Wrong {
     Lacks { old: PathBuf, lacks: u64 },
     #[error("{} and the backup forked after event {after}, and nothing was restored: two PCs went on with one log; keep both", old.display())]
     Forked { old: PathBuf, after: u64 },
+    #[error(
+        "events up to {until} are archived in {} or in the backup, and were not compared; nothing was restored: compare them with \
+         `flashline log verify --against`, `--with` the archives, and restore without --old-log", old.display()
+    )]
+    NotCompared { old: PathBuf, until: u64 },
     #[error("{} is the log of another station, and nothing was restored", old.display())]
     Stranger { old: PathBuf },
     #[error("{} does not hold, and nothing was restored: `flashline log verify --file {}` says why", old.display(), old.display())]
@@ -66,6 +71,7 @@ impl Wrong {
             Self::Backup(BackupError::Damaged { .. } | BackupError::BadManifest { .. } | BackupError::FlawedBackup { .. })
             | Self::Lacks { .. }
             | Self::Forked { .. }
+            | Self::NotCompared { .. }
             | Self::Stranger { .. }
             | Self::OldFlawed { .. } => NOT_GOOD,
             _ => USAGE_OR_STATION,
@@ -120,6 +126,7 @@ fn lacks_nothing_of(old: &Path, backup: &Backup) -> Result<(), Wrong> {
         Relation::Same { .. } | Relation::OtherGoesOn { .. } => Ok(()),
         Relation::OtherIsBeginning { lacks } => Err(Wrong::Lacks { old: owned(), lacks }),
         Relation::Forked { after, .. } => Err(Wrong::Forked { old: owned(), after }),
+        Relation::InArchives { until } => Err(Wrong::NotCompared { old: owned(), until }),
         Relation::Strangers { .. } => Err(Wrong::Stranger { old: owned() }),
     }
 }

@@ -33,7 +33,7 @@ enum Shows {
 }
 
 /// The keys with texts that are shown. A key that is not here is left out.
-const TEXTS: [(&str, &str, Shows); 21] = [
+const TEXTS: [(&str, &str, Shows); 22] = [
     ("station", "name", Shows::Name),
     ("station", "state", Shows::Path),
     ("station", "bell", Shows::Path),

@@ -1,8 +1,9 @@
 //! Compares two logs: are they one history, and if not, after which event do they differ?
 
-use super::chain;
 use super::error::LogError;
+use super::link::Link;
 use super::reader::LogReader;
+use super::{beginning, chain};
 
 /// How a log relates to another one. Counts are events.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +32,11 @@ pub(crate) enum Relation {
         /// How many events the other one has behind it.
         there: u64,
     },
+    /// They differ, or one of them ends, before the events that both files have: that part of a log is in its archives.
+    InArchives {
+        /// The last event of the longer one of both archived parts.
+        until: u64,
+    },
     /// They have no event in common.
     Strangers {
         /// The id of the station of this log.
@@ -48,8 +54,16 @@ impl LogReader {
     /// If one of them cannot be read.
     pub(crate) fn relation_to(&self, other: &Self) -> Result<Relation, LogError> {
         let (here, there) = (self.head()?.count, other.head()?.count);
+        let (id_here, id_there) = (self.station_id()?, other.station_id()?);
+        let archived = self.archived_until()?.max(other.archived_until()?);
+        if archived > 0 && id_here != id_there {
+            return Ok(Relation::Strangers { here: id_here, there: id_there });
+        }
+        if here.min(there) < archived || self.link_at(archived)? != other.link_at(archived)? {
+            return Ok(Relation::InArchives { until: archived });
+        }
         // `common` events are the same in both; event `first_other`, if both have it, differs.
-        let (mut common, mut first_other) = (0, here.min(there) + 1);
+        let (mut common, mut first_other) = (archived, here.min(there) + 1);
         while first_other - common > 1 {
             let middle = common + (first_other - common) / 2;
             if self.link_at(middle)? == other.link_at(middle)? {
@@ -60,15 +74,27 @@ impl LogReader {
         }
         Ok(match (here - common, there - common) {
             (0, 0) => Relation::Same { events: common },
-            _ if common == 0 => Relation::Strangers { here: self.station_id()?, there: other.station_id()? },
+            _ if common == 0 => Relation::Strangers { here: id_here, there: id_there },
             (lacks, 0) => Relation::OtherIsBeginning { lacks },
             (0, more) => Relation::OtherGoesOn { more },
             (here, there) => Relation::Forked { after: common, here, there },
         })
     }
 
-    fn link_at(&self, seq: u64) -> Result<Option<super::link::Link>, LogError> {
+    /// The last event behind which the file has every event.
+    fn archived_until(&self) -> Result<u64, LogError> {
+        Ok(u64::try_from(self.within(beginning::of)?.first - 1).unwrap_or(0))
+    }
+
+    /// The hash of an event behind the archived ones, or of the last one of those.
+    fn link_at(&self, seq: u64) -> Result<Option<Link>, LogError> {
         let seq = i64::try_from(seq).unwrap_or(i64::MAX);
-        Ok(self.within(|log| chain::at(log, seq))?.map(|event| event.hash))
+        self.within(|log| {
+            let begins = beginning::of(log)?;
+            if seq == begins.first - 1 {
+                return Ok(Some(begins.prev));
+            }
+            Ok(chain::at(log, seq)?.map(|event| event.hash))
+        })
     }
 }

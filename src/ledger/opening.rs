@@ -15,7 +15,9 @@ use super::chain::{self, Head, Stored};
 use super::clock::Stamp;
 use super::draft::Draft;
 use super::error::{Doing, LogError, LogProblem};
-use super::format::{APPLICATION_ID, ARCHIVES_SINCE, CREATED, FORMAT, bring_up_to_date, configure, connect, format_of, keep_statements_in_memory};
+use super::format::{
+    APPLICATION_ID, ARCHIVES_SINCE, CREATED, FORMAT, bring_up_to_date, configure, connect, format_of, keep_statements_in_memory,
+};
 use super::link::Link;
 use super::lock::lock;
 use super::machine::{machine_key, this_machine};

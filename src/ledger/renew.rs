@@ -48,7 +48,7 @@ const LEFT: u64 = 16 << 20;
 
 /// The place of SQLite's locks in the log's file: the byte that excludes new readers, and from it on all bytes that readers and writers
 /// hold (sqlite.org/src, `os.h`, `PENDING_BYTE`).
-const PENDING: i64 = 0x4000_0000;
+pub(super) const PENDING: i64 = 0x4000_0000;
 const LOCK_BYTES: i64 = 512;
 
 /// The files that are renewed.
@@ -384,7 +384,7 @@ fn alone(file: &File, path: &Path) -> Result<(), LogError> {
 
 /// False if another process holds one of these bytes. The lock belongs to the descriptor: closing another one of this process does not
 /// release it.
-fn try_lock(file: &File, from: i64, bytes: i64) -> io::Result<bool> {
+pub(super) fn try_lock(file: &File, from: i64, bytes: i64) -> io::Result<bool> {
     let short = |word: libc::c_int| libc::c_short::try_from(word).map_err(io::Error::other);
     let range = libc::flock { l_type: short(libc::F_WRLCK)?, l_whence: short(libc::SEEK_SET)?, l_start: from, l_len: bytes, l_pid: 0 };
     match fcntl(file, FcntlArg::F_OFD_SETLK(&range)) {

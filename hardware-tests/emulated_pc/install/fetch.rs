@@ -57,7 +57,10 @@ fn an_image_of_a_release_directory_is_fetched_by_a_user_without_rights_and_armed
     assert_eq!(pc.sh(&format!("stat -c '%U %G %a' {DIRECTORY}")), "flashline-fetch flashline 2750");
     assert_eq!(pc.sh("systemctl is-enabled flashline-fetch.timer || true"), "disabled", "nothing is fetched unasked");
     assert_eq!(pc.sh("id -Gn flashline-fetch"), "flashline-fetch", "it is in no group of the station");
-    assert!(!pc.run("setpriv --reuid flashline-fetch --regid flashline-fetch --clear-groups cat /var/lib/flashline/flash-log.db").success(), "it cannot read the flash log");
+    assert!(
+        !pc.run("setpriv --reuid flashline-fetch --regid flashline-fetch --clear-groups cat /var/lib/flashline/flash-log.db").success(),
+        "it cannot read the flash log"
+    );
 
     pc.put_file(next.raw(), "/srv/release/next.img", 0o644);
     pc.sh("cd /srv/release && sha256sum next.img >SHA256SUMS");

@@ -49,7 +49,7 @@ pub(super) fn note(log: &LogReader, files: &[ArchivedFile]) -> Result<Option<Str
 #[cfg(test)]
 mod tests {
     use super::super::testing::{archive_all, context, log_of};
-    use super::super::{GOOD, LogSource, NOT_GOOD, serials, show, summary, verify};
+    use super::super::{GOOD, NOT_GOOD, serials, show, summary, verify};
     use super::*;
 
     /// Six attempts that are archived, and three behind them.
@@ -112,7 +112,7 @@ mod tests {
         let head = LogReader::open(&path).expect("a log").head().expect("readable");
         let verified = |with: Option<PathBuf>| {
             let mut out = Vec::new();
-            let args = verify::Args { anchor: None, archives: WithArchives { with }, place: LogSource::default() };
+            let args = verify::Args { archives: WithArchives { with }, ..verify::Args::default() };
             let code = verify::run(&args, &path, &mut out).expect("it can be read");
             (code, String::from_utf8(out).expect("text"))
         };

@@ -7,7 +7,7 @@ use super::super::output::remark;
 use super::archived::WithArchives;
 use super::{GOOD, LogCommandError, LogSource, NOT_GOOD};
 use crate::backup::LOG;
-use crate::ledger::{ArchiveError, Filter, Flaw, Head, LogError, LogReader, Relation};
+use crate::ledger::{ArchiveError, Filter, Flaw, Head, LogError, LogReader, Relation, WholeLog};
 use crate::station::outcome::OutcomeWord;
 
 /// Options of `flashline log verify`.
@@ -59,7 +59,8 @@ pub(super) fn run(args: &Args, path: &Path, out: &mut impl Write) -> Result<u8, 
     let mut lines = vec![line];
     lines.extend(lost);
     if let (GOOD, Some(other)) = (code, &args.against) {
-        let (line, of_both) = against(&log, other)?;
+        let folder = args.archives.with.as_deref();
+        let (line, of_both) = against(&WholeLog::open(path, folder)?, other, folder)?;
         lines.push(line);
         code = of_both;
     }
@@ -97,14 +98,14 @@ fn lost_by_restoring(log: &LogReader, anchor: &Head) -> Result<Option<String>, L
 }
 
 /// Compares the log, which holds, with another one, which is verified first.
-fn against(log: &LogReader, other: &Path) -> Result<(String, u8), LogCommandError> {
+fn against(log: &WholeLog, other: &Path, folder: Option<&Path>) -> Result<(String, u8), LogCommandError> {
     let file = if other.is_dir() { other.join(LOG) } else { other.to_owned() };
-    let there = LogReader::open(&file)?;
-    if let Err(flaw) = there.verify()? {
+    if let Err(flaw) = LogReader::open(&file)?.verify()? {
         return Ok(told(&file, Err(flaw)));
     }
+    let there = WholeLog::open(&file, folder)?;
     let name = file.display();
-    Ok(match log.relation_to(&there)? {
+    Ok(match log.log().relation_to(there.log())? {
         Relation::Same { events } => (format!("same history: {name} has the same {events} events"), GOOD),
         Relation::OtherIsBeginning { lacks } => {
             (format!("same history: {name} is a beginning of this log, and lacks its newest {}", events(lacks)), GOOD)
@@ -118,6 +119,10 @@ fn against(log: &LogReader, other: &Path) -> Result<(String, u8), LogCommandErro
                 format!("forked after event {after}: {sides}. Two PCs went on with one log: keep both as evidence, and stop one of them"),
                 NOT_GOOD,
             )
+        }
+        Relation::InArchives { until } => {
+            let cure = "add --with FOLDER, so that archived events are compared as well";
+            (format!("not compared: events up to {until} are archived, and {name} differs or ends there: {cure}"), NOT_GOOD)
         }
         Relation::Strangers { here, there } if here == there => {
             (format!("two histories: {name} is of the same station {here}, and has no event in common with this log"), NOT_GOOD)

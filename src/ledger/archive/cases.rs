@@ -1,12 +1,13 @@
 //! The promises of archiving, with one test for each. A log begins when its file is made, so the months of these tests are days from then on.
 
-use std::fs::{self, Permissions};
+use std::fs::{self, File, Permissions};
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
 use super::super::card_history::Named;
+use super::super::compare::Relation;
 use super::super::error::LogProblem;
 use super::super::proof::Flaw;
 use super::super::query::Filter;
@@ -262,13 +263,40 @@ fn a_running_station_or_reader_keeps_its_log() {
     let error = place.archive_before(2, |_| Ok(())).expect_err("a station writes it");
     assert!(matches!(&error, ArchiveError::Log(error) if error.problem == LogProblem::InUse), "{error}");
     drop(writes);
-    let reads = place.log();
-    assert!(reads.head().is_ok());
+    // A reader is another process: one of this process would lose its lock whenever a file is closed.
+    let reads = File::options().read(true).write(true).open(&place.path).expect("a log");
+    assert!(renew::try_lock(&reads, renew::PENDING + 2, 1).expect("asked"), "as SQLite does, in the bytes that readers share");
     let error = place.archive_before(2, |_| Ok(())).expect_err("somebody reads it");
     assert!(matches!(&error, ArchiveError::Log(error) if error.problem == LogProblem::Locked), "{error}");
-    assert!(reads.verify().expect("readable").is_ok(), "the reader goes on");
     drop(reads);
     assert_eq!(place.archived(2).len(), 2);
+}
+
+#[test]
+fn a_shortened_log_is_compared_with_copies_from_before_and_what_is_archived_only_with_its_archives() {
+    let mut place = Place::new();
+    let copied = |place: &Place, name: &str| {
+        let copy = place.path.with_file_name(name);
+        place.log().export(&copy).expect("copied").expect("it holds");
+        copy
+    };
+    place.add(0, &made(1));
+    let early = copied(&place, "early.db");
+    place.add(1, &made(2));
+    place.add(2, &made(3));
+    let late = copied(&place, "late.db");
+    let before = place.head().count;
+    place.archived(2);
+    let more = place.head().count - before;
+    let relation = |one: &LogReader, other: &LogReader| one.relation_to(other).expect("readable");
+    let opened = |path: &Path| LogReader::open(path).expect("a log");
+    assert_eq!(relation(&place.log(), &opened(&late)), Relation::OtherIsBeginning { lacks: more });
+    assert_eq!(relation(&opened(&late), &place.log()), Relation::OtherGoesOn { more });
+    let until = place.log().archives().expect("readable").last().and_then(|file| u64::try_from(file.last).ok()).expect("an archive");
+    assert_eq!(relation(&place.log(), &opened(&early)), Relation::InArchives { until }, "it ends in a month that is archived");
+    let whole = WholeLog::open(&place.path, Some(&place.folder)).expect("readable");
+    let lacks = place.head().count - opened(&early).head().expect("readable").count;
+    assert_eq!(relation(whole.log(), &opened(&early)), Relation::OtherIsBeginning { lacks });
 }
 
 #[test]
