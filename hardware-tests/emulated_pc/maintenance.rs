@@ -17,7 +17,8 @@ fn is_dark(pc: &Pc) -> bool {
 fn a_station_in_maintenance_ends_its_cards_begins_none_and_looks_empty_nowhere_over_kill_and_restart() {
     let pc = Pc::start();
     let image = Image::new(6 * MIB, 7);
-    pc.sh("echo 'flashline-admin:x:7001:' >>/etc/group");
+    // As the unit does, so that LEDs blink.
+    pc.sh("modprobe -a ledtrig-pattern ledtrig-timer; echo 'flashline-admin:x:7001:' >>/etc/group");
     let factory = Factory::new(&pc, &image.raw()).slot("A1", usb("1")).slot("A2", usb("2"));
     let station = factory.lit_slot("S1", sd(0), "led = \"mmc0::\"").run();
     let busy = pc.usb("1").size(16 * MIB).filled(1).plug();

@@ -34,7 +34,8 @@ fn makes(station: &Station<'_>, port: u64, image: &Image) {
     let before = station.rows_of(&slot).len();
     // Another card each time: one that is back within two seconds came back by itself.
     let card = station.pc.usb(&port.to_string()).serial(&format!("STICK-{port}{before:02}")).size(16 * MIB).filled(port).plug();
-    station.pc.wait_until("a card to pass", secs(120), || (station.rows_of(&slot).len() > before).then_some(()));
+    let is_closed = |rows: &[Value]| rows.len() > before && rows.last().is_some_and(|row| row["outcome"] != "running");
+    station.pc.wait_until("a card's row to have its end", secs(120), || is_closed(&station.rows_of(&slot)).then_some(()));
     let rows = station.rows_of(&slot);
     let row = rows.last().expect("it has a row");
     assert_eq!((row["outcome"].as_str(), &row["readback_blake3"]), (Some("passed"), &Value::from(digest(image))), "{row}");

@@ -79,8 +79,9 @@ impl Line {
     /// Starts the station anew with this drop-in, and follows its journal from there.
     fn restart(&self, drop_in: &str) -> Job {
         self.pc.put(format!("[Service]\n{drop_in}\n").as_bytes(), DROP_IN, 0o644);
-        let said = self.pc.sh("journalctl --unit flashline.service --lines 1 --show-cursor");
-        let cursor = said.lines().find_map(|line| line.strip_prefix("-- cursor: "));
+        // Without a line of the unit, it answers with an error.
+        let said = self.pc.run("journalctl --unit flashline.service --lines 1 --show-cursor");
+        let cursor = said.stdout.lines().find_map(|line| line.strip_prefix("-- cursor: "));
         let after = cursor.map_or_else(String::new, |cursor| format!("--after-cursor '{cursor}'"));
         let journal = self.pc.spawn(&format!("exec journalctl --unit flashline.service --output cat --lines all --follow {after}"));
         // A station that cannot speak to systemd is never reported as started, and writes its lines to its stream of the journal.
