@@ -111,7 +111,7 @@ fn lose_power(after: Duration, seed: u64) -> u64 {
 }
 
 #[test]
-fn power_lost_while_old_months_are_archived_loses_no_event_and_the_next_call_finishes() {
+fn long_power_lost_while_old_months_are_archived_loses_no_event_and_the_next_call_finishes() {
     lose_power(Duration::from_millis(120), 1);
 }
 

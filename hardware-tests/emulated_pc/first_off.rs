@@ -114,7 +114,7 @@ fn one_card_is_made_and_the_line_waits_for_a_second_person_over_kill_restart_and
 }
 
 #[test]
-fn another_image_another_allow_and_another_model_end_an_approval_and_whoever_armed_them_gives_none() {
+fn long_another_image_another_allow_and_another_model_end_an_approval_and_whoever_armed_them_gives_none() {
     let pc = Pc::start();
     let (image, other) = (Image::new(4 * MIB, 7), Image::new(4 * MIB, 8));
     let station = factory(&pc, &image, 2).run();
@@ -191,7 +191,7 @@ fn powered(disk: &Disk) -> (Pc, Disk) {
 }
 
 #[test]
-fn a_power_cut_gives_no_approval_and_takes_none_back() {
+fn long_a_power_cut_gives_no_approval_and_takes_none_back() {
     let image = Image::new(4 * MIB, 7);
     let pc = Pc::start();
     let disk = state_disk(&pc, FileSystem::Ext4);

@@ -224,7 +224,7 @@ fn a_card_that_ignores_writes_or_lies_or_leaves_makes_its_slot_unfit_and_its_nei
 }
 
 #[test]
-fn a_readers_power_is_cut_only_when_asked_for_and_never_with_a_card_that_nobody_named() {
+fn long_a_readers_power_is_cut_only_when_asked_for_and_never_with_a_card_that_nobody_named() {
     let pc = Pc::start();
     let image = Image::new(4 * MIB, 7);
     let reader = pc.reader("READER1").slots(2).plug();

@@ -161,7 +161,7 @@ impl Line {
 }
 
 #[test]
-fn settings_that_take_nothing_from_the_station_are_no_word_of_check_and_no_fault() {
+fn long_settings_that_take_nothing_from_the_station_are_no_word_of_check_and_no_fault() {
     let line = Line::start();
     HARMLESS.into_iter().for_each(|setting| line.try_setting(setting));
 }
