@@ -76,7 +76,7 @@ fn lose_power(after: Duration, seed: u64) -> u64 {
         let pc = Pc::start();
         let state = state_disk(&pc, FileSystem::Ext4);
         let station = Factory::new(&pc, &image.raw()).slot("A1", usb("1")).run();
-        let stick = pc.usb("1").size(16 * MIB).filled(1).plug();
+        let _stick = pc.usb("1").size(16 * MIB).filled(1).plug();
         station.wait_for("A1", "PASS");
         forty_days_later(&pc);
         stop(station);

@@ -19,6 +19,9 @@ _flashline() {
             flashline,arm)
                 cmd="flashline__subcmd__arm"
                 ;;
+            flashline,backup)
+                cmd="flashline__subcmd__backup"
+                ;;
             flashline,check)
                 cmd="flashline__subcmd__check"
                 ;;
@@ -30,6 +33,9 @@ _flashline() {
                 ;;
             flashline,flash)
                 cmd="flashline__subcmd__flash"
+                ;;
+            flashline,handover)
+                cmd="flashline__subcmd__handover"
                 ;;
             flashline,help)
                 cmd="flashline__subcmd__help"
@@ -43,17 +49,29 @@ _flashline() {
             flashline,log)
                 cmd="flashline__subcmd__log"
                 ;;
+            flashline,maintenance)
+                cmd="flashline__subcmd__maintenance"
+                ;;
             flashline,model)
                 cmd="flashline__subcmd__model"
                 ;;
+            flashline,move)
+                cmd="flashline__subcmd__move"
+                ;;
             flashline,order)
                 cmd="flashline__subcmd__order"
+                ;;
+            flashline,qualify)
+                cmd="flashline__subcmd__qualify"
                 ;;
             flashline,reload)
                 cmd="flashline__subcmd__reload"
                 ;;
             flashline,restart)
                 cmd="flashline__subcmd__restart"
+                ;;
+            flashline,restore)
+                cmd="flashline__subcmd__restore"
                 ;;
             flashline,run)
                 cmd="flashline__subcmd__run"
@@ -67,8 +85,14 @@ _flashline() {
             flashline,status)
                 cmd="flashline__subcmd__status"
                 ;;
+            flashline,support)
+                cmd="flashline__subcmd__support"
+                ;;
             flashline__subcmd__help,arm)
                 cmd="flashline__subcmd__help__subcmd__arm"
+                ;;
+            flashline__subcmd__help,backup)
+                cmd="flashline__subcmd__help__subcmd__backup"
                 ;;
             flashline__subcmd__help,check)
                 cmd="flashline__subcmd__help__subcmd__check"
@@ -82,6 +106,9 @@ _flashline() {
             flashline__subcmd__help,flash)
                 cmd="flashline__subcmd__help__subcmd__flash"
                 ;;
+            flashline__subcmd__help,handover)
+                cmd="flashline__subcmd__help__subcmd__handover"
+                ;;
             flashline__subcmd__help,help)
                 cmd="flashline__subcmd__help__subcmd__help"
                 ;;
@@ -94,17 +121,29 @@ _flashline() {
             flashline__subcmd__help,log)
                 cmd="flashline__subcmd__help__subcmd__log"
                 ;;
+            flashline__subcmd__help,maintenance)
+                cmd="flashline__subcmd__help__subcmd__maintenance"
+                ;;
             flashline__subcmd__help,model)
                 cmd="flashline__subcmd__help__subcmd__model"
                 ;;
+            flashline__subcmd__help,move)
+                cmd="flashline__subcmd__help__subcmd__move"
+                ;;
             flashline__subcmd__help,order)
                 cmd="flashline__subcmd__help__subcmd__order"
+                ;;
+            flashline__subcmd__help,qualify)
+                cmd="flashline__subcmd__help__subcmd__qualify"
                 ;;
             flashline__subcmd__help,reload)
                 cmd="flashline__subcmd__help__subcmd__reload"
                 ;;
             flashline__subcmd__help,restart)
                 cmd="flashline__subcmd__help__subcmd__restart"
+                ;;
+            flashline__subcmd__help,restore)
+                cmd="flashline__subcmd__help__subcmd__restore"
                 ;;
             flashline__subcmd__help,run)
                 cmd="flashline__subcmd__help__subcmd__run"
@@ -118,11 +157,17 @@ _flashline() {
             flashline__subcmd__help,status)
                 cmd="flashline__subcmd__help__subcmd__status"
                 ;;
+            flashline__subcmd__help,support)
+                cmd="flashline__subcmd__help__subcmd__support"
+                ;;
             flashline__subcmd__help__subcmd__image,inspect)
                 cmd="flashline__subcmd__help__subcmd__image__subcmd__inspect"
                 ;;
             flashline__subcmd__help__subcmd__log,anchor)
                 cmd="flashline__subcmd__help__subcmd__log__subcmd__anchor"
+                ;;
+            flashline__subcmd__help__subcmd__log,archive)
+                cmd="flashline__subcmd__help__subcmd__log__subcmd__archive"
                 ;;
             flashline__subcmd__help__subcmd__log,confirm)
                 cmd="flashline__subcmd__help__subcmd__log__subcmd__confirm"
@@ -145,8 +190,20 @@ _flashline() {
             flashline__subcmd__help__subcmd__log,verify)
                 cmd="flashline__subcmd__help__subcmd__log__subcmd__verify"
                 ;;
+            flashline__subcmd__help__subcmd__maintenance,off)
+                cmd="flashline__subcmd__help__subcmd__maintenance__subcmd__off"
+                ;;
+            flashline__subcmd__help__subcmd__maintenance,on)
+                cmd="flashline__subcmd__help__subcmd__maintenance__subcmd__on"
+                ;;
+            flashline__subcmd__help__subcmd__model,approve)
+                cmd="flashline__subcmd__help__subcmd__model__subcmd__approve"
+                ;;
             flashline__subcmd__help__subcmd__model,check)
                 cmd="flashline__subcmd__help__subcmd__model__subcmd__check"
+                ;;
+            flashline__subcmd__help__subcmd__model,rollback)
+                cmd="flashline__subcmd__help__subcmd__model__subcmd__rollback"
                 ;;
             flashline__subcmd__help__subcmd__order,start)
                 cmd="flashline__subcmd__help__subcmd__order__subcmd__start"
@@ -181,6 +238,9 @@ _flashline() {
             flashline__subcmd__log,anchor)
                 cmd="flashline__subcmd__log__subcmd__anchor"
                 ;;
+            flashline__subcmd__log,archive)
+                cmd="flashline__subcmd__log__subcmd__archive"
+                ;;
             flashline__subcmd__log,confirm)
                 cmd="flashline__subcmd__log__subcmd__confirm"
                 ;;
@@ -208,6 +268,9 @@ _flashline() {
             flashline__subcmd__log__subcmd__help,anchor)
                 cmd="flashline__subcmd__log__subcmd__help__subcmd__anchor"
                 ;;
+            flashline__subcmd__log__subcmd__help,archive)
+                cmd="flashline__subcmd__log__subcmd__help__subcmd__archive"
+                ;;
             flashline__subcmd__log__subcmd__help,confirm)
                 cmd="flashline__subcmd__log__subcmd__help__subcmd__confirm"
                 ;;
@@ -232,17 +295,47 @@ _flashline() {
             flashline__subcmd__log__subcmd__help,verify)
                 cmd="flashline__subcmd__log__subcmd__help__subcmd__verify"
                 ;;
+            flashline__subcmd__maintenance,help)
+                cmd="flashline__subcmd__maintenance__subcmd__help"
+                ;;
+            flashline__subcmd__maintenance,off)
+                cmd="flashline__subcmd__maintenance__subcmd__off"
+                ;;
+            flashline__subcmd__maintenance,on)
+                cmd="flashline__subcmd__maintenance__subcmd__on"
+                ;;
+            flashline__subcmd__maintenance__subcmd__help,help)
+                cmd="flashline__subcmd__maintenance__subcmd__help__subcmd__help"
+                ;;
+            flashline__subcmd__maintenance__subcmd__help,off)
+                cmd="flashline__subcmd__maintenance__subcmd__help__subcmd__off"
+                ;;
+            flashline__subcmd__maintenance__subcmd__help,on)
+                cmd="flashline__subcmd__maintenance__subcmd__help__subcmd__on"
+                ;;
+            flashline__subcmd__model,approve)
+                cmd="flashline__subcmd__model__subcmd__approve"
+                ;;
             flashline__subcmd__model,check)
                 cmd="flashline__subcmd__model__subcmd__check"
                 ;;
             flashline__subcmd__model,help)
                 cmd="flashline__subcmd__model__subcmd__help"
                 ;;
+            flashline__subcmd__model,rollback)
+                cmd="flashline__subcmd__model__subcmd__rollback"
+                ;;
+            flashline__subcmd__model__subcmd__help,approve)
+                cmd="flashline__subcmd__model__subcmd__help__subcmd__approve"
+                ;;
             flashline__subcmd__model__subcmd__help,check)
                 cmd="flashline__subcmd__model__subcmd__help__subcmd__check"
                 ;;
             flashline__subcmd__model__subcmd__help,help)
                 cmd="flashline__subcmd__model__subcmd__help__subcmd__help"
+                ;;
+            flashline__subcmd__model__subcmd__help,rollback)
+                cmd="flashline__subcmd__model__subcmd__help__subcmd__rollback"
                 ;;
             flashline__subcmd__order,help)
                 cmd="flashline__subcmd__order__subcmd__help"
@@ -299,7 +392,7 @@ _flashline() {
 
     case "${cmd}" in
         flashline)
-            opts="-h -V --help --version run check setup flash status console order reload restart disarm arm identify log image model slots help"
+            opts="-h -V --help --version run check setup flash qualify status console order reload restart maintenance disarm arm identify log backup restore move support handover image model slots help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -328,6 +421,28 @@ _flashline() {
                     return 0
                     ;;
                 --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        flashline__subcmd__backup)
+            opts="-h --file --config --if-configured --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -454,8 +569,38 @@ _flashline() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        flashline__subcmd__handover)
+            opts="-h --since --config --file --socket --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --since)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         flashline__subcmd__help)
-            opts="run check setup flash status console order reload restart disarm arm identify log image model slots help"
+            opts="run check setup flash qualify status console order reload restart maintenance disarm arm identify log backup restore move support handover image model slots help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -469,6 +614,20 @@ _flashline() {
             return 0
             ;;
         flashline__subcmd__help__subcmd__arm)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        flashline__subcmd__help__subcmd__backup)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -525,6 +684,20 @@ _flashline() {
             return 0
             ;;
         flashline__subcmd__help__subcmd__flash)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        flashline__subcmd__help__subcmd__handover)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -595,7 +768,7 @@ _flashline() {
             return 0
             ;;
         flashline__subcmd__help__subcmd__log)
-            opts="serials summary show report verify confirm anchor export"
+            opts="serials summary show report verify confirm anchor export archive"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -609,6 +782,20 @@ _flashline() {
             return 0
             ;;
         flashline__subcmd__help__subcmd__log__subcmd__anchor)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        flashline__subcmd__help__subcmd__log__subcmd__archive)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -720,9 +907,65 @@ _flashline() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        flashline__subcmd__help__subcmd__model)
-            opts="check"
+        flashline__subcmd__help__subcmd__maintenance)
+            opts="on off"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        flashline__subcmd__help__subcmd__maintenance__subcmd__off)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        flashline__subcmd__help__subcmd__maintenance__subcmd__on)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        flashline__subcmd__help__subcmd__model)
+            opts="check approve rollback"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        flashline__subcmd__help__subcmd__model__subcmd__approve)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -737,6 +980,34 @@ _flashline() {
         flashline__subcmd__help__subcmd__model__subcmd__check)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        flashline__subcmd__help__subcmd__model__subcmd__rollback)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        flashline__subcmd__help__subcmd__move)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -804,6 +1075,20 @@ _flashline() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        flashline__subcmd__help__subcmd__qualify)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         flashline__subcmd__help__subcmd__reload)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -819,6 +1104,20 @@ _flashline() {
             return 0
             ;;
         flashline__subcmd__help__subcmd__restart)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        flashline__subcmd__help__subcmd__restore)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -917,6 +1216,20 @@ _flashline() {
             return 0
             ;;
         flashline__subcmd__help__subcmd__status)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        flashline__subcmd__help__subcmd__support)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1039,7 +1352,7 @@ _flashline() {
             return 0
             ;;
         flashline__subcmd__log)
-            opts="-h --model --since --until --slot --config --file --outcome --serial --limit --follow --json --csv --help serials summary show report verify confirm anchor export help"
+            opts="-h --model --since --until --slot --with --config --file --outcome --serial --limit --follow --json --csv --help serials summary show report verify confirm anchor export archive help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1058,6 +1371,10 @@ _flashline() {
                     return 0
                     ;;
                 --slot)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --with)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1110,6 +1427,32 @@ _flashline() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        flashline__subcmd__log__subcmd__archive)
+            opts="-h --before --config --file --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --before)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         flashline__subcmd__log__subcmd__confirm)
             opts="-h --socket --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -1129,12 +1472,16 @@ _flashline() {
             return 0
             ;;
         flashline__subcmd__log__subcmd__export)
-            opts="-h --config --file --help"
+            opts="-h --with --config --file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --with)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1151,7 +1498,7 @@ _flashline() {
             return 0
             ;;
         flashline__subcmd__log__subcmd__help)
-            opts="serials summary show report verify confirm anchor export help"
+            opts="serials summary show report verify confirm anchor export archive help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1165,6 +1512,20 @@ _flashline() {
             return 0
             ;;
         flashline__subcmd__log__subcmd__help__subcmd__anchor)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        flashline__subcmd__log__subcmd__help__subcmd__archive)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1291,7 +1652,7 @@ _flashline() {
             return 0
             ;;
         flashline__subcmd__log__subcmd__report)
-            opts="-o -h --model --since --until --slot --config --file --output --help"
+            opts="-o -h --model --since --until --slot --with --config --file --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1310,6 +1671,10 @@ _flashline() {
                     return 0
                     ;;
                 --slot)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --with)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1337,7 +1702,7 @@ _flashline() {
             return 0
             ;;
         flashline__subcmd__log__subcmd__serials)
-            opts="-h --model --since --until --slot --config --file --serial --expect --json --csv --help"
+            opts="-h --model --since --until --slot --with --config --file --serial --expect --json --csv --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1356,6 +1721,10 @@ _flashline() {
                     return 0
                     ;;
                 --slot)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --with)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1383,12 +1752,16 @@ _flashline() {
             return 0
             ;;
         flashline__subcmd__log__subcmd__show)
-            opts="-h --json --config --file --help"
+            opts="-h --json --with --config --file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --with)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1405,7 +1778,7 @@ _flashline() {
             return 0
             ;;
         flashline__subcmd__log__subcmd__summary)
-            opts="-h --model --since --until --slot --config --file --by --json --help"
+            opts="-h --model --since --until --slot --with --config --file --by --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1424,6 +1797,10 @@ _flashline() {
                     return 0
                     ;;
                 --slot)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --with)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1447,13 +1824,21 @@ _flashline() {
             return 0
             ;;
         flashline__subcmd__log__subcmd__verify)
-            opts="-h --anchor --config --file --help"
+            opts="-h --anchor --against --with --config --file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --anchor)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --against)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --with)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1472,13 +1857,145 @@ _flashline() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        flashline__subcmd__model)
-            opts="-h --help check help"
+        flashline__subcmd__maintenance)
+            opts="-h --help on off help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        flashline__subcmd__maintenance__subcmd__help)
+            opts="on off help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        flashline__subcmd__maintenance__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        flashline__subcmd__maintenance__subcmd__help__subcmd__off)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        flashline__subcmd__maintenance__subcmd__help__subcmd__on)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        flashline__subcmd__maintenance__subcmd__off)
+            opts="-h --socket --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        flashline__subcmd__maintenance__subcmd__on)
+            opts="-h --why --socket --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --why)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        flashline__subcmd__model)
+            opts="-h --help check approve rollback help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        flashline__subcmd__model__subcmd__approve)
+            opts="-h --card --socket --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --card)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1513,8 +2030,22 @@ _flashline() {
             return 0
             ;;
         flashline__subcmd__model__subcmd__help)
-            opts="check help"
+            opts="check approve rollback help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        flashline__subcmd__model__subcmd__help__subcmd__approve)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1547,6 +2078,68 @@ _flashline() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        flashline__subcmd__model__subcmd__help__subcmd__rollback)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        flashline__subcmd__model__subcmd__rollback)
+            opts="-h --config --socket --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        flashline__subcmd__move)
+            opts="-h --to --undo --why --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --to)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --why)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1712,6 +2305,32 @@ _flashline() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        flashline__subcmd__qualify)
+            opts="-h --config --yes --no-hands --switch --page --send --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --page)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --send)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         flashline__subcmd__reload)
             opts="-h --socket --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -1738,6 +2357,28 @@ _flashline() {
             fi
             case "${prev}" in
                 --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        flashline__subcmd__restore)
+            opts="-h --keep-configuration --old-log --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --old-log)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1962,6 +2603,36 @@ _flashline() {
             fi
             case "${prev}" in
                 --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        flashline__subcmd__support)
+            opts="-o -h --config --out --list --serials --host-name --lines --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --out)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --lines)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -40,7 +40,7 @@ pub(crate) struct Manifest {
     pub(super) configuration: PathBuf,
     /// BLAKE3 of the configuration that the station armed its models by last; `null` if it armed none.
     pub(super) armed_by_blake3: Option<String>,
-    /// The files.
+    /// The two other files of the folder.
     pub(super) files: Vec<FileOf>,
 }
 
@@ -56,9 +56,9 @@ pub(super) struct FileOf {
 /// A folder with a manifest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Backup {
-    /// The folder.
+    /// The folder of the backup.
     pub path: PathBuf,
-    /// Its manifest.
+    /// What its manifest says.
     pub manifest: Manifest,
     /// The head of its log.
     pub anchor: Head,

@@ -10,7 +10,7 @@ use super::{beginning, chain};
 pub(crate) enum Relation {
     /// Both have the same events.
     Same {
-        /// How many.
+        /// How many there are.
         events: u64,
     },
     /// The other one is a beginning of this one.

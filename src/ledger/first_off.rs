@@ -32,7 +32,7 @@ struct Body {
 #[derive(Deserialize)]
 struct Image {
     blake3: String,
-    /// `BRAND/MODEL`.
+    /// The model, as `BRAND/MODEL`.
     model: String,
     model_proof: ModelProof,
 }

@@ -40,7 +40,7 @@ const ALL_USERS: [&str; 3] = ["0", "0", "4294967295"];
 /// The station's control socket.
 #[derive(Clone, Debug)]
 pub(crate) struct ControlSocket {
-    /// Its path.
+    /// The path of its file.
     pub path: PathBuf,
     /// Why it could not be made, with the errno.
     pub failed: Option<(String, Option<i32>)>,

@@ -84,7 +84,7 @@ fn own_code(word: &str) -> Option<&str> {
     (word.len() <= 40 && word.chars().all(|letter| letter.is_ascii_lowercase() || letter == '-')).then_some(word)
 }
 
-/// BLAKE3, hexadecimal.
+/// A BLAKE3 digest in hexadecimal, or nothing.
 pub(super) fn digest(text: &str) -> Option<&str> {
     (text.len() == 64 && text.chars().all(|digit| digit.is_ascii_hexdigit())).then_some(text)
 }

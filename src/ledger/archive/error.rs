@@ -15,7 +15,7 @@ pub(crate) enum ArchiveError {
     /// The log does not hold.
     #[error("{}: {flaw}; nothing was archived: `flashline log verify` tells the same", path.display())]
     LogFlaw {
-        /// The log.
+        /// The log that does not hold.
         path: PathBuf,
         /// What does not hold.
         flaw: Flaw,
@@ -23,7 +23,7 @@ pub(crate) enum ArchiveError {
     /// A new file, which was just written, does not hold.
     #[error("{}: {words}; nothing was taken out of the log: check this disk", path.display())]
     NewFile {
-        /// The file.
+        /// The new file of the log.
         path: PathBuf,
         /// What does not hold.
         words: String,
@@ -31,7 +31,7 @@ pub(crate) enum ArchiveError {
     /// There is another file where an archive would be.
     #[error("{} is there already and has other events: {words}; name another directory", path.display())]
     Other {
-        /// The file.
+        /// The file that is in its place.
         path: PathBuf,
         /// What is in it.
         words: String,
@@ -39,13 +39,13 @@ pub(crate) enum ArchiveError {
     /// The directory is missing, or is none.
     #[error("{} is no directory: create it, or mount its disk", path.display())]
     NoFolder {
-        /// The path.
+        /// The folder that was named.
         path: PathBuf,
     },
     /// Nothing is old enough.
     #[error("nothing to archive: {why}")]
     Nothing {
-        /// The reason.
+        /// The reason, in words.
         why: String,
     },
     /// An order began in these months, and is not stopped.
@@ -56,7 +56,7 @@ pub(crate) enum ArchiveError {
     OpenOrder {
         /// The number of the order.
         number: u64,
-        /// Its model.
+        /// Its model, as BRAND/MODEL.
         model: String,
         /// The month in which it began.
         month: String,
@@ -67,7 +67,7 @@ pub(crate) enum ArchiveError {
          {month}, or approve the card: flashline model approve"
     )]
     FirstCard {
-        /// The model.
+        /// The model, as BRAND/MODEL.
         model: String,
         /// The attempt that made the card.
         attempt: u64,
@@ -108,7 +108,7 @@ pub(crate) enum ArchiveProblem {
     OtherEvents,
     /// An event that stayed in the log is another one in the archive.
     NotAsKept {
-        /// The event.
+        /// The event that differs.
         seq: u64,
     },
 }

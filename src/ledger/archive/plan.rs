@@ -15,7 +15,7 @@ use crate::station::order::Order;
 /// A month in the time zone of the PC.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Month {
-    /// YYYY-MM.
+    /// Its name: YYYY-MM.
     pub(crate) name: String,
     /// The first moment behind it: UTC, microseconds since 1970.
     pub(crate) end: i64,

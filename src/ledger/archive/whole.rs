@@ -49,7 +49,7 @@ impl WholeLog {
         Ok(Self { log: LogReader::open(&file)?, _file: Some(file) })
     }
 
-    /// The log.
+    /// The log with its archived events, if archives were named.
     pub(crate) fn log(&self) -> &LogReader {
         &self.log
     }

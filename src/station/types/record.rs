@@ -137,7 +137,7 @@ pub enum Entry {
     },
     /// A user approved the first card of an armed image: the others may be made.
     Approved {
-        /// The image.
+        /// The image that may be made.
         armed: Armed,
         /// BLAKE3 of the configuration that armed it.
         config: Digest,
