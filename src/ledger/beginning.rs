@@ -33,14 +33,19 @@ pub(super) struct Beginning {
     pub(super) part: Part,
 }
 
-/// The beginning of this file's chain. Of several rows the first one counts; the events then do not hold.
+/// The beginning of this file's chain. Of several rows the first one counts; the events then do not hold. A log without the table is of an
+/// older format, and has all its events.
 pub(super) fn of(log: &Connection) -> rusqlite::Result<Beginning> {
+    let whole = Beginning { first: 1, prev: ORIGIN, part: Part::Whole };
+    if !log.table_exists(Some("main"), "beginning")? {
+        return Ok(whole);
+    }
     let mut query = log.prepare_cached("SELECT first, prev, why FROM beginning LIMIT 1")?;
     let row = query.query_row([], |row| {
         let part = if row.get_ref(2)?.as_str()? == "archive" { Part::Archive } else { Part::Shortened };
         Ok(Beginning { first: row.get(0)?, prev: row.get(1)?, part })
     });
-    Ok(row.optional()?.unwrap_or(Beginning { first: 1, prev: ORIGIN, part: Part::Whole }))
+    Ok(row.optional()?.unwrap_or(whole))
 }
 
 /// Records the beginning in a new file.

@@ -31,9 +31,6 @@ pub(super) const MIGRATIONS: [&str; 8] = [
 
 /// The format this program writes.
 pub(crate) const FORMAT: i32 = 8;
-
-/// From this format on, a file may be an archive.
-pub(super) const ARCHIVES_SINCE: i32 = 7;
 const _: () = assert!(MIGRATIONS.len() == 8, "FORMAT counts the migrations");
 
 /// Longer than any of our readers holds a lock, shorter than an operator's patience.

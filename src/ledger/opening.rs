@@ -15,9 +15,7 @@ use super::chain::{self, Head, Stored};
 use super::clock::Stamp;
 use super::draft::Draft;
 use super::error::{Doing, LogError, LogProblem};
-use super::format::{
-    APPLICATION_ID, ARCHIVES_SINCE, CREATED, FORMAT, bring_up_to_date, configure, connect, format_of, keep_statements_in_memory,
-};
+use super::format::{APPLICATION_ID, CREATED, FORMAT, bring_up_to_date, configure, connect, format_of, keep_statements_in_memory};
 use super::link::Link;
 use super::lock::lock;
 use super::machine::{machine_key, this_machine};
@@ -83,7 +81,7 @@ impl Ledger {
         let opening = |error| LogError::sqlite(Doing::Opening, path, error);
         let found = format_of(&connection, path, Doing::Opening)?;
         // Before anything is set, which would change the bytes of an archive.
-        if found >= ARCHIVES_SINCE && beginning::of(&connection).map_err(opening)?.part == Part::Archive {
+        if beginning::of(&connection).map_err(opening)?.part == Part::Archive {
             return Err(LogError::new(Doing::Opening, path, LogProblem::Archive));
         }
         if found > 0 {
