@@ -83,12 +83,15 @@ pub(crate) fn udev_rules(all: &[SlotFacts]) -> Vec<String> {
     longest.into_iter().map(rule).collect()
 }
 
+/// Place and words of something that slots share.
+type Way = fn(&SlotFacts) -> Option<(String, String)>;
+
 /// What several slots share, nearest first: a reader, then a hub, then the PC, each with the slots that were measured together.
 #[must_use]
 pub(crate) fn shared(all: &[SlotFacts]) -> Vec<Shared> {
     let measured: Vec<(&SlotFacts, f64)> = all.iter().filter_map(|facts| Some((facts, kept_beside(facts)?))).collect();
     let mut found: Vec<Shared> = Vec::new();
-    let ways: [fn(&SlotFacts) -> Option<(String, String)>; 3] = [reader_of, hub_of, |_| Some((String::new(), "this PC".to_owned()))];
+    let ways: [Way; 3] = [reader_of, hub_of, |_| Some((String::new(), "this PC".to_owned()))];
     for way in ways {
         let mut groups: BTreeMap<String, Shared> = BTreeMap::new();
         for (facts, kept) in &measured {

@@ -211,7 +211,7 @@ mod cases {
         assert_eq!(fake.sysfs().port_switch("sdb"), None, "this kernel offers none");
         fake.peers("1", "0x01");
         let hub = |root: &str, port: &str| fake.device(&format!("pci0000:00/0000:00:1c.0/{root}/{port}"), "", &[("disable", "0")]);
-        let files = vec![hub("usb2", "2-0:1.0/usb2-port1"), hub("usb1", "1-0:1.0/usb1-port1")];
+        let files = [hub("usb2", "2-0:1.0/usb2-port1"), hub("usb1", "1-0:1.0/usb1-port1")];
         let files = files.iter().map(|port| fs::canonicalize(port).expect("made").join("disable")).collect();
         let disks = ["sdb", "sdc"].map(str::to_owned).to_vec();
         assert_eq!(fake.sysfs().port_switch("sdb"), Some(PortSwitch { files, disks }));

@@ -329,7 +329,7 @@ fn a_part_that_hangs_or_panics_keeps_no_other_out() {
         name: "x",
         what: "",
         make: |_| loop {
-            thread::sleep(LIMIT)
+            thread::sleep(LIMIT);
         },
     };
     assert_eq!(in_time(&hangs, &context, Duration::from_millis(20)).unread, ["it took too long"]);

@@ -149,7 +149,7 @@ fn file(context: &Context, path: &str, unread: &mut Vec<String>) -> Value {
         let setting = line.split_once('=').map(|(name, value)| (name.trim(), value.trim()));
         match setting.filter(|(name, _)| SETTINGS.contains(name)) {
             Some((name, value)) => {
-                lines.push(format!("{name}={}", value_of(context, name, value).unwrap_or_else(|| "(left out)".to_owned())))
+                lines.push(format!("{name}={}", value_of(context, name, value).unwrap_or_else(|| "(left out)".to_owned())));
             }
             None => left_out += 1,
         }
