@@ -13,7 +13,7 @@ use crate::ledger::believed;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Existing folder that gets the folder of the backup; no other backup there is removed [default: that of [backup] in the
+    /// Existing folder that gets the folder of the backup; no other backup there is removed [default: that of the
     /// configuration]
     #[arg(value_name = "FOLDER")]
     folder: Option<PathBuf>,

@@ -38,7 +38,7 @@ enum Command {
     /// Fetch the images of the configuration that are not here yet
     ///
     /// An image gets its name only when all of it is on the disk and has its digest. One that is here is not fetched again. Nothing is
-    /// armed: that is `image` in a [[model]] of the station, and `flashline reload`.
+    /// armed: that is `image` in a model of the station, and `flashline reload`.
     Run(RunArgs),
     /// Fetch one image that no configuration names
     Get(GetArgs),
