@@ -10,7 +10,7 @@ impl Pc {
     /// The PC is shut down in order and boots again, with all that is plugged into it. Returns when the agent answers.
     ///
     /// # Panics
-    /// If it does not come up, or if its root is not [kept](PcBuilder::kept).
+    /// If it does not come up, or if its root is not [kept](crate::pc::PcBuilder::kept).
     #[track_caller]
     pub fn reboot(&self) {
         self.try_boot_again(|| self.inner.agent.spawn("systemctl reboot").map(drop)).or_panic();
@@ -19,7 +19,7 @@ impl Pc {
     /// The same by the reset button: nothing is shut down.
     ///
     /// # Panics
-    /// If it does not come up, or if its root is not [kept](PcBuilder::kept).
+    /// If it does not come up, or if its root is not [kept](crate::pc::PcBuilder::kept).
     #[track_caller]
     pub fn reset(&self) {
         self.try_boot_again(|| self.inner.qmp.execute("system_reset", json!({})).map(drop)).or_panic();
