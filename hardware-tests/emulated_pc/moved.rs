@@ -120,7 +120,7 @@ fn a_station_that_moved_goes_on_as_one_history_and_its_old_pc_that_is_switched_o
 }
 
 #[test]
-fn the_service_backs_up_beside_the_station_and_a_disk_that_takes_nothing_leaves_no_backup_and_says_why() {
+fn long_the_service_backs_up_beside_the_station_and_a_disk_that_takes_nothing_leaves_no_backup_and_says_why() {
     let pc = Pc::start();
     let image = Image::new(4 * MIB, 7);
     factory(&pc, &image).and("\n[backup]\nfolder = \"/mnt/backup\"\nkeep = 2\n").configured();

@@ -175,7 +175,7 @@ fn long_each_setting_that_takes_something_is_named_by_check_and_is_a_fault_of_th
 }
 
 #[test]
-fn a_card_that_cannot_be_admitted_because_of_a_setting_waits_and_is_neither_touched_nor_refused() {
+fn long_a_card_that_cannot_be_admitted_because_of_a_setting_waits_and_is_neither_touched_nor_refused() {
     let line = Line::start();
     STOPPING.into_iter().for_each(|setting| line.try_setting(setting));
 }
