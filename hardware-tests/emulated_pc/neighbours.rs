@@ -17,7 +17,7 @@ struct Kind {
     makes: &'static str,
     /// Succeeds when a program of the PC has started what is on the card.
     taken: &'static str,
-    /// Ends that.
+    /// Ends what was started.
     released: &'static str,
     /// What the station makes of it, and says of a card that it refuses.
     sign: &'static str,

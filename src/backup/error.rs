@@ -89,7 +89,7 @@ pub(crate) enum BackupError {
     Newer {
         /// The folder that was named.
         folder: PathBuf,
-        /// Its format.
+        /// The format of its manifest.
         found: u32,
     },
     /// A file is not the one of the manifest.

@@ -19,7 +19,7 @@ const MODE: u32 = 0o640;
 const FOLDER_MODE: u32 = 0o750;
 /// A copy has the size of the log; configuration, manifest and what the log grows by meanwhile are less than this.
 const REST: u64 = 16_000_000;
-/// Decimal megabytes.
+/// Bytes of a decimal megabyte.
 const MB: u64 = 1_000_000;
 
 /// What goes into a backup.

@@ -14,7 +14,7 @@ use crate::job::{Job, Limits, Trust};
 use crate::progress::Progress;
 use crate::server::{Answer, Server};
 
-/// Nobody looks.
+/// Progress that nobody looks at.
 struct Unseen;
 
 impl Progress for Unseen {
