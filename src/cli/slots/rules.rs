@@ -102,15 +102,15 @@ fn write(settings: &Settings, text: &str) -> Result<String, RulesError> {
     }
     let answer = if is_new { udevadm(&["control", "--reload", ANSWERS]) } else { Ok(()) };
     let ports = settings.slots.iter().flat_map(|slot| slot.ports.iter().cloned()).collect();
-    let apply_once = || {
-        let applied = apply(&Sysfs::default(), &ports, &settings.lamps, settings.station_bell.as_deref());
-        if applied.told > 0 { udevadm(&["settle", ANSWERS]).map(|()| applied) } else { Ok(applied) }
-    };
-    let applied = apply_once()?;
+    let apply_once = || apply(&Sysfs::default(), &ports, &settings.lamps, settings.station_bell.as_deref());
+    let applied = apply_once();
+    let looked = if applied.told > 0 { udevadm(&["settle", ANSWERS]) } else { Ok(()) };
     // Without an answer, udev may have read them all the same: a worker that udevd 257 forks while it is asked inherits the connection, and
-    // as long as that worker lives nobody hears that it was closed. What counts is that nothing is left to be looked at.
-    if answer.is_err() && apply_once()?.told > 0 {
-        answer?;
+    // as long as that worker lives nobody hears that it was closed. And its queue is not empty while a claimed card keeps it from looking at
+    // that one. What counts is that nothing is left to be looked at.
+    let is_unsure = answer.is_err() || looked.is_err();
+    if is_unsure && apply_once().told > 0 {
+        answer.and(looked)?;
     }
     applied.failed.iter().for_each(|failure| remark(format_args!("not as the udev rules say: {failure}: unplug it, and plug it in again")));
     Ok(format!("{}: {done}; looked at again: {}", path.display(), applied.told))
