@@ -26,11 +26,12 @@ const LONG_AFTERWARDS: &str = "0 600 0 0 on 600 on 0";
 /// The LEDs of the scenarios, as shell patterns: green, red and blue of the USB light, the keyboard's, the SD host's.
 const LEDS: [&str; 5] = ["thingm*:green:led0", "thingm*:red:led0", "thingm*:blue:led0", "input*::capslock", "mmc0::"];
 
-/// The state of each of these LEDs in the kernel: its pattern, or its trigger and brightness; `on` is full brightness.
+/// The state of each of these LEDs in the kernel: its pattern, or its trigger and brightness; `on` is full brightness. An LED whose pattern is
+/// being written has none yet.
 fn does<const N: usize>(pc: &Pc, leds: [&str; N]) -> [String; N] {
     let script = format!(
         "cd /sys/class/leds; for led in {}; do cd $led || exit; most=$(cat max_brightness); if grep -q '\\[pattern\\]' trigger; \
-         then cat pattern; else echo $(sed 's/.*\\[//; s/\\].*//' trigger) $(cat brightness); fi | sed \"s/\\b$most\\b/on/g; s/ *$//\"; \
+         then echo $(cat pattern); else echo $(sed 's/.*\\[//; s/\\].*//' trigger) $(cat brightness); fi | sed \"s/\\b$most\\b/on/g; s/ *$//\"; \
          cd ..; done",
         leds.join(" ")
     );

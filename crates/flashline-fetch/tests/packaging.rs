@@ -36,7 +36,7 @@ fn the_unit_may_write_to_its_directory_alone_and_is_a_user_without_the_rights_of
 #[test]
 fn an_installation_enables_and_starts_nothing_and_a_removal_stops_what_ran() {
     let postinst = read("packaging/postinst");
-    let commands = postinst.lines().filter(|line| !line.trim_start().starts_with('#'));
+    let commands = postinst.lines().filter(|line| !line.trim_start().starts_with('#') && !line.trim_start().starts_with("echo "));
     for line in commands.filter(|line| line.contains("systemctl") || line.contains("deb-systemd")) {
         assert!(line.contains("daemon-reload"), "{line}");
     }

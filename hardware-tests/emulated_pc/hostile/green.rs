@@ -25,8 +25,9 @@ fn mountable(directory: &Path) -> PathBuf {
 }
 
 /// Changes udev's rules by a script. Nobody waits for udev's answer: a worker of version 257 that is forked meanwhile keeps the connection.
+/// Nor for its queue, in which there is an event as long as a claimed card keeps udev from looking at it.
 fn rules(pc: &Pc, script: &str) {
-    pc.sh(&format!("{script} && udevadm control --reload --timeout=0 && sleep 1 && udevadm settle"));
+    pc.sh(&format!("{script} && udevadm control --reload --timeout=0 && sleep 2"));
 }
 
 fn automount(pc: &Pc) {
