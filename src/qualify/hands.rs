@@ -44,13 +44,24 @@ impl Change {
         self.pressed.get_or_insert(now);
     }
 
+    /// Does this look like an exchange between two looks of the kernel? It may as well be a card that was only taken out: the kernel counts a
+    /// change as soon as it notices one, and looks for the medium when the disk is opened next (kernel, `block/disk-events.c`). So it is to be
+    /// opened, and looked at again.
+    #[must_use]
+    pub(crate) fn is_unsure_of(&self, glimpse: Glimpse) -> bool {
+        self.asks() == Some(Ask::TakeOut) && glimpse.medium && self.is_another(glimpse)
+    }
+
+    fn is_another(&self, glimpse: Glimpse) -> bool {
+        glimpse.diskseq.is_some() && glimpse.diskseq != self.before
+    }
+
     /// A look at the port. `by_itself`: the disk was not opened to make the kernel look.
     pub(crate) fn look(&mut self, now: Duration, glimpse: Glimpse, by_itself: bool) {
         let noticed = |pressed: Option<Duration>| Noticed { by_itself, after: pressed.map(|at| now.saturating_sub(at)) };
         match self.asks() {
             Some(Ask::TakeOut) => {
-                let another = glimpse.diskseq.is_some() && glimpse.diskseq != self.before;
-                if glimpse.medium && !another {
+                if glimpse.medium && !self.is_another(glimpse) {
                     return;
                 }
                 self.facts.left = Some(noticed(self.pressed.take()));
@@ -128,6 +139,18 @@ mod cases {
         assert_eq!(fast.asks(), None);
         let facts = fast.facts();
         assert_eq!((facts.size_zero, facts.disk_gone, facts.diskseq), (false, false, Some((7, 9))));
+    }
+
+    #[test]
+    fn a_counted_change_with_a_medium_is_looked_into_before_it_is_taken_for_an_exchange() {
+        let mut change = Change::new(IN);
+        assert!(!change.is_unsure_of(IN) && !change.is_unsure_of(EMPTY) && !change.is_unsure_of(NOTHING));
+        let counted = Glimpse { diskseq: Some(8), ..IN };
+        assert!(change.is_unsure_of(counted));
+        // The kernel was made to look for the medium.
+        change.look(millis(10), EMPTY, true);
+        assert_eq!(change.asks(), Some(Ask::PutIn));
+        assert!(!change.is_unsure_of(counted), "what comes next is put in");
     }
 
     #[test]

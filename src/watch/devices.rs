@@ -12,6 +12,10 @@ use crate::station::port::Port;
 /// A reader may report "no medium" for a moment before it has found the card that was in it all the time.
 const MEDIUM_SHOWS_WITHIN: Duration = Duration::from_secs(3);
 
+/// A USB device that has been on its bus for less time may have become a disk only a moment ago: its driver waits before it looks
+/// (kernel, `usb-storage.delay_use`), and the disk asks its medium again and again while that starts.
+const DISK_SHOWS_WITHIN: Duration = Duration::from_secs(60);
+
 /// A PC that has been up for less time may still be starting its SD hosts, for which the kernel gives no time of appearance.
 const BOOTS_WITHIN: Duration = Duration::from_secs(20);
 
@@ -88,7 +92,8 @@ impl Devices {
         // How long the device could have shown a medium.
         let known_for = match (there.appeared, connected) {
             (Some(appeared), _) => now.saturating_duration_since(appeared),
-            // It has been a disk for a shorter time.
+            // It has been a disk for a shorter time than this, but for longer than the station looks.
+            (None, Some(connected)) if connected < DISK_SHOWS_WITHIN => looking,
             (None, Some(connected)) => connected,
             (None, None) if self.uptime < BOOTS_WITHIN => looking,
             (None, None) => return None,

@@ -61,7 +61,9 @@ impl Seen {
     }
 
     pub(super) fn set_ports(&mut self, ports: BTreeSet<Port>) {
-        self.new_ports = ports.difference(&self.ports).cloned().collect();
+        // Those that were not read yet stay new.
+        let added = ports.difference(&self.ports).cloned();
+        self.new_ports = self.new_ports.intersection(&ports).cloned().chain(added).collect();
         self.ports = ports;
         self.tell_all = true;
     }
@@ -124,6 +126,7 @@ impl Seen {
                 continue;
             };
             if card.visit != *visit || card.port != disk.port {
+                unread.insert(disk.port.clone());
                 continue;
             }
             let arrival = if known {

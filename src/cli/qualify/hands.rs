@@ -74,9 +74,7 @@ fn follow(slot: &Engaged, sysfs: &Sysfs, keys: &Receiver<Instant>, interrupted: 
         }
         if since.elapsed() > LIMIT {
             // Perhaps the kernel only did not look.
-            if let Some(card) = disk_of(slot, sysfs).and_then(|name| sysfs.card(&name)) {
-                drop(CachedReader::open(&node_of(&card.kernel_name), card.visit));
-            }
+            make_the_kernel_look(slot, sysfs);
             change.look(began.elapsed(), sysfs.glimpse(&slot.ports), false);
             if change.asks() == Some(ask) {
                 eprintln!("{}: nothing was noticed within {} s", slot.name, LIMIT.as_secs());
@@ -87,7 +85,12 @@ fn follow(slot: &Engaged, sysfs: &Sysfs, keys: &Receiver<Instant>, interrupted: 
         for at in keys.try_iter() {
             change.press(at.saturating_duration_since(began));
         }
-        change.look(began.elapsed(), sysfs.glimpse(&slot.ports), true);
+        let mut glimpse = sysfs.glimpse(&slot.ports);
+        if change.is_unsure_of(glimpse) {
+            make_the_kernel_look(slot, sysfs);
+            glimpse = sysfs.glimpse(&slot.ports);
+        }
+        change.look(began.elapsed(), glimpse, true);
         thread::sleep(LOOK);
     }
     let mut facts = change.facts();
@@ -95,6 +98,13 @@ fn follow(slot: &Engaged, sysfs: &Sysfs, keys: &Receiver<Instant>, interrupted: 
         facts.kept = kept(slot, sysfs);
     }
     slot.shared().facts.hands = Some(facts);
+}
+
+/// Opens the disk, whatever comes of it: then the kernel looks for the medium.
+fn make_the_kernel_look(slot: &Engaged, sysfs: &Sysfs) {
+    if let Some(card) = disk_of(slot, sysfs).and_then(|name| sysfs.card(&name)) {
+        drop(CachedReader::open(&node_of(&card.kernel_name), card.visit));
+    }
 }
 
 fn words(ask: Ask, slot: &Engaged) -> String {

@@ -99,6 +99,9 @@ fn a_card_in_a_port_added_later_that_cannot_be_read_at_first_was_there_before_al
     // It is there, and one of its attributes says nothing yet.
     fake.set("sdc", "ro", "");
     assert_eq!(names(&seen.look(&fake.sysfs(), Instant::now)), [""; 0]);
+    // A reload tells the same ports in between.
+    seen.set_ports(["1", "2", "3", "4"].map(port).into());
+    assert_eq!(names(&seen.look(&fake.sysfs(), Instant::now)), [""; 0]);
     fake.set("sdc", "ro", "0");
     fake.stick("sdd", "4", 14);
     let told = names(&seen.look(&fake.sysfs(), Instant::now));
