@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use crate::digest::{Algorithm, Digest, digest_of};
 use crate::error::{Bytes, FetchError, sentence};
-use crate::fetch::{Fetched, fetch};
+use crate::fetch::{Fetched, State, fetch, look};
 use crate::job::{Job, Limits, Trust};
 use crate::progress::Progress;
 use crate::server::{Answer, Server};
@@ -356,6 +356,60 @@ fn a_release_directory_says_the_digest_of_its_image_and_whoever_trusts_it_less_p
     Bench::new(&directory, Trust::Sums(None)).refused(&["the digest of", "and not sha256:"]);
     fs::remove_file(share.path().join("SHA256SUMS")).expect("removed");
     Bench::new(&directory, Trust::Sums(None)).refused(&["SHA256SUMS", "No such file"]);
+}
+
+#[test]
+fn what_is_here_of_a_release_directory_is_looked_for_under_the_name_that_a_fetch_gives_it() {
+    let share = tempfile::tempdir().expect("a directory");
+    let list = |bytes: &[u8]| {
+        let list = format!("{}  pi3.img\n", &sha256(bytes).to_string()["sha256:".len()..]);
+        fs::write(share.path().join("SHA256SUMS"), list).expect("written");
+    };
+    fs::write(share.path().join("pi3.img"), image()).expect("written");
+    list(&image());
+    let mut bench = Bench::new(&format!("{}/", share.path().display()), Trust::Sums(None));
+    let state = |bench: &Bench| look(&bench.job).expect("it can be looked at").1;
+    assert_eq!(state(&bench), State::Missing);
+    fs::write(bench.part(), &image()[..1000]).expect("written");
+    assert_eq!(state(&bench), State::Part(1000));
+    bench.fetch().expect("copied");
+    assert_eq!(look(&bench.job).expect("it can be looked at"), (bench.path(), State::Here));
+    list(b"the image of next week");
+    assert_eq!(state(&bench), State::Unproven, "it is not the one that would be fetched now");
+
+    fs::remove_file(share.path().join("SHA256SUMS")).expect("removed");
+    let said = sentence(&look(&bench.job).expect_err("nobody knows which image it is"));
+    assert!(said.contains("SHA256SUMS") && said.contains("No such file"), "{said}");
+    list(&image());
+    // A place that cannot be looked at is no place at which nothing is.
+    bench.job.directory = bench.path();
+    let said = sentence(&look(&bench.job).expect_err("it is no directory"));
+    assert!(said.contains("looking at") && said.contains("Not a directory"), "{said}");
+}
+
+#[test]
+fn a_list_that_ends_early_is_not_believed_and_the_error_says_how_far_it_came() {
+    let list = format!("{}  pi3.img\n", &sha256(&image()).to_string()["sha256:".len()..]);
+    let whole = list.len();
+    let server = Server::start(move |_, _| Answer::whole(list.as_bytes(), "v1").cut(10));
+    let bench = Bench::new(&server.url("/48/"), Trust::Sums(None));
+    bench.refused(&["/48/SHA256SUMS", &format!("it ends at byte {} of {whole}", whole - 10)]);
+}
+
+#[test]
+fn an_image_has_the_name_that_its_url_stands_for_unless_that_would_lead_out_of_the_directory() {
+    let server = Server::start(|_, _| Answer::whole(&image(), "v1"));
+    let trust = || Trust::Digest(sha256(&image()));
+    let bench = Bench::new(&server.url("/48/my%20pi3.img"), trust());
+    assert_eq!(bench.fetch().expect("fetched").path, bench.directory.path().join("my pi3.img"));
+    for encoded in ["..%2Fpi3.img", "%2E%2E", "%2Ehidden", "a%2Fb", "a%00b"] {
+        let url = server.url(&format!("/48/{encoded}"));
+        Bench::new(&url, trust()).refused(&["cannot be the name of a file here", &url]);
+        let mut bench = Bench::new(&url, trust());
+        bench.job.name = Some("pi3.img".to_owned());
+        bench.fetch().expect("it has another name here");
+        bench.is_whole();
+    }
 }
 
 #[test]

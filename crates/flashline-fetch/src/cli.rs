@@ -12,11 +12,10 @@ use serde_json::{Value, json};
 use crate::config::{self, ConfigError, DEFAULT_PATH, called};
 use crate::digest::Digest;
 use crate::error::{Bytes, FetchError, harmless, sentence};
-use crate::fetch::{Fetched, fetch};
+use crate::fetch::{Fetched, State, fetch, look};
 use crate::job::{DIRECTORY, GB, Job, LIMIT_GB, Limits, STALL_S, Trust};
-use crate::kept;
 use crate::progress::Bar;
-use crate::source::{SUMS, Source};
+use crate::source::Source;
 
 /// Exit code: all is here and proven.
 const GOOD: u8 = 0;
@@ -171,21 +170,11 @@ fn choose(jobs: Vec<Job>, args: &RunArgs) -> Result<Vec<Job>, ConfigError> {
 
 fn get(args: GetArgs) -> u8 {
     let GetArgs { source, digest, sums, file, name, to, limit_gb, stall_s, json } = args;
-    let trust = if digest == SUMS {
-        if sums.is_none() && source.is_open_to_the_network() {
-            complain(
-                "anybody on the network can change what http:// brings, SHA256SUMS too: give the digest of the image, or that of SHA256SUMS by --sums",
-            );
+    let trust = match Trust::of(&digest, sums, source.is_open_to_the_network()) {
+        Ok(trust) => trust,
+        Err(error) => {
+            complain(&format!("--{}: {}", error.key(), sentence(&error)));
             return USAGE;
-        }
-        Trust::Sums(sums)
-    } else {
-        match digest.parse() {
-            Ok(digest) => Trust::Digest(digest),
-            Err(error) => {
-                complain(&format!("--digest: {}", sentence(&error)));
-                return USAGE;
-            }
         }
     };
     let limits = Limits { largest: Bytes(limit_gb.saturating_mul(GB)), stall: Duration::from_secs(stall_s), ..Limits::default() };
@@ -250,32 +239,6 @@ fn object(job: &Job, result: &Result<Fetched, FetchError>) -> Value {
     })
 }
 
-/// How much of an image is here.
-enum State {
-    Here,
-    /// So many bytes of it came so far.
-    Part(u64),
-    Missing,
-    /// There is a file of that name, of which nothing is known, or another digest.
-    Unproven,
-}
-
-fn state(job: &Job) -> State {
-    let path = job.directory.join(called(job));
-    if path.exists() {
-        let proven = match job.trust {
-            Trust::Digest(digest) => kept::known(&path, digest.algorithm) == Some(digest),
-            // Which digest it must have is known only when the list is read.
-            Trust::Sums(_) => kept::known(&path, crate::digest::Algorithm::Sha256).is_some(),
-        };
-        return if proven { State::Here } else { State::Unproven };
-    }
-    match std::fs::metadata(job.directory.join(format!(".{}.part", called(job)))) {
-        Ok(part) => State::Part(part.len()),
-        Err(_absent) => State::Missing,
-    }
-}
-
 fn list(args: &ListArgs) -> u8 {
     let jobs = match config::read(&args.output.config) {
         Ok(jobs) => jobs,
@@ -286,29 +249,51 @@ fn list(args: &ListArgs) -> u8 {
     };
     let mut code = GOOD;
     for job in &jobs {
-        let (word, bytes) = match state(job) {
-            State::Here => ("here", None),
-            State::Part(bytes) => ("part", Some(bytes)),
-            State::Missing => ("missing", None),
-            State::Unproven => ("unproven", None),
-        };
-        if word != "here" {
+        let looked = look(job);
+        if !matches!(looked, Ok((_, State::Here))) {
             code = code.max(NOT_GOOD);
         }
-        let path = job.directory.join(called(job)).display().to_string();
-        let said = if args.output.json {
-            let object = json!({ "name": called(job), "state": word, "bytes": bytes, "path": path, "source": job.source.to_string() });
-            say(&object.to_string())
-        } else {
-            let bytes = bytes.map(|bytes| format!(", {} so far", Bytes(bytes))).unwrap_or_default();
-            say(&harmless(&format!("{}: {word}{bytes}: {path} from {}", called(job), job.source)))
-        };
-        code = code.max(said);
+        code = code.max(if args.output.json { say(&looked_object(job, &looked).to_string()) } else { looked_line(job, &looked) });
     }
     if jobs.is_empty() && !args.output.json {
         complain(&format!("{} names no image: add [[image]] tables; fetch.example.toml shows how", args.output.config.display()));
     }
     code
+}
+
+fn looked_line(job: &Job, looked: &Result<(PathBuf, State), FetchError>) -> u8 {
+    let name = called(job);
+    match looked {
+        Ok((path, state)) => {
+            let bytes = if let State::Part(bytes) = state { format!(", {} so far", Bytes(*bytes)) } else { String::new() };
+            say(&harmless(&format!("{name}: {}{bytes}: {} from {}", word(state), path.display(), job.source)))
+        }
+        Err(error) => {
+            complain(&format!("{name}: {}", sentence(error)));
+            GOOD
+        }
+    }
+}
+
+fn looked_object(job: &Job, looked: &Result<(PathBuf, State), FetchError>) -> Value {
+    let known = looked.as_ref().ok();
+    json!({
+        "name": called(job),
+        "state": known.map_or("unknown", |(_, state)| word(state)),
+        "bytes": known.and_then(|(_, state)| if let State::Part(bytes) = state { Some(bytes) } else { None }),
+        "path": known.map(|(path, _)| path.display().to_string()),
+        "source": job.source.to_string(),
+        "error": looked.as_ref().err().map(|error| sentence(error)),
+    })
+}
+
+fn word(state: &State) -> &'static str {
+    match state {
+        State::Here => "here",
+        State::Part(_) => "part",
+        State::Missing => "missing",
+        State::Unproven => "unproven",
+    }
 }
 
 #[cfg(test)]

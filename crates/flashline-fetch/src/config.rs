@@ -10,8 +10,8 @@ use toml::Spanned;
 
 use crate::digest::Digest;
 use crate::error::Bytes;
-use crate::job::{DIRECTORY, GB, Job, KEEP_FREE_GB, LIMIT_GB, Limits, STALL_S, TRIES, Trust, is_name};
-use crate::source::{SUMS, Source};
+use crate::job::{DIRECTORY, GB, Job, KEEP_FREE_GB, LIMIT_GB, Limits, STALL_S, TRIES, Trust, TrustError, is_name};
+use crate::source::Source;
 
 /// Where a packaged `flashline-fetch` has its configuration.
 pub(crate) const DEFAULT_PATH: &str = "/etc/flashline/fetch.toml";
@@ -177,22 +177,9 @@ impl Reading<'_> {
             Some(sums) => Some(self.noted("sums", sums.span().start, sums.get_ref().parse::<Digest>())?),
             None => None,
         };
-        if digest.get_ref() != SUMS {
-            if let Some(sums) = sums {
-                self.mistake(
-                    sums.span().start,
-                    "`sums` is the digest of SHA256SUMS, which is not read if `digest` is that of the image: leave one out",
-                );
-            }
-            return self.noted("digest", at, digest.get_ref().parse()).map(Trust::Digest);
-        }
-        if pinned.is_none() && source.is_some_and(Source::is_open_to_the_network) {
-            let problem = "`digest`: anybody on the network can change what http:// brings, SHA256SUMS too: write the digest of the image, or that of \
-                           SHA256SUMS as `sums`, or use https://";
-            self.mistake(at, problem);
-            return None;
-        }
-        Some(Trust::Sums(pinned))
+        let trust = Trust::of(digest.get_ref(), pinned, source.is_some_and(Source::is_open_to_the_network));
+        let key = trust.as_ref().map_or_else(TrustError::key, |_trust| "digest");
+        self.noted(key, sums.filter(|_| key == "sums").map_or(at, |sums| sums.span().start), trust)
     }
 }
 
@@ -251,7 +238,7 @@ mod tests {
             (image(&format!("source = \"a.img\"\ndigest = \"{DIGEST}\"")), "line 2: `source`: \"a.img\" is no path from the root"),
             (image(&format!("{good}\nname = \"../a.img\"")), "line 4: `name` is the name of a file"),
             (image(&format!("{good}\nfile = \"a.img\"")), "line 4: `file` names a file of a release directory"),
-            (image(&format!("{good}\nsums = \"{DIGEST}\"")), "line 4: `sums` is the digest of SHA256SUMS"),
+            (image(&format!("{good}\nsums = \"{DIGEST}\"")), "line 4: `sums`: it is the digest of SHA256SUMS"),
             (image(&format!("{good}\nto = \"images\"")), "line 4: `to` is a directory by its path from the root"),
             (image("source = \"http://h.example/48/\"\ndigest = \"SHA256SUMS\""), "line 3: `digest`: anybody on the network"),
             (image(&good) + &image(&good), "line 4: two images would be called pi3.img here"),

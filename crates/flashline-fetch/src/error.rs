@@ -108,13 +108,18 @@ pub(crate) enum FetchError {
     NoSums { from: String },
     #[error("{from} gives no name for the file: say by `name` what it is to be called")]
     NoName { from: String },
-    #[error("{name:?} cannot be the name of a file here: say by `name` what it is to be called, without a / and no . first")]
-    BadName { name: String },
+    #[error("{name:?} of {from} cannot be the name of a file here: say by `name` what it is to be called, without a / and no . first")]
+    BadName { name: String, from: String },
     #[error(
         "{path} is there already, and is another file: its digest is {found}, and not {wanted}. A fetched image never changes: give the new one \
          another `name`, or remove this one if no station has it armed"
     )]
     Other { path: PathBuf, found: Digest, wanted: Digest },
+    #[error(
+        "{path} appeared while the image came, and is not replaced: look who put it there, and run this again, which compares it with the \
+         expected digest"
+    )]
+    Appeared { path: PathBuf },
     #[error("{path} is being fetched by another process: wait for it")]
     Busy { path: PathBuf },
     #[error(

@@ -14,7 +14,7 @@ use crate::digest::{Digest, Hasher, digest_of};
 use crate::error::{Broken, Bytes, FetchError, sentence};
 use crate::job::{Job, Trust, is_name};
 use crate::kept::{self, to_u64};
-use crate::part::{Origin, Part};
+use crate::part::{self, Origin, Part};
 use crate::progress::Progress;
 use crate::room;
 use crate::source::{SUMS, Source};
@@ -32,6 +32,18 @@ pub(crate) struct Fetched {
     pub(crate) bytes: Bytes,
     /// It was fetched now, and was not here before.
     pub(crate) is_new: bool,
+}
+
+/// How much of an image is here.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    /// All of it, proven.
+    Here,
+    /// So many bytes of it came so far.
+    Part(u64),
+    Missing,
+    /// There is a file of that name, of which nothing is known, or another digest.
+    Unproven,
 }
 
 /// What is to be fetched.
@@ -59,12 +71,34 @@ pub(crate) fn fetch(job: &Job, progress: &mut dyn Progress) -> Result<Fetched, F
             false
         } else {
             Download::new(job, &wanted, part).run(&path, progress)?;
-            kept::note(&path, wanted.digest);
+            // Its name gave it another version than it was written as.
+            let version = kept::Version::of(&path).map_err(|source| here("looking at", &path, source))?;
+            kept::note(&path, wanted.digest, version);
             true
         }
     };
     let bytes = fs::metadata(&path).map_err(|source| here("looking at", &path, source))?.len();
     Ok(Fetched { path, digest: wanted.digest, bytes: Bytes(bytes), is_new })
+}
+
+/// Looks what is here of an image, and where: of the one that [`fetch`] would fetch now.
+///
+/// # Errors
+/// If it cannot be known which one that is, or the place cannot be looked at.
+pub(crate) fn look(job: &Job) -> Result<(PathBuf, State), FetchError> {
+    let wanted = resolve(job)?;
+    let path = job.directory.join(&wanted.name);
+    let state = if is_file(&path)? {
+        if kept::known(&path, wanted.digest.algorithm) == Some(wanted.digest) { State::Here } else { State::Unproven }
+    } else {
+        let part = part::path(&job.directory, &wanted.name);
+        match fs::symlink_metadata(&part) {
+            Ok(metadata) => State::Part(metadata.len()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => State::Missing,
+            Err(error) => return Err(here("looking at", &part, error)),
+        }
+    };
+    Ok((path, state))
 }
 
 fn here(doing: &'static str, path: &Path, source: io::Error) -> FetchError {
@@ -96,27 +130,37 @@ fn resolve(job: &Job) -> Result<Wanted, FetchError> {
         }
     };
     let name = job.name.clone().or_else(|| source.file_name()).ok_or_else(|| FetchError::NoName { from: from() })?;
-    if is_name(&name) { Ok(Wanted { source, name, digest }) } else { Err(FetchError::BadName { name }) }
+    if is_name(&name) { Ok(Wanted { source, name, digest }) } else { Err(FetchError::BadName { name, from: from() }) }
+}
+
+/// Is there a file at this path?
+fn is_file(path: &Path) -> Result<bool, FetchError> {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_file() => Ok(true),
+        Ok(_other) => Err(here("looking at", path, io::Error::new(io::ErrorKind::InvalidInput, "it is no file"))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(here("looking at", path, error)),
+    }
 }
 
 /// Is the wanted image here, under its name?
 fn is_here(path: &Path, wanted: Digest, progress: &mut dyn Progress) -> Result<bool, FetchError> {
-    match fs::symlink_metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-        Err(error) => return Err(here("looking at", path, error)),
-        Ok(metadata) if !metadata.is_file() => {
-            return Err(here("looking at", path, io::Error::new(io::ErrorKind::InvalidInput, "it is no file")));
-        }
-        Ok(_file) => {}
+    if !is_file(path)? {
+        return Ok(false);
     }
-    let found = match kept::known(path, wanted.algorithm) {
-        Some(found) => found,
-        None => kept::read(path, wanted.algorithm, progress).map_err(|source| here("reading", path, source))?,
+    let (found, read) = match kept::known(path, wanted.algorithm) {
+        Some(found) => (found, None),
+        None => {
+            let (found, version) = kept::read(path, wanted.algorithm, progress).map_err(|source| here("reading", path, source))?;
+            (found, Some(version))
+        }
     };
     if found != wanted {
         return Err(FetchError::Other { path: path.to_owned(), found, wanted });
     }
-    kept::note(path, found);
+    if let Some(version) = read {
+        kept::note(path, found, version);
+    }
     Ok(true)
 }
 
@@ -199,33 +243,19 @@ impl<'a> Download<'a> {
     fn attempt(&mut self, progress: &mut dyn Progress) -> Result<(), FetchError> {
         let limits = &self.job.limits;
         let transfer = Transfer::begin(&self.wanted.source, self.resume(), limits).map_err(|broken| self.broken(broken))?;
-        let (mut promised, mut looked) = (None, 0);
+        let mut looked = 0;
         loop {
-            let at = self.part.length();
-            let data = match transfer.piece() {
-                Ok(Piece::Opened(opening)) => {
-                    promised = opening.length;
+            let piece = transfer.piece().map_err(|broken| self.broken(broken))?;
+            let data = match piece {
+                Piece::Opened(opening) => {
                     self.opened(&opening, progress)?;
                     looked = self.part.length();
                     continue;
                 }
-                Ok(Piece::Data(data)) => data,
-                Ok(Piece::End) => {
-                    return match promised {
-                        Some(of) if at < of => Err(self.broken(Broken::Cut { at, of })),
-                        _ => Ok(()),
-                    };
-                }
-                Err(Broken::Disconnected { .. }) => {
-                    let cut = promised.map_or(Broken::Disconnected { at }, |of| Broken::Cut { at, of });
-                    return Err(self.broken(cut));
-                }
-                Err(broken) => return Err(self.broken(broken)),
+                Piece::Data(data) => data,
+                Piece::End => return Ok(()),
             };
-            let behind = at + to_u64(data.len());
-            if let Some(of) = promised.filter(|of| behind > *of) {
-                return Err(self.broken(Broken::Longer { of }));
-            }
+            let behind = self.part.length() + to_u64(data.len());
             if behind > limits.largest.0 {
                 return Err(self.broken(Broken::TooLarge(limits.largest)));
             }

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::digest::Digest;
+use crate::digest::{Digest, NotADigest};
 use crate::error::Bytes;
-use crate::source::Source;
+use crate::source::{SUMS, Source};
 
 /// One decimal gigabyte.
 pub(crate) const GB: u64 = 1_000_000_000;
@@ -27,6 +27,45 @@ pub(crate) enum Trust {
     Digest(Digest),
     /// `SHA256SUMS` beside the image. With a digest of that file, the user; without, anybody who can write where it lies.
     Sums(Option<Digest>),
+}
+
+/// Why a choice of `digest` and `sums` cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TrustError {
+    #[error(
+        "anybody on the network can change what http:// brings, SHA256SUMS too: give the digest of the image, or that of SHA256SUMS as `sums`, or \
+         use https://"
+    )]
+    Open,
+    #[error("it is the digest of SHA256SUMS, which is not read if `digest` is that of the image: leave one out")]
+    Both,
+    #[error(transparent)]
+    Digest(#[from] NotADigest),
+}
+
+impl TrustError {
+    /// The key or option that it is about.
+    pub(crate) fn key(&self) -> &'static str {
+        match self {
+            Self::Open | Self::Digest(_) => "digest",
+            Self::Both => "sums",
+        }
+    }
+}
+
+impl Trust {
+    /// The choice of a `digest` or the word `SHA256SUMS`, and of the digest of that list.
+    ///
+    /// # Errors
+    /// If the text is neither, one of both would not be looked at, or everybody on the network could choose the image.
+    pub(crate) fn of(digest: &str, sums: Option<Digest>, is_open_to_the_network: bool) -> Result<Self, TrustError> {
+        match (digest, sums) {
+            (SUMS, None) if is_open_to_the_network => Err(TrustError::Open),
+            (SUMS, sums) => Ok(Self::Sums(sums)),
+            (_, Some(_)) => Err(TrustError::Both),
+            (digest, None) => Ok(Self::Digest(digest.parse()?)),
+        }
+    }
 }
 
 /// The limits of a transfer.

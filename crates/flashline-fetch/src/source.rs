@@ -86,13 +86,16 @@ impl Source {
         }
     }
 
-    /// The name of the file, if it has one that can be used as it is.
+    /// The name of the file as it is written on a disk; `None` for a release directory, and for a name that is not UTF-8. It may still be
+    /// no name for a file here: see [`crate::job::is_name`].
     pub(crate) fn file_name(&self) -> Option<String> {
-        let name = match self {
-            Self::Http(uri) => uri.path().rsplit('/').next()?.to_owned(),
-            Self::Path(path) => path.file_name()?.to_str()?.to_owned(),
-        };
-        (!name.is_empty()).then_some(name)
+        if self.is_directory() {
+            return None;
+        }
+        match self {
+            Self::Http(uri) => decoded(uri.path().rsplit('/').next()?),
+            Self::Path(path) => path.file_name()?.to_str().map(str::to_owned),
+        }
     }
 
     /// A file in this release directory.
@@ -134,12 +137,46 @@ fn encoded(name: &str) -> String {
     encoded
 }
 
+/// The name that stands in the path of a URL; `None` if it is not UTF-8. A % without two hexadecimal digits behind it stands for itself, as
+/// for browsers.
+fn decoded(segment: &str) -> Option<String> {
+    let mut rest = segment.as_bytes();
+    let mut name = Vec::new();
+    while let [first, behind @ ..] = rest {
+        let digits = behind.get(..2).filter(|digits| *first == b'%' && digits.iter().all(u8::is_ascii_hexdigit));
+        let byte = digits.and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok());
+        name.push(byte.unwrap_or(*first));
+        rest = if byte.is_some() { &behind[2..] } else { behind };
+    }
+    String::from_utf8(name).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn source(text: &str) -> Source {
         text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
+    }
+
+    #[test]
+    fn a_file_has_the_name_that_its_url_stands_for_and_a_release_directory_has_none() {
+        for (text, name) in [
+            ("https://h.example/48/my%20pi3%2B.img?sig=a%20b", Some("my pi3+.img")),
+            ("https://h.example/48/%C3%A4.img", Some("ä.img")),
+            ("https://h.example/48/100%.img", Some("100%.img")),
+            ("https://h.example/48/50%2", Some("50%2")),
+            ("https://h.example/48/%2525", Some("%25")),
+            ("https://h.example/48/%FF.img", None),
+            ("https://h.example/48/", None),
+            ("https://h.example", None),
+            ("/mnt/48/my%20pi3.img", Some("my%20pi3.img")),
+            ("/mnt/48/", None),
+        ] {
+            assert_eq!(source(text).file_name().as_deref(), name, "{text}");
+        }
+        let name = "my pi3+ä.img";
+        assert_eq!(source("https://h.example/48/").within(name).file_name().as_deref(), Some(name), "as it was written into the URL");
     }
 
     #[test]

@@ -9,8 +9,9 @@ mod share;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
 
-use crate::error::Broken;
+use crate::error::{Broken, Bytes};
 use crate::job::Limits;
+use crate::kept::to_u64;
 use crate::source::Source;
 
 /// How much is read at once.
@@ -47,18 +48,52 @@ pub(crate) enum Piece {
     End,
 }
 
-/// The thread's end of the queue.
-struct Outlet(SyncSender<Result<Piece, Broken>>);
+/// The thread's end of the queue. It alone counts how far the file came.
+struct Outlet {
+    queue: SyncSender<Result<Piece, Broken>>,
+    /// The byte of the file that comes next.
+    at: u64,
+    /// The length of the whole file, if that is known.
+    promised: Option<u64>,
+}
 
 impl Outlet {
+    fn open(&mut self, opening: Opening) -> Result<(), Halt> {
+        (self.at, self.promised) = (opening.from, opening.length);
+        self.give(Piece::Opened(opening))
+    }
+
+    fn data(&mut self, data: Vec<u8>) -> Result<(), Halt> {
+        self.at += to_u64(data.len());
+        match self.promised {
+            Some(of) if self.at > of => Err(Broken::Longer { of }.into()),
+            _ => self.give(Piece::Data(data)),
+        }
+    }
+
+    /// Says last how it ended.
+    fn end(self, done: Result<(), Halt>) {
+        let Self { at, promised, .. } = self;
+        let last = match (done, promised) {
+            (Ok(()) | Err(Halt::Disconnected), Some(of)) if at < of => Err(Broken::Cut { at, of }),
+            (Ok(()), _) => Ok(Piece::End),
+            (Err(Halt::Disconnected), _) => Err(Broken::Disconnected { at }),
+            (Err(Halt::Broken(broken)), _) => Err(broken),
+            (Err(Halt::Unwanted), _) => return,
+        };
+        let _unwanted = self.queue.send(last);
+    }
+
     fn give(&self, piece: Piece) -> Result<(), Halt> {
-        self.0.send(Ok(piece)).map_err(|_gone| Halt::Unwanted)
+        self.queue.send(Ok(piece)).map_err(|_gone| Halt::Unwanted)
     }
 }
 
 /// Why a thread stops.
 enum Halt {
     Broken(Broken),
+    /// The connection ended before the file did.
+    Disconnected,
     /// Nobody takes the pieces any more.
     Unwanted,
 }
@@ -84,16 +119,13 @@ impl Transfer {
         let (give, pieces) = sync_channel(WAITING);
         let (source, limits, stall) = (source.clone(), limits.clone(), limits.stall);
         let work = move || {
-            let outlet = Outlet(give);
+            let at = resume.as_ref().map_or(0, |resume| resume.from);
+            let mut outlet = Outlet { queue: give, at, promised: None };
             let done = match &source {
-                Source::Http(uri) => http::send(uri, resume.as_ref(), &limits, &outlet),
-                Source::Path(path) => share::send(path, resume.as_ref(), &outlet),
+                Source::Http(uri) => http::send(uri, resume.as_ref(), &limits, &mut outlet),
+                Source::Path(path) => share::send(path, resume.as_ref(), &mut outlet),
             };
-            let _unwanted = match done {
-                Ok(()) => outlet.0.send(Ok(Piece::End)),
-                Err(Halt::Broken(broken)) => outlet.0.send(Err(broken)),
-                Err(Halt::Unwanted) => Ok(()),
-            };
+            outlet.end(done);
         };
         std::thread::Builder::new().name("transfer".to_owned()).spawn(work).map_err(Broken::Thread)?;
         Ok(Self { pieces, stall })
@@ -118,21 +150,15 @@ impl Transfer {
 /// If it does not come whole, or has more than `most` bytes.
 pub(crate) fn small(source: &Source, limits: &Limits, most: u64) -> Result<Vec<u8>, Broken> {
     let transfer = Transfer::begin(source, None, limits)?;
-    let (mut bytes, mut promised) = (Vec::new(), None);
+    let mut bytes = Vec::new();
     loop {
-        let at = crate::kept::to_u64(bytes.len());
         match transfer.piece()? {
-            Piece::Opened(opening) => promised = opening.length,
+            Piece::Opened(_) => {}
             Piece::Data(data) => bytes.extend_from_slice(&data),
-            Piece::End => {
-                return match promised {
-                    Some(of) if at < of => Err(Broken::Cut { at, of }),
-                    _ => Ok(bytes),
-                };
-            }
+            Piece::End => return Ok(bytes),
         }
-        if crate::kept::to_u64(bytes.len()) > most {
-            return Err(Broken::TooLarge(crate::error::Bytes(most)));
+        if to_u64(bytes.len()) > most {
+            return Err(Broken::TooLarge(Bytes(most)));
         }
     }
 }

@@ -6,22 +6,22 @@ use ureq::http::{Response, Uri};
 use ureq::tls::{RootCerts, TlsConfig};
 use ureq::{Agent, Body, Error};
 
-use super::{CHUNK, Halt, Opening, Outlet, Piece, Resume};
+use super::{CHUNK, Halt, Opening, Outlet, Resume};
 use crate::error::{Broken, harmless};
 use crate::job::Limits;
 
 /// How many redirects are followed: a mirror, and a server of files behind it.
 const REDIRECTS: u32 = 5;
 
-pub(super) fn send(uri: &Uri, resume: Option<&Resume>, limits: &Limits, outlet: &Outlet) -> Result<(), Halt> {
-    let broken = |error| broken(error, limits);
+pub(super) fn send(uri: &Uri, resume: Option<&Resume>, limits: &Limits, outlet: &mut Outlet) -> Result<(), Halt> {
+    let halt = |error| halt(error, limits);
     let mut request = agent(uri, limits).get(uri.clone());
     if let Some(Resume { from, validator }) = resume {
         // Without the second header, the rest of another version could come (RFC 9110, section 13.1.5).
         request = request.header("range", format!("bytes={from}-")).header("if-range", validator.as_str());
     }
-    let response = request.call().map_err(broken)?;
-    outlet.give(Piece::Opened(opening(&response, resume)?))?;
+    let response = request.call().map_err(halt)?;
+    outlet.open(opening(&response, resume)?)?;
     let mut body = response.into_body().into_reader();
     loop {
         let mut data = vec![0; CHUNK];
@@ -29,9 +29,9 @@ pub(super) fn send(uri: &Uri, resume: Option<&Resume>, limits: &Limits, outlet: 
             Ok(0) => return Ok(()),
             Ok(length) => {
                 data.truncate(length);
-                outlet.give(Piece::Data(data))?;
+                outlet.data(data)?;
             }
-            Err(error) => return Err(broken(Error::from(error)).into()),
+            Err(error) => return Err(halt(Error::from(error))),
         }
     }
 }
@@ -91,13 +91,18 @@ fn part(text: &str) -> Option<(u64, Option<u64>)> {
     Some((from, if length == "*" { None } else { Some(length.parse().ok()?) }))
 }
 
+fn halt(error: Error, limits: &Limits) -> Halt {
+    match error {
+        Error::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => Halt::Disconnected,
+        other => Halt::Broken(broken(other, limits)),
+    }
+}
+
 fn broken(error: Error, limits: &Limits) -> Broken {
     match error {
         Error::RequireHttpsOnly(to) => Broken::Insecure { to: harmless(to.split('?').next().unwrap_or_default()) },
         Error::TooManyRedirects | Error::RedirectFailed => Broken::Redirects,
         Error::Timeout(_) => Broken::Stalled(limits.stall),
-        // How far it was is known where the bytes are counted.
-        Error::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => Broken::Disconnected { at: 0 },
         other => Broken::Network(Box::new(other)),
     }
 }

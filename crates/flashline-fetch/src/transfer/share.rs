@@ -5,10 +5,10 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use super::{CHUNK, Halt, Opening, Outlet, Piece, Resume};
+use super::{CHUNK, Halt, Opening, Outlet, Resume};
 use crate::error::Broken;
 
-pub(super) fn send(path: &Path, resume: Option<&Resume>, outlet: &Outlet) -> Result<(), Halt> {
+pub(super) fn send(path: &Path, resume: Option<&Resume>, outlet: &mut Outlet) -> Result<(), Halt> {
     // Before it is opened: the opening of a pipe waits for its other end.
     let metadata = fs::metadata(path).map_err(Broken::Read)?;
     if !metadata.is_file() {
@@ -19,14 +19,14 @@ pub(super) fn send(path: &Path, resume: Option<&Resume>, outlet: &Outlet) -> Res
     let length = metadata.len();
     let from = resume.filter(|resume| resume.validator == before && resume.from <= length).map_or(0, |resume| resume.from);
     file.seek(SeekFrom::Start(from)).map_err(Broken::Read)?;
-    outlet.give(Piece::Opened(Opening { from, length: Some(length), validator: Some(before.clone()) }))?;
+    outlet.open(Opening { from, length: Some(length), validator: Some(before.clone()) })?;
     loop {
         let mut data = vec![0; CHUNK];
         match file.read(&mut data) {
             Ok(0) => break,
             Ok(count) => {
                 data.truncate(count);
-                outlet.give(Piece::Data(data))?;
+                outlet.data(data)?;
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(Broken::Read(error).into()),
