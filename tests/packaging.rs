@@ -122,7 +122,8 @@ fn a_removal_is_refused_while_cards_are_busy_and_stops_the_station_otherwise() {
         assert!(idle.status.success(), "{}", said(&idle));
         assert_eq!(
             said(&idle),
-            "invoked stop flashline-console.service flashline.service flashline-backup.timer flashline-awake.socket flashline-rules.socket\n"
+            "invoked stop flashline-console.service flashline.service flashline-backup.timer flashline-backup.service \
+             flashline-awake.socket flashline-rules.socket\n"
         );
     }
     for argument in ["upgrade", "deconfigure", "failed-upgrade"] {

@@ -14,7 +14,7 @@ pub(super) const AWAKE: &str = "/run/flashline-awake.socket";
 /// Writes the udev rules of the configuration, applies them, says how that went, and hangs up (`flashline-rules.socket`).
 pub(super) const RULES: &str = "/run/flashline-rules.socket";
 
-/// udev may take ten seconds (`flashline slots rules`), and a busy PC some more.
+/// udev may take ten seconds to read the rules and ten to look again (`flashline slots rules`), and a busy PC some more.
 const RULES_TAKE: Duration = Duration::from_secs(30);
 /// What is said in one line, or a few.
 const LONGEST: u64 = 4096;

@@ -27,18 +27,28 @@ const ROOT: u32 = 0;
 pub(crate) struct Applied {
     /// Devices that udev was told to look at again.
     pub(crate) told: usize,
+    /// LEDs that became the station's, or ceased to be. No udev has to look at them.
+    pub(crate) leds: usize,
     /// In words, with what it was about.
     pub(crate) failed: Vec<String>,
 }
 
 impl Applied {
-    fn note(&mut self, what: &Path, done: io::Result<()>) {
+    /// Was it done? If it failed, the error is noted.
+    fn note(&mut self, what: &Path, done: io::Result<()>) -> bool {
         match done {
-            Ok(()) => self.told += 1,
+            Ok(()) => return true,
             // It was pulled out meanwhile.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => self.failed.push(format!("{}: {error}", what.display())),
         }
+        false
+    }
+
+    /// Has udev look at a device again.
+    fn tell(&mut self, device: &Path) {
+        let told = tell(device);
+        self.told += usize::from(self.note(device, told));
     }
 }
 
@@ -62,7 +72,7 @@ pub(crate) fn apply(sysfs: &Sysfs, ports: &BTreeSet<Port>, lamps: &[OwnedLamp], 
     let is_given = |node: &Path| user.is_none_or(|user| fs::metadata(node).is_ok_and(|metadata| metadata.uid() == user));
     let known = |name: &str| Known { kept: sysfs.devnum(name).and_then(is_covered) == Some(true), given: is_given(&node_of(name)) };
     match outdated(sysfs, ports, user.is_some(), known) {
-        Ok(devices) => devices.iter().for_each(|device| applied.note(device, tell(device))),
+        Ok(devices) => devices.iter().for_each(|device| applied.tell(device)),
         Err(error) => applied.failed.push(format!("listing the disks of this PC: {error}")),
     }
     if let Some(user) = user {
@@ -101,13 +111,15 @@ fn give_leds(class: &Path, lamps: &[OwnedLamp], user: u32, applied: &mut Applied
     for name in names {
         let is_ours = lamps.iter().any(|lamp| lamp.lamp.leds().iter().any(|(_, led)| fits(led, &name)));
         let owner = if is_ours { user } else { ROOT };
+        let mut changed = false;
         for file in LED_ATTRIBUTES.map(|attribute| class.join(&name).join(attribute)) {
             let has = fs::metadata(&file).map(|metadata| metadata.uid());
             // What is neither the station's nor root's is somebody else's by a rule of the PC's engineer.
             if has.is_ok_and(|has| has != owner && (is_ours || has == user)) {
-                applied.note(&file, chown(&file, Some(owner), None));
+                changed |= applied.note(&file, chown(&file, Some(owner), None));
             }
         }
+        applied.leds += usize::from(changed);
     }
 }
 
@@ -117,8 +129,7 @@ fn tell_bell(bell: Option<&Path>, is_given: impl Fn(&Path) -> bool, applied: &mu
     for name in names_in(Path::new(INPUT_NODES)).unwrap_or_default().into_iter().filter(|name| name.starts_with("event")) {
         let node = Path::new(INPUT_NODES).join(&name);
         if (bell.as_ref() == Some(&node)) != is_given(&node) {
-            let device = Path::new(INPUT_DEVICES).join(&name);
-            applied.note(&device, tell(&device));
+            applied.tell(&Path::new(INPUT_DEVICES).join(&name));
         }
     }
 }
@@ -160,9 +171,9 @@ mod tests {
         let mut applied = Applied::default();
         let own = fs::metadata(root.path()).expect("it is there").uid();
         give_leds(root.path(), &[OwnedLamp::of_slot("A1", Lamp::One("mmc*".into()))], own, &mut applied);
-        assert_eq!((applied.told, applied.failed.len()), (0, 0), "it is given already");
-        applied.note(Path::new("/sys/class/leds/x"), Err(io::ErrorKind::NotFound.into()));
-        applied.note(Path::new("/sys/class/leds/y"), Err(io::ErrorKind::PermissionDenied.into()));
+        assert_eq!((applied.told, applied.leds, applied.failed.len()), (0, 0, 0), "it is given already");
+        assert!(!applied.note(Path::new("/sys/class/leds/x"), Err(io::ErrorKind::NotFound.into())));
+        assert!(!applied.note(Path::new("/sys/class/leds/y"), Err(io::ErrorKind::PermissionDenied.into())));
         assert!(applied.failed.len() == 1 && applied.failed[0].starts_with("/sys/class/leds/y: "), "{:?}", applied.failed);
     }
 }

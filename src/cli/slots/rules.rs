@@ -100,7 +100,8 @@ fn write(settings: &Settings, text: &str) -> Result<String, RulesError> {
     if !udev_runs() {
         return Ok(format!("{}: {done}; no udev runs here", path.display()));
     }
-    let answer = if is_new { udevadm(&["control", "--reload", ANSWERS]) } else { Ok(()) };
+    let reloaded = if is_new { udevadm(&["control", "--reload", ANSWERS]) } else { Ok(()) };
+    let unanswered = reloaded.as_ref().err().map(|error| sentence(error));
     let ports = settings.slots.iter().flat_map(|slot| slot.ports.iter().cloned()).collect();
     let apply_once = || apply(&Sysfs::default(), &ports, &settings.lamps, settings.station_bell.as_deref());
     let applied = apply_once();
@@ -108,12 +109,19 @@ fn write(settings: &Settings, text: &str) -> Result<String, RulesError> {
     // Without an answer, udev may have read them all the same: a worker that udevd 257 forks while it is asked inherits the connection, and
     // as long as that worker lives nobody hears that it was closed. And its queue is not empty while a claimed card keeps it from looking at
     // that one. What counts is that nothing is left to be looked at.
-    let is_unsure = answer.is_err() || looked.is_err();
-    if is_unsure && apply_once().told > 0 {
-        answer.and(looked)?;
+    if let Err(error) = reloaded.and(looked)
+        && apply_once().told > 0
+    {
+        return Err(error);
+    }
+    if let Some(unanswered) = unanswered {
+        remark(format_args!(
+            "udev has not answered that it has read the rules: {unanswered}: if `flashline check` names slots that are not kept from other \
+             programs, run `udevadm control --reload`"
+        ));
     }
     applied.failed.iter().for_each(|failure| remark(format_args!("not as the udev rules say: {failure}: unplug it, and plug it in again")));
-    Ok(format!("{}: {done}; looked at again: {}", path.display(), applied.told))
+    Ok(format!("{}: {done}; looked at again: {}; LEDs that changed their owner: {}", path.display(), applied.told, applied.leds))
 }
 
 /// Puts a file in its place, whole, on disk and readable by everybody, unless it is there already. False if it is.
