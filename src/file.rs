@@ -1,15 +1,19 @@
-//! Identifies a file and its version. A changed file differs in at least one of these facts, above all in `ctime`, which no program can
-//! set.
+//! Identifies a file and its version; opens, digests, replaces and removes files, and names the files beside them.
+//!
+//! A changed file differs in at least one of the facts of its version, above all in `ctime`, which no program can set.
 
-use std::fs::{self, File, OpenOptions};
-use std::io;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::Path;
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, chown};
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
 use nix::libc;
 use serde::{Deserialize, Serialize};
+
+/// The mode of a file that has no predecessor: every user may read it.
+const MODE: u32 = 0o644;
 
 /// A file at one moment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,6 +92,60 @@ pub(crate) fn directory_of(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
+/// The path of a file beside the one at `path`: the same name with `suffix` behind it.
+#[must_use]
+pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+/// BLAKE3 of a regular file, and its length in bytes.
+///
+/// # Errors
+/// As [`open`], and if it cannot be read.
+pub(crate) fn digest(path: &Path) -> io::Result<(blake3::Hash, u64)> {
+    let mut hasher = blake3::Hasher::new();
+    let bytes = io::copy(&mut open(path)?, &mut hasher)?;
+    Ok((hasher.finalize(), bytes))
+}
+
+/// Puts a file with these contents at `path`, whole or not at all, with the owner and the mode of the file `like`; if that does not exist,
+/// every user may read it. Contents and name are on the disk when this returns.
+///
+/// # Errors
+/// The error of the kernel. What was at `path` is then unchanged, unless only its directory could not be flushed.
+pub(crate) fn replace(path: &Path, like: &Path, bytes: &[u8]) -> io::Result<()> {
+    let directory = directory_of(path);
+    let mut file = tempfile::NamedTempFile::new_in(directory)?;
+    file.write_all(bytes)?;
+    if let Ok(like) = fs::metadata(like) {
+        chown(file.path(), Some(like.uid()), Some(like.gid()))?;
+        file.as_file().set_permissions(like.permissions())?;
+    } else {
+        file.as_file().set_permissions(Permissions::from_mode(MODE))?;
+    }
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    flush_directory(directory)
+}
+
+/// Removes a file. A name that does not exist is as good as removed.
+///
+/// # Errors
+/// The error of the kernel.
+pub(crate) fn remove(path: &Path) -> io::Result<()> {
+    fs::remove_file(path).or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
+}
+
+/// Writes the names in a directory to its disk: they must survive a power cut, like the contents of their files.
+///
+/// # Errors
+/// The error of the kernel.
+pub(crate) fn flush_directory(directory: &Path) -> io::Result<()> {
+    File::open(directory)?.sync_all()
+}
+
 #[cfg(test)]
 mod tests {
     use std::io::Read;
@@ -112,5 +170,26 @@ mod tests {
         fs::write(&path, "text").expect("written");
         open(&path).and_then(|mut file| file.read_to_string(&mut text)).expect("read");
         assert_eq!(text, "text");
+        assert_eq!(digest(&path).expect("read"), (blake3::hash(b"text"), 4));
+    }
+
+    #[test]
+    fn a_replaced_file_keeps_its_mode_and_a_removed_one_may_be_missing() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("file");
+        let mode = |path: &Path| fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
+        replace(&path, &path, b"one").expect("written");
+        assert_eq!((fs::read(&path).expect("read"), mode(&path)), (b"one".to_vec(), MODE));
+        fs::set_permissions(&path, Permissions::from_mode(0o640)).expect("ours");
+        let copy = beside(&path, ".bak");
+        replace(&copy, &path, b"one").expect("written");
+        replace(&path, &path, b"two").expect("written");
+        assert_eq!((fs::read(&path).expect("read"), mode(&path)), (b"two".to_vec(), 0o640));
+        assert_eq!((copy.file_name().and_then(|name| name.to_str()), mode(&copy)), (Some("file.bak"), 0o640));
+        for _ in 0..2 {
+            remove(&copy).expect("removed");
+        }
+        let left: Vec<_> = fs::read_dir(directory.path()).expect("listed").map(|entry| entry.expect("an entry").path()).collect();
+        assert_eq!(left, [path]);
     }
 }

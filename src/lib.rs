@@ -31,7 +31,8 @@
 //!
 //! [`qualify`] tries a card reader on a card that may be erased, and says which settings suit it.
 //!
-//! [`zone`] is the PC's time zone: it tells which moment belongs to which day and shift. [`mod@file`] identifies a file and its version.
+//! [`zone`] is the PC's time zone: it tells which moment belongs to which day and shift. [`mod@file`] identifies a file and its
+//! version, and opens, digests, replaces and removes files.
 //!
 //! [`daemon`] ties them together: one task owns the station, threads carry the bytes. [`cli`] is the command line.
 //!

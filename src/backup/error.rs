@@ -100,6 +100,17 @@ pub(crate) enum BackupError {
         /// The file that differs.
         file: String,
     },
+    /// A file of the manifest is missing.
+    #[error(
+        "the backup {} is damaged: {file} is missing in it; put the file back from where the folder was copied, or use another backup",
+        folder.display()
+    )]
+    Missing {
+        /// The folder that was named.
+        folder: PathBuf,
+        /// The file that is missing.
+        file: String,
+    },
     /// The chain of its log does not hold.
     #[error("the flash log in the backup {} does not hold: {flaw}; keep the folder as evidence, and use another backup", folder.display())]
     FlawedBackup {

@@ -5,8 +5,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::error::BackupError;
-use super::make::sync;
 use super::manifest::{Backup, MANIFEST};
+use crate::file;
+use crate::ledger::LogReader;
 
 /// The finished backups of a station in `folder`, oldest first. Several stations may share a folder.
 ///
@@ -30,28 +31,48 @@ pub(crate) fn of_station(folder: &Path, station_id: &str) -> Result<Vec<Backup>,
     Ok(backups)
 }
 
+/// What became of the old backups of a station.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Thinned {
+    /// The folders that were removed.
+    pub removed: Vec<PathBuf>,
+    /// The folders whose log has events that the newest backup lacks: the log was restored from an older backup, or forked.
+    pub with_lost_events: Vec<PathBuf>,
+}
+
 /// Removes the oldest backups of the station of `new`, so that `keep` are left with it. A backup by which a log moved away is never removed:
-/// it may be the only place where the log goes on. Returns what was removed.
+/// it may be the only place where the log goes on. Nor is one with events that the log of `new` lacks: no other place may have them.
 ///
 /// # Errors
-/// If the folder cannot be read, or one of them cannot be removed.
-pub(crate) fn remove_beyond(folder: &Path, new: &Backup, keep: usize) -> Result<Vec<PathBuf>, BackupError> {
-    let mut others = of_station(folder, &new.manifest.station_id)?;
-    others.retain(|backup| !backup.manifest.moved && backup.path != new.path);
+/// If the folder or the log of `new` cannot be read, or one of them cannot be removed.
+pub(crate) fn remove_beyond(folder: &Path, new: &Backup, keep: usize) -> Result<Thinned, BackupError> {
+    let log = LogReader::open(&new.log())?;
+    let (mut thinned, mut others) = (Thinned::default(), Vec::new());
+    for backup in of_station(folder, &new.manifest.station_id)? {
+        if backup.manifest.moved || backup.path == new.path {
+            continue;
+        }
+        if log.has_passed(&backup.anchor)? {
+            others.push(backup);
+        } else {
+            thinned.with_lost_events.push(backup.path);
+        }
+    }
     let beyond = (others.len() + 1).saturating_sub(keep);
     others.truncate(beyond);
-    for backup in &others {
-        remove(backup).map_err(|source| BackupError::io("removing the old backup", &backup.path, source))?;
+    for backup in others {
+        remove(&backup).map_err(|source| BackupError::io("removing the old backup", &backup.path, source))?;
+        thinned.removed.push(backup.path);
     }
-    Ok(others.into_iter().map(|backup| backup.path).collect())
+    Ok(thinned)
 }
 
 /// The manifest first: what is interrupted here does not look like a backup. Files that other people put there stay, and their folder.
 fn remove(backup: &Backup) -> io::Result<()> {
     fs::remove_file(backup.path.join(MANIFEST))?;
-    sync(&backup.path)?;
-    for file in &backup.manifest.files {
-        fs::remove_file(backup.path.join(&file.name))?;
+    file::flush_directory(&backup.path)?;
+    for of in &backup.manifest.files {
+        file::remove(&backup.path.join(&of.name))?;
     }
     match fs::remove_dir(&backup.path) {
         Err(error) if error.kind() != io::ErrorKind::DirectoryNotEmpty => Err(error),

@@ -9,7 +9,8 @@ use nix::sys::statvfs::statvfs;
 
 use super::error::BackupError;
 use super::manifest::{Backup, CONFIGURATION, FORMAT, FileOf, LOG, MANIFEST, Manifest};
-use crate::ledger::{LogReader, digest_on_disk, medium};
+use crate::file::{beside, digest, flush_directory};
+use crate::ledger::{LogReader, is_on_disk, medium};
 
 /// How the names of unfinished backups begin.
 const UNFINISHED: &str = ".flashline-unfinished-";
@@ -54,17 +55,16 @@ pub(crate) fn make(folder: &Path, contents: &Contents<'_>) -> Result<Backup, Bac
     let path = unfinished.path().join(CONFIGURATION);
     write(&path, contents.config_bytes).map_err(|source| BackupError::io("writing", &path, source))?;
     let manifest = describe(unfinished.path(), &copy, contents)?;
-    prove(unfinished.path(), &manifest)?;
     let text = serde_json::to_vec_pretty(&manifest).map_err(io::Error::from).map_err(writing)?;
     write(&unfinished.path().join(MANIFEST), &text).map_err(writing)?;
     // A stick with FAT has one mode for everything.
     let _one_mode = fs::set_permissions(unfinished.path(), Permissions::from_mode(FOLDER_MODE));
-    sync(unfinished.path()).map_err(writing)?;
+    flush_directory(unfinished.path()).map_err(writing)?;
     let place = free_name(folder, contents);
     fs::rename(unfinished.path(), &place).map_err(writing)?;
     // It has another name now: nothing is to be removed.
     let _renamed = unfinished.keep();
-    sync(folder).map_err(writing)?;
+    flush_directory(folder).map_err(writing)?;
     Backup::read(&place)
 }
 
@@ -80,9 +80,7 @@ pub(crate) fn check_room(folder: &Path, log: &Path) -> Result<(), BackupError> {
     let free = u64::saturating_mul(disk.blocks_available(), disk.fragment_size());
     // Events that are not in the file yet are in the `-wal`.
     let size = |path: &Path| fs::metadata(path).map_or(0, |there| there.len());
-    let mut wal = log.as_os_str().to_owned();
-    wal.push("-wal");
-    let needed = size(log).saturating_add(size(Path::new(&wal))).saturating_add(REST);
+    let needed = size(log).saturating_add(size(&beside(log, "-wal"))).saturating_add(REST);
     if free < needed {
         return Err(BackupError::NoRoom { folder: folder.to_owned(), free: free / MB, needed: needed.div_ceil(MB) });
     }
@@ -122,19 +120,18 @@ fn alone(folder: &Path) -> Result<Option<File>, BackupError> {
     }
 }
 
-/// Everything about the log is read from the copy: the log itself may have grown.
+/// Everything about the log is read from the copy: the log itself may have grown. Every file is read back from its disk.
 fn describe(folder: &Path, copy: &Path, contents: &Contents<'_>) -> Result<Manifest, BackupError> {
     let log = LogReader::open(copy)?;
     let newest = log.armings(None)?.pop().and_then(|event| serde_json::from_str::<serde_json::Value>(&event.body).ok());
     let armed_by = newest.and_then(|body| body.get("by")?.get("config_blake3")?.as_str().map(str::to_owned));
     let file = |name: &str| {
         let path = folder.join(name);
-        let describe = || {
-            let mut hasher = blake3::Hasher::new();
-            let bytes = io::copy(&mut File::open(&path)?, &mut hasher)?;
-            Ok(FileOf { name: name.to_owned(), bytes, blake3: hasher.finalize().to_hex().to_string() })
-        };
-        describe().map_err(|source| BackupError::io("reading", &path, source))
+        let (blake3, bytes) = digest(&path).map_err(|source| BackupError::io("reading", &path, source))?;
+        if !is_on_disk(&path, &blake3).map_err(|source| BackupError::io("reading back", &path, source))? {
+            return Err(BackupError::NotKept { path });
+        }
+        Ok(FileOf { name: name.to_owned(), bytes, blake3: blake3.to_hex().to_string() })
     };
     Ok(Manifest {
         format: FORMAT,
@@ -148,18 +145,6 @@ fn describe(folder: &Path, copy: &Path, contents: &Contents<'_>) -> Result<Manif
         armed_by_blake3: armed_by,
         files: vec![file(LOG)?, file(CONFIGURATION)?],
     })
-}
-
-/// Reads every file back from its disk.
-fn prove(folder: &Path, manifest: &Manifest) -> Result<(), BackupError> {
-    for file in &manifest.files {
-        let path = folder.join(&file.name);
-        let digest = digest_on_disk(&path).map_err(|source| BackupError::io("reading back", &path, source))?;
-        if digest.to_hex().as_str() != file.blake3 {
-            return Err(BackupError::NotKept { path });
-        }
-    }
-    Ok(())
 }
 
 fn moment(micros: i64) -> jiff::Timestamp {
@@ -176,13 +161,8 @@ fn free_name(folder: &Path, contents: &Contents<'_>) -> PathBuf {
 }
 
 /// A new file, on its disk when this returns.
-pub(super) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(MODE).open(path)?;
     file.write_all(bytes)?;
     file.sync_all()
-}
-
-/// The names in a folder must survive a power cut, like the contents.
-pub(super) fn sync(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
 }

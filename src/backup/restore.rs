@@ -3,12 +3,11 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, chown};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::error::BackupError;
-use super::make::sync;
 use super::manifest::{Backup, CONFIGURATION, FileOf, LOG};
-use crate::file::directory_of;
+use crate::file::{beside, directory_of, flush_directory, remove};
 use crate::ledger::{Head, Ledger, LogProblem, LogReader, medium};
 use crate::station::request::Who;
 
@@ -82,14 +81,11 @@ pub(crate) fn place_log(backup: &Backup, to: &Path, by: &Who) -> Result<Head, Ba
     give_to_owner_of(state, &copy).map_err(writing)?;
     // Left of another log, empty, and older than the file that it would belong to.
     for left in ["-wal", "-shm"].map(|suffix| beside(to, suffix)) {
-        match fs::remove_file(&left) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(BackupError::io("removing", &left, error)),
-            _ => {}
-        }
+        remove(&left).map_err(|source| BackupError::io("removing", &left, source))?;
     }
     // Unlike a renaming, this never replaces a file.
     fs::hard_link(&copy, to).map_err(writing)?;
-    sync(state).map_err(writing)?;
+    flush_directory(state).map_err(writing)?;
     Ok(head)
 }
 
@@ -128,12 +124,6 @@ fn give_to_owner_of(directory: &Path, path: &Path) -> io::Result<()> {
     if nix::unistd::geteuid().is_root() { chown(path, Some(owner.uid()), Some(owner.gid())) } else { Ok(()) }
 }
 
-fn beside(log: &Path, suffix: &str) -> PathBuf {
-    let mut name = log.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
-}
-
 fn is_empty(path: &Path) -> bool {
     fs::metadata(path).map_or(true, |there| there.len() == 0)
 }
@@ -147,12 +137,12 @@ enum Copying {
 
 impl Copying {
     fn or_damage(self, backup: &Backup, file: &FileOf) -> BackupError {
+        let (folder, path) = (backup.path.clone(), backup.path.join(&file.name));
         match self {
-            Self::Reading(source) if source.kind() != io::ErrorKind::NotFound => {
-                BackupError::io("reading", &backup.path.join(&file.name), source)
-            }
-            Self::Writing(source) => BackupError::io("copying", &backup.path.join(&file.name), source),
-            Self::Reading(_) | Self::Differs => BackupError::Damaged { folder: backup.path.clone(), file: file.name.clone() },
+            Self::Reading(source) if source.kind() == io::ErrorKind::NotFound => BackupError::Missing { folder, file: file.name.clone() },
+            Self::Reading(source) => BackupError::io("reading", &path, source),
+            Self::Writing(source) => BackupError::io("copying", &path, source),
+            Self::Differs => BackupError::Damaged { folder, file: file.name.clone() },
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::kept::Thinned;
 use super::*;
 use crate::ledger::{Ledger, LogProblem, LogReader, Relation};
 use crate::station::outcome::{Effort, Outcome};
@@ -130,7 +131,12 @@ fn a_backup_that_is_damaged_or_was_not_finished_is_refused_and_nothing_is_restor
         fs::write(&path, &whole[..whole.len() - 1]).expect("written");
         assert!(open(&made.path).is_err(), "{name} is cut");
         fs::remove_file(&path).expect("removed");
-        assert!(open(&made.path).is_err(), "{name} is missing");
+        let said = open(&made.path).expect_err(name).to_string();
+        // Without its manifest a folder was never finished.
+        assert!(
+            said.contains(&format!("{name} is missing in it; put the file back")) || said.contains("has no backup.json"),
+            "{name}: {said}"
+        );
         fs::write(&path, &whole).expect("written");
     }
     let manifest = made.path.join("backup.json");
@@ -178,8 +184,10 @@ fn the_oldest_backups_of_the_station_are_removed_and_none_of_another_station_or_
     fs::create_dir(place.folder().join("photos")).expect("made");
     let made: Vec<Backup> = (1..=4).map(|day| place.backup(1_800_000_000 + day * 86_400)).collect();
     fs::write(made[0].path.join("note.txt"), "of a person").expect("written");
-    let removed = remove_beyond(&place.folder(), &made[3], 2).expect("removed");
-    assert_eq!(removed, [made[0].path.clone(), made[1].path.clone()]);
+    // A file that is gone already keeps no other one from being removed.
+    fs::remove_file(made[1].path.join("config.toml")).expect("removed");
+    let thinned = remove_beyond(&place.folder(), &made[3], 2).expect("removed");
+    assert_eq!(thinned, Thinned { removed: vec![made[0].path.clone(), made[1].path.clone()], with_lost_events: Vec::new() });
     let left = of_station(&place.folder(), &made[3].manifest.station_id).expect("listed");
     assert_eq!(left, made[2..]);
     assert_eq!(names(&made[0].path), ["note.txt"], "what is not the station's stays");
@@ -190,6 +198,22 @@ fn the_oldest_backups_of_the_station_are_removed_and_none_of_another_station_or_
     remove_beyond(&place.folder(), &made[3], 1).expect("removed");
     let left = of_station(&place.folder(), &made[3].manifest.station_id).expect("listed");
     assert_eq!(left, [moved, made[3].clone()], "the one by which it moved stays, however old it is");
+}
+
+#[test]
+fn an_old_backup_with_events_that_the_newer_log_lacks_is_kept_and_named() {
+    let place = Place::new();
+    let restored = place.backup(1_800_000_000);
+    make_card(&place.log("old"), 3);
+    let lost = place.backup(1_800_000_100);
+    // Not from the newest one: card 3 is in no other log any more.
+    place_log(&restored, &place.log("new"), &ann()).expect("restored");
+    make_card(&place.log("new"), 3);
+    let new = backup_at(&place.folder(), &place.log("new"), 1_800_000_200).expect("a backup");
+    assert_eq!(new.manifest.station_id, lost.manifest.station_id, "it is one station");
+    let thinned = remove_beyond(&place.folder(), &new, 1).expect("removed");
+    assert_eq!(thinned, Thinned { removed: vec![restored.path], with_lost_events: vec![lost.path.clone()] });
+    assert_eq!(of_station(&place.folder(), &new.manifest.station_id).expect("listed"), [lost, new]);
 }
 
 #[test]

@@ -75,8 +75,17 @@ fn back_up(args: &Args) -> Result<u8, Wrong> {
         remark("warning: the configuration was changed after the station armed its models: the backup has the file as it is now");
     }
     if let Some(keep) = keep {
-        for removed in remove_beyond(&folder, &made, keep)? {
+        let thinned = remove_beyond(&folder, &made, keep)?;
+        for removed in &thinned.removed {
             say(format_args!("{}: removed, because {keep} newer ones are kept", removed.display()));
+        }
+        for lost in &thinned.with_lost_events {
+            remark(format_args!(
+                "warning: {} has events that the flash log lacks, and is never removed by this command. The log was restored from an older \
+                 backup, or two PCs went on with it; compare: flashline log verify --against {}",
+                lost.display(),
+                lost.display()
+            ));
         }
     }
     Ok(GOOD)

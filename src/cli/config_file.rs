@@ -1,11 +1,9 @@
 //! The text of a configuration file, edited: what is not changed stays as it was written, comments included.
 
 use std::fs;
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use tempfile::NamedTempFile;
 use toml_edit::{DocumentMut, Item, Table};
 
 use crate::config::{self, ConfigError, DEFAULT_STATE, ImageCheck, LOG_FILE};
@@ -100,15 +98,13 @@ impl ConfigFile {
         fs::create_dir_all(directory).map_err(io("making the directory", directory))?;
         let copy = match &self.before {
             Some(before) => {
-                let mut copy = self.path.clone().into_os_string();
-                copy.push(crate::zone::now().strftime(".%Y%m%d-%H%M%S.bak").to_string());
-                let copy = PathBuf::from(copy);
-                self.replace(directory, &copy, before).map_err(io("writing the copy", &copy))?;
+                let copy = file::beside(&self.path, &crate::zone::now().strftime(".%Y%m%d-%H%M%S.bak").to_string());
+                self.replace(&copy, before).map_err(io("writing the copy", &copy))?;
                 Some(copy)
             }
             None => None,
         };
-        self.replace(directory, &self.path, &text).map_err(io("writing", &self.path))?;
+        self.replace(&self.path, &text).map_err(io("writing", &self.path))?;
         Ok(copy)
     }
 
@@ -122,7 +118,7 @@ impl ConfigFile {
             return Err(FileError::Changed { path: self.path.clone() });
         }
         match &self.before {
-            Some(before) => self.replace(directory_of(&self.path), &self.path, before).map_err(io("writing", &self.path))?,
+            Some(before) => self.replace(&self.path, before).map_err(io("writing", &self.path))?,
             None => fs::remove_file(&self.path).map_err(io("removing", &self.path))?,
         }
         copy.map_or(Ok(()), |copy| fs::remove_file(copy).map_err(io("removing", copy)))
@@ -134,19 +130,9 @@ impl ConfigFile {
         tables.iter_mut().find(|table| name(table) == model)
     }
 
-    /// A file whole or not at all, on disk when this returns.
-    fn replace(&self, directory: &Path, path: &Path, text: &str) -> io::Result<()> {
-        let mut file = NamedTempFile::new_in(directory)?;
-        file.write_all(text.as_bytes())?;
-        if let Ok(like) = fs::metadata(&self.path) {
-            chown(file.path(), Some(like.uid()), Some(like.gid()))?;
-            file.as_file().set_permissions(like.permissions())?;
-        } else {
-            file.as_file().set_permissions(fs::Permissions::from_mode(0o644))?;
-        }
-        file.as_file().sync_all()?;
-        file.persist(path)?;
-        fs::File::open(directory)?.sync_all()
+    /// Writes a file with the owner and the mode of the configuration.
+    fn replace(&self, path: &Path, text: &str) -> io::Result<()> {
+        file::replace(path, &self.path, text.as_bytes())
     }
 }
 

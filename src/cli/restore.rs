@@ -38,8 +38,6 @@ enum Wrong {
     NotStopped(#[from] NotStopped),
     #[error(transparent)]
     Config(#[from] ConfigError),
-    #[error("the configuration in {} is no text: restore the log with --keep-configuration", folder.display())]
-    NoText { folder: PathBuf },
     #[error(transparent)]
     Unfit(#[from] medium::Unfit),
     #[error("making the state directory {}: do it as root", state.display())]
@@ -68,7 +66,12 @@ impl Wrong {
     /// The call is right, and what was found is not.
     fn code(&self) -> u8 {
         match self {
-            Self::Backup(BackupError::Damaged { .. } | BackupError::BadManifest { .. } | BackupError::FlawedBackup { .. })
+            Self::Backup(
+                BackupError::Damaged { .. }
+                | BackupError::Missing { .. }
+                | BackupError::BadManifest { .. }
+                | BackupError::FlawedBackup { .. },
+            )
             | Self::Lacks { .. }
             | Self::Forked { .. }
             | Self::NotCompared { .. }
@@ -98,9 +101,7 @@ fn restore(args: &Args) -> Result<(), Wrong> {
         (args.config.read(ImageCheck::Unseen)?, None)
     } else {
         let bytes = configuration(&backup)?;
-        let text = std::str::from_utf8(&bytes).map_err(|_no_text| Wrong::NoText { folder: args.folder.clone() })?;
-        // Notepad's mark before UTF-8 is no fault of a configuration.
-        (config::prove(place, text.trim_start_matches('\u{feff}'), ImageCheck::Unseen)?, Some(bytes))
+        (config::of_bytes(place, &bytes, ImageCheck::Unseen)?, Some(bytes))
     };
     if let Some(old) = &args.old_log {
         lacks_nothing_of(old, &backup)?;

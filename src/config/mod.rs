@@ -25,7 +25,7 @@ use crate::station::armed::{Contents, Zeroes};
 use crate::station::bins::Bins;
 use crate::station::lamp::OwnedLamp;
 use crate::station::outcome::Digest;
-use crate::station::settings::{OwnDisk, SlotSettings, StationSettings};
+use crate::station::settings::{MOST_STALL_S, OwnDisk, STALL_S, SlotSettings, StationSettings};
 use crate::station::units::Bytes;
 pub(crate) use backups::BackupSettings;
 use backups::prove_backups;
@@ -36,14 +36,12 @@ pub(crate) use shared::{Shared, chain as shared_chain, share};
 use slots::{own_disk, prove_lamps, prove_slots};
 pub(crate) use source::ConfigError;
 use source::{Mistakes, Source};
-use tables::{DoneWord, File, FlushWord, MarksWord, RulesWord, STALL_S, ShiftTable};
+use tables::{DoneWord, File, FlushWord, MarksWord, RulesWord, ShiftTable};
 
 /// Default time without progress after which a card has stalled.
 pub(crate) const DEFAULT_STALL: Duration = Duration::from_secs(STALL_S);
 /// The minimum: the kernel's own timeout of a SCSI command (`SD_TIMEOUT` in `drivers/scsi/sd.h`), and the same time again for its recovery.
 const LEAST_STALL_S: u64 = 60;
-/// The maximum: a card that does not move for an hour hangs.
-const MOST_STALL_S: u64 = 3600;
 /// The longest time for which a card may have to sit still. A larger number was probably meant in another unit, and a station that starts
 /// no card looks broken.
 const MOST_SETTLE_MS: u64 = 60_000;
@@ -189,7 +187,11 @@ pub(crate) fn read(path: &Path, images: ImageCheck) -> Result<Settings, ConfigEr
     of_bytes(path, &bytes_of(path)?, images)
 }
 
-fn of_bytes(path: &Path, bytes: &[u8], images: ImageCheck) -> Result<Settings, ConfigError> {
+/// Validates these bytes as the file at `path`, which need not exist yet.
+///
+/// # Errors
+/// All mistakes, as [`read`] tells them.
+pub(crate) fn of_bytes(path: &Path, bytes: &[u8], images: ImageCheck) -> Result<Settings, ConfigError> {
     let settings = prove(path, source::decode(path, bytes)?, images)?;
     // Of the bytes, so that `b3sum` prints the same, also for a file with a byte order mark.
     Ok(Settings { digest: digest(bytes), ..settings })
@@ -342,6 +344,11 @@ fn stall(source: &Source<'_>, stall: &Spanned<u64>) -> Result<Duration, ConfigEr
     Ok(Duration::from_secs(*stall.get_ref()))
 }
 
+/// The time of day in this text, as `06:00`; `None` for any other text.
+fn time_of_day(text: &str) -> Option<Time> {
+    Time::strptime("%H:%M", text).ok().filter(|_| text.len() == 5)
+}
+
 fn prove_shifts(source: &Source<'_>, table: &ShiftTable) -> Result<Vec<Time>, ConfigError> {
     const CURE: &str = "write the times of day at which a shift begins, as in starts = [\"06:00\", \"14:00\", \"22:00\"]";
     let starts = table.starts.get_ref();
@@ -351,7 +358,7 @@ fn prove_shifts(source: &Source<'_>, table: &ShiftTable) -> Result<Vec<Time>, Co
     let mut times = Vec::new();
     for start in starts {
         let text = start.get_ref();
-        let Some(time) = Time::strptime("%H:%M", text).ok().filter(|_| text.len() == 5) else {
+        let Some(time) = time_of_day(text) else {
             return Err(source.wrong(start.span(), format!("`starts`: {text:?} is no time of day: {CURE}")));
         };
         if times.last().is_some_and(|before| *before >= time) {

@@ -35,10 +35,7 @@ impl LogReader {
         let now = now.map(|digest| digest.to_string());
         let row: Option<(i64, Option<String>, String)> =
             self.within(|log| log.query_row(NEWEST, (model, now), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional())?;
-        Ok(row.and_then(|(at, digest, source)| {
-            let digest = blake3::Hash::from_hex(digest?).ok()?;
-            Some(EarlierImage { digest: Digest(*digest.as_bytes()), source, at })
-        }))
+        Ok(row.and_then(|(at, digest, source)| Some(EarlierImage { digest: Digest::parse(&digest?)?, source, at })))
     }
 }
 

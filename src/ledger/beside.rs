@@ -3,22 +3,15 @@
 //! SQLite asks nothing and goes on writing to a file without a name, which is gone with the process: rows that were confirmed would be
 //! lost with it. So each write asks before and after it, and saves what stands in the files, which the connection still reads.
 
-use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rusqlite::Connection;
 
 use super::Ledger;
 use super::error::{Doing, LogError, LogProblem};
-
-/// The name of a file beside the log at `path`.
-pub(super) fn name(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = OsString::from(path);
-    name.push(suffix);
-    name.into()
-}
+use crate::file::beside;
 
 /// Device and inode of the files that a connection uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +20,7 @@ pub(super) struct Beside([Option<(u64, u64)>; 2]);
 impl Beside {
     /// What bears their names now.
     pub(super) fn of(path: &Path) -> Self {
-        let inode = |suffix| fs::metadata(name(path, suffix)).ok().map(|there| (there.dev(), there.ino()));
+        let inode = |suffix| fs::metadata(beside(path, suffix)).ok().map(|there| (there.dev(), there.ino()));
         Self(["-wal", "-shm"].map(inode))
     }
 }
@@ -81,14 +74,14 @@ mod cases {
             let mut ledger = open(&path);
             ledger.append(&started(1)).expect("a start");
             for suffix in removed {
-                fs::remove_file(name(&path, suffix)).expect("it is there");
+                fs::remove_file(beside(&path, suffix)).expect("it is there");
             }
             let end = closed(1, Outcome::Passed(proof()));
             ledger.append(&end).expect("an end, behind what was saved");
             // As a station that is killed now leaves it.
             let left = dir.path().join("left.db");
             for suffix in ["", "-wal"] {
-                fs::copy(name(&path, suffix), name(&left, suffix)).expect("it is there");
+                fs::copy(beside(&path, suffix), beside(&left, suffix)).expect("it is there");
             }
             let rows = LogReader::open(&left).expect("a log").attempts(&Filter::default()).collect::<Result<Vec<_>, _>>().expect("rows");
             assert_eq!(rows.len(), 1, "{removed:?}");
@@ -116,7 +109,7 @@ mod cases {
         let mut ledger = open(&path);
         ledger.append(&started(1)).expect("a start");
         let mut program = another_program(&path);
-        fs::remove_file(name(&path, "-wal")).expect("it is there");
+        fs::remove_file(beside(&path, "-wal")).expect("it is there");
         ledger.append(&closed(1, Outcome::Passed(proof()))).expect("an end, behind what was saved");
         ledger.append(&started(2)).expect("a start");
         ledger.append(&closed(2, Outcome::Passed(proof()))).expect("an end");

@@ -31,11 +31,11 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use super::Ledger;
-use super::beside;
 use super::error::{Doing, LogError, not_there};
 use super::link::Link;
 use super::on_disk::{self, CHUNK, DirectFile, FRAME_HEADER, LARGEST_PAGE, WAL_HEADER, Wal};
 use super::renew::{self, Renewal, Which};
+use crate::file::{beside, remove};
 use crate::station::units::to_u64;
 
 /// Number of frames in the `-wal` at which its pages are moved to the log's file: three quarters of the length to which the file is cut.
@@ -59,7 +59,7 @@ impl Files {
         let database = OpenOptions::new().read(true).write(true).open(path).map_err(opening)?;
         let on_disk = DirectFile::open(path, LARGEST_PAGE).map_err(opening)?;
         Ok(Self {
-            wal: beside::name(path, "-wal"),
+            wal: beside(path, "-wal"),
             database,
             on_disk,
             #[cfg(test)]
@@ -157,10 +157,10 @@ fn checkpoint(connection: &Connection, mode: &str) -> rusqlite::Result<(u64, u64
 /// Returns when the disk of the log at `path` answers, and its file system accepts changes. The request changes nothing.
 pub(super) fn answers(path: &Path) -> io::Result<()> {
     // On a frozen file system, removing a name waits until it is thawed, even if there is no such name (`do_unlinkat`).
-    let changes = std::fs::remove_file(beside::name(path, ".is-it-there"));
+    let changes = remove(&beside(path, ".is-it-there"));
     // An error is an answer, too. No descriptor of the log's own file may be closed here.
-    DirectFile::open(&beside::name(path, "-wal"), crate::device::aligned::ALIGNMENT)?.read_at(0, &mut [0])?;
-    changes.or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
+    DirectFile::open(&beside(path, "-wal"), crate::device::aligned::ALIGNMENT)?.read_at(0, &mut [0])?;
+    changes
 }
 
 impl Ledger {

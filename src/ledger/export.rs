@@ -1,6 +1,5 @@
 //! Makes a consistent copy of a log while its station writes, and verifies it before it gets its name.
 
-use std::fs::File;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -10,6 +9,7 @@ use super::error::{Doing, LogError, LogProblem};
 use super::new_file::NewFile;
 use super::proof::Flaw;
 use super::reader::LogReader;
+use crate::file::flush_directory;
 
 /// As the log itself: its owner may write to it, its group may read it.
 const MODE: u32 = 0o640;
@@ -62,7 +62,7 @@ impl LogReader {
             _ => LogError::io(Doing::Copying, &to, error.error),
         })?;
         // Its name must survive a power cut, like its contents.
-        File::open(directory).and_then(|directory| directory.sync_all()).map_err(|error| LogError::io(Doing::Copying, &to, error))?;
+        flush_directory(directory).map_err(|error| LogError::io(Doing::Copying, &to, error))?;
         Ok(verdict)
     }
 

@@ -6,7 +6,7 @@ use rusqlite::Connection;
 use serde::Deserialize;
 
 use super::draft::CHANGED;
-use crate::station::armed::{ArmedBy, Occasion};
+use crate::station::armed::ArmedBy;
 use crate::station::first_off::{Binding, FirstCard, FirstOff, FirstOffRule};
 use crate::station::outcome::{Digest, OutcomeWord};
 use crate::station::request::Who;
@@ -71,15 +71,10 @@ fn who(uid: Option<u32>, name: Option<String>) -> Option<Who> {
 }
 
 impl By {
-    fn people(self, config: Digest) -> Vec<Who> {
-        let owner = who(self.config_owner_uid, self.config_owner);
+    fn people(self) -> Vec<Who> {
         let asked_by = self.asked_by.map(|asked| Who { uid: asked.uid, name: asked.user });
-        ArmedBy { occasion: Occasion::Start, config: String::new(), digest: config, owner, changed: None, asked_by }.people()
+        ArmedBy::people_of(who(self.config_owner_uid, self.config_owner), asked_by)
     }
-}
-
-fn digest(text: &str) -> Option<Digest> {
-    blake3::Hash::from_hex(text).ok().map(|hash| Digest(*hash.as_bytes()))
 }
 
 /// Every armed image whose first card is to be approved, or was.
@@ -98,7 +93,7 @@ pub(super) fn read(log: &Connection) -> rusqlite::Result<Vec<FirstOff>> {
 }
 
 fn arm(wanted: &mut Vec<Wanted>, armed_at: i64, body: Body) {
-    let Some((model, config)) = body.model.zip(body.by.config_blake3.as_deref().and_then(digest)) else { return };
+    let Some((model, config)) = body.model.zip(body.by.config_blake3.as_deref().and_then(Digest::parse)) else { return };
     // All images are armed by one configuration: another one has ended every approval, also of models that it does not have.
     wanted.retain(|known| known.first_off.binding.config == config);
     if body.first_off.as_deref() == FirstOffRule::AsBefore.word() {
@@ -106,10 +101,10 @@ fn arm(wanted: &mut Vec<Wanted>, armed_at: i64, body: Body) {
     }
     wanted.retain(|known| known.first_off.model != model);
     let is_wanted = body.first_off.as_deref() == FirstOffRule::Wanted.word();
-    if let Some(image) = digest(&body.image.blake3).filter(|_| is_wanted) {
+    if let Some(image) = Digest::parse(&body.image.blake3).filter(|_| is_wanted) {
         let binding = Binding { device: body.image.model, image, assertion: body.image.model_proof.sha3_384, config };
         // Attempts that were begun before are closed when a station starts.
-        let first_off = FirstOff { model, binding, armed_by: body.by.people(config), from: 0, card: None, approved_by: None };
+        let first_off = FirstOff { model, binding, armed_by: body.by.people(), from: 0, card: None, approved_by: None };
         wanted.push(Wanted { first_off, armed_at });
     }
 }
@@ -117,10 +112,10 @@ fn arm(wanted: &mut Vec<Wanted>, armed_at: i64, body: Body) {
 fn approve(wanted: &mut [Wanted], body: Body) {
     let by = who(body.by.uid, body.by.user);
     let card = body.first_card.map(|card| FirstCard { attempt: card.attempt, slot: card.slot, serial: card.serial });
-    let Some(((by, card), config)) = by.zip(card).zip(body.config_blake3.as_deref().and_then(digest)) else { return };
+    let Some(((by, card), config)) = by.zip(card).zip(body.config_blake3.as_deref().and_then(Digest::parse)) else { return };
     let is_meant = |known: &&mut Wanted| {
         let FirstOff { model, binding, .. } = &known.first_off;
-        Some(model) == body.model.as_ref() && binding.config == config && digest(&body.image.blake3) == Some(binding.image)
+        Some(model) == body.model.as_ref() && binding.config == config && Digest::parse(&body.image.blake3) == Some(binding.image)
     };
     if let Some(known) = wanted.iter_mut().find(is_meant) {
         (known.first_off.card, known.first_off.approved_by) = (Some(card), Some(by));
@@ -164,7 +159,7 @@ fn find_first_cards(log: &Connection, wanted: &mut [Wanted]) -> rusqlite::Result
         let (device, assertion): (String, Option<String>) = (end.get(7)?, end.get(8)?);
         for known in open.filter(|known| known.first_off.card.is_none() && began > known.armed_at) {
             let Binding { config, .. } = known.first_off.binding;
-            let Some(image) = digest(&image) else { continue };
+            let Some(image) = Digest::parse(&image) else { continue };
             let found = Binding { device: device.clone(), image, assertion: assertion.clone(), config };
             if found == known.first_off.binding {
                 known.first_off.card = Some(FirstCard { attempt, slot: end.get(4)?, serial: end.get(5)? });

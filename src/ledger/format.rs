@@ -1,6 +1,5 @@
 //! The format of the log's file: its marks and migrations, and the settings of every connection that writes it.
 
-use std::fs::File;
 use std::path::Path;
 use std::time::Duration;
 
@@ -11,7 +10,7 @@ use super::body;
 use super::chain::{chained, insert};
 use super::clock::Stamp;
 use super::error::{Doing, LogError, LogProblem};
-use crate::file::directory_of;
+use crate::file::{directory_of, flush_directory};
 
 /// "Flsh": by it, `file` and this program distinguish a flash log from any other database.
 pub(super) const APPLICATION_ID: i32 = 0x466c_7368;
@@ -108,7 +107,7 @@ pub(super) fn bring_up_to_date(connection: &mut Connection, path: &Path, station
     }
     transaction.commit().map_err(opening)?;
     // The log's own name must survive a power cut, like its contents.
-    File::open(directory_of(path)).and_then(|directory| directory.sync_all()).map_err(|error| LogError::io(Doing::Opening, path, error))
+    flush_directory(directory_of(path)).map_err(|error| LogError::io(Doing::Opening, path, error))
 }
 
 /// The format of a log, 0 for an empty file; an error for a file that is not a log, or not one that this program can use.

@@ -7,15 +7,15 @@ use std::path::Path;
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
-use super::beside;
 use super::error::{Doing, LogError, LogProblem};
+use crate::file::beside;
 
 /// One writer at a time. A separate lock file: closing any descriptor of the database would drop SQLite's own locks on it (`fcntl(2)`), and
 /// SQLite's exclusive mode would exclude the readers.
 pub(super) fn lock(path: &Path) -> Result<Flock<File>, LogError> {
     let opening = |error| LogError::io(Doing::Opening, path, error);
     is_a_file(path, Doing::Opening)?;
-    let name = beside::name(path, ".lock");
+    let name = beside(path, ".lock");
     let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o640).open(name).map_err(opening)?;
     Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| match errno {
         Errno::EWOULDBLOCK => LogError::new(Doing::Opening, path, LogProblem::InUse),

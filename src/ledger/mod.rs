@@ -92,7 +92,7 @@ pub use reader::LogReader;
 
 #[cfg(test)]
 pub(crate) use archive::archive_on;
-pub(crate) use archive::{ArchiveError, Month, Wanted, WholeLog, archive};
+pub(crate) use archive::{ArchiveError, ArchiveFolder, Month, Wanted, WholeLog, archive};
 pub(crate) use armed_before::EarlierImage;
 pub(crate) use beginning::ArchivedFile;
 pub(crate) use boxes::PackedBoxes;
@@ -105,7 +105,7 @@ pub(crate) use compare::Relation;
 pub(crate) use error::{Doing, LogError, LogProblem};
 pub(crate) use format::FORMAT;
 pub(crate) use lock::hold;
-pub(crate) use on_disk::digest_on_disk;
+pub(crate) use on_disk::is_on_disk;
 pub(crate) use process_main::{outlive, serve};
 pub(crate) use proof::Flaw;
 pub(crate) use query::{Brief, Direction};

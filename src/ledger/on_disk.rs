@@ -16,8 +16,10 @@ use std::path::Path;
 use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
 use nix::libc;
 
+use super::error::not_there;
 use super::link::Link;
 use crate::device::aligned::AlignedBuf;
+use crate::file;
 use crate::station::units::{to_u64, to_usize};
 
 /// Bytes moved by one call if a file is read from its beginning to its end.
@@ -215,12 +217,22 @@ pub(super) fn hash_of(file: &mut DirectFile, length: u64) -> io::Result<blake3::
     Ok(hasher.finalize())
 }
 
-/// BLAKE3 of the file at `path` as it is on its disk, and not in memory.
+/// Does the disk hold a file with this digest at `path`? What was written to it must be flushed.
 ///
 /// # Errors
 /// The error of the kernel.
-pub(crate) fn digest_on_disk(path: &Path) -> io::Result<blake3::Hash> {
-    hash_of(&mut DirectFile::open(path, CHUNK)?, u64::MAX)
+pub(crate) fn is_on_disk(path: &Path, digest: &blake3::Hash) -> io::Result<bool> {
+    Ok(hash_of(&mut DirectFile::open(path, CHUNK)?, u64::MAX)? == *digest)
+}
+
+/// Flushes the file at `path`, open as `file`, and reads it back from its disk. Returns its digest and its length in bytes.
+///
+/// # Errors
+/// The error of the kernel. If the disk holds something else, the error names the file as `what`.
+pub(super) fn prove(file: &File, path: &Path, what: &str) -> io::Result<(blake3::Hash, u64)> {
+    file.sync_all()?;
+    let (digest, bytes) = file::digest(path)?;
+    if is_on_disk(path, &digest)? { Ok((digest, bytes)) } else { Err(not_there(what)) }
 }
 
 /// Writes every byte of the file once more, so that every page of it is written to the disk again, and flushes it. Returns BLAKE3 of the

@@ -158,6 +158,14 @@ impl LogReader {
         }
     }
 
+    /// Has this log, which holds, every event up to `anchor`? Archived events count: their archives have them.
+    ///
+    /// # Errors
+    /// If the log cannot be read.
+    pub(crate) fn has_passed(&self, anchor: &Head) -> Result<bool, LogError> {
+        Ok(matches!(self.pass_through(anchor, self.head()?)?, Ok(_) | Err(Flaw::InArchive { .. })))
+    }
+
     fn name_the_break(&self, first: i64) -> Result<Result<Head, Break>, LogError> {
         self.within(|log| chain::walk(log, first))
     }

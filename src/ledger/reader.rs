@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::types::Type;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction};
 
+use crate::file::beside;
 use crate::station::record::AttemptNumber;
 
 use super::beginning;
@@ -227,7 +228,5 @@ pub(super) fn uri(path: &Path, is_immutable: bool) -> String {
 
 /// A station's log always has its `-wal` beside it. A copy without one is complete, and no process writes it.
 pub(super) fn is_whole_copy(path: &Path) -> bool {
-    let mut wal = path.as_os_str().to_owned();
-    wal.push("-wal");
-    !Path::new(&wal).exists()
+    !beside(path, "-wal").exists()
 }

@@ -29,12 +29,11 @@ use nix::libc;
 use nix::sys::statvfs::statvfs;
 use nix::unistd::{Gid, Uid, fchown};
 
-use super::beside;
 use super::error::{Doing, LogError, LogProblem, not_there};
 use super::format::BUSY;
 use super::lock::lock;
-use super::on_disk::{self, CHUNK, DirectFile};
-use crate::file::directory_of;
+use super::on_disk::{CHUNK, is_on_disk};
+use crate::file::{beside, directory_of, flush_directory, remove};
 use crate::station::units::to_u64;
 
 /// How long readers are waited for: none of ours reads longer, and the error names a process that does.
@@ -138,7 +137,7 @@ pub(super) fn replace_by_copy(path: &Path) -> Result<Forsaken, LogError> {
     fs::rename(&copy, path).map_err(failed)?;
     let forsaken = Forsaken { _locked: old, followed_by: (made.dev(), made.ino()), since: Instant::now() };
     flush_names(path).map_err(failed)?;
-    remove(&beside::name(path, "-shm")).map_err(failed)?;
+    remove(&beside(path, "-shm")).map_err(failed)?;
     Ok(forsaken)
 }
 
@@ -172,7 +171,7 @@ impl<'a> Renewal<'a> {
         let failed = |error| LogError::io(Doing::Renewing, self.path, error);
         let old = OpenOptions::new().read(true).write(true).open(self.path).map_err(failed)?;
         alone(&old, self.path)?;
-        let wal = beside::name(self.path, "-wal");
+        let wal = beside(self.path, "-wal");
         let names = match self.which {
             Which::Wal => vec![wal.as_path()],
             Which::Both => vec![self.path, wal.as_path()],
@@ -226,7 +225,7 @@ impl<'a> Renewal<'a> {
         flush_names(self.path)?;
         self.did(Step::NamesFlushed)?;
         // No process has it mapped. The next connection makes it anew from the `-wal`.
-        remove(&beside::name(self.path, "-shm"))?;
+        remove(&beside(self.path, "-shm"))?;
         self.did(Step::Unshared)
     }
 
@@ -234,10 +233,7 @@ impl<'a> Renewal<'a> {
     fn prove(&self, copy: &Copy<'_>) -> io::Result<()> {
         copy.file.sync_all()?;
         let there = self.on_disk(copy);
-        if on_disk::hash_of(&mut DirectFile::open(&there, CHUNK)?, u64::MAX)? == copy.hash && fs::metadata(&there)?.len() == copy.length {
-            return Ok(());
-        }
-        Err(not_there("a copy of it"))
+        if is_on_disk(&there, &copy.hash)? { Ok(()) } else { Err(not_there("a copy of it")) }
     }
 
     #[cfg(not(test))]
@@ -284,23 +280,13 @@ struct Copy<'a> {
     new: PathBuf,
     file: File,
     hash: blake3::Hash,
-    length: u64,
 }
 
 impl<'a> Copy<'a> {
     fn write(of: &'a Path) -> io::Result<Self> {
         let new = new_name(of);
         let original = File::open(of)?;
-        let metadata = original.metadata()?;
-        // A copy that an earlier process did not finish.
-        remove(&new)?;
-        let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&new)?;
-        let made = file.metadata()?;
-        if (made.uid(), made.gid()) != (metadata.uid(), metadata.gid()) {
-            let (uid, gid) = (Uid::from_raw(metadata.uid()), Gid::from_raw(metadata.gid()));
-            given(fchown(&file, Some(uid), Some(gid)), made.uid() == metadata.uid())?;
-        }
-        file.set_permissions(fs::Permissions::from_mode(metadata.permissions().mode() & 0o777))?;
+        let file = begin_like(&original.metadata()?, &new)?;
         let mut chunk = vec![0; CHUNK];
         let mut hasher = blake3::Hasher::new();
         let mut length = 0;
@@ -315,8 +301,24 @@ impl<'a> Copy<'a> {
             hasher.update(&chunk[..count]);
             length += to_u64(count);
         }
-        Ok(Self { of, new, file, hash: hasher.finalize(), length })
+        Ok(Self { of, new, file, hash: hasher.finalize() })
     }
+}
+
+/// Makes the empty file `new` with the owner, the group and the mode of another one. What an interrupted process left there is removed.
+///
+/// # Errors
+/// The error of the kernel.
+pub(super) fn begin_like(like: &fs::Metadata, new: &Path) -> io::Result<File> {
+    remove(new)?;
+    let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(new)?;
+    let made = file.metadata()?;
+    if (made.uid(), made.gid()) != (like.uid(), like.gid()) {
+        let (uid, gid) = (Uid::from_raw(like.uid()), Gid::from_raw(like.gid()));
+        given(fchown(&file, Some(uid), Some(gid)), made.uid() == like.uid())?;
+    }
+    file.set_permissions(fs::Permissions::from_mode(like.permissions().mode() & 0o777))?;
+    Ok(file)
 }
 
 /// Whether a copy that was given the owner and the group of its original may take its place.
@@ -341,29 +343,24 @@ pub(super) fn given(chown: nix::Result<()>, same_owner: bool) -> io::Result<()> 
 /// # Errors
 /// The error of the kernel.
 pub(super) fn flush_names(path: &Path) -> io::Result<()> {
-    let passing = beside::name(path, ".new");
+    let passing = beside(path, ".new");
     // On a full disk there may be no room for it. Then no write could have failed there.
     if File::create(&passing).is_ok() {
         remove(&passing)?;
     }
-    File::open(directory_of(path))?.sync_all()
+    flush_directory(directory_of(path))
 }
 
 /// Removes the files of a renewal whose process was killed. No other process may use the log.
 pub(super) fn clear(path: &Path) {
-    for name in [path.to_owned(), beside::name(path, "-wal")] {
+    for name in [path.to_owned(), beside(path, "-wal")] {
         let _not_there = fs::remove_file(new_name(&name));
     }
 }
 
-/// A name that does not exist is as good as removed.
-fn remove(path: &Path) -> io::Result<()> {
-    fs::remove_file(path).or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
-}
-
 /// The name of the copy that replaces this file: [`clear`] removes one that was left.
 pub(super) fn new_name(name: &Path) -> PathBuf {
-    beside::name(name, ".copy")
+    beside(name, ".copy")
 }
 
 /// Takes all of SQLite's locks on the log's file.

@@ -74,13 +74,15 @@ impl LogReader {
     }
 }
 
-/// The station is no user: it has no uid.
+/// The station is no user: it has no uid. A model is compared by the name that slots use: several models may be the same device or have the
+/// same image. Older programs left out that name when they armed, and the model was named as the device.
 const DISTRUSTED: &str = "SELECT coalesce(json_extract(body, '$.model'), ''), coalesce(json_extract(body, '$.reason'), '')
     FROM event AS distrusted
     WHERE kind = 'disarmed' AND attempt IS NULL AND json_extract(body, '$.by.uid') IS NULL
       AND NOT EXISTS (SELECT 1 FROM event AS armed
                       WHERE armed.kind = 'model-armed' AND armed.attempt IS NULL AND armed.seq > distrusted.seq
-                        AND json_extract(armed.body, '$.image.model') = json_extract(distrusted.body, '$.image.model'))
+                        AND coalesce(json_extract(armed.body, '$.model') = json_extract(distrusted.body, '$.model'),
+                                     json_extract(armed.body, '$.image.model') = json_extract(distrusted.body, '$.image.model')))
     ORDER BY seq";
 
 /// The keys of the bodies of these events, as `schema.sql` explains them.
@@ -234,7 +236,7 @@ fn close_box(standing: &mut Standing, body: &Body) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::station::armed::Armed;
+    use crate::station::armed::{Armed, DeviceModel, ModelProof};
     use crate::station::first_off::FirstOffRule;
     use crate::station::outcome::{Effort, Outcome};
     use crate::station::record::{Attempt, Entry};
@@ -307,5 +309,33 @@ mod tests {
         assert_eq!(told(), ["acme/bag: gone", "acme/box: damaged again"]);
         ledger.append(&arm(&armed)).expect("appended");
         assert_eq!(told(), ["acme/bag: gone"]);
+    }
+
+    #[test]
+    fn a_model_that_the_station_took_out_of_work_is_told_also_when_another_model_of_the_same_device_is_armed() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("flash-log.db");
+        let mut ledger = Ledger::open_on(&path, "bench", "0123456789abcdef0123456789abcdef").expect("a log");
+        let device = DeviceModel {
+            brand: "acme".to_owned(),
+            model: "box".to_owned(),
+            series: "16".to_owned(),
+            revision: 1,
+            sha3_384: "ab".repeat(48),
+            sign_key: None,
+        };
+        let of = |model: &str| Armed { model: model.to_owned(), model_proof: ModelProof::Matching(device.clone()), ..image() };
+        let arm = |model: &str| Entry::ModelArmed { armed: of(model), by: armed_by(), first_off: FirstOffRule::Off };
+        let distrust = Entry::ModelDistrusted { armed: of("box-old"), reason: "damaged".to_owned() };
+        let told = || {
+            let models = LogReader::open(&path).and_then(|reader| reader.distrusted()).expect("it can be read");
+            models.into_iter().map(|model| model.model).collect::<Vec<_>>()
+        };
+        for entry in [arm("box-old"), distrust, arm("box-new")] {
+            ledger.append(&entry).expect("appended");
+        }
+        assert_eq!(told(), ["box-old"], "both are acme/box inside, and only the other one was armed");
+        ledger.append(&arm("box-old")).expect("appended");
+        assert_eq!(told(), [""; 0]);
     }
 }

@@ -31,7 +31,7 @@ pub(crate) struct ChainVerdict {
     pub says: String,
 }
 
-/// An image that cards of the lot carry.
+/// An image that cards of the lot carry, of one model: several models may have the same image, and each is armed and approved alone.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ImageFacts {
     digest: String,
@@ -98,7 +98,7 @@ impl ImagesOfLot {
     /// Adds a row.
     pub(crate) fn count(&mut self, row: &Row) {
         let Some(digest) = row.image_blake3.as_ref().filter(|_| row.outcome.is_good()) else { return };
-        let index = self.0.iter().position(|image| image.digest == *digest).unwrap_or_else(|| {
+        let index = self.0.iter().position(|image| image.digest == *digest && image.model == row.model).unwrap_or_else(|| {
             self.0.push(ImageFacts {
                 digest: digest.clone(),
                 source: row.image_source.clone(),
@@ -131,9 +131,10 @@ impl ImagesOfLot {
         }
     }
 
-    /// The image that the event with this body is about.
+    /// The image that the event with this body is about, with its model.
     fn of<'i>(&'i mut self, body: &'i serde_json::Value) -> impl Iterator<Item = &'i mut ImageFacts> {
-        self.0.iter_mut().filter(|image| body["image"]["blake3"].as_str() == Some(&image.digest))
+        let (digest, model) = (body["image"]["blake3"].as_str(), body["image"]["model"].as_str());
+        self.0.iter_mut().filter(move |image| digest == Some(image.digest.as_str()) && model == image.model.as_deref())
     }
 
     /// Adds an arming event of an image: its time, the station, the user, and the checks that could not be made.
@@ -642,7 +643,10 @@ mod tests {
                 seq: 2,
                 kind: "model-armed".to_owned(),
                 at: 5,
-                body: format!("{{\"image\":{{\"blake3\":\"{digest}\"}},\"uncovered\":[\"grub.cfg of ubuntu-seed\"]}}"),
+                body: format!(
+                    "{{\"image\":{{\"blake3\":\"{digest}\",\"model\":\"acme/box\"}},\
+                     \"uncovered\":[\"grub.cfg of ubuntu-seed\"]}}"
+                ),
             });
         }
         assert_eq!(images.0[0].uncovered, ["grub.cfg of ubuntu-seed"], "what nobody could cover is not kept from whoever gets the cards");
@@ -677,7 +681,7 @@ mod tests {
             at: 1_700_000_000_000_000,
             body: format!(
                 "{{\"by\":{{\"uid\":1001,\"user\":\"<bob>\"}},\"config_blake3\":\"{}\",\"first_card\":{{\"attempt\":12,\"serial\":\"S-1\"}},\
-                 \"image\":{{\"blake3\":\"{digest}\"}}}}",
+                 \"image\":{{\"blake3\":\"{digest}\",\"model\":\"acme/box\"}}}}",
                 "cd".repeat(32)
             ),
         };
@@ -689,6 +693,30 @@ mod tests {
         assert!(images.0[0].approved.len() == 1 && images.0[0].approved[0].1.starts_with(said), "{:?}", images.0[0].approved);
         let (page, _) = page_with(&[], &[row], &Scope::default(), |images| images.approved(&event("aa")));
         assert!(page.contains("<dt>first card approved</dt>") && page.contains("by &lt;bob&gt;: the card of attempt 12"), "{page}");
+    }
+
+    #[test]
+    fn an_approval_stands_with_the_model_it_was_given_for_where_two_models_have_the_same_image() {
+        let row = |model: &str| Row {
+            image_blake3: Some("aa".to_owned()),
+            model: Some(model.to_owned()),
+            outcome: OutcomeWord::Passed,
+            ..testing::rows()[0].clone()
+        };
+        let event = |model: &str| LogEvent {
+            station: "6f1e".to_owned(),
+            seq: 9,
+            kind: "approval".to_owned(),
+            at: 5,
+            body: format!("{{\"by\":{{\"user\":\"bob\"}},\"image\":{{\"blake3\":\"aa\",\"model\":\"{model}\"}}}}"),
+        };
+        let mut images = ImagesOfLot::default();
+        for model in ["acme/box", "acme/bag", "acme/box"] {
+            images.count(&row(model));
+        }
+        images.approved(&event("acme/bag"));
+        let told: Vec<_> = images.0.iter().map(|image| (image.model.as_deref(), image.good, image.approved.len())).collect();
+        assert_eq!(told, [(Some("acme/box"), 2, 0), (Some("acme/bag"), 1, 1)], "nobody approved a card of acme/box");
     }
 
     #[test]

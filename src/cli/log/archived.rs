@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use super::LogCommandError;
-use crate::ledger::{ArchivedFile, LogError, LogReader, WholeLog};
+use crate::ledger::{ArchiveFolder, ArchivedFile, LogError, LogReader, WholeLog};
 use crate::report::times::Window;
 
 /// The directory of the archives.
@@ -17,9 +17,14 @@ pub(super) struct WithArchives {
 }
 
 impl WithArchives {
+    /// The directory of the archives, if one is named.
+    pub(super) fn folder(&self) -> Option<ArchiveFolder> {
+        self.with.as_deref().map(ArchiveFolder::new)
+    }
+
     /// The log at `path`, with its archives if their directory is named.
     pub(super) fn open(&self, path: &Path) -> Result<WholeLog, LogCommandError> {
-        Ok(WholeLog::open(path, self.with.as_deref())?)
+        Ok(WholeLog::open(path, self.folder().as_ref())?)
     }
 }
 

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use jiff::{Timestamp, ToSpan};
 
 use super::{GOOD, LogCommandError, LogContext, NOT_GOOD, ScopeArgs, archived, filter, serials};
-use crate::file::{directory_of, is_same_file};
+use crate::file::{beside, directory_of, is_same_file};
 use crate::ledger::{Filter, LogEvent, LogReader};
 use crate::panel::lines;
 use crate::report::page::{ChainVerdict, ImagesOfLot, LotPage, MOST};
@@ -61,11 +61,7 @@ pub(super) fn run(args: &Args, log: &LogReader, context: &LogContext, out: &mut 
 
 /// Is this the log that the page is made of, or a file beside it that belongs to it?
 fn is_of_the_log(output: &Path, log: &Path) -> bool {
-    ["", "-wal", "-shm", ".lock"].into_iter().any(|end| {
-        let mut name = log.as_os_str().to_owned();
-        name.push(end);
-        is_same_file(output, Path::new(&name))
-    })
+    ["", "-wal", "-shm", ".lock"].into_iter().any(|suffix| is_same_file(output, &beside(log, suffix)))
 }
 
 /// By shift up to four days, by day for longer times.

@@ -7,7 +7,7 @@ use super::super::output::remark;
 use super::archived::WithArchives;
 use super::{GOOD, LogCommandError, LogSource, NOT_GOOD};
 use crate::backup::LOG;
-use crate::ledger::{ArchiveError, Filter, Flaw, Head, LogError, LogReader, Relation, WholeLog};
+use crate::ledger::{ArchiveError, ArchiveFolder, Filter, Flaw, Head, LogError, LogReader, Relation, WholeLog};
 use crate::station::outcome::OutcomeWord;
 
 /// Options of `flashline log verify`.
@@ -34,7 +34,8 @@ pub(super) struct AnchorArgs {
 
 pub(super) fn run(args: &Args, path: &Path, out: &mut impl Write) -> Result<u8, LogCommandError> {
     let log = LogReader::open(path)?;
-    let verdict = match (&args.archives.with, &args.anchor) {
+    let folder = args.archives.folder();
+    let verdict = match (&folder, &args.anchor) {
         (Some(folder), anchor) => match log.verify_with(folder, anchor.as_ref()) {
             Err(ArchiveError::Flaw(flaw)) => {
                 return writeln!(out, "{flaw}").map_err(LogCommandError::Output).map(|()| NOT_GOOD);
@@ -49,7 +50,7 @@ pub(super) fn run(args: &Args, path: &Path, out: &mut impl Write) -> Result<u8, 
         unended(&log)?.into_iter().for_each(remark);
     }
     if matches!(verdict, Ok(_) | Err(Flaw::InArchive { .. })) {
-        archives(&log, args.archives.with.as_deref())?.into_iter().for_each(remark);
+        archives(&log, folder.as_ref())?.into_iter().for_each(remark);
     }
     let lost = match (&verdict, &args.anchor) {
         (Err(Flaw::Event(_)), Some(anchor)) => lost_by_restoring(&log, anchor)?,
@@ -59,8 +60,7 @@ pub(super) fn run(args: &Args, path: &Path, out: &mut impl Write) -> Result<u8, 
     let mut lines = vec![line];
     lines.extend(lost);
     if let (GOOD, Some(other)) = (code, &args.against) {
-        let folder = args.archives.with.as_deref();
-        let (line, of_both) = against(&WholeLog::open(path, folder)?, other, folder)?;
+        let (line, of_both) = against(&WholeLog::open(path, folder.as_ref())?, other, folder.as_ref())?;
         lines.push(line);
         code = of_both;
     }
@@ -98,7 +98,7 @@ fn lost_by_restoring(log: &LogReader, anchor: &Head) -> Result<Option<String>, L
 }
 
 /// Compares the log, which holds, with another one, which is verified first.
-fn against(log: &WholeLog, other: &Path, folder: Option<&Path>) -> Result<(String, u8), LogCommandError> {
+fn against(log: &WholeLog, other: &Path, folder: Option<&ArchiveFolder>) -> Result<(String, u8), LogCommandError> {
     let file = if other.is_dir() { other.join(LOG) } else { other.to_owned() };
     if let Err(flaw) = LogReader::open(&file)?.verify()? {
         return Ok(told(&file, Err(flaw)));
@@ -138,7 +138,7 @@ fn events(count: u64) -> String {
 }
 
 /// Which events are in archives, and whether those were verified.
-fn archives(log: &LogReader, with: Option<&Path>) -> Result<Option<String>, LogError> {
+fn archives(log: &LogReader, with: Option<&ArchiveFolder>) -> Result<Option<String>, LogError> {
     if let Some((first, last)) = log.as_archive()? {
         return Ok(Some(format!(
             "this is an archive of events {first} to {last}, and only they were verified: `flashline log verify --with FOLDER` of the station's log \
@@ -151,7 +151,11 @@ fn archives(log: &LogReader, with: Option<&Path>) -> Result<Option<String>, LogE
     let names = names.join(", ");
     Ok(Some(match with {
         Some(folder) => {
-            format!("events 1 to {} are archived, and were verified as one chain with the log: {names} in {}", last.last, folder.display())
+            format!(
+                "events 1 to {} are archived, and were verified as one chain with the log: {names} in {}",
+                last.last,
+                folder.path().display()
+            )
         }
         None => {
             let folder = log.archived_in()?.unwrap_or_default();

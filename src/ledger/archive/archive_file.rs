@@ -6,20 +6,21 @@
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use nix::unistd::{Gid, fchown};
 
 use super::super::beginning::{self, ArchivedFile, Beginning, Part, hex};
 use super::super::chain;
-use super::super::error::{Doing, LogError, LogProblem, not_there};
+use super::super::error::{Doing, LogError, LogProblem};
 use super::super::format::PAGE;
 use super::super::link::{Link, ORIGIN};
 use super::super::new_file::NewFile;
-use super::super::on_disk::{CHUNK, DirectFile, hash_of};
+use super::super::on_disk;
 use super::super::reader::LogReader;
 use super::error::ArchiveError;
 use super::plan::{Facts, PlannedFile, facts};
+use crate::file::{beside, directory_of, flush_directory, remove};
 
 /// Nobody writes to an archive again; as the log, its group may read it.
 const MODE: u32 = 0o440;
@@ -58,12 +59,10 @@ fn begins(log: &LogReader, planned: &PlannedFile) -> Result<Beginning, LogError>
 
 fn write(log: &LogReader, planned: &PlannedFile, begins: &Beginning, path: &Path) -> Result<(), ArchiveError> {
     let failed = |error| LogError::io(Doing::Copying, path, error);
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let unfinished = unfinished(path);
+    let folder = directory_of(path);
+    let unfinished = beside(path, ".unfinished");
     // One that an interrupted call left.
-    fs::remove_file(&unfinished)
-        .or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
-        .map_err(failed)?;
+    remove(&unfinished).map_err(failed)?;
     let name = unfinished.file_name().unwrap_or_default();
     let file = tempfile::Builder::new()
         .prefix(name)
@@ -97,13 +96,6 @@ fn write(log: &LogReader, planned: &PlannedFile, begins: &Beginning, path: &Path
     Ok(())
 }
 
-/// The name under which an archive is written.
-fn unfinished(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".unfinished");
-    name.into()
-}
-
 /// The archive has these events and no others, and they hold.
 fn holds(path: &Path, planned: &PlannedFile, begins: &Beginning, last: &Link) -> Result<(), ArchiveError> {
     let other = |words: String| ArchiveError::Other { path: path.to_owned(), words };
@@ -119,16 +111,8 @@ fn holds(path: &Path, planned: &PlannedFile, begins: &Beginning, last: &Link) ->
     }
 }
 
-/// Flushes the file and its name, and reads it back from its disk: returns its digest and its length.
+/// Flushes the name of the archive, and proves the file: returns its digest and its length.
 fn prove(path: &Path) -> io::Result<(blake3::Hash, u64)> {
-    let file = File::open(path)?;
-    file.sync_all()?;
-    File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()?;
-    let mut hasher = blake3::Hasher::new();
-    let bytes = io::copy(&mut &file, &mut hasher)?;
-    let hash = hasher.finalize();
-    if hash_of(&mut DirectFile::open(path, CHUNK)?, u64::MAX)? != hash {
-        return Err(not_there("the archive"));
-    }
-    Ok((hash, bytes))
+    flush_directory(directory_of(path))?;
+    on_disk::prove(&File::open(path)?, path, "the archive")
 }

@@ -93,24 +93,29 @@ impl Place {
         LogReader::open(&self.path).expect("a log")
     }
 
+    /// The directory of the archives as another command opens it.
+    fn archives(&self) -> ArchiveFolder {
+        ArchiveFolder::new(&self.folder)
+    }
+
     fn head(&self) -> Head {
         self.log().head().expect("readable")
     }
 
     fn attempts(&self, folder: Option<&Path>) -> Vec<u64> {
-        let whole = WholeLog::open(&self.path, folder).expect("readable");
+        let whole = WholeLog::open(&self.path, folder.map(ArchiveFolder::new).as_ref()).expect("readable");
         whole.log().attempts(&Filter::default()).map(|row| row.expect("a row").attempt).collect()
     }
 
     fn flaw(&self) -> ArchiveProblem {
-        match self.log().verify_with(&self.folder, None) {
+        match self.log().verify_with(&self.archives(), None) {
             Err(ArchiveError::Flaw(ArchiveFlaw { what, .. })) => what,
             other => panic!("the archives do not hold: {other:?}"),
         }
     }
 
     fn holds_with_archives(&self) {
-        let head = self.log().verify_with(&self.folder, None).expect("readable").expect("one chain");
+        let head = self.log().verify_with(&self.archives(), None).expect("readable").expect("one chain");
         assert_eq!(head, self.head());
     }
 }
@@ -166,9 +171,9 @@ fn a_log_goes_on_without_its_old_months_and_is_one_chain_with_them() {
     // An anchor on an old shift sheet.
     let file = "flash-log-0.db".to_owned();
     assert_eq!(place.log().verify_through(&old).expect("readable"), Err(Flaw::InArchive { seq: old.count, file }));
-    place.log().verify_with(&place.folder, Some(&old)).expect("readable").expect("the chain passes through it");
+    place.log().verify_with(&place.archives(), Some(&old)).expect("readable").expect("the chain passes through it");
     let forged = Head { hash: [7; 32], ..old };
-    let verdict = place.log().verify_with(&place.folder, Some(&forged)).expect("readable");
+    let verdict = place.log().verify_with(&place.archives(), Some(&forged)).expect("readable");
     assert!(matches!(verdict, Err(Flaw::Event(_))), "{verdict:?}");
 
     // An archive is a log that every reader opens, and no station continues it.
@@ -214,7 +219,7 @@ fn an_archive_that_is_missing_changed_or_swapped_is_named() {
     assert_eq!(place.flaw(), ArchiveProblem::NotTheFile, "one bit outside the events");
     fs::write(&first, &bytes[..bytes.len() / 2]).expect("written");
     assert!(matches!(place.flaw(), ArchiveProblem::Unreadable(_) | ArchiveProblem::Flaw(_)));
-    let error = WholeLog::open(&place.path, Some(&place.folder)).expect_err("no report of it");
+    let error = WholeLog::open(&place.path, Some(&place.archives())).expect_err("no report of it");
     assert!(error.to_string().contains("flash-log-0.db"), "{error}");
     fs::write(&first, &bytes).expect("written");
     place.holds_with_archives();
@@ -294,7 +299,7 @@ fn a_shortened_log_is_compared_with_copies_from_before_and_what_is_archived_only
     assert_eq!(relation(&opened(&late), &place.log()), Relation::OtherGoesOn { more });
     let until = place.log().archives().expect("readable").last().and_then(|file| u64::try_from(file.last).ok()).expect("an archive");
     assert_eq!(relation(&place.log(), &opened(&early)), Relation::InArchives { until }, "it ends in a month that is archived");
-    let whole = WholeLog::open(&place.path, Some(&place.folder)).expect("readable");
+    let whole = WholeLog::open(&place.path, Some(&place.archives())).expect("readable");
     let lacks = place.head().count - opened(&early).head().expect("readable").count;
     assert_eq!(relation(whole.log(), &opened(&early)), Relation::OtherIsBeginning { lacks });
 }

@@ -38,7 +38,7 @@ use shorten::Record;
 
 pub(crate) use error::ArchiveError;
 pub(crate) use plan::{Month, MonthOf};
-pub(crate) use whole::WholeLog;
+pub(crate) use whole::{ArchiveFolder, WholeLog};
 
 /// What is to be archived.
 pub(crate) struct Wanted<'a> {

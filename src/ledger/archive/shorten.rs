@@ -3,30 +3,28 @@
 //! The new file has the event `archived` and lacks the archived events: one renaming makes both true. Until then the log is as it was.
 //! [`super::super::renew`] tells what else uses the files of a log, and why their locks are held.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
-use nix::unistd::{Gid, Uid, fchown};
 use rusqlite::{Connection, OpenFlags};
 
 use super::super::archived_cards;
 use super::super::beginning::{self, ARCHIVED, Archived, ArchivedFile, Part, hex};
-use super::super::beside;
 use super::super::body;
 use super::super::card_history::archived_end;
 use super::super::carried;
 use super::super::chain::{self, Head, chained, insert};
 use super::super::clock::Stamp;
-use super::super::error::{Doing, LogError, LogProblem, not_there};
+use super::super::error::{Doing, LogError, LogProblem};
 use super::super::format::{PAGE, configure, connect};
 use super::super::new_file::NewFile;
-use super::super::on_disk::{CHUNK, DirectFile, hash_of};
+use super::super::on_disk;
 use super::super::reader::LogReader;
 use super::super::renew::{self, Forsaken};
 use super::error::ArchiveError;
 use super::plan::orders_up_to;
+use crate::file::{beside, remove};
 use crate::station::request::Who;
 
 /// What the log records of an archiving.
@@ -43,7 +41,7 @@ pub(super) fn make(log: &LogReader, record: &Record<'_>) -> Result<Head, Archive
     let path = log.path();
     let copy = renew::new_name(path);
     let failed = |error| LogError::io(Doing::Renewing, path, error);
-    let file = begin_like(path, &copy).map_err(failed)?;
+    let file = begin(path, &copy).map_err(failed)?;
     let head = fill(log, record, &copy)?;
     set_wal_mode(&copy).map_err(|error| LogError::sqlite(Doing::Renewing, path, error))?;
     match LogReader::open(&copy)?.verify()? {
@@ -51,25 +49,16 @@ pub(super) fn make(log: &LogReader, record: &Record<'_>) -> Result<Head, Archive
         Ok(found) => return Err(ArchiveError::NewFile { path: copy, words: format!("it ends with event {}", found.count) }),
         Err(flaw) => return Err(ArchiveError::NewFile { path: copy, words: flaw.to_string() }),
     }
-    prove(&file, &copy).map_err(failed)?;
+    on_disk::prove(&file, &copy, "the shortened flash log").map_err(failed)?;
     Ok(head)
 }
 
-/// An empty file with the owner, the group and the mode of another one.
-fn begin_like(path: &Path, copy: &Path) -> io::Result<File> {
-    let original = fs::metadata(path)?;
-    // Of an interrupted call.
+/// An empty file that may take the place of the log, with no file of an interrupted call beside it.
+fn begin(path: &Path, copy: &Path) -> io::Result<File> {
     for suffix in ["-wal", "-shm"] {
-        let _not_there = fs::remove_file(beside::name(copy, suffix));
+        remove(&beside(copy, suffix))?;
     }
-    let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(copy)?;
-    let made = file.metadata()?;
-    if (made.uid(), made.gid()) != (original.uid(), original.gid()) {
-        let (uid, gid) = (Uid::from_raw(original.uid()), Gid::from_raw(original.gid()));
-        renew::given(fchown(&file, Some(uid), Some(gid)), made.uid() == original.uid())?;
-    }
-    file.set_permissions(fs::Permissions::from_mode(original.permissions().mode() & 0o777))?;
-    Ok(file)
+    renew::begin_like(&fs::metadata(path)?, copy)
 }
 
 /// Sets the journal mode before the file has the log's name: with a `-wal` beside it, SQLite would take the mode for set, and not write it.
@@ -135,17 +124,6 @@ fn copy_cards(log: &Connection, new: &Connection, first: i64, last: i64) -> rusq
     Ok(())
 }
 
-/// Flushes the file, and reads it back from its disk.
-fn prove(file: &File, path: &Path) -> io::Result<()> {
-    file.sync_all()?;
-    let mut hasher = blake3::Hasher::new();
-    io::copy(&mut File::open(path)?, &mut hasher)?;
-    if hash_of(&mut DirectFile::open(path, CHUNK)?, u64::MAX)? == hasher.finalize() {
-        return Ok(());
-    }
-    Err(not_there("the shortened flash log"))
-}
-
 /// Puts the new file in the place of the log, whose lock this process holds. No connection of this process may be open. Afterwards no event
 /// is added to the old file: the result keeps every process from reading it that has opened it already.
 pub(super) fn put_in_place(path: &Path) -> Result<Forsaken, LogError> {
@@ -166,7 +144,7 @@ fn empty_the_wal(path: &Path) -> Result<(), LogError> {
     configure(&connection, path)?;
     let is_busy: bool = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)).map_err(failed)?;
     drop(connection);
-    let wal = File::open(beside::name(path, "-wal")).and_then(|wal| wal.sync_all().and_then(|()| wal.metadata()));
+    let wal = File::open(beside(path, "-wal")).and_then(|wal| wal.sync_all().and_then(|()| wal.metadata()));
     let is_empty = wal.map_err(|error| LogError::io(Doing::Renewing, path, error))?.len() == 0;
     if is_busy || !is_empty {
         return Err(LogError::new(Doing::Renewing, path, LogProblem::Locked));

@@ -1,5 +1,7 @@
 //! Archives and log together: verified as one chain, or read as one log.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,6 +17,60 @@ use super::super::new_file::NewFile;
 use super::super::proof::Flaw;
 use super::super::reader::LogReader;
 use super::error::{ArchiveError, ArchiveFlaw, ArchiveProblem};
+use crate::file;
+
+/// A directory with archives. A command keeps one of these: each archive is digested once, however many logs it is read with.
+#[derive(Debug)]
+pub(crate) struct ArchiveFolder {
+    path: PathBuf,
+    /// Hexadecimal, by name.
+    digests: RefCell<BTreeMap<String, String>>,
+}
+
+impl ArchiveFolder {
+    /// The directory at `path`; nothing is read yet.
+    pub(crate) fn new(path: &Path) -> Self {
+        Self { path: path.to_owned(), digests: RefCell::default() }
+    }
+
+    /// The path of this directory.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn digest_of(&self, name: &str) -> io::Result<String> {
+        if let Some(known) = self.digests.borrow().get(name) {
+            return Ok(known.clone());
+        }
+        let (digest, _bytes) = file::digest(&self.path.join(name))?;
+        let digest = digest.to_hex().to_string();
+        self.digests.borrow_mut().insert(name.to_owned(), digest.clone());
+        Ok(digest)
+    }
+
+    /// The path of an archive that has the bytes it was written with.
+    fn verified(&self, archive: &ArchivedFile, all: &[ArchivedFile]) -> Result<PathBuf, ArchiveFlaw> {
+        let path = self.path.join(&archive.name);
+        let flaw = |what| ArchiveFlaw { path: path.clone(), what };
+        if fs::symlink_metadata(&path).is_err() {
+            return Err(flaw(ArchiveProblem::Missing));
+        }
+        let blake3 = self.digest_of(&archive.name).map_err(|error| flaw(ArchiveProblem::Unreadable(error.to_string())))?;
+        if blake3 == archive.blake3 {
+            return Ok(path);
+        }
+        if let Some(with) = all.iter().find(|other| other.blake3 == blake3) {
+            return Err(flaw(ArchiveProblem::Swapped { with: with.name.clone() }));
+        }
+        // The first event that was changed, if one was.
+        let verified = LogReader::open(&path).and_then(|log| log.verify());
+        Err(flaw(match verified {
+            Ok(Err(found)) => ArchiveProblem::Flaw(found),
+            Ok(Ok(_)) => ArchiveProblem::NotTheFile,
+            Err(error) => ArchiveProblem::Unreadable(error.in_full()),
+        }))
+    }
+}
 
 /// A log with all its events: itself, or, if some of them are archived, a temporary file of all events.
 #[derive(Debug)]
@@ -30,7 +86,7 @@ impl WholeLog {
     ///
     /// # Errors
     /// If the log cannot be read, or an archive is not the one that was made.
-    pub(crate) fn open(path: &Path, folder: Option<&Path>) -> Result<Self, ArchiveError> {
+    pub(crate) fn open(path: &Path, folder: Option<&ArchiveFolder>) -> Result<Self, ArchiveError> {
         let log = LogReader::open(path)?;
         let files = log.archives()?;
         let Some(folder) = folder.filter(|_| !files.is_empty()) else { return Ok(Self { log, _file: None }) };
@@ -40,7 +96,7 @@ impl WholeLog {
         let copying = |error| LogError::sqlite(Doing::Copying, &file, error);
         let new = NewFile::begin(&file, PAGE).map_err(copying)?;
         for archive in &files {
-            let path = bytes_are_those(archive, &files, folder)?;
+            let path = folder.verified(archive, &files)?;
             new.copy_events(&path, "true").map_err(copying)?;
         }
         let first = log.within(beginning::of)?.first;
@@ -55,41 +111,12 @@ impl WholeLog {
     }
 }
 
-/// The path of an archive that has the bytes it was written with.
-fn bytes_are_those(archive: &ArchivedFile, all: &[ArchivedFile], folder: &Path) -> Result<PathBuf, ArchiveFlaw> {
-    let path = folder.join(&archive.name);
-    let flaw = |what| ArchiveFlaw { path: path.clone(), what };
-    if fs::symlink_metadata(&path).is_err() {
-        return Err(flaw(ArchiveProblem::Missing));
-    }
-    let blake3 = digest_of(&path).map_err(|error| flaw(ArchiveProblem::Unreadable(error.to_string())))?;
-    if blake3 == archive.blake3 {
-        return Ok(path);
-    }
-    if let Some(with) = all.iter().find(|other| other.blake3 == blake3) {
-        return Err(flaw(ArchiveProblem::Swapped { with: with.name.clone() }));
-    }
-    // The first event that was changed, if one was.
-    let verified = LogReader::open(&path).and_then(|log| log.verify());
-    Err(flaw(match verified {
-        Ok(Err(found)) => ArchiveProblem::Flaw(found),
-        Ok(Ok(_)) => ArchiveProblem::NotTheFile,
-        Err(error) => ArchiveProblem::Unreadable(error.in_full()),
-    }))
-}
-
-fn digest_of(path: &Path) -> io::Result<String> {
-    let mut hasher = blake3::Hasher::new();
-    io::copy(&mut crate::file::open(path)?, &mut hasher)?;
-    Ok(hasher.finalize().to_hex().to_string())
-}
-
 impl LogReader {
     /// Verifies this log and its archives in `folder` as one chain, through `anchor` if one is given. Returns the head of the log.
     ///
     /// # Errors
     /// If the log cannot be read, or an archive does not hold.
-    pub(crate) fn verify_with(&self, folder: &Path, anchor: Option<&Head>) -> Result<Result<Head, Flaw>, ArchiveError> {
+    pub(crate) fn verify_with(&self, folder: &ArchiveFolder, anchor: Option<&Head>) -> Result<Result<Head, Flaw>, ArchiveError> {
         let verdict = match anchor {
             Some(anchor) => self.verify_through(anchor)?,
             None => self.verify()?,
@@ -101,7 +128,7 @@ impl LogReader {
         let files = self.archives()?;
         let mut hash = hex(&ORIGIN);
         for file in &files {
-            let archive = LogReader::open(&bytes_are_those(file, &files, folder)?)?;
+            let archive = LogReader::open(&folder.verified(file, &files)?)?;
             self.fits(&archive, file, &hash)?;
             hash.clone_from(&file.last_hash);
             if let Some(anchor) = anchor.filter(|_| of_archive)
