@@ -167,7 +167,7 @@ fn nothing_is_erased_while_a_station_runs_or_without_a_yes_or_against_a_rule_and
         assert!(said.status == 2 && said.stderr.contains(words), "{arguments}: {said}");
         assert!(stick.untouched(), "{arguments}: touched at {:?}", stick.first_touched());
     };
-    refused("A1 --yes --no-hands", "a station runs on this PC");
+    refused("A1 --yes --no-hands", "the station runs on this PC");
     station.job.kill(flashline_lab::Signal::SIGTERM);
     pc.wait_for("! pidof flashline", secs(20));
     refused("A1 --no-hands", "nothing was erased");

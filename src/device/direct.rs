@@ -11,7 +11,8 @@ use nix::libc;
 
 use super::mode_sense::{self, CachingPage};
 use super::node::{Node, reopen};
-use super::scsi::Meaning;
+use super::patience::becomes_true;
+use super::scsi::{Meaning, REPEAT_INTERVAL, is_no_scsi_device};
 use super::{BlockDevice, FlushAnswer, Shortfall, Source, counts, ioctl};
 use crate::station::card::Visit;
 use crate::station::units::Bytes;
@@ -21,9 +22,8 @@ use crate::station::units::Bytes;
 const LOCK_PATIENCE: Duration = Duration::from_secs(60);
 /// Interval at which the lock is tried.
 const LOCK_INTERVAL: Duration = Duration::from_millis(50);
-/// How often a flush is repeated for a device that requests it, and the time in between.
+/// How often a flush is repeated for a device that requests it.
 const REPEATS: usize = 5;
-const REPEAT_INTERVAL: Duration = Duration::from_millis(200);
 /// A removal shows in sysfs after the first failed call: 40 ms for a pulled stick, one media poll (2 s) for a card in a reader.
 const DEPARTURE_PATIENCE: Duration = Duration::from_secs(3);
 /// Interval at which sysfs is read meanwhile.
@@ -149,16 +149,7 @@ pub(crate) fn has_left(visit: Visit) -> bool {
 
 /// Repeats the test as long as a removal may take to appear.
 fn within_patience(is_so: impl Fn() -> bool) -> bool {
-    let began = Instant::now();
-    loop {
-        if is_so() {
-            return true;
-        }
-        if began.elapsed() >= DEPARTURE_PATIENCE {
-            return false;
-        }
-        thread::sleep(DEPARTURE_INTERVAL);
-    }
+    becomes_true(DEPARTURE_PATIENCE, DEPARTURE_INTERVAL, is_so)
 }
 
 fn is_in_sysfs(visit: Visit) -> bool {
@@ -265,9 +256,8 @@ impl BlockDevice for DirectDevice {
             Ok(Meaning::Broken | Meaning::NoMedium | Meaning::Reset) => there(self),
             // This may be a fault of this card alone.
             Ok(Meaning::Failed | Meaning::Again) => FlushAnswer::Unclear,
-            // A device that is not a SCSI device does not know SG_IO: ENOTTY, and EINVAL from loop devices.
+            Err(error) if is_no_scsi_device(&error) => FlushAnswer::NotScsi,
             Err(error) => match error.raw_os_error() {
-                Some(libc::ENOTTY | libc::EINVAL | libc::EOPNOTSUPP) => FlushAnswer::NotScsi,
                 Some(libc::ENODEV | libc::ENXIO | libc::ENOMEDIUM | libc::EIO) => there(self),
                 _ => {
                     tracing::warn!(%error, "the kernel does not let the device be asked to flush");

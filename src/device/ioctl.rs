@@ -61,19 +61,15 @@ const SG_FROM_DEVICE: c_int = -3;
 /// # Errors
 /// The error of the kernel if it does not send it; `ENOTTY` if the device is not a SCSI device.
 pub(super) fn synchronize_cache(device: &File, patience: Duration) -> io::Result<Answer> {
-    send_scsi(device, &SYNCHRONIZE_CACHE, &mut [], patience).map(|(answer, _)| answer)
+    ask_scsi(device, &SYNCHRONIZE_CACHE, &mut [], patience).map(|(answer, _)| answer)
 }
 
-/// Sends a command that only asks, and returns the answer with the number of bytes that came with it. Otherwise as [`synchronize_cache`].
+/// Sends a command whose data, if there is room for any, comes from the device, and returns the answer with the number of bytes that came.
+/// Otherwise as [`synchronize_cache`].
 ///
 /// # Errors
 /// The error of the kernel if it does not send it; `ENOTTY` if the device is not a SCSI device.
-pub(super) fn ask_scsi(device: &File, command: &[u8; 6], data: &mut [u8], patience: Duration) -> io::Result<(Answer, usize)> {
-    send_scsi(device, command, data, patience)
-}
-
-/// Sends a command whose data, if there is room for any, comes from the device.
-fn send_scsi(device: &File, command: &[u8], data: &mut [u8], patience: Duration) -> io::Result<(Answer, usize)> {
+pub(super) fn ask_scsi(device: &File, command: &[u8], data: &mut [u8], patience: Duration) -> io::Result<(Answer, usize)> {
     let mut sense = [0; SENSE];
     let wrong_length = |_too_long| io::Error::from_raw_os_error(libc::EINVAL);
     let mut header = SgIoHeader {

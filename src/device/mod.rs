@@ -13,6 +13,7 @@ pub(crate) mod loops;
 pub(crate) mod mapped;
 pub(crate) mod mode_sense;
 mod node;
+pub(crate) mod patience;
 #[cfg(test)]
 pub(crate) mod ram;
 mod scsi;
@@ -152,6 +153,15 @@ pub enum Shortfall {
     Source(io::Error),
     /// The kernel moved nothing, or not even one block, and gave no error.
     Stopped,
+}
+
+impl From<Shortfall> for io::Error {
+    fn from(shortfall: Shortfall) -> Self {
+        match shortfall {
+            Shortfall::Error(error) | Shortfall::Source(error) => error,
+            Shortfall::Stopped => Self::other("the device moves nothing, and gives no error"),
+        }
+    }
 }
 
 /// Writes all of `source`; continues after short counts and interruptions.

@@ -6,13 +6,11 @@
 //! command (`scsi_cmd_allowed` in `drivers/scsi/scsi_ioctl.c`, `MODE_SENSE`).
 
 use std::fs::File;
-use std::io;
+use std::thread;
 use std::time::Duration;
 
-use nix::libc;
-
 use super::ioctl;
-use super::scsi::Meaning;
+use super::scsi::{Meaning, REPEAT_INTERVAL, is_no_scsi_device};
 
 /// MODE SENSE (6) of all pages, current values, answered in at most 192 bytes (SPC-4, 6.11).
 const MODE_SENSE: [u8; 6] = [0x1a, 0, 0x3f, 0, 192, 0];
@@ -43,21 +41,17 @@ pub(super) fn caching_page(device: &File, patience: Duration) -> CachingPage {
         match ioctl::ask_scsi(device, &MODE_SENSE, &mut data, patience) {
             Ok((answer, length)) => match answer.meaning() {
                 Meaning::Done => return in_pages(&data[..length]),
-                Meaning::Reset | Meaning::Again => {}
+                Meaning::Reset | Meaning::Again => thread::sleep(REPEAT_INTERVAL),
                 _ => return CachingPage::Unanswered,
             },
-            Err(error) => return unsent(&error),
+            Err(error) if is_no_scsi_device(&error) => return CachingPage::NotScsi,
+            Err(error) => {
+                tracing::debug!(%error, "the kernel does not let the device be asked for its caching page");
+                return CachingPage::Unanswered;
+            }
         }
     }
     CachingPage::Unanswered
-}
-
-/// A device that is not a SCSI device does not know SG_IO: ENOTTY, and EINVAL from loop devices.
-fn unsent(error: &io::Error) -> CachingPage {
-    match error.raw_os_error() {
-        Some(libc::ENOTTY | libc::EINVAL | libc::EOPNOTSUPP) => CachingPage::NotScsi,
-        _ => CachingPage::Unanswered,
-    }
 }
 
 /// The caching page in the data of MODE SENSE (6): a header of 4 bytes, whose last is the length of block descriptors, then pages of a code,

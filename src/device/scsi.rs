@@ -5,11 +5,24 @@
 //! descriptor. Any process that has the device open for writing may send this command (`scsi_cmd_allowed` in `drivers/scsi/scsi_ioctl.c`,
 //! there named `GPCMD_FLUSH_CACHE`); no capability is needed.
 
+use std::io;
+use std::time::Duration;
+
+use nix::libc;
+
 /// SYNCHRONIZE CACHE (10) of all blocks, answered once they are on the medium (SBC-4, 5.34): no IMMED, from block 0, with the number that
 /// means all blocks.
 pub(super) const SYNCHRONIZE_CACHE: [u8; 10] = [0x35, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 /// The requested length of sense data: the fixed format has 18 bytes, and the descriptor format begins with the same facts.
 pub(super) const SENSE: usize = 32;
+/// The time after which a command is repeated for a device that requests that.
+pub(super) const REPEAT_INTERVAL: Duration = Duration::from_millis(200);
+
+/// Was the command not sent because the device is not a SCSI device? Such a device does not know `SG_IO`: `ENOTTY`, and `EINVAL` from loop
+/// devices.
+pub(super) fn is_no_scsi_device(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::ENOTTY | libc::EINVAL | libc::EOPNOTSUPP))
+}
 
 /// The answer, as in `sg_io_hdr` (`include/scsi/sg.h`).
 #[derive(Clone, Debug)]
@@ -116,6 +129,14 @@ mod cases {
         }
         assert_eq!(meaning(0, CHECK_CONDITION, Vec::new()), Meaning::Failed, "a condition without sense data says nothing");
         assert_eq!(meaning(0, CHECK_CONDITION, vec![0x70, 0]), Meaning::Failed);
+    }
+
+    #[test]
+    fn only_a_device_that_does_not_know_the_call_is_no_scsi_device() {
+        let is_none = |errno| is_no_scsi_device(&io::Error::from_raw_os_error(errno));
+        assert!([libc::ENOTTY, libc::EINVAL, libc::EOPNOTSUPP].into_iter().all(is_none));
+        assert!(![libc::ENODEV, libc::ENXIO, libc::EIO, libc::EACCES].into_iter().any(is_none));
+        assert!(!is_no_scsi_device(&io::Error::other("no number")));
     }
 
     #[test]

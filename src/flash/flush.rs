@@ -26,25 +26,16 @@ pub(super) fn ask_to_flush<'s, D: BlockDevice>(claim: Claim<'s, D>, place: &str)
         CacheFlush::Unanswered
     } else {
         let patience = rules.for_an_answer();
-        match gauge.waiting(Waits::Answer, || session.device.ask_to_flush(patience)) {
-            FlushAnswer::Taken => {
-                rules.unanswered.answered(&make);
-                CacheFlush::Asked
-            }
-            FlushAnswer::Refused => {
-                rules.unanswered.answered(&make);
-                CacheFlush::Refused
-            }
-            FlushAnswer::Stalled | FlushAnswer::Lost => {
-                rules.unanswered.remember(&make);
-                CacheFlush::Unanswered
-            }
+        let answer = gauge.waiting(Waits::Answer, || session.device.ask_to_flush(patience));
+        rules.unanswered.heard(&make, place, answer);
+        match answer {
+            FlushAnswer::Taken => CacheFlush::Asked,
+            FlushAnswer::Refused => CacheFlush::Refused,
+            FlushAnswer::Stalled | FlushAnswer::Lost | FlushAnswer::Unclear => CacheFlush::Unanswered,
             FlushAnswer::Gone => {
-                rules.unanswered.left(&make, place);
                 gauge.set_flush(CacheFlush::Unanswered);
                 return Err(FlashError::Changed);
             }
-            FlushAnswer::Unclear => CacheFlush::Unanswered,
             FlushAnswer::NotScsi => CacheFlush::None,
         }
     };

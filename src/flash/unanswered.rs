@@ -14,6 +14,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::device::FlushAnswer;
+
 /// A device that leaves the bus when it is asked is back within seconds. A card that is put in again takes about as long, but was hardly
 /// pulled at that moment.
 const BACK_AT_ONCE: Duration = Duration::from_secs(30);
@@ -67,15 +69,26 @@ impl Unanswered {
         known.makes.contains(make)
     }
 
+    /// Records the answer of a device of this make, in this place, when it was told to empty its cache.
+    pub(crate) fn heard(self: &Arc<Self>, make: &str, place: &str, answer: FlushAnswer) {
+        match answer {
+            FlushAnswer::Taken | FlushAnswer::Refused => self.answered(make),
+            FlushAnswer::Stalled | FlushAnswer::Lost => self.remember(make),
+            FlushAnswer::Gone => self.left(make, place),
+            // This says nothing about the make.
+            FlushAnswer::Unclear | FlushAnswer::NotScsi => {}
+        }
+    }
+
     /// Records that a device of this make did not answer, and is still there.
-    pub(crate) fn remember(self: &Arc<Self>, make: &str) {
+    fn remember(self: &Arc<Self>, make: &str) {
         tracing::warn!(make, "the device does not answer when it is asked to flush: devices of this make are not asked any more");
         self.known().makes.insert(make.to_owned());
         self.keep();
     }
 
     /// Records that a device of this make left when it was asked.
-    pub(crate) fn left(self: &Arc<Self>, make: &str, place: &str) {
+    fn left(self: &Arc<Self>, make: &str, place: &str) {
         tracing::warn!(make, place, "the device left when it was asked to flush");
         let mut known = self.known();
         if known.left.insert(make.to_owned(), (place.to_owned(), Instant::now())).is_some() {
@@ -86,7 +99,7 @@ impl Unanswered {
     }
 
     /// Records that a device of this make answered.
-    pub(crate) fn answered(&self, make: &str) {
+    fn answered(&self, make: &str) {
         self.known().left.remove(make);
     }
 
@@ -146,7 +159,11 @@ mod cases {
         let file = directory.path().join("unanswered.json");
         let before = memory(&file);
         assert!(!before.knows(MAKE, "A1"));
-        before.remember(MAKE);
+        for answer in [FlushAnswer::Taken, FlushAnswer::Refused, FlushAnswer::Unclear, FlushAnswer::NotScsi] {
+            before.heard(MAKE, "A1", answer);
+            assert!(!before.knows(MAKE, "A1"), "{answer:?}");
+        }
+        before.heard(MAKE, "A1", FlushAnswer::Stalled);
         assert!(before.knows(MAKE, "B7"), "wherever a device of it is");
         assert!(!before.knows("0011:2233 revision 0101", "A1"), "another revision is another make");
         assert!(on_disk(&file), "a restart knows it");
@@ -159,22 +176,22 @@ mod cases {
     #[test]
     fn a_card_pulled_while_it_is_asked_says_nothing_of_its_make_unless_it_is_back_at_once_or_it_happens_twice() {
         let ours = Arc::new(Unanswered::default());
-        ours.left(MAKE, "A1");
+        ours.heard(MAKE, "A1", FlushAnswer::Gone);
         assert!(!ours.knows(MAKE, "A2"), "another slot's device has not left");
         assert!(ours.knows(MAKE, "A1"), "it is back by itself");
         let ours = Arc::new(Unanswered::default());
-        ours.left(MAKE, "A1");
-        ours.answered(MAKE);
-        ours.left(MAKE, "A2");
+        ours.heard(MAKE, "A1", FlushAnswer::Gone);
+        ours.heard(MAKE, "A1", FlushAnswer::Taken);
+        ours.heard(MAKE, "A2", FlushAnswer::Gone);
         assert!(!ours.knows(MAKE, "A3"), "once, since one of it answered");
-        ours.left(MAKE, "A3");
+        ours.heard(MAKE, "A3", FlushAnswer::Gone);
         assert!(ours.knows(MAKE, "A4"), "twice");
     }
 
     #[test]
     fn a_state_directory_that_cannot_be_written_costs_the_file_and_nothing_else() {
         let ours = memory(Path::new("/nonexistent/unanswered.json"));
-        ours.remember(MAKE);
+        ours.heard(MAKE, "A1", FlushAnswer::Lost);
         assert!(ours.knows(MAKE, "A1"));
     }
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::Serialize;
+
 use crate::device::FlushAnswer;
 use crate::device::mode_sense::CachingPage;
 use crate::station::card::{Card, Identity};
@@ -140,6 +142,8 @@ pub(crate) struct CardFacts {
     pub serial: Option<String>,
     /// The CID of a card in an SD host. Never leaves the PC.
     pub cid: Option<String>,
+    /// What distinguishes the card from all others; `None` if nothing does. Never leaves the PC.
+    pub key: Option<String>,
 }
 
 impl CardFacts {
@@ -152,6 +156,7 @@ impl CardFacts {
             identified: card.identified,
             serial: card.serial.clone(),
             cid: card.cid.as_ref().map(|cid| cid.raw.clone()),
+            key: card.key(),
         }
     }
 }
@@ -200,10 +205,28 @@ pub(crate) struct SlotFacts {
 /// Why the trial of a slot ended early.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Trouble {
-    /// The word for programs; stable.
-    pub kind: &'static str,
+    /// The kind of its cause.
+    pub kind: TroubleKind,
     /// What happened, in words. May name what is on this PC, so it never leaves it.
     pub what: String,
+}
+
+/// Kinds of causes. Their words in the file for the makers are stable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum TroubleKind {
+    /// The card or its reader answered with an error.
+    Error,
+    /// The card is not in its place any more.
+    Left,
+    /// The card could not be claimed, or must not be.
+    Refused,
+    /// The user stopped the command.
+    Stopped,
+    /// A fault of this PC or of the program.
+    Own,
+    /// The device did not answer.
+    Silent,
 }
 
 /// The part of its speed alone that a slot keeps beside its neighbours: the smaller one of writing and reading.

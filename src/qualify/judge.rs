@@ -9,6 +9,7 @@ use crate::device::FlushAnswer;
 use crate::device::mode_sense::CachingPage;
 use crate::station::card::Identity;
 use crate::station::units::{Bytes, KIB};
+use crate::watch::polls::SEEN_WITHIN;
 use crate::watch::sysfs::MediaPolling;
 
 /// A card that is noticed later than this makes an operator put it in again.
@@ -220,7 +221,7 @@ impl Remarks {
     fn polling(&mut self, polling: MediaPolling) {
         match polling {
             MediaPolling::Unneeded => {}
-            MediaPolling::Every(every) if every <= Duration::from_secs(1) => {}
+            MediaPolling::Every(every) if every <= SEEN_WITHIN => {}
             MediaPolling::Every(every) => {
                 self.weak(
                     "polled-seldom",
@@ -258,7 +259,7 @@ const POLLED: &str = "write the udev rules: flashline slots rules --write";
 
 #[cfg(test)]
 mod cases {
-    use super::super::facts::{HandsFacts, Noticed, Trouble};
+    use super::super::facts::{HandsFacts, Noticed, Trouble, TroubleKind};
     use super::super::testing::slot;
     use super::*;
 
@@ -287,7 +288,7 @@ mod cases {
         assert_eq!(codes(|facts| hands(facts, Some(Check::Wrong))), (Fitness::NotFit, vec!["lost-data"]));
         assert_eq!(codes(|facts| hands(facts, None)), (Fitness::FitWithRemarks, vec!["another-card"]));
         assert_eq!(
-            codes(|facts| facts.trouble = Some(Trouble { kind: "left", what: "it left".to_owned() })),
+            codes(|facts| facts.trouble = Some(Trouble { kind: TroubleKind::Left, what: "it left".to_owned() })),
             (Fitness::NotFit, vec!["trouble"])
         );
     }

@@ -23,6 +23,6 @@ pub(crate) mod settings;
 pub(crate) mod side_by_side;
 pub(crate) mod switch;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 pub(crate) mod text;
 pub(crate) mod trial;

@@ -1,5 +1,7 @@
 //! The page for the wall beside a station: one page of A4 in plain text, as any printer prints it.
 
+use std::path::Path;
+
 use super::facts::{SlotFacts, kept_beside};
 use super::judge::{Fitness, fitness, remarks};
 use super::text::{answer, megabytes, settings, shortly};
@@ -11,9 +13,9 @@ const LINES: usize = 60;
 /// The lines that settings and remarks may take; slots have the rest.
 const BELOW: usize = 22;
 
-/// The page of a station. `when` is the date, as it is to be read.
+/// The page of a station with the configuration `config`. `when` is the date, as it is to be read.
 #[must_use]
-pub(crate) fn page(station: &str, program: &str, when: &str, all: &[SlotFacts]) -> String {
+pub(crate) fn page(station: &str, config: &Path, program: &str, when: &str, all: &[SlotFacts]) -> String {
     let mut lines = vec![
         format!("FLASHLINE   station {station}"),
         format!("Readers qualified on {when} with flashline {program}"),
@@ -28,7 +30,7 @@ pub(crate) fn page(station: &str, program: &str, when: &str, all: &[SlotFacts]) 
     if shown < all.len() {
         lines.push(format!("and {} more slots: run `flashline qualify` for them on a page of their own", all.len() - shown));
     }
-    let mut below = vec!["-".repeat(COLUMNS), "Settings in /etc/flashline/config.toml".to_owned()];
+    let mut below = vec!["-".repeat(COLUMNS), format!("Settings in {}", config.display())];
     below.extend(settings(all).into_iter().map(|line| format!("  {line}")));
     below.push(String::new());
     below.extend(warnings(all));
@@ -95,9 +97,11 @@ fn wrapped(line: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod cases {
-    use super::super::facts::{Freshness, Trouble};
+    use super::super::facts::{Freshness, Trouble, TroubleKind};
     use super::super::testing::slot;
     use super::*;
+
+    const CONFIG: &str = "/srv/line3/config.toml";
 
     #[test]
     fn it_is_one_page_for_one_slot_and_for_hundreds_with_every_remark_there_is() {
@@ -105,15 +109,16 @@ mod cases {
             let mut all: Vec<SlotFacts> = (0..count).map(|lun| slot(&format!("A{lun}"), lun)).collect();
             for facts in &mut all {
                 let what = format!("a long story of {} that no line of any page would ever hold without being broken", facts.slot);
-                facts.trouble = Some(Trouble { kind: "error", what });
+                facts.trouble = Some(Trouble { kind: TroubleKind::Error, what });
                 facts.hands = None;
                 facts.together = facts.alone.clone();
             }
-            let page = page("line 3", "0.1.0", "2026-11-30", &all);
+            let page = page("line 3", Path::new(CONFIG), "0.1.0", "2026-11-30", &all);
             let lines: Vec<&str> = page.lines().collect();
             assert!(lines.len() <= LINES, "{count} slots are {} lines:\n{page}", lines.len());
             assert!(lines.iter().all(|line| line.chars().count() <= COLUMNS), "{page}");
             assert!(page.contains("A0 ") && page.contains("line 3") && page.contains("2026-11-30"), "{page}");
+            assert!(page.contains("Settings in /srv/line3/config.toml\n"), "the settings belong in the file that is in use: {page}");
             assert_eq!(page.contains("more slots"), count > 32, "{count}: {page}");
         }
     }
@@ -123,7 +128,7 @@ mod cases {
         let mut all = vec![slot("A1", 0), slot("A2", 1)];
         all[0].hands = None;
         all[1].reopened.as_mut().expect("measured").direct = Freshness::Stale;
-        let page = page("line 3", "0.1.0", "2026-11-30", &all);
+        let page = page("line 3", Path::new(CONFIG), "0.1.0", "2026-11-30", &all);
         let line = page.lines().find(|line| line.starts_with("A2")).expect("it is there");
         assert!(line.contains("20.0") && line.contains("80.0") && line.contains("taken") && line.ends_with("NOT FIT"), "{line}");
         let first = page.lines().find(|line| line.starts_with("! ")).expect("it is there");

@@ -10,8 +10,8 @@ use super::pattern::Pattern;
 use super::trial::{HEAD, LEFT, Trial, TrialError};
 use crate::device::aligned::AlignedBuf;
 use crate::device::direct::CachedReader;
-use crate::device::{BlockDevice, Shortfall, read_exact_at};
-use crate::flash::gauge::Gauge;
+use crate::device::{BlockDevice, FlushAnswer, read_exact_at};
+use crate::flash::gauge::{Gauge, Waits};
 use crate::flash::rules::Rules;
 use crate::station::units::{Bytes, to_usize};
 
@@ -60,13 +60,15 @@ impl CachedRead for CachedReader {
     }
 }
 
-/// Writes, closes, opens and reads the card by each way. Returns the card, claimed again.
+/// Writes, closes, opens and reads the card by each way. Returns the card, claimed again. `flush` is the answer of `device` when it was
+/// told to empty its cache.
 ///
 /// # Errors
 /// If the card cannot be claimed again, or writing fails.
 pub(crate) fn reopened<P: Place>(
     place: &P,
     device: P::Device,
+    flush: FlushAnswer,
     gauge: &Gauge,
     rules: &Rules,
     pattern: &mut Pattern,
@@ -77,18 +79,32 @@ pub(crate) fn reopened<P: Place>(
     // The kernel forgets all pages of a disk that nobody has open (`blkdev_put_whole` in `block/bdev.c`): this one stays open meanwhile.
     let reader = place.open_cached();
     let _first = reader.as_ref().map(|reader| reader.read(at, &mut buffer));
-    leave_and_close(place.claim()?, gauge, rules, pattern)?;
+    leave_and_close(claim_again(place, flush, gauge, rules)?, gauge, rules, pattern)?;
     let read = reader.and_then(|reader| reader.read(at, &mut buffer));
     let cached = freshness(read, pattern, at, &buffer);
     let read = place.open_cached().and_then(|reader| reader.forget().and_then(|()| reader.read(at, &mut buffer)));
     let forgotten = freshness(read, pattern, at, &buffer);
-    let mut device = place.claim()?;
-    let read = read_exact_at(&mut device, at, &mut buffer).map_err(|(_, shortfall)| match shortfall {
-        Shortfall::Error(error) | Shortfall::Source(error) => error,
-        Shortfall::Stopped => io::Error::other("the device moves nothing, and gives no error"),
-    });
+    let mut device = claim_again(place, flush, gauge, rules)?;
+    let read = read_exact_at(&mut device, at, &mut buffer).map_err(|(_, shortfall)| shortfall.into());
     let direct = freshness(read, pattern, at, &buffer);
     Ok((ReopenFacts { cached, forgotten, direct }, device))
+}
+
+/// Claims the card again, and tells its device to empty its cache, as the engine does with each card: only a device that has accepted this
+/// since it was opened is told at every flush. A device that did not accept it at first is not asked again, because some hang or leave.
+fn claim_again<P: Place>(place: &P, flush: FlushAnswer, gauge: &Gauge, rules: &Rules) -> Result<P::Device, TrialError> {
+    let mut device = place.claim()?;
+    if flush != FlushAnswer::Taken {
+        return Ok(device);
+    }
+    match gauge.waiting(Waits::Answer, || device.ask_to_flush(rules.for_an_answer())) {
+        FlushAnswer::Taken => Ok(device),
+        FlushAnswer::Gone => Err(TrialError::Left { doing: "it was told to empty its cache" }),
+        _ => {
+            let source = io::Error::other("the device empties its cache on command, and no longer after it was opened again");
+            Err(TrialError::Device { doing: "flushing", at: Bytes(0), source })
+        }
+    }
 }
 
 fn leave_and_close<D: BlockDevice>(mut device: D, gauge: &Gauge, rules: &Rules, pattern: &mut Pattern) -> Result<(), TrialError> {
@@ -106,53 +122,68 @@ fn freshness(read: io::Result<()>, pattern: &Pattern, at: Bytes, buffer: &[u8]) 
 
 #[cfg(test)]
 mod cases {
-    use std::cell::RefCell;
+    use std::cell::{Cell, RefCell};
     use std::rc::Rc;
     use std::sync::Arc;
     use std::time::Duration;
 
     use super::*;
-    use crate::device::ram::RamDevice;
-    use crate::device::{FlushAnswer, Source};
+    use crate::device::ram::{Did, Fault, RamDevice};
+    use crate::device::{Shortfall, Source};
     use crate::station::units::MIB;
 
-    /// A card that several openings share.
+    /// A card that several openings share, in a reader with a cache that the kernel does not know: only an opening that was told to empty it
+    /// does so at a flush.
     #[derive(Debug, Clone)]
-    struct Shared(Rc<RefCell<RamDevice>>);
+    struct Shared {
+        card: Rc<RefCell<RamDevice>>,
+        in_cache: Rc<Cell<bool>>,
+        is_told: bool,
+    }
+
+    impl Shared {
+        fn holding(card: RamDevice) -> Self {
+            Self { card: Rc::new(RefCell::new(card)), in_cache: Rc::default(), is_told: false }
+        }
+    }
 
     impl BlockDevice for Shared {
         fn length(&self) -> Bytes {
-            self.0.borrow().length()
+            self.card.borrow().length()
         }
         fn logical_block(&self) -> u32 {
-            self.0.borrow().logical_block()
+            self.card.borrow().logical_block()
         }
         fn diskseq(&self) -> io::Result<u64> {
-            self.0.borrow().diskseq()
+            self.card.borrow().diskseq()
         }
         fn write_from(&mut self, at: Bytes, source: Source<'_>) -> Result<usize, Shortfall> {
-            self.0.borrow_mut().write_from(at, source)
+            self.in_cache.set(true);
+            self.card.borrow_mut().write_from(at, source)
         }
         fn zero(&mut self, at: Bytes, length: Bytes) -> io::Result<()> {
-            self.0.borrow_mut().zero(at, length)
+            self.card.borrow_mut().zero(at, length)
         }
         fn read_at(&mut self, at: Bytes, into: &mut [u8]) -> io::Result<usize> {
-            self.0.borrow_mut().read_at(at, into)
+            self.card.borrow_mut().read_at(at, into)
         }
         fn flush(&mut self, patience: Duration) -> io::Result<()> {
-            self.0.borrow_mut().flush(patience)
+            self.in_cache.set(self.in_cache.get() && !self.is_told);
+            self.card.borrow_mut().flush(patience)
         }
         fn ask_to_flush(&mut self, patience: Duration) -> FlushAnswer {
-            self.0.borrow_mut().ask_to_flush(patience)
+            let answer = self.card.borrow_mut().ask_to_flush(patience);
+            self.is_told = answer == FlushAnswer::Taken;
+            answer
         }
         fn make(&self) -> Option<String> {
-            self.0.borrow().make()
+            self.card.borrow().make()
         }
         fn sectors_written(&self) -> Option<u64> {
-            self.0.borrow().sectors_written()
+            self.card.borrow().sectors_written()
         }
         fn departed(&self) -> bool {
-            self.0.borrow().departed()
+            self.card.borrow().departed()
         }
     }
 
@@ -169,7 +200,7 @@ mod cases {
         type Cached = Self;
 
         fn claim(&self) -> Result<Shared, TrialError> {
-            Ok(self.card.clone())
+            Ok(Shared { is_told: false, ..self.card.clone() })
         }
 
         fn open_cached(&self) -> io::Result<Self> {
@@ -179,7 +210,7 @@ mod cases {
 
     impl CachedRead for Pages {
         fn read(&self, at: Bytes, into: &mut [u8]) -> io::Result<()> {
-            let card = self.card.0.borrow();
+            let card = self.card.card.borrow();
             let fresh = card.contents()[to_usize(at.0)..to_usize(at.0) + into.len()].to_vec();
             let mut kept = self.kept.borrow_mut();
             if !self.stale || kept.is_none() {
@@ -195,12 +226,52 @@ mod cases {
         }
     }
 
-    fn found(stale: bool) -> ReopenFacts {
-        let card = Shared(Rc::new(RefCell::new(RamDevice::new(Bytes(8 * MIB), 512))));
+    /// The card is opened again after it gave this answer to the flush command.
+    fn reopened_after(card: &Shared, flush: FlushAnswer, stale: bool) -> Result<ReopenFacts, TrialError> {
         let slot = Pages { card: card.clone(), stale, kept: Rc::default() };
         let rules = Rules { stall: Duration::from_secs(90), flush_required: false, unanswered: Arc::default() };
         let mut pattern = Pattern::fresh().expect("random");
-        reopened(&slot, card, &Gauge::default(), &rules, &mut pattern).expect("the card is good").0
+        let first = Shared { is_told: flush == FlushAnswer::Taken, ..card.clone() };
+        reopened(&slot, first, flush, &Gauge::default(), &rules, &mut pattern).map(|(facts, _)| facts)
+    }
+
+    fn found(stale: bool) -> ReopenFacts {
+        let card = Shared::holding(RamDevice::new(Bytes(8 * MIB), 512));
+        reopened_after(&card, FlushAnswer::NotScsi, stale).expect("the card is good")
+    }
+
+    /// A card of 8 MiB whose device answers this when it is told to empty its cache.
+    fn answering(answer: FlushAnswer) -> Shared {
+        let mut card = RamDevice::new(Bytes(8 * MIB), 512);
+        card.inject(Fault::FlushAnswer(answer));
+        Shared::holding(card)
+    }
+
+    #[test]
+    fn what_is_left_on_a_card_that_was_opened_again_is_on_its_medium_and_not_in_a_cache() {
+        let card = answering(FlushAnswer::Taken);
+        reopened_after(&card, FlushAnswer::Taken, false).expect("the card is good");
+        assert!(!card.in_cache.get(), "the flush of each opening reaches the device");
+        let did = card.card.borrow().did.clone();
+        let after_closing = did.iter().skip_while(|did| **did != Did::Flush).nth(1);
+        assert_eq!(after_closing, Some(&Did::Ask), "it is asked before it is written: {did:?}");
+    }
+
+    #[test]
+    fn a_device_that_did_not_accept_the_flush_command_is_not_asked_again_when_it_is_opened_again() {
+        for answer in [FlushAnswer::Refused, FlushAnswer::Stalled, FlushAnswer::Lost, FlushAnswer::Unclear] {
+            let card = answering(answer);
+            reopened_after(&card, answer, false).expect("the card is good");
+            assert!(!card.card.borrow().did.contains(&Did::Ask), "{answer:?}");
+        }
+    }
+
+    #[test]
+    fn a_device_that_accepts_the_flush_command_only_once_ends_the_trial() {
+        let ended = reopened_after(&answering(FlushAnswer::Stalled), FlushAnswer::Taken, false);
+        assert!(matches!(ended, Err(TrialError::Device { doing: "flushing", .. })), "{ended:?}");
+        let ended = reopened_after(&answering(FlushAnswer::Gone), FlushAnswer::Taken, false);
+        assert!(matches!(ended, Err(TrialError::Left { .. })), "{ended:?}");
     }
 
     #[test]

@@ -190,7 +190,7 @@ fn switching(switching: &Switching) -> Value {
 
 #[cfg(test)]
 mod cases {
-    use super::super::facts::Trouble;
+    use super::super::facts::{Trouble, TroubleKind};
     use super::super::testing::{SERIAL, slot};
     use super::*;
     use crate::station::units::Bytes;
@@ -202,13 +202,14 @@ mod cases {
         all[0].reader.inquiry = Some(format!("Acme {SERIAL} 1.00"));
         let why = format!("reading {SERIAL}: 035344534c31364780a1b2c3d4015b00 is gone");
         all[1].requests.as_mut().expect("tried").failed = Some((Bytes(512), why));
-        all[1].trouble = Some(Trouble { kind: "refused", what: "in use: mounted at /home/op".to_owned() });
+        all[1].trouble = Some(Trouble { kind: TroubleKind::Refused, what: "in use: mounted at /home/op".to_owned() });
         let text = file("0.1.0", "6.1.0", "2026-11-30", &all);
         for secret in [SERIAL, "035344534c31364780a1b2c3d4015b00", "LEFT", "0000:00:14.0", "lun-1", "/home"] {
             assert!(!text.contains(secret), "{secret}: {text}");
         }
         let value: Value = serde_json::from_str(&text).expect("it is JSON");
         assert_eq!(value["slots"][0]["reader"]["inquiry"], "Acme withheld 1.00");
+        assert_eq!(value["slots"][1]["trouble"], "refused");
         assert_eq!(value["slots"].as_array().map(Vec::len), Some(2));
     }
 

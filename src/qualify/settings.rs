@@ -5,12 +5,9 @@ use std::time::Duration;
 
 use super::facts::{SlotFacts, kept_beside};
 use crate::device::FlushAnswer;
+use crate::station::settings::{MOST_STALL_S, STALL_S};
 use crate::station::units::{Bytes, KIB};
 
-/// The default of the configuration: less is never advised.
-const LEAST_STALL: u64 = 90;
-/// The most that the configuration takes.
-const MOST_STALL: u64 = 3600;
 /// A call of a station may take this much longer than the slowest one here: cards wear, and more of them are busy.
 const SLOWER: u32 = 10;
 /// A slot that keeps at least this part of its speed beside its neighbours does not share a path with them.
@@ -53,12 +50,12 @@ fn flush(all: &[SlotFacts]) -> &'static str {
     if all_sure { "required" } else { "ask" }
 }
 
-/// In tens of seconds.
+/// In tens of seconds. Less than the default of the configuration is never advised.
 fn stall_seconds(all: &[SlotFacts]) -> u64 {
     let speeds = all.iter().flat_map(|facts| [&facts.alone, &facts.together]).flatten().map(|speeds| speeds.slowest_call);
     let answered = |facts: &SlotFacts| facts.flush.filter(|flush| flush.answer == FlushAnswer::Taken).map(|flush| flush.took);
     let slowest = speeds.chain(all.iter().filter_map(answered)).max().unwrap_or(Duration::ZERO);
-    (slowest * SLOWER).as_secs().next_multiple_of(10).clamp(LEAST_STALL, MOST_STALL)
+    (slowest * SLOWER).as_secs().next_multiple_of(10).clamp(STALL_S, MOST_STALL_S)
 }
 
 /// Rules for udev that keep requests as short as each kind of reader needs them.

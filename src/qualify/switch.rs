@@ -7,6 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::facts::Switching;
+use crate::device::patience::becomes_true;
 use crate::watch::reader_kind::PortSwitch;
 
 /// How long a device may take to leave.
@@ -45,30 +46,17 @@ pub(crate) fn switched(switch: &PortSwitch, is_there: impl Fn() -> bool) -> Swit
         Ok(off) => off,
         Err(error) => return Switching::Refused(format!("switching the port off: {error}")),
     };
-    let left = within(LEAVES, || !is_there());
+    let left = becomes_true(LEAVES, LOOK, || !is_there());
     if left {
         thread::sleep(WITHOUT);
     }
     drop(off);
     let began = Instant::now();
-    let back = within(BACK, &is_there);
+    let back = becomes_true(BACK, LOOK, &is_there);
     match (left, back) {
         (true, true) => Switching::Works { back_after: began.elapsed() },
         (true, false) => Switching::Lost,
         (false, _) => Switching::NoEffect,
-    }
-}
-
-fn within(patience: Duration, is_so: impl Fn() -> bool) -> bool {
-    let began = Instant::now();
-    loop {
-        if is_so() {
-            return true;
-        }
-        if began.elapsed() >= patience {
-            return false;
-        }
-        thread::sleep(LOOK);
     }
 }
 

@@ -8,14 +8,15 @@ use crate::device::mode_sense::CachingPage;
 use crate::station::card::Identity;
 use crate::station::port::Port;
 use crate::station::units::{Bytes, KIB, MIB};
+use crate::watch::polls::MEDIA_POLL;
 use crate::watch::reader_kind::{ReaderKind, RequestLimits};
 use crate::watch::sysfs::MediaPolling;
 
 /// The serial of every card of [`slot`].
-pub(super) const SERIAL: &str = "SECRET0001";
+pub(crate) const SERIAL: &str = "SECRET0001";
 
 /// A slot of a reader with eight slots.
-pub(super) fn slot(name: &str, lun: u32) -> SlotFacts {
+pub(crate) fn slot(name: &str, lun: u32) -> SlotFacts {
     let speeds = Speeds { write: Bytes(20_000_000), read: Bytes(80_000_000), slowest_call: Duration::from_millis(300), data: Check::Right };
     let noticed = Some(Noticed { by_itself: true, after: Some(Duration::from_millis(400)) });
     SlotFacts {
@@ -37,9 +38,10 @@ pub(super) fn slot(name: &str, lun: u32) -> SlotFacts {
             identified: Identity::ReaderOnly,
             serial: Some(SERIAL.to_owned()),
             cid: None,
+            key: None,
         },
         limits: RequestLimits { now: Some(Bytes(120 * KIB)), allowed: Some(Bytes(MIB)) },
-        polling: MediaPolling::Every(Duration::from_millis(500)),
+        polling: MediaPolling::Every(MEDIA_POLL),
         caching: Some(CachingPage::None),
         flush: Some(FlushFacts { answer: FlushAnswer::Taken, took: Duration::from_millis(40) }),
         requests: Some(RequestFacts {

@@ -9,6 +9,7 @@ use crate::device::FlushAnswer;
 use crate::device::mode_sense::CachingPage;
 use crate::station::card::Identity;
 use crate::station::units::{Bytes, KIB, to_f64};
+use crate::watch::polls::MEDIA_POLL;
 use crate::watch::sysfs::MediaPolling;
 
 /// All of it, as lines.
@@ -97,7 +98,8 @@ pub(crate) fn settings(all: &[SlotFacts]) -> Vec<String> {
         ));
     }
     if all.iter().any(|facts| !matches!(facts.polling, MediaPolling::Unneeded)) {
-        lines.push("# events_poll_msecs = 500, which the udev rules set: flashline slots rules --write".to_owned());
+        let poll = MEDIA_POLL.as_millis();
+        lines.push(format!("# events_poll_msecs = {poll}, which the udev rules set: flashline slots rules --write"));
     }
     let rules = udev_rules(all);
     if !rules.is_empty() {

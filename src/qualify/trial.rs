@@ -7,7 +7,7 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use super::facts::{Check, FlushFacts, RequestFacts, Speeds};
+use super::facts::{Check, FlushFacts, RequestFacts, Speeds, TroubleKind};
 use super::pattern::Pattern;
 use super::side_by_side::Meeting;
 use crate::device::aligned::AlignedBuf;
@@ -61,15 +61,15 @@ pub(crate) enum TrialError {
 }
 
 impl TrialError {
-    /// The word for programs; stable.
+    /// The kind of trouble that it is.
     #[must_use]
-    pub(crate) fn kind(&self) -> &'static str {
+    pub(crate) fn kind(&self) -> TroubleKind {
         match self {
-            Self::Device { .. } => "error",
-            Self::Left { .. } => "left",
-            Self::Refused(_) => "refused",
-            Self::Stopped => "stopped",
-            Self::Own(_) => "own",
+            Self::Device { .. } => TroubleKind::Error,
+            Self::Left { .. } => TroubleKind::Left,
+            Self::Refused(_) => TroubleKind::Refused,
+            Self::Stopped => TroubleKind::Stopped,
+            Self::Own(_) => TroubleKind::Own,
         }
     }
 }
@@ -270,9 +270,8 @@ pub(crate) const LEFT: u64 = MIB;
 
 fn of_device(doing: &'static str, at: Bytes, shortfall: Shortfall) -> TrialError {
     match shortfall {
-        Shortfall::Error(source) => TrialError::Device { doing, at, source },
-        Shortfall::Stopped => TrialError::Device { doing, at, source: io::Error::other("the device moves nothing, and gives no error") },
         Shortfall::Source(source) => TrialError::Own(source),
+        other => TrialError::Device { doing, at, source: other.into() },
     }
 }
 

@@ -5,7 +5,7 @@ pub(crate) mod files;
 mod machine;
 mod outliers;
 pub(crate) mod page;
-mod row_facts;
+pub(crate) mod row_facts;
 pub(crate) mod serials;
 mod show;
 pub mod summary;

@@ -1,7 +1,7 @@
 //! Facts derived from a row: the kind of the card, its reader, and whether it can be distinguished from other cards.
 
 use crate::station::armed::ProofClass;
-use crate::station::card::Identity;
+use crate::station::card::{GivenNames, Identity};
 use crate::station::port::{Parts, Unit};
 use crate::station::units::Bytes;
 
@@ -31,7 +31,7 @@ pub(super) fn card_type(cid_name: Option<&str>, vendor: Option<&str>, product: O
 const UNKNOWN: &str = "a word this program does not know";
 
 /// How the card of a row is identified; `None` if the row does not say, or uses an unknown word.
-pub(super) fn identified(row: &crate::ledger::Row) -> Option<Identity> {
+pub(crate) fn identified(row: &crate::ledger::Row) -> Option<Identity> {
     row.identified.as_deref().and_then(Identity::of)
 }
 
@@ -57,17 +57,14 @@ pub(super) fn proof_means(class: &str) -> &'static str {
 }
 
 /// The identity of a card in the log; `None` if it is unknown.
-pub(super) fn identity(row: &crate::ledger::Row) -> Option<String> {
-    let text = |text: &Option<String>| text.clone().unwrap_or_default();
-    match identified(row) {
-        Some(Identity::Cid) => row.cid.clone().map(|cid| format!("cid {cid}")),
-        // Each maker numbers its sticks from the beginning.
-        Some(Identity::UsbSerial) => row
-            .serial
-            .as_ref()
-            .map(|serial| format!("usb {}\u{0}{}\u{0}{}\u{0}{serial}", text(&row.wwn), text(&row.vendor), text(&row.product))),
-        Some(Identity::ReaderOnly | Identity::None) | None => None,
-    }
+pub(crate) fn identity(row: &crate::ledger::Row) -> Option<String> {
+    identified(row)?.key(&GivenNames {
+        cid: row.cid.as_deref(),
+        wwn: row.wwn.as_deref(),
+        vendor: row.vendor.as_deref(),
+        product: row.product.as_deref(),
+        serial: row.serial.as_deref(),
+    })
 }
 
 /// The name of a card in lists: its own serial number, in preference to the reader's.

@@ -15,7 +15,9 @@ use super::devices::DeviceId;
 use super::sysfs::Sysfs;
 
 /// The interval: short enough for an operator, long enough for the reader.
-pub(super) const MEDIA_POLL: Duration = Duration::from_millis(500);
+pub(crate) const MEDIA_POLL: Duration = Duration::from_millis(500);
+/// A card that is seen later than this makes an operator put it in again.
+pub(crate) const SEEN_WITHIN: Duration = Duration::from_secs(1);
 
 /// The limit of threads: four readers of sixteen slots may hang at once. Other disks wait until one is done.
 const AT_ONCE: usize = 64;

@@ -71,8 +71,8 @@ impl Sysfs {
     /// The kind of reader at this port; `None` if nothing is there, which is usual for a port of sticks.
     #[must_use]
     pub(crate) fn reader_kind(&self, port: &Port) -> Option<ReaderKind> {
-        if let Some(name) = self.disk_in(port) {
-            let path = fs::canonicalize(self.root.join("block").join(&name)).ok()?;
+        if let Some(name) = self.disks_in(std::slice::from_ref(port)).first() {
+            let path = fs::canonicalize(self.root.join("block").join(name)).ok()?;
             let place = DevicePlace::of(&path, &self.root)?;
             return match (&place.usb_device, &place.mmc_host) {
                 (Some(device), _) => of_usb(device, inquiry(&path.join("device"))),
@@ -82,11 +82,6 @@ impl Sysfs {
         }
         let (_, host) = self.mmc_hosts().ok()?.into_iter().find(|(there, _)| there == port)?;
         self.of_host(&host)
-    }
-
-    /// The disk at this port, with a medium or without, by the kernel's name.
-    fn disk_in(&self, port: &Port) -> Option<String> {
-        self.disk_names().ok()?.into_iter().find(|name| self.port(name).as_ref() == Some(port))
     }
 
     fn of_host(&self, host: &Path) -> Option<ReaderKind> {
@@ -118,7 +113,7 @@ impl Sysfs {
     #[must_use]
     pub(crate) fn glimpse(&self, ports: &[Port]) -> Glimpse {
         let mut seen = Glimpse::default();
-        for name in ports.iter().filter_map(|port| self.disk_in(port)) {
+        for name in self.disks_in(ports) {
             let disk = Directory(self.root.join("block").join(name));
             let found = Glimpse { disk: true, medium: disk.number("size").is_some_and(|size| size > 0), diskseq: disk.number("diskseq") };
             if found.medium {

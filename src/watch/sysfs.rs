@@ -162,6 +162,23 @@ impl Sysfs {
         DevicePlace::of(&path, &self.root).map(|place| place.port)
     }
 
+    /// The disks in these ports, with a medium or without, by the kernel's names and in the order of the ports. Reads the place of each disk
+    /// once and nothing else, so it never waits for a device.
+    #[must_use]
+    pub(crate) fn disks_in(&self, ports: &[Port]) -> Vec<String> {
+        let mut found: Vec<Option<String>> = vec![None; ports.len()];
+        for name in self.disk_names().unwrap_or_default() {
+            if found.iter().all(Option::is_some) {
+                break;
+            }
+            let Some(port) = self.port(&name) else { continue };
+            if let Some(place) = ports.iter().position(|other| *other == port) {
+                found[place].get_or_insert(name);
+            }
+        }
+        found.into_iter().flatten().collect()
+    }
+
     /// The number of a disk's own directory. The kernel assigns a new one to each disk, also to one with the name of another.
     pub(super) fn disk_id(&self, name: &str) -> Option<DeviceId> {
         fs::metadata(self.root.join("block").join(name)).ok().map(|metadata| DeviceId(metadata.ino()))
@@ -567,6 +584,23 @@ mod tests {
         fake.mmc("mmcblk6", 6, "MMC", 8);
         fake.disk("pci0000:00/0000:00:07.0/mmc_host/mmc6/mmc6:4567", "mmcblk6boot0", "179:99", 9);
         assert_eq!(fake.sysfs().visits().expect("it can be read").len(), 1);
+    }
+
+    #[test]
+    fn the_disks_of_ports_are_found_in_the_order_of_the_ports_with_a_medium_and_without() {
+        let fake = FakeSysfs::new();
+        fake.lun("sdb", "1", 0, 7);
+        fake.lun("sdc", "1", 3, 8);
+        fake.stick("sdd", "2", 9);
+        fake.set("sdc", "size", "0");
+        let port = |place: &str| Port(format!("pci-0000:00:1c.0/usb3-{place}"));
+        let ports = [port("9/lun-0"), port("2/lun-0"), port("1/lun-3")];
+        assert_eq!(fake.sysfs().disks_in(&ports), ["sdd", "sdc"]);
+        assert!(fake.sysfs().disks_in(&[]).is_empty());
+        fake.mmc("mmcblk6", 6, "MMC", 8);
+        fake.disk("pci0000:00/0000:00:07.0/mmc_host/mmc6/mmc6:4567", "mmcblk6boot0", "179:99", 9);
+        let host = fake.sysfs().port("mmcblk6").expect("it is there");
+        assert_eq!(fake.sysfs().disks_in(&[host]), ["mmcblk6"], "not one of its boot areas");
     }
 
     #[test]

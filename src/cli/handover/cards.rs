@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 
 use crate::ledger::Row;
+use crate::report::row_facts::{identified, identity};
 use crate::station::card::Identity;
 use crate::station::outcome::OutcomeWord;
 
 /// Cards of a shift, as their rows come.
 #[derive(Debug, Default)]
 pub(super) struct OpenCards {
-    /// The newest row of each, by what identifies the card. Two sticks of a maker who gives both the same serial are one card here.
+    /// The newest row of each, by what identifies the card. Two sticks of one product whose maker gives both the same serial are one card
+    /// here.
     identified: BTreeMap<String, Row>,
     /// Cards that cannot be told from others: whether one of them was put in again is not known.
     others: Vec<Row>,
@@ -22,8 +24,8 @@ impl OpenCards {
     pub(super) fn add(&mut self, row: Row) {
         match row.outcome {
             OutcomeWord::Running => self.under_way.push(row),
-            OutcomeWord::Pulled | OutcomeWord::Interrupted | OutcomeWord::Changed => match name(&row) {
-                Some(name) => _ = self.identified.insert(name, row),
+            OutcomeWord::Pulled | OutcomeWord::Interrupted | OutcomeWord::Changed => match identity(&row) {
+                Some(card) => _ = self.identified.insert(card, row),
                 None => self.others.push(row),
             },
             // A failed card is a bad one, and lies where bad ones belong.
@@ -36,8 +38,8 @@ impl OpenCards {
 
     /// This card is no longer open.
     fn settle(&mut self, row: &Row) {
-        if let Some(name) = name(row) {
-            self.identified.remove(&name);
+        if let Some(card) = identity(row) {
+            self.identified.remove(&card);
         }
     }
 
@@ -54,9 +56,9 @@ impl OpenCards {
     }
 }
 
-/// What tells this card from others; `None` if nothing does.
+/// The serial by which a person finds this card; `None` if no serial is the card's own.
 pub(super) fn name(row: &Row) -> Option<String> {
-    match Identity::of(row.identified.as_deref()?)? {
+    match identified(row)? {
         Identity::Cid => row.cid.clone(),
         Identity::UsbSerial => row.serial.clone(),
         Identity::ReaderOnly | Identity::None => None,
@@ -104,6 +106,23 @@ mod tests {
         assert_eq!(open(&twice), [2], "a card that was pulled twice is one card");
         assert_eq!(open(&[&twice[..], &[("passed", "usb", "S-1")]].concat()), [0; 0]);
         assert_eq!(open(&[("failed", "usb", "S-1"), ("refused", "usb", "S-2"), ("passed", "usb", "S-3")]), [0; 0]);
+    }
+
+    #[test]
+    fn sticks_of_two_makers_with_the_same_serial_are_two_cards() {
+        let of = |seq, outcome: &str, vendor: &str, product: &str| Row {
+            vendor: Some(vendor.to_owned()),
+            product: Some(product.to_owned()),
+            ..row(seq, outcome, "usb", "0001")
+        };
+        let mut cards = OpenCards::default();
+        cards.add(of(1, "pulled", "Acme", "Stick"));
+        cards.add(of(2, "pulled", "Acme", "Other stick"));
+        cards.add(of(3, "passed", "Emca", "Stick"));
+        let open = |cards: &OpenCards| cards.to_put_in_again().iter().map(|row| row.seq).collect::<Vec<_>>();
+        assert_eq!(open(&cards), [1, 2], "the good card is another maker's");
+        cards.add(of(4, "passed", "Acme", "Stick"));
+        assert_eq!(open(&cards), [2]);
     }
 
     #[test]

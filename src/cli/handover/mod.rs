@@ -12,6 +12,7 @@ use crate::config::ConfigError;
 use crate::control::wire::{SlotStatus, Status};
 use crate::ledger::{Distrusted, Filter, Head, LogError, LogReader};
 use crate::report::times::{Shifts, TimeError, window};
+use crate::station::first_off::{FirstCard, FirstOff};
 use crate::station::order::Order;
 use crate::station::request::Target;
 use crate::station::standing::{LogNote, Standing};
@@ -107,7 +108,7 @@ impl Handover {
 
     /// The faults that the running station shows now.
     fn faults(&self) -> Vec<&str> {
-        self.running().into_iter().flat_map(|status| status.fault.iter().chain(&status.faults)).map(String::as_str).collect()
+        self.running().map(Status::all_faults).unwrap_or_default()
     }
 
     /// The notes about the log: as the station knows them, and as its file says it.
@@ -143,11 +144,19 @@ impl Handover {
         self.standing.orders.iter().map(|order| (order, order.count.saturating_sub(order.passed))).filter(|(_, missing)| *missing > 0)
     }
 
+    /// First cards that wait for their approval, with what they are approved for.
+    fn first_cards(&self) -> impl Iterator<Item = (&FirstOff, &FirstCard)> {
+        let waiting = self.standing.first_offs.iter().filter(|first_off| first_off.approved_by.is_none());
+        waiting.filter_map(|first_off| Some((first_off, first_off.card.as_ref()?)))
+    }
+
     /// Is there anything that the next shift must know?
     fn is_open(&self) -> bool {
         !(self.cards.to_put_in_again().is_empty()
             && self.cards.under_way().is_empty()
             && self.orders().next().is_none()
+            && self.standing.maintenance.is_none()
+            && self.first_cards().next().is_none()
             && self.standing.disarmings.is_empty()
             && self.distrusted.is_empty()
             && self.stopped_slots().is_empty()

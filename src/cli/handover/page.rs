@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::super::status::{waits, works};
 use super::Handover;
 use super::cards::name;
 use crate::ledger::Row;
@@ -30,6 +31,13 @@ impl Handover {
             lines.push(format!("  the station was not asked, so faults and slots out of service are not known: {}", harmless(error)));
         }
         section(&mut lines, "Flash log", self.notes().into_iter().map(|known| note(known).to_owned()));
+        let work = self.standing.maintenance.iter().map(|work| works(&work.by.name, &work.why));
+        section(&mut lines, "Work on the station", work);
+        let first_cards = self.first_cards().map(|(first_off, card)| {
+            let armed_by = first_off.armed_by.iter().map(|who| who.name.as_str());
+            format!("{}  {}", harmless(&first_off.binding.device), waits(&first_off.model, card, armed_by))
+        });
+        section(&mut lines, "First cards to be approved", first_cards);
         let orders = self.orders().map(|(order, missing)| {
             let name = order.name.as_ref().map(|name| format!("  ({})", harmless(name))).unwrap_or_default();
             format!("{}  {} / {}, {missing} missing{name}", harmless(&order.model), order.passed, order.count)
@@ -90,6 +98,14 @@ impl Handover {
         let distrusted =
             self.distrusted.iter().map(|model| json!({"slot": null, "model": model.model, "by": null, "reason": model.reason}));
         let slots = self.stopped_slots();
+        let maintenance = self.standing.maintenance.as_ref().map(|work| json!({"by": work.by.name, "reason": work.why}));
+        let first_cards = self.first_cards().map(|(first_off, card)| {
+            let armed_by: Vec<&str> = first_off.armed_by.iter().map(|who| who.name.as_str()).collect();
+            json!({
+                "model": first_off.model, "device": first_off.binding.device, "attempt": card.attempt, "slot": card.slot,
+                "serial": card.serial, "armed_by": armed_by,
+            })
+        });
         json!({
             "at": self.now.timestamp().to_string(),
             "since": self.since.map(|since| since.to_string()),
@@ -97,6 +113,8 @@ impl Handover {
             "runs": self.status.as_ref().map(Result::is_ok),
             "faults": self.faults(),
             "log": self.notes().into_iter().map(LogNote::word).collect::<Vec<_>>(),
+            "maintenance": maintenance,
+            "first_cards": first_cards.collect::<Vec<_>>(),
             "orders": orders,
             "disarmed": disarmed.chain(distrusted).collect::<Vec<_>>(),
             "slots": slots.iter().map(|(slot, word, reason)| json!({"slot": slot, "word": word, "reason": reason})).collect::<Vec<_>>(),

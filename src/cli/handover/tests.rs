@@ -10,6 +10,7 @@ use crate::station::first_off::FirstOffRule;
 use crate::station::outcome::{Effort, Outcome, Pull, Refusal};
 use crate::station::record::{Attempt, Entry};
 use crate::station::request::Who;
+use crate::station::restriction::Restriction;
 use crate::station::sign::Sign;
 use crate::station::testing::{armed_by, attempt, card, image, proof};
 use crate::station::view::{SlotView, View};
@@ -125,6 +126,31 @@ fn everything_that_is_open_is_told_from_the_log_alone() {
 }
 
 #[test]
+fn a_maintenance_and_a_first_card_that_waits_are_told_also_while_the_station_is_stopped_until_somebody_ends_them() {
+    let mut log = Log::new();
+    log.next_shift();
+    log.add(Entry::ModelArmed { armed: image(), by: armed_by(), first_off: FirstOffRule::Wanted });
+    assert!(!log.handover(None).is_open(), "a card that is not made yet waits for nobody");
+    log.attempt(1, "S-1", Outcome::Passed(proof()));
+    log.add(Entry::MaintenanceBegun { by: who(), why: "new \u{1b}readers".to_owned() });
+    let handover = log.handover(None);
+    let (text, json) = (handover.lines().join("\n"), handover.json());
+    for line in [
+        "  MAINTENANCE  by ann: new \u{fffd}readers: no card is started until `flashline maintenance off`",
+        "  acme/box  S-1, attempt 1, slot A1: WAITS FOR APPROVAL by somebody other than ",
+    ] {
+        assert!(text.contains(line), "{line}\n{text}");
+    }
+    assert!(handover.is_open() && !text.contains("nothing is open"), "{text}");
+    assert_eq!((&json["maintenance"]["by"], &json["first_cards"][0]["serial"]), (&"ann".into(), &"S-1".into()));
+    log.add(Entry::MaintenanceEnded { by: who() });
+    assert!(log.handover(None).is_open(), "the first card still waits");
+    let card = FirstCard { attempt: 1, slot: "A1".to_owned(), serial: Some("S-1".to_owned()) };
+    log.add(Entry::Approved { armed: image(), config: armed_by().digest, card, by: who() });
+    assert!(!log.handover(None).is_open(), "{:#?}", log.handover(None).lines());
+}
+
+#[test]
 fn each_thing_alone_makes_the_handover_open() {
     let shown = |sign| View { slots: vec![SlotView { slot: "A1".into(), ..SlotView::of(sign) }], ..View::default() };
     let with = |entry: Option<Entry>, status: Option<Result<Status, String>>| {
@@ -145,6 +171,8 @@ fn each_thing_alone_makes_the_handover_open() {
     assert_eq!(told.iter().filter(|line| line.contains("slot A1")).count(), 1, "it is told once, with the person: {told:#?}");
     assert!(with(None, running(&View { fault: Some("disk full".into()), ..View::default() })));
     assert!(with(None, running(&View { faults: vec!["a copy is damaged".into()], ..View::default() })));
+    assert!(with(None, running(&View { restrictions: vec![Restriction::SwapsHidden], ..View::default() })), "it is a fault");
+    assert!(with(Some(Entry::MaintenanceBegun { by: who(), why: "new readers".to_owned() }), well()));
     assert!(with(Some(Entry::OrderStarted { order: order(), by: who() }), well()));
     assert!(with(Some(Entry::Disarmed { target: Target::Model("acme/box".to_owned()), by: who(), reason: None }), well()));
     assert!(with(Some(Entry::StationStarted { version: "1".to_owned(), volatile: Some("tmpfs".to_owned()) }), well()));

@@ -14,14 +14,13 @@ use crate::qualify::hands::{Ask, Change};
 use crate::qualify::trial::{HEAD, LEFT};
 use crate::station::card::Card;
 use crate::station::units::{Bytes, to_usize};
+use crate::watch::polls::MEDIA_POLL;
 use crate::watch::sysfs::{Sysfs, node_of};
 
 /// How long the person has for each step.
 const LIMIT: Duration = Duration::from_secs(60);
 /// Interval at which the port is looked at.
 const LOOK: Duration = Duration::from_millis(20);
-/// How often the kernel asks a reader for its card meanwhile, as it does for a station.
-const MEDIA_POLL: Duration = Duration::from_millis(500);
 /// How long a card that is back may take until it can be read: udev probes it first.
 const READABLE_WITHIN: Duration = Duration::from_secs(10);
 /// The length of a block of the tombstone.
@@ -116,8 +115,8 @@ fn words(ask: Ask, slot: &Engaged) -> String {
 
 /// The disk in one of the slot's ports, by the kernel's name.
 fn disk_of(slot: &Engaged, sysfs: &Sysfs) -> Option<String> {
-    let names = sysfs.disk_names().ok()?;
-    names.into_iter().find(|name| sysfs.port(name).is_some_and(|port| slot.ports.contains(&port)))
+    let disks = sysfs.disks_in(&slot.ports);
+    disks.iter().find(|name| sysfs.holds_medium(name)).or(disks.first()).cloned()
 }
 
 /// Whether what was written last is on the card that is back; `None` if it is another one.

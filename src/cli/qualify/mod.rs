@@ -15,9 +15,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::confirm::catch_interrupts;
 use super::events::Events;
 use super::output::remark;
+use super::stopped::{NotStopped, keep_stopped};
 use super::{ConfigArg, GOOD, NOT_GOOD, USAGE_OR_STATION, complain, say};
 use crate::config::{ConfigError, ImageCheck, Settings};
-use crate::daemon::single_instance::{LOCK, OnlyError, OnlyStation};
 use crate::flash::rules::Rules;
 use crate::flash::unanswered::Unanswered;
 use crate::qualify::facts::SlotFacts;
@@ -62,13 +62,8 @@ enum Wrong {
     NoSlot { name: String, known: Vec<String> },
     #[error("slot {0} is named twice")]
     Twice(String),
-    #[error(
-        "a station runs on this PC{holder}, and would write the card that is put into a slot: stop it first (systemctl stop flashline), and \
-         start it when the slots are qualified"
-    )]
-    StationRuns { holder: String },
     #[error(transparent)]
-    Lock(OnlyError),
+    NotStopped(#[from] NotStopped),
     #[error("reading this PC's mounts: without them nothing is erased")]
     Tables(#[source] procfs::ProcError),
     #[error("slot {0} holds no card: put one in that may be erased; `flashline slots` shows what is in each port")]
@@ -107,10 +102,7 @@ fn qualify(args: &Args) -> Result<u8, Wrong> {
     // Before anything is erased: what cannot be kept need not be measured.
     let output = Output::of(args.page.as_deref(), args.send.as_deref())?;
     let mut record = Record::read(&settings.state)?;
-    let _no_station = OnlyStation::claim(std::path::Path::new(LOCK), args.config.path()).map_err(|error| match error {
-        OnlyError::Another { holder } => Wrong::StationRuns { holder: holder.to_string() },
-        other => Wrong::Lock(other),
-    })?;
+    let _stopped = keep_stopped(args.config.path())?;
     let engaged = named::engage(&args.slots, &settings)?;
     if !args.yes {
         named::confirm(&engaged)?;
@@ -123,7 +115,7 @@ fn qualify(args: &Args) -> Result<u8, Wrong> {
     same_serials(&all).iter().for_each(|words| remark(format!("warning: {words}")));
     record.add(engaged.iter().zip(&all).filter(|(engaged, _)| engaged.is_measured()).map(|(_, facts)| qualified(facts)));
     record.write(&settings.state)?;
-    output.write(&settings.station.name, &all)?;
+    output.write(&settings.station.name, args.config.path(), &all)?;
     let worst = all.iter().map(|facts| fitness(&remarks(facts))).max().unwrap_or(Fitness::Fit);
     Ok(if worst == Fitness::NotFit { NOT_GOOD } else { GOOD })
 }
@@ -178,9 +170,10 @@ fn qualified(facts: &SlotFacts) -> Qualified {
     }
 }
 
-/// Slots whose cards give the same serial or CID, each serial once. The serial is not printed: it may be on a screen that others see.
+/// Slots whose cards have the same identity in the log, and slots that give the same serial of a reader, each serial once. The serial is not
+/// printed: it may be on a screen that others see.
 fn same_serials(all: &[SlotFacts]) -> Vec<String> {
-    let identity = |facts: &SlotFacts| facts.card.cid.clone().or_else(|| facts.card.serial.clone());
+    let identity = |facts: &SlotFacts| facts.card.key.clone().or_else(|| facts.card.serial.clone());
     let mut told = BTreeSet::new();
     let mut words = Vec::new();
     for facts in all {
@@ -188,7 +181,8 @@ fn same_serials(all: &[SlotFacts]) -> Vec<String> {
         let same: Vec<&SlotFacts> = all.iter().filter(|other| identity(other).as_ref() == Some(&own)).collect();
         if same.len() > 1 {
             let names = same.iter().map(|facts| facts.slot.as_str()).collect::<Vec<_>>().join(" ");
-            let of_one_reader = same.iter().all(|facts| facts.port.upstream().first() == same[0].port.upstream().first());
+            let reader = |facts: &SlotFacts| facts.card.key.is_none().then(|| facts.port.upstream().into_iter().next()).flatten();
+            let of_one_reader = reader(same[0]).is_some_and(|one| same.iter().all(|facts| reader(facts).as_ref() == Some(&one)));
             let cause = if of_one_reader { "it is their reader's" } else { "the log cannot tell these cards apart" };
             words.push(format!("slots {names} give the same serial: {cause}"));
         }
@@ -202,6 +196,9 @@ mod cases {
 
     use super::*;
     use crate::config::prove;
+    use crate::qualify::facts::CardFacts;
+    use crate::qualify::testing::slot;
+    use crate::station::testing::card;
 
     #[test]
     fn a_slot_that_the_configuration_does_not_have_is_named_with_those_that_it_has() {
@@ -213,5 +210,22 @@ mod cases {
         let said = names(&["A1", "A9"]).expect_err("it has no A9").to_string();
         assert!(said.contains("\"A9\"") && said.ends_with("has A1"), "{said}");
         assert!(matches!(names(&["A1", "A1"]), Err(Wrong::Twice(name)) if name == "A1"));
+    }
+
+    #[test]
+    fn cards_with_one_identity_in_the_log_are_named_and_sticks_of_two_makers_with_the_same_serial_are_not() {
+        let stick = |name: &str, lun, vendor: &str| {
+            let mut card = card("pci-0000:00:14.0/usb3-1/lun-0", 7);
+            card.vendor = Some(vendor.to_owned());
+            SlotFacts { card: CardFacts::of(&card), ..slot(name, lun) }
+        };
+        let same = same_serials(&[stick("A1", 0, "Acme"), stick("A2", 8, "Emca")]);
+        assert!(same.is_empty(), "each maker numbers its sticks from the beginning: {same:?}");
+        let same = same_serials(&[stick("A1", 0, "Acme"), stick("A2", 8, "Acme"), stick("A3", 16, "Emca")]);
+        assert_eq!(same, ["slots A1 A2 give the same serial: the log cannot tell these cards apart"]);
+        let same = same_serials(&[slot("A1", 0), slot("A2", 1)]);
+        assert_eq!(same, ["slots A1 A2 give the same serial: it is their reader's"]);
+        let same = same_serials(&[slot("A1", 0), slot("B1", 8)]);
+        assert_eq!(same, ["slots A1 B1 give the same serial: the log cannot tell these cards apart"]);
     }
 }

@@ -7,7 +7,7 @@ use super::Wrong;
 use crate::cli::confirm::asked;
 use crate::config::Settings;
 use crate::flash::tombstone::Tombstone;
-use crate::qualify::facts::{CardFacts, SlotFacts, Switching, Trouble};
+use crate::qualify::facts::{CardFacts, SlotFacts, Switching, Trouble, TroubleKind};
 use crate::qualify::pattern::Pattern;
 use crate::qualify::trial::LEAST_CARD;
 use crate::report::harmless;
@@ -20,8 +20,8 @@ use crate::watch::tables::Tables;
 use crate::watch::topology::Socket;
 use crate::watch::uses::{own_parts, survey_named};
 
-/// A slot under qualification.
-#[derive(Debug)]
+/// A slot under qualification. Its clone, for the thread of the slot, shares what is known of it.
+#[derive(Clone, Debug)]
 pub(super) struct Engaged {
     pub(super) name: String,
     pub(super) ports: Vec<Port>,
@@ -46,29 +46,19 @@ impl Engaged {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A handle for the thread of the slot.
-    pub(super) fn handle(&self) -> Self {
-        Self {
-            name: self.name.clone(),
-            ports: self.ports.clone(),
-            card: self.card.clone(),
-            policy: self.policy.clone(),
-            shared: Arc::clone(&self.shared),
-        }
-    }
-
     pub(super) fn facts(&self) -> SlotFacts {
         self.shared().facts.clone()
     }
 
     /// The first trouble is the cause of those that follow.
-    pub(super) fn set_trouble(&self, kind: &'static str, what: String) {
+    pub(super) fn set_trouble(&self, kind: TroubleKind, what: String) {
         self.shared().facts.trouble.get_or_insert(Trouble { kind, what });
     }
 
     /// Whether the result says something about the reader: a card that was refused, or a user who stopped, does not.
     pub(super) fn is_measured(&self) -> bool {
-        self.shared().facts.trouble.as_ref().is_none_or(|trouble| !matches!(trouble.kind, "refused" | "stopped" | "own"))
+        let says_nothing = |kind| matches!(kind, TroubleKind::Refused | TroubleKind::Stopped | TroubleKind::Own);
+        self.shared().facts.trouble.as_ref().is_none_or(|trouble| !says_nothing(trouble.kind))
     }
 }
 

@@ -51,11 +51,11 @@ impl Output {
     }
 
     /// Writes what was asked for.
-    pub(super) fn write(self, station: &str, all: &[SlotFacts]) -> Result<(), OutputError> {
+    pub(super) fn write(self, station: &str, config: &Path, all: &[SlotFacts]) -> Result<(), OutputError> {
         let program = env!("CARGO_PKG_VERSION");
-        let today = jiff::Zoned::now().date().to_string();
+        let today = crate::zone::now().date().to_string();
         if let Some(pending) = self.page {
-            pending.complete(&page::page(station, program, &today, all))?;
+            pending.complete(&page::page(station, config, program, &today, all))?;
         }
         if let Some(pending) = self.send {
             let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
@@ -109,7 +109,7 @@ mod cases {
         fs::write(&page, "earlier").expect("written");
         drop(Output::of(Some(&page), None).expect("it can be written"));
         assert_eq!(fs::read_to_string(&page).expect("there"), "earlier", "a run that was stopped");
-        Output::of(Some(&page), None).expect("it can be written").write("line 3", &[]).expect("written");
+        Output::of(Some(&page), None).expect("it can be written").write("line 3", Path::new("config.toml"), &[]).expect("written");
         assert!(fs::read_to_string(&page).expect("there").contains("station line 3"));
         assert_eq!(fs::read_dir(directory.path()).expect("listed").count(), 1, "nothing else is left");
     }

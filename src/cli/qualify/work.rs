@@ -15,6 +15,7 @@ use crate::flash::gauge::{Gauge, Waits};
 use crate::flash::rules::Rules;
 use crate::flash::stall::StallWatch;
 use crate::flash::tombstone::Tombstone;
+use crate::qualify::facts::TroubleKind;
 use crate::qualify::pattern::Pattern;
 use crate::qualify::reopen::{Place, reopened};
 use crate::qualify::side_by_side::Meeting;
@@ -76,7 +77,7 @@ pub(super) fn alone(slot: &Engaged, rules: &Rules, interrupted: &AtomicBool) -> 
     let rules = rules.clone();
     let watched = rules.clone();
     let try_alone = move |slot: &Engaged, gauge: &Gauge| try_card(slot, gauge, &rules);
-    let thread = Watched::spawn(slot.handle(), try_alone);
+    let thread = Watched::spawn(slot.clone(), try_alone);
     wait(vec![thread], &watched, interrupted).pop()
 }
 
@@ -117,7 +118,10 @@ fn try_card(slot: &Engaged, gauge: &Gauge, rules: &Rules) -> Result<DirectDevice
     let mut trial = Trial::new(&mut device, gauge, rules, &mut pattern)?;
     let flush = trial.ask_to_flush(rules);
     slot.shared().facts.flush = Some(flush);
-    remember(slot, make.as_deref(), flush.answer, rules);
+    // The station learns what was found out here: a make that does not answer is not asked again.
+    if let Some(make) = &make {
+        rules.unanswered.heard(make, &slot.card.port.0, flush.answer);
+    }
     if flush.answer == FlushAnswer::Gone {
         return Err(TrialError::Left { doing: "it was told to empty its cache" });
     }
@@ -130,23 +134,12 @@ fn try_card(slot: &Engaged, gauge: &Gauge, rules: &Rules) -> Result<DirectDevice
     let speeds = trial.speeds(None)?;
     slot.shared().facts.alone = Some(speeds);
     place.begin("opening it again");
-    let (found, device) = reopened(&place, device, gauge, rules, &mut pattern)?;
+    let (found, device) = reopened(&place, device, flush.answer, gauge, rules, &mut pattern)?;
     let mut shared = slot.shared();
     shared.facts.reopened = Some(found);
     shared.left = Some((tombstone, pattern));
     drop(shared);
     Ok(device)
-}
-
-/// The station learns what was found out here: a make that does not answer is not asked again.
-fn remember(slot: &Engaged, make: Option<&str>, answer: FlushAnswer, rules: &Rules) {
-    let Some(make) = make else { return };
-    match answer {
-        FlushAnswer::Taken | FlushAnswer::Refused => rules.unanswered.answered(make),
-        FlushAnswer::Stalled | FlushAnswer::Lost => rules.unanswered.remember(make),
-        FlushAnswer::Gone => rules.unanswered.left(make, &slot.card.port.0),
-        FlushAnswer::Unclear | FlushAnswer::NotScsi => {}
-    }
 }
 
 /// A thread that tries a card.
@@ -160,10 +153,10 @@ struct Watched {
 
 impl Watched {
     fn spawn(slot: Engaged, work: impl FnOnce(&Engaged, &Gauge) -> Result<DirectDevice, TrialError> + Send + 'static) -> Self {
-        let (gauge, handle) = (Arc::new(Gauge::default()), slot.handle());
+        let (gauge, handle) = (Arc::new(Gauge::default()), slot.clone());
         let shared = Arc::clone(&gauge);
         let thread = thread::Builder::new().name(format!("qualify/{}", slot.name)).spawn(move || work(&handle, &shared));
-        let thread = thread.map_err(|error| slot.set_trouble("own", format!("no thread for the card: {error}"))).ok();
+        let thread = thread.map_err(|error| slot.set_trouble(TroubleKind::Own, format!("no thread for the card: {error}"))).ok();
         Self { slot, gauge, stall: StallWatch::default(), told: "", thread }
     }
 
@@ -181,7 +174,7 @@ impl Watched {
         let sectors = sysfs.sectors_moved(self.slot.card.visit.devnum);
         if let Some(stalled) = self.stall.look(&self.gauge, sectors, rules) {
             let what = format!("the device did not answer for {} s ({doing}); the kernel still holds it", stalled.waited.as_secs());
-            self.slot.set_trouble("silent", what);
+            self.slot.set_trouble(TroubleKind::Silent, what);
             // It is left to the kernel.
             self.thread = None;
             return false;
@@ -194,7 +187,7 @@ impl Watched {
         match self.thread?.join() {
             Ok(Ok(device)) => return Some(Claimed { slot: self.slot, device }),
             Ok(Err(error)) => self.slot.set_trouble(error.kind(), format!("{doing}: {}", sentence(&error))),
-            Err(_panic) => self.slot.set_trouble("own", "a panic, which is a bug of this program".to_owned()),
+            Err(_panic) => self.slot.set_trouble(TroubleKind::Own, "a panic, which is a bug of this program".to_owned()),
         }
         None
     }

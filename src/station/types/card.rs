@@ -105,6 +105,35 @@ impl Identity {
     pub(crate) fn of(word: &str) -> Option<Self> {
         [Self::Cid, Self::UsbSerial, Self::ReaderOnly, Self::None].into_iter().find(|identified| identified.word() == word)
     }
+
+    /// A text that all looks at one card share, and no other card has; `None` if the card cannot be distinguished from others.
+    #[must_use]
+    pub(crate) fn key(self, given: &GivenNames<'_>) -> Option<String> {
+        match self {
+            Self::Cid => given.cid.map(|cid| format!("cid {cid}")),
+            // Each maker numbers its sticks from the beginning.
+            Self::UsbSerial => given.serial.map(|serial| {
+                let [wwn, vendor, product] = [given.wwn, given.vendor, given.product].map(Option::unwrap_or_default);
+                format!("usb {wwn}\u{0}{vendor}\u{0}{product}\u{0}{serial}")
+            }),
+            Self::ReaderOnly | Self::None => None,
+        }
+    }
+}
+
+/// The names that a card and its device give, from a [`Card`] or from a row about it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct GivenNames<'g> {
+    /// The whole register of a card in an MMC host.
+    pub(crate) cid: Option<&'g str>,
+    /// World wide name, if the device has one.
+    pub(crate) wwn: Option<&'g str>,
+    /// Maker as the device says.
+    pub(crate) vendor: Option<&'g str>,
+    /// Product as the device says.
+    pub(crate) product: Option<&'g str>,
+    /// The USB serial or the CID's serial.
+    pub(crate) serial: Option<&'g str>,
 }
 
 /// A disk with a medium in it, as sysfs described it at one moment.
@@ -148,12 +177,19 @@ impl Card {
     /// Is this the same card as `other`, as far as that can be known? Cards without an identity are never the same.
     #[must_use]
     pub(crate) fn is_same_as(&self, other: &Self) -> bool {
-        let usb = |card: &Self| (card.wwn.clone(), card.vendor.clone(), card.product.clone(), card.serial.clone());
-        match (self.identified, other.identified) {
-            (Identity::Cid, Identity::Cid) => self.cid.as_ref().map(|cid| &cid.raw) == other.cid.as_ref().map(|cid| &cid.raw),
-            (Identity::UsbSerial, Identity::UsbSerial) => usb(self) == usb(other),
-            _ => false,
-        }
+        self.key().is_some_and(|key| other.key() == Some(key))
+    }
+
+    /// What distinguishes this card from all others, as [`Identity::key`].
+    #[must_use]
+    pub(crate) fn key(&self) -> Option<String> {
+        self.identified.key(&GivenNames {
+            cid: self.cid.as_ref().map(|cid| cid.raw.as_str()),
+            wwn: self.wwn.as_deref(),
+            vendor: self.vendor.as_deref(),
+            product: self.product.as_deref(),
+            serial: self.serial.as_deref(),
+        })
     }
 
     /// The card in a few words, for the console: product and label size.

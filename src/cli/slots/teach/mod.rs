@@ -24,13 +24,12 @@ use crate::ledger::{self, LogError, LogProblem};
 use crate::panel::lamps::led::SysfsLeds;
 use crate::report::harmless;
 use crate::station::units::Moment;
+use crate::watch::polls::MEDIA_POLL;
 use crate::watch::sysfs::Sysfs;
 use crate::watch::topology::Socket;
 
 /// How often ports are looked at.
 const LOOK: Duration = Duration::from_millis(200);
-/// How often a reader is asked for its media meanwhile; by itself the kernel asks every two seconds.
-const MEDIA_POLL: Duration = Duration::from_millis(500);
 /// Where counting begins in a configuration without slots.
 const FIRST: &str = "A1";
 
