@@ -23,6 +23,7 @@ use crate::control::wire::{Request, Status};
 use crate::file;
 use crate::image::stage::find_digest;
 use crate::ledger::{EarlierImage, LogError, LogReader};
+use crate::panel::lines::local_time;
 use crate::station::outcome::Digest;
 use crate::station::request::Target;
 
@@ -66,12 +67,12 @@ enum RollbackError {
     #[error(
         "the image {}, armed for {model} from {} on {}, is not here any more: no staged copy of it is kept (`store_limit_gb`), and its source \
          cannot be opened. Copy it to that place, and run this again",
-        .image.digest, .image.source, date(.image.at)
+        .image.digest, .image.source, local_time(.image.at)
     )]
     Gone { model: String, image: Box<EarlierImage>, source: std::io::Error },
     #[error(
         "the image {}, armed for {model} from {} on {}, cannot be armed, and nothing has changed",
-        .image.digest, .image.source, date(.image.at)
+        .image.digest, .image.source, local_time(.image.at)
     )]
     Refused { model: String, image: Box<EarlierImage>, source: ClientError },
     #[error(
@@ -87,6 +88,11 @@ enum RollbackError {
     NoAnswer { model: String, path: PathBuf, copy: Option<PathBuf>, source: Box<ClientError> },
     #[error("the image {digest} of {model} is armed, and {model} is still disarmed: `flashline arm --model {model}`")]
     StillDisarmed { model: String, digest: Digest, source: ClientError },
+    #[error(
+        "{}; but {model} is still disarmed, because it could not be armed again: run `flashline arm --model {model}`",
+        sentence(.first)
+    )]
+    NotArmedAgain { model: String, first: Box<RollbackError>, source: ClientError },
 }
 
 impl From<ConfigError> for RollbackError {
@@ -102,6 +108,14 @@ impl From<FileError> for RollbackError {
 }
 
 impl RollbackError {
+    /// The error that ended a rollback, and what became of the model that was disarmed for it: if it could not be armed again, both are told.
+    fn after(self, armed_again: Result<(), ClientError>, model: &str) -> Self {
+        match armed_again {
+            Ok(()) => self,
+            Err(source) => Self::NotArmedAgain { model: model.to_owned(), first: Box::new(self), source },
+        }
+    }
+
     fn code(&self) -> u8 {
         match self {
             Self::Station(ClientError::Refused(_))
@@ -126,14 +140,9 @@ impl RollbackError {
             Self::NoneBefore { .. } => "none-before",
             Self::Gone { .. } => "image-gone",
             Self::Refused { .. } => "bad-configuration",
+            Self::NotArmedAgain { first, .. } => first.word(),
         }
     }
-}
-
-/// A time of the log, by the PC's clock.
-fn date(micros: i64) -> String {
-    let at = jiff::Timestamp::from_microsecond(micros).unwrap_or_default();
-    at.to_zoned(crate::zone::here()).strftime("%Y-%m-%d %H:%M").to_string()
 }
 
 fn shown(copy: Option<&PathBuf>) -> String {
@@ -177,7 +186,7 @@ pub(super) fn run(args: &Args) -> u8 {
 
 fn words(model: &str, done: &RolledBack) -> String {
     let RolledBack { image, before, path, copy, wants_approval } = done;
-    let mut lines = format!("{model} has the image again that was armed on {}: {}, {}", date(image.at), image.source, image.digest);
+    let mut lines = format!("{model} has the image again that was armed on {}: {}, {}", local_time(image.at), image.source, image.digest);
     if let Some(before) = before {
         lines.push_str(&format!("\nuntil now it had {before}"));
     }
@@ -223,22 +232,18 @@ fn roll_back(args: &Args) -> Result<RolledBack, RollbackError> {
     };
     let copy = match file.write() {
         Ok(copy) => copy,
-        Err(error) => {
-            rearm(&mut client)?;
-            return Err(error.into());
-        }
+        Err(error) => return Err(RollbackError::from(error).after(rearm(&mut client), model)),
     };
     match client.ask(&Request::Reload {}) {
         Ok(_done) => {}
         Err(source @ ClientError::Refused(_)) => {
             let taken_back = file.take_back(copy.as_deref());
-            rearm(&mut client)?;
-            let (model, path, why) = (model.clone(), path.to_owned(), sentence(&source));
-            let image = Box::new(image);
-            return Err(match taken_back {
-                Ok(()) => RollbackError::Refused { model, image, source },
-                Err(source) => RollbackError::NotTakenBack { model, image, path, copy, why, source: Box::new(source) },
-            });
+            let (path, why, image) = (path.to_owned(), sentence(&source), Box::new(image));
+            let error = match taken_back {
+                Ok(()) => RollbackError::Refused { model: model.clone(), image, source },
+                Err(source) => RollbackError::NotTakenBack { model: model.clone(), image, path, copy, why, source: Box::new(source) },
+            };
+            return Err(error.after(rearm(&mut client), model));
         }
         Err(source) => {
             return Err(RollbackError::NoAnswer { model: model.clone(), path: path.to_owned(), copy, source: Box::new(source) });
@@ -261,8 +266,7 @@ fn armed_now(status: &Status, settings: &Settings, path: &Path, model: &str) -> 
     }
     let shown = status.models.iter().find(|shown| shown.name == model);
     let shown = shown.ok_or_else(|| RollbackError::NoSlot { model: model.to_owned() })?;
-    let digest = |text: &str| blake3::Hash::from_hex(text).ok().map(|hash| Digest(*hash.as_bytes()));
-    Ok(shown.image.as_ref().and_then(|image| digest(&image.digest)))
+    Ok(shown.image.as_ref().and_then(|image| Digest::parse(&image.digest)))
 }
 
 /// Names the image in the table of its model; remarks above and beside the keys stay.
@@ -282,7 +286,7 @@ fn name_image(table: &mut Table, image: &EarlierImage) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::control::wire::{Image, ModelStatus};
+    use crate::control::wire::{Image, ModelStatus, WireError};
     use crate::station::view::View;
 
     const TWO: &str = "# line 3\n[station]\nname = \"line 3\"\n\n[[model]]\nname = \"acme/bag\"\nimage = \"bag.img\"\nrequire = \"none\"\n\n\
@@ -334,6 +338,26 @@ mod tests {
         model.image = Some(Image { source: "new.img".to_owned(), digest: digest.to_string(), span: 1, model_proof: "none".to_owned() });
         status.models = vec![model];
         assert!(matches!(asked(&status), Ok(Some(now)) if now == digest));
+    }
+
+    #[test]
+    fn if_the_model_cannot_be_armed_again_the_error_that_ended_the_rollback_is_told_first_and_then_the_cure() {
+        let refused = || {
+            let why = WireError { code: "bad-configuration".to_owned(), message: "its model takes only acme/bag".to_owned() };
+            RollbackError::Refused { model: "acme/box".to_owned(), image: Box::new(earlier()), source: ClientError::Refused(why) }
+        };
+        let first = sentence(&refused());
+        assert!(first.ends_with("its model takes only acme/bag"), "{first}");
+        let alone = refused().after(Ok(()), "acme/box");
+        assert_eq!((sentence(&alone), alone.code()), (first.clone(), NOT_GOOD));
+        let gone = ClientError::Broken { path: "/run/flashline/control.sock".into(), source: std::io::ErrorKind::BrokenPipe.into() };
+        let both = refused().after(Err(gone), "acme/box");
+        let words = sentence(&both);
+        assert!(words.starts_with(&first) && words.ends_with("broken pipe"), "{words}");
+        let cure =
+            "; but acme/box is still disarmed, because it could not be armed again: run `flashline arm --model acme/box`: the station";
+        assert_eq!(words.find(cure), Some(first.len()), "{words}");
+        assert_eq!((both.word(), both.code()), ("bad-configuration", USAGE_OR_STATION));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::control::first_card::FirstCardStatus;
 use crate::control::wire::{Restart, SlotStatus, Status};
 use crate::panel::lines::{anchor, clock, exposed, maintenance, note};
 use crate::report::{harmless, harmless_json};
+use crate::station::first_off::FirstCard;
 use crate::station::standing::LogNote;
 use crate::station::units::Bytes;
 
@@ -34,8 +35,7 @@ pub(super) fn run(args: &Args) -> u8 {
     } else {
         lines(&status).iter().for_each(say);
     }
-    let has_fault = status.fault.is_some() || !status.faults.is_empty() || !status.restrictions.is_empty();
-    let well = !has_fault && status.slots.iter().all(|slot| slot.sign != "out-of-service");
+    let well = status.all_faults().is_empty() && status.slots.iter().all(|slot| slot.sign != "out-of-service");
     if well { GOOD } else { NOT_GOOD }
 }
 
@@ -47,18 +47,15 @@ fn lines(status: &Status) -> Vec<String> {
     if let Some((end, at)) = status.anchor.as_ref().and_then(|end| Some((end, end.micros()?))) {
         lines.push(format!("  {}", anchor(at, &harmless(&end.text))));
     }
-    // One that stops the station is the fault above.
-    let restrictions = status.restrictions.iter().map(|restriction| &restriction.text).filter(|text| Some(*text) != status.fault.as_ref());
-    lines.extend(
-        status.faults.iter().chain(restrictions).map(|fault| format!("STATION FAULT  {}: call the station engineer", harmless(fault))),
-    );
+    // The fault of the whole station is the line above.
+    let others = status.all_faults().into_iter().skip(usize::from(status.fault.is_some()));
+    lines.extend(others.map(|fault| format!("STATION FAULT  {}: call the station engineer", harmless(fault))));
     if !status.exposed.is_empty() {
         let slots: Vec<String> = status.exposed.iter().map(|slot| harmless(slot)).collect();
         lines.push(format!("  {}", exposed(&slots)));
     }
     if let Some(work) = &status.maintenance {
-        let said = maintenance(&harmless(&work.by), &harmless(&work.reason));
-        lines.push(format!("  {said}: no card is started until `flashline maintenance off`"));
+        lines.push(format!("  {}", works(&work.by, &work.reason)));
     }
     if let Some(restart) = &status.restart {
         lines.push(format!("  {}", restarts(restart)));
@@ -95,22 +92,30 @@ fn lines(status: &Status) -> Vec<String> {
     lines
 }
 
+/// Who works on the station, why, and how that ends.
+pub(super) fn works(by: &str, why: &str) -> String {
+    format!("{}: no card is started until `flashline maintenance off`", maintenance(&harmless(by), &harmless(why)))
+}
+
 /// How the first card of a model stands, and who may approve it.
 fn first_card(model: &str, first: &FirstCardStatus) -> String {
-    let slot = first.slot.as_deref().map(harmless).unwrap_or_default();
-    match (first.card().map(|card| harmless(&card.name())), &first.approved_by) {
-        (Some(card), Some(by)) => format!("{card}: approved by {}", harmless(by)),
-        (Some(card), None) => {
-            let armed_by: Vec<String> = first.armed_by.iter().map(|by| harmless(by)).collect();
-            format!(
-                "{card}, slot {slot}: WAITS FOR APPROVAL by somebody other than {}: `flashline model approve {}`",
-                armed_by.join(" and "),
-                harmless(model)
-            )
-        }
-        (None, _) if first.slot.is_some() => format!("under way in slot {slot}"),
-        (None, _) => "none yet: the first one that passes waits for approval".to_owned(),
+    match (first.card(), &first.approved_by, &first.slot) {
+        (Some(card), Some(by), _) => format!("{}: approved by {}", harmless(&card.name()), harmless(by)),
+        (Some(card), None, _) => waits(model, &card, first.armed_by.iter().map(String::as_str)),
+        (None, _, Some(slot)) => format!("under way in slot {}", harmless(slot)),
+        (None, _, None) => "none yet: the first one that passes waits for approval".to_owned(),
     }
+}
+
+/// A first card that waits, where it is, and who may not approve it.
+pub(super) fn waits<'a>(model: &str, card: &FirstCard, armed_by: impl Iterator<Item = &'a str>) -> String {
+    format!(
+        "{}, slot {}: WAITS FOR APPROVAL by somebody other than {}: `flashline model approve {}`",
+        harmless(&card.name()),
+        harmless(&card.slot),
+        armed_by.map(harmless).collect::<Vec<_>>().join(" and "),
+        harmless(model)
+    )
 }
 
 /// A restart that was asked for, and what it waits for.
@@ -180,7 +185,6 @@ mod tests {
 
     #[test]
     fn a_first_card_says_how_it_stands_and_who_may_not_approve_it() {
-        use crate::station::first_off::FirstCard;
         use crate::station::view::{FirstOffState, FirstOffView, ModelView};
         let said = |state| {
             let first_off = Some(FirstOffView { state, armed_by: vec!["root".into(), "ann".into()] });

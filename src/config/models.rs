@@ -82,7 +82,7 @@ fn prove_model(
 }
 
 fn digest(source: &Source<'_>, text: &Spanned<String>) -> Result<Digest, ConfigError> {
-    blake3::Hash::from_hex(text.get_ref()).map(|hash| Digest(*hash.as_bytes())).map_err(|_other| {
+    Digest::parse(text.get_ref()).ok_or_else(|| {
         let problem = format!(
             "`digest` is the BLAKE3 of the raw image, 64 hexadecimal digits as `flashline status` and `b3sum` print them, and not {:?}",
             text.get_ref()

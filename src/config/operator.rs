@@ -78,8 +78,8 @@ fn told_apart(source: &Source<'_>, table: &BinsTable, bins: &Bins) -> Result<(),
     Ok(())
 }
 
-/// The bins with their configured names and colours.
-fn key(bin: Bin) -> &'static str {
+/// The key of a bin in the table `bins`.
+pub(super) fn key(bin: Bin) -> &'static str {
     match bin {
         Bin::Good => "good",
         Bin::NotBad => "not_bad",

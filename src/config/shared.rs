@@ -7,7 +7,10 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::grammar::{Holds, heading_of, holds, whole};
-use crate::station::bins::BinColour;
+use super::source::line_at;
+use super::{operator, time_of_day};
+use crate::station::bins::{Bin, BinColour};
+use crate::station::lamp;
 use crate::station::port::{Chain, Port};
 
 /// What stands in the place of a value that is not shown.
@@ -107,7 +110,7 @@ struct Sharing<'a> {
 
 impl Sharing<'_> {
     fn line<T>(&self, at: &Spanned<T>) -> usize {
-        self.text.get(..at.span().start).unwrap_or(self.text).matches('\n').count() + 1
+        line_at(self.text, at.span().start)
     }
 
     fn left_out<T>(&self, at: &Spanned<T>) -> (usize, Vec<String>) {
@@ -144,7 +147,7 @@ impl Sharing<'_> {
             (Holds::Word(words), DeValue::String(word), _) if words.contains(&word.as_ref()) => format!("{word:?}"),
             (Holds::Lamp, DeValue::Table(leds), _) => table_of(
                 leds,
-                |led| ["led", "green", "red", "yellow", "blue"].contains(&led),
+                |led| lamp::KEYS.contains(&led),
                 |_, led| {
                     let name = led.as_str().filter(|name| is_led(name));
                     name.map_or_else(|| LEFT_OUT.to_owned(), |name| self.shown(name))
@@ -152,7 +155,7 @@ impl Sharing<'_> {
             ),
             (Holds::Bins, DeValue::Table(bins), _) => table_of(
                 bins,
-                |bin| ["good", "not_bad", "bad"].contains(&bin),
+                |bin| Bin::ALL.iter().any(|known| operator::key(*known) == bin),
                 |_, bin| match bin {
                     DeValue::Table(keys) => table_of(
                         keys,
@@ -189,7 +192,7 @@ impl Sharing<'_> {
             Shows::Port if Port(text.to_owned()).parts().is_some() => self.shown(text),
             Shows::Chain => format!("{:?}", chain(text, self.conceal)),
             Shows::Identity => (self.conceal)(text),
-            Shows::Time if text.len() == 5 && jiff::civil::Time::strptime("%H:%M", text).is_ok() => format!("{text:?}"),
+            Shows::Time if time_of_day(text).is_some() => format!("{text:?}"),
             Shows::Name | Shows::Port | Shows::Time => LEFT_OUT.to_owned(),
         }
     }

@@ -143,10 +143,14 @@ pub(super) struct Source<'a> {
     pub(super) text: &'a str,
 }
 
+/// The number of the line, from 1, that has the byte at this offset.
+pub(super) fn line_at(text: &str, offset: usize) -> usize {
+    text.get(..offset).unwrap_or(text).matches('\n').count() + 1
+}
+
 impl Source<'_> {
     pub(super) fn wrong(&self, span: Range<usize>, problem: impl Into<String>) -> ConfigError {
-        let before = self.text.get(..span.start).unwrap_or(self.text);
-        let line = before.matches('\n').count() + 1;
+        let line = line_at(self.text, span.start);
         ConfigError::Wrong { path: self.path.to_owned(), line, problem: problem.into(), misplaced: None }
     }
 

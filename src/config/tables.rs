@@ -6,11 +6,10 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::{DEFAULT_SOCKET, DEFAULT_STATE};
+use crate::station::settings::STALL_S;
 
 /// Contact bounce ends well within this time when a card is pushed in by hand.
 const SETTLE_MS: u64 = 700;
-/// Three times the kernel's own timeout of a SCSI command, so that the kernel can recover from everything it can.
-pub(super) const STALL_S: u64 = 90;
 /// Eight images of 8 GB, as for common cards, and half the disk of a small PC.
 const STORE_LIMIT_GB: u64 = 64;
 /// Two weeks of nights: a fault is noticed before the last backup from before it is gone.

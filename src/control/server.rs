@@ -292,7 +292,7 @@ async fn put(shared: &Shared, who: &Who, request: Request) -> Reply {
     };
     // If the log already cannot be written, a change is refused. A logged change is decided first, and then waits for the disk.
     let waits_for_disk = !matches!(what, IncomingRequest::Reload | IncomingRequest::Command(Command::Identify { .. }))
-        && shared.view.borrow().log_fault().is_none();
+        && shared.view.borrow().log_fault.is_none();
     let (answer, answered) = oneshot::channel();
     if shared.ask.try_send(Incoming { by: who.clone(), what, answer }).is_err() {
         return Reply::error("busy", "the station has more questions than it can answer: ask again");
@@ -313,8 +313,8 @@ async fn put(shared: &Shared, who: &Who, request: Request) -> Reply {
 /// The fault that keeps the station from writing, if it still exists after a while, or begins later.
 async fn lasting_fault(mut view: watch::Receiver<View>) -> String {
     sleep(UNWRITTEN).await;
-    match view.wait_for(|view| view.log_fault().is_some()).await {
-        Ok(view) => view.log_fault().unwrap_or_default().to_owned(),
+    match view.wait_for(|view| view.log_fault.is_some()).await {
+        Ok(view) => view.log_fault.clone().unwrap_or_default(),
         // The station is stopping, and the answer says so.
         Err(_) => std::future::pending().await,
     }

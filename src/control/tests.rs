@@ -13,6 +13,7 @@ use super::server::Server;
 use super::wire::{Reply, Request};
 use super::{Denial, Incoming, IncomingRequest};
 use crate::station::request::{Command, Target, Who};
+use crate::station::restriction::Restriction;
 use crate::station::sign::Sign;
 use crate::station::view::{SlotView, View};
 
@@ -130,7 +131,9 @@ fn whoever_asks_while_the_log_cannot_be_written_hears_that_it_holds_and_is_not_w
     let ask = |mut client: Client, request: Request| std::thread::spawn(move || client.ask(&request));
     let disarm = ask(station.client(), Request::Disarm { slot: Some("A9".into()), model: None, reason: None });
     let _waits = station.asked.blocking_recv().expect("it is asked");
-    station.view.send_modify(|view| view.fault = Some("the flash log cannot be written: disk full".to_owned()));
+    // A unit that hides the disks stops the station, too: that does not hide the fault of the log.
+    station.view.send_modify(|view| view.restrictions = vec![Restriction::DisksHidden]);
+    station.view.send_modify(|view| view.log_fault = Some("the flash log cannot be written: disk full".to_owned()));
     match disarm.join().expect("it returns") {
         Err(ClientError::Refused(error)) => {
             assert_eq!(error.code, "unwritten");
@@ -143,7 +146,7 @@ fn whoever_asks_while_the_log_cannot_be_written_hears_that_it_holds_and_is_not_w
 #[test]
 fn whoever_asks_when_the_log_cannot_be_written_already_hears_what_the_station_says_and_no_guess() {
     let mut station = Station::start(admin);
-    station.view.send_modify(|view| view.fault = Some("the flash log cannot be written: disk full".to_owned()));
+    station.view.send_modify(|view| view.log_fault = Some("the flash log cannot be written: disk full".to_owned()));
     let mut client = station.client();
     let asking = std::thread::spawn(move || client.ask(&Request::Disarm { slot: Some("A9".into()), model: None, reason: None }));
     let asked = station.asked.blocking_recv().expect("it is asked");

@@ -135,7 +135,7 @@ pub struct Status {
     /// BLAKE3 of the configuration file that is in effect, as `b3sum` prints it; left out by an older station.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config: Option<String>,
-    /// Why nothing can be flashed; `None` if the station has no fault.
+    /// Every reason why nothing can be flashed; `None` if the station has no fault.
     pub fault: Option<String>,
     /// The call of the whole station, as its lamp and bell show it: `well`, `wanted`, `fault`. Empty in the messages of an older station.
     #[serde(default)]
@@ -383,6 +383,19 @@ impl Status {
             maintenance: view.maintenance.as_ref().map(|view| Maintenance { by: view.by.clone(), reason: view.why.clone() }),
             restart: view.restart.as_ref().map(|restart| Restart { by: restart.by.clone(), waits_for: restart.waits_for.clone() }),
         }
+    }
+
+    /// The restrictions that `fault` does not name.
+    pub(crate) fn other_restrictions(&self) -> impl Iterator<Item = &RestrictionStatus> {
+        let fault = self.fault.as_deref().unwrap_or_default();
+        self.restrictions.iter().filter(move |restriction| !fault.contains(&restriction.text))
+    }
+
+    /// Every fault that the station shows, each once: the one of the whole station first, then those of some slots, then restrictions.
+    #[must_use]
+    pub(crate) fn all_faults(&self) -> Vec<&str> {
+        let faults = self.fault.iter().chain(&self.faults);
+        faults.chain(self.other_restrictions().map(|restriction| &restriction.text)).map(String::as_str).collect()
     }
 }
 

@@ -5,13 +5,13 @@ use std::collections::btree_map::Entry;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
 use nix::unistd::{Uid, User};
 
 use super::interlock::{Accepted, ImageRefused, Interlock, Requirement};
 use crate::config::{self, ConfigError, ImageCheck, ModelSettings, Settings};
+use crate::device::patience::within;
 use crate::image::stage::{find_digest, find_staged, stage, stage_disk_image, sweep};
 use crate::image::{ImageError, Staged, store};
 use crate::station::armed::{Armed, ArmedBy, ModelProof, Occasion, UnarmedModel, Zeroes};
@@ -73,32 +73,26 @@ pub(crate) enum ArmError {
 }
 
 /// The staged copy of a model's image, if the store has it already.
-#[must_use]
-pub(crate) fn find_image(model: &ModelSettings, store: &Path) -> Option<Staged> {
+fn find_image(model: &ModelSettings, store: &Path) -> Option<Staged> {
     model.digest.map_or_else(|| find_staged(&model.image, store), |digest| find_digest(digest, &model.image, store))
 }
 
-/// Checks that this is the image of the configured digest, if there is one.
+/// The image of a model: the copy that the store has, or what `of_source` makes of its file.
 ///
 /// # Errors
-/// If it is another one.
-pub(crate) fn is_wanted(model: &ModelSettings, staged: Staged) -> Result<Staged, ArmError> {
-    match model.digest {
-        Some(wanted) if staged.digest() != wanted => {
-            Err(ArmError::OtherImage { path: model.image.clone(), found: staged.digest(), wanted })
-        }
-        _ => Ok(staged),
-    }
-}
-
-/// Stages the image of a model, or finds it. `progress` gets the bytes of its file that were read, and the file's length.
-fn stage_image(model: &ModelSettings, store: &Path, mut progress: impl FnMut(Bytes, Bytes)) -> Result<Staged, ArmError> {
-    let Some(digest) = model.digest else { return Ok(stage_disk_image(&model.image, store, &mut progress)?) };
-    if let Some(found) = find_digest(digest, &model.image, store) {
+/// If its file cannot be used, or is another image than the one of the configured digest.
+pub(crate) fn image_of(
+    model: &ModelSettings,
+    store: &Path,
+    of_source: impl FnOnce(&Path) -> Result<Staged, ImageError>,
+) -> Result<Staged, ArmError> {
+    if let Some(found) = find_image(model, store) {
         return Ok(found);
     }
-    let staged = stage_disk_image(&model.image, store, &mut progress).map_err(|source| ArmError::NotKept { digest, source })?;
-    is_wanted(model, staged)
+    let Some(wanted) = model.digest else { return Ok(of_source(&model.image)?) };
+    let staged = of_source(&model.image).map_err(|source| ArmError::NotKept { digest: wanted, source })?;
+    let found = staged.digest();
+    if found == wanted { Ok(staged) } else { Err(ArmError::OtherImage { path: model.image.clone(), found, wanted }) }
 }
 
 impl Armory {
@@ -116,7 +110,9 @@ impl Armory {
         for model in &settings.models {
             // The requirement is read first: otherwise minutes of staging could be wasted on a model without a usable one.
             let armed = interlock.requirement(model).map_err(ArmError::from).and_then(|requirement| {
-                let staged = stage_image(model, &settings.store(), |done, of| progress(&model.name, done, of))?;
+                let store = settings.store();
+                let mut progress = |done, of| progress(&model.name, done, of);
+                let staged = image_of(model, &store, |source| stage_disk_image(source, &store, &mut progress))?;
                 armory.arm(model, staged, requirement)
             });
             if let Err(error) = armed {
@@ -319,16 +315,11 @@ pub(crate) fn by(config: &Path, digest: Digest, occasion: Occasion, asked_by: Op
 }
 
 /// How long the user database of the PC, which may be a server, is waited for.
-const NAMES: Duration = Duration::from_secs(2);
+pub(crate) const NAMES: Duration = Duration::from_secs(2);
 
-/// The answer to a question that may hang; `None` if it does not come in time. Then its thread is left behind.
-fn in_time<T: Send + 'static>(ask: impl FnOnce() -> T + Send + 'static) -> Option<T> {
-    let (answer, answered) = sync_channel(1);
-    let ask = move || {
-        let _too_late = answer.try_send(ask());
-    };
-    std::thread::Builder::new().name("names".to_owned()).spawn(ask).ok()?;
-    answered.recv_timeout(NAMES).ok()
+/// The answer of the user database to a question; `None` if it does not come in time. Then the thread of the question is left behind.
+pub(crate) fn in_time<T: Send + 'static>(ask: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    within(NAMES, "names", ask).ok()
 }
 
 /// Describes a staged image that was not inspected.

@@ -11,7 +11,7 @@ use crate::station::view::{MaintenanceView, SlotView, View};
 pub(super) struct SignJournal {
     /// Name, sign and attempt of every slot.
     written: Vec<(String, Sign, Option<u64>)>,
-    fault: Option<String>,
+    log_fault: Option<String>,
     exposed: Vec<String>,
     faults: Vec<String>,
     maintenance: Option<MaintenanceView>,
@@ -22,12 +22,13 @@ pub(super) struct SignJournal {
 impl SignJournal {
     /// Writes the changes since the last call.
     pub(super) fn update(&mut self, view: &View) {
-        if view.fault != self.fault {
-            match &view.fault {
+        // The other reasons why nothing is begun are restrictions, which are told below with their codes.
+        if view.log_fault != self.log_fault {
+            match &view.log_fault {
                 Some(fault) => tracing::error!(fault, "the station has a fault: nothing new is begun"),
                 None => tracing::info!("the station's fault is over"),
             }
-            self.fault.clone_from(&view.fault);
+            self.log_fault.clone_from(&view.log_fault);
         }
         if view.faults != self.faults {
             for fault in view.faults.iter().filter(|fault| !self.faults.contains(fault)) {
@@ -92,6 +93,9 @@ fn tell(slot: &SlotView) {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{self, Write};
+    use std::sync::{Arc, Mutex};
+
     use super::*;
     use crate::station::units::Bytes;
     use crate::station::view::Progress;
@@ -117,5 +121,39 @@ mod tests {
             journal.update(&now);
         }
         assert_eq!(told, 5);
+    }
+
+    /// Keeps what is written.
+    #[derive(Clone, Default)]
+    struct Kept(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Kept {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().expect("whole").extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn each_reason_why_nothing_is_begun_is_told_once_and_one_does_not_hide_the_other() {
+        let kept = Kept::default();
+        let writer = kept.clone();
+        let lines = tracing_subscriber::fmt().without_time().with_ansi(false).with_writer(move || writer.clone());
+        let (stops, log) = (Restriction::DisksHidden, "the flash log cannot be written: disk full".to_owned());
+        let stopped = View { fault: Some(stops.sentence()), restrictions: vec![stops.clone()], ..View::default() };
+        let both = View { fault: Some(format!("{log}; {}", stops.sentence())), log_fault: Some(log.clone()), ..stopped.clone() };
+        tracing::subscriber::with_default(lines.finish(), || {
+            let mut journal = SignJournal::default();
+            [&stopped, &stopped, &both, &both].into_iter().for_each(|view| journal.update(view));
+        });
+        let text = String::from_utf8(kept.0.lock().expect("whole").clone()).expect("text");
+        let lines: Vec<&str> = text.lines().collect();
+        let [first, second] = lines.as_slice() else { panic!("{text}") };
+        assert!(first.contains(&stops.sentence()) && first.contains("disks-hidden"), "{text}");
+        assert!(second.contains(&log) && !second.contains(&stops.sentence()), "{text}");
     }
 }

@@ -5,10 +5,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use std::{fs, io, thread};
 
+use super::given::Given;
 use super::rules;
 use super::sysfs::Sysfs;
 use super::udev_database::{known_to_udev, udev_runs};
@@ -92,13 +93,7 @@ fn installed(directories: &[PathBuf]) -> BTreeSet<String> {
 /// Reports to the station which ports are protected: at once, and at every change.
 #[derive(Debug)]
 pub(crate) struct CoverWatch {
-    shared: Arc<Shared>,
-}
-
-#[derive(Debug, Default)]
-struct Shared {
-    ports: Mutex<BTreeSet<Port>>,
-    turned: Condvar,
+    ports: Arc<Given<BTreeSet<Port>>>,
 }
 
 impl CoverWatch {
@@ -107,28 +102,21 @@ impl CoverWatch {
     /// # Errors
     /// If the thread cannot be made.
     pub(crate) fn spawn(sysfs: Sysfs, tell: impl Fn(Event) -> bool + Send + 'static) -> io::Result<Self> {
-        let shared = Arc::new(Shared::default());
-        let ours = Arc::clone(&shared);
+        let ports = Arc::<Given<BTreeSet<Port>>>::default();
+        let ours = Arc::clone(&ports);
         thread::Builder::new().name("cover".to_owned()).spawn(move || {
-            loop {
-                let ports = ours.ports.lock().unwrap_or_else(PoisonError::into_inner).clone();
-                // Reported each time: a slot may have been configured since.
-                if !tell(Event::Covered(of_ports(&sysfs, &ports))) {
-                    return;
-                }
-                let held = ours.ports.lock().unwrap_or_else(PoisonError::into_inner);
-                if *held == ports {
-                    drop(ours.turned.wait_timeout(held, LOOK));
-                }
+            let mut ports = ours.now();
+            // Reported each time: a slot may have been configured since.
+            while tell(Event::Covered(of_ports(&sysfs, &ports))) {
+                ports = ours.after(LOOK, &ports);
             }
         })?;
-        Ok(Self { shared })
+        Ok(Self { ports })
     }
 
     /// Checks these ports from now on.
     pub(crate) fn set_ports(&self, ports: BTreeSet<Port>) {
-        *self.shared.ports.lock().unwrap_or_else(PoisonError::into_inner) = ports;
-        self.shared.turned.notify_one();
+        self.ports.set(ports);
     }
 }
 

@@ -4,6 +4,9 @@
 //! ```text
 //!  every 10 s, and when the lamps change ─▶ look ─ something new? ─▶ look again after a second ─▶ Event::Restricted
 //! ```
+//! The first look is made before the station starts, which does not wait a second for it: what stops the station holds at once, and the
+//! thread looks again after a second.
+//!
 //! A setting of a unit stays. What is gone a second later was a lamp that udev had not given to the station yet, or a disk that was leaving.
 //! Nothing here opens a disk or waits for a device.
 
@@ -11,13 +14,14 @@ use std::fs;
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::FileTypeExt;
 use std::path::PathBuf;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::unistd::{AccessFlags, access};
 
+use super::given::Given;
 use super::hints::watch_database;
 use super::sysfs::{Sysfs, names_in};
 use super::tables::Tables;
@@ -166,18 +170,12 @@ fn sure(look: impl Fn() -> Vec<Restriction>, known: &[Restriction], wait: impl F
 /// Reports to the station what it is not allowed to do: at every change.
 #[derive(Debug)]
 pub(crate) struct RestrictionWatch {
-    shared: Arc<Shared>,
-}
-
-#[derive(Debug, Default)]
-struct Shared {
-    lamps: Mutex<Vec<OwnedLamp>>,
-    turned: Condvar,
+    lamps: Arc<Given<Vec<OwnedLamp>>>,
 }
 
 impl RestrictionWatch {
-    /// Looks at once, and returns what is found: no card is begun before that is known. Then starts the thread, which looks again and again.
-    /// `tell` returns false when the receiver is gone, which ends the thread.
+    /// Looks at once, and returns what stops the station: no card is begun before that is known. Then starts the thread, which looks again
+    /// and again. `tell` returns false when the receiver is gone, which ends the thread.
     ///
     /// # Errors
     /// If the thread cannot be made.
@@ -186,20 +184,24 @@ impl RestrictionWatch {
         control: ControlSocket,
         tell: impl Fn(Event) -> bool + Send + 'static,
     ) -> io::Result<(Self, Vec<Restriction>)> {
-        let places = Places::default();
-        let first = sure(|| places.look(&lamps, &control), &[], || thread::sleep(SURE_AFTER));
-        let shared = Arc::new(Shared { lamps: Mutex::new(lamps), turned: Condvar::new() });
-        let (ours, mut known) = (Arc::clone(&shared), first.clone());
+        Self::over(Places::default(), lamps, control, tell)
+    }
+
+    fn over(
+        places: Places,
+        lamps: Vec<OwnedLamp>,
+        control: ControlSocket,
+        tell: impl Fn(Event) -> bool + Send + 'static,
+    ) -> io::Result<(Self, Vec<Restriction>)> {
+        let found = places.look(&lamps, &control).into_iter();
+        let first: Vec<Restriction> = found.filter(Restriction::stops).collect();
+        let (given, mut known) = (Arc::new(Given::new(lamps)), first.clone());
+        let ours = Arc::clone(&given);
         thread::Builder::new().name("restrictions".to_owned()).spawn(move || {
-            let mut lamps = ours.lamps();
+            let (mut lamps, mut wait) = (ours.now(), SURE_AFTER);
             loop {
-                let held = ours.lamps.lock().unwrap_or_else(PoisonError::into_inner);
-                if *held == lamps {
-                    drop(ours.turned.wait_timeout(held, LOOK));
-                } else {
-                    drop(held);
-                }
-                lamps = ours.lamps();
+                lamps = ours.after(wait, &lamps);
+                wait = LOOK;
                 let now = sure(|| places.look(&lamps, &control), &known, || thread::sleep(SURE_AFTER));
                 if now != known && !tell(Event::Restricted(now.clone())) {
                     return;
@@ -207,19 +209,12 @@ impl RestrictionWatch {
                 known = now;
             }
         })?;
-        Ok((Self { shared }, first))
+        Ok((Self { lamps: given }, first))
     }
 
     /// Looks at these lamps from now on.
     pub(crate) fn set_lamps(&self, lamps: Vec<OwnedLamp>) {
-        *self.shared.lamps.lock().unwrap_or_else(PoisonError::into_inner) = lamps;
-        self.shared.turned.notify_one();
-    }
-}
-
-impl Shared {
-    fn lamps(&self) -> Vec<OwnedLamp> {
-        self.lamps.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.lamps.set(lamps);
     }
 }
 
@@ -228,6 +223,8 @@ mod cases {
     use std::cell::RefCell;
     use std::os::unix::net::UnixListener;
     use std::path::Path;
+    use std::sync::mpsc;
+    use std::time::Instant;
 
     use super::super::testing::FakeSysfs;
     use super::*;
@@ -338,6 +335,24 @@ mod cases {
         std::os::unix::fs::symlink(&brightness, &brightness).expect("made");
         let [Restriction::LampsStuck { led, errno, .. }] = &pc.found()[..] else { panic!("{:?}", pc.found()) };
         assert_eq!((led.as_str(), *errno), ("input3::capslock", Some(Errno::ELOOP as i32)));
+    }
+
+    #[test]
+    fn the_station_starts_without_a_wait_with_what_stops_it_and_hears_of_the_rest_when_it_is_sure() {
+        let pc = pc();
+        fs::remove_file(pc.at("proc/uptime")).expect("removed");
+        fs::remove_file(pc.at("dev/sda")).expect("removed");
+        let (tell, told) = mpsc::channel();
+        let began = Instant::now();
+        let watch = RestrictionWatch::over(pc.places.clone(), Vec::new(), pc.control.clone(), move |event| tell.send(event).is_ok());
+        let (_watch, first) = watch.expect("a thread");
+        assert!(began.elapsed() < SURE_AFTER, "{:?}", began.elapsed());
+        assert_eq!(first, [Restriction::DisksHidden], "the other one may be gone in a moment, and stops no card");
+        write(&pc.at("dev/sda"), "");
+        match told.recv_timeout(LOOK) {
+            Ok(Event::Restricted(now)) => assert_eq!(now, [Restriction::SwapsHidden]),
+            other => panic!("{other:?}"),
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::finding::{Finding, Subject};
 use crate::cli::prepare_image::prepare;
 use crate::cli::sentence;
 use crate::config::{ModelSettings, Settings};
-use crate::daemon::arming::{ArmError, find_image, is_wanted};
+use crate::daemon::arming::{ArmError, image_of};
 use crate::daemon::interlock::{Accepted, Interlock};
 use crate::station::armed::ModelProof;
 use crate::station::sizes::{self, Room};
@@ -33,7 +33,7 @@ pub(super) fn look<'a>(settings: &'a Settings, model: &'a ModelSettings, interlo
     }
     let mut sizes = None;
     let armed = requirement.and_then(|requirement| {
-        let staged = is_wanted(model, find_image(model, &settings.store()).map_or_else(|| prepare(&model.image), Ok)?)?;
+        let staged = image_of(model, &settings.store(), prepare)?;
         let data = staged.extents().data().iter().map(|range| range.end - range.start).sum();
         sizes = Some((staged.span(), Bytes(data)));
         Ok(requirement.check(&staged)?)

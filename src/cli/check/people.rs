@@ -8,6 +8,7 @@ use nix::unistd::{Group, Uid, User};
 
 use super::finding::{Finding, Subject};
 use crate::control::access::ADMINS;
+use crate::daemon::arming::{NAMES, in_time};
 use crate::ledger::LogReader;
 
 /// The maintenance of the station with this log, if it is in one. A log that cannot be read has a finding of its own.
@@ -17,11 +18,33 @@ pub(super) fn maintenance(log: &Path) -> Option<Finding> {
     Some(Finding::warning(Subject::Maintenance, what).cure("when that is done, run `flashline maintenance off`"))
 }
 
-/// Who may approve first cards, where the configuration wants that.
+/// Who may approve first cards, if the configuration wants that. Only then the user database is asked: each reload runs a check, and must
+/// not wait for a directory service that it does not need.
 pub(super) fn approval(is_wanted: bool, config: &Path) -> Option<Finding> {
+    let config = config.to_owned();
+    is_wanted.then(|| of_answer(in_time(move || people(&config))))
+}
+
+/// The owner of the configuration, and the members of the group that may approve.
+fn people(config: &Path) -> (Option<String>, Vec<String>) {
     let owner = fs::metadata(config).ok().and_then(|there| User::from_uid(Uid::from_raw(there.uid())).ok().flatten());
     let members = Group::from_name(ADMINS).ok().flatten().map(|group| group.mem).unwrap_or_default();
-    is_wanted.then(|| approvers(owner.map(|owner| owner.name).as_deref(), &members))
+    (owner.map(|owner| owner.name), members)
+}
+
+fn of_answer(answer: Option<(Option<String>, Vec<String>)>) -> Finding {
+    match answer {
+        Some((owner, members)) => approvers(owner.as_deref(), &members),
+        None => Finding::warning(
+            Subject::Approval,
+            format!(
+                "`first_off` is true, and who may approve a first card is not known: the user database of this PC did not answer within \
+                 {} s",
+                NAMES.as_secs()
+            ),
+        )
+        .cure(format!("correct the directory service of this PC until `getent group {ADMINS}` answers at once")),
+    }
 }
 
 /// The owner of the configuration arms its images, and so approves nothing; nor does root, which starts the station.
@@ -55,6 +78,14 @@ mod tests {
             assert!(finding.mark == Mark::Warning && finding.cure.is_some_and(|cure| cure.contains("adduser")), "{owner:?} {members:?}");
         }
         assert!(approval(false, Path::new("/etc/passwd")).is_none(), "where it is not wanted, nobody has to");
+    }
+
+    #[test]
+    fn a_user_database_that_does_not_answer_in_time_is_a_finding_with_its_cure_and_nobody_is_called_missing() {
+        let finding = of_answer(None);
+        assert!(finding.mark == Mark::Warning && finding.what.contains("within 2 s"), "{finding:?}");
+        assert!(!finding.what.contains("nobody") && finding.cure.is_some_and(|cure| cure.contains("getent group")));
+        assert_eq!(of_answer(Some((None, vec!["ann".to_owned()]))).mark, Mark::Good);
     }
 
     #[test]

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
 
 use super::finding::{Finding, Subject};
 use crate::config::Settings;
@@ -12,11 +11,9 @@ use crate::station::cabling::compare;
 use crate::station::port::Port;
 use crate::station::settings::SlotSettings;
 use crate::watch::cover;
+use crate::watch::polls::SEEN_WITHIN;
 use crate::watch::sysfs::{MediaPolling, Sysfs};
 use crate::watch::topology::Socket;
-
-/// A card that is seen later than this makes an operator put it in again.
-const SEEN_WITHIN: Duration = Duration::from_secs(1);
 
 /// Programs that mount what is plugged in, by the names of their processes (`/proc/PID/comm`, of which the kernel keeps 15 bytes).
 const AUTOMOUNTERS: [&str; 7] = ["udisksd", "udiskie", "devmon", "usbmount", "automount", "ldm", "gvfs-udisks2-vo"];

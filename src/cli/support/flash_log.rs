@@ -5,14 +5,14 @@ use std::fs;
 use std::ops::ControlFlow;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::sync::mpsc::channel;
-use std::thread;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::context::{Context, Made, why};
 use super::status::{code, digest};
+use crate::device::patience::within;
+use crate::file::beside;
 use crate::ledger::{Filter, Flaw, LogError, LogReader};
 use crate::station::outcome::OutcomeWord;
 
@@ -21,11 +21,7 @@ const WHOLE: Duration = Duration::from_secs(90);
 
 pub(super) fn flash_log(context: &Context) -> Made {
     let path = context.log();
-    let size = |ending: &str| {
-        let mut name = path.as_os_str().to_owned();
-        name.push(ending);
-        fs::metadata(Path::new(&name)).ok().map(|metadata| metadata.len())
-    };
+    let size = |suffix: &str| fs::metadata(beside(&path, suffix)).ok().map(|metadata| metadata.len());
     let mut log = json!({"bytes": size(""), "bytes_of_wal": size("-wal")});
     let mut unread = Vec::new();
     match LogReader::open(&path).and_then(|reader| look(&reader, &path)) {
@@ -64,13 +60,8 @@ fn look(reader: &LogReader, path: &Path) -> Result<Value, LogError> {
 
 /// The whole log, if that is done in time; else its events alone.
 fn verified(path: &Path) -> Result<Value, LogError> {
-    let (done, wait) = channel();
     let log = path.to_owned();
-    // Its thread is left behind if it takes longer, and ends with the program.
-    thread::spawn(move || {
-        let _given_up = done.send(LogReader::open(&log).and_then(|reader| reader.verify()));
-    });
-    let (verdict, indexes) = match wait.recv_timeout(WHOLE) {
+    let (verdict, indexes) = match within(WHOLE, "support/verify", move || LogReader::open(&log).and_then(|reader| reader.verify())) {
         Ok(verdict) => (verdict?, true),
         Err(_too_long) => (LogReader::open(path)?.verify_chain()?.map_err(Flaw::Event), false),
     };

@@ -18,11 +18,10 @@ mod units;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::thread;
 use std::time::Duration;
 
 use super::{ConfigArg, GOOD, NOT_GOOD, USAGE_OR_STATION, complain, say};
+use crate::device::patience::within;
 use archive::{ArchiveError, Member};
 use contents::{NEVER, PARTS, Part};
 use context::{Context, Made, Wishes};
@@ -114,20 +113,9 @@ fn make(source: Source, config: &Path, wishes: Wishes, out: &Path) -> Result<Vec
 
 /// A file of the archive; without its contents if they take too long, or a bug ends its thread. A disk that hangs holds up only that one.
 fn in_time(part: &Part, context: &Arc<Context>, limit: Duration) -> Made {
-    let nothing = |why: &str| Made { contents: String::new(), unread: vec![why.to_owned()] };
-    let (done, wait) = channel();
     let (make, shared) = (part.make, Arc::clone(context));
-    let spawned = thread::Builder::new().name(format!("support/{}", part.name)).spawn(move || {
-        let _given_up = done.send(make(&shared));
-    });
-    if spawned.is_err() {
-        return nothing("no thread to look with");
-    }
-    match wait.recv_timeout(limit) {
-        Ok(made) => made,
-        Err(RecvTimeoutError::Timeout) => nothing("it took too long"),
-        Err(RecvTimeoutError::Disconnected) => nothing("a fault of the program"),
-    }
+    let made = within(limit, &format!("support/{}", part.name), move || make(&shared));
+    made.unwrap_or_else(|error| Made { contents: String::new(), unread: vec![error.to_string()] })
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use super::context::{Context, Made};
 use crate::config::DEFAULT_SOCKET;
 use crate::control::client::Client;
 use crate::control::wire::{self, OrderStatus, SlotStatus, Status};
+use crate::station::outcome::Digest;
 use crate::station::reason::REASONS;
 
 pub(super) fn status(context: &Context) -> Made {
@@ -25,7 +26,10 @@ fn shown(context: &Context, status: &Status) -> Value {
             let image = model.image.as_ref().map(|image| {
                 json!({"source": own(&image.source), "digest": digest(&image.digest), "span": image.span, "model_proof": own_code(&image.model_proof)})
             });
-            json!({"name": own(&model.name), "device": own(&model.device), "image": image, "order": model.order.as_ref().map(order)})
+            json!({
+                "name": own(&model.name), "device": own(&model.device), "image": image, "order": model.order.as_ref().map(order),
+                "first_card": model.first_card.as_ref().and_then(|first| own_code(&first.state)),
+            })
         })
         .collect();
     json!({
@@ -33,10 +37,12 @@ fn shown(context: &Context, status: &Status) -> Value {
         "call": own_code(&status.call),
         "fault": status.fault.as_deref().map(own),
         "faults": status.faults.iter().map(|fault| own(fault)).collect::<Vec<_>>(),
+        "restrictions": status.restrictions.iter().map(|restriction| own_code(&restriction.code)).collect::<Vec<_>>(),
         "today": {"passed": status.today.passed, "failed": status.today.failed},
         "log": status.log.iter().filter_map(|word| own_code(word)).collect::<Vec<_>>(),
         "exposed": status.exposed.iter().map(|slot| own(slot)).collect::<Vec<_>>(),
         "restarts": status.restart.is_some(),
+        "maintenance": status.maintenance.is_some(),
         "models": models,
         "slots": status.slots.iter().map(|slot| self::slot(context, slot)).collect::<Vec<_>>(),
     })
@@ -86,5 +92,5 @@ fn own_code(word: &str) -> Option<&str> {
 
 /// A BLAKE3 digest in hexadecimal, or nothing.
 pub(super) fn digest(text: &str) -> Option<&str> {
-    (text.len() == 64 && text.chars().all(|digit| digit.is_ascii_hexdigit())).then_some(text)
+    Digest::parse(text).map(|_digest| text)
 }

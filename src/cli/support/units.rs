@@ -4,6 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use super::context::{Context, Made, SOON, plain, why};
+use crate::control::access::ADMINS;
 use crate::station::USER;
 
 /// The units of a station.
@@ -126,7 +127,7 @@ pub(super) fn units(context: &Context) -> Made {
 /// A value in plain signs; a user or a group only if it is the station's own.
 fn value_of(context: &Context, name: &str, value: &str) -> Option<String> {
     if matches!(name, "User" | "Group" | "SupplementaryGroups") {
-        let own = |word: &str| [USER, "flashline-admin", "root", "disk", "input", "audio"].contains(&word);
+        let own = |word: &str| [USER, ADMINS, "root", "disk", "input", "audio"].contains(&word);
         return Some(value.split_whitespace().map(|word| if own(word) { word } else { "(another)" }).collect::<Vec<_>>().join(" "));
     }
     // A filter of system calls lists hundreds.

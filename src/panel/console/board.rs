@@ -34,7 +34,8 @@ pub(crate) struct Board {
     pub faults: Vec<String>,
     /// Who works on the station, and why.
     pub maintenance: Option<(String, String)>,
-    /// What the PC or the unit does not let the station do: code, and sentence in English for a code without a translation.
+    /// What the PC or the unit does not let the station do, unless it is in `health` already: code, and sentence in English for a code
+    /// without a translation.
     pub restrictions: Vec<(String, String)>,
     /// What is to be known of the flash log, by its words.
     pub log: Vec<String>,
@@ -147,7 +148,7 @@ impl Board {
             exposed: status.exposed.clone(),
             faults: status.faults.clone(),
             maintenance: status.maintenance.as_ref().map(|work| (work.by.clone(), work.reason.clone())),
-            restrictions: status.restrictions.iter().map(|restriction| (restriction.code.clone(), restriction.text.clone())).collect(),
+            restrictions: status.other_restrictions().map(|restriction| (restriction.code.clone(), restriction.text.clone())).collect(),
             log: status.log.clone(),
             bins: bins.clone(),
         }
@@ -294,5 +295,14 @@ mod tests {
         let down = Board { health: Health::Fault("disk full".into()), ..Board::default() };
         let view = View { fault: Some("disk full".into()), ..View::default() };
         assert_eq!(Board::of(&Status::of(&view), "", &Bins::default()), down);
+    }
+
+    #[test]
+    fn a_restriction_that_stops_the_station_is_told_once_and_the_others_beside_it() {
+        let (stops, other) = (Restriction::DisksHidden, Restriction::SwapsHidden);
+        let view = View { fault: Some(stops.sentence()), restrictions: vec![stops.clone(), other.clone()], ..View::default() };
+        let board = Board::of(&Status::of(&view), "", &Bins::default());
+        assert_eq!(board.health, Health::Fault(stops.sentence()));
+        assert_eq!(board.restrictions, [(other.code().to_owned(), other.sentence())]);
     }
 }

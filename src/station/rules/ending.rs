@@ -128,18 +128,16 @@ impl Station {
         };
         let Phase::Recording { attempt, outcome } = &slot.phase else { return Vec::new() };
         let (attempt, outcome) = (attempt.clone(), outcome.clone());
-        let counted = (attempt.order, attempt.leaves(&outcome.word()), outcome.clone());
-        let recorded = attempt.clone();
+        let (order, leaves) = (attempt.order, attempt.leaves(&outcome.word()));
         let in_slot = slot.present.as_ref().map(|card| card.visit);
         if in_slot == Some(attempt.card.visit) || (in_slot.is_none() && matches!(outcome, Outcome::Pulled(_))) {
-            slot.phase = Phase::Finished { attempt, outcome };
+            slot.phase = Phase::Finished { attempt: attempt.clone(), outcome: outcome.clone() };
         } else {
             slot.restart_phase(now);
         }
         self.slots.retain(|slot| !slot.retired || !slot.is_idle());
-        let (order, leaves, outcome) = counted;
         self.today.add(&outcome.word());
-        self.note_first_card(&recorded, &outcome);
+        self.note_first_card(&attempt, &outcome);
         self.count_in_order(order, leaves, &outcome);
         self.close_box_with(order, number)
     }

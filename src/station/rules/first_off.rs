@@ -114,10 +114,7 @@ impl Station {
 
     /// Approves the first card of a model, or returns why not.
     pub(super) fn approve(&mut self, model: &str, card: Option<&str>, by: Who) -> Result<Entry, Denied> {
-        let Some(armed) = self.armed_for(model).cloned() else {
-            let (model, known) = (model.to_owned(), self.models());
-            return Err(if known.contains(&model) { Denied::NotArmed { model } } else { Denied::NoSuchModel { model, known } });
-        };
+        let armed = self.armed_or_denied(model)?.clone();
         let model = armed.model.clone();
         let Some(place) = self.standing.first_offs.iter().position(|first_off| first_off.model == model) else {
             return Err(Denied::NoApprovalWanted);

@@ -132,6 +132,7 @@ impl Station {
             station: self.settings.name.clone(),
             config: self.by.as_ref().map(|by| by.digest),
             fault: self.fault(),
+            log_fault: self.log_fault_sentence(),
             restrictions: self.restrictions.clone(),
             slots: self.slots.iter().map(|slot| self.slot_view(now, slot)).collect(),
             models,

@@ -85,12 +85,7 @@ impl Station {
         if count == 0 {
             return Err(Denied::OrderOfNothing);
         }
-        let Some(armed) = self.armed_for(model) else {
-            let known = self.models();
-            let model = model.to_owned();
-            return Err(if known.contains(&model) { Denied::NotArmed { model } } else { Denied::NoSuchModel { model, known } });
-        };
-        let model = armed.logged_model();
+        let model = self.armed_or_denied(model)?.logged_model();
         if let Some(order) = self.order_of(&model).filter(|order| !order.is_complete()) {
             return Err(Denied::OrderOpen { order: order.clone() });
         }

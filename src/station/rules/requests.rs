@@ -117,6 +117,14 @@ impl Station {
         models
     }
 
+    /// The image that is armed for a model, as [`armed_for`](Self::armed_for); or the denial of a request that needs one.
+    pub(super) fn armed_or_denied(&self, model: &str) -> Result<&Armed, Denied> {
+        self.armed_for(model).ok_or_else(|| {
+            let (model, known) = (model.to_owned(), self.models());
+            if known.contains(&model) { Denied::NotArmed { model } } else { Denied::NoSuchModel { model, known } }
+        })
+    }
+
     /// The image that is armed for a model, under the name of slots or under that of the device.
     pub(super) fn armed_for(&self, model: &str) -> Option<&Armed> {
         let armed = || self.armed.iter();

@@ -6,18 +6,37 @@
 use super::Station;
 use super::slot::{Phase, Slot};
 use crate::station::status::sign::{Hold, Sign};
+use crate::station::types::standing::Maintenance;
+
+/// Why the station begins no card.
+enum Rest<'a> {
+    /// Somebody works on it.
+    Maintenance(&'a Maintenance),
+    /// It restarts when its last card is out.
+    Restart,
+}
 
 impl Station {
+    /// The one reason that is shown: a maintenance lasts longer than a restart.
+    fn rest(&self) -> Option<Rest<'_>> {
+        let maintenance = self.standing.maintenance.as_ref().map(Rest::Maintenance);
+        maintenance.or_else(|| self.restart.is_some().then_some(Rest::Restart))
+    }
+
     /// Why no card is begun, as a card that waits shows it; `None` for a station that begins cards.
     pub(super) fn rests(&self) -> Option<Hold> {
-        if self.standing.maintenance.is_some() { Some(Hold::Maintenance) } else { self.restart.is_some().then_some(Hold::StationRestarts) }
+        self.rest().map(|rest| match rest {
+            Rest::Maintenance(_) => Hold::Maintenance,
+            Rest::Restart => Hold::StationRestarts,
+        })
     }
 
     /// The same as an empty slot shows it.
     pub(super) fn sign_of_rest(&self) -> Option<Sign> {
-        let maintenance = self.standing.maintenance.as_ref();
-        let sign = maintenance.map(|maintenance| Sign::Maintenance { by: maintenance.by.name.clone(), why: maintenance.why.clone() });
-        sign.or_else(|| self.restart.is_some().then_some(Sign::Restarting))
+        self.rest().map(|rest| match rest {
+            Rest::Maintenance(Maintenance { by, why }) => Sign::Maintenance { by: by.name.clone(), why: why.clone() },
+            Rest::Restart => Sign::Restarting,
+        })
     }
 
     /// Holds every card that waits to be begun, if the station begins none.

@@ -15,10 +15,16 @@ impl Station {
         self.log_fault.is_none() && !self.is_stopped_by_restriction()
     }
 
-    /// Why nothing is begun, as a sentence.
+    /// Why the flash log cannot be written, as a sentence.
+    pub(super) fn log_fault_sentence(&self) -> Option<String> {
+        self.log_fault.as_ref().map(|reason| format!("the flash log cannot be written: {reason}"))
+    }
+
+    /// Why nothing is begun: each reason as a sentence, because each has its own cure.
     pub(super) fn fault(&self) -> Option<String> {
-        let log = self.log_fault.as_ref().map(|reason| format!("the flash log cannot be written: {reason}"));
-        log.or_else(|| self.restrictions.iter().find(|restriction| restriction.stops()).map(Restriction::sentence))
+        let stopping = self.restrictions.iter().filter(|restriction| restriction.stops()).map(Restriction::sentence);
+        let reasons: Vec<String> = self.log_fault_sentence().into_iter().chain(stopping).collect();
+        (!reasons.is_empty()).then(|| reasons.join("; "))
     }
 }
 
@@ -49,7 +55,7 @@ mod cases {
             station.apply(at(99_000), seen("p2", 2));
             assert_eq!(station.apply(at(100_000), Event::Tick), vec![], "{restriction:?}");
             let view = station.view(at(100_000));
-            assert_eq!((view.fault.as_ref(), view.log_fault()), (Some(&restriction.sentence()), None));
+            assert_eq!((view.fault.as_ref(), view.log_fault.as_ref()), (Some(&restriction.sentence()), None));
             assert!(view.slots.iter().all(|slot| slot.sign == Sign::Preparing && slot.call == OperatorAction::StationFault), "{view:?}");
             station.apply(at(100_001), Event::Restricted(Vec::new()));
             assert_eq!(station.apply(at(102_000), Event::Tick).len(), 2, "both are asked about now");
@@ -58,6 +64,20 @@ mod cases {
             assert_eq!(station.apply(at(102_001), Event::Surveyed { visit: visit(1), survey: None }), vec![]);
             assert_eq!(sign(&station, 0), Sign::Preparing);
         }
+    }
+
+    #[test]
+    fn a_fault_of_the_log_is_told_beside_what_stops_the_station_and_neither_hides_the_other() {
+        let mut station = station(&[("A1", "p1")]);
+        station.apply(at(0), Event::Restricted(vec![Restriction::SwapsHidden, Restriction::DisksHidden]));
+        station.apply(at(1), Event::LogHealth(Some("disk full".to_owned())));
+        let view = station.view(at(2));
+        assert_eq!(view.log_fault.as_deref(), Some("the flash log cannot be written: disk full"));
+        let both = format!("the flash log cannot be written: disk full; {}", Restriction::DisksHidden.sentence());
+        assert_eq!(view.fault, Some(both), "what stops nothing is no reason");
+        station.apply(at(3), Event::Restricted(Vec::new()));
+        let view = station.view(at(4));
+        assert!(view.fault.is_some() && view.fault == view.log_fault, "{view:?}");
     }
 
     #[test]

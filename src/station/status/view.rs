@@ -250,8 +250,10 @@ pub struct View {
     pub station: String,
     /// BLAKE3 of the configuration in effect, as its file was read; `None` before the first one is.
     pub config: Option<Digest>,
-    /// Why nothing can be flashed; `None` without a fault.
+    /// Every reason why nothing can be flashed, as sentences; `None` without a fault.
     pub fault: Option<String>,
+    /// Why the flash log cannot be written, as a sentence that is also in `fault`; `None` if it can.
+    pub log_fault: Option<String>,
     /// Faults of the station that concern only some slots, as sentences.
     pub faults: Vec<String>,
     /// What the PC or the unit does not let the station do. Those that stop it are also in `fault`.
@@ -275,12 +277,6 @@ pub struct View {
 }
 
 impl View {
-    /// Why the flash log cannot be written; `None` if it can.
-    #[must_use]
-    pub(crate) fn log_fault(&self) -> Option<&str> {
-        self.fault.as_deref().filter(|_| !self.restrictions.iter().any(Restriction::stops))
-    }
-
     /// The same view when the deciding task has stopped: none of its signs is trustworthy any more.
     #[must_use]
     pub(crate) fn of_a_dead_station(mut self) -> Self {

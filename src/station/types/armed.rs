@@ -208,9 +208,14 @@ impl ArmedBy {
     /// nobody asked over the socket, root did: only root, and the user of the station itself, can start a station or send it a signal.
     #[must_use]
     pub(crate) fn people(&self) -> Vec<Who> {
-        let root = || Who { uid: 0, name: "root".to_owned() };
-        let asked = self.asked_by.clone().unwrap_or_else(root);
-        let other = self.owner.clone().filter(|owner| owner.uid != asked.uid);
+        Self::people_of(self.owner.clone(), self.asked_by.clone())
+    }
+
+    /// The same for an arming of which only the two users are known.
+    #[must_use]
+    pub(crate) fn people_of(owner: Option<Who>, asked_by: Option<Who>) -> Vec<Who> {
+        let asked = asked_by.unwrap_or_else(|| Who { uid: 0, name: "root".to_owned() });
+        let other = owner.filter(|owner| owner.uid != asked.uid);
         other.into_iter().chain([asked]).collect()
     }
 }

@@ -12,8 +12,7 @@ pub(crate) enum Bin {
 }
 
 impl Bin {
-    /// All bins, for tests.
-    #[cfg(test)]
+    /// All bins of a station.
     pub(crate) const ALL: [Self; 3] = [Self::Good, Self::NotBad, Self::Bad];
 }
 

@@ -8,6 +8,12 @@ use super::port::{Chain, Port};
 use super::survey::Survey;
 use super::units::Bytes;
 
+/// Seconds without progress after which a card has stalled, if the engineer does not say. Three times the kernel's own timeout of a SCSI
+/// command, so that the kernel can recover from everything it can.
+pub(crate) const STALL_S: u64 = 90;
+/// The maximum: a card that does not move for an hour hangs.
+pub(crate) const MOST_STALL_S: u64 = 3600;
+
 /// All decisions of an engineer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Configuration {

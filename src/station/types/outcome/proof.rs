@@ -8,6 +8,27 @@ use super::super::units::Bytes;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest(pub [u8; 32]);
 
+impl Digest {
+    /// Reads 64 hexadecimal digits, in either case of letters; `None` for any other text.
+    #[must_use]
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let mut digest = [0; 32];
+        if text.len() != 2 * digest.len() {
+            return None;
+        }
+        for (byte, pair) in digest.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+            let [high, low] = pair else { return None };
+            *byte = 16 * value(*high)? + value(*low)?;
+        }
+        Some(Self(digest))
+    }
+}
+
+/// The value of a hexadecimal digit, below 16.
+fn value(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
+}
+
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
@@ -76,6 +97,16 @@ impl MappedProof {
 mod tests {
     use super::super::Outcome;
     use super::*;
+
+    #[test]
+    fn a_digest_is_read_as_it_is_shown_and_nothing_else_is_one() {
+        let digest = Digest(std::array::from_fn(|index| u8::try_from(index * 8 + 7).expect("below 256")));
+        let shown = digest.to_string();
+        assert_eq!((Digest::parse(&shown), Digest::parse(&shown.to_uppercase())), (Some(digest), Some(digest)));
+        for other in [&shown[1..], &format!("{shown}0"), &shown.replace('f', "g"), &format!("+{}", &shown[1..]), &"é".repeat(32), ""] {
+            assert_eq!(Digest::parse(other), None, "{other}");
+        }
+    }
 
     #[test]
     fn a_proof_needs_every_byte_and_the_right_digest() {
