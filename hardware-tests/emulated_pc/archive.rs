@@ -2,21 +2,16 @@
 
 use std::time::Duration;
 
-use flashline_lab::{MIB, Pc, Signal, secs};
+use flashline_lab::{MIB, Pc, secs};
 
 use crate::factory::{Factory, Image, usb};
-use crate::station::{FileSystem, Run, STATE, Station, state_disk};
+use crate::station::{FileSystem, Run, STATE, Station, next_state_disk, state_disk};
 
 const FOLDER: &str = "/srv/archive";
 
 /// Forty days later, it is another month.
 fn forty_days_later(pc: &Pc) {
     pc.sh("date -s \"$(date -d '40 days')\"");
-}
-
-fn stop(station: Station<'_>) {
-    station.job.kill(Signal::SIGTERM);
-    station.job.wait(secs(30));
 }
 
 #[test]
@@ -39,7 +34,7 @@ fn old_months_are_archived_with_the_station_stopped_and_its_cards_are_known_afte
     forty_days_later(&pc);
     let refused = pc.run(&archive);
     assert!(refused.status == 2 && refused.stderr.contains("another process writes it; stop that one first"), "{refused}");
-    stop(station);
+    station.stop();
 
     let done = pc.run(&archive);
     assert!(done.status == 0 && done.stdout.contains(": events 1 to "), "{done}");
@@ -62,7 +57,7 @@ fn old_months_are_archived_with_the_station_stopped_and_its_cards_are_known_afte
     station.wait_for("A1", "DONE");
     let row = station.rows_of("A1").pop().expect("it has a row");
     assert_eq!((row["attempt"].as_u64(), row["outcome"].as_str()), (Some(3), Some("recheck")), "it was counted when it was made: {row}");
-    stop(station);
+    station.stop();
     pc.sh(&verify);
     pc.sh(&format!("cd {FOLDER} && chmod u+w flash-log-*.db && printf x | dd of=$(ls flash-log-*.db) bs=1 seek=9000 conv=notrunc"));
     let changed = pc.run(&verify);
@@ -79,7 +74,7 @@ fn lose_power(after: Duration, seed: u64) -> u64 {
         let _stick = pc.usb("1").size(16 * MIB).filled(1).plug();
         station.wait_for("A1", "PASS");
         forty_days_later(&pc);
-        stop(station);
+        station.stop();
         pc.sh(&format!("mkdir {STATE}/archive && sync"));
         state.faults(|faults| faults.volatile_cache = true);
         let archives = pc.spawn(&format!("exec flashline log archive --before $(date +%Y-%m) {STATE}/archive"));
@@ -91,14 +86,13 @@ fn lose_power(after: Duration, seed: u64) -> u64 {
     };
     let pc = Pc::start();
     state.faults(|faults| faults.volatile_cache = false);
-    let disk = pc.disk("state").medium(state.medium()).plug();
-    pc.sh(&format!("mkdir -p {STATE} && mount {} {STATE}", disk.node()));
+    let _state = next_state_disk(&pc, &state);
     Factory::new(&pc, &image.raw()).slot("A1", usb("1")).configured();
     // The PC's clock is that of its host again, and the months of the log are those before it.
     forty_days_later(&pc);
     let station = Station::start(&pc);
     station.job.wait_for_line("the station runs", secs(60));
-    stop(station);
+    station.stop();
     pc.sh("flashline log verify");
     let rows = |with: &str| pc.sh(&format!("flashline log {with} --json")).lines().count();
     let folder = format!("{STATE}/archive");

@@ -23,11 +23,11 @@ fn the_arm64_packages_flash_a_stick_and_an_sd_card_on_an_arm64_board() {
         pc.put_file(&package, &format!("/tmp/debs/{name}"), 0o644);
     }
     // The emulated PC has no lists of installed files, of which dpkg complains.
-    pc.sh("mkdir -p /var/lib/dpkg/info /var/lib/dpkg/updates; dpkg -i /tmp/debs/*.deb >&2");
+    pc.sh("dpkg -i /tmp/debs/*.deb >&2");
     let image = Image::new(6 * MIB, 7);
     Factory::new(&pc, &image.raw()).slot("A1", usb("1")).slot("S1", sd(0)).configured();
     pc.sh("systemctl start flashline.service");
-    let station = Station { pc: &pc, job: pc.spawn("exec journalctl --unit flashline.service --output cat --lines all --follow") };
+    let station = Station::journal(&pc);
     let elsewhere = pc.usb("5").size(16 * MIB).filled(5).plug();
 
     let stick = pc.usb("1").size(16 * MIB).filled(1).plug();

@@ -4,7 +4,7 @@ use flashline_lab::{Disk, Job, MIB, Output, Pc, Signal, UsbStick, secs};
 use serde_json::Value;
 
 use crate::factory::{Factory, Image, rows, usb};
-use crate::station::{FileSystem, Run, STATE, Station, state_disk};
+use crate::station::{FileSystem, Run, Station, next_state_disk, state_disk};
 
 const CONFIG: &str = "/etc/flashline/config.toml";
 /// Runs a command as a member of `flashline-admin` with this number, which has no account.
@@ -99,8 +99,7 @@ fn one_card_is_made_and_the_line_waits_for_a_second_person_over_kill_restart_and
     );
 
     // A restart on request keeps it, too: the next card is made at once.
-    station.job.kill(Signal::SIGTERM);
-    station.job.wait(secs(30));
+    station.stop();
     let station = Station::start(&pc);
     station.job.wait_for_line("the station runs", secs(60));
     let approved = first_card(&pc);
@@ -163,8 +162,7 @@ fn long_another_image_another_allow_and_another_model_end_an_approval_and_whoeve
         assert_eq!(state(&pc), "approved");
     }
     // While nobody asks it, the file changes: the station that starts notices.
-    station.job.kill(Signal::SIGTERM);
-    station.job.wait(secs(30));
+    station.stop();
     pc.sh("cp /tmp/other.img /srv/images/image.img");
     let station = Station::start(&pc);
     station.job.wait_for_line("the station runs", secs(60));
@@ -185,8 +183,7 @@ fn cut(pc: Pc, job: &Job, disk: &Disk, seed: u64) {
 /// Another start of the PC, with this disk for the state.
 fn powered(disk: &Disk) -> (Pc, Disk) {
     let pc = Pc::start();
-    let disk = pc.disk("state").medium(disk.medium()).plug();
-    pc.sh(&format!("mkdir -p {STATE} && mount {} {STATE}", disk.node()));
+    let disk = next_state_disk(&pc, disk);
     (pc, disk)
 }
 

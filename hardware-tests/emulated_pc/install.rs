@@ -19,20 +19,38 @@ const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "-1");
 const EARLIER: &str = "0.0.1-1";
 const LATER: &str = "999.0.0-1";
 
-/// Both packages, built of the program that every other scenario runs; once for all scenarios.
-fn packages() -> &'static [PathBuf; 2] {
-    static BUILT: OnceLock<([PathBuf; 2], tempfile::TempDir)> = OnceLock::new();
+/// All packages, built of the program that every other scenario runs and of `flashline-fetch` beside it; once for all scenarios.
+fn built() -> &'static [PathBuf; 3] {
+    static BUILT: OnceLock<([PathBuf; 3], tempfile::TempDir)> = OnceLock::new();
     let build = || {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let program = directory.path().join("flashline");
-        // Without its debug information, which is packed apart and takes a minute.
-        host(Command::new("strip").arg("-o").arg(&program).arg(env!("CARGO_BIN_EXE_flashline")));
+        // Where the program of the station lies, cargo puts the other one, too.
+        let station = Path::new(env!("CARGO_BIN_EXE_flashline"));
+        let profile = station.parent().expect("a directory");
+        // With the features of the whole workspace, so that no library is built a second time.
+        host(
+            Command::new(env!("CARGO"))
+                .args(["build", "--quiet", "--locked", "--workspace", "--bin", "flashline-fetch", "--target-dir"])
+                .arg(profile.parent().expect("a directory"))
+                .current_dir(env!("CARGO_MANIFEST_DIR")),
+        );
+        let [program, fetch] = ["flashline", "flashline-fetch"].map(|name| {
+            let stripped = directory.path().join(name);
+            // Without its debug information, which is packed apart and takes a minute.
+            host(Command::new("strip").arg("-o").arg(&stripped).arg(profile.join(name)));
+            stripped
+        });
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("hardware-tests/package");
-        host(Command::new(script).arg("--program").arg(&program).arg("--out").arg(directory.path().join("out")));
-        let built = ["flashline", "flashline-station"].map(|name| directory.path().join(format!("out/{name}_{VERSION}_amd64.deb")));
-        (built, directory)
+        host(Command::new(script).arg("--program").arg(program).arg("--fetch").arg(fetch).arg("--out").arg(directory.path().join("out")));
+        let package = |name: &str| directory.path().join(format!("out/{name}_{VERSION}_amd64.deb"));
+        (["flashline", "flashline-station", "flashline-fetch"].map(package), directory)
     };
     &BUILT.get_or_init(build).0
+}
+
+/// Both packages of the station.
+fn packages() -> &'static [PathBuf] {
+    &built()[..2]
 }
 
 fn host(command: &mut Command) {
@@ -83,7 +101,7 @@ fn installed<'a>(pc: &'a Pc, image: &Image, slots: u64) -> Station<'a> {
         .fold(Factory::new(pc, &image.raw()), |factory, port| factory.slot(&format!("A{port}"), usb(&port.to_string())))
         .configured();
     pc.sh("systemctl start flashline.service");
-    Station { pc, job: pc.spawn("exec journalctl --unit flashline.service --output cat --lines all --follow") }
+    Station::journal(pc)
 }
 
 fn slow_stick(pc: &Pc, port: u64) -> UsbStick {

@@ -7,7 +7,7 @@ use flashline_lab::{Disk, Errno, MIB, Pc, secs};
 use serde_json::Value;
 
 use crate::factory::{Factory, Image, usb};
-use crate::station::{FileSystem, Run, STATE, Station, state_disk};
+use crate::station::{FileSystem, Run, STATE, Station, next_state_disk, state_disk};
 
 /// A failure of the log's disk, and how it ends.
 struct Cause {
@@ -61,8 +61,7 @@ fn after_a_power_cut(pc: Pc, disk: &Disk, image: &Image, survives: bool) -> Vec<
     disk.power_cut(0, 1);
     disk.faults(|faults| faults.volatile_cache = false);
     let pc = Pc::start();
-    let disk = pc.disk("state").medium(disk.medium()).plug();
-    pc.sh(&format!("mkdir -p {STATE} && mount {} {STATE}", disk.node()));
+    let _state = next_state_disk(&pc, disk);
     Factory::new(&pc, &image.raw()).slot("A1", usb("1")).slot("A2", usb("2")).configured();
     let station = Station::start(&pc);
     station.job.wait_for_line("the station runs", secs(60));

@@ -1,6 +1,6 @@
 //! Maintenance: no card is begun while somebody works on the station, over restarts, until somebody ends it.
 
-use flashline_lab::{MIB, Pc, Signal, secs};
+use flashline_lab::{MIB, Pc, secs};
 
 use crate::factory::{Factory, Image, sd, usb};
 use crate::station::{Run, Station};
@@ -64,8 +64,7 @@ fn a_station_in_maintenance_ends_its_cards_begins_none_and_looks_empty_nowhere_o
     std::thread::sleep(secs(3));
     tried.plug();
     station.job.wait_for_line("^A2  HELD  put in during maintenance", secs(60));
-    station.job.kill(Signal::SIGTERM);
-    station.job.wait(secs(30));
+    station.stop();
     let station = Station::start(&pc);
     station.wait_for("S1", "MAINTENANCE");
     shows("after a restart");

@@ -3,7 +3,7 @@
 use flashline_lab::{Disk, MIB, Pc, Signal, UsbStick, secs};
 
 use crate::factory::{Factory, Image, usb};
-use crate::station::{FileSystem, Run, STATE, Station, state_disk};
+use crate::station::{FileSystem, Run, STATE, Station, next_state_disk, state_disk};
 
 const LOG: &str = "/var/lib/flashline/flash-log.db";
 /// Where the disk is mounted that goes from one PC to the other.
@@ -17,16 +17,11 @@ fn stick(pc: &Pc, number: u64) -> UsbStick {
     pc.usb("1").serial(&format!("STICK-{number:03}")).size(16 * MIB).filled(number).plug()
 }
 
-/// The disk of an earlier PC in this one.
-fn mounted(pc: &Pc, name: &str, disk: &Disk, place: &str) -> Disk {
-    let disk = pc.disk(name).medium(disk.medium()).plug();
-    pc.sh(&format!("mkdir -p {place} && mount {} {place}", disk.node()));
+/// The disk that was in an earlier PC, mounted in this one.
+fn carried_into(pc: &Pc, disk: &Disk) -> Disk {
+    let disk = pc.disk("carried").medium(disk.medium()).plug();
+    pc.sh(&format!("mkdir -p {CARRIED} && mount {} {CARRIED}", disk.node()));
     disk
-}
-
-fn stop(station: &Station<'_>) {
-    station.job.kill(Signal::SIGTERM);
-    station.job.wait(secs(30));
 }
 
 fn digest_of_log(pc: &Pc) -> String {
@@ -52,7 +47,7 @@ fn a_station_that_moved_goes_on_as_one_history_and_its_old_pc_that_is_switched_o
     station.wait_for("A1", "PASS");
     let busy = old.run(&format!("flashline move --to {CARRIED}"));
     assert!(busy.status == 2 && busy.stderr.contains("the station runs on this PC"), "{busy}");
-    stop(&station);
+    station.stop();
     let moved = old.sh(&format!("flashline move --to {CARRIED}"));
     let folder = moved.split_once(": ").expect("the folder comes first").0.to_owned();
     refused(&old);
@@ -63,7 +58,7 @@ fn a_station_that_moved_goes_on_as_one_history_and_its_old_pc_that_is_switched_o
     let new = Pc::start();
     // All PCs of the lab have one machine-id.
     new.sh("umount -l /etc/machine-id 2>/dev/null || true; echo fedcba9876543210fedcba9876543210 >/etc/machine-id");
-    let carried = mounted(&new, "carried", &carried, CARRIED);
+    let carried = carried_into(&new, &carried);
     let _state = state_disk(&new, FileSystem::Ext4);
     // The program and the image; the configuration comes from the folder.
     let _unconfigured = factory(&new, &image);
@@ -81,15 +76,15 @@ fn a_station_that_moved_goes_on_as_one_history_and_its_old_pc_that_is_switched_o
     assert!(verified.contains("same history: ") && verified.contains(" is a beginning of this log"), "{verified}");
     let again = new.run(&format!("flashline restore {folder}"));
     assert!(again.status == 2 && again.stderr.contains("the station runs on this PC"), "{again}");
-    stop(&station);
+    station.stop();
     let again = new.run(&format!("flashline restore {folder}"));
     assert!(again.status == 2 && again.stderr.contains(&format!("a flash log is already at {LOG}, the same history")), "{again}");
     new.sh(&format!("flashline log export {CARRIED}/new.db && sync && umount {CARRIED} {STATE}"));
     drop(new);
 
     let old = Pc::start();
-    let _carried = mounted(&old, "carried", &carried, CARRIED);
-    let _state = mounted(&old, "state", &state, STATE);
+    let _carried = carried_into(&old, &carried);
+    let _state = next_state_disk(&old, &state);
     factory(&old, &image).configured();
     refused(&old);
     let panel = old.spawn("exec flashline console --plain");

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use flashline_lab::{Disk, MIB, Medium, Pc, UsbStick, secs};
 
 use crate::factory::{Factory, Image, usb};
-use crate::station::{FileSystem, Run, STATE, Station, believe_write_through, is_tombstone, state_disk};
+use crate::station::{FileSystem, Run, Station, believe_write_through, is_tombstone, next_state_disk, state_disk};
 
 const CARDS: u64 = 8;
 const SPAN: u64 = 6 * MIB;
@@ -84,8 +84,7 @@ fn prove(image: &Image, state: &Disk, media: &[Arc<Medium>], shown: &str) {
     let shows = |slot: &str, word: &str| shown.lines().any(|line| line.starts_with(&format!("{slot}  {word}")));
     let pc = Pc::start();
     state.faults(|faults| faults.volatile_cache = false);
-    let disk = pc.disk("state").medium(state.medium()).plug();
-    pc.sh(&format!("mkdir -p {STATE} && mount {} {STATE}", disk.node()));
+    let _state = next_state_disk(&pc, state);
     let in_port = |(index, medium): (usize, &Arc<Medium>)| {
         medium.faults(|faults| *faults = flashline_lab::Faults::default());
         pc.usb(&(index + 1).to_string()).medium(medium).plug()

@@ -6,7 +6,7 @@ use flashline_lab::{MIB, Pc, secs};
 use serde_json::Value;
 
 use crate::factory::{Factory, Image, usb};
-use crate::station::Station;
+use crate::station::{READ_RULES, Station};
 
 /// What is broken, what breaks it, what mends it, the subject that is named, with its mark, and a word of what is said.
 type Break = (&'static str, &'static str, &'static str, &'static str, &'static str, &'static str);
@@ -17,8 +17,8 @@ const DROP_IN: &str = "/etc/systemd/system/flashline.service.d/broken.conf";
 const BREAKS: [Break; 18] = [
     (
         "no rules",
-        "mv /etc/udev/rules.d/61-flashline.rules /root/ && udevadm control --reload && udevadm trigger --settle --subsystem-match=block",
-        "mv /root/61-flashline.rules /etc/udev/rules.d/ && udevadm control --reload && udevadm trigger --settle --subsystem-match=block",
+        "mv /etc/udev/rules.d/61-flashline.rules /root/ && READ_RULES && udevadm trigger --settle --subsystem-match=block",
+        "mv /root/61-flashline.rules /etc/udev/rules.d/ && READ_RULES && udevadm trigger --settle --subsystem-match=block",
         "rules",
         "warning",
         "A1",
@@ -113,8 +113,10 @@ fn long_a_check_of_a_healthy_station_has_no_cross_and_each_thing_that_is_broken_
         assert!(subjects.contains(subject), "{subject} was looked at: {subjects:?}");
     }
     for (name, breaks, mends, subject, mark, words) in BREAKS {
-        let here =
-            |script: &str| script.replace("CONFIG", "/etc/flashline/config.toml").replace("DISK", own.node()).replace("CARD", &card.node());
+        let here = |script: &str| {
+            let script = script.replace("CONFIG", "/etc/flashline/config.toml").replace("READ_RULES", READ_RULES);
+            script.replace("DISK", own.node()).replace("CARD", &card.node())
+        };
         if mends.is_empty() {
             pc.sh(&format!("mkdir -p $(dirname {DROP_IN}) && {{ echo '[Service]'; {breaks}; }} >{DROP_IN} && systemctl daemon-reload"));
         } else {

@@ -1,20 +1,14 @@
 //! `flashline model rollback`: the image that was armed before is armed again, by its digest, and the configuration says so.
 
-use flashline_lab::{MIB, Output, Pc, Signal, secs};
+use flashline_lab::{MIB, Output, Pc, secs};
 use serde_json::Value;
 
 use crate::factory::{Factory, Image, usb};
-use crate::station::{Run, Station, digest};
+use crate::station::{Run, Station, armed, digest};
 
 const CONFIG: &str = "/etc/flashline/config.toml";
 /// A new image has taken the place of the one before.
 const REPLACED: &str = "/srv/images/image.img";
-
-/// The digest of the image that is armed for the only model.
-fn armed(pc: &Pc) -> Value {
-    let told: Value = serde_json::from_str(&pc.sh("flashline status --json || true")).expect("JSON");
-    told["models"][0]["image"]["digest"].clone()
-}
 
 fn rollback(pc: &Pc) -> Output {
     pc.run("flashline model rollback acme/box")
@@ -69,8 +63,7 @@ fn the_image_of_before_is_armed_from_its_staged_copy_though_its_file_was_replace
     assert!(busy.reads_as(new.raw()), "the busy card is finished with what it began with");
     makes(&station, 2, &old);
 
-    station.job.kill(Signal::SIGTERM);
-    station.job.wait(secs(30));
+    station.stop();
     let station = Station::start(&pc);
     station.job.wait_for_line("the station runs", secs(60));
     assert_eq!(armed(&pc), Value::from(digest(&old)), "a restart arms what the configuration says");

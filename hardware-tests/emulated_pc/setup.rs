@@ -37,7 +37,7 @@ fn one_guided_command_leads_from_the_package_to_the_first_pass_and_keeps_what_is
     let rules = pc.sh("cat /etc/udev/rules.d/61-flashline.rules");
     assert!(rules.contains("# slot A1") && rules.contains("# slot A2"), "{rules}");
 
-    let station = Station { pc: &pc, job: pc.spawn("exec journalctl --unit flashline.service --output cat --lines all --follow") };
+    let station = Station::journal(&pc);
     cards[0].plug();
     station.wait_for("A1", "PASS");
     assert!(cards[0].reads_as(image.raw()));

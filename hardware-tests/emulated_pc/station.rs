@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use flashline_lab::{Disk, Job, MIB, Medium, Pc, secs};
+use flashline_lab::{Disk, Job, MIB, Medium, Pc, Signal, secs};
 
 use crate::factory::{Factory, Image, install_units, rows};
 
@@ -30,8 +30,19 @@ impl<'a> Station<'a> {
         install_units(pc);
         pc.put(drop_in.as_bytes(), "/etc/systemd/system/flashline.service.d/scenario.conf", 0o644);
         pc.sh("systemctl daemon-reload && systemctl start flashline.service");
-        let job = pc.spawn("exec journalctl --unit flashline.service --output cat --lines all --follow");
+        Self::journal(pc)
+    }
+
+    /// Follows the journal of the station that runs under its unit, from the PC's last start on.
+    pub(crate) fn journal(pc: &'a Pc) -> Self {
+        let job = pc.spawn("exec journalctl --boot --unit flashline.service --output cat --lines all --follow");
         Self { pc, job }
+    }
+
+    /// Stops the daemon that runs in the foreground, and waits for its end.
+    pub(crate) fn stop(&self) {
+        self.job.kill(Signal::SIGTERM);
+        self.job.wait(secs(30));
     }
 
     /// Waits until a slot's line shows this word, and returns the line.
@@ -117,6 +128,28 @@ pub(crate) fn state_disk(pc: &Pc, system: FileSystem) -> Disk {
     disk
 }
 
+/// The disk with the state of the station of an earlier PC, mounted in the next one.
+pub(crate) fn next_state_disk(pc: &Pc, earlier: &Disk) -> Disk {
+    let disk = pc.disk("state").medium(earlier.medium()).plug();
+    pc.sh(&format!("mkdir -p {STATE} && mount {} {STATE}", disk.node()));
+    disk
+}
+
+/// Tells udev to read its rules, without waiting for its answer: a worker of version 257 that is forked meanwhile keeps the connection. Nor for
+/// its queue, in which there is an event as long as a claimed card keeps udev from looking at it.
+pub(crate) const READ_RULES: &str = "udevadm control --reload --timeout=0 && sleep 2";
+
+/// Changes udev's rules by a script.
+pub(crate) fn rules(pc: &Pc, script: &str) {
+    pc.sh(&format!("{script} && {READ_RULES}"));
+}
+
+/// The digest of the image that is armed for the only model.
+pub(crate) fn armed(pc: &Pc) -> serde_json::Value {
+    let told: serde_json::Value = serde_json::from_str(&pc.sh("flashline status --json || true")).expect("JSON");
+    told["models"][0]["image"]["digest"].clone()
+}
+
 /// From now on the guest's kernel treats sticks and readers in odd ports (every LUN with `all`) as devices that show no caching page: it
 /// believes that they write through and need no flush. It is told before udev is done with the disk.
 pub(crate) fn believe_write_through(pc: &Pc, all: bool) {
@@ -132,7 +165,7 @@ done
     let rule = r#"ACTION!="remove", SUBSYSTEM=="block", ENV{DEVTYPE}=="disk", KERNEL=="sd*", PROGRAM="write-through $devpath"
 "#;
     pc.put(rule.as_bytes(), "/etc/udev/rules.d/10-write-through.rules", 0o644);
-    pc.sh("udevadm control --reload");
+    rules(pc, "true");
 }
 
 /// The tombstone, which is in the head of a card until the whole card is proven.

@@ -34,8 +34,7 @@ fn long_two_hundred_clients_that_never_read_and_a_pipe_that_nobody_empties_hold_
     let status = pc.run("timeout 8 setpriv --reuid 4321 --regid 7001 --clear-groups flashline status");
     assert!(status.success() && status.stdout.contains("A1  PASS"), "{status}");
     deaf.kill(Signal::SIGKILL);
-    station.job.kill(Signal::SIGTERM);
-    station.job.wait(secs(30));
+    station.stop();
 
     // Its output is never read, from the first line on.
     let run = "mkfifo /tmp/full; exec 3<>/tmp/full; dd if=/dev/zero bs=64k count=1 >&3 2>/dev/null; FLASHLINE_LOG=trace exec flashline run >&3 2>&3";

@@ -32,8 +32,7 @@ fn long_a_clock_that_is_set_by_years_amid_a_card_spoils_neither_card_nor_row_nor
     assert_eq!(complete(), (Some(2), Some(true)));
     pc.sh("flashline log verify");
     // Whatever the clock shows at the next start, the order of events is their number.
-    station.job.kill(flashline_lab::Signal::SIGTERM);
-    station.job.wait(secs(30));
+    station.stop();
     pc.sh("date -s \"$(date -d '3 years ago')\"");
     let station = Station::start(&pc);
     station.job.wait_for_line("the station runs", secs(60));

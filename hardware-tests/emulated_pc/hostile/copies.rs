@@ -1,6 +1,6 @@
 //! Staged copies that are damaged: a fault of the station, and never of a card.
 
-use flashline_lab::{MIB, Pc, Signal, secs};
+use flashline_lab::{MIB, Pc, secs};
 
 use crate::factory::{Factory, Image, usb};
 use crate::station::{Run, STATE, Station, is_tombstone};
@@ -84,8 +84,7 @@ fn a_staged_copy_that_rots_calls_no_card_bad_and_is_staged_anew_and_one_that_rot
     assert_eq!(occasions.last(), Some(&Some("restage")), "{occasions:?}");
 
     // A copy that was damaged before the start is found before a card is written.
-    station.job.kill(Signal::SIGTERM);
-    let _ended = station.job.wait(secs(30));
+    station.stop();
     rot(&pc);
     let again = Station::start(&pc);
     again.job.wait_for_line("the image is staged anew", secs(60));

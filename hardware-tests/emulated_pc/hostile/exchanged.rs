@@ -43,8 +43,7 @@ fn an_image_that_is_removed_or_cut_while_it_is_staged_arms_nothing_and_two_copie
     // First the bytes alone, then together with the recorded facts about them.
     for (round, names) in [(2, "img"), (3, "img json")] {
         if station.job.is_running() {
-            station.job.kill(Signal::SIGTERM);
-            station.job.wait(secs(30));
+            station.stop();
         }
         sticks.iter().for_each(flashline_lab::UsbStick::pull);
         pc.sh(&format!(
@@ -66,8 +65,7 @@ fn an_image_that_is_removed_or_cut_while_it_is_staged_arms_nothing_and_two_copie
         }
         // The station repairs the copies itself: their sources are present.
         pc.wait_until("both to be armed again", secs(60), || (pc.run("flashline status").status == 0).then_some(()));
-        again.job.kill(Signal::SIGTERM);
-        again.job.wait(secs(30));
+        again.stop();
     }
     pc.sh("flashline log verify");
 }

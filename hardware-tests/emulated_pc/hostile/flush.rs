@@ -76,8 +76,7 @@ fn a_card_whose_cache_the_kernel_is_not_told_of_is_flushed_before_it_passes_howe
     assert_eq!(serde_json::from_str::<Vec<String>>(&known).expect("JSON"), [MAKE]);
 
     // Remembered over a restart. If the configuration requires a flush, the card is refused with the reason.
-    station.job.kill(flashline_lab::Signal::SIGTERM);
-    let _ended = station.job.wait(secs(30));
+    station.stop();
     pc.sh("sed -i 's/^done = .*/&\\nflush = \"required\"/' /etc/flashline/config.toml");
     let again = Station::start(&pc);
     again.job.wait_for_line("the station runs", secs(60));

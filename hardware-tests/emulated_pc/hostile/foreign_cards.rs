@@ -64,8 +64,7 @@ fn an_order_makes_no_card_too_many_of_cards_that_share_one_register() {
     station.wait_for("S1", "REFUSED");
     assert!(blank.untouched(), "touched at {:?}", blank.first_touched());
     // The same after a restart, because it is in the log.
-    station.job.kill(Signal::SIGTERM);
-    station.job.wait(secs(30));
+    station.stop();
     let station = Station::start(&pc);
     station.job.wait_for_line("the station runs", secs(60));
     let order: Value = serde_json::from_str(&pc.sh("flashline order status --json || true")).expect("JSON");

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use flashline_lab::{MIB, Pc, Signal, UsbStick, secs};
+use flashline_lab::{MIB, Pc, UsbStick, secs};
 
 use crate::factory::{Factory, Image, lun, sd, usb};
-use crate::station::{Run, Station};
+use crate::station::{Run, Station, rules};
 
 /// As on PCs that mount every disk they see; desktops do the same through udisks.
 const AUTOMOUNT: &str = r#"ACTION!="remove", SUBSYSTEM=="block", ENV{ID_FS_USAGE}=="filesystem", RUN{program}+="/usr/bin/systemd-mount --no-block --collect --automount=no $devnode"
@@ -22,12 +22,6 @@ fn mountable(directory: &Path) -> PathBuf {
     );
     assert!(Command::new("sh").args(["-c", &script]).status().expect("sh runs").success(), "{script}");
     raw
-}
-
-/// Changes udev's rules by a script. Nobody waits for udev's answer: a worker of version 257 that is forked meanwhile keeps the connection.
-/// Nor for its queue, in which there is an event as long as a claimed card keeps udev from looking at it.
-fn rules(pc: &Pc, script: &str) {
-    pc.sh(&format!("{script} && udevadm control --reload --timeout=0 && sleep 2"));
 }
 
 fn automount(pc: &Pc) {
@@ -133,8 +127,7 @@ fn a_green_card_is_never_mounted_and_whoever_writes_to_it_all_the_same_turns_it_
 
 /// A card that was left in is green again only after it was read completely, and is claimed from then on.
 fn left_in_over_a_restart(pc: &Pc, station: Station<'_>, stick: &UsbStick, image: &Path) {
-    station.job.kill(Signal::SIGTERM);
-    station.job.wait(secs(30));
+    station.stop();
     pc.sh("sed -i 's/^name = \"emulated\"/&\\nflash_present = true/; s/\"reflash\"/\"recheck\"/' /etc/flashline/config.toml");
     rules(pc, "rm /etc/udev/rules.d/99-automount.rules");
     pc.sh("for _ in 1 2 3 4 5; do umount --quiet /run/media/system/*; sleep 1; done; ! grep /run/media /proc/mounts");

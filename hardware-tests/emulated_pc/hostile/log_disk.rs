@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use flashline_lab::{MIB, Pc, Signal, secs};
+use flashline_lab::{MIB, Pc, secs};
 
 use crate::factory::{Factory, Image, usb};
 use crate::station::{STATE, Station};
@@ -79,7 +79,6 @@ fn a_disk_of_the_log_that_answers_nothing_is_a_fault_within_ten_seconds_and_hold
     assert_eq!(pc.sh("flashline log verify >/dev/null; pgrep --exact --count flashline-log").trim(), "1", "one process writes the log");
 
     // When the station stops, the last rows are written before the process that writes them ends.
-    station.job.kill(Signal::SIGTERM);
-    station.job.wait(secs(30));
+    station.stop();
     pc.sh(&format!("! pgrep --exact flashline-log && flashline log verify && test ! -s {STATE}/flash-log.db-wal"));
 }

@@ -1,6 +1,6 @@
 //! The flash log is kept on a mounted disk or not at all, and the station reports a log that was begun anew.
 
-use flashline_lab::{MIB, Pc, Signal, secs};
+use flashline_lab::{MIB, Pc, secs};
 
 use crate::factory::{Factory, Image, usb};
 use crate::station::{FileSystem, Run, STATE, Station, state_disk};
@@ -33,16 +33,14 @@ fn a_log_in_memory_or_below_a_mount_point_without_its_disk_is_refused_and_a_new_
     station.job.wait_for_line("^NEW FLASH LOG", secs(60));
     station.job.wait_for_line("the station runs", secs(60));
     assert!(pc.sh("flashline status").contains("flashline log confirm"), "whoever asks hears of it");
-    station.job.kill(Signal::SIGTERM);
-    station.job.wait(secs(30));
+    station.stop();
     let station = Station::start(&pc);
     station.job.wait_for_line("^NEW FLASH LOG", secs(60));
     station.job.wait_for_line("the station runs", secs(60));
     pc.sh("flashline log confirm");
     assert!(!pc.sh("flashline status").contains("NEW FLASH LOG"), "until somebody confirmed it");
     assert_eq!(pc.run("flashline log confirm").status, 1, "once");
-    station.job.kill(Signal::SIGTERM);
-    station.job.wait(secs(30));
+    station.stop();
 
     // If the configuration allows it, the log is accepted and reported as volatile.
     pc.sh(&format!("umount {STATE} && sed -i '$d' /etc/fstab"));

@@ -29,11 +29,6 @@ impl<'a> Person<'a> {
     }
 }
 
-/// The station's signs since the PC was switched on.
-fn journal(pc: &Pc) -> Station<'_> {
-    Station { pc, job: pc.spawn("exec journalctl --boot --unit flashline.service --output cat --lines all --follow") }
-}
-
 fn teach(setup: &Lesson<'_>, pc: &Pc, slot: &str, port: &str) -> UsbStick {
     setup.asks_for(slot);
     let card = pc.usb(port).size(32 * MIB).filled(1).plug();
@@ -81,7 +76,7 @@ fn a_clean_debian_becomes_a_station_by_apt_and_setup_alone_and_is_one_after_a_re
     let (status, said) = setup.ends();
     assert!(status == 0 && said.contains("the station runs: put a card into a slot"), "{said}");
     assert!(cards.iter().all(|card| card.untouched()), "no card is written while slots are taught");
-    let station = journal(&pc);
+    let station = Station::journal(&pc);
     cards[0].plug();
     station.wait_for("A1", "PASS");
     let green = begun.elapsed();
@@ -102,7 +97,7 @@ fn a_clean_debian_becomes_a_station_by_apt_and_setup_alone_and_is_one_after_a_re
     pc.reboot();
     pc.wait_for("systemctl is-active flashline", secs(120));
     assert_ne!(pc.sh("cat /proc/sys/kernel/random/boot_id"), boot);
-    let station = journal(&pc);
+    let station = Station::journal(&pc);
     for slot in ["A1", "A2"] {
         station.wait_for(slot, "HELD");
     }

@@ -1,57 +1,21 @@
 //! The package `flashline-fetch` beside a station: what it brings, who may read it, and what it may not do.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::OnceLock;
-
 use flashline_lab::{MIB, Pc, secs};
 use serde_json::Value;
 
-use super::{VERSION, host, installed};
+use super::{built, installed};
 use crate::factory::Image;
-use crate::station::digest;
+use crate::station::{armed, digest};
 
 const CONFIG: &str = "/etc/flashline/fetch.toml";
 const DIRECTORY: &str = "/var/lib/flashline-fetch";
-
-/// The package, built of a program of this workspace; once for all scenarios.
-fn package() -> &'static Path {
-    static BUILT: OnceLock<(PathBuf, tempfile::TempDir)> = OnceLock::new();
-    let build = || {
-        let directory = tempfile::tempdir().expect("a temporary directory");
-        // Where the program of the station lies, cargo puts this one, too.
-        let station = Path::new(env!("CARGO_BIN_EXE_flashline"));
-        let profile = station.parent().expect("a directory");
-        host(
-            Command::new(env!("CARGO"))
-                .args(["build", "--quiet", "--locked", "--package", "flashline-fetch", "--target-dir"])
-                .arg(profile.parent().expect("a directory"))
-                .current_dir(env!("CARGO_MANIFEST_DIR")),
-        );
-        let [program, fetch] = ["flashline", "flashline-fetch"].map(|name| {
-            let stripped = directory.path().join(name);
-            host(Command::new("strip").arg("-o").arg(&stripped).arg(profile.join(name)));
-            stripped
-        });
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("hardware-tests/package");
-        host(Command::new(script).arg("--program").arg(program).arg("--fetch").arg(fetch).arg("--out").arg(directory.path().join("out")));
-        (directory.path().join(format!("out/flashline-fetch_{VERSION}_amd64.deb")), directory)
-    };
-    &BUILT.get_or_init(build).0
-}
-
-/// The digest of the image that is armed for the only model.
-fn armed(pc: &Pc) -> Value {
-    let told: Value = serde_json::from_str(&pc.sh("flashline status --json || true")).expect("JSON");
-    told["models"][0]["image"]["digest"].clone()
-}
 
 #[test]
 fn an_image_of_a_release_directory_is_fetched_by_a_user_without_rights_and_armed_only_when_the_engineer_says_so() {
     let pc = Pc::start();
     let (first, next) = (Image::new(4 * MIB, 7), Image::new(4 * MIB, 8));
     let station = installed(&pc, &first, 1);
-    pc.put_file(package(), "/tmp/fetch.deb", 0o644);
+    pc.put_file(&built()[2], "/tmp/fetch.deb", 0o644);
     let done = pc.run("dpkg -i /tmp/fetch.deb 2>&1");
     assert!(done.success() && done.stdout.contains("next: name images in /etc/flashline/fetch.toml"), "{done}");
     assert_eq!(pc.sh(&format!("stat -c '%U %G %a' {DIRECTORY}")), "flashline-fetch flashline 2750");
@@ -64,7 +28,8 @@ fn an_image_of_a_release_directory_is_fetched_by_a_user_without_rights_and_armed
 
     pc.put_file(next.raw(), "/srv/release/next.img", 0o644);
     pc.sh("cd /srv/release && sha256sum next.img >SHA256SUMS");
-    pc.sh(&format!("printf '[[image]]\\nsource = \"/srv/release/\"\\ndigest = \"SHA256SUMS\"\\n' >>{CONFIG}"));
+    // The emulated PC has less free space than a PC is to keep.
+    pc.sh(&format!("printf 'keep_free_gb = 0\\n[[image]]\\nsource = \"/srv/release/\"\\ndigest = \"SHA256SUMS\"\\n' >>{CONFIG}"));
     pc.sh("systemctl start flashline-fetch");
     let image = format!("{DIRECTORY}/next.img");
     assert_eq!(pc.sh(&format!("stat -c '%U %G %a' {image}")), "flashline-fetch flashline 444");

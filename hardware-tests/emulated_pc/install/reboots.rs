@@ -86,7 +86,7 @@ fn thirty_reboots_with_cards_left_in_slots_flash_none_of_them() {
     assert!(seen_held >= 15, "most PCs came up: {seen_held}");
 
     // It would have flashed them, had anybody asked.
-    let station = Station { pc: &pc, job: pc.spawn("exec journalctl --boot --unit flashline.service --output cat --lines all --follow") };
+    let station = Station::journal(&pc);
     sticks[0].pull();
     sticks[0].wait_gone();
     sticks[0].plug();
