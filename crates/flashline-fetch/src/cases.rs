@@ -210,6 +210,71 @@ fn a_part_that_is_whole_already_gets_its_name_without_a_request() {
 }
 
 #[test]
+fn what_an_earlier_run_left_beside_an_image_that_is_here_is_removed_and_the_image_stays_as_it_is() {
+    let server = Server::start(|_, _| Answer::whole(&image(), "v1"));
+    let bench = Bench::of(&server);
+    bench.fetch().expect("fetched");
+    half(&bench, &image());
+    assert!(!bench.fetch().expect("it is here").is_new);
+    bench.is_whole();
+
+    // Where names are given in two steps, an end between them leaves both.
+    fs::hard_link(bench.path(), bench.part()).expect("a second name");
+    assert!(!bench.fetch().expect("it is here").is_new);
+    bench.is_whole();
+    assert_eq!(look(&bench.job).expect("it can be looked at").1, State::Here, "its proof is of what is here now");
+
+    // A part that another process has is that one's.
+    let other = crate::part::Part::open(bench.directory.path(), "pi3.img").expect("begun");
+    assert!(!bench.fetch().expect("it is here").is_new);
+    assert!(bench.part().exists());
+    drop(other);
+    assert!(!bench.fetch().expect("it is here").is_new);
+    bench.is_whole();
+    assert_eq!(server.requests().len(), 1);
+}
+
+/// Lays a read-only file down under the name of the image when the transfer begins.
+struct Rival(PathBuf, Vec<u8>);
+
+impl Progress for Rival {
+    fn began(&mut self, step: &'static str, _at: u64, _of: Option<u64>) {
+        if step == "fetching" {
+            fs::write(&self.0, &self.1).expect("written");
+            fs::set_permissions(&self.0, fs::Permissions::from_mode(0o444)).expect("it is ours");
+        }
+    }
+
+    fn is_at(&mut self, _byte: u64) {}
+
+    fn remark(&mut self, _words: &str) {}
+}
+
+#[test]
+fn an_image_that_appears_while_it_is_fetched_is_here_and_the_part_goes() {
+    let server = Server::start(|_, _| Answer::whole(&image(), "v1"));
+    let bench = Bench::of(&server);
+    let fetched = fetch(&bench.job, &mut Rival(bench.path(), image())).expect("it is here");
+    assert!(!fetched.is_new, "another one brought it");
+    bench.is_whole();
+}
+
+#[test]
+fn another_file_that_appears_while_an_image_is_fetched_stays_and_the_image_waits_for_its_name() {
+    let server = Server::start(|_, _| Answer::whole(&image(), "v1"));
+    let bench = Bench::of(&server);
+    let error = fetch(&bench.job, &mut Rival(bench.path(), b"another image".to_vec())).expect_err("another image");
+    let said = sentence(&error);
+    assert!(said.contains("is another file") && said.contains(&sha256(b"another image").to_string()), "{said}");
+    assert_eq!(fs::read(bench.path()).expect("it stays"), b"another image");
+
+    fs::remove_file(bench.path()).expect("removed");
+    assert!(bench.fetch().expect("all of it is here").is_new);
+    bench.is_whole();
+    assert_eq!(server.requests().len(), 1, "nothing of it comes twice");
+}
+
+#[test]
 fn an_image_with_another_digest_is_refused_by_both_and_nothing_of_it_stays() {
     let mut other = image();
     other[200_000] ^= 1;

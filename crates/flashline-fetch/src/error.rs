@@ -115,10 +115,7 @@ pub(crate) enum FetchError {
          another `name`, or remove this one if no station has it armed"
     )]
     Other { path: PathBuf, found: Digest, wanted: Digest },
-    #[error(
-        "{path} appeared while the image came, and is not replaced: look who put it there, and run this again, which compares it with the \
-         expected digest"
-    )]
+    #[error("{path} appeared while the image came, is not replaced, and is gone again: look who put it there, and run this again")]
     Appeared { path: PathBuf },
     #[error("{path} is being fetched by another process: wait for it")]
     Busy { path: PathBuf },

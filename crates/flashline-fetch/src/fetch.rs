@@ -1,7 +1,7 @@
 //! Fetches one image: which digest it must have, what is here of it, what is missing, and its name when all of it is proven.
 //!
 //! ```text
-//!  digest known ─▶ here already? ─▶ a part of it? ─▶ transfer ─▶ digest ─▶ flushed, read-only, named
+//!  digest known ─▶ here already? ─▶ a part of it? ─▶ transfer ─▶ digest ─▶ flushed, read-only, named, unless it appeared meanwhile
 //!                                                     ▲     │ ended early: again from there, a few times
 //!                                                     └─────┘
 //! ```
@@ -60,25 +60,37 @@ struct Wanted {
 pub(crate) fn fetch(job: &Job, progress: &mut dyn Progress) -> Result<Fetched, FetchError> {
     let wanted = resolve(job)?;
     let path = job.directory.join(&wanted.name);
-    let is_new = if is_here(&path, wanted.digest, progress)? {
-        false
-    } else {
-        fs::create_dir_all(&job.directory).map_err(|source| here("making", &job.directory, source))?;
-        let part = Part::open(&job.directory, &wanted.name)?;
-        // Another process may have finished it meanwhile.
-        if is_here(&path, wanted.digest, progress)? {
-            part.discard()?;
-            false
-        } else {
-            Download::new(job, &wanted, part).run(&path, progress)?;
-            // Its name gave it another version than it was written as.
-            let version = kept::Version::of(&path).map_err(|source| here("looking at", &path, source))?;
-            kept::note(&path, wanted.digest, version);
-            true
-        }
-    };
+    let is_new = !is_here_alone(job, &wanted, &path, progress)? && bring(job, &wanted, &path, progress)?;
     let bytes = fs::metadata(&path).map_err(|source| here("looking at", &path, source))?.len();
     Ok(Fetched { path, digest: wanted.digest, bytes: Bytes(bytes), is_new })
+}
+
+/// Fetches an image that is not here. Returns `false` if it came here by another way meanwhile.
+fn bring(job: &Job, wanted: &Wanted, path: &Path, progress: &mut dyn Progress) -> Result<bool, FetchError> {
+    fs::create_dir_all(&job.directory).map_err(|source| here("making", &job.directory, source))?;
+    let part = Part::open(&job.directory, &wanted.name)?;
+    // Another process may have finished it meanwhile.
+    if is_here(path, wanted.digest, progress)? {
+        part.discard()?;
+        return Ok(false);
+    }
+    match Download::new(job, wanted, part).run(path, progress) {
+        Ok(()) => {
+            // Its name gave it another version than it was written as.
+            let version = kept::Version::of(path).map_err(|source| here("looking at", path, source))?;
+            kept::note(path, wanted.digest, version);
+            Ok(true)
+        }
+        // What appeared may be the image itself. If it is another file, the part stays: it gets the name when that file is removed.
+        Err(appeared @ FetchError::Appeared { .. }) => {
+            if is_here_alone(job, wanted, path, progress)? {
+                Ok(false)
+            } else {
+                Err(appeared)
+            }
+        }
+        Err(other) => Err(other),
+    }
 }
 
 /// Looks what is here of an image, and where: of the one that [`fetch`] would fetch now.
@@ -162,6 +174,23 @@ fn is_here(path: &Path, wanted: Digest, progress: &mut dyn Progress) -> Result<b
         kept::note(path, found, version);
     }
     Ok(true)
+}
+
+/// Is the wanted image here? If so, a part of it is of no use any more, and is removed.
+fn is_here_alone(job: &Job, wanted: &Wanted, path: &Path, progress: &mut dyn Progress) -> Result<bool, FetchError> {
+    if !is_here(path, wanted.digest, progress)? {
+        return Ok(false);
+    }
+    match part::clear(&job.directory, &wanted.name) {
+        // If the part was a second name of the image, its removal gave the image another version, which is noted.
+        Ok(true) => is_here(path, wanted.digest, progress),
+        // The process that has the part finds the image itself.
+        Ok(false) | Err(FetchError::Busy { .. }) => Ok(true),
+        Err(error) => {
+            progress.remark(&format!("it is here, and what an earlier run left beside it stays: {}", sentence(&error)));
+            Ok(true)
+        }
+    }
 }
 
 /// A file on its way. `hasher` has seen exactly the bytes of `part`.

@@ -5,9 +5,9 @@
 //! DIRECTORY/.NAME.part.json    which version of which source it is from, and for which digest
 //! ```
 
-use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
+use std::fs::{self, File, Metadata, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Seek, SeekFrom, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
@@ -24,6 +24,9 @@ use crate::progress::Progress;
 const READ_ONLY: u32 = 0o444;
 /// What is not whole is for the user alone who fetches it.
 const PRIVATE: u32 = 0o600;
+/// How often a part is opened until it can be written: once more after a run that ended in [`Part::finish`], and once more for each process
+/// that names or removes it between the opening and the lock.
+const OPENINGS: usize = 4;
 
 /// From which version of which source a part is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +51,19 @@ pub(crate) fn path(directory: &Path, name: &str) -> PathBuf {
     directory.join(format!(".{name}.part"))
 }
 
+/// Removes the part that an earlier run left beside an image that is here now. Returns whether there was one.
+///
+/// # Errors
+/// If another process has it, or it cannot be removed.
+pub(crate) fn clear(directory: &Path, name: &str) -> Result<bool, FetchError> {
+    let path = path(directory, name);
+    match fs::symlink_metadata(&path) {
+        Ok(_metadata) => Part::open(directory, name)?.discard().map(|()| true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(source) => Err(FetchError::Here { doing: "looking at", path, source }),
+    }
+}
+
 impl Part {
     /// Opens it, or begins it.
     ///
@@ -55,17 +71,13 @@ impl Part {
     /// If another process has it, or it cannot be written.
     pub(crate) fn open(directory: &Path, name: &str) -> Result<Self, FetchError> {
         let path = path(directory, name);
-        let failed = |source| FetchError::Here { doing: "opening", path: path.clone(), source };
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false).mode(PRIVATE).custom_flags(libc::O_NOFOLLOW);
-        let file = options.open(&path).map_err(failed)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(FetchError::Busy { path: directory.join(name) }),
-            Err(TryLockError::Error(error)) => return Err(failed(error)),
+        let opened = (0..OPENINGS).find_map(|_opening| open_once(&path).transpose());
+        let opened = opened.unwrap_or_else(|| Err(io::ErrorKind::WouldBlock.into()));
+        match opened.and_then(|file| Ok((file.metadata()?.len(), file))) {
+            Ok((length, file)) => Ok(Self { file, path, length }),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(FetchError::Busy { path: directory.join(name) }),
+            Err(source) => Err(FetchError::Here { doing: "opening", path, source }),
         }
-        let length = file.metadata().map_err(failed)?.len();
-        Ok(Self { file, path, length })
     }
 
     /// How many bytes it has.
@@ -128,19 +140,18 @@ impl Part {
     /// All of it is there and proven: it gets its name, when it is on the disk.
     ///
     /// # Errors
-    /// If the disk fails, or another file has the name by now: that one stays as it is.
+    /// If the disk fails, or another file has the name by now: that one stays as it is. [`Part::open`] makes the part writable again.
     pub(crate) fn finish(self, image: &Path) -> Result<(), FetchError> {
         let here = |doing, source| FetchError::Here { doing, path: image.to_owned(), source };
+        // The bytes go first: that takes minutes, in which the program may be killed. The mode is flushed in a moment.
+        self.file.sync_all().map_err(|source| here("flushing", source))?;
         self.file.set_permissions(Permissions::from_mode(READ_ONLY)).map_err(|source| here("making read-only", source))?;
         self.file.sync_all().map_err(|source| here("flushing", source))?;
-        if let Err(source) = give_name(&self.path, image) {
-            // Or the next run could not open it.
-            self.file.set_permissions(Permissions::from_mode(PRIVATE)).map_err(|source| here("making writable", source))?;
-            return Err(match source.kind() {
-                io::ErrorKind::AlreadyExists => FetchError::Appeared { path: image.to_owned() },
-                _ => here("naming", source),
-            });
-        }
+        // If this fails, the mode stays: where names are given in two steps, the file may have both, and be the image.
+        give_name(&self.path, image).map_err(|source| match source.kind() {
+            io::ErrorKind::AlreadyExists => FetchError::Appeared { path: image.to_owned() },
+            _ => here("naming", source),
+        })?;
         let directory = image.parent().unwrap_or(Path::new("/"));
         File::open(directory).and_then(|directory| directory.sync_all()).map_err(|source| here("flushing the directory of", source))?;
         self.note_origin(None)
@@ -172,6 +183,54 @@ impl Origin {
     }
 }
 
+/// Opens a part and locks it, or begins it. `None` if it must be opened again: [`Part::finish`] left it, or another process named it.
+fn open_once(path: &Path) -> io::Result<Option<File>> {
+    if fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file() && is_left_by_finish(&metadata)) {
+        return undo_finish(path).map(|()| None);
+    }
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).mode(PRIVATE).custom_flags(libc::O_NOFOLLOW);
+    let file = options.open(path)?;
+    locked(file.try_lock())?;
+    // Before the lock, another process may have made an image of it, to which nobody may write.
+    let metadata = file.metadata()?;
+    Ok((is_at(path, &metadata) && !is_left_by_finish(&metadata)).then_some(file))
+}
+
+/// Is it as a run leaves it that ends in [`Part::finish`]: read-only, or with the name of the image, too?
+fn is_left_by_finish(metadata: &Metadata) -> bool {
+    metadata.permissions().readonly() || metadata.nlink() > 1
+}
+
+/// Makes a part writable that a run left read-only. If the file has another name, too, it is the image, and only the part's name goes.
+fn undo_finish(path: &Path) -> io::Result<()> {
+    // Its user, too, can open it only for reading.
+    let file = match OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        opened => opened?,
+    };
+    // NFS gives no exclusive lock for a file that is open for reading. A shared one shows as well that no process is finishing it now.
+    locked(file.try_lock_shared())?;
+    let metadata = file.metadata()?;
+    if !is_at(path, &metadata) {
+        return Ok(());
+    }
+    if metadata.nlink() > 1 { remove(path) } else { file.set_permissions(Permissions::from_mode(PRIVATE)) }
+}
+
+/// Does the path name this file still?
+fn is_at(path: &Path, metadata: &Metadata) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|there| (there.dev(), there.ino()) == (metadata.dev(), metadata.ino()))
+}
+
+/// A lock that another process has is an error of the kind `WouldBlock`.
+fn locked(lock: Result<(), TryLockError>) -> io::Result<()> {
+    lock.map_err(|error| match error {
+        TryLockError::WouldBlock => io::ErrorKind::WouldBlock.into(),
+        TryLockError::Error(error) => error,
+    })
+}
+
 /// Names a file anew, if nothing has that name.
 fn give_name(part: &Path, image: &Path) -> io::Result<()> {
     match renameat2(AT_FDCWD, part, AT_FDCWD, image, RenameFlags::RENAME_NOREPLACE) {
@@ -197,7 +256,17 @@ fn remove(path: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use nix::sys::stat::Mode;
+
     use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).expect("it is there").permissions().mode() & 0o777
+    }
+
+    fn make_read_only(path: &Path) {
+        fs::set_permissions(path, Permissions::from_mode(READ_ONLY)).expect("it is ours");
+    }
 
     #[test]
     fn a_file_that_has_the_name_of_the_image_by_now_is_not_replaced() {
@@ -212,13 +281,70 @@ mod tests {
         let error = part().finish(&image).expect_err("there is one");
         assert!(matches!(error, FetchError::Appeared { .. }) && error.to_string().contains("is not replaced"), "{error}");
         assert_eq!(fs::read(&image).expect("it is there"), b"last week's");
-        let mode = fs::metadata(directory.path().join(".pi3.img.part")).expect("it stays").permissions().mode();
-        assert_eq!(mode & 0o777, PRIVATE, "the next run can go on with what came");
+        let left = Part::open(directory.path(), "pi3.img").expect("the next run can go on with what came");
+        assert_eq!((left.length(), mode(&left.path)), (11, PRIVATE));
+        drop(left);
 
         fs::remove_file(&image).expect("removed");
         part().finish(&image).expect("named");
         assert_eq!(fs::read(&image).expect("it is there"), b"this week's");
         assert!(!directory.path().join(".pi3.img.part").exists());
+    }
+
+    #[test]
+    fn a_part_that_cannot_be_flushed_stays_writable_for_the_next_run() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let at = path(directory.path(), "pi3.img");
+        // A pipe cannot be flushed, by no user.
+        nix::unistd::mkfifo(&at, Mode::S_IRUSR | Mode::S_IWUSR).expect("made");
+        let part = Part::open(directory.path(), "pi3.img").expect("opened");
+        let image = directory.path().join("pi3.img");
+        let error = part.finish(&image).expect_err("it is not on the disk");
+        assert!(matches!(error, FetchError::Here { doing: "flushing", .. }), "{error}");
+        assert_eq!((mode(&at), image.exists()), (PRIVATE, false));
+    }
+
+    #[test]
+    fn a_part_that_a_killed_run_left_read_only_is_opened_with_all_that_it_has() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let at = path(directory.path(), "pi3.img");
+        fs::write(&at, b"this week's").expect("written");
+        make_read_only(&at);
+        let part = Part::open(directory.path(), "pi3.img").expect("opened");
+        assert_eq!((part.length(), mode(&at)), (11, PRIVATE));
+
+        // One that a process is finishing now is left to it.
+        make_read_only(&at);
+        let error = Part::open(directory.path(), "pi3.img").expect_err("it is locked");
+        assert!(matches!(error, FetchError::Busy { .. }), "{error}");
+        assert_eq!(mode(&at), READ_ONLY);
+    }
+
+    #[test]
+    fn a_part_that_is_an_image_by_another_name_loses_its_name_and_the_image_no_byte() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let at = path(directory.path(), "pi3.img");
+        let renamed = directory.path().join("last-week.img");
+        fs::write(&renamed, b"last week's").expect("written");
+        make_read_only(&renamed);
+        fs::hard_link(&renamed, &at).expect("a second name");
+        let mut part = Part::open(directory.path(), "pi3.img").expect("opened");
+        assert_eq!(part.length(), 0, "it is another file");
+        part.begin_anew().and_then(|()| part.append(b"this week's")).expect("written");
+        assert_eq!((fs::read(&renamed).expect("it is there"), mode(&renamed)), (b"last week's".to_vec(), READ_ONLY));
+    }
+
+    #[test]
+    fn a_part_that_became_the_image_is_told_from_what_has_its_name_by_now() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let [at, image] = [path(directory.path(), "pi3.img"), directory.path().join("pi3.img")];
+        fs::write(&at, b"this week's").expect("written");
+        let metadata = fs::metadata(&at).expect("it is there");
+        assert!(is_at(&at, &metadata) && !is_left_by_finish(&metadata));
+        fs::rename(&at, &image).expect("renamed");
+        assert!(!is_at(&at, &metadata), "nothing has its name");
+        fs::write(&at, b"next week's").expect("written");
+        assert!(!is_at(&at, &metadata), "another file has its name");
     }
 
     #[test]
