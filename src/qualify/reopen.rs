@@ -22,6 +22,9 @@ pub(crate) trait Place {
     /// The card, opened by way of the page cache.
     type Cached: CachedRead;
 
+    /// The port of the card.
+    fn port(&self) -> &str;
+
     /// Claims the card again, under every rule of the first time.
     ///
     /// # Errors
@@ -91,17 +94,22 @@ pub(crate) fn reopened<P: Place>(
 }
 
 /// Claims the card again, and tells its device to empty its cache, as the engine does with each card: only a device that has accepted this
-/// since it was opened is told at every flush. A device that did not accept it at first is not asked again, because some hang or leave.
+/// since it was opened is told at every flush. A device that did not accept it at first is not asked again, because some hang or leave. After
+/// an answer that says nothing about the device it goes on, as the engine does.
 fn claim_again<P: Place>(place: &P, flush: FlushAnswer, gauge: &Gauge, rules: &Rules) -> Result<P::Device, TrialError> {
     let mut device = place.claim()?;
     if flush != FlushAnswer::Taken {
         return Ok(device);
     }
-    match gauge.waiting(Waits::Answer, || device.ask_to_flush(rules.for_an_answer())) {
-        FlushAnswer::Taken => Ok(device),
+    let answer = gauge.waiting(Waits::Answer, || device.ask_to_flush(rules.for_an_answer()));
+    if let Some(make) = device.make() {
+        rules.unanswered.heard(&make, place.port(), answer);
+    }
+    match answer {
+        FlushAnswer::Taken | FlushAnswer::Refused | FlushAnswer::NotScsi | FlushAnswer::Unclear => Ok(device),
         FlushAnswer::Gone => Err(TrialError::Left { doing: "it was told to empty its cache" }),
-        _ => {
-            let source = io::Error::other("the device empties its cache on command, and no longer after it was opened again");
+        FlushAnswer::Stalled | FlushAnswer::Lost => {
+            let source = io::Error::other("the device empties its cache on command, and gave no answer after it was opened again");
             Err(TrialError::Device { doing: "flushing", at: Bytes(0), source })
         }
     }
@@ -199,6 +207,10 @@ mod cases {
         type Device = Shared;
         type Cached = Self;
 
+        fn port(&self) -> &'static str {
+            "pci-0000:00:1c.0/usb3-1/lun-0"
+        }
+
         fn claim(&self) -> Result<Shared, TrialError> {
             Ok(Shared { is_told: false, ..self.card.clone() })
         }
@@ -272,6 +284,12 @@ mod cases {
         assert!(matches!(ended, Err(TrialError::Device { doing: "flushing", .. })), "{ended:?}");
         let ended = reopened_after(&answering(FlushAnswer::Gone), FlushAnswer::Taken, false);
         assert!(matches!(ended, Err(TrialError::Left { .. })), "{ended:?}");
+    }
+
+    #[test]
+    fn a_flush_that_fails_once_after_it_was_opened_again_ends_no_trial() {
+        let ended = reopened_after(&answering(FlushAnswer::Unclear), FlushAnswer::Taken, false);
+        assert!(ended.is_ok(), "{ended:?}");
     }
 
     #[test]

@@ -45,8 +45,8 @@ struct There {
 pub(super) struct Devices {
     /// The time from which devices count as new: the first look may come later, on a busy PC.
     began: Instant,
-    /// There was a look.
-    has_looked: bool,
+    /// The time of the first look.
+    first_look: Option<Instant>,
     /// The uptime of the PC at that time.
     uptime: Duration,
     there: BTreeMap<DeviceId, There>,
@@ -65,13 +65,13 @@ pub(super) struct Arrival {
 impl Devices {
     /// `uptime`: the uptime of the PC when the station `began` to watch.
     pub(super) fn new(uptime: Duration, began: Instant) -> Self {
-        Self { began, has_looked: false, uptime, there: BTreeMap::new(), places: BTreeSet::new() }
+        Self { began, first_look: None, uptime, there: BTreeMap::new(), places: BTreeSet::new() }
     }
 
     /// Updates the present devices and their places.
     pub(super) fn note(&mut self, now: Instant, there: &BTreeMap<DeviceId, Port>) {
-        let appeared = self.has_looked.then_some(now);
-        self.has_looked = true;
+        let appeared = self.first_look.map(|_| now);
+        self.first_look.get_or_insert(now);
         self.there.retain(|id, _| there.contains_key(id));
         for (id, port) in there {
             let is_first = self.places.insert(port.clone());
@@ -89,13 +89,14 @@ impl Devices {
     pub(super) fn arrival(&self, now: Instant, device: DeviceId, connected: Option<Duration>) -> Option<Arrival> {
         let there = self.there.get(&device)?;
         let looking = now.saturating_duration_since(self.began);
+        let since_first_look = self.first_look.map_or(Duration::ZERO, |first| now.saturating_duration_since(first));
         // How long the device could have shown a medium.
         let known_for = match (there.appeared, connected) {
             (Some(appeared), _) => now.saturating_duration_since(appeared),
-            // It has been a disk for a shorter time than this, but for longer than the station looks.
-            (None, Some(connected)) if connected < DISK_SHOWS_WITHIN => looking,
+            // It has been a disk for a shorter time than this, but since the first look at least.
+            (None, Some(connected)) if connected < DISK_SHOWS_WITHIN => since_first_look,
             (None, Some(connected)) => connected,
-            (None, None) if self.uptime < BOOTS_WITHIN => looking,
+            (None, None) if self.uptime < BOOTS_WITHIN => since_first_look,
             (None, None) => return None,
         };
         if known_for > MEDIUM_SHOWS_WITHIN {

@@ -45,6 +45,10 @@ impl Place for Opening<'_> {
     type Device = DirectDevice;
     type Cached = CachedReader;
 
+    fn port(&self) -> &str {
+        &self.slot.card.port.0
+    }
+
     fn claim(&self) -> Result<DirectDevice, TrialError> {
         let card = &self.slot.card;
         let device = claim::open(card, self.gauge).map_err(|end| match end {

@@ -50,6 +50,16 @@ fn a_stick_that_became_a_disk_just_before_the_first_look_and_shows_its_medium_af
     fake.set("sda", "size", "131072");
     fake.connected("1", 10_200);
     assert_eq!(told(&seen.look(&fake.sysfs(), || start + 1200 * MS)), ["seen 11 Some(Start) 10200"]);
+    // The first look was late, too.
+    let fake = FakeSysfs::new();
+    let mut seen = self::seen();
+    fake.stick("sda", "1", 11);
+    fake.set("sda", "size", "0");
+    fake.connected("1", 9000);
+    assert_eq!(told(&seen.look(&fake.sysfs(), || start + 4000 * MS)), [""; 0]);
+    fake.set("sda", "size", "131072");
+    fake.connected("1", 10_200);
+    assert_eq!(told(&seen.look(&fake.sysfs(), || start + 5200 * MS)), ["seen 11 Some(Start) 10200"]);
 }
 
 #[test]
