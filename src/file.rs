@@ -110,21 +110,30 @@ pub(crate) fn digest(path: &Path) -> io::Result<(blake3::Hash, u64)> {
     Ok((hasher.finalize(), bytes))
 }
 
-/// Puts a file with these contents at `path`, whole or not at all, with the owner and the mode of the file `like`; if that does not exist,
-/// every user may read it. Contents and name are on the disk when this returns.
+/// The owner and the mode of a file that is put in its place.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Access<'f> {
+    /// Those of this file; if it does not exist, the user of this process, and every user may read it.
+    Like(&'f Path),
+    /// The user of this process, and this mode.
+    Mode(u32),
+}
+
+/// Puts a file with these contents at `path`, whole or not at all. Contents and name are on the disk when this returns. Until then it is
+/// beside its place, under a name that begins with a dot and has no ending.
 ///
 /// # Errors
 /// The error of the kernel. What was at `path` is then unchanged, unless only its directory could not be flushed.
-pub(crate) fn replace(path: &Path, like: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn replace(path: &Path, access: Access<'_>, bytes: &[u8]) -> io::Result<()> {
     let directory = directory_of(path);
     let mut file = tempfile::NamedTempFile::new_in(directory)?;
     file.write_all(bytes)?;
-    if let Ok(like) = fs::metadata(like) {
+    let like = if let Access::Like(like) = access { fs::metadata(like).ok() } else { None };
+    if let Some(like) = &like {
         chown(file.path(), Some(like.uid()), Some(like.gid()))?;
-        file.as_file().set_permissions(like.permissions())?;
-    } else {
-        file.as_file().set_permissions(Permissions::from_mode(MODE))?;
     }
+    let mode = if let Access::Mode(mode) = access { mode } else { MODE };
+    file.as_file().set_permissions(like.map_or_else(|| Permissions::from_mode(mode), |like| like.permissions()))?;
     file.as_file().sync_all()?;
     file.persist(path)?;
     flush_directory(directory)
@@ -178,14 +187,16 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("file");
         let mode = |path: &Path| fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
-        replace(&path, &path, b"one").expect("written");
+        replace(&path, Access::Like(&path), b"one").expect("written");
         assert_eq!((fs::read(&path).expect("read"), mode(&path)), (b"one".to_vec(), MODE));
         fs::set_permissions(&path, Permissions::from_mode(0o640)).expect("ours");
         let copy = beside(&path, ".bak");
-        replace(&copy, &path, b"one").expect("written");
-        replace(&path, &path, b"two").expect("written");
+        replace(&copy, Access::Like(&path), b"one").expect("written");
+        replace(&path, Access::Like(&path), b"two").expect("written");
         assert_eq!((fs::read(&path).expect("read"), mode(&path)), (b"two".to_vec(), 0o640));
         assert_eq!((copy.file_name().and_then(|name| name.to_str()), mode(&copy)), (Some("file.bak"), 0o640));
+        replace(&copy, Access::Mode(0o600), b"three").expect("written");
+        assert_eq!((fs::read(&copy).expect("read"), mode(&copy)), (b"three".to_vec(), 0o600), "whatever it had");
         for _ in 0..2 {
             remove(&copy).expect("removed");
         }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::error::BackupError;
 use super::manifest::{Backup, MANIFEST};
 use crate::file;
-use crate::ledger::LogReader;
+use crate::ledger::{ArchiveFlaw, ArchiveFolder, LogReader};
 
 /// The finished backups of a station in `folder`, oldest first. Several stations may share a folder.
 ///
@@ -38,29 +38,36 @@ pub(crate) struct Thinned {
     pub removed: Vec<PathBuf>,
     /// The folders whose log has events that the newest backup lacks: the log was restored from an older backup, or forked.
     pub with_lost_events: Vec<PathBuf>,
+    /// The folders that are old enough to be removed, and were not compared with the log, because of an archive of it.
+    pub not_compared: Vec<(PathBuf, ArchiveFlaw)>,
 }
 
 /// Removes the oldest backups of the station of `new`, so that `keep` are left with it. A backup by which a log moved away is never removed:
-/// it may be the only place where the log goes on. Nor is one with events that the log of `new` lacks: no other place may have them.
+/// it may be the only place where the log goes on. Nor is one with events that the log of `new` lacks, or may lack: no other place may have
+/// them.
 ///
 /// # Errors
 /// If the folder or the log of `new` cannot be read, or one of them cannot be removed.
 pub(crate) fn remove_beyond(folder: &Path, new: &Backup, keep: usize) -> Result<Thinned, BackupError> {
     let log = LogReader::open(&new.log())?;
+    let archives = ArchiveFolder::new(Path::new(&log.archived_in()?.unwrap_or_default()));
     let (mut thinned, mut others) = (Thinned::default(), Vec::new());
     for backup in of_station(folder, &new.manifest.station_id)? {
         if backup.manifest.moved || backup.path == new.path {
             continue;
         }
-        if log.has_passed(&backup.anchor)? {
-            others.push(backup);
-        } else {
-            thinned.with_lost_events.push(backup.path);
+        match log.has_passed(&backup.anchor, &archives)? {
+            Ok(false) => thinned.with_lost_events.push(backup.path),
+            compared => others.push((backup, compared.err())),
         }
     }
     let beyond = (others.len() + 1).saturating_sub(keep);
     others.truncate(beyond);
-    for backup in others {
+    for (backup, flaw) in others {
+        if let Some(flaw) = flaw {
+            thinned.not_compared.push((backup.path, flaw));
+            continue;
+        }
         remove(&backup).map_err(|source| BackupError::io("removing the old backup", &backup.path, source))?;
         thinned.removed.push(backup.path);
     }

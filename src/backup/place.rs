@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::error::BackupError;
-use crate::file::{beside, directory_of, replace};
+use crate::file::{Access, beside, directory_of, replace};
 
 /// Writes a configuration, byte by byte as it was. A file that is there keeps its owner and mode, and is kept as a copy beside it. Returns
 /// the copy; `None` if there was no file, or one with the same contents.
@@ -27,9 +27,9 @@ pub(crate) fn place_configuration(path: &Path, bytes: &[u8]) -> Result<Option<Pa
     fs::create_dir_all(directory_of(&place)).map_err(failed)?;
     let copy = before.map(|before| {
         let copy = beside(&place, &jiff::Timestamp::now().strftime(".%Y%m%dT%H%M%SZ.bak").to_string());
-        replace(&copy, &place, &before).map(|()| copy)
+        replace(&copy, Access::Like(&place), &before).map(|()| copy)
     });
     let copy = copy.transpose().map_err(failed)?;
-    replace(&place, &place, bytes).map_err(failed)?;
+    replace(&place, Access::Like(&place), bytes).map_err(failed)?;
     Ok(copy)
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::kept::Thinned;
 use super::*;
-use crate::ledger::{Ledger, LogProblem, LogReader, Relation};
+use crate::ledger::{Ledger, LogProblem, LogReader, Month, Relation, Wanted, archive};
 use crate::station::outcome::{Effort, Outcome};
 use crate::station::record::{Attempt, Entry};
 use crate::station::request::Who;
@@ -187,7 +187,7 @@ fn the_oldest_backups_of_the_station_are_removed_and_none_of_another_station_or_
     // A file that is gone already keeps no other one from being removed.
     fs::remove_file(made[1].path.join("config.toml")).expect("removed");
     let thinned = remove_beyond(&place.folder(), &made[3], 2).expect("removed");
-    assert_eq!(thinned, Thinned { removed: vec![made[0].path.clone(), made[1].path.clone()], with_lost_events: Vec::new() });
+    assert_eq!(thinned, Thinned { removed: vec![made[0].path.clone(), made[1].path.clone()], ..Thinned::default() });
     let left = of_station(&place.folder(), &made[3].manifest.station_id).expect("listed");
     assert_eq!(left, made[2..]);
     assert_eq!(names(&made[0].path), ["note.txt"], "what is not the station's stays");
@@ -200,19 +200,61 @@ fn the_oldest_backups_of_the_station_are_removed_and_none_of_another_station_or_
     assert_eq!(left, [moved, made[3].clone()], "the one by which it moved stays, however old it is");
 }
 
-#[test]
-fn an_old_backup_with_events_that_the_newer_log_lacks_is_kept_and_named() {
-    let place = Place::new();
+/// Restores the log of the new PC from the first of two backups. The second one has a card that is in no other log any more.
+fn restored_from_the_older(place: &Place) -> [Backup; 2] {
     let restored = place.backup(1_800_000_000);
     make_card(&place.log("old"), 3);
     let lost = place.backup(1_800_000_100);
-    // Not from the newest one: card 3 is in no other log any more.
     place_log(&restored, &place.log("new"), &ann()).expect("restored");
     make_card(&place.log("new"), 3);
+    [restored, lost]
+}
+
+/// Archives everything that is in the log.
+fn archive_all(log: &Path, folder: &Path) {
+    let cut = LogReader::open(log).and_then(|log| log.newest_at()).expect("readable").expect("an event");
+    let month_of = |at| {
+        let (name, end) = if at <= cut { ("2026-10", cut + 1) } else { ("2026-11", i64::MAX) };
+        Month { name: name.to_owned(), end }
+    };
+    archive(&Wanted { log, folder, before: cut + 1, month_of: &month_of, by: &ann() }).expect("archived");
+}
+
+#[test]
+fn an_old_backup_with_events_that_the_newer_log_lacks_is_kept_and_named() {
+    let place = Place::new();
+    let [restored, lost] = restored_from_the_older(&place);
     let new = backup_at(&place.folder(), &place.log("new"), 1_800_000_200).expect("a backup");
     assert_eq!(new.manifest.station_id, lost.manifest.station_id, "it is one station");
     let thinned = remove_beyond(&place.folder(), &new, 1).expect("removed");
-    assert_eq!(thinned, Thinned { removed: vec![restored.path], with_lost_events: vec![lost.path.clone()] });
+    let expected = Thinned { removed: vec![restored.path], with_lost_events: vec![lost.path.clone()], ..Thinned::default() };
+    assert_eq!(thinned, expected);
+    assert_eq!(of_station(&place.folder(), &new.manifest.station_id).expect("listed"), [lost, new]);
+}
+
+#[test]
+fn an_old_backup_is_compared_with_the_archive_of_its_newest_event_and_kept_and_named_while_that_cannot_be_read() {
+    let place = Place::new();
+    let archives = place.root.path().join("archives");
+    fs::create_dir(&archives).expect("made");
+    let [restored, lost] = restored_from_the_older(&place);
+    archive_all(&place.log("new"), &archives);
+    let new = backup_at(&place.folder(), &place.log("new"), 1_800_000_200).expect("a backup");
+
+    let (file, aside) = (archives.join("flash-log-2026-10.db"), archives.join("aside"));
+    fs::rename(&file, &aside).expect("moved");
+    let thinned = remove_beyond(&place.folder(), &new, 1).expect("nothing to remove");
+    assert!(thinned.removed.is_empty() && thinned.with_lost_events.is_empty(), "{thinned:?}");
+    let named: Vec<&Path> = thinned.not_compared.iter().map(|(path, _)| path.as_path()).collect();
+    assert_eq!(named, [&*restored.path, &*lost.path]);
+    assert!(thinned.not_compared.iter().all(|(_, flaw)| flaw.to_string().contains("the archive is missing")), "{thinned:?}");
+    let thinned = remove_beyond(&place.folder(), &new, 3).expect("nothing to remove");
+    assert_eq!(thinned, Thinned::default(), "none is old enough to be removed");
+
+    fs::rename(&aside, &file).expect("moved");
+    let thinned = remove_beyond(&place.folder(), &new, 1).expect("removed");
+    let expected = Thinned { removed: vec![restored.path], with_lost_events: vec![lost.path.clone()], ..Thinned::default() };
+    assert_eq!(thinned, expected, "event {} of the archive is another one than that of the backup", lost.anchor.count);
     assert_eq!(of_station(&place.folder(), &new.manifest.station_id).expect("listed"), [lost, new]);
 }
 

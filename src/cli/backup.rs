@@ -87,6 +87,14 @@ fn back_up(args: &Args) -> Result<u8, Wrong> {
                 lost.display()
             ));
         }
+        for (kept, flaw) in &thinned.not_compared {
+            remark(format_args!(
+                "warning: {} is not removed, because its newest event is archived and was not compared: {flaw}. Compare: flashline log verify \
+                 --against {} --with FOLDER",
+                kept.display(),
+                kept.display()
+            ));
+        }
     }
     Ok(GOOD)
 }

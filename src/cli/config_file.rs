@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use toml_edit::{DocumentMut, Item, Table};
 
 use crate::config::{self, ConfigError, DEFAULT_STATE, ImageCheck, LOG_FILE};
-use crate::file::{self, directory_of};
+use crate::file::{self, Access, directory_of};
 
 /// Why a configuration cannot be edited.
 #[derive(Debug, thiserror::Error)]
@@ -132,7 +132,7 @@ impl ConfigFile {
 
     /// Writes a file with the owner and the mode of the configuration.
     fn replace(&self, path: &Path, text: &str) -> io::Result<()> {
-        file::replace(path, &self.path, text.as_bytes())
+        file::replace(path, Access::Like(&self.path), text.as_bytes())
     }
 }
 

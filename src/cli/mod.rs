@@ -210,7 +210,12 @@ fn log_of(args: &log::Args) -> ExitCode {
 fn configured(place: &log::LogSource) -> Result<log::Configured, ConfigError> {
     let config = place.config.as_deref().or_else(|| Some(Path::new(DEFAULT_PATH)).filter(|path| place.file.is_none() && path.exists()));
     let settings = config.map(|path| config::read(path, ImageCheck::Unseen)).transpose()?;
-    Ok(settings.map(|settings| log::Configured { log: Some(settings.log()), shifts: settings.shifts }).unwrap_or_default())
+    let configured = |settings: Settings| log::Configured {
+        log: Some(settings.log()),
+        shifts: settings.shifts,
+        models: Some(settings.models.into_iter().map(|model| model.name).collect()),
+    };
+    Ok(settings.map(configured).unwrap_or_default())
 }
 
 /// The option every command has that reads the configuration.

@@ -1,16 +1,18 @@
 //! Records in the state directory which lamps are lit and which bell rings, so that they can be corrected after a crash.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
-use tempfile::NamedTempFile;
 
+use crate::file::{Access, replace};
 use crate::station::lamp::{Lamp, LampOwner, OwnedLamp};
 
 /// The lamps that were lit last, inside the state directory.
 const NOTE: &str = "lamps.json";
+/// Only the station's user and root need the note.
+const MODE: u32 = 0o600;
 
 /// Records in the state directory which lamps are lit from now on, and which bell rings: `flashline post-stop` corrects them even if the
 /// configuration cannot be read any more. In a separate thread, because a disk takes its time.
@@ -35,14 +37,9 @@ fn write(state: &Path, lamps: &[OwnedLamp], bell: Option<&Path>) -> io::Result<(
     });
     let bell = bell.and_then(Path::to_str).map(|bell| json!({ "bell": bell }));
     let text = Value::from(lamps.chain(bell).collect::<Vec<_>>()).to_string();
-    let path = state.join(NOTE);
     // Written atomically, and flushed: after a power cut a station may start with a broken configuration. Also written if the file already
     // has the same text: that may be in memory only, if the last flush of the directory failed.
-    let file = NamedTempFile::new_in(state)?;
-    fs::write(file.path(), text)?;
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    File::open(state)?.sync_all()
+    replace(&state.join(NOTE), Access::Mode(MODE), text.as_bytes())
 }
 
 fn entries(state: &Path) -> Vec<Value> {
@@ -116,6 +113,7 @@ mod tests {
 
     #[test]
     fn lamps_that_are_noted_already_are_written_anew_because_the_note_may_be_in_memory_only() {
+        use std::fs::File;
         use std::os::unix::fs::MetadataExt;
         let state = tempfile::tempdir().expect("a directory");
         let lamps = [lamp("A1", &[("led", "g")])];

@@ -92,7 +92,7 @@ pub use reader::LogReader;
 
 #[cfg(test)]
 pub(crate) use archive::archive_on;
-pub(crate) use archive::{ArchiveError, ArchiveFolder, Month, Wanted, WholeLog, archive};
+pub(crate) use archive::{ArchiveError, ArchiveFlaw, ArchiveFolder, Month, Wanted, WholeLog, archive};
 pub(crate) use armed_before::EarlierImage;
 pub(crate) use beginning::ArchivedFile;
 pub(crate) use boxes::PackedBoxes;

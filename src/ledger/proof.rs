@@ -158,19 +158,12 @@ impl LogReader {
         }
     }
 
-    /// Has this log, which holds, every event up to `anchor`? Archived events count: their archives have them.
-    ///
-    /// # Errors
-    /// If the log cannot be read.
-    pub(crate) fn has_passed(&self, anchor: &Head) -> Result<bool, LogError> {
-        Ok(matches!(self.pass_through(anchor, self.head()?)?, Ok(_) | Err(Flaw::InArchive { .. })))
-    }
-
     fn name_the_break(&self, first: i64) -> Result<Result<Head, Break>, LogError> {
         self.within(|log| chain::walk(log, first))
     }
 
-    fn pass_through(&self, anchor: &Head, head: Head) -> Result<Result<Head, Flaw>, LogError> {
+    /// Returns `head`, that of this log, which holds, if the log has the event of `anchor`. An archived event is compared with nothing here.
+    pub(super) fn pass_through(&self, anchor: &Head, head: Head) -> Result<Result<Head, Flaw>, LogError> {
         let broken = |seq, what| Ok(Err(Flaw::Event(Break { seq, what })));
         if anchor.count > head.count {
             return broken(head.count + 1, Tampering::Removed);

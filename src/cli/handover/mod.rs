@@ -79,7 +79,7 @@ fn gather(args: &Args) -> Result<Handover, HandoverError> {
         let answer = args.station.connect().and_then(|mut client| client.status());
         answer.map_err(|error| super::sentence(&error))
     });
-    read(&path, &args.since, crate::zone::now(), &Shifts::new(configured.shifts), status)
+    read(&path, &args.since, crate::zone::now(), &Shifts::new(configured.shifts), configured.models.as_deref(), status)
 }
 
 fn read(
@@ -87,6 +87,7 @@ fn read(
     since: &str,
     now: jiff::Zoned,
     shifts: &Shifts,
+    models: Option<&[String]>,
     status: Option<Result<Status, String>>,
 ) -> Result<Handover, HandoverError> {
     let since = window(Some(since), None, &now, shifts)?.since;
@@ -97,8 +98,22 @@ fn read(
     for row in log.attempts(&Filter { since: since.map(jiff::Timestamp::as_microsecond), ..Filter::default() }) {
         cards.add(row?);
     }
-    let (standing, distrusted, volatile) = (log.standing()?, log.distrusted()?, log.volatile()?.is_some());
+    let running = status.as_ref().and_then(|status| status.as_ref().ok());
+    let distrusted = in_use(log.distrusted()?, models, running);
+    let (standing, volatile) = (log.standing()?, log.volatile()?.is_some());
     Ok(Handover { now, since, anchor, standing, distrusted, cards, volatile, status })
+}
+
+/// Those of these models that the configuration or the running station has; all of them if both are unknown, as of a copy on another PC. A
+/// model that was renamed or removed is never armed by that name again.
+fn in_use(mut distrusted: Vec<Distrusted>, configured: Option<&[String]>, running: Option<&Status>) -> Vec<Distrusted> {
+    if configured.is_some() || running.is_some() {
+        distrusted.retain(|Distrusted { model, .. }| {
+            configured.is_some_and(|names| names.contains(model))
+                || running.is_some_and(|status| status.models.iter().any(|known| known.name == *model))
+        });
+    }
+    distrusted
 }
 
 impl Handover {

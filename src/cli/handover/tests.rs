@@ -13,7 +13,7 @@ use crate::station::request::Who;
 use crate::station::restriction::Restriction;
 use crate::station::sign::Sign;
 use crate::station::testing::{armed_by, attempt, card, image, proof};
-use crate::station::view::{SlotView, View};
+use crate::station::view::{ModelView, SlotView, View};
 
 /// Half past one in the morning shift, which began at six.
 fn now() -> Zoned {
@@ -61,7 +61,7 @@ impl Log {
     }
 
     fn handover(&self, status: Option<Result<Status, String>>) -> Handover {
-        read(&self.path(), "shift", now(), &Shifts::default(), status).expect("it can be read")
+        read(&self.path(), "shift", now(), &Shifts::default(), None, status).expect("it can be read")
     }
 }
 
@@ -151,6 +151,30 @@ fn a_maintenance_and_a_first_card_that_waits_are_told_also_while_the_station_is_
 }
 
 #[test]
+fn a_model_that_the_station_took_out_of_work_is_told_until_neither_the_configuration_nor_the_running_station_has_it() {
+    let mut log = Log::new();
+    log.next_shift();
+    log.add(Entry::ModelArmed { armed: image(), by: armed_by(), first_off: FirstOffRule::Off });
+    log.add(Entry::ModelDistrusted { armed: image(), reason: "its copy is damaged".to_owned() });
+    let is_open = |models: Option<&[&str]>, running: Option<&[&str]>| {
+        let models = models.map(|names| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
+        let model =
+            |name: &&str| ModelView { name: (*name).to_owned(), device: (*name).to_owned(), armed: None, order: None, first_off: None };
+        let status = running.map(|names| Ok(Status::of(&View { models: names.iter().map(model).collect(), ..View::default() })));
+        let handover = read(&log.path(), "shift", now(), &Shifts::default(), models.as_deref(), status).expect("it can be read");
+        let text = handover.lines().join("\n");
+        assert_eq!(handover.is_open(), text.contains("model acme/box  by the station"), "{text}");
+        handover.is_open()
+    };
+    let (it, renamed): (&[&str], &[&str]) = (&["acme/bag", "acme/box"], &["acme/bag", "acme/box-2"]);
+    assert!(is_open(None, None), "of a copy on another PC it is not known");
+    assert!(is_open(Some(it), None) && is_open(None, Some(it)));
+    assert!(is_open(Some(renamed), Some(it)), "the new configuration is not in use yet");
+    assert!(is_open(Some(it), Some(renamed)), "no slot has it now");
+    assert!(!is_open(Some(renamed), Some(renamed)) && !is_open(Some(renamed), None) && !is_open(None, Some(renamed)));
+}
+
+#[test]
 fn each_thing_alone_makes_the_handover_open() {
     let shown = |sign| View { slots: vec![SlotView { slot: "A1".into(), ..SlotView::of(sign) }], ..View::default() };
     let with = |entry: Option<Entry>, status: Option<Result<Status, String>>| {
@@ -183,9 +207,11 @@ fn a_log_that_begun_anew_and_is_not_confirmed_is_told_and_one_that_is_not_there_
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("flash-log.db");
     drop(Ledger::open_on(&path, "bench", "0123456789abcdef0123456789abcdef").expect("a log"));
-    let handover = read(&path, "shift", now(), &Shifts::default(), None).expect("it can be read");
+    let handover = read(&path, "shift", now(), &Shifts::default(), None, None).expect("it can be read");
     assert!(handover.is_open() && handover.lines().join("\n").contains("NEW FLASH LOG"), "{:#?}", handover.lines());
-    let Err(error) = read(Path::new("/nonexistent/log.db"), "shift", now(), &Shifts::default(), None) else { panic!("there is no log") };
+    let Err(error) = read(Path::new("/nonexistent/log.db"), "shift", now(), &Shifts::default(), None, None) else {
+        panic!("there is no log")
+    };
     assert!(error.to_string().contains("/nonexistent/log.db"), "{error}");
-    assert!(read(&path, "soon", now(), &Shifts::default(), None).is_err());
+    assert!(read(&path, "soon", now(), &Shifts::default(), None, None).is_err());
 }

@@ -229,6 +229,8 @@ pub(crate) struct Configured {
     pub log: Option<PathBuf>,
     /// Start times of the shifts; empty if the configuration has none.
     pub shifts: Vec<Time>,
+    /// The names of its models; `None` if there is no configuration.
+    pub models: Option<Vec<String>>,
 }
 
 /// Answers the question. The file is the named one, else the configured one, else the default of a station.

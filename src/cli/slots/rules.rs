@@ -2,21 +2,20 @@
 //! written to their place and applied.
 
 use std::fs;
-use std::io::{self, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use tempfile::NamedTempFile;
-
 use crate::cli::{ConfigArg, GOOD, USAGE_OR_STATION, complain, remark, say, sentence};
 use crate::config::{ImageCheck, Settings};
-use crate::file::directory_of;
+use crate::file::{Access, directory_of, replace};
 use crate::watch::apply_rules::apply;
 use crate::watch::rules;
 use crate::watch::sysfs::Sysfs;
 use crate::watch::udev_database::udev_runs;
 
+/// Every user may read the rules: udev and `flashline check` do.
+const MODE: u32 = 0o644;
 /// For how long udev may look at what it was told to look at again, and may take to answer that it has read the rules.
 const ANSWERS: &str = "--timeout=10";
 
@@ -134,18 +133,8 @@ fn install(path: &Path, text: &str) -> Result<bool, RulesError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(io("reading")(error)),
     }
-    let directory = directory_of(path);
-    let put = || {
-        fs::create_dir_all(directory)?;
-        // Its name does not end as that of a file of rules does: udev never reads half of it.
-        let mut file = NamedTempFile::new_in(directory)?;
-        file.write_all(text.as_bytes())?;
-        file.as_file().set_permissions(fs::Permissions::from_mode(0o644))?;
-        file.as_file().sync_all()?;
-        file.persist(path)?;
-        fs::File::open(directory)?.sync_all()
-    };
-    put().map_err(io("writing"))?;
+    // Until it is whole, its name does not end as that of a file of rules does: udev never reads half of it.
+    fs::create_dir_all(directory_of(path)).and_then(|()| replace(path, Access::Mode(MODE), text.as_bytes())).map_err(io("writing"))?;
     Ok(true)
 }
 

@@ -36,7 +36,7 @@ use super::renew::{self, Forsaken};
 use crate::station::request::Who;
 use shorten::Record;
 
-pub(crate) use error::ArchiveError;
+pub(crate) use error::{ArchiveError, ArchiveFlaw};
 pub(crate) use plan::{Month, MonthOf};
 pub(crate) use whole::{ArchiveFolder, WholeLog};
 

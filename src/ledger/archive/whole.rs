@@ -134,7 +134,7 @@ impl LogReader {
             if let Some(anchor) = anchor.filter(|_| of_archive)
                 && let Ok(seq) = i64::try_from(anchor.count)
                 && (file.first..=file.last).contains(&seq)
-                && archive.within(|log| chain::at(log, seq))?.map(|event| event.hash) != Some(anchor.hash)
+                && !archive.has_event_of(anchor)?
             {
                 return Ok(Err(Flaw::Event(Break { seq: anchor.count, what: Tampering::Rewritten })));
             }
@@ -145,6 +145,31 @@ impl LogReader {
             return Ok(Err(Flaw::Event(Break { seq: u64::try_from(begins.first).unwrap_or(0), what: Tampering::Changed })));
         }
         Ok(Ok(self.head()?))
+    }
+
+    /// Has this log, which holds, every event up to `anchor`? If that event is archived, it is read from its archive in `folder`: the inner
+    /// error says why that archive does not tell.
+    ///
+    /// # Errors
+    /// If the log cannot be read.
+    pub(crate) fn has_passed(&self, anchor: &Head, folder: &ArchiveFolder) -> Result<Result<bool, ArchiveFlaw>, LogError> {
+        let name = match self.pass_through(anchor, self.head()?)? {
+            Ok(_) => return Ok(Ok(true)),
+            Err(Flaw::InArchive { file, .. }) => file,
+            Err(_) => return Ok(Ok(false)),
+        };
+        let files = self.archives()?;
+        let Some(file) = files.iter().find(|file| file.name == name) else { return Ok(Ok(false)) };
+        Ok(folder.verified(file, &files).and_then(|path| {
+            let compared = LogReader::open(&path).and_then(|archive| archive.has_event_of(anchor));
+            compared.map_err(|error| ArchiveFlaw { path, what: ArchiveProblem::Unreadable(error.in_full()) })
+        }))
+    }
+
+    /// Does this file have the event of `anchor`?
+    fn has_event_of(&self, anchor: &Head) -> Result<bool, LogError> {
+        let Ok(seq) = i64::try_from(anchor.count) else { return Ok(false) };
+        Ok(self.within(|log| chain::at(log, seq))?.is_some_and(|event| event.hash == anchor.hash))
     }
 
     /// Verifies one archive: its events follow this hash, and end as the log records. What of them stayed in the log is the same.
