@@ -187,7 +187,7 @@ fn print(heard: &mpsc::Receiver<Heard>, language: &Language, bins: &Bins, ringer
         if board.health != before.health {
             let words = match &board.health {
                 Health::Well => language.phrase("well").to_owned(),
-                Health::Fault(why) => format!("{}  {why}", language.phrase("fault")),
+                Health::Fault(why) => format!("{}  {}", language.phrase("fault"), language.stop_reasons(why)),
                 Health::Down(None) => format!("{}  {}", language.phrase("down"), language.phrase("down-todo")),
                 Health::Down(Some(why)) => format!("{}  {why}", language.phrase("down")),
             };

@@ -13,6 +13,9 @@ use crate::station::view::{ModelView, Progress, SlotView, View};
 /// The version of the protocol. A client that knows another version must not continue.
 pub(crate) const VERSION: u32 = 1;
 
+/// Stands between the reasons in [`Status::fault`].
+const REASONS_APART: &str = "; ";
+
 /// The requests of a client.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "request", rename_all = "kebab-case", deny_unknown_fields)]
@@ -385,17 +388,30 @@ impl Status {
         }
     }
 
-    /// The restrictions that `fault` does not name.
-    pub(crate) fn other_restrictions(&self) -> impl Iterator<Item = &RestrictionStatus> {
-        let fault = self.fault.as_deref().unwrap_or_default();
-        self.restrictions.iter().filter(move |restriction| !fault.contains(&restriction.text))
+    /// The restrictions that `fault` names: those that stop the station.
+    pub(crate) fn stopping_restrictions(&self) -> impl Iterator<Item = &RestrictionStatus> {
+        self.restrictions.iter().filter(move |restriction| view::is_named_in(self.fault.as_deref(), &restriction.text))
     }
 
-    /// Every fault that the station shows, each once: the one of the whole station first, then those of some slots, then restrictions.
+    /// The restrictions that `fault` does not name.
+    pub(crate) fn other_restrictions(&self) -> impl Iterator<Item = &RestrictionStatus> {
+        self.restrictions.iter().filter(move |restriction| !view::is_named_in(self.fault.as_deref(), &restriction.text))
+    }
+
+    /// The reasons in `fault` that are no restriction, such as why the flash log cannot be written; `None` if there is none.
+    #[must_use]
+    pub(crate) fn fault_besides_restrictions(&self) -> Option<String> {
+        let fault = self.fault.clone()?;
+        let rest = self.stopping_restrictions().fold(fault, |rest, restriction| rest.replace(&restriction.text, ""));
+        let reasons: Vec<&str> = rest.split(REASONS_APART).filter(|reason| !reason.is_empty()).collect();
+        (!reasons.is_empty()).then(|| reasons.join(REASONS_APART))
+    }
+
+    /// Every fault that the station shows, each once ([`view::all_faults`]).
     #[must_use]
     pub(crate) fn all_faults(&self) -> Vec<&str> {
-        let faults = self.fault.iter().chain(&self.faults);
-        faults.chain(self.other_restrictions().map(|restriction| &restriction.text)).map(String::as_str).collect()
+        let restrictions = self.restrictions.iter().map(|restriction| restriction.text.as_str());
+        view::all_faults(self.fault.as_deref(), &self.faults, restrictions)
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use crate::station::restriction::Restriction;
 use crate::station::standing::LogNote;
 use crate::station::view::{Progress, SlotView, View};
 
@@ -64,21 +63,16 @@ pub(crate) fn line(slot: &SlotView) -> String {
     line
 }
 
-/// The station's own line: its name, or the fault of the whole station.
+/// The station's own line: its name, or all of its faults.
 #[must_use]
 pub(crate) fn title(view: &View) -> String {
-    match &view.fault {
-        Some(fault) => format!("STATION FAULT  {fault}: call the station engineer"),
-        None if !view.faults.is_empty() || !view.restrictions.is_empty() => {
-            let faults: Vec<String> = view.faults.iter().cloned().chain(view.restrictions.iter().map(Restriction::what)).collect();
-            format!("STATION FAULT  {}: call the station engineer", faults.join("; "))
-        }
-        None => {
-            let work = view.maintenance.as_ref().map(|work| maintenance(&work.by, &work.why));
-            let exposed = (!view.exposed.is_empty()).then(|| exposed(&view.exposed));
-            [format!("FLASHLINE  {}", view.station)].into_iter().chain(work).chain(exposed).collect::<Vec<_>>().join("  ")
-        }
+    let faults = view.all_faults();
+    if !faults.is_empty() {
+        return format!("STATION FAULT  {}: call the station engineer", faults.join("; "));
     }
+    let work = view.maintenance.as_ref().map(|work| maintenance(&work.by, &work.why));
+    let exposed = (!view.exposed.is_empty()).then(|| exposed(&view.exposed));
+    [format!("FLASHLINE  {}", view.station)].into_iter().chain(work).chain(exposed).collect::<Vec<_>>().join("  ")
 }
 
 /// The note in a report about a log that is lost when the power fails, with the reason.
@@ -127,7 +121,9 @@ pub(crate) fn down(result: Option<&str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::control::wire::Status;
     use crate::station::outcome::{Act, Failure, Refusal};
+    use crate::station::restriction::Restriction;
     use crate::station::sign::Sign;
     use crate::station::units::Bytes;
 
@@ -146,6 +142,32 @@ mod tests {
         assert_eq!(line(&slot(Sign::Passed)), "A3  PASS  take it out, good");
         let refusal = Refusal::TooSmall { capacity: Bytes(7_400_000_000), needs: Bytes(8_000_000_000) };
         assert_eq!(line(&slot(Sign::Refused(refusal))), "A3  REFUSED  too small: 7.4 GB, needs 8.0 GB: use another card");
+    }
+
+    #[test]
+    fn the_title_has_every_fault_that_the_status_has_each_once_whichever_of_them_there_are() {
+        let (stops, other) = (Restriction::DisksHidden, Restriction::SwapsHidden);
+        let log = "the flash log cannot be written: disk full".to_owned();
+        let of_slots = "acme/box: its copy of the image is damaged".to_owned();
+        let all = View {
+            fault: Some(format!("{log}; {}", stops.sentence())),
+            log_fault: Some(log.clone()),
+            faults: vec![of_slots.clone()],
+            restrictions: vec![stops.clone(), other.clone()],
+            ..View::default()
+        };
+        let no_stop = View { fault: None, log_fault: None, restrictions: vec![other.clone()], ..all.clone() };
+        let dead = all.clone().of_a_dead_station();
+        for (view, faults) in [
+            (&all, vec![log, stops.sentence(), of_slots.clone(), other.sentence()]),
+            (&no_stop, vec![of_slots.clone(), other.sentence()]),
+            (&dead, vec!["it no longer decides".to_owned(), of_slots, stops.sentence(), other.sentence()]),
+        ] {
+            let title = title(view);
+            assert!(faults.iter().all(|fault| title.matches(fault.as_str()).count() == 1), "{title}");
+            assert_eq!(view.all_faults(), Status::of(view).all_faults(), "one list, on the terminal and over the socket");
+        }
+        assert_eq!(title(&View { station: "line 3".into(), ..View::default() }), "FLASHLINE  line 3");
     }
 
     #[test]

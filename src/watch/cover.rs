@@ -106,15 +106,15 @@ impl CoverWatch {
         let ours = Arc::clone(&ports);
         thread::Builder::new().name("cover".to_owned()).spawn(move || {
             let mut ports = ours.now();
-            // Reported each time: a slot may have been configured since.
-            while tell(Event::Covered(of_ports(&sysfs, &ports))) {
-                ports = ours.after(LOOK, &ports);
+            // Reported each time, also for equal ports: a slot may have been configured since.
+            while tell(Event::Covered(of_ports(&sysfs, &ports.value))) {
+                ports = ours.after(LOOK, ports.generation);
             }
         })?;
         Ok(Self { ports })
     }
 
-    /// Checks these ports from now on.
+    /// Checks these ports from now on, and reports on them at once.
     pub(crate) fn set_ports(&self, ports: BTreeSet<Port>) {
         self.ports.set(ports);
     }
@@ -122,6 +122,8 @@ impl CoverWatch {
 
 #[cfg(test)]
 mod cases {
+    use std::sync::mpsc;
+
     use super::super::testing::FakeSysfs;
     use super::*;
 
@@ -140,6 +142,19 @@ mod cases {
         let ports = BTreeSet::from(["1", "2"].map(port));
         let found = of_ports_with(&fake.sysfs(), &ports, &installed, |_| None);
         assert_eq!(found, BTreeMap::from([(port("1"), true), (port("2"), false)]), "a part of its rules is not enough");
+    }
+
+    #[test]
+    fn ports_that_are_given_again_are_reported_at_once_although_they_are_the_same() {
+        let fake = FakeSysfs::new();
+        let (tell, told) = mpsc::channel();
+        let watch = CoverWatch::spawn(fake.sysfs(), move |event| tell.send(event).is_ok()).expect("a thread");
+        assert!(matches!(told.recv_timeout(LOOK), Ok(Event::Covered(_))), "at the start");
+        for nth in 1..=3 {
+            watch.set_ports(BTreeSet::from([port("1")]));
+            let event = told.recv_timeout(LOOK / 2);
+            assert!(matches!(event, Ok(Event::Covered(_))), "{nth}: {event:?}");
+        }
     }
 
     #[test]

@@ -200,9 +200,9 @@ impl RestrictionWatch {
         thread::Builder::new().name("restrictions".to_owned()).spawn(move || {
             let (mut lamps, mut wait) = (ours.now(), SURE_AFTER);
             loop {
-                lamps = ours.after(wait, &lamps);
+                lamps = ours.after(wait, lamps.generation);
                 wait = LOOK;
-                let now = sure(|| places.look(&lamps, &control), &known, || thread::sleep(SURE_AFTER));
+                let now = sure(|| places.look(&lamps.value, &control), &known, || thread::sleep(SURE_AFTER));
                 if now != known && !tell(Event::Restricted(now.clone())) {
                     return;
                 }
@@ -212,9 +212,9 @@ impl RestrictionWatch {
         Ok((Self { lamps: given }, first))
     }
 
-    /// Looks at these lamps from now on.
+    /// Looks at these lamps from now on; at once if they are others. The same ones, as at the start, do not bring the next look forward.
     pub(crate) fn set_lamps(&self, lamps: Vec<OwnedLamp>) {
-        self.lamps.set(lamps);
+        self.lamps.set_if_new(lamps);
     }
 }
 

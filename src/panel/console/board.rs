@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::control::wire::{ModelStatus, SlotStatus, Status, Value};
+use crate::control::wire::{ModelStatus, RestrictionStatus, SlotStatus, Status, Value};
 use crate::panel::lines::local_time;
 use crate::station::bins::Bins;
 use crate::station::reason::Fact;
@@ -49,10 +49,19 @@ pub(crate) enum Health {
     /// The station has no fault.
     #[default]
     Well,
-    /// Nothing new is begun, for this reason.
-    Fault(String),
+    /// Nothing new is begun, for these reasons.
+    Fault(StopReasons),
     /// Nobody answers; why it cannot be asked, where it is not simply down.
     Down(Option<String>),
+}
+
+/// Why nothing new is begun.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct StopReasons {
+    /// What no restriction says, in the station's words: why the flash log cannot be written, or why no station runs.
+    pub words: Option<String>,
+    /// The restrictions that stop the station: code, and sentence in English for a code without a translation.
+    pub restrictions: Vec<(String, String)>,
 }
 
 /// A model, as the panel shows it.
@@ -138,7 +147,7 @@ impl Board {
     pub(crate) fn of(status: &Status, clock: &str, bins: &Bins) -> Self {
         Self {
             station: status.station.clone(),
-            health: status.fault.clone().map_or(Health::Well, Health::Fault),
+            health: if status.fault.is_some() { Health::Fault(StopReasons::of(status)) } else { Health::Well },
             models: status.models.iter().map(BoardModel::of).collect(),
             slots: status.slots.iter().map(BoardSlot::of).collect(),
             passed: status.today.passed,
@@ -148,7 +157,7 @@ impl Board {
             exposed: status.exposed.clone(),
             faults: status.faults.clone(),
             maintenance: status.maintenance.as_ref().map(|work| (work.by.clone(), work.reason.clone())),
-            restrictions: status.other_restrictions().map(|restriction| (restriction.code.clone(), restriction.text.clone())).collect(),
+            restrictions: status.other_restrictions().map(code_and_text).collect(),
             log: status.log.clone(),
             bins: bins.clone(),
         }
@@ -163,8 +172,24 @@ impl Board {
     /// No station runs, and none will before a person acts, for this reason.
     #[must_use]
     pub(crate) fn refused(clock: &str, why: String) -> Self {
-        Self { health: Health::Fault(why), clock: clock.to_owned(), ..Self::default() }
+        Self { health: Health::Fault(StopReasons::in_words(why)), clock: clock.to_owned(), ..Self::default() }
     }
+}
+
+impl StopReasons {
+    fn of(status: &Status) -> Self {
+        Self { words: status.fault_besides_restrictions(), restrictions: status.stopping_restrictions().map(code_and_text).collect() }
+    }
+
+    /// A reason that is no restriction.
+    #[must_use]
+    pub(super) fn in_words(words: String) -> Self {
+        Self { words: Some(words), restrictions: Vec::new() }
+    }
+}
+
+fn code_and_text(restriction: &RestrictionStatus) -> (String, String) {
+    (restriction.code.clone(), restriction.text.clone())
 }
 
 impl BoardModel {
@@ -292,7 +317,7 @@ mod tests {
         let why = refused.why.as_ref().expect("a reason");
         assert_eq!((why.code.as_str(), why.text.is_empty(), writing.why.is_none()), ("too-small", false, true));
         assert!(why.facts.contains(&("needs".to_owned(), Fact::Bytes(8_000_000_000))), "{why:?}");
-        let down = Board { health: Health::Fault("disk full".into()), ..Board::default() };
+        let down = Board { health: Health::Fault(StopReasons::in_words("disk full".into())), ..Board::default() };
         let view = View { fault: Some("disk full".into()), ..View::default() };
         assert_eq!(Board::of(&Status::of(&view), "", &Bins::default()), down);
     }
@@ -302,7 +327,21 @@ mod tests {
         let (stops, other) = (Restriction::DisksHidden, Restriction::SwapsHidden);
         let view = View { fault: Some(stops.sentence()), restrictions: vec![stops.clone(), other.clone()], ..View::default() };
         let board = Board::of(&Status::of(&view), "", &Bins::default());
-        assert_eq!(board.health, Health::Fault(stops.sentence()));
+        let restrictions = vec![(stops.code().to_owned(), stops.sentence())];
+        assert_eq!(board.health, Health::Fault(StopReasons { words: None, restrictions }));
         assert_eq!(board.restrictions, [(other.code().to_owned(), other.sentence())]);
+    }
+
+    #[test]
+    fn a_fault_of_the_log_keeps_its_words_and_what_stops_the_station_beside_it_keeps_its_codes() {
+        let log = "the flash log cannot be written: /var/lib/flashline; disk full";
+        let udev = Restriction::UdevHidden { why: "Permission denied".into() };
+        let fault = format!("{log}; {}; {}", udev.sentence(), Restriction::DisksHidden.sentence());
+        let restrictions = vec![Restriction::SwapsHidden, udev, Restriction::DisksHidden];
+        let view = View { fault: Some(fault), log_fault: Some(log.into()), restrictions, ..View::default() };
+        let Health::Fault(why) = Board::of(&Status::of(&view), "", &Bins::default()).health else { panic!("{view:?}") };
+        assert_eq!(why.words.as_deref(), Some(log));
+        let codes: Vec<&str> = why.restrictions.iter().map(|(code, _)| code.as_str()).collect();
+        assert_eq!(codes, ["udev-hidden", "disks-hidden"]);
     }
 }

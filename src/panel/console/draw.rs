@@ -33,7 +33,9 @@ pub(crate) fn draw(board: &Board, language: &Language, buffer: &mut Buffer) {
     match &board.health {
         Health::Down(None) => return alarm(buffer, language.phrase("down"), "", language.phrase("down-todo"), board),
         Health::Down(Some(why)) => return alarm(buffer, language.phrase("down"), why, language.phrase("fault-todo"), board),
-        Health::Fault(why) => return alarm(buffer, language.phrase("fault"), why, language.phrase("fault-todo"), board),
+        Health::Fault(why) => {
+            return alarm(buffer, language.phrase("fault"), &language.stop_reasons(why), language.phrase("fault-todo"), board);
+        }
         Health::Well => {}
     }
     let head = header(buffer, area, board, language);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::board::{BoardSlot, Why};
+use super::board::{BoardSlot, StopReasons, Why};
 use crate::panel::lines::clock;
 use crate::station::reason::Fact;
 use crate::station::sizes::apart;
@@ -113,6 +113,13 @@ impl Language {
     #[must_use]
     pub(crate) fn restriction<'a>(&'a self, code: &str, text: &'a str) -> &'a str {
         self.restrictions.get(code).map_or(text, String::as_str)
+    }
+
+    /// Why nothing new is begun: first what no restriction says, in the station's words; then each restriction in this language.
+    #[must_use]
+    pub(crate) fn stop_reasons(&self, why: &StopReasons) -> String {
+        let restrictions = why.restrictions.iter().map(|(code, text)| self.restriction(code, text));
+        why.words.as_deref().into_iter().chain(restrictions).collect::<Vec<_>>().join("; ")
     }
 
     /// A phrase of the panel's own.

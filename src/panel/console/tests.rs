@@ -8,7 +8,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Color;
 
 use super::big;
-use super::board::{Board, BoardSlot, Health};
+use super::board::{Board, BoardSlot, Health, StopReasons};
 use super::cell::draw_cell;
 use super::draw::draw;
 use super::language::Language;
@@ -16,6 +16,7 @@ use crate::control::wire::Status;
 use crate::station::bins::{BinColour, BinLabel, Bins};
 use crate::station::outcome::{Act, Failure, Pull, Refusal, StationFault};
 use crate::station::port::Port;
+use crate::station::restriction::Restriction;
 use crate::station::restriction::testing::one_of_each;
 use crate::station::sign::{Hold, Sign};
 use crate::station::units::Bytes;
@@ -217,7 +218,7 @@ fn the_header_says_how_many_more_until_a_box_is_full_beside_the_order() {
 #[test]
 fn nothing_is_green_while_the_station_has_a_fault_or_is_down() {
     for (health, word) in [
-        (Health::Fault("disk full".into()), "disk full"),
+        (Health::Fault(StopReasons::in_words("disk full".into())), "disk full"),
         (Health::Down(None), "no card is being written"),
         (Health::Down(Some("not for you".into())), "not for you"),
     ] {
@@ -469,6 +470,29 @@ fn what_the_unit_takes_from_the_station_is_a_line_in_the_operators_language() {
             let shown = lines(&picture(&board, &language, 160, 50)).replace(' ', "");
             let words = language.restriction(restriction.code(), "no translation").replace(' ', "");
             assert!(shown.contains(&words), "{code}: {words}\n{shown}");
+        }
+    }
+}
+
+#[test]
+fn what_stops_the_station_fills_the_screen_in_the_operators_language_once_and_behind_a_fault_of_the_log() {
+    let log = "the flash log cannot be written: disk full";
+    // Lines are broken between words, and a wide sign fills two cells.
+    let joined = |text: &str| text.split_whitespace().collect::<String>();
+    for code in Language::codes() {
+        let language = Language::of(code).expect("it can be read");
+        for restriction in one_of_each().into_iter().filter(Restriction::stops) {
+            let words = joined(language.restriction(restriction.code(), "no translation"));
+            for log_fault in [None, Some(log.to_owned())] {
+                let fault = log_fault.iter().cloned().chain([restriction.sentence()]).collect::<Vec<_>>().join("; ");
+                let stopped = View { fault: Some(fault), log_fault, restrictions: vec![restriction.clone()], ..view(4, 0) };
+                let shown = joined(&lines(&picture(&board(&stopped), &language, 160, 50)));
+                assert_eq!(shown.matches(&words).count(), 1, "{code}: {words}\n{shown}");
+                let before = shown.split(&words).next().unwrap_or_default();
+                let logs = usize::from(stopped.log_fault.is_some());
+                assert_eq!((before.matches(&joined(log)).count(), shown.matches(&joined(log)).count()), (logs, logs), "{code}: {shown}");
+                assert!(!shown.contains(&joined(&restriction.cure())), "{code}: the sentence in English is left out: {shown}");
+            }
         }
     }
 }

@@ -276,7 +276,33 @@ pub struct View {
     pub maintenance: Option<MaintenanceView>,
 }
 
+/// Every fault that is shown, each once: the one of the whole station first, then those of some slots, then the restrictions that the first
+/// one does not name. Restrictions are given by their sentences.
+#[must_use]
+pub(crate) fn all_faults<'a>(
+    fault: Option<&'a str>,
+    faults: &'a [String],
+    restrictions: impl IntoIterator<Item = &'a str>,
+) -> Vec<&'a str> {
+    let others = restrictions.into_iter().filter(move |sentence| !is_named_in(fault, sentence));
+    fault.into_iter().chain(faults.iter().map(String::as_str)).chain(others).collect()
+}
+
+/// Whether the fault of the whole station names the restriction with this sentence.
+#[must_use]
+pub(crate) fn is_named_in(fault: Option<&str>, sentence: &str) -> bool {
+    fault.is_some_and(|fault| fault.contains(sentence))
+}
+
 impl View {
+    /// Every fault that is shown, each once, as sentences ([`all_faults`]).
+    #[must_use]
+    pub(crate) fn all_faults(&self) -> Vec<String> {
+        let restrictions: Vec<String> = self.restrictions.iter().map(Restriction::sentence).collect();
+        let all = all_faults(self.fault.as_deref(), &self.faults, restrictions.iter().map(String::as_str));
+        all.into_iter().map(str::to_owned).collect()
+    }
+
     /// The same view when the deciding task has stopped: none of its signs is trustworthy any more.
     #[must_use]
     pub(crate) fn of_a_dead_station(mut self) -> Self {
