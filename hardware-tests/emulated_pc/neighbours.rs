@@ -165,10 +165,12 @@ impl<'a> Openings<'a> {
     }
 }
 
-/// Who may open a card in a slot: threads of the station; the kernel, which reads its partitions; udev, which looks at it before its rules
-/// do; and the question of `60-multipath.rules`, which come before ours. `multipathd` is none of them.
+/// Who may open a card in a slot: threads of the station, and `blkid`, which it asks about a disk that multipath takes for a path; the
+/// kernel, which reads its partitions; udev, which looks at it before its rules do; and the question of `60-multipath.rules`, which come
+/// before ours. `multipathd` is none of them.
 fn may_open(name: &str) -> bool {
-    let ours = ["flash", "close/"].iter().any(|begins| name.starts_with(begins)) || ["survey", "identify", "keeper"].contains(&name);
+    let ours =
+        ["flash", "close/"].iter().any(|begins| name.starts_with(begins)) || ["survey", "identify", "keeper", "blkid"].contains(&name);
     ours || name.starts_with("kworker/") || ["(udev-worker)", "systemd-udevd", "multipath"].contains(&name)
 }
 

@@ -189,7 +189,24 @@ fn look_up(number: DevNum) -> Found {
     let text = |property: &str| device.property_value(property).and_then(|value| value.to_str()).map(str::to_owned);
     // A file system on several disks, some of which are missing (udev's `64-btrfs.rules`).
     let in_parts = text("ID_BTRFS_READY").is_some_and(|ready| ready == "0");
-    text("ID_FS_TYPE").and_then(|kind| Mark::of(&kind, text("ID_FS_LABEL"), in_parts)).map_or(Found::Other, Found::Mark)
+    let Some(kind) = text("ID_FS_TYPE") else { return Found::Other };
+    if kind == PATH {
+        return on_a_path(device.devnode().and_then(probe));
+    }
+    Mark::of(&kind, text("ID_FS_LABEL"), in_parts).map_or(Found::Other, Found::Mark)
+}
+
+/// The type that multipath gives a disk which the PC's settings make a path, whatever is on it (`60-multipath.rules`, before ours). udev does
+/// not look at its contents then (`60-persistent-storage.rules`).
+const PATH: &str = "mpath_member";
+
+/// A disk that multipath calls a path bears the mark that blkid finds. If blkid gives no answer, it is multipath's.
+fn on_a_path(found: Option<String>) -> Found {
+    let mark = match found {
+        Some(found) => mark_in(&found),
+        None => Mark::of(PATH, None, false),
+    };
+    mark.map_or(Found::Other, Found::Mark)
 }
 
 /// The marks that a disk and its partitions bear on the medium now. udev's database does not have yet what another program wrote a moment
@@ -230,7 +247,7 @@ impl Mark {
             "LVM2_member" | "LVM1_member" => "LVM",
             "bcache" | "drbd" | "stratis" | "ceph_bluestore" => kind,
             "btrfs" if in_parts => "a btrfs of several disks",
-            "mpath_member" => "multipath",
+            PATH => "multipath",
             other => match other.strip_suffix("_member")? {
                 "linux_raid" => "a RAID",
                 name => name,

@@ -126,6 +126,19 @@ fn a_mark_is_called_what_it_is_and_a_file_system_is_none() {
 }
 
 #[test]
+fn a_disk_that_multipath_takes_for_a_path_bears_the_mark_of_its_contents_and_none_of_multipath() {
+    let of = |found: Option<&str>| match on_a_path(found.map(str::to_owned)) {
+        Found::Mark(mark) => Some(mark.of),
+        Found::Other => None,
+        Found::Nothing => panic!("udev has examined it"),
+    };
+    assert_eq!(of(Some("ID_PART_TABLE_TYPE=gpt\n")), None);
+    assert_eq!(of(Some("ID_FS_TYPE=ext4\n")), None);
+    assert_eq!(of(Some("ID_FS_TYPE=linux_raid_member\n")).as_deref(), Some("a RAID"));
+    assert_eq!(of(None).as_deref(), Some("multipath"), "what is on it is not known");
+}
+
+#[test]
 fn no_source_is_asked_for_that_is_not_below_dev() {
     assert_eq!(node_number(Path::new("/srv/nodes/sdb"), |_| panic!("the server that it is on may hang")), None);
     assert_eq!(node_number(Path::new("/dev/sdb"), |_| Some(CARD)), Some(CARD));
