@@ -78,6 +78,11 @@ impl<'a> Factory<'a> {
     /// Installs the program and puts the image where the configuration names it.
     pub(crate) fn new(pc: &'a Pc, image: &Path) -> Self {
         pc.install(env!("CARGO_BIN_EXE_flashline"));
+        Self::with_installed_program(pc, image)
+    }
+
+    /// Puts the image where the configuration names it; the program is there.
+    pub(crate) fn with_installed_program(pc: &'a Pc, image: &Path) -> Self {
         let name = image.file_name().expect("an image has a name").to_string_lossy();
         let there = format!("/srv/images/{name}");
         pc.put_file(image, &there, 0o644);

@@ -25,7 +25,7 @@ fn the_arm64_packages_flash_a_stick_and_an_sd_card_on_an_arm64_board() {
     // The emulated PC has no lists of installed files, of which dpkg complains.
     pc.sh("dpkg -i /tmp/debs/*.deb >&2");
     let image = Image::new(6 * MIB, 7);
-    Factory::new(&pc, &image.raw()).slot("A1", usb("1")).slot("S1", sd(0)).configured();
+    Factory::with_installed_program(&pc, &image.raw()).slot("A1", usb("1")).slot("S1", sd(0)).configured();
     pc.sh("systemctl start flashline.service");
     let station = Station::journal(&pc);
     let elsewhere = pc.usb("5").size(16 * MIB).filled(5).plug();
