@@ -71,7 +71,8 @@ const KINDS: [Kind; 7] = [
         name: "a btrfs",
         uas: false,
         makes: "mkfs.btrfs -q $disk",
-        taken: "dmesg | grep -q \"BTRFS: device .*/dev/$name \"",
+        // udev has told the kernel of it. Since Linux 6.8 the kernel says nothing of one that is whole on its disk.
+        taken: "udevadm info --query property $disk | grep -q ^ID_BTRFS_READY=",
         released: "btrfs device scan --forget",
         sign: "PASS",
     },
@@ -166,12 +167,12 @@ impl<'a> Openings<'a> {
 }
 
 /// Who may open a card in a slot: threads of the station, and `blkid`, which it asks about a disk that multipath takes for a path; the
-/// kernel, which reads its partitions; udev, which looks at it before its rules do; and the question of `60-multipath.rules`, which come
-/// before ours. `multipathd` is none of them.
+/// kernel, which reads its partitions; udev, which looks at it before its rules do, by its own `scsi_id`, too; and the question of
+/// `60-multipath.rules`, which come before ours. `multipathd` is none of them.
 fn may_open(name: &str) -> bool {
     let ours =
         ["flash", "close/"].iter().any(|begins| name.starts_with(begins)) || ["survey", "identify", "keeper", "blkid"].contains(&name);
-    ours || name.starts_with("kworker/") || ["(udev-worker)", "systemd-udevd", "multipath"].contains(&name)
+    ours || name.starts_with("kworker/") || ["(udev-worker)", "systemd-udevd", "scsi_id", "multipath"].contains(&name)
 }
 
 #[test]
@@ -237,6 +238,10 @@ fn seven_kinds_of_used_cards_and_their_copies_are_started_by_no_other_program_an
         pc.sh("udevadm settle; sleep 2");
         let nodes = [card, &copy].map(UsbStick::node);
         assert_eq!(started(&pc), before, "{}: nothing is started", kind.name);
+        for node in &nodes {
+            let known = pc.sh(&format!("udevadm info --query property {node}"));
+            assert!(!known.contains("ID_BTRFS_READY="), "{}: udev tells the kernel of no btrfs: {known}", kind.name);
+        }
         let openers = openings.of(&nodes);
         assert!(openers.contains("(udev-worker)"), "openings are seen, or this proves nothing: {openers:?}");
         assert!(openers.iter().all(|name| may_open(name)), "{}: opened by {openers:?}", kind.name);
