@@ -30,6 +30,8 @@ pub(super) struct Disk {
     pub(super) port: Port,
     /// The device of its medium: itself, or the MMC host.
     pub(super) device: DeviceId,
+    /// It is one of several slots of a reader: without a medium it is likely to be empty, and not slow.
+    pub(super) has_siblings: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -84,17 +86,17 @@ impl Devices {
         self.there.contains_key(&id)
     }
 
-    /// A card is seen for the first time, in this device, which has been `connected` to USB for this time. `None` if the device was there
+    /// A card is seen for the first time, in this disk, whose device has been `connected` to USB for this time. `None` if the device was there
     /// without it: then a hand put it in.
-    pub(super) fn arrival(&self, now: Instant, device: DeviceId, connected: Option<Duration>) -> Option<Arrival> {
-        let there = self.there.get(&device)?;
+    pub(super) fn arrival(&self, now: Instant, disk: &Disk, connected: Option<Duration>) -> Option<Arrival> {
+        let there = self.there.get(&disk.device)?;
         let looking = now.saturating_duration_since(self.began);
         let since_first_look = self.first_look.map_or(Duration::ZERO, |first| now.saturating_duration_since(first));
         // How long the device could have shown a medium.
         let known_for = match (there.appeared, connected) {
             (Some(appeared), _) => now.saturating_duration_since(appeared),
             // It has been a disk for a shorter time than this, but since the first look at least.
-            (None, Some(connected)) if connected < DISK_SHOWS_WITHIN => since_first_look,
+            (None, Some(connected)) if connected < DISK_SHOWS_WITHIN && !disk.has_siblings => since_first_look,
             (None, Some(connected)) => connected,
             (None, None) if self.uptime < BOOTS_WITHIN => since_first_look,
             (None, None) => return None,

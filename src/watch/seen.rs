@@ -133,7 +133,7 @@ impl Seen {
                 None
             } else {
                 let (at, connected) = at_once(&clock, || sysfs.connected(name));
-                self.devices.arrival(at, disk.device, connected)
+                self.devices.arrival(at, disk, connected)
             };
             let is_from_before = known || self.new_ports.contains(&card.port) || arrival.is_some_and(|arrival| arrival.was_there_before);
             let before = match (is_waking && !known, is_from_before) {

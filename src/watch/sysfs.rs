@@ -193,7 +193,7 @@ impl Sysfs {
             Some(host) => DeviceId(fs::metadata(host).ok()?.ino()),
             None => id,
         };
-        Some(Disk { id, port: place.port, device })
+        Some(Disk { id, port: place.port, device, has_siblings: place.luns > 1 })
     }
 
     /// The number of a disk, whether it holds a medium or not.

@@ -63,6 +63,22 @@ fn a_stick_that_became_a_disk_just_before_the_first_look_and_shows_its_medium_af
 }
 
 #[test]
+fn a_card_put_into_one_slot_of_a_reader_that_was_connected_just_before_the_station_is_put_in_by_hand() {
+    let fake = FakeSysfs::new();
+    let mut seen = seen();
+    let start = Instant::now();
+    for (name, lun, diskseq) in [("sda", 0, 11), ("sdb", 1, 12)] {
+        fake.lun(name, "1", lun, diskseq);
+        fake.set(name, "size", "0");
+    }
+    fake.connected("1", 9000);
+    assert_eq!(told(&seen.look(&fake.sysfs(), || start)), [""; 0]);
+    fake.set("sda", "size", "131072");
+    fake.connected("1", 10_200);
+    assert_eq!(told(&seen.look(&fake.sysfs(), || start + 1200 * MS)), ["seen 11 None -"]);
+}
+
+#[test]
 fn a_stick_put_in_once_the_station_has_begun_is_put_in_by_hand_however_late_the_first_look_is() {
     let fake = FakeSysfs::new();
     let began = Instant::now();
