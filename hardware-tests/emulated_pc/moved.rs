@@ -139,7 +139,7 @@ fn long_the_service_backs_up_beside_the_station_and_a_disk_that_takes_nothing_le
 
     for (breaks, mends, says) in [
         ("mount -o remount,ro /mnt/backup", "mount -o remount,rw /mnt/backup", "it may only be read"),
-        ("dd if=/dev/zero of=/mnt/backup/fill bs=64k 2>/dev/null || true; sync", "rm /mnt/backup/fill", "the disk is full"),
+        ("dd if=/dev/zero of=/mnt/backup/fill bs=64k 2>/dev/null || true; sync", "rm /mnt/backup/fill && sync", "the disk is full"),
     ] {
         pc.sh(breaks);
         let mark = pc.sh("date +%s.%N");
@@ -149,7 +149,8 @@ fn long_the_service_backs_up_beside_the_station_and_a_disk_that_takes_nothing_le
         pc.sh(mends);
         assert_eq!(backups(), kept, "{breaks}: the earlier ones stay, and nothing is beside them");
     }
-    assert!(run().success(), "all is mended");
+    let done = run();
+    assert!(done.success(), "all is mended: {done} {}", pc.sh("journalctl --unit flashline-backup --output cat --lines 5"));
     pc.sh(&format!("echo '{} /mnt/backup ext4 defaults,nofail 0 0' >>/etc/fstab && umount /mnt/backup", disk.node()));
     assert!(!run().success());
     let journal = pc.sh("journalctl --unit flashline-backup --output cat");
