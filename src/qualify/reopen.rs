@@ -7,11 +7,11 @@ use std::io;
 
 use super::facts::{Freshness, ReopenFacts};
 use super::pattern::Pattern;
-use super::trial::{HEAD, LEFT, Trial, TrialError};
+use super::trial::{HEAD, LEFT, Trial, TrialError, ask_to_flush};
 use crate::device::aligned::AlignedBuf;
 use crate::device::direct::CachedReader;
 use crate::device::{BlockDevice, FlushAnswer, read_exact_at};
-use crate::flash::gauge::{Gauge, Waits};
+use crate::flash::gauge::Gauge;
 use crate::flash::rules::Rules;
 use crate::station::units::{Bytes, to_usize};
 
@@ -101,11 +101,7 @@ fn claim_again<P: Place>(place: &P, flush: FlushAnswer, gauge: &Gauge, rules: &R
     if flush != FlushAnswer::Taken {
         return Ok(device);
     }
-    let answer = gauge.waiting(Waits::Answer, || device.ask_to_flush(rules.for_an_answer()));
-    if let Some(make) = device.make() {
-        rules.unanswered.heard(&make, place.port(), answer);
-    }
-    match answer {
+    match ask_to_flush(&mut device, place.port(), gauge, rules).answer {
         FlushAnswer::Taken | FlushAnswer::Refused | FlushAnswer::NotScsi | FlushAnswer::Unclear => Ok(device),
         FlushAnswer::Gone => Err(TrialError::Left { doing: "it was told to empty its cache" }),
         FlushAnswer::Stalled | FlushAnswer::Lost => {
@@ -139,6 +135,8 @@ mod cases {
     use crate::device::ram::{Did, Fault, RamDevice};
     use crate::device::{Shortfall, Source};
     use crate::station::units::MIB;
+
+    const PORT: &str = "pci-0000:00:1c.0/usb3-1/lun-0";
 
     /// A card that several openings share, in a reader with a cache that the kernel does not know: only an opening that was told to empty it
     /// does so at a flush.
@@ -185,7 +183,8 @@ mod cases {
             answer
         }
         fn make(&self) -> Option<String> {
-            self.card.borrow().make()
+            // The kernel has no facts any more about a device that left.
+            if self.departed() { None } else { self.card.borrow().make() }
         }
         fn sectors_written(&self) -> Option<u64> {
             self.card.borrow().sectors_written()
@@ -208,7 +207,7 @@ mod cases {
         type Cached = Self;
 
         fn port(&self) -> &'static str {
-            "pci-0000:00:1c.0/usb3-1/lun-0"
+            PORT
         }
 
         fn claim(&self) -> Result<Shared, TrialError> {
@@ -240,11 +239,18 @@ mod cases {
 
     /// The card is opened again after it gave this answer to the flush command.
     fn reopened_after(card: &Shared, flush: FlushAnswer, stale: bool) -> Result<ReopenFacts, TrialError> {
+        reopened_by(&rules(), card, flush, stale)
+    }
+
+    fn rules() -> Rules {
+        Rules { stall: Duration::from_secs(90), flush_required: false, unanswered: Arc::default() }
+    }
+
+    fn reopened_by(rules: &Rules, card: &Shared, flush: FlushAnswer, stale: bool) -> Result<ReopenFacts, TrialError> {
         let slot = Pages { card: card.clone(), stale, kept: Rc::default() };
-        let rules = Rules { stall: Duration::from_secs(90), flush_required: false, unanswered: Arc::default() };
         let mut pattern = Pattern::fresh().expect("random");
         let first = Shared { is_told: flush == FlushAnswer::Taken, ..card.clone() };
-        reopened(&slot, first, flush, &Gauge::default(), &rules, &mut pattern).map(|(facts, _)| facts)
+        reopened(&slot, first, flush, &Gauge::default(), rules, &mut pattern).map(|(facts, _)| facts)
     }
 
     fn found(stale: bool) -> ReopenFacts {
@@ -284,6 +290,14 @@ mod cases {
         assert!(matches!(ended, Err(TrialError::Device { doing: "flushing", .. })), "{ended:?}");
         let ended = reopened_after(&answering(FlushAnswer::Gone), FlushAnswer::Taken, false);
         assert!(matches!(ended, Err(TrialError::Left { .. })), "{ended:?}");
+    }
+
+    #[test]
+    fn a_device_that_leaves_when_it_is_asked_again_is_remembered() {
+        let (rules, card) = (rules(), answering(FlushAnswer::Gone));
+        let make = card.make().expect("it is there");
+        reopened_by(&rules, &card, FlushAnswer::Taken, false).expect_err("it left");
+        assert!(rules.unanswered.knows(&make, PORT));
     }
 
     #[test]

@@ -111,14 +111,6 @@ impl<'t, D: BlockDevice> Trial<'t, D> {
         if is_there { Ok(()) } else { Err(wrong_data("reading back the head", Bytes(0))) }
     }
 
-    /// Tells the device to empty its cache, as the engine does.
-    pub(crate) fn ask_to_flush(&mut self, rules: &Rules) -> FlushFacts {
-        let patience = rules.for_an_answer();
-        let began = Instant::now();
-        let answer = self.gauge.waiting(Waits::Answer, || self.device.ask_to_flush(patience));
-        FlushFacts { answer, took: began.elapsed() }
-    }
-
     /// Writes and reads back calls of growing length, and the card's last block.
     ///
     /// # Errors
@@ -309,6 +301,20 @@ impl Run {
     fn rate(&self) -> Bytes {
         rate(Bytes(self.moved), self.took).unwrap_or_default()
     }
+}
+
+/// Tells the device in this port to empty its cache, as the engine does. The station learns what is found out here: a make that does not
+/// answer is not asked again.
+pub(crate) fn ask_to_flush<D: BlockDevice>(device: &mut D, port: &str, gauge: &Gauge, rules: &Rules) -> FlushFacts {
+    // A device that has left has no make any more.
+    let make = device.make();
+    let began = Instant::now();
+    let answer = gauge.waiting(Waits::Answer, || device.ask_to_flush(rules.for_an_answer()));
+    let took = began.elapsed();
+    if let Some(make) = &make {
+        rules.unanswered.heard(make, port, answer);
+    }
+    FlushFacts { answer, took }
 }
 
 #[cfg(test)]

@@ -112,16 +112,9 @@ impl Sysfs {
     /// What is in one of these ports now.
     #[must_use]
     pub(crate) fn glimpse(&self, ports: &[Port]) -> Glimpse {
-        let mut seen = Glimpse::default();
-        for name in self.disks_in(ports) {
-            let disk = Directory(self.root.join("block").join(name));
-            let found = Glimpse { disk: true, medium: disk.number("size").is_some_and(|size| size > 0), diskseq: disk.number("diskseq") };
-            if found.medium {
-                return found;
-            }
-            seen = found;
-        }
-        seen
+        let Some(name) = self.disk_in(ports) else { return Glimpse::default() };
+        let diskseq = Directory(self.root.join("block").join(&name)).number("diskseq");
+        Glimpse { disk: true, medium: self.holds_medium(&name), diskseq }
     }
 
     /// How the power of the USB device with this disk can be cut, where the kernel offers that for its port: since Linux 6.0, by a file

@@ -179,6 +179,13 @@ impl Sysfs {
         found.into_iter().flatten().collect()
     }
 
+    /// The disk in one of these ports, by the kernel's name: the one with a medium, if there is one.
+    #[must_use]
+    pub(crate) fn disk_in(&self, ports: &[Port]) -> Option<String> {
+        let disks = self.disks_in(ports);
+        disks.iter().find(|name| self.holds_medium(name)).or(disks.last()).cloned()
+    }
+
     /// The number of a disk's own directory. The kernel assigns a new one to each disk, also to one with the name of another.
     pub(super) fn disk_id(&self, name: &str) -> Option<DeviceId> {
         fs::metadata(self.root.join("block").join(name)).ok().map(|metadata| DeviceId(metadata.ino()))

@@ -53,7 +53,7 @@ fn keys() -> Receiver<Instant> {
 }
 
 fn follow(slot: &Engaged, sysfs: &Sysfs, keys: &Receiver<Instant>, interrupted: &AtomicBool) {
-    if let Some(name) = disk_of(slot, sysfs) {
+    if let Some(name) = sysfs.disk_in(&slot.ports) {
         // Who may not do this waits longer.
         let _slower = sysfs.poll_media(&name, MEDIA_POLL);
     }
@@ -101,7 +101,7 @@ fn follow(slot: &Engaged, sysfs: &Sysfs, keys: &Receiver<Instant>, interrupted: 
 
 /// Opens the disk, whatever comes of it: then the kernel looks for the medium.
 fn make_the_kernel_look(slot: &Engaged, sysfs: &Sysfs) {
-    if let Some(card) = disk_of(slot, sysfs).and_then(|name| sysfs.card(&name)) {
+    if let Some(card) = sysfs.disk_in(&slot.ports).and_then(|name| sysfs.card(&name)) {
         drop(CachedReader::open(&node_of(&card.kernel_name), card.visit));
     }
 }
@@ -113,18 +113,12 @@ fn words(ask: Ask, slot: &Engaged) -> String {
     }
 }
 
-/// The disk in one of the slot's ports, by the kernel's name.
-fn disk_of(slot: &Engaged, sysfs: &Sysfs) -> Option<String> {
-    let disks = sysfs.disks_in(&slot.ports);
-    disks.iter().find(|name| sysfs.holds_medium(name)).or(disks.first()).cloned()
-}
-
 /// Whether what was written last is on the card that is back; `None` if it is another one.
 fn kept(slot: &Engaged, sysfs: &Sysfs) -> Option<Check> {
     let (tombstone, pattern) = slot.shared().left.clone()?;
     let began = Instant::now();
     loop {
-        let card = disk_of(slot, sysfs).and_then(|name| sysfs.card(&name));
+        let card = sysfs.disk_in(&slot.ports).and_then(|name| sysfs.card(&name));
         let read = card.as_ref().map(read).unwrap_or_else(|| Err(io::Error::other("it is not there any more")));
         match read {
             Ok((head, _)) if tombstone.address_of(&head) != Some(Bytes(0)) => return None,

@@ -19,7 +19,7 @@ use crate::qualify::facts::TroubleKind;
 use crate::qualify::pattern::Pattern;
 use crate::qualify::reopen::{Place, reopened};
 use crate::qualify::side_by_side::Meeting;
-use crate::qualify::trial::{Trial, TrialError};
+use crate::qualify::trial::{Trial, TrialError, ask_to_flush};
 use crate::station::End;
 use crate::watch::sysfs::{Sysfs, node_of};
 use crate::watch::uses::still_unused;
@@ -118,18 +118,13 @@ fn try_card(slot: &Engaged, gauge: &Gauge, rules: &Rules) -> Result<DirectDevice
     let caching = gauge.waiting(Waits::Answer, || device.caching_page(SHOWS_WITHIN));
     slot.shared().facts.caching = Some(caching);
     place.begin("answer to a flush");
-    let make = device.make();
-    let mut trial = Trial::new(&mut device, gauge, rules, &mut pattern)?;
-    let flush = trial.ask_to_flush(rules);
+    let flush = ask_to_flush(&mut device, place.port(), gauge, rules);
     slot.shared().facts.flush = Some(flush);
-    // The station learns what was found out here: a make that does not answer is not asked again.
-    if let Some(make) = &make {
-        rules.unanswered.heard(make, &slot.card.port.0, flush.answer);
-    }
     if flush.answer == FlushAnswer::Gone {
         return Err(TrialError::Left { doing: "it was told to empty its cache" });
     }
     place.begin("head");
+    let mut trial = Trial::new(&mut device, gauge, rules, &mut pattern)?;
     trial.entomb(&tombstone)?;
     place.begin("requests of growing length");
     let requests = trial.requests()?;
