@@ -104,11 +104,7 @@ pub(crate) fn look(job: &Job) -> Result<(PathBuf, State), FetchError> {
         if kept::known(&path, wanted.digest.algorithm) == Some(wanted.digest) { State::Here } else { State::Unproven }
     } else {
         let part = part::path(&job.directory, &wanted.name);
-        match fs::symlink_metadata(&part) {
-            Ok(metadata) => State::Part(metadata.len()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => State::Missing,
-            Err(error) => return Err(here("looking at", &part, error)),
-        }
+        part::metadata_at(&part)?.map_or(State::Missing, |part| State::Part(part.len()))
     };
     Ok((path, state))
 }
@@ -147,11 +143,10 @@ fn resolve(job: &Job) -> Result<Wanted, FetchError> {
 
 /// Is there a file at this path?
 fn is_file(path: &Path) -> Result<bool, FetchError> {
-    match fs::symlink_metadata(path) {
-        Ok(metadata) if metadata.is_file() => Ok(true),
-        Ok(_other) => Err(here("looking at", path, io::Error::new(io::ErrorKind::InvalidInput, "it is no file"))),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(here("looking at", path, error)),
+    match part::metadata_at(path)? {
+        Some(metadata) if metadata.is_file() => Ok(true),
+        Some(_other) => Err(here("looking at", path, io::Error::new(io::ErrorKind::InvalidInput, "it is no file"))),
+        None => Ok(false),
     }
 }
 

@@ -56,11 +56,21 @@ pub(crate) fn path(directory: &Path, name: &str) -> PathBuf {
 /// # Errors
 /// If another process has it, or it cannot be removed.
 pub(crate) fn clear(directory: &Path, name: &str) -> Result<bool, FetchError> {
-    let path = path(directory, name);
-    match fs::symlink_metadata(&path) {
-        Ok(_metadata) => Part::open(directory, name)?.discard().map(|()| true),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(source) => Err(FetchError::Here { doing: "looking at", path, source }),
+    if metadata_at(&path(directory, name))?.is_none() {
+        return Ok(false);
+    }
+    Part::open(directory, name)?.discard().map(|()| true)
+}
+
+/// What is at this path, itself and not what a link names; `None` if nothing is.
+///
+/// # Errors
+/// If it cannot be known.
+pub(crate) fn metadata_at(path: &Path) -> Result<Option<Metadata>, FetchError> {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) => Ok(Some(metadata)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(FetchError::Here { doing: "looking at", path: path.to_owned(), source }),
     }
 }
 
