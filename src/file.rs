@@ -128,12 +128,17 @@ pub(crate) fn replace(path: &Path, access: Access<'_>, bytes: &[u8]) -> io::Resu
     let directory = directory_of(path);
     let mut file = tempfile::NamedTempFile::new_in(directory)?;
     file.write_all(bytes)?;
-    let like = if let Access::Like(like) = access { fs::metadata(like).ok() } else { None };
-    if let Some(like) = &like {
-        chown(file.path(), Some(like.uid()), Some(like.gid()))?;
-    }
-    let mode = if let Access::Mode(mode) = access { mode } else { MODE };
-    file.as_file().set_permissions(like.map_or_else(|| Permissions::from_mode(mode), |like| like.permissions()))?;
+    let permissions = match access {
+        Access::Mode(mode) => Permissions::from_mode(mode),
+        Access::Like(like) => match fs::metadata(like) {
+            Ok(like) => {
+                chown(file.path(), Some(like.uid()), Some(like.gid()))?;
+                like.permissions()
+            }
+            Err(_no_predecessor) => Permissions::from_mode(MODE),
+        },
+    };
+    file.as_file().set_permissions(permissions)?;
     file.as_file().sync_all()?;
     file.persist(path)?;
     flush_directory(directory)

@@ -11,7 +11,7 @@ mod source;
 #[cfg(test)]
 pub(super) mod tests;
 
-use std::fs::{self, File, Permissions};
+use std::fs::{self, Permissions};
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ pub use super::intake::StagingProgress;
 use super::layout::{FIRST_BYTES, Layout};
 use super::map::ZeroValues;
 use super::{ImageError, Staged, store};
-use crate::file::FileVersion;
+use crate::file::{FileVersion, flush_directory};
 use crate::station::outcome::Digest;
 use crate::station::units::{Bytes, to_usize};
 use sidecar::Sidecar;
@@ -77,7 +77,7 @@ fn stage_after(
     let written = copy.persist(&path).map_err(|error| ImageError::Store { path: path.clone(), source: error.error })?;
     let sidecar = store.join(format!("{digest}.json"));
     Sidecar::new(&read.map, &read.extents, source.version, Sidecar::read(&sidecar)).write(&sidecar).map_err(stored)?;
-    File::open(store).and_then(|directory| directory.sync_all()).map_err(stored)?;
+    flush_directory(store).map_err(stored)?;
     let file = store::open(&path).ok_or_else(|| ImageError::Store { path: path.clone(), source: io::ErrorKind::NotFound.into() })?;
     drop(written);
     store::note_use(&file, store);

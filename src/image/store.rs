@@ -136,10 +136,8 @@ fn remove(image: &Kept) -> bool {
             Err(TryLockError::Error(error)) => return Err(error),
         }
         // The sidecar first: an image without one is staged again, but a sidecar without its image would be a false statement.
-        match fs::remove_file(image.path.with_extension("json")) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => fs::remove_file(&image.path)?,
-        }
+        crate::file::remove(&image.path.with_extension("json"))?;
+        fs::remove_file(&image.path)?;
         Ok(true)
     };
     match removed() {

@@ -1,10 +1,12 @@
 //! The program and version that made a row. It is stored with each row, because it cannot be added later.
 
-use std::fs::File;
 use std::io;
+use std::path::Path;
 use std::sync::OnceLock;
 
 use serde_json::{Value, json};
+
+use crate::file;
 
 /// What judged the card: the read-back of this program, in this process. Another program, or another kind of proof, has another word.
 const PROVER: &str = "direct-read-back-1";
@@ -32,9 +34,7 @@ fn build() -> Option<&'static str> {
 
 /// Read through the kernel's link to the running file, which is right even if a package has replaced the file.
 fn digest() -> io::Result<String> {
-    let mut hasher = blake3::Hasher::new();
-    io::copy(&mut File::open("/proc/self/exe")?, &mut hasher)?;
-    Ok(hasher.finalize().to_hex().to_string())
+    Ok(file::digest(Path::new("/proc/self/exe"))?.0.to_hex().to_string())
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! The PC and the program: versions, memory, room, clock.
 
-use std::fs::File;
 use std::io;
 use std::path::Path;
 
@@ -10,6 +9,7 @@ use serde_json::{Map, Value, json};
 use super::context::{Context, Made, SOON, plain, why};
 use crate::cli::formats;
 use crate::config::{DEFAULT_STATE, Settings};
+use crate::file;
 
 /// Keys of os-release(5) that say which distribution it is.
 const DISTRIBUTION: [&str; 5] = ["ID", "VERSION_ID", "VERSION_CODENAME", "PRETTY_NAME", "ID_LIKE"];
@@ -20,12 +20,8 @@ const CLOCK: [&str; 5] = ["Timezone", "LocalRTC", "CanNTP", "NTP", "NTPSynchroni
 
 pub(super) fn program(context: &Context) -> Made {
     let mut unread = Vec::new();
-    let digest = |path: &str| {
-        let mut hasher = blake3::Hasher::new();
-        io::copy(&mut File::open(path)?, &mut hasher)?;
-        Ok::<_, io::Error>(hasher.finalize().to_hex().to_string())
-    };
-    let build = digest("/proc/self/exe").map_err(|error| unread.push(why("the program's own file", &error))).ok();
+    let own = file::digest(Path::new("/proc/self/exe")).map_err(|error| unread.push(why("the program's own file", &error)));
+    let build = own.ok().map(|(digest, _)| digest.to_hex().to_string());
     let built = env!("FLASHLINE_BUILT").parse::<i64>().ok().and_then(|at| jiff::Timestamp::from_second(at).ok());
     let formats = formats::lines(&context.source.place(&context.config));
     Made::json(
