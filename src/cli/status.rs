@@ -48,7 +48,7 @@ fn lines(status: &Status) -> Vec<String> {
         lines.push(format!("  {}", anchor(at, &harmless(&end.text))));
     }
     // The fault of the whole station is the line above.
-    let others = status.all_faults().into_iter().skip(usize::from(status.fault.is_some()));
+    let others = status.faults.iter().chain(status.other_restrictions().map(|restriction| &restriction.text));
     lines.extend(others.map(|fault| format!("STATION FAULT  {}: call the station engineer", harmless(fault))));
     if !status.exposed.is_empty() {
         let slots: Vec<String> = status.exposed.iter().map(|slot| harmless(slot)).collect();

@@ -13,9 +13,6 @@ use crate::station::view::{ModelView, Progress, SlotView, View};
 /// The version of the protocol. A client that knows another version must not continue.
 pub(crate) const VERSION: u32 = 1;
 
-/// Stands between the reasons in [`Status::fault`].
-const REASONS_APART: &str = "; ";
-
 /// The requests of a client.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "request", rename_all = "kebab-case", deny_unknown_fields)]
@@ -403,8 +400,8 @@ impl Status {
     pub(crate) fn fault_besides_restrictions(&self) -> Option<String> {
         let fault = self.fault.clone()?;
         let rest = self.stopping_restrictions().fold(fault, |rest, restriction| rest.replace(&restriction.text, ""));
-        let reasons: Vec<&str> = rest.split(REASONS_APART).filter(|reason| !reason.is_empty()).collect();
-        (!reasons.is_empty()).then(|| reasons.join(REASONS_APART))
+        let reasons: Vec<&str> = rest.split(view::REASONS_APART).filter(|reason| !reason.is_empty()).collect();
+        (!reasons.is_empty()).then(|| reasons.join(view::REASONS_APART))
     }
 
     /// Every fault that the station shows, each once ([`view::all_faults`]).

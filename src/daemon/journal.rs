@@ -79,7 +79,7 @@ impl SignJournal {
             }
             self.restrictions.clone_from(&view.restrictions);
         }
-        let has_fault = !view.all_faults().is_empty();
+        let has_fault = view.has_fault();
         if self.has_fault && !has_fault {
             tracing::info!("the station's fault is over");
         }
@@ -107,9 +107,6 @@ fn tell(slot: &SlotView) {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{self, Write};
-    use std::sync::{Arc, Mutex};
-
     use super::*;
     use crate::station::units::Bytes;
     use crate::station::view::Progress;
@@ -137,31 +134,16 @@ mod tests {
         assert_eq!(told, 5);
     }
 
-    /// Keeps what is written.
-    #[derive(Clone, Default)]
-    struct Kept(Arc<Mutex<Vec<u8>>>);
-
-    impl Write for Kept {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().expect("whole").extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
     /// The lines for these views, one after the other.
     fn told(views: &[&View]) -> Vec<String> {
-        let kept = Kept::default();
-        let writer = kept.clone();
-        let lines = tracing_subscriber::fmt().without_time().with_ansi(false).with_writer(move || writer.clone());
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let writer = file.reopen().expect("opened");
+        let lines = tracing_subscriber::fmt().without_time().with_ansi(false).with_writer(writer);
         tracing::subscriber::with_default(lines.finish(), || {
             let mut journal = SignJournal::default();
             views.iter().for_each(|view| journal.update(view));
         });
-        let text = String::from_utf8(kept.0.lock().expect("whole").clone()).expect("text");
+        let text = std::fs::read_to_string(file.path()).expect("text");
         text.lines().map(str::to_owned).collect()
     }
 

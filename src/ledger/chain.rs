@@ -8,6 +8,7 @@ use rusqlite::{Connection, Result, Row, params};
 
 use super::beginning;
 use super::link::{Batch, Hashed, Link, ORIGIN};
+use crate::station::outcome::Digest;
 
 const COLUMNS: &str = "SELECT station, seq, kind, at, body, prev, hash FROM event";
 
@@ -69,18 +70,10 @@ impl FromStr for Head {
 
     fn from_str(text: &str) -> std::result::Result<Self, NoAnchor> {
         let (count, digits) = text.trim().split_once(':').ok_or(NoAnchor)?;
-        if digits.len() != 64
-            || !digits.bytes().all(|digit| digit.is_ascii_hexdigit())
-            || !count.bytes().all(|digit| digit.is_ascii_digit())
-        {
+        if !count.bytes().all(|digit| digit.is_ascii_digit()) {
             return Err(NoAnchor);
         }
-        let mut hash = ORIGIN;
-        for (place, byte) in hash.iter_mut().enumerate() {
-            // Only ASCII digits: neither can fail any more.
-            let pair = digits.get(2 * place..2 * place + 2).ok_or(NoAnchor)?;
-            *byte = u8::from_str_radix(pair, 16).ok().ok_or(NoAnchor)?;
-        }
+        let Digest(hash) = Digest::parse(digits).ok_or(NoAnchor)?;
         Ok(Self { count: count.parse().ok().ok_or(NoAnchor)?, hash })
     }
 }

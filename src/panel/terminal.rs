@@ -68,8 +68,7 @@ fn prefix(slot: &SlotView, name_width: usize) -> String {
 
 impl Screen for Terminal {
     fn draw(&mut self, view: &View) {
-        let has_fault = !view.all_faults().is_empty();
-        let heading = if has_fault { style(OperatorAction::TakeBad) } else { Style::new().bold() };
+        let heading = if view.has_fault() { style(OperatorAction::TakeBad) } else { Style::new().bold() };
         self.title.set_prefix(heading.apply_to(format!(" {} ", title(view))).to_string());
         self.title.tick();
         if let Some(shown) = &view.anchor {

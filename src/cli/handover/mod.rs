@@ -161,8 +161,7 @@ impl Handover {
 
     /// First cards that wait for their approval, with what they are approved for.
     fn first_cards(&self) -> impl Iterator<Item = (&FirstOff, &FirstCard)> {
-        let waiting = self.standing.first_offs.iter().filter(|first_off| first_off.approved_by.is_none());
-        waiting.filter_map(|first_off| Some((first_off, first_off.card.as_ref()?)))
+        self.standing.first_offs.iter().filter_map(|first_off| Some((first_off, first_off.waiting()?)))
     }
 
     /// Is there anything that the next shift must know?

@@ -115,8 +115,8 @@ fn nothing_open(log: &LogReader, last: i64, month_of: MonthOf<'_>) -> Result<(),
             return Err(ArchiveError::OpenOrder { number: *number, model: model.clone(), month: month_of(at).name });
         }
     }
-    for waits in standing.first_offs.iter().filter(|first_off| first_off.approved_by.is_none()) {
-        let Some(card) = &waits.card else { continue };
+    for waits in &standing.first_offs {
+        let Some(card) = waits.waiting() else { continue };
         let made = log.events(card.attempt)?.into_iter().find(|event| event.kind == "attempt-closed");
         if let Some(made) = made.filter(|event| i64::try_from(event.seq).is_ok_and(|seq| seq <= last)) {
             let (model, month) = (waits.model.clone(), month_of(made.at).name);

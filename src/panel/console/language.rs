@@ -11,6 +11,7 @@ use crate::panel::lines::clock;
 use crate::station::reason::Fact;
 use crate::station::sizes::apart;
 use crate::station::units::Bytes;
+use crate::station::view::REASONS_APART;
 
 /// Every language there is, by its code.
 const FILES: [(&str, &str); 5] = [
@@ -119,7 +120,7 @@ impl Language {
     #[must_use]
     pub(crate) fn stop_reasons(&self, why: &StopReasons) -> String {
         let restrictions = why.restrictions.iter().map(|(code, text)| self.restriction(code, text));
-        why.words.as_deref().into_iter().chain(restrictions).collect::<Vec<_>>().join("; ")
+        why.words.as_deref().into_iter().chain(restrictions).collect::<Vec<_>>().join(REASONS_APART)
     }
 
     /// A phrase of the panel's own.

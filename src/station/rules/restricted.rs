@@ -2,6 +2,7 @@
 //! for it.
 
 use super::Station;
+use crate::station::status::view::REASONS_APART;
 use crate::station::types::restriction::Restriction;
 
 impl Station {
@@ -24,7 +25,7 @@ impl Station {
     pub(super) fn fault(&self) -> Option<String> {
         let stopping = self.restrictions.iter().filter(|restriction| restriction.stops()).map(Restriction::sentence);
         let reasons: Vec<String> = self.log_fault_sentence().into_iter().chain(stopping).collect();
-        (!reasons.is_empty()).then(|| reasons.join("; "))
+        (!reasons.is_empty()).then(|| reasons.join(REASONS_APART))
     }
 }
 

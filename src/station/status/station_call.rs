@@ -30,6 +30,12 @@ impl StationCall {
 }
 
 impl View {
+    /// Is there a fault of the station: of the whole one, of some slots, or one that stops nothing?
+    #[must_use]
+    pub(crate) fn has_fault(&self) -> bool {
+        self.fault.is_some() || !self.faults.is_empty() || !self.restrictions.is_empty()
+    }
+
     /// The call of the whole station.
     ///
     /// A slot that accepts no card (DISARMED, ORDER DONE) needs no person as long as another one works: a person decided so, and a lamp
@@ -38,8 +44,7 @@ impl View {
     #[must_use]
     pub(crate) fn call(&self) -> StationCall {
         let is_fault = |call: OperatorAction, sign: &Sign| call == OperatorAction::StationFault || *sign == Sign::OutOfService;
-        let has_fault = self.fault.is_some() || !self.faults.is_empty() || !self.restrictions.is_empty();
-        if has_fault || self.slots.iter().any(|slot| is_fault(slot.call, &slot.sign)) {
+        if self.has_fault() || self.slots.iter().any(|slot| is_fault(slot.call, &slot.sign)) {
             return StationCall::Fault;
         }
         // A station that is about to restart will take cards again by itself.

@@ -288,6 +288,9 @@ pub(crate) fn all_faults<'a>(
     fault.into_iter().chain(faults.iter().map(String::as_str)).chain(others).collect()
 }
 
+/// Stands between the reasons in the fault of the whole station.
+pub(crate) const REASONS_APART: &str = "; ";
+
 /// Whether the fault of the whole station names the restriction with this sentence.
 #[must_use]
 pub(crate) fn is_named_in(fault: Option<&str>, sentence: &str) -> bool {

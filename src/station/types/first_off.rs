@@ -77,6 +77,14 @@ pub(crate) struct FirstOff {
     pub approved_by: Option<Who>,
 }
 
+impl FirstOff {
+    /// The card that waits for its approval, if one does.
+    #[must_use]
+    pub(crate) fn waiting(&self) -> Option<&FirstCard> {
+        self.card.as_ref().filter(|_| self.approved_by.is_none())
+    }
+}
+
 /// How the approval stands when an image is armed, as the event of arming says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FirstOffRule {
