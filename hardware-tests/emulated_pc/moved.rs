@@ -1,9 +1,9 @@
 //! A station's log outlives its PC: it moves to another one as one history, its old PC is found out, and it is backed up every night.
 
-use flashline_lab::{Disk, MIB, Pc, Signal, UsbStick, secs};
+use flashline_lab::{MIB, Pc, Signal, UsbStick, secs};
 
 use crate::factory::{Factory, Image, usb};
-use crate::station::{FileSystem, Run, STATE, Station, next_state_disk, state_disk};
+use crate::station::{FileSystem, Run, STATE, Station, mounted, next_state_disk, state_disk};
 
 const LOG: &str = "/var/lib/flashline/flash-log.db";
 /// Where the disk is mounted that goes from one PC to the other.
@@ -15,13 +15,6 @@ fn factory<'a>(pc: &'a Pc, image: &Image) -> Factory<'a> {
 
 fn stick(pc: &Pc, number: u64) -> UsbStick {
     pc.usb("1").serial(&format!("STICK-{number:03}")).size(16 * MIB).filled(number).plug()
-}
-
-/// The disk that was in an earlier PC, mounted in this one.
-fn carried_into(pc: &Pc, disk: &Disk) -> Disk {
-    let disk = pc.disk("carried").medium(disk.medium()).plug();
-    pc.sh(&format!("mkdir -p {CARRIED} && mount {} {CARRIED}", disk.node()));
-    disk
 }
 
 fn digest_of_log(pc: &Pc) -> String {
@@ -58,7 +51,7 @@ fn a_station_that_moved_goes_on_as_one_history_and_its_old_pc_that_is_switched_o
     let new = Pc::start();
     // All PCs of the lab have one machine-id.
     new.sh("umount -l /etc/machine-id 2>/dev/null || true; echo fedcba9876543210fedcba9876543210 >/etc/machine-id");
-    let carried = carried_into(&new, &carried);
+    let carried = mounted(&new, "carried", &carried, CARRIED);
     let _state = state_disk(&new, FileSystem::Ext4);
     // The program and the image; the configuration comes from the folder.
     let _unconfigured = factory(&new, &image);
@@ -83,7 +76,7 @@ fn a_station_that_moved_goes_on_as_one_history_and_its_old_pc_that_is_switched_o
     drop(new);
 
     let old = Pc::start();
-    let _carried = carried_into(&old, &carried);
+    let _carried = mounted(&old, "carried", &carried, CARRIED);
     let _state = next_state_disk(&old, &state);
     factory(&old, &image).configured();
     refused(&old);

@@ -130,8 +130,13 @@ pub(crate) fn state_disk(pc: &Pc, system: FileSystem) -> Disk {
 
 /// The disk with the state of the station of an earlier PC, mounted in the next one.
 pub(crate) fn next_state_disk(pc: &Pc, earlier: &Disk) -> Disk {
-    let disk = pc.disk("state").medium(earlier.medium()).plug();
-    pc.sh(&format!("mkdir -p {STATE} && mount {} {STATE}", disk.node()));
+    mounted(pc, "state", earlier, STATE)
+}
+
+/// A disk of an earlier PC, mounted in the next one.
+pub(crate) fn mounted(pc: &Pc, name: &str, earlier: &Disk, place: &str) -> Disk {
+    let disk = pc.disk(name).medium(earlier.medium()).plug();
+    pc.sh(&format!("mkdir -p {place} && mount {} {place}", disk.node()));
     disk
 }
 

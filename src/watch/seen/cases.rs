@@ -40,26 +40,19 @@ fn a_stick_that_was_connected_before_anybody_looked_is_from_before_however_late_
 
 #[test]
 fn a_stick_that_became_a_disk_just_before_the_first_look_and_shows_its_medium_after_it_is_from_before() {
-    let fake = FakeSysfs::new();
-    let mut seen = seen();
-    let start = Instant::now();
-    fake.stick("sda", "1", 11);
-    fake.set("sda", "size", "0");
-    fake.connected("1", 9000);
-    assert_eq!(told(&seen.look(&fake.sysfs(), || start)), [""; 0]);
-    fake.set("sda", "size", "131072");
-    fake.connected("1", 10_200);
-    assert_eq!(told(&seen.look(&fake.sysfs(), || start + 1200 * MS)), ["seen 11 Some(Start) 10200"]);
-    // The first look was late, too.
-    let fake = FakeSysfs::new();
-    let mut seen = self::seen();
-    fake.stick("sda", "1", 11);
-    fake.set("sda", "size", "0");
-    fake.connected("1", 9000);
-    assert_eq!(told(&seen.look(&fake.sysfs(), || start + 4000 * MS)), [""; 0]);
-    fake.set("sda", "size", "131072");
-    fake.connected("1", 10_200);
-    assert_eq!(told(&seen.look(&fake.sysfs(), || start + 5200 * MS)), ["seen 11 Some(Start) 10200"]);
+    // However late the first look is.
+    for first_look in [0, 4000] {
+        let fake = FakeSysfs::new();
+        let mut seen = seen();
+        let first_look = Instant::now() + first_look * MS;
+        fake.stick("sda", "1", 11);
+        fake.set("sda", "size", "0");
+        fake.connected("1", 9000);
+        assert_eq!(told(&seen.look(&fake.sysfs(), || first_look)), [""; 0]);
+        fake.set("sda", "size", "131072");
+        fake.connected("1", 10_200);
+        assert_eq!(told(&seen.look(&fake.sysfs(), || first_look + 1200 * MS)), ["seen 11 Some(Start) 10200"]);
+    }
 }
 
 #[test]
