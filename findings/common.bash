@@ -33,7 +33,7 @@ deb() {
 	done
 	PATH=$work/root/usr/sbin:$work/root/usr/bin:$work/root/sbin:$work/root/bin:$PATH
 	local libraries=$work/root/usr/lib/x86_64-linux-gnu:$work/root/lib/x86_64-linux-gnu
-	export LD_LIBRARY_PATH=$libraries:$work/root/usr/lib:$work/root/lib/x86_64-linux-gnu/systemd:$work/root/usr/lib/x86_64-linux-gnu/swtpm
+	export LD_LIBRARY_PATH=$libraries:$work/root/usr/lib/x86_64-linux-gnu/android:$work/root/usr/lib:$work/root/lib/x86_64-linux-gnu/systemd:$work/root/usr/lib/x86_64-linux-gnu/swtpm
 	hash -r
 	local missing
 	# A program of any other kind is not one that ldd knows, and some of these directories do not exist.
