@@ -56,7 +56,11 @@ pub(crate) fn path(directory: &Path, name: &str) -> PathBuf {
 /// # Errors
 /// If another process has it, or it cannot be removed.
 pub(crate) fn clear(directory: &Path, name: &str) -> Result<bool, FetchError> {
-    if metadata_at(&path(directory, name))?.is_none() {
+    let part = path(directory, name);
+    if metadata_at(&part)?.is_none() {
+        // A run that was killed after it named the image leaves the note alone.
+        let note = origin_path(&part);
+        remove(&note).map_err(|source| FetchError::Here { doing: "removing", path: note, source })?;
         return Ok(false);
     }
     Part::open(directory, name)?.discard().map(|()| true)
@@ -177,9 +181,7 @@ impl Part {
     }
 
     fn origin_path(&self) -> PathBuf {
-        let mut path = self.path.clone().into_os_string();
-        path.push(".json");
-        PathBuf::from(path)
+        origin_path(&self.path)
     }
 
     fn failed(&self, doing: &'static str, source: io::Error) -> FetchError {
@@ -191,6 +193,13 @@ impl Origin {
     pub(crate) fn new(source: String, validator: String, digest: Digest) -> Self {
         Self { source, validator, digest: digest.to_string() }
     }
+}
+
+/// Where the origin of this part is noted.
+fn origin_path(part: &Path) -> PathBuf {
+    let mut path = part.as_os_str().to_owned();
+    path.push(".json");
+    PathBuf::from(path)
 }
 
 /// Opens a part and locks it, or begins it. `None` if it must be opened again: [`Part::finish`] left it, or another process named it.
@@ -299,6 +308,19 @@ mod tests {
         part().finish(&image).expect("named");
         assert_eq!(fs::read(&image).expect("it is there"), b"this week's");
         assert!(!directory.path().join(".pi3.img.part").exists());
+    }
+
+    #[test]
+    fn a_note_that_a_killed_run_left_beside_a_named_image_goes_with_the_next_run() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let part = Part::open(directory.path(), "pi3.img").expect("opened");
+        let origin = Origin { source: "a".to_owned(), validator: "b".to_owned(), digest: "c".to_owned() };
+        part.note_origin(Some(&origin)).expect("written");
+        fs::rename(&part.path, directory.path().join("pi3.img")).expect("named");
+        drop(part);
+        assert!(!clear(directory.path(), "pi3.img").expect("cleared"), "there is no part");
+        let left: Vec<_> = fs::read_dir(directory.path()).expect("a directory").map(|file| file.expect("there").file_name()).collect();
+        assert_eq!(left, ["pi3.img"]);
     }
 
     #[test]
