@@ -9,7 +9,7 @@ use super::{ConfigArg, GOOD, NOT_GOOD, USAGE_OR_STATION, complain, newest_in, sa
 use crate::backup::{Backup, BackupError, Contents, make, remove_beyond};
 use crate::config::{ConfigError, ImageCheck, Settings};
 use crate::file::directory_of;
-use crate::ledger::believed;
+use crate::ledger::{LogReader, believed};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -66,6 +66,14 @@ fn back_up(args: &Args) -> Result<u8, Wrong> {
         (None, None) => return Err(Wrong::NoFolder { config: args.config.path().to_owned() }),
     };
     let log = args.file.clone().unwrap_or_else(|| settings.log());
+    if args.if_configured
+        && let Some(away) = LogReader::open(&log).and_then(|log| log.away()).ok().flatten()
+    {
+        // The folder that the log moved to has all of it, and the PC where it goes on makes the backups. A log that cannot be read is
+        // reported by the backup itself.
+        say(format_args!("no backup: {} has moved to {away}", log.display()));
+        return Ok(GOOD);
+    }
     let made = one(&folder, &log, &args.config, &settings)?;
     say(told(&made));
     if is_on_one_disk(&made.path, directory_of(&log)) {
@@ -119,4 +127,35 @@ pub(super) fn told(made: &Backup) -> String {
 pub(super) fn is_on_one_disk(one: &Path, other: &Path) -> bool {
     let device = |path| std::fs::metadata(path).map(|there| there.dev()).ok();
     device(one).is_some_and(|one| Some(one) == device(other))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::Ledger;
+    use crate::station::request::Who;
+
+    #[test]
+    fn the_timer_of_a_pc_whose_log_has_moved_makes_no_backup_and_a_person_may() {
+        let root = tempfile::tempdir().expect("a directory");
+        let here = root.path().display();
+        let text = format!(
+            "[station]\nstate = \"{here}/state\"\n[backup]\nfolder = \"{here}/backups\"\n[[model]]\nname = \"acme/box\"\nimage = \"box.img\"\n\
+             require = \"none\"\n[[slot]]\nname = \"A1\"\nports = [\"pci-0000:00:14.0/usb3-1/lun-0\"]\nmodel = \"acme/box\"\n"
+        );
+        let config = root.path().join("config.toml");
+        std::fs::write(&config, text).expect("written");
+        let (folder, log) = (root.path().join("backups"), root.path().join("state/flash-log.db"));
+        std::fs::create_dir(&folder).expect("made");
+        std::fs::create_dir(root.path().join("state")).expect("made");
+        drop(Ledger::open(&log, "bench").expect("a log"));
+        let args = |if_configured| Args { folder: None, file: None, config: ConfigArg { config: config.clone() }, if_configured };
+        let backups = || std::fs::read_dir(&folder).expect("it is there").count();
+
+        assert_eq!((back_up(&args(true)).expect("made"), backups()), (GOOD, 1));
+        let by = Who { uid: 1000, name: "ann".to_owned() };
+        Ledger::move_away(&log, "bench", "/mnt/stick", &by).expect("recorded");
+        assert_eq!((back_up(&args(true)).expect("nothing to do"), backups()), (GOOD, 1));
+        assert_eq!((back_up(&args(false)).expect("made"), backups()), (GOOD, 2));
+    }
 }
