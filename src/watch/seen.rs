@@ -7,7 +7,7 @@ use super::RECONCILE;
 use super::devices::{DeviceId, Devices, Disk};
 use super::polls::MediaPolls;
 use super::sysfs::Sysfs;
-use crate::station::card::Visit;
+use crate::station::card::{Card, Visit};
 use crate::station::port::Port;
 use crate::station::{Before, Event, RETURNS_WITHIN};
 
@@ -19,14 +19,20 @@ const WAKES_WITHIN: Duration = Duration::from_secs(10);
 /// next card is held, because holding one costs a hand's work, and erasing one costs its contents.
 const LEAVES_WITHIN: Duration = RETURNS_WITHIN.saturating_add(RECONCILE);
 
+/// A card that was reported.
+#[derive(Debug)]
+struct Reported {
+    card: Card,
+    device: DeviceId,
+}
+
 /// The last report to the station.
 #[derive(Debug)]
 pub(super) struct Seen {
     ports: BTreeSet<Port>,
     /// Ports that were not watched before: cards that are in them now were there before the station watched them.
     new_ports: BTreeSet<Port>,
-    /// With the device of each card.
-    visits: BTreeMap<Visit, DeviceId>,
+    visits: BTreeMap<Visit, Reported>,
     /// Visits that ended while their devices were still there, with the time: these may be leaving.
     ending: BTreeMap<Visit, (DeviceId, Instant)>,
     tell_all: bool,
@@ -101,11 +107,15 @@ impl Seen {
             }
             !left && now.saturating_duration_since(*since) < LEAVES_WITHIN
         });
-        self.visits.retain(|visit, device| {
+        self.visits.retain(|visit, Reported { card, device }| {
             let stays = present.contains_key(visit) && !just_woke;
             if !stays {
                 let device_left = !self.devices.is_there(*device);
                 tracing::debug!(diskseq = visit.diskseq, device_left, "card gone");
+                // The slot that has its port now has to know what left: it may come back by itself.
+                if self.tell_all && self.ports.contains(&card.port) {
+                    events.push(Event::Seen { card: Box::new(card.clone()), before: Some(Before::Start), with_device: None });
+                }
                 events.push(Event::Gone { visit: *visit, with_device: !just_woke && device_left });
                 if !just_woke && !device_left {
                     self.ending.insert(*visit, (*device, now));
@@ -142,7 +152,7 @@ impl Seen {
                 (false, false) => None,
             };
             tracing::debug!(port = %card.port, name, diskseq = visit.diskseq, ?before, ?arrival, "card seen");
-            self.visits.insert(*visit, disk.device);
+            self.visits.insert(*visit, Reported { card: card.clone(), device: disk.device });
             events.push(Event::Seen { card: Box::new(card), before, with_device: arrival.map(|arrival| arrival.connected) });
         }
         // A card that could not be read now is treated at the next look as if that were this one: it was there before.

@@ -40,6 +40,21 @@ fn what_was_there_at_the_start_is_told_apart_from_what_came_later() {
 }
 
 #[test]
+fn a_card_that_leaves_before_it_was_told_to_the_slot_that_has_its_port_now_is_told_before_it_is_gone() {
+    let fake = FakeSysfs::new();
+    let mut seen = seen();
+    fake.stick("sda", "1", 11);
+    fake.stick("sdb", "2", 12);
+    assert_eq!(names(&seen.look(&fake.sysfs(), Instant::now)), ["seen sda 11 true", "seen sdb 12 true"]);
+    // A reload gives port 1 to another slot, and port 2 to none.
+    seen.set_ports([port("1")].into());
+    fake.remove("sda");
+    fake.remove("sdb");
+    let events = seen.look(&fake.sysfs(), Instant::now);
+    assert_eq!(names(&events), ["seen sda 11 true", "gone 11", "gone 12"]);
+}
+
+#[test]
 fn a_card_is_not_gone_because_this_process_cannot_look() {
     let fake = FakeSysfs::new();
     let mut seen = seen();
