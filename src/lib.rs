@@ -29,6 +29,8 @@
 //!
 //! [`panel`] shows the state of the station: on a terminal, in a journal, by lamps. [`control`] answers the requests of clients.
 //!
+//! [`prover`] plants faults into a file, and shows that the engine of [`flash`] finds them.
+//!
 //! [`qualify`] tries a card reader on a card that may be erased, and says which settings suit it.
 //!
 //! [`zone`] is the PC's time zone: it tells which moment belongs to which day and shift. [`mod@file`] identifies a file and its
@@ -65,6 +67,7 @@
 //! | `backup` | `station`, `ledger`, `file` |
 //! | `ledger` | `station`, `device`, `file` |
 //! | `qualify` | `station`, `device`, `flash`, `watch` |
+//! | `prover` | `station`, `device`, `flash`, `image`, `file` |
 //! | `watch` | `station`, `device` |
 //! | `flash` | `station`, `device`, `image` |
 //! | `image` | `station`, `device`, `file` |
@@ -85,6 +88,7 @@ pub(crate) mod flash;
 pub mod image;
 pub mod ledger;
 pub(crate) mod panel;
+pub(crate) mod prover;
 pub(crate) mod qualify;
 pub mod report;
 pub mod station;

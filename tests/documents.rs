@@ -15,6 +15,7 @@ use flashline::station::outcome::{Counted, Failure, OutcomeWord, Pull, Refusal, 
 use flashline::station::reason::{REASONS, SIGNS};
 use flashline::station::sign::{Hold, OperatorAction, Sign};
 use flashline::station::station_call::StationCall;
+use flashline::station::suspect::{Finding, Suspect};
 
 /// The variable with which the tables are written anew.
 const WRITE: &str = "FLASHLINE_WRITE_DOCUMENTS";
@@ -255,6 +256,11 @@ mod codes {
         table(name, &["code"], words.into_iter().map(|word| vec![coded(&word)]))
     }
 
+    /// A slot with too many failures.
+    fn finding() -> Finding {
+        Finding { suspect: Suspect::Slot(String::new()), failed: 1, of: 1, others_failed: 0, others_of: 1 }
+    }
+
     /// One sign of each code.
     fn signs() -> Vec<Sign> {
         let signs = vec![
@@ -262,6 +268,7 @@ mod codes {
             Sign::Restarting,
             Sign::Maintenance { by: String::new(), why: String::new() },
             Sign::Disarmed(String::new()),
+            Sign::Quarantined(finding()),
             Sign::Held(Hold::SinceStart),
             Sign::OrderComplete { count: 1 },
             Sign::OrderUnderWay { count: 1 },
@@ -278,6 +285,7 @@ mod codes {
             Sign::Done,
             Sign::DoneMapped,
             Sign::Failed(Failure::Changed),
+            Sign::FailedOnce(Failure::Changed),
             Sign::Refused(Refusal::Busy),
             Sign::Pulled(Pull::Taken),
             Sign::OutOfService,
@@ -292,8 +300,12 @@ mod codes {
     /// The signs that give this reason.
     fn signs_with(reason: &str) -> String {
         let mut of = Vec::new();
-        for (enumeration, sign) in [("Refusal", "refused"), ("Failure", "failed"), ("StationFault", "station-fault")] {
-            if sources::words(enumeration, "code").iter().any(|code| code == reason) {
+        for (enumeration, sign) in
+            [("Refusal", "refused"), ("Failure", "failed"), ("Failure", "failed-once"), ("StationFault", "station-fault")]
+        {
+            // A card with a false capacity is bad without a second try.
+            let is_never = sign == "failed-once" && reason == "false-capacity";
+            if !is_never && sources::words(enumeration, "code").iter().any(|code| code == reason) {
                 of.push(sign);
             }
         }
@@ -368,6 +380,9 @@ mod codes {
             plain("restrictions", sources::words("Restriction", "code")),
             plain("errors", errors()),
             plain("kinds of events", kinds()),
+            plain("planted faults", sources::words("PlantedFault", "code")),
+            plain("obstacles of a proof", sources::words("ProverObstacle", "code")),
+            plain("unproven verifier", sources::words("UnprovenVerifier", "code")),
             plain("ends of a box", sources::words("BoxEnd", "word")),
             plain("model proof", sources::words("ProofClass", "word")),
             plain("identified", sources::words("Identity", "word")),

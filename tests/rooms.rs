@@ -150,7 +150,9 @@ fn the_core_uses_nothing_but_the_standard_library() {
         for window in tokens.windows(3).filter(|window| window[0] == "use") {
             let root = window[1].as_str();
             let inside = matches!(root, "std" | "super" | "crate" | "self") || root.chars().next().is_some_and(char::is_uppercase);
-            let beside = |name: String| file.parent().is_some_and(|directory| directory.join(name).exists());
+            // A module's file is beside the one that names it, or in a folder with that one's name.
+            let folders = [file.parent().map(Path::to_owned), Some(file.with_extension(""))];
+            let beside = |name: String| folders.iter().flatten().any(|folder| folder.join(&name).exists());
             let is_of_this_room = beside(format!("{root}.rs")) || beside(format!("{root}/mod.rs"));
             assert!(inside || is_of_this_room, "{} uses `{root}`", file.display());
         }

@@ -114,6 +114,8 @@ fn attempt(number: u64) -> Attempt {
         order: None,
         past: Past::Unknown,
         labels: flashline::station::labels::Labels::default(),
+        looks_for_tombstone: false,
+        second_try_of: None,
     }
 }
 

@@ -6,9 +6,10 @@ use super::request::StationArgs;
 use super::{GOOD, NOT_GOOD, complain, order, say};
 use crate::control::first_card::FirstCardStatus;
 use crate::control::wire::{Restart, SlotStatus, Status};
-use crate::panel::lines::{anchor, clock, exposed, maintenance, note};
+use crate::panel::lines::{anchor, clock, exposed, maintenance, note, stands_out};
 use crate::report::{harmless, harmless_json};
 use crate::station::first_off::FirstCard;
+use crate::station::prover::UnprovenVerifier;
 use crate::station::standing::LogNote;
 use crate::station::units::Bytes;
 
@@ -54,9 +55,13 @@ fn lines(status: &Status) -> Vec<String> {
         let slots: Vec<String> = status.exposed.iter().map(|slot| harmless(slot)).collect();
         lines.push(format!("  {}", exposed(&slots)));
     }
+    if status.verifier.as_deref() == Some(UnprovenVerifier::BeingProven.code()) {
+        lines.push("  THE VERIFIER IS BEING PROVEN: cards wait until it has found every planted fault".to_owned());
+    }
     if let Some(work) = &status.maintenance {
         lines.push(format!("  {}", works(&work.by, &work.reason)));
     }
+    lines.extend(status.suspects.iter().map(|suspect| format!("  {}", stands_out(&harmless(&suspect.text)))));
     if let Some(restart) = &status.restart {
         lines.push(format!("  {}", restarts(restart)));
     }
@@ -212,6 +217,31 @@ mod tests {
             lines(&Status::of(&view))[1],
             "  MAINTENANCE  by ann: new readers: no card is started until `flashline maintenance off`"
         );
+    }
+
+    #[test]
+    fn what_has_too_many_failures_is_told_with_its_counts_and_a_slot_in_quarantine_says_what_to_do() {
+        use crate::station::suspect::{Finding, Suspect};
+        let finding = |suspect| Finding { suspect, failed: 9, of: 40, others_failed: 1, others_of: 200 };
+        let lot = finding(Suspect::Lot { lot: "L-9\u{1b}".into(), card_type: "SL16G 16 GB".into() });
+        let slot = SlotView { slot: "A1".into(), ..SlotView::of(Sign::Quarantined(finding(Suspect::Slot("A1".into())))) };
+        let view = View { suspects: vec![lot], slots: vec![slot], ..View::default() };
+        assert_eq!(
+            lines(&Status::of(&view))[1..],
+            [
+                "  TOO MANY FAILURES  lot L-9\u{fffd} (SL16G 16 GB): 9 of 40 failed, other lots 1 of 200",
+                "A1  QUARANTINE  9 of 40 failed, other slots 1 of 200: tell the supervisor",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_verifier_that_is_being_proven_says_why_cards_wait_and_one_that_missed_a_fault_is_a_fault() {
+        let view = View { verifier: Some(UnprovenVerifier::BeingProven), ..View::default() };
+        assert!(lines(&Status::of(&view))[1].contains("cards wait"));
+        let view = View { fault: Some("the verifier missed".into()), verifier: Some(UnprovenVerifier::MissedFault), ..View::default() };
+        let shown = lines(&Status::of(&view));
+        assert!(shown.len() == 1 && shown[0].starts_with("STATION FAULT  the verifier missed"), "{shown:?}");
     }
 
     #[test]

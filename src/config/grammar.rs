@@ -72,6 +72,7 @@ const KEYS: &[Key] = &[
     key("policy", "first_off", Holds::Flag, "first_off = false"),
     key("policy", "flush", Holds::Word(&["ask", "required"]), "flush = \"ask\""),
     key("policy", "marks", Holds::Word(&["refuse", "erase"]), "marks = \"refuse\""),
+    key("policy", "retries", Holds::Whole, "retries = 0, repetitions of one read or write"),
     key("policy", "rules", Holds::Word(&["warn", "required"]), "rules = \"warn\""),
     key("model", "name", Holds::Text, "name = \"acme/box\""),
     key("model", "image", Holds::Text, "image = \"/srv/images/box.img.xz\""),

@@ -42,6 +42,8 @@ use tables::{DoneWord, File, FlushWord, MarksWord, RulesWord, ShiftTable};
 pub(crate) const DEFAULT_STALL: Duration = Duration::from_secs(STALL_S);
 /// The minimum: the kernel's own timeout of a SCSI command (`SD_TIMEOUT` in `drivers/scsi/sd.h`), and the same time again for its recovery.
 const LEAST_STALL_S: u64 = 60;
+/// A call that fails so often fails for good; each repetition may take the kernel's 30 seconds.
+const MOST_RETRIES: u32 = 5;
 /// The longest time for which a card may have to sit still. A larger number was probably meant in another unit, and a station that starts
 /// no card looks broken.
 const MOST_SETTLE_MS: u64 = 60_000;
@@ -120,6 +122,8 @@ pub(crate) struct Settings {
     pub stall: Duration,
     /// A card whose device does not empty its cache on request is refused.
     pub flush_required: bool,
+    /// How often a read or write of a card that returned an error is repeated.
+    pub retries: u32,
     /// The PC's own disks.
     pub own_disks: Vec<OwnDisk>,
     /// Trusted keys for models.
@@ -257,6 +261,7 @@ pub(crate) fn prove(path: &Path, text: &str, images: ImageCheck) -> Result<Setti
     let name = mistakes.note(source.name("name", &file.station.name));
     let store_limit = mistakes.note(store_limit(&source, &file.station.store_limit_gb));
     let stall = mistakes.note(stall(&source, &file.station.stall_timeout_s));
+    let retries = mistakes.note(retries(&source, &file.policy.retries));
     let settle = mistakes.note(settle(&source, &file.station.settle_ms));
     let shifts = mistakes.note(prove_shifts(&source, &file.shift));
     let lamps = mistakes.note(prove_lamps(&source, &file.slot, file.station.lamp.as_ref()));
@@ -270,6 +275,7 @@ pub(crate) fn prove(path: &Path, text: &str, images: ImageCheck) -> Result<Setti
         Some(name),
         Some(store_limit),
         Some(stall),
+        Some(retries),
         Some(settle),
         Some(shifts),
         Some(lamps),
@@ -277,7 +283,7 @@ pub(crate) fn prove(path: &Path, text: &str, images: ImageCheck) -> Result<Setti
         Some(box_size),
         Some(backup),
         Some(bins),
-    ) = (name, store_limit, stall, settle, shifts, lamps, bell, boxes, backup, bins)
+    ) = (name, store_limit, stall, retries, settle, shifts, lamps, bell, boxes, backup, bins)
     else {
         return Err(mistakes.all());
     };
@@ -295,6 +301,7 @@ pub(crate) fn prove(path: &Path, text: &str, images: ImageCheck) -> Result<Setti
         store_limit,
         stall,
         flush_required: file.policy.flush == FlushWord::Required,
+        retries,
         own_disks,
         trust,
         models,
@@ -342,6 +349,16 @@ fn stall(source: &Source<'_>, stall: &Spanned<u64>) -> Result<Duration, ConfigEr
         return Err(source.wrong(stall.span(), problem));
     }
     Ok(Duration::from_secs(*stall.get_ref()))
+}
+
+fn retries(source: &Source<'_>, retries: &Spanned<u64>) -> Result<u32, ConfigError> {
+    u32::try_from(*retries.get_ref()).ok().filter(|count| *count <= MOST_RETRIES).ok_or_else(|| {
+        let problem = format!(
+            "`retries` is at most {MOST_RETRIES}: it is how often one read or write of a card is repeated after an error, and a card that \
+             needs more is not one to ship; 0 repeats nothing"
+        );
+        source.wrong(retries.span(), problem)
+    })
 }
 
 /// The time of day in this text, as `06:00`; `None` for any other text.

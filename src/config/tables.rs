@@ -107,14 +107,28 @@ impl Default for ControlTable {
     }
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct PolicyTable {
     pub(super) done: DoneWord,
     pub(super) first_off: bool,
     pub(super) flush: FlushWord,
     pub(super) marks: MarksWord,
+    pub(super) retries: Spanned<u64>,
     pub(super) rules: RulesWord,
+}
+
+impl Default for PolicyTable {
+    fn default() -> Self {
+        Self {
+            done: DoneWord::default(),
+            first_off: false,
+            flush: FlushWord::default(),
+            marks: MarksWord::default(),
+            retries: Spanned::new(0..0, 0),
+            rules: RulesWord::default(),
+        }
+    }
 }
 
 /// How the station reacts if a slot is not protected from the PC's other programs.

@@ -327,9 +327,10 @@ fn the_example_shows_every_key_with_its_default() {
     for (key, label) in [("good", &Bins::default().good), ("not_bad", &Bins::default().not_bad), ("bad", &Bins::default().bad)] {
         assert_eq!(example["panel"]["bins"][key]["colour"].as_str(), Some(label.colour.word()));
     }
-    let PolicyTable { done, first_off, flush, marks, rules } = PolicyTable::default();
+    let PolicyTable { done, first_off, flush, marks, retries, rules } = PolicyTable::default();
     assert_eq!(example["policy"]["first_off"].as_bool(), Some(first_off));
     assert_eq!((example["policy"]["flush"].as_str(), flush), (Some("ask"), FlushWord::Ask));
+    assert_eq!(example["policy"]["retries"].as_integer(), i64::try_from(retries.into_inner()).ok());
     assert_eq!((example["policy"]["rules"].as_str(), rules), (Some("warn"), RulesWord::Warn));
     assert_eq!((example["policy"]["marks"].as_str(), marks), (Some("refuse"), MarksWord::Refuse));
     assert_eq!((example["policy"]["done"].as_str(), done), (Some("recheck"), DoneWord::Recheck));
@@ -343,6 +344,17 @@ fn the_example_shows_every_key_with_its_default() {
 
 mod cases {
     use super::*;
+
+    #[test]
+    fn calls_of_a_card_are_repeated_a_few_times_at_most_and_never_by_default() {
+        let retries = |count: &str| proved(&format!("[policy]\nretries = {count}\n{GOOD}"));
+        assert_eq!(proved(GOOD).expect("it is good").retries, 0);
+        assert_eq!(retries("5").expect("it is allowed").retries, 5);
+        for wrong in ["6", "4294967296"] {
+            let error = retries(wrong).expect_err("too many");
+            assert!(error.contains("line 2: `retries` is at most 5") && error.contains("0 repeats nothing"), "{error}");
+        }
+    }
 
     #[test]
     fn a_stall_is_no_shorter_than_what_the_kernel_and_udev_take() {

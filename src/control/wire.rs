@@ -7,6 +7,7 @@ use super::first_card::FirstCardStatus;
 use crate::station::reason::Fact;
 use crate::station::restriction::Restriction;
 use crate::station::sign::OperatorAction;
+use crate::station::suspect::Finding;
 use crate::station::view;
 use crate::station::view::{ModelView, Progress, SlotView, View};
 
@@ -158,6 +159,9 @@ pub struct Status {
     /// What the PC or the unit does not let the station do.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub restrictions: Vec<RestrictionStatus>,
+    /// The verifier is not proven now, and no card is begun: `being-proven`, `missed-fault`, `impossible`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verifier: Option<String>,
     /// Facts about the flash log: `begun`, `volatile`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub log: Vec<String>,
@@ -167,6 +171,31 @@ pub struct Status {
     /// Somebody works on the station; no card is begun.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub maintenance: Option<Maintenance>,
+    /// Readers, hubs, card types and lots with more failures than chance explains.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub suspects: Vec<SuspectStatus>,
+}
+
+/// Something with more failures than chance explains. Cards go on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SuspectStatus {
+    /// `reader`, `hub`, `card-type` or `lot`.
+    pub what: String,
+    /// The place of the device, the make and size of the cards, or the lot.
+    pub name: String,
+    /// The make and size of the cards of a lot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub card_type: Option<String>,
+    /// The number of failed cards.
+    pub failed: u64,
+    /// The number of written cards.
+    pub of: u64,
+    /// The number of failed cards of all others.
+    pub others_failed: u64,
+    /// The number of written cards of all others.
+    pub others_of: u64,
+    /// All of it as a sentence, in English.
+    pub text: String,
 }
 
 /// A maintenance that nobody has ended.
@@ -379,8 +408,10 @@ impl Status {
             exposed: view.exposed.clone(),
             faults: view.faults.clone(),
             restrictions: view.restrictions.iter().map(RestrictionStatus::of).collect(),
+            verifier: view.verifier.map(|state| state.code().to_owned()),
             log: view.log.iter().map(|note| note.word().to_owned()).collect(),
             maintenance: view.maintenance.as_ref().map(|view| Maintenance { by: view.by.clone(), reason: view.why.clone() }),
+            suspects: view.suspects.iter().map(SuspectStatus::of).collect(),
             restart: view.restart.as_ref().map(|restart| Restart { by: restart.by.clone(), waits_for: restart.waits_for.clone() }),
         }
     }
@@ -409,6 +440,21 @@ impl Status {
     pub(crate) fn all_faults(&self) -> Vec<&str> {
         let restrictions = self.restrictions.iter().map(|restriction| restriction.text.as_str());
         view::all_faults(self.fault.as_deref(), &self.faults, restrictions)
+    }
+}
+
+impl SuspectStatus {
+    fn of(finding: &Finding) -> Self {
+        Self {
+            what: finding.suspect.word().to_owned(),
+            name: finding.suspect.name().to_owned(),
+            card_type: finding.suspect.card_type().map(str::to_owned),
+            failed: finding.failed,
+            of: finding.of,
+            others_failed: finding.others_failed,
+            others_of: finding.others_of,
+            text: finding.to_string(),
+        }
     }
 }
 

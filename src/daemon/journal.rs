@@ -1,9 +1,10 @@
 //! Writes the state of the slots to the journal: one line for each change of a sign, and none in between.
 
-use crate::panel::lines::{exposed, line, note};
+use crate::panel::lines::{exposed, line, note, stands_out};
 use crate::station::restriction::Restriction;
 use crate::station::sign::{OperatorAction, Sign};
 use crate::station::standing::LogNote;
+use crate::station::suspect::Finding;
 use crate::station::view::{MaintenanceView, SlotView, View};
 
 /// The last state of the station and its slots that was written to the journal.
@@ -17,6 +18,7 @@ pub(super) struct SignJournal {
     exposed: Vec<String>,
     faults: Vec<String>,
     maintenance: Option<MaintenanceView>,
+    suspects: Vec<Finding>,
     restrictions: Vec<Restriction>,
     log: Vec<LogNote>,
 }
@@ -38,6 +40,10 @@ impl SignJournal {
             }
             self.maintenance.clone_from(&view.maintenance);
         }
+        for new in view.suspects.iter().filter(|finding| !self.suspects.contains(finding)) {
+            tracing::warn!(what = new.suspect.word(), name = new.suspect.name(), "{}", stands_out(&new.to_string()));
+        }
+        self.suspects.clone_from(&view.suspects);
         for new in view.log.iter().filter(|note| !self.log.contains(note)) {
             tracing::warn!(log = new.word(), "{}", note(*new));
         }
@@ -98,6 +104,8 @@ fn tell(slot: &SlotView) {
     let SlotView { slot: name, model, sign, card, attempt, diskseq, .. } = slot;
     let (line, reason, card) = (line(slot), sign.reason(), card.as_deref());
     match sign.call() {
+        // A slot in quarantine asks the operator for nothing, and somebody for a reader.
+        _ if matches!(sign, Sign::Quarantined(_)) => tracing::warn!(slot = name, model, card, reason, "{line}"),
         OperatorAction::TakeBad | OperatorAction::StationFault => {
             tracing::warn!(slot = name, model, attempt, diskseq, card, reason, "{line}");
         }

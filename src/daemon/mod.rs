@@ -26,6 +26,7 @@
 //! | another configuration for watch, cover, restrictions, shifts, lamps, bell | a value behind a lock that is held only for the exchange, or an unbounded channel with one message per reload |
 //! | a configuration, an image | read, judged and staged in threads (`reload`, `stage`, `check-images`); the result is moved in |
 //! | the udev rules of a new configuration | a thread has a unit of root's write them, before the configuration is moved in (`root_helper`) |
+//! | the proof of the prover | made in a thread, which a second one waits for (`prover`); events come in |
 //! | unused images | closed and removed in a thread (`store`): the last close of a long file that was removed takes its disk's time |
 //! | the PC kept awake | a thread holds and releases the inhibitor (`sleep_inhibitor`); it gets a value through a channel |
 //! | lamps.json, log files | written by a thread, and by a separate process (`log_process`) |
@@ -44,6 +45,7 @@ pub(crate) mod lamps;
 pub(crate) mod log_files;
 pub(crate) mod log_process;
 mod pending;
+mod prover;
 mod publish;
 mod restage;
 mod root_helper;
@@ -98,6 +100,7 @@ use day_count::DayCounter;
 use heartbeat::Heartbeat;
 use log_files::LogFilesThread;
 use pending::PendingRequests;
+use prover::ProverThread;
 use publish::Published;
 use restage::{Restaged, Restaging};
 use service::ServiceManager;
@@ -209,6 +212,8 @@ struct Daemon {
     service: ServiceManager,
     _day_counter: DayCounter,
     shift_end: ShiftEnd,
+    /// Has the verifier proven, without which no card is begun.
+    prover: ProverThread,
     /// Kept, so that a channel without messages is not a closed one.
     tell: mpsc::Sender<Event>,
     /// Requests of clients; none if the socket could not be made.
@@ -237,7 +242,8 @@ impl Daemon {
         let own = own_parts(Some((&settings.state, settings.store()))).into();
         let mut standing = ledger.standing()?;
         standing.log.extend(volatile.is_some().then_some(LogNote::Volatile));
-        let station = Station::new(settings.station.clone(), ledger.next_attempt()?, standing);
+        let mut station = Station::new(settings.station.clone(), ledger.next_attempt()?, standing);
+        station.apply(Moment::default(), Event::Written(ledger.last_written()?));
         let (tell, events) = mpsc::channel(EVENTS);
         let answers = tell.clone();
         let log = ledger.path().to_owned();
@@ -280,11 +286,13 @@ impl Daemon {
                 .map_err(start("restrictions thread"))?;
         let keeper = Keeper::spawn(tell.clone()).map_err(start("keeper thread"))?;
         let unanswered = Arc::new(Unanswered::read(&settings.unanswered()));
-        let rules = Rules { stall: settings.stall, flush_required: settings.flush_required, unanswered };
+        let rules = Rules { stall: settings.stall, flush_required: settings.flush_required, retries: settings.retries, unanswered };
         let workers = Workers::new(tell.clone(), Armory::default(), own, rules, keeper);
         let service = ServiceManager::start().map_err(start("thread for systemd"))?;
         let day_counter = DayCounter::start(&log, tell.clone());
         let shift_end = ShiftEnd::start(&log, Shifts::new(settings.shifts.clone()), tell.clone());
+        let prover = ProverThread::start(&settings.state, Shifts::new(settings.shifts.clone()), tell.clone())
+            .map_err(start("thread for the proof of the prover"))?;
         let awake = SleepInhibitor::start().map_err(start("thread that keeps the PC awake"))?;
         // Last: panel and lamps start when the station decides, however slowly its other parts started.
         heartbeat.beat();
@@ -314,6 +322,7 @@ impl Daemon {
             service,
             _day_counter: day_counter,
             shift_end,
+            prover,
             tell,
             asked,
             _ask: ask,
@@ -353,11 +362,13 @@ impl Daemon {
         self.apply(Event::Configure(Box::new(configuration)))?;
         let used = self.workers.armory.replace(before, |digest| self.station.needs_image(digest));
         (self.workers.rules.stall, self.workers.rules.flush_required) = (settings.stall, settings.flush_required);
+        self.workers.rules.retries = settings.retries;
         self.settings = settings;
         self.trim_store(used);
         restage::check(&self.workers.armory, &self.tell);
         self.keep_log_files();
         self.shift_end.set_shifts(Shifts::new(self.settings.shifts.clone()));
+        self.prover.set_shifts(Shifts::new(self.settings.shifts.clone()));
         self.watch.set_ports(self.station.ports());
         self.cover.set_ports(self.station.ports());
         lamps::note(&self.settings.state, &self.settings.lamps, self.settings.station_bell.as_deref());

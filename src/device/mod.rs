@@ -1,12 +1,14 @@
 //! A block device, as the engine needs it. Knows nothing of what is written to it.
 //!
-//! [`direct::DirectDevice`] is the kernel's, opened `O_DIRECT | O_EXCL`; `ram::RamDevice` is a fake for tests that keeps the
-//! real one's rules. All `unsafe` of the crate lives here, in `aligned`, `ioctl` and `mapped`.
+//! [`direct::DirectDevice`] is the kernel's, opened `O_DIRECT | O_EXCL`; [`file::FileDevice`] is a file, on which the verifier is tried;
+//! `ram::RamDevice` is a fake for tests that keeps the real one's rules. All `unsafe` of the crate lives here, in `aligned`, `ioctl` and
+//! `mapped`.
 
 pub mod aligned;
 pub(crate) mod background;
 mod counts;
 pub(crate) mod direct;
+pub(crate) mod file;
 pub(crate) mod in_place;
 mod ioctl;
 pub(crate) mod loops;
@@ -26,6 +28,9 @@ use nix::sys::stat::{major, minor};
 use crate::station::card::DevNum;
 use crate::station::units::{Bytes, to_u64, to_usize};
 use mapped::Mapping;
+
+/// The bytes of a sector, in which [`BlockDevice::sectors_written`] counts, whatever the device's own block is.
+pub(crate) const SECTOR: u64 = 512;
 
 /// A device's number, of the kernel's `dev_t`. Either half fits 32 bits: 12 and 20 are in use.
 pub(crate) fn devnum(raw: u64) -> Option<DevNum> {
@@ -173,14 +178,24 @@ pub(crate) fn write_all_at(device: &mut impl BlockDevice, at: Bytes, source: Sou
     whole(at, source.length(), block, |at, from| device.write_from(at, source.behind(from)))
 }
 
-/// Fills all of `into`; continues after short counts and interruptions.
+/// Fills all of `into`; continues after short counts and interruptions. The device's last block is read alone: some readers cannot return
+/// it in a longer request (kernel, `include/scsi/scsi_device.h`, `last_sector_bug`, which is set for USB alone).
 ///
 /// # Errors
 /// The offset where it ended, and why.
 pub(crate) fn read_exact_at(device: &mut impl BlockDevice, at: Bytes, into: &mut [u8]) -> Result<(), (Bytes, Shortfall)> {
     let block = device.logical_block();
-    whole(at, into.len(), block, |at, from| device.read_at(at, &mut into[from..]).map_err(Shortfall::Error))
+    let reaches_the_end = at.0 + to_u64(into.len()) == device.length().0;
+    let alone = if reaches_the_end { to_usize(u64::from(block)).min(into.len()) } else { 0 };
+    let (first, last) = into.split_at_mut(into.len() - alone);
+    let behind = Bytes(at.0 + to_u64(first.len()));
+    whole(at, first.len(), block, |at, from| device.read_at(at, &mut first[from..]).map_err(Shortfall::Error))?;
+    whole(behind, last.len(), block, |at, from| device.read_at(at, &mut last[from..]).map_err(Shortfall::Error))
 }
+
+/// The most interruptions in a row. Signals are rare, and the kernel does not answer a blocking call with `EAGAIN` to say "later": a call
+/// that is interrupted more often would be repeated for ever.
+const MOST_INTERRUPTIONS: usize = 1000;
 
 /// Repeats `call` until `length` bytes are moved. Bytes that a short call moved beyond its last whole block are moved again: the next call
 /// must begin on a block.
@@ -191,14 +206,18 @@ fn whole(
     mut call: impl FnMut(Bytes, usize) -> Result<usize, Shortfall>,
 ) -> Result<(), (Bytes, Shortfall)> {
     let block = to_usize(u64::from(block));
-    let mut done = 0;
+    let (mut done, mut interruptions) = (0, 0);
     while done < length {
         let here = Bytes(at.0 + to_u64(done));
         match call(here, done) {
             Ok(moved) if done + moved >= length => return Ok(()),
             Ok(moved) if moved < block => return Err((here, Shortfall::Stopped)),
-            Ok(moved) => done += moved - moved % block,
-            Err(Shortfall::Error(error)) if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) => {}
+            Ok(moved) => (done, interruptions) = (done + moved - moved % block, 0),
+            Err(Shortfall::Error(error))
+                if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) && interruptions < MOST_INTERRUPTIONS =>
+            {
+                interruptions += 1;
+            }
             Err(shortfall) => return Err((here, shortfall)),
         }
     }
@@ -233,6 +252,17 @@ mod tests {
     fn a_device_that_moves_nothing_without_an_error_is_not_asked_for_ever() {
         let answer = whole(Bytes(512), 1024, 512, |_, _| Ok(0));
         assert!(matches!(answer, Err((Bytes(512), Shortfall::Stopped))));
+    }
+
+    #[test]
+    fn a_device_that_answers_every_call_with_eagain_is_not_asked_for_ever() {
+        let mut calls = 0;
+        let answer = whole(Bytes(512), 1024, 512, |_, _| {
+            calls += 1;
+            Err(Shortfall::Error(io::Error::from_raw_os_error(nix::libc::EAGAIN)))
+        });
+        let Err((Bytes(512), Shortfall::Error(error))) = answer else { panic!("{answer:?}") };
+        assert_eq!((error.raw_os_error(), calls), (Some(nix::libc::EAGAIN), MOST_INTERRUPTIONS + 1));
     }
 
     #[test]

@@ -1,53 +1,17 @@
 //! A card in memory for tests. It requires aligned lengths, offsets and addresses as the kernel's device does, and fails at chosen places.
 
+mod fault;
+
 use std::io;
+use std::ops::Range;
 use std::time::Duration;
 
 use nix::libc;
 
 use super::aligned::{ALIGNMENT, AlignedBuf};
-use super::{BlockDevice, FlushAnswer, Shortfall, Source};
+use super::{BlockDevice, FlushAnswer, SECTOR, Shortfall, Source};
 use crate::station::units::{Bytes, to_u64, to_usize};
-
-/// The unit in which a kernel counts.
-const SECTOR: u64 = 512;
-
-/// A fault of the card.
-#[derive(Clone, Debug)]
-pub(crate) enum Fault {
-    /// Calls move one block, or half of the requested length.
-    ShortCounts,
-    /// Every other call is interrupted, by turns with `EINTR` and `EAGAIN`.
-    Interruptions,
-    /// Writes that touch this byte answer with this error number.
-    WriteError { at: u64, errno: i32 },
-    /// Reads that touch this byte answer with this error number.
-    ReadError { at: u64, errno: i32 },
-    /// Calls longer than this answer with this error number.
-    LongerThan { length: u64, errno: i32 },
-    /// Flushes answer with this error number.
-    FlushError(i32),
-    /// This byte reads with these bits flipped.
-    FlipOnRead { at: u64, bits: u8 },
-    /// Writes are acknowledged and lost.
-    IgnoreWrites,
-    /// Addresses wrap at this length, as on a card that lies about its capacity.
-    Wrap(u64),
-    /// Writes behind this length are dropped, and read as zeroes.
-    DropBehind(u64),
-    /// Writes that touch this byte are damaged there, from the second one on: the tombstone arrives, the head does not.
-    SpoilSecondWrite { at: u64, bits: u8 },
-    /// Another program writes this many sectors while this byte is written for the second time.
-    WrittenByAnotherAt { at: u64, sectors: u64 },
-    /// Flushes answer with this error number after this many good ones.
-    FlushErrorAfter { flushes: usize, errno: i32 },
-    /// Another medium is in the reader after this many calls.
-    SwapAfter(u64),
-    /// It is a SCSI device with this answer to a flush command; without this, it is not a SCSI device.
-    FlushAnswer(FlushAnswer),
-    /// The medium leaves after this many calls; they then answer with this error number.
-    LeaveAfter { calls: u64, errno: i32 },
-}
+pub(crate) use fault::Fault;
 
 /// One call that reached the device, for tests of the order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +37,10 @@ pub(crate) struct RamDevice {
     strays: usize,
     /// Sectors written, as a kernel counts them.
     sectors: Option<u64>,
+    /// Places and old contents of what was written since the last flush, if that is remembered.
+    unflushed: Option<Vec<(usize, Vec<u8>)>>,
+    /// Writes that are in the card's cache alone, in their order.
+    cached: Vec<(u64, Vec<u8>)>,
 }
 
 impl RamDevice {
@@ -87,7 +55,19 @@ impl RamDevice {
             off_page: 0,
             strays: 0,
             sectors: Some(0),
+            unflushed: None,
+            cached: Vec::new(),
         }
+    }
+
+    /// From now on, the old contents of unflushed writes are kept, so that a fault can lose the writes.
+    pub(crate) fn remember(&mut self) {
+        self.unflushed = Some(Vec::new());
+    }
+
+    /// How many calls it has answered.
+    pub(crate) fn calls(&self) -> u64 {
+        self.calls
     }
 
     /// Another program writes this many sectors to it.
@@ -129,16 +109,53 @@ impl RamDevice {
         self.strays
     }
 
-    fn error_at(&self, range: std::ops::Range<u64>, writing: bool) -> Option<io::Error> {
-        self.faults
-            .iter()
-            .find_map(|fault| match *fault {
-                Fault::WriteError { at, errno } if writing && range.contains(&at) => Some(errno),
-                Fault::ReadError { at, errno } if !writing && range.contains(&at) => Some(errno),
-                Fault::LeaveAfter { calls, errno } if self.calls > calls => Some(errno),
-                _ => None,
-            })
-            .map(io::Error::from_raw_os_error)
+    /// What `strike` makes of the first fault that it knows. One that strikes once is over then.
+    fn struck<T>(&mut self, strike: impl Fn(&Fault) -> Option<T>) -> Option<T> {
+        let (index, answer) = self.faults.iter().enumerate().find_map(|(index, fault)| match fault {
+            Fault::Once(fault) => strike(fault).map(|answer| (Some(index), answer)),
+            fault => strike(fault).map(|answer| (None, answer)),
+        })?;
+        if let Some(index) = index {
+            self.faults.remove(index);
+        }
+        Some(answer)
+    }
+
+    fn error_at(&mut self, range: &Range<u64>, writing: bool) -> Option<io::Error> {
+        let (calls, length, block) = (self.calls, to_u64(self.medium.len()), u64::from(self.logical_block));
+        let longer_read_of_last = !writing && range.end == length && range.end - range.start > block;
+        self.struck(|fault| match *fault {
+            Fault::WriteError { at, errno } if writing && range.contains(&at) => Some(errno),
+            Fault::ReadError { at, errno } if !writing && range.contains(&at) => Some(errno),
+            Fault::CallError(errno) => Some(errno),
+            Fault::WritesRefused(errno) if writing => Some(errno),
+            Fault::LastBlockInLongerRead(errno) if longer_read_of_last => Some(errno),
+            Fault::LeaveAfter { calls: after, errno } if calls > after => Some(errno),
+            _ => None,
+        })
+        .map(io::Error::from_raw_os_error)
+    }
+
+    /// Is another medium in its place?
+    fn swapped(&self) -> bool {
+        self.faults.iter().any(|fault| matches!(fault, Fault::SwapAfter(calls) if self.calls > *calls))
+    }
+
+    /// A kernel counts what a failed write moved, like any other.
+    fn passing_error(&mut self, range: &Range<u64>, writing: bool) -> Option<io::Error> {
+        let errno = self.faults.iter_mut().find_map(|fault| match fault {
+            Fault::Passing { at, writing: of, errno, after, times } if *of == writing && range.contains(&*at) => {
+                let is_due = *after == 0 && *times > 0;
+                *after = after.saturating_sub(1);
+                *times -= u32::from(is_due);
+                is_due.then_some(*errno)
+            }
+            _ => None,
+        })?;
+        if writing {
+            self.count(range.end - range.start);
+        }
+        Some(io::Error::from_raw_os_error(errno))
     }
 
     /// The rules for every call; returns how many bytes it may move.
@@ -165,7 +182,10 @@ impl RamDevice {
         if self.faults.iter().any(|fault| matches!(fault, Fault::ShortCounts)) && moved > block {
             moved = (moved / 2).next_multiple_of(block);
         }
-        if let Some(error) = self.error_at(at.0..at.0 + moved, writing) {
+        if let Some(error) = self.passing_error(&(at.0..at.0 + moved), writing) {
+            return Err(error);
+        }
+        if let Some(error) = self.error_at(&(at.0..at.0 + moved), writing) {
             return Err(error);
         }
         let too_long = self.faults.iter().find_map(|fault| match *fault {
@@ -180,9 +200,6 @@ impl RamDevice {
 
     fn write(&mut self, at: Bytes, data: &[u8]) -> io::Result<usize> {
         let moved = self.begin(at, data.len(), data.as_ptr(), true)?;
-        if self.departed() {
-            self.strays += 1;
-        }
         let range = at.0..at.0 + to_u64(moved);
         let before =
             |place: u64| self.did.iter().any(|did| matches!(did, Did::Write { at, length } if (*at..at + length).contains(&place)));
@@ -196,17 +213,49 @@ impl RamDevice {
         });
         self.did.push(Did::Write { at: at.0, length: to_u64(moved) });
         self.count(to_u64(moved) + foreign.unwrap_or(0) * SECTOR);
-        self.store(at, &data[..moved]);
-        if let Some((spoiled, bits)) = spoiled
-            && let Some(place) = self.place(spoiled)
-        {
-            self.medium[place] ^= bits;
+        let flipped = self.struck(|fault| match *fault {
+            Fault::FlipOnWrite { at, bits } if range.contains(&at) => Some((at, bits)),
+            _ => None,
+        });
+        let disturbed = self.struck(|fault| if let Fault::Disturb { at, bits } = *fault { Some((at, bits)) } else { None });
+        let misplaced = self.struck(|fault| if let Fault::Misplace(by) = fault { Some(*by) } else { None });
+        let landed = Bytes(at.0 + misplaced.unwrap_or(0));
+        let there = to_u64(self.medium.len()).saturating_sub(landed.0).min(to_u64(moved));
+        self.store(landed, &data[..to_usize(there)]);
+        for (place, bits) in spoiled.into_iter().chain(flipped).chain(disturbed) {
+            self.flip(place, bits);
         }
         Ok(moved)
     }
 
+    /// Flips these bits of a byte where it is now.
+    pub(crate) fn flip(&mut self, at: u64, bits: u8) {
+        if let Some(place) = self.place(at) {
+            self.medium[place] ^= bits;
+        }
+    }
+
     fn store(&mut self, at: Bytes, data: &[u8]) {
+        if self.swapped() {
+            self.strays += 1;
+            return;
+        }
         if self.faults.iter().any(|fault| matches!(fault, Fault::IgnoreWrites)) {
+            return;
+        }
+        if self.faults.iter().any(|fault| matches!(fault, Fault::KeepInCache)) {
+            self.cached.push((at.0, data.to_vec()));
+            return;
+        }
+        if !self.is_false() {
+            let place = to_usize(at.0)..to_usize(at.0) + data.len();
+            if place.is_empty() {
+                return;
+            }
+            if let Some(unflushed) = &mut self.unflushed {
+                unflushed.push((place.start, self.medium[place.clone()].to_vec()));
+            }
+            self.medium[place].copy_from_slice(data);
             return;
         }
         for (offset, byte) in data.iter().enumerate() {
@@ -214,6 +263,11 @@ impl RamDevice {
                 self.medium[place] = *byte;
             }
         }
+    }
+
+    /// Does it hold less than it claims?
+    fn is_false(&self) -> bool {
+        self.faults.iter().any(|fault| matches!(fault, Fault::Wrap(_) | Fault::DropBehind(_)))
     }
 
     /// The real place of a byte; `None` behind the real end of a card that drops what it cannot hold.
@@ -240,8 +294,7 @@ impl BlockDevice for RamDevice {
     }
 
     fn diskseq(&self) -> io::Result<u64> {
-        let swapped = self.faults.iter().any(|fault| matches!(fault, Fault::SwapAfter(calls) if self.calls > *calls));
-        Ok(if swapped { 2 } else { 1 })
+        Ok(if self.swapped() { 2 } else { 1 })
     }
 
     fn write_from(&mut self, at: Bytes, source: Source<'_>) -> Result<usize, Shortfall> {
@@ -258,28 +311,47 @@ impl BlockDevice for RamDevice {
 
     fn zero(&mut self, at: Bytes, length: Bytes) -> io::Result<()> {
         self.calls += 1;
-        if let Some(error) = self.error_at(at.0..at.0 + length.0, true) {
+        if let Some(error) = self.error_at(&(at.0..at.0 + length.0), true) {
             return Err(error);
+        }
+        if let Some(errno) = self.struck(|fault| if let Fault::ZeroingError(errno) = fault { Some(*errno) } else { None }) {
+            return Err(io::Error::from_raw_os_error(errno));
         }
         self.did.push(Did::Zero { at: at.0, length: length.0 });
         // If a device refuses to zero by itself, the attempt is counted, too.
         self.count(2 * length.0);
-        self.store(at, &vec![0; to_usize(length.0)]);
+        if self.struck(|fault| matches!(fault, Fault::IgnoreZeroing).then_some(())).is_none() {
+            self.store(at, &vec![0; to_usize(length.0)]);
+        }
         Ok(())
     }
 
     fn read_at(&mut self, at: Bytes, into: &mut [u8]) -> io::Result<usize> {
         let moved = self.begin(at, into.len(), into.as_ptr(), false)?;
+        let range = at.0..at.0 + to_u64(moved);
         self.did.push(Did::Read { at: at.0, length: to_u64(moved) });
-        for (offset, byte) in into[..moved].iter_mut().enumerate() {
-            *byte = self.place(at.0 + to_u64(offset)).map_or(0, |place| self.medium[place]);
-        }
-        for fault in &self.faults {
-            if let Fault::FlipOnRead { at: flipped, bits } = *fault
-                && (at.0..at.0 + to_u64(moved)).contains(&flipped)
-            {
-                into[to_usize(flipped - at.0)] ^= bits;
+        let into = &mut into[..moved];
+        if self.swapped() {
+            into.fill(0);
+        } else if self.is_false() {
+            for (place, byte) in range.clone().zip(into.iter_mut()) {
+                *byte = self.place(place).map_or(0, |place| self.medium[place]);
             }
+        } else {
+            into.copy_from_slice(&self.medium[to_usize(range.start)..to_usize(range.end)]);
+        }
+        for (start, data) in &self.cached {
+            let both = range.start.max(*start)..range.end.min(start + to_u64(data.len()));
+            if both.start < both.end {
+                let from = &data[to_usize(both.start - start)..to_usize(both.end - start)];
+                into[to_usize(both.start - range.start)..to_usize(both.end - range.start)].copy_from_slice(from);
+            }
+        }
+        if let Some((flipped, bits)) = self.struck(|fault| match *fault {
+            Fault::FlipOnRead { at, bits } if range.contains(&at) => Some((at, bits)),
+            _ => None,
+        }) {
+            into[to_usize(flipped - range.start)] ^= bits;
         }
         Ok(moved)
     }
@@ -288,22 +360,37 @@ impl BlockDevice for RamDevice {
         self.calls += 1;
         let flushed = self.did.iter().filter(|did| **did == Did::Flush).count();
         for fault in &self.faults {
-            match *fault {
-                Fault::FlushError(errno) => return Err(io::Error::from_raw_os_error(errno)),
-                Fault::FlushErrorAfter { flushes, errno } if flushed == flushes => {
-                    self.did.push(Did::Flush);
-                    return Err(io::Error::from_raw_os_error(errno));
-                }
-                _ => {}
+            if let Fault::FlushErrorAfter { flushes, errno } = *fault
+                && flushed == flushes
+            {
+                self.did.push(Did::Flush);
+                return Err(io::Error::from_raw_os_error(errno));
             }
         }
+        let calls = self.calls;
+        if let Some(errno) = self.struck(|fault| match *fault {
+            Fault::FlushError(errno) | Fault::CallError(errno) => Some(errno),
+            Fault::LeaveAfter { calls: after, errno } if calls > after => Some(errno),
+            _ => None,
+        }) {
+            return Err(io::Error::from_raw_os_error(errno));
+        }
         self.did.push(Did::Flush);
+        let lost = self.struck(|fault| matches!(fault, Fault::LoseAtFlush).then_some(())).is_some();
+        for (place, old) in self.unflushed.iter_mut().flat_map(|unflushed| unflushed.drain(..).rev()) {
+            if lost {
+                self.medium[place..place + old.len()].copy_from_slice(&old);
+            }
+        }
         Ok(())
     }
 
     fn ask_to_flush(&mut self, _patience: Duration) -> FlushAnswer {
         self.calls += 1;
         self.did.push(Did::Ask);
+        if self.faults.iter().any(|fault| matches!(fault, Fault::LeaveAfter { calls, .. } if self.calls > *calls)) {
+            return FlushAnswer::Gone;
+        }
         self.faults
             .iter()
             .find_map(|fault| if let Fault::FlushAnswer(answer) = fault { Some(*answer) } else { None })
@@ -315,7 +402,8 @@ impl BlockDevice for RamDevice {
     }
 
     fn sectors_written(&self) -> Option<u64> {
-        self.sectors
+        let left = self.faults.iter().any(|fault| matches!(fault, Fault::LeaveAfter { calls, .. } if self.calls > *calls));
+        self.sectors.filter(|_| !left && !self.swapped())
     }
 
     fn departed(&self) -> bool {

@@ -14,7 +14,7 @@ pub(super) const SECTOR: usize = 512;
 /// The distance, in sectors, in which shifted data is searched: a few of the largest erase blocks of flash memory.
 const SHIFT: i64 = 64;
 /// More flipped bits than these in a sector count as other contents.
-const FLIPS: u32 = 64;
+pub(super) const FLIPS: u32 = 64;
 
 /// A sector that was read back, and the same sector of the image.
 #[derive(Debug)]

@@ -37,7 +37,7 @@ pub(crate) enum FlashError {
         at: Bytes,
     },
     /// The read-back contents are not those of the image.
-    #[error("byte {} read back as {found:#04x}, the image has {expected:#04x} ({damage})", .at.0)]
+    #[error("byte {} read back as {found:#04x} instead of {expected:#04x} ({damage})", .at.0)]
     Mismatch {
         /// The first wrong byte.
         at: Bytes,
@@ -108,11 +108,16 @@ impl FlashError {
         }
     }
 
+    /// The kernel had no memory for the call: this would happen to any card.
+    pub(super) fn is_want_of_memory(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.raw_os_error() == Some(nix::libc::ENOMEM))
+    }
+
     /// The outcome for the station, for a card that is still there.
     pub(super) fn into_end(self) -> End {
+        let is_want_of_memory = self.is_want_of_memory();
         let failure = match self {
-            // This would happen to any card.
-            Self::Io { act, at, source, .. } if source.raw_os_error() == Some(nix::libc::ENOMEM) => {
+            Self::Io { act, at, source, .. } if is_want_of_memory => {
                 let message = format!("{act} at byte {} of the card: {source}", at.0);
                 return End::StationFault(StationFault::Internal { message });
             }

@@ -1,11 +1,12 @@
 //! The progress of a card's thread, visible to others, and the request to stop it.
 //!
-//! Uses atomics only: reading it never makes the thread wait, and the measurements outlive a thread that panicked.
+//! Uses atomics and values that are set once: reading it never makes the thread wait, and the measurements outlive a thread that panicked.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use crate::station::outcome::{Act, CacheFlush, CardHead, Curve, Effort};
+use crate::station::outcome::{Act, CacheFlush, CardHead, Curve, Effort, Nonce};
 use crate::station::record::Step;
 use crate::station::units::{Bytes, KIB, rate, to_u64};
 
@@ -119,6 +120,11 @@ pub(crate) struct Gauge {
     reading: Parts,
     /// The time from claim to end, once it has ended.
     total_ns: AtomicU64,
+    /// Reads and writes that were repeated after an error.
+    retries: AtomicU64,
+    /// The tombstone that was written, and the one that was found before.
+    tombstone: OnceLock<Nonce>,
+    found_tombstone: OnceLock<Nonce>,
     /// The kernel's count of the card at the proof; [`NOT_COUNTED`] if it does not count, or there is no proof.
     proven_at: AtomicU64,
 }
@@ -149,6 +155,9 @@ impl Default for Gauge {
             writing: Parts::default(),
             reading: Parts::default(),
             total_ns: zero(),
+            retries: zero(),
+            tombstone: OnceLock::new(),
+            found_tombstone: OnceLock::new(),
             proven_at: AtomicU64::new(NOT_COUNTED),
         }
     }
@@ -265,6 +274,9 @@ impl Gauge {
             curve: Curve { writing: self.writing.rates(), reading: self.reading.rates() },
             head: self.head(),
             flush: self.flush(),
+            retries: self.retries.load(Relaxed),
+            tombstone: self.tombstone.get().copied(),
+            found_tombstone: self.found_tombstone.get().copied(),
             writes_at_proof: Some(self.proven_at.load(Relaxed)).filter(|sectors| *sectors != NOT_COUNTED),
         }
     }
@@ -287,6 +299,27 @@ impl Gauge {
     /// Ends the attempt: its duration no longer changes.
     pub(super) fn end(&self) {
         self.total_ns.store(nanoseconds(self.began.elapsed()), Relaxed);
+    }
+
+    /// How many reads and writes were repeated so far.
+    pub(super) fn retries(&self) -> u64 {
+        self.retries.load(Relaxed)
+    }
+
+    /// Counts a read or write that is repeated after an error.
+    pub(super) fn count_retry(&self) {
+        self.retries.fetch_add(1, Relaxed);
+    }
+
+    /// The tombstone of this attempt is written to the card from now on.
+    pub(super) fn set_tombstone(&self, nonce: Nonce) {
+        // The same one is written again when it is put back.
+        let _same = self.tombstone.set(nonce);
+    }
+
+    /// The head had this tombstone of another attempt.
+    pub(super) fn set_found_tombstone(&self, nonce: Nonce) {
+        let _once = self.found_tombstone.set(nonce);
     }
 
     /// Records the kernel's count of written sectors at the proof of the card.

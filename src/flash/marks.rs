@@ -5,6 +5,7 @@
 //! the body is written, every mark must still be there; then it is erased.
 
 use super::error::FlashError;
+use super::own_text;
 use super::session::Session;
 use crate::device::BlockDevice;
 use crate::station::units::{Bytes, MIB, to_usize};
@@ -39,7 +40,15 @@ pub(super) fn check<D: BlockDevice>(session: &mut Session<D>, places: &[u64]) ->
         session.read(at, block)?;
         session.tombstone.fill(at, &mut session.other[..block]);
         if session.data[..block] != session.other[..block] {
-            return Err(FlashError::FalseCapacity { at, holds: session.tombstone.address_of(&session.data[..block]) });
+            if let Some(error) = own_text::explain(session, at, block)? {
+                return Err(error);
+            }
+            // A worn card ignores every write, a false one those that it has no room for.
+            return Err(if own_text::takes_writes(session)? {
+                FlashError::FalseCapacity { at, holds: None }
+            } else {
+                FlashError::WriteIgnored { at }
+            });
         }
     }
     Ok(())

@@ -16,6 +16,7 @@
 //! Constructors are private to the step that makes the proof. Knows no slot, log or lamp. Runs in a separate thread and shares only the
 //! staged image with other cards, which is never written.
 
+mod calls;
 #[cfg(test)]
 mod cases;
 pub(crate) mod claim;
@@ -25,7 +26,11 @@ mod flush;
 pub(crate) mod gauge;
 pub(crate) mod kept;
 mod marks;
+#[cfg(test)]
+mod matrix;
+mod own_text;
 pub(crate) mod recheck;
+mod retry;
 pub(crate) mod rules;
 mod session;
 pub(crate) mod stall;
@@ -87,8 +92,8 @@ fn contained<T>(work: impl FnOnce() -> Result<T, FlashError>) -> Result<T, Flash
     })
 }
 
-/// The same for an open device.
-fn flash_device<D: BlockDevice>(
+/// The same for an open device. The prover calls it for a file, so that what it tries is what writes and proves cards.
+pub(crate) fn flash_device<D: BlockDevice>(
     device: D,
     attempt: &Attempt,
     image: Arc<Staged>,
@@ -106,6 +111,9 @@ fn flash_device<D: BlockDevice>(
 
 /// Each step needs the result of the one before it.
 fn steps<D: BlockDevice>(session: &mut Session<D>, attempt: &Attempt) -> Result<End, FlashError> {
+    if attempt.looks_for_tombstone {
+        session.look_for_tombstone();
+    }
     let mut claim = Claim { session };
     if attempt.plan != Plan::Write {
         claim = match recheck::recheck(claim)? {
@@ -114,6 +122,9 @@ fn steps<D: BlockDevice>(session: &mut Session<D>, attempt: &Attempt) -> Result<
         };
     }
     if let Plan::RecheckOnly(refusal) = &attempt.plan {
+        // What was read may be of another card, or of an attempt whose row is closed.
+        claim.session.stop_if_cancelled()?;
+        claim.session.ask_identity()?;
         return Ok(End::Refused(refusal.clone()));
     }
     // The stick itself, or the slot of a reader, whatever card is put into it next.

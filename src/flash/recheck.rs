@@ -41,10 +41,12 @@ fn look<D: BlockDevice>(session: &mut Session<D>) -> Result<Option<Verified>, Fl
     let mut values = no_values(session.image.map().len())?;
     for run in head {
         session.stop_if_cancelled()?;
-        match session.read(run.at, run.padded) {
+        match session.read_once(run.at, run.padded) {
             Ok(()) => {}
             // A finished card can be read. Flash memory that lost its power during a write may be unreadable until it is written again.
-            Err(FlashError::Io { .. } | FlashError::Short { .. }) if !session.device.departed() => return Ok(None),
+            Err(error @ (FlashError::Io { .. } | FlashError::Short { .. })) if !error.is_want_of_memory() && !session.device.departed() => {
+                return Ok(None);
+            }
             Err(error) => return Err(error),
         }
         if !judge(&session.image, run, &session.data, &mut values) {
@@ -63,7 +65,12 @@ fn look<D: BlockDevice>(session: &mut Session<D>) -> Result<Option<Verified>, Fl
         *value = value.or(found);
     }
     session.ask_identity()?;
-    Ok(conclude(session, &values).map(Verified::rechecked))
+    let verified = conclude(session, &values).map(Verified::rechecked);
+    // An attempt that was given up until now stays given up: its row says so already.
+    if verified.is_some() && !session.gauge.conclude() {
+        return Err(FlashError::Cancelled);
+    }
+    Ok(verified)
 }
 
 #[cfg(test)]

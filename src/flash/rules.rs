@@ -18,6 +18,8 @@ pub(crate) struct Rules {
     pub stall: Duration,
     /// A card whose device does not answer a flush is refused.
     pub flush_required: bool,
+    /// How often a read or write that returned an error is repeated.
+    pub retries: u32,
     /// The makes of devices that must not be asked.
     pub unanswered: Arc<Unanswered>,
 }

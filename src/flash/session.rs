@@ -6,13 +6,15 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::calls::{identify, read, write};
 use super::error::FlashError;
 use super::gauge::{Call, Gauge, Waits};
 use super::kept::Kept;
+use super::retry::repeated;
 use super::rules::Rules;
 use super::tombstone::Tombstone;
 use crate::device::aligned::{ALIGNMENT, AlignedBuf};
-use crate::device::{BlockDevice, Source, read_exact_at, write_all_at};
+use crate::device::{BlockDevice, SECTOR, Source};
 use crate::image::Staged;
 use crate::image::map::PIECE;
 use crate::station::armed::Zeroes;
@@ -27,8 +29,6 @@ const PIECES_PER_CALL: usize = 4;
 const CALL: u64 = 4 * MIB;
 /// The most that the kernel zeroes in one call, which cannot be interrupted, so that a cancelled attempt ends soon.
 const ZEROED_PER_CALL: u64 = 64 * MIB;
-/// The unit in which the kernel counts writes, whatever the card's own block is.
-const SECTOR: u64 = 512;
 /// A card's last MiB, where a backup partition table stands.
 const FAR_END: u64 = MIB;
 /// After a card answers with errors, this is the limit of time for putting its tombstone back: each call may take the kernel's 30 seconds.
@@ -192,10 +192,7 @@ impl<D: BlockDevice> Session<D> {
 
     /// Asks the kernel again whether this is still the admitted medium.
     pub(super) fn ask_identity(&self) -> Result<(), FlashError> {
-        match self.device.diskseq() {
-            Ok(diskseq) if diskseq == self.visit.diskseq => Ok(()),
-            _ => Err(FlashError::Changed),
-        }
+        identify(&self.device, self.visit)
     }
 
     pub(super) fn stop_if_cancelled(&self) -> Result<(), FlashError> {
@@ -205,15 +202,21 @@ impl<D: BlockDevice> Session<D> {
     /// Writes the first `length` bytes of `self.data`. The card is identified before every write: a reader whose card was swapped accepts
     /// writes to the new one through the old descriptor.
     pub(super) fn write(&mut self, at: Bytes, length: usize) -> Result<(), FlashError> {
-        self.ask_identity()?;
-        let (span, gauge) = (self.span(), Arc::clone(&self.gauge));
-        gauge
-            .time(Call { act: Act::Writing, at, length, moves: true }, || {
-                write_all_at(&mut self.device, at, Source::Bytes(&self.data[..length]))
-            })
-            .map_err(|ended| FlashError::of_call(Act::Writing, span, ended))?;
-        self.count_own(length);
+        let Self { device, visit, image, gauge, rules, data, .. } = self;
+        let repeats = write(device, *visit, (gauge, rules), image.span(), at, Source::Bytes(&data[..length]))?;
+        self.note_written(length, repeats);
         Ok(())
+    }
+
+    /// The session wrote so many bytes, after so many failed calls, of which only the kernel knows how much they moved.
+    fn note_written(&mut self, length: usize, repeats: u32) {
+        if repeats == 0 {
+            self.count_own(length);
+        } else {
+            // Not what another program wrote meanwhile.
+            let most = (u64::from(repeats) + 1) * (to_u64(length) / SECTOR);
+            self.writes = self.writes.zip(self.device.sectors_written()).map(|(own, now)| now.min(own + most));
+        }
     }
 
     /// Writes a range of the image of at most one call, straight from the page cache; its last, partial block padded with zeroes.
@@ -228,16 +231,15 @@ impl<D: BlockDevice> Session<D> {
         let whole = range.end / block * block;
         if range.start < whole {
             self.ask_identity()?;
-            let (span, gauge, at, length) = (self.span(), Arc::clone(&self.gauge), Bytes(range.start), to_usize(whole - range.start));
+            let (gauge, at, length) = (Arc::clone(&self.gauge), Bytes(range.start), to_usize(whole - range.start));
             // Separate from the card's own call: an unreadable image is not a fault of the card, and not part of its speed.
             gauge
                 .waiting(Waits::Image, || self.image.mapping().populate(at, length))
                 .map_err(|source| FlashError::StationImage { at, source: Some(source) })?;
-            let source = Source::Mapped { mapping: self.image.mapping(), at, length };
-            gauge
-                .time(Call { act: Act::Writing, at, length, moves: true }, || write_all_at(&mut self.device, at, source))
-                .map_err(|ended| FlashError::of_call(Act::Writing, span, ended))?;
-            self.count_own(length);
+            let Self { device, visit, image, rules, .. } = self;
+            let source = Source::Mapped { mapping: image.mapping(), at, length };
+            let repeats = write(device, *visit, (&gauge, rules), image.span(), at, source)?;
+            self.note_written(length, repeats);
         }
         if whole < range.end {
             self.write_buffered(Bytes(whole.max(range.start)), to_usize(block))?;
@@ -258,14 +260,13 @@ impl<D: BlockDevice> Session<D> {
     pub(super) fn zero(&mut self, range: Range<u64>) -> Result<(), FlashError> {
         for slice in slices(range, ZEROED_PER_CALL) {
             self.stop_if_cancelled()?;
-            self.ask_identity()?;
-            let (span, gauge, at, length) = (self.span(), Arc::clone(&self.gauge), Bytes(slice.start), slice.end - slice.start);
-            let call = Call { act: Act::Writing, at, length: to_usize(length), moves: false };
-            gauge.time(call, || self.device.zero(at, Bytes(length))).map_err(|source| FlashError::Io {
-                act: Act::Writing,
-                at,
-                span,
-                source,
+            let (span, at, length) = (self.span(), Bytes(slice.start), slice.end - slice.start);
+            let Self { device, visit, gauge, rules, .. } = self;
+            repeated(device, gauge, rules.retries, |device| {
+                identify(device, *visit)?;
+                let call = Call { act: Act::Writing, at, length: to_usize(length), moves: false };
+                let failed = |source| FlashError::Io { act: Act::Writing, at, span, source };
+                gauge.time(call, || device.zero(at, Bytes(length))).map_err(failed)
             })?;
         }
         // The kernel's own count is used: if a device refuses to zero by itself, the attempt is counted, too.
@@ -279,6 +280,7 @@ impl<D: BlockDevice> Session<D> {
     /// older partition table, which would outlive the table itself (UEFI specification 2.10, 5.3.2).
     pub(super) fn write_tombstone(&mut self) -> Result<(), FlashError> {
         self.gauge.set_head(CardHead::Unknown);
+        self.gauge.set_tombstone(self.tombstone.nonce());
         for run in self.runs(true) {
             self.fill_tombstone(run)?;
         }
@@ -290,6 +292,17 @@ impl<D: BlockDevice> Session<D> {
             self.write(Bytes(last), to_usize(block))?;
         }
         self.flush()
+    }
+
+    /// Reads the first block, which may have the tombstone of an attempt in another slot. A block that cannot be read is not an error: the card
+    /// is then not recognised.
+    pub(super) fn look_for_tombstone(&mut self) {
+        let block = to_usize(self.block());
+        if self.read_once(Bytes(0), block).is_ok()
+            && let Some(nonce) = Tombstone::nonce_in(&self.data[..block])
+        {
+            self.gauge.set_found_tombstone(nonce);
+        }
     }
 
     fn fill_tombstone(&mut self, run: Run) -> Result<(), FlashError> {
@@ -317,11 +330,14 @@ impl<D: BlockDevice> Session<D> {
     }
 
     /// Puts the tombstone back into the head of an unfinished card, the partition table's block first, and reads it back. A block that
-    /// cannot be written does not stop the others.
+    /// cannot be written does not stop the others. A tombstone that was there before and still reads as it did stands, even if it cannot be
+    /// written again: worn cards become read-only.
     ///
     /// # Errors
     /// The first error of the card. Then the contents of its head are unknown.
     pub(super) fn restore_tombstone(&mut self) -> Result<(), FlashError> {
+        // A card that failed has no second chance, and the next one waits for its slot.
+        self.rules.retries = 0;
         let stood = self.gauge.head() == CardHead::Tombstone;
         self.gauge.set_head(CardHead::Unknown);
         let began = Instant::now();
@@ -340,7 +356,13 @@ impl<D: BlockDevice> Session<D> {
             }
         }
         if let Some(error) = trouble {
-            return Err(error);
+            let stands =
+                stood && began.elapsed() <= RESTORE_PATIENCE && self.ask_identity().is_ok() && matches!(self.missed_tombstone(), Ok(None));
+            if !stands {
+                return Err(error);
+            }
+            self.gauge.set_head(CardHead::Tombstone);
+            return Ok(());
         }
         self.flush()?;
         if let Some((run, offset)) = self.missed_tombstone()? {
@@ -352,8 +374,16 @@ impl<D: BlockDevice> Session<D> {
 
     /// Reads `length` bytes into `self.data`.
     pub(super) fn read(&mut self, at: Bytes, length: usize) -> Result<(), FlashError> {
-        let (span, gauge) = (self.span(), Arc::clone(&self.gauge));
-        read(&mut self.device, &gauge, span, at, &mut self.data[..length])
+        let Self { device, image, gauge, rules, data, .. } = self;
+        read(device, (gauge, rules), image.span(), at, &mut data[..length])
+    }
+
+    /// The same, and never repeated: a block that cannot be read is an answer, too.
+    pub(super) fn read_once(&mut self, at: Bytes, length: usize) -> Result<(), FlashError> {
+        let retries = std::mem::take(&mut self.rules.retries);
+        let read = self.read(at, length);
+        self.rules.retries = retries;
+        read
     }
 
     pub(super) fn flush(&mut self) -> Result<(), FlashError> {
@@ -363,12 +393,6 @@ impl<D: BlockDevice> Session<D> {
         let patience = self.rules.for_a_flush();
         gauge.time(call, || self.device.flush(patience)).map_err(|source| FlashError::Io { act: Act::Flushing, at: span, span, source })
     }
-}
-
-/// One measured read, for callers that hold the device and a buffer separately.
-pub(super) fn read(device: &mut impl BlockDevice, gauge: &Gauge, span: Bytes, at: Bytes, into: &mut [u8]) -> Result<(), FlashError> {
-    let call = Call { act: Act::Reading, at, length: into.len(), moves: true };
-    gauge.time(call, || read_exact_at(device, at, into)).map_err(|ended| FlashError::of_call(Act::Reading, span, ended))
 }
 
 /// A range in parts of at most `length`.

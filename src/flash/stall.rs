@@ -58,7 +58,7 @@ mod cases {
     use super::*;
 
     fn rules(stall: Duration) -> Rules {
-        Rules { stall, flush_required: false, unanswered: Arc::default() }
+        Rules { stall, flush_required: false, retries: 0, unanswered: Arc::default() }
     }
 
     #[test]

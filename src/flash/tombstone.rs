@@ -5,6 +5,7 @@
 
 use std::io::Write;
 
+use crate::station::outcome::Nonce;
 use crate::station::record::AttemptNumber;
 use crate::station::units::{Bytes, to_u64, to_usize};
 
@@ -50,6 +51,22 @@ impl Tombstone {
 }
 
 impl Tombstone {
+    /// The number that belongs to this attempt alone.
+    #[must_use]
+    pub(crate) fn nonce(&self) -> Nonce {
+        Nonce(u128::from_be_bytes(self.nonce))
+    }
+
+    /// The number in a block of any attempt's tombstone; `None` for other contents, also for a damaged tombstone.
+    #[must_use]
+    pub(crate) fn nonce_in(block: &[u8]) -> Option<Nonce> {
+        let text = std::str::from_utf8(block.get(..to_usize(BLOCK))?).ok()?;
+        let value = |name: &str| text.lines().find_map(|line| line.strip_prefix(name));
+        let nonce = value("nonce ").and_then(Nonce::parse)?;
+        let other = Self { attempt: value("attempt ")?.parse().ok()?, nonce: nonce.0.to_be_bytes() };
+        other.address_of(block).map(|_| nonce)
+    }
+
     /// The address in a block; `None` if it is not a block of this attempt. The nonce shows that: it is unique to this attempt.
     #[must_use]
     pub(crate) fn address_of(&self, block: &[u8]) -> Option<Bytes> {
@@ -89,6 +106,15 @@ mod tests {
         ours.fill(Bytes(4096), &mut block);
         assert_eq!((ours.address_of(&block), others.address_of(&block)), (Some(Bytes(4096)), None));
         assert_eq!(ours.address_of(&[0xff; 512]), None);
+        assert_eq!(Tombstone::nonce_in(&block), Some(ours.nonce()));
+        assert_ne!(ours.nonce(), others.nonce());
+        let place = block.iter().position(|byte| *byte == b'b').expect("there is a letter");
+        for damaged in [place, 300, 511] {
+            let mut block = block;
+            block[damaged] ^= 1;
+            assert_eq!(Tombstone::nonce_in(&block), None, "with another byte {damaged}");
+        }
+        assert_eq!((Tombstone::nonce_in(&[0; 512]), Tombstone::nonce_in(&block[..100])), (None, None));
     }
 
     #[test]

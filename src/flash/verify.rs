@@ -7,10 +7,12 @@ use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::thread;
 
+use super::calls;
 use super::diagnose::{SECTOR, first_wrong};
 use super::error::FlashError;
 use super::gauge::Waits;
-use super::session::{self, Run, Session, bytes_of};
+use super::own_text;
+use super::session::{Run, Session, bytes_of};
 use super::tombstone::Tombstone;
 use super::write::Written;
 use super::zeroes;
@@ -99,6 +101,9 @@ fn read_body<D: BlockDevice>(session: &mut Session<D>) -> Result<Vec<Option<Piec
     };
     // Writes of the body that went to the head by mistake would show here.
     if let Some((run, _)) = session.missed_tombstone()? {
+        if let Some(error) = own_text::explain(session, run.at, run.padded)? {
+            return Err(error);
+        }
         let (data, expected) = (&session.data[..run.padded], &session.other[..run.padded]);
         let (offset, wrong) = first_wrong(run.at, data, expected).expect("they differ");
         let at = Bytes(run.at.0 + to_u64(offset));
@@ -123,7 +128,7 @@ pub(super) enum Compared {
 pub(super) fn compare_body<D: BlockDevice>(session: &mut Session<D>, runs: &[Run]) -> Result<Compared, FlashError> {
     let mut found = no_values(session.image.map().len())?;
     let outcome = {
-        let Session { device, image, gauge, data, other, tombstone, zeroes, .. } = session;
+        let Session { device, image, gauge, data, other, tombstone, zeroes, rules, .. } = session;
         let (ours, skips) = (&*tombstone, *zeroes == Zeroes::Skip);
         let (image, span) = (Arc::clone(image), image.span());
         let (give, take) = sync_channel::<(Run, &mut AlignedBuf)>(1);
@@ -154,7 +159,7 @@ pub(super) fn compare_body<D: BlockDevice>(session: &mut Session<D>, runs: &[Run
                 }
                 // A hasher that met a wrong piece accepts no more.
                 let Ok(buffer) = take_back.recv() else { break };
-                if let Err(error) = session::read(device, gauge, span, run.at, &mut buffer[..run.padded]) {
+                if let Err(error) = calls::read(device, (gauge, rules), span, run.at, &mut buffer[..run.padded]) {
                     failed = Some(error);
                     break;
                 }
@@ -271,6 +276,13 @@ fn conclude_whole<D: BlockDevice>(session: &Session<D>, found: &[Option<PieceVal
     Proof::conclude(ReadBack { digest: root(&values), bytes: Bytes(bytes) }, map.root(), map.span())
 }
 
+/// The first piece of `run`, whose bytes are in `data`, that is not the map's.
+fn first_other_piece(image: &Staged, run: Run, data: &[u8]) -> Option<usize> {
+    let map = image.map();
+    let pieces = data[..run.length].chunks(to_usize(PIECE)).zip(run.first..);
+    pieces.into_iter().find(|(bytes, piece)| image.value_of(*piece, bytes) != map.values()[*piece]).map(|(_, piece)| piece)
+}
+
 /// Hashes every piece of `run`, whose bytes are in `data`, and compares it with the map. The padding behind the image's end was written
 /// too, and must be zero.
 pub(super) fn judge(image: &Staged, run: Run, data: &[u8], found: &mut [Option<PieceValue>]) -> bool {
@@ -305,34 +317,33 @@ pub(super) fn hide_zeroes(image: &Staged, ours: &Tombstone, run: Run, data: &mut
     lie
 }
 
-/// A run is wrong: it is read once more, and compared with the staged image's own bytes. If those are equal, the image changed since it was
-/// staged, or the card does not always return the same; the map shows which.
+/// A run is wrong: it is read once more, and compared with the staged image's own bytes, if those still are what was staged. If both are
+/// equal, the card does not always return the same.
 ///
 /// Returns the first wrong byte if the only difference is old contents inside the image's zeroes, and an error otherwise.
 fn explain<D: BlockDevice>(session: &mut Session<D>, run: Run, hidden: bool) -> Result<Bytes, FlashError> {
     session.read(run.at, run.padded)?;
     if hidden && let Some((at, holds)) = hide_zeroes(&session.image, &session.tombstone, run, &mut session.data) {
-        return Err(FlashError::FalseCapacity { at, holds: Some(holds) });
+        return Err(own_block(at, at, holds));
     }
     let (image, gauge) = (Arc::clone(&session.image), Arc::clone(&session.gauge));
     gauge
         .waiting(Waits::Image, || image.read_padded(run.at, &mut session.other[..run.padded]))
         .map_err(|source| FlashError::StationImage { at: run.at, source: Some(source) })?;
+    // A card is never judged by a copy that is not what was staged.
+    if let Some(piece) = first_other_piece(&session.image, run, &session.other) {
+        return Err(FlashError::StationImage { at: session.image.map().start(piece), source: None });
+    }
     let (found, expected) = (&session.data[..run.padded], &session.other[..run.padded]);
     let Some((offset, wrong)) = first_wrong(run.at, found, expected) else {
-        let mut values = no_values(session.image.map().len())?;
-        return Err(if judge(&session.image, run, &session.data, &mut values) {
-            FlashError::Unsteady { at: run.at }
-        } else {
-            FlashError::StationImage { at: run.at, source: None }
-        });
+        return Err(FlashError::Unsteady { at: run.at });
     };
     let at = Bytes(run.at.0 + to_u64(offset));
-    // A block of this attempt in another place is a proof of false capacity. A block of the image is not, if the image has zeroes there: it
+    // A block of this attempt from another place is a proof of false capacity. A block of the image is not, if the image has zeroes there: it
     // may be left from another version of the image. If a zeroed place is a second address of another place, zeroing spoils that place, and
     // the next read-back shows it.
     if let Some(holds) = session.tombstone.address_of(wrong.found) {
-        return Err(FlashError::FalseCapacity { at, holds: Some(holds) });
+        return Err(own_block(at, wrong.at, holds));
     }
     if is_zero(wrong.expected) && is_dirt(session, run) {
         return Ok(at);
@@ -342,6 +353,12 @@ fn explain<D: BlockDevice>(session: &mut Session<D>, run: Run, hidden: bool) -> 
     }
     let damage = wrong.damage(&session.image);
     Err(FlashError::Mismatch { at, expected: expected[offset], found: found[offset], damage })
+}
+
+/// A block of the station's own text where the image must be, wrong from `at` on: it was written for another place, or it is in its own
+/// place, and the write that was to replace it was ignored.
+fn own_block(at: Bytes, block: Bytes, holds: Bytes) -> FlashError {
+    if holds == block { FlashError::WriteIgnored { at } } else { FlashError::FalseCapacity { at, holds: Some(holds) } }
 }
 
 /// Is every difference in `run` inside the image's zeroes? Then nothing was written there, and old contents are not a fault.

@@ -3,11 +3,11 @@
 use std::ops::Range;
 
 use super::claim::Claim;
-use super::diagnose::SECTOR;
 use super::error::FlashError;
 use super::session::Session;
-use super::{marks, zeroes};
+use super::{marks, own_text, zeroes};
 use crate::device::BlockDevice;
+use crate::image::map::PIECE;
 use crate::station::armed::Zeroes;
 use crate::station::outcome::CardHead;
 use crate::station::record::Step;
@@ -72,9 +72,9 @@ fn write_and_read_back_tombstone<D: BlockDevice>(session: &mut Session<D>) -> Re
         return Ok(());
     };
     let at = Bytes(run.at.0 + to_u64(offset));
-    let block = offset / SECTOR * SECTOR;
-    Err(match session.tombstone.address_of(&session.data[block..block + SECTOR]) {
-        Some(holds) => FlashError::FalseCapacity { at, holds: Some(holds) },
-        None => FlashError::WriteIgnored { at },
-    })
+    let explained = own_text::explain(session, run.at, run.padded)?;
+    // No card holds less than a piece: there a write was lost, or the tombstone of an earlier attempt is still in its place. Behind it,
+    // everything before this byte has arrived, so the card takes writes.
+    let lost = if at.0 < PIECE { FlashError::WriteIgnored { at } } else { FlashError::FalseCapacity { at, holds: None } };
+    Err(explained.unwrap_or(lost))
 }

@@ -8,8 +8,10 @@ use crate::station::armed::{Armed, ArmedBy, ModelProof};
 use crate::station::card::{Card, Cid};
 use crate::station::order::{Order, OrderNumber};
 use crate::station::outcome::{CacheFlush, Effort, Outcome, OutcomeWord};
+use crate::station::prover::ProvingTime;
 use crate::station::record::{Attempt, Entry};
 use crate::station::request::{Target, Who};
+use crate::station::suspect::{Finding, Suspect};
 use crate::station::units::{Bytes, KIB};
 
 use super::clock::Stamp;
@@ -64,6 +66,22 @@ pub(super) fn of_entry(entry: &Entry, stamp: &Stamp, station_name: &str) -> Stri
         Entry::ModelDistrusted { armed, reason } => json!({
             "slot": null, "model": armed.model, "by": { "uid": null, "user": "the station" }, "reason": reason, "image": image(armed),
         }),
+        Entry::StandsOut(finding) => stands_out(finding),
+        Entry::VerifierProven { time, proof } => with(
+            proving(*time),
+            [("direct", json!(proof.direct)), ("planted", json!(proof.planted)), ("took_us", json!(micros(proof.took)))],
+        ),
+        Entry::VerifierMissed { time, missed } => with(
+            proving(*time),
+            [
+                ("fault", json!(missed.planted.map(|(fault, _)| fault.code()))),
+                ("fault_at", json!(missed.planted.map(|(_, at)| at.0))),
+                ("reason", json!(missed.what())),
+            ],
+        ),
+        Entry::VerifierUnproven { time, obstacle } => {
+            with(proving(*time), [("code", json!(obstacle.code())), ("reason", json!(obstacle.sentence()))])
+        }
         Entry::CardReturned { slot, card: returned, times } => json!({ "slot": slot, "card": card(returned), "times": times }),
         // If the station stops before the end, the attempt ends as interrupted: its start names the order in which the card then no longer
         // counts.
@@ -152,8 +170,11 @@ fn close(facts: Value, outcome: &Outcome, effort: Option<&Effort>, start: Option
             "total_us": micros(effort.total),
             "slowest_call_us": micros(effort.slowest_call),
             "slowest_call": effort.slowest_was.map(|(act, at)| json!({ "act": act.to_string(), "at": at.0 })),
+            "retries": effort.retries,
             "writing_kib_s": rates(&effort.curve.writing),
             "reading_kib_s": rates(&effort.curve.reading),
+            "tombstone": effort.tombstone.map(|nonce| nonce.to_string()),
+            "found_tombstone": effort.found_tombstone.map(|nonce| nonce.to_string()),
             "head": effort.head.word(),
             "flush": effort.flush.map(CacheFlush::word),
             "writes_at_proof": effort.writes_at_proof,
@@ -177,7 +198,13 @@ fn facts_of(attempt: &Attempt, leaves: Option<OrderNumber>) -> Value {
         "work_order": attempt.labels.work_order,
         "operator": attempt.labels.operator,
         "card_lot": attempt.labels.card_lot,
+        "second_try_of": attempt.second_try_of,
     })
+}
+
+/// What a proof of the prover has in any case: why it was made, and the program that was to be proven.
+fn proving(time: ProvingTime) -> Value {
+    json!({ "occasion": time.word(), "station_version": version::of_station() })
 }
 
 pub(super) fn who(who: &Who) -> Value {
@@ -194,6 +221,19 @@ fn order_of(order: &Order) -> Value {
         "passed": order.passed,
         "box_size": order.boxes.map(|boxes| boxes.size),
     })
+}
+
+fn stands_out(finding: &Finding) -> Value {
+    let counts = json!({
+        "failed": finding.failed,
+        "of": finding.of,
+        "others_failed": finding.others_failed,
+        "others_of": finding.others_of,
+    });
+    match &finding.suspect {
+        Suspect::Slot(slot) => with(counts, [("slot", json!(slot))]),
+        other => with(counts, [("what", json!(other.word())), ("name", json!(other.name())), ("card_type", json!(other.card_type()))]),
+    }
 }
 
 /// One of `slot` and `model` is null.

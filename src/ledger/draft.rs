@@ -40,7 +40,11 @@ impl Draft {
             | Entry::MaintenanceBegun { .. }
             | Entry::MaintenanceEnded { .. }
             | Entry::AttemptStarted(_)
-            | Entry::ModelDistrusted { .. } => None,
+            | Entry::ModelDistrusted { .. }
+            | Entry::StandsOut(_)
+            | Entry::VerifierProven { .. }
+            | Entry::VerifierMissed { .. }
+            | Entry::VerifierUnproven { .. } => None,
         };
         Self { kind: entry.kind().to_owned(), at: stamp.at, body: body::of_entry(entry, stamp, station_name), ends }
     }

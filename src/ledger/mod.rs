@@ -36,6 +36,7 @@ mod copy_tests;
 mod draft;
 mod error;
 mod export;
+mod findings;
 mod first_off;
 #[cfg(test)]
 mod foreign_cases;
@@ -71,6 +72,7 @@ mod standing;
 mod tests;
 mod version;
 mod writer;
+mod written;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};

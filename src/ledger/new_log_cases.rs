@@ -31,7 +31,7 @@ fn a_log_that_was_begun_anew_says_so_over_restarts_until_somebody_confirms_it_an
         recheck_done: false,
         box_size: None,
     };
-    let mut station = Station::new(settings, 1, standing);
+    let mut station = Station::new_proven(settings, 1, standing);
     assert_eq!(station.view(Moment::default()).log, [LogNote::Begun]);
     let mut confirm = |request| station.apply(Moment::default(), Told::Asked { request, by: who(), command: Command::ConfirmLog });
     let effects = confirm(1);

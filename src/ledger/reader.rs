@@ -118,6 +118,14 @@ impl LogReader {
         self.select("kind = 'approval' AND attempt IS NULL AND (?1 IS NULL OR json_extract(body, '$.image.model') = ?1)", [model])
     }
 
+    /// The proofs of the prover, and the starts of the station, of which each needs a new one; oldest first.
+    ///
+    /// # Errors
+    /// If the log cannot be read.
+    pub(crate) fn prover_events(&self) -> Result<Vec<LogEvent>, LogError> {
+        self.select("kind IN ('station-started', 'prover-proven', 'prover-failed', 'prover-unproven') AND attempt IS NULL", [])
+    }
+
     /// Why the log would be lost when the power fails, as the station found at its last start; `None` if it is on a disk.
     ///
     /// # Errors
@@ -175,7 +183,7 @@ impl LogReader {
         Ok(chain::newest(&self.connection).map_err(|error| self.failed(error))?.map(|newest| newest.at))
     }
 
-    fn select(&self, condition: &str, parameters: impl rusqlite::Params) -> Result<Vec<LogEvent>, LogError> {
+    pub(super) fn select(&self, condition: &str, parameters: impl rusqlite::Params) -> Result<Vec<LogEvent>, LogError> {
         let select = || {
             let mut query = self
                 .connection

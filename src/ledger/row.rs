@@ -100,6 +100,8 @@ pub struct Row {
     pub slowest_call_act: Option<String>,
     /// The byte of the card where it began.
     pub slowest_call_at: Option<u64>,
+    /// Reads and writes that were repeated after an error; `None` in rows of older programs.
+    pub retries: Option<u64>,
     /// KiB a second along the image, as a JSON list of parts of equal length.
     pub writing_kib_s: Option<String>,
     /// The same for reading back.
@@ -132,6 +134,8 @@ pub struct Row {
     pub operator: Option<String>,
     /// The lot of the blank card.
     pub card_lot: Option<String>,
+    /// The attempt in another slot in which the card failed before, if it was recognised.
+    pub second_try_of: Option<u64>,
 }
 
 impl Row {
@@ -204,6 +208,7 @@ impl Row {
             slowest_call_us: effort.slowest_call_us,
             slowest_call_act: slowest.act,
             slowest_call_at: slowest.at,
+            retries: effort.retries,
             writes_at_proof: effort.writes_at_proof,
             writing_kib_s: list(effort.writing_kib_s),
             reading_kib_s: list(effort.reading_kib_s),
@@ -220,6 +225,7 @@ impl Row {
             work_order: body.work_order,
             operator: body.operator,
             card_lot: body.card_lot,
+            second_try_of: body.second_try_of,
         })
     }
 }
@@ -249,6 +255,7 @@ struct Body<'b> {
     work_order: Option<String>,
     operator: Option<String>,
     card_lot: Option<String>,
+    second_try_of: Option<u64>,
 }
 
 #[derive(Default, Deserialize)]
@@ -334,6 +341,7 @@ struct Effort<'b> {
     total_us: Option<u64>,
     slowest_call_us: Option<u64>,
     slowest_call: Option<Call>,
+    retries: Option<u64>,
     flush: Option<String>,
     head: Option<String>,
     writes_at_proof: Option<u64>,

@@ -7,7 +7,8 @@ CREATE TABLE event (
     station TEXT NOT NULL,              -- this station's id: a version 4 UUID drawn when the log was made; not its name
     seq     INTEGER PRIMARY KEY NOT NULL, -- 1, 2, 3 … without a gap
     kind    TEXT NOT NULL,              -- log-created, station-started, station-stopped, model-armed, attempt-started, attempt-closed;
-                                        -- approval, maintenance; disarmed, rearmed, order-started, order-stopped, box-closed, card-returned
+                                        -- approval, maintenance; disarmed, rearmed, order-started, order-stopped, box-closed, card-returned;
+                                        -- quarantined, suspected; prover-proven, prover-failed, prover-unproven
     at      INTEGER NOT NULL,           -- when it happened (not when it reached the disk), microseconds UTC
     body    TEXT NOT NULL CHECK (json_valid(body)), -- canonical JSON: keys in byte order, no spaces, whole numbers only
     prev    BLOB NOT NULL CHECK (length(prev) = 32), -- hash of event seq - 1; 32 zero bytes for the first
@@ -60,6 +61,18 @@ CREATE TABLE event (
     --                         damaged or cannot be read: that ends with the next model-armed, or with the next start
     --   reason                disarmed only: the reason, as the user said
     --   image                 disarmed by the station only: as under attempt-started
+    -- quarantined: more cards failed in a slot than chance explains, compared with cards of the same type and lot in other slots. The station
+    --                         closed the slot, until a rearmed of it; from there on its cards are counted anew
+    --   slot                  the slot's name
+    --   failed, of            the number of its failed cards, and of all that it wrote to their end, among the last of every slot; only cards
+    --                         of a type and lot that other slots wrote, too
+    --   others_failed, others_of   the same of the other slots
+    -- suspected: the same of a reader, a hub, a card type or a card lot. Nothing was closed for it
+    --   what                  reader, hub, card-type, lot
+    --   name                  the reader or hub as ports name it; make and nominal size of the cards; the lot: OEM and date of the card's own
+    --                         register, or card_lot
+    --   card_type             lot only: make and nominal size of its cards
+    --   failed, of, others_failed, others_of   as under quarantined; cards of a type or lot are compared within each slot
     -- order-started, order-stopped: an order of a number of good cards of a model
     --   order                 its number, counted over the life of this log
     --   model                 BRAND/MODEL
@@ -76,6 +89,18 @@ CREATE TABLE event (
     --   last_attempt          the attempt of the last card in it; null: the station closed it at a start, or because its order was stopped.
     --                         Then, of the order's cards that were good just before this event, it holds those that follow the cards of
     --                         earlier boxes: as many as cards says, and where why is not full, all that are left
+    -- prover-proven: on a file of the state disk, the verifier of this program found every fault that was planted, and called a healthy
+    --                         medium good. Until that no card is begun
+    -- prover-failed: it missed a fault, or called the healthy medium bad: no card is begun, and no card passes any more in this run
+    -- prover-unproven: it could not be tried, and that was not its fault: no card is begun until it is proven
+    --   occasion              start: the station had started; shift: a shift had begun
+    --   station_version       as under attempt-started
+    --   direct                prover-proven: true: past the page cache, as a card is; false: the file system does not allow that
+    --   planted               prover-proven: the number of faults that were planted and found
+    --   took_us               prover-proven: microseconds
+    --   fault, fault_at       prover-failed: the planted fault, and its byte of the medium; null for the healthy medium
+    --   code                  prover-unproven: what was in the way: disk-full, disk-read-only, disk-error, disk-silent, internal
+    --   reason                prover-failed, prover-unproven: as a sentence
     -- card-returned: a card left the bus with its device and came back by itself; it was not begun for that
     --   slot                  the slot's name, as on its sticker
     --   card                  as under attempt-started, as far as it was known so soon
@@ -131,6 +156,8 @@ CREATE TABLE event (
     --   work_order            the work order of the card, from its order or from `flashline flash`; null if none was given
     --   operator              the operator of `flashline flash`, as they say; null for a card of a station, which does not ask
     --   card_lot              the lot of the blank card, as they say; null if none was given
+    --   second_try_of         attempt-closed: the attempt in another slot in which this card failed before, if it was recognised by its register
+    --                         or by the tombstone of that attempt; null otherwise, and not in rows of older programs
     --   plan                  write; write-unless-done: it is not written if it holds the image already; recheck-only: it is not written
     -- attempt-closed: exactly one for every attempt; it has all keys of attempt-started, and
     --   start.seq, start.at   its attempt-started; null if admission refused the card and nothing was started
@@ -149,6 +176,9 @@ CREATE TABLE event (
     --   effort.read           bytes read from the card
     --   effort.writing_us, effort.reading_us, effort.total_us, effort.slowest_call_us   microseconds
     --   effort.slowest_call.act, .at   the operation of the slowest call (writing, reading back, flushing), and the byte where it began
+    --   effort.tombstone      the number of the tombstone that was written into the head, 32 hexadecimal digits; null if nothing was written
+    --   effort.found_tombstone   the number of the tombstone that was in the head before; null if there was none, or it was not looked for
+    --   effort.retries        the number of reads and writes that were repeated after an error; not in rows of older programs
     --   effort.writing_kib_s, effort.reading_kib_s   KiB a second along the image, a list of 32 parts of equal length; null for a
     --                         part in which nothing was moved, and for the list if nothing was moved at all
     --   effort.head           the contents of the card's head: untouched (nothing was written), tombstone (it cannot boot), image,

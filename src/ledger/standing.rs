@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::Ledger;
 use super::draft::CHANGED;
 use super::error::{Doing, LogError};
+use super::findings::{QUARANTINED, SUSPECTED, finding_of};
 use super::first_off;
 use super::reader::LogReader;
 use crate::station::order::{Boxes, Order};
@@ -131,17 +132,24 @@ fn read(log: &Connection) -> rusqlite::Result<Standing> {
     let mut standing = Standing::default();
     let mut query = log.prepare(
         "SELECT kind, body, seq FROM event
-         WHERE kind IN ('disarmed', 'rearmed', 'order-started', 'order-stopped', 'box-closed', 'maintenance') AND attempt IS NULL ORDER BY seq",
+         WHERE kind IN ('disarmed', 'rearmed', 'order-started', 'order-stopped', 'box-closed', 'maintenance', 'quarantined', 'suspected')
+           AND attempt IS NULL
+         ORDER BY seq",
     )?;
     let mut rows = query.query([])?;
     let mut begun_at: BTreeMap<u64, i64> = BTreeMap::new();
     while let Some(row) = rows.next()? {
+        let (kind, text) = (row.get_ref(0)?.as_str()?, row.get_ref(1)?.as_str()?);
+        if let QUARANTINED | SUSPECTED = kind {
+            stand_out(&mut standing, kind, text);
+            continue;
+        }
         // The station does not act on a body of another form; `log verify` names it.
-        let Ok(body) = serde_json::from_str::<Body>(row.get_ref(1)?.as_str()?) else { continue };
+        let Ok(body) = serde_json::from_str::<Body>(text) else { continue };
         if let Some(number) = body.order {
             begun_at.entry(number).or_insert(row.get(2)?);
         }
-        take(&mut standing, row.get_ref(0)?.as_str()?, body);
+        take(&mut standing, kind, body);
     }
     // Logs of older programs need no confirmation.
     let begun = log.query_row(BEGUN, [], |row| row.get::<_, bool>(0))?;
@@ -187,6 +195,13 @@ fn count_passed(log: &Connection, orders: &mut [Order], begun_at: &BTreeMap<u64,
     Ok(())
 }
 
+fn stand_out(standing: &mut Standing, kind: &str, body: &str) {
+    let Some(finding) = finding_of(body) else { return };
+    let list = if kind == QUARANTINED { &mut standing.quarantines } else { &mut standing.suspects };
+    list.retain(|known| known.suspect != finding.suspect);
+    list.push(finding);
+}
+
 fn take(standing: &mut Standing, kind: &str, body: Body) {
     if kind == BOX_CLOSED {
         return close_box(standing, &body);
@@ -206,7 +221,12 @@ fn take(standing: &mut Standing, kind: &str, body: Body) {
             standing.disarmings.retain(|disarming| disarming.target != target);
             standing.disarmings.push(Disarming { target, by: Who { uid: by.uid, name: by.user }, reason: body.reason });
         }
-        ("rearmed", Some(target), _) => standing.disarmings.retain(|disarming| disarming.target != target),
+        ("rearmed", Some(target), _) => {
+            standing.disarmings.retain(|disarming| disarming.target != target);
+            if let Target::Slot(slot) = &target {
+                standing.quarantines.retain(|finding| finding.suspect.name() != slot);
+            }
+        }
         ("order-started", Some(Target::Model(model)), Some(number)) => {
             standing.orders_ever = standing.orders_ever.max(number);
             standing.orders.retain(|order| order.model != model);

@@ -16,7 +16,7 @@ use super::*;
 use crate::station::armed::{Armed, DeviceModel, ModelProof};
 use crate::station::card::{Bus, Cid, Identity};
 use crate::station::first_off::FirstOffRule;
-use crate::station::outcome::{Act, CacheFlush, CardHead, Curve, Effort, Failure, Outcome, OutcomeWord, Pull, Refusal};
+use crate::station::outcome::{Act, CacheFlush, CardHead, Curve, Effort, Failure, Nonce, Outcome, OutcomeWord, Pull, Refusal};
 use crate::station::record::{Attempt, Entry, Receipt};
 use crate::station::testing::{armed_by, card, image, mapped_proof, proof};
 use crate::station::units::Bytes;
@@ -308,6 +308,7 @@ fn the_row_of_a_passed_card_carries_every_field() {
     passed.labels.work_order = Some("WO-4711".to_owned());
     passed.labels.operator = Some("Ann".to_owned());
     passed.labels.card_lot = Some("L-9".to_owned());
+    passed.second_try_of = Some(111);
     passed.card.bus = Bus::Mmc("SD".to_owned());
     passed.card.wwn = Some("0x5000".to_owned());
     passed.card.identified = Identity::Cid;
@@ -330,7 +331,10 @@ fn the_row_of_a_passed_card_carries_every_field() {
         total: Duration::from_micros(105),
         slowest_call: Duration::from_micros(106),
         slowest_was: Some((Act::Reading, Bytes(107))),
+        retries: 3,
         curve: Curve { writing: vec![Some(Bytes(20 << 20)), None], reading: vec![Some(Bytes(90 << 20))] },
+        tombstone: Some(Nonce(109)),
+        found_tombstone: Some(Nonce(110)),
         head: CardHead::Tombstone,
         flush: Some(CacheFlush::Asked),
         writes_at_proof: Some(108),
@@ -386,6 +390,7 @@ fn the_row_of_a_passed_card_carries_every_field() {
         slowest_call_us: Some(106),
         slowest_call_act: part("reading back"),
         slowest_call_at: Some(107),
+        retries: Some(3),
         writing_kib_s: part("[20480,null]"),
         reading_kib_s: part("[92160]"),
         readback_blake3: part(&"07".repeat(32)),
@@ -402,6 +407,7 @@ fn the_row_of_a_passed_card_carries_every_field() {
         work_order: Some("WO-4711".to_owned()),
         operator: Some("Ann".to_owned()),
         card_lot: Some("L-9".to_owned()),
+        second_try_of: Some(111),
     };
     assert_eq!(rows(&path), [expected]);
 }

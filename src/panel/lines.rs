@@ -72,7 +72,8 @@ pub(crate) fn title(view: &View) -> String {
     }
     let work = view.maintenance.as_ref().map(|work| maintenance(&work.by, &work.why));
     let exposed = (!view.exposed.is_empty()).then(|| exposed(&view.exposed));
-    [format!("FLASHLINE  {}", view.station)].into_iter().chain(work).chain(exposed).collect::<Vec<_>>().join("  ")
+    let suspects = view.suspects.iter().map(|finding| stands_out(&finding.to_string()));
+    [format!("FLASHLINE  {}", view.station)].into_iter().chain(work).chain(suspects).chain(exposed).collect::<Vec<_>>().join("  ")
 }
 
 /// The note in a report about a log that is lost when the power fails, with the reason.
@@ -98,6 +99,12 @@ pub(crate) fn note(note: LogNote) -> &'static str {
 #[must_use]
 pub(crate) fn maintenance(by: &str, why: &str) -> String {
     format!("MAINTENANCE  by {by}: {why}")
+}
+
+/// Something with more failures than chance explains, in the words of the station.
+#[must_use]
+pub(crate) fn stands_out(finding: &str) -> String {
+    format!("TOO MANY FAILURES  {finding}")
 }
 
 /// The slots that are not protected from the PC's other programs, and the cure.

@@ -243,7 +243,7 @@ mod cases {
     }
 
     fn rules() -> Rules {
-        Rules { stall: Duration::from_secs(90), flush_required: false, unanswered: Arc::default() }
+        Rules { stall: Duration::from_secs(90), flush_required: false, retries: 0, unanswered: Arc::default() }
     }
 
     fn reopened_by(rules: &Rules, card: &Shared, flush: FlushAnswer, stale: bool) -> Result<ReopenFacts, TrialError> {

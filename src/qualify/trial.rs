@@ -333,7 +333,7 @@ mod cases {
         let mut device = RamDevice::new(Bytes(CARD), 512);
         faults.iter().for_each(|fault| device.inject(fault.clone()));
         let (gauge, mut pattern) = (Gauge::default(), Pattern::fresh().expect("random"));
-        let rules = Rules { stall: Duration::from_secs(90), flush_required: false, unanswered: Arc::default() };
+        let rules = Rules { stall: Duration::from_secs(90), flush_required: false, retries: 0, unanswered: Arc::default() };
         let answer = of(&mut Trial::new(&mut device, &gauge, &rules, &mut pattern).expect("there is memory"));
         (answer, device)
     }

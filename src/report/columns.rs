@@ -21,7 +21,7 @@ pub(super) enum Cell<'r> {
 
 pub(super) type Column = (&'static str, fn(&Row) -> Cell<'_>);
 
-pub(super) const COLUMNS: [Column; 61] = [
+pub(super) const COLUMNS: [Column; 63] = [
     ("attempt", |row| Cell::Number(row.attempt)),
     ("started", |row| time(row.started).map_or(Cell::Empty, Cell::Time)),
     ("ended", |row| time(row.ended).map_or(Cell::Empty, Cell::Time)),
@@ -83,6 +83,8 @@ pub(super) const COLUMNS: [Column; 61] = [
     ("work_order", |row| text(row.work_order.as_deref())),
     ("operator", |row| text(row.operator.as_deref())),
     ("card_lot", |row| text(row.card_lot.as_deref())),
+    ("retries", |row| number(row.retries)),
+    ("second_try_of", |row| number(row.second_try_of)),
 ];
 
 fn text(text: Option<&str>) -> Cell<'_> {

@@ -13,6 +13,7 @@ mod table;
 pub mod tally;
 mod text;
 pub mod times;
+pub(crate) mod verifier;
 
 pub use table::Table;
 

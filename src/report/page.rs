@@ -10,6 +10,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::ledger::{LogEvent, Row};
 use crate::station::card::Identity;
+use crate::station::suspect::Finding;
 use crate::station::units::to_u64;
 
 use super::row_facts;
@@ -18,6 +19,7 @@ use super::summary::{Scope, Summary, standing_out};
 use super::table::local;
 use super::tally::{Counts, Tally};
 use super::text::{harmless, percent, seconds};
+use super::verifier::ProverProofs;
 
 /// Limit of serials: more than a person reads on a page, and few enough for a browser.
 pub(crate) const MOST: u64 = 100_000;
@@ -177,6 +179,10 @@ pub(crate) struct LotPage<'a> {
     pub summary: &'a Summary,
     /// The images of the lot.
     pub images: &'a ImagesOfLot,
+    /// Slots, readers, hubs and cards that stood out in that time, with the times.
+    pub findings: &'a [(i64, Finding)],
+    /// The proofs of the verifier, with the cards of the lot behind each.
+    pub verifier: &'a ProverProofs,
     /// The counts of all its cards.
     pub serials: &'a Serials,
     /// The log from which it is made.
@@ -226,7 +232,9 @@ impl LotPage<'_> {
                 (reasons(&total))
                 (groups("Slots", "slot", self.summary.slots(), &total))
                 (groups("Kinds of cards", "cards", self.summary.card_types(), &total))
+                (self.findings())
                 (self.identities())
+                (self.verifier.markup(self.zone))
                 (self.log())
                 h2 { "Cards" }
                 @for line in self.serials.sums(None).lines().filter(|line| !line.starts_with("image ") && !line.starts_with("      ")) {
@@ -293,6 +301,17 @@ impl LotPage<'_> {
                 @if total.looked_again > 0 { (sum("rechecked", "looked_again", total.looked_again.to_string())) }
                 (sum("yield of those begun", "yield", percent(total.good(), total.begun()).unwrap_or_else(|| "-".to_owned())))
                 (sum("seconds, median", "median_seconds", total.median_ms().map_or_else(|| "-".to_owned(), seconds)))
+            }
+        }
+    }
+
+    fn findings(&self) -> Markup {
+        html! {
+            @if !self.findings.is_empty() {
+                h2 { "More failures than chance explains" }
+                @for (at, finding) in self.findings {
+                    p { (local(Some(*at), self.zone).unwrap_or_default()) " " (harmless(&finding.to_string())) }
+                }
             }
         }
     }
@@ -497,6 +516,7 @@ mod tests {
     use crate::report::testing::{self, a_lot, brief};
     use crate::report::times::Shifts;
     use crate::station::outcome::OutcomeWord;
+    use crate::station::suspect::Suspect;
 
     fn page_of(briefs: &[Brief<'_>], rows: &[Row], asked: &Scope) -> (String, serde_json::Value) {
         page_with(briefs, rows, asked, |_| {})
@@ -511,10 +531,13 @@ mod tests {
             serials.count(row);
         }
         add(&mut images);
+        let suspect = Suspect::Lot { lot: "<L-9>".to_owned(), card_type: "SL16G 16 GB".to_owned() };
         let page = LotPage {
+            findings: &[(1_700_000_000_000_000, Finding { suspect, failed: 9, of: 40, others_failed: 1, others_of: 200 })],
             asked,
             summary: &summary,
             images: &images,
+            verifier: &ProverProofs::default(),
             serials: &serials,
             chain: &ChainVerdict { whole: true, says: "7:00ff".to_owned() },
             note: None,
@@ -593,6 +616,13 @@ mod tests {
         for forbidden in ["http:", "https:", "src=", "href=", "url(", "@import", "<script", "<link", "<iframe"] {
             assert!(!page.contains(forbidden), "the page fetches nothing: {forbidden}");
         }
+    }
+
+    #[test]
+    fn a_bad_lot_is_told_with_its_time_and_its_counts() {
+        let (page, _) = page_of(&[], &[], &Scope::default());
+        let said = "2023-11-14 22:13:20 lot &lt;L-9&gt; (SL16G 16 GB): 9 of 40 failed, other lots 1 of 200";
+        assert!(page.contains("More failures than chance explains") && page.contains(said), "{page}");
     }
 
     #[test]

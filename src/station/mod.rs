@@ -20,9 +20,9 @@ pub(crate) mod testing;
 mod types;
 
 pub(crate) use rules::{
-    Before, Effect, End, Event, RETURNS_WITHIN, RULES_FILE, Station, USER, admit, cabling, outcome_of, outcome_of_stall,
+    Before, CARDS_COUNTED, Effect, End, Event, RETURNS_WITHIN, RULES_FILE, Station, USER, admit, cabling, outcome_of, outcome_of_stall,
 };
 pub use status::{instruction, reason, sign, station_call, view};
-pub use types::{allowed, armed, card, labels, outcome, past, port, record, request, units};
+pub use types::{allowed, armed, card, labels, outcome, past, port, prover, record, request, suspect, units};
 
-pub(crate) use types::{bins, first_off, lamp, order, restriction, settings, sizes, standing, survey};
+pub(crate) use types::{bins, first_off, lamp, order, restriction, settings, sizes, standing, survey, written_card};

@@ -66,6 +66,8 @@ pub(crate) fn attempt(number: AttemptNumber, slot: &str, card: Card) -> Attempt 
         order: None,
         past: Past::Unknown,
         labels: Labels::default(),
+        looks_for_tombstone: false,
+        second_try_of: None,
     }
 }
 

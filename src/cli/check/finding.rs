@@ -65,6 +65,8 @@ pub(super) enum Subject {
     StateDisk,
     /// The flash log.
     Log,
+    /// Whether the verifier of the station was proven to detect faults.
+    Verifier,
     /// Whether the flash log outlives the disk of this PC.
     Backup,
     /// Work on the station that nobody has ended.
@@ -100,6 +102,7 @@ impl Subject {
             Self::Rights => "rights",
             Self::StateDisk => "state-disk",
             Self::Log => "log",
+            Self::Verifier => "verifier",
             Self::Backup => "backup",
             Self::Maintenance => "maintenance",
             Self::Approval => "approval",

@@ -11,6 +11,7 @@ mod rights;
 mod slots;
 mod state_disk;
 mod unit;
+mod verifier;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -95,6 +96,7 @@ pub(super) fn run(args: &Args) -> u8 {
     findings.extend(memory(&looks));
     // A reload asks in the sandbox of the unit, which hides the PC's other programs.
     if !args.without_images {
+        findings.extend(verifier::finding(&settings.log(), Stamp::now().at));
         findings.extend(people::maintenance(&settings.log()));
         findings.extend(backup::findings(&settings, believed(newest)));
         findings.push(slots::automounter(&exposed, &slots::automounters(Path::new("/proc"))));

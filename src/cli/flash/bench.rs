@@ -90,6 +90,8 @@ impl Bench {
                 order: None,
                 past: Past::Unknown,
                 labels: labels.clone(),
+                looks_for_tombstone: false,
+                second_try_of: None,
             };
             let state = match admitted {
                 Err(refusal) => bench.end(&attempt, Outcome::Refused(refusal), Effort::default()),
@@ -271,7 +273,7 @@ mod cases {
         });
         let (now, stall) = (Instant::now(), StallWatch::default());
         let state = State::Busy { gauge: Arc::default(), thread: hangs, step: Step::Writing, step_began: now, stall, looked: now };
-        let rules = Rules { stall: Duration::from_millis(10), flush_required: false, unanswered: Arc::default() };
+        let rules = Rules { stall: Duration::from_millis(10), flush_required: false, retries: 0, unanswered: Arc::default() };
         let device = Device { path: "/dev/sdx".into(), attempt, state, told: false, kept: None };
         let mut bench = Bench { devices: vec![device], ledger: None, trouble: None, rules, policy: Policy::default(), stuck: Vec::new() };
         while bench.is_busy() && now.elapsed() < Duration::from_secs(20) {

@@ -48,9 +48,10 @@ impl Guard {
             Some(settings) => Rules {
                 stall: settings.stall,
                 flush_required: settings.flush_required,
+                retries: settings.retries,
                 unanswered: Arc::new(Unanswered::read(&settings.unanswered())),
             },
-            None => Rules { stall: config::DEFAULT_STALL, flush_required: false, unanswered: Arc::default() },
+            None => Rules { stall: config::DEFAULT_STALL, flush_required: false, retries: 0, unanswered: Arc::default() },
         }
     }
 

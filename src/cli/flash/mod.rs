@@ -26,9 +26,12 @@ use crate::ledger::medium::volatile;
 use crate::ledger::{Ledger, LogError};
 use crate::panel::Screen;
 use crate::panel::terminal::Terminal;
+use crate::prover::prove;
 use crate::report::harmless_json;
 use crate::station::armed::{Contents, Zeroes};
 use crate::station::labels::{self, Labels};
+use crate::station::prover::{MissedFault, ProverObstacle, ProverVerdict, ProvingTime, VerifierProof};
+use crate::station::record::Entry;
 use crate::station::view::View;
 use bench::Bench;
 
@@ -116,6 +119,14 @@ enum Wrong {
     Image(#[from] ImageError),
     #[error(transparent)]
     Log(#[from] LogError),
+    #[error(
+        "nothing was erased: {}. Test the memory of this PC, and install another version of flashline", .0.what()
+    )]
+    Verifier(MissedFault),
+    #[error("nothing was erased, because the verifier could not be proven: in the directory for temporary files (TMPDIR), {}", .0.why())]
+    Unproven(ProverObstacle),
+    #[error("the directory for temporary files (TMPDIR), in which the verifier is proven")]
+    Temporary(#[source] io::Error),
     #[error("nothing was erased: say --yes to erase without being asked")]
     NotConfirmed,
     #[error("catching Ctrl-C")]
@@ -156,7 +167,11 @@ fn flash_all(args: &Args) -> Result<u8, Wrong> {
         ZeroesArg::Skip => Zeroes::Skip,
     };
     let armed = describe("-", &args.image.display().to_string(), &image, zeroes);
-    let ledger = args.log.as_deref().map(|path| Ledger::open(path, "bench")).transpose()?;
+    let proof = proven_verifier()?;
+    let mut ledger = args.log.as_deref().map(|path| Ledger::open(path, "bench")).transpose()?;
+    if let Some(ledger) = &mut ledger {
+        ledger.append(&Entry::VerifierProven { time: ProvingTime::Start, proof })?;
+    }
     let interrupted = catch_interrupts().map_err(Wrong::Signals)?;
     let labels = Labels { work_order: args.work_order.clone(), operator: args.operator.clone(), card_lot: args.lot.clone() };
     let mut bench = Bench::begin(named, &armed, &labels, &image, &guard, ledger)?;
@@ -184,6 +199,16 @@ fn flash_all(args: &Args) -> Result<u8, Wrong> {
     tell(&mut bench, args.json);
     let code = if bench.is_good() { GOOD } else { NOT_GOOD };
     bench.into_trouble().map_or(Ok(code), |error| Err(error.into()))
+}
+
+/// Tries the verifier of this program on planted faults, as a station does at its start.
+fn proven_verifier() -> Result<VerifierProof, Wrong> {
+    let directory = tempfile::tempdir().map_err(Wrong::Temporary)?;
+    match prove(directory.path()) {
+        ProverVerdict::Proven(proof) => Ok(proof),
+        ProverVerdict::Missed(missed) => Err(Wrong::Verifier(missed)),
+        ProverVerdict::Impossible(obstacle) => Err(Wrong::Unproven(obstacle)),
+    }
 }
 
 /// A row in memory is lost with the power. That may be intended for a file that the user names, so it is only a warning.

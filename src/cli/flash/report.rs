@@ -44,6 +44,7 @@ impl Report<'_> {
             "slowest_call_seconds": seconds(self.effort.slowest_call),
             "slowest_call_act": self.effort.slowest_was.map(|(act, _)| act.to_string()),
             "slowest_call_at": self.effort.slowest_was.map(|(_, at)| at.0),
+            "retries": self.effort.retries,
             "writing_kib_per_second_along": along(&self.effort.curve.writing),
             "reading_kib_per_second_along": along(&self.effort.curve.reading),
             "bytes_written": self.effort.written.0,

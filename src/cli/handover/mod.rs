@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::request::StationArgs;
 use super::{GOOD, NOT_GOOD, USAGE_OR_STATION, complain, say, say_json};
 use crate::config::ConfigError;
-use crate::control::wire::{SlotStatus, Status};
+use crate::control::wire::{SlotStatus, Status, SuspectStatus};
 use crate::ledger::{Distrusted, Filter, Head, LogError, LogReader};
 use crate::report::times::{Shifts, TimeError, window};
 use crate::station::first_off::{FirstCard, FirstOff};
@@ -164,6 +164,11 @@ impl Handover {
         self.standing.first_offs.iter().filter_map(|first_off| Some((first_off, first_off.waiting()?)))
     }
 
+    /// Readers, hubs and cards of which the running station says that too many fail.
+    fn suspects(&self) -> &[SuspectStatus] {
+        self.running().map_or(&[], |status| &status.suspects)
+    }
+
     /// Is there anything that the next shift must know?
     fn is_open(&self) -> bool {
         !(self.cards.to_put_in_again().is_empty()
@@ -172,6 +177,8 @@ impl Handover {
             && self.standing.maintenance.is_none()
             && self.first_cards().next().is_none()
             && self.standing.disarmings.is_empty()
+            && self.standing.quarantines.is_empty()
+            && self.suspects().is_empty()
             && self.distrusted.is_empty()
             && self.stopped_slots().is_empty()
             && self.faults().is_empty()

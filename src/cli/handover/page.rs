@@ -51,7 +51,12 @@ impl Handover {
             self.distrusted.iter().map(|model| format!("model {}  by the station: {}", harmless(&model.model), harmless(&model.reason)));
         let slots =
             self.stopped_slots().into_iter().map(|(slot, word, reason)| format!("slot {}  {word}  {}", harmless(slot), harmless(&reason)));
-        section(&mut lines, "Out of work", disarmed.chain(distrusted).chain(slots));
+        let quarantines = self.standing.quarantines.iter().map(|finding| {
+            let slot = harmless(finding.suspect.name());
+            format!("slot {slot}  QUARANTINE  {}: look at its reader, then `flashline arm --slot {slot}`", finding.counts())
+        });
+        section(&mut lines, "Out of work", disarmed.chain(distrusted).chain(quarantines).chain(slots));
+        section(&mut lines, "Too many failures", self.suspects().iter().map(|suspect| harmless(&suspect.text)));
         section(
             &mut lines,
             "Cards to be put in again, or to be thrown away",
@@ -98,6 +103,12 @@ impl Handover {
         let distrusted =
             self.distrusted.iter().map(|model| json!({"slot": null, "model": model.model, "by": null, "reason": model.reason}));
         let slots = self.stopped_slots();
+        let quarantines = self.standing.quarantines.iter().map(|finding| {
+            json!({
+                "slot": finding.suspect.name(), "failed": finding.failed, "of": finding.of, "others_failed": finding.others_failed,
+                "others_of": finding.others_of,
+            })
+        });
         let maintenance = self.standing.maintenance.as_ref().map(|work| json!({"by": work.by.name, "reason": work.why}));
         let first_cards = self.first_cards().map(|(first_off, card)| {
             let armed_by: Vec<&str> = first_off.armed_by.iter().map(|who| who.name.as_str()).collect();
@@ -117,6 +128,8 @@ impl Handover {
             "first_cards": first_cards.collect::<Vec<_>>(),
             "orders": orders,
             "disarmed": disarmed.chain(distrusted).collect::<Vec<_>>(),
+            "quarantines": quarantines.collect::<Vec<_>>(),
+            "suspects": self.suspects(),
             "slots": slots.iter().map(|(slot, word, reason)| json!({"slot": slot, "word": word, "reason": reason})).collect::<Vec<_>>(),
             "cards": self.cards.to_put_in_again().into_iter().map(card).collect::<Vec<_>>(),
             "under_way": self.cards.under_way().iter().map(card).collect::<Vec<_>>(),

@@ -12,6 +12,7 @@ use crate::station::record::{Attempt, Entry};
 use crate::station::request::Who;
 use crate::station::restriction::Restriction;
 use crate::station::sign::Sign;
+use crate::station::suspect::{Finding, Suspect};
 use crate::station::testing::{armed_by, attempt, card, image, proof};
 use crate::station::view::{ModelView, SlotView, View};
 
@@ -172,6 +173,26 @@ fn a_model_that_the_station_took_out_of_work_is_told_until_neither_the_configura
     assert!(is_open(Some(renamed), Some(it)), "the new configuration is not in use yet");
     assert!(is_open(Some(it), Some(renamed)), "no slot has it now");
     assert!(!is_open(Some(renamed), Some(renamed)) && !is_open(Some(renamed), None) && !is_open(None, Some(renamed)));
+}
+
+#[test]
+fn a_slot_in_quarantine_is_told_also_while_the_station_is_stopped_until_it_is_armed_and_a_bad_lot_while_the_station_names_it() {
+    let finding = |suspect| Finding { suspect, failed: 9, of: 40, others_failed: 1, others_of: 200 };
+    let mut log = Log::new();
+    log.next_shift();
+    log.add(Entry::StandsOut(finding(Suspect::Slot("A1".to_owned()))));
+    let handover = log.handover(None);
+    let text = handover.lines().join("\n");
+    let line = "slot A1  QUARANTINE  9 of 40 failed, other slots 1 of 200: look at its reader, then `flashline arm --slot A1`";
+    assert!(handover.is_open() && text.contains(line), "{text}");
+    assert_eq!(handover.json()["quarantines"][0]["slot"], "A1");
+    log.add(Entry::Rearmed { target: Target::Slot("A1".to_owned()), by: who() });
+    assert!(!log.handover(None).is_open());
+    let lot = finding(Suspect::Lot { lot: "L-9".to_owned(), card_type: "SL16G 16 GB".to_owned() });
+    let handover = log.handover(running(&View { suspects: vec![lot], ..View::default() }));
+    let text = handover.lines().join("\n");
+    assert!(handover.is_open() && text.contains("  lot L-9 (SL16G 16 GB): 9 of 40 failed, other lots 1 of 200"), "{text}");
+    assert_eq!(handover.json()["suspects"][0]["name"], "L-9");
 }
 
 #[test]

@@ -15,6 +15,7 @@ use crate::panel::lines;
 use crate::report::page::{ChainVerdict, ImagesOfLot, LotPage, MOST};
 use crate::report::summary::{Scope, Summary};
 use crate::report::tally::By;
+use crate::report::verifier::ProverProofs;
 
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(super) struct Args {
@@ -93,14 +94,19 @@ fn write(
         return Err(LogCommandError::TooMany { attempts, most: MOST });
     }
     let mut images = ImagesOfLot::default();
+    let mut verifier = ProverProofs::of(&log.prover_events()?, until.as_microsecond());
     let mut station = None;
     let counted = serials::count(log, &filter, |row| {
         images.count(row);
+        verifier.count(row);
         station = row.station_name.clone().map(|name| (name, row.station_id.clone()));
     })?;
     let is_before = |event: &LogEvent| Timestamp::from_microsecond(event.at).is_ok_and(|at| at < until);
     log.armings(scope.model.as_deref())?.iter().filter(|event| is_before(event)).for_each(|arming| images.armed(arming));
     log.approvals(scope.model.as_deref())?.iter().filter(|event| is_before(event)).for_each(|approval| images.approved(approval));
+    let since = scope.window.since.map_or(i64::MIN, Timestamp::as_microsecond);
+    let mut findings = log.findings()?;
+    findings.retain(|(at, _)| (since..until.as_microsecond()).contains(at));
     let chain = match log.verify()? {
         Ok(head) => ChainVerdict { whole: true, says: head.to_string() },
         Err(broken) => ChainVerdict { whole: false, says: broken.to_string() },
@@ -114,6 +120,8 @@ fn write(
         asked: scope,
         summary: &summary,
         images: &images,
+        findings: &findings,
+        verifier: &verifier,
         serials: &counted,
         chain: &chain,
         station: (&name, &id),
@@ -276,6 +284,12 @@ mod tests {
             let mut found = numbers(&page);
             let good = found.remove(&("total".to_owned(), String::new(), "good-cards".to_owned()));
             assert_eq!(good, Some(total["good"].to_string()), "no card of this log was there twice");
+            // No verifier was proven for this log: that sentence belongs to no group.
+            let is_unproven = |(_, _, name): &(String, String, String)| name == "unproven";
+            let unproven: Vec<String> = found.iter().filter(|(key, _)| is_unproven(key)).map(|(_, told)| told.clone()).collect();
+            found.retain(|key, _| !is_unproven(key));
+            let (good, [told]) = (&total["good"], unproven.as_slice()) else { panic!("{unproven:?}") };
+            assert!(told.starts_with(&format!("{good} of {good} good cards have no proof of the verifier before them")), "{told}");
             let expected = expected(total, &by);
             assert!(expected.len() > 50, "all of it is compared: {}", expected.len());
             assert_eq!(found, expected);

@@ -99,6 +99,8 @@ pub(super) fn log_of_a_lot(path: &Path) {
             order: None,
             past: Past::Unknown,
             labels: crate::station::labels::Labels::default(),
+            looks_for_tombstone: false,
+            second_try_of: None,
         };
         let outcome = match number % 16 {
             1 => Outcome::PassedMapped(mapped_proof()),

@@ -108,7 +108,8 @@ fn qualify(args: &Args) -> Result<u8, Wrong> {
         named::confirm(&engaged)?;
     }
     let interrupted = catch_interrupts().map_err(Wrong::Signals)?;
-    let rules = Rules { stall: settings.stall, flush_required: false, unanswered: Arc::new(Unanswered::read(&settings.unanswered())) };
+    let unanswered = Arc::new(Unanswered::read(&settings.unanswered()));
+    let rules = Rules { stall: settings.stall, flush_required: false, retries: 0, unanswered };
     measure(args, &engaged, &rules, &interrupted)?;
     let all: Vec<SlotFacts> = engaged.iter().map(Engaged::facts).collect();
     text::lines(&all).iter().for_each(say);

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::context::{Context, Made};
 use crate::config::DEFAULT_SOCKET;
 use crate::control::client::Client;
-use crate::control::wire::{self, OrderStatus, SlotStatus, Status};
+use crate::control::wire::{self, OrderStatus, SlotStatus, Status, SuspectStatus};
 use crate::station::outcome::Digest;
 use crate::station::reason::REASONS;
 
@@ -43,8 +43,16 @@ fn shown(context: &Context, status: &Status) -> Value {
         "exposed": status.exposed.iter().map(|slot| own(slot)).collect::<Vec<_>>(),
         "restarts": status.restart.is_some(),
         "maintenance": status.maintenance.is_some(),
+        "suspects": status.suspects.iter().map(|suspect| suspected(context, suspect)).collect::<Vec<_>>(),
         "models": models,
         "slots": status.slots.iter().map(|slot| self::slot(context, slot)).collect::<Vec<_>>(),
+    })
+}
+
+fn suspected(context: &Context, suspect: &SuspectStatus) -> Value {
+    json!({
+        "what": own_code(&suspect.what), "name": context.own(&suspect.name), "failed": suspect.failed, "of": suspect.of,
+        "others_failed": suspect.others_failed, "others_of": suspect.others_of,
     })
 }
 

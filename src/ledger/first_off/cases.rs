@@ -117,7 +117,7 @@ impl Line {
     fn started(ledger: &Ledger, held: (bool, u8, u8)) -> (Station, Vec<Effect>) {
         let configuration = Self::configuration(held);
         let standing = ledger.standing().expect("it can be read");
-        let mut station = Station::new(configuration.station.clone(), ledger.next_attempt().expect("it can be read"), standing);
+        let mut station = Station::new_proven(configuration.station.clone(), ledger.next_attempt().expect("it can be read"), standing);
         let effects = station.apply(Moment::default(), Event::Configure(Box::new(configuration)));
         (station, effects)
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::control::wire::{ModelStatus, RestrictionStatus, SlotStatus, Status, Value};
+use crate::control::wire::{ModelStatus, RestrictionStatus, SlotStatus, Status, SuspectStatus, Value};
 use crate::panel::lines::local_time;
 use crate::station::bins::Bins;
 use crate::station::reason::Fact;
@@ -34,6 +34,8 @@ pub(crate) struct Board {
     pub faults: Vec<String>,
     /// Who works on the station, and why.
     pub maintenance: Option<(String, String)>,
+    /// Readers, hubs and cards with more failures than chance explains, as the station says them.
+    pub suspects: Vec<Suspected>,
     /// What the PC or the unit does not let the station do, unless it is in `health` already: code, and sentence in English for a code
     /// without a translation.
     pub restrictions: Vec<(String, String)>,
@@ -41,6 +43,17 @@ pub(crate) struct Board {
     pub log: Vec<String>,
     /// What the bins beside the station are called.
     pub bins: Bins,
+}
+
+/// A reader, hub, card type or lot with too many failures: its name, failed cards, all cards, and the same of all others.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Suspected {
+    /// What it is, as a code, and its name.
+    pub what: (String, String),
+    /// Failed cards, and all of them.
+    pub own: (u64, u64),
+    /// The same of all others.
+    pub others: (u64, u64),
 }
 
 /// How the station itself is.
@@ -157,6 +170,7 @@ impl Board {
             exposed: status.exposed.clone(),
             faults: status.faults.clone(),
             maintenance: status.maintenance.as_ref().map(|work| (work.by.clone(), work.reason.clone())),
+            suspects: status.suspects.iter().map(Suspected::of).collect(),
             restrictions: status.other_restrictions().map(code_and_text).collect(),
             log: status.log.clone(),
             bins: bins.clone(),
@@ -173,6 +187,13 @@ impl Board {
     #[must_use]
     pub(crate) fn refused(clock: &str, why: String) -> Self {
         Self { health: Health::Fault(StopReasons::in_words(why)), clock: clock.to_owned(), ..Self::default() }
+    }
+}
+
+impl Suspected {
+    fn of(status: &SuspectStatus) -> Self {
+        let name = status.card_type.as_ref().map_or_else(|| status.name.clone(), |cards| format!("{} ({cards})", status.name));
+        Self { what: (status.what.clone(), name), own: (status.failed, status.of), others: (status.others_failed, status.others_of) }
     }
 }
 
@@ -249,6 +270,7 @@ mod tests {
     use crate::station::outcome::Refusal;
     use crate::station::restriction::Restriction;
     use crate::station::sign::Sign;
+    use crate::station::suspect::{Finding, Suspect};
     use crate::station::view::{Anchor, BoxView, DayCount, MaintenanceView, ModelView, OrderView, Progress, SlotView, View};
 
     #[test]
@@ -265,6 +287,7 @@ mod tests {
             open_box: Some(BoxView { number: 3, size: 50, cards: 12, left: 38 }),
         };
         let armed = crate::station::testing::image();
+        let suspect = Suspect::Lot { lot: "L-9".into(), card_type: "SL16G 16 GB".into() };
         let view = View {
             station: "line 3".into(),
             slots: vec![
@@ -289,6 +312,7 @@ mod tests {
             exposed: vec!["A2".into()],
             faults: vec!["A2 has no lamp".into()],
             maintenance: Some(MaintenanceView { by: "ann".into(), why: "new readers".into() }),
+            suspects: vec![Finding { suspect, failed: 9, of: 40, others_failed: 1, others_of: 200 }],
             restrictions: vec![Restriction::SwapsHidden],
             ..View::default()
         };
@@ -296,6 +320,8 @@ mod tests {
         let board = Board::of(&serde_json::from_str(&said).expect("read back"), "12:00", &Bins::default());
         assert_eq!((board.station.as_str(), &board.health, board.clock.as_str()), ("line 3", &Health::Well, "12:00"));
         assert_eq!((board.passed, board.failed, board.exposed, board.faults), (37, 2, view.exposed, view.faults));
+        let suspected = Suspected { what: ("lot".into(), "L-9 (SL16G 16 GB)".into()), own: (9, 40), others: (1, 200) };
+        assert_eq!(board.suspects, [suspected]);
         assert_eq!(board.maintenance, Some(("ann".to_owned(), "new readers".to_owned())));
         assert_eq!(board.restrictions, [("swaps-hidden".to_owned(), Restriction::SwapsHidden.sentence())]);
         assert_eq!(board.anchor, Some((local_time(1_700_000_000_000_000), "7:00ff".to_owned())));

@@ -197,7 +197,8 @@ fn causes(board: &Board, language: &Language) -> Vec<String> {
     });
     let work = board.maintenance.as_ref();
     let work = work.map(|(by, why)| language.phrase("maintenance").replace("{by}", by).replace("{why}", why));
-    faults.chain(work).chain(lost).chain(exposed).chain(notes.map(str::to_owned)).collect()
+    let suspects = board.suspects.iter().map(|suspected| language.suspected(suspected));
+    faults.chain(work).chain(lost).chain(suspects).chain(exposed).chain(notes.map(str::to_owned)).collect()
 }
 
 /// Devices that were lost with several slots' cards.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::board::{BoardSlot, StopReasons, Why};
+use super::board::{BoardSlot, StopReasons, Suspected, Why};
 use crate::panel::lines::clock;
 use crate::station::reason::Fact;
 use crate::station::sizes::apart;
@@ -73,6 +73,17 @@ impl Language {
     #[must_use]
     pub(crate) fn word<'a>(&'a self, slot: &'a BoardSlot) -> &'a str {
         self.signs.get(&slot.sign).map_or(&slot.word, String::as_str)
+    }
+
+    /// What has too many failures, and its counts. Something that this program does not know is named as the station does.
+    #[must_use]
+    pub(crate) fn suspected(&self, suspected: &Suspected) -> String {
+        let Suspected { what: (code, name), own: (failed, of), others: (others_failed, others_of) } = suspected;
+        let what = self.panel.get(&format!("suspect-{code}")).map_or(code.as_str(), String::as_str);
+        let facts = [("{failed}", failed), ("{of}", of), ("{others-failed}", others_failed), ("{others-of}", others_of)];
+        let text =
+            facts.into_iter().fold(self.phrase("suspected").to_owned(), |text, (mark, count)| text.replace(mark, &count.to_string()));
+        text.replace("{what}", what).replace("{name}", name)
     }
 
     /// What to do about it.

@@ -19,6 +19,7 @@ use crate::station::port::Port;
 use crate::station::restriction::Restriction;
 use crate::station::restriction::testing::one_of_each;
 use crate::station::sign::{Hold, Sign};
+use crate::station::suspect::{Finding, Suspect};
 use crate::station::units::Bytes;
 use crate::station::view::{Anchor, BoxView, DayCount, ModelView, OrderView, Progress, SlotView, View};
 
@@ -30,6 +31,7 @@ fn signs() -> Vec<Sign> {
         Sign::Restarting,
         Sign::Maintenance { by: "ann".into(), why: "the contacts of three readers are cleaned".into() },
         Sign::Disarmed("disarmed by ann: bent contacts".into()),
+        Sign::Quarantined(Finding { suspect: Suspect::Slot("A1".into()), failed: 9, of: 140, others_failed: 11, others_of: 2400 }),
         Sign::Held(Hold::SinceStart),
         Sign::OrderComplete { count: 500 },
         Sign::OrderUnderWay { count: 500 },
@@ -45,7 +47,8 @@ fn signs() -> Vec<Sign> {
         Sign::PassedMapped,
         Sign::Done,
         Sign::DoneMapped,
-        Sign::Failed(failure),
+        Sign::Failed(failure.clone()),
+        Sign::FailedOnce(failure),
         Sign::Refused(Refusal::TooSmall { capacity: Bytes(7_400_000_000), needs: Bytes(8_000_000_000) }),
         Sign::Pulled(Pull::Taken),
         Sign::Pulled(lost),

@@ -8,16 +8,26 @@ use super::order_place::OrderPlace;
 use super::slot::{Phase, Slot};
 use super::{Before, Effect, Station};
 use crate::station::status::sign::Hold;
+use crate::station::types::armed::Occasion;
 use crate::station::types::card::{Card, Identity, Visit};
 use crate::station::types::outcome::Outcome;
 use crate::station::types::record::Attempt;
 use crate::station::types::units::Moment;
 
 impl Station {
+    /// A card is in a slot. It is held at once if no card is begun now: the next tick may be too late for that.
     pub(super) fn seen(&mut self, now: Moment, card: Card, before: Option<Before>, with_device: Option<Duration>) -> Vec<Effect> {
+        let effects = self.arrives(now, card, before, with_device);
+        self.hold_back();
+        effects
+    }
+
+    fn arrives(&mut self, now: Moment, card: Card, before: Option<Before>, with_device: Option<Duration>) -> Vec<Effect> {
         let lay_there = before == Some(Before::Start);
-        // If cards that were there before are flashed, they are treated like any other.
-        let before = before.filter(|before| *before != Before::Start || !self.settings.flash_present);
+        // If cards that were there at the start are flashed, they are treated like any other. After a reload, what lies in a port may have
+        // been finished there by the slot that it belonged to, or be under way.
+        let flashes_present = self.settings.flash_present && self.by.as_ref().is_some_and(|by| by.occasion == Occasion::Start);
+        let before = before.filter(|before| *before != Before::Start || !flashes_present);
         let Some(slot) = self.slots.iter_mut().find(|slot| slot.settings.ports.contains(&card.port)) else { return Vec::new() };
         let visit = card.visit;
         if !slot.holds(visit) {
@@ -50,24 +60,36 @@ impl Station {
     }
 
     pub(super) fn gone(&mut self, now: Moment, visit: Visit, with_device: bool) -> Vec<Effect> {
-        let Some(slot) = self.slots.iter_mut().find(|slot| slot.holds(visit)) else {
+        let effects = self.leaves_while_busy(visit);
+        if !self.slots.iter().any(|slot| slot.holds(visit)) {
             // Its device has left after it.
             let losses = self.slots.iter_mut().filter_map(|slot| slot.loss.as_mut());
             losses.filter(|loss| loss.visit == visit).for_each(|loss| loss.with_device |= with_device);
-            return Vec::new();
-        };
-        slot.lose(now, with_device);
-        match &mut slot.phase {
-            Phase::Held(_) | Phase::Settling { .. } | Phase::Surveying { .. } => slot.phase = Phase::Empty,
-            // PULLED stays until the next card, because it may not have been read yet.
-            Phase::Finished { outcome, .. } if !matches!(outcome, Outcome::Pulled(_)) => slot.restart_phase(now),
-            Phase::Busy { attempt, work } if !work.gone => {
-                work.gone = true;
-                return vec![Effect::Cancel(attempt.number)];
-            }
-            _ => {}
+            return effects;
         }
-        Vec::new()
+        // Two slots, if a reload gave the port to another one while the row of the first was on its way.
+        for slot in self.slots.iter_mut().filter(|slot| slot.holds(visit)) {
+            slot.lose(now, with_device);
+            match &mut slot.phase {
+                Phase::Held(_) | Phase::Settling { .. } | Phase::Surveying { .. } => slot.phase = Phase::Empty,
+                // PULLED stays until the next card, because it may not have been read yet.
+                Phase::Finished { outcome, .. } if !matches!(outcome, Outcome::Pulled(_)) => slot.restart_phase(now),
+                _ => {}
+            }
+        }
+        effects
+    }
+
+    /// The card of a running attempt leaves. A reload may have given its port to another slot meanwhile, and another card to its own slot.
+    fn leaves_while_busy(&mut self, visit: Visit) -> Vec<Effect> {
+        let cancel = |slot: &mut Slot| match &mut slot.phase {
+            Phase::Busy { attempt, work } if attempt.card.visit == visit && !work.gone => {
+                work.gone = true;
+                Some(Effect::Cancel(attempt.number))
+            }
+            _ => None,
+        };
+        self.slots.iter_mut().filter_map(cancel).collect()
     }
 
     pub(super) fn tick(&mut self, now: Moment) -> Vec<Effect> {
@@ -87,7 +109,7 @@ impl Station {
             // A card that is not to be begun waits for no order and no approval.
             let is_unsure =
                 matches!(self.order_says(slot), OrderPlace::UnderWay { .. }) || self.first_off_says(slot) != FirstOffPlace::Free;
-            let waits = slot.returned.is_none() && is_unsure;
+            let waits = slot.returned.is_none() && (is_unsure || slot.is_closed());
             if slot.retired || now.since(since) < settle || waits {
                 continue;
             }

@@ -43,17 +43,18 @@ impl Station {
                 None | Some(true) => return slot.take_up(is_sure),
             }
         }
-        if let Some(hold) = self.rests() {
+        if let Some(hold) = self.rests().or_else(|| self.slots[index].hold_of(visit)) {
             self.slots[index].hold_back(hold);
             return Vec::new();
         }
         let slot = &self.slots[index];
         let place = self.order_says(slot);
-        let is_stopped = self.is_stopped_by_restriction();
+        let is_stopped = self.is_stopped_by_restriction() || !self.is_verifier_proven();
         // Asked again after the card has settled once more, until its users are known, or it has gone; and until it is known whether its
-        // order needs it, and the first card of its model is approved. A card that cannot be admitted because of the PC or the unit is not
-        // asked to its end.
-        let is_unsure = matches!(place, OrderPlace::UnderWay { .. }) || self.first_off_says(slot) != FirstOffPlace::Free;
+        // order needs it, and the first card of its model is approved. A card that cannot be admitted because of the PC or the unit, or
+        // waits for the verifier to be proven, is not asked to its end.
+        let is_unsure =
+            matches!(place, OrderPlace::UnderWay { .. }) || self.first_off_says(slot) != FirstOffPlace::Free || slot.is_closed();
         let waits = is_stopped || is_unsure || (found.is_none() && asked < SURVEYS);
         let has_twin = found.as_ref().is_some_and(|survey| self.has_twin(&survey.card));
         let work_order = if let OrderPlace::Free(order) = place { self.work_order_of(order) } else { None };
@@ -82,6 +83,8 @@ impl Station {
             plan: Plan::default(),
             order: None,
             labels: Labels::default(),
+            looks_for_tombstone: self.failed_cards.have_tombstones(),
+            second_try_of: None,
         });
         self.next_attempt += 1;
         match admitted {
@@ -95,7 +98,7 @@ impl Station {
     }
 
     /// Is a card with the same identity in another slot now? Then the identity distinguishes neither: makers copy registers, too.
-    fn has_twin(&self, card: &Card) -> bool {
+    pub(super) fn has_twin(&self, card: &Card) -> bool {
         self.slots.iter().filter_map(|slot| slot.present.as_ref()).any(|other| other.visit != card.visit && other.is_same_as(card))
     }
 
@@ -118,10 +121,10 @@ impl Station {
         };
         let Phase::Opening { attempt } = &self.slots[index].phase else { return Vec::new() };
         let attempt = attempt.clone();
-        let distrust = attempt.image.as_ref().and_then(|image| self.distrust_of(image.digest)).cloned();
+        let distrust = attempt.image.as_ref().and_then(|image| self.distrust_of(image.digest)).cloned().or_else(|| self.verifier_fault());
         let slot = &mut self.slots[index];
         let is_taught_away = !slot.settings.ports.contains(&attempt.card.port);
-        if !slot.holds(attempt.card.visit) && !is_taught_away {
+        if !slot.still_holds(attempt.card.visit) && !is_taught_away {
             slot.phase = Phase::Leaving { attempt, effort: Effort::default(), since: now };
             return Vec::new();
         }

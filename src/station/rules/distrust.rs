@@ -101,11 +101,13 @@ impl Station {
         self.restages.retain(|digest| still.contains(digest));
     }
 
-    /// Updates in every slot whether its image is distrusted, and why.
+    /// Updates in every slot whether its image or the verifier is distrusted, and why.
     pub(super) fn distrust_slots(&mut self) {
+        let verifier = self.verifier_sentence();
         for slot in &mut self.slots {
             let digest = slot.armed.as_ref().map(|armed| armed.digest);
-            slot.distrusted = self.distrusted.iter().find(|image| Some(image.digest) == digest).map(Distrusted::sentence);
+            let image = self.distrusted.iter().find(|image| Some(image.digest) == digest).map(Distrusted::sentence);
+            slot.distrusted = image.or_else(|| verifier.clone());
         }
     }
 

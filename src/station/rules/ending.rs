@@ -68,6 +68,8 @@ impl Station {
     }
 
     pub(super) fn ended(&mut self, now: Moment, number: AttemptNumber, end: End, effort: Effort) -> Vec<Effect> {
+        // A verifier that missed a fault meanwhile proves nothing.
+        let end = if end.is_proof() { self.verifier_fault().map_or(end, End::StationFault) } else { end };
         if let Some(slot) = self.slots.iter_mut().find(|slot| slot.stuck == Some(number)) {
             slot.stuck = None;
             if slot.phase == Phase::OutOfService {
@@ -77,11 +79,14 @@ impl Station {
         }
         let Some(slot) = self.busy_with(number) else { return Vec::new() };
         let Phase::Busy { attempt, work } = &slot.phase else { return Vec::new() };
-        let attempt = attempt.clone();
+        let (mut attempt, gone) = (attempt.clone(), work.gone);
         // Findings about the image hold, whatever happened to the card.
         let fault = if let End::StationFault(fault) = &end { Some(fault.clone()) } else { None };
         let digest = attempt.image.as_ref().map(|image| image.digest);
-        let mut effects = match outcome_of(end, work.gone) {
+        let outcome = outcome_of(end, gone);
+        self.note_tries(&mut attempt, &outcome, &effort);
+        let Some(slot) = self.busy_with(number) else { return Vec::new() };
+        let mut effects = match outcome {
             Outcome::Pulled(_) => {
                 if effort.flush == Some(CacheFlush::Unanswered) && effort.head == CardHead::Untouched {
                     slot.send_away(attempt.card.visit);
@@ -106,9 +111,11 @@ impl Station {
     pub(super) fn stalled(&mut self, number: AttemptNumber, waited: Duration, on_image: bool, effort: Effort) -> Vec<Effect> {
         let Some(slot) = self.busy_with(number) else { return Vec::new() };
         let Phase::Busy { attempt, work } = &slot.phase else { return Vec::new() };
-        let (attempt, at) = (attempt.clone(), work.done);
+        let (mut attempt, at) = (attempt.clone(), work.done);
         slot.stuck = Some(number);
         let (digest, outcome) = (attempt.image.as_ref().map(|image| image.digest), outcome_of_stall(at, waited, on_image));
+        self.note_tries(&mut attempt, &outcome, &effort);
+        let Some(slot) = self.busy_with(number) else { return Vec::new() };
         let mut effects = slot.close(attempt, outcome.clone(), effort);
         if let (Some(digest), Outcome::StationFault(fault)) = (digest, &outcome) {
             effects.extend(self.distrust(digest, fault));
@@ -129,8 +136,9 @@ impl Station {
         let Phase::Recording { attempt, outcome } = &slot.phase else { return Vec::new() };
         let (attempt, outcome) = (attempt.clone(), outcome.clone());
         let (order, leaves) = (attempt.order, attempt.leaves(&outcome.word()));
-        let in_slot = slot.present.as_ref().map(|card| card.visit);
-        if in_slot == Some(attempt.card.visit) || (in_slot.is_none() && matches!(outcome, Outcome::Pulled(_))) {
+        // A sign of a card that left and is there again would be of what it was before.
+        let is_there = slot.still_holds(attempt.card.visit);
+        if is_there || (slot.present.is_none() && matches!(outcome, Outcome::Pulled(_))) {
             slot.phase = Phase::Finished { attempt: attempt.clone(), outcome: outcome.clone() };
         } else {
             slot.restart_phase(now);
@@ -139,7 +147,9 @@ impl Station {
         self.today.add(&outcome.word());
         self.note_first_card(&attempt, &outcome);
         self.count_in_order(order, leaves, &outcome);
-        self.close_box_with(order, number)
+        let mut effects = self.close_box_with(order, number);
+        effects.extend(self.count_written(&attempt, &outcome));
+        effects
     }
 }
 

@@ -7,12 +7,14 @@ use crate::station::status::view::{Anchor, DayCount};
 use crate::station::types::card::{Card, Visit};
 use crate::station::types::outcome::{Digest, Effort, Failure, MappedProof, Proof, Refusal, StationFault};
 use crate::station::types::port::{Cabling, Port};
+use crate::station::types::prover::ProverReport;
 use crate::station::types::record::{Attempt, AttemptNumber, Entry, Receipt, Step};
 use crate::station::types::request::{Command, Denied, RequestId, Who};
 use crate::station::types::restriction::Restriction;
 use crate::station::types::settings::Configuration;
 use crate::station::types::survey::Survey;
 use crate::station::types::units::Bytes;
+use crate::station::types::written_card::WrittenCard;
 
 /// The end of a card's thread.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -126,6 +128,8 @@ pub(crate) enum Event {
         /// The number of sectors of 512 bytes.
         sectors: u64,
     },
+    /// The verifier is tried, or was.
+    Prover(ProverReport),
     /// A staged copy cannot be read, or is not what was staged.
     ImageFault {
         /// The digest of the image.
@@ -166,6 +170,8 @@ pub(crate) enum Event {
     Today(DayCount),
     /// A shift has ended, and this was the log's head.
     ShiftEnded(Anchor),
+    /// The last cards of every slot that passed or failed, by the log, oldest first: sent once, before the first configuration.
+    Written(Vec<WrittenCard>),
     /// The station must stop: nothing new begins, running attempts are cancelled.
     Stop,
     /// Time has passed; sent ten times a second.

@@ -20,6 +20,7 @@ use crate::station::status::station_call::StationCall;
 use crate::station::testing::{proof, survey};
 use crate::station::types::card::{Card, Visit};
 use crate::station::types::outcome::{Effort, Failure, Outcome, Refusal};
+use crate::station::types::prover::{MissedFault, ProverObstacle, ProverReport, ProverVerdict, ProvingTime, Said, VerifierProof};
 use crate::station::types::record::Attempt;
 use crate::station::types::request::{Command, Who};
 
@@ -81,6 +82,10 @@ enum Move {
     Change(AttemptNumber),
     LogFails,
     LogRecovers,
+    /// A shift begins, and the verifier is proven anew.
+    ProverBegins,
+    /// What came of that, or of a further trial.
+    ProverEnds(Proving),
     /// Somebody asks for a restart when the last card is out.
     Restart,
     Stop,
@@ -94,6 +99,14 @@ enum Ending {
     Failed,
     Gone,
     Cancelled,
+}
+
+/// What comes of a proof of the prover.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Proving {
+    Proven,
+    Missed,
+    Impossible,
 }
 
 const ENDINGS: [Ending; 5] = [Ending::Verified, Ending::Refused, Ending::Failed, Ending::Gone, Ending::Cancelled];
@@ -149,6 +162,13 @@ impl World {
         });
         moves.extend(shown.map(Move::Change));
         moves.push(if self.station.log_fault.is_none() { Move::LogFails } else { Move::LogRecovers });
+        match self.station.verifier {
+            Verifier::Proven => moves.push(Move::ProverBegins),
+            Verifier::BeingProven | Verifier::Impossible(_) => {
+                moves.extend([Proving::Proven, Proving::Missed, Proving::Impossible].map(Move::ProverEnds));
+            }
+            Verifier::Unproven | Verifier::Missed(_) => {}
+        }
         if !self.station.stopping {
             moves.push(Move::Stop);
         }
@@ -233,6 +253,15 @@ impl World {
             }
             Move::LogFails => self.tell(Event::LogHealth(Some("disk full".to_owned()))),
             Move::LogRecovers => self.tell(Event::LogHealth(None)),
+            Move::ProverBegins => self.tell(Event::Prover(ProverReport::Begun)),
+            Move::ProverEnds(proving) => {
+                let verdict = match proving {
+                    Proving::Proven => ProverVerdict::Proven(VerifierProof { direct: true, planted: 17, took: Duration::ZERO }),
+                    Proving::Missed => ProverVerdict::Missed(MissedFault { planted: None, said: Said::NotDone }),
+                    Proving::Impossible => ProverVerdict::Impossible(ProverObstacle::Internal { message: String::new() }),
+                };
+                self.tell(Event::Prover(ProverReport::Ended { time: ProvingTime::Shift, verdict }));
+            }
             Move::Restart => {
                 let by = Who { uid: 0, name: "root".to_owned() };
                 self.tell(Event::Asked { request: 0, by, command: Command::Restart });
@@ -261,12 +290,15 @@ impl World {
                     match &*entry {
                         Entry::AttemptStarted(attempt) => {
                             assert!(self.station.restart.is_none(), "nothing is begun in a station that is to restart");
+                            assert_eq!(self.station.verifier, Verifier::Proven, "nothing is begun before the verifier is proven");
                             self.open.push(attempt.number);
                         }
                         Entry::AttemptClosed { attempt, outcome, .. } => {
                             assert!(self.closed.insert(attempt.number), "no attempt is closed twice");
                             self.open.retain(|open| *open != attempt.number);
                             if outcome.is_good() {
+                                let missed = matches!(self.station.verifier, Verifier::Missed(_));
+                                assert!(!missed, "no card passes by a verifier that missed a fault");
                                 self.passing.push(attempt.number);
                             }
                         }
@@ -279,6 +311,7 @@ impl World {
                 }
                 Effect::Start(attempt) => {
                     assert!(!self.station.stopping, "nothing starts in a station that stops");
+                    assert!(!matches!(self.station.verifier, Verifier::Missed(_)), "nothing starts behind a missed fault");
                     assert!(!self.untouchable.contains(&attempt.card.visit.diskseq), "what came back by itself is not begun");
                     let started = Receipt::Started(attempt.number);
                     assert!(!self.unrecorded.contains(&started), "the start is on disk before the thread starts");
@@ -327,7 +360,8 @@ impl World {
             StationCall::Fault => {}
         }
         let is_out = self.station.slots.iter().any(|slot| slot.phase == Phase::OutOfService);
-        let has_fault = self.station.log_fault.is_some() || is_out;
+        let is_distrusted = matches!(self.station.verifier, Verifier::Impossible(_) | Verifier::Missed(_));
+        let has_fault = self.station.log_fault.is_some() || is_out || is_distrusted;
         assert_eq!(view.call() == StationCall::Fault, has_fault, "the station's lamp shows a fault where there is one, and nowhere else");
         assert!(self.threads.len() <= 2, "every thread belongs to a slot");
         for attempt in &self.open {
@@ -398,6 +432,9 @@ impl World {
                 Phase::Held(hold) => Names::hold(hold),
                 Phase::Empty | Phase::OutOfService => {}
             }
+            if let Some((visit, _)) = &mut slot.held_later {
+                names.visit(visit);
+            }
             if let Some(stuck) = &mut slot.stuck {
                 names.number(stuck);
             }
@@ -407,6 +444,9 @@ impl World {
             // Asked only whether it is long ago.
             asked.quiet_since = asked.quiet_since.map(|since| at(u64::from(at(world.now).since(since) >= Duration::from_millis(A_WHILE))));
         }
+        // Two slots need more failed cards than any walk makes to be told apart.
+        assert!(world.station.standing.quarantines.is_empty(), "no walk closes a slot");
+        world.station.failures = Failures::default();
         // Counted, but never used in a decision.
         world.station.today = DayCount::default();
         // Of these, only a card that a slot shows as proven is ever reported, and it is in the slot.
@@ -521,12 +561,13 @@ fn in_every_state_one_slot_can_reach_the_lamp_tells_the_truth() {
 
 #[test]
 fn in_every_state_two_slots_of_one_reader_can_reach_the_lamps_tell_the_truth() {
-    // The log's faults, stops, stalls and cards that come back by themselves are explored with one slot; here the subject is what slots
+    // The log's faults, proofs of the prover, stops, stalls and cards that come back by themselves are explored with one slot; here the subject is what slots
     // share.
     let states = explore(false, |choice| {
         !matches!(
             choice,
             Move::LogFails
+                | Move::ProverBegins
                 | Move::Restart
                 | Move::Stop
                 | Move::Stall(_)

@@ -27,6 +27,8 @@ pub(super) struct Loss {
     pub(super) card: Card,
     /// The state of the slot for this card.
     pub(super) left: Left,
+    /// It was not to be begun, whatever it was.
+    pub(super) held_later: Option<Hold>,
 }
 
 impl Loss {

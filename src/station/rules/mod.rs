@@ -8,6 +8,7 @@ pub(crate) mod cabling;
 mod distrust;
 mod ending;
 mod event;
+mod failures;
 mod first_off;
 mod first_off_place;
 mod loss;
@@ -15,11 +16,14 @@ mod maintenance;
 mod order_place;
 mod orders;
 mod proven;
+mod prover;
+mod quarantine;
 mod requests;
 mod restart;
 mod resting;
 mod restricted;
 mod returned;
+mod second_try;
 mod slot;
 
 use std::collections::BTreeSet;
@@ -37,10 +41,14 @@ use cabling::pairs;
 use distrust::Distrusted;
 pub(crate) use ending::{outcome_of, outcome_of_stall};
 pub(crate) use event::{Before, Effect, End, Event};
+pub(crate) use failures::CARDS_COUNTED;
+use failures::Failures;
 pub(crate) use loss::RETURNS_WITHIN;
 use order_place::OrderPlace;
 use proven::Proven;
+use prover::Verifier;
 use restart::RestartAsked;
+use second_try::FailedCards;
 use slot::{Phase, Slot};
 
 /// How often a PC that cannot determine the users of a card is asked again before the card is refused. An unknown use is refused, but udev
@@ -68,6 +76,8 @@ pub(crate) struct Station {
     log_fault: Option<String>,
     /// What the PC or the unit does not let the station do.
     restrictions: Vec<Restriction>,
+    /// Whether this program was proven to detect the faults of cards.
+    verifier: Verifier,
     stopping: bool,
     /// Somebody wants it to restart when the last card is out.
     restart: Option<RestartAsked>,
@@ -77,6 +87,8 @@ pub(crate) struct Station {
     distrusted: Vec<Distrusted>,
     /// Every image that was staged anew since the configuration was read, once for each time.
     restages: Vec<Digest>,
+    failures: Failures,
+    failed_cards: FailedCards,
 }
 
 impl Station {
@@ -95,12 +107,15 @@ impl Station {
             anchor: None,
             log_fault: None,
             restrictions: Vec::new(),
+            verifier: Verifier::default(),
             stopping: false,
             restart: None,
             proven: Proven::default(),
             by: None,
             distrusted: Vec::new(),
             restages: Vec::new(),
+            failures: Failures::default(),
+            failed_cards: FailedCards::default(),
         }
     }
 
@@ -134,6 +149,7 @@ impl Station {
             fault: self.fault(),
             log_fault: self.log_fault_sentence(),
             restrictions: self.restrictions.clone(),
+            verifier: self.unproven_verifier(),
             slots: self.slots.iter().map(|slot| self.slot_view(now, slot)).collect(),
             models,
             today: self.today,
@@ -142,12 +158,14 @@ impl Station {
             log: self.standing.log.clone(),
             restart: self.restart_view(),
             maintenance: self.maintenance_view(),
+            suspects: self.standing.suspects.clone(),
             exposed: self.slots.iter().filter(|slot| slot.exposed).map(|slot| slot.settings.name.clone()).collect(),
         }
     }
 
     fn slot_view(&self, now: Moment, slot: &Slot) -> SlotView {
-        let view = slot.view(now, !self.may_begin(), self.order_says(slot), &self.first_off_says(slot));
+        let view = slot.view(now, self.fault().is_some(), self.order_says(slot), &self.first_off_says(slot));
+        let view = if self.asks_for_second_try(slot) { view.of_a_first_try() } else { view };
         match self.sign_of_rest() {
             Some(sign) => view.of_a_resting_station(sign),
             None => view,
@@ -203,6 +221,7 @@ impl Station {
                 }
                 Vec::new()
             }
+            Event::Prover(report) => self.prover_reported(report),
             Event::Changed { attempt, sectors } => self.changed(attempt, sectors),
             Event::ImageFault { digest, fault } => self.distrust(digest, &fault),
             Event::Restaged { digest, result } => self.restaged(digest, result),
@@ -214,6 +233,10 @@ impl Station {
             }
             Event::ShiftEnded(anchor) => {
                 self.anchor = Some(anchor);
+                Vec::new()
+            }
+            Event::Written(cards) => {
+                self.take_written(cards);
                 Vec::new()
             }
             Event::Stop => self.stop(),
@@ -246,12 +269,17 @@ impl Station {
         self.compare_cabling();
         self.settings = station;
         self.note_disarmings();
+        self.note_quarantines();
+        self.count_only_configured_slots();
         let rules = self.renew_first_offs(&armed, &by);
-        let is_trusted_again = |digest| self.distrust_of(digest).is_some() && !distrusted.contains(&digest);
+        let was_distrusted = |digest| self.distrust_of(digest).is_some();
+        // A copy that stays distrusted arms no model: its entry follows when it has been staged anew.
+        let is_trusted = |digest| !was_distrusted(digest) || !distrusted.contains(&digest);
         let newly_armed = armed
             .iter()
             .zip(rules)
-            .filter(|(armed, (_, is_new))| *is_new || !self.armed.contains(armed) || is_trusted_again(armed.digest))
+            .filter(|(armed, _)| is_trusted(armed.digest))
+            .filter(|(armed, (_, is_new))| *is_new || !self.armed.contains(armed) || was_distrusted(armed.digest))
             .map(|(armed, (first_off, _))| Entry::ModelArmed { armed: armed.clone(), by: by.clone(), first_off })
             .map(|entry| Effect::Record(Box::new(entry)));
         let mut effects: Vec<Effect> = newly_armed.collect();

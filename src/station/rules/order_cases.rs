@@ -54,7 +54,7 @@ impl Bench {
             box_size: None,
         };
         let mut bench = Self {
-            station: Station::new(settings, 1, Standing::default()),
+            station: Station::new_proven(settings, 1, Standing::default()),
             now: 0,
             next_diskseq: 1,
             cards: vec![Own::default(); cards],
@@ -225,7 +225,7 @@ impl Bench {
         }
         self.threads.clear();
         self.cards.iter_mut().for_each(|card| card.slot = None);
-        self.station = Station::new(self.station.settings.clone(), self.station.next_attempt, standing);
+        self.station = Station::new_proven(self.station.settings.clone(), self.station.next_attempt, standing);
         self.configure(slots, true);
     }
 

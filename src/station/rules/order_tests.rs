@@ -60,7 +60,7 @@ impl Line {
             distrusted: Vec::new(),
             by: armed_by(),
         };
-        let station = Station::new(settings, 1, standing);
+        let station = Station::new_proven(settings, 1, standing);
         let mut line = Self {
             station,
             now: 0,

@@ -50,11 +50,13 @@ impl Station {
             Command::Arm { target } => {
                 let before = self.standing.disarmings.len();
                 self.standing.disarmings.retain(|disarming| disarming.target != target);
-                if self.standing.disarmings.len() == before {
+                let was_closed = self.end_quarantine(&target);
+                if self.standing.disarmings.len() == before && !was_closed {
                     // An unknown name is a better answer than that nothing was disarmed.
                     self.knows(&target)?;
                     return Err(Denied::NotDisarmed(target));
                 }
+                self.count_anew(&target);
                 self.note_disarmings();
                 Ok(Some(Entry::Rearmed { target, by }))
             }

@@ -6,6 +6,7 @@
 use super::Station;
 use super::slot::{Phase, Slot};
 use crate::station::status::sign::{Hold, Sign};
+use crate::station::types::card::Visit;
 use crate::station::types::standing::Maintenance;
 
 /// Why the station begins no card.
@@ -50,8 +51,20 @@ impl Station {
 impl Slot {
     /// A card that waits to be begun is not to be touched. What came back by itself is not begun anyway, and is taken up as what it was.
     pub(super) fn hold_back(&mut self, hold: Hold) {
-        if self.returned.is_none() && matches!(self.phase, Phase::Settling { .. } | Phase::Surveying { .. }) {
+        let waits = matches!(self.phase, Phase::Settling { .. } | Phase::Surveying { .. });
+        if waits && self.returned.is_none() {
             self.phase = Phase::Held(hold);
         }
+        // The card before it is still being written or recorded, or is held by the kernel; or it is not known yet whether it came back by
+        // itself. That may take longer than the work on the station.
+        let own = self.phase.attempt().map(|attempt| attempt.card.visit);
+        if let Some(card) = self.present.as_ref().filter(|card| own != Some(card.visit) && !matches!(self.phase, Phase::Held(_))) {
+            self.held_later = Some((card.visit, hold));
+        }
+    }
+
+    /// Why this visit is held, once it is its turn.
+    pub(super) fn hold_of(&self, visit: Visit) -> Option<Hold> {
+        self.held_later.filter(|(later, _)| *later == visit).map(|(_, hold)| hold)
     }
 }

@@ -1,5 +1,5 @@
-//! A station that does not get what it needs: it shows a fault, and begins no card as long as it could not admit one. No card is refused
-//! for it.
+//! A station that does not get what it needs, or whose verifier is not proven: it shows a fault, and begins no card as long as it could not
+//! admit or prove one. No card is refused for it.
 
 use super::Station;
 use crate::station::status::view::REASONS_APART;
@@ -11,9 +11,9 @@ impl Station {
         self.restrictions.iter().any(Restriction::stops)
     }
 
-    /// Whether cards may be begun: the log can be written, and cards can be admitted.
+    /// Whether cards may be begun: the log can be written, cards can be admitted, and the verifier is proven.
     pub(super) fn may_begin(&self) -> bool {
-        self.log_fault.is_none() && !self.is_stopped_by_restriction()
+        self.log_fault.is_none() && !self.is_stopped_by_restriction() && self.is_verifier_proven()
     }
 
     /// Why the flash log cannot be written, as a sentence.
@@ -24,7 +24,7 @@ impl Station {
     /// Why nothing is begun: each reason as a sentence, because each has its own cure.
     pub(super) fn fault(&self) -> Option<String> {
         let stopping = self.restrictions.iter().filter(|restriction| restriction.stops()).map(Restriction::sentence);
-        let reasons: Vec<String> = self.log_fault_sentence().into_iter().chain(stopping).collect();
+        let reasons: Vec<String> = self.log_fault_sentence().into_iter().chain(self.verifier_sentence()).chain(stopping).collect();
         (!reasons.is_empty()).then(|| reasons.join(REASONS_APART))
     }
 }

@@ -50,6 +50,7 @@ impl Slot {
     /// Another visit than before is in the slot: records whether that card came back by itself or was put in by hand.
     pub(super) fn note_arrival(&mut self, now: Moment, card: &Card, before: Option<Before>, with_device: Option<Duration>) {
         let loss = self.loss.as_ref().filter(|loss| loss.returns(now, card, with_device));
+        let held_later = loss.and_then(|loss| loss.held_later);
         let is_own = self.phase.attempt().is_some_and(|attempt| attempt.card.visit == card.visit);
         self.returned = match before {
             Some(Before::Sleep) => Some(Returned { left: Left::Held(Hold::Slept), card: card.clone() }),
@@ -59,6 +60,8 @@ impl Slot {
         };
         if self.returned.is_none() {
             self.returns = 0;
+        } else if let Some(hold) = held_later {
+            self.held_later = Some((card.visit, hold));
         }
     }
 

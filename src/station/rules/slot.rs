@@ -28,6 +28,7 @@ use crate::station::types::card::{Card, Visit};
 use crate::station::types::outcome::{Effort, Outcome, Refusal, StationFault};
 use crate::station::types::record::{Attempt, AttemptNumber, Step};
 use crate::station::types::settings::SlotSettings;
+use crate::station::types::suspect::Finding;
 use crate::station::types::units::{Bytes, Moment};
 
 /// The progress of the work.
@@ -97,12 +98,14 @@ pub(super) struct Slot {
     pub(super) armed: Option<Armed>,
     /// Why nothing is armed, if that is known.
     pub(super) unarmed: Option<String>,
-    /// The staged copy of its image is damaged: no card is begun, and the engineer is called.
+    /// The staged copy of its image is damaged, or the verifier is not to be trusted: no card is begun, and the engineer is called.
     pub(super) distrusted: Option<String>,
     /// Its ports hang on other devices than the taught ones: nothing is written here until that is corrected.
     pub(super) recabled: Option<Refusal>,
     /// A user took the slot or its model out of work: who, and why.
     pub(super) disarmed: Option<String>,
+    /// Too many cards failed here: none is begun until a user arms the slot.
+    pub(super) quarantine: Option<Finding>,
     /// A user is searching for the slot until then.
     pub(super) identify_until: Option<Moment>,
     /// The card in the slot by the kernel's last report.
@@ -117,6 +120,8 @@ pub(super) struct Slot {
     pub(super) returns: u32,
     /// The visit whose device left the bus when the station asked it to flush, before anything was written: neither a hand nor a blink.
     pub(super) sent_away: Option<Visit>,
+    /// This visit is not to be begun when it is its turn, because it was put in while no card was begun.
+    pub(super) held_later: Option<(Visit, Hold)>,
     /// The attempt whose thread has not returned although its outcome is recorded.
     pub(super) stuck: Option<AttemptNumber>,
     /// One of its ports is not protected from the PC's other programs.
@@ -134,6 +139,7 @@ impl Slot {
             distrusted: None,
             recabled: None,
             disarmed: None,
+            quarantine: None,
             identify_until: None,
             present: None,
             phase: Phase::Empty,
@@ -142,6 +148,7 @@ impl Slot {
             numbers_asked: None,
             returns: 0,
             sent_away: None,
+            held_later: None,
             stuck: None,
             exposed: false,
             retired: false,
@@ -153,9 +160,19 @@ impl Slot {
         self.armed.as_ref().filter(|_| self.disarmed.is_none() && self.distrusted.is_none())
     }
 
+    /// Is the slot in quarantine, and nothing else stands against a card here? Then its card waits, untouched, until a user arms the slot.
+    pub(super) fn is_closed(&self) -> bool {
+        self.quarantine.is_some() && self.usable().is_some() && self.recabled.is_none()
+    }
+
     /// Is this visit the card that is in the slot now?
     pub(super) fn holds(&self, visit: Visit) -> bool {
         self.present.as_ref().is_some_and(|card| card.visit == visit)
+    }
+
+    /// Is the card of this visit in the slot, and has been since? After a sleep one is there under the same name, and may be another one.
+    pub(super) fn still_holds(&self, visit: Visit) -> bool {
+        self.holds(visit) && self.loss.as_ref().is_none_or(|loss| loss.visit != visit)
     }
 
     /// Nothing is being recorded or written for this slot.
@@ -173,7 +190,9 @@ impl Slot {
                 Some(Returned { left, card }) => (left, card),
                 None => (self.left_by(&card), surveyed.unwrap_or_else(|| card.clone())),
             };
-            self.loss = Some(Loss { at: now, visit: card.visit, port: card.port, with_device, card: known, left });
+            let held_later = self.hold_of(card.visit);
+            self.held_later = None;
+            self.loss = Some(Loss { at: now, visit: card.visit, port: card.port, with_device, card: known, left, held_later });
         }
     }
 
@@ -181,6 +200,9 @@ impl Slot {
     fn left_by(&self, card: &Card) -> Left {
         if self.sent_away == Some(card.visit) {
             return Left::Waiting;
+        }
+        if let Some(hold) = self.hold_of(card.visit) {
+            return Left::Held(hold);
         }
         let own = self.phase.attempt().is_some_and(|attempt| attempt.card.visit == card.visit);
         match &self.phase {
@@ -198,7 +220,10 @@ impl Slot {
     pub(super) fn restart_phase(&mut self, now: Moment) {
         self.phase = match &self.present {
             _ if self.stuck.is_some() => Phase::OutOfService,
-            Some(card) => Phase::Settling { visit: card.visit, since: now, asked: 0 },
+            Some(card) => match self.hold_of(card.visit).filter(|_| self.returned.is_none()) {
+                Some(hold) => Phase::Held(hold),
+                None => Phase::Settling { visit: card.visit, since: now, asked: 0 },
+            },
             None => Phase::Empty,
         };
     }
@@ -234,6 +259,9 @@ impl Slot {
     fn sign(&self, place: OrderPlace, first_off: &FirstOffPlace) -> Sign {
         // Before the order: whatever that needs, no card is begun.
         let waits_in_slot = matches!(self.phase, Phase::Settling { .. }) && self.returned.is_none();
+        if let Some(finding) = self.quarantine.as_ref().filter(|_| self.is_closed() && (waits_in_slot || self.phase == Phase::Empty)) {
+            return Sign::Quarantined(finding.clone());
+        }
         match first_off {
             FirstOffPlace::Waits(card) if waits_in_slot || (self.phase == Phase::Empty && self.recabled.is_none()) => {
                 return Sign::NotApproved { card: card.name() };

@@ -14,7 +14,7 @@ const SETTLE: Duration = Duration::from_millis(700);
 
 pub(super) fn station(slots: &[(&str, &str)]) -> Station {
     let configuration = configuration(slots, vec![image()]);
-    let mut station = Station::new(configuration.station.clone(), 1, Standing::default());
+    let mut station = Station::new_proven(configuration.station.clone(), 1, Standing::default());
     station.apply(at(0), Event::Configure(Box::new(configuration)));
     station
 }
@@ -247,7 +247,7 @@ fn taught_station() -> Station {
     for (slot, chain) in configuration.slots.iter_mut().zip(["05e3:0749", "05e3:0749", "0781:5581:S-1"]) {
         slot.policy.hung_on = vec![(slot.ports[0].clone(), port::Chain::parse(chain))];
     }
-    let mut station = Station::new(configuration.station.clone(), 1, Standing::default());
+    let mut station = Station::new_proven(configuration.station.clone(), 1, Standing::default());
     station.apply(at(0), Event::Configure(Box::new(configuration)));
     station
 }
@@ -291,7 +291,7 @@ fn a_slot_of_two_ports_of_which_one_hangs_on_something_else_takes_no_card_in_the
     let other = Port("pci-1/usb2-2.1/lun-0".to_owned());
     configuration.slots[0].ports.push(other.clone());
     configuration.slots[0].policy.hung_on = vec![(other, port::Chain::parse("05e3:0610"))];
-    let mut station = Station::new(configuration.station.clone(), 1, Standing::default());
+    let mut station = Station::new_proven(configuration.station.clone(), 1, Standing::default());
     station.apply(at(0), Event::Configure(Box::new(configuration)));
     station.apply(at(0), cabling(&[("pci-1/usb2-2", "2109:2817")]));
     station.apply(at(0), seen("pci-1/usb3-2.1/lun-0", 1));

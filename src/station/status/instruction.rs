@@ -22,6 +22,8 @@ pub enum Instruction {
     AllThoseBad,
     /// Take it out, put it in again.
     PutInAgain,
+    /// Take it out, put it into another slot, once.
+    TryElsewhere,
     /// Slide the lock of the card, put it in again.
     SlideLock,
     /// Take this card out and use another.
@@ -42,7 +44,7 @@ pub enum Instruction {
 
 impl Instruction {
     /// All instructions that an operator can get.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::PutIn,
         Self::Wait,
         Self::TakeGood,
@@ -51,6 +53,7 @@ impl Instruction {
         Self::ThatOneBad,
         Self::AllThoseBad,
         Self::PutInAgain,
+        Self::TryElsewhere,
         Self::SlideLock,
         Self::UseAnother,
         Self::UseBlank,
@@ -97,6 +100,7 @@ impl Instruction {
             Self::ThatOneBad => "that-one-bad",
             Self::AllThoseBad => "all-those-bad",
             Self::PutInAgain => "put-in-again",
+            Self::TryElsewhere => "try-elsewhere",
             Self::SlideLock => "slide-lock",
             Self::UseAnother => "use-another",
             Self::UseBlank => "use-blank",
@@ -120,6 +124,7 @@ impl Instruction {
             Self::ThatOneBad => "that card is bad",
             Self::AllThoseBad => "its cards are bad, call the station engineer",
             Self::PutInAgain => "take out, put in again",
+            Self::TryElsewhere => "try it once in another slot",
             Self::SlideLock => "slide its lock, put it in again",
             Self::UseAnother => "use another card",
             Self::UseBlank => "use a blank card",

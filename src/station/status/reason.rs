@@ -5,6 +5,7 @@ use super::sign::{Hold, Sign};
 use crate::station::types::card::Use;
 use crate::station::types::outcome::{Failure, Pull, Refusal, StationFault};
 use crate::station::types::sizes::window;
+use crate::station::types::suspect::Finding;
 
 /// One fact of a reason.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -33,6 +34,7 @@ pub struct Reason {
 /// Every code of a reason, with the names of its facts. A translation of signs is complete when it has all of these.
 pub const REASONS: &[(&str, &[&str])] = &[
     ("disarmed", &["why"]),
+    ("too-many-failures", &["failed", "of", "others-failed", "others-of"]),
     ("present-at-start", &[]),
     ("slept", &[]),
     ("station-restarts", &[]),
@@ -85,11 +87,12 @@ pub const REASONS: &[(&str, &[&str])] = &[
 ];
 
 /// Every code of a sign.
-pub const SIGNS: [&str; 26] = [
+pub const SIGNS: [&str; 28] = [
     "empty",
     "restarting",
     "maintenance",
     "disarmed",
+    "quarantined",
     "held",
     "order-complete",
     "order-under-way",
@@ -106,6 +109,7 @@ pub const SIGNS: [&str; 26] = [
     "done",
     "done-mapped",
     "failed",
+    "failed-once",
     "refused",
     "pulled",
     "out-of-service",
@@ -115,8 +119,19 @@ pub const SIGNS: [&str; 26] = [
 ];
 
 /// The codes of signs that show the outcome of a card, and stay until the next.
-pub(crate) const OUTCOMES: [&str; 10] =
-    ["passed", "passed-mapped", "done", "done-mapped", "failed", "refused", "pulled", "interrupted", "changed", "station-fault"];
+pub(crate) const OUTCOMES: [&str; 11] = [
+    "passed",
+    "passed-mapped",
+    "done",
+    "done-mapped",
+    "failed",
+    "failed-once",
+    "refused",
+    "pulled",
+    "interrupted",
+    "changed",
+    "station-fault",
+];
 
 impl Sign {
     /// The stable code for programs, one of [`SIGNS`].
@@ -127,6 +142,7 @@ impl Sign {
             Self::Restarting => "restarting",
             Self::Maintenance { .. } => "maintenance",
             Self::Disarmed(_) => "disarmed",
+            Self::Quarantined(_) => "quarantined",
             Self::Held(_) => "held",
             Self::OrderComplete { .. } => "order-complete",
             Self::OrderUnderWay { .. } => "order-under-way",
@@ -143,6 +159,7 @@ impl Sign {
             Self::Done => "done",
             Self::DoneMapped => "done-mapped",
             Self::Failed(_) => "failed",
+            Self::FailedOnce(_) => "failed-once",
             Self::Refused(_) => "refused",
             Self::Pulled(_) => "pulled",
             Self::OutOfService => "out-of-service",
@@ -158,6 +175,7 @@ impl Sign {
         let reason = |code, facts: Vec<(&'static str, Fact)>| Some(Reason { code, facts });
         match self {
             Self::Disarmed(why) => reason("disarmed", vec![("why", Fact::Text(why.clone()))]),
+            Self::Quarantined(finding) => reason("too-many-failures", of_finding(finding)),
             Self::Held(Hold::SinceStart) => reason("present-at-start", Vec::new()),
             Self::Held(Hold::Slept) => reason("slept", Vec::new()),
             Self::Restarting | Self::Held(Hold::StationRestarts) => reason("station-restarts", Vec::new()),
@@ -169,7 +187,7 @@ impl Sign {
             Self::NotApproved { card } => reason("first-card-waits", vec![("card", Fact::Text(card.clone()))]),
             Self::FirstCardUnderWay => reason("first-card-under-way", Vec::new()),
             Self::Refused(refusal) => reason(refusal.code(), of_refusal(refusal)),
-            Self::Failed(failure) => reason(failure.code(), of_failure(failure)),
+            Self::Failed(failure) | Self::FailedOnce(failure) => reason(failure.code(), of_failure(failure)),
             Self::Pulled(Pull::Taken) => reason("taken", Vec::new()),
             Self::Pulled(Pull::ReaderLost { device, slots }) => {
                 reason("reader-lost", vec![("device", Fact::Text(device.clone())), ("slots", Fact::Text(slots.join(" ")))])
@@ -191,6 +209,13 @@ impl Sign {
             | Self::DoneMapped => None,
         }
     }
+}
+
+fn of_finding(finding: &Finding) -> Vec<(&'static str, Fact)> {
+    let Finding { suspect: _, failed, of, others_failed, others_of } = finding;
+    [("failed", failed), ("of", of), ("others-failed", others_failed), ("others-of", others_of)]
+        .map(|(name, count)| (name, Fact::Count(*count)))
+        .to_vec()
 }
 
 fn of_refusal(refusal: &Refusal) -> Vec<(&'static str, Fact)> {
@@ -281,10 +306,12 @@ mod tests {
         ];
         // A card that is done has one sign, whether it counts now or did before.
         let mut codes: Vec<&str> = Vec::new();
-        for code in outcomes.each_ref().map(|outcome| Sign::of_outcome(outcome).code()) {
-            if !codes.contains(&code) {
-                codes.push(code);
+        for sign in outcomes.each_ref().map(Sign::of_outcome) {
+            if !codes.contains(&sign.code()) {
+                codes.push(sign.code());
             }
+            // A failed card has another one before it was tried in a second slot.
+            codes.extend(matches!(sign, Sign::Failed(_)).then_some("failed-once"));
         }
         assert_eq!(codes, OUTCOMES);
         assert!(OUTCOMES.iter().all(|code| SIGNS.contains(code)));

@@ -6,6 +6,7 @@ use super::instruction::Instruction;
 use crate::station::types::bins::Bin;
 use crate::station::types::outcome::{Failure, Outcome, Pull, Refusal, StationFault};
 use crate::station::types::record::Step;
+use crate::station::types::suspect::Finding;
 
 /// Why no card is begun before a restart that somebody asked for.
 const RESTARTS: &str = "the station restarts when its last card is out";
@@ -26,6 +27,8 @@ pub enum Sign {
     },
     /// No image may be written here, for this reason.
     Disarmed(String),
+    /// More cards failed here than chance explains: no card is begun until a user arms the slot. A card that is in waits, untouched.
+    Quarantined(Finding),
     /// The card was not put in to be flashed.
     Held(Hold),
     /// The order of the slot's model is complete: no card is wanted.
@@ -67,6 +70,8 @@ pub enum Sign {
     DoneMapped,
     /// The attempt failed: the contents of the card are undefined.
     Failed(Failure),
+    /// The same in its first slot: it is to be tried once in another slot, which tells the reader from the card.
+    FailedOnce(Failure),
     /// The card was refused and not touched.
     Refused(Refusal),
     /// Gone while busy. Stays until the next card.
@@ -121,6 +126,7 @@ impl Sign {
             Self::Restarting => "RESTARTING",
             Self::Maintenance { .. } => "MAINTENANCE",
             Self::Disarmed(_) => "DISARMED",
+            Self::Quarantined(_) => "QUARANTINE",
             Self::Held(_) => "HELD",
             Self::OrderComplete { .. } => "ORDER DONE",
             Self::NotApproved { .. } => "NOT APPROVED",
@@ -134,7 +140,7 @@ impl Sign {
             Self::PassedMapped => "PASS (MAPPED ONLY)",
             Self::Done => "DONE",
             Self::DoneMapped => "DONE (MAPPED ONLY)",
-            Self::Failed(_) => "FAILED",
+            Self::Failed(_) | Self::FailedOnce(_) => "FAILED",
             Self::Refused(_) => "REFUSED",
             Self::Pulled(_) => "PULLED",
             Self::OutOfService => "OUT OF SERVICE",
@@ -152,6 +158,7 @@ impl Sign {
             Self::Restarting
             | Self::Maintenance { .. }
             | Self::Disarmed(_)
+            | Self::Quarantined(_)
             | Self::OutOfService
             | Self::OrderComplete { .. }
             | Self::NotApproved { .. } => OperatorAction::Nothing,
@@ -164,7 +171,9 @@ impl Sign {
             | Self::Finishing
             | Self::Recording => OperatorAction::Wait,
             Self::Passed | Self::PassedMapped | Self::Done | Self::DoneMapped => OperatorAction::TakeGood,
-            Self::Held(_) | Self::Refused(_) | Self::Changed { .. } | Self::StationFault(_) => OperatorAction::TakeAside,
+            Self::Held(_) | Self::FailedOnce(_) | Self::Refused(_) | Self::Changed { .. } | Self::StationFault(_) => {
+                OperatorAction::TakeAside
+            }
             Self::Failed(_) | Self::Interrupted | Self::Pulled(_) => OperatorAction::TakeBad,
         }
     }
@@ -176,12 +185,13 @@ impl Sign {
             Self::Restarting => Some(RESTARTS.to_owned()),
             Self::Maintenance { by, why } => Some(format!("maintenance by {by}: {why}")),
             Self::Disarmed(reason) => Some(reason.clone()),
+            Self::Quarantined(finding) => Some(finding.counts()),
             Self::Held(hold) => Some(hold.to_string()),
             Self::OrderComplete { count } => Some(format!("the order is complete: {count} of {count}")),
             Self::OrderUnderWay { count } => Some(format!("the last cards of the order of {count} are under way")),
             Self::NotApproved { card } => Some(format!("the first card ({card}) waits for approval")),
             Self::FirstCardUnderWay => Some("the first card is under way".to_owned()),
-            Self::Failed(failure) => Some(failure.to_string()),
+            Self::Failed(failure) | Self::FailedOnce(failure) => Some(failure.to_string()),
             Self::Refused(refusal) => Some(refusal.to_string()),
             Self::Pulled(pull) => Some(pull.to_string()),
             Self::OutOfService => Some("the kernel still holds the last card".to_owned()),
@@ -207,8 +217,9 @@ impl Sign {
     pub fn todo(&self) -> Instruction {
         match (self, self.call()) {
             (Self::Held(_) | Self::Changed { .. }, _) => Instruction::PutInAgain,
+            (Self::FailedOnce(_), _) => Instruction::TryElsewhere,
             (Self::Restarting | Self::Maintenance { .. }, _) => Instruction::Wait,
-            (Self::OrderComplete { .. } | Self::NotApproved { .. }, _) => Instruction::CallSupervisor,
+            (Self::OrderComplete { .. } | Self::NotApproved { .. } | Self::Quarantined(_), _) => Instruction::CallSupervisor,
             (Self::Pulled(Pull::Taken), _) => Instruction::ThatOneBad,
             (Self::Pulled(Pull::ReaderLost { .. }), _) => Instruction::AllThoseBad,
             (Self::Refused(refusal), _) => Instruction::of_refusal(refusal),

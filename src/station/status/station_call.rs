@@ -50,8 +50,10 @@ impl View {
         // A station that is about to restart will take cards again by itself.
         let takes_none = |slot: &SlotView| slot.call == OperatorAction::Nothing && slot.sign != Sign::Restarting;
         let is_idle = !self.slots.is_empty() && self.slots.iter().all(takes_none);
-        // Nothing more is made of a model whose first card waits, however busy the others are.
-        let is_asked_for = |slot: &SlotView| slot.call.bin().is_some() || matches!(slot.sign, Sign::NotApproved { .. });
+        // Nothing more is made of a model whose first card waits, however busy the others are; and no person has decided that a slot is in
+        // quarantine.
+        let is_asked_for =
+            |slot: &SlotView| slot.call.bin().is_some() || matches!(slot.sign, Sign::NotApproved { .. } | Sign::Quarantined(_));
         if is_idle || self.slots.iter().any(is_asked_for) { StationCall::Wanted } else { StationCall::Well }
     }
 }
@@ -62,6 +64,7 @@ mod tests {
     use crate::station::status::sign::Hold;
     use crate::station::types::outcome::{Failure, Pull, Refusal, StationFault};
     use crate::station::types::restriction::Restriction;
+    use crate::station::types::suspect::{Finding, Suspect};
 
     fn view(signs: &[Sign]) -> View {
         View { slots: signs.iter().cloned().map(SlotView::of).collect(), ..View::default() }
@@ -105,6 +108,13 @@ mod tests {
         let waits = Sign::NotApproved { card: "S-1, attempt 1".to_owned() };
         assert_eq!(view(&[waits, Sign::Writing]).call(), StationCall::Wanted);
         assert_eq!(view(&[Sign::FirstCardUnderWay, Sign::Writing]).call(), StationCall::Well);
+    }
+
+    #[test]
+    fn a_slot_in_quarantine_wants_somebody_although_other_slots_work() {
+        let suspect = Suspect::Slot("A1".to_owned());
+        let closed = Sign::Quarantined(Finding { suspect, failed: 9, of: 40, others_failed: 1, others_of: 600 });
+        assert_eq!(view(&[closed, Sign::Writing]).call(), StationCall::Wanted);
     }
 
     #[test]

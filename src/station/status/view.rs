@@ -7,9 +7,11 @@ use crate::station::types::armed::Armed;
 use crate::station::types::first_off::FirstCard;
 use crate::station::types::order::OrderNumber;
 use crate::station::types::outcome::{Counted, Digest, OutcomeWord};
+use crate::station::types::prover::UnprovenVerifier;
 use crate::station::types::record::AttemptNumber;
 use crate::station::types::restriction::Restriction;
 use crate::station::types::standing::LogNote;
+use crate::station::types::suspect::Finding;
 use crate::station::types::units::{Bytes, rate};
 
 /// The deciding task publishes its view at least once a second, changed or not, and beats ten times as often. A burst of events or a slow
@@ -83,6 +85,15 @@ impl SlotView {
             progress: None,
             returns: 0,
         }
+    }
+
+    /// The same slot whose card failed once, and is to be tried in another one.
+    #[must_use]
+    pub(crate) fn of_a_first_try(self) -> Self {
+        let Sign::Failed(failure) = self.sign else { return self };
+        let sign = Sign::FailedOnce(failure);
+        let call = if self.call == OperatorAction::StationFault { self.call } else { sign.call() };
+        Self { sign, call, ..self }
     }
 
     /// The same slot where the station begins no card: an empty one takes none, and shows this.
@@ -258,6 +269,8 @@ pub struct View {
     pub faults: Vec<String>,
     /// What the PC or the unit does not let the station do. Those that stop it are also in `fault`.
     pub restrictions: Vec<Restriction>,
+    /// The state of a verifier that is not proven now, so that no card is begun; `None` for a proven one.
+    pub verifier: Option<UnprovenVerifier>,
     /// Every slot, in the order of the configuration.
     pub slots: Vec<SlotView>,
     /// Every model that slots name, in the order in which they do; followed by those that only an order names.
@@ -274,6 +287,8 @@ pub struct View {
     pub restart: Option<RestartView>,
     /// Somebody works on the station; no card is begun until they say that they are done.
     pub maintenance: Option<MaintenanceView>,
+    /// Readers, hubs, card types and lots with more failures than chance explains. Cards go on.
+    pub suspects: Vec<Finding>,
 }
 
 /// Every fault that is shown, each once: the one of the whole station first, then those of some slots, then the restrictions that the first

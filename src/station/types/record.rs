@@ -7,7 +7,9 @@ use super::labels::Labels;
 use super::order::{Order, OrderNumber};
 use super::outcome::{Digest, Effort, Outcome, OutcomeWord, Refusal};
 use super::past::Past;
+use super::prover::{MissedFault, ProverObstacle, ProvingTime, VerifierProof};
 use super::request::{RequestId, Target, Who};
+use super::suspect::{Finding, Suspect};
 
 /// The number of an attempt, counted over the whole life of a station's log.
 pub type AttemptNumber = u64;
@@ -70,6 +72,10 @@ pub struct Attempt {
     pub past: Past,
     /// The facts that people know about it.
     pub labels: Labels,
+    /// Its head may have the tombstone of an attempt in another slot, and is read for it before anything is written.
+    pub looks_for_tombstone: bool,
+    /// The attempt in another slot in which this card failed before, if it was recognised.
+    pub second_try_of: Option<AttemptNumber>,
 }
 
 impl Attempt {
@@ -241,6 +247,30 @@ pub enum Entry {
         /// Why, as a sentence.
         reason: String,
     },
+    /// More cards fail than chance explains: in a slot, which is closed; or in a reader or hub, or of a card type or lot, which is only
+    /// named.
+    StandsOut(Finding),
+    /// The verifier found every planted fault, and called a healthy medium good.
+    VerifierProven {
+        /// Why it was proven then.
+        time: ProvingTime,
+        /// What was proven, and how.
+        proof: VerifierProof,
+    },
+    /// The verifier missed a planted fault, or called a healthy medium bad: nothing is armed.
+    VerifierMissed {
+        /// Why it was to be proven then.
+        time: ProvingTime,
+        /// What it missed.
+        missed: MissedFault,
+    },
+    /// The verifier could not be proven, and that was not its fault: nothing is armed until it is.
+    VerifierUnproven {
+        /// Why it was to be proven then.
+        time: ProvingTime,
+        /// What was in the way.
+        obstacle: ProverObstacle,
+    },
 }
 
 impl Entry {
@@ -265,6 +295,11 @@ impl Entry {
             Self::StationStopped => "station-stopped",
             Self::AttemptChanged { .. } => "attempt-changed",
             Self::ModelDistrusted { .. } => "disarmed",
+            Self::StandsOut(Finding { suspect: Suspect::Slot(_), .. }) => "quarantined",
+            Self::StandsOut(_) => "suspected",
+            Self::VerifierProven { .. } => "prover-proven",
+            Self::VerifierMissed { .. } => "prover-failed",
+            Self::VerifierUnproven { .. } => "prover-unproven",
         }
     }
 
@@ -289,7 +324,11 @@ impl Entry {
             | Self::MaintenanceEnded { .. }
             | Self::StationStopped
             | Self::AttemptChanged { .. }
-            | Self::ModelDistrusted { .. } => None,
+            | Self::ModelDistrusted { .. }
+            | Self::StandsOut(_)
+            | Self::VerifierProven { .. }
+            | Self::VerifierMissed { .. }
+            | Self::VerifierUnproven { .. } => None,
         }
     }
 }

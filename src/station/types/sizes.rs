@@ -18,10 +18,22 @@ const ABOVE: u64 = 50;
 /// given; a card that is near to none is judged by its capacity.
 #[must_use]
 pub(crate) fn is_sold_as(capacity: Bytes, least: Bytes, most: Bytes) -> bool {
-    let sold = std::iter::successors(Some(GB), |size| size.checked_mul(2)).take_while(|size| *size <= LARGEST * GB);
-    let nearest = sold.chain([least.0, most.0]).filter(|size| is_near(capacity.0, *size)).min_by_key(|size| size.abs_diff(capacity.0));
+    let nearest =
+        usual_sizes().chain([least.0, most.0]).filter(|size| is_near(capacity.0, *size)).min_by_key(|size| size.abs_diff(capacity.0));
     let size = nearest.unwrap_or(capacity.0);
     (least.0..=most.0).contains(&size)
+}
+
+/// Every usual nominal size.
+fn usual_sizes() -> impl Iterator<Item = u64> {
+    std::iter::successors(Some(GB), |size| size.checked_mul(2)).take_while(|size| *size <= LARGEST * GB)
+}
+
+/// The size that a card of this capacity is sold as, `16 GB`; its capacity if it is near to no usual size.
+#[must_use]
+pub(crate) fn sold_as(capacity: Bytes) -> String {
+    let nearest = usual_sizes().filter(|size| is_near(capacity.0, *size)).min_by_key(|size| size.abs_diff(capacity.0));
+    on_label(nearest.map_or(capacity, Bytes))
 }
 
 fn is_near(capacity: u64, size: u64) -> bool {
@@ -55,7 +67,7 @@ pub(crate) enum Room {
 /// Do cards sold as `window`, or as any size without a window, hold an image of this length?
 #[must_use]
 pub(crate) fn room(span: Bytes, window: Option<(Bytes, Bytes)>) -> Room {
-    let sizes = || std::iter::successors(Some(GB), |size| size.checked_mul(2)).take_while(|size| *size <= LARGEST * GB).map(Bytes);
+    let sizes = || usual_sizes().map(Bytes);
     let tight = |size: &Bytes| span > least_of(*size) && span <= most_of(*size);
     match window {
         Some((_, most)) if span > most_of(most) => Room::None,

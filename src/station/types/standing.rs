@@ -3,6 +3,7 @@
 use super::first_off::FirstOff;
 use super::order::Order;
 use super::request::{Target, Who};
+use super::suspect::Finding;
 
 /// A slot or model that a user took out of work, which survives restarts.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -53,6 +54,10 @@ pub(crate) struct Standing {
     pub first_offs: Vec<FirstOff>,
     /// The maintenance that nobody has ended.
     pub maintenance: Option<Maintenance>,
+    /// Every slot that the station closed because too many cards failed in it, and that nobody has armed since.
+    pub quarantines: Vec<Finding>,
+    /// Everything else that stood out when one of its cards failed.
+    pub suspects: Vec<Finding>,
     /// Notes about the log itself.
     pub log: Vec<LogNote>,
 }

@@ -27,7 +27,7 @@ fn of_two_models() -> Configuration {
 
 fn station() -> Station {
     let configuration = of_two_models();
-    let mut station = Station::new(configuration.station.clone(), 1, Standing::default());
+    let mut station = Station::new_proven(configuration.station.clone(), 1, Standing::default());
     station.apply(at(0), Event::Configure(Box::new(configuration)));
     station
 }
@@ -180,4 +180,21 @@ fn the_station_that_arms_again_names_the_configuration_and_nobody_who_asked() {
     let Entry::ModelArmed { by, .. } = &**entry else { panic!("{entry:?}") };
     assert_eq!((by.occasion, by.asked_by.clone()), (Occasion::Restage, None));
     assert_eq!(by.config, crate::station::testing::armed_by().config);
+}
+
+#[test]
+fn a_reload_arms_no_model_in_the_log_whose_copy_is_still_being_staged_anew() {
+    let mut station = station();
+    station.apply(at(1), Event::ImageFault { digest: image().digest, fault: rotten() });
+    // The same image, for a model of another name as well.
+    let mut changed = of_two_models();
+    changed.armed.push(crate::station::armed::Armed { model: "acme/new".to_owned(), ..image() });
+    changed.slots[3].model = "acme/new".to_owned();
+    changed.distrusted = vec![image().digest];
+    let effects = station.apply(at(2), Event::Configure(Box::new(changed)));
+    assert_eq!(told(&effects), Vec::<String>::new());
+    assert!(matches!(sign(&station, 3), Sign::Disarmed(_)));
+    let effects = station.apply(at(3), Event::Restaged { digest: image().digest, result: Ok(()) });
+    assert_eq!(told(&effects), ["armed acme/box restage", "armed acme/new restage"]);
+    assert_eq!(sign(&station, 3), Sign::Empty);
 }

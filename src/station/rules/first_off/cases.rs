@@ -29,7 +29,7 @@ fn configured(change: impl FnOnce(&mut Configuration)) -> Event {
 /// A station that wants a first card, with these requests of earlier runs.
 fn going_on(next_attempt: AttemptNumber, standing: Standing) -> Station {
     let settings = configuration(&SLOTS, Vec::new()).station;
-    let mut station = Station::new(settings, next_attempt, standing);
+    let mut station = Station::new_proven(settings, next_attempt, standing);
     station.apply(at(0), configured(|_| {}));
     station
 }
@@ -338,10 +338,10 @@ fn what_the_log_has_of_an_earlier_run_holds_and_arming_says_that_it_is_as_before
     assert_eq!(put_in(&mut again, "p2", 2), []);
     approve(&mut again);
     let settings = configuration(&SLOTS, Vec::new()).station;
-    let mut third = Station::new(settings.clone(), 2, again.standing.clone());
+    let mut third = Station::new_proven(settings.clone(), 2, again.standing.clone());
     assert_eq!(rules(&third.apply(at(0), configured(|_| {}))), [FirstOffRule::AsBefore]);
     assert!(matches!(state(&third), FirstOffState::Approved { .. }), "and forgets none");
-    let mut changed = Station::new(settings, 2, again.standing.clone());
+    let mut changed = Station::new_proven(settings, 2, again.standing.clone());
     assert_eq!(rules(&changed.apply(at(0), configured(|now| now.by.digest = Digest([2; 32])))), [FirstOffRule::Wanted]);
     assert_eq!(state(&changed), FirstOffState::Wanted, "a file that was changed meanwhile ends it");
 }

@@ -1,9 +1,13 @@
+use std::time::Duration;
+
 use super::*;
 use crate::station::rules::tests::{at, busy_in, configuration, ended, gone, seen, sign, station, visit};
 use crate::station::rules::{Effect, End, Event};
 use crate::station::status::sign::{Hold, OperatorAction, Sign};
 use crate::station::status::station_call::StationCall;
-use crate::station::testing::{proof, survey};
+use crate::station::testing::{card, proof, survey};
+use crate::station::types::card::{Card, Identity};
+use crate::station::types::outcome::Effort;
 use crate::station::types::record::Receipt;
 use crate::station::types::request::{Command, RequestId};
 use crate::station::types::standing::Standing;
@@ -81,6 +85,80 @@ fn what_was_put_in_meanwhile_is_not_begun_when_it_ends_and_what_is_put_in_then_i
 }
 
 #[test]
+fn a_stick_that_a_quick_hand_puts_in_the_place_of_a_held_one_is_held_too() {
+    let glance = |diskseq: u64| Card { serial: None, identified: Identity::None, ..card("p1", diskseq) };
+    let seen = |card: Card| Event::Seen { card: Box::new(card), before: None, with_device: Some(Duration::ZERO) };
+    let mut station = station(&SLOTS);
+    begin(&mut station, 0, "new readers");
+    station.apply(at(100), seen(card("p1", 1)));
+    wait(&mut station, 200, 1000);
+    // Until it is asked for its serial, it may be the one that was there.
+    station.apply(at(1100), Event::Gone { visit: visit(1), with_device: true });
+    station.apply(at(1500), seen(glance(2)));
+    wait(&mut station, 1600, 1800);
+    ask(&mut station, 1900, Command::EndMaintenance);
+    assert!(matches!(wait(&mut station, 2000, 2300).as_slice(), [Effect::Survey(_)]));
+    let mut other = survey("p1", 2);
+    other.card.serial = Some("S-2".to_owned());
+    assert_eq!(station.apply(at(2400), Event::Surveyed { visit: visit(2), survey: Some(Box::new(other)) }), []);
+    let effects = wait(&mut station, 2500, 9000);
+    assert!(matches!(effects.as_slice(), [Effect::Identify(_)]), "nobody put it in to be written: {effects:?}");
+    assert_eq!(sign(&station, 0), Sign::Held(Hold::Maintenance));
+}
+
+#[test]
+fn a_card_that_blinks_as_soon_as_it_is_put_in_is_held_when_it_comes_back_after_the_end() {
+    let with_device = |card: Card| Event::Seen { card: Box::new(card), before: None, with_device: Some(Duration::ZERO) };
+    let mut station = station(&SLOTS);
+    begin(&mut station, 0, "new readers");
+    station.apply(at(1010), with_device(card("p1", 1)));
+    station.apply(at(1020), Event::Gone { visit: visit(1), with_device: true });
+    ask(&mut station, 1030, Command::EndMaintenance);
+    station.apply(at(1500), with_device(card("p1", 2)));
+    wait(&mut station, 1600, 3000);
+    let effects = station.apply(at(3100), Event::Surveyed { visit: visit(2), survey: Some(Box::new(survey("p1", 2))) });
+    assert!(!effects.iter().any(|effect| matches!(effect, Effect::Record(entry) if entry.kind() == "attempt-started")), "{effects:?}");
+    wait(&mut station, 3200, 9000);
+    assert!(matches!(sign(&station, 0), Sign::Held(_)), "nobody put it in to be written: {:?}", sign(&station, 0));
+}
+
+#[test]
+fn a_card_that_is_seen_a_moment_before_the_end_is_held_too() {
+    let mut station = station(&SLOTS);
+    begin(&mut station, 0, "new readers");
+    station.apply(at(1010), seen("p1", 1));
+    ask(&mut station, 1020, Command::EndMaintenance);
+    assert_eq!(wait(&mut station, 1100, 9000), [], "nobody put it in to be written");
+    assert_eq!(sign(&station, 0), Sign::Held(Hold::Maintenance));
+}
+
+#[test]
+fn a_card_put_in_meanwhile_behind_one_whose_attempt_ends_only_afterwards_is_held_too() {
+    for is_stuck in [false, true] {
+        let mut station = station(&SLOTS);
+        let attempt = busy_in(&mut station, "p1", 1);
+        if is_stuck {
+            let waited = Duration::from_secs(90);
+            station.apply(at(90_000), Event::Stalled { attempt, waited, on_image: false, effort: Effort::default() });
+            station.apply(at(90_100), Event::Recorded(Receipt::Closed(attempt)));
+        }
+        station.apply(at(91_000), gone(1));
+        begin(&mut station, 91_100, "new readers");
+        station.apply(at(91_200), seen("p1", 2));
+        wait(&mut station, 91_300, 95_000);
+        ask(&mut station, 95_100, Command::EndMaintenance);
+        station.apply(at(95_200), ended(attempt, End::Gone));
+        wait(&mut station, 95_300, 97_000);
+        station.apply(at(97_100), Event::Recorded(Receipt::Closed(attempt)));
+        assert_eq!(wait(&mut station, 97_200, 99_000), [], "nobody put it in to be written");
+        assert_eq!(sign(&station, 0), Sign::Held(Hold::Maintenance), "stuck: {is_stuck}");
+        station.apply(at(99_100), gone(2));
+        station.apply(at(99_200), seen("p1", 3));
+        assert!(matches!(wait(&mut station, 99_300, 101_000).as_slice(), [Effect::Survey(_)]), "the next one is begun");
+    }
+}
+
+#[test]
 fn it_holds_in_the_next_run_and_over_a_restart_that_waits_and_another_reason_replaces_the_first() {
     let mut station = station(&SLOTS);
     begin(&mut station, 0, "bent contacts");
@@ -90,8 +168,11 @@ fn it_holds_in_the_next_run_and_over_a_restart_that_waits_and_another_reason_rep
     assert!(station.may_restart(at(4000)), "an upgrade needs no end of it");
     assert_eq!(sign(&station, 0), shown(), "and a restart would not end it");
     let configured = configuration(&SLOTS, vec![crate::station::testing::image()]);
-    let mut next =
-        Station::new(configured.station.clone(), 1, Standing { maintenance: station.standing.maintenance.clone(), ..Standing::default() });
+    let mut next = Station::new_proven(
+        configured.station.clone(),
+        1,
+        Standing { maintenance: station.standing.maintenance.clone(), ..Standing::default() },
+    );
     next.apply(at(0), Event::Configure(Box::new(configured)));
     assert_eq!(sign(&next, 0), shown());
     next.apply(at(100), seen("p1", 1));

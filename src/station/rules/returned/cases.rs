@@ -6,6 +6,7 @@ use super::super::tests::{at, busy_in, closings, configuration, ended, reconfigu
 use super::super::{Before, Effect, End, Event, Port, Standing, Station};
 use crate::station::status::sign::{Hold, Sign};
 use crate::station::testing::{card, image, proof, survey};
+use crate::station::types::armed::Occasion;
 use crate::station::types::card::{Card, Identity};
 use crate::station::types::outcome::{CacheFlush, Effort, Outcome, Pull};
 use crate::station::types::record::{AttemptNumber, Entry, Receipt};
@@ -223,7 +224,7 @@ fn a_stick_that_comes_back_as_a_usb_2_device_in_the_same_socket_is_the_same_stic
     configuration.slots[0].ports.push(Port(other.to_owned()));
     configuration.station.recheck_done = false;
     for is_missed_first in [true, false] {
-        let mut station = Station::new(configuration.station.clone(), 1, Standing::default());
+        let mut station = Station::new_proven(configuration.station.clone(), 1, Standing::default());
         station.apply(at(0), Event::Configure(Box::new(configuration.clone())));
         let attempt = busy_in(&mut station, PORT, 1);
         pass(&mut station, attempt);
@@ -307,8 +308,13 @@ fn after_the_pc_slept_no_card_is_green_and_none_is_begun() {
     station.apply(at(5100), ended(busy, End::Verified(proof())));
     assert!(matches!(closings(&station.apply(at(6200), Event::Tick)).as_slice(), [(_, Outcome::Pulled(_))]));
     station.apply(at(6300), Event::Recorded(Receipt::Closed(busy)));
-    assert_eq!(station.apply(at(9200), Event::Tick), vec![], "nothing is begun");
-    assert_eq!((sign(&station, 1), sign(&station, 2)), (Sign::Pulled(Pull::Taken), Sign::Empty));
+    // The card that is in the slot now is looked at, and held.
+    let effects = station.apply(at(9200), Event::Tick);
+    assert!(matches!(effects.as_slice(), [Effect::Survey(_)]), "nothing is begun: {effects:?}");
+    let answer = Event::Surveyed { visit: visit(2), survey: Some(Box::new(survey("p2", 2))) };
+    assert_eq!(station.apply(at(9300), answer), vec![], "nothing is begun");
+    assert_eq!(station.apply(at(12_000), Event::Tick), vec![], "nothing is begun");
+    assert_eq!((sign(&station, 1), sign(&station, 2)), (Sign::Held(Hold::Slept), Sign::Empty));
 }
 
 #[test]
@@ -426,6 +432,92 @@ fn a_card_that_lay_in_a_port_before_a_reload_gave_it_to_a_slot_is_held_whatever_
     green.apply(at(10_000), Event::Gone { visit: visit(9), with_device: false });
     green.apply(at(14_000), Event::Seen { card: Box::new(card("p9", 10)), before: None, with_device: None });
     assert_eq!(look_into(&mut green, 15_000, &card("p9", 10)).len(), 1);
+}
+
+/// The PC slept: every card counts as another one, though the kernel gives it the same number.
+fn sleeps(station: &mut Station, now: u64, diskseq: u64) -> Vec<Effect> {
+    let mut effects = station.apply(at(now), Event::Gone { visit: visit(diskseq), with_device: false });
+    let seen = Event::Seen { card: Box::new(card(PORT, diskseq)), before: Some(Before::Sleep), with_device: None };
+    effects.extend(station.apply(at(now), seen));
+    effects
+}
+
+#[test]
+fn a_card_that_slept_while_its_row_was_on_its_way_to_the_disk_is_held_and_not_green() {
+    let mut station = station(&[("A1", PORT)]);
+    let attempt = busy_in(&mut station, PORT, 1);
+    station.apply(at(800), ended(attempt, End::Verified(proof())));
+    assert!(station.keeps(attempt));
+    sleeps(&mut station, 1000, 1);
+    station.apply(at(1100), Event::Recorded(Receipt::Closed(attempt)));
+    assert_eq!(look_into(&mut station, 2000, &card(PORT, 1)), vec![], "what was proven was another time");
+    assert_eq!(sign(&station, 0), Sign::Held(Hold::Slept));
+}
+
+#[test]
+fn a_card_that_slept_while_its_start_was_on_its_way_to_the_disk_is_not_begun() {
+    let mut station = station(&[("A1", PORT)]);
+    station.apply(at(0), Event::Seen { card: Box::new(card(PORT, 1)), before: None, with_device: None });
+    assert_eq!(look_into(&mut station, 700, &card(PORT, 1)).len(), 1, "its start is on its way");
+    sleeps(&mut station, 800, 1);
+    assert_eq!(station.apply(at(900), Event::Recorded(Receipt::Started(1))), vec![], "it may be another card by now");
+    let closed = closings(&station.apply(at(2000), Event::Tick));
+    assert_eq!(closed, [("A1".to_owned(), Outcome::Pulled(Pull::Taken))]);
+    station.apply(at(2100), Event::Recorded(Receipt::Closed(1)));
+    assert_eq!(look_into(&mut station, 3000, &card(PORT, 1)), vec![]);
+    assert_eq!(sign(&station, 0), Sign::Held(Hold::Slept));
+}
+
+#[test]
+fn a_card_that_is_pulled_after_two_slots_changed_their_ports_ends_its_own_attempt_and_not_the_other_one() {
+    let mut station = station(&[("A1", "p1"), ("A2", "p2")]);
+    let [one, two] = [busy_in(&mut station, "p1", 1), busy_in(&mut station, "p2", 2)];
+    station.apply(at(800), reconfigured(&[("A1", "p2"), ("A2", "p1")], image()));
+    station.apply(at(801), found("p1", 1));
+    station.apply(at(801), found("p2", 2));
+    assert_eq!(station.apply(at(900), Event::Gone { visit: visit(2), with_device: false }), [Effect::Cancel(two)]);
+    let closed = closings(&station.apply(at(1000), ended(one, End::Verified(proof()))));
+    assert_eq!(closed, [("A1".to_owned(), Outcome::Passed(proof()))], "nobody pulled this one");
+    // Its thread had finished already when the card left.
+    assert_eq!(closings(&station.apply(at(1000), ended(two, End::Verified(proof())))), []);
+    let closed = closings(&station.apply(at(2100), Event::Tick));
+    assert_eq!(closed, [("A2".to_owned(), Outcome::Pulled(Pull::Taken))], "it was never shown as green");
+}
+
+#[test]
+fn a_reload_that_renames_a_slot_begins_no_card_that_lies_in_it_whatever_is_flashed_at_a_start() {
+    let configure = |name: &str, occasion: Occasion| {
+        let mut configuration = configuration(&[(name, PORT)], vec![image()]);
+        (configuration.station.flash_present, configuration.by.occasion) = (true, occasion);
+        Event::Configure(Box::new(configuration))
+    };
+    let mut station = station(&[("A1", PORT)]);
+    station.apply(at(0), configure("A1", Occasion::Start));
+    station.apply(at(1), found(PORT, 9));
+    assert_eq!(look_into(&mut station, 1000, &card(PORT, 9)).len(), 1, "it was there at the start, and is flashed");
+    station.apply(at(1002), Event::Recorded(Receipt::Started(1)));
+    station.apply(at(1100), configure("B1", Occasion::Reload));
+    station.apply(at(1101), found(PORT, 9));
+    assert_eq!(station.apply(at(3000), Event::Tick), vec![], "its thread still runs");
+    let shown = |station: &Station| station.view(at(9000)).slots.iter().map(|slot| slot.sign.clone()).collect::<Vec<_>>();
+    assert_eq!(shown(&station), [Sign::Held(Hold::SinceStart), Sign::Writing]);
+    station.apply(at(3100), ended(1, End::Verified(proof())));
+    station.apply(at(3200), Event::Recorded(Receipt::Closed(1)));
+    assert_eq!(station.apply(at(5000), Event::Tick), vec![], "and it is not written a second time");
+    assert_eq!(shown(&station), [Sign::Held(Hold::SinceStart)]);
+}
+
+#[test]
+fn a_card_that_leaves_while_its_row_is_on_its_way_and_its_slot_has_another_name_is_green_under_none() {
+    let mut station = station(&[("A1", PORT)]);
+    let attempt = busy_in(&mut station, PORT, 1);
+    station.apply(at(800), ended(attempt, End::Verified(proof())));
+    station.apply(at(900), reconfigured(&[("B1", PORT)], image()));
+    station.apply(at(901), found(PORT, 1));
+    station.apply(at(1000), Event::Gone { visit: visit(1), with_device: false });
+    station.apply(at(1100), reconfigured(&[("A1", PORT)], image()));
+    station.apply(at(1200), Event::Recorded(Receipt::Closed(attempt)));
+    assert_eq!(station.view(at(1300)).slots.iter().map(|slot| slot.sign.clone()).collect::<Vec<_>>(), [Sign::Empty]);
 }
 
 #[test]

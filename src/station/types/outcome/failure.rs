@@ -167,7 +167,7 @@ impl fmt::Display for Failure {
             Self::Short { act, at } => write!(f, "{act} at byte {} stopped short without an error", at.0),
             Self::WriteIgnored { at } => write!(f, "write ignored: byte {} did not change", at.0),
             Self::Mismatch { at, expected, found, damage } => {
-                write!(f, "byte {} read back as {found:#04x}, the image has {expected:#04x} ({damage})", at.0)
+                write!(f, "byte {} read back as {found:#04x} instead of {expected:#04x} ({damage})", at.0)
             }
             Self::FalseCapacity { at, holds: Some(holds) } => {
                 write!(f, "lies about its capacity: byte {} holds what was written at byte {}", at.0, holds.0)

@@ -34,14 +34,39 @@ pub struct Effort {
     pub slowest_call: Duration,
     /// The operation of that call, and the place where it began.
     pub slowest_was: Option<(Act, Bytes)>,
+    /// Reads and writes that were repeated after an error.
+    pub retries: u64,
     /// The speed of the card along the image.
     pub curve: Curve,
+    /// The tombstone that this attempt wrote; `None` if nothing was written.
+    pub tombstone: Option<Nonce>,
+    /// The tombstone of an earlier attempt that was in the head, if it was looked for.
+    pub found_tombstone: Option<Nonce>,
     /// The contents of the card's head.
     pub head: CardHead,
     /// The result of telling the card's device to empty its cache; `None` if it did not get that far.
     pub flush: Option<CacheFlush>,
     /// The kernel's count of sectors written to the card when it was proven; `None` if it was not proven, or the kernel does not count.
     pub writes_at_proof: Option<u64>,
+}
+
+/// The number in a tombstone by which it belongs to one attempt and no other: random, so that two stations do not share one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Nonce(pub u128);
+
+impl Nonce {
+    /// The number in this text, 32 hexadecimal digits; `None` for another form.
+    #[must_use]
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let is_digits = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        u128::from_str_radix(text, 16).ok().filter(|_| is_digits).map(Self)
+    }
+}
+
+impl fmt::Display for Nonce {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
 }
 
 /// How it is known that no data is left in a card's volatile cache.
