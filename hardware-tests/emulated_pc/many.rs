@@ -10,7 +10,7 @@ use crate::factory::{Factory, Image, sd, usb};
 use crate::station::{Run, is_tombstone};
 
 #[test]
-fn twenty_four_cards_put_in_within_a_second_have_twenty_four_right_outcomes() {
+fn long_twenty_four_cards_put_in_within_a_second_have_twenty_four_right_outcomes() {
     let pc = Pc::start();
     let image = Image::new(4 * MIB, 7);
     let _hubs = [pc.hub("1"), pc.hub("2")];

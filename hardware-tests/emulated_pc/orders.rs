@@ -22,7 +22,7 @@ fn outcomes(station: &Station<'_>, outcome: &str) -> usize {
 }
 
 #[test]
-fn an_order_of_twenty_on_sixteen_slots_makes_exactly_twenty_and_touches_no_further_card() {
+fn long_an_order_of_twenty_on_sixteen_slots_makes_exactly_twenty_and_touches_no_further_card() {
     let pc = Pc::start();
     let image = Image::new(4 * MIB, 7);
     let _hubs = [pc.hub("1"), pc.hub("2")];

@@ -133,7 +133,7 @@ fn power_lost_as_cards_turn_green_loses_no_green_card_and_no_row() {
 }
 
 #[test]
-fn power_lost_in_the_middle_leaves_a_whole_log_and_no_half_written_card_that_boots() {
+fn long_power_lost_in_the_middle_leaves_a_whole_log_and_no_half_written_card_that_boots() {
     assert!(lose_power(FileSystem::Ext4, Moment::Began(Duration::from_millis(2500)), 2) > 0, "{NOTHING_LOST}");
 }
 

@@ -57,7 +57,7 @@ fn stick(pc: &Pc, port: &str, seed: u64) -> UsbStick {
 }
 
 #[test]
-fn teach_makes_a_running_station_of_eight_slots_out_of_nothing() {
+fn long_teach_makes_a_running_station_of_eight_slots_out_of_nothing() {
     let pc = Pc::start();
     let image = Image::new(4 * MIB, 7);
     let hub = pc.hub("3");

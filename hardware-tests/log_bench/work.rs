@@ -6,7 +6,7 @@ use std::time::Duration;
 use flashline::ledger::Stamp;
 use flashline::station::armed::{Armed, DeviceModel, ModelProof, Zeroes};
 use flashline::station::card::{Bus, Card, Cid, DevNum, Identity, Visit};
-use flashline::station::outcome::{Act, CacheFlush, CardHead, Curve, Digest, Effort, Failure, Outcome, Proof, Pull, ReadBack};
+use flashline::station::outcome::{Act, CacheFlush, CardHead, Curve, Digest, Effort, Failure, Nonce, Outcome, Proof, Pull, ReadBack};
 use flashline::station::past::Past;
 use flashline::station::port::Port;
 use flashline::station::record::{Attempt, Entry, Plan};
@@ -79,6 +79,8 @@ pub(crate) fn attempt(number: u64, attempts: u64) -> [(Stamp, Entry); 2] {
         order: None,
         past: Past::Unknown,
         labels: flashline::station::labels::Labels::default(),
+        looks_for_tombstone: false,
+        second_try_of: None,
     });
     let outcome = match number % 60 {
         13 => Outcome::Failed(Failure::Io { act: Act::Writing, at: Bytes(number % 4096 * 4096), span, errno: Some(5) }),
@@ -92,6 +94,9 @@ pub(crate) fn attempt(number: u64, attempts: u64) -> [(Stamp, Entry); 2] {
         reading: Duration::from_millis(seconds * 390),
         total: Duration::from_millis(seconds * 1000 + number % 997),
         slowest_call: Duration::from_micros(180_000 + number % 65_537),
+        retries: 0,
+        tombstone: Some(Nonce(u128::from(number))),
+        found_tombstone: None,
         slowest_was: Some((Act::Writing, Bytes(number % 944 * 4_194_304))),
         curve: Curve { writing: curve(number, 14_000_000), reading: curve(number, 38_000_000) },
         head: CardHead::Image,
