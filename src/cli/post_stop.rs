@@ -14,7 +14,7 @@ use crate::panel::bell::ring;
 use crate::panel::bell::speaker::{InputSpeaker, Speaker};
 use crate::panel::lamps::led::{LedClass, SysfsLeds};
 use crate::panel::lamps::light::Light;
-use crate::panel::lamps::writer::LampWriter;
+use crate::panel::lamps::writer::{LampWriter, News};
 use crate::panel::lines;
 use crate::station::lamp::OwnedLamp;
 use crate::station::sign::OperatorAction;
@@ -23,6 +23,9 @@ use crate::station::station_call::StationCall;
 /// No lamp may be green two seconds after the end of a station. A light that hangs may take this part of them; the rest is for starting and
 /// ending this program.
 const PATIENCE: Duration = Duration::from_millis(1500);
+/// An LED that is dark may blink later: on a busy PC udev takes seconds to give it the files of its trigger. Less than the unit's
+/// `TimeoutStopSec`, after which systemd kills this program.
+const PATIENCE_IN_THE_DARK: Duration = Duration::from_secs(6);
 /// The part of it that is reserved for the end of a tone: if the process ends within a tone, the bell keeps sounding.
 const TO_END_A_TONE: Duration = Duration::from_millis(200);
 
@@ -103,33 +106,52 @@ fn state_of(named: Option<OsString>) -> PathBuf {
     PathBuf::from(first.filter(|path| !path.is_empty()).unwrap_or_else(|| DEFAULT_STATE.to_owned()))
 }
 
+/// What the thread of a lamp reports.
+enum Told {
+    /// Nothing of its last sign is left.
+    Dark,
+    /// It shows the fault, or these are the reasons why not.
+    Done(Vec<News>),
+}
+
 /// Makes every lamp show that the station does not run; one that hangs does not delay the others. Returns the errors.
 fn put_right<C: LedClass + Clone + Send + 'static>(class: &C, lamps: Vec<OwnedLamp>) -> Vec<String> {
-    let by = Instant::now() + PATIENCE;
+    let began = Instant::now();
     let (tell, heard) = mpsc::channel();
-    let mut waiting: Vec<String> = Vec::new();
+    let mut waiting: Vec<(String, Duration)> = Vec::new();
     let mut said = Vec::new();
     for (place, OwnedLamp { owner, lamp }) in lamps.into_iter().enumerate() {
         let owner = owner.to_string();
         let (tell, name) = (tell.clone(), owner.clone());
-        let mut writer = LampWriter::new(class.clone(), lamp, !place.is_multiple_of(2));
+        let mut writer = LampWriter::new(class.clone(), lamp, !place.is_multiple_of(2)).waiting_for_files(PATIENCE_IN_THE_DARK);
         let put = move || {
-            let news = writer.show(Light::of(OperatorAction::StationFault, false));
-            let _late = tell.send((name, news));
+            let mut news = writer.show(Light::Dark);
+            let _late = tell.send((name.clone(), Told::Dark));
+            news.extend(writer.show(Light::of(OperatorAction::StationFault, false)));
+            let _late = tell.send((name, Told::Done(news)));
         };
         match thread::Builder::new().name("lamp".to_owned()).spawn(put) {
-            Ok(_) => waiting.push(owner),
+            Ok(_) => waiting.push((owner, PATIENCE)),
             Err(error) => said.push(format!("{owner}: no thread for its lamp, which still shows its last sign: {error}")),
         }
     }
     drop(tell);
-    while let Ok((owner, news)) = heard.recv_timeout(by.saturating_duration_since(Instant::now())) {
-        said.extend(news.iter().map(|news| format!("{owner}: {news}")));
-        if let Some(place) = waiting.iter().position(|other| *other == owner) {
-            waiting.remove(place);
+    while let Some(patience) = waiting.iter().map(|(_, patience)| *patience).max() {
+        let Ok((owner, told)) = heard.recv_timeout(patience.saturating_sub(began.elapsed())) else { break };
+        match told {
+            Told::Dark => waiting.iter_mut().filter(|(other, _)| *other == owner).for_each(|(_, patience)| *patience = PATIENCE_IN_THE_DARK),
+            Told::Done(news) => {
+                said.extend(news.iter().map(|news| format!("{owner}: {news}")));
+                if let Some(place) = waiting.iter().position(|(other, _)| *other == owner) {
+                    waiting.remove(place);
+                }
+            }
         }
     }
-    said.extend(waiting.into_iter().map(|owner| format!("{owner}: its lamp does not answer, and may still show its last sign")));
+    said.extend(waiting.into_iter().map(|(owner, patience)| {
+        let left = if patience == PATIENCE { "may still show its last sign" } else { "is dark" };
+        format!("{owner}: its lamp does not answer, and {left}")
+    }));
     said
 }
 
@@ -155,6 +177,59 @@ mod tests {
         }
     }
 
+    /// LEDs in a directory, which list their triggers as the kernel does. Patterns are root's until then, and one LED never answers.
+    #[derive(Clone)]
+    struct LateLeds {
+        leds: SysfsLeds,
+        given_at: Instant,
+    }
+
+    impl LedClass for LateLeds {
+        fn names(&self) -> std::io::Result<Vec<String>> {
+            self.leds.names()
+        }
+
+        fn read(&self, led: &str, attribute: &str) -> std::io::Result<String> {
+            self.leds.read(led, attribute)
+        }
+
+        fn write(&self, led: &str, attribute: &str, text: &str) -> std::io::Result<()> {
+            if led == "hangs" {
+                thread::sleep(Duration::from_secs(60));
+            }
+            if attribute == "pattern" && Instant::now() < self.given_at {
+                return Err(std::io::ErrorKind::PermissionDenied.into());
+            }
+            let triggers = ["none", "pattern"].map(|name| if name == text { format!("[{name}]") } else { name.to_owned() }).join(" ");
+            self.leds.write(led, attribute, if attribute == "trigger" { &triggers } else { text })
+        }
+    }
+
+    #[test]
+    fn on_a_busy_pc_a_lamp_is_dark_at_once_and_shows_the_fault_when_its_pattern_is_given_whatever_another_lamp_does() {
+        let root = tempfile::tempdir().expect("a directory");
+        led(root.path(), "one");
+        led(root.path(), "hangs");
+        let leds = LateLeds { leds: SysfsLeds::at(root.path()), given_at: Instant::now() + Duration::from_millis(2500) };
+        let lamps = ["one", "hangs"].map(|led| OwnedLamp::of_slot(led, Lamp::One(led.into())));
+        let read = |attribute: &str| fs::read_to_string(root.path().join("one").join(attribute)).expect("it is there");
+        let said = thread::scope(|scope| {
+            let put = scope.spawn(|| put_right(&leds, lamps.to_vec()));
+            thread::sleep(Duration::from_secs(1));
+            assert_eq!((read("brightness"), read("pattern")), ("0".into(), String::new()));
+            put.join().expect("it does not panic")
+        });
+        assert_eq!(said, ["slot hangs: its lamp does not answer, and may still show its last sign"]);
+        assert!(read("pattern").starts_with("255 600 "), "{}", read("pattern"));
+    }
+
+    #[test]
+    fn a_lamp_that_waits_for_its_files_is_not_killed_by_systemd() {
+        let unit = include_str!("../../systemd/flashline.service");
+        let killed = unit.lines().find_map(|line| line.strip_prefix("TimeoutStopSec=")?.parse().ok()).map(Duration::from_secs);
+        assert!(killed.is_some_and(|killed| PATIENCE_IN_THE_DARK + Duration::from_secs(2) < killed), "{killed:?}");
+    }
+
     #[test]
     fn nothing_is_green_after_it_and_a_light_that_is_gone_keeps_no_other_from_it() {
         let root = tempfile::tempdir().expect("a directory");
@@ -171,10 +246,10 @@ mod tests {
             OwnedLamp::of_slot("A2", colours.expect("a lamp")),
             OwnedLamp { owner: LampOwner::Station, lamp: Lamp::One("one".into()) },
         ];
-        let said = put_right(&SysfsLeds::at(root.path()), lamps);
+        let said = put_right(&LateLeds { leds: SysfsLeds::at(root.path()), given_at: Instant::now() }, lamps);
         assert_eq!(said, ["slot A1: there is no LED gone in /sys/class/leds: it is lit when it is back"]);
         let read = |led: &str, attribute: &str| fs::read_to_string(root.path().join(led).join(attribute)).expect("it is there");
-        assert_eq!((read("g", "trigger"), read("g", "brightness")), ("none".into(), "0".into()));
+        assert_eq!((read("g", "trigger"), read("g", "brightness")), ("[none] pattern".into(), "0".into()));
         assert_eq!(read("r", "pattern"), "0 200 0 0 255 200 255 0 0 200 0 0 255 600 255 0");
         assert_eq!(read("one", "pattern"), "255 600 255 0 0 200 0 0 255 200 255 0 0 200 0 0");
     }

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use super::light::{Beat, Colour, Program};
 
 /// The files of a trigger come with it and belong to root, until udev has heard of it and given them to the station. A station that runs as
-/// root waits for nothing.
-const GIVEN_WITHIN: Duration = Duration::from_secs(1);
+/// root waits for nothing. On a busy PC this takes longer: the LED is dark until then, and tried again.
+pub(crate) const GIVEN_WITHIN: Duration = Duration::from_secs(1);
 /// How often it is tried meanwhile.
 const GIVEN_INTERVAL: Duration = Duration::from_millis(10);
 
@@ -88,8 +88,8 @@ pub(super) enum Means {
     Still,
 }
 
-/// Makes an LED do this.
-pub(super) fn run(class: &impl LedClass, led: &str, program: &Program) -> io::Result<Means> {
+/// Makes an LED do this. The files of a new trigger must be given to this process within this time.
+pub(super) fn run(class: &impl LedClass, led: &str, program: &Program, given_within: Duration) -> io::Result<Means> {
     match program {
         Program::Dark => {
             class.write(led, "trigger", "none")?;
@@ -108,9 +108,11 @@ pub(super) fn run(class: &impl LedClass, led: &str, program: &Program) -> io::Re
                 let most = most(class, led)?;
                 // Set once more, it would come with other files, which are root's again.
                 if current(&triggers) != "pattern" {
+                    // A lit LED without a trigger stays lit until the pattern is written, which may be a while.
+                    class.write(led, "brightness", "0")?;
                     class.write(led, "trigger", "pattern")?;
                 }
-                write_when_given(class, led, "pattern", &pattern(beats, &most))?;
+                write_when_given(class, led, "pattern", &pattern(beats, &most), given_within)?;
                 Ok(Means::Exactly)
             } else if has("timer") {
                 tint(class, led, *colour)?;
@@ -118,12 +120,12 @@ pub(super) fn run(class: &impl LedClass, led: &str, program: &Program) -> io::Re
                 class.write(led, "trigger", "none")?;
                 class.write(led, "brightness", "0")?;
                 class.write(led, "trigger", "timer")?;
-                write_when_given(class, led, "delay_on", &even.0.to_string())?;
-                write_when_given(class, led, "delay_off", &even.1.to_string())?;
+                write_when_given(class, led, "delay_on", &even.0.to_string(), given_within)?;
+                write_when_given(class, led, "delay_off", &even.1.to_string(), given_within)?;
                 Ok(Means::Evenly)
             } else {
                 let still = if *may_stay_lit { Program::Steady(*colour) } else { Program::Dark };
-                run(class, led, &still)?;
+                run(class, led, &still, given_within)?;
                 Ok(Means::Still)
             }
         }
@@ -131,11 +133,11 @@ pub(super) fn run(class: &impl LedClass, led: &str, program: &Program) -> io::Re
 }
 
 /// Writes an attribute that came with the trigger a moment ago.
-fn write_when_given(class: &impl LedClass, led: &str, attribute: &str, text: &str) -> io::Result<()> {
+fn write_when_given(class: &impl LedClass, led: &str, attribute: &str, text: &str, given_within: Duration) -> io::Result<()> {
     let began = Instant::now();
     loop {
         match class.write(led, attribute, text) {
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied && began.elapsed() < GIVEN_WITHIN => {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied && began.elapsed() < given_within => {
                 thread::sleep(GIVEN_INTERVAL);
             }
             written => return written,
@@ -204,6 +206,10 @@ pub(super) fn stands(class: &impl LedClass, led: &str, program: &Program, means:
 mod tests {
     use super::super::ram::RamLeds;
     use super::*;
+
+    fn run(class: &impl LedClass, led: &str, program: &Program) -> io::Result<Means> {
+        super::run(class, led, program, Duration::from_millis(100))
+    }
 
     fn blink(may_stay_lit: bool) -> Program {
         let beats = [(true, 200), (false, 300)].map(|(lit, ms)| Beat { lit, ms }).to_vec();
@@ -286,6 +292,15 @@ mod tests {
         leds.have_triggers(&["none", "pattern"]);
         let error = run(&leds, "a", &blink(false)).expect_err("nobody gives it");
         assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
+    }
+
+    #[test]
+    fn an_led_that_was_lit_is_dark_until_its_pattern_is_given() {
+        let leds = RamLeds::with(&["a"]);
+        run(&leds, "a", &Program::Steady(Colour::Green)).expect("it is there");
+        leds.refuse_after_trigger(usize::MAX);
+        run(&leds, "a", &blink(false)).expect_err("nobody gives it");
+        assert_eq!((leds.trigger("a"), leds.get("a", "brightness")), ("pattern".into(), "0".into()));
     }
 
     #[test]

@@ -1,5 +1,6 @@
-//! LEDs in memory, for tests, with the rules of the kernel: the attributes of a trigger exist with it, an unknown trigger is refused, and
-//! an LED that is unplugged is gone and comes back as new.
+//! LEDs in memory, for tests, with the rules of the kernel: the attributes of a trigger exist with it, an unknown trigger is refused, an LED
+//! goes dark with the trigger that it had and stays as it is if it had none (`led_trigger_set`), and one that is unplugged is gone and comes
+//! back as new.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -127,7 +128,9 @@ impl LedClass for RamLeds {
                 _ => &[],
             };
             files.extend(own.iter().map(|name| ((*name).to_owned(), String::new())));
-            files.insert("brightness".to_owned(), "0".to_owned());
+            if files.get("trigger").is_some_and(|before| before != "none") {
+                files.insert("brightness".to_owned(), "0".to_owned());
+            }
         }
         if attribute == "brightness" && text == "0" {
             files.insert("trigger".to_owned(), "none".to_owned());

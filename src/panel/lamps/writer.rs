@@ -1,8 +1,9 @@
 //! One lamp: writes to its LEDs when their light changes, and again when one of them was plugged in anew.
 
+use std::time::Duration;
 use std::{fmt, io};
 
-use super::led::{self, LedClass, Means};
+use super::led::{self, GIVEN_WITHIN, LedClass, Means};
 use super::light::{Light, Program};
 use crate::station::lamp::{Lamp, fits};
 
@@ -66,11 +67,13 @@ struct Bulb {
     said: Option<Means>,
     /// The value that is read back never equals the written one: it is assumed to be right.
     unreadable: bool,
+    /// How long it waits for the files of a new trigger.
+    given_within: Duration,
 }
 
 impl Bulb {
     fn new(named: &str) -> Self {
-        Self { named: named.to_owned(), found: None, does: None, ill: false, said: None, unreadable: false }
+        Self { named: named.to_owned(), found: None, does: None, ill: false, said: None, unreadable: false, given_within: GIVEN_WITHIN }
     }
 
     /// Makes it do this, unless it already does.
@@ -82,7 +85,7 @@ impl Bulb {
         self.does = None;
         let led = self.named.clone();
         let mut news = Vec::new();
-        match self.find(class).and_then(|found| led::run(class, &found, program)) {
+        match self.find(class).and_then(|found| led::run(class, &found, program, self.given_within)) {
             Ok(means) => {
                 self.does = Some((program.clone(), means));
                 if std::mem::take(&mut self.ill) {
@@ -158,6 +161,12 @@ impl<C: LedClass> LampWriter<C> {
     pub(crate) fn new(class: C, lamp: Lamp, odd: bool) -> Self {
         let bulbs = lamp.leds().into_iter().map(|(_, led)| Bulb::new(led)).collect();
         Self { class, lamp, odd, bulbs, light: Light::Dark }
+    }
+
+    /// Waits so long for the files of a new trigger, for a lamp that nobody looks after later.
+    pub(crate) fn waiting_for_files(mut self, within: Duration) -> Self {
+        self.bulbs.iter_mut().for_each(|bulb| bulb.given_within = within);
+        self
     }
 
     /// Shows this light, and returns problems of the LEDs for the engineer.
