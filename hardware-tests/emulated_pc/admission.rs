@@ -116,9 +116,10 @@ fn a_card_that_another_program_writes_is_refused_and_left_to_it() {
     let image = Image::new(16 * MIB, 1);
     Factory::new(&pc, &image.raw()).slot("A1", usb("1")).configured();
     let card = pc.usb("1").size(64 * MIB).filled(1).plug();
-    card.medium().faults(|faults| faults.bytes_per_second = Some(2_000_000));
+    // Slow enough to be written still when the station, which first proves its verifier, looks at it.
+    card.medium().faults(|faults| faults.bytes_per_second = Some(200_000));
     let bench = pc.spawn(&format!("exec flashline flash /srv/images/image.img {} --yes", card.node()));
-    card.medium().wait_written(2 * MIB, secs(30));
+    card.medium().wait_written(MIB, secs(60));
     pc.sh("sed -i 's/^\\[station\\]/[station]\\nflash_present = true/' /etc/flashline/config.toml");
     let station = Station::start(&pc);
     let line = station.wait_for("A1", "REFUSED");
