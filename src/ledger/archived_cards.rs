@@ -3,6 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::beginning::Bound;
+use crate::station::order::OrderNumber;
 use crate::station::outcome::OutcomeWord;
 use crate::station::past::{Ended, Rows};
 use crate::station::units::to_u64;
@@ -37,6 +38,8 @@ impl Key {
 pub(super) struct ArchivedEnd {
     pub(super) seq: i64,
     pub(super) ended: Ended,
+    /// The order that its card leaves; `None` for an end that is read, which has no more to do with it.
+    pub(super) leaves: Option<OrderNumber>,
 }
 
 impl ArchivedEnd {
@@ -44,6 +47,7 @@ impl ArchivedEnd {
         let outcome = OutcomeWord::from(row.get_ref(1)?.as_str()?);
         Ok(Self {
             seq: row.get(0)?,
+            leaves: None,
             ended: Ended { outcome, image: row.get(2)?, order: row.get::<_, Option<i64>>(3)?.and_then(|order| u64::try_from(order).ok()) },
         })
     }
@@ -75,8 +79,14 @@ pub(super) fn put(file: &Connection, key: &Key, end: &ArchivedEnd) -> rusqlite::
     if end.ended.outcome.is_good() {
         let remove = "DELETE FROM archived_card WHERE how = ?1 AND name = ?2 AND more = ?3 AND good = 1";
         file.prepare_cached(remove)?.execute((key.how, &key.name, &key.more))?;
-    } else if let Some(good) = newest(file, key)?.filter(|newest| newest.ended.outcome.is_good()) {
-        write(file, key, true, &good)?;
+    } else {
+        let newest = newest(file, key)?.filter(|newest| newest.ended.outcome.is_good());
+        let good = if newest.is_some() { newest } else { read(file, key, true)? };
+        if let Some(good) = good {
+            // A card leaves an order once.
+            let ended = good.ended.unless_left(end.leaves.as_slice());
+            write(file, key, true, &ArchivedEnd { ended, ..good })?;
+        }
     }
     write(file, key, false, end)
 }

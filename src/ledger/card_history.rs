@@ -124,10 +124,10 @@ impl LogReader {
     pub(crate) fn past(&self, card: &Named) -> Result<Past, LogError> {
         self.within(|log| match (card.cid.as_deref(), card.serial.as_deref()) {
             (Some(cid), _) if card.is_identified(Identity::Cid) => {
-                rows(log, BY_CID, cid, card).and_then(|found| with_archived(log, found, card)).map(Past::ByCid)
+                rows(log, BY_CID, cid, card).map(Past::ByCid)
             }
             (_, Some(serial)) if card.is_identified(Identity::UsbSerial) => {
-                rows(log, BY_SERIAL, serial, card).and_then(|found| with_archived(log, found, card)).map(Past::BySerial)
+                rows(log, BY_SERIAL, serial, card).map(Past::BySerial)
             }
             _ => of_slot(log, &card.slot).map(Past::OfSlot),
         })
@@ -139,25 +139,25 @@ fn rows(log: &Connection, question: &str, name: &str, card: &Named) -> rusqlite:
     let mut events = query.query((name, ROWS))?;
     let card = card.carrier();
     let mut found = Rows::default();
+    let mut left = Vec::new();
     while let Some(event) = events.next()? {
         let Some(body) = Body::of(event.get_ref(0)?.as_str()?).filter(|body| body.is_of(&card)) else { continue };
+        let leaves = body.leaves_order;
         let Some(ended) = body.ended(log)? else { continue };
         if found.newest.is_none() {
             found.newest = Some(ended.clone());
         }
         if ended.outcome.is_good() {
-            found.good = Some(ended);
+            found.good = Some(ended.unless_left(&left));
             break;
         }
+        left.extend(leaves);
     }
-    Ok(found)
-}
-
-/// Completes what was found by what is known of archived attempts, which are older.
-fn with_archived(log: &Connection, found: Rows, card: &Named) -> rusqlite::Result<Rows> {
-    let Some(key) = card.carrier().key().filter(|_| found.newest.is_none() || found.good.is_none()) else { return Ok(found) };
+    // What is known of archived attempts, which are older.
+    let Some(key) = card.key().filter(|_| found.newest.is_none() || found.good.is_none()) else { return Ok(found) };
     let archived = archived_cards::rows(log, &key)?;
-    Ok(Rows { newest: found.newest.or(archived.newest), good: found.good.or(archived.good) })
+    let good = found.good.or_else(|| archived.good.map(|good| good.unless_left(&left)));
+    Ok(Rows { newest: found.newest.or(archived.newest), good })
 }
 
 fn of_slot(log: &Connection, slot: &str) -> rusqlite::Result<Option<Ended>> {
@@ -182,7 +182,8 @@ pub(super) fn archived_end(log: &Connection, seq: i64, body: &str) -> rusqlite::
     let Some(body) = Body::of(body) else { return Ok(None) };
     let by_card = body.card.as_ref().and_then(Carrier::key);
     let keys = by_card.into_iter().chain(body.slot.as_deref().map(Key::of_slot)).collect();
-    Ok(body.ended(log)?.map(|ended| (keys, ArchivedEnd { seq, ended })))
+    let leaves = body.leaves_order;
+    Ok(body.ended(log)?.map(|ended| (keys, ArchivedEnd { seq, ended, leaves })))
 }
 
 /// The keys of a closing event's body that are used here, as `schema.sql` explains them.
@@ -194,6 +195,7 @@ struct Body {
     card: Option<Carrier>,
     outcome: Option<Word>,
     order: Option<u64>,
+    leaves_order: Option<u64>,
 }
 
 #[derive(Deserialize)]

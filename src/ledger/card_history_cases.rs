@@ -6,7 +6,7 @@ use super::tests::{attempt, closed, open, place, started};
 use super::*;
 use crate::station::card::{Card, Cid, Identity};
 use crate::station::order::Order as Wanted;
-use crate::station::outcome::{Effort, Outcome, OutcomeWord, Pull, Refusal};
+use crate::station::outcome::{Effort, Failure, Outcome, OutcomeWord, Pull, Refusal};
 use crate::station::past::Past;
 use crate::station::record::{Attempt, Entry};
 use crate::station::testing::{card, proof};
@@ -91,6 +91,27 @@ fn an_order_is_counted_anew_from_its_cards_each_of_them_once() {
     let ledger = open(&path);
     assert_eq!(ledger.interrupted(), [6]);
     assert_eq!(passed(&ledger), [1, 1], "nobody knows what is on cc now");
+}
+
+#[test]
+fn a_good_row_that_a_newer_row_of_its_serial_has_taken_out_of_its_order_is_told_without_its_order() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("flash-log.db");
+    let mut ledger = open(&path);
+    let stick = card("p1", 1);
+    let past = || match LogReader::open(&path).expect("a log").past(&Named::of(&stick, "A1")).expect("readable") {
+        Past::BySerial(rows) => rows,
+        other => panic!("it has a serial: {other:?}"),
+    };
+    row(&mut ledger, of(1, "A1", stick.clone(), Some(1)), Outcome::Passed(proof()));
+    row(&mut ledger, of(2, "A1", stick.clone(), Some(1)), Outcome::Failed(Failure::Changed));
+    assert_eq!(past().good.and_then(|row| row.order), Some(1), "it may have been another stick with this serial");
+    // One of them is found as it was made, counts in the place of the first row, and is written to by another program.
+    let found = Box::new(Attempt { past: Past::BySerial(past()), ..*of(3, "A1", stick.clone(), Some(1)) });
+    row(&mut ledger, found.clone(), Outcome::Found(proof()));
+    ledger.append(&Entry::AttemptChanged { attempt: found, outcome: Outcome::Changed { sectors: 8 } }).expect("appended");
+    let good = past().good.expect("the first row");
+    assert_eq!((good.outcome, good.order), (OutcomeWord::Passed, None), "it has left its order already");
 }
 
 #[test]

@@ -93,15 +93,17 @@ impl Log {
             return Past::OfSlot(newest);
         }
         let mut rows = Rows::default();
+        let mut left = Vec::new();
         for (attempt, outcome) in closed().filter(|(attempt, _)| is_one_card(&attempt.card, card)) {
             let Some(ended) = self.ended(attempt, outcome) else { continue };
             if rows.newest.is_none() {
                 rows.newest = Some(ended.clone());
             }
             if ended.outcome.is_good() {
-                rows.good = Some(ended);
+                rows.good = Some(ended.unless_left(&left));
                 break;
             }
+            left.extend(attempt.leaves(&outcome.word()));
         }
         if card.identified == Identity::Cid { Past::ByCid(rows) } else { Past::BySerial(rows) }
     }

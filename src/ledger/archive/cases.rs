@@ -393,6 +393,30 @@ fn the_newest_end_of_a_card_and_its_newest_good_one_are_known_however_often_it_w
 }
 
 #[test]
+fn a_card_leaves_an_order_once_also_if_one_row_of_it_or_both_are_archived() {
+    let mut place = Place::new();
+    let good = |place: &Place| match place.log().past(&Named::of(&of(1).card, "A1")).expect("readable") {
+        Past::BySerial(rows) => rows.good.map(|row| (row.outcome, row.order)),
+        other => panic!("it has a serial: {other:?}"),
+    };
+    let first = Box::new(Attempt { order: Some(1), ..*of(1) });
+    let (attempt, effort) = (first.clone(), Effort::default());
+    place.add(0, &[Entry::AttemptStarted(first), Entry::AttemptClosed { attempt, outcome: Outcome::Passed(proof()), effort }]);
+    let Past::BySerial(rows) = place.log().past(&Named::of(&of(1).card, "A1")).expect("readable") else { panic!("it has a serial") };
+    let found = Box::new(Attempt { number: 2, order: Some(1), past: Past::BySerial(rows), ..*of(1) });
+    let (attempt, effort) = (found.clone(), Effort::default());
+    place.add(1, &[Entry::AttemptStarted(found.clone()), Entry::AttemptClosed { attempt, outcome: Outcome::Found(proof()), effort }]);
+    place.add(1, &[Entry::AttemptChanged { attempt: found, outcome: Outcome::Changed { sectors: 8 } }]);
+    let left = Some((OutcomeWord::Passed, None));
+    assert_eq!(good(&place), left);
+    for month in [1, 2] {
+        place.archived(month);
+        assert_eq!(good(&place), left, "archived before month {month}");
+    }
+    place.holds_with_archives();
+}
+
+#[test]
 fn an_order_that_is_not_stopped_keeps_its_month_and_is_named() {
     let mut place = Place::new();
     place.add(0, &made(1));

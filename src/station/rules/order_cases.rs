@@ -114,8 +114,11 @@ impl Bench {
                 (!matches!(ended.outcome.counts(), Counted::Again | Counted::Untouched)).then_some((attempt, ended))
             })
         };
-        let of_card = || rows().filter(|(attempt, _)| attempt.card.is_same_as(seen)).map(|(_, ended)| ended);
-        let rows_of_card = Rows { newest: of_card().next(), good: of_card().find(|ended| ended.outcome.is_good()) };
+        let of_card = || rows().filter(|(attempt, _)| attempt.card.is_same_as(seen));
+        let bad = of_card().take_while(|(_, ended)| !ended.outcome.is_good());
+        let left: Vec<OrderNumber> = bad.filter_map(|(attempt, ended)| attempt.leaves(&ended.outcome)).collect();
+        let good = of_card().find(|(_, ended)| ended.outcome.is_good()).map(|(_, ended)| ended.unless_left(&left));
+        let rows_of_card = Rows { newest: of_card().next().map(|(_, ended)| ended), good };
         match self.identified {
             Identity::Cid => Past::ByCid(rows_of_card),
             Identity::UsbSerial => Past::BySerial(rows_of_card),
@@ -371,6 +374,21 @@ fn cards_that_share_one_register_count_each_where_two_of_them_are_in_slots_at_on
     assert_eq!(bench.passed(), 3, "the one that is in the other slot is no earlier life of this one");
     bench.put_in(3, 0);
     assert!(bench.threads.iter().all(|attempt| attempt.plan != Plan::WriteUnlessDone), "the order is complete: {:?}", bench.threads);
+}
+
+#[test]
+fn a_card_that_left_its_order_with_the_bad_row_of_its_twin_leaves_it_once() {
+    let mut bench = Bench::new(2, 2, Identity::Cid);
+    bench.are_twins = true;
+    bench.order(3);
+    bench.put_in(0, 0);
+    bench.end(0, true);
+    bench.put_in(1, 0);
+    bench.end(0, false);
+    assert_eq!(bench.passed(), 0, "nobody can know that it is another card");
+    bench.put_in(0, 1);
+    bench.end(0, true);
+    assert_eq!(bench.passed(), 1, "it is found as it was made");
 }
 
 #[test]

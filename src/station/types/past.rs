@@ -23,7 +23,7 @@ pub enum Past {
 pub struct Rows {
     /// The newest of its rows.
     pub newest: Option<Ended>,
-    /// The newest good one.
+    /// The newest good one. Without its order, if a newer row of the same name has left that order for it: a card leaves an order once.
     pub good: Option<Ended>,
 }
 
@@ -39,6 +39,12 @@ pub struct Ended {
 }
 
 impl Ended {
+    /// Without its order, if its card has left that one.
+    #[must_use]
+    pub(crate) fn unless_left(self, left: &[OrderNumber]) -> Self {
+        Self { order: self.order.filter(|order| !left.contains(order)), ..self }
+    }
+
     fn is_of(&self, image: Digest) -> bool {
         self.image.as_deref() == Some(image.to_string().as_str())
     }
