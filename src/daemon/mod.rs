@@ -595,7 +595,7 @@ impl Daemon {
 
     fn apply(&mut self, event: Event) -> Result<(), RunError> {
         tracing::trace!(?event);
-        if let (Event::Recorded(Receipt::Closed(_)), Some(files)) = (&event, &self.log_files) {
+        if let (Event::Recorded(Receipt::Closed(_) | Receipt::Changed(_)), Some(files)) = (&event, &self.log_files) {
             files.outcome_recorded();
         }
         let may_free = matches!(event, Event::Gone { .. } | Event::Seen { .. } | Event::Configure(_) | Event::Tick);

@@ -9,14 +9,16 @@ use super::slot::{Phase, Slot};
 use super::{Before, Effect, Station};
 use crate::station::status::sign::Hold;
 use crate::station::types::armed::Occasion;
-use crate::station::types::card::{Card, Identity, Visit};
+use crate::station::types::card::{Card, Visit};
 use crate::station::types::outcome::Outcome;
-use crate::station::types::record::Attempt;
 use crate::station::types::units::Moment;
 
 impl Station {
     /// A card is in a slot. It is held at once if no card is begun now: the next tick may be too late for that.
     pub(super) fn seen(&mut self, now: Moment, card: Card, before: Option<Before>, with_device: Option<Duration>) -> Vec<Effect> {
+        if !self.slots.iter().any(|slot| slot.settings.ports.contains(&card.port)) {
+            return Vec::new();
+        }
         let effects = self.arrives(now, card, before, with_device);
         self.hold_back();
         effects
@@ -119,23 +121,10 @@ impl Station {
             }
             let slot = &mut self.slots[index];
             if let Some(card) = slot.present.clone().filter(|card| card.visit == visit) {
-                slot.phase = Phase::Surveying { visit, asked: asked + 1 };
+                slot.phase = Phase::Surveying { visit, since: now, asked: asked + 1 };
                 effects.push(Effect::Survey(Box::new(card)));
             }
         }
         effects
-    }
-
-    /// A row of this card is on its way to the disk, from a slot that it has left.
-    fn is_being_recorded(&self, card: &Card) -> bool {
-        let is_of = |slot: &Slot, attempt: &Attempt| {
-            !slot.holds(attempt.card.visit) && attempt.card.visit != card.visit && attempt.card.is_same_as(card)
-        };
-        self.slots.iter().any(|slot| match &slot.phase {
-            Phase::Leaving { attempt, .. } | Phase::Recording { attempt, .. } => is_of(slot, attempt),
-            // Its thread may take long to return. Two sticks may share a serial, and one of them must not wait for the other.
-            Phase::Opening { attempt } | Phase::Busy { attempt, .. } => card.identified == Identity::Cid && is_of(slot, attempt),
-            _ => false,
-        })
     }
 }

@@ -26,7 +26,7 @@ impl Station {
         let asking = |slot: &Slot| matches!(slot.phase, Phase::Surveying { visit: asked, .. } if asked == visit);
         let Some(index) = self.slots.iter().position(asking) else { return Vec::new() };
         let slot = &self.slots[index];
-        let Phase::Surveying { asked, .. } = slot.phase else { return Vec::new() };
+        let Phase::Surveying { since: asked_at, asked, .. } = slot.phase else { return Vec::new() };
         let Some(present) = slot.present.clone() else { return Vec::new() };
         let found = survey.filter(|survey| survey.card.visit == visit);
         if let Some(returned) = slot.returned.clone() {
@@ -50,12 +50,13 @@ impl Station {
         let slot = &self.slots[index];
         let place = self.order_says(slot);
         let is_stopped = self.is_stopped_by_restriction() || !self.is_verifier_proven();
-        // Asked again after the card has settled once more, until its users are known, or it has gone; and until it is known whether its
-        // order needs it, and the first card of its model is approved. A card that cannot be admitted because of the PC or the unit, or
+        // Asked again after the card has settled once more, until its users and every row of the log about it are known, or it has gone; and
+        // until it is known whether its order needs it, and the first card of its model is approved. A card that cannot be admitted because of the PC or the unit, or
         // waits for the verifier to be proven, is not asked to its end.
         let is_unsure =
             matches!(place, OrderPlace::UnderWay { .. }) || self.first_off_says(slot) != FirstOffPlace::Free || slot.is_closed();
-        let waits = is_stopped || is_unsure || (found.is_none() && asked < SURVEYS);
+        let misses_row = found.as_ref().is_some_and(|survey| self.may_miss_a_row(slot, &survey.card, asked_at));
+        let waits = is_stopped || is_unsure || misses_row || (found.is_none() && asked < SURVEYS);
         let has_twin = found.as_ref().is_some_and(|survey| self.has_twin(&survey.card));
         let work_order = if let OrderPlace::Free(order) = place { self.work_order_of(order) } else { None };
         let slot = &mut self.slots[index];

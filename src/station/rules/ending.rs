@@ -135,7 +135,9 @@ impl Station {
         };
         let Phase::Recording { attempt, outcome } = &slot.phase else { return Vec::new() };
         let (attempt, outcome) = (attempt.clone(), outcome.clone());
-        let (order, leaves) = (attempt.order, attempt.leaves(&outcome.word()));
+        // Counted by what its row says, until the log has its change, too.
+        let in_row = self.proven.row_of_changed(number).unwrap_or(&outcome).clone();
+        let (order, leaves) = (attempt.order, attempt.leaves(&in_row.word()));
         // A sign of a card that left and is there again would be of what it was before.
         let is_there = slot.still_holds(attempt.card.visit);
         if is_there || (slot.present.is_none() && matches!(outcome, Outcome::Pulled(_))) {
@@ -143,10 +145,11 @@ impl Station {
         } else {
             slot.restart_phase(now);
         }
+        slot.given_up = None;
         self.slots.retain(|slot| !slot.retired || !slot.is_idle());
         self.today.add(&outcome.word());
         self.note_first_card(&attempt, &outcome);
-        self.count_in_order(order, leaves, &outcome);
+        self.count_in_order(order, leaves, &in_row);
         let mut effects = self.close_box_with(order, number);
         effects.extend(self.count_written(&attempt, &outcome));
         effects

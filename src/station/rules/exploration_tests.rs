@@ -12,7 +12,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::loss::{Left, Loss, RETURNS_WITHIN, Returned};
-use super::slot::Phase;
+use super::slot::{Phase, Slot};
 use super::tests::{at, ended, gone, seen, station, visit};
 use super::*;
 use crate::station::status::sign::{Hold, OperatorAction, Sign};
@@ -274,6 +274,7 @@ impl World {
                 self.tell(Event::Changed { attempt: 9999, sectors: 8 });
                 self.tell(Event::Recorded(Receipt::Started(9999)));
                 self.tell(Event::Recorded(Receipt::Closed(9999)));
+                self.tell(Event::Recorded(Receipt::Changed(9999)));
                 self.tell(Event::Surveyed { visit: visit(9999), survey: None });
                 self.tell(seen("elsewhere", 9999));
                 assert_eq!(self.station, before, "an event that does not fit changes nothing");
@@ -394,6 +395,19 @@ impl World {
         let mut world = self.clone();
         let mut names = Names::default();
         let mut hasher = DefaultHasher::new();
+        for row in &mut world.station.rows.0 {
+            // Asked only whether a survey that is under way was asked before.
+            let misses = |(place, slot): (usize, &Slot)| match (&slot.phase, row.durable_at) {
+                (Phase::Surveying { since, .. }, Some(durable_at)) if *since <= durable_at => 1 << place,
+                _ => 0,
+            };
+            let missed: u64 = self.station.slots.iter().enumerate().map(misses).sum();
+            row.durable_at = row.durable_at.map(|_| at(missed));
+            names.attempt(&mut row.attempt);
+            match &mut row.receipt {
+                Receipt::Started(number) | Receipt::Closed(number) | Receipt::Changed(number) | Receipt::Asked(number) => names.number(number),
+            }
+        }
         for slot in &mut world.station.slots {
             if let Some(card) = &mut slot.present {
                 names.visit(&mut card.visit);
@@ -419,7 +433,10 @@ impl World {
                     names.visit(visit);
                     *since = at(0);
                 }
-                Phase::Surveying { visit, .. } => names.visit(visit),
+                Phase::Surveying { visit, since, .. } => {
+                    names.visit(visit);
+                    *since = at(0);
+                }
                 Phase::Opening { attempt } | Phase::Recording { attempt, .. } | Phase::Finished { attempt, .. } => names.attempt(attempt),
                 Phase::Leaving { attempt, since, .. } => {
                     names.attempt(attempt);
@@ -433,6 +450,9 @@ impl World {
                 Phase::Empty | Phase::OutOfService => {}
             }
             if let Some((visit, _)) = &mut slot.held_later {
+                names.visit(visit);
+            }
+            if let Some(visit) = &mut slot.given_up {
                 names.visit(visit);
             }
             if let Some(stuck) = &mut slot.stuck {
@@ -461,7 +481,7 @@ impl World {
         }
         for receipt in &mut world.unrecorded {
             match receipt {
-                Receipt::Started(number) | Receipt::Closed(number) | Receipt::Asked(number) => names.number(number),
+                Receipt::Started(number) | Receipt::Closed(number) | Receipt::Changed(number) | Receipt::Asked(number) => names.number(number),
             }
         }
         for (number, visit) in &mut world.threads {

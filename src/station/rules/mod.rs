@@ -23,6 +23,7 @@ mod restart;
 mod resting;
 mod restricted;
 mod returned;
+mod rows;
 mod second_try;
 mod slot;
 
@@ -48,6 +49,7 @@ use order_place::OrderPlace;
 use proven::Proven;
 use prover::Verifier;
 use restart::RestartAsked;
+use rows::Rows;
 use second_try::FailedCards;
 use slot::{Phase, Slot};
 
@@ -89,6 +91,7 @@ pub(crate) struct Station {
     restages: Vec<Digest>,
     failures: Failures,
     failed_cards: FailedCards,
+    rows: Rows,
 }
 
 impl Station {
@@ -116,6 +119,7 @@ impl Station {
             restages: Vec::new(),
             failures: Failures::default(),
             failed_cards: FailedCards::default(),
+            rows: Rows::default(),
         }
     }
 
@@ -185,6 +189,17 @@ impl Station {
 
     /// Takes one event with its time and returns the actions.
     pub(crate) fn apply(&mut self, now: Moment, event: Event) -> Vec<Effect> {
+        if let Event::Recorded(receipt) = &event {
+            self.rows.arrive(now, *receipt);
+        }
+        let effects = self.decide(now, event);
+        self.give_claims_up();
+        self.rows.send(&effects);
+        self.rows.forget(&self.slots);
+        effects
+    }
+
+    fn decide(&mut self, now: Moment, event: Event) -> Vec<Effect> {
         match event {
             Event::Seen { card, before, with_device } => self.seen(now, *card, before, with_device),
             Event::Gone { visit, with_device } => self.gone(now, visit, with_device),
@@ -206,6 +221,10 @@ impl Station {
             }
             Event::Recorded(Receipt::Started(attempt)) => self.start_recorded(now, attempt),
             Event::Recorded(Receipt::Closed(attempt)) => self.outcome_recorded(now, attempt),
+            Event::Recorded(Receipt::Changed(attempt)) => {
+                self.change_recorded(attempt);
+                Vec::new()
+            }
             Event::Recorded(Receipt::Asked(request)) => vec![Effect::Answer { request, answer: Ok(()) }],
             Event::LogHealth(fault) => {
                 self.log_fault = fault;
@@ -251,8 +270,9 @@ impl Station {
         for settings in slots {
             let known = before.iter().position(|slot| slot.settings.name == settings.name);
             let mut slot = known.map_or_else(|| Slot::new(settings.clone()), |index| before.remove(index));
-            if slot.present.as_ref().is_some_and(|card| !settings.ports.contains(&card.port)) {
-                // The card's port now belongs to another slot, or to none; the watch reports it anew.
+            let has_other_port = slot.present.as_ref().is_some_and(|card| !settings.ports.contains(&card.port));
+            if has_other_port || slot.was_another_slots() {
+                // The card's port now belongs to another slot, or to none, or did meanwhile; the watch reports it anew.
                 (slot.present, slot.returned) = (None, None);
                 if slot.is_idle() {
                     slot.phase = Phase::Empty;

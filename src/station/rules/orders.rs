@@ -31,7 +31,8 @@ impl Station {
                 attempt.order == Some(number) && attempt.past.counts_in() != Some(number)
             }
             Phase::Recording { attempt, outcome } => {
-                attempt.order == Some(number) && outcome.is_good() && attempt.leaves(&outcome.word()) != Some(number)
+                let in_row = self.proven.row_of_changed(attempt.number).unwrap_or(outcome);
+                attempt.order == Some(number) && in_row.is_good() && attempt.leaves(&in_row.word()) != Some(number)
             }
             _ => false,
         };

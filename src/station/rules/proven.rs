@@ -17,9 +17,13 @@ use crate::station::types::record::{Attempt, AttemptNumber, Entry};
 /// more slots than this.
 const REMEMBERED: usize = 512;
 
-/// The attempts whose cards were proven, the newest last.
+/// The attempts whose cards were proven, with the proof, the newest last.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(super) struct Proven(Vec<(Box<Attempt>, Outcome)>);
+pub(super) struct Proven {
+    proven: Vec<(Box<Attempt>, Outcome)>,
+    /// Those whose cards have changed, and whose change is on its way to the disk.
+    changing: Vec<(Box<Attempt>, Outcome)>,
+}
 
 impl Proven {
     /// Remembers an attempt whose outcome is a proof.
@@ -27,16 +31,29 @@ impl Proven {
         if !outcome.is_proven() {
             return;
         }
-        if self.0.len() == REMEMBERED {
-            self.0.remove(0);
+        if self.proven.len() == REMEMBERED {
+            self.proven.remove(0);
         }
-        self.0.push((attempt, outcome));
+        self.proven.push((attempt, outcome));
     }
 
-    /// Each is reported once.
-    fn take(&mut self, number: AttemptNumber) -> Option<(Box<Attempt>, Outcome)> {
-        let place = self.0.iter().position(|(attempt, _)| attempt.number == number)?;
-        Some(self.0.remove(place))
+    /// The card of this attempt has changed. Each is reported once.
+    fn change(&mut self, number: AttemptNumber) -> Option<&(Box<Attempt>, Outcome)> {
+        let place = self.proven.iter().position(|(attempt, _)| attempt.number == number)?;
+        let changing = self.proven.remove(place);
+        self.changing.push(changing);
+        self.changing.last()
+    }
+
+    /// The change of this attempt's card is on disk.
+    fn take_changed(&mut self, number: AttemptNumber) -> Option<(Box<Attempt>, Outcome)> {
+        let place = self.changing.iter().position(|(attempt, _)| attempt.number == number)?;
+        Some(self.changing.remove(place))
+    }
+
+    /// The outcome that the row of this attempt has, if another one is shown because its card has changed since.
+    pub(super) fn row_of_changed(&self, number: AttemptNumber) -> Option<&Outcome> {
+        self.changing.iter().find(|(attempt, _)| attempt.number == number).map(|(_, before)| before)
     }
 }
 
@@ -58,9 +75,21 @@ impl Station {
         })
     }
 
+    /// A claim that is not kept is gone for good: its card is not shown as good when a reload brings it back.
+    pub(super) fn give_claims_up(&mut self) {
+        for slot in &mut self.slots {
+            if let Phase::Recording { attempt, outcome } = &slot.phase
+                && outcome.is_proven()
+                && !slot.holds(attempt.card.visit)
+            {
+                slot.given_up = Some(attempt.card.visit);
+            }
+        }
+    }
+
     /// A proven card was changed. Reports about any other card change nothing.
     pub(super) fn changed(&mut self, number: AttemptNumber, sectors: u64) -> Vec<Effect> {
-        let Some((attempt, before)) = self.proven.take(number) else { return Vec::new() };
+        let Some((attempt, before)) = self.proven.change(number).cloned() else { return Vec::new() };
         let changed = Outcome::Changed { sectors };
         self.forget_first_card(number);
         let mut counted = true;
@@ -70,9 +99,16 @@ impl Station {
         if counted {
             self.today.take_back(&before.word());
             self.today.add(&changed.word());
-            self.count_out_of_order(attempt.order, &before);
         }
         vec![Effect::Record(Box::new(Entry::AttemptChanged { attempt, outcome: changed }))]
+    }
+
+    /// The log says now that this card is no longer good: the order needs another one. Not before: after a power cut, the log has the proof
+    /// alone, and its order would have one card too many.
+    pub(super) fn change_recorded(&mut self, number: AttemptNumber) {
+        if let Some((attempt, before)) = self.proven.take_changed(number) {
+            self.count_out_of_order(attempt.order, &before);
+        }
     }
 }
 

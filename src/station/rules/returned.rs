@@ -51,7 +51,7 @@ impl Slot {
     pub(super) fn note_arrival(&mut self, now: Moment, card: &Card, before: Option<Before>, with_device: Option<Duration>) {
         let loss = self.loss.as_ref().filter(|loss| loss.returns(now, card, with_device));
         let held_later = loss.and_then(|loss| loss.held_later);
-        let is_own = self.phase.attempt().is_some_and(|attempt| attempt.card.visit == card.visit);
+        let is_own = self.phase.attempt().is_some_and(|attempt| attempt.card.visit == card.visit) && self.given_up != Some(card.visit);
         self.returned = match before {
             Some(Before::Sleep) => Some(Returned { left: Left::Held(Hold::Slept), card: card.clone() }),
             // In a port that a reload gave to a slot that is not empty: the slot uses this card later.

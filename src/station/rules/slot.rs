@@ -40,8 +40,8 @@ pub(super) enum Phase {
     Held(Hold),
     /// Waiting for the card to sit still.
     Settling { visit: Visit, since: Moment, asked: u32 },
-    /// Finding out which programs use it, for the `asked`th time.
-    Surveying { visit: Visit, asked: u32 },
+    /// Finding out which programs use it, and what the log says of it, for the `asked`th time.
+    Surveying { visit: Visit, since: Moment, asked: u32 },
     /// The start is on its way to the disk. Nothing has been opened yet.
     Opening { attempt: Box<Attempt> },
     /// A thread works on the card.
@@ -122,6 +122,8 @@ pub(super) struct Slot {
     pub(super) sent_away: Option<Visit>,
     /// This visit is not to be begun when it is its turn, because it was put in while no card was begun.
     pub(super) held_later: Option<(Visit, Hold)>,
+    /// The visit whose claim was given up while its proof was on its way to the disk, because a reload gave its port to another slot.
+    pub(super) given_up: Option<Visit>,
     /// The attempt whose thread has not returned although its outcome is recorded.
     pub(super) stuck: Option<AttemptNumber>,
     /// One of its ports is not protected from the PC's other programs.
@@ -149,6 +151,7 @@ impl Slot {
             returns: 0,
             sent_away: None,
             held_later: None,
+            given_up: None,
             stuck: None,
             exposed: false,
             retired: false,
@@ -170,9 +173,17 @@ impl Slot {
         self.present.as_ref().is_some_and(|card| card.visit == visit)
     }
 
-    /// Is the card of this visit in the slot, and has been since? After a sleep one is there under the same name, and may be another one.
+    /// Is the card of this visit in the slot, and has been since? After a sleep one is there under the same name, and may be another one; and
+    /// while nobody claimed it, another program may have written to it.
     pub(super) fn still_holds(&self, visit: Visit) -> bool {
-        self.holds(visit) && self.loss.as_ref().is_none_or(|loss| loss.visit != visit)
+        self.holds(visit) && self.loss.as_ref().is_none_or(|loss| loss.visit != visit) && self.given_up != Some(visit)
+    }
+
+    /// Was the card in the slot that of another one meanwhile? A slot that was not configured, and still had work, gets its port back: of what
+    /// lies there, only the card of its own attempt was its own all the time.
+    pub(super) fn was_another_slots(&self) -> bool {
+        let own = self.phase.attempt().map(|attempt| attempt.card.visit);
+        self.retired && self.present.as_ref().is_some_and(|card| Some(card.visit) != own)
     }
 
     /// Nothing is being recorded or written for this slot.

@@ -309,6 +309,7 @@ impl Entry {
         match self {
             Self::AttemptStarted(attempt) => Some(Receipt::Started(attempt.number)),
             Self::AttemptClosed { attempt, .. } => Some(Receipt::Closed(attempt.number)),
+            Self::AttemptChanged { attempt, .. } => Some(Receipt::Changed(attempt.number)),
             Self::StationStarted { .. }
             | Self::ModelArmed { .. }
             | Self::Approved { .. }
@@ -323,7 +324,6 @@ impl Entry {
             | Self::MaintenanceBegun { .. }
             | Self::MaintenanceEnded { .. }
             | Self::StationStopped
-            | Self::AttemptChanged { .. }
             | Self::ModelDistrusted { .. }
             | Self::StandsOut(_)
             | Self::VerifierProven { .. }
@@ -340,6 +340,8 @@ pub enum Receipt {
     Started(AttemptNumber),
     /// The outcome of this attempt is on disk.
     Closed(AttemptNumber),
+    /// The change of this attempt's card is on disk.
+    Changed(AttemptNumber),
     /// The entry of this request is on disk.
     Asked(RequestId),
 }

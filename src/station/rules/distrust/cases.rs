@@ -73,6 +73,9 @@ fn the_first_card_that_finds_a_damaged_copy_is_not_bad_and_no_other_is_begun_unt
     assert_eq!(closings(&effects), [("A3".to_owned(), Outcome::StationFault(rotten()))], "{effects:?}");
     let effects = station.apply(at(2003), ended(second, End::StationFault(rotten())));
     assert_eq!((closings(&effects).len(), told(&effects).len()), (1, 0), "{effects:?}");
+    for number in [third.number, second] {
+        station.apply(at(2004), Event::Recorded(Receipt::Closed(number)));
+    }
 
     // Another card is refused, the engineer is called, and the other model continues.
     station.apply(at(2100), gone(1));

@@ -320,6 +320,7 @@ fn a_first_card_that_another_program_changed_frees_the_place_until_it_is_approve
     let attempt = begin(&mut station, "p1", 1);
     end(&mut station, attempt, End::Verified(proof()));
     station.apply(at(900), Event::Changed { attempt, sectors: 8 });
+    station.apply(at(901), Event::Recorded(Receipt::Changed(attempt)));
     assert_eq!(state(&station), FirstOffState::Wanted);
     station.apply(at(910), gone(1));
     let next = begin(&mut station, "p1", 2);

@@ -1,7 +1,7 @@
-use super::super::tests::{at, busy_in, ended, gone, reconfigured, seen, sign, station};
-use super::super::{Effect, End, Event, Station};
+use super::super::tests::{at, busy_in, ended, gone, reconfigured, seen, sign, station, visit};
+use super::super::{Before, Effect, End, Event, Station};
 use crate::station::status::sign::{OperatorAction, Sign};
-use crate::station::testing::{image, proof};
+use crate::station::testing::{image, proof, survey};
 use crate::station::types::outcome::{Failure, Outcome};
 use crate::station::types::record::{AttemptNumber, Entry, Receipt};
 use crate::station::types::request::{Command, Who};
@@ -46,7 +46,9 @@ fn a_green_card_that_is_written_to_is_changed_in_sign_log_order_and_count_and_st
         assert_eq!(recorded(&effects), ["attempt-changed"]);
         assert_eq!(sign(&station, 0), CHANGED);
         assert_eq!(CHANGED.call(), OperatorAction::TakeAside, "neither good nor bad");
-        assert_eq!((ordered(&station), station.view(at(0)).today.passed), (0, 0), "the order needs one more");
+        assert_eq!((ordered(&station), station.view(at(0)).today.passed), (counted, 0), "a power cut now would leave the proof alone");
+        station.apply(at(901), Event::Recorded(Receipt::Changed(attempt)));
+        assert_eq!(ordered(&station), 0, "the order needs one more");
         assert!(station.keeps(attempt), "nobody shall mount it meanwhile either");
         assert_eq!(station.apply(at(950), change(attempt)), [], "a card changes once");
         station.apply(at(960), seen("p1", 1));
@@ -58,7 +60,7 @@ fn a_green_card_that_is_written_to_is_changed_in_sign_log_order_and_count_and_st
 }
 
 #[test]
-fn a_card_that_is_written_to_before_its_row_is_on_disk_is_never_green_and_never_counted() {
+fn a_card_that_is_written_to_before_its_row_is_on_disk_is_never_green_and_keeps_its_place_in_the_order_until_its_change_is_on_disk() {
     let mut station = station(&[("A1", "p1")]);
     order(&mut station, 1);
     let attempt = busy_in(&mut station, "p1", 1);
@@ -66,7 +68,10 @@ fn a_card_that_is_written_to_before_its_row_is_on_disk_is_never_green_and_never_
     station.apply(at(800), ended(attempt, End::Verified(proof())));
     assert_eq!(recorded(&station.apply(at(801), change(attempt))), ["attempt-changed"]);
     assert_eq!(sign(&station, 0), Sign::Recording);
+    assert_eq!(station.view(at(801)).models[0].order.as_ref().expect("there is one").under_way, 1, "its row says good");
     station.apply(at(802), Event::Recorded(Receipt::Closed(attempt)));
+    assert_eq!((sign(&station, 0), ordered(&station)), (CHANGED, 1));
+    station.apply(at(803), Event::Recorded(Receipt::Changed(attempt)));
     assert_eq!((sign(&station, 0), ordered(&station)), (CHANGED, 0));
 }
 
@@ -82,6 +87,7 @@ fn a_write_that_is_heard_of_when_the_card_has_left_is_logged_and_counted_out_and
     let [Effect::Record(entry)] = effects.as_slice() else { panic!("{effects:?}") };
     let Entry::AttemptChanged { attempt: named, outcome } = &**entry else { panic!("{entry:?}") };
     assert_eq!((named.number, outcome), (attempt, &Outcome::Changed { sectors: 8 }));
+    station.apply(at(1001), Event::Recorded(Receipt::Changed(named.number)));
     assert_eq!((sign(&station, 0), ordered(&station)), (Sign::Passed, 1));
     assert!(station.keeps(next) && !station.keeps(attempt));
 }
@@ -112,4 +118,21 @@ fn a_reload_that_takes_the_slot_or_its_port_away_gives_the_card_back() {
         assert!(!station.keeps(attempt), "{slots:?}");
         assert_eq!(recorded(&station.apply(at(902), change(attempt))), ["attempt-changed"], "what was seen last is told all the same");
     }
+}
+
+#[test]
+fn a_card_that_nobody_claimed_while_two_reloads_exchanged_its_port_and_gave_it_back_is_not_green() {
+    let (own, exchanged) = (&[("A1", "p1"), ("A2", "p2")][..], &[("A1", "p2"), ("A2", "p1")][..]);
+    let mut station = station(own);
+    let attempt = busy_in(&mut station, "p1", 1);
+    station.apply(at(800), ended(attempt, End::Verified(proof())));
+    station.apply(at(801), reconfigured(exchanged, image()));
+    assert!(!station.keeps(attempt), "any program may write to it now");
+    station.apply(at(802), reconfigured(own, image()));
+    let Event::Seen { card, with_device, .. } = seen("p1", 1) else { panic!("it is seen") };
+    station.apply(at(803), Event::Seen { card, before: Some(Before::Start), with_device });
+    station.apply(at(804), Event::Recorded(Receipt::Closed(attempt)));
+    station.apply(at(2000), Event::Tick);
+    let surveyed = Event::Surveyed { visit: visit(1), survey: Some(Box::new(survey("p1", 1))) };
+    assert_eq!((station.apply(at(2050), surveyed), sign(&station, 0).word()), (vec![], "HELD"));
 }

@@ -540,3 +540,23 @@ fn two_slots_that_change_their_ports_while_both_write_finish_both_cards_and_begi
         assert_eq!(sign(&station, slot), Sign::Held(Hold::SinceStart));
     }
 }
+
+#[test]
+fn a_card_that_a_hand_put_in_is_held_if_its_slot_was_renamed_meanwhile_and_got_its_name_back() {
+    let (own, renamed) = ([("A1", PORT)], [("B1", PORT)]);
+    let mut station = station(&own);
+    let attempt = busy_in(&mut station, PORT, 1);
+    station.apply(at(800), Event::Gone { visit: visit(1), with_device: false });
+    station.apply(at(810), Event::Seen { card: Box::new(card(PORT, 2)), before: None, with_device: None });
+    station.apply(at(820), reconfigured(&renamed, image()));
+    station.apply(at(830), found(PORT, 2));
+    assert_eq!(sign(&station, 0).word(), "HELD", "it was not put in for B1");
+    station.apply(at(840), reconfigured(&own, image()));
+    station.apply(at(850), found(PORT, 2));
+    station.apply(at(900), ended(attempt, End::Gone));
+    station.apply(at(2000), Event::Tick);
+    station.apply(at(2010), Event::Recorded(Receipt::Closed(attempt)));
+    station.apply(at(3000), Event::Tick);
+    let surveyed = Event::Surveyed { visit: visit(2), survey: Some(Box::new(survey(PORT, 2))) };
+    assert_eq!((station.apply(at(3050), surveyed), sign(&station, 0).word()), (vec![], "HELD"), "nobody has touched it since");
+}
