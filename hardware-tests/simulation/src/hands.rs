@@ -316,6 +316,7 @@ impl World {
             Event::Identified { visit, card: None },
             Event::Recorded(Receipt::Started(number)),
             Event::Recorded(Receipt::Closed(number)),
+            Event::Recorded(Receipt::Changed(number)),
             Event::Ended { attempt: closed.unwrap_or(number), end: End::Gone, effort: Effort::default() },
             Event::Ended { attempt: number, end: End::Cancelled, effort: Effort::default() },
             Event::Stalled {

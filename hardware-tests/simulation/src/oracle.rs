@@ -108,7 +108,7 @@ impl World {
                 };
                 self.books.firsts.iter_mut().filter(is_its).for_each(|first| first.card = Some(number));
             }
-            Receipt::Asked(_) => {}
+            Receipt::Changed(_) | Receipt::Asked(_) => {}
         }
     }
 

@@ -56,7 +56,9 @@ impl World {
         if of.card != seen.card && !is_twin {
             return self.broke(Property::OwnCard, || format!("{slot} shows {sign} of attempt {number} for visit {}", visit + 1));
         }
-        if !matches!(shown.sign, Sign::Pulled(_)) && seen.told.is_none() {
+        // A slot that was renamed and got its name back knows its own card, before the watch reports it again or that it left.
+        let was_renamed = seen.told_in == 0;
+        if !matches!(shown.sign, Sign::Pulled(_)) && seen.told.is_none() && !was_renamed {
             return self.broke(Property::OwnCard, || format!("{slot} shows {sign} for visit {}, which has left", visit + 1));
         }
         if !booked.is_close_durable {

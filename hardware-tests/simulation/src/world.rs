@@ -46,7 +46,7 @@ pub(crate) struct Visit {
     pub(crate) surveys: u64,
     /// When the station was told of it, if it was not told that it ended.
     pub(crate) told: Option<u64>,
-    /// The run of the daemon that was told of it last.
+    /// The run of the daemon that was told of it last; 0: the slot that it is in now was told by no one yet.
     pub(crate) told_in: u32,
     /// It lay in its place while the PC slept.
     pub(crate) has_slept: bool,
@@ -316,8 +316,9 @@ impl World {
         self.send(after, event);
     }
 
-    /// A card comes to a place after this time.
+    /// A card comes to a place after this time, and by no other way that it was on before: a PC that loses its power starts its bus anew.
     pub(crate) fn arrives(&mut self, after: u64, place: usize, connected: Option<u64>, salt: u64, is_hand: bool) {
+        self.laid[place] += 1;
         let laid = self.laid[place];
         self.later(after, What::Arrive(Arrival { place, connected, salt, is_hand, laid }));
     }
