@@ -182,6 +182,40 @@ impl Medium {
         self.export.requests()
     }
 
+    /// The card stops at the first request for which this is true, and answers nothing until it [goes on](Self::go_on). It is asked about every
+    /// request from now on, in the order of arrival.
+    ///
+    /// As with [`hang`](Faults::hang): the guest's SCSI timeout (30 s) must not pass meanwhile.
+    pub fn stop_at(&self, stops_at: impl FnMut(&Request) -> bool + Send + 'static) {
+        self.export.stop_at(Box::new(stops_at));
+    }
+
+    /// Waits until the card has stopped.
+    ///
+    /// # Panics
+    /// If it does not in time.
+    #[track_caller]
+    pub fn wait_stopped(&self, timeout: Duration) -> Request {
+        let stopped = self.export.wait_stopped(crate::sync::patient(timeout));
+        let late = || Error::Late {
+            what: format!("{} stops at a request", self.export.name()),
+            after: timeout,
+            seen: format!("{:?}", self.counts()),
+        };
+        stopped.ok_or_else(late).or_panic()
+    }
+
+    /// The request at which the card is stopped, if it is.
+    #[must_use]
+    pub fn stopped(&self) -> Option<Request> {
+        self.export.stopped()
+    }
+
+    /// Lets a stopped card go on.
+    pub fn go_on(&self) {
+        self.export.go_on();
+    }
+
     /// Waits until this many bytes were written in total: the moment to pull the card in the middle.
     ///
     /// # Panics

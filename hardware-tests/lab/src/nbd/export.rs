@@ -14,6 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::faults::{self, Beyond, Errno, Faults};
+use super::gate::{Gate, StopsAt};
 use crate::pattern::Stream;
 use crate::sync::{Watched, lock};
 
@@ -78,6 +79,7 @@ pub struct Counts {
 #[derive(Debug, Default)]
 struct State {
     faults: Faults,
+    gate: Gate,
     /// The card has no power: every request fails, and the contents of its cache are lost.
     dead: bool,
     counts: Counts,
@@ -143,6 +145,35 @@ impl Export {
         self.state.change(|state| change(&mut state.faults))
     }
 
+    /// The card stops at the first request, from now on, for which this is true.
+    pub fn stop_at(&self, stops_at: StopsAt) {
+        self.state.change(|state| state.gate.set(stops_at));
+    }
+
+    /// Waits until the card has stopped, and returns the request; `None` if it did not in time.
+    #[must_use]
+    pub fn wait_stopped(&self, timeout: Duration) -> Option<Request> {
+        self.state.wait(timeout, |state| state.gate.stopped())
+    }
+
+    /// The request at which the card is stopped, if it is.
+    #[must_use]
+    pub fn stopped(&self) -> Option<Request> {
+        self.state.lock().gate.stopped()
+    }
+
+    /// The card answers what it was asked, and everything else.
+    pub fn go_on(&self) {
+        self.state.change(|state| state.gate.open());
+    }
+
+    /// Waits while the card is stopped.
+    fn pass_gate(&self, request: Request) {
+        self.state.change(|state| state.gate.arrives(request));
+        let may_pass = |state: &mut State| (state.dead || state.gate.stopped().is_none()).then_some(());
+        while self.state.wait(Duration::from_secs(3600), may_pass).is_none() {}
+    }
+
     /// The sums so far.
     #[must_use]
     pub fn counts(&self) -> Counts {
@@ -171,7 +202,10 @@ impl Export {
 
     /// The card has power again.
     pub fn power_on(&self) {
-        self.state.change(|state| state.dead = false);
+        self.state.change(|state| {
+            state.dead = false;
+            state.gate.open();
+        });
     }
 
     /// Cuts the power: of the unflushed data, about `keep` percent of the 512-byte sectors reach the medium, in no order; the rest is lost.
@@ -241,6 +275,7 @@ impl Export {
 
     pub(super) fn read(&self, offset: u64, length: u32) -> Result<Vec<u8>, Errno> {
         let bytes = u64::from(length);
+        self.pass_gate(Request::Read { offset, length: bytes });
         self.pace(bytes).map_err(|errno| self.fail(errno))?;
         let mut data = vec![0; usize::try_from(length).map_err(|_too_long| Errno::INVALID)?];
         let (bad, flips) = self.state.change(|state| {
@@ -264,6 +299,7 @@ impl Export {
 
     pub(super) fn write(&self, offset: u64, mut data: Vec<u8>, forced: bool) -> Result<(), Errno> {
         let bytes = length_of(&data);
+        self.pass_gate(Request::Write { offset, length: bytes });
         self.pace(bytes).map_err(|errno| self.fail(errno))?;
         let beyond_the_end = offset.saturating_add(bytes) > self.size;
         self.state.change(|state| {
@@ -304,6 +340,7 @@ impl Export {
 
     pub(super) fn flush(&self) -> Result<(), Errno> {
         self.state.change(|state| state.counts.flushes_asked += 1);
+        self.pass_gate(Request::Flush);
         while self.state.wait(Duration::from_secs(3600), |state| (state.dead || !state.faults.flushes_hang).then_some(())).is_none() {}
         self.pace(0).map_err(|errno| self.fail(errno))?;
         self.state.change(|state| {
@@ -322,6 +359,7 @@ impl Export {
     }
 
     pub(super) fn trim(&self, offset: u64, length: u32) -> Result<(), Errno> {
+        self.pass_gate(Request::Trim { offset, length: length.into() });
         self.pace(0).map_err(|errno| self.fail(errno))?;
         self.state.change(|state| {
             state.counts.trims += 1;

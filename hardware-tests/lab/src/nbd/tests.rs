@@ -259,6 +259,29 @@ fn nothing_lies_beyond_the_end() {
 }
 
 #[test]
+fn a_card_stops_at_the_request_that_was_named_and_goes_on_as_if_nothing_had_been() {
+    let bench = Bench::new(1 << 20);
+    let mut client = bench.client();
+    let mut writes = 0;
+    bench.export.stop_at(Box::new(move |request| {
+        writes += u32::from(matches!(request, Request::Write { .. }));
+        writes == 2
+    }));
+    client.write(0, &[1; 512]).expect("the first passes");
+    client.read(0, 512).expect("reads pass");
+    assert_eq!(bench.export.stopped(), None);
+    thread::scope(|scope| {
+        let second = scope.spawn(|| client.write(512, &[2; 512]));
+        assert_eq!(bench.export.wait_stopped(LONG), Some(Request::Write { offset: 512, length: 512 }));
+        assert_eq!(bench.export.counts().writes, 1, "it has not reached the card");
+        bench.export.faults(|faults| faults.write_errors.push(512..1024));
+        bench.export.go_on();
+        assert_eq!(second.join().expect("no panic"), Err(EIO), "what strikes meanwhile strikes this request");
+    });
+    assert_eq!(client.write(2048, &[3; 512]), Ok(()), "it stops once");
+}
+
+#[test]
 fn bits_flip_on_the_way_out_or_in() {
     let bench = Bench::new(1 << 20);
     let mut client = bench.client();
