@@ -15,7 +15,7 @@ fn forty_days_later(pc: &Pc) {
 }
 
 #[test]
-fn old_months_are_archived_with_the_station_stopped_and_its_cards_are_known_afterwards() {
+fn long_old_months_are_archived_with_the_station_stopped_and_its_cards_are_known_afterwards() {
     let pc = Pc::start();
     let image = Image::new(3 * MIB, 7);
     let station = Factory::new(&pc, &image.raw()).slot("A1", usb("1")).recheck().run();

@@ -70,7 +70,7 @@ fn nth(station: &Station<'_>, slot: &str, word: &str, nth: usize) {
 }
 
 #[test]
-fn lamps_of_every_kind_tell_the_operator_what_to_do_in_every_state() {
+fn long_lamps_of_every_kind_tell_the_operator_what_to_do_in_every_state() {
     let pc = Pc::start();
     let light = pc.lamp();
     let image = Image::new(8 * MIB, 7);

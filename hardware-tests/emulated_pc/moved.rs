@@ -29,7 +29,7 @@ fn refused(pc: &Pc) {
 }
 
 #[test]
-fn a_station_that_moved_goes_on_as_one_history_and_its_old_pc_that_is_switched_on_again_is_a_station_fault() {
+fn long_a_station_that_moved_goes_on_as_one_history_and_its_old_pc_that_is_switched_on_again_is_a_station_fault() {
     let image = Image::new(4 * MIB, 7);
     let old = Pc::start();
     let state = state_disk(&old, FileSystem::Ext4);

@@ -81,7 +81,7 @@ fn long_an_order_of_twenty_on_sixteen_slots_makes_exactly_twenty_and_touches_no_
 }
 
 #[test]
-fn a_finished_card_of_an_order_put_in_again_five_times_is_done_five_times_untouched_and_counted_once() {
+fn long_a_finished_card_of_an_order_put_in_again_five_times_is_done_five_times_untouched_and_counted_once() {
     let pc = Pc::start();
     let image = Image::new(4 * MIB, 7);
     let station = Factory::new(&pc, &image.raw()).slot("A1", usb("1")).slot("A2", usb("2")).recheck().run();

@@ -7,12 +7,12 @@ use crate::factory::{Factory, Image};
 use crate::station::Run;
 
 #[test]
-fn a_card_pulled_while_writing_is_pulled_and_cannot_boot_whatever_it_sits_in() {
+fn long_a_card_pulled_while_writing_is_pulled_and_cannot_boot_whatever_it_sits_in() {
     pulled(Moment::Writing);
 }
 
 #[test]
-fn a_card_pulled_while_reading_back_is_pulled_and_cannot_boot_whatever_it_sits_in() {
+fn long_a_card_pulled_while_reading_back_is_pulled_and_cannot_boot_whatever_it_sits_in() {
     pulled(Moment::ReadingBack);
 }
 

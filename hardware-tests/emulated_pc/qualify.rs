@@ -155,7 +155,7 @@ fn a_stick_a_reader_and_an_sd_host_are_qualified_and_every_other_disk_keeps_ever
 }
 
 #[test]
-fn nothing_is_erased_while_a_station_runs_or_without_a_yes_or_against_a_rule_and_a_station_takes_the_card_afterwards() {
+fn long_nothing_is_erased_while_a_station_runs_or_without_a_yes_or_against_a_rule_and_a_station_takes_the_card_afterwards() {
     let pc = Pc::start();
     let image = Image::new(4 * MIB, 7);
     let factory = Factory::new(&pc, &image.raw()).slot("A1", usb("1")).slot("A2", usb("2"));

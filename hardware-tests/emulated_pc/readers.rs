@@ -81,7 +81,7 @@ fn a_card_taken_out_of_a_busy_reader_is_pulled_and_its_neighbours_pass() {
 }
 
 #[test]
-fn a_reader_unplugged_with_four_busy_cards_is_one_cause_in_four_rows_and_a_stick_beside_it_passes() {
+fn long_a_reader_unplugged_with_four_busy_cards_is_one_cause_in_four_rows_and_a_stick_beside_it_passes() {
     let pc = Pc::start();
     let image = Image::new(4 * MIB, 7);
     let reader = pc.reader("READER0001").plug();

@@ -67,7 +67,7 @@ fn json(pc: &Pc, file: &str) -> Value {
 }
 
 #[test]
-fn the_archive_for_support_has_no_secret_of_the_station_whether_it_runs_is_stopped_or_cannot_be_configured() {
+fn long_the_archive_for_support_has_no_secret_of_the_station_whether_it_runs_is_stopped_or_cannot_be_configured() {
     let pc = Pc::start();
     let image = Image::new(4 * MIB, 7);
     pc.sh(&format!("hostname {0} && echo {0} >/etc/hostname", secret("the host name")));

@@ -15,7 +15,7 @@ const FIRST: u64 = 16 * MIB;
 const SECOND: u64 = 32 * MIB;
 
 #[test]
-fn a_card_swapped_while_writing_is_never_taken_for_the_one_before() {
+fn long_a_card_swapped_while_writing_is_never_taken_for_the_one_before() {
     swapped(Moment::Writing);
 }
 

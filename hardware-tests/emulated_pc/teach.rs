@@ -118,7 +118,7 @@ fn long_teach_makes_a_running_station_of_eight_slots_out_of_nothing() {
 }
 
 #[test]
-fn teach_again_keeps_what_people_wrote_and_goes_back_skips_adds_and_breaks_off_by_keys() {
+fn long_teach_again_keeps_what_people_wrote_and_goes_back_skips_adds_and_breaks_off_by_keys() {
     let pc = Pc::start();
     let image = Image::new(4 * MIB, 7);
     Factory::new(&pc, &image.raw()).slot("A1", usb("1")).slot("A2", usb("2")).configured();

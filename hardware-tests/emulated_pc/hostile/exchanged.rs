@@ -19,7 +19,7 @@ model = \"acme/other\"
 ";
 
 #[test]
-fn an_image_that_is_removed_or_cut_while_it_is_staged_arms_nothing_and_two_copies_exchanged_in_the_store_reach_no_wrong_card() {
+fn long_an_image_that_is_removed_or_cut_while_it_is_staged_arms_nothing_and_two_copies_exchanged_in_the_store_reach_no_wrong_card() {
     let pc = Pc::start();
     let (one, other, large) = (Image::new(4 * MIB, 1), Image::new(4 * MIB, 2), Image::new(192 * MIB, 3));
     pc.put_file(other.raw(), "/srv/images/other.img", 0o644);
