@@ -21,6 +21,7 @@ mod lamps;
 mod log;
 mod maintenance;
 mod many;
+mod matrix;
 mod models;
 mod moved;
 mod neighbours;
