@@ -41,6 +41,7 @@ mod service;
 mod setup;
 mod shift;
 mod silent_settings;
+mod soak;
 mod station;
 mod support;
 mod swapped;
