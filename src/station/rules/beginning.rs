@@ -124,7 +124,8 @@ impl Station {
         let attempt = attempt.clone();
         let distrust = attempt.image.as_ref().and_then(|image| self.distrust_of(image.digest)).cloned().or_else(|| self.verifier_fault());
         let slot = &mut self.slots[index];
-        let is_taught_away = !slot.settings.ports.contains(&attempt.card.port);
+        // Its port belongs to another slot, or did meanwhile: nobody has pulled it.
+        let is_taught_away = !slot.settings.ports.contains(&attempt.card.port) || slot.given_up == Some(attempt.card.visit);
         if !slot.still_holds(attempt.card.visit) && !is_taught_away {
             slot.phase = Phase::Leaving { attempt, effort: Effort::default(), since: now };
             return Vec::new();

@@ -273,6 +273,7 @@ impl Station {
             let has_other_port = slot.present.as_ref().is_some_and(|card| !settings.ports.contains(&card.port));
             if has_other_port || slot.was_another_slots() {
                 // The card's port now belongs to another slot, or to none, or did meanwhile; the watch reports it anew.
+                slot.given_up = slot.given_up.or(slot.opening().filter(|visit| slot.holds(*visit)));
                 (slot.present, slot.returned) = (None, None);
                 if slot.is_idle() {
                     slot.phase = Phase::Empty;

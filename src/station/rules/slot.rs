@@ -122,7 +122,7 @@ pub(super) struct Slot {
     pub(super) sent_away: Option<Visit>,
     /// This visit is not to be begun when it is its turn, because it was put in while no card was begun.
     pub(super) held_later: Option<(Visit, Hold)>,
-    /// The visit whose claim was given up while its proof was on its way to the disk, because a reload gave its port to another slot.
+    /// The visit that a reload gave to another slot while its start or its proof was on its way to the disk, and nobody claimed it.
     pub(super) given_up: Option<Visit>,
     /// The attempt whose thread has not returned although its outcome is recorded.
     pub(super) stuck: Option<AttemptNumber>,
@@ -184,6 +184,11 @@ impl Slot {
     pub(super) fn was_another_slots(&self) -> bool {
         let own = self.phase.attempt().map(|attempt| attempt.card.visit);
         self.retired && self.present.as_ref().is_some_and(|card| Some(card.visit) != own)
+    }
+
+    /// The card whose start is on its way to the disk.
+    pub(super) fn opening(&self) -> Option<Visit> {
+        if let Phase::Opening { attempt } = &self.phase { Some(attempt.card.visit) } else { None }
     }
 
     /// Nothing is being recorded or written for this slot.

@@ -136,3 +136,23 @@ fn a_card_that_nobody_claimed_while_two_reloads_exchanged_its_port_and_gave_it_b
     let surveyed = Event::Surveyed { visit: visit(1), survey: Some(Box::new(survey("p1", 1))) };
     assert_eq!((station.apply(at(2050), surveyed), sign(&station, 0).word()), (vec![], "HELD"));
 }
+
+#[test]
+fn a_card_that_two_reloads_gave_away_and_back_before_it_was_begun_is_interrupted_and_held_and_never_pulled() {
+    let (own, exchanged) = (&[("A1", "p1"), ("A2", "p2")][..], &[("A1", "p2"), ("A2", "p1")][..]);
+    let mut station = station(own);
+    station.apply(at(0), seen("p1", 1));
+    station.apply(at(700), Event::Tick);
+    let surveyed = || Event::Surveyed { visit: visit(1), survey: Some(Box::new(survey("p1", 1))) };
+    assert_eq!(recorded(&station.apply(at(701), surveyed())), ["attempt-started"]);
+    station.apply(at(702), reconfigured(exchanged, image()));
+    station.apply(at(703), reconfigured(own, image()));
+    let effects = station.apply(at(704), Event::Recorded(Receipt::Started(1)));
+    let [Effect::Record(entry)] = effects.as_slice() else { panic!("{effects:?}") };
+    assert!(matches!(&**entry, Entry::AttemptClosed { outcome: Outcome::Interrupted, .. }), "{entry:?}");
+    let Event::Seen { card, with_device, .. } = seen("p1", 1) else { panic!("it is seen") };
+    station.apply(at(705), Event::Seen { card, before: Some(Before::Start), with_device });
+    station.apply(at(706), Event::Recorded(Receipt::Closed(1)));
+    station.apply(at(2000), Event::Tick);
+    assert_eq!((station.apply(at(2050), surveyed()), sign(&station, 0).word()), (vec![], "HELD"));
+}
