@@ -102,7 +102,7 @@ fn long_a_state_disk_that_answers_with_errors_says_so_and_the_verifier_is_proven
     disk.faults(|faults| faults.all_writes = Some(Errno::IO));
     // When the shift begins, the proof cannot be made.
     let fault = station.job.wait_for_line("the verifier could not be proven", secs(300));
-    assert!(fault.contains("the state disk answered with an error; check the disk"), "{fault}");
+    assert!(fault.contains("its disk answered with an error; check the disk"), "{fault}");
     disk.faults(|faults| faults.all_writes = None);
     station.job.wait_for_nth_line(2, PROVEN, secs(120));
     let card = pc.usb("1").size(16 * MIB).filled(1).plug();

@@ -127,6 +127,8 @@ enum Wrong {
     Unproven(ProverObstacle),
     #[error("the directory for temporary files (TMPDIR), in which the verifier is proven")]
     Temporary(#[source] io::Error),
+    #[error("nothing was erased: it was interrupted while the verifier was proven")]
+    Interrupted,
     #[error("nothing was erased: say --yes to erase without being asked")]
     NotConfirmed,
     #[error("catching Ctrl-C")]
@@ -167,12 +169,22 @@ fn flash_all(args: &Args) -> Result<u8, Wrong> {
         ZeroesArg::Skip => Zeroes::Skip,
     };
     let armed = describe("-", &args.image.display().to_string(), &image, zeroes);
-    let proof = proven_verifier()?;
     let mut ledger = args.log.as_deref().map(|path| Ledger::open(path, "bench")).transpose()?;
-    if let Some(ledger) = &mut ledger {
-        ledger.append(&Entry::VerifierProven { time: ProvingTime::Start, proof })?;
-    }
+    // Before the verifier is proven, or its file would be left in the directory for temporary files.
     let interrupted = catch_interrupts().map_err(Wrong::Signals)?;
+    let tried = proven_verifier();
+    if let Some(ledger) = &mut ledger {
+        let time = ProvingTime::Start;
+        match &tried {
+            Ok(proof) => drop(ledger.append(&Entry::VerifierProven { time, proof: *proof })?),
+            Err(Wrong::Verifier(missed)) => drop(ledger.append(&Entry::VerifierMissed { time, missed: missed.clone() })?),
+            Err(_) => {}
+        }
+    }
+    tried?;
+    if interrupted.load(Ordering::Relaxed) {
+        return Err(Wrong::Interrupted);
+    }
     let labels = Labels { work_order: args.work_order.clone(), operator: args.operator.clone(), card_lot: args.lot.clone() };
     let mut bench = Bench::begin(named, &armed, &labels, &image, &guard, ledger)?;
     let mut screen = Terminal::on_stderr();

@@ -197,20 +197,20 @@ impl ProverObstacle {
                     |errno| io::Error::from_raw_os_error(errno).to_string(),
                 );
                 let cure = match self.code() {
-                    "disk-full" => "the state disk is full; make room on it",
-                    "disk-read-only" => "check its owner, its mode and that the state disk is not mounted read-only",
-                    _ => "the state disk answered with an error; check the disk",
+                    "disk-full" => "its disk is full; make room on it",
+                    "disk-read-only" => "check its owner, its mode and that its disk is not mounted read-only",
+                    _ => "its disk answered with an error; check the disk",
                 };
                 format!("{folder} cannot be used ({cause}): {cure}")
             }
             Self::Contents { folder, at } => {
                 format!(
-                    "what was written to {folder} reads back different at byte {}: check the state disk and the memory of this PC",
+                    "what was written to {folder} reads back different at byte {}: check its disk and the memory of this PC",
                     at.0
                 )
             }
             Self::Silent { folder, waited } => {
-                format!("the state disk with {folder} has not answered for {} s: check the disk", waited.as_secs())
+                format!("the disk with {folder} has not answered for {} s: check the disk", waited.as_secs())
             }
             Self::Internal { message } => format!("{message}: start the program again, and report it if it comes again"),
         }
