@@ -171,7 +171,8 @@ impl Life {
         })?;
         let medium = Arc::clone(in_slot.medium());
         self.media.lock().unwrap_or_else(PoisonError::into_inner).insert(slot, Arc::clone(&medium));
-        let mut known = Known { slot: name.clone(), serial, cell: (!is_good).then_some(cell), medium, ends_before: before, shown: None, was_cut: true };
+        let mut known =
+            Known { slot: name.clone(), serial, cell: (!is_good).then_some(cell), medium, ends_before: before, shown: None, was_cut: true };
         let mut is_out = false;
         if let (false, InSlot::Stick(stick)) = (is_good, &in_slot) {
             if cell.moment != Moment::Proven && !self.wait(&cell.name(), || stick.stopped().is_some()) {
@@ -197,7 +198,11 @@ impl Life {
         // Until it is out, its claim stands, and its contents are what the sign says.
         known.was_cut = false;
         let shown = known.shown.clone().unwrap_or_default();
-        assert!(!shown.starts_with("PASS") || known.holds_its_image(), "life {}: {name} is green and is not the image: {known:?}", self.number);
+        assert!(
+            !shown.starts_with("PASS") || known.holds_its_image(),
+            "life {}: {name} is green and is not the image: {known:?}",
+            self.number
+        );
         let empties = self.count(&name, "EMPTY");
         if !is_out && self.on_pc(|_| in_slot.take_out()).is_none() {
             known.was_cut = true;
@@ -321,7 +326,14 @@ fn soak(minutes: u64, seed: u64) -> Sums {
         disk.faults(|faults| faults.volatile_cache = true);
         let life = Life { number: sums.lives, seed, pc: RwLock::new(Some(pc)), job, ends: AtomicBool::new(false), media: Mutex::default() };
         let mut known: Vec<Known> = thread::scope(|scope| {
-            let hands: Vec<_> = (0..=STICKS).map(|slot| scope.spawn({ let life = &life; move || life.hand(slot) })).collect();
+            let hands: Vec<_> = (0..=STICKS)
+                .map(|slot| {
+                    scope.spawn({
+                        let life = &life;
+                        move || life.hand(slot)
+                    })
+                })
+                .collect();
             let until = Instant::now() + secs(40 + random.below(60));
             // A cut that takes nothing from a cache says little.
             let is_time = || Instant::now() >= until && (life.has_something_to_lose() || Instant::now() >= until + secs(30));
@@ -416,7 +428,9 @@ fn number(name: &str, default: u64) -> u64 {
 fn long_random_sticks_faults_and_power_cuts_on_sixteen_slots_break_no_promise() {
     let (minutes, seed) = (number("FLASHLINE_SOAK_MINUTES", 3), number("FLASHLINE_SOAK_SEED", 1));
     let Sums { lives, good, bad, cut, lost_bytes, outcomes } = soak(minutes, seed);
-    println!("seed {seed}: {lives} lives, {good} good and {bad} struck cards, {cut} of them judged after a power cut that lost {lost_bytes} bytes");
+    println!(
+        "seed {seed}: {lives} lives, {good} good and {bad} struck cards, {cut} of them judged after a power cut that lost {lost_bytes} bytes"
+    );
     println!("outcomes: {outcomes:?}");
     println!("0 false PASS, 0 lost rows, 0 foreign bytes, 0 good cards called bad");
     assert!(good > 0 && bad > 0 && lost_bytes > 0, "this proves nothing");

@@ -139,7 +139,9 @@ fn put_right<C: LedClass + Clone + Send + 'static>(class: &C, lamps: Vec<OwnedLa
     while let Some(patience) = waiting.iter().map(|(_, patience)| *patience).max() {
         let Ok((owner, told)) = heard.recv_timeout(patience.saturating_sub(began.elapsed())) else { break };
         match told {
-            Told::Dark => waiting.iter_mut().filter(|(other, _)| *other == owner).for_each(|(_, patience)| *patience = PATIENCE_IN_THE_DARK),
+            Told::Dark => {
+                waiting.iter_mut().filter(|(other, _)| *other == owner).for_each(|(_, patience)| *patience = PATIENCE_IN_THE_DARK)
+            }
             Told::Done(news) => {
                 said.extend(news.iter().map(|news| format!("{owner}: {news}")));
                 if let Some(place) = waiting.iter().position(|(other, _)| *other == owner) {

@@ -123,12 +123,8 @@ impl LogReader {
     /// If the log cannot be read.
     pub(crate) fn past(&self, card: &Named) -> Result<Past, LogError> {
         self.within(|log| match (card.cid.as_deref(), card.serial.as_deref()) {
-            (Some(cid), _) if card.is_identified(Identity::Cid) => {
-                rows(log, BY_CID, cid, card).map(Past::ByCid)
-            }
-            (_, Some(serial)) if card.is_identified(Identity::UsbSerial) => {
-                rows(log, BY_SERIAL, serial, card).map(Past::BySerial)
-            }
+            (Some(cid), _) if card.is_identified(Identity::Cid) => rows(log, BY_CID, cid, card).map(Past::ByCid),
+            (_, Some(serial)) if card.is_identified(Identity::UsbSerial) => rows(log, BY_SERIAL, serial, card).map(Past::BySerial),
             _ => of_slot(log, &card.slot).map(Past::OfSlot),
         })
     }

@@ -84,7 +84,9 @@ impl Fault {
             Self::ReadError => "the place of the request cannot be read, for ever",
             Self::FlipOnRead => "two bits at the place of the request are read wrong, for ever",
             Self::FlushError => "every flush is answered with an error",
-            Self::AnotherWrites => "a program of root writes 4 KiB into the body, without claiming the disk",
+            Self::AnotherWrites => {
+                "a program of root writes 4 KiB where the image has zeroes, without claiming the disk: where that is seen in time, it is zeroed once more, and everything is read again"
+            }
             Self::Killed => "the station is killed, and started again",
         }
     }
@@ -129,7 +131,8 @@ impl Fault {
             Self::AnotherWrites => {
                 // Queued behind the request at which the stick has stopped. Where it writes, the image has zeroes.
                 let (node, at) = (stick.node(), (SPAN - 8192) / 4096);
-                let write = pc.spawn(&format!("exec dd if=/dev/urandom of={node} bs=4096 count=1 seek={at} oflag=direct conv=notrunc status=none"));
+                let write =
+                    pc.spawn(&format!("exec dd if=/dev/urandom of={node} bs=4096 count=1 seek={at} oflag=direct conv=notrunc status=none"));
                 thread::sleep(Duration::from_millis(500));
                 stick.go_on();
                 assert_eq!(write.wait(secs(60)).status, 0, "it writes");

@@ -190,7 +190,10 @@ fn judge(station: &Station<'_>, struck: &Struck<'_>, image: &Image) -> Judged {
     // A stick that refuses the tombstone, too, cannot be helped; its row says so.
     let is_known = rows.first().is_some_and(|row| row["head"] != "unknown");
     must(is_tombstone(&head) || is_old || may_boot || !is_known, format!("it is {outcome} and could boot"));
-    must(rows.first().is_none_or(|row| row["head"] != "tombstone") || is_tombstone(&head), "the row says tombstone, and there is none".to_owned());
+    must(
+        rows.first().is_none_or(|row| row["head"] != "tombstone") || is_tombstone(&head),
+        "the row says tombstone, and there is none".to_owned(),
+    );
     let stray = first_stray(stick, SPAN);
     must(stray.is_none(), format!("byte {stray:?} behind the image was written"));
     if let Some(other) = &struck.other {

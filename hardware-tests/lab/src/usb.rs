@@ -198,7 +198,8 @@ impl UsbStick {
             return Err(Error::Impossible(format!("{} is not plugged in", self.shape.serial)));
         };
         // QEMU cancels the requests under way and waits for them with its global lock held: a silent card would freeze the PC.
-        let silent = self.medium.faults(|faults| faults.hang || faults.flushes_hang || faults.delay > SLOW) || self.medium.export().stopped().is_some();
+        let silent = self.medium.faults(|faults| faults.hang || faults.flushes_hang || faults.delay > SLOW)
+            || self.medium.export().stopped().is_some();
         if silent {
             self.medium.export().power_off();
         }

@@ -405,7 +405,9 @@ impl World {
             row.durable_at = row.durable_at.map(|_| at(missed));
             names.attempt(&mut row.attempt);
             match &mut row.receipt {
-                Receipt::Started(number) | Receipt::Closed(number) | Receipt::Changed(number) | Receipt::Asked(number) => names.number(number),
+                Receipt::Started(number) | Receipt::Closed(number) | Receipt::Changed(number) | Receipt::Asked(number) => {
+                    names.number(number)
+                }
             }
         }
         for slot in &mut world.station.slots {
@@ -481,7 +483,9 @@ impl World {
         }
         for receipt in &mut world.unrecorded {
             match receipt {
-                Receipt::Started(number) | Receipt::Closed(number) | Receipt::Changed(number) | Receipt::Asked(number) => names.number(number),
+                Receipt::Started(number) | Receipt::Closed(number) | Receipt::Changed(number) | Receipt::Asked(number) => {
+                    names.number(number)
+                }
             }
         }
         for (number, visit) in &mut world.threads {

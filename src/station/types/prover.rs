@@ -204,10 +204,7 @@ impl ProverObstacle {
                 format!("{folder} cannot be used ({cause}): {cure}")
             }
             Self::Contents { folder, at } => {
-                format!(
-                    "what was written to {folder} reads back different at byte {}: check its disk and the memory of this PC",
-                    at.0
-                )
+                format!("what was written to {folder} reads back different at byte {}: check its disk and the memory of this PC", at.0)
             }
             Self::Silent { folder, waited } => {
                 format!("the disk with {folder} has not answered for {} s: check the disk", waited.as_secs())
