@@ -15,8 +15,9 @@ use tempfile::NamedTempFile;
 
 use crate::error::{Error, OrPanic, Result};
 use crate::host;
-use crate::nbd::export::{Counts, Export, Request};
+use crate::nbd::export::{Counts, Export};
 use crate::nbd::faults::{Beyond, Faults};
+use crate::nbd::request::Request;
 use crate::pattern;
 
 /// Files are compared in pieces of this size.

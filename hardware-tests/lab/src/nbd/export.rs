@@ -15,36 +15,9 @@ use std::time::{Duration, Instant};
 
 use super::faults::{self, Beyond, Errno, Faults};
 use super::gate::{Gate, StopsAt};
+use super::request::Request;
 use crate::pattern::Stream;
 use crate::sync::{Watched, lock};
-
-/// One request that reached the card, in the order of arrival.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Request {
-    /// A read, answered or failed.
-    Read {
-        /// First byte of the range.
-        offset: u64,
-        /// Length of the range in bytes.
-        length: u64,
-    },
-    /// A write that was acknowledged.
-    Write {
-        /// First byte of the range.
-        offset: u64,
-        /// Length of the range in bytes.
-        length: u64,
-    },
-    /// A flush that was acknowledged.
-    Flush,
-    /// A discard; it changes nothing.
-    Trim {
-        /// First byte of the range.
-        offset: u64,
-        /// Length of the range in bytes.
-        length: u64,
-    },
-}
 
 /// The number of requests that are kept one by one: ten times that of any scenario. Older ones are only in the sums.
 const REMEMBERED: usize = 1 << 20;

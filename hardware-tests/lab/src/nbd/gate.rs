@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::export::Request;
+use super::request::Request;
 
 /// Decides for each request, in the order of arrival, whether the card stops at it.
 pub type StopsAt = Box<dyn FnMut(&Request) -> bool + Send>;

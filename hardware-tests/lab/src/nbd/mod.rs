@@ -1,11 +1,12 @@
 //! A block device server whose answers a scenario can falsify: the NBD protocol over a Unix socket.
 //!
 //! Owns the socket, and the exports by name. [`wire`] is the protocol, [`export`] a card's memory and its counters, [`faults`] its possible
-//! defects, [`gate`] the request at which it stops. It does not know how QEMU uses an export.
+//! defects, [`gate`] the [`request`] at which it stops. It does not know how QEMU uses an export.
 
 pub mod export;
 pub mod faults;
 pub mod gate;
+pub mod request;
 mod wire;
 
 use std::collections::HashMap;

@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use super::Server;
-use super::export::{Export, Request};
+use super::export::Export;
 use super::faults::{Beyond, Errno};
+use super::request::Request;
 
 const EPERM: u32 = 1;
 const EIO: u32 = 5;
