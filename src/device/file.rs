@@ -171,6 +171,8 @@ impl BlockDevice for FileDevice {
 
 #[cfg(test)]
 mod cases {
+    use nix::fcntl::{FcntlArg, fcntl};
+
     use super::*;
     use crate::device::{read_exact_at, write_all_at};
     use crate::station::units::MIB;
@@ -196,6 +198,14 @@ mod cases {
         assert!(back.iter().all(|byte| *byte == 0));
         assert_eq!(device.sectors_written(), Some((u64::from(BLOCK) + MIB) / SECTOR), "its own writes are counted");
         assert_eq!(std::fs::metadata(directory.path().join("card")).expect("it is there").len(), MIB);
+    }
+
+    #[test]
+    fn a_file_that_says_that_it_is_direct_is_open_past_the_page_cache() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let device = made(&directory);
+        let flags = fcntl(&device.file, FcntlArg::F_GETFL).expect("an open file has flags");
+        assert_eq!(flags & libc::O_DIRECT != 0, device.is_direct());
     }
 
     #[test]

@@ -109,6 +109,16 @@ fn a_folder_that_cannot_be_used_is_a_fault_of_the_disk_and_never_one_of_the_veri
 }
 
 #[test]
+fn a_medium_that_the_verifier_calls_good_is_compared_without_the_verifier() {
+    let state = directory();
+    let mut medium = medium(state.path());
+    let healthy = trials(&medium).remove(0);
+    medium.lay_earlier_contents(None).expect("the disk is well");
+    let Ok(Judged::Otherwise(missed)) = trial::judge(&mut medium, &healthy, Said::Good) else { panic!("it does not hold the image") };
+    assert_eq!((missed.planted, missed.said), (None, Said::GoodUnwritten));
+}
+
+#[test]
 fn a_medium_whose_body_the_disk_spoiled_is_no_fault_of_the_verifier() {
     let state = directory();
     let mut medium = medium(state.path());
