@@ -106,52 +106,55 @@ fn state_of(named: Option<OsString>) -> PathBuf {
     PathBuf::from(first.filter(|path| !path.is_empty()).unwrap_or_else(|| DEFAULT_STATE.to_owned()))
 }
 
-/// What the thread of a lamp reports.
+/// What the thread of a lamp reports, with the problems of its LEDs.
 enum Told {
-    /// Nothing of its last sign is left.
-    Dark,
-    /// It shows the fault, or these are the reasons why not.
+    /// Nothing of its last sign is left that needs a new trigger to go.
+    Dark(Vec<News>),
+    /// It shows the fault.
     Done(Vec<News>),
+}
+
+/// A lamp whose thread has not ended yet.
+struct Waiting {
+    place: usize,
+    owner: String,
+    patience: Duration,
 }
 
 /// Makes every lamp show that the station does not run; one that hangs does not delay the others. Returns the errors.
 fn put_right<C: LedClass + Clone + Send + 'static>(class: &C, lamps: Vec<OwnedLamp>) -> Vec<String> {
     let began = Instant::now();
     let (tell, heard) = mpsc::channel();
-    let mut waiting: Vec<(String, Duration)> = Vec::new();
+    let mut waiting: Vec<Waiting> = Vec::new();
     let mut said = Vec::new();
     for (place, OwnedLamp { owner, lamp }) in lamps.into_iter().enumerate() {
-        let owner = owner.to_string();
-        let (tell, name) = (tell.clone(), owner.clone());
-        let mut writer = LampWriter::new(class.clone(), lamp, !place.is_multiple_of(2)).waiting_for_files(PATIENCE_IN_THE_DARK);
+        let (tell, owner) = (tell.clone(), owner.to_string());
+        // Its error is heard before the time is over.
+        let given_within = PATIENCE_IN_THE_DARK.saturating_sub(Duration::from_millis(500));
+        let mut writer = LampWriter::new(class.clone(), lamp, !place.is_multiple_of(2)).waiting_for_files(given_within);
         let put = move || {
-            let mut news = writer.show(Light::Dark);
-            let _late = tell.send((name.clone(), Told::Dark));
-            news.extend(writer.show(Light::of(OperatorAction::StationFault, false)));
-            let _late = tell.send((name, Told::Done(news)));
+            let _late = tell.send((place, Told::Dark(writer.darken())));
+            let _late = tell.send((place, Told::Done(writer.show(Light::of(OperatorAction::StationFault, false)))));
         };
         match thread::Builder::new().name("lamp".to_owned()).spawn(put) {
-            Ok(_) => waiting.push((owner, PATIENCE)),
+            Ok(_) => waiting.push(Waiting { place, owner, patience: PATIENCE }),
             Err(error) => said.push(format!("{owner}: no thread for its lamp, which still shows its last sign: {error}")),
         }
     }
     drop(tell);
-    while let Some(patience) = waiting.iter().map(|(_, patience)| *patience).max() {
-        let Ok((owner, told)) = heard.recv_timeout(patience.saturating_sub(began.elapsed())) else { break };
+    while let Some(patience) = waiting.iter().map(|lamp| lamp.patience).max() {
+        let Ok((place, told)) = heard.recv_timeout(patience.saturating_sub(began.elapsed())) else { break };
+        let Some(index) = waiting.iter().position(|lamp| lamp.place == place) else { continue };
+        let (Told::Dark(news) | Told::Done(news)) = &told;
+        said.extend(news.iter().map(|news| format!("{}: {news}", waiting[index].owner)));
         match told {
-            Told::Dark => {
-                waiting.iter_mut().filter(|(other, _)| *other == owner).for_each(|(_, patience)| *patience = PATIENCE_IN_THE_DARK)
-            }
-            Told::Done(news) => {
-                said.extend(news.iter().map(|news| format!("{owner}: {news}")));
-                if let Some(place) = waiting.iter().position(|(other, _)| *other == owner) {
-                    waiting.remove(place);
-                }
-            }
+            Told::Dark(news) if news.is_empty() => waiting[index].patience = PATIENCE_IN_THE_DARK,
+            Told::Dark(_) => {}
+            Told::Done(_) => drop(waiting.remove(index)),
         }
     }
-    said.extend(waiting.into_iter().map(|(owner, patience)| {
-        let left = if patience == PATIENCE { "may still show its last sign" } else { "is dark" };
+    said.extend(waiting.into_iter().map(|Waiting { owner, patience, .. }| {
+        let left = if patience == PATIENCE { "may still show its last sign" } else { "is not lit" };
         format!("{owner}: its lamp does not answer, and {left}")
     }));
     said
@@ -184,6 +187,14 @@ mod tests {
     struct LateLeds {
         leds: SysfsLeds,
         given_at: Instant,
+        /// Those whose trigger was set: their files are new.
+        set: std::sync::Arc<std::sync::Mutex<Vec<String>>>,
+    }
+
+    impl LateLeds {
+        fn given_at(root: &Path, given_at: Instant) -> Self {
+            Self { leds: SysfsLeds::at(root), given_at, set: std::sync::Arc::default() }
+        }
     }
 
     impl LedClass for LateLeds {
@@ -199,7 +210,11 @@ mod tests {
             if led == "hangs" {
                 thread::sleep(Duration::from_secs(60));
             }
-            if attribute == "pattern" && Instant::now() < self.given_at {
+            let mut set = self.set.lock().expect("no test panics in here");
+            if attribute == "trigger" {
+                set.push(led.to_owned());
+            }
+            if attribute == "pattern" && Instant::now() < self.given_at && set.iter().any(|other| other == led) {
                 return Err(std::io::ErrorKind::PermissionDenied.into());
             }
             let triggers = ["none", "pattern"].map(|name| if name == text { format!("[{name}]") } else { name.to_owned() }).join(" ");
@@ -212,13 +227,17 @@ mod tests {
         let root = tempfile::tempdir().expect("a directory");
         led(root.path(), "one");
         led(root.path(), "hangs");
-        let leds = LateLeds { leds: SysfsLeds::at(root.path()), given_at: Instant::now() + Duration::from_millis(2500) };
-        let lamps = ["one", "hangs"].map(|led| OwnedLamp::of_slot(led, Lamp::One(led.into())));
-        let read = |attribute: &str| fs::read_to_string(root.path().join("one").join(attribute)).expect("it is there");
+        let leds = LateLeds::given_at(root.path(), Instant::now() + Duration::from_millis(2500));
+        led(root.path(), "blinks");
+        fs::write(root.path().join("blinks/trigger"), "none [pattern]").expect("written");
+        let lamps = ["one", "hangs", "blinks"].map(|led| OwnedLamp::of_slot(led, Lamp::One(led.into())));
+        let of = |led: &str, attribute: &str| fs::read_to_string(root.path().join(led).join(attribute)).expect("it is there");
+        let read = |attribute: &str| of("one", attribute);
         let said = thread::scope(|scope| {
             let put = scope.spawn(|| put_right(&leds, lamps.to_vec()));
             thread::sleep(Duration::from_secs(1));
             assert_eq!((read("brightness"), read("pattern")), ("0".into(), String::new()));
+            assert!(of("blinks", "pattern").starts_with("255 600 "), "what blinks already is given another pattern at once");
             put.join().expect("it does not panic")
         });
         assert_eq!(said, ["slot hangs: its lamp does not answer, and may still show its last sign"]);
@@ -248,7 +267,7 @@ mod tests {
             OwnedLamp::of_slot("A2", colours.expect("a lamp")),
             OwnedLamp { owner: LampOwner::Station, lamp: Lamp::One("one".into()) },
         ];
-        let said = put_right(&LateLeds { leds: SysfsLeds::at(root.path()), given_at: Instant::now() }, lamps);
+        let said = put_right(&LateLeds::given_at(root.path(), Instant::now()), lamps);
         assert_eq!(said, ["slot A1: there is no LED gone in /sys/class/leds: it is lit when it is back"]);
         let read = |led: &str, attribute: &str| fs::read_to_string(root.path().join(led).join(attribute)).expect("it is there");
         assert_eq!((read("g", "trigger"), read("g", "brightness")), ("[none] pattern".into(), "0".into()));

@@ -189,6 +189,11 @@ fn pattern(beats: &[Beat], most: &str) -> String {
     beats.iter().map(step).collect::<Vec<_>>().join(" ")
 }
 
+/// Does it blink by a pattern? Then it is given another one at once: the file is there, and belongs to the station.
+pub(super) fn has_pattern(class: &impl LedClass, led: &str) -> io::Result<bool> {
+    Ok(current(&class.read(led, "trigger")?) == "pattern")
+}
+
 /// Does an LED still do this, as far as it can be read back? A light that was plugged in again does not.
 pub(super) fn stands(class: &impl LedClass, led: &str, program: &Program, means: Means) -> io::Result<bool> {
     let triggers = class.read(led, "trigger")?;

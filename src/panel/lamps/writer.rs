@@ -127,6 +127,14 @@ impl Bulb {
         }
     }
 
+    /// Switches it off, unless it blinks by a pattern.
+    fn darken(&mut self, class: &impl LedClass) -> Vec<News> {
+        match self.find(class).and_then(|found| led::has_pattern(class, &found)) {
+            Ok(true) => Vec::new(),
+            Ok(false) | Err(_) => self.show(class, &Program::Dark),
+        }
+    }
+
     /// Makes it do this again if it no longer does.
     fn look_after(&mut self, class: &impl LedClass, program: &Program) -> Vec<News> {
         if let (Some((does, means)), Ok(found)) = (self.does.clone(), self.find(class)) {
@@ -167,6 +175,11 @@ impl<C: LedClass> LampWriter<C> {
     pub(crate) fn waiting_for_files(mut self, within: Duration) -> Self {
         self.bulbs.iter_mut().for_each(|bulb| bulb.given_within = within);
         self
+    }
+
+    /// Switches off each LED that would keep its last sign until the files of a new trigger are given, and returns problems of the LEDs.
+    pub(crate) fn darken(&mut self) -> Vec<News> {
+        self.bulbs.iter_mut().flat_map(|bulb| bulb.darken(&self.class)).collect()
     }
 
     /// Shows this light, and returns problems of the LEDs for the engineer.

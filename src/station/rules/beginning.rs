@@ -55,7 +55,7 @@ impl Station {
         // waits for the verifier to be proven, is not asked to its end.
         let is_unsure =
             matches!(place, OrderPlace::UnderWay { .. }) || self.first_off_says(slot) != FirstOffPlace::Free || slot.is_closed();
-        let misses_row = found.as_ref().is_some_and(|survey| self.may_miss_a_row(slot, &survey.card, asked_at));
+        let misses_row = found.as_ref().is_some_and(|survey| self.may_miss_a_row(now, slot, &survey.card, asked_at));
         let waits = is_stopped || is_unsure || misses_row || (found.is_none() && asked < SURVEYS);
         let has_twin = found.as_ref().is_some_and(|survey| self.has_twin(&survey.card));
         let work_order = if let OrderPlace::Free(order) = place { self.work_order_of(order) } else { None };

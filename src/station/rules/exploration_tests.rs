@@ -406,7 +406,7 @@ impl World {
             names.attempt(&mut row.attempt);
             match &mut row.receipt {
                 Receipt::Started(number) | Receipt::Closed(number) | Receipt::Changed(number) | Receipt::Asked(number) => {
-                    names.number(number)
+                    names.number(number);
                 }
             }
         }
@@ -484,7 +484,7 @@ impl World {
         for receipt in &mut world.unrecorded {
             match receipt {
                 Receipt::Started(number) | Receipt::Closed(number) | Receipt::Changed(number) | Receipt::Asked(number) => {
-                    names.number(number)
+                    names.number(number);
                 }
             }
         }

@@ -195,7 +195,7 @@ impl Station {
         let effects = self.decide(now, event);
         self.give_claims_up();
         self.rows.send(&effects);
-        self.rows.forget(&self.slots);
+        self.rows.forget(now, &self.slots);
         effects
     }
 
