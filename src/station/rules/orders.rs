@@ -43,8 +43,6 @@ impl Station {
     pub(super) fn place_in_order(&self, model: &str) -> OrderPlace {
         match self.order_of(model) {
             None => OrderPlace::NoOrder,
-            // It needs another card as soon as the log has the change.
-            Some(order) if order.is_complete() && self.proven.is_changing_in(order.number) => OrderPlace::UnderWay { count: order.count },
             Some(order) if order.is_complete() => OrderPlace::Complete { count: order.count },
             Some(order) if order.passed.saturating_add(self.under_way(order.number)) >= order.count => {
                 OrderPlace::UnderWay { count: order.count }

@@ -10,7 +10,6 @@
 
 use super::slot::{Phase, Slot};
 use super::{Effect, Station};
-use crate::station::types::order::OrderNumber;
 use crate::station::types::outcome::Outcome;
 use crate::station::types::record::{Attempt, AttemptNumber, Entry};
 
@@ -50,11 +49,6 @@ impl Proven {
     fn take_changed(&mut self, number: AttemptNumber) -> Option<(Box<Attempt>, Outcome)> {
         let place = self.changing.iter().position(|(attempt, _)| attempt.number == number)?;
         Some(self.changing.remove(place))
-    }
-
-    /// Is a card of this order no longer good, and the log does not have it yet?
-    pub(super) fn is_changing_in(&self, order: OrderNumber) -> bool {
-        self.changing.iter().any(|(attempt, before)| attempt.order == Some(order) && before.is_good())
     }
 
     /// The outcome that the row of this attempt has, if another one is shown because its card has changed since.
