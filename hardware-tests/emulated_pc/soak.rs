@@ -17,14 +17,13 @@ use crate::matrix::cells::{Cell, Source, all};
 use crate::matrix::expected::expected;
 use crate::matrix::faults::Fault;
 use crate::matrix::moments::{Moment, SPAN};
+use crate::matrix::run::ENDS;
 use crate::station::{FileSystem, first_stray, is_tombstone, next_state_disk, state_disk};
 
 /// Sticks; the sixteenth slot has SD cards.
 const STICKS: u64 = 15;
 const SD: &str = "S1";
 const CAPACITY: u64 = 16 * MIB;
-/// What an attempt may show at its end.
-const ENDS: &str = "(PASS|FAILED|PULLED|CHANGED|REFUSED|INTERRUPTED|STATION FAULT)";
 /// How long an attempt may take among fifteen others, on a busy machine.
 const AN_ATTEMPT: Duration = secs(600);
 

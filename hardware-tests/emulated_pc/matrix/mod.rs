@@ -12,7 +12,7 @@ mod document;
 pub(crate) mod expected;
 pub(crate) mod faults;
 pub(crate) mod moments;
-mod run;
+pub(crate) mod run;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};

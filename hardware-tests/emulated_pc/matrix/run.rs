@@ -21,7 +21,7 @@ const NEIGHBOUR: (&str, &str) = ("N", "7");
 const HUB: &str = "8";
 const CAPACITY: u64 = 16 * MIB;
 /// What an attempt may show at its end.
-const ENDS: &str = "(PASS|FAILED|PULLED|CHANGED|REFUSED|INTERRUPTED|STATION FAULT)";
+pub(crate) const ENDS: &str = "(PASS|FAILED|PULLED|CHANGED|REFUSED|INTERRUPTED|STATION FAULT)";
 
 /// A cell that was run.
 #[derive(Clone, Debug)]

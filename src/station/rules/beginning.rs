@@ -51,8 +51,8 @@ impl Station {
         let place = self.order_says(slot);
         let is_stopped = self.is_stopped_by_restriction() || !self.is_verifier_proven();
         // Asked again after the card has settled once more, until its users and every row of the log about it are known, or it has gone; and
-        // until it is known whether its order needs it, and the first card of its model is approved. A card that cannot be admitted because of the PC or the unit, or
-        // waits for the verifier to be proven, is not asked to its end.
+        // until it is known whether its order needs it, and the first card of its model is approved. A card that cannot be admitted because
+        // of the PC or the unit, or waits for the verifier to be proven, is not asked to its end.
         let is_unsure =
             matches!(place, OrderPlace::UnderWay { .. }) || self.first_off_says(slot) != FirstOffPlace::Free || slot.is_closed();
         let misses_row = found.as_ref().is_some_and(|survey| self.may_miss_a_row(now, slot, &survey.card, asked_at));
